@@ -1,0 +1,103 @@
+// What the engine may ask of the world outside the process: files, time, randomness, background
+// threads, the operator's log. src/env/node-env.ts is the real one; test/sim has one that crashes.
+// Invariant: nothing below main imports node:fs, timers, Date or Math.random except through this.
+
+export interface Env {
+  readonly fs: Fs;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  /** Runs `module` (its exported `run(env, port, input)`) beside the main thread. */
+  startWorker(module: URL, input: unknown): Worker;
+}
+
+export interface Clock {
+  /** Unix time in ms; may jump either way. */
+  wallMs(): number;
+  /** Ms since an arbitrary start, with fractions; never goes back. */
+  monotonicMs(): number;
+  /** Calls once after `delayMs`. Does not keep the process alive. */
+  setTimer(delayMs: number, call: () => void): Timer;
+  /** Calls once after the input that is already there has been handled (setImmediate). */
+  defer(call: () => void): void;
+}
+
+export interface Timer {
+  cancel(): void;
+}
+
+export interface Random {
+  bytes(count: number): Buffer;
+}
+
+/** Operator's messages. `fields` are printed as `name=value`; never a client's data. */
+export interface Logger {
+  debug(message: string, fields?: LogFields): void;
+  info(message: string, fields?: LogFields): void;
+  warn(message: string, fields?: LogFields): void;
+  error(message: string, fields?: LogFields): void;
+}
+export type LogFields = Readonly<Record<string, string | number | boolean | undefined>>;
+
+/** A background thread as its starter sees it. */
+export interface Worker extends Port {
+  /** Resolves when the worker's `run` returned, rejects when it threw or the thread died. */
+  readonly done: Promise<void>;
+  terminate(): Promise<void>;
+}
+
+/** One end of a message channel. Messages are structured clones; `transfer` moves buffers. */
+export interface Port {
+  post(message: unknown, transfer?: readonly ArrayBuffer[]): void;
+  onMessage(call: (message: unknown) => void): void;
+}
+
+/**
+ * - `read`: existing file, reading.
+ * - `create`: new file (fails when it exists), reading and writing.
+ * - `write`: existing file, reading and writing.
+ * - `write-through`: as `write`, and each write returns only when it is on the disk (O_DSYNC).
+ */
+export type OpenMode = 'read' | 'create' | 'write' | 'write-through';
+
+/** All paths absolute or relative to the working directory. Failures are thrown as the system's errors (with `code`). */
+export interface Fs {
+  open(path: string, mode: OpenMode): Promise<File>;
+  /** Names in a directory, in no order. */
+  list(dir: string): Promise<string[]>;
+  /** Creates the directory and its parents when missing. */
+  makeDir(dir: string): Promise<void>;
+  /** Replaces `to` when it exists. Durable only after syncDir. */
+  rename(from: string, to: string): Promise<void>;
+  /** Removes a file; no error when it does not exist. Durable only after syncDir. */
+  remove(path: string): Promise<void>;
+  /** Makes creations, renames and removals in that directory durable. */
+  syncDir(dir: string): Promise<void>;
+  /** Takes the kernel's exclusive lock on a file (created when missing), or throws KV_LOCKED. */
+  lock(path: string): Promise<Lock>;
+  /** Bytes that may still be written to the file system of `dir`. */
+  freeBytes(dir: string): Promise<number>;
+}
+
+export interface File {
+  readonly path: string;
+  /**
+   * Reads into `target` from byte `position` of the file; fewer bytes than asked only at the end of
+   * the file. Returns the count.
+   */
+  read(target: Uint8Array, position: number): Promise<number>;
+  /**
+   * Writes `source` at byte `position`; returns the count, which MAY be short without an error (a full
+   * disk, a file-size limit): the caller compares it.
+   */
+  write(source: Uint8Array, position: number): Promise<number>;
+  /** fdatasync. After a failure nothing written before may be trusted (docs/recovery.md). */
+  sync(): Promise<void>;
+  truncate(bytes: number): Promise<void>;
+  size(): Promise<number>;
+  close(): Promise<void>;
+}
+
+export interface Lock {
+  release(): Promise<void>;
+}

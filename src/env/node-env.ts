@@ -1,0 +1,174 @@
+// The real Env: the only importer of the file system, timers and the clock (docs/recovery.md, "What we
+// ask of the operating system"). Thin on purpose: what is here is not simulated.
+
+import { spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import fs from 'node:fs';
+import { Worker as Thread } from 'node:worker_threads';
+
+import { KvError, systemCode } from '../errors.js';
+import type { Clock, Env, File, Fs, Lock, LogFields, Logger, OpenMode, Worker } from './env.js';
+
+const { O_RDONLY, O_RDWR, O_CREAT, O_EXCL, O_DSYNC } = fs.constants;
+
+const OPEN_FLAGS: Readonly<Record<OpenMode, number>> = {
+  read: O_RDONLY,
+  create: O_RDWR | O_CREAT | O_EXCL,
+  write: O_RDWR,
+  'write-through': O_RDWR | O_DSYNC,
+};
+
+export function nodeEnv(logger: Logger): Env {
+  return {
+    fs: nodeFs,
+    clock: nodeClock,
+    random: { bytes: (count) => randomBytes(count) },
+    logger,
+    startWorker: (module, input) => startThread(logger, module, input),
+  };
+}
+
+const nodeClock: Clock = {
+  wallMs: () => Date.now(),
+  monotonicMs: () => performance.now(),
+  setTimer(delayMs, call) {
+    const timer = setTimeout(call, delayMs);
+    timer.unref();
+    return { cancel: () => clearTimeout(timer) };
+  },
+  defer: (call) => void setImmediate(call),
+};
+
+const nodeFs: Fs = {
+  async open(path, mode) {
+    const fd = await settle<number>((done) => fs.open(path, OPEN_FLAGS[mode], 0o600, done));
+    return new NodeFile(path, fd);
+  },
+  list: (dir) => fs.promises.readdir(dir),
+  async makeDir(dir) {
+    await fs.promises.mkdir(dir, { recursive: true, mode: 0o700 });
+  },
+  rename: (from, to) => fs.promises.rename(from, to),
+  remove: (path) => fs.promises.rm(path, { force: true }),
+  async syncDir(dir) {
+    const handle = await fs.promises.open(dir, 'r');
+    try {
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  },
+  lock: (path) => lockFile(path),
+  async freeBytes(dir) {
+    const { bavail, bsize } = await fs.promises.statfs(dir);
+    return bavail * bsize;
+  },
+};
+
+/** A descriptor, not a FileHandle: the promise of fs.write costs a third of fs.promises' on the hot path. */
+class NodeFile implements File {
+  readonly path: string;
+  readonly #fd: number;
+
+  constructor(path: string, fd: number) {
+    this.path = path;
+    this.#fd = fd;
+  }
+
+  async read(target: Uint8Array, position: number): Promise<number> {
+    let filled = 0;
+    while (filled < target.length) {
+      const at = filled;
+      const count = await settle<number>((done) =>
+        fs.read(this.#fd, target, at, target.length - at, position + at, done),
+      );
+      if (count === 0) break;
+      filled += count;
+    }
+    return filled;
+  }
+
+  write(source: Uint8Array, position: number): Promise<number> {
+    return settle<number>((done) => fs.write(this.#fd, source, 0, source.length, position, done));
+  }
+
+  sync(): Promise<void> {
+    return settle<void>((done) => fs.fdatasync(this.#fd, done));
+  }
+
+  truncate(bytes: number): Promise<void> {
+    return settle<void>((done) => fs.ftruncate(this.#fd, bytes, done));
+  }
+
+  async size(): Promise<number> {
+    const stats = await settle<fs.Stats>((done) => fs.fstat(this.#fd, done));
+    return stats.size;
+  }
+
+  close(): Promise<void> {
+    return settle<void>((done) => fs.close(this.#fd, done));
+  }
+}
+
+function settle<T>(start: (done: (error: Error | null, value?: T) => void) => void): Promise<T> {
+  return new Promise((resolve, reject) => {
+    start((error, value) => (error === null ? resolve(value as T) : reject(error)));
+  });
+}
+
+/**
+ * flock(2) belongs to the open file description that we keep; flock(1) takes it through an inherited
+ * descriptor. The kernel frees it when this process ends, however it ends (docs/decisions.md).
+ */
+async function lockFile(path: string): Promise<Lock> {
+  const handle = await fs.promises.open(path, 'a', 0o600);
+  const taken = spawnSync('flock', ['-xn', '3'], {
+    stdio: ['ignore', 'ignore', 'ignore', handle.fd],
+  });
+  if (taken.status === 0) return { release: () => handle.close() };
+  await handle.close();
+  if (taken.error !== undefined) {
+    const missing = systemCode(taken.error) === 'ENOENT';
+    const hint = missing ? 'install flock(1), package util-linux' : 'flock(1) did not run';
+    throw new KvError('KV_IO', `The data directory cannot be locked: ${hint}`, {
+      path,
+      cause: taken.error,
+    });
+  }
+  throw new KvError('KV_LOCKED', 'Another process has this data directory open', { path });
+}
+
+function startThread(logger: Logger, module: URL, input: unknown): Worker {
+  const thread = new Thread(new URL('./worker-entry.js', import.meta.url), {
+    workerData: { module: module.href, input },
+  });
+  thread.unref();
+  const done = new Promise<void>((resolve, reject) => {
+    thread.once('error', reject);
+    thread.once('exit', (code) =>
+      code === 0 ? resolve() : reject(new Error(`A background thread ended with code ${code}`)),
+    );
+  });
+  const listeners: ((message: unknown) => void)[] = [];
+  thread.on('message', (message: unknown) => {
+    if (isLogLine(message)) logger[message.log.level](message.log.text, message.log.fields);
+    else for (const call of listeners) call(message);
+  });
+  return {
+    done,
+    post: (message, transfer) => thread.postMessage(message, transfer ?? []),
+    onMessage: (call) => void listeners.push(call),
+    async terminate() {
+      await thread.terminate();
+    },
+  };
+}
+
+/** What worker-entry sends for its logger. */
+interface LogLine {
+  readonly log: { level: keyof Logger; text: string; fields?: LogFields };
+}
+
+function isLogLine(message: unknown): message is LogLine {
+  return typeof message === 'object' && message !== null && 'log' in message;
+}

@@ -1,0 +1,33 @@
+// The first file of every background thread: loads the module that startWorker named and runs it with
+// an Env of its own, whose messages to the operator travel to the main thread's logger.
+
+import { parentPort, workerData } from 'node:worker_threads';
+
+import { assert } from '../assert.js';
+import type { Env, Logger, Port } from './env.js';
+import { nodeEnv } from './node-env.js';
+
+const channel = parentPort;
+assert(channel !== null, 'worker-entry is run as a thread');
+
+const forward =
+  (level: keyof Logger): Logger[keyof Logger] =>
+  (text, fields) =>
+    channel.postMessage({ log: { level, text, fields } });
+const logger: Logger = {
+  debug: forward('debug'),
+  info: forward('info'),
+  warn: forward('warn'),
+  error: forward('error'),
+};
+const port: Port = {
+  post: (message, transfer) => channel.postMessage(message, transfer ?? []),
+  onMessage: (call) => void channel.on('message', call),
+};
+
+const { module, input } = workerData as { module: string; input: unknown };
+const { run } = (await import(module)) as {
+  run: (env: Env, port: Port, input: unknown) => Promise<void>;
+};
+await run(nodeEnv(logger), port, input);
+channel.close();

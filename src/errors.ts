@@ -1,0 +1,54 @@
+// The world's failures, each with a documented code (docs/errors.md; a test keeps the two in step).
+// Outcomes (a miss, NOT_STORED) are values and never come here; client mistakes are replies; bugs are
+// assertions. Callers match on `code`, never on the text.
+
+export const ERROR_CODES = [
+  'KV_BAD_OPTION',
+  'KV_CLOSED',
+  'KV_CORRUPTION',
+  'KV_FORMAT_VERSION',
+  'KV_IO',
+  'KV_LOCKED',
+  'KV_NO_SPACE',
+  'KV_NOT_A_STORE',
+  'KV_POISONED',
+] as const;
+
+export type KvErrorCode = (typeof ERROR_CODES)[number];
+
+export interface KvErrorDetails {
+  /** The file concerned. */
+  readonly path?: string;
+  /** Byte position in that file. */
+  readonly offset?: number;
+  readonly cause?: unknown;
+}
+
+export class KvError extends Error {
+  override readonly name = 'KvError';
+  readonly code: KvErrorCode;
+  readonly path: string | undefined;
+  readonly offset: number | undefined;
+
+  /** `message` is a sentence without a final period; the place is appended as ` (path@offset)`. */
+  constructor(code: KvErrorCode, message: string, details: KvErrorDetails = {}) {
+    const { path, offset, cause } = details;
+    const place = path === undefined ? '' : ` (${path}${offset === undefined ? '' : `@${offset}`})`;
+    super(message + place, cause === undefined ? undefined : { cause });
+    this.code = code;
+    this.path = path;
+    this.offset = offset;
+  }
+}
+
+/** True when `error` is a KvError of that code. */
+export function isKvError(error: unknown, code?: KvErrorCode): error is KvError {
+  return error instanceof KvError && (code === undefined || error.code === code);
+}
+
+/** The operating system's code of a failed call (`ENOSPC`), or undefined. */
+export function systemCode(error: unknown): string | undefined {
+  if (!(error instanceof Error)) return undefined;
+  const code = (error as NodeJS.ErrnoException).code;
+  return typeof code === 'string' ? code : undefined;
+}

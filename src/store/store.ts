@@ -1,0 +1,232 @@
+// The one interface between the engine and everything above it (server, protocol handlers, library,
+// tools): memcached's semantics with durability. Another engine can be put behind it without touching
+// them; test/conformance holds what each must do.
+//
+// Invariants:
+// - A method that changes the store applies the change before it returns (or before its promise
+//   settles): the next call sees it. It is NOT yet durable: `after` says which seq must be.
+// - Nobody outside may be told an answer before `watermark >= answer.after` (promises 1 and 2 of
+//   ARCHITECTURE.md). `after` 0 means: at once.
+// - When a commit fails, the changes with seq in the failed range never happened: the store has taken
+//   them back before `onFailed` listeners run, and every answer that depends on them must become an
+//   error.
+// - Sync when memory has the answer, a promise when the disk has it: `Maybe` keeps the fast path free
+//   of promises.
+
+export type Maybe<T> = T | Promise<T>;
+
+/** Raw key bytes, 1..65,535; the protocol's own limits are checked before. */
+export type Key = Buffer;
+
+/**
+ * A value as it lies in memory, or a larger one that is read piece by piece. A Buffer is valid until
+ * the caller returns to the event loop (it may be a view into the cache): copy it, never keep it.
+ */
+export type Value = Buffer | LargeValue;
+
+export interface LargeValue {
+  readonly bytes: number;
+  /** Reads from `position`; shorter than `target` only at the end. CRCs are checked. Throws KvError. */
+  read(target: Buffer, position: number): Promise<number>;
+  /** Must be called once, after the last read: the file may go only then. */
+  release(): void;
+}
+
+export interface Item {
+  readonly value: Value;
+  /** The client's 32 bits. */
+  readonly flags: number;
+  /** CAS token: the record's seq, or the one a client chose. */
+  readonly cas: bigint;
+  /** Unix time in ms on the store's clock; 0: never. */
+  readonly expiresAt: number;
+  /** Read before this read (meta flag h) and seconds since the last access (flag l, before this one). */
+  readonly fetched: boolean;
+  readonly idleSeconds: number;
+  /** Meta marks: invalidated but served; a client has been told to refill it. */
+  readonly stale: boolean;
+  readonly won: boolean;
+}
+
+/** Why there is nothing: told apart in stats. */
+export type MissReason = 'absent' | 'expired' | 'flushed';
+
+/** `damaged`: there is a record, but it failed its CRC and is not served. */
+export type Lookup =
+  | { readonly kind: 'hit'; readonly item: Item; readonly after: number }
+  | { readonly kind: 'miss'; readonly reason: MissReason; readonly after: number }
+  | { readonly kind: 'damaged'; readonly after: number };
+
+export type PutMode = 'set' | 'add' | 'replace' | 'append' | 'prepend';
+
+export interface Put {
+  readonly mode: PutMode;
+  readonly key: Key;
+  /** Bytes of the caller; copied before the call returns. Or what openLargeValue().finish() gave. */
+  readonly value: Buffer | LargeValueHandle;
+  readonly flags: number;
+  /** Unix ms on the store's clock (store/expiry.ts makes it of an exptime); 0: never. */
+  readonly expiresAt: number;
+  /** Only when the item's CAS is this one (`exists` otherwise, `not-found` when there is none). */
+  readonly compareCas?: bigint | undefined;
+  /** Use as the new CAS token instead of the record's seq (meta flag E). */
+  readonly chosenCas?: bigint | undefined;
+  /** With compareCas: an older token is stored all the same, marked stale (meta flag I). */
+  readonly invalidate?: boolean | undefined;
+  /** append/prepend of a missing key creates it with this expiry (meta flag N). */
+  readonly vivifyExpiresAt?: number | undefined;
+}
+
+/**
+ * What a change came to.
+ * - `no-memory`: `-M` and the bounds of the store are reached. `no-space`: the disk is full; nothing
+ *   changed. `closed`: poisoned or closing. `damaged`: the old value could not be read.
+ */
+export type Status =
+  | 'stored'
+  | 'not-stored'
+  | 'exists'
+  | 'not-found'
+  | 'deleted'
+  | 'touched'
+  | 'ok'
+  | 'not-a-number'
+  | 'too-large'
+  | 'no-memory'
+  | 'no-space'
+  | 'damaged'
+  | 'closed';
+
+export interface Outcome {
+  readonly status: Status;
+  readonly after: number;
+  /** New CAS token of what was stored, or of what was there for `exists`; 0n when there is none. */
+  readonly cas: bigint;
+}
+
+export interface PutOutcome extends Outcome {
+  /** Bytes of the value as it is now stored (after an append). */
+  readonly valueBytes: number;
+}
+
+export interface Arithmetic {
+  readonly key: Key;
+  /** Unsigned 64 bits. */
+  readonly delta: bigint;
+  readonly direction: 'incr' | 'decr';
+  readonly compareCas?: bigint | undefined;
+  readonly chosenCas?: bigint | undefined;
+  /** Create a missing key with this value and expiry (binary protocol, meta flags N and J). */
+  readonly create?: { readonly value: bigint; readonly expiresAt: number } | undefined;
+  /** New expiry (meta flag T); undefined keeps the old one. */
+  readonly expiresAt?: number | undefined;
+}
+
+export interface ArithmeticOutcome extends Outcome {
+  /** The new number when status is `stored`. */
+  readonly number: bigint;
+  readonly expiresAt: number;
+}
+
+export interface Delete {
+  readonly key: Key;
+  readonly compareCas?: bigint | undefined;
+  /** Meta flag I: keep the item, mark it stale, give it a new CAS (and `expiresAt` when given). */
+  readonly invalidate?: boolean | undefined;
+  readonly expiresAt?: number | undefined;
+  readonly chosenCas?: bigint | undefined;
+  /** Meta flag x: drop value and flags, keep the item. */
+  readonly dropValue?: boolean | undefined;
+}
+
+/** How a read touches the item (`gat`, meta flags T, R, N, u). */
+export interface ReadOptions {
+  /** New expiry. */
+  readonly expiresAt?: number | undefined;
+  /** Do not count as a use (no LRU bump, no idle reset): meta flag u. */
+  readonly quiet?: boolean | undefined;
+}
+
+/** Receives a value too large for the log, piece by piece, before it is put. */
+export interface LargeValueWriter {
+  /** Resolves when the piece is written (not yet synced): the caller's back pressure. */
+  write(piece: Buffer): Promise<void>;
+  /** Syncs; the handle goes into Put.value. Throws KvError KV_NO_SPACE when the disk is full. */
+  finish(): Promise<LargeValueHandle>;
+  /** Drops what was written. Safe at any time, also after a failure. */
+  abort(): Promise<void>;
+}
+
+export interface LargeValueHandle {
+  readonly largeValueId: number;
+  readonly bytes: number;
+}
+
+/** One key of a listing; without its value. */
+export interface Listed {
+  readonly key: Buffer;
+  readonly cas: bigint;
+  readonly expiresAt: number;
+  readonly fetched: boolean;
+  readonly lastUsedSeconds: number;
+  /** Bytes of the record on disk. */
+  readonly bytes: number;
+}
+
+export interface ListPage {
+  readonly entries: readonly Listed[];
+  /** Pass to the next call; 0 at the end. Keys that stay are listed exactly once. */
+  readonly cursor: number;
+}
+
+export interface Store {
+  /** Unix time in ms on the store's clock: never goes back, also across restarts. */
+  nowMs(): number;
+
+  get(key: Key, options?: ReadOptions): Maybe<Lookup>;
+  put(put: Put): Maybe<PutOutcome>;
+  arithmetic(change: Arithmetic): Maybe<ArithmeticOutcome>;
+  touch(key: Key, expiresAt: number): Outcome;
+  delete(change: Delete): Maybe<Outcome>;
+  /** All items stored before this call are gone at `atMs` (0: now); durable like any write. */
+  flush(atMs: number): Outcome;
+  openLargeValue(): Promise<LargeValueWriter>;
+
+  /** Up to `limit` keys from `cursor` (0: start). Live ones only. */
+  list(cursor: number, limit: number): ListPage;
+
+  /** Highest seq on disk. */
+  readonly watermark: number;
+  /** Highest seq given out: a barrier (`mn`, shutdown) waits for it. */
+  readonly lastSeq: number;
+  /** Called after the watermark moved. */
+  onDurable(call: () => void): void;
+  /** Called after a commit failed and its changes were taken back: every answer with `after` above the watermark is void. */
+  onFailed(call: (cause: 'no-space' | 'poisoned') => void): void;
+  /** True while so much is unsynced that input should wait for the next commit. */
+  readonly congested: boolean;
+
+  /** Counters and gauges of the engine, name → value, in the order to print. */
+  stats(): ReadonlyMap<string, number | string>;
+  resetStats(): void;
+
+  compact(options?: { readonly everything?: boolean }): Promise<CompactionReport>;
+  /** Writes the JSON snapshot; resolves when it is durable. */
+  snapshot(path?: string): Promise<SnapshotReport>;
+  close(): Promise<void>;
+}
+
+export interface CompactionReport {
+  readonly segmentsBefore: number;
+  readonly segmentsAfter: number;
+  readonly bytesBefore: number;
+  readonly bytesAfter: number;
+  readonly liveBytes: number;
+}
+
+export interface SnapshotReport {
+  readonly path: string;
+  readonly seq: number;
+  readonly count: number;
+  readonly bytes: number;
+}

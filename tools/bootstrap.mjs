@@ -1,0 +1,45 @@
+// Makes a fresh clone runnable: installs what package-lock.json names and compiles to dist/, and does
+// neither when it is already done. Plain JavaScript, because nothing is installed when it first runs.
+// Invariant: dist/ never holds a file whose source is gone (it is removed before each build).
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const stamp = join(root, 'dist', '.built');
+
+function mtimeMs(path) {
+  return existsSync(path) ? statSync(path).mtimeMs : 0;
+}
+
+/** The newest change below a folder, counting the folders themselves, so that a removal shows too. */
+function newestMs(dir) {
+  let newest = mtimeMs(dir);
+  for (const entry of readdirSync(dir, { withFileTypes: true })) {
+    const path = join(dir, entry.name);
+    newest = Math.max(newest, entry.isDirectory() ? newestMs(path) : mtimeMs(path));
+  }
+  return newest;
+}
+
+function run(command, args) {
+  // Messages go to stderr: stdout belongs to the command that is started afterwards.
+  const done = spawnSync(command, args, { cwd: root, stdio: ['ignore', 2, 2] });
+  if (done.status !== 0) process.exit(done.status ?? 1);
+}
+
+const installed = join(root, 'node_modules', '.package-lock.json');
+if (mtimeMs(installed) < mtimeMs(join(root, 'package-lock.json'))) {
+  process.stderr.write('cairn: installing dependencies\n');
+  run('npm', ['ci', '--no-audit', '--no-fund']);
+}
+
+const sources = ['src', 'tools', 'test', 'benchmarks'].map((name) => newestMs(join(root, name)));
+const newest = Math.max(...sources, mtimeMs(join(root, 'tsconfig.json')), mtimeMs(installed));
+if (process.argv.includes('--force') || mtimeMs(stamp) < newest) {
+  process.stderr.write('cairn: compiling\n');
+  rmSync(join(root, 'dist'), { recursive: true, force: true });
+  run(process.execPath, [join(root, 'node_modules', 'typescript', 'bin', 'tsc')]);
+  writeFileSync(stamp, '');
+}
