@@ -2,7 +2,7 @@
 // neither when it is already done. Plain JavaScript, because nothing is installed when it first runs.
 // Invariant: dist/ never holds a file whose source is gone (it is removed before each build).
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -29,14 +29,26 @@ function run(command, args) {
   if (done.status !== 0) process.exit(done.status ?? 1);
 }
 
-const installed = join(root, 'node_modules', '.package-lock.json');
-if (mtimeMs(installed) < mtimeMs(join(root, 'package-lock.json'))) {
+/** Whether node_modules holds every package of the lock file in its version (optional ones may lack). */
+function isInstalled() {
+  const installed = join(root, 'node_modules', '.package-lock.json');
+  if (!existsSync(installed)) return false;
+  const have = JSON.parse(readFileSync(installed, 'utf8')).packages;
+  const wanted = Object.entries(
+    JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')).packages,
+  );
+  return wanted.every(
+    ([name, { version, optional }]) => name === '' || optional || have[name]?.version === version,
+  );
+}
+
+if (!isInstalled()) {
   process.stderr.write('cairn: installing dependencies\n');
   run('npm', ['ci', '--no-audit', '--no-fund']);
 }
 
 const sources = ['src', 'tools', 'test', 'benchmarks'].map((name) => newestMs(join(root, name)));
-const newest = Math.max(...sources, mtimeMs(join(root, 'tsconfig.json')), mtimeMs(installed));
+const newest = Math.max(...sources, mtimeMs(join(root, 'tsconfig.json')));
 if (process.argv.includes('--force') || mtimeMs(stamp) < newest) {
   process.stderr.write('cairn: compiling\n');
   rmSync(join(root, 'dist'), { recursive: true, force: true });
