@@ -15,6 +15,7 @@ function mtimeMs(path) {
 
 /** The newest change below a folder, counting the folders themselves, so that a removal shows too. */
 function newestMs(dir) {
+  if (!existsSync(dir)) return 0;
   let newest = mtimeMs(dir);
   for (const entry of readdirSync(dir, { withFileTypes: true })) {
     const path = join(dir, entry.name);
