@@ -43,9 +43,11 @@ export interface Item {
   /** Read before this read (meta flag h) and seconds since the last access (flag l, before this one). */
   readonly fetched: boolean;
   readonly idleSeconds: number;
-  /** Meta marks: invalidated but served; a client has been told to refill it. */
+  /** Meta marks: invalidated but served; a client had been told to refill it before this read. */
   readonly stale: boolean;
   readonly won: boolean;
+  /** This read won: its client is the one to refill it (only with ReadOptions.win). */
+  readonly wins: boolean;
 }
 
 /** Why there is nothing: told apart in stats. */
@@ -145,6 +147,16 @@ export interface ReadOptions {
   readonly expiresAt?: number | undefined;
   /** Do not count as a use (no LRU bump, no idle reset): meta flag u. */
   readonly quiet?: boolean | undefined;
+  /**
+   * A meta read: the first one of an item that is stale, or expires within `recacheMs` (meta flag R),
+   * wins, and the item is marked `won` for those that follow.
+   */
+  readonly win?: boolean | undefined;
+  readonly recacheMs?: number | undefined;
+  /** With `win`: a miss creates an empty item with this expiry, won by this read (meta flag N). */
+  readonly vivifyExpiresAt?: number | undefined;
+  /** The CAS token of an item created so (meta flag E). */
+  readonly chosenCas?: bigint | undefined;
 }
 
 /** Receives a value too large for the log, piece by piece, before it is put. */

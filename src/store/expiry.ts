@@ -1,0 +1,31 @@
+// memcached's rule for an exptime, the only place that knows it: 0 never, negative at once, up to 30
+// days counted from now, above an absolute Unix time (docs/protocol.md, "Expiry").
+// Pure functions: the clock is the caller's (Store.nowMs), so that tests need none.
+
+import { EXPTIME_RELATIVE_SECONDS_MAX } from '../limits.js';
+
+/** An expiry that has always passed, for a negative exptime: 0 already means never. */
+const LONG_AGO_MS = 1;
+
+/**
+ * Unix ms at which an item stored at `nowMs` with `exptime` (seconds, 32 bits, signed) expires; 0:
+ * never. An absolute time may lie in the past: the item is then expired from the start.
+ */
+export function expiresAtOf(exptime: number, nowMs: number): number {
+  if (exptime === 0) return 0;
+  if (exptime < 0) return LONG_AGO_MS;
+  if (exptime <= EXPTIME_RELATIVE_SECONDS_MAX) return nowMs + exptime * 1000;
+  return exptime * 1000;
+}
+
+/** Unix ms at which `flush_all <exptime>` takes effect; 0: now, which negative and past times mean too. */
+export function flushAtOf(exptime: number, nowMs: number): number {
+  const atMs = exptime <= 0 ? 0 : expiresAtOf(exptime, nowMs);
+  return atMs <= nowMs ? 0 : atMs;
+}
+
+/** Whole seconds that are left, rounded up, so that a fresh item shows its full TTL; -1: never expires. */
+export function ttlSecondsOf(expiresAt: number, nowMs: number): number {
+  if (expiresAt === 0) return -1;
+  return Math.max(0, Math.ceil((expiresAt - nowMs) / 1000));
+}

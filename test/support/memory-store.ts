@@ -1,0 +1,350 @@
+// A small, honest Store in memory for tests of the server and of the conformance suite: memcached's
+// semantics with expiry and flushes, and commits that the test holds back, lets go or makes fail.
+// Invariants: an entry is never changed, only replaced, so that a failed commit is undone by putting
+// the old ones back; `after` is a seq above the watermark or 0.
+
+import { assert } from '../../src/assert.js';
+import { INLINE_VALUE_BYTES_MAX, VALUE_BYTES_LIMIT } from '../../src/limits.js';
+import type * as S from '../../src/store/store.js';
+import { HeldCommits } from './held-commits.js';
+import { addDelta, parseNumber } from './decimal.js';
+
+interface Entry {
+  readonly value: Buffer;
+  readonly flags: number;
+  readonly cas: bigint;
+  readonly expiresAt: number;
+  /** Of the last record that stored a value: a flush drops what is older than itself. */
+  readonly storedSeq: number;
+  readonly fetched: boolean;
+  readonly usedAtMs: number;
+  readonly stale: boolean;
+  readonly won: boolean;
+}
+
+export interface MemoryStoreOptions {
+  /** Commit only when the test says so (`commits.release()`); else after each turn of the loop. */
+  readonly held?: boolean;
+  readonly nowMs?: () => number;
+  /** Values longer than this are answered as LargeValue. */
+  readonly inlineBytes?: number;
+  /** Longer values (after an append as well) are `too-large`. */
+  readonly valueBytesMax?: number;
+  /** Lookups for which this returns true settle in a later turn, as if read from the disk. */
+  readonly slow?: (key: string) => boolean;
+}
+
+export class MemoryStore implements S.Store {
+  readonly commits: HeldCommits;
+  congested = false;
+  /** Keys whose value is answered as damaged. */
+  readonly damaged = new Set<string>();
+  readonly #options: MemoryStoreOptions;
+  readonly #entries = new Map<string, Entry>();
+  readonly #changedSeq = new Map<string, number>();
+  #flushes: { seq: number; atMs: number }[] = [];
+  readonly #large = new Map<number, Buffer>();
+  #largeIds = 0;
+
+  constructor(options: MemoryStoreOptions = {}) {
+    this.#options = options;
+    this.commits = new HeldCommits(options.held ?? false);
+  }
+
+  nowMs(): number {
+    return this.#options.nowMs?.() ?? Date.now();
+  }
+
+  get watermark(): number {
+    return this.commits.watermark;
+  }
+
+  get lastSeq(): number {
+    return this.commits.lastSeq;
+  }
+
+  onDurable(call: () => void): void {
+    this.commits.durable.push(call);
+  }
+
+  onFailed(call: (cause: 'no-space' | 'poisoned') => void): void {
+    this.commits.failed.push(call);
+  }
+
+  get(key: S.Key, options: S.ReadOptions = {}): S.Maybe<S.Lookup> {
+    const name = key.toString('latin1');
+    const lookup = this.#lookup(name, options);
+    if (this.#options.slow?.(name) !== true) return lookup;
+    return new Promise((resolve) => void setImmediate(() => resolve(lookup)));
+  }
+
+  put(put: S.Put): S.PutOutcome {
+    const name = put.key.toString('latin1');
+    const value = this.#bytesOf(put.value);
+    const old = this.#live(name);
+    const refused = this.#refusal(put, old, name);
+    if (refused !== undefined) return { ...refused, valueBytes: old?.value.length ?? 0 };
+    const joins = put.mode === 'append' || put.mode === 'prepend';
+    const base = joins ? old : undefined;
+    const joined = base === undefined ? value : joinValues(put.mode, base.value, value);
+    if (joined.length > (this.#options.valueBytesMax ?? VALUE_BYTES_LIMIT)) {
+      return { status: 'too-large', after: this.#afterOf(name), cas: 0n, valueBytes: 0 };
+    }
+    const seq = this.commits.next();
+    const created = joins ? (put.vivifyExpiresAt ?? 0) : put.expiresAt;
+    const isStale = put.invalidate === true && old !== undefined && old.cas !== put.compareCas;
+    const entry: Entry = {
+      value: joined,
+      flags: base?.flags ?? put.flags,
+      cas: put.chosenCas ?? BigInt(seq),
+      expiresAt: base?.expiresAt ?? created,
+      storedSeq: seq,
+      fetched: false,
+      usedAtMs: this.nowMs(),
+      stale: isStale,
+      won: false,
+    };
+    this.#set(name, entry, seq);
+    return { status: 'stored', after: seq, cas: entry.cas, valueBytes: joined.length };
+  }
+
+  arithmetic(change: S.Arithmetic): S.ArithmeticOutcome {
+    const name = change.key.toString('latin1');
+    const old = this.#live(name);
+    const none = { cas: 0n, number: 0n, expiresAt: 0 };
+    if (old === undefined) {
+      if (change.create === undefined) {
+        return { status: 'not-found', after: this.#afterOf(name), ...none };
+      }
+      const { value, expiresAt } = change.create;
+      const text = Buffer.from(value.toString());
+      const put = this.put({
+        mode: 'set',
+        key: change.key,
+        value: text,
+        flags: 0,
+        expiresAt,
+        chosenCas: change.chosenCas,
+      });
+      return { status: put.status, after: put.after, cas: put.cas, number: value, expiresAt };
+    }
+    if (change.compareCas !== undefined && change.compareCas !== old.cas) {
+      return { status: 'exists', after: this.#afterOf(name), ...none, cas: old.cas };
+    }
+    const current = parseNumber(old.value);
+    if (current === undefined) {
+      return { status: 'not-a-number', after: this.#afterOf(name), ...none };
+    }
+    const number = addDelta(current, change.delta, change.direction);
+    const seq = this.commits.next();
+    const cas = change.chosenCas ?? BigInt(seq);
+    const expiresAt = change.expiresAt ?? old.expiresAt;
+    const value = Buffer.from(number.toString().padEnd(old.value.length));
+    this.#set(name, { ...old, value, cas, expiresAt, storedSeq: seq }, seq);
+    return { status: 'stored', after: seq, cas, number, expiresAt };
+  }
+
+  touch(key: S.Key, expiresAt: number): S.Outcome {
+    const name = key.toString('latin1');
+    const old = this.#live(name);
+    if (old === undefined) return { status: 'not-found', after: this.#afterOf(name), cas: 0n };
+    const seq = this.commits.next();
+    this.#set(name, { ...old, expiresAt }, seq);
+    return { status: 'touched', after: seq, cas: old.cas };
+  }
+
+  delete(change: S.Delete): S.Outcome {
+    const name = change.key.toString('latin1');
+    const old = this.#live(name);
+    if (old === undefined) return { status: 'not-found', after: this.#afterOf(name), cas: 0n };
+    if (change.compareCas !== undefined && change.compareCas !== old.cas) {
+      return { status: 'exists', after: this.#afterOf(name), cas: old.cas };
+    }
+    const seq = this.commits.next();
+    if (change.invalidate !== true && change.dropValue !== true) {
+      this.#set(name, undefined, seq);
+      return { status: 'deleted', after: seq, cas: 0n };
+    }
+    const kept = change.dropValue === true ? { ...old, value: Buffer.alloc(0), flags: 0 } : old;
+    const cas = change.chosenCas ?? BigInt(seq);
+    const stale = change.invalidate === true || old.stale;
+    const won = change.invalidate === true ? false : old.won;
+    const expiresAt = change.expiresAt ?? old.expiresAt;
+    this.#set(name, { ...kept, cas, stale, won, expiresAt }, seq);
+    return { status: 'deleted', after: seq, cas };
+  }
+
+  flush(atMs: number): S.Outcome {
+    const flush = { seq: this.commits.next(), atMs };
+    this.#flushes.push(flush);
+    this.commits.onUndo(() => (this.#flushes = this.#flushes.filter((one) => one !== flush)));
+    return { status: 'ok', after: flush.seq, cas: 0n };
+  }
+
+  openLargeValue(): Promise<S.LargeValueWriter> {
+    const pieces: Buffer[] = [];
+    return Promise.resolve({
+      write: async (piece: Buffer) => void pieces.push(Buffer.from(piece)),
+      finish: async () => {
+        const value = Buffer.concat(pieces);
+        this.#large.set(++this.#largeIds, value);
+        return { largeValueId: this.#largeIds, bytes: value.length };
+      },
+      abort: async () => void pieces.splice(0),
+    });
+  }
+
+  list(cursor: number, limit: number): S.ListPage {
+    const names = [...this.#entries.keys()];
+    const page = names.slice(cursor, cursor + limit);
+    const entries = page.flatMap((name): S.Listed[] => {
+      const entry = this.#live(name);
+      if (entry === undefined) return [];
+      const { cas, expiresAt, fetched, usedAtMs, value } = entry;
+      const lastUsedSeconds = Math.floor(usedAtMs / 1000);
+      const key = Buffer.from(name, 'latin1');
+      return [{ key, cas, expiresAt, fetched, lastUsedSeconds, bytes: name.length + value.length }];
+    });
+    return { entries, cursor: cursor + limit < names.length ? cursor + limit : 0 };
+  }
+
+  stats(): ReadonlyMap<string, number | string> {
+    const live = [...this.#entries.keys()].filter((name) => this.#live(name) !== undefined);
+    return new Map([['curr_items', live.length]]);
+  }
+
+  resetStats(): void {}
+
+  compact(): Promise<S.CompactionReport> {
+    return Promise.resolve({
+      segmentsBefore: 1,
+      segmentsAfter: 1,
+      bytesBefore: 0,
+      bytesAfter: 0,
+      liveBytes: 0,
+    });
+  }
+
+  snapshot(path = 'memory'): Promise<S.SnapshotReport> {
+    return Promise.resolve({ path, seq: this.watermark, count: this.#entries.size, bytes: 0 });
+  }
+
+  close(): Promise<void> {
+    this.commits.release();
+    return Promise.resolve();
+  }
+
+  #lookup(name: string, options: S.ReadOptions): S.Lookup {
+    if (this.damaged.has(name)) return { kind: 'damaged', after: 0 };
+    const entry = this.#live(name);
+    const nowMs = this.nowMs();
+    if (entry === undefined) {
+      if (options.vivifyExpiresAt === undefined) {
+        return { kind: 'miss', reason: this.#missReason(name), after: this.#afterOf(name) };
+      }
+      const { vivifyExpiresAt: expiresAt, chosenCas } = options;
+      const seq = this.commits.next();
+      const cas = chosenCas ?? BigInt(seq);
+      const made = { value: Buffer.alloc(0), flags: 0, cas, expiresAt, storedSeq: seq };
+      const marks = { fetched: false, usedAtMs: nowMs, stale: false, won: true };
+      this.#set(name, { ...made, ...marks }, seq);
+      const item = { ...made, ...marks, idleSeconds: 0, won: false, wins: true };
+      return { kind: 'hit', item, after: seq };
+    }
+    const isShort = entry.expiresAt > 0 && entry.expiresAt - nowMs < (options.recacheMs ?? 0);
+    const wins = options.win === true && !entry.won && (entry.stale || isShort);
+    const used = options.quiet === true ? {} : { fetched: true, usedAtMs: nowMs };
+    const expiresAt = options.expiresAt ?? entry.expiresAt;
+    const next = { ...entry, ...used, expiresAt, won: entry.won || wins };
+    if (wins || options.expiresAt !== undefined) this.#set(name, next, this.commits.next());
+    else this.#entries.set(name, next);
+    const idleSeconds = Math.floor((nowMs - entry.usedAtMs) / 1000);
+    const value = this.#valueOf(entry.value);
+    const { fetched, won } = entry;
+    const item = { ...next, value, fetched, won, wins, idleSeconds };
+    return { kind: 'hit', item, after: this.#afterOf(name) };
+  }
+
+  /** Why `put` may not store, or undefined when it may. */
+  #refusal(put: S.Put, old: Entry | undefined, name: string): S.Outcome | undefined {
+    const after = this.#afterOf(name);
+    const { mode, compareCas } = put;
+    if (mode === 'add' && old !== undefined) return { status: 'not-stored', after, cas: old.cas };
+    if (old === undefined && compareCas !== undefined)
+      return { status: 'not-found', after, cas: 0n };
+    const isOlder = compareCas !== undefined && old !== undefined && compareCas < old.cas;
+    if (
+      compareCas !== undefined &&
+      compareCas !== old?.cas &&
+      !(put.invalidate === true && isOlder)
+    ) {
+      return { status: 'exists', after, cas: old?.cas ?? 0n };
+    }
+    const vivifies = mode === 'set' || mode === 'add' || put.vivifyExpiresAt !== undefined;
+    if (old === undefined && (mode === 'replace' || !vivifies)) {
+      return { status: 'not-stored', after, cas: 0n };
+    }
+    return undefined;
+  }
+
+  #live(name: string): Entry | undefined {
+    const entry = this.#entries.get(name);
+    if (entry === undefined) return undefined;
+    return this.#isExpired(entry) || this.#flushOf(entry) !== undefined ? undefined : entry;
+  }
+
+  #isExpired(entry: Entry): boolean {
+    return entry.expiresAt !== 0 && entry.expiresAt <= this.nowMs();
+  }
+
+  #flushOf(entry: Entry): { seq: number } | undefined {
+    const nowMs = this.nowMs();
+    return this.#flushes.find(({ seq, atMs }) => seq > entry.storedSeq && atMs <= nowMs);
+  }
+
+  #missReason(name: string): S.MissReason {
+    const entry = this.#entries.get(name);
+    if (entry === undefined) return 'absent';
+    return this.#flushOf(entry) === undefined ? 'expired' : 'flushed';
+  }
+
+  #afterOf(name: string): number {
+    const entry = this.#entries.get(name);
+    const flushed = entry === undefined ? 0 : (this.#flushOf(entry)?.seq ?? 0);
+    const seq = Math.max(this.#changedSeq.get(name) ?? 0, flushed);
+    return seq > this.watermark ? seq : 0;
+  }
+
+  #set(name: string, entry: Entry | undefined, seq: number): void {
+    const before = this.#entries.get(name);
+    this.commits.onUndo(() => this.#replace(name, before));
+    this.#replace(name, entry);
+    this.#changedSeq.set(name, seq);
+  }
+
+  #replace(name: string, entry: Entry | undefined): void {
+    if (entry === undefined) this.#entries.delete(name);
+    else this.#entries.set(name, entry);
+  }
+
+  #bytesOf(value: Buffer | S.LargeValueHandle): Buffer {
+    if (Buffer.isBuffer(value)) return Buffer.from(value);
+    const large = this.#large.get(value.largeValueId);
+    assert(large !== undefined, 'The handle is of this store and unused');
+    this.#large.delete(value.largeValueId);
+    return large;
+  }
+
+  #valueOf(value: Buffer): S.Value {
+    if (value.length <= (this.#options.inlineBytes ?? INLINE_VALUE_BYTES_MAX)) return value;
+    return {
+      bytes: value.length,
+      read: async (target, position) => value.copy(target, 0, position),
+      release: () => undefined,
+    };
+  }
+}
+
+function joinValues(mode: S.PutMode, old: Buffer, added: Buffer): Buffer {
+  return Buffer.concat(mode === 'append' ? [old, added] : [added, old]);
+}
