@@ -1,0 +1,264 @@
+// Fs over a SimDisk. Each operation takes two events: it starts (the cache changes, its bytes may reach
+// the disk from now on) and it finishes (its answer, and its durability if it promised some). A crash
+// may come between. Answers of operations in flight together come in any order.
+
+import { posix } from 'node:path';
+
+import { KvError } from '../../src/errors.js';
+import type { File, Fs, Lock, OpenMode } from '../../src/env/env.js';
+import type { FaultCode, FaultEffect, OperationKind } from './fault-plan.js';
+import type { Change, Inode } from './inode.js';
+import { survivalOf } from './power-loss.js';
+import type { SimProcess } from './sim-world.js';
+
+/** What an operation does when it starts; returns what it does, and answers, when it finishes. */
+type Start<T> = (effect: FaultEffect | undefined) => () => T;
+
+export class SimFs implements Fs {
+  readonly process: SimProcess;
+
+  constructor(process: SimProcess) {
+    this.process = process;
+  }
+
+  open(path: string, mode: OpenMode): Promise<File> {
+    return this.operate('open', path, () => {
+      const { disk } = this.process.world;
+      let inode = disk.find(path);
+      if (mode === 'create') {
+        if (inode !== undefined) throw systemError('EEXIST', 'open', path);
+        if (!disk.hasDirOf(path)) throw systemError('ENOENT', 'open', path);
+        inode = disk.create(path);
+      }
+      if (inode === undefined) throw systemError('ENOENT', 'open', path);
+      const file = new SimFile(this, path, mode, inode);
+      this.process.openFiles.add(file);
+      return () => file;
+    });
+  }
+
+  list(dir: string): Promise<string[]> {
+    return this.operate('list', dir, () => () => {
+      const names = this.process.world.disk.list(dir);
+      if (names === undefined) throw systemError('ENOENT', 'scandir', dir);
+      return names;
+    });
+  }
+
+  makeDir(dir: string): Promise<void> {
+    return this.operate('makeDir', dir, () => {
+      this.process.world.disk.makeDir(dir);
+      return () => {};
+    });
+  }
+
+  rename(from: string, to: string): Promise<void> {
+    return this.operate('rename', from, () => {
+      if (!this.process.world.disk.rename(from, to)) throw systemError('ENOENT', 'rename', from);
+      return () => {};
+    });
+  }
+
+  remove(path: string): Promise<void> {
+    return this.operate('remove', path, () => {
+      this.process.world.disk.remove(path);
+      return () => {};
+    });
+  }
+
+  syncDir(dir: string): Promise<void> {
+    return this.operate('syncDir', dir, () => {
+      const { disk } = this.process.world;
+      if (disk.list(dir) === undefined) throw systemError('ENOENT', 'open', dir);
+      const changes = disk.dirChanges(dir).slice();
+      return () => disk.makeDirDurable(dir, changes);
+    });
+  }
+
+  lock(path: string): Promise<Lock> {
+    return this.operate('lock', path, () => {
+      const { world } = this.process;
+      const full = posix.resolve('/', path);
+      if (world.locks.has(full))
+        throw new KvError('KV_LOCKED', 'Another process has it open', { path });
+      if (world.disk.find(path) === undefined) world.disk.create(path);
+      world.locks.set(full, this.process.boot);
+      const release = (): Promise<void> => {
+        world.locks.delete(full);
+        return Promise.resolve();
+      };
+      return () => ({ release });
+    });
+  }
+
+  freeBytes(dir: string): Promise<number> {
+    return this.operate('freeBytes', dir, () => () => {
+      const { disk } = this.process.world;
+      if (disk.capacityBytes === Infinity) return 2 ** 40;
+      return Math.max(0, disk.capacityBytes - disk.usedBytes());
+    });
+  }
+
+  /** Runs one operation in its two events, with the fault that the plan has for it. */
+  operate<T>(kind: OperationKind, path: string, start: Start<T>, ghosts?: () => void): Promise<T> {
+    const { world } = this.process;
+    return new Promise<T>((resolve, reject) => {
+      this.process.later(world.latencyMs(kind), () => {
+        const effect = world.faults.next(kind);
+        world.operations++;
+        if (effect?.kind === 'crash' && effect.when === 'before') return world.crash();
+        if (effect?.kind === 'error') {
+          ghosts?.();
+          return reject(systemError(effect.code, kind, path));
+        }
+        let finish: () => T;
+        try {
+          finish = start(effect);
+        } catch (error) {
+          return reject(error);
+        }
+        world.observe?.({ kind, path, phase: 'started' });
+        if (effect?.kind === 'crash' && effect.when === 'during') return world.crash();
+        this.process.later(world.latencyMs(kind), () => {
+          try {
+            const answer = finish();
+            world.observe?.({ kind, path, phase: 'finished' });
+            if (effect?.kind === 'crash') return world.crash();
+            resolve(answer);
+          } catch (error) {
+            reject(error);
+          }
+        });
+      });
+    });
+  }
+}
+
+class SimFile implements File {
+  readonly path: string;
+  readonly #fs: SimFs;
+  readonly #mode: OpenMode;
+  readonly #inode: Inode;
+  #isClosed = false;
+
+  constructor(fs: SimFs, path: string, mode: OpenMode, inode: Inode) {
+    this.path = path;
+    this.#fs = fs;
+    this.#mode = mode;
+    this.#inode = inode;
+  }
+
+  read(target: Uint8Array, position: number): Promise<number> {
+    return this.#fs.operate('read', this.path, () => {
+      this.#checkOpen();
+      const source = this.#inode.cached().subarray(position, position + target.length);
+      target.set(source);
+      return () => source.length;
+    });
+  }
+
+  write(source: Uint8Array, position: number): Promise<number> {
+    const { world } = this.#fs.process;
+    // As libuv does, the bytes are taken when the write runs, not when it is asked for.
+    const start: Start<number> = (effect) => {
+      this.#checkWritable();
+      const room = Math.min(
+        this.#room(source, position),
+        effect?.kind === 'short' ? world.shortOf(source.length) : Infinity,
+      );
+      if (room === 0 && source.length > 0) throw systemError('ENOSPC', 'write', this.path);
+      const bytes = Uint8Array.from(source.subarray(0, room));
+      const change = world.disk.write(this.#inode, bytes, position);
+      return () => {
+        if (this.#mode === 'write-through') this.#makeDurableUpTo(change);
+        return bytes.length;
+      };
+    };
+    const ghosts = (): void => {
+      if (this.#mode !== 'write-through' || world.random.chance(0.5)) return;
+      const change = world.disk.write(this.#inode, Uint8Array.from(source), position);
+      this.#makeGhosts([change]);
+    };
+    return this.#fs.operate('write', this.path, start, ghosts);
+  }
+
+  sync(): Promise<void> {
+    const start: Start<void> = () => {
+      this.#checkOpen();
+      const changes = this.#inode.pending.slice();
+      return () => this.#inode.makeDurable(changes);
+    };
+    return this.#fs.operate('sync', this.path, start, () => this.#makeGhosts(this.#inode.pending));
+  }
+
+  truncate(bytes: number): Promise<void> {
+    return this.#fs.operate('truncate', this.path, () => {
+      this.#checkWritable();
+      this.#fs.process.world.disk.truncate(this.#inode, bytes);
+      return () => {};
+    });
+  }
+
+  size(): Promise<number> {
+    return this.#fs.operate('size', this.path, () => {
+      this.#checkOpen();
+      return () => this.#inode.size;
+    });
+  }
+
+  close(): Promise<void> {
+    return this.#fs.operate('close', this.path, () => {
+      this.#checkOpen();
+      this.#isClosed = true;
+      this.#fs.process.openFiles.delete(this);
+      return () => {};
+    });
+  }
+
+  /** A write-through write is on the disk, with the file's size; so is what was cut off before it. */
+  #makeDurableUpTo(change: Change): void {
+    const { pending } = this.#inode;
+    const cut = pending.findLastIndex(
+      (each) => each.kind === 'truncate' && each.order < change.order,
+    );
+    this.#inode.makeDurable([...pending.slice(0, cut + 1), change]);
+  }
+
+  /** A write error below the cache: some sectors may have made it. */
+  #makeGhosts(changes: readonly Change[]): void {
+    const { random } = this.#fs.process.world;
+    const style = random.chance(0.5)
+      ? ({ kind: 'lost' } as const)
+      : ({ kind: 'random', seed: random.next32(), hostile: false } as const);
+    this.#inode.makeGhosts(changes, survivalOf(style, []));
+  }
+
+  /** How many of the bytes fit on the disk. */
+  #room(source: Uint8Array, position: number): number {
+    const { disk } = this.#fs.process.world;
+    if (disk.capacityBytes === Infinity) return Infinity;
+    const growth = Math.max(0, position + source.length - this.#inode.size);
+    const free = Math.max(0, disk.capacityBytes - disk.usedBytes());
+    return growth <= free ? Infinity : Math.max(0, source.length - (growth - free));
+  }
+
+  #checkOpen(): void {
+    if (this.#isClosed) throw systemError('EBADF', 'read', this.path);
+  }
+
+  #checkWritable(): void {
+    if (this.#isClosed || this.#mode === 'read') throw systemError('EBADF', 'write', this.path);
+  }
+}
+
+export function systemError(
+  code: FaultCode | 'ENOENT' | 'EEXIST' | 'EBADF',
+  call: string,
+  path: string,
+): Error {
+  return Object.assign(new Error(`${code}: simulated, ${call} '${path}'`), {
+    code,
+    syscall: call,
+    path,
+  });
+}
