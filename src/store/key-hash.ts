@@ -1,0 +1,69 @@
+// The hash of keys: HalfSipHash-1-3, the keyed 32-bit hash that the Linux kernel uses for its hash tables
+// (https://github.com/veorq/SipHash). Not murmur3 or xxh32: they are a little faster, but both have sets
+// of keys that collide under every seed, so a client could make all of a store's keys meet in one place.
+//
+// Invariant: keys are hashed as little-endian u32 words, the last one padded with zeros, as the keydir
+// holds them; the bytes after the last whole word count only up to `byteCount`.
+
+/** The secret of one store's hash: two random words. */
+export interface HashSeed {
+  readonly k0: number;
+  readonly k1: number;
+}
+
+/** Makes a seed of at least 8 random bytes. */
+export function hashSeed(random: Buffer): HashSeed {
+  return { k0: random.readInt32LE(0), k1: random.readInt32LE(4) };
+}
+
+/**
+ * Writes the key's bytes to `words` from index 0, the last word padded with zeros. Requires: room for
+ * them. Returns the number of words.
+ */
+export function packKey(key: Uint8Array, words: Uint32Array): number {
+  const length = key.length;
+  const whole = length >>> 2;
+  let at = 0;
+  for (let word = 0; word < whole; word += 1, at += 4) {
+    words[word] = key[at]! | (key[at + 1]! << 8) | (key[at + 2]! << 16) | (key[at + 3]! << 24);
+  }
+  if (at === length) return whole;
+  let tail = 0;
+  for (let shift = 0; at < length; at += 1, shift += 8) tail |= key[at]! << shift;
+  words[whole] = tail;
+  return whole + 1;
+}
+
+/** The hash of `byteCount` bytes packed into words from `start`, as an unsigned 32-bit number. */
+export function hashWords(
+  words: Uint32Array,
+  start: number,
+  byteCount: number,
+  seed: HashSeed,
+): number {
+  let v0 = seed.k0;
+  let v1 = seed.k1;
+  let v2 = 0x6c796765 ^ v0;
+  let v3 = 0x74656462 ^ v1;
+  const end = start + (byteCount >>> 2);
+  const tail = (byteCount & 3) === 0 ? 0 : words[end]!;
+  // One round a word, one for the last (tail and length), three to finish: the loop holds the only copy
+  // of the round, so that it is inlined and stays in registers.
+  for (let at = start; at < end + 4; at += 1) {
+    const word = at < end ? words[at]! | 0 : at === end ? tail | (byteCount << 24) : 0;
+    if (at === end + 1) v2 ^= 0xff;
+    v3 ^= word;
+    v0 = (v0 + v1) | 0;
+    v1 = ((v1 << 5) | (v1 >>> 27)) ^ v0;
+    v0 = (v0 << 16) | (v0 >>> 16);
+    v2 = (v2 + v3) | 0;
+    v3 = ((v3 << 8) | (v3 >>> 24)) ^ v2;
+    v0 = (v0 + v3) | 0;
+    v3 = ((v3 << 7) | (v3 >>> 25)) ^ v0;
+    v2 = (v2 + v1) | 0;
+    v1 = ((v1 << 13) | (v1 >>> 19)) ^ v2;
+    v2 = (v2 << 16) | (v2 >>> 16);
+    v0 ^= word;
+  }
+  return (v1 ^ v3) >>> 0;
+}

@@ -1,0 +1,309 @@
+// The keydir's records: one a key, of 32-bit words in pages outside the JavaScript heap. A record costs
+// 28 bytes (36 with the recency links) and its key padded to words; nothing for the garbage collector.
+//
+//   word  0  keyLength u16 << 16 | segment slot u16      free record: 0 << 16 | its own size in words
+//         1  frame offset / 8                            free record: next free record of its size
+//         2  frame length / 8 (27 bits) << 5 | marks (5 bits)
+//         3  seq, low 32 bits
+//         4  seq, high 16 bits << 16 | expiry, high 16 bits
+//         5  expiry (Unix ms), low 32 bits; 0: never
+//         6  last use (Unix seconds)
+//        [7  the next older record   8  the next newer record: only with recency]
+//         …  key bytes, packed little-endian, padded with zeros
+//
+// Invariants:
+// - A ref is page * PAGE_WORDS + word; 0 is none (the first word of page 0 is never given out).
+// - A page is a gapless row of records, live or free, up to its first zero word 0.
+// - The start of a record stays the start of a record as long as the page lives: a free record may be
+//   split, never joined. So a walk that goes on later finds its place again.
+
+import { assert } from '../assert.js';
+import { KEY_BYTES_LIMIT, SEQ_MAX } from '../limits.js';
+
+const PAGE_BITS = 16;
+const PAGE_WORDS = 1 << PAGE_BITS;
+const WORD_MASK = PAGE_WORDS - 1;
+/** Refs stay below 2^31: V8 boxes larger integers. 8 GiB of records, about 150 million keys. */
+const PAGES_MAX = 2 ** (31 - PAGE_BITS);
+const HEADER_WORDS = 7;
+const HEADER_WORDS_WITH_RECENCY = 9;
+const KEY_WORDS_MAX = (KEY_BYTES_LIMIT + 3) >>> 2;
+const RECORD_WORDS_MIN = HEADER_WORDS + 1;
+const RECORD_WORDS_MAX = HEADER_WORDS_WITH_RECENCY + KEY_WORDS_MAX;
+const HIGH = 2 ** 32;
+const U48_MAX = 2 ** 48 - 1;
+/** Frames are 8-byte aligned; 27 bits of length reach 1 GiB, 32 bits of offset 32 GiB. */
+const UNIT = 8;
+const LENGTH_UNITS_MAX = 2 ** 27 - 1;
+const OFFSET_MAX = (HIGH - 1) * UNIT;
+export const MARK_BITS = 5;
+const MARKS_MAX = 2 ** MARK_BITS - 1;
+
+assert(RECORD_WORDS_MAX * 2 < PAGE_WORDS, 'A page holds the longest records');
+assert(SEQ_MAX === U48_MAX, 'A seq has 48 bits');
+
+export class KeydirEntries {
+  readonly #headerWords: number;
+  #pages: Uint32Array[] = [];
+  /** The first word of the last page that was never used. */
+  #end = PAGE_WORDS;
+  /** First free record of each size in words. */
+  #free = new Uint32Array(0);
+  #freeWordsMax = 0;
+
+  constructor(recency: boolean) {
+    this.#headerWords = recency ? HEADER_WORDS_WITH_RECENCY : HEADER_WORDS;
+  }
+
+  get memoryBytes(): number {
+    return this.#pages.length * PAGE_WORDS * 4 + this.#free.byteLength;
+  }
+
+  /** A zeroed record holding the key that is packed in `words`. */
+  create(words: Uint32Array, keyLength: number): number {
+    const keyWords = (keyLength + 3) >>> 2;
+    const ref = this.#allocate(this.#headerWords + keyWords);
+    const page = this.#pages[ref >>> PAGE_BITS]!;
+    const at = ref & WORD_MASK;
+    page[at] = keyLength << 16;
+    const keyAt = at + this.#headerWords;
+    for (let word = at + 1; word < keyAt; word += 1) page[word] = 0;
+    for (let word = 0; word < keyWords; word += 1) page[keyAt + word] = words[word]!;
+    return ref;
+  }
+
+  /** Frees a record. Its ref may come back from a later `create`. */
+  release(ref: number): void {
+    const keyLength = this.keyLength(ref);
+    assert(keyLength > 0, 'A freed record was live');
+    this.#putFree(ref, this.#headerWords + ((keyLength + 3) >>> 2));
+  }
+
+  clear(): void {
+    this.#pages = [];
+    this.#end = PAGE_WORDS;
+    this.#free = new Uint32Array(0);
+    this.#freeWordsMax = 0;
+  }
+
+  /** Bytes of the key; 0 says that the record is free. */
+  keyLength(ref: number): number {
+    return this.#pages[ref >>> PAGE_BITS]![ref & WORD_MASK]! >>> 16;
+  }
+
+  /** The page that holds the record: with keyStart, the key's packed words. */
+  page(ref: number): Uint32Array {
+    return this.#pages[ref >>> PAGE_BITS]!;
+  }
+
+  keyStart(ref: number): number {
+    return (ref & WORD_MASK) + this.#headerWords;
+  }
+
+  /** Whether the record's key is the one packed in `words`. */
+  matches(ref: number, words: Uint32Array, keyLength: number): boolean {
+    const page = this.#pages[ref >>> PAGE_BITS]!;
+    const at = ref & WORD_MASK;
+    if (page[at]! >>> 16 !== keyLength) return false;
+    const keyAt = at + this.#headerWords;
+    const keyWords = (keyLength + 3) >>> 2;
+    for (let word = 0; word < keyWords; word += 1) {
+      if (page[keyAt + word] !== words[word]) return false;
+    }
+    return true;
+  }
+
+  /** Writes the key's bytes to `target` from 0. Requires: room. Returns their count. */
+  copyKey(ref: number, target: Uint8Array): number {
+    const page = this.#pages[ref >>> PAGE_BITS]!;
+    const length = this.keyLength(ref);
+    const start = this.keyStart(ref);
+    for (let at = 0; at < length; at += 1) {
+      target[at] = page[start + (at >>> 2)]! >>> ((at & 3) << 3);
+    }
+    return length;
+  }
+
+  segment(ref: number): number {
+    return this.#pages[ref >>> PAGE_BITS]![ref & WORD_MASK]! & 0xffff;
+  }
+
+  offset(ref: number): number {
+    return this.#pages[ref >>> PAGE_BITS]![(ref & WORD_MASK) + 1]! * UNIT;
+  }
+
+  length(ref: number): number {
+    return (this.#pages[ref >>> PAGE_BITS]![(ref & WORD_MASK) + 2]! >>> MARK_BITS) * UNIT;
+  }
+
+  setLocation(ref: number, segment: number, offset: number, length: number): void {
+    assert(segment >= 0 && segment <= 0xffff, 'A segment slot has 16 bits');
+    assert(offset >= 0 && offset <= OFFSET_MAX && offset % UNIT === 0, 'An offset is 8 * u32');
+    const units = length / UNIT;
+    assert(length % UNIT === 0 && units >= 0 && units <= LENGTH_UNITS_MAX, 'A length is 8 * u27');
+    const page = this.#pages[ref >>> PAGE_BITS]!;
+    const at = ref & WORD_MASK;
+    page[at] = (page[at]! & 0xffff0000) | segment;
+    page[at + 1] = offset / UNIT;
+    page[at + 2] = (units << MARK_BITS) | (page[at + 2]! & MARKS_MAX);
+  }
+
+  marks(ref: number): number {
+    return this.#pages[ref >>> PAGE_BITS]![(ref & WORD_MASK) + 2]! & MARKS_MAX;
+  }
+
+  setMarks(ref: number, marks: number): void {
+    assert(marks >= 0 && marks <= MARKS_MAX, 'Marks have 5 bits');
+    const page = this.#pages[ref >>> PAGE_BITS]!;
+    const at = (ref & WORD_MASK) + 2;
+    page[at] = (page[at]! & ~MARKS_MAX) | marks;
+  }
+
+  seq(ref: number): number {
+    const page = this.#pages[ref >>> PAGE_BITS]!;
+    const at = ref & WORD_MASK;
+    return (page[at + 4]! >>> 16) * HIGH + page[at + 3]!;
+  }
+
+  setSeq(ref: number, seq: number): void {
+    assert(seq >= 0 && seq <= SEQ_MAX, 'A seq has 48 bits');
+    const page = this.#pages[ref >>> PAGE_BITS]!;
+    const at = ref & WORD_MASK;
+    const high = Math.floor(seq / HIGH);
+    page[at + 3] = seq - high * HIGH;
+    page[at + 4] = (high << 16) | (page[at + 4]! & 0xffff);
+  }
+
+  expiresAt(ref: number): number {
+    const page = this.#pages[ref >>> PAGE_BITS]!;
+    const at = ref & WORD_MASK;
+    return (page[at + 4]! & 0xffff) * HIGH + page[at + 5]!;
+  }
+
+  setExpiresAt(ref: number, ms: number): void {
+    assert(ms >= 0 && ms <= U48_MAX, 'An expiry has 48 bits');
+    const page = this.#pages[ref >>> PAGE_BITS]!;
+    const at = ref & WORD_MASK;
+    const high = Math.floor(ms / HIGH);
+    page[at + 4] = (page[at + 4]! & 0xffff0000) | high;
+    page[at + 5] = ms - high * HIGH;
+  }
+
+  lastUsedSeconds(ref: number): number {
+    return this.#pages[ref >>> PAGE_BITS]![(ref & WORD_MASK) + 6]!;
+  }
+
+  setLastUsedSeconds(ref: number, seconds: number): void {
+    assert(seconds >= 0 && seconds < HIGH, 'Seconds have 32 bits');
+    this.#pages[ref >>> PAGE_BITS]![(ref & WORD_MASK) + 6] = seconds;
+  }
+
+  older(ref: number): number {
+    return this.#pages[ref >>> PAGE_BITS]![(ref & WORD_MASK) + 7]!;
+  }
+
+  setOlder(ref: number, older: number): void {
+    this.#pages[ref >>> PAGE_BITS]![(ref & WORD_MASK) + 7] = older;
+  }
+
+  newer(ref: number): number {
+    return this.#pages[ref >>> PAGE_BITS]![(ref & WORD_MASK) + 8]!;
+  }
+
+  setNewer(ref: number, newer: number): void {
+    this.#pages[ref >>> PAGE_BITS]![(ref & WORD_MASK) + 8] = newer;
+  }
+
+  /** Keydir.walk. */
+  walk(cursor: number, budget: number, visit: (ref: number) => void): number {
+    let page = cursor >>> PAGE_BITS;
+    let at = this.#boundary(cursor);
+    for (let left = budget; left > 0; left -= 1) {
+      const words = this.#pages[page];
+      if (words === undefined) return 0;
+      const head = at < PAGE_WORDS ? words[at]! : 0;
+      if (head === 0) {
+        page += 1;
+        at = 0;
+        continue;
+      }
+      const ref = page * PAGE_WORDS + at;
+      at += head >>> 16 === 0 ? head : this.#headerWords + (((head >>> 16) + 3) >>> 2);
+      if (head >>> 16 !== 0) visit(ref);
+    }
+    if (page >= this.#pages.length) return 0;
+    return page * PAGE_WORDS + at;
+  }
+
+  /** The first start of a record at or after `cursor` in its page: a cursor may come from a client. */
+  #boundary(cursor: number): number {
+    const page = this.#pages[cursor >>> PAGE_BITS];
+    let at = cursor < PAGE_WORDS ? 1 : 0;
+    if (page === undefined) return at;
+    while (at < (cursor & WORD_MASK)) {
+      const head = page[at]!;
+      if (head === 0) return at;
+      at += head >>> 16 === 0 ? head : this.#headerWords + (((head >>> 16) + 3) >>> 2);
+    }
+    return at;
+  }
+
+  #allocate(words: number): number {
+    const recycled = this.#takeFree(words);
+    if (recycled !== 0) return recycled;
+    if (this.#end + words > PAGE_WORDS) {
+      const split = this.#splitFree(words);
+      if (split !== 0) return split;
+      this.#addPage();
+    }
+    const ref = (this.#pages.length - 1) * PAGE_WORDS + this.#end;
+    this.#end += words;
+    return ref;
+  }
+
+  #addPage(): void {
+    assert(this.#pages.length < PAGES_MAX, 'The keydir has room for another page');
+    const left = PAGE_WORDS - this.#end;
+    if (left > 0) this.#putFree((this.#pages.length - 1) * PAGE_WORDS + this.#end, left);
+    this.#pages.push(new Uint32Array(PAGE_WORDS));
+    this.#end = this.#pages.length === 1 ? 1 : 0;
+  }
+
+  #putFree(ref: number, words: number): void {
+    const page = this.#pages[ref >>> PAGE_BITS]!;
+    const at = ref & WORD_MASK;
+    page[at] = words;
+    // The rest of a page may be too short to be of use; it only says its size.
+    if (words < RECORD_WORDS_MIN) return;
+    if (words >= this.#free.length) {
+      const longer = new Uint32Array(Math.min(RECORD_WORDS_MAX + 1, words * 2));
+      longer.set(this.#free);
+      this.#free = longer;
+    }
+    page[at + 1] = this.#free[words]!;
+    this.#free[words] = ref;
+    if (words > this.#freeWordsMax) this.#freeWordsMax = words;
+  }
+
+  #takeFree(words: number): number {
+    const ref = this.#free[words] ?? 0;
+    if (ref !== 0) this.#free[words] = this.#pages[ref >>> PAGE_BITS]![(ref & WORD_MASK) + 1]!;
+    return ref;
+  }
+
+  /** Makes a record of a longer free one, so that keys of new lengths use the room of old ones. */
+  #splitFree(words: number): number {
+    for (let size = words + RECORD_WORDS_MIN; size <= this.#freeWordsMax; size += 1) {
+      const ref = this.#takeFree(size);
+      if (ref === 0) continue;
+      this.#putFree(ref + words, size - words);
+      return ref;
+    }
+    return 0;
+  }
+}
+
+/** Room for the longest key, packed. */
+export function keyScratch(): Uint32Array {
+  return new Uint32Array(KEY_WORDS_MAX);
+}

@@ -1,0 +1,199 @@
+// The keydir: the newest record of every key, as key → location, seq, expiry, last use and marks. It
+// lives in typed arrays (design rule "In memory" of ARCHITECTURE.md): a Map of objects costs twice as
+// much a key, burdens the garbage collector with each, and ends at 16.7 million.
+//
+// A key is found once, by `find` or `insert`, which gives its ref, a number; everything else is asked
+// and set by ref. Nothing but `insert`, `remove`, `key` and growth allocates.
+//
+// Invariants:
+// - A ref is valid from `insert` until `remove` or `clear`; then it may be given to another key. Who keeps
+//   a ref across turns of the event loop must check seq.
+// - Growth and shrinking are done in pieces: no call takes more than a few ms, whatever the count.
+
+import { assert } from '../assert.js';
+import { KEY_BYTES_LIMIT } from '../limits.js';
+import { type HashSeed, hashWords, packKey } from './key-hash.js';
+import { KeydirEntries, keyScratch } from './keydir-entries.js';
+import { KeydirIndex } from './keydir-index.js';
+import { KeydirRecency } from './keydir-recency.js';
+
+/** Bits of a key's marks. */
+export const MARK = {
+  /** Invalidated but served. */
+  STALE: 1,
+  /** A client has been told to refill it. */
+  WON: 2,
+  /** The CAS token was chosen by a client: it is in the frame, it is not the seq. */
+  CHOSEN_CAS: 4,
+  /** Read since it was written. */
+  FETCHED: 8,
+  /** Equal to the parity of the running snapshot: already exported. */
+  SNAPSHOT: 16,
+} as const;
+
+export interface KeydirOptions {
+  readonly seed: HashSeed;
+  /** Keep the order of use (8 bytes a key). */
+  readonly recency: boolean;
+}
+
+export class Keydir {
+  readonly #seed: HashSeed;
+  readonly #entries: KeydirEntries;
+  readonly #index: KeydirIndex;
+  readonly #recency: KeydirRecency | undefined;
+  readonly #words = keyScratch();
+  #count = 0;
+
+  constructor({ seed, recency }: KeydirOptions) {
+    this.#seed = seed;
+    this.#entries = new KeydirEntries(recency);
+    this.#index = new KeydirIndex(this.#entries, seed);
+    this.#recency = recency ? new KeydirRecency(this.#entries) : undefined;
+  }
+
+  /** Keys held. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Bytes of all typed arrays. */
+  get memoryBytes(): number {
+    return this.#entries.memoryBytes + this.#index.memoryBytes + this.#words.byteLength;
+  }
+
+  /** The key's ref, or 0. */
+  find(key: Uint8Array): number {
+    if (key.length > KEY_BYTES_LIMIT) return 0;
+    packKey(key, this.#words);
+    const hash = hashWords(this.#words, 0, key.length, this.#seed);
+    return this.#index.find(hash, this.#words, key.length);
+  }
+
+  /** Adds a key, all its fields 0, the newest in use. Requires: it is absent, 1..65,535 bytes. */
+  insert(key: Uint8Array): number {
+    const length = key.length;
+    assert(length > 0 && length <= KEY_BYTES_LIMIT, 'A key has 1..65,535 bytes');
+    packKey(key, this.#words);
+    const hash = hashWords(this.#words, 0, length, this.#seed);
+    assert(this.#index.find(hash, this.#words, length) === 0, 'An inserted key is absent');
+    const ref = this.#entries.create(this.#words, length);
+    this.#index.add(hash, ref);
+    this.#recency?.add(ref);
+    this.#count += 1;
+    return ref;
+  }
+
+  /** Requires: a valid ref. It is invalid afterwards. */
+  remove(ref: number): void {
+    this.#index.delete(this.#index.hashOf(ref), ref);
+    this.#recency?.delete(ref);
+    this.#entries.release(ref);
+    this.#count -= 1;
+  }
+
+  clear(): void {
+    this.#index.clear();
+    this.#recency?.clear();
+    this.#entries.clear();
+    this.#count = 0;
+  }
+
+  /** A copy of the key. */
+  key(ref: number): Buffer {
+    const key = Buffer.allocUnsafe(this.#entries.keyLength(ref));
+    this.#entries.copyKey(ref, key);
+    return key;
+  }
+
+  /** Bytes of the key. */
+  keyLength(ref: number): number {
+    return this.#entries.keyLength(ref);
+  }
+
+  /** Copies the key to the start of `target`; returns its bytes. Requires: room for them. */
+  copyKey(ref: number, target: Uint8Array): number {
+    return this.#entries.copyKey(ref, target);
+  }
+
+  /** The slot (16 bits) of the segment that holds the frame. */
+  segment(ref: number): number {
+    return this.#entries.segment(ref);
+  }
+
+  /** Bytes from the segment's start to the frame. */
+  offset(ref: number): number {
+    return this.#entries.offset(ref);
+  }
+
+  /** Bytes of the frame. */
+  length(ref: number): number {
+    return this.#entries.length(ref);
+  }
+
+  /** `offset` and `length` in bytes, multiples of 8, below 32 GiB and 1 GiB. */
+  setLocation(ref: number, segment: number, offset: number, length: number): void {
+    this.#entries.setLocation(ref, segment, offset, length);
+  }
+
+  seq(ref: number): number {
+    return this.#entries.seq(ref);
+  }
+
+  setSeq(ref: number, seq: number): void {
+    this.#entries.setSeq(ref, seq);
+  }
+
+  /** Unix ms; 0: never. */
+  expiresAt(ref: number): number {
+    return this.#entries.expiresAt(ref);
+  }
+
+  setExpiresAt(ref: number, ms: number): void {
+    this.#entries.setExpiresAt(ref, ms);
+  }
+
+  /** Unix seconds. */
+  lastUsedSeconds(ref: number): number {
+    return this.#entries.lastUsedSeconds(ref);
+  }
+
+  setLastUsedSeconds(ref: number, seconds: number): void {
+    this.#entries.setLastUsedSeconds(ref, seconds);
+  }
+
+  /** Bits of MARK. */
+  marks(ref: number): number {
+    return this.#entries.marks(ref);
+  }
+
+  setMarks(ref: number, marks: number): void {
+    this.#entries.setMarks(ref, marks);
+  }
+
+  /**
+   * Visits the keys in the order of their refs, from `cursor` (0: start), and returns the cursor to go on
+   * from, 0 at the end. Every key that is there during the whole walk is visited exactly once, whatever
+   * is inserted and removed between calls or by `visit`; others at most once for each insert. Looks at
+   * no more than `budget` records, so a call may visit none. Any number is a safe cursor.
+   */
+  walk(cursor: number, budget: number, visit: (ref: number) => void): number {
+    return this.#entries.walk(cursor, budget, visit);
+  }
+
+  /** Makes the key the newest in use; nothing without recency. */
+  touch(ref: number): void {
+    this.#recency?.touch(ref);
+  }
+
+  /** The least recently used key, 0 when there is none or without recency. */
+  get oldest(): number {
+    return this.#recency?.oldest ?? 0;
+  }
+
+  /** The key used next after this one, 0 after the newest. Requires: recency. */
+  newer(ref: number): number {
+    assert(this.#recency !== undefined, 'The order of use is kept');
+    return this.#entries.newer(ref);
+  }
+}
