@@ -1,0 +1,84 @@
+// `after` and the watermark (promises 1 and 2): who must wait for the disk, and for which seq.
+
+import { expect } from 'chai';
+
+import type { Outcome } from '../../src/store/store.js';
+import type { Subject } from './subject.js';
+
+export function durabilityGroup(subject: () => Subject): void {
+  describe('after', () => {
+    it('a change waits for its own seq, which becomes durable', async () => {
+      const s = subject();
+      const done = await s.set('k', 'x');
+      expect(done.after).to.be.within(1, s.store.lastSeq);
+      await s.durable(done.after);
+      expect(s.store.watermark).to.be.at.least(done.after);
+    });
+
+    it('what depends on an unsynced change waits for it, what does not waits for nothing', async () => {
+      const s = subject();
+      await s.set('other', 'x');
+      await s.delete('gone');
+      await s.durable();
+      const { store } = s;
+      const key = Buffer.from('k');
+      const change = { mode: 'set', key, value: Buffer.from('1'), flags: 0, expiresAt: 0 } as const;
+      // In one turn, so that no commit can come between.
+      const put = store.put(change);
+      const read = store.get(key);
+      const other = store.get(Buffer.from('other'));
+      const missing = store.get(Buffer.from('gone'));
+      const notStored = store.put({ ...change, mode: 'add' });
+      const exists = store.put({ ...change, compareCas: 1n });
+      const answers = [read, notStored, exists, other, missing].map((each) =>
+        s.wait<unknown>(each),
+      );
+      const first = (await s.wait(put)).after;
+      const [afterRead, afterAdd, afterCas, afterOther, afterMissing] = (
+        (await Promise.all(answers)) as Outcome[]
+      ).map((answer) => answer.after);
+      expect(afterRead).to.be.at.least(first);
+      expect(afterAdd).to.be.at.least(first);
+      expect(afterCas).to.be.at.least(first);
+      expect(afterOther).to.be.below(first);
+      expect(afterMissing).to.be.below(first);
+    });
+
+    it('a miss caused by an unsynced delete or flush waits for it', async () => {
+      const s = subject();
+      for (const key of ['a', 'b']) await s.set(key, 'x');
+      await s.durable();
+      const deleted = s.store.delete({ key: Buffer.from('a') });
+      const missA = s.store.get(Buffer.from('a'));
+      const flushed = s.store.flush(0);
+      const missB = s.store.get(Buffer.from('b'));
+      expect((await s.wait(missA)).after).to.be.at.least((await s.wait(deleted)).after);
+      expect((await s.wait(missB)).after).to.be.at.least(flushed.after);
+    });
+
+    it('once durable, an answer waits for nothing', async () => {
+      const s = subject();
+      await s.set('k', 'x');
+      await s.set('gone', 'x');
+      await s.delete('gone');
+      await s.durable();
+      for (const key of ['k', 'gone', 'never']) {
+        expect((await s.lookup(key)).after).to.be.at.most(s.store.watermark);
+      }
+    });
+
+    it('the watermark only grows and reaches lastSeq', async () => {
+      const s = subject();
+      const seen: number[] = [];
+      s.store.onDurable(() => seen.push(s.store.watermark));
+      for (let at = 0; at < 20; at++) {
+        await s.set(`k${at % 3}`, String(at));
+        if (at % 5 === 0) await s.durable();
+      }
+      await s.durable();
+      expect(s.store.watermark).to.equal(s.store.lastSeq);
+      expect(seen).to.deep.equal([...new Set(seen)].sort((a, b) => a - b));
+      expect(s.store.congested).to.equal(false);
+    });
+  });
+}

@@ -1,0 +1,81 @@
+// Expiry, touch and flush: by the store's clock, never early, never late.
+
+import { expect } from 'chai';
+
+import type { Subject } from './subject.js';
+
+export function expiryGroup(subject: () => Subject): void {
+  describe('expiry', () => {
+    it('an item is there until its time and gone from then on', async () => {
+      const s = subject();
+      const expiresAt = s.store.nowMs() + 60_000;
+      await s.set('k', 'x', { expiresAt });
+      await s.fixture.advance(expiresAt - s.store.nowMs() - 5000);
+      expect(await s.value('k')).to.equal('x');
+      await s.fixture.advance(expiresAt - s.store.nowMs() + 1);
+      expect(await s.lookup('k')).to.include({ kind: 'miss', reason: 'expired' });
+      expect((await s.delete('k')).status).to.equal('not-found');
+      expect(s.touch('k', 0).status).to.equal('not-found');
+      expect((await s.put('replace', 'k', 'y')).status).to.equal('not-stored');
+      expect((await s.put('append', 'k', 'y')).status).to.equal('not-stored');
+    });
+
+    it('an expiry in the past is one at once', async () => {
+      const s = subject();
+      expect((await s.set('k', 'x', { expiresAt: 1 })).status).to.equal('stored');
+      expect(await s.value('k')).to.equal(undefined);
+    });
+
+    it('touch() and reading with expiresAt set a new end, and touch keeps the token', async () => {
+      const s = subject();
+      const { cas } = await s.set('k', 'x', { flags: 3 });
+      const soon = s.store.nowMs() + 20_000;
+      expect(s.touch('k', soon)).to.include({ status: 'touched' });
+      expect(await s.get('k')).to.include({ value: 'x', flags: 3, cas, expiresAt: soon });
+      const later = soon + 60_000;
+      const read = await s.get('k', { expiresAt: later });
+      expect(read).to.include({ value: 'x', flags: 3, cas });
+      expect((await s.get('k'))?.expiresAt).to.equal(later);
+      await s.fixture.advance(30_000);
+      expect(await s.value('k')).to.equal('x');
+      s.touch('k', 0);
+      await s.fixture.advance(90_000);
+      expect(await s.get('k')).to.include({ value: 'x', expiresAt: 0 });
+      s.touch('k', 1);
+      expect(await s.value('k')).to.equal(undefined);
+    });
+
+    it('touch() of a missing key finds nothing', () => {
+      expect(subject().touch('k', 0).status).to.equal('not-found');
+    });
+  });
+
+  describe('flush()', () => {
+    it('removes what is there and not what comes after', async () => {
+      const s = subject();
+      for (const key of ['a', 'b']) await s.set(key, 'x');
+      expect(s.store.flush(0).status).to.equal('ok');
+      expect(await s.lookup('a')).to.include({ kind: 'miss', reason: 'flushed' });
+      await s.set('b', 'new');
+      expect(await s.value('b')).to.equal('new');
+      expect((await s.put('add', 'a', 'again')).status).to.equal('stored');
+      expect(await s.value('a')).to.equal('again');
+    });
+
+    it('acts later when told so, on what was stored before the call', async () => {
+      const s = subject();
+      for (const key of ['old', 'touched', 'changed', 'replaced']) await s.set(key, '1');
+      s.store.flush(s.store.nowMs() + 10_000);
+      s.touch('touched', s.store.nowMs() + 900_000);
+      await s.change('incr', 'changed', 1n);
+      await s.set('replaced', 'x');
+      await s.set('new', 'x');
+      expect(await s.value('old')).to.equal('1');
+      await s.fixture.advance(10_001);
+      const values = await Promise.all(
+        ['old', 'touched', 'changed', 'replaced', 'new'].map((key) => s.value(key)),
+      );
+      expect(values).to.deep.equal([undefined, undefined, '2', 'x', 'x']);
+    });
+  });
+}

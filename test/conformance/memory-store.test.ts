@@ -1,0 +1,21 @@
+import { MemoryStore } from '../support/memory-store.js';
+import { storeConformance } from './store-conformance.js';
+
+storeConformance(
+  'memory',
+  () => {
+    let passedMs = 0;
+    const startedMs = Date.now();
+    const store = new MemoryStore({ nowMs: () => startedMs + passedMs });
+    return Promise.resolve({
+      store,
+      wait: async (promise) => promise,
+      advance: (delayMs) => {
+        passedMs += delayMs;
+        return Promise.resolve();
+      },
+      close: () => store.close(),
+    });
+  },
+  false,
+);

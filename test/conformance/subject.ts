@@ -1,0 +1,164 @@
+// The store under test with short words for what the conformance groups do with it, and what an
+// environment must offer for them to run.
+
+import { expect } from 'chai';
+
+import type * as S from '../../src/store/store.js';
+
+/** One open store in its environment; `store` is another one after reopen(). */
+export interface StoreFixture {
+  readonly store: S.Store;
+  /** Awaits; a simulated environment makes its time pass meanwhile. */
+  wait<T>(promise: S.Maybe<T>): Promise<T>;
+  /** Lets `delayMs` pass on the store's clock. */
+  advance(delayMs: number): Promise<void>;
+  /** Ends the store, orderly or by a kill, and opens it again. Absent: nothing survives. */
+  reopen?(how: 'close' | 'kill'): Promise<void>;
+  close(): Promise<void>;
+}
+
+export type OpenFixture = () => Promise<StoreFixture>;
+
+/** A hit as plain data. */
+export interface Read {
+  readonly value: string;
+  readonly flags: number;
+  readonly cas: bigint;
+  readonly expiresAt: number;
+  readonly stale: boolean;
+  readonly won: boolean;
+  readonly wins: boolean;
+  readonly fetched: boolean;
+  readonly after: number;
+}
+
+export class Subject {
+  readonly fixture: StoreFixture;
+
+  constructor(fixture: StoreFixture) {
+    this.fixture = fixture;
+  }
+
+  get store(): S.Store {
+    return this.fixture.store;
+  }
+
+  wait<T>(promise: S.Maybe<T>): Promise<T> {
+    return this.fixture.wait(promise);
+  }
+
+  put(
+    mode: S.PutMode,
+    key: string,
+    value: string,
+    more: Partial<S.Put> = {},
+  ): Promise<S.PutOutcome> {
+    return this.wait(
+      this.store.put({
+        mode,
+        key: Buffer.from(key),
+        value: Buffer.from(value, 'latin1'),
+        flags: 0,
+        expiresAt: 0,
+        ...more,
+      }),
+    );
+  }
+
+  set(key: string, value: string, more: Partial<S.Put> = {}): Promise<S.PutOutcome> {
+    return this.put('set', key, value, more);
+  }
+
+  lookup(key: string, options: S.ReadOptions = {}): Promise<S.Lookup> {
+    return this.wait(this.store.get(Buffer.from(key), options));
+  }
+
+  /** The item, or undefined for a miss. */
+  async get(key: string, options: S.ReadOptions = {}): Promise<Read | undefined> {
+    const lookup = this.store.get(Buffer.from(key), options);
+    // The bytes are taken where the promise settles: they may be a view that lives for one turn.
+    const read = (found: S.Lookup): S.Maybe<Read | undefined> => this.#readOf(found);
+    return this.wait(lookup instanceof Promise ? lookup.then(read) : read(lookup));
+  }
+
+  async value(key: string): Promise<string | undefined> {
+    return (await this.get(key))?.value;
+  }
+
+  change(
+    direction: 'incr' | 'decr',
+    key: string,
+    delta: bigint,
+    more: Partial<S.Arithmetic> = {},
+  ): Promise<S.ArithmeticOutcome> {
+    return this.wait(this.store.arithmetic({ key: Buffer.from(key), delta, direction, ...more }));
+  }
+
+  delete(key: string, more: Partial<S.Delete> = {}): Promise<S.Outcome> {
+    return this.wait(this.store.delete({ key: Buffer.from(key), ...more }));
+  }
+
+  touch(key: string, expiresAt: number): S.Outcome {
+    return this.store.touch(Buffer.from(key), expiresAt);
+  }
+
+  /** Waits until `seq` is on disk. */
+  async durable(seq = this.store.lastSeq): Promise<void> {
+    const { store } = this;
+    if (store.watermark >= seq) return;
+    await this.wait(
+      new Promise<void>((resolve) => {
+        store.onDurable(() => {
+          if (store.watermark >= seq) resolve();
+        });
+      }),
+    );
+  }
+
+  /** All keys, page by page. */
+  listAll(limit: number): S.Listed[] {
+    const entries: S.Listed[] = [];
+    let cursor = 0;
+    do {
+      const page = this.store.list(cursor, limit);
+      expect(page.entries.length).to.be.at.most(limit);
+      entries.push(...page.entries);
+      cursor = page.cursor;
+    } while (cursor !== 0);
+    return entries;
+  }
+
+  async putLarge(
+    key: string,
+    pieces: readonly Buffer[],
+    more: Partial<S.Put> = {},
+  ): Promise<S.PutOutcome> {
+    const writer = await this.wait(this.store.openLargeValue());
+    for (const piece of pieces) await this.wait(writer.write(piece));
+    const value = await this.wait(writer.finish());
+    return this.set(key, '', { value, ...more });
+  }
+
+  #readOf(found: S.Lookup): S.Maybe<Read | undefined> {
+    expect(found.kind).not.to.equal('damaged');
+    if (found.kind !== 'hit') return undefined;
+    const { value, ...item } = found.item;
+    const { flags, cas, expiresAt, stale, won, wins, fetched } = item;
+    const rest = { flags, cas, expiresAt, stale, won, wins, fetched, after: found.after };
+    if (Buffer.isBuffer(value)) return { ...rest, value: value.toString('latin1') };
+    return readAll(value).then((bytes) => ({ ...rest, value: bytes.toString('latin1') }));
+  }
+}
+
+/** Reads a large value in pieces of odd sizes and releases it. */
+export async function readAll(value: S.LargeValue): Promise<Buffer> {
+  const bytes = Buffer.alloc(value.bytes);
+  for (let at = 0; at < bytes.length;) {
+    const target = bytes.subarray(at, Math.min(bytes.length, at + 300_007));
+    const count = await value.read(target, at);
+    expect(count).to.equal(target.length);
+    at += count;
+  }
+  value.release();
+  return bytes;
+}
