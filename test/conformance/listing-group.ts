@@ -44,7 +44,7 @@ export function listingGroup(subject: () => Subject): void {
         const page = s.store.list(cursor, 10);
         seen.push(...page.entries.map((entry) => entry.key.toString()));
         cursor = page.cursor;
-        for (let at = 0; at < 20 && round < 20; at++) await s.set(`new${round}-${at}`, 'x');
+        for (let at = 0; at < (round < 20 ? 20 : 0); at++) await s.set(`new${round}-${at}`, 'x');
         if (round > 0) await s.delete(`new${round - 1}-3`);
         round++;
       } while (cursor !== 0 && round < 1000);

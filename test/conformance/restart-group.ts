@@ -11,9 +11,9 @@ async function reopen({ fixture }: Subject, how: 'close' | 'kill'): Promise<void
 }
 
 export function restartGroup(subject: () => Subject, how: 'close' | 'kill'): void {
-  describe(`restart by ${how}`, () => {
-    const restart = (): Promise<void> => reopen(subject(), how);
+  const restart = (): Promise<void> => reopen(subject(), how);
 
+  describe(`restart by ${how}`, () => {
     it('keeps values, flags, tokens and expiry, and deletes stay', async () => {
       const s = subject();
       const expiresAt = s.store.nowMs() + 500_000;
