@@ -1,0 +1,143 @@
+// What lies in a data directory: opens every segment that the manifest names, checks that each is the
+// one meant, and tells leftovers from files that should not be there (docs/recovery.md, the table).
+// Reads only: kv-dump uses it on a directory that a server has open.
+
+import { join } from 'node:path';
+
+import type { File, Fs } from '../env/env.js';
+import { KvError, systemCode } from '../errors.js';
+import { parseFileName, segmentName } from './files.js';
+import { SEGMENT_HEADER_BYTES, decodeSegmentHeader } from './format.js';
+import type { DecodedHeader, SegmentHeader } from './format.js';
+import type { Manifest, ManifestEntry } from './manifest.js';
+import { SegmentTable } from './segment.js';
+
+/** Opens all segments of the manifest for reading. Throws KV_CORRUPTION naming the file that is not right. */
+export async function openSegments(fs: Fs, dir: string, manifest: Manifest): Promise<SegmentTable> {
+  const table = new SegmentTable();
+  for (const entry of manifest.segments) {
+    const path = join(dir, segmentName(entry.last, entry.generation));
+    const file = await openNamed(fs, path);
+    checkIdentity(await readHeader(file), entry, manifest.storeId, path);
+    const segment = table.add(entry, file);
+    if (entry.bytes === null) continue;
+    segment.sealed = true;
+    segment.committedBytes = entry.bytes;
+    if ((await file.size()) < entry.bytes) {
+      throw new KvError('KV_CORRUPTION', `The segment is shorter than its ${entry.bytes} bytes`, {
+        path,
+        offset: await file.size(),
+      });
+    }
+  }
+  return table;
+}
+
+async function openNamed(fs: Fs, path: string): Promise<File> {
+  try {
+    return await fs.open(path, 'read');
+  } catch (error) {
+    if (systemCode(error) !== 'ENOENT') throw error;
+    throw new KvError('KV_CORRUPTION', 'A segment that the manifest names is missing', {
+      path,
+      cause: error,
+    });
+  }
+}
+
+export async function readHeader(file: File): Promise<SegmentHeader> {
+  const bytes = Buffer.alloc(SEGMENT_HEADER_BYTES);
+  const count = await file.read(bytes, 0);
+  const decoded = decodeSegmentHeader(bytes.subarray(0, count));
+  if (decoded.ok) return decoded.header;
+  throw headerError(decoded, file.path);
+}
+
+function headerError(decoded: DecodedHeader & { ok: false }, path: string): KvError {
+  if (decoded.defect === 'version') {
+    return new KvError(
+      'KV_FORMAT_VERSION',
+      `Format version ${decoded.version} is not known to this release; use a newer one`,
+      { path },
+    );
+  }
+  return new KvError('KV_CORRUPTION', `The segment's header is damaged: ${decoded.defect}`, {
+    path,
+    offset: 0,
+  });
+}
+
+function checkIdentity(
+  header: SegmentHeader,
+  entry: ManifestEntry,
+  storeId: string,
+  path: string,
+): void {
+  const problem = (text: string): KvError =>
+    new KvError('KV_CORRUPTION', text, { path, offset: 0 });
+  if (header.storeId.toString('hex') !== storeId) {
+    throw problem('The segment belongs to another store');
+  }
+  const same =
+    header.first === entry.first &&
+    header.last === entry.last &&
+    header.generation === entry.generation &&
+    header.salt === entry.salt;
+  if (!same) {
+    throw problem(
+      `The segment is not the one that the manifest means: it says ${header.first}-${header.last}, generation ${header.generation}`,
+    );
+  }
+}
+
+/**
+ * Files of ours that an interrupted rotation or compaction left behind: safe to remove. Throws
+ * KV_CORRUPTION for a segment that nothing explains (a copy, a stranger, a manifest older than the log).
+ */
+export async function findLeftovers(fs: Fs, dir: string, manifest: Manifest): Promise<string[]> {
+  const named = new Set(
+    manifest.segments.map((entry) => segmentName(entry.last, entry.generation)),
+  );
+  const newest = manifest.segments.at(-1)?.last ?? 0;
+  const leftovers: string[] = [];
+  for (const name of await fs.list(dir)) {
+    const parsed = parseFileName(name);
+    if (parsed.kind === 'temporary') leftovers.push(name);
+    if (parsed.kind !== 'segment' && parsed.kind !== 'hint') continue;
+    const segment = segmentName(parsed.last, parsed.generation);
+    if (named.has(segment)) continue;
+    if (parsed.kind === 'segment') await explainUnnamed(fs, dir, name, manifest.storeId, newest);
+    leftovers.push(name);
+  }
+  return leftovers;
+}
+
+async function explainUnnamed(
+  fs: Fs,
+  dir: string,
+  name: string,
+  storeId: string,
+  newest: number,
+): Promise<void> {
+  const path = join(dir, name);
+  const file = await fs.open(path, 'read');
+  try {
+    const parsed = parseFileName(name);
+    const last = parsed.kind === 'segment' ? parsed.last : 0;
+    const bytes = Buffer.alloc(SEGMENT_HEADER_BYTES + 4);
+    const count = await file.read(bytes, 0);
+    const decoded = decodeSegmentHeader(bytes.subarray(0, Math.min(count, SEGMENT_HEADER_BYTES)));
+    const empty = bytes.readUInt32LE(SEGMENT_HEADER_BYTES) === 0;
+    // A successor whose creation was cut short: nothing can have been written to it.
+    if (last > newest && empty) return;
+    const ours = decoded.ok && decoded.header.storeId.toString('hex') === storeId;
+    if (ours && last <= newest && decoded.header.last === last) return;
+  } finally {
+    await file.close();
+  }
+  throw new KvError(
+    'KV_CORRUPTION',
+    'A segment lies here that the manifest does not name: a copy, a stranger, or the manifest is older than the log; move it away if you know that it does not belong here',
+    { path },
+  );
+}

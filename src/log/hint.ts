@@ -1,0 +1,166 @@
+// A hint: what replaying one sealed segment would tell the keydir, without the values. Rebuildable at
+// any time: a missing, damaged or stale one changes nothing but the start-up time (docs/format.md).
+//
+//   | header 64 | entry | entry | … |
+//   entry: 0 offset/8 u32 | 4 frame bytes/8 u32 | 8 seq u48 | 14 expires at u48 | 20 type u8 | 21 marks u8
+//          22 key bytes u16 | 24 value bytes u16 | 26 zero u16 | 28 key, value, zeros to a multiple of 4
+//
+// Invariant: a hint is used only when it names the very segment beside it: store, numbers, generation,
+// salt and length; and when the checksum over all entries holds. The value is kept only where a replay
+// needs it (touch: the seq it is meant for; a large value: where that lies).
+
+import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
+
+import type { Fs } from '../env/env.js';
+import { hintName } from './files.js';
+import { ALIGNMENT_BYTES, FORMAT_VERSION, MARK, RECORD } from './format.js';
+import type { LogRecord, RecordType } from './format.js';
+import type { Segment } from './segment.js';
+import type { ScannedFrame } from './segment-scanner.js';
+import { readWholeFile, replaceFile } from './whole-file.js';
+
+export const HINT_MAGIC = 'CAIRNHNT';
+export const HINT_HEADER_BYTES = 64;
+export const HINT_ENTRY_BYTES = 28;
+
+const BUFFER_BYTES_MIN = 64 * 1024;
+
+/** What one record of the log means to the keydir. `key` and `value` are views. */
+export interface ReplayEntry {
+  readonly type: RecordType;
+  readonly marks: number;
+  readonly flags: number;
+  readonly seq: number;
+  readonly expiresAt: number;
+  readonly key: Buffer;
+  readonly value: Buffer;
+  readonly offset: number;
+  /** Of the frame. */
+  readonly bytes: number;
+}
+
+/** True when a replay needs the record's value, not only its place. */
+export function replaysValue(record: Pick<LogRecord, 'type' | 'marks'>): boolean {
+  return record.type === RECORD.touch || (record.marks & MARK.largeValue) !== 0;
+}
+
+/** What the segment was when its hint was made, and what else its replay would have told. */
+export interface HintFacts {
+  readonly lastSeq: number;
+  /** Highest batch time, Unix ms. */
+  readonly timeMs: number;
+}
+
+type HintPlace = Pick<Segment, 'first' | 'last' | 'generation' | 'salt' | 'committedBytes'>;
+
+/** Collects the entries of a segment; memory grows with them, so it belongs into a worker. */
+export class HintBuilder {
+  #bytes: Buffer = Buffer.alloc(BUFFER_BYTES_MIN);
+  #end = HINT_HEADER_BYTES;
+  #count = 0;
+
+  add({ record, offset, bytes }: ScannedFrame): void {
+    const value = replaysValue(record) ? record.value : Buffer.alloc(0);
+    const room = HINT_ENTRY_BYTES + record.key.length + value.length + 3;
+    if (this.#end + room > this.#bytes.length) {
+      const larger = Buffer.alloc((this.#bytes.length + room) * 2);
+      this.#bytes.copy(larger, 0, 0, this.#end);
+      this.#bytes = larger;
+    }
+    const target = this.#bytes;
+    const at = this.#end;
+    target.writeUInt32LE(offset / ALIGNMENT_BYTES, at);
+    target.writeUInt32LE(bytes / ALIGNMENT_BYTES, at + 4);
+    target.writeUIntLE(record.seq, at + 8, 6);
+    target.writeUIntLE(record.expiresAt, at + 14, 6);
+    target[at + 20] = record.type;
+    target[at + 21] = record.marks;
+    target.writeUInt16LE(record.key.length, at + 22);
+    target.writeUInt16LE(value.length, at + 24);
+    record.key.copy(target, at + HINT_ENTRY_BYTES);
+    value.copy(target, at + HINT_ENTRY_BYTES + record.key.length);
+    this.#end += padded(HINT_ENTRY_BYTES + record.key.length + value.length);
+    this.#count += 1;
+  }
+
+  /**
+   * Header: 0 magic 8 | 8 version u32 | 12 crc u32 of all after it | 16 first u32 | 20 last u32
+   * 24 generation u32 | 28 salt u32 | 32 segment bytes u48 | 38 last seq u48 | 44 time u48 | 50 zero u16
+   * 52 entries u32 | 56 zero u64
+   */
+  finish(place: HintPlace, facts: HintFacts): Buffer {
+    const bytes = this.#bytes.subarray(0, this.#end);
+    bytes.write(HINT_MAGIC, 0, 'latin1');
+    bytes.writeUInt32LE(FORMAT_VERSION, 8);
+    bytes.writeUInt32LE(place.first, 16);
+    bytes.writeUInt32LE(place.last, 20);
+    bytes.writeUInt32LE(place.generation, 24);
+    bytes.writeUInt32LE(place.salt, 28);
+    bytes.writeUIntLE(place.committedBytes, 32, 6);
+    bytes.writeUIntLE(facts.lastSeq, 38, 6);
+    bytes.writeUIntLE(Math.floor(facts.timeMs), 44, 6);
+    bytes.writeUInt32LE(this.#count, 52);
+    bytes.writeUInt32LE(crc32(bytes.subarray(16)), 12);
+    return bytes;
+  }
+}
+
+export async function writeHint(
+  fs: Fs,
+  dir: string,
+  place: HintPlace,
+  hint: Buffer,
+): Promise<void> {
+  await replaceFile(fs, dir, hintName(place.last, place.generation), hint);
+}
+
+/** Calls `visit` for each entry of the segment's hint, in log order; undefined when there is no good one. */
+export async function loadHint(
+  fs: Fs,
+  dir: string,
+  segment: HintPlace,
+  visit: (entry: ReplayEntry) => void,
+): Promise<HintFacts | undefined> {
+  const path = join(dir, hintName(segment.last, segment.generation));
+  const bytes = await readWholeFile(fs, path);
+  if (bytes === undefined || !isHintOf(bytes, segment)) return undefined;
+  const count = bytes.readUInt32LE(52);
+  let at = HINT_HEADER_BYTES;
+  for (let i = 0; i < count; i += 1) {
+    const keyAt = at + HINT_ENTRY_BYTES;
+    const valueAt = keyAt + bytes.readUInt16LE(at + 22);
+    const end = valueAt + bytes.readUInt16LE(at + 24);
+    visit({
+      type: bytes[at + 20] as RecordType,
+      marks: bytes[at + 21]!,
+      flags: 0,
+      seq: bytes.readUIntLE(at + 8, 6),
+      expiresAt: bytes.readUIntLE(at + 14, 6),
+      key: bytes.subarray(keyAt, valueAt),
+      value: bytes.subarray(valueAt, end),
+      offset: bytes.readUInt32LE(at) * ALIGNMENT_BYTES,
+      bytes: bytes.readUInt32LE(at + 4) * ALIGNMENT_BYTES,
+    });
+    at += padded(end - at);
+  }
+  return { lastSeq: bytes.readUIntLE(38, 6), timeMs: bytes.readUIntLE(44, 6) };
+}
+
+function isHintOf(bytes: Buffer, segment: HintPlace): boolean {
+  return (
+    bytes.length >= HINT_HEADER_BYTES &&
+    bytes.toString('latin1', 0, 8) === HINT_MAGIC &&
+    bytes.readUInt32LE(8) === FORMAT_VERSION &&
+    bytes.readUInt32LE(12) === crc32(bytes.subarray(16)) &&
+    bytes.readUInt32LE(16) === segment.first &&
+    bytes.readUInt32LE(20) === segment.last &&
+    bytes.readUInt32LE(24) === segment.generation &&
+    bytes.readUInt32LE(28) === segment.salt &&
+    bytes.readUIntLE(32, 6) === segment.committedBytes
+  );
+}
+
+function padded(bytes: number): number {
+  return (bytes + 3) & ~3;
+}

@@ -1,0 +1,284 @@
+// The log as the store sees it: append a record, read a frame, know the watermark, replace a run of
+// sealed segments. Wires recovery, group commit, segments and the manifest together.
+//
+// Invariants:
+// - The manifest on disk names every segment that a batch was written to, before that batch is durable.
+// - Manifest writes are serialised; each composes the state at its turn.
+
+import { join } from 'node:path';
+
+import { assert } from '../assert.js';
+import type { Env, Lock } from '../env/env.js';
+import { LOCK_NAME, hintName } from './files.js';
+import type { Frame } from './format.js';
+import { decodeFrame } from './format.js';
+import type { Defect } from './format.js';
+import { GroupCommit } from './group-commit.js';
+import type { CommitCounters, FailureCause, NewRecord, Placed } from './group-commit.js';
+import { writeManifest } from './manifest.js';
+import { createSegment, newSalt, recover } from './recovery.js';
+import type { Recovered } from './recovery.js';
+import { replay } from './replay.js';
+import type { ReplayReport, Visit } from './replay.js';
+import type { Segment, SegmentTable } from './segment.js';
+import { WritableSegment } from './writable-segment.js';
+
+export interface LogOptions {
+  readonly segmentBytesMax: number;
+  /** Unix ms on the store's clock. */
+  readonly nowMs: () => number;
+  readonly useHints: boolean;
+  readonly onProgress?: (segmentsDone: number, segmentsTotal: number) => void;
+}
+
+export interface LogEvents {
+  onDurable(): void;
+  onFailed(cause: FailureCause, error: unknown): void;
+  /** A segment was sealed: its hint may be written, compaction may look at it. */
+  onSealed(segment: Segment): void;
+}
+
+export type RecoveryReport = Omit<Recovered, 'table' | 'storeId'> & ReplayReport;
+
+export class Log {
+  readonly dir: string;
+  readonly storeId: string;
+  readonly table: SegmentTable;
+  readonly recovery: RecoveryReport;
+  readonly #env: Env;
+  readonly #lock: Lock;
+  readonly #options: LogOptions;
+  readonly #events: LogEvents;
+  readonly #commit: GroupCommit;
+  #manifestTurn: Promise<void> = Promise.resolve();
+  #succession: Promise<void> = Promise.resolve();
+  #closing = false;
+
+  /** Locks, recovers and replays the directory; `visit` sees every record in log order before it returns. */
+  static async open(
+    env: Env,
+    dir: string,
+    options: LogOptions,
+    events: LogEvents,
+    visit: Visit,
+  ): Promise<Log> {
+    await env.fs.makeDir(dir);
+    const lock = await env.fs.lock(join(dir, LOCK_NAME));
+    try {
+      const recovered = await recover(env, dir);
+      const { table } = recovered;
+      const report = await replay(env.fs, dir, table.ordered, visit, options);
+      const active = await reopenForWriting(env, dir, table);
+      return new Log(env, dir, lock, recovered, report, active, options, events);
+    } catch (error) {
+      await lock.release();
+      throw error;
+    }
+  }
+
+  private constructor(
+    env: Env,
+    dir: string,
+    lock: Lock,
+    recovered: Recovered,
+    report: ReplayReport,
+    active: WritableSegment,
+    options: LogOptions,
+    events: LogEvents,
+  ) {
+    this.#env = env;
+    this.dir = dir;
+    this.#lock = lock;
+    const { table, storeId, ...rest } = recovered;
+    this.table = table;
+    this.storeId = storeId;
+    this.recovery = { ...rest, ...report };
+    this.#options = options;
+    this.#events = events;
+    this.#commit = new GroupCommit(env, active, report.lastSeq, options, {
+      onDurable: () => events.onDurable(),
+      onFailed: (cause, error) => events.onFailed(cause, error),
+      onHalfFull: () => this.#prepareSuccessor(),
+      onRotated: (sealed) => this.#rotated(sealed),
+    });
+  }
+
+  get watermark(): number {
+    return this.#commit.watermark;
+  }
+  get lastSeq(): number {
+    return this.#commit.lastSeq;
+  }
+  get poisoned(): boolean {
+    return this.#commit.poisoned;
+  }
+  /** The disk had no room when it was last asked. */
+  get short(): boolean {
+    return this.#commit.short;
+  }
+  get congested(): boolean {
+    return this.#commit.congested;
+  }
+  get counters(): Readonly<CommitCounters> {
+    return this.#commit.counters;
+  }
+
+  /** Called with the ms that each commit's write and sync took. */
+  set onLatency(call: (ms: number) => void) {
+    this.#commit.onLatency = call;
+  }
+
+  /** See GroupCommit.append. */
+  append(record: NewRecord, undo: () => void): Placed | undefined {
+    return this.#commit.append(record, undo);
+  }
+
+  /**
+   * The frame at a place that the keydir knows; at once when it is not yet on disk, else a promise. The
+   * views of a frame that came at once are valid until the caller returns to the event loop. A defect
+   * means that the disk holds something else. Throws the system's error when it cannot be read.
+   */
+  read(slot: number, offset: number, bytes: number): Frame | Defect | Promise<Frame | Defect> {
+    const segment = this.table.at(slot);
+    const pending = this.#commit.pendingFrame(segment, offset, bytes);
+    if (pending !== undefined) return decodeFrame(pending, 0, segment.salt, offset);
+    return this.#readFromDisk(segment, offset, bytes);
+  }
+
+  async #readFromDisk(segment: Segment, offset: number, bytes: number): Promise<Frame | Defect> {
+    segment.acquire();
+    try {
+      const buffer = Buffer.allocUnsafe(bytes);
+      const count = await segment.file.read(buffer, offset);
+      return decodeFrame(buffer.subarray(0, count), 0, segment.salt, offset);
+    } finally {
+      segment.release();
+    }
+  }
+
+  drained(): Promise<void> {
+    return this.#commit.drained();
+  }
+
+  /** Proves the last batch and writes the store's clock, when nothing else is being written. */
+  seal(): void {
+    this.#commit.seal();
+  }
+
+  /** Room may have been freed. */
+  retrySpace(): void {
+    this.#commit.retrySpace();
+  }
+
+  /**
+   * The atomic step of compaction: `output`, durable under its own name, stands where the contiguous `run`
+   * of sealed segments stood. When it throws, the old run stands and its files must stay.
+   */
+  async replaceRun(run: readonly Segment[], output: Segment): Promise<void> {
+    assert(
+      run.every((segment) => segment.sealed),
+      'Only sealed segments are compacted',
+    );
+    this.table.replace(run, output);
+    try {
+      await this.#writeManifest();
+    } catch (error) {
+      this.table.restore(run, output);
+      throw error;
+    }
+  }
+
+  /** Removes the files of a run that was replaced, once nobody reads them. */
+  async retireRun(run: readonly Segment[]): Promise<void> {
+    for (const segment of run) {
+      await this.table.retire(segment);
+      await this.#env.fs.remove(join(this.dir, segment.name));
+      await this.#env.fs.remove(join(this.dir, hintName(segment.last, segment.generation)));
+    }
+    await this.#env.fs.syncDir(this.dir);
+    this.#commit.retrySpace();
+  }
+
+  /** Commits everything, seals cleanly, frees the lock. */
+  async close(): Promise<void> {
+    if (this.#closing) return;
+    this.#closing = true;
+    await this.#succession;
+    await this.#commit.close();
+    await this.#manifestTurn;
+    for (const segment of this.table.ordered) await this.table.retire(segment);
+    await this.#lock.release();
+  }
+
+  #writeManifest(): Promise<void> {
+    const turn = this.#manifestTurn.then(() =>
+      writeManifest(this.#env.fs, this.dir, {
+        storeId: this.storeId,
+        segments: this.table.ordered.map((segment) => segment.entry),
+      }),
+    );
+    this.#manifestTurn = turn.catch(() => undefined);
+    return turn;
+  }
+
+  #prepareSuccessor(): void {
+    if (this.#closing) return;
+    this.#succession = this.#makeSuccessor().catch((error: unknown) => {
+      this.#env.logger.warn(`The next segment cannot be prepared yet: ${String(error)}`);
+      this.#commit.successorFailed(error);
+    });
+  }
+
+  async #makeSuccessor(): Promise<void> {
+    const { fs } = this.#env;
+    const last = (this.table.ordered.at(-1)?.last ?? 0) + 1;
+    const place = { first: last, last, generation: 0, salt: newSalt(this.#env) };
+    const file = await createSegment(fs, this.dir, {
+      ...place,
+      storeId: Buffer.from(this.storeId, 'hex'),
+      createdAtMs: this.#options.nowMs(),
+    });
+    await file.close();
+    const segment = await this.table.open(fs, this.dir, { ...place, bytes: null }, 'write-through');
+    try {
+      const writable = await WritableSegment.open(fs, this.dir, segment);
+      const failure = await writable.zeros.extend(this.#options.segmentBytesMax);
+      if (failure !== undefined) {
+        await writable.close();
+        throw failure;
+      }
+      await this.#writeManifest();
+      this.#commit.succeed(writable);
+    } catch (error) {
+      this.table.drop(segment);
+      await this.table.retire(segment);
+      await fs.remove(join(this.dir, segment.name));
+      throw error;
+    }
+  }
+
+  #rotated(sealed: WritableSegment): void {
+    void this.#finishRotation(sealed).catch((error: unknown) => {
+      // The manifest on disk is older but still right: the next write of it says the same and more.
+      this.#env.logger.warn(`The manifest could not be written: ${String(error)}`);
+    });
+  }
+
+  async #finishRotation(sealed: WritableSegment): Promise<void> {
+    await sealed.close();
+    await this.#writeManifest();
+    this.#events.onSealed(sealed.segment);
+  }
+}
+
+/** The tail, open for write-through; its end is known from recovery. */
+async function reopenForWriting(
+  env: Env,
+  dir: string,
+  table: SegmentTable,
+): Promise<WritableSegment> {
+  const tail = table.ordered.at(-1);
+  assert(tail !== undefined && !tail.sealed, 'The last segment is open');
+  await table.reopen(env.fs, dir, tail, 'write-through');
+  return WritableSegment.open(env.fs, dir, tail);
+}

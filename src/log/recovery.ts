@@ -1,0 +1,181 @@
+// Makes a data directory ready to be written: creates it, or finds where its log ends, removes leftovers
+// and, after an unclean stop, rewrites the last segment (docs/recovery.md, the decision table).
+//
+// Invariants:
+// - Idempotent: a crash at any step leaves a directory that recovers to the same records.
+// - After an unclean stop nothing is served from the last segment before its bytes were written anew and
+//   synced: the page cache may show bytes that the disk lacks (a failed sync is reported only once).
+
+import { join } from 'node:path';
+
+import type { Env, File, Fs } from '../env/env.js';
+import { KvError } from '../errors.js';
+import { findLeftovers, openSegments } from './directory.js';
+import { TEMPORARY_SUFFIX, hintName, parseFileName, segmentName } from './files.js';
+import { SEGMENT_HEADER_BYTES, STORE_ID_BYTES, encodeSegmentHeader } from './format.js';
+import type { SegmentHeader } from './format.js';
+import { readManifest, writeManifest } from './manifest.js';
+import type { Manifest, ManifestEntry } from './manifest.js';
+import { findTail } from './replay.js';
+import type { Tail } from './replay.js';
+import type { Segment, SegmentTable } from './segment.js';
+import { writeFully } from './whole-file.js';
+
+const COPY_BYTES = 1024 * 1024;
+
+export interface Recovered {
+  readonly storeId: string;
+  /** Opened for reading; the last one is the tail. */
+  readonly table: SegmentTable;
+  readonly created: boolean;
+  readonly clean: boolean;
+  /** Bytes of an incomplete last batch that were cut off. */
+  readonly tornBytes: number;
+  readonly leftovers: readonly string[];
+}
+
+/** Requires: the directory's lock. Throws KV_CORRUPTION, KV_FORMAT_VERSION, KV_NOT_A_STORE. */
+export async function recover(env: Env, dir: string): Promise<Recovered> {
+  const { fs } = env;
+  const found = await readManifest(fs, dir);
+  const manifest = found ?? (await createStore(env, dir));
+  const leftovers = await findLeftovers(fs, dir, manifest);
+  const table = await openSegments(fs, dir, manifest);
+  const tail = await findTail(table);
+  for (const name of leftovers) await fs.remove(join(dir, name));
+  const { storeId } = manifest;
+  const report = { storeId, created: found === undefined, clean: tail.clean, leftovers };
+  if (tail.clean) {
+    await dropBlank(fs, dir, storeId, table, tail.blank);
+    return { ...report, table, tornBytes: 0 };
+  }
+  const rewritten = await rewriteTail(env, dir, storeId, table, tail);
+  return { ...report, table: rewritten, tornBytes: tail.tornBytes };
+}
+
+async function createStore(env: Env, dir: string): Promise<Manifest> {
+  const { fs, random } = env;
+  await refuseOrphans(fs, dir);
+  const storeId = random.bytes(STORE_ID_BYTES);
+  const entry = { first: 1, last: 1, generation: 0, salt: newSalt(env), bytes: null };
+  const file = await createSegment(fs, dir, {
+    ...entry,
+    storeId,
+    createdAtMs: env.clock.wallMs(),
+  });
+  await file.close();
+  const manifest = { storeId: storeId.toString('hex'), segments: [entry] };
+  await writeManifest(fs, dir, manifest);
+  return manifest;
+}
+
+/** Segments without a manifest: only the one of an interrupted creation, which is empty, may go. */
+async function refuseOrphans(fs: Fs, dir: string): Promise<void> {
+  for (const name of await fs.list(dir)) {
+    if (parseFileName(name).kind !== 'segment') continue;
+    const path = join(dir, name);
+    const file = await fs.open(path, 'read');
+    const bytes = Buffer.alloc(SEGMENT_HEADER_BYTES + 4);
+    await file.read(bytes, 0);
+    await file.close();
+    if (bytes.readUInt32LE(SEGMENT_HEADER_BYTES) === 0) continue;
+    throw new KvError(
+      'KV_CORRUPTION',
+      'There are segments but no manifest; restore MANIFEST from a backup or read them with kv-dump',
+      { path },
+    );
+  }
+}
+
+export function newSalt(env: Env): number {
+  return env.random.bytes(4).readUInt32LE(0);
+}
+
+/** A new segment file with its header, durable under its name; open for reading and writing. */
+export async function createSegment(fs: Fs, dir: string, header: SegmentHeader): Promise<File> {
+  const path = join(dir, segmentName(header.last, header.generation));
+  await fs.remove(path);
+  const file = await fs.open(path, 'create');
+  try {
+    await writeFully(file, encodeSegmentHeader(header), 0);
+    await file.sync();
+    await fs.syncDir(dir);
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+  return file;
+}
+
+/** Copies the durable part of the last segment to its next generation and makes the manifest name that. */
+async function rewriteTail(
+  env: Env,
+  dir: string,
+  storeId: string,
+  table: SegmentTable,
+  tail: Tail,
+): Promise<SegmentTable> {
+  const { fs } = env;
+  const old = tail.segment;
+  const entry: ManifestEntry = { ...old.entry, generation: old.generation + 1, bytes: null };
+  const name = segmentName(entry.last, entry.generation);
+  const temporary = join(dir, name + TEMPORARY_SUFFIX);
+  await fs.remove(temporary);
+  const copy = await fs.open(temporary, 'create');
+  try {
+    const header = encodeSegmentHeader({
+      ...entry,
+      storeId: Buffer.from(storeId, 'hex'),
+      createdAtMs: env.clock.wallMs(),
+    });
+    await writeFully(copy, header, 0);
+    await copyBytes(old.file, copy, SEGMENT_HEADER_BYTES, tail.end);
+    await copy.sync();
+  } finally {
+    await copy.close();
+  }
+  await fs.rename(temporary, join(dir, name));
+  await fs.syncDir(dir);
+  const kept = table.ordered.filter((segment) => segment !== old && segment !== tail.blank);
+  const manifest = { storeId, segments: [...kept.map((segment) => segment.entry), entry] };
+  await writeManifest(fs, dir, manifest);
+  for (const gone of [old, ...(tail.blank === undefined ? [] : [tail.blank])]) {
+    await fs.remove(join(dir, gone.name));
+    await fs.remove(join(dir, hintName(gone.last, gone.generation)));
+  }
+  await Promise.all(table.ordered.map((segment) => segment.file.close()));
+  const fresh = await openSegments(fs, dir, manifest);
+  const last = fresh.ordered.at(-1);
+  if (last !== undefined) last.committedBytes = tail.end;
+  return fresh;
+}
+
+/** Takes back a successor that was prepared and never used: the tail is the last segment again. */
+async function dropBlank(
+  fs: Fs,
+  dir: string,
+  storeId: string,
+  table: SegmentTable,
+  blank: Segment | undefined,
+): Promise<void> {
+  if (blank === undefined) return;
+  table.drop(blank);
+  await table.retire(blank);
+  await writeManifest(fs, dir, { storeId, segments: table.ordered.map(({ entry }) => entry) });
+  await fs.remove(join(dir, blank.name));
+}
+
+async function copyBytes(from: File, to: File, start: number, end: number): Promise<void> {
+  const chunk = Buffer.alloc(COPY_BYTES);
+  for (let offset = start; offset < end; offset += COPY_BYTES) {
+    const wanted = chunk.subarray(0, Math.min(COPY_BYTES, end - offset));
+    const count = await from.read(wanted, offset);
+    if (count !== wanted.length) {
+      throw new KvError('KV_IO', 'The last segment became shorter while it was copied', {
+        path: from.path,
+        offset: offset + count,
+      });
+    }
+    await writeFully(to, wanted, offset);
+  }
+}

@@ -1,0 +1,195 @@
+// Replays the log: every record in log order, sealed segments from their hints when these are good, and
+// tells the torn tail from corruption (docs/recovery.md). Reads only; repairs are recovery's.
+//
+// Invariants:
+// - A sealed segment is whole up to its length, or the start is refused.
+// - In the open ones, bad bytes at X are corruption exactly if a valid later batch says that X was already
+//   durable when it was built; else X is where the log ends.
+
+import type { Fs } from '../env/env.js';
+import { KvError } from '../errors.js';
+import { BATCH_KIND } from './format.js';
+import type { BatchHeader } from './format.js';
+import { loadHint, replaysValue } from './hint.js';
+import type { HintFacts, ReplayEntry } from './hint.js';
+import type { Segment, SegmentTable } from './segment.js';
+import { SegmentScanner } from './segment-scanner.js';
+import type { ScannedBatch } from './segment-scanner.js';
+
+const NO_VALUE = Buffer.alloc(0);
+const CHECK_BYTES = 1024 * 1024;
+
+export type Visit = (entry: ReplayEntry, segment: Segment) => void;
+
+export interface Tail {
+  readonly segment: Segment;
+  /** Durable end of the log. */
+  readonly end: number;
+  /** The last thing in it is a clean seal, and nothing follows. */
+  readonly clean: boolean;
+  /** Bytes of an incomplete last batch. */
+  readonly tornBytes: number;
+  /** The successor that was never written to. */
+  readonly blank: Segment | undefined;
+}
+
+interface OpenScan {
+  readonly end: number;
+  readonly first: BatchHeader | undefined;
+  readonly last: BatchHeader | undefined;
+}
+
+/** Finds the end of the log. Seals (in memory) an open segment that a later one proves complete. */
+export async function findTail(table: SegmentTable): Promise<Tail> {
+  const open = table.ordered.filter((segment) => !segment.sealed);
+  const [older, newer] = open;
+  if (older === undefined) throw new KvError('KV_CORRUPTION', 'The manifest names no open segment');
+  const scan = await scanOpen(older);
+  if (newer !== undefined) {
+    const newerScan = await scanOpen(newer);
+    if (newerScan.first !== undefined) {
+      checkComplete(older, scan.end, newerScan.first);
+      older.sealed = true;
+      older.committedBytes = scan.end;
+      return describeTail(newer, newerScan, undefined);
+    }
+  }
+  return describeTail(older, scan, newer);
+}
+
+async function describeTail(
+  segment: Segment,
+  scan: OpenScan,
+  blank: Segment | undefined,
+): Promise<Tail> {
+  const tornBytes = await dirtyBytes(segment, scan.end);
+  const clean = scan.last?.kind === BATCH_KIND.cleanSeal && tornBytes === 0;
+  segment.committedBytes = scan.end;
+  return { segment, end: scan.end, clean, tornBytes, blank };
+}
+
+/** Every batch of an open segment; throws when a defect is proved to be damage. */
+async function scanOpen(segment: Segment): Promise<OpenScan> {
+  const scanner = new SegmentScanner(segment.file, segment.salt, await segment.file.size());
+  let first: BatchHeader | undefined;
+  let last: BatchHeader | undefined;
+  for (let batch = await scanner.next(); batch !== undefined; batch = await scanner.next()) {
+    first ??= batch.header;
+    last = batch.header;
+  }
+  const end = scanner.position;
+  if (scanner.defect !== undefined) {
+    for (
+      let later = await scanner.resync();
+      later !== undefined;
+      later = (await scanner.next()) ?? (scanner.defect && (await scanner.resync()))
+    ) {
+      if (provesDurable(later.header, segment, end)) throw corruption(segment, end, later);
+    }
+  }
+  return { end, first, last };
+}
+
+function provesDurable(header: BatchHeader, segment: Segment, offset: number): boolean {
+  if (header.durableSegment !== segment.last) return header.durableSegment > segment.last;
+  return header.durableOffset > offset;
+}
+
+function checkComplete(older: Segment, end: number, next: BatchHeader): void {
+  if (next.durableSegment === older.last && next.durableOffset === end) return;
+  throw new KvError(
+    'KV_CORRUPTION',
+    `Acknowledged records are damaged: the next segment proves this one whole up to byte ${next.durableOffset}`,
+    { path: older.file.path, offset: end },
+  );
+}
+
+function corruption(segment: Segment, offset: number, proof: ScannedBatch): KvError {
+  return new KvError(
+    'KV_CORRUPTION',
+    `Acknowledged records are damaged: the batch at byte ${proof.offset} proves that these bytes were on disk; see what is left with kv-dump --verify`,
+    { path: segment.file.path, offset },
+  );
+}
+
+/** Bytes from `start` to the last one that is not zero. */
+async function dirtyBytes(segment: Segment, start: number): Promise<number> {
+  const size = await segment.file.size();
+  const zeros = Buffer.alloc(CHECK_BYTES);
+  const chunk = Buffer.alloc(CHECK_BYTES);
+  let dirtyEnd = start;
+  for (let offset = start; offset < size; offset += CHECK_BYTES) {
+    const count = await segment.file.read(
+      chunk.subarray(0, Math.min(CHECK_BYTES, size - offset)),
+      offset,
+    );
+    const bytes = chunk.subarray(0, count);
+    if (bytes.equals(zeros.subarray(0, count))) continue;
+    let last = count - 1;
+    while (bytes[last] === 0) last -= 1;
+    dirtyEnd = offset + last + 1;
+  }
+  return dirtyEnd - start;
+}
+
+export interface ReplayReport extends HintFacts {
+  /** Segments that were scanned for want of a good hint: sealed ones want one written. */
+  readonly scanned: readonly Segment[];
+}
+
+export interface ReplayOptions {
+  readonly useHints: boolean;
+  /** Told after each segment. */
+  readonly onProgress?: (segmentsDone: number, segmentsTotal: number) => void;
+}
+
+/** Visits every record up to each segment's `committedBytes`, in log order. */
+export async function replay(
+  fs: Fs,
+  dir: string,
+  segments: readonly Segment[],
+  visit: Visit,
+  options: ReplayOptions,
+): Promise<ReplayReport> {
+  let lastSeq = 0;
+  let timeMs = 0;
+  const scanned: Segment[] = [];
+  for (const [index, segment] of segments.entries()) {
+    let facts: HintFacts | undefined;
+    if (options.useHints && segment.sealed) {
+      facts = await loadHint(fs, dir, segment, (entry) => visit(entry, segment));
+    }
+    if (facts === undefined) {
+      if (segment.sealed) scanned.push(segment);
+      facts = await scanSealed(segment, visit);
+    }
+    lastSeq = Math.max(lastSeq, facts.lastSeq);
+    timeMs = Math.max(timeMs, facts.timeMs);
+    options.onProgress?.(index + 1, segments.length);
+  }
+  return { lastSeq, timeMs, scanned };
+}
+
+/** Visits a segment that must be whole; throws KV_CORRUPTION with the place of the first defect. */
+async function scanSealed(segment: Segment, visit: Visit): Promise<HintFacts> {
+  const scanner = new SegmentScanner(segment.file, segment.salt, segment.committedBytes);
+  let lastSeq = 0;
+  let timeMs = 0;
+  for (let batch = await scanner.next(); batch !== undefined; batch = await scanner.next()) {
+    for (const { record, offset, bytes } of batch.frames) {
+      lastSeq = Math.max(lastSeq, record.seq);
+      const value = replaysValue(record) ? record.value : NO_VALUE;
+      visit({ ...record, value, offset, bytes }, segment);
+    }
+    lastSeq = Math.max(lastSeq, batch.frames.length === 0 ? batch.header.firstSeq : 0);
+    timeMs = Math.max(timeMs, batch.header.timeMs);
+  }
+  if (scanner.defect !== undefined) {
+    throw new KvError(
+      'KV_CORRUPTION',
+      `A sealed segment is damaged (${scanner.defect.defect}); see what is left with kv-dump --verify`,
+      { path: segment.file.path, offset: scanner.defect.offset },
+    );
+  }
+  return { lastSeq, timeMs };
+}

@@ -1,0 +1,158 @@
+// A live segment as the process knows it, and the table of all of them.
+//
+// Invariants:
+// - A slot (u16, what the keydir stores) names one segment until that is retired AND its last reader has
+//   left; only then are its file closed and its slot given out again.
+// - `liveBytes` is the sum of the frames that the keydir points to (design: live and dead bytes).
+
+import { join } from 'node:path';
+
+import { assert } from '../assert.js';
+import type { File, Fs } from '../env/env.js';
+import { segmentName } from './files.js';
+import { BATCH_HEADER_BYTES, SEGMENT_HEADER_BYTES } from './format.js';
+import type { ManifestEntry } from './manifest.js';
+
+/** Slots fit the keydir's 16 bits. */
+export const SEGMENT_SLOTS_MAX = 65_536;
+
+export class Segment {
+  readonly slot: number;
+  readonly first: number;
+  readonly last: number;
+  readonly generation: number;
+  readonly salt: number;
+  file: File;
+  /** Durable end of its batches. */
+  committedBytes = SEGMENT_HEADER_BYTES;
+  sealed = false;
+  /** Bytes of frames that the keydir points to. */
+  liveBytes = 0;
+  /** Bytes that a compaction of this segment had to keep beside the live ones (tombstones, touches). */
+  keptBytes = 0;
+  #readers = 0;
+  #onIdle: (() => void) | undefined;
+
+  constructor(slot: number, place: Omit<ManifestEntry, 'bytes'>, file: File) {
+    this.slot = slot;
+    this.first = place.first;
+    this.last = place.last;
+    this.generation = place.generation;
+    this.salt = place.salt;
+    this.file = file;
+  }
+
+  get name(): string {
+    return segmentName(this.last, this.generation);
+  }
+
+  /** Frames that nothing reaches and that compaction may drop; an estimate above zero costs a look. */
+  get deadBytes(): number {
+    const overhead = SEGMENT_HEADER_BYTES + BATCH_HEADER_BYTES;
+    return Math.max(0, this.committedBytes - overhead - this.liveBytes - this.keptBytes);
+  }
+
+  get entry(): ManifestEntry {
+    const { first, last, generation, salt } = this;
+    return { first, last, generation, salt, bytes: this.sealed ? this.committedBytes : null };
+  }
+
+  acquire(): void {
+    this.#readers += 1;
+  }
+
+  release(): void {
+    this.#readers -= 1;
+    assert(this.#readers >= 0, 'A segment is released as often as it was acquired');
+    if (this.#readers === 0) this.#onIdle?.();
+  }
+
+  /** Resolves when nobody reads it any more; readers may not be added after retirement. */
+  idle(): Promise<void> {
+    if (this.#readers === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#onIdle = resolve;
+    });
+  }
+}
+
+export class SegmentTable {
+  readonly #slots: (Segment | undefined)[] = [];
+  readonly #free: number[] = [];
+  /** In log order. */
+  #ordered: Segment[] = [];
+
+  /** All live segments in log order. */
+  get ordered(): readonly Segment[] {
+    return this.#ordered;
+  }
+
+  at(slot: number): Segment {
+    const segment = this.#slots[slot];
+    assert(segment !== undefined, 'A slot in the keydir names a live segment');
+    return segment;
+  }
+
+  /** Opens the file that `place` names and appends it to the log order. */
+  async open(
+    fs: Fs,
+    dir: string,
+    place: ManifestEntry,
+    mode: 'read' | 'write-through',
+  ): Promise<Segment> {
+    const file = await fs.open(join(dir, segmentName(place.last, place.generation)), mode);
+    return this.add(place, file);
+  }
+
+  add(place: Omit<ManifestEntry, 'bytes'>, file: File): Segment {
+    const segment = this.create(place, file);
+    this.#ordered.push(segment);
+    return segment;
+  }
+
+  /** A segment with a slot that is not yet in the log order: a compaction's output before its switch. */
+  create(place: Omit<ManifestEntry, 'bytes'>, file: File): Segment {
+    const slot = this.#free.pop() ?? this.#slots.length;
+    assert(slot < SEGMENT_SLOTS_MAX, 'There are fewer segments than slots');
+    const segment = new Segment(slot, place, file);
+    this.#slots[slot] = segment;
+    return segment;
+  }
+
+  /** Puts `output` where the contiguous `run` stood. The run's slots stay valid until `retire`. */
+  replace(run: readonly Segment[], output: Segment): void {
+    const [head] = run;
+    assert(head !== undefined, 'A run is not empty');
+    const at = this.#ordered.indexOf(head);
+    assert(at >= 0, 'A run is in the log order');
+    this.#ordered = [
+      ...this.#ordered.slice(0, at),
+      output,
+      ...this.#ordered.slice(at + run.length),
+    ];
+  }
+
+  /** Undoes `replace`: the switch could not be made durable. */
+  restore(run: readonly Segment[], output: Segment): void {
+    this.#ordered = this.#ordered.flatMap((segment) => (segment === output ? run : [segment]));
+  }
+
+  /** Opens the segment's file anew in another mode. Requires: nobody reads it. */
+  async reopen(fs: Fs, dir: string, segment: Segment, mode: 'write-through'): Promise<void> {
+    await segment.file.close();
+    segment.file = await fs.open(join(dir, segment.name), mode);
+  }
+
+  /** Takes the newest segment out of the order: a successor that was never written to. */
+  drop(segment: Segment): void {
+    this.#ordered = this.#ordered.filter((other) => other !== segment);
+  }
+
+  /** Closes the file once the last reader has left and gives the slot back. */
+  async retire(segment: Segment): Promise<void> {
+    await segment.idle();
+    await segment.file.close();
+    this.#slots[segment.slot] = undefined;
+    this.#free.push(segment.slot);
+  }
+}

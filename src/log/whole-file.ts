@@ -1,0 +1,57 @@
+// Writing and reading small files whole: the MANIFEST, hints, segment headers.
+// Invariants: replaceFile is atomic and durable when it returns (temporary name, sync, rename, directory
+// sync); a short write is an error, never taken for success (Node reports it as a smaller count).
+
+import { join } from 'node:path';
+
+import type { File, Fs } from '../env/env.js';
+import { KvError, systemCode } from '../errors.js';
+import { TEMPORARY_SUFFIX } from './files.js';
+
+/** Writes all of `bytes` at `position` or throws; a count that is short is KV_NO_SPACE. */
+export async function writeFully(file: File, bytes: Uint8Array, position: number): Promise<void> {
+  const count = await file.write(bytes, position);
+  if (count === bytes.length) return;
+  throw new KvError('KV_NO_SPACE', `Only ${count} of ${bytes.length} bytes could be written`, {
+    path: file.path,
+    offset: position,
+  });
+}
+
+/** Puts `bytes` under `name`, replacing what was there. `name` never shows a partial file. */
+export async function replaceFile(
+  fs: Fs,
+  dir: string,
+  name: string,
+  bytes: Uint8Array,
+): Promise<void> {
+  const temporary = join(dir, name + TEMPORARY_SUFFIX);
+  await fs.remove(temporary);
+  const file = await fs.open(temporary, 'create');
+  try {
+    await writeFully(file, bytes, 0);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await fs.rename(temporary, join(dir, name));
+  await fs.syncDir(dir);
+}
+
+/** The whole file, or undefined when it does not exist. */
+export async function readWholeFile(fs: Fs, path: string): Promise<Buffer | undefined> {
+  let file: File;
+  try {
+    file = await fs.open(path, 'read');
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+  try {
+    const bytes = Buffer.alloc(await file.size());
+    const count = await file.read(bytes, 0);
+    return bytes.subarray(0, count);
+  } finally {
+    await file.close();
+  }
+}
