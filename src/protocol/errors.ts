@@ -62,6 +62,7 @@ const FORMS: Readonly<Record<ErrorName, ErrorForm>> = {
   'bad-slab-id': mistake('Illegal slab id'),
   'auth-token-too-long': mistake('auth token too long'),
   'bad-auth-token': mistake('bad authentication token format'),
+  'bad-termination': mistake('bad command line termination'),
   'invalid-arguments': mistake('bad command line format'),
   unauthenticated: form(
     'CLIENT_ERROR unauthenticated',

@@ -1,22 +1,60 @@
 // Which protocol a connection speaks: its first byte decides, once.
 
-import { CLOSE, type Parsed, type ParserOptions, type RequestParser } from './parser.js';
+import { CLOSE, NEED_MORE, type Parsed, type ParserOptions, type RequestParser } from './parser.js';
+import { ReceiveBuffer } from './receive-buffer.js';
+import { TextParser } from './text-parser.js';
+
+/** The first byte of every binary request. */
+const BINARY_MAGIC = 0x80;
 
 /** A parser for a new connection. */
-export function openParser(_options: ParserOptions): RequestParser {
-  return new NoParser();
+export function openParser(options: ParserOptions): RequestParser {
+  return options.protocol === 'text' ? new TextParser(options) : new DetectingParser(options);
 }
 
-class NoParser implements RequestParser {
-  readonly bufferedBytes = 0;
-  readonly inValue = false;
-  push(_chunk: Buffer): void {
-    // Parsers follow.
+/** Waits for the first byte, then is what it calls for. */
+class DetectingParser implements RequestParser {
+  readonly #options: ParserOptions;
+  readonly #buffer = new ReceiveBuffer();
+  #parser: RequestParser | undefined;
+  #admitted = false;
+  #refused = false;
+
+  constructor(options: ParserOptions) {
+    this.#options = options;
   }
+
+  get bufferedBytes(): number {
+    return this.#buffer.length;
+  }
+
+  get inValue(): boolean {
+    return this.#parser !== undefined && this.#parser.inValue;
+  }
+
+  push(chunk: Buffer): void {
+    if (this.#refused) return;
+    this.#buffer.push(chunk);
+  }
+
   next(): Parsed {
-    return CLOSE;
+    if (this.#parser !== undefined) return this.#parser.next();
+    if (this.#refused) return CLOSE;
+    if (this.#buffer.length === 0) return NEED_MORE;
+    this.#parser = this.#choose(this.#buffer.bytes[this.#buffer.start]!);
+    this.#refused = this.#parser === undefined;
+    if (this.#admitted) this.#parser?.admit();
+    return this.next();
   }
+
   admit(): void {
-    // Parsers follow.
+    this.#admitted = true;
+    this.#parser?.admit();
+  }
+
+  #choose(first: number): RequestParser | undefined {
+    if (first === BINARY_MAGIC) return undefined;
+    if (this.#options.protocol === 'binary') return undefined;
+    return new TextParser(this.#options, this.#buffer);
   }
 }

@@ -85,6 +85,7 @@ export type ErrorName =
   | 'bad-slab-id'
   | 'auth-token-too-long'
   | 'bad-auth-token'
+  | 'bad-termination'
   | 'invalid-arguments'
   // Found by the commands.
   | 'unauthenticated'

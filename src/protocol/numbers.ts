@@ -1,0 +1,51 @@
+// Decimal numbers in request lines, read from the bytes without making strings. The ranges are
+// memcached's: u32, s32 and u64; a single plus sign is accepted, as strtol does.
+
+const ZERO = 0x30;
+const NINE = 0x39;
+const PLUS = 0x2b;
+const MINUS = 0x2d;
+/** 15 digits are always below 2^53. */
+const SAFE_DIGITS = 15;
+const U64_DIGITS_MAX = 20;
+const U64_LIMIT = 2n ** 64n;
+const INT32_MAX = 2_147_483_647;
+
+/** What readUnsigned() and readInt32() answer for something that is not such a number. */
+export const NOT_A_NUMBER = Number.NaN;
+
+/** An unsigned number of at most 15 digits, or NaN. */
+export function readUnsigned(bytes: Buffer, start: number, end: number): number {
+  const first = bytes[start] === PLUS ? start + 1 : start;
+  if (first >= end || end - first > SAFE_DIGITS) return NOT_A_NUMBER;
+  let number = 0;
+  for (let at = first; at < end; at++) {
+    const byte = bytes[at]!;
+    if (byte < ZERO || byte > NINE) return NOT_A_NUMBER;
+    number = number * 10 + (byte - ZERO);
+  }
+  return number;
+}
+
+/** A signed 32-bit number, or NaN. */
+export function readInt32(bytes: Buffer, start: number, end: number): number {
+  const negative = bytes[start] === MINUS;
+  if (negative && bytes[start + 1] === PLUS) return NOT_A_NUMBER;
+  const number = readUnsigned(bytes, negative ? start + 1 : start, end);
+  if (negative) return number <= INT32_MAX + 1 ? 0 - number : NOT_A_NUMBER;
+  return number <= INT32_MAX ? number : NOT_A_NUMBER;
+}
+
+/** An unsigned 64-bit number, or undefined. */
+export function readUint64(bytes: Buffer, start: number, end: number): bigint | undefined {
+  const small = readUnsigned(bytes, start, end);
+  if (!Number.isNaN(small)) return BigInt(small);
+  const first = bytes[start] === PLUS ? start + 1 : start;
+  if (first >= end || end - first > U64_DIGITS_MAX) return undefined;
+  for (let at = first; at < end; at++) {
+    const byte = bytes[at]!;
+    if (byte < ZERO || byte > NINE) return undefined;
+  }
+  const number = BigInt(bytes.toString('latin1', first, end));
+  return number < U64_LIMIT ? number : undefined;
+}
