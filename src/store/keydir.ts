@@ -86,6 +86,7 @@ export class Keydir {
 
   /** Requires: a valid ref. It is invalid afterwards. */
   remove(ref: number): void {
+    assert(this.#entries.keyLength(ref) > 0, 'A removed key is there');
     this.#index.delete(this.#index.hashOf(ref), ref);
     this.#recency?.delete(ref);
     this.#entries.release(ref);

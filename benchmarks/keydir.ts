@@ -1,0 +1,235 @@
+// What a key costs in memory and time: the keydir with and without the order of use, beside a Map of
+// objects. Each runs in a process of its own, so that they cannot disturb each other's memory.
+//   node dist/benchmarks/keydir.js [--keys 1000000,5000000] [--key-bytes 20]
+
+import { fork } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import Table from 'cli-table3';
+import { Command } from 'commander';
+import { hashSeed } from '../src/store/key-hash.js';
+import { Keydir } from '../src/store/keydir.js';
+
+/** One way to hold the keys. `put` adds a key, `has` looks it up; keys come as bytes, as from a client. */
+interface Subject {
+  put(key: Buffer, seq: number): void;
+  has(key: Buffer): boolean;
+  remove(key: Buffer): void;
+  memoryBytes(): number | undefined;
+}
+
+const SUBJECTS: Readonly<Record<string, () => Subject>> = {
+  'keydir, recency': () => keydirSubject(true),
+  keydir: () => keydirSubject(false),
+  'Map of objects': mapSubject,
+};
+
+interface Task {
+  readonly subject: string;
+  readonly keys: number;
+  readonly keyBytes: number;
+}
+
+interface Result {
+  readonly startMs: number;
+  readonly rssBytes: number;
+  readonly rssAfterGcBytes: number;
+  readonly memoryBytes: number | undefined;
+  readonly insertNs: number;
+  readonly longestMs: number;
+  readonly findNs: number;
+  readonly missNs: number;
+  readonly removeNs: number;
+}
+
+function keydirSubject(recency: boolean): Subject {
+  const keydir = new Keydir({ seed: hashSeed(randomBytes(8)), recency });
+  return {
+    put(key, seq) {
+      const ref = keydir.insert(key);
+      keydir.setLocation(ref, seq & 0xff, (seq & 0xffffff) * 8, 256);
+      keydir.setSeq(ref, seq);
+    },
+    has: (key) => keydir.find(key) !== 0,
+    remove: (key) => keydir.remove(keydir.find(key)),
+    memoryBytes: () => keydir.memoryBytes,
+  };
+}
+
+function mapSubject(): Subject {
+  const map = new Map<string, object>();
+  return {
+    put(key, seq) {
+      map.set(key.toString('latin1'), {
+        segment: seq & 0xff,
+        offset: (seq & 0xffffff) * 8,
+        length: 256,
+        seq,
+        expiresAt: 0,
+        lastUsedSeconds: 0,
+        marks: 0,
+      });
+    },
+    has: (key) => map.get(key.toString('latin1')) !== undefined,
+    remove: (key) => map.delete(key.toString('latin1')),
+    memoryBytes: () => undefined,
+  };
+}
+
+/** Writes `n` as ten decimal digits to the end of the key. */
+function writeKey(key: Buffer, n: number): void {
+  let rest = n;
+  for (let at = key.length - 1; at >= key.length - 10; at -= 1) {
+    const tenth = Math.floor(rest / 10);
+    key[at] = 48 + rest - tenth * 10;
+    rest = tenth;
+  }
+}
+
+function newKey(bytes: number): Buffer {
+  return Buffer.from('k'.padEnd(bytes, '0'));
+}
+
+/** Mean ns of `call` on keys in random order, less the making of the keys. */
+function timeNs(
+  count: number,
+  from: number,
+  keyBytes: number,
+  call: (key: Buffer) => void,
+): number {
+  const run = (call: (key: Buffer) => void): number => {
+    const start = performance.now();
+    let n = 0;
+    for (let done = 0; done < count; done += 1) {
+      // An odd prime stride goes through all numbers, in an order that no cache foresees.
+      n = (n + 7_368_787) % count;
+      writeKey(scratch, from + n);
+      call(scratch);
+    }
+    return performance.now() - start;
+  };
+  const scratch = newKey(keyBytes);
+  const idleMs = run(() => undefined);
+  return ((run(call) - idleMs) / count) * 1e6;
+}
+
+function measure({ subject, keys, keyBytes }: Task): Result {
+  const make = SUBJECTS[subject]!;
+  exercise(make, 100_000, keyBytes);
+  globalThis.gc?.();
+  const rssBefore = process.memoryUsage.rss();
+  const start = performance.now();
+  const held = make();
+  const startMs = performance.now() - start;
+
+  const key = newKey(keyBytes);
+  const group = 100;
+  let longestMs = 0;
+  let before = performance.now();
+  const began = before;
+  for (let n = 0; n < keys; n += 1) {
+    writeKey(key, n);
+    held.put(key, n);
+    if (n % group !== 0) continue;
+    const now = performance.now();
+    longestMs = Math.max(longestMs, now - before);
+    before = now;
+  }
+  const insertNs = ((performance.now() - began) / keys) * 1e6;
+  const rssBytes = process.memoryUsage.rss() - rssBefore;
+  globalThis.gc?.();
+  const rssAfterGcBytes = process.memoryUsage.rss() - rssBefore;
+  const memoryBytes = held.memoryBytes();
+
+  const findNs = timeNs(keys, 0, keyBytes, (key) => {
+    if (!held.has(key)) throw new Error('A key is lost');
+  });
+  const missNs = timeNs(keys, keys, keyBytes, (key) => {
+    if (held.has(key)) throw new Error('A key is invented');
+  });
+  const removeNs = timeNs(keys, 0, keyBytes, (key) => held.remove(key));
+  return {
+    startMs,
+    rssBytes,
+    rssAfterGcBytes,
+    memoryBytes,
+    insertNs,
+    longestMs,
+    findNs,
+    missNs,
+    removeNs,
+  };
+}
+
+/** Lets the compiler see everything before it is measured. */
+function exercise(make: () => Subject, count: number, keyBytes: number): void {
+  const subject = make();
+  const key = newKey(keyBytes);
+  for (let n = 0; n < count; n += 1) {
+    writeKey(key, n);
+    subject.put(key, n);
+  }
+  timeNs(count, 0, keyBytes, (key) => subject.has(key));
+  timeNs(count, 0, keyBytes, (key) => subject.remove(key));
+}
+
+async function measureApart(task: Task): Promise<Result> {
+  const child = fork(fileURLToPath(import.meta.url), ['--child'], {
+    execArgv: ['--expose-gc', '--max-old-space-size=16384'],
+  });
+  child.send(task);
+  const [result] = (await once(child, 'message')) as [Result];
+  child.disconnect();
+  return result;
+}
+
+async function main(): Promise<void> {
+  const options = new Command()
+    .option('--keys <counts>', 'numbers of keys, with commas', '1000000,5000000')
+    .option('--key-bytes <bytes>', 'length of a key', '20')
+    .parse()
+    .opts<{ keys: string; keyBytes: string }>();
+  const table = new Table({
+    head: [
+      'keys',
+      'held by',
+      'B/key RSS',
+      'after GC',
+      'own',
+      'insert ns',
+      'longest ms',
+      'find ns',
+      'miss ns',
+      'remove ns',
+      'start ms',
+    ],
+    style: { head: [], border: [] },
+  });
+  for (const keys of options.keys.split(',').map(Number)) {
+    for (const subject of Object.keys(SUBJECTS)) {
+      const r = await measureApart({ subject, keys, keyBytes: Number(options.keyBytes) });
+      const own = r.memoryBytes === undefined ? '' : (r.memoryBytes / keys).toFixed(1);
+      table.push([
+        keys.toLocaleString('en'),
+        subject,
+        (r.rssBytes / keys).toFixed(1),
+        (r.rssAfterGcBytes / keys).toFixed(1),
+        own,
+        r.insertNs.toFixed(0),
+        r.longestMs.toFixed(2),
+        r.findNs.toFixed(0),
+        r.missNs.toFixed(0),
+        r.removeNs.toFixed(0),
+        r.startMs.toFixed(2),
+      ]);
+    }
+  }
+  process.stdout.write(`${table.toString()}\n`);
+}
+
+if (process.argv[2] === '--child') {
+  process.once('message', (task: Task) => process.send!(measure(task)));
+} else {
+  await main();
+}
