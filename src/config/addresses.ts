@@ -1,0 +1,99 @@
+// Where to listen: `-l`, `-p`, `-U`, `-s` and `--plain-port` → endpoints, by memcached's rules
+// (docs/protocol.md, "Listening"), except that nothing said means loopback.
+
+import { InvalidArgumentError } from 'commander';
+
+export interface TcpEndpoint {
+  readonly kind: 'tcp';
+  readonly host: string;
+  /** 0: the system chooses. */
+  readonly port: number;
+  /** Answers in the plain form throughout. */
+  readonly plain: boolean;
+}
+
+export interface UnixEndpoint {
+  readonly kind: 'unix';
+  readonly path: string;
+  /** Permissions of the socket file. */
+  readonly mode: number;
+}
+
+export type Endpoint = TcpEndpoint | UnixEndpoint;
+
+/** One item of `-l`: host, with the port when it names one. */
+export interface ListenAddress {
+  readonly host: string;
+  readonly port: number | undefined;
+}
+
+export interface ListenFlags {
+  readonly listen: readonly ListenAddress[];
+  /** -1: ephemeral, 0: no TCP, undefined: not given. */
+  readonly port: number | undefined;
+  readonly udpPort: number | undefined;
+  readonly plainPort: number | undefined;
+  readonly unixPath: string | undefined;
+  readonly unixMode: number;
+}
+
+export const PORT_DEFAULT = 11211;
+const LOOPBACK = '127.0.0.1';
+
+/** `-l` with repetition and comma lists: `host`, `host:port`, `[v6]:port`, a bare v6 address. */
+export function listenAddresses(
+  text: string,
+  before: readonly ListenAddress[] = [],
+): readonly ListenAddress[] {
+  return [...before, ...text.split(',').map((word) => listenAddress(word.trim()))];
+}
+
+export function endpointsOf(flags: ListenFlags): readonly Endpoint[] {
+  const endpoints: Endpoint[] = [];
+  const { unixPath, plainPort } = flags;
+  if (unixPath !== undefined) {
+    endpoints.push({ kind: 'unix', path: unixPath, mode: flags.unixMode });
+  }
+  const hosts = flags.listen.length > 0 ? flags.listen : [{ host: LOOPBACK, port: undefined }];
+  const port = flags.port ?? udpAsPort(flags.udpPort) ?? PORT_DEFAULT;
+  if (unixPath === undefined || flags.listen.length > 0) {
+    for (const address of hosts) {
+      const own = address.port ?? port;
+      if (own === 0) continue;
+      endpoints.push({ kind: 'tcp', host: address.host, port: Math.max(own, 0), plain: false });
+    }
+  }
+  if (plainPort !== undefined && plainPort !== 0) {
+    for (const { host } of hosts) {
+      endpoints.push({ kind: 'tcp', host, port: Math.max(plainPort, 0), plain: true });
+    }
+  }
+  return endpoints;
+}
+
+/** True when only this machine can reach it. */
+export function isLocal(endpoint: Endpoint): boolean {
+  if (endpoint.kind === 'unix') return true;
+  const { host } = endpoint;
+  return host === 'localhost' || host === '::1' || /^127\./.test(host);
+}
+
+/** memcached: `-U N` without `-p` sets both. */
+function udpAsPort(udpPort: number | undefined): number | undefined {
+  return udpPort === undefined || udpPort === 0 ? undefined : udpPort;
+}
+
+function listenAddress(word: string): ListenAddress {
+  const match =
+    /^\[(?<host>[0-9a-f:.%\w]+)\](?::(?<port>\d+))?$/i.exec(word) ??
+    /^(?<host>[0-9a-f]*:[0-9a-f:.]*:[0-9a-f:.%\w]*)$/i.exec(word) ??
+    /^(?<host>[\w.*-]+)(?::(?<port>\d+))?$/.exec(word);
+  const host = match?.groups?.['host'];
+  const port = match?.groups?.['port'];
+  if (host === undefined || Number(port ?? 0) > 65_535) {
+    throw new InvalidArgumentError(
+      `'${word}' is not an address: give host, host:port or [v6]:port.`,
+    );
+  }
+  return { host: host === '*' ? '::' : host, port: port === undefined ? undefined : Number(port) };
+}

@@ -1,0 +1,70 @@
+// `-o`: memcached's list of named options. TLS and the idle timeout mean something here; the others tune
+// slabs and LRUs that we do not have, are accepted and reported.
+
+import type { Exit } from './flags.js';
+import { usageExit } from './flags.js';
+
+export interface TlsConfig {
+  readonly chainCertPath: string;
+  readonly keyPath: string;
+  readonly caCertPath: string | undefined;
+  /** 0 none, 1 request, 2 require, 3 once: memcached's numbers. */
+  readonly verifyMode: number;
+  readonly ciphers: string | undefined;
+  readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
+}
+
+export interface Extended {
+  readonly idleTimeoutMs: number | undefined;
+  readonly tls: Readonly<Record<string, string>>;
+  /** Names without effect. */
+  readonly ignored: readonly string[];
+}
+
+const TLS_WORDS: ReadonlySet<string> = new Set([
+  'ssl_chain_cert',
+  'ssl_key',
+  'ssl_ca_cert',
+  'ssl_verify_mode',
+  'ssl_ciphers',
+  'ssl_min_version',
+]);
+
+export function extendedOf(words: readonly string[]): Extended | Exit {
+  const tls: Record<string, string> = {};
+  const ignored: string[] = [];
+  let idleTimeoutMs: number | undefined;
+  for (const word of words) {
+    const equals = word.indexOf('=');
+    const name = equals < 0 ? word : word.slice(0, equals);
+    const value = equals < 0 ? '' : word.slice(equals + 1);
+    if (name === 'idle_timeout') {
+      if (!/^\d{1,9}$/.test(value)) return usageExit('-o idle_timeout takes seconds');
+      idleTimeoutMs = Number(value) * 1000;
+    } else if (TLS_WORDS.has(name)) {
+      if (value === '') return usageExit(`-o ${name} needs a value`);
+      tls[name] = value;
+    } else {
+      ignored.push(name);
+    }
+  }
+  return { idleTimeoutMs, tls, ignored };
+}
+
+export function tlsOf(words: Readonly<Record<string, string>>): TlsConfig | Exit {
+  const { ssl_chain_cert: chainCertPath, ssl_key: keyPath } = words;
+  if (chainCertPath === undefined || keyPath === undefined) {
+    return usageExit('-Z needs -o ssl_chain_cert=<file>,ssl_key=<file>');
+  }
+  const verifyMode = Number(words['ssl_verify_mode'] ?? 0);
+  if (![0, 1, 2, 3].includes(verifyMode)) return usageExit('-o ssl_verify_mode is 0, 1, 2 or 3');
+  const minVersion = words['ssl_min_version'] === 'tlsv1.3' ? 'TLSv1.3' : 'TLSv1.2';
+  return {
+    chainCertPath,
+    keyPath,
+    caCertPath: words['ssl_ca_cert'],
+    verifyMode,
+    ciphers: words['ssl_ciphers'],
+    minVersion,
+  };
+}

@@ -1,0 +1,278 @@
+// The command line of kv-server: memcached's flags under the names its users know, and our own. One
+// table; help, defaults and environment names come from it.
+// Order of precedence: flag, environment, default. What is accepted without effect is listed in
+// WITHOUT_EFFECT and said so at start.
+
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+
+import {
+  CACHE_BYTES_DEFAULT,
+  COMPACT_MIN_BYTES_DEFAULT,
+  COMPACT_RATIO_DEFAULT,
+  SEGMENT_BYTES_DEFAULT,
+} from '../defaults.js';
+import {
+  GIB,
+  KEY_BYTES_LIMIT,
+  KEY_BYTES_MAX_DEFAULT,
+  KIB,
+  MIB,
+  VALUE_BYTES_LIMIT,
+  VALUE_BYTES_MAX_DEFAULT,
+} from '../limits.js';
+import { listenAddresses } from './addresses.js';
+import { count, duration, octalMode, ratio, size } from './values.js';
+
+const NO_LIMIT = Number.MAX_SAFE_INTEGER;
+
+/** Flags of memcached that mean nothing here: attribute name → why. */
+export const WITHOUT_EFFECT: Readonly<Record<string, string>> = {
+  threads: 'one thread serves all connections',
+  lockMemory: 'values live on disk',
+  enableCoredumps: 'see ulimit -c',
+  slabGrowthFactor: 'there are no slabs',
+  slabMinSize: 'there are no slabs',
+  enableLargepages: 'there are no slabs',
+  memoryFile: 'everything is durable without it',
+  napiIds: 'one thread serves all connections',
+  udpPort: 'UDP is not offered',
+};
+
+export interface ParsedFlags {
+  readonly values: Readonly<Record<string, unknown>>;
+  /** Attribute names that a flag or the environment gave. */
+  readonly given: ReadonlySet<string>;
+}
+
+/** What the process should print and do instead of serving. */
+export interface Exit {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Parses without printing or exiting; `version` is what `-V` prints. */
+export function parseFlags(
+  argv: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+  version: string,
+): ParsedFlags | Exit {
+  let stdout = '';
+  let stderr = '';
+  const program = commandOf(version)
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => (stdout += text),
+      writeErr: (text) => (stderr += text),
+    });
+  try {
+    program.parse([...argv], { from: 'user' });
+    readEnvironment(program, env);
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    return { code: error.exitCode === 0 ? 0 : EXIT_USAGE, stdout, stderr };
+  }
+  const values: Record<string, unknown> = program.opts();
+  const names = Object.keys(values);
+  const given = new Set(names.filter((name) => program.getOptionValueSource(name) !== 'default'));
+  return { values, given };
+}
+
+export const EXIT_USAGE = 64;
+
+/** A line for a combination that parses but cannot be. */
+export function usageExit(message: string): Exit {
+  return { code: EXIT_USAGE, stdout: '', stderr: `error: ${message}\n${HINT}\n` };
+}
+
+const HINT = "Try 'kv-server --help'.";
+
+function commandOf(version: string): Command {
+  const program = new Command('kv-server')
+    .description('A memcached-compatible key-value server: STORED means the write is on disk.')
+    .usage('[options]')
+    .version(version, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print this help')
+    .showHelpAfterError(HINT)
+    .addHelpText('after', EXAMPLES);
+  for (const [group, options] of Object.entries(GROUPS)) {
+    for (const option of options) program.addOption(option.helpGroup(`${group}:`));
+  }
+  return program;
+}
+
+const EXAMPLES = `
+Every flag can be given as an environment variable, as shown; the flag wins.
+
+Examples:
+  kv-server                                  serve 127.0.0.1:11211 from ./data
+  kv-server -p 8080 --data /var/lib/cairn    another port and place
+  kv-server -l 0.0.0.0 -Y users.txt          the network, with user:password lines
+  kv-server -s /run/cairn.sock -a 770        a unix socket instead of TCP
+  kv-server --max-bytes 10g                  evict the least recently used above 10 GB
+`;
+
+function flag(flags: string, description: string, parse?: (text: string) => unknown): Option {
+  const option = new Option(flags, description);
+  return parse === undefined ? option : option.argParser(parse);
+}
+
+/** `CAIRN_` and the long name: the attribute `maxKeys` is CAIRN_MAX_KEYS. */
+function environmentName(option: Option): string {
+  return `CAIRN_${option.name().toUpperCase().replaceAll('-', '_')}`;
+}
+
+function withEnvironment(options: readonly Option[]): readonly Option[] {
+  for (const option of options) option.description += ` (${environmentName(option)})`;
+  return options;
+}
+
+/** Same meaning as `.env()` of commander, but on an environment that is passed in. */
+function readEnvironment(
+  program: Command,
+  env: Readonly<Record<string, string | undefined>>,
+): void {
+  for (const option of program.options) {
+    if (option.long === '--version') continue;
+    const name = environmentName(option);
+    const text = env[name];
+    if (text === undefined || text === '') continue;
+    if (program.getOptionValueSource(option.attributeName()) === 'cli') continue;
+    if (!option.required && /^(0|no|false|off)$/i.test(text)) continue;
+    try {
+      const value = option.required ? (option.parseArg?.(text, undefined) ?? text) : envFlag(text);
+      program.setOptionValueWithSource(option.attributeName(), value, 'env');
+    } catch (error) {
+      if (!(error instanceof InvalidArgumentError)) throw error;
+      program.error(`error: environment ${name}='${text}' is invalid. ${error.message}`);
+    }
+  }
+}
+
+/** CAIRN_VERBOSE=2 is -vv; any other word switches a flag on. */
+function envFlag(text: string): boolean | number {
+  return /^\d+$/.test(text) ? Number(text) : true;
+}
+
+const collectWords = (text: string, before: readonly string[] = []): readonly string[] => [
+  ...before,
+  ...text.split(',').filter((word) => word !== ''),
+];
+
+function snapshotMode(text: string): string | number {
+  return text === 'never' || text === 'compact' ? text : duration(1000)(text);
+}
+
+const GROUPS: Readonly<Record<string, readonly Option[]>> = {
+  Listening: withEnvironment([
+    flag('-p, --port <n>', 'TCP port; -1: any free one, 0: none', count(-1, 65_535)),
+    flag(
+      '-l, --listen <addresses>',
+      'host, host:port, lists with commas; may be repeated',
+    ).argParser(listenAddresses),
+    flag('-s, --unix-socket <path>', 'listen on a unix socket instead of TCP'),
+    flag('-a, --unix-mask <mode>', 'permissions of the socket', octalMode).default(0o700, '700'),
+    flag('--plain-port <n>', 'another port that answers in the plain form', count(-1, 65_535)),
+    flag('--dialect <name>', 'both, or memcached to refuse the short forms')
+      .choices(['both', 'memcached'])
+      .default('both'),
+    flag('-B, --protocol <name>', 'protocols to accept')
+      .choices(['auto', 'auto-negotiate', 'ascii', 'binary'])
+      .default('auto'),
+    flag('-U, --udp-port <n>', 'UDP is not offered; 0 is accepted', count(-1, 65_535)),
+    flag('-b, --listen-backlog <n>', 'pending connections', count(1, 65_535)).default(1024),
+    flag('-c, --conn-limit <n>', 'connections at the same time', count(1, 1_000_000)).default(1024),
+    flag(
+      '--idle-timeout <time>',
+      'close a connection without requests; 0: never',
+      duration(0),
+    ).default(0, '0'),
+    flag('-R, --max-reqs-per-event <n>', 'requests of a client before others have their turn')
+      .argParser(count(1, 1_000_000))
+      .default(256),
+  ]),
+  Data: withEnvironment([
+    flag('--data <dir>', 'the data directory').default('./data'),
+    flag(
+      '-m, --memory-limit <megabytes>',
+      'memory for hot values',
+      size(MIB, NO_LIMIT, MIB),
+    ).default(CACHE_BYTES_DEFAULT, '64'),
+    flag(
+      '-I, --max-item-size <size>',
+      'longest value, 1k to 1g',
+      size(KIB, VALUE_BYTES_LIMIT),
+    ).default(VALUE_BYTES_MAX_DEFAULT, '1m'),
+    flag('--max-key-bytes <n>', 'longest key', count(1, KEY_BYTES_LIMIT)).default(
+      KEY_BYTES_MAX_DEFAULT,
+    ),
+    flag('--max-keys <n>', 'evict above this many keys; 0: no bound', count(0, NO_LIMIT)).default(
+      0,
+    ),
+    flag(
+      '--max-bytes <size>',
+      'evict above this size of the store; 0: no bound',
+      size(0, NO_LIMIT),
+    ).default(0, '0'),
+    flag('-M, --disable-evictions', 'refuse writes above the bounds instead of evicting'),
+    flag(
+      '--max-idle <time>',
+      'drop keys that nobody used for this long; 0: never',
+      duration(0),
+    ).default(0, '0'),
+    flag('--segment-size <size>', 'bytes of a log file', size(MIB, 4 * GIB)).default(
+      SEGMENT_BYTES_DEFAULT,
+      '64m',
+    ),
+    flag(
+      '--compact-ratio <share>',
+      'compact segments with this share of dead bytes',
+      ratio,
+    ).default(COMPACT_RATIO_DEFAULT),
+    flag('--compact-min <size>', 'dead bytes before compaction starts', size(0, NO_LIMIT)).default(
+      COMPACT_MIN_BYTES_DEFAULT,
+      '64m',
+    ),
+    flag(
+      '--snapshot <when>',
+      'never, compact (after a compaction) or an interval',
+      snapshotMode,
+    ).default('compact'),
+    flag(
+      '--scrub-rate <size>',
+      'bytes a second to re-read for damage; 0: off',
+      size(0, NO_LIMIT),
+    ).default(0, '0'),
+    flag('-C, --disable-cas', 'report CAS as disabled'),
+  ]),
+  Access: withEnvironment([
+    flag('-S, --enable-sasl', 'SASL PLAIN in the binary protocol, with the users of -Y'),
+    flag('-Y, --auth-file <file>', 'user:password lines; clients must authenticate'),
+    flag('-Z, --enable-ssl', 'TLS, with -o ssl_chain_cert=<file>,ssl_key=<file>'),
+    flag('-A, --enable-shutdown', 'allow the shutdown command'),
+    flag('-F, --disable-flush-all', 'refuse flush_all'),
+    flag('-X, --disable-dumping', 'refuse cachedump and metadump'),
+    flag('-W, --disable-watch', 'refuse watch'),
+  ]),
+  Process: withEnvironment([
+    flag('-v, --verbose', 'say more; -vv: still more')
+      .argParser((_: unknown, before: number) => before + 1)
+      .default(0),
+    flag('-d, --daemon', 'run in the background'),
+    flag('-P, --pidfile <file>', 'write the process id to a file'),
+    flag('-u, --user <name>', 'run as this user when started as root'),
+    flag(
+      '-o, --extended <options>',
+      'idle_timeout=<s>, ssl_*; slab and LRU options have no effect',
+    ).argParser(collectWords),
+    flag('-t, --threads <n>', 'accepted', count(1, 1024)).default(4),
+    flag('-k, --lock-memory', 'accepted'),
+    flag('-r, --enable-coredumps', 'accepted'),
+    flag('-L, --enable-largepages', 'accepted'),
+    flag('-f, --slab-growth-factor <n>', 'accepted'),
+    flag('-n, --slab-min-size <n>', 'accepted'),
+    flag('-e, --memory-file <file>', 'accepted'),
+    flag('-N, --napi-ids', 'accepted'),
+    flag('-D, --delimiter <char>', 'ends the prefix that stats detail counts by').default(':'),
+  ]),
+};

@@ -1,0 +1,77 @@
+// Words of the command line and the environment → numbers: sizes, durations, counts, ratios, modes.
+// Each throws InvalidArgumentError with what would have been right; commander names the flag.
+
+import { InvalidArgumentError } from 'commander';
+
+import { GIB, KIB, MIB } from '../limits.js';
+
+const SIZE_UNITS: Readonly<Record<string, number>> = { k: KIB, m: MIB, g: GIB, t: 1024 * GIB };
+const MS_UNITS: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: 1000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+};
+
+/** A whole number within bounds. */
+export function count(min: number, max: number): (text: string) => number {
+  return (text) => within(wholeNumber(text), min, max, String);
+}
+
+/** Bytes: `512`, `64k`, `1m`, `2g`. A bare number counts in `unit` bytes (`-m` is in megabytes). */
+export function size(min: number, max: number, unit = 1): (text: string) => number {
+  return (text) => {
+    const match = /^(\d+(?:\.\d+)?)([kmgt]?)(?:i?b)?$/i.exec(text);
+    if (match === null) throw new InvalidArgumentError('Give a size such as 512k, 64m or 1g.');
+    const suffix = match[2]?.toLowerCase() ?? '';
+    const bytes = Math.floor(Number(match[1]) * (SIZE_UNITS[suffix] ?? unit));
+    return within(bytes, min, max, sizeText);
+  };
+}
+
+/** Milliseconds: `30` (seconds), `500ms`, `10m`, `1h`, `7d`. */
+export function duration(minMs: number): (text: string) => number {
+  return (text) => {
+    const match = /^(\d+(?:\.\d+)?)(ms|[smhd]?)$/i.exec(text);
+    if (match === null) {
+      throw new InvalidArgumentError('Give seconds, or a time such as 500ms, 10m, 1h or 7d.');
+    }
+    const ms = Math.floor(Number(match[1]) * (MS_UNITS[match[2]?.toLowerCase() ?? ''] ?? 1000));
+    return within(ms, minMs, Number.MAX_SAFE_INTEGER, (value) => `${value} ms`);
+  };
+}
+
+/** A share between 0 and 1, both included. */
+export function ratio(text: string): number {
+  const value = Number(text);
+  if (text === '' || !(value >= 0 && value <= 1)) {
+    throw new InvalidArgumentError('Give a number from 0 to 1.');
+  }
+  return value;
+}
+
+/** A file mode in octal, as `chmod` takes it. */
+export function octalMode(text: string): number {
+  if (!/^[0-7]{1,4}$/.test(text)) throw new InvalidArgumentError('Give an octal mode such as 700.');
+  return Number.parseInt(text, 8);
+}
+
+/** 64m, 1g: as the flags take it, for messages. */
+export function sizeText(bytes: number): string {
+  for (const [suffix, unit] of Object.entries(SIZE_UNITS).toReversed()) {
+    if (bytes >= unit && bytes % unit === 0) return `${bytes / unit}${suffix}`;
+  }
+  return String(bytes);
+}
+
+function wholeNumber(text: string): number {
+  if (!/^-?\d{1,15}$/.test(text)) throw new InvalidArgumentError('Give a whole number.');
+  return Number(text);
+}
+
+function within(value: number, min: number, max: number, show: (value: number) => string): number {
+  if (value < min) throw new InvalidArgumentError(`It is at least ${show(min)}.`);
+  if (value > max) throw new InvalidArgumentError(`It is at most ${show(max)}.`);
+  return value;
+}

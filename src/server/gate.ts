@@ -1,0 +1,72 @@
+// Who waits for the disk: connections whose next reply depends on a record that is not durable yet, and
+// those whose input is held back because too much is unsynced. One listener on the store serves all.
+// Invariant: promises 1 and 2 of ARCHITECTURE.md: isDurable() is what lets a reply out.
+
+import type { Store } from '../store/store.js';
+
+export type FailureCause = 'no-space' | 'poisoned';
+
+/** Told when something may have changed for it; must be able to bear being told in vain. */
+export interface Waiter {
+  onDurable(): void;
+  /** A commit failed: whatever depends on a seq above the watermark never happened. */
+  onFailed(cause: FailureCause): void;
+}
+
+export class Gate {
+  readonly #store: Store;
+  #waiters = new Set<Waiter>();
+  #barriers: { readonly after: number; readonly settle: (durable: boolean) => void }[] = [];
+
+  constructor(store: Store) {
+    this.#store = store;
+    store.onDurable(() => this.#release());
+    store.onFailed((cause) => this.#fail(cause));
+  }
+
+  isDurable(after: number): boolean {
+    return after <= this.#store.watermark;
+  }
+
+  get isCongested(): boolean {
+    return this.#store.congested;
+  }
+
+  /** Tells `waiter` once, at the next move of the watermark or the next failure. */
+  wait(waiter: Waiter): void {
+    this.#waiters.add(waiter);
+  }
+
+  forget(waiter: Waiter): void {
+    this.#waiters.delete(waiter);
+  }
+
+  /** Resolves to true when `after` is durable, to false when its commit failed. */
+  durable(after: number): Promise<boolean> {
+    if (this.isDurable(after)) return Promise.resolve(true);
+    return new Promise((settle) => this.#barriers.push({ after, settle }));
+  }
+
+  #release(): void {
+    const barriers = this.#barriers;
+    if (barriers.length > 0) {
+      this.#barriers = [];
+      for (const barrier of barriers) {
+        if (this.isDurable(barrier.after)) barrier.settle(true);
+        else this.#barriers.push(barrier);
+      }
+    }
+    const waiters = this.#waiters;
+    this.#waiters = new Set();
+    for (const waiter of waiters) waiter.onDurable();
+  }
+
+  #fail(cause: FailureCause): void {
+    const barriers = this.#barriers;
+    this.#barriers = [];
+    for (const barrier of barriers) barrier.settle(this.isDurable(barrier.after));
+    const waiters = this.#waiters;
+    this.#waiters = new Set();
+    for (const waiter of waiters) waiter.onFailed(cause);
+  }
+}
