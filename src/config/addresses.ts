@@ -75,7 +75,7 @@ export function endpointsOf(flags: ListenFlags): readonly Endpoint[] {
 export function isLocal(endpoint: Endpoint): boolean {
   if (endpoint.kind === 'unix') return true;
   const { host } = endpoint;
-  return host === 'localhost' || host === '::1' || /^127\./.test(host);
+  return host === 'localhost' || host === '::1' || host.startsWith('127.');
 }
 
 /** memcached: `-U N` without `-p` sets both. */

@@ -38,7 +38,7 @@ export interface Item {
   readonly flags: number;
   /** CAS token: the record's seq, or the one a client chose. */
   readonly cas: bigint;
-  /** Unix time in ms on the store's clock; 0: never. */
+  /** Unix time in ms on the store's clock, as it was before this read; 0: never. */
   readonly expiresAt: number;
   /** Read before this read (meta flag h) and seconds since the last access (flag l, before this one). */
   readonly fetched: boolean;

@@ -260,8 +260,7 @@ export class MemoryStore implements S.Store {
     else this.#entries.set(name, next);
     const idleSeconds = Math.floor((nowMs - entry.usedAtMs) / 1000);
     const value = this.#valueOf(entry.value);
-    const { fetched, won } = entry;
-    const item = { ...next, value, fetched, won, wins, idleSeconds };
+    const item = { ...entry, value, wins, idleSeconds };
     return { kind: 'hit', item, after: this.#afterOf(name) };
   }
 

@@ -1,0 +1,70 @@
+// Commands about the connection and the server: version, verbosity, quit, mn, shutdown, cache_memlimit…
+
+import { MEMCACHED_VERSION } from '../../limits.js';
+import { errorReply } from '../../protocol/reply.js';
+import type {
+  BareRequest,
+  CacheMemlimitRequest,
+  ShutdownRequest,
+  VerbosityRequest,
+} from '../../protocol/request.js';
+import type { Session } from '../session.js';
+
+const OK = { kind: 'result', status: 'ok', cas: 0n, valueBytes: 0 } as const;
+const MEMLIMIT_MEGABYTES_MIN = 8;
+const MEMLIMIT_TOO_SMALL = Buffer.from(
+  'MEMLIMIT_TOO_SMALL cannot set maxbytes to less than 8m',
+  'latin1',
+);
+
+/** A barrier: answered when everything this connection wrote before is durable. */
+export function noop(request: BareRequest, session: Session): undefined {
+  const { form } = request;
+  if (form.wire === 'meta') session.counters.cmd_meta += 1;
+  if (session.replies.lostQuietWrite) {
+    session.replies.lostQuietWrite = false;
+    session.fail(form, 'no-space');
+    return undefined;
+  }
+  session.answer(form, { kind: 'noop' }, session.writtenSeq);
+  return undefined;
+}
+
+export function version(request: BareRequest, session: Session): undefined {
+  session.answer(request.form, { kind: 'version', version: MEMCACHED_VERSION });
+  return undefined;
+}
+
+export function quit(request: BareRequest, session: Session): undefined {
+  // Binary answers, text does not.
+  if (request.form.wire === 'binary') session.answer(request.form, OK);
+  session.closing = true;
+  return undefined;
+}
+
+export function verbosity(request: VerbosityRequest, session: Session): undefined {
+  session.services.control.setVerbosity(request.level);
+  session.answer(request.form, OK);
+  return undefined;
+}
+
+export function shutdown(request: ShutdownRequest, session: Session): undefined {
+  const { config, control } = session.services;
+  if (config.shutdownEnabled) control.shutdown(request.graceful);
+  else session.fail(request.form, 'shutdown-not-enabled');
+  return undefined;
+}
+
+/** The bound of the hot values; the store itself is bounded by --max-bytes (docs/protocol.md). */
+export function cacheMemlimit(request: CacheMemlimitRequest, session: Session): undefined {
+  const isEnough = request.megabytes >= MEMLIMIT_MEGABYTES_MIN;
+  session.answer(request.form, isEnough ? OK : { kind: 'line', line: MEMLIMIT_TOO_SMALL });
+  return undefined;
+}
+
+export function refreshCertificates(request: BareRequest, session: Session): Promise<void> {
+  return session.services.control.refreshCertificates().then(
+    () => session.answer(request.form, OK),
+    () => session.answer(request.form, errorReply('closed')),
+  );
+}

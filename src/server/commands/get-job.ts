@@ -1,0 +1,143 @@
+// One get being answered: its lookups become replies in one section. Shared by the path that never waits
+// (retrieval.ts) and the one that does (retrieval-later.ts).
+
+import type { GetRequest } from '../../protocol/request.js';
+import { errorReply, type ErrorName, type HitReply, type MetaHit } from '../../protocol/reply.js';
+import { expiresAtOf, ttlSecondsOf } from '../../store/expiry.js';
+import type { Item, Lookup, ReadOptions, Store } from '../../store/store.js';
+import type { Counters } from '../counters.js';
+import type { ReplySection } from '../reply-section.js';
+import type { GetProgress, Session } from '../session.js';
+
+export class GetJob {
+  readonly request: GetRequest;
+  readonly session: Session;
+  readonly section: ReplySection;
+  readonly progress: GetProgress;
+  /** Undefined for a plain get. */
+  readonly options: ReadOptions | undefined;
+  /** What the bytes composed since `start` depend on. */
+  after = 0;
+  readonly start: number;
+
+  constructor(
+    request: GetRequest,
+    session: Session,
+    section: ReplySection,
+    progress: GetProgress,
+    options: ReadOptions | undefined,
+  ) {
+    this.request = request;
+    this.session = session;
+    this.section = section;
+    this.progress = progress;
+    this.options = options;
+    this.start = section.output.length;
+  }
+
+  /** Composes the answer to one key whose value is in memory, to a miss or to damage. */
+  compose(key: Buffer, found: Lookup): void {
+    const { form } = this.request;
+    countLookup(this.session.counters, this.request, found);
+    if (found.kind === 'hit') {
+      this.progress.hits += 1;
+      this.session.replies.send(form, this.hit(key, found.item), 0, this.section);
+    } else if (found.kind === 'miss') {
+      this.session.replies.send(form, { kind: 'miss', key }, 0, this.section);
+    } else {
+      this.session.counters.damaged_reads += 1;
+      this.fail('damaged');
+    }
+  }
+
+  /** Answers by an error, the last word about this get. */
+  fail(error: ErrorName): void {
+    this.progress.failed = true;
+    this.session.replies.send(this.request.form, errorReply(error), 0, this.section);
+  }
+
+  /** After the last key of a part: END, unless more keys follow or an error was said. */
+  end(): void {
+    const { progress, request } = this;
+    if (!request.last) return;
+    if (!progress.failed) {
+      const end = { kind: 'end', hits: progress.hits } as const;
+      this.session.replies.send(request.form, end, 0, this.section);
+    }
+    progress.hits = 0;
+    progress.failed = false;
+  }
+
+  /** Holds back what was composed since the start until it is durable. */
+  gate(): void {
+    this.session.replies.gate(this.section, this.start, this.request.form, this.after);
+  }
+
+  hit(key: Buffer, item: Item): HitReply {
+    const { value } = item;
+    const isInline = Buffer.isBuffer(value);
+    return {
+      kind: 'hit',
+      key,
+      flags: item.flags,
+      cas: item.cas,
+      valueBytes: isInline ? value.length : value.bytes,
+      value: isInline ? value : undefined,
+      meta: this.request.form.wire === 'meta' ? this.#metaHit(item) : undefined,
+    };
+  }
+
+  /** False when the header says it all: meta without flag v, or with a CAS that the client knows. */
+  wantsBytes(item: Item): boolean {
+    return this.request.wantsValue && this.request.knownCas !== item.cas;
+  }
+
+  #metaHit(item: Item): MetaHit {
+    const nowMs = this.session.store.nowMs();
+    const { knownCas } = this.request;
+    return {
+      ttlSeconds: ttlSecondsOf(this.options?.expiresAt ?? item.expiresAt, nowMs),
+      ttlSecondsBefore: ttlSecondsOf(item.expiresAt, nowMs),
+      fetched: item.fetched,
+      idleSeconds: item.idleSeconds,
+      won: item.wins,
+      stale: item.stale,
+      winSent: item.won && !item.wins,
+      known: knownCas !== undefined && knownCas === item.cas,
+    };
+  }
+}
+
+/** How the store shall read; undefined for a plain get, which makes no object. */
+export function readOptionsOf(request: GetRequest, store: Store): ReadOptions | undefined {
+  const { touchExptime, vivifyExptime, recacheSeconds, form } = request;
+  if (form.wire !== 'meta' && touchExptime === undefined) return undefined;
+  const nowMs = store.nowMs();
+  const expiry = (exptime: number | undefined): number | undefined =>
+    exptime === undefined ? undefined : expiresAtOf(exptime, nowMs);
+  return {
+    expiresAt: expiry(touchExptime),
+    quiet: request.unused,
+    win: form.wire === 'meta',
+    recacheMs: recacheSeconds === undefined ? undefined : recacheSeconds * 1000,
+    vivifyExpiresAt: expiry(vivifyExptime),
+    chosenCas: request.chosenCas,
+  };
+}
+
+/** memcached's rules: a gat that hits counts as a touch, not as a get_hit. */
+export function countLookup(counters: Counters, request: GetRequest, found: Lookup): void {
+  const touches = request.touchExptime !== undefined;
+  counters.cmd_get += 1;
+  if (touches) counters.cmd_touch += 1;
+  if (found.kind === 'hit') {
+    if (touches) counters.touch_hits += 1;
+    else counters.get_hits += 1;
+    return;
+  }
+  if (touches) counters.touch_misses += 1;
+  else counters.get_misses += 1;
+  if (found.kind !== 'miss') return;
+  if (found.reason === 'expired') counters.get_expired += 1;
+  else if (found.reason === 'flushed') counters.get_flushed += 1;
+}

@@ -1,0 +1,74 @@
+// A value too large for memory on its way in: pieces go to the store as they come, one at a time, and
+// the put happens when the last one is there. A failure on the way is answered at the end, so that the
+// client's bytes are swallowed and the connection stays in step.
+
+import { errorReply, type ErrorName } from '../../protocol/reply.js';
+import type { PutRequest } from '../../protocol/request.js';
+import type { LargeValueHandle, LargeValueWriter } from '../../store/store.js';
+import type { Session } from '../session.js';
+import { errorOfFailure } from './outcomes.js';
+
+type StoreValue = (
+  request: PutRequest,
+  session: Session,
+  value: LargeValueHandle,
+) => Promise<void> | undefined;
+
+export class LargeUpload {
+  readonly #session: Session;
+  readonly #request: PutRequest;
+  readonly #store: StoreValue;
+  #writer: LargeValueWriter | undefined;
+  #error: ErrorName | undefined;
+  #isAborted = false;
+
+  /** `request` owns its key and form. */
+  constructor(session: Session, request: PutRequest, store: StoreValue) {
+    this.#session = session;
+    this.#request = request;
+    this.#store = store;
+  }
+
+  /** Resolves when the piece may be overwritten. */
+  async piece(bytes: Buffer): Promise<void> {
+    if (this.#error !== undefined) return;
+    try {
+      this.#writer ??= await this.#session.store.openLargeValue();
+      if (this.#isAborted) await this.abort();
+      else await this.#writer.write(bytes);
+    } catch (error) {
+      this.#error = errorOfFailure(error);
+      await this.abort();
+    }
+  }
+
+  /** The value is whole: stores it and answers. */
+  async end(): Promise<void> {
+    const handle = await this.#finish();
+    if (handle === undefined) {
+      const error = errorReply(this.#error ?? 'closed');
+      this.#session.answerChange(this.#request.form, error, 0);
+      return;
+    }
+    await this.#store(this.#request, this.#session, handle);
+  }
+
+  /** The client has gone, or the value did not end as it should. */
+  async abort(): Promise<void> {
+    this.#isAborted = true;
+    const writer = this.#writer;
+    this.#writer = undefined;
+    await writer?.abort();
+  }
+
+  async #finish(): Promise<LargeValueHandle | undefined> {
+    if (this.#writer === undefined) return undefined;
+    try {
+      return await this.#writer.finish();
+    } catch (error) {
+      this.#error = errorOfFailure(error);
+      await this.abort();
+      return undefined;
+    }
+  }
+}

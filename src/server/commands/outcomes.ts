@@ -1,0 +1,80 @@
+// Outcomes of the store → replies: the one place where their vocabularies meet.
+
+import { isKvError } from '../../errors.js';
+import type { ReplyForm } from '../../protocol/reply-form.js';
+import { errorReply, type ErrorName, type Reply, type ResultStatus } from '../../protocol/reply.js';
+import type { Outcome, Status } from '../../store/store.js';
+import type { Counters } from '../counters.js';
+import type { Session } from '../session.js';
+
+/** `valueBytes`: as stored, for ms with flag s. */
+export function outcomeReply(status: Status, cas: bigint, valueBytes = 0): Reply {
+  const error = errorOf(status);
+  if (error !== undefined) return errorReply(error);
+  return { kind: 'result', status: status as ResultStatus, cas, valueBytes };
+}
+
+/** Statuses that memcached counts as refusals. */
+function countRefusal(counters: Counters, status: Status): void {
+  if (status === 'too-large') counters.store_too_large += 1;
+  else if (status === 'no-memory') counters.store_no_memory += 1;
+}
+
+/**
+ * Answers now, or when the store has settled; a failure of the store becomes the reply. The requests
+ * behind a change that is not applied yet have to wait: hence the promise.
+ */
+export function settle<O extends Outcome>(
+  session: Session,
+  form: ReplyForm,
+  outcome: O | Promise<O>,
+  answer: (outcome: O, form: ReplyForm) => void,
+): Promise<void> | undefined {
+  if (!(outcome instanceof Promise)) {
+    countRefusal(session.counters, outcome.status);
+    answer(outcome, form);
+    return undefined;
+  }
+  const kept = ownForm(form);
+  return outcome.then(
+    (done) => {
+      countRefusal(session.counters, done.status);
+      answer(done, kept);
+    },
+    (error: unknown) => session.answerChange(kept, errorReply(errorOfFailure(error)), 0),
+  );
+}
+
+/** A form that outlives the request: its views die when the parser goes on. */
+export function ownForm(form: ReplyForm): ReplyForm {
+  if (form.wire !== 'meta') return form;
+  return { ...form, key: Buffer.from(form.key), tokens: Buffer.from(form.tokens) };
+}
+
+/** The error to answer for a failure of the store; rethrows what is a bug. */
+export function errorOfFailure(failure: unknown): ErrorName {
+  if (!isKvError(failure)) throw failure;
+  switch (failure.code) {
+    case 'KV_NO_SPACE':
+      return 'no-space';
+    case 'KV_CORRUPTION':
+    case 'KV_IO':
+      return 'damaged';
+    default:
+      return 'closed';
+  }
+}
+
+function errorOf(status: Status): ErrorName | undefined {
+  switch (status) {
+    case 'not-a-number':
+    case 'too-large':
+    case 'no-memory':
+    case 'no-space':
+    case 'damaged':
+    case 'closed':
+      return status;
+    default:
+      return undefined;
+  }
+}

@@ -1,0 +1,242 @@
+// One client: bytes from its socket → parser → commands, in order; replies leave through Replies.
+//
+// Invariants:
+// - Requests are run only while there is room for their replies and the disk keeps up; meanwhile the
+//   socket is not read, so that a client is slowed down and memory is bounded.
+// - At most `requestsPerTurn` requests a turn of the loop: a client that pipelines without end delays
+//   nobody else.
+// - pump() may be called at any time, in vain as well: whatever may have become possible is tried there.
+
+import type { Socket } from 'node:net';
+
+import { assert } from '../assert.js';
+import type { Parsed, RequestParser } from '../protocol/parser.js';
+import { run } from './commands/table.js';
+import { Replies } from './replies.js';
+import {
+  Session,
+  type ConnectionControl,
+  type ConnectionDescription,
+  type Services,
+} from './session.js';
+
+export class Connection implements ConnectionControl {
+  readonly id: number;
+  readonly #socket: Socket;
+  readonly #services: Services;
+  readonly #parser: RequestParser;
+  readonly #replies: Replies;
+  readonly #session: Session;
+  readonly #onGone: () => void;
+  readonly #listenAddress: string;
+  /** Arrived while the parser could not take them; the socket is paused then. */
+  #waiting: Buffer[] = [];
+  /** A request is being answered that those behind it wait for. */
+  #isBusy = false;
+  #isYielding = false;
+  /** Nothing more is read or run; closed when the replies have left. */
+  #isEnding = false;
+  #hasInputEnded = false;
+  #isGone = false;
+  #lastInputMs: number;
+
+  constructor(
+    id: number,
+    socket: Socket,
+    parser: RequestParser,
+    services: Services,
+    listenAddress: string,
+    onGone: () => void,
+  ) {
+    this.id = id;
+    this.#socket = socket;
+    this.#parser = parser;
+    this.#services = services;
+    this.#listenAddress = listenAddress;
+    this.#onGone = onGone;
+    const { store, gate, counters } = services;
+    this.#replies = new Replies(socket, store, gate, counters, () => this.#pump());
+    this.#session = new Session(services, this.#replies, this);
+    this.#lastInputMs = services.clock.monotonicMs();
+    socket.on('data', (chunk: Buffer) => this.#receive(chunk));
+    socket.on('end', () => this.#endInput());
+    socket.on('drain', () => this.#replies.onDrain());
+    socket.on('error', () => this.destroy());
+    socket.on('close', () => this.#cleanUp());
+  }
+
+  /** Ms without input; 0 while a request is being answered. */
+  idleMs(nowMs: number): number {
+    return this.#isBusy || !this.#replies.isIdle ? 0 : nowMs - this.#lastInputMs;
+  }
+
+  describe(): ConnectionDescription {
+    const { remoteAddress, remotePort, remoteFamily } = this.#socket;
+    const isUnix = remoteAddress === undefined;
+    const host = remoteFamily === 'IPv6' ? `[${remoteAddress}]` : remoteAddress;
+    const idleMs = this.#services.clock.monotonicMs() - this.#lastInputMs;
+    return {
+      id: this.id,
+      address: isUnix ? this.#listenAddress : `tcp:${host}:${remotePort}`,
+      listenAddress: isUnix ? undefined : this.#listenAddress,
+      state: this.#state,
+      idleSeconds: Math.floor(idleMs / 1000),
+    };
+  }
+
+  /** Answers what was received, reads nothing more, and closes. */
+  drain(): void {
+    this.#endInput();
+  }
+
+  /** Drops the connection at once. */
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
+  admit(): void {
+    this.#parser.admit();
+  }
+
+  /** As `stats conns` names it. */
+  get #state(): string {
+    if (this.#isEnding) return 'conn_closing';
+    if (this.#parser.inValue) return 'conn_nread';
+    if (!this.#replies.isIdle) return 'conn_mwrite';
+    return this.#parser.bufferedBytes > 0 ? 'conn_parse_cmd' : 'conn_read';
+  }
+
+  #receive(chunk: Buffer): void {
+    this.#services.counters.bytes_read += chunk.length;
+    this.#lastInputMs = this.#services.clock.monotonicMs();
+    if (this.#isEnding || this.#hasInputEnded) return;
+    this.#waiting.push(chunk);
+    this.#pump();
+    if (this.#isStopped) this.#socket.pause();
+  }
+
+  /** Input cannot be taken at the moment. */
+  get #isStopped(): boolean {
+    return (
+      this.#isBusy ||
+      this.#isYielding ||
+      this.#isEnding ||
+      this.#replies.isFull ||
+      this.#services.gate.isCongested
+    );
+  }
+
+  #pump(): void {
+    if (this.#isGone || this.#isBusy || this.#isYielding) return;
+    this.#runRequests();
+    this.#replies.flush();
+    if (!this.#isEnding) {
+      if (this.#socket.isPaused() && !this.#isStopped && !this.#hasInputEnded)
+        this.#socket.resume();
+    } else if (!this.#isBusy && this.#replies.isIdle) {
+      this.#socket.destroySoon();
+    }
+  }
+
+  /** Runs what the parser gives until it needs more, something has to be waited for, or the turn is over. */
+  #runRequests(): void {
+    const { gate, config } = this.#services;
+    let left = config.requestsPerTurn;
+    while (!this.#isEnding) {
+      if (this.#replies.isFull) {
+        this.#replies.flush();
+        if (this.#replies.isFull) return;
+      }
+      if (gate.isCongested) {
+        gate.wait(this.#replies);
+        return;
+      }
+      const parsed = this.#parser.next();
+      if (parsed.kind === 'need-more') {
+        const chunk = this.#waiting.shift();
+        if (chunk !== undefined) {
+          this.#parser.push(chunk);
+          continue;
+        }
+        if (this.#hasInputEnded) this.#isEnding = true;
+        return;
+      }
+      const pending = this.#run(parsed);
+      if (this.#session.closing) this.#isEnding = true;
+      if (pending !== undefined) {
+        this.#waitFor(pending);
+        return;
+      }
+      left -= 1;
+      if (left === 0 && this.#parser.bufferedBytes > 0) {
+        this.#yield();
+        return;
+      }
+    }
+  }
+
+  #run(parsed: Exclude<Parsed, { readonly kind: 'need-more' }>): Promise<void> | undefined {
+    const session = this.#session;
+    switch (parsed.kind) {
+      case 'close':
+        session.closing = true;
+        return undefined;
+      case 'answer':
+        session.answer(parsed.form, parsed.reply);
+        if (parsed.close) session.closing = true;
+        return this.#dropUpload();
+      case 'value-piece':
+        assert(session.upload !== undefined, 'A piece belongs to a large value');
+        return session.upload.piece(parsed.bytes);
+      case 'value-end': {
+        const { upload } = session;
+        assert(upload !== undefined, 'The end belongs to a large value');
+        session.upload = undefined;
+        return upload.end();
+      }
+      default:
+        return run(parsed, session);
+    }
+  }
+
+  /** Holds the requests behind until `pending` settles. A rejection is a bug and ends the process. */
+  #waitFor(pending: Promise<void>): void {
+    this.#isBusy = true;
+    void pending.then(() => {
+      this.#isBusy = false;
+      if (this.#session.closing) this.#isEnding = true;
+      this.#pump();
+    });
+  }
+
+  /** Lets the other connections have their turn. */
+  #yield(): void {
+    this.#services.counters.conn_yields += 1;
+    this.#isYielding = true;
+    this.#services.clock.defer(() => {
+      this.#isYielding = false;
+      this.#pump();
+    });
+  }
+
+  #endInput(): void {
+    this.#hasInputEnded = true;
+    this.#pump();
+  }
+
+  #dropUpload(): Promise<void> | undefined {
+    const { upload } = this.#session;
+    this.#session.upload = undefined;
+    return upload?.abort();
+  }
+
+  #cleanUp(): void {
+    if (this.#isGone) return;
+    this.#isGone = true;
+    this.#waiting = [];
+    this.#replies.destroy();
+    void this.#dropUpload();
+    for (const call of this.#session.cleanups) call();
+    this.#onGone();
+  }
+}

@@ -1,0 +1,118 @@
+// Sockets that accept: TCP, unix, the plain port; the permissions of the unix socket; the file that tells
+// test suites which ports were chosen.
+
+import fs from 'node:fs';
+import net from 'node:net';
+
+import type { Endpoint } from '../config.js';
+import { systemCode } from '../errors.js';
+import { ListenError } from './errors.js';
+
+const KEEP_ALIVE_DELAY_MS = 60_000;
+
+export type Accept = (socket: net.Socket, endpoint: Endpoint, address: string) => void;
+
+/** Makes the server object of an endpoint: plain sockets, or TLS (tls.ts). */
+export type ServerMaker = (
+  options: net.ServerOpts,
+  accept: (socket: net.Socket) => void,
+) => net.Server;
+
+export const plainServer: ServerMaker = (options, accept) => net.createServer(options, accept);
+
+export interface Listener {
+  readonly endpoint: Endpoint;
+  readonly server: net.Server;
+  /** `127.0.0.1:11211`, or the path. */
+  readonly address: string;
+}
+
+/** Resolves when it listens; throws ListenError. */
+export async function listen(
+  endpoint: Endpoint,
+  backlog: number,
+  accept: Accept,
+  make: ServerMaker,
+): Promise<Listener> {
+  const options = {
+    // The end of a client's input is not the end of the connection: its replies may still wait.
+    allowHalfOpen: true,
+    noDelay: true,
+    keepAlive: true,
+    keepAliveInitialDelay: KEEP_ALIVE_DELAY_MS,
+  };
+  let address = addressText(endpoint);
+  const server = make(options, (socket) => accept(socket, endpoint, address));
+  try {
+    if (endpoint.kind === 'unix') await removeStale(endpoint.path);
+    await started(server, endpoint, backlog);
+  } catch (error) {
+    throw new ListenError(address, error);
+  }
+  const bound = server.address();
+  if (typeof bound === 'object' && bound !== null) address = hostPort(bound.address, bound.port);
+  return { endpoint, server, address };
+}
+
+function started(server: net.Server, endpoint: Endpoint, backlog: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    const done = (): void => {
+      server.off('error', reject);
+      resolve();
+    };
+    if (endpoint.kind === 'tcp') {
+      server.listen({ host: endpoint.host, port: endpoint.port, backlog }, done);
+      return;
+    }
+    // The socket file is made within this call: with the mask it is never open to more than it should.
+    const before = process.umask(0o777 & ~endpoint.mode);
+    try {
+      server.listen({ path: endpoint.path, backlog }, done);
+    } finally {
+      process.umask(before);
+    }
+  });
+}
+
+/** Removes a socket file that nobody listens on, as a killed server leaves it. */
+async function removeStale(path: string): Promise<void> {
+  try {
+    const stats = await fs.promises.lstat(path);
+    if (!stats.isSocket() || (await isAnswered(path))) return;
+    await fs.promises.unlink(path);
+  } catch (error) {
+    if (systemCode(error) !== 'ENOENT') throw error;
+  }
+}
+
+function isAnswered(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = net.connect(path);
+    probe.once('connect', () => {
+      probe.destroy();
+      resolve(true);
+    });
+    probe.once('error', () => resolve(false));
+  });
+}
+
+/** memcached's format, written whole: readers poll for the file. */
+export async function writePortFile(path: string, listeners: readonly Listener[]): Promise<void> {
+  const lines = listeners.flatMap(({ server }) => {
+    const bound = server.address();
+    if (typeof bound !== 'object' || bound === null) return [];
+    return [`TCP ${bound.family === 'IPv6' ? 'INET6' : 'INET'}: ${bound.port}\n`];
+  });
+  const temporary = `${path}.tmp`;
+  await fs.promises.writeFile(temporary, lines.join(''));
+  await fs.promises.rename(temporary, path);
+}
+
+function addressText(endpoint: Endpoint): string {
+  return endpoint.kind === 'unix' ? endpoint.path : hostPort(endpoint.host, endpoint.port);
+}
+
+function hostPort(host: string, port: number): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}

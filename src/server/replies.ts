@@ -1,0 +1,188 @@
+// The replies of one connection, in request order, each leaving as soon as what it depends on is durable:
+// immediate ones are composed straight into the output buffer, and everything that may leave goes out in
+// one write a turn.
+// Invariants: nothing leaves before Gate.isDurable; the order is the order of requests, also when a value
+// comes from the disk later (it has its own section, which holds up those behind it).
+
+import { Socket } from 'node:net';
+
+import { compose } from '../protocol/composer.js';
+import type { ReplyForm } from '../protocol/reply-form.js';
+import type { Reply } from '../protocol/reply.js';
+import type { Store } from '../store/store.js';
+import type { Counters } from './counters.js';
+import type { FailureCause, Gate, Waiter } from './gate.js';
+import { ReplySection } from './reply-section.js';
+
+/** Output that a client has not read yet: above this, its requests wait. */
+const BACKLOG_BYTES_MAX = 256 * 1024;
+/** Replies of a connection that wait for the disk: above this, its requests wait. */
+const MARKS_MAX = 16_384;
+/** Values of a connection that are being read from the disk at the same time. */
+const OPEN_SECTIONS_MAX = 16;
+
+export class Replies implements Waiter {
+  readonly #socket: Socket;
+  /** The socket copies what it takes at once, so that the memory can be used again. */
+  readonly #copies: boolean;
+  readonly #store: Store;
+  readonly #gate: Gate;
+  readonly #counters: Counters;
+  readonly #onRoom: () => void;
+  #sections: ReplySection[] = [new ReplySection(false)];
+  #tail: ReplySection = this.#sections[0]!;
+  #roomWaiters: { readonly section: ReplySection; readonly settle: (alive: boolean) => void }[] =
+    [];
+  #isDestroyed = false;
+  /** A write without a reply failed since the last barrier. */
+  lostQuietWrite = false;
+
+  /** `onRoom`: called when replies left, so that requests may go on. */
+  constructor(socket: Socket, store: Store, gate: Gate, counters: Counters, onRoom: () => void) {
+    this.#socket = socket;
+    // TLS and the streams of tests may keep a reference to what was written.
+    this.#copies = socket instanceof Socket && !('encrypted' in socket);
+    this.#store = store;
+    this.#gate = gate;
+    this.#counters = counters;
+    this.#onRoom = onRoom;
+  }
+
+  /** Bytes composed and not taken by the system yet. */
+  get backlogBytes(): number {
+    let bytes = this.#socket.writableLength;
+    for (const section of this.#sections) bytes += section.output.length;
+    return bytes;
+  }
+
+  /** True while the client has to read, or the disk to catch up, before more is answered. */
+  get isFull(): boolean {
+    if (this.#sections.length > 1 && this.#sections.length > OPEN_SECTIONS_MAX) return true;
+    return this.#tail.markCount >= MARKS_MAX || this.backlogBytes > BACKLOG_BYTES_MAX;
+  }
+
+  /** Everything that was answered has been handed to the socket. */
+  get isIdle(): boolean {
+    return this.#sections.length === 1 && this.#tail.isEmpty;
+  }
+
+  /** Where the next reply goes. */
+  get tail(): ReplySection {
+    return this.#tail;
+  }
+
+  /** Composes a reply that may leave when `after` is durable (0: at once). */
+  send(form: ReplyForm, reply: Reply, after: number, section: ReplySection = this.#tail): void {
+    if (after === 0 || this.#gate.isDurable(after)) {
+      compose(section.output, form, reply);
+      return;
+    }
+    const start = section.output.length;
+    compose(section.output, form, reply);
+    section.mark(start, after, form);
+  }
+
+  /** Makes all that was composed since `start` in `section` wait for `after`, as one reply. */
+  gate(section: ReplySection, start: number, form: ReplyForm, after: number): void {
+    if (after !== 0 && !this.#gate.isDurable(after)) section.mark(start, after, form);
+  }
+
+  /** Opens the place of a reply that comes later; those that follow wait behind it until close(). */
+  open(): ReplySection {
+    const section = this.#tail.isEmpty && !this.#tail.isOpen ? this.#tail : this.#append();
+    section.isOpen = true;
+    this.#append();
+    return section;
+  }
+
+  close(section: ReplySection): void {
+    section.isOpen = false;
+    this.onDrain();
+  }
+
+  /**
+   * Resolves to true when `section` is the next to leave and the client has read enough of what is
+   * before, to false when the connection is gone.
+   */
+  room(section: ReplySection): Promise<boolean> {
+    if (this.#isDestroyed) return Promise.resolve(false);
+    this.flush();
+    if (this.#hasRoom(section)) return Promise.resolve(true);
+    return new Promise((settle) => this.#roomWaiters.push({ section, settle }));
+  }
+
+  /** Writes what may leave; asks the gate to be told when the rest may. */
+  flush(): void {
+    if (this.#isDestroyed) return;
+    const corks = this.#sections.length > 1;
+    if (corks) this.#socket.cork();
+    this.#writeReady();
+    if (corks) this.#socket.uncork();
+    if (this.#sections.some((section) => section.markCount > 0)) this.#gate.wait(this);
+    if (this.#roomWaiters.length > 0) this.#wakeWriters();
+  }
+
+  onDurable(): void {
+    this.onDrain();
+  }
+
+  onFailed(cause: FailureCause): void {
+    const { watermark } = this.#store;
+    const error = cause === 'no-space' ? 'no-space' : 'closed';
+    for (const section of this.#sections) {
+      this.#counters.failed_replies += section.fail(watermark, error, () => {
+        this.#counters.noreply_failed += 1;
+        this.lostQuietWrite = true;
+      });
+    }
+    this.onDurable();
+  }
+
+  /** Something may leave, or has left: the client has read, the disk has caught up. */
+  onDrain(): void {
+    this.flush();
+    this.#onRoom();
+  }
+
+  destroy(): void {
+    this.#isDestroyed = true;
+    this.#gate.forget(this);
+    for (const waiter of this.#roomWaiters) waiter.settle(false);
+    this.#roomWaiters = [];
+  }
+
+  #wakeWriters(): void {
+    const waiters = this.#roomWaiters;
+    this.#roomWaiters = [];
+    for (const waiter of waiters) {
+      if (this.#hasRoom(waiter.section)) waiter.settle(true);
+      else this.#roomWaiters.push(waiter);
+    }
+  }
+
+  #append(): ReplySection {
+    const section = new ReplySection(false);
+    this.#sections.push(section);
+    this.#tail = section;
+    return section;
+  }
+
+  #hasRoom(section: ReplySection): boolean {
+    return this.#sections[0] === section && this.backlogBytes <= BACKLOG_BYTES_MAX;
+  }
+
+  #writeReady(): void {
+    for (;;) {
+      const head = this.#sections[0]!;
+      const count = head.readyBytes(this.#store.watermark);
+      if (count > 0) {
+        const bytes = head.take(count);
+        this.#socket.write(bytes);
+        this.#counters.bytes_written += count;
+        if (this.#copies && this.#socket.writableLength === 0) head.output.recycle(bytes);
+      }
+      if (!head.isEmpty || head.isOpen || this.#sections.length === 1) return;
+      this.#sections.shift();
+    }
+  }
+}

@@ -1,0 +1,168 @@
+// Everything that listens and every connection: limits, idle clients, the end.
+// Invariant: `reserved` descriptors are never given to clients, so that the log can always go on.
+
+import type { Socket } from 'node:net';
+
+import type { Config, Endpoint } from '../config.js';
+import type { Env } from '../env/env.js';
+import { openParser } from '../protocol/open-parser.js';
+import { INLINE_VALUE_BYTES_MAX } from '../limits.js';
+import type { ParserOptions } from '../protocol/parser.js';
+import type { Store } from '../store/store.js';
+import { Connection } from './connection.js';
+import { newCounters, type Counters } from './counters.js';
+import { connectionsWithin, descriptorLimit } from './descriptors.js';
+import { Gate } from './gate.js';
+import { listen, plainServer, writePortFile, type Listener } from './listeners.js';
+import type { ConnectionDescription, ServerControl, Services } from './session.js';
+
+const TOO_MANY = 'ERROR Too many open connections\r\n';
+const IDLE_CHECK_MS = 1000;
+/** Clients that do not read keep a clean stop waiting no longer than this. */
+const DRAIN_MS_MAX = 5000;
+
+export interface ServerHooks {
+  /** A client asked for the end (shutdown). */
+  readonly onShutdown: (graceful: boolean) => void;
+  readonly onVerbosity: (level: number) => void;
+}
+
+export class Server implements ServerControl {
+  readonly counters: Counters = newCounters();
+  readonly startedMs: number;
+  readonly connectionsMax: number;
+  readonly #config: Config;
+  readonly #env: Env;
+  readonly #hooks: ServerHooks;
+  readonly #services: Services;
+  readonly #connections = new Set<Connection>();
+  #listeners: readonly Listener[] = [];
+  #nextId = 1;
+  #onEmpty: (() => void) | undefined;
+
+  constructor(env: Env, config: Config, store: Store, hooks: ServerHooks) {
+    this.#env = env;
+    this.#config = config;
+    this.#hooks = hooks;
+    this.startedMs = env.clock.monotonicMs();
+    this.connectionsMax = connectionsWithin(config.connectionsMax, descriptorLimit());
+    const { counters } = this;
+    const { clock, logger } = env;
+    const gate = new Gate(store);
+    this.#services = { config, store, gate, counters, clock, logger, control: this };
+  }
+
+  /** Listens everywhere; throws ListenError when one address cannot be had, with the others closed. */
+  async start(): Promise<readonly string[]> {
+    const { endpoints, backlog, portFile } = this.#config;
+    const listeners: Listener[] = [];
+    this.#listeners = listeners;
+    try {
+      for (const endpoint of endpoints) {
+        const accept = this.#accept.bind(this);
+        listeners.push(await listen(endpoint, backlog, accept, plainServer));
+      }
+    } catch (error) {
+      for (const { server } of listeners) server.close();
+      throw error;
+    }
+    if (portFile !== undefined) await writePortFile(portFile, listeners);
+    if (this.#config.idleTimeoutMs > 0) this.#watchIdle();
+    return this.addresses;
+  }
+
+  get addresses(): readonly string[] {
+    return this.#listeners.map(({ address }) => address);
+  }
+
+  get connectionCount(): number {
+    return this.#connections.size;
+  }
+
+  /** Stops accepting, answers what was received, closes all connections. */
+  async stop(): Promise<void> {
+    for (const { server } of this.#listeners) server.close();
+    if (this.#connections.size === 0) return;
+    const empty = new Promise<void>((resolve) => (this.#onEmpty = resolve));
+    const timer = this.#env.clock.setTimer(DRAIN_MS_MAX, () => {
+      for (const connection of this.#connections) connection.destroy();
+    });
+    for (const connection of this.#connections) connection.drain();
+    await empty;
+    timer.cancel();
+  }
+
+  setVerbosity(level: number): void {
+    this.#hooks.onVerbosity(level);
+  }
+
+  shutdown(graceful: boolean): void {
+    this.#hooks.onShutdown(graceful);
+  }
+
+  refreshCertificates(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  describeConnections(): readonly ConnectionDescription[] {
+    const listeners = this.#listeners.map(({ endpoint, address }, index) => ({
+      id: index,
+      address: `${endpoint.kind}:${address}`,
+      listenAddress: undefined,
+      state: 'conn_listening',
+      idleSeconds: 0,
+    }));
+    return [...listeners, ...[...this.#connections].map((connection) => connection.describe())];
+  }
+
+  #accept(socket: Socket, endpoint: Endpoint, address: string): void {
+    if (this.#connections.size >= this.connectionsMax) {
+      this.counters.rejected_connections += 1;
+      socket.on('error', () => socket.destroy());
+      socket.end(TOO_MANY, () => socket.destroy());
+      return;
+    }
+    this.counters.total_connections += 1;
+    const listenAddress = `${endpoint.kind}:${address}`;
+    const connection: Connection = new Connection(
+      this.#nextId++,
+      socket,
+      openParser(this.#parserOptions(endpoint)),
+      this.#services,
+      listenAddress,
+      () => this.#forget(connection),
+    );
+    this.#connections.add(connection);
+  }
+
+  #parserOptions(endpoint: Endpoint): ParserOptions {
+    const { protocol, shortForms, keyBytesMax, valueBytesMax, authFile, sasl } = this.#config;
+    const isPlain = endpoint.kind === 'tcp' && endpoint.plain;
+    return {
+      protocol,
+      textWire: isPlain ? 'plain' : 'text',
+      shortForms: shortForms || isPlain,
+      keyBytesMax,
+      valueBytesMax,
+      inlineValueBytesMax: Math.min(INLINE_VALUE_BYTES_MAX, valueBytesMax),
+      asciiAuthentication: authFile !== undefined && !sasl,
+    };
+  }
+
+  #forget(connection: Connection): void {
+    this.#connections.delete(connection);
+    if (this.#connections.size === 0) this.#onEmpty?.();
+  }
+
+  #watchIdle(): void {
+    this.#env.clock.setTimer(IDLE_CHECK_MS, () => {
+      const nowMs = this.#env.clock.monotonicMs();
+      for (const connection of this.#connections) {
+        if (connection.idleMs(nowMs) < this.#config.idleTimeoutMs) continue;
+        this.counters.idle_kicks += 1;
+        connection.destroy();
+      }
+      this.#watchIdle();
+    });
+  }
+}

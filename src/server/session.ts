@@ -1,0 +1,124 @@
+// What a command handler works with: the services that all connections share, and what this connection
+// has been through so far (authentication, the get or the large value it is in the middle of).
+
+import type { Config } from '../config.js';
+import type { Clock, Logger } from '../env/env.js';
+import type { ReplyForm } from '../protocol/reply-form.js';
+import { errorReply, type ErrorName, type Reply } from '../protocol/reply.js';
+import type { Store } from '../store/store.js';
+import type { Counters } from './counters.js';
+import type { Gate } from './gate.js';
+import type { Replies } from './replies.js';
+
+/** Shared by all connections. */
+export interface Services {
+  readonly config: Config;
+  readonly store: Store;
+  readonly gate: Gate;
+  readonly counters: Counters;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly control: ServerControl;
+}
+
+/** What commands may ask of the server as a whole. */
+export interface ServerControl {
+  readonly connectionCount: number;
+  readonly connectionsMax: number;
+  /** Unix ms and monotonic ms of the start. */
+  readonly startedMs: number;
+  setVerbosity(level: number): void;
+  /** Ends the process, cleanly when `graceful`. */
+  shutdown(graceful: boolean): void;
+  refreshCertificates(): Promise<void>;
+  /** `stats conns`: one description a listener and a connection. */
+  describeConnections(): readonly ConnectionDescription[];
+}
+
+export interface ConnectionDescription {
+  readonly id: number;
+  readonly address: string;
+  readonly listenAddress: string | undefined;
+  readonly state: string;
+  readonly idleSeconds: number;
+}
+
+/** What a handler may ask of its own connection. */
+export interface ConnectionControl {
+  admit(): void;
+  destroy(): void;
+}
+
+/** How far a get with many keys has come. */
+export interface GetProgress {
+  hits: number;
+  /** It has been answered by an error: nothing more of it is said. */
+  failed: boolean;
+}
+
+/** A large value on its way in (commands/large-put.ts). */
+export interface LargeUpload {
+  piece(bytes: Buffer): Promise<void>;
+  end(): Promise<void>;
+  abort(): Promise<void>;
+}
+
+export class Session {
+  readonly services: Services;
+  readonly store: Store;
+  readonly counters: Counters;
+  readonly replies: Replies;
+  /** The get whose keys are arriving, maybe in parts. */
+  readonly getProgress: GetProgress = { hits: 0, failed: false };
+  upload: LargeUpload | undefined;
+  isAuthenticated = false;
+  /** The handler asks to close after what has been answered. */
+  closing = false;
+  /** Calls when the connection is gone. */
+  readonly cleanups: (() => void)[] = [];
+  #writtenSeq = 0;
+  readonly #connection: ConnectionControl;
+
+  constructor(services: Services, replies: Replies, connection: ConnectionControl) {
+    this.services = services;
+    this.store = services.store;
+    this.counters = services.counters;
+    this.replies = replies;
+    this.#connection = connection;
+  }
+
+  /** Highest seq that an answer of this connection depended on: what a barrier waits for. */
+  get writtenSeq(): number {
+    return this.#writtenSeq;
+  }
+
+  answer(form: ReplyForm, reply: Reply, after = 0): void {
+    if (after > this.#writtenSeq) this.#writtenSeq = after;
+    this.replies.send(form, reply, after);
+  }
+
+  /** The answer to a change: counts those whose client does not want to know. */
+  answerChange(form: ReplyForm, reply: Reply, after: number): void {
+    if (form.quiet && (form.wire === 'text' || form.wire === 'plain')) {
+      this.counters.noreply_writes += 1;
+      if (reply.kind === 'error') this.counters.noreply_failed += 1;
+    }
+    if (after > this.#writtenSeq) this.#writtenSeq = after;
+    this.replies.send(form, reply, form.wire === 'meta' && form.async ? 0 : after);
+  }
+
+  fail(form: ReplyForm, error: ErrorName): void {
+    this.answer(form, errorReply(error));
+  }
+
+  /** Authenticated: all commands are parsed from now on. */
+  admit(): void {
+    this.isAuthenticated = true;
+    this.#connection.admit();
+  }
+
+  /** Drops the connection: it cannot be kept in step any more. */
+  abandon(): void {
+    this.#connection.destroy();
+  }
+}
