@@ -1,0 +1,134 @@
+// A real server on a loopback port over a MemoryStore, and a client that speaks in raw bytes: tests of
+// the server wait for bytes, never for time.
+
+import { once } from 'node:events';
+import net from 'node:net';
+
+import { readConfig, type Config } from '../../src/config.js';
+import type { Clock, Env, Logger } from '../../src/env/env.js';
+import { nodeEnv } from '../../src/env/node-env.js';
+import { Server } from '../../src/server/server.js';
+import { MemoryStore, type MemoryStoreOptions } from './memory-store.js';
+
+export interface TestServer {
+  readonly server: Server;
+  readonly store: MemoryStore;
+  readonly port: number;
+  readonly shutdowns: boolean[];
+  connect(): Promise<TestClient>;
+  stop(): Promise<void>;
+}
+
+const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} };
+
+export interface TestServerOptions extends MemoryStoreOptions {
+  readonly argv?: readonly string[];
+  readonly clock?: Partial<Clock>;
+}
+
+export function testConfig(...argv: string[]): Config {
+  const config = readConfig(['-p', '-1', ...argv], {}, '0.0.0');
+  if ('code' in config) throw new Error(config.stderr);
+  return config;
+}
+
+export async function startServer(options: TestServerOptions = {}): Promise<TestServer> {
+  const config = testConfig(...(options.argv ?? []));
+  const real = nodeEnv(silent);
+  const env: Env = { ...real, clock: { ...real.clock, ...options.clock } };
+  const store = new MemoryStore(options);
+  const shutdowns: boolean[] = [];
+  const server = new Server(env, config, store, {
+    onShutdown: (graceful) => shutdowns.push(graceful),
+    onVerbosity: () => undefined,
+  });
+  const [address = ''] = await server.start();
+  const port = Number(address.slice(address.lastIndexOf(':') + 1));
+  const clients: TestClient[] = [];
+  return {
+    server,
+    store,
+    port,
+    shutdowns,
+    async connect() {
+      const client = await TestClient.open(port);
+      clients.push(client);
+      return client;
+    },
+    async stop() {
+      store.commits.release();
+      for (const client of clients) client.socket.destroy();
+      await server.stop();
+    },
+  };
+}
+
+/** Speaks latin1, so that one character is one byte. */
+export class TestClient {
+  readonly socket: net.Socket;
+  #received = '';
+  #ended = false;
+  #wake: () => void = () => undefined;
+
+  constructor(socket: net.Socket) {
+    this.socket = socket;
+    socket.setEncoding('latin1');
+    socket.on('data', (text: string) => {
+      this.#received += text;
+      this.#wake();
+    });
+    const end = (): void => {
+      this.#ended = true;
+      this.#wake();
+    };
+    socket.on('end', end);
+    socket.on('close', end);
+    socket.on('error', end);
+  }
+
+  static async open(port: number): Promise<TestClient> {
+    const socket = net.connect({ port, host: '127.0.0.1', noDelay: true });
+    await once(socket, 'connect');
+    return new TestClient(socket);
+  }
+
+  send(text: string): void {
+    this.socket.write(text, 'latin1');
+  }
+
+  /** What has arrived and was not taken yet. */
+  get received(): string {
+    return this.#received;
+  }
+
+  /** Waits until as many bytes have come as `expected` has, and returns these. */
+  async take(bytes: number): Promise<string> {
+    while (this.#received.length < bytes && !this.#ended) await this.#more();
+    const text = this.#received.slice(0, bytes);
+    this.#received = this.#received.slice(bytes);
+    return text;
+  }
+
+  /** Sends, waits for a reply of that length and returns it: `expect(await ask(…, x)).to.equal(x)`. */
+  async ask(text: string, expected: string): Promise<string> {
+    this.send(text);
+    return this.take(expected.length);
+  }
+
+  /** Waits for a text to have arrived and takes everything up to its end. */
+  async until(mark: string): Promise<string> {
+    while (!this.#received.includes(mark) && !this.#ended) await this.#more();
+    const at = this.#received.indexOf(mark);
+    return this.take(at < 0 ? this.#received.length : at + mark.length);
+  }
+
+  /** Everything until the server closes. */
+  async rest(): Promise<string> {
+    while (!this.#ended) await this.#more();
+    return this.take(this.#received.length);
+  }
+
+  #more(): Promise<void> {
+    return new Promise((resolve) => (this.#wake = resolve));
+  }
+}
