@@ -10,9 +10,9 @@ describe('server', () => {
   };
   afterEach(() => running.stop());
 
-  it('set and get over TCP', async () => {
-    const { connect } = await start();
-    const client = await connect();
+  it('answers set and get', async () => {
+    await start();
+    const client = await running.connect();
     expect(await client.ask('set a 5 0 3\r\nabc\r\n', 'STORED\r\n')).to.equal('STORED\r\n');
     const hit = 'VALUE a 5 3\r\nabc\r\nEND\r\n';
     expect(await client.ask('get a\r\n', hit)).to.equal(hit);
