@@ -10,6 +10,7 @@ import { parseFileName, segmentName } from './files.js';
 import { SEGMENT_HEADER_BYTES, decodeSegmentHeader } from './format.js';
 import type { DecodedHeader, SegmentHeader } from './format.js';
 import type { Manifest, ManifestEntry } from './manifest.js';
+import { SegmentScanner } from './segment-scanner.js';
 import { SegmentTable } from './segment.js';
 
 /** Opens all segments of the manifest for reading. Throws KV_CORRUPTION naming the file that is not right. */
@@ -124,13 +125,14 @@ async function explainUnnamed(
   try {
     const parsed = parseFileName(name);
     const last = parsed.kind === 'segment' ? parsed.last : 0;
-    const bytes = Buffer.alloc(SEGMENT_HEADER_BYTES + 4);
+    const bytes = Buffer.alloc(SEGMENT_HEADER_BYTES);
     const count = await file.read(bytes, 0);
-    const decoded = decodeSegmentHeader(bytes.subarray(0, Math.min(count, SEGMENT_HEADER_BYTES)));
-    const empty = bytes.readUInt32LE(SEGMENT_HEADER_BYTES) === 0;
-    // A successor whose creation was cut short: nothing can have been written to it.
-    if (last > newest && empty) return;
+    const decoded = decodeSegmentHeader(bytes.subarray(0, count));
+    // A successor whose creation was cut short: no batch was ever written to it. Its zeros may have
+    // reached the disk garbled, so the test is for a whole batch, not for zeros.
+    if (!decoded.ok && last > newest && decoded.defect !== 'version') return;
     const ours = decoded.ok && decoded.header.storeId.toString('hex') === storeId;
+    if (ours && last > newest && !(await hasBatch(file, decoded.header.salt))) return;
     if (ours && last <= newest && decoded.header.last === last) return;
   } finally {
     await file.close();
@@ -140,4 +142,9 @@ async function explainUnnamed(
     'A segment lies here that the manifest does not name: a copy, a stranger, or the manifest is older than the log; move it away if you know that it does not belong here',
     { path },
   );
+}
+
+async function hasBatch(file: File, salt: number): Promise<boolean> {
+  const scanner = new SegmentScanner(file, salt, await file.size());
+  return (await scanner.next()) !== undefined;
 }
