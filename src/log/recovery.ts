@@ -166,7 +166,7 @@ async function dropBlank(
 }
 
 async function copyBytes(from: File, to: File, start: number, end: number): Promise<void> {
-  const chunk = Buffer.alloc(COPY_BYTES);
+  const chunk = Buffer.alloc(Math.min(COPY_BYTES, end - start));
   for (let offset = start; offset < end; offset += COPY_BYTES) {
     const wanted = chunk.subarray(0, Math.min(COPY_BYTES, end - offset));
     const count = await from.read(wanted, offset);

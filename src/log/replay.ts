@@ -115,8 +115,9 @@ function corruption(segment: Segment, offset: number, proof: ScannedBatch): KvEr
 /** Bytes from `start` to the last one that is not zero. */
 async function dirtyBytes(segment: Segment, start: number): Promise<number> {
   const size = await segment.file.size();
-  const zeros = Buffer.alloc(CHECK_BYTES);
-  const chunk = Buffer.alloc(CHECK_BYTES);
+  const chunkBytes = Math.min(CHECK_BYTES, Math.max(0, size - start));
+  const zeros = Buffer.alloc(chunkBytes);
+  const chunk = Buffer.alloc(chunkBytes);
   let dirtyEnd = start;
   for (let offset = start; offset < size; offset += CHECK_BYTES) {
     const count = await segment.file.read(
