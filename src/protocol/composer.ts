@@ -1,6 +1,7 @@
 // Writes replies: the one place where the Reply model becomes wire bytes, by the form that the request
 // asked for. A quiet form swallows what its protocol says it swallows.
 
+import { composeMeta } from './meta-composer.js';
 import type { Output } from './output.js';
 import type { ReplyForm } from './reply-form.js';
 import type { Reply } from './reply.js';
@@ -14,6 +15,8 @@ export function compose(output: Output, form: ReplyForm, reply: Reply): void {
       composeText(output, form, reply);
       break;
     case 'meta':
+      composeMeta(output, form, reply);
+      break;
     case 'binary':
       break;
   }

@@ -55,6 +55,7 @@ const FORMS: Readonly<Record<ErrorName, ErrorForm>> = {
   'invalid-or-duplicate-flag': mistake('invalid or duplicate flag'),
   'too-many-flags': mistake('options flags are too long'),
   'opaque-too-long': mistake('opaque token too long'),
+  'bad-mode-length': mistake('incorrect length for M token'),
   'bad-ms-mode': mistake('invalid mode for ms M token'),
   'bad-ma-mode': mistake('invalid mode for ma M token'),
   'bad-shutdown-mode': mistake('invalid shutdown mode'),

@@ -10,8 +10,9 @@ const SAFE_DIGITS = 15;
 const U64_DIGITS_MAX = 20;
 const U64_LIMIT = 2n ** 64n;
 const INT32_MAX = 2_147_483_647;
+const UINT32_MAX = 4_294_967_295;
 
-/** What readUnsigned() and readInt32() answer for something that is not such a number. */
+/** What readUnsigned() and readExptime() answer for something that is not such a number. */
 export const NOT_A_NUMBER = Number.NaN;
 
 /** An unsigned number of at most 15 digits, or NaN. */
@@ -27,13 +28,16 @@ export function readUnsigned(bytes: Buffer, start: number, end: number): number 
   return number;
 }
 
-/** A signed 32-bit number, or NaN. */
-export function readInt32(bytes: Buffer, start: number, end: number): number {
+/**
+ * A signed 32-bit number, or a Unix time up to the year 2106, or NaN. memcached cuts larger numbers off
+ * to 32 bits; a time in 2040 shall not become one in the past.
+ */
+export function readExptime(bytes: Buffer, start: number, end: number): number {
   const negative = bytes[start] === MINUS;
   if (negative && bytes[start + 1] === PLUS) return NOT_A_NUMBER;
   const number = readUnsigned(bytes, negative ? start + 1 : start, end);
   if (negative) return number <= INT32_MAX + 1 ? 0 - number : NOT_A_NUMBER;
-  return number <= INT32_MAX ? number : NOT_A_NUMBER;
+  return number <= UINT32_MAX ? number : NOT_A_NUMBER;
 }
 
 /** An unsigned 64-bit number, or undefined. */

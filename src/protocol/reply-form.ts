@@ -17,6 +17,8 @@ export interface MetaForm {
   readonly quiet: boolean;
   /** Flag v. */
   readonly withValue: boolean;
+  /** Flag b: the key is base64. */
+  readonly base64: boolean;
   /** The key as sent (base64 with flag b) and the flags after it, in the client's order. */
   readonly key: Buffer;
   readonly tokens: Buffer;

@@ -78,6 +78,7 @@ export type ErrorName =
   | 'invalid-or-duplicate-flag'
   | 'too-many-flags'
   | 'opaque-too-long'
+  | 'bad-mode-length'
   | 'bad-ms-mode'
   | 'bad-ma-mode'
   | 'bad-shutdown-mode'

@@ -3,13 +3,16 @@
 // of lru_crawler and cache_memlimit are real.
 
 import { type LineContext, answer, refusal, replyForm } from './line-context.js';
-import { readInt32, readUnsigned } from './numbers.js';
+import { readUnsigned } from './numbers.js';
 import type { Answer, Request } from './request.js';
 
 const OK = { kind: 'result', status: 'ok', cas: 0n, valueBytes: 0 } as const;
 const NO_SPARE_PAGES = Buffer.from('NOSPARE source class has no spare pages');
 const MEMLIMIT_TOO_SMALL = Buffer.from('MEMLIMIT_TOO_SMALL cannot set maxbytes to less than 8m');
 const CRAWLER_RUNS = Buffer.from('ERROR failed to start lru crawler thread');
+const BAD_CLASS = Buffer.from('BADCLASS invalid class id');
+const AUTOMOVE_MODE_MAX = 2;
+const SLAB_CLASS_MAX = 63;
 const MEMLIMIT_MEGABYTES_MIN = 8;
 const EXTSTORE_SETTINGS = new Set([
   'item_size',
@@ -40,7 +43,9 @@ export function readSlabs(context: LineContext): Request {
       : refusal(form, 'bad-line');
   }
   if (verb === 'automove' && words.count >= 3) {
-    return isNumber(context, 2) ? accepted(context) : refusal(form, 'bad-line');
+    const mode = numberAt(context, 2);
+    if (mode <= AUTOMOVE_MODE_MAX) return accepted(context);
+    return refusal(form, Number.isNaN(mode) ? 'bad-line' : 'unknown-command');
   }
   return refusal(form, 'unknown-command');
 }
@@ -72,7 +77,9 @@ export function readLruCrawler(context: LineContext): Request {
       return isNumber(context, 2) ? accepted(context) : refusal(form, 'bad-line');
     case 'crawl':
       if (words.count < 3) break;
-      return accepted(context);
+      return readClasses(words.text(2)) === undefined
+        ? answer(form, { kind: 'line', line: BAD_CLASS })
+        : accepted(context);
     case 'metadump':
     case 'mgdump':
       if (words.count < 3) break;
@@ -89,9 +96,17 @@ function readDump(context: LineContext, listing: 'metadump' | 'mgdump'): Request
   if (which === 'all' || which === 'hash') {
     return { kind: 'dump', form, listing, classes: undefined };
   }
-  const classes = which.split(',').map(Number);
-  const plausible = classes.every((id) => Number.isInteger(id) && id > 0 && id < 256);
-  return plausible ? { kind: 'dump', form, listing, classes } : refusal(form, 'bad-line');
+  const classes = readClasses(which);
+  if (classes === undefined) return answer(form, { kind: 'line', line: BAD_CLASS });
+  return { kind: 'dump', form, listing, classes };
+}
+
+/** Slab classes, separated by commas; `all` stands for none in particular. */
+function readClasses(list: string): number[] | undefined {
+  if (list === 'all') return [];
+  const classes = list.split(',').map(Number);
+  const plausible = classes.every((id) => Number.isInteger(id) && id > 0 && id <= SLAB_CLASS_MAX);
+  return plausible ? classes : undefined;
 }
 
 /** extstore <setting> <number> */
@@ -106,7 +121,7 @@ export function readCacheMemlimit(context: LineContext): Request {
   const { words } = context;
   const form = replyForm(context);
   if (words.count < 2) return refusal(form, 'unknown-command');
-  const megabytes = readUnsigned(words.bytes, words.starts[1]!, words.ends[1]!);
+  const megabytes = numberAt(context, 1);
   if (Number.isNaN(megabytes)) return refusal(form, 'unknown-command');
   if (megabytes < MEMLIMIT_MEGABYTES_MIN) {
     return answer(form, { kind: 'line', line: MEMLIMIT_TOO_SMALL });
@@ -114,7 +129,11 @@ export function readCacheMemlimit(context: LineContext): Request {
   return { kind: 'cache-memlimit', form, megabytes };
 }
 
-function isNumber(context: LineContext, index: number): boolean {
+function numberAt(context: LineContext, index: number): number {
   const { words } = context;
-  return !Number.isNaN(readInt32(words.bytes, words.starts[index]!, words.ends[index]!));
+  return readUnsigned(words.bytes, words.starts[index]!, words.ends[index]!);
+}
+
+function isNumber(context: LineContext, index: number): boolean {
+  return !Number.isNaN(numberAt(context, index));
 }

@@ -3,7 +3,7 @@
 
 import { SEQ_MAX } from '../limits.js';
 import { type LineContext, refusal, replyForm, saysNoreply } from './line-context.js';
-import { readInt32, readUint64, readUnsigned } from './numbers.js';
+import { readExptime, readUint64, readUnsigned } from './numbers.js';
 import type { Request } from './request.js';
 import {
   readCacheMemlimit,
@@ -75,7 +75,7 @@ function readTouch(context: LineContext): Request {
   const { words } = context;
   const form = replyForm(context);
   if (words.count < 3 || !hasKey(context)) return refusal(form, 'bad-line');
-  const exptime = readInt32(words.bytes, words.starts[2]!, words.ends[2]!);
+  const exptime = readExptime(words.bytes, words.starts[2]!, words.ends[2]!);
   if (Number.isNaN(exptime)) return refusal(form, 'bad-exptime');
   return { kind: 'touch', form, key: words.view(1), exptime };
 }
@@ -85,7 +85,7 @@ function readFlush(context: LineContext): Request {
   const { words } = context;
   const form = replyForm(context);
   const bare = words.count === 1 || (words.count === 2 && form.quiet);
-  const exptime = bare ? 0 : readInt32(words.bytes, words.starts[1]!, words.ends[1]!);
+  const exptime = bare ? 0 : readExptime(words.bytes, words.starts[1]!, words.ends[1]!);
   if (Number.isNaN(exptime)) return refusal(form, 'bad-exptime');
   return { kind: 'flush', form, exptime };
 }

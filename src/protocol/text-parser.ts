@@ -9,7 +9,7 @@
 
 import { LINE_BYTES_MAX, KEY_BYTES_MAX_DEFAULT } from '../limits.js';
 import { type LineContext, refusal, textForms } from './line-context.js';
-import { readMetaLine, readMetaStorage } from './meta-commands.js';
+import { MetaReader } from './meta-commands.js';
 import {
   CLOSE,
   NEED_MORE,
@@ -18,15 +18,14 @@ import {
   type RequestParser,
   VALUE_END,
 } from './parser.js';
+import { readExptime } from './numbers.js';
 import { ReceiveBuffer } from './receive-buffer.js';
 import type { ReplyForm, TextForm } from './reply-form.js';
 import { StorageLine } from './storage-line.js';
 import { AuthenticationReader } from './text-authentication.js';
 import { COMMAND_BYTES_MAX, LINE_READERS } from './text-commands.js';
-import { KEYS_PER_REQUEST, keysAreShort, readGetPrefix } from './text-get.js';
+import { KEYS_PER_REQUEST, keysAreShort, readGetPrefix, textGet } from './text-get.js';
 import { readStorageLine } from './text-storage.js';
-import { readInt32 } from './numbers.js';
-import { textGet } from './text-get.js';
 import { Words } from './words.js';
 
 const LF = 0x0a;
@@ -44,6 +43,7 @@ export class TextParser implements RequestParser {
   readonly #options: ParserOptions;
   readonly #buffer: ReceiveBuffer;
   readonly #context: LineContext;
+  readonly #meta: MetaReader;
   readonly #storage: StorageLine;
   readonly #lineBytesMax: number;
   #authentication: AuthenticationReader | undefined;
@@ -63,6 +63,7 @@ export class TextParser implements RequestParser {
     this.#options = options;
     this.#buffer = buffer;
     this.#context = { options, forms, words: new Words() };
+    this.#meta = new MetaReader(this.#context);
     this.#storage = new StorageLine(forms.normal);
     this.#getForm = forms.normal;
     this.#blockForm = forms.normal;
@@ -149,10 +150,10 @@ export class TextParser implements RequestParser {
     if (nameBytes < 2) return this.#done(after, refusal(forms.normal, 'bad-line'));
     if (nameBytes === 2 && bytes[nameStart] === LOWER_M) {
       if (bytes[nameStart + 1] === 0x73) {
-        readMetaStorage(this.#storage, context, lineEnd);
+        this.#meta.readStorage(this.#storage, lineEnd);
         return this.#block(after);
       }
-      return this.#done(after, readMetaLine(context, lineEnd));
+      return this.#done(after, this.#meta.readLine(lineEnd));
     }
     if (nameBytes > COMMAND_BYTES_MAX) return this.#unknown(after);
     const name = words.text(0);
@@ -199,7 +200,7 @@ export class TextParser implements RequestParser {
       (words.count > 1 &&
         HTTP_METHODS.has(words.text(0)) &&
         words.bytes[words.starts[1]!] === SLASH);
-    if (isHttp && words.count > 1) return this.#close();
+    if (isHttp) return this.#close();
     return this.#done(after, refusal(forms.normal, 'unknown-command'));
   }
 
@@ -218,7 +219,7 @@ export class TextParser implements RequestParser {
     const { words, forms } = this.#context;
     const form = withCas ? forms.withCas : forms.normal;
     if (words.count < 3) return this.#done(after, refusal(form, 'bad-line'));
-    const exptime = readInt32(words.bytes, words.starts[1]!, words.ends[1]!);
+    const exptime = readExptime(words.bytes, words.starts[1]!, words.ends[1]!);
     if (Number.isNaN(exptime)) return this.#done(after, refusal(form, 'bad-exptime'));
     return this.#openGet(form, exptime, words.ends[1]!, lineEnd, after);
   }

@@ -5,7 +5,7 @@
 // one reply is given and the next command is found.
 
 import { type LineContext, saysNoreply } from './line-context.js';
-import { readInt32, readUint64, readUnsigned } from './numbers.js';
+import { readExptime, readUint64, readUnsigned } from './numbers.js';
 import type { PutRequestMode } from './request.js';
 import type { StorageLine } from './storage-line.js';
 import type { Words } from './words.js';
@@ -46,7 +46,7 @@ function readFullForm(line: StorageLine, words: Words, withCas: boolean): void {
   }
   line.valueBytes = readLength(words, BYTES);
   line.flags = readFlags(words, FLAGS);
-  line.exptime = readInt32(words.bytes, words.starts[EXPTIME]!, words.ends[EXPTIME]!);
+  line.exptime = readExptime(words.bytes, words.starts[EXPTIME]!, words.ends[EXPTIME]!);
   if (Number.isNaN(line.valueBytes + line.flags + line.exptime)) line.error = 'bad-line';
   if (!withCas) return;
   if (words.count > CAS) {
