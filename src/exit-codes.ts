@@ -1,0 +1,39 @@
+// How every program of Cairn ends, server and tools alike (docs/errors.md, "Exit codes"; a test keeps
+// the two in step). The numbers are those of sysexits.h where it has one for the case.
+// Invariant: one number means one thing in every program.
+
+import type { KvErrorCode } from './errors.js';
+
+export const EXIT = {
+  ok: 0,
+  notFound: 1,
+  usage: 64,
+  damage: 65,
+  noInput: 66,
+  unreachable: 69,
+  bug: 70,
+  system: 71,
+  io: 74,
+  busy: 75,
+  noPermission: 77,
+  poisoned: 79,
+} as const;
+
+export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
+
+const OF_ERROR: Readonly<Record<KvErrorCode, ExitCode>> = {
+  KV_BAD_OPTION: EXIT.usage,
+  KV_CLOSED: EXIT.bug,
+  KV_CORRUPTION: EXIT.damage,
+  KV_FORMAT_VERSION: EXIT.damage,
+  KV_IO: EXIT.io,
+  KV_LOCKED: EXIT.busy,
+  KV_NO_SPACE: EXIT.io,
+  KV_NOT_A_STORE: EXIT.noInput,
+  KV_POISONED: EXIT.poisoned,
+};
+
+/** With what a program ends that an error of this code stopped. */
+export function exitCodeOf(code: KvErrorCode): ExitCode {
+  return OF_ERROR[code];
+}

@@ -1,0 +1,78 @@
+import { expect } from 'chai';
+
+import { completeLine, helpText } from '../../../../tools/client/command-table.js';
+import { readTypedLine, replyKind } from '../../../../tools/client/typed-line.js';
+
+/** What would be sent, in one string, with what follows it. */
+function sent(line: string, mode: 'tcp' | 'memcached'): string {
+  const typed = readTypedLine(line, mode);
+  if (typed.kind === 'request') return `${typed.bytes.toString('latin1')}|${typed.reply}`;
+  if (typed.kind === 'announced')
+    return `${typed.head.toString()}+${typed.valueBytes}|${typed.reply}`;
+  return typed.kind;
+}
+
+describe('readTypedLine()', () => {
+  it('in tcp mode announces a value by its length, or sends one typed on the line', () => {
+    expect(sent('set test 9', 'tcp')).to.equal('set test 9\r\n+9|reply');
+    expect(sent('set test 9 0 ', 'tcp')).to.equal('set test 9 0\r\n+9|reply');
+    expect(sent('set test 7 0 9', 'tcp')).to.equal('set test 7 0 9\r\n+9|reply');
+    expect(sent('set test gaduValue', 'tcp')).to.equal('set test 9\r\ngaduValue\r\n|reply');
+    expect(sent('set test two words', 'tcp')).to.equal('set test 9\r\ntwo words\r\n|reply');
+    expect(sent('set test "9"', 'tcp')).to.equal('set test 1\r\n9\r\n|reply');
+  });
+
+  it("in memcached mode takes memcached's form, or a value", () => {
+    expect(sent('set k 0 0 5', 'memcached')).to.equal('set k 0 0 5\r\n+5|reply');
+    expect(sent('add k 1 -1 5 noreply', 'memcached')).to.equal('add k 1 -1 5 noreply\r\n+5|none');
+    expect(sent('set k 9', 'memcached')).to.equal('set k 0 0 1\r\n9\r\n|reply');
+    expect(sent('set k a  b', 'memcached')).to.equal('set k 0 0 4\r\na  b\r\n|reply');
+    expect(sent('cas k 0 0 5 77', 'memcached')).to.equal('cas k 0 0 5 77\r\n+5|reply');
+    expect(sent('ms k 5 T0', 'memcached')).to.equal('ms k 5 T0\r\n+5|reply');
+    expect(sent('ms k 5 q', 'memcached')).to.equal('ms k 5 q\r\n+5|barrier');
+  });
+
+  it('counts bytes, not characters, and reads escapes in quotes', () => {
+    expect(sent('set k ü', 'tcp')).to.equal('set k 2\r\nÃ¼\r\n|reply');
+    expect(sent('set k "a\\n\\x00\\xff\\"\\\\"', 'tcp')).to.equal('set k 6\r\na\n\0ÿ"\\\r\n|reply');
+    expect(sent('set k "open', 'tcp')).to.equal('set k 5\r\n"open\r\n|reply');
+  });
+
+  it('keeps what the client answers itself from the server', () => {
+    expect(sent('  ', 'tcp')).to.equal('nothing');
+    expect(sent('quit', 'tcp')).to.equal('leave');
+    expect(sent('help set', 'tcp')).to.equal('help');
+    expect(sent('set', 'tcp')).to.equal('refused');
+    expect(sent('set k', 'memcached')).to.equal('refused');
+    expect(sent('cas k 0 0 5', 'memcached')).to.equal('refused');
+    expect(sent('frobnicate x', 'tcp')).to.equal('frobnicate x\r\n|reply');
+  });
+});
+
+describe('replyKind()', () => {
+  it('knows which requests are not answered, or by a listing', () => {
+    expect(replyKind(['delete', 'k', 'noreply'])).to.equal('none');
+    expect(replyKind(['noreply'])).to.equal('reply');
+    expect(replyKind(['get', 'noreply'])).to.equal('reply');
+    expect(replyKind(['mg', 'k', 'v', 'q'])).to.equal('barrier');
+    expect(replyKind(['mg', 'q'])).to.equal('reply');
+    expect(replyKind(['lru_crawler', 'metadump', 'all'])).to.equal('listing');
+  });
+});
+
+describe('completeLine()', () => {
+  it('offers commands, and what may follow them', () => {
+    expect(completeLine('ve')).to.deep.equal([['version ', 'verbosity '], 've']);
+    expect(completeLine('stats sl')).to.deep.equal([['slabs'], 'sl']);
+    expect(completeLine('help tou')).to.deep.equal([['touch'], 'tou']);
+    expect(completeLine('get x')[0]).to.deep.equal([]);
+  });
+});
+
+describe('helpText()', () => {
+  it('shows the forms of the dialect', () => {
+    expect(helpText('tcp')).to.contain('set <key> <bytes>');
+    expect(helpText('memcached', 'set')).to.contain('<flags> <exptime> <bytes>');
+    expect(helpText('tcp', 'nope')).to.contain('nope');
+  });
+});

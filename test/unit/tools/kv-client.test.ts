@@ -1,0 +1,237 @@
+// End to end: the compiled tool as a process, against a small server inside the test and, where it is
+// installed, against memcached itself.
+
+import { expect } from 'chai';
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import fs from 'fs-extra';
+import net from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const CLIENT = fileURLToPath(new URL('../../../tools/kv-client.js', import.meta.url));
+
+interface Run {
+  readonly code: number | null;
+  readonly stdout: Buffer;
+  readonly stderr: string;
+}
+
+async function run(args: readonly string[], input: Buffer | string = ''): Promise<Run> {
+  const env = { ...process.env, CAIRN_HISTORY: '', NO_COLOR: '1' };
+  const child = spawn(process.execPath, [CLIENT, ...args], { env });
+  const stdout: Buffer[] = [];
+  const stderr: Buffer[] = [];
+  child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk));
+  child.stderr.on('data', (chunk: Buffer) => stderr.push(chunk));
+  child.stdin.end(input);
+  const [code] = (await once(child, 'close')) as [number | null];
+  return { code, stdout: Buffer.concat(stdout), stderr: Buffer.concat(stderr).toString() };
+}
+
+/** Answers each request that it knows and notes everything that it was sent. */
+class Script {
+  readonly received: string[] = [];
+  readonly #server: net.Server;
+  readonly #replies: ReadonlyMap<string, string>;
+
+  constructor(replies: Readonly<Record<string, string>>) {
+    this.#replies = new Map(Object.entries(replies));
+    this.#server = net.createServer((socket) => {
+      let text = '';
+      socket.on('data', (chunk) => {
+        text += chunk.toString('latin1');
+        for (const [request, reply] of this.#replies) {
+          if (!text.startsWith(request)) continue;
+          text = text.slice(request.length);
+          this.received.push(request);
+          socket.write(reply);
+        }
+      });
+    });
+  }
+
+  async listen(): Promise<string> {
+    this.#server.listen(0, '127.0.0.1');
+    await once(this.#server, 'listening');
+    return String((this.#server.address() as net.AddressInfo).port);
+  }
+
+  close(): void {
+    this.#server.close();
+  }
+}
+
+describe('kv-client (against a scripted server)', () => {
+  let script: Script | undefined;
+  const serve = (replies: Readonly<Record<string, string>>): Promise<string> => {
+    script = new Script(replies);
+    return script.listen();
+  };
+  afterEach(() => script?.close());
+
+  it('speaks the plain dialect at the prompt, from a pipe', async () => {
+    const port = await serve({
+      'set test 9\r\ngaduValue\r\n': 'STORED\r\n',
+      'set two 3\r\na\nb\r\n': 'STORED\r\n',
+      'get test\r\n': 'VALUE test 9\r\ngaduValue\r\nEND\r\n',
+      'get none\r\n': 'Not-Exists\r\n',
+      'quit\r\n': '',
+    });
+    const lines =
+      'set test 9\ngaduValue\nset test gaduValue\nset two 3\na\nb\nget test\nget none\nquit\n';
+    const { code, stdout } = await run([port, 'tcp'], lines);
+    expect(stdout.toString()).to.equal(
+      'STORED\r\nSTORED\r\nSTORED\r\nVALUE test 9\r\ngaduValue\r\nEND\r\nNot-Exists\r\n',
+    );
+    expect(code).to.equal(0);
+  });
+
+  it('sends nothing when the value does not have the announced length', async () => {
+    const port = await serve({ 'get a\r\n': 'END\r\n' });
+    const { stdout, stderr } = await run([port, 'tcp'], 'set a 2\nabc\nget a\n');
+    expect(stderr).to.contain('3 bytes, and 2 were announced');
+    expect(stdout.toString()).to.equal('END\r\n');
+  });
+
+  it('logs in with --user before the command, and says 77 when refused', async () => {
+    const dir = await fs.mkdtemp(join(tmpdir(), 'client-'));
+    const file = join(dir, 'password');
+    await fs.writeFile(file, 'pw\n');
+    const login = ['--user', 'al', '--password-file', file];
+    const accepting = await serve({
+      'set auth 0 0 5\r\nal pw\r\n': 'STORED\r\n',
+      'version\r\n': 'VERSION 1.6.45\r\n',
+    });
+    const { stdout } = await run([...login, accepting, 'version']);
+    expect(stdout.toString()).to.equal('1.6.45\n');
+    script?.close();
+    const refusing = await serve({
+      'set auth 0 0 5\r\nal pw\r\n': 'CLIENT_ERROR authentication failure\r\n',
+    });
+    expect((await run([...login, refusing, 'version'])).code).to.equal(77);
+    await fs.remove(dir);
+  });
+
+  it('ends with 74 for SERVER_ERROR and 69 when nobody answers', async () => {
+    const port = await serve({ 'delete a\r\n': 'SERVER_ERROR out of space\r\n' });
+    expect((await run([port, 'delete', 'a'])).code).to.equal(74);
+    script?.close();
+    expect((await run(['127.0.0.1:1', 'get', 'a'])).code).to.equal(69);
+    const silent = await serve({});
+    const { code, stderr } = await run(['--timeout', '0.2', silent, 'get', 'a']);
+    expect(code).to.equal(69);
+    expect(stderr).to.contain('No answer within 0.2 s');
+  });
+
+  it('ends with 64 and one hint for wrong use', async () => {
+    const wrong: readonly (readonly string[])[] = [
+      ['gte', 'a'],
+      ['--bogus'],
+      ['get'],
+      ['set', 'a b', 'c'],
+      ['set', 'a', 'b', '--flags', 'x'],
+    ];
+    for (const args of wrong) {
+      const { code, stdout, stderr } = await run(args);
+      expect(code, args.join(' ')).to.equal(64);
+      expect(stderr, args.join(' ')).to.match(/^kv-client: /);
+      expect(stdout.length).to.equal(0);
+    }
+  });
+
+  it('passwd prints a line for an auth file', async () => {
+    const { code, stdout } = await run(['passwd', 'alice'], 'secret\n');
+    expect(stdout.toString()).to.match(/^alice:\$scrypt\$ln=15,r=8,p=1\$[\w+/]+\$[\w+/]+\n$/);
+    expect(code).to.equal(0);
+    expect((await run(['passwd', 'a:b'], 'x\n')).code).to.equal(64);
+  });
+});
+
+describe('kv-client (against memcached)', () => {
+  let memcached: ChildProcess | undefined;
+  let dir = '';
+  let socket = '';
+
+  before(async function () {
+    if (spawnSync('memcached', ['-V']).status !== 0) {
+      console.log('      skipped: needs memcached');
+      this.skip();
+    }
+    dir = await fs.mkdtemp(join(tmpdir(), 'client-'));
+    socket = join(dir, 'memcached.sock');
+    const user = process.getuid?.() === 0 ? ['-u', 'root'] : [];
+    memcached = spawn('memcached', ['-s', socket, ...user], { stdio: 'ignore' });
+    for (let tries = 0; tries < 200 && !(await fs.pathExists(socket)); tries += 1)
+      await new Promise((resolve) => setTimeout(resolve, 10));
+  });
+  after(async () => {
+    if (memcached === undefined) return;
+    memcached.kill();
+    await once(memcached, 'exit');
+    await fs.remove(dir);
+  });
+
+  it('get prints the value alone, byte for byte, and 1 for a miss', async () => {
+    const value = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte));
+    expect((await run([socket, 'set', 'k', '-', '--flags', '5'], value)).code).to.equal(0);
+    expect((await run([socket, 'get', 'k'])).stdout.equals(value)).to.equal(true);
+    const json = (await run([socket, 'get', '--json', 'k'])).stdout.toString();
+    expect(JSON.parse(json)).to.include({ key: 'k', flags: 5, encoding: 'base64' });
+    const miss = await run([socket, 'get', 'none']);
+    expect([miss.code, miss.stdout.length]).to.deep.equal([1, 0]);
+    expect((await run([socket, 'get', 'k', 'none'])).code).to.equal(1);
+  });
+
+  it('runs each command and tells by the code how it went', async () => {
+    const steps: readonly (readonly [string, number, string])[] = [
+      ['set n 41', 0, 'STORED\n'],
+      ['add n 1', 1, ''],
+      ['incr n', 0, '42\n'],
+      ['decr n 2', 0, '40\n'],
+      ['append n 0', 0, 'STORED\n'],
+      ['get n', 0, '400'],
+      ['cas n 5 1', 1, ''],
+      ['touch n 100', 0, 'TOUCHED\n'],
+      ['get --touch 200 n', 0, '400'],
+      ['keys', 0, 'k\nn\n'],
+      ['keys n', 0, 'n\n'],
+      ['raw mg n v', 0, 'VA 3\r\n400\r\n'],
+      ['raw ms n 1 --value x', 0, 'HD\r\n'],
+      ['delete n', 0, 'DELETED\n'],
+      ['delete n', 1, ''],
+      ['incr n', 1, ''],
+      ['set n 1 --exptime -1', 0, 'STORED\n'],
+      ['get n', 1, ''],
+      ['incr k x', 64, ''],
+      ['flush_all', 0, 'OK\n'],
+      ['stats foo', 64, ''],
+    ];
+    for (const [line, code, stdout] of steps) {
+      const done = await run([socket, ...line.split(' ')]);
+      const found = line === 'keys' ? done.stdout.toString().split('\n').sort() : '';
+      if (line === 'keys') expect(found).to.deep.equal(['', 'k', 'n']);
+      else expect(done.stdout.toString(), line).to.equal(stdout);
+      expect(done.code, line).to.equal(code);
+    }
+  }).timeout(40_000);
+
+  it("speaks memcached's forms at the prompt, from a pipe", async () => {
+    const lines =
+      'set k 0 0 5\na b\nc\nget k\nset s value\nms m 2 q\nhi\nmg m v q\nmg none v q\ndelete k noreply\nget k s\n';
+    const { code, stdout } = await run([socket, 'memcached'], lines);
+    expect(stdout.toString()).to.equal(
+      'STORED\r\nVALUE k 0 5\r\na b\nc\r\nEND\r\nSTORED\r\nVA 2\r\nhi\r\nVALUE s 0 5\r\nvalue\r\nEND\r\n',
+    );
+    expect(code).to.equal(0);
+  });
+
+  it('stats is raw in a pipe and an object with --json', async () => {
+    expect((await run([socket, 'stats'])).stdout.toString()).to.match(
+      /^STAT pid \d+\r\n[^]*END\r\n$/,
+    );
+    const json = (await run([socket, 'stats', '--json'])).stdout.toString();
+    expect(JSON.parse(json)).to.have.property('curr_items');
+  });
+});

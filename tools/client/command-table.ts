@@ -1,0 +1,159 @@
+// The commands that the prompt completes and explains. One table: name, forms, what it does.
+// The server decides what it understands; a command that is not here is sent as it was typed.
+
+export type Mode = 'tcp' | 'memcached';
+
+export interface CommandHelp {
+  readonly name: string;
+  readonly group: 'Reading' | 'Writing' | 'Meta' | 'Server' | 'Prompt';
+  /** Arguments as memcached knows them. */
+  readonly form: string;
+  /** Arguments in the plain dialect where they differ. */
+  readonly plainForm?: string;
+  readonly summary: string;
+  /** What may follow, for completion. */
+  readonly words?: readonly string[];
+}
+
+const STORE_FORM = '<key> <flags> <exptime> <bytes> [noreply] ↵ <value>   or   <key> <value>';
+const STORE_PLAIN_FORM = '<key> <bytes> [<flags>] ↵ <value>   or   <key> <value>';
+
+export const COMMANDS: readonly CommandHelp[] = [
+  { name: 'get', group: 'Reading', form: '<key>…', summary: 'values of keys' },
+  { name: 'gets', group: 'Reading', form: '<key>…', summary: 'values of keys with CAS tokens' },
+  {
+    name: 'gat',
+    group: 'Reading',
+    form: '<exptime> <key>…',
+    summary: 'read and set a new expiry',
+  },
+  {
+    name: 'gats',
+    group: 'Reading',
+    form: '<exptime> <key>…',
+    summary: 'the same with CAS tokens',
+  },
+  store('set', 'store a value'),
+  store('add', 'store only when the key is new'),
+  store('replace', 'store only when the key exists'),
+  store('append', 'add bytes after the value'),
+  store('prepend', 'add bytes before the value'),
+  {
+    name: 'cas',
+    group: 'Writing',
+    form: '<key> <flags> <exptime> <bytes> <cas> [noreply] ↵ <value>',
+    summary: 'store only when the CAS token is still this one',
+  },
+  { name: 'delete', group: 'Writing', form: '<key> [noreply]', summary: 'remove a key' },
+  {
+    name: 'incr',
+    group: 'Writing',
+    form: '<key> <number> [noreply]',
+    summary: 'add to a number (64 bits)',
+  },
+  {
+    name: 'decr',
+    group: 'Writing',
+    form: '<key> <number> [noreply]',
+    summary: 'subtract, not below 0',
+  },
+  {
+    name: 'touch',
+    group: 'Writing',
+    form: '<key> <exptime> [noreply]',
+    summary: 'set a new expiry',
+  },
+  { name: 'mg', group: 'Meta', form: '<key> <flag>…', summary: 'meta get' },
+  { name: 'ms', group: 'Meta', form: '<key> <bytes> <flag>… ↵ <value>', summary: 'meta set' },
+  { name: 'md', group: 'Meta', form: '<key> <flag>…', summary: 'meta delete' },
+  { name: 'ma', group: 'Meta', form: '<key> <flag>…', summary: 'meta arithmetic' },
+  { name: 'me', group: 'Meta', form: '<key>', summary: 'meta debug' },
+  { name: 'mn', group: 'Meta', form: '', summary: 'barrier: MN when all before is done' },
+  {
+    name: 'stats',
+    group: 'Server',
+    form: '[settings|items|slabs|sizes|conns|reset]',
+    summary: 'counters',
+    words: ['settings', 'items', 'slabs', 'sizes', 'conns', 'reset', 'detail', 'cachedump'],
+  },
+  { name: 'version', group: 'Server', form: '', summary: "the server's version" },
+  {
+    name: 'verbosity',
+    group: 'Server',
+    form: '<level> [noreply]',
+    summary: 'how much it logs',
+  },
+  {
+    name: 'flush_all',
+    group: 'Server',
+    form: '[<delay>] [noreply]',
+    summary: 'drop everything stored before',
+  },
+  {
+    name: 'lru_crawler',
+    group: 'Server',
+    form: 'metadump|mgdump all',
+    summary: 'list the keys',
+    words: ['metadump all', 'mgdump all'],
+  },
+  { name: 'shutdown', group: 'Server', form: '[graceful]', summary: 'stop the server (-A)' },
+  { name: 'quit', group: 'Prompt', form: '', summary: 'say goodbye and leave (also exit, Ctrl-D)' },
+  { name: 'help', group: 'Prompt', form: '[<command>]', summary: 'this list, or one command' },
+];
+
+export const STORE_NAMES: ReadonlySet<string> = new Set([
+  'set',
+  'add',
+  'replace',
+  'append',
+  'prepend',
+]);
+
+/** The form of a command in a dialect. */
+export function formIn(mode: Mode, command: CommandHelp): string {
+  return (mode === 'tcp' ? command.plainForm : undefined) ?? command.form;
+}
+
+export function findCommand(name: string): CommandHelp | undefined {
+  return COMMANDS.find((command) => command.name === name);
+}
+
+/** Completion as node:readline wants it: the candidates and the part they replace. */
+export function completeLine(line: string): [string[], string] {
+  const space = line.indexOf(' ');
+  if (space < 0) {
+    const names = COMMANDS.map((command) => `${command.name} `);
+    return [names.filter((name) => name.startsWith(line)), line];
+  }
+  const name = line.slice(0, space);
+  const typed = line.slice(space + 1);
+  const words =
+    name === 'help' ? COMMANDS.map((command) => command.name) : (findCommand(name)?.words ?? []);
+  return [words.filter((word) => word.startsWith(typed)), typed];
+}
+
+/** The text of `help` and `help <command>`. */
+export function helpText(mode: Mode, name?: string): string {
+  if (name !== undefined && name !== '') {
+    const command = findCommand(name);
+    if (command === undefined) return `No help for ${name}: it is sent to the server as typed.`;
+    return `${command.name} ${formIn(mode, command)}\n  ${command.summary}`;
+  }
+  const groups = [...new Set(COMMANDS.map((command) => command.group))];
+  return [
+    ...groups.map((group) => groupText(mode, group)),
+    'A value with spaces at its ends or line ends: set k "two\\nlines \\x00" (also \\t \\r \\\\ \\").',
+  ].join('\n');
+}
+
+function groupText(mode: Mode, group: CommandHelp['group']): string {
+  const rows = COMMANDS.filter((command) => command.group === group).map((command) => {
+    const form = `${command.name} ${formIn(mode, command)}`.trimEnd();
+    return `  ${form.padEnd(34)} ${command.summary}`;
+  });
+  return `${group}\n${rows.join('\n')}`;
+}
+
+function store(name: string, summary: string): CommandHelp {
+  return { name, group: 'Writing', form: STORE_FORM, plainForm: STORE_PLAIN_FORM, summary };
+}

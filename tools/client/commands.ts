@@ -1,0 +1,193 @@
+// The one-shot commands as commander declares them. Each only notes in the session what to run: it runs
+// when the whole command line has been read.
+
+import type { Command } from 'commander';
+
+import { EXIT, type ExitCode } from '../../src/exit-codes.js';
+import { ToolError } from '../terminal/program.js';
+import type { Mode } from './command-table.js';
+import type { Connection } from './connection.js';
+import type { Endpoint } from './endpoint.js';
+import { checkKeys } from './key.js';
+import type { GetOptions, StoreOptions } from './one-shot.js';
+
+/** What the command line came to. */
+export interface Session {
+  endpoint: Endpoint;
+  mode: Mode;
+  connect: () => Promise<Connection>;
+  run: () => Promise<ExitCode>;
+}
+
+/** Declares every command, in groups. */
+export function addCommands(program: Command, session: Session): void {
+  addReading(program, session);
+  addWriting(program, session);
+  addServer(program, session);
+}
+
+function addReading(program: Command, session: Session): void {
+  program.commandsGroup('Reading:');
+  program
+    .command('get <key...>')
+    .description('print the value of a key, or several as the server says them')
+    .option('-l, --long', 'with the VALUE line')
+    .option('--json', 'one JSON object a line, with flags and CAS token')
+    .option('--touch <exptime>', 'also set a new expiry')
+    .action((keys: string[], options: GetOptions) => {
+      checkKeys(keys);
+      session.run = () => withServer(session, (server, one) => one.get(server, keys, options));
+    });
+  program
+    .command('keys [prefix]')
+    .description('print the keys, one a line')
+    .action((prefix?: string) => {
+      session.run = () => withServer(session, (server, one) => one.listKeys(server, prefix ?? ''));
+    });
+}
+
+function addWriting(program: Command, session: Session): void {
+  program.commandsGroup('Writing:');
+  const summaries = {
+    set: 'store a value',
+    add: 'store when the key is new',
+    replace: 'store when the key exists',
+    append: 'add bytes after the value',
+    prepend: 'add bytes before the value',
+    cas: 'store when the CAS token is still this one',
+  };
+  for (const [verb, summary] of Object.entries(summaries)) {
+    program
+      .command(`${verb} <key> <value>${verb === 'cas' ? ' <token>' : ''}`)
+      .description(`${summary} (a value of - is read from stdin)`)
+      .option('--flags <n>', "the client's 32 bits", '0')
+      .option('--exptime <s>', 'seconds to live, or an absolute Unix time', '0')
+      .action((key: string, value: string, ...more: unknown[]) => {
+        checkKeys([key]);
+        const token = verb === 'cas' ? String(more[0]) : undefined;
+        const options = numeric(more[verb === 'cas' ? 1 : 0] as StoreOptions);
+        session.run = async () => {
+          const bytes = value === '-' ? await readStdin() : Buffer.from(value);
+          return withServer(session, (c, do_) =>
+            do_.store(c, session.mode, verb, key, bytes, options, token),
+          );
+        };
+      });
+  }
+  for (const verb of ['incr', 'decr']) {
+    program
+      .command(`${verb} <key> [number]`)
+      .description(`${verb === 'incr' ? 'add to' : 'subtract from'} a number and print it`)
+      .action((key: string, number = '1') => {
+        checkKeys([key]);
+        session.run = () =>
+          withServer(session, (server, one) => one.simple(server, [verb, key, number]));
+      });
+  }
+  program
+    .command('touch <key> <exptime>')
+    .description('set a new expiry')
+    .action((key: string, exptime: string) => {
+      checkKeys([key]);
+      session.run = () =>
+        withServer(session, (server, one) => one.simple(server, ['touch', key, exptime]));
+    });
+  program
+    .command('delete <key...>')
+    .description('remove keys')
+    .action((keys: string[]) => {
+      checkKeys(keys);
+      session.run = () => withServer(session, (server, one) => one.remove(server, keys));
+    });
+  program
+    .command('flush_all [delay]')
+    .alias('flush-all')
+    .description('drop everything stored before')
+    .action((delay?: string) => {
+      const words = delay === undefined ? ['flush_all'] : ['flush_all', delay];
+      session.run = () => withServer(session, (server, one) => one.simple(server, words));
+    });
+}
+
+function addServer(program: Command, session: Session): void {
+  program.commandsGroup('Server:');
+  program
+    .command('stats [name...]')
+    .description('counters: a table on a terminal, else as the server says them')
+    .option('--json', 'one JSON object')
+    .action((names: string[], options: { json?: boolean }) => {
+      session.run = () =>
+        withServer(session, (server, one) => one.stats(server, names, options.json === true));
+    });
+  program
+    .command('version')
+    .description("print the server's version; also a health check")
+    .action(() => {
+      session.run = () => withServer(session, (server, one) => one.version(server));
+    });
+  program
+    .command('verbosity <level>')
+    .description('how much the server logs')
+    .action((level: string) => {
+      session.run = () =>
+        withServer(session, (server, one) => one.simple(server, ['verbosity', level]));
+    });
+  program
+    .command('raw <word...>')
+    .description('send a command line as it is and print the reply')
+    .option('--value <value>', 'a value to send after it (- for stdin)')
+    .action((words: string[], options: { value?: string }) => {
+      session.run = async () => {
+        const { value } = options;
+        const bytes =
+          value === '-' ? await readStdin() : value === undefined ? undefined : Buffer.from(value);
+        return withServer(session, (server, one) => one.raw(server, words, bytes));
+      };
+    });
+  program
+    .command('passwd <user>')
+    .description('print a line for an auth file; the password is asked for or read from stdin')
+    .action((user: string) => {
+      session.run = () => passwordLine(user);
+    });
+}
+
+async function withServer(
+  session: Session,
+  run: (server: Connection, one: typeof import('./one-shot.js')) => Promise<ExitCode>,
+): Promise<ExitCode> {
+  const commands = await import('./one-shot.js');
+  const connection = await session.connect();
+  try {
+    return await run(connection, commands);
+  } finally {
+    await connection.close();
+  }
+}
+
+async function readStdin(): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks);
+}
+
+function numeric(options: StoreOptions): StoreOptions {
+  if (!/^\d{1,10}$/.test(options.flags)) {
+    throw new ToolError(EXIT.usage, `--flags is a number of 32 bits: ${options.flags}`);
+  }
+  if (!/^-?\d{1,10}$/.test(options.exptime)) {
+    throw new ToolError(EXIT.usage, `--exptime is a number of seconds: ${options.exptime}`);
+  }
+  return options;
+}
+
+async function passwordLine(user: string): Promise<ExitCode> {
+  if (!/^[^\s:]{1,64}$/.test(user)) {
+    throw new ToolError(EXIT.usage, `A user has no spaces and no colon: ${JSON.stringify(user)}`);
+  }
+  const { readPassword } = await import('./password-prompt.js');
+  const { composePasswordDigest } = await import('../../src/password-digest.js');
+  const password = await readPassword(process.stdin);
+  process.stdout.write(`${user}:${await composePasswordDigest(password)}\n`);
+  return EXIT.ok;
+}

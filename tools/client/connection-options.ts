@@ -1,0 +1,79 @@
+// The options of kv-client that say how to reach a server: time-out, TLS, login. Environment variables
+// stand behind the options; a password comes from a file only.
+
+import { readFile } from 'node:fs/promises';
+
+import { Option, type Command } from 'commander';
+
+import { EXIT } from '../../src/exit-codes.js';
+import { ToolError } from '../terminal/program.js';
+import type { ConnectionOptions } from './connection.js';
+
+interface GlobalOptions {
+  readonly timeout: string;
+  readonly tls?: boolean;
+  readonly cacert?: string;
+  readonly cert?: string;
+  readonly key?: string;
+  readonly servername?: string;
+  readonly insecure?: boolean;
+  readonly user?: string;
+  readonly passwordFile?: string;
+}
+
+/** Declares the options. */
+export function addConnectionOptions(program: Command): void {
+  program
+    .optionsGroup('Connection:')
+    .addOption(
+      new Option('--timeout <s>', 'longest wait for the server').default('10').env('CAIRN_TIMEOUT'),
+    )
+    .option('--tls', 'encrypt the connection')
+    .addOption(new Option('--cacert <file>', 'trust this authority').env('CAIRN_CACERT'))
+    .option('--cert <file>', 'show this certificate')
+    .option('--key <file>', 'with this private key')
+    .option('--servername <name>', 'name that the certificate must have')
+    .option('--insecure', 'do not check the certificate')
+    .optionsGroup('Login:')
+    .addOption(new Option('--user <name>', 'log in with the text protocol').env('CAIRN_USER'))
+    .addOption(
+      new Option('--password-file <file>', 'its first line is the password').env(
+        'CAIRN_PASSWORD_FILE',
+      ),
+    );
+}
+
+/** What the options say. Throws a ToolError with 64 for nonsense, the system's error for a file. */
+export async function readConnectionOptions(program: Command): Promise<ConnectionOptions> {
+  const options = program.opts<GlobalOptions>();
+  const seconds = Number(options.timeout);
+  if (!(seconds >= 0 && seconds <= 86_400)) {
+    throw new ToolError(EXIT.usage, `--timeout is a number of seconds: ${options.timeout}`);
+  }
+  const wantsTls =
+    options.tls === true || options.cacert !== undefined || options.insecure === true;
+  const login = options.user === undefined ? undefined : await readLogin(options);
+  return {
+    timeoutMs: seconds * 1000,
+    ...(wantsTls ? { tls: await readTls(options) } : {}),
+    ...(login === undefined ? {} : { login }),
+  };
+}
+
+async function readTls(options: GlobalOptions): Promise<NonNullable<ConnectionOptions['tls']>> {
+  const { cacert, cert, key, servername } = options;
+  return {
+    insecure: options.insecure === true,
+    ...(cacert === undefined ? {} : { ca: await readFile(cacert) }),
+    ...(cert === undefined ? {} : { cert: await readFile(cert) }),
+    ...(key === undefined ? {} : { key: await readFile(key) }),
+    ...(servername === undefined ? {} : { servername }),
+  };
+}
+
+async function readLogin(options: GlobalOptions): Promise<NonNullable<ConnectionOptions['login']>> {
+  const { user = '', passwordFile } = options;
+  if (passwordFile === undefined) throw new ToolError(EXIT.usage, '--user needs --password-file');
+  const text = await readFile(passwordFile, 'utf8');
+  return { user, password: text.split(/\r?\n/)[0] ?? '' };
+}

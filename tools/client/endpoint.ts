@@ -1,0 +1,42 @@
+// Where the server is: `11211`, `host:port`, `[::1]:11211` or the path of a unix socket. Pure.
+
+import { EXIT } from '../../src/exit-codes.js';
+import { ToolError } from '../terminal/program.js';
+
+export type Endpoint =
+  | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
+  | { readonly kind: 'unix'; readonly path: string };
+
+const DEFAULT_HOST = '127.0.0.1';
+const DEFAULT_PORT = 11_211;
+
+/** The endpoint that a word names, or undefined when it looks like none (then it is a command). */
+export function parseEndpoint(word: string, defaultHost = DEFAULT_HOST): Endpoint | undefined {
+  if (word.includes('/')) return { kind: 'unix', path: word };
+  if (/^\d{1,5}$/.test(word)) return tcp(defaultHost, Number(word));
+  const match = /^(?:\[([^\]]+)\]|([^:\s]+)):(\d{1,5})$/.exec(word);
+  if (match === null) return undefined;
+  return tcp(match[1] ?? match[2] ?? defaultHost, Number(match[3]));
+}
+
+/** What CAIRN_HOST and CAIRN_PORT say, else 127.0.0.1:11211. */
+export function endpointFromEnvironment(env: NodeJS.ProcessEnv): Endpoint {
+  const host = env['CAIRN_HOST'] ?? '';
+  const port = env['CAIRN_PORT'] ?? '';
+  if (host.includes('/')) return { kind: 'unix', path: host };
+  if (port !== '' && !/^\d{1,5}$/.test(port)) {
+    throw new ToolError(EXIT.usage, `CAIRN_PORT is not a port: ${port}`);
+  }
+  return tcp(host === '' ? DEFAULT_HOST : host, port === '' ? DEFAULT_PORT : Number(port));
+}
+
+export function describeEndpoint(endpoint: Endpoint): string {
+  if (endpoint.kind === 'unix') return endpoint.path;
+  const host = endpoint.host.includes(':') ? `[${endpoint.host}]` : endpoint.host;
+  return `${host}:${endpoint.port}`;
+}
+
+function tcp(host: string, port: number): Endpoint {
+  if (port < 1 || port > 65_535) throw new ToolError(EXIT.usage, `${port} is not a port`);
+  return { kind: 'tcp', host, port };
+}

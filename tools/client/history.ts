@@ -1,0 +1,60 @@
+// The prompt's history: a file of one line a command in the user's state directory, newest last, 0600
+// because commands may hold values. Bounded: the file never grows far over HISTORY_LINES_MAX lines.
+// A history that cannot be read or written must not keep anybody from working: it is then not kept.
+
+import { homedir } from 'node:os';
+import { dirname, join } from 'node:path';
+
+import fs from 'fs-extra';
+
+export const HISTORY_LINES_MAX = 1000;
+
+/** CAIRN_HISTORY (empty: none), else `cairn/client-history` in the XDG state directory. */
+export function historyPath(env: NodeJS.ProcessEnv): string | undefined {
+  const own = env['CAIRN_HISTORY'];
+  if (own !== undefined) return own === '' ? undefined : own;
+  const state = env['XDG_STATE_HOME'] ?? '';
+  return join(state === '' ? join(homedir(), '.local', 'state') : state, 'cairn', 'client-history');
+}
+
+export class History {
+  readonly #path: string | undefined;
+  /** Oldest first. */
+  readonly lines: string[];
+
+  private constructor(path: string | undefined, lines: string[]) {
+    this.#path = path;
+    this.lines = lines;
+  }
+
+  /** Loads what was kept, and shortens a file that has grown over the bound. */
+  static async load(path: string | undefined): Promise<History> {
+    if (path === undefined) return new History(undefined, []);
+    try {
+      await fs.ensureDir(dirname(path), { mode: 0o700 });
+      const text = await fs.readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+        if (error.code === 'ENOENT') return '';
+        throw error;
+      });
+      const all = text.split('\n').filter((line) => line !== '');
+      const lines = all.slice(-HISTORY_LINES_MAX);
+      if (lines.length < all.length) await fs.writeFile(path, `${lines.join('\n')}\n`);
+      return new History(path, lines);
+    } catch {
+      return new History(undefined, []);
+    }
+  }
+
+  /** Keeps a line, at once, so that a crash of the terminal loses none. Repeats are kept once. */
+  add(line: string): void {
+    if (line.trim() === '' || line === this.lines.at(-1)) return;
+    this.lines.push(line);
+    if (this.lines.length > HISTORY_LINES_MAX) this.lines.shift();
+    if (this.#path === undefined) return;
+    try {
+      fs.appendFileSync(this.#path, `${line}\n`, { mode: 0o600 });
+    } catch (error: unknown) {
+      process.stderr.write(`The history is not kept: ${String(error)}\n`);
+    }
+  }
+}

@@ -1,0 +1,178 @@
+// The commands of `kv-client <command>`: each sends one request, prints what a script wants to have,
+// and ends with a code that says how it went (docs/errors.md, "Exit codes").
+
+import { isUtf8 } from 'node:buffer';
+
+import { EXIT, type ExitCode } from '../../src/exit-codes.js';
+import { writeAll } from '../terminal/output.js';
+import { ToolError } from '../terminal/program.js';
+import type { Mode } from './command-table.js';
+import type { Connection } from './connection.js';
+import type { Reply, ReplyItem } from './reply-reader.js';
+import { replyKind } from './typed-line.js';
+
+export interface GetOptions {
+  readonly json?: boolean;
+  readonly long?: boolean;
+  readonly touch?: string;
+}
+
+export interface StoreOptions {
+  readonly flags: string;
+  readonly exptime: string;
+}
+
+const END_OF_LINE = Buffer.from('\r\n');
+
+/** One key: its value alone. Several: as the server said. 1 when any is missing. */
+export async function get(
+  connection: Connection,
+  keys: readonly string[],
+  options: GetOptions,
+): Promise<ExitCode> {
+  const withCas = options.json === true;
+  const verb = options.touch === undefined ? (withCas ? 'gets' : 'get') : withCas ? 'gats' : 'gat';
+  const words = [verb, ...(options.touch === undefined ? [] : [options.touch]), ...keys];
+  const reply = accepted(await request(connection, words));
+  const { stdout } = process;
+  if (options.json === true) {
+    for (const item of reply.items) await writeAll(stdout, `${jsonOf(item)}\n`);
+  } else if (options.long === true || keys.length > 1) {
+    for (const piece of reply.raw) await writeAll(stdout, piece);
+  } else if (reply.items[0] !== undefined) {
+    await writeAll(stdout, reply.items[0].value);
+    // Exact bytes for a pipe or a file; on a terminal the prompt should not stick to the value.
+    if (stdout.isTTY) await writeAll(stdout, '\n');
+  }
+  return reply.items.length === keys.length ? EXIT.ok : EXIT.notFound;
+}
+
+/** set, add, replace, append, prepend, and cas with its token. */
+export async function store(
+  connection: Connection,
+  mode: Mode,
+  verb: string,
+  key: string,
+  value: Buffer,
+  options: StoreOptions,
+  cas?: string,
+): Promise<ExitCode> {
+  const words =
+    mode === 'memcached' || cas !== undefined
+      ? [verb, key, options.flags, options.exptime, String(value.length)]
+      : [verb, key, String(value.length), ...(options.flags === '0' ? [] : [options.flags])];
+  if (mode === 'tcp' && cas === undefined && options.exptime !== '0') {
+    throw new ToolError(EXIT.usage, 'The plain dialect (tcp) has no --exptime: use memcached');
+  }
+  if (cas !== undefined) words.push(cas);
+  const head = Buffer.from(`${words.join(' ')}\r\n`);
+  return finish(await connection.request([head, value, END_OF_LINE], 'reply'));
+}
+
+/** delete, touch, flush_all, verbosity: says what the server said. */
+export async function simple(connection: Connection, words: readonly string[]): Promise<ExitCode> {
+  return finish(await request(connection, words));
+}
+
+/** Deletes each key; 1 when any was not there. */
+export async function remove(connection: Connection, keys: readonly string[]): Promise<ExitCode> {
+  let code: ExitCode = EXIT.ok;
+  for (const key of keys) {
+    const one = await finish(await request(connection, ['delete', key]));
+    if (one !== EXIT.ok) code = one;
+  }
+  return code;
+}
+
+/** The version alone. */
+export async function version(connection: Connection): Promise<ExitCode> {
+  const reply = accepted(await request(connection, ['version']));
+  await writeAll(process.stdout, `${reply.last.replace(/^VERSION /, '')}\n`);
+  return EXIT.ok;
+}
+
+/** A table on a terminal, the server's words elsewhere, one JSON object with --json. */
+export async function stats(
+  connection: Connection,
+  words: readonly string[],
+  json: boolean,
+): Promise<ExitCode> {
+  const reply = accepted(await request(connection, ['stats', ...words]));
+  const pairs = reply.rows.map((row) => /^STAT (\S+) ?(.*)$/.exec(row)).filter((m) => m !== null);
+  if (json) {
+    const entries = pairs.map(([, name = '', value = '']) => [name, value]);
+    await writeAll(process.stdout, `${JSON.stringify(Object.fromEntries(entries))}\n`);
+  } else if (process.stdout.isTTY && pairs.length > 0) {
+    const { renderTable } = await import('../terminal/table.js');
+    const rows = pairs.map(([, name = '', value = '']) => [name, value]);
+    await writeAll(process.stdout, `${await renderTable(rows, ['name', 'value'])}\n`);
+  } else {
+    for (const piece of reply.raw) await writeAll(process.stdout, piece);
+  }
+  return EXIT.ok;
+}
+
+/** The keys of the server that begin with a prefix, one a line. */
+export async function listKeys(connection: Connection, prefix: string): Promise<ExitCode> {
+  const reply = accepted(await request(connection, ['lru_crawler', 'metadump', 'all']));
+  for (const row of reply.rows) {
+    const key = /^key=(\S*)/.exec(row)?.[1];
+    if (key === undefined) continue;
+    const bytes = percentDecoded(key);
+    if (bytes.subarray(0, Buffer.byteLength(prefix)).equals(Buffer.from(prefix)))
+      await writeAll(process.stdout, Buffer.concat([bytes, Buffer.from('\n')]));
+  }
+  return EXIT.ok;
+}
+
+/** Sends the line as it is, with the value after it when there is one; prints the whole reply. */
+export async function raw(
+  connection: Connection,
+  words: readonly string[],
+  value: Buffer | undefined,
+): Promise<ExitCode> {
+  const line = words.join(' ');
+  const pieces = [Buffer.from(`${line}\r\n`), ...(value === undefined ? [] : [value, END_OF_LINE])];
+  const reply = await connection.request(pieces, replyKind(line.split(' ')));
+  for (const piece of reply.raw) await writeAll(process.stdout, piece);
+  return codeOf(reply.last);
+}
+
+function request(connection: Connection, words: readonly string[]): Promise<Reply> {
+  return connection.request([Buffer.from(`${words.join(' ')}\r\n`)], replyKind(words));
+}
+
+/** Prints the last line: results to stdout, refusals to stderr. */
+async function finish(reply: Reply): Promise<ExitCode> {
+  accepted(reply);
+  const code = codeOf(reply.last);
+  await writeAll(code === EXIT.ok ? process.stdout : process.stderr, `${reply.last}\n`);
+  return code;
+}
+
+function accepted(reply: Reply): Reply {
+  const code = codeOf(reply.last);
+  if (code === EXIT.usage || code === EXIT.io) throw new ToolError(code, reply.last);
+  return reply;
+}
+
+function codeOf(last: string): ExitCode {
+  if (/^(?:NOT_FOUND|NOT_STORED|EXISTS|Not-Exists|EN|NF|NS|EX)\b/.test(last)) return EXIT.notFound;
+  if (last.startsWith('SERVER_ERROR')) return EXIT.io;
+  return /^(?:ERROR|CLIENT_ERROR)/.test(last) ? EXIT.usage : EXIT.ok;
+}
+
+function jsonOf(item: ReplyItem): string {
+  const { key, flags, cas } = item;
+  const encoding = isUtf8(item.value) ? 'utf8' : 'base64';
+  return JSON.stringify({ key, value: item.value.toString(encoding), encoding, flags, cas });
+}
+
+function percentDecoded(text: string): Buffer {
+  const pieces = text
+    .split(/(%[0-9a-fA-F]{2})/)
+    .map((piece) =>
+      /^%[0-9a-fA-F]{2}$/.test(piece) ? Buffer.from(piece.slice(1), 'hex') : Buffer.from(piece),
+    );
+  return Buffer.concat(pieces);
+}

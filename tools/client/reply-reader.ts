@@ -1,0 +1,136 @@
+// Cuts what a server sends into replies. No I/O: bytes in, replies out, whatever the chunks.
+// It knows both dialects: `VALUE <key> <flags> <bytes> [<cas>]` (memcached's) and `VALUE <key> <bytes>`
+// (the plain one), and meta's `VA <bytes> …`.
+// Invariant: a data block is never searched for line ends; its length alone ends it.
+
+/**
+ * - `none`: the server will not answer (noreply).
+ * - `reply`: one line, or items or rows and a last line.
+ * - `barrier`: whatever quiet commands leave to say, up to the `MN` that was asked for behind them.
+ * - `listing`: rows until END, with an `OK` before them that ends nothing (lru_crawler metadump).
+ */
+export type ReplyKind = 'none' | 'reply' | 'barrier' | 'listing';
+
+export interface ReplyItem {
+  readonly key: string;
+  readonly flags: number;
+  /** Undefined when the server did not say. */
+  readonly cas: string | undefined;
+  readonly value: Buffer;
+}
+
+export interface Reply {
+  /** Everything the server sent for it, line ends and all. */
+  readonly raw: readonly Buffer[];
+  readonly items: readonly ReplyItem[];
+  /** Rows of a listing or of stats, without line ends. */
+  readonly rows: readonly string[];
+  /** The line that ended it: `STORED`, `END`, `VA 5 f0`. */
+  readonly last: string;
+}
+
+const ROW = /^(?:STAT|ITEM|PREFIX|mg|key=\S*) ?/;
+/** No reply has a longer line; without a bound a wrong server could fill the memory. */
+const LINE_BYTES_MAX = 1024 * 1024;
+
+export class ReplyReader {
+  #chunks: Buffer[] = [];
+  #bytes = 0;
+  /** Nothing can be decided before so many bytes are there: a large value is joined once only. */
+  #neededBytes = 1;
+  #raw: Buffer[] = [];
+  #items: ReplyItem[] = [];
+  #rows: string[] = [];
+
+  push(chunk: Buffer): void {
+    this.#chunks.push(chunk);
+    this.#bytes += chunk.length;
+  }
+
+  /** The next reply when all of it is there. Throws when the bytes are no reply at all. */
+  next(kind: ReplyKind): Reply | undefined {
+    while (this.#bytes >= this.#neededBytes) {
+      const step = this.#step(kind);
+      if (step === 'more') return undefined;
+      if (step !== 'on') return this.#finish(step.last);
+    }
+    return undefined;
+  }
+
+  /** Takes what is there as it is: bytes that no request asked for. */
+  takeRest(): Buffer {
+    const rest = Buffer.concat(this.#chunks, this.#bytes);
+    this.#chunks = [];
+    this.#bytes = 0;
+    this.#neededBytes = 1;
+    return rest;
+  }
+
+  /** One line and its data block. */
+  #step(kind: ReplyKind): 'more' | 'on' | { readonly last: string } {
+    const buffer = this.#joined();
+    const lineEnd = buffer.indexOf(0x0a);
+    if (lineEnd < 0) {
+      if (buffer.length > LINE_BYTES_MAX) throw new Error('The server sends no line end');
+      this.#neededBytes = this.#bytes + 1;
+      return 'more';
+    }
+    const line = buffer.toString('utf8', 0, lineEnd).replace(/\r$/, '');
+    const words = line.split(' ');
+    const blockBytes = dataBytes(words);
+    if (blockBytes === undefined) {
+      this.#take(lineEnd + 1);
+      if (ROW.test(line) || (kind === 'listing' && line === 'OK')) {
+        this.#rows.push(line);
+        return 'on';
+      }
+      if (kind !== 'barrier' || line === 'MN' || line === 'ERROR') return { last: line };
+      this.#rows.push(line);
+      return 'on';
+    }
+    const end = lineEnd + 1 + blockBytes + 2;
+    if (buffer.length < end) {
+      this.#neededBytes = end;
+      return 'more';
+    }
+    const value = buffer.subarray(lineEnd + 1, lineEnd + 1 + blockBytes);
+    this.#items.push(itemOf(words, value));
+    this.#take(end);
+    return words[0] === 'VA' && kind !== 'barrier' ? { last: line } : 'on';
+  }
+
+  #joined(): Buffer {
+    if (this.#chunks.length !== 1) this.#chunks = [Buffer.concat(this.#chunks, this.#bytes)];
+    return this.#chunks[0]!;
+  }
+
+  #take(bytes: number): void {
+    const buffer = this.#joined();
+    this.#raw.push(buffer.subarray(0, bytes));
+    const rest = buffer.subarray(bytes);
+    this.#chunks = rest.length === 0 ? [] : [rest];
+    this.#bytes = rest.length;
+    this.#neededBytes = 1;
+  }
+
+  #finish(last: string): Reply {
+    const reply = { raw: this.#raw, items: this.#items, rows: this.#rows, last };
+    this.#raw = [];
+    this.#items = [];
+    this.#rows = [];
+    return reply;
+  }
+}
+
+/** Length of the data block that follows a line, or undefined when none does. */
+function dataBytes(words: readonly string[]): number | undefined {
+  const text =
+    words[0] === 'VA' ? words[1] : words[0] === 'VALUE' ? words[words.length === 3 ? 2 : 3] : '';
+  return text !== undefined && /^\d{1,10}$/.test(text) ? Number(text) : undefined;
+}
+
+function itemOf(words: readonly string[], value: Buffer): ReplyItem {
+  if (words[0] === 'VA') return { key: '', flags: 0, cas: undefined, value };
+  const flags = words.length > 3 ? Number(words[2]) : 0;
+  return { key: words[1] ?? '', flags, cas: words[4], value };
+}

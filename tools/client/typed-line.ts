@@ -1,0 +1,102 @@
+// What a line typed at the prompt means, in either dialect (docs/protocol.md). Pure.
+// memcached mode: `set k 0 0 5` announces a value; anything else after the key is the value itself.
+// tcp mode (the plain dialect): `set k 5` and `set k 5 0` announce one, so does memcached's own form.
+// A value in double quotes may hold escapes, and is how a number is stored in tcp mode: set k "9".
+
+import { findCommand, formIn, STORE_NAMES, type Mode } from './command-table.js';
+import type { ReplyKind } from './reply-reader.js';
+
+export type TypedLine =
+  | { readonly kind: 'nothing' }
+  | { readonly kind: 'help'; readonly about: string }
+  | { readonly kind: 'leave' }
+  | { readonly kind: 'refused'; readonly message: string }
+  | { readonly kind: 'request'; readonly bytes: Buffer; readonly reply: ReplyKind }
+  /** The value comes with the next lines; `head` is sent before it. */
+  | {
+      readonly kind: 'announced';
+      readonly head: Buffer;
+      readonly valueBytes: number;
+      readonly reply: ReplyKind;
+    };
+
+const NUMBER = /^\d{1,10}$/;
+
+export function readTypedLine(line: string, mode: Mode): TypedLine {
+  const words = line.trim().split(/ +/);
+  const name = words[0] ?? '';
+  if (name === '') return { kind: 'nothing' };
+  if (name === 'help' || name === '?') return { kind: 'help', about: words[1] ?? '' };
+  if (name === 'quit' || name === 'exit') return { kind: 'leave' };
+  if (STORE_NAMES.has(name)) return readStore(line, words, mode);
+  if (name === 'cas') return announced(words, words.length >= 6 ? words[4] : undefined, mode);
+  if (name === 'ms' && NUMBER.test(words[2] ?? '')) return announced(words, words[2], mode);
+  return { kind: 'request', bytes: lineOf(words), reply: replyKind(words) };
+}
+
+/** Which kind of reply a command line will have. */
+export function replyKind(words: readonly string[]): ReplyKind {
+  const name = words[0] ?? '';
+  const last = words[words.length - 1];
+  if (last === 'noreply' && words.length > 1 && !['version', 'stats', 'get', 'gets'].includes(name))
+    return 'none';
+  // Quiet meta commands answer only sometimes: a barrier behind them ends the wait.
+  if (/^m[gsda]$/.test(name) && words.slice(2).includes('q')) return 'barrier';
+  // It answers for ever.
+  if (name === 'watch') return 'none';
+  return name === 'lru_crawler' && words[1] === 'metadump' ? 'listing' : 'reply';
+}
+
+function readStore(line: string, words: readonly string[], mode: Mode): TypedLine {
+  const [name = '', key = '', ...rest] = words;
+  const numbers = rest.at(-1) === 'noreply' ? rest.slice(0, -1) : rest;
+  const allNumbers = numbers.length > 0 && numbers.every((word) => NUMBER.test(word));
+  if (numbers.length === 3 && /^-?\d+$/.test(numbers[1] ?? '') && NUMBER.test(numbers[2] ?? ''))
+    return announced(words, numbers[2], mode);
+  if (mode === 'tcp' && allNumbers && numbers.length <= 2)
+    return announced(words, numbers[0], mode);
+  if (rest.length === 0) return refused(name, mode);
+  const value = typedValue(
+    line
+      .trimStart()
+      .slice(name.length)
+      .trimStart()
+      .slice(key.length + 1),
+  );
+  const head =
+    mode === 'tcp' ? `${name} ${key} ${value.length}` : `${name} ${key} 0 0 ${value.length}`;
+  const bytes = Buffer.concat([Buffer.from(`${head}\r\n`), value, Buffer.from('\r\n')]);
+  return { kind: 'request', bytes, reply: 'reply' };
+}
+
+function announced(words: readonly string[], length: string | undefined, mode: Mode): TypedLine {
+  if (length === undefined || !NUMBER.test(length)) return refused(words[0] ?? '', mode);
+  const reply = replyKind(words);
+  return { kind: 'announced', head: lineOf(words), valueBytes: Number(length), reply };
+}
+
+function refused(name: string, mode: Mode): TypedLine {
+  const command = findCommand(name);
+  const form = command === undefined ? '' : formIn(mode, command);
+  return { kind: 'refused', message: `${name} ${form}` };
+}
+
+function lineOf(words: readonly string[]): Buffer {
+  return Buffer.from(`${words.join(' ')}\r\n`);
+}
+
+const ESCAPES: Readonly<Record<string, string>> = { n: '\n', r: '\r', t: '\t', '0': '\0' };
+
+/** The bytes of a value as typed: in double quotes with escapes, else as it stands. */
+function typedValue(text: string): Buffer {
+  const quoted = /^"((?:[^"\\]|\\.)*)"\s*$/.exec(text);
+  if (quoted === null) return Buffer.from(text);
+  const pieces: Buffer[] = [];
+  const pattern = /\\x([0-9a-fA-F]{2})|\\(.)|([^\\]+)/gsu;
+  for (const [, hex, escaped, plain] of (quoted[1] ?? '').matchAll(pattern)) {
+    if (hex !== undefined) pieces.push(Buffer.from(hex, 'hex'));
+    else if (escaped !== undefined) pieces.push(Buffer.from(ESCAPES[escaped] ?? escaped));
+    else pieces.push(Buffer.from(plain ?? ''));
+  }
+  return Buffer.concat(pieces);
+}

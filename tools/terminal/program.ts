@@ -1,0 +1,82 @@
+// The frame of every tool: commander set up alike everywhere, and every way to end mapped to its exit
+// code (docs/errors.md, "Exit codes"). stdout is for data; what goes wrong is one line on stderr.
+
+import { readFileSync } from 'node:fs';
+
+import { Command, CommanderError } from 'commander';
+
+import { isKvError, systemCode } from '../../src/errors.js';
+import { EXIT, exitCodeOf, type ExitCode } from '../../src/exit-codes.js';
+import { coloursFor } from './colour.js';
+import { endQuietlyOnClosedPipe } from './output.js';
+
+/** Ends the tool with a code and one line for the user, instead of a stack trace. */
+export class ToolError extends Error {
+  override readonly name = 'ToolError';
+  readonly exitCode: ExitCode;
+
+  constructor(exitCode: ExitCode, message: string, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.exitCode = exitCode;
+  }
+}
+
+/** A commander program with Cairn's manners: -V prints the version alone, wrong use exits 64. */
+export function createProgram(name: string, description: string): Command {
+  return new Command(name)
+    .description(description)
+    .version(packageVersion(), '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print this help')
+    .exitOverride()
+    .showSuggestionAfterError()
+    .configureOutput({
+      outputError: (text, write) => write(text.replace(/^error: /, `${name}: `)),
+    })
+    .showHelpAfterError(`(${name} --help lists the options)`);
+}
+
+/** `Examples:` below the help; each line a command and what it does. */
+export function addExamples(
+  program: Command,
+  examples: readonly (readonly [string, string])[],
+): void {
+  const width = Math.max(...examples.map(([command]) => command.length));
+  const lines = examples.map(([command, what]) => `  ${command.padEnd(width)}  ${what}`);
+  program.addHelpText('after', `\nExamples:\n${lines.join('\n')}`);
+}
+
+/** Runs a tool's main and ends the process with the code that it, or its failure, stands for. */
+export async function runTool(name: string, main: () => Promise<ExitCode>): Promise<void> {
+  endQuietlyOnClosedPipe();
+  try {
+    process.exitCode = await main();
+  } catch (error: unknown) {
+    process.exitCode = report(name, error);
+  }
+}
+
+function report(name: string, error: unknown): ExitCode {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+  const code = exitCodeOfFailure(error);
+  const red = coloursFor(process.stderr).red;
+  const text = error instanceof Error ? error.message : String(error);
+  process.stderr.write(`${name}: ${red(text)}\n`);
+  if (code === EXIT.bug && error instanceof Error) process.stderr.write(`${error.stack ?? ''}\n`);
+  return code;
+}
+
+/** Anything that is not a known failure of the world is a bug, and says so. */
+export function exitCodeOfFailure(error: unknown): ExitCode {
+  if (error instanceof ToolError) return error.exitCode;
+  if (isKvError(error)) return exitCodeOf(error.code);
+  const code = systemCode(error);
+  if (code === 'ENOENT' || code === 'ENOTDIR') return EXIT.noInput;
+  if (code === 'EACCES' || code === 'EPERM') return EXIT.noPermission;
+  return code !== undefined && /^E[A-Z]+$/.test(code) ? EXIT.io : EXIT.bug;
+}
+
+/** From package.json, three levels above dist/tools/terminal. */
+function packageVersion(): string {
+  const text = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}
