@@ -1,0 +1,76 @@
+// The commonest kind of case: the same load on several servers, in alternating rounds.
+
+import type { Bench, Case, CaseResult, Running } from './bench.js';
+import { DEFAULT_LOAD, type LoadSpec } from './load/spec.js';
+import type { Peer, PeerSettings } from './peers/peer.js';
+import {
+  alternate,
+  compare,
+  rowsOf,
+  sampleOf,
+  type ComparisonSpec,
+  type Contender,
+  type Row,
+} from './rounds.js';
+
+export interface Entrant {
+  readonly peer: Peer;
+  readonly settings?: PeerSettings;
+  /** Name in the table when it is not the peer's. */
+  readonly server?: string;
+}
+
+export interface LoadCase {
+  readonly name: string;
+  readonly title: string;
+  readonly entrants: readonly Entrant[];
+  readonly load: Partial<LoadSpec>;
+  /** Other contenders in the same rounds: limits, for instance. */
+  readonly limits?: (bench: Bench) => readonly Contender[];
+  readonly comparisons: readonly ComparisonSpec[];
+}
+
+interface Started {
+  readonly contenders: readonly Contender[];
+  readonly missing: readonly Row[];
+}
+
+/** Starts and fills what is there; what is not becomes a row that says so. */
+async function startAll(bench: Bench, test: string, spec: LoadCase): Promise<Started> {
+  const contenders: Contender[] = [];
+  const missing: Row[] = [];
+  const keyCount = spec.load.keyCount ?? DEFAULT_LOAD.keyCount;
+  const valueBytes = spec.load.valueBytes ?? DEFAULT_LOAD.valueBytes;
+  for (const { peer, settings, server = peer.name } of spec.entrants) {
+    const note = peer.missing();
+    if (note !== undefined) {
+      missing.push({ test, server, sample: {}, note });
+      continue;
+    }
+    const running: Running = await bench.start(peer, { ...settings, valueBytes });
+    if ((spec.load.readRatio ?? DEFAULT_LOAD.readRatio) > 0) {
+      await bench.fill(running, keyCount, valueBytes);
+    }
+    // A server compiled just in time is measured warm, as it runs for all of its life but a second.
+    await bench.load(running, { ...spec.load, warmupMs: 0, durationMs: bench.sizes.heatUpMs });
+    contenders.push({
+      server,
+      measure: async (round) =>
+        sampleOf(await bench.load(running, { seed: round + 1, ...spec.load })),
+    });
+  }
+  return { contenders, missing };
+}
+
+export function loadCase(spec: LoadCase): Case {
+  const run = async (bench: Bench): Promise<CaseResult> => {
+    const started = await startAll(bench, spec.name, spec);
+    const contenders = [...started.contenders, ...(spec.limits?.(bench) ?? [])];
+    const rounds = await alternate(contenders, bench.sizes.rounds, (line) => bench.progress(line));
+    return {
+      rows: [...rowsOf(spec.name, contenders, rounds), ...started.missing],
+      comparisons: spec.comparisons.map((comparison) => compare(spec.name, comparison, rounds)),
+    };
+  };
+  return { name: spec.name, title: spec.title, run };
+}

@@ -1,0 +1,264 @@
+// The load generator: connections that send batches of requests and time the replies. Runs in a process
+// of its own (load/main.ts), so that it never shares a loop with what it measures.
+// Invariant: latency counts from when a request was sent (closed loop) or due (open loop) to the turn
+// in which its batch was answered, as redis-benchmark counts a pipeline.
+
+import { readFileSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
+import { performance } from 'node:perf_hooks';
+import { LatencyHistogram } from './histogram.js';
+import { seededRandom, sequentialKeys, uniformKeys, zipfianKeys, type KeyPicker } from './keys.js';
+import { replyCounter, type ReplyCounter } from './replies.js';
+import { BatchComposer, templatesOf } from './requests.js';
+import type { LoadResult, LoadSpec } from './spec.js';
+
+/** Clock ticks of /proc a second: fixed at 100 on every Linux that Node runs on. */
+const PROC_TICKS_PER_SECOND = 100;
+/** Shared by all connections: a reply is counted before the next one is read. */
+const RECEIVE_BYTES = 256 * 1024;
+/** A fill that gets no reply for so long has failed. */
+const STALL_MS = 30_000;
+
+/** CPU time that a process has used so far, all threads, in µs (10 ms steps). */
+export function processCpuUs(pid: number): number {
+  if (pid === 0) return 0;
+  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+  // The command name is in brackets and may hold spaces; utime and stime are fields 14 and 15.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return ((Number(fields[11]) + Number(fields[12])) * 1e6) / PROC_TICKS_PER_SECOND;
+}
+
+function keyPickerOf(spec: LoadSpec): KeyPicker {
+  const random = seededRandom(spec.seed);
+  if (spec.mode === 'fill') return sequentialKeys();
+  return spec.distribution === 'zipfian'
+    ? zipfianKeys(spec.keyCount, random)
+    : uniformKeys(spec.keyCount, random);
+}
+
+interface Connection {
+  readonly socket: Socket;
+  readonly composer: BatchComposer;
+  readonly counter: ReplyCounter;
+  outstanding: number;
+  batch: number;
+  /** performance.now() that latency counts from. */
+  since: number;
+  /** Open loop: when the next request is due. */
+  nextDue: number;
+}
+
+export class LoadGenerator {
+  readonly #spec: LoadSpec;
+  readonly #latency = new LatencyHistogram();
+  readonly #nextKey: KeyPicker;
+  readonly #random;
+  readonly #receive = Buffer.allocUnsafeSlow(RECEIVE_BYTES);
+  #connections: Connection[] = [];
+  #toSend: number;
+  #answered = 0;
+  #stopped = false;
+  #fail: (error: Error) => void = () => {};
+  #finishFill: () => void = () => {};
+
+  constructor(spec: LoadSpec) {
+    this.#spec = spec;
+    this.#nextKey = keyPickerOf(spec);
+    this.#random = seededRandom(spec.seed + 1);
+    this.#toSend = spec.mode === 'fill' ? spec.keyCount : Infinity;
+  }
+
+  /** Runs the whole load. Rejects when a connection fails or a reply cannot be understood. */
+  async run(): Promise<LoadResult> {
+    const failed = new Promise<never>((_resolve, reject) => {
+      this.#fail = reject;
+    });
+    // Raced below, each time something is waited for; this keeps a late failure from being unhandled.
+    failed.catch(() => {});
+    try {
+      return await Promise.race([this.#measure(), failed]);
+    } finally {
+      this.#stopped = true;
+      this.#finishFill();
+      for (const { socket } of this.#connections) socket.destroy();
+    }
+  }
+
+  async #measure(): Promise<LoadResult> {
+    const spec = this.#spec;
+    this.#connections = await Promise.all(
+      Array.from({ length: spec.connections }, async () => this.#open()),
+    );
+    const filled = new Promise<void>((resolve) => {
+      this.#finishFill = resolve;
+    });
+    const before = { cpuUs: 0, ownCpu: process.cpuUsage(), at: 0, misses: 0, errors: 0 };
+    const mark = (): void => {
+      this.#latency.reset();
+      before.cpuUs = processCpuUs(spec.serverPid);
+      before.ownCpu = process.cpuUsage();
+      before.misses = this.#sum('misses');
+      before.errors = this.#sum('errors');
+      before.at = performance.now();
+    };
+    mark();
+    this.#start();
+    if (spec.mode === 'fill') await this.#untilFilled(filled);
+    else {
+      if (spec.warmupMs > 0) {
+        await pause(spec.warmupMs);
+        mark();
+      }
+      await pause(spec.durationMs);
+      if (this.#latency.count === 0) throw new Error(`no reply in ${spec.durationMs} ms`);
+    }
+    return this.#result(before);
+  }
+
+  async #untilFilled(filled: Promise<void>): Promise<void> {
+    let answered = -1;
+    const watch = setInterval(() => {
+      if (this.#answered === answered) this.#fail(new Error(`no reply in ${STALL_MS} ms`));
+      answered = this.#answered;
+    }, STALL_MS);
+    try {
+      await filled;
+    } finally {
+      clearInterval(watch);
+    }
+  }
+
+  #result(before: {
+    cpuUs: number;
+    ownCpu: NodeJS.CpuUsage;
+    at: number;
+    misses: number;
+    errors: number;
+  }): LoadResult {
+    const seconds = (performance.now() - before.at) / 1000;
+    const own = process.cpuUsage(before.ownCpu);
+    const requests = this.#latency.count;
+    const serverCpuUs = processCpuUs(this.#spec.serverPid) - before.cpuUs;
+    return {
+      ...this.#latency.summary(),
+      requests,
+      seconds,
+      rps: requests / seconds,
+      misses: this.#sum('misses') - before.misses,
+      errors: this.#sum('errors') - before.errors,
+      serverCpuUsPerRequest: requests === 0 ? 0 : serverCpuUs / requests,
+      generatorBusy: (own.user + own.system) / 1e6 / seconds,
+    };
+  }
+
+  #sum(counter: 'misses' | 'errors'): number {
+    return this.#connections.reduce((sum, connection) => sum + connection.counter[counter], 0);
+  }
+
+  async #open(): Promise<Connection> {
+    const { protocol, port, valueBytes, pipeline } = this.#spec;
+    const templates = templatesOf(protocol, valueBytes);
+    return new Promise((resolve, reject) => {
+      const socket = connect({
+        host: '127.0.0.1',
+        port,
+        noDelay: true,
+        onread: {
+          buffer: this.#receive,
+          callback: (length, chunk) => {
+            this.#receiveReplies(connection, chunk, length);
+            return true;
+          },
+        },
+      });
+      const connection: Connection = {
+        socket,
+        composer: new BatchComposer(templates, pipeline),
+        counter: replyCounter(protocol, valueBytes),
+        outstanding: 0,
+        batch: 0,
+        since: 0,
+        nextDue: 0,
+      };
+      socket.on('error', (error) => {
+        reject(error);
+        this.#fail(error);
+      });
+      socket.on('close', () => {
+        if (!this.#stopped) this.#fail(new Error('the server closed a connection'));
+      });
+      socket.once('connect', () => resolve(connection));
+    });
+  }
+
+  #start(): void {
+    const { mode, ratePerSecond, connections } = this.#spec;
+    const now = performance.now();
+    if (mode !== 'open') {
+      for (const connection of this.#connections) this.#send(connection, now);
+      return;
+    }
+    for (const [index, connection] of this.#connections.entries()) {
+      connection.nextDue = now + (index * 1000) / ratePerSecond;
+    }
+    const gapMs = (connections * 1000) / ratePerSecond;
+    const turn = (): void => {
+      if (this.#stopped) return;
+      const now = performance.now();
+      for (const connection of this.#connections) {
+        if (connection.outstanding === 0) this.#sendDue(connection, now, gapMs);
+      }
+      setImmediate(turn);
+    };
+    turn();
+  }
+
+  #sendDue(connection: Connection, now: number, gapMs: number): void {
+    if (connection.nextDue > now) return;
+    this.#send(connection, connection.nextDue);
+    connection.nextDue += gapMs;
+  }
+
+  #send(connection: Connection, since: number): void {
+    const batch = Math.min(this.#spec.pipeline, this.#toSend);
+    if (batch === 0) return;
+    this.#toSend -= batch;
+    const { composer } = connection;
+    const { readRatio, mode } = this.#spec;
+    composer.clear();
+    for (let i = 0; i < batch; i++) {
+      const isRead =
+        mode !== 'fill' && (readRatio === 1 || (readRatio > 0 && this.#random() < readRatio));
+      composer.add(this.#nextKey(), isRead);
+    }
+    connection.outstanding = batch;
+    connection.batch = batch;
+    connection.since = since;
+    connection.socket.write(composer.bytes());
+  }
+
+  #receiveReplies(connection: Connection, chunk: Uint8Array, length: number): void {
+    if (this.#stopped) return;
+    try {
+      connection.outstanding -= connection.counter.feed(chunk, length);
+      if (connection.outstanding > 0) return;
+      if (connection.outstanding < 0) throw new Error('more replies than requests');
+    } catch (error) {
+      this.#fail(error as Error);
+      return;
+    }
+    const now = performance.now();
+    this.#latency.record(now - connection.since, connection.batch);
+    this.#answered += connection.batch;
+    const { mode, ratePerSecond, connections, keyCount } = this.#spec;
+    if (mode === 'open') this.#sendDue(connection, now, (connections * 1000) / ratePerSecond);
+    else this.#send(connection, now);
+    if (mode === 'fill' && this.#answered === keyCount) this.#finishFill();
+  }
+}
+
+async function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, ms);
+  });
+}

@@ -1,0 +1,142 @@
+// Requests made by patching a key's digits into ready-made bytes: the generator must be cheaper than
+// the servers it measures.
+// Invariant: keys are 20 bytes, `key:` and 16 digits, so every request of one kind has one length.
+
+import type { Protocol } from './spec.js';
+
+const KEY_PREFIX = 'key:';
+const KEY_DIGITS = 16;
+export const KEY_BYTES = KEY_PREFIX.length + KEY_DIGITS;
+
+export function keyName(number: number): string {
+  return KEY_PREFIX + String(number).padStart(KEY_DIGITS, '0');
+}
+
+/** Ready-made bytes of one kind of request, and where its key's digits lie. */
+export interface Template {
+  readonly bytes: Buffer;
+  /** undefined: the key is not plain in it (etcd's base64), `make` is used. */
+  readonly digitsAt: number | undefined;
+  readonly make?: (key: number) => Buffer;
+}
+
+function template(text: string, value: Buffer = Buffer.alloc(0), end = ''): Template {
+  const bytes = Buffer.concat([Buffer.from(text), value, Buffer.from(end)]);
+  return { bytes, digitsAt: text.lastIndexOf(keyName(0)) + KEY_PREFIX.length };
+}
+
+/** Letters, so that a value never looks like a line end or a number. */
+export function valueOf(valueBytes: number): Buffer {
+  return Buffer.alloc(valueBytes, 'abcdefghijklmnopqrstuvwxyz');
+}
+
+function etcdTemplate(path: string, fields: (key: number) => Record<string, string>): Template {
+  const make = (key: number): Buffer => {
+    const body = JSON.stringify(fields(key));
+    return Buffer.from(
+      `POST ${path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+    );
+  };
+  return { bytes: make(0), digitsAt: undefined, make };
+}
+
+/** The two kinds of request. */
+export interface Templates {
+  readonly read: Template;
+  readonly write: Template;
+}
+
+function memcachedTemplates(valueBytes: number): Templates {
+  const key = keyName(0);
+  return {
+    read: template(`get ${key}\r\n`),
+    write: template(`set ${key} 0 0 ${valueBytes}\r\n`, valueOf(valueBytes), '\r\n'),
+  };
+}
+
+function redisTemplates(valueBytes: number): Templates {
+  const key = `$${KEY_BYTES}\r\n${keyName(0)}\r\n`;
+  const head = `*3\r\n$3\r\nSET\r\n${key}$${valueBytes}\r\n`;
+  return {
+    read: template(`*2\r\n$3\r\nGET\r\n${key}`),
+    write: template(head, valueOf(valueBytes), '\r\n'),
+  };
+}
+
+function base64Key(number: number): string {
+  return Buffer.from(keyName(number)).toString('base64');
+}
+
+function etcdTemplates(valueBytes: number): Templates {
+  const value = valueOf(valueBytes).toString('base64');
+  return {
+    read: etcdTemplate('/v3/kv/range', (number) => ({ key: base64Key(number) })),
+    write: etcdTemplate('/v3/kv/put', (number) => ({ key: base64Key(number), value })),
+  };
+}
+
+const TEMPLATES: Readonly<Record<Protocol, (valueBytes: number) => Templates>> = {
+  memcached: memcachedTemplates,
+  redis: redisTemplates,
+  etcd: etcdTemplates,
+};
+
+/** The requests of a protocol with values of `valueBytes`. */
+export function templatesOf(protocol: Protocol, valueBytes: number): Templates {
+  return TEMPLATES[protocol](valueBytes);
+}
+
+function patchDigits(target: Buffer, at: number, number: number): void {
+  let rest = number;
+  for (let i = at + KEY_DIGITS - 1; i >= at; i--) {
+    const next = Math.floor(rest / 10);
+    target[i] = 48 + (rest - next * 10);
+    rest = next;
+  }
+}
+
+/** One connection's batch of requests, composed in place again and again. */
+export class BatchComposer {
+  readonly #read: Template;
+  readonly #write: Template;
+  readonly #buffer: Buffer;
+  /** What lies where since the last batch: a template already there is only patched. */
+  readonly #laid: { kind: Template | undefined; at: number }[] = [];
+  #end = 0;
+  #count = 0;
+
+  constructor(templates: Templates, pipeline: number) {
+    this.#read = templates.read;
+    this.#write = templates.write;
+    const longest = Math.max(templates.read.bytes.length, templates.write.bytes.length);
+    // Base64 and decimal lengths are fixed, so a made request is never longer than its first one.
+    this.#buffer = Buffer.allocUnsafeSlow(longest * pipeline);
+  }
+
+  clear(): void {
+    this.#end = 0;
+    this.#count = 0;
+  }
+
+  add(key: number, isRead: boolean): void {
+    const kind = isRead ? this.#read : this.#write;
+    const at = this.#end;
+    const laid = (this.#laid[this.#count++] ??= { kind: undefined, at: -1 });
+    if (kind.digitsAt === undefined) {
+      this.#end += kind.make!(key).copy(this.#buffer, at);
+      return;
+    }
+    if (laid.kind !== kind || laid.at !== at) {
+      kind.bytes.copy(this.#buffer, at);
+      laid.kind = kind;
+      laid.at = at;
+    }
+    patchDigits(this.#buffer, at + kind.digitsAt, key);
+    this.#end = at + kind.bytes.length;
+  }
+
+  /** A view of the batch; valid until the next `add`. */
+  bytes(): Buffer {
+    return this.#buffer.subarray(0, this.#end);
+  }
+}

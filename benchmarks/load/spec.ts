@@ -1,0 +1,58 @@
+// What a load is and what came of it: the contract between the harness and the generator's process.
+
+import type { LatencySummary } from './histogram.js';
+
+export type Protocol = 'memcached' | 'redis' | 'etcd';
+
+export interface LoadSpec {
+  readonly protocol: Protocol;
+  readonly port: number;
+  readonly connections: number;
+  /** Requests sent at once on a connection; the next ones follow when all replies are there. */
+  readonly pipeline: number;
+  readonly keyCount: number;
+  readonly valueBytes: number;
+  readonly distribution: 'uniform' | 'zipfian';
+  /** Share of reads, 0 (only SET) to 1 (only GET). */
+  readonly readRatio: number;
+  /**
+   * `closed`: as fast as replies come. `open`: `ratePerSecond` requests are due at even intervals and
+   * latency counts from when a request was due, not from when it could be sent, so that a pause of the
+   * server is felt by all the requests it held up (no coordinated omission). `fill`: every key once.
+   */
+  readonly mode: 'closed' | 'open' | 'fill';
+  readonly ratePerSecond: number;
+  readonly warmupMs: number;
+  readonly durationMs: number;
+  readonly seed: number;
+  /** Process whose CPU time is read at both ends of the measured time; 0: none. */
+  readonly serverPid: number;
+}
+
+export interface LoadResult extends LatencySummary {
+  readonly requests: number;
+  /** Gets that found nothing: a measurement of hits must have none. */
+  readonly misses: number;
+  /** Replies that are errors. */
+  readonly errors: number;
+  readonly seconds: number;
+  readonly rps: number;
+  readonly serverCpuUsPerRequest: number;
+  /** Share of one core that the generator used: near 1, it is the bottleneck and not the server. */
+  readonly generatorBusy: number;
+}
+
+export const DEFAULT_LOAD: Omit<LoadSpec, 'protocol' | 'port'> = {
+  connections: 50,
+  pipeline: 1,
+  keyCount: 100_000,
+  valueBytes: 100,
+  distribution: 'uniform',
+  readRatio: 1,
+  mode: 'closed',
+  ratePerSecond: 0,
+  warmupMs: 300,
+  durationMs: 2000,
+  seed: 1,
+  serverPid: 0,
+};

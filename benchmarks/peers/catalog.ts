@@ -1,0 +1,120 @@
+// The servers that are measured, each with the flags that make the comparison fair.
+
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Peer } from './peer.js';
+import { hasProgram } from './process.js';
+
+function ifInstalled(program: string, debianPackage: string): string | undefined {
+  return hasProgram(program) ? undefined : `missing: needs Debian's ${debianPackage}`;
+}
+
+function distPath(path: string): string {
+  return fileURLToPath(new URL(path, import.meta.url));
+}
+
+const MEMCACHED_MEMORY_MB = 8192;
+const CONNECTIONS_MAX = 20_000;
+
+function memcached(threads: number): Peer {
+  return {
+    name: `memcached -t ${threads}`,
+    protocol: 'memcached',
+    missing: () => ifInstalled('memcached', 'memcached'),
+    command: (port, _dir, settings) => ({
+      command: 'memcached',
+      args: [
+        ['-l', '127.0.0.1', '-p', `${port}`, '-U', '0', '-t', `${threads}`],
+        ['-m', `${settings.memoryMb ?? MEMCACHED_MEMORY_MB}`, '-c', `${CONNECTIONS_MAX}`],
+        ['-I', '8m', ...(process.getuid?.() === 0 ? ['-u', 'root'] : [])],
+      ].flat(),
+    }),
+  };
+}
+
+export const MEMCACHED = memcached(1);
+export const MEMCACHED_TWO_THREADS = memcached(2);
+
+export const REDIS: Peer = {
+  name: 'redis always',
+  protocol: 'redis',
+  missing: () => ifInstalled('redis-server', 'redis-server'),
+  command: (port, dir) => ({
+    command: 'redis-server',
+    args: [
+      ['--port', `${port}`, '--bind', '127.0.0.1', '--dir', dir, '--save', ''],
+      ['--appendonly', 'yes', '--appendfsync', 'always', '--maxclients', `${CONNECTIONS_MAX}`],
+      // The load of the log as it was written is measured, not the load of a rewritten one.
+      ['--auto-aof-rewrite-percentage', '0'],
+    ].flat(),
+  }),
+};
+
+export const ETCD: Peer = {
+  name: 'etcd',
+  protocol: 'etcd',
+  missing: () => ifInstalled('etcd', 'etcd-server'),
+  command: (port, dir) => ({
+    command: 'etcd',
+    args: [
+      ['--data-dir', dir, '--log-level', 'error', '--listen-peer-urls', 'http://127.0.0.1:0'],
+      ['--listen-client-urls', `http://127.0.0.1:${port}`],
+      ['--advertise-client-urls', `http://127.0.0.1:${port}`],
+    ].flat(),
+  }),
+};
+
+const CAIRN_SERVER = distPath('../../tools/kv-server.js');
+
+export const CAIRN: Peer = {
+  name: 'cairn',
+  protocol: 'memcached',
+  missing: () =>
+    existsSync(CAIRN_SERVER) ? undefined : 'missing: dist/tools/kv-server.js is not built',
+  command: (port, dir, settings) => ({
+    command: process.execPath,
+    args: [
+      [CAIRN_SERVER, '-p', `${port}`, '-l', '127.0.0.1', '--data', dir],
+      ['-c', `${CONNECTIONS_MAX}`],
+      settings.memoryMb === undefined ? [] : ['-m', `${settings.memoryMb}`],
+    ].flat(),
+  }),
+};
+
+/** Where `npm install --ignore-scripts` puts the npm baselines: see benchmarks/README.md. */
+const NPM_PEERS = distPath('../../../benchmarks/npm-peers');
+
+function npmBaseline(name: string): Peer {
+  return {
+    name: `npm ${name}`,
+    protocol: 'memcached',
+    missing: () => {
+      try {
+        createRequire(join(NPM_PEERS, 'package.json')).resolve(name);
+        return undefined;
+      } catch {
+        return 'missing: needs npm install --ignore-scripts in benchmarks/npm-peers';
+      }
+    },
+    command: (port, dir) => ({
+      command: process.execPath,
+      args: [distPath('npm-baseline.js'), name, `${port}`, dir, NPM_PEERS],
+    }),
+  };
+}
+
+export const CLASSIC_LEVEL = npmBaseline('classic-level');
+export const LMDB = npmBaseline('lmdb');
+
+/** Not a store: what loopback and Node's sockets allow at most. */
+export const BARE: Peer = {
+  name: 'bare server',
+  protocol: 'memcached',
+  missing: () => undefined,
+  command: (port, _dir, settings) => ({
+    command: process.execPath,
+    args: [distPath('bare-server.js'), `${port}`, `${settings.valueBytes ?? 100}`],
+  }),
+};

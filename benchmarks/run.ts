@@ -1,0 +1,129 @@
+// `npm run bench`: measures Cairn and its peers in one run on this machine and writes
+// benchmarks/results/. benchmarks/README.md says how to read it.
+
+import { mkdirSync, readFileSync } from 'node:fs';
+import { cpus, totalmem } from 'node:os';
+import { join, relative } from 'node:path';
+import { performance } from 'node:perf_hooks';
+import { fileURLToPath } from 'node:url';
+import { Command } from 'commander';
+import { Bench, FULL, QUICK, type Case, type Sizes } from './bench.js';
+import { CASES } from './cases/catalog.js';
+import { killAll } from './peers/process.js';
+import { caseTables, writeResults, type CaseReport, type RunReport } from './report.js';
+import { chooseWorkDir } from './work-dir.js';
+
+interface Flags {
+  readonly quick?: boolean;
+  readonly dir?: string;
+  readonly out: string;
+  readonly case?: readonly string[];
+  readonly rounds?: string;
+  readonly seconds?: string;
+  readonly list?: boolean;
+}
+
+const RESULTS_DIR = fileURLToPath(new URL('../../benchmarks/results', import.meta.url));
+const GIB = 1024 ** 3;
+
+function parseFlags(): Flags {
+  return new Command('bench')
+    .description('Measures Cairn beside memcached, Redis and others, in one run.')
+    .option('--quick', 'short rounds and small data: under three minutes, figures are rough')
+    .option('--case <text...>', 'only the cases whose name holds one of these')
+    .option('--dir <path>', 'where the servers keep their data; must lie on a disk')
+    .option('--out <path>', 'where the results go', RESULTS_DIR)
+    .option('--rounds <n>', 'rounds a case')
+    .option('--seconds <n>', 'measured time of each round of each server')
+    .option('--list', 'print the names of the cases')
+    .parse()
+    .opts<Flags>();
+}
+
+function sizesOf({ quick, rounds, seconds }: Flags): Sizes {
+  const base = quick === true ? QUICK : FULL;
+  return {
+    ...base,
+    rounds: rounds === undefined ? base.rounds : Number(rounds),
+    durationMs: seconds === undefined ? base.durationMs : Number(seconds) * 1000,
+  };
+}
+
+function chosenCases(asked: readonly string[] | undefined): readonly Case[] {
+  if (asked === undefined) return CASES;
+  const chosen = CASES.filter(({ name }) =>
+    asked.some((part) => name.toLowerCase().includes(part.toLowerCase())),
+  );
+  if (chosen.length === 0) throw new Error(`no case is named like ${asked.join(', ')}: see --list`);
+  return chosen;
+}
+
+function machine(): Record<string, string | number> {
+  const kernel = readFileSync('/proc/sys/kernel/osrelease', 'utf8').trim();
+  return {
+    cores: cpus().length,
+    cpu: cpus()[0]?.model ?? 'unknown',
+    memoryGib: Math.round(totalmem() / GIB),
+    kernel,
+    node: process.version,
+  };
+}
+
+function progress(line: string): void {
+  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${line}`);
+}
+
+async function runCase(chosen: Case, bench: Bench): Promise<CaseReport> {
+  const startedAt = performance.now();
+  const { name, title } = chosen;
+  const seconds = (): number => (performance.now() - startedAt) / 1000;
+  try {
+    const { rows, comparisons } = await chosen.run(bench);
+    return { name, title, seconds: seconds(), rows, comparisons };
+  } catch (error) {
+    // One server that fails must not take the other cases with it; the exit code tells.
+    const failure = `failed: ${(error as Error).message}`;
+    const rows = [{ test: name, server: 'cairn', sample: {}, note: failure }];
+    return { name, title, seconds: seconds(), rows, comparisons: [], failure };
+  } finally {
+    await bench.cleanUp();
+    progress('');
+  }
+}
+
+async function main(): Promise<void> {
+  const flags = parseFlags();
+  if (flags.list === true) {
+    for (const { name, title } of CASES) process.stdout.write(`${name.padEnd(16)}${title}\n`);
+    return;
+  }
+  const cases = chosenCases(flags.case);
+  mkdirSync(flags.out, { recursive: true });
+  const sizes = sizesOf(flags);
+  const bench = new Bench(sizes, chooseWorkDir(flags.dir, join(flags.out, 'work')), progress);
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => {
+      void bench.cleanUp().finally(() => process.exit(130));
+    });
+  }
+  process.once('exit', killAll);
+  const startedAt = new Date().toISOString();
+  const reports: CaseReport[] = [];
+  for (const chosen of cases) {
+    const report = await runCase(chosen, bench);
+    process.stdout.write(caseTables(report));
+    reports.push(report);
+  }
+  const report: RunReport = {
+    startedAt,
+    isQuick: sizes.isQuick,
+    machine: machine(),
+    cases: reports,
+  };
+  for (const path of writeResults(flags.out, report)) {
+    process.stdout.write(`written: ${relative(process.cwd(), path)}\n`);
+  }
+  if (reports.some(({ failure }) => failure !== undefined)) process.exitCode = 1;
+}
+
+await main();
