@@ -3,13 +3,14 @@
 //
 // Invariants:
 // - One batch is one write and lies in one segment.
-// - `undo` holds, oldest first, what takes each of its records back should the write fail.
+// - It knows, for each of its records, what takes the change back should the write fail.
 
 import { assert } from '../assert.js';
 import {
   BATCH_BYTES_LIMIT,
   BATCH_HEADER_BYTES,
   BATCH_KIND,
+  decodeFrame,
   encodeBatchHeader,
   encodeFrame,
   frameBytes,
@@ -30,7 +31,7 @@ export class Batch {
   /** Where it will stand in the segment. */
   readonly offset: number;
   readonly kind: number;
-  readonly undo: (() => void)[] = [];
+  readonly #undo: ((key: Buffer) => void)[] = [];
   #buffer: Buffer;
   #bytes = BATCH_HEADER_BYTES;
   #frameCount = 0;
@@ -63,7 +64,7 @@ export class Batch {
   }
 
   /** Encodes a record; returns the frame's place in the segment. */
-  add(record: LogRecord, undo: () => void): number {
+  add(record: LogRecord, undo: (key: Buffer) => void): number {
     assert(this.kind === BATCH_KIND.records, 'A seal holds no record');
     const bytes = frameBytes(record.key.length, record.value.length, record.marks);
     this.#grow(this.#bytes + bytes);
@@ -73,8 +74,24 @@ export class Batch {
     this.#frameCount += 1;
     if (this.#firstSeq === 0) this.#firstSeq = record.seq;
     this.#lastSeq = record.seq;
-    this.undo.push(undo);
+    this.#undo.push(undo);
     return place;
+  }
+
+  get frameCount(): number {
+    return this.#frameCount;
+  }
+
+  /** Takes every record back, newest first. */
+  takeBack(): void {
+    const keys: Buffer[] = [];
+    for (let at = BATCH_HEADER_BYTES; at < this.#bytes;) {
+      const frame = decodeFrame(this.#buffer, at, this.segment.salt, this.offset + at);
+      assert(typeof frame !== 'string', 'A batch reads back what it encoded');
+      keys.push(frame.record.key);
+      at += frame.bytes;
+    }
+    for (let i = keys.length - 1; i >= 0; i -= 1) this.#undo[i]!(keys[i]!);
   }
 
   /** The bytes to write, header complete. `sealSeq` stands in the header of a batch without records. */

@@ -135,9 +135,10 @@ export class GroupCommit {
 
   /**
    * Gives the record a seq and a place in the next batch. Undefined when it cannot be taken: poisoned,
-   * closed, or no room on the disk. `undo` takes the change back should the commit fail.
+   * closed, or no room on the disk. `undo`, called with the record's key, takes the change back should
+   * the commit fail.
    */
-  append(record: NewRecord, undo: () => void): Placed | undefined {
+  append(record: NewRecord, undo: (key: Buffer) => void): Placed | undefined {
     if (this.#poisoned || this.#closed || this.#failing) return undefined;
     const bytes = frameBytes(record.key.length, record.value.length, record.marks);
     if (this.#short && !this.#fitsAllocated(record, bytes)) return undefined;
@@ -305,7 +306,7 @@ export class GroupCommit {
     this.#sealed = batch.kind !== BATCH_KIND.records;
     if (batch.kind === BATCH_KIND.records) {
       this.#watermark = batch.lastSeq;
-      this.counters.records += batch.undo.length;
+      this.counters.records += batch.frameCount;
     } else {
       this.counters.seals += 1;
     }
@@ -319,9 +320,7 @@ export class GroupCommit {
     this.counters.failures += 1;
     this.#failing = true;
     const lost = this.#queue.splice(0);
-    for (const batch of lost.toReversed()) {
-      for (const undo of batch.undo.toReversed()) undo();
-    }
+    for (const batch of lost.toReversed()) batch.takeBack();
     this.#unsyncedBytes = 0;
     let cause: FailureCause = isNoSpace(error) ? 'no-space' : 'poisoned';
     let shown = error;

@@ -129,7 +129,7 @@ export class Log {
   }
 
   /** See GroupCommit.append. */
-  append(record: NewRecord, undo: () => void): Placed | undefined {
+  append(record: NewRecord, undo: (key: Buffer) => void): Placed | undefined {
     return this.#commit.append(record, undo);
   }
 

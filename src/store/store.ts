@@ -53,11 +53,15 @@ export interface Item {
 /** Why there is nothing: told apart in stats. */
 export type MissReason = 'absent' | 'expired' | 'flushed';
 
-/** `damaged`: there is a record, but it failed its CRC and is not served. */
+/**
+ * `damaged`: there is a record, but it failed its CRC and is not served. `refused`: the read had to
+ * change the item (gat, vivify) and the log took no record; nothing changed.
+ */
 export type Lookup =
   | { readonly kind: 'hit'; readonly item: Item; readonly after: number }
   | { readonly kind: 'miss'; readonly reason: MissReason; readonly after: number }
-  | { readonly kind: 'damaged'; readonly after: number };
+  | { readonly kind: 'damaged'; readonly after: number }
+  | { readonly kind: 'refused'; readonly status: RefusedStatus; readonly after: number };
 
 export type PutMode = 'set' | 'add' | 'replace' | 'append' | 'prepend';
 
@@ -98,6 +102,8 @@ export type Status =
   | 'no-space'
   | 'damaged'
   | 'closed';
+
+export type RefusedStatus = Extract<Status, 'no-space' | 'closed'>;
 
 export interface Outcome {
   readonly status: Status;

@@ -1,0 +1,158 @@
+// incr and decr, touch, delete, flush: the changes that are not a plain put.
+
+import { RECORD } from '../log/format.js';
+import type { Content, Core } from './core.js';
+import { addDelta, composeDecimal, parseDecimal } from './decimal.js';
+import { MARK } from './keydir.js';
+import type * as S from './store.js';
+import type { Loaded, Values } from './values.js';
+import type { Known, Writes } from './writes.js';
+
+const NOTHING = Buffer.alloc(0);
+const NO_NUMBER = { cas: 0n, number: 0n, expiresAt: 0 };
+
+export class Changes {
+  readonly #core: Core;
+  readonly #values: Values;
+  readonly #writes: Writes;
+
+  constructor(core: Core, values: Values, writes: Writes) {
+    this.#core = core;
+    this.#values = values;
+    this.#writes = writes;
+  }
+
+  arithmetic(change: S.Arithmetic, known?: Known): S.Maybe<S.ArithmeticOutcome> {
+    const core = this.#core;
+    const ref = core.find(change.key);
+    if (ref === 0) return this.#createNumber(change);
+    const seq = core.items.keydir.seq(ref);
+    const loaded = known?.seq === seq ? known.loaded : this.#values.load(ref, change.key);
+    if (loaded instanceof Promise) {
+      const own = { ...change, key: Buffer.from(change.key) };
+      return loaded.then((content) => this.arithmetic(own, { seq, loaded: content }));
+    }
+    return this.#addTo(change, ref, loaded);
+  }
+
+  #addTo(change: S.Arithmetic, ref: number, old: Loaded | undefined): S.ArithmeticOutcome {
+    const core = this.#core;
+    const after = core.afterOf(ref, change.key);
+    if (old === undefined) return { status: 'damaged', after, ...NO_NUMBER };
+    if (change.compareCas !== undefined && change.compareCas !== old.cas) {
+      return { status: 'exists', after, ...NO_NUMBER, cas: old.cas };
+    }
+    const current = old.large === undefined ? parseDecimal(old.value) : undefined;
+    if (current === undefined) return { status: 'not-a-number', after, ...NO_NUMBER };
+    const number = addDelta(current, change.delta, change.direction);
+    const { keydir } = core.items;
+    const expiresAt = change.expiresAt ?? keydir.expiresAt(ref);
+    const { chosenCas } = change;
+    const value = composeDecimal(number, old.value.length);
+    const marks = keydir.marks(ref);
+    const placed = core.commitPut(change.key, {
+      value,
+      flags: old.flags,
+      expiresAt,
+      chosenCas,
+      stale: (marks & MARK.STALE) !== 0,
+      won: (marks & MARK.WON) !== 0,
+    });
+    if (placed === undefined) return { status: core.refusal, after: 0, ...NO_NUMBER };
+    const cas = chosenCas ?? BigInt(placed.seq);
+    return { status: 'stored', after: placed.seq, cas, number, expiresAt };
+  }
+
+  #createNumber(change: S.Arithmetic): S.Maybe<S.ArithmeticOutcome> {
+    const { create, key, chosenCas } = change;
+    if (create === undefined) {
+      return { status: 'not-found', after: this.#core.afterOf(0, key), ...NO_NUMBER };
+    }
+    const { value: number, expiresAt } = create;
+    const value = composeDecimal(number, 0);
+    const put = this.#writes.put({ mode: 'set', key, value, flags: 0, expiresAt, chosenCas });
+    const answer = ({ status, after, cas }: S.PutOutcome): S.ArithmeticOutcome =>
+      status === 'stored'
+        ? { status, after, cas, number, expiresAt }
+        : { status, after, ...NO_NUMBER };
+    return put instanceof Promise ? put.then(answer) : answer(put);
+  }
+
+  touch(key: Buffer, expiresAt: number): S.Outcome {
+    const core = this.#core;
+    const ref = core.find(key);
+    if (ref === 0) return { status: 'not-found', after: core.afterOf(0, key), cas: 0n };
+    const placed = core.commitTouch(key, ref, expiresAt);
+    if (placed === undefined) return { status: core.refusal, after: 0, cas: 0n };
+    const { keydir } = core.items;
+    keydir.touch(ref);
+    keydir.setLastUsedSeconds(ref, core.nowSeconds());
+    return { status: 'touched', after: placed.seq, cas: BigInt(keydir.seq(ref)) };
+  }
+
+  delete(change: S.Delete, known?: Known): S.Maybe<S.Outcome> {
+    const core = this.#core;
+    const { keydir } = core.items;
+    const { key } = change;
+    const ref = core.find(key);
+    if (ref === 0) return { status: 'not-found', after: core.afterOf(0, key), cas: 0n };
+    const keeps = change.invalidate === true || change.dropValue === true;
+    const chosen = (keydir.marks(ref) & MARK.CHOSEN_CAS) !== 0;
+    let old: Loaded | undefined;
+    if (keeps || (chosen && change.compareCas !== undefined)) {
+      const seq = keydir.seq(ref);
+      const loaded = known?.seq === seq ? known.loaded : this.#values.load(ref, key);
+      if (loaded instanceof Promise) {
+        const own = { ...change, key: Buffer.from(key) };
+        return loaded.then((content) => this.delete(own, { seq, loaded: content }));
+      }
+      if (loaded === undefined && keeps) {
+        return { status: 'damaged', after: core.afterOf(ref, key), cas: 0n };
+      }
+      old = loaded;
+    }
+    const cas = old?.cas ?? BigInt(keydir.seq(ref));
+    if (change.compareCas !== undefined && change.compareCas !== cas) {
+      return { status: 'exists', after: core.afterOf(ref, key), cas };
+    }
+    if (keeps && old !== undefined) return this.#keepItem(change, ref, old);
+    const placed = core.commitRemoval(key, ref, 'deleted');
+    if (placed === undefined) return { status: core.refusal, after: 0, cas: 0n };
+    return { status: 'deleted', after: placed.seq, cas: 0n };
+  }
+
+  /** Meta `md` with I or x: the item stays, marked stale or without its value, with a new CAS. */
+  #keepItem(change: S.Delete, ref: number, old: Loaded): S.Outcome {
+    const core = this.#core;
+    const { keydir } = core.items;
+    const marks = keydir.marks(ref);
+    const drops = change.dropValue === true;
+    const content: Content = {
+      value: drops ? NOTHING : Buffer.from(old.value),
+      flags: drops ? 0 : old.flags,
+      expiresAt: change.expiresAt ?? keydir.expiresAt(ref),
+      chosenCas: change.chosenCas,
+      stale: change.invalidate === true || (marks & MARK.STALE) !== 0,
+      won: change.invalidate !== true && (marks & MARK.WON) !== 0,
+      large: drops ? undefined : old.large,
+    };
+    const placed = core.commitPut(change.key, content);
+    if (placed === undefined) return { status: core.refusal, after: 0, cas: 0n };
+    // The value's file has a new record that refers to it: it is not dead with the old one.
+    core.large.keep(content.large);
+    return { status: 'deleted', after: placed.seq, cas: change.chosenCas ?? BigInt(placed.seq) };
+  }
+
+  flush(atMs: number): S.Outcome {
+    const core = this.#core;
+    const record = { marks: 0, flags: 0, expiresAt: atMs, key: NOTHING, value: NOTHING, cas: 0n };
+    let flush: { seq: number; atMs: number } | undefined;
+    const placed = core.log.append({ type: RECORD.flush, ...record }, () => {
+      if (flush !== undefined) core.flushes.takeBack(flush);
+    });
+    if (placed === undefined) return { status: core.refusal, after: 0, cas: 0n };
+    flush = { seq: placed.seq, atMs };
+    core.flushes.add(flush);
+    return { status: 'ok', after: placed.seq, cas: 0n };
+  }
+}

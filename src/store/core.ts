@@ -1,0 +1,233 @@
+// What the parts of the store share: the log, the items, the cache, the clock, the counters; and the two
+// steps that all of them are made of: find a live item, commit a change of it.
+//
+// Invariants:
+// - Every change of an item goes through `commitPut`, `commitRemoval` or `commitTouch`: the record is
+//   appended first, the keydir follows in the same turn, and the undo restores it.
+// - An item that has expired or was flushed is never found.
+
+import type { Env } from '../env/env.js';
+import { DELETE_REASON, MARK as RECORD_MARK, RECORD } from '../log/format.js';
+import type { Placed } from '../log/group-commit.js';
+import type { LargeReference } from '../log/large-value-file.js';
+import type { Log } from '../log/log.js';
+import type { Flushes } from './flushes.js';
+import type { Items } from './items.js';
+import { MARK } from './keydir.js';
+import type { LargeValues } from './large-values.js';
+import type { StoreClock } from './store-clock.js';
+import type { StoreCounters } from './store-counters.js';
+import type { StoreOptions } from './store-options.js';
+import type { MissReason, RefusedStatus } from './store.js';
+import type { ValueCache } from './value-cache.js';
+
+const NO_VALUE = Buffer.alloc(0);
+
+/** What a put record is made of, beside its key. */
+export interface Content {
+  readonly value: Buffer;
+  readonly flags: number;
+  readonly expiresAt: number;
+  /** Undefined: the record's seq. */
+  readonly chosenCas?: bigint | undefined;
+  readonly stale?: boolean;
+  readonly won?: boolean;
+  /** The value is in this file; `value` is its descriptor. */
+  readonly large?: LargeReference | undefined;
+}
+
+export type RemovalReason = keyof typeof DELETE_REASON;
+
+export class Core {
+  readonly env: Env;
+  readonly options: StoreOptions;
+  readonly clock: StoreClock;
+  readonly log: Log;
+  readonly items: Items;
+  readonly cache: ValueCache;
+  readonly flushes: Flushes;
+  readonly large: LargeValues;
+  readonly counters: StoreCounters;
+  /** Why the last `find` gave 0. */
+  missReason: MissReason = 'absent';
+  closed = false;
+  /** Told of each eviction (`watch evictions`). */
+  onEvicted: ((key: Buffer) => void) | undefined;
+
+  constructor(parts: CoreParts) {
+    this.env = parts.env;
+    this.options = parts.options;
+    this.clock = parts.clock;
+    this.log = parts.log;
+    this.items = parts.items;
+    this.cache = parts.cache;
+    this.flushes = parts.flushes;
+    this.large = parts.large;
+    this.counters = parts.counters;
+  }
+
+  /** The key's ref when it has a live item, else 0 and `missReason`. */
+  find(key: Buffer): number {
+    const ref = this.items.keydir.find(key);
+    if (ref === 0) {
+      this.missReason = 'absent';
+      return 0;
+    }
+    const reason = this.deadReason(ref);
+    if (reason === undefined) return ref;
+    this.missReason = reason;
+    return 0;
+  }
+
+  /** Why an item that is in the keydir is not live; undefined when it is. */
+  deadReason(ref: number): 'expired' | 'flushed' | undefined {
+    const { keydir } = this.items;
+    const nowMs = this.clock.nowMs();
+    if (this.flushes.any && keydir.seq(ref) < this.flushes.barrierSeq(nowMs)) return 'flushed';
+    const expiresAt = keydir.expiresAt(ref);
+    return expiresAt !== 0 && expiresAt <= nowMs ? 'expired' : undefined;
+  }
+
+  /** Seq that must be durable before anyone hears of the key; `ref` 0: of its absence. */
+  afterOf(ref: number, key: Buffer): number {
+    const after = this.items.afterOf(ref, key);
+    if (ref !== 0 || !this.flushes.any) return after;
+    const barrier = this.flushes.barrierSeq(this.clock.nowMs());
+    return barrier > this.log.watermark ? Math.max(barrier, after) : after;
+  }
+
+  /** Why the log took no record. */
+  get refusal(): RefusedStatus {
+    return this.closed || this.log.poisoned ? 'closed' : 'no-space';
+  }
+
+  nowSeconds(): number {
+    return Math.floor(this.clock.nowMs() / 1000);
+  }
+
+  /** Stores an item under the key; `ref` is the key's in the keydir (dead or alive), 0 when it has none. */
+  commitPut(key: Buffer, content: Content): Placed | undefined {
+    const { items, large } = this;
+    const ref = items.keydir.find(key);
+    const before = ref === 0 ? undefined : items.stateOf(ref);
+    const placed = this.log.append(
+      {
+        type: RECORD.put,
+        marks: recordMarks(content),
+        flags: content.flags,
+        expiresAt: content.expiresAt,
+        key,
+        value: content.value,
+        cas: content.chosenCas ?? 0n,
+      },
+      (undoKey) => {
+        items.restore(undoKey, before);
+        large.keep(before?.large);
+        large.dropNow(content.large);
+      },
+    );
+    if (placed === undefined) return undefined;
+    const at = items.set(key, ref, {
+      slot: placed.segment.slot,
+      offset: placed.offset,
+      bytes: placed.bytes,
+      seq: placed.seq,
+      expiresAt: content.expiresAt,
+      marks: keydirMarks(recordMarks(content)),
+      lastUsedSeconds: this.nowSeconds(),
+      large: content.large,
+    });
+    large.dropAfter(before?.large, placed.seq);
+    items.keydir.touch(at);
+    if (content.large === undefined) {
+      const cas = content.chosenCas ?? BigInt(placed.seq);
+      this.cache.put(at, placed.seq, content.flags, cas, content.value);
+    }
+    return placed;
+  }
+
+  /** Deletes the item of `ref`, durably. */
+  commitRemoval(key: Buffer, ref: number, reason: RemovalReason): Placed | undefined {
+    const { items, large } = this;
+    const before = items.stateOf(ref);
+    const placed = this.log.append(
+      {
+        type: RECORD.delete,
+        marks: 0,
+        flags: DELETE_REASON[reason],
+        expiresAt: 0,
+        key,
+        value: NO_VALUE,
+        cas: 0n,
+      },
+      (undoKey) => {
+        items.restore(undoKey, before);
+        large.keep(before.large);
+      },
+    );
+    if (placed === undefined) return undefined;
+    items.remove(ref);
+    items.noteUnsynced(key, placed.seq);
+    large.dropAfter(before.large, placed.seq);
+    return placed;
+  }
+
+  /** Gives the item of `ref` another expiry, and with `wins` the mark that a client refills it, durably. */
+  commitTouch(key: Buffer, ref: number, expiresAt: number, wins = false): Placed | undefined {
+    const { items } = this;
+    const { keydir } = items;
+    const won = wins || (keydir.marks(ref) & MARK.WON) !== 0;
+    const before = items.stateOf(ref);
+    const target = Buffer.alloc(TOUCH_VALUE_BYTES);
+    target.writeUIntLE(before.seq, 0, 6);
+    const marks = won ? RECORD_MARK.won : 0;
+    const placed = this.log.append(
+      { type: RECORD.touch, marks, flags: 0, expiresAt, key, value: target, cas: 0n },
+      (undoKey) => items.restore(undoKey, before),
+    );
+    if (placed === undefined) return undefined;
+    items.setExpiresAt(ref, expiresAt);
+    if (wins) keydir.setMarks(ref, keydir.marks(ref) | MARK.WON);
+    items.noteUnsynced(key, placed.seq);
+    return placed;
+  }
+
+  /** Takes a dead item out of the keydir; its record stays in the log and means nothing any more. */
+  forget(ref: number): void {
+    this.large.dropAfter(this.items.largeOf(ref), this.items.keydir.seq(ref));
+    this.items.remove(ref);
+  }
+}
+
+export interface CoreParts {
+  readonly env: Env;
+  readonly options: StoreOptions;
+  readonly clock: StoreClock;
+  readonly log: Log;
+  readonly items: Items;
+  readonly cache: ValueCache;
+  readonly flushes: Flushes;
+  readonly large: LargeValues;
+  readonly counters: StoreCounters;
+}
+
+/** A touch record's value: the seq (u48) of the put it is meant for, two zeros. */
+export const TOUCH_VALUE_BYTES = 8;
+
+function recordMarks(content: Content): number {
+  return (
+    (content.chosenCas === undefined ? 0 : RECORD_MARK.chosenCas) |
+    (content.stale === true ? RECORD_MARK.stale : 0) |
+    (content.won === true ? RECORD_MARK.won : 0) |
+    (content.large === undefined ? 0 : RECORD_MARK.largeValue)
+  );
+}
+
+/** The keydir's marks of a put record with those marks. */
+export function keydirMarks(marks: number): number {
+  return (
+    ((marks & RECORD_MARK.chosenCas) === 0 ? 0 : MARK.CHOSEN_CAS) |
+    ((marks & RECORD_MARK.stale) === 0 ? 0 : MARK.STALE) |
+    ((marks & RECORD_MARK.won) === 0 ? 0 : MARK.WON)
+  );
+}

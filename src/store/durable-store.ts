@@ -1,0 +1,161 @@
+// The Store on disk: hands each call to the part that knows, and passes on what the log reports.
+
+import { KvError } from '../errors.js';
+import type { FailureCause } from '../log/group-commit.js';
+import type { Segment } from '../log/segment.js';
+import { Bounds } from './bounds.js';
+import { Changes } from './changes.js';
+import type { Core } from './core.js';
+import { MARK } from './keydir.js';
+import { Reads } from './reads.js';
+import { engineStats } from './engine-stats.js';
+import type * as S from './store.js';
+import { Sweeper } from './sweeper.js';
+import { Values } from './values.js';
+import { Writes } from './writes.js';
+
+/** What opening the store found, for the line on start and for stats. */
+export interface OpenReport {
+  readonly keys: number;
+  readonly durationMs: number;
+}
+
+export class DurableStore implements S.Store {
+  readonly opened: OpenReport;
+  readonly #core: Core;
+  readonly #reads: Reads;
+  readonly #writes: Writes;
+  readonly #changes: Changes;
+  readonly #sweeper: Sweeper;
+  readonly #durableCalls: (() => void)[] = [];
+  readonly #failedCalls: ((cause: FailureCause) => void)[] = [];
+
+  constructor(core: Core, opened: OpenReport) {
+    this.opened = opened;
+    this.#core = core;
+    const values = new Values(core);
+    this.#reads = new Reads(core, values);
+    this.#writes = new Writes(core, values, new Bounds(core));
+    this.#changes = new Changes(core, values, this.#writes);
+    this.#sweeper = new Sweeper(core);
+  }
+
+  nowMs(): number {
+    return this.#core.clock.nowMs();
+  }
+
+  get(key: S.Key, options: S.ReadOptions = {}): S.Maybe<S.Lookup> {
+    return this.#reads.get(key, options);
+  }
+
+  put(put: S.Put): S.Maybe<S.PutOutcome> {
+    return this.#writes.put(put);
+  }
+
+  arithmetic(change: S.Arithmetic): S.Maybe<S.ArithmeticOutcome> {
+    return this.#changes.arithmetic(change);
+  }
+
+  touch(key: S.Key, expiresAt: number): S.Outcome {
+    return this.#changes.touch(key, expiresAt);
+  }
+
+  delete(change: S.Delete): S.Maybe<S.Outcome> {
+    return this.#changes.delete(change);
+  }
+
+  flush(atMs: number): S.Outcome {
+    return this.#changes.flush(atMs);
+  }
+
+  openLargeValue(): Promise<S.LargeValueWriter> {
+    return this.#core.large.openWriter();
+  }
+
+  list(cursor: number, limit: number): S.ListPage {
+    const core = this.#core;
+    const { keydir } = core.items;
+    const entries: S.Listed[] = [];
+    const next = keydir.walk(cursor, limit, (ref) => {
+      if (core.deadReason(ref) !== undefined) return;
+      entries.push({
+        key: keydir.key(ref),
+        cas: BigInt(keydir.seq(ref)),
+        expiresAt: keydir.expiresAt(ref),
+        fetched: (keydir.marks(ref) & MARK.FETCHED) !== 0,
+        lastUsedSeconds: keydir.lastUsedSeconds(ref),
+        bytes: keydir.length(ref) + (core.items.largeOf(ref)?.bytes ?? 0),
+      });
+    });
+    return { entries, cursor: next };
+  }
+
+  get watermark(): number {
+    return this.#core.log.watermark;
+  }
+
+  get lastSeq(): number {
+    return this.#core.log.lastSeq;
+  }
+
+  get congested(): boolean {
+    return this.#core.log.congested;
+  }
+
+  onDurable(call: () => void): void {
+    this.#durableCalls.push(call);
+  }
+
+  onFailed(call: (cause: FailureCause) => void): void {
+    this.#failedCalls.push(call);
+  }
+
+  /** For Log: the watermark moved. */
+  durable(): void {
+    const { items, large, log } = this.#core;
+    items.settleUnsynced();
+    large.settle(log.watermark);
+    for (const call of this.#durableCalls) call();
+  }
+
+  /** For Log: everything above the watermark was taken back. */
+  failed(cause: FailureCause, error: unknown): void {
+    const { items, env } = this.#core;
+    items.forgetUnsynced();
+    env.logger.error(
+      cause === 'no-space'
+        ? 'The disk is full: writes are refused until there is room'
+        : 'A write to the log failed and is not trusted again: nothing more is written',
+      { error: String(error) },
+    );
+    for (const call of this.#failedCalls) call(cause);
+  }
+
+  /** For Log: a segment is complete. */
+  sealed(_segment: Segment): void {}
+
+  stats(): ReadonlyMap<string, number | string> {
+    return engineStats(this.#core, this.opened);
+  }
+
+  resetStats(): void {
+    this.#core.counters.reset();
+  }
+
+  compact(): Promise<S.CompactionReport> {
+    return Promise.reject(new KvError('KV_IO', 'Not yet'));
+  }
+
+  snapshot(): Promise<S.SnapshotReport> {
+    return Promise.reject(new KvError('KV_IO', 'Not yet'));
+  }
+
+  async close(): Promise<void> {
+    const core = this.#core;
+    if (core.closed) return;
+    core.closed = true;
+    this.#sweeper.stop();
+    await core.log.close();
+    await core.large.close();
+  }
+}

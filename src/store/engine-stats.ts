@@ -1,0 +1,51 @@
+// The engine's part of `stats`: memcached's names where they mean the same, ours with the prefix kv_, and
+// extstore_* telling of the log (docs/protocol.md, "stats").
+
+import type { Core } from './core.js';
+import type { OpenReport } from './durable-store.js';
+
+export function engineStats(core: Core, opened: OpenReport): Map<string, number | string> {
+  const { items, log, counters } = core;
+  const segments = log.table.ordered;
+  const diskBytes = segments.reduce((sum, { committedBytes }) => sum + committedBytes, 0);
+  const deadBytes = segments.reduce((sum, segment) => sum + segment.deadBytes, 0);
+  return new Map<string, number | string>([
+    ['bytes', items.liveBytes],
+    ['curr_items', items.count],
+    ['total_items', counters.itemsStored],
+    ['evictions', counters.evictions],
+    ['evicted_unfetched', counters.evictedUnfetched],
+    ['expired_unfetched', counters.expiredUnfetched],
+    ['reclaimed', counters.reclaimed],
+    ['crawler_reclaimed', counters.sweeperReclaimed],
+    ['crawler_items_checked', counters.sweeperChecked],
+    ['lru_crawler_starts', counters.sweeps],
+    ['store_no_memory', counters.noMemory],
+    ['kv_recovered_keys', opened.keys],
+    ['kv_recovery_ms', Math.round(opened.durationMs)],
+    ['kv_recovery_clean', log.recovery.clean ? 1 : 0],
+    ['kv_recovery_torn_bytes', log.recovery.tornBytes],
+    ['kv_watermark', log.watermark],
+    ['kv_last_seq', log.lastSeq],
+    ['kv_watermark_lag', log.lastSeq - log.watermark],
+    ['kv_batches', log.counters.batches],
+    ['kv_records', log.counters.records],
+    ['kv_log_bytes_written', log.counters.bytes],
+    ['kv_seals', log.counters.seals],
+    ['kv_failed_commits', log.counters.failures],
+    ['kv_disk_full', log.short ? 1 : 0],
+    ['kv_segments', segments.length],
+    ['kv_segment_bytes', diskBytes],
+    ['kv_live_bytes', items.liveBytes],
+    ['kv_dead_bytes', deadBytes],
+    ['kv_keydir_bytes', items.keydir.memoryBytes],
+    ['kv_damaged_reads', counters.damagedReads],
+    ['kv_disk_reads', counters.diskReads],
+    ['kv_idle_dropped', counters.idleDropped],
+    ['kv_compactions', counters.compactions],
+    ['kv_compactions_failed', counters.compactionsFailed],
+    ['kv_compacted_bytes', counters.compactedBytes],
+    ['kv_snapshots', counters.snapshots],
+    ['kv_snapshots_failed', counters.snapshotsFailed],
+  ]);
+}

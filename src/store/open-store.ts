@@ -1,0 +1,108 @@
+// Opens a data directory as a Store: locks and recovers it, fills the keydir from the log, starts the
+// background work.
+
+import type { Env } from '../env/env.js';
+import { KvError } from '../errors.js';
+import { Log } from '../log/log.js';
+import type { Segment } from '../log/segment.js';
+import { Core } from './core.js';
+import { DurableStore } from './durable-store.js';
+import { Flushes } from './flushes.js';
+import { Items } from './items.js';
+import { hashSeed } from './key-hash.js';
+import { Keydir } from './keydir.js';
+import { LargeValues } from './large-values.js';
+import { replayEntry } from './replay-items.js';
+import { StoreClock } from './store-clock.js';
+import { StoreCounters } from './store-counters.js';
+import { STORE_OPTIONS_DEFAULT } from './store-options.js';
+import type { StoreOptions } from './store-options.js';
+import { ValueCache } from './value-cache.js';
+
+const SEED_BYTES = 8;
+
+/**
+ * Throws KV_LOCKED when another process has the directory, KV_CORRUPTION and KV_FORMAT_VERSION when it
+ * must not be written to, KV_IO when it cannot be used.
+ */
+export async function openStore(
+  env: Env,
+  dir: string,
+  given: Partial<StoreOptions> = {},
+): Promise<DurableStore> {
+  const options = { ...STORE_OPTIONS_DEFAULT, ...given };
+  checkOptions(options);
+  const startedMs = env.clock.monotonicMs();
+  const clock = new StoreClock(env.clock);
+  const keydir = new Keydir({
+    seed: hashSeed(env.random.bytes(SEED_BYTES)),
+    recency: options.keysMax > 0 || options.bytesMax > 0,
+  });
+  const flushes = new Flushes();
+  const replayed: Segment[] = [];
+  let opened: Log | undefined;
+  const items = new Items(
+    keydir,
+    (slot) => opened?.table.at(slot) ?? replayed[slot]!,
+    () => opened?.watermark ?? 0,
+  );
+  const usedSeconds = Math.floor(clock.nowMs() / 1000);
+  let store: DurableStore | undefined;
+  const log = await Log.open(
+    env,
+    dir,
+    {
+      segmentBytesMax: options.segmentBytesMax,
+      nowMs: () => clock.nowMs(),
+      useHints: options.useHints,
+      ...(options.onProgress === undefined ? {} : { onProgress: options.onProgress }),
+    },
+    {
+      onDurable: () => store?.durable(),
+      onFailed: (cause, error) => store?.failed(cause, error),
+      onSealed: (segment) => store?.sealed(segment),
+    },
+    (entry, segment) => {
+      replayed[segment.slot] = segment;
+      replayEntry(items, flushes, entry, segment, usedSeconds);
+    },
+  );
+  opened = log;
+  const behindMs = clock.catchUp(log.recovery.timeMs);
+  const large = new LargeValues(env, dir);
+  await large.removeOrphans(items.largeIds());
+  const core = new Core({
+    env,
+    options,
+    clock,
+    log,
+    items,
+    cache: new ValueCache(options.cacheBytesMax),
+    flushes,
+    large,
+    counters: new StoreCounters(),
+  });
+  if (behindMs > 1000) {
+    env.logger.warn('The clock is behind the newest record; items expire by the later of the two', {
+      behindMs: Math.round(behindMs),
+    });
+  }
+  store = new DurableStore(core, {
+    keys: items.count,
+    durationMs: env.clock.monotonicMs() - startedMs,
+  });
+  return store;
+}
+
+function checkOptions(options: StoreOptions): void {
+  const { segmentBytesMax, compactRatio } = options;
+  if (segmentBytesMax < SEGMENT_BYTES_MIN) {
+    throw new KvError('KV_BAD_OPTION', `A segment has at least ${SEGMENT_BYTES_MIN} bytes`);
+  }
+  if (compactRatio <= 0 || compactRatio >= 1) {
+    throw new KvError('KV_BAD_OPTION', 'The compaction ratio lies between 0 and 1');
+  }
+}
+
+/** Smaller ones would make more files than slots. */
+export const SEGMENT_BYTES_MIN = 4096;

@@ -1,0 +1,77 @@
+// Clears away what is dead but still in the keydir (expired, flushed) and drops what nobody used for
+// --max-idle, a slice at a time, so that no request waits for it. Rests when there is nothing to find.
+
+import type { Timer } from '../env/env.js';
+import type { Core } from './core.js';
+import { MARK } from './keydir.js';
+
+const TICK_MS = 100;
+const SLICE_KEYS_MIN = 1_000;
+const SLICE_KEYS_MAX = 20_000;
+/** A walk over all keys is meant to take about this many ticks. */
+const WALK_TICKS = 300;
+
+export class Sweeper {
+  readonly #core: Core;
+  #timer: Timer | undefined;
+  #cursor = 0;
+  /** Flush barrier when the running walk began: all below it is gone when the walk ends. */
+  #walkBarrier = 0;
+  #stopped = false;
+
+  constructor(core: Core) {
+    this.#core = core;
+    this.#plan();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#timer?.cancel();
+  }
+
+  /** One slice of the walk. */
+  sweep(): void {
+    const core = this.#core;
+    const { items, flushes, options, counters } = core;
+    const isNeeded = items.expiringCount > 0 || flushes.any || options.idleMsMax > 0;
+    if (!isNeeded && this.#cursor === 0) return;
+    if (this.#cursor === 0) {
+      const barrier = flushes.barrierSeq(core.clock.nowMs());
+      this.#walkBarrier = barrier <= core.log.watermark ? barrier : 0;
+      counters.sweeps += 1;
+    }
+    const idleBefore = core.nowSeconds() - options.idleMsMax / 1000;
+    const share = Math.ceil(items.count / WALK_TICKS);
+    const budget = Math.min(SLICE_KEYS_MAX, Math.max(SLICE_KEYS_MIN, share));
+    this.#cursor = items.keydir.walk(this.#cursor, budget, (ref) => {
+      counters.sweeperChecked += 1;
+      this.#look(ref, idleBefore);
+    });
+    if (this.#cursor === 0 && this.#walkBarrier > 0) flushes.settle(this.#walkBarrier);
+  }
+
+  #look(ref: number, idleBefore: number): void {
+    const core = this.#core;
+    const { keydir } = core.items;
+    const reason = core.deadReason(ref);
+    if (reason === 'expired' || (reason === 'flushed' && keydir.seq(ref) < this.#walkBarrier)) {
+      if ((keydir.marks(ref) & MARK.FETCHED) === 0) core.counters.expiredUnfetched += 1;
+      core.counters.sweeperReclaimed += 1;
+      core.forget(ref);
+      return;
+    }
+    if (core.options.idleMsMax === 0 || reason !== undefined) return;
+    if (keydir.lastUsedSeconds(ref) >= idleBefore) return;
+    if (core.commitRemoval(keydir.key(ref), ref, 'idle') !== undefined) {
+      core.counters.idleDropped += 1;
+    }
+  }
+
+  #plan(): void {
+    this.#timer = this.#core.env.clock.setTimer(TICK_MS, () => {
+      if (this.#stopped) return;
+      this.sweep();
+      this.#plan();
+    });
+  }
+}

@@ -1,0 +1,89 @@
+// Where a value is: in the cache, in a batch that is not yet written, or in a segment. Checks what it
+// reads: the frame's CRC, its key and its seq; what does not match is damage, counted and reported to
+// the operator with its place, and never served.
+
+import type { Defect, Frame } from '../log/format.js';
+import { casOf } from '../log/format.js';
+import type { LargeReference } from '../log/large-value-file.js';
+import type { Core } from './core.js';
+import type { Maybe } from './store.js';
+
+/** A record's content. `value` may be a view: valid until the caller returns to the event loop. */
+export interface Loaded {
+  readonly value: Buffer;
+  readonly flags: number;
+  readonly cas: bigint;
+  /** The value lies in this file, `value` is only its descriptor. */
+  readonly large: LargeReference | undefined;
+}
+
+/** Undefined: damaged. */
+export type LoadResult = Loaded | undefined;
+
+export class Values {
+  readonly #core: Core;
+
+  constructor(core: Core) {
+    this.#core = core;
+  }
+
+  /** The content of the item of `ref`. */
+  load(ref: number, key: Buffer): Maybe<LoadResult> {
+    const { items, cache, log } = this.#core;
+    const { keydir } = items;
+    const seq = keydir.seq(ref);
+    const cached = cache.get(ref, seq);
+    if (cached !== undefined) return { ...cached, large: undefined };
+    const slot = keydir.segment(ref);
+    const offset = keydir.offset(ref);
+    const large = items.largeOf(ref);
+    const read = log.read(slot, offset, keydir.length(ref));
+    if (!(read instanceof Promise)) return this.#accept(read, seq, key, slot, offset, large);
+    const kept = Buffer.from(key);
+    return read.then(
+      (frame) => {
+        const loaded = this.#accept(frame, seq, kept, slot, offset, large);
+        this.#remember(ref, seq, kept, loaded);
+        return loaded;
+      },
+      (error: unknown) => this.#unreadable(slot, offset, String(error)),
+    );
+  }
+
+  #accept(
+    frame: Frame | Defect,
+    seq: number,
+    key: Buffer,
+    slot: number,
+    offset: number,
+    large: LargeReference | undefined,
+  ): LoadResult {
+    if (typeof frame === 'string') return this.#unreadable(slot, offset, frame);
+    const { record } = frame;
+    if (record.seq !== seq || !record.key.equals(key)) {
+      return this.#unreadable(slot, offset, 'another record');
+    }
+    return { value: record.value, flags: record.flags, cas: casOf(record), large };
+  }
+
+  #remember(ref: number, seq: number, key: Buffer, loaded: LoadResult): void {
+    const { items, cache, counters } = this.#core;
+    counters.diskReads += 1;
+    if (loaded === undefined || loaded.large !== undefined) return;
+    counters.diskReadBytes += loaded.value.length;
+    if (items.keydir.find(key) !== ref) return;
+    cache.put(ref, seq, loaded.flags, loaded.cas, loaded.value);
+  }
+
+  #unreadable(slot: number, offset: number, why: string): undefined {
+    const { counters, env, log } = this.#core;
+    counters.damagedReads += 1;
+    const path = log.table.at(slot).file.path;
+    env.logger.error('A record is damaged and not served; run kv-dump --verify', {
+      path,
+      offset,
+      why,
+    });
+    return undefined;
+  }
+}

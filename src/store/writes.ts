@@ -1,0 +1,154 @@
+// set, add, replace, append, prepend, cas: memcached's conditions, then one put record.
+//
+// Invariant: a write that needs bytes from the disk is decided anew when they are there; if the item has
+// changed meanwhile they are fetched again. So the order of changes is the order of the log.
+
+import { INLINE_VALUE_BYTES_MAX } from '../limits.js';
+import { frameBytes } from '../log/format.js';
+import type { Bounds } from './bounds.js';
+import type { Content, Core } from './core.js';
+import { MARK } from './keydir.js';
+import { LargeWrites } from './large-writes.js';
+import type { LargeValueHandle, Maybe, Put, PutOutcome, Status } from './store.js';
+import type { LoadResult, Loaded, Values } from './values.js';
+
+/** The content of an item as it was with that seq. */
+export interface Known {
+  readonly seq: number;
+  readonly loaded: LoadResult;
+}
+
+export class Writes {
+  readonly #core: Core;
+  readonly #values: Values;
+  readonly #bounds: Bounds;
+  readonly #large: LargeWrites;
+
+  constructor(core: Core, values: Values, bounds: Bounds) {
+    this.#core = core;
+    this.#values = values;
+    this.#bounds = bounds;
+    this.#large = new LargeWrites(core);
+  }
+
+  put(put: Put): Maybe<PutOutcome> {
+    return this.#attempt(put, undefined);
+  }
+
+  #attempt(put: Put, known: Known | undefined): Maybe<PutOutcome> {
+    const core = this.#core;
+    const { keydir } = core.items;
+    const ref = core.find(put.key);
+    let old: Loaded | undefined;
+    if (ref !== 0 && needsOld(put, keydir.marks(ref))) {
+      const seq = keydir.seq(ref);
+      const loaded = known?.seq === seq ? known.loaded : this.#values.load(ref, put.key);
+      if (loaded instanceof Promise) return this.#later(put, seq, loaded);
+      if (loaded === undefined) return this.#refuse(put, ref, 'damaged', 0n);
+      old = loaded;
+    }
+    const cas = ref === 0 ? 0n : (old?.cas ?? BigInt(keydir.seq(ref)));
+    const refusal = refusalOf(put, ref !== 0, cas);
+    if (refusal !== undefined) {
+      if (ref !== 0 && put.mode === 'add') keydir.touch(ref);
+      return this.#refuse(put, ref, refusal, cas);
+    }
+    const joins = put.mode === 'append' || put.mode === 'prepend';
+    const bytes = bytesOf(put.value) + (joins && old !== undefined ? valueBytesOf(old) : 0);
+    if (bytes > core.options.valueBytesMax) return this.#refuse(put, ref, 'too-large', 0n);
+    if (bytes > INLINE_VALUE_BYTES_MAX && !isReady(put, joins)) {
+      const made = this.#large.make(put, joins ? old : undefined);
+      return made.then((next) => ('status' in next ? next : this.#attempt(next, undefined)));
+    }
+    return this.#store(put, ref, joins ? old : undefined, cas);
+  }
+
+  #store(put: Put, ref: number, base: Loaded | undefined, oldCas: bigint): PutOutcome {
+    const core = this.#core;
+    const { keydir } = core.items;
+    const content = this.#contentOf(put, ref, base, oldCas);
+    const marks = put.chosenCas === undefined ? 0 : 1;
+    const bytes =
+      frameBytes(put.key.length, content.value.length, marks) + (content.large?.bytes ?? 0);
+    const room = this.#bounds.makeRoom(bytes, ref);
+    if (room !== 'ok') return this.#refuse(put, ref, room, 0n);
+    const replacesDead = ref === 0 && keydir.find(put.key) !== 0;
+    const placed = core.commitPut(put.key, content);
+    if (placed === undefined) return this.#refuse(put, ref, core.refusal, 0n);
+    if (replacesDead) core.counters.reclaimed += 1;
+    core.counters.itemsStored += 1;
+    const valueBytes = content.large?.bytes ?? content.value.length;
+    const cas = put.chosenCas ?? BigInt(placed.seq);
+    return { status: 'stored', after: placed.seq, cas, valueBytes };
+  }
+
+  #contentOf(put: Put, ref: number, base: Loaded | undefined, oldCas: bigint): Content {
+    const core = this.#core;
+    const joins = put.mode === 'append' || put.mode === 'prepend';
+    const isOlder = put.compareCas !== undefined && put.compareCas < oldCas;
+    const shared = { chosenCas: put.chosenCas, stale: put.invalidate === true && isOlder };
+    if (!Buffer.isBuffer(put.value)) {
+      const large = core.large.take(put.value);
+      const value = core.large.descriptor(large);
+      return { ...shared, value, large, flags: put.flags, expiresAt: put.expiresAt };
+    }
+    if (!joins) {
+      return { ...shared, value: put.value, flags: put.flags, expiresAt: put.expiresAt };
+    }
+    if (base === undefined) {
+      const expiresAt = put.vivifyExpiresAt ?? 0;
+      return { ...shared, value: put.value, flags: put.flags, expiresAt };
+    }
+    const parts = put.mode === 'append' ? [base.value, put.value] : [put.value, base.value];
+    const expiresAt = core.items.keydir.expiresAt(ref);
+    return { ...shared, value: Buffer.concat(parts), flags: base.flags, expiresAt };
+  }
+
+  /** Waits for the old value with bytes of its own: the caller's live only in this turn. */
+  async #later(put: Put, seq: number, loading: Promise<LoadResult>): Promise<PutOutcome> {
+    const own: Put = {
+      ...put,
+      key: Buffer.from(put.key),
+      value: Buffer.isBuffer(put.value) ? Buffer.from(put.value) : put.value,
+    };
+    return this.#attempt(own, { seq, loaded: await loading });
+  }
+
+  #refuse(put: Put, ref: number, status: Status, cas: bigint): PutOutcome {
+    if (!Buffer.isBuffer(put.value)) this.#core.large.dropNow(this.#core.large.take(put.value));
+    const after = this.#core.afterOf(ref, put.key);
+    return { status, after, cas, valueBytes: 0 };
+  }
+}
+
+function bytesOf(value: Buffer | LargeValueHandle): number {
+  return Buffer.isBuffer(value) ? value.length : value.bytes;
+}
+
+function valueBytesOf(loaded: Loaded): number {
+  return loaded.large?.bytes ?? loaded.value.length;
+}
+
+/** The item's value or the CAS token that a client chose is wanted: both are only in the record. */
+function needsOld(put: Put, marks: number): boolean {
+  if (put.mode === 'append' || put.mode === 'prepend') return true;
+  return (marks & MARK.CHOSEN_CAS) !== 0 && (put.compareCas !== undefined || put.mode === 'add');
+}
+
+/** A value that belongs into a file is in one already. */
+function isReady(put: Put, joins: boolean): boolean {
+  return !joins && !Buffer.isBuffer(put.value);
+}
+
+/** Why the put may not be stored, or undefined. `exists`: there is a live item, with that CAS. */
+function refusalOf(put: Put, exists: boolean, cas: bigint): Status | undefined {
+  const { mode, compareCas } = put;
+  if (mode === 'add' && exists) return 'not-stored';
+  if (compareCas !== undefined) {
+    if (!exists) return 'not-found';
+    const isOlder = compareCas < cas;
+    if (compareCas !== cas && !(put.invalidate === true && isOlder)) return 'exists';
+  }
+  if (exists || mode === 'set' || mode === 'add') return undefined;
+  return put.vivifyExpiresAt === undefined || mode === 'replace' ? 'not-stored' : undefined;
+}
