@@ -1,0 +1,118 @@
+// A page of the value cache: entries one after the other, appended, never changed but for their hit mark.
+//
+//   entry  word 0..1  CAS token u64          2  keydir ref
+//               3     seq, low 32 bits       4  seq, high 16 bits | HIT
+//               5     the client's flags     6  bytes of the value
+//          then the value, padded to a multiple of 8 bytes
+
+import { assert } from '../assert.js';
+
+const HEADER_BYTES = 28;
+const HIGH = 2 ** 32;
+const HIT = 0x10000;
+
+/** Bytes that an entry takes in its page. */
+export function entryBytes(valueBytes: number): number {
+  return (HEADER_BYTES + valueBytes + 7) & ~7;
+}
+
+export class ValueCachePage {
+  /** Its place among the pages of the cache. */
+  readonly number: number;
+  readonly #bytes: Buffer;
+  readonly #words: Uint32Array;
+  readonly #tokens: BigUint64Array;
+  #used = 0;
+
+  constructor(number: number, bytes: number) {
+    const memory = new ArrayBuffer(bytes);
+    this.number = number;
+    this.#bytes = Buffer.from(memory);
+    this.#words = new Uint32Array(memory);
+    this.#tokens = new BigUint64Array(memory);
+  }
+
+  /** Bytes taken by entries, dead ones too: the offset of the next. */
+  get used(): number {
+    return this.#used;
+  }
+
+  hasRoom(entryBytes: number): boolean {
+    return this.#used + entryBytes <= this.#bytes.length;
+  }
+
+  empty(): void {
+    this.#used = 0;
+  }
+
+  /** Appends an entry whose value is `first` and then `second`. Requires: room. Returns its offset. */
+  append(
+    ref: number,
+    seq: number,
+    flags: number,
+    cas: bigint,
+    first: Uint8Array,
+    second: Uint8Array | undefined,
+  ): number {
+    const offset = this.#used;
+    const valueBytes = first.length + (second?.length ?? 0);
+    const at = offset >>> 2;
+    const high = Math.floor(seq / HIGH);
+    this.#tokens[offset >>> 3] = cas;
+    this.#words[at + 2] = ref;
+    this.#words[at + 3] = seq - high * HIGH;
+    this.#words[at + 4] = high;
+    this.#words[at + 5] = flags;
+    this.#words[at + 6] = valueBytes;
+    this.#bytes.set(first, offset + HEADER_BYTES);
+    if (second !== undefined) this.#bytes.set(second, offset + HEADER_BYTES + first.length);
+    this.#used += entryBytes(valueBytes);
+    return offset;
+  }
+
+  /** Appends a copy of another page's entry, not hit yet. Requires: room. Returns its offset. */
+  adopt(from: ValueCachePage, offset: number): number {
+    const to = this.#used;
+    const bytes = from.entryBytesAt(offset);
+    assert(this.hasRoom(bytes), 'An adopted entry has room');
+    this.#bytes.set(from.#bytes.subarray(offset, offset + bytes), to);
+    this.#words[(to >>> 2) + 4]! &= ~HIT;
+    this.#used += bytes;
+    return to;
+  }
+
+  entryBytesAt(offset: number): number {
+    return entryBytes(this.#words[(offset >>> 2) + 6]!);
+  }
+
+  ref(offset: number): number {
+    return this.#words[(offset >>> 2) + 2]!;
+  }
+
+  seq(offset: number): number {
+    const at = offset >>> 2;
+    return (this.#words[at + 4]! & 0xffff) * HIGH + this.#words[at + 3]!;
+  }
+
+  cas(offset: number): bigint {
+    return this.#tokens[offset >>> 3]!;
+  }
+
+  flags(offset: number): number {
+    return this.#words[(offset >>> 2) + 5]!;
+  }
+
+  /** A view, not a copy. */
+  value(offset: number): Buffer {
+    const start = offset + HEADER_BYTES;
+    return this.#bytes.subarray(start, start + this.#words[(offset >>> 2) + 6]!);
+  }
+
+  isHit(offset: number): boolean {
+    return (this.#words[(offset >>> 2) + 4]! & HIT) !== 0;
+  }
+
+  markHit(offset: number): void {
+    this.#words[(offset >>> 2) + 4]! |= HIT;
+  }
+}
