@@ -1,0 +1,128 @@
+// How often the value cache has the value, beside an exact LRU of as many bytes that pays for nothing but
+// the entries, on requests that follow Zipf's law; and what a get and a put cost.
+//   node dist/benchmarks/value-cache.js [--keys 1000000] [--requests 4000000] [--megabytes 16,64]
+
+import Table from 'cli-table3';
+import { Command } from 'commander';
+import { MIB } from '../src/limits.js';
+import { ValueCache } from '../src/store/value-cache.js';
+import { entryBytes } from '../src/store/value-cache-page.js';
+
+const VALUE = Buffer.alloc(4096, 'v');
+
+/** The same numbers in every run. */
+function randomOf(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return state / 2 ** 32;
+  };
+}
+
+/** Keys 1..count by popularity^-exponent, mixed so that popular ones are not neighbours. */
+function zipfTrace(count: number, requests: number, exponent: number): Uint32Array {
+  const sums = new Float64Array(count);
+  let sum = 0;
+  for (let rank = 0; rank < count; rank += 1) {
+    sum += (rank + 1) ** -exponent;
+    sums[rank] = sum;
+  }
+  const random = randomOf(1);
+  const trace = new Uint32Array(requests);
+  for (let n = 0; n < requests; n += 1) {
+    const aim = random() * sum;
+    let low = 0;
+    let high = count - 1;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (sums[middle]! < aim) low = middle + 1;
+      else high = middle;
+    }
+    trace[n] = 1 + ((low * 7_368_787) % count);
+  }
+  return trace;
+}
+
+/** 10 to 2,000 bytes, small ones more often; the same for a key every time. */
+function valueBytesOf(ref: number): number {
+  const share = (Math.imul(ref, 0x9e3779b1) >>> 0) / 2 ** 32;
+  return Math.floor(10 + 1990 * share ** 3);
+}
+
+function runLru(trace: Uint32Array, bytesMax: number): number {
+  const held = new Map<number, number>();
+  let bytes = 0;
+  let hits = 0;
+  for (const ref of trace) {
+    const size = entryBytes(valueBytesOf(ref));
+    if (held.delete(ref)) hits += 1;
+    else bytes += size;
+    held.set(ref, size);
+    for (const [oldest, size] of held) {
+      if (bytes <= bytesMax) break;
+      held.delete(oldest);
+      bytes -= size;
+    }
+  }
+  return hits / trace.length;
+}
+
+function runCache(trace: Uint32Array, cache: ValueCache): { hits: number; longestPutMs: number } {
+  let hits = 0;
+  let longestPutMs = 0;
+  for (const ref of trace) {
+    if (cache.get(ref, 1) !== undefined) {
+      hits += 1;
+      continue;
+    }
+    const start = performance.now();
+    cache.put(ref, 1, 0, 1n, VALUE.subarray(0, valueBytesOf(ref)));
+    longestPutMs = Math.max(longestPutMs, performance.now() - start);
+  }
+  return { hits: hits / trace.length, longestPutMs };
+}
+
+/** Mean ns of a get of what is there, and of a put into a full cache. */
+function timeNs(cache: ValueCache): { get: number; put: number } {
+  const count = 300_000;
+  const value = VALUE.subarray(0, 100);
+  let start = performance.now();
+  for (let n = 1; n <= count; n += 1) cache.put(n, 2, 0, 1n, value);
+  const put = ((performance.now() - start) / count) * 1e6;
+  start = performance.now();
+  for (let n = 0; n < count; n += 1) cache.get(count - (n % 1000), 2);
+  return { get: ((performance.now() - start) / count) * 1e6, put };
+}
+
+function main(): void {
+  const options = new Command()
+    .option('--keys <count>', 'different keys', '1000000')
+    .option('--requests <count>', 'requests', '4000000')
+    .option('--megabytes <sizes>', 'sizes of the cache, with commas', '16,64')
+    .parse()
+    .opts<{ keys: string; requests: string; megabytes: string }>();
+  const table = new Table({
+    head: ['MiB', 'zipf', 'hits', 'hits exact LRU', 'get ns', 'put ns', 'longest put ms'],
+    style: { head: [], border: [] },
+  });
+  for (const exponent of [0.8, 0.99, 1.2]) {
+    const trace = zipfTrace(Number(options.keys), Number(options.requests), exponent);
+    for (const megabytes of options.megabytes.split(',').map(Number)) {
+      const cache = new ValueCache(megabytes * MIB);
+      const { hits, longestPutMs } = runCache(trace, cache);
+      const { get, put } = timeNs(cache);
+      table.push([
+        megabytes,
+        exponent,
+        `${(hits * 100).toFixed(1)} %`,
+        `${(runLru(trace, megabytes * MIB) * 100).toFixed(1)} %`,
+        get.toFixed(0),
+        put.toFixed(0),
+        longestPutMs.toFixed(2),
+      ]);
+    }
+  }
+  process.stdout.write(`${table.toString()}\n`);
+}
+
+main();
