@@ -31,9 +31,9 @@ export const QUICK: Sizes = {
 export const FULL: Sizes = {
   isQuick: false,
   rounds: 5,
-  heatUpMs: 3000,
-  warmupMs: 500,
-  durationMs: 3000,
+  heatUpMs: 2000,
+  warmupMs: 300,
+  durationMs: 2000,
 };
 
 export interface CaseResult {

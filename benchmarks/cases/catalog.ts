@@ -3,7 +3,12 @@
 import type { Case } from '../bench.js';
 import { GET, GET_PIPELINED, GET_ZIPFIAN } from './get.js';
 import { GET_FROM_DISK } from './get-from-disk.js';
+import { GROWTH } from './growth.js';
+import { IDLE } from './idle-connections.js';
+import { GET_LARGE, SET_LARGE } from './large-values.js';
+import { MEMORY } from './memory.js';
 import { MIX, SET, SET_ETCD, SET_MANY, SET_ONE, SET_PIPELINED } from './set.js';
+import { START, START_LARGE } from './start-up.js';
 
 export const CASES: readonly Case[] = [
   GET,
@@ -16,4 +21,11 @@ export const CASES: readonly Case[] = [
   SET_PIPELINED,
   MIX,
   SET_ETCD,
+  SET_LARGE,
+  GET_LARGE,
+  MEMORY,
+  START,
+  START_LARGE,
+  GROWTH,
+  IDLE,
 ];

@@ -16,7 +16,7 @@ function distPath(path: string): string {
 }
 
 const MEMCACHED_MEMORY_MB = 8192;
-const CONNECTIONS_MAX = 20_000;
+const CONNECTIONS_MAX = 15_000;
 
 function memcached(threads: number): Peer {
   return {
@@ -77,7 +77,7 @@ export const CAIRN: Peer = {
     command: process.execPath,
     args: [
       [CAIRN_SERVER, '-p', `${port}`, '-l', '127.0.0.1', '--data', dir],
-      ['-c', `${CONNECTIONS_MAX}`],
+      ['-c', `${CONNECTIONS_MAX}`, '-I', '8m'],
       settings.memoryMb === undefined ? [] : ['-m', `${settings.memoryMb}`],
     ].flat(),
   }),

@@ -1,0 +1,34 @@
+// Values of 1 MiB: the bandwidth of the disk and of loopback is the limit, not the requests.
+
+import { loadCase } from '../load-case.js';
+import { syncWriteLimit, SYNC_WRITE } from '../limits/sync-write.js';
+import type { LoadSpec } from '../load/spec.js';
+import { BARE, CAIRN, MEMCACHED, REDIS } from '../peers/catalog.js';
+
+const MIB = 1024 * 1024;
+/** So few that they fit in Cairn's memory. */
+const LOAD: Partial<LoadSpec> = { valueBytes: MIB, keyCount: 32, connections: 4 };
+
+export const SET_LARGE = loadCase({
+  name: 'SET 1 MiB',
+  title: 'durable SET of 1 MiB values, 4 connections',
+  entrants: [{ peer: CAIRN }, { peer: REDIS }, { peer: BARE }],
+  load: { ...LOAD, readRatio: 0 },
+  limits: (bench) => [syncWriteLimit(bench, MIB)],
+  comparisons: [
+    { metric: 'rps', server: 'cairn', against: SYNC_WRITE, atLeast: 0.8 },
+    { metric: 'rps', server: 'cairn', against: 'bare server', atLeast: 0.8 },
+    { metric: 'rps', server: 'cairn', against: 'redis always' },
+  ],
+});
+
+export const GET_LARGE = loadCase({
+  name: 'GET 1 MiB',
+  title: 'GET of 1 MiB values, 4 connections',
+  entrants: [{ peer: CAIRN }, { peer: MEMCACHED }, { peer: REDIS }, { peer: BARE }],
+  load: { ...LOAD, readRatio: 1 },
+  comparisons: [
+    { metric: 'rps', server: 'cairn', against: 'bare server', atLeast: 0.8 },
+    { metric: 'rps', server: 'cairn', against: 'memcached -t 1' },
+  ],
+});
