@@ -1,6 +1,7 @@
 // Writes replies: the one place where the Reply model becomes wire bytes, by the form that the request
 // asked for. A quiet form swallows what its protocol says it swallows.
 
+import { composeBinary } from './binary-composer.js';
 import { composeMeta } from './meta-composer.js';
 import type { Output } from './output.js';
 import type { ReplyForm } from './reply-form.js';
@@ -18,6 +19,7 @@ export function compose(output: Output, form: ReplyForm, reply: Reply): void {
       composeMeta(output, form, reply);
       break;
     case 'binary':
+      composeBinary(output, form, reply);
       break;
   }
 }

@@ -1,5 +1,6 @@
 // Which protocol a connection speaks: its first byte decides, once.
 
+import { BinaryParser } from './binary-parser.js';
 import { CLOSE, NEED_MORE, type Parsed, type ParserOptions, type RequestParser } from './parser.js';
 import { ReceiveBuffer } from './receive-buffer.js';
 import { TextParser } from './text-parser.js';
@@ -53,7 +54,10 @@ class DetectingParser implements RequestParser {
   }
 
   #choose(first: number): RequestParser | undefined {
-    if (first === BINARY_MAGIC) return undefined;
+    // ASCII authentication (-Y) leaves no second door.
+    const { asciiAuthentication } = this.#options;
+    if (first === BINARY_MAGIC && !asciiAuthentication)
+      return new BinaryParser(this.#options, this.#buffer);
     if (this.#options.protocol === 'binary') return undefined;
     return new TextParser(this.#options, this.#buffer);
   }

@@ -76,10 +76,6 @@ export class Output {
     else this.writeText(number.toString());
   }
 
-  writeUint8(number: number): void {
-    this.writeByte(number & 0xff);
-  }
-
   writeUint16(number: number): void {
     this.#reserve(2);
     this.#length = this.#buffer.writeUInt16BE(number, this.#length);
