@@ -18,6 +18,10 @@ export class Gate {
   #waiters = new Set<Waiter>();
   #barriers: { readonly after: number; readonly settle: (durable: boolean) => void }[] = [];
 
+  /** Seqs of the last failed commit: above the first, up to the second. They are never given out again. */
+  #voidAbove = 0;
+  #voidUpto = 0;
+
   constructor(store: Store) {
     this.#store = store;
     store.onDurable(() => this.#release());
@@ -25,7 +29,15 @@ export class Gate {
   }
 
   isDurable(after: number): boolean {
-    return after <= this.#store.watermark;
+    return after <= this.#store.watermark && !this.isVoid(after);
+  }
+
+  /**
+   * True when that record was taken back. An answer may learn its seq only after the commit failed, and
+   * the watermark passes over the seq with the next one that succeeds.
+   */
+  isVoid(after: number): boolean {
+    return after > this.#voidAbove && after <= this.#voidUpto;
   }
 
   get isCongested(): boolean {
@@ -44,6 +56,7 @@ export class Gate {
   /** Resolves to true when `after` is durable, to false when its commit failed. */
   durable(after: number): Promise<boolean> {
     if (this.isDurable(after)) return Promise.resolve(true);
+    if (this.isVoid(after)) return Promise.resolve(false);
     return new Promise((settle) => this.#barriers.push({ after, settle }));
   }
 
@@ -62,6 +75,8 @@ export class Gate {
   }
 
   #fail(cause: FailureCause): void {
+    this.#voidAbove = this.#store.watermark;
+    this.#voidUpto = this.#store.lastSeq;
     const barriers = this.#barriers;
     this.#barriers = [];
     for (const barrier of barriers) barrier.settle(this.isDurable(barrier.after));

@@ -8,7 +8,7 @@ import { Socket } from 'node:net';
 
 import { compose } from '../protocol/composer.js';
 import type { ReplyForm } from '../protocol/reply-form.js';
-import type { Reply } from '../protocol/reply.js';
+import type { ErrorName, Reply } from '../protocol/reply.js';
 import type { Store } from '../store/store.js';
 import type { Counters } from './counters.js';
 import type { FailureCause, Gate, Waiter } from './gate.js';
@@ -73,18 +73,21 @@ export class Replies implements Waiter {
 
   /** Composes a reply that may leave when `after` is durable (0: at once). */
   send(form: ReplyForm, reply: Reply, after: number, section: ReplySection = this.#tail): void {
-    if (after === 0 || this.#gate.isDurable(after)) {
+    if (after === 0) {
       compose(section.output, form, reply);
       return;
     }
     const start = section.output.length;
     compose(section.output, form, reply);
-    section.mark(start, after, form);
+    this.gate(section, start, form, after);
   }
 
   /** Makes all that was composed since `start` in `section` wait for `after`, as one reply. */
   gate(section: ReplySection, start: number, form: ReplyForm, after: number): void {
-    if (after !== 0 && !this.#gate.isDurable(after)) section.mark(start, after, form);
+    if (after === 0 || this.#gate.isDurable(after)) return;
+    section.mark(start, after, form);
+    this.#gate.wait(this);
+    if (this.#gate.isVoid(after)) this.#fail(section, 'no-space');
   }
 
   /** Opens the place of a reply that comes later; those that follow wait behind it until close(). */
@@ -127,13 +130,8 @@ export class Replies implements Waiter {
   }
 
   onFailed(cause: FailureCause): void {
-    const { watermark } = this.#store;
-    const error = cause === 'no-space' ? 'no-space' : 'closed';
     for (const section of this.#sections) {
-      this.#counters.failed_replies += section.fail(watermark, error, () => {
-        this.#counters.noreply_failed += 1;
-        this.lostQuietWrite = true;
-      });
+      this.#fail(section, cause === 'no-space' ? 'no-space' : 'closed');
     }
     this.onDurable();
   }
@@ -149,6 +147,14 @@ export class Replies implements Waiter {
     this.#gate.forget(this);
     for (const waiter of this.#roomWaiters) waiter.settle(false);
     this.#roomWaiters = [];
+  }
+
+  /** Errors instead of the replies that depend on what was taken back. */
+  #fail(section: ReplySection, error: ErrorName): void {
+    this.#counters.failed_replies += section.fail(this.#gate, error, () => {
+      this.#counters.noreply_failed += 1;
+      this.lostQuietWrite = true;
+    });
   }
 
   #wakeWriters(): void {

@@ -7,6 +7,7 @@ import { compose } from '../protocol/composer.js';
 import { Output } from '../protocol/output.js';
 import type { ReplyForm } from '../protocol/reply-form.js';
 import { errorReply, type ErrorName } from '../protocol/reply.js';
+import type { Gate } from './gate.js';
 
 /** Bytes `start`..`end` depend on the record `after`. */
 interface Mark {
@@ -70,8 +71,8 @@ export class ReplySection {
     return bytes.subarray(0, count);
   }
 
-  /** Replaces every reply that depends on a record above `watermark` by an error; returns how many. */
-  fail(watermark: number, error: ErrorName, onQuiet: () => void): number {
+  /** Replaces every reply that depends on a record taken back by an error; returns how many. */
+  fail(gate: Gate, error: ErrorName, onQuiet: () => void): number {
     this.#dropMarks();
     const marks = this.#marks;
     if (marks.length === 0) return 0;
@@ -83,7 +84,7 @@ export class ReplySection {
       this.output.writeBytes(bytes.subarray(from, mark.start));
       from = mark.end;
       const start = this.output.length;
-      if (mark.after <= watermark) {
+      if (!gate.isVoid(mark.after)) {
         this.output.writeBytes(bytes.subarray(mark.start, mark.end));
         this.mark(start, mark.after, mark.form);
         continue;

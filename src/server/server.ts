@@ -92,6 +92,11 @@ export class Server implements ServerControl {
     timer.cancel();
   }
 
+  /** SIGHUP: users and certificates are read again. */
+  async reload(): Promise<void> {
+    await this.refreshCertificates();
+  }
+
   setVerbosity(level: number): void {
     this.#hooks.onVerbosity(level);
   }

@@ -15,8 +15,8 @@ export interface TestServer {
   readonly store: MemoryStore;
   readonly port: number;
   readonly shutdowns: boolean[];
-  connect(): Promise<TestClient>;
-  stop(): Promise<void>;
+  readonly connect: () => Promise<TestClient>;
+  readonly stop: () => Promise<void>;
 }
 
 const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} };
@@ -50,12 +50,12 @@ export async function startServer(options: TestServerOptions = {}): Promise<Test
     store,
     port,
     shutdowns,
-    async connect() {
+    connect: async () => {
       const client = await TestClient.open(port);
       clients.push(client);
       return client;
     },
-    async stop() {
+    stop: async () => {
       store.commits.release();
       for (const client of clients) client.socket.destroy();
       await server.stop();

@@ -26,7 +26,10 @@ export function noop(request: BareRequest, session: Session): undefined {
     session.fail(form, 'no-space');
     return undefined;
   }
-  session.answer(form, { kind: 'noop' }, session.writtenSeq);
+  const { writtenSeq } = session;
+  // Failed writes with a reply have been told: they are no reason to refuse the barrier.
+  const after = session.services.gate.isVoid(writtenSeq) ? 0 : writtenSeq;
+  session.answer(form, { kind: 'noop' }, after);
   return undefined;
 }
 

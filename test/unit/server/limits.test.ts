@@ -1,0 +1,216 @@
+// Bounds: no client can stall, starve or fill the server.
+
+import { once } from 'node:events';
+
+import { expect } from 'chai';
+
+import { connectionsWithin, descriptorLimit } from '../../../src/server/descriptors.js';
+import { serversOf } from '../../support/test-server-hooks.js';
+
+const STORED = 'STORED\r\n';
+const MIB = 2 ** 20;
+
+describe('server limits', () => {
+  const start = serversOf();
+
+  it('a client that never reads is not read from, and others are served', async () => {
+    const { connect, server } = await start();
+    const [greedy, other] = [await connect(), await connect()];
+    const value = 'v'.repeat(100_000);
+    await greedy.ask(`set a 0 0 ${value.length}\r\n${value}\r\n`, STORED);
+    greedy.socket.pause();
+    const request = 'get a\r\n';
+    const flood = request.repeat(20_000);
+    greedy.send(flood);
+    // It stands still: two answers to another client, and not a byte more was written to the greedy one.
+    let before = -1;
+    while (server.counters.cmd_get !== before) {
+      before = server.counters.cmd_get;
+      await other.ask('version\r\n'.repeat(200), 'VERSION 1.6.45\r\n'.repeat(200));
+    }
+    expect(server.counters.cmd_get).to.be.lessThan(1000);
+    expect(await other.ask('get nokey\r\n', 'END\r\n')).to.equal('END\r\n');
+    greedy.socket.resume();
+    const answer = `VALUE a 0 ${value.length}\r\n${value}\r\nEND\r\n`;
+    expect(await greedy.take(answer.length)).to.equal(answer);
+  });
+
+  it('a congested store holds input back until it has caught up', async () => {
+    const { connect, store } = await start({ held: true });
+    const [client, other] = [await connect(), await connect()];
+    client.send('set a 0 0 1\r\n1\r\n');
+    await other.ask('version\r\n', 'VERSION 1.6.45\r\n');
+    store.congested = true;
+    client.send('set b 0 0 1\r\n1\r\n');
+    const seen = once(client.socket, 'data');
+    store.commits.release();
+    await seen;
+    expect(store.lastSeq).to.equal(1);
+    store.congested = false;
+    for (const call of store.commits.durable) call();
+    await client.take(STORED.length);
+    store.commits.release();
+    while (store.lastSeq < 2) await other.ask('version\r\n', 'VERSION 1.6.45\r\n');
+    store.commits.release();
+    expect(await client.take(STORED.length)).to.equal(STORED);
+  });
+
+  it('-R: a client that pipelines gives the others their turn', async () => {
+    const { connect, server } = await start({ argv: ['-R', '1'] });
+    const client = await connect();
+    const expected = 'END\r\n'.repeat(6);
+    expect(await client.ask('get a\r\n'.repeat(6), expected)).to.equal(expected);
+    expect(server.counters.conn_yields).to.equal(5);
+  });
+
+  it('a client that pipelines without end does not hold up another', async () => {
+    const { connect } = await start();
+    const [flood, other] = [await connect(), await connect()];
+    const request = 'get nokey\r\n'.repeat(200_000);
+    flood.send(request);
+    await flood.take(5);
+    await other.ask('get nokey\r\n', 'END\r\n');
+    const answered = flood.received.length / 5;
+    expect(answered).to.be.lessThan(150_000);
+    await flood.take(200_000 * 5 - 5);
+  });
+
+  it('-c: the next connection is told and closed, and counted', async () => {
+    const { connect, server } = await start({ argv: ['-c', '2'] });
+    const [first] = [await connect(), await connect()];
+    await first.ask('version\r\n', 'VERSION 1.6.45\r\n');
+    const refused = await connect();
+    expect(await refused.rest()).to.equal('ERROR Too many open connections\r\n');
+    expect(server.counters.rejected_connections).to.equal(1);
+    first.socket.destroy();
+    await once(first.socket, 'close');
+    while (server.connectionCount > 1) await new Promise(setImmediate);
+    const next = await connect();
+    expect(await next.ask('get a\r\n', 'END\r\n')).to.equal('END\r\n');
+  });
+
+  it('idle_timeout closes who is silent, and counts it', async () => {
+    let nowMs = 0;
+    let check: () => void = () => undefined;
+    const clock = {
+      monotonicMs: () => nowMs,
+      setTimer: (_delayMs: number, call: () => void) => {
+        check = call;
+        return { cancel: () => undefined };
+      },
+    };
+    const { connect, server } = await start({ argv: ['-o', 'idle_timeout=3'], clock });
+    const [silent, busy] = [await connect(), await connect()];
+    await silent.ask('version\r\n', 'VERSION 1.6.45\r\n');
+    nowMs = 2900;
+    await busy.ask('version\r\n', 'VERSION 1.6.45\r\n');
+    check();
+    expect(server.counters.idle_kicks).to.equal(0);
+    nowMs = 3000;
+    check();
+    expect(await silent.rest()).to.equal('');
+    expect(server.counters.idle_kicks).to.equal(1);
+    expect(await busy.ask('get a\r\n', 'END\r\n')).to.equal('END\r\n');
+  });
+
+  it('connectionsWithin() keeps descriptors for the log', () => {
+    expect(connectionsWithin(1024, Number.POSITIVE_INFINITY)).to.equal(1024);
+    expect(connectionsWithin(1024, 1024)).to.equal(960);
+    expect(connectionsWithin(1024, 20)).to.equal(1);
+  });
+
+  it('descriptorLimit() reads the soft limit, and knows none without /proc', () => {
+    const text =
+      'Limit   Soft Limit  Hard Limit  Units\nMax open files            120   4096   files\n';
+    expect(descriptorLimit(() => text)).to.equal(120);
+    expect(descriptorLimit(() => '')).to.equal(Number.POSITIVE_INFINITY);
+  });
+});
+
+describe('server values', () => {
+  const start = serversOf();
+
+  it('the slow client: others are answered while it stalls in its value', async () => {
+    const { connect } = await start();
+    const [slow, one, two] = [await connect(), await connect(), await connect()];
+    const value = 'x'.repeat(50);
+    slow.send('set k 50\r\n');
+    expect(await one.ask('set a 0 0 1\r\n1\r\n', STORED)).to.equal(STORED);
+    expect(await two.ask('get k\r\n', 'END\r\n')).to.equal('END\r\n');
+    slow.send(value.slice(0, 20));
+    expect(await two.ask('get a\r\n', 'VALUE a 0 1\r\n1\r\nEND\r\n')).to.contain('END');
+    expect(slow.received).to.equal('');
+    slow.send(`${value.slice(20)}\r\n`);
+    expect(await slow.take(STORED.length)).to.equal(STORED);
+    const hit = `VALUE k 0 50\r\n${value}\r\nEND\r\n`;
+    expect(await two.ask('get k\r\n', hit)).to.equal(hit);
+  });
+
+  it('a large value goes in and out in pieces, in order with what surrounds it', async () => {
+    const { connect } = await start({ argv: ['-I', '8m'] });
+    const client = await connect();
+    const value = Array.from({ length: 5 * MIB }, (_, at) => String.fromCharCode(33 + (at % 90)));
+    const text = value.join('');
+    const set = `set big 7 0 ${text.length}\r\n${text}\r\n`;
+    const hit = `VALUE big 7 ${text.length}\r\n${text}\r\nEND\r\n`;
+    client.send(`set a 0 0 1\r\n1\r\n${set}get big\r\nget a\r\n`);
+    const expected = `${STORED}${STORED}${hit}VALUE a 0 1\r\n1\r\nEND\r\n`;
+    expect((await client.take(expected.length)) === expected).to.equal(true);
+  });
+
+  it('a client that leaves in the middle of a large value leaves nothing behind', async () => {
+    const { connect, store, server } = await start({ argv: ['-I', '8m'] });
+    const client = await connect();
+    client.send(`set big 0 0 ${4 * MIB}\r\n${'x'.repeat(2 * MIB)}`);
+    while (server.counters.bytes_read < 2 * MIB) await new Promise(setImmediate);
+    client.socket.destroy();
+    while (server.connectionCount > 0) await new Promise(setImmediate);
+    expect(store.lastSeq).to.equal(0);
+  });
+
+  it('a value over -I is refused, and what the key held is gone', async () => {
+    const { connect, server } = await start();
+    const client = await connect();
+    await client.ask('set a 0 0 1\r\n1\r\n', STORED);
+    const refused = 'SERVER_ERROR object too large for cache\r\n';
+    const set = `set a 0 0 ${2 * MIB}\r\n${'x'.repeat(2 * MIB)}\r\n`;
+    expect(await client.ask(set, refused)).to.equal(refused);
+    expect(await client.ask('get a\r\n', 'END\r\n')).to.equal('END\r\n');
+    expect(server.counters.store_too_large).to.equal(1);
+  });
+});
+
+describe('server end', () => {
+  const start = serversOf();
+
+  it('a client that ends its input is answered before the connection closes', async () => {
+    const { connect } = await start();
+    const client = await connect();
+    client.socket.end('set a 0 0 1\r\n1\r\nget a\r\n');
+    expect(await client.rest()).to.equal(`${STORED}VALUE a 0 1\r\n1\r\nEND\r\n`);
+  });
+
+  it('quit closes after the replies before it, without one of its own', async () => {
+    const { connect, store } = await start({ held: true });
+    const [client, other] = [await connect(), await connect()];
+    client.send('set a 0 0 1\r\n1\r\nquit\r\nversion\r\n');
+    await other.ask('version\r\n', 'VERSION 1.6.45\r\n');
+    store.commits.release();
+    expect(await client.rest()).to.equal(STORED);
+  });
+
+  it('stop() answers what was received, when it is durable, and closes', async () => {
+    const { connect, store, server, port } = await start({ held: true });
+    const [client, other] = [await connect(), await connect()];
+    client.send('set a 0 0 1\r\n1\r\n');
+    await other.ask('version\r\n', 'VERSION 1.6.45\r\n');
+    const stopped = server.stop();
+    expect(await other.rest()).to.equal('');
+    expect(client.received).to.equal('');
+    store.commits.release();
+    await stopped;
+    expect(await client.rest()).to.equal(STORED);
+    expect(server.connectionCount).to.equal(0);
+    expect(port).to.be.greaterThan(0);
+  });
+});

@@ -1,0 +1,169 @@
+// Which reply leaves when: order, the watermark, a failed commit.
+
+import { expect } from 'chai';
+
+import type { TestClient } from '../../support/test-server.js';
+import { serversOf } from '../../support/test-server-hooks.js';
+
+const STORED = 'STORED\r\n';
+const NO_SPACE = 'SERVER_ERROR disk full, not stored\r\n';
+const hit = (key: string, value: string): string =>
+  `VALUE ${key} 0 ${value.length}\r\n${value}\r\nEND\r\n`;
+const set = (key: string, value: string, noreply = ''): string =>
+  `set ${key} 0 0 ${value.length}${noreply}\r\n${value}\r\n`;
+
+/** The server has handled what was sent before: its answer to another client came back. */
+async function settled(other: TestClient): Promise<void> {
+  await other.ask('version\r\n', 'VERSION 1.6.45\r\n');
+}
+
+describe('Replies', () => {
+  const start = serversOf();
+
+  it('answers set and get', async () => {
+    const client = await (await start()).connect();
+    expect(await client.ask(set('a', 'abc'), STORED)).to.equal(STORED);
+    expect(await client.ask('get a\r\n', hit('a', 'abc'))).to.equal(hit('a', 'abc'));
+  });
+
+  it('STORED waits until the record is durable', async () => {
+    const { store, connect } = await start({ held: true });
+    const [client, other] = [await connect(), await connect()];
+    client.send(set('a', '1'));
+    await settled(other);
+    expect(client.received).to.equal('');
+    store.commits.release();
+    expect(await client.take(STORED.length)).to.equal(STORED);
+  });
+
+  it('the get of an unsynced value waits too, on any connection', async () => {
+    const { store, connect } = await start({ held: true });
+    const [writer, reader, other] = [await connect(), await connect(), await connect()];
+    writer.send(set('a', '1'));
+    await settled(other);
+    reader.send('get a\r\n');
+    await settled(other);
+    expect(reader.received).to.equal('');
+    store.commits.release();
+    expect(await reader.take(hit('a', '1').length)).to.equal(hit('a', '1'));
+  });
+
+  it('the miss of an unsynced delete waits', async () => {
+    const { store, connect } = await start({ held: true });
+    const [writer, reader, other] = [await connect(), await connect(), await connect()];
+    writer.send(set('a', '1'));
+    await settled(other);
+    store.commits.release();
+    writer.send('delete a\r\n');
+    await settled(other);
+    reader.send('get a\r\n');
+    await settled(other);
+    expect(reader.received).to.equal('');
+    store.commits.release();
+    expect(await reader.take(5)).to.equal('END\r\n');
+  });
+
+  it('replies of one connection leave in order, of another one at once', async () => {
+    const { store, connect } = await start({ held: true });
+    const [writer, other] = [await connect(), await connect()];
+    writer.send(`get b\r\n${set('a', '1')}get b\r\n`);
+    expect(await writer.take(5)).to.equal('END\r\n');
+    await settled(other);
+    expect(writer.received).to.equal('');
+    store.commits.release();
+    expect(await writer.take(13)).to.equal(`${STORED}END\r\n`);
+  });
+
+  it('releases only what the watermark has reached', async () => {
+    const { store, connect } = await start({ held: true });
+    const [client, other] = [await connect(), await connect()];
+    client.send(set('a', '1') + set('b', '1'));
+    await settled(other);
+    store.commits.release(1);
+    expect(await client.take(STORED.length)).to.equal(STORED);
+    await settled(other);
+    expect(client.received).to.equal('');
+    store.commits.release(2);
+    expect(await client.take(STORED.length)).to.equal(STORED);
+  });
+
+  it('a failed commit turns the replies that depend on it into errors, and no others', async () => {
+    const { store, connect } = await start({ held: true });
+    const [client, reader, other] = [await connect(), await connect(), await connect()];
+    client.send(set('a', '1'));
+    await settled(other);
+    store.commits.release();
+    await client.take(STORED.length);
+    client.send(`${set('b', '2')}get a\r\nget a b\r\n${set('a', '3')}`);
+    await settled(other);
+    reader.send('get a b\r\n');
+    await settled(other);
+    store.commits.fail();
+    const expected = `${NO_SPACE}${hit('a', '1')}${NO_SPACE}${NO_SPACE}`;
+    expect(await client.take(expected.length)).to.equal(expected);
+    expect(await reader.take(NO_SPACE.length)).to.equal(NO_SPACE);
+    expect(await reader.ask('get a b\r\n', hit('a', '1'))).to.equal(hit('a', '1'));
+  });
+
+  it('mn waits for the noreply writes before it, and says when they failed', async () => {
+    const { store, server, connect } = await start({ held: true });
+    const [client, other] = [await connect(), await connect()];
+    client.send(`${set('a', '1', ' noreply')}mn\r\n`);
+    await settled(other);
+    expect(client.received).to.equal('');
+    store.commits.release();
+    expect(await client.take(4)).to.equal('MN\r\n');
+    client.send(set('a', '2', ' noreply'));
+    await settled(other);
+    store.commits.fail();
+    expect(await client.ask('mn\r\n', NO_SPACE)).to.equal(NO_SPACE);
+    expect(await client.ask('mn\r\n', 'MN\r\n')).to.equal('MN\r\n');
+    expect(server.counters.noreply_writes).to.equal(2);
+    expect(server.counters.noreply_failed).to.equal(1);
+  });
+
+  it('a value from the disk keeps its place; later requests go on meanwhile', async () => {
+    const slow = (key: string): boolean => key === 'slow';
+    const { connect, store } = await start({ slow });
+    const client = await connect();
+    await client.ask(set('slow', 'old') + set('fast', 'f'), STORED + STORED);
+    const expected = hit('slow', 'old') + hit('fast', 'f') + STORED + hit('slow', 'new');
+    client.send(`get slow\r\nget fast\r\n${set('slow', 'new')}get slow\r\n`);
+    expect(await client.take(expected.length)).to.equal(expected);
+    expect(store.lastSeq).to.equal(3);
+  });
+
+  it('a multi-get with some values from the disk is answered in the order of its keys', async () => {
+    const slow = (key: string): boolean => key.startsWith('s');
+    const { connect } = await start({ slow });
+    const client = await connect();
+    await client.ask(set('s1', 'a') + set('f', 'b') + set('s2', 'c'), STORED.repeat(3));
+    const expected =
+      'VALUE f 0 1\r\nb\r\nVALUE s1 0 1\r\na\r\nVALUE f 0 1\r\nb\r\nVALUE s2 0 1\r\nc\r\nEND\r\n' +
+      hit('f', 'b');
+    client.send('get f s1 nokey f s2\r\nget f\r\n');
+    expect(await client.take(expected.length)).to.equal(expected);
+  });
+
+  it('a damaged value is an error, without END, and counted', async () => {
+    const { connect, store, server } = await start();
+    const client = await connect();
+    await client.ask(set('a', '1') + set('b', '2'), STORED + STORED);
+    store.damaged.add('b');
+    const expected = 'VALUE a 0 1\r\n1\r\nSERVER_ERROR stored value is damaged\r\nMN\r\n';
+    client.send('get a b a\r\nmn\r\n');
+    expect(await client.take(expected.length)).to.equal(expected);
+    expect(server.counters.damaged_reads).to.equal(1);
+  });
+
+  it('pipelined gets are answered in one write', async () => {
+    const { connect } = await start();
+    const client = await connect();
+    await client.ask(set('a', '1'), STORED);
+    const pieces: number[] = [];
+    client.socket.on('data', (text: string) => pieces.push(text.length));
+    const expected = hit('a', '1').repeat(16);
+    expect(await client.ask('get a\r\n'.repeat(16), expected)).to.equal(expected);
+    expect(pieces).to.deep.equal([expected.length]);
+  });
+});
