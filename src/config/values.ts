@@ -42,11 +42,11 @@ export function duration(minMs: number): (text: string) => number {
   };
 }
 
-/** A share between 0 and 1, both included. */
+/** A share between 0 and 1. */
 export function ratio(text: string): number {
   const value = Number(text);
-  if (text === '' || !(value >= 0 && value <= 1)) {
-    throw new InvalidArgumentError('Give a number from 0 to 1.');
+  if (text === '' || !(value > 0 && value < 1)) {
+    throw new InvalidArgumentError('Give a number between 0 and 1.');
   }
   return value;
 }

@@ -44,6 +44,8 @@ export class GetJob {
       this.session.replies.send(form, this.hit(key, found.item), 0, this.section);
     } else if (found.kind === 'miss') {
       this.session.replies.send(form, { kind: 'miss', key }, 0, this.section);
+    } else if (found.kind === 'refused') {
+      this.fail(found.status);
     } else {
       this.session.counters.damaged_reads += 1;
       this.fail('damaged');

@@ -91,11 +91,11 @@ describe('server limits', () => {
 
   it('idle_timeout closes who is silent, and counts it', async () => {
     let nowMs = 0;
-    let check: () => void = () => undefined;
+    const checks: (() => void)[] = [];
     const clock = {
       monotonicMs: () => nowMs,
       setTimer: (_delayMs: number, call: () => void) => {
-        check = call;
+        checks.push(call);
         return { cancel: () => undefined };
       },
     };
@@ -104,10 +104,10 @@ describe('server limits', () => {
     await silent.ask('version\r\n', 'VERSION 1.6.45\r\n');
     nowMs = 2900;
     await busy.ask('version\r\n', 'VERSION 1.6.45\r\n');
-    check();
+    checks.pop()!();
     expect(server.counters.idle_kicks).to.equal(0);
     nowMs = 3000;
-    check();
+    checks.pop()!();
     expect(await silent.rest()).to.equal('');
     expect(server.counters.idle_kicks).to.equal(1);
     expect(await busy.ask('get a\r\n', 'END\r\n')).to.equal('END\r\n');

@@ -12,6 +12,9 @@ const hit = (key: string, value: string): string =>
 const set = (key: string, value: string, noreply = ''): string =>
   `set ${key} 0 0 ${value.length}${noreply}\r\n${value}\r\n`;
 
+/** Keys whose values come from the disk. */
+const isSlow = (key: string): boolean => key.startsWith('s');
+
 /** The server has handled what was sent before: its answer to another client came back. */
 async function settled(other: TestClient): Promise<void> {
   await other.ask('version\r\n', 'VERSION 1.6.45\r\n');
@@ -123,8 +126,7 @@ describe('Replies', () => {
   });
 
   it('a value from the disk keeps its place; later requests go on meanwhile', async () => {
-    const slow = (key: string): boolean => key === 'slow';
-    const { connect, store } = await start({ slow });
+    const { connect, store } = await start({ slow: isSlow });
     const client = await connect();
     await client.ask(set('slow', 'old') + set('fast', 'f'), STORED + STORED);
     const expected = hit('slow', 'old') + hit('fast', 'f') + STORED + hit('slow', 'new');
@@ -134,8 +136,7 @@ describe('Replies', () => {
   });
 
   it('a multi-get with some values from the disk is answered in the order of its keys', async () => {
-    const slow = (key: string): boolean => key.startsWith('s');
-    const { connect } = await start({ slow });
+    const { connect } = await start({ slow: isSlow });
     const client = await connect();
     await client.ask(set('s1', 'a') + set('f', 'b') + set('s2', 'c'), STORED.repeat(3));
     const expected =
