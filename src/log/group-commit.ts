@@ -21,7 +21,7 @@ import { writeFully } from './whole-file.js';
 
 const SEAL_DELAY_MS = 1000;
 const SPACE_RETRY_MS = 1000;
-/** Above this much unsynced data the server stops reading from its clients. */
+/** Above this much unsynced data the server stops reading. */
 const UNSYNCED_BYTES_MAX = 8 * 1024 * 1024;
 /** Zeros are kept this far ahead of the end of the log, and written in steps of this. */
 const AHEAD_BYTES = 4 * 1024 * 1024;
@@ -331,8 +331,10 @@ export class GroupCommit {
       shown = second;
     }
     this.#failing = false;
-    if (cause === 'poisoned') this.#poisoned = true;
-    else this.#tooShort();
+    // On a full disk nothing of them is left: a barrier must not wait for their seqs.
+    this.#poisoned = cause === 'poisoned';
+    if (cause === 'no-space') this.#lastSeq = this.#watermark;
+    if (cause === 'no-space') this.#tooShort();
     this.#events.onFailed(cause, shown);
   }
 

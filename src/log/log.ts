@@ -4,12 +4,13 @@
 // Invariants:
 // - The manifest on disk names every segment that a batch was written to, before that batch is durable.
 // - Manifest writes are serialised; each composes the state at its turn.
+// - A segment's file is removed only when no manifest that a start could find names it.
 
 import { join } from 'node:path';
 
 import { assert } from '../assert.js';
 import type { Env, Lock } from '../env/env.js';
-import { LOCK_NAME, hintName } from './files.js';
+import { LOCK_NAME, hintName, segmentName } from './files.js';
 import type { Frame } from './format.js';
 import { decodeFrame } from './format.js';
 import type { Defect } from './format.js';
@@ -51,6 +52,8 @@ export class Log {
   readonly #events: LogEvents;
   readonly #commit: GroupCommit;
   #manifestTurn: Promise<void> = Promise.resolve();
+  /** Files that the manifest may name that a start would find: a failed write of it leaves two candidates. */
+  #named: Set<string>;
   #succession: Promise<void> = Promise.resolve();
   #closing = false;
 
@@ -91,6 +94,7 @@ export class Log {
     this.#lock = lock;
     const { table, storeId, ...rest } = recovered;
     this.table = table;
+    this.#named = new Set(table.ordered.map((segment) => segment.name));
     this.storeId = storeId;
     this.recovery = { ...rest, ...report };
     this.#options = options;
@@ -172,7 +176,8 @@ export class Log {
 
   /**
    * The atomic step of compaction: `output`, durable under its own name, stands where the contiguous `run`
-   * of sealed segments stood. When it throws, the old run stands and its files must stay.
+   * of sealed segments stood. When it throws, the old run stands and its files must stay; the output's
+   * goes by `discard`, because the manifest on disk may name it.
    */
   async replaceRun(run: readonly Segment[], output: Segment): Promise<void> {
     assert(
@@ -186,6 +191,12 @@ export class Log {
       this.table.restore(run, output);
       throw error;
     }
+  }
+
+  /** Removes the file of a segment that did not come to be. When it throws, the file stays for the next start. */
+  async discard(segment: Segment): Promise<void> {
+    await this.#unname(segment.name);
+    await this.#env.fs.remove(join(this.dir, segment.name));
   }
 
   /** Removes the files of a run that was replaced, once nobody reads them. */
@@ -211,14 +222,22 @@ export class Log {
   }
 
   #writeManifest(): Promise<void> {
-    const turn = this.#manifestTurn.then(() =>
-      writeManifest(this.#env.fs, this.dir, {
-        storeId: this.storeId,
-        segments: this.table.ordered.map((segment) => segment.entry),
-      }),
-    );
+    const turn = this.#manifestTurn.then(async () => {
+      const { storeId } = this;
+      const segments = this.table.ordered.map((segment) => segment.entry);
+      const names = this.table.ordered.map((segment) => segment.name);
+      await writeManifest(this.#env.fs, this.dir, { storeId, segments }, () => {
+        for (const name of names) this.#named.add(name);
+      });
+      this.#named = new Set(names);
+    });
     this.#manifestTurn = turn.catch(() => undefined);
     return turn;
+  }
+
+  /** Makes sure that no manifest on disk names a file that is to go. Throws when it cannot. */
+  async #unname(name: string): Promise<void> {
+    if (this.#named.has(name)) await this.#writeManifest();
   }
 
   #prepareSuccessor(): void {
@@ -233,6 +252,7 @@ export class Log {
     const { fs } = this.#env;
     const last = (this.table.ordered.at(-1)?.last ?? 0) + 1;
     const place = { first: last, last, generation: 0, salt: newSalt(this.#env) };
+    await this.#unname(segmentName(last, 0));
     const file = await createSegment(fs, this.dir, {
       ...place,
       storeId: Buffer.from(this.storeId, 'hex'),
@@ -252,7 +272,7 @@ export class Log {
     } catch (error) {
       this.table.drop(segment);
       await this.table.retire(segment);
-      await fs.remove(join(this.dir, segment.name));
+      await this.discard(segment);
       throw error;
     }
   }

@@ -38,8 +38,14 @@ interface ManifestText {
   readonly segments: readonly ManifestEntry[];
 }
 
-export async function writeManifest(fs: Fs, dir: string, manifest: Manifest): Promise<void> {
-  await replaceFile(fs, dir, MANIFEST_NAME, Buffer.from(composeManifest(manifest)));
+/** When it throws after it called `switching`, either manifest may be the one on disk. */
+export async function writeManifest(
+  fs: Fs,
+  dir: string,
+  manifest: Manifest,
+  switching?: () => void,
+): Promise<void> {
+  await replaceFile(fs, dir, MANIFEST_NAME, Buffer.from(composeManifest(manifest)), switching);
 }
 
 /** The manifest of a directory, or undefined when it has none. Throws KV_CORRUPTION, KV_FORMAT_VERSION. */

@@ -18,12 +18,16 @@ export async function writeFully(file: File, bytes: Uint8Array, position: number
   });
 }
 
-/** Puts `bytes` under `name`, replacing what was there. `name` never shows a partial file. */
+/**
+ * Puts `bytes` under `name`, replacing what was there. `name` never shows a partial file. When it throws
+ * after it called `switching`, either file may be the one that a later start finds.
+ */
 export async function replaceFile(
   fs: Fs,
   dir: string,
   name: string,
   bytes: Uint8Array,
+  switching: () => void = () => undefined,
 ): Promise<void> {
   const temporary = join(dir, name + TEMPORARY_SUFFIX);
   await fs.remove(temporary);
@@ -34,6 +38,7 @@ export async function replaceFile(
   } finally {
     await file.close();
   }
+  switching();
   await fs.rename(temporary, join(dir, name));
   await fs.syncDir(dir);
 }
