@@ -11,7 +11,13 @@ import { survivalOf, type CrashStyle, type DiskSurvival } from './power-loss.js'
 type DirChange =
   | { readonly kind: 'link'; readonly order: number; readonly name: string; readonly inode: Inode }
   | { readonly kind: 'unlink'; readonly order: number; readonly name: string }
-  | { readonly kind: 'rename'; readonly order: number; readonly from: string; readonly to: string };
+  | {
+      readonly kind: 'rename';
+      readonly order: number;
+      readonly from: string;
+      readonly to: string;
+      readonly inode: Inode;
+    };
 
 interface Dir {
   readonly cached: Map<string, Inode>;
@@ -64,7 +70,7 @@ export class SimDisk {
     if (fromDir === undefined || toDir === undefined || inode === undefined) return false;
     if (fromDir === toDir) {
       const order = this.#orders++;
-      this.#change(fromDir, { kind: 'rename', order, from: fromName, to: toName });
+      this.#change(fromDir, { kind: 'rename', order, from: fromName, to: toName, inode });
     } else {
       this.#change(toDir, { kind: 'link', order: this.#orders++, name: toName, inode });
       this.#change(fromDir, { kind: 'unlink', order: this.#orders++, name: fromName });
@@ -172,7 +178,7 @@ export class SimDisk {
         cached: copyMap(dir.cached),
         durable: copyMap(dir.durable),
         pending: dir.pending.map((change) =>
-          change.kind === 'link' ? { ...change, inode: copyOf(change.inode) } : change,
+          change.kind === 'unlink' ? change : { ...change, inode: copyOf(change.inode) },
         ),
       });
     }
@@ -205,11 +211,9 @@ function applyDirChange(entries: Map<string, Inode>, change: DirChange): void {
   } else if (change.kind === 'unlink') {
     entries.delete(change.name);
   } else {
-    const inode = entries.get(change.from);
-    // With a creation before it lost (a hostile disk), a rename has nothing to move.
-    if (inode === undefined) return;
-    entries.delete(change.from);
-    entries.set(change.to, inode);
+    // The entry names the inode: what else was lost (a hostile disk) does not change which file it is.
+    if (entries.get(change.from) === change.inode) entries.delete(change.from);
+    entries.set(change.to, change.inode);
   }
 }
 

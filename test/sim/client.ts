@@ -1,0 +1,337 @@
+// A client that knows what every answer must be: runs commands against the store, compares each answer
+// with the history, and checks that nothing is answered before what it depends on is durable (O2).
+// One command after the other, but without waiting for the disk: batches hold many of them.
+
+import type * as S from '../../src/store/store.js';
+import { History, Violation, isSameEntry, shown, type Entry, type Known } from './history.js';
+import type { SimProcess } from './sim-world.js';
+import type {
+  ArithmeticCommand,
+  CasCommand,
+  Command,
+  DeleteCommand,
+  GetCommand,
+  PutCommand,
+  TouchCommand,
+} from './workload.js';
+
+/** Answers that a fault of the world excuses. */
+const EXCUSED: ReadonlySet<S.Status> = new Set(['no-space', 'no-memory', 'closed', 'damaged']);
+const U64 = 2n ** 64n;
+
+export interface ClientOptions {
+  /** Faults are on: commands may be refused. */
+  readonly mayFail: boolean;
+  /** The engine evicts: items may vanish. */
+  readonly mayVanish: boolean;
+}
+
+export class Client {
+  readonly store: S.Store;
+  readonly history: History;
+  readonly #process: SimProcess;
+  readonly #options: ClientOptions;
+  readonly #numbers: { next: number };
+  isPoisoned = false;
+
+  /** `numbers` makes values unique, over restarts too. */
+  constructor(
+    process: SimProcess,
+    store: S.Store,
+    history: History,
+    numbers: { next: number },
+    options: ClientOptions,
+  ) {
+    this.#process = process;
+    this.store = store;
+    this.history = history;
+    this.#numbers = numbers;
+    this.#options = options;
+    store.onFailed((cause) => {
+      if (!options.mayFail) throw new Violation(`A commit failed without a fault: ${cause}`);
+      if (cause === 'poisoned') this.isPoisoned = true;
+      else history.forgetAfter(store.watermark);
+    });
+  }
+
+  /** Runs until the end, or until the log is poisoned. */
+  async run(commands: readonly Command[]): Promise<void> {
+    for (const command of commands) {
+      if (this.isPoisoned) return;
+      await this.#run(command);
+    }
+  }
+
+  async durable(): Promise<void> {
+    const { store } = this;
+    await new Promise<void>((resolve) => {
+      const check = (): void => {
+        if (store.watermark >= store.lastSeq || this.isPoisoned) resolve();
+      };
+      store.onDurable(check);
+      store.onFailed(() => resolve());
+      check();
+    });
+  }
+
+  async #run(command: Command): Promise<void> {
+    switch (command.do) {
+      case 'durable':
+        return this.durable();
+      case 'sleep':
+        await new Promise<void>((resolve) => void this.#process.later(command.ms, resolve));
+        return;
+      case 'compact':
+      case 'snapshot':
+        return this.#janitor(command.do);
+      case 'flush': {
+        const atMs = command.delayMs === 0 ? 0 : this.store.nowMs() + command.delayMs;
+        const { status, after } = this.store.flush(atMs);
+        if (this.#expect(command, status, 'ok')) this.history.flush(after, atMs);
+        return;
+      }
+      case 'large':
+        return this.#large(command);
+      case 'incr':
+      case 'decr':
+        return this.#arithmetic(command);
+      case 'get':
+      case 'gat':
+      case 'win':
+        return this.#get(command);
+      case 'touch':
+        return this.#touch(command);
+      case 'delete':
+      case 'invalidate':
+        return this.#delete(command);
+      case 'cas':
+        return this.#cas(command);
+      default:
+        return this.#put(command, this.#value(command.bytes));
+    }
+  }
+
+  async #janitor(name: 'compact' | 'snapshot'): Promise<void> {
+    try {
+      await (name === 'compact' ? this.store.compact({ everything: true }) : this.store.snapshot());
+    } catch (error) {
+      if (!this.#options.mayFail) throw error;
+    }
+  }
+
+  async #put(command: PutCommand, value: string, handle?: S.LargeValueHandle): Promise<void> {
+    const mode = command.do === 'large' ? 'set' : command.do;
+    const { key, flags } = command;
+    const expiresAt = command.ttlMs === 0 ? 0 : this.store.nowMs() + command.ttlMs;
+    const outcome = await this.store.put({
+      mode,
+      key: Buffer.from(key),
+      value: handle ?? Buffer.from(value, 'latin1'),
+      flags,
+      expiresAt,
+    });
+    const known = this.#known(key);
+    const isThere = known.entry !== undefined;
+    const stores = mode === 'set' || (mode === 'add' ? !isThere : isThere);
+    if (!this.#expect(command, outcome.status, stores ? 'stored' : 'not-stored')) return;
+    if (!stores) return this.#checkAfter(command, known, outcome.after);
+    const { entry } = known;
+    const joins = mode === 'append' || mode === 'prepend';
+    const joined = mode === 'append' ? (entry?.value ?? '') + value : value + (entry?.value ?? '');
+    this.#stored(key, outcome, {
+      value: joins ? joined : value,
+      flags: joins ? (entry?.flags ?? 0) : flags,
+      expiresAt: joins ? (entry?.expiresAt ?? 0) : expiresAt,
+    });
+  }
+
+  async #large(command: PutCommand): Promise<void> {
+    const value = this.#value(command.bytes);
+    let handle: S.LargeValueHandle;
+    try {
+      const writer = await this.store.openLargeValue();
+      const bytes = Buffer.from(value, 'latin1');
+      for (let at = 0; at < bytes.length; at += 400_000) {
+        await writer.write(bytes.subarray(at, at + 400_000));
+      }
+      handle = await writer.finish();
+    } catch (error) {
+      if (this.#options.mayFail) return;
+      throw error;
+    }
+    await this.#put(command, value, handle);
+  }
+
+  async #cas(command: CasCommand): Promise<void> {
+    const { key } = command;
+    const before = this.#known(key).entry;
+    const compareCas = (before?.cas ?? 3n) + (command.right ? 0n : 1n);
+    const value = this.#value(command.bytes);
+    const bytes = Buffer.from(value, 'latin1');
+    const outcome = await this.store.put({
+      mode: 'set',
+      key: Buffer.from(key),
+      value: bytes,
+      flags: 1,
+      expiresAt: 0,
+      compareCas,
+    });
+    const known = this.#known(key);
+    const { entry } = known;
+    const matches = entry?.cas === compareCas;
+    const wanted = entry === undefined ? 'not-found' : matches ? 'stored' : 'exists';
+    if (!this.#expect(command, outcome.status, wanted)) return;
+    if (wanted !== 'stored') return this.#checkAfter(command, known, outcome.after);
+    this.#stored(key, outcome, { value, flags: 1, expiresAt: 0 });
+  }
+
+  async #arithmetic(command: ArithmeticCommand): Promise<void> {
+    const { key, delta } = command;
+    const create = { value: delta, expiresAt: 0 };
+    const direction = command.do;
+    const outcome = await this.store.arithmetic({
+      key: Buffer.from(key),
+      delta,
+      direction,
+      create,
+    });
+    const known = this.#known(key);
+    const { entry } = known;
+    const number = entry === undefined ? undefined : parseNumber(entry.value);
+    const wanted = entry !== undefined && number === undefined ? 'not-a-number' : 'stored';
+    if (!this.#expect(command, outcome.status, wanted)) return;
+    if (wanted !== 'stored') return this.#checkAfter(command, known, outcome.after);
+    const next = number === undefined ? delta : changed(number, delta, direction);
+    if (outcome.number !== next) {
+      throw new Violation(`${text(command)} answered ${outcome.number} instead of ${next}`);
+    }
+    this.#stored(key, outcome, {
+      value: next.toString().padEnd(entry?.value.length ?? 0),
+      flags: entry?.flags ?? 0,
+      expiresAt: entry?.expiresAt ?? 0,
+      stale: entry?.stale ?? false,
+      won: entry?.won ?? false,
+    });
+  }
+
+  async #get(command: GetCommand): Promise<void> {
+    const { key } = command;
+    const { ttlMs } = command;
+    const expiresAt =
+      ttlMs === undefined ? undefined : ttlMs === 0 ? 0 : this.store.nowMs() + ttlMs;
+    const lookup = await this.store.get(Buffer.from(key), { expiresAt, win: command.do === 'win' });
+    const known = this.#known(key);
+    if (lookup.kind === 'damaged' || lookup.kind === 'refused') {
+      if (this.#options.mayFail) return;
+      throw new Violation(`${text(command)} is ${lookup.kind}`);
+    }
+    const found = lookup.kind === 'hit' ? await entryOf(lookup.item) : undefined;
+    if (found === undefined && known.entry !== undefined && this.#options.mayVanish) {
+      return this.history.put(Math.max(lookup.after, this.store.watermark), key, undefined, true);
+    }
+    if (!isSameEntry(known.entry, found)) {
+      throw new Violation(`${text(command)} found ${shown(found)}, not ${shown(known.entry)}`);
+    }
+    this.#checkAfter(command, known, lookup.after);
+    if (lookup.kind !== 'hit' || known.entry === undefined) return;
+    const won = known.entry.won || lookup.item.wins;
+    if (won === known.entry.won && expiresAt === undefined) return;
+    const changed = { ...known.entry, won, expiresAt: expiresAt ?? known.entry.expiresAt };
+    this.history.put(lookup.after, key, changed, false);
+  }
+
+  #touch(command: TouchCommand): void {
+    const { key, ttlMs } = command;
+    const expiresAt = ttlMs === 0 ? 0 : this.store.nowMs() + ttlMs;
+    const known = this.#known(key);
+    const outcome = this.store.touch(Buffer.from(key), expiresAt);
+    const wanted = known.entry === undefined ? 'not-found' : 'touched';
+    if (!this.#expect(command, outcome.status, wanted)) return;
+    if (known.entry === undefined) return this.#checkAfter(command, known, outcome.after);
+    this.history.put(outcome.after, key, { ...known.entry, expiresAt }, false);
+  }
+
+  async #delete(command: DeleteCommand): Promise<void> {
+    const { key } = command;
+    const invalidate = command.do === 'invalidate';
+    const outcome = await this.store.delete({ key: Buffer.from(key), invalidate });
+    const known = this.#known(key);
+    const wanted = known.entry === undefined ? 'not-found' : 'deleted';
+    if (!this.#expect(command, outcome.status, wanted)) return;
+    if (known.entry === undefined) return this.#checkAfter(command, known, outcome.after);
+    const { cas } = outcome;
+    const left = invalidate ? { ...known.entry, stale: true, won: false, cas } : undefined;
+    this.history.put(outcome.after, key, left, !invalidate);
+  }
+
+  #stored(
+    key: string,
+    outcome: S.Outcome,
+    entry: Pick<Entry, 'value' | 'flags' | 'expiresAt'> & Partial<Entry>,
+  ): void {
+    const { after, cas } = outcome;
+    if (cas !== BigInt(after)) throw new Violation(`A change of seq ${after} got the token ${cas}`);
+    this.history.put(after, key, { stale: false, won: false, ...entry, cas }, true);
+  }
+
+  #known(key: string): Known {
+    return this.history.at(key, this.store.nowMs());
+  }
+
+  /** True when the status is the wanted one; false when a fault excuses another. */
+  #expect(command: Command, status: S.Status, wanted: S.Status): boolean {
+    if (status === wanted) return true;
+    if (EXCUSED.has(status) && this.#options.mayFail) return false;
+    // An evicted item is as good as deleted.
+    const missing = status === 'not-found' || status === 'not-stored';
+    if (this.#options.mayVanish && missing && 'key' in command) {
+      this.history.put(this.store.watermark, command.key, undefined, true);
+      return false;
+    }
+    throw new Violation(`${text(command)} answered ${status} instead of ${wanted}`);
+  }
+
+  #checkAfter(command: Command, known: Known, after: number): void {
+    if (known.seq <= this.store.watermark || after >= known.seq) return;
+    throw new Violation(
+      `${text(command)} may be told at ${after}, depends on seq ${known.seq}, ` +
+        `the watermark is ${this.store.watermark}`,
+    );
+  }
+
+  #value(bytes: number): string {
+    const number = this.#numbers.next++;
+    // Numbers for incr, and short values that differ.
+    return bytes < 12 ? String(number) : `${number}:`.padEnd(bytes, 'abcdefghijklmnop');
+  }
+}
+
+/** The item's value must be taken at once: it may be a view that lives for one turn. */
+export async function entryOf(item: S.Item): Promise<Entry> {
+  const { flags, cas, expiresAt, stale, won } = item;
+  const { value } = item;
+  if (Buffer.isBuffer(value)) {
+    return { value: value.toString('latin1'), flags, cas, expiresAt, stale, won };
+  }
+  const bytes = Buffer.alloc(value.bytes);
+  const count = await value.read(bytes, 0);
+  value.release();
+  return { value: bytes.toString('latin1', 0, count), flags, cas, expiresAt, stale, won };
+}
+
+function parseNumber(value: string): bigint | undefined {
+  if (!/^ *\d{1,20} *$/.test(value)) return undefined;
+  const number = BigInt(value.trim());
+  return number < U64 ? number : undefined;
+}
+
+function changed(number: bigint, delta: bigint, direction: 'incr' | 'decr'): bigint {
+  if (direction === 'incr') return (number + delta) % U64;
+  return delta > number ? 0n : number - delta;
+}
+
+function text(command: Command): string {
+  return JSON.stringify(command, (_, value: unknown) =>
+    typeof value === 'bigint' ? value.toString() : value,
+  );
+}

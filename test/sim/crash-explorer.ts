@@ -1,0 +1,149 @@
+// Runs a script once and looks at every crash that could have happened: at each instant at which the
+// disk changed, in each style of power loss, and again during the recovery from it.
+
+import { crc32 } from 'node:zlib';
+
+import { Client } from './client.js';
+import { DIR, openEngine, type EngineOptions } from './engine.js';
+import { History } from './history.js';
+import type { CrashStyle } from './power-loss.js';
+import { checkRecovery, unwrap, type Bounds, type RecoveryPoint } from './recovery-check.js';
+import { SeededRandom } from './seeded-random.js';
+import type { SimDisk } from './sim-disk.js';
+import { SimWorld } from './sim-world.js';
+import type { Command } from './workload.js';
+
+export interface Exploration {
+  readonly seed: number;
+  readonly engine: EngineOptions;
+  readonly commands: readonly Command[];
+  /** Random images for each instant, besides the orderly ones. */
+  readonly randomImages: number;
+  /** Tear pending writes at every n-th byte. */
+  readonly byteStep: number;
+  /** Of the instants of a recovery, the part that gets a second crash. */
+  readonly secondCrashes: number;
+  readonly mayVanish?: boolean;
+}
+
+export interface Explored {
+  /** Crash states that were made, and those of them that were not equal to one checked before. */
+  states: number;
+  distinct: number;
+  instants: number;
+}
+
+/** Throws a Violation whose message names the instant and the style. */
+export async function exploreCrashes(exploration: Exploration): Promise<Explored> {
+  const points = await record(exploration);
+  const explorer = new Explorer(exploration);
+  explorer.explored.instants = points.length;
+  for (const [index, point] of points.entries()) await explorer.explore(point, index);
+  return explorer.explored;
+}
+
+/** The script without a crash: the disk at every instant, and what was promised then. */
+async function record(exploration: Exploration): Promise<RecoveryPoint[]> {
+  const { seed, engine, commands, mayVanish = false } = exploration;
+  const world = new SimWorld(seed);
+  world.disk.makeDir(DIR);
+  const process = world.boot();
+  const history = new History();
+  const points: RecoveryPoint[] = [];
+  let client: Client | undefined;
+  world.observe = ({ kind, phase }) => {
+    if (phase === 'started' && ['read', 'list', 'size', 'close', 'freeBytes'].includes(kind))
+      return;
+    const store = client?.store;
+    const [minSeq, maxSeq] = [store?.watermark ?? 0, store?.lastSeq ?? 0];
+    const bounds = { history, minSeq, maxSeq, nowMs: process.clock.wallMs(), mayVanish };
+    points.push({ disk: world.disk.clone(), bounds });
+  };
+  const store = unwrap(await world.scheduler.settle(openEngine(process, engine)), 'start');
+  client = new Client(process, store, history, { next: 1 }, { mayFail: false, mayVanish });
+  unwrap(await world.scheduler.settle(client.run(commands)), 'script');
+  unwrap(await world.scheduler.settle(store.close()), 'close');
+  return points;
+}
+
+class Explorer {
+  readonly explored: Explored = { states: 0, distinct: 0, instants: 0 };
+  readonly #exploration: Exploration;
+  readonly #random: SeededRandom;
+  readonly #seen = new Set<string>();
+
+  constructor(exploration: Exploration) {
+    this.#exploration = exploration;
+    this.#random = new SeededRandom(exploration.seed + 1);
+  }
+
+  async explore(point: RecoveryPoint, index: number): Promise<void> {
+    for (const style of this.#styles(point.disk)) {
+      const where = `instant ${index}, ${JSON.stringify(style)}`;
+      const second: RecoveryPoint[] = [];
+      await this.#check(point, style, where, (each) => {
+        if (this.#random.chance(this.#exploration.secondCrashes)) second.push(each);
+      });
+      for (const [step, again] of second.entries()) {
+        const seed = this.#random.next32();
+        const styles: CrashStyle[] = [
+          { kind: 'lost' },
+          { kind: 'kept' },
+          { kind: 'random', seed, hostile: true },
+        ];
+        for (const style of styles) {
+          const place = `${where}, second crash ${step}, ${JSON.stringify(style)}`;
+          await this.#check(again, style, place, undefined);
+        }
+      }
+    }
+  }
+
+  #styles(disk: SimDisk): CrashStyle[] {
+    const { randomImages, byteStep } = this.#exploration;
+    const styles: CrashStyle[] = [{ kind: 'lost' }, { kind: 'kept' }];
+    disk.pendingLengths().forEach((length, changes) => {
+      for (let bytes = 0; bytes < length; bytes += byteStep)
+        styles.push({ kind: 'prefix', changes, bytes });
+    });
+    for (let at = 0; at < randomImages; at++) {
+      styles.push({ kind: 'random', seed: this.#random.next32(), hostile: at % 2 === 1 });
+    }
+    return styles;
+  }
+
+  async #check(
+    point: RecoveryPoint,
+    style: CrashStyle,
+    where: string,
+    onPoint: ((point: RecoveryPoint) => void) | undefined,
+  ): Promise<void> {
+    this.explored.states++;
+    const image = point.disk.afterPowerLoss(style);
+    const digest = digestOf(image, point.bounds);
+    if (this.#seen.has(digest)) return;
+    this.#seen.add(digest);
+    this.explored.distinct++;
+    const { engine, seed } = this.#exploration;
+    const options = { engine, seed, ...(onPoint === undefined ? {} : { onPoint }) };
+    try {
+      await checkRecovery(image, point.bounds, options);
+    } catch (error) {
+      if (error instanceof Error) error.message += ` (${where})`;
+      throw error;
+    }
+  }
+}
+
+/** Two images with the same digest recover the same way and have the same to prove. */
+function digestOf(disk: SimDisk, { minSeq, maxSeq }: Bounds): string {
+  let crc = 0;
+  let bytes = 0;
+  const files = [...disk.files()].sort(([a], [b]) => (a < b ? -1 : 1));
+  for (const [path, inode] of files) {
+    crc = crc32(`${path}:${inode.size};`, crc);
+    crc = crc32(inode.cached(), crc);
+    bytes += inode.size;
+  }
+  return `${crc} ${bytes} ${minSeq} ${maxSeq}`;
+}

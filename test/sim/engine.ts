@@ -1,0 +1,41 @@
+// The engine under simulation: how it is opened, and its whole content as a client can read it.
+
+import { openStore } from '../../src/store/open-store.js';
+import type { StoreOptions } from '../../src/store/store-options.js';
+import type * as S from '../../src/store/store.js';
+import { entryOf } from './client.js';
+import { Violation, type Entry } from './history.js';
+import type { SimProcess } from './sim-world.js';
+
+export const DIR = '/data';
+
+export type EngineOptions = Partial<StoreOptions>;
+
+export function openEngine(process: SimProcess, options: EngineOptions): Promise<S.Store> {
+  return openStore(process, DIR, options);
+}
+
+/** Everything that the store holds; a damaged item is a Violation, unless told to `skipDamaged`. */
+export async function readAll(
+  store: S.Store,
+  onDamage: (key: string) => void = damageIsAViolation,
+): Promise<Map<string, Entry>> {
+  const found = new Map<string, Entry>();
+  let cursor = 0;
+  do {
+    const page = store.list(cursor, 100);
+    for (const { key } of page.entries) {
+      const name = key.toString('latin1');
+      if (found.has(name)) throw new Violation(`list() names ${name} twice`);
+      const lookup = await store.get(key, { quiet: true });
+      if (lookup.kind === 'damaged') onDamage(name);
+      if (lookup.kind === 'hit') found.set(name, await entryOf(lookup.item));
+    }
+    cursor = page.cursor;
+  } while (cursor !== 0);
+  return found;
+}
+
+function damageIsAViolation(key: string): void {
+  throw new Violation(`The record of ${key} is damaged`);
+}

@@ -1,0 +1,163 @@
+// The plain model of the store, with its past: every change in the order of its seq, so that the state
+// after any prefix of the commit order can be asked for. What the engine must be equal to.
+
+/** An item as a client can see it. */
+export interface Entry {
+  /** Bytes as latin1. */
+  readonly value: string;
+  readonly flags: number;
+  readonly cas: bigint;
+  readonly expiresAt: number;
+  readonly stale: boolean;
+  readonly won: boolean;
+}
+
+interface Version {
+  readonly seq: number;
+  /** Undefined: deleted. */
+  readonly entry: Entry | undefined;
+  /** Of the change that stored the value: a flush removes what is older than itself. */
+  readonly storedSeq: number;
+}
+
+interface Flush {
+  readonly seq: number;
+  readonly atMs: number;
+}
+
+/** What is there for a key, and the newest change that this answer depends on. */
+export interface Known {
+  readonly entry: Entry | undefined;
+  readonly seq: number;
+}
+
+export class History {
+  readonly #versions = new Map<string, Version[]>();
+  #flushes: Flush[] = [];
+
+  get keys(): string[] {
+    return [...this.#versions.keys()];
+  }
+
+  /** `stores`: a new value, which only later flushes remove; else the item's other fields changed. */
+  put(seq: number, key: string, entry: Entry | undefined, stores: boolean): void {
+    const versions = this.#versions.get(key) ?? [];
+    const storedSeq = stores ? seq : (versions.at(-1)?.storedSeq ?? seq);
+    versions.push({ seq, entry, storedSeq });
+    this.#versions.set(key, versions);
+  }
+
+  flush(seq: number, atMs: number): void {
+    this.#flushes.push({ seq, atMs });
+  }
+
+  /** The state of a key when all changes up to `upTo` happened and the clock shows `nowMs`. */
+  at(key: string, nowMs: number, upTo = Infinity): Known {
+    const version = this.#versions.get(key)?.findLast((each) => each.seq <= upTo);
+    if (version === undefined) return { entry: undefined, seq: 0 };
+    const { entry, seq, storedSeq } = version;
+    if (entry === undefined) return { entry, seq };
+    const flush = this.#flushes.find(
+      (each) => each.seq > storedSeq && each.seq <= upTo && each.atMs <= nowMs,
+    );
+    if (flush !== undefined) return { entry: undefined, seq: Math.max(seq, flush.seq) };
+    const isExpired = entry.expiresAt !== 0 && entry.expiresAt <= nowMs;
+    return { entry: isExpired ? undefined : entry, seq };
+  }
+
+  /** Seqs of all changes in (from, to], sorted. */
+  seqsBetween(from: number, to: number): number[] {
+    const seqs = new Set<number>();
+    for (const versions of this.#versions.values()) for (const { seq } of versions) seqs.add(seq);
+    for (const { seq } of this.#flushes) seqs.add(seq);
+    return [...seqs].filter((seq) => seq > from && seq <= to).sort((a, b) => a - b);
+  }
+
+  /** Changes above `seq` never happened. */
+  forgetAfter(seq: number): void {
+    for (const [key, versions] of this.#versions) {
+      this.#versions.set(
+        key,
+        versions.filter((each) => each.seq <= seq),
+      );
+    }
+    this.#flushes = this.#flushes.filter((each) => each.seq <= seq);
+  }
+
+  clone(): History {
+    const copy = new History();
+    for (const [key, versions] of this.#versions) copy.#versions.set(key, versions.slice());
+    copy.#flushes = this.#flushes.slice();
+    return copy;
+  }
+}
+
+/** A broken promise of the engine; the message says which and how. */
+export class Violation extends Error {
+  override readonly name = 'Violation';
+}
+
+/**
+ * The prefixes of the commit order, from `minSeq` to `maxSeq`, that the store found after a crash is
+ * equal to; throws a Violation that compares the nearest one when there is none (oracles O1 and O2).
+ * `mayVanish`: keys may be missing, because the engine evicts.
+ */
+export function matchingPrefixes(
+  history: History,
+  found: ReadonlyMap<string, Entry>,
+  nowMs: number,
+  range: { readonly minSeq: number; readonly maxSeq: number },
+  mayVanish: boolean,
+): number[] {
+  const candidates = [range.minSeq, ...history.seqsBetween(range.minSeq, range.maxSeq)];
+  let nearest: string[] | undefined;
+  const matching = candidates.filter((seq) => {
+    const differences = differencesAt(history, found, nowMs, seq, mayVanish);
+    if (nearest === undefined || differences.length < nearest.length) nearest = differences;
+    return differences.length === 0;
+  });
+  if (matching.length > 0) return matching;
+  throw new Violation(
+    `The store is no prefix of the commit order between seq ${range.minSeq} and ${range.maxSeq}: ` +
+      (nearest ?? []).slice(0, 4).join('; '),
+  );
+}
+
+function differencesAt(
+  history: History,
+  found: ReadonlyMap<string, Entry>,
+  nowMs: number,
+  seq: number,
+  mayVanish: boolean,
+): string[] {
+  const differences: string[] = [];
+  for (const key of new Set([...history.keys, ...found.keys()])) {
+    const expected = history.at(key, nowMs, seq).entry;
+    const actual = found.get(key);
+    if (actual === undefined && mayVanish) continue;
+    if (!isSameEntry(expected, actual)) {
+      differences.push(`${key} at seq ${seq} is ${shown(actual)} instead of ${shown(expected)}`);
+    }
+  }
+  return differences;
+}
+
+export function isSameEntry(a: Entry | undefined, b: Entry | undefined): boolean {
+  if (a === undefined || b === undefined) return a === b;
+  return (
+    a.value === b.value &&
+    a.flags === b.flags &&
+    a.cas === b.cas &&
+    a.expiresAt === b.expiresAt &&
+    a.stale === b.stale &&
+    a.won === b.won
+  );
+}
+
+export function shown(entry: Entry | undefined): string {
+  if (entry === undefined) return 'missing';
+  const { value, flags, cas, expiresAt, stale, won } = entry;
+  const start = JSON.stringify(value.slice(0, 12));
+  const marks = `${stale ? ' stale' : ''}${won ? ' won' : ''}`;
+  return `${start} of ${value.length} B flags ${flags} cas ${cas} expires ${expiresAt}${marks}`;
+}

@@ -1,0 +1,150 @@
+// The life of one machine: boots, workload, faults, an end of each process (orderly, kill, power loss),
+// the next boot, and at each of them the check that nothing was lost and nothing invented.
+
+import type * as S from '../../src/store/store.js';
+import { Client } from './client.js';
+import { DIR, openEngine, readAll, type EngineOptions } from './engine.js';
+import { FaultPlan, type Fault } from './fault-plan.js';
+import { History, Violation, matchingPrefixes } from './history.js';
+import type { CrashStyle } from './power-loss.js';
+import { checkRecovery, unwrap } from './recovery-check.js';
+import { SimWorld, type SimProcess } from './sim-world.js';
+import type { Command } from './workload.js';
+
+/** One boot until its end. `end` counts when no fault ended it before. */
+export interface Stage {
+  readonly commands: readonly Command[];
+  readonly faults: readonly Fault[];
+  readonly end: 'close' | 'kill' | CrashStyle;
+  /** Size of the disk; it has room for everything without. */
+  readonly capacityBytes?: number;
+  /** Wall time jumps by this before the boot. */
+  readonly wallJumpMs?: number;
+}
+
+export interface Life {
+  readonly seed: number;
+  readonly engine: EngineOptions;
+  readonly stages: readonly Stage[];
+  readonly mayVanish: boolean;
+}
+
+export interface Lived {
+  boots: number;
+  /** Faults that took effect. */
+  faults: number;
+  operations: number;
+  commands: number;
+}
+
+/** Throws a Violation when a promise was broken. */
+export async function live(life: Life): Promise<Lived> {
+  const machine = new Machine(life);
+  for (const stage of life.stages) await machine.run(stage);
+  await machine.finish();
+  return machine.lived;
+}
+
+class Machine {
+  readonly lived: Lived = { boots: 0, faults: 0, operations: 0, commands: 0 };
+  readonly #life: Life;
+  readonly #world: SimWorld;
+  readonly #history = new History();
+  readonly #numbers = { next: 1 };
+  /** Everything up to here was told to a client. */
+  #minSeq = 0;
+  #nowMs = 0;
+
+  constructor(life: Life) {
+    this.#life = life;
+    this.#world = new SimWorld(life.seed);
+    this.#world.disk.makeDir(DIR);
+  }
+
+  async run(stage: Stage): Promise<void> {
+    const world = this.#world;
+    const process = world.boot();
+    this.lived.boots++;
+    world.wallOffsetMs += stage.wallJumpMs ?? 0;
+    world.disk.capacityBytes = stage.capacityBytes ?? Infinity;
+    world.faults = new FaultPlan(stage.faults);
+    const mayFail = stage.faults.length > 0 || stage.capacityBytes !== undefined;
+    const store = await this.#open(process, mayFail);
+    if (store !== undefined) await this.#use(process, store, stage, mayFail);
+    this.lived.faults += world.faults.fired;
+    world.faults = new FaultPlan();
+    if (typeof stage.end === 'object') world.losePower(stage.end);
+    else world.kill();
+  }
+
+  /** The last boot has no faults: everything must be there, twice, and the store must serve. */
+  async finish(): Promise<void> {
+    const { engine, seed, mayVanish } = this.#life;
+    this.#world.disk.capacityBytes = Infinity;
+    const bounds = {
+      history: this.#history,
+      minSeq: this.#minSeq,
+      maxSeq: Infinity,
+      nowMs: Math.max(this.#nowMs, this.#world.boot().clock.wallMs()),
+      mayVanish,
+    };
+    this.#world.kill();
+    await checkRecovery(this.#world.disk, bounds, { engine, seed: seed + 1 });
+    this.lived.boots += 2;
+    this.lived.operations += this.#world.operations;
+  }
+
+  /** Opens and checks; undefined when a fault kept it from opening. */
+  async #open(process: SimProcess, mayFail: boolean): Promise<S.Store | undefined> {
+    const world = this.#world;
+    const { mayVanish } = this.#life;
+    const opened = await world.scheduler.settle(openEngine(process, this.#life.engine));
+    if (opened.kind !== 'value') {
+      if (opened.kind === 'stopped' && mayFail) return undefined;
+      if (opened.kind === 'error' && (world.faults.fired > 0 || mayFail)) return undefined;
+      return unwrap(opened, 'start');
+    }
+    const store = opened.value;
+    const damaged = mayFail ? (): void => {} : undefined;
+    const read = await world.scheduler.settle(readAll(store, damaged));
+    if (read.kind !== 'value') {
+      if (mayFail && read.kind !== 'stuck' && read.kind !== 'fatal') return undefined;
+      return unwrap(read, 'read');
+    }
+    if (world.faults.fired > 0 && mayFail) return this.#trustless(store);
+    const range = { minSeq: this.#minSeq, maxSeq: Infinity };
+    const nowMs = store.nowMs();
+    const matching = matchingPrefixes(this.#history, read.value, nowMs, range, mayVanish);
+    const seq = matching.findLast((each) => each <= store.lastSeq) ?? this.#minSeq;
+    this.#minSeq = Math.max(this.#minSeq, seq);
+    this.#history.forgetAfter(seq);
+    return store;
+  }
+
+  /** Reads that failed say nothing of what is there: the run goes on at the next boot. */
+  #trustless(_store: S.Store): undefined {
+    return undefined;
+  }
+
+  async #use(process: SimProcess, store: S.Store, stage: Stage, mayFail: boolean): Promise<void> {
+    const world = this.#world;
+    const { mayVanish } = this.#life;
+    const client = new Client(process, store, this.#history, this.#numbers, {
+      mayFail,
+      mayVanish,
+    });
+    const ran = await world.scheduler.settle(client.run(stage.commands));
+    this.lived.commands += stage.commands.length;
+    if (ran.kind !== 'stopped' || !mayFail) unwrap(ran, 'workload');
+    if (ran.kind === 'value' && stage.end === 'close' && !client.isPoisoned) {
+      const closed = await world.scheduler.settle(store.close());
+      if (!mayFail) unwrap(closed, 'close');
+      else if (closed.kind === 'stuck' || closed.kind === 'fatal') unwrap(closed, 'close');
+      else if (closed.kind === 'value' && process.openFiles.size > 0 && world.faults.fired === 0) {
+        throw new Violation(`${process.openFiles.size} files are open after close()`);
+      }
+    }
+    this.#minSeq = Math.max(this.#minSeq, store.watermark);
+    this.#nowMs = Math.max(this.#nowMs, process.clock.wallMs());
+  }
+}

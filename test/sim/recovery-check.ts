@@ -1,0 +1,148 @@
+// Opens what a crash left and checks it against the history: the oracles O1, O2, O4, O5 and O6, and
+// that the store serves again (O7).
+
+import type * as S from '../../src/store/store.js';
+import { DIR, openEngine, readAll, type EngineOptions } from './engine.js';
+import {
+  Violation,
+  isSameEntry,
+  matchingPrefixes,
+  shown,
+  type Entry,
+  type History,
+} from './history.js';
+import type { Settled } from './scheduler.js';
+import type { SimDisk } from './sim-disk.js';
+import { SimWorld, type SimProcess } from './sim-world.js';
+
+/** What is known of the moment of a crash. */
+export interface Bounds {
+  readonly history: History;
+  /** Everything up to here was told to a client. */
+  readonly minSeq: number;
+  /** Nothing above was ever asked for. */
+  readonly maxSeq: number;
+  /** The store's clock, so that the restarted machine's is not behind. */
+  readonly nowMs: number;
+  readonly mayVanish: boolean;
+}
+
+/** A disk that a recovery left at some instant, and what must then hold. */
+export interface RecoveryPoint {
+  readonly disk: SimDisk;
+  readonly bounds: Bounds;
+}
+
+export interface RecoveryOptions {
+  readonly engine: EngineOptions;
+  readonly seed: number;
+  /** Collect the disks at all instants of the recovery, for a second crash there. */
+  readonly onPoint?: (point: RecoveryPoint) => void;
+}
+
+/**
+ * Recovers a disk, checks what is found, restarts and checks again. Returns the seq whose prefix was
+ * found (the largest, when several look the same).
+ */
+export async function checkRecovery(
+  disk: SimDisk,
+  bounds: Bounds,
+  options: RecoveryOptions,
+): Promise<number> {
+  const world = new SimWorld(options.seed, disk);
+  world.wallOffsetMs = bounds.nowMs - new SimWorld(0).boot().clock.wallMs();
+  let known = bounds;
+  const { onPoint } = options;
+  if (onPoint !== undefined) {
+    world.observe = () => onPoint({ disk: world.disk.clone(), bounds: known });
+  }
+  const first = await openAndRead(world, options.engine);
+  const matching = matchingPrefixes(
+    bounds.history,
+    first.found,
+    first.store.nowMs(),
+    bounds,
+    bounds.mayVanish,
+  );
+  const seq = matching.findLast((each) => each <= first.store.lastSeq) ?? matching[0] ?? 0;
+  // What was served may not change any more.
+  known = { ...bounds, minSeq: matching[0] ?? seq, maxSeq: matching.at(-1) ?? seq };
+  await closeCleanly(first);
+  const second = await openAndRead(world, options.engine);
+  compare(first.found, second.found, second.store.nowMs());
+  if (second.store.lastSeq < first.store.lastSeq) {
+    throw new Violation(`lastSeq went from ${first.store.lastSeq} back to ${second.store.lastSeq}`);
+  }
+  world.observe = undefined;
+  await serve(world, second.store);
+  await closeCleanly(second);
+  return seq;
+}
+
+interface Opened {
+  readonly world: SimWorld;
+  readonly process: SimProcess;
+  readonly store: S.Store;
+  readonly found: Map<string, Entry>;
+}
+
+async function openAndRead(world: SimWorld, engine: EngineOptions): Promise<Opened> {
+  const process = world.boot();
+  const store = unwrap(await world.scheduler.settle(openEngine(process, engine)), 'start');
+  const found = unwrap(await world.scheduler.settle(readAll(store)), 'read');
+  return { world, process, store, found };
+}
+
+async function closeCleanly({ world, process, store }: Opened): Promise<void> {
+  unwrap(await world.scheduler.settle(store.close()), 'close');
+  if (process.openFiles.size > 0) {
+    throw new Violation(`${process.openFiles.size} files are open after close()`);
+  }
+  const leftovers = (world.disk.list(DIR) ?? []).filter((name) => name.endsWith('.tmp'));
+  if (leftovers.length > 0) throw new Violation(`Left over: ${leftovers.join(', ')}`);
+}
+
+/** A write becomes durable: the recovered store works. */
+async function serve(world: SimWorld, store: S.Store): Promise<void> {
+  const put = store.put({
+    mode: 'set',
+    key: Buffer.from('served again'),
+    value: Buffer.from('yes'),
+    flags: 0,
+    expiresAt: 0,
+  });
+  const { status, after } = unwrap(await world.scheduler.settle(put), 'put');
+  if (status !== 'stored') throw new Violation(`After recovery a set answers ${status}`);
+  const durable = new Promise<void>((resolve) => {
+    store.onDurable(() => {
+      if (store.watermark >= after) resolve();
+    });
+  });
+  unwrap(await world.scheduler.settle(durable), 'commit');
+}
+
+function compare(
+  first: ReadonlyMap<string, Entry>,
+  second: ReadonlyMap<string, Entry>,
+  nowMs: number,
+): void {
+  for (const key of new Set([...first.keys(), ...second.keys()])) {
+    const [a, b] = [first.get(key), second.get(key)];
+    const isExpired = a !== undefined && a.expiresAt !== 0 && a.expiresAt <= nowMs;
+    if (isSameEntry(a, b) || (isExpired && b === undefined)) continue;
+    throw new Violation(`The second start shows ${key} as ${shown(b)}, the first as ${shown(a)}`);
+  }
+}
+
+/** The value, or a Violation that says which step failed how. */
+export function unwrap<T>(settled: Settled<T>, step: string): T {
+  if (settled.kind === 'value') return settled.value;
+  if (settled.kind === 'error' || settled.kind === 'fatal') {
+    const { error } = settled;
+    if (error instanceof Violation) throw error;
+    throw new Violation(`The ${step} failed: ${String(error)}`, { cause: error });
+  }
+  throw new Violation(
+    `The ${step} never ended: ${settled.kind === 'stuck' ? settled.reason : 'stopped'}`,
+  );
+}

@@ -1,0 +1,67 @@
+// A random life from one seed: engine options, workload, faults and crashes, each drawn once per run, so
+// that runs differ more than the dice within one run would make them (swarm testing).
+
+import type { EngineOptions } from './engine.js';
+import type { Fault, FaultCode, OperationKind } from './fault-plan.js';
+import type { Life, Stage } from './machine-life.js';
+import { SeededRandom } from './seeded-random.js';
+import { drawCommands, drawShape, type WorkloadShape } from './workload.js';
+
+const FAULTY_KINDS: readonly (readonly OperationKind[] | undefined)[] = [
+  undefined,
+  undefined,
+  ['write'],
+  ['sync', 'write'],
+  ['syncDir', 'rename', 'remove'],
+  ['open'],
+  ['read'],
+];
+const CODES: readonly FaultCode[] = ['EIO', 'EIO', 'ENOSPC', 'EMFILE', 'EROFS'];
+
+export function drawLife(seed: number): Life {
+  const random = new SeededRandom(seed);
+  const shape = drawShape(random);
+  const stages = random.between(1, 4);
+  const engine: EngineOptions = {
+    segmentBytesMax: random.pick([4096, 8192, 16_384, 65_536]),
+    cacheBytesMax: random.pick([0, 1000, 1_000_000]),
+    useHints: random.chance(0.7),
+  };
+  return {
+    seed,
+    engine,
+    stages: Array.from({ length: stages }, () => drawStage(random, shape)),
+    mayVanish: false,
+  };
+}
+
+function drawStage(random: SeededRandom, shape: WorkloadShape): Stage {
+  const faults = random.chance(0.5) ? [drawFault(random)] : [];
+  if (random.chance(0.1)) faults.push(drawFault(random));
+  const end = random.pick<Stage['end']>([
+    'close',
+    'kill',
+    { kind: 'lost' },
+    { kind: 'kept' },
+    { kind: 'random', seed: random.next32(), hostile: false },
+    { kind: 'random', seed: random.next32(), hostile: true },
+  ]);
+  const commands = drawCommands(random, shape, random.pick([5, 30, 100]));
+  return {
+    commands,
+    faults,
+    end,
+    ...(random.chance(0.07) ? { capacityBytes: random.between(10_000, 60_000) } : {}),
+  };
+}
+
+function drawFault(random: SeededRandom): Fault {
+  const kinds = random.pick(FAULTY_KINDS);
+  const at = random.pick([random.between(1, 40), random.between(1, 300)]);
+  const effect = random.pick<Fault['effect']>([
+    { kind: 'error', code: random.pick(CODES), forever: random.chance(0.3) },
+    { kind: 'crash', when: random.pick(['before', 'during', 'after'] as const) },
+    { kind: 'short' },
+  ]);
+  return { at, effect, ...(kinds === undefined ? {} : { kinds }) };
+}
