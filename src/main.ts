@@ -18,7 +18,8 @@ import type { Store } from './store/store.js';
 
 /** Runs until a signal; ends the process. `argv` without node and the script. */
 export async function main(argv: readonly string[]): Promise<void> {
-  const config = readConfig(argv, process.env, packageVersion());
+  const version = packageVersion();
+  const config = readConfig(argv, process.env, version);
   if ('code' in config) {
     process.stdout.write(config.stdout);
     process.stderr.write(config.stderr);
@@ -35,18 +36,20 @@ export async function main(argv: readonly string[]): Promise<void> {
     logger.error(`This is a bug, please report it: ${error.stack ?? error.message}`);
     process.exit(EXIT.bug);
   });
-  await new ServerProcess(config, logger).run();
+  await new ServerProcess(config, logger, version).run();
 }
 
 /** One life: start, signals, one end. */
 class ServerProcess {
   readonly #config: Config;
   readonly #logger: TextLogger;
+  readonly #version: string;
   #store: Store | undefined;
   #server: Server | undefined;
   #isEnding = false;
 
-  constructor(config: Config, logger: TextLogger) {
+  constructor(config: Config, logger: TextLogger, version: string) {
+    this.#version = version;
     this.#config = config;
     this.#logger = logger;
   }
@@ -72,6 +75,7 @@ class ServerProcess {
       if (cause === 'poisoned') void this.#endPoisoned();
     });
     const server = new Server(env, config, store, {
+      version: this.#version,
       onShutdown: (graceful) => (graceful ? void this.#end('shutdown') : process.exit(EXIT.ok)),
       onVerbosity: (level) => (logger.verbosity = level),
     });
@@ -106,7 +110,7 @@ class ServerProcess {
         void this.#end(signal);
       });
     }
-    process.on('SIGHUP', () => void this.#server?.reload());
+    process.on('SIGHUP', () => this.#server?.reload());
   }
 
   /** Answers what was received, makes it durable, seals the log, exits. */

@@ -140,6 +140,8 @@ export interface DebugReply {
 export interface LineReply {
   readonly kind: 'line';
   readonly line: Buffer;
+  /** metadump alone ends its lines so. */
+  readonly ending?: 'lf';
 }
 
 /** The reply to version, mn, stats reset, SASL list and auth; and the end of a streamed value. */

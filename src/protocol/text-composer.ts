@@ -8,6 +8,7 @@ import type { HitReply, Reply, ResultStatus, StatReply } from './reply.js';
 
 const SPACE = 0x20;
 const CRLF = Buffer.from('\r\n');
+const LF = Buffer.from('\n');
 const VALUE = Buffer.from('VALUE ');
 const END = Buffer.from('END\r\n');
 const NOT_EXISTS = Buffer.from('Not-Exists\r\n');
@@ -51,7 +52,7 @@ export function composeText(output: Output, form: TextForm, reply: Reply): void 
       break;
     case 'line':
       output.writeBytes(reply.line);
-      output.writeBytes(CRLF);
+      output.writeBytes(reply.ending === 'lf' ? LF : CRLF);
       break;
     case 'version':
       output.writeText(`VERSION ${reply.version}\r\n`);

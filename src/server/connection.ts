@@ -33,6 +33,7 @@ export class Connection implements ConnectionControl {
   #waiting: Buffer[] = [];
   /** A request is being answered that those behind it wait for. */
   #isBusy = false;
+  #isRunning = false;
   #isYielding = false;
   /** Nothing more is read or run; closed when the replies have left. */
   #isEnding = false;
@@ -102,8 +103,8 @@ export class Connection implements ConnectionControl {
   get #state(): string {
     if (this.#isEnding) return 'conn_closing';
     if (this.#parser.inValue) return 'conn_nread';
-    if (!this.#replies.isIdle) return 'conn_mwrite';
-    return this.#parser.bufferedBytes > 0 ? 'conn_parse_cmd' : 'conn_read';
+    if (this.#isRunning || this.#isBusy || this.#isYielding) return 'conn_parse_cmd';
+    return this.#replies.isIdle ? 'conn_read' : 'conn_mwrite';
   }
 
   #receive(chunk: Buffer): void {
@@ -128,7 +129,9 @@ export class Connection implements ConnectionControl {
 
   #pump(): void {
     if (this.#isGone || this.#isBusy || this.#isYielding) return;
+    this.#isRunning = true;
     this.#runRequests();
+    this.#isRunning = false;
     this.#replies.flush();
     if (!this.#isEnding) {
       if (this.#socket.isPaused() && !this.#isStopped && !this.#hasInputEnded)

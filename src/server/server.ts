@@ -9,12 +9,17 @@ import { openParser } from '../protocol/open-parser.js';
 import { INLINE_VALUE_BYTES_MAX } from '../limits.js';
 import type { ParserOptions } from '../protocol/parser.js';
 import type { Store } from '../store/store.js';
+import { isKvError } from '../errors.js';
 import { Connection } from './connection.js';
 import { newCounters, type Counters } from './counters.js';
 import { connectionsWithin, descriptorLimit } from './descriptors.js';
 import { Gate } from './gate.js';
 import { listen, plainServer, writePortFile, type Listener } from './listeners.js';
 import type { ConnectionDescription, ServerControl, Services } from './session.js';
+import { PrefixStats } from './stats/detail.js';
+import type { TlsListeners } from './tls.js';
+import { Users } from './users.js';
+import { Watchers } from './watchers.js';
 
 const TOO_MANY = 'ERROR Too many open connections\r\n';
 const IDLE_CHECK_MS = 1000;
@@ -22,6 +27,8 @@ const IDLE_CHECK_MS = 1000;
 const DRAIN_MS_MAX = 5000;
 
 export interface ServerHooks {
+  /** Of this program. */
+  readonly version: string;
   /** A client asked for the end (shutdown). */
   readonly onShutdown: (graceful: boolean) => void;
   readonly onVerbosity: (level: number) => void;
@@ -37,19 +44,28 @@ export class Server implements ServerControl {
   readonly #services: Services;
   readonly #connections = new Set<Connection>();
   #listeners: readonly Listener[] = [];
+  #tls: TlsListeners | undefined;
+  #isStopping = false;
   #nextId = 1;
+  verbosity: number;
   #onEmpty: (() => void) | undefined;
 
   constructor(env: Env, config: Config, store: Store, hooks: ServerHooks) {
     this.#env = env;
     this.#config = config;
     this.#hooks = hooks;
+    this.verbosity = config.verbosity;
     this.startedMs = env.clock.monotonicMs();
     this.connectionsMax = connectionsWithin(config.connectionsMax, descriptorLimit());
     const { counters } = this;
     const { clock, logger } = env;
     const gate = new Gate(store);
-    this.#services = { config, store, gate, counters, clock, logger, control: this };
+    const watchers = new Watchers(counters, () => store.nowMs(), clock.defer.bind(clock));
+    const detail = new PrefixStats(config.prefixDelimiter);
+    const users = config.authFile === undefined ? undefined : new Users(config.authFile);
+    const { version } = hooks;
+    const shared = { config, store, gate, counters, clock, logger };
+    this.#services = { ...shared, control: this, version, detail, watchers, users };
   }
 
   /** Listens everywhere; throws ListenError when one address cannot be had, with the others closed. */
@@ -57,10 +73,16 @@ export class Server implements ServerControl {
     const { endpoints, backlog, portFile } = this.#config;
     const listeners: Listener[] = [];
     this.#listeners = listeners;
+    const { tls } = this.#config;
+    if (tls !== undefined) {
+      const { TlsListeners } = await import('./tls.js');
+      this.#tls = new TlsListeners(tls, this.#env.logger);
+    }
+    const make = this.#tls?.make ?? plainServer;
     try {
       for (const endpoint of endpoints) {
         const accept = this.#accept.bind(this);
-        listeners.push(await listen(endpoint, backlog, accept, plainServer));
+        listeners.push(await listen(endpoint, backlog, accept, make));
       }
     } catch (error) {
       for (const { server } of listeners) server.close();
@@ -82,6 +104,7 @@ export class Server implements ServerControl {
   /** Stops accepting, answers what was received, closes all connections. */
   async stop(): Promise<void> {
     for (const { server } of this.#listeners) server.close();
+    this.#isStopping = true;
     if (this.#connections.size === 0) return;
     const empty = new Promise<void>((resolve) => (this.#onEmpty = resolve));
     const timer = this.#env.clock.setTimer(DRAIN_MS_MAX, () => {
@@ -92,12 +115,28 @@ export class Server implements ServerControl {
     timer.cancel();
   }
 
-  /** SIGHUP: users and certificates are read again. */
-  async reload(): Promise<void> {
-    await this.refreshCertificates();
+  /** Users and certificates are read again; what cannot be used leaves the old ones in force. */
+  reload(): void {
+    const { logger } = this.#env;
+    try {
+      this.#services.users?.reload();
+      this.#tls?.reload();
+      logger.info('Users and certificates were read again');
+    } catch (error) {
+      if (!isKvError(error)) throw error;
+      logger.error(error.message);
+    }
+  }
+
+  get tcpPort(): number {
+    const found = this.#listeners.find(({ endpoint }) => endpoint.kind === 'tcp');
+    return found === undefined
+      ? 0
+      : Number(found.address.slice(found.address.lastIndexOf(':') + 1));
   }
 
   setVerbosity(level: number): void {
+    this.verbosity = level;
     this.#hooks.onVerbosity(level);
   }
 
@@ -106,6 +145,7 @@ export class Server implements ServerControl {
   }
 
   refreshCertificates(): Promise<void> {
+    this.#tls?.reload();
     return Promise.resolve();
   }
 
@@ -121,6 +161,10 @@ export class Server implements ServerControl {
   }
 
   #accept(socket: Socket, endpoint: Endpoint, address: string): void {
+    if (this.#isStopping) {
+      socket.destroy();
+      return;
+    }
     if (this.#connections.size >= this.connectionsMax) {
       this.counters.rejected_connections += 1;
       socket.on('error', () => socket.destroy());
@@ -138,10 +182,20 @@ export class Server implements ServerControl {
       () => this.#forget(connection),
     );
     this.#connections.add(connection);
+    this.#tellConnection('conn_new', socket);
+    socket.once('close', () => this.#tellConnection('conn_close', socket));
+  }
+
+  #tellConnection(type: 'conn_new' | 'conn_close', { remoteAddress, remotePort }: Socket): void {
+    const { watchers } = this.#services;
+    if (watchers.count === 0) return;
+    const where = remoteAddress === undefined ? 'local' : 'tcp';
+    const fields = `rip=${remoteAddress ?? 'unix'} rport=${remotePort ?? 0} transport=${where}`;
+    watchers.emit('connevents', `type=${type} ${fields}`);
   }
 
   #parserOptions(endpoint: Endpoint): ParserOptions {
-    const { protocol, shortForms, keyBytesMax, valueBytesMax, authFile, sasl } = this.#config;
+    const { protocol, shortForms, keyBytesMax, valueBytesMax, authFile } = this.#config;
     const isPlain = endpoint.kind === 'tcp' && endpoint.plain;
     return {
       protocol,
@@ -150,7 +204,7 @@ export class Server implements ServerControl {
       keyBytesMax,
       valueBytesMax,
       inlineValueBytesMax: Math.min(INLINE_VALUE_BYTES_MAX, valueBytesMax),
-      asciiAuthentication: authFile !== undefined && !sasl,
+      asciiAuthentication: authFile !== undefined,
     };
   }
 

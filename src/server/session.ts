@@ -9,6 +9,9 @@ import type { Store } from '../store/store.js';
 import type { Counters } from './counters.js';
 import type { Gate } from './gate.js';
 import type { Replies } from './replies.js';
+import type { PrefixStats } from './stats/detail.js';
+import type { Users } from './users.js';
+import type { Watchers } from './watchers.js';
 
 /** Shared by all connections. */
 export interface Services {
@@ -19,14 +22,23 @@ export interface Services {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly control: ServerControl;
+  /** Of this program. */
+  readonly version: string;
+  readonly detail: PrefixStats;
+  readonly watchers: Watchers;
+  /** Undefined: everyone may come in. */
+  readonly users: Users | undefined;
 }
 
 /** What commands may ask of the server as a whole. */
 export interface ServerControl {
   readonly connectionCount: number;
   readonly connectionsMax: number;
-  /** Unix ms and monotonic ms of the start. */
+  /** Monotonic ms of the start. */
   readonly startedMs: number;
+  readonly verbosity: number;
+  /** The first that was had; 0: none. */
+  readonly tcpPort: number;
   setVerbosity(level: number): void;
   /** Ends the process, cleanly when `graceful`. */
   shutdown(graceful: boolean): void;
@@ -71,7 +83,7 @@ export class Session {
   /** The get whose keys are arriving, maybe in parts. */
   readonly getProgress: GetProgress = { hits: 0, failed: false };
   upload: LargeUpload | undefined;
-  isAuthenticated = false;
+  isAuthenticated: boolean;
   /** The handler asks to close after what has been answered. */
   closing = false;
   /** Calls when the connection is gone. */
@@ -85,6 +97,7 @@ export class Session {
     this.counters = services.counters;
     this.replies = replies;
     this.#connection = connection;
+    this.isAuthenticated = services.users === undefined;
   }
 
   /** Highest seq that an answer of this connection depended on: what a barrier waits for. */

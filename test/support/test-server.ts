@@ -39,6 +39,7 @@ export async function startServer(options: TestServerOptions = {}): Promise<Test
   const store = new MemoryStore(options);
   const shutdowns: boolean[] = [];
   const server = new Server(env, config, store, {
+    version: '0.0.0',
     onShutdown: (graceful) => shutdowns.push(graceful),
     onVerbosity: () => undefined,
   });

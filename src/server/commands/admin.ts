@@ -7,8 +7,10 @@ import type {
   CacheMemlimitRequest,
   ShutdownRequest,
   VerbosityRequest,
+  WatchRequest,
 } from '../../protocol/request.js';
 import type { Session } from '../session.js';
+import { WATCH_STREAMS } from '../watchers.js';
 
 const OK = { kind: 'result', status: 'ok', cas: 0n, valueBytes: 0 } as const;
 const MEMLIMIT_MEGABYTES_MIN = 8;
@@ -62,6 +64,20 @@ export function shutdown(request: ShutdownRequest, session: Session): undefined 
 export function cacheMemlimit(request: CacheMemlimitRequest, session: Session): undefined {
   const isEnough = request.megabytes >= MEMLIMIT_MEGABYTES_MIN;
   session.answer(request.form, isEnough ? OK : { kind: 'line', line: MEMLIMIT_TOO_SMALL });
+  return undefined;
+}
+
+/** From now on this client is told what the streams say, besides the replies to its commands. */
+export function watch(request: WatchRequest, session: Session): undefined {
+  const { config, watchers } = session.services;
+  const streams = request.streams.length === 0 ? ['fetchers'] : request.streams;
+  const known: readonly string[] = WATCH_STREAMS;
+  if (!config.watchEnabled || !streams.every((stream) => known.includes(stream))) {
+    session.fail(request.form, 'unknown-command');
+    return undefined;
+  }
+  session.answer(request.form, OK);
+  session.cleanups.push(watchers.add(session.replies, request.form, streams));
   return undefined;
 }
 

@@ -11,6 +11,7 @@ import type {
 import { errorReply } from '../../protocol/reply.js';
 import { expiresAtOf, flushAtOf, ttlSecondsOf } from '../../store/expiry.js';
 import type { Session } from '../session.js';
+import { uriEncoded } from '../watchers.js';
 import { outcomeReply, settle } from './outcomes.js';
 
 export function remove(request: DeleteRequest, session: Session): Promise<void> | undefined {
@@ -18,8 +19,14 @@ export function remove(request: DeleteRequest, session: Session): Promise<void> 
   const { store } = session;
   if (form.wire === 'meta') session.counters.cmd_meta += 1;
   const expiresAt = exptime === undefined ? undefined : expiresAtOf(exptime, store.nowMs());
+  const { detail, watchers } = session.services;
+  if (detail.isOn) detail.recordDelete(key);
+  const name = watchers.count === 0 ? undefined : uriEncoded(key);
   const outcome = store.delete({ key, compareCas, chosenCas, invalidate, dropValue, expiresAt });
   return settle(session, form, outcome, (done, form) => {
+    if (done.status === 'deleted' && name !== undefined) {
+      watchers.emit('deletions', `type=deleted key=${name} cmd=delete clsid=1`, done.after);
+    }
     if (done.status === 'deleted') session.counters.delete_hits += 1;
     else if (done.status === 'not-found') session.counters.delete_misses += 1;
     session.answerChange(form, outcomeReply(done.status, done.cas), done.after);

@@ -8,6 +8,7 @@ import type { Item, Lookup, ReadOptions, Store } from '../../store/store.js';
 import type { Counters } from '../counters.js';
 import type { ReplySection } from '../reply-section.js';
 import type { GetProgress, Session } from '../session.js';
+import { uriEncoded } from '../watchers.js';
 
 export class GetJob {
   readonly request: GetRequest;
@@ -39,6 +40,7 @@ export class GetJob {
   compose(key: Buffer, found: Lookup): void {
     const { form } = this.request;
     countLookup(this.session.counters, this.request, found);
+    this.#tell(key, found);
     if (found.kind === 'hit') {
       this.progress.hits += 1;
       this.session.replies.send(form, this.hit(key, found.item), 0, this.section);
@@ -83,7 +85,7 @@ export class GetJob {
       key,
       flags: item.flags,
       cas: item.cas,
-      valueBytes: isInline ? value.length : value.bytes,
+      valueBytes: valueBytesOf(item),
       value: isInline ? value : undefined,
       meta: this.request.form.wire === 'meta' ? this.#metaHit(item) : undefined,
     };
@@ -92,6 +94,21 @@ export class GetJob {
   /** False when the header says it all: meta without flag v, or with a CAS that the client knows. */
   wantsBytes(item: Item): boolean {
     return this.request.wantsValue && this.request.knownCas !== item.cas;
+  }
+
+  /** Those who asked: stats detail and watchers. */
+  #tell(key: Buffer, found: Lookup): void {
+    const { detail, watchers } = this.session.services;
+    const isHit = found.kind === 'hit';
+    if (detail.isOn) detail.recordGet(key, isHit);
+    if (watchers.count === 0) return;
+    const status = isHit ? 'found' : 'not_found';
+    const size = isHit ? valueBytesOf(found.item) : 0;
+    watchers.emit(
+      'fetchers',
+      `type=item_get key=${uriEncoded(key)} status=${status} clsid=1 size=${size}`,
+      found.after,
+    );
   }
 
   #metaHit(item: Item): MetaHit {
@@ -108,6 +125,10 @@ export class GetJob {
       known: knownCas !== undefined && knownCas === item.cas,
     };
   }
+}
+
+function valueBytesOf({ value }: Item): number {
+  return Buffer.isBuffer(value) ? value.length : value.bytes;
 }
 
 /** How the store shall read; undefined for a plain get, which makes no object. */

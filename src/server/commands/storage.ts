@@ -5,6 +5,7 @@ import { expiresAtOf } from '../../store/expiry.js';
 import type { LargeValueHandle, Put, PutOutcome, Store } from '../../store/store.js';
 import type { Counters } from '../counters.js';
 import type { Session } from '../session.js';
+import { uriEncoded } from '../watchers.js';
 import { LargeUpload } from './large-upload.js';
 import { outcomeReply, ownForm, settle } from './outcomes.js';
 
@@ -29,9 +30,17 @@ function store(
   const { counters } = session;
   counters.cmd_set += 1;
   if (request.form.wire === 'meta') counters.cmd_meta += 1;
+  const { detail, watchers } = session.services;
+  if (detail.isOn) detail.recordSet(request.key);
+  const name = watchers.count === 0 ? undefined : uriEncoded(request.key);
   const outcome = session.store.put(changeOf(request, value, session.store));
   return settle(session, request.form, outcome, (done, form) => {
     if (request.compareCas !== undefined) countCas(counters, done);
+    if (name !== undefined) {
+      const status = done.status.replace('-', '_');
+      const fields = `type=item_store key=${name} status=${status} cmd=${request.mode}`;
+      watchers.emit('mutations', `${fields} clsid=1 size=${done.valueBytes}`, done.after);
+    }
     const reply = outcomeReply(done.status, done.cas, done.valueBytes);
     session.answerChange(form, reply, done.after);
   });

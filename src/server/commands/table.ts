@@ -4,8 +4,11 @@
 import type { Request } from '../../protocol/request.js';
 import type { Session } from '../session.js';
 import * as admin from './admin.js';
+import { authenticate, isAdmitted, listMechanisms } from './authentication.js';
 import * as changes from './changes.js';
+import * as listings from './listings.js';
 import { get } from './retrieval.js';
+import { stats } from './stats.js';
 import { put } from './storage.js';
 
 /** Answers through the session; returns a promise when the requests behind have to wait for it. */
@@ -30,21 +33,17 @@ const TABLE: Table = {
   shutdown: admin.shutdown,
   'cache-memlimit': admin.cacheMemlimit,
   'refresh-certs': admin.refreshCertificates,
-  debug: unknown,
-  stats: unknown,
-  dump: unknown,
-  keys: unknown,
-  watch: unknown,
-  authenticate: unknown,
-  'sasl-list': unknown,
+  debug: listings.debug,
+  stats,
+  dump: listings.dump,
+  keys: listings.keys,
+  watch: admin.watch,
+  authenticate,
+  'sasl-list': listMechanisms,
 };
 
-/** Runs one request. */
+/** Runs one request, unless its client has to authenticate first. */
 export function run(request: Commands, session: Session): Promise<void> | undefined {
+  if (!session.isAuthenticated && !isAdmitted(request, session)) return undefined;
   return (TABLE[request.kind] as Handler<Commands>)(request, session);
-}
-
-function unknown(request: Commands, session: Session): undefined {
-  session.fail(request.form, 'unknown-command');
-  return undefined;
 }

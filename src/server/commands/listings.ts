@@ -1,0 +1,138 @@
+// lru_crawler metadump and mgdump, our own `keys`, and `me`.
+
+import type { DebugRequest, DumpRequest, KeysRequest } from '../../protocol/request.js';
+import { errorReply } from '../../protocol/reply.js';
+import { ttlSecondsOf } from '../../store/expiry.js';
+import type { Listed, Lookup } from '../../store/store.js';
+import { sendListing } from '../listing.js';
+import type { Session } from '../session.js';
+import { uriEncoded } from '../watchers.js';
+import { errorOfFailure, ownForm } from './outcomes.js';
+
+const PAGE_KEYS = 128;
+/** memcached counts an item's header, CAS token and ends with its bytes. */
+const ITEM_OVERHEAD_BYTES = 59;
+const ONLY_CLASS = 1;
+
+export function dump(request: DumpRequest, session: Session): Promise<void> | undefined {
+  const { form, listing, classes } = request;
+  if (!session.services.config.dumpEnabled) {
+    session.fail(form, 'unknown-command');
+    return undefined;
+  }
+  const isEmpty = classes !== undefined && classes.length > 0 && !classes.includes(ONLY_CLASS);
+  if (listing === 'mgdump') {
+    const lines = { form, limit: isEmpty ? 0 : Number.POSITIVE_INFINITY, lineOf: mgLine };
+    return sendListing(session, lines).then((whole) => {
+      if (whole) session.answer(form, { kind: 'line', line: Buffer.from('EN') });
+    });
+  }
+  session.answer(form, { kind: 'result', status: 'ok', cas: 0n, valueBytes: 0 });
+  const lines = {
+    form,
+    limit: isEmpty ? 0 : Number.POSITIVE_INFINITY,
+    lineOf: metadumpLine,
+    ending: 'lf',
+  } as const;
+  return sendListing(session, lines).then((whole) => {
+    if (whole) session.answer(form, { kind: 'end', hits: 1 });
+  });
+}
+
+/** `keys <prefix> [limit] [cursor]`: KEY lines, CURSOR when there is more, END. */
+export function keys(request: KeysRequest, session: Session): Promise<void> | undefined {
+  if (!session.services.config.dumpEnabled) {
+    session.fail(request.form, 'unknown-command');
+    return undefined;
+  }
+  return sendKeys(request, Buffer.from(request.prefix), session);
+}
+
+async function sendKeys(request: KeysRequest, prefix: Buffer, session: Session): Promise<void> {
+  const { form } = request;
+  const { store, replies, services } = session;
+  let left = request.limit === 0 ? Number.POSITIVE_INFINITY : request.limit;
+  let { cursor } = request;
+  do {
+    if (!(await replies.room(replies.tail))) return;
+    // Never more than is left, so that the cursor goes on exactly behind the last key sent.
+    const page = store.list(cursor, Math.min(PAGE_KEYS, left));
+    const found = page.entries.filter(({ key }) => startsWith(key, prefix));
+    if (!(await services.gate.durable(store.lastSeq))) {
+      session.fail(form, 'no-space');
+      return;
+    }
+    for (const { key } of found) {
+      session.answer(form, { kind: 'line', line: Buffer.from(keyLine(key), 'latin1') });
+    }
+    left -= found.length;
+    cursor = page.cursor;
+    await new Promise<void>((resolve) => services.clock.defer(resolve));
+  } while (cursor !== 0 && left > 0);
+  if (cursor !== 0) {
+    session.answer(form, { kind: 'line', line: Buffer.from(`CURSOR ${cursor}`) });
+  }
+  session.answer(form, { kind: 'end', hits: 1 });
+}
+
+/** me: what is known about an item, without using it. */
+export function debug(request: DebugRequest, session: Session): Promise<void> | undefined {
+  const { store, counters } = session;
+  counters.cmd_meta += 1;
+  const found = store.get(request.key, { quiet: true });
+  if (!(found instanceof Promise)) {
+    answerDebug(request, session, found);
+    return undefined;
+  }
+  const kept = { ...request, form: ownForm(request.form), key: Buffer.from(request.key) };
+  return found.then(
+    (lookup) => answerDebug(kept, session, lookup),
+    (error: unknown) => session.answer(kept.form, errorReply(errorOfFailure(error))),
+  );
+}
+
+function answerDebug(request: DebugRequest, session: Session, found: Lookup): void {
+  const { form, key } = request;
+  if (found.kind === 'miss') {
+    session.answer(form, { kind: 'miss', key }, found.after);
+  } else if (found.kind === 'hit') {
+    const { item, after } = found;
+    const { value, expiresAt, idleSeconds, cas, fetched } = item;
+    const isInline = Buffer.isBuffer(value);
+    const valueBytes = isInline ? value.length : value.bytes;
+    if (!isInline) value.release();
+    const ttlSeconds = ttlSecondsOf(expiresAt, session.store.nowMs());
+    const itemBytes = ITEM_OVERHEAD_BYTES + key.length + valueBytes;
+    const reply = { kind: 'debug', key, ttlSeconds, idleSeconds, cas, fetched, itemBytes } as const;
+    session.answer(form, reply, after);
+  } else {
+    session.answer(form, errorReply(found.kind === 'damaged' ? 'damaged' : found.status));
+  }
+}
+
+function metadumpLine(entry: Listed): string {
+  const { key, expiresAt, lastUsedSeconds, cas, fetched, bytes } = entry;
+  const exp = expiresAt === 0 ? -1 : Math.floor(expiresAt / 1000);
+  const fetch = fetched ? 'yes' : 'no';
+  const name = uriEncoded(key);
+  return `key=${name} exp=${exp} la=${lastUsedSeconds} cas=${cas} fetch=${fetch} cls=1 size=${bytes}`;
+}
+
+function mgLine({ key }: Listed): string {
+  return isPlain(key) ? `mg ${key.toString('latin1')}` : `mg ${key.toString('base64')} b`;
+}
+
+function keyLine(key: Buffer): string {
+  return isPlain(key) ? `KEY ${key.toString('latin1')}` : `KEY ${key.toString('base64')} b`;
+}
+
+/** A key that a text command can name. */
+function isPlain(key: Buffer): boolean {
+  return key.every((byte) => byte > 0x20 && byte !== 0x7f);
+}
+
+function startsWith(key: Buffer, prefix: Buffer): boolean {
+  return (
+    key.length >= prefix.length && key.compare(prefix, 0, prefix.length, 0, prefix.length) === 0
+  );
+}

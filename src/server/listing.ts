@@ -1,0 +1,42 @@
+// Listings of the whole store (cachedump, metadump, mgdump, keys): page by page, at the pace of the
+// client, with a turn for everybody else after each page. What is listed is durable first.
+
+import type { ReplyForm } from '../protocol/reply-form.js';
+import type { Listed } from '../store/store.js';
+import type { Session } from './session.js';
+
+const PAGE_KEYS = 128;
+
+export interface Listing {
+  readonly form: ReplyForm;
+  /** Most lines to send. */
+  readonly limit: number;
+  /** One entry as a line, without its end; undefined leaves it out. */
+  readonly lineOf: (entry: Listed) => string | undefined;
+  readonly ending?: 'lf';
+}
+
+/** Resolves to true when all was said, to false when the client has gone or a commit failed. */
+export async function sendListing(session: Session, listing: Listing): Promise<boolean> {
+  const { store, replies, services } = session;
+  let left = listing.limit;
+  let cursor = 0;
+  do {
+    if (!(await replies.room(replies.tail))) return false;
+    const page = store.list(cursor, PAGE_KEYS);
+    const lines = page.entries.flatMap((entry) => listing.lineOf(entry) ?? []).slice(0, left);
+    if (!(await services.gate.durable(store.lastSeq))) {
+      session.fail(listing.form, 'no-space');
+      return false;
+    }
+    for (const text of lines) {
+      const line = Buffer.from(text, 'latin1');
+      const reply = listing.ending === undefined ? { line } : { line, ending: listing.ending };
+      session.answer(listing.form, { kind: 'line', ...reply });
+    }
+    left -= lines.length;
+    cursor = page.cursor;
+    await new Promise<void>((resolve) => services.clock.defer(resolve));
+  } while (cursor !== 0 && left > 0);
+  return true;
+}

@@ -1,0 +1,64 @@
+// Who may come in: `-Y`'s lines `user:password` or `user:$scrypt$…` (kv-client passwd writes these).
+// Invariants: a comparison takes the same time whether or not the user exists and wherever the password
+// differs; names and passwords are never logged.
+
+import { createHash, timingSafeEqual } from 'node:crypto';
+import fs from 'node:fs';
+
+import { KvError } from '../errors.js';
+import { checkPassword, isPasswordDigest } from '../password-digest.js';
+
+/** Compared with when there is no such user. */
+const NOBODY = '';
+
+export class Users {
+  readonly #path: string;
+  #passwords: ReadonlyMap<string, string>;
+
+  /** Throws KV_BAD_OPTION when the file cannot be read or a line is none. */
+  constructor(path: string) {
+    this.#path = path;
+    this.#passwords = readUsers(path);
+  }
+
+  /** Reads the file again; on failure the users stay as they were and the error is thrown. */
+  reload(): void {
+    this.#passwords = readUsers(this.#path);
+  }
+
+  async isRight(user: Buffer, password: Buffer): Promise<boolean> {
+    const expected = this.#passwords.get(user.toString('latin1'));
+    const given = password.toString('latin1');
+    if (expected !== undefined && isPasswordDigest(expected)) {
+      return checkPassword(given, expected);
+    }
+    const isEqual = timingSafeEqual(sha256(given), sha256(expected ?? NOBODY));
+    return isEqual && expected !== undefined;
+  }
+}
+
+/** Equal lengths for the comparison, whatever was sent. */
+function sha256(text: string): Buffer {
+  return createHash('sha256').update(text, 'latin1').digest();
+}
+
+function readUsers(path: string): ReadonlyMap<string, string> {
+  let text: string;
+  try {
+    text = fs.readFileSync(path, 'latin1');
+  } catch (cause) {
+    throw new KvError('KV_BAD_OPTION', 'The file of -Y cannot be read', { path, cause });
+  }
+  const users = new Map<string, string>();
+  for (const [index, line] of text.split('\n').entries()) {
+    const entry = line.replace(/\r$/, '');
+    if (entry === '' || entry.startsWith('#')) continue;
+    const colon = entry.indexOf(':');
+    if (colon < 1 || colon === entry.length - 1) {
+      throw new KvError('KV_BAD_OPTION', `Line ${index + 1} is not user:password`, { path });
+    }
+    users.set(entry.slice(0, colon), entry.slice(colon + 1));
+  }
+  if (users.size === 0) throw new KvError('KV_BAD_OPTION', 'The file of -Y has no users', { path });
+  return users;
+}

@@ -1,0 +1,92 @@
+// `watch`: clients that are told what others do, one line an event. A watcher that does not keep up loses
+// events, which are counted, and delays nobody.
+
+import type { ReplyForm } from '../protocol/reply-form.js';
+import type { Counters } from './counters.js';
+import type { Replies } from './replies.js';
+
+export const WATCH_STREAMS = [
+  'fetchers',
+  'mutations',
+  'evictions',
+  'connevents',
+  'deletions',
+  'proxyreqs',
+  'proxyevents',
+  'proxyuser',
+] as const;
+export type WatchStream = (typeof WATCH_STREAMS)[number];
+
+interface Watcher {
+  readonly replies: Replies;
+  readonly form: ReplyForm;
+  readonly streams: ReadonlySet<string>;
+}
+
+export class Watchers {
+  readonly #watchers = new Set<Watcher>();
+  readonly #counters: Counters;
+  readonly #defer: (call: () => void) => void;
+  readonly #nowMs: () => number;
+  #lastId = 0;
+  #isFlushing = false;
+
+  constructor(counters: Counters, nowMs: () => number, defer: (call: () => void) => void) {
+    this.#counters = counters;
+    this.#nowMs = nowMs;
+    this.#defer = defer;
+  }
+
+  /** Ask before composing an event: nobody watches most of the time. */
+  get count(): number {
+    return this.#watchers.size;
+  }
+
+  /** Returns what ends it. */
+  add(replies: Replies, form: ReplyForm, streams: readonly string[]): () => void {
+    const watcher = { replies, form, streams: new Set(streams) };
+    this.#watchers.add(watcher);
+    return () => this.#watchers.delete(watcher);
+  }
+
+  /** `fields`: `name=value` words; told when the record `after` is durable. */
+  emit(stream: WatchStream, fields: string, after = 0): void {
+    const nowMs = this.#nowMs();
+    const seconds = Math.floor(nowMs / 1000);
+    const microseconds = String(Math.floor((nowMs % 1000) * 1000)).padStart(6, '0');
+    this.#lastId += 1;
+    const text = `ts=${seconds}.${microseconds} gid=${this.#lastId} ${fields}`;
+    const line = Buffer.from(text, 'latin1');
+    this.#counters.log_worker_written += 1;
+    for (const { replies, form, streams } of this.#watchers) {
+      if (!streams.has(stream)) continue;
+      if (replies.isFull) {
+        this.#counters.log_watcher_skipped += 1;
+        continue;
+      }
+      this.#counters.log_watcher_sent += 1;
+      replies.send(form, { kind: 'line', line }, after);
+    }
+    this.#flushSoon();
+  }
+
+  /** One write a turn, however many events. */
+  #flushSoon(): void {
+    if (this.#isFlushing) return;
+    this.#isFlushing = true;
+    this.#defer(() => {
+      this.#isFlushing = false;
+      for (const { replies } of this.#watchers) replies.flush();
+    });
+  }
+}
+
+/** A key as events and listings name it: memcached's, all but letters, digits and - . _ ~ as %XX. */
+export function uriEncoded(key: Buffer): string {
+  return key
+    .toString('latin1')
+    .replaceAll(
+      /[^\w.~-]/g,
+      (char) => `%${char.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`,
+    );
+}
