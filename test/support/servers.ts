@@ -1,0 +1,97 @@
+// The servers that the same test bodies run over: Cairn, and Debian's memcached, which shows that a test
+// is right. `describeServers` makes one suite of each, with a fresh server that the suite's tests share.
+
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir, userInfo } from 'node:os';
+import { join } from 'node:path';
+import { findProgram, skip } from './programs.js';
+import { ServerProcess, type Launch } from './server-process.js';
+
+export type ServerKind = 'cairn' | 'memcached';
+
+/** The servers that speak the binary protocol. */
+export const BINARY_SPEAKERS: readonly ServerKind[] = ['memcached'];
+
+const kvServer = join(import.meta.dirname, '../../tools/kv-server.js');
+
+/** Cairn on an ephemeral port of the loopback; `args` are appended. */
+export function cairnLaunch(dataDir: string, args: readonly string[] = []): Launch {
+  return {
+    command: process.execPath,
+    args: [kvServer, '-l', '127.0.0.1', '-p', '-1', '--data', dataDir, ...args],
+  };
+}
+
+/** Debian's memcached likewise; it needs a user name when root starts it. */
+export function memcachedLaunch(program: string, args: readonly string[] = []): Launch {
+  const user = process.getuid?.() === 0 ? ['-u', userInfo().username] : [];
+  // Without its LRU thread: what cachedump lists does not depend on when that ran.
+  const still = ['-o', 'no_lru_maintainer'];
+  return {
+    command: program,
+    args: ['-l', '127.0.0.1', '-p', '-1', '-U', '0', '-t', '1', ...still, ...user, ...args],
+  };
+}
+
+/** A data directory of its own below the system's temporary folder. */
+export function temporaryFolder(): string {
+  return mkdtempSync(join(tmpdir(), 'cairn-test-'));
+}
+
+export interface SuiteServer {
+  readonly kind: ServerKind;
+  /** The running server; valid inside tests and hooks. */
+  process(): ServerProcess;
+  port(): number;
+  address(): string;
+}
+
+function describeServer(
+  title: string,
+  kind: ServerKind,
+  args: readonly string[],
+  body: (server: SuiteServer) => void,
+): void {
+  describe(`${title} over ${kind}`, function () {
+    let server: ServerProcess | undefined;
+    let dir: string | undefined;
+
+    before(async function () {
+      if (kind === 'cairn') {
+        dir = temporaryFolder();
+        server = await ServerProcess.start(cairnLaunch(dir, args));
+      } else {
+        const program = findProgram('memcached') ?? skip(this, 'memcached');
+        server = await ServerProcess.start(memcachedLaunch(program, args));
+      }
+    });
+
+    after(async () => {
+      await server?.kill();
+      if (dir !== undefined) rmSync(dir, { recursive: true, force: true });
+    });
+
+    const process = (): ServerProcess => {
+      if (server === undefined) throw new Error(`${kind} is not running`);
+      return server;
+    };
+    body({
+      kind,
+      process,
+      port: () => process().port,
+      address: () => process().address,
+    });
+  });
+}
+
+/** One suite for each server. `kinds` names those that must have what the suite needs. */
+export function describeServers(
+  title: string,
+  body: (server: SuiteServer) => void,
+  options: { readonly kinds?: readonly ServerKind[]; readonly args?: readonly string[] } = {},
+): void {
+  for (const kind of options.kinds ?? ['memcached', 'cairn']) {
+    if (kind === 'cairn' && !existsSync(kvServer)) continue;
+    describeServer(title, kind, options.args ?? [], body);
+  }
+}
