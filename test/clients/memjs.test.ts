@@ -45,6 +45,13 @@ describeServers(
   (server) => {
     let client: Memjs;
 
+    const statsOf = (key: string): Promise<Record<string, string>> =>
+      new Promise((resolve, reject) => {
+        client.statsWithKey(key, (error, _server, stats) => {
+          if (error instanceof Error) reject(error);
+          else resolve(stats);
+        });
+      });
     const text = async (key: string): Promise<string | undefined> =>
       (await client.get(key)).value?.toString();
 
@@ -108,18 +115,10 @@ describeServers(
     });
 
     it('stats(), statsWithKey() and resetStats() are understood', async () => {
-      type Stats = Record<string, string>;
-      const read = (key: string): Promise<Stats> =>
-        new Promise((resolve, reject) => {
-          client.statsWithKey(key, (error, _server, stats) => {
-            if (error instanceof Error) reject(error);
-            else resolve(stats);
-          });
-        });
-      expect((await read(''))['pid']).to.equal(String(server.process().pid));
-      expect((await read('settings'))['maxconns']).to.equal('1024');
-      expect(await read('reset')).to.be.an('object');
-      expect((await read(''))['get_hits']).to.equal('0');
+      expect((await statsOf(''))['pid']).to.equal(String(server.process().pid));
+      expect((await statsOf('settings'))['maxconns']).to.equal('1024');
+      expect(await statsOf('reset')).to.be.an('object');
+      expect((await statsOf(''))['get_hits']).to.equal('0');
     });
 
     it('many requests at once on one connection keep their answers apart', async () => {
