@@ -16,22 +16,35 @@ import { SegmentTable } from './segment.js';
 /** Opens all segments of the manifest for reading. Throws KV_CORRUPTION naming the file that is not right. */
 export async function openSegments(fs: Fs, dir: string, manifest: Manifest): Promise<SegmentTable> {
   const table = new SegmentTable();
-  for (const entry of manifest.segments) {
-    const path = join(dir, segmentName(entry.last, entry.generation));
-    const file = await openNamed(fs, path);
-    checkIdentity(await readHeader(file), entry, manifest.storeId, path);
-    const segment = table.add(entry, file);
-    if (entry.bytes === null) continue;
-    segment.sealed = true;
-    segment.committedBytes = entry.bytes;
-    if ((await file.size()) < entry.bytes) {
-      throw new KvError('KV_CORRUPTION', `The segment is shorter than its ${entry.bytes} bytes`, {
-        path,
-        offset: await file.size(),
-      });
-    }
+  try {
+    for (const entry of manifest.segments)
+      await openSegment(fs, dir, manifest.storeId, entry, table);
+    return table;
+  } catch (error) {
+    await table.close();
+    throw error;
   }
-  return table;
+}
+
+async function openSegment(
+  fs: Fs,
+  dir: string,
+  storeId: string,
+  entry: ManifestEntry,
+  table: SegmentTable,
+): Promise<void> {
+  const path = join(dir, segmentName(entry.last, entry.generation));
+  const segment = table.add(entry, await openNamed(fs, path));
+  checkIdentity(await readHeader(segment.file), entry, storeId, path);
+  if (entry.bytes === null) return;
+  segment.sealed = true;
+  segment.committedBytes = entry.bytes;
+  if ((await segment.file.size()) < entry.bytes) {
+    throw new KvError('KV_CORRUPTION', `The segment is shorter than its ${entry.bytes} bytes`, {
+      path,
+      offset: await segment.file.size(),
+    });
+  }
 }
 
 async function openNamed(fs: Fs, path: string): Promise<File> {
@@ -68,7 +81,8 @@ function headerError(decoded: DecodedHeader & { ok: false }, path: string): KvEr
   });
 }
 
-function checkIdentity(
+/** Throws KV_CORRUPTION when the file is another than the one that the manifest means. */
+export function checkIdentity(
   header: SegmentHeader,
   entry: ManifestEntry,
   storeId: string,

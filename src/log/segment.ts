@@ -148,6 +148,11 @@ export class SegmentTable {
     this.#ordered = this.#ordered.filter((other) => other !== segment);
   }
 
+  /** Closes every file, for who only read them. */
+  async close(): Promise<void> {
+    await Promise.all(this.#ordered.map(({ file }) => file.close()));
+  }
+
   /** Closes the file once the last reader has left and gives the slot back. */
   async retire(segment: Segment): Promise<void> {
     await segment.idle();

@@ -19,9 +19,10 @@ export async function startProgress(
   label: string,
   unit: 'bytes' | 'keys',
   total: number,
-  stream: NodeJS.WriteStream = process.stderr,
+  shown = true,
 ): Promise<Progress> {
-  if (!stream.isTTY || process.env['TERM'] === 'dumb') return SILENT;
+  const stream = process.stderr;
+  if (!shown || !stream.isTTY || process.env['TERM'] === 'dumb') return SILENT;
   const { default: cliProgress } = await import('cli-progress');
   const show = unit === 'bytes' ? formatBytes : formatCount;
   const bar = new cliProgress.SingleBar(

@@ -1,0 +1,243 @@
+// A data directory as it is, for kv-dump: no lock, no change, whether a server runs on it, has stopped or
+// has crashed. Gives the state at one seq: where the log ended when it was opened.
+//
+// Invariants:
+// - Every file it will need is open when `open` returns: what a running server removes afterwards stays
+//   readable, and what it appends is not looked at.
+// - A failure that a second look does not confirm was the server at work (a segment compacted away, a
+//   batch half written), not damage.
+// - Of a running server's newest batch it may show what is not synced yet: it is no client.
+
+import { join } from 'node:path';
+
+import type { Env, File } from '../env/env.js';
+import { KvError, isKvError, systemCode } from '../errors.js';
+import { openSegments } from '../log/directory.js';
+import { largeValueName, parseFileName } from '../log/files.js';
+import { RECORD, casOf } from '../log/format.js';
+import { readLargeValue } from '../log/large-value-file.js';
+import type { LargeReference } from '../log/large-value-file.js';
+import { readManifest } from '../log/manifest.js';
+import type { Manifest } from '../log/manifest.js';
+import { findTail, replay } from '../log/replay.js';
+import type { Segment, SegmentTable } from '../log/segment.js';
+import { SegmentScanner } from '../log/segment-scanner.js';
+import type { ScannedFrame } from '../log/segment-scanner.js';
+import { Flushes } from './flushes.js';
+import { Items } from './items.js';
+import { hashSeed } from './key-hash.js';
+import { Keydir } from './keydir.js';
+import { replayEntry } from './replay-items.js';
+import type { SnapshotItem } from './snapshot-writer.js';
+import { StoreClock } from './store-clock.js';
+import type { LargeValue } from './store.js';
+
+/** A running server changes the directory only so often; after this many looks it is damage. */
+const LOOKS_MAX = 10;
+const SEED_BYTES = 8;
+
+export class StoreReader {
+  /** The state is that after this record. */
+  readonly seq: number;
+  readonly #table: SegmentTable;
+  readonly #items: Items;
+  /** Of items with a smaller seq a flush_all made an end. */
+  readonly #barrierSeq: number;
+  readonly #nowMs: number;
+  readonly #largeFiles = new Map<number, File>();
+
+  private constructor(
+    seq: number,
+    table: SegmentTable,
+    items: Items,
+    barrierSeq: number,
+    nowMs: number,
+  ) {
+    this.seq = seq;
+    this.#table = table;
+    this.#items = items;
+    this.#barrierSeq = barrierSeq;
+    this.#nowMs = nowMs;
+  }
+
+  /**
+   * Throws KV_NOT_A_STORE when there is no store, KV_CORRUPTION and KV_FORMAT_VERSION when it cannot be
+   * read whole.
+   */
+  static async open(env: Env, dir: string): Promise<StoreReader> {
+    return settled(() => StoreReader.#look(env, dir));
+  }
+
+  static async #look(env: Env, dir: string): Promise<StoreReader> {
+    const table = await openSegments(env.fs, dir, await requireManifest(env, dir));
+    let reader: StoreReader | undefined;
+    try {
+      await findTail(table);
+      reader = await StoreReader.#replayed(env, dir, table);
+      await reader.#openLargeFiles(env, dir);
+      return reader;
+    } catch (error: unknown) {
+      await (reader ?? table).close();
+      throw error;
+    }
+  }
+
+  static async #replayed(env: Env, dir: string, table: SegmentTable): Promise<StoreReader> {
+    const seed = hashSeed(env.random.bytes(SEED_BYTES));
+    const items = new Items(
+      new Keydir({ seed, recency: false }),
+      (slot) => table.at(slot),
+      () => Number.MAX_SAFE_INTEGER,
+    );
+    const flushes = new Flushes();
+    const options = { useHints: true };
+    const facts = await replay(
+      env.fs,
+      dir,
+      table.ordered,
+      (entry, segment) => replayEntry(items, flushes, entry, segment, 0),
+      options,
+    );
+    const clock = new StoreClock(env.clock);
+    clock.catchUp(facts.timeMs);
+    const nowMs = clock.nowMs();
+    return new StoreReader(facts.lastSeq, table, items, flushes.barrierSeq(nowMs), nowMs);
+  }
+
+  /** Live keys that begin with the prefix. */
+  count(prefix = Buffer.alloc(0)): number {
+    let count = 0;
+    this.#walk((ref) => {
+      if (prefix.length === 0 || startsWith(this.#items.keydir.key(ref), prefix)) count += 1;
+    });
+    return count;
+  }
+
+  /**
+   * The live items whose keys begin with the prefix, in the order of the log; key and value of each are
+   * valid until the next is asked for. Throws KV_CORRUPTION where a record is damaged.
+   */
+  async *items(prefix = Buffer.alloc(0)): AsyncGenerator<SnapshotItem> {
+    for (const segment of this.#table.ordered) {
+      const scanner = new SegmentScanner(segment.file, segment.salt, segment.committedBytes);
+      for (let batch = await scanner.next(); batch !== undefined; batch = await scanner.next()) {
+        for (const frame of batch.frames) {
+          const item = this.#itemOf(frame, segment, prefix);
+          if (item !== undefined) yield item;
+        }
+      }
+      if (scanner.defect === undefined) continue;
+      const { offset, defect } = scanner.defect;
+      throw new KvError('KV_CORRUPTION', `A record is damaged (${defect})`, {
+        path: segment.file.path,
+        offset,
+      });
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#table.close();
+    await Promise.all([...this.#largeFiles.values()].map((file) => file.close()));
+  }
+
+  #itemOf(frame: ScannedFrame, segment: Segment, prefix: Buffer): SnapshotItem | undefined {
+    const { record, offset } = frame;
+    const { keydir } = this.#items;
+    if (record.type !== RECORD.put || !startsWith(record.key, prefix)) return undefined;
+    const ref = keydir.find(record.key);
+    if (ref === 0 || keydir.offset(ref) !== offset || keydir.segment(ref) !== segment.slot)
+      return undefined;
+    if (!this.#isLive(ref)) return undefined;
+    const large = this.#items.largeOf(ref);
+    return {
+      key: record.key,
+      flags: record.flags,
+      expiresAt: keydir.expiresAt(ref),
+      cas: casOf(record),
+      value: large === undefined ? record.value : this.#largeValue(large),
+    };
+  }
+
+  #isLive(ref: number): boolean {
+    const { keydir } = this.#items;
+    const expiresAt = keydir.expiresAt(ref);
+    return keydir.seq(ref) >= this.#barrierSeq && (expiresAt === 0 || expiresAt > this.#nowMs);
+  }
+
+  #walk(visit: (ref: number) => void): void {
+    const { keydir } = this.#items;
+    let cursor = 0;
+    do {
+      cursor = keydir.walk(cursor, 1000, (ref) => {
+        if (this.#isLive(ref)) visit(ref);
+      });
+    } while (cursor !== 0);
+  }
+
+  /** Only those of live items: a running server removes the others as it likes. */
+  async #openLargeFiles(env: Env, dir: string): Promise<void> {
+    const ids: number[] = [];
+    this.#walk((ref) => {
+      const large = this.#items.largeOf(ref);
+      if (large !== undefined) ids.push(large.id);
+    });
+    for (const id of ids) {
+      const path = join(dir, largeValueName(id));
+      try {
+        this.#largeFiles.set(id, await env.fs.open(path, 'read'));
+      } catch (error: unknown) {
+        if (systemCode(error) !== 'ENOENT') throw error;
+        throw new KvError('KV_CORRUPTION', 'The file of a large value is missing', {
+          path,
+          cause: error,
+        });
+      }
+    }
+  }
+
+  #largeValue(reference: LargeReference): LargeValue {
+    const file = this.#largeFiles.get(reference.id)!;
+    return {
+      bytes: reference.bytes,
+      read: (target, position) => readLargeValue(file, reference, target, position),
+      release: () => {},
+    };
+  }
+}
+
+/** The manifest, or KV_NOT_A_STORE when there is nothing that one could belong to. */
+export async function requireManifest(env: Env, dir: string): Promise<Manifest> {
+  let names: string[];
+  try {
+    names = await env.fs.list(dir);
+  } catch (error: unknown) {
+    const code = systemCode(error);
+    if (code !== 'ENOENT' && code !== 'ENOTDIR') throw error;
+    throw new KvError('KV_NOT_A_STORE', 'There is no such directory', { path: dir, cause: error });
+  }
+  const manifest = await readManifest(env.fs, dir);
+  if (manifest !== undefined) return manifest;
+  if (names.some((name) => parseFileName(name).kind === 'segment')) {
+    throw new KvError('KV_CORRUPTION', 'There are segments but no manifest', { path: dir });
+  }
+  throw new KvError('KV_NOT_A_STORE', 'There is no store in this directory', { path: dir });
+}
+
+/** Repeats a look at the directory until it succeeds or fails twice in the same way. */
+async function settled<T>(look: () => Promise<T>): Promise<T> {
+  let before = '';
+  for (let looks = 1; ; looks += 1) {
+    try {
+      return await look();
+    } catch (error: unknown) {
+      const isChange = isKvError(error, 'KV_CORRUPTION') || systemCode(error) === 'ENOENT';
+      const again = String(error);
+      if (!isChange || again === before || looks === LOOKS_MAX) throw error;
+      before = again;
+    }
+  }
+}
+
+function startsWith(key: Buffer, prefix: Buffer): boolean {
+  return key.subarray(0, prefix.length).equals(prefix);
+}
