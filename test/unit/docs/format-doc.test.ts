@@ -1,0 +1,298 @@
+// docs/format.md against the code: magics, sizes, names, numbers, the example's bytes, and every field of
+// every layout, read from encoded bytes at the place that the document gives.
+
+import { expect } from 'chai';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import {
+  CONTROL_NAME,
+  LOCK_NAME,
+  MANIFEST_NAME,
+  SNAPSHOT_NAME,
+  TEMPORARY_SUFFIX,
+  hintName,
+  largeValueName,
+  segmentName,
+} from '../../../src/log/files.js';
+import {
+  BATCH_BYTES_LIMIT,
+  BATCH_HEADER_BYTES,
+  BATCH_KIND,
+  BATCH_MAGIC,
+  CHOSEN_CAS_BYTES,
+  DELETE_REASON,
+  FORMAT_VERSION,
+  FRAME_HEADER_BYTES,
+  MARK,
+  RECORD,
+  SEGMENT_HEADER_BYTES,
+  SEGMENT_MAGIC,
+  encodeBatchHeader,
+  encodeFrame,
+  encodeSegmentHeader,
+} from '../../../src/log/format.js';
+import {
+  HINT_ENTRY_BYTES,
+  HINT_HEADER_BYTES,
+  HINT_MAGIC,
+  HintBuilder,
+} from '../../../src/log/hint.js';
+import {
+  LARGE_CHUNK_BYTES,
+  LARGE_CHUNK_HEADER_BYTES,
+  LARGE_DESCRIPTOR_BYTES,
+  LARGE_HEADER_BYTES,
+  LARGE_MAGIC,
+  LargeValueFileWriter,
+  encodeDescriptor,
+} from '../../../src/log/large-value-file.js';
+import { composeManifest } from '../../../src/log/manifest.js';
+import { INLINE_VALUE_BYTES_MAX, KEY_BYTES_LIMIT } from '../../../src/limits.js';
+import { STORE_ID, smallLog } from '../../support/example-log.js';
+import { PROJECT_DIR } from '../../support/golden-file.js';
+import { hexDump } from '../../support/hex-dump.js';
+import { MemoryFile } from '../../support/memory-file.js';
+
+const DOC = readFileSync(join(PROJECT_DIR, 'docs', 'format.md'), 'utf8');
+
+interface Field {
+  readonly at: number;
+  readonly bytes: number;
+}
+
+/** The first table of layout after `heading`: name → place; bytes 0 where the size is not fixed. */
+function layoutAfter(heading: string): Map<string, Field> {
+  const start = DOC.indexOf(heading);
+  expect(start, heading).to.be.at.least(0);
+  const fields = new Map<string, Field>();
+  let inTable = false;
+  for (const line of DOC.slice(start).split('\n')) {
+    const cells = line.split('|').map((cell) => cell.trim());
+    if (cells[1] === 'at') inTable = true;
+    else if (inTable && cells.length < 4) break;
+    const [, at = '', bytes = '', name = ''] = cells;
+    if (!inTable || !/^\d+$/.test(at)) continue;
+    const place = { at: Number(at), bytes: Number(bytes) };
+    fields.set(fields.has(name) ? `${name} at ${at}` : name, place);
+  }
+  return fields;
+}
+
+/** Every byte of the layout belongs to one field, up to `size`. */
+function expectGapless(fields: ReadonlyMap<string, Field>, size: number): void {
+  let end = 0;
+  for (const [name, { at, bytes }] of fields) {
+    expect(at, name).to.equal(end);
+    end = at + bytes;
+    if (end >= size) break;
+  }
+  expect(end).to.equal(size);
+}
+
+/** The number at the place that the document gives to `name`. */
+function fieldOf(bytes: Buffer, fields: ReadonlyMap<string, Field>, name: string): number {
+  const field = fields.get(name);
+  if (field === undefined) throw new Error(`docs/format.md has no field ${name}`);
+  const view = bytes.subarray(field.at, field.at + field.bytes);
+  return view.reduceRight((sum, byte) => sum * 256 + byte, 0);
+}
+
+function expectFields(
+  bytes: Buffer,
+  fields: ReadonlyMap<string, Field>,
+  values: Readonly<Record<string, number>>,
+): void {
+  for (const [name, value] of Object.entries(values)) {
+    expect(fieldOf(bytes, fields, name), name).to.equal(value);
+  }
+}
+
+describe('docs/format.md', () => {
+  it('shows the example that the encoder writes, and the manifest', () => {
+    expect(DOC).to.include(hexDump(smallLog()));
+    const manifest = {
+      storeId: STORE_ID.toString('hex'),
+      segments: [
+        { first: 1, last: 3, generation: 2, salt: 1592594996, bytes: 52428800 },
+        { first: 4, last: 4, generation: 0, salt: 1592594997, bytes: null },
+      ],
+    };
+    expect(DOC).to.include(composeManifest(manifest));
+  });
+
+  it('names every file', () => {
+    const names = [segmentName(7, 0), hintName(7, 0), largeValueName(42)];
+    names.push(MANIFEST_NAME, SNAPSHOT_NAME, LOCK_NAME, CONTROL_NAME, `*${TEMPORARY_SUFFIX}`);
+    for (const name of names) expect(DOC).to.include(`| \`${name}\``);
+  });
+
+  it('says the sizes, limits and magics', () => {
+    const texts = [
+      `The version is ${FORMAT_VERSION}.`,
+      `### Segment header, ${SEGMENT_HEADER_BYTES} bytes`,
+      `### Batch header, ${BATCH_HEADER_BYTES} bytes`,
+      `### Frame, ${FRAME_HEADER_BYTES} bytes and its content`,
+      `8 MiB (${BATCH_BYTES_LIMIT} bytes)`,
+      `\`BTCH\` (0x${BATCH_MAGIC.toString(16)})`,
+      `1 to ${KEY_BYTES_LIMIT}`,
+      `over 1 MiB (${INLINE_VALUE_BYTES_MAX} bytes)`,
+      `the descriptor, ${LARGE_DESCRIPTOR_BYTES} bytes`,
+      `a header of ${LARGE_HEADER_BYTES} bytes, then chunks`,
+      `Each chunk has ${LARGE_CHUNK_HEADER_BYTES} bytes before its data`,
+      `256 KiB (${LARGE_CHUNK_BYTES} bytes) of data`,
+      `Header, ${HINT_HEADER_BYTES} bytes:`,
+      `Entry, ${HINT_ENTRY_BYTES} bytes and its content`,
+      `\`${SEGMENT_MAGIC}\``,
+      `\`${HINT_MAGIC}\``,
+      `\`${LARGE_MAGIC}\``,
+    ];
+    for (const text of texts) expect(DOC).to.include(text);
+    const magic = Buffer.alloc(4);
+    magic.writeUInt32LE(BATCH_MAGIC);
+    expect(magic.toString('latin1')).to.equal('BTCH');
+  });
+
+  it('says the record types, marks, reasons and kinds of batch', () => {
+    const types = Object.entries(RECORD).map(([name, type]) => `${type} ${name}`);
+    expect(DOC).to.include(types.join(', '));
+    for (const type of types) expect(DOC).to.match(new RegExp(`^\\| ${type} +\\|`, 'm'));
+    const words = {
+      chosenCas: 'chosen CAS',
+      stale: 'stale',
+      won: 'won',
+      largeValue: 'large value',
+    };
+    for (const [name, bit] of Object.entries(MARK)) {
+      const word = words[name as keyof typeof words];
+      expect(DOC).to.match(new RegExp(`^\\| ${bit} +\\| ${word} +\\|`, 'm'));
+    }
+    const reasons = Object.entries(DELETE_REASON).map(([name, reason]) => `${reason} ${name}`);
+    expect(DOC).to.include(reasons.join(', '));
+    const { records, seal, cleanSeal } = BATCH_KIND;
+    expect(DOC).to.include(`${records} records, ${seal} seal, ${cleanSeal} clean seal`);
+  });
+
+  it('places every field of a segment header where encodeSegmentHeader() writes it', () => {
+    const fields = layoutAfter('### Segment header');
+    expectGapless(fields, SEGMENT_HEADER_BYTES);
+    const header = {
+      first: 5,
+      last: 9,
+      generation: 3,
+      salt: 0xdeadbeef,
+      createdAtMs: 0x123456789ab,
+    };
+    const bytes = encodeSegmentHeader({ ...header, storeId: STORE_ID });
+    const { createdAtMs, ...same } = header;
+    expectFields(bytes, fields, { ...same, version: FORMAT_VERSION, predecessor: 4, zero: 0 });
+    expectFields(bytes, fields, { 'created at': createdAtMs });
+    const { at } = fields.get('store id')!;
+    expect(bytes.subarray(at, at + 16).equals(STORE_ID)).to.equal(true);
+  });
+
+  it('places every field of a batch header where encodeBatchHeader() writes it', () => {
+    const fields = layoutAfter('### Batch header');
+    expectGapless(fields, BATCH_HEADER_BYTES);
+    const bytes = Buffer.alloc(BATCH_HEADER_BYTES);
+    const [batchBytes, frameCount, kind, durableSegment] = [0x1238, 7, 1, 11];
+    const [durableOffset, firstSeq, timeMs] = [0x1_0000_0020, 0x2_0000_0030, 0x123_4567_89ab];
+    const batch = { batchBytes, frameCount, kind, durableSegment, durableOffset, firstSeq, timeMs };
+    encodeBatchHeader(bytes, 0, batch, 1, 64);
+    expectFields(bytes, fields, {
+      magic: BATCH_MAGIC,
+      'batch bytes': batchBytes,
+      'frame count': frameCount,
+      'durable segment': durableSegment,
+      'durable offset': durableOffset,
+      'first seq': firstSeq,
+      kind,
+      time: timeMs,
+    });
+  });
+
+  it('places every field of a frame where encodeFrame() writes it', () => {
+    const fields = layoutAfter('### Frame');
+    expectGapless(fields, FRAME_HEADER_BYTES + CHOSEN_CAS_BYTES);
+    const bytes = Buffer.alloc(64);
+    const record = {
+      type: RECORD.put,
+      marks: MARK.chosenCas | MARK.won,
+      flags: 0xcafe,
+      seq: 0x1234_5678_9abc,
+      expiresAt: 0x123_4567_89ab,
+      key: Buffer.from('key'),
+      value: Buffer.from('value'),
+      cas: 77n,
+    };
+    const frameBytes = encodeFrame(bytes, 0, record, 1, 64);
+    expectFields(bytes, fields, {
+      'frame bytes': frameBytes,
+      type: record.type,
+      marks: record.marks,
+      'key bytes': 3,
+      'value bytes': 5,
+      flags: record.flags,
+      seq: record.seq,
+      'expires at': record.expiresAt,
+      'chosen CAS': 77,
+    });
+    expect(bytes.toString('latin1', 40, frameBytes)).to.equal('keyvalue');
+  });
+
+  it('places every field of a hint where HintBuilder writes it', () => {
+    const header = layoutAfter('Header, 64 bytes');
+    expectGapless(header, HINT_HEADER_BYTES);
+    const entry = layoutAfter('Entry, 28 bytes');
+    expectGapless(entry, HINT_ENTRY_BYTES);
+    const builder = new HintBuilder();
+    const record = {
+      type: RECORD.touch,
+      marks: MARK.won,
+      flags: 0,
+      seq: 0x1234_5678_9abc,
+      expiresAt: 0x123_4567_89ab,
+      key: Buffer.from('key'),
+      value: Buffer.from('8 bytes.'),
+      cas: 0n,
+    };
+    builder.add({ record, offset: 800, bytes: 48 });
+    const place = { first: 5, last: 9, generation: 3, salt: 0xdeadbeef };
+    const facts = { lastSeq: 0x2345_6789_abcd, timeMs: 0x123_4567_89ab };
+    const bytes = builder.finish({ ...place, committedBytes: 0x1_2345_6789 }, facts);
+    expectFields(bytes, header, {
+      ...place,
+      version: FORMAT_VERSION,
+      'segment bytes': 0x1_2345_6789,
+      'last seq': facts.lastSeq,
+      time: facts.timeMs,
+      entries: 1,
+    });
+    expectFields(bytes.subarray(HINT_HEADER_BYTES), entry, {
+      'offset / 8': 100,
+      'bytes / 8': 6,
+      seq: record.seq,
+      'expires at': record.expiresAt,
+      type: record.type,
+      marks: record.marks,
+      'key bytes': 3,
+      'value bytes': 8,
+    });
+  });
+
+  it('places every field of a large value where its writer puts it', async () => {
+    const descriptor = layoutAfter('## Large values');
+    expectGapless(descriptor, LARGE_DESCRIPTOR_BYTES);
+    const reference = { id: 0x1234_5678_9abc, bytes: 0x2345_6789_abcd, salt: 0xdeadbeef };
+    const { id, bytes, salt } = reference;
+    expectFields(encodeDescriptor(reference), descriptor, { id, 'value bytes': bytes, salt });
+
+    const header = layoutAfter('The file has a header of 32 bytes');
+    expectGapless(header, LARGE_HEADER_BYTES);
+    const file = new MemoryFile(Buffer.alloc(0));
+    const writer = new LargeValueFileWriter(file, id, salt);
+    await writer.write(Buffer.from('data'));
+    await writer.finish();
+    expectFields(file.bytes, header, { id, salt, version: FORMAT_VERSION });
+  });
+});
