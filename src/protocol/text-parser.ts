@@ -8,6 +8,8 @@
 // - A line whose block is not in yet is read again when it is: nothing but `#needed` is remembered.
 
 import { LINE_BYTES_MAX, KEY_BYTES_MAX_DEFAULT } from '../limits.js';
+import { DataBlock } from './data-block.js';
+import { findLineFeed } from './line-end.js';
 import { type LineContext, refusal, textForms } from './line-context.js';
 import { MetaReader } from './meta-commands.js';
 import {
@@ -57,6 +59,7 @@ export class TextParser implements RequestParser {
   #getHasKeys = false;
   #blockForm: ReplyForm;
   #blockTolerant = false;
+  readonly #blockPlace = new DataBlock();
 
   constructor(options: ParserOptions, buffer: ReceiveBuffer = new ReceiveBuffer()) {
     const forms = textForms(options.textWire);
@@ -341,36 +344,17 @@ export class TextParser implements RequestParser {
       this.#blockTolerant = line.tolerant;
       return this.#done(after, line.request(undefined));
     }
-    const { bytes, end } = buffer;
-    const valueEnd = after + valueBytes;
-    if (end < valueEnd + CRLF_BYTES) return this.#wait(valueEnd + CRLF_BYTES);
-    if (bytes[valueEnd] === CR && bytes[valueEnd + 1] === LF) {
-      return this.#done(valueEnd + CRLF_BYTES, line.request(bytes.subarray(after, valueEnd)));
+    const block = this.#blockPlace;
+    switch (block.locate(buffer.bytes, after, buffer.end, valueBytes, line.tolerant)) {
+      case 'more':
+        return this.#wait(block.next);
+      case 'bad':
+        return this.#done(block.next, refusal(line.form, 'bad-chunk'));
+      default: {
+        const value = buffer.bytes.subarray(block.valueStart, block.valueEnd);
+        return this.#done(block.next, line.request(value));
+      }
     }
-    if (line.tolerant) return this.#paddedBlock(after);
-    return this.#done(valueEnd + CRLF_BYTES, refusal(line.form, 'bad-chunk'));
-  }
-
-  /** The plain dialect allows a space before the value, after it, or both. */
-  #paddedBlock(after: number): Parsed {
-    const line = this.#storage;
-    const { bytes, end } = this.#buffer;
-    const { valueBytes } = line;
-    const leading = bytes[after] === SPACE ? 1 : 0;
-    for (const [before, behind] of PADDINGS) {
-      if (before > leading) continue;
-      const valueStart = after + before;
-      const valueEnd = valueStart + valueBytes;
-      const blockEnd = valueEnd + behind;
-      if (behind === 1 && bytes[valueEnd] !== SPACE) continue;
-      if (end <= blockEnd) return this.#wait(blockEnd + 1);
-      if (bytes[blockEnd] !== CR) continue;
-      if (end < blockEnd + CRLF_BYTES) return this.#wait(blockEnd + CRLF_BYTES);
-      if (bytes[blockEnd + 1] !== LF) continue;
-      const value = bytes.subarray(valueStart, valueEnd);
-      return this.#done(blockEnd + CRLF_BYTES, line.request(value));
-    }
-    return this.#done(after + valueBytes + CRLF_BYTES, refusal(line.form, 'bad-chunk'));
   }
 
   /** Leaves the line where it is until the buffer reaches `position`. */
@@ -408,20 +392,4 @@ export class TextParser implements RequestParser {
     if (buffer.end < blockEnd + CRLF_BYTES) return this.#wait(blockEnd + CRLF_BYTES);
     return this.#done(blockEnd + CRLF_BYTES, reader.readBlock(buffer.bytes, after, blockEnd));
   }
-}
-
-/** Spaces tolerated before and behind a value that does not fit exactly. */
-const PADDINGS: readonly (readonly [number, number])[] = [
-  [1, 0],
-  [0, 1],
-  [1, 1],
-];
-
-/** A loop for the short lines that most are; the runtime's search for the rest. */
-function findLineFeed(bytes: Buffer, start: number, end: number): number {
-  const near = Math.min(end, start + 64);
-  for (let at = start; at < near; at++) if (bytes[at] === LF) return at;
-  if (near === end) return -1;
-  const found = bytes.indexOf(LF, near);
-  return found < end ? found : -1;
 }

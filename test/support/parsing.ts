@@ -1,0 +1,102 @@
+// Drives a parser as a connection does, over one memory that is overwritten after each chunk (as a
+// reused read buffer is), and notes what comes out in a form that can be compared.
+
+import { compose } from '../../src/protocol/composer.js';
+import { openParser } from '../../src/protocol/open-parser.js';
+import { Output } from '../../src/protocol/output.js';
+import {
+  DEFAULT_PARSER_OPTIONS,
+  type Parsed,
+  type ParserOptions,
+} from '../../src/protocol/parser.js';
+
+export interface Parsing {
+  /** One entry a request; parts of a get and pieces of a value are put together. */
+  readonly events: readonly Note[];
+  readonly bufferedBytesMax: number;
+  readonly closed: boolean;
+}
+
+export type Note = Record<string, unknown>;
+
+/** Parses `chunks` in turn. The notes hold no view into them. */
+export function parseChunks(
+  chunks: readonly Buffer[],
+  options: Partial<ParserOptions> = {},
+): Parsing {
+  const parser = openParser({ ...DEFAULT_PARSER_OPTIONS, ...options });
+  const events: Note[] = [];
+  let bufferedBytesMax = 0;
+  let closed = false;
+  for (const chunk of chunks) {
+    const lent = Buffer.from(chunk);
+    parser.push(lent);
+    for (;;) {
+      const parsed = parser.next();
+      if (parsed.kind === 'need-more') break;
+      if (parsed.kind === 'close') {
+        closed = true;
+        break;
+      }
+      add(events, parsed);
+    }
+    lent.fill(0xee);
+    bufferedBytesMax = Math.max(bufferedBytesMax, parser.bufferedBytes);
+    if (closed) break;
+  }
+  return { events, bufferedBytesMax, closed };
+}
+
+/** Parses `text` (Latin-1) in one chunk. */
+export function parseText(text: string, options: Partial<ParserOptions> = {}): readonly Note[] {
+  return parseChunks([Buffer.from(text, 'latin1')], options).events;
+}
+
+/**
+ * What the client would read if every command but the parser's own answers were answered by its name:
+ * `<get k>`. Ends in `[closed]` when the parser closes.
+ */
+export function dialogue(text: string, options: Partial<ParserOptions> = {}): string {
+  const parser = openParser({ ...DEFAULT_PARSER_OPTIONS, ...options });
+  const output = new Output();
+  parser.push(Buffer.from(text, 'latin1'));
+  for (;;) {
+    const parsed = parser.next();
+    if (parsed.kind === 'need-more') return output.take().toString('latin1');
+    if (parsed.kind === 'close') return `${output.take().toString('latin1')}[closed]`;
+    if (parsed.kind === 'answer') compose(output, parsed.form, parsed.reply);
+    else output.writeText(`<${name(parsed)}>`);
+  }
+}
+
+function name(parsed: Parsed): string {
+  if (parsed.kind === 'get') return `get ${parsed.keys.map(String).join(' ')}`;
+  return 'key' in parsed ? `${parsed.kind} ${parsed.key.toString('latin1')}` : parsed.kind;
+}
+
+/** Appends, joining parts with what they belong to. */
+function add(events: Note[], parsed: Parsed): void {
+  const note = plain(parsed) as Note;
+  const before = events.at(-1);
+  if (note['kind'] === 'get' && before?.['kind'] === 'get' && before['last'] === false) {
+    before['keys'] = [...(before['keys'] as unknown[]), ...(note['keys'] as unknown[])];
+    before['last'] = note['last'];
+  } else if (note['kind'] === 'value-piece' && before?.['kind'] === 'value-piece') {
+    before['bytes'] = `${String(before['bytes'])}${String(note['bytes'])}`;
+  } else {
+    events.push(note);
+  }
+}
+
+/** A copy without Buffers and bigints. */
+function plain(value: unknown): unknown {
+  if (Buffer.isBuffer(value)) return value.toString('latin1');
+  if (typeof value === 'bigint') return `${value}n`;
+  if (Array.isArray(value)) return value.map(plain);
+  if (typeof value !== 'object' || value === null) return value;
+  const copy: Note = {};
+  for (const [field, content] of Object.entries(value)) {
+    if (content !== undefined) copy[field] = plain(content);
+  }
+  return copy;
+}
