@@ -140,7 +140,9 @@ function readEnvironment(
     if (program.getOptionValueSource(option.attributeName()) === 'cli') continue;
     if (!option.required && /^(0|no|false|off)$/i.test(text)) continue;
     try {
-      const value = option.required ? (option.parseArg?.(text, undefined) ?? text) : envFlag(text);
+      const value = option.required
+        ? (option.parseArg?.(text, undefined) ?? text)
+        : envFlag(option, text);
       program.setOptionValueWithSource(option.attributeName(), value, 'env');
     } catch (error) {
       if (!(error instanceof InvalidArgumentError)) throw error;
@@ -149,9 +151,9 @@ function readEnvironment(
   }
 }
 
-/** CAIRN_VERBOSE=2 is -vv; any other word switches a flag on. */
-function envFlag(text: string): boolean | number {
-  return /^\d+$/.test(text) ? Number(text) : true;
+/** CAIRN_VERBOSE=2 is -vv; any word switches the other flags on. */
+function envFlag(option: Option, text: string): boolean | number {
+  return typeof option.defaultValue === 'number' ? Math.max(1, Number(text) || 1) : true;
 }
 
 const collectWords = (text: string, before: readonly string[] = []): readonly string[] => [
