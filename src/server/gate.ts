@@ -18,7 +18,10 @@ export class Gate {
   #waiters = new Set<Waiter>();
   #barriers: { readonly after: number; readonly settle: (durable: boolean) => void }[] = [];
 
-  /** Seqs of the last failed commit: above the first, up to the second. They are never given out again. */
+  /**
+   * Seqs that failed and are not given out again: above the first, up to the second. (On a full disk the
+   * store frees them instead, after all who learned of one have been told.)
+   */
   #voidAbove = 0;
   #voidUpto = 0;
 

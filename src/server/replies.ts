@@ -87,7 +87,7 @@ export class Replies implements Waiter {
     if (after === 0 || this.#gate.isDurable(after)) return;
     section.mark(start, after, form);
     this.#gate.wait(this);
-    if (this.#gate.isVoid(after)) this.#fail(section, 'no-space');
+    if (this.#gate.isVoid(after)) this.#fail(section, 'closed');
   }
 
   /** Opens the place of a reply that comes later; those that follow wait behind it until close(). */
@@ -151,7 +151,7 @@ export class Replies implements Waiter {
 
   /** Errors instead of the replies that depend on what was taken back. */
   #fail(section: ReplySection, error: ErrorName): void {
-    this.#counters.failed_replies += section.fail(this.#gate, error, () => {
+    this.#counters.failed_replies += section.fail(this.#store.watermark, error, () => {
       this.#counters.noreply_failed += 1;
       this.lostQuietWrite = true;
     });

@@ -7,7 +7,6 @@ import { compose } from '../protocol/composer.js';
 import { Output } from '../protocol/output.js';
 import type { ReplyForm } from '../protocol/reply-form.js';
 import { errorReply, type ErrorName } from '../protocol/reply.js';
-import type { Gate } from './gate.js';
 
 /** Bytes `start`..`end` depend on the record `after`. */
 interface Mark {
@@ -71,8 +70,11 @@ export class ReplySection {
     return bytes.subarray(0, count);
   }
 
-  /** Replaces every reply that depends on a record taken back by an error; returns how many. */
-  fail(gate: Gate, error: ErrorName, onQuiet: () => void): number {
+  /**
+   * Replaces every reply that depends on a record above `watermark` by an error; returns how many.
+   * `onQuiet` is called for each that its form does not answer.
+   */
+  fail(watermark: number, error: ErrorName, onQuiet: () => void): number {
     this.#dropMarks();
     const marks = this.#marks;
     if (marks.length === 0) return 0;
@@ -84,7 +86,7 @@ export class ReplySection {
       this.output.writeBytes(bytes.subarray(from, mark.start));
       from = mark.end;
       const start = this.output.length;
-      if (!gate.isVoid(mark.after)) {
+      if (mark.after <= watermark) {
         this.output.writeBytes(bytes.subarray(mark.start, mark.end));
         this.mark(start, mark.after, mark.form);
         continue;

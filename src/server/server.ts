@@ -195,7 +195,7 @@ export class Server implements ServerControl {
   }
 
   #parserOptions(endpoint: Endpoint): ParserOptions {
-    const { protocol, shortForms, keyBytesMax, valueBytesMax, authFile } = this.#config;
+    const { protocol, shortForms, keyBytesMax, valueBytesMax, authFile, sasl } = this.#config;
     const isPlain = endpoint.kind === 'tcp' && endpoint.plain;
     return {
       protocol,
@@ -204,7 +204,8 @@ export class Server implements ServerControl {
       keyBytesMax,
       valueBytesMax,
       inlineValueBytesMax: Math.min(INLINE_VALUE_BYTES_MAX, valueBytesMax),
-      asciiAuthentication: authFile !== undefined,
+      // With -S binary comes in by SASL, and text not at all, as with memcached.
+      asciiAuthentication: authFile !== undefined && !sasl,
     };
   }
 

@@ -40,12 +40,11 @@ export class HeldCommits {
     for (const call of this.durable) call();
   }
 
-  /** Fails everything above the watermark; the failed seqs are passed over, not used again. */
+  /** Fails everything above the watermark; on a full disk the seqs are used again. */
   fail(cause: 'no-space' | 'poisoned' = 'no-space'): void {
     for (const one of this.#undo.toReversed()) one.call();
     this.#undo = [];
+    if (cause === 'no-space') this.lastSeq = this.watermark;
     for (const call of this.failed) call(cause);
-    this.watermark = this.lastSeq;
-    for (const call of this.durable) call();
   }
 }

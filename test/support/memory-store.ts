@@ -316,7 +316,11 @@ export class MemoryStore implements S.Store {
 
   #set(name: string, entry: Entry | undefined, seq: number): void {
     const before = this.#entries.get(name);
-    this.commits.onUndo(() => this.#replace(name, before));
+    const changedSeq = this.#changedSeq.get(name) ?? 0;
+    this.commits.onUndo(() => {
+      this.#replace(name, before);
+      this.#changedSeq.set(name, changedSeq);
+    });
     this.#replace(name, entry);
     this.#changedSeq.set(name, seq);
   }

@@ -23,17 +23,18 @@ const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} };
 
 export interface TestServerOptions extends MemoryStoreOptions {
   readonly argv?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
   readonly clock?: Partial<Clock>;
 }
 
-export function testConfig(...argv: string[]): Config {
-  const config = readConfig(['-p', '-1', ...argv], {}, '0.0.0');
+function testConfig(options: TestServerOptions): Config {
+  const config = readConfig(['-p', '-1', ...(options.argv ?? [])], options.env ?? {}, '0.0.0');
   if ('code' in config) throw new Error(config.stderr);
   return config;
 }
 
 export async function startServer(options: TestServerOptions = {}): Promise<TestServer> {
-  const config = testConfig(...(options.argv ?? []));
+  const config = testConfig(options);
   const real = nodeEnv(silent);
   const env: Env = { ...real, clock: { ...real.clock, ...options.clock } };
   const store = new MemoryStore(options);

@@ -28,9 +28,8 @@ export function noop(request: BareRequest, session: Session): undefined {
     session.fail(form, 'no-space');
     return undefined;
   }
-  const { writtenSeq } = session;
-  // Failed writes with a reply have been told: they are no reason to refuse the barrier.
-  const after = session.services.gate.isVoid(writtenSeq) ? 0 : writtenSeq;
+  // Failed writes with a reply have been told, and their seqs were taken back: nothing to wait for.
+  const after = Math.min(session.writtenSeq, session.store.lastSeq);
   session.answer(form, { kind: 'noop' }, after);
   return undefined;
 }

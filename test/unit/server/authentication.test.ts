@@ -1,0 +1,164 @@
+// Who may come in: -Y in text, SASL PLAIN in binary, TLS.
+
+import { spawnSync } from 'node:child_process';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import tls from 'node:tls';
+
+import { expect } from 'chai';
+
+import { composePasswordDigest } from '../../../src/password-digest.js';
+import { Users } from '../../../src/server/users.js';
+import { TestClient } from '../../support/test-server.js';
+import { serversOf } from '../../support/test-server-hooks.js';
+
+const login = (words: string): string => `set x 0 0 ${words.length}\r\n${words}\r\n`;
+const binary = (opcode: number, key: string, value: string, extras = ''): string => {
+  const header = Buffer.alloc(24);
+  header[0] = 0x80;
+  header[1] = opcode;
+  header.writeUInt16BE(key.length, 2);
+  header[4] = extras.length;
+  header.writeUInt32BE(extras.length + key.length + value.length, 8);
+  return header.toString('latin1') + extras + key + value;
+};
+const statusOf = (packet: string): number => Buffer.from(packet, 'latin1').readUInt16BE(6);
+
+describe('authentication', () => {
+  const start = serversOf();
+  let dir: string;
+  let file: string;
+  beforeEach(() => {
+    dir = fs.mkdtempSync(path.join(os.tmpdir(), 'cairn-auth-'));
+    file = path.join(dir, 'users');
+    fs.writeFileSync(file, 'ann:secret\nbob:hunter2');
+  });
+  afterEach(() => fs.rmSync(dir, { recursive: true }));
+
+  /** No delay after a failure, but a note that there was one. */
+  const delays: number[] = [];
+  const clock = {
+    setTimer: (delayMs: number, call: () => void) => {
+      delays.push(delayMs);
+      setImmediate(call);
+      return { cancel: () => undefined };
+    },
+  };
+
+  it('-Y: nothing but a right pair is taken, per connection', async () => {
+    const { connect } = await start({ argv: ['-Y', file] });
+    const [client, other] = [await connect(), await connect()];
+    const refused = 'CLIENT_ERROR unauthenticated\r\n';
+    expect(await client.ask('get a\r\n', refused)).to.equal(refused);
+    expect(await client.ask(login('ann secret'), 'STORED\r\n')).to.equal('STORED\r\n');
+    expect(await client.ask('get a\r\n', 'END\r\n')).to.equal('END\r\n');
+    expect(await other.ask('get a\r\n', refused)).to.equal(refused);
+  });
+
+  it('a wrong pair is answered late, counted, and leaves the door open', async () => {
+    const { connect, server } = await start({ argv: ['-Y', file], clock });
+    const client = await connect();
+    const refused = 'CLIENT_ERROR authentication failure\r\n';
+    delays.length = 0;
+    expect(await client.ask(login('ann wrong'), refused)).to.equal(refused);
+    expect(await client.ask(login('nobody secret'), refused)).to.equal(refused);
+    expect(delays).to.deep.equal([500, 500]);
+    expect(server.counters.auth_cmds).to.equal(2);
+    expect(server.counters.auth_errors).to.equal(2);
+    expect(await client.ask(login('bob hunter2'), 'STORED\r\n')).to.equal('STORED\r\n');
+  });
+
+  it('-S: SASL PLAIN in binary; before it only what is needed to come in', async () => {
+    const { connect } = await start({ argv: ['-S', '-Y', file], clock });
+    const client = await connect();
+    client.send(binary(0x00, 'a', ''));
+    expect(statusOf(await client.take(24 + 'Auth failure.'.length))).to.equal(0x20);
+    client.send(binary(0x20, '', ''));
+    expect(await client.take(24 + 'PLAIN'.length)).to.match(/PLAIN$/);
+    client.send(binary(0x21, 'PLAIN', '\0ann\0wrong'));
+    expect(statusOf(await client.take(24 + 'Auth failure.'.length))).to.equal(0x20);
+    client.send(binary(0x21, 'PLAIN', '\0ann\0secret'));
+    expect(await client.take(24 + 'Authenticated'.length)).to.match(/Authenticated$/);
+    client.send(binary(0x00, 'a', ''));
+    expect(statusOf(await client.take(24 + 'Not found'.length))).to.equal(1);
+  });
+
+  it('a large value of a stranger is swallowed and refused', async () => {
+    const { connect, store } = await start({ argv: ['-S', '-Y', file, '-I', '8m'], clock });
+    const client = await connect();
+    client.send(binary(0x01, 'a', 'x'.repeat(2 ** 21), '\0\0\0\0\0\0\0\0'));
+    expect(statusOf(await client.take(24 + 'Auth failure.'.length))).to.equal(0x20);
+    expect(store.lastSeq).to.equal(0);
+  });
+
+  it('Users: plain and digest lines, reload, and refusals that name the file', async () => {
+    fs.appendFileSync(file, `\n# a comment\n\neve:${await composePasswordDigest('pass word')}\n`);
+    const users = new Users(file);
+    const isRight = (user: string, password: string): Promise<boolean> =>
+      users.isRight(Buffer.from(user), Buffer.from(password));
+    expect(await isRight('ann', 'secret')).to.equal(true);
+    expect(await isRight('ann', 'secre')).to.equal(false);
+    expect(await isRight('eve', 'pass word')).to.equal(true);
+    expect(await isRight('eve', 'pass')).to.equal(false);
+    expect(await isRight('', '')).to.equal(false);
+    fs.writeFileSync(file, 'carl:new\n');
+    users.reload();
+    expect(await isRight('ann', 'secret')).to.equal(false);
+    expect(await isRight('carl', 'new')).to.equal(true);
+    fs.writeFileSync(file, 'nonsense\n');
+    expect(() => users.reload()).to.throw('Line 1 is not user:password');
+    expect(await isRight('carl', 'new')).to.equal(true);
+    expect(() => new Users(path.join(dir, 'none'))).to.throw('cannot be read');
+  });
+
+  it('-Z: speaks TLS, also in pipelines and large replies, and takes new certificates', async function () {
+    const made = certificate(dir, 'first');
+    if (!made) {
+      this.test!.title += ' (skipped: needs openssl)';
+      this.skip();
+    }
+    const [cert, key] = [path.join(dir, 'cert.pem'), path.join(dir, 'key.pem')];
+    const argv = ['-Z', '-o', `ssl_chain_cert=${cert},ssl_key=${key}`, '-I', '8m'];
+    const { port, server } = await start({ argv });
+    const open = async (): Promise<{ client: TestClient; name: string }> => {
+      const ca = fs.readFileSync(cert);
+      const socket = tls.connect({
+        port,
+        host: '127.0.0.1',
+        ca,
+        checkServerIdentity: () => undefined,
+      });
+      await new Promise<void>((resolve, reject) => {
+        socket.once('secureConnect', resolve);
+        socket.once('error', reject);
+      });
+      return {
+        client: new TestClient(socket),
+        name: String(socket.getPeerCertificate().subject.CN),
+      };
+    };
+    const first = await open();
+    expect(first.name).to.equal('first');
+    const value = 'x'.repeat(3 * 2 ** 20);
+    const { client } = first;
+    expect(await client.ask(`set a 0 0 ${value.length}\r\n${value}\r\n`, 'STORED\r\n')).to.equal(
+      'STORED\r\n',
+    );
+    const small = 'get b\r\n'.repeat(50);
+    const hit = `VALUE a 0 ${value.length}\r\n${value}\r\nEND\r\n${'END\r\n'.repeat(50)}`;
+    expect((await client.ask(`get a\r\n${small}`, hit)) === hit).to.equal(true);
+    certificate(dir, 'second');
+    server.reload();
+    const second = await open();
+    expect(second.name).to.equal('second');
+    client.socket.destroy();
+    second.client.socket.destroy();
+  });
+});
+
+function certificate(dir: string, name: string): boolean {
+  const words = `req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=${name}`;
+  const files = ['-keyout', path.join(dir, 'key.pem'), '-out', path.join(dir, 'cert.pem')];
+  return spawnSync('openssl', [...words.split(' '), ...files]).status === 0;
+}
