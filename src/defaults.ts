@@ -8,8 +8,8 @@ export const SEGMENT_BYTES_DEFAULT = 64 * MIB;
 /** Memory for hot values; memcached's `-m` default. */
 export const CACHE_BYTES_DEFAULT = 64 * MIB;
 /** Segments whose share of dead bytes reaches this are compacted. */
-export const COMPACT_RATIO_DEFAULT = 0.5;
+export const COMPACT_RATIO_DEFAULT = 0.4;
 /** Compaction waits until this many bytes are dead in all. */
-export const COMPACT_MIN_BYTES_DEFAULT = 64 * MIB;
+export const COMPACT_MIN_BYTES_DEFAULT = 32 * MIB;
 /** With `--snapshot compact`: the shortest time between two snapshots, in ms. */
 export const SNAPSHOT_PAUSE_MS_DEFAULT = 600_000;

@@ -12,7 +12,13 @@
 import { assert } from '../assert.js';
 import type { Env, Timer } from '../env/env.js';
 import { Batch } from './batch.js';
-import { BATCH_HEADER_BYTES, BATCH_KIND, RECORD, frameBytes } from './format.js';
+import {
+  BATCH_HEADER_BYTES,
+  BATCH_KIND,
+  RECORD,
+  SEGMENT_HEADER_BYTES,
+  frameBytes,
+} from './format.js';
 import type { LogRecord } from './format.js';
 import type { Segment } from './segment.js';
 import type { WritableSegment } from './writable-segment.js';
@@ -95,6 +101,7 @@ export class GroupCommit {
   #halfFullTold = false;
   #sealTimer: Timer | undefined;
   #idleWaiters: (() => void)[] = [];
+  #seqWaiters: { readonly seq: number; readonly wake: () => void }[] = [];
 
   constructor(
     env: Env,
@@ -179,6 +186,29 @@ export class GroupCommit {
   async drained(): Promise<void> {
     if (this.#queue.length === 0 && !this.#writing) return;
     await new Promise<void>((resolve) => this.#idleWaiters.push(resolve));
+  }
+
+  /** Resolves when `seq` is durable or was taken back. */
+  async drainedUpTo(seq: number): Promise<void> {
+    if (seq <= this.#watermark || this.#queue.length === 0) return;
+    await new Promise<void>((wake) => this.#seqWaiters.push({ seq, wake }));
+  }
+
+  /** There is no successor and none is being made. */
+  get wantsSuccessor(): boolean {
+    return this.#successor === undefined && !this.#halfFullTold;
+  }
+
+  /** Goes on in the successor although the active segment is not full. False when there is nothing to seal. */
+  rotate(): boolean {
+    const isEmpty = this.#active.plannedBytes <= SEGMENT_HEADER_BYTES;
+    if (isEmpty || this.#successor === undefined || this.#active !== this.#durable) return false;
+    if (this.#poisoned || this.#closed || this.#failing) return false;
+    this.#active = this.#successor;
+    this.#successor = undefined;
+    this.#halfFullTold = false;
+    this.#push(BATCH_KIND.seal);
+    return true;
   }
 
   /** Commits what is there, writes the clean seal and takes nothing more. */
@@ -312,6 +342,7 @@ export class GroupCommit {
     }
     this.#keepAhead();
     if (rotated !== undefined) this.#events.onRotated(rotated);
+    this.#wakeUpTo(this.#watermark);
     this.#events.onDurable();
   }
 
@@ -331,11 +362,21 @@ export class GroupCommit {
       shown = second;
     }
     this.#failing = false;
-    // On a full disk nothing of them is left: a barrier must not wait for their seqs.
     this.#poisoned = cause === 'poisoned';
-    if (cause === 'no-space') this.#lastSeq = this.#watermark;
     if (cause === 'no-space') this.#tooShort();
+    this.#wakeUpTo(Number.POSITIVE_INFINITY);
     this.#events.onFailed(cause, shown);
+    if (this.#poisoned) return;
+    // The seqs taken back are never given out again: the watermark passes over them.
+    this.#watermark = this.#lastSeq;
+    this.#events.onDurable();
+  }
+
+  #wakeUpTo(seq: number): void {
+    if (this.#seqWaiters.length === 0) return;
+    const waiters = this.#seqWaiters;
+    this.#seqWaiters = waiters.filter((waiter) => waiter.seq > seq);
+    for (const waiter of waiters) if (waiter.seq <= seq) waiter.wake();
   }
 
   async #cutUncommitted(): Promise<void> {

@@ -25,6 +25,7 @@ export const HINT_HEADER_BYTES = 64;
 export const HINT_ENTRY_BYTES = 28;
 
 const BUFFER_BYTES_MIN = 64 * 1024;
+const NO_VALUE = Buffer.alloc(0);
 
 /** What one record of the log means to the keydir. `key` and `value` are views. */
 export interface ReplayEntry {
@@ -54,14 +55,28 @@ export interface HintFacts {
 
 type HintPlace = Pick<Segment, 'first' | 'last' | 'generation' | 'salt' | 'committedBytes'>;
 
-/** Collects the entries of a segment; memory grows with them, so it belongs into a worker. */
-export class HintBuilder {
-  #bytes: Buffer = Buffer.alloc(BUFFER_BYTES_MIN);
-  #end = HINT_HEADER_BYTES;
+/** Hint entries back to back, growing; memory grows with them, so large ones belong into a worker. */
+export class HintEntries {
+  #bytes: Buffer;
+  #end: number;
   #count = 0;
 
+  /** Leaves `reservedBytes` free at the start. */
+  constructor(reservedBytes = 0) {
+    this.#end = reservedBytes;
+    this.#bytes = Buffer.alloc(BUFFER_BYTES_MIN);
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  get bytes(): Buffer {
+    return this.#bytes.subarray(0, this.#end);
+  }
+
   add({ record, offset, bytes }: ScannedFrame): void {
-    const value = replaysValue(record) ? record.value : Buffer.alloc(0);
+    const value = replaysValue(record) ? record.value : NO_VALUE;
     const room = HINT_ENTRY_BYTES + record.key.length + value.length + 3;
     if (this.#end + room > this.#bytes.length) {
       const larger = Buffer.alloc((this.#bytes.length + room) * 2);
@@ -83,6 +98,15 @@ export class HintBuilder {
     this.#end += padded(HINT_ENTRY_BYTES + record.key.length + value.length);
     this.#count += 1;
   }
+}
+
+/** Makes the hint of one segment from its frames. */
+export class HintBuilder {
+  readonly #entries = new HintEntries(HINT_HEADER_BYTES);
+
+  add(frame: ScannedFrame): void {
+    this.#entries.add(frame);
+  }
 
   /**
    * Header: 0 magic 8 | 8 version u32 | 12 crc u32 of all after it | 16 first u32 | 20 last u32
@@ -90,7 +114,7 @@ export class HintBuilder {
    * 52 entries u32 | 56 zero u64
    */
   finish(place: HintPlace, facts: HintFacts): Buffer {
-    const bytes = this.#bytes.subarray(0, this.#end);
+    const { bytes, count } = this.#entries;
     bytes.write(HINT_MAGIC, 0, 'latin1');
     bytes.writeUInt32LE(FORMAT_VERSION, 8);
     bytes.writeUInt32LE(place.first, 16);
@@ -100,7 +124,7 @@ export class HintBuilder {
     bytes.writeUIntLE(place.committedBytes, 32, 6);
     bytes.writeUIntLE(facts.lastSeq, 38, 6);
     bytes.writeUIntLE(Math.floor(facts.timeMs), 44, 6);
-    bytes.writeUInt32LE(this.#count, 52);
+    bytes.writeUInt32LE(count, 52);
     bytes.writeUInt32LE(crc32(bytes.subarray(16)), 12);
     return bytes;
   }
@@ -125,8 +149,18 @@ export async function loadHint(
   const path = join(dir, hintName(segment.last, segment.generation));
   const bytes = await readWholeFile(fs, path);
   if (bytes === undefined || !isHintOf(bytes, segment)) return undefined;
-  const count = bytes.readUInt32LE(52);
-  let at = HINT_HEADER_BYTES;
+  visitEntries(bytes, HINT_HEADER_BYTES, hintCount(bytes), visit);
+  return { lastSeq: bytes.readUIntLE(38, 6), timeMs: bytes.readUIntLE(44, 6) };
+}
+
+/** Visits `count` entries from `start` on; returns where the last one ends. */
+export function visitEntries(
+  bytes: Buffer,
+  start: number,
+  count: number,
+  visit: (entry: ReplayEntry) => void,
+): number {
+  let at = start;
   for (let i = 0; i < count; i += 1) {
     const keyAt = at + HINT_ENTRY_BYTES;
     const valueAt = keyAt + bytes.readUInt16LE(at + 22);
@@ -144,7 +178,12 @@ export async function loadHint(
     });
     at += padded(end - at);
   }
-  return { lastSeq: bytes.readUIntLE(38, 6), timeMs: bytes.readUIntLE(44, 6) };
+  return at;
+}
+
+/** Entries in a whole hint. */
+export function hintCount(hint: Buffer): number {
+  return hint.readUInt32LE(52);
 }
 
 function isHintOf(bytes: Buffer, segment: HintPlace): boolean {

@@ -55,6 +55,7 @@ export class Log {
   /** Files that the manifest may name that a start would find: a failed write of it leaves two candidates. */
   #named: Set<string>;
   #succession: Promise<void> = Promise.resolve();
+  #rotation: Promise<void> = Promise.resolve();
   #closing = false;
 
   /** Locks, recovers and replays the directory; `visit` sees every record in log order before it returns. */
@@ -164,6 +165,20 @@ export class Log {
     return this.#commit.drained();
   }
 
+  /** Resolves when `seq` is durable or was taken back. */
+  drainedUpTo(seq: number): Promise<void> {
+    return this.#commit.drainedUpTo(seq);
+  }
+
+  /** Seals the active segment although it is not full, so that compaction may look at it. */
+  async rotate(): Promise<void> {
+    if (this.#commit.wantsSuccessor) this.#prepareSuccessor();
+    await this.#succession;
+    if (!this.#commit.rotate()) return;
+    await this.#commit.drained();
+    await this.#rotation;
+  }
+
   /** Proves the last batch and writes the store's clock, when nothing else is being written. */
   seal(): void {
     this.#commit.seal();
@@ -216,6 +231,7 @@ export class Log {
     this.#closing = true;
     await this.#succession;
     await this.#commit.close();
+    await this.#rotation;
     await this.#manifestTurn;
     for (const segment of this.table.ordered) await this.table.retire(segment);
     await this.#lock.release();
@@ -278,7 +294,7 @@ export class Log {
   }
 
   #rotated(sealed: WritableSegment): void {
-    void this.#finishRotation(sealed).catch((error: unknown) => {
+    this.#rotation = this.#finishRotation(sealed).catch((error: unknown) => {
       // The manifest on disk is older but still right: the next write of it says the same and more.
       this.#env.logger.warn(`The manifest could not be written: ${String(error)}`);
     });

@@ -1,11 +1,11 @@
 // The Store on disk: hands each call to the part that knows, and passes on what the log reports.
 
-import { KvError } from '../errors.js';
 import type { FailureCause } from '../log/group-commit.js';
 import type { Segment } from '../log/segment.js';
 import { Bounds } from './bounds.js';
 import { Changes } from './changes.js';
 import type { Core } from './core.js';
+import { Janitor } from './janitor.js';
 import { MARK } from './keydir.js';
 import { Reads } from './reads.js';
 import { engineStats } from './engine-stats.js';
@@ -27,6 +27,7 @@ export class DurableStore implements S.Store {
   readonly #writes: Writes;
   readonly #changes: Changes;
   readonly #sweeper: Sweeper;
+  readonly #janitor: Janitor;
   readonly #durableCalls: (() => void)[] = [];
   readonly #failedCalls: ((cause: FailureCause) => void)[] = [];
 
@@ -38,6 +39,7 @@ export class DurableStore implements S.Store {
     this.#writes = new Writes(core, values, new Bounds(core));
     this.#changes = new Changes(core, values, this.#writes);
     this.#sweeper = new Sweeper(core);
+    this.#janitor = new Janitor(core);
   }
 
   nowMs(): number {
@@ -132,7 +134,9 @@ export class DurableStore implements S.Store {
   }
 
   /** For Log: a segment is complete. */
-  sealed(_segment: Segment): void {}
+  sealed(segment: Segment): void {
+    this.#janitor.sealed(segment);
+  }
 
   stats(): ReadonlyMap<string, number | string> {
     return engineStats(this.#core, this.opened);
@@ -142,12 +146,12 @@ export class DurableStore implements S.Store {
     this.#core.counters.reset();
   }
 
-  compact(): Promise<S.CompactionReport> {
-    return Promise.reject(new KvError('KV_IO', 'Not yet'));
+  compact(options: { readonly everything?: boolean } = {}): Promise<S.CompactionReport> {
+    return this.#janitor.compact(options.everything ?? false);
   }
 
-  snapshot(): Promise<S.SnapshotReport> {
-    return Promise.reject(new KvError('KV_IO', 'Not yet'));
+  snapshot(path?: string): Promise<S.SnapshotReport> {
+    return this.#janitor.snapshot(path);
   }
 
   async close(): Promise<void> {
@@ -155,6 +159,7 @@ export class DurableStore implements S.Store {
     if (core.closed) return;
     core.closed = true;
     this.#sweeper.stop();
+    await this.#janitor.close();
     await core.log.close();
     await core.large.close();
   }

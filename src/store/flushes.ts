@@ -20,6 +20,13 @@ export class Flushes {
     return this.#barrierSeq;
   }
 
+  /** Whether an item of `itemSeq` was gone at `nowMs` by the flushes up to `seq`. */
+  wasFlushed(itemSeq: number, seq: number, nowMs: number): boolean {
+    return this.#flushes.some(
+      (flush) => flush.seq <= seq && flush.atMs <= nowMs && itemSeq < flush.seq,
+    );
+  }
+
   /** There may be items to clear away. */
   get any(): boolean {
     return this.#flushes.length > 0;

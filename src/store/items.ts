@@ -119,22 +119,15 @@ export class Items {
     else if (ref !== 0) this.remove(ref);
   }
 
-  /** Compaction moved the frame of `seq` from one place to another; false when the item has changed since. */
-  relocate(
-    key: Buffer,
-    from: { slot: number; offset: number },
-    slot: number,
-    offset: number,
-  ): boolean {
+  /** Compaction copied the record of `seq` to another place; nothing when the item has changed since. */
+  relocate(key: Buffer, seq: number, slot: number, offset: number): void {
     const { keydir } = this;
     const ref = keydir.find(key);
-    if (ref === 0) return false;
-    if (keydir.segment(ref) !== from.slot || keydir.offset(ref) !== from.offset) return false;
+    if (ref === 0 || keydir.seq(ref) !== seq) return;
     const bytes = keydir.length(ref);
-    this.#segmentAt(from.slot).liveBytes -= bytes;
+    this.#segmentAt(keydir.segment(ref)).liveBytes -= bytes;
     keydir.setLocation(ref, slot, offset, bytes);
     this.#segmentAt(slot).liveBytes += bytes;
-    return true;
   }
 
   /** The key's deletion or touch has that seq and is not yet durable. */

@@ -1,0 +1,103 @@
+// Writes a compacted segment: batches of frames with the new salt and places, a seal at the end that
+// carries the highest seq and time of what was read, and the hint that goes with it.
+
+import type { File } from '../../env/env.js';
+import {
+  BATCH_HEADER_BYTES,
+  BATCH_KIND,
+  SEGMENT_HEADER_BYTES,
+  encodeBatchHeader,
+  encodeFrame,
+  encodeSegmentHeader,
+  frameBytes,
+} from '../../log/format.js';
+import type { LogRecord } from '../../log/format.js';
+import { HintBuilder } from '../../log/hint.js';
+import { writeFully } from '../../log/whole-file.js';
+import type { CompactTask } from './messages.js';
+
+/** Room for the largest record beside what was gathered before it. */
+const BUFFER_BYTES = 4 * 1024 * 1024;
+const GATHER_BYTES_MAX = 1024 * 1024;
+/** Synced so often that the disk's queue stays short for the commits of clients. */
+const SYNC_BYTES = 2 * 1024 * 1024;
+
+export class CompactedSegmentWriter {
+  readonly #file: File;
+  readonly #place: CompactTask['output'];
+  readonly #buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES);
+  readonly #hint = new HintBuilder();
+  /** Where the gathering batch stands in the file. */
+  #offset = SEGMENT_HEADER_BYTES;
+  #bytes = BATCH_HEADER_BYTES;
+  #frames = 0;
+  #firstSeq = 0;
+  #timeMs = 0;
+  #lastSeq = 0;
+  #unsyncedBytes = 0;
+
+  private constructor(file: File, place: CompactTask['output']) {
+    this.#file = file;
+    this.#place = place;
+  }
+
+  static async create(file: File, task: CompactTask): Promise<CompactedSegmentWriter> {
+    const storeId = Buffer.from(task.storeId, 'hex');
+    const header = encodeSegmentHeader({
+      ...task.output,
+      storeId,
+      createdAtMs: task.createdAtMs,
+    });
+    await writeFully(file, header, 0);
+    return new CompactedSegmentWriter(file, task.output);
+  }
+
+  /** A batch with that time and last seq was read: the output is no older. */
+  noteBatch(timeMs: number, lastSeq: number): void {
+    this.#timeMs = Math.max(this.#timeMs, timeMs);
+    this.#lastSeq = Math.max(this.#lastSeq, lastSeq);
+  }
+
+  async add(record: LogRecord): Promise<void> {
+    const bytes = frameBytes(record.key.length, record.value.length, record.marks);
+    if (this.#frames > 0 && this.#bytes + bytes > GATHER_BYTES_MAX) await this.#flush();
+    const offset = this.#offset + this.#bytes;
+    encodeFrame(this.#buffer, this.#bytes, record, this.#place.salt, offset);
+    this.#hint.add({ record, offset, bytes });
+    if (this.#frames === 0) this.#firstSeq = record.seq;
+    this.#bytes += bytes;
+    this.#frames += 1;
+  }
+
+  /** Seals and syncs; returns the file's length and the bytes of its hint. */
+  async finish(): Promise<{ readonly committedBytes: number; readonly hint: Buffer }> {
+    if (this.#frames > 0) await this.#flush();
+    await this.#flush();
+    await this.#file.sync();
+    const committedBytes = this.#offset;
+    const facts = { lastSeq: this.#lastSeq, timeMs: this.#timeMs };
+    return { committedBytes, hint: this.#hint.finish({ ...this.#place, committedBytes }, facts) };
+  }
+
+  async #flush(): Promise<void> {
+    const isSeal = this.#frames === 0;
+    const header = {
+      batchBytes: this.#bytes,
+      frameCount: this.#frames,
+      kind: isSeal ? BATCH_KIND.seal : BATCH_KIND.records,
+      durableSegment: 0,
+      durableOffset: 0,
+      firstSeq: isSeal ? this.#lastSeq : this.#firstSeq,
+      timeMs: this.#timeMs,
+    };
+    encodeBatchHeader(this.#buffer, 0, header, this.#place.salt, this.#offset);
+    await writeFully(this.#file, this.#buffer.subarray(0, this.#bytes), this.#offset);
+    this.#offset += this.#bytes;
+    this.#unsyncedBytes += this.#bytes;
+    this.#bytes = BATCH_HEADER_BYTES;
+    this.#frames = 0;
+    if (this.#unsyncedBytes < SYNC_BYTES) return;
+    await this.#file.sync();
+    this.#unsyncedBytes = 0;
+  }
+}

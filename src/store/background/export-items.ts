@@ -1,0 +1,165 @@
+// The task 'export': writes the JSON snapshot of the items that the main thread names, reading their
+// records from the segments. Order and seq are the main thread's business; the text is snapshot-format's.
+
+import { dirname, join } from 'node:path';
+
+import { assert } from '../../assert.js';
+import type { File, Fs } from '../../env/env.js';
+import { KvError } from '../../errors.js';
+import { largeValueName, segmentName } from '../../log/files.js';
+import { MARK, casOf, decodeFrame } from '../../log/format.js';
+import type { LogRecord } from '../../log/format.js';
+import { LARGE_CHUNK_BYTES, decodeDescriptor, readLargeValue } from '../../log/large-value-file.js';
+import { writeFully } from '../../log/whole-file.js';
+import { SnapshotComposer } from '../snapshot-format.js';
+import type { EntryHead } from '../snapshot-format.js';
+import type { ExportItem, ExportItems, ExportTask, SegmentPlace } from './messages.js';
+import type { Line } from './worker.js';
+
+const WRITE_BYTES = 1024 * 1024;
+
+export async function exportItems(
+  fs: Fs,
+  dir: string,
+  task: ExportTask,
+  line: Line,
+): Promise<void> {
+  await fs.makeDir(dirname(task.temporaryPath));
+  await fs.remove(task.temporaryPath);
+  const file = await fs.open(task.temporaryPath, 'create');
+  const sources = new Sources(fs, dir);
+  try {
+    const composer = new SnapshotComposer('json');
+    const text = new TextFile(file);
+    await text.write(
+      composer.header({ seq: task.seq, createdAt: task.createdAtMs, count: undefined }),
+    );
+    for (let last = false; !last;) {
+      line.post({ ask: 'items' });
+      const answer = await line.answer();
+      assert(answer.answer === 'items', 'An export is answered by items');
+      sources.know(answer);
+      for (const item of sorted(answer.items)) await exportItem(item, sources, composer, text);
+      last = answer.last;
+    }
+    await text.write(composer.trailer());
+    await text.flush();
+    const patch = composer.countPatch();
+    if (patch !== undefined) await writeFully(file, patch.bytes, patch.position);
+    await file.sync();
+    line.post({ done: 'export', count: composer.count, bytes: text.length });
+  } finally {
+    await sources.close();
+    await file.close();
+  }
+}
+
+/** By place on the disk: neighbours are read one after the other. */
+function sorted(items: readonly ExportItem[]): ExportItem[] {
+  return [...items].sort((a, b) => a.slot - b.slot || a.offset - b.offset);
+}
+
+async function exportItem(
+  item: ExportItem,
+  sources: Sources,
+  composer: SnapshotComposer,
+  text: TextFile,
+): Promise<void> {
+  const record = await sources.read(item);
+  const { expiresAt } = item;
+  const head: EntryHead = { key: record.key, flags: record.flags, expiresAt, cas: casOf(record) };
+  if ((record.marks & MARK.largeValue) === 0) {
+    await text.write(composer.entry(head, record.value));
+    return;
+  }
+  const reference = decodeDescriptor(record.value);
+  await text.write(composer.openEntry(head));
+  const source = await sources.openLarge(reference.id);
+  const piece = Buffer.allocUnsafe(LARGE_CHUNK_BYTES);
+  try {
+    for (let at = 0; at < reference.bytes;) {
+      const count = await readLargeValue(source, reference, piece, at);
+      await text.write(composer.valuePiece(piece.subarray(0, count)));
+      at += count;
+    }
+  } finally {
+    await source.close();
+  }
+  await text.write(composer.closeEntry());
+}
+
+/** The segments that items were found in, opened when first needed. */
+class Sources {
+  readonly #fs: Fs;
+  readonly #dir: string;
+  readonly #places = new Map<number, SegmentPlace>();
+  readonly #files = new Map<number, File>();
+
+  constructor(fs: Fs, dir: string) {
+    this.#fs = fs;
+    this.#dir = dir;
+  }
+
+  know({ segments }: ExportItems): void {
+    for (const { slot, ...place } of segments) this.#places.set(slot, place);
+  }
+
+  async read({ slot, offset, bytes }: ExportItem): Promise<LogRecord> {
+    const place = this.#places.get(slot);
+    assert(place !== undefined, 'An item is in a segment that was named');
+    let file = this.#files.get(slot);
+    if (file === undefined) {
+      file = await this.#fs.open(
+        join(this.#dir, segmentName(place.last, place.generation)),
+        'read',
+      );
+      this.#files.set(slot, file);
+    }
+    const buffer = Buffer.allocUnsafe(bytes);
+    const count = await file.read(buffer, offset);
+    const frame = decodeFrame(buffer.subarray(0, count), 0, place.salt, offset);
+    if (typeof frame !== 'string') return frame.record;
+    throw new KvError('KV_CORRUPTION', `A record is damaged (${frame})`, {
+      path: file.path,
+      offset,
+    });
+  }
+
+  openLarge(id: number): Promise<File> {
+    return this.#fs.open(join(this.#dir, largeValueName(id)), 'read');
+  }
+
+  async close(): Promise<void> {
+    for (const file of this.#files.values()) await file.close();
+  }
+}
+
+/** Text appended in large writes. */
+class TextFile {
+  readonly #file: File;
+  #parts: Buffer[] = [];
+  #gathered = 0;
+  #written = 0;
+
+  constructor(file: File) {
+    this.#file = file;
+  }
+
+  get length(): number {
+    return this.#written + this.#gathered;
+  }
+
+  async write(part: Buffer): Promise<void> {
+    this.#parts.push(part);
+    this.#gathered += part.length;
+    if (this.#gathered >= WRITE_BYTES) await this.flush();
+  }
+
+  async flush(): Promise<void> {
+    const bytes = Buffer.concat(this.#parts);
+    await writeFully(this.#file, bytes, this.#written);
+    this.#written += bytes.length;
+    this.#parts = [];
+    this.#gathered = 0;
+  }
+}

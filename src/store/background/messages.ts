@@ -1,0 +1,110 @@
+// What the main thread and the background worker say to each other. Buffers are transferred, not copied.
+
+import type { ManifestEntry } from '../../log/manifest.js';
+
+/** A segment that the worker may read, by its place in the manifest. */
+export interface SegmentPlace extends Omit<ManifestEntry, 'bytes'> {
+  readonly committedBytes: number;
+}
+
+/** Copy what is needed of `run` into `temporaryName`, which stands for `output` afterwards. */
+export interface CompactTask {
+  readonly task: 'compact';
+  readonly storeId: string;
+  readonly run: readonly SegmentPlace[];
+  readonly output: Omit<ManifestEntry, 'bytes'>;
+  readonly createdAtMs: number;
+  readonly temporaryName: string;
+}
+
+/** Scan a sealed segment and write its hint. */
+export interface HintTask {
+  readonly task: 'hint';
+  readonly segment: SegmentPlace;
+}
+
+/** Export to `temporaryName` the items that follow as ExportItems messages. */
+export interface ExportTask {
+  readonly task: 'export';
+  readonly temporaryPath: string;
+  readonly seq: number;
+  readonly createdAtMs: number;
+}
+
+export type Task = CompactTask | HintTask | ExportTask;
+
+/** Worker → main: what becomes of each of these records? `entries` are hint entries of one run member. */
+export interface JudgeQuestion {
+  readonly ask: 'judge';
+  readonly runIndex: number;
+  readonly count: number;
+  readonly entries: Uint8Array;
+}
+
+/** Main → worker, an element a record. */
+export interface JudgeAnswer {
+  readonly answer: 'judged';
+  readonly verdicts: Uint8Array;
+  /** The expiry to write with VERDICT.keep. */
+  readonly expiresAt: Float64Array;
+}
+
+export const VERDICT = {
+  drop: 0,
+  /** Write it with the expiry given. */
+  keep: 1,
+  /** As keep, and mark it won. */
+  keepWon: 2,
+  /** Write as it is: the key has changes that are not durable. */
+  verbatim: 3,
+  /** Write a tombstone in its place: something older may hold the key. */
+  tombstone: 4,
+} as const;
+
+/** Worker → main: the output is complete and synced under its temporary name. */
+export interface CompactDone {
+  readonly done: 'compact';
+  readonly committedBytes: number;
+  /** A whole hint of the output, ready to be written; its puts are what has moved. */
+  readonly hint: Uint8Array;
+}
+
+export interface HintDone {
+  readonly done: 'hint';
+}
+
+/** Main → worker: items to export; `last` ends the export. Locations are in segments by slot. */
+export interface ExportItems {
+  readonly answer: 'items';
+  readonly items: readonly ExportItem[];
+  readonly segments: readonly (SegmentPlace & { readonly slot: number })[];
+  readonly last: boolean;
+}
+
+export interface ExportItem {
+  readonly slot: number;
+  readonly offset: number;
+  readonly bytes: number;
+  readonly expiresAt: number;
+}
+
+/** Worker → main: the items sent so far are written; send more. */
+export interface ExportMore {
+  readonly ask: 'items';
+}
+
+export interface ExportDone {
+  readonly done: 'export';
+  readonly count: number;
+  readonly bytes: number;
+}
+
+export interface TaskFailed {
+  readonly done: 'failed';
+  readonly code: string | undefined;
+  readonly message: string;
+}
+
+export type FromWorker =
+  JudgeQuestion | CompactDone | HintDone | ExportMore | ExportDone | TaskFailed;
+export type ToWorker = Task | JudgeAnswer | ExportItems | { readonly stop: true };

@@ -1,0 +1,154 @@
+// Compacts one run of sealed segments: has the worker copy what is needed, puts the copy in the run's
+// place in one atomic step, moves the keydir over, removes the run (docs/recovery.md, "Compaction").
+//
+// Invariants:
+// - Until the switch nothing that counts has changed; after it the run's files are needed by no restart.
+// - The run's segments stay readable until no item and no undo refers to them.
+// - A commit that was taken back meanwhile makes the copy worthless: it is thrown away.
+
+import { join } from 'node:path';
+
+import { assert } from '../assert.js';
+import { KvError } from '../errors.js';
+import { TEMPORARY_SUFFIX, segmentName } from '../log/files.js';
+import { BATCH_HEADER_BYTES, RECORD, SEGMENT_HEADER_BYTES } from '../log/format.js';
+import { HINT_HEADER_BYTES, hintCount, visitEntries, writeHint } from '../log/hint.js';
+import type { Segment } from '../log/segment.js';
+import type { Background } from './background/client.js';
+import type { CompactDone, SegmentPlace } from './background/messages.js';
+import type { Core } from './core.js';
+import { Judge } from './judge.js';
+
+/** Items moved in one turn of the event loop. */
+const SLICE_KEYS = 2_000;
+
+export class Compaction {
+  readonly #core: Core;
+  readonly #background: Background;
+
+  constructor(core: Core, background: Background) {
+    this.#core = core;
+    this.#background = background;
+  }
+
+  /** Requires: sealed, contiguous, in log order. Throws when nothing was changed. */
+  async compact(run: readonly Segment[]): Promise<void> {
+    const core = this.#core;
+    const { fs } = core.env;
+    const { log } = core;
+    const failures = log.counters.failures;
+    const output = this.#placeFor(run);
+    const name = segmentName(output.last, output.generation);
+    const temporary = name + TEMPORARY_SUFFIX;
+    let done: CompactDone;
+    try {
+      done = await this.#copy(run, output, temporary);
+      if (log.counters.failures !== failures) {
+        throw new KvError(
+          'KV_IO',
+          'A commit failed during the compaction; it is started again later',
+        );
+      }
+    } catch (error) {
+      await fs.remove(join(log.dir, temporary));
+      throw error;
+    }
+    await fs.rename(join(log.dir, temporary), join(log.dir, name));
+    await fs.syncDir(log.dir);
+    const file = await fs.open(join(log.dir, name), 'read');
+    const segment = log.table.create(output, file);
+    segment.sealed = true;
+    segment.committedBytes = done.committedBytes;
+    const hint = Buffer.from(done.hint.buffer, done.hint.byteOffset, done.hint.length);
+    await log.replaceRun(run, segment);
+    await this.#saveHint(segment, hint);
+    await this.#moveItems(segment, hint);
+    const copied = done.committedBytes - SEGMENT_HEADER_BYTES - BATCH_HEADER_BYTES;
+    segment.keptBytes = Math.max(0, copied - segment.liveBytes);
+    core.counters.compactions += 1;
+    core.counters.compactedBytes += run.reduce(
+      (sum, { committedBytes }) => sum + committedBytes,
+      0,
+    );
+    await log.retireRun(run);
+  }
+
+  #placeFor(run: readonly Segment[]): Omit<SegmentPlace, 'committedBytes'> {
+    const first = run[0];
+    const last = run.at(-1);
+    assert(first !== undefined && last !== undefined, 'A run is not empty');
+    return {
+      first: first.first,
+      last: last.last,
+      generation: Math.max(...run.map(({ generation }) => generation)) + 1,
+      salt: this.#core.env.random.bytes(4).readUInt32LE(0),
+    };
+  }
+
+  async #copy(
+    run: readonly Segment[],
+    output: Omit<SegmentPlace, 'committedBytes'>,
+    temporaryName: string,
+  ): Promise<CompactDone> {
+    const core = this.#core;
+    const { log } = core;
+    const isOldest = log.table.ordered[0] === run[0];
+    const judge = new Judge(core, new Set(run.map(({ slot }) => slot)), isOldest);
+    const done = await this.#background.perform(
+      {
+        task: 'compact',
+        storeId: log.storeId,
+        run: run.map(placeOf),
+        output,
+        createdAtMs: core.clock.nowMs(),
+        temporaryName,
+      },
+      (question) => {
+        assert(question.ask === 'judge', 'A compaction asks for judgements');
+        return judge.answer(question);
+      },
+    );
+    assert(done.done === 'compact', 'A compaction ends with its output');
+    return done;
+  }
+
+  /** Without its hint the segment is scanned at the next start: slower, nothing else. */
+  async #saveHint(segment: Segment, hint: Buffer): Promise<void> {
+    const { env, log } = this.#core;
+    try {
+      await writeHint(env.fs, log.dir, segment, hint);
+    } catch (error) {
+      env.logger.warn(`A hint could not be written: ${String(error)}`);
+    }
+  }
+
+  /**
+   * Points the keydir at the copies. Again from the start when a commit was taken back meanwhile: that
+   * put old places back. Ends when no undo is left that could do so.
+   */
+  async #moveItems(segment: Segment, hint: Buffer): Promise<void> {
+    const { items, log } = this.#core;
+    for (;;) {
+      const failures = log.counters.failures;
+      let at = HINT_HEADER_BYTES;
+      for (let left = hintCount(hint); left > 0; left -= SLICE_KEYS) {
+        at = visitEntries(hint, at, Math.min(left, SLICE_KEYS), (entry) => {
+          if (entry.type !== RECORD.put) return;
+          items.relocate(entry.key, entry.seq, segment.slot, entry.offset);
+        });
+        await this.#nextTurn();
+      }
+      await log.drainedUpTo(log.lastSeq);
+      if (log.counters.failures === failures) return;
+    }
+  }
+
+  #nextTurn(): Promise<void> {
+    return new Promise((resolve) => this.#core.env.clock.defer(resolve));
+  }
+}
+
+export function placeOf(segment: Segment): SegmentPlace {
+  const { first, last, generation, salt, committedBytes } = segment;
+  return { first, last, generation, salt, committedBytes };
+}

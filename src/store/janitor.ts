@@ -1,0 +1,180 @@
+// The background work, one thing at a time: hints of segments that were sealed, compaction when it is
+// worth it, snapshots when they are due. Nobody waits for it but who asked for it.
+//
+// Invariant: a compaction and a snapshot never run at the same time: the one moves what the other reads.
+
+import type { Timer } from '../env/env.js';
+import { isKvError } from '../errors.js';
+import type { Segment } from '../log/segment.js';
+import { Background } from './background/client.js';
+import { Compaction, placeOf } from './compaction.js';
+import { planAll, planRun } from './compaction-plan.js';
+import type { Run } from './compaction-plan.js';
+import type { Core } from './core.js';
+import { Snapshot } from './snapshot.js';
+import type { CompactionReport, SnapshotReport } from './store.js';
+
+const TICK_MS = 5_000;
+/** After a compaction failed: it would most likely fail again at once. */
+const FAILED_PAUSE_MS = 60_000;
+
+export class Janitor {
+  readonly #core: Core;
+  readonly #background: Background;
+  readonly #compaction: Compaction;
+  readonly #snapshot: Snapshot;
+  #turn: Promise<void> = Promise.resolve();
+  #timer: Timer | undefined;
+  #closing = false;
+  #pausedUntilMs = 0;
+  #lastSnapshotMs = Number.NEGATIVE_INFINITY;
+
+  constructor(core: Core) {
+    this.#core = core;
+    this.#background = new Background(core.env, core.log.dir);
+    this.#compaction = new Compaction(core, this.#background);
+    this.#snapshot = new Snapshot(core, this.#background);
+    if (typeof core.options.snapshot === 'number') this.#lastSnapshotMs = this.#nowMs();
+    for (const segment of core.log.recovery.scanned) this.#later(() => this.#writeHint(segment));
+    this.#plan();
+  }
+
+  /** A segment is complete: it wants a hint, and there may be enough to compact. */
+  sealed(segment: Segment): void {
+    this.#later(() => this.#writeHint(segment));
+    this.#later(() => this.#compactIfWorth());
+  }
+
+  /** Compacts what is worth it, or with `everything` all that holds anything dead. */
+  compact(everything: boolean): Promise<CompactionReport> {
+    return this.#inTurn(async () => {
+      const before = this.#sizes();
+      if (everything) await this.#core.log.rotate();
+      while (await this.#compactOnce(everything)) {
+        // Each round takes the next run until none is left.
+      }
+      const after = this.#sizes();
+      return {
+        segmentsBefore: before.segments,
+        segmentsAfter: after.segments,
+        bytesBefore: before.bytes,
+        bytesAfter: after.bytes,
+        liveBytes: this.#core.items.liveBytes,
+      };
+    });
+  }
+
+  snapshot(path: string | undefined): Promise<SnapshotReport> {
+    return this.#inTurn(() => this.#takeSnapshot(path));
+  }
+
+  /** Stops: a compaction or snapshot under way is abandoned, its leftovers go at the next start. */
+  async close(): Promise<void> {
+    this.#closing = true;
+    this.#timer?.cancel();
+    await this.#background.close();
+    await this.#turn;
+  }
+
+  #plan(): void {
+    this.#timer = this.#core.env.clock.setTimer(TICK_MS, () => {
+      this.#later(() => this.#compactIfWorth());
+      const { snapshot } = this.#core.options;
+      if (typeof snapshot === 'number' && this.#nowMs() - this.#lastSnapshotMs >= snapshot) {
+        this.#later(async () => void (await this.#takeSnapshot(undefined)));
+      }
+      this.#plan();
+    });
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#turn.then(work);
+    this.#turn = result.then(
+      () => undefined,
+      () => undefined,
+    );
+    return result;
+  }
+
+  /** As #inTurn for work that nobody waits for: the operator hears of its failure. */
+  #later(work: () => Promise<void>): void {
+    void this.#inTurn(async () => {
+      if (!this.#closing) await work();
+    }).catch((error: unknown) => {
+      if (this.#closing || isKvError(error, 'KV_CLOSED')) return;
+      this.#core.env.logger.warn(`Background work failed: ${String(error)}`);
+    });
+  }
+
+  async #writeHint(segment: Segment): Promise<void> {
+    if (!this.#core.log.table.ordered.includes(segment)) return;
+    await this.#background.perform({ task: 'hint', segment: placeOf(segment) }, () => {
+      throw new Error('A hint asks nothing');
+    });
+  }
+
+  async #compactIfWorth(): Promise<void> {
+    if (this.#nowMs() < this.#pausedUntilMs) return;
+    let compacted = false;
+    while (!this.#closing && (await this.#compactOnce(false))) compacted = true;
+    const { snapshot, snapshotPauseMs } = this.#core.options;
+    if (!compacted || snapshot !== 'compact') return;
+    if (this.#nowMs() - this.#lastSnapshotMs >= snapshotPauseMs)
+      await this.#takeSnapshot(undefined);
+  }
+
+  /** Compacts one run; false when none is worth it. */
+  async #compactOnce(everything: boolean): Promise<boolean> {
+    const { log, options, counters } = this.#core;
+    const sealed = log.table.ordered.filter((segment) => segment.sealed);
+    const sizes = sealed.map(({ committedBytes, liveBytes, keptBytes }) => ({
+      bytes: committedBytes,
+      liveBytes,
+      keptBytes,
+    }));
+    const planOptions = {
+      segmentBytesMax: options.segmentBytesMax,
+      ratio: options.compactRatio,
+      minBytes: options.compactMinBytes,
+    };
+    const run: Run | undefined = everything
+      ? planAll(sizes, options.segmentBytesMax)
+      : planRun(sizes, planOptions);
+    if (run === undefined) return false;
+    try {
+      await this.#compaction.compact(sealed.slice(run.from, run.to));
+    } catch (error) {
+      if (!this.#closing) {
+        counters.compactionsFailed += 1;
+        this.#pausedUntilMs = this.#nowMs() + FAILED_PAUSE_MS;
+      }
+      throw error;
+    }
+    return true;
+  }
+
+  async #takeSnapshot(path: string | undefined): Promise<SnapshotReport> {
+    const { counters } = this.#core;
+    this.#lastSnapshotMs = this.#nowMs();
+    try {
+      const report = await this.#snapshot.take(path);
+      counters.snapshots += 1;
+      return report;
+    } catch (error) {
+      if (!this.#closing) counters.snapshotsFailed += 1;
+      throw error;
+    }
+  }
+
+  #sizes(): { readonly segments: number; readonly bytes: number } {
+    const { ordered } = this.#core.log.table;
+    return {
+      segments: ordered.length,
+      bytes: ordered.reduce((sum, { committedBytes }) => sum + committedBytes, 0),
+    };
+  }
+
+  #nowMs(): number {
+    return this.#core.env.clock.monotonicMs();
+  }
+}

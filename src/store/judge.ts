@@ -1,0 +1,99 @@
+// What compaction does with each record of a run: the rules that keep the deleted deleted, the expired
+// expired, and the unsynced undone (docs/recovery.md, "Compaction").
+//
+// A record may go when a durable record in a later place says more about its key, or when it is dead and
+// nothing older can still hold its key, that is when the run begins with the oldest segment. What is dead
+// elsewhere becomes a tombstone. While a key has changes above the watermark, all its records stay as they
+// are: the changes may yet be taken back.
+
+import { RECORD } from '../log/format.js';
+import { visitEntries } from '../log/hint.js';
+import type { ReplayEntry } from '../log/hint.js';
+import { VERDICT } from './background/messages.js';
+import type { JudgeAnswer, JudgeQuestion } from './background/messages.js';
+import type { Core } from './core.js';
+import { MARK } from './keydir.js';
+
+export class Judge {
+  readonly #core: Core;
+  readonly #runSlots: ReadonlySet<number>;
+  readonly #isOldest: boolean;
+  /** Some record was kept for changes that are not durable: then no flush may go either. */
+  #keptVerbatim = false;
+
+  /** `runSlots`: slots of the run's segments; `isOldest`: nothing in the log is older than the run. */
+  constructor(core: Core, runSlots: ReadonlySet<number>, isOldest: boolean) {
+    this.#core = core;
+    this.#runSlots = runSlots;
+    this.#isOldest = isOldest;
+  }
+
+  answer(question: JudgeQuestion): JudgeAnswer {
+    const verdicts = new Uint8Array(question.count);
+    const expiresAt = new Float64Array(question.count);
+    const { keydir } = this.#core.items;
+    const bytes = Buffer.from(
+      question.entries.buffer,
+      question.entries.byteOffset,
+      question.entries.length,
+    );
+    let at = 0;
+    visitEntries(bytes, 0, question.count, (entry) => {
+      const verdict = this.#judge(entry);
+      verdicts[at] = verdict;
+      expiresAt[at] = entry.expiresAt;
+      if (entry.type === RECORD.put && (verdict === VERDICT.keep || verdict === VERDICT.keepWon)) {
+        expiresAt[at] = keydir.expiresAt(keydir.find(entry.key));
+      }
+      at += 1;
+    });
+    return { answer: 'judged', verdicts, expiresAt };
+  }
+
+  #judge(entry: ReplayEntry): number {
+    const { items } = this.#core;
+    if (entry.type === RECORD.flush) return this.#judgeFlush(entry);
+    const ref = items.keydir.find(entry.key);
+    if (items.afterOf(ref, entry.key) !== 0) {
+      this.#keptVerbatim = true;
+      return VERDICT.verbatim;
+    }
+    if (entry.type === RECORD.put) return this.#judgePut(ref, entry);
+    if (entry.type === RECORD.touch) return this.#judgeTouch(ref, entry);
+    const isSuperseded = ref !== 0 && items.keydir.seq(ref) > entry.seq;
+    return this.#isOldest || isSuperseded ? VERDICT.drop : VERDICT.keep;
+  }
+
+  #judgePut(ref: number, entry: ReplayEntry): number {
+    const core = this.#core;
+    const { keydir } = core.items;
+    if (ref !== 0 && keydir.seq(ref) !== entry.seq) return VERDICT.drop;
+    if (ref !== 0 && !this.#isDead(ref)) {
+      return (keydir.marks(ref) & MARK.WON) === 0 ? VERDICT.keep : VERDICT.keepWon;
+    }
+    if (ref !== 0) core.forget(ref);
+    return this.#isOldest ? VERDICT.drop : VERDICT.tombstone;
+  }
+
+  /** Dead for good: a flush that is not durable may yet be taken back. */
+  #isDead(ref: number): boolean {
+    const core = this.#core;
+    const reason = core.deadReason(ref);
+    if (reason !== 'flushed') return reason !== undefined;
+    return core.flushes.barrierSeq(core.clock.nowMs()) <= core.log.watermark;
+  }
+
+  /** A touch is needed while it says the item's expiry, unless its put is in the run and is written with it. */
+  #judgeTouch(ref: number, entry: ReplayEntry): number {
+    if (ref === 0) return VERDICT.drop;
+    const { keydir } = this.#core.items;
+    if (keydir.seq(ref) !== entry.value.readUIntLE(0, 6)) return VERDICT.drop;
+    if (this.#runSlots.has(keydir.segment(ref))) return VERDICT.drop;
+    return keydir.expiresAt(ref) === entry.expiresAt ? VERDICT.keep : VERDICT.drop;
+  }
+
+  #judgeFlush(entry: ReplayEntry): number {
+    const isDue = entry.expiresAt <= this.#core.clock.nowMs();
+    return this.#isOldest && isDue && !this.#keptVerbatim ? VERDICT.drop : VERDICT.verbatim;
+  }
+}

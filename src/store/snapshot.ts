@@ -1,0 +1,156 @@
+// The JSON snapshot: exports the whole store at exactly one seq while writers go on. Nothing is copied up
+// front: a walk over the keydir sends each item's place to the worker, and an item that changes before the
+// walk has come to it is sent, as it was, just before the change.
+//
+// Invariants:
+// - Every item carries the parity mark of the last snapshot; while one runs, the other parity means "sent,
+//   or born later". So each item of the seq is sent exactly once, and none that is younger.
+// - What is sent is durable: nothing goes to the worker before the watermark has reached the seq.
+// - The file appears under its name whole and durable, or not at all.
+
+import { join } from 'node:path';
+
+import { assert } from '../assert.js';
+import { KvError } from '../errors.js';
+import { SNAPSHOT_NAME, TEMPORARY_SUFFIX } from '../log/files.js';
+import type { LargeValue } from './store.js';
+import type { Background } from './background/client.js';
+import type { ExportDone, ExportItem, ExportItems } from './background/messages.js';
+import { placeOf } from './compaction.js';
+import type { Core } from './core.js';
+import type { ItemWatcher } from './items.js';
+import { MARK } from './keydir.js';
+import type { SnapshotReport } from './store.js';
+
+/** Items looked at in one turn of the event loop. */
+const SLICE_KEYS = 2_000;
+
+export class Snapshot {
+  readonly #core: Core;
+  readonly #background: Background;
+
+  constructor(core: Core, background: Background) {
+    this.#core = core;
+    this.#background = background;
+  }
+
+  /** Writes `path` (default: snapshot.json in the data directory). */
+  async take(path = join(this.#core.log.dir, SNAPSHOT_NAME)): Promise<SnapshotReport> {
+    const core = this.#core;
+    const walk = new SnapshotWalk(core);
+    const { seq } = walk;
+    const failures = core.log.counters.failures;
+    const temporaryPath = path + TEMPORARY_SUFFIX;
+    try {
+      await core.log.drainedUpTo(seq);
+      if (core.log.counters.failures !== failures) {
+        throw new KvError('KV_IO', 'A commit failed while the snapshot began; ask again');
+      }
+      const done = await this.#background.perform(
+        { task: 'export', temporaryPath, seq, createdAtMs: walk.createdAtMs },
+        () => walk.next(),
+      );
+      assert(done.done === 'export', 'An export ends with its file');
+      await core.env.fs.rename(temporaryPath, path);
+      await core.env.fs.syncDir(join(path, '..'));
+      return { path, seq, ...countsOf(done) };
+    } catch (error) {
+      await core.env.fs.remove(temporaryPath);
+      throw error;
+    } finally {
+      await walk.end();
+    }
+  }
+}
+
+function countsOf({ count, bytes }: ExportDone): {
+  readonly count: number;
+  readonly bytes: number;
+} {
+  return { count, bytes };
+}
+
+/** The items of one seq, in whatever order they come. */
+class SnapshotWalk implements ItemWatcher {
+  readonly seq: number;
+  readonly createdAtMs: number;
+  readonly newMarks: number;
+  readonly #core: Core;
+  /** Sent before their change, waiting for the next message. */
+  #early: ExportItem[] = [];
+  readonly #held: LargeValue[] = [];
+  #cursor = 0;
+  #ended = false;
+
+  constructor(core: Core) {
+    const { items } = core;
+    assert(items.watcher === undefined, 'One snapshot runs at a time');
+    this.#core = core;
+    this.seq = core.log.lastSeq;
+    this.createdAtMs = core.clock.nowMs();
+    this.newMarks = items.restingMarks === 0 ? MARK.SNAPSHOT : 0;
+    items.watcher = this;
+  }
+
+  beforeChange(ref: number): void {
+    const item = this.#send(ref);
+    if (item !== undefined) this.#early.push(item);
+  }
+
+  /** The next message to the worker. */
+  async next(): Promise<ExportItems> {
+    const items = this.#early;
+    this.#early = [];
+    if (!this.#ended) {
+      this.#walkOn((item) => void items.push(item));
+      await new Promise<void>((resolve) => this.#core.env.clock.defer(resolve));
+    }
+    const last = this.#ended && this.#early.length === 0;
+    const segments = this.#core.log.table.ordered.map((segment) => ({
+      ...placeOf(segment),
+      slot: segment.slot,
+    }));
+    return { answer: 'items', items, segments, last };
+  }
+
+  /** Gives every item the new parity, also when the export failed, and lets go. */
+  async end(): Promise<void> {
+    while (!this.#ended) {
+      this.#walkOn(() => {});
+      await new Promise<void>((resolve) => this.#core.env.clock.defer(resolve));
+    }
+    const { items } = this.#core;
+    items.watcher = undefined;
+    items.restingMarks = this.newMarks;
+    for (const value of this.#held) value.release();
+  }
+
+  #walkOn(take: (item: ExportItem) => void): void {
+    this.#cursor = this.#core.items.keydir.walk(this.#cursor, SLICE_KEYS, (ref) => {
+      const item = this.#send(ref);
+      if (item !== undefined) take(item);
+    });
+    if (this.#cursor === 0) this.#ended = true;
+  }
+
+  /** Marks the item as sent; what to send, or undefined when it was sent, is younger, or is dead. */
+  #send(ref: number): ExportItem | undefined {
+    const core = this.#core;
+    const { items } = core;
+    const { keydir } = items;
+    const marks = keydir.marks(ref);
+    if ((marks & MARK.SNAPSHOT) === this.newMarks) return undefined;
+    keydir.setMarks(ref, marks ^ MARK.SNAPSHOT);
+    const expiresAt = keydir.expiresAt(ref);
+    if (expiresAt !== 0 && expiresAt <= this.createdAtMs) return undefined;
+    if (core.flushes.wasFlushed(keydir.seq(ref), this.seq, this.createdAtMs)) return undefined;
+    const large = items.largeOf(ref);
+    if (large !== undefined) this.#held.push(core.large.open(large));
+    return {
+      slot: keydir.segment(ref),
+      offset: keydir.offset(ref),
+      bytes: keydir.length(ref),
+      expiresAt,
+    };
+  }
+}
