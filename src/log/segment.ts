@@ -28,6 +28,8 @@ export class Segment {
   sealed = false;
   /** Bytes of frames that the keydir points to. */
   liveBytes = 0;
+  /** Headers that a compaction could not spare: exact for what a compaction wrote. */
+  overheadBytes = SEGMENT_HEADER_BYTES + BATCH_HEADER_BYTES;
   /** Bytes that a compaction of this segment had to keep beside the live ones (tombstones, touches). */
   keptBytes = 0;
   #readers = 0;
@@ -48,8 +50,8 @@ export class Segment {
 
   /** Frames that nothing reaches and that compaction may drop; an estimate above zero costs a look. */
   get deadBytes(): number {
-    const overhead = SEGMENT_HEADER_BYTES + BATCH_HEADER_BYTES;
-    return Math.max(0, this.committedBytes - overhead - this.liveBytes - this.keptBytes);
+    const needed = this.overheadBytes + this.liveBytes + this.keptBytes;
+    return Math.max(0, this.committedBytes - needed);
   }
 
   get entry(): ManifestEntry {

@@ -6,7 +6,7 @@
 
 /** What the policy sees of a sealed segment, in log order. */
 export interface SegmentSizes {
-  /** Durable length of the file. */
+  /** Durable length of the file, less the headers that cannot be spared. */
   readonly bytes: number;
   /** Frames that the keydir points to. */
   readonly liveBytes: number;

@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import { assert } from '../assert.js';
 import { KvError } from '../errors.js';
 import { TEMPORARY_SUFFIX, segmentName } from '../log/files.js';
-import { BATCH_HEADER_BYTES, RECORD, SEGMENT_HEADER_BYTES } from '../log/format.js';
+import { RECORD } from '../log/format.js';
 import { HINT_HEADER_BYTES, hintCount, visitEntries, writeHint } from '../log/hint.js';
 import type { Segment } from '../log/segment.js';
 import type { Background } from './background/client.js';
@@ -60,11 +60,12 @@ export class Compaction {
     segment.sealed = true;
     segment.committedBytes = done.committedBytes;
     const hint = Buffer.from(done.hint.buffer, done.hint.byteOffset, done.hint.length);
-    await log.replaceRun(run, segment);
+    await this.#switch(run, segment);
     await this.#saveHint(segment, hint);
     await this.#moveItems(segment, hint);
-    const copied = done.committedBytes - SEGMENT_HEADER_BYTES - BATCH_HEADER_BYTES;
-    segment.keptBytes = Math.max(0, copied - segment.liveBytes);
+    const frameBytes = sumOfFrames(hint);
+    segment.overheadBytes = done.committedBytes - frameBytes;
+    segment.keptBytes = Math.max(0, frameBytes - segment.liveBytes);
     core.counters.compactions += 1;
     core.counters.compactedBytes += run.reduce(
       (sum, { committedBytes }) => sum + committedBytes,
@@ -112,6 +113,17 @@ export class Compaction {
     return done;
   }
 
+  async #switch(run: readonly Segment[], output: Segment): Promise<void> {
+    const { log } = this.#core;
+    try {
+      await log.replaceRun(run, output);
+    } catch (error) {
+      await log.table.retire(output);
+      await log.discard(output);
+      throw error;
+    }
+  }
+
   /** Without its hint the segment is scanned at the next start: slower, nothing else. */
   async #saveHint(segment: Segment, hint: Buffer): Promise<void> {
     const { env, log } = this.#core;
@@ -146,6 +158,14 @@ export class Compaction {
   #nextTurn(): Promise<void> {
     return new Promise((resolve) => this.#core.env.clock.defer(resolve));
   }
+}
+
+function sumOfFrames(hint: Buffer): number {
+  let sum = 0;
+  visitEntries(hint, HINT_HEADER_BYTES, hintCount(hint), ({ bytes }) => {
+    sum += bytes;
+  });
+  return sum;
 }
 
 export function placeOf(segment: Segment): SegmentPlace {

@@ -127,8 +127,8 @@ export class Janitor {
   async #compactOnce(everything: boolean): Promise<boolean> {
     const { log, options, counters } = this.#core;
     const sealed = log.table.ordered.filter((segment) => segment.sealed);
-    const sizes = sealed.map(({ committedBytes, liveBytes, keptBytes }) => ({
-      bytes: committedBytes,
+    const sizes = sealed.map(({ committedBytes, overheadBytes, liveBytes, keptBytes }) => ({
+      bytes: committedBytes - overheadBytes,
       liveBytes,
       keptBytes,
     }));
