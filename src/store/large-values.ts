@@ -51,22 +51,28 @@ export class LargeValues {
     this.#nextId += 1;
     const { fs, random } = this.#env;
     const path = this.#pathOf(id);
-    const file = await noSpaceAware(path, () => fs.open(path, 'create'));
+    const file = await reported(path, () => fs.open(path, 'create'));
     const writer = new LargeValueFileWriter(file, id, random.bytes(4).readUInt32LE(0));
     let open = true;
     const abort = async (): Promise<void> => {
       if (!open) return;
       open = false;
-      await file.close();
-      await fs.remove(path);
+      try {
+        await file.close();
+        await fs.remove(path);
+      } catch (error) {
+        this.#env.logger.warn(`A large value's file cannot be removed: ${String(error)}`);
+      }
     };
     return {
-      write: (piece) => noSpaceAware(path, () => writer.write(piece)),
+      write: (piece) => reported(path, () => writer.write(piece)),
       finish: async () => {
-        const reference = await noSpaceAware(path, () => writer.finish());
+        const reference = await reported(path, () => writer.finish());
         open = false;
-        await file.close();
-        await fs.syncDir(this.#dir);
+        await reported(path, async () => {
+          await file.close();
+          await fs.syncDir(this.#dir);
+        });
         this.#finished.set(id, reference);
         return { largeValueId: id, bytes: reference.bytes };
       },
@@ -164,11 +170,15 @@ export class LargeValues {
   }
 }
 
-async function noSpaceAware<T>(path: string, call: () => Promise<T>): Promise<T> {
+/** What the file system refuses, as the KvError that Store promises. */
+async function reported<T>(path: string, call: () => Promise<T>): Promise<T> {
   try {
     return await call();
   } catch (error) {
-    if (!isNoSpace(error) || isKvError(error)) throw error;
-    throw new KvError('KV_NO_SPACE', 'The disk is full', { path, cause: error });
+    if (isKvError(error)) throw error;
+    if (isNoSpace(error)) {
+      throw new KvError('KV_NO_SPACE', 'The disk is full', { path, cause: error });
+    }
+    throw new KvError('KV_IO', "A large value's file failed", { path, cause: error });
   }
 }

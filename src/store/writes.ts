@@ -71,10 +71,10 @@ export class Writes {
     const bytes =
       frameBytes(put.key.length, content.value.length, marks) + (content.large?.bytes ?? 0);
     const room = this.#bounds.makeRoom(bytes, ref);
-    if (room !== 'ok') return this.#refuse(put, ref, room, 0n);
+    if (room !== 'ok') return this.#refuseTaken(put, ref, room, content);
     const replacesDead = ref === 0 && keydir.find(put.key) !== 0;
     const placed = core.commitPut(put.key, content);
-    if (placed === undefined) return this.#refuse(put, ref, core.refusal, 0n);
+    if (placed === undefined) return this.#refuseTaken(put, ref, core.refusal, content);
     if (replacesDead) core.counters.reclaimed += 1;
     core.counters.itemsStored += 1;
     const valueBytes = content.large?.bytes ?? content.value.length;
@@ -116,6 +116,16 @@ export class Writes {
 
   #refuse(put: Put, ref: number, status: Status, cas: bigint): PutOutcome {
     if (!Buffer.isBuffer(put.value)) this.#core.large.dropNow(this.#core.large.take(put.value));
+    return this.#refused(put, ref, status, cas);
+  }
+
+  /** As #refuse, when the large value's handle was already taken. */
+  #refuseTaken(put: Put, ref: number, status: Status, content: Content): PutOutcome {
+    this.#core.large.dropNow(content.large);
+    return this.#refused(put, ref, status, 0n);
+  }
+
+  #refused(put: Put, ref: number, status: Status, cas: bigint): PutOutcome {
     const after = this.#core.afterOf(ref, put.key);
     return { status, after, cas, valueBytes: 0 };
   }

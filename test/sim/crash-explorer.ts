@@ -19,7 +19,7 @@ export interface Exploration {
   readonly commands: readonly Command[];
   /** Random images for each instant, besides the orderly ones. */
   readonly randomImages: number;
-  /** Tear pending writes at every n-th byte. */
+  /** Tear pending writes at every n-th byte; long ones (zeros ahead, copies) only here and there. */
   readonly byteStep: number;
   /** Of the instants of a recovery, the part that gets a second crash. */
   readonly secondCrashes: number;
@@ -32,6 +32,10 @@ export interface Explored {
   distinct: number;
   instants: number;
 }
+
+const LONG_WRITE_BYTES = 1000;
+/** Of the recoveries, the part that is followed by a second start. */
+const SECOND_STARTS = 0.2;
 
 /** Throws a Violation whose message names the instant and the style. */
 export async function exploreCrashes(exploration: Exploration): Promise<Explored> {
@@ -103,8 +107,10 @@ class Explorer {
     const { randomImages, byteStep } = this.#exploration;
     const styles: CrashStyle[] = [{ kind: 'lost' }, { kind: 'kept' }];
     disk.pendingLengths().forEach((length, changes) => {
-      for (let bytes = 0; bytes < length; bytes += byteStep)
-        styles.push({ kind: 'prefix', changes, bytes });
+      const step = length > LONG_WRITE_BYTES ? Math.max(byteStep, length / 3) : byteStep;
+      for (let bytes = 0; bytes < length; bytes += step) {
+        styles.push({ kind: 'prefix', changes, bytes: Math.floor(bytes) });
+      }
     });
     for (let at = 0; at < randomImages; at++) {
       styles.push({ kind: 'random', seed: this.#random.next32(), hostile: at % 2 === 1 });
@@ -125,7 +131,8 @@ class Explorer {
     this.#seen.add(digest);
     this.explored.distinct++;
     const { engine, seed } = this.#exploration;
-    const options = { engine, seed, ...(onPoint === undefined ? {} : { onPoint }) };
+    const twice = this.#random.chance(SECOND_STARTS);
+    const options = { engine, seed, twice, ...(onPoint === undefined ? {} : { onPoint }) };
     try {
       await checkRecovery(image, point.bounds, options);
     } catch (error) {

@@ -65,6 +65,16 @@ export class History {
     return { entry: isExpired ? undefined : entry, seq };
   }
 
+  /** The last changes of a key, for a message. */
+  describe(key: string): string {
+    const versions = (this.#versions.get(key) ?? []).slice(-3);
+    const flushes = this.#flushes.slice(-3).map(({ seq, atMs }) => `flush ${seq} at ${atMs}`);
+    const changes = versions.map(
+      ({ seq, entry, storedSeq }) => `seq ${seq}: ${shown(entry)}, stored by ${storedSeq}`,
+    );
+    return [...changes, ...flushes].join('; ');
+  }
+
   /** Seqs of all changes in (from, to], sorted. */
   seqsBetween(from: number, to: number): number[] {
     const seqs = new Set<number>();
@@ -136,7 +146,9 @@ function differencesAt(
     const actual = found.get(key);
     if (actual === undefined && mayVanish) continue;
     if (!isSameEntry(expected, actual)) {
-      differences.push(`${key} at seq ${seq} is ${shown(actual)} instead of ${shown(expected)}`);
+      differences.push(
+        `${key} at seq ${seq} is ${shown(actual)} instead of ${shown(expected)} [${history.describe(key)}]`,
+      );
     }
   }
   return differences;

@@ -93,7 +93,8 @@ export class Inode {
   #durable: SharedBytes;
   #cache: SharedBytes;
   #pending: Change[];
-  handles = 0;
+  /** Write-through writes that have not been answered. */
+  readonly inFlight = new Set<Change>();
 
   constructor(durable = new SharedBytes(), cache = new SharedBytes(), pending: Change[] = []) {
     this.#durable = durable;

@@ -89,7 +89,7 @@ class Machine {
       mayVanish,
     };
     this.#world.kill();
-    await checkRecovery(this.#world.disk, bounds, { engine, seed: seed + 1 });
+    await checkRecovery(this.#world.disk, bounds, { engine, seed: seed + 1, twice: true });
     this.lived.boots += 2;
     this.lived.operations += this.#world.operations;
   }

@@ -36,6 +36,8 @@ export interface RecoveryPoint {
 export interface RecoveryOptions {
   readonly engine: EngineOptions;
   readonly seed: number;
+  /** Start a second time, and compare. */
+  readonly twice: boolean;
   /** Collect the disks at all instants of the recovery, for a second crash there. */
   readonly onPoint?: (point: RecoveryPoint) => void;
 }
@@ -67,6 +69,12 @@ export async function checkRecovery(
   const seq = matching.findLast((each) => each <= first.store.lastSeq) ?? matching[0] ?? 0;
   // What was served may not change any more.
   known = { ...bounds, minSeq: matching[0] ?? seq, maxSeq: matching.at(-1) ?? seq };
+  if (!options.twice) {
+    world.observe = undefined;
+    await serve(world, first.store);
+    await closeCleanly(first);
+    return seq;
+  }
   await closeCleanly(first);
   const second = await openAndRead(world, options.engine);
   compare(first.found, second.found, second.store.nowMs());

@@ -169,8 +169,11 @@ class SimFile implements File {
       if (room === 0 && source.length > 0) throw systemError('ENOSPC', 'write', this.path);
       const bytes = Uint8Array.from(source.subarray(0, room));
       const change = world.disk.write(this.#inode, bytes, position);
+      if (this.#mode !== 'write-through') return () => bytes.length;
+      this.#inode.inFlight.add(change);
       return () => {
-        if (this.#mode === 'write-through') this.#makeDurableUpTo(change);
+        this.#makeDurableUpTo(change);
+        this.#inode.inFlight.delete(change);
         return bytes.length;
       };
     };
@@ -188,7 +191,12 @@ class SimFile implements File {
       const changes = this.#inode.pending.slice();
       return () => this.#inode.makeDurable(changes);
     };
-    return this.#fs.operate('sync', this.path, start, () => this.#makeGhosts(this.#inode.pending));
+    // What another descriptor is writing through is that one's to report.
+    const ghosts = (): void => {
+      const { pending, inFlight } = this.#inode;
+      this.#makeGhosts(pending.filter((change) => !inFlight.has(change)));
+    };
+    return this.#fs.operate('sync', this.path, start, ghosts);
   }
 
   truncate(bytes: number): Promise<void> {

@@ -62,6 +62,7 @@ export class SimWorld {
     if (this.#boot !== undefined) this.#boot.isAlive = false;
     this.#boot = undefined;
     this.locks.clear();
+    for (const inode of this.disk.files().values()) inode.inFlight.clear();
     this.scheduler.stop();
   }
 

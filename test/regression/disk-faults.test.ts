@@ -1,0 +1,74 @@
+// Failures of the disk that once broke a promise, each found by the simulation.
+
+import { expect } from 'chai';
+
+import type { DurableStore } from '../../src/store/durable-store.js';
+import { DIR, openEngine } from '../sim/engine.js';
+import { FaultPlan } from '../sim/fault-plan.js';
+import { sweepFaults } from '../sim/fault-sweep.js';
+import { unwrap } from '../sim/recovery-check.js';
+import { SimWorld } from '../sim/sim-world.js';
+import type { Command } from '../sim/workload.js';
+
+const OPTIONS = { segmentBytesMax: 4096, cacheBytesMax: 0 };
+
+/** A store whose next write comes out short, as on a disk that is full. */
+async function fullDisk(): Promise<{ world: SimWorld; store: DurableStore; failures: string[] }> {
+  const world = new SimWorld(1);
+  world.disk.makeDir(DIR);
+  const opened = await world.scheduler.settle(openEngine(world.boot(), OPTIONS));
+  const store = unwrap(opened, 'start') as DurableStore;
+  const failures: string[] = [];
+  store.onFailed((cause) => failures.push(cause));
+  await world.scheduler.advance(100);
+  return { world, store, failures };
+}
+
+function set(key: string, value: string): Parameters<DurableStore['put']>[0] {
+  return { mode: 'set', key: Buffer.from(key), value: Buffer.from(value), flags: 0, expiresAt: 0 };
+}
+
+describe('A full disk', () => {
+  it('leaves lastSeq at the watermark, so that a barrier does not wait for ever', async () => {
+    const { world, store, failures } = await fullDisk();
+    world.faults = new FaultPlan([{ at: 1, kinds: ['write'], effect: { kind: 'short' } }]);
+    void store.put(set('k', 'value'));
+    await world.scheduler.advance(100);
+    expect(failures).to.deep.equal(['no-space']);
+    expect(store.lastSeq).to.equal(store.watermark);
+  });
+
+  it('refuses a large value that is complete, and does not take its handle twice', async () => {
+    const { world, store, failures } = await fullDisk();
+    const large = await world.scheduler.settle(
+      store.openLargeValue().then(async (writer) => {
+        await writer.write(Buffer.alloc(1_100_000));
+        return writer.finish();
+      }),
+    );
+    const value = unwrap(large, 'large value');
+    world.disk.capacityBytes = world.disk.usedBytes();
+    world.faults = new FaultPlan([{ at: 1, kinds: ['write'], effect: { kind: 'short' } }]);
+    void store.put(set('k', 'x'.repeat(500)));
+    await world.scheduler.advance(100);
+    expect(failures).to.deep.equal(['no-space']);
+    for (let at = 0; at < 8; at++) void store.put(set(`fill${at}`, 'x'.repeat(900)));
+    await world.scheduler.advance(100);
+    const put = await world.scheduler.settle(store.put({ ...set('big', ''), value }));
+    expect(unwrap(put, 'put').status).to.equal('no-space');
+  });
+});
+
+describe('A directory sync that fails', () => {
+  it('never makes the next start miss a segment that the manifest names', async () => {
+    const commands: Command[] = Array.from({ length: 8 }, (_, at) => [
+      { do: 'set', key: `k${at % 3}`, bytes: 900, flags: 0, ttlMs: 0 } as const,
+      { do: 'durable' } as const,
+    ]).flat();
+    for (const forever of [false, true]) {
+      const kinds = ['syncDir', 'rename'] as const;
+      const sweep = { seed: 1, engine: OPTIONS, commands, code: 'EIO' as const, forever, kinds };
+      expect(await sweepFaults(sweep)).to.be.greaterThan(5);
+    }
+  });
+});

@@ -1,0 +1,48 @@
+// The N-th operation fails, once or for ever, for N = 1, 2, 3… until a run is over before its fault:
+// every single operation of a script has then failed. After each run a restart in the same boot, one
+// after a power loss, and the checks of both.
+
+import { live, type Life } from './machine-life.js';
+import type { FaultCode, OperationKind } from './fault-plan.js';
+import type { EngineOptions } from './engine.js';
+import type { Command } from './workload.js';
+
+export interface Sweep {
+  readonly seed: number;
+  readonly engine: EngineOptions;
+  readonly commands: readonly Command[];
+  readonly code: FaultCode;
+  readonly forever: boolean;
+  /** Only these operations; all without. */
+  readonly kinds?: readonly OperationKind[];
+  /** Of `step` operations, one fails. */
+  readonly step?: number;
+}
+
+/** How many operations failed. Throws a Violation that names the operation. */
+export async function sweepFaults(sweep: Sweep): Promise<number> {
+  const { seed, engine, commands, code, forever, kinds, step = 1 } = sweep;
+  let tried = 0;
+  for (let at = 1; ; at += step) {
+    const effect = { kind: 'error', code, forever } as const;
+    const fault = { at, effect, ...(kinds === undefined ? {} : { kinds }) };
+    const life: Life = {
+      seed,
+      engine,
+      mayVanish: false,
+      stages: [
+        { commands, faults: [fault], end: 'kill' },
+        { commands: commands.slice(0, 5), faults: [], end: { kind: 'lost' } },
+      ],
+    };
+    try {
+      const { faults } = await live(life);
+      if (faults === 0) return tried;
+    } catch (error) {
+      if (error instanceof Error)
+        error.message += ` (operation ${at}, ${code}${forever ? ' for ever' : ''})`;
+      throw error;
+    }
+    tried++;
+  }
+}
