@@ -1,0 +1,15 @@
+// Where kv-load puts entries: a data directory or a running server.
+
+import type { SnapshotEntry } from '../../src/store/snapshot-parser.js';
+
+export interface LoadTarget {
+  /** Unix ms as the target knows it: entries that have expired by then are left out. */
+  nowMs(): number;
+  /** Takes an entry; resolves when the next one may come. Rejects when an earlier one was refused. */
+  put(entry: SnapshotEntry): Promise<void>;
+  /** Resolves when everything is on disk. */
+  finish(): Promise<void>;
+  /** What is not kept there, for the user; undefined when all is. */
+  readonly loss: string | undefined;
+  close(): Promise<void>;
+}

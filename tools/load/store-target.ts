@@ -1,0 +1,71 @@
+// Loading into a data directory that no server has open: through the engine itself, with its lock.
+
+import type { Env } from '../../src/env/env.js';
+import { KvError } from '../../src/errors.js';
+import { openStore } from '../../src/store/open-store.js';
+import type { SnapshotEntry } from '../../src/store/snapshot-parser.js';
+import type { Store } from '../../src/store/store.js';
+import type { LoadTarget } from './load-target.js';
+
+export class StoreTarget implements LoadTarget {
+  readonly loss = undefined;
+  readonly #store: Store;
+  #failure: KvError | undefined;
+  #wake: () => void = () => {};
+
+  private constructor(store: Store) {
+    this.#store = store;
+    store.onDurable(() => this.#wake());
+    store.onFailed((cause) => {
+      this.#failure =
+        cause === 'no-space'
+          ? new KvError('KV_NO_SPACE', 'The disk is full')
+          : new KvError('KV_POISONED', 'A write to the data directory failed');
+      this.#wake();
+    });
+  }
+
+  /** Opens or creates the store. Throws KV_LOCKED while a server has it. */
+  static async open(env: Env, dir: string): Promise<StoreTarget> {
+    await env.fs.makeDir(dir);
+    return new StoreTarget(await openStore(env, dir, { snapshot: 'never' }));
+  }
+
+  nowMs(): number {
+    return this.#store.nowMs();
+  }
+
+  async put(entry: SnapshotEntry): Promise<void> {
+    const { key, value, flags, expiresAt, cas } = entry;
+    const chosenCas = cas === 0n ? undefined : cas;
+    const { status } = await this.#store.put({
+      mode: 'set',
+      key,
+      value,
+      flags,
+      expiresAt,
+      chosenCas,
+    });
+    if (status !== 'stored') {
+      throw this.#failure ?? new KvError('KV_IO', `An entry could not be stored: ${status}`);
+    }
+    while (this.#store.congested) await this.#turn();
+  }
+
+  async finish(): Promise<void> {
+    while (this.#store.watermark < this.#store.lastSeq) await this.#turn();
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  close(): Promise<void> {
+    return this.#store.close();
+  }
+
+  /** Until the next commit ended, well or badly. */
+  async #turn(): Promise<void> {
+    if (this.#failure !== undefined) throw this.#failure;
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve;
+    });
+  }
+}
