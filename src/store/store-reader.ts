@@ -36,6 +36,15 @@ import type { LargeValue } from './store.js';
 const LOOKS_MAX = 10;
 const SEED_BYTES = 8;
 
+export interface StoreSizes {
+  readonly segments: number;
+  readonly bytes: number;
+  /** Of records that a client can reach, and of large values. */
+  readonly liveBytes: number;
+  /** Of records that compaction may drop; an estimate. */
+  readonly deadBytes: number;
+}
+
 export class StoreReader {
   /** The state is that after this record. */
   readonly seq: number;
@@ -102,6 +111,19 @@ export class StoreReader {
     clock.catchUp(facts.timeMs);
     const nowMs = clock.nowMs();
     return new StoreReader(facts.lastSeq, table, items, flushes.barrierSeq(nowMs), nowMs);
+  }
+
+  /** What the segments hold, as far as the keydir reaches it or not. */
+  sizes(): StoreSizes {
+    const segments = this.#table.ordered;
+    const sum = (of: (segment: Segment) => number): number =>
+      segments.reduce((total, segment) => total + of(segment), 0);
+    return {
+      segments: segments.length,
+      bytes: sum(({ committedBytes }) => committedBytes),
+      liveBytes: this.#items.liveBytes,
+      deadBytes: sum(({ deadBytes }) => deadBytes),
+    };
   }
 
   /** Live keys that begin with the prefix. */

@@ -10,6 +10,8 @@ import { EXIT, exitCodeOf, type ExitCode } from '../../src/exit-codes.js';
 import { coloursFor } from './colour.js';
 import { endQuietlyOnClosedPipe } from './output.js';
 
+const ALIVE_MS = 1_000_000;
+
 /** Ends the tool with a code and one line for the user, instead of a stack trace. */
 export class ToolError extends Error {
   override readonly name = 'ToolError';
@@ -48,10 +50,14 @@ export function addExamples(
 /** Runs a tool's main and ends the process with the code that it, or its failure, stands for. */
 export async function runTool(name: string, main: () => Promise<ExitCode>): Promise<void> {
   endQuietlyOnClosedPipe();
+  // The engine's timers and threads do not keep a process alive; a tool that waits for them does.
+  const alive = setInterval(() => {}, ALIVE_MS);
   try {
     process.exitCode = await main();
   } catch (error: unknown) {
     process.exitCode = report(name, error);
+  } finally {
+    clearInterval(alive);
   }
 }
 

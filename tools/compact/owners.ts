@@ -1,0 +1,60 @@
+// Who can compact a directory: this process when no server has it open, else the server itself. Both are
+// asked in the same words.
+
+import type { Env } from '../../src/env/env.js';
+import { isKvError } from '../../src/errors.js';
+import { watchCompaction } from '../../src/store/compaction-progress.js';
+import type { ControlProgress, ControlStats } from '../../src/store/control-messages.js';
+import { openStore } from '../../src/store/open-store.js';
+import type { CompactionReport, SnapshotReport, Store } from '../../src/store/store.js';
+import { askServer } from './control-client.js';
+
+const PROGRESS_MS = 100;
+
+export interface Owner {
+  readonly isServer: boolean;
+  stats(): Promise<ControlStats>;
+  compact(onProgress: (progress: ControlProgress) => void): Promise<CompactionReport>;
+  snapshot(path: string): Promise<SnapshotReport>;
+  close(): Promise<void>;
+}
+
+/** Takes the lock, or finds the server that has it. Requires: a store is there. */
+export async function findOwner(env: Env, dir: string): Promise<Owner> {
+  try {
+    return await thisProcess(env, dir);
+  } catch (error: unknown) {
+    if (!isKvError(error, 'KV_LOCKED')) throw error;
+    return runningServer(dir);
+  }
+}
+
+async function thisProcess(env: Env, dir: string): Promise<Owner> {
+  // A snapshot of its own would only be written over the one that was asked for.
+  const store: Store = await openStore(env, dir, { snapshot: 'never' });
+  return {
+    isServer: false,
+    stats: () => Promise.resolve(Object.fromEntries(store.stats())),
+    async compact(onProgress) {
+      const progress = watchCompaction(store);
+      const timer = setInterval(() => onProgress(progress()), PROGRESS_MS);
+      try {
+        return await store.compact({ everything: true });
+      } finally {
+        clearInterval(timer);
+      }
+    },
+    snapshot: (path) => store.snapshot(path),
+    close: () => store.close(),
+  };
+}
+
+function runningServer(dir: string): Owner {
+  return {
+    isServer: true,
+    stats: () => askServer(dir, { command: 'stats' }),
+    compact: (onProgress) => askServer(dir, { command: 'compact', everything: true }, onProgress),
+    snapshot: (path) => askServer(dir, { command: 'snapshot', path }),
+    close: () => Promise.resolve(),
+  };
+}
