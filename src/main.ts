@@ -6,10 +6,12 @@ import { fileURLToPath } from 'node:url';
 
 import { readConfig, type Config } from './config.js';
 import { isLocal } from './config/addresses.js';
+import type { Clock } from './env/env.js';
 import { nodeEnv } from './env/node-env.js';
 import { isKvError, systemCode } from './errors.js';
 import { EXIT, exitCodeOf } from './exit-codes.js';
 import { TextLogger } from './logger.js';
+import { Control } from './server/control.js';
 import { ListenError } from './server/errors.js';
 import { Server } from './server/server.js';
 import { openStore } from './store/open-store.js';
@@ -46,6 +48,7 @@ class ServerProcess {
   readonly #version: string;
   #store: Store | undefined;
   #server: Server | undefined;
+  #control: Control | undefined;
   #isEnding = false;
 
   constructor(config: Config, logger: TextLogger, version: string) {
@@ -81,6 +84,7 @@ class ServerProcess {
     });
     this.#server = server;
     const addresses = await server.start();
+    this.#control = await this.#openControl(store, env.clock);
     if (config.pidFile !== undefined) fs.writeFileSync(config.pidFile, `${process.pid}\n`);
     for (const note of config.notes) logger.info(note);
     const keys = store.stats().get('curr_items') ?? 0;
@@ -91,6 +95,18 @@ class ServerProcess {
     );
     this.#warnWhenOpen();
     process.send?.({ cairn: 'ready' });
+  }
+
+  /** For kv-compact. A file system without sockets is no reason not to serve. */
+  async #openControl(store: Store, clock: Clock): Promise<Control | undefined> {
+    try {
+      return await Control.listen(store, clock, this.#config.dataDir);
+    } catch (error) {
+      this.#logger.warn(
+        `No control socket, kv-compact cannot ask this server: ${messageOf(error)}`,
+      );
+      return undefined;
+    }
   }
 
   #warnWhenOpen(): void {
@@ -120,6 +136,7 @@ class ServerProcess {
     this.#logger.info(`ending: ${reason}`);
     try {
       await this.#server?.stop();
+      await this.#control?.close();
       await this.#store?.close();
     } catch (error) {
       this.#logger.error(messageOf(error));
