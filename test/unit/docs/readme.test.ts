@@ -1,0 +1,68 @@
+// README.md against the program: every flag of --help with its environment variable and default; and that
+// the links of all documents lead somewhere.
+
+import { expect } from 'chai';
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+
+import { readConfig } from '../../../src/config.js';
+import { PROJECT_DIR } from '../../support/golden-file.js';
+
+const README = readFileSync(join(PROJECT_DIR, 'README.md'), 'utf8');
+
+/** `--help` with each option's text on one line. */
+function helpText(): string {
+  const exit = readConfig(['--help'], {}, '0.0.0');
+  if (!('code' in exit)) throw new Error('--help serves');
+  return exit.stdout.replaceAll(/\n {20,}/g, ' ');
+}
+
+function rowOf(flag: string): string {
+  const row = README.split('\n').find(
+    (line) => line.startsWith('|') && line.includes(`\`${flag}\``),
+  );
+  if (row === undefined) throw new Error(`README.md has no row for ${flag}`);
+  return row;
+}
+
+describe('README.md', () => {
+  const help = helpText();
+  const options = help.split('\n').filter((line) => /^ {2}-/.test(line));
+
+  it('has every flag of --help, with its environment variable and default', () => {
+    expect(options).to.have.length.above(40);
+    for (const option of options) {
+      const [, flag = '', text = ''] = /^ {2}(-.*?) {2,}(.*)$/.exec(option) ?? [];
+      const row = rowOf(flag);
+      const variable = /\((CAIRN_\w+)\)/.exec(text)?.[1];
+      if (variable !== undefined) expect(row).to.include(`\`${variable}\``);
+      const standard = /default: "?([^")]*)"?\)/.exec(text)?.[1];
+      if (standard !== undefined) expect(row, flag).to.include(`\`${standard}\``);
+    }
+  });
+
+  it('has no flag that --help does not have', () => {
+    const rows = README.split('\n').filter((line) => /^\| `-/.test(line));
+    for (const row of rows) {
+      const [, flag = ''] = /^\| `([^`]+)`/.exec(row) ?? [];
+      expect(help).to.include(`  ${flag} `);
+    }
+  });
+});
+
+describe('documents', () => {
+  const top = readdirSync(PROJECT_DIR).map((name) => name);
+  const docs = readdirSync(join(PROJECT_DIR, 'docs')).map((name) => join('docs', name));
+  const pages = [...top, ...docs].filter((name) => name.endsWith('.md'));
+
+  for (const page of pages) {
+    it(`${page} has no dead link`, () => {
+      const text = readFileSync(join(PROJECT_DIR, page), 'utf8');
+      for (const [, target = ''] of text.matchAll(/\]\(([^)#]+)[^)]*\)/g)) {
+        if (/^[a-z]+:/.test(target)) continue;
+        const path = join(PROJECT_DIR, dirname(page), target);
+        expect(existsSync(path), target).to.equal(true);
+      }
+    });
+  }
+});
