@@ -39,6 +39,7 @@ const HEADINGS: Readonly<Record<Metric, string>> = {
   p99Ms: 'p99',
   maxMs: 'max',
   cpuUs: 'CPU µs',
+  userUs: 'user µs',
   generatorBusy: 'gen. busy',
   misses: 'misses',
   errors: 'errors',

@@ -5,16 +5,15 @@ import { closeSync, constants, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import type { Bench } from '../bench.js';
+import { ALIGNMENT_BYTES, BATCH_HEADER_BYTES, FRAME_HEADER_BYTES } from '../../src/log/format.js';
 import { LatencyHistogram } from '../load/histogram.js';
+import { KEY_BYTES } from '../load/requests.js';
 import type { Contender, Sample } from '../rounds.js';
 
 const MIB = 1024 * 1024;
 const FILE_BYTES = 64 * MIB;
-/** Frames begin at multiples of it (docs/format.md). */
-const ALIGNMENT_BYTES = 8;
-
-/** Header, key and CRC of a record beside its value, rounded up: what is written for a durable SET. */
-export const RECORD_OVERHEAD_BYTES = 64;
+/** What Cairn writes beside the value when one client waits: a batch of one frame (docs/format.md). */
+const RECORD_OVERHEAD_BYTES = BATCH_HEADER_BYTES + FRAME_HEADER_BYTES + KEY_BYTES;
 
 export const SYNC_WRITE = 'bare O_DSYNC write';
 

@@ -19,13 +19,31 @@ const RECEIVE_BYTES = 256 * 1024;
 /** A fill that gets no reply for so long has failed. */
 const STALL_MS = 30_000;
 
-/** CPU time that a process has used so far, all threads, in µs (10 ms steps). */
-export function processCpuUs(pid: number): number {
-  if (pid === 0) return 0;
+export interface CpuTime {
+  /** In the program's own code, and in all with the kernel's work for it. */
+  readonly userUs: number;
+  readonly totalUs: number;
+}
+
+/** CPU time that a process has used so far, all threads, in steps of 10 ms. */
+export function processCpu(pid: number): CpuTime {
+  if (pid === 0) return { userUs: 0, totalUs: 0 };
   const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
   // The command name is in brackets and may hold spaces; utime and stime are fields 14 and 15.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return ((Number(fields[11]) + Number(fields[12])) * 1e6) / PROC_TICKS_PER_SECOND;
+  const [userUs, kernelUs] = [fields[11], fields[12]].map(
+    (ticks) => (Number(ticks) * 1e6) / PROC_TICKS_PER_SECOND,
+  ) as [number, number];
+  return { userUs, totalUs: userUs + kernelUs };
+}
+
+/** What the counters stood at when the measured time began. */
+interface Marks {
+  cpu: CpuTime;
+  ownCpu: NodeJS.CpuUsage;
+  at: number;
+  misses: number;
+  errors: number;
 }
 
 function keyPickerOf(spec: LoadSpec): KeyPicker {
@@ -92,22 +110,13 @@ export class LoadGenerator {
     const filled = new Promise<void>((resolve) => {
       this.#finishFill = resolve;
     });
-    const before = { cpuUs: 0, ownCpu: process.cpuUsage(), at: 0, misses: 0, errors: 0 };
-    const mark = (): void => {
-      this.#latency.reset();
-      before.cpuUs = processCpuUs(spec.serverPid);
-      before.ownCpu = process.cpuUsage();
-      before.misses = this.#sum('misses');
-      before.errors = this.#sum('errors');
-      before.at = performance.now();
-    };
-    mark();
+    let before = this.#mark();
     this.#start();
     if (spec.mode === 'fill') await this.#untilFilled(filled);
     else {
       if (spec.warmupMs > 0) {
         await pause(spec.warmupMs);
-        mark();
+        before = this.#mark();
       }
       await pause(spec.durationMs);
       if (this.#latency.count === 0) throw new Error(`no reply in ${spec.durationMs} ms`);
@@ -128,17 +137,24 @@ export class LoadGenerator {
     }
   }
 
-  #result(before: {
-    cpuUs: number;
-    ownCpu: NodeJS.CpuUsage;
-    at: number;
-    misses: number;
-    errors: number;
-  }): LoadResult {
+  /** Forgets the latencies so far and notes where the counters stand. */
+  #mark(): Marks {
+    this.#latency.reset();
+    return {
+      cpu: processCpu(this.#spec.serverPid),
+      ownCpu: process.cpuUsage(),
+      misses: this.#sum('misses'),
+      errors: this.#sum('errors'),
+      at: performance.now(),
+    };
+  }
+
+  #result(before: Marks): LoadResult {
     const seconds = (performance.now() - before.at) / 1000;
     const own = process.cpuUsage(before.ownCpu);
     const requests = this.#latency.count;
-    const serverCpuUs = processCpuUs(this.#spec.serverPid) - before.cpuUs;
+    const cpu = processCpu(this.#spec.serverPid);
+    const perRequest = (us: number): number => (requests === 0 ? 0 : us / requests);
     return {
       ...this.#latency.summary(),
       requests,
@@ -146,7 +162,8 @@ export class LoadGenerator {
       rps: requests / seconds,
       misses: this.#sum('misses') - before.misses,
       errors: this.#sum('errors') - before.errors,
-      serverCpuUsPerRequest: requests === 0 ? 0 : serverCpuUs / requests,
+      serverCpuUsPerRequest: perRequest(cpu.totalUs - before.cpu.totalUs),
+      serverUserUsPerRequest: perRequest(cpu.userUs - before.cpu.userUs),
       generatorBusy: (own.user + own.system) / 1e6 / seconds,
     };
   }

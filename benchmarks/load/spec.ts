@@ -38,6 +38,8 @@ export interface LoadResult extends LatencySummary {
   readonly seconds: number;
   readonly rps: number;
   readonly serverCpuUsPerRequest: number;
+  /** The part of it in the server's own code; the rest is the kernel's and depends on who sleeps. */
+  readonly serverUserUsPerRequest: number;
   /** Share of one core that the generator used: near 1, it is the bottleneck and not the server. */
   readonly generatorBusy: number;
 }

@@ -77,7 +77,7 @@ export const CAIRN: Peer = {
     command: process.execPath,
     args: [
       [CAIRN_SERVER, '-p', `${port}`, '-l', '127.0.0.1', '--data', dir],
-      ['-c', `${CONNECTIONS_MAX}`, '-I', '8m'],
+      ['-c', `${CONNECTIONS_MAX}`],
       settings.memoryMb === undefined ? [] : ['-m', `${settings.memoryMb}`],
     ].flat(),
   }),
