@@ -106,12 +106,18 @@ export class Bench {
     return JSON.parse(await runGenerator(peer.name, spec)) as LoadResult;
   }
 
-  /** Stores every key once. */
-  async fill(running: Running, keyCount: number, valueBytes: number): Promise<LoadResult> {
+  /** Stores every key once, or `keyCount` keys `keyStep` apart. */
+  async fill(
+    running: Running,
+    keyCount: number,
+    valueBytes: number,
+    keyStep = 1,
+  ): Promise<LoadResult> {
     this.#progress(`filling ${running.peer.name} with ${keyCount} keys`);
     const result = await this.load(running, {
       mode: 'fill',
       keyCount,
+      keyStep,
       valueBytes,
       readRatio: 0,
       pipeline: 64,

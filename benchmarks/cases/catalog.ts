@@ -3,6 +3,7 @@
 import type { Case } from '../bench.js';
 import { GET, GET_PIPELINED, GET_ZIPFIAN } from './get.js';
 import { GET_FROM_DISK } from './get-from-disk.js';
+import { COMPACTION } from './compaction.js';
 import { GROWTH } from './growth.js';
 import { IDLE } from './idle-connections.js';
 import { GET_LARGE, SET_LARGE } from './large-values.js';
@@ -26,6 +27,7 @@ export const CASES: readonly Case[] = [
   MEMORY,
   START,
   START_LARGE,
+  COMPACTION,
   GROWTH,
   IDLE,
 ];

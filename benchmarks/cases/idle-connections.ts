@@ -12,7 +12,7 @@ const CONNECTION_BYTES_MAX = 12 * 1024;
 const OPENED_AT_ONCE = 200;
 const UNIT = 'B a connection';
 const KEY_COUNT = 10_000;
-const LOAD: Partial<LoadSpec> = { mode: 'open', ratePerSecond: 5000, keyCount: KEY_COUNT };
+const LOAD: Partial<LoadSpec> = { mode: 'open', ratePerSecond: 2000, keyCount: KEY_COUNT };
 const WITH_IDLE = 'cairn with idle ones';
 /** p99 of two equal servers differs by so much from run to run. */
 const UNCHANGED_MAX = 1.25;
@@ -45,7 +45,7 @@ async function run(bench: Bench): Promise<CaseResult> {
   const contenders: Contender[] = [];
   const load = (server: string, running: Running): Contender => ({
     server,
-    unit: 'GET, 5000/s due',
+    unit: 'GET, 2000/s due',
     measure: async (round) => sampleOf(await bench.load(running, { ...LOAD, seed: round + 1 })),
   });
   try {

@@ -12,7 +12,7 @@ const LOAD: Partial<LoadSpec> = { valueBytes: MIB, keyCount: 32, connections: 4 
 export const SET_LARGE = loadCase({
   name: 'SET 1 MiB',
   title: 'durable SET of 1 MiB values, 4 connections',
-  entrants: [{ peer: CAIRN }, { peer: REDIS }, { peer: BARE }],
+  entrants: [{ peer: CAIRN, settings: { flags: ['-I', '8m'] } }, { peer: REDIS }, { peer: BARE }],
   load: { ...LOAD, readRatio: 0 },
   limits: (bench) => [syncWriteLimit(bench, MIB)],
   comparisons: [
@@ -25,7 +25,12 @@ export const SET_LARGE = loadCase({
 export const GET_LARGE = loadCase({
   name: 'GET 1 MiB',
   title: 'GET of 1 MiB values, 4 connections',
-  entrants: [{ peer: CAIRN }, { peer: MEMCACHED }, { peer: REDIS }, { peer: BARE }],
+  entrants: [
+    { peer: CAIRN, settings: { flags: ['-I', '8m'] } },
+    { peer: MEMCACHED },
+    { peer: REDIS },
+    { peer: BARE },
+  ],
   load: { ...LOAD, readRatio: 1 },
   comparisons: [
     { metric: 'rps', server: 'cairn', against: 'bare server', atLeast: 0.8 },

@@ -18,7 +18,7 @@ async function run(bench: Bench): Promise<CaseResult> {
     server: peer.name,
     unit: UNIT,
     measure: async () => {
-      const settings = peer === CAIRN ? { memoryMb: 1 } : {};
+      const settings = peer === CAIRN ? { memoryMb: 1, flags: ['-I', '256k'] } : {};
       const empty = await bench.start(peer, settings);
       const emptyBytes = empty.process.residentBytes();
       await bench.stop(empty);

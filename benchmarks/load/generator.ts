@@ -48,7 +48,7 @@ interface Marks {
 
 function keyPickerOf(spec: LoadSpec): KeyPicker {
   const random = seededRandom(spec.seed);
-  if (spec.mode === 'fill') return sequentialKeys();
+  if (spec.mode === 'fill') return sequentialKeys(spec.keyStep);
   return spec.distribution === 'zipfian'
     ? zipfianKeys(spec.keyCount, random)
     : uniformKeys(spec.keyCount, random);

@@ -58,8 +58,8 @@ export function zipfianKeys(keyCount: number, random: Random): KeyPicker {
   };
 }
 
-/** 0, 1, 2… for filling a store. */
-export function sequentialKeys(): KeyPicker {
-  let next = 0;
-  return () => next++;
+/** 0, step, 2 × step… for filling a store. */
+export function sequentialKeys(step = 1): KeyPicker {
+  let next = -step;
+  return () => (next += step);
 }

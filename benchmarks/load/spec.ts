@@ -11,6 +11,8 @@ export interface LoadSpec {
   /** Requests sent at once on a connection; the next ones follow when all replies are there. */
   readonly pipeline: number;
   readonly keyCount: number;
+  /** Fill only: each key's number is a multiple of it, so that others stay as they are. */
+  readonly keyStep: number;
   readonly valueBytes: number;
   readonly distribution: 'uniform' | 'zipfian';
   /** Share of reads, 0 (only SET) to 1 (only GET). */
@@ -48,6 +50,7 @@ export const DEFAULT_LOAD: Omit<LoadSpec, 'protocol' | 'port'> = {
   connections: 50,
   pipeline: 1,
   keyCount: 100_000,
+  keyStep: 1,
   valueBytes: 100,
   distribution: 'uniform',
   readRatio: 1,

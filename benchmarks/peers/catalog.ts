@@ -79,6 +79,7 @@ export const CAIRN: Peer = {
       [CAIRN_SERVER, '-p', `${port}`, '-l', '127.0.0.1', '--data', dir],
       ['-c', `${CONNECTIONS_MAX}`],
       settings.memoryMb === undefined ? [] : ['-m', `${settings.memoryMb}`],
+      settings.flags ?? [],
     ].flat(),
   }),
 };

@@ -8,6 +8,8 @@ import { freePort, ServerProcess } from './process.js';
 export interface PeerSettings {
   /** Memory for values in MB. */
   readonly memoryMb?: number;
+  /** Further flags for Cairn. */
+  readonly flags?: readonly string[];
   /** Length of the values it will be asked for: the bare server answers without looking. */
   readonly valueBytes?: number;
 }
