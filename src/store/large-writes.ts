@@ -23,7 +23,8 @@ export class LargeWrites {
     const { items, large } = this.#core;
     const key = Buffer.from(put.key);
     const given = Buffer.isBuffer(put.value) ? Buffer.from(put.value) : put.value;
-    const expiresAt = items.keydir.expiresAt(items.keydir.find(key) || 0);
+    const ref = items.keydir.find(key);
+    const expiresAt = ref === 0 ? 0 : items.keydir.expiresAt(ref);
     const basePart = base === undefined ? undefined : { ...base, value: Buffer.from(base.value) };
     const writer = await large.openWriter();
     try {

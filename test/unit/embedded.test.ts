@@ -1,0 +1,112 @@
+// The library as an embedding program uses it, on the real disk.
+
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { expect } from 'chai';
+
+import { isKvError, open } from '../../src/index.js';
+import type { Cairn } from '../../src/index.js';
+
+describe('open()', () => {
+  let dir: string;
+  let store: Cairn;
+
+  beforeEach(async () => {
+    dir = mkdtempSync(join(tmpdir(), 'cairn-embedded-'));
+    store = await open(dir);
+  });
+  afterEach(async () => {
+    await store.close();
+    rmSync(dir, { recursive: true, force: true });
+  });
+
+  it('set() and get() take strings and bytes', async () => {
+    expect(await store.set('text', 'grüße', { flags: 7 })).to.equal('stored');
+    expect(await store.set(Buffer.from([0, 255]), new Uint8Array([1, 2]))).to.equal('stored');
+    const text = await store.get('text');
+    expect(text?.value.toString()).to.equal('grüße');
+    expect(text?.flags).to.equal(7);
+    expect((await store.get(Buffer.from([0, 255])))?.value).to.deep.equal(Buffer.from([1, 2]));
+    expect(await store.get('nothing')).to.equal(undefined);
+  });
+
+  it('the conditional puts keep memcached’s conditions', async () => {
+    expect(await store.replace('k', 'x')).to.equal('not-stored');
+    expect(await store.append('k', 'x')).to.equal('not-stored');
+    expect(await store.add('k', 'b')).to.equal('stored');
+    expect(await store.add('k', 'c')).to.equal('not-stored');
+    expect(await store.append('k', 'c')).to.equal('stored');
+    expect(await store.prepend('k', 'a')).to.equal('stored');
+    const entry = await store.get('k');
+    expect(entry?.value.toString()).to.equal('abc');
+    expect(await store.cas('k', 'new', entry!.cas + 1n)).to.equal('exists');
+    expect(await store.cas('k', 'new', entry!.cas)).to.equal('stored');
+    expect(await store.cas('none', 'new', 1n)).to.equal('not-found');
+  });
+
+  it('incr() and decr() are unsigned 64-bit', async () => {
+    expect(await store.incr('n')).to.equal(undefined);
+    await store.set('n', '18446744073709551615');
+    expect(await store.incr('n', 2)).to.equal(1n);
+    expect(await store.decr('n', 5n)).to.equal(0n);
+  });
+
+  it('delete(), touch(), clear() and scan() see each other', async () => {
+    await Promise.all(['a:1', 'a:2', 'b:1'].map((key) => store.set(key, key)));
+    expect(await store.touch('a:1', 60_000)).to.equal(true);
+    expect(await store.touch('none', 60_000)).to.equal(false);
+    expect(await store.delete('a:2')).to.equal(true);
+    expect(await store.delete('a:2')).to.equal(false);
+    const keys = async (prefix?: string): Promise<string[]> => {
+      const found: string[] = [];
+      for await (const { key } of store.scan(prefix)) found.push(key.toString());
+      return found.sort();
+    };
+    expect(await keys()).to.deep.equal(['a:1', 'b:1']);
+    expect(await keys('a:')).to.deep.equal(['a:1']);
+    await store.clear();
+    expect(await store.get('a:1')).to.equal(undefined);
+  });
+
+  it('a value larger than the log takes goes through a file and comes back whole', async () => {
+    const value = Buffer.alloc(3 * 1024 * 1024 + 17, 'cairn ');
+    expect(await store.set('large', value)).to.equal('stored');
+    expect((await store.get('large'))?.value.equals(value)).to.equal(true);
+    expect(await store.append('large', '!')).to.equal('stored');
+    await store.close();
+    store = await open(dir);
+    const reopened = await store.get('large');
+    expect(reopened?.value.length).to.equal(value.length + 1);
+    expect(reopened?.value.subarray(-7).toString()).to.equal(`${value.subarray(-6).toString()}!`);
+  });
+
+  it('what was stored is there after close() and open()', async () => {
+    await store.set('k', 'v', { ttlMs: 60_000 });
+    const before = await store.get('k');
+    await store.close();
+    store = await open(dir);
+    expect(await store.get('k')).to.deep.equal(before);
+  });
+
+  it('a second open() of the directory is refused', async () => {
+    const second = await open(dir).catch((error: unknown) => error);
+    expect(isKvError(second, 'KV_LOCKED')).to.equal(true);
+  });
+
+  it('a closed store throws KV_CLOSED', async () => {
+    await store.close();
+    const refused = await store.set('k', 'v').catch((error: unknown) => error);
+    expect(isKvError(refused, 'KV_CLOSED')).to.equal(true);
+  });
+
+  it('compact() and snapshot() report what they did', async () => {
+    for (let i = 0; i < 50; i += 1) await store.set('k', `v${i}`);
+    const report = await store.compact();
+    expect(report.bytesAfter).to.be.lessThan(report.bytesBefore);
+    const snapshot = await store.snapshot();
+    expect(snapshot.count).to.equal(1);
+    expect((await store.get('k'))?.value.toString()).to.equal('v49');
+  });
+});
