@@ -9,6 +9,7 @@
 
 import { LINE_BYTES_MAX, KEY_BYTES_MAX_DEFAULT } from '../limits.js';
 import { DataBlock } from './data-block.js';
+import { looksLikeHttp } from './http-guard.js';
 import { findLineFeed } from './line-end.js';
 import { type LineContext, refusal, textForms } from './line-context.js';
 import { MetaReader } from './meta-commands.js';
@@ -35,9 +36,6 @@ const CR = 0x0d;
 const SPACE = 0x20;
 const LOWER_M = 0x6d;
 const CRLF_BYTES = 2;
-const HTTP = Buffer.from('HTTP/');
-const HTTP_METHODS = new Set(['GET', 'POST', 'PUT', 'DELETE', 'HEAD', 'OPTIONS', 'PATCH']);
-const SLASH = 0x2f;
 
 type State = 'line' | 'keys' | 'skip-line' | 'skip-bytes' | 'pieces' | 'closed';
 
@@ -158,10 +156,13 @@ export class TextParser implements RequestParser {
       }
       return this.#done(after, this.#meta.readLine(lineEnd));
     }
+    if (nameBytes === 3 && isSet(bytes, nameStart)) {
+      readStorageLine(this.#storage, context, 'set', false);
+      return this.#block(after);
+    }
     if (nameBytes > COMMAND_BYTES_MAX) return this.#unknown(after);
     const name = words.text(0);
     switch (name) {
-      case 'set':
       case 'add':
       case 'replace':
       case 'append':
@@ -198,12 +199,7 @@ export class TextParser implements RequestParser {
   /** An unknown command is an error; a browser or a port scanner is hung up on without a byte. */
   #unknown(after: number): Parsed {
     const { words, forms } = this.#context;
-    const isHttp =
-      words.lastStartsWith(HTTP) ||
-      (words.count > 1 &&
-        HTTP_METHODS.has(words.text(0)) &&
-        words.bytes[words.starts[1]!] === SLASH);
-    if (isHttp) return this.#close();
+    if (looksLikeHttp(words)) return this.#close();
     return this.#done(after, refusal(forms.normal, 'unknown-command'));
   }
 
@@ -392,4 +388,9 @@ export class TextParser implements RequestParser {
     if (buffer.end < blockEnd + CRLF_BYTES) return this.#wait(blockEnd + CRLF_BYTES);
     return this.#done(blockEnd + CRLF_BYTES, reader.readBlock(buffer.bytes, after, blockEnd));
   }
+}
+
+/** `set`, told without making a string of it: most writes are. */
+function isSet(bytes: Buffer, start: number): boolean {
+  return bytes[start] === 0x73 && bytes[start + 1] === 0x65 && bytes[start + 2] === 0x74;
 }
