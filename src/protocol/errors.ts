@@ -106,6 +106,9 @@ const FORMS: Readonly<Record<ErrorName, ErrorForm>> = {
   closed: failure('storage is not available'),
 };
 
+/** All of them, for the tests of docs/protocol.md. */
+export const ERROR_NAMES: readonly ErrorName[] = Object.keys(FORMS) as ErrorName[];
+
 /** How `error` is said. */
 export function formOfError(error: ErrorName): ErrorForm {
   const found = FORMS[error];
