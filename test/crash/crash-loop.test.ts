@@ -1,0 +1,55 @@
+// kill -9 under load, again and again: nothing acknowledged or seen is lost, nothing is invented.
+
+import { rmSync } from 'node:fs';
+import { expect } from 'chai';
+import { requireProgram } from '../support/programs.js';
+import { cairnLaunch, memcachedLaunch, temporaryFolder } from '../support/servers.js';
+import { crashLoop, summary, type CrashLoopOptions } from './crash-loop.js';
+
+const seed = Number(process.env['CAIRN_TEST_SEED'] ?? Date.now() % 1_000_000_000);
+
+describe('kill -9 under load', function () {
+  this.timeout(180_000);
+  let dir: string;
+
+  beforeEach(() => {
+    dir = temporaryFolder();
+  });
+  afterEach(() => rmSync(dir, { recursive: true, force: true }));
+
+  async function survives(options: Omit<CrashLoopOptions, 'launch' | 'seed'>, args: string[]) {
+    const report = await crashLoop({ ...options, launch: cairnLaunch(dir, args), seed });
+    process.stdout.write(`      ${summary(report)}\n`);
+    const { lost, invented, wrongReplies } = report;
+    expect({ lost, invented, wrongReplies }).to.deep.equal({
+      lost: [],
+      invented: [],
+      wrongReplies: [],
+    });
+    expect(report.acknowledged).to.be.above(options.kills);
+    expect(report.seen).to.be.above(0);
+  }
+
+  it('every acknowledged or seen write survives, nothing is invented', async () => {
+    await survives({ kills: 40, valueBytesMax: 4000, lifeMsMax: 150 }, []);
+  });
+
+  it('the same while segments rotate, compactions and snapshots run', async () => {
+    const small = ['--segment-size', '1m', '--compact-min', '512k', '--compact-ratio', '0.2'];
+    await survives({ kills: 20, valueBytesMax: 100_000, lifeMsMax: 400 }, [
+      ...small,
+      '--snapshot',
+      '1s',
+    ]);
+  });
+
+  it('the loop sees losses: memcached, which keeps nothing, loses', async function () {
+    const launch = memcachedLaunch(requireProgram(this, 'memcached', 'memcached'));
+    const report = await crashLoop({ launch, kills: 1, seed, valueBytesMax: 4000, lifeMsMax: 200 });
+    expect(report.lost).to.not.deep.equal([]);
+    expect({ invented: report.invented, wrongReplies: report.wrongReplies }).to.deep.equal({
+      invented: [],
+      wrongReplies: [],
+    });
+  });
+});
