@@ -34,7 +34,6 @@ interface Task {
 interface Result {
   readonly startMs: number;
   readonly rssBytes: number;
-  readonly rssAfterGcBytes: number;
   readonly memoryBytes: number | undefined;
   readonly insertNs: number;
   readonly longestMs: number;
@@ -77,6 +76,12 @@ function mapSubject(): Subject {
   };
 }
 
+/** Time is CPU time of the process, so that other work on the machine does not count. */
+function cpuMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+}
+
 /** Writes `n` as ten decimal digits to the end of the key. */
 function writeKey(key: Buffer, n: number): void {
   let rest = n;
@@ -99,7 +104,7 @@ function timeNs(
   call: (key: Buffer) => void,
 ): number {
   const run = (call: (key: Buffer) => void): number => {
-    const start = performance.now();
+    const start = cpuMs();
     let n = 0;
     for (let done = 0; done < count; done += 1) {
       // An odd prime stride goes through all numbers, in an order that no cache foresees.
@@ -107,7 +112,7 @@ function timeNs(
       writeKey(scratch, from + n);
       call(scratch);
     }
-    return performance.now() - start;
+    return cpuMs() - start;
   };
   const scratch = newKey(keyBytes);
   const idleMs = run(() => undefined);
@@ -116,30 +121,29 @@ function timeNs(
 
 function measure({ subject, keys, keyBytes }: Task): Result {
   const make = SUBJECTS[subject]!;
-  exercise(make, 100_000, keyBytes);
+  exercise(make, keyBytes);
   globalThis.gc?.();
   const rssBefore = process.memoryUsage.rss();
-  const start = performance.now();
+  const start = cpuMs();
   const held = make();
-  const startMs = performance.now() - start;
+  const startMs = cpuMs() - start;
 
   const key = newKey(keyBytes);
   const group = 100;
   let longestMs = 0;
-  let before = performance.now();
+  let before = cpuMs();
   const began = before;
   for (let n = 0; n < keys; n += 1) {
     writeKey(key, n);
     held.put(key, n);
     if (n % group !== 0) continue;
-    const now = performance.now();
+    const now = cpuMs();
     longestMs = Math.max(longestMs, now - before);
     before = now;
   }
-  const insertNs = ((performance.now() - began) / keys) * 1e6;
-  const rssBytes = process.memoryUsage.rss() - rssBefore;
+  const insertNs = ((cpuMs() - began) / keys) * 1e6;
   globalThis.gc?.();
-  const rssAfterGcBytes = process.memoryUsage.rss() - rssBefore;
+  const rssBytes = process.memoryUsage.rss() - rssBefore;
   const memoryBytes = held.memoryBytes();
 
   const findNs = timeNs(keys, 0, keyBytes, (key) => {
@@ -152,7 +156,6 @@ function measure({ subject, keys, keyBytes }: Task): Result {
   return {
     startMs,
     rssBytes,
-    rssAfterGcBytes,
     memoryBytes,
     insertNs,
     longestMs,
@@ -162,16 +165,19 @@ function measure({ subject, keys, keyBytes }: Task): Result {
   };
 }
 
-/** Lets the compiler see everything before it is measured. */
-function exercise(make: () => Subject, count: number, keyBytes: number): void {
+/** Lets the compiler see everything before it is measured, with so few keys that memory stays as it was. */
+function exercise(make: () => Subject, keyBytes: number): void {
   const subject = make();
   const key = newKey(keyBytes);
-  for (let n = 0; n < count; n += 1) {
-    writeKey(key, n);
-    subject.put(key, n);
+  const count = 2000;
+  for (let round = 0; round < 30; round += 1) {
+    for (let n = 0; n < count; n += 1) {
+      writeKey(key, n);
+      subject.put(key, n);
+    }
+    timeNs(count, 0, keyBytes, (key) => subject.has(key));
+    timeNs(count, 0, keyBytes, (key) => subject.remove(key));
   }
-  timeNs(count, 0, keyBytes, (key) => subject.has(key));
-  timeNs(count, 0, keyBytes, (key) => subject.remove(key));
 }
 
 async function measureApart(task: Task): Promise<Result> {
@@ -195,10 +201,9 @@ async function main(): Promise<void> {
       'keys',
       'held by',
       'B/key RSS',
-      'after GC',
       'own',
       'insert ns',
-      'longest ms',
+      'longest 100, ms',
       'find ns',
       'miss ns',
       'remove ns',
@@ -214,7 +219,6 @@ async function main(): Promise<void> {
         keys.toLocaleString('en'),
         subject,
         (r.rssBytes / keys).toFixed(1),
-        (r.rssAfterGcBytes / keys).toFixed(1),
         own,
         r.insertNs.toFixed(0),
         r.longestMs.toFixed(2),

@@ -34,7 +34,7 @@ export function packKey(key: Uint8Array, words: Uint32Array): number {
   return whole + 1;
 }
 
-/** The hash of `byteCount` bytes packed into words from `start`, as an unsigned 32-bit number. */
+/** The hash of `byteCount` bytes packed into words from `start`, as a signed 32-bit number: V8 boxes larger ones. */
 export function hashWords(
   words: Uint32Array,
   start: number,
@@ -65,5 +65,5 @@ export function hashWords(
     v2 = (v2 << 16) | (v2 >>> 16);
     v0 ^= word;
   }
-  return (v1 ^ v3) >>> 0;
+  return v1 ^ v3;
 }

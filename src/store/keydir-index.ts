@@ -1,5 +1,5 @@
 // The keydir's index: hash of a key → ref. 1,024 small open-addressing tables ("shards"), each grown by
-// a fifth when it is full, so that the longest pause is the rehash of a thousandth of the keys.
+// a quarter when it is full, so that the longest pause is the rehash of a thousandth of the keys.
 //
 // A shard is a row of buckets (keydir-buckets.ts). A key goes to its home bucket or, when that is full, to
 // the next with room; every full bucket on the way counts it, so that a search ends at the first bucket
@@ -16,9 +16,9 @@ import type { KeydirEntries } from './keydir-entries.js';
 
 const SHARD_BITS = 10;
 const SHARDS = 1 << SHARD_BITS;
-const LOAD_MAX = 0.92;
+const LOAD_MAX = 0.93;
 const LOAD_MIN = 0.3;
-const GROWTH = 1.2;
+const GROWTH = 1.25;
 const OVERFLOW = 3;
 const REFS = 4;
 const ONES = 0x01010101;
@@ -43,9 +43,11 @@ export class KeydirIndex {
   readonly #seed: HashSeed;
   readonly #buckets = new KeydirBuckets();
   #shards = noShards();
+  /** Blocks that a new shard begins with, before staggering. */
+  #blocksMin = 1;
   /** The refs of a shard and their hashes while it is resized. */
   #refs = new Uint32Array(0);
-  #hashes = new Uint32Array(0);
+  #hashes = new Int32Array(0);
 
   constructor(entries: KeydirEntries, seed: HashSeed) {
     this.#entries = entries;
@@ -80,13 +82,18 @@ export class KeydirIndex {
     return 0;
   }
 
+  /** Makes new shards as large as `keys` keys will need. */
+  reserve(keys: number): void {
+    this.#blocksMin = Math.max(1, keys / (SHARDS * BUCKETS_A_BLOCK * REFS_A_BUCKET * LOAD_MAX));
+  }
+
   /** Requires: no record of that key is in the index. */
   add(hash: number, ref: number): void {
     const number = hash & (SHARDS - 1);
     let shard = this.#shards[number];
     if (shard === undefined) {
       // The sizes are staggered, so that shards, which fill alike, do not all grow at the same time.
-      const sizeMin = GROWTH ** (number / SHARDS - 1);
+      const sizeMin = this.#blocksMin * GROWTH ** (number / SHARDS);
       shard = {
         buckets: 0,
         count: 0,
@@ -131,6 +138,7 @@ export class KeydirIndex {
 
   clear(): void {
     this.#shards = noShards();
+    this.#blocksMin = 1;
     this.#buckets.clear();
   }
 
@@ -183,7 +191,7 @@ export class KeydirIndex {
   #takeOut(shard: Shard): number {
     if (this.#refs.length < shard.count) {
       this.#refs = new Uint32Array(shard.count * 2);
-      this.#hashes = new Uint32Array(shard.count * 2);
+      this.#hashes = new Int32Array(shard.count * 2);
     }
     const refs = this.#refs;
     let count = 0;

@@ -62,6 +62,15 @@ export class Keydir {
     return this.#entries.memoryBytes + this.#index.memoryBytes + this.#words.byteLength;
   }
 
+  /**
+   * Expects about so many keys: filling an empty keydir then takes half the time, as it need not grow.
+   * Requires: it is empty. Costs no memory until the keys come.
+   */
+  reserve(keys: number): void {
+    assert(this.#count === 0, 'Room is reserved in an empty keydir');
+    this.#index.reserve(keys);
+  }
+
   /** The key's ref, or 0. */
   find(key: Uint8Array): number {
     if (key.length > KEY_BYTES_LIMIT) return 0;

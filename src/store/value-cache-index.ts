@@ -143,5 +143,5 @@ function isFull(shard: Shard): boolean {
 function hashOf(ref: number): number {
   let hash = Math.imul(ref ^ (ref >>> 16), 0x85ebca6b);
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
-  return (hash ^ (hash >>> 16)) >>> 0;
+  return hash ^ (hash >>> 16);
 }

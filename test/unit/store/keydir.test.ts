@@ -181,6 +181,26 @@ describe('Keydir', () => {
   });
 });
 
+describe('Keydir reserve()', () => {
+  it('costs nothing until the keys come, and then no more than growing', () => {
+    const grown = keydir();
+    const reserved = keydir();
+    const empty = reserved.memoryBytes;
+    reserved.reserve(300_000);
+    expect(reserved.memoryBytes).to.equal(empty);
+    for (let n = 0; n < 300_000; n += 1) {
+      reserved.insert(numbered(n));
+      grown.insert(numbered(n));
+    }
+    // Whole pages of 1 MiB are counted, and the scratch memory of growth.
+    expect(reserved.memoryBytes).to.be.at.most(grown.memoryBytes + 1024 * 1024);
+    let found = 0;
+    for (let n = 0; n < 300_000; n += 1) if (reserved.find(numbered(n)) !== 0) found += 1;
+    expect(found).to.equal(300_000);
+    expect(() => reserved.reserve(1)).to.throw('empty');
+  });
+});
+
 describe('Keydir recency', () => {
   it('touch() makes a key the newest; oldest and newer() go through them in the order of use', () => {
     const index = keydir();
