@@ -3,7 +3,7 @@
 //
 //   word  0  keyLength u16 << 16 | segment slot u16      free record: 0 << 16 | its own size in words
 //         1  frame offset / 8                            free record: next free record of its size
-//         2  frame length / 8 (27 bits) << 5 | marks (5 bits)
+//         2  frame length / 8 (27 bits) << 5 | marks     free record: the one before
 //         3  seq, low 32 bits
 //         4  seq, high 16 bits << 16 | expiry, high 16 bits
 //         5  expiry (Unix ms), low 32 bits; 0: never
@@ -14,8 +14,9 @@
 // Invariants:
 // - A ref is page * PAGE_WORDS + word; 0 is none (the first word of page 0 is never given out).
 // - A page is a gapless row of records, live or free, up to its first zero word 0.
-// - The start of a record stays the start of a record as long as the page lives: a free record may be
+// - The start of a record stays the start of a record as long as its page lives: a free record may be
 //   split, never joined. So a walk that goes on later finds its place again.
+// - A page without live records is given back, unless it is the one being filled.
 
 import { assert } from '../assert.js';
 import { KEY_BYTES_LIMIT, SEQ_MAX } from '../limits.js';
@@ -44,8 +45,13 @@ assert(SEQ_MAX === U48_MAX, 'A seq has 48 bits');
 
 export class KeydirEntries {
   readonly #headerWords: number;
-  #pages: Uint32Array[] = [];
-  /** The first word of the last page that was never used. */
+  #pages: (Uint32Array | undefined)[] = [];
+  /** Live records of each page. */
+  #live: number[] = [];
+  /** Numbers of pages that were given back. */
+  #vacant: number[] = [];
+  /** The page being filled, and its first word that was never used. */
+  #filling = 0;
   #end = PAGE_WORDS;
   /** First free record of each size in words. */
   #free = new Uint32Array(0);
@@ -56,7 +62,7 @@ export class KeydirEntries {
   }
 
   get memoryBytes(): number {
-    return this.#pages.length * PAGE_WORDS * 4 + this.#free.byteLength;
+    return (this.#pages.length - this.#vacant.length) * PAGE_WORDS * 4 + this.#free.byteLength;
   }
 
   /** A zeroed record holding the key that is packed in `words`. */
@@ -64,6 +70,7 @@ export class KeydirEntries {
     const keyWords = (keyLength + 3) >>> 2;
     const ref = this.#allocate(this.#headerWords + keyWords);
     const page = this.#pages[ref >>> PAGE_BITS]!;
+    this.#live[ref >>> PAGE_BITS]! += 1;
     const at = ref & WORD_MASK;
     page[at] = keyLength << 16;
     const keyAt = at + this.#headerWords;
@@ -74,11 +81,17 @@ export class KeydirEntries {
 
   /** Frees a record. Its ref may come back from a later `create`. */
   release(ref: number): void {
+    const page = ref >>> PAGE_BITS;
     this.#putFree(ref, this.#headerWords + ((this.keyLength(ref) + 3) >>> 2));
+    this.#live[page]! -= 1;
+    if (this.#live[page] === 0 && page !== this.#filling) this.#dropPage(page);
   }
 
   clear(): void {
     this.#pages = [];
+    this.#live = [];
+    this.#vacant = [];
+    this.#filling = 0;
     this.#end = PAGE_WORDS;
     this.#free = new Uint32Array(0);
     this.#freeWordsMax = 0;
@@ -216,34 +229,37 @@ export class KeydirEntries {
   walk(cursor: number, budget: number, visit: (ref: number) => void): number {
     let page = cursor >>> PAGE_BITS;
     let at = this.#boundary(cursor);
-    for (let left = budget; left > 0; left -= 1) {
+    for (let left = budget; left > 0 && page < this.#pages.length; left -= 1) {
       const words = this.#pages[page];
-      if (words === undefined) return 0;
-      const head = at < PAGE_WORDS ? words[at]! : 0;
+      const head = words !== undefined && at < PAGE_WORDS ? words[at]! : 0;
       if (head === 0) {
         page += 1;
         at = 0;
         continue;
       }
       const ref = page * PAGE_WORDS + at;
-      at += head >>> 16 === 0 ? head : this.#headerWords + (((head >>> 16) + 3) >>> 2);
-      if (head >>> 16 !== 0) visit(ref);
+      at += this.#sizeOf(head);
+      if (head >>> 16 === 0) continue;
+      visit(ref);
+      // Perhaps another page has its number now: nothing in it has been visited.
+      if (this.#pages[page] !== words) at = firstWord(page);
     }
-    if (page >= this.#pages.length) return 0;
-    return page * PAGE_WORDS + at;
+    return page < this.#pages.length ? page * PAGE_WORDS + at : 0;
   }
 
   /** The first start of a record at or after `cursor` in its page: a cursor may come from a client. */
   #boundary(cursor: number): number {
-    const page = this.#pages[cursor >>> PAGE_BITS];
-    let at = cursor < PAGE_WORDS ? 1 : 0;
-    if (page === undefined) return at;
-    while (at < (cursor & WORD_MASK)) {
-      const head = page[at]!;
-      if (head === 0) return at;
-      at += head >>> 16 === 0 ? head : this.#headerWords + (((head >>> 16) + 3) >>> 2);
-    }
+    const words = this.#pages[cursor >>> PAGE_BITS];
+    let at = firstWord(cursor >>> PAGE_BITS);
+    if (words === undefined) return at;
+    while (at < (cursor & WORD_MASK) && words[at] !== 0) at += this.#sizeOf(words[at]!);
     return at;
+  }
+
+  /** Words of the record, live or free, that begins with `head`. */
+  #sizeOf(head: number): number {
+    const keyLength = head >>> 16;
+    return keyLength === 0 ? head : this.#headerWords + ((keyLength + 3) >>> 2);
   }
 
   #allocate(words: number): number {
@@ -254,17 +270,33 @@ export class KeydirEntries {
       if (split !== 0) return split;
       this.#addPage();
     }
-    const ref = (this.#pages.length - 1) * PAGE_WORDS + this.#end;
+    const ref = this.#filling * PAGE_WORDS + this.#end;
     this.#end += words;
     return ref;
   }
 
   #addPage(): void {
-    assert(this.#pages.length < PAGES_MAX, 'The keydir has room for another page');
     const left = PAGE_WORDS - this.#end;
-    if (left > 0) this.#putFree((this.#pages.length - 1) * PAGE_WORDS + this.#end, left);
-    this.#pages.push(new Uint32Array(PAGE_WORDS));
-    this.#end = this.#pages.length === 1 ? 1 : 0;
+    const full = this.#filling;
+    if (left > 0) this.#putFree(full * PAGE_WORDS + this.#end, left);
+    const number = this.#vacant.pop() ?? this.#pages.length;
+    assert(number < PAGES_MAX, 'The keydir has room for another page');
+    this.#pages[number] = new Uint32Array(PAGE_WORDS);
+    this.#live[number] = 0;
+    this.#filling = number;
+    this.#end = firstWord(number);
+    if (full !== number && this.#live[full] === 0) this.#dropPage(full);
+  }
+
+  /** Gives back a page that has only free records. */
+  #dropPage(number: number): void {
+    const words = this.#pages[number];
+    if (words === undefined) return;
+    for (let at = firstWord(number); at < PAGE_WORDS; at += words[at]!) {
+      if (words[at]! >= RECORD_WORDS_MIN) this.#unlinkFree(number * PAGE_WORDS + at);
+    }
+    this.#pages[number] = undefined;
+    this.#vacant.push(number);
   }
 
   #putFree(ref: number, words: number): void {
@@ -278,14 +310,27 @@ export class KeydirEntries {
       longer.set(this.#free);
       this.#free = longer;
     }
-    page[at + 1] = this.#free[words]!;
+    const next = this.#free[words]!;
+    page[at + 1] = next;
+    page[at + 2] = 0;
+    if (next !== 0) this.#pages[next >>> PAGE_BITS]![(next & WORD_MASK) + 2] = ref;
     this.#free[words] = ref;
     if (words > this.#freeWordsMax) this.#freeWordsMax = words;
   }
 
+  #unlinkFree(ref: number): void {
+    const page = this.#pages[ref >>> PAGE_BITS]!;
+    const at = ref & WORD_MASK;
+    const next = page[at + 1]!;
+    const before = page[at + 2]!;
+    if (next !== 0) this.#pages[next >>> PAGE_BITS]![(next & WORD_MASK) + 2] = before;
+    if (before === 0) this.#free[page[at]!] = next;
+    else this.#pages[before >>> PAGE_BITS]![(before & WORD_MASK) + 1] = next;
+  }
+
   #takeFree(words: number): number {
     const ref = this.#free[words] ?? 0;
-    if (ref !== 0) this.#free[words] = this.#pages[ref >>> PAGE_BITS]![(ref & WORD_MASK) + 1]!;
+    if (ref !== 0) this.#unlinkFree(ref);
     return ref;
   }
 
@@ -299,6 +344,11 @@ export class KeydirEntries {
     }
     return 0;
   }
+}
+
+/** The first word of page 0 is never given out: ref 0 is none. */
+function firstWord(page: number): number {
+  return page === 0 ? 1 : 0;
 }
 
 /** Room for the longest key, packed. */

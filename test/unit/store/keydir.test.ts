@@ -41,6 +41,10 @@ function numbered(n: number): Buffer {
   return Buffer.from(`a key of a test ${n}`);
 }
 
+function longer(n: number): Buffer {
+  return Buffer.from(`a somewhat longer key of a test ${n}`);
+}
+
 function walkAll(index: Keydir, budget: number): string[] {
   const keys: string[] = [];
   let cursor = 0;
@@ -157,7 +161,7 @@ describe('Keydir', () => {
 
   it('grows to many keys and shrinks again, every key found at each size', () => {
     const index = keydir(false);
-    const total = 120_000;
+    const total = 64_000;
     // How many of the keys are found and how many are absent, as they should be by `stays`.
     const right = (upto: number, stays: (n: number) => boolean): number => {
       let count = 0;
@@ -181,22 +185,59 @@ describe('Keydir', () => {
   });
 });
 
+describe('Keydir memory', () => {
+  it('gives pages back when their keys are gone, and keys of another length use them', () => {
+    const index = keydir();
+    const total = 60_000;
+    for (let n = 0; n < total; n += 1) index.insert(numbered(n));
+    const full = index.memoryBytes;
+    for (let n = 0; n < total - 1000; n += 1) index.remove(index.find(numbered(n)));
+    expect(index.memoryBytes).to.be.lessThan(full / 2);
+    for (let n = 0; n < total / 2; n += 1) index.insert(longer(n));
+    expect(index.memoryBytes).to.be.at.most(full);
+    let right = 0;
+    for (let n = 0; n < total / 2; n += 1) if (index.find(longer(n)) !== 0) right += 1;
+    for (let n = total - 1000; n < total; n += 1) if (index.find(numbered(n)) !== 0) right += 1;
+    expect(right).to.equal(total / 2 + 1000);
+    expect(walkAll(index, 1000)).to.have.length(total / 2 + 1000);
+  });
+
+  it('walk() goes on when visit() empties the page that it is in and fills another', () => {
+    const index = keydir();
+    const total = 60_000;
+    for (let n = 0; n < total; n += 1) index.insert(numbered(n));
+    const stays = index.insert(Buffer.from('stays'));
+    let visits = 0;
+    let comers = 0;
+    let cursor = 0;
+    do {
+      cursor = index.walk(cursor, 5000, (ref) => {
+        if (ref === stays) visits += 1;
+        else if (index.key(ref).toString().startsWith('a key')) index.remove(ref);
+        if (comers < 50_000) index.insert(Buffer.from(`comes while it walks ${comers++}`));
+      });
+    } while (cursor !== 0);
+    expect(visits).to.equal(1);
+    expect(index.count).to.equal(50_001);
+  });
+});
+
 describe('Keydir reserve()', () => {
   it('costs nothing until the keys come, and then no more than growing', () => {
     const grown = keydir();
     const reserved = keydir();
     const empty = reserved.memoryBytes;
-    reserved.reserve(300_000);
+    reserved.reserve(100_000);
     expect(reserved.memoryBytes).to.equal(empty);
-    for (let n = 0; n < 300_000; n += 1) {
+    for (let n = 0; n < 100_000; n += 1) {
       reserved.insert(numbered(n));
       grown.insert(numbered(n));
     }
     // Whole pages of 1 MiB are counted, and the scratch memory of growth.
     expect(reserved.memoryBytes).to.be.at.most(grown.memoryBytes + 1024 * 1024);
     let found = 0;
-    for (let n = 0; n < 300_000; n += 1) if (reserved.find(numbered(n)) !== 0) found += 1;
-    expect(found).to.equal(300_000);
+    for (let n = 0; n < 100_000; n += 1) if (reserved.find(numbered(n)) !== 0) found += 1;
+    expect(found).to.equal(100_000);
     expect(() => reserved.reserve(1)).to.throw('empty');
   });
 });
