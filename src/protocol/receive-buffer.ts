@@ -5,6 +5,8 @@
 // Invariant: bytes[start..end) is unread. Views into `bytes` stay as they are until settle() or push().
 
 const OWN_CAPACITY_MIN = 512;
+/** A buffer of our own above this is given up when little is left in it. */
+const LARGE_CAPACITY = 64 * 1024;
 
 export class ReceiveBuffer {
   bytes: Buffer = NOTHING;
@@ -38,6 +40,10 @@ export class ReceiveBuffer {
       this.start = 0;
       this.end = 0;
     } else if (this.bytes !== this.#own) {
+      this.#takeOver(0);
+    } else if (this.#own.length > LARGE_CAPACITY && this.length * 4 < this.#own.length) {
+      // The same with the beginning of the next request behind it.
+      this.#own = NOTHING;
       this.#takeOver(0);
     }
   }

@@ -1,0 +1,76 @@
+// The receive buffer: what is lent stays the lender's, what is left is kept, nothing is kept for long.
+
+import { expect } from 'chai';
+import * as fc from 'fast-check';
+
+import { ReceiveBuffer } from '../../../src/protocol/receive-buffer.js';
+import { seeded } from '../../support/seed.js';
+
+function unread(buffer: ReceiveBuffer): string {
+  return buffer.bytes.toString('latin1', buffer.start, buffer.end);
+}
+
+describe('ReceiveBuffer', () => {
+  it('push() lends a chunk without copying it', () => {
+    const buffer = new ReceiveBuffer();
+    const chunk = Buffer.from('abc');
+    buffer.push(chunk);
+    expect(buffer.bytes).to.equal(chunk);
+  });
+
+  it('settle() copies what is left, so that the chunk may be overwritten', () => {
+    const buffer = new ReceiveBuffer();
+    const chunk = Buffer.from('abcdef');
+    buffer.push(chunk);
+    buffer.start += 4;
+    buffer.settle();
+    chunk.fill(0);
+    expect(unread(buffer)).to.equal('ef');
+    buffer.push(Buffer.from('gh'));
+    expect(unread(buffer)).to.equal('efgh');
+  });
+
+  it('keeps every byte in order, however they come and go', () => {
+    const steps = fc.array(fc.tuple(fc.nat(3000), fc.nat(3000), fc.boolean()), { maxLength: 30 });
+    fc.assert(
+      fc.property(steps, (sizes) => {
+        const buffer = new ReceiveBuffer();
+        let sent = 0;
+        let expected = '';
+        for (const [pushed, taken, settles] of sizes) {
+          const chunk = Buffer.from(Array.from({ length: pushed }, () => sent++ & 0xff));
+          expected += chunk.toString('latin1');
+          buffer.push(chunk);
+          const size = Math.min(taken, buffer.length);
+          buffer.start += size;
+          expected = expected.slice(size);
+          if (settles) {
+            buffer.settle();
+            chunk.fill(0);
+          } else {
+            expect(unread(buffer)).to.equal(expected);
+          }
+          buffer.settle();
+          expect(unread(buffer)).to.equal(expected);
+        }
+      }),
+      seeded('receive buffer', 200),
+    );
+  });
+
+  it('settle() gives up the memory of a large value that has passed', () => {
+    const buffer = new ReceiveBuffer();
+    for (let count = 0; count < 10; count++) {
+      buffer.push(Buffer.alloc(100_000, 'x'));
+      buffer.settle();
+    }
+    expect(buffer.bytes.length).to.be.at.least(1_000_000);
+    buffer.start += 999_990;
+    buffer.settle();
+    expect(unread(buffer)).to.equal('x'.repeat(10));
+    expect(buffer.bytes.length).to.be.below(1000);
+    buffer.start = buffer.end;
+    buffer.settle();
+    expect(buffer.bytes.length).to.equal(0);
+  });
+});
