@@ -8,7 +8,7 @@ const LEVELS = { error: 0, warn: 0, info: 1, debug: 2 } as const;
 /** `verbosity`: 0 says warnings and errors, 1 (`-v`) info as well, 2 (`-vv`) debug. May change later. */
 export class TextLogger implements Logger {
   verbosity: number;
-  readonly #write: (line: string) => void;
+  #write: (line: string) => void;
 
   constructor(verbosity: number, write: (line: string) => void) {
     this.verbosity = verbosity;
@@ -29,6 +29,11 @@ export class TextLogger implements Logger {
 
   error(message: string, fields?: LogFields): void {
     this.#line('error', message, fields);
+  }
+
+  /** Nobody reads any more: a daemon that serves. */
+  silence(): void {
+    this.#write = () => undefined;
   }
 
   /** Said whatever the level: the line of the start, the line of the end. */

@@ -94,7 +94,10 @@ class ServerProcess {
       `listening on ${where}, data in ${config.dataDir}, ${keys} keys recovered, ready in ${tookMs} ms`,
     );
     this.#warnWhenOpen();
-    process.send?.({ cairn: 'ready' });
+    if (process.send !== undefined) {
+      const { tellStarter } = await import('./daemon.js');
+      if (tellStarter()) logger.silence();
+    }
   }
 
   /** For kv-compact. A file system without sockets is no reason not to serve. */
