@@ -9,28 +9,19 @@
 //   other failure does the same and poisons: nothing is ever written again.
 // - A seal follows the last batch within SEAL_DELAY_MS of idleness, and proves it.
 
-import { assert } from '../assert.js';
 import type { Env, Timer } from '../env/env.js';
 import { Batch } from './batch.js';
-import {
-  BATCH_HEADER_BYTES,
-  BATCH_KIND,
-  RECORD,
-  SEGMENT_HEADER_BYTES,
-  frameBytes,
-} from './format.js';
+import { BATCH_KIND, frameBytes } from './format.js';
 import type { LogRecord } from './format.js';
+import { LogEnd } from './log-end.js';
 import type { Segment } from './segment.js';
 import type { WritableSegment } from './writable-segment.js';
 import { isNoSpace } from './zero-ahead.js';
 import { writeFully } from './whole-file.js';
 
 const SEAL_DELAY_MS = 1000;
-const SPACE_RETRY_MS = 1000;
 /** Above this much unsynced data the server stops reading. */
 const UNSYNCED_BYTES_MAX = 8 * 1024 * 1024;
-/** Zeros are kept this far ahead of the end of the log, and written in steps of this. */
-const AHEAD_BYTES = 4 * 1024 * 1024;
 
 export type FailureCause = 'no-space' | 'poisoned';
 
@@ -77,11 +68,7 @@ export class GroupCommit {
   onLatency: (ms: number) => void = () => {};
   /** Batches not yet durable, oldest first; the last one gathers. */
   #queue: Batch[] = [];
-  /** Where new batches go. */
-  #active: WritableSegment;
-  /** Where the durable end is: behind #active until the first batch there is durable. */
-  #durable: WritableSegment;
-  #successor: WritableSegment | undefined;
+  readonly #end: LogEnd;
   #lastSeq: number;
   #watermark: number;
   #unsyncedBytes = 0;
@@ -89,16 +76,12 @@ export class GroupCommit {
   #scheduled = false;
   #poisoned = false;
   #closed = false;
-  #short = false;
-  /** A write is with the kernel: its bytes and everything above are not to be touched. */
-  #inFlight = false;
   /** Changes are being taken back: nothing is appended meanwhile. */
   #failing = false;
   /** Something other than a batch failed for good (zeros); told at the next turn of the writer. */
   #fatal: unknown;
   /** The last durable batch is a seal, or nothing was written since the start. */
   #sealed = true;
-  #halfFullTold = false;
   #sealTimer: Timer | undefined;
   #idleWaiters: (() => void)[] = [];
   #seqWaiters: { readonly seq: number; readonly wake: () => void }[] = [];
@@ -111,13 +94,17 @@ export class GroupCommit {
     events: CommitEvents,
   ) {
     this.#env = env;
-    this.#active = active;
-    this.#durable = active;
     this.#lastSeq = lastSeq;
     this.#watermark = lastSeq;
     this.#options = options;
     this.#events = events;
-    this.#keepAhead();
+    this.#end = new LogEnd(env, active, options.segmentBytesMax, {
+      onHalfFull: () => events.onHalfFull(),
+      onFatal: (error) => {
+        this.#fatal = error;
+        this.#schedule();
+      },
+    });
   }
 
   get watermark(): number {
@@ -129,15 +116,15 @@ export class GroupCommit {
   get poisoned(): boolean {
     return this.#poisoned;
   }
-  /** The disk had no room when it was last asked. */
+  /** See LogEnd. */
   get short(): boolean {
-    return this.#short;
+    return this.#end.short;
   }
   get congested(): boolean {
     return this.#unsyncedBytes > UNSYNCED_BYTES_MAX;
   }
-  get activeSegment(): Segment {
-    return this.#active.segment;
+  get wantsSuccessor(): boolean {
+    return this.#end.wantsSuccessor;
   }
 
   /**
@@ -148,12 +135,12 @@ export class GroupCommit {
   append(record: NewRecord, undo: (key: Buffer) => void): Placed | undefined {
     if (this.#poisoned || this.#closed || this.#failing) return undefined;
     const bytes = frameBytes(record.key.length, record.value.length, record.marks);
-    if (this.#short && !this.#fitsAllocated(record, bytes)) return undefined;
+    if (!this.#end.admits(record.type, bytes)) return undefined;
     const batch = this.#batchFor(bytes);
     this.#lastSeq += 1;
     const before = batch.bytes;
     const offset = batch.add({ ...record, seq: this.#lastSeq }, undo);
-    this.#active.plannedBytes = batch.end;
+    this.#end.active.plannedBytes = batch.end;
     this.#unsyncedBytes += batch.bytes - before;
     this.#schedule();
     return { seq: this.#lastSeq, segment: batch.segment, offset, bytes };
@@ -171,15 +158,16 @@ export class GroupCommit {
 
   /** The successor is durable and in the manifest: the next batch that does not fit goes there. */
   succeed(successor: WritableSegment): void {
-    assert(this.#successor === undefined, 'There is one successor');
-    this.#successor = successor;
+    this.#end.succeed(successor);
   }
 
-  /** Asks at once whether there is room again (compaction freed some). */
+  successorFailed(error: unknown): void {
+    this.#end.successorFailed(error);
+  }
+
+  /** Asks whether there is room again (compaction freed some). */
   retrySpace(): void {
-    if (!this.#short || this.#closed || this.#poisoned) return;
-    this.#short = false;
-    this.#keepAhead();
+    if (!this.#poisoned) this.#end.retrySpace();
   }
 
   /** Resolves when all that was appended is durable or was taken back. */
@@ -194,19 +182,9 @@ export class GroupCommit {
     await new Promise<void>((wake) => this.#seqWaiters.push({ seq, wake }));
   }
 
-  /** There is no successor and none is being made. */
-  get wantsSuccessor(): boolean {
-    return this.#successor === undefined && !this.#halfFullTold;
-  }
-
   /** Goes on in the successor although the active segment is not full. False when there is nothing to seal. */
   rotate(): boolean {
-    const isEmpty = this.#active.plannedBytes <= SEGMENT_HEADER_BYTES;
-    if (isEmpty || this.#successor === undefined || this.#active !== this.#durable) return false;
-    if (this.#poisoned || this.#closed || this.#failing) return false;
-    this.#active = this.#successor;
-    this.#successor = undefined;
-    this.#halfFullTold = false;
+    if (this.#poisoned || this.#closed || this.#failing || !this.#end.rotate()) return false;
     this.#push(BATCH_KIND.seal);
     return true;
   }
@@ -220,9 +198,7 @@ export class GroupCommit {
       await this.drained();
     }
     this.#closed = true;
-    await this.#active.close();
-    if (this.#durable !== this.#active) await this.#durable.close();
-    await this.#successor?.close();
+    await this.#end.close();
   }
 
   /** A batch with room for a frame: the gathering one, a new one, or one in the successor. */
@@ -230,41 +206,22 @@ export class GroupCommit {
     const gathering = this.#queue.at(-1);
     // The oldest batch is being written when #writing: its bytes are the kernel's.
     const open = this.#queue.length > (this.#writing ? 1 : 0) ? gathering : undefined;
-    const fitsSegment =
-      this.#active.plannedBytes + BATCH_HEADER_BYTES + bytes <= this.#options.segmentBytesMax;
-    if (open?.kind === BATCH_KIND.records && open.hasRoom(bytes) && fitsSegment) return open;
-    if (!fitsSegment && this.#successor !== undefined) {
-      this.#active = this.#successor;
-      this.#successor = undefined;
-      this.#halfFullTold = false;
-    } else if (!fitsSegment && open?.kind === BATCH_KIND.records && open.hasRoom(bytes)) {
-      return open; // The successor is late: growing beyond the limit beats waiting.
-    }
+    const mayJoin = open?.kind === BATCH_KIND.records && open.hasRoom(bytes);
+    // When the successor is late, growing beyond the limit beats waiting.
+    const staysHere = this.#end.fits(bytes) || !this.#end.moveOn();
+    if (mayJoin && staysHere) return open;
     return this.#push(BATCH_KIND.records);
   }
 
   /** A new batch at the planned end of the log. */
   #push(kind: number): Batch {
-    const batch = new Batch(this.#active.segment, this.#active.plannedBytes, kind);
-    this.#active.plannedBytes = batch.end;
+    const { active } = this.#end;
+    const batch = new Batch(active.segment, active.plannedBytes, kind);
+    active.plannedBytes = batch.end;
     this.#unsyncedBytes += batch.bytes;
     this.#queue.push(batch);
     this.#schedule();
     return batch;
-  }
-
-  /** While the disk is short: puts leave a reserve to deletes, which may use all that is allocated. */
-  #fitsAllocated(record: NewRecord, bytes: number): boolean {
-    const allocated = this.#active.zeros.allocatedBytes;
-    const reserve = record.type === RECORD.put ? this.#reserveBytes() : 0;
-    return (
-      this.#active.plannedBytes + BATCH_HEADER_BYTES + bytes + BATCH_HEADER_BYTES <=
-      allocated - reserve
-    );
-  }
-
-  #reserveBytes(): number {
-    return Math.min(AHEAD_BYTES, this.#options.segmentBytesMax) / 4;
   }
 
   #schedule(): void {
@@ -304,32 +261,22 @@ export class GroupCommit {
 
   async #write(batch: Batch): Promise<void> {
     if (this.#fatal !== undefined) throw this.#fatal;
-    const home = batch.segment === this.#durable.segment ? this.#durable : this.#active;
-    while (batch.end > home.zeros.allocatedBytes && home.zeros.settled !== undefined) {
-      await home.zeros.settled;
-    }
-    const { segment } = this.#durable;
+    await this.#end.settle(batch.segment, batch.end);
+    const { segment } = this.#end.durable;
     const durable = { segment: segment.last, offset: segment.committedBytes };
     const bytes = batch.compose(durable, this.#lastSeq, this.#options.nowMs());
     const startedMs = this.#env.clock.monotonicMs();
-    this.#inFlight = true;
+    this.#end.writeInFlight = true;
     try {
       await writeFully(batch.segment.file, bytes, batch.offset);
     } finally {
-      this.#inFlight = false;
+      this.#end.writeInFlight = false;
     }
     this.onLatency(this.#env.clock.monotonicMs() - startedMs);
   }
 
   #committed(batch: Batch): void {
-    const rotated = batch.segment === this.#durable.segment ? undefined : this.#durable;
-    if (rotated !== undefined) {
-      rotated.segment.sealed = true;
-      this.#durable = this.#active;
-    }
-    batch.segment.committedBytes = batch.end;
-    const { zeros } = this.#durable;
-    if (batch.end > zeros.allocatedBytes) zeros.reset(batch.end);
+    const rotated = this.#end.committed(batch.segment, batch.end);
     this.#unsyncedBytes -= batch.bytes;
     this.counters.batches += 1;
     this.counters.bytes += batch.bytes;
@@ -340,7 +287,6 @@ export class GroupCommit {
     } else {
       this.counters.seals += 1;
     }
-    this.#keepAhead();
     if (rotated !== undefined) this.#events.onRotated(rotated);
     this.#wakeUpTo(this.#watermark);
     this.#events.onDurable();
@@ -356,14 +302,14 @@ export class GroupCommit {
     let cause: FailureCause = isNoSpace(error) ? 'no-space' : 'poisoned';
     let shown = error;
     try {
-      if (cause === 'no-space') await this.#cutUncommitted();
+      if (cause === 'no-space') await this.#end.cutUncommitted();
     } catch (second) {
       cause = 'poisoned';
       shown = second;
     }
     this.#failing = false;
     this.#poisoned = cause === 'poisoned';
-    if (cause === 'no-space') this.#tooShort();
+    if (cause === 'no-space') this.#end.tooShort();
     this.#wakeUpTo(Number.POSITIVE_INFINITY);
     this.#events.onFailed(cause, shown);
     if (this.#poisoned) return;
@@ -377,54 +323,6 @@ export class GroupCommit {
     const waiters = this.#seqWaiters;
     this.#seqWaiters = waiters.filter((waiter) => waiter.seq > seq);
     for (const waiter of waiters) if (waiter.seq <= seq) waiter.wake();
-  }
-
-  async #cutUncommitted(): Promise<void> {
-    await this.#durable.cutUncommitted();
-    if (this.#active === this.#durable) return;
-    // Nothing durable is in the active one yet: it is the successor again.
-    await this.#active.cutUncommitted();
-    this.#successor = this.#active;
-    this.#active = this.#durable;
-  }
-
-  #tooShort(): void {
-    if (this.#short) return;
-    this.#short = true;
-    this.#env.clock.setTimer(SPACE_RETRY_MS, () => this.retrySpace());
-  }
-
-  /** Zeros ahead of the end, and the word to prepare a successor in time. */
-  #keepAhead(): void {
-    if (this.#inFlight) return; // Looked at again when that write is durable.
-    const { plannedBytes, zeros } = this.#active;
-    const { segmentBytesMax } = this.#options;
-    const step = Math.min(AHEAD_BYTES, segmentBytesMax / 2);
-    if (zeros.allocatedBytes < Math.min(plannedBytes + step / 2, segmentBytesMax) && !this.#short) {
-      const target = Math.min(plannedBytes + step, Math.max(segmentBytesMax, plannedBytes));
-      void zeros.extend(target).then((error) => this.#afterZeros(error));
-    }
-    const halfFull = plannedBytes > segmentBytesMax / 2 && this.#active === this.#durable;
-    if (halfFull && this.#successor === undefined && !this.#halfFullTold) {
-      this.#halfFullTold = true;
-      this.#events.onHalfFull();
-    }
-  }
-
-  #afterZeros(error: unknown): void {
-    if (error === undefined || this.#closed || this.#poisoned) return;
-    if (isNoSpace(error)) {
-      this.#tooShort();
-      return;
-    }
-    this.#fatal = error;
-    this.#schedule();
-  }
-
-  /** The successor could not be made for want of room: ask again later. */
-  successorFailed(error: unknown): void {
-    this.#halfFullTold = false;
-    if (isNoSpace(error)) this.#tooShort();
   }
 
   #sealLater(): void {

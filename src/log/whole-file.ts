@@ -31,16 +31,26 @@ export async function replaceFile(
 ): Promise<void> {
   const temporary = join(dir, name + TEMPORARY_SUFFIX);
   await fs.remove(temporary);
-  const file = await fs.open(temporary, 'create');
+  try {
+    await writeWhole(fs, temporary, bytes);
+  } catch (error) {
+    // It may take the last room of a full disk; the first failure is the one to tell.
+    await fs.remove(temporary).catch(() => undefined);
+    throw error;
+  }
+  switching();
+  await fs.rename(temporary, join(dir, name));
+  await fs.syncDir(dir);
+}
+
+async function writeWhole(fs: Fs, path: string, bytes: Uint8Array): Promise<void> {
+  const file = await fs.open(path, 'create');
   try {
     await writeFully(file, bytes, 0);
     await file.sync();
   } finally {
     await file.close();
   }
-  switching();
-  await fs.rename(temporary, join(dir, name));
-  await fs.syncDir(dir);
 }
 
 /** The whole file, or undefined when it does not exist. */

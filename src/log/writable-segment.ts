@@ -3,10 +3,9 @@
 
 import { join } from 'node:path';
 
-import type { Fs } from '../env/env.js';
+import type { File, Fs } from '../env/env.js';
 import type { Segment } from './segment.js';
-import { ZeroAhead } from './zero-ahead.js';
-import type { File } from '../env/env.js';
+import { ZeroAhead, isNoSpace } from './zero-ahead.js';
 
 export class WritableSegment {
   readonly segment: Segment;
@@ -27,14 +26,23 @@ export class WritableSegment {
     return new WritableSegment(segment, zeroFile, await zeroFile.size());
   }
 
-  /** Cuts the file at the durable end, durably: what a failed write left there is gone. */
+  /**
+   * Wipes out, durably, what a failed write left behind the durable end. The allocated part stays where the
+   * file system lets it: it is the reserve of a full disk.
+   */
   async cutUncommitted(): Promise<void> {
     await this.zeros.stop();
     const { committedBytes } = this.segment;
-    await this.#zeroFile.truncate(committedBytes);
-    await this.#zeroFile.sync();
-    this.zeros.reset(committedBytes);
     this.plannedBytes = committedBytes;
+    try {
+      await this.#zeroFile.truncate(Math.max(committedBytes, this.zeros.allocatedBytes));
+      await this.zeros.rewrite(committedBytes);
+    } catch (error) {
+      if (!isNoSpace(error)) throw error;
+      await this.#zeroFile.truncate(committedBytes);
+      await this.#zeroFile.sync();
+      this.zeros.reset(committedBytes);
+    }
   }
 
   /** Ends the zeros; the segment's own file stays open for reading. */

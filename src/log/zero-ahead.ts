@@ -61,6 +61,15 @@ export class ZeroAhead {
     return work;
   }
 
+  /** Writes zeros again from `start` to the allocated end. Throws what the file system says. */
+  async rewrite(start: number): Promise<void> {
+    for (let at = start; at < this.#allocatedBytes; at += CHUNK_BYTES) {
+      const bytes = Math.min(CHUNK_BYTES, this.#allocatedBytes - at);
+      await writeFully(this.#file, ZEROS.subarray(0, bytes), at);
+    }
+    await this.#file.sync();
+  }
+
   async #write(target: number): Promise<void> {
     while (this.#allocatedBytes < target) {
       const start = this.#allocatedBytes;

@@ -48,13 +48,15 @@ export class Background {
     });
   }
 
-  /** Lets the worker end; a task under way is abandoned. */
+  /** Lets the worker end; a task under way fails with KV_CLOSED. */
   async close(): Promise<void> {
     const worker = this.#worker;
     this.#worker = undefined;
+    if (worker !== undefined) {
+      this.#send(worker, { stop: true });
+      await worker.done.catch(() => undefined);
+    }
     this.#end()?.reject(new KvError('KV_CLOSED', 'The store is closing'));
-    if (worker !== undefined) this.#send(worker, { stop: true });
-    await worker?.done.catch(() => undefined);
   }
 
   #start(): Worker {
@@ -86,7 +88,8 @@ export class Background {
     this.#end();
     if (message.done !== 'failed') running.resolve(message);
     else {
-      const code = message.code === 'KV_CORRUPTION' ? 'KV_CORRUPTION' : 'KV_IO';
+      const known = ['KV_CORRUPTION', 'KV_CLOSED'] as const;
+      const code = known.find((one) => one === message.code) ?? 'KV_IO';
       const cause = Object.assign(new Error(message.message), { code: message.code });
       running.reject(new KvError(code, message.message, { cause }));
     }

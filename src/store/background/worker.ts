@@ -2,7 +2,7 @@
 // writes new files; it never sees the keydir and never changes a file that the main thread uses.
 
 import type { Env, Port } from '../../env/env.js';
-import { isKvError, systemCode } from '../../errors.js';
+import { KvError, isKvError, systemCode } from '../../errors.js';
 import { compactRun } from './compact-run.js';
 import { exportItems } from './export-items.js';
 import type { FromWorker, JudgeAnswer, ExportItems, Task, ToWorker } from './messages.js';
@@ -19,22 +19,42 @@ export interface Line {
   answer(): Promise<JudgeAnswer | ExportItems>;
 }
 
-/** Runs until it is told to stop. */
+/** Runs until it is told to stop; a task under way then ends at its next question, and cleans up. */
 export async function run(env: Env, port: Port, input: unknown): Promise<void> {
   const { dir } = input as WorkerInput;
-  let answered: ((message: JudgeAnswer | ExportItems) => void) | undefined;
+  let waiting: Waiting | undefined;
+  let task: Promise<void> = Promise.resolve();
+  let stopping = false;
   const line: Line = {
     post: (message, transfer) => port.post(message, transfer),
-    answer: () => new Promise((resolve) => (answered = resolve)),
+    answer: () =>
+      new Promise((resolve, reject) => {
+        waiting = { resolve, reject };
+        if (stopping) reject(closing());
+      }),
   };
   await new Promise<void>((stop) => {
     port.onMessage((raw) => {
       const message = raw as ToWorker;
-      if ('stop' in message) stop();
-      else if ('answer' in message) answered?.(message);
-      else void perform(env, dir, message, line);
+      if ('answer' in message) waiting?.resolve(message);
+      else if ('task' in message) task = perform(env, dir, message, line);
+      else {
+        stopping = true;
+        waiting?.reject(closing());
+        stop();
+      }
     });
   });
+  await task;
+}
+
+interface Waiting {
+  resolve(message: JudgeAnswer | ExportItems): void;
+  reject(error: Error): void;
+}
+
+function closing(): KvError {
+  return new KvError('KV_CLOSED', 'The store is closing');
 }
 
 async function perform(env: Env, dir: string, task: Task, line: Line): Promise<void> {

@@ -1,0 +1,205 @@
+// The end of the log: the segment that new batches go to, the one that is durable so far, and the prepared
+// successor; room ahead of the end, and what is left of it when the disk is full.
+//
+// Invariants:
+// - `active` is `durable`, or its successor between the first batch planned there and that being durable.
+// - While the disk is short, puts leave a reserve of allocated bytes to deletes, so that a full store can
+//   be emptied; `short` ends only when room was really found.
+
+import { assert } from '../assert.js';
+import type { Env } from '../env/env.js';
+import { BATCH_HEADER_BYTES, RECORD, SEGMENT_HEADER_BYTES } from './format.js';
+import type { RecordType } from './format.js';
+import type { Segment } from './segment.js';
+import type { WritableSegment } from './writable-segment.js';
+import { isNoSpace } from './zero-ahead.js';
+
+const SPACE_RETRY_MS = 1000;
+/** Zeros are kept this far ahead of the end, and written in steps of this. */
+const AHEAD_BYTES = 4 * 1024 * 1024;
+
+export interface LogEndEvents {
+  /** The active segment is half full: a successor is wanted. */
+  onHalfFull(): void;
+  /** Zeros could not be written for another reason than a full disk. */
+  onFatal(error: unknown): void;
+}
+
+export class LogEnd {
+  readonly #env: Env;
+  readonly #segmentBytesMax: number;
+  readonly #events: LogEndEvents;
+  #active: WritableSegment;
+  #durable: WritableSegment;
+  #successor: WritableSegment | undefined;
+  #short = false;
+  #halfFullTold = false;
+  #closed = false;
+  /** A write is with the kernel: its bytes and everything above are not to be touched. */
+  writeInFlight = false;
+
+  constructor(env: Env, active: WritableSegment, segmentBytesMax: number, events: LogEndEvents) {
+    this.#env = env;
+    this.#active = active;
+    this.#durable = active;
+    this.#segmentBytesMax = segmentBytesMax;
+    this.#events = events;
+    this.keepAhead();
+  }
+
+  /** Where new batches go. */
+  get active(): WritableSegment {
+    return this.#active;
+  }
+
+  /** Where the durable end is. */
+  get durable(): WritableSegment {
+    return this.#durable;
+  }
+
+  /** The disk had no room when it was last asked. */
+  get short(): boolean {
+    return this.#short;
+  }
+
+  /** There is no successor and none is being made. */
+  get wantsSuccessor(): boolean {
+    return this.#successor === undefined && !this.#halfFullTold;
+  }
+
+  /** Whether a record whose frame has `bytes` may be taken. */
+  admits(type: RecordType, bytes: number): boolean {
+    if (!this.#short) return true;
+    const reserve =
+      type === RECORD.put ? Math.min(AHEAD_BYTES, this.#segmentBytesMax) / 4 : BATCH_HEADER_BYTES;
+    const end = this.#active.plannedBytes + BATCH_HEADER_BYTES + bytes;
+    return end <= this.#active.zeros.allocatedBytes - reserve;
+  }
+
+  /** Whether a frame of `bytes` fits the active segment. */
+  fits(bytes: number): boolean {
+    return this.#active.plannedBytes + BATCH_HEADER_BYTES + bytes <= this.#segmentBytesMax;
+  }
+
+  /** Makes the successor the active segment; false when there is none yet. */
+  moveOn(): boolean {
+    if (this.#successor === undefined) return false;
+    this.#active = this.#successor;
+    this.#successor = undefined;
+    this.#halfFullTold = false;
+    return true;
+  }
+
+  /** As moveOn, when there is anything to seal and nothing is on its way to the successor already. */
+  rotate(): boolean {
+    const isEmpty = this.#active.plannedBytes <= SEGMENT_HEADER_BYTES;
+    return !isEmpty && this.#active === this.#durable && this.moveOn();
+  }
+
+  /** The successor is durable and in the manifest. */
+  succeed(successor: WritableSegment): void {
+    assert(this.#successor === undefined, 'There is one successor');
+    this.#successor = successor;
+  }
+
+  /** The successor could not be made. */
+  successorFailed(error: unknown): void {
+    this.#halfFullTold = false;
+    if (isNoSpace(error)) this.tooShort();
+  }
+
+  /** Resolves when no zeros are being written where a batch that ends at `end` would go. */
+  async settle(segment: Segment, end: number): Promise<void> {
+    const { zeros } = segment === this.#durable.segment ? this.#durable : this.#active;
+    while (end > zeros.allocatedBytes && zeros.settled !== undefined) await zeros.settled;
+  }
+
+  /** A batch is durable. Returns the segment that is complete by it, if the log moved on. */
+  committed(segment: Segment, end: number): WritableSegment | undefined {
+    const rotated = segment === this.#durable.segment ? undefined : this.#durable;
+    if (rotated !== undefined) {
+      rotated.segment.sealed = true;
+      this.#durable = this.#active;
+    }
+    segment.committedBytes = end;
+    const { zeros } = this.#durable;
+    if (end > zeros.allocatedBytes) zeros.reset(end);
+    this.keepAhead();
+    return rotated;
+  }
+
+  /** Zeros ahead of the end, and the word to prepare a successor in time. */
+  keepAhead(): void {
+    if (this.writeInFlight || this.#closed || this.#short) return;
+    const { plannedBytes, zeros } = this.#active;
+    if (zeros.allocatedBytes < Math.min(plannedBytes + this.#step / 2, this.#segmentBytesMax)) {
+      void this.#extend();
+    }
+    const isHalfFull = plannedBytes > this.#segmentBytesMax / 2 && this.#active === this.#durable;
+    if (isHalfFull && this.wantsSuccessor) {
+      this.#halfFullTold = true;
+      this.#events.onHalfFull();
+    }
+  }
+
+  /** Asks whether there is room again. */
+  retrySpace(): void {
+    if (!this.#short || this.#closed) return;
+    if (this.writeInFlight) {
+      this.#retryLater();
+      return;
+    }
+    void this.#extend().then((error) => {
+      if (error !== undefined) {
+        this.#retryLater();
+        return;
+      }
+      this.#short = false;
+      this.keepAhead();
+    });
+  }
+
+  tooShort(): void {
+    if (this.#short) return;
+    this.#short = true;
+    this.#retryLater();
+  }
+
+  /** Nothing of what was planned beyond the durable end is left in the files. */
+  async cutUncommitted(): Promise<void> {
+    await this.#durable.cutUncommitted();
+    if (this.#active === this.#durable) return;
+    // Nothing durable is in the active one yet: it is the successor again.
+    await this.#active.cutUncommitted();
+    this.#successor = this.#active;
+    this.#active = this.#durable;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#active.close();
+    if (this.#durable !== this.#active) await this.#durable.close();
+    await this.#successor?.close();
+  }
+
+  get #step(): number {
+    return Math.min(AHEAD_BYTES, this.#segmentBytesMax / 2);
+  }
+
+  async #extend(): Promise<unknown> {
+    const { plannedBytes, zeros } = this.#active;
+    const target = Math.min(
+      plannedBytes + this.#step,
+      Math.max(this.#segmentBytesMax, plannedBytes),
+    );
+    const error = await zeros.extend(target);
+    if (error === undefined || this.#closed) return error;
+    if (isNoSpace(error)) this.tooShort();
+    else this.#events.onFatal(error);
+    return error;
+  }
+
+  #retryLater(): void {
+    this.#env.clock.setTimer(SPACE_RETRY_MS, () => this.retrySpace());
+  }
+}
