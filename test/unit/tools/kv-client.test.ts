@@ -8,26 +8,11 @@ import fs from 'fs-extra';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 
-const CLIENT = fileURLToPath(new URL('../../../tools/kv-client.js', import.meta.url));
+import { runTool, type ToolRun } from '../../support/tool-run.js';
 
-interface Run {
-  readonly code: number | null;
-  readonly stdout: Buffer;
-  readonly stderr: string;
-}
-
-async function run(args: readonly string[], input: Buffer | string = ''): Promise<Run> {
-  const env = { ...process.env, CAIRN_HISTORY: '', NO_COLOR: '1' };
-  const child = spawn(process.execPath, [CLIENT, ...args], { env });
-  const stdout: Buffer[] = [];
-  const stderr: Buffer[] = [];
-  child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk));
-  child.stderr.on('data', (chunk: Buffer) => stderr.push(chunk));
-  child.stdin.end(input);
-  const [code] = (await once(child, 'close')) as [number | null];
-  return { code, stdout: Buffer.concat(stdout), stderr: Buffer.concat(stderr).toString() };
+function run(args: readonly string[], input: Buffer | string = ''): Promise<ToolRun> {
+  return runTool('kv-client', args, input);
 }
 
 /** Answers each request that it knows and notes everything that it was sent. */

@@ -1,0 +1,117 @@
+import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import net from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { expect } from 'chai';
+
+import { nodeEnv } from '../../../src/env/node-env.js';
+import { KvError, isKvError } from '../../../src/errors.js';
+import { Control } from '../../../src/server/control.js';
+import type { Store } from '../../../src/store/store.js';
+import { askServer } from '../../../tools/compact/control-client.js';
+import { MemoryStore } from '../../support/memory-store.js';
+import { QuietLogger } from '../../support/quiet-logger.js';
+
+const { clock } = nodeEnv(new QuietLogger());
+
+describe('Control', () => {
+  let dir = '';
+  let store: Store;
+  let control: Control;
+
+  beforeEach(async () => {
+    dir = mkdtempSync(join(tmpdir(), 'control-'));
+    store = new MemoryStore();
+    control = await Control.listen(store, clock, dir);
+  });
+  afterEach(async () => {
+    await control.close();
+    rmSync(dir, { recursive: true, force: true });
+  });
+
+  /** Sends the bytes and gives back everything that comes until the server closes. */
+  function say(bytes: string): Promise<string> {
+    return new Promise((resolve, reject) => {
+      const socket = net.connect(join(dir, 'control.sock'), () => socket.write(bytes));
+      let text = '';
+      socket.on('data', (chunk) => (text += chunk.toString()));
+      socket.on('error', reject);
+      socket.on('close', () => resolve(text));
+    });
+  }
+
+  it('answers stats, compact and snapshot with a result', async () => {
+    expect(await askServer(dir, { command: 'stats' })).to.have.property('curr_items', 0);
+    const seen: unknown[] = [];
+    const report = await askServer(dir, { command: 'compact', everything: true }, (progress) =>
+      seen.push(progress),
+    );
+    expect(report).to.have.property('segmentsAfter');
+    expect(seen[0]).to.have.keys('done', 'total');
+    const snapshot = await askServer(dir, { command: 'snapshot', path: '/x/y' });
+    expect(snapshot).to.include({ path: '/x/y', count: 0 });
+  });
+
+  it("passes the store's failure on with its code", async () => {
+    store.compact = () => Promise.reject(new KvError('KV_NO_SPACE', 'No room', { path: 'p' }));
+    const error = await askServer(dir, { command: 'compact' }).catch((e: unknown) => e);
+    expect(isKvError(error, 'KV_NO_SPACE')).to.equal(true);
+    expect(String(error)).to.contain('No room (p)');
+  });
+
+  it('refuses what is no request, and goes on', async () => {
+    for (const line of [
+      'nonsense',
+      '[]',
+      '{"command":"drop"}',
+      '{"command":"snapshot","path":"x"}',
+    ])
+      expect(await say(`${line}\n`), line).to.match(/^{"error":{"code":"KV_BAD_OPTION"/);
+    expect(await say('x'.repeat(70_000))).to.contain('KV_BAD_OPTION');
+    expect(await askServer(dir, { command: 'stats' })).to.be.an('object');
+  });
+
+  it('is for the owner alone, and its file goes with it', async () => {
+    const path = join(dir, 'control.sock');
+    expect(statSync(path).mode & 0o777).to.equal(0o600);
+    await control.close();
+    expect(existsSync(path)).to.equal(false);
+    control = await Control.listen(store, clock, dir);
+  });
+
+  it('close() does not wait for who is connected or has work under way', async () => {
+    store.compact = () => new Promise(() => {});
+    const asked = askServer(dir, { command: 'compact' }).catch((e: unknown) => e);
+    const idle = say('');
+    await askServer(dir, { command: 'stats' });
+    await control.close();
+    expect(String(await asked)).to.contain('The server ended');
+    expect(await idle).to.equal('');
+    control = await Control.listen(store, clock, dir);
+  });
+
+  it('listen() replaces the file that a killed server left', async () => {
+    const other = join(dir, 'other');
+    mkdirSync(other);
+    writeFileSync(join(other, 'control.sock'), '');
+    const second = await Control.listen(store, clock, other);
+    expect(await askServer(other, { command: 'stats' })).to.be.an('object');
+    await second.close();
+  });
+
+  it('works in a directory whose name is longer than a socket path may be', async () => {
+    const long = join(dir, 'x'.repeat(150));
+    mkdirSync(long);
+    const second = await Control.listen(store, clock, long);
+    expect(existsSync(join(long, 'control.sock'))).to.equal(true);
+    expect(await askServer(long, { command: 'stats' })).to.be.an('object');
+    await second.close();
+    expect(existsSync(join(long, 'control.sock'))).to.equal(false);
+  });
+
+  it('askServer() says so when nobody listens', async () => {
+    const error = await askServer(join(dir, 'none'), { command: 'stats' }).catch((e: unknown) => e);
+    expect(error).to.include({ exitCode: 69 });
+  });
+});
