@@ -1,0 +1,178 @@
+// End to end: the compiled kv-dump and kv-load as processes, on directories that stand still, crashed or
+// have a server running.
+
+import { execFileSync } from 'node:child_process';
+import { cpSync, existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { expect } from 'chai';
+import * as fc from 'fast-check';
+
+import { nodeEnv } from '../../../src/env/node-env.js';
+import { openStore } from '../../../src/store/open-store.js';
+import type { Store } from '../../../src/store/store.js';
+import { QuietLogger } from '../../support/quiet-logger.js';
+import { seeded } from '../../support/seed.js';
+import { ServerProcess } from '../../support/server-process.js';
+import { cairnLaunch, temporaryFolder } from '../../support/servers.js';
+import { runTool } from '../../support/tool-run.js';
+
+const env = nodeEnv(new QuietLogger());
+
+function set(store: Store, key: string | Buffer, value: string | Buffer, more = {}): unknown {
+  const bytes = { key: Buffer.from(key as string), value: Buffer.from(value as string) };
+  return store.put({ mode: 'set', ...bytes, flags: 0, expiresAt: 0, ...more });
+}
+
+/** The entries of a dump, in an order that does not depend on where they came from. */
+function entriesOf(dump: Buffer): string[] {
+  const lines = dump.toString().split('\n').slice(1, -2);
+  return lines.map((line) => line.replace(/,$/, '')).sort();
+}
+
+describe('kv-dump and kv-load', () => {
+  let root = '';
+  let dir = '';
+
+  before(async () => {
+    root = temporaryFolder();
+    dir = join(root, 'data');
+    const store = await openStore(env, dir, { snapshot: 'never' });
+    await set(store, 'user:1', 'one', { flags: 5, chosenCas: 2n ** 60n });
+    await set(store, 'user:2', Buffer.from([0xff, 0, 0x0a]), { expiresAt: 4_000_000_000_123 });
+    await set(store, Buffer.from([0x80, 0x20]), '');
+    await set(store, 'large', Buffer.alloc(1_500_000, 'abc'));
+    await store.close();
+  });
+  after(() => rmSync(root, { recursive: true, force: true }));
+
+  it('dump → load → dump gives the same, through a file and through a pipe', async () => {
+    const file = join(root, 'dump.json');
+    const dumped = await runTool('kv-dump', [dir, '--out', file]);
+    expect(dumped.stderr).to.contain('4 keys at seq');
+    const first = readFileSync(file);
+    expect(JSON.parse(first.toString())).to.include({ count: 4 });
+    const loaded = await runTool('kv-load', [join(root, 'copy'), file]);
+    expect([loaded.code, loaded.stderr]).to.satisfy(
+      ([code, text]: [number, string]) => code === 0 && text.startsWith('4 keys loaded'),
+    );
+    const lines = await runTool('kv-dump', [join(root, 'copy'), '--format', 'ndjson']);
+    await runTool('kv-load', [join(root, 'again'), '-'], lines.stdout);
+    const second = await runTool('kv-dump', [join(root, 'again')]);
+    expect(entriesOf(second.stdout)).to.deep.equal(entriesOf(first));
+    expect(entriesOf(first).length).to.equal(4);
+  });
+
+  it('prints the keys of a prefix, with or without values', async () => {
+    const args = [dir, '--prefix', 'user:', '--format', 'ndjson'];
+    const whole = await runTool('kv-dump', args);
+    const lines = whole.stdout.toString().trimEnd().split('\n');
+    expect(lines.map((line) => (JSON.parse(line) as { key: string }).key).sort()).to.deep.equal([
+      'user:1',
+      'user:2',
+    ]);
+    const keys = await runTool('kv-dump', [...args, '--keys-only']);
+    expect(keys.stdout.toString()).to.contain('"key":"user:1","flags":5').and.not.contain('value');
+    const refused = await runTool('kv-load', [join(root, 'none'), '-'], keys.stdout);
+    expect(refused.code).to.equal(65);
+  });
+
+  it('changes nothing, and a reader that leaves early is no failure', async () => {
+    const names = readdirSync(dir).sort();
+    const program = join(import.meta.dirname, '../../../tools/kv-dump.js');
+    const shell = `"${process.execPath}" "${program}" "${dir}" 2>&1 | head -c 10; exit \${PIPESTATUS[0]}`;
+    expect(execFileSync('bash', ['-c', shell]).toString()).to.equal('{"format":');
+    expect(readdirSync(dir).sort()).to.deep.equal(names);
+  });
+
+  it('ends with 66 without a store and 64 without sense', async () => {
+    expect((await runTool('kv-dump', [join(root, 'nowhere')])).code).to.equal(66);
+    expect((await runTool('kv-dump', [root])).code).to.equal(66);
+    expect((await runTool('kv-dump', [dir, '--format', 'xml'])).code).to.equal(64);
+    expect((await runTool('kv-load', [dir, join(root, 'nowhere')])).code).to.equal(66);
+  });
+
+  it('--verify is silent on a good store and names each damaged place', async () => {
+    const good = await runTool('kv-dump', [dir, '--verify']);
+    expect([good.code, good.stdout.toString()]).to.deep.equal([0, '']);
+    expect(good.stderr).to.contain('no damage');
+    const spoiled = join(root, 'spoiled');
+    cpSync(dir, spoiled, { recursive: true });
+    const name = readdirSync(spoiled).find((file) => file.endsWith('.seg'))!;
+    const path = join(spoiled, name);
+    const bytes = readFileSync(path);
+    const at = bytes.indexOf('user:1one');
+    bytes[at + 7]! ^= 1;
+    writeFileSync(path, bytes);
+    const bad = await runTool('kv-dump', [spoiled, '--verify']);
+    // Behind 32 bytes of header and 8 of a chosen CAS token.
+    expect(bad.stdout.toString()).to.equal(`${path}@${at - 40}: frame: checksum\n`);
+    expect(bad.code).to.equal(65);
+    const dump = await runTool('kv-dump', [spoiled]);
+    expect([dump.code, dump.stdout.length]).to.deep.equal([65, 0]);
+  });
+
+  it('a damaged dump changes nothing', async () => {
+    const file = join(root, 'bad.json');
+    const { stdout } = await runTool('kv-dump', [dir]);
+    stdout[stdout.indexOf('"one"') + 1]! ^= 1;
+    writeFileSync(file, stdout);
+    const { code, stderr } = await runTool('kv-load', [join(root, 'untouched'), file]);
+    expect(code).to.equal(65);
+    expect(stderr).to.contain('checksum');
+    expect(existsSync(join(root, 'untouched'))).to.equal(false);
+  });
+
+  it('works beside a running server, and loads through it', async () => {
+    const data = join(root, 'served');
+    const server = await ServerProcess.start(cairnLaunch(data, ['-I', '2m']));
+    try {
+      const { stdout } = await runTool('kv-dump', [dir]);
+      const file = join(root, 'served.json');
+      writeFileSync(file, stdout);
+      const locked = await runTool('kv-load', [data, file]);
+      expect(locked.code).to.equal(75);
+      const loaded = await runTool('kv-load', [String(server.port), file]);
+      expect([loaded.code, loaded.stderr.split('\n')[0]]).to.satisfy(
+        ([code, text]: [number, string]) => code === 0 && text.startsWith('4 keys loaded'),
+      );
+      const live = await runTool('kv-dump', [data]);
+      // The expiry comes back in whole seconds, rounded up.
+      const expected = entriesOf(stdout).map((line) =>
+        line.replace('4000000000123', '4000000001000'),
+      );
+      expect(entriesOf(live.stdout)).to.deep.equal(expected);
+      expect((await runTool('kv-dump', [data, '--verify'])).code).to.equal(0);
+    } finally {
+      await server.kill();
+    }
+    const crashed = await runTool('kv-dump', [data]);
+    expect(entriesOf(crashed.stdout).length).to.equal(4);
+  });
+
+  it('keeps any bytes, flags, expiry and CAS token from dump to load to dump', async () => {
+    const item = fc.record({
+      key: fc.uint8Array({ minLength: 1, maxLength: 30 }),
+      value: fc.uint8Array({ maxLength: 100 }),
+      flags: fc.nat(0xffff_ffff),
+      expiresAt: fc.oneof(fc.constant(0), fc.integer({ min: 2 ** 42, max: 2 ** 45 })),
+      chosenCas: fc.oneof(fc.constant(undefined), fc.bigInt(1n, 2n ** 64n - 1n)),
+    });
+    let run = 0;
+    const property = fc.asyncProperty(fc.array(item, { maxLength: 20 }), async (items) => {
+      run += 1;
+      const from = join(root, `from-${run}`);
+      const to = join(root, `to-${run}`);
+      const store = await openStore(env, from, { snapshot: 'never' });
+      for (const { key, value, ...more } of items)
+        await set(store, Buffer.from(key), Buffer.from(value), more);
+      await store.close();
+      const file = join(root, `run-${run}.json`);
+      await runTool('kv-dump', [from, '-o', file]);
+      expect((await runTool('kv-load', [to, file])).code).to.equal(0);
+      const { stdout } = await runTool('kv-dump', [to]);
+      expect(entriesOf(stdout)).to.deep.equal(entriesOf(readFileSync(file)));
+    });
+    await fc.assert(property, seeded('dump → load → dump', 4));
+  });
+}).timeout(60_000);
