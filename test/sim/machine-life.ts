@@ -141,7 +141,8 @@ class Machine {
       if (!mayFail) unwrap(closed, 'close');
       else if (closed.kind === 'stuck' || closed.kind === 'fatal') unwrap(closed, 'close');
       else if (closed.kind === 'value' && process.openFiles.size > 0 && world.faults.fired === 0) {
-        throw new Violation(`${process.openFiles.size} files are open after close()`);
+        const paths = [...process.openFiles].map(({ path }) => path).join(', ');
+        throw new Violation(`Open after close(): ${paths}`);
       }
     }
     this.#minSeq = Math.max(this.#minSeq, store.watermark);

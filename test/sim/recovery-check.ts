@@ -104,7 +104,8 @@ async function openAndRead(world: SimWorld, engine: EngineOptions): Promise<Open
 async function closeCleanly({ world, process, store }: Opened): Promise<void> {
   unwrap(await world.scheduler.settle(store.close()), 'close');
   if (process.openFiles.size > 0) {
-    throw new Violation(`${process.openFiles.size} files are open after close()`);
+    const paths = [...process.openFiles].map(({ path }) => path).join(', ');
+    throw new Violation(`Open after close(): ${paths}`);
   }
   const leftovers = (world.disk.list(DIR) ?? []).filter((name) => name.endsWith('.tmp'));
   if (leftovers.length > 0) throw new Violation(`Left over: ${leftovers.join(', ')}`);

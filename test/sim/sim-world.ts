@@ -2,7 +2,7 @@
 // other. `boot()` starts a process; `kill()` ends it and keeps the page cache; `losePower()` ends it
 // and keeps only what the disk has.
 
-import type { Env, LogFields, Logger, Worker } from '../../src/env/env.js';
+import type { Env, File, LogFields, Logger, Worker } from '../../src/env/env.js';
 import { FaultPlan, type OperationKind } from './fault-plan.js';
 import type { CrashStyle } from './power-loss.js';
 import { Scheduler, type Event } from './scheduler.js';
@@ -102,10 +102,10 @@ export class SimProcess implements Env {
   readonly random: SeededRandom;
   readonly logger: Logger;
   /** For the check that nothing leaks. */
-  readonly openFiles: Set<unknown>;
+  readonly openFiles: Set<File>;
   #isRunning = true;
 
-  constructor(world: SimWorld, boot: Boot, openFiles = new Set<unknown>()) {
+  constructor(world: SimWorld, boot: Boot, openFiles = new Set<File>()) {
     this.world = world;
     this.boot = boot;
     this.openFiles = openFiles;
