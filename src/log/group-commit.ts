@@ -123,6 +123,10 @@ export class GroupCommit {
   get congested(): boolean {
     return this.#unsyncedBytes > UNSYNCED_BYTES_MAX;
   }
+  /** Where new batches go. */
+  get activeSegment(): Segment {
+    return this.#end.active.segment;
+  }
   get wantsSuccessor(): boolean {
     return this.#end.wantsSuccessor;
   }

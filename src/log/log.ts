@@ -257,11 +257,16 @@ export class Log {
   }
 
   #prepareSuccessor(): void {
-    if (this.#closing) return;
-    this.#succession = this.#makeSuccessor().catch((error: unknown) => {
-      this.#env.logger.warn(`The next segment cannot be prepared yet: ${String(error)}`);
-      this.#commit.successorFailed(error);
-    });
+    // In turn: a rotation that was asked for and a half-full segment may both want one.
+    this.#succession = this.#succession
+      .then(async () => {
+        const exists = this.table.ordered.at(-1) !== this.#commit.activeSegment;
+        if (!this.#closing && !exists) await this.#makeSuccessor();
+      })
+      .catch((error: unknown) => {
+        this.#env.logger.warn(`The next segment cannot be prepared yet: ${String(error)}`);
+        this.#commit.successorFailed(error);
+      });
   }
 
   async #makeSuccessor(): Promise<void> {

@@ -54,10 +54,13 @@ export class Client {
     this.history = history;
     this.#numbers = numbers;
     this.#options = options;
+    // The watermark passes over what was taken back: what was durable before is what counts.
+    let durableSeq = store.watermark;
+    store.onDurable(() => (durableSeq = store.watermark));
     store.onFailed((cause) => {
       if (!options.mayFail) throw new Violation(`A commit failed without a fault: ${cause}`);
       if (cause === 'poisoned') this.isPoisoned = true;
-      else history.forgetAfter(store.watermark);
+      else history.forgetAfter(durableSeq);
     });
   }
 
@@ -85,7 +88,16 @@ export class Client {
     });
   }
 
+  /** Evictions are the engine's choice: the model learns of them before it expects something. */
+  async #noticeVanished(key: string): Promise<void> {
+    if (this.#known(key).entry === undefined) return;
+    const lookup = await this.store.get(Buffer.from(key), { quiet: true });
+    if (lookup.kind !== 'miss' || this.#known(key).entry === undefined) return;
+    this.history.put(Math.max(lookup.after, this.store.watermark), key, undefined, true);
+  }
+
   async #run(command: Command): Promise<void> {
+    if (this.#options.mayVanish && 'key' in command) await this.#noticeVanished(command.key);
     switch (command.do) {
       case 'durable':
         return this.durable();

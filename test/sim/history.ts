@@ -107,6 +107,12 @@ export class Violation extends Error {
   override readonly name = 'Violation';
 }
 
+/** The store's clock when reading everything began and ended: what expired meanwhile may be there or not. */
+export interface ReadTime {
+  readonly fromMs: number;
+  readonly toMs: number;
+}
+
 /**
  * The prefixes of the commit order, from `minSeq` to `maxSeq`, that the store found after a crash is
  * equal to; throws a Violation that compares the nearest one when there is none (oracles O1 and O2).
@@ -115,14 +121,14 @@ export class Violation extends Error {
 export function matchingPrefixes(
   history: History,
   found: ReadonlyMap<string, Entry>,
-  nowMs: number,
+  readMs: ReadTime,
   range: { readonly minSeq: number; readonly maxSeq: number },
   mayVanish: boolean,
 ): number[] {
   const candidates = [range.minSeq, ...history.seqsBetween(range.minSeq, range.maxSeq)];
   let nearest: string[] | undefined;
   const matching = candidates.filter((seq) => {
-    const differences = differencesAt(history, found, nowMs, seq, mayVanish);
+    const differences = differencesAt(history, found, readMs, seq, mayVanish);
     if (nearest === undefined || differences.length < nearest.length) nearest = differences;
     return differences.length === 0;
   });
@@ -136,16 +142,17 @@ export function matchingPrefixes(
 function differencesAt(
   history: History,
   found: ReadonlyMap<string, Entry>,
-  nowMs: number,
+  { fromMs, toMs }: ReadTime,
   seq: number,
   mayVanish: boolean,
 ): string[] {
   const differences: string[] = [];
   for (const key of new Set([...history.keys, ...found.keys()])) {
-    const expected = history.at(key, nowMs, seq).entry;
+    const expected = history.at(key, toMs, seq).entry;
     const actual = found.get(key);
     if (actual === undefined && mayVanish) continue;
-    if (!isSameEntry(expected, actual)) {
+    const before = history.at(key, fromMs, seq).entry;
+    if (!isSameEntry(expected, actual) && !isSameEntry(before, actual)) {
       differences.push(
         `${key} at seq ${seq} is ${shown(actual)} instead of ${shown(expected)} [${history.describe(key)}]`,
       );

@@ -106,6 +106,7 @@ class Machine {
     }
     const store = opened.value;
     const damaged = mayFail ? (): void => {} : undefined;
+    const fromMs = store.nowMs();
     const read = await world.scheduler.settle(readAll(store, damaged));
     if (read.kind !== 'value') {
       if (mayFail && read.kind !== 'stuck' && read.kind !== 'fatal') return undefined;
@@ -113,10 +114,11 @@ class Machine {
     }
     if (world.faults.fired > 0 && mayFail) return this.#trustless(store);
     const range = { minSeq: this.#minSeq, maxSeq: Infinity };
-    const nowMs = store.nowMs();
-    const matching = matchingPrefixes(this.#history, read.value, nowMs, range, mayVanish);
-    const seq = matching.findLast((each) => each <= store.lastSeq) ?? this.#minSeq;
-    this.#minSeq = Math.max(this.#minSeq, seq);
+    const time = { fromMs, toMs: store.nowMs() };
+    const matching = matchingPrefixes(this.#history, read.value, time, range, mayVanish);
+    // Seqs that a full disk took back are given out again after a restart.
+    const seq = matching.findLast((each) => each <= store.lastSeq) ?? store.lastSeq;
+    this.#minSeq = seq;
     this.#history.forgetAfter(seq);
     return store;
   }

@@ -10,6 +10,7 @@ import {
   shown,
   type Entry,
   type History,
+  type ReadTime,
 } from './history.js';
 import type { Settled } from './scheduler.js';
 import type { SimDisk } from './sim-disk.js';
@@ -62,7 +63,7 @@ export async function checkRecovery(
   const matching = matchingPrefixes(
     bounds.history,
     first.found,
-    first.store.nowMs(),
+    first.readMs,
     bounds,
     bounds.mayVanish,
   );
@@ -92,13 +93,24 @@ interface Opened {
   readonly process: SimProcess;
   readonly store: S.Store;
   readonly found: Map<string, Entry>;
+  readonly readMs: ReadTime;
 }
 
 async function openAndRead(world: SimWorld, engine: EngineOptions): Promise<Opened> {
   const process = world.boot();
+  const before = temporaries(world);
   const store = unwrap(await world.scheduler.settle(openEngine(process, engine)), 'start');
+  const leftovers = temporaries(world).filter((name) => before.includes(name));
+  if (leftovers.length > 0) throw new Violation(`Left over: ${leftovers.join(', ')}`);
+  const fromMs = store.nowMs();
   const found = unwrap(await world.scheduler.settle(readAll(store)), 'read');
-  return { world, process, store, found };
+  return { world, process, store, found, readMs: { fromMs, toMs: store.nowMs() } };
+}
+
+/** Files that a start must remove; a hint may be written anew at once. */
+function temporaries(world: SimWorld): string[] {
+  const names = world.disk.list(DIR) ?? [];
+  return names.filter((name) => name.endsWith('.tmp') && !name.includes('.hint'));
 }
 
 async function closeCleanly({ world, process, store }: Opened): Promise<void> {
@@ -107,8 +119,6 @@ async function closeCleanly({ world, process, store }: Opened): Promise<void> {
     const paths = [...process.openFiles].map(({ path }) => path).join(', ');
     throw new Violation(`Open after close(): ${paths}`);
   }
-  const leftovers = (world.disk.list(DIR) ?? []).filter((name) => name.endsWith('.tmp'));
-  if (leftovers.length > 0) throw new Violation(`Left over: ${leftovers.join(', ')}`);
 }
 
 /** A write becomes durable: the recovered store works. */

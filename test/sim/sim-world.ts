@@ -102,13 +102,12 @@ export class SimProcess implements Env {
   readonly random: SeededRandom;
   readonly logger: Logger;
   /** For the check that nothing leaks. */
-  readonly openFiles: Set<File>;
+  readonly openFiles = new Set<File>();
   #isRunning = true;
 
-  constructor(world: SimWorld, boot: Boot, openFiles = new Set<File>()) {
+  constructor(world: SimWorld, boot: Boot) {
     this.world = world;
     this.boot = boot;
-    this.openFiles = openFiles;
     this.fs = new SimFs(this);
     this.clock = new SimClock(this);
     this.random = world.random.fork();
@@ -140,8 +139,9 @@ export class SimProcess implements Env {
     return startSimWorker(this, module, input);
   }
 
+  /** Its files are its own: Node closes what a thread left open when it ends. */
   thread(): SimProcess {
-    return new SimProcess(this.world, this.boot, this.openFiles);
+    return new SimProcess(this.world, this.boot);
   }
 
   /** Ends this thread alone. */

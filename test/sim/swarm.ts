@@ -22,16 +22,22 @@ export function drawLife(seed: number): Life {
   const random = new SeededRandom(seed);
   const shape = drawShape(random);
   const stages = random.between(1, 4);
+  const evicts = random.chance(0.15);
   const engine: EngineOptions = {
     segmentBytesMax: random.pick([4096, 8192, 16_384, 65_536]),
     cacheBytesMax: random.pick([0, 1000, 1_000_000]),
     useHints: random.chance(0.7),
+    compactMinBytes: random.pick([1, 1000, 20_000]),
+    compactRatio: random.pick([0.1, 0.5, 0.9]),
+    snapshot: random.pick<NonNullable<EngineOptions['snapshot']>>(['never', 'compact', 1000]),
+    snapshotPauseMs: random.pick([0, 1000, 600_000]),
+    keysMax: evicts ? random.between(1, 6) : 0,
   };
   return {
     seed,
     engine,
     stages: Array.from({ length: stages }, () => drawStage(random, shape)),
-    mayVanish: false,
+    mayVanish: evicts,
   };
 }
 

@@ -80,8 +80,8 @@ const WEIGHTS: Record<Command['do'], number> = {
   invalidate: 2,
   flush: 1,
   durable: 10,
-  compact: 0,
-  snapshot: 0,
+  compact: 1.5,
+  snapshot: 0.5,
   sleep: 4,
 };
 
