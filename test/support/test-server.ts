@@ -124,6 +124,12 @@ export class TestClient {
     return this.take(at < 0 ? this.#received.length : at + mark.length);
   }
 
+  /** Whatever has come, at least one byte; empty when the server has closed. */
+  async some(): Promise<string> {
+    while (this.#received === '' && !this.#ended) await this.#more();
+    return this.take(this.#received.length);
+  }
+
   /** Everything until the server closes. */
   async rest(): Promise<string> {
     while (!this.#ended) await this.#more();

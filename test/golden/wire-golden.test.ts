@@ -1,0 +1,69 @@
+// Conversations with a real server over a real disk, against the transcripts in test/golden/wire: every
+// text and meta command, every error that a client can be told. GOLDEN_UPDATE=1 writes the replies.
+
+import { expect } from 'chai';
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { ERROR_NAMES, formOfError } from '../../src/protocol/errors.js';
+import { LINE_READERS } from '../../src/protocol/text-commands.js';
+import { startDurableServer } from '../support/durable-server.js';
+import { PROJECT_DIR, golden } from '../support/golden-file.js';
+import { parseTranscript, playTranscript } from '../support/wire-transcript.js';
+
+const WIRE_DIR = join(PROJECT_DIR, 'test', 'golden', 'wire');
+const NAMES = readdirSync(WIRE_DIR).filter((name) => name.endsWith('.txt'));
+const TEXTS = NAMES.map((name) => readFileSync(join(WIRE_DIR, name), 'utf8'));
+
+/** Said in binary alone, or only when a disk fails; other tests have them. */
+const NOT_HERE = new Set(['too-many-connections', 'no-space', 'damaged', 'closed']);
+
+describe('golden wire', () => {
+  const tempDir = mkdtempSync(join(tmpdir(), 'cairn-wire-'));
+  const authFile = join(tempDir, 'users');
+  writeFileSync(authFile, 'alice:secret\n');
+  after(() => rmSync(tempDir, { recursive: true, force: true }));
+
+  for (const name of NAMES) {
+    it(`the server answers as in wire/${name}`, async () => {
+      const transcript = parseTranscript(readFileSync(join(WIRE_DIR, name), 'utf8'));
+      const argv = transcript.argv.map((word) => (word === 'USERS' ? authFile : word));
+      const server = await startDurableServer(argv);
+      try {
+        const played = await playTranscript(transcript, server.port, authFile);
+        expect(played).to.equal(golden(`wire/${name}`, played));
+      } finally {
+        await server.stop();
+      }
+    });
+  }
+
+  it('has every text command, and the meta commands', () => {
+    const sent = TEXTS.join('\n').match(/^> \w+/gm) ?? [];
+    const words = new Set(sent.map((line) => line.slice(2)));
+    const storage = [
+      'get',
+      'gets',
+      'gat',
+      'gats',
+      'set',
+      'add',
+      'replace',
+      'append',
+      'prepend',
+      'cas',
+    ];
+    const meta = ['mg', 'ms', 'md', 'ma', 'me', 'mn'];
+    expect(words).to.include.keys(...LINE_READERS.keys(), ...storage, ...meta);
+  });
+
+  it('has every error that a text client can be told', () => {
+    const replies = TEXTS.join('\n');
+    for (const name of ERROR_NAMES) {
+      if (NOT_HERE.has(name)) continue;
+      const line = formOfError(name).line.toString('latin1').trimEnd();
+      expect(replies, name).to.include(`< ${line}\\r\\n`);
+    }
+  });
+});

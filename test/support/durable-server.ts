@@ -1,0 +1,51 @@
+// A real server over the real engine, in this process, on a loopback port and a directory of its own that
+// goes with it.
+
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { readConfig } from '../../src/config.js';
+import { nodeEnv } from '../../src/env/node-env.js';
+import { Server } from '../../src/server/server.js';
+import { openStore } from '../../src/store/open-store.js';
+import type { StoreOptions } from '../../src/store/store-options.js';
+import { QuietLogger } from './quiet-logger.js';
+
+export interface DurableServer {
+  readonly port: number;
+  readonly stop: () => Promise<void>;
+}
+
+/** `argv`: flags of kv-server but for port and directory. */
+export async function startDurableServer(
+  argv: readonly string[],
+  options: Partial<StoreOptions> = {},
+): Promise<DurableServer> {
+  const config = readConfig(['-p', '-1', ...argv], {}, '0.0.0');
+  if ('code' in config) throw new Error(config.stderr);
+  const dir = mkdtempSync(join(tmpdir(), 'cairn-server-'));
+  const env = nodeEnv(new QuietLogger());
+  const store = await openStore(env, dir, {
+    segmentBytesMax: 1024 * 1024,
+    valueBytesMax: config.valueBytesMax,
+    keysMax: config.keysMax,
+    bytesMax: config.storeBytesMax,
+    evicts: config.evicts,
+    ...options,
+  });
+  const server = new Server(env, config, store, {
+    version: '0.0.0',
+    onShutdown: () => undefined,
+    onVerbosity: () => undefined,
+  });
+  const [address = ''] = await server.start();
+  return {
+    port: Number(address.slice(address.lastIndexOf(':') + 1)),
+    stop: async () => {
+      await server.stop();
+      await store.close();
+      rmSync(dir, { recursive: true, force: true });
+    },
+  };
+}
