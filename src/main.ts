@@ -14,6 +14,7 @@ import { TextLogger } from './logger.js';
 import { Control } from './server/control.js';
 import { ListenError } from './server/errors.js';
 import { Server } from './server/server.js';
+import { recoveryProgress } from './recovery-progress.js';
 import { openStore } from './store/open-store.js';
 import type { StoreOptions } from './store/store-options.js';
 import type { Store } from './store/store.js';
@@ -72,14 +73,18 @@ class ServerProcess {
     const logger = this.#logger;
     if (config.user !== undefined) (await import('./privileges.js')).dropTo(config.user);
     const env = nodeEnv(logger);
-    const store = await openStore(env, config.dataDir, storeOptionsOf(config));
+    const progress = recoveryProgress(process.stderr, () => performance.now());
+    const onProgress = progress?.update.bind(progress);
+    const options = { ...storeOptionsOf(config), onProgress };
+    const store = await openStore(env, config.dataDir, options);
+    progress?.end();
     this.#store = store;
     store.onFailed((cause) => {
       if (cause === 'poisoned') void this.#endPoisoned();
     });
     const server = new Server(env, config, store, {
       version: this.#version,
-      onShutdown: (graceful) => (graceful ? void this.#end('shutdown') : process.exit(EXIT.ok)),
+      onShutdown: () => void this.#end('shutdown'),
       onVerbosity: (level) => (logger.verbosity = level),
     });
     this.#server = server;

@@ -3,7 +3,7 @@
 // Invariants:
 // - Requests are run only while there is room for their replies and the disk keeps up; meanwhile the
 //   socket is not read, so that a client is slowed down and memory is bounded.
-// - At most `requestsPerTurn` requests a turn of the loop: a client that pipelines without end delays
+// - At most `requestsPerTurn` requests (keys, of a get) a turn of the loop: a client that pipelines without end delays
 //   nobody else.
 // - pump() may be called at any time, in vain as well: whatever may have become possible is tried there.
 
@@ -170,8 +170,8 @@ export class Connection implements ConnectionControl {
         this.#waitFor(pending);
         return;
       }
-      left -= 1;
-      if (left === 0 && this.#parser.bufferedBytes > 0) {
+      left -= parsed.kind === 'get' ? parsed.keys.length : 1;
+      if (left <= 0 && this.#parser.bufferedBytes > 0) {
         this.#yield();
         return;
       }

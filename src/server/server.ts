@@ -23,6 +23,8 @@ import { Watchers } from './watchers.js';
 
 const TOO_MANY = 'ERROR Too many open connections\r\n';
 const IDLE_CHECK_MS = 1000;
+/** Clients that are being told that there are too many; within what descriptors.ts keeps back. */
+const REFUSALS_MAX = 16;
 /** Clients that do not read keep a clean stop waiting no longer than this. */
 const DRAIN_MS_MAX = 5000;
 
@@ -82,7 +84,9 @@ export class Server implements ServerControl {
     try {
       for (const endpoint of endpoints) {
         const accept = this.#accept.bind(this);
-        listeners.push(await listen(endpoint, backlog, accept, make));
+        const listener = await listen(endpoint, backlog, accept, make);
+        this.#boundDescriptors(listener);
+        listeners.push(listener);
       }
     } catch (error) {
       for (const { server } of listeners) server.close();
@@ -184,6 +188,12 @@ export class Server implements ServerControl {
     this.#connections.add(connection);
     this.#tellConnection('conn_new', socket);
     socket.once('close', () => this.#tellConnection('conn_close', socket));
+  }
+
+  /** Those who are refused politely take a descriptor as well: beyond a few they are dropped unheard. */
+  #boundDescriptors({ server }: Listener): void {
+    server.maxConnections = this.connectionsMax + REFUSALS_MAX;
+    server.on('drop', () => (this.counters.rejected_connections += 1));
   }
 
   #tellConnection(type: 'conn_new' | 'conn_close', { remoteAddress, remotePort }: Socket): void {
