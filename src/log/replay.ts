@@ -179,8 +179,10 @@ async function scanSealed(segment: Segment, visit: Visit): Promise<HintFacts> {
   for (let batch = await scanner.next(); batch !== undefined; batch = await scanner.next()) {
     for (const { record, offset, bytes } of batch.frames) {
       lastSeq = Math.max(lastSeq, record.seq);
+      const { type, marks, flags, seq, expiresAt, key } = record;
       const value = replaysValue(record) ? record.value : NO_VALUE;
-      visit({ ...record, value, offset, bytes }, segment);
+      // Written out: a spread makes V8 build the object property by property.
+      visit({ type, marks, flags, seq, expiresAt, key, value, offset, bytes }, segment);
     }
     lastSeq = Math.max(lastSeq, batch.frames.length === 0 ? batch.header.firstSeq : 0);
     timeMs = Math.max(timeMs, batch.header.timeMs);

@@ -82,10 +82,10 @@ export class Core {
   /** Why an item that is in the keydir is not live; undefined when it is. */
   deadReason(ref: number): 'expired' | 'flushed' | undefined {
     const { keydir } = this.items;
-    const nowMs = this.clock.nowMs();
-    if (this.flushes.any && keydir.seq(ref) < this.flushes.barrierSeq(nowMs)) return 'flushed';
+    const { flushes, clock } = this;
+    if (flushes.any && keydir.seq(ref) < flushes.barrierSeq(clock.nowMs())) return 'flushed';
     const expiresAt = keydir.expiresAt(ref);
-    return expiresAt !== 0 && expiresAt <= nowMs ? 'expired' : undefined;
+    return expiresAt !== 0 && expiresAt <= clock.nowMs() ? 'expired' : undefined;
   }
 
   /** Seq that must be durable before anyone hears of the key; `ref` 0: of its absence. */

@@ -32,6 +32,8 @@ export interface CachedValue {
   value: Buffer;
   flags: number;
   cas: bigint;
+  /** Values in files of their own are not cached: this makes what is found a Loaded (values.ts). */
+  readonly large: undefined;
 }
 
 export interface ValueCacheStats {
@@ -46,7 +48,7 @@ export interface ValueCacheStats {
 const NOTHING = Buffer.alloc(0);
 
 export class ValueCache {
-  readonly #found: CachedValue = { value: NOTHING, flags: 0, cas: 0n };
+  readonly #found: CachedValue = { value: NOTHING, flags: 0, cas: 0n, large: undefined };
   #bytesMax = 0;
   #pageBytes = PAGE_BYTES_MIN;
   #index = new ValueCacheIndex(0);

@@ -33,7 +33,7 @@ export class Values {
     const { keydir } = items;
     const seq = keydir.seq(ref);
     const cached = cache.get(ref, seq);
-    if (cached !== undefined) return { ...cached, large: undefined };
+    if (cached !== undefined) return cached;
     const slot = keydir.segment(ref);
     const offset = keydir.offset(ref);
     const large = items.largeOf(ref);

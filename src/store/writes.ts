@@ -5,6 +5,7 @@
 
 import { INLINE_VALUE_BYTES_MAX } from '../limits.js';
 import { frameBytes } from '../log/format.js';
+import type { LargeReference } from '../log/large-value-file.js';
 import type { Bounds } from './bounds.js';
 import type { Content, Core } from './core.js';
 import { MARK } from './keydir.js';
@@ -86,22 +87,28 @@ export class Writes {
     const core = this.#core;
     const joins = put.mode === 'append' || put.mode === 'prepend';
     const isOlder = put.compareCas !== undefined && put.compareCas < oldCas;
-    const shared = { chosenCas: put.chosenCas, stale: put.invalidate === true && isOlder };
+    const { chosenCas } = put;
+    const stale = put.invalidate === true && isOlder;
+    let { flags, expiresAt } = put;
+    let large: LargeReference | undefined;
+    let value: Buffer;
     if (!Buffer.isBuffer(put.value)) {
-      const large = core.large.take(put.value);
-      const value = core.large.descriptor(large);
-      return { ...shared, value, large, flags: put.flags, expiresAt: put.expiresAt };
+      large = core.large.take(put.value);
+      value = core.large.descriptor(large);
+    } else if (!joins) {
+      ({ value } = put);
+    } else if (base === undefined) {
+      ({ value } = put);
+      expiresAt = put.vivifyExpiresAt ?? 0;
+    } else {
+      value = Buffer.concat(
+        put.mode === 'append' ? [base.value, put.value] : [put.value, base.value],
+      );
+      ({ flags } = base);
+      expiresAt = core.items.keydir.expiresAt(ref);
     }
-    if (!joins) {
-      return { ...shared, value: put.value, flags: put.flags, expiresAt: put.expiresAt };
-    }
-    if (base === undefined) {
-      const expiresAt = put.vivifyExpiresAt ?? 0;
-      return { ...shared, value: put.value, flags: put.flags, expiresAt };
-    }
-    const parts = put.mode === 'append' ? [base.value, put.value] : [put.value, base.value];
-    const expiresAt = core.items.keydir.expiresAt(ref);
-    return { ...shared, value: Buffer.concat(parts), flags: base.flags, expiresAt };
+    // One shape, written out: spreads make V8 build the object property by property.
+    return { value, flags, expiresAt, chosenCas, stale, large };
   }
 
   /** Waits for the old value with bytes of its own: the caller's live only in this turn. */

@@ -30,6 +30,7 @@ describe('ValueCache', () => {
       value: Buffer.from('one'),
       flags: 0xffffffff,
       cas: 2n ** 64n - 1n,
+      large: undefined,
     });
     expect(cache.get(2 ** 31 - 1, 7)!.value).to.have.length(0);
     expect(cache.get(3, 8)!.value.toString()).to.equal('headtail');
