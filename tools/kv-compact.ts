@@ -14,7 +14,7 @@ import { toolLogger } from './terminal/logger.js';
 import { writeAll } from './terminal/output.js';
 import { addExamples, createProgram, runTool } from './terminal/program.js';
 import { startProgress } from './terminal/progress.js';
-import { formatBytes, formatCount } from './terminal/quantity.js';
+import { countOf, formatBytes, formatCount } from './terminal/quantity.js';
 import { renderTable } from './terminal/table.js';
 
 interface Options {
@@ -82,7 +82,7 @@ async function compact(owner: Owner, options: Options): Promise<ExitCode> {
   );
   if (options.snapshot !== undefined) {
     const { path, count, seq } = await owner.snapshot(resolve(options.snapshot));
-    process.stderr.write(`${formatCount(count)} keys at seq ${seq} in ${path}\n`);
+    process.stderr.write(`${countOf(count, 'key')} at seq ${seq} in ${path}\n`);
   }
   return EXIT.ok;
 }

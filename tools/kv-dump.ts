@@ -12,7 +12,7 @@ import { toolLogger } from './terminal/logger.js';
 import { writeAll } from './terminal/output.js';
 import { addExamples, createProgram, runTool } from './terminal/program.js';
 import { startProgress, type Progress } from './terminal/progress.js';
-import { formatCount } from './terminal/quantity.js';
+import { countOf } from './terminal/quantity.js';
 
 interface Options {
   readonly out?: string;
@@ -20,6 +20,7 @@ interface Options {
   readonly prefix: string;
   readonly keysOnly?: boolean;
   readonly verify?: boolean;
+  readonly salvage?: boolean;
 }
 
 await runTool('kv-dump', main);
@@ -39,15 +40,18 @@ async function main(): Promise<ExitCode> {
     )
     .option('--prefix <text>', 'only keys that begin with it', '')
     .option('--keys-only', 'leave the values out (cannot be loaded)')
+    .option('--salvage', 'read around damage: name it, dump what is left, exit 65')
     .option('--verify', 'only check: print every damaged frame with file and offset');
   addExamples(program, [
     ['kv-dump data > backup.json', 'everything, at one moment'],
     ['kv-dump data --format ndjson --prefix user: | jq .key', 'some keys'],
     ['kv-dump data --verify', 'is every byte as it was written?'],
+    ['kv-dump broken --salvage -o rest.json', 'what is left of a damaged store'],
   ]);
   program.addHelpText(
     'after',
-    '\nExit codes: 0 fine, 64 wrong use, 65 damage found, 66 no such directory or no store, 74 I/O.',
+    '\nWhat a damaged place said is unknown: after --salvage a deleted key may be back, or an older value.\n' +
+      'Exit codes: 0 fine, 64 wrong use, 65 damage found, 66 no such directory or no store, 74 I/O.',
   );
   program.parse();
   const [dir = ''] = program.args;
@@ -62,7 +66,14 @@ async function main(): Promise<ExitCode> {
 async function dump(dir: string, options: Options): Promise<ExitCode> {
   const env = nodeEnv(toolLogger('kv-dump'));
   const prefix = Buffer.from(options.prefix);
-  const reader = await StoreReader.open(env, dir);
+  let damaged = 0;
+  const tell = (error: unknown): void => {
+    damaged += 1;
+    process.stderr.write(`left out: ${error instanceof Error ? error.message : String(error)}\n`);
+  };
+  const reader = await (options.salvage === true
+    ? StoreReader.salvage(env, dir, tell)
+    : StoreReader.open(env, dir));
   const count = reader.count(prefix);
   const header = { seq: reader.seq, createdAt: env.clock.wallMs() };
   // On a terminal stdout shows the dump itself: a bar would only break its lines.
@@ -74,14 +85,14 @@ async function dump(dir: string, options: Options): Promise<ExitCode> {
       const report = await writeSnapshotFile(env.fs, options.out, options.format, header, items);
       progress.stop();
       process.stderr.write(
-        `${formatCount(report.count)} keys at seq ${report.seq} in ${options.out}\n`,
+        `${countOf(report.count, 'key')} at seq ${report.seq} in ${options.out}\n`,
       );
-      return EXIT.ok;
+      return damaged === 0 ? EXIT.ok : EXIT.damage;
     }
     const composer = new SnapshotComposer(options.format);
     for await (const chunk of composeSnapshot(composer, { ...header, count }, items))
       await writeAll(process.stdout, chunk);
-    return EXIT.ok;
+    return damaged === 0 ? EXIT.ok : EXIT.damage;
   } finally {
     progress.stop();
     await reader.close();

@@ -13,7 +13,7 @@ import { EntryStream } from './load/entry-stream.js';
 import type { LoadTarget } from './load/load-target.js';
 import { addExamples, createProgram, runTool } from './terminal/program.js';
 import { startProgress } from './terminal/progress.js';
-import { formatCount, formatDuration } from './terminal/quantity.js';
+import { countOf, formatCount, formatDuration } from './terminal/quantity.js';
 
 await runTool('kv-load', main);
 
@@ -49,7 +49,7 @@ async function main(): Promise<ExitCode> {
     const { loaded, expired } = await load(path, bytes, target);
     const left = expired === 0 ? '' : `, ${formatCount(expired)} had expired`;
     const took = formatDuration(performance.now() - startedMs);
-    process.stderr.write(`${formatCount(loaded)} keys loaded into ${place} in ${took}${left}\n`);
+    process.stderr.write(`${countOf(loaded, 'key')} loaded into ${place} in ${took}${left}\n`);
     if (target.loss !== undefined) process.stderr.write(`Note: ${target.loss}\n`);
     return EXIT.ok;
   } finally {

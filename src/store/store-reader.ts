@@ -13,21 +13,22 @@ import { join } from 'node:path';
 import type { Env, File } from '../env/env.js';
 import { KvError, isKvError, systemCode } from '../errors.js';
 import { openSegments } from '../log/directory.js';
-import { largeValueName, parseFileName } from '../log/files.js';
+import { MANIFEST_NAME, largeValueName, parseFileName } from '../log/files.js';
 import { RECORD, casOf } from '../log/format.js';
 import { readLargeValue } from '../log/large-value-file.js';
 import type { LargeReference } from '../log/large-value-file.js';
 import { readManifest } from '../log/manifest.js';
 import type { Manifest } from '../log/manifest.js';
-import { findTail, replay } from '../log/replay.js';
+import { findTail, replay, type Visit } from '../log/replay.js';
 import type { Segment, SegmentTable } from '../log/segment.js';
 import { SegmentScanner } from '../log/segment-scanner.js';
-import type { ScannedFrame } from '../log/segment-scanner.js';
+import type { ScannedBatch, ScannedFrame } from '../log/segment-scanner.js';
 import { Flushes } from './flushes.js';
 import { Items } from './items.js';
 import { hashSeed } from './key-hash.js';
 import { Keydir } from './keydir.js';
 import { replayEntry } from './replay-items.js';
+import { batchesAround, openSalvageable, replayAround, type OnDamage } from './salvage.js';
 import type { SnapshotItem } from './snapshot-writer.js';
 import { StoreClock } from './store-clock.js';
 import type { LargeValue } from './store.js';
@@ -35,6 +36,17 @@ import type { LargeValue } from './store.js';
 /** A running server changes the directory only so often; after this many looks it is damage. */
 const LOOKS_MAX = 10;
 const SEED_BYTES = 8;
+const LARGE_PIECE_BYTES = 1024 * 1024;
+
+interface ReaderParts {
+  readonly seq: number;
+  readonly table: SegmentTable;
+  readonly items: Items;
+  /** Of items with a smaller seq a flush_all made an end. */
+  readonly barrierSeq: number;
+  readonly nowMs: number;
+  readonly onDamage: OnDamage | undefined;
+}
 
 export interface StoreSizes {
   readonly segments: number;
@@ -50,23 +62,19 @@ export class StoreReader {
   readonly seq: number;
   readonly #table: SegmentTable;
   readonly #items: Items;
-  /** Of items with a smaller seq a flush_all made an end. */
   readonly #barrierSeq: number;
   readonly #nowMs: number;
   readonly #largeFiles = new Map<number, File>();
+  /** Set when damage is read around. */
+  readonly #onDamage: OnDamage | undefined;
 
-  private constructor(
-    seq: number,
-    table: SegmentTable,
-    items: Items,
-    barrierSeq: number,
-    nowMs: number,
-  ) {
-    this.seq = seq;
-    this.#table = table;
-    this.#items = items;
-    this.#barrierSeq = barrierSeq;
-    this.#nowMs = nowMs;
+  private constructor(parts: ReaderParts) {
+    this.seq = parts.seq;
+    this.#table = parts.table;
+    this.#items = parts.items;
+    this.#barrierSeq = parts.barrierSeq;
+    this.#nowMs = parts.nowMs;
+    this.#onDamage = parts.onDamage;
   }
 
   /**
@@ -77,21 +85,32 @@ export class StoreReader {
     return settled(() => StoreReader.#look(env, dir));
   }
 
-  static async #look(env: Env, dir: string): Promise<StoreReader> {
-    const table = await openSegments(env.fs, dir, await requireManifest(env, dir));
-    let reader: StoreReader | undefined;
-    try {
-      await findTail(table);
-      reader = await StoreReader.#replayed(env, dir, table);
-      await reader.#openLargeFiles(env, dir);
-      return reader;
-    } catch (error: unknown) {
-      await (reader ?? table).close();
-      throw error;
-    }
+  /**
+   * Opens what is left of a damaged store (salvage.ts): tells each damaged place, and leaves out what it
+   * concerns. Throws KV_NOT_A_STORE.
+   */
+  static async salvage(env: Env, dir: string, onDamage: OnDamage): Promise<StoreReader> {
+    await requireStore(env, dir);
+    return StoreReader.#read(env, dir, await openSalvageable(env, dir, onDamage), onDamage);
   }
 
-  static async #replayed(env: Env, dir: string, table: SegmentTable): Promise<StoreReader> {
+  static async #look(env: Env, dir: string): Promise<StoreReader> {
+    const table = await openSegments(env.fs, dir, await requireManifest(env, dir));
+    try {
+      await findTail(table);
+    } catch (error: unknown) {
+      await table.close();
+      throw error;
+    }
+    return StoreReader.#read(env, dir, table, undefined);
+  }
+
+  static async #read(
+    env: Env,
+    dir: string,
+    table: SegmentTable,
+    onDamage: OnDamage | undefined,
+  ): Promise<StoreReader> {
     const seed = hashSeed(env.random.bytes(SEED_BYTES));
     const items = new Items(
       new Keydir({ seed, recency: false }),
@@ -99,18 +118,24 @@ export class StoreReader {
       () => Number.MAX_SAFE_INTEGER,
     );
     const flushes = new Flushes();
-    const options = { useHints: true };
-    const facts = await replay(
-      env.fs,
-      dir,
-      table.ordered,
-      (entry, segment) => replayEntry(items, flushes, entry, segment, 0),
-      options,
-    );
-    const clock = new StoreClock(env.clock);
-    clock.catchUp(facts.timeMs);
-    const nowMs = clock.nowMs();
-    return new StoreReader(facts.lastSeq, table, items, flushes.barrierSeq(nowMs), nowMs);
+    const visit: Visit = (entry, segment) => replayEntry(items, flushes, entry, segment, 0);
+    let reader: StoreReader | undefined;
+    try {
+      const { lastSeq, timeMs } =
+        onDamage === undefined
+          ? await replay(env.fs, dir, table.ordered, visit, { useHints: true })
+          : await replayAround(table, visit, onDamage);
+      const clock = new StoreClock(env.clock);
+      clock.catchUp(timeMs);
+      const nowMs = clock.nowMs();
+      const barrierSeq = flushes.barrierSeq(nowMs);
+      reader = new StoreReader({ seq: lastSeq, table, items, barrierSeq, nowMs, onDamage });
+      await reader.#openLargeFiles(env, dir);
+      return reader;
+    } catch (error: unknown) {
+      await (reader ?? table).close();
+      throw error;
+    }
   }
 
   /** What the segments hold, as far as the keydir reaches it or not. */
@@ -130,6 +155,7 @@ export class StoreReader {
   count(prefix = Buffer.alloc(0)): number {
     let count = 0;
     this.#walk((ref) => {
+      if (!this.#isReadable(ref)) return;
       if (prefix.length === 0 || startsWith(this.#items.keydir.key(ref), prefix)) count += 1;
     });
     return count;
@@ -141,20 +167,28 @@ export class StoreReader {
    */
   async *items(prefix = Buffer.alloc(0)): AsyncGenerator<SnapshotItem> {
     for (const segment of this.#table.ordered) {
-      const scanner = new SegmentScanner(segment.file, segment.salt, segment.committedBytes);
-      for (let batch = await scanner.next(); batch !== undefined; batch = await scanner.next()) {
+      for await (const batch of this.#batches(segment)) {
         for (const frame of batch.frames) {
           const item = this.#itemOf(frame, segment, prefix);
           if (item !== undefined) yield item;
         }
       }
-      if (scanner.defect === undefined) continue;
-      const { offset, defect } = scanner.defect;
-      throw new KvError('KV_CORRUPTION', `A record is damaged (${defect})`, {
-        path: segment.file.path,
-        offset,
-      });
     }
+  }
+
+  async *#batches(segment: Segment): AsyncGenerator<ScannedBatch> {
+    if (this.#onDamage !== undefined) {
+      // What is damaged was told when the log was replayed.
+      yield* batchesAround(segment, () => {});
+      return;
+    }
+    const scanner = new SegmentScanner(segment.file, segment.salt, segment.committedBytes);
+    for (let batch = await scanner.next(); batch !== undefined; batch = await scanner.next())
+      yield batch;
+    if (scanner.defect === undefined) return;
+    const { offset, defect } = scanner.defect;
+    const { path } = segment.file;
+    throw new KvError('KV_CORRUPTION', `A batch is damaged: ${defect}`, { path, offset });
   }
 
   async close(): Promise<void> {
@@ -171,6 +205,7 @@ export class StoreReader {
       return undefined;
     if (!this.#isLive(ref)) return undefined;
     const large = this.#items.largeOf(ref);
+    if (!this.#isReadable(ref)) return undefined;
     return {
       key: record.key,
       flags: record.flags,
@@ -186,6 +221,12 @@ export class StoreReader {
     return keydir.seq(ref) >= this.#barrierSeq && (expiresAt === 0 || expiresAt > this.#nowMs);
   }
 
+  /** False for a large value that salvage could not read. */
+  #isReadable(ref: number): boolean {
+    const large = this.#items.largeOf(ref);
+    return large === undefined || this.#largeFiles.has(large.id);
+  }
+
   #walk(visit: (ref: number) => void): void {
     const { keydir } = this.#items;
     let cursor = 0;
@@ -198,23 +239,33 @@ export class StoreReader {
 
   /** Only those of live items: a running server removes the others as it likes. */
   async #openLargeFiles(env: Env, dir: string): Promise<void> {
-    const ids: number[] = [];
+    const references: LargeReference[] = [];
     this.#walk((ref) => {
       const large = this.#items.largeOf(ref);
-      if (large !== undefined) ids.push(large.id);
+      if (large !== undefined) references.push(large);
     });
-    for (const id of ids) {
-      const path = join(dir, largeValueName(id));
+    for (const reference of references) {
       try {
-        this.#largeFiles.set(id, await env.fs.open(path, 'read'));
+        await this.#openLargeFile(env, join(dir, largeValueName(reference.id)), reference);
       } catch (error: unknown) {
-        if (systemCode(error) !== 'ENOENT') throw error;
-        throw new KvError('KV_CORRUPTION', 'The file of a large value is missing', {
-          path,
-          cause: error,
-        });
+        if (this.#onDamage === undefined) throw error;
+        this.#onDamage(error);
+        await this.#largeFiles.get(reference.id)?.close();
+        this.#largeFiles.delete(reference.id);
       }
     }
+  }
+
+  async #openLargeFile(env: Env, path: string, reference: LargeReference): Promise<void> {
+    try {
+      this.#largeFiles.set(reference.id, await env.fs.open(path, 'read'));
+    } catch (error: unknown) {
+      if (systemCode(error) !== 'ENOENT') throw error;
+      const message = 'The file of a large value is missing';
+      throw new KvError('KV_CORRUPTION', message, { path, cause: error });
+    }
+    // A dump that leaves it out must know so before it says how many there are.
+    if (this.#onDamage !== undefined) await readThrough(this.#largeValue(reference));
   }
 
   #largeValue(reference: LargeReference): LargeValue {
@@ -229,6 +280,14 @@ export class StoreReader {
 
 /** The manifest, or KV_NOT_A_STORE when there is nothing that one could belong to. */
 export async function requireManifest(env: Env, dir: string): Promise<Manifest> {
+  await requireStore(env, dir);
+  const manifest = await readManifest(env.fs, dir);
+  if (manifest !== undefined) return manifest;
+  const message = 'There are segments but no manifest; kv-dump --salvage reads them';
+  throw new KvError('KV_CORRUPTION', message, { path: dir });
+}
+
+async function requireStore(env: Env, dir: string): Promise<void> {
   let names: string[];
   try {
     names = await env.fs.list(dir);
@@ -237,12 +296,16 @@ export async function requireManifest(env: Env, dir: string): Promise<Manifest> 
     if (code !== 'ENOENT' && code !== 'ENOTDIR') throw error;
     throw new KvError('KV_NOT_A_STORE', 'There is no such directory', { path: dir, cause: error });
   }
-  const manifest = await readManifest(env.fs, dir);
-  if (manifest !== undefined) return manifest;
-  if (names.some((name) => parseFileName(name).kind === 'segment')) {
-    throw new KvError('KV_CORRUPTION', 'There are segments but no manifest', { path: dir });
-  }
+  if (names.some((name) => name === MANIFEST_NAME || parseFileName(name).kind === 'segment'))
+    return;
   throw new KvError('KV_NOT_A_STORE', 'There is no store in this directory', { path: dir });
+}
+
+async function readThrough(value: LargeValue): Promise<void> {
+  const piece = Buffer.alloc(Math.min(LARGE_PIECE_BYTES, value.bytes));
+  for (let position = 0; position < value.bytes;) {
+    position += await value.read(piece, position);
+  }
 }
 
 /** Repeats a look at the directory until it succeeds or fails twice in the same way. */

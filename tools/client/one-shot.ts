@@ -152,13 +152,14 @@ async function finish(reply: Reply): Promise<ExitCode> {
 
 function accepted(reply: Reply): Reply {
   const code = codeOf(reply.last);
-  if (code === EXIT.usage || code === EXIT.io) throw new ToolError(code, reply.last);
-  return reply;
+  if (code === EXIT.ok || code === EXIT.notFound) return reply;
+  throw new ToolError(code, reply.last);
 }
 
 function codeOf(last: string): ExitCode {
   if (/^(?:NOT_FOUND|NOT_STORED|EXISTS|Not-Exists|EN|NF|NS|EX)\b/.test(last)) return EXIT.notFound;
   if (last.startsWith('SERVER_ERROR')) return EXIT.io;
+  if (last === 'CLIENT_ERROR unauthenticated') return EXIT.noPermission;
   return /^(?:ERROR|CLIENT_ERROR)/.test(last) ? EXIT.usage : EXIT.ok;
 }
 

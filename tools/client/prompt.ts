@@ -88,6 +88,8 @@ export class Prompt {
     });
     this.#readline.on('SIGINT', () => this.#interrupt());
     this.#readline.on('close', () => {
+      // The shell's prompt should not stand behind ours.
+      if (this.#isTerminal && !this.#ended) this.#options.output.write('\n');
       this.#ended = true;
       this.#pump();
     });
@@ -113,7 +115,7 @@ export class Prompt {
   async #take(line: string): Promise<void> {
     if (this.#awaited !== undefined) return this.#takeValue(this.#awaited, line);
     const typed = readTypedLine(line, this.#options.mode);
-    if (typed.kind !== 'nothing' && this.#isTerminal) this.#options.history.add(line);
+    if (typed.kind !== 'nothing' && this.#isTerminal) this.#options.history.add(line.trimEnd());
     switch (typed.kind) {
       case 'nothing':
         return undefined;

@@ -8,7 +8,7 @@ import { verifyLog, type Finding, type Verification } from '../../src/log/verifi
 import { requireManifest, StoreReader } from '../../src/store/store-reader.js';
 import { writeAll } from '../terminal/output.js';
 import { startProgress } from '../terminal/progress.js';
-import { formatBytes, formatCount } from '../terminal/quantity.js';
+import { countOf, formatBytes, formatCount } from '../terminal/quantity.js';
 
 /** Prints and returns 65 when anything is damaged, else 0. */
 export async function printFindings(env: Env, dir: string): Promise<ExitCode> {
@@ -21,7 +21,7 @@ export async function printFindings(env: Env, dir: string): Promise<ExitCode> {
   const damage = confirmed.filter(({ isDamage }) => isDamage).length;
   const { segments, frames, bytes } = first;
   const checked =
-    `${formatCount(segments)} segments, ${formatCount(frames)} frames, ` +
+    `${countOf(segments, 'segment')}, ${countOf(frames, 'frame')}, ` +
     `${formatBytes(bytes)} checked`;
   const places = damage === 1 ? '1 place is damaged' : `${formatCount(damage)} places are damaged`;
   process.stderr.write(`${checked}: ${damage === 0 ? 'no damage' : places}\n`);

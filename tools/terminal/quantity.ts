@@ -31,6 +31,11 @@ export function formatCount(count: number): string {
   return String(count).replaceAll(/\B(?=(\d{3})+$)/g, ',');
 }
 
+/** `1 key`, `1,234 keys`. */
+export function countOf(count: number, thing: string): string {
+  return `${formatCount(count)} ${thing}${count === 1 ? '' : 's'}`;
+}
+
 function trimmed(figure: number): string {
   const text = figure >= 100 ? figure.toFixed(0) : figure.toFixed(1);
   return text.endsWith('.0') ? text.slice(0, -2) : text;

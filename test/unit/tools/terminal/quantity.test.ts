@@ -1,6 +1,11 @@
 import { expect } from 'chai';
 
-import { formatBytes, formatCount, formatDuration } from '../../../../tools/terminal/quantity.js';
+import {
+  countOf,
+  formatBytes,
+  formatCount,
+  formatDuration,
+} from '../../../../tools/terminal/quantity.js';
 
 describe('formatBytes()', () => {
   it('picks the unit that reads best', () => {
@@ -28,5 +33,7 @@ describe('formatCount()', () => {
   it('sets a comma at each thousand', () => {
     expect(formatCount(7)).to.equal('7');
     expect(formatCount(1234567)).to.equal('1,234,567');
+    expect(countOf(1, 'key')).to.equal('1 key');
+    expect(countOf(1000, 'key')).to.equal('1,000 keys');
   });
 });
