@@ -60,7 +60,8 @@ describe('A full disk', () => {
 });
 
 describe('A directory sync that fails', () => {
-  it('never makes the next start miss a segment that the manifest names', async () => {
+  it('never makes the next start miss a segment that the manifest names', async function () {
+    this.timeout(60_000);
     const commands: Command[] = Array.from({ length: 8 }, (_, at) => [
       { do: 'set', key: `k${at % 3}`, bytes: 900, flags: 0, ttlMs: 0 } as const,
       { do: 'durable' } as const,

@@ -9,7 +9,8 @@ import { SimWorld } from '../sim/sim-world.js';
 const OPTIONS = { segmentBytesMax: 4096, cacheBytesMax: 0 };
 
 describe('A rotation that is asked for while the segment is half full', () => {
-  it('makes one successor, and everything is there after the next start', async () => {
+  it('makes one successor, and everything is there after the next start', async function () {
+    this.timeout(60_000);
     for (let seed = 1; seed <= 20; seed++) {
       const world = new SimWorld(seed);
       world.disk.makeDir(DIR);

@@ -5,14 +5,21 @@ import type { StoreOptions } from '../../src/store/store-options.js';
 import type * as S from '../../src/store/store.js';
 import { entryOf } from './client.js';
 import { Violation, type Entry } from './history.js';
+import type { PlantedBug } from './planted-bugs.js';
 import type { SimProcess } from './sim-world.js';
 
 export const DIR = '/data';
 
 export type EngineOptions = Partial<StoreOptions>;
 
-export function openEngine(process: SimProcess, options: EngineOptions): Promise<S.Store> {
-  return openStore(process, DIR, options);
+/** `bug`: what is wrong with the world on purpose. */
+export async function openEngine(
+  process: SimProcess,
+  options: EngineOptions,
+  bug: PlantedBug = {},
+): Promise<S.Store> {
+  const store = await openStore(bug.env?.(process) ?? process, DIR, options);
+  return bug.store?.(store) ?? store;
 }
 
 /** Everything that the store holds; a damaged item is a Violation, unless told to `skipDamaged`. */

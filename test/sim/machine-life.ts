@@ -7,6 +7,7 @@ import { DIR, openEngine, readAll, type EngineOptions } from './engine.js';
 import { FaultPlan, type Fault } from './fault-plan.js';
 import { History, Violation, matchingPrefixes } from './history.js';
 import type { CrashStyle } from './power-loss.js';
+import type { PlantedBug } from './planted-bugs.js';
 import { checkRecovery, unwrap } from './recovery-check.js';
 import { SimWorld, type SimProcess } from './sim-world.js';
 import type { Command } from './workload.js';
@@ -38,8 +39,8 @@ export interface Lived {
 }
 
 /** Throws a Violation when a promise was broken. */
-export async function live(life: Life): Promise<Lived> {
-  const machine = new Machine(life);
+export async function live(life: Life, bug: PlantedBug = {}): Promise<Lived> {
+  const machine = new Machine(life, bug);
   for (const stage of life.stages) await machine.run(stage);
   await machine.finish();
   return machine.lived;
@@ -48,6 +49,7 @@ export async function live(life: Life): Promise<Lived> {
 class Machine {
   readonly lived: Lived = { boots: 0, faults: 0, operations: 0, commands: 0 };
   readonly #life: Life;
+  readonly #bug: PlantedBug;
   readonly #world: SimWorld;
   readonly #history = new History();
   readonly #numbers = { next: 1 };
@@ -55,8 +57,9 @@ class Machine {
   #minSeq = 0;
   #nowMs = 0;
 
-  constructor(life: Life) {
+  constructor(life: Life, bug: PlantedBug) {
     this.#life = life;
+    this.#bug = bug;
     this.#world = new SimWorld(life.seed);
     this.#world.disk.makeDir(DIR);
   }
@@ -98,7 +101,7 @@ class Machine {
   async #open(process: SimProcess, mayFail: boolean): Promise<S.Store | undefined> {
     const world = this.#world;
     const { mayVanish } = this.#life;
-    const opened = await world.scheduler.settle(openEngine(process, this.#life.engine));
+    const opened = await world.scheduler.settle(openEngine(process, this.#life.engine, this.#bug));
     if (opened.kind !== 'value') {
       if (opened.kind === 'stopped' && mayFail) return undefined;
       if (opened.kind === 'error' && (world.faults.fired > 0 || mayFail)) return undefined;
