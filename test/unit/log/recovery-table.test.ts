@@ -8,7 +8,6 @@ import {
   mkdirSync,
   mkdtempSync,
   readFileSync,
-  readdirSync,
   rmSync,
   truncateSync,
   writeFileSync,
@@ -20,60 +19,32 @@ import type { Env } from '../../../src/env/env.js';
 import { nodeEnv } from '../../../src/env/node-env.js';
 import type { KvError } from '../../../src/errors.js';
 import { isKvError } from '../../../src/errors.js';
-import {
-  BATCH_HEADER_BYTES,
-  BATCH_KIND,
-  BATCH_MAGIC,
-  SEGMENT_HEADER_BYTES,
-  encodeBatchHeader,
-  encodeSegmentHeader,
-} from '../../../src/log/format.js';
-import { composeManifest, parseManifest } from '../../../src/log/manifest.js';
-import type { Manifest } from '../../../src/log/manifest.js';
+import { BATCH_HEADER_BYTES } from '../../../src/log/format.js';
 import type { DurableStore } from '../../../src/store/durable-store.js';
 import { openStore } from '../../../src/store/open-store.js';
+import { DataDirectory, put, segmentBytes, turn, valueOf } from '../../support/data-directory.js';
 import { PROJECT_DIR } from '../../support/golden-file.js';
 import { QuietLogger } from '../../support/quiet-logger.js';
 
 const SEGMENT_BYTES = 64 * 1024;
 const env = nodeEnv(new QuietLogger());
 let root = '';
-let dir = '';
+let data = new DataDirectory('');
 
-function open(at = dir, over: Env = env): Promise<DurableStore> {
+function open(at = data.path, over: Env = env): Promise<DurableStore> {
   return openStore(over, at, { segmentBytesMax: SEGMENT_BYTES, snapshot: 'never' });
 }
 
-async function put(store: DurableStore, key: string, value: string | Buffer): Promise<void> {
-  const bytes = Buffer.from(value);
-  await store.put({ mode: 'set', key: Buffer.from(key), value: bytes, flags: 0, expiresAt: 0 });
-  await durable(store);
-}
-
-function durable(store: DurableStore): Promise<void> {
-  return new Promise((resolve) => {
-    const look = (): void => (store.watermark >= store.lastSeq ? resolve() : undefined);
-    store.onDurable(look);
-    look();
-  });
-}
-
-/** The value under the key, undefined for a miss. */
-async function valueOf(store: DurableStore, key: string): Promise<string | undefined> {
-  const found = await store.get(Buffer.from(key));
-  return found.kind === 'hit' ? (found.item.value as Buffer).toString() : undefined;
-}
-
-/** Fills `dir` and leaves it as a kill does: a copy of it while the store is open. */
+/** Fills the directory and leaves it as a kill does: a copy of it while the store is open. */
 async function killedAfter(work: (store: DurableStore) => Promise<void>): Promise<void> {
   const live = join(root, 'live');
   const store = await open(live);
   await work(store);
-  cpSync(live, dir, { recursive: true });
+  cpSync(live, data.path, { recursive: true });
   await store.close();
 }
 
-/** Fills `dir` with one key and stops in order. */
+/** Fills the directory with one key and stops in order. */
 async function stopped(): Promise<void> {
   const store = await open();
   await put(store, 'last', 'value');
@@ -81,89 +52,35 @@ async function stopped(): Promise<void> {
 }
 
 /** Fills a directory with a sealed segment, its hint and an active one, and stops in order. */
-async function stoppedWithSealed(at = dir): Promise<void> {
-  const store = await open(at);
-  const text = (): string => readFileSync(join(at, 'MANIFEST'), 'utf8');
+async function stoppedWithSealed(to = data): Promise<void> {
+  const store = await open(to.path);
   for (let i = 0; i < 10; i += 1) {
     await put(store, `key${i}`, Buffer.alloc(8192, 97 + i));
-    // A successor that is late would let the first segment grow instead.
-    while (i === 5 && parseManifest(text(), '').segments.length < 2) await turn();
+    if (i === 5) await successor(to);
   }
   await put(store, 'last', 'value');
-  while (!readdirSync(at).some((name) => name.endsWith('.hint'))) await turn();
+  while (to.names('.hint').length === 0) await turn();
   await store.close();
-  expect(parseManifest(text(), '').segments.map(({ bytes }) => bytes === null)).to.deep.equal([
-    false,
-    true,
-  ]);
+  expect(to.manifest().segments.map(({ bytes }) => bytes === null)).to.deep.equal([false, true]);
 }
 
-const pathOf = (name: string): string => join(dir, name);
-const manifestText = (): string => readFileSync(pathOf('MANIFEST'), 'utf8');
-const manifest = (): Manifest => parseManifest(manifestText(), 'MANIFEST');
-const writeManifestText = (text: string): void => writeFileSync(pathOf('MANIFEST'), text);
-const namesOf = (suffix: string): string[] =>
-  readdirSync(dir)
-    .filter((name) => name.endsWith(suffix))
-    .toSorted();
-
-/** Changes one byte of a file. */
-function flip(name: string, at: number): void {
-  const bytes = readFileSync(pathOf(name));
-  bytes[at] = bytes[at]! ^ 0xff;
-  writeFileSync(pathOf(name), bytes);
-}
-
-/** Where the batches of a segment start. */
-function batchesOf(name: string): number[] {
-  const bytes = readFileSync(pathOf(name));
-  const starts: number[] = [];
-  for (
-    let at = SEGMENT_HEADER_BYTES;
-    at < bytes.length && bytes.readUInt32LE(at) === BATCH_MAGIC;
-  ) {
-    starts.push(at);
-    at += bytes.readUInt32LE(at + 8);
-  }
-  return starts;
-}
-
-/** A segment file of its own making; with a seal in it when `sealed`. */
-function segmentBytes(last: number, generation: number, storeId: string, sealed: boolean): Buffer {
-  const place = { first: last, last, generation, salt: 7, createdAtMs: 1 };
-  const header = encodeSegmentHeader({ ...place, storeId: Buffer.from(storeId, 'hex') });
-  const batch = Buffer.alloc(BATCH_HEADER_BYTES);
-  const seal = {
-    batchBytes: BATCH_HEADER_BYTES,
-    frameCount: 0,
-    kind: BATCH_KIND.seal,
-    durableSegment: 0,
-    durableOffset: 0,
-    firstSeq: 1,
-    timeMs: 1,
-  };
-  if (sealed) encodeBatchHeader(batch, 0, seal, 7, SEGMENT_HEADER_BYTES);
-  return Buffer.concat([header, batch]);
-}
-
-/** Every file with its bytes. */
-function contents(): string {
-  const files = readdirSync(dir).toSorted();
-  return files.map((name) => `${name}\n${readFileSync(pathOf(name), 'hex')}`).join('\n');
+/** Waits for the next segment: one that is late would let the first grow instead. */
+async function successor(of: DataDirectory): Promise<void> {
+  while (of.manifest().segments.length < 2) await turn();
 }
 
 /** The start is refused with that code and changes nothing but the lock file. */
 async function refused(code: KvError['code'], over: Env = env): Promise<KvError> {
-  writeFileSync(pathOf('LOCK'), '');
-  const before = contents();
+  writeFileSync(data.pathOf('LOCK'), '');
+  const before = data.contents();
   let failure: unknown;
   try {
-    await (await open(dir, over)).close();
+    await (await open(data.path, over)).close();
   } catch (error) {
     failure = error;
   }
   if (!isKvError(failure, code)) throw new Error(`Not ${code}: ${String(failure)}`);
-  expect(contents()).to.equal(before);
+  expect(data.contents()).to.equal(before);
   return failure;
 }
 
@@ -181,7 +98,7 @@ async function starts(): Promise<ReadonlyMap<string, number | string>> {
 describe('docs/recovery.md, the decision table', () => {
   beforeEach(() => {
     root = mkdtempSync(join(tmpdir(), 'cairn-table-'));
-    dir = join(root, 'data');
+    data = new DataDirectory(join(root, 'data'));
   });
   afterEach(() => rmSync(root, { recursive: true, force: true }));
 
@@ -199,12 +116,12 @@ describe('docs/recovery.md, the decision table', () => {
     const store = await open();
     expect(store.stats().get('curr_items')).to.equal(0);
     await store.close();
-    expect(manifest().segments).to.have.length(1);
+    expect(data.manifest().segments).to.have.length(1);
   });
 
   it('row 3: a creation that was cut short is begun anew', async () => {
-    mkdirSync(dir);
-    writeFileSync(pathOf('0000000001-0000.seg'), segmentBytes(1, 0, 'ab'.repeat(16), false));
+    mkdirSync(data.path);
+    writeFileSync(data.pathOf('0000000001-0000.seg'), segmentBytes(1, 0, 'ab'.repeat(16), false));
     const store = await open();
     await put(store, 'last', 'value');
     await store.close();
@@ -213,103 +130,103 @@ describe('docs/recovery.md, the decision table', () => {
 
   it('row 4: segments with batches and no manifest are refused', async () => {
     await stopped();
-    rmSync(pathOf('MANIFEST'));
+    rmSync(data.pathOf('MANIFEST'));
     await refused('KV_CORRUPTION');
   });
 
   it('row 5: a damaged or incoherent manifest is refused', async () => {
     await stopped();
-    const good = manifest();
-    flip('MANIFEST', 20);
+    const good = data.manifest();
+    data.flip('MANIFEST', 20);
     await refused('KV_CORRUPTION');
     const segments = good.segments.map((entry) => ({ ...entry, first: 2, last: 2 }));
-    writeManifestText(composeManifest({ ...good, segments }));
+    data.writeManifest({ ...good, segments });
     await refused('KV_CORRUPTION');
   });
 
   it('row 6: a format version of the future is refused by name', async () => {
     await stopped();
-    const [segment = ''] = namesOf('.seg');
-    const bytes = readFileSync(pathOf(segment));
+    const [segment = ''] = data.names('.seg');
+    const bytes = readFileSync(data.pathOf(segment));
     bytes.writeUInt32LE(99, 8);
-    writeFileSync(pathOf(segment), bytes);
+    writeFileSync(data.pathOf(segment), bytes);
     expect((await refused('KV_FORMAT_VERSION')).message).to.include('99');
   });
 
   it('row 7: a file of a temporary name is removed', async () => {
     await stopped();
-    writeFileSync(pathOf('MANIFEST.tmp'), 'half');
+    writeFileSync(data.pathOf('MANIFEST.tmp'), 'half');
     await starts();
-    expect(existsSync(pathOf('MANIFEST.tmp'))).to.equal(false);
+    expect(existsSync(data.pathOf('MANIFEST.tmp'))).to.equal(false);
   });
 
   it('row 8: a named segment that is missing or too short is refused by name', async () => {
     await stoppedWithSealed();
-    const [first = ''] = namesOf('.seg');
-    const bytes = readFileSync(pathOf(first));
-    truncateSync(pathOf(first), 1000);
+    const [first = ''] = data.names('.seg');
+    const bytes = readFileSync(data.pathOf(first));
+    truncateSync(data.pathOf(first), 1000);
     expect((await refused('KV_CORRUPTION')).path).to.include(first);
-    rmSync(pathOf(first));
+    rmSync(data.pathOf(first));
     expect((await refused('KV_CORRUPTION')).path).to.include(first);
-    writeFileSync(pathOf(first), bytes);
+    writeFileSync(data.pathOf(first), bytes);
     await starts();
   });
 
   it('row 9: a segment of another store, or another one of this store, is refused by name', async () => {
     await stoppedWithSealed();
-    await stoppedWithSealed(join(root, 'other'));
-    const [first = '', second = ''] = namesOf('.seg');
-    cpSync(join(root, 'other', first), pathOf(first));
+    await stoppedWithSealed(new DataDirectory(join(root, 'other')));
+    const [first = '', second = ''] = data.names('.seg');
+    cpSync(join(root, 'other', first), data.pathOf(first));
     expect((await refused('KV_CORRUPTION')).message).to.include('another store');
-    cpSync(pathOf(second), pathOf(first));
+    cpSync(data.pathOf(second), data.pathOf(first));
     expect((await refused('KV_CORRUPTION')).path).to.include(first);
   });
 
   it('row 10: what a compaction or a tail rewrite left is removed', async () => {
     await stopped();
-    const { storeId } = manifest();
-    writeFileSync(pathOf('0000000001-0099.seg'), segmentBytes(1, 99, storeId, true));
+    const { storeId } = data.manifest();
+    writeFileSync(data.pathOf('0000000001-0099.seg'), segmentBytes(1, 99, storeId, true));
     await starts();
-    expect(existsSync(pathOf('0000000001-0099.seg'))).to.equal(false);
+    expect(existsSync(data.pathOf('0000000001-0099.seg'))).to.equal(false);
   });
 
   it('row 11: a successor whose creation was cut short is removed', async () => {
     await stopped();
-    const { storeId } = manifest();
-    writeFileSync(pathOf('0000000002-0000.seg'), segmentBytes(2, 0, storeId, false));
+    const { storeId } = data.manifest();
+    writeFileSync(data.pathOf('0000000002-0000.seg'), segmentBytes(2, 0, storeId, false));
     await starts();
-    writeFileSync(pathOf('0000000002-0000.seg'), 'garbage');
+    writeFileSync(data.pathOf('0000000002-0000.seg'), 'garbage');
     await starts();
-    expect(existsSync(pathOf('0000000002-0000.seg'))).to.equal(false);
+    expect(existsSync(data.pathOf('0000000002-0000.seg'))).to.equal(false);
   });
 
   it('row 12: a newer segment with a batch says that the manifest is old', async () => {
     await stopped();
-    const { storeId } = manifest();
-    writeFileSync(pathOf('0000000002-0000.seg'), segmentBytes(2, 0, storeId, true));
+    const { storeId } = data.manifest();
+    writeFileSync(data.pathOf('0000000002-0000.seg'), segmentBytes(2, 0, storeId, true));
     expect((await refused('KV_CORRUPTION')).path).to.include('0000000002-0000.seg');
   });
 
   it('row 13: a segment of a stranger is refused', async () => {
     await stopped();
-    writeFileSync(pathOf('0000000001-0099.seg'), segmentBytes(1, 99, 'ab'.repeat(16), true));
+    writeFileSync(data.pathOf('0000000001-0099.seg'), segmentBytes(1, 99, 'ab'.repeat(16), true));
     expect((await refused('KV_CORRUPTION')).path).to.include('0000000001-0099.seg');
   });
 
   it('row 14: after a clean stop the tail is opened as it is', async () => {
     await stopped();
-    const before = namesOf('.seg');
+    const before = data.names('.seg');
     expect((await starts()).get('kv_recovery_clean')).to.equal(1);
-    expect(namesOf('.seg')).to.deep.equal(before);
+    expect(data.names('.seg')).to.deep.equal(before);
   });
 
   it('row 15: after a kill the tail is rewritten to its next generation', async () => {
     await killedAfter((store) => put(store, 'last', 'value'));
-    const generation = manifest().segments.at(-1)!.generation;
+    const generation = data.manifest().segments.at(-1)!.generation;
     const stats = await starts();
     expect(stats.get('kv_recovery_clean')).to.equal(0);
     expect(stats.get('kv_recovery_torn_bytes')).to.equal(0);
-    expect(manifest().segments.at(-1)!.generation).to.equal(generation + 1);
+    expect(data.manifest().segments.at(-1)!.generation).to.equal(generation + 1);
   });
 
   it('row 16: a bad last batch is torn: cut, and what is before it stays', async () => {
@@ -317,8 +234,8 @@ describe('docs/recovery.md, the decision table', () => {
       await put(store, 'last', 'value');
       await put(store, 'torn', 'away');
     });
-    const [segment = ''] = namesOf('.seg');
-    flip(segment, batchesOf(segment).at(-1)! + BATCH_HEADER_BYTES + 2);
+    const [segment = ''] = data.names('.seg');
+    data.flip(segment, data.batchesOf(segment).at(-1)! + BATCH_HEADER_BYTES + 2);
     expect((await starts()).get('kv_recovery_torn_bytes')).to.be.above(0);
     const store = await open();
     expect(await valueOf(store, 'torn')).to.equal(undefined);
@@ -330,9 +247,9 @@ describe('docs/recovery.md, the decision table', () => {
       await put(store, 'first', 'value');
       await put(store, 'last', 'value');
     });
-    const [segment = ''] = namesOf('.seg');
-    const [first = 0] = batchesOf(segment);
-    flip(segment, first + BATCH_HEADER_BYTES + 2);
+    const [segment = ''] = data.names('.seg');
+    const [first = 0] = data.batchesOf(segment);
+    data.flip(segment, first + BATCH_HEADER_BYTES + 2);
     const failure = await refused('KV_CORRUPTION');
     expect(failure.path).to.include(segment);
     expect(failure.offset).to.equal(first);
@@ -342,13 +259,12 @@ describe('docs/recovery.md, the decision table', () => {
     await killedAfter(async (store) => {
       for (let i = 0; i < 5; i += 1) await put(store, `key${i}`, Buffer.alloc(8192));
       await put(store, 'last', 'value');
-      const text = (): string => readFileSync(join(root, 'live', 'MANIFEST'), 'utf8');
-      while (parseManifest(text(), '').segments.length < 2) await turn();
+      await successor(new DataDirectory(join(root, 'live')));
     });
-    expect(namesOf('.seg')).to.have.length(2);
+    expect(data.names('.seg')).to.have.length(2);
     const store = await open();
-    expect(namesOf('.seg')).to.have.length(1);
-    expect(manifest().segments).to.have.length(1);
+    expect(data.names('.seg')).to.have.length(1);
+    expect(data.manifest().segments).to.have.length(1);
     expect(await valueOf(store, 'last')).to.equal('value');
     await store.close();
   });
@@ -362,16 +278,16 @@ describe('docs/recovery.md, the decision table', () => {
   it('row 20: and refused when it ends earlier', async () => {
     await stoppedWithSealed();
     const older = unsealNewest();
-    flip(older, batchesOf(older).at(-1)! + 4);
+    data.flip(older, data.batchesOf(older).at(-1)! + 4);
     expect((await refused('KV_CORRUPTION')).path).to.include(older);
   });
 
   it('row 21: bad bytes in a sealed segment that is scanned are refused with their offset', async () => {
     await stoppedWithSealed();
-    for (const hint of namesOf('.hint')) rmSync(pathOf(hint));
-    const [first = ''] = namesOf('.seg');
-    const [, second = 0] = batchesOf(first);
-    flip(first, second + BATCH_HEADER_BYTES + 40);
+    for (const hint of data.names('.hint')) rmSync(data.pathOf(hint));
+    const [first = ''] = data.names('.seg');
+    const [, second = 0] = data.batchesOf(first);
+    data.flip(first, second + BATCH_HEADER_BYTES + 40);
     const failure = await refused('KV_CORRUPTION');
     expect(failure.path).to.include(first);
     expect(failure.offset).to.equal(second);
@@ -379,26 +295,26 @@ describe('docs/recovery.md, the decision table', () => {
 
   it('row 22: a bad hint is not used, and written anew', async () => {
     await stoppedWithSealed();
-    const [hint = ''] = namesOf('.hint');
-    const good = readFileSync(pathOf(hint));
-    flip(hint, 80);
+    const [hint = ''] = data.names('.hint');
+    const good = readFileSync(data.pathOf(hint));
+    data.flip(hint, 80);
     const store = await open();
     expect(await valueOf(store, 'key0')).to.equal('a'.repeat(8192));
-    while (!readFileSync(pathOf(hint)).equals(good)) await turn();
+    while (!readFileSync(data.pathOf(hint)).equals(good)) await turn();
     await store.close();
   });
 
   it('row 23: the file of a large value that no record refers to is removed', async () => {
     await stopped();
-    writeFileSync(pathOf('000000000000007.val'), 'half an upload');
+    writeFileSync(data.pathOf('000000000000007.val'), 'half an upload');
     await starts();
-    expect(namesOf('.val')).to.deep.equal([]);
+    expect(data.names('.val')).to.deep.equal([]);
   });
 
   it('row 25: without room for the tail rewrite the start is refused, and repeated later', async () => {
     await killedAfter((store) => put(store, 'last', 'value'));
     const full: Env = { ...env, fs: { ...env.fs, open: openOnFullDisk } };
-    const failure = await open(dir, full).catch((error: unknown) => error);
+    const failure = await open(data.path, full).catch((error: unknown) => error);
     expect(isKvError(failure, 'KV_NO_SPACE')).to.equal(true);
     await starts();
   });
@@ -414,12 +330,12 @@ describe('docs/recovery.md, the decision table', () => {
 
 /** As if the process had died between the first batch of the newest segment and the next manifest. */
 function unsealNewest(): string {
-  const { storeId, segments } = manifest();
+  const { storeId, segments } = data.manifest();
   const at = segments.length - 2;
   const older = segments[at]!;
   const changed = segments.map((entry, i) => (i === at ? { ...entry, bytes: null } : entry));
-  writeManifestText(composeManifest({ storeId, segments: changed }));
-  return namesOf('.seg').find((name) => name.startsWith(String(older.last).padStart(10, '0')))!;
+  data.writeManifest({ storeId, segments: changed });
+  return data.names('.seg').find((name) => name.startsWith(String(older.last).padStart(10, '0')))!;
 }
 
 const openOnFullDisk: Env['fs']['open'] = async (path, mode) => {
@@ -430,7 +346,3 @@ const openOnFullDisk: Env['fs']['open'] = async (path, mode) => {
   // As Node says it: no error, a smaller count.
   return { ...bound, path, write: () => Promise.resolve(10) } as unknown as typeof file;
 };
-
-function turn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
-}
