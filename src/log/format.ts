@@ -33,7 +33,7 @@ export const BATCH_BYTES_LIMIT = 8 * 1024 * 1024;
 export const FRAME_HEADER_BYTES = 32;
 export const CHOSEN_CAS_BYTES = 8;
 
-export const RECORD = { put: 1, delete: 2, touch: 3, flush: 4 } as const;
+export const RECORD = { put: 1, delete: 2, touch: 3, flush: 4, deletePrefix: 5 } as const;
 export type RecordType = (typeof RECORD)[keyof typeof RECORD];
 
 /** Bits of a put record. */
@@ -273,7 +273,8 @@ export function decodeFrame(
   const marks = source[at + 9]!;
   const keyBytes = source.readUInt16LE(at + 10);
   const valueBytes = source.readUInt32LE(at + 12);
-  if (type < RECORD.put || type > RECORD.flush || (marks & ~MARKS_ALL) !== 0) return 'content';
+  if (type < RECORD.put || type > RECORD.deletePrefix || (marks & ~MARKS_ALL) !== 0)
+    return 'content';
   if (frameBytes(keyBytes, valueBytes, marks) !== bytes) return 'content';
   const hasCas = (marks & MARK.chosenCas) !== 0;
   const keyAt = at + FRAME_HEADER_BYTES + (hasCas ? CHOSEN_CAS_BYTES : 0);

@@ -35,8 +35,8 @@ export interface CommitEvents {
   onDurable(): void;
   /** Everything above the watermark was taken back. */
   onFailed(cause: FailureCause, error: unknown): void;
-  /** The active segment is half full: a successor is wanted (Log prepares it and calls succeed). */
-  onHalfFull(): void;
+  /** A successor is wanted (Log prepares it and calls succeed or successorFailed). */
+  onSuccessorWanted(): void;
   /** The first batch in the successor is durable: `sealed` has its final length. */
   onRotated(sealed: WritableSegment): void;
 }
@@ -99,7 +99,7 @@ export class GroupCommit {
     this.#options = options;
     this.#events = events;
     this.#end = new LogEnd(env, active, options.segmentBytesMax, {
-      onHalfFull: () => events.onHalfFull(),
+      onSuccessorWanted: () => events.onSuccessorWanted(),
       onFatal: (error) => {
         this.#fatal = error;
         this.#schedule();
@@ -123,12 +123,8 @@ export class GroupCommit {
   get congested(): boolean {
     return this.#unsyncedBytes > UNSYNCED_BYTES_MAX;
   }
-  /** Where new batches go. */
-  get activeSegment(): Segment {
-    return this.#end.active.segment;
-  }
-  get wantsSuccessor(): boolean {
-    return this.#end.wantsSuccessor;
+  askSuccessor(): void {
+    this.#end.askSuccessor();
   }
 
   /**

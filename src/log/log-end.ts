@@ -19,8 +19,8 @@ const SPACE_RETRY_MS = 1000;
 const AHEAD_BYTES = 4 * 1024 * 1024;
 
 export interface LogEndEvents {
-  /** The active segment is half full: a successor is wanted. */
-  onHalfFull(): void;
+  /** A successor is wanted. Told once until it succeeds or fails. */
+  onSuccessorWanted(): void;
   /** Zeros could not be written for another reason than a full disk. */
   onFatal(error: unknown): void;
 }
@@ -33,7 +33,7 @@ export class LogEnd {
   #durable: WritableSegment;
   #successor: WritableSegment | undefined;
   #short = false;
-  #halfFullTold = false;
+  #successorAsked = false;
   #closed = false;
   /** A write is with the kernel: its bytes and everything above are not to be touched. */
   writeInFlight = false;
@@ -62,9 +62,20 @@ export class LogEnd {
     return this.#short;
   }
 
-  /** There is no successor and none is being made. */
-  get wantsSuccessor(): boolean {
-    return this.#successor === undefined && !this.#halfFullTold;
+  /**
+   * Has a successor made, unless there is one or one is being made. Not while the log is on its way to the
+   * last one: the manifest never has a third open segment.
+   */
+  askSuccessor(): void {
+    if (
+      this.#active !== this.#durable ||
+      this.#successor !== undefined ||
+      this.#successorAsked ||
+      this.#closed
+    )
+      return;
+    this.#successorAsked = true;
+    this.#events.onSuccessorWanted();
   }
 
   /** Whether a record whose frame has `bytes` may be taken. */
@@ -86,7 +97,6 @@ export class LogEnd {
     if (this.#successor === undefined) return false;
     this.#active = this.#successor;
     this.#successor = undefined;
-    this.#halfFullTold = false;
     return true;
   }
 
@@ -99,12 +109,13 @@ export class LogEnd {
   /** The successor is durable and in the manifest. */
   succeed(successor: WritableSegment): void {
     assert(this.#successor === undefined, 'There is one successor');
+    this.#successorAsked = false;
     this.#successor = successor;
   }
 
   /** The successor could not be made. */
   successorFailed(error: unknown): void {
-    this.#halfFullTold = false;
+    this.#successorAsked = false;
     if (isNoSpace(error)) this.tooShort();
   }
 
@@ -135,11 +146,7 @@ export class LogEnd {
     if (zeros.allocatedBytes < Math.min(plannedBytes + this.#step / 2, this.#segmentBytesMax)) {
       void this.#extend();
     }
-    const isHalfFull = plannedBytes > this.#segmentBytesMax / 2 && this.#active === this.#durable;
-    if (isHalfFull && this.wantsSuccessor) {
-      this.#halfFullTold = true;
-      this.#events.onHalfFull();
-    }
+    if (plannedBytes > this.#segmentBytesMax / 2) this.askSuccessor();
   }
 
   /** Asks whether there is room again. */

@@ -51,6 +51,8 @@ export class Log {
   readonly #options: LogOptions;
   readonly #events: LogEvents;
   readonly #commit: GroupCommit;
+  /** Segments that were begun since the start. */
+  segmentsCreated = 0;
   #manifestTurn: Promise<void> = Promise.resolve();
   /** Files that the manifest may name that a start would find: a failed write of it leaves two candidates. */
   #named: Set<string>;
@@ -103,7 +105,7 @@ export class Log {
     this.#commit = new GroupCommit(env, active, report.lastSeq, options, {
       onDurable: () => events.onDurable(),
       onFailed: (cause, error) => events.onFailed(cause, error),
-      onHalfFull: () => this.#prepareSuccessor(),
+      onSuccessorWanted: () => this.#prepareSuccessor(),
       onRotated: (sealed) => this.#rotated(sealed),
     });
   }
@@ -172,7 +174,8 @@ export class Log {
 
   /** Seals the active segment although it is not full, so that compaction may look at it. */
   async rotate(): Promise<void> {
-    if (this.#commit.wantsSuccessor) this.#prepareSuccessor();
+    await this.#commit.drainedUpTo(this.#commit.lastSeq);
+    this.#commit.askSuccessor();
     await this.#succession;
     if (!this.#commit.rotate()) return;
     await this.#commit.drained();
@@ -257,16 +260,11 @@ export class Log {
   }
 
   #prepareSuccessor(): void {
-    // In turn: a rotation that was asked for and a half-full segment may both want one.
-    this.#succession = this.#succession
-      .then(async () => {
-        const exists = this.table.ordered.at(-1) !== this.#commit.activeSegment;
-        if (!this.#closing && !exists) await this.#makeSuccessor();
-      })
-      .catch((error: unknown) => {
-        this.#env.logger.warn(`The next segment cannot be prepared yet: ${String(error)}`);
-        this.#commit.successorFailed(error);
-      });
+    if (this.#closing) return;
+    this.#succession = this.#makeSuccessor().catch((error: unknown) => {
+      this.#env.logger.warn(`The next segment cannot be prepared yet: ${String(error)}`);
+      this.#commit.successorFailed(error);
+    });
   }
 
   async #makeSuccessor(): Promise<void> {
@@ -290,6 +288,7 @@ export class Log {
       }
       await this.#writeManifest();
       this.#commit.succeed(writable);
+      this.segmentsCreated += 1;
     } catch (error) {
       this.table.drop(segment);
       await this.table.retire(segment);

@@ -1,8 +1,10 @@
 // incr and decr, touch, delete, flush: the changes that are not a plain put.
 
 import { RECORD } from '../log/format.js';
+import type { RecordType } from '../log/format.js';
 import type { Content, Core } from './core.js';
 import { addDelta, composeDecimal, parseDecimal } from './decimal.js';
+import type { Flush } from './flushes.js';
 import { MARK } from './keydir.js';
 import type * as S from './store.js';
 import type { Loaded, Values } from './values.js';
@@ -144,14 +146,22 @@ export class Changes {
   }
 
   flush(atMs: number): S.Outcome {
+    return this.#flush(RECORD.flush, atMs, NOTHING);
+  }
+
+  deletePrefix(prefix: Buffer): S.Outcome {
+    return this.#flush(RECORD.deletePrefix, 0, Buffer.from(prefix));
+  }
+
+  #flush(type: RecordType, atMs: number, prefix: Buffer): S.Outcome {
     const core = this.#core;
-    const record = { marks: 0, flags: 0, expiresAt: atMs, key: NOTHING, value: NOTHING, cas: 0n };
-    let flush: { seq: number; atMs: number } | undefined;
-    const placed = core.log.append({ type: RECORD.flush, ...record }, () => {
+    const record = { marks: 0, flags: 0, expiresAt: atMs, key: prefix, value: NOTHING, cas: 0n };
+    let flush: Flush | undefined;
+    const placed = core.log.append({ type, ...record }, () => {
       if (flush !== undefined) core.flushes.takeBack(flush);
     });
     if (placed === undefined) return { status: core.refusal, after: 0, cas: 0n };
-    flush = { seq: placed.seq, atMs };
+    flush = { seq: placed.seq, atMs, prefix };
     core.flushes.add(flush);
     return { status: 'ok', after: placed.seq, cas: 0n };
   }

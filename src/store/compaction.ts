@@ -67,6 +67,7 @@ export class Compaction {
     segment.overheadBytes = done.committedBytes - frameBytes;
     segment.keptBytes = Math.max(0, frameBytes - segment.liveBytes);
     core.counters.compactions += 1;
+    core.counters.compactedRecords += hintCount(hint);
     core.counters.compactedBytes += run.reduce(
       (sum, { committedBytes }) => sum + committedBytes,
       0,

@@ -6,7 +6,10 @@
 //   appended first, the keydir follows in the same turn, and the undo restores it.
 // - An item that has expired or was flushed is never found.
 
+import { createHistogram } from 'node:perf_hooks';
+
 import type { Env } from '../env/env.js';
+import { SEQ_MAX } from '../limits.js';
 import { DELETE_REASON, MARK as RECORD_MARK, RECORD } from '../log/format.js';
 import type { Placed } from '../log/group-commit.js';
 import type { LargeReference } from '../log/large-value-file.js';
@@ -48,6 +51,8 @@ export class Core {
   readonly flushes: Flushes;
   readonly large: LargeValues;
   readonly counters: StoreCounters;
+  /** Of each commit's write and sync, in ns. */
+  readonly syncLatency = createHistogram();
   /** Why the last `find` gave 0. */
   missReason: MissReason = 'absent';
   closed = false;
@@ -64,6 +69,7 @@ export class Core {
     this.flushes = parts.flushes;
     this.large = parts.large;
     this.counters = parts.counters;
+    this.log.onLatency = (ms) => this.syncLatency.record(Math.max(1, Math.round(ms * 1e6)));
   }
 
   /** The key's ref when it has a live item, else 0 and `missReason`. */
@@ -82,18 +88,30 @@ export class Core {
   /** Why an item that is in the keydir is not live; undefined when it is. */
   deadReason(ref: number): 'expired' | 'flushed' | undefined {
     const { keydir } = this.items;
-    const { flushes, clock } = this;
-    if (flushes.any && keydir.seq(ref) < flushes.barrierSeq(clock.nowMs())) return 'flushed';
+    const { clock, flushes } = this;
+    if (flushes.any && this.#killerOf(ref, clock.nowMs(), SEQ_MAX) !== 0) return 'flushed';
     const expiresAt = keydir.expiresAt(ref);
     return expiresAt !== 0 && expiresAt <= clock.nowMs() ? 'expired' : undefined;
+  }
+
+  /** Dead, and no failed commit can bring it back: a flush that is not durable may yet be taken back. */
+  isDeadForGood(ref: number): boolean {
+    const reason = this.deadReason(ref);
+    if (reason !== 'flushed') return reason !== undefined;
+    return this.#killerOf(ref, this.clock.nowMs(), this.log.watermark) !== 0;
+  }
+
+  #killerOf(ref: number, nowMs: number, seqMax: number): number {
+    const { keydir } = this.items;
+    return this.flushes.killerOf(keydir.seq(ref), () => keydir.key(ref), nowMs, seqMax);
   }
 
   /** Seq that must be durable before anyone hears of the key; `ref` 0: of its absence. */
   afterOf(ref: number, key: Buffer): number {
     const after = this.items.afterOf(ref, key);
     if (ref !== 0 || !this.flushes.any) return after;
-    const barrier = this.flushes.barrierSeq(this.clock.nowMs());
-    return barrier > this.log.watermark ? Math.max(barrier, after) : after;
+    const flushed = this.flushes.newestDue(this.clock.nowMs());
+    return flushed > this.log.watermark ? Math.max(flushed, after) : after;
   }
 
   /** Why the log took no record. */
@@ -109,7 +127,8 @@ export class Core {
   commitPut(key: Buffer, content: Content): Placed | undefined {
     const { items, large } = this;
     const ref = items.keydir.find(key);
-    const before = ref === 0 ? undefined : items.stateOf(ref);
+    const old = ref === 0 ? undefined : items.stateOf(ref);
+    const before = ref !== 0 && this.isDeadForGood(ref) ? undefined : old;
     const placed = this.log.append(
       {
         type: RECORD.put,
@@ -137,7 +156,7 @@ export class Core {
       lastUsedSeconds: this.nowSeconds(),
       large: content.large,
     });
-    large.dropAfter(before?.large, placed.seq);
+    large.dropAfter(old?.large, placed.seq);
     items.keydir.touch(at);
     if (content.large === undefined) {
       const cas = content.chosenCas ?? BigInt(placed.seq);

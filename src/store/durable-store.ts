@@ -8,6 +8,7 @@ import type { Core } from './core.js';
 import { Janitor } from './janitor.js';
 import { MARK } from './keydir.js';
 import { Reads } from './reads.js';
+import { saveRecency } from './recency-file.js';
 import { engineStats } from './engine-stats.js';
 import type * as S from './store.js';
 import { Sweeper } from './sweeper.js';
@@ -68,6 +69,14 @@ export class DurableStore implements S.Store {
 
   flush(atMs: number): S.Outcome {
     return this.#changes.flush(atMs);
+  }
+
+  deletePrefix(prefix: Buffer): S.Outcome {
+    return this.#changes.deletePrefix(prefix);
+  }
+
+  resizeCache(bytesMax: number): void {
+    this.#core.cache.resize(bytesMax);
   }
 
   openLargeValue(): Promise<S.LargeValueWriter> {
@@ -144,6 +153,8 @@ export class DurableStore implements S.Store {
 
   resetStats(): void {
     this.#core.counters.reset();
+    this.#core.syncLatency.reset();
+    this.#core.cache.resetStats();
   }
 
   compact(options: { readonly everything?: boolean } = {}): Promise<S.CompactionReport> {
@@ -160,7 +171,11 @@ export class DurableStore implements S.Store {
     core.closed = true;
     this.#sweeper.stop();
     await this.#janitor.close();
-    await core.log.close();
+    const { options, items, env, log } = core;
+    if (options.keysMax > 0 || options.bytesMax > 0 || options.idleMsMax > 0) {
+      await saveRecency(env.fs, log.dir, items.keydir);
+    }
+    await log.close();
     await core.large.close();
   }
 }

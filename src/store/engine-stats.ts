@@ -7,6 +7,10 @@ import type { OpenReport } from './durable-store.js';
 export function engineStats(core: Core, opened: OpenReport): Map<string, number | string> {
   const { items, log, counters } = core;
   const segments = log.table.ordered;
+  const cache = core.cache.stats;
+  const { syncLatency } = core;
+  const syncUs = (percent: number): number =>
+    syncLatency.count === 0 ? 0 : Math.round(syncLatency.percentile(percent) / 1000);
   const diskBytes = segments.reduce((sum, { committedBytes }) => sum + committedBytes, 0);
   const deadBytes = segments.reduce((sum, segment) => sum + segment.deadBytes, 0);
   return new Map<string, number | string>([
@@ -32,20 +36,39 @@ export function engineStats(core: Core, opened: OpenReport): Map<string, number 
     ['kv_records', log.counters.records],
     ['kv_log_bytes_written', log.counters.bytes],
     ['kv_seals', log.counters.seals],
+    ['kv_sync_p50_us', syncUs(50)],
+    ['kv_sync_p99_us', syncUs(99)],
+    ['kv_sync_max_us', syncLatency.count === 0 ? 0 : Math.round(syncLatency.max / 1000)],
     ['kv_failed_commits', log.counters.failures],
     ['kv_disk_full', log.short ? 1 : 0],
     ['kv_segments', segments.length],
+    ['kv_segments_created', log.segmentsCreated],
     ['kv_segment_bytes', diskBytes],
     ['kv_live_bytes', items.liveBytes],
     ['kv_dead_bytes', deadBytes],
     ['kv_keydir_bytes', items.keydir.memoryBytes],
     ['kv_damaged_reads', counters.damagedReads],
     ['kv_disk_reads', counters.diskReads],
+    ['kv_disk_read_bytes', counters.diskReadBytes],
+    ['kv_cache_bytes', core.cache.memoryBytes],
+    ['kv_cache_entries', cache.entries],
+    ['kv_cache_hits', cache.hits],
+    ['kv_cache_misses', cache.misses],
+    ['kv_cache_evicted', cache.evicted],
+    ['kv_oldest_use_seconds', oldestUseSeconds(core)],
     ['kv_idle_dropped', counters.idleDropped],
     ['kv_compactions', counters.compactions],
     ['kv_compactions_failed', counters.compactionsFailed],
     ['kv_compacted_bytes', counters.compactedBytes],
+    ['kv_compacted_records', counters.compactedRecords],
     ['kv_snapshots', counters.snapshots],
     ['kv_snapshots_failed', counters.snapshotsFailed],
   ]);
+}
+
+/** Seconds since the least recently used item was used; 0 when that is not known. */
+function oldestUseSeconds(core: Core): number {
+  const { keydir } = core.items;
+  const { oldest } = keydir;
+  return oldest === 0 ? 0 : Math.max(0, core.nowSeconds() - keydir.lastUsedSeconds(oldest));
 }

@@ -1,37 +1,42 @@
-// flush_all: which items are gone by it. A flush kills the items with a smaller seq, at once or at its
-// time; the sweeper clears them away afterwards, so that even ten million cost no pause.
-// Invariant: what a flush has killed once stays dead: the barrier never goes down, but by a taken-back flush.
+// flush_all and delete_prefix: which items are gone by one record. A flush kills the items with a smaller
+// seq (and its prefix), at once or at its time; the sweeper clears them away afterwards, so that even ten
+// million cost no pause.
+// Invariant: a flush is forgotten only when no item that it kills is left in the keydir.
 
 export interface Flush {
   readonly seq: number;
   /** Unix ms; 0: at once. */
   readonly atMs: number;
+  /** Kills only keys that begin so; empty: all. */
+  readonly prefix: Buffer;
 }
 
 export class Flushes {
   #flushes: readonly Flush[] = [];
-  #barrierSeq = 0;
-
-  /** Items with a smaller seq are gone at `nowMs`. */
-  barrierSeq(nowMs: number): number {
-    for (const { seq, atMs } of this.#flushes) {
-      if (atMs <= nowMs && seq > this.#barrierSeq) this.#barrierSeq = seq;
-    }
-    return this.#barrierSeq;
-  }
-
-  /** Whether an item of `itemSeq` was gone at `nowMs` by the flushes up to `seq`. */
-  wasFlushed(itemSeq: number, seq: number, nowMs: number): boolean {
-    return this.#flushes.some(
-      (flush) => flush.seq <= seq && flush.atMs <= nowMs && itemSeq < flush.seq,
-    );
-  }
 
   /** There may be items to clear away. */
   get any(): boolean {
     return this.#flushes.length > 0;
   }
 
+  /** Seq of the newest flush that is due; 0: none. */
+  newestDue(nowMs: number): number {
+    return this.#flushes.reduce(
+      (newest, { seq, atMs }) => (atMs <= nowMs ? Math.max(newest, seq) : newest),
+      0,
+    );
+  }
+
+  /** Seq of the oldest flush up to `seqMax` that has killed an item of `itemSeq` by `nowMs`; 0: it lives. */
+  killerOf(itemSeq: number, key: () => Buffer, nowMs: number, seqMax: number): number {
+    for (const { seq, atMs, prefix } of this.#flushes) {
+      if (seq <= itemSeq || seq > seqMax || atMs > nowMs) continue;
+      if (prefix.length === 0 || startsWith(key(), prefix)) return seq;
+    }
+    return 0;
+  }
+
+  /** In the order of their seqs. */
   add(flush: Flush): void {
     this.#flushes = [...this.#flushes, flush];
   }
@@ -39,11 +44,16 @@ export class Flushes {
   /** The flush did not come to be. */
   takeBack(flush: Flush): void {
     this.#flushes = this.#flushes.filter((other) => other !== flush);
-    this.#barrierSeq = 0;
   }
 
-  /** All items below that barrier are cleared away: nothing is left that the flushes up to it could kill. */
-  settle(barrierSeq: number): void {
-    this.#flushes = this.#flushes.filter(({ seq }) => seq > barrierSeq);
+  /** All items that flushes up to `seq`, due at `nowMs`, have killed are cleared away. */
+  settle(seq: number, nowMs: number): void {
+    this.#flushes = this.#flushes.filter((flush) => flush.seq > seq || flush.atMs > nowMs);
   }
+}
+
+function startsWith(key: Buffer, prefix: Buffer): boolean {
+  return (
+    key.length >= prefix.length && key.compare(prefix, 0, prefix.length, 0, prefix.length) === 0
+  );
 }

@@ -52,7 +52,9 @@ export class Judge {
 
   #judge(entry: ReplayEntry): number {
     const { items } = this.#core;
-    if (entry.type === RECORD.flush) return this.#judgeFlush(entry);
+    if (entry.type === RECORD.flush || entry.type === RECORD.deletePrefix) {
+      return this.#judgeFlush(entry);
+    }
     const ref = items.keydir.find(entry.key);
     if (items.afterOf(ref, entry.key) !== 0) {
       this.#keptVerbatim = true;
@@ -68,19 +70,11 @@ export class Judge {
     const core = this.#core;
     const { keydir } = core.items;
     if (ref !== 0 && keydir.seq(ref) !== entry.seq) return VERDICT.drop;
-    if (ref !== 0 && !this.#isDead(ref)) {
+    if (ref !== 0 && !this.#core.isDeadForGood(ref)) {
       return (keydir.marks(ref) & MARK.WON) === 0 ? VERDICT.keep : VERDICT.keepWon;
     }
     if (ref !== 0) core.forget(ref);
     return this.#isOldest ? VERDICT.drop : VERDICT.tombstone;
-  }
-
-  /** Dead for good: a flush that is not durable may yet be taken back. */
-  #isDead(ref: number): boolean {
-    const core = this.#core;
-    const reason = core.deadReason(ref);
-    if (reason !== 'flushed') return reason !== undefined;
-    return core.flushes.barrierSeq(core.clock.nowMs()) <= core.log.watermark;
   }
 
   /** A touch is needed while it says the item's expiry, unless its put is in the run and is written with it. */

@@ -12,6 +12,7 @@ import { Items } from './items.js';
 import { hashSeed } from './key-hash.js';
 import { Keydir } from './keydir.js';
 import { LargeValues } from './large-values.js';
+import { loadRecency } from './recency-file.js';
 import { replayEntry } from './replay-items.js';
 import { StoreClock } from './store-clock.js';
 import { StoreCounters } from './store-counters.js';
@@ -71,6 +72,7 @@ export async function openStore(
   const behindMs = clock.catchUp(log.recovery.timeMs);
   const large = new LargeValues(env, dir);
   await large.removeOrphans(items.largeIds());
+  await loadRecency(env.fs, dir, keydir);
   const core = new Core({
     env,
     options,

@@ -70,7 +70,7 @@ export class Reads {
     const core = this.#core;
     if (core.missReason === 'absent' || after !== 0) return;
     const ref = core.items.keydir.find(key);
-    if (ref === 0) return;
+    if (ref === 0 || !core.isDeadForGood(ref)) return;
     if ((core.items.keydir.marks(ref) & MARK.FETCHED) === 0) core.counters.expiredUnfetched += 1;
     core.forget(ref);
   }

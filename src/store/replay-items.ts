@@ -21,8 +21,8 @@ export function replayEntry(
 ): void {
   const { keydir } = items;
   const { key, seq, expiresAt } = entry;
-  if (entry.type === RECORD.flush) {
-    flushes.add({ seq, atMs: expiresAt });
+  if (entry.type === RECORD.flush || entry.type === RECORD.deletePrefix) {
+    flushes.add({ seq, atMs: expiresAt, prefix: Buffer.from(key) });
     return;
   }
   const ref = keydir.find(key);

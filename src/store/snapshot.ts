@@ -143,7 +143,10 @@ class SnapshotWalk implements ItemWatcher {
     keydir.setMarks(ref, marks ^ MARK.SNAPSHOT);
     const expiresAt = keydir.expiresAt(ref);
     if (expiresAt !== 0 && expiresAt <= this.createdAtMs) return undefined;
-    if (core.flushes.wasFlushed(keydir.seq(ref), this.seq, this.createdAtMs)) return undefined;
+    const keyOf = (): Buffer => keydir.key(ref);
+    if (core.flushes.killerOf(keydir.seq(ref), keyOf, this.createdAtMs, this.seq) !== 0) {
+      return undefined;
+    }
     const large = items.largeOf(ref);
     if (large !== undefined) this.#held.push(core.large.open(large));
     return {

@@ -17,6 +17,8 @@ export class StoreCounters {
   compactions = 0;
   compactionsFailed = 0;
   compactedBytes = 0;
+  /** Records that compactions carried over. */
+  compactedRecords = 0;
   snapshots = 0;
   snapshotsFailed = 0;
 

@@ -42,8 +42,7 @@ interface ReaderParts {
   readonly seq: number;
   readonly table: SegmentTable;
   readonly items: Items;
-  /** Of items with a smaller seq a flush_all made an end. */
-  readonly barrierSeq: number;
+  readonly flushes: Flushes;
   readonly nowMs: number;
   readonly onDamage: OnDamage | undefined;
 }
@@ -62,7 +61,7 @@ export class StoreReader {
   readonly seq: number;
   readonly #table: SegmentTable;
   readonly #items: Items;
-  readonly #barrierSeq: number;
+  readonly #flushes: Flushes;
   readonly #nowMs: number;
   readonly #largeFiles = new Map<number, File>();
   /** Set when damage is read around. */
@@ -72,7 +71,7 @@ export class StoreReader {
     this.seq = parts.seq;
     this.#table = parts.table;
     this.#items = parts.items;
-    this.#barrierSeq = parts.barrierSeq;
+    this.#flushes = parts.flushes;
     this.#nowMs = parts.nowMs;
     this.#onDamage = parts.onDamage;
   }
@@ -128,8 +127,7 @@ export class StoreReader {
       const clock = new StoreClock(env.clock);
       clock.catchUp(timeMs);
       const nowMs = clock.nowMs();
-      const barrierSeq = flushes.barrierSeq(nowMs);
-      reader = new StoreReader({ seq: lastSeq, table, items, barrierSeq, nowMs, onDamage });
+      reader = new StoreReader({ seq: lastSeq, table, items, flushes, nowMs, onDamage });
       await reader.#openLargeFiles(env, dir);
       return reader;
     } catch (error: unknown) {
@@ -218,7 +216,9 @@ export class StoreReader {
   #isLive(ref: number): boolean {
     const { keydir } = this.#items;
     const expiresAt = keydir.expiresAt(ref);
-    return keydir.seq(ref) >= this.#barrierSeq && (expiresAt === 0 || expiresAt > this.#nowMs);
+    if (expiresAt !== 0 && expiresAt <= this.#nowMs) return false;
+    const keyOf = (): Buffer => keydir.key(ref);
+    return this.#flushes.killerOf(keydir.seq(ref), keyOf, this.#nowMs, this.seq) === 0;
   }
 
   /** False for a large value that salvage could not read. */

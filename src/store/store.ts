@@ -208,6 +208,8 @@ export interface Store {
   delete(change: Delete): Maybe<Outcome>;
   /** All items stored before this call are gone at `atMs` (0: now); durable like any write. */
   flush(atMs: number): Outcome;
+  /** All items whose key begins so are gone, by one durable record. */
+  deletePrefix(prefix: Buffer): Outcome;
   openLargeValue(): Promise<LargeValueWriter>;
 
   /** Up to `limit` keys from `cursor` (0: start). Live ones only. */
@@ -223,6 +225,9 @@ export interface Store {
   onFailed(call: (cause: 'no-space' | 'poisoned') => void): void;
   /** True while so much is unsynced that input should wait for the next commit. */
   readonly congested: boolean;
+
+  /** A new bound of the memory for hot values. */
+  resizeCache(bytesMax: number): void;
 
   /** Counters and gauges of the engine, name → value, in the order to print. */
   stats(): ReadonlyMap<string, number | string>;

@@ -15,8 +15,9 @@ export class Sweeper {
   readonly #core: Core;
   #timer: Timer | undefined;
   #cursor = 0;
-  /** Flush barrier when the running walk began: all below it is gone when the walk ends. */
-  #walkBarrier = 0;
+  /** When the running walk began: what flushes durable and due then have killed is gone when it ends. */
+  #walkSeq = 0;
+  #walkMs = 0;
   #stopped = false;
 
   constructor(core: Core) {
@@ -36,8 +37,8 @@ export class Sweeper {
     const isNeeded = items.expiringCount > 0 || flushes.any || options.idleMsMax > 0;
     if (!isNeeded && this.#cursor === 0) return;
     if (this.#cursor === 0) {
-      const barrier = flushes.barrierSeq(core.clock.nowMs());
-      this.#walkBarrier = barrier <= core.log.watermark ? barrier : 0;
+      this.#walkSeq = core.log.watermark;
+      this.#walkMs = core.clock.nowMs();
       counters.sweeps += 1;
     }
     const idleBefore = core.nowSeconds() - options.idleMsMax / 1000;
@@ -47,14 +48,14 @@ export class Sweeper {
       counters.sweeperChecked += 1;
       this.#look(ref, idleBefore);
     });
-    if (this.#cursor === 0 && this.#walkBarrier > 0) flushes.settle(this.#walkBarrier);
+    if (this.#cursor === 0) flushes.settle(this.#walkSeq, this.#walkMs);
   }
 
   #look(ref: number, idleBefore: number): void {
     const core = this.#core;
     const { keydir } = core.items;
     const reason = core.deadReason(ref);
-    if (reason === 'expired' || (reason === 'flushed' && keydir.seq(ref) < this.#walkBarrier)) {
+    if (reason !== undefined && core.isDeadForGood(ref)) {
       if ((keydir.marks(ref) & MARK.FETCHED) === 0) core.counters.expiredUnfetched += 1;
       core.counters.sweeperReclaimed += 1;
       core.forget(ref);

@@ -52,6 +52,26 @@ export function expiryGroup(subject: () => Subject): void {
     });
   });
 
+  describe('deletePrefix()', () => {
+    it('ends the items whose key begins so, and those alone', async () => {
+      const s = subject();
+      for (const key of ['a:1', 'a:2', 'a', 'b:1']) await s.set(key, key);
+      expect(s.store.deletePrefix(Buffer.from('a:')).status).to.equal('ok');
+      expect(await s.value('a:1')).to.equal(undefined);
+      expect(await s.value('a:2')).to.equal(undefined);
+      expect(await s.value('a')).to.equal('a');
+      expect(await s.value('b:1')).to.equal('b:1');
+    });
+
+    it('leaves what is stored after it', async () => {
+      const s = subject();
+      await s.set('a:1', 'old');
+      s.store.deletePrefix(Buffer.from('a:'));
+      await s.set('a:1', 'new');
+      expect(await s.value('a:1')).to.equal('new');
+    });
+  });
+
   describe('flush()', () => {
     it('removes what is there and not what comes after', async () => {
       const s = subject();

@@ -56,6 +56,21 @@ export function restartGroup(subject: () => Subject, how: 'close' | 'kill'): voi
       expect(await s.get('stale', { win: true })).to.include({ stale: true, wins: true });
     });
 
+    it('what a prefix deleted stays gone, with a compaction in between', async () => {
+      const s = subject();
+      for (const key of ['a:1', 'a:2', 'b:1']) await s.set(key, key);
+      s.store.deletePrefix(Buffer.from('a:'));
+      await s.set('a:2', 'new');
+      await s.durable();
+      for (let round = 0; round < 2; round++) {
+        await restart();
+        expect(await s.value('a:1')).to.equal(undefined);
+        expect(await s.value('a:2')).to.equal('new');
+        expect(await s.value('b:1')).to.equal('b:1');
+        await s.wait(s.store.compact({ everything: true }));
+      }
+    });
+
     it('what expired or was flushed stays gone, later flushes still come', async () => {
       const s = subject();
       await s.set('expired', 'x', { expiresAt: s.store.nowMs() + 1000 });

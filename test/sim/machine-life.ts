@@ -150,7 +150,9 @@ class Machine {
         throw new Violation(`Open after close(): ${paths}`);
       }
     }
-    this.#minSeq = Math.max(this.#minSeq, store.watermark);
+    // The watermark passes over seqs that were taken back; the next boot gives those out again.
+    const durable = this.#history.seqsBetween(this.#minSeq, store.watermark).at(-1);
+    this.#minSeq = durable ?? this.#minSeq;
     this.#nowMs = Math.max(this.#nowMs, process.clock.wallMs());
   }
 }

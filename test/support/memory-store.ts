@@ -181,6 +181,17 @@ export class MemoryStore implements S.Store {
     return { status: 'ok', after: flush.seq, cas: 0n };
   }
 
+  deletePrefix(prefix: Buffer): S.Outcome {
+    const start = prefix.toString('latin1');
+    const seq = this.commits.next();
+    for (const name of this.#entries.keys()) {
+      if (name.startsWith(start)) this.#set(name, undefined, seq);
+    }
+    return { status: 'ok', after: seq, cas: 0n };
+  }
+
+  resizeCache(): void {}
+
   openLargeValue(): Promise<S.LargeValueWriter> {
     const pieces: Buffer[] = [];
     return Promise.resolve({

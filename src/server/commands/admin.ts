@@ -1,6 +1,6 @@
 // Commands about the connection and the server: version, verbosity, quit, mn, shutdown, cache_memlimit…
 
-import { MEMCACHED_VERSION } from '../../limits.js';
+import { MEMCACHED_VERSION, MIB } from '../../limits.js';
 import { errorReply } from '../../protocol/reply.js';
 import type {
   BareRequest,
@@ -62,6 +62,7 @@ export function shutdown(request: ShutdownRequest, session: Session): undefined 
 /** The bound of the hot values; the store itself is bounded by --max-bytes (docs/protocol.md). */
 export function cacheMemlimit(request: CacheMemlimitRequest, session: Session): undefined {
   const isEnough = request.megabytes >= MEMLIMIT_MEGABYTES_MIN;
+  if (isEnough) session.store.resizeCache(request.megabytes * MIB);
   session.answer(request.form, isEnough ? OK : { kind: 'line', line: MEMLIMIT_TOO_SMALL });
   return undefined;
 }

@@ -102,6 +102,13 @@ export function dropOversized(
 }
 
 export function removePrefix(request: DeletePrefixRequest, session: Session): undefined {
-  session.fail(request.form, 'unknown-command');
+  const { form, prefix } = request;
+  const { store, services } = session;
+  if (!services.config.flushEnabled) {
+    session.answerChange(form, errorReply('flush-not-allowed'), 0);
+    return undefined;
+  }
+  const { status, cas, after } = store.deletePrefix(prefix);
+  session.answerChange(form, outcomeReply(status, cas), after);
   return undefined;
 }
