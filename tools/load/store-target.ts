@@ -1,7 +1,7 @@
 // Loading into a data directory that no server has open: through the engine itself, with its lock.
 
 import type { Env } from '../../src/env/env.js';
-import { KvError } from '../../src/errors.js';
+import { KvError, isKvError } from '../../src/errors.js';
 import { openStore } from '../../src/store/open-store.js';
 import type { SnapshotEntry } from '../../src/store/snapshot-parser.js';
 import type { Store } from '../../src/store/store.js';
@@ -28,7 +28,13 @@ export class StoreTarget implements LoadTarget {
   /** Opens or creates the store. Throws KV_LOCKED while a server has it. */
   static async open(env: Env, dir: string): Promise<StoreTarget> {
     await env.fs.makeDir(dir);
-    return new StoreTarget(await openStore(env, dir, { snapshot: 'never' }));
+    try {
+      return new StoreTarget(await openStore(env, dir, { snapshot: 'never' }));
+    } catch (error: unknown) {
+      if (!isKvError(error, 'KV_LOCKED')) throw error;
+      const message = 'A server has this directory open: load through its port';
+      throw new KvError('KV_LOCKED', message, { path: dir, cause: error });
+    }
   }
 
   nowMs(): number {

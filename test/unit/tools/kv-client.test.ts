@@ -2,13 +2,14 @@
 // installed, against memcached itself.
 
 import { expect } from 'chai';
-import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'fs-extra';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 
+import { findProgram, requireProgram, skip } from '../../support/programs.js';
 import { runTool, type ToolRun } from '../../support/tool-run.js';
 
 function run(args: readonly string[], input: Buffer | string = ''): Promise<ToolRun> {
@@ -126,13 +127,36 @@ describe('kv-client (against a scripted server)', () => {
     }
   });
 
+  it('on a terminal prompts, shows control characters as text and keeps the history', async function () {
+    const program = requireProgram(this, 'script', 'bsdutils');
+    const port = await serve({
+      'get a\r\n': 'VALUE a 0 3\r\n\x1b[m\r\nEND\r\n',
+      'set b 3\r\nxyz\r\n': 'STORED\r\n',
+      'quit\r\n': '',
+    });
+    const history = join(await fs.mkdtemp(join(tmpdir(), 'client-')), 'history');
+    const client = join(import.meta.dirname, '../../../tools/kv-client.js');
+    const command = `"${process.execPath}" "${client}" ${port} tcp`;
+    const env = { ...process.env, CAIRN_HISTORY: history, TERM: 'xterm', NO_COLOR: '1' };
+    const child = spawn(program, ['-qec', command, '/dev/null'], { env });
+    let screen = '';
+    child.stdout.on('data', (chunk) => (screen += String(chunk)));
+    child.stdin.write('get a\rset b 3\rxyz\rhelp touch\rquit\r');
+    const [code] = (await once(child, 'exit')) as [number];
+    expect(screen).to.contain(`127.0.0.1:${port}> `).and.contain('3 bytes> ');
+    expect(screen).to.contain('\\x1b[m').and.contain('set a new expiry');
+    expect(await fs.readFile(history, 'utf8')).to.equal('get a\nset b 3\nhelp touch\nquit\n');
+    expect(code).to.equal(0);
+    await fs.remove(dirname(history));
+  });
+
   it('passwd prints a line for an auth file', async () => {
     const { code, stdout } = await run(['passwd', 'alice'], 'secret\n');
     expect(stdout.toString()).to.match(/^alice:\$scrypt\$ln=15,r=8,p=1\$[\w+/]+\$[\w+/]+\n$/);
     expect(code).to.equal(0);
     expect((await run(['passwd', 'a:b'], 'x\n')).code).to.equal(64);
   });
-});
+}).timeout(60_000);
 
 describe('kv-client (against memcached)', () => {
   let memcached: ChildProcess | undefined;
@@ -140,10 +164,7 @@ describe('kv-client (against memcached)', () => {
   let socket = '';
 
   before(async function () {
-    if (spawnSync('memcached', ['-V']).status !== 0) {
-      console.log('      skipped: needs memcached');
-      this.skip();
-    }
+    if (findProgram('memcached') === undefined) skip(this, 'memcached');
     dir = await fs.mkdtemp(join(tmpdir(), 'client-'));
     socket = join(dir, 'memcached.sock');
     const user = process.getuid?.() === 0 ? ['-u', 'root'] : [];
@@ -200,7 +221,7 @@ describe('kv-client (against memcached)', () => {
       else expect(done.stdout.toString(), line).to.equal(stdout);
       expect(done.code, line).to.equal(code);
     }
-  }).timeout(40_000);
+  });
 
   it("speaks memcached's forms at the prompt, from a pipe", async () => {
     const lines =
@@ -219,4 +240,4 @@ describe('kv-client (against memcached)', () => {
     const json = (await run([socket, 'stats', '--json'])).stdout.toString();
     expect(JSON.parse(json)).to.have.property('curr_items');
   });
-});
+}).timeout(60_000);
