@@ -195,9 +195,11 @@ export class MetaReader {
   }
 }
 
-/** md and ma have one text for every mistake in their flags. */
+/** Mistakes that md and ma name; they have one text for all others in their flags. */
+const NAMED: readonly ErrorName[] = ['bad-line', 'too-many-flags', 'opaque-too-long'];
+
 function summarized(error: ErrorName): ErrorName {
-  return error === 'bad-line' || error === 'too-many-flags' ? error : 'invalid-or-duplicate-flag';
+  return NAMED.includes(error) ? error : 'invalid-or-duplicate-flag';
 }
 
 const NO_KEY = Buffer.alloc(0);

@@ -33,13 +33,14 @@ function readDelete(context: LineContext): Request {
   const { words } = context;
   const form = replyForm(context);
   if (words.count > 4) return refusal(form, 'unknown-command');
-  if (!hasKey(context)) return refusal(form, 'bad-line');
+  if (words.count < 2) return refusal(form, 'bad-line');
   const holdIsZero = words.text(2) === '0';
   const wellFormed =
     words.count === 2 ||
     (words.count === 3 && (holdIsZero || form.quiet)) ||
     (words.count === 4 && holdIsZero && form.quiet);
   if (!wellFormed) return refusal(form, 'bad-line-usage-delete');
+  if (!hasKey(context)) return refusal(form, 'bad-line');
   return {
     kind: 'delete',
     form,

@@ -1,0 +1,75 @@
+// The same generated sessions go to Debian's memcached and to Cairn; their replies must be equal, except
+// for what programs.ts leaves out and exchange.ts evens out.
+
+import { rmSync } from 'node:fs';
+import { config, expect } from 'chai';
+import * as fc from 'fast-check';
+import { requireProgram } from '../support/programs.js';
+import { seeded } from '../support/seed.js';
+import { ServerProcess } from '../support/server-process.js';
+import { cairnLaunch, memcachedLaunch, temporaryFolder } from '../support/servers.js';
+import { binaryReplies, exchange, sentinel, textReplies } from './exchange.js';
+import { binaryCommand, metaCommand, SESSION, textCommand } from './programs.js';
+
+// Failures show both replies whole.
+config.truncateThreshold = 0;
+
+describe('differential: memcached and Cairn answer alike', function () {
+  this.timeout(180_000);
+  let dir: string | undefined;
+  let memcached: ServerProcess | undefined;
+  let cairn: ServerProcess | undefined;
+  let sessions = 0;
+
+  before(async function () {
+    const program = requireProgram(this, 'memcached', 'memcached');
+    dir = temporaryFolder();
+    memcached = await ServerProcess.start(memcachedLaunch(program));
+    cairn = await ServerProcess.start(cairnLaunch(dir, ['--dialect', 'memcached']));
+  });
+  after(async () => {
+    await memcached?.kill();
+    await cairn?.kill();
+    if (dir !== undefined) rmSync(dir, { recursive: true, force: true });
+  });
+
+  /** Sends it to both under a new session name; what they said, as latin1 with the name taken out. */
+  async function both(request: Buffer): Promise<[Buffer, Buffer]> {
+    if (memcached === undefined || cairn === undefined) throw new Error('Not started');
+    const name = `s${String((sessions += 1)).padStart(SESSION.length - 1, '0')}`;
+    const bytes = Buffer.from(request.toString('latin1').replaceAll(SESSION, name), 'latin1');
+    const hide = (reply: Buffer): Buffer =>
+      Buffer.from(reply.toString('latin1').replaceAll(name, SESSION), 'latin1');
+    const answers = await Promise.all([
+      exchange(memcached.port, bytes),
+      exchange(cairn.port, bytes),
+    ]);
+    return [hide(answers[0]), hide(answers[1])];
+  }
+
+  async function compareText(commands: readonly string[]): Promise<void> {
+    const request = commands.map((command, i) => command + sentinel(i)).join('');
+    const [theirs, ours] = await both(Buffer.from(request, 'latin1'));
+    expect(textReplies(ours, commands)).to.deep.equal(textReplies(theirs, commands));
+  }
+
+  async function compareBinary(packets: readonly Buffer[]): Promise<void> {
+    const [theirs, ours] = (await both(Buffer.concat(packets))).map(binaryReplies);
+    expect(ours).to.deep.equal(theirs);
+  }
+
+  it('text commands', async () => {
+    const sessionOf = fc.array(textCommand, { minLength: 1, maxLength: 8 });
+    await fc.assert(fc.asyncProperty(sessionOf, compareText), seeded('text', 1500));
+  });
+
+  it('meta commands', async () => {
+    const sessionOf = fc.array(metaCommand, { minLength: 1, maxLength: 8 });
+    await fc.assert(fc.asyncProperty(sessionOf, compareText), seeded('meta', 1500));
+  });
+
+  it('binary commands', async () => {
+    const sessionOf = fc.array(binaryCommand, { minLength: 1, maxLength: 8 });
+    await fc.assert(fc.asyncProperty(sessionOf, compareBinary), seeded('binary', 1500));
+  });
+});
