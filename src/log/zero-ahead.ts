@@ -23,7 +23,7 @@ export function isNoSpace(error: unknown): boolean {
 export class ZeroAhead {
   readonly #file: File;
   #allocatedBytes: number;
-  #running: Promise<void> | undefined;
+  #running: Promise<unknown> | undefined;
 
   /** `file` without write-through; it stays the caller's to close. */
   constructor(file: File, allocatedBytes: number) {
@@ -36,7 +36,7 @@ export class ZeroAhead {
   }
 
   /** Resolves when no zeros are being written. Never rejects. */
-  get settled(): Promise<void> | undefined {
+  get settled(): Promise<unknown> | undefined {
     return this.#running;
   }
 
@@ -51,14 +51,15 @@ export class ZeroAhead {
    */
   extend(target: number): Promise<unknown> {
     if (this.#running !== undefined) return this.#running;
-    const work = this.#write(target).then(
-      () => undefined,
-      (error: unknown) => error,
-    );
-    this.#running = work.then(() => {
-      this.#running = undefined;
-    });
-    return work;
+    this.#running = this.#write(target)
+      .then(
+        () => undefined,
+        (error: unknown) => error,
+      )
+      .finally(() => {
+        this.#running = undefined;
+      });
+    return this.#running;
   }
 
   /** Writes zeros again from `start` to the allocated end. Throws what the file system says. */
