@@ -32,6 +32,7 @@ export class Background {
   readonly #dir: string;
   #worker: Worker | undefined;
   #running: Running | undefined;
+  #closed = false;
 
   constructor(env: Env, dir: string) {
     this.#env = env;
@@ -41,6 +42,7 @@ export class Background {
   /** Runs a task; `answer` is asked in between. Rejects with KvError when the worker could not do it. */
   perform(task: Task, answer: Running['answer']): Promise<Done> {
     assert(this.#running === undefined, 'The background does one task at a time');
+    if (this.#closed) return Promise.reject(closing());
     const worker = this.#worker ?? this.#start();
     return new Promise((resolve, reject) => {
       this.#running = { answer, resolve, reject };
@@ -50,13 +52,14 @@ export class Background {
 
   /** Lets the worker end; a task under way fails with KV_CLOSED. */
   async close(): Promise<void> {
+    this.#closed = true;
     const worker = this.#worker;
     this.#worker = undefined;
     if (worker !== undefined) {
       this.#send(worker, { stop: true });
       await worker.done.catch(() => undefined);
     }
-    this.#end()?.reject(new KvError('KV_CLOSED', 'The store is closing'));
+    this.#end()?.reject(closing());
   }
 
   #start(): Worker {
@@ -104,4 +107,8 @@ export class Background {
     this.#running = undefined;
     return running;
   }
+}
+
+function closing(): KvError {
+  return new KvError('KV_CLOSED', 'The store is closing');
 }
