@@ -28,7 +28,7 @@ export class Segment {
   sealed = false;
   /** Bytes of frames that the keydir points to. */
   liveBytes = 0;
-  /** Headers that a compaction could not spare: exact for what a compaction wrote. */
+  /** Headers and stuck frames that a compaction could not spare: exact for what a compaction wrote. */
   overheadBytes = SEGMENT_HEADER_BYTES + BATCH_HEADER_BYTES;
   /** Bytes that a compaction of this segment had to keep beside the live ones (tombstones, touches). */
   keptBytes = 0;

@@ -40,9 +40,10 @@ export class Compaction {
     const output = this.#placeFor(run);
     const name = segmentName(output.last, output.generation);
     const temporary = name + TEMPORARY_SUFFIX;
+    const judge = this.#judgeOf(run);
     let done: CompactDone;
     try {
-      done = await this.#copy(run, output, temporary);
+      done = await this.#copy(run, output, temporary, judge);
       if (log.counters.failures !== failures) {
         throw new KvError(
           'KV_IO',
@@ -64,8 +65,8 @@ export class Compaction {
     await this.#saveHint(segment, hint);
     await this.#moveItems(segment, hint);
     const frameBytes = sumOfFrames(hint);
-    segment.overheadBytes = done.committedBytes - frameBytes;
-    segment.keptBytes = Math.max(0, frameBytes - segment.liveBytes);
+    segment.overheadBytes = done.committedBytes - frameBytes + judge.stuckBytes;
+    segment.keptBytes = Math.max(0, frameBytes - judge.stuckBytes - segment.liveBytes);
     core.counters.compactions += 1;
     core.counters.compactedRecords += hintCount(hint);
     core.counters.compactedBytes += run.reduce(
@@ -87,15 +88,19 @@ export class Compaction {
     };
   }
 
+  #judgeOf(run: readonly Segment[]): Judge {
+    const isOldest = this.#core.log.table.ordered[0] === run[0];
+    return new Judge(this.#core, new Set(run.map(({ slot }) => slot)), isOldest);
+  }
+
   async #copy(
     run: readonly Segment[],
     output: Omit<SegmentPlace, 'committedBytes'>,
     temporaryName: string,
+    judge: Judge,
   ): Promise<CompactDone> {
     const core = this.#core;
     const { log } = core;
-    const isOldest = log.table.ordered[0] === run[0];
-    const judge = new Judge(core, new Set(run.map(({ slot }) => slot)), isOldest);
     const done = await this.#background.perform(
       {
         task: 'compact',

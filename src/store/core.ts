@@ -142,7 +142,8 @@ export class Core {
       (undoKey) => {
         items.restore(undoKey, before);
         large.keep(before?.large);
-        large.dropNow(content.large);
+        // An invalidated item keeps its file: both records refer to it.
+        if (content.large?.id !== before?.large?.id) large.dropNow(content.large);
       },
     );
     if (placed === undefined) return undefined;
@@ -193,7 +194,7 @@ export class Core {
 
   /** Gives the item of `ref` another expiry, and with `wins` the mark that a client refills it, durably. */
   commitTouch(key: Buffer, ref: number, expiresAt: number, wins = false): Placed | undefined {
-    const { items } = this;
+    const { items, large } = this;
     const { keydir } = items;
     const won = wins || (keydir.marks(ref) & MARK.WON) !== 0;
     const before = items.stateOf(ref);
@@ -202,7 +203,10 @@ export class Core {
     const marks = won ? RECORD_MARK.won : 0;
     const placed = this.log.append(
       { type: RECORD.touch, marks, flags: 0, expiresAt, key, value: target, cas: 0n },
-      (undoKey) => items.restore(undoKey, before),
+      (undoKey) => {
+        items.restore(undoKey, before);
+        large.keep(before.large);
+      },
     );
     if (placed === undefined) return undefined;
     items.setExpiresAt(ref, expiresAt);
@@ -213,8 +217,18 @@ export class Core {
 
   /** Takes a dead item out of the keydir; its record stays in the log and means nothing any more. */
   forget(ref: number): void {
-    this.large.dropAfter(this.items.largeOf(ref), this.items.keydir.seq(ref));
-    this.items.remove(ref);
+    const { items, large } = this;
+    const reference = items.largeOf(ref);
+    if (reference === undefined) {
+      items.remove(ref);
+      return;
+    }
+    const { keydir } = items;
+    // The touch that gave it its end may yet be taken back.
+    const seq = Math.max(keydir.seq(ref), items.afterOf(ref, keydir.key(ref)));
+    // First the item: a running snapshot takes hold of the file when it goes.
+    items.remove(ref);
+    large.dropAfter(reference, seq);
   }
 }
 

@@ -36,8 +36,9 @@ export class DurableStore implements S.Store {
     this.opened = opened;
     this.#core = core;
     const values = new Values(core);
-    this.#reads = new Reads(core, values);
-    this.#writes = new Writes(core, values, new Bounds(core));
+    const bounds = new Bounds(core);
+    this.#reads = new Reads(core, values, bounds);
+    this.#writes = new Writes(core, values, bounds);
     this.#changes = new Changes(core, values, this.#writes);
     this.#sweeper = new Sweeper(core);
     this.#janitor = new Janitor(core);

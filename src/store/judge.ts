@@ -20,6 +20,8 @@ export class Judge {
   readonly #isOldest: boolean;
   /** Some record was kept for changes that are not durable: then no flush may go either. */
   #keptVerbatim = false;
+  /** Frames that are dead but could not go yet: compacting the run again at once would free nothing. */
+  stuckBytes = 0;
 
   /** `runSlots`: slots of the run's segments; `isOldest`: nothing in the log is older than the run. */
   constructor(core: Core, runSlots: ReadonlySet<number>, isOldest: boolean) {
@@ -41,6 +43,7 @@ export class Judge {
     visitEntries(bytes, 0, question.count, (entry) => {
       const verdict = this.#judge(entry);
       verdicts[at] = verdict;
+      if (verdict === VERDICT.verbatim && !this.#isNewest(entry)) this.stuckBytes += entry.bytes;
       expiresAt[at] = entry.expiresAt;
       if (entry.type === RECORD.put && (verdict === VERDICT.keep || verdict === VERDICT.keepWon)) {
         expiresAt[at] = keydir.expiresAt(keydir.find(entry.key));
@@ -48,6 +51,12 @@ export class Judge {
       at += 1;
     });
     return { answer: 'judged', verdicts, expiresAt };
+  }
+
+  #isNewest(entry: ReplayEntry): boolean {
+    const { keydir } = this.#core.items;
+    const ref = entry.type === RECORD.put ? keydir.find(entry.key) : 0;
+    return ref !== 0 && keydir.seq(ref) === entry.seq;
   }
 
   #judge(entry: ReplayEntry): number {

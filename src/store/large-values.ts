@@ -96,13 +96,17 @@ export class LargeValues {
   open(reference: LargeReference): LargeValue {
     const { id, bytes } = reference;
     this.#readers.set(id, (this.#readers.get(id) ?? 0) + 1);
+    const path = this.#pathOf(id);
     let file: Promise<File> | undefined;
     let released = false;
     return {
       bytes,
       read: async (target, position) => {
-        file ??= this.#env.fs.open(this.#pathOf(id), 'read');
-        return readLargeValue(await file, reference, target, position);
+        file ??= this.#env.fs.open(path, 'read');
+        const opened = file;
+        return reported(path, async () =>
+          readLargeValue(await opened, reference, target, position),
+        );
       },
       release: () => {
         if (released) return;
@@ -145,7 +149,8 @@ export class LargeValues {
   }
 
   async #leave(id: number, file: Promise<File> | undefined): Promise<void> {
-    const opened = await file;
+    // Who read was told when it could not be opened.
+    const opened = await file?.catch(() => undefined);
     await opened?.close();
     const left = (this.#readers.get(id) ?? 1) - 1;
     if (left > 0) {

@@ -4,9 +4,13 @@
 import { assert } from '../assert.js';
 import { isKvError } from '../errors.js';
 import { LARGE_CHUNK_BYTES } from '../log/large-value-file.js';
+import type { LargeReference } from '../log/large-value-file.js';
 import type { Core } from './core.js';
-import type { LargeValueHandle, LargeValueWriter, Put, PutOutcome } from './store.js';
+import type { LargeValue, LargeValueWriter, Put, PutOutcome } from './store.js';
 import type { Loaded } from './values.js';
+
+/** Where bytes come from; a file is held until `release`. */
+type Source = Buffer | LargeValue;
 
 export class LargeWrites {
   readonly #core: Core;
@@ -22,64 +26,57 @@ export class LargeWrites {
   async make(put: Put, base: Loaded | undefined): Promise<Put | PutOutcome> {
     const { items, large } = this.#core;
     const key = Buffer.from(put.key);
-    const given = Buffer.isBuffer(put.value) ? Buffer.from(put.value) : put.value;
+    const given = this.#sourceOf(put.value);
     const ref = items.keydir.find(key);
     const expiresAt = ref === 0 ? 0 : items.keydir.expiresAt(ref);
-    const basePart = base === undefined ? undefined : { ...base, value: Buffer.from(base.value) };
-    const writer = await large.openWriter();
+    const old = base === undefined ? undefined : this.#sourceOf(base.large ?? base.value);
+    let writer: LargeValueWriter | undefined;
     try {
-      if (basePart !== undefined && put.mode === 'append') await this.#copyLoaded(basePart, writer);
-      await this.#copyGiven(given, writer);
-      if (basePart !== undefined && put.mode === 'prepend')
-        await this.#copyLoaded(basePart, writer);
+      writer = await large.openWriter();
+      if (put.mode === 'append') await this.#copy(old, writer);
+      await this.#copy(given, writer);
+      if (put.mode === 'prepend') await this.#copy(old, writer);
       const value = await writer.finish();
-      if (basePart === undefined) return { ...put, key, value };
-      return {
-        ...put,
-        key,
-        value,
-        mode: 'replace',
-        flags: basePart.flags,
-        expiresAt,
-        compareCas: put.compareCas ?? basePart.cas,
-      };
+      if (base === undefined) return { ...put, key, value };
+      const compareCas = put.compareCas ?? base.cas;
+      return { ...put, key, value, mode: 'replace', flags: base.flags, expiresAt, compareCas };
     } catch (error) {
-      await writer.abort();
+      await writer?.abort();
       if (!isKvError(error, 'KV_NO_SPACE')) throw error;
       return { status: 'no-space', after: 0, cas: 0n, valueBytes: 0 };
+    } finally {
+      release(old);
+      release(given);
     }
   }
 
-  async #copyGiven(value: Buffer | LargeValueHandle, writer: LargeValueWriter): Promise<void> {
-    if (Buffer.isBuffer(value)) {
-      await writer.write(value);
+  /** Bytes of our own, or a file that is held from now on: the caller's may go while we wait. */
+  #sourceOf(value: Put['value'] | LargeReference): Source {
+    const { large } = this.#core;
+    if (Buffer.isBuffer(value)) return Buffer.from(value);
+    if (!('largeValueId' in value)) return large.open(value);
+    const reference = large.take(value);
+    const source = large.open(reference);
+    large.dropNow(reference);
+    return source;
+  }
+
+  async #copy(source: Source | undefined, writer: LargeValueWriter): Promise<void> {
+    if (source === undefined) return;
+    if (Buffer.isBuffer(source)) {
+      await writer.write(source);
       return;
     }
-    const reference = this.#core.large.take(value);
-    await this.#copyFile(reference, writer);
-    this.#core.large.dropNow(reference);
-  }
-
-  async #copyLoaded(loaded: Loaded, writer: LargeValueWriter): Promise<void> {
-    if (loaded.large === undefined) await writer.write(loaded.value);
-    else await this.#copyFile(loaded.large, writer);
-  }
-
-  async #copyFile(
-    reference: Parameters<Core['large']['open']>[0],
-    writer: LargeValueWriter,
-  ): Promise<void> {
-    const source = this.#core.large.open(reference);
     const piece = Buffer.allocUnsafe(LARGE_CHUNK_BYTES);
-    try {
-      for (let at = 0; at < source.bytes;) {
-        const count = await source.read(piece, at);
-        assert(count > 0, 'A large value has the bytes that it says');
-        await writer.write(piece.subarray(0, count));
-        at += count;
-      }
-    } finally {
-      source.release();
+    for (let at = 0; at < source.bytes;) {
+      const count = await source.read(piece, at);
+      assert(count > 0, 'A large value has the bytes that it says');
+      await writer.write(piece.subarray(0, count));
+      at += count;
     }
   }
+}
+
+function release(source: Source | undefined): void {
+  if (source !== undefined && !Buffer.isBuffer(source)) source.release();
 }

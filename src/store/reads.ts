@@ -1,9 +1,11 @@
 // get and its relatives: finds the item, settles at the time of the call what the read changes (expiry,
 // recency, who wins the right to refill), then fetches the value, which may take a turn.
 
+import { MARK as RECORD_MARK, frameBytes } from '../log/format.js';
+import type { Bounds } from './bounds.js';
 import type { Core } from './core.js';
 import { MARK } from './keydir.js';
-import type { Lookup, Maybe, ReadOptions } from './store.js';
+import type { LargeValue, Lookup, Maybe, ReadOptions } from './store.js';
 import type { LoadResult, Values } from './values.js';
 
 const NO_VALUE = Buffer.alloc(0);
@@ -22,10 +24,12 @@ interface Seen {
 export class Reads {
   readonly #core: Core;
   readonly #values: Values;
+  readonly #bounds: Bounds;
 
-  constructor(core: Core, values: Values) {
+  constructor(core: Core, values: Values, bounds: Bounds) {
     this.#core = core;
     this.#values = values;
+    this.#bounds = bounds;
   }
 
   get(key: Buffer, options: ReadOptions): Maybe<Lookup> {
@@ -34,9 +38,12 @@ export class Reads {
     if (ref === 0) return this.#miss(key, options);
     const seen = this.#use(ref, key, options);
     if (seen === undefined) return { kind: 'refused', status: core.refusal, after: 0 };
+    const reference = core.items.largeOf(ref);
+    // Held from now on: a delete must not take the file away before it is read.
+    const large = reference === undefined ? undefined : core.large.open(reference);
     const loaded = this.#values.load(ref, key);
-    if (loaded instanceof Promise) return loaded.then((content) => this.#hit(content, seen));
-    return this.#hit(loaded, seen);
+    if (loaded instanceof Promise) return loaded.then((content) => this.#hit(content, seen, large));
+    return this.#hit(loaded, seen, large);
   }
 
   #miss(key: Buffer, options: ReadOptions): Lookup {
@@ -55,6 +62,10 @@ export class Reads {
       chosenCas,
       won: true,
     };
+    const marks = chosenCas === undefined ? 0 : RECORD_MARK.chosenCas;
+    const bytes = frameBytes(key.length, 0, marks);
+    const room = this.#bounds.makeRoom(bytes, core.items.keydir.find(key));
+    if (room !== 'ok') return { kind: 'refused', status: room, after: 0 };
     const placed = core.commitPut(key, content);
     if (placed === undefined) return { kind: 'refused', status: core.refusal, after: 0 };
     const loaded = { value: NO_VALUE, flags: 0, cas: chosenCas ?? BigInt(placed.seq) };
@@ -62,6 +73,7 @@ export class Reads {
     return this.#hit(
       { ...loaded, large: undefined },
       { ...seen, after: placed.seq, won: false, wins: true },
+      undefined,
     );
   }
 
@@ -102,14 +114,17 @@ export class Reads {
     return { after, expiresAt, fetched, idleSeconds, stale, won, wins };
   }
 
-  #hit(loaded: LoadResult, seen: Seen): Lookup {
+  #hit(loaded: LoadResult, seen: Seen, large: LargeValue | undefined): Lookup {
     const { after } = seen;
-    if (loaded === undefined) return { kind: 'damaged', after };
-    const { flags, cas, large } = loaded;
+    if (loaded === undefined) {
+      large?.release();
+      return { kind: 'damaged', after };
+    }
+    const { flags, cas } = loaded;
     // Written out: a spread makes V8 build the object property by property, which costs as much as
     // the rest of a hit.
     const item = {
-      value: large === undefined ? loaded.value : this.#core.large.open(large),
+      value: large ?? loaded.value,
       flags,
       cas,
       expiresAt: seen.expiresAt,

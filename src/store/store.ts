@@ -103,7 +103,7 @@ export type Status =
   | 'damaged'
   | 'closed';
 
-export type RefusedStatus = Extract<Status, 'no-space' | 'closed'>;
+export type RefusedStatus = Extract<Status, 'no-memory' | 'no-space' | 'closed'>;
 
 export interface Outcome {
   readonly status: Status;

@@ -71,9 +71,11 @@ export class Writes {
     const marks = put.chosenCas === undefined ? 0 : 1;
     const bytes =
       frameBytes(put.key.length, content.value.length, marks) + (content.large?.bytes ?? 0);
-    const room = this.#bounds.makeRoom(bytes, ref);
+    // A dead item makes room for its successor, not for another key.
+    const replaced = keydir.find(put.key);
+    const room = this.#bounds.makeRoom(bytes, replaced);
     if (room !== 'ok') return this.#refuseTaken(put, ref, room, content);
-    const replacesDead = ref === 0 && keydir.find(put.key) !== 0;
+    const replacesDead = ref === 0 && replaced !== 0;
     const placed = core.commitPut(put.key, content);
     if (placed === undefined) return this.#refuseTaken(put, ref, core.refusal, content);
     if (replacesDead) core.counters.reclaimed += 1;
