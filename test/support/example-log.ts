@@ -81,6 +81,7 @@ export const RECORDS: Readonly<Record<string, LogRecord>> = {
   touch: record({ type: RECORD.touch, seq: 12, expiresAt: TIME_MS + 1000, value: seqOf(3) }),
   'touch-won': record({ type: RECORD.touch, seq: 13, marks: MARK.won, value: seqOf(3) }),
   flush: record({ type: RECORD.flush, seq: 14, key: NOTHING }),
+  'delete-prefix': record({ type: RECORD.deletePrefix, seq: 16, key: Buffer.from('user:') }),
   'flush-later': record({ type: RECORD.flush, seq: 15, key: NOTHING, expiresAt: TIME_MS + 5000 }),
 };
 

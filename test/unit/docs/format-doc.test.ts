@@ -9,6 +9,7 @@ import {
   CONTROL_NAME,
   LOCK_NAME,
   MANIFEST_NAME,
+  RECENCY_NAME,
   SNAPSHOT_NAME,
   TEMPORARY_SUFFIX,
   hintName,
@@ -48,6 +49,11 @@ import {
   encodeDescriptor,
 } from '../../../src/log/large-value-file.js';
 import { composeManifest } from '../../../src/log/manifest.js';
+import {
+  RECENCY_ENTRY_BYTES,
+  RECENCY_HEADER_BYTES,
+  RECENCY_MAGIC,
+} from '../../../src/store/recency-file.js';
 import { INLINE_VALUE_BYTES_MAX, KEY_BYTES_LIMIT } from '../../../src/limits.js';
 import { STORE_ID, smallLog } from '../../support/example-log.js';
 import { PROJECT_DIR } from '../../support/golden-file.js';
@@ -123,7 +129,14 @@ describe('docs/format.md', () => {
 
   it('names every file', () => {
     const names = [segmentName(7, 0), hintName(7, 0), largeValueName(42)];
-    names.push(MANIFEST_NAME, SNAPSHOT_NAME, LOCK_NAME, CONTROL_NAME, `*${TEMPORARY_SUFFIX}`);
+    names.push(
+      MANIFEST_NAME,
+      RECENCY_NAME,
+      SNAPSHOT_NAME,
+      LOCK_NAME,
+      CONTROL_NAME,
+      `*${TEMPORARY_SUFFIX}`,
+    );
     for (const name of names) expect(DOC).to.include(`| \`${name}\``);
   });
 
@@ -146,6 +159,9 @@ describe('docs/format.md', () => {
       `\`${SEGMENT_MAGIC}\``,
       `\`${HINT_MAGIC}\``,
       `\`${LARGE_MAGIC}\``,
+      `\`${RECENCY_MAGIC}\``,
+      `Header, ${RECENCY_HEADER_BYTES} bytes, then an entry for each item`,
+      `Each entry has ${RECENCY_ENTRY_BYTES} bytes before its key`,
     ];
     for (const text of texts) expect(DOC).to.include(text);
     const magic = Buffer.alloc(4);
