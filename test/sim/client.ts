@@ -145,7 +145,8 @@ export class Client {
   async #put(command: PutCommand, value: string, handle?: S.LargeValueHandle): Promise<void> {
     const mode = command.do === 'large' ? 'set' : command.do;
     const { key, flags } = command;
-    const expiresAt = command.ttlMs === 0 ? 0 : this.store.nowMs() + command.ttlMs;
+    const startMs = this.store.nowMs();
+    const expiresAt = command.ttlMs === 0 ? 0 : startMs + command.ttlMs;
     const outcome = await this.store.put({
       mode,
       key: Buffer.from(key),
@@ -153,11 +154,12 @@ export class Client {
       flags,
       expiresAt,
     });
-    const known = this.#known(key);
-    const isThere = known.entry !== undefined;
-    const stores = mode === 'set' || (mode === 'add' ? !isThere : isThere);
-    if (!this.#expect(command, outcome.status, stores ? 'stored' : 'not-stored')) return;
-    if (!stores) return this.#checkAfter(command, known, outcome.after);
+    const wantedOf = ({ entry }: Known): S.Status =>
+      mode === 'set' || (mode === 'add') === (entry === undefined) ? 'stored' : 'not-stored';
+    const known = this.#knownSince(startMs, key, outcome.status, wantedOf);
+    const wanted = wantedOf(known);
+    if (!this.#expect(command, outcome.status, wanted)) return;
+    if (wanted !== 'stored') return this.#checkAfter(command, known, outcome.after);
     const { entry } = known;
     const joins = mode === 'append' || mode === 'prepend';
     const joined = mode === 'append' ? (entry?.value ?? '') + value : value + (entry?.value ?? '');
@@ -214,16 +216,19 @@ export class Client {
     const { key, delta } = command;
     const create = { value: delta, expiresAt: 0 };
     const direction = command.do;
+    const startMs = this.store.nowMs();
     const outcome = await this.store.arithmetic({
       key: Buffer.from(key),
       delta,
       direction,
       create,
     });
-    const known = this.#known(key);
+    const wantedOf = ({ entry }: Known): S.Status =>
+      entry !== undefined && parseNumber(entry.value) === undefined ? 'not-a-number' : 'stored';
+    const known = this.#knownSince(startMs, key, outcome.status, wantedOf);
     const { entry } = known;
     const number = entry === undefined ? undefined : parseNumber(entry.value);
-    const wanted = entry !== undefined && number === undefined ? 'not-a-number' : 'stored';
+    const wanted = wantedOf(known);
     if (!this.#expect(command, outcome.status, wanted)) return;
     if (wanted !== 'stored') return this.#checkAfter(command, known, outcome.after);
     const next = number === undefined ? delta : changed(number, delta, direction);
@@ -244,8 +249,12 @@ export class Client {
     const { ttlMs } = command;
     const expiresAt =
       ttlMs === undefined ? undefined : ttlMs === 0 ? 0 : this.store.nowMs() + ttlMs;
+    const startMs = this.store.nowMs();
     const lookup = await this.store.get(Buffer.from(key), { expiresAt, win: command.do === 'win' });
-    const known = this.#known(key);
+    const now = this.#known(key);
+    // An item may expire while its value is read.
+    const isHit = lookup.kind === 'hit';
+    const known = (now.entry !== undefined) === isHit ? now : this.history.at(key, startMs);
     if (lookup.kind === 'damaged' || lookup.kind === 'refused') {
       if (this.#options.mayFail) return;
       throw new Violation(`${text(command)} is ${lookup.kind}`);
@@ -299,6 +308,19 @@ export class Client {
     const { after, cas } = outcome;
     if (cas !== BigInt(after)) throw new Violation(`A change of seq ${after} got the token ${cas}`);
     this.history.put(after, key, { stale: false, won: false, ...entry, cas }, true);
+  }
+
+  /** What is known now, or at the start of a command that took time, if the status says so. */
+  #knownSince(
+    startMs: number,
+    key: string,
+    status: S.Status,
+    wantedOf: (known: Known) => S.Status,
+  ): Known {
+    const now = this.#known(key);
+    if (wantedOf(now) === status) return now;
+    const before = this.history.at(key, startMs);
+    return wantedOf(before) === status ? before : now;
   }
 
   #hasUnsynced(): boolean {

@@ -1,5 +1,5 @@
 // The simulation as a command: `npm run sim -- --seed S --runs N`. Each run is a random life of a
-// machine; every tenth also tries all crashes of a random script. The first failure is printed with the
+// machine; every twentieth also tries all crashes of a random script. The first failure is printed with the
 // line that replays it and the shortest life found that still fails.
 
 import { parseArgs } from 'node:util';
@@ -53,7 +53,7 @@ async function runOne(seed: number): Promise<unknown> {
     counts.boots += lived.boots;
     counts.faults += lived.faults;
     counts.commands += lived.commands;
-    if (seed % 10 === 0) await explore(seed);
+    if (seed % 20 === 0) await explore(seed);
     await new Promise((resolve) => void setImmediate(resolve));
     return stray;
   } catch (error) {
@@ -67,8 +67,8 @@ async function explore(seed: number): Promise<void> {
   const explored = await exploreCrashes({
     seed,
     engine: { segmentBytesMax: 4096, cacheBytesMax: 0, useHints: random.chance(0.7) },
-    commands: drawCommands(random, shape, 25),
-    randomImages: 6,
+    commands: drawCommands(random, shape, 15),
+    randomImages: 4,
     byteStep: random.between(5, 40),
     secondCrashes: 0.02,
   });
