@@ -1,6 +1,7 @@
 // The hash of keys: HalfSipHash-1-3, the keyed 32-bit hash that the Linux kernel uses for its hash tables
-// (https://github.com/veorq/SipHash). Not murmur3 or xxh32: they are a little faster, but both have sets
-// of keys that collide under every seed, so a client could make all of a store's keys meet in one place.
+// (https://github.com/veorq/SipHash). Not murmur3 or xxh32:
+// they are a little faster, but murmur3 has sets of keys that collide under every seed, and neither is made
+// against an opponent: a client could make all of a store's keys meet in one place.
 //
 // Invariant: keys are hashed as little-endian u32 words, the last one padded with zeros, as the keydir
 // holds them; the bytes after the last whole word count only up to `byteCount`.
