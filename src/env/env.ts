@@ -43,7 +43,8 @@ export type LogFields = Readonly<Record<string, string | number | boolean | unde
 export interface Worker extends Port {
   /** Resolves when the worker's `run` returned, rejects when it threw or the thread died. */
   readonly done: Promise<void>;
-  terminate(): Promise<void>;
+  /** Posts the last message and waits for the thread's end; the process stays alive for that. */
+  end(message: unknown): Promise<void>;
 }
 
 /** One end of a message channel. Messages are structured clones; `transfer` moves buffers. */

@@ -158,8 +158,10 @@ function startThread(logger: Logger, module: URL, input: unknown): Worker {
     done,
     post: (message, transfer) => thread.postMessage(message, transfer ?? []),
     onMessage: (call) => void listeners.push(call),
-    async terminate() {
-      await thread.terminate();
+    async end(message) {
+      thread.ref();
+      thread.postMessage(message);
+      await done.catch(() => undefined);
     },
   };
 }

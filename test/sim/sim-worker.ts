@@ -52,9 +52,7 @@ export function startSimWorker(starter: SimProcess, module: URL, input: unknown)
   const copy: unknown = structuredClone(input);
   const loading = import(module.href) as Promise<WorkerModule>;
   starter.world.scheduler.waitOutside(loading);
-  let die: ((reason: Error) => void) | undefined;
   const done = new Promise<void>((resolve, reject) => {
-    die = reject;
     loading
       .then(({ run }) => {
         assert(run !== undefined, `${module.href} exports run()`);
@@ -70,10 +68,9 @@ export function startSimWorker(starter: SimProcess, module: URL, input: unknown)
     done,
     post: (message, transfer) => there.post(message, transfer),
     onMessage: (call) => back.onMessage(call),
-    terminate() {
-      worker.die();
-      die?.(new Error('A background thread ended with code 1'));
-      return Promise.resolve();
+    async end(message) {
+      there.post(message);
+      await done.catch(() => undefined);
     },
   };
 }

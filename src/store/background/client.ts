@@ -56,8 +56,8 @@ export class Background {
     const worker = this.#worker;
     this.#worker = undefined;
     if (worker !== undefined) {
-      this.#send(worker, { stop: true });
-      await worker.done.catch(() => undefined);
+      const stop: ToWorker = { stop: true };
+      await worker.end(stop);
     }
     this.#end()?.reject(closing());
   }

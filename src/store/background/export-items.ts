@@ -17,6 +17,8 @@ import type { ExportItem, ExportItems, ExportTask, SegmentPlace } from './messag
 import type { Line } from './worker.js';
 
 const WRITE_BYTES = 1024 * 1024;
+/** Read at once: neighbours of the item that is wanted are wanted next. */
+const WINDOW_BYTES = 128 * 1024;
 
 export async function exportItems(
   fs: Fs,
@@ -94,6 +96,10 @@ class Sources {
   readonly #dir: string;
   readonly #places = new Map<number, SegmentPlace>();
   readonly #files = new Map<number, File>();
+  /** Bytes read ahead: the items come sorted by place. */
+  #window = Buffer.alloc(0);
+  #windowOffset = 0;
+  #windowSlot = -1;
 
   constructor(fs: Fs, dir: string) {
     this.#fs = fs;
@@ -104,25 +110,40 @@ class Sources {
     for (const { slot, ...place } of segments) this.#places.set(slot, place);
   }
 
+  /** The item's record; views into memory that the next call may replace. */
   async read({ slot, offset, bytes }: ExportItem): Promise<LogRecord> {
     const place = this.#places.get(slot);
     assert(place !== undefined, 'An item is in a segment that was named');
-    let file = this.#files.get(slot);
-    if (file === undefined) {
-      file = await this.#fs.open(
-        join(this.#dir, segmentName(place.last, place.generation)),
-        'read',
-      );
-      this.#files.set(slot, file);
+    const file = await this.#fileOf(slot, place);
+    if (slot !== this.#windowSlot || !this.#windowHolds(offset, bytes)) {
+      const window = Buffer.allocUnsafe(Math.max(bytes, WINDOW_BYTES));
+      const room = Math.max(bytes, place.committedBytes - offset);
+      const wanted = window.subarray(0, Math.min(window.length, room));
+      this.#window = wanted.subarray(0, await file.read(wanted, offset));
+      this.#windowOffset = offset;
+      this.#windowSlot = slot;
     }
-    const buffer = Buffer.allocUnsafe(bytes);
-    const count = await file.read(buffer, offset);
-    const frame = decodeFrame(buffer.subarray(0, count), 0, place.salt, offset);
+    const at = offset - this.#windowOffset;
+    const frame = decodeFrame(this.#window.subarray(at, at + bytes), 0, place.salt, offset);
     if (typeof frame !== 'string') return frame.record;
     throw new KvError('KV_CORRUPTION', `A record is damaged (${frame})`, {
       path: file.path,
       offset,
     });
+  }
+
+  #windowHolds(offset: number, bytes: number): boolean {
+    const end = this.#windowOffset + this.#window.length;
+    return offset >= this.#windowOffset && offset + bytes <= end;
+  }
+
+  async #fileOf(slot: number, place: SegmentPlace): Promise<File> {
+    const known = this.#files.get(slot);
+    if (known !== undefined) return known;
+    const name = segmentName(place.last, place.generation);
+    const file = await this.#fs.open(join(this.#dir, name), 'read');
+    this.#files.set(slot, file);
+    return file;
   }
 
   openLarge(id: number): Promise<File> {
