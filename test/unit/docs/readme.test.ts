@@ -2,11 +2,13 @@
 // the links of all documents lead somewhere.
 
 import { expect } from 'chai';
-import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 
 import { readConfig } from '../../../src/config.js';
 import { PROJECT_DIR } from '../../support/golden-file.js';
+import { run } from '../../support/programs.js';
 
 const README = readFileSync(join(PROJECT_DIR, 'README.md'), 'utf8');
 
@@ -47,6 +49,22 @@ describe('README.md', () => {
       const [, flag = ''] = /^\| `([^`]+)`/.exec(row) ?? [];
       expect(help).to.include(`  ${flag} `);
     }
+  });
+});
+
+describe('README.md, the library example', () => {
+  it('runs as it stands there', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'cairn-readme-'));
+    const [, code = ''] = /```js\n(import \{ open \} from 'cairn-kv';[^]*?)```/.exec(README) ?? [];
+    const library = new URL('../../../src/index.js', import.meta.url).href;
+    const script = code
+      .replace("'cairn-kv'", `'${library}'`)
+      .replace("'/tmp/cairn-library'", JSON.stringify(join(dir, 'data')));
+    expect(script).to.include(library).and.to.include(dir);
+    writeFileSync(join(dir, 'example.mjs'), script);
+    const { code: exit, stdout } = await run(process.execPath, [join(dir, 'example.mjs')]);
+    rmSync(dir, { recursive: true, force: true });
+    expect([exit, stdout]).to.deep.equal([0, 'hello\ngreeting\nvisits\n']);
   });
 });
 
