@@ -90,6 +90,12 @@ export const COMMANDS: readonly CommandHelp[] = [
     summary: 'drop everything stored before',
   },
   {
+    name: 'delete_prefix',
+    group: 'Server',
+    form: '<prefix> [noreply]',
+    summary: 'remove all keys that begin so (Cairn only)',
+  },
+  {
     name: 'lru_crawler',
     group: 'Server',
     form: 'metadump|mgdump all',

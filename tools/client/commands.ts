@@ -100,6 +100,15 @@ function addWriting(program: Command, session: Session): void {
       session.run = () => withServer(session, (server, one) => one.remove(server, keys));
     });
   program
+    .command('delete_prefix <prefix>')
+    .alias('delete-prefix')
+    .description('remove all keys that begin with it (Cairn only)')
+    .action((prefix: string) => {
+      checkKeys([prefix]);
+      const words = ['delete_prefix', prefix];
+      session.run = () => withServer(session, (server, one) => one.simple(server, words));
+    });
+  program
     .command('flush_all [delay]')
     .alias('flush-all')
     .description('drop everything stored before')
