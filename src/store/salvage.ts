@@ -78,6 +78,8 @@ export async function replayAround(
   for (const segment of table.ordered) {
     for await (const { header, frames } of batchesAround(segment, onDamage)) {
       timeMs = Math.max(timeMs, header.timeMs);
+      // A seal has no record, but says which was the last before it: compaction may have dropped that one.
+      if (frames.length === 0) lastSeq = Math.max(lastSeq, header.firstSeq);
       for (const { record, offset, bytes } of frames) {
         lastSeq = Math.max(lastSeq, record.seq);
         const value = replaysValue(record) ? record.value : NO_VALUE;
