@@ -23,6 +23,7 @@ export interface Session {
 export function addCommands(program: Command, session: Session): void {
   addReading(program, session);
   addWriting(program, session);
+  addChanging(program, session);
   addServer(program, session);
 }
 
@@ -84,6 +85,9 @@ function addWriting(program: Command, session: Session): void {
           withServer(session, (server, one) => one.simple(server, [verb, key, number]));
       });
   }
+}
+
+function addChanging(program: Command, session: Session): void {
   program
     .command('touch <key> <exptime>')
     .description('set a new expiry')
