@@ -17,7 +17,7 @@ export interface DurableServer {
   readonly stop: () => Promise<void>;
 }
 
-/** `argv`: flags of kv-server but for port and directory. */
+/** `argv`: flags of kv-server but for port and directory. With a plain port, `port` is that one. */
 export async function startDurableServer(
   argv: readonly string[],
   options: Partial<StoreOptions> = {},
@@ -39,7 +39,7 @@ export async function startDurableServer(
     onShutdown: () => undefined,
     onVerbosity: () => undefined,
   });
-  const [address = ''] = await server.start();
+  const address = (await server.start()).at(-1) ?? '';
   return {
     port: Number(address.slice(address.lastIndexOf(':') + 1)),
     stop: async () => {

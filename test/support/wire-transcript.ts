@@ -105,7 +105,7 @@ function masked(reply: string, request: string, authFile: string): string[] {
   return lines.map((line) => {
     const text = escape(line.replaceAll(authFile, '<auth file>'));
     if (isStats) return text.replace(/^(STAT \S+ ).*?(\\r\\n)$/, '$1*$2');
-    return text.replaceAll(/\b(la|ts)=[\d.]+/g, '$1=*');
+    return text.replaceAll(/\b(la|ts)=[\d.]+/g, '$1=*').replaceAll(/ l\d+\b/g, ' l*');
   });
 }
 
