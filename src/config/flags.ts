@@ -21,7 +21,7 @@ import {
   VALUE_BYTES_MAX_DEFAULT,
 } from '../limits.js';
 import { listenAddresses } from './addresses.js';
-import { count, duration, octalMode, ratio, size } from './values.js';
+import { count, duration, octalMode, ratio, size, sizeText } from './values.js';
 
 const NO_LIMIT = Number.MAX_SAFE_INTEGER;
 
@@ -224,7 +224,7 @@ const GROUPS: Readonly<Record<string, readonly Option[]>> = {
     ).default(0, '0'),
     flag('--segment-size <size>', 'bytes of a log file', size(MIB, 4 * GIB)).default(
       SEGMENT_BYTES_DEFAULT,
-      '64m',
+      sizeText(SEGMENT_BYTES_DEFAULT),
     ),
     flag(
       '--compact-ratio <share>',
@@ -233,7 +233,7 @@ const GROUPS: Readonly<Record<string, readonly Option[]>> = {
     ).default(COMPACT_RATIO_DEFAULT),
     flag('--compact-min <size>', 'dead bytes before compaction starts', size(0, NO_LIMIT)).default(
       COMPACT_MIN_BYTES_DEFAULT,
-      '64m',
+      sizeText(COMPACT_MIN_BYTES_DEFAULT),
     ),
     flag(
       '--snapshot <when>',
