@@ -59,7 +59,7 @@ describe('README.md, the library example', () => {
     const library = new URL('../../../src/index.js', import.meta.url).href;
     const script = code
       .replace("'cairn-kv'", `'${library}'`)
-      .replace("'/tmp/cairn-library'", JSON.stringify(join(dir, 'data')));
+      .replace("'./cairn-data'", JSON.stringify(join(dir, 'data')));
     expect(script).to.include(library).and.to.include(dir);
     writeFileSync(join(dir, 'example.mjs'), script);
     const { code: exit, stdout } = await run(process.execPath, [join(dir, 'example.mjs')]);
