@@ -1,0 +1,90 @@
+// A log alone on a simulated machine: what its events told, and what a replay visited.
+
+import { RECORD } from '../../src/log/format.js';
+import type { RecordType } from '../../src/log/format.js';
+import type { Placed } from '../../src/log/group-commit.js';
+import type { ReplayEntry } from '../../src/log/hint.js';
+import { Log } from '../../src/log/log.js';
+import { DIR } from '../sim/engine.js';
+import { unwrap } from '../sim/recovery-check.js';
+import { SimWorld, type SimProcess } from '../sim/sim-world.js';
+import { settle } from './sim-store.js';
+
+export class SimLog {
+  readonly world = new SimWorld(1);
+  readonly #segmentBytesMax: number;
+  /** `durable 3` for a watermark, `failed no-space`, `sealed <file>`, `undone <key>`. */
+  readonly events: string[] = [];
+  entries: ReplayEntry[] = [];
+  #process: SimProcess | undefined;
+  #log: Log | undefined;
+
+  constructor(segmentBytesMax: number) {
+    this.#segmentBytesMax = segmentBytesMax;
+    this.world.disk.makeDir(DIR);
+  }
+
+  static async open(segmentBytesMax = 64 * 1024): Promise<SimLog> {
+    const sim = new SimLog(segmentBytesMax);
+    await sim.open();
+    return sim;
+  }
+
+  get log(): Log {
+    if (this.#log === undefined) throw new Error('The log is not open');
+    return this.#log;
+  }
+
+  /** Starts a process on what is there; the one before must have ended. */
+  async open(useHints = false): Promise<void> {
+    const process = this.world.boot();
+    this.#process = process;
+    this.entries = [];
+    this.#log = await this.wait(
+      Log.open(
+        process,
+        DIR,
+        { segmentBytesMax: this.#segmentBytesMax, nowMs: () => process.clock.wallMs(), useHints },
+        {
+          onDurable: () => this.events.push(`durable ${this.log.watermark}`),
+          onFailed: (cause) => this.events.push(`failed ${cause}`),
+          onSealed: ({ name }) => this.events.push(`sealed ${name}`),
+        },
+        (entry) => {
+          const { key, value } = entry;
+          this.entries.push({ ...entry, key: Buffer.from(key), value: Buffer.from(value) });
+        },
+      ),
+    );
+  }
+
+  append(key: string, valueBytes = 10, type: RecordType = RECORD.put): Placed | undefined {
+    const record = { type, marks: 0, flags: 0, expiresAt: 0, cas: 0n };
+    const value = Buffer.alloc(valueBytes, key);
+    return this.log.append({ ...record, key: Buffer.from(key), value }, (own) => {
+      this.events.push(`undone ${own.toString()}`);
+    });
+  }
+
+  wait<T>(promise: Promise<T>): Promise<T> {
+    return settle(this.world, promise);
+  }
+
+  async advance(delayMs: number): Promise<void> {
+    unwrap(await this.world.scheduler.advance(delayMs), 'wait');
+  }
+
+  /** Events since the last call. */
+  told(): string[] {
+    return this.events.splice(0);
+  }
+
+  /** Keys in the order of the log. */
+  get keys(): string[] {
+    return this.entries.map(({ key }) => key.toString());
+  }
+
+  get openFiles(): number {
+    return this.#process?.openFiles.size ?? 0;
+  }
+}
