@@ -98,6 +98,14 @@ const sizes = fc
     return { bytes, liveBytes, keptBytes: Math.floor(((bytes - liveBytes) * kept) / 100) };
   });
 
+function many(count: number): Sizes[] {
+  return Array.from({ length: count }, () => [100, 100]);
+}
+
+function deadBytes({ bytes, liveBytes, keptBytes }: SegmentSizes, isOldest: boolean): number {
+  return bytes - liveBytes - (isOldest ? 0 : keptBytes);
+}
+
 describe('store/compaction-plan', () => {
   for (const [name, segments, expected] of TABLE) {
     it(`planRun() ${name}: ${expected === undefined ? 'none' : expected.join(' to ')}`, () => {
@@ -108,16 +116,11 @@ describe('store/compaction-plan', () => {
   }
 
   it('planRun() gathers eight small neighbours although nothing is dead', () => {
-    const small: Sizes = [100, 100];
     const run = (segments: readonly Sizes[]): unknown => planRun(of(segments), OPTIONS);
-    expect(run(Array(7).fill(small))).to.equal(undefined);
-    expect(run(Array(8).fill(small))).to.deep.equal({ from: 0, to: 8 });
-    expect(run([[1000, 1000], ...Array<Sizes>(9).fill(small)])).to.deep.equal({ from: 1, to: 9 });
-    const apart = [
-      ...Array<Sizes>(5).fill(small),
-      [1000, 1000] as Sizes,
-      ...Array<Sizes>(5).fill(small),
-    ];
+    expect(run(many(7))).to.equal(undefined);
+    expect(run(many(8))).to.deep.equal({ from: 0, to: 8 });
+    expect(run([[1000, 1000], ...many(9)])).to.deep.equal({ from: 1, to: 9 });
+    const apart = [...many(5), [1000, 1000] as Sizes, ...many(5)];
     expect(run(apart)).to.equal(undefined);
   });
 
@@ -153,9 +156,7 @@ describe('store/compaction-plan', () => {
           segments.splice(run.from, run.to - run.from, output);
           expect((rounds += 1)).to.be.at.most(100);
         }
-        const dead = (each: SegmentSizes, at: number): number =>
-          each.bytes - each.liveBytes - (at === 0 ? 0 : each.keptBytes);
-        expect(segments.every((each, at) => dead(each, at) === 0)).to.equal(true);
+        expect(segments.every((each, at) => deadBytes(each, at === 0) === 0)).to.equal(true);
       }),
       seeded('planAll()', 300),
     );
