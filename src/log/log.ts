@@ -73,7 +73,8 @@ export class Log {
     try {
       const recovered = await recover(env, dir);
       const { table } = recovered;
-      const report = await replay(env.fs, dir, table.ordered, visit, options);
+      const replaying = replay(env.fs, dir, table.ordered, visit, options);
+      const report = await table.closedOnFailure(replaying);
       const active = await reopenForWriting(env, dir, table);
       return new Log(env, dir, lock, recovered, report, active, options, events);
     } catch (error) {

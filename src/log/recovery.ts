@@ -41,7 +41,7 @@ export async function recover(env: Env, dir: string): Promise<Recovered> {
   const manifest = found ?? (await createStore(env, dir));
   const leftovers = await findLeftovers(fs, dir, manifest);
   const table = await openSegments(fs, dir, manifest);
-  const tail = await findTail(table);
+  const tail = await table.closedOnFailure(findTail(table));
   for (const name of leftovers) await fs.remove(join(dir, name));
   const { storeId } = manifest;
   const report = { storeId, created: found === undefined, clean: tail.clean, leftovers };

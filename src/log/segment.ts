@@ -155,6 +155,16 @@ export class SegmentTable {
     await Promise.all(this.#ordered.map(({ file }) => file.close()));
   }
 
+  /** What `work` over the open files comes to; when it fails they are closed. */
+  async closedOnFailure<T>(work: Promise<T>): Promise<T> {
+    try {
+      return await work;
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
+  }
+
   /** Closes the file once the last reader has left and gives the slot back. */
   async retire(segment: Segment): Promise<void> {
     await segment.idle();

@@ -1,0 +1,35 @@
+// A start that is refused once left the segments open that it had looked at.
+
+import { expect } from 'chai';
+
+import { isKvError } from '../../src/errors.js';
+import { openStore } from '../../src/store/open-store.js';
+import { DIR } from '../sim/engine.js';
+import { settle, SimStore } from '../support/sim-store.js';
+
+describe('A start that is refused', () => {
+  it('closes every file and frees the lock', async () => {
+    const sim = await SimStore.open({ segmentBytesMax: 8 * 1024, snapshot: 'never' });
+    for (let at = 0; at < 40; at++) {
+      await sim.words.set(`k${at}`, 'x'.repeat(600));
+      await sim.words.durable();
+      await sim.advance(2);
+    }
+    await sim.close();
+    // In a sealed segment, which the replay finds, and in the open one, where the end is looked for.
+    for (const at of [0, -1]) {
+      const damaged = sim.names('.seg').at(at)!;
+      const { world } = sim;
+      const inode = world.disk.find(`${DIR}/${damaged}`)!;
+      const byte = Buffer.from([inode.cached()[130]! ^ 1]);
+      world.disk.write(inode, byte, 130);
+      const process = world.boot();
+      const options = { segmentBytesMax: 8 * 1024, useHints: false };
+      const refused = openStore(process, DIR, options).catch((error: unknown) => error);
+      expect(isKvError(await settle(world, refused), 'KV_CORRUPTION'), damaged).to.equal(true);
+      expect(process.openFiles.size, damaged).to.equal(0);
+      expect(world.locks.size).to.equal(0);
+      world.disk.write(inode, Buffer.from([byte[0]! ^ 1]), 130);
+    }
+  });
+});

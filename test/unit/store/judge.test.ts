@@ -1,0 +1,201 @@
+// Each rule of the judge by itself: a record of a run in, a verdict out.
+
+import { expect } from 'chai';
+
+import { MARK as RECORD_MARK } from '../../../src/log/format.js';
+import type { LogRecord } from '../../../src/log/format.js';
+import { HintEntries } from '../../../src/log/hint.js';
+import type { Log } from '../../../src/log/log.js';
+import { Segment } from '../../../src/log/segment.js';
+import { VERDICT } from '../../../src/store/background/messages.js';
+import { Core } from '../../../src/store/core.js';
+import { Flushes } from '../../../src/store/flushes.js';
+import { Items } from '../../../src/store/items.js';
+import { Judge } from '../../../src/store/judge.js';
+import { hashSeed } from '../../../src/store/key-hash.js';
+import { Keydir, MARK } from '../../../src/store/keydir.js';
+import { LargeValues } from '../../../src/store/large-values.js';
+import { StoreClock } from '../../../src/store/store-clock.js';
+import { StoreCounters } from '../../../src/store/store-counters.js';
+import { STORE_OPTIONS_DEFAULT } from '../../../src/store/store-options.js';
+import { ValueCache } from '../../../src/store/value-cache.js';
+import { SimWorld } from '../../sim/sim-world.js';
+import { RECORDS } from '../../support/example-log.js';
+import { MemoryFile } from '../../support/memory-file.js';
+
+const KEY = Buffer.from('greeting');
+/** The run is slot 1; slot 0 is older, slot 2 newer. */
+const [OLDER, RUN, NEWER] = [0, 1, 2];
+const PUT = RECORDS['put']!;
+
+class Case {
+  readonly core: Core;
+  readonly judge: Judge;
+  readonly log = { watermark: 100 };
+
+  constructor({ isOldest = false } = {}) {
+    const env = new SimWorld(1).boot();
+    const segments = [OLDER, RUN, NEWER].map((slot) => {
+      const place = { first: slot + 1, last: slot + 1, generation: 0, salt: 1 };
+      return new Segment(slot, place, new MemoryFile(Buffer.alloc(0)));
+    });
+    const keydir = new Keydir({ seed: hashSeed(Buffer.alloc(8)), recency: false });
+    const { log } = this;
+    this.core = new Core({
+      env,
+      options: STORE_OPTIONS_DEFAULT,
+      clock: new StoreClock(env.clock),
+      log: log as Log,
+      items: new Items(
+        keydir,
+        (slot) => segments[slot]!,
+        () => log.watermark,
+      ),
+      cache: new ValueCache(0),
+      flushes: new Flushes(),
+      large: new LargeValues(env, '/data'),
+      counters: new StoreCounters(),
+    });
+    this.judge = new Judge(this.core, new Set([RUN]), isOldest);
+  }
+
+  get nowMs(): number {
+    return this.core.clock.nowMs();
+  }
+
+  /** What the keydir knows of the key. */
+  item(seq: number, slot: number, more: { expiresAt?: number; marks?: number } = {}): this {
+    const { items } = this.core;
+    const place = { slot, offset: 64, bytes: 48, lastUsedSeconds: 0, large: undefined };
+    items.set(KEY, items.keydir.find(KEY), { ...place, seq, expiresAt: 0, marks: 0, ...more });
+    return this;
+  }
+
+  flush(seq: number, atMs = 0): this {
+    this.core.flushes.add({ seq, atMs, prefix: Buffer.alloc(0) });
+    return this;
+  }
+
+  /** The verdict on a record of the run by its name, and the expiry to write. */
+  verdict(record: LogRecord): { verdict: string | undefined; expiresAt: number } {
+    const entries = new HintEntries();
+    entries.add({ record, offset: 64, bytes: 48 });
+    const question = { ask: 'judge', runIndex: 0, count: 1, entries: entries.bytes } as const;
+    const { verdicts, expiresAt } = this.judge.answer(question);
+    const [name] = Object.entries(VERDICT).find(([, value]) => value === verdicts[0]) ?? [];
+    return { verdict: name, expiresAt: expiresAt[0]! };
+  }
+
+  of(record: LogRecord): string | undefined {
+    return this.verdict(record).verdict;
+  }
+}
+
+function put(seq: number): LogRecord {
+  return { ...PUT, key: KEY, seq };
+}
+
+function removal(seq: number): LogRecord {
+  return { ...RECORDS['delete']!, key: KEY, seq };
+}
+
+function touch(seq: number, target: number, expiresAt: number): LogRecord {
+  const value = Buffer.alloc(8);
+  value.writeUIntLE(target, 0, 6);
+  return { ...RECORDS['touch']!, key: KEY, seq, value, expiresAt };
+}
+
+function flush(seq: number, expiresAt = 0): LogRecord {
+  return { ...RECORDS['flush']!, seq, expiresAt };
+}
+
+describe('Judge', () => {
+  it('keeps the newest put, with the expiry and the won mark that touches gave it', () => {
+    expect(new Case().item(5, RUN).of(put(5))).to.equal('keep');
+    const touched = new Case();
+    const expiresAt = touched.nowMs + 1000;
+    touched.item(5, RUN, { expiresAt, marks: MARK.WON });
+    expect(touched.verdict(put(5))).to.deep.equal({ verdict: 'keepWon', expiresAt });
+  });
+
+  it('drops a put that a durable later one replaces', () => {
+    expect(new Case().item(9, NEWER).of(put(5))).to.equal('drop');
+  });
+
+  it('makes a tombstone of a put whose key is gone; drops it when nothing is older', () => {
+    expect(new Case().of(put(5))).to.equal('tombstone');
+    expect(new Case({ isOldest: true }).of(put(5))).to.equal('drop');
+  });
+
+  it('makes a tombstone of what has expired or was flushed, and the item goes from memory', () => {
+    for (const isOldest of [false, true]) {
+      const expired = new Case({ isOldest }).item(5, RUN, { expiresAt: 1 });
+      const flushed = new Case({ isOldest }).item(5, RUN).flush(9);
+      for (const each of [expired, flushed]) {
+        expect(each.of(put(5))).to.equal(isOldest ? 'drop' : 'tombstone');
+        expect(each.core.items.count).to.equal(0);
+      }
+    }
+  });
+
+  it('keeps what a flush that is not durable, or not due, would kill', () => {
+    const unsynced = new Case({ isOldest: true }).item(5, RUN).flush(101);
+    expect(unsynced.of(put(5))).to.equal('keep');
+    const later = new Case({ isOldest: true }).item(5, RUN);
+    later.flush(9, later.nowMs + 1000);
+    expect(later.of(put(5))).to.equal('keep');
+    expect(later.core.items.count).to.equal(1);
+  });
+
+  it('keeps a delete while something older may hold the key, unless a later put says more', () => {
+    expect(new Case().of(removal(6))).to.equal('keep');
+    expect(new Case({ isOldest: true }).of(removal(6))).to.equal('drop');
+    expect(new Case().item(9, NEWER).of(removal(6))).to.equal('drop');
+  });
+
+  it('leaves every record of a key as it is while a change of it is not durable', () => {
+    const replaced = new Case({ isOldest: true }).item(101, NEWER);
+    const deleted = new Case({ isOldest: true });
+    deleted.core.items.noteUnsynced(KEY, 101);
+    for (const each of [replaced, deleted]) {
+      for (const record of [put(5), removal(6), touch(7, 5, 0)]) {
+        expect(each.of(record)).to.equal('verbatim');
+      }
+      expect(each.judge.stuckBytes).to.equal(3 * 48);
+    }
+  });
+
+  it('keeps a touch only of a put outside the run, while it says the expiry', () => {
+    const expiresAt = new Case().nowMs + 5000;
+    const older = new Case().item(5, OLDER, { expiresAt });
+    expect(older.verdict(touch(7, 5, expiresAt))).to.deep.equal({ verdict: 'keep', expiresAt });
+    expect(older.of(touch(7, 5, expiresAt + 1))).to.equal('drop');
+    expect(older.of(touch(7, 4, expiresAt))).to.equal('drop');
+    expect(new Case().item(5, RUN, { expiresAt }).of(touch(7, 5, expiresAt))).to.equal('drop');
+    expect(new Case().of(touch(7, 5, expiresAt))).to.equal('drop');
+  });
+
+  it('drops a flush that is due from the oldest run only', () => {
+    const oldest = new Case({ isOldest: true });
+    expect(oldest.of(flush(9))).to.equal('drop');
+    expect(oldest.of(flush(9, oldest.nowMs + 1000))).to.equal('verbatim');
+    expect(oldest.judge.stuckBytes).to.equal(48);
+    expect(new Case().of(flush(9))).to.equal('verbatim');
+  });
+
+  it('keeps a flush that stands behind a record which had to stay as it is', () => {
+    const each = new Case({ isOldest: true });
+    each.core.items.noteUnsynced(KEY, 101);
+    expect(each.of(put(5))).to.equal('verbatim');
+    expect(each.of(flush(9))).to.equal('verbatim');
+  });
+
+  it('keeps the descriptor of a large value with its put', () => {
+    const large = {
+      ...put(5),
+      marks: RECORD_MARK.largeValue,
+      value: RECORDS['put-large-value']!.value,
+    };
+    expect(new Case().item(5, RUN).of(large)).to.equal('keep');
+  });
+});
