@@ -10,6 +10,7 @@ import { join } from 'node:path';
 
 import { assert } from '../assert.js';
 import type { Env, Lock } from '../env/env.js';
+import { KvError } from '../errors.js';
 import { LOCK_NAME, hintName, segmentName } from './files.js';
 import type { Frame } from './format.js';
 import { decodeFrame } from './format.js';
@@ -270,6 +271,7 @@ export class Log {
 
   async #makeSuccessor(): Promise<void> {
     const { fs } = this.#env;
+    await this.#checkRoom();
     const last = (this.table.ordered.at(-1)?.last ?? 0) + 1;
     const place = { first: last, last, generation: 0, salt: newSalt(this.#env) };
     await this.#unname(segmentName(last, 0));
@@ -296,6 +298,13 @@ export class Log {
       await this.discard(segment);
       throw error;
     }
+  }
+
+  /** A segment is begun only if room for a compaction's output stays: else a full disk could not be emptied. */
+  async #checkRoom(): Promise<void> {
+    const free = await this.#env.fs.freeBytes(this.dir);
+    if (free >= 2 * this.#options.segmentBytesMax) return;
+    throw new KvError('KV_NO_SPACE', `Only ${free} bytes are free`, { path: this.dir });
   }
 
   #rotated(sealed: WritableSegment): void {

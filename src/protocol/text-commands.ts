@@ -31,7 +31,8 @@ function hasKey(context: LineContext): boolean {
  */
 function readDelete(context: LineContext): Request {
   const { words } = context;
-  const form = replyForm(context);
+  // `delete noreply` deletes the key of that name, and answers.
+  const form = words.count > 2 ? replyForm(context) : context.forms.normal;
   if (words.count > 4) return refusal(form, 'unknown-command');
   if (words.count < 2) return refusal(form, 'bad-line');
   const holdIsZero = words.text(2) === '0';

@@ -1,11 +1,12 @@
 // memcached's unsigned 64-bit decimal numbers as values: what incr and decr read and write.
 
-const NUMBER = /^ *(\d{1,20}) *$/;
+// As strtoull reads it: white space before; it ends where the digits do, if white space or a NUL follows.
+const NUMBER = /^\s*\+?(\d{1,20})(?:[\s\0]|$)/;
 const TWO_POW_64 = 1n << 64n;
 /** Longer values hold no number; also spares making strings of large ones. */
 const TEXT_BYTES_MAX = 64;
 
-/** The number that a value holds, spaces around it allowed as memcached does; undefined: not a number. */
+/** The number that a value holds, read as memcached reads it; undefined: not a number. */
 export function parseDecimal(value: Buffer): bigint | undefined {
   if (value.length > TEXT_BYTES_MAX) return undefined;
   const digits = NUMBER.exec(value.toString('latin1'))?.[1];

@@ -21,6 +21,10 @@ import type { StoreOptions } from './store-options.js';
 import { ValueCache } from './value-cache.js';
 
 const SEED_BYTES = 8;
+/** The free room of a disk holds at least so many segments. */
+const SEGMENTS_AIM = 8;
+/** No small disk makes them smaller than this. */
+const SEGMENT_BYTES_SMALL = 1024 * 1024;
 
 /**
  * Throws KV_LOCKED when another process has the directory, KV_CORRUPTION and KV_FORMAT_VERSION when it
@@ -31,8 +35,9 @@ export async function openStore(
   dir: string,
   given: Partial<StoreOptions> = {},
 ): Promise<DurableStore> {
-  const options = { ...STORE_OPTIONS_DEFAULT, ...given };
-  checkOptions(options);
+  const wanted = { ...STORE_OPTIONS_DEFAULT, ...given };
+  checkOptions(wanted);
+  const options = await fitToDisk(env, dir, wanted);
   const startedMs = env.clock.monotonicMs();
   const clock = new StoreClock(env.clock);
   const keydir = new Keydir({
@@ -94,6 +99,15 @@ export async function openStore(
     durationMs: env.clock.monotonicMs() - startedMs,
   });
   return store;
+}
+
+/** On a small disk segments are smaller, so that several fit and compaction has room to work. */
+async function fitToDisk(env: Env, dir: string, options: StoreOptions): Promise<StoreOptions> {
+  await env.fs.makeDir(dir);
+  const share = Math.floor((await env.fs.freeBytes(dir)) / SEGMENTS_AIM);
+  if (share >= options.segmentBytesMax) return options;
+  const segmentBytesMax = Math.min(options.segmentBytesMax, Math.max(SEGMENT_BYTES_SMALL, share));
+  return { ...options, segmentBytesMax };
 }
 
 function checkOptions(options: StoreOptions): void {

@@ -262,9 +262,10 @@ describe('docs/recovery.md, the decision table', () => {
       await successor(new DataDirectory(join(root, 'live')));
     });
     expect(data.names('.seg')).to.have.length(2);
+    const unused = data.manifest().segments[1]?.salt;
     const store = await open();
-    expect(data.names('.seg')).to.have.length(1);
-    expect(data.manifest().segments).to.have.length(1);
+    // A new one may be on its way by now: the log is half full.
+    expect(data.manifest().segments.map(({ salt }) => salt)).not.to.include(unused);
     expect(await valueOf(store, 'last')).to.equal('value');
     await store.close();
   });
