@@ -69,10 +69,15 @@ export class LargeValues {
       finish: async () => {
         const reference = await reported(path, () => writer.finish());
         open = false;
-        await reported(path, async () => {
-          await file.close();
-          await fs.syncDir(this.#dir);
-        });
+        try {
+          await reported(path, async () => {
+            await file.close();
+            await fs.syncDir(this.#dir);
+          });
+        } catch (error) {
+          this.#track(fs.remove(path));
+          throw error;
+        }
         this.#finished.set(id, reference);
         return { largeValueId: id, bytes: reference.bytes };
       },

@@ -76,8 +76,13 @@ export async function openStore(
   opened = log;
   const behindMs = clock.catchUp(log.recovery.timeMs);
   const large = new LargeValues(env, dir);
-  await large.removeOrphans(items.largeIds());
-  await loadRecency(env.fs, dir, keydir);
+  try {
+    await large.removeOrphans(items.largeIds());
+    await loadRecency(env.fs, dir, keydir);
+  } catch (error) {
+    await log.close();
+    throw error;
+  }
   const core = new Core({
     env,
     options,

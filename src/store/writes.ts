@@ -58,10 +58,22 @@ export class Writes {
     const bytes = bytesOf(put.value) + (joins && old !== undefined ? valueBytesOf(old) : 0);
     if (bytes > core.options.valueBytesMax) return this.#refuse(put, ref, 'too-large', 0n);
     if (bytes > INLINE_VALUE_BYTES_MAX && !isReady(put, joins)) {
-      const made = this.#large.make(put, joins ? old : undefined);
-      return made.then((next) => ('status' in next ? next : this.#attempt(next, undefined)));
+      return this.#putLarge(put, joins ? old : undefined);
     }
     return this.#store(put, ref, joins ? old : undefined, cas);
+  }
+
+  /** Through a file of its own; a join whose item changed meanwhile begins anew with the new one. */
+  async #putLarge(put: Put, base: Loaded | undefined): Promise<PutOutcome> {
+    const own = ownCopy(put);
+    const next = await this.#large.make(own, base);
+    if ('status' in next) return next;
+    const outcome = await this.#attempt(next, undefined);
+    const isOvertaken =
+      base !== undefined &&
+      own.compareCas === undefined &&
+      (outcome.status === 'exists' || outcome.status === 'not-found');
+    return isOvertaken && Buffer.isBuffer(own.value) ? this.#attempt(own, undefined) : outcome;
   }
 
   #store(put: Put, ref: number, base: Loaded | undefined, oldCas: bigint): PutOutcome {
@@ -115,11 +127,7 @@ export class Writes {
 
   /** Waits for the old value with bytes of its own: the caller's live only in this turn. */
   async #later(put: Put, seq: number, loading: Promise<LoadResult>): Promise<PutOutcome> {
-    const own: Put = {
-      ...put,
-      key: Buffer.from(put.key),
-      value: Buffer.isBuffer(put.value) ? Buffer.from(put.value) : put.value,
-    };
+    const own = ownCopy(put);
     return this.#attempt(own, { seq, loaded: await loading });
   }
 
@@ -138,6 +146,12 @@ export class Writes {
     const after = this.#core.afterOf(ref, put.key);
     return { status, after, cas, valueBytes: 0 };
   }
+}
+
+/** With bytes of its own: the caller's live only in this turn. */
+function ownCopy(put: Put): Put {
+  const value = Buffer.isBuffer(put.value) ? Buffer.from(put.value) : put.value;
+  return { ...put, key: Buffer.from(put.key), value };
 }
 
 function bytesOf(value: Buffer | LargeValueHandle): number {

@@ -1,7 +1,7 @@
 // The main thread's side of the background worker: started when first needed, one task at a time, its
 // questions answered by the caller.
 
-import { assert } from '../../assert.js';
+import { AssertionError, assert } from '../../assert.js';
 import type { Env, Worker } from '../../env/env.js';
 import { KvError } from '../../errors.js';
 import type {
@@ -79,7 +79,10 @@ export class Background {
     const running = this.#running;
     if (running === undefined) return;
     if ('ask' in message) {
-      const fail = (error: unknown): void => this.#end()?.reject(error as Error);
+      const fail = (error: unknown): void => {
+        this.#end()?.reject(error as Error);
+        if (error instanceof AssertionError) throw error;
+      };
       Promise.resolve(message)
         .then(running.answer)
         .then((answer) => {

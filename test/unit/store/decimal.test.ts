@@ -23,12 +23,14 @@ describe('store/decimal', () => {
     );
   });
 
-  it('parseDecimal() takes unsigned 64-bit numbers with spaces around, and nothing else', () => {
+  it('parseDecimal() reads unsigned 64-bit numbers as memcached does, and nothing else', () => {
     expect(parsed('0')).to.equal(0n);
     expect(parsed('007')).to.equal(7n);
     expect(parsed('  12 ')).to.equal(12n);
     expect(parsed(MAX.toString())).to.equal(MAX);
-    const none = ['', ' ', '-1', '+1', '1.0', '1e3', '0x10', '1 2', '1\n', '\t1', 'abc', '1a'];
+    // As strtoull: what follows a space or a NUL is not looked at.
+    for (const text of ['1 2', '1\n', '\t1', '+1', '1\0x']) expect(parsed(text)).to.equal(1n);
+    const none = ['', ' ', '-1', '1.0', '1e3', '0x10', 'abc', '1a', '+', '++1'];
     const tooLarge = [(MAX + 1n).toString(), '9'.repeat(21), `1${' '.repeat(64)}`];
     for (const text of [...none, ...tooLarge]) expect(parsed(text), text).to.equal(undefined);
   });

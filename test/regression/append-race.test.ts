@@ -1,0 +1,28 @@
+// Two appends that grow one large value at the same time were answered `exists` for the one that came
+// second: a plain append knows no such answer. Both must be stored.
+
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { expect } from 'chai';
+
+import { open } from '../../src/index.js';
+
+describe('append() to a large value', () => {
+  it('is stored twice when asked twice at once', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'cairn-append-'));
+    const store = await open(dir);
+    try {
+      await store.set('k', Buffer.alloc(1_200_000, 'x'));
+      const both = await Promise.all([store.append('k', 'aa'), store.append('k', 'bb')]);
+      expect(both).to.deep.equal(['stored', 'stored']);
+      const value = (await store.get('k'))?.value;
+      expect(value?.length).to.equal(1_200_004);
+      expect(value?.subarray(-4).toString()).to.match(/^(aabb|bbaa)$/);
+    } finally {
+      await store.close();
+      rmSync(dir, { recursive: true });
+    }
+  });
+});
