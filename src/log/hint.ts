@@ -14,7 +14,7 @@ import { crc32 } from 'node:zlib';
 
 import type { Fs } from '../env/env.js';
 import { hintName } from './files.js';
-import { ALIGNMENT_BYTES, FORMAT_VERSION, MARK, RECORD } from './format.js';
+import { ALIGNMENT_BYTES, FORMAT_VERSION, FRAME_HEADER_BYTES, MARK, RECORD } from './format.js';
 import type { LogRecord, RecordType } from './format.js';
 import type { Segment } from './segment.js';
 import type { ScannedFrame } from './segment-scanner.js';
@@ -153,6 +153,17 @@ export async function loadHint(
   return { lastSeq: bytes.readUIntLE(38, 6), timeMs: bytes.readUIntLE(44, 6) };
 }
 
+/**
+ * How many entries the segment's hint has, by the unproved word of its header but no more than the
+ * segment could hold; 0 when there is none. Good for making room.
+ */
+export async function peekHintCount(fs: Fs, dir: string, segment: HintPlace): Promise<number> {
+  const path = join(dir, hintName(segment.last, segment.generation));
+  const header = await readWholeFile(fs, path, HINT_HEADER_BYTES);
+  if (header === undefined || header.length < HINT_HEADER_BYTES) return 0;
+  return Math.min(hintCount(header), Math.floor(segment.committedBytes / FRAME_HEADER_BYTES));
+}
+
 /** Visits `count` entries from `start` on; returns where the last one ends. */
 export function visitEntries(
   bytes: Buffer,
@@ -172,7 +183,8 @@ export function visitEntries(
       seq: bytes.readUIntLE(at + 8, 6),
       expiresAt: bytes.readUIntLE(at + 14, 6),
       key: bytes.subarray(keyAt, valueAt),
-      value: bytes.subarray(valueAt, end),
+      // Most have none, and making a view costs more than the rest of an entry.
+      value: end === valueAt ? NO_VALUE : bytes.subarray(valueAt, end),
       offset: bytes.readUInt32LE(at) * ALIGNMENT_BYTES,
       bytes: bytes.readUInt32LE(at + 4) * ALIGNMENT_BYTES,
     });

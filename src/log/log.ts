@@ -30,6 +30,8 @@ export interface LogOptions {
   /** Unix ms on the store's clock. */
   readonly nowMs: () => number;
   readonly useHints: boolean;
+  /** See ReplayOptions. */
+  readonly onExpected?: (records: number) => void;
   readonly onProgress?: (segmentsDone: number, segmentsTotal: number) => void;
 }
 

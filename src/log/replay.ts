@@ -10,7 +10,7 @@ import type { Fs } from '../env/env.js';
 import { KvError } from '../errors.js';
 import { BATCH_KIND } from './format.js';
 import type { BatchHeader } from './format.js';
-import { loadHint, replaysValue } from './hint.js';
+import { loadHint, peekHintCount, replaysValue } from './hint.js';
 import type { HintFacts, ReplayEntry } from './hint.js';
 import type { Segment, SegmentTable } from './segment.js';
 import { SegmentScanner } from './segment-scanner.js';
@@ -140,6 +140,8 @@ export interface ReplayReport extends HintFacts {
 
 export interface ReplayOptions {
   readonly useHints: boolean;
+  /** Told before the first record is visited about how many will be; not when nothing is known. */
+  readonly onExpected?: (records: number) => void;
   /** Told after each segment. */
   readonly onProgress?: (segmentsDone: number, segmentsTotal: number) => void;
 }
@@ -155,6 +157,8 @@ export async function replay(
   let lastSeq = 0;
   let timeMs = 0;
   const scanned: Segment[] = [];
+  const expected = options.useHints ? await expectedRecords(fs, dir, segments) : 0;
+  if (expected > 0) options.onExpected?.(expected);
   for (const [index, segment] of segments.entries()) {
     let facts: HintFacts | undefined;
     if (options.useHints && segment.sealed) {
@@ -169,6 +173,20 @@ export async function replay(
     options.onProgress?.(index + 1, segments.length);
   }
   return { lastSeq, timeMs, scanned };
+}
+
+/** By the hints; segments without one are taken to hold as many records a byte, but no more in all. */
+async function expectedRecords(fs: Fs, dir: string, segments: readonly Segment[]): Promise<number> {
+  let records = 0;
+  let hintedBytes = 0;
+  let allBytes = 0;
+  for (const segment of segments) {
+    const count = segment.sealed ? await peekHintCount(fs, dir, segment) : 0;
+    records += count;
+    if (count > 0) hintedBytes += segment.committedBytes;
+    allBytes += segment.committedBytes;
+  }
+  return records === 0 ? 0 : Math.round(records * Math.min(2, allBytes / hintedBytes));
 }
 
 /** Visits a segment that must be whole; throws KV_CORRUPTION with the place of the first defect. */

@@ -53,8 +53,12 @@ async function writeWhole(fs: Fs, path: string, bytes: Uint8Array): Promise<void
   }
 }
 
-/** The whole file, or undefined when it does not exist. */
-export async function readWholeFile(fs: Fs, path: string): Promise<Buffer | undefined> {
+/** The whole file, or no more than its first `bytesMax` bytes; undefined when it does not exist. */
+export async function readWholeFile(
+  fs: Fs,
+  path: string,
+  bytesMax = Number.POSITIVE_INFINITY,
+): Promise<Buffer | undefined> {
   let file: File;
   try {
     file = await fs.open(path, 'read');
@@ -63,7 +67,7 @@ export async function readWholeFile(fs: Fs, path: string): Promise<Buffer | unde
     throw error;
   }
   try {
-    const bytes = Buffer.alloc(await file.size());
+    const bytes = Buffer.alloc(Math.min(await file.size(), bytesMax));
     const count = await file.read(bytes, 0);
     return bytes.subarray(0, count);
   } finally {

@@ -61,6 +61,7 @@ export async function openStore(
       segmentBytesMax: options.segmentBytesMax,
       nowMs: () => clock.nowMs(),
       useHints: options.useHints,
+      onExpected: (records) => keydir.reserve(records),
       ...(options.onProgress === undefined ? {} : { onProgress: options.onProgress }),
     },
     {
