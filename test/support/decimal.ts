@@ -2,11 +2,14 @@
 
 const U64 = 2n ** 64n;
 
-/** The number in a value (spaces around it allowed, at most 64 bits), or undefined. */
+/** The number that a value begins with, up to a space or NUL, as strtoull reads it; or undefined. */
 export function parseNumber(value: Buffer): bigint | undefined {
-  const text = value.toString('latin1');
-  if (!/^ *\d{1,20} *$/.test(text)) return undefined;
-  const number = BigInt(text.trim());
+  const [first = ''] = value
+    .toString('latin1')
+    .trimStart()
+    .split(/[\s\0]/);
+  if (value.length > 64 || !/^\+?\d{1,20}$/.test(first)) return undefined;
+  const number = BigInt(first.replace('+', ''));
   return number < U64 ? number : undefined;
 }
 
