@@ -2,6 +2,7 @@
 // with the history, and checks that nothing is answered before what it depends on is durable (O2).
 // One command after the other, but without waiting for the disk: batches hold many of them.
 
+import { parseNumber as parseDecimal } from '../support/decimal.js';
 import { isKvError } from '../../src/errors.js';
 import type * as S from '../../src/store/store.js';
 import { History, Violation, isSameEntry, shown, type Entry, type Known } from './history.js';
@@ -380,10 +381,9 @@ export async function entryOf(item: S.Item): Promise<Entry> {
   return { value: bytes.toString('latin1', 0, count), flags, cas, expiresAt, stale, won };
 }
 
+/** Values are Latin-1 text here. */
 function parseNumber(value: string): bigint | undefined {
-  if (!/^ *\d{1,20} *$/.test(value)) return undefined;
-  const number = BigInt(value.trim());
-  return number < U64 ? number : undefined;
+  return parseDecimal(Buffer.from(value, 'latin1'));
 }
 
 function changed(number: bigint, delta: bigint, direction: 'incr' | 'decr'): bigint {
