@@ -81,6 +81,7 @@ const FORMS: Readonly<Record<ErrorName, ErrorForm>> = {
     BINARY_STATUS.invalidArguments,
     'Invalid arguments',
   ),
+  'bad-certificates': failure('certificates cannot be used'),
   'too-many-connections': form(
     'ERROR Too many open connections',
     BINARY_STATUS.temporaryFailure,

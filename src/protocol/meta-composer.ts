@@ -157,7 +157,7 @@ function writeResult(output: Output, form: MetaForm, result: ResultReply): void 
 }
 
 function writeNumber(output: Output, form: MetaForm, reply: NumberReply): void {
-  if (form.quiet) return;
+  if (form.quiet && !reply.created) return;
   const digits = reply.number.toString();
   if (form.withValue) {
     output.writeBytes(VA);

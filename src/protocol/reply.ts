@@ -59,6 +59,8 @@ export interface NumberReply {
   readonly cas: bigint;
   /** Whole seconds left; -1: never (ma with flag t). */
   readonly ttlSeconds: number;
+  /** The item is new: flag q does not hide that. */
+  readonly created?: boolean | undefined;
 }
 
 /** Everything that went wrong; the texts and the binary statuses are in errors.ts. */
@@ -93,6 +95,7 @@ export type ErrorName =
   | 'authentication-failed'
   | 'flush-not-allowed'
   | 'shutdown-not-enabled'
+  | 'bad-certificates'
   | 'too-many-connections'
   // Statuses of the Store.
   | 'not-a-number'

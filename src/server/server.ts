@@ -63,6 +63,9 @@ export class Server implements ServerControl {
     const { clock, logger } = env;
     const gate = new Gate(store);
     const watchers = new Watchers(counters, () => store.nowMs(), clock.defer.bind(clock));
+    store.onEvicted((key, fetched) => {
+      if (watchers.count > 0) watchers.emitEviction(key, fetched, store.lastSeq);
+    });
     const detail = new PrefixStats(config.prefixDelimiter);
     const users = config.authFile === undefined ? undefined : new Users(config.authFile);
     const { version } = hooks;
@@ -148,9 +151,16 @@ export class Server implements ServerControl {
     this.#hooks.onShutdown(graceful);
   }
 
-  refreshCertificates(): Promise<void> {
-    this.#tls?.reload();
-    return Promise.resolve();
+  refreshCertificates(): 'refreshed' | 'failed' | 'no-tls' {
+    if (this.#tls === undefined) return 'no-tls';
+    try {
+      this.#tls.reload();
+      return 'refreshed';
+    } catch (error) {
+      if (!isKvError(error)) throw error;
+      this.#env.logger.error(error.message);
+      return 'failed';
+    }
   }
 
   describeConnections(): readonly ConnectionDescription[] {

@@ -42,7 +42,8 @@ export interface ServerControl {
   setVerbosity(level: number): void;
   /** Ends the process, cleanly when `graceful`. */
   shutdown(graceful: boolean): void;
-  refreshCertificates(): Promise<void>;
+  /** Reads the certificates again; `failed`: the old ones stay. */
+  refreshCertificates(): 'refreshed' | 'failed' | 'no-tls';
   /** `stats conns`: one description a listener and a connection. */
   describeConnections(): readonly ConnectionDescription[];
 }

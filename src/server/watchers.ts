@@ -70,6 +70,11 @@ export class Watchers {
     this.#flushSoon();
   }
 
+  emitEviction(key: Buffer, fetched: boolean, after: number): void {
+    const fetch = fetched ? 'yes' : 'no';
+    this.emit('evictions', `type=eviction key=${uriEncoded(key)} fetch=${fetch} clsid=1`, after);
+  }
+
   /** One write a turn, however many events. */
   #flushSoon(): void {
     if (this.#isFlushing) return;

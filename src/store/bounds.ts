@@ -55,7 +55,7 @@ export class Bounds {
     if (core.commitRemoval(key, ref, 'evicted') === undefined) return false;
     core.counters.evictions += 1;
     if (!fetched) core.counters.evictedUnfetched += 1;
-    core.onEvicted?.(key);
+    core.onEvicted?.(key, fetched);
     return true;
   }
 }

@@ -75,7 +75,7 @@ export class Changes {
     const put = this.#writes.put({ mode: 'set', key, value, flags: 0, expiresAt, chosenCas });
     const answer = ({ status, after, cas }: S.PutOutcome): S.ArithmeticOutcome =>
       status === 'stored'
-        ? { status, after, cas, number, expiresAt }
+        ? { status, after, cas, number, expiresAt, created: true }
         : { status, after, ...NO_NUMBER };
     return put instanceof Promise ? put.then(answer) : answer(put);
   }

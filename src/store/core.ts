@@ -57,7 +57,7 @@ export class Core {
   missReason: MissReason = 'absent';
   closed = false;
   /** Told of each eviction (`watch evictions`). */
-  onEvicted: ((key: Buffer) => void) | undefined;
+  onEvicted: ((key: Buffer, fetched: boolean) => void) | undefined;
 
   constructor(parts: CoreParts) {
     this.env = parts.env;

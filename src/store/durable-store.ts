@@ -122,6 +122,10 @@ export class DurableStore implements S.Store {
     this.#failedCalls.push(call);
   }
 
+  onEvicted(call: (key: Buffer, fetched: boolean) => void): void {
+    this.#core.onEvicted = call;
+  }
+
   /** For Log: the watermark moved. */
   durable(): void {
     const { items, large, log } = this.#core;

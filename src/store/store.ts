@@ -134,6 +134,8 @@ export interface ArithmeticOutcome extends Outcome {
   /** The new number when status is `stored`. */
   readonly number: bigint;
   readonly expiresAt: number;
+  /** There was no item: this is the first value. */
+  readonly created?: boolean | undefined;
 }
 
 export interface Delete {
@@ -223,6 +225,8 @@ export interface Store {
   onDurable(call: () => void): void;
   /** Called after a commit failed and its changes were taken back: every answer with `after` above the watermark is void. */
   onFailed(call: (cause: 'no-space' | 'poisoned') => void): void;
+  /** Called when an item goes because the store is at its bounds; `fetched`: somebody had read it. */
+  onEvicted(call: (key: Buffer, fetched: boolean) => void): void;
   /** True while so much is unsynced that input should wait for the next commit. */
   readonly congested: boolean;
 

@@ -4,7 +4,7 @@
 // Left out on purpose, because the two servers are meant to differ there (docs/protocol.md, "What is
 // different from memcached on purpose"): exptimes above 2^31 - 1, values within 250 bytes of the limit,
 // the short forms of set, CAS tokens (both count them in their own way), binary touch, what 1.6.18 does
-// not know yet (ms E, ms MA N, mg C), mg h (1.6.18 counts the creation by N as a fetch), and ma with q that creates (1.6.18 says HD, Cairn is silent).
+// not know yet (ms E, ms MA N, mg C), mg h (1.6.18 counts the creation by N as a fetch).
 
 import * as fc from 'fast-check';
 import { arithmeticExtras, exptimeExtras, packet, setExtras } from '../support/binary-packets.js';
@@ -152,7 +152,7 @@ const getFlags = metaFlags(
 const setFlags = metaFlags(['k', 'q', 'O2', 'F5', 'T300', 'I'], [...wrong, 'Fabc', 'MZ', 'v']);
 const deleteFlags = metaFlags(['q', 'k', 'O3', 'I', 'T30'], wrong);
 const countFlags = ['v', 'k', 'O4', 'D2', 'MI', 'T300'];
-const createFlags = ['v', 'k', 'O4', 'N0', 'J13', 'D2'];
+const createFlags = ['v', 'k', 'q', 'O4', 'N0', 'J13', 'D2'];
 const wrongCounts = ['zz', 'Tabc', 'k k', 'Dabc', 'MZ'];
 const arithmeticFlags = fc.oneof(
   metaFlags(countFlags, wrongCounts),

@@ -71,6 +71,9 @@ export class MemoryStore implements S.Store {
     this.commits.failed.push(call);
   }
 
+  /** It has no bounds. */
+  onEvicted(): void {}
+
   get(key: S.Key, options: S.ReadOptions = {}): S.Maybe<S.Lookup> {
     const name = key.toString('latin1');
     const lookup = this.#lookup(name, options);
@@ -126,7 +129,8 @@ export class MemoryStore implements S.Store {
         expiresAt,
         chosenCas: change.chosenCas,
       });
-      return { status: put.status, after: put.after, cas: put.cas, number: value, expiresAt };
+      const { status, after, cas } = put;
+      return { status, after, cas, number: value, expiresAt, created: true };
     }
     if (change.compareCas !== undefined && change.compareCas !== old.cas) {
       return { status: 'exists', after: this.#afterOf(name), ...none, cas: old.cas };

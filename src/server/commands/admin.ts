@@ -1,7 +1,6 @@
 // Commands about the connection and the server: version, verbosity, quit, mn, shutdown, cache_memlimit…
 
 import { MEMCACHED_VERSION, MIB } from '../../limits.js';
-import { errorReply } from '../../protocol/reply.js';
 import type {
   BareRequest,
   CacheMemlimitRequest,
@@ -81,9 +80,10 @@ export function watch(request: WatchRequest, session: Session): undefined {
   return undefined;
 }
 
-export function refreshCertificates(request: BareRequest, session: Session): Promise<void> {
-  return session.services.control.refreshCertificates().then(
-    () => session.answer(request.form, OK),
-    () => session.answer(request.form, errorReply('closed')),
-  );
+export function refreshCertificates(request: BareRequest, session: Session): undefined {
+  const outcome = session.services.control.refreshCertificates();
+  if (outcome === 'no-tls') session.fail(request.form, 'unknown-command');
+  else if (outcome === 'refreshed') session.answer(request.form, OK);
+  else session.fail(request.form, 'bad-certificates');
+  return undefined;
 }

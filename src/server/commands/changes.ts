@@ -8,8 +8,9 @@ import type {
   OversizedPutRequest,
   TouchRequest,
 } from '../../protocol/request.js';
-import { errorReply } from '../../protocol/reply.js';
+import { errorReply, type Reply } from '../../protocol/reply.js';
 import { expiresAtOf, flushAtOf, ttlSecondsOf } from '../../store/expiry.js';
+import type { ArithmeticOutcome } from '../../store/store.js';
 import type { Session } from '../session.js';
 import { uriEncoded } from '../watchers.js';
 import { outcomeReply, settle } from './outcomes.js';
@@ -67,13 +68,14 @@ export function arithmetic(
   return settle(session, form, outcome, (done, form) => {
     if (done.status === 'stored') counters[`${direction}_hits`] += 1;
     else if (done.status === 'not-found') counters[`${direction}_misses`] += 1;
-    const { number, cas, expiresAt, status } = done;
-    const reply =
-      status === 'stored'
-        ? ({ kind: 'number', number, cas, ttlSeconds: ttlSecondsOf(expiresAt, nowMs) } as const)
-        : outcomeReply(status, cas);
-    session.answerChange(form, reply, done.after);
+    session.answerChange(form, numberReply(done, nowMs), done.after);
   });
+}
+
+function numberReply(done: ArithmeticOutcome, nowMs: number): Reply {
+  const { number, cas, expiresAt, status, created = false } = done;
+  if (status !== 'stored') return outcomeReply(status, cas);
+  return { kind: 'number', number, cas, ttlSeconds: ttlSecondsOf(expiresAt, nowMs), created };
 }
 
 export function flush(request: FlushRequest, session: Session): undefined {

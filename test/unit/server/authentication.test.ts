@@ -112,6 +112,11 @@ describe('authentication', () => {
     expect(() => new Users(path.join(dir, 'none'))).to.throw('cannot be read');
   });
 
+  it('refresh_certs without TLS is no command', async () => {
+    const client = await (await start()).connect();
+    expect(await client.ask('refresh_certs\r\n', 'ERROR\r\n')).to.equal('ERROR\r\n');
+  });
+
   it('-Z: speaks TLS, also in pipelines and large replies, and takes new certificates', async function () {
     const made = certificate(dir, 'first');
     if (!made) {
@@ -152,6 +157,19 @@ describe('authentication', () => {
     server.reload();
     const second = await open();
     expect(second.name).to.equal('second');
+    const refresh = (expected: string): Promise<string> =>
+      second.client.ask('refresh_certs\r\n', expected);
+    certificate(dir, 'third');
+    expect(await refresh('OK\r\n')).to.equal('OK\r\n');
+    const third = await open();
+    expect(third.name).to.equal('third');
+    third.client.socket.destroy();
+    fs.writeFileSync(key, 'nonsense');
+    const refused = 'SERVER_ERROR certificates cannot be used\r\n';
+    expect(await refresh(refused), 'a broken key: the old one stays').to.equal(refused);
+    const fourth = await open();
+    expect(fourth.name).to.equal('third');
+    fourth.client.socket.destroy();
     client.socket.destroy();
     second.client.socket.destroy();
   });

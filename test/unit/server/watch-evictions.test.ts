@@ -1,0 +1,44 @@
+// `watch evictions` over the real engine: each item that goes because the store is full is told.
+
+import { expect } from 'chai';
+
+import { startDurableServer } from '../../support/durable-server.js';
+import { TestClient } from '../../support/test-server.js';
+
+describe('watch evictions', () => {
+  it('names the item that went, and whether anybody had read it', async () => {
+    const server = await startDurableServer(['--max-keys', '2']);
+    const watcher = await TestClient.open(server.port);
+    const client = await TestClient.open(server.port);
+    try {
+      expect(await watcher.ask('watch evictions\r\n', 'OK\r\n')).to.equal('OK\r\n');
+      const set = (key: string): Promise<string> =>
+        client.ask(`set ${key} 0 0 1\r\nx\r\n`, 'STORED\r\n');
+      await set('a%');
+      const hit = 'VALUE a% 0 1\r\nx\r\nEND\r\n';
+      expect(await client.ask('get a%\r\n', hit)).to.equal(hit);
+      for (const key of ['b', 'c', 'd']) expect(await set(key)).to.equal('STORED\r\n');
+      expect(await watcher.until('\n')).to.match(
+        /^ts=\S+ gid=\d+ type=eviction key=a%25 fetch=yes clsid=1\r\n$/,
+      );
+      expect(await watcher.until('\n')).to.match(/ type=eviction key=b fetch=no clsid=1\r\n$/);
+    } finally {
+      watcher.socket.destroy();
+      client.socket.destroy();
+      await server.stop();
+    }
+  });
+
+  it('ma with q: only a counter that was there is silent', async () => {
+    const server = await startDurableServer([]);
+    const client = await TestClient.open(server.port);
+    try {
+      const replies = 'HD kk2\r\nMN\r\n';
+      const asked = client.ask('ma k2 N0 J5 q k\r\nma k2 N0 q k\r\nmn\r\n', replies);
+      expect(await asked).to.equal(replies);
+    } finally {
+      client.socket.destroy();
+      await server.stop();
+    }
+  });
+});
