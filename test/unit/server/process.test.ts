@@ -68,6 +68,27 @@ describe('kv-server', () => {
     }
   });
 
+  it('SIGHUP reads the users again: the new ones come in, the old ones no more', async () => {
+    const users = path.join(dir, 'users');
+    fs.writeFileSync(users, 'ann:secret\n');
+    const server = run('-Y', users, '-v');
+    const port = await server.port();
+    const login = async (words: string): Promise<string> => {
+      const client = await TestClient.open(port);
+      client.send(`set x 0 0 ${words.length}\r\n${words}\r\n`);
+      const reply = await client.until('\r\n');
+      client.socket.destroy();
+      return reply;
+    };
+    expect(await login('ann secret')).to.equal('STORED\r\n');
+    fs.writeFileSync(users, 'bob:hunter2\n');
+    server.child.kill('SIGHUP');
+    await server.says('were read again');
+    expect(await login('bob hunter2')).to.equal('STORED\r\n');
+    expect(await login('ann secret')).to.equal('CLIENT_ERROR authentication failure\r\n');
+    expect(server.stderr).not.to.match(/secret|hunter2/);
+  });
+
   it('a directory that another server has, and a port that is taken, are refused by name', async () => {
     const port = await run().port();
     const locked = await run().ended;

@@ -1,0 +1,46 @@
+// Says which version of each client the suites ran with: a result without it cannot be repeated.
+
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { requireProgram, run } from '../support/programs.js';
+
+const modules = join(import.meta.dirname, '../../../node_modules');
+const NPM_CLIENTS = [
+  'memjs',
+  'memcached',
+  'memcache-client',
+  'memcache-plus',
+  '@keyv/memcache',
+  'connect-memcached',
+  'express-session',
+  'rate-limit-memcached',
+];
+const DEBIAN_CLIENTS = [
+  'libmemcached-tools',
+  'memcached',
+  'python3-pymemcache',
+  'python3-pylibmc',
+  'php-memcached',
+  'ruby-dalli',
+  'nutcracker',
+];
+
+describe('versions of the clients', () => {
+  it('npm', () => {
+    for (const name of NPM_CLIENTS) {
+      const text = readFileSync(join(modules, name, 'package.json'), 'utf8');
+      const { version } = JSON.parse(text) as { version: string };
+      expect(version, name).to.match(/^\d+\.\d+\.\d+/);
+      console.log(`      ${name} ${version}`);
+    }
+  });
+
+  it('Debian', async function () {
+    const query = requireProgram(this, 'dpkg-query', 'dpkg');
+    for (const name of DEBIAN_CLIENTS) {
+      const { code, stdout } = await run(query, ['-W', '-f', '${Version}', name]);
+      console.log(`      ${name} ${code === 0 && stdout !== '' ? stdout : 'is not installed'}`);
+    }
+  });
+});
