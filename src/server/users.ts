@@ -1,15 +1,12 @@
 // Who may come in: `-Y`'s lines `user:password` or `user:$scrypt$…` (kv-client passwd writes these).
-// Invariants: a comparison takes the same time whether or not the user exists and wherever the password
-// differs; names and passwords are never logged.
+// Invariants: a comparison takes the same time wherever the password differs, and whether or not the user
+// exists as long as all lines are of one kind; names and passwords are never logged.
 
 import { createHash, timingSafeEqual } from 'node:crypto';
 import fs from 'node:fs';
 
 import { KvError } from '../errors.js';
 import { checkPassword, isPasswordDigest } from '../password-digest.js';
-
-/** Compared with when there is no such user. */
-const NOBODY = '';
 
 export class Users {
   readonly #path: string;
@@ -27,13 +24,15 @@ export class Users {
   }
 
   async isRight(user: Buffer, password: Buffer): Promise<boolean> {
-    const expected = this.#passwords.get(user.toString('latin1'));
+    const known = this.#passwords.get(user.toString('latin1'));
+    // A stranger is compared with the first user: it takes as long, and is refused all the same.
+    const [first = ''] = this.#passwords.values();
+    const expected = known ?? first;
     const given = password.toString('latin1');
-    if (expected !== undefined && isPasswordDigest(expected)) {
-      return checkPassword(given, expected);
-    }
-    const isEqual = timingSafeEqual(sha256(given), sha256(expected ?? NOBODY));
-    return isEqual && expected !== undefined;
+    const isEqual = isPasswordDigest(expected)
+      ? await checkPassword(given, expected)
+      : timingSafeEqual(sha256(given), sha256(expected));
+    return isEqual && known !== undefined;
   }
 }
 
