@@ -8,6 +8,7 @@
 
 import type { Fs } from '../env/env.js';
 import { KvError } from '../errors.js';
+import { staleKeysNote } from './damaged-keys.js';
 import { BATCH_KIND } from './format.js';
 import type { BatchHeader } from './format.js';
 import { loadHint, peekHintCount, replaysValue } from './hint.js';
@@ -48,7 +49,7 @@ export async function findTail(table: SegmentTable): Promise<Tail> {
   if (newer !== undefined) {
     const newerScan = await scanOpen(newer);
     if (newerScan.first !== undefined) {
-      checkComplete(older, scan.end, newerScan.first);
+      await checkComplete(older, scan.end, newerScan.first);
       older.sealed = true;
       older.committedBytes = scan.end;
       return describeTail(newer, newerScan, undefined);
@@ -84,7 +85,7 @@ async function scanOpen(segment: Segment): Promise<OpenScan> {
       later !== undefined;
       later = (await scanner.next()) ?? (scanner.defect && (await scanner.resync()))
     ) {
-      if (provesDurable(later.header, segment, end)) throw corruption(segment, end, later);
+      if (provesDurable(later.header, segment, end)) throw await corruption(segment, end, later);
     }
   }
   return { end, first, last };
@@ -95,19 +96,24 @@ function provesDurable(header: BatchHeader, segment: Segment, offset: number): b
   return header.durableOffset > offset;
 }
 
-function checkComplete(older: Segment, end: number, next: BatchHeader): void {
+async function checkComplete(older: Segment, end: number, next: BatchHeader): Promise<void> {
   if (next.durableSegment === older.last && next.durableOffset === end) return;
   throw new KvError(
     'KV_CORRUPTION',
-    `Acknowledged records are damaged: the next segment proves this one whole up to byte ${next.durableOffset}`,
+    `Acknowledged records are damaged: the next segment proves this one whole up to byte ${next.durableOffset}${await staleKeysNote(older, end)}`,
     { path: older.file.path, offset: end },
   );
 }
 
-function corruption(segment: Segment, offset: number, proof: ScannedBatch): KvError {
+async function corruption(
+  segment: Segment,
+  offset: number,
+  { offset: provedBy }: ScannedBatch,
+): Promise<KvError> {
+  const keys = await staleKeysNote(segment, offset);
   return new KvError(
     'KV_CORRUPTION',
-    `Acknowledged records are damaged: the batch at byte ${proof.offset} proves that these bytes were on disk; see what is left with kv-dump --verify`,
+    `Acknowledged records are damaged: the batch at byte ${provedBy} proves that these bytes were on disk${keys}; see what is left with kv-dump --verify`,
     { path: segment.file.path, offset },
   );
 }
@@ -206,9 +212,10 @@ async function scanSealed(segment: Segment, visit: Visit): Promise<HintFacts> {
     timeMs = Math.max(timeMs, batch.header.timeMs);
   }
   if (scanner.defect !== undefined) {
+    const keys = await staleKeysNote(segment, scanner.defect.offset);
     throw new KvError(
       'KV_CORRUPTION',
-      `A sealed segment is damaged (${scanner.defect.defect}); see what is left with kv-dump --verify`,
+      `A sealed segment is damaged (${scanner.defect.defect})${keys}; see what is left with kv-dump --verify`,
       { path: segment.file.path, offset: scanner.defect.offset },
     );
   }

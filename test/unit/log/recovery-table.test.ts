@@ -253,6 +253,7 @@ describe('docs/recovery.md, the decision table', () => {
     const failure = await refused('KV_CORRUPTION');
     expect(failure.path).to.include(segment);
     expect(failure.offset).to.equal(first);
+    expect(failure.message).to.include('keys that may be stale: "first"');
   });
 
   it('row 18: a successor that was never used is dropped', async () => {
