@@ -1,0 +1,6 @@
+// Every row of the fault matrix, in the order of docs/reliability.md.
+
+import type { FaultRow } from './row.js';
+import { tornTail } from './rows/torn-tail.js';
+
+export const FAULT_ROWS: readonly FaultRow[] = [tornTail];
