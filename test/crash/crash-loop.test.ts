@@ -4,7 +4,7 @@ import { rmSync } from 'node:fs';
 import { expect } from 'chai';
 import { requireProgram } from '../support/programs.js';
 import { cairnLaunch, memcachedLaunch, temporaryFolder } from '../support/servers.js';
-import { crashLoop, summary, type CrashLoopOptions } from './crash-loop.js';
+import { crashLoop, summary, type CrashLoopOptions } from '../../tools/torture/crash-loop.js';
 
 const seed = Number(process.env['CAIRN_TEST_SEED'] ?? Date.now() % 1_000_000_000);
 

@@ -4,7 +4,7 @@
 import { rmSync } from 'node:fs';
 import { Command } from 'commander';
 import { cairnLaunch, temporaryFolder } from '../support/servers.js';
-import { crashLoop, summary } from './crash-loop.js';
+import { crashLoop, summary } from '../../tools/torture/crash-loop.js';
 
 interface Flags {
   readonly kills: string;

@@ -5,22 +5,14 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { findProgram, skip } from './programs.js';
-import { ServerProcess, type Launch } from './server-process.js';
+import { cairnLaunch, ServerProcess, type Launch } from './server-process.js';
 
 export type ServerKind = 'cairn' | 'memcached';
 
 /** The servers that speak the binary protocol. */
 export const BINARY_SPEAKERS: readonly ServerKind[] = ['memcached', 'cairn'];
 
-const kvServer = join(import.meta.dirname, '../../tools/kv-server.js');
-
-/** Cairn on an ephemeral port of the loopback; `args` are appended. */
-export function cairnLaunch(dataDir: string, args: readonly string[] = []): Launch {
-  return {
-    command: process.execPath,
-    args: [kvServer, '-l', '127.0.0.1', '-p', '-1', '--data', dataDir, ...args],
-  };
-}
+export { cairnLaunch };
 
 /** Debian's memcached likewise; it needs a user name when root starts it. */
 export function memcachedLaunch(program: string, args: readonly string[] = []): Launch {

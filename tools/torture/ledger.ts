@@ -24,6 +24,16 @@ export class KeyLedger {
     return this.#states.at(-1);
   }
 
+  /** The oldest version that a crash from now on may leave. */
+  get floor(): number {
+    return this.#floor;
+  }
+
+  /** The newest version that a crash until now can leave. */
+  get ceiling(): number {
+    return this.#first + this.#states.length - 1;
+  }
+
   /** Notes a write that is sent now. */
   sent(next: State): void {
     this.#states.push(next);
@@ -43,14 +53,17 @@ export class KeyLedger {
     return 'right';
   }
 
+  /** Judges what a crash left that came when `floor` and `ceiling` were these, in the present life. */
+  verdict(found: State, floor = this.#floor, ceiling = this.ceiling): Verdict {
+    const sent = this.#states.slice(0, ceiling + 1 - this.#first);
+    if (sent.slice(floor - this.#first).includes(found)) return 'right';
+    const isOld = found === undefined || sent.includes(found) || this.#past.has(found);
+    return isOld ? 'lost' : 'invented';
+  }
+
   /** Compares with what a restarted server holds, and goes on from there. */
   recovered(found: State): Verdict {
-    const allowed = this.#states.slice(this.#floor - this.#first);
-    const verdict = allowed.includes(found)
-      ? 'right'
-      : found === undefined || this.#states.includes(found) || this.#past.has(found)
-        ? 'lost'
-        : 'invented';
+    const verdict = this.verdict(found);
     this.#past = new Set(this.#states);
     this.#past.delete(found);
     this.#first += this.#states.length;

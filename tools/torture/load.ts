@@ -2,8 +2,8 @@
 // kind of change, pipelined, and readers that look at the keys of others. Every write's reply is known
 // beforehand from the ledger, every value is unique, and what was seen must survive.
 
-import { SeededRandom } from '../sim/seeded-random.js';
-import { ConnectionLost, WireClient } from '../support/wire-client.js';
+import { SeededRandom } from './seeded-random.js';
+import { ConnectionLost, WireClient } from './wire-client.js';
 import { KeyLedger, type State } from './ledger.js';
 
 /** An item as a meta get shows it. `mark`: which of our far-off expiry times it has, 0 for none. */
@@ -32,6 +32,7 @@ function decode(state: State): Item | undefined {
 /** What `mg <key> f t v` says, as a ledger's state. */
 export function stateOf(reply: string): State {
   if (reply === 'EN') return undefined;
+  if (reply.startsWith('SERVER_ERROR')) throw new ServerRefusal(reply);
   const [line, ...value] = reply.split('\r\n');
   const found = /^VA \d+ f(\d+) t(-?\d+)$/.exec(line ?? '');
   if (found === null) throw new Error(`Not a reply to mg: ${line}`);
@@ -44,6 +45,11 @@ export function stateOf(reply: string): State {
 export const readOf = (key: string): string => `mg ${key} f t v\r\n`;
 
 const exptimeOf = (mark: number): number => (mark === 0 ? 0 : MARK_BASE + mark * MARK_SECONDS);
+
+/** The server gave up on a request: a full or broken disk. What it was asked for may or may not be. */
+export class ServerRefusal extends Error {
+  override readonly name = 'ServerRefusal';
+}
 
 interface Write {
   readonly request: string;
@@ -103,7 +109,7 @@ export class Writer {
     for (let i = 0; i < 3; i++) this.ledgers.set(`number:${name}:${i}`, new KeyLedger());
   }
 
-  /** Writes until the connection is lost. */
+  /** Writes until the connection is lost. Throws a ServerRefusal. */
   async run(client: WireClient, findings: Findings): Promise<void> {
     try {
       for (;;) {
@@ -147,6 +153,7 @@ export class Writer {
   ): Promise<void> {
     ledger.sent(next);
     const got = await client.line(request);
+    if (got.startsWith('SERVER_ERROR')) throw new ServerRefusal(got);
     ledger.answered();
     findings.acknowledged += 1;
     findings.onAcknowledged();
@@ -224,7 +231,7 @@ export class Writer {
   }
 }
 
-/** Reads keys of all writers until the connection is lost; what it saw must survive. */
+/** Reads keys of all writers until the connection is lost; what it saw must survive. Throws as they do. */
 export async function readOthers(
   client: WireClient,
   writers: readonly Writer[],

@@ -1,0 +1,138 @@
+// Kills a real server over and over at random moments under load, starts it again on the same data and
+// compares it with the ledger (ledger.ts). The loop of kv-torture and of the tests.
+//
+// What it can show: recovery, the lock, half-written batches, stale values. What it cannot: a missing
+// sync, because the kernel keeps the pages of a killed process (test/sim and test/power-loss do that).
+
+import { setTimeout } from 'node:timers/promises';
+import { noFindings, readOf, readOthers, stateOf, Writer, type Findings } from './load.js';
+import { SeededRandom } from './seeded-random.js';
+import { ServerProcess, type Exit, type Launch } from './server-process.js';
+import { WireClient } from './wire-client.js';
+
+export interface CrashLoopOptions {
+  readonly launch: Launch;
+  readonly kills: number;
+  readonly seed: number;
+  /** Largest value of the load; large ones make segments rotate and compactions run. */
+  readonly valueBytesMax: number;
+  /** A life under load lasts up to so long. */
+  readonly lifeMsMax: number;
+  /** Connections that write; one more reads. */
+  readonly writers?: number;
+  /** Ends the loop after the kill that it is at. */
+  readonly signal?: AbortSignal;
+  readonly progress?: (kills: number, findings: Findings) => void;
+}
+
+export interface CrashReport extends Findings {
+  /** How often it was killed, started again and compared. */
+  readonly kills: number;
+  readonly seed: number;
+  /** From the start of the process until it accepted connections, one a kill. */
+  readonly restartMs: readonly number[];
+}
+
+/** The server ended although nobody killed it. */
+export class UnexpectedEnd extends Error {
+  override readonly name = 'UnexpectedEnd';
+}
+
+const WRITERS = 5;
+
+/** Writers with keys of their own, all drawn from one seed. */
+export function makeWriters(count: number, random: SeededRandom, valueBytesMax: number): Writer[] {
+  return Array.from({ length: count }, (_, i) => new Writer(`w${i}`, random.fork(), valueBytesMax));
+}
+
+/** Compares every key with the ledger, and the list of keys with what is known. */
+export async function compare(
+  port: number,
+  writers: readonly Writer[],
+  findings: Findings,
+): Promise<void> {
+  const client = await WireClient.connect(port);
+  const present = new Set<string>();
+  const keys = writers.flatMap((writer) => [...writer.ledgers]);
+  const compareKey = async ([key, ledger]: (typeof keys)[number]): Promise<void> => {
+    const found = stateOf(await client.meta(readOf(key)));
+    if (found !== undefined) present.add(key);
+    const verdict = ledger.recovered(found);
+    if (verdict !== 'right') findings[verdict].push(`${key} came back as ${found?.slice(0, 80)}`);
+  };
+  await Promise.all(keys.map(compareKey));
+  const dump = await client.list('lru_crawler metadump all\r\n');
+  for (const [, encoded] of dump.matchAll(/^key=(\S+)/gm)) {
+    const key = decodeURIComponent(encoded ?? '');
+    if (!present.has(key)) findings.invented.push(`${key} is listed`);
+  }
+  client.close();
+}
+
+/**
+ * Load from all connections until they are lost, and `during` it, from the first acknowledgement on.
+ * Throws what stopped a writer, and UnexpectedEnd when the server ended before `during` was done.
+ */
+export async function underLoad(
+  server: ServerProcess,
+  writers: readonly Writer[],
+  random: SeededRandom,
+  findings: Findings,
+  during: () => Promise<unknown>,
+): Promise<void> {
+  const connecting = Array.from({ length: writers.length + 1 }, () =>
+    WireClient.connect(server.port),
+  );
+  const clients = await Promise.all(connecting);
+  const reader = clients.pop() as WireClient;
+  const running = writers.map((writer, i) => writer.run(clients[i] as WireClient, findings));
+  running.push(readOthers(reader, writers, random.fork(), findings));
+  const acknowledged = new Promise<void>((resolve) => {
+    findings.onAcknowledged = resolve;
+  });
+  const early = server.exited.then((exit) => {
+    throw new UnexpectedEnd(`It ended by itself (${nameOf(exit)}): ${server.output}`);
+  });
+  const done = Promise.race([acknowledged, early]).then(() => Promise.race([during(), early]));
+  await Promise.all([done, ...running]);
+}
+
+function nameOf({ code, signal }: Exit): string {
+  return String(code ?? signal);
+}
+
+/** Runs the loop; the data directory must be empty at first. Throws StartFailure, UnexpectedEnd, ServerRefusal. */
+export async function crashLoop(options: CrashLoopOptions): Promise<CrashReport> {
+  const random = new SeededRandom(options.seed);
+  const findings = noFindings();
+  const writers = makeWriters(options.writers ?? WRITERS, random, options.valueBytesMax);
+  const server = await ServerProcess.start(options.launch);
+  const restartMs: number[] = [];
+  try {
+    while (restartMs.length < options.kills && options.signal?.aborted !== true) {
+      await underLoad(server, writers, random, findings, async () => {
+        await setTimeout(random.between(0, options.lifeMsMax));
+        void server.kill();
+      });
+      const startedMs = performance.now();
+      await server.restart();
+      restartMs.push(performance.now() - startedMs);
+      await compare(server.port, writers, findings);
+      options.progress?.(restartMs.length, findings);
+    }
+    const { code } = await server.stop();
+    if (code !== 0) throw new UnexpectedEnd(`The last stop ended with ${code}: ${server.output}`);
+  } finally {
+    await server.kill();
+  }
+  return { ...findings, kills: restartMs.length, seed: options.seed, restartMs };
+}
+
+/** The report in a line. */
+export function summary(report: CrashReport): string {
+  const { seed, kills, acknowledged, seen, lost, invented, wrongReplies } = report;
+  return (
+    `seed ${seed}: ${kills} kills, ${acknowledged} writes acknowledged, ${seen} values seen, ` +
+    `${lost.length} lost, ${invented.length} invented, ${wrongReplies.length} wrong replies`
+  );
+}

@@ -1,0 +1,178 @@
+// A real server as a child process: started on an ephemeral port, stopped, killed, started again on the
+// same data directory. Waits are for events (the port file, an exit), never for a while.
+//
+// Invariants:
+// - start() settles only when connections are accepted, or rejects with everything the process printed.
+// - A started process is ended by stop() or kill(), or with the process that started it: never left behind.
+
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync, watch } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+export interface Launch {
+  readonly command: string;
+  readonly args: readonly string[];
+  /** Added to the environment; undefined takes a variable away. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  /** How long it may take until it listens. */
+  readonly startTimeoutMs?: number;
+}
+
+export interface Exit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+/** It did not come up: what it printed is the message. */
+export class StartFailure extends Error {
+  override readonly name = 'StartFailure';
+  /** Its exit code; undefined when it was killed, or did not listen in time. */
+  readonly code: number | undefined;
+
+  constructor(message: string, code: number | undefined) {
+    super(message);
+    this.code = code;
+  }
+}
+
+/** Below the timeout of a test, so that the output is shown. */
+const START_TIMEOUT_MS = 15_000;
+
+const kvServer = join(import.meta.dirname, '../kv-server.js');
+
+/** Cairn on an ephemeral port of the loopback; `args` are appended. */
+export function cairnLaunch(dataDir: string, args: readonly string[] = []): Launch {
+  return {
+    command: process.execPath,
+    args: [kvServer, '-l', '127.0.0.1', '-p', '-1', '--data', dataDir, ...args],
+  };
+}
+
+const running = new Set<ChildProcess>();
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
+/** The TCP port in a port file (`TCP INET: 40123`), or undefined while there is none. */
+function portIn(path: string): number | undefined {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+  const found = /^TCP INET6?: (\d+)$/m.exec(text);
+  return found === null ? undefined : Number(found[1]);
+}
+
+export class ServerProcess {
+  readonly #launch: Launch;
+  #child: ChildProcess | undefined;
+  #exited: Promise<Exit> | undefined;
+  #output = '';
+  #port = 0;
+
+  private constructor(launch: Launch) {
+    this.#launch = launch;
+  }
+
+  /** Starts it and waits until it listens. Rejects when it exits before, quoting its output. */
+  static async start(launch: Launch): Promise<ServerProcess> {
+    const server = new ServerProcess(launch);
+    await server.restart();
+    return server;
+  }
+
+  /** The port of the present process; an ephemeral one changes with every restart. */
+  get port(): number {
+    return this.#port;
+  }
+
+  get address(): string {
+    return `127.0.0.1:${this.#port}`;
+  }
+
+  /** The id of the started process (below a tracer: of the tracer). */
+  get pid(): number {
+    return this.#child?.pid ?? 0;
+  }
+
+  /** What it wrote to stdout and stderr since the last start. */
+  get output(): string {
+    return this.#output;
+  }
+
+  /** Settles when the present process is gone. */
+  get exited(): Promise<Exit> {
+    if (this.#exited === undefined) throw new Error('The server was never started');
+    return this.#exited;
+  }
+
+  /** Starts it once more with the same arguments, after kill() or stop(). */
+  async restart(): Promise<void> {
+    const dir = mkdtempSync(join(tmpdir(), 'cairn-port-'));
+    const portFile = join(dir, 'port');
+    const watcher = watch(dir);
+    let deadline: NodeJS.Timeout | undefined;
+    try {
+      const child = spawn(this.#launch.command, this.#launch.args, {
+        env: { ...process.env, ...this.#launch.env, MEMCACHED_PORT_FILENAME: portFile },
+        stdio: ['ignore', 'pipe', 'pipe'],
+      });
+      this.#adopt(child);
+      this.#port = await new Promise<number>((resolve, reject) => {
+        const check = (): void => {
+          const port = portIn(portFile);
+          if (port !== undefined) resolve(port);
+        };
+        const fail = (what: string, code?: number): void => {
+          child.kill('SIGKILL');
+          reject(new StartFailure(`${this.#launch.command} ${what}: ${this.output}`, code));
+        };
+        watcher.on('change', check);
+        child.on('error', reject);
+        child.on('close', (code, signal) =>
+          fail(`ended early (${code ?? signal})`, code ?? undefined),
+        );
+        const patienceMs = this.#launch.startTimeoutMs ?? START_TIMEOUT_MS;
+        deadline = setTimeout(() => fail('does not listen'), patienceMs);
+        check();
+      });
+    } finally {
+      clearTimeout(deadline);
+      watcher.close();
+      rmSync(dir, { recursive: true, force: true });
+    }
+  }
+
+  /** Sends a signal and waits for the end. */
+  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<Exit> {
+    this.#child?.kill(signal);
+    return this.exited;
+  }
+
+  /** kill -9: nothing of the process's own is flushed. */
+  async kill(): Promise<Exit> {
+    return this.stop('SIGKILL');
+  }
+
+  #adopt(child: ChildProcess): void {
+    this.#child = child;
+    this.#output = '';
+    running.add(child);
+    const collect = (chunk: Buffer): void => {
+      this.#output += chunk.toString();
+    };
+    child.stdout?.on('data', collect);
+    child.stderr?.on('data', collect);
+    // 'exit' and not 'close': a grandchild that keeps the pipes open must not hold the test up.
+    this.#exited = once(child, 'exit').then(([code, signal]: unknown[]) => {
+      running.delete(child);
+      return { code: code as number | null, signal: signal as NodeJS.Signals | null };
+    });
+    this.#exited.catch(() => running.delete(child));
+  }
+}
