@@ -16,6 +16,7 @@ import { crc32 } from 'node:zlib';
 
 import { assert } from '../assert.js';
 import { KEY_BYTES_LIMIT, SEQ_MAX } from '../limits.js';
+import { checksum } from './checksum.js';
 
 export const FORMAT_VERSION = 1;
 export const ALIGNMENT_BYTES = 8;
@@ -92,8 +93,9 @@ export function align(bytes: number): number {
   return Math.ceil(bytes / ALIGNMENT_BYTES) * ALIGNMENT_BYTES;
 }
 
-function seededCrc(bytes: Buffer, salt: number, offset: number): number {
-  return crc32(bytes, (salt ^ (offset / ALIGNMENT_BYTES)) >>> 0);
+/** Of bytes `from` to `to`, which belong to what stands at `offset` of a segment with that salt. */
+function seededCrc(bytes: Buffer, from: number, to: number, salt: number, offset: number): number {
+  return checksum(bytes, from, to, (salt ^ (offset / ALIGNMENT_BYTES)) >>> 0);
 }
 
 // ── segment header ────────────────────────────────────────────────────────────────────────────────
@@ -172,8 +174,8 @@ export function encodeBatchHeader(
   writeUInt64(target, at + 24, header.durableOffset);
   writeUInt64(target, at + 32, header.firstSeq);
   writeUInt64(target, at + 40, Math.floor(header.timeMs));
-  const covered = target.subarray(at + 8, at + BATCH_HEADER_BYTES);
-  target.writeUInt32LE(seededCrc(covered, salt, offset), at + 4);
+  const crc = seededCrc(target, at + 8, at + BATCH_HEADER_BYTES, salt, offset);
+  target.writeUInt32LE(crc, at + 4);
 }
 
 /** The batch header at `at`, or what is wrong with it. Says nothing of the frames. */
@@ -185,8 +187,8 @@ export function decodeBatchHeader(
 ): BatchHeader | Defect {
   if (source.length - at < BATCH_HEADER_BYTES) return 'length';
   if (source.readUInt32LE(at) !== BATCH_MAGIC) return 'magic';
-  const covered = source.subarray(at + 8, at + BATCH_HEADER_BYTES);
-  if (seededCrc(covered, salt, offset) !== source.readUInt32LE(at + 4)) return 'checksum';
+  const crc = seededCrc(source, at + 8, at + BATCH_HEADER_BYTES, salt, offset);
+  if (crc !== source.readUInt32LE(at + 4)) return 'checksum';
   const header: BatchHeader = {
     batchBytes: source.readUInt32LE(at + 8),
     frameCount: source.readUInt32LE(at + 12),
@@ -244,7 +246,7 @@ export function encodeFrame(
   end += key.copy(target, end);
   end += value.copy(target, end);
   target.fill(0, end, at + bytes);
-  target.writeUInt32LE(seededCrc(target.subarray(at + 4, at + bytes), salt, offset), at);
+  target.writeUInt32LE(seededCrc(target, at + 4, at + bytes, salt, offset), at);
   return bytes;
 }
 
@@ -267,7 +269,7 @@ export function decodeFrame(
   if (source.length - at < FRAME_HEADER_BYTES) return 'length';
   const bytes = source.readUInt32LE(at + 4);
   if (bytes < FRAME_HEADER_BYTES || bytes > source.length - at) return 'length';
-  const crc = seededCrc(source.subarray(at + 4, at + bytes), salt, offset);
+  const crc = seededCrc(source, at + 4, at + bytes, salt, offset);
   if (crc !== source.readUInt32LE(at)) return 'checksum';
   const type = source[at + 8]!;
   const marks = source[at + 9]!;
