@@ -58,11 +58,6 @@ function describeServer(
       }
     });
 
-    after(async () => {
-      await server?.kill();
-      if (dir !== undefined) rmSync(dir, { recursive: true, force: true });
-    });
-
     const process = (): ServerProcess => {
       if (server === undefined) throw new Error(`${kind} is not running`);
       return server;
@@ -72,6 +67,12 @@ function describeServer(
       process,
       port: () => process().port,
       address: () => process().address,
+    });
+
+    // After the body's own: clients leave before their server does, and need not wonder where it is.
+    after(async () => {
+      await server?.kill();
+      if (dir !== undefined) rmSync(dir, { recursive: true, force: true });
     });
   });
 }
