@@ -3,7 +3,7 @@
 export {
   cairnLaunch,
   ServerProcess,
-  StartFailure,
+  ServerFailure,
   type Exit,
   type Launch,
 } from '../../tools/torture/server-process.js';

@@ -5,9 +5,10 @@
 // sync, because the kernel keeps the pages of a killed process (test/sim and test/power-loss do that).
 
 import { setTimeout } from 'node:timers/promises';
+import type { State } from './ledger.js';
 import { noFindings, readOf, readOthers, stateOf, Writer, type Findings } from './load.js';
 import { SeededRandom } from './seeded-random.js';
-import { ServerProcess, type Exit, type Launch } from './server-process.js';
+import { ServerFailure, ServerProcess, type Launch } from './server-process.js';
 import { WireClient } from './wire-client.js';
 
 export interface CrashLoopOptions {
@@ -33,16 +34,16 @@ export interface CrashReport extends Findings {
   readonly restartMs: readonly number[];
 }
 
-/** The server ended although nobody killed it. */
-export class UnexpectedEnd extends Error {
-  override readonly name = 'UnexpectedEnd';
-}
-
 const WRITERS = 5;
 
 /** Writers with keys of their own, all drawn from one seed. */
 export function makeWriters(count: number, random: SeededRandom, valueBytesMax: number): Writer[] {
   return Array.from({ length: count }, (_, i) => new Writer(`w${i}`, random.fork(), valueBytesMax));
+}
+
+/** For a finding: a key and what the server holds under it. */
+export function describeFound(key: string, found: State): string {
+  return found === undefined ? `${key} is gone` : `${key} came back as ${found.slice(0, 80)}`;
 }
 
 /** Compares every key with the ledger, and the list of keys with what is known. */
@@ -58,7 +59,7 @@ export async function compare(
     const found = stateOf(await client.meta(readOf(key)));
     if (found !== undefined) present.add(key);
     const verdict = ledger.recovered(found);
-    if (verdict !== 'right') findings[verdict].push(`${key} came back as ${found?.slice(0, 80)}`);
+    if (verdict !== 'right') findings[verdict].push(describeFound(key, found));
   };
   await Promise.all(keys.map(compareKey));
   const dump = await client.list('lru_crawler metadump all\r\n');
@@ -71,7 +72,7 @@ export async function compare(
 
 /**
  * Load from all connections until they are lost, and `during` it, from the first acknowledgement on.
- * Throws what stopped a writer, and UnexpectedEnd when the server ended before `during` was done.
+ * Throws what stopped a writer, and ServerFailure when the server ended before `during` was done.
  */
 export async function underLoad(
   server: ServerProcess,
@@ -90,18 +91,15 @@ export async function underLoad(
   const acknowledged = new Promise<void>((resolve) => {
     findings.onAcknowledged = resolve;
   });
-  const early = server.exited.then((exit) => {
-    throw new UnexpectedEnd(`It ended by itself (${nameOf(exit)}): ${server.output}`);
+  const early = server.exited.then(({ code, signal }) => {
+    const message = `The server ended by itself (${code ?? signal}): ${server.output}`;
+    throw new ServerFailure(message, code ?? undefined);
   });
   const done = Promise.race([acknowledged, early]).then(() => Promise.race([during(), early]));
   await Promise.all([done, ...running]);
 }
 
-function nameOf({ code, signal }: Exit): string {
-  return String(code ?? signal);
-}
-
-/** Runs the loop; the data directory must be empty at first. Throws StartFailure, UnexpectedEnd, ServerRefusal. */
+/** Runs the loop; the data directory must be empty at first. Throws ServerFailure and ServerRefusal. */
 export async function crashLoop(options: CrashLoopOptions): Promise<CrashReport> {
   const random = new SeededRandom(options.seed);
   const findings = noFindings();
@@ -121,7 +119,10 @@ export async function crashLoop(options: CrashLoopOptions): Promise<CrashReport>
       options.progress?.(restartMs.length, findings);
     }
     const { code } = await server.stop();
-    if (code !== 0) throw new UnexpectedEnd(`The last stop ended with ${code}: ${server.output}`);
+    if (code !== 0) {
+      const message = `The last stop ended with ${code}: ${server.output}`;
+      throw new ServerFailure(message, code ?? undefined);
+    }
   } finally {
     await server.kill();
   }

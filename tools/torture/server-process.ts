@@ -18,6 +18,8 @@ export interface Launch {
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** How long it may take until it listens. */
   readonly startTimeoutMs?: number;
+  /** Ctrl-C at the terminal is not for it: whoever started it decides what becomes of it. */
+  readonly ownGroup?: boolean;
 }
 
 export interface Exit {
@@ -25,10 +27,10 @@ export interface Exit {
   readonly signal: NodeJS.Signals | null;
 }
 
-/** It did not come up: what it printed is the message. */
-export class StartFailure extends Error {
-  override readonly name = 'StartFailure';
-  /** Its exit code; undefined when it was killed, or did not listen in time. */
+/** It did not come up, or ended by itself: what it printed is in the message. */
+export class ServerFailure extends Error {
+  override readonly name = 'ServerFailure';
+  /** Its exit code; undefined when a signal ended it, or it did not listen in time. */
   readonly code: number | undefined;
 
   constructor(message: string, code: number | undefined) {
@@ -121,6 +123,7 @@ export class ServerProcess {
       const child = spawn(this.#launch.command, this.#launch.args, {
         env: { ...process.env, ...this.#launch.env, MEMCACHED_PORT_FILENAME: portFile },
         stdio: ['ignore', 'pipe', 'pipe'],
+        detached: this.#launch.ownGroup === true,
       });
       this.#adopt(child);
       this.#port = await new Promise<number>((resolve, reject) => {
@@ -130,7 +133,7 @@ export class ServerProcess {
         };
         const fail = (what: string, code?: number): void => {
           child.kill('SIGKILL');
-          reject(new StartFailure(`${this.#launch.command} ${what}: ${this.output}`, code));
+          reject(new ServerFailure(`The server ${what}: ${this.output}`, code));
         };
         watcher.on('change', check);
         child.on('error', reject);
