@@ -2,16 +2,16 @@ import { expect } from 'chai';
 
 import { KeyLedger } from '../../../../tools/torture/ledger.js';
 
-describe('KeyLedger', () => {
-  /** a and b acknowledged, c in flight. */
-  function written(): KeyLedger {
-    const ledger = new KeyLedger();
-    for (const state of ['a', 'b', 'c']) ledger.sent(state);
-    ledger.answered();
-    ledger.answered();
-    return ledger;
-  }
+/** a and b acknowledged, c in flight. */
+function written(): KeyLedger {
+  const ledger = new KeyLedger();
+  for (const state of ['a', 'b', 'c']) ledger.sent(state);
+  ledger.answered();
+  ledger.answered();
+  return ledger;
+}
 
+describe('KeyLedger', () => {
   it('recovered() allows what was acknowledged last and what was in flight', () => {
     expect(written().recovered('b')).to.equal('right');
     expect(written().recovered('c')).to.equal('right');

@@ -1,0 +1,225 @@
+// powerdisk: a disk with a volatile write cache, as a FUSE file system of two files. A loop device over
+// its file `disk` is a block device that loses power, and fails, when the test says so.
+//
+//   POWERDISK_IMAGE=first.img powerdisk -f -s MOUNTPOINT
+//
+// disk  as large as the first image. A write goes to the cache; a flush (fsync) makes all of the cache
+//       durable. Reads see the cache, as on a real disk.
+// ctl   takes one command a write; a command that fails is EIO, one that is unknown EINVAL:
+//   crash SEED FILE   writes what a power cut could leave now: the durable bytes and some of the
+//                     unflushed writes: the first so many, any of them, or any of their 512-byte sectors
+//   load FILE         the disk holds this image, durably; same size
+//   lose              the cache is gone
+//   write-error N     the N-th write from now on fails with EIO and changes nothing
+//   flush-error N     the N-th flush from now on fails with EIO and loses the cache
+//
+// Invariants: `seen` is `durable` with all of `pending` applied in order. One thread (-s), so a command
+// falls between two operations and an image is of one instant.
+
+#define FUSE_USE_VERSION 31
+#include <errno.h>
+#include <fcntl.h>
+#include <fuse.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { SECTOR = 512, HOLE = 4096 };
+
+struct pending {
+  struct pending *next;
+  off_t at;
+  size_t bytes;
+  char data[];
+};
+
+static char *durable, *seen;
+static off_t disk_bytes;
+static struct pending *first, **last = &first;
+static long pending_count, write_error_in, flush_error_in;
+static uint64_t random_state;
+
+/** xorshift64*: the seed alone decides what an image keeps. */
+static uint32_t random32(void) {
+  random_state ^= random_state >> 12;
+  random_state ^= random_state << 25;
+  random_state ^= random_state >> 27;
+  return (uint32_t)((random_state * 2685821657736338717ULL) >> 32);
+}
+
+static char *memory(void) {
+  void *bytes = mmap(NULL, disk_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (bytes == MAP_FAILED) abort();
+  return bytes;
+}
+
+/** Ends all that is pending: made durable, or lost. */
+static void settle(int keep) {
+  while (first != NULL) {
+    struct pending *write = first;
+    memcpy((keep ? durable : seen) + write->at, (keep ? write->data : durable + write->at), write->bytes);
+    first = write->next;
+    free(write);
+  }
+  last = &first;
+  pending_count = 0;
+}
+
+static int load(const char *path) {
+  int file = open(path, O_RDONLY | O_CLOEXEC);
+  if (file < 0) return -errno;
+  settle(0);
+  off_t at = 0;
+  for (ssize_t count = 1; at < disk_bytes && count > 0; at += count)
+    count = read(file, durable + at, disk_bytes - at);
+  close(file);
+  memcpy(seen, durable, disk_bytes);
+  return at == disk_bytes ? 0 : -EIO;
+}
+
+/** Holes stay holes: an image takes as much room as it has bytes that are not zero. */
+static int save(const char *path, const char *image) {
+  static const char zeros[HOLE];
+  int file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  if (file < 0) return -errno;
+  int result = ftruncate(file, disk_bytes) == 0 ? 0 : -errno;
+  for (off_t at = 0; result == 0 && at < disk_bytes; at += HOLE)
+    if (memcmp(image + at, zeros, HOLE) != 0 && pwrite(file, image + at, HOLE, at) != HOLE) result = -EIO;
+  if (close(file) != 0 && result == 0) result = -errno;
+  return result;
+}
+
+static int crash(uint64_t seed, const char *path) {
+  random_state = seed * 0x9e3779b97f4a7c15ULL + 1;
+  for (int warm = 0; warm < 8; warm++) random32();
+  char *image = memory();
+  memcpy(image, durable, disk_bytes);
+  uint32_t style = random32() % 3;
+  long prefix = pending_count == 0 ? 0 : (long)(random32() % (pending_count + 1));
+  uint32_t share = random32() % 101;
+  long index = 0;
+  for (struct pending *write = first; write != NULL; write = write->next, index++) {
+    size_t piece = style == 2 ? SECTOR : write->bytes;
+    for (size_t from = 0; from < write->bytes; from += piece) {
+      size_t bytes = write->bytes - from < piece ? write->bytes - from : piece;
+      int kept = style == 0 ? index < prefix : random32() % 100 < share;
+      if (kept) memcpy(image + write->at + from, write->data + from, bytes);
+    }
+  }
+  int result = save(path, image);
+  munmap(image, disk_bytes);
+  return result;
+}
+
+static int obey(char *command) {
+  unsigned long long number;
+  char path[4096];
+  if (sscanf(command, "crash %llu %4095[^\n]", &number, path) == 2) return crash(number, path);
+  if (sscanf(command, "load %4095[^\n]", path) == 1) return load(path);
+  if (sscanf(command, "write-error %llu", &number) == 1) return (write_error_in = (long)number, 0);
+  if (sscanf(command, "flush-error %llu", &number) == 1) return (flush_error_in = (long)number, 0);
+  if (strncmp(command, "lose", 4) == 0) return (settle(0), 0);
+  return -EINVAL;
+}
+
+static int is_disk(const char *path) { return strcmp(path, "/disk") == 0; }
+
+static int pd_getattr(const char *path, struct stat *st, struct fuse_file_info *info) {
+  (void)info;
+  memset(st, 0, sizeof *st);
+  st->st_nlink = 1;
+  if (strcmp(path, "/") == 0) return (st->st_mode = S_IFDIR | 0700, 0);
+  if (!is_disk(path) && strcmp(path, "/ctl") != 0) return -ENOENT;
+  st->st_mode = S_IFREG | 0600;
+  st->st_size = is_disk(path) ? disk_bytes : 0;
+  return 0;
+}
+
+static int pd_readdir(const char *path, void *to, fuse_fill_dir_t fill, off_t at,
+                      struct fuse_file_info *info, enum fuse_readdir_flags flags) {
+  (void)path, (void)at, (void)info, (void)flags;
+  fill(to, "disk", NULL, 0, 0);
+  fill(to, "ctl", NULL, 0, 0);
+  return 0;
+}
+
+static int pd_open(const char *path, struct fuse_file_info *info) {
+  (void)path;
+  // The kernel keeps no copy: what is read is what the disk has.
+  info->direct_io = 1;
+  return 0;
+}
+
+static int pd_truncate(const char *path, off_t bytes, struct fuse_file_info *info) {
+  (void)bytes, (void)info;
+  return is_disk(path) ? -EPERM : 0;
+}
+
+static int pd_read(const char *path, char *to, size_t bytes, off_t at, struct fuse_file_info *info) {
+  (void)info;
+  if (!is_disk(path) || at >= disk_bytes) return 0;
+  if ((off_t)bytes > disk_bytes - at) bytes = disk_bytes - at;
+  memcpy(to, seen + at, bytes);
+  return (int)bytes;
+}
+
+static int pd_write(const char *path, const char *data, size_t bytes, off_t at,
+                    struct fuse_file_info *info) {
+  (void)info;
+  if (!is_disk(path)) {
+    char command[8192] = "";
+    memcpy(command, data, bytes < sizeof command ? bytes : sizeof command - 1);
+    int result = obey(command);
+    return result < 0 ? result : (int)bytes;
+  }
+  if (at + (off_t)bytes > disk_bytes) return -ENOSPC;
+  if (write_error_in > 0 && --write_error_in == 0) return -EIO;
+  struct pending *write = malloc(sizeof *write + bytes);
+  if (write == NULL) return -ENOMEM;
+  *write = (struct pending){.next = NULL, .at = at, .bytes = bytes};
+  memcpy(write->data, data, bytes);
+  memcpy(seen + at, data, bytes);
+  *last = write;
+  last = &write->next;
+  pending_count++;
+  return (int)bytes;
+}
+
+static int pd_fsync(const char *path, int datasync, struct fuse_file_info *info) {
+  (void)datasync, (void)info;
+  if (!is_disk(path)) return 0;
+  int failed = flush_error_in > 0 && --flush_error_in == 0;
+  settle(!failed);
+  return failed ? -EIO : 0;
+}
+
+static const struct fuse_operations operations = {
+    .getattr = pd_getattr,
+    .readdir = pd_readdir,
+    .open = pd_open,
+    .truncate = pd_truncate,
+    .read = pd_read,
+    .write = pd_write,
+    .fsync = pd_fsync,
+};
+
+int main(int argc, char **argv) {
+  const char *image = getenv("POWERDISK_IMAGE");
+  struct stat st;
+  if (image == NULL || stat(image, &st) != 0 || st.st_size % HOLE != 0) {
+    fprintf(stderr, "powerdisk: POWERDISK_IMAGE must name an image of whole 4096-byte blocks\n");
+    return 64;
+  }
+  disk_bytes = st.st_size;
+  durable = memory();
+  seen = memory();
+  if (load(image) != 0) {
+    fprintf(stderr, "powerdisk: cannot read %s\n", image);
+    return 74;
+  }
+  return fuse_main(argc, argv, &operations, NULL);
+}
