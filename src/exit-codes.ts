@@ -17,6 +17,7 @@ export const EXIT = {
   busy: 75,
   noPermission: 77,
   poisoned: 79,
+  mendable: 80,
 } as const;
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// kv-dump: a store as JSON, or a check of every byte of it; without a lock and without a change, on a
-// running, stopped or crashed directory (docs/tools.md).
+// kv-dump: a store as JSON; without a lock and without a change, on a running, stopped or crashed
+// directory (docs/tools.md).
 
 import { nodeEnv } from '../src/env/node-env.js';
 import { EXIT, type ExitCode } from '../src/exit-codes.js';
@@ -19,7 +19,6 @@ interface Options {
   readonly format: SnapshotForm;
   readonly prefix: string;
   readonly keysOnly?: boolean;
-  readonly verify?: boolean;
   readonly salvage?: boolean;
 }
 
@@ -29,7 +28,7 @@ async function main(): Promise<ExitCode> {
   const { Option } = await import('commander');
   const program = createProgram(
     'kv-dump',
-    'Print a store as JSON, or check it. Takes no lock and changes nothing.',
+    'Print a store as JSON. Takes no lock and changes nothing.',
   )
     .argument('<dir>', 'data directory; a server may be running on it')
     .option('-o, --out <file>', 'write to a file, replaced as a whole when all is written')
@@ -40,12 +39,10 @@ async function main(): Promise<ExitCode> {
     )
     .option('--prefix <text>', 'only keys that begin with it', '')
     .option('--keys-only', 'leave the values out (cannot be loaded)')
-    .option('--salvage', 'read around damage: name it, dump what is left, exit 65')
-    .option('--verify', 'only check: print every damaged frame with file and offset');
+    .option('--salvage', 'read around damage: name it, dump what is left, exit 65');
   addExamples(program, [
     ['kv-dump data > backup.json', 'everything, at one moment'],
     ['kv-dump data --format ndjson --prefix user: | jq .key', 'some keys'],
-    ['kv-dump data --verify', 'is every byte as it was written?'],
     ['kv-dump broken --salvage -o rest.json', 'what is left of a damaged store'],
   ]);
   program.addHelpText(
@@ -56,10 +53,6 @@ async function main(): Promise<ExitCode> {
   program.parse();
   const [dir = ''] = program.args;
   const options = program.opts<Options>();
-  if (options.verify === true) {
-    const { printFindings } = await import('./dump/findings.js');
-    return printFindings(nodeEnv(toolLogger('kv-dump')), dir);
-  }
   return dump(dir, options);
 }
 

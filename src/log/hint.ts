@@ -153,6 +153,18 @@ export async function loadHint(
   return { lastSeq: bytes.readUIntLE(38, 6), timeMs: bytes.readUIntLE(44, 6) };
 }
 
+/** Whether a start would use the segment's hint. */
+export async function hintState(
+  fs: Fs,
+  dir: string,
+  segment: HintPlace,
+): Promise<{ readonly name: string; readonly state: 'good' | 'missing' | 'unusable' }> {
+  const name = hintName(segment.last, segment.generation);
+  const bytes = await readWholeFile(fs, join(dir, name));
+  if (bytes === undefined) return { name, state: 'missing' };
+  return { name, state: isHintOf(bytes, segment) ? 'good' : 'unusable' };
+}
+
 /**
  * How many entries the segment's hint has, by the unproved word of its header but no more than the
  * segment could hold; 0 when there is none. Good for making room.

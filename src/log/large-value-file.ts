@@ -48,6 +48,30 @@ export function decodeDescriptor(descriptor: Buffer): LargeReference {
   };
 }
 
+/**
+ * Throws when the file is not that large value's: KV_FORMAT_VERSION for a version of the future,
+ * KV_CORRUPTION for everything else.
+ */
+export async function checkLargeHeader(file: File, id: number, salt: number): Promise<void> {
+  const header = Buffer.alloc(LARGE_HEADER_BYTES);
+  const count = await file.read(header, 0);
+  const { path } = file;
+  const version = largeVersion(header);
+  if (version !== undefined && version !== FORMAT_VERSION) {
+    const message = `Format version ${version} is not known to this release; use a newer one`;
+    throw new KvError('KV_FORMAT_VERSION', message, { path, offset: 0 });
+  }
+  if (count === LARGE_HEADER_BYTES && header.equals(encodeHeader(id, salt))) return;
+  const message = "The header of a large value's file is damaged, or it is another one's";
+  throw new KvError('KV_CORRUPTION', message, { path, offset: 0 });
+}
+
+/** The format version that the start of a file states; undefined when it is no large value's. */
+export function largeVersion(start: Buffer): number | undefined {
+  if (start.length < 12 || start.toString('latin1', 0, 8) !== LARGE_MAGIC) return undefined;
+  return start.readUInt32LE(8);
+}
+
 function encodeHeader(id: number, salt: number): Buffer {
   const header = Buffer.alloc(LARGE_HEADER_BYTES);
   header.write(LARGE_MAGIC, 0, 'latin1');

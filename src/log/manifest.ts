@@ -70,7 +70,7 @@ export function composeManifest({ storeId, segments }: Manifest): string {
 export function parseManifest(text: string, path: string): Manifest {
   const [line = '', sum = ''] = text.split('\n');
   const damaged = (what: string): KvError =>
-    new KvError('KV_CORRUPTION', `The manifest is damaged: ${what}; kv-dump can still read`, {
+    new KvError('KV_CORRUPTION', `The manifest is damaged: ${what}`, {
       path,
     });
   if (sum !== `crc32 ${checksum(line)}`) throw damaged('its checksum does not match');

@@ -113,7 +113,7 @@ async function corruption(
   const keys = await staleKeysNote(segment, offset);
   return new KvError(
     'KV_CORRUPTION',
-    `Acknowledged records are damaged: the batch at byte ${provedBy} proves that these bytes were on disk${keys}; see what is left with kv-dump --verify`,
+    `Acknowledged records are damaged: the batch at byte ${provedBy} proves that these bytes were on disk${keys}; kv-check names all that is damaged`,
     { path: segment.file.path, offset },
   );
 }
@@ -215,7 +215,7 @@ async function scanSealed(segment: Segment, visit: Visit): Promise<HintFacts> {
     const keys = await staleKeysNote(segment, scanner.defect.offset);
     throw new KvError(
       'KV_CORRUPTION',
-      `A sealed segment is damaged (${scanner.defect.defect})${keys}; see what is left with kv-dump --verify`,
+      `A sealed segment is damaged (${scanner.defect.defect})${keys}; kv-check names all that is damaged`,
       { path: segment.file.path, offset: scanner.defect.offset },
     );
   }

@@ -4,52 +4,74 @@
 // Invariants:
 // - In a sealed segment every defect is damage. In an open one bad bytes are damage exactly if a valid
 //   later batch proves that they were on disk; else they are the torn tail, of which nobody was told.
-// - A damaged frame is named by its own place when its batch's header is whole, else the batch is named.
+// - A segment whose own header is damaged, or which lies under another's name, is read all the same: the
+//   manifest has its salt, and no frame passes in a place that is not its own.
 
 import { join } from 'node:path';
 
 import type { File, Fs } from '../env/env.js';
 import { isKvError, systemCode } from '../errors.js';
+import { damageEnd, surveyDamage } from './damage-survey.js';
+import type { LostPlace } from './damage-survey.js';
 import { checkIdentity, readHeader } from './directory.js';
-import { largeValueName, segmentName } from './files.js';
-import {
-  ALIGNMENT_BYTES,
-  BATCH_HEADER_BYTES,
-  FRAME_HEADER_BYTES,
-  MARK,
-  RECORD,
-  decodeBatchHeader,
-  decodeFrame,
-} from './format.js';
+import { largeValueName, parseFileName, segmentName } from './files.js';
+import { BATCH_HEADER_BYTES, MARK, RECORD, SEGMENT_HEADER_BYTES } from './format.js';
 import type { BatchHeader } from './format.js';
-import { decodeDescriptor, readLargeValue } from './large-value-file.js';
+import { checkLargeHeader, decodeDescriptor, readLargeValue } from './large-value-file.js';
 import type { LargeReference } from './large-value-file.js';
 import type { Manifest, ManifestEntry } from './manifest.js';
 import { SegmentScanner } from './segment-scanner.js';
 import type { ScanDefect, ScannedBatch } from './segment-scanner.js';
+import { readingAround } from './unreadable.js';
 
 const LARGE_PIECE_BYTES = 1024 * 1024;
 
 export interface Finding {
   readonly path: string;
   readonly offset: number;
+  /** Undefined: the whole file. */
+  readonly bytes: number | undefined;
   readonly what: string;
   /** False: a torn tail, which is no damage. */
   readonly isDamage: boolean;
+  /** What the bytes seem to have said of: a guess, for the operator. */
+  readonly key: Buffer | undefined;
+}
+
+/** Bad bytes, from a batch that is not whole to the next one that is. */
+export interface DamagedRange {
+  readonly offset: number;
+  readonly end: number;
+  /** Up to here the bytes had been acknowledged; `offset` when nothing proves that: a torn tail. */
+  provedEnd: number;
+}
+
+export interface SegmentCondition {
+  readonly entry: ManifestEntry;
+  /** Where its bytes are; undefined when they are nowhere. */
+  path: string | undefined;
+  /** Where its batches must end, or the file's end. */
+  end: number;
+  readonly ranges: DamagedRange[];
 }
 
 export interface Verification {
   readonly findings: readonly Finding[];
-  readonly segments: number;
+  readonly segments: readonly SegmentCondition[];
   readonly batches: number;
   readonly frames: number;
+  readonly largeValues: number;
   readonly bytes: number;
 }
 
 /** Bad bytes in an open segment, until it is known whether they had been acknowledged. */
 interface Suspicion {
   readonly entry: ManifestEntry;
-  readonly finding: Finding;
+  readonly range: DamagedRange;
+  readonly lost: readonly LostPlace[];
+  readonly path: string;
+  /** Zeros, as they are written ahead: suspect only when the log is known to go on there. */
+  readonly isBlank: boolean;
 }
 
 /** Checks the whole log. `onProgress` is told the bytes that are done. */
@@ -62,7 +84,7 @@ export async function verifyLog(
   const verifier = new Verifier(fs, dir, manifest.storeId, onProgress);
   for (const entry of manifest.segments) await verifier.segment(entry);
   await verifier.largeValues();
-  return verifier.result(manifest.segments.length);
+  return verifier.result();
 }
 
 class Verifier {
@@ -71,10 +93,12 @@ class Verifier {
   readonly #storeId: string;
   readonly #onProgress: (bytes: number) => void;
   readonly #findings: Finding[] = [];
+  readonly #segments: SegmentCondition[] = [];
   #suspicions: Suspicion[] = [];
   readonly #large = new Map<number, LargeReference>();
   #batches = 0;
   #frames = 0;
+  #largeValues = 0;
   #bytes = 0;
 
   constructor(fs: Fs, dir: string, storeId: string, onProgress: (bytes: number) => void) {
@@ -85,16 +109,16 @@ class Verifier {
   }
 
   async segment(entry: ManifestEntry): Promise<void> {
-    const path = join(this.#dir, segmentName(entry.last, entry.generation));
-    let file: File | undefined;
+    const condition: SegmentCondition = { entry, path: undefined, end: 0, ranges: [] };
+    this.#segments.push(condition);
+    const found = await this.#locate(entry);
+    if (found === undefined) return;
+    condition.path = found.path;
     try {
-      file = await this.#fs.open(path, 'read');
-      checkIdentity(await readHeader(file), entry, this.#storeId, path);
-      await this.#scan(file, entry);
-    } catch (error: unknown) {
-      this.#note(path, error);
+      condition.end = entry.bytes ?? (await found.size());
+      await this.#scan(readingAround(found, this.#unreadable), condition);
     } finally {
-      await file?.close();
+      await found.close();
     }
   }
 
@@ -105,6 +129,8 @@ class Verifier {
       let file: File | undefined;
       try {
         file = await this.#fs.open(path, 'read');
+        this.#largeValues += 1;
+        await checkLargeHeader(file, reference.id, reference.salt);
         await this.#readLarge(file, reference);
       } catch (error: unknown) {
         // Overwritten and deleted values leave their record in the log, but not their file.
@@ -115,23 +141,60 @@ class Verifier {
     }
   }
 
-  result(segments: number): Verification {
-    const torn = this.#suspicions.map(({ finding }) => ({
-      ...finding,
-      what: `torn tail: ${finding.what}; nobody was told that this was stored`,
-      isDamage: false,
-    }));
+  result(): Verification {
+    this.#findings.push(...this.#suspicions.flatMap(tornTail));
     return {
-      findings: [...this.#findings, ...torn],
-      segments,
+      findings: this.#findings,
+      segments: this.#segments,
       batches: this.#batches,
       frames: this.#frames,
+      largeValues: this.#largeValues,
       bytes: this.#bytes,
     };
   }
 
-  async #scan(file: File, entry: ManifestEntry): Promise<void> {
-    const end = entry.bytes ?? (await file.size());
+  readonly #unreadable = (path: string, offset: number, bytes: number): void => {
+    const what = 'the disk cannot read it (EIO)';
+    this.#findings.push({ path, offset, bytes, what, isDamage: true, key: undefined });
+  };
+
+  /** The file that holds the entry's batches, under its own name or another's. */
+  async #locate(entry: ManifestEntry): Promise<File | undefined> {
+    const named = join(this.#dir, segmentName(entry.last, entry.generation));
+    let file: File | undefined;
+    try {
+      file = await this.#fs.open(named, 'read');
+      checkIdentity(await readHeader(file), entry, this.#storeId, named);
+      return file;
+    } catch (error: unknown) {
+      this.#note(named, error);
+      if (file !== undefined && (await startsWithBatch(file, entry))) return file;
+      await file?.close();
+      return this.#locateElsewhere(entry, named);
+    }
+  }
+
+  async #locateElsewhere(entry: ManifestEntry, named: string): Promise<File | undefined> {
+    for (const name of await this.#fs.list(this.#dir)) {
+      if (parseFileName(name).kind !== 'segment') continue;
+      const path = join(this.#dir, name);
+      const file = await this.#fs.open(path, 'read');
+      try {
+        checkIdentity(await readHeader(file), entry, this.#storeId, path);
+        const what = `what belongs here lies in ${name}`;
+        const whole = { offset: 0, bytes: undefined, isDamage: true, key: undefined };
+        this.#findings.push({ path: named, what, ...whole });
+        return file;
+      } catch (error: unknown) {
+        await file.close();
+        if (!isKvError(error) && systemCode(error) !== 'EIO') throw error;
+      }
+    }
+    return undefined;
+  }
+
+  async #scan(file: File, condition: SegmentCondition): Promise<void> {
+    const { entry, end } = condition;
     const scanner = new SegmentScanner(file, entry.salt, end);
     let batch = await scanner.next();
     for (;;) {
@@ -141,9 +204,10 @@ class Verifier {
         batch = await scanner.next();
         continue;
       }
-      if (scanner.defect === undefined) break;
-      await this.#suspect(file, entry, end, scanner.defect);
+      const { defect } = scanner;
+      if (defect === undefined) break;
       batch = await scanner.resync();
+      await this.#suspect(file, condition, defect, batch?.offset ?? end);
       if (batch === undefined) break;
     }
   }
@@ -162,30 +226,48 @@ class Verifier {
 
   /** A valid batch proves that everything below its `durable…` had been on disk. */
   #convict(header: BatchHeader): void {
-    const isProved = ({ entry, finding }: Suspicion): boolean =>
-      header.durableSegment > entry.last ||
-      (header.durableSegment === entry.last && header.durableOffset > finding.offset);
-    this.#findings.push(...this.#suspicions.filter(isProved).map(({ finding }) => finding));
-    this.#suspicions = this.#suspicions.filter((suspicion) => !isProved(suspicion));
+    this.#suspicions = this.#suspicions.filter((suspicion) => {
+      const { entry, range, isBlank } = suspicion;
+      if (header.durableSegment < entry.last) return true;
+      const isSame = header.durableSegment === entry.last;
+      if (isSame ? header.durableOffset <= range.offset : isBlank) return true;
+      range.provedEnd = Math.min(range.end, isSame ? header.durableOffset : range.end);
+      this.#damaged(suspicion);
+      return false;
+    });
+  }
+
+  #damaged({
+    path,
+    range,
+    lost,
+    isBlank,
+  }: Pick<Suspicion, 'path' | 'range' | 'lost' | 'isBlank'>): void {
+    if (isBlank) {
+      const { offset, provedEnd } = range;
+      const what = 'zeros where batches had been written';
+      const bytes = provedEnd - offset;
+      this.#findings.push({ path, offset, bytes, what, isDamage: true, key: undefined });
+      return;
+    }
+    const proved = lost.filter(({ offset }) => offset < range.provedEnd);
+    this.#findings.push(...proved.map((place) => findingOf(path, place)));
   }
 
   async #suspect(
     file: File,
-    entry: ManifestEntry,
+    { entry, ranges }: SegmentCondition,
+    { offset }: ScanDefect,
     end: number,
-    { offset, defect }: ScanDefect,
   ): Promise<void> {
-    if (entry.bytes === null && (await isBlank(file, offset, end))) return;
-    const places = await damagedFrames(file, entry.salt, offset, end);
-    const findings =
-      places.length > 0
-        ? places.map((place) => ({ offset: place.offset, what: `frame: ${place.defect}` }))
-        : [{ offset, what: `batch: ${defect}` }];
-    for (const { what, offset: at } of findings) {
-      const finding = { path: file.path, offset: at, what, isDamage: true };
-      if (entry.bytes === null) this.#suspicions.push({ entry, finding });
-      else this.#findings.push(finding);
-    }
+    const isOpen = entry.bytes === null;
+    const range = { offset, end, provedEnd: isOpen ? offset : end };
+    ranges.push(range);
+    const isBlank = isOpen && (await startsBlank(file, offset, end));
+    const { lost } = isBlank ? { lost: [] } : await surveyDamage(file, entry.salt, offset, end);
+    const suspicion = { entry, range, lost, path: file.path, isBlank };
+    if (isOpen) this.#suspicions.push(suspicion);
+    else this.#damaged(suspicion);
   }
 
   async #readLarge(file: File, reference: LargeReference): Promise<void> {
@@ -199,48 +281,49 @@ class Verifier {
   }
 
   #note(path: string, error: unknown): void {
+    const whole = { path, bytes: undefined, isDamage: true, key: undefined };
     if (isKvError(error)) {
       const what = error.message.replace(/ \([^()]*\)$/, '');
-      this.#findings.push({ path, offset: error.offset ?? 0, what, isDamage: true });
+      this.#findings.push({ ...whole, offset: error.offset ?? 0, what });
     } else if (systemCode(error) === 'ENOENT') {
-      this.#findings.push({ path, offset: 0, what: 'the file is missing', isDamage: true });
+      this.#findings.push({ ...whole, offset: 0, what: 'the file is missing' });
+    } else if (systemCode(error) === 'EIO') {
+      this.#findings.push({ ...whole, offset: 0, what: 'the disk cannot read it (EIO)' });
     } else throw error;
   }
 }
 
+function findingOf(path: string, { offset, bytes, what, defect, seems }: LostPlace): Finding {
+  return {
+    path,
+    offset,
+    bytes,
+    what: what === 'zeros' ? what : `${what}: ${defect}`,
+    isDamage: true,
+    key: seems?.key,
+  };
+}
+
+/** One finding for all of it: nobody was told of any of these records. */
+function tornTail({ path, range, lost }: Suspicion): Finding[] {
+  const last = lost.findLast(({ what }) => what !== 'zeros');
+  if (last === undefined) return [];
+  const bytes = last.offset + last.bytes - range.offset;
+  const what = 'torn tail: nobody was told that this was stored';
+  return [{ path, offset: range.offset, bytes, what, isDamage: false, key: undefined }];
+}
+
 /** True when nothing was written from `offset` on: the zeros that were written ahead. */
-async function isBlank(file: File, offset: number, end: number): Promise<boolean> {
+async function startsBlank(file: File, offset: number, end: number): Promise<boolean> {
   const header = Buffer.alloc(Math.min(BATCH_HEADER_BYTES, end - offset));
   await file.read(header, offset);
   return header.every((byte) => byte === 0);
 }
 
-/** The frames of a batch that fail their checks; empty when its header does not say where they are. */
-async function damagedFrames(
-  file: File,
-  salt: number,
-  offset: number,
-  end: number,
-): Promise<ScanDefect[]> {
-  const start = Buffer.alloc(BATCH_HEADER_BYTES);
-  const count = await file.read(start, offset);
-  const header = decodeBatchHeader(start.subarray(0, count), 0, salt, offset);
-  if (typeof header === 'string') return [];
-  const batch = Buffer.alloc(Math.min(header.batchBytes, end - offset));
-  const held = batch.subarray(0, await file.read(batch, offset));
-  const damaged: ScanDefect[] = [];
-  let at = BATCH_HEADER_BYTES;
-  while (at < header.batchBytes) {
-    const frame = decodeFrame(held, at, salt, offset + at);
-    if (typeof frame !== 'string') {
-      at += frame.bytes;
-      continue;
-    }
-    damaged.push({ offset: offset + at, defect: frame });
-    const claimed = held.length - at < FRAME_HEADER_BYTES ? 0 : held.readUInt32LE(at + 4);
-    // The length may itself be what is damaged: the next frame tells, by its own checksum.
-    if (claimed < FRAME_HEADER_BYTES || claimed % ALIGNMENT_BYTES !== 0) break;
-    at += claimed;
-  }
-  return damaged;
+/** True when the file has a batch of that very segment, whatever its header says. */
+async function startsWithBatch(file: File, { salt, bytes }: ManifestEntry): Promise<boolean> {
+  const around = readingAround(file, () => {});
+  const end = bytes ?? (await file.size());
+  const next = await damageEnd(around, salt, SEGMENT_HEADER_BYTES, end);
+  return next < end;
 }

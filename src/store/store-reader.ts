@@ -283,11 +283,12 @@ export async function requireManifest(env: Env, dir: string): Promise<Manifest> 
   await requireStore(env, dir);
   const manifest = await readManifest(env.fs, dir);
   if (manifest !== undefined) return manifest;
-  const message = 'There are segments but no manifest; kv-dump --salvage reads them';
+  const message = 'There are segments but no manifest; kv-check names what is there';
   throw new KvError('KV_CORRUPTION', message, { path: dir });
 }
 
-async function requireStore(env: Env, dir: string): Promise<void> {
+/** Throws KV_NOT_A_STORE when there is nothing that could be one. */
+export async function requireStore(env: Env, dir: string): Promise<void> {
   let names: string[];
   try {
     names = await env.fs.list(dir);

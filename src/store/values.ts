@@ -79,7 +79,7 @@ export class Values {
     const { counters, env, log } = this.#core;
     counters.damagedReads += 1;
     const path = log.table.at(slot).file.path;
-    env.logger.error('A record is damaged and not served; run kv-dump --verify', {
+    env.logger.error('A record is damaged and not served; run kv-check', {
       path,
       offset,
       why,

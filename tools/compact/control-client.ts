@@ -39,6 +39,21 @@ export async function askServer<R extends ControlRequest>(
   throw new ToolError(EXIT.unreachable, 'The server ended before it was done');
 }
 
+/** Whether a server has `dir` open, as far as its control socket says. */
+export async function isServed(dir: string): Promise<boolean> {
+  const place = openSocketPath(dir, CONTROL_NAME);
+  try {
+    const socket = await connect(place.path, dir);
+    socket.destroy();
+    return true;
+  } catch (error: unknown) {
+    if (error instanceof ToolError) return false;
+    throw error;
+  } finally {
+    place.close();
+  }
+}
+
 function connect(path: string, dir: string): Promise<net.Socket> {
   return new Promise((resolve, reject) => {
     const socket = net.connect(path);

@@ -92,24 +92,17 @@ describe('kv-dump and kv-load', () => {
     expect((await runTool('kv-load', [dir, join(root, 'nowhere')])).code).to.equal(66);
   });
 
-  it('--verify is silent on a good store and names each damaged place', async () => {
-    const good = await runTool('kv-dump', [dir, '--verify']);
-    expect([good.code, good.stdout.toString()]).to.deep.equal([0, '']);
-    expect(good.stderr).to.contain('no damage');
+  it('dumps nothing of a damaged store, and says what to do', async () => {
     const spoiled = join(root, 'spoiled');
     cpSync(dir, spoiled, { recursive: true });
     const name = readdirSync(spoiled).find((file) => file.endsWith('.seg'))!;
     const path = join(spoiled, name);
     const bytes = readFileSync(path);
-    const at = bytes.indexOf('user:1one');
-    bytes[at + 7]! ^= 1;
+    bytes[bytes.indexOf('user:1one') + 7]! ^= 1;
     writeFileSync(path, bytes);
-    const bad = await runTool('kv-dump', [spoiled, '--verify']);
-    // Behind 32 bytes of header and 8 of a chosen CAS token.
-    expect(bad.stdout.toString()).to.equal(`${path}@${at - 40}: frame: checksum\n`);
-    expect(bad.code).to.equal(65);
     const dump = await runTool('kv-dump', [spoiled]);
     expect([dump.code, dump.stdout.length]).to.deep.equal([65, 0]);
+    expect(dump.stderr).to.contain(path).and.contain('kv-check');
   });
 
   it('a damaged dump changes nothing', async () => {
@@ -142,7 +135,6 @@ describe('kv-dump and kv-load', () => {
         line.replace('4000000000123', '4000000001000'),
       );
       expect(entriesOf(live.stdout)).to.deep.equal(expected);
-      expect((await runTool('kv-dump', [data, '--verify'])).code).to.equal(0);
     } finally {
       await server.kill();
     }

@@ -1,0 +1,203 @@
+// A data directory looked at as a whole, for kv-check: every byte of the log, whether its parts fit, the
+// files that a crash left, the hints, the snapshot. No lock, no change (docs/tools.md, "kv-check").
+//
+// Invariant: what a second look does not confirm was a running server at work, and is not told.
+
+import { join } from 'node:path';
+
+import type { Env } from '../env/env.js';
+import { KvError, isKvError } from '../errors.js';
+import { findLeftovers } from '../log/directory.js';
+import { MANIFEST_NAME, SNAPSHOT_NAME, parseFileName } from '../log/files.js';
+import { hintState } from '../log/hint.js';
+import { readManifest, type Manifest } from '../log/manifest.js';
+import { findStrayLog } from '../log/stray-segments.js';
+import { verifyLog, type Finding, type Verification } from '../log/verification.js';
+import { snapshotState, type SnapshotState } from './snapshot-state.js';
+import { StoreReader, requireStore } from './store-reader.js';
+
+export interface HintStates {
+  readonly good: number;
+  readonly missing: number;
+  /** Names of those that will not be used. */
+  readonly unusable: readonly string[];
+}
+
+export interface CheckReport {
+  readonly findings: readonly Finding[];
+  readonly segments: number;
+  readonly batches: number;
+  readonly frames: number;
+  readonly largeValues: number;
+  readonly bytes: number;
+  /** Live keys; undefined when the log cannot be replayed. */
+  readonly keys: number | undefined;
+  readonly seq: number | undefined;
+  readonly hints: HintStates;
+  /** Names of files that the next start removes. */
+  readonly leftovers: readonly string[];
+  readonly snapshot: SnapshotState;
+}
+
+export interface CheckOptions {
+  /** A server has the directory open: its unfinished files are no leftovers. */
+  readonly isServed: boolean;
+  readonly onProgress: (done: number, total: number) => void;
+}
+
+interface Look {
+  readonly manifest: Manifest;
+  readonly verification: Verification;
+  readonly findings: readonly Finding[];
+  readonly keys?: number;
+  readonly seq?: number;
+}
+
+/** Throws KV_NOT_A_STORE, and KV_FORMAT_VERSION for a store of a newer release. */
+export async function checkStore(
+  env: Env,
+  dir: string,
+  options: CheckOptions,
+): Promise<CheckReport> {
+  await requireStore(env, dir);
+  const first = await look(env, dir, options);
+  const findings = await confirmed(env, dir, options, first);
+  const { verification, manifest, keys, seq } = first;
+  return {
+    findings,
+    segments: verification.segments.length,
+    batches: verification.batches,
+    frames: verification.frames,
+    largeValues: verification.largeValues,
+    bytes: verification.bytes,
+    keys,
+    seq,
+    hints: await hintStates(env, dir, manifest),
+    leftovers: options.isServed ? [] : await leftoversOf(env, dir, manifest),
+    snapshot: await snapshotState(env.fs, join(dir, SNAPSHOT_NAME)),
+  };
+}
+
+/** The manifest, or one made of what lies there, and what is wrong with that. */
+export async function readManifestOrStandIn(
+  env: Env,
+  dir: string,
+): Promise<{ readonly manifest: Manifest; readonly findings: Finding[] }> {
+  const path = join(dir, MANIFEST_NAME);
+  let what = 'there are segments but no manifest';
+  try {
+    const manifest = await readManifest(env.fs, dir);
+    if (manifest !== undefined) return { manifest, findings: [] };
+  } catch (error: unknown) {
+    if (!isKvError(error, 'KV_CORRUPTION')) throw error;
+    what = plain(error);
+  }
+  const stray = await findStrayLog(env.fs, dir);
+  const findings = [wholeFile(path, what)];
+  for (const each of stray.unreadable) {
+    findings.push(wholeFile(each, 'no segment of this store, as far as its header can be read'));
+  }
+  for (const [from, to] of stray.gaps) {
+    const numbers = from === to ? `number ${from}` : `numbers ${from} to ${to}`;
+    findings.push(wholeFile(dir, `the log's segments with the ${numbers} are missing`));
+  }
+  return { manifest: stray.manifest, findings };
+}
+
+async function look(env: Env, dir: string, options: CheckOptions): Promise<Look> {
+  const { manifest, findings } = await readManifestOrStandIn(env, dir);
+  const verification = await verifyLog(env.fs, dir, manifest, progressOf(manifest, options));
+  const all = [...findings, ...verification.findings, ...(await strangers(env, dir, manifest))];
+  if (all.some(({ isDamage }) => isDamage)) return { manifest, verification, findings: all };
+  return { manifest, verification, ...(await replayed(env, dir, all)) };
+}
+
+function progressOf(manifest: Manifest, { onProgress }: CheckOptions): (bytes: number) => void {
+  const known = manifest.segments.reduce((sum, { bytes }) => sum + (bytes ?? 0), 0);
+  return (bytes) => onProgress(bytes, Math.max(bytes, known));
+}
+
+/** What only a replay shows: segments that do not fit together, a missing file of a large value. */
+async function replayed(
+  env: Env,
+  dir: string,
+  findings: readonly Finding[],
+): Promise<Pick<Look, 'findings' | 'keys' | 'seq'>> {
+  try {
+    const reader = await StoreReader.open(env, dir);
+    const { seq } = reader;
+    const keys = reader.count();
+    await reader.close();
+    return { findings, keys, seq };
+  } catch (error: unknown) {
+    if (!isKvError(error, 'KV_CORRUPTION')) throw error;
+    const { path = dir, offset = 0 } = error;
+    return { findings: [...findings, { ...wholeFile(path, plain(error)), offset }] };
+  }
+}
+
+/** Segments that the manifest does not explain. */
+async function strangers(env: Env, dir: string, manifest: Manifest): Promise<Finding[]> {
+  try {
+    await findLeftovers(env.fs, dir, manifest);
+    return [];
+  } catch (error: unknown) {
+    if (!isKvError(error, 'KV_CORRUPTION')) throw error;
+    return [wholeFile(error.path ?? dir, plain(error))];
+  }
+}
+
+/** What a second look finds in the same place. A torn tail alone costs only a look at the open end. */
+async function confirmed(
+  env: Env,
+  dir: string,
+  options: CheckOptions,
+  { findings, manifest }: Look,
+): Promise<readonly Finding[]> {
+  if (findings.length === 0) return findings;
+  const quiet = { ...options, onProgress: () => undefined };
+  const again = findings.some(({ isDamage }) => isDamage)
+    ? (await look(env, dir, quiet)).findings
+    : (await verifyOpenEnd(env, dir, manifest)).findings;
+  const places = new Set(again.map(({ path, offset }) => `${path}@${offset}`));
+  return findings.filter(({ path, offset }) => places.has(`${path}@${offset}`));
+}
+
+function verifyOpenEnd(env: Env, dir: string, manifest: Manifest): Promise<Verification> {
+  const segments = manifest.segments.filter(({ bytes }) => bytes === null);
+  return verifyLog(env.fs, dir, { ...manifest, segments }, () => undefined);
+}
+
+async function hintStates(env: Env, dir: string, manifest: Manifest): Promise<HintStates> {
+  const unusable: string[] = [];
+  let good = 0;
+  let missing = 0;
+  for (const { bytes, ...place } of manifest.segments) {
+    if (bytes === null) continue;
+    const { state, name } = await hintState(env.fs, dir, { ...place, committedBytes: bytes });
+    if (state === 'good') good += 1;
+    else if (state === 'missing') missing += 1;
+    else unusable.push(name);
+  }
+  return { good, missing, unusable };
+}
+
+async function leftoversOf(env: Env, dir: string, manifest: Manifest): Promise<readonly string[]> {
+  try {
+    return await findLeftovers(env.fs, dir, manifest);
+  } catch (error: unknown) {
+    if (!(error instanceof KvError)) throw error;
+    // A stranger hides the rest: these go at any start that gets so far.
+    const names = await env.fs.list(dir);
+    return names.filter((name) => parseFileName(name).kind === 'temporary');
+  }
+}
+
+function wholeFile(path: string, what: string): Finding {
+  return { path, offset: 0, bytes: undefined, what, isDamage: true, key: undefined };
+}
+
+/** The message without its place. */
+function plain(error: KvError): string {
+  return error.message.replace(/ \([^()]*\)$/, '');
+}

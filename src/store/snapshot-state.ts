@@ -1,0 +1,56 @@
+// Is a JSON snapshot whole? Read to its end, because its checksum is its last line.
+
+import type { File, Fs } from '../env/env.js';
+import { isKvError, systemCode } from '../errors.js';
+import { SnapshotParser } from './snapshot-parser.js';
+
+const CHUNK_BYTES = 1024 * 1024;
+
+export type SnapshotState =
+  | { readonly state: 'none' }
+  | {
+      readonly state: 'good';
+      readonly keys: number;
+      readonly seq: number | undefined;
+      /** Unix ms. */
+      readonly createdAt: number | undefined;
+    }
+  | { readonly state: 'damaged'; readonly what: string };
+
+export async function snapshotState(fs: Fs, path: string): Promise<SnapshotState> {
+  let file: File;
+  try {
+    file = await fs.open(path, 'read');
+  } catch (error: unknown) {
+    if (systemCode(error) === 'ENOENT') return { state: 'none' };
+    throw error;
+  }
+  try {
+    return await parsed(file);
+  } catch (error: unknown) {
+    if (!isKvError(error) && systemCode(error) !== 'EIO') throw error;
+    return { state: 'damaged', what: (error as Error).message };
+  } finally {
+    await file.close();
+  }
+}
+
+async function parsed(file: File): Promise<SnapshotState> {
+  const parser = new SnapshotParser(file.path);
+  const chunk = Buffer.alloc(CHUNK_BYTES);
+  for (let position = 0; ;) {
+    const count = await file.read(chunk, position);
+    if (count === 0) break;
+    position += count;
+    drain(parser.push(chunk.subarray(0, count)));
+  }
+  drain(parser.end());
+  const { count, seq, createdAt } = parser.summary();
+  return { state: 'good', keys: count, seq, createdAt };
+}
+
+/** The entries are checked as they are made; nobody wants them. */
+function drain(entries: Iterable<unknown>): void {
+  const iterator = entries[Symbol.iterator]();
+  while (iterator.next().done !== true);
+}
