@@ -37,8 +37,9 @@ export async function snapshotState(fs: Fs, path: string): Promise<SnapshotState
 
 async function parsed(file: File): Promise<SnapshotState> {
   const parser = new SnapshotParser(file.path);
-  const chunk = Buffer.alloc(CHUNK_BYTES);
   for (let position = 0; ;) {
+    // A fresh one each time: the parser keeps views.
+    const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
     const count = await file.read(chunk, position);
     if (count === 0) break;
     position += count;
