@@ -118,9 +118,9 @@ class ServerProcess {
   }
 
   #warnWhenOpen(): void {
-    const { endpoints, authFile } = this.#config;
+    const { endpoints, authFile, tls } = this.#config;
     const isOpen = endpoints.some((endpoint) => !isLocal(endpoint));
-    if (!isOpen || authFile !== undefined) return;
+    if (!isOpen || authFile !== undefined || tls?.clientsNeedCertificates === true) return;
     this.#logger.warn(
       'Anyone who reaches this port can read and change everything: ' +
         'give -Y <file> (users), listen on 127.0.0.1, or put a firewall in front',

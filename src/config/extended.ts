@@ -8,8 +8,10 @@ export interface TlsConfig {
   readonly chainCertPath: string;
   readonly keyPath: string;
   readonly caCertPath: string | undefined;
-  /** 0 none, 1 request, 2 require, 3 once: memcached's numbers. */
-  readonly verifyMode: number;
+  /** ssl_verify_mode 1 to 3: clients are asked for a certificate; a bad one is refused. */
+  readonly asksForCertificates: boolean;
+  /** 2 and 3 ("once": nobody is asked again on an open connection): none is refused as well. */
+  readonly clientsNeedCertificates: boolean;
   readonly ciphers: string | undefined;
   readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
 }
@@ -28,6 +30,16 @@ const TLS_WORDS: ReadonlySet<string> = new Set([
   'ssl_verify_mode',
   'ssl_ciphers',
   'ssl_min_version',
+]);
+
+/** memcached's numbers and names; what is older is not spoken. */
+const MIN_VERSIONS: ReadonlyMap<string, TlsConfig['minVersion']> = new Map([
+  ['0', 'TLSv1.2'],
+  ['1', 'TLSv1.2'],
+  ['2', 'TLSv1.2'],
+  ['tlsv1.2', 'TLSv1.2'],
+  ['3', 'TLSv1.3'],
+  ['tlsv1.3', 'TLSv1.3'],
 ]);
 
 export function extendedOf(words: readonly string[]): Extended | Exit {
@@ -58,12 +70,21 @@ export function tlsOf(words: Readonly<Record<string, string>>): TlsConfig | Exit
   }
   const verifyMode = Number(words['ssl_verify_mode'] ?? 0);
   if (![0, 1, 2, 3].includes(verifyMode)) return usageExit('-o ssl_verify_mode is 0, 1, 2 or 3');
-  const minVersion = words['ssl_min_version'] === 'tlsv1.3' ? 'TLSv1.3' : 'TLSv1.2';
+  const caCertPath = words['ssl_ca_cert'];
+  if (verifyMode !== 0 && caCertPath === undefined) {
+    // Without it any certificate that some public authority has issued would do.
+    return usageExit('-o ssl_verify_mode needs ssl_ca_cert=<file>, who vouches for the clients');
+  }
+  const minVersion = MIN_VERSIONS.get(words['ssl_min_version'] ?? '2');
+  if (minVersion === undefined) {
+    return usageExit('-o ssl_min_version is 2 (tlsv1.2) or 3 (tlsv1.3)');
+  }
   return {
     chainCertPath,
     keyPath,
-    caCertPath: words['ssl_ca_cert'],
-    verifyMode,
+    caCertPath,
+    asksForCertificates: verifyMode > 0,
+    clientsNeedCertificates: verifyMode > 1,
     ciphers: words['ssl_ciphers'],
     minVersion,
   };

@@ -2,16 +2,13 @@
 // reload(): connections that are open keep the old ones.
 
 import fs from 'node:fs';
+import type { Socket } from 'node:net';
 import tls from 'node:tls';
 
 import type { TlsConfig } from '../config.js';
 import type { Logger } from '../env/env.js';
 import { KvError } from '../errors.js';
 import type { ServerMaker } from './listeners.js';
-
-/** memcached's ssl_verify_mode. */
-const VERIFY_NONE = 0;
-const VERIFY_REQUIRE = 2;
 
 export class TlsListeners {
   readonly #config: TlsConfig;
@@ -25,18 +22,16 @@ export class TlsListeners {
 
   /** Throws KV_BAD_OPTION when a certificate or key cannot be used. */
   readonly make: ServerMaker = (options, accept) => {
-    const { verifyMode, minVersion, ciphers } = this.#config;
+    const { asksForCertificates, clientsNeedCertificates } = this.#config;
     try {
       const server = tls.createServer(
         {
           ...options,
-          ...this.#files(),
-          minVersion,
-          ...(ciphers === undefined ? {} : { ciphers }),
-          requestCert: verifyMode !== VERIFY_NONE,
-          rejectUnauthorized: verifyMode === VERIFY_REQUIRE,
+          ...this.#context(),
+          requestCert: asksForCertificates,
+          rejectUnauthorized: clientsNeedCertificates,
         },
-        accept,
+        asksForCertificates ? this.#unlessForged(accept) : accept,
       );
       server.on('tlsClientError', (error) => {
         this.#logger.debug('A TLS handshake failed', { error: error.message });
@@ -51,16 +46,39 @@ export class TlsListeners {
   /** Reads the files again; on failure the old certificates stay and the error is thrown. */
   reload(): void {
     try {
-      for (const server of this.#servers) server.setSecureContext(this.#files());
+      const context = this.#context();
+      // Tried before any server takes it: all have the new ones, or none.
+      tls.createSecureContext(context);
+      for (const server of this.#servers) server.setSecureContext(context);
     } catch (cause) {
       throw asBadOption(cause);
     }
   }
 
-  #files(): tls.SecureContextOptions {
-    const { chainCertPath, keyPath, caCertPath } = this.#config;
-    const ca = caCertPath === undefined ? {} : { ca: fs.readFileSync(caCertPath) };
-    return { cert: fs.readFileSync(chainCertPath), key: fs.readFileSync(keyPath), ...ca };
+  /** All of it each time: what a new context does not name is the default again. */
+  #context(): tls.SecureContextOptions {
+    const { chainCertPath, keyPath, caCertPath, minVersion, ciphers } = this.#config;
+    return {
+      cert: fs.readFileSync(chainCertPath),
+      key: fs.readFileSync(keyPath),
+      minVersion,
+      ...(caCertPath === undefined ? {} : { ca: fs.readFileSync(caCertPath) }),
+      ...(ciphers === undefined ? {} : { ciphers }),
+    };
+  }
+
+  /** A client may come without a certificate, but not with one that nobody vouches for. */
+  #unlessForged(accept: (socket: Socket) => void): (socket: tls.TLSSocket) => void {
+    return (socket) => {
+      if (!socket.authorized && Object.keys(socket.getPeerCertificate() ?? {}).length > 0) {
+        this.#logger.debug('A client certificate was refused', {
+          error: String(socket.authorizationError),
+        });
+        socket.destroy();
+        return;
+      }
+      accept(socket);
+    };
   }
 }
 

@@ -36,8 +36,13 @@ export class ServerCommand {
 
   /** Waits for a text on stderr, or the end. */
   async says(text: string): Promise<string> {
+    return this.saysTimes(text, 1);
+  }
+
+  /** Waits until a text has come so many times on stderr, or the end. */
+  async saysTimes(text: string, times: number): Promise<string> {
     const gone = this.ended.then(() => true);
-    while (!this.#stderr.includes(text)) {
+    while (this.#stderr.split(text).length <= times) {
       const said = new Promise<boolean>((resolve) => (this.#wake = () => resolve(false)));
       if (await Promise.race([said, gone])) break;
     }

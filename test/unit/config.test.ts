@@ -118,11 +118,18 @@ describe('readConfig()', () => {
 
   it('-Z needs a certificate and a key', () => {
     expect(refused('-Z').code).to.equal(64);
-    expect(config('-Z -o ssl_chain_cert=a,ssl_key=b,ssl_verify_mode=2').tls).to.deep.include({
+    const files = '-Z -o ssl_chain_cert=a,ssl_key=b';
+    expect(config(`${files},ssl_ca_cert=c,ssl_verify_mode=2`).tls).to.deep.include({
       chainCertPath: 'a',
       keyPath: 'b',
-      verifyMode: 2,
+      caCertPath: 'c',
+      asksForCertificates: true,
+      clientsNeedCertificates: true,
     });
+    expect(config(`${files},ssl_min_version=3`).tls?.minVersion).to.equal('TLSv1.3');
+    for (const more of ['ssl_verify_mode=1', 'ssl_verify_mode=4', 'ssl_min_version=tls']) {
+      expect(refused(`${files},${more}`).code, more).to.equal(64);
+    }
   });
 
   it('-S needs users; MEMCACHED_SASL_PWDB names them as well', () => {

@@ -10,6 +10,7 @@ import { once } from 'node:events';
 import { expect } from 'chai';
 
 import { EXIT } from '../../../src/exit-codes.js';
+import { packet } from '../../support/binary-packets.js';
 import { ServerCommand } from '../../support/server-command.js';
 import { TestClient } from '../../support/test-server.js';
 
@@ -100,6 +101,65 @@ describe('kv-server', () => {
     const { code, stderr } = await taken.ended;
     expect(code).to.equal(EXIT.system);
     expect(stderr).to.contain(`127.0.0.1:${port}`).and.contain('in use');
+  });
+
+  it('listens at every address of -l, repeated, listed, with a port, and at -s with the mode of -a', async () => {
+    const free = net.createServer().listen(0, '127.0.0.3');
+    await once(free, 'listening');
+    const { port: fixed } = free.address() as net.AddressInfo;
+    free.close();
+    await once(free, 'close');
+    const socket = path.join(dir, 'sock');
+    const listed = `127.0.0.2,127.0.0.3:${fixed}`;
+    const server = run('-l', '127.0.0.1', '-l', listed, '-s', socket, '-a', '0620');
+    const line = await server.says('ready in');
+    const where = /listening on (.*), data in/.exec(line)?.[1]?.split(', ') ?? [];
+    expect(where.map((each) => each.replace(/:\d+$/, ''))).to.deep.equal([
+      socket,
+      '127.0.0.1',
+      '127.0.0.2',
+      '127.0.0.3',
+    ]);
+    expect(where[3]).to.equal(`127.0.0.3:${fixed}`);
+    expect(fs.statSync(socket).mode & 0o777).to.equal(0o620);
+    for (const [i, each] of where.entries()) {
+      const [host, port] = each.split(':');
+      const client = net.connect(
+        port === undefined ? { path: each } : { host, port: Number(port) },
+      );
+      await once(client, 'connect');
+      const speaker = new TestClient(client);
+      const number = `${i + 1}\r\n`;
+      if (i === 0) await speaker.ask('set n 0 0 1\r\n1\r\n', 'STORED\r\n');
+      else expect(await speaker.ask('incr n 1\r\n', number), each).to.equal(number);
+      client.destroy();
+    }
+  });
+
+  it('no password is in its arguments or in what it logs with -vv', async () => {
+    const users = path.join(dir, 'users');
+    fs.writeFileSync(users, 'ann:hush-plain\n');
+    const server = run('-S', '-Y', users, '-vv');
+    const port = await server.port();
+    const plain = await TestClient.open(port);
+    for (const [password, status] of [
+      ['hush-wrong', 0x20],
+      ['hush-plain', 0],
+    ] as const) {
+      const value = `\0ann\0${password}`;
+      plain.send(packet(0x21, { key: 'PLAIN', value }).toString('latin1'));
+      const header = await plain.take(24);
+      expect(Buffer.from(header, 'latin1').readUInt16BE(6)).to.equal(status);
+      await plain.take(Buffer.from(header, 'latin1').readUInt32BE(8));
+    }
+    plain.socket.destroy();
+    server.child.kill('SIGHUP');
+    await server.says('were read again');
+    const { stdout } = spawnSync('ps', ['-o', 'args=', '-p', String(server.child.pid)]);
+    expect(stdout.toString()).to.contain('-Y').and.not.to.contain('hush');
+    server.child.kill('SIGTERM');
+    const ended = await server.ended;
+    expect(ended.stderr + ended.stdout).not.to.contain('hush');
   });
 
   it('shutdown ends it when -A allows it', async () => {

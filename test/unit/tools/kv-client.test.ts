@@ -155,6 +155,8 @@ describe('kv-client (against a scripted server)', () => {
     expect(stdout.toString()).to.match(/^alice:\$scrypt\$ln=15,r=8,p=1\$[\w+/]+\$[\w+/]+\n$/);
     expect(code).to.equal(0);
     expect((await run(['passwd', 'a:b'], 'x\n')).code).to.equal(64);
+    const shown = await run(['passwd', 'alice', 'secret'], 'secret\n');
+    expect(shown.code, 'a password on the command line is in ps').to.equal(64);
   });
 }).timeout(60_000);
 

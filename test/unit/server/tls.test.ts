@@ -1,0 +1,185 @@
+// TLS of a real server process: who is asked for a certificate, whose is good, and how new ones are taken
+// while old connections go on.
+
+import { once } from 'node:events';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import tls from 'node:tls';
+
+import { expect } from 'chai';
+
+import {
+  Authority,
+  canMakeCertificates,
+  clientFiles,
+  type Certificate,
+} from '../../support/certificates.js';
+import { skip } from '../../support/programs.js';
+import { ServerCommand } from '../../support/server-command.js';
+import { TestClient } from '../../support/test-server.js';
+
+const END = 'END\r\n';
+/** The names of the tests' certificates are no hosts. */
+const checkServerIdentity = (): undefined => undefined;
+
+interface Opened {
+  readonly client: TestClient;
+  /** Name in the server's certificate. */
+  readonly name: string;
+  readonly version: string | null;
+}
+
+describe('kv-server over TLS', function () {
+  let dir: string;
+  let authority: Authority;
+  let server: ServerCommand | undefined;
+  const sockets: tls.TLSSocket[] = [];
+
+  before(function () {
+    if (!canMakeCertificates()) skip(this, 'openssl');
+    dir = fs.mkdtempSync(path.join(os.tmpdir(), 'cairn-tls-'));
+    authority = new Authority(dir, 'ours');
+  });
+  after(() => fs.rmSync(dir, { recursive: true, force: true }));
+  afterEach(async () => {
+    for (const socket of sockets.splice(0)) socket.destroy();
+    server?.child.kill('SIGKILL');
+    await server?.ended;
+    fs.rmSync(path.join(dir, 'data'), { recursive: true, force: true });
+  });
+
+  /** Starts it with the certificate `first` in the files of `server`. */
+  async function start(options: string, ...argv: string[]): Promise<number> {
+    const { certPath, keyPath } = authority.sign('first', 'server');
+    const words = `ssl_chain_cert=${certPath},ssl_key=${keyPath}${options}`;
+    const data = path.join(dir, 'data');
+    server = new ServerCommand(['-p', '-1', '--data', data, '-Z', '-o', words, ...argv]);
+    return server.port();
+  }
+
+  /** Rejects when the handshake fails; with TLS 1.3 a client learns only later that it was refused. */
+  async function open(port: number, more: tls.ConnectionOptions = {}): Promise<Opened> {
+    const ca = fs.readFileSync(authority.certPath);
+    const socket = tls.connect({ port, host: '127.0.0.1', ca, checkServerIdentity, ...more });
+    sockets.push(socket);
+    await once(socket, 'secureConnect');
+    const name = String(socket.getPeerCertificate().subject.CN);
+    return { client: new TestClient(socket), name, version: socket.getProtocol() };
+  }
+
+  /** What a client with that certificate is answered; nothing when it is refused. */
+  async function answered(port: number, shown: Certificate | undefined): Promise<string> {
+    const { client } = await open(port, shown === undefined ? {} : clientFiles(shown));
+    return client.ask('get a\r\n', END);
+  }
+
+  const client = (): string => `,ssl_ca_cert=${authority.certPath},ssl_verify_mode=`;
+  const known = (): Certificate => authority.sign('known');
+  const stranger = (): Certificate => new Authority(dir, 'theirs').sign('stranger');
+
+  it('ssl_verify_mode 0 asks nobody for a certificate', async () => {
+    const port = await start(`${client()}0`);
+    for (const shown of [undefined, known(), stranger()]) {
+      expect(await answered(port, shown)).to.equal(END);
+    }
+  });
+
+  it('ssl_verify_mode 1 lets clients come without, but not with one that nobody vouches for', async () => {
+    const port = await start(`${client()}1`);
+    expect(await answered(port, undefined)).to.equal(END);
+    expect(await answered(port, known())).to.equal(END);
+    expect(await answered(port, stranger())).to.equal('');
+  });
+
+  for (const mode of [2, 3]) {
+    it(`ssl_verify_mode ${mode} takes clients with a good certificate alone`, async () => {
+      const port = await start(`${client()}${mode}`, '-vv');
+      expect(await answered(port, known())).to.equal(END);
+      expect(await answered(port, stranger()), 'signed by another').to.equal('');
+      expect(await answered(port, undefined), 'none').to.equal('');
+      await server!.says('A TLS handshake failed');
+      expect(await answered(port, known()), 'others do not notice').to.equal(END);
+    });
+  }
+
+  it('asking for certificates without an authority to check them is refused on start', async () => {
+    await start(',ssl_verify_mode=2').catch(() => 0);
+    const { code, stderr } = await server!.ended;
+    expect(code).to.equal(64);
+    expect(stderr).to.contain('ssl_ca_cert');
+  });
+
+  it('who needs a certificate to come in needs no warning on an open address', async () => {
+    await start(`${client()}2`, '-l', '0.0.0.0');
+    await server!.says('ready in');
+    expect(server!.stderr).not.to.contain('Anyone who reaches');
+  });
+
+  it('plain text on a TLS port gets nothing', async () => {
+    const port = await start('');
+    const plain = await TestClient.open(port);
+    plain.send('get a\r\n');
+    expect(await plain.rest()).not.to.contain('END');
+  });
+
+  for (const how of ['SIGHUP', 'refresh_certs'] as const) {
+    it(`${how} serves new certificates to new connections, old ones go on`, async () => {
+      const port = await start(',ssl_min_version=tlsv1.3', '-v');
+      const first = await open(port);
+      expect(first.name).to.equal('first');
+      let reloads = 0;
+      const reload = async (isGood: boolean): Promise<void> => {
+        if (how === 'SIGHUP') {
+          server!.child.kill('SIGHUP');
+          if (isGood) await server!.saysTimes('were read again', (reloads += 1));
+          else await server!.says('TLS cannot start');
+          return;
+        }
+        const reply = isGood ? 'OK\r\n' : 'SERVER_ERROR certificates cannot be used\r\n';
+        expect(await first.client.ask('refresh_certs\r\n', reply)).to.equal(reply);
+      };
+      authority.sign('second', 'server');
+      await reload(true);
+      expect((await open(port)).name).to.equal('second');
+
+      const { keyPath } = authority.sign('third', 'server');
+      fs.copyFileSync(known().keyPath, keyPath);
+      await reload(false);
+      expect(server!.stderr, 'it is told').to.contain('TLS cannot start');
+      expect((await open(port)).name, 'the key of another certificate').to.equal('second');
+
+      authority.sign('fourth', 'server');
+      await reload(true);
+      const fourth = await open(port);
+      expect(fourth.name).to.equal('fourth');
+      expect(fourth.version, 'ssl_min_version outlives it').to.equal('TLSv1.3');
+      const older = open(port, { maxVersion: 'TLSv1.2' });
+      expect(
+        await older.then(
+          () => 'taken',
+          () => 'refused',
+        ),
+      ).to.equal('refused');
+      expect(await first.client.ask('get a\r\n', END), 'the first connection').to.equal(END);
+    });
+  }
+
+  it('SIGHUP takes another authority: whom the old one vouched for stays out', async () => {
+    const port = await start(`${client()}2`, '-v');
+    const [ours, file] = [known(), fs.readFileSync(authority.certPath)];
+    expect(await answered(port, ours)).to.equal(END);
+    const other = new Authority(dir, 'other');
+    fs.copyFileSync(other.certPath, authority.certPath);
+    try {
+      server!.child.kill('SIGHUP');
+      await server!.says('were read again');
+      const trusting = { ca: file, ...clientFiles(ours) };
+      expect(await (await open(port, trusting)).client.ask('get a\r\n', END)).to.equal('');
+      const theirs = { ca: file, ...clientFiles(other.sign('theirs')) };
+      expect(await (await open(port, theirs)).client.ask('get a\r\n', END)).to.equal(END);
+    } finally {
+      fs.writeFileSync(authority.certPath, file);
+    }
+  });
+});
