@@ -1,6 +1,7 @@
 // Every row of the fault matrix, in the order of docs/reliability.md.
 
 import type { FaultRow } from './row.js';
+import { fullDiskExt4, fullDiskTmpfs } from './rows/full-disk.js';
 import { tornTail } from './rows/torn-tail.js';
 
-export const FAULT_ROWS: readonly FaultRow[] = [tornTail];
+export const FAULT_ROWS: readonly FaultRow[] = [tornTail, fullDiskTmpfs, fullDiskExt4];

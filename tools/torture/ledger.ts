@@ -45,6 +45,11 @@ export class KeyLedger {
     this.#floor = Math.max(this.#floor, this.#acknowledged);
   }
 
+  /** The newest write, the only one unanswered, was certainly not done: nobody may ever see it. */
+  refused(): void {
+    this.#states.pop();
+  }
+
   /** A reader was shown `state`: from now on at least the oldest version with it must survive. */
   seen(state: State): Verdict {
     const index = this.#states.indexOf(state);

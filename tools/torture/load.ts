@@ -93,6 +93,9 @@ const TEXT_COMMANDS = [
 const NUMBER_COMMANDS = ['incr', 'incr', 'decr', 'touch', 'delete', 'set'] as const;
 type Command = (typeof TEXT_COMMANDS)[number] | (typeof NUMBER_COMMANDS)[number];
 
+/** Answers that mean: nothing was changed. */
+const REFUSALS = ['SERVER_ERROR disk full, not stored', 'SERVER_ERROR stored value is damaged'];
+
 /** One connection's keys and the writes it makes on them. */
 export class Writer {
   readonly ledgers = new Map<string, KeyLedger>();
@@ -122,12 +125,37 @@ export class Writer {
     }
   }
 
+  /**
+   * One write while the disk fails, with none of ours behind it. `refused`: certainly not done, and noted so;
+   * `unknown`: the server does not know either, and is about to end.
+   */
+  async writeUnderFaults(
+    client: WireClient,
+    findings: Findings,
+  ): Promise<'done' | 'refused' | 'unknown'> {
+    const { ledger, write } = this.#draw();
+    try {
+      await this.#send(client, ledger, write, findings);
+      return 'done';
+    } catch (error) {
+      if (!(error instanceof ServerRefusal)) throw error;
+      if (error.message === 'SERVER_ERROR storage is not available') return 'unknown';
+      if (!REFUSALS.includes(error.message)) throw error;
+      ledger.refused();
+      return 'refused';
+    }
+  }
+
   async #write(client: WireClient, findings: Findings): Promise<void> {
+    const { ledger, write } = this.#draw();
+    await this.#send(client, ledger, write, findings);
+  }
+
+  #draw(): { readonly ledger: KeyLedger; readonly write: Write } {
     const key = this.#random.pick([...this.ledgers.keys()]);
     const ledger = this.ledgers.get(key) as KeyLedger;
     const commands = key.startsWith('text') ? TEXT_COMMANDS : NUMBER_COMMANDS;
-    const write = this.#compose(this.#random.pick(commands), key, decode(ledger.newest));
-    await this.#send(client, ledger, write, findings);
+    return { ledger, write: this.#compose(this.#random.pick(commands), key, decode(ledger.newest)) };
   }
 
   /** A cas with the right token, which nobody else can have made stale, then one with that old token. */

@@ -1,0 +1,102 @@
+// What rows need of the machine: programs, root, small file systems, the figures of a process. What is
+// missing makes a row say what it needs; what was mounted is unmounted, also when the run is interrupted.
+
+import { execFileSync } from 'node:child_process';
+import { closeSync, ftruncateSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { findProgram } from '../support/programs.js';
+import { temporaryFolder } from '../support/servers.js';
+
+/** The first Debian package whose program is not there; undefined when all are. */
+export function missingPackage(programs: Readonly<Record<string, string>>): string | undefined {
+  return Object.keys(programs)
+    .filter((name) => findProgram(name) === undefined)
+    .map((name) => programs[name])[0];
+}
+
+export const isRoot = (): boolean => process.getuid?.() === 0;
+
+export interface SmallDisk {
+  /** An empty directory on it. */
+  readonly dir: string;
+  /** Its root. */
+  readonly mountPoint: string;
+  remove(): void;
+}
+
+const mounted = new Set<string>();
+process.on('exit', () => {
+  for (const path of mounted) unmount(path);
+});
+
+/** Mounts; throws what mount(8) says. `remove` must be called. */
+export function mountTmpfs(options: string): SmallDisk {
+  return mountAt((path) => run('mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', path]));
+}
+
+/** A file with ext4 in it, on a loop device. */
+export function mountExt4(megabytes: number): SmallDisk {
+  return mountAt((path, folder) => {
+    const image = join(folder, 'image');
+    const file = openSync(image, 'w');
+    ftruncateSync(file, megabytes * 1024 * 1024);
+    closeSync(file);
+    run('mkfs.ext4', ['-q', '-F', '-m', '0', image]);
+    run('mount', ['-o', 'loop', image, path]);
+  });
+}
+
+/** True where this user may mount: root in a container often may not. */
+export function canMount(): boolean {
+  if (!isRoot()) return false;
+  try {
+    mountTmpfs('size=64k').remove();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function mountAt(mount: (path: string, folder: string) => void): SmallDisk {
+  const folder = temporaryFolder();
+  const mountPoint = join(folder, 'disk');
+  mkdirSync(mountPoint);
+  try {
+    mount(mountPoint, folder);
+  } catch (error) {
+    rmSync(folder, { recursive: true, force: true });
+    throw error;
+  }
+  mounted.add(mountPoint);
+  const dir = join(mountPoint, 'data');
+  mkdirSync(dir);
+  return {
+    dir,
+    mountPoint,
+    remove: () => {
+      unmount(mountPoint);
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+function unmount(path: string): void {
+  // Lazily: a server that is just being killed may still have files open.
+  run('umount', ['-l', path]);
+  mounted.delete(path);
+}
+
+export function run(program: string, args: readonly string[]): string {
+  return execFileSync(findProgram(program) ?? program, [...args], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+}
+
+/** Bytes of a process: resident now (`VmRSS`) or at most so far (`VmHWM`). */
+export function memoryBytes(pid: number, which: 'VmRSS' | 'VmHWM'): number {
+  const status = readFileSync(`/proc/${pid}/status`, 'latin1');
+  return Number(new RegExp(`^${which}:\\s+(\\d+) kB`, 'm').exec(status)?.[1]) * 1024;
+}
+
+export const megabytes = (bytes: number): string => `${(bytes / 1024 / 1024).toFixed(1)} MB`;
