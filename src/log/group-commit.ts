@@ -37,6 +37,8 @@ export interface CommitEvents {
   onFailed(cause: FailureCause, error: unknown): void;
   /** A successor is wanted (Log prepares it and calls succeed or successorFailed). */
   onSuccessorWanted(): void;
+  /** See LogEndEvents. */
+  hasRoom(bytes: number): Promise<boolean>;
   /** The first batch in the successor is durable: `sealed` has its final length. */
   onRotated(sealed: WritableSegment): void;
 }
@@ -100,6 +102,7 @@ export class GroupCommit {
     this.#events = events;
     this.#end = new LogEnd(env, active, options.segmentBytesMax, {
       onSuccessorWanted: () => events.onSuccessorWanted(),
+      hasRoom: (bytes) => events.hasRoom(bytes),
       onFatal: (error) => {
         this.#fatal = error;
         this.#schedule();
@@ -120,8 +123,9 @@ export class GroupCommit {
   get short(): boolean {
     return this.#end.short;
   }
+  /** Clients should wait: too much is unsynced, or the log waits for its next segment. */
   get congested(): boolean {
-    return this.#unsyncedBytes > UNSYNCED_BYTES_MAX;
+    return this.#unsyncedBytes > UNSYNCED_BYTES_MAX || this.#end.late;
   }
   askSuccessor(): void {
     this.#end.askSuccessor();
@@ -140,7 +144,7 @@ export class GroupCommit {
     this.#lastSeq += 1;
     const before = batch.bytes;
     const offset = batch.add(withSeq(record, this.#lastSeq), undo);
-    this.#end.active.plannedBytes = batch.end;
+    this.#end.planned(batch.end);
     this.#unsyncedBytes += batch.bytes - before;
     this.#schedule();
     return { seq: this.#lastSeq, segment: batch.segment, offset, bytes };
@@ -158,11 +162,16 @@ export class GroupCommit {
 
   /** The successor is durable and in the manifest: the next batch that does not fit goes there. */
   succeed(successor: WritableSegment): void {
+    const { late } = this.#end;
     this.#end.succeed(successor);
+    if (late) this.#events.onDurable();
   }
 
+  /** It is asked for again when there is room, or with the next commit. */
   successorFailed(error: unknown): void {
+    const { late } = this.#end;
     this.#end.successorFailed(error);
+    if (late) this.#events.onDurable();
   }
 
   /** Asks whether there is room again (compaction freed some). */

@@ -4,10 +4,11 @@
 // Invariants:
 // - `active` is `durable`, or its successor between the first batch planned there and that being durable.
 // - While the disk is short, puts leave a reserve of allocated bytes to deletes, so that a full store can
-//   be emptied; `short` ends only when room was really found.
+//   be emptied; `short` ends only when room was really found, also for a successor that is due.
+// - The active segment outgrows its limit by no more than half, so that a compaction's output is bounded.
 
 import { assert } from '../assert.js';
-import type { Env } from '../env/env.js';
+import type { Env, Timer } from '../env/env.js';
 import { BATCH_HEADER_BYTES, RECORD, SEGMENT_HEADER_BYTES } from './format.js';
 import type { RecordType } from './format.js';
 import type { Segment } from './segment.js';
@@ -21,6 +22,8 @@ const AHEAD_BYTES = 4 * 1024 * 1024;
 export interface LogEndEvents {
   /** A successor is wanted. Told once until it succeeds or fails. */
   onSuccessorWanted(): void;
+  /** Whether so many bytes more leave enough for a compaction. Never rejects. */
+  hasRoom(bytes: number): Promise<boolean>;
   /** Zeros could not be written for another reason than a full disk. */
   onFatal(error: unknown): void;
 }
@@ -34,6 +37,9 @@ export class LogEnd {
   #successor: WritableSegment | undefined;
   #short = false;
   #successorAsked = false;
+  #spaceTimer: Timer | undefined;
+  /** Up to here zeros are written for deletes when the disk is short, also beyond the limit. */
+  #ballastEnd = 0;
   #closed = false;
   /** A write is with the kernel: its bytes and everything above are not to be touched. */
   writeInFlight = false;
@@ -78,11 +84,19 @@ export class LogEnd {
     this.#events.onSuccessorWanted();
   }
 
+  /** The active segment has outgrown its limit while its successor is being made: clients have to wait. */
+  get late(): boolean {
+    return (
+      this.#active.plannedBytes > this.#bytesMax &&
+      this.#successor === undefined &&
+      (this.#successorAsked || this.#active !== this.#durable)
+    );
+  }
+
   /** Whether a record whose frame has `bytes` may be taken. */
   admits(type: RecordType, bytes: number): boolean {
     if (!this.#short) return true;
-    const reserve =
-      type === RECORD.put ? Math.min(AHEAD_BYTES, this.#segmentBytesMax) / 4 : BATCH_HEADER_BYTES;
+    const reserve = type === RECORD.put ? this.#reserveBytes : BATCH_HEADER_BYTES;
     const end = this.#active.plannedBytes + BATCH_HEADER_BYTES + bytes;
     return end <= this.#active.zeros.allocatedBytes - reserve;
   }
@@ -90,6 +104,12 @@ export class LogEnd {
   /** Whether a frame of `bytes` fits the active segment. */
   fits(bytes: number): boolean {
     return this.#active.plannedBytes + BATCH_HEADER_BYTES + bytes <= this.#segmentBytesMax;
+  }
+
+  /** A batch was given a place: asks for a successor in time. */
+  planned(bytes: number): void {
+    this.#active.plannedBytes = bytes;
+    if (this.#wantsSuccessor && !this.#short) this.askSuccessor();
   }
 
   /** Makes the successor the active segment; false when there is none yet. */
@@ -111,12 +131,17 @@ export class LogEnd {
     assert(this.#successor === undefined, 'There is one successor');
     this.#successorAsked = false;
     this.#successor = successor;
+    if (!this.#short) return;
+    this.#short = false;
+    this.keepAhead();
   }
 
   /** The successor could not be made. */
   successorFailed(error: unknown): void {
     this.#successorAsked = false;
-    if (isNoSpace(error)) this.tooShort();
+    if (!isNoSpace(error)) return;
+    this.tooShort();
+    void this.#renewReserve();
   }
 
   /** Resolves when no zeros are being written where a batch that ends at `end` would go. */
@@ -146,19 +171,18 @@ export class LogEnd {
     if (zeros.allocatedBytes < Math.min(plannedBytes + this.#step / 2, this.#segmentBytesMax)) {
       void this.#extend();
     }
-    if (plannedBytes > this.#segmentBytesMax / 2) this.askSuccessor();
+    if (this.#wantsSuccessor) this.askSuccessor();
   }
 
-  /** Asks whether there is room again. */
+  /** Asks whether there is room again: for zeros, and for a successor if one is due. */
   retrySpace(): void {
     if (!this.#short || this.#closed) return;
-    if (this.writeInFlight) {
-      this.#retryLater();
-      return;
-    }
+    this.#retryLater();
+    if (this.writeInFlight) return;
     void this.#extend().then((error) => {
-      if (error !== undefined) {
-        this.#retryLater();
+      if (error !== undefined || !this.#short || this.#closed) return;
+      if (this.#wantsSuccessor && this.#active === this.#durable) {
+        this.askSuccessor();
         return;
       }
       this.#short = false;
@@ -166,8 +190,8 @@ export class LogEnd {
     });
   }
 
+  /** Asks again every second until there is room. */
   tooShort(): void {
-    if (this.#short) return;
     this.#short = true;
     this.#retryLater();
   }
@@ -184,6 +208,7 @@ export class LogEnd {
 
   async close(): Promise<void> {
     this.#closed = true;
+    this.#spaceTimer?.cancel();
     await this.#active.close();
     if (this.#durable !== this.#active) await this.#durable.close();
     await this.#successor?.close();
@@ -193,11 +218,26 @@ export class LogEnd {
     return Math.min(AHEAD_BYTES, this.#segmentBytesMax / 2);
   }
 
+  /** What puts leave to deletes. */
+  get #reserveBytes(): number {
+    return Math.min(AHEAD_BYTES, this.#segmentBytesMax) / 4;
+  }
+
+  /** Above this a segment without successor makes clients wait. */
+  get #bytesMax(): number {
+    return this.#segmentBytesMax + overgrowthBytes(this.#segmentBytesMax);
+  }
+
+  get #wantsSuccessor(): boolean {
+    return this.#active.plannedBytes > this.#segmentBytesMax / 2 && this.#successor === undefined;
+  }
+
   async #extend(): Promise<unknown> {
     const { plannedBytes, zeros } = this.#active;
-    const target = Math.min(
-      plannedBytes + this.#step,
-      Math.max(this.#segmentBytesMax, plannedBytes),
+    const reserve = this.#short ? this.#reserveBytes : 0;
+    const target = Math.max(
+      Math.min(plannedBytes + this.#step, Math.max(this.#segmentBytesMax, plannedBytes)),
+      Math.min(plannedBytes + reserve, this.#ballastEnd),
     );
     const error = await zeros.extend(target);
     if (error === undefined || this.#closed) return error;
@@ -206,7 +246,21 @@ export class LogEnd {
     return error;
   }
 
-  #retryLater(): void {
-    this.#env.clock.setTimer(SPACE_RETRY_MS, () => this.retrySpace());
+  /** There is no room for a segment, but maybe for the deletes that would make some. */
+  async #renewReserve(): Promise<void> {
+    if (!(await this.#events.hasRoom(this.#reserveBytes))) return;
+    if (this.writeInFlight || this.#closed || !this.#short) return;
+    this.#ballastEnd = this.#active.plannedBytes + this.#reserveBytes;
+    await this.#extend();
   }
+
+  #retryLater(): void {
+    this.#spaceTimer?.cancel();
+    this.#spaceTimer = this.#env.clock.setTimer(SPACE_RETRY_MS, () => this.retrySpace());
+  }
+}
+
+/** By so much a segment may outgrow its limit while its successor is being made. */
+export function overgrowthBytes(segmentBytesMax: number): number {
+  return segmentBytesMax / 2;
 }

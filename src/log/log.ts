@@ -18,12 +18,16 @@ import type { Defect } from './format.js';
 import { GroupCommit } from './group-commit.js';
 import type { CommitCounters, FailureCause, NewRecord, Placed } from './group-commit.js';
 import { writeManifest } from './manifest.js';
+import { overgrowthBytes } from './log-end.js';
 import { createSegment, newSalt, recover } from './recovery.js';
 import type { Recovered } from './recovery.js';
 import { replay } from './replay.js';
 import type { ReplayReport, Visit } from './replay.js';
 import type { Segment, SegmentTable } from './segment.js';
 import { WritableSegment } from './writable-segment.js';
+
+/** An entry of the manifest, as text, is no longer. */
+const MANIFEST_ENTRY_BYTES_MAX = 256;
 
 export interface LogOptions {
   readonly segmentBytesMax: number;
@@ -110,6 +114,11 @@ export class Log {
       onDurable: () => events.onDurable(),
       onFailed: (cause, error) => events.onFailed(cause, error),
       onSuccessorWanted: () => this.#prepareSuccessor(),
+      hasRoom: (bytes) =>
+        this.#checkFree(bytes).then(
+          () => true,
+          () => false,
+        ),
       onRotated: (sealed) => this.#rotated(sealed),
     });
   }
@@ -273,7 +282,7 @@ export class Log {
 
   async #makeSuccessor(): Promise<void> {
     const { fs } = this.#env;
-    await this.#checkRoom();
+    await this.checkRoom(this.#options.segmentBytesMax);
     const last = (this.table.ordered.at(-1)?.last ?? 0) + 1;
     const place = { first: last, last, generation: 0, salt: newSalt(this.#env) };
     await this.#unname(segmentName(last, 0));
@@ -302,10 +311,24 @@ export class Log {
     }
   }
 
-  /** A segment is begun only if room for a compaction's output stays: else a full disk could not be emptied. */
-  async #checkRoom(): Promise<void> {
+  /**
+   * Throws KV_NO_SPACE unless `bytes` may be written beside the log's end and enough is left for what
+   * empties a full disk: the output of a compaction (or the tail rewrite of a start), and the deletes.
+   */
+  async checkRoom(bytes: number): Promise<void> {
+    await this.#checkFree(bytes + 2 * overgrowthBytes(this.#options.segmentBytesMax));
+  }
+
+  /** Throws KV_NO_SPACE unless a compaction's output and a manifest find room beside so many bytes. */
+  async #checkFree(bytes: number): Promise<void> {
+    const { segmentBytesMax } = this.#options;
+    const output = this.table.ordered.reduce(
+      (most, { committedBytes }) => Math.max(most, committedBytes),
+      segmentBytesMax + overgrowthBytes(segmentBytesMax),
+    );
     const free = await this.#env.fs.freeBytes(this.dir);
-    if (free >= 2 * this.#options.segmentBytesMax) return;
+    const manifest = MANIFEST_ENTRY_BYTES_MAX * (this.table.ordered.length + 4);
+    if (free >= bytes + output + manifest) return;
     throw new KvError('KV_NO_SPACE', `Only ${free} bytes are free`, { path: this.dir });
   }
 

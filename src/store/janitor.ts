@@ -17,6 +17,10 @@ import type { CompactionReport, SnapshotReport } from './store.js';
 const TICK_MS = 5_000;
 /** After a compaction failed: it would most likely fail again at once. */
 const FAILED_PAUSE_MS = 60_000;
+/** The same on a full disk, where writes wait for it. */
+const SHORT_PAUSE_MS = 5_000;
+/** On a full disk this share of dead bytes is worth it, however few they are. */
+const SHORT_RATIO = 0.02;
 
 export class Janitor {
   readonly #core: Core;
@@ -134,8 +138,8 @@ export class Janitor {
     }));
     const planOptions = {
       segmentBytesMax: options.segmentBytesMax,
-      ratio: options.compactRatio,
-      minBytes: options.compactMinBytes,
+      ratio: log.short ? Math.min(SHORT_RATIO, options.compactRatio) : options.compactRatio,
+      minBytes: log.short ? 0 : options.compactMinBytes,
     };
     const run: Run | undefined = everything
       ? planAll(sizes, options.segmentBytesMax)
@@ -146,7 +150,7 @@ export class Janitor {
     } catch (error) {
       if (!this.#closing) {
         counters.compactionsFailed += 1;
-        this.#pausedUntilMs = this.#nowMs() + FAILED_PAUSE_MS;
+        this.#pausedUntilMs = this.#nowMs() + (log.short ? SHORT_PAUSE_MS : FAILED_PAUSE_MS);
       }
       throw error;
     }

@@ -24,6 +24,7 @@ interface Doomed {
 export class LargeValues {
   readonly #env: Env;
   readonly #dir: string;
+  readonly #checkRoom: (bytes: number) => Promise<void>;
   #nextId = 1;
   readonly #finished = new Map<number, LargeReference>();
   readonly #readers = new Map<number, number>();
@@ -31,9 +32,11 @@ export class LargeValues {
   #watermark = 0;
   readonly #removals = new Set<Promise<void>>();
 
-  constructor(env: Env, dir: string) {
+  /** `checkRoom` throws KV_NO_SPACE when so many bytes more would take what the log needs. */
+  constructor(env: Env, dir: string, checkRoom: (bytes: number) => Promise<void>) {
     this.#env = env;
     this.#dir = dir;
+    this.#checkRoom = checkRoom;
   }
 
   /** At the start: removes what no item refers to. */
@@ -65,7 +68,11 @@ export class LargeValues {
       }
     };
     return {
-      write: (piece) => reported(path, () => writer.write(piece)),
+      write: (piece) =>
+        reported(path, async () => {
+          await this.#checkRoom(piece.length);
+          await writer.write(piece);
+        }),
       finish: async () => {
         const reference = await reported(path, () => writer.finish());
         open = false;

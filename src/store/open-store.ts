@@ -76,7 +76,7 @@ export async function openStore(
   );
   opened = log;
   const behindMs = clock.catchUp(log.recovery.timeMs);
-  const large = new LargeValues(env, dir);
+  const large = new LargeValues(env, dir, (bytes) => log.checkRoom(bytes));
   try {
     await large.removeOrphans(items.largeIds());
     await loadRecency(env.fs, dir, keydir);

@@ -28,6 +28,44 @@ function set(key: string, value: string): Parameters<DurableStore['put']>[0] {
   return { mode: 'set', key: Buffer.from(key), value: Buffer.from(value), flags: 0, expiresAt: 0 };
 }
 
+/** Writes in floods, as clients do: all that the store takes in one turn. */
+async function fill(world: SimWorld, store: DurableStore): Promise<string[]> {
+  const stored: string[] = [];
+  for (let refused = 0, at = 0; refused < 20; at++) {
+    const key = `k${at}`;
+    if (!store.congested) {
+      const outcome = await store.put(set(key, 'x'.repeat(700)));
+      if (outcome.status === 'stored') stored.push(key);
+      else refused += 1;
+    }
+    if (at % 40 === 39 || store.congested) await world.scheduler.advance(1);
+    if (at > 10_000) throw new Error('never full');
+  }
+  await world.scheduler.advance(100);
+  return stored;
+}
+
+/** The reserve takes some deletes; a compaction frees what they made dead, and there is a reserve again. */
+async function deleteAll(world: SimWorld, store: DurableStore, keys: string[]): Promise<void> {
+  let since = 0;
+  for (const name of keys) {
+    const key = Buffer.from(name);
+    let { status } = await store.delete({ key });
+    if (status === 'no-space') {
+      expect(since, 'deletes that the reserve took').to.be.greaterThan(5);
+      since = 0;
+      unwrap(await world.scheduler.settle(store.compact({ everything: true })), 'compaction');
+      await world.scheduler.advance(2500);
+      ({ status } = await store.delete({ key }));
+    }
+    expect(status, `delete ${name}`).to.equal('deleted');
+    since += 1;
+    await world.scheduler.advance(1);
+  }
+  unwrap(await world.scheduler.settle(store.compact({ everything: true })), 'compaction');
+  await world.scheduler.advance(2500);
+}
+
 describe('A full disk', () => {
   it('leaves lastSeq at the watermark, so that a barrier does not wait for ever', async () => {
     const { world, store, failures } = await fullDisk();
@@ -56,6 +94,24 @@ describe('A full disk', () => {
     await world.scheduler.advance(100);
     const put = await world.scheduler.settle(store.put({ ...set('big', ''), value }));
     expect(unwrap(put, 'put').status).to.equal('no-space');
+  });
+});
+
+describe('A disk that fills up by floods', () => {
+  it('keeps room for a compaction, and writes resume after it', async () => {
+    const { world, store, failures } = await fullDisk();
+    world.disk.capacityBytes = 64 * 1024;
+    for (let round = 0; round < 6; round++) {
+      const stored = await fill(world, store);
+      expect(stored.length).to.be.greaterThan(10);
+      const compacted = await world.scheduler.settle(store.compact({ everything: true }));
+      unwrap(compacted, 'compaction of a full disk');
+      await deleteAll(world, store, stored);
+      const again = await store.put(set('again', 'x'));
+      expect(again.status, `round ${round}: a write after the compaction`).to.equal('stored');
+      await world.scheduler.advance(100);
+    }
+    expect(failures, 'commits that met the end of the disk').to.deep.equal([]);
   });
 });
 

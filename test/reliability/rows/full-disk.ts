@@ -160,7 +160,7 @@ class FillCycles {
   }
 
   async #deleteSome(cycle: number): Promise<void> {
-    for (const key of [...this.#expected.keys()]) {
+    for (const key of this.#expected.keys()) {
       if (this.#random.chance(0.4)) continue;
       const reply = await this.#connected.line(`delete ${key}\r\n`);
       this.#deleted += 1;

@@ -53,7 +53,7 @@ class Case {
       ),
       cache: new ValueCache(0),
       flushes: new Flushes(),
-      large: new LargeValues(env, '/data'),
+      large: new LargeValues(env, '/data', () => Promise.resolve()),
       counters: new StoreCounters(),
     });
     this.judge = new Judge(this.core, new Set([RUN]), isOldest);
