@@ -155,7 +155,10 @@ export class Writer {
     const key = this.#random.pick([...this.ledgers.keys()]);
     const ledger = this.ledgers.get(key) as KeyLedger;
     const commands = key.startsWith('text') ? TEXT_COMMANDS : NUMBER_COMMANDS;
-    return { ledger, write: this.#compose(this.#random.pick(commands), key, decode(ledger.newest)) };
+    return {
+      ledger,
+      write: this.#compose(this.#random.pick(commands), key, decode(ledger.newest)),
+    };
   }
 
   /** A cas with the right token, which nobody else can have made stale, then one with that old token. */
