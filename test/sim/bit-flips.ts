@@ -2,9 +2,12 @@
 // start makes of it. Oracle O6: never silent.
 
 import { isKvError } from '../../src/errors.js';
-import { openEngine, readAll, type EngineOptions } from './engine.js';
+import { BATCH_HEADER_BYTES } from '../../src/log/format.js';
+import type { BrokenWorld } from './broken-worlds.js';
+import { DIR, openEngine, readAll, type EngineOptions } from './engine.js';
 import { Violation, isSameEntry, type Entry } from './history.js';
 import { unwrap } from './recovery-check.js';
+import { SeededRandom } from './seeded-random.js';
 import type { SimDisk } from './sim-disk.js';
 import { SimWorld } from './sim-world.js';
 
@@ -48,4 +51,53 @@ export async function judgeFlip(
     throw new Violation(`${path}@${position} bit ${bit}: ${key} is wrong, and nobody was told`);
   }
   return damaged.size > 0 ? 'answered' : 'harmless';
+}
+
+export interface Recorded {
+  readonly disk: SimDisk;
+  readonly content: ReadonlyMap<string, Entry>;
+}
+
+/** A store with these values, sealed by idleness and killed. */
+export async function recordSealed(
+  engine: EngineOptions,
+  values: readonly number[],
+  durableEach: boolean,
+  bug: BrokenWorld = {},
+): Promise<Recorded> {
+  const world = new SimWorld(1);
+  world.disk.makeDir(DIR);
+  const store = unwrap(
+    await world.scheduler.settle(openEngine(world.boot(), engine, bug)),
+    'start',
+  );
+  for (const [at, bytes] of values.entries()) {
+    const key = Buffer.from(`k${at % 5}`);
+    const value = Buffer.alloc(bytes, 97 + at);
+    void store.put({ mode: 'set', key, value, flags: at, expiresAt: 0 });
+    if (durableEach) await world.scheduler.advance(200);
+  }
+  await world.scheduler.advance(3000);
+  const content = unwrap(await world.scheduler.settle(readAll(store)), 'read');
+  world.losePower({ kind: 'lost' });
+  return { disk: world.disk, content };
+}
+
+/** The active segment, and where in it the seal begins: it proves what is before, and may itself be lost. */
+export function sealAt(disk: SimDisk): [path: string, offset: number] {
+  const paths = [...disk.files().keys()].filter((path) => path.endsWith('.seg')).sort();
+  const path = paths.at(-1) ?? '';
+  const bytes = disk.find(path)?.cached() ?? new Uint8Array(0);
+  const end = bytes.findLastIndex((byte) => byte !== 0) + 1;
+  return [path, Math.floor((end - BATCH_HEADER_BYTES) / 8) * 8];
+}
+
+/** One acknowledged bit of a small store; throws a Violation when its flip goes unnoticed. */
+export async function flipOneBit(seed: number, bug: BrokenWorld): Promise<Verdict> {
+  const random = new SeededRandom(seed);
+  const engine = { segmentBytesMax: 4096, cacheBytesMax: 0 };
+  const { disk, content } = await recordSealed(engine, [9, 0, 30], true, bug);
+  const [path, end] = sealAt(disk);
+  const flip = { path, position: random.below(end), bit: random.below(8) };
+  return judgeFlip(disk, flip, content, engine);
 }

@@ -5,6 +5,7 @@
 import { parseNumber as parseDecimal } from '../support/decimal.js';
 import { isKvError } from '../../src/errors.js';
 import type * as S from '../../src/store/store.js';
+import { forgedValue } from './forgery.js';
 import { History, Violation, isSameEntry, shown, type Entry, type Known } from './history.js';
 import type { SimProcess } from './sim-world.js';
 import type {
@@ -105,6 +106,14 @@ export class Client {
       case 'sleep':
         await new Promise<void>((resolve) => void this.#process.later(command.ms, resolve));
         return;
+      case 'jump':
+        this.#process.world.wallOffsetMs += command.ms;
+        return;
+      case 'forge': {
+        const { key, bytes } = command;
+        const value = forgedValue(key, bytes, this.#numbers.next++);
+        return this.#put({ do: 'set', key, bytes, flags: 0, ttlMs: 0 }, value);
+      }
       case 'compact':
       case 'snapshot':
         return this.#janitor(command.do);

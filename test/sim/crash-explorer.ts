@@ -3,6 +3,7 @@
 
 import { crc32 } from 'node:zlib';
 
+import type { BrokenWorld } from './broken-worlds.js';
 import { Client } from './client.js';
 import { DIR, openEngine, type EngineOptions } from './engine.js';
 import { History } from './history.js';
@@ -38,8 +39,11 @@ const LONG_WRITE_BYTES = 1000;
 const SECOND_STARTS = 0.2;
 
 /** Throws a Violation whose message names the instant and the style. */
-export async function exploreCrashes(exploration: Exploration): Promise<Explored> {
-  const points = await record(exploration);
+export async function exploreCrashes(
+  exploration: Exploration,
+  bug: BrokenWorld = {},
+): Promise<Explored> {
+  const points = await record(exploration, bug);
   const explorer = new Explorer(exploration);
   explorer.explored.instants = points.length;
   for (const [index, point] of points.entries()) await explorer.explore(point, index);
@@ -47,7 +51,7 @@ export async function exploreCrashes(exploration: Exploration): Promise<Explored
 }
 
 /** The script without a crash: the disk at every instant, and what was promised then. */
-async function record(exploration: Exploration): Promise<RecoveryPoint[]> {
+async function record(exploration: Exploration, bug: BrokenWorld): Promise<RecoveryPoint[]> {
   const { seed, engine, commands, mayVanish = false } = exploration;
   const world = new SimWorld(seed);
   world.disk.makeDir(DIR);
@@ -63,7 +67,7 @@ async function record(exploration: Exploration): Promise<RecoveryPoint[]> {
     const bounds = { history, minSeq, maxSeq, nowMs: process.clock.wallMs(), mayVanish };
     points.push({ disk: world.disk.clone(), bounds });
   };
-  const store = unwrap(await world.scheduler.settle(openEngine(process, engine)), 'start');
+  const store = unwrap(await world.scheduler.settle(openEngine(process, engine, bug)), 'start');
   client = new Client(process, store, history, { next: 1 }, { mayFail: false, mayVanish });
   unwrap(await world.scheduler.settle(client.run(commands)), 'script');
   unwrap(await world.scheduler.settle(store.close()), 'close');

@@ -5,7 +5,7 @@ import type { StoreOptions } from '../../src/store/store-options.js';
 import type * as S from '../../src/store/store.js';
 import { entryOf } from './client.js';
 import { Violation, type Entry } from './history.js';
-import type { PlantedBug } from './planted-bugs.js';
+import type { BrokenWorld } from './broken-worlds.js';
 import type { SimProcess } from './sim-world.js';
 
 export const DIR = '/data';
@@ -16,7 +16,7 @@ export type EngineOptions = Partial<StoreOptions>;
 export async function openEngine(
   process: SimProcess,
   options: EngineOptions,
-  bug: PlantedBug = {},
+  bug: BrokenWorld = {},
 ): Promise<S.Store> {
   const store = await openStore(bug.env?.(process) ?? process, DIR, options);
   return bug.store?.(store) ?? store;

@@ -158,6 +158,17 @@ export class Inode {
     }
   }
 
+  /** The disk keeps of this file what it keeps of `older`, where the cache says that both are the same. */
+  shareBlocks(older: Inode): void {
+    const [here, there] = [this.#cache.view(), older.#cache.view()];
+    const disk = older.#durable.view();
+    const differs: [number, number][] = [];
+    for (let at = 0; at < Math.min(here.length, there.length); at++) {
+      if (here[at] === there[at] && disk[at] !== there[at]) differs.push([at, disk[at] ?? 0]);
+    }
+    for (const [at, byte] of differs) this.#durable.write(Uint8Array.of(byte), at);
+  }
+
   /** What is there after a power loss. */
   afterPowerLoss(survival: Survival): Inode {
     const after = this.clone();

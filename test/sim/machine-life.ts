@@ -7,7 +7,7 @@ import { DIR, openEngine, readAll, type EngineOptions } from './engine.js';
 import { FaultPlan, type Fault } from './fault-plan.js';
 import { History, Violation, matchingPrefixes } from './history.js';
 import type { CrashStyle } from './power-loss.js';
-import type { PlantedBug } from './planted-bugs.js';
+import type { BrokenWorld } from './broken-worlds.js';
 import { checkRecovery, unwrap } from './recovery-check.js';
 import { SimWorld, type SimProcess } from './sim-world.js';
 import type { Command } from './workload.js';
@@ -39,7 +39,7 @@ export interface Lived {
 }
 
 /** Throws a Violation when a promise was broken. */
-export async function live(life: Life, bug: PlantedBug = {}): Promise<Lived> {
+export async function live(life: Life, bug: BrokenWorld = {}): Promise<Lived> {
   const machine = new Machine(life, bug);
   for (const stage of life.stages) await machine.run(stage);
   await machine.finish();
@@ -49,7 +49,7 @@ export async function live(life: Life, bug: PlantedBug = {}): Promise<Lived> {
 class Machine {
   readonly lived: Lived = { boots: 0, faults: 0, operations: 0, commands: 0 };
   readonly #life: Life;
-  readonly #bug: PlantedBug;
+  readonly #bug: BrokenWorld;
   readonly #world: SimWorld;
   readonly #history = new History();
   readonly #numbers = { next: 1 };
@@ -57,7 +57,7 @@ class Machine {
   #minSeq = 0;
   #nowMs = 0;
 
-  constructor(life: Life, bug: PlantedBug) {
+  constructor(life: Life, bug: BrokenWorld) {
     this.#life = life;
     this.#bug = bug;
     this.#world = new SimWorld(life.seed);

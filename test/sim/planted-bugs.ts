@@ -1,126 +1,198 @@
-// Bugs put under the engine on purpose, to see that the simulation would find them: an Env or a Store
-// that breaks one promise. The tester is tested with them; nothing of this is in the product.
+// The tester tested: bugs put under the engine on purpose, to see that the simulation finds them, and in
+// how many runs. Each is an Env or a Store that breaks one promise (broken-worlds.ts); nothing of this is
+// in the product.
 
-import type { Env, File, OpenMode } from '../../src/env/env.js';
-import type * as S from '../../src/store/store.js';
-import type { Life, Stage } from './machine-life.js';
+import * as broken from './broken-worlds.js';
+import type { BrokenWorld } from './broken-worlds.js';
+import { flipOneBit } from './bit-flips.js';
+import { exploreCrashes } from './crash-explorer.js';
+import { Violation } from './history.js';
+import { live, type Life, type Stage } from './machine-life.js';
+import { SeededRandom } from './seeded-random.js';
+import { drawLife } from './swarm.js';
+import type { Command } from './workload.js';
 
-export interface PlantedBug {
-  readonly env?: (env: Env) => Env;
-  readonly store?: (store: S.Store) => S.Store;
-  /** Lives in which the bug can show at all. */
-  readonly hunt?: (life: Life) => Life;
+export interface PlantedBug extends BrokenWorld {
+  readonly name: string;
+  /** How it is looked for, for the table in docs/reliability.md. */
+  readonly foundBy: string;
+  /** One run; throws a Violation when it came upon the bug. */
+  readonly run: (seed: number, bug: BrokenWorld) => Promise<unknown>;
 }
 
-export const PLANTED_BUGS: Readonly<Record<string, PlantedBug>> = {
-  'no sync at all': { env: (env) => withFiles(env, { sync: () => Promise.resolve() }, 'write') },
-  'commits not written through': { env: (env) => withFiles(env, {}, 'write') },
-  'no directory sync': {
-    env: (env) => withFs(env, { syncDir: () => Promise.resolve() }),
-  },
-  'acknowledged before the write is over': {
+const FSYNC_LIES = 'lives in which one sync fails and the power is lost';
+const REWRITES = 'lives in which a commit fails, the process restarts and the power is lost';
+
+function swarm(name: string, world: BrokenWorld): PlantedBug {
+  const run: PlantedBug['run'] = (seed, bug) => live(drawLife(seed), bug);
+  return { name, foundBy: 'random lives', run, ...world };
+}
+
+function hunt(
+  name: string,
+  foundBy: string,
+  draw: (seed: number) => Life,
+  world: BrokenWorld,
+): PlantedBug {
+  return { name, foundBy, run: (seed, bug) => live(draw(seed), bug), ...world };
+}
+
+export const PLANTED_BUGS: readonly PlantedBug[] = [
+  swarm('acknowledged before the write is over', {
     env: (env) =>
-      withFiles(env, {
+      broken.withFiles(env, {
         write: (file, source, position) => {
           void file.write(Uint8Array.from(source), position).catch(() => 0);
           return Promise.resolve(source.length);
         },
       }),
-  },
-  'short counts ignored': {
+  }),
+  swarm('no sync at all', {
+    env: (env) => broken.withFiles(env, { sync: () => Promise.resolve() }, 'write'),
+  }),
+  swarm('commits not written through', { env: (env) => broken.withFiles(env, {}, 'write') }),
+  // A commit that is written again is on the disk: only a sync that is tried again lies.
+  hunt('a failed write or sync is tried again', FSYNC_LIES, drawFailingSyncs, {
     env: (env) =>
-      withFiles(env, {
+      broken.withFiles(env, {
+        write: (file, source, position) =>
+          file.write(source, position).catch(() => file.write(source, position)),
+        sync: (file) => file.sync().catch(() => file.sync()),
+      }),
+  }),
+  swarm('failures of the disk swallowed', {
+    env: (env) =>
+      broken.withFiles(env, {
+        write: (file, source, position) => file.write(source, position).catch(() => source.length),
+        sync: (file) => file.sync().catch(() => undefined),
+      }),
+  }),
+  swarm('short counts ignored', {
+    env: (env) =>
+      broken.withFiles(env, {
         write: async (file, source, position) => {
           await file.write(source, position);
           return source.length;
         },
       }),
+  }),
+  swarm('no directory sync after a creation', {
+    env: (env) => broken.withoutDirSyncAfter(env, 'create'),
+  }),
+  swarm('no directory sync after a rename', {
+    env: (env) => broken.withoutDirSyncAfter(env, 'rename'),
+  }),
+  {
+    name: 'removed before the directory is synced',
+    foundBy: 'crashes at every instant of a compaction',
+    run: exploreCompaction,
+    env: broken.withRemovalsFirst,
   },
-  'a failed write or sync is tried again': {
-    env: (env) =>
-      withFiles(env, {
-        write: (file, source, position) =>
-          file.write(source, position).catch(() => file.write(source, position)),
-        sync: (file) => file.sync().catch(() => file.sync()),
-      }),
-    // A commit that is written again is on the disk: only a sync that is tried again lies.
-    hunt: withFailingSyncs,
+  swarm('unsynced values shown to clients', { store: broken.withoutGates }),
+  hunt('the tail is not rewritten after a failure', REWRITES, drawFailingCommits, {
+    env: broken.withoutTailRewrite,
+  }),
+  hunt('no salt', 'a first write that holds forged batches, torn', drawForgery, {
+    env: broken.withoutSalt,
+  }),
+  {
+    name: 'the log ends at the first bad batch, whatever later ones prove',
+    foundBy: 'flipped bits in acknowledged bytes',
+    run: flipOneBit,
+    env: broken.withoutWatermark,
   },
-  'failures of the disk swallowed': {
-    env: (env) =>
-      withFiles(env, {
-        write: (file, source, position) => file.write(source, position).catch(() => source.length),
-        sync: (file) => file.sync().catch(() => undefined),
-      }),
-  },
-  'unsynced values shown to clients': { store: withoutGates },
-};
+  hunt('tombstones dropped too early', 'lives of deletes and compactions', drawDeletions, {
+    env: broken.withoutTombstones,
+  }),
+  swarm('CAS tokens not restored', { store: broken.withNewTokens }),
+  swarm('expiry from the wall clock', { env: broken.withWallClock }),
+];
+
+/** Runs it with one seed after the other, from 1; undefined when no run of them found the bug. */
+export async function runsUntilFound(
+  bug: PlantedBug,
+  runsMax: number,
+): Promise<number | undefined> {
+  for (let seed = 1; seed <= runsMax; seed++) {
+    try {
+      await bug.run(seed, bug);
+    } catch (error) {
+      if (error instanceof Violation) return seed;
+      throw error;
+    }
+  }
+  return undefined;
+}
 
 /** In each boot one sync fails, and the power is lost at its end. */
-function withFailingSyncs(life: Life): Life {
+export function drawFailingSyncs(seed: number): Life {
   const effect = { kind: 'error', code: 'EIO' } as const;
+  const life = drawLife(seed);
   const stages = life.stages.map((stage, index): Stage => {
-    const at = 1 + ((life.seed + index) % 12);
+    const at = 1 + ((seed + index) % 12);
     return { ...stage, faults: [{ at, kinds: ['sync'], effect }], end: { kind: 'lost' } };
   });
   return { ...life, stages };
 }
 
-interface FileCalls {
-  readonly write?: (file: File, source: Uint8Array, position: number) => Promise<number>;
-  readonly sync?: (file: File) => Promise<void>;
+/** A commit fails, the process starts again over the same cache, and then the power is lost. */
+export function drawFailingCommits(seed: number): Life {
+  const effect = { kind: 'error', code: 'EIO' } as const;
+  const life = drawLife(seed);
+  const stages = life.stages.flatMap((stage, index): Stage[] => {
+    const { commands } = stage;
+    const at = 3 + ((seed + index) % 12);
+    return [
+      { commands, faults: [{ at, kinds: ['write'], effect }], end: 'kill' },
+      { commands: commands.slice(0, 5), faults: [], end: { kind: 'lost' } },
+    ];
+  });
+  return { ...life, mayVanish: false, engine: { ...life.engine, keysMax: 0 }, stages };
 }
 
-function withFs(env: Env, calls: Partial<Env['fs']>): Env {
-  const { fs } = env;
-  const plain: Env['fs'] = {
-    open: (path, mode) => fs.open(path, mode),
-    list: (dir) => fs.list(dir),
-    makeDir: (dir) => fs.makeDir(dir),
-    rename: (from, to) => fs.rename(from, to),
-    remove: (path) => fs.remove(path),
-    syncDir: (dir) => fs.syncDir(dir),
-    lock: (path) => fs.lock(path),
-    freeBytes: (dir) => fs.freeBytes(dir),
+/** A client whose first value holds batches that claim to prove what they stand in; the write is torn. */
+export function drawForgery(seed: number): Life {
+  const random = new SeededRandom(seed);
+  const at = random.between(1, 12);
+  const stage: Stage = {
+    commands: [{ do: 'forge', key: 'k', bytes: 3000 }, { do: 'durable' }],
+    faults: [{ at, kinds: ['write'], effect: { kind: 'crash', when: 'during' } }],
+    end: { kind: 'random', seed: random.next32(), hostile: false },
   };
-  const { clock, random, logger } = env;
-  const startWorker: Env['startWorker'] = (module, input) => env.startWorker(module, input);
-  return { fs: { ...plain, ...calls }, clock, random, logger, startWorker };
+  const engine = { segmentBytesMax: 8192, cacheBytesMax: 0 };
+  return { seed, engine, stages: [stage], mayVanish: false };
 }
 
-/** `through`: the mode that a write-through file is opened in. */
-function withFiles(env: Env, calls: FileCalls, through: OpenMode = 'write-through'): Env {
-  return withFs(env, {
-    open: async (path, mode) => {
-      const file = await env.fs.open(path, mode === 'write-through' ? through : mode);
-      return {
-        path,
-        read: (target, position) => file.read(target, position),
-        write: (source, position) =>
-          calls.write?.(file, source, position) ?? file.write(source, position),
-        sync: () => calls.sync?.(file) ?? file.sync(),
-        truncate: (bytes) => file.truncate(bytes),
-        size: () => file.size(),
-        close: () => file.close(),
-      };
-    },
+/**
+ * Small segments: the oldest is full of what lives, but for keys that are deleted in the next ones, which
+ * otherwise hold what is overwritten again and again. A compaction of those must remember the deletes.
+ */
+export function drawDeletions(seed: number): Life {
+  const random = new SeededRandom(seed);
+  const set = (key: string, bytes: number): Command => ({
+    do: 'set',
+    key,
+    bytes,
+    flags: 0,
+    ttlMs: 0,
   });
+  const commands: Command[] = [];
+  for (const key of ['live0', 'live1', 'live2']) commands.push(set(key, random.between(900, 1200)));
+  commands.push(set('gone0', 50), set('gone1', 50), { do: 'durable' });
+  for (let at = 0; at < 20; at++) {
+    const other = set(`k${random.below(3)}`, random.between(300, 1000));
+    commands.push(other, { do: 'durable' });
+    if (at === 2) commands.push({ do: 'delete', key: 'gone0' }, { do: 'delete', key: 'gone1' });
+  }
+  commands.push({ do: 'sleep', ms: 12_000 });
+  const engine = { segmentBytesMax: 4096, cacheBytesMax: 0, compactMinBytes: 1, compactRatio: 0.5 };
+  return { seed, engine, stages: [{ commands, faults: [], end: 'kill' }], mayVanish: false };
 }
 
-/** Every answer says that it waits for nothing. */
-function withoutGates(store: S.Store): S.Store {
-  return new Proxy(store, {
-    get(target, name) {
-      if (name === 'get') {
-        return (key: S.Key, options?: S.ReadOptions) => ungated(target.get(key, options));
-      }
-      const value: unknown = Reflect.get(target, name, target);
-      return typeof value === 'function' ? (value.bind(target) as unknown) : value;
-    },
-  });
-}
-
-function ungated(answer: S.Maybe<S.Lookup>): S.Maybe<S.Lookup> {
-  if (answer instanceof Promise) return answer.then((each) => ({ ...each, after: 0 }));
-  return { ...answer, after: 0 };
+/** Every crash of a script that rotates and compacts, on a disk that keeps any of what was not synced. */
+async function exploreCompaction(seed: number, bug: BrokenWorld): Promise<void> {
+  const { engine, stages } = drawDeletions(seed);
+  const [{ commands } = { commands: [] }] = stages;
+  const images = { randomImages: 2, byteStep: 4096, secondCrashes: 0 };
+  await exploreCrashes({ seed, engine, commands, ...images }, bug);
 }

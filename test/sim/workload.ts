@@ -11,6 +11,13 @@ export interface PutCommand {
   readonly ttlMs: number;
 }
 
+/** A set whose value holds batches as a segment does (forgery.ts). */
+export interface ForgeCommand {
+  readonly do: 'forge';
+  readonly key: string;
+  readonly bytes: number;
+}
+
 /** Compares with the right token, or with a wrong one. */
 export interface CasCommand {
   readonly do: 'cas';
@@ -45,6 +52,7 @@ export interface DeleteCommand {
 
 export type Command =
   | PutCommand
+  | ForgeCommand
   | CasCommand
   | ArithmeticCommand
   | GetCommand
@@ -52,7 +60,8 @@ export type Command =
   | DeleteCommand
   | { readonly do: 'flush'; readonly delayMs: number }
   | { readonly do: 'durable' | 'compact' | 'snapshot' }
-  | { readonly do: 'sleep'; readonly ms: number };
+  /** `jump`: the machine's time of day is set. */
+  | { readonly do: 'sleep' | 'jump'; readonly ms: number };
 
 /** How often each kind of command comes, and the sizes: drawn once per run, so that runs differ. */
 export interface WorkloadShape {
@@ -83,6 +92,8 @@ const WEIGHTS: Record<Command['do'], number> = {
   compact: 1.5,
   snapshot: 0.5,
   sleep: 4,
+  jump: 1,
+  forge: 0.5,
 };
 
 const KINDS = Object.keys(WEIGHTS) as Command['do'][];
@@ -133,6 +144,10 @@ function drawCommand(random: SeededRandom, shape: WorkloadShape): Command {
       return { do: kind, delayMs: random.pick([0, 0, 500, 5000]) };
     case 'sleep':
       return { do: kind, ms: random.pick([1, 10, 100, 1500, 60_000]) };
+    case 'jump':
+      return { do: kind, ms: random.pick([-7_200_000, -3000, 3000, 86_400_000]) };
+    case 'forge':
+      return { do: kind, key, bytes: 2000 };
     case 'durable':
     case 'compact':
     case 'snapshot':

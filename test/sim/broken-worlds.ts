@@ -1,0 +1,248 @@
+// Wrappers around the engine's Env and Store that break one promise each: what planted-bugs.ts plants.
+// The engine itself is untouched: what it asks for is done wrongly beneath it, or told wrongly above it.
+
+import { basename } from 'node:path';
+
+import type { Clock, Env, File, OpenMode } from '../../src/env/env.js';
+import { parseFileName } from '../../src/log/files.js';
+import {
+  RECORD,
+  SEGMENT_HEADER_BYTES,
+  decodeBatchHeader,
+  decodeSegmentHeader,
+  encodeBatchHeader,
+} from '../../src/log/format.js';
+import { visitEntries } from '../../src/log/hint.js';
+import { VERDICT } from '../../src/store/background/messages.js';
+import type { FromWorker, ToWorker } from '../../src/store/background/messages.js';
+import type * as S from '../../src/store/store.js';
+import type { SimProcess } from './sim-world.js';
+
+/** What is wrong with the world of an engine. */
+export interface BrokenWorld {
+  readonly env?: (process: SimProcess) => Env;
+  readonly store?: (store: S.Store) => S.Store;
+}
+
+export interface FileCalls {
+  readonly write?: (file: File, source: Uint8Array, position: number) => Promise<number>;
+  readonly sync?: (file: File) => Promise<void>;
+}
+
+export function withEnv(env: Env, parts: Partial<Env>): Env {
+  const { fs, clock, random, logger } = env;
+  const startWorker: Env['startWorker'] = (module, input) => env.startWorker(module, input);
+  return { fs, clock, random, logger, startWorker, ...parts };
+}
+
+export function withFs(env: Env, calls: Partial<Env['fs']>): Env {
+  const { fs } = env;
+  const plain: Env['fs'] = {
+    open: (path, mode) => fs.open(path, mode),
+    list: (dir) => fs.list(dir),
+    makeDir: (dir) => fs.makeDir(dir),
+    rename: (from, to) => fs.rename(from, to),
+    remove: (path) => fs.remove(path),
+    syncDir: (dir) => fs.syncDir(dir),
+    lock: (path) => fs.lock(path),
+    freeBytes: (dir) => fs.freeBytes(dir),
+  };
+  return withEnv(env, { fs: { ...plain, ...calls } });
+}
+
+/** `through`: the mode that a write-through file is opened in. */
+export function withFiles(env: Env, calls: FileCalls, through: OpenMode = 'write-through'): Env {
+  return withFs(env, {
+    open: async (path, mode) => {
+      const file = await env.fs.open(path, mode === 'write-through' ? through : mode);
+      return {
+        path,
+        read: (target, position) => file.read(target, position),
+        write: (source, position) =>
+          calls.write?.(file, source, position) ?? file.write(source, position),
+        sync: () => calls.sync?.(file) ?? file.sync(),
+        truncate: (bytes) => file.truncate(bytes),
+        size: () => file.size(),
+        close: () => file.close(),
+      };
+    },
+  });
+}
+
+/** The directory is synced after what it names was renamed, but not after it was created; or the reverse. */
+export function withoutDirSyncAfter(env: Env, what: 'create' | 'rename'): Env {
+  let last: 'create' | 'rename' | undefined;
+  return withFs(env, {
+    open: (path, mode) => {
+      if (mode === 'create') last = 'create';
+      return env.fs.open(path, mode);
+    },
+    rename: (from, to) => {
+      last = 'rename';
+      return env.fs.rename(from, to);
+    },
+    syncDir: (dir) => (last === what ? Promise.resolve() : env.fs.syncDir(dir)),
+  });
+}
+
+/** Old files are removed before the directory that names their successors was synced. */
+export function withRemovalsFirst(env: Env): Env {
+  let owed: (() => Promise<void>) | undefined;
+  const pay = async (): Promise<void> => {
+    const due = owed;
+    owed = undefined;
+    await due?.();
+  };
+  const paying = withFiles(env, {
+    write: async (file, source, position) => {
+      await pay();
+      return file.write(source, position);
+    },
+  });
+  return withFs(paying, {
+    open: async (path, mode) => {
+      await pay();
+      return paying.fs.open(path, mode);
+    },
+    rename: async (from, to) => {
+      await pay();
+      await env.fs.rename(from, to);
+    },
+    remove: async (path) => {
+      await env.fs.remove(path);
+      await pay();
+    },
+    syncDir: async (dir) => {
+      await pay();
+      owed = () => env.fs.syncDir(dir);
+    },
+  });
+}
+
+/** The copy of the last segment lies in the old one's blocks, as if that had never been written anew. */
+export function withoutTailRewrite(process: SimProcess): Env {
+  const { fs } = process;
+  return withFs(process, {
+    rename: async (from, to) => {
+      await fs.rename(from, to);
+      const place = parseFileName(basename(to));
+      if (place.kind !== 'segment' || !from.endsWith('.tmp')) return;
+      const { disk } = process.world;
+      const older = [...disk.files()].find(([path]) => {
+        const other = parseFileName(basename(path));
+        return other.kind === 'segment' && other.last === place.last && path !== to;
+      });
+      if (older !== undefined) disk.find(to)?.shareBlocks(older[1]);
+    },
+  });
+}
+
+/** All salts are the same, so that whoever sends values can compute the checksums of frames. */
+export function withoutSalt(env: Env): Env {
+  const { random } = env;
+  const bytes = (count: number): Buffer => (count === 4 ? Buffer.alloc(4) : random.bytes(count));
+  return withEnv(env, { random: { bytes } });
+}
+
+/** Batches do not say what was on disk when they were built (but where a segment begins). */
+export function withoutWatermark(env: Env): Env {
+  return withFiles(env, {
+    write: async (file, source, position) => {
+      const place = parseFileName(basename(file.path));
+      const head = Buffer.alloc(SEGMENT_HEADER_BYTES);
+      if (place.kind !== 'segment') return file.write(source, position);
+      await file.read(head, 0);
+      const segment = decodeSegmentHeader(head);
+      if (!segment.ok) return file.write(source, position);
+      const { salt, last } = segment.header;
+      const bytes = Buffer.from(source);
+      const batch = decodeBatchHeader(bytes, 0, salt, position);
+      if (typeof batch !== 'string' && batch.durableSegment === last) {
+        encodeBatchHeader(bytes, 0, { ...batch, durableOffset: 0 }, salt, position);
+      }
+      return file.write(bytes, position);
+    },
+  });
+}
+
+/** Compaction drops what says that a key is gone, also when something older may still hold it. */
+export function withoutTombstones(env: Env): Env {
+  return withEnv(env, {
+    startWorker: (module, input) => {
+      const worker = env.startWorker(module, input);
+      let deletions: boolean[] = [];
+      return {
+        done: worker.done,
+        end: (message) => worker.end(message),
+        onMessage: (call) =>
+          worker.onMessage((message) => {
+            const { ask, entries, count } = message as Extract<FromWorker, { ask: 'judge' }>;
+            if (ask === 'judge') {
+              deletions = [];
+              visitEntries(Buffer.from(entries), 0, count, ({ type }) => {
+                deletions.push(type === RECORD.delete);
+              });
+            }
+            call(message);
+          }),
+        post: (message, transfer) => {
+          const answer = message as ToWorker;
+          if ('verdicts' in answer) {
+            answer.verdicts.forEach((verdict, at) => {
+              const isTombstone = verdict === VERDICT.tombstone || deletions[at] === true;
+              if (isTombstone) answer.verdicts[at] = VERDICT.drop;
+            });
+          }
+          worker.post(message, transfer);
+        },
+      };
+    },
+  });
+}
+
+/** What expires follows the machine's time of day. */
+export function withWallClock(env: Env): Env {
+  const { clock } = env;
+  const wall: Clock = {
+    wallMs: () => clock.wallMs(),
+    monotonicMs: () => clock.wallMs(),
+    setTimer: (delayMs, call) => clock.setTimer(delayMs, call),
+    defer: (call) => clock.defer(call),
+  };
+  return withEnv(env, { clock: wall });
+}
+
+function withGets(
+  store: S.Store,
+  get: (key: S.Key, options?: S.ReadOptions) => S.Maybe<S.Lookup>,
+): S.Store {
+  return new Proxy(store, {
+    get(target, name) {
+      if (name === 'get') return get;
+      const value: unknown = Reflect.get(target, name, target);
+      return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+    },
+  });
+}
+
+function mapped(answer: S.Maybe<S.Lookup>, map: (lookup: S.Lookup) => S.Lookup): S.Maybe<S.Lookup> {
+  return answer instanceof Promise ? answer.then(map) : map(answer);
+}
+
+/** Every read says that it waits for nothing. */
+export function withoutGates(store: S.Store): S.Store {
+  return withGets(store, (key, options) =>
+    mapped(store.get(key, options), (lookup) => ({ ...lookup, after: 0 })),
+  );
+}
+
+/** After a restart items have other CAS tokens than before. */
+export function withNewTokens(store: S.Store): S.Store {
+  const restored = BigInt(store.lastSeq);
+  return withGets(store, (key, options) =>
+    mapped(store.get(key, options), (lookup) => {
+      if (lookup.kind !== 'hit' || lookup.item.cas > restored) return lookup;
+      return { ...lookup, item: { ...lookup.item, cas: lookup.item.cas + 2n ** 48n } };
+    }),
+  );
+}
