@@ -13,6 +13,7 @@ import type { Env, Timer } from '../env/env.js';
 import { Batch } from './batch.js';
 import { BATCH_KIND, frameBytes } from './format.js';
 import type { LogRecord } from './format.js';
+import type { HintFacts } from './hint.js';
 import { LogEnd } from './log-end.js';
 import type { Segment } from './segment.js';
 import type { WritableSegment } from './writable-segment.js';
@@ -73,6 +74,9 @@ export class GroupCommit {
   readonly #end: LogEnd;
   #lastSeq: number;
   #watermark: number;
+  #durableTimeMs: number;
+  /** Of the batch that is being written. */
+  #writtenTimeMs = 0;
   #unsyncedBytes = 0;
   #writing = false;
   #scheduled = false;
@@ -91,13 +95,14 @@ export class GroupCommit {
   constructor(
     env: Env,
     active: WritableSegment,
-    lastSeq: number,
+    found: HintFacts,
     options: CommitOptions,
     events: CommitEvents,
   ) {
     this.#env = env;
-    this.#lastSeq = lastSeq;
-    this.#watermark = lastSeq;
+    this.#lastSeq = found.lastSeq;
+    this.#watermark = found.lastSeq;
+    this.#durableTimeMs = found.timeMs;
     this.#options = options;
     this.#events = events;
     this.#end = new LogEnd(env, active, options.segmentBytesMax, {
@@ -115,6 +120,10 @@ export class GroupCommit {
   }
   get lastSeq(): number {
     return this.#lastSeq;
+  }
+  /** The store's clock as the last durable batch has it, Unix ms. */
+  get durableTimeMs(): number {
+    return this.#durableTimeMs;
   }
   get poisoned(): boolean {
     return this.#poisoned;
@@ -273,7 +282,8 @@ export class GroupCommit {
     await this.#end.settle(batch.segment, batch.end);
     const { segment } = this.#end.durable;
     const durable = { segment: segment.last, offset: segment.committedBytes };
-    const bytes = batch.compose(durable, this.#lastSeq, this.#options.nowMs());
+    this.#writtenTimeMs = this.#options.nowMs();
+    const bytes = batch.compose(durable, this.#lastSeq, this.#writtenTimeMs);
     const startedMs = this.#env.clock.monotonicMs();
     this.#end.writeInFlight = true;
     try {
@@ -286,6 +296,7 @@ export class GroupCommit {
 
   #committed(batch: Batch): void {
     const rotated = this.#end.committed(batch.segment, batch.end);
+    this.#durableTimeMs = this.#writtenTimeMs;
     this.#unsyncedBytes -= batch.bytes;
     this.counters.batches += 1;
     this.counters.bytes += batch.bytes;

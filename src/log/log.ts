@@ -110,7 +110,7 @@ export class Log {
     this.recovery = { ...rest, ...report };
     this.#options = options;
     this.#events = events;
-    this.#commit = new GroupCommit(env, active, report.lastSeq, options, {
+    this.#commit = new GroupCommit(env, active, report, options, {
       onDurable: () => events.onDurable(),
       onFailed: (cause, error) => events.onFailed(cause, error),
       onSuccessorWanted: () => this.#prepareSuccessor(),
@@ -128,6 +128,10 @@ export class Log {
   }
   get lastSeq(): number {
     return this.#commit.lastSeq;
+  }
+  /** The newest time, Unix ms on the store's clock, that a start would find in the log. */
+  get durableTimeMs(): number {
+    return this.#commit.durableTimeMs;
   }
   get poisoned(): boolean {
     return this.#commit.poisoned;

@@ -47,6 +47,9 @@ export class Bounds {
     const core = this.#core;
     const { keydir } = core.items;
     if (core.deadReason(ref) === 'expired') {
+      if (!core.isDeadForGood(ref)) {
+        return core.commitRemoval(keydir.key(ref), ref, 'expired') !== undefined;
+      }
       core.forget(ref);
       return true;
     }

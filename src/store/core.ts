@@ -94,11 +94,25 @@ export class Core {
     return expiresAt !== 0 && expiresAt <= clock.nowMs() ? 'expired' : undefined;
   }
 
-  /** Dead, and no failed commit can bring it back: a flush that is not durable may yet be taken back. */
+  /**
+   * Dead, and nothing can bring it back: no failed commit (a flush that is not durable may yet be taken
+   * back), and no restart with a clock that is behind (the log must show a time when it was dead).
+   */
   isDeadForGood(ref: number): boolean {
     const reason = this.deadReason(ref);
-    if (reason !== 'flushed') return reason !== undefined;
-    return this.#killerOf(ref, this.clock.nowMs(), this.log.watermark) !== 0;
+    if (reason === undefined) return false;
+    const { durableTimeMs, watermark } = this.log;
+    if (reason === 'flushed') return this.#killerOf(ref, durableTimeMs, watermark) !== 0;
+    return this.items.keydir.expiresAt(ref) <= durableTimeMs;
+  }
+
+  /** Dead by the clock, of which a restart would find nothing in the log. */
+  #isDeadByTimeAlone(ref: number): boolean {
+    const reason = this.deadReason(ref);
+    if (reason === undefined || this.isDeadForGood(ref)) return false;
+    return (
+      reason === 'expired' || this.#killerOf(ref, this.clock.nowMs(), this.log.watermark) !== 0
+    );
   }
 
   #killerOf(ref: number, nowMs: number, seqMax: number): number {
@@ -108,10 +122,21 @@ export class Core {
 
   /** Seq that must be durable before anyone hears of the key; `ref` 0: of its absence. */
   afterOf(ref: number, key: Buffer): number {
+    const dead = ref === 0 ? this.items.keydir.find(key) : 0;
+    if (dead !== 0 && this.#isDeadByTimeAlone(dead)) return this.#commitExpiry(key, dead);
     const after = this.items.afterOf(ref, key);
     if (ref !== 0 || !this.flushes.any) return after;
     const flushed = this.flushes.newestDue(this.clock.nowMs());
     return flushed > this.log.watermark ? Math.max(flushed, after) : after;
+  }
+
+  /** Makes durable what nobody could tell after a restart with a clock that is behind; 0 when the log takes nothing. */
+  #commitExpiry(key: Buffer, ref: number): number {
+    const { keydir } = this.items;
+    const isUnfetched = (keydir.marks(ref) & MARK.FETCHED) === 0;
+    const placed = this.commitRemoval(key, ref, 'expired');
+    if (placed !== undefined && isUnfetched) this.counters.expiredUnfetched += 1;
+    return placed?.seq ?? 0;
   }
 
   /** Why the log took no record. */

@@ -20,6 +20,8 @@ export class Judge {
   readonly #isOldest: boolean;
   /** Some record was kept for changes that are not durable: then no flush may go either. */
   #keptVerbatim = false;
+  /** Some record was kept that a flush has killed, because the log does not show yet that it is due. */
+  #keptDead = false;
   /** Frames that are dead but could not go yet: compacting the run again at once would free nothing. */
   stuckBytes = 0;
 
@@ -79,16 +81,20 @@ export class Judge {
     const core = this.#core;
     const { keydir } = core.items;
     if (ref !== 0 && keydir.seq(ref) !== entry.seq) return VERDICT.drop;
-    if (ref !== 0 && !this.#core.isDeadForGood(ref)) {
+    if (ref !== 0 && !core.isDeadForGood(ref)) {
+      if (core.deadReason(ref) !== undefined) this.#keptDead = true;
       return (keydir.marks(ref) & MARK.WON) === 0 ? VERDICT.keep : VERDICT.keepWon;
     }
     if (ref !== 0) core.forget(ref);
     return this.#isOldest ? VERDICT.drop : VERDICT.tombstone;
   }
 
-  /** A touch is needed while it says the item's expiry, unless its put is in the run and is written with it. */
+  /**
+   * A touch is needed while it says the item's expiry, unless its put is in the run and is written with it.
+   * When the item is gone, the touch may be what ended it, and an older segment may hold the put.
+   */
   #judgeTouch(ref: number, entry: ReplayEntry): number {
-    if (ref === 0) return VERDICT.drop;
+    if (ref === 0) return this.#isOldest ? VERDICT.drop : VERDICT.tombstone;
     const { keydir } = this.#core.items;
     if (keydir.seq(ref) !== entry.value.readUIntLE(0, 6)) return VERDICT.drop;
     if (this.#runSlots.has(keydir.segment(ref))) return VERDICT.drop;
@@ -96,7 +102,8 @@ export class Judge {
   }
 
   #judgeFlush(entry: ReplayEntry): number {
-    const isDue = entry.expiresAt <= this.#core.clock.nowMs();
-    return this.#isOldest && isDue && !this.#keptVerbatim ? VERDICT.drop : VERDICT.verbatim;
+    const isDue = entry.expiresAt <= this.#core.log.durableTimeMs;
+    const mayGo = this.#isOldest && isDue && !this.#keptVerbatim && !this.#keptDead;
+    return mayGo ? VERDICT.drop : VERDICT.verbatim;
   }
 }

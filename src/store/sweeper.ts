@@ -10,6 +10,8 @@ const SLICE_KEYS_MIN = 1_000;
 const SLICE_KEYS_MAX = 20_000;
 /** A walk over all keys is meant to take about this many ticks. */
 const WALK_TICKS = 300;
+/** The least time between two seals that are written for the sake of expired items. */
+const SEAL_PAUSE_MS = 1_000;
 
 export class Sweeper {
   readonly #core: Core;
@@ -38,7 +40,7 @@ export class Sweeper {
     if (!isNeeded && this.#cursor === 0) return;
     if (this.#cursor === 0) {
       this.#walkSeq = core.log.watermark;
-      this.#walkMs = core.clock.nowMs();
+      this.#walkMs = core.log.durableTimeMs;
       counters.sweeps += 1;
     }
     const idleBefore = core.nowSeconds() - options.idleMsMax / 1000;
@@ -48,7 +50,9 @@ export class Sweeper {
       counters.sweeperChecked += 1;
       this.#look(ref, idleBefore);
     });
-    if (this.#cursor === 0) flushes.settle(this.#walkSeq, this.#walkMs);
+    if (this.#cursor !== 0) return;
+    flushes.settle(this.#walkSeq, this.#walkMs);
+    if (flushes.any) this.#sealSoon();
   }
 
   #look(ref: number, idleBefore: number): void {
@@ -61,11 +65,18 @@ export class Sweeper {
       core.forget(ref);
       return;
     }
+    if (reason !== undefined) this.#sealSoon();
     if (core.options.idleMsMax === 0 || reason !== undefined) return;
     if (keydir.lastUsedSeconds(ref) >= idleBefore) return;
     if (core.commitRemoval(keydir.key(ref), ref, 'idle') !== undefined) {
       core.counters.idleDropped += 1;
     }
+  }
+
+  /** The log must show a time when an item was dead before it is forgotten; an idle one shows none. */
+  #sealSoon(): void {
+    const { clock, log } = this.#core;
+    if (clock.nowMs() - log.durableTimeMs >= SEAL_PAUSE_MS) log.seal();
   }
 
   #plan(): void {

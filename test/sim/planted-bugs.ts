@@ -24,8 +24,7 @@ const FSYNC_LIES = 'lives in which one sync fails and the power is lost';
 const REWRITES = 'lives in which a commit fails, the process restarts and the power is lost';
 
 function swarm(name: string, world: BrokenWorld): PlantedBug {
-  const run: PlantedBug['run'] = (seed, bug) => live(drawLife(seed), bug);
-  return { name, foundBy: 'random lives', run, ...world };
+  return hunt(name, 'random lives', drawLife, world);
 }
 
 function hunt(
@@ -169,13 +168,6 @@ export function drawForgery(seed: number): Life {
  */
 export function drawDeletions(seed: number): Life {
   const random = new SeededRandom(seed);
-  const set = (key: string, bytes: number): Command => ({
-    do: 'set',
-    key,
-    bytes,
-    flags: 0,
-    ttlMs: 0,
-  });
   const commands: Command[] = [];
   for (const key of ['live0', 'live1', 'live2']) commands.push(set(key, random.between(900, 1200)));
   commands.push(set('gone0', 50), set('gone1', 50), { do: 'durable' });
@@ -187,6 +179,10 @@ export function drawDeletions(seed: number): Life {
   commands.push({ do: 'sleep', ms: 12_000 });
   const engine = { segmentBytesMax: 4096, cacheBytesMax: 0, compactMinBytes: 1, compactRatio: 0.5 };
   return { seed, engine, stages: [{ commands, faults: [], end: 'kill' }], mayVanish: false };
+}
+
+function set(key: string, bytes: number): Command {
+  return { do: 'set', key, bytes, flags: 0, ttlMs: 0 };
 }
 
 /** Every crash of a script that rotates and compacts, on a disk that keeps any of what was not synced. */

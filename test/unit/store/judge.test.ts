@@ -31,7 +31,7 @@ const PUT = RECORDS['put']!;
 class Case {
   readonly core: Core;
   readonly judge: Judge;
-  readonly log = { watermark: 100 };
+  readonly log: { watermark: number; durableTimeMs: number };
 
   constructor({ isOldest = false } = {}) {
     const env = new SimWorld(1).boot();
@@ -40,7 +40,8 @@ class Case {
       return new Segment(slot, place, new MemoryFile(Buffer.alloc(0)));
     });
     const keydir = new Keydir({ seed: hashSeed(Buffer.alloc(8)), recency: false });
-    const { log } = this;
+    const log = { watermark: 100, durableTimeMs: env.clock.wallMs() };
+    this.log = log;
     this.core = new Core({
       env,
       options: STORE_OPTIONS_DEFAULT,
@@ -138,6 +139,17 @@ describe('Judge', () => {
     }
   });
 
+  it('keeps what is dead, and the flush that killed it, until the log shows a time when it was', () => {
+    const expired = new Case({ isOldest: true });
+    expired.item(5, RUN, { expiresAt: expired.nowMs }).log.durableTimeMs -= 1;
+    expect(expired.of(put(5))).to.equal('keep');
+    const flushed = new Case({ isOldest: true });
+    flushed.item(5, RUN).flush(9, flushed.nowMs).log.durableTimeMs -= 1;
+    expect(flushed.of(put(5))).to.equal('keep');
+    flushed.log.durableTimeMs += 1;
+    expect(flushed.of(flush(9, flushed.nowMs))).to.equal('verbatim');
+  });
+
   it('keeps what a flush that is not durable, or not due, would kill', () => {
     const unsynced = new Case({ isOldest: true }).item(5, RUN).flush(101);
     expect(unsynced.of(put(5))).to.equal('keep');
@@ -172,7 +184,11 @@ describe('Judge', () => {
     expect(older.of(touch(7, 5, expiresAt + 1))).to.equal('drop');
     expect(older.of(touch(7, 4, expiresAt))).to.equal('drop');
     expect(new Case().item(5, RUN, { expiresAt }).of(touch(7, 5, expiresAt))).to.equal('drop');
-    expect(new Case().of(touch(7, 5, expiresAt))).to.equal('drop');
+  });
+
+  it('makes a tombstone of a touch whose item is gone: the put may lie in an older segment', () => {
+    expect(new Case().of(touch(7, 5, 1))).to.equal('tombstone');
+    expect(new Case({ isOldest: true }).of(touch(7, 5, 1))).to.equal('drop');
   });
 
   it('drops a flush that is due from the oldest run only', () => {

@@ -13,7 +13,8 @@ describe('Sweeper', () => {
     }
     await sim.advance(400);
     expect(sim.stat('curr_items')).to.equal(150);
-    await sim.advance(400);
+    // Once the log shows a time when they were dead.
+    await sim.advance(2000);
     expect(sim.stat('curr_items')).to.equal(100);
     expect(sim.stat('crawler_reclaimed')).to.equal(50);
     expect(sim.stat('expired_unfetched')).to.equal(50);
