@@ -250,6 +250,41 @@ export function encodeFrame(
   return bytes;
 }
 
+/** What a copy of a frame says otherwise than the frame. */
+export interface FrameChanges {
+  readonly expiresAt: number;
+  /** Marks that are added; none that needs room. */
+  readonly marks: number;
+}
+
+/**
+ * Copies the frame at `from` of `source`, which was checked, to `at` of `target`, changed or as it is; it
+ * will stand at `offset` of a segment with that salt. Returns its bytes.
+ */
+export function copyFrame(
+  target: Buffer,
+  at: number,
+  source: Buffer,
+  from: number,
+  changes: FrameChanges | undefined,
+  salt: number,
+  offset: number,
+): number {
+  const bytes = frameBytesAt(source, from);
+  source.copy(target, at, from, from + bytes);
+  if (changes !== undefined) {
+    target[at + 9]! |= changes.marks;
+    target.writeUIntLE(changes.expiresAt, at + 26, 6);
+  }
+  target.writeUInt32LE(seededCrc(target, at + 4, at + bytes, salt, offset), at);
+  return bytes;
+}
+
+/** Bytes of the frame at `at`, by its own word. */
+export function frameBytesAt(source: Buffer, at: number): number {
+  return source.readUInt32LE(at + 4);
+}
+
 /** A decoded frame: the record and its size on disk. */
 export interface Frame {
   readonly record: LogRecord;
@@ -257,15 +292,15 @@ export interface Frame {
 }
 
 /**
- * The frame at `at` of `source`, which must hold it whole, or what is wrong with it. `offset` is its
- * place in the segment with that salt.
+ * Bytes of the frame at `at` of `source`, which must hold it whole, or what is wrong with it. `offset` is
+ * its place in the segment with that salt.
  */
-export function decodeFrame(
+export function checkFrame(
   source: Buffer,
   at: number,
   salt: number,
   offset: number,
-): Frame | Defect {
+): number | Defect {
   if (source.length - at < FRAME_HEADER_BYTES) return 'length';
   const bytes = source.readUInt32LE(at + 4);
   if (bytes < FRAME_HEADER_BYTES || bytes > source.length - at) return 'length';
@@ -273,27 +308,48 @@ export function decodeFrame(
   if (crc !== source.readUInt32LE(at)) return 'checksum';
   const type = source[at + 8]!;
   const marks = source[at + 9]!;
-  const keyBytes = source.readUInt16LE(at + 10);
-  const valueBytes = source.readUInt32LE(at + 12);
   if (type < RECORD.put || type > RECORD.deletePrefix || (marks & ~MARKS_ALL) !== 0)
     return 'content';
-  if (frameBytes(keyBytes, valueBytes, marks) !== bytes) return 'content';
-  const hasCas = (marks & MARK.chosenCas) !== 0;
-  const keyAt = at + FRAME_HEADER_BYTES + (hasCas ? CHOSEN_CAS_BYTES : 0);
-  const valueAt = keyAt + keyBytes;
+  const keyBytes = source.readUInt16LE(at + 10);
+  return frameBytes(keyBytes, source.readUInt32LE(at + 12), marks) === bytes ? bytes : 'content';
+}
+
+/** The record of the frame at `at`. Requires: checkFrame found nothing wrong. */
+export function frameRecord(source: Buffer, at: number): LogRecord {
+  const marks = source[at + 9]!;
+  const keyAt = frameKeyAt(source, at);
+  const valueAt = keyAt + source.readUInt16LE(at + 10);
   return {
-    bytes,
-    record: {
-      type: type as RecordType,
-      marks,
-      flags: source.readUInt32LE(at + 16),
-      seq: source.readUIntLE(at + 20, 6),
-      expiresAt: source.readUIntLE(at + 26, 6),
-      key: source.subarray(keyAt, valueAt),
-      value: source.subarray(valueAt, valueAt + valueBytes),
-      cas: hasCas ? source.readBigUInt64LE(at + FRAME_HEADER_BYTES) : 0n,
-    },
+    type: source[at + 8] as RecordType,
+    marks,
+    flags: source.readUInt32LE(at + 16),
+    seq: frameSeqAt(source, at),
+    expiresAt: source.readUIntLE(at + 26, 6),
+    key: source.subarray(keyAt, valueAt),
+    value: source.subarray(valueAt, valueAt + source.readUInt32LE(at + 12)),
+    cas: (marks & MARK.chosenCas) === 0 ? 0n : source.readBigUInt64LE(at + FRAME_HEADER_BYTES),
   };
+}
+
+export function frameSeqAt(source: Buffer, at: number): number {
+  return source.readUIntLE(at + 20, 6);
+}
+
+/** Where the key of the frame at `at` begins. */
+export function frameKeyAt(source: Buffer, at: number): number {
+  const hasCas = (source[at + 9]! & MARK.chosenCas) !== 0;
+  return at + FRAME_HEADER_BYTES + (hasCas ? CHOSEN_CAS_BYTES : 0);
+}
+
+/** The frame at `at`, as checkFrame and frameRecord. */
+export function decodeFrame(
+  source: Buffer,
+  at: number,
+  salt: number,
+  offset: number,
+): Frame | Defect {
+  const bytes = checkFrame(source, at, salt, offset);
+  return typeof bytes === 'string' ? bytes : { bytes, record: frameRecord(source, at) };
 }
 
 /** The CAS token of a record: its seq, unless a client chose one. */

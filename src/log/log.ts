@@ -46,7 +46,7 @@ export interface LogEvents {
   onSealed(segment: Segment): void;
 }
 
-export type RecoveryReport = Omit<Recovered, 'table' | 'storeId'> & ReplayReport;
+export type RecoveryReport = Omit<Recovered, 'table' | 'storeId' | 'scans'> & ReplayReport;
 
 export class Log {
   readonly dir: string;
@@ -79,8 +79,8 @@ export class Log {
     const lock = await env.fs.lock(join(dir, LOCK_NAME));
     try {
       const recovered = await recover(env, dir);
-      const { table } = recovered;
-      const replaying = replay(env.fs, dir, table.ordered, visit, options);
+      const { table, scans } = recovered;
+      const replaying = replay(env.fs, dir, table.ordered, scans, visit, options);
       const report = await table.closedOnFailure(replaying);
       const active = await reopenForWriting(env, dir, table);
       return new Log(env, dir, lock, recovered, report, active, options, events);
@@ -103,7 +103,7 @@ export class Log {
     this.#env = env;
     this.dir = dir;
     this.#lock = lock;
-    const { table, storeId, ...rest } = recovered;
+    const { table, storeId, scans: _, ...rest } = recovered;
     this.table = table;
     this.#named = new Set(table.ordered.map((segment) => segment.name));
     this.storeId = storeId;

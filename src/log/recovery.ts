@@ -12,12 +12,17 @@ import type { Env, File, Fs } from '../env/env.js';
 import { KvError } from '../errors.js';
 import { findLeftovers, openSegments } from './directory.js';
 import { TEMPORARY_SUFFIX, hintName, parseFileName, segmentName } from './files.js';
-import { SEGMENT_HEADER_BYTES, STORE_ID_BYTES, encodeSegmentHeader } from './format.js';
+import {
+  BATCH_HEADER_BYTES,
+  SEGMENT_HEADER_BYTES,
+  STORE_ID_BYTES,
+  encodeSegmentHeader,
+} from './format.js';
 import type { SegmentHeader } from './format.js';
 import { readManifest, writeManifest } from './manifest.js';
 import type { Manifest, ManifestEntry } from './manifest.js';
 import { findTail } from './replay.js';
-import type { Tail } from './replay.js';
+import type { Scans, Tail } from './replay.js';
 import type { Segment, SegmentTable } from './segment.js';
 import { writeFully } from './whole-file.js';
 
@@ -32,6 +37,8 @@ export interface Recovered {
   /** Bytes of an incomplete last batch that were cut off. */
   readonly tornBytes: number;
   readonly leftovers: readonly string[];
+  /** What is known already of the segments at the end. */
+  readonly scans: Scans;
 }
 
 /** Requires: the directory's lock. Throws KV_CORRUPTION, KV_FORMAT_VERSION, KV_NOT_A_STORE. */
@@ -44,8 +51,10 @@ export async function recover(env: Env, dir: string): Promise<Recovered> {
   const tail = await table.closedOnFailure(findTail(table));
   for (const name of leftovers) await fs.remove(join(dir, name));
   const { storeId } = manifest;
-  const report = { storeId, created: found === undefined, clean: tail.clean, leftovers };
+  const { clean, scans } = tail;
+  const report = { storeId, created: found === undefined, clean, leftovers, scans };
   if (tail.clean) {
+    await confirmSeal(fs, dir, tail);
     await dropBlank(fs, dir, storeId, table, tail.blank);
     return { ...report, table, tornBytes: 0 };
   }
@@ -148,6 +157,22 @@ async function rewriteTail(
   const last = fresh.ordered.at(-1);
   if (last !== undefined) last.committedBytes = tail.end;
   return fresh;
+}
+
+/**
+ * Writes the clean seal anew: when its own write failed, the page cache may show it although the disk lacks
+ * it, and the next batch will say that it was durable.
+ */
+async function confirmSeal(fs: Fs, dir: string, { segment, end }: Tail): Promise<void> {
+  const file = await fs.open(join(dir, segment.name), 'write-through');
+  try {
+    const seal = Buffer.alloc(BATCH_HEADER_BYTES);
+    const at = end - BATCH_HEADER_BYTES;
+    await file.read(seal, at);
+    await writeFully(file, seal, at);
+  } finally {
+    await file.close();
+  }
 }
 
 /** Takes back a successor that was prepared and never used: the tail is the last segment again. */

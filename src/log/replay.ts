@@ -9,18 +9,23 @@
 import type { Fs } from '../env/env.js';
 import { KvError } from '../errors.js';
 import { staleKeysNote } from './damaged-keys.js';
+import { EntryListBuilder } from './entry-list.js';
+import type { EntryList } from './entry-list.js';
 import { BATCH_KIND } from './format.js';
 import type { BatchHeader } from './format.js';
-import { loadHint, peekHintCount, replaysValue } from './hint.js';
-import type { HintFacts, ReplayEntry } from './hint.js';
+import { loadHint, peekHintCount } from './hint.js';
+import type { HintFacts, ReplayedSegment } from './hint.js';
 import type { Segment, SegmentTable } from './segment.js';
 import { SegmentScanner } from './segment-scanner.js';
 import type { ScannedBatch } from './segment-scanner.js';
 
-const NO_VALUE = Buffer.alloc(0);
 const CHECK_BYTES = 1024 * 1024;
 
-export type Visit = (entry: ReplayEntry, segment: Segment) => void;
+/** Told of all records of a segment, in log order. */
+export type Visit = (entries: EntryList, segment: Segment) => void;
+
+/** What the scans for the tail have read already, by the last number of the segment. */
+export type Scans = ReadonlyMap<number, ReplayedSegment>;
 
 export interface Tail {
   readonly segment: Segment;
@@ -32,9 +37,11 @@ export interface Tail {
   readonly tornBytes: number;
   /** The successor that was never written to. */
   readonly blank: Segment | undefined;
+  /** Of the open segments that hold batches. */
+  readonly scans: Scans;
 }
 
-interface OpenScan {
+interface OpenScan extends ReplayedSegment {
   readonly end: number;
   readonly first: BatchHeader | undefined;
   readonly last: BatchHeader | undefined;
@@ -52,32 +59,32 @@ export async function findTail(table: SegmentTable): Promise<Tail> {
       await checkComplete(older, scan.end, newerScan.first);
       older.sealed = true;
       older.committedBytes = scan.end;
-      return describeTail(newer, newerScan, undefined);
+      const scans = new Map([
+        [older.last, scan],
+        [newer.last, newerScan],
+      ]);
+      return describeTail(newer, newerScan, undefined, scans);
     }
   }
-  return describeTail(older, scan, newer);
+  return describeTail(older, scan, newer, new Map([[older.last, scan]]));
 }
 
 async function describeTail(
   segment: Segment,
   scan: OpenScan,
   blank: Segment | undefined,
+  scans: Scans,
 ): Promise<Tail> {
   const tornBytes = await dirtyBytes(segment, scan.end);
   const clean = scan.last?.kind === BATCH_KIND.cleanSeal && tornBytes === 0;
   segment.committedBytes = scan.end;
-  return { segment, end: scan.end, clean, tornBytes, blank };
+  return { segment, end: scan.end, clean, tornBytes, blank, scans };
 }
 
 /** Every batch of an open segment; throws when a defect is proved to be damage. */
 async function scanOpen(segment: Segment): Promise<OpenScan> {
   const scanner = new SegmentScanner(segment.file, segment.salt, await segment.file.size());
-  let first: BatchHeader | undefined;
-  let last: BatchHeader | undefined;
-  for (let batch = await scanner.next(); batch !== undefined; batch = await scanner.next()) {
-    first ??= batch.header;
-    last = batch.header;
-  }
+  const { first, last, ...replayed } = await scanAll(scanner);
   const end = scanner.position;
   if (scanner.defect !== undefined) {
     for (
@@ -88,7 +95,33 @@ async function scanOpen(segment: Segment): Promise<OpenScan> {
       if (provesDurable(later.header, segment, end)) throw await corruption(segment, end, later);
     }
   }
-  return { end, first, last };
+  return { ...replayed, end, first, last };
+}
+
+interface WholeScan extends ReplayedSegment {
+  readonly first: BatchHeader | undefined;
+  readonly last: BatchHeader | undefined;
+}
+
+/** Every batch up to the end or a defect. */
+async function scanAll(scanner: SegmentScanner): Promise<WholeScan> {
+  const entries = new EntryListBuilder();
+  let first: BatchHeader | undefined;
+  let last: BatchHeader | undefined;
+  let lastSeq = 0;
+  let timeMs = 0;
+  const take = (source: Buffer, at: number, offset: number): void => {
+    entries.addFrame(source, at, offset);
+  };
+  for (let header = await scanner.nextInto(take); header !== undefined;) {
+    first ??= header;
+    last = header;
+    // Of a seal that is the last seq given out before it.
+    lastSeq = Math.max(lastSeq, header.firstSeq);
+    timeMs = Math.max(timeMs, header.timeMs);
+    header = await scanner.nextInto(take);
+  }
+  return { entries, facts: { lastSeq: Math.max(lastSeq, entries.lastSeq), timeMs }, first, last };
 }
 
 function provesDurable(header: BatchHeader, segment: Segment, offset: number): boolean {
@@ -157,67 +190,63 @@ export async function replay(
   fs: Fs,
   dir: string,
   segments: readonly Segment[],
+  scans: Scans,
   visit: Visit,
   options: ReplayOptions,
 ): Promise<ReplayReport> {
   let lastSeq = 0;
   let timeMs = 0;
   const scanned: Segment[] = [];
-  const expected = options.useHints ? await expectedRecords(fs, dir, segments) : 0;
+  const expected = options.useHints ? await expectedRecords(fs, dir, segments, scans) : 0;
   if (expected > 0) options.onExpected?.(expected);
+  const load = (segment: Segment | undefined): Promise<ReplayedSegment | undefined> =>
+    segment?.sealed === true && options.useHints
+      ? loadHint(fs, dir, segment)
+      : Promise.resolve(undefined);
+  let loading = load(segments[0]);
   for (const [index, segment] of segments.entries()) {
-    let facts: HintFacts | undefined;
-    if (options.useHints && segment.sealed) {
-      facts = await loadHint(fs, dir, segment, (entry) => visit(entry, segment));
-    }
-    if (facts === undefined) {
-      if (segment.sealed) scanned.push(segment);
-      facts = await scanSealed(segment, visit);
-    }
-    lastSeq = Math.max(lastSeq, facts.lastSeq);
-    timeMs = Math.max(timeMs, facts.timeMs);
+    const hinted = await loading;
+    if (segment.sealed && hinted === undefined) scanned.push(segment);
+    const replayed = hinted ?? scans.get(segment.last) ?? (await scanSealed(segment));
+    // The next hint is read from the disk while this one is taken in.
+    loading = load(segments[index + 1]);
+    visit(replayed.entries, segment);
+    lastSeq = Math.max(lastSeq, replayed.facts.lastSeq);
+    timeMs = Math.max(timeMs, replayed.facts.timeMs);
     options.onProgress?.(index + 1, segments.length);
   }
   return { lastSeq, timeMs, scanned };
 }
 
 /** By the hints; segments without one are taken to hold as many records a byte, but no more in all. */
-async function expectedRecords(fs: Fs, dir: string, segments: readonly Segment[]): Promise<number> {
+async function expectedRecords(
+  fs: Fs,
+  dir: string,
+  segments: readonly Segment[],
+  scans: Scans,
+): Promise<number> {
   let records = 0;
-  let hintedBytes = 0;
+  let knownBytes = 0;
   let allBytes = 0;
   for (const segment of segments) {
-    const count = segment.sealed ? await peekHintCount(fs, dir, segment) : 0;
+    const scan = scans.get(segment.last)?.entries.count;
+    const count = scan ?? (segment.sealed ? await peekHintCount(fs, dir, segment) : 0);
     records += count;
-    if (count > 0) hintedBytes += segment.committedBytes;
+    if (count > 0) knownBytes += segment.committedBytes;
     allBytes += segment.committedBytes;
   }
-  return records === 0 ? 0 : Math.round(records * Math.min(2, allBytes / hintedBytes));
+  return records === 0 ? 0 : Math.round(records * Math.min(2, allBytes / knownBytes));
 }
 
-/** Visits a segment that must be whole; throws KV_CORRUPTION with the place of the first defect. */
-async function scanSealed(segment: Segment, visit: Visit): Promise<HintFacts> {
+/** Scans a segment that must be whole; throws KV_CORRUPTION with the place of the first defect. */
+async function scanSealed(segment: Segment): Promise<ReplayedSegment> {
   const scanner = new SegmentScanner(segment.file, segment.salt, segment.committedBytes);
-  let lastSeq = 0;
-  let timeMs = 0;
-  for (let batch = await scanner.next(); batch !== undefined; batch = await scanner.next()) {
-    for (const { record, offset, bytes } of batch.frames) {
-      lastSeq = Math.max(lastSeq, record.seq);
-      const { type, marks, flags, seq, expiresAt, key } = record;
-      const value = replaysValue(record) ? record.value : NO_VALUE;
-      // Written out: a spread makes V8 build the object property by property.
-      visit({ type, marks, flags, seq, expiresAt, key, value, offset, bytes }, segment);
-    }
-    lastSeq = Math.max(lastSeq, batch.frames.length === 0 ? batch.header.firstSeq : 0);
-    timeMs = Math.max(timeMs, batch.header.timeMs);
-  }
-  if (scanner.defect !== undefined) {
-    const keys = await staleKeysNote(segment, scanner.defect.offset);
-    throw new KvError(
-      'KV_CORRUPTION',
-      `A sealed segment is damaged (${scanner.defect.defect})${keys}; kv-check names all that is damaged`,
-      { path: segment.file.path, offset: scanner.defect.offset },
-    );
-  }
-  return { lastSeq, timeMs };
+  const replayed = await scanAll(scanner);
+  if (scanner.defect === undefined) return replayed;
+  const keys = await staleKeysNote(segment, scanner.defect.offset);
+  throw new KvError(
+    'KV_CORRUPTION',
+    `A sealed segment is damaged (${scanner.defect.defect})${keys}; kv-check names all that is damaged`,
+    { path: segment.file.path, offset: scanner.defect.offset },
+  );
 }

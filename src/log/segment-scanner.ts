@@ -13,8 +13,10 @@ import {
   BATCH_HEADER_BYTES,
   BATCH_MAGIC,
   SEGMENT_HEADER_BYTES,
+  checkFrame,
   decodeBatchHeader,
-  decodeFrame,
+  frameBytesAt,
+  frameRecord,
 } from './format.js';
 import type { BatchHeader, Defect, LogRecord } from './format.js';
 
@@ -35,6 +37,9 @@ export interface ScannedBatch {
   readonly header: BatchHeader;
   readonly frames: readonly ScannedFrame[];
 }
+
+/** Told of a frame: where it is in `source`, where in the segment, and its bytes. */
+export type TakeFrame = (source: Buffer, at: number, offset: number, bytes: number) => void;
 
 export interface ScanDefect {
   readonly offset: number;
@@ -70,14 +75,32 @@ export class SegmentScanner {
 
   /** The next batch; undefined at the end or at a defect. */
   async next(): Promise<ScannedBatch | undefined> {
+    const offset = this.#position;
+    const header = await this.#advance();
+    return header === undefined ? undefined : this.#framesOf(header, offset);
+  }
+
+  /**
+   * As next, for who wants the frames where they are: `take` is called for each with the window, the
+   * frame's place in it and its place in the segment.
+   */
+  async nextInto(take: TakeFrame): Promise<BatchHeader | undefined> {
+    const offset = this.#position;
+    const header = await this.#advance();
+    if (header !== undefined) this.#eachFrame(header, offset, take);
+    return header;
+  }
+
+  /** Checks the next batch and moves on behind it. */
+  async #advance(): Promise<BatchHeader | undefined> {
     if (this.#defect !== undefined || this.#position >= this.#end) return undefined;
-    const batch = await this.#batchAt(this.#position);
-    if (typeof batch === 'string') {
-      this.#defect = { offset: this.#position, defect: batch };
+    const header = await this.#checkBatch(this.#position);
+    if (typeof header === 'string') {
+      this.#defect = { offset: this.#position, defect: header };
       return undefined;
     }
-    this.#position = batch.offset + batch.header.batchBytes;
-    return batch;
+    this.#position += header.batchBytes;
+    return header;
   }
 
   /** After a defect: the first whole batch at any later place, from where `next` goes on. */
@@ -85,42 +108,62 @@ export class SegmentScanner {
     assert(this.#defect !== undefined, 'A scan resyncs only after a defect');
     let at = this.#defect.offset + ALIGNMENT_BYTES;
     while ((at = await this.#findMagic(at)) < this.#end) {
-      const batch = await this.#batchAt(at);
-      if (typeof batch !== 'string') {
+      const header = await this.#checkBatch(at);
+      if (typeof header !== 'string') {
         this.#defect = undefined;
-        this.#position = at + batch.header.batchBytes;
-        return batch;
+        this.#position = at + header.batchBytes;
+        return this.#framesOf(header, at);
       }
       at += ALIGNMENT_BYTES;
     }
     return undefined;
   }
 
-  async #batchAt(offset: number): Promise<ScannedBatch | Defect> {
-    let at = await this.#need(offset, BATCH_HEADER_BYTES);
-    const header = decodeBatchHeader(this.#window, at, this.#salt, offset);
+  /** The header of the batch at `offset`, which is whole and in the window then; or what is wrong with it. */
+  async #checkBatch(offset: number): Promise<BatchHeader | Defect> {
+    if (!this.#holds(offset, BATCH_HEADER_BYTES)) await this.#fetch(offset, BATCH_HEADER_BYTES);
+    const header = decodeBatchHeader(this.#window, offset - this.#windowStart, this.#salt, offset);
     if (typeof header === 'string') return header;
-    if (offset + header.batchBytes > this.#end) return 'length';
-    at = await this.#need(offset, header.batchBytes);
-    if (this.#window.length - at < header.batchBytes) return 'length';
-    const frames: ScannedFrame[] = [];
-    const batchEnd = at + header.batchBytes;
-    let frameAt = at + BATCH_HEADER_BYTES;
+    const { batchBytes } = header;
+    if (offset + batchBytes > this.#end) return 'length';
+    if (!this.#holds(offset, batchBytes)) await this.#fetch(offset, batchBytes);
+    if (!this.#holds(offset, batchBytes)) return 'length';
+    const batchEnd = offset - this.#windowStart + batchBytes;
     const bounded = this.#window.subarray(0, batchEnd);
-    while (frameAt < batchEnd) {
-      const place = offset + frameAt - at;
-      const frame = decodeFrame(bounded, frameAt, this.#salt, place);
-      if (typeof frame === 'string') return frame;
-      frames.push({ record: frame.record, offset: place, bytes: frame.bytes });
-      frameAt += frame.bytes;
+    let frames = 0;
+    let at = batchEnd - batchBytes + BATCH_HEADER_BYTES;
+    for (; at < batchEnd; frames += 1) {
+      const bytes = checkFrame(bounded, at, this.#salt, this.#windowStart + at);
+      if (typeof bytes === 'string') return bytes;
+      at += bytes;
     }
-    return frames.length === header.frameCount ? { offset, header, frames } : 'content';
+    return frames === header.frameCount ? header : 'content';
+  }
+
+  #framesOf(header: BatchHeader, offset: number): ScannedBatch {
+    const frames: ScannedFrame[] = [];
+    this.#eachFrame(header, offset, (source, at, place, bytes) => {
+      frames.push({ record: frameRecord(source, at), offset: place, bytes });
+    });
+    return { offset, header, frames };
+  }
+
+  #eachFrame(header: BatchHeader, offset: number, take: TakeFrame): void {
+    const window = this.#window;
+    const start = this.#windowStart;
+    const end = offset - start + header.batchBytes;
+    for (let at = offset - start + BATCH_HEADER_BYTES; at < end;) {
+      const bytes = frameBytesAt(window, at);
+      take(window, at, start + at, bytes);
+      at += bytes;
+    }
   }
 
   /** First place from `from` on where a batch's magic stands; the end when there is none. */
   async #findMagic(from: number): Promise<number> {
     for (let offset = from; offset < this.#end;) {
-      const at = await this.#need(offset, BATCH_HEADER_BYTES);
+      if (!this.#holds(offset, BATCH_HEADER_BYTES)) await this.#fetch(offset, BATCH_HEADER_BYTES);
+      const at = offset - this.#windowStart;
       const last = this.#window.length - BATCH_HEADER_BYTES;
       if (at > last) return this.#end;
       // A search of bytes is ten times as fast as reading every word: most of it is zeros, at each start.
@@ -134,21 +177,19 @@ export class SegmentScanner {
     return this.#end;
   }
 
-  /**
-   * Makes the window hold `bytes` from `offset` on, as far as the file goes; returns where `offset`
-   * stands in it.
-   */
-  async #need(offset: number, bytes: number): Promise<number> {
+  #holds(offset: number, bytes: number): boolean {
+    const start = this.#windowStart;
+    return offset >= start && offset + bytes <= start + this.#window.length;
+  }
+
+  /** Makes the window hold `bytes` from `offset` on, as far as the file goes. */
+  async #fetch(offset: number, bytes: number): Promise<void> {
     assert(bytes <= BATCH_BYTES_LIMIT, 'No batch is larger than its limit');
-    const windowEnd = this.#windowStart + this.#window.length;
-    if (offset >= this.#windowStart && offset + bytes <= windowEnd)
-      return offset - this.#windowStart;
     const wanted = Math.min(Math.max(bytes, WINDOW_BYTES), Math.max(0, this.#end - offset));
     // A fresh buffer: the batch yielded before may still be looked at through its views.
     const fresh = Buffer.allocUnsafeSlow(wanted);
     const count = await this.#file.read(fresh, offset);
     this.#window = fresh.subarray(0, count);
     this.#windowStart = offset;
-    return 0;
   }
 }

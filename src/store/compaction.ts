@@ -10,9 +10,10 @@ import { join } from 'node:path';
 
 import { assert } from '../assert.js';
 import { KvError } from '../errors.js';
+import { visitEntries } from '../log/entry-list.js';
 import { TEMPORARY_SUFFIX, segmentName } from '../log/files.js';
 import { RECORD } from '../log/format.js';
-import { HINT_HEADER_BYTES, hintCount, visitEntries, writeHint } from '../log/hint.js';
+import { hintEntries, writeHint } from '../log/hint.js';
 import type { Segment } from '../log/segment.js';
 import type { Background } from './background/client.js';
 import type { CompactDone, SegmentPlace } from './background/messages.js';
@@ -68,7 +69,7 @@ export class Compaction {
     segment.overheadBytes = done.committedBytes - frameBytes + judge.stuckBytes;
     segment.keptBytes = Math.max(0, frameBytes - judge.stuckBytes - segment.liveBytes);
     core.counters.compactions += 1;
-    core.counters.compactedRecords += hintCount(hint);
+    core.counters.compactedRecords += hintEntries(hint).count;
     core.counters.compactedBytes += run.reduce(
       (sum, { committedBytes }) => sum + committedBytes,
       0,
@@ -148,8 +149,9 @@ export class Compaction {
     const { items, log } = this.#core;
     for (;;) {
       const failures = log.counters.failures;
-      let at = HINT_HEADER_BYTES;
-      for (let left = hintCount(hint); left > 0; left -= SLICE_KEYS) {
+      const { start, count } = hintEntries(hint);
+      let at = start;
+      for (let left = count; left > 0; left -= SLICE_KEYS) {
         at = visitEntries(hint, at, Math.min(left, SLICE_KEYS), (entry) => {
           if (entry.type !== RECORD.put) return;
           items.relocate(entry.key, entry.seq, segment.slot, entry.offset);
@@ -168,7 +170,8 @@ export class Compaction {
 
 function sumOfFrames(hint: Buffer): number {
   let sum = 0;
-  visitEntries(hint, HINT_HEADER_BYTES, hintCount(hint), ({ bytes }) => {
+  const { start, count } = hintEntries(hint);
+  visitEntries(hint, start, count, ({ bytes }) => {
     sum += bytes;
   });
   return sum;

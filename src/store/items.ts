@@ -95,6 +95,37 @@ export class Items {
     return at;
   }
 
+  /**
+   * As set, for the replay of a log: the key's hash and words are known, no snapshot runs, and no object
+   * is made. `ref` as the keydir has it; `marks` of the keydir.
+   */
+  replayPut(
+    ref: number,
+    segment: Segment,
+    offset: number,
+    bytes: number,
+    seq: number,
+    expiresAt: number,
+    marks: number,
+    lastUsedSeconds: number,
+  ): void {
+    const { keydir } = this;
+    keydir.setLocation(ref, segment.slot, offset, bytes);
+    keydir.setSeq(ref, seq);
+    keydir.setExpiresAt(ref, expiresAt);
+    keydir.setMarks(ref, marks);
+    keydir.setLastUsedSeconds(ref, lastUsedSeconds);
+    segment.liveBytes += bytes;
+    this.liveBytes += bytes;
+    if (expiresAt !== 0) this.expiringCount += 1;
+  }
+
+  /** Before replayPut of a key that is there. */
+  replayOver(ref: number): void {
+    this.#discount(ref);
+    this.keydir.touch(ref);
+  }
+
   /** The parity mark that every item carries between two snapshots. */
   restingMarks = 0;
 

@@ -6,9 +6,9 @@
 // elsewhere becomes a tombstone. While a key has changes above the watermark, all its records stay as they
 // are: the changes may yet be taken back.
 
+import { visitEntries } from '../log/entry-list.js';
+import type { ReplayEntry } from '../log/entry-list.js';
 import { RECORD } from '../log/format.js';
-import { visitEntries } from '../log/hint.js';
-import type { ReplayEntry } from '../log/hint.js';
 import { VERDICT } from './background/messages.js';
 import type { JudgeAnswer, JudgeQuestion } from './background/messages.js';
 import type { Core } from './core.js';

@@ -65,8 +65,8 @@ export class KeydirEntries {
     return (this.#pages.length - this.#vacant.length) * PAGE_WORDS * 4 + this.#free.byteLength;
   }
 
-  /** A zeroed record holding the key that is packed in `words`. */
-  create(words: Uint32Array, keyLength: number): number {
+  /** A zeroed record holding the key that is packed in `words` from `start` on. */
+  create(words: Uint32Array, start: number, keyLength: number): number {
     const keyWords = (keyLength + 3) >>> 2;
     const ref = this.#allocate(this.#headerWords + keyWords);
     const page = this.#pages[ref >>> PAGE_BITS]!;
@@ -75,7 +75,7 @@ export class KeydirEntries {
     page[at] = keyLength << 16;
     const keyAt = at + this.#headerWords;
     for (let word = at + 1; word < keyAt; word += 1) page[word] = 0;
-    for (let word = 0; word < keyWords; word += 1) page[keyAt + word] = words[word]!;
+    for (let word = 0; word < keyWords; word += 1) page[keyAt + word] = words[start + word]!;
     return ref;
   }
 
@@ -111,15 +111,15 @@ export class KeydirEntries {
     return (ref & WORD_MASK) + this.#headerWords;
   }
 
-  /** Whether the record's key is the one packed in `words`. */
-  matches(ref: number, words: Uint32Array, keyLength: number): boolean {
+  /** Whether the record's key is the one packed in `words` from `start` on. */
+  matches(ref: number, words: Uint32Array, start: number, keyLength: number): boolean {
     const page = this.#pages[ref >>> PAGE_BITS]!;
     const at = ref & WORD_MASK;
     if (page[at]! >>> 16 !== keyLength) return false;
     const keyAt = at + this.#headerWords;
     const keyWords = (keyLength + 3) >>> 2;
     for (let word = 0; word < keyWords; word += 1) {
-      if (page[keyAt + word] !== words[word]) return false;
+      if (page[keyAt + word] !== words[start + word]) return false;
     }
     return true;
   }

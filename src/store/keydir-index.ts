@@ -58,8 +58,8 @@ export class KeydirIndex {
     return this.#buckets.memoryBytes + this.#refs.byteLength * 2;
   }
 
-  /** The ref of the key packed in `words`, or 0. `hash` is its hash. */
-  find(hash: number, words: Uint32Array, keyLength: number): number {
+  /** The ref of the key packed in `words` from `start` on, or 0. `hash` is its hash. */
+  find(hash: number, words: Uint32Array, start: number, keyLength: number): number {
     const shard = this.#shards[hash & (SHARDS - 1)];
     if (shard === undefined) return 0;
     const tags = Math.imul(tagOf(hash), ONES);
@@ -72,7 +72,7 @@ export class KeydirIndex {
       for (let word = 0; word < 3; word += 1) {
         for (let hits = zeroBytes(page[at + word]! ^ tags); hits !== 0; hits &= hits - 1) {
           const ref = page[at + REFS + word * 4 + byteOf(hits)]!;
-          if (ref !== 0 && this.#entries.matches(ref, words, keyLength)) return ref;
+          if (ref !== 0 && this.#entries.matches(ref, words, start, keyLength)) return ref;
         }
       }
       if (page[at + OVERFLOW] === 0) return 0;
@@ -80,6 +80,15 @@ export class KeydirIndex {
       if (bucket === buckets) bucket = 0;
     }
     return 0;
+  }
+
+  /** Reads where `find` would begin; the number means nothing. Many of these at once wait for memory once. */
+  peek(hash: number): number {
+    const shard = this.#shards[hash & (SHARDS - 1)];
+    if (shard === undefined) return 0;
+    const bucket = homeOf(hash, shard.buckets);
+    const block = shard.blocks[bucket >>> 3]!;
+    return this.#buckets.pages[pageOf(block)]![wordOf(block, bucket)]!;
   }
 
   /** Makes new shards as large as `keys` keys will need. */

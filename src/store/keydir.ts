@@ -76,17 +76,37 @@ export class Keydir {
     if (key.length > KEY_BYTES_LIMIT) return 0;
     packKey(key, this.#words);
     const hash = hashWords(this.#words, 0, key.length, this.#seed);
-    return this.#index.find(hash, this.#words, key.length);
+    return this.#index.find(hash, this.#words, 0, key.length);
   }
 
   /** Adds a key, all its fields 0, the newest in use. Requires: it is absent, 1..65,535 bytes. */
   insert(key: Uint8Array): number {
-    const length = key.length;
-    assert(length > 0 && length <= KEY_BYTES_LIMIT, 'A key has 1..65,535 bytes');
+    const { length } = key;
     packKey(key, this.#words);
     const hash = hashWords(this.#words, 0, length, this.#seed);
-    assert(this.#index.find(hash, this.#words, length) === 0, 'An inserted key is absent');
-    const ref = this.#entries.create(this.#words, length);
+    assert(this.#index.find(hash, this.#words, 0, length) === 0, 'An inserted key is absent');
+    return this.insertPacked(hash, this.#words, 0, length);
+  }
+
+  /** The hash of a key that is packed (key-hash.ts) in `words` from `start` on. */
+  hashPacked(words: Uint32Array, start: number, keyLength: number): number {
+    return hashWords(words, start, keyLength, this.#seed);
+  }
+
+  /** Reads what findPacked of that hash will read first; the number means nothing. */
+  peek(hash: number): number {
+    return this.#index.peek(hash);
+  }
+
+  /** As find, of a packed key and its hash. */
+  findPacked(hash: number, words: Uint32Array, start: number, keyLength: number): number {
+    return this.#index.find(hash, words, start, keyLength);
+  }
+
+  /** As insert, of a packed key and its hash. Its absence is not looked at again. */
+  insertPacked(hash: number, words: Uint32Array, start: number, keyLength: number): number {
+    assert(keyLength > 0 && keyLength <= KEY_BYTES_LIMIT, 'A key has 1..65,535 bytes');
+    const ref = this.#entries.create(words, start, keyLength);
     this.#index.add(hash, ref);
     this.#recency?.add(ref);
     this.#count += 1;

@@ -13,7 +13,7 @@ import { hashSeed } from './key-hash.js';
 import { Keydir } from './keydir.js';
 import { LargeValues } from './large-values.js';
 import { loadRecency } from './recency-file.js';
-import { replayEntry } from './replay-items.js';
+import { replayEntries } from './replay-items.js';
 import { StoreClock } from './store-clock.js';
 import { StoreCounters } from './store-counters.js';
 import { STORE_OPTIONS_DEFAULT } from './store-options.js';
@@ -69,9 +69,9 @@ export async function openStore(
       onFailed: (cause, error) => store?.failed(cause, error),
       onSealed: (segment) => store?.sealed(segment),
     },
-    (entry, segment) => {
+    (entries, segment) => {
       replayed[segment.slot] = segment;
-      replayEntry(items, flushes, entry, segment, usedSeconds);
+      replayEntries(items, flushes, entries, segment, usedSeconds);
     },
   );
   opened = log;

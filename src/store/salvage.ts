@@ -11,7 +11,7 @@ import { KvError, isKvError } from '../errors.js';
 import { checkIdentity, readHeader } from '../log/directory.js';
 import { parseFileName, segmentName } from '../log/files.js';
 import type { SegmentHeader } from '../log/format.js';
-import { replaysValue, type ReplayEntry } from '../log/hint.js';
+import { replaysValue, type ReplayEntry } from '../log/entry-list.js';
 import { readManifest, type ManifestEntry } from '../log/manifest.js';
 import { SegmentTable, type Segment } from '../log/segment.js';
 import { SegmentScanner, type ScannedBatch } from '../log/segment-scanner.js';

@@ -19,7 +19,7 @@ import { readLargeValue } from '../log/large-value-file.js';
 import type { LargeReference } from '../log/large-value-file.js';
 import { readManifest } from '../log/manifest.js';
 import type { Manifest } from '../log/manifest.js';
-import { findTail, replay, type Visit } from '../log/replay.js';
+import { findTail, replay, type Scans } from '../log/replay.js';
 import type { Segment, SegmentTable } from '../log/segment.js';
 import { SegmentScanner } from '../log/segment-scanner.js';
 import type { ScannedBatch, ScannedFrame } from '../log/segment-scanner.js';
@@ -27,7 +27,7 @@ import { Flushes } from './flushes.js';
 import { Items } from './items.js';
 import { hashSeed } from './key-hash.js';
 import { Keydir } from './keydir.js';
-import { replayEntry } from './replay-items.js';
+import { replayEntries, replayEntry } from './replay-items.js';
 import { batchesAround, openSalvageable, replayAround, type OnDamage } from './salvage.js';
 import type { SnapshotItem } from './snapshot-writer.js';
 import { StoreClock } from './store-clock.js';
@@ -90,24 +90,21 @@ export class StoreReader {
    */
   static async salvage(env: Env, dir: string, onDamage: OnDamage): Promise<StoreReader> {
     await requireStore(env, dir);
-    return StoreReader.#read(env, dir, await openSalvageable(env, dir, onDamage), onDamage);
+    const table = await openSalvageable(env, dir, onDamage);
+    return StoreReader.#read(env, dir, table, new Map(), onDamage);
   }
 
   static async #look(env: Env, dir: string): Promise<StoreReader> {
     const table = await openSegments(env.fs, dir, await requireManifest(env, dir));
-    try {
-      await findTail(table);
-    } catch (error: unknown) {
-      await table.close();
-      throw error;
-    }
-    return StoreReader.#read(env, dir, table, undefined);
+    const { scans } = await table.closedOnFailure(findTail(table));
+    return StoreReader.#read(env, dir, table, scans, undefined);
   }
 
   static async #read(
     env: Env,
     dir: string,
     table: SegmentTable,
+    scans: Scans,
     onDamage: OnDamage | undefined,
   ): Promise<StoreReader> {
     const seed = hashSeed(env.random.bytes(SEED_BYTES));
@@ -117,13 +114,23 @@ export class StoreReader {
       () => Number.MAX_SAFE_INTEGER,
     );
     const flushes = new Flushes();
-    const visit: Visit = (entry, segment) => replayEntry(items, flushes, entry, segment, 0);
     let reader: StoreReader | undefined;
     try {
       const { lastSeq, timeMs } =
         onDamage === undefined
-          ? await replay(env.fs, dir, table.ordered, visit, { useHints: true })
-          : await replayAround(table, visit, onDamage);
+          ? await replay(
+              env.fs,
+              dir,
+              table.ordered,
+              scans,
+              (entries, segment) => replayEntries(items, flushes, entries, segment, 0),
+              { useHints: true, onExpected: (records) => items.keydir.reserve(records) },
+            )
+          : await replayAround(
+              table,
+              (entry, segment) => replayEntry(items, flushes, entry, segment, 0),
+              onDamage,
+            );
       const clock = new StoreClock(env.clock);
       clock.catchUp(timeMs);
       const nowMs = clock.nowMs();

@@ -79,9 +79,9 @@ describe('golden log', () => {
     const builder = new HintBuilder();
     let offset = FRAME_OFFSET;
     for (const record of Object.values(RECORDS)) {
-      const { length } = frameOf(record, offset);
-      builder.add({ record, offset, bytes: length });
-      offset += length;
+      const frame = frameOf(record, offset);
+      builder.addFrame(frame, 0, offset);
+      offset += frame.length;
     }
     const place = { ...SEGMENT_HEADER, committedBytes: offset };
     expectGolden('hint', builder.finish(place, { lastSeq: 15, timeMs: TIME_MS }));

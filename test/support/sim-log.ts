@@ -3,12 +3,23 @@
 import { RECORD } from '../../src/log/format.js';
 import type { RecordType } from '../../src/log/format.js';
 import type { Placed } from '../../src/log/group-commit.js';
-import type { ReplayEntry } from '../../src/log/hint.js';
+import { visitEntries } from '../../src/log/entry-list.js';
+import type { EntryList, ReplayEntry } from '../../src/log/entry-list.js';
 import { Log } from '../../src/log/log.js';
 import { DIR } from '../sim/engine.js';
 import { unwrap } from '../sim/recovery-check.js';
 import { SimWorld, type SimProcess } from '../sim/sim-world.js';
 import { settle } from './sim-store.js';
+
+/** The entries of a list, as copies. */
+export function entriesOf({ bytes, start, count }: EntryList): ReplayEntry[] {
+  const entries: ReplayEntry[] = [];
+  visitEntries(bytes, start, count, (entry) => {
+    const { key, value } = entry;
+    entries.push({ ...entry, key: Buffer.from(key), value: Buffer.from(value) });
+  });
+  return entries;
+}
 
 export class SimLog {
   readonly world = new SimWorld(1);
@@ -50,10 +61,7 @@ export class SimLog {
           onFailed: (cause) => this.events.push(`failed ${cause}`),
           onSealed: ({ name }) => this.events.push(`sealed ${name}`),
         },
-        (entry) => {
-          const { key, value } = entry;
-          this.entries.push({ ...entry, key: Buffer.from(key), value: Buffer.from(value) });
-        },
+        (list) => void this.entries.push(...entriesOf(list)),
       ),
     );
   }

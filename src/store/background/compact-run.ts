@@ -10,12 +10,11 @@ import { join } from 'node:path';
 import type { File, Fs } from '../../env/env.js';
 import { assert } from '../../assert.js';
 import { KvError } from '../../errors.js';
+import { EntryListBuilder } from '../../log/entry-list.js';
 import { segmentName } from '../../log/files.js';
-import { MARK, RECORD } from '../../log/format.js';
-import type { LogRecord } from '../../log/format.js';
-import { HintEntries } from '../../log/hint.js';
+import { MARK, RECORD, frameRecord } from '../../log/format.js';
 import { SegmentScanner } from '../../log/segment-scanner.js';
-import type { ScannedBatch } from '../../log/segment-scanner.js';
+import type { TakeFrame } from '../../log/segment-scanner.js';
 import { CompactedSegmentWriter } from './compacted-segment-writer.js';
 import { VERDICT } from './messages.js';
 import type { CompactTask, SegmentPlace } from './messages.js';
@@ -59,15 +58,15 @@ async function copySegment(
   const file: File = await fs.open(path, 'read');
   try {
     const scanner = new SegmentScanner(file, segment.salt, segment.committedBytes);
-    let lot: ScannedBatch[] = [];
-    let lotBytes = 0;
-    for (let batch = await scanner.next(); batch !== undefined; batch = await scanner.next()) {
-      lot.push(batch);
-      lotBytes += batch.header.batchBytes;
-      if (lotBytes < LOT_BYTES) continue;
-      await copyLot(lot, runIndex, writer, line);
-      lot = [];
-      lotBytes = 0;
+    let lot = new Lot();
+    const take: TakeFrame = (source, at, offset, bytes) => lot.add(source, at, offset, bytes);
+    for (let header = await scanner.nextInto(take); header !== undefined;) {
+      writer.noteBatch(header.timeMs, Math.max(header.firstSeq, lot.entries.lastSeq));
+      if (lot.bytes >= LOT_BYTES) {
+        await copyLot(lot, runIndex, writer, line);
+        lot = new Lot();
+      }
+      header = await scanner.nextInto(take);
     }
     await copyLot(lot, runIndex, writer, line);
     if (scanner.defect === undefined) return;
@@ -80,40 +79,49 @@ async function copySegment(
   }
 }
 
+/** Frames that are judged together; they stay where they were read. */
+class Lot {
+  readonly entries = new EntryListBuilder();
+  readonly frames: { readonly source: Buffer; readonly at: number }[] = [];
+  bytes = 0;
+
+  add(source: Buffer, at: number, offset: number, bytes: number): void {
+    this.entries.addFrame(source, at, offset);
+    this.frames.push({ source, at });
+    this.bytes += bytes;
+  }
+}
+
 async function copyLot(
-  lot: readonly ScannedBatch[],
+  { entries, frames }: Lot,
   runIndex: number,
   writer: CompactedSegmentWriter,
   line: Line,
 ): Promise<void> {
-  const entries = new HintEntries();
-  for (const { header, frames } of lot) {
-    writer.noteBatch(header.timeMs, frames.at(-1)?.record.seq ?? header.firstSeq);
-    for (const frame of frames) entries.add(frame);
-  }
-  if (entries.count === 0) return;
+  if (frames.length === 0) return;
   const bytes = new Uint8Array(entries.bytes);
   line.post({ ask: 'judge', runIndex, count: entries.count, entries: bytes }, [bytes.buffer]);
   const answer = await line.answer();
   assert(answer.answer === 'judged', 'A judgement is answered by verdicts');
-  let at = 0;
-  for (const { frames } of lot) {
-    for (const { record } of frames) {
-      const next = rewritten(record, answer.verdicts[at]!, answer.expiresAt[at]!);
-      if (next !== undefined) await writer.add(next);
-      at += 1;
-    }
+  for (const [n, { source, at }] of frames.entries()) {
+    const written = writeJudged(writer, source, at, answer.verdicts[n]!, answer.expiresAt[n]!);
+    if (written !== undefined) await written;
   }
 }
 
-/** The record as it is to stand in the output; undefined: not at all. */
-function rewritten(record: LogRecord, verdict: number, expiresAt: number): LogRecord | undefined {
+/** Writes the record as it is to stand in the output, or not at all. */
+function writeJudged(
+  writer: CompactedSegmentWriter,
+  source: Buffer,
+  at: number,
+  verdict: number,
+  expiresAt: number,
+): Promise<void> | undefined {
   if (verdict === VERDICT.drop) return undefined;
-  if (verdict === VERDICT.verbatim) return record;
-  if (verdict === VERDICT.keep) return { ...record, expiresAt };
-  if (verdict === VERDICT.keepWon) {
-    return { ...record, expiresAt, marks: record.marks | MARK.won };
-  }
+  if (verdict === VERDICT.verbatim) return writer.copy(source, at, undefined);
+  if (verdict === VERDICT.keep) return writer.copy(source, at, { expiresAt, marks: 0 });
+  if (verdict === VERDICT.keepWon) return writer.copy(source, at, { expiresAt, marks: MARK.won });
   const tombstone = { type: RECORD.delete, marks: 0, flags: 0, expiresAt: 0, cas: 0n };
-  return { ...tombstone, seq: record.seq, key: record.key, value: NO_VALUE };
+  const { seq, key } = frameRecord(source, at);
+  return writer.add({ ...tombstone, seq, key, value: NO_VALUE });
 }

@@ -6,12 +6,15 @@ import {
   BATCH_HEADER_BYTES,
   BATCH_KIND,
   SEGMENT_HEADER_BYTES,
+  copyFrame,
   encodeBatchHeader,
   encodeFrame,
   encodeSegmentHeader,
   frameBytes,
+  frameBytesAt,
+  frameSeqAt,
 } from '../../log/format.js';
-import type { LogRecord } from '../../log/format.js';
+import type { FrameChanges, LogRecord } from '../../log/format.js';
 import { HintBuilder } from '../../log/hint.js';
 import { writeFully } from '../../log/whole-file.js';
 import type { CompactTask } from './messages.js';
@@ -58,13 +61,37 @@ export class CompactedSegmentWriter {
     this.#lastSeq = Math.max(this.#lastSeq, lastSeq);
   }
 
-  async add(record: LogRecord): Promise<void> {
+  /** Adds a record; resolves, if it gives a promise, when there is room for the next one. */
+  add(record: LogRecord): Promise<void> | undefined {
     const bytes = frameBytes(record.key.length, record.value.length, record.marks);
-    if (this.#frames > 0 && this.#bytes + bytes > GATHER_BYTES_MAX) await this.#flush();
-    const offset = this.#offset + this.#bytes;
-    encodeFrame(this.#buffer, this.#bytes, record, this.#place.salt, offset);
-    this.#hint.add({ record, offset, bytes });
-    if (this.#frames === 0) this.#firstSeq = record.seq;
+    return this.#whenRoom(bytes, () => {
+      const { salt } = this.#place;
+      encodeFrame(this.#buffer, this.#bytes, record, salt, this.#offset + this.#bytes);
+      this.#added(bytes, record.seq);
+    });
+  }
+
+  /** Adds a copy of the frame at `at` of `source`, which was checked; as add. */
+  copy(source: Buffer, at: number, changes: FrameChanges | undefined): Promise<void> | undefined {
+    const bytes = frameBytesAt(source, at);
+    return this.#whenRoom(bytes, () => {
+      const { salt } = this.#place;
+      copyFrame(this.#buffer, this.#bytes, source, at, changes, salt, this.#offset + this.#bytes);
+      this.#added(bytes, frameSeqAt(source, at));
+    });
+  }
+
+  #whenRoom(bytes: number, write: () => void): Promise<void> | undefined {
+    if (this.#frames > 0 && this.#bytes + bytes > GATHER_BYTES_MAX) {
+      return this.#flush().then(write);
+    }
+    write();
+    return undefined;
+  }
+
+  #added(bytes: number, seq: number): void {
+    this.#hint.addFrame(this.#buffer, this.#bytes, this.#offset + this.#bytes);
+    if (this.#frames === 0) this.#firstSeq = seq;
     this.#bytes += bytes;
     this.#frames += 1;
   }

@@ -23,10 +23,13 @@ export async function writeSegmentHint(
   let timeMs = 0;
   try {
     const scanner = new SegmentScanner(file, segment.salt, segment.committedBytes);
-    for (let batch = await scanner.next(); batch !== undefined; batch = await scanner.next()) {
-      for (const frame of batch.frames) builder.add(frame);
-      lastSeq = Math.max(lastSeq, batch.frames.at(-1)?.record.seq ?? batch.header.firstSeq);
-      timeMs = Math.max(timeMs, batch.header.timeMs);
+    const take = (source: Buffer, at: number, offset: number): void => {
+      builder.addFrame(source, at, offset);
+    };
+    for (let header = await scanner.nextInto(take); header !== undefined;) {
+      lastSeq = Math.max(lastSeq, header.firstSeq);
+      timeMs = Math.max(timeMs, header.timeMs);
+      header = await scanner.nextInto(take);
     }
     if (scanner.defect !== undefined) {
       const { defect, offset } = scanner.defect;
@@ -38,6 +41,7 @@ export async function writeSegmentHint(
   } finally {
     await file.close();
   }
+  lastSeq = Math.max(lastSeq, builder.lastSeq);
   await writeHint(fs, dir, segment, builder.finish(segment, { lastSeq, timeMs }));
   line.post({ done: 'hint' });
 }

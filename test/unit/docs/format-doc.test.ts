@@ -5,6 +5,7 @@ import { expect } from 'chai';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
+import { ENTRY_BYTES } from '../../../src/log/entry-list.js';
 import {
   CONTROL_NAME,
   LOCK_NAME,
@@ -33,12 +34,7 @@ import {
   encodeFrame,
   encodeSegmentHeader,
 } from '../../../src/log/format.js';
-import {
-  HINT_ENTRY_BYTES,
-  HINT_HEADER_BYTES,
-  HINT_MAGIC,
-  HintBuilder,
-} from '../../../src/log/hint.js';
+import { HINT_HEADER_BYTES, HINT_MAGIC, HintBuilder } from '../../../src/log/hint.js';
 import {
   LARGE_CHUNK_BYTES,
   LARGE_CHUNK_HEADER_BYTES,
@@ -55,7 +51,7 @@ import {
   RECENCY_MAGIC,
 } from '../../../src/store/recency-file.js';
 import { INLINE_VALUE_BYTES_MAX, KEY_BYTES_LIMIT } from '../../../src/limits.js';
-import { STORE_ID, smallLog } from '../../support/example-log.js';
+import { STORE_ID, frameOf, smallLog } from '../../support/example-log.js';
 import { PROJECT_DIR } from '../../support/golden-file.js';
 import { hexDump } from '../../support/hex-dump.js';
 import { MemoryFile } from '../../support/memory-file.js';
@@ -155,7 +151,7 @@ describe('docs/format.md', () => {
       `Each chunk has ${LARGE_CHUNK_HEADER_BYTES} bytes before its data`,
       `256 KiB (${LARGE_CHUNK_BYTES} bytes) of data`,
       `Header, ${HINT_HEADER_BYTES} bytes:`,
-      `Entry, ${HINT_ENTRY_BYTES} bytes and its content`,
+      `Entry, ${ENTRY_BYTES} bytes and its content`,
       `\`${SEGMENT_MAGIC}\``,
       `\`${HINT_MAGIC}\``,
       `\`${LARGE_MAGIC}\``,
@@ -260,7 +256,7 @@ describe('docs/format.md', () => {
     const header = layoutAfter('Header, 64 bytes');
     expectGapless(header, HINT_HEADER_BYTES);
     const entry = layoutAfter('Entry, 28 bytes');
-    expectGapless(entry, HINT_ENTRY_BYTES);
+    expectGapless(entry, ENTRY_BYTES);
     const builder = new HintBuilder();
     const record = {
       type: RECORD.touch,
@@ -272,7 +268,7 @@ describe('docs/format.md', () => {
       value: Buffer.from('8 bytes.'),
       cas: 0n,
     };
-    builder.add({ record, offset: 800, bytes: 48 });
+    builder.addFrame(frameOf(record, 800), 0, 800);
     const place = { first: 5, last: 9, generation: 3, salt: 0xdeadbeef };
     const facts = { lastSeq: 0x2345_6789_abcd, timeMs: 0x123_4567_89ab };
     const bytes = builder.finish({ ...place, committedBytes: 0x1_2345_6789 }, facts);

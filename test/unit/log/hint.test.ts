@@ -3,13 +3,15 @@
 import { expect } from 'chai';
 import * as fc from 'fast-check';
 
+import { replaysValue } from '../../../src/log/entry-list.js';
+import type { ReplayEntry } from '../../../src/log/entry-list.js';
 import { MARK, RECORD, SEGMENT_HEADER_BYTES } from '../../../src/log/format.js';
 import type { LogRecord } from '../../../src/log/format.js';
-import { HintBuilder, loadHint, replaysValue, writeHint } from '../../../src/log/hint.js';
-import type { ReplayEntry } from '../../../src/log/hint.js';
+import { HintBuilder, loadHint, writeHint } from '../../../src/log/hint.js';
 import { SimWorld } from '../../sim/sim-world.js';
 import { frameOf, RECORDS, SEGMENT_HEADER } from '../../support/example-log.js';
 import { seeded } from '../../support/seed.js';
+import { entriesOf } from '../../support/sim-log.js';
 import { settle } from '../../support/sim-store.js';
 
 const DIR = '/data';
@@ -20,8 +22,9 @@ function built(records: readonly LogRecord[]): { hint: Buffer; entries: ReplayEn
   const builder = new HintBuilder();
   let offset = SEGMENT_HEADER_BYTES;
   const entries = records.map((record) => {
-    const bytes = frameOf(record, offset).length;
-    builder.add({ record, offset, bytes });
+    const frame = frameOf(record, offset);
+    const bytes = frame.length;
+    builder.addFrame(frame, 0, offset);
     const { cas: _cas, ...rest } = record;
     const value = replaysValue(record) ? record.value : Buffer.alloc(0);
     const entry = { ...rest, flags: 0, value, offset, bytes };
@@ -40,13 +43,8 @@ async function loaded(
   world.disk.makeDir(DIR);
   const { fs } = world.boot();
   await settle(world, writeHint(fs, DIR, PLACE, hint));
-  const entries: ReplayEntry[] = [];
-  const facts = await settle(
-    world,
-    loadHint(fs, DIR, place, (entry) => entries.push(entry)),
-  );
-  if (facts === undefined) expect(entries).to.deep.equal([]);
-  return facts === undefined ? undefined : { facts, entries };
+  const found = await settle(world, loadHint(fs, DIR, place));
+  return found && { facts: found.facts, entries: entriesOf(found.entries) };
 }
 
 const record = fc

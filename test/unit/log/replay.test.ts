@@ -2,10 +2,11 @@
 
 import { expect } from 'chai';
 
-import type { ReplayEntry } from '../../../src/log/hint.js';
+import type { EntryList } from '../../../src/log/entry-list.js';
 import { Log } from '../../../src/log/log.js';
 import { MIB } from '../../../src/limits.js';
 import { DIR } from '../../sim/engine.js';
+import { entriesOf } from '../../support/sim-log.js';
 import { settle, SimStore } from '../../support/sim-store.js';
 
 /** A store with records of every type over several segments, some of them compacted; closed. */
@@ -41,9 +42,11 @@ async function replayed(
   const entries: unknown[] = [];
   const events = { onDurable: () => {}, onFailed: () => {}, onSealed: () => {} };
   const options = { segmentBytesMax: 8 * 1024, nowMs: () => process.clock.wallMs(), useHints };
-  const visit = ({ type, marks, seq, expiresAt, key, value, offset, bytes }: ReplayEntry): void => {
-    const content = [key.toString('latin1'), value.toString('hex')];
-    entries.push([type, marks, seq, expiresAt, offset, bytes, ...content]);
+  const visit = (list: EntryList): void => {
+    for (const { type, marks, seq, expiresAt, key, value, offset, bytes } of entriesOf(list)) {
+      const content = [key.toString('latin1'), value.toString('hex')];
+      entries.push([type, marks, seq, expiresAt, offset, bytes, ...content]);
+    }
   };
   const log = await settle(sim.world, Log.open(process, DIR, options, events, visit));
   const { lastSeq, scanned } = log.recovery;

@@ -4,7 +4,7 @@ import { expect } from 'chai';
 
 import { MARK as RECORD_MARK } from '../../../src/log/format.js';
 import type { LogRecord } from '../../../src/log/format.js';
-import { HintEntries } from '../../../src/log/hint.js';
+import { EntryListBuilder } from '../../../src/log/entry-list.js';
 import type { Log } from '../../../src/log/log.js';
 import { Segment } from '../../../src/log/segment.js';
 import { VERDICT } from '../../../src/store/background/messages.js';
@@ -20,7 +20,7 @@ import { StoreCounters } from '../../../src/store/store-counters.js';
 import { STORE_OPTIONS_DEFAULT } from '../../../src/store/store-options.js';
 import { ValueCache } from '../../../src/store/value-cache.js';
 import { SimWorld } from '../../sim/sim-world.js';
-import { RECORDS } from '../../support/example-log.js';
+import { RECORDS, frameOf } from '../../support/example-log.js';
 import { MemoryFile } from '../../support/memory-file.js';
 
 const KEY = Buffer.from('greeting');
@@ -79,8 +79,8 @@ class Case {
 
   /** The verdict on a record of the run by its name, and the expiry to write. */
   verdict(record: LogRecord): { verdict: string | undefined; expiresAt: number } {
-    const entries = new HintEntries();
-    entries.add({ record, offset: 64, bytes: 48 });
+    const entries = new EntryListBuilder();
+    entries.addFrame(frameOf(record, 64), 0, 64);
     const question = { ask: 'judge', runIndex: 0, count: 1, entries: entries.bytes } as const;
     const { verdicts, expiresAt } = this.judge.answer(question);
     const [name] = Object.entries(VERDICT).find(([, value]) => value === verdicts[0]) ?? [];
@@ -170,10 +170,10 @@ describe('Judge', () => {
     const deleted = new Case({ isOldest: true });
     deleted.core.items.noteUnsynced(KEY, 101);
     for (const each of [replaced, deleted]) {
-      for (const record of [put(5), removal(6), touch(7, 5, 0)]) {
-        expect(each.of(record)).to.equal('verbatim');
-      }
-      expect(each.judge.stuckBytes).to.equal(3 * 48);
+      const records = [put(5), removal(6), touch(7, 5, 0)];
+      for (const record of records) expect(each.of(record)).to.equal('verbatim');
+      const bytes = records.reduce((sum, record) => sum + frameOf(record).length, 0);
+      expect(each.judge.stuckBytes).to.equal(bytes);
     }
   });
 
@@ -195,7 +195,7 @@ describe('Judge', () => {
     const oldest = new Case({ isOldest: true });
     expect(oldest.of(flush(9))).to.equal('drop');
     expect(oldest.of(flush(9, oldest.nowMs + 1000))).to.equal('verbatim');
-    expect(oldest.judge.stuckBytes).to.equal(48);
+    expect(oldest.judge.stuckBytes).to.equal(frameOf(flush(9)).length);
     expect(new Case().of(flush(9))).to.equal('verbatim');
   });
 

@@ -1,0 +1,211 @@
+// What replaying a segment tells the keydir, as a list of entries in memory and, behind a header, in a hint
+// (docs/format.md, "Hints"): each record's place and key, without the values.
+//
+//   entry: 0 offset/8 u32 | 4 frame bytes/8 u32 | 8 seq u48 | 14 expires at u48 | 20 type u8 | 21 marks u8
+//          22 key bytes u16 | 24 value bytes u16 | 26 zero u16 | 28 key, value, zeros to a multiple of 4
+//
+// Invariants:
+// - Entries begin at multiples of 4 and are read as 32-bit words, key included: loading makes no object
+//   and no view for each. So the machine must be little-endian.
+// - The value is there only where a replay needs it (touch: the seq it is meant for; a large value: where
+//   that lies); behind a key without one there are zeros.
+
+import { assert } from '../assert.js';
+import { ALIGNMENT_BYTES, MARK, RECORD, frameBytesAt, frameKeyAt, frameSeqAt } from './format.js';
+import type { LogRecord, RecordType } from './format.js';
+
+export const ENTRY_BYTES = 28;
+
+const BUFFER_BYTES_MIN = 64 * 1024;
+const WORD_BYTES = 4;
+const NO_VALUE = Buffer.alloc(0);
+const HIGH = 2 ** 32;
+
+/** What one record of the log means to the keydir. `key` and `value` are views. */
+export interface ReplayEntry {
+  readonly type: RecordType;
+  readonly marks: number;
+  readonly flags: number;
+  readonly seq: number;
+  readonly expiresAt: number;
+  readonly key: Buffer;
+  readonly value: Buffer;
+  readonly offset: number;
+  /** Of the frame. */
+  readonly bytes: number;
+}
+
+/** Entries back to back. */
+export interface EntryList {
+  readonly bytes: Buffer;
+  /** Where the first one begins. */
+  readonly start: number;
+  readonly count: number;
+}
+
+/** True when a replay needs the record's value, not only its place. */
+export function replaysValue(record: Pick<LogRecord, 'type' | 'marks'>): boolean {
+  return record.type === RECORD.touch || (record.marks & MARK.largeValue) !== 0;
+}
+
+/** A list that grows; memory grows with it, so large ones belong into a worker. */
+export class EntryListBuilder implements EntryList {
+  readonly start: number;
+  #bytes: Buffer;
+  #end: number;
+  #count = 0;
+  /** The highest that was added. */
+  lastSeq = 0;
+
+  /** Leaves `start` bytes free before the first entry. */
+  constructor(start = 0) {
+    this.start = start;
+    this.#end = start;
+    this.#bytes = Buffer.alloc(BUFFER_BYTES_MIN);
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  /** All entries so far, behind the bytes left free. A view. */
+  get bytes(): Buffer {
+    return this.#bytes.subarray(0, this.#end);
+  }
+
+  /** Adds the frame at `at` of `source`, which stands at `offset` of its segment. Requires: it was checked. */
+  addFrame(source: Buffer, at: number, offset: number): void {
+    const type = source[at + 8] as RecordType;
+    const marks = source[at + 9]!;
+    const keyBytes = source.readUInt16LE(at + 10);
+    const valueBytes = replaysValue({ type, marks }) ? source.readUInt32LE(at + 12) : 0;
+    const end = this.#end + padded(ENTRY_BYTES + keyBytes + valueBytes);
+    if (end > this.#bytes.length) this.#grow(end);
+    const target = this.#bytes;
+    let to = this.#end;
+    target.writeUInt32LE(offset / ALIGNMENT_BYTES, to);
+    target.writeUInt32LE(frameBytesAt(source, at) / ALIGNMENT_BYTES, to + 4);
+    // Seq and expiry stand in a frame as they do here, and so do type, marks and key bytes.
+    for (let byte = 0; byte < 12; byte += 1) target[to + 8 + byte] = source[at + 20 + byte]!;
+    for (let byte = 0; byte < 4; byte += 1) target[to + 20 + byte] = source[at + 8 + byte]!;
+    target.writeUInt32LE(valueBytes, to + 24);
+    to += ENTRY_BYTES;
+    const from = frameKeyAt(source, at);
+    const content = keyBytes + valueBytes;
+    if (content > COPY_BYTES_MAX) source.copy(target, to, from, from + content);
+    else for (let byte = 0; byte < content; byte += 1) target[to + byte] = source[from + byte]!;
+    this.#end = end;
+    this.#count += 1;
+    const seq = frameSeqAt(source, at);
+    if (seq > this.lastSeq) this.lastSeq = seq;
+  }
+
+  #grow(bytes: number): void {
+    const larger = Buffer.alloc(bytes * 2);
+    this.#bytes.copy(larger, 0, 0, this.#end);
+    this.#bytes = larger;
+  }
+}
+
+/** Up to so many bytes a loop is faster than a call of copy. */
+const COPY_BYTES_MAX = 64;
+
+/** The words of a list, to be read with the functions below. */
+export function wordsOf({ bytes }: EntryList): Uint32Array {
+  assert(bytes.byteOffset % WORD_BYTES === 0, 'Entries stand at whole words');
+  assert(IS_LITTLE_ENDIAN, 'The machine is little-endian');
+  return new Uint32Array(bytes.buffer, bytes.byteOffset, Math.floor(bytes.length / WORD_BYTES));
+}
+
+const IS_LITTLE_ENDIAN = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1;
+
+/** The first entry's word. */
+export function firstWord({ start }: EntryList): number {
+  return start / WORD_BYTES;
+}
+
+/** The word where the entry behind the one at `at` begins. */
+export function nextWord(words: Uint32Array, at: number): number {
+  return at + padded(ENTRY_BYTES + keyBytesAt(words, at) + valueBytesAt(words, at)) / WORD_BYTES;
+}
+
+export function typeAt(words: Uint32Array, at: number): number {
+  return words[at + 5]! & 0xff;
+}
+
+export function marksAt(words: Uint32Array, at: number): number {
+  return (words[at + 5]! >>> 8) & 0xff;
+}
+
+export function keyBytesAt(words: Uint32Array, at: number): number {
+  return words[at + 5]! >>> 16;
+}
+
+/** The word where the key begins. Its last word is padded with zeros, unless a value follows. */
+export function keyWord(at: number): number {
+  return at + ENTRY_BYTES / WORD_BYTES;
+}
+
+export function valueBytesAt(words: Uint32Array, at: number): number {
+  return words[at + 6]!;
+}
+
+export function seqAt(words: Uint32Array, at: number): number {
+  return (words[at + 3]! & 0xffff) * HIGH + words[at + 2]!;
+}
+
+export function expiresAtAt(words: Uint32Array, at: number): number {
+  return words[at + 4]! * 2 ** 16 + (words[at + 3]! >>> 16);
+}
+
+/** Place of the frame in the segment. */
+export function offsetAt(words: Uint32Array, at: number): number {
+  return words[at]! * ALIGNMENT_BYTES;
+}
+
+/** Bytes of the frame. */
+export function lengthAt(words: Uint32Array, at: number): number {
+  return words[at + 1]! * ALIGNMENT_BYTES;
+}
+
+/** The entry at that word as an object, for what is rare. */
+export function entryAt({ bytes }: Pick<EntryList, 'bytes'>, at: number): ReplayEntry {
+  return decodeEntry(bytes, at * WORD_BYTES);
+}
+
+/** Visits `count` entries from `start` on; returns where the last one ends. */
+export function visitEntries(
+  bytes: Buffer,
+  start: number,
+  count: number,
+  visit: (entry: ReplayEntry) => void,
+): number {
+  let at = start;
+  for (let i = 0; i < count; i += 1) {
+    visit(decodeEntry(bytes, at));
+    at += padded(ENTRY_BYTES + bytes.readUInt16LE(at + 22) + bytes.readUInt16LE(at + 24));
+  }
+  return at;
+}
+
+function decodeEntry(bytes: Buffer, at: number): ReplayEntry {
+  const keyAt = at + ENTRY_BYTES;
+  const valueAt = keyAt + bytes.readUInt16LE(at + 22);
+  const end = valueAt + bytes.readUInt16LE(at + 24);
+  return {
+    type: bytes[at + 20] as RecordType,
+    marks: bytes[at + 21]!,
+    flags: 0,
+    seq: bytes.readUIntLE(at + 8, 6),
+    expiresAt: bytes.readUIntLE(at + 14, 6),
+    key: bytes.subarray(keyAt, valueAt),
+    // Most have none, and making a view costs more than the rest of an entry.
+    value: end === valueAt ? NO_VALUE : bytes.subarray(valueAt, end),
+    offset: bytes.readUInt32LE(at) * ALIGNMENT_BYTES,
+    bytes: bytes.readUInt32LE(at + 4) * ALIGNMENT_BYTES,
+  };
+}
+
+function padded(bytes: number): number {
+  return (bytes + 3) & ~3;
+}
