@@ -12,7 +12,7 @@ import {
   decodeSegmentHeader,
   encodeBatchHeader,
 } from '../../src/log/format.js';
-import { visitEntries } from '../../src/log/hint.js';
+import { visitEntries } from '../../src/log/entry-list.js';
 import { VERDICT } from '../../src/store/background/messages.js';
 import type { FromWorker, ToWorker } from '../../src/store/background/messages.js';
 import type * as S from '../../src/store/store.js';
