@@ -28,7 +28,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { SECTOR = 512, HOLE = 4096 };
+enum { SECTOR = 512, BLOCK = 4096 };
 
 struct pending {
   struct pending *next;
@@ -69,49 +69,60 @@ static void settle(int keep) {
   pending_count = 0;
 }
 
+static const char zeros[BLOCK];
+
+/** Blocks of zeros are not touched where zeros are, so that they take no memory. */
+static void put(char *to, const char *block) {
+  if (memcmp(to, block, BLOCK) != 0) memcpy(to, block, BLOCK);
+}
+
 static int load(const char *path) {
+  char block[BLOCK];
   int file = open(path, O_RDONLY | O_CLOEXEC);
   if (file < 0) return -errno;
   settle(0);
   off_t at = 0;
-  for (ssize_t count = 1; at < disk_bytes && count > 0; at += count)
-    count = read(file, durable + at, disk_bytes - at);
+  for (; at < disk_bytes && read(file, block, BLOCK) == BLOCK; at += BLOCK) {
+    put(durable + at, block);
+    put(seen + at, block);
+  }
   close(file);
-  memcpy(seen, durable, disk_bytes);
   return at == disk_bytes ? 0 : -EIO;
 }
 
-/** Holes stay holes: an image takes as much room as it has bytes that are not zero. */
-static int save(const char *path, const char *image) {
-  static const char zeros[HOLE];
-  int file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  if (file < 0) return -errno;
-  int result = ftruncate(file, disk_bytes) == 0 ? 0 : -errno;
-  for (off_t at = 0; result == 0 && at < disk_bytes; at += HOLE)
-    if (memcmp(image + at, zeros, HOLE) != 0 && pwrite(file, image + at, HOLE, at) != HOLE) result = -EIO;
-  if (close(file) != 0 && result == 0) result = -errno;
+static int write_all(int file, const char *bytes, size_t count, off_t at) {
+  return pwrite(file, bytes, count, at) == (ssize_t)count ? 0 : -EIO;
+}
+
+/** What is pending, over the durable bytes in `file`, as far as the seed keeps it. */
+static int write_kept(int file) {
+  uint32_t style = random32() % 3;
+  long prefix = (long)(random32() % (pending_count + 1));
+  uint32_t share = random32() % 101;
+  long index = 0;
+  int result = 0;
+  for (struct pending *write = first; write != NULL; write = write->next, index++) {
+    size_t piece = style == 2 ? SECTOR : write->bytes;
+    for (size_t from = 0; from < write->bytes && result == 0; from += piece) {
+      size_t bytes = write->bytes - from < piece ? write->bytes - from : piece;
+      int kept = style == 0 ? index < prefix : random32() % 100 < share;
+      if (kept) result = write_all(file, write->data + from, bytes, write->at + from);
+    }
+  }
   return result;
 }
 
+/** Holes stay holes: an image takes as much room as it has bytes that are not zero. */
 static int crash(uint64_t seed, const char *path) {
   random_state = seed * 0x9e3779b97f4a7c15ULL + 1;
   for (int warm = 0; warm < 8; warm++) random32();
-  char *image = memory();
-  memcpy(image, durable, disk_bytes);
-  uint32_t style = random32() % 3;
-  long prefix = pending_count == 0 ? 0 : (long)(random32() % (pending_count + 1));
-  uint32_t share = random32() % 101;
-  long index = 0;
-  for (struct pending *write = first; write != NULL; write = write->next, index++) {
-    size_t piece = style == 2 ? SECTOR : write->bytes;
-    for (size_t from = 0; from < write->bytes; from += piece) {
-      size_t bytes = write->bytes - from < piece ? write->bytes - from : piece;
-      int kept = style == 0 ? index < prefix : random32() % 100 < share;
-      if (kept) memcpy(image + write->at + from, write->data + from, bytes);
-    }
-  }
-  int result = save(path, image);
-  munmap(image, disk_bytes);
+  int file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  if (file < 0) return -errno;
+  int result = ftruncate(file, disk_bytes) == 0 ? 0 : -errno;
+  for (off_t at = 0; result == 0 && at < disk_bytes; at += BLOCK)
+    if (memcmp(durable + at, zeros, BLOCK) != 0) result = write_all(file, durable + at, BLOCK, at);
+  if (result == 0) result = write_kept(file);
+  if (close(file) != 0 && result == 0) result = -errno;
   return result;
 }
 
@@ -210,7 +221,7 @@ static const struct fuse_operations operations = {
 int main(int argc, char **argv) {
   const char *image = getenv("POWERDISK_IMAGE");
   struct stat st;
-  if (image == NULL || stat(image, &st) != 0 || st.st_size % HOLE != 0) {
+  if (image == NULL || stat(image, &st) != 0 || st.st_size % BLOCK != 0) {
     fprintf(stderr, "powerdisk: POWERDISK_IMAGE must name an image of whole 4096-byte blocks\n");
     return 64;
   }

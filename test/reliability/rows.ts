@@ -2,6 +2,13 @@
 
 import type { FaultRow } from './row.js';
 import { fullDiskExt4, fullDiskTmpfs } from './rows/full-disk.js';
+import { powerLoss, powerLossAfterEio } from './rows/power-loss.js';
 import { tornTail } from './rows/torn-tail.js';
 
-export const FAULT_ROWS: readonly FaultRow[] = [tornTail, fullDiskTmpfs, fullDiskExt4];
+export const FAULT_ROWS: readonly FaultRow[] = [
+  tornTail,
+  fullDiskTmpfs,
+  fullDiskExt4,
+  powerLoss,
+  powerLossAfterEio,
+];

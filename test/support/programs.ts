@@ -63,6 +63,10 @@ export function run(
         }
       },
     );
+    // A program that ends without reading its input is judged by its exit code.
+    child.stdin?.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') reject(error);
+    });
     child.stdin?.end(options.input ?? '');
   });
 }

@@ -24,14 +24,14 @@ export class KeyLedger {
     return this.#states.at(-1);
   }
 
-  /** The oldest version that a crash from now on may leave. */
+  /** The number of the oldest version that a crash from now on may leave. */
   get floor(): number {
     return this.#floor;
   }
 
-  /** The newest version that a crash until now can leave. */
-  get ceiling(): number {
-    return this.#first + this.#states.length - 1;
+  /** What a crash could have left that came after `floor` was taken, in the present life, and before now. */
+  possibleSince(floor: number): State[] {
+    return this.#states.slice(floor - this.#first);
   }
 
   /** Notes a write that is sent now. */
@@ -58,17 +58,24 @@ export class KeyLedger {
     return 'right';
   }
 
-  /** Judges what a crash left that came when `floor` and `ceiling` were these, in the present life. */
-  verdict(found: State, floor = this.#floor, ceiling = this.ceiling): Verdict {
-    const sent = this.#states.slice(0, ceiling + 1 - this.#first);
-    if (sent.slice(floor - this.#first).includes(found)) return 'right';
-    const isOld = found === undefined || sent.includes(found) || this.#past.has(found);
+  /** Judges what is found where only `possible` should be. */
+  verdict(found: State, possible: readonly State[]): Verdict {
+    if (possible.includes(found)) return 'right';
+    const isOld = found === undefined || this.#states.includes(found) || this.#past.has(found);
     return isOld ? 'lost' : 'invented';
+  }
+
+  /** The crash came when these were possible: what was sent later never was. Before recovered(). */
+  cutBack(possible: readonly State[]): void {
+    const first = this.#states.indexOf(possible[0]);
+    for (const old of this.#states.slice(0, first)) this.#past.add(old);
+    this.#states = [...possible];
+    this.#floor = this.#first;
   }
 
   /** Compares with what a restarted server holds, and goes on from there. */
   recovered(found: State): Verdict {
-    const verdict = this.verdict(found);
+    const verdict = this.verdict(found, this.possibleSince(this.#floor));
     this.#past = new Set(this.#states);
     this.#past.delete(found);
     this.#first += this.#states.length;

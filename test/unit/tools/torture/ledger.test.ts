@@ -36,19 +36,29 @@ describe('KeyLedger', () => {
     expect(ledger.recovered('b')).to.equal('lost');
   });
 
-  it('verdict() judges by the bounds of another moment', () => {
+  it('possibleSince() is what a crash at another moment could leave', () => {
     const ledger = new KeyLedger();
     ledger.sent('a');
     ledger.answered();
     const { floor } = ledger;
     ledger.sent('b');
-    const { ceiling } = ledger;
+    const possible = ledger.possibleSince(floor);
     ledger.answered();
     ledger.sent('c');
-    expect(ledger.verdict('a', floor, ceiling)).to.equal('right');
-    expect(ledger.verdict('b', floor, ceiling)).to.equal('right');
-    expect(ledger.verdict('c', floor, ceiling)).to.equal('invented');
-    expect(ledger.verdict(undefined, floor, ceiling)).to.equal('lost');
-    expect(ledger.verdict('a')).to.equal('lost');
+    expect(possible).to.deep.equal(['a', 'b']);
+    expect(ledger.verdict('a', possible)).to.equal('right');
+    expect(ledger.verdict(undefined, possible)).to.equal('lost');
+    expect(ledger.verdict('x', possible)).to.equal('invented');
+  });
+
+  it('cutBack() takes back what came after the moment, for good', () => {
+    const ledger = written();
+    const possible = ledger.possibleSince(ledger.floor);
+    ledger.sent('d');
+    ledger.answered();
+    ledger.cutBack(possible);
+    expect(ledger.verdict('d', possible)).to.equal('invented');
+    expect(ledger.verdict('a', possible)).to.equal('lost');
+    expect(ledger.recovered('b')).to.equal('right');
   });
 });

@@ -1,0 +1,190 @@
+// A mounted file system on a disk that can lose power: powerdisk.c as a FUSE file, a loop device over it,
+// mkfs and mount. And images of such a disk, mounted to look at.
+//
+// Invariant: what is mounted or started here is unmounted and ended by close(), on every path; with the
+// process, when close() was not reached.
+
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { accessSync, constants, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { truncate, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+
+import { findProgram, run } from '../support/programs.js';
+
+/** Smallest disks that mkfs accepts, with room for the load. */
+const MKFS = {
+  ext4: { diskMiB: 96, args: ['-q', '-F', '-m', '0', '-E', 'nodiscard'] },
+  xfs: { diskMiB: 304, args: ['-q', '-f', '-K'] },
+  btrfs: { diskMiB: 256, args: ['-q', '-f', '-K'] },
+} as const;
+export type FileSystem = keyof typeof MKFS;
+export const FILE_SYSTEMS = Object.keys(MKFS) as FileSystem[];
+
+const sources = join(import.meta.dirname, '../../../test/power-loss');
+const COMMAND_TIMEOUT_MS = 60_000;
+const MOUNT_TRIES = 50;
+const TRY_AGAIN_MS = 20;
+
+const mounted = new Set<string>();
+process.on('exit', () => {
+  for (const path of [...mounted].toReversed()) spawnSync('umount', ['-l', path]);
+});
+
+/** What this machine lacks for a disk that loses power; undefined when nothing. */
+export function lacking(fileSystem: FileSystem = 'ext4'): string | undefined {
+  if (process.getuid?.() !== 0) return 'root';
+  try {
+    accessSync('/dev/fuse', constants.R_OK | constants.W_OK);
+    accessSync('/dev/loop-control', constants.R_OK | constants.W_OK);
+  } catch {
+    return '/dev/fuse and loop devices';
+  }
+  if (!existsSync('/usr/include/fuse3/fuse.h')) return 'libfuse3-dev';
+  if (findProgram('gcc') === undefined) return 'gcc';
+  return findProgram(`mkfs.${fileSystem}`) === undefined ? `mkfs.${fileSystem}` : undefined;
+}
+
+async function must(program: string, ...args: readonly string[]): Promise<void> {
+  const done = await run(program, args, { timeoutMs: COMMAND_TIMEOUT_MS });
+  if (done.code !== 0) {
+    throw new Error(`${program} ${args.join(' ')} ended with ${done.code}: ${done.stderr}`);
+  }
+}
+
+async function mount(from: string, to: string): Promise<void> {
+  await must('mount', '-o', 'loop', from, to);
+  mounted.add(to);
+}
+
+/** The kernel may still be busy for a moment with what was closed. */
+async function unmount(path: string): Promise<void> {
+  for (let tries = 1; mounted.has(path); tries++) {
+    const args = tries < MOUNT_TRIES ? [path] : ['-l', path];
+    const { code } = await run('umount', args, { timeoutMs: COMMAND_TIMEOUT_MS });
+    if (code === 0 || tries === MOUNT_TRIES) mounted.delete(path);
+    else await setTimeout(TRY_AGAIN_MS);
+  }
+}
+
+/** Compiles what is to be preloaded by a server that shall not sync; its path in `dir`. */
+export async function compileNoSync(dir: string): Promise<string> {
+  const library = join(dir, 'no-sync.so');
+  await must('gcc', '-shared', '-fPIC', '-o', library, join(sources, 'no-sync.c'), '-ldl');
+  return library;
+}
+
+export class PowerDisk {
+  /** A folder for images and the like, not on the disk; gone with close(). */
+  readonly dir: string;
+  /** Where its file system is. */
+  readonly root: string;
+  readonly #fuse: string;
+  readonly #process: ChildProcess;
+
+  private constructor(dir: string, process: ChildProcess) {
+    this.dir = dir;
+    this.root = join(dir, 'root');
+    this.#fuse = join(dir, 'fuse');
+    this.#process = process;
+  }
+
+  /** A new disk with an empty file system, mounted. Requires: lacking() nothing. */
+  static async start(fileSystem: FileSystem): Promise<PowerDisk> {
+    const dir = mkdtempSync(join(tmpdir(), 'cairn-power-'));
+    for (const name of ['fuse', 'root', 'look']) mkdirSync(join(dir, name));
+    const program = join(dir, 'powerdisk');
+    const fuse3 = ['-D_FILE_OFFSET_BITS=64', '-I/usr/include/fuse3', '-lfuse3'];
+    await must('gcc', '-O2', '-o', program, join(sources, 'powerdisk.c'), ...fuse3);
+    const image = join(dir, 'first.img');
+    const { diskMiB, args } = MKFS[fileSystem];
+    await writeFile(image, '');
+    await truncate(image, diskMiB * 1024 * 1024);
+    await must(findProgram(`mkfs.${fileSystem}`) ?? '', ...args, image);
+    const child = spawn(program, ['-f', '-s', join(dir, 'fuse')], {
+      env: { ...process.env, POWERDISK_IMAGE: image },
+      stdio: 'inherit',
+      // Ctrl-C is for the test, which unmounts first.
+      detached: true,
+    });
+    const disk = new PowerDisk(dir, child);
+    try {
+      await disk.#appear();
+      await mount(join(disk.#fuse, 'disk'), disk.root);
+      return disk;
+    } catch (error) {
+      await disk.close();
+      throw error;
+    }
+  }
+
+  async #appear(): Promise<void> {
+    mounted.add(this.#fuse);
+    while (!existsSync(join(this.#fuse, 'ctl'))) {
+      if (this.#process.exitCode !== null) throw new Error('powerdisk did not start');
+      await setTimeout(TRY_AGAIN_MS);
+    }
+  }
+
+  /** What a power cut could leave at this instant, as a file; `seed` chooses what of the cache it keeps. */
+  crash(seed: number, image: string): Promise<void> {
+    return this.#tell(`crash ${seed} ${image}`);
+  }
+
+  /** The `count`-th write from now fails with EIO. */
+  failWrite(count: number): Promise<void> {
+    return this.#tell(`write-error ${count}`);
+  }
+
+  /** The `count`-th flush from now fails with EIO, and the disk's cache is lost. */
+  failFlush(count: number): Promise<void> {
+    return this.#tell(`flush-error ${count}`);
+  }
+
+  /** Nothing may be open there. What the kernel still writes is of no account: powerOn() takes an image. */
+  async powerOff(): Promise<void> {
+    await unmount(this.root);
+  }
+
+  /** The machine starts again with what the power cut left. After powerOff(). */
+  async powerOn(image: string): Promise<void> {
+    await this.#tell(`load ${image}`);
+    await mount(join(this.#fuse, 'disk'), this.root);
+  }
+
+  /**
+   * Mounts a copy of an image while `look` looks at it. After powerOff(): two file systems with one
+   * identity cannot be mounted together.
+   */
+  async inspect<T>(image: string, look: (root: string) => Promise<T>): Promise<T> {
+    const place = join(this.dir, 'look');
+    const copy = join(this.dir, 'copy.img');
+    await must('cp', '--sparse=always', image, copy);
+    await mount(copy, place);
+    try {
+      return await look(place);
+    } finally {
+      await unmount(place);
+      rmSync(copy);
+    }
+  }
+
+  /** Unmounts all, ends the FUSE process, removes the folder. */
+  async close(): Promise<void> {
+    await unmount(join(this.dir, 'look'));
+    await unmount(this.root);
+    await unmount(this.#fuse);
+    if (this.#process.exitCode === null && this.#process.signalCode === null) {
+      const ended = once(this.#process, 'exit');
+      this.#process.kill();
+      await ended;
+    }
+    rmSync(this.dir, { recursive: true, force: true });
+  }
+
+  #tell(command: string): Promise<void> {
+    return writeFile(join(this.#fuse, 'ctl'), command);
+  }
+}

@@ -1,0 +1,189 @@
+// A server under load on a disk that loses power (power-disk.ts): images of the disk at random instants,
+// each mounted, its journal recovered, a server started on it, and every key compared with the ledger of
+// that instant. Rounds: power comes back with the last image, on which the server goes on, and images are
+// taken while it recovers too.
+//
+// Invariant: what an image must hold was acknowledged or seen before the cut began, what it may hold was
+// sent before it was done.
+
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+
+import { compare, describeFound, makeWriters, underLoad } from '../../tools/torture/crash-loop.js';
+import type { State } from '../../tools/torture/ledger.js';
+import {
+  noFindings,
+  readOf,
+  ServerRefusal,
+  stateOf,
+  type Findings,
+  type Writer,
+} from '../../tools/torture/load.js';
+import { SeededRandom } from '../../tools/torture/seeded-random.js';
+import { cairnLaunch, ServerFailure, ServerProcess } from '../../tools/torture/server-process.js';
+import { WireClient } from '../../tools/torture/wire-client.js';
+import type { PowerDisk } from './power-disk.js';
+
+/** A power cut: the image that it left and what each key may hold in it. */
+interface Cut {
+  readonly image: string;
+  readonly seed: number;
+  readonly possible: ReadonlyMap<string, readonly State[]>;
+}
+
+/** Small, so that rotation, hints and compactions are under way at a cut. */
+const SERVER_ARGS = ['--segment-size', '1m', '--compact-min', '512k', '--compact-ratio', '0.2'];
+const WRITERS = 4;
+const VALUE_BYTES_MAX = 4000;
+const BETWEEN_CUTS_MS_MAX = 120;
+/** With what a server ends whose disk failed (docs/errors.md). */
+export const POISONED = 79;
+const ENDS_WITHIN_MS = 10_000;
+
+export class PowerLoss {
+  readonly findings: Findings = noFindings();
+  /** Images that no server started on, with what it said. */
+  readonly notStarted: string[] = [];
+  images = 0;
+  readonly #disk: PowerDisk;
+  readonly #random: SeededRandom;
+  readonly #writers: readonly Writer[];
+  readonly #preload: string | undefined;
+  #cuts: Cut[] = [];
+  #server: ServerProcess | undefined;
+
+  /** `preload`: a library for the server under load, not for the one that looks. */
+  constructor(disk: PowerDisk, seed: number, preload?: string) {
+    this.#disk = disk;
+    this.#random = new SeededRandom(seed);
+    this.#writers = makeWriters(WRITERS, this.#random, VALUE_BYTES_MAX);
+    this.#preload = preload;
+  }
+
+  /** Load, and `cuts` images while it runs; the server is killed at the last one. Server and power are on. */
+  async load(cuts: number): Promise<void> {
+    const server = this.#running();
+    await underLoad(server, this.#writers, this.#random, this.findings, async () => {
+      await this.#cutSometimes(cuts);
+      void server.kill();
+    });
+  }
+
+  /**
+   * The server starts on what is there, `cuts` images are taken meanwhile, and it is compared. Throws
+   * ServerFailure when it does not come up.
+   */
+  async start(cuts: number): Promise<void> {
+    const env = this.#preload === undefined ? {} : { LD_PRELOAD: this.#preload };
+    const launch = { ...cairnLaunch(join(this.#disk.root, 'data'), SERVER_ARGS), env };
+    const starting = ServerProcess.start(launch);
+    [this.#server] = await Promise.all([starting, this.#cutSometimes(cuts)]);
+    await compare(this.#server.port, this.#writers, this.findings);
+  }
+
+  /** Load until the server ends because of a fault that `strike` sets; its exit code. */
+  async loadUntilEnd(strike: () => Promise<void>): Promise<number | null> {
+    const server = this.#running();
+    const patience = new AbortController();
+    const loading = underLoad(server, this.#writers, this.#random, this.findings, async () => {
+      await setTimeout(this.#random.below(BETWEEN_CUTS_MS_MAX));
+      await strike();
+      await server.exited;
+    });
+    const expected = loading.catch((error: unknown) => {
+      if (!(error instanceof ServerFailure || error instanceof ServerRefusal)) throw error;
+    });
+    const late = setTimeout(ENDS_WITHIN_MS, undefined, { signal: patience.signal });
+    const killed = late.then(
+      () => server.kill(),
+      () => undefined,
+    );
+    await expected;
+    const { code } = await server.exited;
+    patience.abort();
+    await killed;
+    return code;
+  }
+
+  /** Power off; every image since the last time is mounted and compared. The newest comes back on. */
+  async lookAndPowerOn(): Promise<void> {
+    await this.#running().kill();
+    await this.#disk.powerOff();
+    for (const cut of this.#cuts) await this.#look(cut);
+    const newest = this.#cuts.at(-1);
+    if (newest !== undefined) {
+      for (const writer of this.#writers) {
+        for (const [key, ledger] of writer.ledgers) ledger.cutBack(newest.possible.get(key) ?? []);
+      }
+      await this.#disk.powerOn(newest.image);
+    }
+    for (const { image } of this.#cuts.splice(0)) rmSync(image);
+  }
+
+  async close(): Promise<void> {
+    await this.#server?.kill();
+  }
+
+  /** One line for each broken promise. */
+  failures(): string[] {
+    const { lost, invented, wrongReplies } = this.findings;
+    return [...lost, ...invented, ...wrongReplies, ...this.notStarted];
+  }
+
+  /** One power cut at this instant. */
+  async cutNow(): Promise<void> {
+    const seed = this.#random.next32();
+    const ledgers = this.#writers.flatMap((writer) => [...writer.ledgers]);
+    const floors = ledgers.map(([, ledger]) => ledger.floor);
+    const image = join(this.#disk.dir, `cut-${this.#cuts.length}.img`);
+    await this.#disk.crash(seed, image);
+    const possible = new Map(
+      ledgers.map(([key, ledger], at) => [key, ledger.possibleSince(floors[at] ?? 0)]),
+    );
+    this.#cuts.push({ image, seed, possible });
+  }
+
+  async #cutSometimes(cuts: number): Promise<void> {
+    for (let cut = 0; cut < cuts; cut++) {
+      await setTimeout(this.#random.below(BETWEEN_CUTS_MS_MAX));
+      await this.cutNow();
+    }
+  }
+
+  async #look(cut: Cut): Promise<void> {
+    this.images += 1;
+    await this.#disk.inspect(cut.image, async (root) => {
+      let server: ServerProcess | undefined;
+      try {
+        server = await ServerProcess.start(cairnLaunch(join(root, 'data'), SERVER_ARGS));
+        await this.#compare(server.port, cut);
+      } catch (error) {
+        if (!(error instanceof ServerFailure)) throw error;
+        this.notStarted.push(`image ${this.images} (cut ${cut.seed}): ${error.message}`);
+      } finally {
+        await server?.kill();
+      }
+    });
+  }
+
+  async #compare(port: number, { possible, seed }: Cut): Promise<void> {
+    const client = await WireClient.connect(port);
+    for (const writer of this.#writers) {
+      for (const [key, ledger] of writer.ledgers) {
+        const found = stateOf(await client.meta(readOf(key)));
+        const verdict = ledger.verdict(found, possible.get(key) ?? []);
+        if (verdict === 'right') continue;
+        this.findings[verdict].push(
+          `image ${this.images} (cut ${seed}): ${describeFound(key, found)}`,
+        );
+      }
+    }
+    client.close();
+  }
+
+  #running(): ServerProcess {
+    if (this.#server === undefined) throw new Error('start() comes first');
+    return this.#server;
+  }
+}

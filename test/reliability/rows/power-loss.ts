@@ -1,0 +1,143 @@
+// Real power loss: a real server on a real file system on a disk with a volatile cache (test/power-loss).
+
+import {
+  compileNoSync,
+  FILE_SYSTEMS,
+  lacking,
+  PowerDisk,
+  type FileSystem,
+} from '../../power-loss/power-disk.js';
+import { POISONED, PowerLoss } from '../../power-loss/power-loss.js';
+import { SeededRandom } from '../../../tools/torture/seeded-random.js';
+import { ServerFailure } from '../../../tools/torture/server-process.js';
+import type { Budget, FaultRow, Skipped, Tried } from '../row.js';
+
+export const powerLoss: FaultRow = {
+  name: 'power-loss',
+  fault: 'Power is lost under load; the disk loses any part of its cache',
+  required: 'The file system and the server come back by themselves, nothing acknowledged is gone',
+  injection: 'a FUSE disk with a volatile cache, below a loop device and ext4, xfs or btrfs',
+  try: losePower,
+};
+
+export const powerLossAfterEio: FaultRow = {
+  name: 'power-loss-after-eio',
+  fault: 'A write or flush of the disk fails, the server starts again, then power is lost',
+  required: 'Exit 79; what the new server acknowledged does not lie behind a hole',
+  injection: 'the same disk: EIO at the N-th write or flush, the page cache kept',
+  try: losePowerAfterEio,
+};
+
+interface Rounds {
+  readonly rounds: number;
+  readonly cutsInLoad: number;
+  readonly cutsInStart: number;
+}
+
+const FAST: Rounds = { rounds: 1, cutsInLoad: 4, cutsInStart: 1 };
+const LONG: Rounds = { rounds: 10, cutsInLoad: 8, cutsInStart: 2 };
+const CONTROL: Rounds = { rounds: 1, cutsInLoad: 2, cutsInStart: 0 };
+
+async function losePower({ tier, seed }: Budget): Promise<Tried | Skipped> {
+  const needs = lacking();
+  if (needs !== undefined) return { needs };
+  const kinds = tier === 'fast' ? (['ext4'] as const) : FILE_SYSTEMS;
+  const failures: string[] = [];
+  const figures: string[] = [];
+  let tried = 0;
+  for (const kind of kinds) {
+    const missing = lacking(kind);
+    if (missing !== undefined) {
+      figures.push(`${kind}: skipped: needs ${missing}`);
+      continue;
+    }
+    const result = await runRounds(kind, seed, tier === 'fast' ? FAST : LONG);
+    tried += result.images;
+    failures.push(...result.failures().map((line) => `${kind}: ${line}`));
+    const lost = result.findings.lost.length;
+    figures.push(
+      `${kind}: ${result.images} images, ${result.findings.acknowledged} acknowledged, ${lost} lost`,
+    );
+  }
+  const control = await runRounds('ext4', seed, CONTROL, true);
+  const seen = control.findings.lost.length + control.notStarted.length;
+  if (seen === 0) failures.push('a server without syncs lost nothing: this row sees no losses');
+  figures.push(`the same without syncs: ${seen} losses in ${control.images} images`);
+  return { tried, failures, figure: figures.join('; ') };
+}
+
+async function runRounds(
+  kind: FileSystem,
+  seed: number,
+  { rounds, cutsInLoad, cutsInStart }: Rounds,
+  withoutSync = false,
+): Promise<PowerLoss> {
+  const disk = await PowerDisk.start(kind);
+  const preload = withoutSync ? await compileNoSync(disk.dir) : undefined;
+  const trial = new PowerLoss(disk, seed, preload);
+  try {
+    for (let round = 0; round < rounds; round++) {
+      await trial.start(round === 0 ? 0 : cutsInStart);
+      await trial.load(cutsInLoad);
+      await trial.lookAndPowerOn();
+    }
+    return trial;
+  } finally {
+    await trial.close();
+    await disk.close();
+  }
+}
+
+async function losePowerAfterEio({ tier, seed }: Budget): Promise<Tried | Skipped> {
+  const needs = lacking();
+  if (needs !== undefined) return { needs };
+  const random = new SeededRandom(seed);
+  const failures: string[] = [];
+  const counts = { images: 0, restarted: 0, lost: 0 };
+  const faults = tier === 'fast' ? 2 : 40;
+  for (let fault = 0; fault < faults; fault++) {
+    const disk = await PowerDisk.start('ext4');
+    const trial = new PowerLoss(disk, random.next32());
+    try {
+      if (await failThenLosePower(disk, trial, random, failures)) counts.restarted += 1;
+    } finally {
+      await trial.close();
+      await disk.close();
+    }
+    counts.images += trial.images;
+    counts.lost += trial.findings.lost.length;
+    failures.push(...trial.failures());
+  }
+  const figure =
+    `${faults} faults, ${counts.restarted} times the server started again on the stale cache, ` +
+    `${counts.images} images, ${counts.lost} lost`;
+  return { tried: faults, failures, figure };
+}
+
+/** Whether the server came up again before power was lost. */
+async function failThenLosePower(
+  disk: PowerDisk,
+  trial: PowerLoss,
+  random: SeededRandom,
+  failures: string[],
+): Promise<boolean> {
+  await trial.start(0);
+  const code = await trial.loadUntilEnd(() => {
+    const at = random.between(1, 6);
+    return random.chance(0.7) ? disk.failWrite(at) : disk.failFlush(at);
+  });
+  if (code !== POISONED) failures.push(`after EIO it ended with ${code}`);
+  let restarted = true;
+  try {
+    await trial.start(0);
+  } catch (error) {
+    // The file system has gone read-only: nothing can be acknowledged, and power is lost like that.
+    if (!(error instanceof ServerFailure)) throw error;
+    restarted = false;
+  }
+  if (restarted) await trial.load(3);
+  else await trial.cutNow();
+  await trial.lookAndPowerOn();
+  await trial.start(0);
+  return restarted;
+}
