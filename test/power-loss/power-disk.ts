@@ -14,11 +14,14 @@ import { setTimeout } from 'node:timers/promises';
 
 import { findProgram, run } from '../support/programs.js';
 
-/** Smallest disks that mkfs accepts, with room for the load. */
+/**
+ * Smallest disks that mkfs accepts, with room for the load, and the bytes that they write whole or not at
+ * all. XFS takes a directory block as written when its first sector is: it needs a disk of 4 KiB sectors.
+ */
 const MKFS = {
-  ext4: { diskMiB: 96, args: ['-q', '-F', '-m', '0', '-E', 'nodiscard'] },
-  xfs: { diskMiB: 304, args: ['-q', '-f', '-K'] },
-  btrfs: { diskMiB: 256, args: ['-q', '-f', '-K'] },
+  ext4: { diskMiB: 96, sectorBytes: 512, args: ['-q', '-F', '-m', '0', '-E', 'nodiscard'] },
+  xfs: { diskMiB: 304, sectorBytes: 4096, args: ['-q', '-f', '-K', '-s', 'size=4096'] },
+  btrfs: { diskMiB: 256, sectorBytes: 512, args: ['-q', '-f', '-K'] },
 } as const;
 export type FileSystem = keyof typeof MKFS;
 export const FILE_SYSTEMS = Object.keys(MKFS) as FileSystem[];
@@ -54,8 +57,15 @@ async function must(program: string, ...args: readonly string[]): Promise<void> 
   }
 }
 
+/** A file system did not come back after a power cut. */
+export class MountFailure extends Error {
+  override readonly name = 'MountFailure';
+}
+
 async function mount(from: string, to: string): Promise<void> {
-  await must('mount', '-o', 'loop', from, to);
+  const args = ['-o', 'loop', from, to];
+  const { code, stderr } = await run('mount', args, { timeoutMs: COMMAND_TIMEOUT_MS });
+  if (code !== 0) throw new MountFailure(stderr.trim());
   mounted.add(to);
 }
 
@@ -69,11 +79,27 @@ async function unmount(path: string): Promise<void> {
   }
 }
 
-/** Compiles what is to be preloaded by a server that shall not sync; its path in `dir`. */
-export async function compileNoSync(dir: string): Promise<string> {
-  const library = join(dir, 'no-sync.so');
-  await must('gcc', '-shared', '-fPIC', '-o', library, join(sources, 'no-sync.c'), '-ldl');
-  return library;
+const built = new Map<string, Promise<string>>();
+let buildDir: string | undefined;
+
+/** Compiles a source of this folder, once a process; the path of what came out. */
+function build(name: string, ...args: readonly string[]): Promise<string> {
+  if (buildDir === undefined) {
+    const dir = mkdtempSync(join(tmpdir(), 'cairn-power-build-'));
+    process.on('exit', () => rmSync(dir, { recursive: true, force: true }));
+    buildDir = dir;
+  }
+  const program = join(buildDir, name);
+  const done =
+    built.get(name) ??
+    must('gcc', '-O2', '-o', program, join(sources, `${name}.c`), ...args).then(() => program);
+  built.set(name, done);
+  return done;
+}
+
+/** What is to be preloaded by a server that shall not sync. */
+export function buildNoSync(): Promise<string> {
+  return build('no-sync', '-shared', '-fPIC', '-ldl');
 }
 
 export class PowerDisk {
@@ -95,16 +121,15 @@ export class PowerDisk {
   static async start(fileSystem: FileSystem): Promise<PowerDisk> {
     const dir = mkdtempSync(join(tmpdir(), 'cairn-power-'));
     for (const name of ['fuse', 'root', 'look']) mkdirSync(join(dir, name));
-    const program = join(dir, 'powerdisk');
     const fuse3 = ['-D_FILE_OFFSET_BITS=64', '-I/usr/include/fuse3', '-lfuse3'];
-    await must('gcc', '-O2', '-o', program, join(sources, 'powerdisk.c'), ...fuse3);
+    const program = await build('powerdisk', ...fuse3);
     const image = join(dir, 'first.img');
-    const { diskMiB, args } = MKFS[fileSystem];
+    const { diskMiB, sectorBytes, args } = MKFS[fileSystem];
     await writeFile(image, '');
     await truncate(image, diskMiB * 1024 * 1024);
     await must(findProgram(`mkfs.${fileSystem}`) ?? '', ...args, image);
     const child = spawn(program, ['-f', '-s', join(dir, 'fuse')], {
-      env: { ...process.env, POWERDISK_IMAGE: image },
+      env: { ...process.env, POWERDISK_IMAGE: image, POWERDISK_SECTOR: String(sectorBytes) },
       stdio: 'inherit',
       // Ctrl-C is for the test, which unmounts first.
       detached: true,

@@ -23,7 +23,7 @@ import {
 import { SeededRandom } from '../../tools/torture/seeded-random.js';
 import { cairnLaunch, ServerFailure, ServerProcess } from '../../tools/torture/server-process.js';
 import { WireClient } from '../../tools/torture/wire-client.js';
-import type { PowerDisk } from './power-disk.js';
+import { MountFailure, type PowerDisk } from './power-disk.js';
 
 /** A power cut: the image that it left and what each key may hold in it. */
 interface Cut {
@@ -43,7 +43,7 @@ const ENDS_WITHIN_MS = 10_000;
 
 export class PowerLoss {
   readonly findings: Findings = noFindings();
-  /** Images that no server started on, with what it said. */
+  /** Images that could not be mounted or that no server started on, with what it said. */
   readonly notStarted: string[] = [];
   images = 0;
   readonly #disk: PowerDisk;
@@ -153,18 +153,19 @@ export class PowerLoss {
 
   async #look(cut: Cut): Promise<void> {
     this.images += 1;
-    await this.#disk.inspect(cut.image, async (root) => {
-      let server: ServerProcess | undefined;
-      try {
-        server = await ServerProcess.start(cairnLaunch(join(root, 'data'), SERVER_ARGS));
-        await this.#compare(server.port, cut);
-      } catch (error) {
-        if (!(error instanceof ServerFailure)) throw error;
-        this.notStarted.push(`image ${this.images} (cut ${cut.seed}): ${error.message}`);
-      } finally {
-        await server?.kill();
-      }
-    });
+    try {
+      await this.#disk.inspect(cut.image, async (root) => {
+        const server = await ServerProcess.start(cairnLaunch(join(root, 'data'), SERVER_ARGS));
+        try {
+          await this.#compare(server.port, cut);
+        } finally {
+          await server.kill();
+        }
+      });
+    } catch (error) {
+      if (!(error instanceof ServerFailure || error instanceof MountFailure)) throw error;
+      this.notStarted.push(`image ${this.images} (cut ${cut.seed}): ${error.message}`);
+    }
   }
 
   async #compare(port: number, { possible, seed }: Cut): Promise<void> {

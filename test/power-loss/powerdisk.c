@@ -1,13 +1,15 @@
 // powerdisk: a disk with a volatile write cache, as a FUSE file system of two files. A loop device over
 // its file `disk` is a block device that loses power, and fails, when the test says so.
 //
-//   POWERDISK_IMAGE=first.img powerdisk -f -s MOUNTPOINT
+//   POWERDISK_IMAGE=first.img POWERDISK_SECTOR=512 powerdisk -f -s MOUNTPOINT
+//
+// A sector is what the disk writes whole or not at all.
 //
 // disk  as large as the first image. A write goes to the cache; a flush (fsync) makes all of the cache
 //       durable. Reads see the cache, as on a real disk.
 // ctl   takes one command a write; a command that fails is EIO, one that is unknown EINVAL:
 //   crash SEED FILE   writes what a power cut could leave now: the durable bytes and some of the
-//                     unflushed writes: the first so many, any of them, or any of their 512-byte sectors
+//                     unflushed writes: the first so many, any of them, or any of their sectors
 //   load FILE         the disk holds this image, durably; same size
 //   lose              the cache is gone
 //   write-error N     the N-th write from now on fails with EIO and changes nothing
@@ -28,7 +30,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { SECTOR = 512, BLOCK = 4096 };
+enum { BLOCK = 4096 };
 
 struct pending {
   struct pending *next;
@@ -39,6 +41,7 @@ struct pending {
 
 static char *durable, *seen;
 static off_t disk_bytes;
+static size_t sector_bytes;
 static struct pending *first, **last = &first;
 static long pending_count, write_error_in, flush_error_in;
 static uint64_t random_state;
@@ -102,7 +105,7 @@ static int write_kept(int file) {
   long index = 0;
   int result = 0;
   for (struct pending *write = first; write != NULL; write = write->next, index++) {
-    size_t piece = style == 2 ? SECTOR : write->bytes;
+    size_t piece = style == 2 ? sector_bytes : write->bytes;
     for (size_t from = 0; from < write->bytes && result == 0; from += piece) {
       size_t bytes = write->bytes - from < piece ? write->bytes - from : piece;
       int kept = style == 0 ? index < prefix : random32() % 100 < share;
@@ -220,12 +223,15 @@ static const struct fuse_operations operations = {
 
 int main(int argc, char **argv) {
   const char *image = getenv("POWERDISK_IMAGE");
+  const char *sector = getenv("POWERDISK_SECTOR");
   struct stat st;
   if (image == NULL || stat(image, &st) != 0 || st.st_size % BLOCK != 0) {
     fprintf(stderr, "powerdisk: POWERDISK_IMAGE must name an image of whole 4096-byte blocks\n");
     return 64;
   }
   disk_bytes = st.st_size;
+  sector_bytes = sector == NULL ? 512 : strtoul(sector, NULL, 10);
+  if (sector_bytes == 0) return 64;
   durable = memory();
   seen = memory();
   if (load(image) != 0) {
