@@ -5,6 +5,7 @@ import { expect } from 'chai';
 import { live } from './machine-life.js';
 import {
   PLANTED_BUGS,
+  PLANTED_RUNS_MAX,
   drawDeletions,
   drawFailingCommits,
   drawFailingSyncs,
@@ -12,13 +13,11 @@ import {
   runsUntilFound,
 } from './planted-bugs.js';
 
-const RUNS_MAX = 300;
-
 describe('Planted bugs', () => {
   for (const bug of PLANTED_BUGS) {
     it(`${bug.name}: found`, async function () {
       this.timeout(120_000);
-      const runs = await runsUntilFound(bug, RUNS_MAX);
+      const runs = await runsUntilFound(bug, PLANTED_RUNS_MAX);
       console.log(`      found by run ${runs}, seeds from 1`);
       expect(runs).to.be.a('number');
     });

@@ -20,6 +20,9 @@ export interface PlantedBug extends BrokenWorld {
   readonly run: (seed: number, bug: BrokenWorld) => Promise<unknown>;
 }
 
+/** No planted bug may need more. */
+export const PLANTED_RUNS_MAX = 300;
+
 const FSYNC_LIES = 'lives in which one sync fails and the power is lost';
 const REWRITES = 'lives in which a commit fails, the process restarts and the power is lost';
 

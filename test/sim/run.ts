@@ -1,20 +1,25 @@
 // The simulation as a command: `npm run sim -- --seed S --runs N`. Each run is a random life of a
 // machine; every twentieth also tries all crashes of a random script. The first failure is printed with the
 // line that replays it and the shortest life found that still fails.
+// `--states N`: crashes alone, of all scripts and then of random ones, until N states were tried.
+// `--planted`: how many runs each planted bug needs, for docs/reliability.md.
 
 import { parseArgs } from 'node:util';
 
 import { exploreCrashes } from './crash-explorer.js';
+import { drawScript, exploreScripts } from './crash-scripts.js';
 import { live } from './machine-life.js';
-import { SeededRandom } from './seeded-random.js';
+import { PLANTED_BUGS, PLANTED_RUNS_MAX, runsUntilFound } from './planted-bugs.js';
+import { writePlantedBugs } from './planted-table.js';
 import { shrink } from './shrink.js';
 import { drawLife } from './swarm.js';
-import { drawCommands, drawShape } from './workload.js';
 
 const { values } = parseArgs({
   options: {
     seed: { type: 'string', default: String(Math.floor(Math.random() * 2 ** 31)) },
     runs: { type: 'string', default: '200' },
+    states: { type: 'string' },
+    planted: { type: 'boolean', default: false },
   },
 });
 const firstSeed = Number(values.seed);
@@ -27,25 +32,62 @@ let failed = 0;
 let stray: unknown;
 process.on('unhandledRejection', (reason) => (stray ??= reason));
 
-console.log(`seed ${firstSeed}, ${runs} runs`);
-for (let seed = firstSeed; seed < firstSeed + runs && failed === 0; seed++) {
-  const error = await runOne(seed);
-  if (error !== undefined) {
-    failed++;
-    await report(seed, error);
+if (values.planted) await countRuns();
+else if (values.states === undefined) await liveAndExplore();
+else await exploreAll(Number(values.states));
+
+async function liveAndExplore(): Promise<void> {
+  console.log(`seed ${firstSeed}, ${runs} runs`);
+  for (let seed = firstSeed; seed < firstSeed + runs && failed === 0; seed++) {
+    const error = await runOne(seed);
+    if (error !== undefined) {
+      failed++;
+      await report(seed, error);
+    }
+  }
+  const seconds = (performance.now() - startedMs) / 1000;
+  const { boots, faults, commands, states, distinct } = counts;
+  console.log(`${boots} boots, ${faults} faults, ${commands} commands in ${seconds.toFixed(1)} s`);
+  console.log(
+    `${states + boots} crash states (${distinct + boots} of them distinct), ${(
+      (states + boots) /
+      seconds
+    ).toFixed(0)} a second`,
+  );
+  console.log(`seed ${firstSeed}: ${failed === 0 ? 'nothing lost, nothing invented' : 'FAILED'}`);
+  process.exitCode = failed;
+}
+
+async function exploreAll(states: number): Promise<void> {
+  console.log(`seed ${firstSeed}, ${states} crash states`);
+  try {
+    const sum = await exploreScripts(firstSeed, states, (name, explored) => {
+      console.log(`${name}: ${explored.states} crash states, ${explored.distinct} distinct`);
+    });
+    const seconds = (performance.now() - startedMs) / 1000;
+    console.log(
+      `${sum.states} crash states of ${sum.scripts} scripts, ${sum.distinct} distinct, at ${sum.instants} ` +
+        `instants, in ${seconds.toFixed(0)} s: ${(sum.states / seconds).toFixed(0)} a second`,
+    );
+    console.log(`seed ${firstSeed}: nothing lost, nothing invented`);
+  } catch (error) {
+    console.log(error instanceof Error ? (error.stack ?? error.message) : error);
+    console.log(`FAILED: npm run sim -- --seed ${firstSeed} --states ${states}`);
+    process.exitCode = 1;
   }
 }
-const seconds = (performance.now() - startedMs) / 1000;
-const { boots, faults, commands, states, distinct } = counts;
-console.log(`${boots} boots, ${faults} faults, ${commands} commands in ${seconds.toFixed(1)} s`);
-console.log(
-  `${states + boots} crash states (${distinct + boots} of them distinct), ${(
-    (states + boots) /
-    seconds
-  ).toFixed(0)} a second`,
-);
-console.log(`seed ${firstSeed}: ${failed === 0 ? 'nothing lost, nothing invented' : 'FAILED'}`);
-process.exitCode = failed;
+
+async function countRuns(): Promise<void> {
+  const lines: string[] = [];
+  for (const bug of PLANTED_BUGS) {
+    const runs = await runsUntilFound(bug, PLANTED_RUNS_MAX);
+    const line = `| ${bug.name} | ${bug.foundBy} | ${runs ?? 'not found'} |`;
+    console.log(line);
+    lines.push(line);
+    if (runs === undefined) process.exitCode = 1;
+  }
+  writePlantedBugs(lines);
+}
 
 async function runOne(seed: number): Promise<unknown> {
   try {
@@ -62,16 +104,7 @@ async function runOne(seed: number): Promise<unknown> {
 }
 
 async function explore(seed: number): Promise<void> {
-  const random = new SeededRandom(seed);
-  const shape = { ...drawShape(random), valueBytesMax: random.pick([30, 300, 1500]) };
-  const explored = await exploreCrashes({
-    seed,
-    engine: { segmentBytesMax: 4096, cacheBytesMax: 0, useHints: random.chance(0.7) },
-    commands: drawCommands(random, shape, 15),
-    randomImages: 4,
-    byteStep: random.between(5, 40),
-    secondCrashes: 0.02,
-  });
+  const explored = await exploreCrashes({ seed, ...drawScript(seed) });
   counts.states += explored.states;
   counts.distinct += explored.distinct;
 }
