@@ -16,6 +16,8 @@ export interface Config {
   readonly connectionsMax: number;
   /** 0: never. */
   readonly idleTimeoutMs: number;
+  /** 0: never. */
+  readonly stallTimeoutMs: number;
   readonly requestsPerTurn: number;
   readonly protocol: 'auto' | 'text' | 'binary';
   /** The short forms of the plain dialect on the ordinary port. */
@@ -95,6 +97,7 @@ interface Flags {
   readonly listenBacklog: number;
   readonly connLimit: number;
   readonly idleTimeout: number;
+  readonly stallTimeout: number;
   readonly maxReqsPerEvent: number;
   readonly data: string;
   readonly memoryLimit: number;
@@ -161,6 +164,7 @@ function configOf(
     backlog: flags.listenBacklog,
     connectionsMax: flags.connLimit,
     idleTimeoutMs: more.idleTimeoutMs ?? flags.idleTimeout,
+    stallTimeoutMs: flags.stallTimeout,
     requestsPerTurn: flags.maxReqsPerEvent,
     protocol: protocols[flags.protocol as keyof typeof protocols] ?? 'auto',
     shortForms: flags.dialect === 'both',

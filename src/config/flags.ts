@@ -189,6 +189,11 @@ const GROUPS: Readonly<Record<string, readonly Option[]>> = {
       'close a connection without requests; 0: never',
       duration(0),
     ).default(0, '0'),
+    flag(
+      '--stall-timeout <time>',
+      'close one that leaves a request unfinished or replies unread; 0: never',
+      duration(0),
+    ).default(60_000, '60s'),
     flag('-R, --max-reqs-per-event <n>', 'requests of a client before others have their turn')
       .argParser(count(1, 1_000_000))
       .default(256),

@@ -5,6 +5,7 @@
 //   socket is not read, so that a client is slowed down and memory is bounded.
 // - At most `requestsPerTurn` requests (keys, of a get) a turn of the loop: a client that pipelines without end delays
 //   nobody else.
+// - A client that leaves a request unfinished or its replies unread is noticed (stall.ts).
 // - pump() may be called at any time, in vain as well: whatever may have become possible is tried there.
 
 import type { Socket } from 'node:net';
@@ -13,6 +14,7 @@ import { assert } from '../assert.js';
 import type { Parsed, RequestParser } from '../protocol/parser.js';
 import { run } from './commands/table.js';
 import { Replies } from './replies.js';
+import { StallWatch } from './stall.js';
 import {
   Session,
   type ConnectionControl,
@@ -40,6 +42,9 @@ export class Connection implements ConnectionControl {
   #hasInputEnded = false;
   #isGone = false;
   #lastInputMs: number;
+  #bytesReceived = 0;
+  #requests = 0;
+  readonly #stall = new StallWatch();
 
   constructor(
     id: number,
@@ -69,6 +74,21 @@ export class Connection implements ConnectionControl {
   /** Ms without input; 0 while a request is being answered. */
   idleMs(nowMs: number): number {
     return this.#isBusy || !this.#replies.isIdle ? 0 : nowMs - this.#lastInputMs;
+  }
+
+  /** The client has left a request unfinished, or its replies unread, for so long. Ask every second. */
+  isStalled(nowMs: number, limitMs: number): boolean {
+    const { writableLength } = this.#socket;
+    const isUnfinished =
+      !this.#isStopped && (this.#parser.bufferedBytes > 0 || this.#parser.inValue);
+    const progress = {
+      bytesReceived: this.#bytesReceived,
+      requests: this.#requests,
+      bytesTaken: this.#replies.bytesWritten - writableLength,
+      isUnfinished,
+      isUnread: writableLength > 0,
+    };
+    return this.#stall.isStalled(progress, nowMs, limitMs);
   }
 
   describe(): ConnectionDescription {
@@ -109,6 +129,7 @@ export class Connection implements ConnectionControl {
 
   #receive(chunk: Buffer): void {
     this.#services.counters.bytes_read += chunk.length;
+    this.#bytesReceived += chunk.length;
     this.#lastInputMs = this.#services.clock.monotonicMs();
     if (this.#isEnding || this.#hasInputEnded) return;
     this.#waiting.push(chunk);
@@ -165,6 +186,7 @@ export class Connection implements ConnectionControl {
         return;
       }
       const pending = this.#run(parsed);
+      if (parsed.kind !== 'value-piece') this.#requests += 1;
       if (this.#session.closing) this.#isEnding = true;
       if (pending !== undefined) {
         this.#waitFor(pending);

@@ -6,6 +6,7 @@ export const COUNTER_NAMES = [
   'rejected_connections',
   'conn_yields',
   'idle_kicks',
+  'stall_kicks',
   'cmd_get',
   'cmd_set',
   'cmd_flush',

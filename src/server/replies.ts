@@ -34,6 +34,8 @@ export class Replies implements Waiter {
   #roomWaiters: { readonly section: ReplySection; readonly settle: (alive: boolean) => void }[] =
     [];
   #isDestroyed = false;
+  /** Handed to the socket so far. */
+  bytesWritten = 0;
   /** A write without a reply failed since the last barrier. */
   lostQuietWrite = false;
 
@@ -185,6 +187,7 @@ export class Replies implements Waiter {
         const bytes = head.take(count);
         this.#socket.write(bytes);
         this.#counters.bytes_written += count;
+        this.bytesWritten += count;
         if (this.#copies && this.#socket.writableLength === 0) head.output.recycle(bytes);
       }
       if (!head.isEmpty || head.isOpen || this.#sections.length === 1) return;

@@ -22,7 +22,7 @@ import { Users } from './users.js';
 import { Watchers } from './watchers.js';
 
 const TOO_MANY = 'ERROR Too many open connections\r\n';
-const IDLE_CHECK_MS = 1000;
+const CLIENT_CHECK_MS = 1000;
 /** Clients that are being told that there are too many; within what descriptors.ts keeps back. */
 const REFUSALS_MAX = 16;
 /** Clients that do not read keep a clean stop waiting no longer than this. */
@@ -96,7 +96,8 @@ export class Server implements ServerControl {
       throw error;
     }
     if (portFile !== undefined) await writePortFile(portFile, listeners);
-    if (this.#config.idleTimeoutMs > 0) this.#watchIdle();
+    const { idleTimeoutMs, stallTimeoutMs } = this.#config;
+    if (idleTimeoutMs > 0 || stallTimeoutMs > 0) this.#watchClients();
     return this.addresses;
   }
 
@@ -234,15 +235,22 @@ export class Server implements ServerControl {
     if (this.#connections.size === 0) this.#onEmpty?.();
   }
 
-  #watchIdle(): void {
-    this.#env.clock.setTimer(IDLE_CHECK_MS, () => {
+  /** Drops clients that are idle for too long, or stalled. */
+  #watchClients(): void {
+    const { idleTimeoutMs, stallTimeoutMs } = this.#config;
+    this.#env.clock.setTimer(CLIENT_CHECK_MS, () => {
       const nowMs = this.#env.clock.monotonicMs();
       for (const connection of this.#connections) {
-        if (connection.idleMs(nowMs) < this.#config.idleTimeoutMs) continue;
-        this.counters.idle_kicks += 1;
+        if (idleTimeoutMs > 0 && connection.idleMs(nowMs) >= idleTimeoutMs) {
+          this.counters.idle_kicks += 1;
+        } else if (stallTimeoutMs > 0 && connection.isStalled(nowMs, stallTimeoutMs)) {
+          this.counters.stall_kicks += 1;
+        } else {
+          continue;
+        }
         connection.destroy();
       }
-      this.#watchIdle();
+      this.#watchClients();
     });
   }
 }

@@ -46,6 +46,7 @@ export function generalLines(services: Services): StatLines {
   lines.push(
     ['kv_version', services.version],
     ['kv_failed_replies', counters.failed_replies],
+    ['kv_stall_kicks', counters.stall_kicks],
     ['noreply_writes', counters.noreply_writes],
     ['noreply_failed', counters.noreply_failed],
   );

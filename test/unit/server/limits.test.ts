@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { expect } from 'chai';
 
 import { connectionsWithin, descriptorLimit } from '../../../src/server/descriptors.js';
+import type { TestClient } from '../../support/test-server.js';
 import { serversOf } from '../../support/test-server-hooks.js';
 
 const STORED = 'STORED\r\n';
@@ -111,6 +112,63 @@ describe('server limits', () => {
     expect(await silent.rest()).to.equal('');
     expect(server.counters.idle_kicks).to.equal(1);
     expect(await busy.ask('get a\r\n', 'END\r\n')).to.equal('END\r\n');
+  });
+
+  describe('--stall-timeout', () => {
+    async function stalled(send: (client: TestClient, second: number) => void): Promise<number> {
+      let nowMs = 0;
+      let check: () => void = () => undefined;
+      const clock = {
+        monotonicMs: () => nowMs,
+        setTimer: (_delayMs: number, call: () => void) => {
+          check = call;
+          return { cancel: () => undefined };
+        },
+      };
+      const { connect, server } = await start({ argv: ['--stall-timeout', '20'], clock });
+      const [client, other] = [await connect(), await connect()];
+      for (let second = 0; second < 60 && server.counters.stall_kicks === 0; second++) {
+        send(client, second);
+        await other.ask('version\r\n', 'VERSION 1.6.45\r\n');
+        nowMs += 1000;
+        check();
+      }
+      expect(await other.ask('get a\r\n', 'END\r\n')).to.equal('END\r\n');
+      return nowMs / 1000;
+    }
+
+    it('ends a command that trickles, a byte a second', async () => {
+      expect(await stalled((client) => client.send('g'))).to.be.within(20, 22);
+    });
+
+    it('ends a value that trickles', async () => {
+      const sent = stalled((client, second) =>
+        client.send(second === 0 ? 'set k 0 0 9000\r\n' : 'v'),
+      );
+      expect(await sent).to.be.within(20, 22);
+    });
+
+    it('ends a client that never reads its replies', async () => {
+      const value = 'v'.repeat(100_000);
+      const took = await stalled((client, second) => {
+        if (second > 0) return;
+        client.socket.pause();
+        client.send(`set big 0 0 ${value.length}\r\n${value}\r\n${'get big\r\n'.repeat(500)}`);
+      });
+      expect(took).to.be.within(20, 23);
+    });
+
+    it('leaves alone who is idle, who is slow but gets on, and who types', async () => {
+      expect(await stalled(() => undefined)).to.equal(60);
+      const upload = 'v'.repeat(2000);
+      const slow = stalled((client, second) =>
+        client.send(second === 0 ? 'set k 0 0 900000\r\n' : upload),
+      );
+      expect(await slow).to.equal(60);
+      expect(
+        await stalled((client, second) => client.send(['get ', 'k\r\n'][second % 2]!)),
+      ).to.equal(60);
+    });
   });
 
   it('connectionsWithin() keeps descriptors for the log', () => {
