@@ -114,7 +114,9 @@ function report(chains: readonly Chain[]): Tried {
   for (const chain of chains) {
     for (const [exit, count] of chain.exits) exits.set(exit, (exits.get(exit) ?? 0) + count);
   }
-  const codes = [...exits].toSorted().map(([exit, count]) => `${exit}: ${count}`);
+  const codes = [...exits]
+    .toSorted(([a], [b]) => a.localeCompare(b))
+    .map(([exit, count]) => `${exit}: ${count}`);
   const acknowledged = sum(({ findings }) => findings.acknowledged);
   return {
     tried: sum(({ struck }) => struck),
@@ -220,13 +222,9 @@ class Chain {
       }
       client.close();
     };
-    const isLoss = (error: unknown): boolean =>
-      error instanceof ConnectionLost ||
-      (error as NodeJS.ErrnoException).code === 'ECONNREFUSED' ||
-      (error as NodeJS.ErrnoException).code === 'ECONNRESET';
     const results = await Promise.allSettled(this.#writers.map(write));
     for (const result of results) {
-      if (result.status === 'rejected' && !isLoss(result.reason)) throw result.reason;
+      if (result.status === 'rejected' && !isLostConnection(result.reason)) throw result.reason;
     }
   }
 
@@ -256,4 +254,9 @@ class Chain {
     await this.#load(server, 3);
     await server.kill();
   }
+}
+
+function isLostConnection(error: unknown): boolean {
+  if (error instanceof ConnectionLost) return true;
+  return ['ECONNREFUSED', 'ECONNRESET'].includes((error as NodeJS.ErrnoException).code ?? '');
 }

@@ -14,6 +14,29 @@ const MIB = 2 ** 20;
 describe('server limits', () => {
   const start = serversOf();
 
+  /** Sends each second until the server has had enough; after how many seconds that was. */
+  async function stalled(send: (client: TestClient, second: number) => void): Promise<number> {
+    let nowMs = 0;
+    const checks: (() => void)[] = [];
+    const clock = {
+      monotonicMs: () => nowMs,
+      setTimer: (_delayMs: number, call: () => void) => {
+        checks.push(call);
+        return { cancel: () => undefined };
+      },
+    };
+    const { connect, server } = await start({ argv: ['--stall-timeout', '20'], clock });
+    const [client, other] = [await connect(), await connect()];
+    for (let second = 0; second < 60 && server.counters.stall_kicks === 0; second++) {
+      send(client, second);
+      await other.ask('version\r\n', 'VERSION 1.6.45\r\n');
+      nowMs += 1000;
+      checks.pop()!();
+    }
+    expect(await other.ask('get a\r\n', 'END\r\n')).to.equal('END\r\n');
+    return nowMs / 1000;
+  }
+
   it('a client that never reads is not read from, and others are served', async () => {
     const { connect, server } = await start();
     const [greedy, other] = [await connect(), await connect()];
@@ -115,28 +138,6 @@ describe('server limits', () => {
   });
 
   describe('--stall-timeout', () => {
-    async function stalled(send: (client: TestClient, second: number) => void): Promise<number> {
-      let nowMs = 0;
-      let check: () => void = () => undefined;
-      const clock = {
-        monotonicMs: () => nowMs,
-        setTimer: (_delayMs: number, call: () => void) => {
-          check = call;
-          return { cancel: () => undefined };
-        },
-      };
-      const { connect, server } = await start({ argv: ['--stall-timeout', '20'], clock });
-      const [client, other] = [await connect(), await connect()];
-      for (let second = 0; second < 60 && server.counters.stall_kicks === 0; second++) {
-        send(client, second);
-        await other.ask('version\r\n', 'VERSION 1.6.45\r\n');
-        nowMs += 1000;
-        check();
-      }
-      expect(await other.ask('get a\r\n', 'END\r\n')).to.equal('END\r\n');
-      return nowMs / 1000;
-    }
-
     it('ends a command that trickles, a byte a second', async () => {
       expect(await stalled((client) => client.send('g'))).to.be.within(20, 22);
     });
