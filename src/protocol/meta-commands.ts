@@ -103,7 +103,7 @@ export class MetaReader {
       touchExptime: flags.ttl,
       wantsValue: flags.value,
       unused: flags.unused,
-      vivifyExptime: flags.vivifyTtl,
+      vivifyExptime: flags.createdTtl,
       recacheSeconds: flags.recacheTtl,
       knownCas: flags.compareCas,
       chosenCas: flags.chosenCas,
@@ -133,14 +133,15 @@ export class MetaReader {
     if (error !== undefined) return refusal(forms.normal, summarized(error));
     const direction = flags.mode === 0 ? 'incr' : DIRECTIONS.get(String.fromCharCode(flags.mode));
     if (direction === undefined) return refusal(forms.normal, 'bad-ma-mode');
-    const created = flags.vivifyTtl;
+    const created = flags.createdTtl;
     return {
       kind: 'arithmetic',
       form: this.#form('ma', FLAGS, lineEnd),
       direction,
       key: this.#key,
       delta: flags.delta ?? 1n,
-      compareCas: flags.compareCas,
+      // As in memcached's counters: no token is 0.
+      compareCas: flags.compareCas === 0n ? undefined : flags.compareCas,
       chosenCas: flags.chosenCas,
       create: created === undefined ? undefined : { value: flags.initial ?? 0n, exptime: created },
       exptime: flags.ttl,
@@ -178,6 +179,14 @@ export class MetaReader {
     return error;
   }
 
+  /** The key as it goes back: base64 in its one canonical form, as memcached encodes it anew. */
+  #nameOf(command: MetaForm['command']): Buffer {
+    const { words } = this.#context;
+    if (words.count <= KEY) return NO_KEY;
+    const encoded = this.#flags.base64 && command !== 'me' && command !== 'mn';
+    return encoded ? Buffer.from(this.#key.toString('base64'), 'latin1') : words.view(KEY);
+  }
+
   #form(command: MetaForm['command'], first: number, lineEnd: number): MetaForm {
     const { words } = this.#context;
     const flags = this.#flags;
@@ -188,7 +197,7 @@ export class MetaReader {
       quiet: command !== 'mn' && flags.quiet,
       withValue: flags.value,
       base64: flags.base64,
-      key: words.count > KEY ? words.view(KEY) : NO_KEY,
+      key: this.#nameOf(command),
       tokens: none ? NO_KEY : words.bytes.subarray(words.starts[first], lineEnd),
       async: flags.async,
     };

@@ -33,6 +33,7 @@ const LETTER_OPAQUE = 0x4f;
 const LETTER_SIZE = 0x73;
 const LETTER_TTL = 0x74;
 const LETTER_NEW_TTL = 0x54;
+const LETTER_FIRST_TTL = 0x4e;
 
 const CODES: Readonly<Record<ResultReply['status'], Buffer>> = {
   stored: HD,
@@ -122,6 +123,9 @@ function writeHit(output: Output, form: MetaForm, hit: HitReply): void {
       case LETTER_NEW_TTL:
         touched = true;
         break;
+      case LETTER_FIRST_TTL:
+        touched ||= meta.created;
+        break;
       default:
         writeName(output, form, at);
     }
@@ -166,6 +170,7 @@ function writeNumber(output: Output, form: MetaForm, reply: NumberReply): void {
     output.writeBytes(HD);
   }
   const { tokens } = form;
+  let touched = false;
   for (let at = 0; at < tokens.length; at = nextToken(tokens, at)) {
     const letter = tokens[at]!;
     if (letter === LETTER_CAS) {
@@ -173,7 +178,11 @@ function writeNumber(output: Output, form: MetaForm, reply: NumberReply): void {
       output.writeBigInt(reply.cas);
     } else if (letter === LETTER_TTL) {
       writeLetter(output, letter);
-      output.writeNumber(reply.ttlSeconds);
+      output.writeNumber(touched ? reply.ttlSeconds : reply.ttlSecondsBefore);
+    } else if (letter === LETTER_NEW_TTL) {
+      touched = true;
+    } else if (letter === LETTER_FIRST_TTL) {
+      touched ||= reply.created === true;
     } else {
       writeName(output, form, at);
     }

@@ -21,6 +21,8 @@ export class MetaFlags {
   invalidate = false;
   dropValue = false;
   async = false;
+  /** Flag T came after flag N. */
+  touchesLast = false;
   /** Letter of flag M, or 0. */
   mode = 0;
   clientFlags = 0;
@@ -49,6 +51,11 @@ export class MetaFlags {
       if (!this.#readFlag(letter, bytes, start + 1, ends[index]!)) return 'invalid-flag';
     }
     return this.#error;
+  }
+
+  /** Exptime of an item that mg or ma creates: of N and T the last one counts. Undefined without N. */
+  get createdTtl(): number | undefined {
+    return this.touchesLast ? this.ttl : this.vivifyTtl;
   }
 
   /** False for an unknown letter. */
@@ -105,6 +112,7 @@ export class MetaFlags {
     switch (String.fromCharCode(letter)) {
       case 'T':
         this.ttl = this.#ttl(bytes, start, end);
+        this.touchesLast = this.vivifyTtl !== undefined;
         return true;
       case 'N':
         this.vivifyTtl = this.#ttl(bytes, start, end);
@@ -149,6 +157,7 @@ export class MetaFlags {
     this.invalidate = false;
     this.dropValue = false;
     this.async = false;
+    this.touchesLast = false;
     this.mode = 0;
     this.clientFlags = 0;
     this.ttl = undefined;

@@ -22,6 +22,8 @@ export interface MetaHit {
   /** Whole seconds left; -1: never expires. `Before`: as it was before flag T of this request. */
   readonly ttlSeconds: number;
   readonly ttlSecondsBefore: number;
+  /** Flag N of this request made the item. */
+  readonly created: boolean;
   /** Read before (h) and seconds since the last access (l). */
   readonly fetched: boolean;
   readonly idleSeconds: number;
@@ -57,8 +59,9 @@ export interface NumberReply {
   readonly kind: 'number';
   readonly number: bigint;
   readonly cas: bigint;
-  /** Whole seconds left; -1: never (ma with flag t). */
+  /** Whole seconds left; -1: never (ma with flag t). `Before`: as it was before flags N and T. */
   readonly ttlSeconds: number;
+  readonly ttlSecondsBefore: number;
   /** The item is new: flag q does not hide that. */
   readonly created?: boolean | undefined;
 }

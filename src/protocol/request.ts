@@ -170,6 +170,8 @@ export interface ShutdownRequest {
   readonly kind: 'shutdown';
   readonly form: ReplyForm;
   readonly graceful: boolean;
+  /** False for a mode that is none: whether shutdown is allowed at all is told first. */
+  readonly isKnown: boolean;
 }
 
 /** Name and password, by `set <any> 0 0 <n>` (-Y) or SASL PLAIN (-S). Call admit() when they are right. */

@@ -109,8 +109,8 @@ function readStats(context: LineContext): Request {
 function readShutdown(context: LineContext): Request {
   const { words, forms } = context;
   const mode = words.text(1);
-  if (words.count > 1 && mode !== 'graceful') return refusal(forms.normal, 'bad-shutdown-mode');
-  return { kind: 'shutdown', form: forms.normal, graceful: mode === 'graceful' };
+  const graceful = mode === 'graceful';
+  return { kind: 'shutdown', form: forms.normal, graceful, isKnown: words.count < 2 || graceful };
 }
 
 function readWatch(context: LineContext): Request {

@@ -11,7 +11,7 @@ import type { Loaded, Values } from './values.js';
 import type { Known, Writes } from './writes.js';
 
 const NOTHING = Buffer.alloc(0);
-const NO_NUMBER = { cas: 0n, number: 0n, expiresAt: 0 };
+const NO_NUMBER = { cas: 0n, number: 0n, expiresAt: 0, expiresAtBefore: 0 };
 
 export class Changes {
   readonly #core: Core;
@@ -41,6 +41,10 @@ export class Changes {
     const core = this.#core;
     const after = core.afterOf(ref, change.key);
     if (old === undefined) return { status: 'damaged', after, ...NO_NUMBER };
+    // memcached looks for a number before it looks at the token, but only so far.
+    if (old.large === undefined && old.value.length === 0) {
+      return { status: 'not-a-number', after, ...NO_NUMBER };
+    }
     if (change.compareCas !== undefined && change.compareCas !== old.cas) {
       return { status: 'exists', after, ...NO_NUMBER, cas: old.cas };
     }
@@ -48,7 +52,8 @@ export class Changes {
     if (current === undefined) return { status: 'not-a-number', after, ...NO_NUMBER };
     const number = addDelta(current, change.delta, change.direction);
     const { keydir } = core.items;
-    const expiresAt = change.expiresAt ?? keydir.expiresAt(ref);
+    const expiresAtBefore = keydir.expiresAt(ref);
+    const expiresAt = change.expiresAt ?? expiresAtBefore;
     const { chosenCas } = change;
     const value = composeDecimal(number, old.value.length);
     const marks = keydir.marks(ref);
@@ -62,7 +67,7 @@ export class Changes {
     });
     if (placed === undefined) return { status: core.refusal, after: 0, ...NO_NUMBER };
     const cas = chosenCas ?? BigInt(placed.seq);
-    return { status: 'stored', after: placed.seq, cas, number, expiresAt };
+    return { status: 'stored', after: placed.seq, cas, number, expiresAt, expiresAtBefore };
   }
 
   #createNumber(change: S.Arithmetic): S.Maybe<S.ArithmeticOutcome> {
@@ -75,7 +80,7 @@ export class Changes {
     const put = this.#writes.put({ mode: 'set', key, value, flags: 0, expiresAt, chosenCas });
     const answer = ({ status, after, cas }: S.PutOutcome): S.ArithmeticOutcome =>
       status === 'stored'
-        ? { status, after, cas, number, expiresAt, created: true }
+        ? { status, after, cas, number, expiresAt, expiresAtBefore: 0, created: true }
         : { status, after, ...NO_NUMBER };
     return put instanceof Promise ? put.then(answer) : answer(put);
   }

@@ -19,6 +19,7 @@ interface Seen {
   readonly stale: boolean;
   readonly won: boolean;
   readonly wins: boolean;
+  readonly created: boolean;
 }
 
 export class Reads {
@@ -68,11 +69,16 @@ export class Reads {
     if (room !== 'ok') return { kind: 'refused', status: room, after: 0 };
     const placed = core.commitPut(key, content);
     if (placed === undefined) return { kind: 'refused', status: core.refusal, after: 0 };
+    // As memcached has it, the creation counts as a use.
+    const ref = core.items.keydir.find(key);
+    if (options.quiet !== true) {
+      core.items.keydir.setMarks(ref, core.items.keydir.marks(ref) | MARK.FETCHED);
+    }
     const loaded = { value: NO_VALUE, flags: 0, cas: chosenCas ?? BigInt(placed.seq) };
     const seen = { expiresAt: vivifyExpiresAt, fetched: false, idleSeconds: 0, stale: false };
     return this.#hit(
       { ...loaded, large: undefined },
-      { ...seen, after: placed.seq, won: false, wins: true },
+      { ...seen, after: placed.seq, won: false, wins: true, created: true },
       undefined,
     );
   }
@@ -111,7 +117,7 @@ export class Reads {
     }
     const fetched = (marks & MARK.FETCHED) !== 0;
     const after = core.afterOf(ref, key);
-    return { after, expiresAt, fetched, idleSeconds, stale, won, wins };
+    return { after, expiresAt, fetched, idleSeconds, stale, won, wins, created: false };
   }
 
   #hit(loaded: LoadResult, seen: Seen, large: LargeValue | undefined): Lookup {
@@ -133,6 +139,7 @@ export class Reads {
       stale: seen.stale,
       won: seen.won,
       wins: seen.wins,
+      created: seen.created,
     };
     return { kind: 'hit', item, after };
   }

@@ -48,6 +48,8 @@ export interface Item {
   readonly won: boolean;
   /** This read won: its client is the one to refill it (only with ReadOptions.win). */
   readonly wins: boolean;
+  /** This read created it (ReadOptions.vivifyExpiresAt). */
+  readonly created: boolean;
 }
 
 /** Why there is nothing: told apart in stats. */
@@ -113,7 +115,7 @@ export interface Outcome {
 }
 
 export interface PutOutcome extends Outcome {
-  /** Bytes of the value as it is now stored (after an append). */
+  /** Bytes of the value as it is now stored (after an append); of the one that was refused. */
   readonly valueBytes: number;
 }
 
@@ -134,6 +136,8 @@ export interface ArithmeticOutcome extends Outcome {
   /** The new number when status is `stored`. */
   readonly number: bigint;
   readonly expiresAt: number;
+  /** As it was before; 0 of an item that is new. */
+  readonly expiresAtBefore: number;
   /** There was no item: this is the first value. */
   readonly created?: boolean | undefined;
 }

@@ -144,7 +144,7 @@ export class Writes {
 
   #refused(put: Put, ref: number, status: Status, cas: bigint): PutOutcome {
     const after = this.#core.afterOf(ref, put.key);
-    return { status, after, cas, valueBytes: 0 };
+    return { status, after, cas, valueBytes: bytesOf(put.value) };
   }
 }
 

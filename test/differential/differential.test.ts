@@ -9,7 +9,7 @@ import { seeded } from '../support/seed.js';
 import { ServerProcess } from '../support/server-process.js';
 import { cairnLaunch, memcachedLaunch, temporaryFolder } from '../support/servers.js';
 import { binaryReplies, exchange, sentinel, textReplies } from './exchange.js';
-import { binaryCommand, metaCommand, SESSION, textCommand } from './programs.js';
+import { binaryCommand, metaCommand, SESSION, textCommand, type TextCommand } from './programs.js';
 
 // Failures show both replies whole.
 config.truncateThreshold = 0;
@@ -34,22 +34,26 @@ describe('differential: memcached and Cairn answer alike', function () {
   });
 
   /** Sends it to both under a new session name; what they said, as latin1 with the name taken out. */
-  async function both(request: Buffer): Promise<[Buffer, Buffer]> {
+  async function both(theirs: Buffer, ours = theirs): Promise<[Buffer, Buffer]> {
     if (memcached === undefined || cairn === undefined) throw new Error('Not started');
     const name = `s${String((sessions += 1)).padStart(SESSION.length - 1, '0')}`;
-    const bytes = Buffer.from(request.toString('latin1').replaceAll(SESSION, name), 'latin1');
+    const named = (request: Buffer): Buffer =>
+      Buffer.from(request.toString('latin1').replaceAll(SESSION, name), 'latin1');
     const hide = (reply: Buffer): Buffer =>
       Buffer.from(reply.toString('latin1').replaceAll(name, SESSION), 'latin1');
     const answers = await Promise.all([
-      exchange(memcached.port, bytes),
-      exchange(cairn.port, bytes),
+      exchange(memcached.port, named(theirs)),
+      exchange(cairn.port, named(ours)),
     ]);
     return [hide(answers[0]), hide(answers[1])];
   }
 
-  async function compareText(commands: readonly string[]): Promise<void> {
-    const request = commands.map((command, i) => command + sentinel(i)).join('');
-    const [theirs, ours] = await both(Buffer.from(request, 'latin1'));
+  async function compareText(commands: readonly TextCommand[]): Promise<void> {
+    const said = (to: 'theirs' | 'ours'): Buffer => {
+      const words = commands.map((each) => (typeof each === 'string' ? each : each[to]));
+      return Buffer.from(words.map((each, i) => each + sentinel(i)).join(''), 'latin1');
+    };
+    const [theirs, ours] = await both(said('theirs'), said('ours'));
     expect(textReplies(ours, commands)).to.deep.equal(textReplies(theirs, commands));
   }
 

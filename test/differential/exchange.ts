@@ -2,6 +2,7 @@
 // back until the server closes is the reply. And the forms in which replies are compared.
 
 import { connect } from 'node:net';
+import { PREPARED, type TextCommand } from './programs.js';
 import { responses } from '../support/binary-packets.js';
 
 const SILENCE_MS = 10_000;
@@ -55,24 +56,46 @@ function splitAtSentinels(text: string): string[] {
  *   CLIENT_ERROR bad command line format. After a refused line 1.6.18 reads its block as commands and
  *   refuses those too; newer versions skip it. So errors of these two kinds are one, and repeated ones
  *   count once.
+ * - What was prepared for memcached alone is cut away. A TTL may be a second less here or there.
  * - `noreply` silences such an error; 1.6.18 gives it all the same.
  */
-export function textReplies(bytes: Buffer, commands: readonly string[]): string[] {
+export function textReplies(bytes: Buffer, commands: readonly TextCommand[]): string[] {
   return splitAtSentinels(bytes.toString('latin1')).map((reply, i) =>
     reply
+      .slice(
+        reply.lastIndexOf(PREPARED_END) < 0
+          ? 0
+          : reply.lastIndexOf(PREPARED_END) + PREPARED_END.length,
+      )
+      .replaceAll(/^(?:HD|VA|EX|NS|NF) .*$/gm, hideMoving)
+      .replaceAll(/^(ME \S+) .*$/gm, '$1')
       .replaceAll(/^(VALUE \S+ \d+ \d+) \d+\r\n/gm, '$1 cas\r\n')
       .replaceAll(/^VERSION .*$/gm, 'VERSION')
       .replaceAll(/^ERROR\r\n/gm, 'CLIENT_ERROR bad command line format\r\n')
       .replaceAll(/^(?:CLIENT_ERROR bad command line format\r\n)+/gm, 'ERROR\r\n')
       .replaceAll(/^((?:CLIENT|SERVER)_ERROR [^\r]*\r\n)(?:ERROR\r\n)+/gm, '$1')
-      .replace(/^ERROR\r\n$/, (error) => (commands[i]?.includes(' noreply') ? '' : error)),
+      .replace(/^ERROR\r\n$/, (error) => (String(commands[i]).includes(' noreply') ? '' : error)),
   );
 }
 
-/** The responses of a binary session; a CAS is shown as being there or not, the version not at all. */
+const PREPARED_END = PREPARED.replace('mg ~prepared k', 'EN k~prepared');
+
+/** Tokens (but not that there is none), idle seconds; a TTL to ten seconds. */
+function hideMoving(line: string): string {
+  return line
+    .replaceAll(/ c[1-9]\d*/g, ' c*')
+    .replaceAll(/ l\d+/g, ' l*')
+    .replaceAll(/ t(\d+)/g, (_, seconds: string) => ` t${Math.ceil(Number(seconds) / 10)}0`);
+}
+
+/**
+ * The responses of a binary session; a CAS is shown as being there or not, the version not at all, nor the
+ * flags that memcached adds to the answer to Touch.
+ */
 export function binaryReplies(bytes: Buffer): string[] {
   return responses(bytes).map(({ cas, value, ...rest }) => {
     const shown = rest.opcode === 0x0b ? 'version' : value;
-    return JSON.stringify({ ...rest, value: shown, cas: cas === 0n ? 0 : 'cas' });
+    const extras = rest.opcode === 0x1c ? '' : rest.extras;
+    return JSON.stringify({ ...rest, extras, value: shown, cas: cas === 0n ? 0 : 'cas' });
   });
 }

@@ -86,12 +86,12 @@ export class MemoryStore implements S.Store {
     const value = this.#bytesOf(put.value);
     const old = this.#live(name);
     const refused = this.#refusal(put, old, name);
-    if (refused !== undefined) return { ...refused, valueBytes: old?.value.length ?? 0 };
+    if (refused !== undefined) return { ...refused, valueBytes: value.length };
     const joins = put.mode === 'append' || put.mode === 'prepend';
     const base = joins ? old : undefined;
     const joined = base === undefined ? value : joinValues(put.mode, base.value, value);
     if (joined.length > (this.#options.valueBytesMax ?? VALUE_BYTES_LIMIT)) {
-      return { status: 'too-large', after: this.#afterOf(name), cas: 0n, valueBytes: 0 };
+      return { status: 'too-large', after: this.#afterOf(name), cas: 0n, valueBytes: value.length };
     }
     const seq = this.commits.next();
     const created = joins ? (put.vivifyExpiresAt ?? 0) : put.expiresAt;
@@ -114,7 +114,7 @@ export class MemoryStore implements S.Store {
   arithmetic(change: S.Arithmetic): S.ArithmeticOutcome {
     const name = change.key.toString('latin1');
     const old = this.#live(name);
-    const none = { cas: 0n, number: 0n, expiresAt: 0 };
+    const none = { cas: 0n, number: 0n, expiresAt: 0, expiresAtBefore: 0 };
     if (old === undefined) {
       if (change.create === undefined) {
         return { status: 'not-found', after: this.#afterOf(name), ...none };
@@ -130,7 +130,10 @@ export class MemoryStore implements S.Store {
         chosenCas: change.chosenCas,
       });
       const { status, after, cas } = put;
-      return { status, after, cas, number: value, expiresAt, created: true };
+      return { status, after, cas, number: value, expiresAt, expiresAtBefore: 0, created: true };
+    }
+    if (old.value.length === 0) {
+      return { status: 'not-a-number', after: this.#afterOf(name), ...none };
     }
     if (change.compareCas !== undefined && change.compareCas !== old.cas) {
       return { status: 'exists', after: this.#afterOf(name), ...none, cas: old.cas };
@@ -145,7 +148,8 @@ export class MemoryStore implements S.Store {
     const expiresAt = change.expiresAt ?? old.expiresAt;
     const value = Buffer.from(number.toString().padEnd(old.value.length));
     this.#set(name, { ...old, value, cas, expiresAt, storedSeq: seq }, seq);
-    return { status: 'stored', after: seq, cas, number, expiresAt };
+    const expiresAtBefore = old.expiresAt;
+    return { status: 'stored', after: seq, cas, number, expiresAt, expiresAtBefore };
   }
 
   touch(key: S.Key, expiresAt: number): S.Outcome {
@@ -261,9 +265,10 @@ export class MemoryStore implements S.Store {
       const seq = this.commits.next();
       const cas = chosenCas ?? BigInt(seq);
       const made = { value: Buffer.alloc(0), flags: 0, cas, expiresAt, storedSeq: seq };
-      const marks = { fetched: false, usedAtMs: nowMs, stale: false, won: true };
+      const marks = { fetched: options.quiet !== true, usedAtMs: nowMs, stale: false, won: true };
       this.#set(name, { ...made, ...marks }, seq);
-      const item = { ...made, ...marks, idleSeconds: 0, won: false, wins: true };
+      const seen = { fetched: false, idleSeconds: 0, won: false, wins: true, created: true };
+      const item = { ...made, ...marks, ...seen };
       return { kind: 'hit', item, after: seq };
     }
     const isShort = entry.expiresAt > 0 && entry.expiresAt - nowMs < (options.recacheMs ?? 0);
@@ -275,7 +280,7 @@ export class MemoryStore implements S.Store {
     else this.#entries.set(name, next);
     const idleSeconds = Math.floor((nowMs - entry.usedAtMs) / 1000);
     const value = this.#valueOf(entry.value);
-    const item = { ...entry, value, wins, idleSeconds };
+    const item = { ...entry, value, wins, idleSeconds, created: false };
     return { kind: 'hit', item, after: this.#afterOf(name) };
   }
 

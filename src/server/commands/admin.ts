@@ -53,8 +53,9 @@ export function verbosity(request: VerbosityRequest, session: Session): undefine
 
 export function shutdown(request: ShutdownRequest, session: Session): undefined {
   const { config, control } = session.services;
-  if (config.shutdownEnabled) control.shutdown(request.graceful);
-  else session.fail(request.form, 'shutdown-not-enabled');
+  if (!config.shutdownEnabled) session.fail(request.form, 'shutdown-not-enabled');
+  else if (!request.isKnown) session.fail(request.form, 'bad-shutdown-mode');
+  else control.shutdown(request.graceful);
   return undefined;
 }
 

@@ -73,9 +73,11 @@ export function arithmetic(
 }
 
 function numberReply(done: ArithmeticOutcome, nowMs: number): Reply {
-  const { number, cas, expiresAt, status, created = false } = done;
+  const { number, cas, expiresAt, expiresAtBefore, status, created = false } = done;
   if (status !== 'stored') return outcomeReply(status, cas);
-  return { kind: 'number', number, cas, ttlSeconds: ttlSecondsOf(expiresAt, nowMs), created };
+  const ttlSeconds = ttlSecondsOf(expiresAt, nowMs);
+  const ttlSecondsBefore = ttlSecondsOf(expiresAtBefore, nowMs);
+  return { kind: 'number', number, cas, ttlSeconds, ttlSecondsBefore, created };
 }
 
 export function flush(request: FlushRequest, session: Session): undefined {

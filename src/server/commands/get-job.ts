@@ -114,9 +114,12 @@ export class GetJob {
   #metaHit(item: Item): MetaHit {
     const nowMs = this.session.store.nowMs();
     const { knownCas } = this.request;
+    const { created } = item;
+    const touchedTo = created ? undefined : this.options?.expiresAt;
     return {
-      ttlSeconds: ttlSecondsOf(this.options?.expiresAt ?? item.expiresAt, nowMs),
-      ttlSecondsBefore: ttlSecondsOf(item.expiresAt, nowMs),
+      ttlSeconds: ttlSecondsOf(touchedTo ?? item.expiresAt, nowMs),
+      ttlSecondsBefore: created ? -1 : ttlSecondsOf(item.expiresAt, nowMs),
+      created,
       fetched: item.fetched,
       idleSeconds: item.idleSeconds,
       won: item.wins,

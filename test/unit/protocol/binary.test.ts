@@ -269,14 +269,14 @@ describe('compose() of binary replies', () => {
       'a number',
       0x05,
       {},
-      { kind: 'number', number: 258n, cas: 3n, ttlSeconds: -1 },
+      { kind: 'number', number: 258n, cas: 3n, ttlSeconds: -1, ttlSecondsBefore: -1 },
       { ...empty, value: '\0\0\0\0\0\0\x01\x02', cas: 3n },
     ],
     [
       'a number, quiet',
       0x15,
       quiet,
-      { kind: 'number', number: 1n, cas: 3n, ttlSeconds: -1 },
+      { kind: 'number', number: 1n, cas: 3n, ttlSeconds: -1, ttlSecondsBefore: -1 },
       undefined,
     ],
     [

@@ -30,6 +30,7 @@ function hit(meta: Partial<MetaHit> = {}, value = Buffer.from('x')): Reply {
     meta: {
       ttlSeconds: 90,
       ttlSecondsBefore: -1,
+      created: false,
       fetched: false,
       idleSeconds: 3,
       won: false,
@@ -63,9 +64,12 @@ describe('compose() of meta replies', () => {
     ['mg k v\r\n', hit({ stale: true, winSent: true }), 'VA 1 Z X\r\nx\r\n'],
     [
       'mg k N30 v t\r\n',
-      hit({ won: true, ttlSecondsBefore: 30 }, Buffer.alloc(0)),
+      hit({ won: true, ttlSeconds: 30, created: true }, Buffer.alloc(0)),
       'VA 0 t30 W\r\n\r\n',
     ],
+    ['mg k t N30\r\n', hit({ won: true, created: true }), 'HD t-1 W\r\n'],
+    ['mg YWI= b k\r\n', hit(), 'HD kYWI= b\r\n'],
+    ['mg YWJ= b k\r\n', hit(), 'HD kYWI= b\r\n'],
     ['mg k N30 q k O1\r\n', hit({ won: true }), 'HD kk O1 W\r\n'],
     ['mg k v C9 f\r\n', hit({ known: true }), 'HD f5\r\n'],
     ['mg k v\r\n', MISS, 'EN\r\n'],
@@ -85,13 +89,31 @@ describe('compose() of meta replies', () => {
     ['md k q\r\n', result('not-found'), 'NF\r\n'],
     ['md k k O1 I\r\n', result('stored'), 'HD kk O1\r\n'],
     ['md k k O1 c s\r\n', result('exists'), 'EX kk O1\r\n'],
-    ['ma k\r\n', { kind: 'number', number: 15n, cas: 8n, ttlSeconds: -1 }, 'HD\r\n'],
+    [
+      'ma k\r\n',
+      { kind: 'number', number: 15n, cas: 8n, ttlSeconds: 30, ttlSecondsBefore: -1 },
+      'HD\r\n',
+    ],
     [
       'ma k v t c k O1 N0 D5\r\n',
-      { kind: 'number', number: 10n, cas: 8n, ttlSeconds: -1 },
+      { kind: 'number', number: 10n, cas: 8n, ttlSeconds: 30, ttlSecondsBefore: -1 },
       'VA 2 t-1 c8 kk O1\r\n10\r\n',
     ],
-    ['ma k v q\r\n', { kind: 'number', number: 10n, cas: 8n, ttlSeconds: -1 }, ''],
+    [
+      'ma k T30 t\r\n',
+      { kind: 'number', number: 10n, cas: 8n, ttlSeconds: 30, ttlSecondsBefore: 9 },
+      'HD t30\r\n',
+    ],
+    [
+      'ma k t T30\r\n',
+      { kind: 'number', number: 10n, cas: 8n, ttlSeconds: 30, ttlSecondsBefore: 9 },
+      'HD t9\r\n',
+    ],
+    [
+      'ma k v q\r\n',
+      { kind: 'number', number: 10n, cas: 8n, ttlSeconds: 30, ttlSecondsBefore: -1 },
+      '',
+    ],
     ['ma k q k\r\n', result('not-found'), 'NF kk\r\n'],
     [
       'ma k q\r\n',

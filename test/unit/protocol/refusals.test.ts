@@ -94,7 +94,6 @@ const CASES: readonly (readonly [string, string])[] = [
   ['verbosity\r\n', BAD_LINE],
   ['verbosity foo bar my\r\n', BAD_LINE],
   ['verbosity invalid\r\n', BAD_LINE],
-  ['shutdown foo\r\n', 'CLIENT_ERROR invalid shutdown mode\r\n'],
   ['cache_memlimit\r\n', 'ERROR\r\n'],
   ['cache_memlimit abc\r\n', 'ERROR\r\n'],
   ['cache_memlimit 1\r\n', 'MEMLIMIT_TOO_SMALL cannot set maxbytes to less than 8m\r\n'],

@@ -52,7 +52,13 @@ describe('compose() of text replies', () => {
     ['ok', result('ok'), 'OK\r\n'],
     [
       'a number',
-      { kind: 'number', number: 18446744073709551615n, cas: 1n, ttlSeconds: -1 },
+      {
+        kind: 'number',
+        number: 18446744073709551615n,
+        cas: 1n,
+        ttlSeconds: -1,
+        ttlSecondsBefore: -1,
+      },
       '18446744073709551615\r\n',
     ],
     ['a statistic', { kind: 'stat', name: 'pid', value: '12' }, 'STAT pid 12\r\n'],

@@ -78,8 +78,9 @@ describe('TextParser.next()', () => {
     ['quit noreply\r\n', { kind: 'quit', form: NORMAL }],
     ['stats\r\n', { kind: 'stats', form: NORMAL, words: [] }],
     ['stats detail on\r\n', { kind: 'stats', form: NORMAL, words: ['detail', 'on'] }],
-    ['shutdown\r\n', { kind: 'shutdown', form: NORMAL, graceful: false }],
-    ['shutdown graceful\r\n', { kind: 'shutdown', form: NORMAL, graceful: true }],
+    ['shutdown\r\n', { kind: 'shutdown', form: NORMAL, graceful: false, isKnown: true }],
+    ['shutdown foo\r\n', { kind: 'shutdown', form: NORMAL, graceful: false, isKnown: false }],
+    ['shutdown graceful\r\n', { kind: 'shutdown', form: NORMAL, graceful: true, isKnown: true }],
     ['cache_memlimit 100\r\n', { kind: 'cache-memlimit', form: NORMAL, megabytes: 100 }],
     ['watch\r\n', { kind: 'watch', form: NORMAL, streams: ['fetchers'] }],
     [
