@@ -63,8 +63,8 @@ export class Server implements ServerControl {
     const { clock, logger } = env;
     const gate = new Gate(store);
     const watchers = new Watchers(counters, () => store.nowMs(), clock.defer.bind(clock));
-    store.onEvicted((key, fetched) => {
-      if (watchers.count > 0) watchers.emitEviction(key, fetched, store.lastSeq);
+    store.onEvicted((item) => {
+      if (watchers.count > 0) watchers.emitEviction(item, store.nowMs(), store.lastSeq);
     });
     const detail = new PrefixStats(config.prefixDelimiter);
     const users = config.authFile === undefined ? undefined : new Users(config.authFile);
@@ -197,8 +197,8 @@ export class Server implements ServerControl {
       () => this.#forget(connection),
     );
     this.#connections.add(connection);
-    this.#tellConnection('conn_new', socket);
-    socket.once('close', () => this.#tellConnection('conn_close', socket));
+    this.#tellConnection('conn_new', socket, connection.id);
+    socket.once('close', () => this.#tellConnection('conn_close', socket, connection.id));
   }
 
   /** Those who are refused politely take a descriptor as well: beyond a few they are dropped unheard. */
@@ -207,12 +207,15 @@ export class Server implements ServerControl {
     server.on('drop', () => (this.counters.rejected_connections += 1));
   }
 
-  #tellConnection(type: 'conn_new' | 'conn_close', { remoteAddress, remotePort }: Socket): void {
+  #tellConnection(type: 'conn_new' | 'conn_close', socket: Socket, id: number): void {
     const { watchers } = this.#services;
+    const { remoteAddress, remotePort } = socket;
     if (watchers.count === 0) return;
     const where = remoteAddress === undefined ? 'local' : 'tcp';
     const fields = `rip=${remoteAddress ?? 'unix'} rport=${remotePort ?? 0} transport=${where}`;
-    watchers.emit('connevents', `type=${type} ${fields}`);
+    const reason =
+      type === 'conn_new' ? '' : ` reason=${socket.errored === null ? 'normal' : 'error'}`;
+    watchers.emit('connevents', `type=${type} ${fields}${reason} cfd=${id}`);
   }
 
   #parserOptions(endpoint: Endpoint): ParserOptions {

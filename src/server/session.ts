@@ -58,6 +58,8 @@ export interface ConnectionDescription {
 
 /** What a handler may ask of its own connection. */
 export interface ConnectionControl {
+  /** For watchers, who know it as cfd. */
+  readonly id: number;
   admit(): void;
   destroy(): void;
 }
@@ -99,6 +101,10 @@ export class Session {
     this.replies = replies;
     this.#connection = connection;
     this.isAuthenticated = services.users === undefined;
+  }
+
+  get id(): number {
+    return this.#connection.id;
   }
 
   /** Highest seq that an answer of this connection depended on: what a barrier waits for. */

@@ -2,6 +2,8 @@
 // events, which are counted, and delays nobody.
 
 import type { ReplyForm } from '../protocol/reply-form.js';
+import { ttlSecondsOf } from '../store/expiry.js';
+import type { Evicted } from '../store/store.js';
 import type { Counters } from './counters.js';
 import type { Replies } from './replies.js';
 
@@ -70,9 +72,13 @@ export class Watchers {
     this.#flushSoon();
   }
 
-  emitEviction(key: Buffer, fetched: boolean, after: number): void {
-    const fetch = fetched ? 'yes' : 'no';
-    this.emit('evictions', `type=eviction key=${uriEncoded(key)} fetch=${fetch} clsid=1`, after);
+  emitEviction(item: Evicted, nowMs: number, after: number): void {
+    const { key, expiresAt, fetched, lastUsedSeconds, bytes } = item;
+    const ttl = ttlSecondsOf(expiresAt, nowMs);
+    const idle = Math.max(0, Math.floor(nowMs / 1000) - lastUsedSeconds);
+    const use = `fetch=${fetched ? 'yes' : 'no'} ttl=${ttl} la=${idle}`;
+    const fields = `type=eviction key=${uriEncoded(key)} ${use} clsid=1 size=${bytes}`;
+    this.emit('evictions', fields, after);
   }
 
   /** One write a turn, however many events. */

@@ -53,12 +53,18 @@ export class Bounds {
       core.forget(ref);
       return true;
     }
-    const fetched = (keydir.marks(ref) & MARK.FETCHED) !== 0;
     const key = keydir.key(ref);
+    const item = {
+      key,
+      expiresAt: keydir.expiresAt(ref),
+      fetched: (keydir.marks(ref) & MARK.FETCHED) !== 0,
+      lastUsedSeconds: keydir.lastUsedSeconds(ref),
+      bytes: keydir.length(ref) + (core.items.largeOf(ref)?.bytes ?? 0),
+    };
     if (core.commitRemoval(key, ref, 'evicted') === undefined) return false;
     core.counters.evictions += 1;
-    if (!fetched) core.counters.evictedUnfetched += 1;
-    core.onEvicted?.(key, fetched);
+    if (!item.fetched) core.counters.evictedUnfetched += 1;
+    core.onEvicted?.(item);
     return true;
   }
 }

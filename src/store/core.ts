@@ -21,7 +21,7 @@ import type { LargeValues } from './large-values.js';
 import type { StoreClock } from './store-clock.js';
 import type { StoreCounters } from './store-counters.js';
 import type { StoreOptions } from './store-options.js';
-import type { MissReason, RefusedStatus } from './store.js';
+import type { Evicted, MissReason, RefusedStatus } from './store.js';
 import type { ValueCache } from './value-cache.js';
 
 const NO_VALUE = Buffer.alloc(0);
@@ -57,7 +57,7 @@ export class Core {
   missReason: MissReason = 'absent';
   closed = false;
   /** Told of each eviction (`watch evictions`). */
-  onEvicted: ((key: Buffer, fetched: boolean) => void) | undefined;
+  onEvicted: ((item: Evicted) => void) | undefined;
 
   constructor(parts: CoreParts) {
     this.env = parts.env;

@@ -122,7 +122,7 @@ export class DurableStore implements S.Store {
     this.#failedCalls.push(call);
   }
 
-  onEvicted(call: (key: Buffer, fetched: boolean) => void): void {
+  onEvicted(call: (item: S.Evicted) => void): void {
     this.#core.onEvicted = call;
   }
 

@@ -197,6 +197,9 @@ export interface Listed {
   readonly bytes: number;
 }
 
+/** An item that had to go (`watch evictions`), as it was. */
+export type Evicted = Pick<Listed, 'key' | 'expiresAt' | 'fetched' | 'lastUsedSeconds' | 'bytes'>;
+
 export interface ListPage {
   readonly entries: readonly Listed[];
   /** Pass to the next call; 0 at the end. Keys that stay are listed exactly once. */
@@ -230,7 +233,7 @@ export interface Store {
   /** Called after a commit failed and its changes were taken back: every answer with `after` above the watermark is void. */
   onFailed(call: (cause: 'no-space' | 'poisoned') => void): void;
   /** Called when an item goes because the store is at its bounds; `fetched`: somebody had read it. */
-  onEvicted(call: (key: Buffer, fetched: boolean) => void): void;
+  onEvicted(call: (item: Evicted) => void): void;
   /** True while so much is unsynced that input should wait for the next commit. */
   readonly congested: boolean;
 

@@ -74,8 +74,12 @@ export function textReplies(bytes: Buffer, commands: readonly TextCommand[]): st
       .replaceAll(/^ERROR\r\n/gm, 'CLIENT_ERROR bad command line format\r\n')
       .replaceAll(/^(?:CLIENT_ERROR bad command line format\r\n)+/gm, 'ERROR\r\n')
       .replaceAll(/^((?:CLIENT|SERVER)_ERROR [^\r]*\r\n)(?:ERROR\r\n)+/gm, '$1')
-      .replace(/^ERROR\r\n$/, (error) => (String(commands[i]).includes(' noreply') ? '' : error)),
+      .replace(/^ERROR\r\n$/, (error) => (isSilenced(commands[i]) ? '' : error)),
   );
+}
+
+function isSilenced(command: TextCommand | undefined): boolean {
+  return typeof command === 'string' && command.includes(' noreply');
 }
 
 const PREPARED_END = PREPARED.replace('mg ~prepared k', 'EN k~prepared');

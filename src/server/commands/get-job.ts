@@ -5,10 +5,10 @@ import type { GetRequest } from '../../protocol/request.js';
 import { errorReply, type ErrorName, type HitReply, type MetaHit } from '../../protocol/reply.js';
 import { expiresAtOf, ttlSecondsOf } from '../../store/expiry.js';
 import type { Item, Lookup, ReadOptions, Store } from '../../store/store.js';
-import type { Counters } from '../counters.js';
 import type { ReplySection } from '../reply-section.js';
 import type { GetProgress, Session } from '../session.js';
 import { uriEncoded } from '../watchers.js';
+import { countLookup } from './retrieval-counts.js';
 
 export class GetJob {
   readonly request: GetRequest;
@@ -39,8 +39,7 @@ export class GetJob {
   /** Composes the answer to one key whose value is in memory, to a miss or to damage. */
   compose(key: Buffer, found: Lookup): void {
     const { form } = this.request;
-    countLookup(this.session.counters, this.request, found);
-    this.#tell(key, found);
+    this.count(key, found);
     if (found.kind === 'hit') {
       this.progress.hits += 1;
       this.session.replies.send(form, this.hit(key, found.item), 0, this.section);
@@ -52,6 +51,12 @@ export class GetJob {
       this.session.counters.damaged_reads += 1;
       this.fail('damaged');
     }
+  }
+
+  /** In stats, and for those who asked: stats detail and watchers. */
+  count(key: Buffer, found: Lookup): void {
+    countLookup(this.session.counters, this.request, found);
+    this.#tell(key, found);
   }
 
   /** Answers by an error, the last word about this get. */
@@ -96,17 +101,17 @@ export class GetJob {
     return this.request.wantsValue && this.request.knownCas !== item.cas;
   }
 
-  /** Those who asked: stats detail and watchers. */
   #tell(key: Buffer, found: Lookup): void {
     const { detail, watchers } = this.session.services;
     const isHit = found.kind === 'hit';
     if (detail.isOn) detail.recordGet(key, isHit);
     if (watchers.count === 0) return;
-    const status = isHit ? 'found' : 'not_found';
-    const size = isHit ? valueBytesOf(found.item) : 0;
+    const reason = found.kind === 'miss' && found.reason !== 'absent' ? found.reason : 'not_found';
+    const status = `status=${isHit ? 'found' : reason} clsid=${isHit ? 1 : 0}`;
+    const size = `cfd=${this.session.id} size=${isHit ? valueBytesOf(found.item) : 0}`;
     watchers.emit(
       'fetchers',
-      `type=item_get key=${uriEncoded(key)} status=${status} clsid=1 size=${size}`,
+      `type=item_get key=${uriEncoded(key)} ${status} ${size}`,
       found.after,
     );
   }
@@ -149,21 +154,4 @@ export function readOptionsOf(request: GetRequest, store: Store): ReadOptions | 
     vivifyExpiresAt: expiry(vivifyExptime),
     chosenCas: request.chosenCas,
   };
-}
-
-/** memcached's rules: a gat that hits counts as a touch, not as a get_hit. */
-export function countLookup(counters: Counters, request: GetRequest, found: Lookup): void {
-  const touches = request.touchExptime !== undefined;
-  counters.cmd_get += 1;
-  if (touches) counters.cmd_touch += 1;
-  if (found.kind === 'hit') {
-    if (touches) counters.touch_hits += 1;
-    else counters.get_hits += 1;
-    return;
-  }
-  if (touches) counters.touch_misses += 1;
-  else counters.get_misses += 1;
-  if (found.kind !== 'miss') return;
-  if (found.reason === 'expired') counters.get_expired += 1;
-  else if (found.reason === 'flushed') counters.get_flushed += 1;
 }

@@ -7,7 +7,7 @@ import { compose } from '../../protocol/composer.js';
 import type { GetRequest } from '../../protocol/request.js';
 import type { LargeValue, Lookup, Maybe, ReadOptions } from '../../store/store.js';
 import type { Session } from '../session.js';
-import { GetJob, countLookup } from './get-job.js';
+import { GetJob } from './get-job.js';
 import { errorOfFailure, ownForm } from './outcomes.js';
 
 const PIECE_BYTES = 256 * 1024;
@@ -90,32 +90,38 @@ async function sendLarge(
   value: LargeValue,
 ): Promise<void> {
   const { session, section, request } = job;
+  let isAnnounced = false;
   try {
     if (!(await session.services.gate.durable(found.after))) {
       job.fail('no-space');
       return;
     }
     if (found.kind !== 'hit' || !(await session.replies.room(section))) return;
-    countLookup(session.counters, request, found);
     const { form } = request;
+    const wantsBytes = job.wantsBytes(found.item);
+    const piece = Buffer.allocUnsafeSlow(wantsBytes ? Math.min(PIECE_BYTES, value.bytes) : 0);
+    // Read before the bytes are announced: a file that is not there can still be answered by an error.
+    let count = wantsBytes ? await value.read(piece, 0) : 0;
+    job.count(key, found);
     job.progress.hits += 1;
+    isAnnounced = true;
     compose(section.output, form, job.hit(key, found.item));
-    if (!job.wantsBytes(found.item)) return;
-    const piece = Buffer.allocUnsafeSlow(Math.min(PIECE_BYTES, value.bytes));
-    for (let position = 0; position < value.bytes;) {
-      if (!(await session.replies.room(section))) return;
-      const count = await value.read(piece, position);
+    if (!wantsBytes) return;
+    for (let position = 0; ;) {
       section.output.writeBytes(piece.subarray(0, count));
       position += count;
+      if (position >= value.bytes) break;
+      if (!(await session.replies.room(section))) return;
+      count = await value.read(piece, position);
     }
     compose(section.output, form, { kind: 'value-end' });
   } catch (error) {
-    // The announced bytes can no longer be kept: closing is the only honest answer.
+    const reason = errorOfFailure(error);
     session.counters.damaged_reads += 1;
-    session.services.logger.error('A large value could not be read', {
-      error: errorOfFailure(error),
-    });
-    session.abandon();
+    session.services.logger.error('A large value could not be read', { error: reason });
+    // Announced bytes that cannot be kept: closing is the only honest answer.
+    if (isAnnounced) session.abandon();
+    else job.fail(reason);
   } finally {
     value.release();
   }

@@ -1,7 +1,7 @@
 // set, add, replace, append, prepend, cas, ms and their binary forms, whole or in pieces.
 
 import type { PutRequest } from '../../protocol/request.js';
-import { expiresAtOf } from '../../store/expiry.js';
+import { expiresAtOf, ttlSecondsOf } from '../../store/expiry.js';
 import type { LargeValueHandle, Put, PutOutcome, Store } from '../../store/store.js';
 import type { Counters } from '../counters.js';
 import type { Session } from '../session.js';
@@ -33,13 +33,19 @@ function store(
   const { detail, watchers } = session.services;
   if (detail.isOn) detail.recordSet(request.key);
   const name = watchers.count === 0 ? undefined : uriEncoded(request.key);
-  const outcome = session.store.put(changeOf(request, value, session.store));
+  const change = changeOf(request, value, session.store);
+  const cmd = request.compareCas === undefined ? request.mode : 'cas';
+  const { expiresAt } = change;
+  const ttl =
+    name === undefined || expiresAt === 0 ? 0 : ttlSecondsOf(expiresAt, session.store.nowMs());
+  const outcome = session.store.put(change);
   return settle(session, request.form, outcome, (done, form) => {
     if (request.compareCas !== undefined) countCas(counters, done);
     if (name !== undefined) {
       const status = done.status.replace('-', '_');
-      const fields = `type=item_store key=${name} status=${status} cmd=${request.mode}`;
-      watchers.emit('mutations', `${fields} clsid=1 size=${done.valueBytes}`, done.after);
+      const fields = `type=item_store key=${name} status=${status} cmd=${cmd} ttl=${ttl}`;
+      const size = `clsid=1 cfd=${session.id} size=${done.valueBytes}`;
+      watchers.emit('mutations', `${fields} ${size}`, done.after);
     }
     const reply = outcomeReply(done.status, done.cas, done.valueBytes);
     session.answerChange(form, reply, done.after);

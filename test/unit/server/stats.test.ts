@@ -250,9 +250,35 @@ describe('stats', () => {
     expect(watcher.received).to.equal('');
     store.commits.release();
     expect(await watcher.until('\r\n')).to.match(
-      /^ts=\d+\.\d{6} gid=1 type=item_store key=a status=stored cmd=set clsid=1 size=1\r\n$/,
+      /^ts=\d+\.\d{6} gid=1 type=item_store key=a status=stored cmd=set ttl=0 clsid=1 cfd=\d+ size=1\r\n$/,
     );
     client.send('get nokey\r\n');
     expect(await watcher.until('\r\n')).to.contain('type=item_get key=nokey status=not_found');
+  });
+
+  it('watch tells of large values too, of cas, TTLs, and why there is nothing', async () => {
+    let nowMs = 1_800_000_000_000;
+    const { connect } = await start({ nowMs: () => nowMs, inlineBytes: 10 });
+    const [watcher, client] = [await connect(), await connect()];
+    await watcher.ask('watch mutations fetchers\r\n', 'OK\r\n');
+    const told = async (request: string): Promise<string> => {
+      client.send(request);
+      return (await watcher.until('\r\n'))
+        .replace(/^ts=\S+ gid=\d+ /, '')
+        .replace(/cfd=\d+/, 'cfd=#');
+    };
+    expect(await told('set big 0 90 20\r\n12345678901234567890\r\n')).to.equal(
+      'type=item_store key=big status=stored cmd=set ttl=90 clsid=1 cfd=# size=20\r\n',
+    );
+    expect(await told('get big\r\n')).to.equal(
+      'type=item_get key=big status=found clsid=1 cfd=# size=20\r\n',
+    );
+    expect(await told('cas big 0 0 1 77\r\nx\r\n')).to.equal(
+      'type=item_store key=big status=exists cmd=cas ttl=0 clsid=1 cfd=# size=1\r\n',
+    );
+    nowMs += 91_000;
+    expect(await told('get big\r\n')).to.equal(
+      'type=item_get key=big status=expired clsid=0 cfd=# size=0\r\n',
+    );
   });
 });

@@ -1,0 +1,34 @@
+// A large value whose file has vanished: once its bytes were announced, there was nothing left but to close.
+
+import { readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { expect } from 'chai';
+
+import { ServerProcess } from '../support/server-process.js';
+import { cairnLaunch, temporaryFolder } from '../support/servers.js';
+import { WireClient } from '../support/wire-client.js';
+
+describe('A large value without its file', () => {
+  it('is answered by an error, and the connection goes on', async () => {
+    const dir = temporaryFolder();
+    const server = await ServerProcess.start(cairnLaunch(dir, ['-I', '8m']));
+    try {
+      const client = await WireClient.connect(server.port);
+      const value = 'x'.repeat(2 * 2 ** 20);
+      await client.line(`set big 0 0 ${value.length}\r\n${value}\r\n`);
+      expect(await client.meta('mg big s\r\n')).to.equal(`HD s${value.length}`);
+      const files = readdirSync(dir).filter((name) => name.endsWith('.val'));
+      expect(files).to.have.length(1);
+      rmSync(join(dir, files[0]!));
+      const damaged = 'SERVER_ERROR stored value is damaged';
+      expect(await client.list('get big\r\n')).to.equal(damaged);
+      expect(await client.meta('mg big v\r\n')).to.equal(damaged);
+      expect(await client.list('get nothing\r\n')).to.equal('END');
+      client.close();
+    } finally {
+      await server.kill();
+      rmSync(dir, { recursive: true, force: true });
+    }
+  });
+});
