@@ -35,11 +35,18 @@ interface Cut {
 /** Small, so that rotation, hints and compactions are under way at a cut. */
 const SERVER_ARGS = ['--segment-size', '1m', '--compact-min', '512k', '--compact-ratio', '0.2'];
 const WRITERS = 4;
-const VALUE_BYTES_MAX = 4000;
+const VALUE_BYTES_MAX_DEFAULT = 4000;
 const BETWEEN_CUTS_MS_MAX = 120;
 /** With what a server ends whose disk failed (docs/errors.md). */
 export const POISONED = 79;
 const ENDS_WITHIN_MS = 10_000;
+
+export interface PowerLossOptions {
+  /** Largest value of the load. */
+  readonly valueBytesMax?: number;
+  /** For the server under load, not for those that look: what breaks it. */
+  readonly env?: Readonly<Record<string, string>>;
+}
 
 export class PowerLoss {
   readonly findings: Findings = noFindings();
@@ -49,16 +56,16 @@ export class PowerLoss {
   readonly #disk: PowerDisk;
   readonly #random: SeededRandom;
   readonly #writers: readonly Writer[];
-  readonly #preload: string | undefined;
+  readonly #env: Readonly<Record<string, string>>;
   #cuts: Cut[] = [];
   #server: ServerProcess | undefined;
 
-  /** `preload`: a library for the server under load, not for the one that looks. */
-  constructor(disk: PowerDisk, seed: number, preload?: string) {
+  constructor(disk: PowerDisk, seed: number, options: PowerLossOptions = {}) {
     this.#disk = disk;
     this.#random = new SeededRandom(seed);
-    this.#writers = makeWriters(WRITERS, this.#random, VALUE_BYTES_MAX);
-    this.#preload = preload;
+    const valueBytesMax = options.valueBytesMax ?? VALUE_BYTES_MAX_DEFAULT;
+    this.#writers = makeWriters(WRITERS, this.#random, valueBytesMax);
+    this.#env = options.env ?? {};
   }
 
   /** Load, and `cuts` images while it runs; the server is killed at the last one. Server and power are on. */
@@ -75,8 +82,10 @@ export class PowerLoss {
    * ServerFailure when it does not come up.
    */
   async start(cuts: number): Promise<void> {
-    const env = this.#preload === undefined ? {} : { LD_PRELOAD: this.#preload };
-    const launch = { ...cairnLaunch(join(this.#disk.root, 'data'), SERVER_ARGS), env };
+    const launch = {
+      ...cairnLaunch(join(this.#disk.root, 'data'), SERVER_ARGS),
+      env: this.#env,
+    };
     const starting = ServerProcess.start(launch);
     [this.#server] = await Promise.all([starting, this.#cutSometimes(cuts)]);
     await compare(this.#server.port, this.#writers, this.findings);

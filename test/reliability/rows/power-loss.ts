@@ -73,8 +73,8 @@ async function runRounds(
   withoutSync = false,
 ): Promise<PowerLoss> {
   const disk = await PowerDisk.start(kind);
-  const preload = withoutSync ? await buildNoSync() : undefined;
-  const trial = new PowerLoss(disk, seed, preload);
+  const env = withoutSync ? { LD_PRELOAD: await buildNoSync() } : {};
+  const trial = new PowerLoss(disk, seed, { env });
   try {
     for (let round = 0; round < rounds; round++) {
       await trial.start(round === 0 ? 0 : cutsInStart);
@@ -88,30 +88,64 @@ async function runRounds(
   }
 }
 
+/** A lost write is a hole only where nothing is written over its page: large values make such holes. */
+const LARGE_BYTES_MAX = 60_000;
+const WITHOUT_TAIL_REWRITE = {
+  NODE_OPTIONS: `--import ${new URL('../../power-loss/skip-tail-rewrite.js', import.meta.url).href}`,
+};
+const CONTROL_FAULTS_MAX = 20;
+
+interface EioCounts {
+  faults: number;
+  images: number;
+  restarted: number;
+  lost: number;
+  readonly failures: string[];
+}
+
 async function losePowerAfterEio({ tier, seed }: Budget): Promise<Tried | Skipped> {
   const needs = lacking();
   if (needs !== undefined) return { needs };
   const random = new SeededRandom(seed);
-  const failures: string[] = [];
-  const counts = { images: 0, restarted: 0, lost: 0 };
-  const faults = tier === 'fast' ? 1 : 40;
-  for (let fault = 0; fault < faults; fault++) {
-    const disk = await PowerDisk.start('ext4');
-    const trial = new PowerLoss(disk, random.next32());
-    try {
-      if (await failThenLosePower(disk, trial, random, failures)) counts.restarted += 1;
-    } finally {
-      await trial.close();
-      await disk.close();
-    }
-    counts.images += trial.images;
-    counts.lost += trial.findings.lost.length;
-    failures.push(...trial.failures());
+  const counts = noEioCounts();
+  for (let fault = 0; fault < (tier === 'fast' ? 1 : 40); fault++) await tryEio(random, counts);
+  const { faults, restarted, images, lost, failures } = counts;
+  const figures = [
+    `${faults} faults, ${restarted} starts on the stale cache, ${images} images, ${lost} lost`,
+  ];
+  if (tier === 'long') {
+    const control = noEioCounts();
+    while (control.failures.length === 0 && control.faults < CONTROL_FAULTS_MAX)
+      await tryEio(random, control, WITHOUT_TAIL_REWRITE);
+    if (control.failures.length === 0) failures.push('no hole without the rewrite of the tail');
+    figures.push(`without the rewrite of the tail a hole after ${control.faults} faults`);
   }
-  const figure =
-    `${faults} faults, ${counts.restarted} times the server started again on the stale cache, ` +
-    `${counts.images} images, ${counts.lost} lost`;
-  return { tried: faults, failures, figure };
+  return { tried: faults, failures, figure: figures.join('; ') };
+}
+
+function noEioCounts(): EioCounts {
+  return { faults: 0, images: 0, restarted: 0, lost: 0, failures: [] };
+}
+
+async function tryEio(
+  random: SeededRandom,
+  counts: EioCounts,
+  env: Readonly<Record<string, string>> = {},
+): Promise<void> {
+  const disk = await PowerDisk.start('ext4');
+  const seed = random.next32();
+  const trial = new PowerLoss(disk, seed, { env, valueBytesMax: LARGE_BYTES_MAX });
+  try {
+    const restarted = await failThenLosePower(disk, trial, random, counts.failures);
+    counts.restarted += restarted ? 1 : 0;
+  } finally {
+    await trial.close();
+    await disk.close();
+  }
+  counts.faults += 1;
+  counts.images += trial.images;
+  counts.lost += trial.findings.lost.length;
+  counts.failures.push(...trial.failures());
 }
 
 /** Whether the server came up again before power was lost. */
