@@ -2,6 +2,7 @@
 // machine; every twentieth also tries all crashes of a random script. The first failure is printed with the
 // line that replays it and the shortest life found that still fails.
 // `--states N`: crashes alone, of all scripts and then of random ones, until N states were tried.
+// `--wire`: each run is the life of a server and its clients, whose histories must be linearizable.
 // `--planted`: how many runs each planted bug needs, for docs/reliability.md.
 
 import { parseArgs } from 'node:util';
@@ -13,6 +14,7 @@ import { PLANTED_BUGS, PLANTED_RUNS_MAX, runsUntilFound } from './planted-bugs.j
 import { writePlantedBugs } from './planted-table.js';
 import { shrink } from './shrink.js';
 import { drawLife } from './swarm.js';
+import { liveOnTheWire } from './wire-life.js';
 
 const { values } = parseArgs({
   options: {
@@ -20,6 +22,7 @@ const { values } = parseArgs({
     runs: { type: 'string', default: '200' },
     states: { type: 'string' },
     planted: { type: 'boolean', default: false },
+    wire: { type: 'boolean', default: false },
   },
 });
 const firstSeed = Number(values.seed);
@@ -33,6 +36,7 @@ let stray: unknown;
 process.on('unhandledRejection', (reason) => (stray ??= reason));
 
 if (values.planted) await countRuns();
+else if (values.wire) await liveWithClients();
 else if (values.states === undefined) await liveAndExplore();
 else await exploreAll(Number(values.states));
 
@@ -56,6 +60,24 @@ async function liveAndExplore(): Promise<void> {
   );
   console.log(`seed ${firstSeed}: ${failed === 0 ? 'nothing lost, nothing invented' : 'FAILED'}`);
   process.exitCode = failed;
+}
+
+async function liveWithClients(): Promise<void> {
+  const sum = { boots: 0, operations: 0, unknown: 0, keys: 0 };
+  for (let seed = firstSeed; seed < firstSeed + runs; seed++) {
+    try {
+      const lived = await liveOnTheWire(seed);
+      for (const name of Object.keys(sum) as (keyof typeof sum)[]) sum[name] += lived[name];
+    } catch (error) {
+      console.log(error instanceof Error ? (error.stack ?? error.message) : error);
+      console.log(`FAILED: npm run sim -- --wire --seed ${seed} --runs 1`);
+      process.exitCode = 1;
+      return;
+    }
+  }
+  const seconds = (performance.now() - startedMs) / 1000;
+  console.log(`${runs} lives, ${JSON.stringify(sum)} in ${seconds.toFixed(1)} s`);
+  console.log(`seed ${firstSeed}: all histories are linearizable, nothing left early`);
 }
 
 async function exploreAll(states: number): Promise<void> {
