@@ -52,6 +52,10 @@ export class BinaryParser implements RequestParser {
     return this.#needed > HEADER_BYTES || this.#state === 'pieces' || this.#state === 'skip';
   }
 
+  settle(): void {
+    this.#buffer.settle();
+  }
+
   push(chunk: Buffer): void {
     if (this.#state !== 'closed') this.#buffer.push(chunk);
   }

@@ -33,6 +33,10 @@ class DetectingParser implements RequestParser {
     return this.#parser !== undefined && this.#parser.inValue;
   }
 
+  settle(): void {
+    this.#buffer.settle();
+  }
+
   push(chunk: Buffer): void {
     if (this.#refused) return;
     this.#buffer.push(chunk);

@@ -47,6 +47,8 @@ export interface RequestParser {
   push(chunk: Buffer): void;
   /** The next request. After `close` it answers `close` for ever. */
   next(): Parsed;
+  /** Copies what is left of a lent chunk before `need-more`: views that were given out die with it. */
+  settle(): void;
   /** ASCII authentication succeeded: from now on all commands are parsed. */
   admit(): void;
   /** Bytes that were pushed and not yet given out: bounded by the value limit gathered and one line. */

@@ -83,6 +83,10 @@ export class TextParser implements RequestParser {
     return this.#needed > 0 || this.#state === 'pieces' || this.#state === 'skip-bytes';
   }
 
+  settle(): void {
+    this.#buffer.settle();
+  }
+
   push(chunk: Buffer): void {
     if (this.#state === 'closed') return;
     this.#buffer.push(chunk);

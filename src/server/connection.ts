@@ -13,6 +13,7 @@ import type { Socket } from 'node:net';
 import { assert } from '../assert.js';
 import type { Parsed, RequestParser } from '../protocol/parser.js';
 import { run } from './commands/table.js';
+import { onInput } from './lending-socket.js';
 import { Replies } from './replies.js';
 import { StallWatch } from './stall.js';
 import {
@@ -64,7 +65,7 @@ export class Connection implements ConnectionControl {
     this.#replies = new Replies(socket, store, gate, counters, () => this.#pump());
     this.#session = new Session(services, this.#replies, this);
     this.#lastInputMs = services.clock.monotonicMs();
-    socket.on('data', (chunk: Buffer) => this.#receive(chunk));
+    onInput(socket, (chunk) => this.#receive(chunk));
     socket.on('end', () => this.#endInput());
     socket.on('drain', () => this.#replies.onDrain());
     socket.on('error', () => this.destroy());
@@ -134,7 +135,15 @@ export class Connection implements ConnectionControl {
     if (this.#isEnding || this.#hasInputEnded) return;
     this.#waiting.push(chunk);
     this.#pump();
+    this.#ownLent(chunk);
     if (this.#isStopped) this.#socket.pause();
+  }
+
+  /** The chunk's memory is lent for this call: what is left of it is copied. */
+  #ownLent(chunk: Buffer): void {
+    if (this.#parser.bufferedBytes > 0) this.#parser.settle();
+    if (this.#waiting.at(-1) === chunk)
+      this.#waiting[this.#waiting.length - 1] = Buffer.from(chunk);
   }
 
   /** Input cannot be taken at the moment. */

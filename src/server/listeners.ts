@@ -7,6 +7,7 @@ import net from 'node:net';
 import type { Endpoint } from '../config.js';
 import { systemCode } from '../errors.js';
 import { ListenError } from './errors.js';
+import { lending } from './lending-socket.js';
 
 const KEEP_ALIVE_DELAY_MS = 60_000;
 
@@ -18,7 +19,9 @@ export type ServerMaker = (
   accept: (socket: net.Socket) => void,
 ) => net.Server;
 
-export const plainServer: ServerMaker = (options, accept) => net.createServer(options, accept);
+/** Nothing is read before the socket has been made a lending one. */
+export const plainServer: ServerMaker = (options, accept) =>
+  net.createServer({ ...options, pauseOnConnect: true }, (socket) => accept(lending(socket)));
 
 export interface Listener {
   readonly endpoint: Endpoint;

@@ -29,13 +29,14 @@ export class LargeUpload {
     this.#store = store;
   }
 
-  /** Resolves when the piece may be overwritten. */
+  /** Resolves when the next piece may come. The bytes are copied: their memory is lent for this turn. */
   async piece(bytes: Buffer): Promise<void> {
     if (this.#error !== undefined) return;
+    const own = Buffer.from(bytes);
     try {
       this.#writer ??= await this.#session.store.openLargeValue();
       if (this.#isAborted) await this.abort();
-      else await this.#writer.write(bytes);
+      else await this.#writer.write(own);
     } catch (error) {
       this.#error = errorOfFailure(error);
       await this.abort();

@@ -1,0 +1,67 @@
+// All connections read into one buffer: what one has not used yet must survive what another sends.
+
+import net from 'node:net';
+import { Duplex } from 'node:stream';
+
+import { expect } from 'chai';
+
+import { lending } from '../../../src/server/lending-socket.js';
+import { serversOf } from '../../support/test-server-hooks.js';
+
+const STORED = 'STORED\r\n';
+
+describe('lending socket', () => {
+  const start = serversOf();
+
+  it('half a request survives the input of another connection', async () => {
+    const { connect } = await start();
+    const [slow, other] = [await connect(), await connect()];
+    const noise = 'x'.repeat(60_000);
+    slow.send('version\r\nset a 0 0 10\r\nhello');
+    await slow.take('VERSION 1.6.45\r\n'.length);
+    expect(await other.ask(`set b 0 0 60000\r\n${noise}\r\n`, STORED)).to.equal(STORED);
+    expect(await slow.ask('world\r\n', STORED)).to.equal(STORED);
+    const reply = 'VALUE a 0 10\r\nhelloworld\r\nEND\r\n';
+    expect(await slow.ask('get a\r\n', reply)).to.equal(reply);
+  });
+
+  it('requests that wait for the end of a turn survive as well', async () => {
+    const { connect } = await start({ argv: ['-R', '1'] });
+    const clients = [await connect(), await connect(), await connect()];
+    const requests = clients.map((_, at) =>
+      Array.from({ length: 200 }, (_each, n) => `set k${at}-${n} 0 0 4\r\nv${at}${n % 10}.\r\n`),
+    );
+    for (const [at, client] of clients.entries()) client.send(requests[at]!.join(''));
+    for (const client of clients) await client.take(200 * STORED.length);
+    for (const [at, client] of clients.entries()) {
+      const reply = `VALUE k${at}-137 0 4\r\nv${at}7.\r\nEND\r\n`;
+      expect(await client.ask(`get k${at}-137\r\n`, reply)).to.equal(reply);
+    }
+  });
+
+  it('pieces of a large value survive while they are written', async () => {
+    const { connect } = await start({ argv: ['-I', '8m'] });
+    const [first, second] = [await connect(), await connect()];
+    first.send(`set a 0 0 3000000\r\n${'a'.repeat(3_000_000)}\r\n`);
+    second.send(`set b 0 0 3000000\r\n${'b'.repeat(3_000_000)}\r\n`);
+    expect(await first.take(STORED.length)).to.equal(STORED);
+    expect(await second.take(STORED.length)).to.equal(STORED);
+    const reply = `VALUE a 0 3000000\r\n${'a'.repeat(3_000_000)}\r\nEND\r\n`;
+    expect((await first.ask('get a\r\n', reply)) === reply).to.equal(true);
+  });
+
+  it('the server still counts its connections, and stops when the last has gone', async () => {
+    const { connect, server, stop } = await start();
+    const client = await connect();
+    await client.ask('version\r\n', 'VERSION 1.6.45\r\n');
+    expect(server.connectionCount).to.equal(1);
+    await stop();
+    expect(await client.rest()).to.equal('');
+    expect(server.connectionCount).to.equal(0);
+  });
+
+  it('a socket without a handle stays as it is', () => {
+    const socket = new Duplex() as net.Socket;
+    expect(lending(socket)).to.equal(socket);
+  });
+});
