@@ -1,21 +1,30 @@
 // The bytes of replies, gathered in one growing buffer until the connection writes them: the hot path
 // copies straight into it and makes neither strings nor objects.
 //
-// Invariant: what take() gave stays as it is until the same Output is written to again after recycle();
-// without recycle() the next write starts a new buffer.
+// Buffers come from a pool that all outputs share and go back when their bytes have been sent: a
+// connection without replies holds none, and a busy server writes into the same few, which stay in the
+// processor's cache.
+//
+// Invariant: what take() gave stays as it is until recycle(); without that its memory is not used again.
 
 import { assert } from '../assert.js';
 
 const FIRST_CAPACITY = 4096;
 /** A buffer that grew over this is not kept for the next replies. */
 const KEPT_CAPACITY_MAX = 64 * 1024;
+const POOL_BUFFERS_MAX = 64;
 const DIGIT_ZERO = 0x30;
 /** Longest decimal of a safe integer, and of a u64 with room to spare. */
 const NUMBER_BYTES_MAX = 24;
 
+const EMPTY = Buffer.alloc(0);
+const pool: Buffer[] = [];
+
 export class Output {
-  #buffer: Buffer = Buffer.allocUnsafeSlow(FIRST_CAPACITY);
+  #buffer: Buffer = EMPTY;
   #length = 0;
+  /** What the last take() gave a part of. */
+  #taken: Buffer = EMPTY;
 
   get length(): number {
     return this.#length;
@@ -91,21 +100,22 @@ export class Output {
     this.#length = this.#buffer.writeBigUInt64BE(number, this.#length);
   }
 
-  /** The bytes so far, which leave this output empty. Hand them back by recycle() when they are sent. */
+  /** The bytes so far, which leave this output empty. Call recycle() when they are sent. */
   take(): Buffer {
     const bytes = this.#buffer.subarray(0, this.#length);
+    this.#taken = this.#buffer;
     this.#buffer = EMPTY;
     this.#length = 0;
     return bytes;
   }
 
-  /** Gives a buffer from take() back for reuse; optional. */
-  recycle(bytes: Buffer): void {
-    if (this.#buffer !== EMPTY || bytes.byteOffset !== 0) return;
-    const capacity = bytes.buffer.byteLength;
-    if (capacity >= FIRST_CAPACITY && capacity <= KEPT_CAPACITY_MAX) {
-      this.#buffer = Buffer.from(bytes.buffer, 0, capacity);
+  /** The bytes of the last take() are not needed any more; optional. */
+  recycle(): void {
+    const { length } = this.#taken;
+    if (length !== 0 && length <= KEPT_CAPACITY_MAX && pool.length < POOL_BUFFERS_MAX) {
+      pool.push(this.#taken);
     }
+    this.#taken = EMPTY;
   }
 
   /** Takes back everything written after `length` (a reply that failed half-way). */
@@ -115,12 +125,17 @@ export class Output {
   }
 
   #reserve(more: number): void {
-    const needed = this.#length + more;
-    if (needed <= this.#buffer.length) return;
-    const grown = Buffer.allocUnsafeSlow(Math.max(FIRST_CAPACITY, this.#buffer.length * 2, needed));
-    grown.set(this.#buffer.subarray(0, this.#length));
+    if (this.#length + more > this.#buffer.length) this.#grow(this.#length + more);
+  }
+
+  #grow(needed: number): void {
+    const small = this.#buffer;
+    if (small === EMPTY && needed <= FIRST_CAPACITY) {
+      this.#buffer = pool.pop() ?? Buffer.allocUnsafeSlow(FIRST_CAPACITY);
+      return;
+    }
+    const grown = Buffer.allocUnsafeSlow(Math.max(FIRST_CAPACITY, small.length * 2, needed));
+    grown.set(small.subarray(0, this.#length));
     this.#buffer = grown;
   }
 }
-
-const EMPTY = Buffer.alloc(0);

@@ -123,7 +123,7 @@ export class Replies implements Waiter {
     if (corks) this.#socket.cork();
     this.#writeReady();
     if (corks) this.#socket.uncork();
-    if (this.#sections.some((section) => section.markCount > 0)) this.#gate.wait(this);
+    if (this.#hasMarks) this.#gate.wait(this);
     if (this.#roomWaiters.length > 0) this.#wakeWriters();
   }
 
@@ -159,6 +159,11 @@ export class Replies implements Waiter {
     });
   }
 
+  get #hasMarks(): boolean {
+    for (const section of this.#sections) if (section.markCount > 0) return true;
+    return false;
+  }
+
   #wakeWriters(): void {
     const waiters = this.#roomWaiters;
     this.#roomWaiters = [];
@@ -188,7 +193,7 @@ export class Replies implements Waiter {
         this.#socket.write(bytes);
         this.#counters.bytes_written += count;
         this.bytesWritten += count;
-        if (this.#copies && this.#socket.writableLength === 0) head.output.recycle(bytes);
+        if (this.#copies && this.#socket.writableLength === 0) head.output.recycle();
       }
       if (!head.isEmpty || head.isOpen || this.#sections.length === 1) return;
       this.#sections.shift();
