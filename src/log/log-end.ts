@@ -87,7 +87,7 @@ export class LogEnd {
   /** The active segment has outgrown its limit while its successor is being made: clients have to wait. */
   get late(): boolean {
     return (
-      this.#active.plannedBytes > this.#bytesMax &&
+      this.#active.plannedBytes > this.#bytesMax() &&
       this.#successor === undefined &&
       (this.#successorAsked || this.#active !== this.#durable)
     );
@@ -96,7 +96,7 @@ export class LogEnd {
   /** Whether a record whose frame has `bytes` may be taken. */
   admits(type: RecordType, bytes: number): boolean {
     if (!this.#short) return true;
-    const reserve = type === RECORD.put ? this.#reserveBytes : BATCH_HEADER_BYTES;
+    const reserve = type === RECORD.put ? this.#reserveBytes() : BATCH_HEADER_BYTES;
     const end = this.#active.plannedBytes + BATCH_HEADER_BYTES + bytes;
     return end <= this.#active.zeros.allocatedBytes - reserve;
   }
@@ -109,7 +109,7 @@ export class LogEnd {
   /** A batch was given a place: asks for a successor in time. */
   planned(bytes: number): void {
     this.#active.plannedBytes = bytes;
-    if (this.#wantsSuccessor && !this.#short) this.askSuccessor();
+    if (this.#wantsSuccessor() && !this.#short) this.askSuccessor();
   }
 
   /** Makes the successor the active segment; false when there is none yet. */
@@ -168,10 +168,10 @@ export class LogEnd {
   keepAhead(): void {
     if (this.writeInFlight || this.#closed || this.#short) return;
     const { plannedBytes, zeros } = this.#active;
-    if (zeros.allocatedBytes < Math.min(plannedBytes + this.#step / 2, this.#segmentBytesMax)) {
+    if (zeros.allocatedBytes < Math.min(plannedBytes + this.#step() / 2, this.#segmentBytesMax)) {
       void this.#extend();
     }
-    if (this.#wantsSuccessor) this.askSuccessor();
+    if (this.#wantsSuccessor()) this.askSuccessor();
   }
 
   /** Asks whether there is room again: for zeros, and for a successor if one is due. */
@@ -181,7 +181,7 @@ export class LogEnd {
     if (this.writeInFlight) return;
     void this.#extend().then((error) => {
       if (error !== undefined || !this.#short || this.#closed) return;
-      if (this.#wantsSuccessor && this.#active === this.#durable) {
+      if (this.#wantsSuccessor() && this.#active === this.#durable) {
         this.askSuccessor();
         return;
       }
@@ -214,29 +214,29 @@ export class LogEnd {
     await this.#successor?.close();
   }
 
-  get #step(): number {
+  #step(): number {
     return Math.min(AHEAD_BYTES, this.#segmentBytesMax / 2);
   }
 
   /** What puts leave to deletes. */
-  get #reserveBytes(): number {
+  #reserveBytes(): number {
     return Math.min(AHEAD_BYTES, this.#segmentBytesMax) / 4;
   }
 
   /** Above this a segment without successor makes clients wait. */
-  get #bytesMax(): number {
+  #bytesMax(): number {
     return this.#segmentBytesMax + overgrowthBytes(this.#segmentBytesMax);
   }
 
-  get #wantsSuccessor(): boolean {
+  #wantsSuccessor(): boolean {
     return this.#active.plannedBytes > this.#segmentBytesMax / 2 && this.#successor === undefined;
   }
 
   async #extend(): Promise<unknown> {
     const { plannedBytes, zeros } = this.#active;
-    const reserve = this.#short ? this.#reserveBytes : 0;
+    const reserve = this.#short ? this.#reserveBytes() : 0;
     const target = Math.max(
-      Math.min(plannedBytes + this.#step, Math.max(this.#segmentBytesMax, plannedBytes)),
+      Math.min(plannedBytes + this.#step(), Math.max(this.#segmentBytesMax, plannedBytes)),
       Math.min(plannedBytes + reserve, this.#ballastEnd),
     );
     const error = await zeros.extend(target);
@@ -248,9 +248,9 @@ export class LogEnd {
 
   /** There is no room for a segment, but maybe for the deletes that would make some. */
   async #renewReserve(): Promise<void> {
-    if (!(await this.#events.hasRoom(this.#reserveBytes))) return;
+    if (!(await this.#events.hasRoom(this.#reserveBytes()))) return;
     if (this.writeInFlight || this.#closed || !this.#short) return;
-    this.#ballastEnd = this.#active.plannedBytes + this.#reserveBytes;
+    this.#ballastEnd = this.#active.plannedBytes + this.#reserveBytes();
     await this.#extend();
   }
 

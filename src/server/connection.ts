@@ -101,7 +101,7 @@ export class Connection implements ConnectionControl {
       id: this.id,
       address: isUnix ? this.#listenAddress : `tcp:${host}:${remotePort}`,
       listenAddress: isUnix ? undefined : this.#listenAddress,
-      state: this.#state,
+      state: this.#state(),
       idleSeconds: Math.floor(idleMs / 1000),
     };
   }
@@ -121,7 +121,7 @@ export class Connection implements ConnectionControl {
   }
 
   /** As `stats conns` names it. */
-  get #state(): string {
+  #state(): string {
     if (this.#isEnding) return 'conn_closing';
     if (this.#parser.inValue) return 'conn_nread';
     if (this.#isRunning || this.#isBusy || this.#isYielding) return 'conn_parse_cmd';
@@ -136,7 +136,7 @@ export class Connection implements ConnectionControl {
     this.#waiting.push(chunk);
     this.#pump();
     this.#ownLent(chunk);
-    if (this.#isStopped) this.#socket.pause();
+    if (this.#isStopped()) this.#socket.pause();
   }
 
   /** The chunk's memory is lent for this call: what is left of it is copied. */
@@ -147,7 +147,7 @@ export class Connection implements ConnectionControl {
   }
 
   /** Input cannot be taken at the moment. */
-  get #isStopped(): boolean {
+  #isStopped(): boolean {
     return (
       this.#isBusy ||
       this.#isYielding ||
@@ -164,7 +164,7 @@ export class Connection implements ConnectionControl {
     this.#isRunning = false;
     this.#replies.flush();
     if (!this.#isEnding) {
-      if (this.#socket.isPaused() && !this.#isStopped && !this.#hasInputEnded)
+      if (this.#socket.isPaused() && !this.#isStopped() && !this.#hasInputEnded)
         this.#socket.resume();
     } else if (!this.#isBusy && this.#replies.isIdle) {
       this.#socket.destroySoon();

@@ -123,7 +123,7 @@ export class Replies implements Waiter {
     if (corks) this.#socket.cork();
     this.#writeReady();
     if (corks) this.#socket.uncork();
-    if (this.#hasMarks) this.#gate.wait(this);
+    if (this.#hasMarks()) this.#gate.wait(this);
     if (this.#roomWaiters.length > 0) this.#wakeWriters();
   }
 
@@ -159,7 +159,7 @@ export class Replies implements Waiter {
     });
   }
 
-  get #hasMarks(): boolean {
+  #hasMarks(): boolean {
     for (const section of this.#sections) if (section.markCount > 0) return true;
     return false;
   }
