@@ -243,9 +243,11 @@ export function encodeFrame(
     target.writeBigUInt64LE(record.cas, end);
     end += CHOSEN_CAS_BYTES;
   }
-  end += key.copy(target, end);
-  end += value.copy(target, end);
-  target.fill(0, end, at + bytes);
+  target.set(key, end);
+  end += key.length;
+  target.set(value, end);
+  end += value.length;
+  while (end < at + bytes) target[end++] = 0;
   target.writeUInt32LE(seededCrc(target, at + 4, at + bytes, salt, offset), at);
   return bytes;
 }

@@ -35,7 +35,7 @@ export class Output {
     const size = bytes.length;
     this.#reserve(size);
     // For a handful of bytes the loop is faster than the call into the runtime.
-    if (size <= 16) {
+    if (size <= 8) {
       const buffer = this.#buffer;
       for (let from = 0, to = this.#length; from < size; from++, to++) buffer[to] = bytes[from]!;
     } else {

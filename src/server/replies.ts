@@ -53,13 +53,14 @@ export class Replies implements Waiter {
   /** Bytes composed and not taken by the system yet. */
   get backlogBytes(): number {
     let bytes = this.#socket.writableLength;
-    for (const section of this.#sections) bytes += section.output.length;
+    const sections = this.#sections;
+    for (let at = 0; at < sections.length; at++) bytes += sections[at]!.output.length;
     return bytes;
   }
 
   /** True while the client has to read, or the disk to catch up, before more is answered. */
   get isFull(): boolean {
-    if (this.#sections.length > 1 && this.#sections.length > OPEN_SECTIONS_MAX) return true;
+    if (this.#sections.length > OPEN_SECTIONS_MAX) return true;
     return this.#tail.markCount >= MARKS_MAX || this.backlogBytes > BACKLOG_BYTES_MAX;
   }
 
@@ -160,7 +161,8 @@ export class Replies implements Waiter {
   }
 
   #hasMarks(): boolean {
-    for (const section of this.#sections) if (section.markCount > 0) return true;
+    const sections = this.#sections;
+    for (let at = 0; at < sections.length; at++) if (sections[at]!.markCount > 0) return true;
     return false;
   }
 

@@ -57,7 +57,7 @@ export class Changes {
     const { chosenCas } = change;
     const value = composeDecimal(number, old.value.length);
     const marks = keydir.marks(ref);
-    const placed = core.commitPut(change.key, {
+    const placed = core.commitPut(change.key, ref, {
       value,
       flags: old.flags,
       expiresAt,
@@ -143,7 +143,7 @@ export class Changes {
       won: change.invalidate !== true && (marks & MARK.WON) !== 0,
       large: drops ? undefined : old.large,
     };
-    const placed = core.commitPut(change.key, content);
+    const placed = core.commitPut(change.key, ref, content);
     if (placed === undefined) return { status: core.refusal, after: 0, cas: 0n };
     // The value's file has a new record that refers to it: it is not dead with the old one.
     core.large.keep(content.large);

@@ -74,7 +74,11 @@ export class Core {
 
   /** The key's ref when it has a live item, else 0 and `missReason`. */
   find(key: Buffer): number {
-    const ref = this.items.keydir.find(key);
+    return this.live(this.items.keydir.find(key));
+  }
+
+  /** The same for what the keydir holds of a key: `ref`, dead or alive, or 0. */
+  live(ref: number): number {
     if (ref === 0) {
       this.missReason = 'absent';
       return 0;
@@ -149,9 +153,8 @@ export class Core {
   }
 
   /** Stores an item under the key; `ref` is the key's in the keydir (dead or alive), 0 when it has none. */
-  commitPut(key: Buffer, content: Content): Placed | undefined {
+  commitPut(key: Buffer, ref: number, content: Content): Placed | undefined {
     const { items, large } = this;
-    const ref = items.keydir.find(key);
     const old = ref === 0 ? undefined : items.stateOf(ref);
     const before = ref !== 0 && this.isDeadForGood(ref) ? undefined : old;
     const placed = this.log.append(
@@ -185,8 +188,7 @@ export class Core {
     large.dropAfter(old?.large, placed.seq);
     items.keydir.touch(at);
     if (content.large === undefined) {
-      const cas = content.chosenCas ?? BigInt(placed.seq);
-      this.cache.put(at, placed.seq, content.flags, cas, content.value);
+      this.cache.put(at, placed.seq, content.flags, content.chosenCas, content.value);
     }
     return placed;
   }

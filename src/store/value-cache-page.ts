@@ -50,7 +50,7 @@ export class ValueCachePage {
     ref: number,
     seq: number,
     flags: number,
-    cas: bigint,
+    cas: bigint | undefined,
     first: Uint8Array,
     second: Uint8Array | undefined,
   ): number {
@@ -58,9 +58,15 @@ export class ValueCachePage {
     const valueBytes = first.length + (second?.length ?? 0);
     const at = offset >>> 2;
     const high = Math.floor(seq / HIGH);
-    this.#tokens[offset >>> 3] = cas;
+    const low = seq - high * HIGH;
+    if (cas === undefined) {
+      this.#words[at] = low;
+      this.#words[at + 1] = high;
+    } else {
+      this.#tokens[offset >>> 3] = cas;
+    }
     this.#words[at + 2] = ref;
-    this.#words[at + 3] = seq - high * HIGH;
+    this.#words[at + 3] = low;
     this.#words[at + 4] = high;
     this.#words[at + 5] = flags;
     this.#words[at + 6] = valueBytes;

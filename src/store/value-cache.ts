@@ -115,21 +115,26 @@ export class ValueCache {
 
   /**
    * Holds a value: `first` and, when given, `second` after it. It takes the place of an older one of that
-   * ref. A value that does not fit a page is not held.
+   * ref. A value that does not fit a page is not held. `cas` undefined: the token is the seq.
    */
   put(
     ref: number,
     seq: number,
     flags: number,
-    cas: bigint,
+    cas: bigint | undefined,
     first: Uint8Array,
     second?: Uint8Array,
   ): void {
-    this.#index.delete(ref);
     const bytes = entryBytes(first.length + (second?.length ?? 0));
-    if (bytes > this.#pageBytes || this.#bytesMax === 0) return;
+    if (bytes > this.#pageBytes || this.#bytesMax === 0) {
+      this.#index.delete(ref);
+      return;
+    }
     const page = this.#pageFor(bytes);
-    if (!this.#makeRoom(this.#index.growthBytes(ref))) return;
+    if (!this.#makeRoom(this.#index.growthBytes(ref))) {
+      this.#index.delete(ref);
+      return;
+    }
     const offset = page.append(ref, seq, flags, cas, first, second);
     this.#index.set(ref, this.#placeOf(page, offset));
   }

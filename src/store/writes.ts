@@ -39,7 +39,9 @@ export class Writes {
   #attempt(put: Put, known: Known | undefined): Maybe<PutOutcome> {
     const core = this.#core;
     const { keydir } = core.items;
-    const ref = core.find(put.key);
+    // A dead item's record is still there: the put replaces it.
+    const held = keydir.find(put.key);
+    const ref = core.live(held);
     let old: Loaded | undefined;
     if (ref !== 0 && needsOld(put, keydir.marks(ref))) {
       const seq = keydir.seq(ref);
@@ -48,7 +50,8 @@ export class Writes {
       if (loaded === undefined) return this.#refuse(put, ref, 'damaged', 0n);
       old = loaded;
     }
-    const cas = ref === 0 ? 0n : (old?.cas ?? BigInt(keydir.seq(ref)));
+    const isPlain = put.mode === 'set' && put.compareCas === undefined;
+    const cas = ref === 0 || isPlain ? 0n : (old?.cas ?? BigInt(keydir.seq(ref)));
     const refusal = refusalOf(put, ref !== 0, cas);
     if (refusal !== undefined) {
       if (ref !== 0 && put.mode === 'add') keydir.touch(ref);
@@ -60,7 +63,7 @@ export class Writes {
     if (bytes > INLINE_VALUE_BYTES_MAX && !isReady(put, joins)) {
       return this.#putLarge(put, joins ? old : undefined);
     }
-    return this.#store(put, ref, joins ? old : undefined, cas);
+    return this.#store(put, held, ref, joins ? old : undefined, cas);
   }
 
   /** Through a file of its own; a join whose item changed meanwhile begins anew with the new one. */
@@ -76,19 +79,24 @@ export class Writes {
     return isOvertaken && Buffer.isBuffer(own.value) ? this.#attempt(own, undefined) : outcome;
   }
 
-  #store(put: Put, ref: number, base: Loaded | undefined, oldCas: bigint): PutOutcome {
+  /** `held`: what the keydir has of the key, dead or alive; `ref`: the same if it is alive, else 0. */
+  #store(
+    put: Put,
+    held: number,
+    ref: number,
+    base: Loaded | undefined,
+    oldCas: bigint,
+  ): PutOutcome {
     const core = this.#core;
-    const { keydir } = core.items;
     const content = this.#contentOf(put, ref, base, oldCas);
     const marks = put.chosenCas === undefined ? 0 : 1;
     const bytes =
       frameBytes(put.key.length, content.value.length, marks) + (content.large?.bytes ?? 0);
     // A dead item makes room for its successor, not for another key.
-    const replaced = keydir.find(put.key);
-    const room = this.#bounds.makeRoom(bytes, replaced);
+    const room = this.#bounds.makeRoom(bytes, held);
     if (room !== 'ok') return this.#refuseTaken(put, ref, room, content);
-    const replacesDead = ref === 0 && replaced !== 0;
-    const placed = core.commitPut(put.key, content);
+    const replacesDead = ref === 0 && held !== 0;
+    const placed = core.commitPut(put.key, held, content);
     if (placed === undefined) return this.#refuseTaken(put, ref, core.refusal, content);
     if (replacesDead) core.counters.reclaimed += 1;
     core.counters.itemsStored += 1;
