@@ -204,7 +204,8 @@ function messageOf(error: unknown): string {
 
 const NEXT_STEPS: Readonly<Record<string, string>> = {
   KV_LOCKED: ' Stop the other server, or choose another directory with --data',
-  KV_CORRUPTION: ' Nothing was changed. See what is damaged with: kv-check <dir>',
+  KV_CORRUPTION:
+    ' Nothing was changed. See what is damaged with: kv-check <dir>; save the rest with: kv-check <dir> --repair --to <newdir>',
   KV_FORMAT_VERSION: ' Nothing was changed. Start the version of Cairn that wrote it',
   KV_NO_SPACE: ' Free some disk space and start again',
   KV_NOT_A_STORE: ' Choose an empty or a new directory with --data',

@@ -19,7 +19,6 @@ interface Options {
   readonly format: SnapshotForm;
   readonly prefix: string;
   readonly keysOnly?: boolean;
-  readonly salvage?: boolean;
 }
 
 await runTool('kv-dump', main);
@@ -38,17 +37,14 @@ async function main(): Promise<ExitCode> {
         .default('json'),
     )
     .option('--prefix <text>', 'only keys that begin with it', '')
-    .option('--keys-only', 'leave the values out (cannot be loaded)')
-    .option('--salvage', 'read around damage: name it, dump what is left, exit 65');
+    .option('--keys-only', 'leave the values out (cannot be loaded)');
   addExamples(program, [
     ['kv-dump data > backup.json', 'everything, at one moment'],
     ['kv-dump data --format ndjson --prefix user: | jq .key', 'some keys'],
-    ['kv-dump broken --salvage -o rest.json', 'what is left of a damaged store'],
   ]);
   program.addHelpText(
     'after',
-    '\nWhat a damaged place said is unknown: after --salvage a deleted key may be back, or an older value.\n' +
-      'Exit codes: 0 fine, 64 wrong use, 65 damage found, 66 no such directory or no store, 74 I/O.',
+    '\nExit codes: 0 fine, 64 wrong use, 65 damage found: see kv-check, 66 no such directory or no store, 74 I/O.',
   );
   program.parse();
   const [dir = ''] = program.args;
@@ -59,14 +55,7 @@ async function main(): Promise<ExitCode> {
 async function dump(dir: string, options: Options): Promise<ExitCode> {
   const env = nodeEnv(toolLogger('kv-dump'));
   const prefix = Buffer.from(options.prefix);
-  let damaged = 0;
-  const tell = (error: unknown): void => {
-    damaged += 1;
-    process.stderr.write(`left out: ${error instanceof Error ? error.message : String(error)}\n`);
-  };
-  const reader = await (options.salvage === true
-    ? StoreReader.salvage(env, dir, tell)
-    : StoreReader.open(env, dir));
+  const reader = await StoreReader.open(env, dir);
   const count = reader.count(prefix);
   const header = { seq: reader.seq, createdAt: env.clock.wallMs() };
   // On a terminal stdout shows the dump itself: a bar would only break its lines.
@@ -80,12 +69,12 @@ async function dump(dir: string, options: Options): Promise<ExitCode> {
       process.stderr.write(
         `${countOf(report.count, 'key')} at seq ${report.seq} in ${options.out}\n`,
       );
-      return damaged === 0 ? EXIT.ok : EXIT.damage;
+      return EXIT.ok;
     }
     const composer = new SnapshotComposer(options.format);
     for await (const chunk of composeSnapshot(composer, { ...header, count }, items))
       await writeAll(process.stdout, chunk);
-    return damaged === 0 ? EXIT.ok : EXIT.damage;
+    return EXIT.ok;
   } finally {
     progress.stop();
     await reader.close();

@@ -119,6 +119,12 @@ export class SegmentScanner {
     return undefined;
   }
 
+  /** Goes on at `offset`, where a batch begins. */
+  goTo(offset: number): void {
+    this.#defect = undefined;
+    this.#position = offset;
+  }
+
   /** The header of the batch at `offset`, which is whole and in the window then; or what is wrong with it. */
   async #checkBatch(offset: number): Promise<BatchHeader | Defect> {
     if (!this.#holds(offset, BATCH_HEADER_BYTES)) await this.#fetch(offset, BATCH_HEADER_BYTES);

@@ -8,23 +8,27 @@ import { isKvError, systemCode } from '../errors.js';
 import { readHeader } from './directory.js';
 import { parseFileName } from './files.js';
 import type { SegmentHeader } from './format.js';
-import type { Manifest } from './manifest.js';
+import type { Manifest, ManifestEntry } from './manifest.js';
 
 export interface StrayLog {
-  /** Every segment counts as open: where a sealed one ends only the manifest knew. */
+  /**
+   * Every segment counts as open: where a sealed one ends only the manifest knew. Numbers that no file stands
+   * for have an entry whose file is missing.
+   */
   readonly manifest: Manifest;
   /** Files whose header says nothing, or another store's name. */
   readonly unreadable: readonly string[];
-  /** First and last log numbers that no file stands for. */
-  readonly gaps: readonly (readonly [number, number])[];
 }
 
 /** Throws KV_FORMAT_VERSION: without a manifest nothing else says how such a file is to be read. */
 export async function findStrayLog(fs: Fs, dir: string): Promise<StrayLog> {
   const headers: { path: string; header: SegmentHeader }[] = [];
   const unreadable: string[] = [];
+  let newestName = 0;
   for (const name of await fs.list(dir)) {
-    if (parseFileName(name).kind !== 'segment') continue;
+    const parsed = parseFileName(name);
+    if (parsed.kind !== 'segment') continue;
+    newestName = Math.max(newestName, parsed.last);
     const path = join(dir, name);
     const file = await fs.open(path, 'read');
     try {
@@ -39,21 +43,8 @@ export async function findStrayLog(fs: Fs, dir: string): Promise<StrayLog> {
   const storeId = commonest(headers.map(({ header }) => header.storeId.toString('hex')));
   const ours = headers.filter(({ header }) => header.storeId.toString('hex') === storeId);
   const strangers = headers.filter((each) => !ours.includes(each)).map(({ path }) => path);
-  const segments = newest(ours.map(({ header }) => header));
-  return {
-    manifest: {
-      storeId,
-      segments: segments.map(({ first, last, generation, salt }) => ({
-        first,
-        last,
-        generation,
-        salt,
-        bytes: null,
-      })),
-    },
-    unreadable: [...unreadable, ...strangers],
-    gaps: gapsIn(segments),
-  };
+  const segments = withGaps(newest(ours.map(({ header }) => header)), newestName);
+  return { manifest: { storeId, segments }, unreadable: [...unreadable, ...strangers] };
 }
 
 /** In log order; a file that a newer generation stands for is left out. */
@@ -66,14 +57,20 @@ function newest(headers: readonly SegmentHeader[]): SegmentHeader[] {
   return headers.filter((header) => !isReplaced(header)).sort((a, b) => a.first - b.first);
 }
 
-function gapsIn(segments: readonly SegmentHeader[]): [number, number][] {
-  const gaps: [number, number][] = [];
+function withGaps(headers: readonly SegmentHeader[], newestName: number): ManifestEntry[] {
+  const entries: ManifestEntry[] = [];
   let expected = 1;
-  for (const { first, last } of segments) {
-    if (first > expected) gaps.push([expected, first - 1]);
-    expected = Math.max(expected, last + 1);
+  const fill = (last: number): void => {
+    if (last < expected) return;
+    entries.push({ first: expected, last, generation: 0, salt: 0, bytes: null });
+  };
+  for (const { first, last, generation, salt } of headers) {
+    fill(first - 1);
+    entries.push({ first, last, generation, salt, bytes: null });
+    expected = last + 1;
   }
-  return gaps;
+  fill(newestName);
+  return entries;
 }
 
 function commonest(values: readonly string[]): string {

@@ -8,11 +8,11 @@ import { join } from 'node:path';
 import type { Env } from '../env/env.js';
 import { KvError, isKvError } from '../errors.js';
 import { findLeftovers } from '../log/directory.js';
-import { MANIFEST_NAME, SNAPSHOT_NAME, parseFileName } from '../log/files.js';
+import { SNAPSHOT_NAME, parseFileName } from '../log/files.js';
 import { hintState } from '../log/hint.js';
-import { readManifest, type Manifest } from '../log/manifest.js';
-import { findStrayLog } from '../log/stray-segments.js';
+import type { Manifest } from '../log/manifest.js';
 import { verifyLog, type Finding, type Verification } from '../log/verification.js';
+import { plain, readManifestOrStandIn, wholeFile } from './manifest-stand-in.js';
 import { snapshotState, type SnapshotState } from './snapshot-state.js';
 import { StoreReader, requireStore } from './store-reader.js';
 
@@ -76,32 +76,6 @@ export async function checkStore(
     leftovers: options.isServed ? [] : await leftoversOf(env, dir, manifest),
     snapshot: await snapshotState(env.fs, join(dir, SNAPSHOT_NAME)),
   };
-}
-
-/** The manifest, or one made of what lies there, and what is wrong with that. */
-export async function readManifestOrStandIn(
-  env: Env,
-  dir: string,
-): Promise<{ readonly manifest: Manifest; readonly findings: Finding[] }> {
-  const path = join(dir, MANIFEST_NAME);
-  let what = 'there are segments but no manifest';
-  try {
-    const manifest = await readManifest(env.fs, dir);
-    if (manifest !== undefined) return { manifest, findings: [] };
-  } catch (error: unknown) {
-    if (!isKvError(error, 'KV_CORRUPTION')) throw error;
-    what = plain(error);
-  }
-  const stray = await findStrayLog(env.fs, dir);
-  const findings = [wholeFile(path, what)];
-  for (const each of stray.unreadable) {
-    findings.push(wholeFile(each, 'no segment of this store, as far as its header can be read'));
-  }
-  for (const [from, to] of stray.gaps) {
-    const numbers = from === to ? `number ${from}` : `numbers ${from} to ${to}`;
-    findings.push(wholeFile(dir, `the log's segments with the ${numbers} are missing`));
-  }
-  return { manifest: stray.manifest, findings };
 }
 
 async function look(env: Env, dir: string, options: CheckOptions): Promise<Look> {
@@ -191,13 +165,4 @@ async function leftoversOf(env: Env, dir: string, manifest: Manifest): Promise<r
     const names = await env.fs.list(dir);
     return names.filter((name) => parseFileName(name).kind === 'temporary');
   }
-}
-
-function wholeFile(path: string, what: string): Finding {
-  return { path, offset: 0, bytes: undefined, what, isDamage: true, key: undefined };
-}
-
-/** The message without its place. */
-function plain(error: KvError): string {
-  return error.message.replace(/ \([^()]*\)$/, '');
 }

@@ -100,7 +100,7 @@ export function replayEntry(
   items: Items,
   flushes: Flushes,
   entry: ReplayEntry,
-  segment: Segment,
+  segment: Pick<Segment, 'slot'>,
   usedSeconds: number,
 ): void {
   const { keydir } = items;

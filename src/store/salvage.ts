@@ -1,165 +1,195 @@
-// Reads around damage, for `kv-dump --salvage`: what is left of a log whose manifest, segments or batches
-// are gone in part (docs/recovery.md). Reads only.
+// What is left of a damaged log, record by record in log order: the whole batches, the whole frames of
+// damaged ones, what a hint still knows of the others, and the places of which nothing is known. Reads only.
 //
-// What the damaged places said is unknown: if one was a delete, the key is back; if one was a newer value,
-// the older one is shown. Whoever salvages is told each place and decides.
+// Invariants:
+// - Only what had been acknowledged is salvaged from a damaged place: a torn tail is cut, as at a start.
+// - Two passes give the same.
 
 import { join } from 'node:path';
 
 import type { Env } from '../env/env.js';
-import { KvError, isKvError } from '../errors.js';
-import { checkIdentity, readHeader } from '../log/directory.js';
-import { parseFileName, segmentName } from '../log/files.js';
-import type { SegmentHeader } from '../log/format.js';
-import { replaysValue, type ReplayEntry } from '../log/entry-list.js';
-import { readManifest, type ManifestEntry } from '../log/manifest.js';
+import { isKvError } from '../errors.js';
+import { surveyDamage, type LostPlace } from '../log/damage-survey.js';
+import type { LogRecord } from '../log/format.js';
+import { visitEntries, type ReplayEntry } from '../log/entry-list.js';
+import { loadHint } from '../log/hint.js';
+import { segmentName } from '../log/files.js';
 import { SegmentTable, type Segment } from '../log/segment.js';
-import { SegmentScanner, type ScannedBatch } from '../log/segment-scanner.js';
+import { SegmentScanner, type ScannedFrame } from '../log/segment-scanner.js';
+import { readingAround } from '../log/unreadable.js';
+import {
+  verifyLog,
+  type DamagedRange,
+  type Finding,
+  type SegmentCondition,
+  type Verification,
+} from '../log/verification.js';
+import { readManifestOrStandIn } from './manifest-stand-in.js';
 
-const NO_VALUE = Buffer.alloc(0);
+export type Salvaged =
+  | { readonly kind: 'frame'; readonly frame: ScannedFrame; readonly segment: Segment }
+  /** Its bytes are gone, but the segment's hint knows it, all but a put's value and flags. */
+  | { readonly kind: 'hinted'; readonly entry: ReplayEntry; readonly path: string }
+  | { readonly kind: 'lost'; readonly place: LostPlace; readonly path: string }
+  /** A whole segment of which nothing is known. */
+  | { readonly kind: 'gone'; readonly path: string };
 
-/** Told each damaged place, once for each time that it is passed. */
-export type OnDamage = (error: unknown) => void;
-
-/** Opens what can be opened of the segments that the manifest names; without one, of those that lie there. */
-export async function openSalvageable(
-  env: Env,
-  dir: string,
-  onDamage: OnDamage,
-): Promise<SegmentTable> {
-  const table = new SegmentTable();
-  for (const entry of await entriesOf(env, dir, onDamage)) {
-    const path = join(dir, segmentName(entry.last, entry.generation));
-    try {
-      const file = await env.fs.open(path, 'read');
-      const segment = table.add(entry, file);
-      segment.committedBytes = Math.min(entry.bytes ?? Infinity, await file.size());
-      segment.sealed = entry.bytes !== null;
-    } catch (error: unknown) {
-      onDamage(error);
-    }
-  }
-  return table;
+/** What one step of the log gives; views are valid until the next step. */
+export interface SalvagedStep {
+  readonly parts: readonly Salvaged[];
+  /** Highest that it tells of. */
+  readonly lastSeq: number;
+  readonly timeMs: number;
 }
 
-/** Every whole batch of a segment; damage between them is told and passed. */
-export async function* batchesAround(
+export class SalvagedLog {
+  readonly verification: Verification;
+  /** All that is wrong, the manifest included. */
+  readonly findings: readonly Finding[];
+  readonly table = new SegmentTable();
+  readonly #env: Env;
+  readonly #dir: string;
+  readonly #open = new Map<SegmentCondition, Segment>();
+
+  private constructor(env: Env, dir: string, verification: Verification, more: Finding[]) {
+    this.#env = env;
+    this.#dir = dir;
+    this.verification = verification;
+    this.findings = [...more, ...verification.findings];
+  }
+
+  /** Requires: nobody writes to the directory. Throws KV_FORMAT_VERSION for a newer release's. */
+  static async open(
+    env: Env,
+    dir: string,
+    onProgress: (bytes: number) => void,
+  ): Promise<SalvagedLog> {
+    const { manifest, findings } = await readManifestOrStandIn(env, dir);
+    const verification = await verifyLog(env.fs, dir, manifest, onProgress);
+    const log = new SalvagedLog(env, dir, verification, findings);
+    for (const condition of verification.segments) await log.#openSegment(condition);
+    return log;
+  }
+
+  /** The newest segment's bytes are nowhere: seqs may have been given out that nothing tells of. */
+  get isEndUnknown(): boolean {
+    return this.verification.segments.at(-1)?.path === undefined;
+  }
+
+  async *steps(): AsyncGenerator<SalvagedStep> {
+    for (const condition of this.verification.segments) {
+      const segment = this.#open.get(condition);
+      const hinted = await this.#hintOf(condition);
+      if (segment === undefined) yield this.#missing(condition, hinted);
+      else yield* stepsOf(segment, condition, hinted);
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.table.close();
+  }
+
+  async #openSegment(condition: SegmentCondition): Promise<void> {
+    const { path, entry } = condition;
+    if (path === undefined) return;
+    const file = readingAround(await this.#env.fs.open(path, 'read'), () => undefined);
+    this.#open.set(condition, this.table.add(entry, file));
+  }
+
+  #missing({ entry }: SegmentCondition, hinted: Hinted | undefined): SalvagedStep {
+    const path = join(this.#dir, segmentName(entry.last, entry.generation));
+    if (hinted === undefined) return { parts: [{ kind: 'gone', path }], lastSeq: 0, timeMs: 0 };
+    const parts = hinted.entries.map((known) => ({ kind: 'hinted', entry: known, path }) as const);
+    return { ...hinted, parts };
+  }
+
+  /** Of a sealed segment that is damaged or missing. */
+  async #hintOf({ entry, ranges, path }: SegmentCondition): Promise<Hinted | undefined> {
+    if (entry.bytes === null || (path !== undefined && ranges.length === 0)) return undefined;
+    const entries: ReplayEntry[] = [];
+    const place = { ...entry, committedBytes: entry.bytes };
+    try {
+      const hint = await loadHint(this.#env.fs, this.#dir, place);
+      if (hint === undefined) return undefined;
+      const { bytes, start, count } = hint.entries;
+      visitEntries(bytes, start, count, (known) => entries.push(known));
+      return { ...hint.facts, entries };
+    } catch (error: unknown) {
+      if (isKvError(error)) throw error;
+      // A hint that the disk cannot read is as good as none.
+      return undefined;
+    }
+  }
+}
+
+interface Hinted {
+  readonly entries: readonly ReplayEntry[];
+  readonly lastSeq: number;
+  readonly timeMs: number;
+}
+
+async function* stepsOf(
   segment: Segment,
-  onDamage: OnDamage,
-): AsyncGenerator<ScannedBatch> {
-  const scanner = new SegmentScanner(segment.file, segment.salt, segment.committedBytes);
+  { entry, end, ranges }: SegmentCondition,
+  hinted: Hinted | undefined,
+): AsyncGenerator<SalvagedStep> {
+  const scanner = new SegmentScanner(segment.file, entry.salt, end);
   for (;;) {
     const batch = await scanner.next();
     if (batch !== undefined) {
-      yield batch;
+      const { header, frames } = batch;
+      const parts = frames.map((frame) => ({ kind: 'frame', frame, segment }) as const);
+      const lastSeq = frames.at(-1)?.record.seq ?? header.firstSeq;
+      yield { parts, lastSeq, timeMs: header.timeMs };
       continue;
     }
-    if (scanner.defect === undefined) return;
-    const { offset, defect } = scanner.defect;
-    const later = await scanner.resync();
-    // Behind the last batch of an open segment lie the zeros that were written ahead, or a torn tail.
-    if (later !== undefined || segment.sealed) {
-      const { path } = segment.file;
-      onDamage(new KvError('KV_CORRUPTION', `A batch is damaged: ${defect}`, { path, offset }));
-    }
-    if (later === undefined) return;
-    yield later;
+    const range = ranges.find(({ offset }) => offset === scanner.defect?.offset);
+    if (range === undefined || range.provedEnd <= range.offset) return;
+    yield await damagedStep(segment, range, hinted);
+    if (range.end >= end) return;
+    scanner.goTo(range.end);
   }
 }
 
-/** Visits every record of the whole batches, in log order. Returns the highest seq and time. */
-export async function replayAround(
-  table: SegmentTable,
-  visit: (entry: ReplayEntry, segment: Segment) => void,
-  onDamage: OnDamage,
-): Promise<{ readonly lastSeq: number; readonly timeMs: number }> {
-  let lastSeq = 0;
-  let timeMs = 0;
-  for (const segment of table.ordered) {
-    for await (const { header, frames } of batchesAround(segment, onDamage)) {
-      timeMs = Math.max(timeMs, header.timeMs);
-      // A seal has no record, but says which was the last before it: compaction may have dropped that one.
-      if (frames.length === 0) lastSeq = Math.max(lastSeq, header.firstSeq);
-      for (const { record, offset, bytes } of frames) {
-        lastSeq = Math.max(lastSeq, record.seq);
-        const value = replaysValue(record) ? record.value : NO_VALUE;
-        visit({ ...record, value, offset, bytes }, segment);
-      }
+async function damagedStep(
+  segment: Segment,
+  { offset, end, provedEnd }: DamagedRange,
+  hinted: Hinted | undefined,
+): Promise<SalvagedStep> {
+  const { file, salt } = segment;
+  const survey = await surveyDamage(file, salt, offset, end);
+  const frames = survey.frames.filter((frame) => frame.offset < provedEnd);
+  const parts: (Salvaged & { readonly at: number })[] = frames.map((frame) => ({
+    kind: 'frame',
+    frame,
+    segment,
+    at: frame.offset,
+  }));
+  const { path } = file;
+  if (hinted === undefined) {
+    for (const place of survey.lost) {
+      if (place.offset < provedEnd) parts.push({ kind: 'lost', place, path, at: place.offset });
+    }
+  } else {
+    const whole = new Set(frames.map((frame) => frame.offset));
+    for (const known of hinted.entries) {
+      const isHere = known.offset >= offset && known.offset < provedEnd;
+      if (isHere && !whole.has(known.offset))
+        parts.push({ kind: 'hinted', entry: known, path, at: known.offset });
     }
   }
-  return { lastSeq, timeMs };
+  parts.sort((a, b) => a.at - b.at);
+  const seqs = parts.map((part) => seqOf(part));
+  return { parts, lastSeq: Math.max(0, ...seqs), timeMs: 0 };
 }
 
-async function entriesOf(
-  env: Env,
-  dir: string,
-  onDamage: OnDamage,
-): Promise<readonly ManifestEntry[]> {
-  try {
-    const manifest = await readManifest(env.fs, dir);
-    if (manifest !== undefined) {
-      const checked: ManifestEntry[] = [];
-      for (const entry of manifest.segments) {
-        if (await isRight(env, dir, entry, manifest.storeId, onDamage)) checked.push(entry);
-      }
-      return checked;
-    }
-    const message = 'There is no manifest: the segments that lie here are read';
-    onDamage(new KvError('KV_CORRUPTION', message, { path: dir }));
-  } catch (error: unknown) {
-    if (!isKvError(error)) throw error;
-    onDamage(error);
-  }
-  return entriesLyingHere(env, dir, onDamage);
+function seqOf(part: Salvaged): number {
+  if (part.kind === 'frame') return part.frame.record.seq;
+  return part.kind === 'hinted' ? part.entry.seq : 0;
 }
 
-async function isRight(
-  env: Env,
-  dir: string,
-  entry: ManifestEntry,
-  storeId: string,
-  onDamage: OnDamage,
-): Promise<boolean> {
-  const path = join(dir, segmentName(entry.last, entry.generation));
-  try {
-    const file = await env.fs.open(path, 'read');
-    try {
-      checkIdentity(await readHeader(file), entry, storeId, path);
-    } finally {
-      await file.close();
-    }
-    return true;
-  } catch (error: unknown) {
-    onDamage(error);
-    return false;
-  }
-}
-
-/** By their own headers; a file that a newer generation stands for is left out. */
-async function entriesLyingHere(
-  env: Env,
-  dir: string,
-  onDamage: OnDamage,
-): Promise<readonly ManifestEntry[]> {
-  const headers: SegmentHeader[] = [];
-  for (const name of await env.fs.list(dir)) {
-    if (parseFileName(name).kind !== 'segment') continue;
-    const file = await env.fs.open(join(dir, name), 'read');
-    try {
-      headers.push(await readHeader(file));
-    } catch (error: unknown) {
-      onDamage(error);
-    } finally {
-      await file.close();
-    }
-  }
-  const isReplaced = (old: SegmentHeader): boolean =>
-    headers.some(
-      (other) =>
-        other.generation > old.generation && other.first <= old.first && other.last >= old.last,
-    );
-  return headers
-    .filter((header) => !isReplaced(header))
-    .map(({ first, last, generation, salt }) => ({ first, last, generation, salt, bytes: null }))
-    .sort((a, b) => a.first - b.first);
+/** A hint's entry as the record that it stands for; not for puts, whose value and flags it lacks. */
+export function recordOf(entry: ReplayEntry): LogRecord {
+  const { type, marks, seq, expiresAt, key, value } = entry;
+  return { type, marks, flags: 0, seq, expiresAt, key, value, cas: 0n };
 }

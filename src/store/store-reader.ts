@@ -27,8 +27,7 @@ import { Flushes } from './flushes.js';
 import { Items } from './items.js';
 import { hashSeed } from './key-hash.js';
 import { Keydir } from './keydir.js';
-import { replayEntries, replayEntry } from './replay-items.js';
-import { batchesAround, openSalvageable, replayAround, type OnDamage } from './salvage.js';
+import { replayEntries } from './replay-items.js';
 import type { SnapshotItem } from './snapshot-writer.js';
 import { StoreClock } from './store-clock.js';
 import type { LargeValue } from './store.js';
@@ -36,7 +35,6 @@ import type { LargeValue } from './store.js';
 /** A running server changes the directory only so often; after this many looks it is damage. */
 const LOOKS_MAX = 10;
 const SEED_BYTES = 8;
-const LARGE_PIECE_BYTES = 1024 * 1024;
 
 interface ReaderParts {
   readonly seq: number;
@@ -44,7 +42,6 @@ interface ReaderParts {
   readonly items: Items;
   readonly flushes: Flushes;
   readonly nowMs: number;
-  readonly onDamage: OnDamage | undefined;
 }
 
 export interface StoreSizes {
@@ -64,8 +61,6 @@ export class StoreReader {
   readonly #flushes: Flushes;
   readonly #nowMs: number;
   readonly #largeFiles = new Map<number, File>();
-  /** Set when damage is read around. */
-  readonly #onDamage: OnDamage | undefined;
 
   private constructor(parts: ReaderParts) {
     this.seq = parts.seq;
@@ -73,7 +68,6 @@ export class StoreReader {
     this.#items = parts.items;
     this.#flushes = parts.flushes;
     this.#nowMs = parts.nowMs;
-    this.#onDamage = parts.onDamage;
   }
 
   /**
@@ -84,20 +78,10 @@ export class StoreReader {
     return settled(() => StoreReader.#look(env, dir));
   }
 
-  /**
-   * Opens what is left of a damaged store (salvage.ts): tells each damaged place, and leaves out what it
-   * concerns. Throws KV_NOT_A_STORE.
-   */
-  static async salvage(env: Env, dir: string, onDamage: OnDamage): Promise<StoreReader> {
-    await requireStore(env, dir);
-    const table = await openSalvageable(env, dir, onDamage);
-    return StoreReader.#read(env, dir, table, new Map(), onDamage);
-  }
-
   static async #look(env: Env, dir: string): Promise<StoreReader> {
     const table = await openSegments(env.fs, dir, await requireManifest(env, dir));
     const { scans } = await table.closedOnFailure(findTail(table));
-    return StoreReader.#read(env, dir, table, scans, undefined);
+    return StoreReader.#read(env, dir, table, scans);
   }
 
   static async #read(
@@ -105,7 +89,6 @@ export class StoreReader {
     dir: string,
     table: SegmentTable,
     scans: Scans,
-    onDamage: OnDamage | undefined,
   ): Promise<StoreReader> {
     const seed = hashSeed(env.random.bytes(SEED_BYTES));
     const items = new Items(
@@ -116,25 +99,18 @@ export class StoreReader {
     const flushes = new Flushes();
     let reader: StoreReader | undefined;
     try {
-      const { lastSeq, timeMs } =
-        onDamage === undefined
-          ? await replay(
-              env.fs,
-              dir,
-              table.ordered,
-              scans,
-              (entries, segment) => replayEntries(items, flushes, entries, segment, 0),
-              { useHints: true, onExpected: (records) => items.keydir.reserve(records) },
-            )
-          : await replayAround(
-              table,
-              (entry, segment) => replayEntry(items, flushes, entry, segment, 0),
-              onDamage,
-            );
+      const { lastSeq, timeMs } = await replay(
+        env.fs,
+        dir,
+        table.ordered,
+        scans,
+        (entries, segment) => replayEntries(items, flushes, entries, segment, 0),
+        { useHints: true, onExpected: (records) => items.keydir.reserve(records) },
+      );
       const clock = new StoreClock(env.clock);
       clock.catchUp(timeMs);
       const nowMs = clock.nowMs();
-      reader = new StoreReader({ seq: lastSeq, table, items, flushes, nowMs, onDamage });
+      reader = new StoreReader({ seq: lastSeq, table, items, flushes, nowMs });
       await reader.#openLargeFiles(env, dir);
       return reader;
     } catch (error: unknown) {
@@ -160,7 +136,6 @@ export class StoreReader {
   count(prefix = Buffer.alloc(0)): number {
     let count = 0;
     this.#walk((ref) => {
-      if (!this.#isReadable(ref)) return;
       if (prefix.length === 0 || startsWith(this.#items.keydir.key(ref), prefix)) count += 1;
     });
     return count;
@@ -182,11 +157,6 @@ export class StoreReader {
   }
 
   async *#batches(segment: Segment): AsyncGenerator<ScannedBatch> {
-    if (this.#onDamage !== undefined) {
-      // What is damaged was told when the log was replayed.
-      yield* batchesAround(segment, () => {});
-      return;
-    }
     const scanner = new SegmentScanner(segment.file, segment.salt, segment.committedBytes);
     for (let batch = await scanner.next(); batch !== undefined; batch = await scanner.next())
       yield batch;
@@ -210,7 +180,6 @@ export class StoreReader {
       return undefined;
     if (!this.#isLive(ref)) return undefined;
     const large = this.#items.largeOf(ref);
-    if (!this.#isReadable(ref)) return undefined;
     return {
       key: record.key,
       flags: record.flags,
@@ -226,12 +195,6 @@ export class StoreReader {
     if (expiresAt !== 0 && expiresAt <= this.#nowMs) return false;
     const keyOf = (): Buffer => keydir.key(ref);
     return this.#flushes.killerOf(keydir.seq(ref), keyOf, this.#nowMs, this.seq) === 0;
-  }
-
-  /** False for a large value that salvage could not read. */
-  #isReadable(ref: number): boolean {
-    const large = this.#items.largeOf(ref);
-    return large === undefined || this.#largeFiles.has(large.id);
   }
 
   #walk(visit: (ref: number) => void): void {
@@ -252,14 +215,7 @@ export class StoreReader {
       if (large !== undefined) references.push(large);
     });
     for (const reference of references) {
-      try {
-        await this.#openLargeFile(env, join(dir, largeValueName(reference.id)), reference);
-      } catch (error: unknown) {
-        if (this.#onDamage === undefined) throw error;
-        this.#onDamage(error);
-        await this.#largeFiles.get(reference.id)?.close();
-        this.#largeFiles.delete(reference.id);
-      }
+      await this.#openLargeFile(env, join(dir, largeValueName(reference.id)), reference);
     }
   }
 
@@ -271,8 +227,6 @@ export class StoreReader {
       const message = 'The file of a large value is missing';
       throw new KvError('KV_CORRUPTION', message, { path, cause: error });
     }
-    // A dump that leaves it out must know so before it says how many there are.
-    if (this.#onDamage !== undefined) await readThrough(this.#largeValue(reference));
   }
 
   #largeValue(reference: LargeReference): LargeValue {
@@ -307,13 +261,6 @@ export async function requireStore(env: Env, dir: string): Promise<void> {
   if (names.some((name) => name === MANIFEST_NAME || parseFileName(name).kind === 'segment'))
     return;
   throw new KvError('KV_NOT_A_STORE', 'There is no store in this directory', { path: dir });
-}
-
-async function readThrough(value: LargeValue): Promise<void> {
-  const piece = Buffer.alloc(Math.min(LARGE_PIECE_BYTES, value.bytes));
-  for (let position = 0; position < value.bytes;) {
-    position += await value.read(piece, position);
-  }
 }
 
 /** Repeats a look at the directory until it succeeds or fails twice in the same way. */

@@ -1,12 +1,14 @@
 // Every row of the fault matrix, in the order of docs/reliability.md.
 
 import type { FaultRow } from './row.js';
+import { DAMAGE_ROWS } from './rows/damage.js';
 import { powerLoss, powerLossAfterEio } from './rows/power-loss.js';
 import { REAL_PROCESS_ROWS } from './rows/real-process.js';
 import { tornTail } from './rows/torn-tail.js';
 
 export const FAULT_ROWS: readonly FaultRow[] = [
   tornTail,
+  ...DAMAGE_ROWS,
   powerLoss,
   powerLossAfterEio,
   ...REAL_PROCESS_ROWS,

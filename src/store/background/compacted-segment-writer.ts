@@ -44,7 +44,10 @@ export class CompactedSegmentWriter {
     this.#place = place;
   }
 
-  static async create(file: File, task: CompactTask): Promise<CompactedSegmentWriter> {
+  static async create(
+    file: File,
+    task: Pick<CompactTask, 'storeId' | 'output' | 'createdAtMs'>,
+  ): Promise<CompactedSegmentWriter> {
     const storeId = Buffer.from(task.storeId, 'hex');
     const header = encodeSegmentHeader({
       ...task.output,
@@ -53,6 +56,11 @@ export class CompactedSegmentWriter {
     });
     await writeFully(file, header, 0);
     return new CompactedSegmentWriter(file, task.output);
+  }
+
+  /** Bytes of the file so far. */
+  get bytes(): number {
+    return this.#offset + this.#bytes;
   }
 
   /** A batch with that time and last seq was read: the output is no older. */

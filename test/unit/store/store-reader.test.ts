@@ -1,12 +1,4 @@
-import {
-  cpSync,
-  existsSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -59,18 +51,6 @@ async function read(dir: string, prefix = ''): Promise<Map<string, string>> {
 
 function failure(path: string): Promise<unknown> {
   return StoreReader.open(env, path).catch((error: unknown) => error);
-}
-
-async function salvaged(
-  dir: string,
-): Promise<{ keys: Set<string>; count: number; told: string[] }> {
-  const told: string[] = [];
-  const reader = await StoreReader.salvage(env, dir, (error) => told.push(String(error)));
-  const keys = new Set<string>();
-  for await (const { key } of reader.items()) keys.add(key.toString());
-  const count = reader.count();
-  await reader.close();
-  return { keys, count, told };
 }
 
 describe('StoreReader', () => {
@@ -187,40 +167,5 @@ describe('StoreReader', () => {
     await durable(store);
     rmSync(join(dir, 'MANIFEST'));
     expect(isKvError(await failure(dir), 'KV_CORRUPTION')).to.equal(true);
-  });
-
-  it('salvage() reads around damaged batches, files and a missing manifest, and tells each', async () => {
-    for (let i = 0; i < 240; i += 1) {
-      await put(store, `key-${i}`, `value ${i};`.repeat(100));
-      await durable(store);
-    }
-    await put(store, 'large', Buffer.alloc(2_000_000, 'large'));
-    await put(store, 'lost', Buffer.alloc(2_000_000, 'lost'));
-    await durable(store);
-    await store.close();
-    expect((await salvaged(dir)).told).to.deep.equal([]);
-
-    const names = readdirSync(dir).filter((name) => name.endsWith('.seg'));
-    const path = join(dir, names.sort()[0]!);
-    const bytes = readFileSync(path);
-    bytes[bytes.indexOf('value 3;')]! ^= 1;
-    writeFileSync(path, bytes);
-    const lost = readdirSync(dir).filter((name) => name.endsWith('.val'));
-    rmSync(join(dir, lost.sort()[1]!));
-    expect(isKvError(await failure(dir), 'KV_CORRUPTION')).to.equal(true);
-
-    const { keys, count, told } = await salvaged(dir);
-    expect(told.length).to.equal(2);
-    expect(told[0]).to.contain(path);
-    expect(keys.size).to.equal(240);
-    expect(count).to.equal(240);
-    expect(keys.has('large') && !keys.has('lost') && !keys.has('key-3')).to.equal(true);
-
-    rmSync(join(dir, 'MANIFEST'));
-    rmSync(join(dir, names.sort()[1]!));
-    const rest = await salvaged(dir);
-    expect(rest.told[0]).to.contain('There is no manifest');
-    expect(rest.keys.has('key-1') && rest.keys.has('key-239')).to.equal(true);
-    expect(rest.keys.size).to.be.lessThan(240);
   });
 });

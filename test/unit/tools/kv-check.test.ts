@@ -1,6 +1,6 @@
 // End to end: the compiled kv-check as a process, on directories that are whole, crashed, served or damaged.
 
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { expect } from 'chai';
@@ -124,6 +124,46 @@ describe('kv-check', () => {
     const { code, report } = await check(headless.path);
     expect(code).to.equal(65);
     expect(report.findings.map(({ path }) => path)).to.deep.equal([headless.pathOf('MANIFEST')]);
+  });
+
+  it('--repair saves the rest into a new directory, from which a server starts', async () => {
+    const data = copy();
+    const [name = ''] = data.names('.seg');
+    data.flip(name, data.read(name).indexOf('value 3;'));
+    const before = data.contents();
+    const to = join(root, 'repaired');
+    const dry = await runTool('kv-check', [data.path, '--repair', '--dry-run']);
+    expect(dry.code).to.equal(65);
+    expect(dry.stdout.toString()).to.match(/^lost: key "key-3" \(.*\.seg@\d+\+\d+\)/);
+    expect(dry.stderr).to.contain('40 keys, 1 large value among them at seq 41 can be saved');
+    expect(existsSync(to)).to.equal(false);
+    const done = await runTool('kv-check', [data.path, '--repair', '--to', to]);
+    expect([done.code, done.stdout.toString()]).to.deep.equal([65, dry.stdout.toString()]);
+    expect(done.stderr).to.contain(`Next: kv-server --data ${to}`);
+    expect(data.contents()).to.equal(before);
+    const server = await ServerProcess.start(cairnLaunch(to));
+    const client = await WireClient.connect(server.port);
+    try {
+      expect(await client.line('mg key-4 c\r\n')).to.equal('HD c5');
+      expect(await client.line('mg key-3 c\r\n')).to.equal('EN');
+      const locked = await runTool('kv-check', [to, '--repair', '--dry-run']);
+      expect(locked.code).to.equal(75);
+    } finally {
+      client.close();
+      await server.stop();
+    }
+  });
+
+  it('--repair refuses a target that is not new, or lies in the damaged directory', async () => {
+    const data = copy();
+    const full = await runTool('kv-check', [data.path, '--repair', '--to', stopped]);
+    expect([full.code, full.stderr]).to.satisfy(
+      ([code, text]: [number, string]) => code === 64 && text.includes('not empty'),
+    );
+    const inside = await runTool('kv-check', [data.path, '--repair', '--to', data.pathOf('new')]);
+    expect(inside.code).to.equal(64);
+    expect((await runTool('kv-check', [data.path, '--repair'])).code).to.equal(64);
+    expect((await runTool('kv-check', [data.path, '--dry-run'])).code).to.equal(64);
   });
 
   it('works beside a running server and on what a kill leaves', async () => {

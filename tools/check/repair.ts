@@ -1,0 +1,164 @@
+// `kv-check --repair`: what can be saved of a damaged store into a new directory, and what is lost, place by
+// place on stdout. The damaged directory is only read; its lock keeps a server away meanwhile.
+
+import { isAbsolute, join, relative, resolve } from 'node:path';
+
+import type { Env, Lock } from '../../src/env/env.js';
+import { systemCode } from '../../src/errors.js';
+import { EXIT, type ExitCode } from '../../src/exit-codes.js';
+import { LOCK_NAME } from '../../src/log/files.js';
+import { checkStore } from '../../src/store/check.js';
+import type { Fate, Loss } from '../../src/store/losses.js';
+import { Repair, type RepairReport } from '../../src/store/repair.js';
+import { writeAll } from '../terminal/output.js';
+import { ToolError } from '../terminal/program.js';
+import { startProgress } from '../terminal/progress.js';
+import { countOf, formatBytes } from '../terminal/quantity.js';
+import { lineOf, quoted } from './report.js';
+
+export interface RepairOptions {
+  readonly to: string | undefined;
+  readonly dryRun: boolean;
+  readonly json: boolean;
+}
+
+/** Returns 0 when nothing was lost, else 65. */
+export async function repair(env: Env, dir: string, options: RepairOptions): Promise<ExitCode> {
+  const target = options.dryRun ? undefined : await emptyTarget(env, dir, options.to);
+  const lock = await lockSource(env, dir);
+  try {
+    const plan = await planned(env, dir);
+    try {
+      const { report } = plan;
+      if (target !== undefined) await write(env, plan, target);
+      const code = isLossless(report) ? EXIT.ok : EXIT.damage;
+      if (options.json) await printJson(report, target, code);
+      else await print(dir, report, target);
+      return code;
+    } finally {
+      await plan.close();
+    }
+  } finally {
+    await lock?.release();
+  }
+}
+
+async function planned(env: Env, dir: string): Promise<Repair> {
+  const progress = await startProgress('reading', 'bytes', 0);
+  try {
+    return await Repair.plan(env, dir, (bytes) => {
+      progress.total(bytes);
+      progress.at(bytes);
+    });
+  } finally {
+    progress.stop();
+  }
+}
+
+/** Writes the new store and reads it back to its last byte. */
+async function write(env: Env, plan: Repair, target: string): Promise<void> {
+  await env.fs.makeDir(target);
+  const progress = await startProgress('saving', 'keys', plan.report.keys);
+  try {
+    await plan.write(target, (keys) => progress.at(keys));
+  } finally {
+    progress.stop();
+  }
+  const checked = await checkStore(env, target, { isServed: false, onProgress: () => undefined });
+  if (checked.findings.length === 0) return;
+  const places = checked.findings.map(lineOf).join('; ');
+  throw new ToolError(EXIT.io, `The new store is not what was written, do not use it: ${places}`);
+}
+
+/** A directory that is empty or does not exist yet, and that is not in the damaged one. */
+async function emptyTarget(env: Env, dir: string, to: string | undefined): Promise<string> {
+  if (to === undefined) {
+    const message = '--repair needs --to <newdir>, or --dry-run to see what it would do';
+    throw new ToolError(EXIT.usage, message);
+  }
+  const within = relative(resolve(dir), resolve(to));
+  if (within === '' || !(within.startsWith('..') || isAbsolute(within))) {
+    throw new ToolError(EXIT.usage, `${to} is in the damaged directory, which is not touched`);
+  }
+  if ((await namesIn(env, to)).length > 0) {
+    throw new ToolError(EXIT.usage, `${to} is not empty; name a new directory`);
+  }
+  return to;
+}
+
+async function namesIn(env: Env, dir: string): Promise<string[]> {
+  try {
+    return await env.fs.list(dir);
+  } catch (error: unknown) {
+    if (systemCode(error) === 'ENOENT') return [];
+    throw error;
+  }
+}
+
+/** Nothing is created for it: where no server ever ran there is no lock file, and no need of one. */
+async function lockSource(env: Env, dir: string): Promise<Lock | undefined> {
+  if (!(await namesIn(env, dir)).includes(LOCK_NAME)) return undefined;
+  try {
+    return await env.fs.lock(join(dir, LOCK_NAME));
+  } catch (error: unknown) {
+    // Nobody can write to a read-only copy.
+    if (systemCode(error) === 'EROFS') return undefined;
+    throw error;
+  }
+}
+
+function isLossless({ losses }: RepairReport): boolean {
+  return losses.length === 0;
+}
+
+const FATES: Readonly<Record<Fate, string>> = {
+  lost: 'lost',
+  stale: 'may be stale, an older value is kept',
+  back: 'may be back, it seems to have been deleted',
+  expiry: 'may have an older expiry',
+  overwritten: 'written again later, so nothing should be lost',
+};
+
+/** `lost: key "user:17" (data/0000000003-0000.seg@40960+152)`. */
+function lossLine({ path, offset, bytes, key, fate, isCertain, what }: Loss): string {
+  const place = bytes === undefined ? path : `${path}@${offset}+${bytes}`;
+  if (key === undefined || fate === undefined) return `unknown: ${what} (${place})`;
+  const guess = isCertain ? '' : '; the key as far as its bytes can be read';
+  return `${FATES[fate]}: key ${quoted(key)} (${place})${guess}`;
+}
+
+async function print(dir: string, report: RepairReport, target: string | undefined): Promise<void> {
+  const { findings, losses, keys, largeValues, lastSeq, tornBytes } = report;
+  for (const finding of findings) process.stderr.write(`${lineOf(finding)}\n`);
+  for (const loss of losses) await writeAll(process.stdout, `${lossLine(loss)}\n`);
+  const large = largeValues === 0 ? '' : `, ${countOf(largeValues, 'large value')} among them`;
+  const torn = tornBytes === 0 ? '' : `; ${formatBytes(tornBytes)} of a torn tail cut off`;
+  const saved = target === undefined ? 'can be saved' : `saved in ${target}`;
+  const lost = losses.length === 0 ? 'nothing is lost' : `${countOf(losses.length, 'loss')} listed`;
+  const next =
+    target === undefined
+      ? `Nothing was written. To do it: kv-check ${dir} --repair --to <newdir>`
+      : `Read back and found whole. Next: kv-server --data ${target}, and keep ${dir} until you know that nothing in it is missed`;
+  process.stderr.write(
+    `${countOf(keys, 'key')}${large} at seq ${lastSeq} ${saved}${torn}; ${lost}\n${next}\n`,
+  );
+}
+
+async function printJson(
+  { findings, losses, ...figures }: RepairReport,
+  target: string | undefined,
+  code: ExitCode,
+): Promise<void> {
+  const text = <T extends { readonly key: Buffer | undefined }>({ key, ...rest }: T): object => ({
+    ...rest,
+    key: key?.toString('utf8'),
+  });
+  const object = {
+    verdict: code === EXIT.ok ? 'lossless' : 'lossy',
+    ...figures,
+    writtenTo: target,
+    findings: findings.map(text),
+    losses: losses.map(text),
+  };
+  await writeAll(process.stdout, `${JSON.stringify(object)}\n`);
+}
