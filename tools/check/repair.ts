@@ -9,6 +9,7 @@ import { EXIT, type ExitCode } from '../../src/exit-codes.js';
 import { LOCK_NAME } from '../../src/log/files.js';
 import { checkStore } from '../../src/store/check.js';
 import type { Fate, Loss } from '../../src/store/losses.js';
+import type { Finding } from '../../src/log/verification.js';
 import { Repair, type RepairReport } from '../../src/store/repair.js';
 import { writeAll } from '../terminal/output.js';
 import { ToolError } from '../terminal/program.js';
@@ -149,16 +150,16 @@ async function printJson(
   target: string | undefined,
   code: ExitCode,
 ): Promise<void> {
-  const text = <T extends { readonly key: Buffer | undefined }>({ key, ...rest }: T): object => ({
-    ...rest,
-    key: key?.toString('utf8'),
-  });
   const object = {
     verdict: code === EXIT.ok ? 'lossless' : 'lossy',
     ...figures,
     writtenTo: target,
-    findings: findings.map(text),
-    losses: losses.map(text),
+    findings: findings.map(withTextKey),
+    losses: losses.map(withTextKey),
   };
   await writeAll(process.stdout, `${JSON.stringify(object)}\n`);
+}
+
+function withTextKey({ key, ...rest }: Finding | Loss): object {
+  return { ...rest, key: key?.toString('utf8') };
 }
