@@ -2,19 +2,21 @@
 // (docs/format.md, "Hints"): each record's place and key, without the values.
 //
 //   entry: 0 offset/8 u32 | 4 frame bytes/8 u32 | 8 seq u48 | 14 expires at u48 | 20 type u8 | 21 marks u8
-//          22 key bytes u16 | 24 value bytes u16 | 26 zero u16 | 28 key, value, zeros to a multiple of 4
+//          22 key bytes u16 | 24 value bytes u16 | 26 zero u16 | 28 hash of the key u32
+//          32 key, value, zeros to a multiple of 4
 //
 // Invariants:
 // - Entries begin at multiples of 4 and are read as 32-bit words, key included: loading makes no object
 //   and no view for each. So the machine must be little-endian.
 // - The value is there only where a replay needs it (touch: the seq it is meant for; a large value: where
 //   that lies); behind a key without one there are zeros.
+// - The hash is there in lists in hash order (entry-order.ts), else 0.
 
 import { assert } from '../assert.js';
 import { ALIGNMENT_BYTES, MARK, RECORD, frameBytesAt, frameKeyAt, frameSeqAt } from './format.js';
 import type { LogRecord, RecordType } from './format.js';
 
-export const ENTRY_BYTES = 28;
+export const ENTRY_BYTES = 32;
 
 const BUFFER_BYTES_MIN = 64 * 1024;
 const WORD_BYTES = 4;
@@ -111,7 +113,7 @@ export class EntryListBuilder implements EntryList {
 const COPY_BYTES_MAX = 64;
 
 /** The words of a list, to be read with the functions below. */
-export function wordsOf({ bytes }: EntryList): Uint32Array {
+export function wordsOf({ bytes }: Pick<EntryList, 'bytes'>): Uint32Array {
   assert(bytes.byteOffset % WORD_BYTES === 0, 'Entries stand at whole words');
   assert(IS_LITTLE_ENDIAN, 'The machine is little-endian');
   return new Uint32Array(bytes.buffer, bytes.byteOffset, Math.floor(bytes.length / WORD_BYTES));
@@ -150,6 +152,15 @@ export function valueBytesAt(words: Uint32Array, at: number): number {
   return words[at + 6]!;
 }
 
+/** The key's hash, signed. */
+export function hashAt(words: Uint32Array, at: number): number {
+  return words[at + 7]! | 0;
+}
+
+export function setHashAt(words: Uint32Array, at: number, hash: number): void {
+  words[at + 7] = hash;
+}
+
 export function seqAt(words: Uint32Array, at: number): number {
   return (words[at + 3]! & 0xffff) * HIGH + words[at + 2]!;
 }
@@ -169,7 +180,8 @@ export function lengthAt(words: Uint32Array, at: number): number {
 }
 
 /** The entry at that word as an object, for what is rare. */
-export function entryAt({ bytes }: Pick<EntryList, 'bytes'>, at: number): ReplayEntry {
+export function entryAt(words: Uint32Array, at: number): ReplayEntry {
+  const bytes = Buffer.from(words.buffer, words.byteOffset, words.byteLength);
   return decodeEntry(bytes, at * WORD_BYTES);
 }
 

@@ -1,7 +1,7 @@
 // A hint: what replaying one sealed segment would tell the keydir, without the values. Rebuildable at
 // any time: a missing, damaged or stale one changes nothing but the start-up time (docs/format.md).
 //
-//   | header 64 | entry | entry | … |        entries as in entry-list.ts
+//   | header 64 | entry | entry | … |        entries as in entry-list.ts, in the order of entry-order.ts
 //
 // Invariant: a hint is used only when it names the very segment beside it: store, numbers, generation,
 // salt and length; and when the checksum over all entries holds.
@@ -13,12 +13,16 @@ import type { Fs } from '../env/env.js';
 import { EntryListBuilder } from './entry-list.js';
 import type { EntryList } from './entry-list.js';
 import { hintName } from './files.js';
-import { FORMAT_VERSION, FRAME_HEADER_BYTES } from './format.js';
+import { inHashOrder } from './entry-order.js';
+import { FRAME_HEADER_BYTES } from './format.js';
+import type { HashSeed } from './key-hash.js';
 import type { Segment } from './segment.js';
 import { readWholeFile, replaceFile } from './whole-file.js';
 
 export const HINT_MAGIC = 'CAIRNHNT';
 export const HINT_HEADER_BYTES = 64;
+/** Of its own: a hint of another version is made anew. */
+export const HINT_VERSION = 2;
 
 /** What the segment was when its hint was made, and what else its replay would have told. */
 export interface HintFacts {
@@ -33,11 +37,16 @@ export interface ReplayedSegment {
   readonly entries: EntryList;
 }
 
+export interface LoadedHint extends ReplayedSegment {
+  /** Of the entries' hashes. */
+  readonly seed: HashSeed;
+}
+
 type HintPlace = Pick<Segment, 'first' | 'last' | 'generation' | 'salt' | 'committedBytes'>;
 
 /** Makes the hint of one segment from its frames. */
 export class HintBuilder {
-  readonly #entries = new EntryListBuilder(HINT_HEADER_BYTES);
+  readonly #entries = new EntryListBuilder();
 
   /** See EntryListBuilder. */
   addFrame(source: Buffer, at: number, offset: number): void {
@@ -52,12 +61,12 @@ export class HintBuilder {
   /**
    * Header: 0 magic 8 | 8 version u32 | 12 crc u32 of all after it | 16 first u32 | 20 last u32
    * 24 generation u32 | 28 salt u32 | 32 segment bytes u48 | 38 last seq u48 | 44 time u48 | 50 zero u16
-   * 52 entries u32 | 56 zero u64
+   * 52 entries u32 | 56 hash seed, two u32
    */
-  finish(place: HintPlace, facts: HintFacts): Buffer {
-    const { bytes, count } = this.#entries;
+  finish(place: HintPlace, facts: HintFacts, seed: HashSeed): Buffer {
+    const { bytes, count } = inHashOrder(this.#entries, seed, HINT_HEADER_BYTES);
     bytes.write(HINT_MAGIC, 0, 'latin1');
-    bytes.writeUInt32LE(FORMAT_VERSION, 8);
+    bytes.writeUInt32LE(HINT_VERSION, 8);
     bytes.writeUInt32LE(place.first, 16);
     bytes.writeUInt32LE(place.last, 20);
     bytes.writeUInt32LE(place.generation, 24);
@@ -66,6 +75,8 @@ export class HintBuilder {
     bytes.writeUIntLE(facts.lastSeq, 38, 6);
     bytes.writeUIntLE(Math.floor(facts.timeMs), 44, 6);
     bytes.writeUInt32LE(count, 52);
+    bytes.writeInt32LE(seed.k0, 56);
+    bytes.writeInt32LE(seed.k1, 60);
     bytes.writeUInt32LE(crc32(bytes.subarray(16)), 12);
     return bytes;
   }
@@ -85,13 +96,14 @@ export async function loadHint(
   fs: Fs,
   dir: string,
   segment: HintPlace,
-): Promise<ReplayedSegment | undefined> {
+): Promise<LoadedHint | undefined> {
   const path = join(dir, hintName(segment.last, segment.generation));
   const bytes = await readWholeFile(fs, path);
   if (bytes === undefined || !isHintOf(bytes, segment)) return undefined;
   return {
     facts: { lastSeq: bytes.readUIntLE(38, 6), timeMs: bytes.readUIntLE(44, 6) },
     entries: hintEntries(bytes),
+    seed: seedOf(bytes),
   };
 }
 
@@ -112,22 +124,38 @@ export async function hintState(
   return { name, state: isHintOf(bytes, segment) ? 'good' : 'unusable' };
 }
 
-/**
- * How many entries the segment's hint has, by the unproved word of its header but no more than the
- * segment could hold; 0 when there is none. Good for making room.
- */
-export async function peekHintCount(fs: Fs, dir: string, segment: HintPlace): Promise<number> {
+/** What the head of a hint says, which nothing has proved yet. */
+export interface HintHead {
+  /** No more than the segment could hold: good for making room. */
+  readonly count: number;
+  readonly seed: HashSeed;
+}
+
+/** The head of the segment's hint; undefined when there is none. */
+export async function peekHint(
+  fs: Fs,
+  dir: string,
+  segment: HintPlace,
+): Promise<HintHead | undefined> {
   const path = join(dir, hintName(segment.last, segment.generation));
-  const header = await readWholeFile(fs, path, HINT_HEADER_BYTES);
-  if (header === undefined || header.length < HINT_HEADER_BYTES) return 0;
-  return Math.min(header.readUInt32LE(52), Math.floor(segment.committedBytes / FRAME_HEADER_BYTES));
+  const head = await readWholeFile(fs, path, HINT_HEADER_BYTES);
+  if (head === undefined || head.length < HINT_HEADER_BYTES) return undefined;
+  if (head.readUInt32LE(8) !== HINT_VERSION) return undefined;
+  return {
+    count: Math.min(head.readUInt32LE(52), Math.floor(segment.committedBytes / FRAME_HEADER_BYTES)),
+    seed: seedOf(head),
+  };
+}
+
+function seedOf(head: Buffer): HashSeed {
+  return { k0: head.readInt32LE(56), k1: head.readInt32LE(60) };
 }
 
 function isHintOf(bytes: Buffer, segment: HintPlace): boolean {
   return (
     bytes.length >= HINT_HEADER_BYTES &&
     bytes.toString('latin1', 0, 8) === HINT_MAGIC &&
-    bytes.readUInt32LE(8) === FORMAT_VERSION &&
+    bytes.readUInt32LE(8) === HINT_VERSION &&
     bytes.readUInt32LE(12) === crc32(bytes.subarray(16)) &&
     bytes.readUInt32LE(16) === segment.first &&
     bytes.readUInt32LE(20) === segment.last &&

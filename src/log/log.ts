@@ -17,6 +17,8 @@ import { decodeFrame } from './format.js';
 import type { Defect } from './format.js';
 import { GroupCommit } from './group-commit.js';
 import type { CommitCounters, FailureCause, NewRecord, Placed } from './group-commit.js';
+import { SEED_BYTES, hashSeed } from './key-hash.js';
+import type { HashSeed } from './key-hash.js';
 import { writeManifest } from './manifest.js';
 import { overgrowthBytes } from './log-end.js';
 import { createSegment, newSalt, recover } from './recovery.js';
@@ -35,7 +37,7 @@ export interface LogOptions {
   readonly nowMs: () => number;
   readonly useHints: boolean;
   /** See ReplayOptions. */
-  readonly onExpected?: (records: number) => void;
+  readonly onBegin?: (records: number, seed: HashSeed) => void;
   readonly onProgress?: (segmentsDone: number, segmentsTotal: number) => void;
 }
 
@@ -80,7 +82,11 @@ export class Log {
     try {
       const recovered = await recover(env, dir);
       const { table, scans } = recovered;
-      const replaying = replay(env.fs, dir, table.ordered, scans, visit, options);
+      const seed = hashSeed(env.random.bytes(SEED_BYTES));
+      const replaying = replay(env.fs, dir, table.ordered, scans, visit, {
+        ...options,
+        hashSeed: seed,
+      });
       const report = await table.closedOnFailure(replaying);
       const active = await reopenForWriting(env, dir, table);
       return new Log(env, dir, lock, recovered, report, active, options, events);

@@ -13,15 +13,17 @@ import { EntryListBuilder } from './entry-list.js';
 import type { EntryList } from './entry-list.js';
 import { BATCH_KIND } from './format.js';
 import type { BatchHeader } from './format.js';
-import { loadHint, peekHintCount } from './hint.js';
-import type { HintFacts, ReplayedSegment } from './hint.js';
+import { inHashOrder } from './entry-order.js';
+import { loadHint, peekHint } from './hint.js';
+import type { HintFacts, HintHead, LoadedHint, ReplayedSegment } from './hint.js';
+import type { HashSeed } from './key-hash.js';
 import type { Segment, SegmentTable } from './segment.js';
 import { SegmentScanner } from './segment-scanner.js';
 import type { ScannedBatch } from './segment-scanner.js';
 
 const CHECK_BYTES = 1024 * 1024;
 
-/** Told of all records of a segment, in log order. */
+/** Told of all records of a segment, in hash order with their hashes (entry-order.ts); segments in log order. */
 export type Visit = (entries: EntryList, segment: Segment) => void;
 
 /** What the scans for the tail have read already, by the last number of the segment. */
@@ -175,12 +177,15 @@ async function dirtyBytes(segment: Segment, start: number): Promise<number> {
 export interface ReplayReport extends HintFacts {
   /** Segments that were scanned for want of a good hint: sealed ones want one written. */
   readonly scanned: readonly Segment[];
+  readonly hashSeed: HashSeed;
 }
 
 export interface ReplayOptions {
   readonly useHints: boolean;
-  /** Told before the first record is visited about how many will be; not when nothing is known. */
-  readonly onExpected?: (records: number) => void;
+  /** Taken when no hint says which one the keys were hashed with. */
+  readonly hashSeed: HashSeed;
+  /** Told before the first record is visited: about how many will be, and how they are hashed. */
+  readonly onBegin?: (records: number, seed: HashSeed) => void;
   /** Told after each segment. */
   readonly onProgress?: (segmentsDone: number, segmentsTotal: number) => void;
 }
@@ -197,9 +202,15 @@ export async function replay(
   let lastSeq = 0;
   let timeMs = 0;
   const scanned: Segment[] = [];
-  const expected = options.useHints ? await expectedRecords(fs, dir, segments, scans) : 0;
-  if (expected > 0) options.onExpected?.(expected);
-  const load = (segment: Segment | undefined): Promise<ReplayedSegment | undefined> =>
+  const heads = new Map<Segment, HintHead>();
+  for (const segment of segments) {
+    const head = options.useHints && segment.sealed && (await peekHint(fs, dir, segment));
+    if (typeof head === 'object') heads.set(segment, head);
+  }
+  const [first] = heads.values();
+  const hashSeed = first?.seed ?? options.hashSeed;
+  options.onBegin?.(expectedRecords(segments, heads, scans), hashSeed);
+  const load = (segment: Segment | undefined): Promise<LoadedHint | undefined> =>
     segment?.sealed === true && options.useHints
       ? loadHint(fs, dir, segment)
       : Promise.resolve(undefined);
@@ -210,27 +221,27 @@ export async function replay(
     const replayed = hinted ?? scans.get(segment.last) ?? (await scanSealed(segment));
     // The next hint is read from the disk while this one is taken in.
     loading = load(segments[index + 1]);
-    visit(replayed.entries, segment);
+    const { entries } = replayed;
+    const isReady = hinted?.seed.k0 === hashSeed.k0 && hinted.seed.k1 === hashSeed.k1;
+    visit(isReady ? entries : inHashOrder(entries, hashSeed, 0), segment);
     lastSeq = Math.max(lastSeq, replayed.facts.lastSeq);
     timeMs = Math.max(timeMs, replayed.facts.timeMs);
     options.onProgress?.(index + 1, segments.length);
   }
-  return { lastSeq, timeMs, scanned };
+  return { lastSeq, timeMs, scanned, hashSeed };
 }
 
 /** By the hints; segments without one are taken to hold as many records a byte, but no more in all. */
-async function expectedRecords(
-  fs: Fs,
-  dir: string,
+function expectedRecords(
   segments: readonly Segment[],
+  heads: ReadonlyMap<Segment, HintHead>,
   scans: Scans,
-): Promise<number> {
+): number {
   let records = 0;
   let knownBytes = 0;
   let allBytes = 0;
   for (const segment of segments) {
-    const scan = scans.get(segment.last)?.entries.count;
-    const count = scan ?? (segment.sealed ? await peekHintCount(fs, dir, segment) : 0);
+    const count = scans.get(segment.last)?.entries.count ?? heads.get(segment)?.count ?? 0;
     records += count;
     if (count > 0) knownBytes += segment.committedBytes;
     allBytes += segment.committedBytes;

@@ -10,7 +10,20 @@ import { join } from 'node:path';
 
 import { assert } from '../assert.js';
 import { KvError } from '../errors.js';
-import { visitEntries } from '../log/entry-list.js';
+import {
+  entryAt,
+  firstWord,
+  hashAt,
+  keyBytesAt,
+  keyWord,
+  lengthAt,
+  nextWord,
+  offsetAt,
+  seqAt,
+  typeAt,
+  valueBytesAt,
+  wordsOf,
+} from '../log/entry-list.js';
 import { TEMPORARY_SUFFIX, segmentName } from '../log/files.js';
 import { RECORD } from '../log/format.js';
 import { hintEntries, writeHint } from '../log/hint.js';
@@ -110,6 +123,7 @@ export class Compaction {
         output,
         createdAtMs: core.clock.nowMs(),
         temporaryName,
+        hashSeed: log.recovery.hashSeed,
       },
       (question) => {
         assert(question.ask === 'judge', 'A compaction asks for judgements');
@@ -146,21 +160,35 @@ export class Compaction {
    * put old places back. Ends when no undo is left that could do so.
    */
   async #moveItems(segment: Segment, hint: Buffer): Promise<void> {
-    const { items, log } = this.#core;
+    const { log } = this.#core;
     for (;;) {
       const failures = log.counters.failures;
-      const { start, count } = hintEntries(hint);
-      let at = start;
-      for (let left = count; left > 0; left -= SLICE_KEYS) {
-        at = visitEntries(hint, at, Math.min(left, SLICE_KEYS), (entry) => {
-          if (entry.type !== RECORD.put) return;
-          items.relocate(entry.key, entry.seq, segment.slot, entry.offset);
-        });
+      const list = hintEntries(hint);
+      const words = wordsOf(list);
+      let at = firstWord(list);
+      for (let left = list.count; left > 0; left -= SLICE_KEYS) {
+        for (let n = Math.min(left, SLICE_KEYS); n > 0; n -= 1) {
+          this.#moveItem(words, at, segment.slot);
+          at = nextWord(words, at);
+        }
         await this.#nextTurn();
       }
       await log.drainedUpTo(log.lastSeq);
       if (log.counters.failures === failures) return;
     }
+  }
+
+  #moveItem(words: Uint32Array, at: number, slot: number): void {
+    if (typeAt(words, at) !== RECORD.put) return;
+    const { items } = this.#core;
+    if (valueBytesAt(words, at) !== 0) {
+      const { key, seq, offset } = entryAt(words, at);
+      items.relocate(items.keydir.find(key), seq, slot, offset);
+      return;
+    }
+    const hash = hashAt(words, at);
+    const ref = items.keydir.findPacked(hash, words, keyWord(at), keyBytesAt(words, at));
+    items.relocate(ref, seqAt(words, at), slot, offsetAt(words, at));
   }
 
   #nextTurn(): Promise<void> {
@@ -169,11 +197,14 @@ export class Compaction {
 }
 
 function sumOfFrames(hint: Buffer): number {
+  const list = hintEntries(hint);
+  const words = wordsOf(list);
   let sum = 0;
-  const { start, count } = hintEntries(hint);
-  visitEntries(hint, start, count, ({ bytes }) => {
-    sum += bytes;
-  });
+  let at = firstWord(list);
+  for (let n = 0; n < list.count; n += 1) {
+    sum += lengthAt(words, at);
+    at = nextWord(words, at);
+  }
   return sum;
 }
 

@@ -12,6 +12,7 @@ export interface Flush {
 }
 
 export class Flushes {
+  /** By seq. */
   #flushes: readonly Flush[] = [];
 
   /** There may be items to clear away. */
@@ -36,9 +37,8 @@ export class Flushes {
     return 0;
   }
 
-  /** In the order of their seqs. */
   add(flush: Flush): void {
-    this.#flushes = [...this.#flushes, flush];
+    this.#flushes = [...this.#flushes, flush].sort((a, b) => a.seq - b.seq);
   }
 
   /** The flush did not come to be. */

@@ -150,10 +150,12 @@ export class Items {
     else if (ref !== 0) this.remove(ref);
   }
 
-  /** Compaction copied the record of `seq` to another place; nothing when the item has changed since. */
-  relocate(key: Buffer, seq: number, slot: number, offset: number): void {
+  /**
+   * Compaction copied the record of `seq` to another place; nothing when the item has changed since. `ref`
+   * is the key's.
+   */
+  relocate(ref: number, seq: number, slot: number, offset: number): void {
     const { keydir } = this;
-    const ref = keydir.find(key);
     if (ref === 0 || keydir.seq(ref) !== seq) return;
     const bytes = keydir.length(ref);
     this.#segmentAt(keydir.segment(ref)).liveBytes -= bytes;

@@ -112,9 +112,12 @@ export class Janitor {
 
   async #writeHint(segment: Segment): Promise<void> {
     if (!this.#core.log.table.ordered.includes(segment)) return;
-    await this.#background.perform({ task: 'hint', segment: placeOf(segment) }, () => {
-      throw new Error('A hint asks nothing');
-    });
+    await this.#background.perform(
+      { task: 'hint', segment: placeOf(segment), hashSeed: this.#core.log.recovery.hashSeed },
+      () => {
+        throw new Error('A hint asks nothing');
+      },
+    );
   }
 
   async #compactIfWorth(): Promise<void> {

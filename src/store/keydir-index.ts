@@ -10,7 +10,7 @@
 // Invariant: from a key's home to its bucket every bucket has counted it.
 
 import { assert } from '../assert.js';
-import { type HashSeed, hashWords } from './key-hash.js';
+import { type HashSeed, hashWords } from '../log/key-hash.js';
 import { BUCKETS_A_BLOCK, KeydirBuckets, REFS_A_BUCKET, pageOf, wordOf } from './keydir-buckets.js';
 import type { KeydirEntries } from './keydir-entries.js';
 
@@ -40,7 +40,7 @@ interface Shard {
 
 export class KeydirIndex {
   readonly #entries: KeydirEntries;
-  readonly #seed: HashSeed;
+  #seed: HashSeed;
   readonly #buckets = new KeydirBuckets();
   #shards = noShards();
   /** Blocks that a new shard begins with, before staggering. */
@@ -82,13 +82,9 @@ export class KeydirIndex {
     return 0;
   }
 
-  /** Reads where `find` would begin; the number means nothing. Many of these at once wait for memory once. */
-  peek(hash: number): number {
-    const shard = this.#shards[hash & (SHARDS - 1)];
-    if (shard === undefined) return 0;
-    const bucket = homeOf(hash, shard.buckets);
-    const block = shard.blocks[bucket >>> 3]!;
-    return this.#buckets.pages[pageOf(block)]![wordOf(block, bucket)]!;
+  /** Requires: it is empty. */
+  reseed(seed: HashSeed): void {
+    this.#seed = seed;
   }
 
   /** Makes new shards as large as `keys` keys will need. */

@@ -12,7 +12,7 @@
 
 import { assert } from '../assert.js';
 import { KEY_BYTES_LIMIT } from '../limits.js';
-import { type HashSeed, hashWords, packKey } from './key-hash.js';
+import { type HashSeed, hashWords, packKey } from '../log/key-hash.js';
 import { KeydirEntries, keyScratch } from './keydir-entries.js';
 import { KeydirIndex } from './keydir-index.js';
 import { KeydirRecency } from './keydir-recency.js';
@@ -38,7 +38,7 @@ export interface KeydirOptions {
 }
 
 export class Keydir {
-  readonly #seed: HashSeed;
+  #seed: HashSeed;
   readonly #entries: KeydirEntries;
   readonly #index: KeydirIndex;
   readonly #recency: KeydirRecency | undefined;
@@ -60,6 +60,13 @@ export class Keydir {
   /** Bytes of all typed arrays. */
   get memoryBytes(): number {
     return this.#entries.memoryBytes + this.#index.memoryBytes + this.#words.byteLength;
+  }
+
+  /** Hashes with another seed from now on. Requires: it is empty. */
+  reseed(seed: HashSeed): void {
+    assert(this.#count === 0, 'Only an empty keydir takes another seed');
+    this.#seed = seed;
+    this.#index.reseed(seed);
   }
 
   /**
@@ -86,16 +93,6 @@ export class Keydir {
     const hash = hashWords(this.#words, 0, length, this.#seed);
     assert(this.#index.find(hash, this.#words, 0, length) === 0, 'An inserted key is absent');
     return this.insertPacked(hash, this.#words, 0, length);
-  }
-
-  /** The hash of a key that is packed (key-hash.ts) in `words` from `start` on. */
-  hashPacked(words: Uint32Array, start: number, keyLength: number): number {
-    return hashWords(words, start, keyLength, this.#seed);
-  }
-
-  /** Reads what findPacked of that hash will read first; the number means nothing. */
-  peek(hash: number): number {
-    return this.#index.peek(hash);
   }
 
   /** As find, of a packed key and its hash. */
@@ -209,6 +206,11 @@ export class Keydir {
    */
   walk(cursor: number, budget: number, visit: (ref: number) => void): number {
     return this.#entries.walk(cursor, budget, visit);
+  }
+
+  /** Whether the order of use is kept. */
+  get keepsOrder(): boolean {
+    return this.#recency !== undefined;
   }
 
   /** Makes the key the newest in use; nothing without recency. */

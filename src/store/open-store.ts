@@ -9,7 +9,7 @@ import { Core } from './core.js';
 import { DurableStore } from './durable-store.js';
 import { Flushes } from './flushes.js';
 import { Items } from './items.js';
-import { hashSeed } from './key-hash.js';
+import { SEED_BYTES, hashSeed } from '../log/key-hash.js';
 import { Keydir } from './keydir.js';
 import { LargeValues } from './large-values.js';
 import { loadRecency } from './recency-file.js';
@@ -20,7 +20,6 @@ import { STORE_OPTIONS_DEFAULT } from './store-options.js';
 import type { StoreOptions } from './store-options.js';
 import { ValueCache } from './value-cache.js';
 
-const SEED_BYTES = 8;
 /** The free room of a disk holds at least so many segments. */
 const SEGMENTS_AIM = 8;
 /** No small disk makes them smaller than this. */
@@ -61,7 +60,10 @@ export async function openStore(
       segmentBytesMax: options.segmentBytesMax,
       nowMs: () => clock.nowMs(),
       useHints: options.useHints,
-      onExpected: (records) => keydir.reserve(records),
+      onBegin: (records, seed) => {
+        keydir.reseed(seed);
+        keydir.reserve(records);
+      },
       ...(options.onProgress === undefined ? {} : { onProgress: options.onProgress }),
     },
     {

@@ -1,14 +1,13 @@
 // Fills the items from the log when a store opens: what each record means to the keydir, in log order.
 //
-// Puts and deletes, which are nearly all of them, are read as words where they stand. They go in lots: first
-// the hash of each, then a look at the place of each in the index, so that the waits for memory overlap, then
-// each in turn.
+// Puts and deletes, which are nearly all of them, are read as words where they stand, in the order of their
+// places in the keydir's index; in log order only where the order of use is kept.
 
-import { assert } from '../assert.js';
 import {
   entryAt,
   expiresAtAt,
   firstWord,
+  hashAt,
   lengthAt,
   keyBytesAt,
   keyWord,
@@ -21,6 +20,7 @@ import {
   wordsOf,
 } from '../log/entry-list.js';
 import type { EntryList, ReplayEntry } from '../log/entry-list.js';
+import { wordsInLogOrder } from '../log/entry-order.js';
 import { MARK, RECORD } from '../log/format.js';
 import { decodeDescriptor } from '../log/large-value-file.js';
 import type { Segment } from '../log/segment.js';
@@ -30,10 +30,10 @@ import type { Items } from './items.js';
 import { MARK as KEYDIR_MARK } from './keydir.js';
 
 const WON = KEYDIR_MARK.WON;
-/** Of so many entries the places are in the processor's cache together. */
-const LOT_ENTRIES = 64;
-
-/** Applies all records of a segment. `usedSeconds` stands for the last use, of which the log knows nothing. */
+/**
+ * Applies all records of a segment, which come in hash order. `usedSeconds` stands for the last use, of
+ * which the log knows nothing.
+ */
 export function replayEntries(
   items: Items,
   flushes: Flushes,
@@ -41,29 +41,16 @@ export function replayEntries(
   segment: Segment,
   usedSeconds: number,
 ): void {
-  const { keydir } = items;
   const words = wordsOf(list);
-  const places = new Int32Array(LOT_ENTRIES);
-  const hashes = new Int32Array(LOT_ENTRIES);
-  let at = firstWord(list);
-  let peeked = 0;
-  for (let left = list.count; left > 0;) {
-    const count = Math.min(left, LOT_ENTRIES);
-    for (let n = 0; n < count; n += 1) {
-      places[n] = at;
-      hashes[n] = keydir.hashPacked(words, keyWord(at), keyBytesAt(words, at));
-      at = nextWord(words, at);
-    }
-    for (let n = 0; n < count; n += 1) peeked ^= keydir.peek(hashes[n]!);
-    for (let n = 0; n < count; n += 1) {
-      const place = places[n]!;
-      const isPlain = typeAt(words, place) <= RECORD.delete && valueBytesAt(words, place) === 0;
-      if (isPlain) replayPlain(items, words, place, hashes[n]!, segment, usedSeconds);
-      else replayEntry(items, flushes, entryAt(list, place), segment, usedSeconds);
-    }
-    left -= count;
+  const inOrder = items.keydir.keepsOrder ? wordsInLogOrder(list) : undefined;
+  let next = firstWord(list);
+  for (let n = 0; n < list.count; n += 1) {
+    const at = inOrder === undefined ? next : inOrder[n]!;
+    const isPlain = typeAt(words, at) <= RECORD.delete && valueBytesAt(words, at) === 0;
+    if (isPlain) replayPlain(items, words, at, segment, usedSeconds);
+    else replayEntry(items, flushes, entryAt(words, at), segment, usedSeconds);
+    next = nextWord(words, next);
   }
-  assert(Number.isInteger(peeked), 'What was peeked at is used');
 }
 
 /** A put or a delete. */
@@ -71,11 +58,11 @@ function replayPlain(
   items: Items,
   words: Uint32Array,
   at: number,
-  hash: number,
   segment: Segment,
   usedSeconds: number,
 ): void {
   const { keydir } = items;
+  const hash = hashAt(words, at);
   const keyBytes = keyBytesAt(words, at);
   const found = keydir.findPacked(hash, words, keyWord(at), keyBytes);
   if (typeAt(words, at) === RECORD.delete) {

@@ -25,7 +25,7 @@ import { SegmentScanner } from '../log/segment-scanner.js';
 import type { ScannedBatch, ScannedFrame } from '../log/segment-scanner.js';
 import { Flushes } from './flushes.js';
 import { Items } from './items.js';
-import { hashSeed } from './key-hash.js';
+import { SEED_BYTES, hashSeed } from '../log/key-hash.js';
 import { Keydir } from './keydir.js';
 import { replayEntries } from './replay-items.js';
 import type { SnapshotItem } from './snapshot-writer.js';
@@ -34,7 +34,6 @@ import type { LargeValue } from './store.js';
 
 /** A running server changes the directory only so often; after this many looks it is damage. */
 const LOOKS_MAX = 10;
-const SEED_BYTES = 8;
 
 interface ReaderParts {
   readonly seq: number;
@@ -105,7 +104,14 @@ export class StoreReader {
         table.ordered,
         scans,
         (entries, segment) => replayEntries(items, flushes, entries, segment, 0),
-        { useHints: true, onExpected: (records) => items.keydir.reserve(records) },
+        {
+          useHints: true,
+          hashSeed: seed,
+          onBegin: (records, found) => {
+            items.keydir.reseed(found);
+            items.keydir.reserve(records);
+          },
+        },
       );
       const clock = new StoreClock(env.clock);
       clock.catchUp(timeMs);

@@ -84,7 +84,10 @@ describe('golden log', () => {
       offset += frame.length;
     }
     const place = { ...SEGMENT_HEADER, committedBytes: offset };
-    expectGolden('hint', builder.finish(place, { lastSeq: 15, timeMs: TIME_MS }));
+    expectGolden(
+      'hint',
+      builder.finish(place, { lastSeq: 15, timeMs: TIME_MS }, { k0: 0x5eed, k1: -2 }),
+    );
   });
 
   it('LargeValueFileWriter writes and readLargeValue() reads log/large-value.txt', async () => {

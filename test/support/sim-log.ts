@@ -11,14 +11,14 @@ import { unwrap } from '../sim/recovery-check.js';
 import { SimWorld, type SimProcess } from '../sim/sim-world.js';
 import { settle } from './sim-store.js';
 
-/** The entries of a list, as copies. */
+/** The entries of a list, as copies, in the order of the log. */
 export function entriesOf({ bytes, start, count }: EntryList): ReplayEntry[] {
   const entries: ReplayEntry[] = [];
   visitEntries(bytes, start, count, (entry) => {
     const { key, value } = entry;
     entries.push({ ...entry, key: Buffer.from(key), value: Buffer.from(value) });
   });
-  return entries;
+  return entries.sort((a, b) => a.offset - b.offset);
 }
 
 export class SimLog {

@@ -16,6 +16,7 @@ import {
 } from '../../log/format.js';
 import type { FrameChanges, LogRecord } from '../../log/format.js';
 import { HintBuilder } from '../../log/hint.js';
+import type { HashSeed } from '../../log/key-hash.js';
 import { writeFully } from '../../log/whole-file.js';
 import type { CompactTask } from './messages.js';
 
@@ -29,6 +30,7 @@ export class CompactedSegmentWriter {
   readonly #file: File;
   readonly #place: CompactTask['output'];
   readonly #buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES);
+  readonly #hashSeed: HashSeed;
   readonly #hint = new HintBuilder();
   /** Where the gathering batch stands in the file. */
   #offset = SEGMENT_HEADER_BYTES;
@@ -39,9 +41,10 @@ export class CompactedSegmentWriter {
   #lastSeq = 0;
   #unsyncedBytes = 0;
 
-  private constructor(file: File, place: CompactTask['output']) {
+  private constructor(file: File, { output, hashSeed }: CompactTask) {
     this.#file = file;
-    this.#place = place;
+    this.#place = output;
+    this.#hashSeed = hashSeed;
   }
 
   static async create(
@@ -55,7 +58,7 @@ export class CompactedSegmentWriter {
       createdAtMs: task.createdAtMs,
     });
     await writeFully(file, header, 0);
-    return new CompactedSegmentWriter(file, task.output);
+    return new CompactedSegmentWriter(file, task);
   }
 
   /** Bytes of the file so far. */
@@ -111,7 +114,8 @@ export class CompactedSegmentWriter {
     await this.#file.sync();
     const committedBytes = this.#offset;
     const facts = { lastSeq: this.#lastSeq, timeMs: this.#timeMs };
-    return { committedBytes, hint: this.#hint.finish({ ...this.#place, committedBytes }, facts) };
+    const place = { ...this.#place, committedBytes };
+    return { committedBytes, hint: this.#hint.finish(place, facts, this.#hashSeed) };
   }
 
   async #flush(): Promise<void> {

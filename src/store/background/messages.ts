@@ -1,5 +1,6 @@
 // What the main thread and the background worker say to each other. Buffers are transferred, not copied.
 
+import type { HashSeed } from '../../log/key-hash.js';
 import type { ManifestEntry } from '../../log/manifest.js';
 
 /** A segment that the worker may read, by its place in the manifest. */
@@ -15,12 +16,15 @@ export interface CompactTask {
   readonly output: Omit<ManifestEntry, 'bytes'>;
   readonly createdAtMs: number;
   readonly temporaryName: string;
+  /** For the hint. */
+  readonly hashSeed: HashSeed;
 }
 
 /** Scan a sealed segment and write its hint. */
 export interface HintTask {
   readonly task: 'hint';
   readonly segment: SegmentPlace;
+  readonly hashSeed: HashSeed;
 }
 
 /** Export to `temporaryName` the items that follow as ExportItems messages. */

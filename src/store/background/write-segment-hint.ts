@@ -13,7 +13,7 @@ import type { Line } from './worker.js';
 export async function writeSegmentHint(
   fs: Fs,
   dir: string,
-  { segment }: HintTask,
+  { segment, hashSeed }: HintTask,
   line: Line,
 ): Promise<void> {
   const path = join(dir, segmentName(segment.last, segment.generation));
@@ -42,6 +42,6 @@ export async function writeSegmentHint(
     await file.close();
   }
   lastSeq = Math.max(lastSeq, builder.lastSeq);
-  await writeHint(fs, dir, segment, builder.finish(segment, { lastSeq, timeMs }));
+  await writeHint(fs, dir, segment, builder.finish(segment, { lastSeq, timeMs }, hashSeed));
   line.post({ done: 'hint' });
 }

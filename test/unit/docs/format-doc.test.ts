@@ -34,7 +34,8 @@ import {
   encodeFrame,
   encodeSegmentHeader,
 } from '../../../src/log/format.js';
-import { HINT_HEADER_BYTES, HINT_MAGIC, HintBuilder } from '../../../src/log/hint.js';
+import { hashWords } from '../../../src/log/key-hash.js';
+import { HINT_HEADER_BYTES, HINT_MAGIC, HINT_VERSION, HintBuilder } from '../../../src/log/hint.js';
 import {
   LARGE_CHUNK_BYTES,
   LARGE_CHUNK_HEADER_BYTES,
@@ -255,7 +256,7 @@ describe('docs/format.md', () => {
   it('places every field of a hint where HintBuilder writes it', () => {
     const header = layoutAfter('Header, 64 bytes');
     expectGapless(header, HINT_HEADER_BYTES);
-    const entry = layoutAfter('Entry, 28 bytes');
+    const entry = layoutAfter('Entry, 32 bytes');
     expectGapless(entry, ENTRY_BYTES);
     const builder = new HintBuilder();
     const record = {
@@ -271,14 +272,18 @@ describe('docs/format.md', () => {
     builder.addFrame(frameOf(record, 800), 0, 800);
     const place = { first: 5, last: 9, generation: 3, salt: 0xdeadbeef };
     const facts = { lastSeq: 0x2345_6789_abcd, timeMs: 0x123_4567_89ab };
-    const bytes = builder.finish({ ...place, committedBytes: 0x1_2345_6789 }, facts);
+    const seed = { k0: 0x1357_9bdf, k1: 0x2468_ace0 };
+    const bytes = builder.finish({ ...place, committedBytes: 0x1_2345_6789 }, facts, seed);
+    const hash = hashWords(Uint32Array.of(0x79656b), 0, 3, seed) >>> 0;
     expectFields(bytes, header, {
       ...place,
-      version: FORMAT_VERSION,
+      version: HINT_VERSION,
       'segment bytes': 0x1_2345_6789,
       'last seq': facts.lastSeq,
       time: facts.timeMs,
       entries: 1,
+      'seed, first word': seed.k0,
+      'second word': seed.k1,
     });
     expectFields(bytes.subarray(HINT_HEADER_BYTES), entry, {
       'offset / 8': 100,
@@ -289,6 +294,7 @@ describe('docs/format.md', () => {
       marks: record.marks,
       'key bytes': 3,
       'value bytes': 8,
+      hash,
     });
   });
 

@@ -16,6 +16,7 @@ import { settle } from '../../support/sim-store.js';
 
 const DIR = '/data';
 const FACTS = { lastSeq: 2 ** 40, timeMs: 1_700_000_000_000 };
+const SEED = { k0: 1, k1: 2 };
 const PLACE = { ...SEGMENT_HEADER, committedBytes: 2 ** 33 };
 
 function built(records: readonly LogRecord[]): { hint: Buffer; entries: ReplayEntry[] } {
@@ -31,7 +32,7 @@ function built(records: readonly LogRecord[]): { hint: Buffer; entries: ReplayEn
     offset += bytes;
     return entry;
   });
-  return { hint: Buffer.from(builder.finish(PLACE, FACTS)), entries };
+  return { hint: Buffer.from(builder.finish(PLACE, FACTS, SEED)), entries };
 }
 
 /** What loadHint() visits, or undefined when it takes the hint for none. */

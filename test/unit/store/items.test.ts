@@ -6,7 +6,7 @@ import * as fc from 'fast-check';
 import { Segment } from '../../../src/log/segment.js';
 import { Items } from '../../../src/store/items.js';
 import type { ItemState } from '../../../src/store/items.js';
-import { hashSeed } from '../../../src/store/key-hash.js';
+import { hashSeed } from '../../../src/log/key-hash.js';
 import { Keydir, MARK } from '../../../src/store/keydir.js';
 import { MemoryFile } from '../../support/memory-file.js';
 import { seeded } from '../../support/seed.js';
@@ -85,7 +85,7 @@ describe('Items', () => {
             items.set(bytes, ref, next);
             items.restore(bytes, old);
           } else if (old === undefined) {
-            items.relocate(bytes, next.seq, next.slot, next.offset);
+            items.relocate(items.keydir.find(bytes), next.seq, next.slot, next.offset);
           } else if (what === 'remove') {
             items.remove(ref);
             items.restore(bytes, old);
@@ -95,8 +95,8 @@ describe('Items', () => {
             items.setExpiresAt(ref, next.expiresAt);
             model.set(key, { ...old, expiresAt: next.expiresAt });
           } else {
-            items.relocate(bytes, old.seq + 1, next.slot, next.offset);
-            items.relocate(bytes, old.seq, next.slot, next.offset);
+            items.relocate(items.keydir.find(bytes), old.seq + 1, next.slot, next.offset);
+            items.relocate(items.keydir.find(bytes), old.seq, next.slot, next.offset);
             model.set(key, { ...old, slot: next.slot, offset: next.offset });
           }
           expectCounted(items, segments, model);

@@ -12,7 +12,7 @@ import { Core } from '../../../src/store/core.js';
 import { Flushes } from '../../../src/store/flushes.js';
 import { Items } from '../../../src/store/items.js';
 import { Judge } from '../../../src/store/judge.js';
-import { hashSeed } from '../../../src/store/key-hash.js';
+import { hashSeed } from '../../../src/log/key-hash.js';
 import { Keydir, MARK } from '../../../src/store/keydir.js';
 import { LargeValues } from '../../../src/store/large-values.js';
 import { StoreClock } from '../../../src/store/store-clock.js';

@@ -10,6 +10,7 @@ import { SimWorld } from '../../../sim/sim-world.js';
 
 const TASK: HintTask = {
   task: 'hint',
+  hashSeed: { k0: 1, k1: 2 },
   segment: { first: 1, last: 1, generation: 0, salt: 1, committedBytes: 64 },
 };
 

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { hashSeed, hashWords, packKey } from '../../../src/store/key-hash.js';
+import { hashSeed, hashWords, packKey } from '../../../src/log/key-hash.js';
 
 // Published vectors of HalfSipHash-1-3 (Linux, lib/tests/siphash_kunit.c): number n is the hash of the
 // bytes 0..n-1 under the key 00 01 … 07.

@@ -12,7 +12,9 @@ export interface HashSeed {
   readonly k1: number;
 }
 
-/** Makes a seed of at least 8 random bytes. */
+export const SEED_BYTES = 8;
+
+/** Makes a seed of SEED_BYTES random bytes. */
 export function hashSeed(random: Buffer): HashSeed {
   return { k0: random.readInt32LE(0), k1: random.readInt32LE(4) };
 }
