@@ -13,12 +13,12 @@ import { largeValueName } from '../log/files.js';
 import { MARK, RECORD } from '../log/format.js';
 import type { LogRecord } from '../log/format.js';
 import type { ReplayEntry } from '../log/entry-list.js';
+import { SEED_BYTES, hashSeed } from '../log/key-hash.js';
 import { readLargeValue, type LargeReference } from '../log/large-value-file.js';
 import type { Segment } from '../log/segment.js';
 import type { Finding } from '../log/verification.js';
 import { Flushes } from './flushes.js';
 import { Items } from './items.js';
-import { hashSeed } from './key-hash.js';
 import { Keydir, MARK as KEYDIR_MARK } from './keydir.js';
 import { Losses, type Loss } from './losses.js';
 import { replayEntry } from './replay-items.js';
@@ -27,7 +27,6 @@ import { SalvagedLog, recordOf, type Salvaged } from './salvage.js';
 import { StoreClock } from './store-clock.js';
 import { requireStore } from './store-reader.js';
 
-const SEED_BYTES = 8;
 const PIECE_BYTES = 1024 * 1024;
 /** Seqs that a lost end of the log may have given out: none of them is given out again. */
 const SEQ_MARGIN = 1_000_000;

@@ -15,6 +15,8 @@ import {
 } from '../log/format.js';
 import type { LogRecord } from '../log/format.js';
 import { writeHint } from '../log/hint.js';
+import { SEED_BYTES, hashSeed } from '../log/key-hash.js';
+import type { HashSeed } from '../log/key-hash.js';
 import {
   LARGE_CHUNK_BYTES,
   LargeValueFileWriter,
@@ -37,6 +39,7 @@ export class RepairedStore {
   readonly #dir: string;
   readonly #storeId: Buffer;
   readonly #createdAtMs: number;
+  readonly #hashSeed: HashSeed;
   readonly #sealed: ManifestEntry[] = [];
   #growing: Growing | undefined;
   #lastSeq = 0;
@@ -48,6 +51,7 @@ export class RepairedStore {
     this.#dir = dir;
     this.#createdAtMs = createdAtMs;
     this.#storeId = env.random.bytes(STORE_ID_BYTES);
+    this.#hashSeed = hashSeed(env.random.bytes(SEED_BYTES));
   }
 
   /** The log had come so far where the next record stood. */
@@ -104,7 +108,12 @@ export class RepairedStore {
     const path = join(this.#dir, segmentName(place.last, place.generation));
     const file = await this.#env.fs.open(path, 'create');
     const storeId = this.#storeId.toString('hex');
-    const task = { storeId, output: place, createdAtMs: this.#createdAtMs };
+    const task = {
+      storeId,
+      output: place,
+      createdAtMs: this.#createdAtMs,
+      hashSeed: this.#hashSeed,
+    };
     this.#growing = { place, file, writer: await CompactedSegmentWriter.create(file, task) };
     return this.#growing;
   }

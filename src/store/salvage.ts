@@ -113,6 +113,8 @@ export class SalvagedLog {
       if (hint === undefined) return undefined;
       const { bytes, start, count } = hint.entries;
       visitEntries(bytes, start, count, (known) => entries.push(known));
+      // A hint stands in hash order.
+      entries.sort((a, b) => a.offset - b.offset);
       return { ...hint.facts, entries };
     } catch (error: unknown) {
       if (isKvError(error)) throw error;

@@ -26,6 +26,9 @@ const GATHER_BYTES_MAX = 1024 * 1024;
 /** Synced so often that the disk's queue stays short for the commits of clients. */
 const SYNC_BYTES = 2 * 1024 * 1024;
 
+/** What of a compaction concerns its output. */
+type OutputTask = Pick<CompactTask, 'storeId' | 'output' | 'createdAtMs' | 'hashSeed'>;
+
 export class CompactedSegmentWriter {
   readonly #file: File;
   readonly #place: CompactTask['output'];
@@ -41,16 +44,13 @@ export class CompactedSegmentWriter {
   #lastSeq = 0;
   #unsyncedBytes = 0;
 
-  private constructor(file: File, { output, hashSeed }: CompactTask) {
+  private constructor(file: File, { output, hashSeed }: OutputTask) {
     this.#file = file;
     this.#place = output;
     this.#hashSeed = hashSeed;
   }
 
-  static async create(
-    file: File,
-    task: Pick<CompactTask, 'storeId' | 'output' | 'createdAtMs'>,
-  ): Promise<CompactedSegmentWriter> {
+  static async create(file: File, task: OutputTask): Promise<CompactedSegmentWriter> {
     const storeId = Buffer.from(task.storeId, 'hex');
     const header = encodeSegmentHeader({
       ...task.output,
