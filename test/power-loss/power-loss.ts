@@ -91,7 +91,15 @@ export class PowerLoss {
     await compare(this.#server.port, this.#writers, this.findings);
   }
 
-  /** Load until the server ends because of a fault that `strike` sets; its exit code. */
+  /** What the server under load printed since its start. */
+  get output(): string {
+    return this.#running().output;
+  }
+
+  /**
+   * Load until the server ends because of a fault that `strike` sets, or is killed after a time without it;
+   * its exit code.
+   */
   async loadUntilEnd(strike: () => Promise<void>): Promise<number | null> {
     const server = this.#running();
     const patience = new AbortController();

@@ -160,7 +160,7 @@ async function failThenLosePower(
     const at = random.between(1, 6);
     return random.chance(0.7) ? disk.failWrite(at) : disk.failFlush(at);
   });
-  if (code !== POISONED) failures.push(`after EIO it ended with ${code}`);
+  if (code !== POISONED) failures.push(`after EIO it ended with ${code}: ${trial.output}`);
   let restarted = true;
   try {
     await trial.start(0);
