@@ -190,6 +190,7 @@ function storeOptionsOf(config: Config): Partial<StoreOptions> {
     compactRatio: config.compactRatio,
     compactMinBytes: config.compactMinBytes,
     snapshot: config.snapshot,
+    scrubBytesPerSecond: config.scrubBytesPerSecond,
   };
 }
 

@@ -18,6 +18,7 @@ import type { Flushes } from './flushes.js';
 import type { Items } from './items.js';
 import { MARK } from './keydir.js';
 import type { LargeValues } from './large-values.js';
+import { ScrubFindings } from './scrub-findings.js';
 import type { StoreClock } from './store-clock.js';
 import type { StoreCounters } from './store-counters.js';
 import type { StoreOptions } from './store-options.js';
@@ -51,6 +52,7 @@ export class Core {
   readonly flushes: Flushes;
   readonly large: LargeValues;
   readonly counters: StoreCounters;
+  readonly scrubFindings = new ScrubFindings();
   /** Of each commit's write and sync, in ns. */
   readonly syncLatency = createHistogram();
   /** Why the last `find` gave 0. */

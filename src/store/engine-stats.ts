@@ -5,7 +5,7 @@ import type { Core } from './core.js';
 import type { OpenReport } from './durable-store.js';
 
 export function engineStats(core: Core, opened: OpenReport): Map<string, number | string> {
-  const { items, log, counters } = core;
+  const { items, log, counters, scrubFindings } = core;
   const segments = log.table.ordered;
   const cache = core.cache.stats;
   const { syncLatency } = core;
@@ -63,6 +63,10 @@ export function engineStats(core: Core, opened: OpenReport): Map<string, number 
     ['kv_compacted_records', counters.compactedRecords],
     ['kv_snapshots', counters.snapshots],
     ['kv_snapshots_failed', counters.snapshotsFailed],
+    ['kv_scrub_bytes', counters.scrubbedBytes],
+    ['kv_scrub_passes', counters.scrubPasses],
+    ['kv_scrub_damaged', scrubFindings.count],
+    ['kv_scrub_last_damage', scrubFindings.last ?? 'none'],
   ]);
 }
 

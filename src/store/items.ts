@@ -59,6 +59,10 @@ export class Items {
     return this.#large.size === 0 ? undefined : this.#large.get(ref);
   }
 
+  largeReferences(): LargeReference[] {
+    return [...this.#large.values()];
+  }
+
   /** Ids of all large values that an item refers to. */
   largeIds(): Set<number> {
     return new Set([...this.#large.values()].map(({ id }) => id));

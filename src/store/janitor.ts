@@ -6,11 +6,14 @@
 import type { Timer } from '../env/env.js';
 import { isKvError } from '../errors.js';
 import type { Segment } from '../log/segment.js';
+import { assert } from '../assert.js';
 import { Background } from './background/client.js';
+import type { ScrubDone, ScrubTask } from './background/messages.js';
 import { Compaction, placeOf } from './compaction.js';
 import { planAll, planRun } from './compaction-plan.js';
 import type { Run } from './compaction-plan.js';
 import type { Core } from './core.js';
+import { Scrubber } from './scrubber.js';
 import { Snapshot } from './snapshot.js';
 import type { CompactionReport, SnapshotReport } from './store.js';
 
@@ -27,6 +30,7 @@ export class Janitor {
   readonly #background: Background;
   readonly #compaction: Compaction;
   readonly #snapshot: Snapshot;
+  readonly #scrubber: Scrubber;
   #turn: Promise<void> = Promise.resolve();
   #timer: Timer | undefined;
   #closing = false;
@@ -40,6 +44,7 @@ export class Janitor {
     this.#snapshot = new Snapshot(core, this.#background);
     if (typeof core.options.snapshot === 'number') this.#lastSnapshotMs = this.#nowMs();
     for (const segment of core.log.recovery.scanned) this.#later(() => this.#writeHint(segment));
+    this.#scrubber = new Scrubber(core, (task) => this.#inTurn(() => this.#scrub(task)));
     this.#plan();
   }
 
@@ -76,6 +81,7 @@ export class Janitor {
   async close(): Promise<void> {
     this.#closing = true;
     this.#timer?.cancel();
+    this.#scrubber.close();
     await this.#background.close();
     await this.#turn;
   }
@@ -118,6 +124,16 @@ export class Janitor {
         throw new Error('A hint asks nothing');
       },
     );
+  }
+
+  async #scrub(taskOf: () => ScrubTask | undefined): Promise<ScrubDone | undefined> {
+    const task = this.#closing ? undefined : taskOf();
+    if (task === undefined) return undefined;
+    const done = await this.#background.perform(task, () => {
+      throw new Error('A scrub asks nothing');
+    });
+    assert(done.done === 'scrub', 'A scrub ends with what it found');
+    return done;
   }
 
   async #compactIfWorth(): Promise<void> {

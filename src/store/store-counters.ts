@@ -21,6 +21,8 @@ export class StoreCounters {
   compactedRecords = 0;
   snapshots = 0;
   snapshotsFailed = 0;
+  scrubbedBytes = 0;
+  scrubPasses = 0;
 
   reset(): void {
     Object.assign(this, new StoreCounters());

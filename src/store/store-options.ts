@@ -30,6 +30,8 @@ export interface StoreOptions {
   /** `compact`: after a compaction, at most every snapshotPauseMs; a number: every so many ms. */
   readonly snapshot: 'never' | 'compact' | number;
   readonly snapshotPauseMs: number;
+  /** Sealed segments and large values are read again for damage at this rate; 0: not. */
+  readonly scrubBytesPerSecond: number;
   /** Start from hints where they are good. */
   readonly useHints: boolean;
   /** Told while the log is replayed. */
@@ -48,5 +50,6 @@ export const STORE_OPTIONS_DEFAULT: StoreOptions = {
   compactMinBytes: COMPACT_MIN_BYTES_DEFAULT,
   snapshot: 'compact',
   snapshotPauseMs: SNAPSHOT_PAUSE_MS_DEFAULT,
+  scrubBytesPerSecond: 0,
   useHints: true,
 };

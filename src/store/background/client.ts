@@ -13,13 +13,14 @@ import type {
   HintDone,
   JudgeAnswer,
   JudgeQuestion,
+  ScrubDone,
   Task,
   ToWorker,
 } from './messages.js';
 
 export type Question = JudgeQuestion | ExportMore;
 export type Answer = JudgeAnswer | ExportItems;
-export type Done = CompactDone | HintDone | ExportDone;
+export type Done = CompactDone | HintDone | ExportDone | ScrubDone;
 
 interface Running {
   readonly answer: (question: Question) => Answer | Promise<Answer>;

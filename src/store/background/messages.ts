@@ -1,6 +1,7 @@
 // What the main thread and the background worker say to each other. Buffers are transferred, not copied.
 
 import type { HashSeed } from '../../log/key-hash.js';
+import type { LargeReference } from '../../log/large-value-file.js';
 import type { ManifestEntry } from '../../log/manifest.js';
 
 /** A segment that the worker may read, by its place in the manifest. */
@@ -35,7 +36,18 @@ export interface ExportTask {
   readonly createdAtMs: number;
 }
 
-export type Task = CompactTask | HintTask | ExportTask;
+/** Read a piece of a file again: of a sealed segment, or of a large value. */
+export interface ScrubTask {
+  readonly task: 'scrub';
+  readonly storeId: string;
+  readonly target: SegmentPlace | LargeReference;
+  /** Byte of the segment, or of the value, from where; 0: with the file's header. */
+  readonly from: number;
+  /** About so much. */
+  readonly bytesMax: number;
+}
+
+export type Task = CompactTask | HintTask | ExportTask | ScrubTask;
 
 /** Worker → main: what becomes of each of these records? `entries` are hint entries of one run member. */
 export interface JudgeQuestion {
@@ -97,6 +109,15 @@ export interface ExportMore {
   readonly ask: 'items';
 }
 
+export interface ScrubDone {
+  readonly done: 'scrub';
+  readonly bytes: number;
+  /** From where to go on; undefined: the file is done. */
+  readonly next: number | undefined;
+  readonly damage: { readonly offset: number; readonly what: string } | undefined;
+  readonly isMissing: boolean;
+}
+
 export interface ExportDone {
   readonly done: 'export';
   readonly count: number;
@@ -110,5 +131,5 @@ export interface TaskFailed {
 }
 
 export type FromWorker =
-  JudgeQuestion | CompactDone | HintDone | ExportMore | ExportDone | TaskFailed;
+  JudgeQuestion | CompactDone | HintDone | ScrubDone | ExportMore | ExportDone | TaskFailed;
 export type ToWorker = Task | JudgeAnswer | ExportItems | { readonly stop: true };

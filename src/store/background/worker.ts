@@ -6,6 +6,7 @@ import { KvError, isKvError, systemCode } from '../../errors.js';
 import { compactRun } from './compact-run.js';
 import { exportItems } from './export-items.js';
 import type { FromWorker, JudgeAnswer, ExportItems, Task, ToWorker } from './messages.js';
+import { scrubFile } from './scrub-file.js';
 import { writeSegmentHint } from './write-segment-hint.js';
 
 export interface WorkerInput {
@@ -60,6 +61,7 @@ function closing(): KvError {
 async function perform(env: Env, dir: string, task: Task, line: Line): Promise<void> {
   try {
     if (task.task === 'hint') await writeSegmentHint(env.fs, dir, task, line);
+    else if (task.task === 'scrub') await scrubFile(env.fs, dir, task, line);
     else if (task.task === 'compact') await compactRun(env.fs, dir, task, line);
     else await exportItems(env.fs, dir, task, line);
   } catch (error) {
