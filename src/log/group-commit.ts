@@ -132,9 +132,13 @@ export class GroupCommit {
   get short(): boolean {
     return this.#end.short;
   }
-  /** Clients should wait: too much is unsynced, or the log waits for its next segment. */
+  /** Those who wait for the disk should send no more: too much is unsynced. */
   get congested(): boolean {
     return this.#unsyncedBytes > UNSYNCED_BYTES_MAX || this.#end.late;
+  }
+  /** Everybody has to wait: twice that is unsynced, or the log waits for its next segment. */
+  get overloaded(): boolean {
+    return this.#unsyncedBytes > 2 * UNSYNCED_BYTES_MAX || this.#end.late;
   }
   askSuccessor(): void {
     this.#end.askSuccessor();

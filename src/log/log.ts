@@ -149,6 +149,9 @@ export class Log {
   get congested(): boolean {
     return this.#commit.congested;
   }
+  get overloaded(): boolean {
+    return this.#commit.overloaded;
+  }
   get counters(): Readonly<CommitCounters> {
     return this.#commit.counters;
   }

@@ -1,8 +1,8 @@
 // One client: bytes from its socket → parser → commands, in order; replies leave through Replies.
 //
 // Invariants:
-// - Requests are run only while there is room for their replies and the disk keeps up; meanwhile the
-//   socket is not read, so that a client is slowed down and memory is bounded.
+// - Requests are run only while there is room for their replies and, for who waits for the disk, while that
+//   keeps up; meanwhile the socket is not read, so that a client is slowed down and memory is bounded.
 // - At most `requestsPerTurn` requests (keys, of a get) a turn of the loop: a client that pipelines without end delays
 //   nobody else.
 // - A client that leaves a request unfinished or its replies unread is noticed (stall.ts).
@@ -146,14 +146,16 @@ export class Connection implements ConnectionControl {
       this.#waiting[this.#waiting.length - 1] = Buffer.from(chunk);
   }
 
+  /** The disk has to catch up first. */
+  get #isHeld(): boolean {
+    const { gate } = this.#services;
+    return gate.isCongested && (gate.isOverloaded || this.#replies.waitsForDisk);
+  }
+
   /** Input cannot be taken at the moment. */
   #isStopped(): boolean {
     return (
-      this.#isBusy ||
-      this.#isYielding ||
-      this.#isEnding ||
-      this.#replies.isFull ||
-      this.#services.gate.isCongested
+      this.#isBusy || this.#isYielding || this.#isEnding || this.#replies.isFull || this.#isHeld
     );
   }
 
@@ -180,7 +182,7 @@ export class Connection implements ConnectionControl {
         this.#replies.flush();
         if (this.#replies.isFull) return;
       }
-      if (gate.isCongested) {
+      if (this.#isHeld) {
         gate.wait(this.#replies);
         return;
       }

@@ -43,8 +43,14 @@ export class Gate {
     return after > this.#voidAbove && after <= this.#voidUpto;
   }
 
+  /** Who waits for the disk should send no more. */
   get isCongested(): boolean {
     return this.#store.congested;
+  }
+
+  /** Nobody should; implies isCongested. */
+  get isOverloaded(): boolean {
+    return this.#store.overloaded;
   }
 
   /** Tells `waiter` once, at the next move of the watermark or the next failure. */

@@ -64,6 +64,13 @@ export class Replies implements Waiter {
     return this.#tail.markCount >= MARKS_MAX || this.backlogBytes > BACKLOG_BYTES_MAX;
   }
 
+  /** Replies wait for the disk. */
+  get waitsForDisk(): boolean {
+    const sections = this.#sections;
+    for (let at = 0; at < sections.length; at++) if (sections[at]!.markCount > 0) return true;
+    return false;
+  }
+
   /** Everything that was answered has been handed to the socket. */
   get isIdle(): boolean {
     return this.#sections.length === 1 && this.#tail.isEmpty;
@@ -124,7 +131,7 @@ export class Replies implements Waiter {
     if (corks) this.#socket.cork();
     this.#writeReady();
     if (corks) this.#socket.uncork();
-    if (this.#hasMarks()) this.#gate.wait(this);
+    if (this.waitsForDisk) this.#gate.wait(this);
     if (this.#roomWaiters.length > 0) this.#wakeWriters();
   }
 
@@ -158,12 +165,6 @@ export class Replies implements Waiter {
       this.#counters.noreply_failed += 1;
       this.lostQuietWrite = true;
     });
-  }
-
-  #hasMarks(): boolean {
-    const sections = this.#sections;
-    for (let at = 0; at < sections.length; at++) if (sections[at]!.markCount > 0) return true;
-    return false;
   }
 
   #wakeWriters(): void {

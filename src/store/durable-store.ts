@@ -114,6 +114,10 @@ export class DurableStore implements S.Store {
     return this.#core.log.congested;
   }
 
+  get overloaded(): boolean {
+    return this.#core.log.overloaded;
+  }
+
   onDurable(call: () => void): void {
     this.#durableCalls.push(call);
   }

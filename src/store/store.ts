@@ -236,6 +236,8 @@ export interface Store {
   onEvicted(call: (item: Evicted) => void): void;
   /** True while so much is unsynced that input should wait for the next commit. */
   readonly congested: boolean;
+  /** Far too much is: hold every input back. Implies congested. */
+  readonly overloaded: boolean;
 
   /** A new bound of the memory for hot values. */
   resizeCache(bytesMax: number): void;

@@ -37,6 +37,7 @@ export interface MemoryStoreOptions {
 export class MemoryStore implements S.Store {
   readonly commits: HeldCommits;
   congested = false;
+  overloaded = false;
   /** Keys whose value is answered as damaged. */
   readonly damaged = new Set<string>();
   readonly #options: MemoryStoreOptions;

@@ -85,6 +85,11 @@ export class WireClient {
     return this.#send(request, takeList);
   }
 
+  /** Reads nothing any more. */
+  pause(): void {
+    this.#socket.pause();
+  }
+
   close(): void {
     this.#socket.destroy();
   }

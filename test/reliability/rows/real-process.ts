@@ -1,7 +1,25 @@
 // Rows that a real process lives through: failing calls, full disks, kills, signals, bad clients.
 
 import type { FaultRow } from '../row.js';
+import { flood, manyConnections, neverReads, slowloris } from './bad-clients.js';
+import { slowDisk, twoServers, unusableDirectory } from './data-directory.js';
 import { failingCalls } from './failing-calls.js';
 import { fullDiskExt4, fullDiskTmpfs } from './full-disk.js';
+import { killedInRecovery, killedInStop, killedUnderLoad, terminated } from './kills.js';
 
-export const REAL_PROCESS_ROWS: readonly FaultRow[] = [failingCalls, fullDiskTmpfs, fullDiskExt4];
+export const REAL_PROCESS_ROWS: readonly FaultRow[] = [
+  failingCalls,
+  fullDiskTmpfs,
+  fullDiskExt4,
+  killedUnderLoad,
+  killedInRecovery,
+  killedInStop,
+  terminated,
+  unusableDirectory,
+  twoServers,
+  slowDisk,
+  slowloris,
+  neverReads,
+  flood,
+  manyConnections,
+];

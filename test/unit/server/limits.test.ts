@@ -65,18 +65,38 @@ describe('server limits', () => {
     client.send('set a 0 0 1\r\n1\r\n');
     await other.ask('version\r\n', 'VERSION 1.6.45\r\n');
     store.congested = true;
+    store.overloaded = true;
     client.send('set b 0 0 1\r\n1\r\n');
     const seen = once(client.socket, 'data');
     store.commits.release();
     await seen;
     expect(store.lastSeq).to.equal(1);
     store.congested = false;
+    store.overloaded = false;
     for (const call of store.commits.durable) call();
     await client.take(STORED.length);
     store.commits.release();
     while (store.lastSeq < 2) await other.ask('version\r\n', 'VERSION 1.6.45\r\n');
     store.commits.release();
     expect(await client.take(STORED.length)).to.equal(STORED);
+  });
+
+  it('a congested store does not hold up who only reads, an overloaded one everybody', async () => {
+    const { connect, store } = await start({ held: true });
+    const [writer, reader] = [await connect(), await connect()];
+    writer.send('set a 0 0 1\r\n1\r\n');
+    await reader.ask('version\r\n', 'VERSION 1.6.45\r\n');
+    store.congested = true;
+    expect(await reader.ask('get b\r\n', 'END\r\n')).to.equal('END\r\n');
+    store.overloaded = true;
+    reader.send('get c\r\n');
+    const seen = writer.take(STORED.length);
+    store.commits.release();
+    expect(await seen).to.equal(STORED);
+    expect(reader.received).to.equal('');
+    store.overloaded = false;
+    for (const call of store.commits.durable) call();
+    expect(await reader.take(5)).to.equal('END\r\n');
   });
 
   it('-R: a client that pipelines gives the others their turn', async () => {

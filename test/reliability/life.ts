@@ -1,0 +1,50 @@
+// A server of a row's own, on a directory that goes with it.
+
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { cairnLaunch, ServerProcess, type Launch } from '../../tools/torture/server-process.js';
+import { WireClient } from '../../tools/torture/wire-client.js';
+import { temporaryFolder } from '../support/servers.js';
+
+export interface Life {
+  readonly server: ServerProcess;
+  readonly dir: string;
+  /** For files of the row; the data directory is in it. */
+  readonly folder: string;
+}
+
+/** Runs `body` with a server; `wrap` may change how it is started. Killed and removed in the end. */
+export async function withServer<T>(
+  flags: readonly string[],
+  body: (life: Life) => Promise<T>,
+  wrap: (launch: Launch, folder: string) => Launch = (launch) => launch,
+): Promise<T> {
+  const folder = temporaryFolder();
+  const dir = join(folder, 'data');
+  let server: ServerProcess | undefined;
+  try {
+    server = await ServerProcess.start(wrap(cairnLaunch(dir, flags), folder));
+    return await body({ server, dir, folder });
+  } finally {
+    await server?.kill();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Some lines of `stats`, as numbers. */
+export async function statsOf(port: number): Promise<ReadonlyMap<string, number>> {
+  const client = await WireClient.connect(port);
+  const text = await client.list('stats\r\n');
+  client.close();
+  return new Map([...text.matchAll(/^STAT (\S+) (\S+)\r?$/gm)].map((m) => [m[1]!, Number(m[2])]));
+}
+
+/** The p-th percentile, p from 0 to 100. */
+export function percentileOf(values: readonly number[], p: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor((sorted.length * p) / 100))] ?? 0;
+}
+
+export const ms = (value: number): string =>
+  `${value < 10 ? value.toFixed(1) : Math.round(value)} ms`;
