@@ -8,7 +8,7 @@
 // Invariants:
 // - Entries begin at multiples of 4 and are read as 32-bit words, key included: loading makes no object
 //   and no view for each. So the machine must be little-endian.
-// - The value is there only where a replay needs it (touch: the seq it is meant for; a large value: where
+// - The value is there only where a replay needs it (touch, flush: the seq it is meant for; a large value: where
 //   that lies); behind a key without one there are zeros.
 // - The hash is there in lists in hash order (entry-order.ts), else 0.
 
@@ -47,7 +47,8 @@ export interface EntryList {
 
 /** True when a replay needs the record's value, not only its place. */
 export function replaysValue(record: Pick<LogRecord, 'type' | 'marks'>): boolean {
-  return record.type === RECORD.touch || (record.marks & MARK.largeValue) !== 0;
+  const namesSeq = record.type === RECORD.touch || record.type === RECORD.flush;
+  return namesSeq || (record.marks & MARK.largeValue) !== 0;
 }
 
 /** A list that grows; memory grows with it, so large ones belong into a worker. */

@@ -160,6 +160,7 @@ export class Changes {
 
   #flush(type: RecordType, atMs: number, prefix: Buffer): S.Outcome {
     const core = this.#core;
+    if (!core.carryOutFlushes()) return { status: core.refusal, after: 0, cas: 0n };
     const record = { marks: 0, flags: 0, expiresAt: atMs, key: prefix, value: NOTHING, cas: 0n };
     let flush: Flush | undefined;
     const placed = core.log.append({ type, ...record }, () => {

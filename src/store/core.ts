@@ -14,7 +14,7 @@ import { DELETE_REASON, MARK as RECORD_MARK, RECORD } from '../log/format.js';
 import type { Placed } from '../log/group-commit.js';
 import type { LargeReference } from '../log/large-value-file.js';
 import type { Log } from '../log/log.js';
-import type { Flushes } from './flushes.js';
+import type { Flush, Flushes } from './flushes.js';
 import type { Items } from './items.js';
 import { MARK } from './keydir.js';
 import type { LargeValues } from './large-values.js';
@@ -128,12 +128,43 @@ export class Core {
 
   /** Seq that must be durable before anyone hears of the key; `ref` 0: of its absence. */
   afterOf(ref: number, key: Buffer): number {
+    this.carryOutFlushes();
     const dead = ref === 0 ? this.items.keydir.find(key) : 0;
     if (dead !== 0 && this.#isDeadByTimeAlone(dead)) return this.#commitExpiry(key, dead);
     const after = this.items.afterOf(ref, key);
     if (ref !== 0 || !this.flushes.any) return after;
     const flushed = this.flushes.newestDue(this.clock.nowMs());
     return flushed > this.log.watermark ? Math.max(flushed, after) : after;
+  }
+
+  /**
+   * Flushes whose time has come get their record before anything else is appended: items behind it are
+   * younger. False when the log took none; then nothing else may be stored either.
+   */
+  carryOutFlushes(): boolean {
+    const { flushes } = this;
+    if (flushes.nextMs === Infinity) return true;
+    const nowMs = this.clock.nowMs();
+    for (let due = flushes.due(nowMs); due !== undefined; due = flushes.due(nowMs)) {
+      if (!this.#carryOut(due)) return false;
+    }
+    return true;
+  }
+
+  #carryOut(due: Flush): boolean {
+    const { flushes } = this;
+    const value = Buffer.alloc(SEQ_VALUE_BYTES);
+    value.writeUIntLE(due.seq, 0, 6);
+    const record = { marks: 0, flags: 0, expiresAt: 0, key: NO_VALUE, value, cas: 0n };
+    let done: Flush | undefined;
+    const placed = this.log.append({ type: RECORD.flush, ...record }, () => {
+      if (done !== undefined) flushes.takeBack(done);
+      flushes.add(due);
+    });
+    if (placed === undefined) return false;
+    done = { seq: placed.seq, atMs: 0, prefix: due.prefix, carriesOut: due.seq };
+    flushes.add(done);
+    return true;
   }
 
   /** Makes durable what nobody could tell after a restart with a clock that is behind; 0 when the log takes nothing. */
@@ -156,6 +187,7 @@ export class Core {
 
   /** Stores an item under the key; `ref` is the key's in the keydir (dead or alive), 0 when it has none. */
   commitPut(key: Buffer, ref: number, content: Content): Placed | undefined {
+    if (!this.carryOutFlushes()) return undefined;
     const { items, large } = this;
     const old = ref === 0 ? undefined : items.stateOf(ref);
     const before = ref !== 0 && this.isDeadForGood(ref) ? undefined : old;
@@ -197,6 +229,7 @@ export class Core {
 
   /** Deletes the item of `ref`, durably. */
   commitRemoval(key: Buffer, ref: number, reason: RemovalReason): Placed | undefined {
+    if (!this.carryOutFlushes()) return undefined;
     const { items, large } = this;
     const before = items.stateOf(ref);
     const placed = this.log.append(
@@ -223,11 +256,12 @@ export class Core {
 
   /** Gives the item of `ref` another expiry, and with `wins` the mark that a client refills it, durably. */
   commitTouch(key: Buffer, ref: number, expiresAt: number, wins = false): Placed | undefined {
+    if (!this.carryOutFlushes()) return undefined;
     const { items, large } = this;
     const { keydir } = items;
     const won = wins || (keydir.marks(ref) & MARK.WON) !== 0;
     const before = items.stateOf(ref);
-    const target = Buffer.alloc(TOUCH_VALUE_BYTES);
+    const target = Buffer.alloc(SEQ_VALUE_BYTES);
     target.writeUIntLE(before.seq, 0, 6);
     const marks = won ? RECORD_MARK.won : 0;
     const placed = this.log.append(
@@ -273,8 +307,8 @@ export interface CoreParts {
   readonly counters: StoreCounters;
 }
 
-/** A touch record's value: the seq (u48) of the put it is meant for, two zeros. */
-export const TOUCH_VALUE_BYTES = 8;
+/** The value of a touch and of a flush that carries out another: the seq (u48) it is meant for, two zeros. */
+export const SEQ_VALUE_BYTES = 8;
 
 function recordMarks(content: Content): number {
   return (

@@ -102,8 +102,9 @@ export class Judge {
   }
 
   #judgeFlush(entry: ReplayEntry): number {
-    const isDue = entry.expiresAt <= this.#core.log.durableTimeMs;
-    const mayGo = this.#isOldest && isDue && !this.#keptVerbatim && !this.#keptDead;
+    const { flushes, log } = this.#core;
+    const isDone = !flushes.isPromise(entry.seq, log.watermark);
+    const mayGo = this.#isOldest && isDone && !this.#keptVerbatim && !this.#keptDead;
     return mayGo ? VERDICT.drop : VERDICT.verbatim;
   }
 }

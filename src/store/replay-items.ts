@@ -93,7 +93,9 @@ export function replayEntry(
   const { keydir } = items;
   const { key, seq, expiresAt } = entry;
   if (entry.type === RECORD.flush || entry.type === RECORD.deletePrefix) {
-    flushes.add({ seq, atMs: expiresAt, prefix: Buffer.from(key) });
+    const flush = { seq, atMs: expiresAt, prefix: Buffer.from(key) };
+    const carriesOut = entry.value.length === 0 ? 0 : entry.value.readUIntLE(0, 6);
+    flushes.add(carriesOut === 0 ? flush : { ...flush, carriesOut });
     return;
   }
   const ref = keydir.find(key);

@@ -86,6 +86,7 @@ class SnapshotWalk implements ItemWatcher {
     const { items } = core;
     assert(items.watcher === undefined, 'One snapshot runs at a time');
     this.#core = core;
+    core.carryOutFlushes();
     this.seq = core.log.lastSeq;
     this.createdAtMs = core.clock.nowMs();
     this.newMarks = items.restingMarks === 0 ? MARK.SNAPSHOT : 0;

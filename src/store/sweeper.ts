@@ -17,9 +17,8 @@ export class Sweeper {
   readonly #core: Core;
   #timer: Timer | undefined;
   #cursor = 0;
-  /** When the running walk began: what flushes durable and due then have killed is gone when it ends. */
+  /** When the running walk began: what flushes durable then have killed is gone when it ends. */
   #walkSeq = 0;
-  #walkMs = 0;
   #stopped = false;
 
   constructor(core: Core) {
@@ -38,9 +37,9 @@ export class Sweeper {
     const { items, flushes, options, counters } = core;
     const isNeeded = items.expiringCount > 0 || flushes.any || options.idleMsMax > 0;
     if (!isNeeded && this.#cursor === 0) return;
+    core.carryOutFlushes();
     if (this.#cursor === 0) {
       this.#walkSeq = core.log.watermark;
-      this.#walkMs = core.log.durableTimeMs;
       counters.sweeps += 1;
     }
     const idleBefore = core.nowSeconds() - options.idleMsMax / 1000;
@@ -51,8 +50,7 @@ export class Sweeper {
       this.#look(ref, idleBefore);
     });
     if (this.#cursor !== 0) return;
-    flushes.settle(this.#walkSeq, this.#walkMs);
-    if (flushes.any) this.#sealSoon();
+    flushes.settle(this.#walkSeq);
   }
 
   #look(ref: number, idleBefore: number): void {

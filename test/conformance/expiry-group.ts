@@ -84,7 +84,7 @@ export function expiryGroup(subject: () => Subject): void {
       expect(await s.value('a')).to.equal('again');
     });
 
-    it('acts later when told so, on what was stored before the call', async () => {
+    it('acts later when told so, on all that was stored before its time', async () => {
       const s = subject();
       for (const key of ['old', 'touched', 'changed', 'replaced']) await s.set(key, '1');
       s.store.flush(s.store.nowMs() + 10_000);
@@ -97,7 +97,11 @@ export function expiryGroup(subject: () => Subject): void {
       const values = await Promise.all(
         ['old', 'touched', 'changed', 'replaced', 'new'].map((key) => s.value(key)),
       );
-      expect(values).to.deep.equal([undefined, undefined, '2', 'x', 'x']);
+      expect(values).to.deep.equal([undefined, undefined, undefined, undefined, undefined]);
+      await s.set('new', 'y');
+      expect((await s.put('add', 'old', 'z')).status).to.equal('stored');
+      await s.fixture.advance(20_000);
+      expect([await s.value('new'), await s.value('old')]).to.deep.equal(['y', 'z']);
     });
   });
 }

@@ -79,15 +79,37 @@ export function restartGroup(subject: () => Subject, how: 'close' | 'kill'): voi
       s.store.flush(0);
       await s.set('later', 'x');
       s.store.flush(s.store.nowMs() + 100_000);
-      await s.set('stays', 'x');
+      await s.set('between', 'x');
       await s.durable();
       await restart();
       const values = (keys: string[]): Promise<unknown[]> =>
         Promise.all(keys.map((key) => s.value(key)));
-      const keys = ['expired', 'flushed', 'later', 'stays'];
+      const keys = ['expired', 'flushed', 'later', 'between'];
       expect(await values(keys)).to.deep.equal([undefined, undefined, 'x', 'x']);
       await s.fixture.advance(100_001);
-      expect(await values(keys)).to.deep.equal([undefined, undefined, undefined, 'x']);
+      await s.set('after', 'x');
+      const gone = [undefined, undefined, undefined, undefined];
+      expect(await values([...keys, 'after'])).to.deep.equal([...gone, 'x']);
+      await s.durable();
+      await restart();
+      expect(await values([...keys, 'after'])).to.deep.equal([...gone, 'x']);
+    });
+
+    it('a flush whose time comes while nothing runs: what was there goes, what comes stays', async () => {
+      const s = subject();
+      await s.set('old', 'x');
+      s.store.flush(s.store.nowMs() + 1000);
+      await s.set('between', 'x');
+      await s.durable();
+      await s.fixture.reopen?.('kill');
+      await s.fixture.advance(1500);
+      await s.fixture.reopen?.('kill');
+      expect((await s.put('add', 'old', 'new')).status).to.equal('stored');
+      expect(await s.value('between')).to.equal(undefined);
+      await s.durable();
+      await s.wait(s.store.compact({ everything: true }));
+      await s.fixture.reopen?.('kill');
+      expect([await s.value('old'), await s.value('between')]).to.deep.equal(['new', undefined]);
     });
 
     it('keeps large values', async () => {

@@ -95,7 +95,12 @@ export class Client {
     if (this.#known(key).entry === undefined) return;
     const lookup = await this.store.get(Buffer.from(key), { quiet: true });
     if (lookup.kind !== 'miss' || this.#known(key).entry === undefined) return;
-    this.history.put(Math.max(lookup.after, this.store.watermark), key, undefined, true);
+    this.history.put(
+      Math.max(lookup.after, this.store.watermark),
+      key,
+      undefined,
+      this.store.nowMs(),
+    );
   }
 
   async #run(command: Command): Promise<void> {
@@ -271,7 +276,12 @@ export class Client {
     }
     const found = lookup.kind === 'hit' ? await entryOf(lookup.item) : undefined;
     if (found === undefined && known.entry !== undefined && this.#options.mayVanish) {
-      return this.history.put(Math.max(lookup.after, this.store.watermark), key, undefined, true);
+      return this.history.put(
+        Math.max(lookup.after, this.store.watermark),
+        key,
+        undefined,
+        this.store.nowMs(),
+      );
     }
     if (!isSameEntry(known.entry, found)) {
       const durable = this.history.at(key, this.store.nowMs(), this.store.watermark).entry;
@@ -283,7 +293,7 @@ export class Client {
     const won = known.entry.won || lookup.item.wins;
     if (won === known.entry.won && expiresAt === undefined) return;
     const changed = { ...known.entry, won, expiresAt: expiresAt ?? known.entry.expiresAt };
-    this.history.put(lookup.after, key, changed, false);
+    this.history.put(lookup.after, key, changed, undefined);
   }
 
   #touch(command: TouchCommand): void {
@@ -294,7 +304,7 @@ export class Client {
     const wanted = known.entry === undefined ? 'not-found' : 'touched';
     if (!this.#expect(command, outcome.status, wanted)) return;
     if (known.entry === undefined) return this.#checkAfter(command, known, outcome.after);
-    this.history.put(outcome.after, key, { ...known.entry, expiresAt }, false);
+    this.history.put(outcome.after, key, { ...known.entry, expiresAt }, undefined);
   }
 
   async #delete(command: DeleteCommand): Promise<void> {
@@ -307,7 +317,7 @@ export class Client {
     if (known.entry === undefined) return this.#checkAfter(command, known, outcome.after);
     const { cas } = outcome;
     const left = invalidate ? { ...known.entry, stale: true, won: false, cas } : undefined;
-    this.history.put(outcome.after, key, left, true);
+    this.history.put(outcome.after, key, left, this.store.nowMs());
   }
 
   #stored(
@@ -317,7 +327,7 @@ export class Client {
   ): void {
     const { after, cas } = outcome;
     if (cas !== BigInt(after)) throw new Violation(`A change of seq ${after} got the token ${cas}`);
-    this.history.put(after, key, { stale: false, won: false, ...entry, cas }, true);
+    this.history.put(after, key, { stale: false, won: false, ...entry, cas }, this.store.nowMs());
   }
 
   /** What is known now, or at the start of a command that took time, if the status says so. */
@@ -350,7 +360,7 @@ export class Client {
     // An evicted item is as good as deleted.
     const missing = status === 'not-found' || status === 'not-stored';
     if (this.#options.mayVanish && missing && 'key' in command) {
-      this.history.put(this.store.watermark, command.key, undefined, true);
+      this.history.put(this.store.watermark, command.key, undefined, this.store.nowMs());
       return false;
     }
     const past = 'key' in command ? this.history.describe(command.key) : '';

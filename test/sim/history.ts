@@ -16,8 +16,9 @@ interface Version {
   readonly seq: number;
   /** Undefined: deleted. */
   readonly entry: Entry | undefined;
-  /** Of the change that stored the value: a flush removes what is older than itself. */
+  /** Of the change that stored the value: a flush removes what is older than itself, a later one its time. */
   readonly storedSeq: number;
+  readonly storedMs: number;
 }
 
 interface Flush {
@@ -39,11 +40,13 @@ export class History {
     return [...this.#versions.keys()];
   }
 
-  /** `stores`: a new value, which only later flushes remove; else the item's other fields changed. */
-  put(seq: number, key: string, entry: Entry | undefined, stores: boolean): void {
+  /** `storedMs`: when a new value was stored; undefined: the item's other fields changed. */
+  put(seq: number, key: string, entry: Entry | undefined, storedMs: number | undefined): void {
     const versions = this.#versions.get(key) ?? [];
-    const storedSeq = stores ? seq : (versions.at(-1)?.storedSeq ?? seq);
-    versions.push({ seq, entry, storedSeq });
+    const before = versions.at(-1);
+    const isNew = storedMs !== undefined || before === undefined;
+    const stored = isNew ? { storedSeq: seq, storedMs: storedMs ?? 0 } : before;
+    versions.push({ seq, entry, storedSeq: stored.storedSeq, storedMs: stored.storedMs });
     this.#versions.set(key, versions);
   }
 
@@ -55,12 +58,15 @@ export class History {
   at(key: string, nowMs: number, upTo = Infinity): Known {
     const version = this.#versions.get(key)?.findLast((each) => each.seq <= upTo);
     if (version === undefined) return { entry: undefined, seq: 0 };
-    const { entry, seq, storedSeq } = version;
+    const { entry, seq, storedSeq, storedMs } = version;
     if (entry === undefined) return { entry, seq };
     const flush = this.#flushes.find(
-      (each) => each.seq > storedSeq && each.seq <= upTo && each.atMs <= nowMs,
+      (each) =>
+        each.seq <= upTo &&
+        (each.atMs === 0 ? each.seq > storedSeq : each.atMs <= nowMs && storedMs < each.atMs),
     );
-    if (flush !== undefined) return { entry: undefined, seq: Math.max(seq, flush.seq) };
+    // A miss from then on, whatever becomes of the version: all before it are as old.
+    if (flush !== undefined) return { entry: undefined, seq: flush.seq };
     const isExpired = entry.expiresAt !== 0 && entry.expiresAt <= nowMs;
     return { entry: isExpired ? undefined : entry, seq };
   }

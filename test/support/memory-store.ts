@@ -16,6 +16,8 @@ interface Entry {
   readonly expiresAt: number;
   /** Of the last record that stored a value: a flush drops what is older than itself. */
   readonly storedSeq: number;
+  /** When that was: a flush for a later time drops what is older than the time. */
+  readonly storedMs: number;
   readonly fetched: boolean;
   readonly usedAtMs: number;
   readonly stale: boolean;
@@ -103,6 +105,7 @@ export class MemoryStore implements S.Store {
       cas: put.chosenCas ?? BigInt(seq),
       expiresAt: base?.expiresAt ?? created,
       storedSeq: seq,
+      storedMs: this.nowMs(),
       fetched: false,
       usedAtMs: this.nowMs(),
       stale: isStale,
@@ -148,7 +151,7 @@ export class MemoryStore implements S.Store {
     const cas = change.chosenCas ?? BigInt(seq);
     const expiresAt = change.expiresAt ?? old.expiresAt;
     const value = Buffer.from(number.toString().padEnd(old.value.length));
-    this.#set(name, { ...old, value, cas, expiresAt, storedSeq: seq }, seq);
+    this.#set(name, { ...old, value, cas, expiresAt, storedSeq: seq, storedMs: this.nowMs() }, seq);
     const expiresAtBefore = old.expiresAt;
     return { status: 'stored', after: seq, cas, number, expiresAt, expiresAtBefore };
   }
@@ -265,7 +268,14 @@ export class MemoryStore implements S.Store {
       const { vivifyExpiresAt: expiresAt, chosenCas } = options;
       const seq = this.commits.next();
       const cas = chosenCas ?? BigInt(seq);
-      const made = { value: Buffer.alloc(0), flags: 0, cas, expiresAt, storedSeq: seq };
+      const made = {
+        value: Buffer.alloc(0),
+        flags: 0,
+        cas,
+        expiresAt,
+        storedSeq: seq,
+        storedMs: nowMs,
+      };
       const marks = { fetched: options.quiet !== true, usedAtMs: nowMs, stale: false, won: true };
       this.#set(name, { ...made, ...marks }, seq);
       const seen = { fetched: false, idleSeconds: 0, won: false, wins: true, created: true };
@@ -319,7 +329,9 @@ export class MemoryStore implements S.Store {
 
   #flushOf(entry: Entry): { seq: number } | undefined {
     const nowMs = this.nowMs();
-    return this.#flushes.find(({ seq, atMs }) => seq > entry.storedSeq && atMs <= nowMs);
+    return this.#flushes.find(({ seq, atMs }) =>
+      atMs === 0 ? seq > entry.storedSeq : atMs <= nowMs && entry.storedMs < atMs,
+    );
   }
 
   #missReason(name: string): S.MissReason {

@@ -33,6 +33,24 @@ describe('Flushes', () => {
     expect(killer(flushes, 9, 'k', 5000)).to.equal(10);
   });
 
+  it('killerOf() of a later flush is for all that is there at its time, until it is carried out', () => {
+    const flushes = of(flush(10, 5000));
+    expect(flushes.nextMs).to.equal(5000);
+    expect(flushes.due(4999)).to.equal(undefined);
+    expect(flushes.due(5000)?.seq).to.equal(10);
+    expect(killer(flushes, 15, 'k', 4999)).to.equal(0);
+    expect(killer(flushes, 15, 'k', 5000)).to.equal(10);
+    expect(flushes.isPromise(10, ALL)).to.equal(true);
+    flushes.add({ ...flush(20), carriesOut: 10 });
+    expect(flushes.nextMs).to.equal(ALL);
+    expect(killer(flushes, 15, 'k', 5000)).to.equal(20);
+    expect(killer(flushes, 21, 'k', 5000)).to.equal(0);
+    expect(flushes.isPromise(10, 19), 'not durably').to.equal(true);
+    expect(flushes.isPromise(10, 20)).to.equal(false);
+    flushes.add(flush(10, 5000));
+    expect(flushes.nextMs, 'told in the other order').to.equal(ALL);
+  });
+
   it('killerOf() of a prefix is for keys that begin so', () => {
     const flushes = of(flush(10, 0, 'ab'));
     expect(killer(flushes, 1, 'abc')).to.equal(10);
@@ -66,9 +84,9 @@ describe('Flushes', () => {
 
   it('settle() forgets what is due and up to that seq, and keeps what is still to come', () => {
     const flushes = of(flush(10), flush(20, 9000), flush(30));
-    flushes.settle(20, 1000);
+    flushes.settle(20);
     expect(killer(flushes, 5, 'k')).to.equal(30);
-    flushes.settle(30, 1000);
+    flushes.settle(30);
     expect(killer(flushes, 5, 'k')).to.equal(0);
     expect(flushes.any).to.equal(true);
     expect(killer(flushes, 5, 'k', 9000)).to.equal(20);

@@ -191,12 +191,25 @@ describe('Judge', () => {
     expect(new Case({ isOldest: true }).of(touch(7, 5, 1))).to.equal('drop');
   });
 
-  it('drops a flush that is due from the oldest run only', () => {
-    const oldest = new Case({ isOldest: true });
-    expect(oldest.of(flush(9))).to.equal('drop');
-    expect(oldest.of(flush(9, oldest.nowMs + 1000))).to.equal('verbatim');
-    expect(oldest.judge.stuckBytes).to.equal(frameOf(flush(9)).length);
+  it('drops a flush from the oldest run only', () => {
+    expect(new Case({ isOldest: true }).of(flush(9))).to.equal('drop');
     expect(new Case().of(flush(9))).to.equal('verbatim');
+  });
+
+  it('keeps a flush for a later time until another has durably carried it out', () => {
+    for (const delayMs of [1000, -1000]) {
+      const oldest = new Case({ isOldest: true });
+      const atMs = oldest.nowMs + delayMs;
+      oldest.flush(9, atMs);
+      expect(oldest.of(flush(9, atMs))).to.equal('verbatim');
+      expect(oldest.judge.stuckBytes).to.equal(frameOf(flush(9)).length);
+      const done = { seq: 101, atMs: 0, prefix: Buffer.alloc(0), carriesOut: 9 };
+      oldest.core.flushes.add(done);
+      expect(oldest.of(flush(9, atMs)), 'above the watermark').to.equal('verbatim');
+      oldest.core.flushes.takeBack(done);
+      oldest.core.flushes.add({ ...done, seq: 50 });
+      expect(oldest.of(flush(9, atMs))).to.equal('drop');
+    }
   });
 
   it('keeps a flush that stands behind a record which had to stay as it is', () => {

@@ -26,10 +26,12 @@ describe('Sweeper', () => {
     sim.store.flush(0);
     await sim.words.set('new', 'x');
     sim.store.flush(sim.store.nowMs() + 5000);
-    await sim.words.set('newer', 'x');
+    await sim.words.set('between', 'x');
     await sim.advance(500);
     expect(sim.stat('curr_items')).to.equal(2);
     await sim.advance(5000);
+    await sim.words.set('newer', 'x');
+    await sim.advance(500);
     expect(Object.keys(await sim.contents())).to.deep.equal(['newer']);
     expect(sim.stat('curr_items')).to.equal(1);
     const sweeps = sim.stat('lru_crawler_starts');
