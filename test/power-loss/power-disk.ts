@@ -6,7 +6,15 @@
 
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { accessSync, constants, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+} from 'node:fs';
 import { truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,12 +22,12 @@ import { setTimeout } from 'node:timers/promises';
 
 import { findProgram, run } from '../support/programs.js';
 
+/** ext4 must not go on formatting in the background: a failing write would hit that. */
+const EXT4_NOW = 'nodiscard,lazy_itable_init=0,lazy_journal_init=0';
 /**
  * Smallest disks that mkfs accepts, with room for the load, and the bytes that they write whole or not at
  * all. XFS takes a directory block as written when its first sector is: it needs a disk of 4 KiB sectors.
- * ext4 must not go on formatting in the background: a failing write would hit that.
  */
-const EXT4_NOW = 'nodiscard,lazy_itable_init=0,lazy_journal_init=0';
 const MKFS = {
   ext4: { diskMiB: 96, sectorBytes: 512, args: ['-q', '-F', '-m', '0', '-E', EXT4_NOW] },
   xfs: { diskMiB: 304, sectorBytes: 4096, args: ['-q', '-f', '-K', '-s', 'size=4096'] },
@@ -34,19 +42,36 @@ const MOUNT_TRIES = 50;
 const TRY_AGAIN_MS = 20;
 
 const mounted = new Set<string>();
+const folders = new Set<string>();
 process.on('exit', () => {
-  for (const path of [...mounted].toReversed()) spawnSync('umount', ['-l', path]);
+  const paths = [...mounted].toReversed();
+  if (!paths.every((path) => spawnSync('umount', ['-l', path]).status === 0)) return;
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
 });
+
+/** The bit of CAP_SYS_ADMIN in the capabilities of a process, which mount(2) asks for. */
+const SYS_ADMIN = 1n << 21n;
+
+function mayMount(): boolean {
+  const found = /^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'utf8'));
+  return (BigInt(`0x${found?.[1] ?? '0'}`) & SYS_ADMIN) !== 0n;
+}
+
+/** Opened, not looked at: a container's rules about devices show only then. */
+function opens(device: string): boolean {
+  try {
+    closeSync(openSync(device, 'r+'));
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 /** What this machine lacks for a disk that loses power; undefined when nothing. */
 export function lacking(fileSystem: FileSystem = 'ext4'): string | undefined {
-  if (process.getuid?.() !== 0) return 'root';
-  try {
-    accessSync('/dev/fuse', constants.R_OK | constants.W_OK);
-    accessSync('/dev/loop-control', constants.R_OK | constants.W_OK);
-  } catch {
-    return '/dev/fuse and loop devices';
-  }
+  if (process.platform !== 'linux') return 'Linux';
+  if (!mayMount()) return 'root';
+  if (!opens('/dev/fuse') || !opens('/dev/loop-control')) return '/dev/fuse and loop devices';
   if (!existsSync('/usr/include/fuse3/fuse.h')) return 'libfuse3-dev';
   if (findProgram('gcc') === undefined) return 'gcc';
   return findProgram(`mkfs.${fileSystem}`) === undefined ? `mkfs.${fileSystem}` : undefined;
@@ -87,9 +112,8 @@ let buildDir: string | undefined;
 /** Compiles a source of this folder, once a process; the path of what came out. */
 function build(name: string, ...args: readonly string[]): Promise<string> {
   if (buildDir === undefined) {
-    const dir = mkdtempSync(join(tmpdir(), 'cairn-power-build-'));
-    process.on('exit', () => rmSync(dir, { recursive: true, force: true }));
-    buildDir = dir;
+    buildDir = mkdtempSync(join(tmpdir(), 'cairn-power-build-'));
+    folders.add(buildDir);
   }
   const program = join(buildDir, name);
   const done =
@@ -122,6 +146,7 @@ export class PowerDisk {
   /** A new disk with an empty file system, mounted. Requires: lacking() nothing. */
   static async start(fileSystem: FileSystem): Promise<PowerDisk> {
     const dir = mkdtempSync(join(tmpdir(), 'cairn-power-'));
+    folders.add(dir);
     for (const name of ['fuse', 'root', 'look']) mkdirSync(join(dir, name));
     const fuse3 = ['-D_FILE_OFFSET_BITS=64', '-I/usr/include/fuse3', '-lfuse3'];
     const program = await build('powerdisk', ...fuse3);
@@ -209,6 +234,7 @@ export class PowerDisk {
       await ended;
     }
     rmSync(this.dir, { recursive: true, force: true });
+    folders.delete(this.dir);
   }
 
   #tell(command: string): Promise<void> {

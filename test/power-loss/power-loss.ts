@@ -39,7 +39,7 @@ const VALUE_BYTES_MAX_DEFAULT = 4000;
 const BETWEEN_CUTS_MS_MAX = 120;
 /** With what a server ends whose disk failed (docs/errors.md). */
 export const POISONED = 79;
-const ENDS_WITHIN_MS = 10_000;
+const ENDS_WITHIN_MS = 5000;
 
 export interface PowerLossOptions {
   /** Largest value of the load. */

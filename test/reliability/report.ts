@@ -39,6 +39,10 @@ const { values } = parseArgs({
   allowNegative: true,
 });
 
+// What rows start and mount is ended and unmounted as the process exits: Ctrl-C shall be an exit.
+process.once('SIGINT', () => process.exit(130));
+process.once('SIGTERM', () => process.exit(143));
+
 if (values.help) console.log(HELP);
 else if (values.list) for (const row of FAULT_ROWS) console.log(`${row.name}: ${row.required}`);
 else await report();
