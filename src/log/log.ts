@@ -13,12 +13,13 @@ import type { Env, Lock } from '../env/env.js';
 import { KvError } from '../errors.js';
 import { LOCK_NAME, hintName, segmentName } from './files.js';
 import type { Frame } from './format.js';
-import { decodeFrame } from './format.js';
+import { SEGMENT_HEADER_BYTES, decodeFrame } from './format.js';
 import type { Defect } from './format.js';
 import { GroupCommit } from './group-commit.js';
 import type { CommitCounters, FailureCause, NewRecord, Placed } from './group-commit.js';
 import { SEED_BYTES, hashSeed } from './key-hash.js';
 import type { HashSeed } from './key-hash.js';
+import { makeHint } from './make-hint.js';
 import { writeManifest } from './manifest.js';
 import { overgrowthBytes } from './log-end.js';
 import { createSegment, newSalt, recover } from './recovery.js';
@@ -80,7 +81,7 @@ export class Log {
     await env.fs.makeDir(dir);
     const lock = await env.fs.lock(join(dir, LOCK_NAME));
     try {
-      const recovered = await recover(env, dir);
+      const recovered = await recover(env, dir, options.useHints);
       const { table, scans } = recovered;
       const seed = hashSeed(env.random.bytes(SEED_BYTES));
       const replaying = replay(env.fs, dir, table.ordered, scans, visit, {
@@ -262,8 +263,22 @@ export class Log {
     await this.#commit.close();
     await this.#rotation;
     await this.#manifestTurn;
+    if (this.#options.useHints && !this.poisoned) await this.#hintTail();
     for (const segment of this.table.ordered) await this.table.retire(segment);
     await this.#lock.release();
+  }
+
+  /** After the clean seal: the next start need not read the last segment. */
+  async #hintTail(): Promise<void> {
+    const tail = this.table.ordered.findLast(
+      (segment) => segment.committedBytes > SEGMENT_HEADER_BYTES,
+    );
+    if (tail === undefined || tail.sealed) return;
+    try {
+      await makeHint(this.#env.fs, this.dir, tail, this.recovery.hashSeed);
+    } catch (error) {
+      this.#env.logger.warn(`The hint of the last segment could not be written: ${String(error)}`);
+    }
   }
 
   #writeManifest(): Promise<void> {

@@ -42,13 +42,13 @@ export interface Recovered {
 }
 
 /** Requires: the directory's lock. Throws KV_CORRUPTION, KV_FORMAT_VERSION, KV_NOT_A_STORE. */
-export async function recover(env: Env, dir: string): Promise<Recovered> {
+export async function recover(env: Env, dir: string, useHints: boolean): Promise<Recovered> {
   const { fs } = env;
   const found = await readManifest(fs, dir);
   const manifest = found ?? (await createStore(env, dir));
   const leftovers = await findLeftovers(fs, dir, manifest);
   const table = await openSegments(fs, dir, manifest);
-  const tail = await table.closedOnFailure(findTail(table));
+  const tail = await table.closedOnFailure(findTail(fs, dir, table, useHints));
   for (const name of leftovers) await fs.remove(join(dir, name));
   const { storeId } = manifest;
   const { clean, scans } = tail;

@@ -3,10 +3,8 @@
 import { join } from 'node:path';
 
 import type { Fs } from '../../env/env.js';
-import { KvError } from '../../errors.js';
 import { segmentName } from '../../log/files.js';
-import { HintBuilder, writeHint } from '../../log/hint.js';
-import { SegmentScanner } from '../../log/segment-scanner.js';
+import { makeHint } from '../../log/make-hint.js';
 import type { HintTask } from './messages.js';
 import type { Line } from './worker.js';
 
@@ -16,32 +14,11 @@ export async function writeSegmentHint(
   { segment, hashSeed }: HintTask,
   line: Line,
 ): Promise<void> {
-  const path = join(dir, segmentName(segment.last, segment.generation));
-  const file = await fs.open(path, 'read');
-  const builder = new HintBuilder();
-  let lastSeq = 0;
-  let timeMs = 0;
+  const file = await fs.open(join(dir, segmentName(segment.last, segment.generation)), 'read');
   try {
-    const scanner = new SegmentScanner(file, segment.salt, segment.committedBytes);
-    const take = (source: Buffer, at: number, offset: number): void => {
-      builder.addFrame(source, at, offset);
-    };
-    for (let header = await scanner.nextInto(take); header !== undefined;) {
-      lastSeq = Math.max(lastSeq, header.firstSeq);
-      timeMs = Math.max(timeMs, header.timeMs);
-      header = await scanner.nextInto(take);
-    }
-    if (scanner.defect !== undefined) {
-      const { defect, offset } = scanner.defect;
-      throw new KvError('KV_CORRUPTION', `A sealed segment is damaged (${defect})`, {
-        path,
-        offset,
-      });
-    }
+    await makeHint(fs, dir, { ...segment, file }, hashSeed);
   } finally {
     await file.close();
   }
-  lastSeq = Math.max(lastSeq, builder.lastSeq);
-  await writeHint(fs, dir, segment, builder.finish(segment, { lastSeq, timeMs }, hashSeed));
   line.post({ done: 'hint' });
 }
