@@ -156,7 +156,7 @@ describeServers('monitoring', (server) => {
       for (const name of [...EXTSTORE, ...READ_IF]) number(stats, name);
       expect(number(stats, 'extstore_bytes_used')).to.be.greaterThan(0);
       expect(number(stats, 'extstore_objects_used')).to.equal(2);
-      expect([...stats.keys()].filter((name) => name.startsWith('kv_'))).to.not.be.empty;
+      expect([...stats.keys()].some((name) => name.startsWith('kv_'))).to.equal(true);
       expect([...stats.keys()].filter((name) => name.includes(':'))).to.deep.equal([]);
     });
   }
