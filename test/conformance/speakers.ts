@@ -39,12 +39,6 @@ export interface Speaker {
     delta: bigint,
   ): Promise<bigint | 'not-found' | 'no-number'>;
   touch(key: string, exptime: number): Promise<'touched' | 'not-found'>;
-  /** Meta has no flush of its own: its clients send flush_all. */
-  flush(exptime: number): Promise<'ok'>;
-  /** Each in its way: get with many keys, a pipeline of quiet gets and a barrier. Only those that are there. */
-  getMany(keys: readonly string[]): Promise<ReadonlyMap<string, string>>;
-  /** By metadump, by mgdump; binary has no listing: undefined. */
-  list(): Promise<readonly string[] | undefined>;
 }
 
 /** What a reply means; throws on any other. */
@@ -115,25 +109,6 @@ export class TextSpeaker implements Speaker {
     const reply = await this.#ask(`touch ${key} ${exptime}\r\n`);
     return meaning({ 'TOUCHED\r\n': 'touched', 'NOT_FOUND\r\n': 'not-found' } as const, reply);
   }
-
-  async flush(exptime: number): Promise<'ok'> {
-    return meaning({ 'OK\r\n': 'ok' } as const, await this.#ask(`flush_all ${exptime}\r\n`));
-  }
-
-  async getMany(keys: readonly string[]): Promise<ReadonlyMap<string, string>> {
-    const reply = await this.#ask(`get ${keys.join(' ')}\r\n`);
-    return new Map(
-      [...reply.matchAll(/^VALUE (\S+) \d+ \d+\r\n(.*)\r\n/gm)].map(([, key, value]) => [
-        key!,
-        value!,
-      ]),
-    );
-  }
-
-  async list(): Promise<readonly string[]> {
-    const reply = await this.#ask('lru_crawler metadump all\r\n');
-    return [...reply.matchAll(/^key=(\S+) /gm)].map(([, key]) => decodeURIComponent(key!));
-  }
 }
 
 const META_MODES = { set: 'S', add: 'E', replace: 'R', append: 'A', prepend: 'P' } as const;
@@ -193,25 +168,6 @@ export class MetaSpeaker implements Speaker {
   async touch(key: string, exptime: number): Promise<'touched' | 'not-found'> {
     const reply = await this.ask(`mg ${key} T${exptime}\r\n`);
     return meaning({ 'HD\r\n': 'touched', 'EN\r\n': 'not-found' } as const, reply);
-  }
-
-  async flush(exptime: number): Promise<'ok'> {
-    const reply = await this.ask(`flush_all ${exptime} noreply\r\nmn\r\n`);
-    return meaning({ 'MN\r\n': 'ok' } as const, reply);
-  }
-
-  async getMany(keys: readonly string[]): Promise<ReadonlyMap<string, string>> {
-    const reply = await this.ask(`${keys.map((key) => `mg ${key} v k q\r\n`).join('')}mn\r\n`);
-    return new Map(
-      [...reply.matchAll(/^VA \d+ k(\S+)\r\n(.*)\r\n/gm)].map(([, key, value]) => [key!, value!]),
-    );
-  }
-
-  async list(): Promise<readonly string[]> {
-    const reply = await this.ask('lru_crawler mgdump all\r\n');
-    return [...reply.matchAll(/^mg (\S+)(?: (b))?\r$/gm)].map(([, key, encoded]) =>
-      encoded === undefined ? key! : Buffer.from(key!, 'base64').toString('latin1'),
-    );
   }
 }
 
@@ -279,21 +235,5 @@ export class BinarySpeaker implements Speaker {
   async touch(key: string, exptime: number): Promise<'touched' | 'not-found'> {
     const { status } = await this.#ask(0x1c, { key, extras: exptimeExtras(exptime >>> 0) });
     return meaning({ 0: 'touched', 1: 'not-found' } as const, String(status));
-  }
-
-  async flush(exptime: number): Promise<'ok'> {
-    const { status } = await this.#ask(0x08, { extras: exptimeExtras(exptime >>> 0) });
-    return meaning({ 0: 'ok' } as const, String(status));
-  }
-
-  async getMany(keys: readonly string[]): Promise<ReadonlyMap<string, string>> {
-    const packets = [...keys.map((key) => packet(0x0d, { key })), packet(0x0a)];
-    const found = responses(await exchange(this.#port(), Buffer.concat(packets)));
-    return new Map(found.slice(0, -1).map(({ key, value }) => [key, value]));
-  }
-
-  /** The protocol has no listing. */
-  list(): Promise<undefined> {
-    return Promise.resolve(undefined);
   }
 }

@@ -4,10 +4,14 @@ import type { FaultRow } from './row.js';
 import { DAMAGE_ROWS } from './rows/damage.js';
 import { powerLoss, powerLossAfterEio } from './rows/power-loss.js';
 import { REAL_PROCESS_ROWS } from './rows/real-process.js';
+import { SIMULATED_CRASH_ROWS } from './rows/simulated-crashes.js';
+import { SIMULATED_LIFE_ROWS } from './rows/simulated-lives.js';
 import { tornTail } from './rows/torn-tail.js';
 
 export const FAULT_ROWS: readonly FaultRow[] = [
   tornTail,
+  ...SIMULATED_CRASH_ROWS,
+  ...SIMULATED_LIFE_ROWS,
   ...DAMAGE_ROWS,
   powerLoss,
   powerLossAfterEio,

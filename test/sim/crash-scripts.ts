@@ -148,11 +148,11 @@ export function drawScript(seed: number): CrashScript {
       keysMax: mayVanish ? random.between(1, 6) : 0,
       compactMinBytes: random.pick([1, 1000]),
     },
-    commands: drawCommands(random, { ...shape, weights }, 20),
+    commands: drawCommands(random, { ...shape, weights }, 15),
     mayVanish,
     randomImages: 4,
     byteStep: random.between(5, 40),
-    secondCrashes: 0.2,
+    secondCrashes: 1,
   };
 }
 

@@ -19,6 +19,27 @@ export interface Sweep {
   readonly step?: number;
 }
 
+/** All that the engine does to the disk, in few operations. */
+export const EVERYTHING: readonly Command[] = [
+  { do: 'set', key: 'a', bytes: 900, flags: 1, ttlMs: 0 },
+  { do: 'set', key: 'b', bytes: 900, flags: 1, ttlMs: 300 },
+  { do: 'durable' },
+  { do: 'large', key: 'l', bytes: 1_048_577, flags: 1, ttlMs: 0 },
+  { do: 'set', key: 'c', bytes: 900, flags: 1, ttlMs: 0 },
+  { do: 'durable' },
+  { do: 'get', key: 'a' },
+  { do: 'append', key: 'a', bytes: 300, flags: 0, ttlMs: 0 },
+  { do: 'delete', key: 'c' },
+  { do: 'set', key: 'd', bytes: 900, flags: 1, ttlMs: 0 },
+  { do: 'durable' },
+  { do: 'sleep', ms: 1500 },
+  { do: 'compact' },
+  { do: 'snapshot' },
+  { do: 'get', key: 'l' },
+  { do: 'get', key: 'd' },
+  { do: 'set', key: 'l', bytes: 9, flags: 1, ttlMs: 0 },
+  { do: 'flush', delayMs: 0 },
+];
 /** How many operations failed. Throws a Violation that names the operation. */
 export async function sweepFaults(sweep: Sweep): Promise<number> {
   const { seed, engine, commands, code, forever, kinds, step = 1 } = sweep;

@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 
-import type { FaultCode } from './fault-plan.js';
-import { sweepFaults } from './fault-sweep.js';
+import type { FaultCode, OperationKind } from './fault-plan.js';
+import { EVERYTHING, sweepFaults } from './fault-sweep.js';
+import { live } from './machine-life.js';
 import { SeededRandom } from './seeded-random.js';
 import { drawCommands, drawShape } from './workload.js';
 
@@ -22,4 +23,41 @@ describe('The N-th operation fails', () => {
       });
     }
   }
+});
+
+const KINDS: readonly OperationKind[] = [
+  ...(['read', 'write', 'sync', 'rename', 'remove', 'open', 'syncDir'] as const),
+];
+
+describe('Each operation of a kind fails in turn, until none is left', () => {
+  const engine = { segmentBytesMax: 4096, cacheBytesMax: 0, compactMinBytes: 1 };
+  for (const kind of KINDS) {
+    it(`${kind}: EIO, once and for ever`, async function () {
+      this.timeout(120_000);
+      const sweep = { seed: 12, engine, commands: EVERYTHING, code: 'EIO' as const, kinds: [kind] };
+      const once = await sweepFaults({ ...sweep, forever: false });
+      const forever = await sweepFaults({ ...sweep, forever: true, step: 4 });
+      console.log(`      seed 12: ${once} and ${forever} operations failed`);
+      expect(once).to.be.greaterThan(3);
+    });
+  }
+
+  it('truncate, which only a failed write asks for: EIO', async function () {
+    this.timeout(120_000);
+    let tried = 0;
+    for (let at = 1, fired = 1; fired > 0; at++) {
+      const short = { at, kinds: ['write'], effect: { kind: 'short' } } as const;
+      const error = { kind: 'error', code: 'EIO' } as const;
+      const faults = [short, { at: 1, kinds: ['truncate'], effect: error } as const];
+      const commands = EVERYTHING.slice(0, 3);
+      const stages = [
+        { commands, faults, end: 'kill' as const },
+        { commands: commands.slice(0, 1), faults: [], end: { kind: 'lost' as const } },
+      ];
+      fired = (await live({ seed: 12, engine, mayVanish: false, stages })).faults;
+      if (fired === 2) tried += 1;
+    }
+    console.log(`      seed 12: ${tried} times failed`);
+    expect(tried).to.be.greaterThan(0);
+  });
 });

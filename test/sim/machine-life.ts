@@ -3,6 +3,7 @@
 
 import type * as S from '../../src/store/store.js';
 import { Client } from './client.js';
+import { checkCounters } from './counters-check.js';
 import { DIR, openEngine, readAll, type EngineOptions } from './engine.js';
 import { FaultPlan, type Fault } from './fault-plan.js';
 import { History, Violation, matchingPrefixes } from './history.js';
@@ -45,6 +46,9 @@ export async function live(life: Life, bug: BrokenWorld = {}): Promise<Lived> {
   await machine.finish();
   return machine.lived;
 }
+
+/** Once the disk has room again, writes resume within so many seconds. */
+const RESUME_TRIES = 10;
 
 class Machine {
   readonly lived: Lived = { boots: 0, faults: 0, operations: 0, commands: 0 };
@@ -92,7 +96,12 @@ class Machine {
       mayVanish,
     };
     this.#world.kill();
-    await checkRecovery(this.#world.disk, bounds, { engine, seed: seed + 1, twice: true });
+    await checkRecovery(this.#world.disk, bounds, {
+      engine,
+      seed: seed + 1,
+      twice: true,
+      counters: true,
+    });
     this.lived.boots += 2;
     this.lived.operations += this.#world.operations;
   }
@@ -126,6 +135,26 @@ class Machine {
     return store;
   }
 
+  /** The faults are over: it serves again by itself (O7), and its counters are right (O5, O8). */
+  async #recover(client: Client, mayFail: boolean): Promise<void> {
+    const world = this.#world;
+    const { store } = client;
+    this.lived.faults += world.faults.fired;
+    world.faults = new FaultPlan();
+    world.disk.capacityBytes = Infinity;
+    if (!mayFail) return checkCounters(world, store);
+    const before = store.watermark;
+    const again: Command = { do: 'set', key: 'again', bytes: 5, flags: 0, ttlMs: 0 };
+    for (let tries = 0; tries < RESUME_TRIES; tries++) {
+      unwrap(await world.scheduler.settle(client.run([again, { do: 'durable' }])), 'first write');
+      if (client.isPoisoned) return;
+      const lookup = await world.scheduler.settle(store.get(Buffer.from('again')));
+      if (store.watermark > before && unwrap(lookup, 'get').kind === 'hit') return;
+      unwrap(await world.scheduler.advance(1000), 'pause');
+    }
+    throw new Violation(`No write is taken ${RESUME_TRIES} s after the faults have ended`);
+  }
+
   /** Reads that failed say nothing of what is there: the run goes on at the next boot. */
   #trustless(_store: S.Store): undefined {
     return undefined;
@@ -141,6 +170,7 @@ class Machine {
     const ran = await world.scheduler.settle(client.run(stage.commands));
     this.lived.commands += stage.commands.length;
     if (ran.kind !== 'stopped' || !mayFail) unwrap(ran, 'workload');
+    if (ran.kind === 'value' && !client.isPoisoned) await this.#recover(client, mayFail);
     if (ran.kind === 'value' && stage.end === 'close' && !client.isPoisoned) {
       const closed = await world.scheduler.settle(store.close());
       if (!mayFail) unwrap(closed, 'close');

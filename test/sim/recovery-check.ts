@@ -2,6 +2,7 @@
 // that the store serves again (O7).
 
 import type * as S from '../../src/store/store.js';
+import { checkCounters } from './counters-check.js';
 import { DIR, openEngine, readAll, type EngineOptions } from './engine.js';
 import {
   Violation,
@@ -15,6 +16,9 @@ import {
 import type { Settled } from './scheduler.js';
 import type { SimDisk } from './sim-disk.js';
 import { SimWorld, type SimProcess } from './sim-world.js';
+
+/** A recovered store takes a write within this time (O7). */
+const SERVES_WITHIN_MS = 1000;
 
 /** What is known of the moment of a crash. */
 export interface Bounds {
@@ -39,6 +43,8 @@ export interface RecoveryOptions {
   readonly seed: number;
   /** Start a second time, and compare. */
   readonly twice: boolean;
+  /** Count items, bytes and files again (O5, O8). */
+  readonly counters?: boolean;
   /** Collect the disks at all instants of the recovery, for a second crash there. */
   readonly onPoint?: (point: RecoveryPoint) => void;
 }
@@ -84,6 +90,7 @@ export async function checkRecovery(
   }
   world.observe = undefined;
   await serve(world, second.store);
+  if (options.counters === true) await checkCounters(world, second.store);
   await closeCleanly(second);
   return seq;
 }
@@ -130,6 +137,7 @@ async function serve(world: SimWorld, store: S.Store): Promise<void> {
     flags: 0,
     expiresAt: 0,
   });
+  const startedMs = world.scheduler.nowMs;
   const { status, after } = unwrap(await world.scheduler.settle(put), 'put');
   if (status !== 'stored') throw new Violation(`After recovery a set answers ${status}`);
   const durable = new Promise<void>((resolve) => {
@@ -138,6 +146,8 @@ async function serve(world: SimWorld, store: S.Store): Promise<void> {
     });
   });
   unwrap(await world.scheduler.settle(durable), 'commit');
+  const tookMs = world.scheduler.nowMs - startedMs;
+  if (tookMs > SERVES_WITHIN_MS) throw new Violation(`The first write took ${tookMs} ms`);
 }
 
 function compare(
