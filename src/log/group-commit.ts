@@ -140,6 +140,10 @@ export class GroupCommit {
   get overloaded(): boolean {
     return this.#unsyncedBytes > 2 * UNSYNCED_BYTES_MAX || this.#end.late;
   }
+  /** Whether the active segment has anything worth sealing. */
+  get holdsRecords(): boolean {
+    return this.#end.active.holdsRecords;
+  }
   askSuccessor(): void {
     this.#end.askSuccessor();
   }

@@ -9,7 +9,7 @@
 
 import { assert } from '../assert.js';
 import type { Env, Timer } from '../env/env.js';
-import { BATCH_HEADER_BYTES, RECORD, SEGMENT_HEADER_BYTES } from './format.js';
+import { BATCH_HEADER_BYTES, RECORD } from './format.js';
 import type { RecordType } from './format.js';
 import type { Segment } from './segment.js';
 import type { WritableSegment } from './writable-segment.js';
@@ -106,9 +106,10 @@ export class LogEnd {
     return this.#active.plannedBytes + BATCH_HEADER_BYTES + bytes <= this.#segmentBytesMax;
   }
 
-  /** A batch was given a place: asks for a successor in time. */
+  /** A record was given a place: asks for a successor in time. */
   planned(bytes: number): void {
     this.#active.plannedBytes = bytes;
+    this.#active.holdsRecords = true;
     if (this.#wantsSuccessor() && !this.#short) this.askSuccessor();
   }
 
@@ -122,8 +123,7 @@ export class LogEnd {
 
   /** As moveOn, when there is anything to seal and nothing is on its way to the successor already. */
   rotate(): boolean {
-    const isEmpty = this.#active.plannedBytes <= SEGMENT_HEADER_BYTES;
-    return !isEmpty && this.#active === this.#durable && this.moveOn();
+    return this.#active.holdsRecords && this.#active === this.#durable && this.moveOn();
   }
 
   /** The successor is durable and in the manifest. */

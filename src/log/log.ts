@@ -202,6 +202,7 @@ export class Log {
   /** Seals the active segment although it is not full, so that compaction may look at it. */
   async rotate(): Promise<void> {
     await this.#commit.drainedUpTo(this.#commit.lastSeq);
+    if (!this.#commit.holdsRecords) return;
     this.#commit.askSuccessor();
     await this.#succession;
     if (!this.#commit.rotate()) return;

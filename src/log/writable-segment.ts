@@ -4,6 +4,7 @@
 import { join } from 'node:path';
 
 import type { File, Fs } from '../env/env.js';
+import { SEGMENT_HEADER_BYTES } from './format.js';
 import type { Segment } from './segment.js';
 import { ZeroAhead, isNoSpace } from './zero-ahead.js';
 
@@ -12,12 +13,16 @@ export class WritableSegment {
   readonly zeros: ZeroAhead;
   readonly #zeroFile: File;
   plannedBytes: number;
+  /** False while there are only seals in it: it is not worth being sealed. */
+  holdsRecords: boolean;
 
   private constructor(segment: Segment, zeroFile: File, allocatedBytes: number) {
     this.segment = segment;
     this.#zeroFile = zeroFile;
     this.zeros = new ZeroAhead(zeroFile, allocatedBytes);
     this.plannedBytes = segment.committedBytes;
+    // Of one that was found at the start nothing is known.
+    this.holdsRecords = segment.committedBytes > SEGMENT_HEADER_BYTES;
   }
 
   /** `segment.file` must be open write-through; everything in the file counts as allocated. */

@@ -1,7 +1,8 @@
-// The background work, one thing at a time: hints of segments that were sealed, compaction when it is
-// worth it, snapshots when they are due. Nobody waits for it but who asked for it.
+// The background work: hints of segments that were sealed, compaction when it is worth it, scrubbing, one
+// thing at a time; beside them snapshots when they are due. Nobody waits for it but who asked for it.
 //
-// Invariant: a compaction and a snapshot never run at the same time: the one moves what the other reads.
+// Invariant: snapshots have a thread and a turn of their own. A long one must not hold up compaction: the log
+// would grow meanwhile without bound.
 
 import type { Timer } from '../env/env.js';
 import { isKvError } from '../errors.js';
@@ -28,10 +29,12 @@ const SHORT_RATIO = 0.02;
 export class Janitor {
   readonly #core: Core;
   readonly #background: Background;
+  readonly #exporter: Background;
   readonly #compaction: Compaction;
   readonly #snapshot: Snapshot;
   readonly #scrubber: Scrubber;
   #turn: Promise<void> = Promise.resolve();
+  #snapshotTurn: Promise<unknown> = Promise.resolve();
   #timer: Timer | undefined;
   #closing = false;
   #pausedUntilMs = 0;
@@ -41,7 +44,8 @@ export class Janitor {
     this.#core = core;
     this.#background = new Background(core.env, core.log.dir);
     this.#compaction = new Compaction(core, this.#background);
-    this.#snapshot = new Snapshot(core, this.#background);
+    this.#exporter = new Background(core.env, core.log.dir);
+    this.#snapshot = new Snapshot(core, this.#exporter);
     if (typeof core.options.snapshot === 'number') this.#lastSnapshotMs = this.#nowMs();
     for (const segment of core.log.recovery.scanned) this.#later(() => this.#writeHint(segment));
     this.#scrubber = new Scrubber(core, (task) => this.#inTurn(() => this.#scrub(task)));
@@ -74,7 +78,9 @@ export class Janitor {
   }
 
   snapshot(path: string | undefined): Promise<SnapshotReport> {
-    return this.#inTurn(() => this.#takeSnapshot(path));
+    const result = this.#snapshotTurn.then(() => this.#takeSnapshot(path));
+    this.#snapshotTurn = result.catch(() => undefined);
+    return result;
   }
 
   /** Stops: a compaction or snapshot under way is abandoned, its leftovers go at the next start. */
@@ -83,7 +89,9 @@ export class Janitor {
     this.#timer?.cancel();
     this.#scrubber.close();
     await this.#background.close();
+    await this.#exporter.close();
     await this.#turn;
+    await this.#snapshotTurn;
   }
 
   #plan(): void {
@@ -91,7 +99,7 @@ export class Janitor {
       this.#later(() => this.#compactIfWorth());
       const { snapshot } = this.#core.options;
       if (typeof snapshot === 'number' && this.#nowMs() - this.#lastSnapshotMs >= snapshot) {
-        this.#later(async () => void (await this.#takeSnapshot(undefined)));
+        this.#snapshotLater();
       }
       this.#plan();
     });
@@ -108,9 +116,20 @@ export class Janitor {
 
   /** As #inTurn for work that nobody waits for: the operator hears of its failure. */
   #later(work: () => Promise<void>): void {
-    void this.#inTurn(async () => {
+    const done = this.#inTurn(async () => {
       if (!this.#closing) await work();
-    }).catch((error: unknown) => {
+    });
+    this.#tellFailure(done);
+  }
+
+  /** A snapshot that is due, in its turn. */
+  #snapshotLater(): void {
+    this.#lastSnapshotMs = this.#nowMs();
+    this.#tellFailure(this.snapshot(undefined));
+  }
+
+  #tellFailure(done: Promise<unknown>): void {
+    done.catch((error: unknown) => {
       if (this.#closing || isKvError(error, 'KV_CLOSED')) return;
       this.#core.env.logger.warn(`Background work failed: ${String(error)}`);
     });
@@ -142,8 +161,7 @@ export class Janitor {
     while (!this.#closing && (await this.#compactOnce(false))) compacted = true;
     const { snapshot, snapshotPauseMs } = this.#core.options;
     if (!compacted || snapshot !== 'compact') return;
-    if (this.#nowMs() - this.#lastSnapshotMs >= snapshotPauseMs)
-      await this.#takeSnapshot(undefined);
+    if (this.#nowMs() - this.#lastSnapshotMs >= snapshotPauseMs) this.#snapshotLater();
   }
 
   /** Compacts one run; false when none is worth it. */

@@ -6,6 +6,8 @@
 // - Every item carries the parity mark of the last snapshot; while one runs, the other parity means "sent,
 //   or born later". So each item of the seq is sent exactly once, and none that is younger.
 // - What is sent is durable: nothing goes to the worker before the watermark has reached the seq.
+// - A segment that was named to the worker is held until the worker has read what it was named for, so
+//   that a compaction may go on beside.
 // - The file appears under its name whole and durable, or not at all.
 
 import { join } from 'node:path';
@@ -13,6 +15,7 @@ import { join } from 'node:path';
 import { assert } from '../assert.js';
 import { KvError } from '../errors.js';
 import { SNAPSHOT_NAME, TEMPORARY_SUFFIX } from '../log/files.js';
+import type { Segment } from '../log/segment.js';
 import type { LargeValue } from './store.js';
 import type { Background } from './background/client.js';
 import type { ExportDone, ExportItem, ExportItems } from './background/messages.js';
@@ -78,6 +81,9 @@ class SnapshotWalk implements ItemWatcher {
   readonly #core: Core;
   /** Sent before their change, waiting for the next message. */
   #early: ExportItem[] = [];
+  /** Segments of the items of the next message, and of those that the worker reads now. */
+  #gathered = new Set<Segment>();
+  #reading = new Set<Segment>();
   readonly #held: LargeValue[] = [];
   #cursor = 0;
   #ended = false;
@@ -102,16 +108,20 @@ class SnapshotWalk implements ItemWatcher {
   async next(): Promise<ExportItems> {
     const items = this.#early;
     this.#early = [];
-    if (!this.#ended) {
-      this.#walkOn((item) => void items.push(item));
-      await new Promise<void>((resolve) => this.#core.env.clock.defer(resolve));
-    }
+    if (!this.#ended) this.#walkOn((item) => void items.push(item));
+    const segments = this.#turnOver();
+    await new Promise<void>((resolve) => this.#core.env.clock.defer(resolve));
+    // What went early meanwhile goes with the next message, and so do its segments.
     const last = this.#ended && this.#early.length === 0;
-    const segments = this.#core.log.table.ordered.map((segment) => ({
-      ...placeOf(segment),
-      slot: segment.slot,
-    }));
     return { answer: 'items', items, segments, last };
+  }
+
+  /** The worker has read what it was sent: the segments of the next message take the place of those. */
+  #turnOver(): ExportItems['segments'] {
+    for (const segment of this.#reading) segment.release();
+    this.#reading = this.#gathered;
+    this.#gathered = new Set();
+    return [...this.#reading].map((segment) => ({ ...placeOf(segment), slot: segment.slot }));
   }
 
   /** Gives every item the new parity, also when the export failed, and lets go. */
@@ -124,6 +134,7 @@ class SnapshotWalk implements ItemWatcher {
     items.watcher = undefined;
     items.restingMarks = this.newMarks;
     for (const value of this.#held) value.release();
+    for (const segment of [...this.#reading, ...this.#gathered]) segment.release();
   }
 
   #walkOn(take: (item: ExportItem) => void): void {
@@ -150,8 +161,14 @@ class SnapshotWalk implements ItemWatcher {
     }
     const large = items.largeOf(ref);
     if (large !== undefined) this.#held.push(core.large.open(large));
+    const slot = keydir.segment(ref);
+    const segment = core.log.table.at(slot);
+    if (!this.#gathered.has(segment)) {
+      segment.acquire();
+      this.#gathered.add(segment);
+    }
     return {
-      slot: keydir.segment(ref),
+      slot,
       offset: keydir.offset(ref),
       bytes: keydir.length(ref),
       expiresAt,

@@ -40,7 +40,7 @@ export async function exportItems(
       line.post({ ask: 'items' });
       const answer = await line.answer();
       assert(answer.answer === 'items', 'An export is answered by items');
-      sources.know(answer);
+      await sources.know(answer);
       for (const item of sorted(answer.items)) await exportItem(item, sources, composer, text);
       last = answer.last;
     }
@@ -106,8 +106,19 @@ class Sources {
     this.#dir = dir;
   }
 
-  know({ segments }: ExportItems): void {
+  /** The segments of the items that follow. Slots are given anew when a segment has gone, so others are forgotten. */
+  async know({ segments }: ExportItems): Promise<void> {
+    const before = new Map(this.#places);
+    this.#places.clear();
     for (const { slot, ...place } of segments) this.#places.set(slot, place);
+    for (const [slot, old] of before) {
+      const now = this.#places.get(slot);
+      if (now?.last === old.last && now.generation === old.generation) continue;
+      const file = this.#files.get(slot);
+      this.#files.delete(slot);
+      if (slot === this.#windowSlot) this.#windowSlot = -1;
+      await file?.close();
+    }
   }
 
   /** The item's record; views into memory that the next call may replace. */

@@ -139,7 +139,9 @@ describe('Compaction', () => {
     expect(report.bytesAfter).to.be.below(report.bytesBefore / 2);
     expect(sim.stat('kv_dead_bytes')).to.equal(0);
     expect(await sim.contents()).to.deep.equal(before);
+    const files = sim.names('.seg');
     await sim.wait(sim.store.compact({ everything: true }));
+    expect(sim.names('.seg'), 'nothing is rewritten for nothing').to.deep.equal(files);
     expect(sim.stat('kv_dead_bytes')).to.equal(0);
     expect(await sim.contents()).to.deep.equal(before);
   });

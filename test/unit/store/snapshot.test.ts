@@ -90,6 +90,27 @@ describe('snapshot()', () => {
     }
   });
 
+  it('is right while compactions replace the segments that it reads', async () => {
+    const options = { segmentBytesMax: 8 * 1024, compactMinBytes: 1e9, snapshot: 'never' } as const;
+    const sim = await SimStore.open(options);
+    for (let at = 0; at < 120; at++) {
+      await sim.words.set(`k${at % 40}`, `${at} `.repeat(100));
+      await sim.words.durable();
+    }
+    const before = await sim.contents();
+    const taken = sim.store.snapshot();
+    await sim.wait(sim.store.compact({ everything: true }));
+    expect(sim.stat('kv_compactions')).to.be.greaterThan(0);
+    const report = await sim.wait(taken);
+    expect(report.count).to.equal(40);
+    expect(exported(sim).size).to.equal(40);
+    for (let at = 80; at < 120; at++) {
+      expect(exported(sim).get(`k${at % 40}`)).to.equal(`${`${at} `.repeat(100)} 0 0`);
+    }
+    expect(await sim.contents()).to.deep.equal(before);
+    await sim.close();
+  });
+
   it('leaves out what had expired, and has what expires only later', async () => {
     const sim = await SimStore.open(OPTIONS);
     await sim.words.set('gone', 'x', { expiresAt: 1 });
