@@ -6,6 +6,7 @@ import { slowDisk, twoServers, unusableDirectory } from './data-directory.js';
 import { failingCalls } from './failing-calls.js';
 import { fullDiskExt4, fullDiskTmpfs } from './full-disk.js';
 import { killedInRecovery, killedInStop, killedUnderLoad, terminated } from './kills.js';
+import { clockJumps, descriptors, fileSize, heapLimit, inodes } from './limits.js';
 
 export const REAL_PROCESS_ROWS: readonly FaultRow[] = [
   failingCalls,
@@ -22,4 +23,9 @@ export const REAL_PROCESS_ROWS: readonly FaultRow[] = [
   neverReads,
   flood,
   manyConnections,
+  descriptors,
+  fileSize,
+  inodes,
+  heapLimit,
+  clockJumps,
 ];

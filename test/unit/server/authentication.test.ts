@@ -57,7 +57,7 @@ describe('authentication', () => {
   });
 
   it('a wrong pair is answered late, counted, and leaves the door open', async () => {
-    const { connect, server } = await start({ argv: ['-Y', file], clock });
+    const { connect, server } = await start({ argv: ['-Y', file, '--stall-timeout', '0'], clock });
     const client = await connect();
     const refused = 'CLIENT_ERROR authentication failure\r\n';
     delays.length = 0;
