@@ -6,8 +6,17 @@ import { parseNumber as parseDecimal } from '../support/decimal.js';
 import { isKvError } from '../../src/errors.js';
 import type * as S from '../../src/store/store.js';
 import { forgedValue } from './forgery.js';
-import { History, Violation, isSameEntry, shown, type Entry, type Known } from './history.js';
+import {
+  History,
+  Violation,
+  entryOf,
+  isSameEntry,
+  shown,
+  type Entry,
+  type Known,
+} from './history.js';
 import type { SimProcess } from './sim-world.js';
+import { changed, commandText } from './workload.js';
 import type {
   ArithmeticCommand,
   CasCommand,
@@ -26,7 +35,6 @@ const UNCHANGED: ReadonlySet<S.Status> = new Set([
   'exists',
   'not-a-number',
 ]);
-const U64 = 2n ** 64n;
 
 export interface ClientOptions {
   /** Faults are on: commands may be refused. */
@@ -248,7 +256,7 @@ export class Client {
     if (wanted !== 'stored') return this.#checkAfter(command, known, outcome.after);
     const next = number === undefined ? delta : changed(number, delta, direction);
     if (outcome.number !== next) {
-      throw new Violation(`${text(command)} answered ${outcome.number} instead of ${next}`);
+      throw new Violation(`${commandText(command)} answered ${outcome.number} instead of ${next}`);
     }
     this.#stored(key, outcome, {
       value: next.toString().padEnd(entry?.value.length ?? 0),
@@ -272,7 +280,7 @@ export class Client {
     const known = (now.entry !== undefined) === isHit ? now : this.history.at(key, startMs);
     if (lookup.kind === 'damaged' || lookup.kind === 'refused') {
       if (this.#options.mayFail) return;
-      throw new Violation(`${text(command)} is ${lookup.kind}`);
+      throw new Violation(`${commandText(command)} is ${lookup.kind}`);
     }
     const found = lookup.kind === 'hit' ? await entryOf(lookup.item) : undefined;
     if (found === undefined && known.entry !== undefined && this.#options.mayVanish) {
@@ -286,7 +294,9 @@ export class Client {
     if (!isSameEntry(known.entry, found)) {
       const durable = this.history.at(key, this.store.nowMs(), this.store.watermark).entry;
       if (this.#options.mayFail && isSameEntry(durable, found)) return;
-      throw new Violation(`${text(command)} found ${shown(found)}, not ${shown(known.entry)}`);
+      throw new Violation(
+        `${commandText(command)} found ${shown(found)}, not ${shown(known.entry)}`,
+      );
     }
     this.#checkAfter(command, known, lookup.after);
     if (lookup.kind !== 'hit' || known.entry === undefined) return;
@@ -366,7 +376,7 @@ export class Client {
     const past = 'key' in command ? this.history.describe(command.key) : '';
     const now = this.store.nowMs();
     throw new Violation(
-      `${text(command)} answered ${status} instead of ${wanted} at ${now} [${past}]`,
+      `${commandText(command)} answered ${status} instead of ${wanted} at ${now} [${past}]`,
     );
   }
 
@@ -375,7 +385,7 @@ export class Client {
     if (this.#options.mayFail) return;
     if (known.seq <= this.store.watermark || after >= known.seq) return;
     throw new Violation(
-      `${text(command)} may be told at ${after}, depends on seq ${known.seq}, ` +
+      `${commandText(command)} may be told at ${after}, depends on seq ${known.seq}, ` +
         `the watermark is ${this.store.watermark}`,
     );
   }
@@ -387,31 +397,7 @@ export class Client {
   }
 }
 
-/** The item's value must be taken at once: it may be a view that lives for one turn. */
-export async function entryOf(item: S.Item): Promise<Entry> {
-  const { flags, cas, expiresAt, stale, won } = item;
-  const { value } = item;
-  if (Buffer.isBuffer(value)) {
-    return { value: value.toString('latin1'), flags, cas, expiresAt, stale, won };
-  }
-  const bytes = Buffer.alloc(value.bytes);
-  const count = await value.read(bytes, 0);
-  value.release();
-  return { value: bytes.toString('latin1', 0, count), flags, cas, expiresAt, stale, won };
-}
-
 /** Values are Latin-1 text here. */
 function parseNumber(value: string): bigint | undefined {
   return parseDecimal(Buffer.from(value, 'latin1'));
-}
-
-function changed(number: bigint, delta: bigint, direction: 'incr' | 'decr'): bigint {
-  if (direction === 'incr') return (number + delta) % U64;
-  return delta > number ? 0n : number - delta;
-}
-
-function text(command: Command): string {
-  return JSON.stringify(command, (_, value: unknown) =>
-    typeof value === 'bigint' ? value.toString() : value,
-  );
 }

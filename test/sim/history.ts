@@ -1,6 +1,8 @@
 // The plain model of the store, with its past: every change in the order of its seq, so that the state
 // after any prefix of the commit order can be asked for. What the engine must be equal to.
 
+import type * as S from '../../src/store/store.js';
+
 /** An item as a client can see it. */
 export interface Entry {
   /** Bytes as latin1. */
@@ -165,6 +167,19 @@ function differencesAt(
     }
   }
   return differences;
+}
+
+/** The item's value must be taken at once: it may be a view that lives for one turn. */
+export async function entryOf(item: S.Item): Promise<Entry> {
+  const { flags, cas, expiresAt, stale, won } = item;
+  const { value } = item;
+  if (Buffer.isBuffer(value)) {
+    return { value: value.toString('latin1'), flags, cas, expiresAt, stale, won };
+  }
+  const bytes = Buffer.alloc(value.bytes);
+  const count = await value.read(bytes, 0);
+  value.release();
+  return { value: bytes.toString('latin1', 0, count), flags, cas, expiresAt, stale, won };
 }
 
 export function isSameEntry(a: Entry | undefined, b: Entry | undefined): boolean {

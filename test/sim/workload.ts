@@ -165,3 +165,16 @@ function drawKind(random: SeededRandom, { weights }: WorkloadShape): Command['do
   }
   return 'set';
 }
+
+/** For a message. */
+export function commandText(command: Command): string {
+  return JSON.stringify(command, (_, value: unknown) =>
+    typeof value === 'bigint' ? value.toString() : value,
+  );
+}
+
+/** What incr and decr make of a number: 64 bits that wrap, and nothing below zero. */
+export function changed(number: bigint, delta: bigint, direction: 'incr' | 'decr'): bigint {
+  if (direction === 'incr') return (number + delta) % 2n ** 64n;
+  return delta > number ? 0n : number - delta;
+}
