@@ -7,11 +7,13 @@ import { join } from 'node:path';
 import type { File, Fs } from '../env/env.js';
 import { KvError, systemCode } from '../errors.js';
 import { parseFileName, segmentName } from './files.js';
-import { SEGMENT_HEADER_BYTES, decodeSegmentHeader } from './format.js';
+import { FORMAT_VERSION, SEGMENT_HEADER_BYTES, decodeSegmentHeader } from './format.js';
 import type { DecodedHeader, SegmentHeader } from './format.js';
+import { LARGE_HEADER_BYTES, largeVersion } from './large-value-file.js';
 import type { Manifest, ManifestEntry } from './manifest.js';
 import { SegmentScanner } from './segment-scanner.js';
 import { SegmentTable } from './segment.js';
+import { readWholeFile } from './whole-file.js';
 
 /** Opens all segments of the manifest for reading. Throws KV_CORRUPTION naming the file that is not right. */
 export async function openSegments(fs: Fs, dir: string, manifest: Manifest): Promise<SegmentTable> {
@@ -118,6 +120,7 @@ export async function findLeftovers(fs: Fs, dir: string, manifest: Manifest): Pr
   for (const name of await fs.list(dir)) {
     const parsed = parseFileName(name);
     if (parsed.kind === 'temporary') leftovers.push(name);
+    if (parsed.kind === 'large-value') await refuseNewer(fs, join(dir, name));
     if (parsed.kind !== 'segment' && parsed.kind !== 'hint') continue;
     const segment = segmentName(parsed.last, parsed.generation);
     if (named.has(segment)) continue;
@@ -125,6 +128,15 @@ export async function findLeftovers(fs: Fs, dir: string, manifest: Manifest): Pr
     leftovers.push(name);
   }
   return leftovers;
+}
+
+/** Before anything is changed: a large value of a newer release says so only in its own header. */
+async function refuseNewer(fs: Fs, path: string): Promise<void> {
+  const start = (await readWholeFile(fs, path, LARGE_HEADER_BYTES)) ?? Buffer.alloc(0);
+  const version = largeVersion(start);
+  if (version === undefined || version === FORMAT_VERSION) return;
+  const message = `Format version ${version} is not known to this release; use a newer one`;
+  throw new KvError('KV_FORMAT_VERSION', message, { path, offset: 0 });
 }
 
 async function explainUnnamed(
@@ -138,7 +150,8 @@ async function explainUnnamed(
   const file = await fs.open(path, 'read');
   try {
     const parsed = parseFileName(name);
-    const last = parsed.kind === 'segment' ? parsed.last : 0;
+    const [last, generation] =
+      parsed.kind === 'segment' ? [parsed.last, parsed.generation] : [0, 0];
     const bytes = Buffer.alloc(SEGMENT_HEADER_BYTES);
     const count = await file.read(bytes, 0);
     const decoded = decodeSegmentHeader(bytes.subarray(0, count));
@@ -146,8 +159,11 @@ async function explainUnnamed(
     // reached the disk garbled, so the test is for a whole batch, not for zeros.
     if (!decoded.ok && last > newest && decoded.defect !== 'version') return;
     const ours = decoded.ok && decoded.header.storeId.toString('hex') === storeId;
-    if (ours && last > newest && !(await hasBatch(file, decoded.header.salt))) return;
-    if (ours && last <= newest && decoded.header.last === last) return;
+    const { last: says, generation: saysGeneration, salt = 0 } = decoded.ok ? decoded.header : {};
+    // A copy under another name is nobody's leftover.
+    if (ours && says === last && saysGeneration === generation) {
+      if (last <= newest || !(await hasBatch(file, salt))) return;
+    }
   } finally {
     await file.close();
   }

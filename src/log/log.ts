@@ -49,7 +49,7 @@ export interface LogEvents {
   onSealed(segment: Segment): void;
 }
 
-export type RecoveryReport = Omit<Recovered, 'table' | 'storeId' | 'scans'> & ReplayReport;
+export type RecoveryReport = Omit<Recovered, 'table' | 'storeId' | 'scans' | 'mend'> & ReplayReport;
 
 export class Log {
   readonly dir: string;
@@ -89,6 +89,8 @@ export class Log {
         hashSeed: seed,
       });
       const report = await table.closedOnFailure(replaying);
+      // Not before: a start that is refused for damage has changed nothing.
+      await table.closedOnFailure(recovered.mend());
       const active = await reopenForWriting(env, dir, table);
       return new Log(env, dir, lock, recovered, report, active, options, events);
     } catch (error) {
@@ -110,7 +112,7 @@ export class Log {
     this.#env = env;
     this.dir = dir;
     this.#lock = lock;
-    const { table, storeId, scans: _, ...rest } = recovered;
+    const { table, storeId, scans: _, mend: _mend, ...rest } = recovered;
     this.table = table;
     this.#named = new Set(table.ordered.map((segment) => segment.name));
     this.storeId = storeId;

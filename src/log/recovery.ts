@@ -39,9 +39,15 @@ export interface Recovered {
   readonly leftovers: readonly string[];
   /** What is known already of the segments at the end. */
   readonly scans: Scans;
+  /** Removes leftovers, cuts and rewrites a tail that was not closed in order; `table` then has the new one. */
+  readonly mend: () => Promise<void>;
 }
 
-/** Requires: the directory's lock. Throws KV_CORRUPTION, KV_FORMAT_VERSION, KV_NOT_A_STORE. */
+/**
+ * Looks at everything and changes nothing, but for making a store where none is: `mend` is for when the
+ * replay has found no damage either. Requires: the directory's lock. Throws KV_CORRUPTION,
+ * KV_FORMAT_VERSION, KV_NOT_A_STORE.
+ */
 export async function recover(env: Env, dir: string, useHints: boolean): Promise<Recovered> {
   const { fs } = env;
   const found = await readManifest(fs, dir);
@@ -49,17 +55,18 @@ export async function recover(env: Env, dir: string, useHints: boolean): Promise
   const leftovers = await findLeftovers(fs, dir, manifest);
   const table = await openSegments(fs, dir, manifest);
   const tail = await table.closedOnFailure(findTail(fs, dir, table, useHints));
-  for (const name of leftovers) await fs.remove(join(dir, name));
   const { storeId } = manifest;
   const { clean, scans } = tail;
-  const report = { storeId, created: found === undefined, clean, leftovers, scans };
-  if (tail.clean) {
-    await confirmSeal(fs, dir, tail);
-    await dropBlank(fs, dir, storeId, table, tail.blank);
-    return { ...report, table, tornBytes: 0 };
-  }
-  const rewritten = await rewriteTail(env, dir, storeId, table, tail);
-  return { ...report, table: rewritten, tornBytes: tail.tornBytes };
+  const tornBytes = clean ? 0 : tail.tornBytes;
+  const mend = async (): Promise<void> => {
+    for (const name of leftovers) await fs.remove(join(dir, name));
+    if (clean) {
+      await confirmSeal(fs, dir, tail);
+      await dropBlank(fs, dir, storeId, table, tail.blank);
+    } else await rewriteTail(env, dir, storeId, table, tail);
+  };
+  const report = { storeId, created: found === undefined, clean, tornBytes, leftovers };
+  return { ...report, table, scans, mend };
 }
 
 async function createStore(env: Env, dir: string): Promise<Manifest> {
@@ -123,9 +130,9 @@ async function rewriteTail(
   storeId: string,
   table: SegmentTable,
   tail: Tail,
-): Promise<SegmentTable> {
+): Promise<void> {
   const { fs } = env;
-  const old = tail.segment;
+  const { segment: old, blank } = tail;
   const entry: ManifestEntry = { ...old.entry, generation: old.generation + 1, bytes: null };
   const name = segmentName(entry.last, entry.generation);
   const temporary = join(dir, name + TEMPORARY_SUFFIX);
@@ -145,18 +152,18 @@ async function rewriteTail(
   }
   await fs.rename(temporary, join(dir, name));
   await fs.syncDir(dir);
-  const kept = table.ordered.filter((segment) => segment !== old && segment !== tail.blank);
+  const kept = table.ordered.filter((segment) => segment !== old && segment !== blank);
   const manifest = { storeId, segments: [...kept.map((segment) => segment.entry), entry] };
   await writeManifest(fs, dir, manifest);
-  for (const gone of [old, ...(tail.blank === undefined ? [] : [tail.blank])]) {
+  for (const gone of [old, ...(blank === undefined ? [] : [blank])]) {
     await fs.remove(join(dir, gone.name));
     await fs.remove(join(dir, hintName(gone.last, gone.generation)));
   }
-  await Promise.all(table.ordered.map((segment) => segment.file.close()));
-  const fresh = await openSegments(fs, dir, manifest);
-  const last = fresh.ordered.at(-1);
-  if (last !== undefined) last.committedBytes = tail.end;
-  return fresh;
+  table.regenerate(old, entry, await fs.open(join(dir, name), 'read'));
+  await old.file.close();
+  if (blank === undefined) return;
+  table.drop(blank);
+  await table.retire(blank);
 }
 
 /**

@@ -145,6 +145,18 @@ export class SegmentTable {
     segment.file = await fs.open(join(dir, segment.name), mode);
   }
 
+  /** The file of the next generation, with the same bytes, in the place of a segment: slot and accounting stay. */
+  regenerate(old: Segment, place: ManifestEntry, file: File): void {
+    const segment = new Segment(old.slot, place, file);
+    segment.committedBytes = old.committedBytes;
+    segment.sealed = old.sealed;
+    segment.liveBytes = old.liveBytes;
+    segment.overheadBytes = old.overheadBytes;
+    segment.keptBytes = old.keptBytes;
+    this.#slots[old.slot] = segment;
+    this.#ordered = this.#ordered.map((other) => (other === old ? segment : other));
+  }
+
   /** Takes the newest segment out of the order: a successor that was never written to. */
   drop(segment: Segment): void {
     this.#ordered = this.#ordered.filter((other) => other !== segment);

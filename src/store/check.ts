@@ -116,7 +116,9 @@ async function strangers(env: Env, dir: string, manifest: Manifest): Promise<Fin
     await findLeftovers(env.fs, dir, manifest);
     return [];
   } catch (error: unknown) {
-    if (!isKvError(error, 'KV_CORRUPTION')) throw error;
+    // The manifest is of this release: one file that says otherwise is damaged.
+    const isDamage = isKvError(error, 'KV_CORRUPTION') || isKvError(error, 'KV_FORMAT_VERSION');
+    if (!isDamage) throw error;
     return [wholeFile(error.path ?? dir, plain(error))];
   }
 }

@@ -1,4 +1,5 @@
-// A start that is refused once left the segments open that it had looked at.
+// A start that is refused once left the segments open that it had looked at, and removed what it would have
+// done without before the replay found damage.
 
 import { expect } from 'chai';
 
@@ -7,8 +8,13 @@ import { openStore } from '../../src/store/open-store.js';
 import { DIR } from '../sim/engine.js';
 import { settle, SimStore } from '../support/sim-store.js';
 
+function contents({ world }: SimStore): Map<string, string> {
+  const files = [...world.disk.files()];
+  return new Map(files.map(([path, inode]) => [path, Buffer.from(inode.cached()).toString('hex')]));
+}
+
 describe('A start that is refused', () => {
-  it('closes every file and frees the lock', async () => {
+  it('closes every file, frees the lock and changes nothing', async () => {
     const sim = await SimStore.open({ segmentBytesMax: 8 * 1024, snapshot: 'never' });
     for (let at = 0; at < 40; at++) {
       await sim.words.set(`k${at}`, 'x'.repeat(600));
@@ -16,19 +22,26 @@ describe('A start that is refused', () => {
       await sim.advance(2);
     }
     await sim.close();
+    sim.world.disk.write(sim.world.disk.create(`${DIR}/MANIFEST.tmp`), Buffer.from('half'), 0);
     // In a sealed segment, which the replay finds, and in the open one, where the end is looked for.
     for (const at of [0, -1]) {
-      const damaged = sim.names('.seg').at(at)!;
       const { world } = sim;
+      // A successor that was never written to has nothing to damage.
+      const written = sim
+        .names('.seg')
+        .filter((name) => world.disk.find(`${DIR}/${name}`)!.cached()[64] !== 0);
+      const damaged = written.at(at)!;
       const inode = world.disk.find(`${DIR}/${damaged}`)!;
       const byte = Buffer.from([inode.cached()[130]! ^ 1]);
       world.disk.write(inode, byte, 130);
+      const before = contents(sim);
       const process = world.boot();
       const options = { segmentBytesMax: 8 * 1024, useHints: false };
       const refused = openStore(process, DIR, options).catch((error: unknown) => error);
       expect(isKvError(await settle(world, refused), 'KV_CORRUPTION'), damaged).to.equal(true);
       expect(process.openFiles.size, damaged).to.equal(0);
       expect(world.locks.size).to.equal(0);
+      expect(contents(sim), damaged).to.deep.equal(before);
       world.disk.write(inode, Buffer.from([byte[0]! ^ 1]), 130);
     }
   });
