@@ -2,7 +2,6 @@
 // with the history, and checks that nothing is answered before what it depends on is durable (O2).
 // One command after the other, but without waiting for the disk: batches hold many of them.
 
-import { parseNumber as parseDecimal } from '../support/decimal.js';
 import { isKvError } from '../../src/errors.js';
 import type * as S from '../../src/store/store.js';
 import { forgedValue } from './forgery.js';
@@ -16,7 +15,7 @@ import {
   type Known,
 } from './history.js';
 import type { SimProcess } from './sim-world.js';
-import { changed, commandText } from './workload.js';
+import { changed, commandText, parseNumber } from './workload.js';
 import type {
   ArithmeticCommand,
   CasCommand,
@@ -246,12 +245,10 @@ export class Client {
       direction,
       create,
     });
-    const wantedOf = ({ entry }: Known): S.Status =>
-      entry !== undefined && parseNumber(entry.value) === undefined ? 'not-a-number' : 'stored';
-    const known = this.#knownSince(startMs, key, outcome.status, wantedOf);
+    const known = this.#knownSince(startMs, key, outcome.status, arithmeticStatus);
     const { entry } = known;
     const number = entry === undefined ? undefined : parseNumber(entry.value);
-    const wanted = wantedOf(known);
+    const wanted = arithmeticStatus(known);
     if (!this.#expect(command, outcome.status, wanted)) return;
     if (wanted !== 'stored') return this.#checkAfter(command, known, outcome.after);
     const next = number === undefined ? delta : changed(number, delta, direction);
@@ -397,7 +394,6 @@ export class Client {
   }
 }
 
-/** Values are Latin-1 text here. */
-function parseNumber(value: string): bigint | undefined {
-  return parseDecimal(Buffer.from(value, 'latin1'));
+function arithmeticStatus({ entry }: Known): S.Status {
+  return entry !== undefined && parseNumber(entry.value) === undefined ? 'not-a-number' : 'stored';
 }

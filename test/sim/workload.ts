@@ -1,5 +1,6 @@
 // Random commands: what clients do to a store in a simulation, as plain data that a replay can print.
 
+import { parseNumber as parseDecimal } from '../support/decimal.js';
 import type { SeededRandom } from './seeded-random.js';
 
 /** `bytes`: size of the value; `ttlMs` 0: never expires. `large`: a set of a streamed value. */
@@ -177,4 +178,9 @@ export function commandText(command: Command): string {
 export function changed(number: bigint, delta: bigint, direction: 'incr' | 'decr'): bigint {
   if (direction === 'incr') return (number + delta) % 2n ** 64n;
   return delta > number ? 0n : number - delta;
+}
+
+/** Values are Latin-1 text here. */
+export function parseNumber(value: string): bigint | undefined {
+  return parseDecimal(Buffer.from(value, 'latin1'));
 }
