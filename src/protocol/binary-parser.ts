@@ -15,10 +15,11 @@ import {
   type RequestParser,
   VALUE_END,
 } from './parser.js';
+import { plainGet } from './plain-get.js';
 import type { ReceiveBuffer } from './receive-buffer.js';
 import { errorReply, type ErrorName } from './reply.js';
 import type { BinaryForm } from './reply-form.js';
-import type { GetRequest, PutRequest, PutRequestMode, Request } from './request.js';
+import type { PutRequest, PutRequestMode, Request } from './request.js';
 
 const MAGIC = 0x80;
 const HEADER_BYTES = 24;
@@ -141,9 +142,9 @@ export class BinaryParser implements RequestParser {
     const { command } = opcode;
     switch (command) {
       case 'get':
-        return binaryGet(form, key, undefined);
+        return plainGet(form, [key], true, undefined);
       case 'get-and-touch':
-        return binaryGet(form, key, this.#exptime(start));
+        return plainGet(form, [key], true, this.#exptime(start));
       case 'set':
       case 'add':
       case 'replace':
@@ -281,22 +282,6 @@ export class BinaryParser implements RequestParser {
     this.#buffer.start = this.#buffer.end;
     return CLOSE;
   }
-}
-
-function binaryGet(form: BinaryForm, key: Buffer, touchExptime: number | undefined): GetRequest {
-  return {
-    kind: 'get',
-    form,
-    keys: [key],
-    last: true,
-    touchExptime,
-    wantsValue: true,
-    unused: false,
-    vivifyExptime: undefined,
-    recacheSeconds: undefined,
-    knownCas: undefined,
-    chosenCas: undefined,
-  };
 }
 
 function statWords(key: Buffer): readonly string[] {

@@ -85,12 +85,7 @@ function writeHit(output: Output, form: MetaForm, hit: HitReply): void {
   const { meta } = hit;
   assert(meta !== undefined, 'A hit of mg carries its meta fields');
   const withValue = form.withValue && !meta.known;
-  if (withValue) {
-    output.writeBytes(VA);
-    output.writeNumber(hit.valueBytes);
-  } else {
-    output.writeBytes(HD);
-  }
+  writeSuccess(output, withValue, hit.valueBytes);
   const { tokens } = form;
   let touched = false;
   for (let at = 0; at < tokens.length; at = nextToken(tokens, at)) {
@@ -163,12 +158,7 @@ function writeResult(output: Output, form: MetaForm, result: ResultReply): void 
 function writeNumber(output: Output, form: MetaForm, reply: NumberReply): void {
   if (form.quiet && !reply.created) return;
   const digits = reply.number.toString();
-  if (form.withValue) {
-    output.writeBytes(VA);
-    output.writeNumber(digits.length);
-  } else {
-    output.writeBytes(HD);
-  }
+  writeSuccess(output, form.withValue, digits.length);
   const { tokens } = form;
   let touched = false;
   for (let at = 0; at < tokens.length; at = nextToken(tokens, at)) {
@@ -191,6 +181,11 @@ function writeNumber(output: Output, form: MetaForm, reply: NumberReply): void {
   if (!form.withValue) return;
   output.writeText(digits);
   output.writeBytes(CRLF);
+}
+
+function writeSuccess(output: Output, withValue: boolean, valueBytes: number): void {
+  output.writeBytes(withValue ? VA : HD);
+  if (withValue) output.writeNumber(valueBytes);
 }
 
 function writeDebug(output: Output, form: MetaForm, reply: DebugReply): void {

@@ -1,7 +1,4 @@
-// The parts of get lines: their prefix, their keys, and the request made of them.
-
-import type { TextForm } from './reply-form.js';
-import type { GetRequest } from './request.js';
+// The parts of get lines: their prefix and their keys.
 
 /** A longer multi-get is given out in parts, so that no connection holds up the others. */
 export const KEYS_PER_REQUEST = 64;
@@ -35,26 +32,4 @@ export function keysAreShort(
     from = at + 1;
   }
   return true;
-}
-
-/** get, gets, gat, gats. */
-export function textGet(
-  form: TextForm,
-  keys: readonly Buffer[],
-  last: boolean,
-  touchExptime: number | undefined,
-): GetRequest {
-  return {
-    kind: 'get',
-    form,
-    keys,
-    last,
-    touchExptime,
-    wantsValue: true,
-    unused: false,
-    vivifyExptime: undefined,
-    recacheSeconds: undefined,
-    knownCas: undefined,
-    chosenCas: undefined,
-  };
 }

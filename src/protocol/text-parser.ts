@@ -22,12 +22,13 @@ import {
   VALUE_END,
 } from './parser.js';
 import { readExptime } from './numbers.js';
+import { plainGet } from './plain-get.js';
 import { ReceiveBuffer } from './receive-buffer.js';
 import type { ReplyForm, TextForm } from './reply-form.js';
 import { StorageLine } from './storage-line.js';
 import { AuthenticationReader } from './text-authentication.js';
 import { COMMAND_BYTES_MAX, LINE_READERS } from './text-commands.js';
-import { KEYS_PER_REQUEST, keysAreShort, readGetPrefix, textGet } from './text-get.js';
+import { KEYS_PER_REQUEST, keysAreShort, readGetPrefix } from './text-get.js';
 import { readStorageLine } from './text-storage.js';
 import { Words } from './words.js';
 
@@ -289,7 +290,7 @@ export class TextParser implements RequestParser {
 
   #get(keys: readonly Buffer[], last: boolean): Parsed {
     this.#getHasKeys = true;
-    return textGet(this.#getForm, keys, last, this.#getExptime);
+    return plainGet(this.#getForm, keys, last, this.#getExptime);
   }
 
   /** Gives out the keys before a bad one first, so that it does not matter where the line was cut. */

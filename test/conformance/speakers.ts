@@ -39,6 +39,12 @@ export interface Speaker {
     delta: bigint,
   ): Promise<bigint | 'not-found' | 'no-number'>;
   touch(key: string, exptime: number): Promise<'touched' | 'not-found'>;
+  /** Meta has no flush of its own: its clients send flush_all. */
+  flush(exptime: number): Promise<'ok'>;
+  /** Each in its way: get with many keys, a pipeline of quiet gets and a barrier. Only those that are there. */
+  getMany(keys: readonly string[]): Promise<ReadonlyMap<string, string>>;
+  /** By metadump, by mgdump; binary has no listing: undefined. */
+  list(): Promise<readonly string[] | undefined>;
 }
 
 /** What a reply means; throws on any other. */
@@ -48,17 +54,19 @@ function meaning<T>(table: Readonly<Record<string, T>>, reply: string): T {
   return found;
 }
 
-export class TextSpeaker implements Speaker {
+class LineSpeaker {
   readonly #port: () => number;
 
   constructor(port: () => number) {
     this.#port = port;
   }
 
-  async #ask(request: string): Promise<string> {
+  async ask(request: string): Promise<string> {
     return (await exchange(this.#port(), Buffer.from(request, 'latin1'))).toString('latin1');
   }
+}
 
+export class TextSpeaker extends LineSpeaker implements Speaker {
   async store(
     mode: StoreMode,
     key: string,
@@ -68,7 +76,7 @@ export class TextSpeaker implements Speaker {
     const name = more.cas === undefined ? mode : 'cas';
     const token = more.cas === undefined ? '' : ` ${more.cas}`;
     const numbers = `${more.flags ?? 0} ${more.exptime ?? 0} ${value.length}${token}`;
-    const reply = await this.#ask(`${name} ${key} ${numbers}\r\n${value}\r\n`);
+    const reply = await this.ask(`${name} ${key} ${numbers}\r\n${value}\r\n`);
     return meaning<StoreOutcome>(
       {
         'STORED\r\n': 'stored',
@@ -81,7 +89,7 @@ export class TextSpeaker implements Speaker {
   }
 
   async get(key: string): Promise<Stored | undefined> {
-    const reply = await this.#ask(`gets ${key}\r\n`);
+    const reply = await this.ask(`gets ${key}\r\n`);
     if (reply === 'END\r\n') return undefined;
     const [, flags, bytes, cas] = /^VALUE \S+ (\d+) (\d+) (\d+)\r\n/.exec(reply) ?? [];
     const start = reply.indexOf('\n') + 1;
@@ -90,7 +98,7 @@ export class TextSpeaker implements Speaker {
   }
 
   async delete(key: string): Promise<'deleted' | 'not-found'> {
-    const reply = await this.#ask(`delete ${key}\r\n`);
+    const reply = await this.ask(`delete ${key}\r\n`);
     return meaning({ 'DELETED\r\n': 'deleted', 'NOT_FOUND\r\n': 'not-found' } as const, reply);
   }
 
@@ -99,31 +107,40 @@ export class TextSpeaker implements Speaker {
     key: string,
     delta: bigint,
   ): Promise<bigint | 'not-found' | 'no-number'> {
-    const reply = await this.#ask(`${how} ${key} ${delta}\r\n`);
+    const reply = await this.ask(`${how} ${key} ${delta}\r\n`);
     if (/^\d+\r\n$/.test(reply)) return BigInt(reply.trim());
     const noNumber = 'CLIENT_ERROR cannot increment or decrement non-numeric value\r\n';
     return meaning({ 'NOT_FOUND\r\n': 'not-found', [noNumber]: 'no-number' } as const, reply);
   }
 
   async touch(key: string, exptime: number): Promise<'touched' | 'not-found'> {
-    const reply = await this.#ask(`touch ${key} ${exptime}\r\n`);
+    const reply = await this.ask(`touch ${key} ${exptime}\r\n`);
     return meaning({ 'TOUCHED\r\n': 'touched', 'NOT_FOUND\r\n': 'not-found' } as const, reply);
+  }
+
+  async flush(exptime: number): Promise<'ok'> {
+    return meaning({ 'OK\r\n': 'ok' } as const, await this.ask(`flush_all ${exptime}\r\n`));
+  }
+
+  async getMany(keys: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    const reply = await this.ask(`get ${keys.join(' ')}\r\n`);
+    return new Map(
+      [...reply.matchAll(/^VALUE (\S+) \d+ \d+\r\n(.*)\r\n/gm)].map(([, key, value]) => [
+        key!,
+        value!,
+      ]),
+    );
+  }
+
+  async list(): Promise<readonly string[]> {
+    const reply = await this.ask('lru_crawler metadump all\r\n');
+    return [...reply.matchAll(/^key=(\S+) /gm)].map(([, key]) => decodeURIComponent(key!));
   }
 }
 
 const META_MODES = { set: 'S', add: 'E', replace: 'R', append: 'A', prepend: 'P' } as const;
 
-export class MetaSpeaker implements Speaker {
-  readonly #port: () => number;
-
-  constructor(port: () => number) {
-    this.#port = port;
-  }
-
-  async ask(request: string): Promise<string> {
-    return (await exchange(this.#port(), Buffer.from(request, 'latin1'))).toString('latin1');
-  }
-
+export class MetaSpeaker extends LineSpeaker implements Speaker {
   async store(
     mode: StoreMode,
     key: string,
@@ -168,6 +185,25 @@ export class MetaSpeaker implements Speaker {
   async touch(key: string, exptime: number): Promise<'touched' | 'not-found'> {
     const reply = await this.ask(`mg ${key} T${exptime}\r\n`);
     return meaning({ 'HD\r\n': 'touched', 'EN\r\n': 'not-found' } as const, reply);
+  }
+
+  async flush(exptime: number): Promise<'ok'> {
+    const reply = await this.ask(`flush_all ${exptime} noreply\r\nmn\r\n`);
+    return meaning({ 'MN\r\n': 'ok' } as const, reply);
+  }
+
+  async getMany(keys: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    const reply = await this.ask(`${keys.map((key) => `mg ${key} v k q\r\n`).join('')}mn\r\n`);
+    return new Map(
+      [...reply.matchAll(/^VA \d+ k(\S+)\r\n(.*)\r\n/gm)].map(([, key, value]) => [key!, value!]),
+    );
+  }
+
+  async list(): Promise<readonly string[]> {
+    const reply = await this.ask('lru_crawler mgdump all\r\n');
+    return [...reply.matchAll(/^mg (\S+)(?: (b))?\r$/gm)].map(([, key, encoded]) =>
+      encoded === undefined ? key! : Buffer.from(key!, 'base64').toString('latin1'),
+    );
   }
 }
 
@@ -235,5 +271,21 @@ export class BinarySpeaker implements Speaker {
   async touch(key: string, exptime: number): Promise<'touched' | 'not-found'> {
     const { status } = await this.#ask(0x1c, { key, extras: exptimeExtras(exptime >>> 0) });
     return meaning({ 0: 'touched', 1: 'not-found' } as const, String(status));
+  }
+
+  async flush(exptime: number): Promise<'ok'> {
+    const { status } = await this.#ask(0x08, { extras: exptimeExtras(exptime >>> 0) });
+    return meaning({ 0: 'ok' } as const, String(status));
+  }
+
+  async getMany(keys: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    const packets = [...keys.map((key) => packet(0x0d, { key })), packet(0x0a)];
+    const found = responses(await exchange(this.#port(), Buffer.concat(packets)));
+    return new Map(found.slice(0, -1).map(({ key, value }) => [key, value]));
+  }
+
+  /** The protocol has no listing. */
+  list(): Promise<undefined> {
+    return Promise.resolve(undefined);
   }
 }
