@@ -81,7 +81,7 @@ export class Connection implements ConnectionControl {
   isStalled(nowMs: number, limitMs: number): boolean {
     const { writableLength } = this.#socket;
     const isUnfinished =
-      !this.#isStopped && (this.#parser.bufferedBytes > 0 || this.#parser.inValue);
+      !this.#isStopped() && (this.#parser.bufferedBytes > 0 || this.#parser.inValue);
     const progress = {
       bytesReceived: this.#bytesReceived,
       requests: this.#requests,
@@ -147,7 +147,7 @@ export class Connection implements ConnectionControl {
   }
 
   /** The disk has to catch up first. */
-  get #isHeld(): boolean {
+  #isHeld(): boolean {
     const { gate } = this.#services;
     return gate.isCongested && (gate.isOverloaded || this.#replies.waitsForDisk);
   }
@@ -155,7 +155,7 @@ export class Connection implements ConnectionControl {
   /** Input cannot be taken at the moment. */
   #isStopped(): boolean {
     return (
-      this.#isBusy || this.#isYielding || this.#isEnding || this.#replies.isFull || this.#isHeld
+      this.#isBusy || this.#isYielding || this.#isEnding || this.#replies.isFull || this.#isHeld()
     );
   }
 
@@ -182,7 +182,7 @@ export class Connection implements ConnectionControl {
         this.#replies.flush();
         if (this.#replies.isFull) return;
       }
-      if (this.#isHeld) {
+      if (this.#isHeld()) {
         gate.wait(this.#replies);
         return;
       }

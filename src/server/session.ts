@@ -119,7 +119,7 @@ export class Session {
 
   /** The answer to a change: counts those whose client does not want to know. */
   answerChange(form: ReplyForm, reply: Reply, after: number): void {
-    if (form.quiet && (form.wire === 'text' || form.wire === 'plain')) {
+    if (form.quiet && isSilenced(form, reply)) {
       this.counters.noreply_writes += 1;
       if (reply.kind === 'error') this.counters.noreply_failed += 1;
     }
@@ -141,4 +141,12 @@ export class Session {
   abandon(): void {
     this.#connection.destroy();
   }
+}
+
+const SUCCESSES: ReadonlySet<string> = new Set(['stored', 'deleted', 'touched', 'ok']);
+
+/** noreply silences everything; quiet commands of meta and binary only success. */
+function isSilenced({ wire }: ReplyForm, reply: Reply): boolean {
+  if (wire === 'text' || wire === 'plain') return true;
+  return reply.kind === 'number' || (reply.kind === 'result' && SUCCESSES.has(reply.status));
 }

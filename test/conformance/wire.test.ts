@@ -119,6 +119,56 @@ const CASES: readonly (readonly [string, (s: Speaker, key: string) => Promise<vo
       expect(await s.get(key)).to.equal(undefined);
     },
   ],
+  [
+    'many keys at once: those that are there, in a pipeline',
+    async (s, key) => {
+      const keys = Array.from({ length: 200 }, (_, i) => `${key}:${i}`);
+      for (const each of keys.slice(0, 20)) await s.store('set', each, `of ${each}`);
+      const found = await s.getMany(keys);
+      expect([...found.keys()]).to.deep.equal(keys.slice(0, 20));
+      expect(found.get(`${key}:7`)).to.equal(`of ${key}:7`);
+    },
+  ],
+  [
+    'a listing names every key once, whatever its bytes, and none that is gone',
+    async (s, key) => {
+      const keys = [`${key}:%`, `${key}:\t`, `${key}:plain`];
+      for (const each of keys) await s.store('set', each, 'x');
+      await s.store('set', `${key}:gone`, 'x');
+      await s.delete(`${key}:gone`);
+      await s.store('set', `${key}:expired`, 'x', { exptime: AT_ONCE });
+      const listed = await s.list();
+      if (listed === undefined) return;
+      const ours = listed.filter((each) => each.startsWith(`${key}:`));
+      expect(ours.sort()).to.deep.equal(keys.sort());
+    },
+  ],
+  [
+    'flush: what is there goes, what comes after stays',
+    async (s, key) => {
+      await s.store('set', key, 'old');
+      expect(await s.flush(0)).to.equal('ok');
+      expect(await s.get(key)).to.equal(undefined);
+      expect(await s.store('replace', key, 'x')).to.equal('not-stored');
+      expect(await s.store('add', key, 'new')).to.equal('stored');
+      expect((await s.get(key))?.value).to.equal('new');
+    },
+  ],
+  [
+    'a later flush: everything lives until its time, what was stored meanwhile goes as well',
+    async (s, key) => {
+      await s.store('set', key, 'old');
+      expect(await s.flush(2)).to.equal('ok');
+      await s.store('set', `${key}:between`, 'x');
+      expect((await s.get(key))?.value).to.equal('old');
+      // Reads do not renew an item: it is polled until it has gone.
+      while ((await s.get(key)) !== undefined)
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      expect(await s.get(`${key}:between`)).to.equal(undefined);
+      expect(await s.store('add', key, 'new')).to.equal('stored');
+      expect((await s.get(key))?.value).to.equal('new');
+    },
+  ],
 ];
 
 describe('conformance over the wire: text, meta and binary', function () {

@@ -3,6 +3,7 @@
 
 import { expect } from 'chai';
 
+import { packet, setExtras } from '../../support/binary-packets.js';
 import type { TestClient } from '../../support/test-server.js';
 import { serversOf } from '../../support/test-server-hooks.js';
 
@@ -105,6 +106,20 @@ describe('stats', () => {
       cmd_flush: '1',
       cmd_meta: '2',
     });
+  });
+
+  it('noreply_writes counts every write that was not answered, in all three protocols', async () => {
+    const { connect } = await start();
+    const [client, binary] = [await connect(), await connect()];
+    client.send('set a 0 0 1 noreply\r\nx\r\nincr a 1 noreply\r\nms b 1 q\r\nx\r\n');
+    expect(await client.ask('md none q\r\nmn\r\n', 'NF\r\nMN\r\n')).to.equal('NF\r\nMN\r\n');
+    const quiet = packet(0x11, { key: 'c', value: 'x', extras: setExtras(0, 0) });
+    const refused = packet(0x12, { key: 'c', value: 'x', extras: setExtras(0, 0) });
+    binary.send(Buffer.concat([quiet, refused]).toString('latin1'));
+    expect(await binary.take(24 + 'Data exists for key.'.length)).to.match(
+      /Data exists for key\.$/,
+    );
+    expect(await stats(client)).to.include({ noreply_writes: '4', noreply_failed: '1' });
   });
 
   it('reset zeroes the counters and keeps the items', async () => {
