@@ -28,7 +28,7 @@ import type { ReplyForm, TextForm } from './reply-form.js';
 import { StorageLine } from './storage-line.js';
 import { AuthenticationReader } from './text-authentication.js';
 import { COMMAND_BYTES_MAX, LINE_READERS } from './text-commands.js';
-import { KEYS_PER_REQUEST, keysAreShort, readGetPrefix } from './text-get.js';
+import { KEYS_PER_REQUEST, NO_KEYS, keysAreShort, readGetPrefix, withKey } from './text-get.js';
 import { readStorageLine } from './text-storage.js';
 import { Words } from './words.js';
 
@@ -89,8 +89,7 @@ export class TextParser implements RequestParser {
   }
 
   push(chunk: Buffer): void {
-    if (this.#state === 'closed') return;
-    this.#buffer.push(chunk);
+    if (this.#state !== 'closed') this.#buffer.push(chunk);
   }
 
   admit(): void {
@@ -260,7 +259,7 @@ export class TextParser implements RequestParser {
     const buffer = this.#buffer;
     const { bytes, end } = buffer;
     const { keyBytesMax } = this.#options;
-    const keys: Buffer[] = [];
+    let keys = NO_KEYS;
     let at = buffer.start;
     while (keys.length < KEYS_PER_REQUEST) {
       while (at < end && bytes[at] === SPACE) at++;
@@ -275,7 +274,7 @@ export class TextParser implements RequestParser {
       const last = bytes[at] === LF;
       const to = last && at > from && bytes[at - 1] === CR ? at - 1 : at;
       if (to - from > keyBytesMax) return this.#refuseKeys(keys, from);
-      if (to > from) keys.push(bytes.subarray(from, to));
+      if (to > from) keys = withKey(keys, bytes.subarray(from, to));
       at++;
       if (last) {
         buffer.start = at;

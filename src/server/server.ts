@@ -242,6 +242,7 @@ export class Server implements ServerControl {
   #watchClients(): void {
     const { idleTimeoutMs, stallTimeoutMs } = this.#config;
     this.#env.clock.setTimer(CLIENT_CHECK_MS, () => {
+      if (this.#isStopping) return;
       const nowMs = this.#env.clock.monotonicMs();
       for (const connection of this.#connections) {
         if (idleTimeoutMs > 0 && connection.idleMs(nowMs) >= idleTimeoutMs) {

@@ -21,6 +21,8 @@ export interface OpenReport {
   readonly durationMs: number;
 }
 
+const PLAIN_READ: S.ReadOptions = {};
+
 export class DurableStore implements S.Store {
   readonly opened: OpenReport;
   readonly #core: Core;
@@ -48,7 +50,7 @@ export class DurableStore implements S.Store {
     return this.#core.clock.nowMs();
   }
 
-  get(key: S.Key, options: S.ReadOptions = {}): S.Maybe<S.Lookup> {
+  get(key: S.Key, options: S.ReadOptions = PLAIN_READ): S.Maybe<S.Lookup> {
     return this.#reads.get(key, options);
   }
 

@@ -24,7 +24,7 @@ export const WELL_FORMED: readonly Buffer[] = [
 const SEEDS: readonly Buffer[] = [
   ...WELL_FORMED,
   text(
-    'cas k 0 0 1 5\r\nx\r\nappend k 0 0 2\r\nyz\r\ngats 10 k k2\r\ntouch k 9 noreply\r\nflush_all 9\r\n',
+    'cas k 0 0 1 5\r\nx\r\nappend k 0 0 2\r\nyz\r\ngats 10 k k2\r\ntouch k 9 noreply\r\nflush_all 900\r\n',
   ),
   text(
     'stats\r\nstats items\r\nlru_crawler metadump all\r\nmgdump\r\nkeys f 3\r\nwatch mutations\r\nquit\r\n',
