@@ -1,0 +1,40 @@
+// The quick set of benchmarks, as short as it gets: it must run, and produce every row. No figure is judged.
+
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect } from 'chai';
+
+import { CASES } from '../../benchmarks/cases/catalog.js';
+import type { RunReport } from '../../benchmarks/report.js';
+import { run } from '../support/programs.js';
+
+const BENCH = join(import.meta.dirname, '../../benchmarks/run.js');
+
+describe('npm run bench -- --quick', function () {
+  this.timeout(600_000);
+  let dir: string;
+
+  before(() => (dir = mkdtempSync(join(tmpdir(), 'cairn-bench-'))));
+  after(() => rmSync(dir, { recursive: true }));
+
+  it('runs and produces every row', async () => {
+    const short = ['--quick', '--rounds', '1', '--seconds', '0.1', '--out', dir];
+    const { code, stdout, stderr } = await run(process.execPath, [BENCH, ...short], {
+      timeoutMs: 590_000,
+    });
+    expect(code, `${stdout}${stderr}`).to.equal(0);
+    const text = readFileSync(join(dir, 'results.json'), 'utf8');
+    const { cases } = JSON.parse(text) as RunReport;
+    expect(cases.map(({ name }) => name)).to.deep.equal(CASES.map(({ name }) => name));
+    for (const { name, rows } of cases) {
+      expect(rows.length, name).to.be.above(0);
+      // Measured, or a peer that says what it would need; what Cairn is part of is always measured.
+      for (const { server, sample, note } of rows) {
+        const isMissing = !server.startsWith('cairn') && (note ?? '').includes('needs');
+        const isMeasured = Object.keys(sample).length > 0;
+        expect(isMeasured || isMissing, `${name}: ${server} ${note ?? ''}`).to.equal(true);
+      }
+    }
+  });
+});
