@@ -158,7 +158,7 @@ class ServerProcess {
   /** A write or sync failed: nothing more can be promised. The start after this one repairs the log. */
   async #endPoisoned(): Promise<void> {
     this.#logger.error(
-      'A write to the data directory failed; ending, so that nothing is lost by trust',
+      'The data directory cannot be trusted any more; ending, so that nothing is lost by trust',
     );
     this.#isEnding = true;
     await this.#server?.stop();

@@ -115,8 +115,22 @@ class NodeFile implements File {
   }
 
   async size(): Promise<number> {
-    const stats = await settle<fs.Stats>((done) => fs.fstat(this.#fd, done));
-    return stats.size;
+    return (await this.#stats()).size;
+  }
+
+  async isInPlace(): Promise<boolean> {
+    const own = await this.#stats();
+    try {
+      const found = await settle<fs.Stats>((done) => fs.stat(this.path, done));
+      return found.ino === own.ino && found.dev === own.dev;
+    } catch (error) {
+      if (['ENOENT', 'ENOTDIR'].includes(systemCode(error) ?? '')) return false;
+      throw error;
+    }
+  }
+
+  #stats(): Promise<fs.Stats> {
+    return settle<fs.Stats>((done) => fs.fstat(this.#fd, done));
   }
 
   close(): Promise<void> {

@@ -84,7 +84,7 @@ export class GroupCommit {
   #closed = false;
   /** Changes are being taken back: nothing is appended meanwhile. */
   #failing = false;
-  /** Something other than a batch failed for good (zeros); told at the next turn of the writer. */
+  /** Something other than a batch failed for good (zeros, a removed file); told at the writer's next turn. */
   #fatal: unknown;
   /** The last durable batch is a seal, or nothing was written since the start. */
   #sealed = true;
@@ -264,7 +264,7 @@ export class GroupCommit {
   async #writeAll(): Promise<void> {
     if (this.#writing) return;
     this.#writing = true;
-    if (this.#fatal !== undefined) await this.#fail(this.#fatal);
+    if (this.#fatal !== undefined && !this.#poisoned) await this.#fail(this.#fatal);
     for (let batch = this.#queue[0]; batch !== undefined; batch = this.#queue[0]) {
       try {
         await this.#write(batch);
@@ -277,7 +277,7 @@ export class GroupCommit {
       batch.recycle();
     }
     this.#writing = false;
-    if (this.#queue.length > 0 && !this.#poisoned) {
+    if ((this.#queue.length > 0 || this.#fatal !== undefined) && !this.#poisoned) {
       this.#schedule();
       return;
     }

@@ -1,5 +1,5 @@
 // The end of the log: the segment that new batches go to, the one that is durable so far, and the prepared
-// successor; room ahead of the end, and what is left of it when the disk is full.
+// successor; room ahead of the end, and what is left of it when the disk is full; whether it is still there.
 //
 // Invariants:
 // - `active` is `durable`, or its successor between the first batch planned there and that being durable.
@@ -9,6 +9,7 @@
 
 import { assert } from '../assert.js';
 import type { Env, Timer } from '../env/env.js';
+import { KvError } from '../errors.js';
 import { BATCH_HEADER_BYTES, RECORD } from './format.js';
 import type { RecordType } from './format.js';
 import type { Segment } from './segment.js';
@@ -16,6 +17,8 @@ import type { WritableSegment } from './writable-segment.js';
 import { isNoSpace } from './zero-ahead.js';
 
 const SPACE_RETRY_MS = 1000;
+/** How often it is looked whether somebody took the log away. */
+const LOOK_MS = 1000;
 /** Zeros are kept this far ahead of the end, and written in steps of this. */
 const AHEAD_BYTES = 4 * 1024 * 1024;
 
@@ -24,7 +27,7 @@ export interface LogEndEvents {
   onSuccessorWanted(): void;
   /** Whether so many bytes more leave enough for a compaction. Never rejects. */
   hasRoom(bytes: number): Promise<boolean>;
-  /** Zeros could not be written for another reason than a full disk. */
+  /** Zeros could not be written for another reason than a full disk, or the log was taken away. */
   onFatal(error: unknown): void;
 }
 
@@ -38,6 +41,7 @@ export class LogEnd {
   #short = false;
   #successorAsked = false;
   #spaceTimer: Timer | undefined;
+  #lookTimer: Timer | undefined;
   /** Up to here zeros are written for deletes when the disk is short, also beyond the limit. */
   #ballastEnd = 0;
   #closed = false;
@@ -51,6 +55,7 @@ export class LogEnd {
     this.#segmentBytesMax = segmentBytesMax;
     this.#events = events;
     this.keepAhead();
+    this.#lookLater();
   }
 
   /** Where new batches go. */
@@ -209,6 +214,7 @@ export class LogEnd {
   async close(): Promise<void> {
     this.#closed = true;
     this.#spaceTimer?.cancel();
+    this.#lookTimer?.cancel();
     await this.#active.close();
     if (this.#durable !== this.#active) await this.#durable.close();
     await this.#successor?.close();
@@ -254,6 +260,24 @@ export class LogEnd {
     await this.#extend();
   }
 
+  /** What is written to a removed file is gone with the process: nothing more may be acknowledged. */
+  async #look(): Promise<void> {
+    const { segment } = this.#durable;
+    const isThere = await isInPlace(this.#env, segment);
+    if (this.#closed) return;
+    // A segment that was sealed meanwhile may have been compacted away.
+    if (isThere || this.#durable.segment !== segment) {
+      this.#lookLater();
+      return;
+    }
+    const message = 'The log was removed, moved or replaced under the running server';
+    this.#events.onFatal(new KvError('KV_IO', message, { path: segment.file.path }));
+  }
+
+  #lookLater(): void {
+    this.#lookTimer = this.#env.clock.setTimer(LOOK_MS, () => void this.#look());
+  }
+
   #retryLater(): void {
     this.#spaceTimer?.cancel();
     this.#spaceTimer = this.#env.clock.setTimer(SPACE_RETRY_MS, () => this.retrySpace());
@@ -263,4 +287,14 @@ export class LogEnd {
 /** By so much a segment may outgrow its limit while its successor is being made. */
 export function overgrowthBytes(segmentBytesMax: number): number {
   return segmentBytesMax / 2;
+}
+
+/** True also when nobody can tell: a look that fails has lost nothing. */
+async function isInPlace(env: Env, { file }: Segment): Promise<boolean> {
+  try {
+    return await file.isInPlace();
+  } catch (error) {
+    env.logger.debug(`It cannot be seen whether the log is in its place: ${String(error)}`);
+    return true;
+  }
 }

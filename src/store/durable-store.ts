@@ -147,7 +147,7 @@ export class DurableStore implements S.Store {
     env.logger.error(
       cause === 'no-space'
         ? 'The disk is full: writes are refused until there is room'
-        : 'A write to the log failed and is not trusted again: nothing more is written',
+        : 'The log failed and is not trusted again: nothing more is written',
       { error: String(error) },
     );
     for (const call of this.#failedCalls) call(cause);

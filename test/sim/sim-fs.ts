@@ -214,6 +214,11 @@ class SimFile implements File {
     });
   }
 
+  /** No event of its own: nothing on the disk begins or ends by it. */
+  isInPlace(): Promise<boolean> {
+    return Promise.resolve(this.#fs.process.world.disk.find(this.path) === this.#inode);
+  }
+
   close(): Promise<void> {
     return this.#fs.operate('close', this.path, () => {
       this.#checkOpen();

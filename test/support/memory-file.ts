@@ -39,6 +39,10 @@ export class MemoryFile implements File {
     return Promise.resolve(this.bytes.length);
   }
 
+  isInPlace(): Promise<boolean> {
+    return Promise.resolve(true);
+  }
+
   close(): Promise<void> {
     return Promise.resolve();
   }

@@ -1,5 +1,5 @@
 // The data directory is not what it should be, or is not ours alone: it cannot be used, another server has
-// it, the log is removed under a running server, the disk is slow.
+// it, the disk is slow.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

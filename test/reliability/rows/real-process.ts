@@ -7,6 +7,7 @@ import { failingCalls } from './failing-calls.js';
 import { fullDiskExt4, fullDiskTmpfs } from './full-disk.js';
 import { killedInRecovery, killedInStop, killedUnderLoad, terminated } from './kills.js';
 import { clockJumps, descriptors, fileSize, heapLimit, inodes } from './limits.js';
+import { removedLog } from './removed-log.js';
 
 export const REAL_PROCESS_ROWS: readonly FaultRow[] = [
   failingCalls,
@@ -18,6 +19,7 @@ export const REAL_PROCESS_ROWS: readonly FaultRow[] = [
   terminated,
   unusableDirectory,
   twoServers,
+  removedLog,
   slowDisk,
   slowloris,
   neverReads,

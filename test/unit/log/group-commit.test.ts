@@ -6,6 +6,7 @@ import { parseManifest } from '../../../src/log/manifest.js';
 import { RECORD } from '../../../src/log/format.js';
 import { DIR } from '../../sim/engine.js';
 import { FaultPlan } from '../../sim/fault-plan.js';
+import type { SimDisk } from '../../sim/sim-disk.js';
 import { SimLog } from '../../support/sim-log.js';
 
 /** Only commits write from now on, and each takes 10 ms. */
@@ -107,6 +108,40 @@ describe('GroupCommit', () => {
     expect(sim.openFiles).to.equal(0);
     await sim.open();
     expect(sim.keys).to.not.include('c');
+  });
+
+  for (const [how, takeAway] of [
+    ['removed', (disk, path) => disk.remove(path)],
+    ['moved', (disk, path) => disk.rename(path, `${path}.old`)],
+    ['replaced', (disk, path) => void (disk.remove(path), disk.create(path))],
+  ] as readonly (readonly [string, (disk: SimDisk, path: string) => void])[]) {
+    it(`a log that was ${how} while it was open poisons within two seconds, also an idle one`, async () => {
+      const sim = await SimLog.open();
+      sim.append('a');
+      await quiet(sim);
+      await sim.advance(5000);
+      expect(sim.told()).to.deep.equal([]);
+      takeAway(sim.world.disk, sim.log.table.ordered.at(-1)!.file.path);
+      await sim.advance(2000);
+      expect(sim.told()).to.deep.equal(['failed poisoned']);
+      expect(sim.append('b')).to.equal(undefined);
+      await sim.wait(sim.log.close());
+      expect(sim.openFiles).to.equal(0);
+    });
+  }
+
+  it('under load the commits after a removal are refused, and told once', async () => {
+    const sim = await SimLog.open();
+    await quiet(sim);
+    sim.world.disk.remove(sim.log.table.ordered.at(-1)!.file.path);
+    let taken = 0;
+    while (sim.append(`k${taken}`) !== undefined && taken < 2000) {
+      taken += 1;
+      await sim.advance(3);
+    }
+    expect(taken).to.be.below(2000 / 3);
+    await sim.advance(3000);
+    expect(sim.told().filter((what) => what.startsWith('failed'))).to.have.length(1);
   });
 
   it('a full disk refuses puts, takes deletes, and resumes by itself', async () => {
