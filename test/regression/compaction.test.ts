@@ -17,7 +17,10 @@ describe('compact() of everything', () => {
     await sim.reopen('kill');
     expect(await sim.contents()).to.deep.equal({ k: 'value 9', later: 'x' });
     await sim.advance(600_001);
-    expect(await sim.contents()).to.deep.equal({ later: 'x' });
+    // What was stored before its time goes as well.
+    expect(await sim.contents()).to.deep.equal({});
+    await sim.words.set('after', 'y');
+    expect(await sim.contents()).to.deep.equal({ after: 'y' });
   });
 
   it('ends while one of the keys is written all the time', async () => {

@@ -34,6 +34,8 @@ function segments(dir: string): string[] {
   return names.sort().map((name) => join(dir, name));
 }
 
+const isDamage = (found: readonly Finding[]): boolean[] => found.map((each) => each.isDamage);
+
 describe('verifyLog()', () => {
   let root = '';
   let stopped = '';
@@ -89,7 +91,6 @@ describe('verifyLog()', () => {
     const verifySim = (): Promise<readonly Finding[]> => sim.wait(verify(DIR, sim.world.boot().fs));
     const spoil = ({ segment, offset }: Placed): void =>
       sim.world.disk.find(segment.file.path)!.corrupt(offset + 100, 0x10);
-    const isDamage = (found: readonly Finding[]): boolean[] => found.map((each) => each.isDamage);
     expect(isDamage(await verifySim())).not.to.include(true);
     spoil(placed[4]!);
     const torn = await verifySim();
