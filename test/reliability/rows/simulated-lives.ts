@@ -36,7 +36,7 @@ const fullDisk: FaultRow = {
 };
 
 const jumpingClock: FaultRow = {
-  name: 'clock-jumps',
+  name: 'simulated-clock-jumps',
   fault: 'The time of day goes back or forward, while the store runs and between two starts',
   required: 'What has expired never comes back; nothing expires early while the store runs',
   injection: 'simulation: jumps of -2 h to +1 day',
