@@ -8,6 +8,7 @@ import { fullDiskExt4, fullDiskTmpfs } from './full-disk.js';
 import { killedInRecovery, killedInStop, killedUnderLoad, terminated } from './kills.js';
 import { clockJumps, descriptors, fileSize, heapLimit, inodes } from './limits.js';
 import { removedLog } from './removed-log.js';
+import { badNumbers, garbage } from './wrong-input.js';
 
 export const REAL_PROCESS_ROWS: readonly FaultRow[] = [
   failingCalls,
@@ -25,6 +26,8 @@ export const REAL_PROCESS_ROWS: readonly FaultRow[] = [
   neverReads,
   flood,
   manyConnections,
+  badNumbers,
+  garbage,
   descriptors,
   fileSize,
   inodes,
