@@ -183,8 +183,10 @@ export class Replies implements Waiter {
     return section;
   }
 
+  /** What lies in the sections behind does not count: it leaves only after this one. */
   #hasRoom(section: ReplySection): boolean {
-    return this.#sections[0] === section && this.backlogBytes <= BACKLOG_BYTES_MAX;
+    if (this.#sections[0] !== section) return false;
+    return this.#socket.writableLength + section.output.length <= BACKLOG_BYTES_MAX;
   }
 
   #writeReady(): void {

@@ -1,4 +1,6 @@
-// A large value whose file has vanished: once its bytes were announced, there was nothing left but to close.
+// Replies of large values. A file that has vanished: once its bytes were announced, there was nothing left
+// but to close. Replies behind it that were composed already, and more than a connection may have unread:
+// they counted as such, so that the value waited for itself, for ever.
 
 import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -25,6 +27,30 @@ describe('A large value without its file', () => {
       expect(await client.list('get big\r\n')).to.equal(damaged);
       expect(await client.meta('mg big v\r\n')).to.equal(damaged);
       expect(await client.list('get nothing\r\n')).to.equal('END');
+      client.close();
+    } finally {
+      await server.kill();
+      rmSync(dir, { recursive: true, force: true });
+    }
+  });
+});
+
+describe('A large value with much behind it', () => {
+  it('is answered, and so is what is behind', async () => {
+    const dir = temporaryFolder();
+    const server = await ServerProcess.start(cairnLaunch(dir, ['-I', '8m']));
+    try {
+      const client = await WireClient.connect(server.port);
+      const values = { big: 'b'.repeat(3 * 2 ** 20), small: 's'.repeat(600_000) };
+      for (const [key, value] of Object.entries(values)) {
+        const request = `set ${key} 0 0 ${value.length}\r\n${value}\r\n`;
+        expect(await client.line(request)).to.equal('STORED');
+      }
+      const keys = ['big', 'small', 'small', 'big', 'small'] as const;
+      const replies = await Promise.all(keys.map((key) => client.meta(`mg ${key} v\r\n`)));
+      for (const [at, key] of keys.entries()) {
+        expect(replies[at] === `VA ${values[key].length}\r\n${values[key]}`).to.equal(true, key);
+      }
       client.close();
     } finally {
       await server.kill();

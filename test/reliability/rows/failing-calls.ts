@@ -182,15 +182,22 @@ class Chain {
       if (!(error instanceof ServerFailure)) throw error;
       return this.#judgeExit(fault, error.code, error.message);
     }
-    const hung = setTimeout(PATIENCE_MS).then(() => 'hung' as const);
-    const outcome = await Promise.race([this.#loadAndStop(server), hung]);
-    if (outcome === 'hung') {
-      this.failures.push(`${describeFault(fault)}: the server hangs: ${server.output}`);
-      await server.kill();
+    if (!(await this.#endsInTime(this.#loadAndStop(server), describeFault(fault), server))) {
       return 'hung';
     }
     const { code, signal } = await server.exited;
     return this.#judgeExit(fault, signal === null ? (code ?? undefined) : undefined, server.output);
+  }
+
+  /** Kills a server that leaves the work of its life unanswered, and notes it. */
+  async #endsInTime(work: Promise<void>, life: string, server: ServerProcess): Promise<boolean> {
+    const late = setTimeout(PATIENCE_MS, true, { ref: false });
+    if (!(await Promise.race([work.then(() => false), late]))) return true;
+    this.failures.push(`${life}: the server hangs: ${server.output}`);
+    await server.kill();
+    // The loss of its connections ends the work, if by nothing else.
+    await work.catch(() => undefined);
+    return false;
   }
 
   #judgeExit(fault: SystemFault, code: number | undefined, output: string): string {
@@ -246,12 +253,14 @@ class Chain {
     if (after !== 'nothing') await server.restart();
     const { lost, invented } = this.findings;
     const before = [lost.length, invented.length];
-    await compare(server.port, this.#writers, this.findings);
+    const work = compare(server.port, this.#writers, this.findings).then(() =>
+      this.#load(server, 3),
+    );
+    await this.#endsInTime(work, `the life after ${after}`, server);
     this.failures.push(
       ...lost.slice(before[0]).map((what) => `${after}: lost: ${what}`),
       ...invented.slice(before[1]).map((what) => `${after}: invented: ${what}`),
     );
-    await this.#load(server, 3);
     await server.kill();
   }
 }
