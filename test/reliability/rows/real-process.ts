@@ -5,6 +5,7 @@ import { flood, manyConnections, neverReads, slowloris } from './bad-clients.js'
 import { slowDisk, twoServers, unusableDirectory } from './data-directory.js';
 import { failingCalls } from './failing-calls.js';
 import { fullDiskExt4, fullDiskTmpfs } from './full-disk.js';
+import { halfOpen } from './half-open.js';
 import { killedInRecovery, killedInStop, killedUnderLoad, terminated } from './kills.js';
 import { clockJumps, descriptors, fileSize, heapLimit, inodes } from './limits.js';
 import { removedLog } from './removed-log.js';
@@ -26,6 +27,7 @@ export const REAL_PROCESS_ROWS: readonly FaultRow[] = [
   neverReads,
   flood,
   manyConnections,
+  halfOpen,
   badNumbers,
   garbage,
   descriptors,
