@@ -62,7 +62,7 @@ export class Connection implements ConnectionControl {
     this.#listenAddress = listenAddress;
     this.#onGone = onGone;
     const { store, gate, counters } = services;
-    this.#replies = new Replies(socket, store, gate, counters, () => this.#pump());
+    this.#replies = new Replies(socket, store, gate, counters, () => this.#goOn());
     this.#session = new Session(services, this.#replies, this);
     this.#lastInputMs = services.clock.monotonicMs();
     onInput(socket, (chunk) => this.#receive(chunk));
@@ -157,6 +157,13 @@ export class Connection implements ConnectionControl {
     return (
       this.#isBusy || this.#isYielding || this.#isEnding || this.#replies.isFull || this.#isHeld()
     );
+  }
+
+  /** Replies have left: what waited for that goes on. Mostly nothing did. */
+  #goOn(): void {
+    const isOver = this.#isEnding || this.#hasInputEnded;
+    const hasInput = this.#waiting.length > 0 || this.#parser.bufferedBytes > 0;
+    if (isOver || hasInput || this.#socket.isPaused()) this.#pump();
   }
 
   #pump(): void {

@@ -136,14 +136,16 @@ export class Replies implements Waiter {
   }
 
   onDurable(): void {
-    this.onDrain();
+    // Half of those who wait are told in vain: their record is in the next batch.
+    if (this.#sections[0]!.isHeldBack(this.#store.watermark)) this.#gate.wait(this);
+    else this.onDrain();
   }
 
   onFailed(cause: FailureCause): void {
     for (const section of this.#sections) {
       this.#fail(section, cause === 'no-space' ? 'no-space' : 'closed');
     }
-    this.onDurable();
+    this.onDrain();
   }
 
   /** Something may leave, or has left: the client has read, the disk has caught up. */

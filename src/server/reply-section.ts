@@ -35,6 +35,12 @@ export class ReplySection {
     return this.#marks.length - this.#firstMark;
   }
 
+  /** Its very first byte waits for a record above `watermark`. */
+  isHeldBack(watermark: number): boolean {
+    const first = this.#marks[this.#firstMark];
+    return first !== undefined && first.start === 0 && first.after > watermark;
+  }
+
   /** What was composed from byte `start` on may leave only when `after` is durable. */
   mark(start: number, after: number, form: ReplyForm): void {
     this.#marks.push({ start, end: this.output.length, after, form });
