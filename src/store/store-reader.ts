@@ -169,7 +169,11 @@ export class StoreReader {
     if (scanner.defect === undefined) return;
     const { offset, defect } = scanner.defect;
     const { path } = segment.file;
-    throw new KvError('KV_CORRUPTION', `A batch is damaged: ${defect}`, { path, offset });
+    throw new KvError(
+      'KV_CORRUPTION',
+      `A batch is damaged: ${defect}; kv-check names all that is damaged`,
+      { path, offset },
+    );
   }
 
   async close(): Promise<void> {

@@ -102,9 +102,10 @@ describe('log/hint', () => {
     expect(await loaded(hint, { ...PLACE, generation: 1 })).to.equal(undefined);
   });
 
-  it('replaysValue() only of a touch and of a large value', () => {
+  it('replaysValue() only of a touch, of a flush and of a large value', () => {
     for (const [name, { type, marks }] of Object.entries(RECORDS)) {
-      const expected = name.startsWith('touch') || name === 'put-large-value';
+      const namesSeq = name.startsWith('touch') || name.startsWith('flush');
+      const expected = namesSeq || name === 'put-large-value';
       expect(replaysValue({ type, marks }), name).to.equal(expected);
     }
     expect(replaysValue({ type: RECORD.put, marks: MARK.largeValue | MARK.won })).to.equal(true);
