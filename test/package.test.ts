@@ -7,9 +7,9 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { findProgram, run } from './support/programs.js';
-import { ServerProcess } from './support/server-process.js';
+import { ServerProcess } from '../tools/torture/server-process.js';
 import { temporaryFolder } from './support/servers.js';
-import { WireClient } from './support/wire-client.js';
+import { WireClient } from '../tools/torture/wire-client.js';
 
 const root = join(import.meta.dirname, '../..');
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {

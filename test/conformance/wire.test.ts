@@ -3,7 +3,7 @@
 
 import { rmSync } from 'node:fs';
 import { expect } from 'chai';
-import { ServerProcess } from '../support/server-process.js';
+import { ServerProcess } from '../../tools/torture/server-process.js';
 import { cairnLaunch, temporaryFolder } from '../support/servers.js';
 import { BinarySpeaker, MetaSpeaker, TextSpeaker, type Speaker } from './speakers.js';
 

@@ -3,9 +3,9 @@
 
 import { rmSync } from 'node:fs';
 import { expect } from 'chai';
-import { ServerProcess } from '../support/server-process.js';
+import { ServerProcess } from '../../tools/torture/server-process.js';
 import { cairnLaunch, describeServers, temporaryFolder } from '../support/servers.js';
-import { ConnectionLost, WireClient } from '../support/wire-client.js';
+import { ConnectionLost, WireClient } from '../../tools/torture/wire-client.js';
 
 const CLIENTS = 50;
 

@@ -7,9 +7,9 @@ import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { requireProgram } from '../support/programs.js';
-import { ServerProcess } from '../support/server-process.js';
+import { ServerProcess } from '../../tools/torture/server-process.js';
 import { cairnLaunch, temporaryFolder } from '../support/servers.js';
-import { WireClient } from '../support/wire-client.js';
+import { WireClient } from '../../tools/torture/wire-client.js';
 import { unsyncedReplies } from './strace-log.js';
 
 async function serverPid(port: number): Promise<number> {

@@ -6,7 +6,7 @@ import { config, expect } from 'chai';
 import * as fc from 'fast-check';
 import { requireProgram } from '../support/programs.js';
 import { seeded } from '../support/seed.js';
-import { ServerProcess } from '../support/server-process.js';
+import { ServerProcess } from '../../tools/torture/server-process.js';
 import { cairnLaunch, memcachedLaunch, temporaryFolder } from '../support/servers.js';
 import { binaryReplies, exchange, sentinel, textReplies } from './exchange.js';
 import { binaryCommand, metaCommand, SESSION, textCommand, type TextCommand } from './programs.js';

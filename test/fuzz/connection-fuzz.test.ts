@@ -7,7 +7,7 @@ import { expect } from 'chai';
 import * as fc from 'fast-check';
 import { memoryBytes } from '../reliability/machine.js';
 import { seeded } from '../support/seed.js';
-import { ServerProcess } from '../support/server-process.js';
+import { ServerProcess } from '../../tools/torture/server-process.js';
 import { cairnLaunch, temporaryFolder } from '../support/servers.js';
 import { converse, notServed } from './conversation.js';
 import { garbage, mutated, pieces, WELL_FORMED } from './streams.js';

@@ -7,9 +7,9 @@ import { join } from 'node:path';
 
 import { expect } from 'chai';
 
-import { ServerProcess } from '../support/server-process.js';
+import { ServerProcess } from '../../tools/torture/server-process.js';
 import { cairnLaunch, temporaryFolder } from '../support/servers.js';
-import { WireClient } from '../support/wire-client.js';
+import { WireClient } from '../../tools/torture/wire-client.js';
 
 describe('A large value without its file', () => {
   it('is answered by an error, and the connection goes on', async () => {

@@ -4,7 +4,7 @@ import { segmentName } from '../../src/log/files.js';
 import { parseManifest } from '../../src/log/manifest.js';
 import { judgeFlip, recordSealed, sealAt, type Verdict } from './bit-flips.js';
 import { DIR } from './engine.js';
-import { SeededRandom } from './seeded-random.js';
+import { SeededRandom } from '../../tools/torture/seeded-random.js';
 
 const ENGINE = { segmentBytesMax: 4096, cacheBytesMax: 0 };
 

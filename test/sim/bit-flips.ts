@@ -7,7 +7,7 @@ import type { BrokenWorld } from './broken-worlds.js';
 import { DIR, openEngine, readAll, type EngineOptions } from './engine.js';
 import { Violation, isSameEntry, type Entry } from './history.js';
 import { unwrap } from './recovery-check.js';
-import { SeededRandom } from './seeded-random.js';
+import { SeededRandom } from '../../tools/torture/seeded-random.js';
 import type { SimDisk } from './sim-disk.js';
 import { SimWorld } from './sim-world.js';
 

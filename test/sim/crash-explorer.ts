@@ -9,7 +9,7 @@ import { DIR, openEngine, type EngineOptions } from './engine.js';
 import { History } from './history.js';
 import type { CrashStyle } from './power-loss.js';
 import { checkRecovery, unwrap, type Bounds, type RecoveryPoint } from './recovery-check.js';
-import { SeededRandom } from './seeded-random.js';
+import { SeededRandom } from '../../tools/torture/seeded-random.js';
 import type { SimDisk } from './sim-disk.js';
 import { SimWorld } from './sim-world.js';
 import type { Command } from './workload.js';

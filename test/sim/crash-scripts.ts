@@ -2,7 +2,7 @@
 // each of them, and every second crash during the recovery from it.
 
 import { exploreCrashes, type Exploration, type Explored } from './crash-explorer.js';
-import { SeededRandom } from './seeded-random.js';
+import { SeededRandom } from '../../tools/torture/seeded-random.js';
 import { drawCommands, drawShape, type Command } from './workload.js';
 
 export interface CrashScript extends Omit<Exploration, 'seed'> {

@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import type { FaultCode, OperationKind } from './fault-plan.js';
 import { EVERYTHING, sweepFaults } from './fault-sweep.js';
 import { live } from './machine-life.js';
-import { SeededRandom } from './seeded-random.js';
+import { SeededRandom } from '../../tools/torture/seeded-random.js';
 import { drawCommands, drawShape } from './workload.js';
 
 describe('The N-th operation fails', () => {

@@ -4,7 +4,7 @@
 // (ghosts: the cache shows them, no later sync writes them). Overwriting a part of a sector never
 // harms the rest of the sector (disks that do are outside the model; docs/recovery.md says so).
 
-import type { SeededRandom } from './seeded-random.js';
+import type { SeededRandom } from '../../tools/torture/seeded-random.js';
 
 export const SECTOR_BYTES = 512;
 

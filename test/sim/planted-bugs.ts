@@ -8,7 +8,7 @@ import { flipOneBit } from './bit-flips.js';
 import { exploreCrashes } from './crash-explorer.js';
 import { Violation } from './history.js';
 import { live, type Life, type Stage } from './machine-life.js';
-import { SeededRandom } from './seeded-random.js';
+import { SeededRandom } from '../../tools/torture/seeded-random.js';
 import { drawLife } from './swarm.js';
 import type { Command } from './workload.js';
 

@@ -2,7 +2,7 @@
 // that was written is there) to the most hostile (any subset of sectors and directory changes).
 
 import { SECTOR_BYTES, type Change, type Fate, type Survival } from './inode.js';
-import { SeededRandom } from './seeded-random.js';
+import { SeededRandom } from '../../tools/torture/seeded-random.js';
 
 /**
  * - `lost`: only what was synced. `kept`: everything written.

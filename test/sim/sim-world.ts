@@ -6,7 +6,7 @@ import type { Env, File, LogFields, Logger, Worker } from '../../src/env/env.js'
 import { FaultPlan, type OperationKind } from './fault-plan.js';
 import type { CrashStyle } from './power-loss.js';
 import { Scheduler, type Event } from './scheduler.js';
-import { SeededRandom } from './seeded-random.js';
+import { SeededRandom } from '../../tools/torture/seeded-random.js';
 import { SimClock } from './sim-clock.js';
 import { SimDisk } from './sim-disk.js';
 import { SimFs } from './sim-fs.js';

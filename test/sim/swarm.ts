@@ -4,7 +4,7 @@
 import type { EngineOptions } from './engine.js';
 import type { Fault, FaultCode, OperationKind } from './fault-plan.js';
 import type { Life, Stage } from './machine-life.js';
-import { SeededRandom } from './seeded-random.js';
+import { SeededRandom } from '../../tools/torture/seeded-random.js';
 import { drawCommands, drawShape, type WorkloadShape } from './workload.js';
 
 const FAULTY_KINDS: readonly (readonly OperationKind[] | undefined)[] = [

@@ -8,7 +8,7 @@ import { Violation } from './history.js';
 import { REGISTER, isLinearizable } from './linearizability.js';
 import type { CrashStyle } from './power-loss.js';
 import { unwrap } from './recovery-check.js';
-import { SeededRandom } from './seeded-random.js';
+import { SeededRandom } from '../../tools/torture/seeded-random.js';
 import { SimServer } from './sim-server.js';
 import { SimWorld } from './sim-world.js';
 import { WireClient, type KeyOperation } from './wire-client.js';

@@ -1,7 +1,7 @@
 // Random commands: what clients do to a store in a simulation, as plain data that a replay can print.
 
 import { parseNumber as parseDecimal } from '../support/decimal.js';
-import type { SeededRandom } from './seeded-random.js';
+import type { SeededRandom } from '../../tools/torture/seeded-random.js';
 
 /** `bytes`: size of the value; `ttlMs` 0: never expires. `large`: a set of a streamed value. */
 export interface PutCommand {

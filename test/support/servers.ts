@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { findProgram, skip } from './programs.js';
-import { cairnLaunch, ServerProcess, type Launch } from './server-process.js';
+import { cairnLaunch, ServerProcess, type Launch } from '../../tools/torture/server-process.js';
 
 export type ServerKind = 'cairn' | 'memcached';
 

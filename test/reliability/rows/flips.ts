@@ -12,7 +12,7 @@ import { judgeFlip, type Flip, type Verdict } from '../../sim/bit-flips.js';
 import { DIR, readAll } from '../../sim/engine.js';
 import { Violation, type Entry } from '../../sim/history.js';
 import { unwrap } from '../../sim/recovery-check.js';
-import { SeededRandom } from '../../sim/seeded-random.js';
+import { SeededRandom } from '../../../tools/torture/seeded-random.js';
 import type { SimDisk } from '../../sim/sim-disk.js';
 import { DataDirectory } from '../../support/data-directory.js';
 import { realEnv, recordStore, segmentEnds } from '../../support/damaged-store.js';

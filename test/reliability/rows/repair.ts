@@ -7,7 +7,7 @@ import { openStore } from '../../../src/store/open-store.js';
 import type { Loss } from '../../../src/store/losses.js';
 import { Repair } from '../../../src/store/repair.js';
 import { BATCH_HEADER_BYTES } from '../../../src/log/format.js';
-import { SeededRandom } from '../../sim/seeded-random.js';
+import { SeededRandom } from '../../../tools/torture/seeded-random.js';
 import type { DataDirectory } from '../../support/data-directory.js';
 import {
   contentsOf,

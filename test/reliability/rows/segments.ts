@@ -9,7 +9,7 @@ import { isKvError, type KvErrorCode } from '../../../src/errors.js';
 import { segmentName } from '../../../src/log/files.js';
 import { composeManifest } from '../../../src/log/manifest.js';
 import { openStore } from '../../../src/store/open-store.js';
-import { SeededRandom } from '../../sim/seeded-random.js';
+import { SeededRandom } from '../../../tools/torture/seeded-random.js';
 import { DataDirectory, put } from '../../support/data-directory.js';
 import { contentsOf, copyOf, realEnv, recordStore } from '../../support/damaged-store.js';
 import { temporaryFolder } from '../../support/servers.js';

@@ -1,7 +1,7 @@
 // The log ends in an incomplete batch, at every byte and in every style that a power loss leaves.
 
 import { exploreCrashes } from '../../sim/crash-explorer.js';
-import { SeededRandom } from '../../sim/seeded-random.js';
+import { SeededRandom } from '../../../tools/torture/seeded-random.js';
 import { drawCommands, drawShape } from '../../sim/workload.js';
 import { Violation } from '../../sim/history.js';
 import type { Budget, FaultRow, Tried } from '../row.js';

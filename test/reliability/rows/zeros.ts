@@ -4,7 +4,7 @@ import { rmSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { openStore } from '../../../src/store/open-store.js';
-import { SeededRandom } from '../../sim/seeded-random.js';
+import { SeededRandom } from '../../../tools/torture/seeded-random.js';
 import { DataDirectory } from '../../support/data-directory.js';
 import { contentsOf, copyOf, realEnv, recordStore } from '../../support/damaged-store.js';
 import { temporaryFolder } from '../../support/servers.js';

@@ -5,12 +5,12 @@ import { join } from 'node:path';
 
 import { expect } from 'chai';
 
-import { SeededRandom } from '../../sim/seeded-random.js';
+import { SeededRandom } from '../../../tools/torture/seeded-random.js';
 import { DataDirectory } from '../../support/data-directory.js';
 import { recordStore } from '../../support/damaged-store.js';
-import { ServerProcess } from '../../support/server-process.js';
+import { ServerProcess } from '../../../tools/torture/server-process.js';
 import { cairnLaunch, temporaryFolder } from '../../support/servers.js';
-import { WireClient } from '../../support/wire-client.js';
+import { WireClient } from '../../../tools/torture/wire-client.js';
 
 async function scrubbed(client: WireClient): Promise<Map<string, string>> {
   const lines = (await client.list('stats\r\n')).split('\r\n');

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 
 import { openStore } from '../../../src/store/open-store.js';
 import { Repair, type RepairReport } from '../../../src/store/repair.js';
-import { SeededRandom } from '../../sim/seeded-random.js';
+import { SeededRandom } from '../../../tools/torture/seeded-random.js';
 import { DataDirectory, durable, put, turn, valueOf } from '../../support/data-directory.js';
 import { contentsOf, copyOf, realEnv, recordStore } from '../../support/damaged-store.js';
 import { temporaryFolder } from '../../support/servers.js';

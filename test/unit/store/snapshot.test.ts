@@ -5,7 +5,7 @@ import { expect } from 'chai';
 import { SnapshotParser } from '../../../src/store/snapshot-parser.js';
 import { DIR } from '../../sim/engine.js';
 import { FaultPlan } from '../../sim/fault-plan.js';
-import { SeededRandom } from '../../sim/seeded-random.js';
+import { SeededRandom } from '../../../tools/torture/seeded-random.js';
 import { seeded } from '../../support/seed.js';
 import { SimStore } from '../../support/sim-store.js';
 

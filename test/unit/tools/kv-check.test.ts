@@ -9,10 +9,10 @@ import { nodeEnv } from '../../../src/env/node-env.js';
 import { openStore } from '../../../src/store/open-store.js';
 import { DataDirectory, put, turn } from '../../support/data-directory.js';
 import { QuietLogger } from '../../support/quiet-logger.js';
-import { ServerProcess } from '../../support/server-process.js';
+import { ServerProcess } from '../../../tools/torture/server-process.js';
 import { cairnLaunch, temporaryFolder } from '../../support/servers.js';
 import { runTool } from '../../support/tool-run.js';
-import { WireClient } from '../../support/wire-client.js';
+import { WireClient } from '../../../tools/torture/wire-client.js';
 
 const env = nodeEnv(new QuietLogger());
 

@@ -8,7 +8,7 @@ import { expect } from 'chai';
 import { nodeEnv } from '../../../src/env/node-env.js';
 import { openStore } from '../../../src/store/open-store.js';
 import { QuietLogger } from '../../support/quiet-logger.js';
-import { ServerProcess } from '../../support/server-process.js';
+import { ServerProcess } from '../../../tools/torture/server-process.js';
 import { cairnLaunch, temporaryFolder } from '../../support/servers.js';
 import { runTool } from '../../support/tool-run.js';
 

@@ -13,7 +13,7 @@ import { openStore } from '../../../src/store/open-store.js';
 import type { Store } from '../../../src/store/store.js';
 import { QuietLogger } from '../../support/quiet-logger.js';
 import { seeded } from '../../support/seed.js';
-import { ServerProcess } from '../../support/server-process.js';
+import { ServerProcess } from '../../../tools/torture/server-process.js';
 import { cairnLaunch, temporaryFolder } from '../../support/servers.js';
 import { runTool } from '../../support/tool-run.js';
 
