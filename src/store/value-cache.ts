@@ -13,13 +13,16 @@
 //   after it: a page that was emptied is not written to before the next one is full.
 
 import { assert } from '../assert.js';
-import { GIB, KIB, MIB } from '../limits.js';
+import { GIB, INLINE_VALUE_BYTES_MAX, KIB, MIB } from '../limits.js';
 import { NO_PLACE, ValueCacheIndex } from './value-cache-index.js';
 import { ValueCachePage, entryBytes } from './value-cache-page.js';
 
 const PAGE_BYTES_MIN = 128 * KIB;
-/** Emptying a page is the longest pause: 1 MiB keeps it to about 2 ms with the smallest values. */
-const PAGE_BYTES_MAX = MIB;
+/**
+ * Emptying a page is the longest pause: this keeps it to about 2 ms with the smallest values. It has room
+ * for the longest value that is not in a file of its own.
+ */
+const PAGE_BYTES_MAX = INLINE_VALUE_BYTES_MAX + 4 * KIB;
 const PAGES_AIM = 32;
 const PAGES_MIN = 4;
 /** Places are u32 in units of 8 bytes. */
@@ -158,7 +161,7 @@ export class ValueCache {
     assert(bytesMax >= 0, 'A cache has no negative size');
     const bytes = bytesMax < PAGES_MIN * PAGE_BYTES_MIN ? 0 : Math.min(bytesMax, CACHE_BYTES_MAX);
     const aim = 2 ** Math.floor(Math.log2(Math.max(1, bytes / PAGES_AIM)));
-    const pageBytes = Math.min(PAGE_BYTES_MAX, Math.max(PAGE_BYTES_MIN, aim));
+    const pageBytes = aim >= MIB ? PAGE_BYTES_MAX : Math.max(PAGE_BYTES_MIN, aim);
     this.#bytesMax = bytes;
     if (bytes === 0 || pageBytes !== this.#pageBytes || this.#pageCount === 0) {
       this.#pageBytes = pageBytes;

@@ -62,9 +62,9 @@ describe('ValueCache', () => {
 
   it('put() holds a value up to a page and drops the old one when the new one does not fit', () => {
     const cache = new ValueCache(64 * MIB);
-    cache.put(1, 1, 0, 1n, Buffer.alloc(MIB - 32, 1));
-    expect(cache.get(1, 1)!.value.length).to.equal(MIB - 32);
-    cache.put(1, 2, 0, 2n, Buffer.alloc(MIB));
+    cache.put(1, 1, 0, 1n, Buffer.alloc(MIB, 1));
+    expect(cache.get(1, 1)!.value.length).to.equal(MIB);
+    cache.put(1, 2, 0, 2n, Buffer.alloc(MIB + 5 * KIB));
     expect(cache.get(1, 2)).to.equal(undefined);
     expect(cache.stats.entries).to.equal(0);
   });
