@@ -1,6 +1,7 @@
 // 10,000 connections that do nothing any more: what each one costs in memory, and what they cost the others.
 // The load is an open loop, so that every pause shows in the p99.
 
+import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import type { Bench, Case, CaseResult, Running } from '../bench.js';
 import { budget, findPeers } from '../figure-case.js';
@@ -37,10 +38,17 @@ async function openIdle(port: number, count: number): Promise<readonly Socket[]>
   return sockets;
 }
 
+/** Resolves when its descriptor is free: the next server's connections need it. */
+async function closed(socket: Socket): Promise<void> {
+  socket.destroy();
+  if (!socket.closed) await once(socket, 'close');
+}
+
 async function run(bench: Bench): Promise<CaseResult> {
   const test = IDLE.name;
   const count = bench.sizes.isQuick ? 2000 : 10_000;
-  const { present, missing } = findPeers(test, [CAIRN, MEMCACHED, REDIS]);
+  // Cairn comes last: its idle connections stay, and this process may open so many files and no more.
+  const { present, missing } = findPeers(test, [MEMCACHED, REDIS, CAIRN]);
   const idle: Socket[] = [];
   const contenders: Contender[] = [];
   const load = (server: string, running: Running): Contender => ({
@@ -58,7 +66,7 @@ async function run(bench: Bench): Promise<CaseResult> {
       const value = (running.process.residentBytes() - before) / count;
       memory.push({ server: peer.name, unit: UNIT, measure: async () => ({ value }) });
       if (peer !== CAIRN) {
-        for (const socket of idle.splice(-count)) socket.destroy();
+        await Promise.all(idle.splice(-count).map(closed));
         continue;
       }
       const other = await bench.start(peer);
