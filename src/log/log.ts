@@ -324,17 +324,16 @@ export class Log {
     });
     await file.close();
     const segment = await this.table.open(fs, this.dir, { ...place, bytes: null }, 'write-through');
+    let writable: WritableSegment | undefined;
     try {
-      const writable = await WritableSegment.open(fs, this.dir, segment);
+      writable = await WritableSegment.open(fs, this.dir, segment);
       const failure = await writable.zeros.extend(this.#options.segmentBytesMax);
-      if (failure !== undefined) {
-        await writable.close();
-        throw failure;
-      }
+      if (failure !== undefined) throw failure;
       await this.#writeManifest();
       this.#commit.succeed(writable);
       this.segmentsCreated += 1;
     } catch (error) {
+      await writable?.close();
       this.table.drop(segment);
       await this.table.retire(segment);
       await this.discard(segment);

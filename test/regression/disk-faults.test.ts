@@ -9,6 +9,7 @@ import { sweepFaults } from '../sim/fault-sweep.js';
 import { unwrap } from '../sim/recovery-check.js';
 import { SimWorld } from '../sim/sim-world.js';
 import type { Command } from '../sim/workload.js';
+import { SimStore } from '../support/sim-store.js';
 
 const OPTIONS = { segmentBytesMax: 4096, cacheBytesMax: 0 };
 
@@ -127,5 +128,19 @@ describe('A directory sync that fails', () => {
       const sweep = { seed: 1, engine: OPTIONS, commands, code: 'EIO' as const, forever, kinds };
       expect(await sweepFaults(sweep)).to.be.greaterThan(5);
     }
+  });
+});
+
+describe('A successor whose manifest cannot be written', () => {
+  it('leaves no descriptor open', async () => {
+    const sim = await SimStore.open({ segmentBytesMax: 4096, snapshot: 'never' });
+    const effect = { kind: 'error', code: 'ENOSPC' } as const;
+    sim.world.faults = new FaultPlan([{ at: 1, kinds: ['rename'], effect }]);
+    for (let at = 0; at < 5; at++) await sim.words.set(`k${at}`, 'x'.repeat(700));
+    await sim.words.durable();
+    await sim.advance(3000);
+    expect(sim.world.faults.fired).to.equal(1);
+    await sim.close();
+    expect([...sim.process.openFiles].map(({ path }) => path)).to.deep.equal([]);
   });
 });
