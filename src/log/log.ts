@@ -247,13 +247,22 @@ export class Log {
     await this.#env.fs.remove(join(this.dir, segment.name));
   }
 
-  /** Removes the files of a run that was replaced, once nobody reads them. */
+  /**
+   * Removes the files of a run that was replaced, once nobody reads them. One that cannot be removed stays
+   * for the next start, and is thrown when all the others have gone.
+   */
   async retireRun(run: readonly Segment[]): Promise<void> {
+    let failure: unknown;
     for (const segment of run) {
       await this.table.retire(segment);
-      await this.#env.fs.remove(join(this.dir, segment.name));
-      await this.#env.fs.remove(join(this.dir, hintName(segment.last, segment.generation)));
+      try {
+        await this.#env.fs.remove(join(this.dir, segment.name));
+        await this.#env.fs.remove(join(this.dir, hintName(segment.last, segment.generation)));
+      } catch (error) {
+        failure ??= error;
+      }
     }
+    if (failure !== undefined) throw failure;
     await this.#env.fs.syncDir(this.dir);
     this.#commit.retrySpace();
   }

@@ -144,3 +144,26 @@ describe('A successor whose manifest cannot be written', () => {
     expect([...sim.process.openFiles].map(({ path }) => path)).to.deep.equal([]);
   });
 });
+
+describe('A compaction that cannot remove one of its inputs', () => {
+  it('lets go of all of them', async () => {
+    const sim = await SimStore.open({
+      segmentBytesMax: 4096,
+      snapshot: 'never',
+      compactMinBytes: 1_000_000,
+    });
+    for (let at = 0; at < 12; at++) {
+      await sim.words.set(`k${at % 2}`, 'x'.repeat(700));
+      await sim.advance(100);
+    }
+    await sim.advance(3000);
+    expect(sim.names('.seg').length).to.be.greaterThan(2);
+    const effect = { kind: 'error', code: 'EROFS', forever: true } as const;
+    sim.world.faults = new FaultPlan([{ at: 6, kinds: ['remove'], effect }]);
+    await sim.wait(sim.store.compact({ everything: true })).catch(() => undefined);
+    expect(sim.world.faults.fired).to.be.greaterThan(0);
+    sim.world.faults = new FaultPlan();
+    await sim.close();
+    expect([...sim.process.openFiles].map(({ path }) => path)).to.deep.equal([]);
+  });
+});

@@ -101,13 +101,11 @@ export class Client {
   async #noticeVanished(key: string): Promise<void> {
     if (this.#known(key).entry === undefined) return;
     const lookup = await this.store.get(Buffer.from(key), { quiet: true });
+    const value = lookup.kind === 'hit' ? lookup.item.value : undefined;
+    if (value !== undefined && !Buffer.isBuffer(value)) value.release();
     if (lookup.kind !== 'miss' || this.#known(key).entry === undefined) return;
-    this.history.put(
-      Math.max(lookup.after, this.store.watermark),
-      key,
-      undefined,
-      this.store.nowMs(),
-    );
+    const seq = Math.max(lookup.after, this.store.watermark);
+    this.history.put(seq, key, undefined, this.store.nowMs());
   }
 
   async #run(command: Command): Promise<void> {
