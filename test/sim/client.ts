@@ -14,8 +14,9 @@ import {
   type Entry,
   type Known,
 } from './history.js';
+import { arithmeticStatus, changed, parseNumber, touchedBy } from './semantics.js';
 import type { SimProcess } from './sim-world.js';
-import { changed, commandText, parseNumber } from './workload.js';
+import { commandText } from './workload.js';
 import type {
   ArithmeticCommand,
   CasCommand,
@@ -273,6 +274,10 @@ export class Client {
     // An item may expire while its value is read.
     const isHit = lookup.kind === 'hit';
     const known = (now.entry !== undefined) === isHit ? now : this.history.at(key, startMs);
+    // Even when the value cannot be read after that.
+    const isTouched = lookup.kind === 'hit' || lookup.kind === 'damaged';
+    const touched = isTouched ? touchedBy(command, known.entry, expiresAt) : undefined;
+    if (touched !== undefined) this.history.put(lookup.after, key, touched, undefined);
     if (lookup.kind === 'damaged' || lookup.kind === 'refused') {
       if (this.#options.mayFail) return;
       throw new Violation(`${commandText(command)} is ${lookup.kind}`);
@@ -294,11 +299,6 @@ export class Client {
       );
     }
     this.#checkAfter(command, known, lookup.after);
-    if (lookup.kind !== 'hit' || known.entry === undefined) return;
-    const won = known.entry.won || lookup.item.wins;
-    if (won === known.entry.won && expiresAt === undefined) return;
-    const changed = { ...known.entry, won, expiresAt: expiresAt ?? known.entry.expiresAt };
-    this.history.put(lookup.after, key, changed, undefined);
   }
 
   #touch(command: TouchCommand): void {
@@ -390,8 +390,4 @@ export class Client {
     // Numbers for incr, and short values that differ.
     return bytes < 12 ? String(number) : `${number}:`.padEnd(bytes, 'abcdefghijklmnop');
   }
-}
-
-function arithmeticStatus({ entry }: Known): S.Status {
-  return entry !== undefined && parseNumber(entry.value) === undefined ? 'not-a-number' : 'stored';
 }

@@ -1,6 +1,5 @@
 // Random commands: what clients do to a store in a simulation, as plain data that a replay can print.
 
-import { parseNumber as parseDecimal } from '../support/decimal.js';
 import type { SeededRandom } from '../../tools/torture/seeded-random.js';
 
 /** `bytes`: size of the value; `ttlMs` 0: never expires. `large`: a set of a streamed value. */
@@ -172,15 +171,4 @@ export function commandText(command: Command): string {
   return JSON.stringify(command, (_, value: unknown) =>
     typeof value === 'bigint' ? value.toString() : value,
   );
-}
-
-/** What incr and decr make of a number: 64 bits that wrap, and nothing below zero. */
-export function changed(number: bigint, delta: bigint, direction: 'incr' | 'decr'): bigint {
-  if (direction === 'incr') return (number + delta) % 2n ** 64n;
-  return delta > number ? 0n : number - delta;
-}
-
-/** Values are Latin-1 text here. */
-export function parseNumber(value: string): bigint | undefined {
-  return parseDecimal(Buffer.from(value, 'latin1'));
 }

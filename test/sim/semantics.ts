@@ -1,0 +1,34 @@
+// What commands make of items, and answer: memcached's rules, as the simulated client expects them.
+
+import type * as S from '../../src/store/store.js';
+import { parseNumber as parseDecimal } from '../support/decimal.js';
+import type { Entry, Known } from './history.js';
+import type { GetCommand } from './workload.js';
+
+/** What incr and decr make of a number: 64 bits that wrap, and nothing below zero. */
+export function changed(number: bigint, delta: bigint, direction: 'incr' | 'decr'): bigint {
+  if (direction === 'incr') return (number + delta) % 2n ** 64n;
+  return delta > number ? 0n : number - delta;
+}
+
+/** Values are Latin-1 text here. */
+export function parseNumber(value: string): bigint | undefined {
+  return parseDecimal(Buffer.from(value, 'latin1'));
+}
+
+/** What incr and decr answer. */
+export function arithmeticStatus({ entry }: Known): S.Status {
+  return entry !== undefined && parseNumber(entry.value) === undefined ? 'not-a-number' : 'stored';
+}
+
+/** What a read leaves of the item; undefined when it changes nothing. */
+export function touchedBy(
+  command: GetCommand,
+  entry: Entry | undefined,
+  expiresAt: number | undefined,
+): Entry | undefined {
+  if (entry === undefined) return undefined;
+  const wins = command.do === 'win' && entry.stale && !entry.won;
+  if (!wins && expiresAt === undefined) return undefined;
+  return { ...entry, won: entry.won || wins, expiresAt: expiresAt ?? entry.expiresAt };
+}
