@@ -1,8 +1,9 @@
 // The main thread's side of the background worker: started when first needed, one task at a time, its
-// questions answered by the caller.
+// questions answered by the caller. One that has had nothing to do for a while ends: what it leaves behind
+// for its garbage collector is tens of MiB, and without work it would never collect.
 
 import { AssertionError, assert } from '../../assert.js';
-import type { Env, Worker } from '../../env/env.js';
+import type { Env, Timer, Worker } from '../../env/env.js';
 import { KvError } from '../../errors.js';
 import type {
   CompactDone,
@@ -22,6 +23,8 @@ export type Question = JudgeQuestion | ExportMore;
 export type Answer = JudgeAnswer | ExportItems;
 export type Done = CompactDone | HintDone | ExportDone | ScrubDone;
 
+const IDLE_MS_MAX = 2000;
+
 interface Running {
   readonly answer: (question: Question) => Answer | Promise<Answer>;
   readonly resolve: (done: Done) => void;
@@ -33,6 +36,9 @@ export class Background {
   readonly #dir: string;
   #worker: Worker | undefined;
   #running: Running | undefined;
+  #idleTimer: Timer | undefined;
+  /** The last worker that was told to stop has ended. */
+  #ended: Promise<void> = Promise.resolve();
   #closed = false;
 
   constructor(env: Env, dir: string) {
@@ -44,6 +50,7 @@ export class Background {
   perform(task: Task, answer: Running['answer']): Promise<Done> {
     assert(this.#running === undefined, 'The background does one task at a time');
     if (this.#closed) return Promise.reject(closing());
+    this.#idleTimer?.cancel();
     const worker = this.#worker ?? this.#start();
     return new Promise((resolve, reject) => {
       this.#running = { answer, resolve, reject };
@@ -54,13 +61,19 @@ export class Background {
   /** Lets the worker end; a task under way fails with KV_CLOSED. */
   async close(): Promise<void> {
     this.#closed = true;
-    const worker = this.#worker;
-    this.#worker = undefined;
-    if (worker !== undefined) {
-      const stop: ToWorker = { stop: true };
-      await worker.end(stop);
-    }
+    this.#stop();
+    await this.#ended;
     this.#end()?.reject(closing());
+    this.#idleTimer?.cancel();
+  }
+
+  #stop(): void {
+    const worker = this.#worker;
+    if (worker === undefined) return;
+    this.#worker = undefined;
+    const stop: ToWorker = { stop: true };
+    const before = this.#ended;
+    this.#ended = worker.end(stop).then(() => before);
   }
 
   #start(): Worker {
@@ -69,6 +82,7 @@ export class Background {
     });
     worker.onMessage((message) => this.#receive(worker, message as FromWorker));
     worker.done.catch((error: unknown) => {
+      if (this.#worker !== worker) return;
       this.#worker = undefined;
       this.#end()?.reject(new KvError('KV_IO', 'The background thread died', { cause: error }));
     });
@@ -109,6 +123,8 @@ export class Background {
   #end(): Running | undefined {
     const running = this.#running;
     this.#running = undefined;
+    this.#idleTimer?.cancel();
+    this.#idleTimer = this.#env.clock.setTimer(IDLE_MS_MAX, () => this.#stop());
     return running;
   }
 }

@@ -48,15 +48,16 @@ class PlayedWorker implements Worker {
   }
 }
 
-function start(): { background: Background; workers: PlayedWorker[] } {
+function start(): { background: Background; workers: PlayedWorker[]; world: SimWorld } {
   const workers: PlayedWorker[] = [];
-  const env: Env = Object.assign(new SimWorld(1).boot(), {
+  const world = new SimWorld(1);
+  const env: Env = Object.assign(world.boot(), {
     startWorker: (): Worker => {
       workers.push(new PlayedWorker());
       return workers.at(-1)!;
     },
   });
-  return { background: new Background(env, '/data'), workers };
+  return { background: new Background(env, '/data'), workers, world };
 }
 
 const asksNothing = (): never => {
@@ -128,6 +129,21 @@ describe('Background', () => {
     expect(await done).to.equal('KV_IO');
     const next = background.perform(TASK, asksNothing);
     expect(workers.length).to.equal(2);
+    workers[1]!.say({ done: 'hint' });
+    await next;
+  });
+
+  it('a worker without work ends after a while, and the next task has a new one', async () => {
+    const { background, workers, world } = start();
+    const first = background.perform(TASK, asksNothing);
+    await world.scheduler.advance(10_000);
+    expect(workers[0]!.posted).to.deep.equal([TASK]);
+    workers[0]!.say({ done: 'hint' });
+    await first;
+    await world.scheduler.advance(10_000);
+    expect(workers[0]!.posted).to.deep.equal([TASK, { stop: true }]);
+    const next = background.perform(TASK, asksNothing);
+    expect(workers[1]!.posted).to.deep.equal([TASK]);
     workers[1]!.say({ done: 'hint' });
     await next;
   });
