@@ -38,8 +38,8 @@ async function main(): Promise<ExitCode> {
   ]);
   program.addHelpText(
     'after',
-    '\nExit codes of a check: 0 clean, 65 damage, 80 no damage, but a torn tail, leftovers, an unusable hint\n' +
-      'or snapshot, which the next start mends. Of a repair: 0 nothing is lost, 65 something is: it is listed.\n' +
+    '\nExit codes of a check: 0 clean, 65 damage, 80 no damage, but a torn tail, leftovers, an unusable hint,\n' +
+      'image or snapshot, which the next start mends. Of a repair: 0 nothing is lost, 65 something is: it is listed.\n' +
       'Of both: 64 wrong use, 66 no such directory or no store, 74 I/O, 75 a server has the directory.',
   );
   program.parse();

@@ -4,7 +4,7 @@
 export const MANIFEST_NAME = 'MANIFEST';
 export const LOCK_NAME = 'LOCK';
 export const SNAPSHOT_NAME = 'snapshot.json';
-export const RECENCY_NAME = 'RECENCY';
+export const IMAGE_NAME = 'IMAGE';
 export const CONTROL_NAME = 'control.sock';
 export const TEMPORARY_SUFFIX = '.tmp';
 

@@ -93,23 +93,6 @@ export async function writeHint(
   await replaceFile(fs, dir, hintName(place.last, place.generation), hint);
 }
 
-/**
- * What the hint of an open segment tells, which was written at a clean stop, and where the segment ended
- * then; undefined when there is no good one. Whether it still ends there is for the caller to see.
- */
-export async function loadTailHint(
-  fs: Fs,
-  dir: string,
-  segment: Omit<HintPlace, 'committedBytes'>,
-): Promise<(LoadedHint & { readonly end: number }) | undefined> {
-  const { first, last, generation, salt } = segment;
-  const head = await readWholeFile(fs, join(dir, hintName(last, generation)), HINT_HEADER_BYTES);
-  if (head === undefined || head.length < HINT_HEADER_BYTES) return undefined;
-  const end = head.readUIntLE(32, 6);
-  const hint = await loadHint(fs, dir, { first, last, generation, salt, committedBytes: end });
-  return hint === undefined ? undefined : { ...hint, end };
-}
-
 /** What the segment's hint tells; undefined when there is no good one. */
 export async function loadHint(
   fs: Fs,

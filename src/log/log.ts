@@ -13,13 +13,15 @@ import type { Env, Lock } from '../env/env.js';
 import { KvError } from '../errors.js';
 import { LOCK_NAME, hintName, segmentName } from './files.js';
 import type { Frame } from './format.js';
-import { SEGMENT_HEADER_BYTES, decodeFrame } from './format.js';
+import { decodeFrame } from './format.js';
 import type { Defect } from './format.js';
 import { GroupCommit } from './group-commit.js';
 import type { CommitCounters, FailureCause, NewRecord, Placed } from './group-commit.js';
 import { SEED_BYTES, hashSeed } from './key-hash.js';
 import type { HashSeed } from './key-hash.js';
-import { makeHint } from './make-hint.js';
+import type { ImageContent } from './image-file.js';
+import { saveImage } from './image-proof.js';
+import type { Restore } from './image-proof.js';
 import { writeManifest } from './manifest.js';
 import { overgrowthBytes } from './log-end.js';
 import { createSegment, newSalt, recover } from './recovery.js';
@@ -37,6 +39,8 @@ export interface LogOptions {
   /** Unix ms on the store's clock. */
   readonly nowMs: () => number;
   readonly useHints: boolean;
+  /** See recover(); none: the image is not looked at. */
+  readonly restore?: Restore;
   /** See ReplayOptions. */
   readonly onBegin?: (records: number, seed: HashSeed) => void;
   readonly onProgress?: (segmentsDone: number, segmentsTotal: number) => void;
@@ -81,14 +85,12 @@ export class Log {
     await env.fs.makeDir(dir);
     const lock = await env.fs.lock(join(dir, LOCK_NAME));
     try {
-      const recovered = await recover(env, dir, options.useHints);
+      const recovered = await recover(env, dir, options.restore);
       const { table, scans } = recovered;
-      const seed = hashSeed(env.random.bytes(SEED_BYTES));
-      const replaying = replay(env.fs, dir, table.ordered, scans, visit, {
-        ...options,
-        hashSeed: seed,
-      });
-      const report = await table.closedOnFailure(replaying);
+      const seeded = { ...options, hashSeed: hashSeed(env.random.bytes(SEED_BYTES)) };
+      const replaying = (): Promise<ReplayReport> =>
+        replay(env.fs, dir, table.ordered, scans, visit, seeded);
+      const report = recovered.restored ?? (await table.closedOnFailure(replaying()));
       // Not before: a start that is refused for damage has changed nothing.
       await table.closedOnFailure(recovered.mend());
       const active = await reopenForWriting(env, dir, table);
@@ -267,29 +269,27 @@ export class Log {
     this.#commit.retrySpace();
   }
 
-  /** Commits everything, seals cleanly, frees the lock. */
-  async close(): Promise<void> {
+  /** Commits everything, seals cleanly, writes the image that `contentOf` gives, frees the lock. */
+  async close(contentOf?: () => ImageContent): Promise<void> {
     if (this.#closing) return;
     this.#closing = true;
     await this.#succession;
     await this.#commit.close();
     await this.#rotation;
     await this.#manifestTurn;
-    if (this.#options.useHints && !this.poisoned) await this.#hintTail();
+    if (contentOf !== undefined && !this.poisoned) await this.#saveImage(contentOf());
     for (const segment of this.table.ordered) await this.table.retire(segment);
     await this.#lock.release();
   }
 
-  /** After the clean seal: the next start need not read the last segment. */
-  async #hintTail(): Promise<void> {
-    const tail = this.table.ordered.findLast(
-      (segment) => segment.committedBytes > SEGMENT_HEADER_BYTES,
-    );
-    if (tail === undefined || tail.sealed) return;
+  /** Without it the next start replays the log: slower, nothing else. */
+  async #saveImage(content: ImageContent): Promise<void> {
+    const { fs, logger } = this.#env;
     try {
-      await makeHint(this.#env.fs, this.dir, tail, this.recovery.hashSeed);
+      await this.checkRoom(content.words.reduce((sum, { byteLength }) => sum + byteLength, 0));
+      await saveImage(fs, this.dir, this, content);
     } catch (error) {
-      this.#env.logger.warn(`The hint of the last segment could not be written: ${String(error)}`);
+      logger.warn(`The image of the keydir could not be written: ${String(error)}`);
     }
   }
 

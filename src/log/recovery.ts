@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import type { Env, File, Fs } from '../env/env.js';
 import { KvError } from '../errors.js';
 import { findLeftovers, openSegments } from './directory.js';
-import { TEMPORARY_SUFFIX, hintName, parseFileName, segmentName } from './files.js';
+import { IMAGE_NAME, TEMPORARY_SUFFIX, hintName, parseFileName, segmentName } from './files.js';
 import {
   BATCH_HEADER_BYTES,
   SEGMENT_HEADER_BYTES,
@@ -19,10 +19,12 @@ import {
   encodeSegmentHeader,
 } from './format.js';
 import type { SegmentHeader } from './format.js';
+import { restoreImage } from './image-proof.js';
+import type { Restore } from './image-proof.js';
 import { readManifest, writeManifest } from './manifest.js';
 import type { Manifest, ManifestEntry } from './manifest.js';
 import { findTail } from './replay.js';
-import type { Scans, Tail } from './replay.js';
+import type { ReplayReport, Scans, Tail } from './replay.js';
 import type { Segment, SegmentTable } from './segment.js';
 import { writeFully } from './whole-file.js';
 
@@ -39,7 +41,9 @@ export interface Recovered {
   readonly leftovers: readonly string[];
   /** What is known already of the segments at the end. */
   readonly scans: Scans;
-  /** Removes leftovers, cuts and rewrites a tail that was not closed in order; `table` then has the new one. */
+  /** What an image told, instead of a replay. */
+  readonly restored: ReplayReport | undefined;
+  /** Removes leftovers and the image, cuts and rewrites a tail that was not closed in order; `table` then has the new one. */
   readonly mend: () => Promise<void>;
 }
 
@@ -48,25 +52,36 @@ export interface Recovered {
  * replay has found no damage either. Requires: the directory's lock. Throws KV_CORRUPTION,
  * KV_FORMAT_VERSION, KV_NOT_A_STORE.
  */
-export async function recover(env: Env, dir: string, useHints: boolean): Promise<Recovered> {
+export async function recover(
+  env: Env,
+  dir: string,
+  restore: Restore | undefined,
+): Promise<Recovered> {
   const { fs } = env;
   const found = await readManifest(fs, dir);
   const manifest = found ?? (await createStore(env, dir));
   const leftovers = await findLeftovers(fs, dir, manifest);
   const table = await openSegments(fs, dir, manifest);
-  const tail = await table.closedOnFailure(findTail(fs, dir, table, useHints));
   const { storeId } = manifest;
+  const restored =
+    restore && (await table.closedOnFailure(restoreImage(fs, dir, storeId, table, restore)));
+  if (typeof restored === 'string') {
+    env.logger.warn(`The image of the keydir is not used, the log is replayed: ${restored}`);
+  }
+  const image = typeof restored === 'object' ? restored : undefined;
+  const tail = image?.tail ?? (await table.closedOnFailure(findTail(table)));
   const { clean, scans } = tail;
   const tornBytes = clean ? 0 : tail.tornBytes;
   const mend = async (): Promise<void> => {
     for (const name of leftovers) await fs.remove(join(dir, name));
+    await fs.remove(join(dir, IMAGE_NAME));
     if (clean) {
       await confirmSeal(fs, dir, tail);
       await dropBlank(fs, dir, storeId, table, tail.blank);
     } else await rewriteTail(env, dir, storeId, table, tail);
   };
   const report = { storeId, created: found === undefined, clean, tornBytes, leftovers };
-  return { ...report, table, scans, mend };
+  return { ...report, table, scans, restored: image?.report, mend };
 }
 
 async function createStore(env: Env, dir: string): Promise<Manifest> {

@@ -11,15 +11,10 @@ import { KvError } from '../errors.js';
 import { staleKeysNote } from './damaged-keys.js';
 import { EntryListBuilder } from './entry-list.js';
 import type { EntryList } from './entry-list.js';
-import {
-  BATCH_HEADER_BYTES,
-  BATCH_KIND,
-  SEGMENT_HEADER_BYTES,
-  decodeBatchHeader,
-} from './format.js';
+import { BATCH_KIND } from './format.js';
 import type { BatchHeader } from './format.js';
 import { inHashOrder } from './entry-order.js';
-import { loadHint, loadTailHint, peekHint } from './hint.js';
+import { loadHint, peekHint } from './hint.js';
 import type { HintFacts, HintHead, LoadedHint, ReplayedSegment } from './hint.js';
 import type { HashSeed } from './key-hash.js';
 import type { Segment, SegmentTable } from './segment.js';
@@ -55,16 +50,11 @@ interface OpenScan extends ReplayedSegment {
 }
 
 /** Finds the end of the log. Seals (in memory) an open segment that a later one proves complete. */
-export async function findTail(
-  fs: Fs,
-  dir: string,
-  table: SegmentTable,
-  useHints: boolean,
-): Promise<Tail> {
+export async function findTail(table: SegmentTable): Promise<Tail> {
   const open = table.ordered.filter((segment) => !segment.sealed);
   const [older, newer] = open;
   if (older === undefined) throw new KvError('KV_CORRUPTION', 'The manifest names no open segment');
-  const scan = (useHints ? await cleanEnd(fs, dir, older) : undefined) ?? (await scanOpen(older));
+  const scan = await scanOpen(older);
   if (newer !== undefined) {
     const newerScan = await scanOpen(newer);
     if (newerScan.first !== undefined) {
@@ -91,23 +81,6 @@ async function describeTail(
   const clean = scan.last?.kind === BATCH_KIND.cleanSeal && tornBytes === 0;
   segment.committedBytes = scan.end;
   return { segment, end: scan.end, clean, tornBytes, blank, scans };
-}
-
-/**
- * By the hint of a clean stop: the end of the segment, if it still ends there, with a clean seal and nothing
- * behind it. Every acknowledged batch would be something.
- */
-async function cleanEnd(fs: Fs, dir: string, segment: Segment): Promise<OpenScan | undefined> {
-  const hint = await loadTailHint(fs, dir, segment);
-  if (hint === undefined || hint.end < SEGMENT_HEADER_BYTES + BATCH_HEADER_BYTES) return undefined;
-  const { end, facts, entries, seed } = hint;
-  const at = end - BATCH_HEADER_BYTES;
-  const bytes = Buffer.alloc(BATCH_HEADER_BYTES);
-  const count = await segment.file.read(bytes, at);
-  const seal = decodeBatchHeader(bytes.subarray(0, count), 0, segment.salt, at);
-  if (typeof seal === 'string' || seal.kind !== BATCH_KIND.cleanSeal) return undefined;
-  if (seal.durableOffset !== at || (await dirtyBytes(segment, end)) > 0) return undefined;
-  return { end, facts, entries, seed, first: seal, last: seal };
 }
 
 /** Every batch of an open segment; throws when a defect is proved to be damage. */
@@ -181,7 +154,7 @@ async function corruption(
 }
 
 /** Bytes from `start` to the last one that is not zero. */
-async function dirtyBytes(segment: Segment, start: number): Promise<number> {
+export async function dirtyBytes(segment: Segment, start: number): Promise<number> {
   const size = await segment.file.size();
   const chunkBytes = Math.min(CHECK_BYTES, Math.max(0, size - start));
   const zeros = Buffer.alloc(chunkBytes);
@@ -235,8 +208,7 @@ export async function replay(
     if (typeof head === 'object') heads.set(segment, head);
   }
   const [first] = heads.values();
-  const [scan] = scans.values();
-  const hashSeed = first?.seed ?? scan?.seed ?? options.hashSeed;
+  const hashSeed = first?.seed ?? options.hashSeed;
   options.onBegin?.(expectedRecords(segments, heads, scans), hashSeed);
   const load = (segment: Segment | undefined): Promise<LoadedHint | undefined> =>
     segment?.sealed === true && options.useHints

@@ -17,7 +17,8 @@ import type { ManifestEntry } from './manifest.js';
 export const SEGMENT_SLOTS_MAX = 65_536;
 
 export class Segment {
-  readonly slot: number;
+  /** Given by the table. */
+  slot: number;
   readonly first: number;
   readonly last: number;
   readonly generation: number;
@@ -119,6 +120,23 @@ export class SegmentTable {
     const segment = new Segment(slot, place, file);
     this.#slots[slot] = segment;
     return segment;
+  }
+
+  /** Gives the segments, in log order, the slots and the accounting that an image of the keydir knows. Requires: none is read. */
+  assign(
+    imaged: readonly Pick<Segment, 'slot' | 'liveBytes' | 'overheadBytes' | 'keptBytes'>[],
+  ): void {
+    this.#slots.length = 0;
+    for (const [index, { slot, liveBytes, overheadBytes, keptBytes }] of imaged.entries()) {
+      const segment = this.#ordered[index];
+      assert(segment !== undefined, 'An image knows as many segments');
+      Object.assign(segment, { slot, liveBytes, overheadBytes, keptBytes });
+      this.#slots[slot] = segment;
+    }
+    this.#free.length = 0;
+    for (let slot = 0; slot < this.#slots.length; slot += 1) {
+      if (this.#slots[slot] === undefined) this.#free.push(slot);
+    }
   }
 
   /** Puts `output` where the contiguous `run` stood. The run's slots stay valid until `retire`. */

@@ -1,16 +1,18 @@
 // A data directory looked at as a whole, for kv-check: every byte of the log, whether its parts fit, the
-// files that a crash left, the hints, the snapshot. No lock, no change (docs/tools.md, "kv-check").
+// files that a crash left, the hints, the image, the snapshot. No lock, no change (docs/tools.md, "kv-check").
 //
 // Invariant: what a second look does not confirm was a running server at work, and is not told.
 
 import { join } from 'node:path';
 
 import type { Env } from '../env/env.js';
-import { KvError, isKvError } from '../errors.js';
-import { findLeftovers } from '../log/directory.js';
+import { KvError, isKvError, systemCode } from '../errors.js';
+import { findLeftovers, openSegments } from '../log/directory.js';
 import { SNAPSHOT_NAME, parseFileName } from '../log/files.js';
 import { hintState } from '../log/hint.js';
+import { isImageGood } from '../log/image-proof.js';
 import type { Manifest } from '../log/manifest.js';
+import type { SegmentTable } from '../log/segment.js';
 import { verifyLog, type Finding, type Verification } from '../log/verification.js';
 import { plain, readManifestOrStandIn, wholeFile } from './manifest-stand-in.js';
 import { snapshotState, type SnapshotState } from './snapshot-state.js';
@@ -34,6 +36,8 @@ export interface CheckReport {
   readonly keys: number | undefined;
   readonly seq: number | undefined;
   readonly hints: HintStates;
+  /** Of the keydir, from a clean stop: whether the next start will use it. */
+  readonly image: 'none' | 'good' | 'unusable';
   /** Names of files that the next start removes. */
   readonly leftovers: readonly string[];
   readonly snapshot: SnapshotState;
@@ -73,6 +77,7 @@ export async function checkStore(
     keys,
     seq,
     hints: await hintStates(env, dir, manifest),
+    image: await imageState(env, dir, manifest),
     leftovers: options.isServed ? [] : await leftoversOf(env, dir, manifest),
     snapshot: await snapshotState(env.fs, join(dir, SNAPSHOT_NAME)),
   };
@@ -156,6 +161,24 @@ async function hintStates(env: Env, dir: string, manifest: Manifest): Promise<Hi
     else unusable.push(name);
   }
   return { good, missing, unusable };
+}
+
+async function imageState(
+  env: Env,
+  dir: string,
+  manifest: Manifest,
+): Promise<CheckReport['image']> {
+  let table: SegmentTable | undefined;
+  try {
+    table = await openSegments(env.fs, dir, manifest);
+    const isGood = await isImageGood(env.fs, dir, manifest.storeId, table);
+    return isGood === undefined ? 'none' : isGood ? 'good' : 'unusable';
+  } catch (error: unknown) {
+    if (systemCode(error) === undefined) throw error;
+    return 'unusable';
+  } finally {
+    await table?.close();
+  }
 }
 
 async function leftoversOf(env: Env, dir: string, manifest: Manifest): Promise<readonly string[]> {

@@ -5,10 +5,10 @@ import type { Segment } from '../log/segment.js';
 import { Bounds } from './bounds.js';
 import { Changes } from './changes.js';
 import type { Core } from './core.js';
+import { imageOf } from './image.js';
 import { Janitor } from './janitor.js';
 import { MARK } from './keydir.js';
 import { Reads } from './reads.js';
-import { saveRecency } from './recency-file.js';
 import { engineStats } from './engine-stats.js';
 import type * as S from './store.js';
 import { Sweeper } from './sweeper.js';
@@ -182,11 +182,7 @@ export class DurableStore implements S.Store {
     core.closed = true;
     this.#sweeper.stop();
     await this.#janitor.close();
-    const { options, items, env, log } = core;
-    if (options.keysMax > 0 || options.bytesMax > 0 || options.idleMsMax > 0) {
-      await saveRecency(env.fs, log.dir, items.keydir);
-    }
-    await log.close();
+    await core.log.close(core.options.useHints ? () => imageOf(core) : undefined);
     await core.large.close();
   }
 }

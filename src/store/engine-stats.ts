@@ -28,6 +28,7 @@ export function engineStats(core: Core, opened: OpenReport): Map<string, number 
     ['kv_recovered_keys', opened.keys],
     ['kv_recovery_ms', Math.round(opened.durationMs)],
     ['kv_recovery_clean', log.recovery.clean ? 1 : 0],
+    ['kv_recovery_image', log.recovery.restored === undefined ? 0 : 1],
     ['kv_recovery_torn_bytes', log.recovery.tornBytes],
     ['kv_watermark', log.watermark],
     ['kv_last_seq', log.lastSeq],

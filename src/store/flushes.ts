@@ -27,6 +27,11 @@ export class Flushes {
     return this.#flushes.length > 0;
   }
 
+  /** Oldest first. */
+  get all(): readonly Flush[] {
+    return this.#flushes;
+  }
+
   /** Unix ms at which a flush is to be carried out; Infinity: there is none. */
   get nextMs(): number {
     return this.#nextMs;

@@ -32,6 +32,15 @@ export interface ItemWatcher {
   readonly newMarks: number;
 }
 
+/** What is known of all items together, beside the keydir (docs/format.md, "Image"). */
+export interface ItemsState {
+  readonly liveBytes: number;
+  readonly expiringCount: number;
+  readonly restingMarks: number;
+  /** By ref. */
+  readonly large: readonly (readonly [number, LargeReference])[];
+}
+
 export class Items {
   readonly keydir: Keydir;
   readonly #segmentAt: (slot: number) => Segment;
@@ -53,6 +62,19 @@ export class Items {
 
   get count(): number {
     return this.keydir.count;
+  }
+
+  get state(): ItemsState {
+    const { liveBytes, expiringCount, restingMarks } = this;
+    return { liveBytes, expiringCount, restingMarks, large: [...this.#large] };
+  }
+
+  /** The keydir is that of `state` already. */
+  restoreState({ liveBytes, expiringCount, restingMarks, large }: ItemsState): void {
+    this.liveBytes = liveBytes;
+    this.expiringCount = expiringCount;
+    this.restingMarks = restingMarks;
+    for (const [ref, reference] of large) this.#large.set(ref, reference);
   }
 
   largeOf(ref: number): LargeReference | undefined {

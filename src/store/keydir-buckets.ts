@@ -7,6 +7,8 @@
 //
 // Invariant: a free block is all zeros but for its first word, the number of the next free block.
 
+import type { BucketsState } from './keydir-state.js';
+
 const BUCKET_BITS = 4;
 const BUCKETS_BITS = 3;
 const BLOCK_BITS = BUCKETS_BITS + BUCKET_BITS;
@@ -31,6 +33,27 @@ export class KeydirBuckets {
     return this.pages.length * (PAGE_WORDS + ALIGN_WORDS) * 4;
   }
 
+  get state(): BucketsState {
+    return { used: this.#used, free: this.#free };
+  }
+
+  /** Every page, as far as it is used: the memory itself. */
+  get words(): Uint32Array[] {
+    const end = wordOf(this.#used, 0) + BLOCK_WORDS;
+    const last = this.pages.length - 1;
+    return this.pages.map((page, number) =>
+      page.subarray(ALIGN_WORDS, number === last ? end : ALIGN_WORDS + PAGE_WORDS),
+    );
+  }
+
+  /** Becomes what `state` was of; `words`, all zeros then, are for the caller to fill. Requires: it is empty. */
+  restore({ used, free }: BucketsState): void {
+    this.#used = used;
+    this.#free = free;
+    const pages = used === 0 ? 0 : pageOf(used) + 1;
+    for (let page = 0; page < pages; page += 1) this.#addPage();
+  }
+
   /** The number of an empty block. */
   allocate(): number {
     const free = this.#free;
@@ -43,10 +66,12 @@ export class KeydirBuckets {
     }
     this.#used += 1;
     const block = this.#used;
-    if (pageOf(block) === this.pages.length) {
-      this.pages.push(new Uint32Array(PAGE_WORDS + ALIGN_WORDS));
-    }
+    if (pageOf(block) === this.pages.length) this.#addPage();
     return block;
+  }
+
+  #addPage(): void {
+    this.pages.push(new Uint32Array(PAGE_WORDS + ALIGN_WORDS));
   }
 
   empty(block: number): void {

@@ -20,6 +20,7 @@
 
 import { assert } from '../assert.js';
 import { KEY_BYTES_LIMIT, SEQ_MAX } from '../limits.js';
+import type { EntriesState } from './keydir-state.js';
 
 const PAGE_BITS = 18;
 const PAGE_WORDS = 1 << PAGE_BITS;
@@ -63,6 +64,40 @@ export class KeydirEntries {
 
   get memoryBytes(): number {
     return (this.#pages.length - this.#vacant.length) * PAGE_WORDS * 4 + this.#free.byteLength;
+  }
+
+  get state(): EntriesState {
+    return {
+      headerWords: this.#headerWords,
+      live: Array.from(this.#live, (live, page) => (this.#pages[page] === undefined ? null : live)),
+      filling: this.#filling,
+      end: this.#end,
+      free: Array.from(this.#free, (ref, words) => [words, ref] as const).filter(
+        ([, ref]) => ref > 0,
+      ),
+    };
+  }
+
+  /** Every page, as far as it is used. */
+  get words(): Uint32Array[] {
+    return this.#pages.flatMap((page, number) => {
+      if (page === undefined) return [];
+      return [number === this.#filling ? page.subarray(0, this.#end) : page];
+    });
+  }
+
+  /** Becomes what `state` was of; `words`, all zeros then, are for the caller to fill. False: records of another size. */
+  restore({ headerWords, live, filling, end, free }: EntriesState): boolean {
+    if (headerWords !== this.#headerWords) return false;
+    this.#pages = live.map((count) => (count === null ? undefined : new Uint32Array(PAGE_WORDS)));
+    this.#live = live.map((count) => count ?? 0);
+    this.#vacant = [...live.keys()].filter((page) => live[page] === null);
+    this.#filling = filling;
+    this.#end = end;
+    this.#freeWordsMax = free.at(-1)?.[0] ?? 0;
+    this.#free = new Uint32Array(this.#freeWordsMax + 1);
+    for (const [words, ref] of free) this.#free[words] = ref;
+    return true;
   }
 
   /** A zeroed record holding the key that is packed in `words` from `start` on. */

@@ -13,6 +13,7 @@ import { assert } from '../assert.js';
 import { type HashSeed, hashWords } from '../log/key-hash.js';
 import { BUCKETS_A_BLOCK, KeydirBuckets, REFS_A_BUCKET, pageOf, wordOf } from './keydir-buckets.js';
 import type { KeydirEntries } from './keydir-entries.js';
+import type { IndexState, ShardState } from './keydir-state.js';
 
 const SHARD_BITS = 10;
 const SHARDS = 1 << SHARD_BITS;
@@ -56,6 +57,30 @@ export class KeydirIndex {
 
   get memoryBytes(): number {
     return this.#buckets.memoryBytes + this.#refs.byteLength * 2;
+  }
+
+  get state(): IndexState {
+    const shards = this.#shards.flatMap((shard, number): ShardState[] => {
+      if (shard === undefined) return [];
+      return [[number, shard.count, shard.size, shard.sizeMin, ...shard.blocks]];
+    });
+    return { blocksMin: this.#blocksMin, buckets: this.#buckets.state, shards };
+  }
+
+  /** The memory of the buckets itself. */
+  get words(): Uint32Array[] {
+    return this.#buckets.words;
+  }
+
+  /** Becomes what `state` was of; `words`, all zeros then, are for the caller to fill. Requires: it is empty. */
+  restore({ blocksMin, buckets, shards }: IndexState): void {
+    this.#blocksMin = blocksMin;
+    this.#buckets.restore(buckets);
+    for (const [number, count, size, sizeMin, ...blocks] of shards) {
+      const shard = { buckets: 0, count, countMax: 0, countMin: 0, size, sizeMin, blocks };
+      setBounds(shard);
+      this.#shards[number] = shard;
+    }
   }
 
   /** The ref of the key packed in `words` from `start` on, or 0. `hash` is its hash. */
@@ -185,10 +210,7 @@ export class KeydirIndex {
     shard.size = size;
     while (blocks.length > Math.ceil(size)) this.#buckets.release(blocks.pop()!);
     while (blocks.length < Math.ceil(size)) blocks.push(this.#buckets.allocate());
-    shard.buckets = blocks.length * BUCKETS_A_BLOCK;
-    const refs = shard.buckets * REFS_A_BUCKET;
-    shard.countMax = Math.floor(refs * LOAD_MAX);
-    shard.countMin = size > shard.sizeMin ? Math.floor(refs * LOAD_MIN) : 0;
+    setBounds(shard);
     for (let n = 0; n < count; n += 1) this.#place(shard, this.#hashes[n]!, this.#refs[n]!);
   }
 
@@ -218,6 +240,14 @@ export class KeydirIndex {
     for (let n = 0; n < count; n += 1) this.#hashes[n] = this.hashOf(refs[n]!);
     return count;
   }
+}
+
+/** What follows from its size and blocks. */
+function setBounds(shard: Shard): void {
+  shard.buckets = shard.blocks.length * BUCKETS_A_BLOCK;
+  const refs = shard.buckets * REFS_A_BUCKET;
+  shard.countMax = Math.floor(refs * LOAD_MAX);
+  shard.countMin = shard.size > shard.sizeMin ? Math.floor(refs * LOAD_MIN) : 0;
 }
 
 function noShards(): (Shard | undefined)[] {

@@ -2,6 +2,7 @@
 // the oldest, which is evicted first, to the newest. Every step is O(1).
 
 import type { KeydirEntries } from './keydir-entries.js';
+import type { RecencyEnds } from './keydir-state.js';
 
 export class KeydirRecency {
   readonly #entries: KeydirEntries;
@@ -15,6 +16,17 @@ export class KeydirRecency {
   /** The least recently used record, 0 when there is none. */
   get oldest(): number {
     return this.#oldest;
+  }
+
+  /** Oldest and newest, for an image. */
+  get ends(): RecencyEnds {
+    return [this.#oldest, this.#newest];
+  }
+
+  /** The links are in the records already. */
+  restore([oldest, newest]: RecencyEnds): void {
+    this.#oldest = oldest;
+    this.#newest = newest;
   }
 
   /** Adds a record that is not in the list, as the newest. */

@@ -16,6 +16,7 @@ import { type HashSeed, hashWords, packKey } from '../log/key-hash.js';
 import { KeydirEntries, keyScratch } from './keydir-entries.js';
 import { KeydirIndex } from './keydir-index.js';
 import { KeydirRecency } from './keydir-recency.js';
+import type { KeydirState } from './keydir-state.js';
 
 /** Bits of a key's marks. */
 export const MARK = {
@@ -76,6 +77,35 @@ export class Keydir {
   reserve(keys: number): void {
     assert(this.#count === 0, 'Room is reserved in an empty keydir');
     this.#index.reserve(keys);
+  }
+
+  /** With `words`, all that it is. */
+  get state(): KeydirState {
+    return {
+      count: this.#count,
+      recency: this.#recency?.ends ?? null,
+      entries: this.#entries.state,
+      index: this.#index.state,
+    };
+  }
+
+  /** The memory itself, in pieces of about 1 MiB: for reading, and for filling after `restore`. */
+  get words(): Uint32Array[] {
+    return [...this.#entries.words, ...this.#index.words];
+  }
+
+  /**
+   * Becomes the keydir that `state` was of, hashed with `seed`; the caller fills `words` or calls `clear`.
+   * False, and nothing done, when that one kept the order of use and this one does not, or the other way
+   * round. Requires: it is empty.
+   */
+  restore(state: KeydirState, seed: HashSeed): boolean {
+    this.reseed(seed);
+    if (!this.#entries.restore(state.entries)) return false;
+    this.#index.restore(state.index);
+    if (state.recency !== null) this.#recency?.restore(state.recency);
+    this.#count = state.count;
+    return true;
   }
 
   /** The key's ref, or 0. */

@@ -8,11 +8,11 @@ import type { Segment } from '../log/segment.js';
 import { Core } from './core.js';
 import { DurableStore } from './durable-store.js';
 import { Flushes } from './flushes.js';
+import { restoreFrom } from './image.js';
 import { Items } from './items.js';
 import { SEED_BYTES, hashSeed } from '../log/key-hash.js';
 import { Keydir } from './keydir.js';
 import { LargeValues } from './large-values.js';
-import { loadRecency } from './recency-file.js';
 import { replayEntries } from './replay-items.js';
 import { StoreClock } from './store-clock.js';
 import { StoreCounters } from './store-counters.js';
@@ -60,6 +60,7 @@ export async function openStore(
       segmentBytesMax: options.segmentBytesMax,
       nowMs: () => clock.nowMs(),
       useHints: options.useHints,
+      ...(options.useHints ? { restore: (image) => restoreFrom(image, items, flushes) } : {}),
       onBegin: (records, seed) => {
         keydir.reseed(seed);
         keydir.reserve(records);
@@ -81,7 +82,6 @@ export async function openStore(
   const large = new LargeValues(env, dir, (bytes) => log.checkRoom(bytes));
   try {
     await large.removeOrphans(items.largeIds());
-    await loadRecency(env.fs, dir, keydir);
   } catch (error) {
     await log.close();
     throw error;

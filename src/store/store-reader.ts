@@ -79,7 +79,7 @@ export class StoreReader {
 
   static async #look(env: Env, dir: string): Promise<StoreReader> {
     const table = await openSegments(env.fs, dir, await requireManifest(env, dir));
-    const { scans } = await table.closedOnFailure(findTail(env.fs, dir, table, true));
+    const { scans } = await table.closedOnFailure(findTail(table));
     return StoreReader.#read(env, dir, table, scans);
   }
 

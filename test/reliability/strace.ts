@@ -60,7 +60,7 @@ export async function countStrikes(trace: string): Promise<number> {
 
 /** Every file that a life of the server may touch: those that are there, and those it would make next. */
 function pathsOf(dataDir: string): string[] {
-  const names = new Set(['', 'LOCK', 'MANIFEST', 'MANIFEST.tmp', 'snapshot.json', 'RECENCY']);
+  const names = new Set(['', 'LOCK', 'MANIFEST', 'MANIFEST.tmp', 'snapshot.json', 'IMAGE']);
   let last = 0;
   let generation = 0;
   let largeId = 0;

@@ -25,10 +25,11 @@ export async function printReport(
   return code;
 }
 
-function exitCodeFor({ findings, hints, leftovers, snapshot }: CheckReport): ExitCode {
+function exitCodeFor({ findings, hints, image, leftovers, snapshot }: CheckReport): ExitCode {
   if (findings.some(({ isDamage }) => isDamage)) return EXIT.damage;
   const isUntidy = findings.length + hints.unusable.length + leftovers.length > 0;
-  return isUntidy || snapshot.state === 'damaged' ? EXIT.mendable : EXIT.ok;
+  const isUnusable = image === 'unusable' || snapshot.state === 'damaged';
+  return isUntidy || isUnusable ? EXIT.mendable : EXIT.ok;
 }
 
 /** `data/0000000003-0000.seg@40960+72: frame: checksum; key "user:17"`. */
@@ -52,6 +53,7 @@ function summaryOf(report: CheckReport): string[] {
   return [
     `checked: ${checked.join(', ')}${state}`,
     `hints: ${formatCount(hints.good)} good, ${formatCount(hints.missing)} missing${listed(hints.unusable, 'not usable')}`,
+    `image of the keydir: ${report.image === 'unusable' ? 'not usable' : report.image}`,
     `snapshot: ${snapshotLine(report.snapshot)}`,
     ...(leftovers.length === 0 ? [] : [`leftovers: ${leftovers.join(', ')}`]),
   ];

@@ -5,6 +5,7 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { KvError, isKvError } from '../../../src/errors.js';
+import { IMAGE_NAME } from '../../../src/log/files.js';
 import { BATCH_HEADER_BYTES, SEGMENT_HEADER_BYTES } from '../../../src/log/format.js';
 import { openStore } from '../../../src/store/open-store.js';
 import { SnapshotParser } from '../../../src/store/snapshot-parser.js';
@@ -44,8 +45,9 @@ export const flipInTail: FaultRow = {
 export const flipElsewhere: FaultRow = {
   name: 'bit-flip-files',
   fault:
-    'A bit flips in a large value, a hint, the manifest, the snapshot, a sealed segment that has a hint',
-  required: 'Never served, never silent: refused, answered as damaged, or the hint is made anew',
+    'A bit flips in a large value, a hint, the image, the manifest, the snapshot, a sealed segment that has a hint',
+  required:
+    'Never served, never silent: refused, answered as damaged, or the hint or the image is not used',
   injection: 'simulation: bits of every file; the snapshot read as kv-load reads it',
   try: tryFlipsElsewhere,
 };
@@ -185,7 +187,7 @@ async function tryFlipsElsewhere({ tier, seed }: Budget): Promise<Tried> {
   const failures: string[] = [];
   const seen = new Map<string, number>();
   let tried = 0;
-  for (const kind of ['.val', '.hint', 'MANIFEST', '.seg']) {
+  for (const kind of [IMAGE_NAME, '.val', '.hint', 'MANIFEST', '.seg']) {
     const paths = [...disk.files().keys()].filter((path) => path.endsWith(kind)).sort();
     // The active segment is another row's.
     const sealed = kind === '.seg' ? paths.slice(0, -2) : paths;
@@ -195,10 +197,13 @@ async function tryFlipsElsewhere({ tier, seed }: Budget): Promise<Tried> {
       const flip = { path, position: random.below(size), bit: random.below(8) };
       tried += 1;
       const verdict = await judged(disk, flip, content, failures);
-      if (kind === '.hint' && verdict !== 'harmless') failures.push(`hint ${path}: ${verdict}`);
+      const isDerived = kind === '.hint' || kind === IMAGE_NAME;
+      if (isDerived && verdict !== 'harmless') failures.push(`${path}: ${verdict}`);
       const name = `${kind} ${verdict}`;
       seen.set(name, (seen.get(name) ?? 0) + 1);
     }
+    // With it nobody would look at the hints.
+    if (kind === IMAGE_NAME) disk.remove(`${DIR}/${IMAGE_NAME}`);
   }
   const snapshot = await snapshotBytes();
   for (let at = 0; at < each; at += 1) {

@@ -6,7 +6,8 @@ import { basename, join } from 'node:path';
 import { crc32 } from 'node:zlib';
 
 import { isKvError, type KvErrorCode } from '../../../src/errors.js';
-import { segmentName } from '../../../src/log/files.js';
+import { IMAGE_NAME, segmentName } from '../../../src/log/files.js';
+import { HINT_VERSION } from '../../../src/log/hint.js';
 import { composeManifest } from '../../../src/log/manifest.js';
 import { openStore } from '../../../src/store/open-store.js';
 import { SeededRandom } from '../../../tools/torture/seeded-random.js';
@@ -158,7 +159,8 @@ async function tryNewerFormat(root: string, { seed, tier }: Budget): Promise<Tri
   const expected = await contentsOf(dir);
   for (const name of hints) {
     const spoilt = copyOf(dir, join(root, 'spoilt'));
-    spoilt.write(name, versioned(data.read(name), 2));
+    spoilt.write(name, versioned(data.read(name), HINT_VERSION + 1));
+    rmSync(spoilt.pathOf(IMAGE_NAME), { force: true });
     if ((await startOf(spoilt.path)) !== undefined) failures.push(`${name}: the start was refused`);
     const found = await contentsOf(spoilt.path);
     const isSame = [...expected].every(([key, content]) => found.get(key) === content);

@@ -4,13 +4,14 @@
 import { expect } from 'chai';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
 
 import { ENTRY_BYTES } from '../../../src/log/entry-list.js';
 import {
   CONTROL_NAME,
   LOCK_NAME,
   MANIFEST_NAME,
-  RECENCY_NAME,
+  IMAGE_NAME,
   SNAPSHOT_NAME,
   TEMPORARY_SUFFIX,
   hintName,
@@ -35,6 +36,7 @@ import {
   encodeSegmentHeader,
 } from '../../../src/log/format.js';
 import { hashWords } from '../../../src/log/key-hash.js';
+import { IMAGE_HEADER_BYTES, IMAGE_MAGIC, IMAGE_VERSION } from '../../../src/log/image-file.js';
 import { HINT_HEADER_BYTES, HINT_MAGIC, HINT_VERSION, HintBuilder } from '../../../src/log/hint.js';
 import {
   LARGE_CHUNK_BYTES,
@@ -46,15 +48,10 @@ import {
   encodeDescriptor,
 } from '../../../src/log/large-value-file.js';
 import { composeManifest } from '../../../src/log/manifest.js';
-import {
-  RECENCY_ENTRY_BYTES,
-  RECENCY_HEADER_BYTES,
-  RECENCY_MAGIC,
-} from '../../../src/store/recency-file.js';
 import { INLINE_VALUE_BYTES_MAX, KEY_BYTES_LIMIT } from '../../../src/limits.js';
 import { STORE_ID, frameOf, smallLog } from '../../support/example-log.js';
-import { PROJECT_DIR } from '../../support/golden-file.js';
-import { hexDump } from '../../support/hex-dump.js';
+import { PROJECT_DIR, golden } from '../../support/golden-file.js';
+import { hexDump, parseHexDump } from '../../support/hex-dump.js';
 import { MemoryFile } from '../../support/memory-file.js';
 
 const DOC = readFileSync(join(PROJECT_DIR, 'docs', 'format.md'), 'utf8');
@@ -128,7 +125,7 @@ describe('docs/format.md', () => {
     const names = [segmentName(7, 0), hintName(7, 0), largeValueName(42)];
     names.push(
       MANIFEST_NAME,
-      RECENCY_NAME,
+      IMAGE_NAME,
       SNAPSHOT_NAME,
       LOCK_NAME,
       CONTROL_NAME,
@@ -156,9 +153,9 @@ describe('docs/format.md', () => {
       `\`${SEGMENT_MAGIC}\``,
       `\`${HINT_MAGIC}\``,
       `\`${LARGE_MAGIC}\``,
-      `\`${RECENCY_MAGIC}\``,
-      `Header, ${RECENCY_HEADER_BYTES} bytes, then an entry for each item`,
-      `Each entry has ${RECENCY_ENTRY_BYTES} bytes before its key`,
+      `\`${IMAGE_MAGIC}\``,
+      `Header, ${IMAGE_HEADER_BYTES} bytes:`,
+      `versions of\n  their own: ${HINT_VERSION} and ${IMAGE_VERSION}.`,
     ];
     for (const text of texts) expect(DOC).to.include(text);
     const magic = Buffer.alloc(4);
@@ -184,6 +181,32 @@ describe('docs/format.md', () => {
     expect(DOC).to.include(reasons.join(', '));
     const { records, seal, cleanSeal } = BATCH_KIND;
     expect(DOC).to.include(`${records} records, ${seal} seal, ${cleanSeal} clean seal`);
+  });
+
+  it('places every field of the header of an image where the golden one has it', () => {
+    const fields = layoutAfter('## IMAGE');
+    expectGapless(fields, IMAGE_HEADER_BYTES);
+    const image = parseHexDump(golden('log/image.txt', ''));
+    const end = IMAGE_HEADER_BYTES + fieldOf(image, fields, 'description bytes');
+    expectFields(image, fields, {
+      version: IMAGE_VERSION,
+      CRC: crc32(image.subarray(16, end)),
+      'CRC of the words': crc32(image.subarray(end)),
+      'words bytes': image.length - end,
+    });
+    expect(image[end - 1]).to.equal('\n'.charCodeAt(0));
+    const { log, store } = JSON.parse(image.toString('latin1', IMAGE_HEADER_BYTES, end)) as {
+      log: object;
+      store: { items: object; flushes: object; keydir: { entries: object; index: object } };
+    };
+    const { keydir, ...others } = store;
+    const { entries, index, ...rest } = keydir;
+    const names = [log, others, others.items, rest].flatMap(Object.keys);
+    names.push(...Object.keys(index).filter((name) => name !== 'buckets'));
+    const section = DOC.slice(DOC.indexOf('## IMAGE'), DOC.indexOf('## JSON snapshot'));
+    for (const name of [...names, ...Object.keys(entries)]) {
+      expect(section).to.match(new RegExp(`[\`.]${name}\``), name);
+    }
   });
 
   it('places every field of a segment header where encodeSegmentHeader() writes it', () => {

@@ -19,6 +19,7 @@ import type { Env } from '../../../src/env/env.js';
 import { nodeEnv } from '../../../src/env/node-env.js';
 import type { KvError } from '../../../src/errors.js';
 import { isKvError } from '../../../src/errors.js';
+import { IMAGE_NAME } from '../../../src/log/files.js';
 import { BATCH_HEADER_BYTES } from '../../../src/log/format.js';
 import type { DurableStore } from '../../../src/store/durable-store.js';
 import { openStore } from '../../../src/store/open-store.js';
@@ -286,7 +287,7 @@ describe('docs/recovery.md, the decision table', () => {
 
   it('row 21: bad bytes in a sealed segment that is scanned are refused with their offset', async () => {
     await stoppedWithSealed();
-    for (const hint of data.names('.hint')) rmSync(data.pathOf(hint));
+    for (const name of [...data.names('.hint'), IMAGE_NAME]) rmSync(data.pathOf(name));
     const [first = ''] = data.names('.seg');
     const [, second = 0] = data.batchesOf(first);
     data.flip(first, second + BATCH_HEADER_BYTES + 40);
@@ -300,6 +301,7 @@ describe('docs/recovery.md, the decision table', () => {
     const [hint = ''] = data.names('.hint');
     const good = readFileSync(data.pathOf(hint));
     data.flip(hint, 80);
+    rmSync(data.pathOf(IMAGE_NAME));
     const store = await open();
     expect(await valueOf(store, 'key0')).to.equal('a'.repeat(8192));
     while (!readFileSync(data.pathOf(hint)).equals(good)) await turn();
@@ -319,6 +321,20 @@ describe('docs/recovery.md, the decision table', () => {
     const failure = await open(data.path, full).catch((error: unknown) => error);
     expect(isKvError(failure, 'KV_NO_SPACE')).to.equal(true);
     await starts();
+  });
+
+  it('row 26: an image that is damaged, or of another state of the log, is not used and removed', async () => {
+    await stopped();
+    data.flip(IMAGE_NAME, data.read(IMAGE_NAME).length - 1);
+    expect((await starts()).get('kv_recovery_image')).to.equal(0);
+    expect((await starts()).get('kv_recovery_image')).to.equal(1);
+    const old = data.read(IMAGE_NAME);
+    const store = await open();
+    expect(data.names(IMAGE_NAME)).to.deep.equal([]);
+    await put(store, 'last', 'value');
+    await store.close();
+    data.write(IMAGE_NAME, old);
+    expect((await starts()).get('kv_recovery_image')).to.equal(0);
   });
 
   it('has a test for every row but 24, which test/sim has', () => {

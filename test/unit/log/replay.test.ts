@@ -6,7 +6,7 @@ import type { EntryList } from '../../../src/log/entry-list.js';
 import { Log } from '../../../src/log/log.js';
 import { MIB } from '../../../src/limits.js';
 import { DIR } from '../../sim/engine.js';
-import { SimLog, entriesOf } from '../../support/sim-log.js';
+import { entriesOf } from '../../support/sim-log.js';
 import { settle, SimStore } from '../../support/sim-store.js';
 
 /** A store with records of every type over several segments, some of them compacted; closed. */
@@ -76,38 +76,5 @@ describe('replay()', () => {
     const found = await replayed(sim, true);
     expect(found.scanned).to.equal(2);
     expect(found.entries).to.deep.equal(expected.entries);
-  });
-
-  it('takes the last segment from the hint of a clean stop, without reading it', async () => {
-    const sim = await SimLog.open();
-    await sim.wait(sim.log.close());
-    await sim.open(true);
-    const placed = ['a', 'b', 'c'].map((key) => sim.append(key)!);
-    await sim.wait(sim.log.close());
-    // Damage that a reader would see: nobody reads it.
-    const inode = sim.world.disk.find(`${DIR}/${placed[0]!.segment.name}`)!;
-    const at = placed[0]!.offset + placed[0]!.bytes - 8;
-    sim.world.disk.write(inode, Buffer.from([inode.cached()[at]! ^ 1]), at);
-    await sim.open(true);
-    expect(sim.keys).to.deep.equal(['a', 'b', 'c']);
-    expect(sim.log.recovery.clean).to.equal(true);
-    expect(sim.log.lastSeq).to.equal(placed[2]!.seq);
-    await sim.wait(sim.log.close());
-  });
-
-  it('reads the last segment when anything was written behind the hint of a clean stop', async () => {
-    const sim = await SimLog.open();
-    await sim.wait(sim.log.close());
-    await sim.open(true);
-    sim.append('a');
-    await sim.wait(sim.log.close());
-    await sim.open(true);
-    sim.append('b');
-    await sim.wait(sim.log.drained());
-    sim.world.kill();
-    await sim.open(true);
-    expect(sim.keys).to.deep.equal(['a', 'b']);
-    expect(sim.log.recovery.clean).to.equal(false);
-    await sim.wait(sim.log.close());
   });
 });

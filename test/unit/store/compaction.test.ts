@@ -45,7 +45,8 @@ async function compactedAfter(
   await fillDead(sim);
   await fillLive(sim, 'tail');
   const oldest = sim.names('.seg')[0];
-  await sim.reopen('close', { ...OPTIONS, ...options });
+  // Without the image of what the sweeper has cleared away: the oldest segment looks full of what lives.
+  await sim.reopen('close', { ...OPTIONS, ...options, useHints: false });
   await sim.wait(sim.store.compact());
   expect(sim.stat('kv_compactions')).to.be.greaterThan(0);
   expect(sim.names('.seg')[0]).to.equal(oldest);

@@ -1,12 +1,15 @@
 // The keydir against a Map: random changes, with the whole state compared on the way.
 import { expect } from 'chai';
 import * as fc from 'fast-check';
+import type { HashSeed } from '../../../src/log/key-hash.js';
+import type { KeydirState } from '../../../src/store/keydir-state.js';
 import { Keydir } from '../../../src/store/keydir.js';
 
 type Change =
   | { readonly kind: 'put'; readonly key: string; readonly seq: number }
   | { readonly kind: 'remove' | 'touch' | 'find'; readonly key: string }
-  | { readonly kind: 'walk'; readonly budget: number };
+  | { readonly kind: 'walk'; readonly budget: number }
+  | { readonly kind: 'image' };
 
 /** Few keys of many lengths, so that they meet again, and records are recycled and split. */
 const key = fc
@@ -16,6 +19,7 @@ const change: fc.Arbitrary<Change> = fc.oneof(
   { weight: 6, arbitrary: fc.record({ kind: fc.constant('put'), key, seq: fc.nat() }) },
   { weight: 4, arbitrary: fc.record({ kind: fc.constant('remove'), key }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constantFrom('touch', 'find'), key }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('image') }) },
   {
     weight: 3,
     arbitrary: fc.record({ kind: fc.constant('walk'), budget: fc.integer({ min: 1, max: 9 }) }),
@@ -37,7 +41,18 @@ class Model {
   }
 }
 
-function apply(keydir: Keydir, model: Model, change: Change): void {
+/** Goes on with a copy, as a start does that finds an image. */
+function restored(keydir: Keydir, seed: HashSeed): Keydir {
+  const state = JSON.parse(JSON.stringify(keydir.state)) as KeydirState;
+  const copy = new Keydir({ seed: { k0: 0, k1: 0 }, recency: true });
+  expect(copy.restore(state, seed)).to.equal(true);
+  const from = keydir.words;
+  for (const [index, words] of copy.words.entries()) words.set(from[index]!);
+  expect(copy.words.length).to.equal(from.length);
+  return copy;
+}
+
+function apply(keydir: Keydir, model: Model, change: Exclude<Change, { kind: 'image' }>): void {
   if (change.kind === 'walk') {
     walk(keydir, model, change.budget);
     return;
@@ -88,17 +103,18 @@ function compare(keydir: Keydir, model: Model): void {
 }
 
 describe('Keydir against a Map', () => {
-  it('find(), insert(), remove(), touch() and walk() agree after any changes', () => {
+  it('find(), insert(), remove(), touch(), walk() and restore() agree after any changes', () => {
     fc.assert(
       fc.property(
         fc.array(change, { maxLength: 300 }),
         fc.integer(),
         fc.integer(),
         (changes, k0, k1) => {
-          const keydir = new Keydir({ seed: { k0, k1 }, recency: true });
+          let keydir = new Keydir({ seed: { k0, k1 }, recency: true });
           const model = new Model();
           for (const [at, change] of changes.entries()) {
-            apply(keydir, model, change);
+            if (change.kind === 'image') keydir = restored(keydir, { k0, k1 });
+            else apply(keydir, model, change);
             if (at % 32 === 0) compare(keydir, model);
           }
           while (model.cursor !== 0) walk(keydir, model, 9);

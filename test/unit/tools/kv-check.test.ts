@@ -21,6 +21,7 @@ interface Report {
   readonly findings: readonly { path: string; offset: number; bytes?: number; key?: string }[];
   readonly keys?: number;
   readonly largeValues: number;
+  readonly image: string;
   readonly hints: { good: number; missing: number; unusable: string[] };
   readonly leftovers: string[];
   readonly snapshot: { state: string; keys?: number };
@@ -72,6 +73,7 @@ describe('kv-check', () => {
     expect(report).to.include({ verdict: 'clean', keys: 41, largeValues: 1 });
     expect(report.snapshot).to.include({ state: 'good', keys: 41 });
     expect(report.hints.good).to.be.above(0);
+    expect(report.image).to.equal('good');
   });
 
   it('names each damaged place with its length and key, and the next step', async () => {
@@ -98,11 +100,13 @@ describe('kv-check', () => {
     const data = copy();
     data.write('MANIFEST.tmp', 'half');
     data.flip(data.names('.hint')[0]!, 80);
+    data.flip('IMAGE', 300);
     data.flip('snapshot.json', 300);
     const { code, report } = await check(data.path);
     expect([code, report.verdict]).to.deep.equal([80, 'mendable']);
     expect(report.leftovers).to.deep.equal(['MANIFEST.tmp']);
     expect(report.hints.unusable).to.deep.equal([data.names('.hint')[0]]);
+    expect(report.image).to.equal('unusable');
     expect(report.snapshot.state).to.equal('damaged');
   });
 

@@ -1,0 +1,76 @@
+// The bytes of an image against test/golden/log/image.txt. A difference needs another IMAGE_VERSION: a release
+// must not take the keydir's words of another one for its own.
+
+import { expect } from 'chai';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { nodeEnv } from '../../src/env/node-env.js';
+import { IMAGE_NAME } from '../../src/log/files.js';
+import { ImageFile, writeImage } from '../../src/log/image-file.js';
+import type { ImagedLog } from '../../src/log/image-file.js';
+import { Keydir } from '../../src/store/keydir.js';
+import type { KeydirState } from '../../src/store/keydir-state.js';
+import { SALT, STORE_ID, TIME_MS } from '../support/example-log.js';
+import { golden } from '../support/golden-file.js';
+import { hexDump, parseHexDump } from '../support/hex-dump.js';
+import { QuietLogger } from '../support/quiet-logger.js';
+
+const HASH_SEED = { k0: 0x5eed, k1: -2 };
+
+/** Two keys and the free record of a third between them. */
+function exampleKeydir(): Keydir {
+  const keydir = new Keydir({ seed: HASH_SEED, recency: true });
+  for (const [at, key] of ['greeting', 'gone', 'n'].entries()) {
+    const ref = keydir.insert(Buffer.from(key));
+    keydir.setLocation(ref, 0, 112 + at * 64, 64);
+    keydir.setSeq(ref, at + 1);
+    keydir.setExpiresAt(ref, at * TIME_MS);
+    keydir.setLastUsedSeconds(ref, TIME_MS / 1000 + at);
+  }
+  keydir.remove(keydir.find(Buffer.from('gone')));
+  return keydir;
+}
+
+const place = { first: 1, last: 1, generation: 0, salt: SALT, bytes: null };
+const LOG: ImagedLog = {
+  storeId: STORE_ID.toString('hex'),
+  segments: [{ ...place, slot: 0, liveBytes: 128, overheadBytes: 112, keptBytes: 0 }],
+  end: { last: 1, offset: 352 },
+  lastSeq: 4,
+  timeMs: TIME_MS,
+  hashSeed: HASH_SEED,
+};
+
+describe('golden image', () => {
+  let dir = '';
+  beforeEach(() => {
+    dir = mkdtempSync(join(tmpdir(), 'cairn-image-'));
+  });
+  afterEach(() => rmSync(dir, { recursive: true, force: true }));
+
+  it('writeImage() writes and ImageFile reads log/image.txt', async () => {
+    const { fs } = nodeEnv(new QuietLogger());
+    const keydir = exampleKeydir();
+    const items = { liveBytes: 128, expiringCount: 1, restingMarks: 0, large: [] };
+    const state = { keydir: keydir.state, items, flushes: [] };
+    await writeImage(fs, dir, LOG, { state, words: keydir.words });
+    const dump = hexDump(readFileSync(join(dir, IMAGE_NAME)));
+    const expected = golden('log/image.txt', dump);
+    expect(dump).to.equal(expected);
+
+    writeFileSync(join(dir, IMAGE_NAME), parseHexDump(expected));
+    const image = await ImageFile.open(fs, dir);
+    if (!(image instanceof ImageFile)) throw new Error(`The image is not used: ${image}`);
+    expect([image.log, image.state]).to.deep.equal([LOG, state]);
+    const copy = new Keydir({ seed: { k0: 0, k1: 0 }, recency: true });
+    const read = (image.state as { readonly keydir: KeydirState }).keydir;
+    expect(copy.restore(read, image.log.hashSeed)).to.equal(true);
+    expect(await image.fill(copy.words)).to.equal(true);
+    await image.close();
+    expect(copy.find(Buffer.from('greeting'))).to.equal(copy.oldest);
+    expect(copy.find(Buffer.from('gone'))).to.equal(0);
+    expect(copy.seq(copy.find(Buffer.from('n')))).to.equal(3);
+  });
+});
