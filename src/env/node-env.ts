@@ -151,7 +151,8 @@ function settle<T>(start: (done: (error: Error | null, value?: T) => void) => vo
 async function lockFile(path: string): Promise<Lock> {
   const handle = await fs.promises.open(path, 'a', 0o600);
   const taken = spawnSync('flock', ['-xn', '3'], {
-    stdio: ['ignore', 'ignore', 'ignore', handle.fd],
+    stdio: ['ignore', 'ignore', 'pipe', handle.fd],
+    encoding: 'utf8',
   });
   if (taken.status === 0) return { release: () => handle.close() };
   await handle.close();
@@ -163,7 +164,11 @@ async function lockFile(path: string): Promise<Lock> {
       cause: taken.error,
     });
   }
-  throw new KvError('KV_LOCKED', 'Another process has this data directory open', { path });
+  // A lock that somebody has: 1, without a word. A file system that cannot lock is something else.
+  if (taken.status === 1 && taken.stderr === '')
+    throw new KvError('KV_LOCKED', 'Another process has this data directory open', { path });
+  const end = taken.stderr.trim() || `flock(1) ended with ${taken.status ?? taken.signal}`;
+  throw new KvError('KV_IO', `The data directory cannot be locked: ${end}`, { path });
 }
 
 function startThread(logger: Logger, module: URL, input: unknown): Worker {

@@ -86,11 +86,12 @@ export class Control {
       text += chunk.toString('utf8');
       const end = text.indexOf('\n');
       if (end < 0 && text.length <= CONTROL_LINE_BYTES_MAX) return;
-      socket.off('data', take);
+      socket.off('data', take).off('end', hangUp);
       void this.#answer(socket, end < 0 ? '' : text.slice(0, end));
     };
-    socket.on('data', take);
-    socket.once('end', () => socket.end());
+    // Who closes its half behind the question still hears the answer.
+    const hangUp = (): void => void socket.end();
+    socket.on('data', take).on('end', hangUp);
   }
 
   async #answer(socket: net.Socket, line: string): Promise<void> {

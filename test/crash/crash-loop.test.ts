@@ -4,6 +4,7 @@ import { rmSync } from 'node:fs';
 import { expect } from 'chai';
 import { requireProgram } from '../support/programs.js';
 import { cairnLaunch, memcachedLaunch, temporaryFolder } from '../support/servers.js';
+import { ServerFailure } from '../../tools/torture/server-process.js';
 import { crashLoop, summary, type CrashLoopOptions } from '../../tools/torture/crash-loop.js';
 
 const seed = Number(process.env['CAIRN_TEST_SEED'] ?? Date.now() % 1_000_000_000);
@@ -51,5 +52,17 @@ describe('kill -9 under load', function () {
       invented: [],
       wrongReplies: [],
     });
+  });
+
+  it('a server that neither answers nor ends is a failure that names its seed', async () => {
+    const deaf = `require('node:net').createServer(() => {}).listen(0, '127.0.0.1', function () {
+      const line = 'TCP INET: ' + this.address().port + '\\n';
+      require('node:fs').writeFileSync(process.env.MEMCACHED_PORT_FILENAME, line);
+    })`;
+    const launch = { command: process.execPath, args: ['-e', deaf] };
+    const load = { kills: 1, seed: 77, valueBytesMax: 100, lifeMsMax: 10, patienceMs: 1000 };
+    const error = await crashLoop({ launch, ...load }).catch((e: unknown) => e);
+    expect(error).to.be.instanceOf(ServerFailure);
+    expect(String(error)).to.contain('seed 77, kill 1: the server hangs');
   });
 });

@@ -6,6 +6,8 @@ export interface Budget {
   /** fast: in every CI, at most some seconds a row. long: as much as a figure deserves. */
   readonly tier: 'fast' | 'long';
   readonly seed: number;
+  /** A part of the row, as a failure named it; undefined for all of it. */
+  readonly only?: string | undefined;
 }
 
 export interface Tried {
@@ -30,4 +32,14 @@ export interface FaultRow {
   /** How it is injected: "simulation", "strace", "tmpfs of 24 MB". */
   readonly injection: string;
   try(budget: Budget): Promise<Tried | Skipped>;
+}
+
+/** Tries a row. What it throws, a hang above all, is a failure with its seed. */
+export async function tryRow(row: FaultRow, budget: Budget): Promise<Tried | Skipped> {
+  try {
+    return await row.try(budget);
+  } catch (error) {
+    const what = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    return { tried: 1, failures: [`seed ${budget.seed}: ${what}`], figure: 'given up' };
+  }
 }

@@ -3,6 +3,7 @@
 import { expect } from 'chai';
 
 import { skip } from '../support/programs.js';
+import { tryRow } from './row.js';
 import { FAULT_ROWS } from './rows.js';
 
 const seed = Number(process.env['CAIRN_TEST_SEED'] ?? Date.now() % 1_000_000_000);
@@ -17,7 +18,7 @@ describe('Fault matrix', function () {
 
   for (const row of FAULT_ROWS) {
     it(`${row.name}: ${row.required}`, async function () {
-      const outcome = await row.try({ tier: 'fast', seed });
+      const outcome = await tryRow(row, { tier: 'fast', seed });
       if ('needs' in outcome) skip(this, outcome.needs);
       console.log(`      seed ${seed}: ${outcome.tried} tried; ${outcome.figure}`);
       expect(outcome.failures).to.deep.equal([]);

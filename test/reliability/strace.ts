@@ -1,21 +1,26 @@
-// Runs a server under strace with one fault: the n-th call of a kind on a file of the data directory fails,
-// or kills the process. With one thread in libuv's pool, because strace counts calls by thread.
+// Runs a server under strace: to count the system calls on the files of its data directory, or with one fault:
+// the n-th call of a kind fails, or kills the process. With one thread in libuv's pool, because strace counts
+// calls by thread: the n-th is that of each thread which makes so many.
 
-import { readFileSync, readdirSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 
 import { hintName, largeValueName, parseFileName, segmentName } from '../../src/log/files.js';
 import type { Launch } from '../../tools/torture/server-process.js';
 
-export interface SystemFault {
+/** A kind of fault. */
+export interface FaultKind {
   readonly call: string;
   /** An error's name, or SIGKILL. */
   readonly effect: string;
-  /** From 1: which of the calls. */
-  readonly nth: number;
   /** That call and all after it. */
   readonly always: boolean;
+}
+
+export interface SystemFault extends FaultKind {
+  /** From 1: which of the calls. */
+  readonly nth: number;
 }
 
 export function describeFault({ call, effect, nth, always }: SystemFault): string {
@@ -31,52 +36,91 @@ export function faultyLaunch(
   { call, effect, nth, always }: SystemFault,
 ): Launch {
   const what = effect === 'SIGKILL' ? 'signal=SIGKILL' : `error=${effect}`;
-  const inject = `inject=${call}:${what}:when=${nth}${always ? '+' : ''}`;
+  const inject = ['-e', `inject=${call}:${what}:when=${nth}${always ? '+' : ''}`];
+  return watchedLaunch(launch, strace, dataDir, trace, ['-e', `trace=${call}`, ...inject]);
+}
+
+/** The server of `launch`, every call on its files written to `trace`. */
+export function countedLaunch(
+  launch: Launch,
+  strace: string,
+  dataDir: string,
+  trace: string,
+): Launch {
+  return watchedLaunch(launch, strace, dataDir, trace, ['-e', 'trace=%file,%desc']);
+}
+
+function watchedLaunch(
+  launch: Launch,
+  strace: string,
+  dataDir: string,
+  trace: string,
+  expressions: readonly string[],
+): Launch {
   const paths = pathsOf(dataDir).flatMap((path) => ['-P', path]);
+  // -D: the server stays our child, strace watches from beside. It is stopped at the traced calls alone.
+  const how = ['-D', '-f', '--seccomp-bpf', '-q', '-o', trace];
   return {
     ...launch,
     command: strace,
-    // -D: the server stays our child, strace watches from beside.
-    args: ['-D', '-f', '-qq', '-o', trace, ...paths, '-e', `trace=${call}`, '-e', inject].concat(
-      launch.command,
-      launch.args,
-    ),
+    args: [...how, ...paths, ...expressions, launch.command, ...launch.args],
     env: { ...launch.env, UV_THREADPOOL_SIZE: '1' },
   };
 }
 
-/** How often the fault struck; call it when the server has ended. */
-export async function countStrikes(trace: string): Promise<number> {
-  // strace, beside the server, may be a moment behind.
-  for (let wait = 0; wait < 50; wait++) {
-    const text = readFileSync(trace, 'latin1');
-    if (/^\d+ \+\+\+ (exited|killed)/m.test(text) || text.includes('(INJECTED)')) {
-      return text.split('(INJECTED)').length - 1;
-    }
-    await setTimeout(2);
+/** Whether the fault struck; call it when the server has ended. */
+export async function didStrike(trace: string, { effect }: FaultKind): Promise<boolean> {
+  const text = await ended(trace);
+  if (effect !== 'SIGKILL') return text.includes('(INJECTED)');
+  // Of a server that was not killed, but stopped, a thread or a child may have been.
+  return /^\d+ \+\+\+ killed by SIGKILL/m.test(text);
+}
+
+/** Calls of each kind in the trace of a life, those of the thread that made the most. */
+export async function countCalls(trace: string): Promise<ReadonlyMap<string, number>> {
+  const byThread = new Map<string, number>();
+  const most = new Map<string, number>();
+  for (const [, thread, call] of (await ended(trace)).matchAll(/^(\d+) (\w+)\(/gm)) {
+    const count = (byThread.get(`${thread} ${call}`) ?? 0) + 1;
+    byThread.set(`${thread} ${call}`, count);
+    most.set(call!, Math.max(most.get(call!) ?? 0, count));
   }
-  return 0;
+  return most;
+}
+
+/** The whole trace: strace, beside the server, may be a moment behind its end. */
+async function ended(trace: string): Promise<string> {
+  let before = '';
+  for (let wait = 0; wait < 200; wait++) {
+    const text = existsSync(trace) ? readFileSync(trace, 'latin1') : '';
+    const ends = new Set([...text.matchAll(/^(\d+) \+\+\+/gm)].map(([, thread]) => thread));
+    const seen = new Set([...text.matchAll(/^(\d+) /gm)].map(([, thread]) => thread));
+    if (text !== '' && text === before && ends.size === seen.size) return text;
+    before = text;
+    await setTimeout(5);
+  }
+  return before;
 }
 
 /** Every file that a life of the server may touch: those that are there, and those it would make next. */
 function pathsOf(dataDir: string): string[] {
-  const names = new Set(['', 'LOCK', 'MANIFEST', 'MANIFEST.tmp', 'snapshot.json', 'IMAGE']);
+  const names = new Set(['', 'LOCK', 'MANIFEST', 'snapshot.json', 'IMAGE']);
   let last = 0;
-  let generation = 0;
   let largeId = 0;
-  for (const name of readdirSync(dataDir)) {
+  const generations = new Set([0, 1, 2]);
+  for (const name of existsSync(dataDir) ? readdirSync(dataDir) : []) {
     names.add(name);
     const parsed = parseFileName(name);
     if (parsed.kind === 'large-value') largeId = Math.max(largeId, parsed.id);
     if (parsed.kind !== 'segment') continue;
     last = Math.max(last, parsed.last);
-    generation = Math.max(generation, parsed.generation);
+    for (const next of [1, 2]) generations.add(parsed.generation + next);
   }
-  for (let id = 1; id <= largeId + 12; id++) names.add(largeValueName(id));
+  for (let id = largeId + 1; id <= largeId + 12; id++) names.add(largeValueName(id));
   for (let number = Math.max(1, last - 4); number <= last + 6; number++) {
-    for (let g = 0; g <= generation + 3; g++) {
-      names.add(segmentName(number, g));
-      names.add(hintName(number, g));
+    for (const generation of generations) {
+      names.add(segmentName(number, generation));
+      names.add(hintName(number, generation));
     }
   }
   const all = [...names].flatMap((name) =>

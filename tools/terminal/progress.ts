@@ -17,7 +17,7 @@ const SILENT: Progress = { total: () => {}, at: () => {}, stop: () => {} };
 /** Starts a bar counting bytes or things; loads cli-progress only when there is somebody to see it. */
 export async function startProgress(
   label: string,
-  unit: 'bytes' | 'keys' | 'kills' | 'seconds',
+  unit: 'bytes' | 'keys' | 'kills' | 'seconds' | 'faults',
   total: number,
   shown = true,
 ): Promise<Progress> {

@@ -9,6 +9,7 @@ import type { State } from './ledger.js';
 import { noFindings, readOf, readOthers, stateOf, Writer, type Findings } from './load.js';
 import { SeededRandom } from './seeded-random.js';
 import { ServerFailure, ServerProcess, type Launch } from './server-process.js';
+import { withinTime } from './time-limit.js';
 import { WireClient } from './wire-client.js';
 
 export interface CrashLoopOptions {
@@ -19,6 +20,8 @@ export interface CrashLoopOptions {
   readonly valueBytesMax: number;
   /** A life under load lasts up to so long. */
   readonly lifeMsMax: number;
+  /** A life, with the start and the comparison behind it, that takes longer is a hang (default: 2 minutes). */
+  readonly patienceMs?: number;
   /** Connections that write; one more reads. */
   readonly writers?: number;
   /** Ends the loop after the kill that it is at. */
@@ -35,6 +38,7 @@ export interface CrashReport extends Findings {
 }
 
 const WRITERS = 5;
+const PATIENCE_MS = 120_000;
 
 /** Writers with keys of their own, all drawn from one seed. */
 export function makeWriters(count: number, random: SeededRandom, valueBytesMax: number): Writer[] {
@@ -99,7 +103,26 @@ export async function underLoad(
   await Promise.all([done, ...running]);
 }
 
-/** Runs the loop; the data directory must be empty at first. Throws ServerFailure and ServerRefusal. */
+/**
+ * What `life` gives. Throws ServerFailure when the server neither serves nor ends for `patienceMs`, which is
+ * killed then; `name` says which life of which seed it was.
+ */
+export function livesInTime<T>(
+  server: ServerProcess,
+  name: string,
+  patienceMs: number,
+  life: Promise<T>,
+): Promise<T> {
+  return withinTime(patienceMs, life, () => {
+    void server.kill();
+    return new ServerFailure(`${name}: the server hangs: ${server.output}`, undefined);
+  });
+}
+
+/**
+ * Runs the loop; the data directory must be empty at first. Throws ServerFailure, above all for a server that
+ * hangs, and ServerRefusal.
+ */
 export async function crashLoop(options: CrashLoopOptions): Promise<CrashReport> {
   const random = new SeededRandom(options.seed);
   const findings = noFindings();
@@ -107,7 +130,7 @@ export async function crashLoop(options: CrashLoopOptions): Promise<CrashReport>
   const server = await ServerProcess.start(options.launch);
   const restartMs: number[] = [];
   try {
-    while (restartMs.length < options.kills && options.signal?.aborted !== true) {
+    const life = async (): Promise<void> => {
       await underLoad(server, writers, random, findings, async () => {
         await setTimeout(random.between(0, options.lifeMsMax));
         void server.kill();
@@ -116,6 +139,10 @@ export async function crashLoop(options: CrashLoopOptions): Promise<CrashReport>
       await server.restart();
       restartMs.push(performance.now() - startedMs);
       await compare(server.port, writers, findings);
+    };
+    while (restartMs.length < options.kills && options.signal?.aborted !== true) {
+      const name = `seed ${options.seed}, kill ${restartMs.length + 1}`;
+      await livesInTime(server, name, options.patienceMs ?? PATIENCE_MS, life());
       options.progress?.(restartMs.length, findings);
     }
     const { code } = await server.stop();

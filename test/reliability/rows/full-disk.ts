@@ -3,11 +3,11 @@
 
 import { setTimeout } from 'node:timers/promises';
 
+import { askServer } from '../../../tools/compact/control-client.js';
 import { SeededRandom } from '../../../tools/torture/seeded-random.js';
 import { ServerProcess } from '../../../tools/torture/server-process.js';
 import { cairnLaunch } from '../../support/servers.js';
 import { WireClient } from '../../../tools/torture/wire-client.js';
-import { askControl } from '../control.js';
 import { canMount, missingPackage, mountExt4, mountTmpfs, type SmallDisk } from '../machine.js';
 import type { Budget, FaultRow, Skipped, Tried } from '../row.js';
 
@@ -170,9 +170,12 @@ class FillCycles {
   }
 
   async #compact(when: string): Promise<void> {
-    const answer = await askControl(this.#dir, { command: 'compact', everything: true });
     this.#compactions += 1;
-    if ('error' in answer) this.#failures.push(`${when}: no compaction: ${answer.error.message}`);
+    try {
+      await askServer(this.#dir, { command: 'compact', everything: true });
+    } catch (error) {
+      this.#failures.push(`${when}: no compaction: ${String(error)}`);
+    }
   }
 
   async #awaitResume(cycle: number): Promise<void> {

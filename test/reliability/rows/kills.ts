@@ -4,7 +4,13 @@
 import { rmSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 
-import { compare, crashLoop, makeWriters, underLoad } from '../../../tools/torture/crash-loop.js';
+import {
+  compare,
+  crashLoop,
+  livesInTime,
+  makeWriters,
+  underLoad,
+} from '../../../tools/torture/crash-loop.js';
 import { noFindings, type Findings, type Writer } from '../../../tools/torture/load.js';
 import { SeededRandom } from '../../../tools/torture/seeded-random.js';
 import { cairnLaunch, type ServerProcess } from '../../../tools/torture/server-process.js';
@@ -17,6 +23,8 @@ import type { Budget, FaultRow, Tried } from '../row.js';
 const SMALL = ['--segment-size', '1m', '--compact-min', '256k', '--compact-ratio', '0.2'];
 const VALUE_BYTES_MAX = 60_000;
 const WRITERS = 4;
+/** Far above what a round takes on a busy machine: it only tells a hang. */
+const PATIENCE_MS = 60_000;
 const LOSES_NOTHING =
   'Everything acknowledged or seen is there after the next start, nothing is invented';
 
@@ -30,7 +38,8 @@ export const killedUnderLoad: FaultRow = {
     try {
       const launch = cairnLaunch(dir, [...SMALL, '--snapshot', '1s']);
       const kills = tier === 'fast' ? 10 : 250;
-      const load = { valueBytesMax: VALUE_BYTES_MAX, lifeMsMax: tier === 'fast' ? 200 : 600 };
+      const lifeMsMax = tier === 'fast' ? 200 : 600;
+      const load = { valueBytesMax: VALUE_BYTES_MAX, lifeMsMax, patienceMs: PATIENCE_MS };
       const report = await crashLoop({ launch, kills, seed, ...load });
       return triedOf(kills, report, '');
     } finally {
@@ -106,8 +115,11 @@ async function killLoop(
           await setTimeout(random.between(0, 100));
           await during();
         });
-      kills += await round({ server, random, load });
-      await restartAndCompare(server, writers, findings);
+      const life = async (): Promise<void> => {
+        kills += await round({ server, random, load });
+        await restartAndCompare(server, writers, findings);
+      };
+      await livesInTime(server, `seed ${seed}, round ${i + 1}`, PATIENCE_MS, life());
     }
   });
   return triedOf(kills, findings, '');
@@ -143,7 +155,7 @@ async function terminate({ tier, seed }: Budget): Promise<Tried> {
   let longestMs = 0;
   let stops = 0;
   return withServer([...SMALL, '--snapshot', 'never'], async ({ server }) => {
-    for (; stops < (tier === 'fast' ? 6 : 100); stops++) {
+    const life = async (): Promise<void> => {
       let askedMs = 0;
       await underLoad(server, writers, random, findings, async () => {
         await setTimeout(random.between(0, 100));
@@ -154,8 +166,12 @@ async function terminate({ tier, seed }: Budget): Promise<Tried> {
       longestMs = Math.max(longestMs, performance.now() - askedMs);
       if (code !== EXIT.ok) failures.push(`stop ${stops} ended with ${code}: ${server.output}`);
       await restartAndCompare(server, writers, findings);
+    };
+    for (; stops < (tier === 'fast' ? 6 : 100); stops++) {
+      await livesInTime(server, `seed ${seed}, stop ${stops + 1}`, PATIENCE_MS, life());
     }
-    const secondMs = await terminateTwice(server, failures);
+    const twice = terminateTwice(server, failures);
+    const secondMs = await livesInTime(server, `seed ${seed}, two stops`, PATIENCE_MS, twice);
     const tried = triedOf(
       stops + 1,
       findings,

@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } f
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 
 import { expect } from 'chai';
 
@@ -70,6 +71,24 @@ describe('Control', () => {
       expect(await say(`${line}\n`), line).to.match(/^{"error":{"code":"KV_BAD_OPTION"/);
     expect(await say('x'.repeat(70_000))).to.contain('KV_BAD_OPTION');
     expect(await askServer(dir, { command: 'stats' })).to.be.an('object');
+  });
+
+  it('answers who closes its half behind the question, and hangs up on who asks nothing', async () => {
+    const { compact } = store;
+    store.compact = async (options) => {
+      await setImmediate();
+      return compact.call(store, options);
+    };
+    const answer = (bytes: string): Promise<string> =>
+      new Promise((resolve, reject) => {
+        const socket = net.connect(join(dir, 'control.sock'), () => socket.end(bytes));
+        let text = '';
+        socket.on('data', (chunk) => (text += chunk.toString()));
+        socket.on('error', reject).on('close', () => resolve(text));
+      });
+    expect(await answer('{"command":"compact"}\n')).to.contain('"result"');
+    expect(await answer('{"command":"stats"}\n')).to.contain('"result"');
+    expect(await answer('{"comm')).to.equal('');
   });
 
   it('is for the owner alone, and its file goes with it', async () => {
