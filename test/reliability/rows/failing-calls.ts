@@ -4,6 +4,8 @@
 // The long tier counts the calls of a life first, so that it knows which there are and about how many faults
 // that makes; then each kind of fault has a directory of its own, at growing n until it strikes no more.
 
+import { crc32 } from 'node:zlib';
+
 import { SeededRandom } from '../../../tools/torture/seeded-random.js';
 import { findProgram } from '../../support/programs.js';
 import { FaultChain } from '../fault-chain.js';
@@ -75,7 +77,7 @@ async function tryAll(strace: string, { seed, only }: Budget): Promise<Tried> {
   const work = async (): Promise<void> => {
     for (let kind = kinds.shift(); kind !== undefined; kind = kinds.shift()) {
       // From its name: the same whichever others are tried.
-      const random = new SeededRandom(seed + hashOf(nameOf(kind)));
+      const random = new SeededRandom(seed + crc32(nameOf(kind)));
       const replay = `npm run reliability -- --long --row failing-calls --seed ${seed} --only ${nameOf(kind)}`;
       const chain = new FaultChain(strace, random, replay);
       chains.push(chain);
@@ -135,10 +137,6 @@ function effectsOf(call: string): FaultKind[] {
 /** As --only takes it: "pwrite64:EIO:always". */
 function nameOf({ call, effect, always }: FaultKind): string {
   return `${call}:${effect}:${always ? 'always' : 'once'}`;
-}
-
-function hashOf(name: string): number {
-  return [...name].reduce((hash, char) => (hash * 31 + char.charCodeAt(0)) % 1_000_003, 7);
 }
 
 function report(chains: readonly FaultChain[], more: string): Tried {

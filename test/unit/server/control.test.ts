@@ -31,10 +31,13 @@ describe('Control', () => {
     rmSync(dir, { recursive: true, force: true });
   });
 
-  /** Sends the bytes and gives back everything that comes until the server closes. */
-  function say(bytes: string): Promise<string> {
+  /** Sends the bytes, may close its half, and gives back everything that comes until the server closes. */
+  function say(bytes: string, closesHalf = false): Promise<string> {
     return new Promise((resolve, reject) => {
-      const socket = net.connect(join(dir, 'control.sock'), () => socket.write(bytes));
+      const socket = net.connect(join(dir, 'control.sock'), () => {
+        if (closesHalf) socket.end(bytes);
+        else socket.write(bytes);
+      });
       let text = '';
       socket.on('data', (chunk) => (text += chunk.toString()));
       socket.on('error', reject);
@@ -74,21 +77,14 @@ describe('Control', () => {
   });
 
   it('answers who closes its half behind the question, and hangs up on who asks nothing', async () => {
-    const { compact } = store;
+    const compact = store.compact.bind(store);
     store.compact = async (options) => {
       await setImmediate();
-      return compact.call(store, options);
+      return compact(options);
     };
-    const answer = (bytes: string): Promise<string> =>
-      new Promise((resolve, reject) => {
-        const socket = net.connect(join(dir, 'control.sock'), () => socket.end(bytes));
-        let text = '';
-        socket.on('data', (chunk) => (text += chunk.toString()));
-        socket.on('error', reject).on('close', () => resolve(text));
-      });
-    expect(await answer('{"command":"compact"}\n')).to.contain('"result"');
-    expect(await answer('{"command":"stats"}\n')).to.contain('"result"');
-    expect(await answer('{"comm')).to.equal('');
+    expect(await say('{"command":"compact"}\n', true)).to.contain('"result"');
+    expect(await say('{"command":"stats"}\n', true)).to.contain('"result"');
+    expect(await say('{"comm', true)).to.equal('');
   });
 
   it('is for the owner alone, and its file goes with it', async () => {
