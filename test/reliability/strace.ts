@@ -73,14 +73,14 @@ export async function didStrike(trace: string, { effect }: FaultKind): Promise<b
   const text = await ended(trace);
   if (effect !== 'SIGKILL') return text.includes('(INJECTED)');
   // Of a server that was not killed, but stopped, a thread or a child may have been.
-  return /^\d+ \+\+\+ killed by SIGKILL/m.test(text);
+  return /^\d+ +\+\+\+ killed by SIGKILL/m.test(text);
 }
 
 /** Calls of each kind in the trace of a life, those of the thread that made the most. */
 export async function countCalls(trace: string): Promise<ReadonlyMap<string, number>> {
   const byThread = new Map<string, number>();
   const most = new Map<string, number>();
-  for (const [, thread, call] of (await ended(trace)).matchAll(/^(\d+) (\w+)\(/gm)) {
+  for (const [, thread, call] of (await ended(trace)).matchAll(/^(\d+) +(\w+)\(/gm)) {
     const count = (byThread.get(`${thread} ${call}`) ?? 0) + 1;
     byThread.set(`${thread} ${call}`, count);
     most.set(call!, Math.max(most.get(call!) ?? 0, count));
@@ -93,7 +93,7 @@ async function ended(trace: string): Promise<string> {
   let before = '';
   for (let wait = 0; wait < 200; wait++) {
     const text = existsSync(trace) ? readFileSync(trace, 'latin1') : '';
-    const ends = new Set([...text.matchAll(/^(\d+) \+\+\+/gm)].map(([, thread]) => thread));
+    const ends = new Set([...text.matchAll(/^(\d+) +\+\+\+/gm)].map(([, thread]) => thread));
     const seen = new Set([...text.matchAll(/^(\d+) /gm)].map(([, thread]) => thread));
     if (text !== '' && text === before && ends.size === seen.size) return text;
     before = text;

@@ -67,12 +67,13 @@ function draw(random: SeededRandom): SystemFault {
 }
 
 async function tryAll(strace: string, { seed, only }: Budget): Promise<Tried> {
-  const counts = await countOf(strace, seed);
+  const counter = new FaultChain(strace, new SeededRandom(seed), `--seed ${seed}`);
+  const counts = await countOf(counter);
   const all = [...counts.keys()].flatMap(effectsOf);
   const kinds = all.filter((kind) => only === undefined || nameOf(kind).includes(only));
   const total = kinds.reduce((sum, { call }) => sum + countNths(counts.get(call) ?? 0), 0);
   const progress = await watchRow('failing-calls', 'faults', total);
-  const chains: FaultChain[] = [];
+  const chains = [counter];
   let done = 0;
   const work = async (): Promise<void> => {
     for (let kind = kinds.shift(); kind !== undefined; kind = kinds.shift()) {
@@ -113,9 +114,8 @@ function countNths(calls: number): number {
 }
 
 /** The calls of some lives and how often each life makes them, at most. */
-async function countOf(strace: string, seed: number): Promise<Map<string, number>> {
+async function countOf(chain: FaultChain): Promise<Map<string, number>> {
   const counts = new Map(RARE.map((call) => [call, 1]));
-  const chain = new FaultChain(strace, new SeededRandom(seed), '');
   try {
     for (let life = 0; life < 3; life++) {
       for (const [call, count] of await chain.count())
@@ -124,6 +124,7 @@ async function countOf(strace: string, seed: number): Promise<Map<string, number
   } finally {
     chain.end();
   }
+  if (!counts.has('pwrite64')) throw new Error('strace told of no write of the server');
   return counts;
 }
 
