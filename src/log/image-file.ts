@@ -145,23 +145,21 @@ export class ImageFile {
   async fill(target: readonly Uint32Array[]): Promise<boolean> {
     const total = target.reduce((sum, { byteLength }) => sum + byteLength, 0);
     if (total !== this.#wordsBytes) return false;
-    let sum = 0;
     let position = this.#start;
-    const read = (piece: Uint32Array | undefined): Promise<number> => {
-      if (piece === undefined) return Promise.resolve(0);
+    // All at once: threads copy while this one checks what has come.
+    const reads = target.map((piece) => {
       position += piece.byteLength;
       return this.#file.read(bytesOf(piece), position - piece.byteLength);
-    };
-    let reading = read(target[0]);
+    });
+    const over = Promise.allSettled(reads);
+    let sum = 0;
     try {
       for (const [index, piece] of target.entries()) {
-        if ((await reading) < piece.byteLength) return false;
-        // The next piece is copied by another thread while this one is checked.
-        reading = read(target[index + 1]);
+        if ((await reads[index]!) < piece.byteLength) return false;
         sum = crc32(bytesOf(piece), sum);
       }
     } finally {
-      await reading.catch(() => 0);
+      await over;
     }
     return sum === this.#sum;
   }
