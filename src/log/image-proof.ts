@@ -1,8 +1,9 @@
 // Which log an image belongs to, and whether that is the one that lies here (docs/recovery.md, "The image").
 //
 // Invariant: an image is used only when the manifest is the very one of the clean stop, its last segment with
-// batches still ends with that clean seal, and nothing but zeros follows it and the head of an unused
-// successor. Every batch that was acknowledged since would be something. So an image that was not removed,
+// batches still ends with that clean seal, and nothing but zeros follows it. Every batch that was acknowledged
+// since would be something, there or in a segment that the manifest names since: a successor that was blank at
+// the stop stays blank, because each start drops it. So an image that was not removed,
 // came back with a power loss or was copied from elsewhere cannot be taken for another state of the log.
 
 import type { Fs } from '../env/env.js';
@@ -140,9 +141,7 @@ async function provedTail(
   const seal = await cleanSealAt(segment, log.end.offset);
   if (seal?.firstSeq !== log.lastSeq || seal.timeMs !== log.timeMs) return undefined;
   if ((await dirtyBytes(segment, log.end.offset)) > 0) return undefined;
-  const blank = ordered[at + 1];
-  if (blank !== undefined && (await dirtyBytes(blank, SEGMENT_HEADER_BYTES)) > 0) return undefined;
-  return { segment, blank };
+  return { segment, blank: ordered[at + 1] };
 }
 
 function isEntryOf(imaged: ImagedLog['segments'][number], { entry }: Segment): boolean {
