@@ -78,7 +78,7 @@ function writeHit(output: Output, form: BinaryForm, hit: HitReply): void {
   writeHeader(output, form, BINARY_STATUS.ok, keyBytes, FLAGS_BYTES, bodyBytes, hit.cas);
   output.writeUint32(hit.flags);
   if (form.withKey) output.writeBytes(hit.key);
-  if (hit.value !== undefined) output.writeBytes(hit.value);
+  if (hit.value !== undefined) output.writeValue(hit.value, hit.isLasting === true);
 }
 
 function writeMiss(output: Output, form: BinaryForm, key: Buffer): void {

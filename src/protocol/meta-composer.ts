@@ -130,7 +130,7 @@ function writeHit(output: Output, form: MetaForm, hit: HitReply): void {
   if (meta.won) output.writeBytes(WON);
   output.writeBytes(CRLF);
   if (!withValue || hit.value === undefined) return;
-  output.writeBytes(hit.value);
+  output.writeValue(hit.value, hit.isLasting === true);
   output.writeBytes(CRLF);
 }
 

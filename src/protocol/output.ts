@@ -5,13 +5,20 @@
 // connection without replies holds none, and a busy server writes into the same few, which stay in the
 // processor's cache.
 //
-// Invariant: what take() gave stays as it is until recycle(); without that its memory is not used again.
+// Long values are not copied but lent: the output refers to them where they are, and they leave between its own
+// bytes. For a value of 1 MiB the copy, and the fresh memory that it wants, cost twice what sending it does.
+//
+// Invariants:
+// - What take() gave stays as it is until recycle(); without that its memory is not used again.
+// - `#lent` is made of what lies before byte `#tailStart` of the buffer: our own bytes and lent ones, in order.
 
 import { assert } from '../assert.js';
 
 const FIRST_CAPACITY = 4096;
 /** A buffer that grew over this is not kept for the next replies. */
 const KEPT_CAPACITY_MAX = 64 * 1024;
+/** Shorter values are cheaper to copy than to send as a piece of their own. No buffer that is kept is so long. */
+const LENT_BYTES_MIN = 2 * KEPT_CAPACITY_MAX;
 const POOL_BUFFERS_MAX = 64;
 const DIGIT_ZERO = 0x30;
 /** Longest decimal of a safe integer, and of a u64 with room to spare. */
@@ -23,11 +30,33 @@ const pool: Buffer[] = [];
 export class Output {
   #buffer: Buffer = EMPTY;
   #length = 0;
+  /** Complete parts, once something was lent. */
+  #lent: Buffer[] | undefined;
+  #lentBytes = 0;
+  /** From here on the buffer's bytes are in no part yet. */
+  #tailStart = 0;
   /** What the last take() gave a part of. */
   #taken: Buffer = EMPTY;
 
   get length(): number {
-    return this.#length;
+    return this.#lentBytes + this.#length - this.#tailStart;
+  }
+
+  /** take() would not give all: takeParts() does. */
+  get hasLent(): boolean {
+    return this.#lent !== undefined;
+  }
+
+  /** Puts `bytes` to the end; with `isLasting` they stay as they are for as long as somebody refers to them. */
+  writeValue(bytes: Buffer, isLasting: boolean): void {
+    if (!isLasting || bytes.length < LENT_BYTES_MIN) {
+      this.writeBytes(bytes);
+      return;
+    }
+    this.#lent ??= [];
+    this.#endPart();
+    this.#lent.push(bytes);
+    this.#lentBytes += bytes.length;
   }
 
   /** Copies `bytes` to the end. */
@@ -102,11 +131,24 @@ export class Output {
 
   /** The bytes so far, which leave this output empty. Call recycle() when they are sent. */
   take(): Buffer {
+    assert(this.#lent === undefined, 'What was lent leaves in parts');
     const bytes = this.#buffer.subarray(0, this.#length);
     this.#taken = this.#buffer;
     this.#buffer = EMPTY;
     this.#length = 0;
     return bytes;
+  }
+
+  /** As take(), with what was lent, in parts that follow each other. */
+  takeParts(): Buffer[] {
+    const parts = this.#lent ?? [];
+    this.#lent = parts;
+    this.#endPart();
+    this.#lent = undefined;
+    this.#lentBytes = 0;
+    this.#tailStart = 0;
+    this.take();
+    return parts;
   }
 
   /** The bytes of the last take() are not needed any more; optional. */
@@ -120,8 +162,17 @@ export class Output {
 
   /** Takes back everything written after `length` (a reply that failed half-way). */
   truncate(length: number): void {
-    assert(length <= this.#length, 'Only bytes that were written can be taken back');
-    this.#length = length;
+    assert(length <= this.length, 'Only bytes that were written can be taken back');
+    assert(length >= this.#lentBytes, 'What was lent is not taken back');
+    this.#length = this.#tailStart + length - this.#lentBytes;
+  }
+
+  /** Our own bytes since the last part become one. */
+  #endPart(): void {
+    if (this.#length === this.#tailStart) return;
+    this.#lent!.push(this.#buffer.subarray(this.#tailStart, this.#length));
+    this.#lentBytes += this.#length - this.#tailStart;
+    this.#tailStart = this.#length;
   }
 
   #reserve(more: number): void {

@@ -14,6 +14,8 @@ export interface HitReply {
    * itself and then composes `value-end`.
    */
   readonly value: Buffer | undefined;
+  /** The value's bytes stay as they are for as long as somebody refers to them: it may be sent from there. */
+  readonly isLasting?: boolean;
   /** Meta alone. */
   readonly meta: MetaHit | undefined;
 }

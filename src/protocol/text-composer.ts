@@ -91,7 +91,7 @@ function writeHit(output: Output, form: TextForm, hit: HitReply): void {
   }
   output.writeBytes(CRLF);
   if (hit.value === undefined) return;
-  output.writeBytes(hit.value);
+  output.writeValue(hit.value, hit.isLasting === true);
   output.writeBytes(CRLF);
 }
 

@@ -191,13 +191,20 @@ export class Replies implements Waiter {
     return this.#socket.writableLength + section.output.length <= BACKLOG_BYTES_MAX;
   }
 
+  /** In one system call, as far as the socket takes them. */
+  #writeParts(parts: readonly Buffer[]): void {
+    this.#socket.cork();
+    for (const part of parts) this.#socket.write(part);
+    this.#socket.uncork();
+  }
+
   #writeReady(): void {
     for (;;) {
       const head = this.#sections[0]!;
       const count = head.readyBytes(this.#store.watermark);
       if (count > 0) {
-        const bytes = head.take(count);
-        this.#socket.write(bytes);
+        if (head.output.hasLent) this.#writeParts(head.takeParts(count));
+        else this.#socket.write(head.take(count));
         this.#counters.bytes_written += count;
         this.bytesWritten += count;
         if (this.#copies && this.#socket.writableLength === 0) head.output.recycle();

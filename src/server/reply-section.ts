@@ -60,6 +60,22 @@ export class ReplySection {
     return this.output.length;
   }
 
+  /** As take(), when the output has lent bytes: their parts. */
+  takeParts(count: number): Buffer[] {
+    const parts = this.output.takeParts();
+    let left = count;
+    let at = 0;
+    for (; at < parts.length && parts[at]!.length <= left; at++) left -= parts[at]!.length;
+    const ready = parts.splice(0, at);
+    if (left > 0) {
+      ready.push(parts[0]!.subarray(0, left));
+      parts[0] = parts[0]!.subarray(left);
+    }
+    for (const part of parts) this.output.writeValue(part, true);
+    this.#moveMarks(count);
+    return ready;
+  }
+
   /** Takes the first `count` bytes out; readyBytes() must have allowed them. */
   take(count: number): Buffer {
     const bytes = this.output.take();
@@ -68,11 +84,7 @@ export class ReplySection {
       return bytes;
     }
     this.output.writeBytes(bytes.subarray(count));
-    this.#dropMarks();
-    for (const mark of this.#marks) {
-      mark.start -= count;
-      mark.end -= count;
-    }
+    this.#moveMarks(count);
     return bytes.subarray(0, count);
   }
 
@@ -85,7 +97,9 @@ export class ReplySection {
     const marks = this.#marks;
     if (marks.length === 0) return 0;
     this.#marks = [];
-    const bytes = this.output.take();
+    const bytes = this.output.hasLent
+      ? Buffer.concat(this.output.takeParts())
+      : this.output.take();
     let from = 0;
     let failed = 0;
     for (const mark of marks) {
@@ -103,6 +117,15 @@ export class ReplySection {
     }
     this.output.writeBytes(bytes.subarray(from));
     return failed;
+  }
+
+  /** So many bytes before the marks that are left have gone. */
+  #moveMarks(count: number): void {
+    this.#dropMarks();
+    for (const mark of this.#marks) {
+      mark.start -= count;
+      mark.end -= count;
+    }
   }
 
   #dropMarks(): void {

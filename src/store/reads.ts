@@ -125,6 +125,7 @@ function draft(
 ): Draft {
   return {
     value: NO_VALUE,
+    isLasting: false,
     flags: 0,
     cas: 0n,
     expiresAt,
@@ -148,6 +149,7 @@ function hitOf(
     return { kind: 'damaged', after };
   }
   item.value = large ?? loaded.value;
+  item.isLasting = loaded.isLasting;
   item.flags = loaded.flags;
   item.cas = loaded.cas;
   return { kind: 'hit', item, after };

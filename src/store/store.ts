@@ -34,6 +34,8 @@ export interface LargeValue {
 
 export interface Item {
   readonly value: Value;
+  /** A Buffer that stays as it is for as long as somebody refers to it; else it is valid for the turn only. */
+  readonly isLasting: boolean;
   /** The client's 32 bits. */
   readonly flags: number;
   /** CAS token: the record's seq, or the one a client chose. */

@@ -19,10 +19,11 @@ export function entryBytes(valueBytes: number): number {
 export class ValueCachePage {
   /** Its place among the pages of the cache. */
   readonly number: number;
-  readonly #bytes: Buffer;
-  readonly #words: Uint32Array;
-  readonly #tokens: BigUint64Array;
+  #bytes: Buffer;
+  #words: Uint32Array;
+  #tokens: BigUint64Array;
   #used = 0;
+  #isLent = false;
 
   constructor(number: number, bytes: number) {
     const memory = new ArrayBuffer(bytes);
@@ -41,8 +42,20 @@ export class ValueCachePage {
     return this.#used + entryBytes <= this.#bytes.length;
   }
 
+  /** Somebody keeps a view: what is in the page now stays as it is, also when the page is emptied. */
+  lend(): void {
+    this.#isLent = true;
+  }
+
+  /** Forgets all entries. */
   empty(): void {
     this.#used = 0;
+    if (!this.#isLent) return;
+    this.#isLent = false;
+    const memory = new ArrayBuffer(this.#bytes.length);
+    this.#bytes = Buffer.from(memory);
+    this.#words = new Uint32Array(memory);
+    this.#tokens = new BigUint64Array(memory);
   }
 
   /** Appends an entry whose value is `first` and then `second`. Requires: room. Returns its offset. */

@@ -10,7 +10,8 @@
 // - An entry is valid only for the seq it was put with: a ref that went to another key, or a newer record
 //   of the same key, is never answered with an old value.
 // - A value given out is a view. It stays as it is while less than half a page (64 KiB or more) is put
-//   after it: a page that was emptied is not written to before the next one is full.
+//   after it: a page that was emptied is not written to before the next one is full. A long value stays for
+//   good: its page takes other memory when it was emptied.
 
 import { assert } from '../assert.js';
 import { GIB, INLINE_VALUE_BYTES_MAX, KIB, MIB } from '../limits.js';
@@ -31,8 +32,9 @@ const CACHE_BYTES_MAX = 32 * GIB;
 
 /** A value in the cache. The object is reused by the next `get`. */
 export interface CachedValue {
-  /** A view: copy it before 64 KiB more are put. */
+  /** A view: copy it before 64 KiB more are put, unless it is lasting. */
   value: Buffer;
+  isLasting: boolean;
   flags: number;
   cas: bigint;
   /** Values in files of their own are not cached: this makes what is found a Loaded (values.ts). */
@@ -48,10 +50,19 @@ export interface ValueCacheStats {
   readonly evicted: number;
 }
 
+/** Values from here on are given out for as long as somebody refers to them: a socket sends them from the page. */
+const LASTING_BYTES_MIN = 256 * KIB;
+
 const NOTHING = Buffer.alloc(0);
 
 export class ValueCache {
-  readonly #found: CachedValue = { value: NOTHING, flags: 0, cas: 0n, large: undefined };
+  readonly #found: CachedValue = {
+    value: NOTHING,
+    isLasting: false,
+    flags: 0,
+    cas: 0n,
+    large: undefined,
+  };
   #bytesMax = 0;
   #pageBytes = PAGE_BYTES_MIN;
   #index = new ValueCacheIndex(0);
@@ -111,6 +122,8 @@ export class ValueCache {
     page.markHit(offset);
     const found = this.#found;
     found.value = page.value(offset);
+    found.isLasting = found.value.length >= LASTING_BYTES_MIN;
+    if (found.isLasting) page.lend();
     found.flags = page.flags(offset);
     found.cas = page.cas(offset);
     return found;

@@ -8,9 +8,11 @@ import type { LargeReference } from '../log/large-value-file.js';
 import type { Core } from './core.js';
 import type { Maybe } from './store.js';
 
-/** A record's content. `value` may be a view: valid until the caller returns to the event loop. */
+/** A record's content. `value` may be a view: valid until the caller returns to the event loop, unless it is lasting. */
 export interface Loaded {
   readonly value: Buffer;
+  /** `value` stays as it is for as long as somebody refers to it. */
+  readonly isLasting: boolean;
   readonly flags: number;
   readonly cas: bigint;
   /** The value lies in this file, `value` is only its descriptor. */
@@ -38,11 +40,11 @@ export class Values {
     const offset = keydir.offset(ref);
     const large = items.largeOf(ref);
     const read = log.read(slot, offset, keydir.length(ref));
-    if (!(read instanceof Promise)) return this.#accept(read, seq, key, slot, offset, large);
+    if (!(read instanceof Promise)) return this.#accept(read, seq, key, slot, offset, large, false);
     const kept = Buffer.from(key);
     return read.then(
       (frame) => {
-        const loaded = this.#accept(frame, seq, kept, slot, offset, large);
+        const loaded = this.#accept(frame, seq, kept, slot, offset, large, true);
         this.#remember(ref, seq, kept, loaded);
         return loaded;
       },
@@ -57,13 +59,15 @@ export class Values {
     slot: number,
     offset: number,
     large: LargeReference | undefined,
+    isLasting: boolean,
   ): LoadResult {
     if (typeof frame === 'string') return this.#unreadable(slot, offset, frame);
     const { record } = frame;
     if (record.seq !== seq || !record.key.equals(key)) {
       return this.#unreadable(slot, offset, 'another record');
     }
-    return { value: record.value, flags: record.flags, cas: casOf(record), large };
+    const { value, flags } = record;
+    return { value, isLasting, flags, cas: casOf(record), large };
   }
 
   #remember(ref: number, seq: number, key: Buffer, loaded: LoadResult): void {

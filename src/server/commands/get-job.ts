@@ -92,6 +92,7 @@ export class GetJob {
       cas: item.cas,
       valueBytes: valueBytesOf(item),
       value: isInline ? value : undefined,
+      isLasting: item.isLasting,
       meta: this.request.form.wire === 'meta' ? this.#metaHit(item) : undefined,
     };
   }
