@@ -94,8 +94,19 @@ export class Batch {
     for (let i = keys.length - 1; i >= 0; i -= 1) this.#undo[i]!(keys[i]!);
   }
 
-  /** The bytes to write, header complete. `sealSeq` stands in the header of a batch without records. */
-  compose(durable: { segment: number; offset: number }, sealSeq: number, timeMs: number): Buffer {
+  /**
+   * The bytes to write, header complete, and `zeroBytes` zeros behind them. `sealSeq` stands in the header of
+   * a batch without records.
+   */
+  compose(
+    durable: { segment: number; offset: number },
+    sealSeq: number,
+    timeMs: number,
+    zeroBytes = 0,
+  ): Buffer {
+    const end = this.#bytes + zeroBytes;
+    this.#grow(end);
+    this.#buffer.fill(0, this.#bytes, end);
     const header = {
       batchBytes: this.#bytes,
       frameCount: this.#frameCount,
@@ -106,7 +117,7 @@ export class Batch {
       timeMs,
     };
     encodeBatchHeader(this.#buffer, 0, header, this.segment.salt, this.offset);
-    return this.#buffer.subarray(0, this.#bytes);
+    return this.#buffer.subarray(0, end);
   }
 
   /** The frame at that place of the segment, if it is in this batch. A view: copy before `recycle`. */

@@ -28,6 +28,8 @@ export type FailureCause = 'no-space' | 'poisoned';
 
 export interface CommitOptions {
   readonly segmentBytesMax: number;
+  /** Batches of so many bytes are appended; shorter ones go into zeros that were written ahead. */
+  readonly appendBytesMin: number;
   readonly nowMs: () => number;
 }
 
@@ -105,7 +107,7 @@ export class GroupCommit {
     this.#durableTimeMs = found.timeMs;
     this.#options = options;
     this.#events = events;
-    this.#end = new LogEnd(env, active, options.segmentBytesMax, {
+    this.#end = new LogEnd(env, active, options, {
       onSuccessorWanted: () => events.onSuccessorWanted(),
       hasRoom: (bytes) => events.hasRoom(bytes),
       onFatal: (error) => {
@@ -143,6 +145,13 @@ export class GroupCommit {
   /** Whether the active segment has anything worth sealing. */
   get holdsRecords(): boolean {
     return this.#end.active.holdsRecords;
+  }
+  /** See LogEnd. */
+  get successorAheadBytes(): number {
+    return this.#end.successorAheadBytes;
+  }
+  get unallocatedBytes(): number {
+    return this.#end.unallocatedBytes;
   }
   askSuccessor(): void {
     this.#end.askSuccessor();
@@ -291,7 +300,8 @@ export class GroupCommit {
     const { segment } = this.#end.durable;
     const durable = { segment: segment.last, offset: segment.committedBytes };
     this.#writtenTimeMs = this.#options.nowMs();
-    const bytes = batch.compose(durable, this.#lastSeq, this.#writtenTimeMs);
+    const zeroBytes = this.#end.zerosBehind(batch.segment, batch.end);
+    const bytes = batch.compose(durable, this.#lastSeq, this.#writtenTimeMs, zeroBytes);
     const startedMs = this.#env.clock.monotonicMs();
     this.#end.writeInFlight = true;
     try {
@@ -303,7 +313,7 @@ export class GroupCommit {
   }
 
   #committed(batch: Batch): void {
-    const rotated = this.#end.committed(batch.segment, batch.end);
+    const rotated = this.#end.committed(batch.segment, batch.bytes, batch.end);
     this.#durableTimeMs = this.#writtenTimeMs;
     this.#unsyncedBytes -= batch.bytes;
     this.counters.batches += 1;

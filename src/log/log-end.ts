@@ -6,6 +6,10 @@
 // - While the disk is short, puts leave a reserve of allocated bytes to deletes, so that a full store can
 //   be emptied; `short` ends only when room was really found, also for a successor that is due.
 // - The active segment outgrows its limit by no more than half, so that a compaction's output is bounded.
+//
+// Zeros ahead spare a short batch the file system's work, and double the bytes of a long one. So while batches
+// are long nothing is zeroed ahead: they are appended, each with a little of zeros behind it in the same write,
+// which is the reserve for deletes (docs/decisions.md has the figures).
 
 import { assert } from '../assert.js';
 import type { Env, Timer } from '../env/env.js';
@@ -21,6 +25,16 @@ const SPACE_RETRY_MS = 1000;
 const LOOK_MS = 1000;
 /** Zeros are kept this far ahead of the end, and written in steps of this. */
 const AHEAD_BYTES = 4 * 1024 * 1024;
+/** Zeros behind a batch that is appended: room for some hundred deletes. */
+const BEHIND_BYTES = 64 * 1024;
+/** The mean length of the batches follows the last ones by this share. */
+const MEAN_SHARE = 1 / 8;
+
+export interface LogEndOptions {
+  readonly segmentBytesMax: number;
+  /** See CommitOptions. */
+  readonly appendBytesMin: number;
+}
 
 export interface LogEndEvents {
   /** A successor is wanted. Told once until it succeeds or fails. */
@@ -34,6 +48,7 @@ export interface LogEndEvents {
 export class LogEnd {
   readonly #env: Env;
   readonly #segmentBytesMax: number;
+  readonly #appendBytesMin: number;
   readonly #events: LogEndEvents;
   #active: WritableSegment;
   #durable: WritableSegment;
@@ -45,14 +60,16 @@ export class LogEnd {
   /** Up to here zeros are written for deletes when the disk is short, also beyond the limit. */
   #ballastEnd = 0;
   #closed = false;
+  #meanBatchBytes = 0;
   /** A write is with the kernel: its bytes and everything above are not to be touched. */
   writeInFlight = false;
 
-  constructor(env: Env, active: WritableSegment, segmentBytesMax: number, events: LogEndEvents) {
+  constructor(env: Env, active: WritableSegment, options: LogEndOptions, events: LogEndEvents) {
     this.#env = env;
     this.#active = active;
     this.#durable = active;
-    this.#segmentBytesMax = segmentBytesMax;
+    this.#segmentBytesMax = options.segmentBytesMax;
+    this.#appendBytesMin = options.appendBytesMin;
     this.#events = events;
     this.keepAhead();
     this.#lookLater();
@@ -96,6 +113,23 @@ export class LogEnd {
       this.#successor === undefined &&
       (this.#successorAsked || this.#active !== this.#durable)
     );
+  }
+
+  /** So many bytes of a successor are to be allocated before it is used. */
+  get successorAheadBytes(): number {
+    return this.#appends() ? this.#reserveBytes() : this.#segmentBytesMax;
+  }
+
+  /** What the active segment may yet take from the file system. */
+  get unallocatedBytes(): number {
+    if (!this.#appends()) return 0;
+    return Math.max(0, this.#segmentBytesMax - this.#active.zeros.allocatedBytes);
+  }
+
+  /** Zeros to write behind a batch that ends at `end`, when it is about to be written. */
+  zerosBehind(segment: Segment, end: number): number {
+    const { zeros } = this.#writableOf(segment);
+    return end > zeros.allocatedBytes ? Math.min(BEHIND_BYTES, this.#reserveBytes()) : 0;
   }
 
   /** Whether a record whose frame has `bytes` may be taken. */
@@ -151,20 +185,23 @@ export class LogEnd {
 
   /** Resolves when no zeros are being written where a batch that ends at `end` would go. */
   async settle(segment: Segment, end: number): Promise<void> {
-    const { zeros } = segment === this.#durable.segment ? this.#durable : this.#active;
+    const { zeros } = this.#writableOf(segment);
     while (end > zeros.allocatedBytes && zeros.settled !== undefined) await zeros.settled;
   }
 
-  /** A batch is durable. Returns the segment that is complete by it, if the log moved on. */
-  committed(segment: Segment, end: number): WritableSegment | undefined {
+  /** A batch of `bytes` is durable. Returns the segment that is complete by it, if the log moved on. */
+  committed(segment: Segment, bytes: number, end: number): WritableSegment | undefined {
     const rotated = segment === this.#durable.segment ? undefined : this.#durable;
     if (rotated !== undefined) {
       rotated.segment.sealed = true;
       this.#durable = this.#active;
     }
     segment.committedBytes = end;
+    // Seals say nothing of the load.
+    if (bytes > BATCH_HEADER_BYTES)
+      this.#meanBatchBytes += (bytes - this.#meanBatchBytes) * MEAN_SHARE;
     const { zeros } = this.#durable;
-    if (end > zeros.allocatedBytes) zeros.reset(end);
+    if (end > zeros.allocatedBytes) zeros.reset(end + this.zerosBehind(segment, end));
     this.keepAhead();
     return rotated;
   }
@@ -173,9 +210,8 @@ export class LogEnd {
   keepAhead(): void {
     if (this.writeInFlight || this.#closed || this.#short) return;
     const { plannedBytes, zeros } = this.#active;
-    if (zeros.allocatedBytes < Math.min(plannedBytes + this.#step() / 2, this.#segmentBytesMax)) {
-      void this.#extend();
-    }
+    const wanted = Math.min(plannedBytes + this.#step() / 2, this.#segmentBytesMax);
+    if (!this.#appends() && zeros.allocatedBytes < wanted) void this.#extend();
     if (this.#wantsSuccessor()) this.askSuccessor();
   }
 
@@ -218,6 +254,15 @@ export class LogEnd {
     await this.#active.close();
     if (this.#durable !== this.#active) await this.#durable.close();
     await this.#successor?.close();
+  }
+
+  /** Batches are long at the moment. */
+  #appends(): boolean {
+    return this.#meanBatchBytes >= this.#appendBytesMin;
+  }
+
+  #writableOf(segment: Segment): WritableSegment {
+    return segment === this.#durable.segment ? this.#durable : this.#active;
   }
 
   #step(): number {

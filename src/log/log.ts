@@ -36,6 +36,8 @@ const MANIFEST_ENTRY_BYTES_MAX = 256;
 
 export interface LogOptions {
   readonly segmentBytesMax: number;
+  /** See CommitOptions. */
+  readonly appendBytesMin: number;
   /** Unix ms on the store's clock. */
   readonly nowMs: () => number;
   readonly useHints: boolean;
@@ -322,7 +324,7 @@ export class Log {
 
   async #makeSuccessor(): Promise<void> {
     const { fs } = this.#env;
-    await this.checkRoom(this.#options.segmentBytesMax);
+    await this.checkRoom(this.#options.segmentBytesMax + this.#commit.unallocatedBytes);
     const last = (this.table.ordered.at(-1)?.last ?? 0) + 1;
     const place = { first: last, last, generation: 0, salt: newSalt(this.#env) };
     await this.#unname(segmentName(last, 0));
@@ -336,7 +338,7 @@ export class Log {
     let writable: WritableSegment | undefined;
     try {
       writable = await WritableSegment.open(fs, this.dir, segment);
-      const failure = await writable.zeros.extend(this.#options.segmentBytesMax);
+      const failure = await writable.zeros.extend(this.#commit.successorAheadBytes);
       if (failure !== undefined) throw failure;
       await this.#writeManifest();
       this.#commit.succeed(writable);

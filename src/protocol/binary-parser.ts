@@ -57,6 +57,10 @@ export class BinaryParser implements RequestParser {
     this.#buffer.settle();
   }
 
+  room(): Buffer | undefined {
+    return this.#buffer.room();
+  }
+
   push(chunk: Buffer): void {
     if (this.#state !== 'closed') this.#buffer.push(chunk);
   }
@@ -117,9 +121,11 @@ export class BinaryParser implements RequestParser {
     const whole = HEADER_BYTES + (isInline && !isOversized ? bodyBytes : keyBytes + extrasBytes);
     if (end - start < whole) {
       this.#needed = whole;
+      buffer.expected = whole;
       return NEED_MORE;
     }
     this.#needed = HEADER_BYTES;
+    buffer.expected = 0;
     buffer.start = start + whole;
     const keyStart = start + HEADER_BYTES + extrasBytes;
     const key = bytes.subarray(keyStart, keyStart + keyBytes);

@@ -37,6 +37,10 @@ class DetectingParser implements RequestParser {
     this.#buffer.settle();
   }
 
+  room(): Buffer | undefined {
+    return this.#buffer.room();
+  }
+
   push(chunk: Buffer): void {
     if (this.#refused) return;
     this.#buffer.push(chunk);

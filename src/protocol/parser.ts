@@ -47,6 +47,11 @@ export interface RequestParser {
   push(chunk: Buffer): void;
   /** The next request. After `close` it answers `close` for ever. */
   next(): Parsed;
+  /**
+   * After `need-more`: where the next bytes may be put before they are pushed, so that they need not be
+   * copied, or undefined. It stays so until the next push.
+   */
+  room(): Buffer | undefined;
   /** Copies what is left of a lent chunk before `need-more`: views that were given out die with it. */
   settle(): void;
   /** ASCII authentication succeeded: from now on all commands are parsed. */

@@ -1,15 +1,24 @@
 // The bytes that a connection has sent and the parser has not used. A chunk is lent, not copied: only
 // what is left of it when the parser runs dry is copied into a buffer of our own, which grows with the
-// bytes that arrive and never by what a client announces.
+// bytes that arrive: what a client announces makes it no larger than GROWTH times that.
+//
+// While a long block arrives, the socket is offered the room in our own buffer (`room`), so that its bytes
+// are where they belong when they have left the kernel.
 //
 // Large buffers of our own come from a pool that all connections share: a fresh megabyte costs the
 // system's zeroed pages and, freed, a full garbage collection, which is more than its value is worth.
 //
-// Invariant: bytes[start..end) is unread. Views into `bytes` stay as they are until settle() or push().
+// Invariants:
+// - bytes[start..end) is unread. Views into `bytes` stay as they are until settle() or push().
+// - What room() gave is ours to be written to until the next push(): nothing is moved or given up before.
 
 const OWN_CAPACITY_MIN = 512;
 /** A buffer of our own above this is given up when little is left in it. */
 const LARGE_CAPACITY = 64 * 1024;
+/** Growth for a block that was announced, by how much of it is there. */
+const GROWTH = 16;
+/** Less than this is not worth a room of its own. */
+const ROOM_BYTES_MIN = 64 * 1024;
 /** All pooled buffers together. */
 const POOL_BYTES_MAX = 8 * 1024 * 1024;
 
@@ -21,6 +30,8 @@ export class ReceiveBuffer {
   start = 0;
   end = 0;
   #own: Buffer = NOTHING;
+  /** Nothing can be read before so many bytes are there; 0: whatever comes. Set by the parser. */
+  expected = 0;
 
   get length(): number {
     return this.end - this.start;
@@ -34,9 +45,30 @@ export class ReceiveBuffer {
       this.end = chunk.length;
       return;
     }
-    this.#takeOver(chunk.length);
-    this.bytes.set(chunk, this.end);
+    if (!this.#isInPlace(chunk)) {
+      this.#takeOver(chunk.length);
+      this.bytes.set(chunk, this.end);
+    }
     this.end += chunk.length;
+  }
+
+  /**
+   * Where the rest of an expected block may be written before it is pushed; undefined when little of it is
+   * missing. What is there must have been settled.
+   */
+  room(): Buffer | undefined {
+    if (this.expected - this.length < ROOM_BYTES_MIN || this.bytes !== this.#own) return undefined;
+    if (this.#own.length - this.end < ROOM_BYTES_MIN) {
+      if (this.length < ROOM_BYTES_MIN) return undefined;
+      this.#takeOver(ROOM_BYTES_MIN);
+    }
+    return this.#own.subarray(this.end, this.start + this.expected);
+  }
+
+  #isInPlace(chunk: Buffer): boolean {
+    const own = this.#own;
+    if (this.bytes !== own || chunk.buffer !== own.buffer) return false;
+    return chunk.byteOffset === own.byteOffset + this.end;
   }
 
   /** Copies the rest of a lent chunk, so that the lender may reuse its memory. */
@@ -50,7 +82,11 @@ export class ReceiveBuffer {
       this.end = 0;
     } else if (this.bytes !== this.#own) {
       this.#takeOver(0);
-    } else if (this.#own.length > LARGE_CAPACITY && this.length * 4 < this.#own.length) {
+    } else if (
+      this.expected === 0 &&
+      this.#own.length > LARGE_CAPACITY &&
+      this.length * 4 < this.#own.length
+    ) {
       // The same with the beginning of the next request behind it.
       const large = this.#own;
       this.#own = NOTHING;
@@ -66,8 +102,9 @@ export class ReceiveBuffer {
     const needed = length + more;
     if (owned && start + needed <= this.#own.length) return;
     if (needed > this.#own.length) {
-      // Doubling: a value that arrives in many pieces is copied twice, not once a piece.
-      const capacity = Math.max(OWN_CAPACITY_MIN, needed, 2 * length);
+      // By factors: a value that arrives in many pieces is copied twice at most, not once a piece.
+      const announced = Math.min(this.expected, GROWTH * length);
+      const capacity = Math.max(OWN_CAPACITY_MIN, needed, 2 * length, announced);
       const grown = allocate(capacity);
       grown.set(bytes.subarray(start, end));
       release(this.#own);

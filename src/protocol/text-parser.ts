@@ -5,7 +5,7 @@
 // Invariants:
 // - What is kept for the next chunk is at most one line and one value of `inlineValueBytesMax`.
 // - A refused line is answered once, and its block is skipped when its length could be read.
-// - A line whose block is not in yet is read again when it is: nothing but `#needed` is remembered.
+// - A line whose block is not in yet is read again when it is: nothing but `expected` of the buffer is remembered.
 
 import { LINE_BYTES_MAX, KEY_BYTES_MAX_DEFAULT } from '../limits.js';
 import { DataBlock } from './data-block.js';
@@ -29,7 +29,7 @@ import { StorageLine } from './storage-line.js';
 import { AuthenticationReader } from './text-authentication.js';
 import { COMMAND_BYTES_MAX, LINE_READERS } from './text-commands.js';
 import { KEYS_PER_REQUEST, NO_KEYS, keysAreShort, readGetPrefix, withKey } from './text-get.js';
-import { readStorageLine } from './text-storage.js';
+import { isSet, readStorageLine } from './text-storage.js';
 import { Words } from './words.js';
 
 const LF = 0x0a;
@@ -49,8 +49,6 @@ export class TextParser implements RequestParser {
   readonly #lineBytesMax: number;
   #authentication: AuthenticationReader | undefined;
   #state: State = 'line';
-  /** Bytes that must be there before the line at the front is worth reading again. */
-  #needed = 0;
   /** Bytes of a refused block still to skip, or of a value still to give out. */
   #remaining = 0;
   #getForm: TextForm;
@@ -81,11 +79,15 @@ export class TextParser implements RequestParser {
   }
 
   get inValue(): boolean {
-    return this.#needed > 0 || this.#state === 'pieces' || this.#state === 'skip-bytes';
+    return this.#buffer.expected > 0 || this.#state === 'pieces' || this.#state === 'skip-bytes';
   }
 
   settle(): void {
     this.#buffer.settle();
+  }
+
+  room(): Buffer | undefined {
+    return this.#buffer.room();
   }
 
   push(chunk: Buffer): void {
@@ -126,8 +128,8 @@ export class TextParser implements RequestParser {
   #nextLine(): Parsed | undefined {
     const buffer = this.#buffer;
     const { bytes, start, end } = buffer;
-    if (end - start < this.#needed || end === start) return NEED_MORE;
-    this.#needed = 0;
+    if (end - start < buffer.expected || end === start) return NEED_MORE;
+    buffer.expected = 0;
     const lineFeed = findLineFeed(bytes, start, end);
     if (lineFeed < 0) return this.#unendedLine();
     const lineEnd = lineFeed > start && bytes[lineFeed - 1] === CR ? lineFeed - 1 : lineFeed;
@@ -359,7 +361,7 @@ export class TextParser implements RequestParser {
 
   /** Leaves the line where it is until the buffer reaches `position`. */
   #wait(position: number): Parsed {
-    this.#needed = position - this.#buffer.start;
+    this.#buffer.expected = position - this.#buffer.start;
     return NEED_MORE;
   }
 
@@ -392,9 +394,4 @@ export class TextParser implements RequestParser {
     if (buffer.end < blockEnd + CRLF_BYTES) return this.#wait(blockEnd + CRLF_BYTES);
     return this.#done(blockEnd + CRLF_BYTES, reader.readBlock(buffer.bytes, after, blockEnd));
   }
-}
-
-/** `set`, told without making a string of it: most writes are. */
-function isSet(bytes: Buffer, start: number): boolean {
-  return bytes[start] === 0x73 && bytes[start + 1] === 0x65 && bytes[start + 2] === 0x74;
 }

@@ -19,6 +19,11 @@ const EXPTIME = 3;
 const BYTES = 4;
 const CAS = 5;
 
+/** `set`, told without making a string of it: most writes are. */
+export function isSet(bytes: Buffer, start: number): boolean {
+  return bytes[start] === 0x73 && bytes[start + 1] === 0x65 && bytes[start + 2] === 0x74;
+}
+
 /** Fills `line` from the words of a storage command; mistakes end up in `line.error`. */
 export function readStorageLine(
   line: StorageLine,

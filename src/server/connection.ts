@@ -65,7 +65,11 @@ export class Connection implements ConnectionControl {
     this.#replies = new Replies(socket, store, gate, counters, () => this.#goOn());
     this.#session = new Session(services, this.#replies, this);
     this.#lastInputMs = services.clock.monotonicMs();
-    onInput(socket, (chunk) => this.#receive(chunk));
+    onInput(socket, {
+      receive: (chunk) => this.#receive(chunk),
+      // What is still waiting comes first.
+      room: () => (this.#waiting.length === 0 ? parser.room() : undefined),
+    });
     socket.on('end', () => this.#endInput());
     socket.on('drain', () => this.#replies.onDrain());
     socket.on('error', () => this.destroy());

@@ -1,5 +1,5 @@
 // Input without garbage: a plain socket reads into one buffer that all connections share, and lends each
-// piece for the time of a call. Node offers that (`onread`) only to sockets that connect, not to those that
+// piece for the time of a call; a long value is read to where the connection wants it. Node offers that (`onread`) only to sockets that connect, not to those that
 // a server accepts; so the accepted handle gets a socket of our own. It is the one place that leans on
 // Node's internals: without them the socket stays as it is and its stream makes a buffer for each read
 // (benchmarks/README.md has the difference; TLS always goes that way).
@@ -16,22 +16,40 @@ interface Internals {
   _server?: unknown;
 }
 
+/** Who takes a socket's input. */
+export interface Receiver {
+  /** The bytes' memory is lent until the call returns, unless it is the receiver's own room. */
+  receive(bytes: Buffer): void;
+  /** Where the next input shall be put; it stays so until the next receive(). Undefined: anywhere. */
+  room(): Buffer | undefined;
+}
+
 class LendingSocket extends net.Socket {
-  receive: ((bytes: Buffer) => void) | undefined;
+  receiver: Receiver | undefined;
 
   constructor(handle: unknown) {
+    let current: Buffer = shared;
+    let socket: LendingSocket | undefined;
     const options = {
       handle,
       allowHalfOpen: true,
       onread: {
-        buffer: shared,
+        /** Asked before the first read and after each: undefined leaves it as it is. */
+        buffer: (): Buffer | undefined => {
+          const next = socket?.receiver?.room() ?? shared;
+          if (next === current && socket !== undefined) return undefined;
+          current = next;
+          return next;
+        },
         callback: (count: number): boolean => {
-          this.receive?.(shared.subarray(0, count));
+          socket?.receiver?.receive(current.subarray(0, count));
           return true;
         },
       },
     };
     super(options);
+    // eslint-disable-next-line @typescript-eslint/no-this-alias -- asked by Node before `this` may be named
+    socket = this;
   }
 }
 
@@ -47,8 +65,8 @@ export function lending(accepted: net.Socket): net.Socket {
   return socket;
 }
 
-/** Calls `receive` with each piece of input. Its memory is lent until the call returns. */
-export function onInput(socket: net.Socket, receive: (bytes: Buffer) => void): void {
-  if (socket instanceof LendingSocket) socket.receive = receive;
-  else socket.on('data', receive);
+/** Gives each piece of input to `receiver`. */
+export function onInput(socket: net.Socket, receiver: Receiver): void {
+  if (socket instanceof LendingSocket) socket.receiver = receiver;
+  else socket.on('data', (bytes: Buffer) => receiver.receive(bytes));
 }

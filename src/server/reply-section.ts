@@ -97,9 +97,7 @@ export class ReplySection {
     const marks = this.#marks;
     if (marks.length === 0) return 0;
     this.#marks = [];
-    const bytes = this.output.hasLent
-      ? Buffer.concat(this.output.takeParts())
-      : this.output.take();
+    const bytes = this.output.hasLent ? Buffer.concat(this.output.takeParts()) : this.output.take();
     let from = 0;
     let failed = 0;
     for (const mark of marks) {

@@ -54,8 +54,9 @@ export class Janitor {
 
   /** A segment is complete: it wants a hint, and there may be enough to compact. */
   sealed(segment: Segment): void {
-    this.#later(() => this.#writeHint(segment));
+    // What is compacted at once needs no hint: it would be read for nothing.
     this.#later(() => this.#compactIfWorth());
+    this.#later(() => this.#writeHint(segment));
   }
 
   /** Compacts what is worth it, or with `everything` all that holds anything dead. */

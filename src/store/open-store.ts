@@ -58,6 +58,7 @@ export async function openStore(
     dir,
     {
       segmentBytesMax: options.segmentBytesMax,
+      appendBytesMin: options.appendBytesMin,
       nowMs: () => clock.nowMs(),
       useHints: options.useHints,
       ...(options.useHints ? { restore: (image) => restoreFrom(image, items, flushes) } : {}),

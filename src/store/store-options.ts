@@ -1,6 +1,7 @@
 // What an operator or an embedding program may set for a store, with the defaults of src/defaults.ts.
 
 import {
+  APPEND_BYTES_DEFAULT,
   CACHE_BYTES_DEFAULT,
   COMPACT_MIN_BYTES_DEFAULT,
   COMPACT_RATIO_DEFAULT,
@@ -12,6 +13,8 @@ import { VALUE_BYTES_LIMIT } from '../limits.js';
 export interface StoreOptions {
   /** A segment is sealed when it would grow over this. */
   readonly segmentBytesMax: number;
+  /** Commits of so many bytes are appended to the log; shorter ones go into zeros that were written ahead. */
+  readonly appendBytesMin: number;
   /** Memory for hot values; 0: none. */
   readonly cacheBytesMax: number;
   /** Longer values are `too-large`. */
@@ -40,6 +43,7 @@ export interface StoreOptions {
 
 export const STORE_OPTIONS_DEFAULT: StoreOptions = {
   segmentBytesMax: SEGMENT_BYTES_DEFAULT,
+  appendBytesMin: APPEND_BYTES_DEFAULT,
   cacheBytesMax: CACHE_BYTES_DEFAULT,
   valueBytesMax: VALUE_BYTES_LIMIT,
   keysMax: 0,

@@ -54,6 +54,12 @@ export const CRASH_SCRIPTS: readonly CrashScript[] = [
     ...ALL,
   },
   {
+    name: 'rotation, batches appended without zeros ahead',
+    engine: { ...SMALL, appendBytesMin: 0 },
+    commands: inBatches([700, 900, 900, 20, 900, 900, 900]),
+    ...ALL,
+  },
+  {
     name: 'compaction, with deletes and hints',
     engine: { ...SMALL, compactMinBytes: 1, compactRatio: 0.5 },
     commands: [

@@ -11,6 +11,7 @@ import { unwrap } from './recovery-check.js';
 import { SeededRandom } from '../../tools/torture/seeded-random.js';
 import { SimServer } from './sim-server.js';
 import { SimWorld } from './sim-world.js';
+import { APPEND_BYTES } from './swarm.js';
 import { WireClient, type KeyOperation } from './wire-client.js';
 
 export interface WireLived {
@@ -31,6 +32,7 @@ export async function liveOnTheWire(seed: number, bug: BrokenWorld = {}): Promis
   const keys = Array.from({ length: random.between(2, 4) }, (_, at) => `k${at}`);
   const engine: EngineOptions = {
     segmentBytesMax: random.pick([4096, 8192, 65_536]),
+    appendBytesMin: APPEND_BYTES[seed % APPEND_BYTES.length]!,
     cacheBytesMax: random.pick([0, 100_000]),
     compactMinBytes: random.pick([1, 20_000]),
   };

@@ -24,6 +24,8 @@ export function entriesOf({ bytes, start, count }: EntryList): ReplayEntry[] {
 export class SimLog {
   readonly world = new SimWorld(1);
   readonly #segmentBytesMax: number;
+  /** Of the next start. */
+  appendBytesMin = Infinity;
   /** `durable 3` for a watermark, `failed no-space`, `sealed <file>`, `undone <key>`. */
   readonly events: string[] = [];
   entries: ReplayEntry[] = [];
@@ -55,7 +57,12 @@ export class SimLog {
       Log.open(
         process,
         DIR,
-        { segmentBytesMax: this.#segmentBytesMax, nowMs: () => process.clock.wallMs(), useHints },
+        {
+          segmentBytesMax: this.#segmentBytesMax,
+          appendBytesMin: this.appendBytesMin,
+          nowMs: () => process.clock.wallMs(),
+          useHints,
+        },
         {
           onDurable: () => this.events.push(`durable ${this.log.watermark}`),
           onFailed: (cause) => this.events.push(`failed ${cause}`),

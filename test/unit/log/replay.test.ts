@@ -41,7 +41,12 @@ async function replayed(
   const process = sim.world.boot();
   const entries: unknown[] = [];
   const events = { onDurable: () => {}, onFailed: () => {}, onSealed: () => {} };
-  const options = { segmentBytesMax: 8 * 1024, nowMs: () => process.clock.wallMs(), useHints };
+  const options = {
+    segmentBytesMax: 8 * 1024,
+    appendBytesMin: Infinity,
+    nowMs: () => process.clock.wallMs(),
+    useHints,
+  };
   const visit = (list: EntryList): void => {
     for (const { type, marks, seq, expiresAt, key, value, offset, bytes } of entriesOf(list)) {
       const content = [key.toString('latin1'), value.toString('hex')];
