@@ -1,6 +1,6 @@
 // The bytes that a connection has sent and the parser has not used. A chunk is lent, not copied: only
 // what is left of it when the parser runs dry is copied into a buffer of our own, which grows with the
-// bytes that arrive: what a client announces makes it no larger than GROWTH times that.
+// bytes that arrive: what a client announces counts from the moment when a part of it is there.
 //
 // While a long block arrives, the socket is offered the room in our own buffer (`room`), so that its bytes
 // are where they belong when they have left the kernel.
@@ -15,8 +15,8 @@
 const OWN_CAPACITY_MIN = 512;
 /** A buffer of our own above this is given up when little is left in it. */
 const LARGE_CAPACITY = 64 * 1024;
-/** Growth for a block that was announced, by how much of it is there. */
-const GROWTH = 16;
+/** A block that was announced gets all its room when this part of it is there. */
+const GROWTH = 32;
 /** Less than this is not worth a room of its own. */
 const ROOM_BYTES_MIN = 64 * 1024;
 /** All pooled buffers together. */
@@ -103,7 +103,7 @@ export class ReceiveBuffer {
     if (owned && start + needed <= this.#own.length) return;
     if (needed > this.#own.length) {
       // By factors: a value that arrives in many pieces is copied twice at most, not once a piece.
-      const announced = Math.min(this.expected, GROWTH * length);
+      const announced = this.expected > GROWTH * length ? 0 : this.expected;
       const capacity = Math.max(OWN_CAPACITY_MIN, needed, 2 * length, announced);
       const grown = allocate(capacity);
       grown.set(bytes.subarray(start, end));
