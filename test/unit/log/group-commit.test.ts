@@ -89,6 +89,63 @@ describe('GroupCommit', () => {
     expect(sim.log.recovery.tornBytes).to.equal(0);
   });
 
+  it('long batches are appended with one write and no sync; short ones get zeros ahead again', async () => {
+    const sim = new SimLog(1024 * 1024);
+    sim.appendBytesMin = 5000;
+    await sim.open();
+    const done: string[] = [];
+    sim.world.observe = ({ kind, phase }) => void (phase === 'started' && done.push(kind));
+    const commit = async (bytes: number): Promise<string> => {
+      done.length = 0;
+      sim.append('k', bytes);
+      await sim.wait(sim.log.drained());
+      await sim.advance(10);
+      return done.join(' ');
+    };
+    // Beyond the zeros of the start, and the successor is there.
+    for (let at = 0; at < 30; at++) await commit(20_000);
+    await sim.advance(1000);
+    let appended = 0;
+    for (let at = 0; at < 15; at++) {
+      const before = sim.world.disk.usedBytes();
+      expect(await commit(20_000)).to.equal('write');
+      if (sim.world.disk.usedBytes() > before) appended++;
+    }
+    expect(appended).to.be.greaterThan(3);
+    for (let at = 0; at < 40; at++) await commit(100);
+    expect(await commit(100)).to.equal('write');
+    sim.world.kill();
+    await sim.open();
+    expect(sim.keys.length).to.equal(86);
+  });
+
+  it('a disk that is full while batches are appended takes deletes, until there is room again', async () => {
+    const sim = new SimLog(64 * 1024);
+    sim.appendBytesMin = 0;
+    await sim.open();
+    for (let at = 0; at < 12; at++) {
+      sim.append('kept', 1500);
+      await sim.wait(sim.log.drained());
+    }
+    const { disk } = sim.world;
+    disk.capacityBytes = disk.usedBytes();
+    let stored = 0;
+    while (sim.append('more', 1500) !== undefined) {
+      expect(stored++).to.be.below(100);
+      await sim.wait(sim.log.drained());
+    }
+    const placed = sim.append('kept', 0, RECORD.delete);
+    await sim.wait(sim.log.drained());
+    expect(sim.log.watermark).to.equal(placed?.seq);
+    disk.capacityBytes = Infinity;
+    await sim.advance(3000);
+    expect(sim.append('later', 1500)).to.not.equal(undefined);
+    await sim.wait(sim.log.drained());
+    sim.world.kill();
+    await sim.open();
+    expect(sim.keys.at(-1)).to.equal('later');
+  });
+
   it('any other failure poisons: all is taken back, nothing is written again, no seal either', async () => {
     const sim = await SimLog.open();
     await quiet(sim);

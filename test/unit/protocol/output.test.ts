@@ -77,4 +77,34 @@ describe('Output', () => {
     output.truncate(4);
     expect(output.take().toString()).to.equal('kept');
   });
+
+  it('writeValue() lends a long value that lasts: it leaves from where it is, in its place', () => {
+    const output = new Output();
+    const value = Buffer.alloc(200_000, 'v');
+    output.writeText('one ');
+    output.writeValue(Buffer.from('short'), true);
+    expect(output.hasLent).to.equal(false);
+    output.writeValue(value, true);
+    output.writeText(' two ');
+    output.writeValue(value, false);
+    output.writeText(' end');
+    expect(output.length).to.equal(4 + 5 + 5 + 4 + 2 * value.length);
+    const parts = output.takeParts();
+    expect(parts.map(({ length }) => length)).to.deep.equal([9, value.length, 9 + value.length]);
+    expect(parts[1]).to.equal(value);
+    expect(parts[2]!.subarray(0, 6).toString()).to.equal(' two v');
+    expect(output.length).to.equal(0);
+    output.writeText('next');
+    expect(output.take().toString()).to.equal('next');
+  });
+
+  it('truncate() takes back what was written after a lent value, and not that', () => {
+    const output = new Output();
+    output.writeValue(Buffer.alloc(200_000), true);
+    output.writeText('kept dropped');
+    output.truncate(200_004);
+    expect(output.takeParts()[1]!.toString()).to.equal('kept');
+    output.writeValue(Buffer.alloc(200_000), true);
+    expect(() => output.truncate(5)).to.throw('lent');
+  });
 });

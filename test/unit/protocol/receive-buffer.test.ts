@@ -73,4 +73,38 @@ describe('ReceiveBuffer', () => {
     buffer.settle();
     expect(buffer.bytes.length).to.equal(0);
   });
+
+  it('room() takes the rest of an expected block where it belongs, and nothing is copied', () => {
+    const buffer = new ReceiveBuffer();
+    const block = Buffer.from(Array.from({ length: 500_000 }, (_, at) => at % 251));
+    buffer.expected = block.length;
+    expect(buffer.room()).to.equal(undefined);
+    buffer.push(Buffer.from(block.subarray(0, 70_000)));
+    expect(buffer.room(), 'nothing is ours yet').to.equal(undefined);
+    buffer.settle();
+    const { bytes } = buffer;
+    for (let at = 70_000; at < block.length;) {
+      const room = buffer.room();
+      // The last bytes are not worth it.
+      const into = room ?? Buffer.alloc(block.length - at);
+      expect(into.length).to.equal(block.length - at);
+      expect(room === undefined).to.equal(block.length - at < 65_536);
+      const count = Math.min(into.length, 100_000);
+      block.copy(into, 0, at, at + count);
+      buffer.settle();
+      buffer.push(into.subarray(0, count));
+      at += count;
+    }
+    expect(buffer.bytes).to.equal(bytes);
+    expect(buffer.bytes.subarray(buffer.start, buffer.end).equals(block)).to.equal(true);
+  });
+
+  it('an announced block makes the buffer no larger before a part of it is there', () => {
+    const buffer = new ReceiveBuffer();
+    buffer.expected = 1_000_000_000;
+    buffer.push(Buffer.alloc(10_000));
+    buffer.settle();
+    expect(buffer.bytes.length).to.be.below(100_000);
+    expect(buffer.room()).to.equal(undefined);
+  });
 });

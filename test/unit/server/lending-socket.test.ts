@@ -64,4 +64,30 @@ describe('lending socket', () => {
     const socket = new Duplex() as net.Socket;
     expect(lending(socket)).to.equal(socket);
   });
+
+  it('values that arrive side by side, in pieces, do not mix, and neither does what follows them', async () => {
+    const { connect } = await start({ argv: ['-I', '1m'] });
+    const clients = [await connect(), await connect(), await connect()];
+    const values = ['abcdefg', 'hijkl', 'mnopqrstuvw'].map((word) =>
+      word.repeat(200_000).slice(0, 1_000_000),
+    );
+    const wire = values.map((value) => `set k 0 0 ${value.length}\r\n${value}\r\nversion\r\n`);
+    const cuts = [70_000, 300_000, 300_001, 900_000, 999_990, Infinity];
+    for (const [at, cut] of cuts.entries()) {
+      const from = cuts[at - 1] ?? 0;
+      for (const [n, client] of clients.entries()) client.send(wire[n]!.slice(from, cut));
+      // The pieces of a round have arrived.
+      await (await connect()).ask('version\r\n', 'VERSION 1.6.45\r\n');
+    }
+    const replies = `${STORED}VERSION 1.6.45\r\n`;
+    for (const client of clients) expect(await client.take(replies.length)).to.equal(replies);
+    for (const [n, client] of clients.entries()) {
+      const set = `set k${n} 0 0 ${values[n]!.length}\r\n${values[n]!}\r\n`;
+      expect(await client.ask(set, STORED)).to.equal(STORED);
+    }
+    for (const [n, value] of values.entries()) {
+      const reply = `VALUE k${n} 0 ${value.length}\r\n${value}\r\nEND\r\n`;
+      expect((await clients[0]!.ask(`get k${n}\r\n`, reply)) === reply).to.equal(true);
+    }
+  });
 });

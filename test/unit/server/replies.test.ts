@@ -108,6 +108,31 @@ describe('Replies', () => {
     expect(await reader.ask('get a b\r\n', hit('a', '1'))).to.equal(hit('a', '1'));
   });
 
+  it('long values are sent in their places, released and failed as the short ones', async () => {
+    const { store, connect } = await start({ held: true, argv: ['-I', '2m'] });
+    const [client, other] = [await connect(), await connect()];
+    const [long, longer] = ['l'.repeat(300_000), 'x'.repeat(1_000_000)];
+    client.send(set('a', long) + set('b', longer));
+    await settled(other);
+    store.commits.release();
+    await client.take(2 * STORED.length);
+    const [a, b] = [hit('a', long), hit('b', longer)];
+    expect((await client.ask('get a\r\nget b\r\nget a\r\n', a + b + a)) === a + b + a).to.equal(
+      true,
+    );
+    client.send(`get a\r\n${set('c', '1')}get c\r\n${set('a', '2')}get b\r\n`);
+    expect((await client.take(a.length)) === a).to.equal(true);
+    await settled(other);
+    store.commits.release(store.commits.watermark + 1);
+    const next = STORED + hit('c', '1');
+    expect(await client.take(next.length)).to.equal(next);
+    await settled(other);
+    expect(client.received).to.equal('');
+    store.commits.fail();
+    const last = NO_SPACE + b;
+    expect((await client.take(last.length)) === last).to.equal(true);
+  });
+
   it('mn waits for the noreply writes before it, and says when they failed', async () => {
     const { store, server, connect } = await start({ held: true });
     const [client, other] = [await connect(), await connect()];

@@ -28,6 +28,7 @@ describe('ValueCache', () => {
     cache.put(3, 8, 5, 8n, Buffer.from('head'), Buffer.from('tail'));
     expect({ ...cache.get(1, SEQ_MAX) }).to.deep.equal({
       value: Buffer.from('one'),
+      isLasting: false,
       flags: 0xffffffff,
       cas: 2n ** 64n - 1n,
       large: undefined,
@@ -35,6 +36,20 @@ describe('ValueCache', () => {
     expect(cache.get(2 ** 31 - 1, 7)!.value).to.have.length(0);
     expect(cache.get(3, 8)!.value.toString()).to.equal('headtail');
     expect(cache.get(4, 8)).to.equal(undefined);
+  });
+
+  it('a long value that was given out stays as it is when its page is emptied and filled anew', () => {
+    const cache = new ValueCache(16 * MIB);
+    const long = Buffer.alloc(250 * KIB, 'l');
+    const longer = Buffer.alloc(256 * KIB, 'x');
+    for (const [ref, value] of [long, longer].entries()) cache.put(ref, 1, 0, 1n, value);
+    expect(cache.get(0, 1)!.isLasting).to.equal(false);
+    const { value, isLasting } = cache.get(1, 1)!;
+    expect(isLasting).to.equal(true);
+    cache.drop(1);
+    for (let ref = 2; ref < 200; ref++) cache.put(ref, 1, 0, 1n, Buffer.alloc(256 * KIB, 'y'));
+    expect(value.equals(longer)).to.equal(true);
+    expect(cache.memoryBytes).to.be.at.most(16 * MIB);
   });
 
   it('get() never gives a value of another seq, older or newer', () => {
