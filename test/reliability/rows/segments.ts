@@ -69,11 +69,10 @@ async function tryWrongSegments(root: string, { tier, seed }: Budget): Promise<T
 
 function trialsOf(data: DataDirectory, other: DataDirectory): Trial[] {
   const names = data.names('.seg');
-  const sealed = new Set(
+  const sealedBytes = new Map(
     data
       .manifest()
-      .segments.filter(({ bytes }) => bytes !== null)
-      .map(({ last, generation }) => segmentName(last, generation)),
+      .segments.map(({ last, generation, bytes }) => [segmentName(last, generation), bytes]),
   );
   const foreign = other.read(other.names('.seg')[0]!);
   const trials: Trial[] = [];
@@ -86,7 +85,9 @@ function trialsOf(data: DataDirectory, other: DataDirectory): Trial[] {
     add(`${name} missing`, [name], (at) => rmSync(at.pathOf(name)));
     add(`${name} empty`, [name], (at) => at.write(name, ''));
     add(`${name} foreign`, [name], (at) => at.write(name, foreign));
-    if (sealed.has(name)) add(`${name} cut`, [name], (at) => at.write(name, bytes.subarray(0, -1)));
+    // Behind its records a sealed segment may have zeros: those are nothing to miss.
+    const end = sealedBytes.get(name) ?? 0;
+    if (end > 0) add(`${name} cut`, [name], (at) => at.write(name, bytes.subarray(0, end - 1)));
     for (const copy of [segmentName(number, 77), segmentName(names.length + 40, 0)]) {
       add(`${name} copied to ${copy}`, [copy], (at) => at.write(copy, bytes));
     }
