@@ -7,6 +7,7 @@ import fs from 'node:fs';
 import { Worker as Thread } from 'node:worker_threads';
 
 import { KvError, systemCode } from '../errors.js';
+import { BlockingFile } from './blocking-file.js';
 import { ReadThread } from './read-thread.js';
 import type { Clock, Env, File, Fs, Lock, LogFields, Logger, OpenMode, Worker } from './env.js';
 
@@ -27,6 +28,11 @@ export function nodeEnv(logger: Logger): Env {
     logger,
     startWorker: (module, input) => startThread(logger, module, input),
   };
+}
+
+/** The same for a background thread, whose reads, writes and syncs block it and take nothing from libuv's pool. */
+export function nodeThreadEnv(logger: Logger): Env {
+  return { ...nodeEnv(logger), fs: blockingFs };
 }
 
 const nodeClock: Clock = {
@@ -64,6 +70,11 @@ const nodeFs: Fs = {
     const { bavail, bsize } = await fs.promises.statfs(dir);
     return bavail * bsize;
   },
+};
+
+const blockingFs: Fs = {
+  ...nodeFs,
+  open: async (path, mode) => new BlockingFile(path, OPEN_FLAGS[mode]),
 };
 
 const readThread = new ReadThread();

@@ -5,7 +5,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 
 import { assert } from '../assert.js';
 import type { Env, Logger, Port } from './env.js';
-import { nodeEnv } from './node-env.js';
+import { nodeThreadEnv } from './node-env.js';
 
 const channel = parentPort;
 assert(channel !== null, 'worker-entry is run as a thread');
@@ -29,5 +29,5 @@ const { module, input } = workerData as { module: string; input: unknown };
 const { run } = (await import(module)) as {
   run: (env: Env, port: Port, input: unknown) => Promise<void>;
 };
-await run(nodeEnv(logger), port, input);
+await run(nodeThreadEnv(logger), port, input);
 channel.close();

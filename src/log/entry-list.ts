@@ -51,10 +51,11 @@ export function replaysValue(record: Pick<LogRecord, 'type' | 'marks'>): boolean
   return namesSeq || (record.marks & MARK.largeValue) !== 0;
 }
 
-/** A list that grows; memory grows with it, so large ones belong into a worker. */
+/** A list that grows; memory grows with it, so large ones belong into a worker. Its bytes own their memory. */
 export class EntryListBuilder implements EntryList {
   readonly start: number;
   #bytes: Buffer;
+  #words: Uint32Array;
   #end: number;
   #count = 0;
   /** The highest that was added. */
@@ -65,6 +66,7 @@ export class EntryListBuilder implements EntryList {
     this.start = start;
     this.#end = start;
     this.#bytes = Buffer.alloc(BUFFER_BYTES_MIN);
+    this.#words = wordsOf({ bytes: this.#bytes });
   }
 
   get count(): number {
@@ -76,37 +78,58 @@ export class EntryListBuilder implements EntryList {
     return this.#bytes.subarray(0, this.#end);
   }
 
-  /** Adds the frame at `at` of `source`, which stands at `offset` of its segment. Requires: it was checked. */
-  addFrame(source: Buffer, at: number, offset: number): void {
-    const type = source[at + 8] as RecordType;
+  /**
+   * Adds the frame at `at` of `source`, which stands at `offset` of its segment, with the hash of its key where
+   * that is known. Requires: it was checked.
+   */
+  addFrame(source: Buffer, at: number, offset: number, hash = 0): void {
     const marks = source[at + 9]!;
     const keyBytes = source.readUInt16LE(at + 10);
+    const type = source[at + 8] as RecordType;
     const valueBytes = replaysValue({ type, marks }) ? source.readUInt32LE(at + 12) : 0;
-    const end = this.#end + padded(ENTRY_BYTES + keyBytes + valueBytes);
-    if (end > this.#bytes.length) this.#grow(end);
-    const target = this.#bytes;
-    let to = this.#end;
-    target.writeUInt32LE(offset / ALIGNMENT_BYTES, to);
-    target.writeUInt32LE(frameBytesAt(source, at) / ALIGNMENT_BYTES, to + 4);
-    // Seq and expiry stand in a frame as they do here, and so do type, marks and key bytes.
-    for (let byte = 0; byte < 12; byte += 1) target[to + 8 + byte] = source[at + 20 + byte]!;
-    for (let byte = 0; byte < 4; byte += 1) target[to + 20 + byte] = source[at + 8 + byte]!;
-    target.writeUInt32LE(valueBytes, to + 24);
-    to += ENTRY_BYTES;
-    const from = frameKeyAt(source, at);
     const content = keyBytes + valueBytes;
-    if (content > COPY_BYTES_MAX) source.copy(target, to, from, from + content);
-    else for (let byte = 0; byte < content; byte += 1) target[to + byte] = source[from + byte]!;
-    this.#end = end;
-    this.#count += 1;
-    const seq = frameSeqAt(source, at);
-    if (seq > this.lastSeq) this.lastSeq = seq;
+    const to = this.#add(padded(ENTRY_BYTES + content), frameSeqAt(source, at));
+    const words = this.#words;
+    words[to] = offset / ALIGNMENT_BYTES;
+    words[to + 1] = frameBytesAt(source, at) / ALIGNMENT_BYTES;
+    // Seq and expiry stand in a frame as they do here, and so do type, marks and key bytes.
+    words[to + 2] = source.readUInt32LE(at + 20);
+    words[to + 3] = source.readUInt32LE(at + 24);
+    words[to + 4] = source.readUInt32LE(at + 28);
+    words[to + 5] = source.readUInt32LE(at + 8);
+    words[to + 6] = valueBytes;
+    words[to + 7] = hash;
+    const target = this.#bytes;
+    const first = to * WORD_BYTES + ENTRY_BYTES;
+    const from = frameKeyAt(source, at);
+    if (content > COPY_BYTES_MAX) source.copy(target, first, from, from + content);
+    else for (let byte = 0; byte < content; byte += 1) target[first + byte] = source[from + byte]!;
   }
 
-  #grow(bytes: number): void {
-    const larger = Buffer.alloc(bytes * 2);
-    this.#bytes.copy(larger, 0, 0, this.#end);
+  /** Adds the entry at word `at` of another list, whose frame stands at `offset` now. */
+  addEntry(words: Uint32Array, at: number, offset: number): void {
+    const length = nextWord(words, at) - at;
+    const to = this.#add(length * WORD_BYTES, seqAt(words, at));
+    const target = this.#words;
+    for (let word = 1; word < length; word += 1) target[to + word] = words[at + word]!;
+    target[to] = offset / ALIGNMENT_BYTES;
+  }
+
+  /** Room for one more entry; returns its first word. */
+  #add(bytes: number, seq: number): number {
+    const start = this.#end;
+    this.#end += bytes;
+    if (this.#end > this.#bytes.length) this.#grow(start);
+    this.#count += 1;
+    if (seq > this.lastSeq) this.lastSeq = seq;
+    return start / WORD_BYTES;
+  }
+
+  #grow(held: number): void {
+    const larger = Buffer.alloc(padded(this.#end * 2));
+    this.#bytes.copy(larger, 0, 0, held);
     this.#bytes = larger;
+    this.#words = wordsOf({ bytes: larger });
   }
 }
 
@@ -140,6 +163,11 @@ export function marksAt(words: Uint32Array, at: number): number {
   return (words[at + 5]! >>> 8) & 0xff;
 }
 
+/** Adds marks to those of the entry. */
+export function addMarksAt(words: Uint32Array, at: number, marks: number): void {
+  words[at + 5]! |= marks << 8;
+}
+
 export function keyBytesAt(words: Uint32Array, at: number): number {
   return words[at + 5]! >>> 16;
 }
@@ -168,6 +196,11 @@ export function seqAt(words: Uint32Array, at: number): number {
 
 export function expiresAtAt(words: Uint32Array, at: number): number {
   return words[at + 4]! * 2 ** 16 + (words[at + 3]! >>> 16);
+}
+
+export function setExpiresAtAt(words: Uint32Array, at: number, ms: number): void {
+  words[at + 3] = ((words[at + 3]! & 0xffff) | ((ms % 2 ** 16) << 16)) >>> 0;
+  words[at + 4] = Math.floor(ms / 2 ** 16);
 }
 
 /** Place of the frame in the segment. */

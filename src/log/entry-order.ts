@@ -8,6 +8,7 @@ import { assert } from '../assert.js';
 import { KEY_BYTES_LIMIT } from '../limits.js';
 import {
   firstWord,
+  hashAt,
   keyBytesAt,
   keyWord,
   nextWord,
@@ -26,16 +27,25 @@ const DIGIT_BITS = 11;
 const DIGITS = 1 << DIGIT_BITS;
 const scratch = new Uint32Array((KEY_BYTES_LIMIT + 3) >>> 2);
 
-/** The list in hash order, behind `start` free bytes; each entry has its hash with that seed. */
-export function inHashOrder(list: EntryList, seed: HashSeed, start: number): EntryList {
+/** Gives every entry the hash of its key with that seed. */
+export function hashEntries(list: EntryList, seed: HashSeed): void {
+  const words = wordsOf(list);
+  let at = firstWord(list);
+  for (let n = 0; n < list.count; n += 1) {
+    setHashAt(words, at, hashEntry(words, at, seed));
+    at = nextWord(words, at);
+  }
+}
+
+/** The list in hash order, behind `start` free bytes. Requires: its entries have their hashes. */
+export function inHashOrder(list: EntryList, start: number): EntryList {
   const { count } = list;
   const words = wordsOf(list);
   const keys = new Uint32Array(count);
   const places = new Int32Array(count);
   let at = firstWord(list);
   for (let n = 0; n < count; n += 1) {
-    const hash = hashEntry(words, at, seed);
-    setHashAt(words, at, hash);
+    const hash = hashAt(words, at);
     keys[n] = (hash << (32 - SHARD_BITS)) | (hash >>> SHARD_BITS);
     places[n] = at;
     at = nextWord(words, at);

@@ -16,7 +16,7 @@ import { crc32 } from 'node:zlib';
 
 import { assert } from '../assert.js';
 import { KEY_BYTES_LIMIT, SEQ_MAX } from '../limits.js';
-import { checksum } from './checksum.js';
+import { checksum, reseeded } from './checksum.js';
 
 export const FORMAT_VERSION = 1;
 export const ALIGNMENT_BYTES = 8;
@@ -95,7 +95,12 @@ export function align(bytes: number): number {
 
 /** Of bytes `from` to `to`, which belong to what stands at `offset` of a segment with that salt. */
 function seededCrc(bytes: Buffer, from: number, to: number, salt: number, offset: number): number {
-  return checksum(bytes, from, to, (salt ^ (offset / ALIGNMENT_BYTES)) >>> 0);
+  return checksum(bytes, from, to, placeSeed(salt, offset));
+}
+
+/** What the checksums at `offset` of a segment with that salt start from. */
+export function placeSeed(salt: number, offset: number): number {
+  return (salt ^ (offset / ALIGNMENT_BYTES)) >>> 0;
 }
 
 // ── segment header ────────────────────────────────────────────────────────────────────────────────
@@ -260,8 +265,9 @@ export interface FrameChanges {
 }
 
 /**
- * Copies the frame at `from` of `source`, which was checked, to `at` of `target`, changed or as it is; it
- * will stand at `offset` of a segment with that salt. Returns its bytes.
+ * Copies the frame at `from` of `source`, which was checked, to `at` of `target`, changed or as it is; the
+ * seeds are those of its old and its new place. As it is, its checksum moves with it and is not made anew:
+ * a bit that turns on the way is found by whoever reads the copy. Returns its bytes.
  */
 export function copyFrame(
   target: Buffer,
@@ -269,16 +275,19 @@ export function copyFrame(
   source: Buffer,
   from: number,
   changes: FrameChanges | undefined,
-  salt: number,
-  offset: number,
+  oldSeed: number,
+  newSeed: number,
 ): number {
   const bytes = frameBytesAt(source, from);
   source.copy(target, at, from, from + bytes);
-  if (changes !== undefined) {
-    target[at + 9]! |= changes.marks;
-    target.writeUIntLE(changes.expiresAt, at + 26, 6);
+  if (changes === undefined) {
+    const crc = reseeded(source.readUInt32LE(from), bytes - 4, oldSeed, newSeed);
+    target.writeUInt32LE(crc, at);
+    return bytes;
   }
-  target.writeUInt32LE(seededCrc(target, at + 4, at + bytes, salt, offset), at);
+  target[at + 9]! |= changes.marks;
+  target.writeUIntLE(changes.expiresAt, at + 26, 6);
+  target.writeUInt32LE(checksum(target, at + 4, at + bytes, newSeed), at);
   return bytes;
 }
 
@@ -335,6 +344,11 @@ export function frameRecord(source: Buffer, at: number): LogRecord {
 
 export function frameSeqAt(source: Buffer, at: number): number {
   return source.readUIntLE(at + 20, 6);
+}
+
+/** Unix ms; 0: never. */
+export function frameExpiresAt(source: Buffer, at: number): number {
+  return source.readUIntLE(at + 26, 6);
 }
 
 /** Where the key of the frame at `at` begins. */

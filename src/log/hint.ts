@@ -13,7 +13,7 @@ import type { Fs } from '../env/env.js';
 import { EntryListBuilder } from './entry-list.js';
 import type { EntryList } from './entry-list.js';
 import { hintName } from './files.js';
-import { inHashOrder } from './entry-order.js';
+import { hashEntries, inHashOrder } from './entry-order.js';
 import { FRAME_HEADER_BYTES } from './format.js';
 import type { HashSeed } from './key-hash.js';
 import type { Segment } from './segment.js';
@@ -51,8 +51,13 @@ export class HintBuilder {
   readonly #entries = new EntryListBuilder();
 
   /** See EntryListBuilder. */
-  addFrame(source: Buffer, at: number, offset: number): void {
-    this.#entries.addFrame(source, at, offset);
+  addFrame(source: Buffer, at: number, offset: number, hash = 0): void {
+    this.#entries.addFrame(source, at, offset, hash);
+  }
+
+  /** See EntryListBuilder. */
+  addEntry(words: Uint32Array, at: number, offset: number): void {
+    this.#entries.addEntry(words, at, offset);
   }
 
   /** The highest that was added. */
@@ -64,9 +69,12 @@ export class HintBuilder {
    * Header: 0 magic 8 | 8 version u32 | 12 crc u32 of all after it | 16 first u32 | 20 last u32
    * 24 generation u32 | 28 salt u32 | 32 segment bytes u48 | 38 last seq u48 | 44 time u48 | 50 zero u16
    * 52 entries u32 | 56 hash seed, two u32
+   *
+   * `areHashed`: all entries were added with their hashes. The bytes own their memory.
    */
-  finish(place: HintPlace, facts: HintFacts, seed: HashSeed): Buffer {
-    const { bytes, count } = inHashOrder(this.#entries, seed, HINT_HEADER_BYTES);
+  finish(place: HintPlace, facts: HintFacts, seed: HashSeed, areHashed = false): Buffer {
+    if (!areHashed) hashEntries(this.#entries, seed);
+    const { bytes, count } = inHashOrder(this.#entries, HINT_HEADER_BYTES);
     bytes.write(HINT_MAGIC, 0, 'latin1');
     bytes.writeUInt32LE(HINT_VERSION, 8);
     bytes.writeUInt32LE(place.first, 16);

@@ -6,6 +6,8 @@
 // Invariant: keys are hashed as little-endian u32 words, the last one padded with zeros, as the keydir
 // holds them; the bytes after the last whole word count only up to `byteCount`.
 
+import { KEY_BYTES_LIMIT } from '../limits.js';
+
 /** The secret of one store's hash: two random words. */
 export interface HashSeed {
   readonly k0: number;
@@ -35,6 +37,14 @@ export function packKey(key: Uint8Array, words: Uint32Array): number {
   for (let shift = 0; at < length; at += 1, shift += 8) tail |= key[at]! << shift;
   words[whole] = tail;
   return whole + 1;
+}
+
+const scratch = new Uint32Array((KEY_BYTES_LIMIT + 3) >>> 2);
+
+/** The hash of a key, as hashWords. */
+export function hashKey(key: Uint8Array, seed: HashSeed): number {
+  packKey(key, scratch);
+  return hashWords(scratch, 0, key.length, seed);
 }
 
 /** The hash of `byteCount` bytes packed into words from `start`, as a signed 32-bit number: V8 boxes larger ones. */

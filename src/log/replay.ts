@@ -13,7 +13,7 @@ import { EntryListBuilder } from './entry-list.js';
 import type { EntryList } from './entry-list.js';
 import { BATCH_KIND } from './format.js';
 import type { BatchHeader } from './format.js';
-import { inHashOrder } from './entry-order.js';
+import { hashEntries, inHashOrder } from './entry-order.js';
 import { loadHint, peekHint } from './hint.js';
 import type { HintFacts, HintHead, LoadedHint, ReplayedSegment } from './hint.js';
 import type { HashSeed } from './key-hash.js';
@@ -223,7 +223,8 @@ export async function replay(
     loading = load(segments[index + 1]);
     const { entries, seed } = replayed;
     const isReady = seed?.k0 === hashSeed.k0 && seed.k1 === hashSeed.k1;
-    visit(isReady ? entries : inHashOrder(entries, hashSeed, 0), segment);
+    if (!isReady) hashEntries(entries, hashSeed);
+    visit(isReady ? entries : inHashOrder(entries, 0), segment);
     lastSeq = Math.max(lastSeq, replayed.facts.lastSeq);
     timeMs = Math.max(timeMs, replayed.facts.timeMs);
     options.onProgress?.(index + 1, segments.length);

@@ -16,7 +16,6 @@ import {
   hashAt,
   keyBytesAt,
   keyWord,
-  lengthAt,
   nextWord,
   offsetAt,
   seqAt,
@@ -30,6 +29,7 @@ import { hintEntries, writeHint } from '../log/hint.js';
 import type { Segment } from '../log/segment.js';
 import type { Background } from './background/client.js';
 import type { CompactDone, SegmentPlace } from './background/messages.js';
+import { CompactionPace } from './compaction-pace.js';
 import type { Core } from './core.js';
 import { Judge } from './judge.js';
 
@@ -78,7 +78,7 @@ export class Compaction {
     await this.#switch(run, segment);
     await this.#saveHint(segment, hint);
     await this.#moveItems(segment, hint);
-    const frameBytes = sumOfFrames(hint);
+    const { frameBytes } = done;
     segment.overheadBytes = done.committedBytes - frameBytes + judge.stuckBytes;
     segment.keptBytes = Math.max(0, frameBytes - judge.stuckBytes - segment.liveBytes);
     core.counters.compactions += 1;
@@ -115,6 +115,7 @@ export class Compaction {
   ): Promise<CompactDone> {
     const core = this.#core;
     const { log } = core;
+    const pace = new CompactionPace(core);
     const done = await this.#background.perform(
       {
         task: 'compact',
@@ -125,8 +126,10 @@ export class Compaction {
         temporaryName,
         hashSeed: log.recovery.hashSeed,
       },
-      (question) => {
+      async (question) => {
         assert(question.ask === 'judge', 'A compaction asks for judgements');
+        await this.#rest(pace.delayMs(question.bytes));
+        if (core.closed) throw new KvError('KV_CLOSED', 'The store is closing');
         return judge.answer(question);
       },
     );
@@ -191,21 +194,14 @@ export class Compaction {
     items.relocate(ref, seqAt(words, at), slot, offsetAt(words, at));
   }
 
+  async #rest(delayMs: number): Promise<void> {
+    if (delayMs === 0) return;
+    await new Promise<void>((resolve) => void this.#core.env.clock.setTimer(delayMs, resolve));
+  }
+
   #nextTurn(): Promise<void> {
     return new Promise((resolve) => this.#core.env.clock.defer(resolve));
   }
-}
-
-function sumOfFrames(hint: Buffer): number {
-  const list = hintEntries(hint);
-  const words = wordsOf(list);
-  let sum = 0;
-  let at = firstWord(list);
-  for (let n = 0; n < list.count; n += 1) {
-    sum += lengthAt(words, at);
-    at = nextWord(words, at);
-  }
-  return sum;
 }
 
 export function placeOf(segment: Segment): SegmentPlace {

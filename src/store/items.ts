@@ -194,6 +194,11 @@ export class Items {
     this.#unsynced.set(key.toString('latin1'), seq);
   }
 
+  /** Some key's deletion or touch is not yet durable. */
+  get hasUnsynced(): boolean {
+    return this.#unsynced.size !== 0;
+  }
+
   /** Seq that must be durable before anyone may be told of the key's state; 0: at once. */
   afterOf(ref: number, key: Buffer): number {
     const own = ref === 0 ? 0 : this.keydir.seq(ref);

@@ -6,13 +6,27 @@
 // elsewhere becomes a tombstone. While a key has changes above the watermark, all its records stay as they
 // are: the changes may yet be taken back.
 
-import { visitEntries } from '../log/entry-list.js';
+import {
+  entryAt,
+  hashAt,
+  keyBytesAt,
+  keyWord,
+  lengthAt,
+  nextWord,
+  seqAt,
+  setExpiresAtAt,
+  typeAt,
+  valueBytesAt,
+  wordsOf,
+} from '../log/entry-list.js';
 import type { ReplayEntry } from '../log/entry-list.js';
 import { RECORD } from '../log/format.js';
 import { VERDICT } from './background/messages.js';
 import type { JudgeAnswer, JudgeQuestion } from './background/messages.js';
 import type { Core } from './core.js';
 import { MARK } from './keydir.js';
+
+const NO_KEY = Buffer.alloc(0);
 
 export class Judge {
   readonly #core: Core;
@@ -32,55 +46,64 @@ export class Judge {
     this.#isOldest = isOldest;
   }
 
-  answer(question: JudgeQuestion): JudgeAnswer {
-    const verdicts = new Uint8Array(question.count);
-    const expiresAt = new Float64Array(question.count);
-    const { keydir } = this.#core.items;
-    const bytes = Buffer.from(
-      question.entries.buffer,
-      question.entries.byteOffset,
-      question.entries.length,
-    );
+  answer({ count, entries }: JudgeQuestion): JudgeAnswer {
+    const bytes = Buffer.from(entries.buffer, entries.byteOffset, entries.length);
+    const words = wordsOf({ bytes });
+    const verdicts = new Uint8Array(count);
     let at = 0;
-    visitEntries(bytes, 0, question.count, (entry) => {
-      const verdict = this.#judge(entry);
-      verdicts[at] = verdict;
-      if (verdict === VERDICT.verbatim && !this.#isNewest(entry)) this.stuckBytes += entry.bytes;
-      expiresAt[at] = entry.expiresAt;
-      if (entry.type === RECORD.put && (verdict === VERDICT.keep || verdict === VERDICT.keepWon)) {
-        expiresAt[at] = keydir.expiresAt(keydir.find(entry.key));
-      }
-      at += 1;
-    });
-    return { answer: 'judged', verdicts, expiresAt };
+    for (let n = 0; n < count; n += 1) {
+      const isPlain = typeAt(words, at) <= RECORD.delete && valueBytesAt(words, at) === 0;
+      verdicts[n] = isPlain ? this.#judgePlain(words, at) : this.#judgeRare(words, at);
+      at = nextWord(words, at);
+    }
+    return { answer: 'judged', verdicts, entries };
   }
 
-  #isNewest(entry: ReplayEntry): boolean {
-    const { keydir } = this.#core.items;
-    const ref = entry.type === RECORD.put ? keydir.find(entry.key) : 0;
-    return ref !== 0 && keydir.seq(ref) === entry.seq;
-  }
-
-  #judge(entry: ReplayEntry): number {
+  /** A put or a delete: no object is made for it. */
+  #judgePlain(words: Uint32Array, at: number): number {
     const { items } = this.#core;
+    const hash = hashAt(words, at);
+    const ref = items.keydir.findPacked(hash, words, keyWord(at), keyBytesAt(words, at));
+    const key = items.hasUnsynced ? entryAt(words, at).key : NO_KEY;
+    return this.#judgeItem(words, at, ref, key);
+  }
+
+  #judgeRare(words: Uint32Array, at: number): number {
+    const entry = entryAt(words, at);
     if (entry.type === RECORD.flush || entry.type === RECORD.deletePrefix) {
       return this.#judgeFlush(entry);
     }
-    const ref = items.keydir.find(entry.key);
-    if (items.afterOf(ref, entry.key) !== 0) {
+    const ref = this.#core.items.keydir.find(entry.key);
+    return this.#judgeItem(words, at, ref, entry.key);
+  }
+
+  /** `key` matters only while some keys are unsynced. */
+  #judgeItem(words: Uint32Array, at: number, ref: number, key: Buffer): number {
+    const { items } = this.#core;
+    const type = typeAt(words, at);
+    const seq = seqAt(words, at);
+    if (items.afterOf(ref, key) !== 0) {
       this.#keptVerbatim = true;
+      const isNewest = type === RECORD.put && ref !== 0 && items.keydir.seq(ref) === seq;
+      if (!isNewest) this.stuckBytes += lengthAt(words, at);
       return VERDICT.verbatim;
     }
-    if (entry.type === RECORD.put) return this.#judgePut(ref, entry);
-    if (entry.type === RECORD.touch) return this.#judgeTouch(ref, entry);
-    const isSuperseded = ref !== 0 && items.keydir.seq(ref) > entry.seq;
+    if (type === RECORD.touch) return this.#judgeTouch(ref, entryAt(words, at));
+    if (type === RECORD.put) {
+      const verdict = this.#judgePut(ref, seq);
+      if (verdict === VERDICT.keep || verdict === VERDICT.keepWon) {
+        setExpiresAtAt(words, at, items.keydir.expiresAt(ref));
+      }
+      return verdict;
+    }
+    const isSuperseded = ref !== 0 && items.keydir.seq(ref) > seq;
     return this.#isOldest || isSuperseded ? VERDICT.drop : VERDICT.keep;
   }
 
-  #judgePut(ref: number, entry: ReplayEntry): number {
+  #judgePut(ref: number, seq: number): number {
     const core = this.#core;
     const { keydir } = core.items;
-    if (ref !== 0 && keydir.seq(ref) !== entry.seq) return VERDICT.drop;
+    if (ref !== 0 && keydir.seq(ref) !== seq) return VERDICT.drop;
     if (ref !== 0 && !core.isDeadForGood(ref)) {
       if (core.deadReason(ref) !== undefined) this.#keptDead = true;
       return (keydir.marks(ref) & MARK.WON) === 0 ? VERDICT.keep : VERDICT.keepWon;
@@ -105,6 +128,8 @@ export class Judge {
     const { flushes, log } = this.#core;
     const isDone = !flushes.isPromise(entry.seq, log.watermark);
     const mayGo = this.#isOldest && isDone && !this.#keptVerbatim && !this.#keptDead;
-    return mayGo ? VERDICT.drop : VERDICT.verbatim;
+    if (mayGo) return VERDICT.drop;
+    this.stuckBytes += entry.bytes;
+    return VERDICT.verbatim;
   }
 }

@@ -10,9 +10,18 @@ import { join } from 'node:path';
 import type { File, Fs } from '../../env/env.js';
 import { assert } from '../../assert.js';
 import { KvError } from '../../errors.js';
-import { EntryListBuilder } from '../../log/entry-list.js';
+import {
+  EntryListBuilder,
+  addMarksAt,
+  expiresAtAt,
+  nextWord,
+  offsetAt,
+  wordsOf,
+} from '../../log/entry-list.js';
+import { hashEntries } from '../../log/entry-order.js';
 import { segmentName } from '../../log/files.js';
-import { MARK, RECORD, frameRecord } from '../../log/format.js';
+import { MARK, RECORD, frameExpiresAt, frameRecord, placeSeed } from '../../log/format.js';
+import type { HashSeed } from '../../log/key-hash.js';
 import { SegmentScanner } from '../../log/segment-scanner.js';
 import type { TakeFrame } from '../../log/segment-scanner.js';
 import { CompactedSegmentWriter } from './compacted-segment-writer.js';
@@ -21,8 +30,10 @@ import type { CompactTask, SegmentPlace } from './messages.js';
 import type { Line } from './worker.js';
 
 const NO_VALUE = Buffer.alloc(0);
-/** Records are judged in lots of about this many bytes of segment. */
-const LOT_BYTES = 256 * 1024;
+/** Records are judged in lots of about this many bytes of segment… */
+const LOT_BYTES = 1024 * 1024;
+/** …but no more records: judging them is one turn of the main thread, well below a millisecond. */
+const LOT_RECORDS = 1500;
 
 export async function compactRun(
   fs: Fs,
@@ -35,12 +46,9 @@ export async function compactRun(
   const file = await fs.open(path, 'create');
   try {
     const writer = await CompactedSegmentWriter.create(file, task);
-    for (const [index, segment] of task.run.entries()) {
-      await copySegment(fs, dir, segment, index, writer, line);
-    }
-    const { committedBytes, hint } = await writer.finish();
-    const bytes = new Uint8Array(hint);
-    line.post({ done: 'compact', committedBytes, hint: bytes }, [bytes.buffer]);
+    for (const segment of task.run) await copySegment(fs, dir, segment, task, writer, line);
+    const finished = await writer.finish();
+    line.post({ done: 'compact', ...finished }, [finished.hint.buffer as ArrayBuffer]);
   } finally {
     await file.close();
   }
@@ -50,7 +58,7 @@ async function copySegment(
   fs: Fs,
   dir: string,
   segment: SegmentPlace,
-  runIndex: number,
+  { hashSeed }: CompactTask,
   writer: CompactedSegmentWriter,
   line: Line,
 ): Promise<void> {
@@ -58,17 +66,26 @@ async function copySegment(
   const file: File = await fs.open(path, 'read');
   try {
     const scanner = new SegmentScanner(file, segment.salt, segment.committedBytes);
-    let lot = new Lot();
-    const take: TakeFrame = (source, at, offset, bytes) => lot.add(source, at, offset, bytes);
-    for (let header = await scanner.nextInto(take); header !== undefined;) {
-      writer.noteBatch(header.timeMs, Math.max(header.firstSeq, lot.entries.lastSeq));
-      if (lot.bytes >= LOT_BYTES) {
-        await copyLot(lot, runIndex, writer, line);
-        lot = new Lot();
+    let gathering = new Lot();
+    let full: Lot[] = [];
+    const take: TakeFrame = (source, at, offset, bytes) => {
+      if (gathering.isFull) {
+        full.push(gathering);
+        gathering = new Lot();
       }
+      gathering.add(source, at, offset, bytes);
+    };
+    const copyFull = async (): Promise<void> => {
+      for (const lot of full) await copyLot(lot, segment.salt, hashSeed, writer, line);
+      full = [];
+    };
+    for (let header = await scanner.nextInto(take); header !== undefined;) {
+      writer.noteBatch(header.timeMs, header.firstSeq);
+      await copyFull();
       header = await scanner.nextInto(take);
     }
-    await copyLot(lot, runIndex, writer, line);
+    full.push(gathering);
+    await copyFull();
     if (scanner.defect === undefined) return;
     throw new KvError('KV_CORRUPTION', `A sealed segment is damaged (${scanner.defect.defect})`, {
       path,
@@ -82,46 +99,71 @@ async function copySegment(
 /** Frames that are judged together; they stay where they were read. */
 class Lot {
   readonly entries = new EntryListBuilder();
-  readonly frames: { readonly source: Buffer; readonly at: number }[] = [];
+  readonly sources: Buffer[] = [];
+  readonly places: number[] = [];
   bytes = 0;
+
+  get isFull(): boolean {
+    return this.bytes >= LOT_BYTES || this.entries.count >= LOT_RECORDS;
+  }
 
   add(source: Buffer, at: number, offset: number, bytes: number): void {
     this.entries.addFrame(source, at, offset);
-    this.frames.push({ source, at });
+    this.sources.push(source);
+    this.places.push(at);
     this.bytes += bytes;
   }
 }
 
 async function copyLot(
-  { entries, frames }: Lot,
-  runIndex: number,
+  { entries, sources, places, bytes }: Lot,
+  salt: number,
+  hashSeed: HashSeed,
   writer: CompactedSegmentWriter,
   line: Line,
 ): Promise<void> {
-  if (frames.length === 0) return;
-  const bytes = new Uint8Array(entries.bytes);
-  line.post({ ask: 'judge', runIndex, count: entries.count, entries: bytes }, [bytes.buffer]);
+  const { count, lastSeq } = entries;
+  if (count === 0) return;
+  writer.noteBatch(0, lastSeq);
+  hashEntries(entries, hashSeed);
+  const list = entries.bytes;
+  line.post({ ask: 'judge', count, entries: list, bytes }, [list.buffer as ArrayBuffer]);
   const answer = await line.answer();
   assert(answer.answer === 'judged', 'A judgement is answered by verdicts');
-  for (const [n, { source, at }] of frames.entries()) {
-    const written = writeJudged(writer, source, at, answer.verdicts[n]!, answer.expiresAt[n]!);
-    if (written !== undefined) await written;
+  const judged = answer.entries;
+  const words = wordsOf({
+    bytes: Buffer.from(judged.buffer, judged.byteOffset, judged.length),
+  });
+  let entry = 0;
+  for (let n = 0; n < count; n += 1) {
+    const verdict = answer.verdicts[n]!;
+    if (verdict !== VERDICT.drop) {
+      const seed = placeSeed(salt, offsetAt(words, entry));
+      const written = writeJudged(writer, sources[n]!, places[n]!, seed, verdict, words, entry);
+      if (written !== undefined) await written;
+    }
+    entry = nextWord(words, entry);
   }
 }
 
-/** Writes the record as it is to stand in the output, or not at all. */
+/** Writes the record as it is to stand in the output. */
 function writeJudged(
   writer: CompactedSegmentWriter,
   source: Buffer,
   at: number,
+  seed: number,
   verdict: number,
-  expiresAt: number,
+  words: Uint32Array,
+  entry: number,
 ): Promise<void> | undefined {
-  if (verdict === VERDICT.drop) return undefined;
-  if (verdict === VERDICT.verbatim) return writer.copy(source, at, undefined);
-  if (verdict === VERDICT.keep) return writer.copy(source, at, { expiresAt, marks: 0 });
-  if (verdict === VERDICT.keepWon) return writer.copy(source, at, { expiresAt, marks: MARK.won });
-  const tombstone = { type: RECORD.delete, marks: 0, flags: 0, expiresAt: 0, cas: 0n };
-  const { seq, key } = frameRecord(source, at);
-  return writer.add({ ...tombstone, seq, key, value: NO_VALUE });
+  if (verdict === VERDICT.tombstone) {
+    const tombstone = { type: RECORD.delete, marks: 0, flags: 0, expiresAt: 0, cas: 0n };
+    const { seq, key } = frameRecord(source, at);
+    return writer.add({ ...tombstone, seq, key, value: NO_VALUE });
+  }
+  const marks = verdict === VERDICT.keepWon ? MARK.won : 0;
+  const expiresAt = expiresAtAt(words, entry);
+  const isSame = marks === 0 && expiresAt === frameExpiresAt(source, at);
+  if (marks !== 0) addMarksAt(words, entry, marks);
+  return writer.copy(source, at, seed, isSame ? undefined : { expiresAt, marks }, words, entry);
 }

@@ -12,10 +12,12 @@ import {
   encodeSegmentHeader,
   frameBytes,
   frameBytesAt,
-  frameSeqAt,
+  placeSeed,
 } from '../../log/format.js';
 import type { FrameChanges, LogRecord } from '../../log/format.js';
 import { HintBuilder } from '../../log/hint.js';
+import { seqAt } from '../../log/entry-list.js';
+import { hashKey } from '../../log/key-hash.js';
 import type { HashSeed } from '../../log/key-hash.js';
 import { writeFully } from '../../log/whole-file.js';
 import type { CompactTask } from './messages.js';
@@ -29,6 +31,13 @@ const SYNC_BYTES = 2 * 1024 * 1024;
 /** What of a compaction concerns its output. */
 type OutputTask = Pick<CompactTask, 'storeId' | 'output' | 'createdAtMs' | 'hashSeed'>;
 
+interface Finished {
+  readonly committedBytes: number;
+  readonly frameBytes: number;
+  /** Owns its memory. */
+  readonly hint: Buffer;
+}
+
 export class CompactedSegmentWriter {
   readonly #file: File;
   readonly #place: CompactTask['output'];
@@ -39,6 +48,8 @@ export class CompactedSegmentWriter {
   #offset = SEGMENT_HEADER_BYTES;
   #bytes = BATCH_HEADER_BYTES;
   #frames = 0;
+  /** Of all frames so far. */
+  #frameBytes = 0;
   #firstSeq = 0;
   #timeMs = 0;
   #lastSeq = 0;
@@ -72,50 +83,78 @@ export class CompactedSegmentWriter {
     this.#lastSeq = Math.max(this.#lastSeq, lastSeq);
   }
 
-  /** Adds a record; resolves, if it gives a promise, when there is room for the next one. */
+  /** Adds a record; resolves, if it gives a promise, when it is added. */
   add(record: LogRecord): Promise<void> | undefined {
-    const bytes = frameBytes(record.key.length, record.value.length, record.marks);
-    return this.#whenRoom(bytes, () => {
-      const { salt } = this.#place;
-      encodeFrame(this.#buffer, this.#bytes, record, salt, this.#offset + this.#bytes);
-      this.#added(bytes, record.seq);
-    });
-  }
-
-  /** Adds a copy of the frame at `at` of `source`, which was checked; as add. */
-  copy(source: Buffer, at: number, changes: FrameChanges | undefined): Promise<void> | undefined {
-    const bytes = frameBytesAt(source, at);
-    return this.#whenRoom(bytes, () => {
-      const { salt } = this.#place;
-      copyFrame(this.#buffer, this.#bytes, source, at, changes, salt, this.#offset + this.#bytes);
-      this.#added(bytes, frameSeqAt(source, at));
-    });
-  }
-
-  #whenRoom(bytes: number, write: () => void): Promise<void> | undefined {
-    if (this.#frames > 0 && this.#bytes + bytes > GATHER_BYTES_MAX) {
-      return this.#flush().then(write);
+    if (this.#hasRoom(frameBytes(record.key.length, record.value.length, record.marks))) {
+      this.#encode(record);
+      return undefined;
     }
-    write();
-    return undefined;
+    return this.#flush().then(() => this.#encode(record));
+  }
+
+  /**
+   * Adds a copy of the frame at `at` of `source`, which was checked and stood where the checksum seed was
+   * `seed`; as add. Its entry is at word `entry` of `words`, with the changes and the hash.
+   */
+  copy(
+    source: Buffer,
+    at: number,
+    seed: number,
+    changes: FrameChanges | undefined,
+    words: Uint32Array,
+    entry: number,
+  ): Promise<void> | undefined {
+    if (this.#hasRoom(frameBytesAt(source, at))) {
+      this.#copy(source, at, seed, changes, words, entry);
+      return undefined;
+    }
+    return this.#flush().then(() => this.#copy(source, at, seed, changes, words, entry));
+  }
+
+  #hasRoom(bytes: number): boolean {
+    return this.#frames === 0 || this.#bytes + bytes <= GATHER_BYTES_MAX;
+  }
+
+  #encode(record: LogRecord): void {
+    const place = this.#offset + this.#bytes;
+    const bytes = encodeFrame(this.#buffer, this.#bytes, record, this.#place.salt, place);
+    const hash = hashKey(record.key, this.#hashSeed);
+    this.#hint.addFrame(this.#buffer, this.#bytes, place, hash);
+    this.#added(bytes, record.seq);
+  }
+
+  #copy(
+    source: Buffer,
+    at: number,
+    seed: number,
+    changes: FrameChanges | undefined,
+    words: Uint32Array,
+    entry: number,
+  ): void {
+    const place = this.#offset + this.#bytes;
+    const newSeed = placeSeed(this.#place.salt, place);
+    const bytes = copyFrame(this.#buffer, this.#bytes, source, at, changes, seed, newSeed);
+    this.#hint.addEntry(words, entry, place);
+    this.#added(bytes, seqAt(words, entry));
   }
 
   #added(bytes: number, seq: number): void {
-    this.#hint.addFrame(this.#buffer, this.#bytes, this.#offset + this.#bytes);
     if (this.#frames === 0) this.#firstSeq = seq;
     this.#bytes += bytes;
+    this.#frameBytes += bytes;
     this.#frames += 1;
   }
 
-  /** Seals and syncs; returns the file's length and the bytes of its hint. */
-  async finish(): Promise<{ readonly committedBytes: number; readonly hint: Buffer }> {
+  /** Seals and syncs; returns the file's length, the bytes of records in it and its hint. */
+  async finish(): Promise<Finished> {
     if (this.#frames > 0) await this.#flush();
     await this.#flush();
     await this.#file.sync();
     const committedBytes = this.#offset;
     const facts = { lastSeq: this.#lastSeq, timeMs: this.#timeMs };
     const place = { ...this.#place, committedBytes };
-    return { committedBytes, hint: this.#hint.finish(place, facts, this.#hashSeed) };
+    const hint = this.#hint.finish(place, facts, this.#hashSeed, true);
+    return { committedBytes, frameBytes: this.#frameBytes, hint };
   }
 
   async #flush(): Promise<void> {

@@ -49,25 +49,27 @@ export interface ScrubTask {
 
 export type Task = CompactTask | HintTask | ExportTask | ScrubTask;
 
-/** Worker → main: what becomes of each of these records? `entries` are hint entries of one run member. */
+/** Worker → main: what becomes of each of these records? `entries` as in entry-list.ts. */
 export interface JudgeQuestion {
   readonly ask: 'judge';
-  readonly runIndex: number;
   readonly count: number;
+  /** With their hashes. */
   readonly entries: Uint8Array;
+  /** Bytes of segment that were read for it. */
+  readonly bytes: number;
 }
 
 /** Main → worker, an element a record. */
 export interface JudgeAnswer {
   readonly answer: 'judged';
   readonly verdicts: Uint8Array;
-  /** The expiry to write with VERDICT.keep. */
-  readonly expiresAt: Float64Array;
+  /** Those of the question, with the expiry to write with VERDICT.keep. */
+  readonly entries: Uint8Array;
 }
 
 export const VERDICT = {
   drop: 0,
-  /** Write it with the expiry given. */
+  /** Write it with the expiry that its entry has now. */
   keep: 1,
   /** As keep, and mark it won. */
   keepWon: 2,
@@ -81,6 +83,8 @@ export const VERDICT = {
 export interface CompactDone {
   readonly done: 'compact';
   readonly committedBytes: number;
+  /** Of the records in it. */
+  readonly frameBytes: number;
   /** A whole hint of the output, ready to be written; its puts are what has moved. */
   readonly hint: Uint8Array;
 }

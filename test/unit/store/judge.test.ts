@@ -4,7 +4,8 @@ import { expect } from 'chai';
 
 import { MARK as RECORD_MARK } from '../../../src/log/format.js';
 import type { LogRecord } from '../../../src/log/format.js';
-import { EntryListBuilder } from '../../../src/log/entry-list.js';
+import { EntryListBuilder, expiresAtAt, wordsOf } from '../../../src/log/entry-list.js';
+import { hashEntries } from '../../../src/log/entry-order.js';
 import type { Log } from '../../../src/log/log.js';
 import { Segment } from '../../../src/log/segment.js';
 import { VERDICT } from '../../../src/store/background/messages.js';
@@ -23,6 +24,7 @@ import { SimWorld } from '../../sim/sim-world.js';
 import { RECORDS, frameOf } from '../../support/example-log.js';
 import { MemoryFile } from '../../support/memory-file.js';
 
+const SEED = hashSeed(Buffer.alloc(8));
 const KEY = Buffer.from('greeting');
 /** The run is slot 1; slot 0 is older, slot 2 newer. */
 const [OLDER, RUN, NEWER] = [0, 1, 2];
@@ -39,7 +41,7 @@ class Case {
       const place = { first: slot + 1, last: slot + 1, generation: 0, salt: 1 };
       return new Segment(slot, place, new MemoryFile(Buffer.alloc(0)));
     });
-    const keydir = new Keydir({ seed: hashSeed(Buffer.alloc(8)), recency: false });
+    const keydir = new Keydir({ seed: SEED, recency: false });
     const log = { watermark: 100, durableTimeMs: env.clock.wallMs() };
     this.log = log;
     this.core = new Core({
@@ -81,10 +83,11 @@ class Case {
   verdict(record: LogRecord): { verdict: string | undefined; expiresAt: number } {
     const entries = new EntryListBuilder();
     entries.addFrame(frameOf(record, 64), 0, 64);
-    const question = { ask: 'judge', runIndex: 0, count: 1, entries: entries.bytes } as const;
-    const { verdicts, expiresAt } = this.judge.answer(question);
+    hashEntries(entries, SEED);
+    const question = { ask: 'judge', count: 1, entries: entries.bytes, bytes: 64 } as const;
+    const { verdicts } = this.judge.answer(question);
     const [name] = Object.entries(VERDICT).find(([, value]) => value === verdicts[0]) ?? [];
-    return { verdict: name, expiresAt: expiresAt[0]! };
+    return { verdict: name, expiresAt: expiresAtAt(wordsOf(entries), 0) };
   }
 
   of(record: LogRecord): string | undefined {

@@ -1,0 +1,57 @@
+// Files for a thread that has nothing else to do: every call is the system's own and returns when it is
+// done. The way over libuv's pool costs two wakings each, takes the pool from the main thread, and lets a
+// background thread's reads and writes run with the priority of the pool's.
+//
+// Invariant: only background threads use it; on the main thread it would hold up everybody.
+
+import fs from 'node:fs';
+
+import type { File } from './env.js';
+
+/** An open file by its descriptor. */
+export class BlockingFile implements File {
+  readonly path: string;
+  readonly #fd: number;
+
+  constructor(path: string, flags: number) {
+    this.path = path;
+    this.#fd = fs.openSync(path, flags, 0o600);
+  }
+
+  async read(target: Uint8Array, position: number): Promise<number> {
+    let filled = 0;
+    while (filled < target.length) {
+      const wanted = target.length - filled;
+      const count = fs.readSync(this.#fd, target, filled, wanted, position + filled);
+      if (count === 0) break;
+      filled += count;
+    }
+    return filled;
+  }
+
+  async write(source: Uint8Array, position: number): Promise<number> {
+    return fs.writeSync(this.#fd, source, 0, source.length, position);
+  }
+
+  async sync(): Promise<void> {
+    fs.fdatasyncSync(this.#fd);
+  }
+
+  async truncate(bytes: number): Promise<void> {
+    fs.ftruncateSync(this.#fd, bytes);
+  }
+
+  async size(): Promise<number> {
+    return fs.fstatSync(this.#fd).size;
+  }
+
+  async isInPlace(): Promise<boolean> {
+    const own = fs.fstatSync(this.#fd);
+    const found = fs.statSync(this.path, { throwIfNoEntry: false });
+    return found?.ino === own.ino && found.dev === own.dev;
+  }
+
+  async close(): Promise<void> {
+    fs.closeSync(this.#fd);
+  }
+}
