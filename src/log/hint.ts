@@ -17,12 +17,15 @@ import { hashEntries, inHashOrder } from './entry-order.js';
 import { FRAME_HEADER_BYTES } from './format.js';
 import type { HashSeed } from './key-hash.js';
 import type { Segment } from './segment.js';
-import { readWholeFile, replaceFile } from './whole-file.js';
+import { readWholeFile, replaceFileBy, writeFully } from './whole-file.js';
 
 export const HINT_MAGIC = 'CAIRNHNT';
 export const HINT_HEADER_BYTES = 64;
 /** Of its own: a hint of another version is made anew. */
 export const HINT_VERSION = 2;
+
+/** Synced so often: no commit waits for tens of megabytes. */
+const PIECE_BYTES = 1024 * 1024;
 
 /** What the segment was when its hint was made, and what else its replay would have told. */
 export interface HintFacts {
@@ -98,7 +101,12 @@ export async function writeHint(
   place: HintPlace,
   hint: Buffer,
 ): Promise<void> {
-  await replaceFile(fs, dir, hintName(place.last, place.generation), hint);
+  await replaceFileBy(fs, dir, hintName(place.last, place.generation), async (file) => {
+    for (let at = 0; at < hint.length; at += PIECE_BYTES) {
+      await writeFully(file, hint.subarray(at, at + PIECE_BYTES), at);
+      await file.sync();
+    }
+  });
 }
 
 /** What the segment's hint tells; undefined when there is no good one. */
