@@ -24,7 +24,7 @@ describe('BlockingFile', () => {
     expect(await file.size()).to.equal(15);
     const target = Buffer.alloc(20, 0xff);
     expect(await file.read(target, 3), 'only the end of the file makes it short').to.equal(12);
-    expect(target.toString('latin1', 0, 12)).to.equal('\0\0' + '0123456789');
+    expect(target.toString('latin1', 0, 12)).to.equal('\0\x000123456789');
     await file.truncate(7);
     expect(await file.size()).to.equal(7);
     expect(await file.isInPlace()).to.equal(true);
