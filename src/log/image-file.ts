@@ -6,16 +6,17 @@
 //              20 crc u32 of the words | 24 bytes of the words u48 | 30 zero u16
 //   description: a line of JSON, `log` and `store`      words: back to back, 32 bits each
 //
-// Invariant: the header is written last and the file gets its name when it is whole.
+// Invariant: the header is written last and the file gets its name when it is whole. Nothing is synced, which would
+// hold up the stop for as long as the disk takes: after a power loss the checksums tell what came of it.
 
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 
 import type { File, Fs } from '../env/env.js';
-import { IMAGE_NAME } from './files.js';
+import { IMAGE_NAME, TEMPORARY_SUFFIX } from './files.js';
 import type { HashSeed } from './key-hash.js';
 import type { ManifestEntry } from './manifest.js';
-import { openIfThere, replaceFileBy, writeFully } from './whole-file.js';
+import { openIfThere, writeFully } from './whole-file.js';
 
 export const IMAGE_MAGIC = 'CAIRNIMG';
 export const IMAGE_HEADER_BYTES = 32;
@@ -56,29 +57,45 @@ export async function writeImage(
   fs: Fs,
   dir: string,
   log: ImagedLog,
+  content: ImageContent,
+): Promise<void> {
+  const temporary = join(dir, IMAGE_NAME + TEMPORARY_SUFFIX);
+  await fs.remove(temporary);
+  const file = await fs.open(temporary, 'create');
+  try {
+    await writeParts(file, log, content).finally(() => file.close());
+    await fs.rename(temporary, join(dir, IMAGE_NAME));
+  } catch (error) {
+    // It may take the last room of a full disk; the first failure is the one to tell.
+    await fs.remove(temporary).catch(() => undefined);
+    throw error;
+  }
+}
+
+async function writeParts(
+  file: File,
+  log: ImagedLog,
   { state, words }: ImageContent,
 ): Promise<void> {
   const description = Buffer.from(`${JSON.stringify({ log, store: state })}\n`);
+  await writeFully(file, description, IMAGE_HEADER_BYTES);
+  const start = IMAGE_HEADER_BYTES + description.length;
+  let end = start;
+  let sum = 0;
+  for (const piece of words) {
+    const bytes = bytesOf(piece);
+    sum = crc32(bytes, sum);
+    await writeFully(file, bytes, end);
+    end += bytes.length;
+  }
   const header = Buffer.alloc(IMAGE_HEADER_BYTES);
-  await replaceFileBy(fs, dir, IMAGE_NAME, async (file) => {
-    await writeFully(file, description, IMAGE_HEADER_BYTES);
-    const start = IMAGE_HEADER_BYTES + description.length;
-    let end = start;
-    let sum = 0;
-    for (const piece of words) {
-      const bytes = bytesOf(piece);
-      sum = crc32(bytes, sum);
-      await writeFully(file, bytes, end);
-      end += bytes.length;
-    }
-    header.write(IMAGE_MAGIC, 0, 'latin1');
-    header.writeUInt32LE(IMAGE_VERSION, 8);
-    header.writeUInt32LE(description.length, 16);
-    header.writeUInt32LE(sum, 20);
-    header.writeUIntLE(end - start, 24, 6);
-    header.writeUInt32LE(crc32(description, crc32(header.subarray(CHECKED_FROM))), 12);
-    await writeFully(file, header, 0);
-  });
+  header.write(IMAGE_MAGIC, 0, 'latin1');
+  header.writeUInt32LE(IMAGE_VERSION, 8);
+  header.writeUInt32LE(description.length, 16);
+  header.writeUInt32LE(sum, 20);
+  header.writeUIntLE(end - start, 24, 6);
+  header.writeUInt32LE(crc32(description, crc32(header.subarray(CHECKED_FROM))), 12);
+  await writeFully(file, header, 0);
 }
 
 /** An image whose description is whole; the words are read and checked by `fill`. */

@@ -51,6 +51,11 @@ function bytesOfImage(sim: SimStore): Buffer {
   return Buffer.from(sim.world.disk.find(PATH)!.cached());
 }
 
+function putBack({ world: { disk } }: SimStore, image: Buffer): void {
+  disk.remove(PATH);
+  disk.write(disk.create(PATH), image, 0);
+}
+
 describe('The image of a clean stop', () => {
   it('tells what a replay tells, once', async () => {
     const sim = await eventful();
@@ -128,26 +133,35 @@ describe('The image of a clean stop', () => {
     }
   });
 
-  it('that comes back with a power loss is refused when anything was written since', async () => {
+  /** Stopped, started from its image, ended by a power loss after `change`; then the image is there again. */
+  async function withImageBack(change: (sim: SimStore) => Promise<void>): Promise<SimStore> {
     const sim = await SimStore.open(OPTIONS);
     await sim.words.set('a', 'old');
+    await sim.close();
+    const old = bytesOfImage(sim);
     await sim.reopen();
-    await sim.words.set('a', 'new');
-    await sim.words.durable();
-    await sim.reopen({ kind: 'lost' });
-    expect(sim.world.log.filter(({ message }) => message.includes('another state'))).to.have.length(
-      1,
-    );
+    await change(sim);
+    sim.world.losePower({ kind: 'lost' });
+    putBack(sim, old);
+    await sim.reopen('kill');
+    return sim;
+  }
+
+  it('that comes back with a power loss is refused when anything was written since', async () => {
+    const sim = await withImageBack(async ({ words }) => {
+      await words.set('a', 'new');
+      await words.durable();
+    });
+    const refusals = sim.world.log.filter(({ message }) => message.includes('another state'));
+    expect(refusals).to.have.length(1);
     expect(await sim.words.value('a')).to.equal('new');
     await sim.close();
   });
 
   it('that comes back with a power loss is used when nothing was written since', async () => {
-    const sim = await SimStore.open(OPTIONS);
-    await sim.words.set('a', 'old');
-    await sim.reopen();
-    await sim.words.set('a', 'never acknowledged');
-    await sim.reopen({ kind: 'lost' });
+    const sim = await withImageBack(async ({ words }) => {
+      await words.set('a', 'never acknowledged');
+    });
     expect(sim.stat('kv_recovery_image')).to.equal(1);
     expect(await sim.words.value('a')).to.equal('old');
     await sim.close();
@@ -161,9 +175,7 @@ describe('The image of a clean stop', () => {
     await sim.wait(sim.store.compact({ everything: true }));
     const found = await seen(sim);
     await sim.close();
-    const inode = sim.world.disk.find(PATH)!;
-    sim.world.disk.truncate(inode, 0);
-    sim.world.disk.write(inode, old, 0);
+    putBack(sim, old);
     await sim.reopen();
     expect(sim.stat('kv_recovery_image')).to.equal(0);
     expect(await seen(sim)).to.deep.equal(found);
