@@ -61,9 +61,13 @@ export async function writeImage(
 ): Promise<void> {
   const temporary = join(dir, IMAGE_NAME + TEMPORARY_SUFFIX);
   await fs.remove(temporary);
-  const file = await fs.open(temporary, 'create');
   try {
-    await writeParts(file, log, content).finally(() => file.close());
+    const file = await fs.open(temporary, 'create');
+    try {
+      await writeParts(file, log, content);
+    } finally {
+      await file.close();
+    }
     await fs.rename(temporary, join(dir, IMAGE_NAME));
   } catch (error) {
     // It may take the last room of a full disk; the first failure is the one to tell.

@@ -56,6 +56,20 @@ function putBack({ world: { disk } }: SimStore, image: Buffer): void {
   disk.write(disk.create(PATH), image, 0);
 }
 
+/** Stopped, started from its image, ended by a power loss after `change`; then the image is there again. */
+async function withImageBack(change: (sim: SimStore) => Promise<void>): Promise<SimStore> {
+  const sim = await SimStore.open(OPTIONS);
+  await sim.words.set('a', 'old');
+  await sim.close();
+  const old = bytesOfImage(sim);
+  await sim.reopen();
+  await change(sim);
+  sim.world.losePower({ kind: 'lost' });
+  putBack(sim, old);
+  await sim.reopen('kill');
+  return sim;
+}
+
 describe('The image of a clean stop', () => {
   it('tells what a replay tells, once', async () => {
     const sim = await eventful();
@@ -132,20 +146,6 @@ describe('The image of a clean stop', () => {
       await sim.close();
     }
   });
-
-  /** Stopped, started from its image, ended by a power loss after `change`; then the image is there again. */
-  async function withImageBack(change: (sim: SimStore) => Promise<void>): Promise<SimStore> {
-    const sim = await SimStore.open(OPTIONS);
-    await sim.words.set('a', 'old');
-    await sim.close();
-    const old = bytesOfImage(sim);
-    await sim.reopen();
-    await change(sim);
-    sim.world.losePower({ kind: 'lost' });
-    putBack(sim, old);
-    await sim.reopen('kill');
-    return sim;
-  }
 
   it('that comes back with a power loss is refused when anything was written since', async () => {
     const sim = await withImageBack(async ({ words }) => {
