@@ -1,4 +1,4 @@
-// Writing and reading small files whole: the MANIFEST, hints, segment headers.
+// Writing and reading files whole: the MANIFEST, hints, the image.
 // Invariants: replaceFile is atomic and durable when it returns (temporary name, sync, rename, directory
 // sync); a short write is an error, never taken for success (Node reports it as a smaller count).
 
@@ -29,10 +29,21 @@ export async function replaceFile(
   bytes: Uint8Array,
   switching: () => void = () => undefined,
 ): Promise<void> {
+  await replaceFileBy(fs, dir, name, (file) => writeFully(file, bytes, 0), switching);
+}
+
+/** The same with what `write` puts into the new file. */
+export async function replaceFileBy(
+  fs: Fs,
+  dir: string,
+  name: string,
+  write: (file: File) => Promise<void>,
+  switching: () => void = () => undefined,
+): Promise<void> {
   const temporary = join(dir, name + TEMPORARY_SUFFIX);
   await fs.remove(temporary);
   try {
-    await writeWhole(fs, temporary, bytes);
+    await writeSynced(fs, temporary, write);
   } catch (error) {
     // It may take the last room of a full disk; the first failure is the one to tell.
     await fs.remove(temporary).catch(() => undefined);
@@ -43,10 +54,14 @@ export async function replaceFile(
   await fs.syncDir(dir);
 }
 
-async function writeWhole(fs: Fs, path: string, bytes: Uint8Array): Promise<void> {
+async function writeSynced(
+  fs: Fs,
+  path: string,
+  write: (file: File) => Promise<void>,
+): Promise<void> {
   const file = await fs.open(path, 'create');
   try {
-    await writeFully(file, bytes, 0);
+    await write(file);
     await file.sync();
   } finally {
     await file.close();
