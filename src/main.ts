@@ -9,7 +9,7 @@ import { isLocal } from './config/addresses.js';
 import type { Clock } from './env/env.js';
 import { nodeEnv } from './env/node-env.js';
 import { isKvError, systemCode } from './errors.js';
-import { EXIT, exitCodeOf } from './exit-codes.js';
+import { EXIT, exitCodeOf, type ExitCode } from './exit-codes.js';
 import { TextLogger } from './logger.js';
 import { Control } from './server/control.js';
 import { ListenError } from './server/errors.js';
@@ -51,6 +51,8 @@ class ServerProcess {
   #server: Server | undefined;
   #control: Control | undefined;
   #isEnding = false;
+  /** With what a signal ends a process that is ending already. */
+  #hurriedExit: ExitCode = EXIT.bug;
 
   constructor(config: Config, logger: TextLogger, version: string) {
     this.#version = version;
@@ -130,7 +132,7 @@ class ServerProcess {
   #watchSignals(): void {
     for (const signal of ['SIGTERM', 'SIGINT', 'SIGUSR1'] as const) {
       process.on(signal, () => {
-        if (this.#isEnding) process.exit(EXIT.bug);
+        if (this.#isEnding) process.exit(this.#hurriedExit);
         void this.#end(signal);
       });
     }
@@ -161,6 +163,7 @@ class ServerProcess {
       'The data directory cannot be trusted any more; ending, so that nothing is lost by trust',
     );
     this.#isEnding = true;
+    this.#hurriedExit = EXIT.poisoned;
     await this.#server?.stop();
     process.exit(EXIT.poisoned);
   }

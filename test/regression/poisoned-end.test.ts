@@ -1,0 +1,39 @@
+// A server whose log had failed, and which was ending for that, took a first SIGTERM for the second of a stop: it
+// ended with the code of a bug (70), and its supervisor never heard that the log had failed (79).
+
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+
+import { expect } from 'chai';
+
+import { EXIT } from '../../src/exit-codes.js';
+import { cairnLaunch, ServerProcess } from '../../tools/torture/server-process.js';
+import { WireClient } from '../../tools/torture/wire-client.js';
+import { temporaryFolder } from '../support/servers.js';
+
+describe('A server that ends because its log failed', function () {
+  this.timeout(30_000);
+
+  it('ends with 79, also when a signal hurries it', async () => {
+    const folder = temporaryFolder();
+    const dir = join(folder, 'data');
+    const server = await ServerProcess.start(cairnLaunch(dir));
+    try {
+      const client = await WireClient.connect(server.port);
+      const value = 'v'.repeat(500_000);
+      await client.line(`set big 0 0 ${value.length}\r\n${value}\r\n`);
+      // A reader that does not read holds the end up.
+      client.pause();
+      const asked = client.list('get big\r\n'.repeat(200)).catch(() => undefined);
+      rmSync(dir, { recursive: true });
+      while (!server.output.includes('cannot be trusted any more')) await setTimeout(20);
+      expect(await server.stop('SIGTERM')).to.deep.equal({ code: EXIT.poisoned, signal: null });
+      client.close();
+      await asked;
+    } finally {
+      await server.kill();
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+});
