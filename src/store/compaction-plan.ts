@@ -77,12 +77,16 @@ function smallRun(segments: readonly SegmentSizes[], options: PlanOptions): Run 
   return undefined;
 }
 
-/** Every run of a full compaction, oldest first: neighbours as long as what is needed fits one segment. */
+/**
+ * The first run of a full compaction from the segment `start` on: neighbours as long as what is needed fits one
+ * segment. Undefined when nothing there is dead or can be joined.
+ */
 export function planAll(
   segments: readonly SegmentSizes[],
   segmentBytesMax: number,
+  start: number,
 ): Run | undefined {
-  for (let from = 0; from < segments.length; from += 1) {
+  for (let from = start; from < segments.length; from += 1) {
     let needed = neededBytes(segments[from]!, from);
     let bytes = segments[from]!.bytes;
     let to = from + 1;

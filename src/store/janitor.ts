@@ -12,7 +12,7 @@ import { Background } from './background/client.js';
 import type { ScrubDone, ScrubTask } from './background/messages.js';
 import { Compaction, placeOf } from './compaction.js';
 import { planAll, planRun } from './compaction-plan.js';
-import type { Run } from './compaction-plan.js';
+import type { SegmentSizes } from './compaction-plan.js';
 import type { Core } from './core.js';
 import { Scrubber } from './scrubber.js';
 import { Snapshot } from './snapshot.js';
@@ -63,10 +63,8 @@ export class Janitor {
   compact(everything: boolean): Promise<CompactionReport> {
     return this.#inTurn(async () => {
       const before = this.#sizes();
-      if (everything) await this.#core.log.rotate();
-      while (await this.#compactOnce(everything)) {
-        // Each round takes the next run until none is left.
-      }
+      if (everything) await this.#compactAll();
+      else await this.#compactWorth();
       const after = this.#sizes();
       return {
         segmentsBefore: before.segments,
@@ -158,33 +156,52 @@ export class Janitor {
 
   async #compactIfWorth(): Promise<void> {
     if (this.#nowMs() < this.#pausedUntilMs) return;
-    let compacted = false;
-    while (!this.#closing && (await this.#compactOnce(false))) compacted = true;
+    const compacted = await this.#compactWorth();
     const { snapshot, snapshotPauseMs } = this.#core.options;
     if (!compacted || snapshot !== 'compact') return;
     if (this.#nowMs() - this.#lastSnapshotMs >= snapshotPauseMs) this.#snapshotLater();
   }
 
-  /** Compacts one run; false when none is worth it. */
-  async #compactOnce(everything: boolean): Promise<boolean> {
-    const { log, options, counters } = this.#core;
-    const sealed = log.table.ordered.filter((segment) => segment.sealed);
-    const sizes = sealed.map(({ committedBytes, overheadBytes, liveBytes, keptBytes }) => ({
-      bytes: committedBytes - overheadBytes,
-      liveBytes,
-      keptBytes,
-    }));
-    const planOptions = {
-      segmentBytesMax: options.segmentBytesMax,
-      ratio: log.short ? Math.min(SHORT_RATIO, options.compactRatio) : options.compactRatio,
-      minBytes: log.short ? 0 : options.compactMinBytes,
-    };
-    const run: Run | undefined = everything
-      ? planAll(sizes, options.segmentBytesMax)
-      : planRun(sizes, planOptions);
-    if (run === undefined) return false;
+  /** Compacts run after run until none is worth it; false when none was. */
+  async #compactWorth(): Promise<boolean> {
+    const { log, options } = this.#core;
+    for (let compacted = false; !this.#closing; compacted = true) {
+      const sealed = log.table.ordered.filter((segment) => segment.sealed);
+      const run = planRun(sealed.map(sizesOf), {
+        segmentBytesMax: options.segmentBytesMax,
+        ratio: log.short ? Math.min(SHORT_RATIO, options.compactRatio) : options.compactRatio,
+        minBytes: log.short ? 0 : options.compactMinBytes,
+      });
+      if (run === undefined) return compacted;
+      await this.#compactRun(sealed.slice(run.from, run.to));
+    }
+    return false;
+  }
+
+  /**
+   * Compacts all that holds anything dead, each segment that is complete by now once: under constant writes
+   * there would always be more.
+   */
+  async #compactAll(): Promise<void> {
+    const { log, options } = this.#core;
+    await log.rotate();
+    const complete = log.table.ordered.filter((segment) => segment.sealed).at(-1)?.last ?? 0;
+    for (let done = 0; done < complete;) {
+      const sealed = log.table.ordered.filter(({ last }) => last <= complete);
+      const from = sealed.findIndex(({ first }) => first > done);
+      if (from < 0) return;
+      const run = planAll(sealed.map(sizesOf), options.segmentBytesMax, from);
+      if (run === undefined) return;
+      const segments = sealed.slice(run.from, run.to);
+      await this.#compactRun(segments);
+      done = segments.at(-1)!.last;
+    }
+  }
+
+  async #compactRun(segments: readonly Segment[]): Promise<void> {
+    const { log, counters } = this.#core;
     try {
-      await this.#compaction.compact(sealed.slice(run.from, run.to));
+      await this.#compaction.compact(segments);
     } catch (error) {
       if (!this.#closing) {
         counters.compactionsFailed += 1;
@@ -192,7 +209,6 @@ export class Janitor {
       }
       throw error;
     }
-    return true;
   }
 
   async #takeSnapshot(path: string | undefined): Promise<SnapshotReport> {
@@ -219,4 +235,8 @@ export class Janitor {
   #nowMs(): number {
     return this.#core.env.clock.monotonicMs();
   }
+}
+
+function sizesOf({ committedBytes, overheadBytes, liveBytes, keptBytes }: Segment): SegmentSizes {
+  return { bytes: committedBytes - overheadBytes, liveBytes, keptBytes };
 }
