@@ -50,15 +50,15 @@ describe('Janitor', () => {
   it('compact() of everything ends while clients go on writing', async () => {
     const sim = await SimStore.open(OPTIONS);
     await write(sim, 60);
-    let isOver = false;
-    const compacted = sim.store.compact({ everything: true }).finally(() => (isOver = true));
+    const compacted = { isOver: false };
+    const report = sim.store.compact({ everything: true }).finally(() => (compacted.isOver = true));
     // A segment is full again long before one is compacted.
-    for (let writes = 0; writes < 5000 && !isOver; writes += 1) {
+    for (let writes = 0; writes < 5000 && !compacted.isOver; writes += 1) {
       await sim.words.set(`k${writes % 5}`, 'x'.repeat(600));
       if (writes % 10 === 0) await sim.words.durable();
     }
-    expect(isOver).to.equal(true);
-    const { segmentsBefore, bytesBefore } = await compacted;
+    expect(compacted.isOver).to.equal(true);
+    const { segmentsBefore, bytesBefore } = await report;
     expect(segmentsBefore).to.be.greaterThan(2);
     expect(bytesBefore).to.be.greaterThan(0);
     await sim.close();
