@@ -83,6 +83,8 @@ export async function openStore(
   const large = new LargeValues(env, dir, (bytes) => log.checkRoom(bytes));
   try {
     await large.removeOrphans(items.largeIds());
+    // What is forgotten before the first commit of this life needs no further one for its file to go.
+    large.settle(log.watermark);
   } catch (error) {
     await log.close();
     throw error;
