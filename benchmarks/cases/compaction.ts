@@ -23,6 +23,7 @@ const START_TIMEOUT_MS = 20_000;
 const PAUSE_MS_MAX = 50;
 const MIB_A_SECOND_MIN = 100;
 const MIB = 1024 * 1024;
+const BEING_WRITTEN = `.seg${TEMPORARY_SUFFIX}`;
 
 const NEVER = { flags: ['--compact-min', '1000g', '--snapshot', 'never'] };
 const SOON = {
@@ -42,7 +43,7 @@ class CompactionWatch {
   }
 
   #look(): void {
-    const isBusy = readdirSync(this.#dir).some((name) => name.endsWith(TEMPORARY_SUFFIX));
+    const isBusy = readdirSync(this.#dir).some((name) => name.endsWith(BEING_WRITTEN));
     if (!isBusy) return;
     this.lastSeenAt = performance.now();
     this.startedAt ??= this.lastSeenAt;
@@ -67,9 +68,10 @@ class CompactionWatch {
   }
 }
 
-async function segmentBytes(running: Running): Promise<number> {
-  const stats = await exchange(running.process.port, 'stats\r\n');
-  return Number(/^STAT kv_segment_bytes (\d+)/m.exec(stats ?? '')?.[1] ?? NaN);
+/** Of the segments that were read, since the start. */
+async function compactedBytes(running: Running): Promise<number> {
+  const stats = await exchange(running.process.port, 'stats\r\n', 'END\r\n');
+  return Number(/^STAT kv_compacted_bytes (\d+)/m.exec(stats ?? '')?.[1] ?? NaN);
 }
 
 interface Slices {
@@ -115,7 +117,6 @@ async function run(bench: Bench): Promise<CaseResult> {
   const during = await bench.start(CAIRN, SOON, dir);
   // As warm as the other, and before there is anything to compact with it.
   await measureSlices(bench, during, keyCount, { get: [], set: [] });
-  const bytes = await segmentBytes(during);
   const watch = new CompactionWatch(join(dir, 'data'));
   try {
     await watch.started();
@@ -127,7 +128,7 @@ async function run(bench: Bench): Promise<CaseResult> {
     watch.stop();
   }
   const seconds = (watch.lastSeenAt - watch.startedAt!) / 1000;
-  return resultOf(test, idle, busy, bytes / MIB / seconds);
+  return resultOf(test, idle, busy, (await compactedBytes(during)) / MIB / seconds);
 }
 
 async function resultOf(

@@ -35,13 +35,15 @@ export async function freePort(): Promise<number> {
   });
 }
 
-/** One exchange on a new connection: the first bytes that come back, or undefined when none do. */
+/** One exchange on a new connection: what comes back up to `ending`, or undefined when that does not come. */
 export async function exchange(
   port: number,
   request: string,
+  ending = '',
   timeoutMs = 1000,
 ): Promise<string | undefined> {
   return new Promise((resolve) => {
+    let received = '';
     const socket = connect({ host: '127.0.0.1', port });
     const end = (reply: string | undefined): void => {
       socket.destroy();
@@ -49,7 +51,10 @@ export async function exchange(
     };
     socket.setTimeout(timeoutMs, () => end(undefined));
     socket.on('connect', () => socket.write(request));
-    socket.on('data', (reply) => end(reply.toString('latin1')));
+    socket.on('data', (bytes) => {
+      received += bytes.toString('latin1');
+      if (received.endsWith(ending)) end(received);
+    });
     socket.on('error', () => end(undefined));
     socket.on('close', () => end(undefined));
   });
