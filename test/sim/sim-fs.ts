@@ -100,7 +100,7 @@ export class SimFs implements Fs {
   }
 
   /** Runs one operation in its two events, with the fault that the plan has for it. */
-  operate<T>(kind: OperationKind, path: string, start: Start<T>, ghosts?: () => void): Promise<T> {
+  operate<T>(kind: OperationKind, path: string, start: Start<T>, onError?: () => void): Promise<T> {
     const { world } = this.process;
     return new Promise<T>((resolve, reject) => {
       this.process.later(world.latencyMs(kind), () => {
@@ -108,7 +108,7 @@ export class SimFs implements Fs {
         world.operations++;
         if (effect?.kind === 'crash' && effect.when === 'before') return world.crash();
         if (effect?.kind === 'error') {
-          ghosts?.();
+          onError?.();
           return reject(systemError(effect.code, kind, path));
         }
         let finish: () => T;
@@ -220,12 +220,21 @@ class SimFile implements File {
   }
 
   close(): Promise<void> {
-    return this.#fs.operate('close', this.path, () => {
-      this.#checkOpen();
+    const release = (): void => {
       this.#isClosed = true;
       this.#fs.process.openFiles.delete(this);
-      return () => {};
-    });
+    };
+    // Linux frees the descriptor whatever else close(2) says.
+    return this.#fs.operate(
+      'close',
+      this.path,
+      () => {
+        this.#checkOpen();
+        release();
+        return () => {};
+      },
+      release,
+    );
   }
 
   /** A write-through write is on the disk, with the file's size; so is what was cut off before it. */
