@@ -33,7 +33,14 @@ interface Cut {
 }
 
 /** Small, so that rotation, hints and compactions are under way at a cut. */
-const SERVER_ARGS = ['--segment-size', '1m', '--compact-min', '512k', '--compact-ratio', '0.2'];
+const SERVER_ARGS_DEFAULT = [
+  '--segment-size',
+  '1m',
+  '--compact-min',
+  '512k',
+  '--compact-ratio',
+  '0.2',
+];
 const WRITERS = 4;
 const VALUE_BYTES_MAX_DEFAULT = 4000;
 const BETWEEN_CUTS_MS_MAX = 120;
@@ -44,6 +51,9 @@ const ENDS_WITHIN_MS = 5000;
 export interface PowerLossOptions {
   /** Largest value of the load. */
   readonly valueBytesMax?: number;
+  /** See Writer. */
+  readonly longShare?: number;
+  readonly serverArgs?: readonly string[];
   /** For the server under load, not for those that look: what breaks it. */
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -56,6 +66,7 @@ export class PowerLoss {
   readonly #disk: PowerDisk;
   readonly #random: SeededRandom;
   readonly #writers: readonly Writer[];
+  readonly #serverArgs: readonly string[];
   readonly #env: Readonly<Record<string, string>>;
   #cuts: Cut[] = [];
   #server: ServerProcess | undefined;
@@ -64,7 +75,8 @@ export class PowerLoss {
     this.#disk = disk;
     this.#random = new SeededRandom(seed);
     const valueBytesMax = options.valueBytesMax ?? VALUE_BYTES_MAX_DEFAULT;
-    this.#writers = makeWriters(WRITERS, this.#random, valueBytesMax);
+    this.#writers = makeWriters(WRITERS, this.#random, valueBytesMax, options.longShare);
+    this.#serverArgs = options.serverArgs ?? SERVER_ARGS_DEFAULT;
     this.#env = options.env ?? {};
   }
 
@@ -83,7 +95,7 @@ export class PowerLoss {
    */
   async start(cuts: number): Promise<void> {
     const launch = {
-      ...cairnLaunch(join(this.#disk.root, 'data'), SERVER_ARGS),
+      ...cairnLaunch(join(this.#disk.root, 'data'), this.#serverArgs),
       env: this.#env,
     };
     const starting = ServerProcess.start(launch);
@@ -172,7 +184,7 @@ export class PowerLoss {
     this.images += 1;
     try {
       await this.#disk.inspect(cut.image, async (root) => {
-        const server = await ServerProcess.start(cairnLaunch(join(root, 'data'), SERVER_ARGS));
+        const server = await ServerProcess.start(cairnLaunch(join(root, 'data'), this.#serverArgs));
         try {
           await this.#compare(server.port, cut);
         } finally {

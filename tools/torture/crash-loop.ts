@@ -41,8 +41,16 @@ const WRITERS = 5;
 const PATIENCE_MS = 120_000;
 
 /** Writers with keys of their own, all drawn from one seed. */
-export function makeWriters(count: number, random: SeededRandom, valueBytesMax: number): Writer[] {
-  return Array.from({ length: count }, (_, i) => new Writer(`w${i}`, random.fork(), valueBytesMax));
+export function makeWriters(
+  count: number,
+  random: SeededRandom,
+  valueBytesMax: number,
+  longShare?: number,
+): Writer[] {
+  return Array.from(
+    { length: count },
+    (_, i) => new Writer(`w${i}`, random.fork(), valueBytesMax, longShare),
+  );
 }
 
 /** For a finding: a key and what the server holds under it. */

@@ -102,12 +102,15 @@ export class Writer {
   readonly #name: string;
   readonly #random: SeededRandom;
   readonly #valueBytesMax: number;
+  readonly #longShare: number;
   #written = 0;
 
-  constructor(name: string, random: SeededRandom, valueBytesMax: number) {
+  /** `longShare` of the values may be as long as `valueBytesMax`; the others are short. */
+  constructor(name: string, random: SeededRandom, valueBytesMax: number, longShare = 0.1) {
     this.#name = name;
     this.#random = random;
     this.#valueBytesMax = valueBytesMax;
+    this.#longShare = longShare;
     for (let i = 0; i < 8; i++) this.ledgers.set(`text:${name}:${i}`, new KeyLedger());
     for (let i = 0; i < 3; i++) this.ledgers.set(`number:${name}:${i}`, new KeyLedger());
   }
@@ -196,8 +199,7 @@ export class Writer {
   #item(): Item {
     this.#written += 1;
     const name = `${this.#name}.${this.#written}.`;
-    // Mostly small, now and then up to the limit.
-    const limit = this.#random.chance(0.1) ? this.#valueBytesMax : 200;
+    const limit = this.#random.chance(this.#longShare) ? this.#valueBytesMax : 200;
     const value = name.padEnd(this.#random.below(limit), name);
     return { flags: this.#random.next32(), mark: this.#random.below(1000), value };
   }

@@ -7,7 +7,7 @@ import {
   PowerDisk,
   type FileSystem,
 } from '../../power-loss/power-disk.js';
-import { POISONED, PowerLoss } from '../../power-loss/power-loss.js';
+import { POISONED, PowerLoss, type PowerLossOptions } from '../../power-loss/power-loss.js';
 import { SeededRandom } from '../../../tools/torture/seeded-random.js';
 import { ServerFailure } from '../../../tools/torture/server-process.js';
 import type { Budget, FaultRow, Skipped, Tried } from '../row.js';
@@ -38,6 +38,12 @@ interface Rounds {
 const FAST: Rounds = { rounds: 1, cutsInLoad: 3, cutsInStart: 0 };
 const LONG: Rounds = { rounds: 10, cutsInLoad: 8, cutsInStart: 2 };
 const CONTROL: Rounds = { rounds: 1, cutsInLoad: 1, cutsInStart: 0 };
+/** Batches so long that they are appended: what the file's length says is lost with the power as well. */
+const LONG_VALUES: PowerLossOptions = {
+  valueBytesMax: 900_000,
+  longShare: 0.9,
+  serverArgs: ['--segment-size', '4m', '--compact-min', '2m', '--compact-ratio', '0.2'],
+};
 
 async function losePower({ tier, seed }: Budget): Promise<Tried | Skipped> {
   const needs = lacking();
@@ -52,15 +58,22 @@ async function losePower({ tier, seed }: Budget): Promise<Tried | Skipped> {
       figures.push(`${kind}: skipped: needs ${missing}`);
       continue;
     }
-    const result = await runRounds(kind, seed, tier === 'fast' ? FAST : LONG);
-    tried += result.images;
-    failures.push(...result.failures().map((line) => `${kind}: ${line}`));
-    const lost = result.findings.lost.length;
-    figures.push(
-      `${kind}: ${result.images} images, ${result.findings.acknowledged} acknowledged, ${lost} lost`,
-    );
+    const rounds = tier === 'fast' ? FAST : LONG;
+    for (const [values, options] of [
+      ['', {}],
+      [' with long values', LONG_VALUES],
+    ] as const) {
+      const result = await runRounds(kind, seed, rounds, options);
+      tried += result.images;
+      failures.push(...result.failures().map((line) => `${kind}${values}: ${line}`));
+      const { acknowledged, lost } = result.findings;
+      figures.push(
+        `${kind}${values}: ${result.images} images, ${acknowledged} acknowledged, ${lost.length} lost`,
+      );
+    }
   }
-  const control = await runRounds('ext4', seed, CONTROL, true);
+  const env = { LD_PRELOAD: await buildNoSync() };
+  const control = await runRounds('ext4', seed, CONTROL, { env });
   const seen = control.findings.lost.length + control.notStarted.length;
   if (seen === 0) failures.push('a server without syncs lost nothing: this row sees no losses');
   figures.push(`the same without syncs: ${seen} losses in ${control.images} images`);
@@ -71,11 +84,10 @@ async function runRounds(
   kind: FileSystem,
   seed: number,
   { rounds, cutsInLoad, cutsInStart }: Rounds,
-  withoutSync = false,
+  options: PowerLossOptions,
 ): Promise<PowerLoss> {
   const disk = await PowerDisk.start(kind);
-  const env = withoutSync ? { LD_PRELOAD: await buildNoSync() } : {};
-  const trial = new PowerLoss(disk, seed, { env });
+  const trial = new PowerLoss(disk, seed, options);
   try {
     for (let round = 0; round < rounds; round++) {
       await trial.start(round === 0 ? 0 : cutsInStart);
