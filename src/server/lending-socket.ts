@@ -1,8 +1,9 @@
 // Input without garbage: a plain socket reads into one buffer that all connections share, and lends each
-// piece for the time of a call; a long value is read to where the connection wants it. Node offers that (`onread`) only to sockets that connect, not to those that
-// a server accepts; so the accepted handle gets a socket of our own. It is the one place that leans on
-// Node's internals: without them the socket stays as it is and its stream makes a buffer for each read
-// (benchmarks/README.md has the difference; TLS always goes that way).
+// piece for the time of a call; a long value is read to where the connection wants it. Node offers that
+// (`onread`) only to sockets that connect, not to those that a server accepts; so the accepted handle gets a
+// socket of our own. It is the one place that leans on Node's internals: without them the socket stays as it
+// is and its stream makes a buffer for each read (benchmarks/README.md has the difference; TLS always goes
+// that way).
 
 import net from 'node:net';
 
