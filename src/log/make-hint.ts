@@ -1,4 +1,4 @@
-// Makes the hint of a segment by reading it: of a sealed one in the background, of the last one at a clean stop.
+// Makes the hint of a sealed segment by reading it.
 
 import type { Fs } from '../env/env.js';
 import { KvError } from '../errors.js';
