@@ -3,10 +3,15 @@
 //
 // Invariants: a shard is at most three quarters full. From a ref's home to its slot no slot is empty.
 
+import { MIB } from '../limits.js';
+
 const SLOTS_MIN = 16;
 const SHARDS_MAX = 4096;
-/** A shard for so many bytes of cache: a few thousand of the smallest entries. */
-const CACHE_BYTES_A_SHARD = 64 * 1024;
+/**
+ * A shard for so many bytes of cache: growing one then takes no longer than emptying a page, and so few shards
+ * stay in the processor's cache, which a get would else have to wait for.
+ */
+const CACHE_BYTES_A_SHARD = MIB;
 const SLOT_BYTES = 8;
 export const NO_PLACE = -1;
 
