@@ -17,7 +17,7 @@ import type * as S from './store/store.js';
 const LIST_KEYS = 1_000;
 const PIECE_BYTES = 256 * 1024;
 
-export type CairnOptions = Partial<Omit<StoreOptions, 'useHints'>> & {
+export type CairnOptions = Partial<Omit<StoreOptions, 'useHints' | 'ownsThread'>> & {
   /** Where the engine's messages go; default: nowhere. */
   readonly logger?: Logger;
 };

@@ -194,6 +194,7 @@ function storeOptionsOf(config: Config): Partial<StoreOptions> {
     compactMinBytes: config.compactMinBytes,
     snapshot: config.snapshot,
     scrubBytesPerSecond: config.scrubBytesPerSecond,
+    ownsThread: true,
   };
 }
 

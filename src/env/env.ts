@@ -89,9 +89,10 @@ export interface File {
   read(target: Uint8Array, position: number): Promise<number>;
   /**
    * Writes `source` at byte `position`; returns the count, which MAY be short without an error (a full
-   * disk, a file-size limit): the caller compares it.
+   * disk, a file-size limit): the caller compares it. `direct`: by the calling thread, which does nothing
+   * else until it is done.
    */
-  write(source: Uint8Array, position: number): Promise<number>;
+  write(source: Uint8Array, position: number, direct?: boolean): Promise<number>;
   /** fdatasync. After a failure nothing written before may be trusted (docs/recovery.md). */
   sync(): Promise<void>;
   truncate(bytes: number): Promise<void>;

@@ -113,8 +113,13 @@ class NodeFile implements File {
     return filled;
   }
 
-  write(source: Uint8Array, position: number): Promise<number> {
+  write(source: Uint8Array, position: number, direct = false): Promise<number> {
+    if (direct) return this.#writeDirect(source, position);
     return settle<number>((done) => fs.write(this.#fd, source, 0, source.length, position, done));
+  }
+
+  async #writeDirect(source: Uint8Array, position: number): Promise<number> {
+    return fs.writeSync(this.#fd, source, 0, source.length, position);
   }
 
   sync(): Promise<void> {

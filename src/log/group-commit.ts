@@ -9,11 +9,13 @@
 //   other failure does the same and poisons: nothing is ever written again.
 // - A seal follows the last batch within SEAL_DELAY_MS of idleness, and proves it.
 
-import type { Env, Timer } from '../env/env.js';
+import type { Env } from '../env/env.js';
 import { Batch } from './batch.js';
+import { DirectWrites } from './direct-writes.js';
 import { BATCH_KIND, frameBytes } from './format.js';
 import type { LogRecord } from './format.js';
 import type { HintFacts } from './hint.js';
+import { IdleTimer } from './idle-timer.js';
 import { LogEnd } from './log-end.js';
 import type { Segment } from './segment.js';
 import type { WritableSegment } from './writable-segment.js';
@@ -31,6 +33,8 @@ export interface CommitOptions {
   /** Batches of so many bytes are appended; shorter ones go into zeros that were written ahead. */
   readonly appendBytesMin: number;
   readonly nowMs: () => number;
+  /** See DirectWrites. */
+  readonly reads?: (() => number) | undefined;
 }
 
 export interface CommitEvents {
@@ -90,7 +94,8 @@ export class GroupCommit {
   #fatal: unknown;
   /** The last durable batch is a seal, or nothing was written since the start. */
   #sealed = true;
-  #sealTimer: Timer | undefined;
+  readonly #sealTimer: IdleTimer;
+  readonly #direct: DirectWrites;
   #idleWaiters: (() => void)[] = [];
   #seqWaiters: { readonly seq: number; readonly wake: () => void }[] = [];
 
@@ -107,6 +112,8 @@ export class GroupCommit {
     this.#durableTimeMs = found.timeMs;
     this.#options = options;
     this.#events = events;
+    this.#sealTimer = new IdleTimer(env.clock, SEAL_DELAY_MS, () => this.seal());
+    this.#direct = new DirectWrites(env.clock, options.reads);
     this.#end = new LogEnd(env, active, options, {
       onSuccessorWanted: () => events.onSuccessorWanted(),
       hasRoom: (bytes) => events.hasRoom(bytes),
@@ -227,7 +234,7 @@ export class GroupCommit {
   /** Commits what is there, writes the clean seal and takes nothing more. */
   async close(): Promise<void> {
     await this.drained();
-    this.#sealTimer?.cancel();
+    this.#sealTimer.cancel();
     if (!this.#poisoned && !this.#closed) {
       this.#push(BATCH_KIND.cleanSeal);
       await this.drained();
@@ -260,8 +267,6 @@ export class GroupCommit {
   }
 
   #schedule(): void {
-    this.#sealTimer?.cancel();
-    this.#sealTimer = undefined;
     if (this.#scheduled || this.#writing) return;
     this.#scheduled = true;
     this.#env.clock.defer(() => {
@@ -305,11 +310,13 @@ export class GroupCommit {
     const startedMs = this.#env.clock.monotonicMs();
     this.#end.writeInFlight = true;
     try {
-      await writeFully(batch.segment.file, bytes, batch.offset);
+      await writeFully(batch.segment.file, bytes, batch.offset, this.#direct.allows(bytes.length));
     } finally {
       this.#end.writeInFlight = false;
     }
-    this.onLatency(this.#env.clock.monotonicMs() - startedMs);
+    const tookMs = this.#env.clock.monotonicMs() - startedMs;
+    this.#direct.took(tookMs);
+    this.onLatency(tookMs);
   }
 
   #committed(batch: Batch): void {
@@ -364,15 +371,13 @@ export class GroupCommit {
   }
 
   #sealLater(): void {
-    if (this.#poisoned || this.#closed || this.#sealed) return;
-    this.#sealTimer?.cancel();
-    this.#sealTimer = this.#env.clock.setTimer(SEAL_DELAY_MS, () => this.seal());
+    if (!this.#poisoned && !this.#closed && !this.#sealed) this.#sealTimer.restart();
   }
 
   /** Writes an empty batch when idle: it proves the last one, and carries the store's clock. */
   seal(): void {
-    if (this.#queue.length > 0 || this.#writing || this.#poisoned || this.#closed) return;
-    this.#push(BATCH_KIND.seal);
+    const isIdle = this.#queue.length === 0 && !this.#writing && !this.#sealed;
+    if (isIdle && !this.#poisoned && !this.#closed) this.#push(BATCH_KIND.seal);
   }
 }
 

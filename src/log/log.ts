@@ -40,6 +40,8 @@ export interface LogOptions {
   readonly appendBytesMin: number;
   /** Unix ms on the store's clock. */
   readonly nowMs: () => number;
+  /** See DirectWrites. */
+  readonly reads?: (() => number) | undefined;
   readonly useHints: boolean;
   /** See recover(); none: the image is not looked at. */
   readonly restore?: Restore;

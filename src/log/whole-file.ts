@@ -8,9 +8,14 @@ import type { File, Fs } from '../env/env.js';
 import { KvError, systemCode } from '../errors.js';
 import { TEMPORARY_SUFFIX } from './files.js';
 
-/** Writes all of `bytes` at `position` or throws; a count that is short is KV_NO_SPACE. */
-export async function writeFully(file: File, bytes: Uint8Array, position: number): Promise<void> {
-  const count = await file.write(bytes, position);
+/** Writes all of `bytes` at `position` or throws; a count that is short is KV_NO_SPACE. `direct`: see File. */
+export async function writeFully(
+  file: File,
+  bytes: Uint8Array,
+  position: number,
+  direct = false,
+): Promise<void> {
+  const count = await file.write(bytes, position, direct);
   if (count === bytes.length) return;
   throw new KvError('KV_NO_SPACE', `Only ${count} of ${bytes.length} bytes could be written`, {
     path: file.path,

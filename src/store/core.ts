@@ -58,6 +58,8 @@ export class Core {
   /** Why the last `find` gave 0. */
   missReason: MissReason = 'absent';
   closed = false;
+  /** Reads so far: who reads shall not wait for commits. */
+  reads = 0;
   /** Told of each eviction (`watch evictions`). */
   onEvicted: ((item: Evicted) => void) | undefined;
 

@@ -51,6 +51,7 @@ export class DurableStore implements S.Store {
   }
 
   get(key: S.Key, options: S.ReadOptions = PLAIN_READ): S.Maybe<S.Lookup> {
+    this.#core.reads += 1;
     return this.#reads.get(key, options);
   }
 

@@ -53,6 +53,7 @@ export async function openStore(
   );
   const usedSeconds = Math.floor(clock.nowMs() / 1000);
   let store: DurableStore | undefined;
+  let core: Core | undefined;
   const log = await Log.open(
     env,
     dir,
@@ -60,6 +61,7 @@ export async function openStore(
       segmentBytesMax: options.segmentBytesMax,
       appendBytesMin: options.appendBytesMin,
       nowMs: () => clock.nowMs(),
+      ...(options.ownsThread ? { reads: () => core?.reads ?? 0 } : {}),
       useHints: options.useHints,
       ...(options.useHints ? { restore: (image) => restoreFrom(image, items, flushes) } : {}),
       onBegin: (records, seed) => {
@@ -89,7 +91,7 @@ export async function openStore(
     await log.close();
     throw error;
   }
-  const core = new Core({
+  core = new Core({
     env,
     options,
     clock,

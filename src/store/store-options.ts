@@ -35,6 +35,8 @@ export interface StoreOptions {
   readonly snapshotPauseMs: number;
   /** Sealed segments and large values are read again for damage at this rate; 0: not. */
   readonly scrubBytesPerSecond: number;
+  /** The thread belongs to the store: short commits may hold it up (log/direct-writes.ts). */
+  readonly ownsThread: boolean;
   /** Start from hints where they are good. */
   readonly useHints: boolean;
   /** Told while the log is replayed. */
@@ -55,5 +57,6 @@ export const STORE_OPTIONS_DEFAULT: StoreOptions = {
   snapshot: 'compact',
   snapshotPauseMs: SNAPSHOT_PAUSE_MS_DEFAULT,
   scrubBytesPerSecond: 0,
+  ownsThread: false,
   useHints: true,
 };

@@ -1,0 +1,30 @@
+// What the real Env does by itself, on a real file system.
+
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { expect } from 'chai';
+import fse from 'fs-extra';
+
+import { nodeEnv } from '../../../src/env/node-env.js';
+import { QuietLogger } from '../../support/quiet-logger.js';
+
+describe('nodeEnv()', () => {
+  let dir: string;
+  before(async () => {
+    dir = await fse.mkdtemp(join(tmpdir(), 'cairn-test-'));
+  });
+  after(() => fse.remove(dir));
+
+  it('a direct write is there when the call returns, and fails as any other', async () => {
+    const path = join(dir, 'file');
+    const { fs } = nodeEnv(new QuietLogger());
+    const file = await fs.open(path, 'create');
+    const written = file.write(Buffer.from('direct'), 2, true);
+    expect(fse.readFileSync(path, 'latin1'), 'before the promise settles').to.equal('\0\0direct');
+    expect(await written).to.equal(6);
+    await file.close();
+    const failed = file.write(Buffer.from('x'), 0, true);
+    expect(await failed.catch((error: unknown) => String(error))).to.include('EBADF');
+  });
+});
