@@ -3,7 +3,7 @@
 // meanwhile. So it writes itself while all that it is asked for has to wait for the disk anyway, and the disk
 // is quick (docs/decisions.md, "Commits without readers").
 //
-// Invariant: after a read, and after a write that took long, the next writes go through the pool.
+// Invariant: after a read, and until many writes in a row were quick, writes go through the pool.
 
 import type { Clock } from '../env/env.js';
 
@@ -13,13 +13,15 @@ const BYTES_MAX = 128 * 1024;
 const READ_PAUSE_MS = 100;
 /** A write that takes longer shows a disk that is busy or failing. */
 const SLOW_MS = 20;
-const SLOW_PAUSE_MS = 1000;
+/** So many quick ones in a row show a disk that is neither. */
+const QUICK_WRITES_MIN = 64;
 
 export class DirectWrites {
   readonly #clock: Clock;
   readonly #reads: (() => number) | undefined;
   #readsSeen = 0;
-  #pausedUntilMs = Number.NEGATIVE_INFINITY;
+  #readMs = Number.NEGATIVE_INFINITY;
+  #quickWrites = 0;
 
   /** `reads`: how many were served so far; undefined: the thread is never held up. */
   constructor(clock: Clock, reads: (() => number) | undefined) {
@@ -31,19 +33,15 @@ export class DirectWrites {
   allows(bytes: number): boolean {
     if (this.#reads === undefined) return false;
     const reads = this.#reads();
-    if (reads !== this.#readsSeen) {
-      this.#readsSeen = reads;
-      this.#pauseFor(READ_PAUSE_MS);
-    }
-    return bytes <= BYTES_MAX && this.#clock.monotonicMs() >= this.#pausedUntilMs;
+    const nowMs = this.#clock.monotonicMs();
+    if (reads !== this.#readsSeen) this.#readMs = nowMs;
+    this.#readsSeen = reads;
+    if (bytes > BYTES_MAX || this.#quickWrites < QUICK_WRITES_MIN) return false;
+    return nowMs - this.#readMs >= READ_PAUSE_MS;
   }
 
   /** A write, direct or not, took so long. */
   took(ms: number): void {
-    if (ms > SLOW_MS) this.#pauseFor(SLOW_PAUSE_MS);
-  }
-
-  #pauseFor(ms: number): void {
-    this.#pausedUntilMs = Math.max(this.#pausedUntilMs, this.#clock.monotonicMs() + ms);
+    this.#quickWrites = ms > SLOW_MS ? 0 : this.#quickWrites + 1;
   }
 }
