@@ -10,6 +10,7 @@ import type { Logger } from './env/env.js';
 import { KvError } from './errors.js';
 import { KEY_BYTES_LIMIT } from './limits.js';
 import { Gate } from './server/gate.js';
+import { ownLookup } from './store/found-item.js';
 import { openStore } from './store/open-store.js';
 import type { StoreOptions } from './store/store-options.js';
 import type * as S from './store/store.js';
@@ -174,7 +175,7 @@ export class Cairn {
   async #read(key: Buffer, options: S.ReadOptions): Promise<CairnEntry | undefined> {
     const waiting = this.#store.get(key, options);
     // What comes at once may be a view into memory that is valid for this turn only.
-    const found = copyOf(waiting instanceof Promise ? await waiting : waiting);
+    const found = ownLookup(waiting instanceof Promise ? await waiting : waiting);
     if (found.kind === 'refused') throw refusal(found.status);
     await this.#durable(found.after);
     if (found.kind === 'damaged') {
@@ -250,11 +251,6 @@ function bytesOf(bytes: Bytes): Buffer {
   return Buffer.isBuffer(bytes)
     ? bytes
     : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-}
-
-function copyOf(found: S.Lookup): S.Lookup {
-  if (found.kind !== 'hit' || !Buffer.isBuffer(found.item.value)) return found;
-  return { ...found, item: { ...found.item, value: Buffer.from(found.item.value) } };
 }
 
 async function readAll(value: S.LargeValue): Promise<Buffer> {

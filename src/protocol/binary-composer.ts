@@ -72,13 +72,14 @@ export function composeBinary(output: Output, form: BinaryForm, reply: Reply): v
   }
 }
 
-function writeHit(output: Output, form: BinaryForm, hit: HitReply): void {
-  const keyBytes = form.withKey ? hit.key.length : 0;
-  const bodyBytes = FLAGS_BYTES + keyBytes + hit.valueBytes;
-  writeHeader(output, form, BINARY_STATUS.ok, keyBytes, FLAGS_BYTES, bodyBytes, hit.cas);
-  output.writeUint32(hit.flags);
-  if (form.withKey) output.writeBytes(hit.key);
-  if (hit.value !== undefined) output.writeValue(hit.value, hit.isLasting === true);
+function writeHit(output: Output, form: BinaryForm, { key, item }: HitReply): void {
+  const { source, start, valueBytes } = item;
+  const keyBytes = form.withKey ? key.length : 0;
+  const bodyBytes = FLAGS_BYTES + keyBytes + valueBytes;
+  writeHeader(output, form, BINARY_STATUS.ok, keyBytes, FLAGS_BYTES, bodyBytes, item.cas);
+  output.writeUint32(item.flags);
+  if (form.withKey) output.writeBytes(key);
+  if (source !== undefined) output.writeValue(source, start, start + valueBytes, item.isLasting);
 }
 
 function writeMiss(output: Output, form: BinaryForm, key: Buffer): void {

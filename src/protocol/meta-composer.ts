@@ -82,10 +82,11 @@ export function composeMeta(output: Output, form: MetaForm, reply: Reply): void 
 }
 
 function writeHit(output: Output, form: MetaForm, hit: HitReply): void {
-  const { meta } = hit;
+  const { meta, item } = hit;
+  const { source, start, valueBytes } = item;
   assert(meta !== undefined, 'A hit of mg carries its meta fields');
   const withValue = form.withValue && !meta.known;
-  writeSuccess(output, withValue, hit.valueBytes);
+  writeSuccess(output, withValue, valueBytes);
   const { tokens } = form;
   let touched = false;
   for (let at = 0; at < tokens.length; at = nextToken(tokens, at)) {
@@ -93,11 +94,11 @@ function writeHit(output: Output, form: MetaForm, hit: HitReply): void {
     switch (letter) {
       case LETTER_CAS:
         writeLetter(output, letter);
-        output.writeBigInt(hit.cas);
+        output.writeBigInt(item.cas);
         break;
       case LETTER_FLAGS:
         writeLetter(output, letter);
-        output.writeNumber(hit.flags);
+        output.writeNumber(item.flags);
         break;
       case LETTER_HIT:
         writeLetter(output, letter);
@@ -109,7 +110,7 @@ function writeHit(output: Output, form: MetaForm, hit: HitReply): void {
         break;
       case LETTER_SIZE:
         writeLetter(output, letter);
-        output.writeNumber(hit.valueBytes);
+        output.writeNumber(valueBytes);
         break;
       case LETTER_TTL:
         writeLetter(output, letter);
@@ -129,8 +130,8 @@ function writeHit(output: Output, form: MetaForm, hit: HitReply): void {
   if (meta.stale) output.writeBytes(STALE);
   if (meta.won) output.writeBytes(WON);
   output.writeBytes(CRLF);
-  if (!withValue || hit.value === undefined) return;
-  output.writeValue(hit.value, hit.isLasting === true);
+  if (!withValue || source === undefined) return;
+  output.writeValue(source, start, start + valueBytes, item.isLasting);
   output.writeBytes(CRLF);
 }
 

@@ -20,6 +20,8 @@ const KEPT_CAPACITY_MAX = 64 * 1024;
 /** Shorter values are cheaper to copy than to send as a piece of their own. No buffer that is kept is so long. */
 const LENT_BYTES_MIN = 2 * KEPT_CAPACITY_MAX;
 const POOL_BUFFERS_MAX = 64;
+/** For so few bytes a loop is faster than a call into the runtime. */
+const LOOP_BYTES_MAX = 32;
 const DIGIT_ZERO = 0x30;
 /** Longest decimal of a safe integer, and of a u64 with room to spare. */
 const NUMBER_BYTES_MAX = 24;
@@ -47,12 +49,26 @@ export class Output {
     return this.#lent !== undefined;
   }
 
-  /** Puts `bytes` to the end; with `isLasting` they stay as they are for as long as somebody refers to them. */
-  writeValue(bytes: Buffer, isLasting: boolean): void {
-    if (!isLasting || bytes.length < LENT_BYTES_MIN) {
-      this.writeBytes(bytes);
+  /**
+   * Puts source[start..end) to the end; with `isLasting` they stay as they are for as long as somebody refers to
+   * them.
+   */
+  writeValue(source: Buffer, start: number, end: number, isLasting: boolean): void {
+    const size = end - start;
+    if (!isLasting || size < LENT_BYTES_MIN) {
+      this.#reserve(size);
+      if (size <= LOOP_BYTES_MAX) {
+        const buffer = this.#buffer;
+        for (let from = start, to = this.#length; from < end; from++, to++) {
+          buffer[to] = source[from]!;
+        }
+      } else {
+        source.copy(this.#buffer, this.#length, start, end);
+      }
+      this.#length += size;
       return;
     }
+    const bytes = size === source.length ? source : source.subarray(start, end);
     this.#lent ??= [];
     this.#endPart();
     this.#lent.push(bytes);
@@ -63,8 +79,7 @@ export class Output {
   writeBytes(bytes: Buffer): void {
     const size = bytes.length;
     this.#reserve(size);
-    // For a handful of bytes the loop is faster than the call into the runtime.
-    if (size <= 8) {
+    if (size <= LOOP_BYTES_MAX) {
       const buffer = this.#buffer;
       for (let from = 0, to = this.#length; from < size; from++, to++) buffer[to] = bytes[from]!;
     } else {

@@ -5,19 +5,25 @@
 export interface HitReply {
   readonly kind: 'hit';
   readonly key: Buffer;
+  readonly item: HitItem;
+  /** Meta alone. */
+  readonly meta: MetaHit | undefined;
+}
+
+/** What of an item is told; the store's items are such. */
+export interface HitItem {
   readonly flags: number;
   /** CAS token; read only when the form shows it. */
   readonly cas: bigint;
   readonly valueBytes: number;
   /**
-   * The value. Undefined: compose() writes what comes before it, the caller sends `valueBytes` bytes
-   * itself and then composes `value-end`.
+   * The value is source[start .. start + valueBytes). Undefined: compose() writes what comes before it, the
+   * caller sends `valueBytes` bytes itself and then composes `value-end`.
    */
-  readonly value: Buffer | undefined;
+  readonly source: Buffer | undefined;
+  readonly start: number;
   /** The value's bytes stay as they are for as long as somebody refers to them: it may be sent from there. */
-  readonly isLasting?: boolean;
-  /** Meta alone. */
-  readonly meta: MetaHit | undefined;
+  readonly isLasting: boolean;
 }
 
 export interface MetaHit {

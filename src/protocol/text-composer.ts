@@ -76,22 +76,23 @@ export function composeText(output: Output, form: TextForm, reply: Reply): void 
   }
 }
 
-function writeHit(output: Output, form: TextForm, hit: HitReply): void {
+function writeHit(output: Output, form: TextForm, { key, item }: HitReply): void {
+  const { source, start, valueBytes } = item;
   output.writeBytes(VALUE);
-  output.writeBytes(hit.key);
+  output.writeBytes(key);
   output.writeByte(SPACE);
   if (form.wire === 'text') {
-    output.writeNumber(hit.flags);
+    output.writeNumber(item.flags);
     output.writeByte(SPACE);
   }
-  output.writeNumber(hit.valueBytes);
+  output.writeNumber(valueBytes);
   if (form.withCas) {
     output.writeByte(SPACE);
-    output.writeBigInt(hit.cas);
+    output.writeBigInt(item.cas);
   }
   output.writeBytes(CRLF);
-  if (hit.value === undefined) return;
-  output.writeValue(hit.value, hit.isLasting === true);
+  if (source === undefined) return;
+  output.writeValue(source, start, start + valueBytes, item.isLasting);
   output.writeBytes(CRLF);
 }
 

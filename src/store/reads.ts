@@ -5,21 +5,25 @@ import { MARK as RECORD_MARK, frameBytes } from '../log/format.js';
 import type { Bounds } from './bounds.js';
 import type { Core } from './core.js';
 import { MARK } from './keydir.js';
-import type { Item, LargeValue, Lookup, Maybe, ReadOptions } from './store.js';
+import { FoundItem } from './found-item.js';
+import type { LargeValue, Lookup, Maybe, ReadOptions } from './store.js';
 import type { LoadResult, Values } from './values.js';
 
 const NO_VALUE = Buffer.alloc(0);
+const NO_CONTENT = { source: NO_VALUE, start: 0, valueBytes: 0, isLasting: true, flags: 0 };
 
-/**
- * An item as it was when the read began; value, flags and CAS token follow when they are loaded. One
- * object, filled in two steps: a spread or a second object costs as much as the rest of a hit.
- */
-type Draft = { -readonly [K in keyof Item]: Item[K] };
+interface Hit {
+  readonly kind: 'hit';
+  readonly item: FoundItem;
+  after: number;
+}
 
 export class Reads {
   readonly #core: Core;
   readonly #values: Values;
   readonly #bounds: Bounds;
+  /** What memory answers is filled in here, one read after the other. */
+  readonly #hit: Hit = { kind: 'hit', item: new FoundItem(), after: 0 };
 
   constructor(core: Core, values: Values, bounds: Bounds) {
     this.#core = core;
@@ -31,17 +35,21 @@ export class Reads {
     const core = this.#core;
     const ref = core.find(key);
     if (ref === 0) return this.#miss(key, options);
-    const item = this.#use(ref, key, options);
-    if (item === undefined) return { kind: 'refused', status: core.refusal, after: 0 };
+    if (!this.#use(ref, key, options)) {
+      return { kind: 'refused', status: core.refusal, after: 0 };
+    }
+    const hit = this.#hit;
     const after = core.afterOf(ref, key);
     const reference = core.items.largeOf(ref);
     // Held from now on: a delete must not take the file away before it is read.
     const large = reference === undefined ? undefined : core.large.open(reference);
     const loaded = this.#values.load(ref, key);
     if (loaded instanceof Promise) {
-      return loaded.then((content) => hitOf(item, after, content, large));
+      const later: Hit = { kind: 'hit', item: hit.item.draft(), after };
+      return loaded.then((content) => filled(later, content, large));
     }
-    return hitOf(item, after, loaded, large);
+    hit.after = after;
+    return filled(hit, loaded, large);
   }
 
   #miss(key: Buffer, options: ReadOptions): Lookup {
@@ -72,10 +80,13 @@ export class Reads {
     if (options.quiet !== true) {
       core.items.keydir.setMarks(ref, core.items.keydir.marks(ref) | MARK.FETCHED);
     }
-    const item = draft(vivifyExpiresAt, false, 0, false, false, true);
-    item.cas = chosenCas ?? BigInt(placed.seq);
-    item.created = true;
-    return { kind: 'hit', item, after: placed.seq };
+    const hit = this.#hit;
+    const cas = chosenCas ?? BigInt(placed.seq);
+    hit.item.begin(vivifyExpiresAt, false, 0, false, false, true);
+    hit.item.complete({ ...NO_CONTENT, cas }, undefined);
+    hit.item.created = true;
+    hit.after = placed.seq;
+    return hit;
   }
 
   /** A dead item goes at the first miss; a flushed one only when the flush cannot be taken back. */
@@ -88,8 +99,11 @@ export class Reads {
     core.forget(ref);
   }
 
-  /** Applies what the read changes; undefined when a change was wanted and the log took none. */
-  #use(ref: number, key: Buffer, options: ReadOptions): Draft | undefined {
+  /**
+   * Applies what the read changes, and begins the item of it; false when a change was wanted and the log
+   * took none.
+   */
+  #use(ref: number, key: Buffer, options: ReadOptions): boolean {
     const core = this.#core;
     const { keydir } = core.items;
     const marks = keydir.marks(ref);
@@ -103,7 +117,7 @@ export class Reads {
     const wins = options.win === true && !won && (stale || isShort);
     if (wins || options.expiresAt !== undefined) {
       const placed = core.commitTouch(key, ref, options.expiresAt ?? expiresAt, wins);
-      if (placed === undefined) return undefined;
+      if (placed === undefined) return false;
     }
     if (options.quiet !== true) {
       if ((marks & MARK.FETCHED) === 0) keydir.setMarks(ref, keydir.marks(ref) | MARK.FETCHED);
@@ -111,46 +125,17 @@ export class Reads {
       keydir.touch(ref);
     }
     const fetched = (marks & MARK.FETCHED) !== 0;
-    return draft(expiresAt, fetched, idleSeconds, stale, won, wins);
+    this.#hit.item.begin(expiresAt, fetched, idleSeconds, stale, won, wins);
+    return true;
   }
 }
 
-function draft(
-  expiresAt: number,
-  fetched: boolean,
-  idleSeconds: number,
-  stale: boolean,
-  won: boolean,
-  wins: boolean,
-): Draft {
-  return {
-    value: NO_VALUE,
-    isLasting: false,
-    flags: 0,
-    cas: 0n,
-    expiresAt,
-    fetched,
-    idleSeconds,
-    stale,
-    won,
-    wins,
-    created: false,
-  };
-}
-
-function hitOf(
-  item: Draft,
-  after: number,
-  loaded: LoadResult,
-  large: LargeValue | undefined,
-): Lookup {
+/** The hit with its content, or the news that there is none. */
+function filled(hit: Hit, loaded: LoadResult, large: LargeValue | undefined): Lookup {
   if (loaded === undefined) {
     large?.release();
-    return { kind: 'damaged', after };
+    return { kind: 'damaged', after: hit.after };
   }
-  item.value = large ?? loaded.value;
-  item.isLasting = loaded.isLasting;
-  item.flags = loaded.flags;
-  item.cas = loaded.cas;
-  return { kind: 'hit', item, after };
+  hit.item.complete(loaded, large);
+  return hit;
 }

@@ -32,8 +32,15 @@ export interface LargeValue {
   release(): void;
 }
 
+/** What a read found: valid until the next call of the store, which may fill the same object anew. */
 export interface Item {
+  /** Making a view costs as much as copying 100 bytes: who only needs the bytes takes `source`. */
   readonly value: Value;
+  /** Its bytes are source[start .. start + valueBytes); undefined when `value` is a LargeValue. */
+  readonly source: Buffer | undefined;
+  readonly start: number;
+  /** Of large values too. */
+  readonly valueBytes: number;
   /** A Buffer that stays as it is for as long as somebody refers to it; else it is valid for the turn only. */
   readonly isLasting: boolean;
   /** The client's 32 bits. */
@@ -58,6 +65,7 @@ export interface Item {
 export type MissReason = 'absent' | 'expired' | 'flushed';
 
 /**
+ * Valid until the next call of the store, as its item is (found-item.ts has ownLookup for who keeps it).
  * `damaged`: there is a record, but it failed its CRC and is not served. `refused`: the read had to
  * change the item (gat, vivify) and the log took no record; nothing changed.
  */

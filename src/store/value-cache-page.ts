@@ -16,6 +16,11 @@ export function entryBytes(valueBytes: number): number {
   return (HEADER_BYTES + valueBytes + 7) & ~7;
 }
 
+/** Where the value of the entry at `offset` begins. */
+export function valueStart(offset: number): number {
+  return offset + HEADER_BYTES;
+}
+
 export class ValueCachePage {
   /** Its place among the pages of the cache. */
   readonly number: number;
@@ -31,6 +36,11 @@ export class ValueCachePage {
     this.#bytes = Buffer.from(memory);
     this.#words = new Uint32Array(memory);
     this.#tokens = new BigUint64Array(memory);
+  }
+
+  /** All of the page. Other memory once it was lent and emptied. */
+  get bytes(): Buffer {
+    return this.#bytes;
   }
 
   /** Bytes taken by entries, dead ones too: the offset of the next. */
@@ -121,10 +131,8 @@ export class ValueCachePage {
     return this.#words[(offset >>> 2) + 5]!;
   }
 
-  /** A view, not a copy. */
-  value(offset: number): Buffer {
-    const start = offset + HEADER_BYTES;
-    return this.#bytes.subarray(start, start + this.#words[(offset >>> 2) + 6]!);
+  valueBytes(offset: number): number {
+    return this.#words[(offset >>> 2) + 6]!;
   }
 
   isHit(offset: number): boolean {

@@ -16,7 +16,7 @@
 import { assert } from '../assert.js';
 import { GIB, INLINE_VALUE_BYTES_MAX, KIB, MIB } from '../limits.js';
 import { NO_PLACE, ValueCacheIndex } from './value-cache-index.js';
-import { ValueCachePage, entryBytes } from './value-cache-page.js';
+import { ValueCachePage, entryBytes, valueStart } from './value-cache-page.js';
 
 const PAGE_BYTES_MIN = 128 * KIB;
 /**
@@ -30,15 +30,50 @@ const PAGES_MIN = 4;
 const UNIT = 8;
 const CACHE_BYTES_MAX = 32 * GIB;
 
+/** Values from here on are given out for as long as somebody refers to them: a socket sends them from the page. */
+const LASTING_BYTES_MIN = 256 * KIB;
+
+const NOTHING = Buffer.alloc(0);
+
 /** A value in the cache. The object is reused by the next `get`. */
-export interface CachedValue {
-  /** A view: copy it before 64 KiB more are put, unless it is lasting. */
-  value: Buffer;
-  isLasting: boolean;
-  flags: number;
-  cas: bigint;
+export class CachedValue {
+  /** The value is source[start .. start + valueBytes): copy it before 64 KiB more are put, unless it is lasting. */
+  source: Buffer = NOTHING;
+  start = 0;
+  valueBytes = 0;
+  isLasting = false;
+  flags = 0;
   /** Values in files of their own are not cached: this makes what is found a Loaded (values.ts). */
-  readonly large: undefined;
+  readonly large = undefined;
+  #page: ValueCachePage | undefined;
+  #offset = 0;
+
+  /** Becomes the entry at `offset` of `page`. */
+  point(page: ValueCachePage, offset: number): void {
+    this.source = page.bytes;
+    this.start = valueStart(offset);
+    this.valueBytes = page.valueBytes(offset);
+    this.isLasting = this.valueBytes >= LASTING_BYTES_MIN;
+    this.flags = page.flags(offset);
+    this.#page = page;
+    this.#offset = offset;
+  }
+
+  clear(): void {
+    this.source = NOTHING;
+    this.start = 0;
+    this.valueBytes = 0;
+    this.#page = undefined;
+  }
+
+  /** A view. */
+  get value(): Buffer {
+    return this.source.subarray(this.start, this.start + this.valueBytes);
+  }
+
+  get cas(): bigint {
+    return this.#page?.cas(this.#offset) ?? 0n;
+  }
 }
 
 export interface ValueCacheStats {
@@ -50,19 +85,8 @@ export interface ValueCacheStats {
   readonly evicted: number;
 }
 
-/** Values from here on are given out for as long as somebody refers to them: a socket sends them from the page. */
-const LASTING_BYTES_MIN = 256 * KIB;
-
-const NOTHING = Buffer.alloc(0);
-
 export class ValueCache {
-  readonly #found: CachedValue = {
-    value: NOTHING,
-    isLasting: false,
-    flags: 0,
-    cas: 0n,
-    large: undefined,
-  };
+  readonly #found = new CachedValue();
   #bytesMax = 0;
   #pageBytes = PAGE_BYTES_MIN;
   #index = new ValueCacheIndex(0);
@@ -121,11 +145,8 @@ export class ValueCache {
     this.#hits += 1;
     page.markHit(offset);
     const found = this.#found;
-    found.value = page.value(offset);
-    found.isLasting = found.value.length >= LASTING_BYTES_MIN;
+    found.point(page, offset);
     if (found.isLasting) page.lend();
-    found.flags = page.flags(offset);
-    found.cas = page.cas(offset);
     return found;
   }
 
@@ -166,7 +187,7 @@ export class ValueCache {
     this.#queue = [];
     this.#spare = undefined;
     this.#pageCount = 0;
-    this.#found.value = NOTHING;
+    this.#found.clear();
   }
 
   /** Sets the bound in bytes; below 512 KiB: off. Values go, if they must; all, if the page size changes. */

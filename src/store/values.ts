@@ -6,15 +6,15 @@ import type { Defect, Frame } from '../log/format.js';
 import { casOf } from '../log/format.js';
 import type { LargeReference } from '../log/large-value-file.js';
 import type { Core } from './core.js';
+import type { Content } from './found-item.js';
 import type { Maybe } from './store.js';
 
-/** A record's content. `value` may be a view: valid until the caller returns to the event loop, unless it is lasting. */
-export interface Loaded {
+/**
+ * A record's content. `value` may be a view: valid until the caller returns to the event loop, unless it is
+ * lasting. The object is valid until the next value is loaded.
+ */
+export interface Loaded extends Content {
   readonly value: Buffer;
-  /** `value` stays as it is for as long as somebody refers to it. */
-  readonly isLasting: boolean;
-  readonly flags: number;
-  readonly cas: bigint;
   /** The value lies in this file, `value` is only its descriptor. */
   readonly large: LargeReference | undefined;
 }
@@ -67,7 +67,16 @@ export class Values {
       return this.#unreadable(slot, offset, 'another record');
     }
     const { value, flags } = record;
-    return { value, isLasting, flags, cas: casOf(record), large };
+    return {
+      value,
+      source: value,
+      start: 0,
+      valueBytes: value.length,
+      isLasting,
+      flags,
+      cas: casOf(record),
+      large,
+    };
   }
 
   #remember(ref: number, seq: number, key: Buffer, loaded: LoadResult): void {

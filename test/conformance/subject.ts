@@ -142,8 +142,7 @@ export class Subject {
   #readOf(found: S.Lookup): S.Maybe<Read | undefined> {
     expect(found.kind).not.to.equal('damaged');
     if (found.kind !== 'hit') return undefined;
-    const { value, ...item } = found.item;
-    const { flags, cas, expiresAt, stale, won, wins, fetched } = item;
+    const { value, flags, cas, expiresAt, stale, won, wins, fetched } = found.item;
     const rest = { flags, cas, expiresAt, stale, won, wins, fetched, after: found.after };
     if (Buffer.isBuffer(value)) return { ...rest, value: value.toString('latin1') };
     return readAll(value).then((bytes) => ({ ...rest, value: bytes.toString('latin1') }));

@@ -15,6 +15,7 @@ import {
 import { visitEntries } from '../../src/log/entry-list.js';
 import { VERDICT } from '../../src/store/background/messages.js';
 import type { FromWorker, ToWorker } from '../../src/store/background/messages.js';
+import { ownLookup } from '../../src/store/found-item.js';
 import type * as S from '../../src/store/store.js';
 import type { SimProcess } from './sim-world.js';
 
@@ -243,7 +244,8 @@ export function withNewTokens(store: S.Store): S.Store {
   return withGets(store, (key, options) =>
     mapped(store.get(key, options), (lookup) => {
       if (lookup.kind !== 'hit' || lookup.item.cas > restored) return lookup;
-      return { ...lookup, item: { ...lookup.item, cas: lookup.item.cas + 2n ** 48n } };
+      const own = ownLookup(lookup) as typeof lookup;
+      return { ...own, item: { ...own.item, cas: own.item.cas + 2n ** 48n } };
     }),
   );
 }

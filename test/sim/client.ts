@@ -10,6 +10,7 @@ import {
   Violation,
   entryOf,
   isSameEntry,
+  kept,
   shown,
   type Entry,
   type Known,
@@ -101,7 +102,7 @@ export class Client {
   /** Evictions are the engine's choice: the model learns of them before it expects something. */
   async #noticeVanished(key: string): Promise<void> {
     if (this.#known(key).entry === undefined) return;
-    const lookup = await this.store.get(Buffer.from(key), { quiet: true });
+    const lookup = await kept(this.store.get(Buffer.from(key), { quiet: true }));
     const value = lookup.kind === 'hit' ? lookup.item.value : undefined;
     if (value !== undefined && !Buffer.isBuffer(value)) value.release();
     if (lookup.kind !== 'miss' || this.#known(key).entry === undefined) return;
@@ -269,7 +270,8 @@ export class Client {
     const expiresAt =
       ttlMs === undefined ? undefined : ttlMs === 0 ? 0 : this.store.nowMs() + ttlMs;
     const startMs = this.store.nowMs();
-    const lookup = await this.store.get(Buffer.from(key), { expiresAt, win: command.do === 'win' });
+    const options = { expiresAt, win: command.do === 'win' };
+    const lookup = await kept(this.store.get(Buffer.from(key), options));
     const now = this.#known(key);
     // An item may expire while its value is read.
     const isHit = lookup.kind === 'hit';

@@ -3,7 +3,7 @@
 import { openStore } from '../../src/store/open-store.js';
 import type { StoreOptions } from '../../src/store/store-options.js';
 import type * as S from '../../src/store/store.js';
-import { Violation, entryOf, type Entry } from './history.js';
+import { Violation, entryOf, kept, type Entry } from './history.js';
 import type { BrokenWorld } from './broken-worlds.js';
 import type { SimProcess } from './sim-world.js';
 
@@ -33,7 +33,7 @@ export async function readAll(
     for (const { key } of page.entries) {
       const name = key.toString('latin1');
       if (found.has(name)) throw new Violation(`list() names ${name} twice`);
-      const lookup = await store.get(key, { quiet: true });
+      const lookup = await kept(store.get(key, { quiet: true }));
       if (lookup.kind === 'damaged') onDamage(name);
       if (lookup.kind === 'hit') found.set(name, await entryOf(lookup.item));
     }

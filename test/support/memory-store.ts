@@ -279,7 +279,7 @@ export class MemoryStore implements S.Store {
       const marks = { fetched: options.quiet !== true, usedAtMs: nowMs, stale: false, won: true };
       this.#set(name, { ...made, ...marks }, seq);
       const seen = { fetched: false, idleSeconds: 0, won: false, wins: true, created: true };
-      const item = { ...made, ...marks, ...seen, isLasting: true };
+      const item = { ...made, ...marks, ...seen, ...placed(made.value) };
       return { kind: 'hit', item, after: seq };
     }
     const isShort = entry.expiresAt > 0 && entry.expiresAt - nowMs < (options.recacheMs ?? 0);
@@ -291,7 +291,7 @@ export class MemoryStore implements S.Store {
     else this.#entries.set(name, next);
     const idleSeconds = Math.floor((nowMs - entry.usedAtMs) / 1000);
     const value = this.#valueOf(entry.value);
-    const item = { ...entry, value, isLasting: true, wins, idleSeconds, created: false };
+    const item = { ...entry, value, ...placed(value), wins, idleSeconds, created: false };
     return { kind: 'hit', item, after: this.#afterOf(name) };
   }
 
@@ -383,4 +383,11 @@ export class MemoryStore implements S.Store {
 
 function joinValues(mode: S.PutMode, old: Buffer, added: Buffer): Buffer {
   return Buffer.concat(mode === 'append' ? [old, added] : [added, old]);
+}
+
+/** Where an item's value lies. */
+function placed(value: S.Value): Pick<S.Item, 'source' | 'start' | 'valueBytes' | 'isLasting'> {
+  const isInline = Buffer.isBuffer(value);
+  const valueBytes = isInline ? value.length : value.bytes;
+  return { source: isInline ? value : undefined, start: 0, valueBytes, isLasting: true };
 }

@@ -83,18 +83,8 @@ export class GetJob {
   }
 
   hit(key: Buffer, item: Item): HitReply {
-    const { value } = item;
-    const isInline = Buffer.isBuffer(value);
-    return {
-      kind: 'hit',
-      key,
-      flags: item.flags,
-      cas: item.cas,
-      valueBytes: valueBytesOf(item),
-      value: isInline ? value : undefined,
-      isLasting: item.isLasting,
-      meta: this.request.form.wire === 'meta' ? this.#metaHit(item) : undefined,
-    };
+    const meta = this.request.form.wire === 'meta' ? this.#metaHit(item) : undefined;
+    return { kind: 'hit', key, item, meta };
   }
 
   /** False when the header says it all: meta without flag v, or with a CAS that the client knows. */
@@ -109,7 +99,7 @@ export class GetJob {
     if (watchers.count === 0) return;
     const reason = found.kind === 'miss' && found.reason !== 'absent' ? found.reason : 'not_found';
     const status = `status=${isHit ? 'found' : reason} clsid=${isHit ? 1 : 0}`;
-    const size = `cfd=${this.session.id} size=${isHit ? valueBytesOf(found.item) : 0}`;
+    const size = `cfd=${this.session.id} size=${isHit ? found.item.valueBytes : 0}`;
     watchers.emit(
       'fetchers',
       `type=item_get key=${uriEncoded(key)} ${status} ${size}`,
@@ -134,10 +124,6 @@ export class GetJob {
       known: knownCas !== undefined && knownCas === item.cas,
     };
   }
-}
-
-function valueBytesOf({ value }: Item): number {
-  return Buffer.isBuffer(value) ? value.length : value.bytes;
 }
 
 /** How the store shall read; undefined for a plain get, which makes no object. */

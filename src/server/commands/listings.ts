@@ -97,10 +97,8 @@ function answerDebug(request: DebugRequest, session: Session, found: Lookup): vo
     session.answer(form, { kind: 'miss', key }, found.after);
   } else if (found.kind === 'hit') {
     const { item, after } = found;
-    const { value, expiresAt, idleSeconds, cas, fetched } = item;
-    const isInline = Buffer.isBuffer(value);
-    const valueBytes = isInline ? value.length : value.bytes;
-    if (!isInline) value.release();
+    const { value, valueBytes, expiresAt, idleSeconds, cas, fetched } = item;
+    if (!Buffer.isBuffer(value)) value.release();
     const ttlSeconds = ttlSecondsOf(expiresAt, session.store.nowMs());
     const itemBytes = ITEM_OVERHEAD_BYTES + key.length + valueBytes;
     const reply = { kind: 'debug', key, ttlSeconds, idleSeconds, cas, fetched, itemBytes } as const;

@@ -5,6 +5,7 @@
 
 import { compose } from '../../protocol/composer.js';
 import type { GetRequest } from '../../protocol/request.js';
+import { ownLookup } from '../../store/found-item.js';
 import type { LargeValue, Lookup, Maybe, ReadOptions } from '../../store/store.js';
 import type { Session } from '../session.js';
 import { GetJob } from './get-job.js';
@@ -70,13 +71,13 @@ async function answerKey(job: GetJob, at: number, pending: Maybe<Lookup>): Promi
     job.fail(errorOfFailure(error));
     return;
   }
-  const value = found.kind === 'hit' ? found.item.value : undefined;
-  if (value !== undefined && !Buffer.isBuffer(value)) {
-    await sendLarge(job, key, found, value);
+  const value = largeOf(found);
+  if (value !== undefined) {
+    await sendLarge(job, key, ownLookup(found), value);
   } else if (session.services.gate.isDurable(found.after)) {
     job.compose(key, found);
   } else {
-    const kept = withOwnValue(found);
+    const kept = ownLookup(found);
     if (await session.services.gate.durable(found.after)) job.compose(key, kept);
     else job.fail('no-space');
   }
@@ -130,8 +131,7 @@ async function sendLarge(
 /** Nobody wants the value any more; that it cannot be read does not matter then. */
 async function releaseUnread(pending: Maybe<Lookup>): Promise<void> {
   try {
-    const found = await pending;
-    if (found.kind === 'hit' && !Buffer.isBuffer(found.item.value)) found.item.value.release();
+    largeOf(await pending)?.release();
   } catch (error) {
     errorOfFailure(error);
   }
@@ -155,7 +155,7 @@ function withOwnKeys(request: GetRequest): GetRequest {
   };
 }
 
-function withOwnValue(found: Lookup): Lookup {
-  if (found.kind !== 'hit' || !Buffer.isBuffer(found.item.value)) return found;
-  return { ...found, item: { ...found.item, value: Buffer.from(found.item.value) } };
+function largeOf(found: Lookup): LargeValue | undefined {
+  if (found.kind !== 'hit' || found.item.source !== undefined) return undefined;
+  return found.item.value as LargeValue;
 }

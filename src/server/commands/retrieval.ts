@@ -2,6 +2,7 @@
 // promise; what needs the disk, or a client that reads first, goes on in retrieval-later.ts.
 
 import type { GetRequest } from '../../protocol/request.js';
+import { ownLookup } from '../../store/found-item.js';
 import type { Lookup } from '../../store/store.js';
 import type { Session } from '../session.js';
 import { GetJob, readOptionsOf } from './get-job.js';
@@ -21,7 +22,7 @@ export function get(request: GetRequest, session: Session): Promise<void> | unde
       const isAlone = keys.length === 1 && request.last && progress.hits === 0;
       return isAlone ? answerLater(request, session, options, found) : answerRest(job, at, found);
     }
-    if (isLarge(found)) return answerRest(job, at, found);
+    if (isLarge(found)) return answerRest(job, at, ownLookup(found));
     if (found.after > job.after) job.after = found.after;
     job.compose(keys[at]!, found);
   }
@@ -33,5 +34,5 @@ export function get(request: GetRequest, session: Session): Promise<void> | unde
 }
 
 function isLarge(found: Lookup): boolean {
-  return found.kind === 'hit' && !Buffer.isBuffer(found.item.value);
+  return found.kind === 'hit' && found.item.source === undefined;
 }

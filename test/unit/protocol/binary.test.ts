@@ -14,6 +14,7 @@ import {
   setExtras,
 } from '../../support/binary-packets.js';
 import { dialogue, type Note, parseChunks } from '../../support/parsing.js';
+import { hitItem } from '../../support/hit-item.js';
 
 const OPAQUE = 0xdeadbeef;
 
@@ -195,7 +196,12 @@ function result(status: ResultStatus): Reply {
 describe('compose() of binary replies', () => {
   const key = Buffer.from('k');
   const value = Buffer.from('value');
-  const hit: Reply = { kind: 'hit', key, flags: 5, cas: 9n, valueBytes: 5, value, meta: undefined };
+  const hit: Reply = {
+    kind: 'hit',
+    key,
+    item: hitItem(value, { flags: 5, cas: 9n }),
+    meta: undefined,
+  };
   const empty = { status: 0, extras: '', key: '', value: '', opaque: 7, cas: 0n };
   const quiet = { quiet: true };
   const cases: readonly (readonly [string, number, object, Reply, object | undefined])[] = [

@@ -7,6 +7,7 @@ import { openParser } from '../../../src/protocol/open-parser.js';
 import { Output } from '../../../src/protocol/output.js';
 import { DEFAULT_PARSER_OPTIONS } from '../../../src/protocol/parser.js';
 import type { MetaHit, Reply, ResultStatus } from '../../../src/protocol/reply.js';
+import { hitItem } from '../../support/hit-item.js';
 
 /** The reply to `line` (and its block) when the command came to `reply`. */
 function answerTo(line: string, reply: Reply): string {
@@ -19,14 +20,13 @@ function answerTo(line: string, reply: Reply): string {
   return output.take().toString('latin1');
 }
 
-function hit(meta: Partial<MetaHit> = {}, value = Buffer.from('x')): Reply {
+function hit(meta: Partial<MetaHit> = {}, value = Buffer.from('x'), isStreamed = false): Reply {
+  const valueBytes = value.length;
+  const more = { flags: 5, cas: 18446744073709551615n, valueBytes };
   return {
     kind: 'hit',
     key: Buffer.from('k'),
-    flags: 5,
-    cas: 18446744073709551615n,
-    valueBytes: value.length,
-    value,
+    item: hitItem(isStreamed ? undefined : value, more),
     meta: {
       ttlSeconds: 90,
       ttlSecondsBefore: -1,
@@ -147,7 +147,7 @@ describe('compose() of meta replies', () => {
   }
 
   it('writes what comes before a value that the caller sends itself', () => {
-    const streamed = { ...hit(), value: undefined } as Reply;
+    const streamed = hit({}, undefined, true);
     expect(answerTo('mg k v s\r\n', streamed)).to.equal('VA 1 s1\r\n');
     expect(answerTo('mg k v s\r\n', { kind: 'value-end' })).to.equal('\r\n');
   });

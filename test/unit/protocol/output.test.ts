@@ -82,11 +82,11 @@ describe('Output', () => {
     const output = new Output();
     const value = Buffer.alloc(200_000, 'v');
     output.writeText('one ');
-    output.writeValue(Buffer.from('short'), true);
+    output.writeValue(Buffer.from('a short b'), 2, 7, true);
     expect(output.hasLent).to.equal(false);
-    output.writeValue(value, true);
+    output.writeValue(value, 0, value.length, true);
     output.writeText(' two ');
-    output.writeValue(value, false);
+    output.writeValue(value, 0, value.length, false);
     output.writeText(' end');
     expect(output.length).to.equal(4 + 5 + 5 + 4 + 2 * value.length);
     const parts = output.takeParts();
@@ -100,11 +100,11 @@ describe('Output', () => {
 
   it('truncate() takes back what was written after a lent value, and not that', () => {
     const output = new Output();
-    output.writeValue(Buffer.alloc(200_000), true);
+    output.writeValue(Buffer.alloc(200_000), 0, 200_000, true);
     output.writeText('kept dropped');
     output.truncate(200_004);
     expect(output.takeParts()[1]!.toString()).to.equal('kept');
-    output.writeValue(Buffer.alloc(200_000), true);
+    output.writeValue(Buffer.alloc(200_000), 0, 200_000, true);
     expect(() => output.truncate(5)).to.throw('lent');
   });
 });

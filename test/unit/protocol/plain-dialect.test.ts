@@ -5,6 +5,7 @@ import { expect } from 'chai';
 import { compose } from '../../../src/protocol/composer.js';
 import { Output } from '../../../src/protocol/output.js';
 import { dialogue, parseText } from '../../support/parsing.js';
+import { hitItem } from '../../support/hit-item.js';
 
 describe('TextParser.next() in the plain dialect', () => {
   const cases: readonly (readonly [string, object])[] = [
@@ -60,15 +61,8 @@ describe('compose() in the plain form', () => {
     const output = new Output();
     const value = Buffer.from('gaduValue');
     const key = Buffer.from('test');
-    compose(output, form, {
-      kind: 'hit',
-      key,
-      flags: 9,
-      cas: 1n,
-      valueBytes: value.length,
-      value,
-      meta: undefined,
-    });
+    const item = hitItem(value, { flags: 9 });
+    compose(output, form, { kind: 'hit', key, item, meta: undefined });
     compose(output, form, { kind: 'end', hits: 1 });
     expect(output.take().toString()).to.equal('VALUE test 9\r\ngaduValue\r\nEND\r\n');
   });

@@ -7,6 +7,7 @@ import { ERROR_NAMES, formOfError } from '../../../src/protocol/errors.js';
 import { Output } from '../../../src/protocol/output.js';
 import type { TextForm } from '../../../src/protocol/reply-form.js';
 import type { Reply, ResultStatus } from '../../../src/protocol/reply.js';
+import { hitItem } from '../../support/hit-item.js';
 
 const FORM: TextForm = { wire: 'text', quiet: false, withCas: false };
 
@@ -23,22 +24,16 @@ function result(status: ResultStatus): Reply {
 describe('compose() of text replies', () => {
   const key = Buffer.from('caf\xe9', 'latin1');
   const value = Buffer.from('a\r\nb');
-  const hit: Reply = {
-    kind: 'hit',
-    key,
-    flags: 4294967295,
-    cas: 18446744073709551615n,
-    valueBytes: 4,
-    value,
-    meta: undefined,
-  };
+  const more = { flags: 4294967295, cas: 18446744073709551615n };
+  const hit: Reply = { kind: 'hit', key, item: hitItem(value, more), meta: undefined };
+  const streamed = hitItem(undefined, { ...more, valueBytes: 4 });
   const cases: readonly (readonly [string, Reply, string])[] = [
     ['a hit', hit, 'VALUE caf\xe9 4294967295 4\r\na\r\nb\r\n'],
-    ['the head of a streamed hit', { ...hit, value: undefined }, 'VALUE caf\xe9 4294967295 4\r\n'],
+    ['the head of a streamed hit', { ...hit, item: streamed }, 'VALUE caf\xe9 4294967295 4\r\n'],
     ['the end of a streamed value', { kind: 'value-end' }, '\r\n'],
     [
       'an empty value',
-      { ...hit, value: Buffer.alloc(0), valueBytes: 0 },
+      { ...hit, item: hitItem(Buffer.alloc(0), more) },
       'VALUE caf\xe9 4294967295 0\r\n\r\n',
     ],
     ['a miss', { kind: 'miss', key }, ''],

@@ -26,12 +26,12 @@ describe('ValueCache', () => {
     cache.put(1, SEQ_MAX, 0xffffffff, 2n ** 64n - 1n, Buffer.from('one'));
     cache.put(2 ** 31 - 1, 7, 0, 0n, Buffer.alloc(0));
     cache.put(3, 8, 5, 8n, Buffer.from('head'), Buffer.from('tail'));
-    expect({ ...cache.get(1, SEQ_MAX) }).to.deep.equal({
+    const { value, isLasting, flags, cas } = cache.get(1, SEQ_MAX)!;
+    expect({ value, isLasting, flags, cas }).to.deep.equal({
       value: Buffer.from('one'),
       isLasting: false,
       flags: 0xffffffff,
       cas: 2n ** 64n - 1n,
-      large: undefined,
     });
     expect(cache.get(2 ** 31 - 1, 7)!.value).to.have.length(0);
     expect(cache.get(3, 8)!.value.toString()).to.equal('headtail');
