@@ -3,6 +3,7 @@
 import { expect } from 'chai';
 
 import type { Outcome } from '../../src/store/store.js';
+import { kept } from '../support/kept-lookup.js';
 import type { Subject } from './subject.js';
 
 export function durabilityGroup(subject: () => Subject): void {
@@ -25,9 +26,9 @@ export function durabilityGroup(subject: () => Subject): void {
       const change = { mode: 'set', key, value: Buffer.from('1'), flags: 0, expiresAt: 0 } as const;
       // In one turn, so that no commit can come between.
       const put = store.put(change);
-      const read = store.get(key);
-      const other = store.get(Buffer.from('other'));
-      const missing = store.get(Buffer.from('gone'));
+      const read = kept(store.get(key));
+      const other = kept(store.get(Buffer.from('other')));
+      const missing = kept(store.get(Buffer.from('gone')));
       const notStored = store.put({ ...change, mode: 'add' });
       const exists = store.put({ ...change, compareCas: 1n });
       const answers = [read, notStored, exists, other, missing].map((each) =>
@@ -49,9 +50,9 @@ export function durabilityGroup(subject: () => Subject): void {
       for (const key of ['a', 'b']) await s.set(key, 'x');
       await s.durable();
       const deleted = s.store.delete({ key: Buffer.from('a') });
-      const missA = s.store.get(Buffer.from('a'));
+      const missA = kept(s.store.get(Buffer.from('a')));
       const flushed = s.store.flush(0);
-      const missB = s.store.get(Buffer.from('b'));
+      const missB = kept(s.store.get(Buffer.from('b')));
       expect((await s.wait(missA)).after).to.be.at.least((await s.wait(deleted)).after);
       expect((await s.wait(missB)).after).to.be.at.least(flushed.after);
     });

@@ -10,11 +10,11 @@ import {
   Violation,
   entryOf,
   isSameEntry,
-  kept,
   shown,
   type Entry,
   type Known,
 } from './history.js';
+import { kept } from '../support/kept-lookup.js';
 import { arithmeticStatus, changed, parseNumber, touchedBy } from './semantics.js';
 import type { SimProcess } from './sim-world.js';
 import { commandText } from './workload.js';

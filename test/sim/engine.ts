@@ -3,7 +3,8 @@
 import { openStore } from '../../src/store/open-store.js';
 import type { StoreOptions } from '../../src/store/store-options.js';
 import type * as S from '../../src/store/store.js';
-import { Violation, entryOf, kept, type Entry } from './history.js';
+import { kept } from '../support/kept-lookup.js';
+import { Violation, entryOf, type Entry } from './history.js';
 import type { BrokenWorld } from './broken-worlds.js';
 import type { SimProcess } from './sim-world.js';
 

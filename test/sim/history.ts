@@ -1,7 +1,6 @@
 // The plain model of the store, with its past: every change in the order of its seq, so that the state
 // after any prefix of the commit order can be asked for. What the engine must be equal to.
 
-import { ownLookup } from '../../src/store/found-item.js';
 import type * as S from '../../src/store/store.js';
 
 /** An item as a client can see it. */
@@ -171,11 +170,6 @@ function differencesAt(
 }
 
 /** The item's value must be taken at once: it may be a view that lives for one turn. */
-/** What the store said, to be kept while other clients ask it. */
-export async function kept(found: S.Maybe<S.Lookup>): Promise<S.Lookup> {
-  return found instanceof Promise ? found : ownLookup(found);
-}
-
 export async function entryOf(item: S.Item): Promise<Entry> {
   const { flags, cas, expiresAt, stale, won } = item;
   const { value } = item;
