@@ -4,6 +4,8 @@
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
+// The global one is an accessor, called for each reading.
+import { performance } from 'node:perf_hooks';
 import { Worker as Thread } from 'node:worker_threads';
 
 import { KvError, systemCode } from '../errors.js';

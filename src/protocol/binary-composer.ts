@@ -73,13 +73,14 @@ export function composeBinary(output: Output, form: BinaryForm, reply: Reply): v
 }
 
 function writeHit(output: Output, form: BinaryForm, { key, item }: HitReply): void {
-  const { source, start, valueBytes } = item;
+  const { source, words, start, valueBytes } = item;
   const keyBytes = form.withKey ? key.length : 0;
   const bodyBytes = FLAGS_BYTES + keyBytes + valueBytes;
   writeHeader(output, form, BINARY_STATUS.ok, keyBytes, FLAGS_BYTES, bodyBytes, item.cas);
   output.writeUint32(item.flags);
   if (form.withKey) output.writeBytes(key);
-  if (source !== undefined) output.writeValue(source, start, start + valueBytes, item.isLasting);
+  if (source !== undefined)
+    output.writeValue(source, words, start, start + valueBytes, item.isLasting);
 }
 
 function writeMiss(output: Output, form: BinaryForm, key: Buffer): void {

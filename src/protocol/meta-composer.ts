@@ -83,7 +83,7 @@ export function composeMeta(output: Output, form: MetaForm, reply: Reply): void 
 
 function writeHit(output: Output, form: MetaForm, hit: HitReply): void {
   const { meta, item } = hit;
-  const { source, start, valueBytes } = item;
+  const { source, words, start, valueBytes } = item;
   assert(meta !== undefined, 'A hit of mg carries its meta fields');
   const withValue = form.withValue && !meta.known;
   writeSuccess(output, withValue, valueBytes);
@@ -131,7 +131,7 @@ function writeHit(output: Output, form: MetaForm, hit: HitReply): void {
   if (meta.won) output.writeBytes(WON);
   output.writeBytes(CRLF);
   if (!withValue || source === undefined) return;
-  output.writeValue(source, start, start + valueBytes, item.isLasting);
+  output.writeValue(source, words, start, start + valueBytes, item.isLasting);
   output.writeBytes(CRLF);
 }
 

@@ -26,11 +26,27 @@ const DIGIT_ZERO = 0x30;
 /** Longest decimal of a safe integer, and of a u64 with room to spare. */
 const NUMBER_BYTES_MAX = 24;
 
-const EMPTY = Buffer.alloc(0);
-const pool: Buffer[] = [];
+/**
+ * Up to here a value that lies on words is copied word by word: a call into the runtime wants a view of the bytes
+ * first, which costs more than the copy.
+ */
+const WORDS_BYTES_MAX = 512;
+
+/** As this machine has its words. */
+const IS_LITTLE_ENDIAN = new Uint8Array(new Uint32Array([1]).buffer)[0] === 1;
+
+/** A buffer, and the view by which words are written to any place in it. */
+interface Memory {
+  readonly bytes: Buffer;
+  readonly view: DataView;
+}
+
+const EMPTY = memoryOf(Buffer.alloc(0));
+const pool: Memory[] = [];
 
 export class Output {
-  #buffer: Buffer = EMPTY;
+  #buffer = EMPTY.bytes;
+  #memory = EMPTY;
   #length = 0;
   /** Complete parts, once something was lent. */
   #lent: Buffer[] | undefined;
@@ -38,7 +54,7 @@ export class Output {
   /** From here on the buffer's bytes are in no part yet. */
   #tailStart = 0;
   /** What the last take() gave a part of. */
-  #taken: Buffer = EMPTY;
+  #taken = EMPTY;
 
   get length(): number {
     return this.#lentBytes + this.#length - this.#tailStart;
@@ -51,20 +67,21 @@ export class Output {
 
   /**
    * Puts source[start..end) to the end; with `isLasting` they stay as they are for as long as somebody refers to
-   * them.
+   * them. `words`, when given, are the same memory as `source`, and `start` is a multiple of 4.
    */
-  writeValue(source: Buffer, start: number, end: number, isLasting: boolean): void {
+  writeValue(
+    source: Buffer,
+    words: Uint32Array | undefined,
+    start: number,
+    end: number,
+    isLasting: boolean,
+  ): void {
     const size = end - start;
     if (!isLasting || size < LENT_BYTES_MIN) {
       this.#reserve(size);
-      if (size <= LOOP_BYTES_MAX) {
-        const buffer = this.#buffer;
-        for (let from = start, to = this.#length; from < end; from++, to++) {
-          buffer[to] = source[from]!;
-        }
-      } else {
-        source.copy(this.#buffer, this.#length, start, end);
-      }
+      if (words !== undefined && size <= WORDS_BYTES_MAX)
+        this.#copyWords(words, source, start, end);
+      else source.copy(this.#buffer, this.#length, start, end);
       this.#length += size;
       return;
     }
@@ -148,8 +165,8 @@ export class Output {
   take(): Buffer {
     assert(this.#lent === undefined, 'What was lent leaves in parts');
     const bytes = this.#buffer.subarray(0, this.#length);
-    this.#taken = this.#buffer;
-    this.#buffer = EMPTY;
+    this.#taken = this.#memory;
+    this.#use(EMPTY);
     this.#length = 0;
     return bytes;
   }
@@ -168,7 +185,7 @@ export class Output {
 
   /** The bytes of the last take() are not needed any more; optional. */
   recycle(): void {
-    const { length } = this.#taken;
+    const { length } = this.#taken.bytes;
     if (length !== 0 && length <= KEPT_CAPACITY_MAX && pool.length < POOL_BUFFERS_MAX) {
       pool.push(this.#taken);
     }
@@ -180,6 +197,22 @@ export class Output {
     assert(length <= this.length, 'Only bytes that were written can be taken back');
     assert(length >= this.#lentBytes, 'What was lent is not taken back');
     this.#length = this.#tailStart + length - this.#lentBytes;
+  }
+
+  #copyWords(words: Uint32Array, source: Buffer, start: number, end: number): void {
+    const { view } = this.#memory;
+    let to = this.#length;
+    let from = start;
+    for (; from + 4 <= end; from += 4, to += 4) {
+      view.setUint32(to, words[from >>> 2]!, IS_LITTLE_ENDIAN);
+    }
+    const buffer = this.#buffer;
+    for (; from < end; from++, to++) buffer[to] = source[from]!;
+  }
+
+  #use(memory: Memory): void {
+    this.#memory = memory;
+    this.#buffer = memory.bytes;
   }
 
   /** Our own bytes since the last part become one. */
@@ -196,12 +229,16 @@ export class Output {
 
   #grow(needed: number): void {
     const small = this.#buffer;
-    if (small === EMPTY && needed <= FIRST_CAPACITY) {
-      this.#buffer = pool.pop() ?? Buffer.allocUnsafeSlow(FIRST_CAPACITY);
+    if (this.#memory === EMPTY && needed <= FIRST_CAPACITY) {
+      this.#use(pool.pop() ?? memoryOf(Buffer.allocUnsafeSlow(FIRST_CAPACITY)));
       return;
     }
     const grown = Buffer.allocUnsafeSlow(Math.max(FIRST_CAPACITY, small.length * 2, needed));
     grown.set(small.subarray(0, this.#length));
-    this.#buffer = grown;
+    this.#use(memoryOf(grown));
   }
+}
+
+function memoryOf(bytes: Buffer): Memory {
+  return { bytes, view: new DataView(bytes.buffer, bytes.byteOffset, bytes.length) };
 }

@@ -21,6 +21,8 @@ export interface HitItem {
    * caller sends `valueBytes` bytes itself and then composes `value-end`.
    */
   readonly source: Buffer | undefined;
+  /** The same memory as words, if there are such and `start` is a multiple of 4. */
+  readonly words: Uint32Array | undefined;
   readonly start: number;
   /** The value's bytes stay as they are for as long as somebody refers to them: it may be sent from there. */
   readonly isLasting: boolean;

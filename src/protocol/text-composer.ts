@@ -77,7 +77,7 @@ export function composeText(output: Output, form: TextForm, reply: Reply): void 
 }
 
 function writeHit(output: Output, form: TextForm, { key, item }: HitReply): void {
-  const { source, start, valueBytes } = item;
+  const { source, words, start, valueBytes } = item;
   output.writeBytes(VALUE);
   output.writeBytes(key);
   output.writeByte(SPACE);
@@ -92,7 +92,7 @@ function writeHit(output: Output, form: TextForm, { key, item }: HitReply): void
   }
   output.writeBytes(CRLF);
   if (source === undefined) return;
-  output.writeValue(source, start, start + valueBytes, item.isLasting);
+  output.writeValue(source, words, start, start + valueBytes, item.isLasting);
   output.writeBytes(CRLF);
 }
 

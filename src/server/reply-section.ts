@@ -71,7 +71,7 @@ export class ReplySection {
       ready.push(parts[0]!.subarray(0, left));
       parts[0] = parts[0]!.subarray(left);
     }
-    for (const part of parts) this.output.writeValue(part, 0, part.length, true);
+    for (const part of parts) this.output.writeValue(part, undefined, 0, part.length, true);
     this.#moveMarks(count);
     return ready;
   }

@@ -9,6 +9,8 @@ import type { Item, LargeValue, Lookup, Value } from './store.js';
 /** Where the bytes of a value lie, and what its record says beside them. */
 export interface Content {
   readonly source: Buffer;
+  /** The same memory, when it has words and `start` is at one. */
+  readonly words: Uint32Array | undefined;
   readonly start: number;
   readonly valueBytes: number;
   readonly isLasting: boolean;
@@ -18,6 +20,7 @@ export interface Content {
 
 const NOTHING: Content = {
   source: Buffer.alloc(0),
+  words: undefined,
   start: 0,
   valueBytes: 0,
   isLasting: true,
@@ -80,6 +83,10 @@ export class FoundItem implements Item {
     return this.#large === undefined ? this.#content.source : undefined;
   }
 
+  get words(): Uint32Array | undefined {
+    return this.#content.words;
+  }
+
   get start(): number {
     return this.#content.start;
   }
@@ -116,6 +123,7 @@ function ownItem(item: Item): Item {
   return {
     value,
     source: Buffer.isBuffer(value) ? value : undefined,
+    words: undefined,
     start: 0,
     valueBytes,
     isLasting: true,

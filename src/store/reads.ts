@@ -10,7 +10,14 @@ import type { LargeValue, Lookup, Maybe, ReadOptions } from './store.js';
 import type { LoadResult, Values } from './values.js';
 
 const NO_VALUE = Buffer.alloc(0);
-const NO_CONTENT = { source: NO_VALUE, start: 0, valueBytes: 0, isLasting: true, flags: 0 };
+const NO_CONTENT = {
+  source: NO_VALUE,
+  words: undefined,
+  start: 0,
+  valueBytes: 0,
+  isLasting: true,
+  flags: 0,
+};
 
 interface Hit {
   readonly kind: 'hit';

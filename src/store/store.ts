@@ -38,6 +38,8 @@ export interface Item {
   readonly value: Value;
   /** Its bytes are source[start .. start + valueBytes); undefined when `value` is a LargeValue. */
   readonly source: Buffer | undefined;
+  /** The same memory as words, if there are such and `start` is a multiple of 4: copying is cheaper by words. */
+  readonly words: Uint32Array | undefined;
   readonly start: number;
   /** Of large values too. */
   readonly valueBytes: number;

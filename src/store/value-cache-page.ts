@@ -43,6 +43,11 @@ export class ValueCachePage {
     return this.#bytes;
   }
 
+  /** The same memory. A value begins at a word. */
+  get words(): Uint32Array {
+    return this.#words;
+  }
+
   /** Bytes taken by entries, dead ones too: the offset of the next. */
   get used(): number {
     return this.#used;

@@ -39,6 +39,7 @@ const NOTHING = Buffer.alloc(0);
 export class CachedValue {
   /** The value is source[start .. start + valueBytes): copy it before 64 KiB more are put, unless it is lasting. */
   source: Buffer = NOTHING;
+  words: Uint32Array | undefined;
   start = 0;
   valueBytes = 0;
   isLasting = false;
@@ -51,6 +52,7 @@ export class CachedValue {
   /** Becomes the entry at `offset` of `page`. */
   point(page: ValueCachePage, offset: number): void {
     this.source = page.bytes;
+    this.words = page.words;
     this.start = valueStart(offset);
     this.valueBytes = page.valueBytes(offset);
     this.isLasting = this.valueBytes >= LASTING_BYTES_MIN;
@@ -61,6 +63,7 @@ export class CachedValue {
 
   clear(): void {
     this.source = NOTHING;
+    this.words = undefined;
     this.start = 0;
     this.valueBytes = 0;
     this.#page = undefined;

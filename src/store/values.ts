@@ -70,6 +70,7 @@ export class Values {
     return {
       value,
       source: value,
+      words: undefined,
       start: 0,
       valueBytes: value.length,
       isLasting,

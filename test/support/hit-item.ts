@@ -6,5 +6,14 @@ import type { HitItem } from '../../src/protocol/reply.js';
 export function hitItem(value: Buffer | undefined, more: Partial<HitItem> = {}): HitItem {
   const source = value && Buffer.concat([Buffer.from('before'), value, Buffer.from('after')]);
   const valueBytes = value?.length ?? 0;
-  return { flags: 0, cas: 0n, valueBytes, source, start: 6, isLasting: false, ...more };
+  return {
+    flags: 0,
+    cas: 0n,
+    valueBytes,
+    source,
+    words: undefined,
+    start: 6,
+    isLasting: false,
+    ...more,
+  };
 }

@@ -386,8 +386,10 @@ function joinValues(mode: S.PutMode, old: Buffer, added: Buffer): Buffer {
 }
 
 /** Where an item's value lies. */
-function placed(value: S.Value): Pick<S.Item, 'source' | 'start' | 'valueBytes' | 'isLasting'> {
-  const isInline = Buffer.isBuffer(value);
-  const valueBytes = isInline ? value.length : value.bytes;
-  return { source: isInline ? value : undefined, start: 0, valueBytes, isLasting: true };
+function placed(
+  value: S.Value,
+): Pick<S.Item, 'source' | 'words' | 'start' | 'valueBytes' | 'isLasting'> {
+  const source = Buffer.isBuffer(value) ? value : undefined;
+  const valueBytes = Buffer.isBuffer(value) ? value.length : value.bytes;
+  return { source, words: undefined, start: 0, valueBytes, isLasting: true };
 }

@@ -78,15 +78,29 @@ describe('Output', () => {
     expect(output.take().toString()).to.equal('kept');
   });
 
+  it('writeValue() copies a value of any length by words, to any place', () => {
+    const words = new Uint32Array(400);
+    const source = Buffer.from(words.buffer);
+    for (let at = 0; at < source.length; at++) source[at] = (at * 7) % 251;
+    for (let size = 0; size < 600; size++) {
+      const output = new Output();
+      output.writeText('x'.repeat(size % 5));
+      output.writeValue(source, words, 28, 28 + size, false);
+      output.writeText('end');
+      const expected = [Buffer.from('x'.repeat(size % 5)), source.subarray(28, 28 + size)];
+      expect(output.take().equals(Buffer.concat([...expected, Buffer.from('end')]))).to.equal(true);
+    }
+  });
+
   it('writeValue() lends a long value that lasts: it leaves from where it is, in its place', () => {
     const output = new Output();
     const value = Buffer.alloc(200_000, 'v');
     output.writeText('one ');
-    output.writeValue(Buffer.from('a short b'), 2, 7, true);
+    output.writeValue(Buffer.from('a short b'), undefined, 2, 7, true);
     expect(output.hasLent).to.equal(false);
-    output.writeValue(value, 0, value.length, true);
+    output.writeValue(value, undefined, 0, value.length, true);
     output.writeText(' two ');
-    output.writeValue(value, 0, value.length, false);
+    output.writeValue(value, undefined, 0, value.length, false);
     output.writeText(' end');
     expect(output.length).to.equal(4 + 5 + 5 + 4 + 2 * value.length);
     const parts = output.takeParts();
@@ -100,11 +114,11 @@ describe('Output', () => {
 
   it('truncate() takes back what was written after a lent value, and not that', () => {
     const output = new Output();
-    output.writeValue(Buffer.alloc(200_000), 0, 200_000, true);
+    output.writeValue(Buffer.alloc(200_000), undefined, 0, 200_000, true);
     output.writeText('kept dropped');
     output.truncate(200_004);
     expect(output.takeParts()[1]!.toString()).to.equal('kept');
-    output.writeValue(Buffer.alloc(200_000), 0, 200_000, true);
+    output.writeValue(Buffer.alloc(200_000), undefined, 0, 200_000, true);
     expect(() => output.truncate(5)).to.throw('lent');
   });
 });
