@@ -26,12 +26,13 @@ import { findProgram, run } from '../support/programs.js';
 const EXT4_NOW = 'nodiscard,lazy_itable_init=0,lazy_journal_init=0';
 /**
  * Smallest disks that mkfs accepts, with room for the load, and the bytes that they write whole or not at
- * all. XFS takes a directory block as written when its first sector is: it needs a disk of 4 KiB sectors.
+ * all. XFS takes a directory block as written when its first sector is, and btrfs mounts by a superblock of 4 KiB that it
+ * overwrites in place: both need a disk of 4 KiB sectors.
  */
 const MKFS = {
   ext4: { diskMiB: 96, sectorBytes: 512, args: ['-q', '-F', '-m', '0', '-E', EXT4_NOW] },
   xfs: { diskMiB: 304, sectorBytes: 4096, args: ['-q', '-f', '-K', '-s', 'size=4096'] },
-  btrfs: { diskMiB: 256, sectorBytes: 512, args: ['-q', '-f', '-K'] },
+  btrfs: { diskMiB: 256, sectorBytes: 4096, args: ['-q', '-f', '-K'] },
 } as const;
 export type FileSystem = keyof typeof MKFS;
 export const FILE_SYSTEMS = Object.keys(MKFS) as FileSystem[];
