@@ -13,7 +13,7 @@
 // - The hash is there in lists in hash order (entry-order.ts), else 0.
 
 import { assert } from '../assert.js';
-import { ALIGNMENT_BYTES, MARK, RECORD, frameBytesAt, frameKeyAt, frameSeqAt } from './format.js';
+import { ALIGNMENT_BYTES, MARK, RECORD, frameKeyAt, frameSeqAt } from './format.js';
 import type { LogRecord, RecordType } from './format.js';
 
 export const ENTRY_BYTES = 32;
@@ -53,19 +53,20 @@ export function replaysValue(record: Pick<LogRecord, 'type' | 'marks'>): boolean
 
 /** A list that grows; memory grows with it, so large ones belong into a worker. Its bytes own their memory. */
 export class EntryListBuilder implements EntryList {
-  readonly start: number;
+  readonly start = 0;
   #bytes: Buffer;
   #words: Uint32Array;
-  #end: number;
+  #end = 0;
   #count = 0;
+  /** What frames were read from last, and its words. */
+  #source: Buffer = NO_VALUE;
+  #sourceWords: Uint32Array = new Uint32Array(0);
   /** The highest that was added. */
   lastSeq = 0;
 
-  /** Leaves `start` bytes free before the first entry. */
-  constructor(start = 0) {
-    this.start = start;
-    this.#end = start;
-    this.#bytes = Buffer.alloc(BUFFER_BYTES_MIN);
+  /** Makes room for `bytes` of entries at once; what is never used of it costs no memory. */
+  constructor(bytes = BUFFER_BYTES_MIN) {
+    this.#bytes = Buffer.alloc(padded(Math.max(bytes, BUFFER_BYTES_MIN)));
     this.#words = wordsOf({ bytes: this.#bytes });
   }
 
@@ -73,37 +74,42 @@ export class EntryListBuilder implements EntryList {
     return this.#count;
   }
 
-  /** All entries so far, behind the bytes left free. A view. */
+  /** All entries so far. A view. */
   get bytes(): Buffer {
     return this.#bytes.subarray(0, this.#end);
   }
 
   /**
    * Adds the frame at `at` of `source`, which stands at `offset` of its segment, with the hash of its key where
-   * that is known. Requires: it was checked.
+   * that is known. Requires: it was checked, and stands
+   * at a whole word.
    */
   addFrame(source: Buffer, at: number, offset: number, hash = 0): void {
-    const marks = source[at + 9]!;
-    const keyBytes = source.readUInt16LE(at + 10);
-    const type = source[at + 8] as RecordType;
-    const valueBytes = replaysValue({ type, marks }) ? source.readUInt32LE(at + 12) : 0;
-    const content = keyBytes + valueBytes;
+    if (source !== this.#source) this.#readFrom(source);
+    const from = this.#sourceWords;
+    const frame = at / WORD_BYTES;
+    const kind = from[frame + 2]!;
+    const marks = (kind >>> 8) & 0xff;
+    const type = (kind & 0xff) as RecordType;
+    const valueBytes = replaysValue({ type, marks }) ? from[frame + 3]! : 0;
+    const content = (kind >>> 16) + valueBytes;
     const to = this.#add(padded(ENTRY_BYTES + content), frameSeqAt(source, at));
     const words = this.#words;
     words[to] = offset / ALIGNMENT_BYTES;
-    words[to + 1] = frameBytesAt(source, at) / ALIGNMENT_BYTES;
+    words[to + 1] = from[frame + 1]! / ALIGNMENT_BYTES;
     // Seq and expiry stand in a frame as they do here, and so do type, marks and key bytes.
-    words[to + 2] = source.readUInt32LE(at + 20);
-    words[to + 3] = source.readUInt32LE(at + 24);
-    words[to + 4] = source.readUInt32LE(at + 28);
-    words[to + 5] = source.readUInt32LE(at + 8);
+    words[to + 2] = from[frame + 5]!;
+    words[to + 3] = from[frame + 6]!;
+    words[to + 4] = from[frame + 7]!;
+    words[to + 5] = kind;
     words[to + 6] = valueBytes;
     words[to + 7] = hash;
-    const target = this.#bytes;
-    const first = to * WORD_BYTES + ENTRY_BYTES;
-    const from = frameKeyAt(source, at);
-    if (content > COPY_BYTES_MAX) source.copy(target, first, from, from + content);
-    else for (let byte = 0; byte < content; byte += 1) target[first + byte] = source[from + byte]!;
+    const first = keyWord(to);
+    const key = frameKeyAt(source, at) / WORD_BYTES;
+    const whole = content >>> 2;
+    for (let word = 0; word < whole; word += 1) words[first + word] = from[key + word]!;
+    const rest = content & 3;
+    if (rest > 0) words[first + whole] = from[key + whole]! & ((1 << (rest * 8)) - 1);
   }
 
   /** Adds the entry at word `at` of another list, whose frame stands at `offset` now. */
@@ -113,6 +119,12 @@ export class EntryListBuilder implements EntryList {
     const target = this.#words;
     for (let word = 1; word < length; word += 1) target[to + word] = words[at + word]!;
     target[to] = offset / ALIGNMENT_BYTES;
+  }
+
+  /** Frames are read as words too: they stand at multiples of 8 in their segment, and so in what is read of it. */
+  #readFrom(source: Buffer): void {
+    this.#source = source;
+    this.#sourceWords = wordsOf({ bytes: source });
   }
 
   /** Room for one more entry; returns its first word. */
@@ -132,9 +144,6 @@ export class EntryListBuilder implements EntryList {
     this.#words = wordsOf({ bytes: larger });
   }
 }
-
-/** Up to so many bytes a loop is faster than a call of copy. */
-const COPY_BYTES_MAX = 64;
 
 /** The words of a list, to be read with the functions below. */
 export function wordsOf({ bytes }: Pick<EntryList, 'bytes'>): Uint32Array {

@@ -23,6 +23,7 @@ import type { HashSeed } from './key-hash.js';
 const WORD_BYTES = 4;
 /** Of a hash: the keydir's shard. The rest is the place in the shard. */
 const SHARD_BITS = 10;
+const SHARDS = 1 << SHARD_BITS;
 const DIGIT_BITS = 11;
 const DIGITS = 1 << DIGIT_BITS;
 const scratch = new Uint32Array((KEY_BYTES_LIMIT + 3) >>> 2);
@@ -74,6 +75,32 @@ export function wordsInLogOrder(list: EntryList): Int32Array {
     at = nextWord(words, at);
   }
   return sortedBy(keys, places);
+}
+
+/**
+ * The words where the entries of a list in log order begin, by the keydir's shard: a shard fits the processor's
+ * nearest cache, so that the full order, and a copy in it, would cost more than they spare. Requires: the entries
+ * have their hashes.
+ */
+export function wordsByShard(list: EntryList): Int32Array {
+  const words = wordsOf(list);
+  const ends = new Uint32Array(SHARDS + 1);
+  let at = firstWord(list);
+  for (let n = 0; n < list.count; n += 1) {
+    ends[(hashAt(words, at) & (SHARDS - 1)) + 1]! += 1;
+    at = nextWord(words, at);
+  }
+  // Of each shard where it begins, which becomes where it ends.
+  for (let shard = 0; shard < SHARDS; shard += 1) ends[shard + 1]! += ends[shard]!;
+  const places = new Int32Array(list.count);
+  at = firstWord(list);
+  for (let n = 0; n < list.count; n += 1) {
+    const shard = hashAt(words, at) & (SHARDS - 1);
+    places[ends[shard]!] = at;
+    ends[shard]! += 1;
+    at = nextWord(words, at);
+  }
+  return places;
 }
 
 function hashEntry(words: Uint32Array, at: number, seed: HashSeed): number {

@@ -18,6 +18,7 @@ import { FRAME_HEADER_BYTES } from './format.js';
 import type { HashSeed } from './key-hash.js';
 import type { Segment } from './segment.js';
 import { readWholeFile, replaceFileBy, writeFully } from './whole-file.js';
+import type { ReadRoom } from './whole-file.js';
 
 export const HINT_MAGIC = 'CAIRNHNT';
 export const HINT_HEADER_BYTES = 64;
@@ -109,14 +110,15 @@ export async function writeHint(
   });
 }
 
-/** What the segment's hint tells; undefined when there is no good one. */
+/** What the segment's hint tells, read into `room`; undefined when there is no good one. */
 export async function loadHint(
   fs: Fs,
   dir: string,
   segment: HintPlace,
+  room?: ReadRoom,
 ): Promise<LoadedHint | undefined> {
   const path = join(dir, hintName(segment.last, segment.generation));
-  const bytes = await readWholeFile(fs, path);
+  const bytes = await readWholeFile(fs, path, undefined, room);
   if (bytes === undefined || !isHintOf(bytes, segment)) return undefined;
   return {
     facts: { lastSeq: bytes.readUIntLE(38, 6), timeMs: bytes.readUIntLE(44, 6) },

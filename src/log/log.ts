@@ -57,7 +57,8 @@ export interface LogEvents {
   onSealed(segment: Segment): void;
 }
 
-export type RecoveryReport = Omit<Recovered, 'table' | 'storeId' | 'scans' | 'mend'> & ReplayReport;
+export type RecoveryReport = Omit<Recovered, 'table' | 'storeId' | 'scans' | 'mend' | 'tidy'> &
+  ReplayReport;
 
 export class Log {
   readonly dir: string;
@@ -69,6 +70,8 @@ export class Log {
   readonly #options: LogOptions;
   readonly #events: LogEvents;
   readonly #commit: GroupCommit;
+  /** See Recovered. Settles before another image is written. */
+  readonly #tidied: Promise<void>;
   /** Segments that were begun since the start. */
   segmentsCreated = 0;
   #manifestTurn: Promise<void> = Promise.resolve();
@@ -88,6 +91,7 @@ export class Log {
   ): Promise<Log> {
     await env.fs.makeDir(dir);
     const lock = await env.fs.lock(join(dir, LOCK_NAME));
+    let tidied: Promise<void> | undefined;
     try {
       const recovered = await recover(env, dir, options.restore);
       const { table, scans } = recovered;
@@ -97,9 +101,13 @@ export class Log {
       const report = recovered.restored ?? (await table.closedOnFailure(replaying()));
       // Not before: a start that is refused for damage has changed nothing.
       await table.closedOnFailure(recovered.mend());
+      tidied = recovered.tidy().catch((error: unknown) => {
+        env.logger.warn(`What the last run left could not be removed: ${String(error)}`);
+      });
       const active = await reopenForWriting(env, dir, table);
-      return new Log(env, dir, lock, recovered, report, active, options, events);
+      return new Log(env, dir, lock, recovered, report, active, options, events, tidied);
     } catch (error) {
+      await tidied;
       await lock.release();
       throw error;
     }
@@ -114,11 +122,13 @@ export class Log {
     active: WritableSegment,
     options: LogOptions,
     events: LogEvents,
+    tidied: Promise<void>,
   ) {
     this.#env = env;
+    this.#tidied = tidied;
     this.dir = dir;
     this.#lock = lock;
-    const { table, storeId, scans: _, mend: _mend, ...rest } = recovered;
+    const { table, storeId, scans: _, mend: _mend, tidy: _tidy, ...rest } = recovered;
     this.table = table;
     this.#named = new Set(table.ordered.map((segment) => segment.name));
     this.storeId = storeId;
@@ -281,6 +291,7 @@ export class Log {
     await this.#commit.close();
     await this.#rotation;
     await this.#manifestTurn;
+    await this.#tidied;
     if (contentOf !== undefined && !this.poisoned) await this.#saveImage(contentOf());
     for (const segment of this.table.ordered) await this.table.retire(segment);
     await this.#lock.release();
@@ -318,7 +329,9 @@ export class Log {
 
   #prepareSuccessor(): void {
     if (this.#closing) return;
-    this.#succession = this.#makeSuccessor().catch((error: unknown) => {
+    // Not at once: a commit may ask while it is being made.
+    const making = Promise.resolve().then(() => this.#makeSuccessor());
+    this.#succession = making.catch((error: unknown) => {
       this.#env.logger.warn(`The next segment cannot be prepared yet: ${String(error)}`);
       this.#commit.successorFailed(error);
     });

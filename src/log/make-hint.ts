@@ -22,6 +22,7 @@ export async function makeHint(
   const { file, salt, committedBytes } = segment;
   const builder = new HintBuilder();
   const scanner = new SegmentScanner(file, salt, committedBytes);
+  scanner.reusesWindow = true;
   const take = (source: Buffer, at: number, offset: number): void => {
     builder.addFrame(source, at, offset);
   };

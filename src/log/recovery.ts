@@ -45,6 +45,8 @@ export interface Recovered {
   readonly restored: ReplayReport | undefined;
   /** Removes leftovers and the image, cuts and rewrites a tail that was not closed in order; `table` then has the new one. */
   readonly mend: () => Promise<void>;
+  /** What may be done while the store serves already: until then it is of no harm. */
+  readonly tidy: () => Promise<void>;
 }
 
 /**
@@ -72,16 +74,21 @@ export async function recover(
   const tail = image?.tail ?? (await table.closedOnFailure(findTail(table)));
   const { clean, scans } = tail;
   const tornBytes = clean ? 0 : tail.tornBytes;
+  let close: (() => Promise<void>) | undefined;
   const mend = async (): Promise<void> => {
     for (const name of leftovers) await fs.remove(join(dir, name));
-    await fs.remove(join(dir, IMAGE_NAME));
     if (clean) {
       await confirmSeal(fs, dir, tail);
       await dropBlank(fs, dir, storeId, table, tail.blank);
-    } else await rewriteTail(env, dir, storeId, table, tail);
+    } else close = await rewriteTail(env, dir, storeId, table, tail);
+  };
+  // Closing what is removed frees its blocks, as does the removal of the image: both take a while.
+  const tidy = async (): Promise<void> => {
+    await close?.();
+    await fs.remove(join(dir, IMAGE_NAME));
   };
   const report = { storeId, created: found === undefined, clean, tornBytes, leftovers };
-  return { ...report, table, scans, restored: image?.report, mend };
+  return { ...report, table, scans, restored: image?.report, mend, tidy };
 }
 
 async function createStore(env: Env, dir: string): Promise<Manifest> {
@@ -138,14 +145,17 @@ export async function createSegment(fs: Fs, dir: string, header: SegmentHeader):
   return file;
 }
 
-/** Copies the durable part of the last segment to its next generation and makes the manifest name that. */
+/**
+ * Copies the durable part of the last segment to its next generation and makes the manifest name that. Returns how to
+ * close the files that this has removed.
+ */
 async function rewriteTail(
   env: Env,
   dir: string,
   storeId: string,
   table: SegmentTable,
   tail: Tail,
-): Promise<void> {
+): Promise<() => Promise<void>> {
   const { fs } = env;
   const { segment: old, blank } = tail;
   const entry: ManifestEntry = { ...old.entry, generation: old.generation + 1, bytes: null };
@@ -175,10 +185,11 @@ async function rewriteTail(
     await fs.remove(join(dir, hintName(gone.last, gone.generation)));
   }
   table.regenerate(old, entry, await fs.open(join(dir, name), 'read'));
-  await old.file.close();
-  if (blank === undefined) return;
-  table.drop(blank);
-  await table.retire(blank);
+  if (blank !== undefined) table.drop(blank);
+  return async () => {
+    await old.file.close();
+    if (blank !== undefined) await table.retire(blank);
+  };
 }
 
 /**

@@ -20,11 +20,17 @@ import type { HashSeed } from './key-hash.js';
 import type { Segment, SegmentTable } from './segment.js';
 import { SegmentScanner } from './segment-scanner.js';
 import type { ScannedBatch } from './segment-scanner.js';
+import { ReadRoom } from './whole-file.js';
 
 const CHECK_BYTES = 1024 * 1024;
+/** Values of 100 bytes make a segment three times as long as its entries. */
+const ENTRIES_SHARE = 3;
 
-/** Told of all records of a segment, in hash order with their hashes (entry-order.ts); segments in log order. */
-export type Visit = (entries: EntryList, segment: Segment) => void;
+/**
+ * Told of all records of a segment with their hashes, `isSorted`: in hash order (entry-order.ts), else in that of
+ * the log; segments in log order. The list is valid until it returns.
+ */
+export type Visit = (entries: EntryList, isSorted: boolean, segment: Segment) => void;
 
 /** What the scans for the tail have read already, by the last number of the segment. */
 export type Scans = ReadonlyMap<number, ReplayedSegment>;
@@ -45,6 +51,8 @@ export interface Tail {
 
 interface OpenScan extends ReplayedSegment {
   readonly end: number;
+  /** Bytes behind the end, up to the last one that is not zero. */
+  readonly tornBytes: number;
   readonly first: BatchHeader | undefined;
   readonly last: BatchHeader | undefined;
 }
@@ -65,30 +73,32 @@ export async function findTail(table: SegmentTable): Promise<Tail> {
         [older.last, scan],
         [newer.last, newerScan],
       ]);
-      return describeTail(newer, newerScan, undefined, scans);
+      return tailOf(newer, newerScan, undefined, scans);
     }
   }
-  return describeTail(older, scan, newer, new Map([[older.last, scan]]));
+  return tailOf(older, scan, newer, new Map([[older.last, scan]]));
 }
 
-async function describeTail(
+function tailOf(
   segment: Segment,
-  scan: OpenScan,
+  { end, tornBytes, last }: OpenScan,
   blank: Segment | undefined,
   scans: Scans,
-): Promise<Tail> {
-  const tornBytes = await dirtyBytes(segment, scan.end);
-  const clean = scan.last?.kind === BATCH_KIND.cleanSeal && tornBytes === 0;
-  segment.committedBytes = scan.end;
-  return { segment, end: scan.end, clean, tornBytes, blank, scans };
+): Tail {
+  const clean = last?.kind === BATCH_KIND.cleanSeal && tornBytes === 0;
+  segment.committedBytes = end;
+  return { segment, end, clean, tornBytes, blank, scans };
 }
 
 /** Every batch of an open segment; throws when a defect is proved to be damage. */
 async function scanOpen(segment: Segment): Promise<OpenScan> {
-  const scanner = new SegmentScanner(segment.file, segment.salt, await segment.file.size());
-  const { first, last, ...replayed } = await scanAll(scanner);
+  const size = await segment.file.size();
+  const scanner = new SegmentScanner(segment.file, segment.salt, size);
+  const { first, last, ...replayed } = await scanAll(scanner, size);
   const end = scanner.position;
-  if (scanner.defect !== undefined) {
+  const tornBytes = await dirtyBytes(segment, end);
+  // Most logs end with zeros, which hold no batch.
+  if (scanner.defect !== undefined && tornBytes > 0) {
     for (
       let later = await scanner.resync();
       later !== undefined;
@@ -97,7 +107,7 @@ async function scanOpen(segment: Segment): Promise<OpenScan> {
       if (provesDurable(later.header, segment, end)) throw await corruption(segment, end, later);
     }
   }
-  return { ...replayed, end, first, last };
+  return { ...replayed, end, tornBytes, first, last };
 }
 
 interface WholeScan extends ReplayedSegment {
@@ -105,9 +115,10 @@ interface WholeScan extends ReplayedSegment {
   readonly last: BatchHeader | undefined;
 }
 
-/** Every batch up to the end or a defect. */
-async function scanAll(scanner: SegmentScanner): Promise<WholeScan> {
-  const entries = new EntryListBuilder();
+/** Every batch of a segment of so many bytes, up to its end or a defect. */
+async function scanAll(scanner: SegmentScanner, segmentBytes: number): Promise<WholeScan> {
+  scanner.reusesWindow = true;
+  const entries = new EntryListBuilder(segmentBytes / ENTRIES_SHARE);
   let first: BatchHeader | undefined;
   let last: BatchHeader | undefined;
   let lastSeq = 0;
@@ -210,21 +221,26 @@ export async function replay(
   const [first] = heads.values();
   const hashSeed = first?.seed ?? options.hashSeed;
   options.onBegin?.(expectedRecords(segments, heads, scans), hashSeed);
-  const load = (segment: Segment | undefined): Promise<LoadedHint | undefined> =>
-    segment?.sealed === true && options.useHints
-      ? loadHint(fs, dir, segment)
+  const rooms = [new ReadRoom(), new ReadRoom()];
+  const load = (index: number): Promise<LoadedHint | undefined> => {
+    const segment = segments[index];
+    return segment?.sealed === true && options.useHints
+      ? loadHint(fs, dir, segment, rooms[index & 1])
       : Promise.resolve(undefined);
-  let loading = load(segments[0]);
+  };
+  let loading = load(0);
   for (const [index, segment] of segments.entries()) {
     const hinted = await loading;
     if (segment.sealed && hinted === undefined) scanned.push(segment);
     const replayed = hinted ?? scans.get(segment.last) ?? (await scanSealed(segment));
     // The next hint is read from the disk while this one is taken in.
-    loading = load(segments[index + 1]);
+    loading = load(index + 1);
     const { entries, seed } = replayed;
     const isReady = seed?.k0 === hashSeed.k0 && seed.k1 === hashSeed.k1;
     if (!isReady) hashEntries(entries, hashSeed);
-    visit(isReady ? entries : inHashOrder(entries, 0), segment);
+    // What a hint with another seed says is in an order of no use; a scan's is that of the log.
+    const isStray = seed !== undefined && !isReady;
+    visit(isStray ? inHashOrder(entries, 0) : entries, seed !== undefined, segment);
     lastSeq = Math.max(lastSeq, replayed.facts.lastSeq);
     timeMs = Math.max(timeMs, replayed.facts.timeMs);
     options.onProgress?.(index + 1, segments.length);
@@ -253,7 +269,7 @@ function expectedRecords(
 /** Scans a segment that must be whole; throws KV_CORRUPTION with the place of the first defect. */
 async function scanSealed(segment: Segment): Promise<ReplayedSegment> {
   const scanner = new SegmentScanner(segment.file, segment.salt, segment.committedBytes);
-  const replayed = await scanAll(scanner);
+  const replayed = await scanAll(scanner, segment.committedBytes);
   if (scanner.defect === undefined) return replayed;
   const keys = await staleKeysNote(segment, scanner.defect.offset);
   throw new KvError(

@@ -21,6 +21,7 @@ import {
 import type { BatchHeader, Defect, LogRecord } from './format.js';
 
 const WINDOW_BYTES = 1024 * 1024;
+const NO_BYTES = Buffer.alloc(0);
 const MAGIC = Buffer.alloc(4);
 MAGIC.writeUInt32LE(BATCH_MAGIC);
 
@@ -51,9 +52,15 @@ export class SegmentScanner {
   readonly #salt: number;
   readonly #end: number;
   #position: number;
-  #window: Buffer = Buffer.alloc(0);
+  #window: Buffer = NO_BYTES;
   #windowStart = 0;
   #defect: ScanDefect | undefined;
+  /**
+   * Reads into the same memory again and again, for who keeps nothing of the window: each fresh mebibyte costs
+   * more than its scan, as the system has to clear it page by page.
+   */
+  reusesWindow = false;
+  #memory: Buffer = NO_BYTES;
 
   /** Scans the batches of `file` (with that salt) from byte `start` to byte `end` or the file's end. */
   constructor(file: File, salt: number, end: number, start = SEGMENT_HEADER_BYTES) {
@@ -192,10 +199,18 @@ export class SegmentScanner {
   async #fetch(offset: number, bytes: number): Promise<void> {
     assert(bytes <= BATCH_BYTES_LIMIT, 'No batch is larger than its limit');
     const wanted = Math.min(Math.max(bytes, WINDOW_BYTES), Math.max(0, this.#end - offset));
-    // A fresh buffer: the batch yielded before may still be looked at through its views.
-    const fresh = Buffer.allocUnsafeSlow(wanted);
-    const count = await this.#file.read(fresh, offset);
-    this.#window = fresh.subarray(0, count);
+    const target = this.#room(wanted);
+    // What it held goes now: the window never says more than it has.
+    this.#window = NO_BYTES;
+    const count = await this.#file.read(target, offset);
+    this.#window = target.subarray(0, count);
     this.#windowStart = offset;
+  }
+
+  #room(bytes: number): Buffer {
+    // A fresh buffer: the batch yielded before may still be looked at through its views.
+    if (!this.reusesWindow) return Buffer.allocUnsafeSlow(bytes);
+    if (this.#memory.length < bytes) this.#memory = Buffer.allocUnsafeSlow(bytes);
+    return this.#memory.subarray(0, bytes);
   }
 }

@@ -83,16 +83,35 @@ export async function openIfThere(fs: Fs, path: string): Promise<File | undefine
   }
 }
 
-/** The whole file, or no more than its first `bytesMax` bytes; undefined when it does not exist. */
+/** Memory that one file after the other is read into: the system need not clear it for each. */
+export class ReadRoom {
+  #bytes: Buffer = Buffer.alloc(0);
+
+  /** So many bytes, with anything in them, valid until the next call. They begin at a whole word. */
+  of(bytes: number): Buffer {
+    if (bytes > this.#bytes.length) {
+      // Files of a kind are about as long: the next one should find room.
+      this.#bytes = Buffer.allocUnsafeSlow(bytes + (bytes >>> 4));
+    }
+    return this.#bytes.subarray(0, bytes);
+  }
+}
+
+/**
+ * The whole file, or no more than its first `bytesMax` bytes, in `room` or in memory of its own; undefined when it
+ * does not exist.
+ */
 export async function readWholeFile(
   fs: Fs,
   path: string,
   bytesMax = Number.POSITIVE_INFINITY,
+  room?: ReadRoom,
 ): Promise<Buffer | undefined> {
   const file = await openIfThere(fs, path);
   if (file === undefined) return undefined;
   try {
-    const bytes = Buffer.alloc(Math.min(await file.size(), bytesMax));
+    const size = Math.min(await file.size(), bytesMax);
+    const bytes = room === undefined ? Buffer.alloc(size) : room.of(size);
     const count = await file.read(bytes, 0);
     return bytes.subarray(0, count);
   } finally {

@@ -7,6 +7,7 @@
 //   puts alone. Everyone who answers from an entry, or from its absence, asks `afterOf` first.
 // - `restore` puts back exactly what `stateOf` gave: a failed commit is taken back with it.
 
+import { expiresAtAt, lengthAt } from '../log/entry-list.js';
 import type { LargeReference } from '../log/large-value-file.js';
 import type { Segment } from '../log/segment.js';
 import { MARK, type Keydir } from './keydir.js';
@@ -122,28 +123,23 @@ export class Items {
   }
 
   /**
-   * As set, for the replay of a log: the key's hash and words are known, no snapshot runs, and no object
-   * is made. `ref` as the keydir has it; `marks` of the keydir.
+   * As set, for the replay of a log: what the entry at `at` of `words` says (entry-list.ts), no snapshot runs,
+   * and no object is made. `ref` as the keydir has it; `marks` of the keydir.
    */
   replayPut(
     ref: number,
     segment: Segment,
-    offset: number,
-    bytes: number,
-    seq: number,
-    expiresAt: number,
+    words: Uint32Array,
+    at: number,
     marks: number,
     lastUsedSeconds: number,
   ): void {
-    const { keydir } = this;
-    keydir.setLocation(ref, segment.slot, offset, bytes);
-    keydir.setSeq(ref, seq);
-    keydir.setExpiresAt(ref, expiresAt);
-    keydir.setMarks(ref, marks);
-    keydir.setLastUsedSeconds(ref, lastUsedSeconds);
+    this.keydir.fill(ref, segment.slot, words, at, marks);
+    this.keydir.setLastUsedSeconds(ref, lastUsedSeconds);
+    const bytes = lengthAt(words, at);
     segment.liveBytes += bytes;
     this.liveBytes += bytes;
-    if (expiresAt !== 0) this.expiringCount += 1;
+    if (expiresAtAt(words, at) !== 0) this.expiringCount += 1;
   }
 
   /** Before replayPut of a key that is there. */

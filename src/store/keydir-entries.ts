@@ -123,13 +123,8 @@ export class KeydirEntries {
   }
 
   clear(): void {
-    this.#pages = [];
-    this.#live = [];
-    this.#vacant = [];
-    this.#filling = 0;
-    this.#end = PAGE_WORDS;
-    this.#free = new Uint32Array(0);
-    this.#freeWordsMax = 0;
+    const headerWords = this.#headerWords;
+    this.restore({ headerWords, live: [], filling: 0, end: PAGE_WORDS, free: [] });
   }
 
   /** Bytes of the key; 0 says that the record is free. */
@@ -233,6 +228,22 @@ export class KeydirEntries {
     const high = Math.floor(ms / HIGH);
     page[at + 4] = (page[at + 4]! & 0xffff0000) | high;
     page[at + 5] = ms - high * HIGH;
+  }
+
+  /**
+   * Sets place, length, seq and expiry as the entry of a replay at `at` of `words` has them (entry-list.ts).
+   * Requires: they fit, as they do when the log wrote them.
+   */
+  fill(ref: number, segment: number, words: Uint32Array, at: number, marks: number): void {
+    const page = this.#pages[ref >>> PAGE_BITS]!;
+    const to = ref & WORD_MASK;
+    const highs = words[at + 3]!;
+    page[to] = (page[to]! & 0xffff0000) | segment;
+    page[to + 1] = words[at]!;
+    page[to + 2] = (words[at + 1]! << MARK_BITS) | marks;
+    page[to + 3] = words[at + 2]!;
+    page[to + 4] = (highs << 16) | (words[at + 4]! >>> 16);
+    page[to + 5] = (words[at + 4]! << 16) | (highs >>> 16);
   }
 
   lastUsedSeconds(ref: number): number {
@@ -384,9 +395,4 @@ export class KeydirEntries {
 /** The first word of page 0 is never given out: ref 0 is none. */
 function firstWord(page: number): number {
   return page === 0 ? 1 : 0;
-}
-
-/** Room for the longest key, packed. */
-export function keyScratch(): Uint32Array {
-  return new Uint32Array(KEY_WORDS_MAX);
 }

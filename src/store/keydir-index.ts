@@ -29,6 +29,8 @@ const OVERFLOW = 3;
 const REFS = 4;
 const ONES = 0x01010101;
 const TOPS = 0x80808080 | 0;
+/** So many standard deviations above the mean a reserved shard holds. */
+const RESERVE_DEVIATIONS = 2.5;
 /** Blocks of a shard that there is room for at first. */
 const STRIDE_MIN = 4;
 
@@ -129,7 +131,10 @@ export class KeydirIndex {
 
   /** Makes new shards as large as `keys` keys will need. */
   reserve(keys: number): void {
-    this.#blocksMin = Math.max(1, keys / (SHARDS * BUCKETS_A_BLOCK * REFS_A_BUCKET * LOAD_MAX));
+    // Hashes spread unevenly: most of the shards that get more than the mean need not grow either.
+    const mean = keys / SHARDS;
+    const most = mean + RESERVE_DEVIATIONS * Math.sqrt(mean);
+    this.#blocksMin = Math.max(1, most / (BUCKETS_A_BLOCK * REFS_A_BUCKET * LOAD_MAX));
   }
 
   /** Requires: no record of that key is in the index. */

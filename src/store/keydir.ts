@@ -13,7 +13,7 @@
 import { assert } from '../assert.js';
 import { KEY_BYTES_LIMIT } from '../limits.js';
 import { type HashSeed, hashWords, packKey } from '../log/key-hash.js';
-import { KeydirEntries, keyScratch } from './keydir-entries.js';
+import { KeydirEntries } from './keydir-entries.js';
 import { KeydirIndex } from './keydir-index.js';
 import { KeydirRecency } from './keydir-recency.js';
 import type { KeydirState } from './keydir-state.js';
@@ -43,7 +43,8 @@ export class Keydir {
   readonly #entries: KeydirEntries;
   readonly #index: KeydirIndex;
   readonly #recency: KeydirRecency | undefined;
-  readonly #words = keyScratch();
+  /** Room for the longest key, packed. */
+  readonly #words = new Uint32Array((KEY_BYTES_LIMIT + 3) >>> 2);
   #count = 0;
 
   constructor({ seed, recency }: KeydirOptions) {
@@ -211,6 +212,11 @@ export class Keydir {
   }
 
   /** Unix seconds. */
+  /** See KeydirEntries.fill. */
+  fill(ref: number, segment: number, words: Uint32Array, at: number, marks: number): void {
+    this.#entries.fill(ref, segment, words, at, marks);
+  }
+
   lastUsedSeconds(ref: number): number {
     return this.#entries.lastUsedSeconds(ref);
   }

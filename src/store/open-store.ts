@@ -75,9 +75,9 @@ export async function openStore(
       onFailed: (cause, error) => store?.failed(cause, error),
       onSealed: (segment) => store?.sealed(segment),
     },
-    (entries, segment) => {
+    (entries, isSorted, segment) => {
       replayed[segment.slot] = segment;
-      replayEntries(items, flushes, entries, segment, usedSeconds);
+      replayEntries(items, flushes, entries, isSorted, segment, usedSeconds);
     },
   );
   opened = log;

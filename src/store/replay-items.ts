@@ -1,26 +1,23 @@
 // Fills the items from the log when a store opens: what each record means to the keydir, in log order.
 //
 // Puts and deletes, which are nearly all of them, are read as words where they stand, in the order of their
-// places in the keydir's index; in log order only where the order of use is kept.
+// places in the keydir's index (from a list that was not sorted: of their tables in it); in log order only where
+// the order of use is kept.
 
 import {
   entryAt,
-  expiresAtAt,
   firstWord,
   hashAt,
-  lengthAt,
   keyBytesAt,
   keyWord,
   marksAt,
   nextWord,
-  offsetAt,
-  seqAt,
   typeAt,
   valueBytesAt,
   wordsOf,
 } from '../log/entry-list.js';
 import type { EntryList, ReplayEntry } from '../log/entry-list.js';
-import { wordsInLogOrder } from '../log/entry-order.js';
+import { wordsByShard, wordsInLogOrder } from '../log/entry-order.js';
 import { MARK, RECORD } from '../log/format.js';
 import { decodeDescriptor } from '../log/large-value-file.js';
 import type { Segment } from '../log/segment.js';
@@ -30,19 +27,21 @@ import type { Items } from './items.js';
 import { MARK as KEYDIR_MARK } from './keydir.js';
 
 const WON = KEYDIR_MARK.WON;
+
 /**
- * Applies all records of a segment, which come in hash order. `usedSeconds` stands for the last use, of
- * which the log knows nothing.
+ * Applies all records of a segment, which come with their hashes, in hash order or in that of the log.
+ * `usedSeconds` stands for the last use, of which the log knows nothing.
  */
 export function replayEntries(
   items: Items,
   flushes: Flushes,
   list: EntryList,
+  isSorted: boolean,
   segment: Segment,
   usedSeconds: number,
 ): void {
   const words = wordsOf(list);
-  const inOrder = items.keydir.keepsOrder ? wordsInLogOrder(list) : undefined;
+  const inOrder = orderOf(list, isSorted, items.keydir.keepsOrder);
   let next = firstWord(list);
   for (let n = 0; n < list.count; n += 1) {
     const at = inOrder === undefined ? next : inOrder[n]!;
@@ -51,6 +50,12 @@ export function replayEntries(
     else replayEntry(items, flushes, entryAt(words, at), segment, usedSeconds);
     next = nextWord(words, next);
   }
+}
+
+/** Where the entries begin, in the order to take them in; undefined: as they come. */
+function orderOf(list: EntryList, isSorted: boolean, keepsOrder: boolean): Int32Array | undefined {
+  if (keepsOrder) return isSorted ? wordsInLogOrder(list) : undefined;
+  return isSorted ? undefined : wordsByShard(list);
 }
 
 /** A put or a delete. */
@@ -73,10 +78,8 @@ function replayPlain(
   items.replayPut(
     found === 0 ? keydir.insertPacked(hash, words, keyWord(at), keyBytes) : found,
     segment,
-    offsetAt(words, at),
-    lengthAt(words, at),
-    seqAt(words, at),
-    expiresAtAt(words, at),
+    words,
+    at,
     keydirMarks(marksAt(words, at)),
     usedSeconds,
   );

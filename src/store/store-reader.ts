@@ -103,7 +103,8 @@ export class StoreReader {
         dir,
         table.ordered,
         scans,
-        (entries, segment) => replayEntries(items, flushes, entries, segment, 0),
+        (entries, isSorted, segment) =>
+          replayEntries(items, flushes, entries, isSorted, segment, 0),
         {
           useHints: true,
           hashSeed: seed,
