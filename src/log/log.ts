@@ -29,7 +29,7 @@ import type { Recovered } from './recovery.js';
 import { replay } from './replay.js';
 import type { ReplayReport, Visit } from './replay.js';
 import type { Segment, SegmentTable } from './segment.js';
-import { WritableSegment } from './writable-segment.js';
+import { WritableSegment, reopenTail } from './writable-segment.js';
 
 /** An entry of the manifest, as text, is no longer. */
 const MANIFEST_ENTRY_BYTES_MAX = 256;
@@ -91,7 +91,6 @@ export class Log {
   ): Promise<Log> {
     await env.fs.makeDir(dir);
     const lock = await env.fs.lock(join(dir, LOCK_NAME));
-    let tidied: Promise<void> | undefined;
     try {
       const recovered = await recover(env, dir, options.restore);
       const { table, scans } = recovered;
@@ -101,13 +100,9 @@ export class Log {
       const report = recovered.restored ?? (await table.closedOnFailure(replaying()));
       // Not before: a start that is refused for damage has changed nothing.
       await table.closedOnFailure(recovered.mend());
-      tidied = recovered.tidy().catch((error: unknown) => {
-        env.logger.warn(`What the last run left could not be removed: ${String(error)}`);
-      });
-      const active = await reopenForWriting(env, dir, table);
-      return new Log(env, dir, lock, recovered, report, active, options, events, tidied);
+      const active = await reopenTail(env.fs, dir, table);
+      return new Log(env, dir, lock, recovered, report, active, options, events);
     } catch (error) {
-      await tidied;
       await lock.release();
       throw error;
     }
@@ -122,16 +117,17 @@ export class Log {
     active: WritableSegment,
     options: LogOptions,
     events: LogEvents,
-    tidied: Promise<void>,
   ) {
     this.#env = env;
-    this.#tidied = tidied;
     this.dir = dir;
     this.#lock = lock;
-    const { table, storeId, scans: _, mend: _mend, tidy: _tidy, ...rest } = recovered;
+    const { table, storeId, scans: _, mend: _mend, tidy, ...rest } = recovered;
     this.table = table;
     this.#named = new Set(table.ordered.map((segment) => segment.name));
     this.storeId = storeId;
+    this.#tidied = tidy().catch((error: unknown) => {
+      env.logger.warn(`What the last run left could not be removed: ${String(error)}`);
+    });
     this.recovery = { ...rest, ...report };
     this.#options = options;
     this.#events = events;
@@ -400,16 +396,4 @@ export class Log {
     await this.#writeManifest();
     this.#events.onSealed(sealed.segment);
   }
-}
-
-/** The tail, open for write-through; its end is known from recovery. */
-async function reopenForWriting(
-  env: Env,
-  dir: string,
-  table: SegmentTable,
-): Promise<WritableSegment> {
-  const tail = table.ordered.at(-1);
-  assert(tail !== undefined && !tail.sealed, 'The last segment is open');
-  await table.reopen(env.fs, dir, tail, 'write-through');
-  return WritableSegment.open(env.fs, dir, tail);
 }

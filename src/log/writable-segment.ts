@@ -3,9 +3,10 @@
 
 import { join } from 'node:path';
 
+import { assert } from '../assert.js';
 import type { File, Fs } from '../env/env.js';
 import { SEGMENT_HEADER_BYTES } from './format.js';
-import type { Segment } from './segment.js';
+import type { Segment, SegmentTable } from './segment.js';
 import { ZeroAhead, isNoSpace } from './zero-ahead.js';
 
 export class WritableSegment {
@@ -55,4 +56,16 @@ export class WritableSegment {
     await this.zeros.stop();
     await this.#zeroFile.close();
   }
+}
+
+/** The last segment, opened anew for write-through; its end is known from recovery. Requires: nobody reads it. */
+export async function reopenTail(
+  fs: Fs,
+  dir: string,
+  table: SegmentTable,
+): Promise<WritableSegment> {
+  const tail = table.ordered.at(-1);
+  assert(tail !== undefined && !tail.sealed, 'The last segment is open');
+  await table.reopen(fs, dir, tail, 'write-through');
+  return WritableSegment.open(fs, dir, tail);
 }
