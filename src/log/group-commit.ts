@@ -112,7 +112,9 @@ export class GroupCommit {
     this.#durableTimeMs = found.timeMs;
     this.#options = options;
     this.#events = events;
-    this.#sealTimer = new IdleTimer(env.clock, SEAL_DELAY_MS, () => this.seal());
+    this.#sealTimer = new IdleTimer(env.clock, SEAL_DELAY_MS, () => {
+      if (!this.#sealed) this.seal();
+    });
     this.#direct = new DirectWrites(env.clock, options.reads);
     this.#end = new LogEnd(env, active, options, {
       onSuccessorWanted: () => events.onSuccessorWanted(),
@@ -374,9 +376,9 @@ export class GroupCommit {
     if (!this.#poisoned && !this.#closed && !this.#sealed) this.#sealTimer.restart();
   }
 
-  /** Writes an empty batch when idle: it proves the last one, and carries the store's clock. */
+  /** Writes an empty batch when idle, sealed or not: it proves the last one, and carries the store's clock. */
   seal(): void {
-    const isIdle = this.#queue.length === 0 && !this.#writing && !this.#sealed;
+    const isIdle = this.#queue.length === 0 && !this.#writing;
     if (isIdle && !this.#poisoned && !this.#closed) this.#push(BATCH_KIND.seal);
   }
 }

@@ -31,7 +31,8 @@ export class IdleTimer {
     this.#timer = this.#clock.setTimer(delayMs, () => {
       this.#timer = undefined;
       const leftMs = this.#dueMs - this.#clock.monotonicMs();
-      if (leftMs > 0) this.#arm(leftMs);
+      // Whole ms: a rest of rounding would set it anew for no time at all, again and again.
+      if (leftMs > 0) this.#arm(Math.ceil(leftMs));
       else this.#call();
     });
   }
