@@ -17,6 +17,7 @@ import { decodeFrame } from './format.js';
 import type { Defect } from './format.js';
 import { GroupCommit } from './group-commit.js';
 import type { CommitCounters, FailureCause, NewRecord, Placed } from './group-commit.js';
+import { HintReader } from './hint-reader.js';
 import { SEED_BYTES, hashSeed } from './key-hash.js';
 import type { HashSeed } from './key-hash.js';
 import type { ImageContent } from './image-file.js';
@@ -92,11 +93,11 @@ export class Log {
     await env.fs.makeDir(dir);
     const lock = await env.fs.lock(join(dir, LOCK_NAME));
     try {
-      const recovered = await recover(env, dir, options.restore);
+      const hints = new HintReader(env.fs, dir, options.useHints);
+      const recovered = await recover(env, dir, hints, options.restore);
       const { table, scans } = recovered;
-      const seeded = { ...options, hashSeed: hashSeed(env.random.bytes(SEED_BYTES)) };
-      const replaying = (): Promise<ReplayReport> =>
-        replay(env.fs, dir, table.ordered, scans, visit, seeded);
+      const seeded = { ...options, hints, hashSeed: hashSeed(env.random.bytes(SEED_BYTES)) };
+      const replaying = (): Promise<ReplayReport> => replay(table.ordered, scans, visit, seeded);
       const report = recovered.restored ?? (await table.closedOnFailure(replaying()));
       // Not before: a start that is refused for damage has changed nothing.
       await table.closedOnFailure(recovered.mend());

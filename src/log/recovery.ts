@@ -19,6 +19,7 @@ import {
   encodeSegmentHeader,
 } from './format.js';
 import type { SegmentHeader } from './format.js';
+import type { HintReader } from './hint-reader.js';
 import { restoreImage } from './image-proof.js';
 import type { Restore } from './image-proof.js';
 import { readManifest, writeManifest } from './manifest.js';
@@ -51,12 +52,13 @@ export interface Recovered {
 
 /**
  * Looks at everything and changes nothing, but for making a store where none is: `mend` is for when the
- * replay has found no damage either. Requires: the directory's lock. Throws KV_CORRUPTION,
+ * replay has found no damage either. `hints` are those that the replay is to use. Requires: the directory's lock. Throws KV_CORRUPTION,
  * KV_FORMAT_VERSION, KV_NOT_A_STORE.
  */
 export async function recover(
   env: Env,
   dir: string,
+  hints: HintReader,
   restore: Restore | undefined,
 ): Promise<Recovered> {
   const { fs } = env;
@@ -71,7 +73,7 @@ export async function recover(
     env.logger.warn(`The image of the keydir is not used, the log is replayed: ${restored}`);
   }
   const image = typeof restored === 'object' ? restored : undefined;
-  const tail = image?.tail ?? (await table.closedOnFailure(findTail(table)));
+  const tail = image?.tail ?? (await table.closedOnFailure(findTailAhead(table, hints)));
   const { clean, scans } = tail;
   const tornBytes = clean ? 0 : tail.tornBytes;
   let close: (() => Promise<void>) | undefined;
@@ -89,6 +91,16 @@ export async function recover(
   };
   const report = { storeId, created: found === undefined, clean, tornBytes, leftovers };
   return { ...report, table, scans, restored: image?.report, mend, tidy };
+}
+
+/** Reads the hint that a replay wants first while the end of the log is looked for. */
+async function findTailAhead(table: SegmentTable, hints: HintReader): Promise<Tail> {
+  hints.begin(table.ordered[0]);
+  try {
+    return await findTail(table);
+  } finally {
+    await hints.settled();
+  }
 }
 
 async function createStore(env: Env, dir: string): Promise<Manifest> {

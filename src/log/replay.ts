@@ -6,7 +6,6 @@
 // - In the open ones, bad bytes at X are corruption exactly if a valid later batch says that X was already
 //   durable when it was built; else X is where the log ends.
 
-import type { Fs } from '../env/env.js';
 import { KvError } from '../errors.js';
 import { staleKeysNote } from './damaged-keys.js';
 import { EntryListBuilder } from './entry-list.js';
@@ -14,13 +13,12 @@ import type { EntryList } from './entry-list.js';
 import { BATCH_KIND } from './format.js';
 import type { BatchHeader } from './format.js';
 import { hashEntries, inHashOrder } from './entry-order.js';
-import { loadHint, peekHint } from './hint.js';
-import type { HintFacts, HintHead, LoadedHint, ReplayedSegment } from './hint.js';
+import type { HintFacts, HintHead, ReplayedSegment } from './hint.js';
+import type { HintReader } from './hint-reader.js';
 import type { HashSeed } from './key-hash.js';
 import type { Segment, SegmentTable } from './segment.js';
 import { SegmentScanner } from './segment-scanner.js';
 import type { ScannedBatch } from './segment-scanner.js';
-import { ReadRoom } from './whole-file.js';
 
 const CHECK_BYTES = 1024 * 1024;
 /** Values of 100 bytes make a segment three times as long as its entries. */
@@ -62,19 +60,20 @@ export async function findTail(table: SegmentTable): Promise<Tail> {
   const open = table.ordered.filter((segment) => !segment.sealed);
   const [older, newer] = open;
   if (older === undefined) throw new KvError('KV_CORRUPTION', 'The manifest names no open segment');
-  const scan = await scanOpen(older);
-  if (newer !== undefined) {
-    const newerScan = await scanOpen(newer);
-    if (newerScan.first !== undefined) {
-      await checkComplete(older, scan.end, newerScan.first);
-      older.sealed = true;
-      older.committedBytes = scan.end;
-      const scans = new Map([
-        [older.last, scan],
-        [newer.last, newerScan],
-      ]);
-      return tailOf(newer, newerScan, undefined, scans);
-    }
+  // Together: the one is read while the other is checked.
+  const scanning = [older, newer].map((segment) => segment && scanOpen(segment));
+  await Promise.allSettled(scanning);
+  const scan = await scanning[0]!;
+  const newerScan = await scanning[1];
+  if (newer !== undefined && newerScan?.first !== undefined) {
+    await checkComplete(older, scan.end, newerScan.first);
+    older.sealed = true;
+    older.committedBytes = scan.end;
+    const scans = new Map([
+      [older.last, scan],
+      [newer.last, newerScan],
+    ]);
+    return tailOf(newer, newerScan, undefined, scans);
   }
   return tailOf(older, scan, newer, new Map([[older.last, scan]]));
 }
@@ -192,7 +191,8 @@ export interface ReplayReport extends HintFacts {
 }
 
 export interface ReplayOptions {
-  readonly useHints: boolean;
+  /** The one that was begun for the first segment, if any was. */
+  readonly hints: HintReader;
   /** Taken when no hint says which one the keys were hashed with. */
   readonly hashSeed: HashSeed;
   /** Told before the first record is visited: about how many will be, and how they are hashed. */
@@ -203,38 +203,29 @@ export interface ReplayOptions {
 
 /** Visits every record up to each segment's `committedBytes`, in log order. */
 export async function replay(
-  fs: Fs,
-  dir: string,
   segments: readonly Segment[],
   scans: Scans,
   visit: Visit,
   options: ReplayOptions,
 ): Promise<ReplayReport> {
+  const { hints } = options;
   let lastSeq = 0;
   let timeMs = 0;
   const scanned: Segment[] = [];
   const heads = new Map<Segment, HintHead>();
   for (const segment of segments) {
-    const head = options.useHints && segment.sealed && (await peekHint(fs, dir, segment));
-    if (typeof head === 'object') heads.set(segment, head);
+    const head = await hints.peek(segment);
+    if (head !== undefined) heads.set(segment, head);
   }
   const [first] = heads.values();
   const hashSeed = first?.seed ?? options.hashSeed;
   options.onBegin?.(expectedRecords(segments, heads, scans), hashSeed);
-  const rooms = [new ReadRoom(), new ReadRoom()];
-  const load = (index: number): Promise<LoadedHint | undefined> => {
-    const segment = segments[index];
-    return segment?.sealed === true && options.useHints
-      ? loadHint(fs, dir, segment, rooms[index & 1])
-      : Promise.resolve(undefined);
-  };
-  let loading = load(0);
   for (const [index, segment] of segments.entries()) {
-    const hinted = await loading;
+    const hinted = await hints.load(segment);
     if (segment.sealed && hinted === undefined) scanned.push(segment);
     const replayed = hinted ?? scans.get(segment.last) ?? (await scanSealed(segment));
     // The next hint is read from the disk while this one is taken in.
-    loading = load(index + 1);
+    hints.begin(segments[index + 1]);
     const { entries, seed } = replayed;
     const isReady = seed?.k0 === hashSeed.k0 && seed.k1 === hashSeed.k1;
     if (!isReady) hashEntries(entries, hashSeed);

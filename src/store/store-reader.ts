@@ -17,6 +17,7 @@ import { MANIFEST_NAME, largeValueName, parseFileName } from '../log/files.js';
 import { RECORD, casOf } from '../log/format.js';
 import { readLargeValue } from '../log/large-value-file.js';
 import type { LargeReference } from '../log/large-value-file.js';
+import { HintReader } from '../log/hint-reader.js';
 import { readManifest } from '../log/manifest.js';
 import type { Manifest } from '../log/manifest.js';
 import { findTail, replay, type Scans } from '../log/replay.js';
@@ -99,14 +100,12 @@ export class StoreReader {
     let reader: StoreReader | undefined;
     try {
       const { lastSeq, timeMs } = await replay(
-        env.fs,
-        dir,
         table.ordered,
         scans,
         (entries, isSorted, segment) =>
           replayEntries(items, flushes, entries, isSorted, segment, 0),
         {
-          useHints: true,
+          hints: new HintReader(env.fs, dir, true),
           hashSeed: seed,
           onBegin: (records, found) => {
             items.keydir.reseed(found);
