@@ -40,7 +40,7 @@ export class HintReader {
 
   /** Resolves when nothing is being read. */
   async settled(): Promise<void> {
-    await Promise.allSettled([this.#begun?.hint]);
+    if (this.#begun !== undefined) await Promise.allSettled([this.#begun.hint]);
   }
 
   /** What the segment's hint tells; undefined when there is no good one. Throws the system's errors. */

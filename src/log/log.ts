@@ -71,7 +71,7 @@ export class Log {
   readonly #options: LogOptions;
   readonly #events: LogEvents;
   readonly #commit: GroupCommit;
-  /** See Recovered. Settles before another image is written. */
+  /** See Recovered: before another image is written. */
   readonly #tidied: Promise<void>;
   /** Segments that were begun since the start. */
   segmentsCreated = 0;

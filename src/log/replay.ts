@@ -61,7 +61,7 @@ export async function findTail(table: SegmentTable): Promise<Tail> {
   const [older, newer] = open;
   if (older === undefined) throw new KvError('KV_CORRUPTION', 'The manifest names no open segment');
   // Together: the one is read while the other is checked.
-  const scanning = [older, newer].map((segment) => segment && scanOpen(segment));
+  const scanning = open.slice(0, 2).map((segment) => scanOpen(segment));
   await Promise.allSettled(scanning);
   const scan = await scanning[0]!;
   const newerScan = await scanning[1];
