@@ -71,7 +71,8 @@ export class LogEnd {
     this.#segmentBytesMax = options.segmentBytesMax;
     this.#appendBytesMin = options.appendBytesMin;
     this.#events = events;
-    this.keepAhead();
+    // No successor before the first write: a start has better things to do, and the next one would have to drop it.
+    this.#zeroAhead();
     this.#lookLater();
   }
 
@@ -209,9 +210,7 @@ export class LogEnd {
   /** Zeros ahead of the end, and the word to prepare a successor in time. */
   keepAhead(): void {
     if (this.writeInFlight || this.#closed || this.#short) return;
-    const { plannedBytes, zeros } = this.#active;
-    const wanted = Math.min(plannedBytes + this.#step() / 2, this.#segmentBytesMax);
-    if (!this.#appends() && zeros.allocatedBytes < wanted) void this.#extend();
+    this.#zeroAhead();
     if (this.#wantsSuccessor()) this.askSuccessor();
   }
 
@@ -281,6 +280,12 @@ export class LogEnd {
 
   #wantsSuccessor(): boolean {
     return this.#active.plannedBytes > this.#segmentBytesMax / 2 && this.#successor === undefined;
+  }
+
+  #zeroAhead(): void {
+    const { plannedBytes, zeros } = this.#active;
+    const wanted = Math.min(plannedBytes + this.#step() / 2, this.#segmentBytesMax);
+    if (!this.#appends() && zeros.allocatedBytes < wanted) void this.#extend();
   }
 
   async #extend(): Promise<unknown> {

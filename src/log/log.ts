@@ -326,9 +326,7 @@ export class Log {
 
   #prepareSuccessor(): void {
     if (this.#closing) return;
-    // Not at once: a commit may ask while it is being made.
-    const making = Promise.resolve().then(() => this.#makeSuccessor());
-    this.#succession = making.catch((error: unknown) => {
+    this.#succession = this.#makeSuccessor().catch((error: unknown) => {
       this.#env.logger.warn(`The next segment cannot be prepared yet: ${String(error)}`);
       this.#commit.successorFailed(error);
     });

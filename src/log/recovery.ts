@@ -81,13 +81,13 @@ export async function recover(
     for (const name of leftovers) await fs.remove(join(dir, name));
     if (clean) {
       await confirmSeal(fs, dir, tail);
-      await dropBlank(fs, dir, storeId, table, tail.blank);
+      close = await dropBlank(fs, dir, storeId, table, tail.blank);
     } else close = await rewriteTail(env, dir, storeId, table, tail);
   };
   // Closing what is removed frees its blocks, as does the removal of the image: both take a while.
   const tidy = async (): Promise<void> => {
-    await close?.();
     await fs.remove(join(dir, IMAGE_NAME));
+    await close?.();
   };
   const report = { storeId, created: found === undefined, clean, tornBytes, leftovers };
   return { ...report, table, scans, restored: image?.report, mend, tidy };
@@ -220,19 +220,22 @@ async function confirmSeal(fs: Fs, dir: string, { segment, end }: Tail): Promise
   }
 }
 
-/** Takes back a successor that was prepared and never used: the tail is the last segment again. */
+/**
+ * Takes back a successor that was prepared and never used: the tail is the last segment again. Returns how to close
+ * its file, which is removed.
+ */
 async function dropBlank(
   fs: Fs,
   dir: string,
   storeId: string,
   table: SegmentTable,
   blank: Segment | undefined,
-): Promise<void> {
-  if (blank === undefined) return;
+): Promise<(() => Promise<void>) | undefined> {
+  if (blank === undefined) return undefined;
   table.drop(blank);
-  await table.retire(blank);
   await writeManifest(fs, dir, { storeId, segments: table.ordered.map(({ entry }) => entry) });
   await fs.remove(join(dir, blank.name));
+  return () => table.retire(blank);
 }
 
 async function copyBytes(from: File, to: File, start: number, end: number): Promise<void> {

@@ -75,6 +75,8 @@ describe('The image of a clean stop', () => {
     const sim = await eventful();
     await sim.reopen();
     expect(sim.stat('kv_recovery_image')).to.equal(1);
+    // It goes while the store serves already.
+    await sim.advance(100);
     expect(sim.names(IMAGE_NAME)).to.deep.equal([]);
     const found = await seen(sim);
     await sim.close();
