@@ -160,4 +160,25 @@ describe('SegmentScanner', () => {
     expect(await scanner.next()).to.equal(undefined);
     expect(scanner.defect).to.deep.equal({ offset: SEGMENT_HEADER_BYTES, defect: 'content' });
   });
+
+  it('reusesWindow tells the same frames, from one piece of memory', async () => {
+    const { bytes } = segmentOf(Array.from({ length: 40 }, (_, n) => [put(n + 1, 100_000)]));
+    const seqsOf = async (reuses: boolean): Promise<{ seqs: number[]; sources: number }> => {
+      const scanner = scannerOf(bytes);
+      scanner.reusesWindow = reuses;
+      const seqs: number[] = [];
+      const sources = new Set<ArrayBufferLike>();
+      const take = (source: Buffer, at: number): void => {
+        seqs.push(source.readUIntLE(at + 20, 6));
+        sources.add(source.buffer);
+      };
+      while ((await scanner.nextInto(take)) !== undefined);
+      return { seqs, sources: sources.size };
+    };
+    const fresh = await seqsOf(false);
+    const reused = await seqsOf(true);
+    expect(reused.seqs).to.deep.equal(fresh.seqs);
+    expect(reused.sources).to.equal(1);
+    expect(fresh.sources).to.be.above(1);
+  });
 });
