@@ -81,8 +81,7 @@ export class EntryListBuilder implements EntryList {
 
   /**
    * Adds the frame at `at` of `source`, which stands at `offset` of its segment, with the hash of its key where
-   * that is known. Requires: it was checked, and stands
-   * at a whole word.
+   * that is known. Requires: it was checked, and stands at a whole word.
    */
   addFrame(source: Buffer, at: number, offset: number, hash = 0): void {
     if (source !== this.#source) this.#readFrom(source);

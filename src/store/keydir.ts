@@ -211,12 +211,12 @@ export class Keydir {
     this.#entries.setExpiresAt(ref, ms);
   }
 
-  /** Unix seconds. */
   /** See KeydirEntries.fill. */
   fill(ref: number, segment: number, words: Uint32Array, at: number, marks: number): void {
     this.#entries.fill(ref, segment, words, at, marks);
   }
 
+  /** Unix seconds. */
   lastUsedSeconds(ref: number): number {
     return this.#entries.lastUsedSeconds(ref);
   }
