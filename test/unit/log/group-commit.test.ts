@@ -244,6 +244,21 @@ describe('GroupCommit', () => {
     expect(seals()).to.equal(before + 1);
   });
 
+  it('a start with a tail more than half full makes no successor before its first write', async () => {
+    const sim = await SimLog.open(4096);
+    sim.append('most', 2500);
+    await sim.wait(sim.log.drained());
+    await sim.wait(sim.log.close());
+    await sim.open();
+    await sim.advance(3000);
+    expect(sim.log.segmentsCreated).to.equal(0);
+    expect(sim.world.log.filter(({ level }) => level !== 'debug')).to.deep.equal([]);
+    sim.append('more');
+    await sim.wait(sim.log.drained());
+    await sim.advance(1000);
+    expect(sim.log.segmentsCreated).to.equal(1);
+  });
+
   it('a full segment is followed by the next; the manifest names both and all is replayed', async () => {
     const sim = await SimLog.open(4096);
     const keys: string[] = [];
