@@ -6,16 +6,12 @@
 
 import type { Item, LargeValue, Lookup, Value } from './store.js';
 
-/** Where the bytes of a value lie, and what its record says beside them. */
-export interface Content {
+/** Where the bytes of a value lie, and what its record says beside them: that of an item which is not in a LargeValue. */
+export interface Content extends Pick<
+  Item,
+  'words' | 'start' | 'valueBytes' | 'isLasting' | 'flags' | 'cas'
+> {
   readonly source: Buffer;
-  /** The same memory, when it has words and `start` is at one. */
-  readonly words: Uint32Array | undefined;
-  readonly start: number;
-  readonly valueBytes: number;
-  readonly isLasting: boolean;
-  readonly flags: number;
-  readonly cas: bigint;
 }
 
 const NOTHING: Content = {
