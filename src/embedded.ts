@@ -69,7 +69,7 @@ export class Cairn {
   /** Made by `open`. */
   constructor(store: S.Store) {
     this.#store = store;
-    this.#gate = new Gate(store);
+    this.#gate = new Gate(store.durability);
   }
 
   /** The entry, or undefined when there is none. Throws KV_CORRUPTION when its record is damaged. */
@@ -145,7 +145,7 @@ export class Cairn {
     let cursor = 0;
     do {
       const page = this.#store.list(cursor, LIST_KEYS);
-      await this.#durable(this.#store.lastSeq);
+      await this.#durable(this.#store.durability.lastSeq);
       for (const { key, cas, expiresAt } of page.entries) {
         if (key.subarray(0, start.length).equals(start)) yield { key, cas, expiresAt };
       }

@@ -81,7 +81,7 @@ class ServerProcess {
     const store = await openStore(env, config.dataDir, options);
     progress?.end();
     this.#store = store;
-    store.onFailed((cause) => {
+    store.durability.onFailed((cause) => {
       if (cause === 'poisoned') void this.#endPoisoned();
     });
     const server = new Server(env, config, store, {

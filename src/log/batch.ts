@@ -13,9 +13,9 @@ import {
   decodeFrame,
   encodeBatchHeader,
   encodeFrame,
-  frameBytes,
 } from './format.js';
 import type { LogRecord } from './format.js';
+import type { NewRecord, Undo } from './group-commit.js';
 import type { Segment } from './segment.js';
 
 /** A batch takes no further record above this; a single record may be larger. */
@@ -31,7 +31,7 @@ export class Batch {
   /** Where it will stand in the segment. */
   readonly offset: number;
   readonly kind: number;
-  readonly #undo: ((key: Buffer) => void)[] = [];
+  readonly #undo: Undo[] = [];
   #buffer: Buffer;
   #bytes = BATCH_HEADER_BYTES;
   #frameCount = 0;
@@ -63,17 +63,16 @@ export class Batch {
     return this.#frameCount === 0 || this.#bytes + bytes <= GATHER_BYTES_MAX;
   }
 
-  /** Encodes a record; returns the frame's place in the segment. */
-  add(record: LogRecord, undo: (key: Buffer) => void): number {
+  /** Encodes a record of that seq, whose frame has `bytes`; returns the frame's place in the segment. */
+  add(record: NewRecord, seq: number, bytes: number, undo: Undo): number {
     assert(this.kind === BATCH_KIND.records, 'A seal holds no record');
-    const bytes = frameBytes(record.key.length, record.value.length, record.marks);
     this.#grow(this.#bytes + bytes);
-    const place = this.end;
-    encodeFrame(this.#buffer, this.#bytes, record, this.segment.salt, place);
+    const place = this.offset + this.#bytes;
+    encodeFrame(this.#buffer, this.#bytes, record, seq, this.segment.salt, place);
     this.#bytes += bytes;
     this.#frameCount += 1;
-    if (this.#firstSeq === 0) this.#firstSeq = record.seq;
-    this.#lastSeq = record.seq;
+    if (this.#firstSeq === 0) this.#firstSeq = seq;
+    this.#lastSeq = seq;
     this.#undo.push(undo);
     return place;
   }
@@ -84,14 +83,17 @@ export class Batch {
 
   /** Takes every record back, newest first. */
   takeBack(): void {
-    const keys: Buffer[] = [];
+    const records: LogRecord[] = [];
     for (let at = BATCH_HEADER_BYTES; at < this.#bytes;) {
       const frame = decodeFrame(this.#buffer, at, this.segment.salt, this.offset + at);
       assert(typeof frame !== 'string', 'A batch reads back what it encoded');
-      keys.push(frame.record.key);
+      records.push(frame.record);
       at += frame.bytes;
     }
-    for (let i = keys.length - 1; i >= 0; i -= 1) this.#undo[i]!(keys[i]!);
+    for (let at = records.length - 1; at >= 0; at -= 1) {
+      const { key, seq } = records[at]!;
+      this.#undo[at]!(key, seq);
+    }
   }
 
   /**

@@ -86,6 +86,14 @@ export interface LogRecord {
   readonly cas: bigint;
 }
 
+/** A record to encode. Key and value may be parts of longer buffers: bytes from start to before end, else all of them. */
+export interface RecordSource extends LogRecord {
+  readonly keyStart?: number;
+  readonly keyEnd?: number;
+  readonly valueStart?: number;
+  readonly valueEnd?: number;
+}
+
 /** Why bytes are not what should stand there. */
 export type Defect = 'magic' | 'length' | 'checksum' | 'content';
 
@@ -217,6 +225,13 @@ export function frameBytes(keyBytes: number, valueBytes: number, marks: number):
   return align(FRAME_HEADER_BYTES + cas + keyBytes + valueBytes);
 }
 
+/** Bytes of the frame of that record. */
+export function sourceBytes(record: Omit<RecordSource, 'seq'>): number {
+  const { key, value, marks } = record;
+  const { keyStart = 0, keyEnd = key.length, valueStart = 0, valueEnd = value.length } = record;
+  return frameBytes(keyEnd - keyStart, valueEnd - valueStart, marks);
+}
+
 /**
  *   0 crc u32 | 4 frame bytes u32 | 8 type u8 | 9 marks u8 | 10 key bytes u16 | 12 value bytes u32
  *  16 flags u32 | 20 seq u48 | 26 expires at, Unix ms u48 | 32 [chosen cas u64] key value zeros
@@ -226,32 +241,34 @@ export function frameBytes(keyBytes: number, valueBytes: number, marks: number):
 export function encodeFrame(
   target: Buffer,
   at: number,
-  record: LogRecord,
+  record: Omit<RecordSource, 'seq'>,
+  seq: number,
   salt: number,
   offset: number,
 ): number {
-  const { key, value, marks } = record;
-  assert(key.length <= KEY_BYTES_LIMIT, 'A key fits its length field');
-  assert(record.seq > 0 && record.seq <= SEQ_MAX, 'A seq is positive and has 48 bits');
+  const { key, value, marks, flags, expiresAt } = record;
+  const { keyStart = 0, keyEnd = key.length, valueStart = 0, valueEnd = value.length } = record;
+  const keyBytes = keyEnd - keyStart;
+  const valueBytes = valueEnd - valueStart;
+  assert(keyBytes <= KEY_BYTES_LIMIT, 'A key fits its length field');
+  assert(seq > 0 && seq <= SEQ_MAX, 'A seq is positive and has 48 bits');
   assert((marks & ~MARKS_ALL) === 0, 'Only known marks are written');
-  const bytes = frameBytes(key.length, value.length, marks);
+  const bytes = frameBytes(keyBytes, valueBytes, marks);
   target.writeUInt32LE(bytes, at + 4);
   target[at + 8] = record.type;
   target[at + 9] = marks;
-  target.writeUInt16LE(key.length, at + 10);
-  target.writeUInt32LE(value.length, at + 12);
-  target.writeUInt32LE(record.flags, at + 16);
-  target.writeUIntLE(record.seq, at + 20, 6);
-  target.writeUIntLE(record.expiresAt, at + 26, 6);
+  target.writeUInt16LE(keyBytes, at + 10);
+  target.writeUInt32LE(valueBytes, at + 12);
+  target.writeUInt32LE(flags, at + 16);
+  target.writeUIntLE(seq, at + 20, 6);
+  target.writeUIntLE(expiresAt, at + 26, 6);
   let end = at + FRAME_HEADER_BYTES;
   if ((marks & MARK.chosenCas) !== 0) {
     target.writeBigUInt64LE(record.cas, end);
     end += CHOSEN_CAS_BYTES;
   }
-  target.set(key, end);
-  end += key.length;
-  target.set(value, end);
-  end += value.length;
+  end += key.copy(target, end, keyStart, keyEnd);
+  end += value.copy(target, end, valueStart, valueEnd);
   while (end < at + bytes) target[end++] = 0;
   target.writeUInt32LE(seededCrc(target, at + 4, at + bytes, salt, offset), at);
   return bytes;

@@ -1,19 +1,26 @@
-// Who waits for whom: gathers records into batches, writes one batch at a time, moves the watermark.
+// Group commit: it gathers records into batches, writes one batch at a time and moves the watermark.
 // docs/recovery.md explains why a failed write is never trusted again.
+//
+// Two state machines, asserted where they move:
+//   phase   open → taking-back → open        no room on the disk: what is above the watermark is taken back
+//           open → taking-back → poisoned    any other failure: nothing is ever written again
+//           open → closed, poisoned → closed
+//   writer  idle → scheduled → writing → idle | scheduled
 //
 // Invariants:
 // - One write is in flight; the next batch gathers meanwhile. A batch is written only after the one
 //   before it is durable, so its header can say so (`durableUpto`).
-// - `append` gives a record its seq and place at once; it is durable when `watermark >= seq`.
-// - No room on the disk takes back every record above the watermark, in reverse order, and goes on; any
-//   other failure does the same and poisons: nothing is ever written again.
+// - `append` gives a record its seq and place at once, in phase `open` alone; it is durable when `watermark >= seq`.
+// - What is taken back is taken back newest first.
 // - A seal follows the last batch within SEAL_DELAY_MS of idleness, and proves it.
 
+import { assert } from '../assert.js';
 import type { Env } from '../env/env.js';
 import { Batch } from './batch.js';
 import { DirectWrites } from './direct-writes.js';
-import { BATCH_KIND, frameBytes } from './format.js';
-import type { LogRecord } from './format.js';
+import type { CommitDurability, FailureCause } from './durability.js';
+import { BATCH_KIND, sourceBytes } from './format.js';
+import type { RecordSource } from './format.js';
 import type { HintFacts } from './hint.js';
 import { IdleTimer } from './idle-timer.js';
 import { LogEnd } from './log-end.js';
@@ -26,7 +33,8 @@ const SEAL_DELAY_MS = 1000;
 /** Above this much unsynced data the server stops reading. */
 const UNSYNCED_BYTES_MAX = 8 * 1024 * 1024;
 
-export type FailureCause = 'no-space' | 'poisoned';
+type Phase = 'open' | 'taking-back' | 'poisoned' | 'closed';
+type Writer = 'idle' | 'scheduled' | 'writing';
 
 export interface CommitOptions {
   readonly segmentBytesMax: number;
@@ -38,10 +46,6 @@ export interface CommitOptions {
 }
 
 export interface CommitEvents {
-  /** The watermark moved, or a batch without records became durable. */
-  onDurable(): void;
-  /** Everything above the watermark was taken back. */
-  onFailed(cause: FailureCause, error: unknown): void;
   /** A successor is wanted (Log prepares it and calls succeed or successorFailed). */
   onSuccessorWanted(): void;
   /** See LogEndEvents. */
@@ -50,6 +54,7 @@ export interface CommitEvents {
   onRotated(sealed: WritableSegment): void;
 }
 
+/** Where a record is put. One object is filled again by each append: it is valid until the next. */
 export interface Placed {
   readonly seq: number;
   readonly segment: Segment;
@@ -57,7 +62,10 @@ export interface Placed {
   readonly bytes: number;
 }
 
-export type NewRecord = Omit<LogRecord, 'seq'>;
+/** A record without its seq, which the append gives. */
+export type NewRecord = Omit<RecordSource, 'seq'>;
+/** Takes back the change of the record with that key and seq. */
+export type Undo = (key: Buffer, seq: number) => void;
 
 /** Counted since the start. */
 export interface CommitCounters {
@@ -78,18 +86,14 @@ export class GroupCommit {
   /** Batches not yet durable, oldest first; the last one gathers. */
   #queue: Batch[] = [];
   readonly #end: LogEnd;
-  #lastSeq: number;
-  #watermark: number;
+  readonly #durability: CommitDurability;
+  readonly #placed: { seq: number; segment: Segment; offset: number; bytes: number };
   #durableTimeMs: number;
   /** Of the batch that is being written. */
   #writtenTimeMs = 0;
   #unsyncedBytes = 0;
-  #writing = false;
-  #scheduled = false;
-  #poisoned = false;
-  #closed = false;
-  /** Changes are being taken back: nothing is appended meanwhile. */
-  #failing = false;
+  #phase: Phase = 'open';
+  #writer: Writer = 'idle';
   /** Something other than a batch failed for good (zeros, a removed file); told at the writer's next turn. */
   #fatal: unknown;
   /** The last durable batch is a seal, or nothing was written since the start. */
@@ -104,11 +108,14 @@ export class GroupCommit {
     active: WritableSegment,
     found: HintFacts,
     options: CommitOptions,
+    durability: CommitDurability,
     events: CommitEvents,
   ) {
     this.#env = env;
-    this.#lastSeq = found.lastSeq;
-    this.#watermark = found.lastSeq;
+    this.#durability = durability;
+    durability.lastSeq = found.lastSeq;
+    durability.watermark = found.lastSeq;
+    this.#placed = { seq: 0, segment: active.segment, offset: 0, bytes: 0 };
     this.#durableTimeMs = found.timeMs;
     this.#options = options;
     this.#events = events;
@@ -126,30 +133,16 @@ export class GroupCommit {
     });
   }
 
-  get watermark(): number {
-    return this.#watermark;
-  }
-  get lastSeq(): number {
-    return this.#lastSeq;
-  }
   /** The store's clock as the last durable batch has it, Unix ms. */
   get durableTimeMs(): number {
     return this.#durableTimeMs;
   }
   get poisoned(): boolean {
-    return this.#poisoned;
+    return this.#phase === 'poisoned';
   }
   /** See LogEnd. */
   get short(): boolean {
     return this.#end.short;
-  }
-  /** Those who wait for the disk should send no more: too much is unsynced. */
-  get congested(): boolean {
-    return this.#unsyncedBytes > UNSYNCED_BYTES_MAX || this.#end.late;
-  }
-  /** Everybody has to wait: twice that is unsynced, or the log waits for its next segment. */
-  get overloaded(): boolean {
-    return this.#unsyncedBytes > 2 * UNSYNCED_BYTES_MAX || this.#end.late;
   }
   /** Whether the active segment has anything worth sealing. */
   get holdsRecords(): boolean {
@@ -167,22 +160,26 @@ export class GroupCommit {
   }
 
   /**
-   * Gives the record a seq and a place in the next batch. Undefined when it cannot be taken: poisoned,
-   * closed, or no room on the disk. `undo`, called with the record's key, takes the change back should
-   * the commit fail.
+   * Gives the record a seq and a place in the next batch; key and value are copied. Undefined when it cannot be taken:
+   * poisoned, closed, or no room on the disk. `undo` takes the change back should the commit fail; it is called
+   * newest record first.
    */
-  append(record: NewRecord, undo: (key: Buffer) => void): Placed | undefined {
-    if (this.#poisoned || this.#closed || this.#failing) return undefined;
-    const bytes = frameBytes(record.key.length, record.value.length, record.marks);
+  append(record: NewRecord, undo: Undo): Placed | undefined {
+    if (this.#phase !== 'open') return undefined;
+    const bytes = sourceBytes(record);
     if (!this.#end.admits(record.type, bytes)) return undefined;
     const batch = this.#batchFor(bytes);
-    this.#lastSeq += 1;
-    const before = batch.bytes;
-    const offset = batch.add(withSeq(record, this.#lastSeq), undo);
+    const placed = this.#placed;
+    placed.seq = this.#durability.lastSeq + 1;
+    placed.segment = batch.segment;
+    placed.bytes = bytes;
+    placed.offset = batch.add(record, placed.seq, bytes, undo);
+    this.#durability.lastSeq = placed.seq;
     this.#end.planned(batch.end);
-    this.#unsyncedBytes += batch.bytes - before;
-    this.#schedule();
-    return { seq: this.#lastSeq, segment: batch.segment, offset, bytes };
+    this.#unsyncedBytes += bytes;
+    this.#noteLoad();
+    if (this.#writer === 'idle') this.#schedule();
+    return placed;
   }
 
   /** The bytes of a frame that is not yet durable, as a view; undefined when it is on disk. */
@@ -199,36 +196,38 @@ export class GroupCommit {
   succeed(successor: WritableSegment): void {
     const { late } = this.#end;
     this.#end.succeed(successor);
-    if (late) this.#events.onDurable();
+    this.#noteLoad();
+    if (late) this.#durability.tell();
   }
 
   /** It is asked for again when there is room, or with the next commit. */
   successorFailed(error: unknown): void {
     const { late } = this.#end;
     this.#end.successorFailed(error);
-    if (late) this.#events.onDurable();
+    this.#noteLoad();
+    if (late) this.#durability.tell();
   }
 
   /** Asks whether there is room again (compaction freed some). */
   retrySpace(): void {
-    if (!this.#poisoned) this.#end.retrySpace();
+    if (!this.poisoned) this.#end.retrySpace();
   }
 
   /** Resolves when all that was appended is durable or was taken back. */
   async drained(): Promise<void> {
-    if (this.#queue.length === 0 && !this.#writing) return;
+    if (this.#queue.length === 0 && this.#writer !== 'writing') return;
     await new Promise<void>((resolve) => this.#idleWaiters.push(resolve));
   }
 
   /** Resolves when `seq` is durable or was taken back. */
   async drainedUpTo(seq: number): Promise<void> {
-    if (seq <= this.#watermark || this.#queue.length === 0) return;
+    if (seq <= this.#durability.watermark || this.#queue.length === 0) return;
     await new Promise<void>((wake) => this.#seqWaiters.push({ seq, wake }));
   }
 
   /** Goes on in the successor although the active segment is not full. False when there is nothing to seal. */
   rotate(): boolean {
-    if (this.#poisoned || this.#closed || this.#failing || !this.#end.rotate()) return false;
+    if (this.#phase !== 'open' || !this.#end.rotate()) return false;
     this.#push(BATCH_KIND.seal);
     return true;
   }
@@ -237,19 +236,19 @@ export class GroupCommit {
   async close(): Promise<void> {
     await this.drained();
     this.#sealTimer.cancel();
-    if (!this.#poisoned && !this.#closed) {
+    if (this.#phase === 'open') {
       this.#push(BATCH_KIND.cleanSeal);
       await this.drained();
     }
-    this.#closed = true;
+    if (!this.poisoned) this.#phase = 'closed';
     await this.#end.close();
   }
 
   /** A batch with room for a frame: the gathering one, a new one, or one in the successor. */
   #batchFor(bytes: number): Batch {
     const gathering = this.#queue.at(-1);
-    // The oldest batch is being written when #writing: its bytes are the kernel's.
-    const open = this.#queue.length > (this.#writing ? 1 : 0) ? gathering : undefined;
+    // The oldest batch is the one that is being written: its bytes are the kernel's.
+    const open = this.#queue.length > (this.#writer === 'writing' ? 1 : 0) ? gathering : undefined;
     const mayJoin = open?.kind === BATCH_KIND.records && open.hasRoom(bytes);
     // When the successor is late, growing beyond the limit beats waiting.
     const staysHere = this.#end.fits(bytes) || !this.#end.moveOn();
@@ -268,19 +267,21 @@ export class GroupCommit {
     return batch;
   }
 
+  /** The writer starts when the input that is there has been handled, so that it gathers all of that. */
   #schedule(): void {
-    if (this.#scheduled || this.#writing) return;
-    this.#scheduled = true;
-    this.#env.clock.defer(() => {
-      this.#scheduled = false;
-      void this.#writeAll();
-    });
+    if (this.#writer !== 'idle') return;
+    this.#writer = 'scheduled';
+    this.#env.clock.defer(this.#start);
   }
 
+  readonly #start = (): void => {
+    assert(this.#writer === 'scheduled', 'A writer that starts was scheduled');
+    void this.#writeAll();
+  };
+
   async #writeAll(): Promise<void> {
-    if (this.#writing) return;
-    this.#writing = true;
-    if (this.#fatal !== undefined && !this.#poisoned) await this.#fail(this.#fatal);
+    this.#writer = 'writing';
+    if (this.#fatal !== undefined && !this.poisoned) await this.#fail(this.#fatal);
     for (let batch = this.#queue[0]; batch !== undefined; batch = this.#queue[0]) {
       try {
         await this.#write(batch);
@@ -292,13 +293,13 @@ export class GroupCommit {
       this.#committed(batch);
       batch.recycle();
     }
-    this.#writing = false;
-    if ((this.#queue.length > 0 || this.#fatal !== undefined) && !this.#poisoned) {
+    this.#writer = 'idle';
+    if ((this.#queue.length > 0 || this.#fatal !== undefined) && !this.poisoned) {
       this.#schedule();
       return;
     }
     for (const wake of this.#idleWaiters.splice(0)) wake();
-    this.#sealLater();
+    if (this.#phase === 'open' && !this.#sealed) this.#sealTimer.restart();
   }
 
   async #write(batch: Batch): Promise<void> {
@@ -308,7 +309,8 @@ export class GroupCommit {
     const durable = { segment: segment.last, offset: segment.committedBytes };
     this.#writtenTimeMs = this.#options.nowMs();
     const zeroBytes = this.#end.zerosBehind(batch.segment, batch.end);
-    const bytes = batch.compose(durable, this.#lastSeq, this.#writtenTimeMs, zeroBytes);
+    const { lastSeq } = this.#durability;
+    const bytes = batch.compose(durable, lastSeq, this.#writtenTimeMs, zeroBytes);
     const startedMs = this.#env.clock.monotonicMs();
     this.#end.writeInFlight = true;
     try {
@@ -329,20 +331,22 @@ export class GroupCommit {
     this.counters.bytes += batch.bytes;
     this.#sealed = batch.kind !== BATCH_KIND.records;
     if (batch.kind === BATCH_KIND.records) {
-      this.#watermark = batch.lastSeq;
+      this.#durability.watermark = batch.lastSeq;
       this.counters.records += batch.frameCount;
     } else {
       this.counters.seals += 1;
     }
     if (rotated !== undefined) this.#events.onRotated(rotated);
-    this.#wakeUpTo(this.#watermark);
-    this.#events.onDurable();
+    this.#noteLoad();
+    this.#wakeUpTo(this.#durability.watermark);
+    this.#durability.tell();
   }
 
   /** Takes back all that is not durable; poisons unless the disk was merely full. */
   async #fail(error: unknown): Promise<void> {
+    assert(this.#phase === 'open', 'Only an open log fails');
     this.counters.failures += 1;
-    this.#failing = true;
+    this.#phase = 'taking-back';
     const lost = this.#queue.splice(0);
     for (const batch of lost.toReversed()) batch.takeBack();
     this.#unsyncedBytes = 0;
@@ -354,15 +358,22 @@ export class GroupCommit {
       cause = 'poisoned';
       shown = second;
     }
-    this.#failing = false;
-    this.#poisoned = cause === 'poisoned';
+    this.#phase = cause === 'poisoned' ? 'poisoned' : 'open';
     if (cause === 'no-space') this.#end.tooShort();
+    this.#noteLoad();
     this.#wakeUpTo(Number.POSITIVE_INFINITY);
-    this.#events.onFailed(cause, shown);
-    if (this.#poisoned) return;
+    this.#durability.fail(cause, shown);
+    if (this.poisoned) return;
     // The seqs taken back are never given out again: the watermark passes over them.
-    this.#watermark = this.#lastSeq;
-    this.#events.onDurable();
+    this.#durability.watermark = this.#durability.lastSeq;
+    this.#durability.tell();
+  }
+
+  /** Input should wait while too much is unsynced, or while the log waits for its next segment. */
+  #noteLoad(): void {
+    const { late } = this.#end;
+    this.#durability.congested = late || this.#unsyncedBytes > UNSYNCED_BYTES_MAX;
+    this.#durability.overloaded = late || this.#unsyncedBytes > 2 * UNSYNCED_BYTES_MAX;
   }
 
   #wakeUpTo(seq: number): void {
@@ -372,19 +383,9 @@ export class GroupCommit {
     for (const waiter of waiters) if (waiter.seq <= seq) waiter.wake();
   }
 
-  #sealLater(): void {
-    if (!this.#poisoned && !this.#closed && !this.#sealed) this.#sealTimer.restart();
-  }
-
   /** Writes an empty batch when idle, sealed or not: it proves the last one, and carries the store's clock. */
   seal(): void {
-    const isIdle = this.#queue.length === 0 && !this.#writing;
-    if (isIdle && !this.#poisoned && !this.#closed) this.#push(BATCH_KIND.seal);
+    const isIdle = this.#queue.length === 0 && this.#writer !== 'writing';
+    if (isIdle && this.#phase === 'open') this.#push(BATCH_KIND.seal);
   }
-}
-
-/** Written out: a spread here costs as much as encoding the frame. */
-function withSeq(record: NewRecord, seq: number): LogRecord {
-  const { type, marks, flags, expiresAt, key, value, cas } = record;
-  return { type, marks, flags, seq, expiresAt, key, value, cas };
 }

@@ -22,19 +22,24 @@ export function hashSeed(random: Buffer): HashSeed {
 }
 
 /**
- * Writes the key's bytes to `words` from index 0, the last word padded with zeros. Requires: room for
- * them. Returns the number of words.
+ * Writes the key `source[start..end)` to `words` from index 0, the last word padded with zeros. Requires: room for it.
+ * Returns the number of words.
  */
-export function packKey(key: Uint8Array, words: Uint32Array): number {
-  const length = key.length;
-  const whole = length >>> 2;
-  let at = 0;
+export function packKey(
+  source: Uint8Array,
+  words: Uint32Array,
+  start = 0,
+  end = source.length,
+): number {
+  const whole = (end - start) >>> 2;
+  let at = start;
   for (let word = 0; word < whole; word += 1, at += 4) {
-    words[word] = key[at]! | (key[at + 1]! << 8) | (key[at + 2]! << 16) | (key[at + 3]! << 24);
+    words[word] =
+      source[at]! | (source[at + 1]! << 8) | (source[at + 2]! << 16) | (source[at + 3]! << 24);
   }
-  if (at === length) return whole;
+  if (at === end) return whole;
   let tail = 0;
-  for (let shift = 0; at < length; at += 1, shift += 8) tail |= key[at]! << shift;
+  for (let shift = 0; at < end; at += 1, shift += 8) tail |= source[at]! << shift;
   words[whole] = tail;
   return whole + 1;
 }

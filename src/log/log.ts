@@ -11,12 +11,13 @@ import { join } from 'node:path';
 import { assert } from '../assert.js';
 import type { Env, Lock } from '../env/env.js';
 import { KvError } from '../errors.js';
+import type { CommitDurability, Durability } from './durability.js';
 import { LOCK_NAME, hintName, segmentName } from './files.js';
 import type { Frame } from './format.js';
 import { decodeFrame } from './format.js';
 import type { Defect } from './format.js';
 import { GroupCommit } from './group-commit.js';
-import type { CommitCounters, FailureCause, NewRecord, Placed } from './group-commit.js';
+import type { CommitCounters, NewRecord, Placed, Undo } from './group-commit.js';
 import { HintReader } from './hint-reader.js';
 import { SEED_BYTES, hashSeed } from './key-hash.js';
 import type { HashSeed } from './key-hash.js';
@@ -52,8 +53,6 @@ export interface LogOptions {
 }
 
 export interface LogEvents {
-  onDurable(): void;
-  onFailed(cause: FailureCause, error: unknown): void;
   /** A segment was sealed: its hint may be written, compaction may look at it. */
   onSealed(segment: Segment): void;
 }
@@ -65,6 +64,7 @@ export class Log {
   readonly dir: string;
   readonly storeId: string;
   readonly table: SegmentTable;
+  readonly durability: Durability;
   readonly recovery: RecoveryReport;
   readonly #env: Env;
   readonly #lock: Lock;
@@ -87,6 +87,7 @@ export class Log {
     env: Env,
     dir: string,
     options: LogOptions,
+    durability: CommitDurability,
     events: LogEvents,
     visit: Visit,
   ): Promise<Log> {
@@ -102,7 +103,7 @@ export class Log {
       // Not before: a start that is refused for damage has changed nothing.
       await table.closedOnFailure(recovered.mend());
       const active = await reopenTail(env.fs, dir, table);
-      return new Log(env, dir, lock, recovered, report, active, options, events);
+      return new Log(env, dir, lock, recovered, report, active, options, durability, events);
     } catch (error) {
       await lock.release();
       throw error;
@@ -117,8 +118,10 @@ export class Log {
     report: ReplayReport,
     active: WritableSegment,
     options: LogOptions,
+    durability: CommitDurability,
     events: LogEvents,
   ) {
+    this.durability = durability;
     this.#env = env;
     this.dir = dir;
     this.#lock = lock;
@@ -132,9 +135,7 @@ export class Log {
     this.recovery = { ...rest, ...report };
     this.#options = options;
     this.#events = events;
-    this.#commit = new GroupCommit(env, active, report, options, {
-      onDurable: () => events.onDurable(),
-      onFailed: (cause, error) => events.onFailed(cause, error),
+    this.#commit = new GroupCommit(env, active, report, options, durability, {
       onSuccessorWanted: () => this.#prepareSuccessor(),
       hasRoom: (bytes) =>
         this.#checkFree(bytes).then(
@@ -146,10 +147,10 @@ export class Log {
   }
 
   get watermark(): number {
-    return this.#commit.watermark;
+    return this.durability.watermark;
   }
   get lastSeq(): number {
-    return this.#commit.lastSeq;
+    return this.durability.lastSeq;
   }
   /** The newest time, Unix ms on the store's clock, that a start would find in the log. */
   get durableTimeMs(): number {
@@ -162,12 +163,6 @@ export class Log {
   get short(): boolean {
     return this.#commit.short;
   }
-  get congested(): boolean {
-    return this.#commit.congested;
-  }
-  get overloaded(): boolean {
-    return this.#commit.overloaded;
-  }
   get counters(): Readonly<CommitCounters> {
     return this.#commit.counters;
   }
@@ -178,7 +173,7 @@ export class Log {
   }
 
   /** See GroupCommit.append. */
-  append(record: NewRecord, undo: (key: Buffer) => void): Placed | undefined {
+  append(record: NewRecord, undo: Undo): Placed | undefined {
     return this.#commit.append(record, undo);
   }
 
@@ -216,7 +211,7 @@ export class Log {
 
   /** Seals the active segment although it is not full, so that compaction may look at it. */
   async rotate(): Promise<void> {
-    await this.#commit.drainedUpTo(this.#commit.lastSeq);
+    await this.#commit.drainedUpTo(this.lastSeq);
     if (!this.#commit.holdsRecords) return;
     this.#commit.askSuccessor();
     await this.#succession;

@@ -2,9 +2,7 @@
 // those whose input is held back because too much is unsynced. One listener on the store serves all.
 // Invariant: promises 1 and 2 of ARCHITECTURE.md: isDurable() is what lets a reply out.
 
-import type { Store } from '../store/store.js';
-
-export type FailureCause = 'no-space' | 'poisoned';
+import type { Durability, FailureCause } from '../log/durability.js';
 
 /** Told when something may have changed for it; must be able to bear being told in vain. */
 export interface Waiter {
@@ -14,7 +12,7 @@ export interface Waiter {
 }
 
 export class Gate {
-  readonly #store: Store;
+  readonly #durability: Durability;
   #waiters = new Set<Waiter>();
   #barriers: { readonly after: number; readonly settle: (durable: boolean) => void }[] = [];
 
@@ -25,14 +23,14 @@ export class Gate {
   #voidAbove = 0;
   #voidUpto = 0;
 
-  constructor(store: Store) {
-    this.#store = store;
-    store.onDurable(() => this.#release());
-    store.onFailed((cause) => this.#fail(cause));
+  constructor(durability: Durability) {
+    this.#durability = durability;
+    durability.onDurable(() => this.#release());
+    durability.onFailed((cause) => this.#fail(cause));
   }
 
   isDurable(after: number): boolean {
-    return after <= this.#store.watermark && !this.isVoid(after);
+    return after <= this.#durability.watermark && !this.isVoid(after);
   }
 
   /**
@@ -45,12 +43,12 @@ export class Gate {
 
   /** Who waits for the disk should send no more. */
   get isCongested(): boolean {
-    return this.#store.congested;
+    return this.#durability.congested;
   }
 
   /** Nobody should; implies isCongested. */
   get isOverloaded(): boolean {
-    return this.#store.overloaded;
+    return this.#durability.overloaded;
   }
 
   /** Tells `waiter` once, at the next move of the watermark or the next failure. */
@@ -84,8 +82,8 @@ export class Gate {
   }
 
   #fail(cause: FailureCause): void {
-    this.#voidAbove = this.#store.watermark;
-    this.#voidUpto = this.#store.lastSeq;
+    this.#voidAbove = this.#durability.watermark;
+    this.#voidUpto = this.#durability.lastSeq;
     const barriers = this.#barriers;
     this.#barriers = [];
     for (const barrier of barriers) barrier.settle(this.isDurable(barrier.after));

@@ -25,7 +25,7 @@ export async function sendListing(session: Session, listing: Listing): Promise<b
     if (!(await replies.room(replies.tail))) return false;
     const page = store.list(cursor, PAGE_KEYS);
     const lines = page.entries.flatMap((entry) => listing.lineOf(entry) ?? []).slice(0, left);
-    if (!(await services.gate.durable(store.lastSeq))) {
+    if (!(await services.gate.durable(store.durability.lastSeq))) {
       session.fail(listing.form, 'no-space');
       return false;
     }

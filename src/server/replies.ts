@@ -11,7 +11,8 @@ import type { ReplyForm } from '../protocol/reply-form.js';
 import type { ErrorName, Reply } from '../protocol/reply.js';
 import type { Store } from '../store/store.js';
 import type { Counters } from './counters.js';
-import type { FailureCause, Gate, Waiter } from './gate.js';
+import type { FailureCause } from '../log/durability.js';
+import type { Gate, Waiter } from './gate.js';
 import { ReplySection } from './reply-section.js';
 
 /** Output that a client has not read yet: above this, its requests wait. */
@@ -137,7 +138,7 @@ export class Replies implements Waiter {
 
   onDurable(): void {
     // Half of those who wait are told in vain: their record is in the next batch.
-    if (this.#sections[0]!.isHeldBack(this.#store.watermark)) this.#gate.wait(this);
+    if (this.#sections[0]!.isHeldBack(this.#store.durability.watermark)) this.#gate.wait(this);
     else this.onDrain();
   }
 
@@ -163,7 +164,7 @@ export class Replies implements Waiter {
 
   /** Errors instead of the replies that depend on what was taken back. */
   #fail(section: ReplySection, error: ErrorName): void {
-    this.#counters.failed_replies += section.fail(this.#store.watermark, error, () => {
+    this.#counters.failed_replies += section.fail(this.#store.durability.watermark, error, () => {
       this.#counters.noreply_failed += 1;
       this.lostQuietWrite = true;
     });
@@ -201,7 +202,7 @@ export class Replies implements Waiter {
   #writeReady(): void {
     for (;;) {
       const head = this.#sections[0]!;
-      const count = head.readyBytes(this.#store.watermark);
+      const count = head.readyBytes(this.#store.durability.watermark);
       if (count > 0) {
         if (head.output.hasLent) this.#writeParts(head.takeParts(count));
         else this.#socket.write(head.take(count));

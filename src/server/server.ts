@@ -61,10 +61,10 @@ export class Server implements ServerControl {
     this.connectionsMax = connectionsWithin(config.connectionsMax, descriptorLimit());
     const { counters } = this;
     const { clock, logger } = env;
-    const gate = new Gate(store);
+    const gate = new Gate(store.durability);
     const watchers = new Watchers(counters, () => store.nowMs(), clock.defer.bind(clock));
     store.onEvicted((item) => {
-      if (watchers.count > 0) watchers.emitEviction(item, store.nowMs(), store.lastSeq);
+      if (watchers.count > 0) watchers.emitEviction(item, store.nowMs(), store.durability.lastSeq);
     });
     const detail = new PrefixStats(config.prefixDelimiter);
     const users = config.authFile === undefined ? undefined : new Users(config.authFile);

@@ -1,6 +1,6 @@
 // The Store on disk: hands each call to the part that knows, and passes on what the log reports.
 
-import type { FailureCause } from '../log/group-commit.js';
+import type { Durability, FailureCause } from '../log/durability.js';
 import type { Segment } from '../log/segment.js';
 import { Bounds } from './bounds.js';
 import { Changes } from './changes.js';
@@ -25,18 +25,21 @@ const PLAIN_READ: S.ReadOptions = {};
 
 export class DurableStore implements S.Store {
   readonly opened: OpenReport;
+  readonly durability: Durability;
   readonly #core: Core;
   readonly #reads: Reads;
   readonly #writes: Writes;
   readonly #changes: Changes;
   readonly #sweeper: Sweeper;
   readonly #janitor: Janitor;
-  readonly #durableCalls: (() => void)[] = [];
-  readonly #failedCalls: ((cause: FailureCause) => void)[] = [];
 
   constructor(core: Core, opened: OpenReport) {
     this.opened = opened;
     this.#core = core;
+    this.durability = core.log.durability;
+    // The first to be told: what the others ask then is up to date.
+    this.durability.onDurable(() => this.#durable());
+    this.durability.onFailed((cause, error) => this.#failed(cause, error));
     const values = new Values(core);
     const bounds = new Bounds(core);
     this.#reads = new Reads(core, values, bounds);
@@ -105,44 +108,19 @@ export class DurableStore implements S.Store {
     return { entries, cursor: next };
   }
 
-  get watermark(): number {
-    return this.#core.log.watermark;
-  }
-
-  get lastSeq(): number {
-    return this.#core.log.lastSeq;
-  }
-
-  get congested(): boolean {
-    return this.#core.log.congested;
-  }
-
-  get overloaded(): boolean {
-    return this.#core.log.overloaded;
-  }
-
-  onDurable(call: () => void): void {
-    this.#durableCalls.push(call);
-  }
-
-  onFailed(call: (cause: FailureCause) => void): void {
-    this.#failedCalls.push(call);
-  }
-
   onEvicted(call: (item: S.Evicted) => void): void {
     this.#core.onEvicted = call;
   }
 
-  /** For Log: the watermark moved. */
-  durable(): void {
-    const { items, large, log } = this.#core;
+  /** The watermark moved. */
+  #durable(): void {
+    const { items, large } = this.#core;
     items.settleUnsynced();
-    large.settle(log.watermark);
-    for (const call of this.#durableCalls) call();
+    large.settle(this.durability.watermark);
   }
 
-  /** For Log: everything above the watermark was taken back. */
-  failed(cause: FailureCause, error: unknown): void {
+  /** Everything above the watermark was taken back. */
+  #failed(cause: FailureCause, error: unknown): void {
     const { items, env } = this.#core;
     items.forgetUnsynced();
     env.logger.error(
@@ -151,7 +129,6 @@ export class DurableStore implements S.Store {
         : 'The log failed and is not trusted again: nothing more is written',
       { error: String(error) },
     );
-    for (const call of this.#failedCalls) call(cause);
   }
 
   /** For Log: a segment is complete. */

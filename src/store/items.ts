@@ -8,6 +8,7 @@
 // - `restore` puts back exactly what `stateOf` gave: a failed commit is taken back with it.
 
 import { expiresAtAt, lengthAt } from '../log/entry-list.js';
+import type { Durability } from '../log/durability.js';
 import type { LargeReference } from '../log/large-value-file.js';
 import type { Segment } from '../log/segment.js';
 import { MARK, type Keydir } from './keydir.js';
@@ -45,7 +46,7 @@ export interface ItemsState {
 export class Items {
   readonly keydir: Keydir;
   readonly #segmentAt: (slot: number) => Segment;
-  readonly #watermark: () => number;
+  readonly #durability: Pick<Durability, 'watermark'>;
   readonly #unsynced = new Map<string, number>();
   readonly #large = new Map<number, LargeReference>();
   /** Set while a snapshot runs. */
@@ -55,10 +56,14 @@ export class Items {
   /** Items with an expiry: the sweeper rests when there are none. */
   expiringCount = 0;
 
-  constructor(keydir: Keydir, segmentAt: (slot: number) => Segment, watermark: () => number) {
+  constructor(
+    keydir: Keydir,
+    segmentAt: (slot: number) => Segment,
+    durability: Pick<Durability, 'watermark'>,
+  ) {
     this.keydir = keydir;
     this.#segmentAt = segmentAt;
-    this.#watermark = watermark;
+    this.#durability = durability;
   }
 
   get count(): number {
@@ -200,13 +205,13 @@ export class Items {
     const own = ref === 0 ? 0 : this.keydir.seq(ref);
     const noted = this.#unsynced.size === 0 ? 0 : (this.#unsynced.get(key.toString('latin1')) ?? 0);
     const seq = Math.max(own, noted);
-    return seq > this.#watermark() ? seq : 0;
+    return seq > this.#durability.watermark ? seq : 0;
   }
 
   /** Forgets what has become durable. */
   settleUnsynced(): void {
     if (this.#unsynced.size === 0) return;
-    const watermark = this.#watermark();
+    const watermark = this.#durability.watermark;
     for (const [key, seq] of this.#unsynced) {
       if (seq <= watermark) this.#unsynced.delete(key);
     }

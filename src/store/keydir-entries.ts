@@ -44,6 +44,17 @@ const MARKS_MAX = 2 ** MARK_BITS - 1;
 assert(RECORD_WORDS_MAX * 2 < PAGE_WORDS, 'A page holds the longest records');
 assert(SEQ_MAX === U48_MAX, 'A seq has 48 bits');
 
+/** All that the keydir says of a key. `segment` is the slot of the segment that holds the frame; units as in Keydir. */
+export interface KeydirRecord {
+  segment: number;
+  offset: number;
+  length: number;
+  seq: number;
+  expiresAt: number;
+  marks: number;
+  lastUsedSeconds: number;
+}
+
 export class KeydirEntries {
   readonly #headerWords: number;
   #pages: (Uint32Array | undefined)[] = [];
@@ -244,6 +255,56 @@ export class KeydirEntries {
     page[to + 3] = words[at + 2]!;
     page[to + 4] = (highs << 16) | (words[at + 4]! >>> 16);
     page[to + 5] = (words[at + 4]! << 16) | (highs >>> 16);
+  }
+
+  /** Reads all that the record says beside its key. */
+  load(ref: number, into: KeydirRecord): void {
+    const page = this.#pages[ref >>> PAGE_BITS]!;
+    const at = ref & WORD_MASK;
+    const highs = page[at + 4]!;
+    into.segment = page[at]! & 0xffff;
+    into.offset = page[at + 1]! * UNIT;
+    into.length = (page[at + 2]! >>> MARK_BITS) * UNIT;
+    into.marks = page[at + 2]! & MARKS_MAX;
+    into.seq = (highs >>> 16) * HIGH + page[at + 3]!;
+    into.expiresAt = (highs & 0xffff) * HIGH + page[at + 5]!;
+    into.lastUsedSeconds = page[at + 6]!;
+  }
+
+  /** Sets all that the record says beside its key. Requires: the bounds of the setters above. */
+  store(ref: number, record: Readonly<KeydirRecord>): void {
+    const { segment, offset, length, seq, expiresAt, marks, lastUsedSeconds } = record;
+    const units = length / UNIT;
+    const isPlace = segment >= 0 && segment <= 0xffff && offset >= 0 && offset <= OFFSET_MAX;
+    const isAligned = ((offset | length) & (UNIT - 1)) === 0 && units <= LENGTH_UNITS_MAX;
+    assert(
+      isPlace && isAligned,
+      'A place has a 16-bit slot, an offset of 8 * u32, a length of 8 * u27',
+    );
+    assert(
+      seq >= 0 && seq <= SEQ_MAX && expiresAt >= 0 && expiresAt <= U48_MAX,
+      'Both have 48 bits',
+    );
+    assert(marks >= 0 && marks <= MARKS_MAX && lastUsedSeconds < HIGH, 'Marks have 5 bits');
+    const page = this.#pages[ref >>> PAGE_BITS]!;
+    const at = ref & WORD_MASK;
+    const seqHigh = Math.floor(seq / HIGH);
+    const expiryHigh = Math.floor(expiresAt / HIGH);
+    page[at] = (page[at]! & 0xffff0000) | segment;
+    page[at + 1] = offset / UNIT;
+    page[at + 2] = (units << MARK_BITS) | marks;
+    page[at + 3] = seq - seqHigh * HIGH;
+    page[at + 4] = (seqHigh << 16) | expiryHigh;
+    page[at + 5] = expiresAt - expiryHigh * HIGH;
+    page[at + 6] = lastUsedSeconds;
+  }
+
+  /** A use at that second: it sets `mark` too. */
+  use(ref: number, seconds: number, mark: number): void {
+    const page = this.#pages[ref >>> PAGE_BITS]!;
+    const at = ref & WORD_MASK;
+    page[at + 2]! |= mark;
+    page[at + 6] = seconds;
   }
 
   lastUsedSeconds(ref: number): number {

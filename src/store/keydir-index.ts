@@ -104,16 +104,21 @@ export class KeydirIndex {
   find(hash: number, words: Uint32Array, start: number, keyLength: number): number {
     const number = hash & (SHARDS - 1);
     const buckets = this.#bucketCounts[number]!;
+    if (buckets === 0) return 0;
     const first = number * this.#stride;
+    const { pages } = this.#buckets;
     const tags = Math.imul(tagOf(hash), ONES);
     let bucket = homeOf(hash, buckets);
     for (let seen = 0; seen < buckets; seen += 1) {
       const block = this.#blocks[first + (bucket >>> 3)]!;
-      const page = this.#buckets.pages[pageOf(block)]!;
+      const page = pages[pageOf(block)]!;
       const at = wordOf(block, bucket);
       for (let word = 0; word < 3; word += 1) {
-        for (let hits = zeroBytes(page[at + word]! ^ tags); hits !== 0; hits &= hits - 1) {
-          const ref = page[at + REFS + word * 4 + byteOf(hits)]!;
+        // As zeroBytes and byteOf below, written out: every request makes this search.
+        const other = page[at + word]! ^ tags;
+        for (let hits = (other - ONES) & ~other & TOPS; hits !== 0; hits &= hits - 1) {
+          const byte = (31 - Math.clz32(hits & -hits)) >>> 3;
+          const ref = page[at + REFS + word * 4 + byte]!;
           if (ref !== 0 && this.#entries.matches(ref, words, start, keyLength)) return ref;
         }
       }

@@ -13,7 +13,7 @@
 import { assert } from '../assert.js';
 import { KEY_BYTES_LIMIT } from '../limits.js';
 import { type HashSeed, hashWords, packKey } from '../log/key-hash.js';
-import { KeydirEntries } from './keydir-entries.js';
+import { KeydirEntries, type KeydirRecord } from './keydir-entries.js';
 import { KeydirIndex } from './keydir-index.js';
 import { KeydirRecency } from './keydir-recency.js';
 import type { KeydirState } from './keydir-state.js';
@@ -45,6 +45,8 @@ export class Keydir {
   readonly #recency: KeydirRecency | undefined;
   /** Room for the longest key, packed. */
   readonly #words = new Uint32Array((KEY_BYTES_LIMIT + 3) >>> 2);
+  /** Of the key that was looked for last: it lies in `#words`. */
+  #hash = 0;
   #count = 0;
 
   constructor({ seed, recency }: KeydirOptions) {
@@ -109,21 +111,19 @@ export class Keydir {
     return true;
   }
 
-  /** The key's ref, or 0. */
-  find(key: Uint8Array): number {
-    if (key.length > KEY_BYTES_LIMIT) return 0;
-    packKey(key, this.#words);
-    const hash = hashWords(this.#words, 0, key.length, this.#seed);
-    return this.#index.find(hash, this.#words, 0, key.length);
+  /** The ref of the key `source[start..end)`, or 0. */
+  find(source: Uint8Array, start = 0, end = source.length): number {
+    const length = end - start;
+    if (length > KEY_BYTES_LIMIT) return 0;
+    packKey(source, this.#words, start, end);
+    this.#hash = hashWords(this.#words, 0, length, this.#seed);
+    return this.#index.find(this.#hash, this.#words, 0, length);
   }
 
   /** Adds a key, all its fields 0, the newest in use. Requires: it is absent, 1..65,535 bytes. */
-  insert(key: Uint8Array): number {
-    const { length } = key;
-    packKey(key, this.#words);
-    const hash = hashWords(this.#words, 0, length, this.#seed);
-    assert(this.#index.find(hash, this.#words, 0, length) === 0, 'An inserted key is absent');
-    return this.insertPacked(hash, this.#words, 0, length);
+  insert(source: Uint8Array, start = 0, end = source.length): number {
+    assert(this.find(source, start, end) === 0, 'An inserted key is absent');
+    return this.insertPacked(this.#hash, this.#words, 0, end - start);
   }
 
   /** As find, of a packed key and its hash. */
@@ -223,6 +223,22 @@ export class Keydir {
 
   setLastUsedSeconds(ref: number, seconds: number): void {
     this.#entries.setLastUsedSeconds(ref, seconds);
+  }
+
+  /** Reads all that is known of the key. */
+  load(ref: number, into: KeydirRecord): void {
+    this.#entries.load(ref, into);
+  }
+
+  /** Sets all that is known of the key, in one step. */
+  store(ref: number, record: Readonly<KeydirRecord>): void {
+    this.#entries.store(ref, record);
+  }
+
+  /** The key was read at that second: it is the newest in use. */
+  use(ref: number, seconds: number): void {
+    this.#entries.use(ref, seconds, MARK.FETCHED);
+    if (this.#recency !== undefined) this.#recency.touch(ref);
   }
 
   /** Bits of MARK. */

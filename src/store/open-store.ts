@@ -3,6 +3,7 @@
 
 import type { Env } from '../env/env.js';
 import { KvError } from '../errors.js';
+import { CommitDurability } from '../log/durability.js';
 import { Log } from '../log/log.js';
 import type { Segment } from '../log/segment.js';
 import { Core } from './core.js';
@@ -43,14 +44,11 @@ export async function openStore(
     seed: hashSeed(env.random.bytes(SEED_BYTES)),
     recency: options.keysMax > 0 || options.bytesMax > 0,
   });
+  const durability = new CommitDurability();
   const flushes = new Flushes();
   const replayed: Segment[] = [];
   let opened: Log | undefined;
-  const items = new Items(
-    keydir,
-    (slot) => opened?.table.at(slot) ?? replayed[slot]!,
-    () => opened?.watermark ?? 0,
-  );
+  const items = new Items(keydir, (slot) => opened?.table.at(slot) ?? replayed[slot]!, durability);
   const usedSeconds = Math.floor(clock.nowMs() / 1000);
   let store: DurableStore | undefined;
   let core: Core | undefined;
@@ -70,9 +68,8 @@ export async function openStore(
       },
       ...(options.onProgress === undefined ? {} : { onProgress: options.onProgress }),
     },
+    durability,
     {
-      onDurable: () => store?.durable(),
-      onFailed: (cause, error) => store?.failed(cause, error),
       onSealed: (segment) => store?.sealed(segment),
     },
     (entries, isSorted, segment) => {

@@ -5,6 +5,7 @@
 // - The damaged directory is only read.
 // - The new one has a MANIFEST only when everything else in it is durable: half a copy never starts.
 
+import { ALL_DURABLE } from '../log/durability.js';
 import { join } from 'node:path';
 
 import type { Env, File } from '../env/env.js';
@@ -139,7 +140,7 @@ class Replayed {
     this.items = new Items(
       new Keydir({ seed, recency: false }),
       (slot) => log.table.at(slot),
-      () => Number.MAX_SAFE_INTEGER,
+      ALL_DURABLE,
     );
   }
 

@@ -8,6 +8,7 @@
 //   batch half written), not damage.
 // - Of a running server's newest batch it may show what is not synced yet: it is no client.
 
+import { ALL_DURABLE } from '../log/durability.js';
 import { join } from 'node:path';
 
 import type { Env, File } from '../env/env.js';
@@ -94,7 +95,7 @@ export class StoreReader {
     const items = new Items(
       new Keydir({ seed, recency: false }),
       (slot) => table.at(slot),
-      () => Number.MAX_SAFE_INTEGER,
+      ALL_DURABLE,
     );
     const flushes = new Flushes();
     let reader: StoreReader | undefined;

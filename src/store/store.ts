@@ -5,13 +5,15 @@
 // Invariants:
 // - A method that changes the store applies the change before it returns (or before its promise
 //   settles): the next call sees it. It is NOT yet durable: `after` says which seq must be.
-// - Nobody outside may be told an answer before `watermark >= answer.after` (promises 1 and 2 of
+// - Nobody outside may be told an answer before `durability.watermark >= answer.after` (promises 1 and 2 of
 //   ARCHITECTURE.md). `after` 0 means: at once.
 // - When a commit fails, the changes with seq in the failed range never happened: the store has taken
 //   them back before `onFailed` listeners run, and every answer that depends on them must become an
 //   error.
 // - Sync when memory has the answer, a promise when the disk has it: `Maybe` keeps the fast path free
 //   of promises.
+
+import type { Durability } from '../log/durability.js';
 
 export type Maybe<T> = T | Promise<T>;
 
@@ -236,21 +238,10 @@ export interface Store {
   /** Up to `limit` keys from `cursor` (0: start). Live ones only. */
   list(cursor: number, limit: number): ListPage;
 
-  /** Highest seq on disk. */
-  readonly watermark: number;
-  /** Highest seq given out: a barrier (`mn`, shutdown) waits for it. */
-  readonly lastSeq: number;
-  /** Called after the watermark moved. */
-  onDurable(call: () => void): void;
-  /** Called after a commit failed and its changes were taken back: every answer with `after` above the watermark is void. */
-  onFailed(call: (cause: 'no-space' | 'poisoned') => void): void;
+  /** What is on the disk, and whether input should wait. */
+  readonly durability: Durability;
   /** Called when an item goes because the store is at its bounds; `fetched`: somebody had read it. */
   onEvicted(call: (item: Evicted) => void): void;
-  /** True while so much is unsynced that input should wait for the next commit. */
-  readonly congested: boolean;
-  /** Far too much is: hold every input back. Implies congested. */
-  readonly overloaded: boolean;
-
   /** A new bound of the memory for hot values. */
   resizeCache(bytesMax: number): void;
 

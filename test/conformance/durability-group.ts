@@ -11,9 +11,9 @@ export function durabilityGroup(subject: () => Subject): void {
     it('a change waits for its own seq, which becomes durable', async () => {
       const s = subject();
       const done = await s.set('k', 'x');
-      expect(done.after).to.be.within(1, s.store.lastSeq);
+      expect(done.after).to.be.within(1, s.store.durability.lastSeq);
       await s.durable(done.after);
-      expect(s.store.watermark).to.be.at.least(done.after);
+      expect(s.store.durability.watermark).to.be.at.least(done.after);
     });
 
     it('what depends on an unsynced change waits for it, what does not waits for nothing', async () => {
@@ -64,22 +64,22 @@ export function durabilityGroup(subject: () => Subject): void {
       await s.delete('gone');
       await s.durable();
       for (const key of ['k', 'gone', 'never']) {
-        expect((await s.lookup(key)).after).to.be.at.most(s.store.watermark);
+        expect((await s.lookup(key)).after).to.be.at.most(s.store.durability.watermark);
       }
     });
 
     it('the watermark only grows and reaches lastSeq', async () => {
       const s = subject();
       const seen: number[] = [];
-      s.store.onDurable(() => seen.push(s.store.watermark));
+      s.store.durability.onDurable(() => seen.push(s.store.durability.watermark));
       for (let at = 0; at < 20; at++) {
         await s.set(`k${at % 3}`, String(at));
         if (at % 5 === 0) await s.durable();
       }
       await s.durable();
-      expect(s.store.watermark).to.equal(s.store.lastSeq);
+      expect(s.store.durability.watermark).to.equal(s.store.durability.lastSeq);
       expect(seen).to.deep.equal([...new Set(seen)].sort((a, b) => a - b));
-      expect(s.store.congested).to.equal(false);
+      expect(s.store.durability.congested).to.equal(false);
     });
   });
 }

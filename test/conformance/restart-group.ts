@@ -29,7 +29,7 @@ export function restartGroup(subject: () => Subject, how: 'close' | 'kill'): voi
       const keys = ['a', 'chosen', 'n', 'gone', 'touched'];
       await s.durable();
       const before = await Promise.all(keys.map((key) => s.get(key, { quiet: true })));
-      const last = s.store.lastSeq;
+      const last = s.store.durability.lastSeq;
       for (let round = 0; round < 2; round++) {
         await restart();
         const after = await Promise.all(keys.map((key) => s.get(key, { quiet: true })));
@@ -37,7 +37,7 @@ export function restartGroup(subject: () => Subject, how: 'close' | 'kill'): voi
           reads.map((read) => [read?.value, read?.flags, read?.cas, read?.expiresAt]);
         expect(seen(after)).to.deep.equal(seen(before));
       }
-      expect(s.store.lastSeq).to.be.at.least(last);
+      expect(s.store.durability.lastSeq).to.be.at.least(last);
       const next = await s.set('next', 'x');
       expect(next.after).to.be.greaterThan(last);
       await s.durable();

@@ -103,13 +103,13 @@ export class Subject {
   }
 
   /** Waits until `seq` is on disk. */
-  async durable(seq = this.store.lastSeq): Promise<void> {
+  async durable(seq = this.store.durability.lastSeq): Promise<void> {
     const { store } = this;
-    if (store.watermark >= seq) return;
+    if (store.durability.watermark >= seq) return;
     await this.wait(
       new Promise<void>((resolve) => {
-        store.onDurable(() => {
-          if (store.watermark >= seq) resolve();
+        store.durability.onDurable(() => {
+          if (store.durability.watermark >= seq) resolve();
         });
       }),
     );

@@ -35,8 +35,8 @@ async function record(dir: string, image: string): Promise<void> {
       expiresAt: 0,
     });
     await new Promise<void>((resolve) => {
-      store.onDurable(() => {
-        if (store.watermark >= store.lastSeq) resolve();
+      store.durability.onDurable(() => {
+        if (store.durability.watermark >= store.durability.lastSeq) resolve();
       });
     });
   }

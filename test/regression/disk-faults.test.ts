@@ -20,7 +20,7 @@ async function fullDisk(): Promise<{ world: SimWorld; store: DurableStore; failu
   const opened = await world.scheduler.settle(openEngine(world.boot(), OPTIONS));
   const store = unwrap(opened, 'start') as DurableStore;
   const failures: string[] = [];
-  store.onFailed((cause) => failures.push(cause));
+  store.durability.onFailed((cause) => failures.push(cause));
   await world.scheduler.advance(100);
   return { world, store, failures };
 }
@@ -34,12 +34,12 @@ async function fill(world: SimWorld, store: DurableStore): Promise<string[]> {
   const stored: string[] = [];
   for (let refused = 0, at = 0; refused < 20; at++) {
     const key = `k${at}`;
-    if (!store.congested) {
+    if (!store.durability.congested) {
       const outcome = await store.put(set(key, 'x'.repeat(700)));
       if (outcome.status === 'stored') stored.push(key);
       else refused += 1;
     }
-    if (at % 40 === 39 || store.congested) await world.scheduler.advance(1);
+    if (at % 40 === 39 || store.durability.congested) await world.scheduler.advance(1);
     if (at > 10_000) throw new Error('never full');
   }
   await world.scheduler.advance(100);
@@ -74,7 +74,7 @@ describe('A full disk', () => {
     void store.put(set('k', 'value'));
     await world.scheduler.advance(100);
     expect(failures).to.deep.equal(['no-space']);
-    expect(store.lastSeq).to.equal(store.watermark);
+    expect(store.durability.lastSeq).to.equal(store.durability.watermark);
   });
 
   it('refuses a large value that is complete, and does not take its handle twice', async () => {

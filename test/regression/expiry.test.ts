@@ -58,7 +58,7 @@ describe('An item whose end a client has seen', () => {
             : await sim.wait(store.delete({ key }));
       expect('kind' in told ? told.kind : told.status).to.be.oneOf(['miss', 'not-found']);
       // The answer waits for what makes it true for ever.
-      expect(told.after).to.be.above(store.watermark);
+      expect(told.after).to.be.above(store.durability.watermark);
       await words.durable();
       sim.world.wallOffsetMs -= HOUR_MS;
       await sim.reopen({ kind: 'lost' });

@@ -30,7 +30,7 @@ describe('A large value', () => {
     const sim = await withLarge();
     sim.world.faults = new FaultPlan([SHORT_WRITE]);
     const failures: string[] = [];
-    sim.store.onFailed((cause) => failures.push(cause));
+    sim.store.durability.onFailed((cause) => failures.push(cause));
     await sim.words.delete('big', { invalidate: true });
     await sim.advance(100);
     expect(failures).to.deep.equal(['no-space']);

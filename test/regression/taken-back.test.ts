@@ -16,7 +16,7 @@ describe('A set that the full disk took back', () => {
     sim.slow('write', 400);
     await sim.words.set('k', 'new');
     await sim.advance(2000);
-    expect(sim.store.watermark).to.equal(sim.store.lastSeq);
+    expect(sim.store.durability.watermark).to.equal(sim.store.durability.lastSeq);
     expect(await sim.words.value('k')).to.equal(undefined);
     expect(sim.words.listAll(10)).to.deep.equal([]);
   });

@@ -240,7 +240,7 @@ export function withoutGates(store: S.Store): S.Store {
 
 /** After a restart items have other CAS tokens than before. */
 export function withNewTokens(store: S.Store): S.Store {
-  const restored = BigInt(store.lastSeq);
+  const restored = BigInt(store.durability.lastSeq);
   return withGets(store, (key, options) =>
     mapped(store.get(key, options), (lookup) => {
       if (lookup.kind !== 'hit' || lookup.item.cas > restored) return lookup;

@@ -66,9 +66,9 @@ export class Client {
     this.#numbers = numbers;
     this.#options = options;
     // The watermark passes over what was taken back: what was durable before is what counts.
-    let durableSeq = store.watermark;
-    store.onDurable(() => (durableSeq = store.watermark));
-    store.onFailed((cause) => {
+    let durableSeq = store.durability.watermark;
+    store.durability.onDurable(() => (durableSeq = store.durability.watermark));
+    store.durability.onFailed((cause) => {
       if (!options.mayFail) throw new Violation(`A commit failed without a fault: ${cause}`);
       if (cause === 'poisoned') this.isPoisoned = true;
       else history.forgetAfter(durableSeq);
@@ -91,10 +91,10 @@ export class Client {
     const { store } = this;
     await new Promise<void>((resolve) => {
       const check = (): void => {
-        if (store.watermark >= store.lastSeq || this.isPoisoned) resolve();
+        if (store.durability.watermark >= store.durability.lastSeq || this.isPoisoned) resolve();
       };
-      store.onDurable(check);
-      store.onFailed(() => resolve());
+      store.durability.onDurable(check);
+      store.durability.onFailed(() => resolve());
       check();
     });
   }
@@ -106,7 +106,7 @@ export class Client {
     const value = lookup.kind === 'hit' ? lookup.item.value : undefined;
     if (value !== undefined && !Buffer.isBuffer(value)) value.release();
     if (lookup.kind !== 'miss' || this.#known(key).entry === undefined) return;
-    const seq = Math.max(lookup.after, this.store.watermark);
+    const seq = Math.max(lookup.after, this.store.durability.watermark);
     this.history.put(seq, key, undefined, this.store.nowMs());
   }
 
@@ -287,14 +287,18 @@ export class Client {
     const found = lookup.kind === 'hit' ? await entryOf(lookup.item) : undefined;
     if (found === undefined && known.entry !== undefined && this.#options.mayVanish) {
       return this.history.put(
-        Math.max(lookup.after, this.store.watermark),
+        Math.max(lookup.after, this.store.durability.watermark),
         key,
         undefined,
         this.store.nowMs(),
       );
     }
     if (!isSameEntry(known.entry, found)) {
-      const durable = this.history.at(key, this.store.nowMs(), this.store.watermark).entry;
+      const durable = this.history.at(
+        key,
+        this.store.nowMs(),
+        this.store.durability.watermark,
+      ).entry;
       if (this.#options.mayFail && isSameEntry(durable, found)) return;
       throw new Violation(
         `${commandText(command)} found ${shown(found)}, not ${shown(known.entry)}`,
@@ -351,7 +355,7 @@ export class Client {
   }
 
   #hasUnsynced(): boolean {
-    return this.store.watermark < this.store.lastSeq;
+    return this.store.durability.watermark < this.store.durability.lastSeq;
   }
 
   #known(key: string): Known {
@@ -367,7 +371,7 @@ export class Client {
     // An evicted item is as good as deleted.
     const missing = status === 'not-found' || status === 'not-stored';
     if (this.#options.mayVanish && missing && 'key' in command) {
-      this.history.put(this.store.watermark, command.key, undefined, this.store.nowMs());
+      this.history.put(this.store.durability.watermark, command.key, undefined, this.store.nowMs());
       return false;
     }
     const past = 'key' in command ? this.history.describe(command.key) : '';
@@ -380,10 +384,10 @@ export class Client {
   #checkAfter(command: Command, known: Known, after: number): void {
     // While a commit fails, answers may wait for seqs that onFailed() is about to void.
     if (this.#options.mayFail) return;
-    if (known.seq <= this.store.watermark || after >= known.seq) return;
+    if (known.seq <= this.store.durability.watermark || after >= known.seq) return;
     throw new Violation(
       `${commandText(command)} may be told at ${after}, depends on seq ${known.seq}, ` +
-        `the watermark is ${this.store.watermark}`,
+        `the watermark is ${this.store.durability.watermark}`,
     );
   }
 

@@ -63,7 +63,7 @@ async function record(exploration: Exploration, bug: BrokenWorld): Promise<Recov
     if (phase === 'started' && ['read', 'list', 'size', 'close', 'freeBytes'].includes(kind))
       return;
     const store = client?.store;
-    const [minSeq, maxSeq] = [store?.watermark ?? 0, store?.lastSeq ?? 0];
+    const [minSeq, maxSeq] = [store?.durability.watermark ?? 0, store?.durability.lastSeq ?? 0];
     const bounds = { history, minSeq, maxSeq, nowMs: process.clock.wallMs(), mayVanish };
     points.push({ disk: world.disk.clone(), bounds });
   };

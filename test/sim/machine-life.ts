@@ -129,7 +129,8 @@ class Machine {
     const time = { fromMs, toMs: store.nowMs() };
     const matching = matchingPrefixes(this.#history, read.value, time, range, mayVanish);
     // Seqs that a full disk took back are given out again after a restart.
-    const seq = matching.findLast((each) => each <= store.lastSeq) ?? store.lastSeq;
+    const seq =
+      matching.findLast((each) => each <= store.durability.lastSeq) ?? store.durability.lastSeq;
     this.#minSeq = seq;
     this.#history.forgetAfter(seq);
     return store;
@@ -143,13 +144,13 @@ class Machine {
     world.faults = new FaultPlan();
     world.disk.capacityBytes = Infinity;
     if (!mayFail) return checkCounters(world, store);
-    const before = store.watermark;
+    const before = store.durability.watermark;
     const again: Command = { do: 'set', key: 'again', bytes: 5, flags: 0, ttlMs: 0 };
     for (let tries = 0; tries < RESUME_TRIES; tries++) {
       unwrap(await world.scheduler.settle(client.run([again, { do: 'durable' }])), 'first write');
       if (client.isPoisoned) return;
       const lookup = await world.scheduler.settle(store.get(Buffer.from('again')));
-      if (store.watermark > before && unwrap(lookup, 'get').kind === 'hit') return;
+      if (store.durability.watermark > before && unwrap(lookup, 'get').kind === 'hit') return;
       unwrap(await world.scheduler.advance(1000), 'pause');
     }
     throw new Violation(`No write is taken ${RESUME_TRIES} s after the faults have ended`);
@@ -181,7 +182,7 @@ class Machine {
       }
     }
     // The watermark passes over seqs that were taken back; the next boot gives those out again.
-    const durable = this.#history.seqsBetween(this.#minSeq, store.watermark).at(-1);
+    const durable = this.#history.seqsBetween(this.#minSeq, store.durability.watermark).at(-1);
     this.#minSeq = durable ?? this.#minSeq;
     this.#nowMs = Math.max(this.#nowMs, process.clock.wallMs());
   }

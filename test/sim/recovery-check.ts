@@ -73,7 +73,8 @@ export async function checkRecovery(
     bounds,
     bounds.mayVanish,
   );
-  const seq = matching.findLast((each) => each <= first.store.lastSeq) ?? matching[0] ?? 0;
+  const seq =
+    matching.findLast((each) => each <= first.store.durability.lastSeq) ?? matching[0] ?? 0;
   // What was served may not change any more.
   known = { ...bounds, minSeq: matching[0] ?? seq, maxSeq: matching.at(-1) ?? seq };
   if (!options.twice) {
@@ -85,8 +86,10 @@ export async function checkRecovery(
   await closeCleanly(first);
   const second = await openAndRead(world, options.engine);
   compare(first.found, second.found, second.store.nowMs());
-  if (second.store.lastSeq < first.store.lastSeq) {
-    throw new Violation(`lastSeq went from ${first.store.lastSeq} back to ${second.store.lastSeq}`);
+  if (second.store.durability.lastSeq < first.store.durability.lastSeq) {
+    throw new Violation(
+      `lastSeq went from ${first.store.durability.lastSeq} back to ${second.store.durability.lastSeq}`,
+    );
   }
   world.observe = undefined;
   await serve(world, second.store);
@@ -141,8 +144,8 @@ async function serve(world: SimWorld, store: S.Store): Promise<void> {
   const { status, after } = unwrap(await world.scheduler.settle(put), 'put');
   if (status !== 'stored') throw new Violation(`After recovery a set answers ${status}`);
   const durable = new Promise<void>((resolve) => {
-    store.onDurable(() => {
-      if (store.watermark >= after) resolve();
+    store.durability.onDurable(() => {
+      if (store.durability.watermark >= after) resolve();
     });
   });
   unwrap(await world.scheduler.settle(durable), 'commit');

@@ -53,7 +53,7 @@ export class SimServer {
     this.#services = {
       config,
       store,
-      gate: new Gate(store),
+      gate: new Gate(store.durability),
       counters,
       clock,
       logger,
@@ -87,8 +87,10 @@ export class SimServer {
     for (const [line, token] of bytes.toString('latin1').matchAll(TOKENS)) {
       const seq = Number(token);
       this.toldSeq = Math.max(this.toldSeq, seq);
-      if (seq <= this.#store.watermark) continue;
-      throw new Violation(`"${line}" left while only ${this.#store.watermark} was on the disk`);
+      if (seq <= this.#store.durability.watermark) continue;
+      throw new Violation(
+        `"${line}" left while only ${this.#store.durability.watermark} was on the disk`,
+      );
     }
   }
 }

@@ -110,8 +110,9 @@ export async function put(store: DurableStore, key: string, value: string | Buff
 
 export function durable(store: DurableStore): Promise<void> {
   return new Promise((resolve) => {
-    const look = (): void => (store.watermark >= store.lastSeq ? resolve() : undefined);
-    store.onDurable(look);
+    const look = (): void =>
+      store.durability.watermark >= store.durability.lastSeq ? resolve() : undefined;
+    store.durability.onDurable(look);
     look();
   });
 }

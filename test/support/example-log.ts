@@ -90,7 +90,7 @@ export const FRAME_OFFSET = SEGMENT_HEADER_BYTES + BATCH_HEADER_BYTES;
 
 export function frameOf(entry: LogRecord, offset = FRAME_OFFSET): Buffer {
   const bytes = Buffer.alloc(frameBytes(entry.key.length, entry.value.length, entry.marks));
-  encodeFrame(bytes, 0, entry, SALT, offset);
+  encodeFrame(bytes, 0, entry, entry.seq, SALT, offset);
   return bytes;
 }
 

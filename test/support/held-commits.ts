@@ -1,16 +1,15 @@
 // The durability of a MemoryStore, in the hands of the test: seqs, the watermark, and what a failed
 // commit takes back. Not held, everything given out in one turn of the loop becomes durable after it.
 
-export class HeldCommits {
-  watermark = 0;
-  lastSeq = 0;
-  readonly durable: (() => void)[] = [];
-  readonly failed: ((cause: 'no-space' | 'poisoned') => void)[] = [];
+import { CommitDurability, type FailureCause } from '../../src/log/durability.js';
+
+export class HeldCommits extends CommitDurability {
   readonly #held: boolean;
   #undo: { seq: number; call: () => void }[] = [];
   #scheduled = false;
 
   constructor(held: boolean) {
+    super();
     this.#held = held;
   }
 
@@ -37,14 +36,14 @@ export class HeldCommits {
     if (seq <= this.watermark) return;
     this.watermark = seq;
     this.#undo = this.#undo.filter((one) => one.seq > seq);
-    for (const call of this.durable) call();
+    this.tell();
   }
 
   /** Fails everything above the watermark; on a full disk the seqs are used again. */
-  fail(cause: 'no-space' | 'poisoned' = 'no-space'): void {
+  failAll(cause: FailureCause = 'no-space'): void {
     for (const one of this.#undo.toReversed()) one.call();
     this.#undo = [];
     if (cause === 'no-space') this.lastSeq = this.watermark;
-    for (const call of this.failed) call(cause);
+    this.fail(cause, new Error(cause));
   }
 }

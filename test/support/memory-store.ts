@@ -3,6 +3,7 @@
 // Invariants: an entry is never changed, only replaced, so that a failed commit is undone by putting
 // the old ones back; `after` is a seq above the watermark or 0.
 
+import type { Durability } from '../../src/log/durability.js';
 import { assert } from '../../src/assert.js';
 import { INLINE_VALUE_BYTES_MAX, VALUE_BYTES_LIMIT } from '../../src/limits.js';
 import type * as S from '../../src/store/store.js';
@@ -38,8 +39,6 @@ export interface MemoryStoreOptions {
 
 export class MemoryStore implements S.Store {
   readonly commits: HeldCommits;
-  congested = false;
-  overloaded = false;
   /** Keys whose value is answered as damaged. */
   readonly damaged = new Set<string>();
   readonly #options: MemoryStoreOptions;
@@ -58,20 +57,8 @@ export class MemoryStore implements S.Store {
     return this.#options.nowMs?.() ?? Date.now();
   }
 
-  get watermark(): number {
-    return this.commits.watermark;
-  }
-
-  get lastSeq(): number {
-    return this.commits.lastSeq;
-  }
-
-  onDurable(call: () => void): void {
-    this.commits.durable.push(call);
-  }
-
-  onFailed(call: (cause: 'no-space' | 'poisoned') => void): void {
-    this.commits.failed.push(call);
+  get durability(): Durability {
+    return this.commits;
   }
 
   /** It has no bounds. */
@@ -249,7 +236,12 @@ export class MemoryStore implements S.Store {
   }
 
   snapshot(path = 'memory'): Promise<S.SnapshotReport> {
-    return Promise.resolve({ path, seq: this.watermark, count: this.#entries.size, bytes: 0 });
+    return Promise.resolve({
+      path,
+      seq: this.durability.watermark,
+      count: this.#entries.size,
+      bytes: 0,
+    });
   }
 
   close(): Promise<void> {
@@ -344,7 +336,7 @@ export class MemoryStore implements S.Store {
     const entry = this.#entries.get(name);
     const flushed = entry === undefined ? 0 : (this.#flushOf(entry)?.seq ?? 0);
     const seq = Math.max(this.#changedSeq.get(name) ?? 0, flushed);
-    return seq > this.watermark ? seq : 0;
+    return seq > this.durability.watermark ? seq : 0;
   }
 
   #set(name: string, entry: Entry | undefined, seq: number): void {

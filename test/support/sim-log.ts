@@ -5,6 +5,7 @@ import type { RecordType } from '../../src/log/format.js';
 import type { Placed } from '../../src/log/group-commit.js';
 import { visitEntries } from '../../src/log/entry-list.js';
 import type { EntryList, ReplayEntry } from '../../src/log/entry-list.js';
+import { CommitDurability } from '../../src/log/durability.js';
 import { Log } from '../../src/log/log.js';
 import { DIR } from '../sim/engine.js';
 import { unwrap } from '../sim/recovery-check.js';
@@ -53,6 +54,9 @@ export class SimLog {
     const process = this.world.boot();
     this.#process = process;
     this.entries = [];
+    const durability = new CommitDurability();
+    durability.onDurable(() => this.events.push(`durable ${durability.watermark}`));
+    durability.onFailed((cause) => this.events.push(`failed ${cause}`));
     this.#log = await this.wait(
       Log.open(
         process,
@@ -63,9 +67,8 @@ export class SimLog {
           nowMs: () => process.clock.wallMs(),
           useHints,
         },
+        durability,
         {
-          onDurable: () => this.events.push(`durable ${this.log.watermark}`),
-          onFailed: (cause) => this.events.push(`failed ${cause}`),
           onSealed: ({ name }) => this.events.push(`sealed ${name}`),
         },
         (list) => void this.entries.push(...entriesOf(list)),
@@ -74,6 +77,11 @@ export class SimLog {
   }
 
   append(key: string, valueBytes = 10, type: RecordType = RECORD.put): Placed | undefined {
+    const placed = this.#append(key, valueBytes, type);
+    return placed === undefined ? undefined : { ...placed };
+  }
+
+  #append(key: string, valueBytes: number, type: RecordType): Placed | undefined {
     const record = { type, marks: 0, flags: 0, expiresAt: 0, cas: 0n };
     const value = Buffer.alloc(valueBytes, key);
     return this.log.append({ ...record, key: Buffer.from(key), value }, (own) => {

@@ -15,8 +15,8 @@ export class StoreTarget implements LoadTarget {
 
   private constructor(store: Store) {
     this.#store = store;
-    store.onDurable(() => this.#wake());
-    store.onFailed((cause) => {
+    store.durability.onDurable(() => this.#wake());
+    store.durability.onFailed((cause) => {
       this.#failure =
         cause === 'no-space'
           ? new KvError('KV_NO_SPACE', 'The disk is full')
@@ -55,11 +55,11 @@ export class StoreTarget implements LoadTarget {
     if (status !== 'stored') {
       throw this.#failure ?? new KvError('KV_IO', `An entry could not be stored: ${status}`);
     }
-    while (this.#store.congested) await this.#turn();
+    while (this.#store.durability.congested) await this.#turn();
   }
 
   async finish(): Promise<void> {
-    while (this.#store.watermark < this.#store.lastSeq) await this.#turn();
+    while (this.#store.durability.watermark < this.#store.durability.lastSeq) await this.#turn();
     if (this.#failure !== undefined) throw this.#failure;
   }
 

@@ -28,7 +28,7 @@ export function noop(request: BareRequest, session: Session): undefined {
     return undefined;
   }
   // Failed writes with a reply have been told, and their seqs were taken back: nothing to wait for.
-  const after = Math.min(session.writtenSeq, session.store.lastSeq);
+  const after = Math.min(session.writtenSeq, session.store.durability.lastSeq);
   session.answer(form, { kind: 'noop' }, after);
   return undefined;
 }

@@ -58,7 +58,7 @@ async function sendKeys(request: KeysRequest, prefix: Buffer, session: Session):
     // Never more than is left, so that the cursor goes on exactly behind the last key sent.
     const page = store.list(cursor, Math.min(PAGE_KEYS, left));
     const found = page.entries.filter(({ key }) => startsWith(key, prefix));
-    if (!(await services.gate.durable(store.lastSeq))) {
+    if (!(await services.gate.durable(store.durability.lastSeq))) {
       session.fail(form, 'no-space');
       return;
     }

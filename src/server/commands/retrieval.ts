@@ -27,7 +27,8 @@ export function get(request: GetRequest, session: Session): Promise<void> | unde
     job.compose(keys[at]!, found);
   }
   // A part that is not the last may not be replaced by an error alone: its END would still follow.
-  if (!request.last && job.after > store.watermark) return answerRest(job, keys.length, undefined);
+  if (!request.last && job.after > store.durability.watermark)
+    return answerRest(job, keys.length, undefined);
   job.end();
   job.gate();
   return undefined;

@@ -117,7 +117,14 @@ export class CompactedSegmentWriter {
 
   #encode(record: LogRecord): void {
     const place = this.#offset + this.#bytes;
-    const bytes = encodeFrame(this.#buffer, this.#bytes, record, this.#place.salt, place);
+    const bytes = encodeFrame(
+      this.#buffer,
+      this.#bytes,
+      record,
+      record.seq,
+      this.#place.salt,
+      place,
+    );
     const hash = hashKey(record.key, this.#hashSeed);
     this.#hint.addFrame(this.#buffer, this.#bytes, place, hash);
     this.#added(bytes, record.seq);

@@ -138,7 +138,8 @@ async function judge(
   }
   const store = await openStore(realEnv, target, { snapshot: 'never' });
   if (!store.stats().get('kv_recovery_clean')) problems.push('the new store looks unclean');
-  if (store.lastSeq < plan.report.lastSeq) problems.push('seqs would be given out again');
+  if (store.durability.lastSeq < plan.report.lastSeq)
+    problems.push('seqs would be given out again');
   await store.close();
   return { kept, named: losses.length, problems };
 }

@@ -261,7 +261,7 @@ describe('docs/format.md', () => {
       value: Buffer.from('value'),
       cas: 77n,
     };
-    const frameBytes = encodeFrame(bytes, 0, record, 1, 64);
+    const frameBytes = encodeFrame(bytes, 0, record, record.seq, 1, 64);
     expectFields(bytes, fields, {
       'frame bytes': frameBytes,
       type: record.type,

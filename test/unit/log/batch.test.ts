@@ -7,8 +7,10 @@ import {
   BATCH_KIND,
   decodeBatchHeader,
   decodeFrame,
+  sourceBytes,
 } from '../../../src/log/format.js';
 import type { LogRecord } from '../../../src/log/format.js';
+import type { Undo } from '../../../src/log/group-commit.js';
 import { Segment } from '../../../src/log/segment.js';
 import { RECORDS, SALT } from '../../support/example-log.js';
 import { MemoryFile } from '../../support/memory-file.js';
@@ -26,13 +28,17 @@ function put(seq: number, key: string, valueBytes = 10): LogRecord {
   return { ...RECORDS['put']!, seq, key: Buffer.from(key), value };
 }
 
-const nothing = (): void => {};
+const nothing: Undo = () => {};
+
+function add(batch: Batch, record: LogRecord, undo = nothing): number {
+  return batch.add(record, record.seq, sourceBytes(record), undo);
+}
 
 describe('Batch', () => {
   it('add() gives each record the place where compose() then has it', () => {
     const batch = new Batch(segment(), OFFSET);
     const records = [put(5, 'a'), put(6, 'bb', 100), put(7, 'ccc', 0)];
-    const places = records.map((record) => batch.add(record, nothing));
+    const places = records.map((record) => add(batch, record));
     const bytes = batch.compose(DURABLE, 0, 1234);
     expect(bytes.length).to.equal(batch.end - OFFSET);
     places.forEach((place, at) => {
@@ -56,7 +62,7 @@ describe('Batch', () => {
     const batch = new Batch(segment(), OFFSET);
     const undone: string[] = [];
     for (const [at, key] of ['a', 'b', 'a', 'c'].entries()) {
-      batch.add(put(at + 1, key), (own) => undone.push(`${at}${own.toString()}`));
+      add(batch, put(at + 1, key), (own) => undone.push(`${at}${own.toString()}`));
     }
     batch.takeBack();
     expect(undone).to.deep.equal(['3c', '2a', '1b', '0a']);
@@ -64,9 +70,7 @@ describe('Batch', () => {
 
   it('add() grows for records larger than its buffer and keeps what is there', () => {
     const batch = new Batch(segment(), OFFSET);
-    const places = [10, 70_000, MIB, 10].map((size, at) =>
-      batch.add(put(at + 1, 'k', size), nothing),
-    );
+    const places = [10, 70_000, MIB, 10].map((size, at) => add(batch, put(at + 1, 'k', size)));
     const bytes = batch.compose(DURABLE, 0, 0);
     const sizes = places.map((place) => {
       const frame = decodeFrame(bytes, place - OFFSET, SALT, place);
@@ -78,7 +82,7 @@ describe('Batch', () => {
   it('hasRoom() ends at half of the largest batch, but one record always fits', () => {
     const batch = new Batch(segment(), OFFSET);
     expect(batch.hasRoom(7 * MIB)).to.equal(true);
-    batch.add(put(1, 'k', MIB), nothing);
+    add(batch, put(1, 'k', MIB));
     expect(batch.hasRoom(2 * MIB)).to.equal(true);
     expect(batch.hasRoom(3 * MIB)).to.equal(false);
   });
@@ -86,7 +90,7 @@ describe('Batch', () => {
   it('frameAt() finds what is in it and nothing else', () => {
     const own = segment();
     const batch = new Batch(own, OFFSET);
-    const place = batch.add(put(1, 'k'), nothing);
+    const place = add(batch, put(1, 'k'));
     const size = batch.end - place;
     const frame = batch.frameAt(own, place, size);
     expect(decodeFrame(frame ?? Buffer.alloc(0), 0, SALT, place)).to.be.an('object');
@@ -97,7 +101,7 @@ describe('Batch', () => {
 
   it('a seal has no record and says the last seq that was given out', () => {
     const seal = new Batch(segment(), OFFSET, BATCH_KIND.cleanSeal);
-    expect(() => seal.add(put(1, 'k'), nothing)).to.throw('A seal holds no record');
+    expect(() => add(seal, put(1, 'k'))).to.throw('A seal holds no record');
     const bytes = seal.compose(DURABLE, 77, 5);
     expect(bytes.length).to.equal(BATCH_HEADER_BYTES);
     const header = decodeBatchHeader(bytes, 0, SALT, OFFSET);

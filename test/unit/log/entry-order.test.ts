@@ -23,7 +23,7 @@ function listOf(): EntryListBuilder {
     const key = Buffer.from(`key${n % 1000}`);
     const record = { ...RECORDS['put']!, seq: n + 1, key, value: Buffer.from('value') };
     const frame = Buffer.alloc(frameBytes(key.length, record.value.length, record.marks));
-    encodeFrame(frame, 0, record, 0, n * 8);
+    encodeFrame(frame, 0, record, record.seq, 0, n * 8);
     list.addFrame(frame, 0, n * 8);
   }
   hashEntries(list, SEED);

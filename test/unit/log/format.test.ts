@@ -77,7 +77,7 @@ describe('log/format frames', () => {
         const size = frameBytes(each.key.length, each.value.length, each.marks);
         const at = before * ALIGNMENT_BYTES;
         const target = Buffer.alloc(at + size + 16, 0xaa);
-        expect(encodeFrame(target, at, each, seed, offset)).to.equal(size);
+        expect(encodeFrame(target, at, each, each.seq, seed, offset)).to.equal(size);
         expect(decodeFrame(target, at, seed, offset)).to.deep.equal({ record: each, bytes: size });
         expect(target.subarray(at + size).every((byte) => byte === 0xaa)).to.equal(true);
         expect(size % ALIGNMENT_BYTES).to.equal(0);

@@ -3,6 +3,7 @@
 import { expect } from 'chai';
 
 import type { EntryList } from '../../../src/log/entry-list.js';
+import { CommitDurability } from '../../../src/log/durability.js';
 import { Log } from '../../../src/log/log.js';
 import { MIB } from '../../../src/limits.js';
 import { DIR } from '../../sim/engine.js';
@@ -40,7 +41,8 @@ async function replayed(
 ): Promise<{ entries: unknown[]; lastSeq: number; scanned: number }> {
   const process = sim.world.boot();
   const entries: unknown[] = [];
-  const events = { onDurable: () => {}, onFailed: () => {}, onSealed: () => {} };
+  const events = { onSealed: () => {} };
+  const durability = new CommitDurability();
   const options = {
     segmentBytesMax: 8 * 1024,
     appendBytesMin: Infinity,
@@ -53,7 +55,7 @@ async function replayed(
       entries.push([type, marks, seq, expiresAt, offset, bytes, ...content]);
     }
   };
-  const log = await settle(sim.world, Log.open(process, DIR, options, events, visit));
+  const log = await settle(sim.world, Log.open(process, DIR, options, durability, events, visit));
   const { lastSeq, scanned } = log.recovery;
   await settle(sim.world, log.close());
   return { entries, lastSeq, scanned: scanned.length };

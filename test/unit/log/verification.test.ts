@@ -48,7 +48,7 @@ describe('verifyLog()', () => {
     for (let i = 0; i < 60; i += 1) {
       const value = Buffer.alloc(i === 5 ? 2_000_000 : 900, `value ${i};`);
       await store.put({ mode: 'set', key: Buffer.from(`k${i}`), value, flags: 0, expiresAt: 0 });
-      while (store.watermark < store.lastSeq) await new Promise(setImmediate);
+      while (store.durability.watermark < store.durability.lastSeq) await new Promise(setImmediate);
     }
     await store.close();
   });

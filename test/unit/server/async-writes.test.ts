@@ -11,9 +11,13 @@ describe('Pasync', () => {
     const { connect, store } = await start({ held: true });
     const client = await connect();
     const early = await client.ask('ms k 1 Pasync\r\nx\r\n', 'HD\r\n');
-    expect([early, store.watermark, store.lastSeq]).to.deep.equal(['HD\r\n', 0, 1]);
+    expect([early, store.durability.watermark, store.durability.lastSeq]).to.deep.equal([
+      'HD\r\n',
+      0,
+      1,
+    ]);
     client.send('ms k 1 Pelse\r\ny\r\n');
-    while (store.lastSeq < 2) await new Promise((resolve) => setImmediate(resolve));
+    while (store.durability.lastSeq < 2) await new Promise((resolve) => setImmediate(resolve));
     // Another connection's round trip: a reply that did not wait would have come by then.
     await (await connect()).ask('version\r\n', 'VERSION 1.6.45\r\n');
     expect(client.received).to.equal('');

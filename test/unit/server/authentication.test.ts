@@ -89,7 +89,7 @@ describe('authentication', () => {
     const client = await connect();
     client.send(binary(0x01, 'a', 'x'.repeat(2 ** 21), '\0\0\0\0\0\0\0\0'));
     expect(statusOf(await client.take(24 + 'Auth failure.'.length))).to.equal(0x20);
-    expect(store.lastSeq).to.equal(0);
+    expect(store.durability.lastSeq).to.equal(0);
   });
 
   it('Users: plain and digest lines, reload, and refusals that name the file', async () => {

@@ -64,19 +64,19 @@ describe('server limits', () => {
     const [client, other] = [await connect(), await connect()];
     client.send('set a 0 0 1\r\n1\r\n');
     await other.ask('version\r\n', 'VERSION 1.6.45\r\n');
-    store.congested = true;
-    store.overloaded = true;
+    store.commits.congested = true;
+    store.commits.overloaded = true;
     client.send('set b 0 0 1\r\n1\r\n');
     const seen = once(client.socket, 'data');
     store.commits.release();
     await seen;
-    expect(store.lastSeq).to.equal(1);
-    store.congested = false;
-    store.overloaded = false;
-    for (const call of store.commits.durable) call();
+    expect(store.durability.lastSeq).to.equal(1);
+    store.commits.congested = false;
+    store.commits.overloaded = false;
+    store.commits.tell();
     await client.take(STORED.length);
     store.commits.release();
-    while (store.lastSeq < 2) await other.ask('version\r\n', 'VERSION 1.6.45\r\n');
+    while (store.durability.lastSeq < 2) await other.ask('version\r\n', 'VERSION 1.6.45\r\n');
     store.commits.release();
     expect(await client.take(STORED.length)).to.equal(STORED);
   });
@@ -86,16 +86,16 @@ describe('server limits', () => {
     const [writer, reader] = [await connect(), await connect()];
     writer.send('set a 0 0 1\r\n1\r\n');
     await reader.ask('version\r\n', 'VERSION 1.6.45\r\n');
-    store.congested = true;
+    store.commits.congested = true;
     expect(await reader.ask('get b\r\n', 'END\r\n')).to.equal('END\r\n');
-    store.overloaded = true;
+    store.commits.overloaded = true;
     reader.send('get c\r\n');
     const seen = writer.take(STORED.length);
     store.commits.release();
     expect(await seen).to.equal(STORED);
     expect(reader.received).to.equal('');
-    store.overloaded = false;
-    for (const call of store.commits.durable) call();
+    store.commits.overloaded = false;
+    store.commits.tell();
     expect(await reader.take(5)).to.equal('END\r\n');
   });
 
@@ -243,7 +243,7 @@ describe('server values', () => {
     while (server.counters.bytes_read < 2 * MIB) await new Promise(setImmediate);
     client.socket.destroy();
     while (server.connectionCount > 0) await new Promise(setImmediate);
-    expect(store.lastSeq).to.equal(0);
+    expect(store.durability.lastSeq).to.equal(0);
   });
 
   it('a value over -I is refused, and what the key held is gone', async () => {

@@ -101,7 +101,7 @@ describe('Replies', () => {
     await settled(other);
     reader.send('get a b\r\n');
     await settled(other);
-    store.commits.fail();
+    store.commits.failAll();
     const expected = `${NO_SPACE}${hit('a', '1')}${NO_SPACE}${NO_SPACE}`;
     expect(await client.take(expected.length)).to.equal(expected);
     expect(await reader.take(NO_SPACE.length)).to.equal(NO_SPACE);
@@ -128,7 +128,7 @@ describe('Replies', () => {
     expect(await client.take(next.length)).to.equal(next);
     await settled(other);
     expect(client.received).to.equal('');
-    store.commits.fail();
+    store.commits.failAll();
     const last = NO_SPACE + b;
     expect((await client.take(last.length)) === last).to.equal(true);
   });
@@ -143,7 +143,7 @@ describe('Replies', () => {
     expect(await client.take(4)).to.equal('MN\r\n');
     client.send(set('a', '2', ' noreply'));
     await settled(other);
-    store.commits.fail();
+    store.commits.failAll();
     expect(await client.ask('mn\r\n', NO_SPACE)).to.equal(NO_SPACE);
     expect(await client.ask('mn\r\n', 'MN\r\n')).to.equal('MN\r\n');
     expect(server.counters.noreply_writes).to.equal(2);
@@ -157,7 +157,7 @@ describe('Replies', () => {
     const expected = hit('slow', 'old') + hit('fast', 'f') + STORED + hit('slow', 'new');
     client.send(`get slow\r\nget fast\r\n${set('slow', 'new')}get slow\r\n`);
     expect(await client.take(expected.length)).to.equal(expected);
-    expect(store.lastSeq).to.equal(3);
+    expect(store.durability.lastSeq).to.equal(3);
   });
 
   it('a multi-get with some values from the disk is answered in the order of its keys', async () => {

@@ -260,7 +260,7 @@ describe('stats', () => {
     await watcher.ask('watch mutations fetchers\r\n', 'OK\r\n');
     client.send('set a 0 0 1\r\n1\r\n');
     await client.ask('', '');
-    while (store.lastSeq === 0) await new Promise(setImmediate);
+    while (store.durability.lastSeq === 0) await new Promise(setImmediate);
     await new Promise(setImmediate);
     expect(watcher.received).to.equal('');
     store.commits.release();

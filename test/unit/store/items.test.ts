@@ -20,11 +20,7 @@ function start(): { items: Items; segments: Segment[]; disk: { watermark: number
     return new Segment(slot, place, new MemoryFile(Buffer.alloc(0)));
   });
   const disk = { watermark: 0 };
-  const items = new Items(
-    keydir,
-    (slot) => segments[slot]!,
-    () => disk.watermark,
-  );
+  const items = new Items(keydir, (slot) => segments[slot]!, disk);
   return { items, segments, disk };
 }
 

@@ -49,11 +49,7 @@ class Case {
       options: STORE_OPTIONS_DEFAULT,
       clock: new StoreClock(env.clock),
       log: log as Log,
-      items: new Items(
-        keydir,
-        (slot) => segments[slot]!,
-        () => log.watermark,
-      ),
+      items: new Items(keydir, (slot) => segments[slot]!, log),
       cache: new ValueCache(0),
       flushes: new Flushes(),
       large: new LargeValues(env, '/data', () => Promise.resolve()),

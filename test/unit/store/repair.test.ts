@@ -54,7 +54,7 @@ describe('Repair', () => {
     expect(await contentsOf(to)).to.deep.equal(recorded.contents);
     expect(new DataDirectory(dir).contents()).to.equal(before);
     const store = await openStore(realEnv, to, OPTIONS);
-    expect(store.lastSeq).to.equal(report.lastSeq);
+    expect(store.durability.lastSeq).to.equal(report.lastSeq);
     expect(store.stats().get('kv_recovery_clean')).to.equal(1);
     await store.close();
   });

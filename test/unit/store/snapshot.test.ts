@@ -61,7 +61,7 @@ class Writer {
       store.flush(0);
       this.#now.clear();
     }
-    this.history.set(store.lastSeq, new Map(this.#now));
+    this.history.set(store.durability.lastSeq, new Map(this.#now));
   }
 }
 

@@ -26,7 +26,7 @@ async function put(
 }
 
 async function durable(store: Store): Promise<void> {
-  while (store.watermark < store.lastSeq) await new Promise(setImmediate);
+  while (store.durability.watermark < store.durability.lastSeq) await new Promise(setImmediate);
 }
 
 /** Key → value of what the directory holds now, read without its lock. */

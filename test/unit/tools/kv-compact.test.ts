@@ -33,7 +33,7 @@ async function fill(dir: string): Promise<void> {
     const value = Buffer.alloc(20_000, `value ${i};`);
     const key = Buffer.from(`key-${i % 3}`);
     await store.put({ mode: 'set', key, value, flags: 0, expiresAt: 0 });
-    while (store.watermark < store.lastSeq) await new Promise(setImmediate);
+    while (store.durability.watermark < store.durability.lastSeq) await new Promise(setImmediate);
   }
   await store.close();
 }
