@@ -130,7 +130,7 @@ export class Cairn {
 
   /** True when there was one. */
   async delete(key: Bytes): Promise<boolean> {
-    const outcome = await this.#settled(await this.#store.delete({ key: keyOf(key) }));
+    const outcome = await this.#settled(this.#store.delete({ key: keyOf(key) }));
     return outcome.status === 'deleted';
   }
 
@@ -196,7 +196,7 @@ export class Cairn {
     const { flags = 0, ttlMs } = options;
     const expiresAt = options.expiresAt ?? (ttlMs === undefined ? 0 : this.#store.nowMs() + ttlMs);
     const put = { mode, key: keyOf(key), value: bytesOf(value), flags, expiresAt, compareCas };
-    const { status } = await this.#settled(await this.#store.put(put));
+    const { status } = await this.#settled(this.#store.put(put));
     if (status === 'damaged') {
       throw new KvError('KV_CORRUPTION', 'The record of this key is damaged');
     }
@@ -209,17 +209,19 @@ export class Cairn {
     direction: 'incr' | 'decr',
   ): Promise<bigint | undefined> {
     const change = { key: keyOf(key), delta: BigInt(delta), direction };
-    const outcome = await this.#settled(await this.#store.arithmetic(change));
+    const outcome = await this.#settled(this.#store.arithmetic(change));
     return outcome.status === 'stored' ? outcome.number : undefined;
   }
 
   /** The outcome, once nothing can take it back. */
-  async #settled<T extends S.Outcome>(outcome: T): Promise<T> {
-    const { status } = outcome;
+  async #settled<T extends S.Outcome>(pending: S.Maybe<T>): Promise<T> {
+    const outcome = pending instanceof Promise ? await pending : pending;
+    // Read before the first wait: the store fills the object of an outcome again.
+    const { status, after } = outcome;
     if (status === 'no-space' || status === 'no-memory' || status === 'closed') {
       throw refusal(status);
     }
-    await this.#durable(outcome.after);
+    await this.#durable(after);
     return outcome;
   }
 

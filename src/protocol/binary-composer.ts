@@ -4,7 +4,7 @@
 import { BINARY_STATUS, formOfError } from './errors.js';
 import type { Output } from './output.js';
 import type { BinaryForm } from './reply-form.js';
-import type { ErrorName, HitReply, Reply, ResultReply } from './reply.js';
+import type { ErrorName, HitReply, MissReply, Reply, ResultReply } from './reply.js';
 
 const RESPONSE_MAGIC = 0x81;
 const FLAGS_BYTES = 4;
@@ -29,7 +29,7 @@ export function composeBinary(output: Output, form: BinaryForm, reply: Reply): v
       writeHit(output, form, reply);
       break;
     case 'miss':
-      writeMiss(output, form, reply.key);
+      writeMiss(output, form, reply);
       break;
     case 'result':
       writeResult(output, form, reply);
@@ -72,25 +72,28 @@ export function composeBinary(output: Output, form: BinaryForm, reply: Reply): v
   }
 }
 
-function writeHit(output: Output, form: BinaryForm, { key, item }: HitReply): void {
+function writeHit(output: Output, form: BinaryForm, hit: HitReply): void {
+  const { key, keyStart = 0, keyEnd = key.length, item } = hit;
   const { source, words, start, valueBytes } = item;
-  const keyBytes = form.withKey ? key.length : 0;
+  const keyBytes = form.withKey ? keyEnd - keyStart : 0;
   const bodyBytes = FLAGS_BYTES + keyBytes + valueBytes;
   writeHeader(output, form, BINARY_STATUS.ok, keyBytes, FLAGS_BYTES, bodyBytes, item.cas);
   output.writeUint32(item.flags);
-  if (form.withKey) output.writeBytes(key);
+  if (form.withKey) output.writeBytes(key, keyStart, keyEnd);
   if (source !== undefined)
     output.writeValue(source, words, start, start + valueBytes, item.isLasting);
 }
 
-function writeMiss(output: Output, form: BinaryForm, key: Buffer): void {
+function writeMiss(output: Output, form: BinaryForm, miss: MissReply): void {
   if (form.quiet) return;
   if (!form.withKey) {
     writeText(output, form, BINARY_STATUS.notFound, NOT_FOUND);
     return;
   }
-  writeHeader(output, form, BINARY_STATUS.notFound, key.length, 0, key.length, 0n);
-  output.writeBytes(key);
+  const { key, keyStart = 0, keyEnd = key.length } = miss;
+  const keyBytes = keyEnd - keyStart;
+  writeHeader(output, form, BINARY_STATUS.notFound, keyBytes, 0, keyBytes, 0n);
+  output.writeBytes(key, keyStart, keyEnd);
 }
 
 function writeResult(output: Output, form: BinaryForm, result: ResultReply): void {

@@ -15,11 +15,11 @@ import {
   type RequestParser,
   VALUE_END,
 } from './parser.js';
-import { plainGet } from './plain-get.js';
+import { lineRequests } from './line-context.js';
 import type { ReceiveBuffer } from './receive-buffer.js';
 import { errorReply, type ErrorName } from './reply.js';
 import type { BinaryForm } from './reply-form.js';
-import type { PutRequest, PutRequestMode, Request } from './request.js';
+import { PutRequest, type PutRequestMode, type Request } from './request.js';
 
 const MAGIC = 0x80;
 const HEADER_BYTES = 24;
@@ -30,6 +30,10 @@ const DO_NOT_CREATE = 0xff_ff_ff_ff;
 const STAT_WORDS_MAX = 8;
 
 type State = 'header' | 'pieces' | 'skip' | 'closed';
+
+/** One of a kind for all connections: a request is over before the next one is read. */
+const REQUESTS = lineRequests();
+const PUT = new PutRequest();
 
 export class BinaryParser implements RequestParser {
   readonly #options: ParserOptions;
@@ -148,9 +152,13 @@ export class BinaryParser implements RequestParser {
     const { command } = opcode;
     switch (command) {
       case 'get':
-        return plainGet(form, [key], true, undefined);
-      case 'get-and-touch':
-        return plainGet(form, [key], true, this.#exptime(start));
+      case 'get-and-touch': {
+        const { get } = REQUESTS;
+        get.form = form;
+        get.setKey(key);
+        get.touchExptime = command === 'get' ? undefined : this.#exptime(start);
+        return get;
+      }
       case 'set':
       case 'add':
       case 'replace':
@@ -158,21 +166,12 @@ export class BinaryParser implements RequestParser {
       case 'prepend':
         return this.#put(command, form, key, start, value.length, value);
       case 'delete':
-        return {
-          kind: 'delete',
-          form,
-          key,
-          compareCas: this.#cas(start),
-          chosenCas: undefined,
-          invalidate: false,
-          exptime: undefined,
-          dropValue: false,
-        };
+        return this.#delete(form, key, start);
       case 'incr':
       case 'decr':
         return this.#arithmetic(command, form, key, start);
       case 'touch':
-        return { kind: 'touch', form, key, exptime: this.#exptime(start) };
+        return this.#touch(form, key, start);
       case 'flush': {
         const exptime = this.#buffer.bytes[start + 4] === 0 ? 0 : this.#exptime(start);
         return { kind: 'flush', form, exptime };
@@ -197,20 +196,31 @@ export class BinaryParser implements RequestParser {
   ): PutRequest {
     const { bytes } = this.#buffer;
     const hasExtras = bytes[start + 4] !== 0;
-    return {
-      kind: 'put',
-      form,
-      mode,
-      key,
-      flags: hasExtras ? bytes.readUInt32BE(start + HEADER_BYTES) : 0,
-      exptime: hasExtras ? bytes.readInt32BE(start + HEADER_BYTES + 4) : 0,
-      valueBytes,
-      value,
-      compareCas: this.#cas(start),
-      chosenCas: undefined,
-      invalidate: false,
-      vivifyExptime: undefined,
-    };
+    const put = PUT;
+    put.reset(form, mode);
+    put.setKey(key);
+    put.flags = hasExtras ? bytes.readUInt32BE(start + HEADER_BYTES) : 0;
+    put.exptime = hasExtras ? bytes.readInt32BE(start + HEADER_BYTES + 4) : 0;
+    put.valueBytes = valueBytes;
+    put.value = value;
+    put.compareCas = this.#cas(start);
+    return put;
+  }
+
+  #delete(form: BinaryForm, key: Buffer, start: number): Request {
+    const request = REQUESTS.delete;
+    request.form = form;
+    request.setKey(key);
+    request.compareCas = this.#cas(start);
+    return request;
+  }
+
+  #touch(form: BinaryForm, key: Buffer, start: number): Request {
+    const request = REQUESTS.touch;
+    request.form = form;
+    request.setKey(key);
+    request.exptime = this.#exptime(start);
+    return request;
   }
 
   #arithmetic(direction: 'incr' | 'decr', form: BinaryForm, key: Buffer, start: number): Request {
@@ -218,18 +228,15 @@ export class BinaryParser implements RequestParser {
     const extras = start + HEADER_BYTES;
     const expiration = bytes.readUInt32BE(extras + 16);
     const initial = bytes.readBigUInt64BE(extras + 8);
-    return {
-      kind: 'arithmetic',
-      form,
-      direction,
-      key,
-      delta: bytes.readBigUInt64BE(extras),
-      compareCas: this.#cas(start),
-      chosenCas: undefined,
-      create:
-        expiration === DO_NOT_CREATE ? undefined : { value: initial, exptime: expiration | 0 },
-      exptime: undefined,
-    };
+    const request = REQUESTS.arithmetic;
+    request.form = form;
+    request.setKey(key);
+    request.direction = direction;
+    request.delta = bytes.readBigUInt64BE(extras);
+    request.compareCas = this.#cas(start);
+    request.create =
+      expiration === DO_NOT_CREATE ? undefined : { value: initial, exptime: expiration | 0 };
+    return request;
   }
 
   /** CAS field of the header; 0 asks for no comparison. */

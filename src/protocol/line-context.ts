@@ -4,7 +4,13 @@ import type { ErrorName, Reply } from './reply.js';
 import type { ReplyForm, TextForm } from './reply-form.js';
 import { errorReply } from './reply.js';
 import type { ParserOptions } from './parser.js';
-import type { Answer } from './request.js';
+import {
+  type Answer,
+  ArithmeticRequest,
+  DeleteRequest,
+  GetRequest,
+  TouchRequest,
+} from './request.js';
 import type { Words } from './words.js';
 
 /** The reply forms of the text commands of one listener, made once: requests share them. */
@@ -20,6 +26,14 @@ export interface LineContext {
   readonly words: Words;
 }
 
+/** Filled again for every request of their kind. */
+export interface LineRequests {
+  readonly get: GetRequest;
+  readonly delete: DeleteRequest;
+  readonly arithmetic: ArithmeticRequest;
+  readonly touch: TouchRequest;
+}
+
 const NOREPLY = Buffer.from('noreply');
 
 /** The forms of a listener that answers as `wire`. */
@@ -28,6 +42,16 @@ export function textForms(wire: 'text' | 'plain'): TextForms {
     normal: { wire, quiet: false, withCas: false },
     quiet: { wire, quiet: true, withCas: false },
     withCas: { wire, quiet: false, withCas: true },
+  };
+}
+
+/** Each reader has its own: what one leaves in them another would have to take out. */
+export function lineRequests(): LineRequests {
+  return {
+    get: new GetRequest(),
+    delete: new DeleteRequest(),
+    arithmetic: new ArithmeticRequest(),
+    touch: new TouchRequest(),
   };
 }
 

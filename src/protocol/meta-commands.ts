@@ -2,7 +2,7 @@
 // (docs/protocol.md, "Meta commands").
 
 import { decodeKey } from './base64-key.js';
-import { type LineContext, refusal } from './line-context.js';
+import { type LineContext, lineRequests, refusal } from './line-context.js';
 import { MetaFlags } from './meta-flags.js';
 import type { ErrorName } from './reply.js';
 import type { MetaForm } from './reply-form.js';
@@ -31,10 +31,15 @@ const DIRECTIONS: ReadonlyMap<string, 'incr' | 'decr'> = new Map([
   ['-', 'decr'],
 ]);
 
+/** One of a kind for all connections: a request is over before the next one is read. */
+const REQUESTS = lineRequests();
+
 export class MetaReader {
   readonly #context: LineContext;
   readonly #flags = new MetaFlags();
   #key: Buffer = NO_KEY;
+  #keyStart = 0;
+  #keyEnd = 0;
 
   constructor(context: LineContext) {
     this.#context = context;
@@ -82,7 +87,7 @@ export class MetaReader {
     }
     line.form = this.#form('ms', STORAGE_FLAGS, lineEnd);
     line.mode = mode;
-    line.key = this.#key;
+    line.setKey(this.#key, this.#keyStart, this.#keyEnd);
     line.flags = flags.clientFlags;
     line.exptime = flags.ttl ?? 0;
     line.compareCas = flags.compareCas;
@@ -95,35 +100,32 @@ export class MetaReader {
     const flags = this.#flags;
     const error = this.#readFlags(FLAGS);
     if (error !== undefined) return refusal(this.#context.forms.normal, error);
-    return {
-      kind: 'get',
-      form: this.#form('mg', FLAGS, lineEnd),
-      keys: [this.#key],
-      last: true,
-      touchExptime: flags.ttl,
-      wantsValue: flags.value,
-      unused: flags.unused,
-      vivifyExptime: flags.createdTtl,
-      recacheSeconds: flags.recacheTtl,
-      knownCas: flags.compareCas,
-      chosenCas: flags.chosenCas,
-    };
+    const request = REQUESTS.get;
+    request.form = this.#form('mg', FLAGS, lineEnd);
+    request.setKey(this.#key, this.#keyStart, this.#keyEnd);
+    request.touchExptime = flags.ttl;
+    request.wantsValue = flags.value;
+    request.unused = flags.unused;
+    request.vivifyExptime = flags.createdTtl;
+    request.recacheSeconds = flags.recacheTtl;
+    request.knownCas = flags.compareCas;
+    request.chosenCas = flags.chosenCas;
+    return request;
   }
 
   #delete(lineEnd: number): Request {
     const flags = this.#flags;
     const error = this.#readFlags(FLAGS);
     if (error !== undefined) return refusal(this.#context.forms.normal, summarized(error));
-    return {
-      kind: 'delete',
-      form: this.#form('md', FLAGS, lineEnd),
-      key: this.#key,
-      compareCas: flags.compareCas,
-      chosenCas: flags.chosenCas,
-      invalidate: flags.invalidate,
-      exptime: flags.ttl,
-      dropValue: flags.dropValue,
-    };
+    const request = REQUESTS.delete;
+    request.form = this.#form('md', FLAGS, lineEnd);
+    request.setKey(this.#key, this.#keyStart, this.#keyEnd);
+    request.compareCas = flags.compareCas;
+    request.chosenCas = flags.chosenCas;
+    request.invalidate = flags.invalidate;
+    request.exptime = flags.ttl;
+    request.dropValue = flags.dropValue;
+    return request;
   }
 
   #arithmetic(lineEnd: number): Request {
@@ -134,18 +136,18 @@ export class MetaReader {
     const direction = flags.mode === 0 ? 'incr' : DIRECTIONS.get(String.fromCharCode(flags.mode));
     if (direction === undefined) return refusal(forms.normal, 'bad-ma-mode');
     const created = flags.createdTtl;
-    return {
-      kind: 'arithmetic',
-      form: this.#form('ma', FLAGS, lineEnd),
-      direction,
-      key: this.#key,
-      delta: flags.delta ?? 1n,
-      // As in memcached's counters: no token is 0.
-      compareCas: flags.compareCas === 0n ? undefined : flags.compareCas,
-      chosenCas: flags.chosenCas,
-      create: created === undefined ? undefined : { value: flags.initial ?? 0n, exptime: created },
-      exptime: flags.ttl,
-    };
+    const request = REQUESTS.arithmetic;
+    request.form = this.#form('ma', FLAGS, lineEnd);
+    request.setKey(this.#key, this.#keyStart, this.#keyEnd);
+    request.direction = direction;
+    request.delta = flags.delta ?? 1n;
+    // As in memcached's counters: no token is 0.
+    request.compareCas = flags.compareCas === 0n ? undefined : flags.compareCas;
+    request.chosenCas = flags.chosenCas;
+    request.create =
+      created === undefined ? undefined : { value: flags.initial ?? 0n, exptime: created };
+    request.exptime = flags.ttl;
+    return request;
   }
 
   #debug(lineEnd: number): Request {
@@ -170,12 +172,16 @@ export class MetaReader {
     const error = this.#flags.read(words, first);
     if (error !== undefined && error !== 'bad-mode-length') return error;
     if (!this.#flags.base64) {
-      this.#key = words.view(KEY);
+      this.#key = words.bytes;
+      this.#keyStart = words.starts[KEY]!;
+      this.#keyEnd = words.ends[KEY]!;
       return error;
     }
     const decoded = decodeKey(words.bytes, words.starts[KEY]!, words.ends[KEY]!);
     if (decoded === undefined) return 'bad-key-encoding';
     this.#key = decoded;
+    this.#keyStart = 0;
+    this.#keyEnd = decoded.length;
     return error;
   }
 
@@ -184,7 +190,9 @@ export class MetaReader {
     const { words } = this.#context;
     if (words.count <= KEY) return NO_KEY;
     const encoded = this.#flags.base64 && command !== 'me' && command !== 'mn';
-    return encoded ? Buffer.from(this.#key.toString('base64'), 'latin1') : words.view(KEY);
+    return encoded
+      ? Buffer.from(this.#key.toString('base64', this.#keyStart, this.#keyEnd), 'latin1')
+      : words.view(KEY);
   }
 
   #form(command: MetaForm['command'], first: number, lineEnd: number): MetaForm {

@@ -92,15 +92,15 @@ export class Output {
     this.#lentBytes += bytes.length;
   }
 
-  /** Copies `bytes` to the end. */
-  writeBytes(bytes: Buffer): void {
-    const size = bytes.length;
-    this.#reserve(size);
+  /** Copies bytes[start..end) to the end. */
+  writeBytes(bytes: Buffer, start = 0, end = bytes.length): void {
+    const size = end - start;
+    if (this.#length + size > this.#buffer.length) this.#grow(this.#length + size);
     if (size <= LOOP_BYTES_MAX) {
       const buffer = this.#buffer;
-      for (let from = 0, to = this.#length; from < size; from++, to++) buffer[to] = bytes[from]!;
+      for (let from = start, to = this.#length; from < end; from++, to++) buffer[to] = bytes[from]!;
     } else {
-      this.#buffer.set(bytes, this.#length);
+      bytes.copy(this.#buffer, this.#length, start, end);
     }
     this.#length += size;
   }

@@ -4,7 +4,10 @@
 /** An item found: answer to a get, one for each key. */
 export interface HitReply {
   readonly kind: 'hit';
+  /** The key is key[keyStart..keyEnd), by default all of it. */
   readonly key: Buffer;
+  readonly keyStart?: number;
+  readonly keyEnd?: number;
   readonly item: HitItem;
   /** Meta alone. */
   readonly meta: MetaHit | undefined;
@@ -49,6 +52,8 @@ export interface MetaHit {
 export interface MissReply {
   readonly kind: 'miss';
   readonly key: Buffer;
+  readonly keyStart?: number;
+  readonly keyEnd?: number;
 }
 
 /** What a change came to (the names of the Store's statuses). */
@@ -58,7 +63,7 @@ export type ResultStatus =
 export interface ResultReply {
   readonly kind: 'result';
   readonly status: ResultStatus;
-  /** The new CAS token, or 0n. */
+  /** The new CAS token, or 0n; read only when the form shows it. */
   readonly cas: bigint;
   /** Bytes of the value as stored (ms with flag s). */
   readonly valueBytes: number;

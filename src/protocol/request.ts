@@ -2,8 +2,8 @@
 // it said it in. Adding a command touches a parser, this file, the command table and docs/protocol.md.
 //
 // Invariants:
-// - Every Buffer in a request (keys, values, meta tokens) is a view that is valid until the parser's
-//   next() answers `need-more` or push() is called, whichever is first: the store copies what it keeps.
+// - A request is valid until the next call of any parser's next(): the most frequent kinds are one object each, filled
+//   again for every request of every connection. Its bytes are places in the receive buffer: the store copies what it keeps.
 // - Exptimes are seconds as the client sent them (memcached's rule of relative, absolute and negative is
 //   the store's business); numbers are already checked against their ranges.
 // - `form` is all that compose() needs to write the reply: it holds no view but the meta tokens.
@@ -11,51 +11,117 @@
 import type { ReplyForm } from './reply-form.js';
 import type { Reply } from './reply.js';
 
-/** get, gets, gat, gats, mg and their binary forms. A long multi-get arrives in several parts. */
-export interface GetRequest {
-  readonly kind: 'get';
-  readonly form: ReplyForm;
-  readonly keys: readonly Buffer[];
-  /** Nothing follows: answer `end` after the keys. Meta and binary gets are always whole. */
-  readonly last: boolean;
-  /** New expiry of each item found (gat, meta flag T). */
-  readonly touchExptime: number | undefined;
+const NO_BYTES = Buffer.alloc(0);
+
+/** Of a request that was not filled yet. */
+const NO_FORM: ReplyForm = { wire: 'text', quiet: false, withCas: false };
+
+/** A request for one key: key[keyStart..keyEnd). */
+class KeyRequest {
+  form = NO_FORM;
+  key: Buffer = NO_BYTES;
+  keyStart = 0;
+  keyEnd = 0;
+
+  setKey(key: Buffer, start = 0, end = key.length): void {
+    this.key = key;
+    this.keyStart = start;
+    this.keyEnd = end;
+  }
+}
+
+/**
+ * get, gets, gat, gats, mg and their binary forms: one request per key. A get that ends after keys were given out
+ * gives an empty key, which is `last`.
+ */
+export class GetRequest extends KeyRequest {
+  readonly kind = 'get';
+  /** No key follows: answer `end` behind this one. Meta and binary gets have one key. */
+  last = true;
+  /** New expiry of the item found (gat, meta flag T). */
+  touchExptime: number | undefined = undefined;
   /** The remaining fields are for meta alone. `value`: return it (flag v); always true elsewhere. */
-  readonly wantsValue: boolean;
+  wantsValue = true;
   /** Not a use of the item: no LRU bump (flag u). */
-  readonly unused: boolean;
+  unused = false;
   /** Create an empty item with this exptime on a miss, and win (flag N). */
-  readonly vivifyExptime: number | undefined;
+  vivifyExptime: number | undefined = undefined;
   /** Win the right to refill when less than this many seconds are left (flag R). */
-  readonly recacheSeconds: number | undefined;
+  recacheSeconds: number | undefined = undefined;
   /** Leave the value out when the item's CAS is this one (flag C). */
-  readonly knownCas: bigint | undefined;
+  knownCas: bigint | undefined = undefined;
   /** CAS of a vivified item (flag E). */
-  readonly chosenCas: bigint | undefined;
+  chosenCas: bigint | undefined = undefined;
+
+  /** A copy that outlives the turn, with a key of its own. */
+  kept(form: ReplyForm): GetRequest {
+    const copy = new GetRequest();
+    copy.form = form;
+    copy.setKey(Buffer.from(this.key.subarray(this.keyStart, this.keyEnd)));
+    copy.last = this.last;
+    copy.touchExptime = this.touchExptime;
+    copy.wantsValue = this.wantsValue;
+    copy.unused = this.unused;
+    copy.vivifyExptime = this.vivifyExptime;
+    copy.recacheSeconds = this.recacheSeconds;
+    copy.knownCas = this.knownCas;
+    copy.chosenCas = this.chosenCas;
+    return copy;
+  }
 }
 
 export type PutRequestMode = 'set' | 'add' | 'replace' | 'append' | 'prepend';
 
 /** set, add, replace, append, prepend, cas, ms and their binary forms. */
-export interface PutRequest {
-  readonly kind: 'put';
-  readonly form: ReplyForm;
-  readonly mode: PutRequestMode;
-  readonly key: Buffer;
-  readonly flags: number;
-  readonly exptime: number;
-  readonly valueBytes: number;
+export class PutRequest extends KeyRequest {
+  readonly kind = 'put';
+  mode: PutRequestMode = 'set';
+  flags = 0;
+  exptime = 0;
+  /** NaN, for the parser alone: what was announced is no length, so that no block can be told to follow. */
+  valueBytes = 0;
   /**
-   * The value; undefined when it is larger than the parser gathers: then `value-piece`s of together
-   * `valueBytes` follow, and a `value-end` (store it, answer) or an `answer` (drop it, send that).
-   * The key is then to be copied before the next call of next().
+   * The value is value[valueStart .. valueStart + valueBytes); undefined when it is larger than the parser gathers:
+   * then `value-piece`s of together `valueBytes` follow, and a `value-end` (store it, answer) or an `answer` (drop
+   * it, send that). The request is then to be copied before the next call of next().
    */
-  readonly value: Buffer | undefined;
-  readonly compareCas: bigint | undefined;
+  value: Buffer | undefined = undefined;
+  valueStart = 0;
+  compareCas: bigint | undefined = undefined;
   /** Meta flags E, I and N (exptime of what append creates). */
-  readonly chosenCas: bigint | undefined;
-  readonly invalidate: boolean;
-  readonly vivifyExptime: number | undefined;
+  chosenCas: bigint | undefined = undefined;
+  invalidate = false;
+  vivifyExptime: number | undefined = undefined;
+
+  /** Forgets the request before. */
+  reset(form: ReplyForm, mode: PutRequestMode): void {
+    this.form = form;
+    this.mode = mode;
+    this.flags = 0;
+    this.exptime = 0;
+    this.valueBytes = Number.NaN;
+    this.value = undefined;
+    this.valueStart = 0;
+    this.compareCas = undefined;
+    this.chosenCas = undefined;
+    this.invalidate = false;
+    this.vivifyExptime = undefined;
+  }
+
+  /** A copy that outlives the turn, with a key of its own; its value follows in pieces. */
+  kept(form: ReplyForm): PutRequest {
+    const copy = new PutRequest();
+    copy.reset(form, this.mode);
+    copy.setKey(Buffer.from(this.key.subarray(this.keyStart, this.keyEnd)));
+    copy.flags = this.flags;
+    copy.exptime = this.exptime;
+    copy.valueBytes = this.valueBytes;
+    copy.compareCas = this.compareCas;
+    copy.chosenCas = this.chosenCas;
+    copy.invalidate = this.invalidate;
+    copy.vivifyExptime = this.vivifyExptime;
+    return copy;
+  }
 }
 
 /**
@@ -69,38 +135,32 @@ export interface OversizedPutRequest {
   readonly valueBytes: number;
 }
 
-export interface DeleteRequest {
-  readonly kind: 'delete';
-  readonly form: ReplyForm;
-  readonly key: Buffer;
-  readonly compareCas: bigint | undefined;
+export class DeleteRequest extends KeyRequest {
+  readonly kind = 'delete';
+  compareCas: bigint | undefined = undefined;
   /** Meta flags E, I (keep it, marked stale), T (with I: new exptime) and x (drop the value alone). */
-  readonly chosenCas: bigint | undefined;
-  readonly invalidate: boolean;
-  readonly exptime: number | undefined;
-  readonly dropValue: boolean;
+  chosenCas: bigint | undefined = undefined;
+  invalidate = false;
+  exptime: number | undefined = undefined;
+  dropValue = false;
 }
 
 /** incr, decr, ma and their binary forms. */
-export interface ArithmeticRequest {
-  readonly kind: 'arithmetic';
-  readonly form: ReplyForm;
-  readonly direction: 'incr' | 'decr';
-  readonly key: Buffer;
-  readonly delta: bigint;
-  readonly compareCas: bigint | undefined;
-  readonly chosenCas: bigint | undefined;
+export class ArithmeticRequest extends KeyRequest {
+  readonly kind = 'arithmetic';
+  direction: 'incr' | 'decr' = 'incr';
+  delta = 0n;
+  compareCas: bigint | undefined = undefined;
+  chosenCas: bigint | undefined = undefined;
   /** Create a missing item (binary unless its expiration is 0xffffffff, meta flags N and J). */
-  readonly create: { readonly value: bigint; readonly exptime: number } | undefined;
+  create: { readonly value: bigint; readonly exptime: number } | undefined = undefined;
   /** New exptime (meta flag T). */
-  readonly exptime: number | undefined;
+  exptime: number | undefined = undefined;
 }
 
-export interface TouchRequest {
-  readonly kind: 'touch';
-  readonly form: ReplyForm;
-  readonly key: Buffer;
-  readonly exptime: number;
+export class TouchRequest extends KeyRequest {
+  readonly kind = 'touch';
+  exptime = 0;
 }
 
 /** flush_all: 0 and negative mean now. */

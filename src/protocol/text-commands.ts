@@ -2,7 +2,7 @@
 // line: text-parser.ts) into requests. The table at the end is the list of commands.
 
 import { SEQ_MAX } from '../limits.js';
-import { type LineContext, refusal, replyForm, saysNoreply } from './line-context.js';
+import { type LineContext, lineRequests, refusal, replyForm, saysNoreply } from './line-context.js';
 import { readExptime, readUint64, readUnsigned } from './numbers.js';
 import type { Request } from './request.js';
 import {
@@ -16,6 +16,9 @@ import {
 /** Keys of one answer to `keys` when the client does not say, and at most. */
 const LISTED_KEYS_DEFAULT = 1000;
 const LISTED_KEYS_MAX = 100_000;
+
+/** One of a kind for all connections: a request is over before the next one is read. */
+const REQUESTS = lineRequests();
 
 type LineReader = (context: LineContext) => Request;
 
@@ -42,16 +45,10 @@ function readDelete(context: LineContext): Request {
     (words.count === 4 && holdIsZero && form.quiet);
   if (!wellFormed) return refusal(form, 'bad-line-usage-delete');
   if (!hasKey(context)) return refusal(form, 'bad-line');
-  return {
-    kind: 'delete',
-    form,
-    key: words.view(1),
-    compareCas: undefined,
-    chosenCas: undefined,
-    invalidate: false,
-    exptime: undefined,
-    dropValue: false,
-  };
+  const request = REQUESTS.delete;
+  request.form = form;
+  request.setKey(words.bytes, words.starts[1], words.ends[1]);
+  return request;
 }
 
 function readArithmetic(context: LineContext, direction: 'incr' | 'decr'): Request {
@@ -60,17 +57,12 @@ function readArithmetic(context: LineContext, direction: 'incr' | 'decr'): Reque
   if (words.count < 3 || !hasKey(context)) return refusal(form, 'bad-line');
   const delta = readUint64(words.bytes, words.starts[2]!, words.ends[2]!);
   if (delta === undefined) return refusal(form, 'bad-delta');
-  return {
-    kind: 'arithmetic',
-    form,
-    direction,
-    key: words.view(1),
-    delta,
-    compareCas: undefined,
-    chosenCas: undefined,
-    create: undefined,
-    exptime: undefined,
-  };
+  const request = REQUESTS.arithmetic;
+  request.form = form;
+  request.setKey(words.bytes, words.starts[1], words.ends[1]);
+  request.direction = direction;
+  request.delta = delta;
+  return request;
 }
 
 function readTouch(context: LineContext): Request {
@@ -79,7 +71,11 @@ function readTouch(context: LineContext): Request {
   if (words.count < 3 || !hasKey(context)) return refusal(form, 'bad-line');
   const exptime = readExptime(words.bytes, words.starts[2]!, words.ends[2]!);
   if (Number.isNaN(exptime)) return refusal(form, 'bad-exptime');
-  return { kind: 'touch', form, key: words.view(1), exptime };
+  const request = REQUESTS.touch;
+  request.form = form;
+  request.setKey(words.bytes, words.starts[1], words.ends[1]);
+  request.exptime = exptime;
+  return request;
 }
 
 /** flush_all [exptime] [noreply] */

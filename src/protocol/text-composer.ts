@@ -76,10 +76,10 @@ export function composeText(output: Output, form: TextForm, reply: Reply): void 
   }
 }
 
-function writeHit(output: Output, form: TextForm, { key, item }: HitReply): void {
+function writeHit(output: Output, form: TextForm, { key, keyStart, keyEnd, item }: HitReply): void {
   const { source, words, start, valueBytes } = item;
   output.writeBytes(VALUE);
-  output.writeBytes(key);
+  output.writeBytes(key, keyStart, keyEnd);
   output.writeByte(SPACE);
   if (form.wire === 'text') {
     output.writeNumber(item.flags);

@@ -1,13 +1,8 @@
 // The parts of get lines: their prefix and their keys.
 
-/** A longer multi-get is given out in parts, so that no connection holds up the others. */
-export const KEYS_PER_REQUEST = 64;
 /** Spaces that memcached allows before a get of unlimited length. */
 const LEADING_SPACES_MAX = 100;
 const SPACE = 0x20;
-/** Never filled. */
-export const NO_KEYS: Buffer[] = [];
-
 /** Position after `get` or `gets` (which a space follows) at the start of a line; 0: something else. */
 export function readGetPrefix(bytes: Buffer, start: number, end: number): number {
   let at = start;
@@ -17,13 +12,6 @@ export function readGetPrefix(bytes: Buffer, start: number, end: number): number
   if (bytes[at] !== 0x67 || bytes[at + 1] !== 0x65 || bytes[at + 2] !== 0x74) return 0;
   const nameEnd = bytes[at + 3] === 0x73 ? at + 4 : at + 3;
   return nameEnd < end && bytes[nameEnd] === SPACE ? nameEnd : 0;
-}
-
-/** An array that is made by push() has room for sixteen more: too much for the many gets of one key. */
-export function withKey(keys: Buffer[], key: Buffer): Buffer[] {
-  if (keys === NO_KEYS) return [key];
-  keys.push(key);
-  return keys;
 }
 
 /** True when no word of bytes[start..end) is longer than a key may be. */

@@ -22,13 +22,13 @@ import {
   VALUE_END,
 } from './parser.js';
 import { readExptime } from './numbers.js';
-import { plainGet } from './plain-get.js';
 import { ReceiveBuffer } from './receive-buffer.js';
 import type { ReplyForm, TextForm } from './reply-form.js';
 import { StorageLine } from './storage-line.js';
 import { AuthenticationReader } from './text-authentication.js';
 import { COMMAND_BYTES_MAX, LINE_READERS } from './text-commands.js';
-import { KEYS_PER_REQUEST, NO_KEYS, keysAreShort, readGetPrefix, withKey } from './text-get.js';
+import { GetRequest } from './request.js';
+import { keysAreShort, readGetPrefix } from './text-get.js';
 import { isSet, readStorageLine } from './text-storage.js';
 import { Words } from './words.js';
 
@@ -38,6 +38,10 @@ const SPACE = 0x20;
 const LOWER_M = 0x6d;
 const CRLF_BYTES = 2;
 
+/** One each for all connections: a request is over before the next one is read. */
+const GET = new GetRequest();
+const STORAGE = new StorageLine();
+
 type State = 'line' | 'keys' | 'skip-line' | 'skip-bytes' | 'pieces' | 'closed';
 
 export class TextParser implements RequestParser {
@@ -45,7 +49,6 @@ export class TextParser implements RequestParser {
   readonly #buffer: ReceiveBuffer;
   readonly #context: LineContext;
   readonly #meta: MetaReader;
-  readonly #storage: StorageLine;
   readonly #lineBytesMax: number;
   #authentication: AuthenticationReader | undefined;
   #state: State = 'line';
@@ -64,7 +67,6 @@ export class TextParser implements RequestParser {
     this.#buffer = buffer;
     this.#context = { options, forms, words: new Words() };
     this.#meta = new MetaReader(this.#context);
-    this.#storage = new StorageLine(forms.normal);
     this.#getForm = forms.normal;
     this.#blockForm = forms.normal;
     // Longer keys (--max-key-bytes) lengthen the line they are in.
@@ -157,13 +159,13 @@ export class TextParser implements RequestParser {
     if (nameBytes < 2) return this.#done(after, refusal(forms.normal, 'bad-line'));
     if (nameBytes === 2 && bytes[nameStart] === LOWER_M) {
       if (bytes[nameStart + 1] === 0x73) {
-        this.#meta.readStorage(this.#storage, lineEnd);
+        this.#meta.readStorage(STORAGE, lineEnd);
         return this.#block(after);
       }
       return this.#done(after, this.#meta.readLine(lineEnd));
     }
     if (nameBytes === 3 && isSet(bytes, nameStart)) {
-      readStorageLine(this.#storage, context, 'set', false);
+      readStorageLine(STORAGE, context, 'set', false);
       return this.#block(after);
     }
     if (nameBytes > COMMAND_BYTES_MAX) return this.#unknown(after);
@@ -173,10 +175,10 @@ export class TextParser implements RequestParser {
       case 'replace':
       case 'append':
       case 'prepend':
-        readStorageLine(this.#storage, context, name, false);
+        readStorageLine(STORAGE, context, name, false);
         return this.#block(after);
       case 'cas':
-        readStorageLine(this.#storage, context, 'set', true);
+        readStorageLine(STORAGE, context, 'set', true);
         return this.#block(after);
       case 'get':
       case 'gets':
@@ -257,47 +259,44 @@ export class TextParser implements RequestParser {
     return this.#nextKeys();
   }
 
+  /** The next key of a get, or the end of its line. */
   #nextKeys(): Parsed | undefined {
     const buffer = this.#buffer;
     const { bytes, end } = buffer;
-    const { keyBytesMax } = this.#options;
-    let keys = NO_KEYS;
-    let at = buffer.start;
-    while (keys.length < KEYS_PER_REQUEST) {
-      while (at < end && bytes[at] === SPACE) at++;
-      const from = at;
-      while (at < end && bytes[at] !== SPACE && bytes[at] !== LF) at++;
-      if (at >= end) {
-        // Cut inside a key, or before its line end's CR.
-        if (at - from > keyBytesMax + 1) return this.#refuseKeys(keys, from);
-        buffer.start = from;
-        return keys.length > 0 ? this.#get(keys, false) : NEED_MORE;
-      }
-      const last = bytes[at] === LF;
-      const to = last && at > from && bytes[at - 1] === CR ? at - 1 : at;
-      if (to - from > keyBytesMax) return this.#refuseKeys(keys, from);
-      if (to > from) keys = withKey(keys, bytes.subarray(from, to));
-      at++;
-      if (last) {
-        buffer.start = at;
-        this.#state = 'line';
-        if (keys.length === 0 && !this.#getHasKeys) return refusal(this.#getForm, 'bad-line');
-        return this.#get(keys, true);
-      }
-    }
-    buffer.start = at;
-    return this.#get(keys, false);
-  }
-
-  #get(keys: readonly Buffer[], last: boolean): Parsed {
+    let from = buffer.start;
+    while (from < end && bytes[from] === SPACE) from++;
+    let at = from;
+    while (at < end && bytes[at] !== SPACE && bytes[at] !== LF) at++;
+    const keyEnd = bytes[at] === LF && at > from && bytes[at - 1] === CR ? at - 1 : at;
+    if (keyEnd - from > this.#options.keyBytesMax + (at < end ? 0 : 1))
+      return this.#refuseKeys(from);
+    buffer.start = from;
+    // Cut inside a key, or before its line end's CR.
+    if (at >= end) return NEED_MORE;
+    if (bytes[at] === SPACE) at = this.#passSpaces(at);
+    const last = at < end && bytes[at] === LF;
+    buffer.start = last ? at + 1 : at;
+    if (last) this.#state = 'line';
+    if (keyEnd === from && !this.#getHasKeys) return refusal(this.#getForm, 'bad-line');
     this.#getHasKeys = true;
-    return plainGet(this.#getForm, keys, last, this.#getExptime);
+    GET.form = this.#getForm;
+    GET.setKey(bytes, from, keyEnd);
+    GET.last = last;
+    GET.touchExptime = this.#getExptime;
+    return GET;
   }
 
-  /** Gives out the keys before a bad one first, so that it does not matter where the line was cut. */
-  #refuseKeys(keys: readonly Buffer[], from: number): Parsed {
+  /** Where the next key begins, or the line feed behind the spaces at `start`. */
+  #passSpaces(start: number): number {
+    const { bytes, end } = this.#buffer;
+    let at = start;
+    while (at < end && bytes[at] === SPACE) at++;
+    return bytes[at] === CR && at + 1 < end && bytes[at + 1] === LF ? at + 1 : at;
+  }
+
+  /** The keys before a bad one were given out: it does not matter where the line was cut. */
+  #refuseKeys(from: number): Parsed {
     this.#buffer.start = from;
-    if (keys.length > 0) return this.#get(keys, false);
     this.#state = 'skip-line';
     return refusal(this.#getForm, 'bad-line');
   }
@@ -328,7 +327,7 @@ export class TextParser implements RequestParser {
 
   /** What follows a storage line: refuse it, give its value out, or wait until the value is in. */
   #block(after: number): Parsed {
-    const line = this.#storage;
+    const line = STORAGE;
     const buffer = this.#buffer;
     const { valueBytes } = line;
     if (line.error !== undefined) {
@@ -344,7 +343,7 @@ export class TextParser implements RequestParser {
       this.#state = 'pieces';
       this.#blockForm = line.form;
       this.#blockTolerant = line.tolerant;
-      return this.#done(after, line.request(undefined));
+      return this.#done(after, line);
     }
     const block = this.#blockPlace;
     switch (block.locate(buffer.bytes, after, buffer.end, valueBytes, line.tolerant)) {
@@ -352,10 +351,10 @@ export class TextParser implements RequestParser {
         return this.#wait(block.next);
       case 'bad':
         return this.#done(block.next, refusal(line.form, 'bad-chunk'));
-      default: {
-        const value = buffer.bytes.subarray(block.valueStart, block.valueEnd);
-        return this.#done(block.next, line.request(value));
-      }
+      default:
+        line.value = buffer.bytes;
+        line.valueStart = block.valueStart;
+        return this.#done(block.next, line);
     }
   }
 

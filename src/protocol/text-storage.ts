@@ -41,7 +41,7 @@ export function readStorageLine(
     readFullForm(line, words, withCas);
   }
   if (words.lengthOf(KEY) > options.keyBytesMax) line.error = 'bad-line';
-  else if (words.count > KEY) line.key = words.view(KEY);
+  else if (words.count > KEY) line.setKey(words.bytes, words.starts[KEY], words.ends[KEY]);
 }
 
 function readFullForm(line: StorageLine, words: Words, withCas: boolean): void {

@@ -214,7 +214,7 @@ export class Connection implements ConnectionControl {
         this.#waitFor(pending);
         return;
       }
-      left -= parsed.kind === 'get' ? parsed.keys.length : 1;
+      left -= 1;
       if (left <= 0 && this.#parser.bufferedBytes > 0) {
         this.#yield();
         return;

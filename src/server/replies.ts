@@ -39,6 +39,8 @@ export class Replies implements Waiter {
   bytesWritten = 0;
   /** A write without a reply failed since the last barrier. */
   lostQuietWrite = false;
+  /** The get whose keys are being answered has been replaced by an error: nothing more may be said of it. */
+  hasLostGet = false;
 
   /** `onRoom`: called when replies left, so that requests may go on. */
   constructor(socket: Socket, store: Store, gate: Gate, counters: Counters, onRoom: () => void) {
@@ -97,6 +99,14 @@ export class Replies implements Waiter {
   gate(section: ReplySection, start: number, form: ReplyForm, after: number): void {
     if (after === 0 || this.#gate.isDurable(after)) return;
     section.mark(start, after, form);
+    this.#gate.wait(this);
+    if (this.#gate.isVoid(after)) this.#fail(section, 'closed');
+  }
+
+  /** As gate(), for a part of an answer of which more follows: the failure of one part is that of all. */
+  gatePart(section: ReplySection, start: number, form: ReplyForm, after: number): void {
+    if (after === 0 || this.#gate.isDurable(after)) return;
+    section.openMark(start, after, form);
     this.#gate.wait(this);
     if (this.#gate.isVoid(after)) this.#fail(section, 'closed');
   }
@@ -164,10 +174,15 @@ export class Replies implements Waiter {
 
   /** Errors instead of the replies that depend on what was taken back. */
   #fail(section: ReplySection, error: ErrorName): void {
-    this.#counters.failed_replies += section.fail(this.#store.durability.watermark, error, () => {
+    const { watermark } = this.#store.durability;
+    const onQuiet = (): void => {
       this.#counters.noreply_failed += 1;
       this.lostQuietWrite = true;
-    });
+    };
+    const onOpen = (): void => {
+      this.hasLostGet = true;
+    };
+    this.#counters.failed_replies += section.fail(watermark, error, onQuiet, onOpen);
   }
 
   #wakeWriters(): void {

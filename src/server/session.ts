@@ -66,9 +66,18 @@ export interface ConnectionControl {
 
 /** How far a get with many keys has come. */
 export interface GetProgress {
+  /** Keys of it have been answered. */
+  begun: boolean;
   hits: number;
   /** It has been answered by an error: nothing more of it is said. */
   failed: boolean;
+  /** Where its answer begins, in the section that held the output of `bytesWritten` then. */
+  start: number;
+  bytesWritten: number;
+}
+
+export function newGetProgress(): GetProgress {
+  return { begun: false, hits: 0, failed: false, start: 0, bytesWritten: 0 };
 }
 
 /** A large value on its way in (commands/large-put.ts). */
@@ -84,7 +93,7 @@ export class Session {
   readonly counters: Counters;
   readonly replies: Replies;
   /** The get whose keys are arriving, maybe in parts. */
-  readonly getProgress: GetProgress = { hits: 0, failed: false };
+  readonly getProgress = newGetProgress();
   upload: LargeUpload | undefined;
   isAuthenticated: boolean;
   /** The handler asks to close after what has been answered. */

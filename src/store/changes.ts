@@ -6,6 +6,7 @@ import type { Content, Core } from './core.js';
 import { addDelta, composeDecimal, parseDecimal } from './decimal.js';
 import type { Flush } from './flushes.js';
 import { MARK } from './keydir.js';
+import { ownOutcome } from './outcomes.js';
 import type * as S from './store.js';
 import type { Loaded, Values } from './values.js';
 import type { Known, Writes } from './writes.js';
@@ -13,10 +14,18 @@ import type { Known, Writes } from './writes.js';
 const NOTHING = Buffer.alloc(0);
 const NO_NUMBER = { cas: 0n, number: 0n, expiresAt: 0, expiresAtBefore: 0 };
 
+/** With a key of its own: the caller's lives only in this turn. */
+function withOwnKey<C extends S.KeyPlace>(change: C): C {
+  const { key, keyStart, keyEnd } = change;
+  const own = Buffer.from(key.subarray(keyStart, keyEnd));
+  return { ...change, key: own, keyStart: 0, keyEnd: own.length };
+}
+
 export class Changes {
   readonly #core: Core;
   readonly #values: Values;
   readonly #writes: Writes;
+  readonly #deleted = { status: 'deleted', after: 0, cas: 0n } as S.Outcome & { after: number };
 
   constructor(core: Core, values: Values, writes: Writes) {
     this.#core = core;
@@ -26,12 +35,14 @@ export class Changes {
 
   arithmetic(change: S.Arithmetic, known?: Known): S.Maybe<S.ArithmeticOutcome> {
     const core = this.#core;
-    const ref = core.find(change.key);
-    if (ref === 0) return this.#createNumber(change);
+    const { key, keyStart = 0, keyEnd = key.length } = change;
+    const ref = core.find(key, keyStart, keyEnd);
+    if (ref <= 0) return this.#createNumber(change);
     const seq = core.items.keydir.seq(ref);
-    const loaded = known?.seq === seq ? known.loaded : this.#values.load(ref, change.key);
+    const loaded =
+      known?.seq === seq ? known.loaded : this.#values.load(ref, key, keyStart, keyEnd);
     if (loaded instanceof Promise) {
-      const own = { ...change, key: Buffer.from(change.key) };
+      const own = withOwnKey(change);
       return loaded.then((content) => this.arithmetic(own, { seq, loaded: content }));
     }
     return this.#addTo(change, ref, loaded);
@@ -39,7 +50,8 @@ export class Changes {
 
   #addTo(change: S.Arithmetic, ref: number, old: Loaded | undefined): S.ArithmeticOutcome {
     const core = this.#core;
-    const after = core.afterOf(ref, change.key);
+    const { key, keyStart = 0, keyEnd = key.length } = change;
+    const after = core.afterOf(ref, key, keyStart, keyEnd);
     if (old === undefined) return { status: 'damaged', after, ...NO_NUMBER };
     // memcached looks for a number before it looks at the token, but only so far.
     if (old.large === undefined && old.value.length === 0) {
@@ -57,27 +69,30 @@ export class Changes {
     const { chosenCas } = change;
     const value = composeDecimal(number, old.value.length);
     const marks = keydir.marks(ref);
-    const placed = core.commitPut(change.key, ref, {
+    const content = {
       value,
       flags: old.flags,
       expiresAt,
       chosenCas,
       stale: (marks & MARK.STALE) !== 0,
       won: (marks & MARK.WON) !== 0,
-    });
-    if (placed === undefined) return { status: core.refusal, after: 0, ...NO_NUMBER };
+    };
+    const placed = core.commitPut(key, ref, content, keyStart, keyEnd);
+    if (placed === undefined) return { status: core.refusal(), after: 0, ...NO_NUMBER };
     const cas = chosenCas ?? BigInt(placed.seq);
     return { status: 'stored', after: placed.seq, cas, number, expiresAt, expiresAtBefore };
   }
 
   #createNumber(change: S.Arithmetic): S.Maybe<S.ArithmeticOutcome> {
-    const { create, key, chosenCas } = change;
+    const { create, key, keyStart = 0, keyEnd = key.length, chosenCas } = change;
     if (create === undefined) {
-      return { status: 'not-found', after: this.#core.afterOf(0, key), ...NO_NUMBER };
+      const after = this.#core.afterOf(0, key, keyStart, keyEnd);
+      return { status: 'not-found', after, ...NO_NUMBER };
     }
     const { value: number, expiresAt } = create;
     const value = composeDecimal(number, 0);
-    const put = this.#writes.put({ mode: 'set', key, value, flags: 0, expiresAt, chosenCas });
+    const place = { key, keyStart, keyEnd };
+    const put = this.#writes.put({ mode: 'set', ...place, value, flags: 0, expiresAt, chosenCas });
     const answer = ({ status, after, cas }: S.PutOutcome): S.ArithmeticOutcome =>
       status === 'stored'
         ? { status, after, cas, number, expiresAt, expiresAtBefore: 0, created: true }
@@ -85,12 +100,13 @@ export class Changes {
     return put instanceof Promise ? put.then(answer) : answer(put);
   }
 
-  touch(key: Buffer, expiresAt: number): S.Outcome {
+  /** Of the key key[start..end). */
+  touch(key: Buffer, expiresAt: number, start: number, end: number): S.Outcome {
     const core = this.#core;
-    const ref = core.find(key);
-    if (ref === 0) return { status: 'not-found', after: core.afterOf(0, key), cas: 0n };
-    const placed = core.commitTouch(key, ref, expiresAt);
-    if (placed === undefined) return { status: core.refusal, after: 0, cas: 0n };
+    const ref = core.find(key, start, end);
+    if (ref <= 0) return { status: 'not-found', after: core.afterOf(0, key, start, end), cas: 0n };
+    const placed = core.commitTouch(key, ref, expiresAt, false, start, end);
+    if (placed === undefined) return { status: core.refusal(), after: 0, cas: 0n };
     const { keydir } = core.items;
     keydir.touch(ref);
     keydir.setLastUsedSeconds(ref, core.nowSeconds());
@@ -100,32 +116,40 @@ export class Changes {
   delete(change: S.Delete, known?: Known): S.Maybe<S.Outcome> {
     const core = this.#core;
     const { keydir } = core.items;
-    const { key } = change;
-    const ref = core.find(key);
-    if (ref === 0) return { status: 'not-found', after: core.afterOf(0, key), cas: 0n };
+    const { key, keyStart = 0, keyEnd = key.length } = change;
+    const ref = core.find(key, keyStart, keyEnd);
+    if (ref <= 0) {
+      return { status: 'not-found', after: core.afterOf(0, key, keyStart, keyEnd), cas: 0n };
+    }
     const keeps = change.invalidate === true || change.dropValue === true;
     const chosen = (keydir.marks(ref) & MARK.CHOSEN_CAS) !== 0;
     let old: Loaded | undefined;
     if (keeps || (chosen && change.compareCas !== undefined)) {
       const seq = keydir.seq(ref);
-      const loaded = known?.seq === seq ? known.loaded : this.#values.load(ref, key);
+      const loaded =
+        known?.seq === seq ? known.loaded : this.#values.load(ref, key, keyStart, keyEnd);
       if (loaded instanceof Promise) {
-        const own = { ...change, key: Buffer.from(key) };
-        return loaded.then((content) => this.delete(own, { seq, loaded: content }));
+        const own = withOwnKey(change);
+        return loaded.then(async (content) =>
+          ownOutcome(await this.delete(own, { seq, loaded: content })),
+        );
       }
       if (loaded === undefined && keeps) {
-        return { status: 'damaged', after: core.afterOf(ref, key), cas: 0n };
+        return { status: 'damaged', after: core.afterOf(ref, key, keyStart, keyEnd), cas: 0n };
       }
       old = loaded;
     }
-    const cas = old?.cas ?? BigInt(keydir.seq(ref));
-    if (change.compareCas !== undefined && change.compareCas !== cas) {
-      return { status: 'exists', after: core.afterOf(ref, key), cas };
+    if (change.compareCas !== undefined) {
+      const cas = old?.cas ?? BigInt(keydir.seq(ref));
+      if (change.compareCas !== cas) {
+        return { status: 'exists', after: core.afterOf(ref, key, keyStart, keyEnd), cas };
+      }
     }
     if (keeps && old !== undefined) return this.#keepItem(change, ref, old);
-    const placed = core.commitRemoval(key, ref, 'deleted');
-    if (placed === undefined) return { status: core.refusal, after: 0, cas: 0n };
-    return { status: 'deleted', after: placed.seq, cas: 0n };
+    const placed = core.commitRemoval(key, ref, 'deleted', keyStart, keyEnd);
+    if (placed === undefined) return { status: core.refusal(), after: 0, cas: 0n };
+    this.#deleted.after = placed.seq;
+    return this.#deleted;
   }
 
   /** Meta `md` with I or x: the item stays, marked stale or without its value, with a new CAS. */
@@ -143,8 +167,9 @@ export class Changes {
       won: change.invalidate !== true && (marks & MARK.WON) !== 0,
       large: drops ? undefined : old.large,
     };
-    const placed = core.commitPut(change.key, ref, content);
-    if (placed === undefined) return { status: core.refusal, after: 0, cas: 0n };
+    const { key, keyStart, keyEnd } = change;
+    const placed = core.commitPut(key, ref, content, keyStart, keyEnd);
+    if (placed === undefined) return { status: core.refusal(), after: 0, cas: 0n };
     // The value's file has a new record that refers to it: it is not dead with the old one.
     core.large.keep(content.large);
     return { status: 'deleted', after: placed.seq, cas: change.chosenCas ?? BigInt(placed.seq) };
@@ -160,13 +185,13 @@ export class Changes {
 
   #flush(type: RecordType, atMs: number, prefix: Buffer): S.Outcome {
     const core = this.#core;
-    if (!core.carryOutFlushes()) return { status: core.refusal, after: 0, cas: 0n };
+    if (!core.carryOutFlushes()) return { status: core.refusal(), after: 0, cas: 0n };
     const record = { marks: 0, flags: 0, expiresAt: atMs, key: prefix, value: NOTHING, cas: 0n };
     let flush: Flush | undefined;
     const placed = core.log.append({ type, ...record }, () => {
       if (flush !== undefined) core.flushes.takeBack(flush);
     });
-    if (placed === undefined) return { status: core.refusal, after: 0, cas: 0n };
+    if (placed === undefined) return { status: core.refusal(), after: 0, cas: 0n };
     flush = { seq: placed.seq, atMs, prefix };
     core.flushes.add(flush);
     return { status: 'ok', after: placed.seq, cas: 0n };

@@ -11,13 +11,16 @@ import { createHistogram } from 'node:perf_hooks';
 import type { Env } from '../env/env.js';
 import { SEQ_MAX } from '../limits.js';
 import { DELETE_REASON, MARK as RECORD_MARK, RECORD } from '../log/format.js';
-import type { Placed } from '../log/group-commit.js';
+import type { RecordType } from '../log/format.js';
+import type { NewRecord, Placed } from '../log/group-commit.js';
 import type { LargeReference } from '../log/large-value-file.js';
 import type { Log } from '../log/log.js';
 import type { Flush, Flushes } from './flushes.js';
 import type { Items } from './items.js';
 import { MARK } from './keydir.js';
+import { emptyRecord } from './keydir-entries.js';
 import type { LargeValues } from './large-values.js';
+import { PastStates } from './past-states.js';
 import { ScrubFindings } from './scrub-findings.js';
 import type { StoreClock } from './store-clock.js';
 import type { StoreCounters } from './store-counters.js';
@@ -25,11 +28,34 @@ import type { StoreOptions } from './store-options.js';
 import type { Evicted, MissReason, RefusedStatus } from './store.js';
 import type { ValueCache } from './value-cache.js';
 
-const NO_VALUE = Buffer.alloc(0);
+const NO_VALUE: Buffer = Buffer.alloc(0);
+
+/** The value of a touch and of a flush that carries out another: the seq (u48) it is meant for, two zeros. */
+export const SEQ_VALUE_BYTES = 8;
+const TARGET = Buffer.alloc(SEQ_VALUE_BYTES);
+
+/** Filled again for each record and each state: nobody keeps them. */
+const RECORD_DRAFT: { -readonly [K in keyof NewRecord]-?: NewRecord[K] } = {
+  type: RECORD.put,
+  marks: 0,
+  flags: 0,
+  expiresAt: 0,
+  key: NO_VALUE,
+  keyStart: 0,
+  keyEnd: 0,
+  value: NO_VALUE,
+  valueStart: 0,
+  valueEnd: 0,
+  cas: 0n,
+};
+const STATE = emptyRecord();
 
 /** What a put record is made of, beside its key. */
 export interface Content {
+  /** value[valueStart..valueEnd), by default all of it. */
   readonly value: Buffer;
+  readonly valueStart?: number;
+  readonly valueEnd?: number;
   readonly flags: number;
   readonly expiresAt: number;
   /** Undefined: the record's seq. */
@@ -38,6 +64,15 @@ export interface Content {
   readonly won?: boolean;
   /** The value is in this file; `value` is its descriptor. */
   readonly large?: LargeReference | undefined;
+}
+
+/** What `find` gives in place of a ref: none is above 0. */
+export const NO_ITEM = { absent: 0, expired: -1, flushed: -2 } as const;
+
+/** Why there is no item, of what `find` gave in place of a ref. */
+export function missReasonOf(found: number): MissReason {
+  if (found === NO_ITEM.expired) return 'expired';
+  return found === NO_ITEM.flushed ? 'flushed' : 'absent';
 }
 
 export type RemovalReason = keyof typeof DELETE_REASON;
@@ -53,10 +88,9 @@ export class Core {
   readonly large: LargeValues;
   readonly counters: StoreCounters;
   readonly scrubFindings = new ScrubFindings();
+  readonly past = new PastStates();
   /** Of each commit's write and sync, in ns. */
   readonly syncLatency = createHistogram();
-  /** Why the last `find` gave 0. */
-  missReason: MissReason = 'absent';
   closed = false;
   /** Reads so far: who reads shall not wait for commits. */
   reads = 0;
@@ -76,21 +110,16 @@ export class Core {
     this.log.onLatency = (ms) => this.syncLatency.record(Math.max(1, Math.round(ms * 1e6)));
   }
 
-  /** The key's ref when it has a live item, else 0 and `missReason`. */
-  find(key: Buffer): number {
-    return this.live(this.items.keydir.find(key));
+  /** The ref of the key `key[start..end)` when it has a live item, else NO_ITEM's number of why there is none. */
+  find(key: Buffer, start = 0, end = key.length): number {
+    return this.live(this.items.keydir.find(key, start, end));
   }
 
   /** The same for what the keydir holds of a key: `ref`, dead or alive, or 0. */
   live(ref: number): number {
-    if (ref === 0) {
-      this.missReason = 'absent';
-      return 0;
-    }
+    if (ref === 0) return NO_ITEM.absent;
     const reason = this.deadReason(ref);
-    if (reason === undefined) return ref;
-    this.missReason = reason;
-    return 0;
+    return reason === undefined ? ref : NO_ITEM[reason];
   }
 
   /** Why an item that is in the keydir is not live; undefined when it is. */
@@ -128,13 +157,16 @@ export class Core {
     return this.flushes.killerOf(keydir.seq(ref), () => keydir.key(ref), nowMs, seqMax);
   }
 
-  /** Seq that must be durable before anyone hears of the key; `ref` 0: of its absence. */
-  afterOf(ref: number, key: Buffer): number {
+  /** Seq that must be durable before anyone hears of the key; a `ref` that is none (`find`): of its absence. */
+  afterOf(ref: number, key: Buffer, start = 0, end = key.length): number {
     this.carryOutFlushes();
-    const dead = ref === 0 ? this.items.keydir.find(key) : 0;
-    if (dead !== 0 && this.#isDeadByTimeAlone(dead)) return this.#commitExpiry(key, dead);
-    const after = this.items.afterOf(ref, key);
-    if (ref !== 0 || !this.flushes.any) return after;
+    if (ref > 0) return this.items.afterOf(ref, key, start, end);
+    const dead = this.items.keydir.find(key, start, end);
+    if (dead !== 0 && this.#isDeadByTimeAlone(dead)) {
+      return this.#commitExpiry(key, start, end, dead);
+    }
+    const after = this.items.afterOf(0, key, start, end);
+    if (!this.flushes.any) return after;
     const flushed = this.flushes.newestDue(this.clock.nowMs());
     return flushed > this.log.watermark ? Math.max(flushed, after) : after;
   }
@@ -170,16 +202,16 @@ export class Core {
   }
 
   /** Makes durable what nobody could tell after a restart with a clock that is behind; 0 when the log takes nothing. */
-  #commitExpiry(key: Buffer, ref: number): number {
+  #commitExpiry(key: Buffer, start: number, end: number, ref: number): number {
     const { keydir } = this.items;
     const isUnfetched = (keydir.marks(ref) & MARK.FETCHED) === 0;
-    const placed = this.commitRemoval(key, ref, 'expired');
+    const placed = this.commitRemoval(key, ref, 'expired', start, end);
     if (placed !== undefined && isUnfetched) this.counters.expiredUnfetched += 1;
     return placed?.seq ?? 0;
   }
 
   /** Why the log took no record. */
-  get refusal(): RefusedStatus {
+  refusal(): RefusedStatus {
     return this.closed || this.log.poisoned ? 'closed' : 'no-space';
   }
 
@@ -187,98 +219,142 @@ export class Core {
     return Math.floor(this.clock.nowMs() / 1000);
   }
 
-  /** Stores an item under the key; `ref` is the key's in the keydir (dead or alive), 0 when it has none. */
-  commitPut(key: Buffer, ref: number, content: Content): Placed | undefined {
+  /**
+   * Stores an item under the key `key[start..end)`; `ref` is the key's in the keydir (dead or alive), 0 when it has none.
+   * Returns where its record stands.
+   */
+  commitPut(
+    key: Buffer,
+    ref: number,
+    content: Content,
+    start = 0,
+    end = key.length,
+  ): Placed | undefined {
     if (!this.carryOutFlushes()) return undefined;
     const { items, large } = this;
-    const old = ref === 0 ? undefined : items.stateOf(ref);
-    const before = ref !== 0 && this.isDeadForGood(ref) ? undefined : old;
-    const placed = this.log.append(
-      {
-        type: RECORD.put,
-        marks: recordMarks(content),
-        flags: content.flags,
-        expiresAt: content.expiresAt,
-        key,
-        value: content.value,
-        cas: content.chosenCas ?? 0n,
-      },
-      (undoKey) => {
-        items.restore(undoKey, before);
-        large.keep(before?.large);
-        // An invalidated item keeps its file: both records refer to it.
-        if (content.large?.id !== before?.large?.id) large.dropNow(content.large);
-      },
-    );
+    const { value, flags, expiresAt, chosenCas, valueStart = 0, valueEnd = value.length } = content;
+    const record = RECORD_DRAFT;
+    record.type = RECORD.put;
+    record.marks = recordMarks(content);
+    record.flags = flags;
+    record.expiresAt = expiresAt;
+    record.key = key;
+    record.keyStart = start;
+    record.keyEnd = end;
+    record.value = value;
+    record.valueStart = valueStart;
+    record.valueEnd = valueEnd;
+    record.cas = chosenCas ?? 0n;
+    const placed = this.log.append(record, this.#takeBack);
     if (placed === undefined) return undefined;
-    const at = items.set(key, ref, {
-      slot: placed.segment.slot,
-      offset: placed.offset,
-      bytes: placed.bytes,
-      seq: placed.seq,
-      expiresAt: content.expiresAt,
-      marks: keydirMarks(recordMarks(content)),
-      lastUsedSeconds: this.nowSeconds(),
-      large: content.large,
-    });
-    large.dropAfter(old?.large, placed.seq);
+    const old = ref === 0 ? undefined : items.largeOf(ref);
+    this.#keepPast(placed.seq, ref, ref !== 0 && !this.isDeadForGood(ref));
+    const state = STATE;
+    state.segment = placed.segment.slot;
+    state.offset = placed.offset;
+    state.length = placed.bytes;
+    state.seq = placed.seq;
+    state.expiresAt = expiresAt;
+    state.marks = keydirMarks(record.marks);
+    state.lastUsedSeconds = this.nowSeconds();
+    const at = items.set(key, ref, state, content.large, start, end);
+    if (old !== undefined) large.dropAfter(old, placed.seq);
     items.keydir.touch(at);
     if (content.large === undefined) {
-      this.cache.put(at, placed.seq, content.flags, content.chosenCas, content.value);
+      this.cache.put(at, placed.seq, flags, chosenCas, value, valueStart, valueEnd);
     }
     return placed;
   }
 
-  /** Deletes the item of `ref`, durably. */
-  commitRemoval(key: Buffer, ref: number, reason: RemovalReason): Placed | undefined {
+  /** Deletes the item of `ref`, whose key is key[start..end), durably. */
+  commitRemoval(
+    key: Buffer,
+    ref: number,
+    reason: RemovalReason,
+    start = 0,
+    end = key.length,
+  ): Placed | undefined {
     if (!this.carryOutFlushes()) return undefined;
     const { items, large } = this;
-    const before = items.stateOf(ref);
-    const placed = this.log.append(
-      {
-        type: RECORD.delete,
-        marks: 0,
-        flags: DELETE_REASON[reason],
-        expiresAt: 0,
-        key,
-        value: NO_VALUE,
-        cas: 0n,
-      },
-      (undoKey) => {
-        items.restore(undoKey, before);
-        large.keep(before.large);
-      },
-    );
+    const record = this.#draft(RECORD.delete, key, start, end);
+    record.flags = DELETE_REASON[reason];
+    const placed = this.log.append(record, this.#takeBack);
     if (placed === undefined) return undefined;
+    const old = items.largeOf(ref);
+    this.#keepPast(placed.seq, ref, true);
     items.remove(ref);
-    items.noteUnsynced(key, placed.seq);
-    large.dropAfter(before.large, placed.seq);
+    items.noteUnsynced(key, start, end, placed.seq);
+    if (old !== undefined) large.dropAfter(old, placed.seq);
     return placed;
   }
 
   /** Gives the item of `ref` another expiry, and with `wins` the mark that a client refills it, durably. */
-  commitTouch(key: Buffer, ref: number, expiresAt: number, wins = false): Placed | undefined {
+  commitTouch(
+    key: Buffer,
+    ref: number,
+    expiresAt: number,
+    wins = false,
+    start = 0,
+    end = key.length,
+  ): Placed | undefined {
     if (!this.carryOutFlushes()) return undefined;
-    const { items, large } = this;
+    const { items } = this;
     const { keydir } = items;
     const won = wins || (keydir.marks(ref) & MARK.WON) !== 0;
-    const before = items.stateOf(ref);
-    const target = Buffer.alloc(SEQ_VALUE_BYTES);
-    target.writeUIntLE(before.seq, 0, 6);
-    const marks = won ? RECORD_MARK.won : 0;
-    const placed = this.log.append(
-      { type: RECORD.touch, marks, flags: 0, expiresAt, key, value: target, cas: 0n },
-      (undoKey) => {
-        items.restore(undoKey, before);
-        large.keep(before.large);
-      },
-    );
+    const record = this.#draft(RECORD.touch, key, start, end);
+    record.marks = won ? RECORD_MARK.won : 0;
+    record.expiresAt = expiresAt;
+    TARGET.writeUIntLE(keydir.seq(ref), 0, 6);
+    record.value = TARGET;
+    record.valueEnd = SEQ_VALUE_BYTES;
+    const placed = this.log.append(record, this.#takeBack);
     if (placed === undefined) return undefined;
+    this.#keepPast(placed.seq, ref, true);
     items.setExpiresAt(ref, expiresAt);
     if (wins) keydir.setMarks(ref, keydir.marks(ref) | MARK.WON);
-    items.noteUnsynced(key, placed.seq);
+    items.noteUnsynced(key, start, end, placed.seq);
     return placed;
   }
+
+  /** The one draft of a record, without a value. */
+  #draft(type: RecordType, key: Buffer, start: number, end: number): typeof RECORD_DRAFT {
+    const record = RECORD_DRAFT;
+    record.type = type;
+    record.marks = 0;
+    record.flags = 0;
+    record.expiresAt = 0;
+    record.key = key;
+    record.keyStart = start;
+    record.keyEnd = end;
+    record.value = NO_VALUE;
+    record.valueStart = 0;
+    record.valueEnd = 0;
+    record.cas = 0n;
+    return record;
+  }
+
+  /** Notes what the item of `ref` was before the change of `seq`; not `isKept`: nothing that could come back. */
+  #keepPast(seq: number, ref: number, isKept: boolean): void {
+    const { items, past } = this;
+    if (!isKept) {
+      past.push(seq, undefined, undefined);
+      return;
+    }
+    items.load(ref, STATE);
+    past.push(seq, STATE, items.largeOf(ref));
+  }
+
+  /** The change of that key by the record of `seq` did not come to be. */
+  readonly #takeBack = (key: Buffer, seq: number): void => {
+    const { items, large } = this;
+    const before = this.past.pop(seq);
+    const ref = items.keydir.find(key);
+    const now = ref === 0 ? undefined : items.largeOf(ref);
+    items.restore(key, before);
+    large.keep(before?.large);
+    // An invalidated item keeps its file: both records refer to it.
+    if (now !== undefined && now.id !== before?.large?.id) large.dropNow(now);
+  };
 
   /** Takes a dead item out of the keydir; its record stays in the log and means nothing any more. */
   forget(ref: number): void {
@@ -308,9 +384,6 @@ export interface CoreParts {
   readonly large: LargeValues;
   readonly counters: StoreCounters;
 }
-
-/** The value of a touch and of a flush that carries out another: the seq (u48) it is meant for, two zeros. */
-export const SEQ_VALUE_BYTES = 8;
 
 function recordMarks(content: Content): number {
   return (

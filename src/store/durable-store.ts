@@ -53,9 +53,14 @@ export class DurableStore implements S.Store {
     return this.#core.clock.nowMs();
   }
 
-  get(key: S.Key, options: S.ReadOptions = PLAIN_READ): S.Maybe<S.Lookup> {
+  get(
+    key: S.Key,
+    options: S.ReadOptions = PLAIN_READ,
+    start = 0,
+    end = key.length,
+  ): S.Maybe<S.Lookup> {
     this.#core.reads += 1;
-    return this.#reads.get(key, options);
+    return this.#reads.get(key, options, start, end);
   }
 
   put(put: S.Put): S.Maybe<S.PutOutcome> {
@@ -66,8 +71,8 @@ export class DurableStore implements S.Store {
     return this.#changes.arithmetic(change);
   }
 
-  touch(key: S.Key, expiresAt: number): S.Outcome {
-    return this.#changes.touch(key, expiresAt);
+  touch(key: S.Key, expiresAt: number, start = 0, end = key.length): S.Outcome {
+    return this.#changes.touch(key, expiresAt, start, end);
   }
 
   delete(change: S.Delete): S.Maybe<S.Outcome> {
@@ -114,8 +119,9 @@ export class DurableStore implements S.Store {
 
   /** The watermark moved. */
   #durable(): void {
-    const { items, large } = this.#core;
+    const { items, large, past } = this.#core;
     items.settleUnsynced();
+    past.dropUpTo(this.durability.watermark);
     large.settle(this.durability.watermark);
   }
 

@@ -5,24 +5,17 @@
 // - A segment's liveBytes is the sum of the frames that the keydir points to in it.
 // - `unsynced` has every key whose deletion or touch is above the watermark: an entry's own seq tells of
 //   puts alone. Everyone who answers from an entry, or from its absence, asks `afterOf` first.
-// - `restore` puts back exactly what `stateOf` gave: a failed commit is taken back with it.
+// - `restore` puts back exactly what `load` gave: a failed commit is taken back with it.
 
 import { expiresAtAt, lengthAt } from '../log/entry-list.js';
 import type { Durability } from '../log/durability.js';
 import type { LargeReference } from '../log/large-value-file.js';
 import type { Segment } from '../log/segment.js';
 import { MARK, type Keydir } from './keydir.js';
+import type { KeydirRecord } from './keydir-entries.js';
 
 /** Everything known of a key but the key. */
-export interface ItemState {
-  readonly slot: number;
-  readonly offset: number;
-  /** Of the frame. */
-  readonly bytes: number;
-  readonly seq: number;
-  readonly expiresAt: number;
-  readonly marks: number;
-  readonly lastUsedSeconds: number;
+export interface ItemState extends Readonly<KeydirRecord> {
   readonly large: LargeReference | undefined;
 }
 
@@ -96,34 +89,39 @@ export class Items {
     return new Set([...this.#large.values()].map(({ id }) => id));
   }
 
-  stateOf(ref: number): ItemState {
-    const { keydir } = this;
-    return {
-      slot: keydir.segment(ref),
-      offset: keydir.offset(ref),
-      bytes: keydir.length(ref),
-      seq: keydir.seq(ref),
-      expiresAt: keydir.expiresAt(ref),
-      marks: keydir.marks(ref) & ~MARK.SNAPSHOT,
-      lastUsedSeconds: keydir.lastUsedSeconds(ref),
-      large: this.largeOf(ref),
-    };
+  /** Reads what is known of the key of `ref`, without the marks of a snapshot, which are not its own. */
+  load(ref: number, into: KeydirRecord): void {
+    this.keydir.load(ref, into);
+    into.marks &= ~MARK.SNAPSHOT;
   }
 
-  /** Gives the key that state; `ref` is the key's, 0 when it is new. Returns its ref. */
-  set(key: Buffer, ref: number, state: ItemState): number {
+  /**
+   * Gives the key `key[start..end)` that state, as it was used last at that second; `ref` is the key's, 0 when it is new.
+   * Returns its ref.
+   */
+  set(
+    key: Buffer,
+    ref: number,
+    state: Readonly<KeydirRecord>,
+    large: LargeReference | undefined,
+    start = 0,
+    end = key.length,
+  ): number {
     const { keydir } = this;
-    if (ref !== 0) this.watcher?.beforeChange(ref);
-    const at = ref === 0 ? keydir.insert(key) : ref;
-    if (ref !== 0) this.#discount(ref);
-    const parity = ref === 0 ? (this.watcher?.newMarks ?? this.restingMarks) : keydir.marks(ref);
-    keydir.setLocation(at, state.slot, state.offset, state.bytes);
-    keydir.setSeq(at, state.seq);
-    keydir.setExpiresAt(at, state.expiresAt);
-    keydir.setMarks(at, state.marks | (parity & MARK.SNAPSHOT));
-    keydir.setLastUsedSeconds(at, state.lastUsedSeconds);
-    if (state.large !== undefined) this.#large.set(at, state.large);
-    this.#count(state);
+    let at = ref;
+    let parity = this.watcher === undefined ? this.restingMarks : this.watcher.newMarks;
+    if (ref === 0) {
+      at = keydir.insert(key, start, end);
+    } else {
+      if (this.watcher !== undefined) this.watcher.beforeChange(ref);
+      parity = keydir.marks(ref);
+      this.#discount(ref);
+    }
+    keydir.store(at, state, parity & MARK.SNAPSHOT);
+    if (large !== undefined) this.#large.set(at, large);
+    this.#segmentAt(state.segment).liveBytes += state.length;
+    this.liveBytes += state.length + (large === undefined ? 0 : large.bytes);
+    if (state.expiresAt !== 0) this.expiringCount += 1;
     return at;
   }
 
@@ -170,10 +168,10 @@ export class Items {
     this.keydir.remove(ref);
   }
 
-  /** What `stateOf` gave before a change that did not come to be. */
+  /** Back to what the key was before a change that did not come to be; undefined: it had no item. */
   restore(key: Buffer, before: ItemState | undefined): void {
     const ref = this.keydir.find(key);
-    if (before !== undefined) this.set(key, ref, before);
+    if (before !== undefined) this.set(key, ref, before, before.large);
     else if (ref !== 0) this.remove(ref);
   }
 
@@ -191,8 +189,8 @@ export class Items {
   }
 
   /** The key's deletion or touch has that seq and is not yet durable. */
-  noteUnsynced(key: Buffer, seq: number): void {
-    this.#unsynced.set(key.toString('latin1'), seq);
+  noteUnsynced(key: Buffer, start: number, end: number, seq: number): void {
+    this.#unsynced.set(key.toString('latin1', start, end), seq);
   }
 
   /** Some key's deletion or touch is not yet durable. */
@@ -201,9 +199,10 @@ export class Items {
   }
 
   /** Seq that must be durable before anyone may be told of the key's state; 0: at once. */
-  afterOf(ref: number, key: Buffer): number {
+  afterOf(ref: number, key: Buffer, start = 0, end = key.length): number {
     const own = ref === 0 ? 0 : this.keydir.seq(ref);
-    const noted = this.#unsynced.size === 0 ? 0 : (this.#unsynced.get(key.toString('latin1')) ?? 0);
+    const noted =
+      this.#unsynced.size === 0 ? 0 : (this.#unsynced.get(key.toString('latin1', start, end)) ?? 0);
     const seq = Math.max(own, noted);
     return seq > this.#durability.watermark ? seq : 0;
   }
@@ -220,12 +219,6 @@ export class Items {
   /** Everything above the watermark was taken back. */
   forgetUnsynced(): void {
     this.#unsynced.clear();
-  }
-
-  #count(state: ItemState): void {
-    this.#segmentAt(state.slot).liveBytes += state.bytes;
-    this.liveBytes += state.bytes + (state.large?.bytes ?? 0);
-    if (state.expiresAt !== 0) this.expiringCount += 1;
   }
 
   #discount(ref: number): void {

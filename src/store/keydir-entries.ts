@@ -55,6 +55,11 @@ export interface KeydirRecord {
   lastUsedSeconds: number;
 }
 
+/** A record to be loaded into. */
+export function emptyRecord(): KeydirRecord {
+  return { segment: 0, offset: 0, length: 0, seq: 0, expiresAt: 0, marks: 0, lastUsedSeconds: 0 };
+}
+
 export class KeydirEntries {
   readonly #headerWords: number;
   #pages: (Uint32Array | undefined)[] = [];
@@ -272,8 +277,9 @@ export class KeydirEntries {
   }
 
   /** Sets all that the record says beside its key. Requires: the bounds of the setters above. */
-  store(ref: number, record: Readonly<KeydirRecord>): void {
-    const { segment, offset, length, seq, expiresAt, marks, lastUsedSeconds } = record;
+  store(ref: number, record: Readonly<KeydirRecord>, mark: number): void {
+    const { segment, offset, length, seq, expiresAt, lastUsedSeconds } = record;
+    const marks = record.marks | mark;
     const units = length / UNIT;
     const isPlace = segment >= 0 && segment <= 0xffff && offset >= 0 && offset <= OFFSET_MAX;
     const isAligned = ((offset | length) & (UNIT - 1)) === 0 && units <= LENGTH_UNITS_MAX;

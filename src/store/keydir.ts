@@ -230,9 +230,9 @@ export class Keydir {
     this.#entries.load(ref, into);
   }
 
-  /** Sets all that is known of the key, in one step. */
-  store(ref: number, record: Readonly<KeydirRecord>): void {
-    this.#entries.store(ref, record);
+  /** Sets all that is known of the key, in one step, with `mark` added to its marks. */
+  store(ref: number, record: Readonly<KeydirRecord>, mark = 0): void {
+    this.#entries.store(ref, record, mark);
   }
 
   /** The key was read at that second: it is the newest in use. */

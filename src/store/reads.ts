@@ -3,10 +3,11 @@
 
 import { MARK as RECORD_MARK, frameBytes } from '../log/format.js';
 import type { Bounds } from './bounds.js';
-import type { Core } from './core.js';
+import { missReasonOf, type Core } from './core.js';
 import { MARK } from './keydir.js';
+import { emptyRecord } from './keydir-entries.js';
 import { FoundItem } from './found-item.js';
-import type { LargeValue, Lookup, Maybe, ReadOptions } from './store.js';
+import type { LargeValue, Lookup, Maybe, MissReason, ReadOptions } from './store.js';
 import type { LoadResult, Values } from './values.js';
 
 const NO_VALUE = Buffer.alloc(0);
@@ -25,12 +26,21 @@ interface Hit {
   after: number;
 }
 
+interface Miss {
+  readonly kind: 'miss';
+  reason: MissReason;
+  after: number;
+}
+
+const RECORD = emptyRecord();
+
 export class Reads {
   readonly #core: Core;
   readonly #values: Values;
   readonly #bounds: Bounds;
   /** What memory answers is filled in here, one read after the other. */
   readonly #hit: Hit = { kind: 'hit', item: new FoundItem(), after: 0 };
+  readonly #missed: Miss = { kind: 'miss', reason: 'absent', after: 0 };
 
   constructor(core: Core, values: Values, bounds: Bounds) {
     this.#core = core;
@@ -38,19 +48,20 @@ export class Reads {
     this.#bounds = bounds;
   }
 
-  get(key: Buffer, options: ReadOptions): Maybe<Lookup> {
+  /** Of the key key[start..end). */
+  get(key: Buffer, options: ReadOptions, start: number, end: number): Maybe<Lookup> {
     const core = this.#core;
-    const ref = core.find(key);
-    if (ref === 0) return this.#miss(key, options);
-    if (!this.#use(ref, key, options)) {
-      return { kind: 'refused', status: core.refusal, after: 0 };
+    const ref = core.find(key, start, end);
+    if (ref <= 0) return this.#miss(key, start, end, missReasonOf(ref), options);
+    if (!this.#use(ref, key, start, end, options)) {
+      return { kind: 'refused', status: core.refusal(), after: 0 };
     }
     const hit = this.#hit;
-    const after = core.afterOf(ref, key);
+    const after = core.afterOf(ref, key, start, end);
     const reference = core.items.largeOf(ref);
     // Held from now on: a delete must not take the file away before it is read.
     const large = reference === undefined ? undefined : core.large.open(reference);
-    const loaded = this.#values.load(ref, key);
+    const loaded = this.#values.load(ref, key, start, end);
     if (loaded instanceof Promise) {
       const later: Hit = { kind: 'hit', item: hit.item.draft(), after };
       return loaded.then((content) => filled(later, content, large));
@@ -59,15 +70,21 @@ export class Reads {
     return filled(hit, loaded, large);
   }
 
-  #miss(key: Buffer, options: ReadOptions): Lookup {
-    const core = this.#core;
-    const { vivifyExpiresAt, chosenCas } = options;
-    if (vivifyExpiresAt === undefined) {
-      const reason = core.missReason;
-      const after = core.afterOf(0, key);
-      this.#forgetDead(key, after);
-      return { kind: 'miss', reason, after };
+  #miss(key: Buffer, start: number, end: number, reason: MissReason, options: ReadOptions): Lookup {
+    if (options.vivifyExpiresAt !== undefined) {
+      return this.#vivify(key.subarray(start, end), options.vivifyExpiresAt, options);
     }
+    const miss = this.#missed;
+    miss.reason = reason;
+    miss.after = this.#core.afterOf(0, key, start, end);
+    if (reason !== 'absent' && miss.after === 0) this.#forgetDead(key, start, end);
+    return miss;
+  }
+
+  /** Creates an empty item, which this read has won. */
+  #vivify(key: Buffer, vivifyExpiresAt: number, options: ReadOptions): Lookup {
+    const core = this.#core;
+    const { chosenCas } = options;
     const content = {
       value: NO_VALUE,
       flags: 0,
@@ -81,7 +98,7 @@ export class Reads {
     const room = this.#bounds.makeRoom(bytes, held);
     if (room !== 'ok') return { kind: 'refused', status: room, after: 0 };
     const placed = core.commitPut(key, held, content);
-    if (placed === undefined) return { kind: 'refused', status: core.refusal, after: 0 };
+    if (placed === undefined) return { kind: 'refused', status: core.refusal(), after: 0 };
     // As memcached has it, the creation counts as a use.
     const ref = core.items.keydir.find(key);
     if (options.quiet !== true) {
@@ -97,10 +114,9 @@ export class Reads {
   }
 
   /** A dead item goes at the first miss; a flushed one only when the flush cannot be taken back. */
-  #forgetDead(key: Buffer, after: number): void {
+  #forgetDead(key: Buffer, start: number, end: number): void {
     const core = this.#core;
-    if (core.missReason === 'absent' || after !== 0) return;
-    const ref = core.items.keydir.find(key);
+    const ref = core.items.keydir.find(key, start, end);
     if (ref === 0 || !core.isDeadForGood(ref)) return;
     if ((core.items.keydir.marks(ref) & MARK.FETCHED) === 0) core.counters.expiredUnfetched += 1;
     core.forget(ref);
@@ -110,27 +126,24 @@ export class Reads {
    * Applies what the read changes, and begins the item of it; false when a change was wanted and the log
    * took none.
    */
-  #use(ref: number, key: Buffer, options: ReadOptions): boolean {
+  #use(ref: number, key: Buffer, start: number, end: number, options: ReadOptions): boolean {
     const core = this.#core;
     const { keydir } = core.items;
-    const marks = keydir.marks(ref);
-    const expiresAt = keydir.expiresAt(ref);
+    keydir.load(ref, RECORD);
+    const { marks, expiresAt, lastUsedSeconds } = RECORD;
     const nowMs = core.clock.nowMs();
     const nowSeconds = Math.floor(nowMs / 1000);
-    const idleSeconds = Math.max(0, nowSeconds - keydir.lastUsedSeconds(ref));
+    const idleSeconds = Math.max(0, nowSeconds - lastUsedSeconds);
     const stale = (marks & MARK.STALE) !== 0;
     const won = (marks & MARK.WON) !== 0;
     const isShort = expiresAt > 0 && expiresAt - nowMs < (options.recacheMs ?? 0);
     const wins = options.win === true && !won && (stale || isShort);
     if (wins || options.expiresAt !== undefined) {
-      const placed = core.commitTouch(key, ref, options.expiresAt ?? expiresAt, wins);
+      const touchedTo = options.expiresAt ?? expiresAt;
+      const placed = core.commitTouch(key, ref, touchedTo, wins, start, end);
       if (placed === undefined) return false;
     }
-    if (options.quiet !== true) {
-      if ((marks & MARK.FETCHED) === 0) keydir.setMarks(ref, keydir.marks(ref) | MARK.FETCHED);
-      keydir.setLastUsedSeconds(ref, nowSeconds);
-      keydir.touch(ref);
-    }
+    if (options.quiet !== true) keydir.use(ref, nowSeconds);
     const fetched = (marks & MARK.FETCHED) !== 0;
     this.#hit.item.begin(expiresAt, fetched, idleSeconds, stale, won, wins);
     return true;

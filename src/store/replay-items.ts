@@ -104,16 +104,16 @@ export function replayEntry(
   const ref = keydir.find(key);
   if (entry.type === RECORD.put) {
     const isLarge = (entry.marks & MARK.largeValue) !== 0;
-    const at = items.set(key, ref, {
-      slot: segment.slot,
+    const state = {
+      segment: segment.slot,
       offset: entry.offset,
-      bytes: entry.bytes,
+      length: entry.bytes,
       seq,
       expiresAt,
       marks: keydirMarks(entry.marks),
       lastUsedSeconds: usedSeconds,
-      large: isLarge ? decodeDescriptor(entry.value) : undefined,
-    });
+    };
+    const at = items.set(key, ref, state, isLarge ? decodeDescriptor(entry.value) : undefined);
     keydir.touch(at);
   } else if (ref !== 0 && entry.type === RECORD.delete) {
     items.remove(ref);

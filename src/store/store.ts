@@ -20,6 +20,13 @@ export type Maybe<T> = T | Promise<T>;
 /** Raw key bytes, 1..65,535; the protocol's own limits are checked before. */
 export type Key = Buffer;
 
+/** A key, or where it lies: key[keyStart..keyEnd), by default all of `key`. Copied by whoever keeps it. */
+export interface KeyPlace {
+  readonly key: Key;
+  readonly keyStart?: number;
+  readonly keyEnd?: number;
+}
+
 /**
  * A value as it lies in memory, or a larger one that is read piece by piece. A Buffer is valid until
  * the caller returns to the event loop (it may be a view into the cache): copy it, never keep it.
@@ -34,7 +41,7 @@ export interface LargeValue {
   release(): void;
 }
 
-/** What a read found: valid until the next call of the store, which may fill the same object anew. */
+/** What a read found: valid until the next call of the store, which may fill the same object again. */
 export interface Item {
   /** Making a view costs as much as copying 100 bytes: who only needs the bytes takes `source`. */
   readonly value: Value;
@@ -81,11 +88,13 @@ export type Lookup =
 
 export type PutMode = 'set' | 'add' | 'replace' | 'append' | 'prepend';
 
-export interface Put {
+export interface Put extends KeyPlace {
   readonly mode: PutMode;
-  readonly key: Key;
   /** Bytes of the caller; copied before the call returns. Or what openLargeValue().finish() gave. */
   readonly value: Buffer | LargeValueHandle;
+  /** Of a Buffer value[valueStart..valueEnd) is meant, by default all of it. */
+  readonly valueStart?: number;
+  readonly valueEnd?: number;
   readonly flags: number;
   /** Unix ms on the store's clock (store/expiry.ts makes it of an exptime); 0: never. */
   readonly expiresAt: number;
@@ -121,6 +130,7 @@ export type Status =
 
 export type RefusedStatus = Extract<Status, 'no-memory' | 'no-space' | 'closed'>;
 
+/** Valid until the next call of the store, which may fill the same object again: who waits longer copies it. */
 export interface Outcome {
   readonly status: Status;
   readonly after: number;
@@ -133,8 +143,7 @@ export interface PutOutcome extends Outcome {
   readonly valueBytes: number;
 }
 
-export interface Arithmetic {
-  readonly key: Key;
+export interface Arithmetic extends KeyPlace {
   /** Unsigned 64 bits. */
   readonly delta: bigint;
   readonly direction: 'incr' | 'decr';
@@ -156,8 +165,7 @@ export interface ArithmeticOutcome extends Outcome {
   readonly created?: boolean | undefined;
 }
 
-export interface Delete {
-  readonly key: Key;
+export interface Delete extends KeyPlace {
   readonly compareCas?: bigint | undefined;
   /** Meta flag I: keep the item, mark it stale, give it a new CAS (and `expiresAt` when given). */
   readonly invalidate?: boolean | undefined;
@@ -224,10 +232,11 @@ export interface Store {
   /** Unix time in ms on the store's clock: never goes back, also across restarts. */
   nowMs(): number;
 
-  get(key: Key, options?: ReadOptions): Maybe<Lookup>;
+  /** Of the key `key[start..end)`, as touch(). */
+  get(key: Key, options?: ReadOptions, start?: number, end?: number): Maybe<Lookup>;
   put(put: Put): Maybe<PutOutcome>;
   arithmetic(change: Arithmetic): Maybe<ArithmeticOutcome>;
-  touch(key: Key, expiresAt: number): Outcome;
+  touch(key: Key, expiresAt: number, start?: number, end?: number): Outcome;
   delete(change: Delete): Maybe<Outcome>;
   /** All items stored before this call are gone at `atMs` (0: now); durable like any write. */
   flush(atMs: number): Outcome;

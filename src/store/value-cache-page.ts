@@ -73,17 +73,18 @@ export class ValueCachePage {
     this.#tokens = new BigUint64Array(memory);
   }
 
-  /** Appends an entry whose value is `first` and then `second`. Requires: room. Returns its offset. */
+  /** Appends an entry of the value `value[start..end)`. Requires: room. Returns its offset. */
   append(
     ref: number,
     seq: number,
     flags: number,
     cas: bigint | undefined,
-    first: Uint8Array,
-    second: Uint8Array | undefined,
+    value: Buffer,
+    start: number,
+    end: number,
   ): number {
     const offset = this.#used;
-    const valueBytes = first.length + (second?.length ?? 0);
+    const valueBytes = end - start;
     const at = offset >>> 2;
     const high = Math.floor(seq / HIGH);
     const low = seq - high * HIGH;
@@ -98,8 +99,7 @@ export class ValueCachePage {
     this.#words[at + 4] = high;
     this.#words[at + 5] = flags;
     this.#words[at + 6] = valueBytes;
-    this.#bytes.set(first, offset + HEADER_BYTES);
-    if (second !== undefined) this.#bytes.set(second, offset + HEADER_BYTES + first.length);
+    value.copy(this.#bytes, offset + HEADER_BYTES, start, end);
     this.#used += entryBytes(valueBytes);
     return offset;
   }

@@ -154,18 +154,19 @@ export class ValueCache {
   }
 
   /**
-   * Holds a value: `first` and, when given, `second` after it. It takes the place of an older one of that
-   * ref. A value that does not fit a page is not held. `cas` undefined: the token is the seq.
+   * Holds the value `value[start..end)`. It takes the place of an older one of that ref. A value that does not fit a page
+   * is not held. `cas` undefined: the token is the seq.
    */
   put(
     ref: number,
     seq: number,
     flags: number,
     cas: bigint | undefined,
-    first: Uint8Array,
-    second?: Uint8Array,
+    value: Buffer,
+    start = 0,
+    end = value.length,
   ): void {
-    const bytes = entryBytes(first.length + (second?.length ?? 0));
+    const bytes = entryBytes(end - start);
     if (bytes > this.#pageBytes || this.#bytesMax === 0) {
       this.#index.delete(ref);
       return;
@@ -175,7 +176,7 @@ export class ValueCache {
       this.#index.delete(ref);
       return;
     }
-    const offset = page.append(ref, seq, flags, cas, first, second);
+    const offset = page.append(ref, seq, flags, cas, value, start, end);
     this.#index.set(ref, this.#placeOf(page, offset));
   }
 

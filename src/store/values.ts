@@ -29,8 +29,8 @@ export class Values {
     this.#core = core;
   }
 
-  /** The content of the item of `ref`. */
-  load(ref: number, key: Buffer): Maybe<LoadResult> {
+  /** The content of the item of `ref`, whose key is key[start..end). */
+  load(ref: number, key: Buffer, start = 0, end = key.length): Maybe<LoadResult> {
     const { items, cache, log } = this.#core;
     const { keydir } = items;
     const seq = keydir.seq(ref);
@@ -40,8 +40,9 @@ export class Values {
     const offset = keydir.offset(ref);
     const large = items.largeOf(ref);
     const read = log.read(slot, offset, keydir.length(ref));
-    if (!(read instanceof Promise)) return this.#accept(read, seq, key, slot, offset, large, false);
-    const kept = Buffer.from(key);
+    const kept = Buffer.from(key.subarray(start, end));
+    if (!(read instanceof Promise))
+      return this.#accept(read, seq, kept, slot, offset, large, false);
     return read.then(
       (frame) => {
         const loaded = this.#accept(frame, seq, kept, slot, offset, large, true);

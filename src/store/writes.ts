@@ -5,12 +5,12 @@
 
 import { INLINE_VALUE_BYTES_MAX } from '../limits.js';
 import { frameBytes } from '../log/format.js';
-import type { LargeReference } from '../log/large-value-file.js';
 import type { Bounds } from './bounds.js';
 import type { Content, Core } from './core.js';
 import { MARK } from './keydir.js';
 import { LargeWrites } from './large-writes.js';
-import type { LargeValueHandle, Maybe, Put, PutOutcome, Status } from './store.js';
+import { StoredOutcome, ownOutcome } from './outcomes.js';
+import type { Maybe, Put, PutOutcome, Status } from './store.js';
 import type { LoadResult, Loaded, Values } from './values.js';
 
 /** The content of an item as it was with that seq. */
@@ -24,6 +24,7 @@ export class Writes {
   readonly #values: Values;
   readonly #bounds: Bounds;
   readonly #large: LargeWrites;
+  readonly #stored = new StoredOutcome('stored');
 
   constructor(core: Core, values: Values, bounds: Bounds) {
     this.#core = core;
@@ -40,12 +41,15 @@ export class Writes {
     const core = this.#core;
     const { keydir } = core.items;
     // A dead item's record is still there: the put replaces it.
-    const held = keydir.find(put.key);
-    const ref = core.live(held);
+    const held = keydir.find(put.key, put.keyStart, put.keyEnd);
+    const ref = Math.max(0, core.live(held));
     let old: Loaded | undefined;
     if (ref !== 0 && needsOld(put, keydir.marks(ref))) {
       const seq = keydir.seq(ref);
-      const loaded = known?.seq === seq ? known.loaded : this.#values.load(ref, put.key);
+      const loaded =
+        known?.seq === seq
+          ? known.loaded
+          : this.#values.load(ref, put.key, put.keyStart, put.keyEnd);
       if (loaded instanceof Promise) return this.#later(put, seq, loaded);
       if (loaded === undefined) return this.#refuse(put, ref, 'damaged', 0n);
       old = loaded;
@@ -58,7 +62,7 @@ export class Writes {
       return this.#refuse(put, ref, refusal, cas);
     }
     const joins = put.mode === 'append' || put.mode === 'prepend';
-    const bytes = bytesOf(put.value) + (joins && old !== undefined ? valueBytesOf(old) : 0);
+    const bytes = bytesOf(put) + (joins && old !== undefined ? valueBytesOf(old) : 0);
     if (bytes > core.options.valueBytesMax) return this.#refuse(put, ref, 'too-large', 0n);
     if (bytes > INLINE_VALUE_BYTES_MAX && !isReady(put, joins)) {
       return this.#putLarge(put, joins ? old : undefined);
@@ -71,12 +75,14 @@ export class Writes {
     const own = ownCopy(put);
     const next = await this.#large.make(own, base);
     if ('status' in next) return next;
-    const outcome = await this.#attempt(next, undefined);
+    const outcome = ownOutcome(await this.#attempt(next, undefined));
     const isOvertaken =
       base !== undefined &&
       own.compareCas === undefined &&
       (outcome.status === 'exists' || outcome.status === 'not-found');
-    return isOvertaken && Buffer.isBuffer(own.value) ? this.#attempt(own, undefined) : outcome;
+    return isOvertaken && Buffer.isBuffer(own.value)
+      ? ownOutcome(await this.#attempt(own, undefined))
+      : outcome;
   }
 
   /** `held`: what the keydir has of the key, dead or alive; `ref`: the same if it is alive, else 0. */
@@ -89,54 +95,57 @@ export class Writes {
   ): PutOutcome {
     const core = this.#core;
     const content = this.#contentOf(put, ref, base, oldCas);
+    const { key, keyStart = 0, keyEnd = key.length } = put;
+    const inlineBytes = content.valueEnd - content.valueStart;
+    const largeBytes = content.large === undefined ? 0 : content.large.bytes;
     const marks = put.chosenCas === undefined ? 0 : 1;
-    const bytes =
-      frameBytes(put.key.length, content.value.length, marks) + (content.large?.bytes ?? 0);
+    const bytes = frameBytes(keyEnd - keyStart, inlineBytes, marks) + largeBytes;
     // A dead item makes room for its successor, not for another key.
     const room = this.#bounds.makeRoom(bytes, held);
     if (room !== 'ok') return this.#refuseTaken(put, ref, room, content);
     const replacesDead = ref === 0 && held !== 0;
-    const placed = core.commitPut(put.key, held, content);
-    if (placed === undefined) return this.#refuseTaken(put, ref, core.refusal, content);
+    const placed = core.commitPut(key, held, content, keyStart, keyEnd);
+    if (placed === undefined) return this.#refuseTaken(put, ref, core.refusal(), content);
     if (replacesDead) core.counters.reclaimed += 1;
     core.counters.itemsStored += 1;
-    const valueBytes = content.large?.bytes ?? content.value.length;
-    const cas = put.chosenCas ?? BigInt(placed.seq);
-    return { status: 'stored', after: placed.seq, cas, valueBytes };
+    return this.#stored.fill(
+      placed.seq,
+      put.chosenCas,
+      largeBytes === 0 ? inlineBytes : largeBytes,
+    );
   }
 
-  #contentOf(put: Put, ref: number, base: Loaded | undefined, oldCas: bigint): Content {
+  #contentOf(put: Put, ref: number, base: Loaded | undefined, oldCas: bigint): PutContent {
     const core = this.#core;
     const joins = put.mode === 'append' || put.mode === 'prepend';
     const isOlder = put.compareCas !== undefined && put.compareCas < oldCas;
     const { chosenCas } = put;
     const stale = put.invalidate === true && isOlder;
-    let { flags, expiresAt } = put;
-    let large: LargeReference | undefined;
-    let value: Buffer;
+    const content = CONTENT;
+    content.flags = put.flags;
+    content.expiresAt = put.expiresAt;
+    content.chosenCas = chosenCas;
+    content.stale = stale;
+    content.large = undefined;
     if (!Buffer.isBuffer(put.value)) {
-      large = core.large.take(put.value);
-      value = core.large.descriptor(large);
-    } else if (!joins) {
-      ({ value } = put);
-    } else if (base === undefined) {
-      ({ value } = put);
-      expiresAt = put.vivifyExpiresAt ?? 0;
-    } else {
-      value = Buffer.concat(
-        put.mode === 'append' ? [base.value, put.value] : [put.value, base.value],
-      );
-      ({ flags } = base);
-      expiresAt = core.items.keydir.expiresAt(ref);
+      content.large = core.large.take(put.value);
+      return withValue(content, core.large.descriptor(content.large));
     }
-    // One shape, written out: spreads make V8 build the object property by property.
-    return { value, flags, expiresAt, chosenCas, stale, large };
+    if (!joins || base === undefined) {
+      if (joins) content.expiresAt = put.vivifyExpiresAt ?? 0;
+      return withValue(content, put.value, put.valueStart, put.valueEnd);
+    }
+    const added = put.value.subarray(put.valueStart, put.valueEnd);
+    content.flags = base.flags;
+    content.expiresAt = core.items.keydir.expiresAt(ref);
+    const parts = put.mode === 'append' ? [base.value, added] : [added, base.value];
+    return withValue(content, Buffer.concat(parts));
   }
 
   /** Waits for the old value with bytes of its own: the caller's live only in this turn. */
   async #later(put: Put, seq: number, loading: Promise<LoadResult>): Promise<PutOutcome> {
     const own = ownCopy(put);
-    return this.#attempt(own, { seq, loaded: await loading });
+    return ownOutcome(await this.#attempt(own, { seq, loaded: await loading }));
   }
 
   #refuse(put: Put, ref: number, status: Status, cas: bigint): PutOutcome {
@@ -151,19 +160,49 @@ export class Writes {
   }
 
   #refused(put: Put, ref: number, status: Status, cas: bigint): PutOutcome {
-    const after = this.#core.afterOf(ref, put.key);
-    return { status, after, cas, valueBytes: bytesOf(put.value) };
+    const after = this.#core.afterOf(ref, put.key, put.keyStart, put.keyEnd);
+    return { status, after, cas, valueBytes: bytesOf(put) };
   }
 }
 
 /** With bytes of its own: the caller's live only in this turn. */
 function ownCopy(put: Put): Put {
-  const value = Buffer.isBuffer(put.value) ? Buffer.from(put.value) : put.value;
-  return { ...put, key: Buffer.from(put.key), value };
+  const { keyStart, keyEnd, valueStart, valueEnd, ...rest } = put;
+  const { value } = put;
+  return {
+    ...rest,
+    key: Buffer.from(put.key.subarray(keyStart, keyEnd)),
+    value: Buffer.isBuffer(value) ? Buffer.from(value.subarray(valueStart, valueEnd)) : value,
+  };
 }
 
-function bytesOf(value: Buffer | LargeValueHandle): number {
-  return Buffer.isBuffer(value) ? value.length : value.bytes;
+/** Of the value. */
+function bytesOf({ value, valueStart = 0, valueEnd }: Put): number {
+  return Buffer.isBuffer(value) ? (valueEnd ?? value.length) - valueStart : value.bytes;
+}
+
+/** A Content that is filled again for each put. */
+type PutContent = { -readonly [K in keyof Content]: Content[K] } & {
+  valueStart: number;
+  valueEnd: number;
+};
+
+const CONTENT: PutContent = {
+  value: Buffer.alloc(0),
+  valueStart: 0,
+  valueEnd: 0,
+  flags: 0,
+  expiresAt: 0,
+  chosenCas: undefined,
+  stale: false,
+  large: undefined,
+};
+
+function withValue(content: PutContent, value: Buffer, start = 0, end = value.length): PutContent {
+  content.value = value;
+  content.valueStart = start;
+  content.valueEnd = end;
+  return content;
 }
 
 function valueBytesOf(loaded: Loaded): number {

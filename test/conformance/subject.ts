@@ -1,6 +1,7 @@
 // The store under test with short words for what the conformance groups do with it, and what an
 // environment must offer for them to run.
 
+import { keptOutcome } from '../support/kept-lookup.js';
 import { expect } from 'chai';
 
 import type * as S from '../../src/store/store.js';
@@ -54,14 +55,16 @@ export class Subject {
     more: Partial<S.Put> = {},
   ): Promise<S.PutOutcome> {
     return this.wait(
-      this.store.put({
-        mode,
-        key: Buffer.from(key),
-        value: Buffer.from(value, 'latin1'),
-        flags: 0,
-        expiresAt: 0,
-        ...more,
-      }),
+      keptOutcome(
+        this.store.put({
+          mode,
+          key: Buffer.from(key),
+          value: Buffer.from(value, 'latin1'),
+          flags: 0,
+          expiresAt: 0,
+          ...more,
+        }),
+      ),
     );
   }
 
@@ -95,7 +98,7 @@ export class Subject {
   }
 
   delete(key: string, more: Partial<S.Delete> = {}): Promise<S.Outcome> {
-    return this.wait(this.store.delete({ key: Buffer.from(key), ...more }));
+    return this.wait(keptOutcome(this.store.delete({ key: Buffer.from(key), ...more })));
   }
 
   touch(key: string, expiresAt: number): S.Outcome {

@@ -14,7 +14,7 @@ import {
   type Entry,
   type Known,
 } from './history.js';
-import { kept } from '../support/kept-lookup.js';
+import { kept, keptOutcome } from '../support/kept-lookup.js';
 import { arithmeticStatus, changed, parseNumber, touchedBy } from './semantics.js';
 import type { SimProcess } from './sim-world.js';
 import { commandText } from './workload.js';
@@ -169,13 +169,15 @@ export class Client {
     const { key, flags } = command;
     const startMs = this.store.nowMs();
     const expiresAt = command.ttlMs === 0 ? 0 : startMs + command.ttlMs;
-    const outcome = await this.store.put({
-      mode,
-      key: Buffer.from(key),
-      value: handle ?? Buffer.from(value, 'latin1'),
-      flags,
-      expiresAt,
-    });
+    const outcome = await keptOutcome(
+      this.store.put({
+        mode,
+        key: Buffer.from(key),
+        value: handle ?? Buffer.from(value, 'latin1'),
+        flags,
+        expiresAt,
+      }),
+    );
     const wantedOf = ({ entry }: Known): S.Status =>
       mode === 'set' || (mode === 'add') === (entry === undefined) ? 'stored' : 'not-stored';
     const known = this.#knownSince(startMs, key, outcome.status, wantedOf);
@@ -217,14 +219,16 @@ export class Client {
     const compareCas = (before?.cas ?? 3n) + (command.right ? 0n : 1n);
     const value = this.#value(command.bytes);
     const bytes = Buffer.from(value, 'latin1');
-    const outcome = await this.store.put({
-      mode: 'set',
-      key: Buffer.from(key),
-      value: bytes,
-      flags: 1,
-      expiresAt: 0,
-      compareCas,
-    });
+    const outcome = await keptOutcome(
+      this.store.put({
+        mode: 'set',
+        key: Buffer.from(key),
+        value: bytes,
+        flags: 1,
+        expiresAt: 0,
+        compareCas,
+      }),
+    );
     const known = this.#known(key);
     const { entry } = known;
     const matches = entry?.cas === compareCas;
@@ -321,7 +325,7 @@ export class Client {
   async #delete(command: DeleteCommand): Promise<void> {
     const { key } = command;
     const invalidate = command.do === 'invalidate';
-    const outcome = await this.store.delete({ key: Buffer.from(key), invalidate });
+    const outcome = await keptOutcome(this.store.delete({ key: Buffer.from(key), invalidate }));
     const known = this.#known(key);
     const wanted = known.entry === undefined ? 'not-found' : 'deleted';
     if (!this.#expect(command, outcome.status, wanted)) return;

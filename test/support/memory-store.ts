@@ -64,16 +64,16 @@ export class MemoryStore implements S.Store {
   /** It has no bounds. */
   onEvicted(): void {}
 
-  get(key: S.Key, options: S.ReadOptions = {}): S.Maybe<S.Lookup> {
-    const name = key.toString('latin1');
+  get(key: S.Key, options: S.ReadOptions = {}, start = 0, end = key.length): S.Maybe<S.Lookup> {
+    const name = key.toString('latin1', start, end);
     const lookup = this.#lookup(name, options);
     if (this.#options.slow?.(name) !== true) return lookup;
     return new Promise((resolve) => void setImmediate(() => resolve(lookup)));
   }
 
   put(put: S.Put): S.PutOutcome {
-    const name = put.key.toString('latin1');
-    const value = this.#bytesOf(put.value);
+    const name = nameOf(put);
+    const value = this.#bytesOf(put);
     const old = this.#live(name);
     const refused = this.#refusal(put, old, name);
     if (refused !== undefined) return { ...refused, valueBytes: value.length };
@@ -103,7 +103,7 @@ export class MemoryStore implements S.Store {
   }
 
   arithmetic(change: S.Arithmetic): S.ArithmeticOutcome {
-    const name = change.key.toString('latin1');
+    const name = nameOf(change);
     const old = this.#live(name);
     const none = { cas: 0n, number: 0n, expiresAt: 0, expiresAtBefore: 0 };
     if (old === undefined) {
@@ -114,7 +114,7 @@ export class MemoryStore implements S.Store {
       const text = Buffer.from(value.toString());
       const put = this.put({
         mode: 'set',
-        key: change.key,
+        key: Buffer.from(name, 'latin1'),
         value: text,
         flags: 0,
         expiresAt,
@@ -143,8 +143,8 @@ export class MemoryStore implements S.Store {
     return { status: 'stored', after: seq, cas, number, expiresAt, expiresAtBefore };
   }
 
-  touch(key: S.Key, expiresAt: number): S.Outcome {
-    const name = key.toString('latin1');
+  touch(key: S.Key, expiresAt: number, start = 0, end = key.length): S.Outcome {
+    const name = key.toString('latin1', start, end);
     const old = this.#live(name);
     if (old === undefined) return { status: 'not-found', after: this.#afterOf(name), cas: 0n };
     const seq = this.commits.next();
@@ -153,7 +153,7 @@ export class MemoryStore implements S.Store {
   }
 
   delete(change: S.Delete): S.Outcome {
-    const name = change.key.toString('latin1');
+    const name = nameOf(change);
     const old = this.#live(name);
     if (old === undefined) return { status: 'not-found', after: this.#afterOf(name), cas: 0n };
     if (change.compareCas !== undefined && change.compareCas !== old.cas) {
@@ -355,8 +355,8 @@ export class MemoryStore implements S.Store {
     else this.#entries.set(name, entry);
   }
 
-  #bytesOf(value: Buffer | S.LargeValueHandle): Buffer {
-    if (Buffer.isBuffer(value)) return Buffer.from(value);
+  #bytesOf({ value, valueStart, valueEnd }: S.Put): Buffer {
+    if (Buffer.isBuffer(value)) return Buffer.from(value.subarray(valueStart, valueEnd));
     const large = this.#large.get(value.largeValueId);
     assert(large !== undefined, 'The handle is of this store and unused');
     this.#large.delete(value.largeValueId);
@@ -384,4 +384,8 @@ function placed(
   const source = Buffer.isBuffer(value) ? value : undefined;
   const valueBytes = Buffer.isBuffer(value) ? value.length : value.bytes;
   return { source, words: undefined, start: 0, valueBytes, isLasting: true };
+}
+
+function nameOf({ key, keyStart, keyEnd }: S.KeyPlace): string {
+  return key.toString('latin1', keyStart, keyEnd);
 }

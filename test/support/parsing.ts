@@ -9,6 +9,7 @@ import {
   type Parsed,
   type ParserOptions,
 } from '../../src/protocol/parser.js';
+import type { PutRequest } from '../../src/protocol/request.js';
 
 export interface Parsing {
   /** One entry a request; parts of a get and pieces of a value are put together. */
@@ -70,17 +71,23 @@ export function dialogue(text: string, options: Partial<ParserOptions> = {}): st
 }
 
 function name(parsed: Parsed): string {
-  if (parsed.kind === 'get') return `get ${parsed.keys.map(String).join(' ')}`;
-  return 'key' in parsed ? `${parsed.kind} ${parsed.key.toString('latin1')}` : parsed.kind;
+  const note = plain(parsed) as Note;
+  return 'key' in note ? `${parsed.kind} ${String(note['key'])}` : parsed.kind;
 }
 
 /** Appends, joining parts with what they belong to. */
 function add(events: Note[], parsed: Parsed): void {
   const note = plain(parsed) as Note;
   const before = events.at(-1);
-  if (note['kind'] === 'get' && before?.['kind'] === 'get' && before['last'] === false) {
-    before['keys'] = [...(before['keys'] as unknown[]), ...(note['keys'] as unknown[])];
-    before['last'] = note['last'];
+  if (note['kind'] === 'get') {
+    const { key, ...get } = note;
+    const keys = key === '' ? [] : [key];
+    if (before?.['kind'] === 'get' && before['last'] === false) {
+      before['keys'] = [...(before['keys'] as unknown[]), ...keys];
+      before['last'] = note['last'];
+    } else {
+      events.push({ ...get, keys });
+    }
   } else if (note['kind'] === 'value-piece' && before?.['kind'] === 'value-piece') {
     before['bytes'] = `${String(before['bytes'])}${String(note['bytes'])}`;
   } else {
@@ -95,8 +102,29 @@ function plain(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(plain);
   if (typeof value !== 'object' || value === null) return value;
   const copy: Note = {};
-  for (const [field, content] of Object.entries(value)) {
+  for (const [field, content] of Object.entries(wholeBytes(value))) {
     if (content !== undefined) copy[field] = plain(content);
   }
   return copy;
+}
+
+/** Key and value themselves instead of their places; what a StorageLine notes for the parser alone is left out. */
+function wholeBytes(value: object): object {
+  if (!('keyStart' in value)) return value;
+  const {
+    key,
+    keyStart,
+    keyEnd,
+    value: bytes,
+    valueStart,
+    error: _,
+    tolerant: __,
+    ...rest
+  } = value as PutRequest & {
+    readonly error?: unknown;
+    readonly tolerant?: unknown;
+  };
+  const whole = { ...rest, key: key.subarray(keyStart, keyEnd) };
+  if (!Buffer.isBuffer(bytes)) return whole;
+  return { ...whole, value: bytes.subarray(valueStart, valueStart + rest.valueBytes) };
 }

@@ -8,40 +8,88 @@ import type {
   OversizedPutRequest,
   TouchRequest,
 } from '../../protocol/request.js';
-import { errorReply, type Reply } from '../../protocol/reply.js';
+import type { ReplyForm } from '../../protocol/reply-form.js';
+import { errorReply } from '../../protocol/reply.js';
 import { expiresAtOf, flushAtOf, ttlSecondsOf } from '../../store/expiry.js';
-import type { ArithmeticOutcome } from '../../store/store.js';
+import type { Arithmetic, ArithmeticOutcome, Delete, Outcome } from '../../store/store.js';
 import type { Session } from '../session.js';
 import { uriEncoded } from '../watchers.js';
-import { outcomeReply, settle } from './outcomes.js';
+import { answerOutcome, countRefusal, settle } from './outcomes.js';
+
+const NO_BYTES: Buffer = Buffer.alloc(0);
+
+/** What requests ask the store for: one object of a kind, filled again for each. The store copies what it keeps. */
+const DELETE: { -readonly [K in keyof Delete]: Delete[K] } = {
+  key: NO_BYTES,
+  keyStart: 0,
+  keyEnd: 0,
+  compareCas: undefined,
+  chosenCas: undefined,
+  invalidate: false,
+  dropValue: false,
+  expiresAt: undefined,
+};
+const ARITHMETIC: { -readonly [K in keyof Arithmetic]: Arithmetic[K] } = {
+  key: NO_BYTES,
+  keyStart: 0,
+  keyEnd: 0,
+  delta: 0n,
+  direction: 'incr',
+  compareCas: undefined,
+  chosenCas: undefined,
+  create: undefined,
+  expiresAt: undefined,
+};
 
 export function remove(request: DeleteRequest, session: Session): Promise<void> | undefined {
-  const { form, key, compareCas, chosenCas, invalidate, dropValue, exptime } = request;
-  const { store } = session;
+  const { form, exptime } = request;
+  const { store, services } = session;
   if (form.wire === 'meta') session.counters.cmd_meta += 1;
-  const expiresAt = exptime === undefined ? undefined : expiresAtOf(exptime, store.nowMs());
-  const { detail, watchers } = session.services;
-  if (detail.isOn) detail.recordDelete(key);
-  const name = watchers.count === 0 ? undefined : uriEncoded(key);
-  const outcome = store.delete({ key, compareCas, chosenCas, invalidate, dropValue, expiresAt });
-  return settle(session, form, outcome, (done, form) => {
-    if (done.status === 'deleted' && name !== undefined) {
-      watchers.emit('deletions', `type=deleted key=${name} cmd=delete clsid=1`, done.after);
+  DELETE.key = request.key;
+  DELETE.keyStart = request.keyStart;
+  DELETE.keyEnd = request.keyEnd;
+  DELETE.compareCas = request.compareCas;
+  DELETE.chosenCas = request.chosenCas;
+  DELETE.invalidate = request.invalidate;
+  DELETE.dropValue = request.dropValue;
+  DELETE.expiresAt = exptime === undefined ? undefined : expiresAtOf(exptime, store.nowMs());
+  if (services.detail.isOn) services.detail.recordDelete(keyOf(request));
+  const name = services.watchers.count === 0 ? undefined : uriEncoded(keyOf(request));
+  const outcome = store.delete(DELETE);
+  if (outcome instanceof Promise) {
+    return settle(session, form, outcome, (done, kept) => answerRemoval(session, kept, done, name));
+  }
+  answerRemoval(session, form, outcome, name);
+  return undefined;
+}
+
+function answerRemoval(
+  session: Session,
+  form: ReplyForm,
+  done: Outcome,
+  name: string | undefined,
+): void {
+  const { counters, services } = session;
+  if (done.status === 'deleted') {
+    counters.delete_hits += 1;
+    if (name !== undefined) {
+      const event = `type=deleted key=${name} cmd=delete clsid=1`;
+      services.watchers.emit('deletions', event, done.after);
     }
-    if (done.status === 'deleted') session.counters.delete_hits += 1;
-    else if (done.status === 'not-found') session.counters.delete_misses += 1;
-    session.answerChange(form, outcomeReply(done.status, done.cas), done.after);
-  });
+  } else if (done.status === 'not-found') {
+    counters.delete_misses += 1;
+  }
+  answerOutcome(session, form, done);
 }
 
 export function touch(request: TouchRequest, session: Session): undefined {
-  const { form, key, exptime } = request;
+  const { form, key, keyStart, keyEnd, exptime } = request;
   const { store, counters } = session;
-  const { status, cas, after } = store.touch(key, expiresAtOf(exptime, store.nowMs()));
+  const done = store.touch(key, expiresAtOf(exptime, store.nowMs()), keyStart, keyEnd);
   counters.cmd_touch += 1;
-  if (status === 'touched') counters.touch_hits += 1;
-  else if (status === 'not-found') counters.touch_misses += 1;
-  session.answerChange(form, outcomeReply(status, cas), after);
+  if (done.status === 'touched') counters.touch_hits += 1;
+  else if (done.status === 'not-found') counters.touch_misses += 1;
+  answerOutcome(session, form, done);
   return undefined;
 }
 
@@ -49,35 +97,62 @@ export function arithmetic(
   request: ArithmeticRequest,
   session: Session,
 ): Promise<void> | undefined {
-  const { form, key, direction, delta, compareCas, chosenCas, create, exptime } = request;
-  const { store, counters } = session;
-  if (form.wire === 'meta') counters.cmd_meta += 1;
+  const { form, direction, create, exptime } = request;
+  const { store } = session;
+  if (form.wire === 'meta') session.counters.cmd_meta += 1;
   const nowMs = store.nowMs();
-  const outcome = store.arithmetic({
-    key,
-    delta,
-    direction,
-    compareCas,
-    chosenCas,
-    create:
-      create === undefined
-        ? undefined
-        : { value: create.value, expiresAt: expiresAtOf(create.exptime, nowMs) },
-    expiresAt: exptime === undefined ? undefined : expiresAtOf(exptime, nowMs),
-  });
-  return settle(session, form, outcome, (done, form) => {
-    if (done.status === 'stored') counters[`${direction}_hits`] += 1;
-    else if (done.status === 'not-found') counters[`${direction}_misses`] += 1;
-    session.answerChange(form, numberReply(done, nowMs), done.after);
-  });
+  ARITHMETIC.key = request.key;
+  ARITHMETIC.keyStart = request.keyStart;
+  ARITHMETIC.keyEnd = request.keyEnd;
+  ARITHMETIC.delta = request.delta;
+  ARITHMETIC.direction = direction;
+  ARITHMETIC.compareCas = request.compareCas;
+  ARITHMETIC.chosenCas = request.chosenCas;
+  ARITHMETIC.create =
+    create === undefined
+      ? undefined
+      : { value: create.value, expiresAt: expiresAtOf(create.exptime, nowMs) };
+  ARITHMETIC.expiresAt = exptime === undefined ? undefined : expiresAtOf(exptime, nowMs);
+  const outcome = store.arithmetic(ARITHMETIC);
+  if (outcome instanceof Promise) {
+    return settle(session, form, outcome, (done, kept) =>
+      answerNumber(session, kept, done, direction, nowMs),
+    );
+  }
+  countRefusal(session.counters, outcome.status);
+  answerNumber(session, form, outcome, direction, nowMs);
+  return undefined;
 }
 
-function numberReply(done: ArithmeticOutcome, nowMs: number): Reply {
-  const { number, cas, expiresAt, expiresAtBefore, status, created = false } = done;
-  if (status !== 'stored') return outcomeReply(status, cas);
-  const ttlSeconds = ttlSecondsOf(expiresAt, nowMs);
-  const ttlSecondsBefore = ttlSecondsOf(expiresAtBefore, nowMs);
-  return { kind: 'number', number, cas, ttlSeconds, ttlSecondsBefore, created };
+function answerNumber(
+  session: Session,
+  form: ReplyForm,
+  done: ArithmeticOutcome,
+  direction: 'incr' | 'decr',
+  nowMs: number,
+): void {
+  const { number, status, created = false } = done;
+  if (status !== 'stored') {
+    if (status === 'not-found') session.counters[`${direction}_misses`] += 1;
+    answerOutcome(session, form, done);
+    return;
+  }
+  session.counters[`${direction}_hits`] += 1;
+  const ttlSeconds = ttlSecondsOf(done.expiresAt, nowMs);
+  const ttlSecondsBefore = ttlSecondsOf(done.expiresAtBefore, nowMs);
+  const reply = {
+    kind: 'number',
+    number,
+    cas: done.cas,
+    ttlSeconds,
+    ttlSecondsBefore,
+    created,
+  } as const;
+  session.answerChange(form, reply, done.after);
+}
+
+function keyOf({ key, keyStart, keyEnd }: DeleteRequest): Buffer {
+  return key.subarray(keyStart, keyEnd);
 }
 
 export function flush(request: FlushRequest, session: Session): undefined {
@@ -88,8 +163,7 @@ export function flush(request: FlushRequest, session: Session): undefined {
     return undefined;
   }
   counters.cmd_flush += 1;
-  const { status, cas, after } = store.flush(flushAtOf(exptime, store.nowMs()));
-  session.answerChange(form, outcomeReply(status, cas), after);
+  answerOutcome(session, form, store.flush(flushAtOf(exptime, store.nowMs())));
   return undefined;
 }
 
@@ -100,9 +174,12 @@ export function dropOversized(
 ): Promise<void> | undefined {
   session.counters.store_too_large += 1;
   if (request.form.wire === 'meta') session.counters.cmd_meta += 1;
-  return settle(session, request.form, session.store.delete({ key: request.key }), (done, form) =>
-    session.answerChange(form, errorReply('too-large'), done.after),
-  );
+  const answer = (done: Outcome, form: ReplyForm): void =>
+    session.answerChange(form, errorReply('too-large'), done.after);
+  const outcome = session.store.delete({ key: request.key });
+  if (outcome instanceof Promise) return settle(session, request.form, outcome, answer);
+  answer(outcome, request.form);
+  return undefined;
 }
 
 export function removePrefix(request: DeletePrefixRequest, session: Session): undefined {
@@ -112,7 +189,6 @@ export function removePrefix(request: DeletePrefixRequest, session: Session): un
     session.answerChange(form, errorReply('flush-not-allowed'), 0);
     return undefined;
   }
-  const { status, cas, after } = store.deletePrefix(prefix);
-  session.answerChange(form, outcomeReply(status, cas), after);
+  answerOutcome(session, form, store.deletePrefix(prefix));
   return undefined;
 }

@@ -2,39 +2,66 @@
 
 import { isKvError } from '../../errors.js';
 import type { ReplyForm } from '../../protocol/reply-form.js';
-import { errorReply, type ErrorName, type Reply, type ResultStatus } from '../../protocol/reply.js';
+import {
+  errorReply,
+  type ErrorName,
+  type ResultReply,
+  type ResultStatus,
+} from '../../protocol/reply.js';
 import type { Outcome, Status } from '../../store/store.js';
 import type { Counters } from '../counters.js';
 import type { Session } from '../session.js';
 
-/** `valueBytes`: as stored, for ms with flag s. */
-export function outcomeReply(status: Status, cas: bigint, valueBytes = 0): Reply {
-  const error = errorOf(status);
-  if (error !== undefined) return errorReply(error);
-  return { kind: 'result', status: status as ResultStatus, cas, valueBytes };
+/** The reply to an outcome that is no error: one object, composed before it is filled again. */
+class OutcomeReply implements ResultReply {
+  readonly kind = 'result';
+  status: ResultStatus = 'ok';
+  valueBytes = 0;
+  #outcome: Outcome = { status: 'ok', after: 0, cas: 0n };
+
+  /** The token is a BigInt, which is made when the form shows it. */
+  get cas(): bigint {
+    return this.#outcome.cas;
+  }
+
+  fill(outcome: Outcome, valueBytes: number): this {
+    this.status = outcome.status as ResultStatus;
+    this.valueBytes = valueBytes;
+    this.#outcome = outcome;
+    return this;
+  }
+}
+
+const RESULT = new OutcomeReply();
+
+/** Answers a change. `valueBytes`: as stored, for ms with flag s. */
+export function answerOutcome(
+  session: Session,
+  form: ReplyForm,
+  outcome: Outcome,
+  valueBytes = 0,
+): void {
+  const error = errorOf(outcome.status);
+  const reply = error === undefined ? RESULT.fill(outcome, valueBytes) : errorReply(error);
+  session.answerChange(form, reply, outcome.after);
 }
 
 /** Statuses that memcached counts as refusals. */
-function countRefusal(counters: Counters, status: Status): void {
+export function countRefusal(counters: Counters, status: Status): void {
   if (status === 'too-large') counters.store_too_large += 1;
   else if (status === 'no-memory') counters.store_no_memory += 1;
 }
 
 /**
- * Answers now, or when the store has settled; a failure of the store becomes the reply. The requests
- * behind a change that is not applied yet have to wait: hence the promise.
+ * Answers when the store has settled; a failure of the store becomes the reply. The requests behind a change that is
+ * not applied yet have to wait: hence the promise. `form` is copied.
  */
 export function settle<O extends Outcome>(
   session: Session,
   form: ReplyForm,
-  outcome: O | Promise<O>,
+  outcome: Promise<O>,
   answer: (outcome: O, form: ReplyForm) => void,
-): Promise<void> | undefined {
-  if (!(outcome instanceof Promise)) {
-    countRefusal(session.counters, outcome.status);
-    answer(outcome, form);
-    return undefined;
-  }
+): Promise<void> {
   const kept = ownForm(form);
   return outcome.then(
     (done) => {

@@ -4,16 +4,25 @@
 // The request's views die with the first wait: keys are copied before it.
 
 import { compose } from '../../protocol/composer.js';
+import type { ErrorName } from '../../protocol/reply.js';
 import type { GetRequest } from '../../protocol/request.js';
 import { ownLookup } from '../../store/found-item.js';
 import type { LargeValue, Lookup, Maybe, ReadOptions } from '../../store/store.js';
-import type { Session } from '../session.js';
-import { GetJob } from './get-job.js';
+import type { ReplySection } from '../reply-section.js';
+import { type GetProgress, newGetProgress, type Session } from '../session.js';
+import {
+  composeEnd,
+  composeError,
+  composeFound,
+  hitReply,
+  noteFound,
+  wantsBytes,
+} from './get-answer.js';
 import { errorOfFailure, ownForm } from './outcomes.js';
 
 const PIECE_BYTES = 256 * 1024;
 
-/** One key, its value still on the disk: the requests behind it go on meanwhile. */
+/** A get of one key, its value still on the disk: the requests behind it go on meanwhile. */
 export function answerLater(
   request: GetRequest,
   session: Session,
@@ -21,110 +30,136 @@ export function answerLater(
   found: Promise<Lookup>,
 ): undefined {
   const section = session.replies.open();
-  const progress = { hits: 0, failed: false };
-  const job = new GetJob(withOwnKeys(request), session, section, progress, options);
-  void answerKey(job, 0, found)
-    .then(() => job.end())
-    .finally(() => session.replies.close(section));
+  const later = new LaterAnswer(request, session, options, section, newGetProgress());
+  void later.answer(found).finally(() => session.replies.close(section));
   return undefined;
 }
 
-/** The keys from `from` on, one after the other; `found` is what the store said to the first of them. */
-export function answerRest(
-  job: GetJob,
-  from: number,
-  found: Maybe<Lookup> | undefined,
+/** A key in the middle of a get, or a large value: the requests behind it wait. */
+export function answerHere(
+  request: GetRequest,
+  session: Session,
+  options: ReadOptions | undefined,
+  found: Maybe<Lookup>,
 ): Promise<void> {
-  job.gate();
-  const { request, session, section, progress, options } = job;
-  const rest = new GetJob(withOwnKeys(request), session, section, progress, options);
-  return answerKeys(rest, from, found, job.after);
+  const { replies, getProgress } = session;
+  const kept = found instanceof Promise ? found : ownLookup(found);
+  getProgress.begun = true;
+  const later = new LaterAnswer(request, session, options, replies.tail, getProgress);
+  return replies
+    .room(replies.tail)
+    .then((alive) => (alive ? later.answer(kept) : releaseUnread(kept)));
 }
 
-async function answerKeys(
-  job: GetJob,
-  from: number,
-  first: Maybe<Lookup> | undefined,
-  after: number,
-): Promise<void> {
-  const { session, progress, request } = job;
-  // When what has been composed fails, the gate has put the error in its place: say nothing more.
-  if (!(await session.services.gate.durable(after))) progress.failed = true;
-  let found = first;
-  for (let at = from; at < request.keys.length && !progress.failed; at++) {
-    if (!(await session.replies.room(job.section))) break;
-    await answerKey(job, at, found ?? session.store.get(request.keys[at]!, job.options));
-    found = undefined;
-  }
-  if (found !== undefined) await releaseUnread(found);
-  job.end();
-}
+/** One key that is answered after its turn. */
+class LaterAnswer {
+  readonly #request: GetRequest;
+  readonly #session: Session;
+  readonly #options: ReadOptions | undefined;
+  readonly #section: ReplySection;
+  readonly #progress: GetProgress;
 
-/** Composes one key when its value is here and durable. */
-async function answerKey(job: GetJob, at: number, pending: Maybe<Lookup>): Promise<void> {
-  const { session, request } = job;
-  const key = request.keys[at]!;
-  let found: Lookup;
-  try {
-    found = pending instanceof Promise ? await pending : pending;
-  } catch (error) {
-    job.fail(errorOfFailure(error));
-    return;
+  constructor(
+    request: GetRequest,
+    session: Session,
+    options: ReadOptions | undefined,
+    section: ReplySection,
+    progress: GetProgress,
+  ) {
+    this.#request = request.kept(ownForm(request.form));
+    this.#session = session;
+    this.#options = options;
+    this.#section = section;
+    this.#progress = progress;
   }
-  const value = largeOf(found);
-  if (value !== undefined) {
-    await sendLarge(job, key, ownLookup(found), value);
-  } else if (session.services.gate.isDurable(found.after)) {
-    job.compose(key, found);
-  } else {
-    const kept = ownLookup(found);
-    if (await session.services.gate.durable(found.after)) job.compose(key, kept);
-    else job.fail('no-space');
-  }
-}
 
-/** Streams a large value out, at the pace of its client. */
-async function sendLarge(
-  job: GetJob,
-  key: Buffer,
-  found: Lookup,
-  value: LargeValue,
-): Promise<void> {
-  const { session, section, request } = job;
-  let isAnnounced = false;
-  try {
-    if (!(await session.services.gate.durable(found.after))) {
-      job.fail('no-space');
+  /** Composes the key, when its value is here and durable, and what ends the get. */
+  async answer(pending: Maybe<Lookup>): Promise<void> {
+    await this.#answerKey(pending);
+    composeEnd(this.#request, this.#session, this.#section, this.#progress);
+  }
+
+  async #answerKey(pending: Maybe<Lookup>): Promise<void> {
+    const { gate } = this.#session.services;
+    let found: Lookup;
+    try {
+      found = pending instanceof Promise ? await pending : pending;
+    } catch (error) {
+      this.#fail(errorOfFailure(error));
       return;
     }
-    if (found.kind !== 'hit' || !(await session.replies.room(section))) return;
-    const { form } = request;
-    const wantsBytes = job.wantsBytes(found.item);
-    const piece = Buffer.allocUnsafeSlow(wantsBytes ? Math.min(PIECE_BYTES, value.bytes) : 0);
-    // Read before the bytes are announced: a file that is not there can still be answered by an error.
-    let count = wantsBytes ? await value.read(piece, 0) : 0;
-    job.count(key, found);
-    job.progress.hits += 1;
-    isAnnounced = true;
-    compose(section.output, form, job.hit(key, found.item));
-    if (!wantsBytes) return;
-    for (let position = 0; ;) {
-      section.output.writeBytes(piece.subarray(0, count));
-      position += count;
-      if (position >= value.bytes) break;
-      if (!(await session.replies.room(section))) return;
-      count = await value.read(piece, position);
+    const value = largeOf(found);
+    if (this.#isLost()) {
+      value?.release();
+    } else if (value !== undefined) {
+      await this.#sendLarge(ownLookup(found), value);
+    } else if (gate.isDurable(found.after)) {
+      this.#compose(found);
+    } else {
+      const kept = ownLookup(found);
+      const isDurable = await gate.durable(found.after);
+      if (this.#isLost()) return;
+      if (isDurable) this.#compose(kept);
+      else this.#fail('no-space');
     }
-    compose(section.output, form, { kind: 'value-end' });
-  } catch (error) {
-    const reason = errorOfFailure(error);
-    session.counters.damaged_reads += 1;
-    session.services.logger.error('A large value could not be read', { error: reason });
-    // Announced bytes that cannot be kept: closing is the only honest answer.
-    if (isAnnounced) session.abandon();
-    else job.fail(reason);
-  } finally {
-    value.release();
+  }
+
+  /** What was said of this get before has been replaced by an error: nothing more is said. */
+  #isLost(): boolean {
+    if (this.#progress.begun && this.#session.replies.hasLostGet) this.#progress.failed = true;
+    return this.#progress.failed;
+  }
+
+  #compose(found: Lookup): void {
+    composeFound(this.#request, this.#session, this.#section, this.#progress, this.#options, found);
+  }
+
+  #fail(error: ErrorName): void {
+    composeError(this.#request, this.#session, this.#section, this.#progress, error);
+  }
+
+  /** Streams a large value out, at the pace of its client. */
+  async #sendLarge(found: Lookup, value: LargeValue): Promise<void> {
+    const request = this.#request;
+    const session = this.#session;
+    const section = this.#section;
+    let isAnnounced = false;
+    try {
+      const isDurable = await session.services.gate.durable(found.after);
+      if (this.#isLost()) return;
+      if (!isDurable) {
+        this.#fail('no-space');
+        return;
+      }
+      if (found.kind !== 'hit' || !(await session.replies.room(section))) return;
+      const { form } = request;
+      const wanted = wantsBytes(request, found.item);
+      const piece = Buffer.allocUnsafeSlow(wanted ? Math.min(PIECE_BYTES, value.bytes) : 0);
+      // Read before the bytes are announced: a file that is not there can still be answered by an error.
+      let count = wanted ? await value.read(piece, 0) : 0;
+      noteFound(request, session, found);
+      this.#progress.hits += 1;
+      isAnnounced = true;
+      compose(section.output, form, hitReply(request, session, this.#options, found.item));
+      if (!wanted) return;
+      for (let position = 0; ;) {
+        section.output.writeBytes(piece.subarray(0, count));
+        position += count;
+        if (position >= value.bytes) break;
+        if (!(await session.replies.room(section))) return;
+        count = await value.read(piece, position);
+      }
+      compose(section.output, form, { kind: 'value-end' });
+    } catch (error) {
+      const reason = errorOfFailure(error);
+      session.counters.damaged_reads += 1;
+      session.services.logger.error('A large value could not be read', { error: reason });
+      // Announced bytes that cannot be kept: closing is the only honest answer.
+      if (isAnnounced) session.abandon();
+      else this.#fail(reason);
+    } finally {
+      value.release();
+    }
   }
 }
 
@@ -135,24 +170,6 @@ async function releaseUnread(pending: Maybe<Lookup>): Promise<void> {
   } catch (error) {
     errorOfFailure(error);
   }
-}
-
-function withOwnKeys(request: GetRequest): GetRequest {
-  const keys = request.keys.map((key) => Buffer.from(key));
-  // Written out, as every read of the disk comes here: a spread costs more than the copies.
-  return {
-    kind: 'get',
-    form: ownForm(request.form),
-    keys,
-    last: request.last,
-    touchExptime: request.touchExptime,
-    wantsValue: request.wantsValue,
-    unused: request.unused,
-    vivifyExptime: request.vivifyExptime,
-    recacheSeconds: request.recacheSeconds,
-    knownCas: request.knownCas,
-    chosenCas: request.chosenCas,
-  };
 }
 
 function largeOf(found: Lookup): LargeValue | undefined {

@@ -1,37 +1,49 @@
-// get, gets, gat, gats, mg and their binary forms: what memory can answer is composed at once, without a
-// promise; what needs the disk, or a client that reads first, goes on in retrieval-later.ts.
+// get, gets, gat, gats, mg and their binary forms, one key at a time: what memory can answer is composed at once,
+// without a promise; what needs the disk, or a client that reads first, goes on in retrieval-later.ts.
 
 import type { GetRequest } from '../../protocol/request.js';
-import { ownLookup } from '../../store/found-item.js';
 import type { Lookup } from '../../store/store.js';
 import type { Session } from '../session.js';
-import { GetJob, readOptionsOf } from './get-job.js';
-import { answerLater, answerRest } from './retrieval-later.js';
+import { composeEnd, composeFound, readOptionsOf } from './get-answer.js';
+import { answerHere, answerLater } from './retrieval-later.js';
 
 /** Returns a promise when the requests behind it have to wait. */
 export function get(request: GetRequest, session: Session): Promise<void> | undefined {
-  const { keys } = request;
   const { store, replies, getProgress: progress } = session;
-  if (request.form.wire === 'meta') session.counters.cmd_meta += 1;
-  const options = readOptionsOf(request, store);
-  const job = new GetJob(request, session, replies.tail, progress, options);
-  for (let at = 0; at < keys.length && !progress.failed; at++) {
-    if (at > 0 && replies.isFull) return answerRest(job, at, undefined);
-    const found = store.get(keys[at]!, options);
-    if (found instanceof Promise) {
-      const isAlone = keys.length === 1 && request.last && progress.hits === 0;
-      return isAlone ? answerLater(request, session, options, found) : answerRest(job, at, found);
-    }
-    if (isLarge(found)) return answerRest(job, at, ownLookup(found));
-    if (found.after > job.after) job.after = found.after;
-    job.compose(keys[at]!, found);
+  const { form, key, keyStart, keyEnd, last } = request;
+  const section = replies.tail;
+  if (keyEnd === keyStart || hasFailed(session)) {
+    composeEnd(request, session, section, progress);
+    return undefined;
   }
-  // A part that is not the last may not be replaced by an error alone: its END would still follow.
-  if (!request.last && job.after > store.durability.watermark)
-    return answerRest(job, keys.length, undefined);
-  job.end();
-  job.gate();
+  if (form.wire === 'meta') session.counters.cmd_meta += 1;
+  const options = readOptionsOf(request, store);
+  const found = store.get(key, options, keyStart, keyEnd);
+  if (found instanceof Promise) {
+    if (!last || progress.begun) return answerHere(request, session, options, found);
+    return answerLater(request, session, options, found);
+  }
+  if (isLarge(found)) return answerHere(request, session, options, found);
+  if (!progress.begun) {
+    progress.begun = !last;
+    progress.start = section.output.length;
+    progress.bytesWritten = replies.bytesWritten;
+  }
+  // What waits for the disk holds the whole get back, as far as none of it has left.
+  const isWhole = progress.bytesWritten === replies.bytesWritten;
+  const start = isWhole ? progress.start : section.output.length;
+  composeFound(request, session, section, progress, options, found);
+  if (found.after > 0) replies.gatePart(section, start, form, found.after);
+  if (last) composeEnd(request, session, section, progress);
   return undefined;
+}
+
+/** An error was said in its place: by a lookup, or by a commit that failed while keys were still to come. */
+function hasFailed(session: Session): boolean {
+  const { replies, getProgress: progress } = session;
+  if (!progress.begun) return false;
+  if (replies.hasLostGet) progress.failed = true;
+  return progress.failed;
 }
 
 function isLarge(found: Lookup): boolean {

@@ -1,5 +1,6 @@
 // set, add, replace, append, prepend, cas, ms and their binary forms, whole or in pieces.
 
+import type { ReplyForm } from '../../protocol/reply-form.js';
 import type { PutRequest } from '../../protocol/request.js';
 import { expiresAtOf, ttlSecondsOf } from '../../store/expiry.js';
 import type { LargeValueHandle, Put, PutOutcome, Store } from '../../store/store.js';
@@ -7,18 +8,33 @@ import type { Counters } from '../counters.js';
 import type { Session } from '../session.js';
 import { uriEncoded } from '../watchers.js';
 import { LargeUpload } from './large-upload.js';
-import { outcomeReply, ownForm, settle } from './outcomes.js';
+import { answerOutcome, countRefusal, ownForm, settle } from './outcomes.js';
+
+const NO_BYTES: Buffer = Buffer.alloc(0);
+
+/** What a request asks the store for: one object, filled again for each. The store copies what it keeps. */
+const CHANGE: { -readonly [K in keyof Put]: Put[K] } = {
+  mode: 'set',
+  key: NO_BYTES,
+  keyStart: 0,
+  keyEnd: 0,
+  value: NO_BYTES,
+  valueStart: 0,
+  valueEnd: 0,
+  flags: 0,
+  expiresAt: 0,
+  compareCas: undefined,
+  chosenCas: undefined,
+  invalidate: false,
+  vivifyExpiresAt: undefined,
+};
 
 /** Returns a promise when the requests behind it have to wait. */
 export function put(request: PutRequest, session: Session): Promise<void> | undefined {
   const { value, form } = request;
-  if (value === undefined) {
-    // The value follows in pieces; the request's views do not live that long.
-    const kept = { ...request, form: ownForm(form), key: Buffer.from(request.key) };
-    session.upload = new LargeUpload(session, kept, store);
-    return undefined;
-  }
-  return store(request, session, value);
+  if (value !== undefined) return store(request, session, value);
+  session.upload = new LargeUpload(session, request.kept(ownForm(form)), store);
+  return undefined;
 }
 
 /** Stores a value that is whole and answers. */
@@ -27,46 +43,79 @@ function store(
   session: Session,
   value: Buffer | LargeValueHandle,
 ): Promise<void> | undefined {
-  const { counters } = session;
+  const { counters, services } = session;
+  const { form } = request;
   counters.cmd_set += 1;
-  if (request.form.wire === 'meta') counters.cmd_meta += 1;
-  const { detail, watchers } = session.services;
-  if (detail.isOn) detail.recordSet(request.key);
-  const name = watchers.count === 0 ? undefined : uriEncoded(request.key);
-  const change = changeOf(request, value, session.store);
-  const cmd = request.compareCas === undefined ? request.mode : 'cas';
-  const { expiresAt } = change;
-  const ttl =
-    name === undefined || expiresAt === 0 ? 0 : ttlSecondsOf(expiresAt, session.store.nowMs());
-  const outcome = session.store.put(change);
-  return settle(session, request.form, outcome, (done, form) => {
-    if (request.compareCas !== undefined) countCas(counters, done);
-    if (name !== undefined) {
-      const status = done.status.replace('-', '_');
-      const fields = `type=item_store key=${name} status=${status} cmd=${cmd} ttl=${ttl}`;
-      const size = `clsid=1 cfd=${session.id} size=${done.valueBytes}`;
-      watchers.emit('mutations', `${fields} ${size}`, done.after);
-    }
-    const reply = outcomeReply(done.status, done.cas, done.valueBytes);
-    session.answerChange(form, reply, done.after);
-  });
+  if (form.wire === 'meta') counters.cmd_meta += 1;
+  fill(request, value, session.store);
+  if (services.detail.isOn) services.detail.recordSet(keyOf(request));
+  const event = services.watchers.count === 0 ? undefined : eventOf(request, session);
+  const isCas = request.compareCas !== undefined;
+  const outcome = session.store.put(CHANGE);
+  if (outcome instanceof Promise) {
+    return settle(session, form, outcome, (done, kept) =>
+      answer(session, kept, done, isCas, event),
+    );
+  }
+  countRefusal(counters, outcome.status);
+  answer(session, form, outcome, isCas, event);
+  return undefined;
 }
 
-function changeOf(request: PutRequest, value: Buffer | LargeValueHandle, store: Store): Put {
-  const { exptime, vivifyExptime } = request;
+function answer(
+  session: Session,
+  form: ReplyForm,
+  done: PutOutcome,
+  isCas: boolean,
+  event: PutEvent | undefined,
+): void {
+  if (isCas) countCas(session.counters, done);
+  if (event !== undefined) {
+    const { key, cmd, ttl } = event;
+    const status = done.status.replace('-', '_');
+    const fields = `type=item_store key=${key} status=${status} cmd=${cmd} ttl=${ttl}`;
+    const size = `clsid=1 cfd=${session.id} size=${done.valueBytes}`;
+    session.services.watchers.emit('mutations', `${fields} ${size}`, done.after);
+  }
+  answerOutcome(session, form, done, done.valueBytes);
+}
+
+function fill(request: PutRequest, value: Buffer | LargeValueHandle, engine: Store): void {
+  const { exptime, vivifyExptime, valueStart } = request;
   const isPlain = exptime === 0 && vivifyExptime === undefined;
-  const nowMs = isPlain ? 0 : store.nowMs();
-  return {
-    mode: request.mode,
-    key: request.key,
-    value,
-    flags: request.flags,
-    expiresAt: expiresAtOf(exptime, nowMs),
-    compareCas: request.compareCas,
-    chosenCas: request.chosenCas,
-    invalidate: request.invalidate,
-    vivifyExpiresAt: vivifyExptime === undefined ? undefined : expiresAtOf(vivifyExptime, nowMs),
-  };
+  const nowMs = isPlain ? 0 : engine.nowMs();
+  CHANGE.mode = request.mode;
+  CHANGE.key = request.key;
+  CHANGE.keyStart = request.keyStart;
+  CHANGE.keyEnd = request.keyEnd;
+  CHANGE.value = value;
+  CHANGE.valueStart = valueStart;
+  CHANGE.valueEnd = valueStart + request.valueBytes;
+  CHANGE.flags = request.flags;
+  CHANGE.expiresAt = isPlain ? 0 : expiresAtOf(exptime, nowMs);
+  CHANGE.compareCas = request.compareCas;
+  CHANGE.chosenCas = request.chosenCas;
+  CHANGE.invalidate = request.invalidate;
+  CHANGE.vivifyExpiresAt =
+    vivifyExptime === undefined ? undefined : expiresAtOf(vivifyExptime, nowMs);
+}
+
+function keyOf({ key, keyStart, keyEnd }: PutRequest): Buffer {
+  return key.subarray(keyStart, keyEnd);
+}
+
+/** What watchers of mutations are told of a request. */
+interface PutEvent {
+  readonly key: string;
+  readonly cmd: string;
+  readonly ttl: number;
+}
+
+function eventOf(request: PutRequest, session: Session): PutEvent {
+  const { expiresAt = 0 } = CHANGE;
+  const cmd = request.compareCas === undefined ? request.mode : 'cas';
+  const ttl = expiresAt === 0 ? 0 : ttlSecondsOf(expiresAt, session.store.nowMs());
+  return { key: uriEncoded(keyOf(request)), cmd, ttl };
 }
 
 function countCas(counters: Counters, { status }: PutOutcome): void {

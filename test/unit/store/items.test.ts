@@ -5,6 +5,7 @@ import * as fc from 'fast-check';
 
 import { Segment } from '../../../src/log/segment.js';
 import { Items } from '../../../src/store/items.js';
+import { emptyRecord } from '../../../src/store/keydir-entries.js';
 import type { ItemState } from '../../../src/store/items.js';
 import { hashSeed } from '../../../src/log/key-hash.js';
 import { Keydir, MARK } from '../../../src/store/keydir.js';
@@ -26,9 +27,9 @@ function start(): { items: Items; segments: Segment[]; disk: { watermark: number
 
 const state: fc.Arbitrary<ItemState> = fc
   .record({
-    slot: fc.nat(SLOTS - 1),
+    segment: fc.nat(SLOTS - 1),
     offset: fc.nat(1000).map((each) => each * 8),
-    bytes: fc.integer({ min: 5, max: 100 }).map((each) => each * 8),
+    length: fc.integer({ min: 5, max: 100 }).map((each) => each * 8),
     seq: fc.integer({ min: 1, max: 2 ** 40 }),
     expiresAt: fc.constantFrom(0, 0, 1_700_000_000_000),
     marks: fc.constantFrom(0, MARK.STALE, MARK.WON | MARK.CHOSEN_CAS, MARK.FETCHED),
@@ -52,15 +53,18 @@ function expectCounted(items: Items, segments: Segment[], model: Map<string, Ite
   const sum = (of: (each: ItemState) => number): number =>
     all.reduce((total, each) => total + of(each), 0);
   expect(items.count).to.equal(model.size);
-  expect(items.liveBytes).to.equal(sum(({ bytes, large }) => bytes + (large?.bytes ?? 0)));
+  expect(items.liveBytes).to.equal(sum(({ length, large }) => length + (large?.bytes ?? 0)));
   expect(items.expiringCount).to.equal(sum(({ expiresAt }) => (expiresAt === 0 ? 0 : 1)));
   for (const { slot, liveBytes } of segments) {
-    expect(liveBytes).to.equal(sum((each) => (each.slot === slot ? each.bytes : 0)));
+    expect(liveBytes).to.equal(sum((each) => (each.segment === slot ? each.length : 0)));
   }
   const large = all.flatMap((each) => (each.large === undefined ? [] : [each.large.id]));
   expect(items.largeIds()).to.deep.equal(new Set(large));
   for (const [key, expected] of model) {
-    expect(items.stateOf(items.keydir.find(Buffer.from(key)))).to.deep.equal(expected);
+    const ref = items.keydir.find(Buffer.from(key));
+    const found = emptyRecord();
+    items.load(ref, found);
+    expect({ ...found, large: items.largeOf(ref) }).to.deep.equal(expected);
   }
 }
 
@@ -75,13 +79,13 @@ describe('Items', () => {
           const ref = items.keydir.find(bytes);
           const old = model.get(key);
           if (what === 'set') {
-            items.set(bytes, ref, next);
+            items.set(bytes, ref, next, next.large);
             model.set(key, next);
           } else if (what === 'undone') {
-            items.set(bytes, ref, next);
+            items.set(bytes, ref, next, next.large);
             items.restore(bytes, old);
           } else if (old === undefined) {
-            items.relocate(items.keydir.find(bytes), next.seq, next.slot, next.offset);
+            items.relocate(items.keydir.find(bytes), next.seq, next.segment, next.offset);
           } else if (what === 'remove') {
             items.remove(ref);
             items.restore(bytes, old);
@@ -91,9 +95,9 @@ describe('Items', () => {
             items.setExpiresAt(ref, next.expiresAt);
             model.set(key, { ...old, expiresAt: next.expiresAt });
           } else {
-            items.relocate(items.keydir.find(bytes), old.seq + 1, next.slot, next.offset);
-            items.relocate(items.keydir.find(bytes), old.seq, next.slot, next.offset);
-            model.set(key, { ...old, slot: next.slot, offset: next.offset });
+            items.relocate(items.keydir.find(bytes), old.seq + 1, next.segment, next.offset);
+            items.relocate(items.keydir.find(bytes), old.seq, next.segment, next.offset);
+            model.set(key, { ...old, segment: next.segment, offset: next.offset });
           }
           expectCounted(items, segments, model);
         }
@@ -105,10 +109,10 @@ describe('Items', () => {
   it('afterOf() is the seq of the newest change that is not durable, also of a key that is gone', () => {
     const { items, disk } = start();
     const key = Buffer.from('k');
-    const put = { slot: 0, offset: 64, bytes: 40, expiresAt: 0, marks: 0, lastUsedSeconds: 0 };
-    const ref = items.set(key, 0, { ...put, seq: 5, large: undefined });
+    const put = { segment: 0, offset: 64, length: 40, expiresAt: 0, marks: 0, lastUsedSeconds: 0 };
+    const ref = items.set(key, 0, { ...put, seq: 5 }, undefined);
     expect(items.afterOf(ref, key)).to.equal(5);
-    items.noteUnsynced(key, 6);
+    items.noteUnsynced(key, 0, key.length, 6);
     expect(items.afterOf(ref, key)).to.equal(6);
     items.remove(ref);
     expect(items.afterOf(0, key)).to.equal(6);
@@ -118,7 +122,7 @@ describe('Items', () => {
     disk.watermark = 6;
     expect(items.afterOf(0, key)).to.equal(0);
     items.settleUnsynced();
-    items.noteUnsynced(key, 7);
+    items.noteUnsynced(key, 0, key.length, 7);
     items.forgetUnsynced();
     expect(items.afterOf(0, key)).to.equal(0);
   });

@@ -65,8 +65,9 @@ class Case {
   /** What the keydir knows of the key. */
   item(seq: number, slot: number, more: { expiresAt?: number; marks?: number } = {}): this {
     const { items } = this.core;
-    const place = { slot, offset: 64, bytes: 48, lastUsedSeconds: 0, large: undefined };
-    items.set(KEY, items.keydir.find(KEY), { ...place, seq, expiresAt: 0, marks: 0, ...more });
+    const place = { segment: slot, offset: 64, length: 48, lastUsedSeconds: 0 };
+    const state = { ...place, seq, expiresAt: 0, marks: 0, ...more };
+    items.set(KEY, items.keydir.find(KEY), state, undefined);
     return this;
   }
 
@@ -167,7 +168,7 @@ describe('Judge', () => {
   it('leaves every record of a key as it is while a change of it is not durable', () => {
     const replaced = new Case({ isOldest: true }).item(101, NEWER);
     const deleted = new Case({ isOldest: true });
-    deleted.core.items.noteUnsynced(KEY, 101);
+    deleted.core.items.noteUnsynced(KEY, 0, KEY.length, 101);
     for (const each of [replaced, deleted]) {
       const records = [put(5), removal(6), touch(7, 5, 0)];
       for (const record of records) expect(each.of(record)).to.equal('verbatim');
@@ -213,7 +214,7 @@ describe('Judge', () => {
 
   it('keeps a flush that stands behind a record which had to stay as it is', () => {
     const each = new Case({ isOldest: true });
-    each.core.items.noteUnsynced(KEY, 101);
+    each.core.items.noteUnsynced(KEY, 0, KEY.length, 101);
     expect(each.of(put(5))).to.equal('verbatim');
     expect(each.of(flush(9))).to.equal('verbatim');
   });

@@ -25,7 +25,7 @@ describe('ValueCache', () => {
     const cache = new ValueCache(MIB);
     cache.put(1, SEQ_MAX, 0xffffffff, 2n ** 64n - 1n, Buffer.from('one'));
     cache.put(2 ** 31 - 1, 7, 0, 0n, Buffer.alloc(0));
-    cache.put(3, 8, 5, 8n, Buffer.from('head'), Buffer.from('tail'));
+    cache.put(3, 8, 5, 8n, Buffer.from('a headtail b'), 2, 10);
     const { value, isLasting, flags, cas } = cache.get(1, SEQ_MAX)!;
     expect({ value, isLasting, flags, cas }).to.deep.equal({
       value: Buffer.from('one'),

@@ -1,0 +1,170 @@
+// The answer to one key of a get: a lookup becomes a reply in a section, is counted, and told to those who asked for it
+// (stats detail, watchers). Shared by the path that never waits (retrieval.ts) and the one that does
+// (retrieval-later.ts).
+//
+// Invariant: the replies made here are one object of a kind, composed before the next one is made.
+
+import type { GetRequest } from '../../protocol/request.js';
+import { errorReply, type ErrorName, type HitReply, type MetaHit } from '../../protocol/reply.js';
+import { expiresAtOf, ttlSecondsOf } from '../../store/expiry.js';
+import type { Item, Lookup, ReadOptions, Store } from '../../store/store.js';
+import type { ReplySection } from '../reply-section.js';
+import type { GetProgress, Session } from '../session.js';
+import { uriEncoded } from '../watchers.js';
+import { countLookup } from './retrieval-counts.js';
+
+const NO_BYTES: Buffer = Buffer.alloc(0);
+const NO_ITEM = {
+  flags: 0,
+  cas: 0n,
+  valueBytes: 0,
+  source: undefined,
+  words: undefined,
+  start: 0,
+  isLasting: false,
+};
+const HIT: { -readonly [K in keyof HitReply]: HitReply[K] } = {
+  kind: 'hit',
+  key: NO_BYTES,
+  keyStart: 0,
+  keyEnd: 0,
+  item: NO_ITEM,
+  meta: undefined,
+};
+const MISS = { kind: 'miss' as const, key: NO_BYTES, keyStart: 0, keyEnd: 0 };
+const END = { kind: 'end' as const, hits: 0 };
+
+/** Composes the answer to a key whose value is in memory, to a miss or to damage. */
+export function composeFound(
+  request: GetRequest,
+  session: Session,
+  section: ReplySection,
+  progress: GetProgress,
+  options: ReadOptions | undefined,
+  found: Lookup,
+): void {
+  noteFound(request, session, found);
+  if (found.kind === 'hit') {
+    progress.hits += 1;
+    session.replies.send(request.form, hitReply(request, session, options, found.item), 0, section);
+  } else if (found.kind === 'miss') {
+    MISS.key = request.key;
+    MISS.keyStart = request.keyStart;
+    MISS.keyEnd = request.keyEnd;
+    session.replies.send(request.form, MISS, 0, section);
+  } else {
+    if (found.kind === 'damaged') session.counters.damaged_reads += 1;
+    const error = found.kind === 'refused' ? found.status : 'damaged';
+    composeError(request, session, section, progress, error);
+  }
+}
+
+/** Answers by an error, the last word about this get. */
+export function composeError(
+  request: GetRequest,
+  session: Session,
+  section: ReplySection,
+  progress: GetProgress,
+  error: ErrorName,
+): void {
+  progress.failed = true;
+  session.replies.send(request.form, errorReply(error), 0, section);
+}
+
+/** Behind the last key: END, unless an error was said. Nothing behind the others. */
+export function composeEnd(
+  request: GetRequest,
+  session: Session,
+  section: ReplySection,
+  progress: GetProgress,
+): void {
+  if (!request.last) return;
+  if (!progress.failed) {
+    END.hits = progress.hits;
+    session.replies.send(request.form, END, 0, section);
+  }
+  section.endMark();
+  progress.begun = false;
+  progress.hits = 0;
+  progress.failed = false;
+  session.replies.hasLostGet = false;
+}
+
+/** Counts a lookup, and tells those who asked. */
+export function noteFound(request: GetRequest, session: Session, found: Lookup): void {
+  countLookup(session.counters, request, found);
+  const { detail, watchers } = session.services;
+  if (detail.isOn || watchers.count > 0) tell(request, session, found);
+}
+
+/** The reply to a hit, valid until the next one is made. */
+export function hitReply(
+  request: GetRequest,
+  session: Session,
+  options: ReadOptions | undefined,
+  item: Item,
+): HitReply {
+  HIT.key = request.key;
+  HIT.keyStart = request.keyStart;
+  HIT.keyEnd = request.keyEnd;
+  HIT.item = item;
+  HIT.meta = request.form.wire === 'meta' ? metaHit(request, session, options, item) : undefined;
+  return HIT;
+}
+
+/** False when the header says it all: meta without flag v, or with a CAS that the client knows. */
+export function wantsBytes(request: GetRequest, item: Item): boolean {
+  return request.wantsValue && request.knownCas !== item.cas;
+}
+
+function tell(request: GetRequest, session: Session, found: Lookup): void {
+  const { detail, watchers } = session.services;
+  const key = request.key.subarray(request.keyStart, request.keyEnd);
+  const isHit = found.kind === 'hit';
+  if (detail.isOn) detail.recordGet(key, isHit);
+  if (watchers.count === 0) return;
+  const reason = found.kind === 'miss' && found.reason !== 'absent' ? found.reason : 'not_found';
+  const status = `status=${isHit ? 'found' : reason} clsid=${isHit ? 1 : 0}`;
+  const size = `cfd=${session.id} size=${isHit ? found.item.valueBytes : 0}`;
+  watchers.emit('fetchers', `type=item_get key=${uriEncoded(key)} ${status} ${size}`, found.after);
+}
+
+function metaHit(
+  request: GetRequest,
+  session: Session,
+  options: ReadOptions | undefined,
+  item: Item,
+): MetaHit {
+  const nowMs = session.store.nowMs();
+  const { knownCas } = request;
+  const { created } = item;
+  const touchedTo = created ? undefined : options?.expiresAt;
+  return {
+    ttlSeconds: ttlSecondsOf(touchedTo ?? item.expiresAt, nowMs),
+    ttlSecondsBefore: created ? -1 : ttlSecondsOf(item.expiresAt, nowMs),
+    created,
+    fetched: item.fetched,
+    idleSeconds: item.idleSeconds,
+    won: item.wins,
+    stale: item.stale,
+    winSent: item.won && !item.wins,
+    known: knownCas !== undefined && knownCas === item.cas,
+  };
+}
+
+/** How the store shall read; undefined for a plain get, which makes no object. */
+export function readOptionsOf(request: GetRequest, store: Store): ReadOptions | undefined {
+  const { touchExptime, vivifyExptime, recacheSeconds, form } = request;
+  if (form.wire !== 'meta' && touchExptime === undefined) return undefined;
+  const nowMs = store.nowMs();
+  const expiry = (exptime: number | undefined): number | undefined =>
+    exptime === undefined ? undefined : expiresAtOf(exptime, nowMs);
+  return {
+    expiresAt: expiry(touchExptime),
+    quiet: request.unused,
+    win: form.wire === 'meta',
+    recacheMs: recacheSeconds === undefined ? undefined : recacheSeconds * 1000,
+    vivifyExpiresAt: expiry(vivifyExptime),
+    chosenCas: request.chosenCas,
+  };
+}
