@@ -173,12 +173,17 @@ class ServerProcess {
     await this.#store?.close();
     if (error instanceof ListenError) process.exit(EXIT.system);
     if (isKvError(error)) process.exit(exitCodeOf(error.code));
-    process.exit(systemCode(error) === undefined ? EXIT.bug : EXIT.system);
+    process.exit(exitOfSystem(systemCode(error)));
   }
 
   #removePidFile(): void {
     if (this.#config.pidFile !== undefined) fs.rmSync(this.#config.pidFile, { force: true });
   }
+}
+
+function exitOfSystem(code: string | undefined): ExitCode {
+  if (code === undefined) return EXIT.bug;
+  return code === 'EACCES' || code === 'EPERM' ? EXIT.noPermission : EXIT.system;
 }
 
 function storeOptionsOf(config: Config): Partial<StoreOptions> {

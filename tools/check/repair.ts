@@ -96,14 +96,13 @@ async function namesIn(env: Env, dir: string): Promise<string[]> {
   }
 }
 
-/** Nothing is created for it: where no server ever ran there is no lock file, and no need of one. */
+/** Nothing is created for it in a directory that is only read, which may be read-only. */
 async function lockSource(env: Env, dir: string): Promise<Lock | undefined> {
-  if (!(await namesIn(env, dir)).includes(LOCK_NAME)) return undefined;
   try {
-    return await env.fs.lock(join(dir, LOCK_NAME));
+    return await env.fs.lock(join(dir, LOCK_NAME), 'existing');
   } catch (error: unknown) {
-    // Nobody can write to a read-only copy.
-    if (systemCode(error) === 'EROFS') return undefined;
+    // Where no directory is, the plan says so.
+    if (['ENOENT', 'ENOTDIR'].includes(systemCode(error) ?? '')) return undefined;
     throw error;
   }
 }
