@@ -8,6 +8,7 @@
 
 import { spawnSync, type SpawnSyncReturns } from 'node:child_process';
 import fs from 'node:fs';
+import { constants } from 'node:os';
 import { dirname } from 'node:path';
 
 import { KvError, systemCode } from '../errors.js';
@@ -16,17 +17,18 @@ import type { Lock, LockMode, Logger } from './env.js';
 const { O_RDONLY, O_WRONLY, O_CREAT, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
 
 /**
- * Takes the locks of descriptor 3, the directory, and 4, LOCK, in one spawn, and tells of the first on stdout.
- * flock(1) ends with 1 and without a word when somebody has the lock. A lock belongs to the open file
- * description, which this process keeps (docs/decisions.md).
+ * Takes the locks of descriptor 3, the directory, and 4, LOCK, in one spawn. What is said of the first is on stdout,
+ * and that it was taken. flock(1) ends with 1 and without a word when somebody has the lock.
+ * A lock belongs to the open file description, which this process keeps (docs/decisions.md).
  */
-const TAKE_DIRECTORY =
-  'said=$(flock -xn 3 2>&1); code=$?; echo "$code $said"; [ "$code$said" = 1 ] && exit 1; ';
+const TAKE_DIRECTORY = 'flock -xn 3 2>&1 || exit; echo taken';
+const TAKEN = 'taken\n';
 const TAKE_FILE = 'exec flock -xn 4';
-const TAKE_NOTHING_MORE = 'exit 0';
 
 /** From here on a shell's code means that the program did not run, or that a signal ended it. */
 const CODE_DID_NOT_RUN = 126;
+const CODE_NOT_FOUND = 127;
+const CODE_OF_SIGNAL = 128;
 
 export async function lockDirectory(path: string, mode: LockMode, logger: Logger): Promise<Lock> {
   const directory = await fs.promises.open(dirname(path), O_RDONLY | O_DIRECTORY);
@@ -88,41 +90,63 @@ function take(
   links: number,
   logger: Logger,
 ): void {
-  const script = TAKE_DIRECTORY + (file === undefined ? TAKE_NOTHING_MORE : TAKE_FILE);
-  const taken = spawnSync('sh', ['-c', script], {
-    stdio: ['ignore', 'pipe', 'pipe', directory, file ?? 'ignore'],
-    encoding: 'utf8',
-  });
-  if (taken.error !== undefined) throw notRun(path, taken.error);
-  const [, code = '', said = ''] = /^(\d+) ?(.*)/s.exec(taken.stdout) ?? [];
-  if (code === '1' && said.trim() === '')
-    throw new KvError('KV_LOCKED', 'Another process has this data directory open', {
-      path: dirname(path),
-    });
-  if (taken.status !== 0) throw refusalOfFile(path, taken, links);
-  if (code === '0') return;
-  const why = said.trim() || `flock(1) ended with ${code || 'no word'}`;
-  if (file === undefined || code === '' || Number(code) >= CODE_DID_NOT_RUN)
-    throw new KvError('KV_IO', `The data directory cannot be locked: ${why}`, { path });
+  const wanted = file === undefined ? TAKE_DIRECTORY : `${TAKE_DIRECTORY}; ${TAKE_FILE}`;
+  const both = run(path, wanted, directory, file);
+  if (both.status === 0) return;
+  if (both.stdout.endsWith(TAKEN)) throw refusalOf(path, both, both.stderr, links);
+  const said = both.stdout;
+  const isUnable = said !== '' && both.status !== null && both.status < CODE_DID_NOT_RUN;
+  if (!isUnable || file === undefined) throw refusalOf(dirname(path), both, said, 1);
+  const alone = run(path, TAKE_FILE, directory, file);
+  if (alone.status !== 0) throw refusalOf(path, alone, alone.stderr, links);
   logger.warn(
-    `This file system has no locks for directories (${why}): the file LOCK alone keeps other processes away, never remove it`,
+    `This file system has no locks for directories (${said.trim()}): LOCK alone keeps other processes away, never remove it`,
   );
 }
 
-function refusalOfFile(path: string, taken: SpawnSyncReturns<string>, links: number): KvError {
+function run(
+  path: string,
+  script: string,
+  directory: number,
+  file: number | undefined,
+): SpawnSyncReturns<string> {
+  const ended = spawnSync('sh', ['-c', script], {
+    stdio: ['ignore', 'pipe', 'pipe', directory, file ?? 'ignore'],
+    encoding: 'utf8',
+  });
+  if (ended.error !== undefined) throw notRun(path, ended.error);
+  return ended;
+}
+
+/** `said`: what flock(1) said of the lock at `path`; LOCK has so many `links`. */
+function refusalOf(
+  path: string,
+  { status, signal }: SpawnSyncReturns<string>,
+  said: string,
+  links: number,
+): KvError {
   // A lock that somebody has: 1, without a word. A file system that cannot lock is something else.
-  if (taken.status === 1 && taken.stderr === '') {
+  if (status === 1 && said === '') {
     const copied =
       links === 1
         ? ''
         : `, or a copy of it: LOCK has ${links} names (cp -al makes such copies; copy with cp -a)`;
-    const message = `Another process has this data directory open${copied}`;
-    return new KvError('KV_LOCKED', message, { path });
+    return new KvError('KV_LOCKED', `Another process has this data directory open${copied}`, {
+      path,
+    });
   }
-  if (taken.status === CODE_DID_NOT_RUN + 1) return notRun(path);
-  const said = taken.signal === null ? taken.stderr.trim() : '';
-  const end = said || `flock(1) ended with ${taken.signal ?? taken.status}`;
-  return new KvError('KV_IO', `The data directory cannot be locked: ${end}`, { path });
+  if (status === CODE_NOT_FOUND) return notRun(path);
+  const code = status ?? 0;
+  const name = signal ?? (code > CODE_OF_SIGNAL ? signalName(code - CODE_OF_SIGNAL) : undefined);
+  const end = name ?? (said.trim() || `code ${code}`);
+  return new KvError('KV_IO', `The data directory cannot be locked: flock(1) ended with ${end}`, {
+    path,
+  });
+}
+
+function signalName(number: number): string {
+  const found = Object.entries(constants.signals).find(([, each]) => each === number);
+  return found?.[0] ?? `signal ${number}`;
 }
 
 function notRun(path: string, cause?: Error): KvError {

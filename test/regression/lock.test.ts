@@ -57,7 +57,7 @@ describe('lock() of the real environment', () => {
       process.env['PATH'] = `${dir}:${before}`;
       const error = await refusal();
       expect(isKvError(error, 'KV_IO')).to.equal(true);
-      expect(String(error)).to.contain(words).and.contain('LOCK');
+      expect(String(error)).to.contain(words).and.contain(dir);
     });
   }
 
