@@ -199,6 +199,7 @@ function storeOptionsOf(config: Config): Partial<StoreOptions> {
     compactMinBytes: config.compactMinBytes,
     snapshot: config.snapshot,
     scrubBytesPerSecond: config.scrubBytesPerSecond,
+    acceptClock: config.acceptsClock,
     ownsThread: true,
   };
 }
@@ -213,6 +214,7 @@ function messageOf(error: unknown): string {
 }
 
 const NEXT_STEPS: Readonly<Record<string, string>> = {
+  KV_CLOCK: ' Nothing was changed',
   KV_LOCKED: ' Stop the other server, or choose another directory with --data',
   KV_CORRUPTION:
     ' Nothing was changed. See what is damaged with: kv-check <dir>; save the rest with: kv-check <dir> --repair --to <newdir>',

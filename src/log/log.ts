@@ -49,6 +49,8 @@ export interface LogOptions {
   /** See ReplayOptions. */
   readonly onBegin?: (records: number, seed: HashSeed) => void;
   readonly onProgress?: (segmentsDone: number, segmentsTotal: number) => void;
+  /** Told of the newest time in the log before anything is changed; may throw to refuse it. */
+  readonly onNewestTime?: (timeMs: number) => void;
 }
 
 export interface LogEvents {
@@ -99,8 +101,12 @@ export class Log {
       const seeded = { ...options, hints, hashSeed: hashSeed(env.random.bytes(SEED_BYTES)) };
       const replaying = (): Promise<ReplayReport> => replay(table.ordered, scans, visit, seeded);
       const report = recovered.restored ?? (await table.closedOnFailure(replaying()));
-      // Not before: a start that is refused for damage has changed nothing.
-      await table.closedOnFailure(recovered.mend());
+      // Not before: a start that is refused, for damage or its clock, has changed nothing.
+      const mended = async (): Promise<void> => {
+        options.onNewestTime?.(report.timeMs);
+        await recovered.mend();
+      };
+      await table.closedOnFailure(mended());
       const active = await reopenTail(env.fs, dir, table);
       return new Log(env, dir, lock, recovered, report, active, options, events);
     } catch (error) {

@@ -8,20 +8,31 @@ import { EXPTIME_RELATIVE_SECONDS_MAX } from '../limits.js';
 const LONG_AGO_MS = 1;
 
 /**
- * Unix ms at which an item stored at `nowMs` with `exptime` (seconds, 32 bits, signed) expires; 0:
- * never. An absolute time may lie in the past: the item is then expired from the start.
+ * When an item stored at `nowMs` with `exptime` (seconds, 32 bits, signed) expires, both in ms on the store's
+ * clock, which is `aheadMs` ahead of the wall clock; 0: never. An absolute time may lie in the past: the item
+ * is then expired from the start.
  */
-export function expiresAtOf(exptime: number, nowMs: number): number {
+export function expiresAtOf(exptime: number, nowMs: number, aheadMs: number): number {
   if (exptime === 0) return 0;
   if (exptime < 0) return LONG_AGO_MS;
   if (exptime <= EXPTIME_RELATIVE_SECONDS_MAX) return nowMs + exptime * 1000;
-  return exptime * 1000;
+  return exptime * 1000 + aheadMs;
 }
 
-/** Unix ms at which `flush_all <exptime>` takes effect; 0: now, which negative and past times mean too. */
-export function flushAtOf(exptime: number, nowMs: number): number {
-  const atMs = exptime <= 0 ? 0 : expiresAtOf(exptime, nowMs);
+/** When `flush_all <exptime>` takes effect; 0: now, which negative and past times mean too. */
+export function flushAtOf(exptime: number, nowMs: number, aheadMs: number): number {
+  const atMs = exptime <= 0 ? 0 : expiresAtOf(exptime, nowMs, aheadMs);
   return atMs <= nowMs ? 0 : atMs;
+}
+
+/** An expiry on the store's clock by the wall clock, for clients and exports; 0: never. */
+export function wallExpiryOf(expiresAt: number, aheadMs: number): number {
+  return expiresAt === 0 ? 0 : expiresAt - aheadMs;
+}
+
+/** The other way round. */
+export function storeExpiryOf(wallMs: number, aheadMs: number): number {
+  return wallMs === 0 ? 0 : wallMs + aheadMs;
 }
 
 /** Whole seconds that are left, rounded up, so that a fresh item shows its full TTL; -1: never expires. */

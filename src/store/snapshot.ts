@@ -21,6 +21,7 @@ import type { Background } from './background/client.js';
 import type { ExportDone, ExportItem, ExportItems } from './background/messages.js';
 import { placeOf } from './compaction.js';
 import type { Core } from './core.js';
+import { wallExpiryOf } from './expiry.js';
 import type { ItemWatcher } from './items.js';
 import { MARK } from './keydir.js';
 import type { SnapshotReport } from './store.js';
@@ -50,7 +51,12 @@ export class Snapshot {
         throw new KvError('KV_IO', 'A commit failed while the snapshot began; ask again');
       }
       const done = await this.#background.perform(
-        { task: 'export', temporaryPath, seq, createdAtMs: walk.createdAtMs },
+        {
+          task: 'export',
+          temporaryPath,
+          seq,
+          createdAtMs: walk.createdAtMs - this.#core.clock.aheadMs,
+        },
         () => walk.next(),
       );
       assert(done.done === 'export', 'An export ends with its file');
@@ -171,7 +177,7 @@ class SnapshotWalk implements ItemWatcher {
       slot,
       offset: keydir.offset(ref),
       bytes: keydir.length(ref),
-      expiresAt,
+      expiresAt: wallExpiryOf(expiresAt, core.clock.aheadMs),
     };
   }
 }

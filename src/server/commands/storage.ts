@@ -56,16 +56,18 @@ function changeOf(request: PutRequest, value: Buffer | LargeValueHandle, store: 
   const { exptime, vivifyExptime } = request;
   const isPlain = exptime === 0 && vivifyExptime === undefined;
   const nowMs = isPlain ? 0 : store.nowMs();
+  const aheadMs = isPlain ? 0 : store.clockAheadMs;
   return {
     mode: request.mode,
     key: request.key,
     value,
     flags: request.flags,
-    expiresAt: expiresAtOf(exptime, nowMs),
+    expiresAt: expiresAtOf(exptime, nowMs, aheadMs),
     compareCas: request.compareCas,
     chosenCas: request.chosenCas,
     invalidate: request.invalidate,
-    vivifyExpiresAt: vivifyExptime === undefined ? undefined : expiresAtOf(vivifyExptime, nowMs),
+    vivifyExpiresAt:
+      vivifyExptime === undefined ? undefined : expiresAtOf(vivifyExptime, nowMs, aheadMs),
   };
 }
 
