@@ -149,7 +149,7 @@ export class Cairn {
       await this.#durable(this.#store.lastSeq);
       for (const { key, cas, expiresAt } of page.entries) {
         if (key.subarray(0, start.length).equals(start)) {
-          yield { key, cas, expiresAt: wallExpiryOf(expiresAt, this.#store.clockAheadMs) };
+          yield { key, cas, expiresAt: wallExpiryOf(expiresAt, this.#store) };
         }
       }
       cursor = page.cursor;
@@ -186,7 +186,7 @@ export class Cairn {
     }
     if (found.kind === 'miss') return undefined;
     const { flags, cas, value } = found.item;
-    const expiresAt = wallExpiryOf(found.item.expiresAt, this.#store.clockAheadMs);
+    const expiresAt = wallExpiryOf(found.item.expiresAt, this.#store);
     return { value: Buffer.isBuffer(value) ? value : await readAll(value), flags, cas, expiresAt };
   }
 
@@ -203,7 +203,7 @@ export class Cairn {
         ? ttlMs === undefined
           ? 0
           : this.#store.nowMs() + ttlMs
-        : storeExpiryOf(options.expiresAt, this.#store.clockAheadMs);
+        : storeExpiryOf(options.expiresAt, this.#store);
     const put = { mode, key: keyOf(key), value: bytesOf(value), flags, expiresAt, compareCas };
     const { status } = await this.#settled(await this.#store.put(put));
     if (status === 'damaged') {

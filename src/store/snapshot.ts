@@ -55,7 +55,7 @@ export class Snapshot {
           task: 'export',
           temporaryPath,
           seq,
-          createdAtMs: walk.createdAtMs - this.#core.clock.aheadMs,
+          createdAtMs: walk.createdAtMs - walk.clockAheadMs,
         },
         () => walk.next(),
       );
@@ -83,6 +83,8 @@ function countsOf({ count, bytes }: ExportDone): {
 class SnapshotWalk implements ItemWatcher {
   readonly seq: number;
   readonly createdAtMs: number;
+  /** What is exported is by the wall clock. */
+  readonly clockAheadMs: number;
   readonly newMarks: number;
   readonly #core: Core;
   /** Sent before their change, waiting for the next message. */
@@ -101,6 +103,7 @@ class SnapshotWalk implements ItemWatcher {
     core.carryOutFlushes();
     this.seq = core.log.lastSeq;
     this.createdAtMs = core.clock.nowMs();
+    this.clockAheadMs = core.clock.aheadMs;
     this.newMarks = items.restingMarks === 0 ? MARK.SNAPSHOT : 0;
     items.watcher = this;
   }
@@ -177,7 +180,7 @@ class SnapshotWalk implements ItemWatcher {
       slot,
       offset: keydir.offset(ref),
       bytes: keydir.length(ref),
-      expiresAt: wallExpiryOf(expiresAt, core.clock.aheadMs),
+      expiresAt: wallExpiryOf(expiresAt, this),
     };
   }
 }

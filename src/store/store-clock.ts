@@ -7,6 +7,7 @@
 import type { Clock } from '../env/env.js';
 import { KvError } from '../errors.js';
 
+const SECOND_MS = 1000;
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 /** A wall clock that is further behind the log than this is a mistake, now or when the log was written. */
@@ -15,8 +16,6 @@ export const BEHIND_MS_MAX = DAY_MS;
 const DATE_MS_MAX = 8_640_000_000_000_000;
 
 export class StoreClock {
-  /** By how much the store's clock is ahead of the wall clock, since the log was caught up with. */
-  aheadMs = 0;
   readonly #clock: Clock;
   #baseMs: number;
   #startedMs: number;
@@ -31,13 +30,21 @@ export class StoreClock {
     return Math.floor(this.#baseMs + this.#clock.monotonicMs() - this.#startedMs);
   }
 
+  /**
+   * By how much the store's clock is ahead of the wall clock as that is now, in whole seconds; negative when it is
+   * behind. Less than a second is nothing: the two are read one after the other.
+   */
+  get aheadMs(): number {
+    const aheadMs = this.nowMs() - this.#clock.wallMs();
+    return Math.abs(aheadMs) < SECOND_MS ? 0 : Math.round(aheadMs / SECOND_MS) * SECOND_MS;
+  }
+
   /** The log was written at `ms`: it is no earlier now. Returns by how many ms the wall clock is behind. */
   catchUp(ms: number): number {
     const behindMs = ms - this.nowMs();
     if (behindMs <= 0) return 0;
     this.#startedMs = this.#clock.monotonicMs();
     this.#baseMs = ms;
-    this.aheadMs += behindMs;
     return behindMs;
   }
 

@@ -97,10 +97,10 @@ describe('a clock that is behind the log', () => {
     const past = soon - 200;
     client.send(`set absolute 0 ${soon} 1\r\nx\r\nset gone 0 ${past} 1\r\nx\r\n`);
     expect(await client.take(16)).to.equal('STORED\r\nSTORED\r\n');
-    expect(await ask('mg absolute t\r\n', '\r\n')).to.match(/^HD t(?:9\d|100)\r\n$/);
+    expect(await ask('mg absolute t\r\n', '\r\n')).to.match(/^HD t(?:9\d|10[01])\r\n$/);
     expect(await ask('mg gone t\r\n', '\r\n')).to.equal('EN\r\n');
     expect(await ask(`touch stays ${soon}\r\n`, '\r\n')).to.equal('TOUCHED\r\n');
-    expect(await ask('mg stays t\r\n', '\r\n')).to.match(/^HD t(?:9\d|100)\r\n$/);
+    expect(await ask('mg stays t\r\n', '\r\n')).to.match(/^HD t(?:9\d|10[01])\r\n$/);
     const listed = await ask('lru_crawler metadump all\r\n', 'END\r\n');
     expect(listed).to.contain(`key=absolute exp=${soon} `).and.contain(`key=stays exp=${soon} `);
 
@@ -110,12 +110,13 @@ describe('a clock that is behind the log', () => {
     const time = Number(/STAT time (\d+)/.exec(stats)?.[1]);
     expect(Math.abs(time - Date.now() / 1000)).to.be.below(100);
 
+    // To the second: the two clocks are compared in whole ones.
     const end = Math.floor(Date.now() / 1000) + 2;
     expect(await ask(`set ends 0 ${end} 1\r\nx\r\n`, '\r\n')).to.equal('STORED\r\n');
     while ((await ask('mg ends t\r\n', '\r\n')) !== 'EN\r\n') {
       expect(Date.now() / 1000).to.be.below(end + 30);
     }
-    expect(Date.now() / 1000).to.be.at.least(end - 0.01);
+    expect(Date.now() / 1000).to.be.at.least(end - 0.6);
     client.socket.destroy();
   });
 

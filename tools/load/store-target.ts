@@ -50,7 +50,7 @@ export class StoreTarget implements LoadTarget {
       key,
       value,
       flags,
-      expiresAt: storeExpiryOf(expiresAt, this.#store.clockAheadMs),
+      expiresAt: storeExpiryOf(expiresAt, this.#store),
       chosenCas,
     });
     if (status !== 'stored') {

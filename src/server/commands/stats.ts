@@ -95,7 +95,7 @@ function cachedump(request: StatsRequest, session: Session): Promise<void> | und
     form,
     limit: limit === 0 ? Number.POSITIVE_INFINITY : limit,
     lineOf: ({ key, bytes, expiresAt }: { key: Buffer; bytes: number; expiresAt: number }) =>
-      `ITEM ${key.toString('latin1')} [${bytes} b; ${Math.floor(wallExpiryOf(expiresAt, session.store.clockAheadMs) / 1000)} s]`,
+      `ITEM ${key.toString('latin1')} [${bytes} b; ${Math.floor(wallExpiryOf(expiresAt, session.store) / 1000)} s]`,
   };
   return sendListing(session, listing).then((whole) => {
     if (whole) session.answer(form, { kind: 'end', hits: 1 });

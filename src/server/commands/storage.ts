@@ -56,18 +56,17 @@ function changeOf(request: PutRequest, value: Buffer | LargeValueHandle, store: 
   const { exptime, vivifyExptime } = request;
   const isPlain = exptime === 0 && vivifyExptime === undefined;
   const nowMs = isPlain ? 0 : store.nowMs();
-  const aheadMs = isPlain ? 0 : store.clockAheadMs;
   return {
     mode: request.mode,
     key: request.key,
     value,
     flags: request.flags,
-    expiresAt: expiresAtOf(exptime, nowMs, aheadMs),
+    expiresAt: expiresAtOf(exptime, nowMs, store),
     compareCas: request.compareCas,
     chosenCas: request.chosenCas,
     invalidate: request.invalidate,
     vivifyExpiresAt:
-      vivifyExptime === undefined ? undefined : expiresAtOf(vivifyExptime, nowMs, aheadMs),
+      vivifyExptime === undefined ? undefined : expiresAtOf(vivifyExptime, nowMs, store),
   };
 }
 

@@ -33,13 +33,17 @@ describe('StoreClock', () => {
     expect(clock.nowMs()).to.equal(newest + 7);
   });
 
-  it('aheadMs is how much the wall clock is behind it', async () => {
-    const { clock } = await clockAt();
+  it('aheadMs is how much the wall clock is behind it now, to the second; negative when it is ahead', async () => {
+    const { world, clock } = await clockAt();
+    expect(clock.aheadMs).to.equal(0);
+    clock.catchUp(clock.nowMs() + 999);
     expect(clock.aheadMs).to.equal(0);
     clock.catchUp(clock.nowMs() + 50_000);
-    expect(clock.aheadMs).to.equal(50_000);
-    clock.catchUp(clock.nowMs());
-    expect(clock.aheadMs).to.equal(50_000);
+    expect(clock.aheadMs).to.equal(51_000);
+    world.wallOffsetMs = -3_600_000;
+    expect(clock.aheadMs).to.equal(3_651_000);
+    world.wallOffsetMs = 86_400_000;
+    expect(clock.aheadMs).to.equal(-86_349_000);
   });
 
   it('requireNear() takes a day, and refuses more with both times, the difference and what to do', async () => {
