@@ -59,11 +59,13 @@ async function planned(env: Env, dir: string): Promise<Repair> {
 /** Writes the new store and reads it back to its last byte. */
 async function write(env: Env, plan: Repair, target: string): Promise<void> {
   await env.fs.makeDir(target);
+  const lock = await env.fs.lock(join(target, LOCK_NAME), 'existing');
   const progress = await startProgress('saving', 'keys', plan.report.keys);
   try {
     await plan.write(target, (keys) => progress.at(keys));
   } finally {
     progress.stop();
+    await lock.release();
   }
   const checked = await checkStore(env, target, { isServed: false, onProgress: () => undefined });
   if (checked.findings.length === 0) return;
