@@ -11,6 +11,7 @@ import { expect } from 'chai';
 
 import { EXIT } from '../../../src/exit-codes.js';
 import { packet } from '../../support/binary-packets.js';
+import { skip } from '../../support/programs.js';
 import { ServerCommand } from '../../support/server-command.js';
 import { TestClient } from '../../support/test-server.js';
 
@@ -118,7 +119,7 @@ describe('kv-server', () => {
 
   it('a LOCK that may not be written to is refused by name, exit 77', async function () {
     // Root may write to everything.
-    if (process.getuid?.() !== 0) return this.skip();
+    if (process.getuid?.() !== 0) skip(this, 'root');
     fs.mkdirSync(data);
     fs.writeFileSync(path.join(data, 'LOCK'), '', { mode: 0o400 });
     fs.chownSync(data, 65_534, 65_534);
