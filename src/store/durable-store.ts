@@ -50,6 +50,10 @@ export class DurableStore implements S.Store {
     return this.#core.clock.nowMs();
   }
 
+  get clockAheadMs(): number {
+    return this.#core.clock.aheadMs;
+  }
+
   get(key: S.Key, options: S.ReadOptions = PLAIN_READ): S.Maybe<S.Lookup> {
     this.#core.reads += 1;
     return this.#reads.get(key, options);

@@ -21,6 +21,7 @@ import type { Background } from './background/client.js';
 import type { ExportDone, ExportItem, ExportItems } from './background/messages.js';
 import { placeOf } from './compaction.js';
 import type { Core } from './core.js';
+import { wallExpiryOf } from './expiry.js';
 import type { ItemWatcher } from './items.js';
 import { MARK } from './keydir.js';
 import type { SnapshotReport } from './store.js';
@@ -50,7 +51,12 @@ export class Snapshot {
         throw new KvError('KV_IO', 'A commit failed while the snapshot began; ask again');
       }
       const done = await this.#background.perform(
-        { task: 'export', temporaryPath, seq, createdAtMs: walk.createdAtMs },
+        {
+          task: 'export',
+          temporaryPath,
+          seq,
+          createdAtMs: walk.createdAtMs - walk.clockAheadMs,
+        },
         () => walk.next(),
       );
       assert(done.done === 'export', 'An export ends with its file');
@@ -77,6 +83,8 @@ function countsOf({ count, bytes }: ExportDone): {
 class SnapshotWalk implements ItemWatcher {
   readonly seq: number;
   readonly createdAtMs: number;
+  /** What is exported is by the wall clock. */
+  readonly clockAheadMs: number;
   readonly newMarks: number;
   readonly #core: Core;
   /** Sent before their change, waiting for the next message. */
@@ -95,6 +103,7 @@ class SnapshotWalk implements ItemWatcher {
     core.carryOutFlushes();
     this.seq = core.log.lastSeq;
     this.createdAtMs = core.clock.nowMs();
+    this.clockAheadMs = core.clock.aheadMs;
     this.newMarks = items.restingMarks === 0 ? MARK.SNAPSHOT : 0;
     items.watcher = this;
   }
@@ -171,7 +180,7 @@ class SnapshotWalk implements ItemWatcher {
       slot,
       offset: keydir.offset(ref),
       bytes: keydir.length(ref),
-      expiresAt,
+      expiresAt: wallExpiryOf(expiresAt, this),
     };
   }
 }

@@ -24,6 +24,7 @@ import { findTail, replay, type Scans } from '../log/replay.js';
 import type { Segment, SegmentTable } from '../log/segment.js';
 import { SegmentScanner } from '../log/segment-scanner.js';
 import type { ScannedBatch, ScannedFrame } from '../log/segment-scanner.js';
+import { wallExpiryOf, type Clocks } from './expiry.js';
 import { Flushes } from './flushes.js';
 import { Items } from './items.js';
 import { SEED_BYTES, hashSeed } from '../log/key-hash.js';
@@ -42,6 +43,7 @@ interface ReaderParts {
   readonly items: Items;
   readonly flushes: Flushes;
   readonly nowMs: number;
+  readonly clocks: Clocks;
 }
 
 export interface StoreSizes {
@@ -60,6 +62,7 @@ export class StoreReader {
   readonly #items: Items;
   readonly #flushes: Flushes;
   readonly #nowMs: number;
+  readonly #clocks: Clocks;
   readonly #largeFiles = new Map<number, File>();
 
   private constructor(parts: ReaderParts) {
@@ -68,6 +71,7 @@ export class StoreReader {
     this.#items = parts.items;
     this.#flushes = parts.flushes;
     this.#nowMs = parts.nowMs;
+    this.#clocks = parts.clocks;
   }
 
   /**
@@ -116,7 +120,8 @@ export class StoreReader {
       const clock = new StoreClock(env.clock);
       clock.catchUp(timeMs);
       const nowMs = clock.nowMs();
-      reader = new StoreReader({ seq: lastSeq, table, items, flushes, nowMs });
+      const clocks = { clockAheadMs: clock.aheadMs };
+      reader = new StoreReader({ seq: lastSeq, table, items, flushes, nowMs, clocks });
       await reader.#openLargeFiles(env, dir);
       return reader;
     } catch (error: unknown) {
@@ -193,7 +198,7 @@ export class StoreReader {
     return {
       key: record.key,
       flags: record.flags,
-      expiresAt: keydir.expiresAt(ref),
+      expiresAt: wallExpiryOf(keydir.expiresAt(ref), this.#clocks),
       cas: casOf(record),
       value: large === undefined ? record.value : this.#largeValue(large),
     };

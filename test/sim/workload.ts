@@ -145,7 +145,7 @@ function drawCommand(random: SeededRandom, shape: WorkloadShape): Command {
     case 'sleep':
       return { do: kind, ms: random.pick([1, 10, 100, 1500, 60_000]) };
     case 'jump':
-      return { do: kind, ms: random.pick([-7_200_000, -3000, 3000, 86_400_000]) };
+      return { do: kind, ms: random.pick([-172_800_000, -7_200_000, -3000, 3000, 86_400_000]) };
     case 'forge':
       return { do: kind, key, bytes: 2000 };
     case 'durable':

@@ -59,11 +59,13 @@ async function planned(env: Env, dir: string): Promise<Repair> {
 /** Writes the new store and reads it back to its last byte. */
 async function write(env: Env, plan: Repair, target: string): Promise<void> {
   await env.fs.makeDir(target);
+  const lock = await env.fs.lock(join(target, LOCK_NAME), 'existing');
   const progress = await startProgress('saving', 'keys', plan.report.keys);
   try {
     await plan.write(target, (keys) => progress.at(keys));
   } finally {
     progress.stop();
+    await lock.release();
   }
   const checked = await checkStore(env, target, { isServed: false, onProgress: () => undefined });
   if (checked.findings.length === 0) return;
@@ -96,14 +98,13 @@ async function namesIn(env: Env, dir: string): Promise<string[]> {
   }
 }
 
-/** Nothing is created for it: where no server ever ran there is no lock file, and no need of one. */
+/** Nothing is created for it in a directory that is only read, which may be read-only. */
 async function lockSource(env: Env, dir: string): Promise<Lock | undefined> {
-  if (!(await namesIn(env, dir)).includes(LOCK_NAME)) return undefined;
   try {
-    return await env.fs.lock(join(dir, LOCK_NAME));
+    return await env.fs.lock(join(dir, LOCK_NAME), 'existing');
   } catch (error: unknown) {
-    // Nobody can write to a read-only copy.
-    if (systemCode(error) === 'EROFS') return undefined;
+    // Where no directory is, the plan says so.
+    if (['ENOENT', 'ENOTDIR'].includes(systemCode(error) ?? '')) return undefined;
     throw error;
   }
 }

@@ -19,7 +19,7 @@ export function remove(request: DeleteRequest, session: Session): Promise<void> 
   const { form, key, compareCas, chosenCas, invalidate, dropValue, exptime } = request;
   const { store } = session;
   if (form.wire === 'meta') session.counters.cmd_meta += 1;
-  const expiresAt = exptime === undefined ? undefined : expiresAtOf(exptime, store.nowMs());
+  const expiresAt = exptime === undefined ? undefined : expiresAtOf(exptime, store.nowMs(), store);
   const { detail, watchers } = session.services;
   if (detail.isOn) detail.recordDelete(key);
   const name = watchers.count === 0 ? undefined : uriEncoded(key);
@@ -37,7 +37,7 @@ export function remove(request: DeleteRequest, session: Session): Promise<void> 
 export function touch(request: TouchRequest, session: Session): undefined {
   const { form, key, exptime } = request;
   const { store, counters } = session;
-  const { status, cas, after } = store.touch(key, expiresAtOf(exptime, store.nowMs()));
+  const { status, cas, after } = store.touch(key, expiresAtOf(exptime, store.nowMs(), store));
   counters.cmd_touch += 1;
   if (status === 'touched') counters.touch_hits += 1;
   else if (status === 'not-found') counters.touch_misses += 1;
@@ -62,8 +62,11 @@ export function arithmetic(
     create:
       create === undefined
         ? undefined
-        : { value: create.value, expiresAt: expiresAtOf(create.exptime, nowMs) },
-    expiresAt: exptime === undefined ? undefined : expiresAtOf(exptime, nowMs),
+        : {
+            value: create.value,
+            expiresAt: expiresAtOf(create.exptime, nowMs, store),
+          },
+    expiresAt: exptime === undefined ? undefined : expiresAtOf(exptime, nowMs, store),
   });
   return settle(session, form, outcome, (done, form) => {
     if (done.status === 'stored') counters[`${direction}_hits`] += 1;
@@ -88,7 +91,7 @@ export function flush(request: FlushRequest, session: Session): undefined {
     return undefined;
   }
   counters.cmd_flush += 1;
-  const { status, cas, after } = store.flush(flushAtOf(exptime, store.nowMs()));
+  const { status, cas, after } = store.flush(flushAtOf(exptime, store.nowMs(), store));
   session.answerChange(form, outcomeReply(status, cas), after);
   return undefined;
 }

@@ -132,7 +132,7 @@ export function readOptionsOf(request: GetRequest, store: Store): ReadOptions | 
   if (form.wire !== 'meta' && touchExptime === undefined) return undefined;
   const nowMs = store.nowMs();
   const expiry = (exptime: number | undefined): number | undefined =>
-    exptime === undefined ? undefined : expiresAtOf(exptime, nowMs);
+    exptime === undefined ? undefined : expiresAtOf(exptime, nowMs, store);
   return {
     expiresAt: expiry(touchExptime),
     quiet: request.unused,

@@ -2,7 +2,7 @@
 
 import type { DebugRequest, DumpRequest, KeysRequest } from '../../protocol/request.js';
 import { errorReply } from '../../protocol/reply.js';
-import { ttlSecondsOf } from '../../store/expiry.js';
+import { ttlSecondsOf, wallExpiryOf, type Clocks } from '../../store/expiry.js';
 import type { Listed, Lookup } from '../../store/store.js';
 import { sendListing } from '../listing.js';
 import type { Session } from '../session.js';
@@ -31,7 +31,7 @@ export function dump(request: DumpRequest, session: Session): Promise<void> | un
   const lines = {
     form,
     limit: isEmpty ? 0 : Number.POSITIVE_INFINITY,
-    lineOf: metadumpLine,
+    lineOf: (entry: Listed) => metadumpLine(entry, session.store),
     ending: 'lf',
   } as const;
   return sendListing(session, lines).then((whole) => {
@@ -108,12 +108,14 @@ function answerDebug(request: DebugRequest, session: Session, found: Lookup): vo
   }
 }
 
-function metadumpLine(entry: Listed): string {
+/** Times by the wall clock. */
+function metadumpLine(entry: Listed, clocks: Clocks): string {
   const { key, expiresAt, lastUsedSeconds, cas, fetched, bytes } = entry;
-  const exp = expiresAt === 0 ? -1 : Math.floor(expiresAt / 1000);
+  const exp = expiresAt === 0 ? -1 : Math.floor(wallExpiryOf(expiresAt, clocks) / 1000);
+  const la = lastUsedSeconds - clocks.clockAheadMs / 1000;
   const fetch = fetched ? 'yes' : 'no';
   const name = uriEncoded(key);
-  return `key=${name} exp=${exp} la=${lastUsedSeconds} cas=${cas} fetch=${fetch} cls=1 size=${bytes}`;
+  return `key=${name} exp=${exp} la=${la} cas=${cas} fetch=${fetch} cls=1 size=${bytes}`;
 }
 
 function mgLine({ key }: Listed): string {

@@ -61,11 +61,12 @@ function changeOf(request: PutRequest, value: Buffer | LargeValueHandle, store: 
     key: request.key,
     value,
     flags: request.flags,
-    expiresAt: expiresAtOf(exptime, nowMs),
+    expiresAt: expiresAtOf(exptime, nowMs, store),
     compareCas: request.compareCas,
     chosenCas: request.chosenCas,
     invalidate: request.invalidate,
-    vivifyExpiresAt: vivifyExptime === undefined ? undefined : expiresAtOf(vivifyExptime, nowMs),
+    vivifyExpiresAt:
+      vivifyExptime === undefined ? undefined : expiresAtOf(vivifyExptime, nowMs, store),
   };
 }
 

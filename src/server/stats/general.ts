@@ -69,7 +69,7 @@ function processValues(services: Services): ReadonlyMap<string, string | number>
   return new Map<string, string | number>([
     ['pid', process.pid],
     ['uptime', uptime],
-    ['time', Math.floor(store.nowMs() / 1000)],
+    ['time', Math.floor((store.nowMs() - store.clockAheadMs) / 1000)],
     ['version', MEMCACHED_VERSION],
     ['libevent', `libuv-${process.versions.uv}`],
     ['pointer_size', arch === 'arm' || arch === 'ia32' ? 32 : 64],
