@@ -13,7 +13,7 @@ interface Question {
   readonly digest: string;
 }
 
-const LOW_PRIORITY = 10;
+const LOW_PRIORITY = 5;
 const END = 'end';
 
 export class PasswordThread {
