@@ -73,6 +73,8 @@ async function guess(port: number, name: string, isOver: () => boolean): Promise
   return guesses;
 }
 
+const userLine = (name: string): string => `${name}:${composePasswordDigest(`${name}-right`)}\n`;
+
 export const passwordGuessing: FaultRow = {
   name: 'password-guessing',
   fault:
@@ -82,8 +84,7 @@ export const passwordGuessing: FaultRow = {
   try: async (budget) => {
     const folder = temporaryFolder();
     const users = join(folder, 'users');
-    const lineOf = (name: string): string => `${name}:${composePasswordDigest(`${name}-right`)}\n`;
-    writeFileSync(users, ['ann', 'bob', 'cleo'].map(lineOf).join(''));
+    writeFileSync(users, ['ann', 'bob', 'cleo'].map(userLine).join(''));
     try {
       return await withServer(['-Y', users], ({ server }) => guessAll(server.port, budget));
     } finally {

@@ -14,6 +14,7 @@ import { TestClient } from '../../support/test-server.js';
 import { serversOf } from '../../support/test-server-hooks.js';
 
 const login = (words: string): string => `set x 0 0 ${words.length}\r\n${words}\r\n`;
+const pair = (password: string): string => login(Buffer.from(`ann ${password}`).toString('latin1'));
 const binary = (opcode: number, key: string, value: string, extras = ''): string => {
   const header = Buffer.alloc(24);
   header[0] = 0x80;
@@ -91,6 +92,53 @@ describe('authentication', () => {
     client.send(binary(0x01, 'a', 'x'.repeat(2 ** 21), '\0\0\0\0\0\0\0\0'));
     expect(statusOf(await client.take(24 + 'Auth failure.'.length))).to.equal(0x20);
     expect(store.lastSeq).to.equal(0);
+  });
+
+  describe('with digests', () => {
+    const RIGHT = 'STORED\r\n';
+    const WRONG = 'CLIENT_ERROR authentication failure\r\n';
+    beforeEach(() => fs.writeFileSync(file, `ann:${composePasswordDigest('größe')}\n`));
+
+    it('right and wrong, in text and by SASL', async () => {
+      const { connect } = await start({ argv: ['-Y', file], clock });
+      const client = await connect();
+      expect(await client.ask(pair('grösse'), WRONG)).to.equal(WRONG);
+      expect(await client.ask(pair('größe'), RIGHT)).to.equal(RIGHT);
+      const other = await (await start({ argv: ['-S', '-Y', file], clock })).connect();
+      const password = Buffer.from('größe').toString('latin1');
+      other.send(binary(0x21, 'PLAIN', `\0ann\0${password}`));
+      expect(await other.take(24 + 'Authenticated'.length)).to.match(/Authenticated$/);
+    });
+
+    it('more pairs than have a place: those that lose theirs are told', async () => {
+      const { connect, server } = await start({ argv: ['-Y', file], clock });
+      const clients = await Promise.all(Array.from({ length: 80 }, () => connect()));
+      for (const [n, client] of clients.entries()) client.send(pair(`guess-${n}`));
+      const refused = 'SERVER_ERROR too many logins, try again later\r\n';
+      const until = Promise.all(clients.slice(0, 10).map((client) => client.until('\r\n')));
+      expect(await until).to.include(refused);
+      expect(server.counters.unchecked_logins).to.be.within(10, 16);
+    });
+
+    it('who has gone while waiting is neither checked nor counted', async () => {
+      const { connect, server } = await start({ argv: ['-Y', file], clock });
+      const clients = await Promise.all(Array.from({ length: 20 }, () => connect()));
+      for (const [n, client] of clients.entries()) client.send(pair(`guess-${n}`));
+      const client = await connect();
+      const refused = 'CLIENT_ERROR unauthenticated\r\n';
+      expect(await client.ask('get a\r\n', refused), 'all came before').to.equal(refused);
+      for (const { socket } of clients) socket.resetAndDestroy();
+      expect(await client.ask(pair('größe'), RIGHT)).to.equal(RIGHT);
+      expect(server.counters.auth_cmds).to.equal(21);
+      expect(server.counters.auth_errors).to.be.below(3);
+    });
+
+    it('who has only ended the input is answered', async () => {
+      const { connect } = await start({ argv: ['-Y', file], clock });
+      const client = await connect();
+      client.socket.end(Buffer.from(`${pair('größe')}get a\r\n`, 'latin1'));
+      expect(await client.rest()).to.equal(`${RIGHT}END\r\n`);
+    });
   });
 
   it('Users: plain and digest lines, reload, and refusals that name the file', () => {

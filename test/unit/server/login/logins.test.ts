@@ -14,6 +14,9 @@ import { Users } from '../../../../src/server/users.js';
 
 const DIGEST = '$scrypt$ln=10,r=8,p=1$TmFDbA$/bq+HJ00cgB4VucZDQHp/nxq18vII3gw53N2Y0s3MWI';
 
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+const guest = (address = '10.0.0.1'): Guest => ({ address, failures: 0 });
+
 describe('Logins', () => {
   let dir: string;
   let logins: Logins;
@@ -21,10 +24,8 @@ describe('Logins', () => {
   let answer: (isRight: boolean) => void;
   let die: () => void;
   let delays: (() => void)[];
-  const guest = (address = '10.0.0.1'): Guest => ({ address, failures: 0 });
   const attempt = (password: string, from = guest(), user = 'ann'): Login =>
     logins.attempt(Buffer.from(user), Buffer.from(password), from);
-  const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
   beforeEach(() => {
     dir = fs.mkdtempSync(path.join(os.tmpdir(), 'cairn-logins-'));
@@ -34,9 +35,9 @@ describe('Logins', () => {
     const quiet = { debug() {}, info() {}, warn() {}, error() {} };
     const real = nodeEnv(quiet);
     const startWorker = (): Worker => {
-      let fail: (error: Error) => void = () => undefined;
-      const done = new Promise<void>((_, reject) => (fail = reject));
-      die = () => fail(new Error('out of memory'));
+      const done = new Promise<void>((_, reject) => {
+        die = () => reject(new Error('out of memory'));
+      });
       return {
         done,
         post: (message) => {
