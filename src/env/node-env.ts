@@ -10,6 +10,7 @@ import { Worker as Thread } from 'node:worker_threads';
 import { systemCode } from '../errors.js';
 import { BlockingFile } from './blocking-file.js';
 import { lockDirectory } from './directory-lock.js';
+import { PoolShare, readsInPool } from './pool-share.js';
 import { ReadThread } from './read-thread.js';
 import type { Clock, Env, File, Fs, LogFields, Logger, OpenMode, Worker } from './env.js';
 
@@ -78,6 +79,8 @@ const nodeFs: Omit<Fs, 'lock'> = {
 };
 
 const readThread = new ReadThread();
+/** Any client can ask for any number of reads: what they have of the pool is bounded. */
+const pooledReads = new PoolShare(readsInPool(process.env['UV_THREADPOOL_SIZE']));
 
 /** A descriptor, not a FileHandle: the promise of fs.write costs a third of fs.promises' on the hot path. */
 class NodeFile implements File {
@@ -94,7 +97,7 @@ class NodeFile implements File {
     if (quick !== undefined && (await quick)) return target.length;
     readThread.pooled(1);
     try {
-      return await this.#readPooled(target, position);
+      return await pooledReads.run(() => this.#readPooled(target, position));
     } finally {
       readThread.pooled(-1);
     }

@@ -4,6 +4,7 @@
 // Invariant: every damaged place is told, whatever became of it; a later write of a key is what counts for it.
 
 import type { LostPlace } from '../log/damage-survey.js';
+import { quotedKey } from '../printable.js';
 import { RECORD, type RecordType } from '../log/format.js';
 import type { ReplayEntry } from '../log/entry-list.js';
 
@@ -50,7 +51,7 @@ export class Losses {
       const told = 'a flush_all, as it seems: what it removed may be back';
       this.#settled.push({ ...place, key: undefined, fate: undefined, what: told });
     } else if (type === RECORD.deletePrefix && key !== undefined) {
-      const told = `a delete_prefix, as it seems, of ${JSON.stringify(key.toString('utf8'))}: what it removed may be back`;
+      const told = `a delete_prefix, as it seems, of ${quotedKey(key)}: what it removed may be back`;
       this.#settled.push({ ...place, key: undefined, fate: undefined, what: told });
     } else if (key === undefined || key.length === 0) {
       const told = what === 'zeros' ? 'zeros stand there' : 'nothing can be made out';

@@ -8,6 +8,7 @@ import { systemCode } from '../../src/errors.js';
 import { EXIT, type ExitCode } from '../../src/exit-codes.js';
 import { LOCK_NAME } from '../../src/log/files.js';
 import { checkStore } from '../../src/store/check.js';
+import { jsonLine, printable, quotedKey } from '../../src/printable.js';
 import type { Fate, Loss } from '../../src/store/losses.js';
 import type { Finding } from '../../src/log/verification.js';
 import { Repair, type RepairReport } from '../../src/store/repair.js';
@@ -15,7 +16,7 @@ import { writeAll } from '../terminal/output.js';
 import { ToolError } from '../terminal/program.js';
 import { startProgress } from '../terminal/progress.js';
 import { countOf, formatBytes } from '../terminal/quantity.js';
-import { lineOf, quoted } from './report.js';
+import { lineOf } from './report.js';
 
 export interface RepairOptions {
   readonly to: string | undefined;
@@ -126,13 +127,13 @@ function lossLine({ path, offset, bytes, key, fate, isCertain, what }: Loss): st
   const place = bytes === undefined ? path : `${path}@${offset}+${bytes}`;
   if (key === undefined || fate === undefined) return `unknown: ${what} (${place})`;
   const guess = isCertain ? '' : '; the key as far as its bytes can be read';
-  return `${FATES[fate]}: key ${quoted(key)} (${place})${guess}`;
+  return `${FATES[fate]}: key ${quotedKey(key)} (${place})${guess}`;
 }
 
 async function print(dir: string, report: RepairReport, target: string | undefined): Promise<void> {
   const { findings, losses, keys, largeValues, lastSeq, tornBytes } = report;
-  for (const finding of findings) process.stderr.write(`${lineOf(finding)}\n`);
-  for (const loss of losses) await writeAll(process.stdout, `${lossLine(loss)}\n`);
+  for (const finding of findings) process.stderr.write(`${printable(lineOf(finding))}\n`);
+  for (const loss of losses) await writeAll(process.stdout, `${printable(lossLine(loss))}\n`);
   const large = largeValues === 0 ? '' : `, ${countOf(largeValues, 'large value')} among them`;
   const torn = tornBytes === 0 ? '' : `; ${formatBytes(tornBytes)} of a torn tail cut off`;
   const saved = target === undefined ? 'can be saved' : `saved in ${target}`;
@@ -158,7 +159,7 @@ async function printJson(
     findings: findings.map(withTextKey),
     losses: losses.map(withTextKey),
   };
-  await writeAll(process.stdout, `${JSON.stringify(object)}\n`);
+  await writeAll(process.stdout, `${jsonLine(object)}\n`);
 }
 
 function withTextKey({ key, ...rest }: Finding | Loss): object {

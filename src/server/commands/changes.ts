@@ -8,11 +8,11 @@ import type {
   OversizedPutRequest,
   TouchRequest,
 } from '../../protocol/request.js';
+import { uriEncoded } from '../../protocol/listed-key.js';
 import { errorReply, type Reply } from '../../protocol/reply.js';
 import { expiresAtOf, flushAtOf, ttlSecondsOf } from '../../store/expiry.js';
 import type { ArithmeticOutcome } from '../../store/store.js';
 import type { Session } from '../session.js';
-import { uriEncoded } from '../watchers.js';
 import { outcomeReply, settle } from './outcomes.js';
 
 export function remove(request: DeleteRequest, session: Session): Promise<void> | undefined {

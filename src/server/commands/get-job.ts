@@ -1,13 +1,13 @@
 // One get being answered: its lookups become replies in one section. Shared by the path that never waits
 // (retrieval.ts) and the one that does (retrieval-later.ts).
 
+import { uriEncoded } from '../../protocol/listed-key.js';
 import type { GetRequest } from '../../protocol/request.js';
 import { errorReply, type ErrorName, type HitReply, type MetaHit } from '../../protocol/reply.js';
 import { expiresAtOf, ttlSecondsOf } from '../../store/expiry.js';
 import type { Item, Lookup, ReadOptions, Store } from '../../store/store.js';
 import type { ReplySection } from '../reply-section.js';
 import type { GetProgress, Session } from '../session.js';
-import { uriEncoded } from '../watchers.js';
 import { countLookup } from './retrieval-counts.js';
 
 export class GetJob {

@@ -1,12 +1,12 @@
 // lru_crawler metadump and mgdump, our own `keys`, and `me`.
 
+import { isNameable, uriEncoded } from '../../protocol/listed-key.js';
 import type { DebugRequest, DumpRequest, KeysRequest } from '../../protocol/request.js';
 import { errorReply } from '../../protocol/reply.js';
 import { ttlSecondsOf, wallExpiryOf, type Clocks } from '../../store/expiry.js';
 import type { Listed, Lookup } from '../../store/store.js';
 import { sendListing } from '../listing.js';
 import type { Session } from '../session.js';
-import { uriEncoded } from '../watchers.js';
 import { errorOfFailure, ownForm } from './outcomes.js';
 
 const PAGE_KEYS = 128;
@@ -119,16 +119,11 @@ function metadumpLine(entry: Listed, clocks: Clocks): string {
 }
 
 function mgLine({ key }: Listed): string {
-  return isPlain(key) ? `mg ${key.toString('latin1')}` : `mg ${key.toString('base64')} b`;
+  return isNameable(key) ? `mg ${key.toString('latin1')}` : `mg ${key.toString('base64')} b`;
 }
 
 function keyLine(key: Buffer): string {
-  return isPlain(key) ? `KEY ${key.toString('latin1')}` : `KEY ${key.toString('base64')} b`;
-}
-
-/** A key that a text command can name. */
-function isPlain(key: Buffer): boolean {
-  return key.every((byte) => byte > 0x20 && byte !== 0x7f);
+  return isNameable(key) ? `KEY ${key.toString('latin1')}` : `KEY ${key.toString('base64')} b`;
 }
 
 function startsWith(key: Buffer, prefix: Buffer): boolean {

@@ -1,11 +1,11 @@
 // set, add, replace, append, prepend, cas, ms and their binary forms, whole or in pieces.
 
+import { uriEncoded } from '../../protocol/listed-key.js';
 import type { PutRequest } from '../../protocol/request.js';
 import { expiresAtOf, ttlSecondsOf } from '../../store/expiry.js';
 import type { LargeValueHandle, Put, PutOutcome, Store } from '../../store/store.js';
 import type { Counters } from '../counters.js';
 import type { Session } from '../session.js';
-import { uriEncoded } from '../watchers.js';
 import { LargeUpload } from './large-upload.js';
 import { outcomeReply, ownForm, settle } from './outcomes.js';
 

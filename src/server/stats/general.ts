@@ -47,6 +47,7 @@ export function generalLines(services: Services): StatLines {
     ['kv_version', services.version],
     ['kv_failed_replies', counters.failed_replies],
     ['kv_stall_kicks', counters.stall_kicks],
+    ['kv_unchecked_logins', counters.unchecked_logins],
     ['noreply_writes', counters.noreply_writes],
     ['noreply_failed', counters.noreply_failed],
   );
