@@ -142,7 +142,7 @@ class Verifier {
   }
 
   result(): Verification {
-    this.#findings.push(...this.#suspicions.flatMap(tornTail));
+    for (const suspicion of this.#suspicions) for (const finding of tornTail(suspicion)) this.#findings.push(finding);
     return {
       findings: this.#findings,
       segments: this.#segments,
@@ -251,7 +251,7 @@ class Verifier {
       return;
     }
     const proved = lost.filter(({ offset }) => offset < range.provedEnd);
-    this.#findings.push(...proved.map((place) => findingOf(path, place)));
+    for (const place of proved) this.#findings.push(findingOf(path, place));
   }
 
   async #suspect(

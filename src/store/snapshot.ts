@@ -79,6 +79,8 @@ class SnapshotWalk implements ItemWatcher {
   readonly createdAtMs: number;
   readonly newMarks: number;
   readonly #core: Core;
+  /** A flush was due, but the log took no record for it. */
+  readonly #isEmpty: boolean;
   /** Sent before their change, waiting for the next message. */
   #early: ExportItem[] = [];
   /** Segments of the items of the next message, and of those that the worker reads now. */
@@ -93,8 +95,10 @@ class SnapshotWalk implements ItemWatcher {
     assert(items.watcher === undefined, 'One snapshot runs at a time');
     this.#core = core;
     core.carryOutFlushes();
+    core.flushes.close();
     this.seq = core.log.lastSeq;
     this.createdAtMs = core.clock.nowMs();
+    this.#isEmpty = core.flushes.isOverdue;
     this.newMarks = items.restingMarks === 0 ? MARK.SNAPSHOT : 0;
     items.watcher = this;
   }
@@ -155,10 +159,9 @@ class SnapshotWalk implements ItemWatcher {
     keydir.setMarks(ref, marks ^ MARK.SNAPSHOT);
     const expiresAt = keydir.expiresAt(ref);
     if (expiresAt !== 0 && expiresAt <= this.createdAtMs) return undefined;
-    const keyOf = (): Buffer => keydir.key(ref);
-    if (core.flushes.killerOf(keydir.seq(ref), keyOf, this.createdAtMs, this.seq) !== 0) {
-      return undefined;
-    }
+    const { flushes } = core;
+    if (this.#isEmpty) return undefined;
+    if (flushes.isOpen && flushes.killerOf(keydir, ref, this.seq) !== 0) return undefined;
     const large = items.largeOf(ref);
     if (large !== undefined) this.#held.push(core.large.open(large));
     const slot = keydir.segment(ref);
