@@ -100,7 +100,7 @@ export class Core {
   deadReason(ref: number): 'expired' | 'flushed' | undefined {
     const { keydir } = this.items;
     const { clock, flushes } = this;
-    if (flushes.isOverdue || this.#killerOf(ref, SEQ_MAX) !== 0) return 'flushed';
+    if (flushes.any && (this.#isFlushDue || this.#killerOf(ref, SEQ_MAX) !== 0)) return 'flushed';
     const expiresAt = keydir.expiresAt(ref);
     return expiresAt !== 0 && expiresAt <= clock.nowMs() ? 'expired' : undefined;
   }
@@ -121,16 +121,25 @@ export class Core {
   #isDeadByTimeAlone(ref: number): boolean {
     const reason = this.deadReason(ref);
     if (reason === undefined || this.isDeadForGood(ref)) return false;
-    return reason === 'expired' || this.flushes.isOverdue;
+    return reason === 'expired' || this.#isFlushDue;
+  }
+
+  /** The time of a later flush has come, and its record has not: all that is there is dead. */
+  get #isFlushDue(): boolean {
+    return this.flushes.promises.nextMs <= this.clock.nowMs();
   }
 
   #killerOf(ref: number, seqMax: number): number {
     return this.flushes.isOpen ? this.flushes.killerOf(this.items.keydir, ref, seqMax) : 0;
   }
 
-  /** Seq that must be durable before anyone hears of the key; `ref` 0: of its absence. */
+  /**
+   * Seq that must be durable before anyone hears of the key; `ref` 0: of its absence. When a flush is due, the next
+   * record carries it out (carryOutFlushes), and has the next seq.
+   */
   afterOf(ref: number, key: Buffer): number {
     const dead = ref === 0 ? this.items.keydir.find(key) : 0;
+    if (dead !== 0 && this.#isFlushDue && this.#takesRecords) return this.log.lastSeq + 1;
     if (dead !== 0 && this.#isDeadByTimeAlone(dead)) return this.#commitExpiry(key, dead);
     const after = this.items.afterOf(ref, key);
     if (ref !== 0 || !this.flushes.isOpen) return after;
@@ -144,15 +153,11 @@ export class Core {
    * their time: queries do not write.
    */
   carryOutFlushes(): boolean {
-    const { flushes } = this;
-    const { promises } = flushes;
-    if (promises.nextMs === Infinity && !flushes.isOverdue) return true;
-    flushes.isOverdue = false;
+    const { promises } = this.flushes;
+    if (promises.nextMs === Infinity) return true;
     const nowMs = this.clock.nowMs();
     for (let due = promises.due(nowMs); due !== undefined; due = promises.due(nowMs)) {
-      if (this.#carryOut(due)) continue;
-      flushes.isOverdue = true;
-      return false;
+      if (!this.#carryOut(due)) return false;
     }
     return true;
   }
@@ -165,8 +170,6 @@ export class Core {
     const undos: (() => void)[] = [];
     const placed = log.append({ type: RECORD.flush, ...record }, () => {
       for (const undo of undos) undo();
-      // Its time has come all the same.
-      flushes.isOverdue = true;
     });
     if (placed === undefined) return false;
     undos.push(
@@ -202,6 +205,10 @@ export class Core {
     const placed = this.commitRemoval(key, ref, 'expired');
     if (placed !== undefined && isUnfetched) this.counters.expiredUnfetched += 1;
     return placed?.seq ?? 0;
+  }
+
+  get #takesRecords(): boolean {
+    return !this.closed && !this.log.poisoned && !this.log.short;
   }
 
   /** Why the log took no record. */

@@ -20,9 +20,13 @@ export class FlushPromises {
   /** Seq of what carried them out by their own seq, as long as that may be taken back. */
   readonly #carriedOut = new Map<number, number>();
 
+  get isPending(): boolean {
+    return this.#open.size > 0;
+  }
+
   /** Unix ms at which the next is to be carried out; Infinity: there is none. */
   get nextMs(): number {
-    return this.#first?.atMs ?? Infinity;
+    return this.#open.size === 0 ? Infinity : this.#first!.atMs;
   }
 
   /** By seq. */

@@ -32,8 +32,6 @@ export class Flushes {
   #closed: FlushSet[] = [];
   /** There may be items that a flush has killed. */
   isOpen = false;
-  /** The log took no record to carry out a promise that is due: until it does, all that is there is dead. */
-  isOverdue = false;
   /** The key that is looked up, as bytes and as words. */
   readonly #key = Buffer.alloc(KEY_BYTES_LIMIT);
   readonly #words = new Uint32Array((KEY_BYTES_LIMIT + 3) >>> 2);
@@ -43,9 +41,14 @@ export class Flushes {
     this.#young = new FlushSet(seed);
   }
 
+  /** Items may be dead by a flush, of now or for a later time. */
+  get any(): boolean {
+    return this.isOpen || this.promises.isPending;
+  }
+
   /** Seq of the newest that is open; 0: none. */
   get newest(): number {
-    return this.#young.newest || (this.#closed.at(-1)?.newest ?? 0);
+    return this.#young.newest || (this.#closed.findLast((set) => !set.isEmpty)?.newest ?? 0);
   }
 
   get state(): FlushesState {

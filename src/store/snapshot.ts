@@ -98,7 +98,7 @@ class SnapshotWalk implements ItemWatcher {
     core.flushes.close();
     this.seq = core.log.lastSeq;
     this.createdAtMs = core.clock.nowMs();
-    this.#isEmpty = core.flushes.isOverdue;
+    this.#isEmpty = core.flushes.promises.nextMs <= this.createdAtMs;
     this.newMarks = items.restingMarks === 0 ? MARK.SNAPSHOT : 0;
     items.watcher = this;
   }
