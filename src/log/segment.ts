@@ -77,7 +77,13 @@ export class Segment {
   }
 
   /** Takes over what `state` has but for slot and live bytes. */
-  account({ overheadBytes, keptBytes, keptFlushBytes, keptFlushes, flushNeed }: SegmentState): void {
+  account({
+    overheadBytes,
+    keptBytes,
+    keptFlushBytes,
+    keptFlushes,
+    flushNeed,
+  }: SegmentState): void {
     this.overheadBytes = overheadBytes;
     this.keptBytes = keptBytes;
     this.keptFlushBytes = keptFlushBytes;

@@ -142,7 +142,8 @@ class Verifier {
   }
 
   result(): Verification {
-    for (const suspicion of this.#suspicions) for (const finding of tornTail(suspicion)) this.#findings.push(finding);
+    for (const suspicion of this.#suspicions)
+      for (const finding of tornTail(suspicion)) this.#findings.push(finding);
     return {
       findings: this.#findings,
       segments: this.#segments,

@@ -224,7 +224,11 @@ export class Compaction {
 }
 
 /** What of the output is live is known by now; the rest is overhead, or was kept. */
-function account(segment: Segment, { committedBytes, frameBytes }: CompactDone, judge: Judge): void {
+function account(
+  segment: Segment,
+  { committedBytes, frameBytes }: CompactDone,
+  judge: Judge,
+): void {
   const { stuckBytes, keptFlushes, keptFlushBytes } = judge;
   segment.overheadBytes = committedBytes - frameBytes + stuckBytes;
   segment.keptFlushes = keptFlushes.state;

@@ -192,9 +192,7 @@ export class Core {
     if (placed === undefined) return 0;
     const { seq } = placed;
     undo =
-      atMs === 0
-        ? flushes.add(seq, prefix, log.watermark)
-        : flushes.promises.add({ seq, atMs });
+      atMs === 0 ? flushes.add(seq, prefix, log.watermark) : flushes.promises.add({ seq, atMs });
     return seq;
   }
 

@@ -78,7 +78,8 @@ export class FlushPromises {
   }
 
   get #first(): FlushPromise | undefined {
-    while (this.#heap.length > 0 && this.#open.get(this.#heap[0]!.seq) !== this.#heap[0]) this.#pop();
+    while (this.#heap.length > 0 && this.#open.get(this.#heap[0]!.seq) !== this.#heap[0])
+      this.#pop();
     return this.#heap[0];
   }
 
@@ -93,7 +94,11 @@ export class FlushPromises {
     const heap = this.#heap;
     let at = heap.length;
     heap.push(promise);
-    for (let above = (at - 1) >> 1; at > 0 && heap[above]!.atMs > promise.atMs; above = (at - 1) >> 1) {
+    for (
+      let above = (at - 1) >> 1;
+      at > 0 && heap[above]!.atMs > promise.atMs;
+      above = (at - 1) >> 1
+    ) {
       heap[at] = heap[above]!;
       at = above;
     }

@@ -45,12 +45,7 @@ export class FlushSet {
   }
 
   get state(): FlushSetState {
-    const [first, newest, all, allBefore] = [
-      this.#first,
-      this.#newest,
-      this.#all,
-      this.#allBefore,
-    ];
+    const [first, newest, all, allBefore] = [this.#first, this.#newest, this.#all, this.#allBefore];
     return { first, newest, all, allBefore, prefixes: this.#prefixes?.state ?? null };
   }
 
@@ -60,7 +55,10 @@ export class FlushSet {
   }
 
   /** The set that `state` was of, its `words` zeros that the caller fills. Requires: that was not empty. */
-  static restored({ first, newest, all, allBefore, prefixes }: FlushSetState, seed: HashSeed): FlushSet {
+  static restored(
+    { first, newest, all, allBefore, prefixes }: FlushSetState,
+    seed: HashSeed,
+  ): FlushSet {
     const set = new FlushSet(seed);
     set.#first = first;
     set.#newest = newest;
@@ -73,7 +71,8 @@ export class FlushSet {
   /** Adds the newest flush of all, of the keys with that prefix (empty: of all keys); gives back how to undo that. */
   add(seq: number, prefix: Buffer, watermark: number): () => void {
     const before = { first: this.#first, newest: this.#newest };
-    const undo = prefix.length === 0 ? this.#addAll(seq, watermark) : this.#addPrefix(seq, prefix, watermark);
+    const undo =
+      prefix.length === 0 ? this.#addAll(seq, watermark) : this.#addPrefix(seq, prefix, watermark);
     this.#first = Math.min(this.#first, seq);
     this.#newest = seq;
     return () => {

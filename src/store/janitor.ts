@@ -252,4 +252,3 @@ export class Janitor {
     return this.#core.env.clock.monotonicMs();
   }
 }
-

@@ -6,7 +6,11 @@ import { Flushes } from '../../../src/store/flushes.js';
 
 const NO_PREFIX = Buffer.alloc(0);
 
-function begun(): { flushes: Flushes; log: { lastSeq: number; watermark: number }; pass: FlushPass } {
+function begun(): {
+  flushes: Flushes;
+  log: { lastSeq: number; watermark: number };
+  pass: FlushPass;
+} {
   const flushes = new Flushes(hashSeed(Buffer.alloc(8)));
   const log = { lastSeq: 10, watermark: 10 };
   return { flushes, log, pass: new FlushPass(flushes, log) };

@@ -6,6 +6,7 @@ import { hashSeed } from '../../../src/log/key-hash.js';
 import { Flushes } from '../../../src/store/flushes.js';
 import { Keydir } from '../../../src/store/keydir.js';
 import { RECORDS, frameOf } from '../../support/example-log.js';
+import { seeded } from '../../support/seed.js';
 
 const SEED = hashSeed(Buffer.from('flushes!'));
 const ALL = Infinity;
@@ -148,7 +149,10 @@ describe('Flushes', () => {
   });
 
   it('tells of every item what a plain list of the flushes tells', () => {
-    fc.assert(fc.property(fc.array(step, { maxLength: 60 }), checkAgainstList), { numRuns: 400 });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 60 }), checkAgainstList),
+      seeded('Flushes', 400),
+    );
   });
 });
 
