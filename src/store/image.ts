@@ -28,7 +28,7 @@ export function imageOf({ items, flushes, log }: Core): ImageContent {
     items: items.state,
     flushes: flushes.state,
   };
-  return { state, words: [...items.keydir.words, ...flushes.words] };
+  return { state, words: items.keydir.words.concat(flushes.words) };
 }
 
 /** Takes the image over; false, with all as empty as before, when it is damaged or of a keydir of another kind. */
@@ -43,7 +43,7 @@ export async function restoreFrom(
   try {
     if (keydir.restore(state.keydir, image.log.hashSeed)) {
       flushes.restore(state.flushes);
-      isWhole = await image.fill([...keydir.words, ...flushes.words]);
+      isWhole = await image.fill(keydir.words.concat(flushes.words));
     }
   } finally {
     if (!isWhole) {

@@ -85,7 +85,7 @@ describe('golden image', () => {
     expect(copy.restore(read.keydir, image.log.hashSeed)).to.equal(true);
     const flushesCopy = new Flushes({ k0: 0, k1: 0 });
     flushesCopy.restore(read.flushes);
-    expect(await image.fill([...copy.words, ...flushesCopy.words])).to.equal(true);
+    expect(await image.fill(copy.words.concat(flushesCopy.words))).to.equal(true);
     await image.close();
     expect(copy.find(Buffer.from('greeting'))).to.equal(copy.oldest);
     expect(copy.find(Buffer.from('gone'))).to.equal(0);

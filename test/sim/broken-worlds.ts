@@ -174,8 +174,11 @@ export function withoutTombstones(env: Env): Env {
 
 /** The same of flushes. */
 export function withoutFlushes(env: Env): Env {
-  const isFlush = (type: number): boolean => type === RECORD.flush || type === RECORD.deletePrefix;
   return withoutRecords(env, isFlush, false);
+}
+
+function isFlush(type: number): boolean {
+  return type === RECORD.flush || type === RECORD.deletePrefix;
 }
 
 function withoutRecords(env: Env, isDropped: (type: number) => boolean, tombstones: boolean): Env {

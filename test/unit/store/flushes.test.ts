@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 
 import { EntryListBuilder, wordsOf } from '../../../src/log/entry-list.js';
 import { hashSeed } from '../../../src/log/key-hash.js';
