@@ -115,7 +115,10 @@ export class PrefixHash {
   hashOf(byteCount: number): number {
     const whole = byteCount >>> 2;
     for (; this.#done < whole; this.#done += 1) this.#round(this.#words[this.#done]! | 0);
-    const [v0, v1, v2, v3] = [this.#v0, this.#v1, this.#v2, this.#v3];
+    const v0 = this.#v0;
+    const v1 = this.#v1;
+    const v2 = this.#v2;
+    const v3 = this.#v3;
     const rest = byteCount & 3;
     const tail = rest === 0 ? 0 : this.#words[whole]! & ((1 << (rest << 3)) - 1);
     this.#round(tail | (byteCount << 24));
@@ -131,7 +134,10 @@ export class PrefixHash {
 
   /** As in hashWords. */
   #round(word: number): void {
-    let [v0, v1, v2, v3] = [this.#v0, this.#v1, this.#v2, this.#v3 ^ word];
+    let v0 = this.#v0;
+    let v1 = this.#v1;
+    let v2 = this.#v2;
+    let v3 = this.#v3 ^ word;
     v0 = (v0 + v1) | 0;
     v1 = ((v1 << 5) | (v1 >>> 27)) ^ v0;
     v0 = (v0 << 16) | (v0 >>> 16);

@@ -67,7 +67,8 @@ export class PrefixSeqs {
       this.#noteLength(prefix.length);
       return () => table.remove(ref);
     }
-    const [newest, durable] = [table.seq(found), table.expiresAt(found)];
+    const newest = table.seq(found);
+    const durable = table.expiresAt(found);
     if (newest <= watermark) table.setExpiresAt(found, newest);
     table.setSeq(found, seq);
     return () => {

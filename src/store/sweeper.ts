@@ -11,7 +11,7 @@ const SLICE_KEYS_MIN = 1_000;
 const SLICE_KEYS_MAX = 20_000;
 /** However many keys a slice has, it ends after this time, looked at each few keys. */
 const SLICE_MS_MAX = 5;
-const PIECE_KEYS = 500;
+const PIECE_KEYS = 100;
 /** A walk over all keys is meant to take about this many ticks. */
 const WALK_TICKS = 300;
 /** The least time between two seals that are written for the sake of expired items. */
