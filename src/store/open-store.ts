@@ -43,7 +43,7 @@ export async function openStore(
     seed: hashSeed(env.random.bytes(SEED_BYTES)),
     recency: options.keysMax > 0 || options.bytesMax > 0,
   });
-  const flushes = new Flushes();
+  const flushes = new Flushes(hashSeed(env.random.bytes(SEED_BYTES)));
   const replayed: Segment[] = [];
   let opened: Log | undefined;
   const items = new Items(

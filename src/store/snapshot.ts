@@ -87,6 +87,8 @@ class SnapshotWalk implements ItemWatcher {
   readonly clockAheadMs: number;
   readonly newMarks: number;
   readonly #core: Core;
+  /** A flush was due, but the log took no record for it. */
+  readonly #isEmpty: boolean;
   /** Sent before their change, waiting for the next message. */
   #early: ExportItem[] = [];
   /** Segments of the items of the next message, and of those that the worker reads now. */
@@ -101,9 +103,11 @@ class SnapshotWalk implements ItemWatcher {
     assert(items.watcher === undefined, 'One snapshot runs at a time');
     this.#core = core;
     core.carryOutFlushes();
+    core.flushes.close();
     this.seq = core.log.lastSeq;
     this.createdAtMs = core.clock.nowMs();
     this.clockAheadMs = core.clock.aheadMs;
+    this.#isEmpty = core.flushes.promises.nextMs <= this.createdAtMs;
     this.newMarks = items.restingMarks === 0 ? MARK.SNAPSHOT : 0;
     items.watcher = this;
   }
@@ -164,10 +168,9 @@ class SnapshotWalk implements ItemWatcher {
     keydir.setMarks(ref, marks ^ MARK.SNAPSHOT);
     const expiresAt = keydir.expiresAt(ref);
     if (expiresAt !== 0 && expiresAt <= this.createdAtMs) return undefined;
-    const keyOf = (): Buffer => keydir.key(ref);
-    if (core.flushes.killerOf(keydir.seq(ref), keyOf, this.createdAtMs, this.seq) !== 0) {
-      return undefined;
-    }
+    const { flushes } = core;
+    if (this.#isEmpty) return undefined;
+    if (flushes.isOpen && flushes.killerOf(keydir, ref, this.seq) !== 0) return undefined;
     const large = items.largeOf(ref);
     if (large !== undefined) this.#held.push(core.large.open(large));
     const slot = keydir.segment(ref);

@@ -100,7 +100,7 @@ export class StoreReader {
       (slot) => table.at(slot),
       () => Number.MAX_SAFE_INTEGER,
     );
-    const flushes = new Flushes();
+    const flushes = new Flushes(seed);
     let reader: StoreReader | undefined;
     try {
       const { lastSeq, timeMs } = await replay(
@@ -208,8 +208,9 @@ export class StoreReader {
     const { keydir } = this.#items;
     const expiresAt = keydir.expiresAt(ref);
     if (expiresAt !== 0 && expiresAt <= this.#nowMs) return false;
-    const keyOf = (): Buffer => keydir.key(ref);
-    return this.#flushes.killerOf(keydir.seq(ref), keyOf, this.#nowMs, this.seq) === 0;
+    const flushes = this.#flushes;
+    if (flushes.isOpen && flushes.killerOf(keydir, ref, this.seq) !== 0) return false;
+    return flushes.promises.nextMs > this.#nowMs;
   }
 
   #walk(visit: (ref: number) => void): void {
