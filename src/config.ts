@@ -40,6 +40,7 @@ export interface Config {
   /** An interval in ms, or when. */
   readonly snapshot: 'never' | 'compact' | number;
   readonly scrubBytesPerSecond: number;
+  readonly acceptsClock: boolean;
 
   readonly authFile: string | undefined;
   readonly sasl: boolean;
@@ -112,6 +113,7 @@ interface Flags {
   readonly compactMin: number;
   readonly snapshot: 'never' | 'compact' | number;
   readonly scrubRate: number;
+  readonly acceptClock?: boolean;
   readonly disableCas?: boolean;
   readonly enableSasl?: boolean;
   readonly authFile?: string;
@@ -182,6 +184,7 @@ function configOf(
     compactMinBytes: flags.compactMin,
     snapshot: flags.snapshot,
     scrubBytesPerSecond: flags.scrubRate,
+    acceptsClock: flags.acceptClock === true,
     authFile: authFileOf(flags, env),
     sasl: flags.enableSasl === true,
     tls: more.tls,

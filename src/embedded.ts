@@ -10,6 +10,7 @@ import type { Logger } from './env/env.js';
 import { KvError } from './errors.js';
 import { KEY_BYTES_LIMIT } from './limits.js';
 import { Gate } from './server/gate.js';
+import { storeExpiryOf, wallExpiryOf } from './store/expiry.js';
 import { ownLookup } from './store/found-item.js';
 import { openStore } from './store/open-store.js';
 import type { StoreOptions } from './store/store-options.js';
@@ -147,7 +148,9 @@ export class Cairn {
       const page = this.#store.list(cursor, LIST_KEYS);
       await this.#durable(this.#store.durability.lastSeq);
       for (const { key, cas, expiresAt } of page.entries) {
-        if (key.subarray(0, start.length).equals(start)) yield { key, cas, expiresAt };
+        if (key.subarray(0, start.length).equals(start)) {
+          yield { key, cas, expiresAt: wallExpiryOf(expiresAt, this.#store) };
+        }
       }
       cursor = page.cursor;
     } while (cursor !== 0);
@@ -182,7 +185,8 @@ export class Cairn {
       throw new KvError('KV_CORRUPTION', 'The record of this key is damaged');
     }
     if (found.kind === 'miss') return undefined;
-    const { flags, cas, expiresAt, value } = found.item;
+    const { flags, cas, value } = found.item;
+    const expiresAt = wallExpiryOf(found.item.expiresAt, this.#store);
     return { value: Buffer.isBuffer(value) ? value : await readAll(value), flags, cas, expiresAt };
   }
 
@@ -194,7 +198,12 @@ export class Cairn {
     compareCas?: bigint,
   ): Promise<PutResult> {
     const { flags = 0, ttlMs } = options;
-    const expiresAt = options.expiresAt ?? (ttlMs === undefined ? 0 : this.#store.nowMs() + ttlMs);
+    const expiresAt =
+      options.expiresAt === undefined
+        ? ttlMs === undefined
+          ? 0
+          : this.#store.nowMs() + ttlMs
+        : storeExpiryOf(options.expiresAt, this.#store);
     const put = { mode, key: keyOf(key), value: bytesOf(value), flags, expiresAt, compareCas };
     const { status } = await this.#settled(this.#store.put(put));
     if (status === 'damaged') {

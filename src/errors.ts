@@ -4,6 +4,7 @@
 
 export const ERROR_CODES = [
   'KV_BAD_OPTION',
+  'KV_CLOCK',
   'KV_CLOSED',
   'KV_CORRUPTION',
   'KV_FORMAT_VERSION',

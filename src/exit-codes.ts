@@ -24,6 +24,8 @@ export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
 const OF_ERROR: Readonly<Record<KvErrorCode, ExitCode>> = {
   KV_BAD_OPTION: EXIT.usage,
+  // It may pass: a machine without a clock of its own has the time a little after its start.
+  KV_CLOCK: EXIT.system,
   KV_CLOSED: EXIT.bug,
   KV_CORRUPTION: EXIT.damage,
   KV_FORMAT_VERSION: EXIT.damage,

@@ -173,12 +173,17 @@ class ServerProcess {
     await this.#store?.close();
     if (error instanceof ListenError) process.exit(EXIT.system);
     if (isKvError(error)) process.exit(exitCodeOf(error.code));
-    process.exit(systemCode(error) === undefined ? EXIT.bug : EXIT.system);
+    process.exit(exitOfSystem(systemCode(error)));
   }
 
   #removePidFile(): void {
     if (this.#config.pidFile !== undefined) fs.rmSync(this.#config.pidFile, { force: true });
   }
+}
+
+function exitOfSystem(code: string | undefined): ExitCode {
+  if (code === undefined) return EXIT.bug;
+  return code === 'EACCES' || code === 'EPERM' ? EXIT.noPermission : EXIT.system;
 }
 
 function storeOptionsOf(config: Config): Partial<StoreOptions> {
@@ -194,6 +199,7 @@ function storeOptionsOf(config: Config): Partial<StoreOptions> {
     compactMinBytes: config.compactMinBytes,
     snapshot: config.snapshot,
     scrubBytesPerSecond: config.scrubBytesPerSecond,
+    acceptClock: config.acceptsClock,
     ownsThread: true,
   };
 }
@@ -208,6 +214,7 @@ function messageOf(error: unknown): string {
 }
 
 const NEXT_STEPS: Readonly<Record<string, string>> = {
+  KV_CLOCK: ' Nothing was changed',
   KV_LOCKED: ' Stop the other server, or choose another directory with --data',
   KV_CORRUPTION:
     ' Nothing was changed. See what is damaged with: kv-check <dir>; save the rest with: kv-check <dir> --repair --to <newdir>',

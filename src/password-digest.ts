@@ -3,7 +3,7 @@
 // "Password lines"). `kv-client passwd` composes them.
 // Invariant: a digest made with any parameters in bounds can be checked; comparing takes constant time.
 
-import { randomBytes, scrypt, timingSafeEqual } from 'node:crypto';
+import { randomBytes, scryptSync, timingSafeEqual } from 'node:crypto';
 
 const COST_LOG2 = 15;
 const BLOCK_SIZE = 8;
@@ -19,40 +19,37 @@ export function isPasswordDigest(text: string): boolean {
   return DIGEST.test(text);
 }
 
-/** The digest of a password with a fresh salt. Takes some 32 MiB and 0.1 s, off the main thread. */
-export async function composePasswordDigest(password: string): Promise<string> {
+/** The digest of a password with a fresh salt. Takes some 32 MiB and 0.1 s of the calling thread. */
+export function composePasswordDigest(password: string): string {
   const salt = randomBytes(SALT_BYTES);
-  const hash = await derive(password, salt, HASH_BYTES, COST_LOG2, BLOCK_SIZE, PARALLEL);
+  const bytes = Buffer.from(password);
+  const hash = derive(bytes, salt, HASH_BYTES, COST_LOG2, BLOCK_SIZE, PARALLEL);
   const parameters = `ln=${COST_LOG2},r=${BLOCK_SIZE},p=${PARALLEL}`;
   return `$scrypt$${parameters}$${unpadded(salt)}$${unpadded(hash)}`;
 }
 
-/** Whether the password is the one of the digest; false for anything that is no digest. */
-export async function checkPassword(password: string, digest: string): Promise<boolean> {
+/** Whether the password is the one of the digest, false for anything that is no digest; takes as long as composing. */
+export function isPasswordOf(password: Uint8Array, digest: string): boolean {
   const [, costLog2, blockSize, parallel, salt = '', hash = ''] = DIGEST.exec(digest) ?? [];
   if (costLog2 === undefined) return false;
   const [ln, r, p] = [Number(costLog2), Number(blockSize), Number(parallel)];
   if (ln < 1 || r < 1 || p < 1 || 128 * r * (2 ** ln + p) > MEMORY_BYTES_MAX) return false;
   const expected = Buffer.from(hash, 'base64');
   if (expected.length < 16) return false;
-  const found = await derive(password, Buffer.from(salt, 'base64'), expected.length, ln, r, p);
+  const found = derive(password, Buffer.from(salt, 'base64'), expected.length, ln, r, p);
   return timingSafeEqual(found, expected);
 }
 
 function derive(
-  password: string,
+  password: Uint8Array,
   salt: Buffer,
   bytes: number,
   costLog2: number,
   blockSize: number,
   parallel: number,
-): Promise<Buffer> {
+): Buffer {
   const options = { N: 2 ** costLog2, r: blockSize, p: parallel, maxmem: 2 * MEMORY_BYTES_MAX };
-  return new Promise((resolve, reject) => {
-    scrypt(password, salt, bytes, options, (error, hash) =>
-      error === null ? resolve(hash) : reject(error),
-    );
-  });
+  return scryptSync(password, salt, bytes, options);
 }
 
 function unpadded(bytes: Buffer): string {

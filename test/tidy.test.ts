@@ -66,7 +66,14 @@ function functionsOf(text: string): { name: string; lines: number }[] {
 const LAYERS = ['env', 'log', 'store', 'server'] as const;
 const OUTERMOST = LAYERS.length;
 /** What every layer may use; these import nothing but each other. */
-const SHARED = ['assert.ts', 'defaults.ts', 'errors.ts', 'limits.ts', 'password-digest.ts'];
+const SHARED = [
+  'assert.ts',
+  'defaults.ts',
+  'errors.ts',
+  'limits.ts',
+  'password-digest.ts',
+  'printable.ts',
+];
 
 /** How far out a file of src lies: env 0, log 1, …; shared ones −1; main 4. */
 function layerOf(path: string): number {

@@ -20,6 +20,7 @@ import { renderTable } from './terminal/table.js';
 interface Options {
   readonly dryRun?: boolean;
   readonly snapshot?: string;
+  readonly acceptClock?: boolean;
   readonly json?: boolean;
 }
 
@@ -33,6 +34,7 @@ async function main(): Promise<ExitCode> {
     .argument('<dir>', 'data directory; a running server is asked to do it')
     .option('-n, --dry-run', 'only show how much is live and dead; takes no lock')
     .option('--snapshot <file>', 'afterwards export the store as JSON')
+    .option('--accept-clock', 'go on although the clock is over a day behind the store')
     .option('--json', 'print the figures as one JSON object');
   addExamples(program, [
     ['kv-compact data', 'compact, whether a server runs or not'],
@@ -43,7 +45,7 @@ async function main(): Promise<ExitCode> {
     'after',
     '\nThe server compacts by itself; this is for the impatient, and for stores without a server.\n' +
       'Exit codes: 0 ok, 64 wrong use, 65 damage found, 66 no such directory or no store, 69 the server\n' +
-      'does not answer, 74 I/O.',
+      'does not answer, 71 the clock is behind the store, 74 I/O.',
   );
   program.parse();
   const [dir = ''] = program.args;
@@ -52,7 +54,7 @@ async function main(): Promise<ExitCode> {
   if (options.dryRun === true) return estimate(env, dir, options);
   // Opening a directory that has no store would make one.
   await requireManifest(env, dir);
-  const owner = await findOwner(env, dir);
+  const owner = await findOwner(env, dir, options.acceptClock === true);
   try {
     return await compact(owner, options);
   } finally {

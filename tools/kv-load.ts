@@ -24,6 +24,7 @@ async function main(): Promise<ExitCode> {
   )
     .argument('<target>', 'data directory (no server running on it), or port, host:port, socket')
     .argument('<file>', 'the dump; - for stdin');
+  program.option('--accept-clock', 'a directory: go on although the clock is over a day behind it');
   addConnectionOptions(program);
   addExamples(program, [
     ['kv-load new-data backup.json', 'a new store from a backup'],
@@ -37,8 +38,8 @@ async function main(): Promise<ExitCode> {
       'Into a directory key, value, flags, expiry and CAS token are kept exactly. Through a server expiry\n' +
       'is kept to the second, and CAS tokens only where the server knows the meta flag E; keys and values\n' +
       "longer than the server's limits are refused.\n" +
-      'Exit codes: 0 ok, 64 wrong use, 65 damaged dump or store, 66 no such file, 69 no server, 74 I/O,\n' +
-      '75 a server has the directory open.',
+      'Exit codes: 0 ok, 64 wrong use, 65 damaged dump or store, 66 no such file, 69 no server, 71 the clock is\n' +
+      'behind the store, 74 I/O, 75 a server has the directory open.',
   );
   program.parse();
   const [place = '', path = ''] = program.args;
@@ -106,7 +107,8 @@ async function openTarget(program: Command, place: string): Promise<LoadTarget> 
     const { StoreTarget } = await import('./load/store-target.js');
     const { nodeEnv } = await import('../src/env/node-env.js');
     const { toolLogger } = await import('./terminal/logger.js');
-    return StoreTarget.open(nodeEnv(toolLogger('kv-load')), place);
+    const { acceptClock = false } = program.opts<{ acceptClock?: boolean }>();
+    return StoreTarget.open(nodeEnv(toolLogger('kv-load')), place, acceptClock);
   }
   const { Connection } = await import('./client/connection.js');
   const { ServerTarget } = await import('./load/server-target.js');

@@ -250,6 +250,7 @@ const GROUPS: Readonly<Record<string, readonly Option[]>> = {
       'bytes a second to re-read for damage; 0: off',
       size(0, NO_LIMIT),
     ).default(0, '0'),
+    flag('--accept-clock', 'start although the clock is a day behind the log'),
     flag('-C, --disable-cas', 'report CAS as disabled'),
   ]),
   Access: withEnvironment([

@@ -61,6 +61,9 @@ export interface Port {
  */
 export type OpenMode = 'read' | 'create' | 'write' | 'write-through';
 
+/** `create` (the default): a lock file that is missing is made. `existing`: it is not; the directory's lock is enough. */
+export type LockMode = 'create' | 'existing';
+
 /** All paths absolute or relative to the working directory. Failures are thrown as the system's errors (with `code`). */
 export interface Fs {
   open(path: string, mode: OpenMode): Promise<File>;
@@ -74,8 +77,8 @@ export interface Fs {
   remove(path: string): Promise<void>;
   /** Makes creations, renames and removals in that directory durable. */
   syncDir(dir: string): Promise<void>;
-  /** Takes the kernel's exclusive lock on a file (created when missing), or throws KV_LOCKED. */
-  lock(path: string): Promise<Lock>;
+  /** Takes the kernel's exclusive lock on a file and on the directory it is in, or throws KV_LOCKED. */
+  lock(path: string, mode?: LockMode): Promise<Lock>;
   /** Bytes that may still be written to the file system of `dir`. */
   freeBytes(dir: string): Promise<number>;
 }

@@ -1,17 +1,18 @@
 // The real Env: the only importer of the file system, timers and the clock (docs/recovery.md, "What we
 // ask of the operating system"). Thin on purpose: what is here is not simulated.
 
-import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 // The global one is an accessor, called for each reading.
 import { performance } from 'node:perf_hooks';
 import { Worker as Thread } from 'node:worker_threads';
 
-import { KvError, systemCode } from '../errors.js';
+import { systemCode } from '../errors.js';
 import { BlockingFile } from './blocking-file.js';
+import { lockDirectory } from './directory-lock.js';
+import { PoolShare, readsInPool } from './pool-share.js';
 import { ReadThread } from './read-thread.js';
-import type { Clock, Env, File, Fs, Lock, LogFields, Logger, OpenMode, Worker } from './env.js';
+import type { Clock, Env, File, Fs, LogFields, Logger, OpenMode, Worker } from './env.js';
 
 const { O_RDONLY, O_RDWR, O_CREAT, O_EXCL, O_DSYNC } = fs.constants;
 
@@ -24,7 +25,7 @@ const OPEN_FLAGS: Readonly<Record<OpenMode, number>> = {
 
 export function nodeEnv(logger: Logger): Env {
   return {
-    fs: nodeFs,
+    fs: { ...nodeFs, lock: (path, mode = 'create') => lockDirectory(path, mode, logger) },
     clock: nodeClock,
     random: { bytes: (count) => randomBytes(count) },
     logger,
@@ -34,7 +35,11 @@ export function nodeEnv(logger: Logger): Env {
 
 /** The same for a background thread, whose reads, writes and syncs block it and take nothing from libuv's pool. */
 export function nodeThreadEnv(logger: Logger): Env {
-  return { ...nodeEnv(logger), fs: blockingFs };
+  const env = nodeEnv(logger);
+  return {
+    ...env,
+    fs: { ...env.fs, open: async (path, mode) => new BlockingFile(path, OPEN_FLAGS[mode]) },
+  };
 }
 
 const nodeClock: Clock = {
@@ -48,7 +53,7 @@ const nodeClock: Clock = {
   defer: (call) => void setImmediate(call),
 };
 
-const nodeFs: Fs = {
+const nodeFs: Omit<Fs, 'lock'> = {
   async open(path, mode) {
     const fd = await settle<number>((done) => fs.open(path, OPEN_FLAGS[mode], 0o600, done));
     return new NodeFile(path, fd);
@@ -67,19 +72,15 @@ const nodeFs: Fs = {
       await handle.close();
     }
   },
-  lock: (path) => lockFile(path),
   async freeBytes(dir) {
     const { bavail, bsize } = await fs.promises.statfs(dir);
     return bavail * bsize;
   },
 };
 
-const blockingFs: Fs = {
-  ...nodeFs,
-  open: async (path, mode) => new BlockingFile(path, OPEN_FLAGS[mode]),
-};
-
 const readThread = new ReadThread();
+/** Any client can ask for any number of reads: what they have of the pool is bounded. */
+const pooledReads = new PoolShare(readsInPool(process.env['UV_THREADPOOL_SIZE']));
 
 /** A descriptor, not a FileHandle: the promise of fs.write costs a third of fs.promises' on the hot path. */
 class NodeFile implements File {
@@ -96,7 +97,7 @@ class NodeFile implements File {
     if (quick !== undefined && (await quick)) return target.length;
     readThread.pooled(1);
     try {
-      return await this.#readPooled(target, position);
+      return await pooledReads.run(() => this.#readPooled(target, position));
     } finally {
       readThread.pooled(-1);
     }
@@ -160,33 +161,6 @@ function settle<T>(start: (done: (error: Error | null, value?: T) => void) => vo
   return new Promise((resolve, reject) => {
     start((error, value) => (error === null ? resolve(value as T) : reject(error)));
   });
-}
-
-/**
- * flock(2) belongs to the open file description that we keep; flock(1) takes it through an inherited
- * descriptor. The kernel frees it when this process ends, however it ends (docs/decisions.md).
- */
-async function lockFile(path: string): Promise<Lock> {
-  const handle = await fs.promises.open(path, 'a', 0o600);
-  const taken = spawnSync('flock', ['-xn', '3'], {
-    stdio: ['ignore', 'ignore', 'pipe', handle.fd],
-    encoding: 'utf8',
-  });
-  if (taken.status === 0) return { release: () => handle.close() };
-  await handle.close();
-  if (taken.error !== undefined) {
-    const missing = systemCode(taken.error) === 'ENOENT';
-    const hint = missing ? 'install flock(1), package util-linux' : 'flock(1) did not run';
-    throw new KvError('KV_IO', `The data directory cannot be locked: ${hint}`, {
-      path,
-      cause: taken.error,
-    });
-  }
-  // A lock that somebody has: 1, without a word. A file system that cannot lock is something else.
-  if (taken.status === 1 && taken.stderr === '')
-    throw new KvError('KV_LOCKED', 'Another process has this data directory open', { path });
-  const end = taken.stderr.trim() || `flock(1) ended with ${taken.status ?? taken.signal}`;
-  throw new KvError('KV_IO', `The data directory cannot be locked: ${end}`, { path });
 }
 
 function startThread(logger: Logger, module: URL, input: unknown): Worker {

@@ -1,6 +1,7 @@
 // Which keys a damaged batch was about, for the operator: what is left of its frames is read without
 // trusting it. A guess by nature; nothing but a message is made of it.
 
+import { quotedKey } from '../printable.js';
 import { damageEnd, surveyDamage } from './damage-survey.js';
 import type { Segment } from './segment.js';
 
@@ -15,8 +16,8 @@ export async function staleKeysNote({ file, salt }: Segment, offset: number): Pr
   const end = await damageEnd(file, salt, offset, await file.size());
   const { lost } = await surveyDamage(file, salt, offset, Math.min(end, offset + LOOK_BYTES));
   const keys = lost.flatMap(({ seems }) => {
-    const key = seems?.key.toString('utf8') ?? '';
-    return key === '' ? [] : [JSON.stringify(key)];
+    const key = seems?.key;
+    return key === undefined || key.length === 0 ? [] : [quotedKey(key)];
   });
   if (keys.length === 0) return '';
   const more = keys.length > KEYS_MAX ? ' and others' : '';

@@ -16,23 +16,19 @@ import type { File, Fs } from '../env/env.js';
 import { IMAGE_NAME, TEMPORARY_SUFFIX } from './files.js';
 import type { HashSeed } from './key-hash.js';
 import type { ManifestEntry } from './manifest.js';
+import type { SegmentState } from './segment.js';
 import { openIfThere, writeFully } from './whole-file.js';
 
 export const IMAGE_MAGIC = 'CAIRNIMG';
 export const IMAGE_HEADER_BYTES = 32;
 /** Of its own: grows with any change of the keydir's words, and an image of another version is not used. */
-export const IMAGE_VERSION = 1;
+export const IMAGE_VERSION = 2;
 
 const CHECKED_FROM = 16;
 const CHECK_BYTES = 1024 * 1024;
 
 /** A segment as the keydir knows it. */
-export interface ImagedSegment extends ManifestEntry {
-  readonly slot: number;
-  readonly liveBytes: number;
-  readonly overheadBytes: number;
-  readonly keptBytes: number;
-}
+export type ImagedSegment = ManifestEntry & SegmentState;
 
 /** The log that an image belongs to, and no other. */
 export interface ImagedLog {

@@ -49,10 +49,7 @@ export async function saveImage(
   if (tail === undefined || tail.sealed) return;
   const seal = await cleanSealAt(tail, tail.committedBytes);
   if (seal === undefined) return;
-  const segments = table.ordered.map((segment) => {
-    const { entry, slot, liveBytes, overheadBytes, keptBytes } = segment;
-    return { ...entry, slot, liveBytes, overheadBytes, keptBytes };
-  });
+  const segments = table.ordered.map(({ entry, state }) => ({ ...entry, ...state }));
   const end = { last: tail.last, offset: tail.committedBytes };
   const { firstSeq: lastSeq, timeMs } = seal;
   const { hashSeed } = recovery;

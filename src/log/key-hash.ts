@@ -45,6 +45,7 @@ export function packKey(
 }
 
 const scratch = new Uint32Array((KEY_BYTES_LIMIT + 3) >>> 2);
+const NO_WORDS = new Uint32Array(0);
 
 /** The hash of a key, as hashWords. */
 export function hashKey(key: Uint8Array, seed: HashSeed): number {
@@ -84,4 +85,77 @@ export function hashWords(
     v0 ^= word;
   }
   return v1 ^ v3;
+}
+
+/**
+ * The hashes of the beginnings of a packed key, the same as hashWords gives: asked for in growing lengths, all of
+ * them together cost little more than the longest.
+ */
+export class PrefixHash {
+  readonly #seed: HashSeed;
+  #words: Uint32Array = NO_WORDS;
+  /** Words that are in the state. */
+  #done = 0;
+  #v0 = 0;
+  #v1 = 0;
+  #v2 = 0;
+  #v3 = 0;
+
+  constructor(seed: HashSeed) {
+    this.#seed = seed;
+  }
+
+  /** Of the key packed in `words` from index 0. */
+  begin(words: Uint32Array): void {
+    const { k0, k1 } = this.#seed;
+    this.#words = words;
+    this.#done = 0;
+    this.#v0 = k0;
+    this.#v1 = k1;
+    this.#v2 = 0x6c796765 ^ k0;
+    this.#v3 = 0x74656462 ^ k1;
+  }
+
+  /** The hash of the first `byteCount` bytes. Requires: no fewer than before. */
+  hashOf(byteCount: number): number {
+    const whole = byteCount >>> 2;
+    for (; this.#done < whole; this.#done += 1) this.#round(this.#words[this.#done]! | 0);
+    const v0 = this.#v0;
+    const v1 = this.#v1;
+    const v2 = this.#v2;
+    const v3 = this.#v3;
+    const rest = byteCount & 3;
+    const tail = rest === 0 ? 0 : this.#words[whole]! & ((1 << (rest << 3)) - 1);
+    this.#round(tail | (byteCount << 24));
+    this.#v2 ^= 0xff;
+    for (let round = 0; round < 3; round += 1) this.#round(0);
+    const hash = this.#v1 ^ this.#v3;
+    this.#v0 = v0;
+    this.#v1 = v1;
+    this.#v2 = v2;
+    this.#v3 = v3;
+    return hash;
+  }
+
+  /** As in hashWords. */
+  #round(word: number): void {
+    let v0 = this.#v0;
+    let v1 = this.#v1;
+    let v2 = this.#v2;
+    let v3 = this.#v3 ^ word;
+    v0 = (v0 + v1) | 0;
+    v1 = ((v1 << 5) | (v1 >>> 27)) ^ v0;
+    v0 = (v0 << 16) | (v0 >>> 16);
+    v2 = (v2 + v3) | 0;
+    v3 = ((v3 << 8) | (v3 >>> 24)) ^ v2;
+    v0 = (v0 + v3) | 0;
+    v3 = ((v3 << 7) | (v3 >>> 25)) ^ v0;
+    v2 = (v2 + v1) | 0;
+    v1 = ((v1 << 13) | (v1 >>> 19)) ^ v2;
+    v2 = (v2 << 16) | (v2 >>> 16);
+    this.#v0 = v0 ^ word;
+    this.#v1 = v1;
+    this.#v2 = v2;
+    this.#v3 = v3;
+  }
 }

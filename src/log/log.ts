@@ -20,7 +20,6 @@ import { GroupCommit } from './group-commit.js';
 import type { CommitCounters, NewRecord, Placed, Undo } from './group-commit.js';
 import { HintReader } from './hint-reader.js';
 import { SEED_BYTES, hashSeed } from './key-hash.js';
-import type { HashSeed } from './key-hash.js';
 import type { ImageContent } from './image-file.js';
 import { saveImage } from './image-proof.js';
 import type { Restore } from './image-proof.js';
@@ -29,14 +28,14 @@ import { overgrowthBytes } from './log-end.js';
 import { createSegment, newSalt, recover } from './recovery.js';
 import type { Recovered } from './recovery.js';
 import { replay } from './replay.js';
-import type { ReplayReport, Visit } from './replay.js';
+import type { ReplayOptions, ReplayReport, Visit } from './replay.js';
 import type { Segment, SegmentTable } from './segment.js';
 import { WritableSegment, reopenTail } from './writable-segment.js';
 
 /** An entry of the manifest, as text, is no longer. */
 const MANIFEST_ENTRY_BYTES_MAX = 256;
 
-export interface LogOptions {
+export interface LogOptions extends Pick<ReplayOptions, 'onBegin' | 'onProgress'> {
   readonly segmentBytesMax: number;
   /** See CommitOptions. */
   readonly appendBytesMin: number;
@@ -47,9 +46,8 @@ export interface LogOptions {
   readonly useHints: boolean;
   /** See recover(); none: the image is not looked at. */
   readonly restore?: Restore;
-  /** See ReplayOptions. */
-  readonly onBegin?: (records: number, seed: HashSeed) => void;
-  readonly onProgress?: (segmentsDone: number, segmentsTotal: number) => void;
+  /** Told of the newest time in the log before anything is changed; may throw to refuse it. */
+  readonly onNewestTime?: (timeMs: number) => void;
 }
 
 export interface LogEvents {
@@ -100,8 +98,12 @@ export class Log {
       const seeded = { ...options, hints, hashSeed: hashSeed(env.random.bytes(SEED_BYTES)) };
       const replaying = (): Promise<ReplayReport> => replay(table.ordered, scans, visit, seeded);
       const report = recovered.restored ?? (await table.closedOnFailure(replaying()));
-      // Not before: a start that is refused for damage has changed nothing.
-      await table.closedOnFailure(recovered.mend());
+      // Not before: a start that is refused, for damage or its clock, has changed nothing.
+      const mended = async (): Promise<void> => {
+        options.onNewestTime?.(report.timeMs);
+        await recovered.mend();
+      };
+      await table.closedOnFailure(mended());
       const active = await reopenTail(env.fs, dir, table);
       return new Log(env, dir, lock, recovered, report, active, options, durability, events);
     } catch (error) {

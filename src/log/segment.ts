@@ -10,11 +10,15 @@ import { join } from 'node:path';
 import { assert } from '../assert.js';
 import type { File, Fs } from '../env/env.js';
 import { segmentName } from './files.js';
+import { FlushNeed } from './flush-need.js';
+import type { FlushNeedState } from './flush-need.js';
 import { BATCH_HEADER_BYTES, SEGMENT_HEADER_BYTES } from './format.js';
 import type { ManifestEntry } from './manifest.js';
 
 /** Slots fit the keydir's 16 bits. */
 export const SEGMENT_SLOTS_MAX = 65_536;
+
+const NO_FLUSHES: FlushNeedState = { from: 0, to: 0 };
 
 export class Segment {
   /** Given by the table. */
@@ -33,6 +37,11 @@ export class Segment {
   overheadBytes = SEGMENT_HEADER_BYTES + BATCH_HEADER_BYTES;
   /** Bytes that a compaction of this segment had to keep beside the live ones (tombstones, touches). */
   keptBytes = 0;
+  /** Flushes whose records lie in other segments and are needed for puts in this one. */
+  readonly flushNeed = new FlushNeed();
+  /** Records of flushes that a compaction kept here because an older segment may need them, and their bytes. */
+  keptFlushes: FlushNeedState = NO_FLUSHES;
+  keptFlushBytes = 0;
   #readers = 0;
   #onIdle: (() => void) | undefined;
 
@@ -51,13 +60,35 @@ export class Segment {
 
   /** Frames that nothing reaches and that compaction may drop; an estimate above zero costs a look. */
   get deadBytes(): number {
-    const needed = this.overheadBytes + this.liveBytes + this.keptBytes;
+    const needed = this.overheadBytes + this.liveBytes + this.keptBytes + this.keptFlushBytes;
     return Math.max(0, this.committedBytes - needed);
   }
 
   get entry(): ManifestEntry {
     const { first, last, generation, salt } = this;
     return { first, last, generation, salt, bytes: this.sealed ? this.committedBytes : null };
+  }
+
+  /** With what the keydir points to, all that is known of its content (docs/format.md, "Image"). */
+  get state(): SegmentState {
+    const { slot, liveBytes, overheadBytes, keptBytes, keptFlushBytes, keptFlushes } = this;
+    const flushNeed = this.flushNeed.state;
+    return { slot, liveBytes, overheadBytes, keptBytes, keptFlushBytes, keptFlushes, flushNeed };
+  }
+
+  /** Takes over what `state` has but for slot and live bytes. */
+  account({
+    overheadBytes,
+    keptBytes,
+    keptFlushBytes,
+    keptFlushes,
+    flushNeed,
+  }: SegmentState): void {
+    this.overheadBytes = overheadBytes;
+    this.keptBytes = keptBytes;
+    this.keptFlushBytes = keptFlushBytes;
+    this.keptFlushes = keptFlushes;
+    this.flushNeed.add(flushNeed);
   }
 
   acquire(): void {
@@ -77,6 +108,16 @@ export class Segment {
       this.#onIdle = resolve;
     });
   }
+}
+
+export interface SegmentState {
+  readonly slot: number;
+  readonly liveBytes: number;
+  readonly overheadBytes: number;
+  readonly keptBytes: number;
+  readonly keptFlushBytes: number;
+  readonly keptFlushes: FlushNeedState;
+  readonly flushNeed: FlushNeedState;
 }
 
 export class SegmentTable {
@@ -123,15 +164,15 @@ export class SegmentTable {
   }
 
   /** Gives the segments, in log order, the slots and the accounting that an image of the keydir knows. Requires: none is read. */
-  assign(
-    imaged: readonly Pick<Segment, 'slot' | 'liveBytes' | 'overheadBytes' | 'keptBytes'>[],
-  ): void {
+  assign(imaged: readonly SegmentState[]): void {
     this.#slots.length = 0;
-    for (const [index, { slot, liveBytes, overheadBytes, keptBytes }] of imaged.entries()) {
+    for (const [index, state] of imaged.entries()) {
       const segment = this.#ordered[index];
       assert(segment !== undefined, 'An image knows as many segments');
-      Object.assign(segment, { slot, liveBytes, overheadBytes, keptBytes });
-      this.#slots[slot] = segment;
+      segment.slot = state.slot;
+      segment.liveBytes = state.liveBytes;
+      segment.account(state);
+      this.#slots[state.slot] = segment;
     }
     this.#free.length = 0;
     for (let slot = 0; slot < this.#slots.length; slot += 1) {
@@ -169,8 +210,7 @@ export class SegmentTable {
     segment.committedBytes = old.committedBytes;
     segment.sealed = old.sealed;
     segment.liveBytes = old.liveBytes;
-    segment.overheadBytes = old.overheadBytes;
-    segment.keptBytes = old.keptBytes;
+    segment.account(old.state);
     this.#slots[old.slot] = segment;
     this.#ordered = this.#ordered.map((other) => (other === old ? segment : other));
   }

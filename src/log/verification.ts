@@ -142,7 +142,8 @@ class Verifier {
   }
 
   result(): Verification {
-    this.#findings.push(...this.#suspicions.flatMap(tornTail));
+    for (const suspicion of this.#suspicions)
+      for (const finding of tornTail(suspicion)) this.#findings.push(finding);
     return {
       findings: this.#findings,
       segments: this.#segments,
@@ -251,7 +252,7 @@ class Verifier {
       return;
     }
     const proved = lost.filter(({ offset }) => offset < range.provedEnd);
-    this.#findings.push(...proved.map((place) => findingOf(path, place)));
+    for (const place of proved) this.#findings.push(findingOf(path, place));
   }
 
   async #suspect(

@@ -75,6 +75,7 @@ const FORMS: Readonly<Record<ErrorName, ErrorForm>> = {
     BINARY_STATUS.authenticationFailed,
     'Auth failure.',
   ),
+  'too-many-logins': failure('too many logins, try again later'),
   'flush-not-allowed': mistake('flush_all not allowed'),
   'shutdown-not-enabled': form(
     'SERVER_ERROR: shutdown not enabled',

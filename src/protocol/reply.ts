@@ -111,6 +111,7 @@ export type ErrorName =
   // Found by the commands.
   | 'unauthenticated'
   | 'authentication-failed'
+  | 'too-many-logins'
   | 'flush-not-allowed'
   | 'shutdown-not-enabled'
   | 'bad-certificates'

@@ -23,6 +23,9 @@ import {
   type Services,
 } from './session.js';
 
+/** What a client may send behind a login that waits for its check. */
+const BYTES_BEHIND_LOGIN_MAX = 16 * 1024;
+
 export class Connection implements ConnectionControl {
   readonly id: number;
   readonly #socket: Socket;
@@ -96,6 +99,10 @@ export class Connection implements ConnectionControl {
     return this.#stall.isStalled(progress, nowMs, limitMs);
   }
 
+  get remoteAddress(): string | undefined {
+    return this.#socket.remoteAddress;
+  }
+
   describe(): ConnectionDescription {
     const { remoteAddress, remotePort, remoteFamily } = this.#socket;
     const isUnix = remoteAddress === undefined;
@@ -140,7 +147,7 @@ export class Connection implements ConnectionControl {
     this.#waiting.push(chunk);
     this.#pump();
     this.#ownLent(chunk);
-    if (this.#isStopped()) this.#socket.pause();
+    if (this.#isStopped() && !this.#listensOn()) this.#socket.pause();
   }
 
   /** The chunk's memory is lent for this call: what is left of it is copied. */
@@ -161,6 +168,14 @@ export class Connection implements ConnectionControl {
     return (
       this.#isBusy || this.#isYielding || this.#isEnding || this.#replies.isFull || this.#isHeld()
     );
+  }
+
+  /** While a login waits, the socket is read on within bounds: else nobody would see that its client has gone. */
+  #listensOn(): boolean {
+    if (this.#session.login === undefined || this.#isEnding) return false;
+    let bytes = this.#parser.bufferedBytes;
+    for (const chunk of this.#waiting) bytes += chunk.length;
+    return bytes <= BYTES_BEHIND_LOGIN_MAX;
   }
 
   /** Replies have left: what waited for that goes on. Mostly nothing did. */
@@ -268,6 +283,7 @@ export class Connection implements ConnectionControl {
 
   #endInput(): void {
     this.#hasInputEnded = true;
+    if (this.#session.login !== undefined) this.#session.login.hasEnded = true;
     this.#pump();
   }
 
@@ -283,6 +299,7 @@ export class Connection implements ConnectionControl {
     this.#waiting = [];
     this.#replies.destroy();
     void this.#dropUpload();
+    this.#session.login?.cancel();
     for (const call of this.#session.cleanups) call();
     this.#onGone();
   }

@@ -31,6 +31,7 @@ export const COUNTER_NAMES = [
   'store_no_memory',
   'auth_cmds',
   'auth_errors',
+  'unchecked_logins',
   'bytes_read',
   'bytes_written',
   'log_worker_written',

@@ -14,6 +14,7 @@ import { Connection } from './connection.js';
 import { newCounters, type Counters } from './counters.js';
 import { connectionsWithin, descriptorLimit } from './descriptors.js';
 import { Gate } from './gate.js';
+import { Logins } from './login/logins.js';
 import { listen, plainServer, writePortFile, type Listener } from './listeners.js';
 import type { ConnectionDescription, ServerControl, Services } from './session.js';
 import { PrefixStats } from './stats/detail.js';
@@ -67,10 +68,11 @@ export class Server implements ServerControl {
       if (watchers.count > 0) watchers.emitEviction(item, store.nowMs(), store.durability.lastSeq);
     });
     const detail = new PrefixStats(config.prefixDelimiter);
-    const users = config.authFile === undefined ? undefined : new Users(config.authFile);
+    const logins =
+      config.authFile === undefined ? undefined : new Logins(new Users(config.authFile), env);
     const { version } = hooks;
     const shared = { config, store, gate, counters, clock, logger };
-    this.#services = { ...shared, control: this, version, detail, watchers, users };
+    this.#services = { ...shared, control: this, version, detail, watchers, logins };
   }
 
   /** Listens everywhere; throws ListenError when one address cannot be had, with the others closed. */
@@ -113,6 +115,7 @@ export class Server implements ServerControl {
   async stop(): Promise<void> {
     for (const { server } of this.#listeners) server.close();
     this.#isStopping = true;
+    this.#services.logins?.close();
     if (this.#connections.size === 0) return;
     const empty = new Promise<void>((resolve) => (this.#onEmpty = resolve));
     const timer = this.#env.clock.setTimer(DRAIN_MS_MAX, () => {
@@ -127,7 +130,7 @@ export class Server implements ServerControl {
   reload(): void {
     const { logger } = this.#env;
     try {
-      this.#services.users?.reload();
+      this.#services.logins?.reload();
       this.#tls?.reload();
       logger.info('Users and certificates were read again');
     } catch (error) {

@@ -8,9 +8,9 @@ import { errorReply, type ErrorName, type Reply } from '../protocol/reply.js';
 import type { Store } from '../store/store.js';
 import type { Counters } from './counters.js';
 import type { Gate } from './gate.js';
+import type { Guest, Login, Logins } from './login/logins.js';
 import type { Replies } from './replies.js';
 import type { PrefixStats } from './stats/detail.js';
-import type { Users } from './users.js';
 import type { Watchers } from './watchers.js';
 
 /** Shared by all connections. */
@@ -27,7 +27,7 @@ export interface Services {
   readonly detail: PrefixStats;
   readonly watchers: Watchers;
   /** Undefined: everyone may come in. */
-  readonly users: Users | undefined;
+  readonly logins: Logins | undefined;
 }
 
 /** What commands may ask of the server as a whole. */
@@ -60,6 +60,8 @@ export interface ConnectionDescription {
 export interface ConnectionControl {
   /** For watchers, who know it as cfd. */
   readonly id: number;
+  /** Undefined: a unix socket. */
+  readonly remoteAddress: string | undefined;
   admit(): void;
   destroy(): void;
 }
@@ -96,11 +98,14 @@ export class Session {
   readonly getProgress = newGetProgress();
   upload: LargeUpload | undefined;
   isAuthenticated: boolean;
+  /** The login that is being checked. */
+  login: Login | undefined;
   /** The handler asks to close after what has been answered. */
   closing = false;
   /** Calls when the connection is gone. */
   readonly cleanups: (() => void)[] = [];
   #writtenSeq = 0;
+  #guest: Guest | undefined;
   readonly #connection: ConnectionControl;
 
   constructor(services: Services, replies: Replies, connection: ConnectionControl) {
@@ -109,11 +114,16 @@ export class Session {
     this.counters = services.counters;
     this.replies = replies;
     this.#connection = connection;
-    this.isAuthenticated = services.users === undefined;
+    this.isAuthenticated = services.logins === undefined;
   }
 
   get id(): number {
     return this.#connection.id;
+  }
+
+  /** What is known of it for logins. */
+  get guest(): Guest {
+    return (this.#guest ??= { address: this.#connection.remoteAddress, failures: 0 });
   }
 
   /** Highest seq that an answer of this connection depended on: what a barrier waits for. */

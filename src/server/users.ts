@@ -6,11 +6,13 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import fs from 'node:fs';
 
 import { KvError } from '../errors.js';
-import { checkPassword, isPasswordDigest } from '../password-digest.js';
+import { isPasswordDigest } from '../password-digest.js';
 
 export class Users {
   readonly #path: string;
   #passwords: ReadonlyMap<string, string>;
+  /** Grows when the users are read again. */
+  generation = 0;
 
   /** Throws KV_BAD_OPTION when the file cannot be read or a line is none. */
   constructor(path: string) {
@@ -21,24 +23,27 @@ export class Users {
   /** Reads the file again; on failure the users stay as they were and the error is thrown. */
   reload(): void {
     this.#passwords = readUsers(this.#path);
+    this.generation += 1;
   }
 
-  async isRight(user: Buffer, password: Buffer): Promise<boolean> {
+  /** What the password is compared with: of a stranger the first user's, so that it takes as long. */
+  secretOf(user: Buffer): { readonly secret: string; readonly isKnown: boolean } {
     const known = this.#passwords.get(user.toString('latin1'));
-    // A stranger is compared with the first user: it takes as long, and is refused all the same.
     const [first = ''] = this.#passwords.values();
-    const expected = known ?? first;
-    const given = password.toString('latin1');
-    const isEqual = isPasswordDigest(expected)
-      ? await checkPassword(given, expected)
-      : timingSafeEqual(sha256(given), sha256(expected));
-    return isEqual && known !== undefined;
+    return { secret: known ?? first, isKnown: known !== undefined };
+  }
+
+  /** Whether the pair is right when the user's line holds the password itself; undefined: it is a digest. */
+  isRightInClear(user: Buffer, password: Buffer): boolean | undefined {
+    const { secret, isKnown } = this.secretOf(user);
+    if (isPasswordDigest(secret)) return undefined;
+    return timingSafeEqual(sha256(password), sha256(Buffer.from(secret, 'latin1'))) && isKnown;
   }
 }
 
 /** Equal lengths for the comparison, whatever was sent. */
-function sha256(text: string): Buffer {
-  return createHash('sha256').update(text, 'latin1').digest();
+function sha256(bytes: Buffer): Buffer {
+  return createHash('sha256').update(bytes).digest();
 }
 
 function readUsers(path: string): ReadonlyMap<string, string> {

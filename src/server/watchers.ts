@@ -1,6 +1,7 @@
 // `watch`: clients that are told what others do, one line an event. A watcher that does not keep up loses
 // events, which are counted, and delays nobody.
 
+import { uriEncoded } from '../protocol/listed-key.js';
 import type { ReplyForm } from '../protocol/reply-form.js';
 import { ttlSecondsOf } from '../store/expiry.js';
 import type { Evicted } from '../store/store.js';
@@ -90,14 +91,4 @@ export class Watchers {
       for (const { replies } of this.#watchers) replies.flush();
     });
   }
-}
-
-/** A key as events and listings name it: memcached's, all but letters, digits and - . _ ~ as %XX. */
-export function uriEncoded(key: Buffer): string {
-  return key
-    .toString('latin1')
-    .replaceAll(
-      /[^\w.~-]/g,
-      (char) => `%${char.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`,
-    );
 }

@@ -1,10 +1,7 @@
 // incr and decr, touch, delete, flush: the changes that are not a plain put.
 
-import { RECORD } from '../log/format.js';
-import type { RecordType } from '../log/format.js';
 import type { Content, Core } from './core.js';
 import { addDelta, composeDecimal, parseDecimal } from './decimal.js';
-import type { Flush } from './flushes.js';
 import { MARK } from './keydir.js';
 import { ownOutcome } from './outcomes.js';
 import type * as S from './store.js';
@@ -176,24 +173,17 @@ export class Changes {
   }
 
   flush(atMs: number): S.Outcome {
-    return this.#flush(RECORD.flush, atMs, NOTHING);
+    return this.#flush(NOTHING, atMs);
   }
 
   deletePrefix(prefix: Buffer): S.Outcome {
-    return this.#flush(RECORD.deletePrefix, 0, Buffer.from(prefix));
+    return this.#flush(Buffer.from(prefix), 0);
   }
 
-  #flush(type: RecordType, atMs: number, prefix: Buffer): S.Outcome {
+  #flush(prefix: Buffer, atMs: number): S.Outcome {
     const core = this.#core;
-    if (!core.carryOutFlushes()) return { status: core.refusal(), after: 0, cas: 0n };
-    const record = { marks: 0, flags: 0, expiresAt: atMs, key: prefix, value: NOTHING, cas: 0n };
-    let flush: Flush | undefined;
-    const placed = core.log.append({ type, ...record }, () => {
-      if (flush !== undefined) core.flushes.takeBack(flush);
-    });
-    if (placed === undefined) return { status: core.refusal(), after: 0, cas: 0n };
-    flush = { seq: placed.seq, atMs, prefix };
-    core.flushes.add(flush);
-    return { status: 'ok', after: placed.seq, cas: 0n };
+    const seq = core.commitFlush(prefix, atMs);
+    if (seq === 0) return { status: core.refusal(), after: 0, cas: 0n };
+    return { status: 'ok', after: seq, cas: 0n };
   }
 }

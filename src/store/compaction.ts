@@ -24,6 +24,7 @@ import {
   wordsOf,
 } from '../log/entry-list.js';
 import { TEMPORARY_SUFFIX, segmentName } from '../log/files.js';
+import { FlushNeed } from '../log/flush-need.js';
 import { RECORD } from '../log/format.js';
 import { hintEntries, writeHint } from '../log/hint.js';
 import type { Segment } from '../log/segment.js';
@@ -47,6 +48,22 @@ export class Compaction {
 
   /** Requires: sealed, contiguous, in log order. Throws when nothing was changed. */
   async compact(run: readonly Segment[]): Promise<void> {
+    const judge = this.#judgeOf(run);
+    // From here on a segment of the run notes what kills items whose records were copied alive.
+    const before = new FlushNeed();
+    for (const { flushNeed } of run) before.add(flushNeed.take());
+    try {
+      await this.#replace(run, judge, before);
+    } catch (error) {
+      for (const { flushNeed } of run) {
+        flushNeed.add(before.state);
+        flushNeed.add(judge.killers.state);
+      }
+      throw error;
+    }
+  }
+
+  async #replace(run: readonly Segment[], judge: Judge, before: FlushNeed): Promise<void> {
     const core = this.#core;
     const { fs } = core.env;
     const { log } = core;
@@ -54,7 +71,6 @@ export class Compaction {
     const output = this.#placeFor(run);
     const name = segmentName(output.last, output.generation);
     const temporary = name + TEMPORARY_SUFFIX;
-    const judge = this.#judgeOf(run);
     let done: CompactDone;
     try {
       done = await this.#copy(run, output, temporary, judge);
@@ -78,9 +94,12 @@ export class Compaction {
     await this.#switch(run, segment);
     await this.#saveHint(segment, hint);
     await this.#moveItems(segment, hint);
-    const { frameBytes } = done;
-    segment.overheadBytes = done.committedBytes - frameBytes + judge.stuckBytes;
-    segment.keptBytes = Math.max(0, frameBytes - judge.stuckBytes - segment.liveBytes);
+    account(segment, done, judge);
+    for (const { flushNeed } of run) segment.flushNeed.add(flushNeed.state);
+    if (judge.keptVerbatim) {
+      segment.flushNeed.add(before.state);
+      segment.flushNeed.add(judge.killers.state);
+    }
     core.counters.compactions += 1;
     core.counters.compactedRecords += hintEntries(hint).count;
     core.counters.compactedBytes += run.reduce(
@@ -97,7 +116,7 @@ export class Compaction {
     return {
       first: first.first,
       last: last.last,
-      generation: Math.max(...run.map(({ generation }) => generation)) + 1,
+      generation: run.reduce((most, { generation }) => Math.max(most, generation), 0) + 1,
       salt: this.#core.env.random.bytes(4).readUInt32LE(0),
     };
   }
@@ -202,6 +221,20 @@ export class Compaction {
   #nextTurn(): Promise<void> {
     return new Promise((resolve) => this.#core.env.clock.defer(resolve));
   }
+}
+
+/** What of the output is live is known by now; the rest is overhead, or was kept. */
+function account(
+  segment: Segment,
+  { committedBytes, frameBytes }: CompactDone,
+  judge: Judge,
+): void {
+  const { stuckBytes, keptFlushes, keptFlushBytes } = judge;
+  segment.overheadBytes = committedBytes - frameBytes + stuckBytes;
+  segment.keptFlushes = keptFlushes.state;
+  segment.keptFlushBytes = keptFlushBytes;
+  const known = stuckBytes + keptFlushBytes + segment.liveBytes;
+  segment.keptBytes = Math.max(0, frameBytes - known);
 }
 
 export function placeOf(segment: Segment): SegmentPlace {

@@ -10,12 +10,15 @@ import { createHistogram } from 'node:perf_hooks';
 
 import type { Env } from '../env/env.js';
 import { SEQ_MAX } from '../limits.js';
+import type { FlushNeed } from '../log/flush-need.js';
 import { DELETE_REASON, MARK as RECORD_MARK, RECORD } from '../log/format.js';
 import type { RecordType } from '../log/format.js';
 import type { NewRecord, Placed } from '../log/group-commit.js';
 import type { LargeReference } from '../log/large-value-file.js';
 import type { Log } from '../log/log.js';
-import type { Flush, Flushes } from './flushes.js';
+import type { Segment } from '../log/segment.js';
+import type { FlushPromise } from './flush-promises.js';
+import type { Flushes } from './flushes.js';
 import type { Items } from './items.js';
 import { MARK } from './keydir.js';
 import { emptyRecord } from './keydir-entries.js';
@@ -126,7 +129,7 @@ export class Core {
   deadReason(ref: number): 'expired' | 'flushed' | undefined {
     const { keydir } = this.items;
     const { clock, flushes } = this;
-    if (flushes.any && this.#killerOf(ref, clock.nowMs(), SEQ_MAX) !== 0) return 'flushed';
+    if (flushes.any && (this.#isFlushDue || this.#killerOf(ref, SEQ_MAX) !== 0)) return 'flushed';
     const expiresAt = keydir.expiresAt(ref);
     return expiresAt !== 0 && expiresAt <= clock.nowMs() ? 'expired' : undefined;
   }
@@ -139,7 +142,7 @@ export class Core {
     const reason = this.deadReason(ref);
     if (reason === undefined) return false;
     const { durableTimeMs, watermark } = this.log;
-    if (reason === 'flushed') return this.#killerOf(ref, durableTimeMs, watermark) !== 0;
+    if (reason === 'flushed') return this.#killerOf(ref, watermark) !== 0;
     return this.items.keydir.expiresAt(ref) <= durableTimeMs;
   }
 
@@ -147,58 +150,82 @@ export class Core {
   #isDeadByTimeAlone(ref: number): boolean {
     const reason = this.deadReason(ref);
     if (reason === undefined || this.isDeadForGood(ref)) return false;
-    return (
-      reason === 'expired' || this.#killerOf(ref, this.clock.nowMs(), this.log.watermark) !== 0
-    );
+    return reason === 'expired' || this.#isFlushDue;
   }
 
-  #killerOf(ref: number, nowMs: number, seqMax: number): number {
-    const { keydir } = this.items;
-    return this.flushes.killerOf(keydir.seq(ref), () => keydir.key(ref), nowMs, seqMax);
+  /** The time of a later flush has come, and its record has not: all that is there is dead. */
+  get #isFlushDue(): boolean {
+    return this.flushes.promises.nextMs <= this.clock.nowMs();
   }
 
-  /** Seq that must be durable before anyone hears of the key; a `ref` that is none (`find`): of its absence. */
+  #killerOf(ref: number, seqMax: number): number {
+    return this.flushes.isOpen ? this.flushes.killerOf(this.items.keydir, ref, seqMax) : 0;
+  }
+
+  /**
+   * Seq that must be durable before anyone hears of the key; a `ref` that is none (`find`): of its absence. When a flush
+   * is due, the next record carries it out (carryOutFlushes), and has the next seq.
+   */
   afterOf(ref: number, key: Buffer, start = 0, end = key.length): number {
-    this.carryOutFlushes();
     if (ref > 0) return this.items.afterOf(ref, key, start, end);
     const dead = this.items.keydir.find(key, start, end);
+    if (dead !== 0 && this.#isFlushDue && this.#takesRecords) return this.log.lastSeq + 1;
     if (dead !== 0 && this.#isDeadByTimeAlone(dead)) {
       return this.#commitExpiry(key, start, end, dead);
     }
     const after = this.items.afterOf(0, key, start, end);
-    if (!this.flushes.any) return after;
-    const flushed = this.flushes.newestDue(this.clock.nowMs());
-    return flushed > this.log.watermark ? Math.max(flushed, after) : after;
+    if (!this.flushes.isOpen) return after;
+    const { newest } = this.flushes;
+    return newest > this.log.watermark ? Math.max(newest, after) : after;
   }
 
   /**
    * Flushes whose time has come get their record before anything else is appended: items behind it are
-   * younger. False when the log took none; then nothing else may be stored either.
+   * younger. False when the log took none; then nothing else may be stored either. The sweeper calls it at
+   * their time: queries do not write.
    */
   carryOutFlushes(): boolean {
-    const { flushes } = this;
-    if (flushes.nextMs === Infinity) return true;
+    const { promises } = this.flushes;
+    if (promises.nextMs === Infinity) return true;
     const nowMs = this.clock.nowMs();
-    for (let due = flushes.due(nowMs); due !== undefined; due = flushes.due(nowMs)) {
+    for (let due = promises.due(nowMs); due !== undefined; due = promises.due(nowMs)) {
       if (!this.#carryOut(due)) return false;
     }
     return true;
   }
 
-  #carryOut(due: Flush): boolean {
-    const { flushes } = this;
+  #carryOut(due: FlushPromise): boolean {
+    const { flushes, log } = this;
     const value = Buffer.alloc(SEQ_VALUE_BYTES);
     value.writeUIntLE(due.seq, 0, 6);
     const record = { marks: 0, flags: 0, expiresAt: 0, key: NO_VALUE, value, cas: 0n };
-    let done: Flush | undefined;
-    const placed = this.log.append({ type: RECORD.flush, ...record }, () => {
-      if (done !== undefined) flushes.takeBack(done);
-      flushes.add(due);
+    const undos: (() => void)[] = [];
+    const placed = log.append({ type: RECORD.flush, ...record }, () => {
+      for (const undo of undos) undo();
     });
     if (placed === undefined) return false;
-    done = { seq: placed.seq, atMs: 0, prefix: due.prefix, carriesOut: due.seq };
-    flushes.add(done);
+    undos.push(
+      flushes.add(placed.seq, NO_VALUE, log.watermark),
+      flushes.promises.carryOut(due.seq, placed.seq, log.watermark),
+    );
     return true;
+  }
+
+  /** flush_all and, with a prefix, delete_prefix; `atMs` 0: at once. Gives the record's seq; 0: the log took none. */
+  commitFlush(prefix: Buffer, atMs: number): number {
+    if (!this.carryOutFlushes()) return 0;
+    const { flushes, log } = this;
+    const promised = atMs === 0 ? 0 : flushes.promises.seqAt(atMs);
+    if (promised !== 0) return promised;
+    const type = prefix.length === 0 ? RECORD.flush : RECORD.deletePrefix;
+    const record = { marks: 0, flags: 0, expiresAt: atMs, key: prefix, value: NO_VALUE, cas: 0n };
+    let undo: (() => void) | undefined;
+    const placed = log.append({ type, ...record }, () => undo?.());
+    if (placed === undefined) return 0;
+    const { seq } = placed;
+    undo =
+      atMs === 0 ? flushes.add(seq, prefix, log.watermark) : flushes.promises.add({ seq, atMs });
+    return seq;
   }
 
   /** Makes durable what nobody could tell after a restart with a clock that is behind; 0 when the log takes nothing. */
@@ -208,6 +235,10 @@ export class Core {
     const placed = this.commitRemoval(key, ref, 'expired', start, end);
     if (placed !== undefined && isUnfetched) this.counters.expiredUnfetched += 1;
     return placed?.seq ?? 0;
+  }
+
+  get #takesRecords(): boolean {
+    return !this.closed && !this.log.poisoned && !this.log.short;
   }
 
   /** Why the log took no record. */
@@ -248,7 +279,7 @@ export class Core {
     const placed = this.log.append(record, this.#takeBack);
     if (placed === undefined) return undefined;
     const old = ref === 0 ? undefined : items.largeOf(ref);
-    this.#keepPast(placed.seq, ref, ref !== 0 && !this.isDeadForGood(ref));
+    this.#keepPast(placed.seq, ref, ref !== 0 && !this.#letGo(ref));
     const state = STATE;
     state.segment = placed.segment.slot;
     state.offset = placed.offset;
@@ -281,7 +312,7 @@ export class Core {
     const placed = this.log.append(record, this.#takeBack);
     if (placed === undefined) return undefined;
     const old = items.largeOf(ref);
-    this.#keepPast(placed.seq, ref, true);
+    this.#keepPast(placed.seq, ref, !this.#letGo(ref));
     items.remove(ref);
     items.noteUnsynced(key, start, end, placed.seq);
     if (old !== undefined) large.dropAfter(old, placed.seq);
@@ -356,9 +387,32 @@ export class Core {
     if (now !== undefined && now.id !== before?.large?.id) large.dropNow(now);
   };
 
-  /** Takes a dead item out of the keydir; its record stays in the log and means nothing any more. */
-  forget(ref: number): void {
+  /**
+   * Whether the item is dead for good: then no failed commit puts it back. Its record may stay in the log, which
+   * needs the flush that killed it.
+   */
+  #letGo(ref: number): boolean {
+    if (!this.isDeadForGood(ref)) return false;
+    this.#noteKiller(ref, this.#segmentOf(ref).flushNeed);
+    return true;
+  }
+
+  #noteKiller(ref: number, need: FlushNeed): void {
+    const killer = this.#killerOf(ref, this.log.watermark);
+    if (killer !== 0) need.note(killer);
+  }
+
+  #segmentOf(ref: number): Segment {
+    return this.log.table.at(this.items.keydir.segment(ref));
+  }
+
+  /**
+   * Takes an item that is dead for good out of the keydir; its record stays in the log and means nothing any more.
+   * When a flush killed it, that is needed as long: by the record's segment, or by what `need` says.
+   */
+  forget(ref: number, need = this.#segmentOf(ref).flushNeed): void {
     const { items, large } = this;
+    this.#noteKiller(ref, need);
     const reference = items.largeOf(ref);
     if (reference === undefined) {
       items.remove(ref);

@@ -53,6 +53,10 @@ export class DurableStore implements S.Store {
     return this.#core.clock.nowMs();
   }
 
+  get clockAheadMs(): number {
+    return this.#core.clock.aheadMs;
+  }
+
   get(
     key: S.Key,
     options: S.ReadOptions = PLAIN_READ,

@@ -41,6 +41,7 @@ export function engineStats(core: Core, opened: OpenReport): Map<string, number 
     ['kv_sync_p99_us', syncUs(99)],
     ['kv_sync_max_us', syncLatency.count === 0 ? 0 : Math.round(syncLatency.max / 1000)],
     ['kv_failed_commits', log.counters.failures],
+    ['kv_clock_ahead', Math.round(core.clock.aheadMs / 1000)],
     ['kv_disk_full', log.short ? 1 : 0],
     ['kv_segments', segments.length],
     ['kv_segments_created', log.segmentsCreated],

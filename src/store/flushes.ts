@@ -1,100 +1,140 @@
-// flush_all and delete_prefix: which items are gone by one record. A flush kills the items with a smaller
-// seq (and its prefix); the sweeper clears them away afterwards, so that even ten million cost no pause.
+// flush_all and delete_prefix: which items are gone by one record. A flush kills the items with a smaller seq
+// (and its prefix); a walk of the sweeper clears them away afterwards, so that even ten million cost no pause.
 //
-// A flush for a later time is a promise: when that has come, and before anything else is stored, a second
-// record carries it out, a flush like any other. So what was stored in between goes as well, what comes
-// after stays, and a restart knows: while the second record is missing, all that the log has is older.
+// Open flushes are kept in sets by their seqs: a young one takes the new ones, the others are closed. A walk that
+// began after sets were closed retires them all at once when it ends (flush-pass.ts), so that a million flushes
+// need no more walks than one. No set open: a look-up costs nothing.
 //
-// Invariant: a flush is forgotten only when no item that it kills is left in the keydir.
+// Invariants:
+// - A set is retired only when no item that it kills is left in the keydir, and nothing can put one back.
+// - The sets' seqs ascend: a seq at which sets were closed lies between two of them.
 
-export interface Flush {
-  readonly seq: number;
-  /** Unix ms, for one that is still to be carried out; 0: at once. */
-  readonly atMs: number;
-  /** Kills only keys that begin so; empty: all. */
-  readonly prefix: Buffer;
-  /** Seq of the flush for a later time that this one carries out. */
-  readonly carriesOut?: number;
+import { KEY_BYTES_LIMIT } from '../limits.js';
+import { packKey } from '../log/key-hash.js';
+import type { HashSeed } from '../log/key-hash.js';
+import { FlushPromises } from './flush-promises.js';
+import type { FlushPromise } from './flush-promises.js';
+import { FlushSet } from './flush-set.js';
+import type { FlushSetState } from './flush-set.js';
+import type { Keydir } from './keydir.js';
+
+/** With `words`, all that is open (docs/format.md, "Image"). */
+export interface FlushesState {
+  readonly sets: readonly FlushSetState[];
+  readonly promises: readonly FlushPromise[];
 }
 
 export class Flushes {
-  /** By seq. */
-  #flushes: readonly Flush[] = [];
-  #nextMs = Infinity;
-
-  /** There may be items to clear away. */
-  get any(): boolean {
-    return this.#flushes.length > 0;
-  }
-
+  readonly promises = new FlushPromises();
+  readonly #seed: HashSeed;
+  #young: FlushSet;
   /** Oldest first. */
-  get all(): readonly Flush[] {
-    return this.#flushes;
+  #closed: FlushSet[] = [];
+  /** There may be items that a flush has killed. */
+  isOpen = false;
+  /** The key that is looked up, as bytes and as words. */
+  readonly #key = Buffer.alloc(KEY_BYTES_LIMIT);
+  readonly #words = new Uint32Array((KEY_BYTES_LIMIT + 3) >>> 2);
+
+  constructor(seed: HashSeed) {
+    this.#seed = seed;
+    this.#young = new FlushSet(seed);
   }
 
-  /** Unix ms at which a flush is to be carried out; Infinity: there is none. */
-  get nextMs(): number {
-    return this.#nextMs;
+  /** Items may be dead by a flush, of now or for a later time. */
+  get any(): boolean {
+    return this.isOpen || this.promises.isPending;
   }
 
-  /** One that is to be carried out now. */
-  due(nowMs: number): Flush | undefined {
-    return this.#flushes.find((flush) => flush.atMs !== 0 && flush.atMs <= nowMs);
+  /** Seq of the newest that is open; 0: none. */
+  get newest(): number {
+    return this.#young.newest || (this.#closed.findLast((set) => !set.isEmpty)?.newest ?? 0);
   }
 
-  /** Seq of the newest flush that is due; 0: none. */
-  newestDue(nowMs: number): number {
-    return this.#flushes.reduce(
-      (newest, { seq, atMs }) => (atMs <= nowMs ? Math.max(newest, seq) : newest),
-      0,
-    );
+  get state(): FlushesState {
+    return { sets: this.#openSets().map(({ state }) => state), promises: this.promises.all };
   }
 
-  /** Seq of the oldest flush up to `seqMax` that has killed an item of `itemSeq` by `nowMs`; 0: it lives. */
-  killerOf(itemSeq: number, key: () => Buffer, nowMs: number, seqMax: number): number {
-    for (const { seq, atMs, prefix } of this.#flushes) {
-      // What is there when the time comes is older than the time, whatever its seq.
-      const isOlder = atMs !== 0 || itemSeq < seq;
-      if (!isOlder || seq > seqMax || atMs > nowMs) continue;
-      if (prefix.length === 0 || startsWith(key(), prefix)) return seq;
+  /** As Keydir.words. */
+  get words(): Uint32Array[] {
+    return this.#openSets().flatMap(({ words }) => words);
+  }
+
+  /** Becomes what `state` was of; the caller fills `words` or calls `clear`. Requires: nothing is open. */
+  restore({ sets, promises }: FlushesState): void {
+    this.#closed = sets.map((set) => FlushSet.restored(set, this.#seed));
+    for (const promise of promises) this.promises.add(promise);
+    this.#changed();
+  }
+
+  clear(): void {
+    this.#closed = [];
+    this.#young = new FlushSet(this.#seed);
+    for (const { seq } of this.promises.all) this.promises.carryOut(seq, 0, 0);
+    this.#changed();
+  }
+
+  /** The newest of all flushes; gives back how to undo that. An empty prefix: of all keys. */
+  add(seq: number, prefix: Buffer, watermark: number): () => void {
+    const undo = this.#young.add(seq, prefix, watermark);
+    this.isOpen = true;
+    return () => {
+      undo();
+      this.#changed();
+    };
+  }
+
+  /** One that the log has: in any order, and not to be taken back. The prefix is packed, 0 bytes: all keys. */
+  replay(seq: number, words: Uint32Array, start: number, byteCount: number): void {
+    this.#young.replay(seq, words, start, byteCount);
+    this.isOpen = true;
+  }
+
+  /** Seq of a flush up to `seqMax` that has killed the item of `ref`; 0: it lives. */
+  killerOf(keydir: Keydir, ref: number, seqMax: number): number {
+    const seq = keydir.seq(ref);
+    let killer = this.#killerIn(this.#young, keydir, ref, seq, seqMax);
+    for (let at = this.#closed.length - 1; at >= 0 && killer === 0; at -= 1) {
+      killer = this.#killerIn(this.#closed[at]!, keydir, ref, seq, seqMax);
     }
-    return 0;
+    return killer;
   }
 
-  /** In any order. */
-  add(flush: Flush): void {
-    if (this.#flushes.some(({ carriesOut }) => carriesOut === flush.seq)) return;
-    const others = this.#flushes.filter(({ seq }) => seq !== flush.carriesOut);
-    this.#set([...others, flush].sort((a, b) => a.seq - b.seq));
+  #killerIn(set: FlushSet, keydir: Keydir, ref: number, seq: number, seqMax: number): number {
+    if (set.newest <= seq) return 0;
+    const killer = set.killerOfAll(seq, seqMax);
+    if (killer !== 0 || !set.hasPrefixes) return killer;
+    const bytes = keydir.copyKey(ref, this.#key);
+    packKey(this.#key.subarray(0, bytes), this.#words);
+    return set.killerByPrefix(seq, this.#words, bytes, seqMax);
   }
 
-  /** The flush did not come to be. */
-  takeBack(flush: Flush): void {
-    this.#set(this.#flushes.filter((other) => other !== flush));
+  /** What comes from now on is apart from what is open; returns how many sets are closed. */
+  close(): number {
+    if (!this.#young.isEmpty) {
+      this.#closed.push(this.#young);
+      this.#young = new FlushSet(this.#seed);
+    }
+    return this.#closed.length;
   }
 
-  /** All items that flushes up to `seq` have killed are cleared away. */
-  settle(seq: number): void {
-    this.#set(this.#flushes.filter((flush) => flush.seq > seq || flush.atMs !== 0));
+  /** The oldest `count` closed sets have no item left that they kill. */
+  retire(count: number): void {
+    this.#closed.splice(0, count);
+    this.#changed();
   }
 
-  /** The record of that seq is needed: what it promises is not done, or only above the watermark. */
-  isPromise(seq: number, watermark: number): boolean {
-    return this.#flushes.some(
-      (flush) =>
-        (flush.seq === seq && flush.atMs !== 0) ||
-        (flush.carriesOut === seq && flush.seq > watermark),
-    );
+  /** No item that the flush of that seq has killed is in the keydir. Requires: that flush was added. */
+  isRetired(seq: number): boolean {
+    for (const { first } of this.#closed) if (seq >= first) return false;
+    return seq < this.#young.first;
   }
 
-  #set(flushes: readonly Flush[]): void {
-    this.#flushes = flushes;
-    this.#nextMs = Math.min(...flushes.map(({ atMs }) => (atMs === 0 ? Infinity : atMs)), Infinity);
+  #openSets(): FlushSet[] {
+    return [...this.#closed, this.#young].filter((set) => !set.isEmpty);
   }
-}
 
-function startsWith(key: Buffer, prefix: Buffer): boolean {
-  return (
-    key.length >= prefix.length && key.compare(prefix, 0, prefix.length, 0, prefix.length) === 0
-  );
+  #changed(): void {
+    this.isOpen = this.#openSets().length > 0;
+  }
 }

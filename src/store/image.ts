@@ -7,19 +7,14 @@
 import type { ImageContent, ImageFile } from '../log/image-file.js';
 import { assert } from '../assert.js';
 import type { Core } from './core.js';
-import type { Flush, Flushes } from './flushes.js';
+import type { Flushes, FlushesState } from './flushes.js';
 import type { Items, ItemsState } from './items.js';
 import type { KeydirState } from './keydir-state.js';
 
 interface StoreState {
   readonly keydir: KeydirState;
   readonly items: ItemsState;
-  readonly flushes: readonly FlushState[];
-}
-
-interface FlushState extends Omit<Flush, 'prefix'> {
-  /** In base64. */
-  readonly prefix: string;
+  readonly flushes: FlushesState;
 }
 
 /** Requires: no snapshot runs, and nothing is changed until it is written: the words are the keydir's own. */
@@ -31,9 +26,9 @@ export function imageOf({ items, flushes, log }: Core): ImageContent {
   const state: StoreState = {
     keydir: items.keydir.state,
     items: items.state,
-    flushes: flushes.all.map((flush) => ({ ...flush, prefix: flush.prefix.toString('base64') })),
+    flushes: flushes.state,
   };
-  return { state, words: items.keydir.words };
+  return { state, words: items.keydir.words.concat(flushes.words) };
 }
 
 /** Takes the image over; false, with all as empty as before, when it is damaged or of a keydir of another kind. */
@@ -46,14 +41,16 @@ export async function restoreFrom(
   const state = image.state as StoreState;
   let isWhole = false;
   try {
-    isWhole = keydir.restore(state.keydir, image.log.hashSeed) && (await image.fill(keydir.words));
+    if (keydir.restore(state.keydir, image.log.hashSeed)) {
+      flushes.restore(state.flushes);
+      isWhole = await image.fill(keydir.words.concat(flushes.words));
+    }
   } finally {
-    if (!isWhole) keydir.clear();
+    if (!isWhole) {
+      keydir.clear();
+      flushes.clear();
+    }
   }
-  if (!isWhole) return false;
-  items.restoreState(state.items);
-  for (const flush of state.flushes) {
-    flushes.add({ ...flush, prefix: Buffer.from(flush.prefix, 'base64') });
-  }
-  return true;
+  if (isWhole) items.restoreState(state.items);
+  return isWhole;
 }

@@ -6,6 +6,7 @@
 
 import type { Timer } from '../env/env.js';
 import { isKvError } from '../errors.js';
+import type { FlushNeed } from '../log/flush-need.js';
 import type { Segment } from '../log/segment.js';
 import { assert } from '../assert.js';
 import { Background } from './background/client.js';
@@ -167,7 +168,7 @@ export class Janitor {
     const { log, options } = this.#core;
     for (let compacted = false; !this.#closing; compacted = true) {
       const sealed = log.table.ordered.filter((segment) => segment.sealed);
-      const run = planRun(sealed.map(sizesOf), {
+      const run = planRun(this.#sizesOf(sealed), {
         segmentBytesMax: options.segmentBytesMax,
         ratio: log.short ? Math.min(SHORT_RATIO, options.compactRatio) : options.compactRatio,
         minBytes: log.short ? 0 : options.compactMinBytes,
@@ -190,7 +191,7 @@ export class Janitor {
       const sealed = log.table.ordered.filter(({ last }) => last <= complete);
       const from = sealed.findIndex(({ first }) => first > done);
       if (from < 0) return;
-      const run = planAll(sealed.map(sizesOf), options.segmentBytesMax, from);
+      const run = planAll(this.#sizesOf(sealed), options.segmentBytesMax, from);
       if (run === undefined) return;
       const segments = sealed.slice(run.from, run.to);
       await this.#compactRun(segments);
@@ -224,6 +225,21 @@ export class Janitor {
     }
   }
 
+  /** Flushes that an older segment needed, and that none needs any more, are dead bytes now. */
+  #sizesOf(sealed: readonly Segment[]): SegmentSizes[] {
+    const { flushes } = this.#core;
+    const older: FlushNeed[] = [];
+    return sealed.map((segment) => {
+      const { committedBytes, overheadBytes, liveBytes, keptFlushes, keptFlushBytes } = segment;
+      const isNeeded =
+        keptFlushBytes > 0 &&
+        (!flushes.isRetired(keptFlushes.to) || older.some((need) => need.meets(keptFlushes)));
+      if (!segment.flushNeed.isEmpty) older.push(segment.flushNeed);
+      const keptBytes = segment.keptBytes + (isNeeded ? keptFlushBytes : 0);
+      return { bytes: committedBytes - overheadBytes, liveBytes, keptBytes };
+    });
+  }
+
   #sizes(): { readonly segments: number; readonly bytes: number } {
     const { ordered } = this.#core.log.table;
     return {
@@ -235,8 +251,4 @@ export class Janitor {
   #nowMs(): number {
     return this.#core.env.clock.monotonicMs();
   }
-}
-
-function sizesOf({ committedBytes, overheadBytes, liveBytes, keptBytes }: Segment): SegmentSizes {
-  return { bytes: committedBytes - overheadBytes, liveBytes, keptBytes };
 }

@@ -20,6 +20,7 @@ import {
   wordsOf,
 } from '../log/entry-list.js';
 import type { ReplayEntry } from '../log/entry-list.js';
+import { FlushNeed } from '../log/flush-need.js';
 import { RECORD } from '../log/format.js';
 import { VERDICT } from './background/messages.js';
 import type { JudgeAnswer, JudgeQuestion } from './background/messages.js';
@@ -32,12 +33,19 @@ export class Judge {
   readonly #core: Core;
   readonly #runSlots: ReadonlySet<number>;
   readonly #isOldest: boolean;
-  /** Some record was kept for changes that are not durable: then no flush may go either. */
-  #keptVerbatim = false;
-  /** Some record was kept that a flush has killed, because the log does not show yet that it is due. */
+  /** What flushes the segments before the run need, as it was when the lot was asked for. */
+  #olderNeeds: readonly FlushNeed[] = [];
+  /** Some record was kept that a flush has killed, because that may yet be taken back. */
   #keptDead = false;
+  /** Some record was kept for changes that are not durable: then no flush may go either. */
+  keptVerbatim = false;
   /** Frames that are dead but could not go yet: compacting the run again at once would free nothing. */
   stuckBytes = 0;
+  /** Flushes that older segments may need, and their bytes. */
+  readonly keptFlushes = new FlushNeed();
+  keptFlushBytes = 0;
+  /** What killed the items that were forgotten: needed when the compaction comes to nothing. */
+  readonly killers = new FlushNeed();
 
   /** `runSlots`: slots of the run's segments; `isOldest`: nothing in the log is older than the run. */
   constructor(core: Core, runSlots: ReadonlySet<number>, isOldest: boolean) {
@@ -47,6 +55,7 @@ export class Judge {
   }
 
   answer({ count, entries }: JudgeQuestion): JudgeAnswer {
+    this.#olderNeeds = this.#needsOfOlder();
     const bytes = Buffer.from(entries.buffer, entries.byteOffset, entries.length);
     const words = wordsOf({ bytes });
     const verdicts = new Uint8Array(count);
@@ -83,7 +92,7 @@ export class Judge {
     const type = typeAt(words, at);
     const seq = seqAt(words, at);
     if (items.afterOf(ref, key) !== 0) {
-      this.#keptVerbatim = true;
+      this.keptVerbatim = true;
       const isNewest = type === RECORD.put && ref !== 0 && items.keydir.seq(ref) === seq;
       if (!isNewest) this.stuckBytes += lengthAt(words, at);
       return VERDICT.verbatim;
@@ -108,7 +117,7 @@ export class Judge {
       if (core.deadReason(ref) !== undefined) this.#keptDead = true;
       return (keydir.marks(ref) & MARK.WON) === 0 ? VERDICT.keep : VERDICT.keepWon;
     }
-    if (ref !== 0) core.forget(ref);
+    if (ref !== 0) core.forget(ref, this.killers);
     return this.#isOldest ? VERDICT.drop : VERDICT.tombstone;
   }
 
@@ -124,12 +133,37 @@ export class Judge {
     return keydir.expiresAt(ref) === entry.expiresAt ? VERDICT.keep : VERDICT.drop;
   }
 
-  #judgeFlush(entry: ReplayEntry): number {
+  /**
+   * A flush goes when nothing older is left that it kills: nothing in the keydir, because it is retired, and no
+   * record in an older segment; those in the run have been judged before it.
+   */
+  #judgeFlush({ seq, bytes }: ReplayEntry): number {
     const { flushes, log } = this.#core;
-    const isDone = !flushes.isPromise(entry.seq, log.watermark);
-    const mayGo = this.#isOldest && isDone && !this.#keptVerbatim && !this.#keptDead;
-    if (mayGo) return VERDICT.drop;
-    this.stuckBytes += entry.bytes;
+    const isDone = !flushes.promises.isPromise(seq, log.watermark);
+    if (isDone && this.#mayBeNeeded(seq)) {
+      this.keptFlushes.note(seq);
+      this.keptFlushBytes += bytes;
+      return VERDICT.verbatim;
+    }
+    if (isDone && !this.keptVerbatim && !this.#keptDead) return VERDICT.drop;
+    this.stuckBytes += bytes;
     return VERDICT.verbatim;
+  }
+
+  #mayBeNeeded(seq: number): boolean {
+    if (this.#isOldest) return false;
+    if (!this.#core.flushes.isRetired(seq)) return true;
+    for (const need of this.#olderNeeds) if (need.has(seq)) return true;
+    return false;
+  }
+
+  #needsOfOlder(): readonly FlushNeed[] {
+    if (this.#isOldest) return [];
+    const { ordered } = this.#core.log.table;
+    const first = ordered.findIndex(({ slot }) => this.#runSlots.has(slot));
+    return ordered
+      .slice(0, first)
+      .map(({ flushNeed }) => flushNeed)
+      .filter((need) => !need.isEmpty);
   }
 }

@@ -3,11 +3,14 @@
 // Invariants:
 // - A file is removed only when the record that made it dead is durable and its last reader has left.
 // - A file that no item refers to is a leftover of a crash and goes at the next start.
+// - Of all that is done to them one call at a time is in libuv's pool, reads apart (env/pool-share.ts): however
+//   many clients send and drop large values, commits find a thread.
 
 import { join } from 'node:path';
 
 import { assert } from '../assert.js';
-import type { Env, File } from '../env/env.js';
+import type { Env, File, Fs } from '../env/env.js';
+import { PoolShare, sharing } from '../env/pool-share.js';
 import { KvError, isKvError } from '../errors.js';
 import { largeValueName, parseFileName } from '../log/files.js';
 import { LargeValueFileWriter, encodeDescriptor, readLargeValue } from '../log/large-value-file.js';
@@ -23,6 +26,7 @@ interface Doomed {
 
 export class LargeValues {
   readonly #env: Env;
+  readonly #fs: Fs;
   readonly #dir: string;
   readonly #checkRoom: (bytes: number) => Promise<void>;
   #nextId = 1;
@@ -34,25 +38,28 @@ export class LargeValues {
 
   /** `checkRoom` throws KV_NO_SPACE when so many bytes more would take what the log needs. */
   constructor(env: Env, dir: string, checkRoom: (bytes: number) => Promise<void>) {
+    const share = new PoolShare(1);
     this.#env = env;
+    this.#fs = sharing(env.fs, share);
     this.#dir = dir;
-    this.#checkRoom = checkRoom;
+    this.#checkRoom = (bytes) => share.run(() => checkRoom(bytes));
   }
 
   /** At the start: removes what no item refers to. */
   async removeOrphans(used: ReadonlySet<number>): Promise<void> {
-    for (const name of await this.#env.fs.list(this.#dir)) {
+    for (const name of await this.#fs.list(this.#dir)) {
       const parsed = parseFileName(name);
       if (parsed.kind !== 'large-value') continue;
       this.#nextId = Math.max(this.#nextId, parsed.id + 1);
-      if (!used.has(parsed.id)) await this.#env.fs.remove(join(this.#dir, name));
+      if (!used.has(parsed.id)) await this.#fs.remove(join(this.#dir, name));
     }
   }
 
   async openWriter(): Promise<LargeValueWriter> {
     const id = this.#nextId;
     this.#nextId += 1;
-    const { fs, random } = this.#env;
+    const { random } = this.#env;
+    const fs = this.#fs;
     const path = this.#pathOf(id);
     const file = await reported(path, () => fs.open(path, 'create'));
     const writer = new LargeValueFileWriter(file, id, random.bytes(4).readUInt32LE(0));
@@ -114,7 +121,7 @@ export class LargeValues {
     return {
       bytes,
       read: async (target, position) => {
-        file ??= this.#env.fs.open(path, 'read');
+        file ??= this.#fs.open(path, 'read');
         const opened = file;
         return reported(path, async () =>
           readLargeValue(await opened, reference, target, position),
@@ -151,7 +158,7 @@ export class LargeValues {
     for (const [id, { seq }] of this.#doomed) {
       if (seq > watermark || this.#readers.has(id)) continue;
       this.#doomed.delete(id);
-      this.#track(this.#env.fs.remove(this.#pathOf(id)));
+      this.#track(this.#fs.remove(this.#pathOf(id)));
     }
   }
 

@@ -4,6 +4,7 @@
 // Invariant: every damaged place is told, whatever became of it; a later write of a key is what counts for it.
 
 import type { LostPlace } from '../log/damage-survey.js';
+import { quotedKey } from '../printable.js';
 import { RECORD, type RecordType } from '../log/format.js';
 import type { ReplayEntry } from '../log/entry-list.js';
 
@@ -32,12 +33,17 @@ export interface Loss {
 
 interface Pending extends Omit<Loss, 'fate'> {
   readonly type: RecordType | undefined;
+  /** How many flushes had been seen before it. */
+  readonly flushes: number;
   superseded: boolean;
 }
 
 export class Losses {
   readonly #settled: Loss[] = [];
   readonly #pending = new Map<string, Pending[]>();
+  /** How many flushes were seen, and the number of the newest of each prefix: a log may have a million of them. */
+  #flushes = 0;
+  readonly #newestOf = new Map<string, number>();
 
   /** Bytes that were acknowledged and that nothing valid covers. */
   place(path: string, { offset, bytes, what, seems }: LostPlace): void {
@@ -50,13 +56,21 @@ export class Losses {
       const told = 'a flush_all, as it seems: what it removed may be back';
       this.#settled.push({ ...place, key: undefined, fate: undefined, what: told });
     } else if (type === RECORD.deletePrefix && key !== undefined) {
-      const told = `a delete_prefix, as it seems, of ${JSON.stringify(key.toString('utf8'))}: what it removed may be back`;
+      const told = `a delete_prefix, as it seems, of ${quotedKey(key)}: what it removed may be back`;
       this.#settled.push({ ...place, key: undefined, fate: undefined, what: told });
     } else if (key === undefined || key.length === 0) {
       const told = what === 'zeros' ? 'zeros stand there' : 'nothing can be made out';
       const all = `${told}: any key may have lost its newest change`;
       this.#settled.push({ ...place, key: undefined, fate: undefined, what: all });
-    } else this.#add({ ...place, key: Buffer.from(key), what, type, superseded: false });
+    } else
+      this.#add({
+        ...place,
+        key: Buffer.from(key),
+        what,
+        type,
+        flushes: this.#flushes,
+        superseded: false,
+      });
   }
 
   /** A whole segment of which nothing is known. */
@@ -69,7 +83,7 @@ export class Losses {
   /** A put of which a hint knows everything but the value. */
   put(path: string, { key, offset, bytes, type }: ReplayEntry): void {
     const place = { path, offset, bytes, key: Buffer.from(key), isCertain: true };
-    this.#add({ ...place, what: 'frame', type, superseded: false });
+    this.#add({ ...place, what: 'frame', type, flushes: this.#flushes, superseded: false });
   }
 
   /** The file of a large value that a record refers to is damaged or gone. */
@@ -84,8 +98,8 @@ export class Losses {
     if (this.#pending.size === 0 || type === RECORD.touch) return;
     if (type === RECORD.flush || type === RECORD.deletePrefix) {
       if (expiresAt !== 0) return;
-      const prefix = key.toString('latin1');
-      for (const [name, all] of this.#pending) if (name.startsWith(prefix)) settle(all);
+      this.#flushes += 1;
+      this.#newestOf.set(key.toString('latin1'), this.#flushes);
       return;
     }
     settle(this.#pending.get(key.toString('latin1')) ?? []);
@@ -93,16 +107,28 @@ export class Losses {
 
   /** In the order of the log as far as keys are known. `isLive`: whether the repaired store has it. */
   all(isLive: (key: Buffer) => boolean): Loss[] {
-    const losses = [...this.#pending.values()].flat().map(({ superseded, type, ...loss }) => {
-      const fate = superseded ? 'overwritten' : fateOf(type, isLive(loss.key!));
-      return { ...loss, fate };
+    const losses = [...this.#pending.values()].flat().map((pending) => {
+      const { superseded, flushes, type, ...loss } = pending;
+      const isGone = superseded || this.#newestFlushOf(loss.key!) > flushes;
+      return { ...loss, fate: isGone ? ('overwritten' as const) : fateOf(type, isLive(loss.key!)) };
     });
     return [...losses, ...this.#settled];
   }
 
+  #newestFlushOf(key: Buffer): number {
+    const name = key.toString('latin1');
+    let newest = 0;
+    for (let length = 0; length <= name.length; length += 1) {
+      newest = Math.max(newest, this.#newestOf.get(name.slice(0, length)) ?? 0);
+    }
+    return newest;
+  }
+
   #add(pending: Pending): void {
     const name = pending.key!.toString('latin1');
-    this.#pending.set(name, [...(this.#pending.get(name) ?? []), pending]);
+    const others = this.#pending.get(name);
+    if (others === undefined) this.#pending.set(name, [pending]);
+    else others.push(pending);
   }
 }
 

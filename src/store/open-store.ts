@@ -28,7 +28,7 @@ const SEGMENT_BYTES_SMALL = 1024 * 1024;
 
 /**
  * Throws KV_LOCKED when another process has the directory, KV_CORRUPTION and KV_FORMAT_VERSION when it
- * must not be written to, KV_IO when it cannot be used.
+ * must not be written to, KV_CLOCK when the wall clock is far behind it, KV_IO when it cannot be used.
  */
 export async function openStore(
   env: Env,
@@ -45,7 +45,7 @@ export async function openStore(
     recency: options.keysMax > 0 || options.bytesMax > 0,
   });
   const durability = new CommitDurability();
-  const flushes = new Flushes();
+  const flushes = new Flushes(hashSeed(env.random.bytes(SEED_BYTES)));
   const replayed: Segment[] = [];
   let opened: Log | undefined;
   const items = new Items(keydir, (slot) => opened?.table.at(slot) ?? replayed[slot]!, durability);
@@ -61,6 +61,7 @@ export async function openStore(
       nowMs: () => clock.nowMs(),
       ...(options.ownsThread ? { reads: () => core?.reads ?? 0 } : {}),
       useHints: options.useHints,
+      ...(options.acceptClock ? {} : { onNewestTime: (ms) => clock.requireNear(ms, dir) }),
       ...(options.useHints ? { restore: (image) => restoreFrom(image, items, flushes) } : {}),
       onBegin: (records, seed) => {
         keydir.reseed(seed);
@@ -100,9 +101,10 @@ export async function openStore(
     counters: new StoreCounters(),
   });
   if (behindMs > 1000) {
-    env.logger.warn('The clock is behind the newest record; items expire by the later of the two', {
-      behindMs: Math.round(behindMs),
-    });
+    env.logger.warn(
+      "The clock is behind the newest record; the store's clock goes on from there, absolute expiries count by the clock of the machine",
+      { behindMs: Math.round(behindMs) },
+    );
   }
   store = new DurableStore(core, {
     keys: items.count,

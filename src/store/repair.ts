@@ -127,7 +127,7 @@ const NOWHERE = { slot: 0 };
 /** The keydir that a start would have, had it read around the damage. */
 class Replayed {
   readonly items: Items;
-  readonly #flushes = new Flushes();
+  readonly #flushes: Flushes;
   readonly #clock: StoreClock;
   lastSeq = 0;
   timeMs = 0;
@@ -136,6 +136,7 @@ class Replayed {
 
   constructor(env: Env, log: SalvagedLog) {
     const seed = hashSeed(env.random.bytes(SEED_BYTES));
+    this.#flushes = new Flushes(seed);
     this.#clock = new StoreClock(env.clock);
     this.items = new Items(
       new Keydir({ seed, recency: false }),
@@ -177,8 +178,9 @@ class Replayed {
     const { keydir } = this.items;
     const expiresAt = keydir.expiresAt(ref);
     if (expiresAt !== 0 && expiresAt <= this.nowMs) return false;
-    const keyOf = (): Buffer => keydir.key(ref);
-    return this.#flushes.killerOf(keydir.seq(ref), keyOf, this.nowMs, this.lastSeq) === 0;
+    const flushes = this.#flushes;
+    if (flushes.isOpen && flushes.killerOf(keydir, ref, this.lastSeq) !== 0) return false;
+    return flushes.promises.nextMs > this.nowMs;
   }
 
   walk(visit: (ref: number) => void): void {

@@ -12,6 +12,7 @@ import {
   keyWord,
   marksAt,
   nextWord,
+  seqAt,
   typeAt,
   valueBytesAt,
   wordsOf,
@@ -20,13 +21,16 @@ import type { EntryList, ReplayEntry } from '../log/entry-list.js';
 import { wordsByShard, wordsInLogOrder } from '../log/entry-order.js';
 import { MARK, RECORD } from '../log/format.js';
 import { decodeDescriptor } from '../log/large-value-file.js';
+import { packKey } from '../log/key-hash.js';
 import type { Segment } from '../log/segment.js';
+import { KEY_BYTES_LIMIT } from '../limits.js';
 import { keydirMarks } from './core.js';
 import type { Flushes } from './flushes.js';
 import type { Items } from './items.js';
 import { MARK as KEYDIR_MARK } from './keydir.js';
 
 const WON = KEYDIR_MARK.WON;
+const prefixWords = new Uint32Array((KEY_BYTES_LIMIT + 3) >>> 2);
 
 /**
  * Applies all records of a segment, which come with their hashes, in hash order or in that of the log.
@@ -47,6 +51,7 @@ export function replayEntries(
     const at = inOrder === undefined ? next : inOrder[n]!;
     const isPlain = typeAt(words, at) <= RECORD.delete && valueBytesAt(words, at) === 0;
     if (isPlain) replayPlain(items, words, at, segment, usedSeconds);
+    else if (typeAt(words, at) === RECORD.deletePrefix) replayPrefix(flushes, words, at);
     else replayEntry(items, flushes, entryAt(words, at), segment, usedSeconds);
     next = nextWord(words, next);
   }
@@ -85,6 +90,21 @@ function replayPlain(
   );
 }
 
+/** No object is made for it: there may be as many as puts. */
+function replayPrefix(flushes: Flushes, words: Uint32Array, at: number): void {
+  flushes.replay(seqAt(words, at), words, keyWord(at), keyBytesAt(words, at));
+}
+
+function replayFlush(flushes: Flushes, { seq, key, value, expiresAt }: ReplayEntry): void {
+  if (expiresAt !== 0) {
+    flushes.promises.add({ seq, atMs: expiresAt });
+    return;
+  }
+  if (value.length > 0) flushes.promises.carryOut(value.readUIntLE(0, 6), seq, seq);
+  packKey(key, prefixWords);
+  flushes.replay(seq, prefixWords, 0, key.length);
+}
+
 /** Applies one record. `usedSeconds` stands for the last use, of which the log knows nothing. */
 export function replayEntry(
   items: Items,
@@ -96,9 +116,7 @@ export function replayEntry(
   const { keydir } = items;
   const { key, seq, expiresAt } = entry;
   if (entry.type === RECORD.flush || entry.type === RECORD.deletePrefix) {
-    const flush = { seq, atMs: expiresAt, prefix: Buffer.from(key) };
-    const carriesOut = entry.value.length === 0 ? 0 : entry.value.readUIntLE(0, 6);
-    flushes.add(carriesOut === 0 ? flush : { ...flush, carriesOut });
+    replayFlush(flushes, entry);
     return;
   }
   const ref = keydir.find(key);

@@ -181,8 +181,8 @@ async function damagedStep(
     }
   }
   parts.sort((a, b) => a.at - b.at);
-  const seqs = parts.map((part) => seqOf(part));
-  return { parts, lastSeq: Math.max(0, ...seqs), timeMs: 0 };
+  const lastSeq = parts.reduce((most, part) => Math.max(most, seqOf(part)), 0);
+  return { parts, lastSeq, timeMs: 0 };
 }
 
 function seqOf(part: Salvaged): number {

@@ -21,6 +21,7 @@ import type { Background } from './background/client.js';
 import type { ExportDone, ExportItem, ExportItems } from './background/messages.js';
 import { placeOf } from './compaction.js';
 import type { Core } from './core.js';
+import { wallExpiryOf } from './expiry.js';
 import type { ItemWatcher } from './items.js';
 import { MARK } from './keydir.js';
 import type { SnapshotReport } from './store.js';
@@ -50,7 +51,12 @@ export class Snapshot {
         throw new KvError('KV_IO', 'A commit failed while the snapshot began; ask again');
       }
       const done = await this.#background.perform(
-        { task: 'export', temporaryPath, seq, createdAtMs: walk.createdAtMs },
+        {
+          task: 'export',
+          temporaryPath,
+          seq,
+          createdAtMs: walk.createdAtMs - walk.clockAheadMs,
+        },
         () => walk.next(),
       );
       assert(done.done === 'export', 'An export ends with its file');
@@ -77,8 +83,12 @@ function countsOf({ count, bytes }: ExportDone): {
 class SnapshotWalk implements ItemWatcher {
   readonly seq: number;
   readonly createdAtMs: number;
+  /** What is exported is by the wall clock. */
+  readonly clockAheadMs: number;
   readonly newMarks: number;
   readonly #core: Core;
+  /** A flush was due, but the log took no record for it. */
+  readonly #isEmpty: boolean;
   /** Sent before their change, waiting for the next message. */
   #early: ExportItem[] = [];
   /** Segments of the items of the next message, and of those that the worker reads now. */
@@ -93,8 +103,11 @@ class SnapshotWalk implements ItemWatcher {
     assert(items.watcher === undefined, 'One snapshot runs at a time');
     this.#core = core;
     core.carryOutFlushes();
+    core.flushes.close();
     this.seq = core.log.lastSeq;
     this.createdAtMs = core.clock.nowMs();
+    this.clockAheadMs = core.clock.aheadMs;
+    this.#isEmpty = core.flushes.promises.nextMs <= this.createdAtMs;
     this.newMarks = items.restingMarks === 0 ? MARK.SNAPSHOT : 0;
     items.watcher = this;
   }
@@ -155,10 +168,9 @@ class SnapshotWalk implements ItemWatcher {
     keydir.setMarks(ref, marks ^ MARK.SNAPSHOT);
     const expiresAt = keydir.expiresAt(ref);
     if (expiresAt !== 0 && expiresAt <= this.createdAtMs) return undefined;
-    const keyOf = (): Buffer => keydir.key(ref);
-    if (core.flushes.killerOf(keydir.seq(ref), keyOf, this.createdAtMs, this.seq) !== 0) {
-      return undefined;
-    }
+    const { flushes } = core;
+    if (this.#isEmpty) return undefined;
+    if (flushes.isOpen && flushes.killerOf(keydir, ref, this.seq) !== 0) return undefined;
     const large = items.largeOf(ref);
     if (large !== undefined) this.#held.push(core.large.open(large));
     const slot = keydir.segment(ref);
@@ -171,7 +183,7 @@ class SnapshotWalk implements ItemWatcher {
       slot,
       offset: keydir.offset(ref),
       bytes: keydir.length(ref),
-      expiresAt,
+      expiresAt: wallExpiryOf(expiresAt, this),
     };
   }
 }

@@ -39,6 +39,8 @@ export interface StoreOptions {
   readonly ownsThread: boolean;
   /** Start from hints where they are good. */
   readonly useHints: boolean;
+  /** Go on although the wall clock is more than a day behind the log (KV_CLOCK otherwise). */
+  readonly acceptClock: boolean;
   /** Told while the log is replayed. */
   readonly onProgress?: ((segmentsDone: number, segmentsTotal: number) => void) | undefined;
 }
@@ -59,4 +61,5 @@ export const STORE_OPTIONS_DEFAULT: StoreOptions = {
   scrubBytesPerSecond: 0,
   ownsThread: false,
   useHints: true,
+  acceptClock: false,
 };

@@ -25,6 +25,7 @@ import { findTail, replay, type Scans } from '../log/replay.js';
 import type { Segment, SegmentTable } from '../log/segment.js';
 import { SegmentScanner } from '../log/segment-scanner.js';
 import type { ScannedBatch, ScannedFrame } from '../log/segment-scanner.js';
+import { wallExpiryOf, type Clocks } from './expiry.js';
 import { Flushes } from './flushes.js';
 import { Items } from './items.js';
 import { SEED_BYTES, hashSeed } from '../log/key-hash.js';
@@ -43,6 +44,7 @@ interface ReaderParts {
   readonly items: Items;
   readonly flushes: Flushes;
   readonly nowMs: number;
+  readonly clocks: Clocks;
 }
 
 export interface StoreSizes {
@@ -61,6 +63,7 @@ export class StoreReader {
   readonly #items: Items;
   readonly #flushes: Flushes;
   readonly #nowMs: number;
+  readonly #clocks: Clocks;
   readonly #largeFiles = new Map<number, File>();
 
   private constructor(parts: ReaderParts) {
@@ -69,6 +72,7 @@ export class StoreReader {
     this.#items = parts.items;
     this.#flushes = parts.flushes;
     this.#nowMs = parts.nowMs;
+    this.#clocks = parts.clocks;
   }
 
   /**
@@ -97,7 +101,7 @@ export class StoreReader {
       (slot) => table.at(slot),
       ALL_DURABLE,
     );
-    const flushes = new Flushes();
+    const flushes = new Flushes(seed);
     let reader: StoreReader | undefined;
     try {
       const { lastSeq, timeMs } = await replay(
@@ -117,7 +121,8 @@ export class StoreReader {
       const clock = new StoreClock(env.clock);
       clock.catchUp(timeMs);
       const nowMs = clock.nowMs();
-      reader = new StoreReader({ seq: lastSeq, table, items, flushes, nowMs });
+      const clocks = { clockAheadMs: clock.aheadMs };
+      reader = new StoreReader({ seq: lastSeq, table, items, flushes, nowMs, clocks });
       await reader.#openLargeFiles(env, dir);
       return reader;
     } catch (error: unknown) {
@@ -194,7 +199,7 @@ export class StoreReader {
     return {
       key: record.key,
       flags: record.flags,
-      expiresAt: keydir.expiresAt(ref),
+      expiresAt: wallExpiryOf(keydir.expiresAt(ref), this.#clocks),
       cas: casOf(record),
       value: large === undefined ? record.value : this.#largeValue(large),
     };
@@ -204,8 +209,9 @@ export class StoreReader {
     const { keydir } = this.#items;
     const expiresAt = keydir.expiresAt(ref);
     if (expiresAt !== 0 && expiresAt <= this.#nowMs) return false;
-    const keyOf = (): Buffer => keydir.key(ref);
-    return this.#flushes.killerOf(keydir.seq(ref), keyOf, this.#nowMs, this.seq) === 0;
+    const flushes = this.#flushes;
+    if (flushes.isOpen && flushes.killerOf(keydir, ref, this.seq) !== 0) return false;
+    return flushes.promises.nextMs > this.#nowMs;
   }
 
   #walk(visit: (ref: number) => void): void {

@@ -231,6 +231,8 @@ export interface ListPage {
 export interface Store {
   /** Unix time in ms on the store's clock: never goes back, also across restarts. */
   nowMs(): number;
+  /** By how much that is ahead of the wall clock now, to the second. Every expiry here is on the store's clock (store/expiry.ts). */
+  readonly clockAheadMs: number;
 
   /** Of the key `key[start..end)`, as touch(). */
   get(key: Key, options?: ReadOptions, start?: number, end?: number): Maybe<Lookup>;

@@ -3,11 +3,15 @@
 
 import type { Timer } from '../env/env.js';
 import type { Core } from './core.js';
+import { FlushPass } from './flush-pass.js';
 import { MARK } from './keydir.js';
 
 const TICK_MS = 100;
 const SLICE_KEYS_MIN = 1_000;
 const SLICE_KEYS_MAX = 20_000;
+/** However many keys a slice has, it ends after this time, looked at each few keys. */
+const SLICE_MS_MAX = 5;
+const PIECE_KEYS = 100;
 /** A walk over all keys is meant to take about this many ticks. */
 const WALK_TICKS = 300;
 /** The least time between two seals that are written for the sake of expired items. */
@@ -15,42 +19,52 @@ const SEAL_PAUSE_MS = 1_000;
 
 export class Sweeper {
   readonly #core: Core;
+  readonly #pass: FlushPass;
   #timer: Timer | undefined;
+  /** Set when a flush is to be carried out before the next tick. */
+  #flushTimer: Timer | undefined;
   #cursor = 0;
-  /** When the running walk began: what flushes durable then have killed is gone when it ends. */
-  #walkSeq = 0;
   #stopped = false;
 
   constructor(core: Core) {
     this.#core = core;
+    this.#pass = new FlushPass(core.flushes, core.log);
+    core.carryOutFlushes();
     this.#plan();
   }
 
   stop(): void {
     this.#stopped = true;
     this.#timer?.cancel();
+    this.#flushTimer?.cancel();
   }
 
   /** One slice of the walk. */
   sweep(): void {
     const core = this.#core;
-    const { items, flushes, options, counters } = core;
-    const isNeeded = items.expiringCount > 0 || flushes.any || options.idleMsMax > 0;
-    if (!isNeeded && this.#cursor === 0) return;
+    const { items, options, counters } = core;
     core.carryOutFlushes();
+    const retires = this.#pass.prepare();
     if (this.#cursor === 0) {
-      this.#walkSeq = core.log.watermark;
+      if (items.expiringCount === 0 && !retires && options.idleMsMax === 0) return;
+      this.#pass.begin();
       counters.sweeps += 1;
     }
     const idleBefore = core.nowSeconds() - options.idleMsMax / 1000;
     const share = Math.ceil(items.count / WALK_TICKS);
     const budget = Math.min(SLICE_KEYS_MAX, Math.max(SLICE_KEYS_MIN, share));
-    this.#cursor = items.keydir.walk(this.#cursor, budget, (ref) => {
-      counters.sweeperChecked += 1;
-      this.#look(ref, idleBefore);
-    });
-    if (this.#cursor !== 0) return;
-    flushes.settle(this.#walkSeq);
+    const endMs = core.env.clock.monotonicMs() + SLICE_MS_MAX;
+    for (let left = budget; left > 0; left -= PIECE_KEYS) {
+      this.#cursor = items.keydir.walk(this.#cursor, Math.min(left, PIECE_KEYS), (ref) => {
+        counters.sweeperChecked += 1;
+        this.#look(ref, idleBefore);
+      });
+      if (this.#cursor === 0) {
+        this.#pass.end();
+        return;
+      }
+      if (core.env.clock.monotonicMs() >= endMs) return;
+    }
   }
 
   #look(ref: number, idleBefore: number): void {
@@ -81,7 +95,19 @@ export class Sweeper {
     this.#timer = this.#core.env.clock.setTimer(TICK_MS, () => {
       if (this.#stopped) return;
       this.sweep();
+      this.#planFlush();
       this.#plan();
+    });
+  }
+
+  /** A flush whose time comes before the next tick gets its record at that time, not when somebody asks. */
+  #planFlush(): void {
+    const { env, clock, flushes } = this.#core;
+    const delayMs = flushes.promises.nextMs - clock.nowMs();
+    if (delayMs >= TICK_MS) return;
+    this.#flushTimer?.cancel();
+    this.#flushTimer = env.clock.setTimer(Math.max(0, delayMs), () => {
+      if (!this.#stopped) this.#core.carryOutFlushes();
     });
   }
 }

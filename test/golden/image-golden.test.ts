@@ -10,6 +10,8 @@ import { nodeEnv } from '../../src/env/node-env.js';
 import { IMAGE_NAME } from '../../src/log/files.js';
 import { ImageFile, writeImage } from '../../src/log/image-file.js';
 import type { ImagedLog } from '../../src/log/image-file.js';
+import { Flushes } from '../../src/store/flushes.js';
+import type { FlushesState } from '../../src/store/flushes.js';
 import { Keydir } from '../../src/store/keydir.js';
 import type { KeydirState } from '../../src/store/keydir-state.js';
 import { SALT, STORE_ID, TIME_MS } from '../support/example-log.js';
@@ -36,7 +38,18 @@ function exampleKeydir(): Keydir {
 const place = { first: 1, last: 1, generation: 0, salt: SALT, bytes: null };
 const LOG: ImagedLog = {
   storeId: STORE_ID.toString('hex'),
-  segments: [{ ...place, slot: 0, liveBytes: 128, overheadBytes: 112, keptBytes: 0 }],
+  segments: [
+    {
+      ...place,
+      slot: 0,
+      liveBytes: 128,
+      overheadBytes: 112,
+      keptBytes: 0,
+      keptFlushBytes: 48,
+      keptFlushes: { from: 5, to: 7 },
+      flushNeed: { from: 0, to: 0 },
+    },
+  ],
   end: { last: 1, offset: 352 },
   lastSeq: 4,
   timeMs: TIME_MS,
@@ -54,8 +67,11 @@ describe('golden image', () => {
     const { fs } = nodeEnv(new QuietLogger());
     const keydir = exampleKeydir();
     const items = { liveBytes: 128, expiringCount: 1, restingMarks: 0, large: [] };
-    const state = { keydir: keydir.state, items, flushes: [] };
-    await writeImage(fs, dir, LOG, { state, words: keydir.words });
+    const flushes = new Flushes(HASH_SEED);
+    flushes.add(5, Buffer.from('gr'), 0);
+    flushes.promises.add({ seq: 6, atMs: TIME_MS + 1000 });
+    const state = { keydir: keydir.state, items, flushes: flushes.state };
+    await writeImage(fs, dir, LOG, { state, words: [...keydir.words, ...flushes.words] });
     const dump = hexDump(readFileSync(join(dir, IMAGE_NAME)));
     const expected = golden('log/image.txt', dump);
     expect(dump).to.equal(expected);
@@ -65,12 +81,17 @@ describe('golden image', () => {
     if (!(image instanceof ImageFile)) throw new Error(`The image is not used: ${image}`);
     expect([image.log, image.state]).to.deep.equal([LOG, state]);
     const copy = new Keydir({ seed: { k0: 0, k1: 0 }, recency: true });
-    const read = (image.state as { readonly keydir: KeydirState }).keydir;
-    expect(copy.restore(read, image.log.hashSeed)).to.equal(true);
-    expect(await image.fill(copy.words)).to.equal(true);
+    const read = image.state as { readonly keydir: KeydirState; readonly flushes: FlushesState };
+    expect(copy.restore(read.keydir, image.log.hashSeed)).to.equal(true);
+    const flushesCopy = new Flushes({ k0: 0, k1: 0 });
+    flushesCopy.restore(read.flushes);
+    expect(await image.fill(copy.words.concat(flushesCopy.words))).to.equal(true);
     await image.close();
     expect(copy.find(Buffer.from('greeting'))).to.equal(copy.oldest);
     expect(copy.find(Buffer.from('gone'))).to.equal(0);
     expect(copy.seq(copy.find(Buffer.from('n')))).to.equal(3);
+    expect(flushesCopy.killerOf(copy, copy.find(Buffer.from('greeting')), 9)).to.equal(5);
+    expect(flushesCopy.killerOf(copy, copy.find(Buffer.from('n')), 9)).to.equal(0);
+    expect(flushesCopy.promises.nextMs).to.equal(TIME_MS + 1000);
   });
 });

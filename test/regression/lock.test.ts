@@ -1,7 +1,18 @@
 // A file system that cannot lock, or a flock(1) that was killed, was once taken for another server that has the
 // directory: whoever read the message looked for a process that was not there.
 
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  chmodSync,
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -46,7 +57,99 @@ describe('lock() of the real environment', () => {
       process.env['PATH'] = `${dir}:${before}`;
       const error = await refusal();
       expect(isKvError(error, 'KV_IO')).to.equal(true);
-      expect(String(error)).to.contain(words).and.contain('LOCK');
+      expect(String(error)).to.contain(words).and.contain(dir);
     });
   }
+
+  it('LOCK removed by hand does not free the directory, nor does another name of it', async () => {
+    const { fs } = nodeEnv(new QuietLogger());
+    const lock = await fs.lock(join(dir, 'LOCK'));
+    rmSync(join(dir, 'LOCK'));
+    expect(isKvError(await refusal(), 'KV_LOCKED')).to.equal(true);
+    const link = `${dir}.link`;
+    symlinkSync(dir, link);
+    const error = await fs.lock(join(link, 'LOCK')).catch((thrown: unknown) => thrown);
+    rmSync(link);
+    expect(isKvError(error, 'KV_LOCKED')).to.equal(true);
+    await lock.release();
+    await (await fs.lock(join(dir, 'LOCK'))).release();
+  });
+
+  it('a process that has only LOCK, as older releases have, keeps it; so does one that has only the directory', async () => {
+    writeFileSync(join(dir, 'LOCK'), '');
+    for (const path of [join(dir, 'LOCK'), dir]) {
+      const other = spawn('flock', ['-xn', path, 'sh', '-c', 'echo held; read line']);
+      await once(other.stdout, 'data');
+      const error = await refusal();
+      other.stdin.end('\n');
+      await once(other, 'exit');
+      expect(isKvError(error, 'KV_LOCKED'), path).to.equal(true);
+      await (await nodeEnv(new QuietLogger()).fs.lock(join(dir, 'LOCK'))).release();
+    }
+  });
+
+  it('a copy whose LOCK is the same file is named as what it is', async () => {
+    const copy = join(dir, 'copy');
+    mkdirSync(copy);
+    const { fs } = nodeEnv(new QuietLogger());
+    const lock = await fs.lock(join(dir, 'LOCK'));
+    linkSync(join(dir, 'LOCK'), join(copy, 'LOCK'));
+    const error = await fs.lock(join(copy, 'LOCK')).catch((thrown: unknown) => thrown);
+    await lock.release();
+    expect(isKvError(error, 'KV_LOCKED')).to.equal(true);
+    expect(String(error)).to.contain('LOCK has 2 names').and.contain('cp -al');
+  });
+
+  for (const [what, make] of [
+    ['a directory', (path: string) => mkdirSync(path)],
+    ['a link', (path: string) => symlinkSync(`${path}.elsewhere`, path)],
+    ['a pipe', (path: string) => execFileSync('mkfifo', [path])],
+  ] as const) {
+    it(`a LOCK that is ${what} is refused at once, by name, and left alone`, async () => {
+      make(join(dir, 'LOCK'));
+      const before = readdirSync(dir);
+      const { fs } = nodeEnv(new QuietLogger());
+      for (const mode of ['create', 'existing'] as const) {
+        const error = await fs.lock(join(dir, 'LOCK'), mode).catch((thrown: unknown) => thrown);
+        expect(isKvError(error, 'KV_IO'), mode).to.equal(true);
+        expect(String(error)).to.contain('no regular file');
+      }
+      expect(readdirSync(dir)).to.deep.equal(before);
+    });
+  }
+
+  it('a file system without locks for directories: LOCK alone, with one warning', async () => {
+    // Refuses descriptor 3, the directory, as NFS does.
+    const fake = `[ "$2" = 3 ] && { echo "flock: 3: Bad file descriptor" >&2; exit 65; }`;
+    const bin = mkdtempSync(join(tmpdir(), 'cairn-flock-'));
+    const real = execFileSync('sh', ['-c', 'command -v flock'], { encoding: 'utf8' }).trim();
+    writeFileSync(join(bin, 'flock'), `#!/bin/sh\n${fake}\nexec ${real} "$@"\n`);
+    chmodSync(join(bin, 'flock'), 0o755);
+    process.env['PATH'] = `${bin}:${before}`;
+    const logger = new QuietLogger();
+    const lock = await nodeEnv(logger).fs.lock(join(dir, 'LOCK'));
+    expect(
+      logger.lines.filter(({ message }) => message.includes('Bad file descriptor')),
+    ).to.have.length(1);
+    expect(isKvError(await refusal(), 'KV_LOCKED')).to.equal(true);
+    await lock.release();
+    rmSync(bin, { recursive: true });
+  });
+
+  it('existing: the directory is locked and no LOCK is made', async () => {
+    const { fs } = nodeEnv(new QuietLogger());
+    const lock = await fs.lock(join(dir, 'LOCK'), 'existing');
+    expect(readdirSync(dir)).to.deep.equal([]);
+    expect(isKvError(await refusal(), 'KV_LOCKED')).to.equal(true);
+    await lock.release();
+  });
+
+  it('flock(1) that is missing is said', async () => {
+    const shell = execFileSync('sh', ['-c', 'command -v sh'], { encoding: 'utf8' }).trim();
+    symlinkSync(shell, join(dir, 'sh'));
+    process.env['PATH'] = dir;
+    const error = await refusal();
+    expect(isKvError(error, 'KV_IO')).to.equal(true);
+    expect(String(error)).to.contain('install flock(1)');
+  });
 });

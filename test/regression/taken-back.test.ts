@@ -20,4 +20,24 @@ describe('A set that the full disk took back', () => {
     expect(await sim.words.value('k')).to.equal(undefined);
     expect(sim.words.listAll(10)).to.deep.equal([]);
   });
+
+  it('does not show again what a flush killed that was durable only after the set', async () => {
+    const sim = await SimStore.open({ segmentBytesMax: 64 * 1024 });
+    await sim.words.set('k', 'flushed');
+    await sim.words.durable();
+    // The flush is written; the set is appended meanwhile, and its own write fails 800 ms later.
+    sim.world.faults = new FaultPlan([{ at: 2, kinds: ['write'], effect: { kind: 'short' } }]);
+    sim.slow('write', 400);
+    const { after } = sim.store.deletePrefix(Buffer.from('k'));
+    await sim.advance(1);
+    void sim.words.put('set', 'k', 'new');
+    await sim.advance(1000);
+    expect(sim.store.durability.watermark, 'the flush').to.equal(after);
+    await sim.advance(3000);
+    expect(sim.store.durability.watermark).to.equal(sim.store.durability.lastSeq);
+    expect(await sim.words.value('k')).to.equal(undefined);
+    await sim.advance(1000);
+    expect(await sim.words.value('k'), 'when the flush is retired').to.equal(undefined);
+    expect(sim.words.listAll(10)).to.deep.equal([]);
+  });
 });

@@ -169,6 +169,19 @@ export function withoutWatermark(env: Env): Env {
 
 /** Compaction drops what says that a key is gone, also when something older may still hold it. */
 export function withoutTombstones(env: Env): Env {
+  return withoutRecords(env, (type) => type === RECORD.delete, true);
+}
+
+/** The same of flushes. */
+export function withoutFlushes(env: Env): Env {
+  return withoutRecords(env, isFlush, false);
+}
+
+function isFlush(type: number): boolean {
+  return type === RECORD.flush || type === RECORD.deletePrefix;
+}
+
+function withoutRecords(env: Env, isDropped: (type: number) => boolean, tombstones: boolean): Env {
   return withEnv(env, {
     startWorker: (module, input) => {
       const worker = env.startWorker(module, input);
@@ -182,7 +195,7 @@ export function withoutTombstones(env: Env): Env {
             if (ask === 'judge') {
               deletions = [];
               visitEntries(Buffer.from(entries), 0, count, ({ type }) => {
-                deletions.push(type === RECORD.delete);
+                deletions.push(isDropped(type));
               });
             }
             call(message);
@@ -191,8 +204,8 @@ export function withoutTombstones(env: Env): Env {
           const answer = message as ToWorker;
           if ('verdicts' in answer) {
             answer.verdicts.forEach((verdict, at) => {
-              const isTombstone = verdict === VERDICT.tombstone || deletions[at] === true;
-              if (isTombstone) answer.verdicts[at] = VERDICT.drop;
+              const isTombstone = tombstones && verdict === VERDICT.tombstone;
+              if (isTombstone || deletions[at] === true) answer.verdicts[at] = VERDICT.drop;
             });
           }
           worker.post(message, transfer);

@@ -135,6 +135,12 @@ export class Client {
         if (this.#expect(command, status, 'ok')) this.history.flush(after, atMs);
         return;
       }
+      case 'deletePrefix': {
+        const { prefix } = command;
+        const { status, after } = this.store.deletePrefix(Buffer.from(prefix));
+        if (this.#expect(command, status, 'ok')) this.history.flush(after, 0, prefix);
+        return;
+      }
       case 'large':
         return this.#large(command);
       case 'incr':

@@ -107,6 +107,27 @@ export const CRASH_SCRIPTS: readonly CrashScript[] = [
     ...ALL,
   },
   {
+    name: 'delete_prefix, and compactions that drop it',
+    engine: SMALL,
+    commands: [
+      set('a1', 900),
+      set('b1', 900),
+      { do: 'deletePrefix', prefix: 'a' },
+      set('a2', 900),
+      DURABLE,
+      sleep(500),
+      COMPACT,
+      set('b2', 900),
+      { do: 'deletePrefix', prefix: 'b' },
+      set('b1', 30),
+      DURABLE,
+      sleep(500),
+      COMPACT,
+      COMPACT,
+    ],
+    ...ALL,
+  },
+  {
     name: 'flush_all, at once and later',
     engine: SMALL,
     commands: [

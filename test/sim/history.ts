@@ -26,6 +26,8 @@ interface Version {
 interface Flush {
   readonly seq: number;
   readonly atMs: number;
+  /** Empty: of all keys. */
+  readonly prefix: string;
 }
 
 /** What is there for a key, and the newest change that this answer depends on. */
@@ -52,8 +54,8 @@ export class History {
     this.#versions.set(key, versions);
   }
 
-  flush(seq: number, atMs: number): void {
-    this.#flushes.push({ seq, atMs });
+  flush(seq: number, atMs: number, prefix = ''): void {
+    this.#flushes.push({ seq, atMs, prefix });
   }
 
   /** The state of a key when all changes up to `upTo` happened and the clock shows `nowMs`. */
@@ -65,6 +67,7 @@ export class History {
     const flush = this.#flushes.find(
       (each) =>
         each.seq <= upTo &&
+        key.startsWith(each.prefix) &&
         (each.atMs === 0 ? each.seq > storedSeq : each.atMs <= nowMs && storedMs < each.atMs),
     );
     // A miss from then on, whatever becomes of the version: all before it are as old.
@@ -76,7 +79,9 @@ export class History {
   /** The last changes of a key, for a message. */
   describe(key: string): string {
     const versions = (this.#versions.get(key) ?? []).slice(-3);
-    const flushes = this.#flushes.slice(-3).map(({ seq, atMs }) => `flush ${seq} at ${atMs}`);
+    const flushes = this.#flushes
+      .slice(-3)
+      .map(({ seq, atMs, prefix }) => `flush ${seq} at ${atMs} of '${prefix}'`);
     const changes = versions.map(
       ({ seq, entry, storedSeq }) => `seq ${seq}: ${shown(entry)}, stored by ${storedSeq}`,
     );

@@ -24,6 +24,7 @@ const command: fc.Arbitrary<Command> = fc.oneof(
   fc.record({ do: fc.constantFrom('gat', 'touch'), key, ttlMs }) as fc.Arbitrary<Command>,
   fc.record({ do: fc.constantFrom('delete', 'invalidate'), key }),
   fc.record({ do: fc.constant('flush'), delayMs: fc.constantFrom(0, 100) }),
+  fc.record({ do: fc.constant('deletePrefix'), prefix: fc.constantFrom('a', 'b', 'k') }),
   fc.record({ do: fc.constantFrom('durable', 'compact', 'snapshot') }),
   fc.record({ do: fc.constant('sleep'), ms: fc.constantFrom(1, 60, 2000) }),
 );

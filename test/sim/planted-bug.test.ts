@@ -9,6 +9,7 @@ import {
   drawDeletions,
   drawFailingCommits,
   drawFailingSyncs,
+  drawFlushes,
   drawForgery,
   runsUntilFound,
 } from './planted-bugs.js';
@@ -23,7 +24,13 @@ describe('Planted bugs', () => {
     });
   }
 
-  for (const draw of [drawFailingSyncs, drawFailingCommits, drawForgery, drawDeletions]) {
+  for (const draw of [
+    drawFailingSyncs,
+    drawFailingCommits,
+    drawForgery,
+    drawDeletions,
+    drawFlushes,
+  ]) {
     it(`${draw.name}() finds nothing where nothing is planted`, async function () {
       this.timeout(120_000);
       for (let seed = 1; seed <= 20; seed++) await live(draw(seed));

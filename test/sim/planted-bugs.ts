@@ -106,6 +106,9 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   hunt('tombstones dropped too early', 'lives of deletes and compactions', drawDeletions, {
     env: broken.withoutTombstones,
   }),
+  hunt('flushes dropped too early', 'lives of flushes and compactions', drawFlushes, {
+    env: broken.withoutFlushes,
+  }),
   swarm('CAS tokens not restored', { store: broken.withNewTokens }),
   swarm('expiry from the wall clock', { env: broken.withWallClock }),
 ];
@@ -170,6 +173,18 @@ export function drawForgery(seed: number): Life {
  * otherwise hold what is overwritten again and again. A compaction of those must remember the deletes.
  */
 export function drawDeletions(seed: number): Life {
+  return drawRemovals(seed, [
+    { do: 'delete', key: 'gone0' },
+    { do: 'delete', key: 'gone1' },
+  ]);
+}
+
+export function drawFlushes(seed: number): Life {
+  return drawRemovals(seed, [{ do: 'deletePrefix', prefix: 'gone' }]);
+}
+
+/** Items in a segment that stays, their removal in others that are compacted, and a kill. */
+function drawRemovals(seed: number, removals: readonly Command[]): Life {
   const random = new SeededRandom(seed);
   const commands: Command[] = [];
   for (const key of ['live0', 'live1', 'live2']) commands.push(set(key, random.between(900, 1200)));
@@ -177,7 +192,7 @@ export function drawDeletions(seed: number): Life {
   for (let at = 0; at < 20; at++) {
     const other = set(`k${random.below(3)}`, random.between(300, 1000));
     commands.push(other, { do: 'durable' });
-    if (at === 2) commands.push({ do: 'delete', key: 'gone0' }, { do: 'delete', key: 'gone1' });
+    if (at === 2) commands.push(...removals);
   }
   commands.push({ do: 'sleep', ms: 12_000 });
   const engine = { segmentBytesMax: 4096, cacheBytesMax: 0, compactMinBytes: 1, compactRatio: 0.5 };

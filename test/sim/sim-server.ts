@@ -61,7 +61,7 @@ export class SimServer {
       version: '0.0.0',
       detail: new PrefixStats(':'),
       watchers: new Watchers(counters, () => store.nowMs(), clock.defer.bind(clock)),
-      users: undefined,
+      logins: undefined,
     };
   }
 

@@ -59,6 +59,7 @@ export type Command =
   | TouchCommand
   | DeleteCommand
   | { readonly do: 'flush'; readonly delayMs: number }
+  | { readonly do: 'deletePrefix'; readonly prefix: string }
   | { readonly do: 'durable' | 'compact' | 'snapshot' }
   /** `jump`: the machine's time of day is set. */
   | { readonly do: 'sleep' | 'jump'; readonly ms: number };
@@ -94,6 +95,7 @@ const WEIGHTS: Record<Command['do'], number> = {
   sleep: 4,
   jump: 1,
   forge: 0.5,
+  deletePrefix: 2,
 };
 
 const KINDS = Object.keys(WEIGHTS) as Command['do'][];
@@ -142,10 +144,12 @@ function drawCommand(random: SeededRandom, shape: WorkloadShape): Command {
       return { do: kind, key, ttlMs };
     case 'flush':
       return { do: kind, delayMs: random.pick([0, 0, 500, 5000]) };
+    case 'deletePrefix':
+      return { do: kind, prefix: key.slice(0, random.pick([1, 2, 3])) };
     case 'sleep':
       return { do: kind, ms: random.pick([1, 10, 100, 1500, 60_000]) };
     case 'jump':
-      return { do: kind, ms: random.pick([-7_200_000, -3000, 3000, 86_400_000]) };
+      return { do: kind, ms: random.pick([-172_800_000, -7_200_000, -3000, 3000, 86_400_000]) };
     case 'forge':
       return { do: kind, key, bytes: 2000 };
     case 'durable':

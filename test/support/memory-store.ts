@@ -53,6 +53,8 @@ export class MemoryStore implements S.Store {
     this.commits = new HeldCommits(options.held ?? false);
   }
 
+  readonly clockAheadMs = 0;
+
   nowMs(): number {
     return this.#options.nowMs?.() ?? Date.now();
   }

@@ -8,6 +8,7 @@ import { systemCode } from '../../src/errors.js';
 import { EXIT, type ExitCode } from '../../src/exit-codes.js';
 import { LOCK_NAME } from '../../src/log/files.js';
 import { checkStore } from '../../src/store/check.js';
+import { jsonLine, printable, quotedKey } from '../../src/printable.js';
 import type { Fate, Loss } from '../../src/store/losses.js';
 import type { Finding } from '../../src/log/verification.js';
 import { Repair, type RepairReport } from '../../src/store/repair.js';
@@ -15,7 +16,7 @@ import { writeAll } from '../terminal/output.js';
 import { ToolError } from '../terminal/program.js';
 import { startProgress } from '../terminal/progress.js';
 import { countOf, formatBytes } from '../terminal/quantity.js';
-import { lineOf, quoted } from './report.js';
+import { lineOf } from './report.js';
 
 export interface RepairOptions {
   readonly to: string | undefined;
@@ -59,11 +60,13 @@ async function planned(env: Env, dir: string): Promise<Repair> {
 /** Writes the new store and reads it back to its last byte. */
 async function write(env: Env, plan: Repair, target: string): Promise<void> {
   await env.fs.makeDir(target);
+  const lock = await env.fs.lock(join(target, LOCK_NAME), 'existing');
   const progress = await startProgress('saving', 'keys', plan.report.keys);
   try {
     await plan.write(target, (keys) => progress.at(keys));
   } finally {
     progress.stop();
+    await lock.release();
   }
   const checked = await checkStore(env, target, { isServed: false, onProgress: () => undefined });
   if (checked.findings.length === 0) return;
@@ -96,14 +99,13 @@ async function namesIn(env: Env, dir: string): Promise<string[]> {
   }
 }
 
-/** Nothing is created for it: where no server ever ran there is no lock file, and no need of one. */
+/** Nothing is created for it in a directory that is only read, which may be read-only. */
 async function lockSource(env: Env, dir: string): Promise<Lock | undefined> {
-  if (!(await namesIn(env, dir)).includes(LOCK_NAME)) return undefined;
   try {
-    return await env.fs.lock(join(dir, LOCK_NAME));
+    return await env.fs.lock(join(dir, LOCK_NAME), 'existing');
   } catch (error: unknown) {
-    // Nobody can write to a read-only copy.
-    if (systemCode(error) === 'EROFS') return undefined;
+    // Where no directory is, the plan says so.
+    if (['ENOENT', 'ENOTDIR'].includes(systemCode(error) ?? '')) return undefined;
     throw error;
   }
 }
@@ -125,13 +127,13 @@ function lossLine({ path, offset, bytes, key, fate, isCertain, what }: Loss): st
   const place = bytes === undefined ? path : `${path}@${offset}+${bytes}`;
   if (key === undefined || fate === undefined) return `unknown: ${what} (${place})`;
   const guess = isCertain ? '' : '; the key as far as its bytes can be read';
-  return `${FATES[fate]}: key ${quoted(key)} (${place})${guess}`;
+  return `${FATES[fate]}: key ${quotedKey(key)} (${place})${guess}`;
 }
 
 async function print(dir: string, report: RepairReport, target: string | undefined): Promise<void> {
   const { findings, losses, keys, largeValues, lastSeq, tornBytes } = report;
-  for (const finding of findings) process.stderr.write(`${lineOf(finding)}\n`);
-  for (const loss of losses) await writeAll(process.stdout, `${lossLine(loss)}\n`);
+  for (const finding of findings) process.stderr.write(`${printable(lineOf(finding))}\n`);
+  for (const loss of losses) await writeAll(process.stdout, `${printable(lossLine(loss))}\n`);
   const large = largeValues === 0 ? '' : `, ${countOf(largeValues, 'large value')} among them`;
   const torn = tornBytes === 0 ? '' : `; ${formatBytes(tornBytes)} of a torn tail cut off`;
   const saved = target === undefined ? 'can be saved' : `saved in ${target}`;
@@ -157,7 +159,7 @@ async function printJson(
     findings: findings.map(withTextKey),
     losses: losses.map(withTextKey),
   };
-  await writeAll(process.stdout, `${JSON.stringify(object)}\n`);
+  await writeAll(process.stdout, `${jsonLine(object)}\n`);
 }
 
 function withTextKey({ key, ...rest }: Finding | Loss): object {

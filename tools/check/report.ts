@@ -2,6 +2,7 @@
 // With --json everything is one object on stdout.
 
 import { EXIT, type ExitCode } from '../../src/exit-codes.js';
+import { jsonLine, printable, quotedKey } from '../../src/printable.js';
 import type { Finding } from '../../src/log/verification.js';
 import type { CheckReport } from '../../src/store/check.js';
 import type { SnapshotState } from '../../src/store/snapshot-state.js';
@@ -16,12 +17,13 @@ export async function printReport(
 ): Promise<ExitCode> {
   const code = exitCodeFor(report);
   if (asJson) {
-    await writeAll(process.stdout, `${JSON.stringify(jsonOf(report, code))}\n`);
+    await writeAll(process.stdout, `${jsonLine(jsonOf(report, code))}\n`);
     return code;
   }
-  for (const finding of report.findings) await writeAll(process.stdout, `${lineOf(finding)}\n`);
-  for (const line of summaryOf(report)) process.stderr.write(`${line}\n`);
-  process.stderr.write(`${verdictOf(dir, report, code)}\n`);
+  for (const finding of report.findings)
+    await writeAll(process.stdout, `${printable(lineOf(finding))}\n`);
+  for (const line of summaryOf(report)) process.stderr.write(`${printable(line)}\n`);
+  process.stderr.write(`${printable(verdictOf(dir, report, code))}\n`);
   return code;
 }
 
@@ -35,13 +37,8 @@ function exitCodeFor({ findings, hints, image, leftovers, snapshot }: CheckRepor
 /** `data/0000000003-0000.seg@40960+72: frame: checksum; key "user:17"`. */
 export function lineOf({ path, offset, bytes, what, key }: Finding): string {
   const place = bytes === undefined ? `@${offset}` : `@${offset}+${bytes}`;
-  const about = key === undefined || key.length === 0 ? '' : `; key ${quoted(key)}`;
+  const about = key === undefined || key.length === 0 ? '' : `; key ${quotedKey(key)}`;
   return `${path}${place}: ${what}${about}`;
-}
-
-/** As JSON has it: control characters do nothing to a terminal. */
-export function quoted(key: Buffer): string {
-  return JSON.stringify(key.toString('utf8'));
 }
 
 function summaryOf(report: CheckReport): string[] {

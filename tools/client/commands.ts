@@ -201,6 +201,6 @@ async function passwordLine(user: string): Promise<ExitCode> {
   const { readPassword } = await import('./password-prompt.js');
   const { composePasswordDigest } = await import('../../src/password-digest.js');
   const password = await readPassword(process.stdin);
-  process.stdout.write(`${user}:${await composePasswordDigest(password)}\n`);
+  process.stdout.write(`${user}:${composePasswordDigest(password)}\n`);
   return EXIT.ok;
 }

@@ -113,7 +113,8 @@ export class Connection {
     const reply = await this.request([head, token, Buffer.from('\r\n')], 'reply');
     if (reply.last === 'STORED') return;
     await this.close();
-    throw new ToolError(EXIT.noPermission, `The server refused the login: ${reply.last}`);
+    const code = reply.last.startsWith('SERVER_ERROR') ? EXIT.io : EXIT.noPermission;
+    throw new ToolError(code, `The server refused the login: ${reply.last}`);
   }
 
   #receive(chunk: Buffer): void {

@@ -4,7 +4,8 @@
 import { isUtf8 } from 'node:buffer';
 
 import { EXIT, type ExitCode } from '../../src/exit-codes.js';
-import { writeAll } from '../terminal/output.js';
+import { jsonLine, printable, printableKey } from '../../src/printable.js';
+import { writeAll, writeForeign } from '../terminal/output.js';
 import { ToolError } from '../terminal/program.js';
 import type { Mode } from './command-table.js';
 import type { Connection } from './connection.js';
@@ -38,9 +39,9 @@ export async function get(
   if (options.json === true) {
     for (const item of reply.items) await writeAll(stdout, `${jsonOf(item)}\n`);
   } else if (options.long === true || keys.length > 1) {
-    for (const piece of reply.raw) await writeAll(stdout, piece);
+    for (const piece of reply.raw) await writeForeign(stdout, piece);
   } else if (reply.items[0] !== undefined) {
-    await writeAll(stdout, reply.items[0].value);
+    await writeForeign(stdout, reply.items[0].value);
     // Exact bytes for a pipe or a file; on a terminal the prompt should not stick to the value.
     if (stdout.isTTY) await writeAll(stdout, '\n');
   }
@@ -87,7 +88,7 @@ export async function remove(connection: Connection, keys: readonly string[]): P
 /** The version alone. */
 export async function version(connection: Connection): Promise<ExitCode> {
   const reply = accepted(await request(connection, ['version']));
-  await writeAll(process.stdout, `${reply.last.replace(/^VERSION /, '')}\n`);
+  await writeAll(process.stdout, `${printable(reply.last.replace(/^VERSION /, ''))}\n`);
   return EXIT.ok;
 }
 
@@ -101,18 +102,18 @@ export async function stats(
   const pairs = reply.rows.map((row) => /^STAT (\S+) ?(.*)$/.exec(row)).filter((m) => m !== null);
   if (json) {
     const entries = pairs.map(([, name = '', value = '']) => [name, value]);
-    await writeAll(process.stdout, `${JSON.stringify(Object.fromEntries(entries))}\n`);
+    await writeAll(process.stdout, `${jsonLine(Object.fromEntries(entries))}\n`);
   } else if (process.stdout.isTTY && pairs.length > 0) {
     const { renderTable } = await import('../terminal/table.js');
-    const rows = pairs.map(([, name = '', value = '']) => [name, value]);
+    const rows = pairs.map(([, name = '', value = '']) => [printable(name), printable(value)]);
     await writeAll(process.stdout, `${await renderTable(rows, ['name', 'value'])}\n`);
   } else {
-    for (const piece of reply.raw) await writeAll(process.stdout, piece);
+    for (const piece of reply.raw) await writeForeign(process.stdout, piece);
   }
   return EXIT.ok;
 }
 
-/** The keys of the server that begin with a prefix, one a line. */
+/** The keys of the server that begin with a prefix, one a line, whatever is in them. */
 export async function listKeys(connection: Connection, prefix: string): Promise<ExitCode> {
   const reply = accepted(await request(connection, ['lru_crawler', 'metadump', 'all']));
   for (const row of reply.rows) {
@@ -120,7 +121,7 @@ export async function listKeys(connection: Connection, prefix: string): Promise<
     if (key === undefined) continue;
     const bytes = percentDecoded(key);
     if (bytes.subarray(0, Buffer.byteLength(prefix)).equals(Buffer.from(prefix)))
-      await writeAll(process.stdout, Buffer.concat([bytes, Buffer.from('\n')]));
+      await writeAll(process.stdout, `${printableKey(bytes)}\n`);
   }
   return EXIT.ok;
 }
@@ -134,7 +135,7 @@ export async function raw(
   const line = words.join(' ');
   const pieces = [Buffer.from(`${line}\r\n`), ...(value === undefined ? [] : [value, END_OF_LINE])];
   const reply = await connection.request(pieces, replyKind(line.split(' ')));
-  for (const piece of reply.raw) await writeAll(process.stdout, piece);
+  for (const piece of reply.raw) await writeForeign(process.stdout, piece);
   return codeOf(reply.last);
 }
 
@@ -146,7 +147,7 @@ function request(connection: Connection, words: readonly string[]): Promise<Repl
 async function finish(reply: Reply): Promise<ExitCode> {
   accepted(reply);
   const code = codeOf(reply.last);
-  await writeAll(code === EXIT.ok ? process.stdout : process.stderr, `${reply.last}\n`);
+  await writeAll(code === EXIT.ok ? process.stdout : process.stderr, `${printable(reply.last)}\n`);
   return code;
 }
 
@@ -166,7 +167,7 @@ function codeOf(last: string): ExitCode {
 function jsonOf(item: ReplyItem): string {
   const { key, flags, cas } = item;
   const encoding = isUtf8(item.value) ? 'utf8' : 'base64';
-  return JSON.stringify({ key, value: item.value.toString(encoding), encoding, flags, cas });
+  return jsonLine({ key, value: item.value.toString(encoding), encoding, flags, cas });
 }
 
 function percentDecoded(text: string): Buffer {

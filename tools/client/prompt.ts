@@ -6,8 +6,9 @@
 import readline from 'node:readline';
 
 import { EXIT, type ExitCode } from '../../src/exit-codes.js';
+import { printableLines } from '../../src/printable.js';
 import { coloursFor } from '../terminal/colour.js';
-import { writeAll } from '../terminal/output.js';
+import { writeAll, writeForeign } from '../terminal/output.js';
 import { exitCodeOfFailure } from '../terminal/program.js';
 import { completeLine, helpText, type Mode } from './command-table.js';
 import type { Connection } from './connection.js';
@@ -205,15 +206,11 @@ export class Prompt {
 
   #print(bytes: Buffer): Promise<void> {
     if (!this.#isTerminal) return writeAll(this.#options.output, bytes);
-    const text = bytes.toString('utf8').replaceAll(/\p{Cc}/gu, (control) => {
-      if ('\t\r\n'.includes(control)) return control;
-      return `\\x${control.charCodeAt(0).toString(16).padStart(2, '0')}`;
-    });
-    return writeAll(this.#options.output, text);
+    return writeForeign(this.#options.output, bytes);
   }
 
   #say(text: string): Promise<void> {
-    return writeAll(process.stderr, `${text}\n`);
+    return writeAll(process.stderr, `${printableLines(text)}\n`);
   }
 
   async #complain(error: unknown): Promise<void> {

@@ -20,18 +20,18 @@ export interface Owner {
 }
 
 /** Takes the lock, or finds the server that has it. Requires: a store is there. */
-export async function findOwner(env: Env, dir: string): Promise<Owner> {
+export async function findOwner(env: Env, dir: string, acceptClock: boolean): Promise<Owner> {
   try {
-    return await thisProcess(env, dir);
+    return await thisProcess(env, dir, acceptClock);
   } catch (error: unknown) {
     if (!isKvError(error, 'KV_LOCKED')) throw error;
     return runningServer(dir);
   }
 }
 
-async function thisProcess(env: Env, dir: string): Promise<Owner> {
+async function thisProcess(env: Env, dir: string, acceptClock: boolean): Promise<Owner> {
   // A snapshot of its own would only be written over the one that was asked for.
-  const store: Store = await openStore(env, dir, { snapshot: 'never' });
+  const store: Store = await openStore(env, dir, { snapshot: 'never', acceptClock });
   return {
     isServer: false,
     stats: () => Promise.resolve(Object.fromEntries(store.stats())),

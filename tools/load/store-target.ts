@@ -2,6 +2,7 @@
 
 import type { Env } from '../../src/env/env.js';
 import { KvError, isKvError } from '../../src/errors.js';
+import { storeExpiryOf } from '../../src/store/expiry.js';
 import { openStore } from '../../src/store/open-store.js';
 import type { SnapshotEntry } from '../../src/store/snapshot-parser.js';
 import type { Store } from '../../src/store/store.js';
@@ -26,10 +27,10 @@ export class StoreTarget implements LoadTarget {
   }
 
   /** Opens or creates the store. Throws KV_LOCKED while a server has it. */
-  static async open(env: Env, dir: string): Promise<StoreTarget> {
+  static async open(env: Env, dir: string, acceptClock: boolean): Promise<StoreTarget> {
     await env.fs.makeDir(dir);
     try {
-      return new StoreTarget(await openStore(env, dir, { snapshot: 'never' }));
+      return new StoreTarget(await openStore(env, dir, { snapshot: 'never', acceptClock }));
     } catch (error: unknown) {
       if (!isKvError(error, 'KV_LOCKED')) throw error;
       const message = 'A server has this directory open: load through its port';
@@ -38,7 +39,7 @@ export class StoreTarget implements LoadTarget {
   }
 
   nowMs(): number {
-    return this.#store.nowMs();
+    return this.#store.nowMs() - this.#store.clockAheadMs;
   }
 
   async put(entry: SnapshotEntry): Promise<void> {
@@ -49,7 +50,7 @@ export class StoreTarget implements LoadTarget {
       key,
       value,
       flags,
-      expiresAt,
+      expiresAt: storeExpiryOf(expiresAt, this.#store),
       chosenCas,
     });
     if (status !== 'stored') {

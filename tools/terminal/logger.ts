@@ -1,12 +1,13 @@
 // What the engine has to tell while a tool uses it: warnings and errors, one line each, on stderr.
 
+import { printable, printableLines } from '../../src/printable.js';
 import type { LogFields, Logger } from '../../src/env/env.js';
 
 export function toolLogger(name: string): Logger {
   const say = (message: string, fields: LogFields = {}): void => {
     const told = Object.entries(fields).filter(([, value]) => value !== undefined);
-    const details = told.map(([field, value]) => ` ${field}=${String(value)}`).join('');
-    process.stderr.write(`${name}: ${message}${details}\n`);
+    const details = told.map(([field, value]) => ` ${field}=${printable(String(value))}`).join('');
+    process.stderr.write(`${name}: ${printableLines(message)}${details}\n`);
   };
   return { debug: () => {}, info: () => {}, warn: say, error: say };
 }

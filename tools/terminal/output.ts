@@ -3,6 +3,8 @@
 
 import type { Writable } from 'node:stream';
 
+import { printableLines } from '../../src/printable.js';
+
 /** Ends the process quietly with 0 when whoever reads stdout has gone; call once at the start. */
 export function endQuietlyOnClosedPipe(): void {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -18,4 +20,12 @@ export function writeAll(stream: Writable, bytes: Uint8Array | string): Promise<
       error === null || error === undefined ? resolve() : reject(error),
     );
   });
+}
+
+/** What a server sent: unchanged into a pipe or a file, but a value must not be able to steer a terminal. */
+export function writeForeign(
+  stream: Writable & { readonly isTTY?: boolean },
+  bytes: Buffer,
+): Promise<void> {
+  return writeAll(stream, stream.isTTY === true ? printableLines(bytes.toString('utf8')) : bytes);
 }

@@ -7,6 +7,7 @@ import { Command, CommanderError } from 'commander';
 
 import { isKvError, systemCode } from '../../src/errors.js';
 import { EXIT, exitCodeOf, type ExitCode } from '../../src/exit-codes.js';
+import { printableLines } from '../../src/printable.js';
 import { coloursFor } from './colour.js';
 import { endQuietlyOnClosedPipe } from './output.js';
 
@@ -66,7 +67,7 @@ function report(name: string, error: unknown): ExitCode {
   const code = exitCodeOfFailure(error);
   const red = coloursFor(process.stderr).red;
   const text = error instanceof Error ? error.message : String(error);
-  process.stderr.write(`${name}: ${red(text)}\n`);
+  process.stderr.write(`${name}: ${red(printableLines(text))}\n`);
   if (code === EXIT.bug && error instanceof Error) process.stderr.write(`${error.stack ?? ''}\n`);
   return code;
 }

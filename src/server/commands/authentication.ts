@@ -1,12 +1,10 @@
 // Coming in: `set x 0 0 <n>` with user and password (-Y), SASL PLAIN in binary (-S). Until then nothing
-// else is run. A wrong pair is answered late, so that guessing is slow; the delay holds this client only.
+// else is run. When a pair is checked is up to login/logins.ts; meanwhile this client alone waits.
 
-import { errorReply } from '../../protocol/reply.js';
 import type { AuthenticateRequest, BareRequest, Request } from '../../protocol/request.js';
 import type { LargeUpload, Session } from '../session.js';
 import { ownForm } from './outcomes.js';
 
-const FAILURE_DELAY_MS = 500;
 /** What a client may send before it has come in. */
 const OPEN_KINDS: ReadonlySet<Request['kind']> = new Set([
   'authenticate',
@@ -32,34 +30,38 @@ export function authenticate(
   session: Session,
 ): Promise<void> | undefined {
   const { counters, services } = session;
-  if (services.users === undefined) {
+  const { logins } = services;
+  if (logins === undefined) {
     session.fail(request.form, 'unknown-command');
     return undefined;
   }
   counters.auth_cmds += 1;
   const form = ownForm(request.form);
-  return services.users
-    .isRight(Buffer.from(request.user), Buffer.from(request.password))
-    .then(async (isRight) => {
-      if (isRight) {
+  const login = logins.attempt(request.user, request.password, session.guest);
+  session.login = login;
+  return login.outcome.then((outcome) => {
+    session.login = undefined;
+    switch (outcome) {
+      case 'right':
         session.admit();
         session.answer(form, { kind: 'authenticated' });
-        return;
-      }
-      counters.auth_errors += 1;
-      await new Promise<void>((resolve) => {
-        const timer = services.clock.setTimer(FAILURE_DELAY_MS, resolve);
-        session.cleanups.push(() => {
-          timer.cancel();
-          resolve();
-        });
-      });
-      session.answer(form, errorReply('authentication-failed'));
-    });
+        break;
+      case 'wrong':
+        counters.auth_errors += 1;
+        session.fail(form, 'authentication-failed');
+        break;
+      case 'unchecked':
+        counters.unchecked_logins += 1;
+        session.fail(form, 'too-many-logins');
+        break;
+      case 'gone':
+        break;
+    }
+  });
 }
 
 export function listMechanisms(request: BareRequest, session: Session): undefined {
-  if (session.services.users === undefined) session.fail(request.form, 'unknown-command');
+  if (session.services.logins === undefined) session.fail(request.form, 'unknown-command');
   else session.answer(request.form, { kind: 'sasl-mechanisms', mechanisms: 'PLAIN' });
   return undefined;
 }

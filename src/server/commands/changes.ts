@@ -8,12 +8,12 @@ import type {
   OversizedPutRequest,
   TouchRequest,
 } from '../../protocol/request.js';
+import { uriEncoded } from '../../protocol/listed-key.js';
 import type { ReplyForm } from '../../protocol/reply-form.js';
 import { errorReply } from '../../protocol/reply.js';
 import { expiresAtOf, flushAtOf, ttlSecondsOf } from '../../store/expiry.js';
 import type { Arithmetic, ArithmeticOutcome, Delete, Outcome } from '../../store/store.js';
 import type { Session } from '../session.js';
-import { uriEncoded } from '../watchers.js';
 import { answerOutcome, countRefusal, settle } from './outcomes.js';
 
 const NO_BYTES: Buffer = Buffer.alloc(0);
@@ -52,7 +52,7 @@ export function remove(request: DeleteRequest, session: Session): Promise<void> 
   DELETE.chosenCas = request.chosenCas;
   DELETE.invalidate = request.invalidate;
   DELETE.dropValue = request.dropValue;
-  DELETE.expiresAt = exptime === undefined ? undefined : expiresAtOf(exptime, store.nowMs());
+  DELETE.expiresAt = exptime === undefined ? undefined : expiresAtOf(exptime, store.nowMs(), store);
   if (services.detail.isOn) services.detail.recordDelete(keyOf(request));
   const name = services.watchers.count === 0 ? undefined : uriEncoded(keyOf(request));
   const outcome = store.delete(DELETE);
@@ -85,7 +85,7 @@ function answerRemoval(
 export function touch(request: TouchRequest, session: Session): undefined {
   const { form, key, keyStart, keyEnd, exptime } = request;
   const { store, counters } = session;
-  const done = store.touch(key, expiresAtOf(exptime, store.nowMs()), keyStart, keyEnd);
+  const done = store.touch(key, expiresAtOf(exptime, store.nowMs(), store), keyStart, keyEnd);
   counters.cmd_touch += 1;
   if (done.status === 'touched') counters.touch_hits += 1;
   else if (done.status === 'not-found') counters.touch_misses += 1;
@@ -111,8 +111,8 @@ export function arithmetic(
   ARITHMETIC.create =
     create === undefined
       ? undefined
-      : { value: create.value, expiresAt: expiresAtOf(create.exptime, nowMs) };
-  ARITHMETIC.expiresAt = exptime === undefined ? undefined : expiresAtOf(exptime, nowMs);
+      : { value: create.value, expiresAt: expiresAtOf(create.exptime, nowMs, store) };
+  ARITHMETIC.expiresAt = exptime === undefined ? undefined : expiresAtOf(exptime, nowMs, store);
   const outcome = store.arithmetic(ARITHMETIC);
   if (outcome instanceof Promise) {
     return settle(session, form, outcome, (done, kept) =>
@@ -163,7 +163,7 @@ export function flush(request: FlushRequest, session: Session): undefined {
     return undefined;
   }
   counters.cmd_flush += 1;
-  answerOutcome(session, form, store.flush(flushAtOf(exptime, store.nowMs())));
+  answerOutcome(session, form, store.flush(flushAtOf(exptime, store.nowMs(), store)));
   return undefined;
 }
 

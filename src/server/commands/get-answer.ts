@@ -4,13 +4,13 @@
 //
 // Invariant: the replies made here are one object of a kind, composed before the next one is made.
 
+import { uriEncoded } from '../../protocol/listed-key.js';
 import type { GetRequest } from '../../protocol/request.js';
 import { errorReply, type ErrorName, type HitReply, type MetaHit } from '../../protocol/reply.js';
 import { expiresAtOf, ttlSecondsOf } from '../../store/expiry.js';
 import type { Item, Lookup, ReadOptions, Store } from '../../store/store.js';
 import type { ReplySection } from '../reply-section.js';
 import type { GetProgress, Session } from '../session.js';
-import { uriEncoded } from '../watchers.js';
 import { countLookup } from './retrieval-counts.js';
 
 const NO_BYTES: Buffer = Buffer.alloc(0);
@@ -158,7 +158,7 @@ export function readOptionsOf(request: GetRequest, store: Store): ReadOptions | 
   if (form.wire !== 'meta' && touchExptime === undefined) return undefined;
   const nowMs = store.nowMs();
   const expiry = (exptime: number | undefined): number | undefined =>
-    exptime === undefined ? undefined : expiresAtOf(exptime, nowMs);
+    exptime === undefined ? undefined : expiresAtOf(exptime, nowMs, store);
   return {
     expiresAt: expiry(touchExptime),
     quiet: request.unused,

@@ -1,12 +1,12 @@
 // lru_crawler metadump and mgdump, our own `keys`, and `me`.
 
+import { isNameable, uriEncoded } from '../../protocol/listed-key.js';
 import type { DebugRequest, DumpRequest, KeysRequest } from '../../protocol/request.js';
 import { errorReply } from '../../protocol/reply.js';
-import { ttlSecondsOf } from '../../store/expiry.js';
+import { ttlSecondsOf, wallExpiryOf, type Clocks } from '../../store/expiry.js';
 import type { Listed, Lookup } from '../../store/store.js';
 import { sendListing } from '../listing.js';
 import type { Session } from '../session.js';
-import { uriEncoded } from '../watchers.js';
 import { errorOfFailure, ownForm } from './outcomes.js';
 
 const PAGE_KEYS = 128;
@@ -31,7 +31,7 @@ export function dump(request: DumpRequest, session: Session): Promise<void> | un
   const lines = {
     form,
     limit: isEmpty ? 0 : Number.POSITIVE_INFINITY,
-    lineOf: metadumpLine,
+    lineOf: (entry: Listed) => metadumpLine(entry, session.store),
     ending: 'lf',
   } as const;
   return sendListing(session, lines).then((whole) => {
@@ -108,25 +108,22 @@ function answerDebug(request: DebugRequest, session: Session, found: Lookup): vo
   }
 }
 
-function metadumpLine(entry: Listed): string {
+/** Times by the wall clock. */
+function metadumpLine(entry: Listed, clocks: Clocks): string {
   const { key, expiresAt, lastUsedSeconds, cas, fetched, bytes } = entry;
-  const exp = expiresAt === 0 ? -1 : Math.floor(expiresAt / 1000);
+  const exp = expiresAt === 0 ? -1 : Math.floor(wallExpiryOf(expiresAt, clocks) / 1000);
+  const la = lastUsedSeconds - clocks.clockAheadMs / 1000;
   const fetch = fetched ? 'yes' : 'no';
   const name = uriEncoded(key);
-  return `key=${name} exp=${exp} la=${lastUsedSeconds} cas=${cas} fetch=${fetch} cls=1 size=${bytes}`;
+  return `key=${name} exp=${exp} la=${la} cas=${cas} fetch=${fetch} cls=1 size=${bytes}`;
 }
 
 function mgLine({ key }: Listed): string {
-  return isPlain(key) ? `mg ${key.toString('latin1')}` : `mg ${key.toString('base64')} b`;
+  return isNameable(key) ? `mg ${key.toString('latin1')}` : `mg ${key.toString('base64')} b`;
 }
 
 function keyLine(key: Buffer): string {
-  return isPlain(key) ? `KEY ${key.toString('latin1')}` : `KEY ${key.toString('base64')} b`;
-}
-
-/** A key that a text command can name. */
-function isPlain(key: Buffer): boolean {
-  return key.every((byte) => byte > 0x20 && byte !== 0x7f);
+  return isNameable(key) ? `KEY ${key.toString('latin1')}` : `KEY ${key.toString('base64')} b`;
 }
 
 function startsWith(key: Buffer, prefix: Buffer): boolean {

@@ -1,7 +1,9 @@
 // `stats` and its sub-commands, in text and binary.
 
+import { lineKey } from '../../protocol/listed-key.js';
 import { errorReply, type ErrorName } from '../../protocol/reply.js';
 import type { StatsRequest } from '../../protocol/request.js';
+import { wallExpiryOf } from '../../store/expiry.js';
 import { resetCounters } from '../counters.js';
 import { sendListing } from '../listing.js';
 import type { Session } from '../session.js';
@@ -94,7 +96,7 @@ function cachedump(request: StatsRequest, session: Session): Promise<void> | und
     form,
     limit: limit === 0 ? Number.POSITIVE_INFINITY : limit,
     lineOf: ({ key, bytes, expiresAt }: { key: Buffer; bytes: number; expiresAt: number }) =>
-      `ITEM ${key.toString('latin1')} [${bytes} b; ${Math.floor(expiresAt / 1000)} s]`,
+      `ITEM ${lineKey(key)} [${bytes} b; ${Math.floor(wallExpiryOf(expiresAt, session.store) / 1000)} s]`,
   };
   return sendListing(session, listing).then((whole) => {
     if (whole) session.answer(form, { kind: 'end', hits: 1 });

@@ -1,12 +1,12 @@
 // set, add, replace, append, prepend, cas, ms and their binary forms, whole or in pieces.
 
+import { uriEncoded } from '../../protocol/listed-key.js';
 import type { ReplyForm } from '../../protocol/reply-form.js';
 import type { PutRequest } from '../../protocol/request.js';
 import { expiresAtOf, ttlSecondsOf } from '../../store/expiry.js';
 import type { LargeValueHandle, Put, PutOutcome, Store } from '../../store/store.js';
 import type { Counters } from '../counters.js';
 import type { Session } from '../session.js';
-import { uriEncoded } from '../watchers.js';
 import { LargeUpload } from './large-upload.js';
 import { answerOutcome, countRefusal, ownForm, settle } from './outcomes.js';
 
@@ -92,12 +92,12 @@ function fill(request: PutRequest, value: Buffer | LargeValueHandle, engine: Sto
   CHANGE.valueStart = valueStart;
   CHANGE.valueEnd = valueStart + request.valueBytes;
   CHANGE.flags = request.flags;
-  CHANGE.expiresAt = isPlain ? 0 : expiresAtOf(exptime, nowMs);
+  CHANGE.expiresAt = isPlain ? 0 : expiresAtOf(exptime, nowMs, engine);
   CHANGE.compareCas = request.compareCas;
   CHANGE.chosenCas = request.chosenCas;
   CHANGE.invalidate = request.invalidate;
   CHANGE.vivifyExpiresAt =
-    vivifyExptime === undefined ? undefined : expiresAtOf(vivifyExptime, nowMs);
+    vivifyExptime === undefined ? undefined : expiresAtOf(vivifyExptime, nowMs, engine);
 }
 
 function keyOf({ key, keyStart, keyEnd }: PutRequest): Buffer {
@@ -112,7 +112,7 @@ interface PutEvent {
 }
 
 function eventOf(request: PutRequest, session: Session): PutEvent {
-  const { expiresAt = 0 } = CHANGE;
+  const { expiresAt } = CHANGE;
   const cmd = request.compareCas === undefined ? request.mode : 'cas';
   const ttl = expiresAt === 0 ? 0 : ttlSecondsOf(expiresAt, session.store.nowMs());
   return { key: uriEncoded(keyOf(request)), cmd, ttl };

@@ -2,6 +2,8 @@
 // default; while it is on it costs one lookup a command. The number of prefixes is bounded, because
 // clients choose them.
 
+import { lineKey } from '../../protocol/listed-key.js';
+
 const PREFIXES_MAX = 10_000;
 
 interface PrefixCounts {
@@ -41,7 +43,7 @@ export class PrefixStats {
   lines(): readonly string[] {
     return [...this.#counts].map(
       ([prefix, { gets, hits, sets, deletes }]) =>
-        `PREFIX ${prefix} get ${gets} hit ${hits} set ${sets} del ${deletes}`,
+        `PREFIX ${lineKey(Buffer.from(prefix, 'latin1'))} get ${gets} hit ${hits} set ${sets} del ${deletes}`,
     );
   }
 

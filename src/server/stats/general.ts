@@ -47,6 +47,7 @@ export function generalLines(services: Services): StatLines {
     ['kv_version', services.version],
     ['kv_failed_replies', counters.failed_replies],
     ['kv_stall_kicks', counters.stall_kicks],
+    ['kv_unchecked_logins', counters.unchecked_logins],
     ['noreply_writes', counters.noreply_writes],
     ['noreply_failed', counters.noreply_failed],
   );
@@ -69,7 +70,7 @@ function processValues(services: Services): ReadonlyMap<string, string | number>
   return new Map<string, string | number>([
     ['pid', process.pid],
     ['uptime', uptime],
-    ['time', Math.floor(store.nowMs() / 1000)],
+    ['time', Math.floor((store.nowMs() - store.clockAheadMs) / 1000)],
     ['version', MEMCACHED_VERSION],
     ['libevent', `libuv-${process.versions.uv}`],
     ['pointer_size', arch === 'arm' || arch === 'ia32' ? 32 : 64],

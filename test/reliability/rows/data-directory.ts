@@ -94,9 +94,11 @@ async function refusalOf(launch: Launch): Promise<ServerFailure | undefined> {
 
 export const twoServers: FaultRow = {
   name: 'two-servers',
-  fault: 'Several servers are started on one directory at once; its owner is killed with -9',
-  required: 'One serves, the others exit 75 and touch nothing; the lock goes with its owner',
-  injection: 'races of three starts, SIGKILL between them',
+  fault:
+    'Several servers are started on one directory at once; its owner is killed with -9; LOCK is removed by hand',
+  required:
+    'One serves, the others exit 75 and touch nothing; the lock goes with its owner, not with the file',
+  injection: 'races of three starts, SIGKILL between them; rm LOCK',
   try: async ({ tier }) => {
     const folder = temporaryFolder();
     try {
@@ -123,7 +125,7 @@ async function race(dir: string, races: number): Promise<Tried> {
     await Promise.all(servers.map((server) => server.kill()));
   }
   const tookMs = await refuseSecond(dir, failures);
-  return { tried: races + 1, failures, figure: `a second start gives up after ${ms(tookMs)}` };
+  return { tried: races + 2, failures, figure: `a second start gives up after ${ms(tookMs)}` };
 }
 
 /** Of a second server on an idle first one: the ms until it exits; nothing may have changed. */
@@ -138,6 +140,9 @@ async function refuseSecond(dir: string, failures: string[]): Promise<number> {
     const tookMs = performance.now() - startedMs;
     if (refusal?.code !== EXIT.busy) failures.push(`the second start ended with ${refusal?.code}`);
     if (fingerprint(dir) !== before) failures.push('the second start changed the directory');
+    rmSync(join(dir, 'LOCK'));
+    const third = await refusalOf(cairnLaunch(dir));
+    if (third?.code !== EXIT.busy) failures.push(`without LOCK a start ended with ${third?.code}`);
     return tookMs;
   } finally {
     await owner.kill();

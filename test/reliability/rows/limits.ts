@@ -6,8 +6,13 @@ import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 
-import { cairnLaunch, ServerProcess } from '../../../tools/torture/server-process.js';
+import {
+  cairnLaunch,
+  ServerFailure,
+  ServerProcess,
+} from '../../../tools/torture/server-process.js';
 import { WireClient } from '../../../tools/torture/wire-client.js';
+import { EXIT } from '../../../src/exit-codes.js';
 import { findProgram } from '../../support/programs.js';
 import { canMount, megabytes, memoryBytes, mountTmpfs, run } from '../machine.js';
 import { statsOf, withServer } from '../life.js';
@@ -196,8 +201,10 @@ const FAKETIME = '/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1';
 
 export const clockJumps: FaultRow = {
   name: 'clock-jumps',
-  fault: 'The clock jumps back by an hour and forward by two, while it runs and across restarts',
-  required: 'Nothing that expired comes back, nothing expires early while it runs',
+  fault:
+    'The clock jumps back by an hour and forward by two, while it runs and across restarts; then it is ten years ahead for one life',
+  required:
+    'Nothing that expired comes back, nothing expires early while it runs; after the ten years the start is refused, and once accepted an absolute expiry is right',
   injection: 'libfaketime',
   try: jumpClock,
 };
@@ -205,6 +212,7 @@ export const clockJumps: FaultRow = {
 async function jumpClock(): Promise<Tried | Skipped> {
   if (findProgram(FAKETIME) === undefined && !isFile(FAKETIME)) return { needs: 'faketime' };
   const failures: string[] = [];
+  const settings: Record<string, string> = {};
   let jumps = 0;
   return withServer(
     ['--snapshot', 'never'],
@@ -241,17 +249,36 @@ async function jumpClock(): Promise<Tried | Skipped> {
         await expect('long', true, `restarted, ${offset}`);
         await expect('never', true, `restarted, ${offset}`);
       }
+      await server.kill();
+      jumpTo('+3650d');
+      await server.restart();
+      await expect('never', true, 'ten years ahead');
+      await setTimeout(1200);
+      await server.kill();
+      jumpTo('+0');
+      const refusal = await server.restart().catch((error: unknown) => error);
+      const code = refusal instanceof ServerFailure ? refusal.code : 'no refusal';
+      if (code !== EXIT.system) failures.push(`ten years behind: ${code}`);
+      settings['CAIRN_ACCEPT_CLOCK'] = '1';
+      await server.restart();
+      await expect('never', true, 'accepted');
+      await expect('short', false, 'accepted');
+      const last = await WireClient.connect(server.port);
+      const soon = Math.floor(Date.now() / 1000) + 1000;
+      await last.line(`set absolute 0 ${soon} 1\r\nx\r\n`);
+      last.close();
+      await expect('absolute', true, 'accepted');
       return { tried: jumps, failures, figure: `${jumps} jumps, 0 resurrected, 0 early` };
     },
     (launch, folder) => {
       writeFileSync(join(folder, 'faketime'), '+0\n');
-      const env = {
+      const env = Object.assign(settings, launch.env, {
         LD_PRELOAD: FAKETIME,
         FAKETIME_TIMESTAMP_FILE: join(folder, 'faketime'),
         FAKETIME_NO_CACHE: '1',
         FAKETIME_DONT_FAKE_MONOTONIC: '1',
-      };
-      return { ...launch, env: { ...launch.env, ...env } };
+      });
+      return { ...launch, env };
     },
   );
 }

@@ -9,6 +9,7 @@ import { halfOpen } from './half-open.js';
 import { killedInRecovery, killedInStop, killedUnderLoad, terminated } from './kills.js';
 import { clockJumps, descriptors, fileSize, heapLimit, inodes } from './limits.js';
 import { removedLog } from './removed-log.js';
+import { passwordGuessing, poolFlood } from './starved-commits.js';
 import { badNumbers, garbage } from './wrong-input.js';
 
 export const REAL_PROCESS_ROWS: readonly FaultRow[] = [
@@ -27,6 +28,8 @@ export const REAL_PROCESS_ROWS: readonly FaultRow[] = [
   neverReads,
   flood,
   manyConnections,
+  passwordGuessing,
+  poolFlood,
   halfOpen,
   badNumbers,
   garbage,

@@ -39,7 +39,7 @@ const jumpingClock: FaultRow = {
   name: 'simulated-clock-jumps',
   fault: 'The time of day goes back or forward, while the store runs and between two starts',
   required: 'What has expired never comes back; nothing expires early while the store runs',
-  injection: 'simulation: jumps of -2 h to +1 day',
+  injection: 'simulation: jumps of -2 days to +1 day',
   try: (budget) => liveMany(budget, 60, drawJumps, 'boots'),
 };
 
@@ -129,7 +129,7 @@ function drawFullDisk(seed: number): Life {
 }
 
 function drawJumps(seed: number): Life {
-  const jumps = [-7_200_000, -3000, 3000, 86_400_000];
+  const jumps = [-172_800_000, -7_200_000, 3000, 86_400_000];
   return withStages(drawLife(seed), (stage, index) => {
     const jump = { do: 'jump', ms: jumps[(seed + index) % 4] ?? 0 } as const;
     const commands = stage.commands.flatMap((each, at) => (at % 7 === 3 ? [jump, each] : [each]));

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { hashSeed, hashWords, packKey } from '../../../src/log/key-hash.js';
+import { PrefixHash, hashSeed, hashWords, packKey } from '../../../src/log/key-hash.js';
 
 // Published vectors of HalfSipHash-1-3 (Linux, lib/tests/siphash_kunit.c): number n is the hash of the
 // bytes 0..n-1 under the key 00 01 … 07.
@@ -28,6 +28,20 @@ describe('key-hash', () => {
     const words = new Uint32Array(20);
     packKey(BYTES.subarray(0, 19), words.subarray(7));
     expect(hashWords(words, 7, 19, seed) >>> 0).to.equal(VECTORS[19]);
+  });
+
+  it('PrefixHash gives of each beginning what hashWords() gives of it', () => {
+    const seed = hashSeed(BYTES);
+    const words = new Uint32Array(20);
+    packKey(BYTES.subarray(0, 39), words);
+    const all = new PrefixHash(seed);
+    all.begin(words);
+    for (const [length, hash] of VECTORS.entries()) {
+      const each = new PrefixHash(seed);
+      each.begin(words);
+      expect(all.hashOf(length) >>> 0, `${length} bytes`).to.equal(hash);
+      expect(each.hashOf(length) >>> 0, `${length} bytes alone`).to.equal(hash);
+    }
   });
 
   it('packKey() pads the last word with zeros and says how many words it wrote', () => {

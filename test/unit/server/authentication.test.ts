@@ -14,6 +14,7 @@ import { TestClient } from '../../support/test-server.js';
 import { serversOf } from '../../support/test-server-hooks.js';
 
 const login = (words: string): string => `set x 0 0 ${words.length}\r\n${words}\r\n`;
+const pair = (password: string): string => login(Buffer.from(`ann ${password}`).toString('latin1'));
 const binary = (opcode: number, key: string, value: string, extras = ''): string => {
   const header = Buffer.alloc(24);
   header[0] = 0x80;
@@ -36,7 +37,7 @@ describe('authentication', () => {
   });
   afterEach(() => fs.rmSync(dir, { recursive: true }));
 
-  /** No delay after a failure, but a note that there was one. */
+  /** No delay, but a note that there was one. */
   const delays: number[] = [];
   const clock = {
     setTimer: (delayMs: number, call: () => void) => {
@@ -56,17 +57,18 @@ describe('authentication', () => {
     expect(await other.ask('get a\r\n', refused)).to.equal(refused);
   });
 
-  it('a wrong pair is answered late, counted, and leaves the door open', async () => {
+  it('after a wrong pair the next ones are looked at late, are counted, and leave the door open', async () => {
     const { connect, server } = await start({ argv: ['-Y', file, '--stall-timeout', '0'], clock });
     const client = await connect();
     const refused = 'CLIENT_ERROR authentication failure\r\n';
     delays.length = 0;
     expect(await client.ask(login('ann wrong'), refused)).to.equal(refused);
     expect(await client.ask(login('nobody secret'), refused)).to.equal(refused);
-    expect(delays).to.deep.equal([500, 500]);
+    expect(delays, 'before the second one').to.deep.equal([500]);
     expect(server.counters.auth_cmds).to.equal(2);
     expect(server.counters.auth_errors).to.equal(2);
     expect(await client.ask(login('bob hunter2'), 'STORED\r\n')).to.equal('STORED\r\n');
+    expect(delays).to.deep.equal([500, 500]);
   });
 
   it('-S: SASL PLAIN in binary; before it only what is needed to come in', async () => {
@@ -92,23 +94,75 @@ describe('authentication', () => {
     expect(store.durability.lastSeq).to.equal(0);
   });
 
-  it('Users: plain and digest lines, reload, and refusals that name the file', async () => {
-    fs.appendFileSync(file, `\n# a comment\n\neve:${await composePasswordDigest('pass word')}\n`);
+  describe('with digests', () => {
+    const RIGHT = 'STORED\r\n';
+    const WRONG = 'CLIENT_ERROR authentication failure\r\n';
+    beforeEach(() => fs.writeFileSync(file, `ann:${composePasswordDigest('größe')}\n`));
+
+    it('right and wrong, in text and by SASL', async () => {
+      const { connect } = await start({ argv: ['-Y', file], clock });
+      const client = await connect();
+      expect(await client.ask(pair('grösse'), WRONG)).to.equal(WRONG);
+      expect(await client.ask(pair('größe'), RIGHT)).to.equal(RIGHT);
+      const other = await (await start({ argv: ['-S', '-Y', file], clock })).connect();
+      const password = Buffer.from('größe').toString('latin1');
+      other.send(binary(0x21, 'PLAIN', `\0ann\0${password}`));
+      expect(await other.take(24 + 'Authenticated'.length)).to.match(/Authenticated$/);
+    });
+
+    it('more pairs than have a place: those that lose theirs are told', async () => {
+      const { connect, server } = await start({ argv: ['-Y', file], clock });
+      const clients = await Promise.all(Array.from({ length: 80 }, () => connect()));
+      for (const [n, client] of clients.entries()) client.send(pair(`guess-${n}`));
+      const refused = 'SERVER_ERROR too many logins, try again later\r\n';
+      const until = Promise.all(clients.slice(0, 10).map((client) => client.until('\r\n')));
+      expect(await until).to.include(refused);
+      expect(server.counters.unchecked_logins).to.be.within(10, 16);
+    });
+
+    it('who has gone while waiting is neither checked nor counted', async () => {
+      const { connect, server } = await start({ argv: ['-Y', file], clock });
+      const clients = await Promise.all(Array.from({ length: 20 }, () => connect()));
+      for (const [n, client] of clients.entries()) client.send(pair(`guess-${n}`));
+      const client = await connect();
+      const refused = 'CLIENT_ERROR unauthenticated\r\n';
+      expect(await client.ask('get a\r\n', refused), 'all came before').to.equal(refused);
+      for (const { socket } of clients) socket.resetAndDestroy();
+      expect(await client.ask(pair('größe'), RIGHT)).to.equal(RIGHT);
+      expect(server.counters.auth_cmds).to.equal(21);
+      expect(server.counters.auth_errors).to.be.below(3);
+    });
+
+    it('who has only ended the input is answered', async () => {
+      const { connect } = await start({ argv: ['-Y', file], clock });
+      const client = await connect();
+      client.socket.end(Buffer.from(`${pair('größe')}get a\r\n`, 'latin1'));
+      expect(await client.rest()).to.equal(`${RIGHT}END\r\n`);
+    });
+  });
+
+  it('Users: plain and digest lines, reload, and refusals that name the file', () => {
+    fs.appendFileSync(file, `\n# a comment\n\neve:${composePasswordDigest('pass word')}\n`);
     const users = new Users(file);
-    const isRight = (user: string, password: string): Promise<boolean> =>
-      users.isRight(Buffer.from(user), Buffer.from(password));
-    expect(await isRight('ann', 'secret')).to.equal(true);
-    expect(await isRight('ann', 'secre')).to.equal(false);
-    expect(await isRight('eve', 'pass word')).to.equal(true);
-    expect(await isRight('eve', 'pass')).to.equal(false);
-    expect(await isRight('', '')).to.equal(false);
+    const isRight = (user: string, password: string): boolean | undefined =>
+      users.isRightInClear(Buffer.from(user), Buffer.from(password));
+    expect(isRight('ann', 'secret')).to.equal(true);
+    expect(isRight('ann', 'secre')).to.equal(false);
+    expect(isRight('eve', 'pass word'), 'a digest').to.equal(undefined);
+    expect(users.secretOf(Buffer.from('eve')).isKnown).to.equal(true);
+    expect(users.secretOf(Buffer.from('mallory'))).to.deep.equal({
+      secret: 'secret',
+      isKnown: false,
+    });
+    expect(isRight('', '')).to.equal(false);
     fs.writeFileSync(file, 'carl:new\n');
     users.reload();
-    expect(await isRight('ann', 'secret')).to.equal(false);
-    expect(await isRight('carl', 'new')).to.equal(true);
+    expect(users.generation).to.equal(1);
+    expect(isRight('ann', 'secret')).to.equal(false);
+    expect(isRight('carl', 'new')).to.equal(true);
     fs.writeFileSync(file, 'nonsense\n');
     expect(() => users.reload()).to.throw('Line 1 is not user:password');
-    expect(await isRight('carl', 'new')).to.equal(true);
+    expect(isRight('carl', 'new')).to.equal(true);
     expect(() => new Users(path.join(dir, 'none'))).to.throw('cannot be read');
   });
 

@@ -11,6 +11,7 @@ import { expect } from 'chai';
 
 import { EXIT } from '../../../src/exit-codes.js';
 import { packet } from '../../support/binary-packets.js';
+import { skip } from '../../support/programs.js';
 import { ServerCommand } from '../../support/server-command.js';
 import { TestClient } from '../../support/test-server.js';
 
@@ -101,6 +102,31 @@ describe('kv-server', () => {
     const { code, stderr } = await taken.ended;
     expect(code).to.equal(EXIT.system);
     expect(stderr).to.contain(`127.0.0.1:${port}`).and.contain('in use');
+  });
+
+  it('LOCK removed by hand, or the directory by another name, lets no second server in', async () => {
+    await run().port();
+    fs.rmSync(path.join(data, 'LOCK'));
+    const link = path.join(dir, 'link');
+    fs.symlinkSync(data, link);
+    for (const again of [run(), new ServerCommand(['-p', '-1', '--data', link])]) {
+      started.push(again);
+      const { code, stderr } = await again.ended;
+      expect(code, stderr).to.equal(EXIT.busy);
+      expect(stderr).to.contain('Another process has this data directory open');
+    }
+  });
+
+  it('a LOCK that may not be written to is refused by name, exit 77', async function () {
+    // Root may write to everything.
+    if (process.getuid?.() !== 0) skip(this, 'root');
+    fs.mkdirSync(data);
+    fs.writeFileSync(path.join(data, 'LOCK'), '', { mode: 0o400 });
+    fs.chownSync(data, 65_534, 65_534);
+    fs.chmodSync(dir, 0o755);
+    const { code, stderr } = await run('-u', 'nobody').ended;
+    expect(stderr).to.contain('The lock file may not be opened').and.contain(data);
+    expect(code).to.equal(EXIT.noPermission);
   });
 
   it('listens at every address of -l, repeated, listed, with a port, and at -s with the mode of -a', async () => {

@@ -33,6 +33,7 @@ const PUT = RECORDS['put']!;
 class Case {
   readonly core: Core;
   readonly judge: Judge;
+  readonly segments: readonly Segment[];
   readonly log: { watermark: number; durableTimeMs: number };
 
   constructor({ isOldest = false } = {}) {
@@ -42,16 +43,18 @@ class Case {
       return new Segment(slot, place, new MemoryFile(Buffer.alloc(0)));
     });
     const keydir = new Keydir({ seed: SEED, recency: false });
-    const log = { watermark: 100, durableTimeMs: env.clock.wallMs() };
+    const table = { ordered: segments, at: (slot: number) => segments[slot]! };
+    const log = { watermark: 100, durableTimeMs: env.clock.wallMs(), table };
     this.log = log;
+    this.segments = segments;
     this.core = new Core({
       env,
       options: STORE_OPTIONS_DEFAULT,
       clock: new StoreClock(env.clock),
-      log: log as Log,
+      log: log as unknown as Log,
       items: new Items(keydir, (slot) => segments[slot]!, log),
       cache: new ValueCache(0),
-      flushes: new Flushes(),
+      flushes: new Flushes(SEED),
       large: new LargeValues(env, '/data', () => Promise.resolve()),
       counters: new StoreCounters(),
     });
@@ -72,7 +75,9 @@ class Case {
   }
 
   flush(seq: number, atMs = 0): this {
-    this.core.flushes.add({ seq, atMs, prefix: Buffer.alloc(0) });
+    const { flushes } = this.core;
+    if (atMs === 0) flushes.add(seq, Buffer.alloc(0), this.log.watermark);
+    else flushes.promises.add({ seq, atMs });
     return this;
   }
 
@@ -139,15 +144,15 @@ describe('Judge', () => {
     }
   });
 
-  it('keeps what is dead, and the flush that killed it, until the log shows a time when it was', () => {
+  it('keeps what is dead until the log shows a time when it was, or that its flush stays', () => {
     const expired = new Case({ isOldest: true });
     expired.item(5, RUN, { expiresAt: expired.nowMs }).log.durableTimeMs -= 1;
     expect(expired.of(put(5))).to.equal('keep');
     const flushed = new Case({ isOldest: true });
-    flushed.item(5, RUN).flush(9, flushed.nowMs).log.durableTimeMs -= 1;
+    flushed.item(5, RUN).flush(101);
     expect(flushed.of(put(5))).to.equal('keep');
-    flushed.log.durableTimeMs += 1;
-    expect(flushed.of(flush(9, flushed.nowMs))).to.equal('verbatim');
+    expect(flushed.of(flush(9)), 'a flush behind it').to.equal('verbatim');
+    expect(flushed.judge.stuckBytes).to.equal(frameOf(flush(9)).length);
   });
 
   it('keeps what a flush that is not durable, or not due, would kill', () => {
@@ -191,9 +196,35 @@ describe('Judge', () => {
     expect(new Case({ isOldest: true }).of(touch(7, 5, 1))).to.equal('drop');
   });
 
-  it('drops a flush from the oldest run only', () => {
-    expect(new Case({ isOldest: true }).of(flush(9))).to.equal('drop');
-    expect(new Case().of(flush(9))).to.equal('verbatim');
+  it('drops a flush from the oldest run, however many items it kills', () => {
+    expect(new Case({ isOldest: true }).flush(9).of(flush(9))).to.equal('drop');
+  });
+
+  it('drops a flush from another run when it is retired and no older segment needs it', () => {
+    const open = new Case().flush(9);
+    const needed = new Case();
+    needed.segments[OLDER]!.flushNeed.note(9);
+    for (const each of [open, needed]) {
+      expect(each.of(flush(9))).to.equal('verbatim');
+      expect(each.judge.keptFlushBytes).to.equal(frameOf(flush(9)).length);
+      expect(each.judge.keptFlushes.state).to.deep.equal({ from: 9, to: 9 });
+      expect(each.judge.stuckBytes).to.equal(0);
+    }
+    expect(needed.of(flush(8)), 'another').to.equal('drop');
+    open.core.flushes.close();
+    open.core.flushes.retire(1);
+    expect(open.of(flush(9))).to.equal('drop');
+    const newer = new Case();
+    newer.segments[NEWER]!.flushNeed.note(9);
+    newer.segments[RUN]!.flushNeed.note(9);
+    expect(newer.of(flush(9))).to.equal('drop');
+  });
+
+  it('notes what killed an item for the case that the compaction comes to nothing', () => {
+    const each = new Case().item(5, RUN).flush(9);
+    expect(each.of(put(5))).to.equal('tombstone');
+    expect(each.judge.killers.state).to.deep.equal({ from: 9, to: 9 });
+    expect(each.segments[RUN]!.flushNeed.isEmpty).to.equal(true);
   });
 
   it('keeps a flush for a later time until another has durably carried it out', () => {
@@ -203,11 +234,12 @@ describe('Judge', () => {
       oldest.flush(9, atMs);
       expect(oldest.of(flush(9, atMs))).to.equal('verbatim');
       expect(oldest.judge.stuckBytes).to.equal(frameOf(flush(9)).length);
-      const done = { seq: 101, atMs: 0, prefix: Buffer.alloc(0), carriesOut: 9 };
-      oldest.core.flushes.add(done);
+      const { promises } = oldest.core.flushes;
+      const undo = promises.carryOut(9, 101, oldest.log.watermark);
       expect(oldest.of(flush(9, atMs)), 'above the watermark').to.equal('verbatim');
-      oldest.core.flushes.takeBack(done);
-      oldest.core.flushes.add({ ...done, seq: 50 });
+      undo();
+      expect(oldest.of(flush(9, atMs)), 'taken back').to.equal('verbatim');
+      promises.carryOut(9, 50, oldest.log.watermark);
       expect(oldest.of(flush(9, atMs))).to.equal('drop');
     }
   });

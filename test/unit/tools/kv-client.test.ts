@@ -74,6 +74,17 @@ describe('kv-client (against a scripted server)', () => {
     expect(code).to.equal(0);
   });
 
+  it('keys: one line a key, whatever is in it; get into a pipe: the bytes as they are', async () => {
+    const port = await serve({
+      'lru_crawler metadump all\r\n':
+        'OK\r\nkey=a%0Ab%1B%5B2J exp=-1\nkey=gr%C3%B6%C3%9Fe exp=-1\nkey=%FF%5C exp=-1\nEND\r\n',
+      'get a\r\n': 'VALUE a 0 4\r\n\x1b\n\r\x07\r\nEND\r\n',
+    });
+    const { stdout } = await run([port, 'keys']);
+    expect(stdout.toString()).to.equal('a\\x0ab\\x1b[2J\ngröße\n\\xff\\\\\n');
+    expect((await run([port, 'get', 'a'])).stdout.toString('latin1')).to.equal('\x1b\n\r\x07');
+  });
+
   it('sends nothing when the value does not have the announced length', async () => {
     const port = await serve({ 'get a\r\n': 'END\r\n' });
     const { stdout, stderr } = await run([port, 'tcp'], 'set a 2\nabc\nget a\n');

@@ -1,0 +1,189 @@
+// Coming in: who waits before a check, who is checked when, and what is known already. In the order of an
+// attempt: a pair that was proven comes in at once; an address that failed lately waits; then a password in
+// the clear is compared, and a digest goes through the queue to the thread (docs/protocol.md,
+// "Authentication").
+//
+// Invariants:
+// - One password is hashed at a time, by a thread of its own: neither the loop nor libuv's pool does it.
+// - A connection has at most one attempt under way. One that has gone is taken from the queue.
+// - Identical attempts are answered together.
+// - A pair is proven only by a check that began and ended with the users as they are now.
+
+import type { Env, Timer } from '../../env/env.js';
+import type { Users } from '../users.js';
+import { CheckQueue, type Check, type Waiter } from './check-queue.js';
+import { Origins, type Origin } from './origins.js';
+import { PasswordThread } from './password-thread.js';
+import { ProvenPairs } from './proven-pairs.js';
+
+/** Before the check of a login from where one failed lately. */
+const FAILURE_DELAY_MS = 500;
+
+/** `unchecked`: too many logins wait, or the server is ending; `gone`: nobody wants to know. */
+export type LoginOutcome = 'right' | 'wrong' | 'unchecked' | 'gone';
+
+/** A connection as far as logins know it. */
+export interface Guest {
+  /** Undefined: a unix socket. */
+  readonly address: string | undefined;
+  /** Failed logins so far. */
+  failures: number;
+}
+
+/** An attempt that is under way. */
+export class Login implements Waiter {
+  readonly origin: Origin;
+  readonly failures: number;
+  readonly outcome: Promise<LoginOutcome>;
+  hasEnded = false;
+  /** Takes it out of wherever it waits. */
+  withdraw: () => void = () => undefined;
+  #settle: (outcome: LoginOutcome) => void = () => undefined;
+
+  constructor(origin: Origin, failures: number) {
+    this.origin = origin;
+    this.failures = failures;
+    this.outcome = new Promise((settle) => (this.#settle = settle));
+  }
+
+  settle(outcome: LoginOutcome): void {
+    this.#settle(outcome);
+  }
+
+  /** The connection has gone. */
+  cancel(): void {
+    this.withdraw();
+    this.#settle('gone');
+  }
+}
+
+export class Logins {
+  readonly #users: Users;
+  readonly #env: Env;
+  readonly #origins = new Origins();
+  readonly #proven = new ProvenPairs();
+  readonly #queue = new CheckQueue<Login>();
+  readonly #thread: PasswordThread;
+  readonly #delayed = new Map<Login, Timer>();
+  #running: Check<Login> | undefined;
+  #isPumping = false;
+  #isClosed = false;
+
+  constructor(users: Users, env: Env) {
+    this.#users = users;
+    this.#env = env;
+    this.#thread = new PasswordThread(env);
+  }
+
+  /** Users are read again; throws KV_BAD_OPTION with the old ones in force. */
+  reload(): void {
+    this.#users.reload();
+    this.#proven.clear();
+  }
+
+  /** Starts an attempt. `user` and `password` are copied. */
+  attempt(user: Buffer, password: Buffer, guest: Guest): Login {
+    const login = new Login(this.#origins.of(guest.address), guest.failures);
+    const pair = this.#proven.nameOf(user, password);
+    const kept = { user: Buffer.from(user), password: Buffer.from(password) };
+    void login.outcome.then((outcome) => {
+      if (outcome === 'wrong') guest.failures += 1;
+    });
+    if (this.#isClosed) login.settle('unchecked');
+    else if (this.#proven.has(pair)) login.settle('right');
+    else if (login.origin.failures(this.#nowMs()) === 0) this.#join(login, pair, kept);
+    else this.#delay(login, () => this.#join(login, pair, kept));
+    return login;
+  }
+
+  /** Nothing more is checked; whoever waits is told. */
+  close(): void {
+    this.#isClosed = true;
+    for (const [login, timer] of this.#delayed) {
+      timer.cancel();
+      login.settle('unchecked');
+    }
+    this.#delayed.clear();
+    for (const check of this.#queue.takeAll()) settleAll(check, 'unchecked');
+    if (this.#running !== undefined) settleAll(this.#running, 'unchecked');
+    this.#thread.close();
+  }
+
+  #nowMs(): number {
+    return this.#env.clock.monotonicMs();
+  }
+
+  #delay(login: Login, then: () => void): void {
+    const timer = this.#env.clock.setTimer(FAILURE_DELAY_MS, () => {
+      this.#delayed.delete(login);
+      then();
+    });
+    this.#delayed.set(login, timer);
+    login.withdraw = () => {
+      timer.cancel();
+      this.#delayed.delete(login);
+    };
+  }
+
+  #join(login: Login, pair: string, { user, password }: { user: Buffer; password: Buffer }): void {
+    if (this.#proven.has(pair)) {
+      login.settle('right');
+      return;
+    }
+    const isRight = this.#users.isRightInClear(user, password);
+    if (isRight !== undefined) {
+      this.#conclude(login, isRight);
+      return;
+    }
+    const running = this.#running;
+    if (running?.pair === pair) {
+      running.waiters.add(login);
+      login.withdraw = () => void running.waiters.delete(login);
+      return;
+    }
+    login.withdraw = () => this.#queue.leave(pair, login);
+    const excess = this.#queue.join(pair, user, password, login, this.#nowMs());
+    if (excess !== undefined) settleAll(excess, 'unchecked');
+    void this.#pump();
+  }
+
+  #conclude(login: Login, isRight: boolean): void {
+    if (!isRight) login.origin.failed(this.#nowMs());
+    login.settle(isRight ? 'right' : 'wrong');
+  }
+
+  async #pump(): Promise<void> {
+    if (this.#isPumping) return;
+    this.#isPumping = true;
+    for (;;) {
+      const check = this.#queue.take(this.#nowMs());
+      if (check === undefined) break;
+      await this.#check(check);
+    }
+    this.#isPumping = false;
+  }
+
+  async #check(check: Check<Login>): Promise<void> {
+    const { waiters, user, password, pair } = check;
+    const { generation } = this.#users;
+    const { secret, isKnown } = this.#users.secretOf(user);
+    for (const login of waiters) login.withdraw = () => void waiters.delete(login);
+    this.#running = check;
+    const isEqual = await this.#thread.check(password, secret);
+    this.#running = undefined;
+    if (isEqual === undefined || this.#isClosed) {
+      settleAll(check, 'unchecked');
+    } else if (generation !== this.#users.generation) {
+      // The users were read again meanwhile.
+      for (const login of waiters) this.#join(login, pair, check);
+    } else {
+      const isRight = isEqual && isKnown;
+      if (isRight) this.#proven.add(pair);
+      for (const login of waiters) this.#conclude(login, isRight);
+    }
+  }
+}
+
+function settleAll(check: Check<Login>, outcome: LoginOutcome): void {
+  for (const login of check.waiters) login.settle(outcome);
+}

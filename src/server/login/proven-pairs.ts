@@ -1,0 +1,44 @@
+// Pairs of user and password that were checked and found right, so that clients which connect for every
+// page (PHP's) do not cost a hash each time.
+// Invariants: what is kept is an HMAC under a key of this process, from which no password can be found; the
+// number is bounded, and the pair that was used longest ago goes first; clear() forgets all of them when the
+// users are read again. A wrong pair is never kept.
+
+import { createHmac, randomBytes } from 'node:crypto';
+
+const PAIRS_MAX = 1000;
+const KEY_BYTES = 32;
+
+export class ProvenPairs {
+  readonly #key = randomBytes(KEY_BYTES);
+  readonly #pairs = new Set<string>();
+
+  get size(): number {
+    return this.#pairs.size;
+  }
+
+  /** The pair's name; equal for equal pairs alone. */
+  nameOf(user: Uint8Array, password: Uint8Array): string {
+    // The length keeps "ab" + "c" and "a" + "bc" apart.
+    const hmac = createHmac('sha256', this.#key).update(`${user.length}:`);
+    return hmac.update(user).update(password).digest('base64');
+  }
+
+  has(name: string): boolean {
+    if (!this.#pairs.delete(name)) return false;
+    this.#pairs.add(name);
+    return true;
+  }
+
+  add(name: string): void {
+    this.#pairs.delete(name);
+    this.#pairs.add(name);
+    if (this.#pairs.size <= PAIRS_MAX) return;
+    const [oldest = ''] = this.#pairs;
+    this.#pairs.delete(oldest);
+  }
+
+  clear(): void {
+    this.#pairs.clear();
+  }
+}

@@ -1,0 +1,66 @@
+// A key that a binary client chose is in no listing a word, a line or a terminal's command.
+
+import { expect } from 'chai';
+
+import { packet } from '../../support/binary-packets.js';
+import { serversOf } from '../../support/test-server-hooks.js';
+import type { TestClient } from '../../support/test-server.js';
+
+const EVIL = 'pre:a b\r\nEND\r\nITEM x\x1b[2J\x7f%';
+const TEXT = 'pre:\x1b]0;title\x07';
+const LISTED = ['pre:a%20b%0D%0AEND%0D%0AITEM%20x%1B[2J%7F%25', 'pre:%1B]0;title%07'];
+
+describe('listings of keys with any byte', () => {
+  const start = serversOf();
+  const SET = 0x01;
+  const setEvil = async (client: TestClient): Promise<void> => {
+    client.send(packet(SET, { key: EVIL, value: 'v', extras: Buffer.alloc(8) }).toString('latin1'));
+    await client.take(24);
+  };
+
+  it('each is one line, without a control byte, in every listing', async () => {
+    const { connect } = await start();
+    const [binary, client] = [await connect(), await connect()];
+    await setEvil(binary);
+    await client.ask(`set ${TEXT} 0 0 1\r\nv\r\n`, 'STORED\r\n');
+    const list = async (command: string, end: string): Promise<string[]> => {
+      client.send(`${command}\r\n`);
+      const text = await client.until(end);
+      expect(text.replaceAll(/\r?\n/g, ''), command).not.to.match(/\p{Cc}/u);
+      return text.split('\n').map((line) => line.trimEnd());
+    };
+    const dumped = await list('stats cachedump 1 0', '\nEND\r\n');
+    for (const key of LISTED) {
+      const found = dumped.filter((line) => line.startsWith(`ITEM ${key} [`));
+      expect(found, key).to.have.length(1);
+    }
+    expect(dumped.filter((line) => line !== '')).to.have.length(LISTED.length + 1);
+    const lines = [await list('lru_crawler metadump all', '\nEND\r\n')];
+    lines.push(await list('lru_crawler mgdump all', '\nEN\r\n'), await list('keys *', '\nEND\r\n'));
+    for (const some of lines) {
+      const told = some.filter((line) => /^(?:key=|mg |KEY )/.test(line));
+      expect(told, some.join('|')).to.have.length(2);
+    }
+  });
+
+  it('prefixes of stats detail are one line each', async () => {
+    const { connect } = await start({ argv: ['-D', '%'] });
+    const [binary, client] = [await connect(), await connect()];
+    await client.ask('stats detail on\r\n', 'OK\r\n');
+    await setEvil(binary);
+    client.send('stats detail dump\r\n');
+    const [prefix = ''] = LISTED;
+    expect(await client.until('\nEND\r\n')).to.equal(
+      `PREFIX ${prefix.slice(0, -'%25'.length)} get 0 hit 0 set 1 del 0\r\nEND\r\n`,
+    );
+  });
+
+  it('events name it in one word', async () => {
+    const { connect } = await start();
+    const [binary, watcher] = [await connect(), await connect()];
+    await watcher.ask('watch mutations\r\n', 'OK\r\n');
+    await setEvil(binary);
+    const event = await watcher.until('\n');
+    expect(event).to.match(/ key=pre%3Aa%20b%0D%0AEND%0D%0AITEM%20x%1B%5B2J%7F%25 /);
+  });
+});
