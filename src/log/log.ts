@@ -44,6 +44,8 @@ export interface LogOptions {
   /** See DirectWrites. */
   readonly reads?: (() => number) | undefined;
   readonly useHints: boolean;
+  /** Told when all has been read and nothing changed yet: what it throws refuses the start. */
+  readonly verify?: (found: Recovered, report: ReplayReport) => Promise<void>;
   /** See recover(); none: the image is not looked at. */
   readonly restore?: Restore;
   /** See ReplayOptions. */
@@ -99,6 +101,7 @@ export class Log {
       const seeded = { ...options, hints, hashSeed: hashSeed(env.random.bytes(SEED_BYTES)) };
       const replaying = (): Promise<ReplayReport> => replay(table.ordered, scans, visit, seeded);
       const report = recovered.restored ?? (await table.closedOnFailure(replaying()));
+      await table.closedOnFailure(options.verify?.(recovered, report) ?? Promise.resolve());
       // Not before: a start that is refused for damage has changed nothing.
       await table.closedOnFailure(recovered.mend());
       const active = await reopenTail(env.fs, dir, table);
@@ -150,6 +153,10 @@ export class Log {
   }
   get lastSeq(): number {
     return this.#commit.lastSeq;
+  }
+  /** See GroupCommit. */
+  get provableSeq(): number {
+    return this.#commit.provableSeq;
   }
   /** The newest time, Unix ms on the store's clock, that a start would find in the log. */
   get durableTimeMs(): number {
