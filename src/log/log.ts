@@ -24,16 +24,13 @@ import type { ImageContent } from './image-file.js';
 import { saveImage } from './image-proof.js';
 import type { Restore } from './image-proof.js';
 import { writeManifest } from './manifest.js';
-import { overgrowthBytes } from './log-end.js';
+import { overgrowthBytes, roomBytes } from './log-end.js';
 import { createSegment, newSalt, recover } from './recovery.js';
 import type { Recovered } from './recovery.js';
 import { replay } from './replay.js';
 import type { ReplayReport, Visit } from './replay.js';
 import type { Segment, SegmentTable } from './segment.js';
 import { WritableSegment, reopenTail } from './writable-segment.js';
-
-/** An entry of the manifest, as text, is no longer. */
-const MANIFEST_ENTRY_BYTES_MAX = 256;
 
 export interface LogOptions {
   readonly segmentBytesMax: number;
@@ -379,14 +376,9 @@ export class Log {
 
   /** Throws KV_NO_SPACE unless a compaction's output and a manifest find room beside so many bytes. */
   async #checkFree(bytes: number): Promise<void> {
-    const { segmentBytesMax } = this.#options;
-    const output = this.table.ordered.reduce(
-      (most, { committedBytes }) => Math.max(most, committedBytes),
-      segmentBytesMax + overgrowthBytes(segmentBytesMax),
-    );
+    const needed = bytes + roomBytes(this.table.ordered, this.#options.segmentBytesMax);
     const free = await this.#env.fs.freeBytes(this.dir);
-    const manifest = MANIFEST_ENTRY_BYTES_MAX * (this.table.ordered.length + 4);
-    if (free >= bytes + output + manifest) return;
+    if (free >= needed) return;
     throw new KvError('KV_NO_SPACE', `Only ${free} bytes are free`, { path: this.dir });
   }
 

@@ -28,6 +28,12 @@ import { runTool } from '../support/tool-run.js';
 const NOBODY = 65534;
 const KV_COMPACT = join(PROJECT_DIR, 'dist/tools/kv-compact.js');
 
+async function refusal(launch: Launch): Promise<ServerFailure> {
+  const failure = await ServerProcess.start(launch).catch((error: unknown) => error);
+  if (failure instanceof ServerFailure) return failure;
+  throw new Error(`It was not refused: ${String(failure)}`);
+}
+
 describe('A store that was cut short after an orderly stop', function () {
   this.timeout(120_000);
   let root = '';
@@ -58,12 +64,6 @@ describe('A store that was cut short after an orderly stop', function () {
     return data;
   }
 
-  async function refusal(launch: Launch): Promise<ServerFailure> {
-    const failure = await ServerProcess.start(launch).catch((error: unknown) => error);
-    if (failure instanceof ServerFailure) return failure;
-    throw new Error(`It was not refused: ${String(failure)}`);
-  }
-
   it('is refused by the server and by every tool, with what is missing of which stop', async () => {
     const data = cut('refused');
     const missing =
@@ -81,8 +81,8 @@ describe('A store that was cut short after an orderly stop', function () {
       ['kv-load', [data.path, items]],
     ] as const) {
       const { code: ended, stdout, stderr } = await runTool(tool, [...args]);
-      expect(ended, `${tool}: ${stderr.toString()}`).to.equal(EXIT.damage);
-      const told = stdout.toString() + stderr.toString();
+      expect(ended, `${tool}: ${stderr}`).to.equal(EXIT.damage);
+      const told = stdout + stderr;
       if (tool === 'kv-check') {
         expect(told).to.match(/2 newer writes are missing.*seq 4/);
         expect(told).not.to.include('torn');

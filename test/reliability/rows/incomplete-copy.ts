@@ -271,9 +271,14 @@ async function checked(dir: string): Promise<'whole' | 'damaged'> {
 
 /** A refused start has changed nothing but the lock file. */
 function changesSince(before: string, dir: string): string | undefined {
-  const names = (at: string): string[] =>
-    new DataDirectory(at).names().filter((name) => name !== 'LOCK');
-  return names(before).join() === names(dir).join() ? undefined : 'the refused start removed files';
+  return namesIn(before) === namesIn(dir) ? undefined : 'the refused start removed files';
+}
+
+function namesIn(dir: string): string {
+  return new DataDirectory(dir)
+    .names()
+    .filter((name) => name !== 'LOCK')
+    .join();
 }
 
 async function missingIn(

@@ -5,7 +5,6 @@ import { expect } from 'chai';
 import {
   cpSync,
   existsSync,
-  linkSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
@@ -338,87 +337,12 @@ describe('docs/recovery.md, the decision table', () => {
     expect((await starts()).get('kv_recovery_image')).to.equal(0);
   });
 
-  it('row 27: a log that ends before what another file proves is refused', async () => {
-    const store = await open();
-    await put(store, 'last', 'old');
-    await store.close();
-    const [name = ''] = data.names('.seg');
-    const old = data.read(name);
-    const again = await open();
-    await put(again, 'last', 'value');
-    await put(again, 'last', 'value');
-    await again.snapshot();
-    await again.close();
-    const whole = data.read(name);
-    data.write(name, old);
-    const failure = await refused('KV_CORRUPTION');
-    expect(failure.message).to.match(/2 newer writes are missing.*orderly stop/);
-    expect(failure.path).to.include(name);
-    rmSync(data.pathOf(IMAGE_NAME));
-    expect((await refused('KV_CORRUPTION')).message).to.include('by the snapshot of');
-    // A snapshot that is not whole proves nothing.
-    const snapshot = data.read('snapshot.json');
-    data.write('snapshot.json', snapshot.subarray(0, -3));
-    data.write(name, whole);
-    await starts();
-  });
-
-  it('row 27, by the hint of a segment that the manifest still calls open', async () => {
-    await stoppedWithSealed();
-    const [first = '', second = ''] = data.names('.seg');
-    const { storeId, segments } = data.manifest();
-    data.writeManifest({ storeId, segments: [{ ...segments[0]!, bytes: null }] });
-    for (const name of [second, IMAGE_NAME]) rmSync(data.pathOf(name));
-    truncateSync(data.pathOf(first), data.batchesOf(first)[2]!);
-    const { message } = await refused('KV_CORRUPTION');
-    expect(message).to.match(/newer writes are missing.*when segment 1 was sealed/);
-  });
-
-  it('row 28: a large value whose file is missing or short is refused', async () => {
-    const store = await open();
-    await put(store, 'last', 'value');
-    await put(store, 'large', Buffer.alloc(1_200_000, 'large'));
-    await store.close();
-    const [name = ''] = data.names('.val');
-    const bytes = data.read(name);
-    data.write(name, bytes.subarray(0, -1));
-    expect((await refused('KV_CORRUPTION')).path).to.include(name);
-    rmSync(data.pathOf(name));
-    expect((await refused('KV_CORRUPTION')).path).to.include(name);
-    data.write(name, bytes);
-    await starts();
-  });
-
-  it('row 29: what a store leaves without its log is no place for a new one', async () => {
-    await stoppedWithSealed();
-    const hints = data.names('.hint');
-    for (const left of [IMAGE_NAME, ...hints]) {
-      const bytes = data.read(left);
-      for (const name of data.names()) rmSync(data.pathOf(name));
-      data.write(left, bytes);
-      expect((await refused('KV_CORRUPTION')).path).to.include(left);
-      rmSync(data.path, { recursive: true });
-      await stoppedWithSealed();
-    }
-    for (const name of data.names()) rmSync(data.pathOf(name));
-    data.write(IMAGE_NAME, 'a picture of our own');
-    await (await open()).close();
-  });
-
-  it('row 30: a tail that has a second name is rewritten', async () => {
-    await stopped();
-    const [name = ''] = data.names('.seg');
-    linkSync(data.pathOf(name), join(root, 'linked'));
-    const bytes = data.read(name);
-    expect((await starts()).get('kv_recovery_clean')).to.equal(1);
-    expect(data.names('.seg')).not.to.include(name);
-    expect(readFileSync(join(root, 'linked')).equals(bytes)).to.equal(true);
-  });
-
   it('has a test for every row but 24, which test/sim has', () => {
     const text = readFileSync(join(PROJECT_DIR, 'docs', 'recovery.md'), 'utf8');
     const rows = [...text.matchAll(/^\| (\d+) +\|/gm)].map(([, number]) => Number(number));
-    const source = readFileSync(join(PROJECT_DIR, 'test/unit/log/recovery-table.test.ts'), 'utf8');
+    const source = ['recovery-table', 'recovery-copies']
+      .map((name) => readFileSync(join(PROJECT_DIR, `test/unit/log/${name}.test.ts`), 'utf8'))
+      .join('');
     const tests = [...source.matchAll(/it\('row (\d+):/g)].map(([, number]) => Number(number));
     expect([...tests, 24].toSorted((a, b) => a - b)).to.deep.equal(rows);
   });
