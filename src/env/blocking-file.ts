@@ -45,6 +45,10 @@ export class BlockingFile implements File {
     return fs.fstatSync(this.#fd).size;
   }
 
+  async links(): Promise<number> {
+    return fs.fstatSync(this.#fd).nlink;
+  }
+
   async isInPlace(): Promise<boolean> {
     const own = fs.fstatSync(this.#fd);
     const found = fs.statSync(this.path, { throwIfNoEntry: false });

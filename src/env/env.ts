@@ -100,6 +100,8 @@ export interface File {
   sync(): Promise<void>;
   truncate(bytes: number): Promise<void>;
   size(): Promise<number>;
+  /** How many names it has: more than one after `cp -al`. */
+  links(): Promise<number>;
   /** Whether its path still leads to this very file: it was not removed, moved or replaced. */
   isInPlace(): Promise<boolean>;
   close(): Promise<void>;

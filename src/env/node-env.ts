@@ -137,6 +137,10 @@ class NodeFile implements File {
     return (await this.#stats()).size;
   }
 
+  async links(): Promise<number> {
+    return (await this.#stats()).nlink;
+  }
+
   async isInPlace(): Promise<boolean> {
     const own = await this.#stats();
     try {

@@ -68,7 +68,7 @@ export function sharing(fs: Fs, share: PoolShare): Fs {
     rename: (from, to) => share.run(() => fs.rename(from, to)),
     remove: (path) => share.run(() => fs.remove(path)),
     syncDir: (dir) => share.run(() => fs.syncDir(dir)),
-    lock: (path) => fs.lock(path),
+    lock: (path, mode) => fs.lock(path, mode),
     freeBytes: (dir) => share.run(() => fs.freeBytes(dir)),
   };
 }
@@ -82,6 +82,7 @@ function sharingFile(file: File, share: PoolShare): File {
     truncate: (bytes) => share.run(() => file.truncate(bytes)),
     size: () => share.run(() => file.size()),
     isInPlace: () => share.run(() => file.isInPlace()),
+    links: () => share.run(() => file.links()),
     close: () => share.run(() => file.close()),
   };
 }

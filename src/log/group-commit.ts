@@ -72,6 +72,8 @@ export class GroupCommit {
   readonly #env: Env;
   readonly #options: CommitOptions;
   readonly #events: CommitEvents;
+  /** What a start would find as the last one: seqs that were taken back are nowhere until the next batch. */
+  provableSeq: number;
   readonly counters: CommitCounters = { batches: 0, records: 0, bytes: 0, seals: 0, failures: 0 };
   /** Called with the ms that each write and sync took. */
   onLatency: (ms: number) => void = () => {};
@@ -79,6 +81,8 @@ export class GroupCommit {
   #queue: Batch[] = [];
   readonly #end: LogEnd;
   #lastSeq: number;
+  /** When the batch that is being written was composed. */
+  #writtenSeq = 0;
   #watermark: number;
   #durableTimeMs: number;
   /** Of the batch that is being written. */
@@ -109,6 +113,7 @@ export class GroupCommit {
     this.#env = env;
     this.#lastSeq = found.lastSeq;
     this.#watermark = found.lastSeq;
+    this.provableSeq = found.lastSeq;
     this.#durableTimeMs = found.timeMs;
     this.#options = options;
     this.#events = events;
@@ -308,6 +313,7 @@ export class GroupCommit {
     const durable = { segment: segment.last, offset: segment.committedBytes };
     this.#writtenTimeMs = this.#options.nowMs();
     const zeroBytes = this.#end.zerosBehind(batch.segment, batch.end);
+    this.#writtenSeq = this.#lastSeq;
     const bytes = batch.compose(durable, this.#lastSeq, this.#writtenTimeMs, zeroBytes);
     const startedMs = this.#env.clock.monotonicMs();
     this.#end.writeInFlight = true;
@@ -330,9 +336,11 @@ export class GroupCommit {
     this.#sealed = batch.kind !== BATCH_KIND.records;
     if (batch.kind === BATCH_KIND.records) {
       this.#watermark = batch.lastSeq;
+      this.provableSeq = batch.lastSeq;
       this.counters.records += batch.frameCount;
     } else {
       this.counters.seals += 1;
+      this.provableSeq = this.#writtenSeq;
     }
     if (rotated !== undefined) this.#events.onRotated(rotated);
     this.#wakeUpTo(this.#watermark);

@@ -129,6 +129,12 @@ export class LargeValueFileWriter {
   }
 }
 
+/** Length of the file that holds a value of so many bytes. */
+export function largeFileBytes(valueBytes: number): number {
+  const chunks = Math.ceil(valueBytes / LARGE_CHUNK_BYTES);
+  return LARGE_HEADER_BYTES + chunks * LARGE_CHUNK_HEADER_BYTES + valueBytes;
+}
+
 function chunkOffset(chunk: number): number {
   return LARGE_HEADER_BYTES + chunk * (LARGE_CHUNK_HEADER_BYTES + LARGE_CHUNK_BYTES);
 }

@@ -21,6 +21,8 @@ import type { WritableSegment } from './writable-segment.js';
 import { isNoSpace } from './zero-ahead.js';
 
 const SPACE_RETRY_MS = 1000;
+/** An entry of the manifest, as text, is no longer. */
+const MANIFEST_ENTRY_BYTES_MAX = 256;
 /** How often it is looked whether somebody took the log away. */
 const LOOK_MS = 1000;
 /** Zeros are kept this far ahead of the end, and written in steps of this. */
@@ -337,6 +339,15 @@ export class LogEnd {
 /** By so much a segment may outgrow its limit while its successor is being made. */
 export function overgrowthBytes(segmentBytesMax: number): number {
   return segmentBytesMax / 2;
+}
+
+/** What a compaction's output and a manifest need. */
+export function roomBytes(segments: readonly Segment[], segmentBytesMax: number): number {
+  const output = segments.reduce(
+    (most, { committedBytes }) => Math.max(most, committedBytes),
+    segmentBytesMax + overgrowthBytes(segmentBytesMax),
+  );
+  return output + MANIFEST_ENTRY_BYTES_MAX * (segments.length + 4);
 }
 
 /** True also when nobody can tell: a look that fails has lost nothing. */

@@ -23,16 +23,13 @@ import type { ImageContent } from './image-file.js';
 import { saveImage } from './image-proof.js';
 import type { Restore } from './image-proof.js';
 import { writeManifest } from './manifest.js';
-import { overgrowthBytes } from './log-end.js';
+import { overgrowthBytes, roomBytes } from './log-end.js';
 import { createSegment, newSalt, recover } from './recovery.js';
 import type { Recovered } from './recovery.js';
 import { replay } from './replay.js';
 import type { ReplayOptions, ReplayReport, Visit } from './replay.js';
 import type { Segment, SegmentTable } from './segment.js';
 import { WritableSegment, reopenTail } from './writable-segment.js';
-
-/** An entry of the manifest, as text, is no longer. */
-const MANIFEST_ENTRY_BYTES_MAX = 256;
 
 export interface LogOptions extends Pick<ReplayOptions, 'onBegin' | 'onProgress'> {
   readonly segmentBytesMax: number;
@@ -43,10 +40,10 @@ export interface LogOptions extends Pick<ReplayOptions, 'onBegin' | 'onProgress'
   /** See DirectWrites. */
   readonly reads?: (() => number) | undefined;
   readonly useHints: boolean;
+  /** Told when all has been read and nothing changed yet: what it throws refuses the start. */
+  readonly verify?: (found: Recovered, report: ReplayReport) => Promise<void>;
   /** See recover(); none: the image is not looked at. */
   readonly restore?: Restore;
-  /** Told of the newest time in the log before anything is changed; may throw to refuse it. */
-  readonly onNewestTime?: (timeMs: number) => void;
 }
 
 export interface LogEvents {
@@ -97,12 +94,9 @@ export class Log {
       const seeded = { ...options, hints, hashSeed: hashSeed(env.random.bytes(SEED_BYTES)) };
       const replaying = (): Promise<ReplayReport> => replay(table.ordered, scans, visit, seeded);
       const report = recovered.restored ?? (await table.closedOnFailure(replaying()));
+      await table.closedOnFailure(options.verify?.(recovered, report) ?? Promise.resolve());
       // Not before: a start that is refused, for damage or its clock, has changed nothing.
-      const mended = async (): Promise<void> => {
-        options.onNewestTime?.(report.timeMs);
-        await recovered.mend();
-      };
-      await table.closedOnFailure(mended());
+      await table.closedOnFailure(recovered.mend());
       const active = await reopenTail(env.fs, dir, table);
       return new Log(env, dir, lock, recovered, report, active, options, events);
     } catch (error) {
@@ -152,6 +146,10 @@ export class Log {
   }
   get lastSeq(): number {
     return this.#commit.lastSeq;
+  }
+  /** See GroupCommit. */
+  get provableSeq(): number {
+    return this.#commit.provableSeq;
   }
   /** The newest time, Unix ms on the store's clock, that a start would find in the log. */
   get durableTimeMs(): number {
@@ -374,14 +372,9 @@ export class Log {
 
   /** Throws KV_NO_SPACE unless a compaction's output and a manifest find room beside so many bytes. */
   async #checkFree(bytes: number): Promise<void> {
-    const { segmentBytesMax } = this.#options;
-    const output = this.table.ordered.reduce(
-      (most, { committedBytes }) => Math.max(most, committedBytes),
-      segmentBytesMax + overgrowthBytes(segmentBytesMax),
-    );
+    const needed = bytes + roomBytes(this.table.ordered, this.#options.segmentBytesMax);
     const free = await this.#env.fs.freeBytes(this.dir);
-    const manifest = MANIFEST_ENTRY_BYTES_MAX * (this.table.ordered.length + 4);
-    if (free >= bytes + output + manifest) return;
+    if (free >= needed) return;
     throw new KvError('KV_NO_SPACE', `Only ${free} bytes are free`, { path: this.dir });
   }
 

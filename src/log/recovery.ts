@@ -3,6 +3,7 @@
 //
 // Invariants:
 // - Idempotent: a crash at any step leaves a directory that recovers to the same records.
+// - A file that has another name is not written to: it may be another store's (cp -al).
 // - After an unclean stop nothing is served from the last segment before its bytes were written anew and
 //   synced: the page cache may show bytes that the disk lacks (a failed sync is reported only once).
 
@@ -24,6 +25,7 @@ import { restoreImage } from './image-proof.js';
 import type { Restore } from './image-proof.js';
 import { readManifest, writeManifest } from './manifest.js';
 import type { Manifest, ManifestEntry } from './manifest.js';
+import { refuseRemnants } from './remnants.js';
 import { findTail } from './replay.js';
 import type { ReplayReport, Scans, Tail } from './replay.js';
 import type { Segment, SegmentTable } from './segment.js';
@@ -79,7 +81,15 @@ export async function recover(
   let close: (() => Promise<void>) | undefined;
   const mend = async (): Promise<void> => {
     for (const name of leftovers) await fs.remove(join(dir, name));
-    if (clean) {
+    const links = await tail.segment.file.links();
+    if (links > 1) {
+      env.logger.warn(
+        `The last segment has ${links} names, as after cp -al: it goes on in a file of its own`,
+        { path: tail.segment.file.path },
+      );
+    }
+    // What another directory shares is never written to.
+    if (clean && links === 1) {
       await confirmSeal(fs, dir, tail);
       close = await dropBlank(fs, dir, storeId, table, tail.blank);
     } else close = await rewriteTail(env, dir, storeId, table, tail);
@@ -106,6 +116,7 @@ async function findTailAhead(table: SegmentTable, hints: HintReader): Promise<Ta
 async function createStore(env: Env, dir: string): Promise<Manifest> {
   const { fs, random } = env;
   await refuseOrphans(fs, dir);
+  await refuseRemnants(fs, dir);
   const storeId = random.bytes(STORE_ID_BYTES);
   const entry = { first: 1, last: 1, generation: 0, salt: newSalt(env), bytes: null };
   const file = await createSegment(fs, dir, {
@@ -128,7 +139,8 @@ async function refuseOrphans(fs: Fs, dir: string): Promise<void> {
     const bytes = Buffer.alloc(SEGMENT_HEADER_BYTES + 4);
     await file.read(bytes, 0);
     await file.close();
-    if (bytes.readUInt32LE(SEGMENT_HEADER_BYTES) === 0) continue;
+    const isFirst = name === segmentName(1, 0);
+    if (isFirst && bytes.readUInt32LE(SEGMENT_HEADER_BYTES) === 0) continue;
     throw new KvError(
       'KV_CORRUPTION',
       'There are segments but no manifest; restore MANIFEST from a backup or read them with kv-dump',

@@ -50,12 +50,17 @@ export class Snapshot {
       if (core.log.counters.failures !== failures) {
         throw new KvError('KV_IO', 'A commit failed while the snapshot began; ask again');
       }
+      // Seqs that a full disk took back are nowhere: a snapshot proves what the log must come up to.
+      const provable = Math.min(seq, core.log.provableSeq);
+      const { createdAtMs, clockAheadMs } = walk;
+      const { storeId } = core.log;
       const done = await this.#background.perform(
         {
           task: 'export',
           temporaryPath,
-          seq,
-          createdAtMs: walk.createdAtMs - walk.clockAheadMs,
+          seq: provable,
+          createdAtMs: createdAtMs - clockAheadMs,
+          storeId,
         },
         () => walk.next(),
       );

@@ -64,6 +64,7 @@ export function withFiles(env: Env, calls: FileCalls, through: OpenMode = 'write
         sync: () => calls.sync?.(file) ?? file.sync(),
         truncate: (bytes) => file.truncate(bytes),
         size: () => file.size(),
+        links: () => file.links(),
         isInPlace: () => file.isInPlace(),
         close: () => file.close(),
       };

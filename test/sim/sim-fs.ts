@@ -214,6 +214,11 @@ class SimFile implements File {
     });
   }
 
+  /** There are no links in this world. */
+  links(): Promise<number> {
+    return Promise.resolve(1);
+  }
+
   /** No event of its own: nothing on the disk begins or ends by it. */
   isInPlace(): Promise<boolean> {
     return Promise.resolve(this.#fs.process.world.disk.find(this.path) === this.#inode);

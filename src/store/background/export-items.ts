@@ -33,9 +33,8 @@ export async function exportItems(
   try {
     const composer = new SnapshotComposer('json');
     const text = new TextFile(file);
-    await text.write(
-      composer.header({ seq: task.seq, createdAt: task.createdAtMs, count: undefined }),
-    );
+    const { seq, createdAtMs: createdAt, storeId } = task;
+    await text.write(composer.header({ seq, createdAt, storeId, count: undefined }));
     for (let last = false; !last;) {
       line.post({ ask: 'items' });
       const answer = await line.answer();

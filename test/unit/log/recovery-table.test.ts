@@ -340,7 +340,9 @@ describe('docs/recovery.md, the decision table', () => {
   it('has a test for every row but 24, which test/sim has', () => {
     const text = readFileSync(join(PROJECT_DIR, 'docs', 'recovery.md'), 'utf8');
     const rows = [...text.matchAll(/^\| (\d+) +\|/gm)].map(([, number]) => Number(number));
-    const source = readFileSync(join(PROJECT_DIR, 'test/unit/log/recovery-table.test.ts'), 'utf8');
+    const source = ['recovery-table', 'recovery-copies']
+      .map((name) => readFileSync(join(PROJECT_DIR, `test/unit/log/${name}.test.ts`), 'utf8'))
+      .join('');
     const tests = [...source.matchAll(/it\('row (\d+):/g)].map(([, number]) => Number(number));
     expect([...tests, 24].toSorted((a, b) => a - b)).to.deep.equal(rows);
   });
