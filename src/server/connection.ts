@@ -5,7 +5,9 @@
 //   keeps up; meanwhile the socket is not read, so that a client is slowed down and memory is bounded.
 // - At most `requestsPerTurn` requests (keys, of a get) a turn of the loop: a client that pipelines without end delays
 //   nobody else.
-// - A client that leaves a request unfinished or its replies unread is noticed (stall.ts).
+// - A client that leaves a request unfinished or its replies unread is noticed (stall.ts), and so is one that does
+//   not log in where it has to.
+// - onSpoke() is called once, at the first request of a client who needs no login or has logged in.
 // - pump() may be called at any time, in vain as well: whatever may have become possible is tried there.
 
 import type { Socket } from 'node:net';
@@ -14,6 +16,7 @@ import { assert } from '../assert.js';
 import type { Parsed, RequestParser } from '../protocol/parser.js';
 import { run } from './commands/table.js';
 import { onInput } from './lending-socket.js';
+import { addressOf } from './peer.js';
 import { Replies } from './replies.js';
 import { StallWatch } from './stall.js';
 import {
@@ -23,6 +26,16 @@ import {
   type Services,
 } from './session.js';
 
+/** A client that has to log in has to do so within this time. */
+const LOGIN_MS_MAX = 60_000;
+
+/** What the server wants to know of a connection. */
+export interface ConnectionEvents {
+  /** See the invariants. */
+  onSpoke(): void;
+  onGone(): void;
+}
+
 export class Connection implements ConnectionControl {
   readonly id: number;
   readonly #socket: Socket;
@@ -30,7 +43,7 @@ export class Connection implements ConnectionControl {
   readonly #parser: RequestParser;
   readonly #replies: Replies;
   readonly #session: Session;
-  readonly #onGone: () => void;
+  readonly #events: ConnectionEvents;
   readonly #listenAddress: string;
   /** Arrived while the parser could not take them; the socket is paused then. */
   #waiting: Buffer[] = [];
@@ -42,6 +55,8 @@ export class Connection implements ConnectionControl {
   #isEnding = false;
   #hasInputEnded = false;
   #isGone = false;
+  #isSilent = true;
+  readonly #acceptedMs: number;
   #lastInputMs: number;
   #bytesReceived = 0;
   #requests = 0;
@@ -53,18 +68,19 @@ export class Connection implements ConnectionControl {
     parser: RequestParser,
     services: Services,
     listenAddress: string,
-    onGone: () => void,
+    events: ConnectionEvents,
   ) {
     this.id = id;
     this.#socket = socket;
     this.#parser = parser;
     this.#services = services;
     this.#listenAddress = listenAddress;
-    this.#onGone = onGone;
+    this.#events = events;
     const { store, gate, counters } = services;
     this.#replies = new Replies(socket, store, gate, counters, () => this.#goOn());
     this.#session = new Session(services, this.#replies, this);
-    this.#lastInputMs = services.clock.monotonicMs();
+    this.#acceptedMs = services.clock.monotonicMs();
+    this.#lastInputMs = this.#acceptedMs;
     onInput(socket, {
       receive: (chunk) => this.#receive(chunk),
       // What is still waiting comes first.
@@ -79,6 +95,12 @@ export class Connection implements ConnectionControl {
   /** Ms without input; 0 while a request is being answered. */
   idleMs(nowMs: number): number {
     return this.#isBusy || !this.#replies.isIdle ? 0 : nowMs - this.#lastInputMs;
+  }
+
+  /** The client has to log in and has not done so in time. The time that a password's check takes is not its own. */
+  isLoginOverdue(nowMs: number): boolean {
+    if (this.#session.isAuthenticated || this.#isBusy) return false;
+    return nowMs - this.#acceptedMs >= LOGIN_MS_MAX;
   }
 
   /** The client has left a request unfinished, or its replies unread, for so long. Ask every second. */
@@ -96,15 +118,11 @@ export class Connection implements ConnectionControl {
     return this.#stall.isStalled(progress, nowMs, limitMs);
   }
 
-  describe(): ConnectionDescription {
-    const { remoteAddress, remotePort, remoteFamily } = this.#socket;
-    const isUnix = remoteAddress === undefined;
-    const host = remoteFamily === 'IPv6' ? `[${remoteAddress}]` : remoteAddress;
-    const idleMs = this.#services.clock.monotonicMs() - this.#lastInputMs;
+  describe(nowMs: number): ConnectionDescription {
+    const idleMs = nowMs - this.#lastInputMs;
     return {
       id: this.id,
-      address: isUnix ? this.#listenAddress : `tcp:${host}:${remotePort}`,
-      listenAddress: isUnix ? undefined : this.#listenAddress,
+      ...addressOf(this.#socket, this.#listenAddress),
       state: this.#state(),
       idleSeconds: Math.floor(idleMs / 1000),
     };
@@ -122,6 +140,7 @@ export class Connection implements ConnectionControl {
 
   admit(): void {
     this.#parser.admit();
+    this.#speak();
   }
 
   /** As `stats conns` names it. */
@@ -209,6 +228,7 @@ export class Connection implements ConnectionControl {
       }
       const pending = this.#run(parsed);
       if (parsed.kind !== 'value-piece') this.#requests += 1;
+      if (this.#isSilent && this.#session.isAuthenticated) this.#speak();
       if (this.#session.closing) this.#isEnding = true;
       if (pending !== undefined) {
         this.#waitFor(pending);
@@ -244,6 +264,12 @@ export class Connection implements ConnectionControl {
       default:
         return run(parsed, session);
     }
+  }
+
+  #speak(): void {
+    if (!this.#isSilent) return;
+    this.#isSilent = false;
+    this.#events.onSpoke();
   }
 
   /** Holds the requests behind until `pending` settles. A rejection is a bug and ends the process. */
@@ -284,6 +310,6 @@ export class Connection implements ConnectionControl {
     this.#replies.destroy();
     void this.#dropUpload();
     for (const call of this.#session.cleanups) call();
-    this.#onGone();
+    this.#events.onGone();
   }
 }

@@ -9,6 +9,7 @@ import type { Store } from '../store/store.js';
 import type { Counters } from './counters.js';
 import type { Gate } from './gate.js';
 import type { Replies } from './replies.js';
+import type { Slices } from './slices.js';
 import type { PrefixStats } from './stats/detail.js';
 import type { Users } from './users.js';
 import type { Watchers } from './watchers.js';
@@ -26,6 +27,7 @@ export interface Services {
   readonly version: string;
   readonly detail: PrefixStats;
   readonly watchers: Watchers;
+  readonly slices: Slices;
   /** Undefined: everyone may come in. */
   readonly users: Users | undefined;
 }
@@ -33,6 +35,8 @@ export interface Services {
 /** What commands may ask of the server as a whole. */
 export interface ServerControl {
   readonly connectionCount: number;
+  /** Of these: who has not made a request, or not logged in, yet. */
+  readonly silentCount: number;
   readonly connectionsMax: number;
   /** Monotonic ms of the start. */
   readonly startedMs: number;
@@ -44,8 +48,8 @@ export interface ServerControl {
   shutdown(graceful: boolean): void;
   /** Reads the certificates again; `failed`: the old ones stay. */
   refreshCertificates(): 'refreshed' | 'failed' | 'no-tls';
-  /** `stats conns`: one description a listener and a connection. */
-  describeConnections(): readonly ConnectionDescription[];
+  /** `stats conns`: one description a listener and a connection, in any pace. */
+  describeConnections(): IterableIterator<ConnectionDescription>;
 }
 
 export interface ConnectionDescription {

@@ -12,6 +12,7 @@ import { Connection } from '../../src/server/connection.js';
 import { newCounters } from '../../src/server/counters.js';
 import { Gate } from '../../src/server/gate.js';
 import type { ServerControl, Services } from '../../src/server/session.js';
+import { Slices } from '../../src/server/slices.js';
 import { PrefixStats } from '../../src/server/stats/detail.js';
 import { Watchers } from '../../src/server/watchers.js';
 import type { Store } from '../../src/store/store.js';
@@ -24,6 +25,7 @@ const MEAN_LATENCY_MS = 0.2;
 
 const CONTROL: ServerControl = {
   connectionCount: 0,
+  silentCount: 0,
   connectionsMax: 1024,
   startedMs: 0,
   verbosity: 0,
@@ -31,7 +33,7 @@ const CONTROL: ServerControl = {
   setVerbosity() {},
   shutdown() {},
   refreshCertificates: () => 'no-tls',
-  describeConnections: () => [],
+  describeConnections: () => [].values(),
 };
 
 export class SimServer {
@@ -62,6 +64,7 @@ export class SimServer {
       detail: new PrefixStats(':'),
       watchers: new Watchers(counters, () => store.nowMs(), clock.defer.bind(clock)),
       users: undefined,
+      slices: new Slices(clock.defer.bind(clock)),
     };
   }
 
@@ -77,7 +80,7 @@ export class SimServer {
       parser,
       this.#services,
       'tcp:simulated',
-      () => void this.#connections.delete(connection),
+      { onSpoke() {}, onGone: () => void this.#connections.delete(connection) },
     );
     this.#connections.add(connection);
     return link;

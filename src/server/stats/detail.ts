@@ -37,12 +37,11 @@ export class PrefixStats {
     if (counts !== undefined) counts.deletes += 1;
   }
 
-  /** Lines of `stats detail dump`. */
-  lines(): readonly string[] {
-    return [...this.#counts].map(
-      ([prefix, { gets, hits, sets, deletes }]) =>
-        `PREFIX ${prefix} get ${gets} hit ${hits} set ${sets} del ${deletes}`,
-    );
+  /** Lines of `stats detail dump`, in any pace. */
+  *lines(): IterableIterator<string> {
+    for (const [prefix, { gets, hits, sets, deletes }] of this.#counts) {
+      yield `PREFIX ${prefix} get ${gets} hit ${hits} set ${sets} del ${deletes}`;
+    }
   }
 
   clear(): void {
