@@ -13,10 +13,13 @@
 import type { Socket } from 'node:net';
 
 import { assert } from '../assert.js';
-import type { Parsed, RequestParser } from '../protocol/parser.js';
+import { openParser } from '../protocol/open-parser.js';
+import type { Parsed, ParserOptions, RequestParser } from '../protocol/parser.js';
+import type { BlockRooms } from '../protocol/receive-buffer.js';
 import { run } from './commands/table.js';
 import { onInput } from './lending-socket.js';
 import { addressOf } from './peer.js';
+import type { Receiver } from './receipts.js';
 import { Replies } from './replies.js';
 import { StallWatch } from './stall.js';
 import {
@@ -36,7 +39,7 @@ export interface ConnectionEvents {
   onGone(): void;
 }
 
-export class Connection implements ConnectionControl {
+export class Connection implements ConnectionControl, BlockRooms, Receiver {
   readonly id: number;
   readonly #socket: Socket;
   readonly #services: Services;
@@ -56,6 +59,8 @@ export class Connection implements ConnectionControl {
   #hasInputEnded = false;
   #isGone = false;
   #isSilent = true;
+  /** There is no memory yet for the value that has begun. */
+  #awaitsRoom = false;
   readonly #acceptedMs: number;
   #lastInputMs: number;
   #bytesReceived = 0;
@@ -65,13 +70,14 @@ export class Connection implements ConnectionControl {
   constructor(
     id: number,
     socket: Socket,
-    parser: RequestParser,
+    options: ParserOptions,
     services: Services,
     listenAddress: string,
     events: ConnectionEvents,
   ) {
     this.id = id;
     this.#socket = socket;
+    const parser = openParser(options, this);
     this.#parser = parser;
     this.#services = services;
     this.#listenAddress = listenAddress;
@@ -138,6 +144,31 @@ export class Connection implements ConnectionControl {
     this.#socket.destroy();
   }
 
+  claim(bytes: number, arrivedBytes: number): boolean {
+    if (this.#isGone) return false;
+    const outcome = this.#services.receipts.claim(this, bytes, arrivedBytes);
+    if (outcome === 'refused') {
+      this.#services.counters.read_buf_oom += 1;
+      this.destroy();
+    }
+    this.#awaitsRoom = outcome !== 'granted';
+    return !this.#awaitsRoom;
+  }
+
+  release(): void {
+    this.#awaitsRoom = false;
+    this.#services.receipts.release(this);
+  }
+
+  goOn(): void {
+    this.#awaitsRoom = false;
+    this.#pump();
+  }
+
+  owedMs(nowMs: number): number {
+    return this.#isStopped() ? 0 : nowMs - this.#lastInputMs;
+  }
+
   admit(): void {
     this.#parser.admit();
     this.#speak();
@@ -178,7 +209,12 @@ export class Connection implements ConnectionControl {
   /** Input cannot be taken at the moment. */
   #isStopped(): boolean {
     return (
-      this.#isBusy || this.#isYielding || this.#isEnding || this.#replies.isFull || this.#isHeld()
+      this.#isBusy ||
+      this.#isYielding ||
+      this.#isEnding ||
+      this.#awaitsRoom ||
+      this.#replies.isFull ||
+      this.#isHeld()
     );
   }
 
@@ -308,6 +344,7 @@ export class Connection implements ConnectionControl {
     this.#isGone = true;
     this.#waiting = [];
     this.#replies.destroy();
+    this.#services.receipts.release(this);
     void this.#dropUpload();
     for (const call of this.#session.cleanups) call();
     this.#events.onGone();

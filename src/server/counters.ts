@@ -10,6 +10,8 @@ export const COUNTER_NAMES = [
   'login_kicks',
   'silent_kicks',
   'ssl_handshake_errors',
+  'receipt_kicks',
+  'read_buf_oom',
   'cmd_get',
   'cmd_set',
   'cmd_flush',

@@ -5,7 +5,6 @@ import type { Socket } from 'node:net';
 
 import type { Config, Endpoint } from '../config.js';
 import type { Env } from '../env/env.js';
-import { openParser } from '../protocol/open-parser.js';
 import { INLINE_VALUE_BYTES_MAX } from '../limits.js';
 import type { ParserOptions } from '../protocol/parser.js';
 import type { Store } from '../store/store.js';
@@ -24,6 +23,7 @@ import {
   type HandshakeDoor,
   type Listener,
 } from './listeners.js';
+import { Receipts } from './receipts.js';
 import type { ConnectionDescription, ServerControl, Services } from './session.js';
 import { Slices } from './slices.js';
 import { PrefixStats } from './stats/detail.js';
@@ -35,6 +35,10 @@ const TOO_MANY = 'ERROR Too many open connections\r\n';
 const CLIENT_CHECK_MS = 1000;
 /** A TLS handshake has to be done within this time. */
 const HANDSHAKE_MS_MAX = 10_000;
+const MIB = 1024 * 1024;
+const RECEIPT_BYTES = { claimsMax: 64 * MIB, waitingMax: 64 * MIB };
+/** Within what descriptors.ts keeps back; whoever waits is busy and has nothing in memory but a piece. */
+const UPLOAD_FILES = { claimsMax: 16, waitingMax: Number.POSITIVE_INFINITY };
 /** Clients that are being told that there are too many; within what descriptors.ts keeps back. */
 const REFUSALS_MAX = 16;
 /** Clients that do not read keep a clean stop waiting no longer than this. */
@@ -86,7 +90,9 @@ export class Server implements ServerControl {
     const users = config.authFile === undefined ? undefined : new Users(config.authFile);
     const { version } = hooks;
     const slices = new Slices(clock.defer.bind(clock));
-    const shared = { config, slices, store, gate, counters, clock, logger };
+    const receipts = new Receipts(RECEIPT_BYTES, clock);
+    const uploads = new Receipts(UPLOAD_FILES, clock);
+    const shared = { config, slices, receipts, uploads, store, gate, counters, clock, logger };
     this.#services = { ...shared, control: this, version, detail, watchers, users };
   }
 
@@ -262,7 +268,7 @@ export class Server implements ServerControl {
     const connection: Connection = new Connection(
       this.#nextId++,
       socket,
-      openParser(this.#parserOptions(endpoint)),
+      this.#parserOptions(endpoint),
       this.#services,
       `${endpoint.kind}:${address}`,
       {
@@ -314,9 +320,8 @@ export class Server implements ServerControl {
       if (this.#isStopping) return;
       const nowMs = this.#env.clock.monotonicMs();
       for (const handshake of this.#handshakes) {
-        if (handshake.ageMs(nowMs) < HANDSHAKE_MS_MAX) continue;
-        counters.ssl_handshake_errors += 1;
-        handshake.destroy();
+        // That it failed is counted where every failure is (tls.ts).
+        if (handshake.ageMs(nowMs) >= HANDSHAKE_MS_MAX) handshake.destroy();
       }
       for (const connection of this.#connections) {
         if (idleTimeoutMs > 0 && connection.idleMs(nowMs) >= idleTimeoutMs) {
@@ -330,6 +335,8 @@ export class Server implements ServerControl {
         }
         connection.destroy();
       }
+      const { receipts, uploads } = this.#services;
+      counters.receipt_kicks += receipts.relieve(nowMs) + uploads.relieve(nowMs);
       this.#watchClients();
     });
   }

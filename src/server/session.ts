@@ -8,6 +8,7 @@ import { errorReply, type ErrorName, type Reply } from '../protocol/reply.js';
 import type { Store } from '../store/store.js';
 import type { Counters } from './counters.js';
 import type { Gate } from './gate.js';
+import type { Receipts } from './receipts.js';
 import type { Replies } from './replies.js';
 import type { Slices } from './slices.js';
 import type { PrefixStats } from './stats/detail.js';
@@ -28,6 +29,10 @@ export interface Services {
   readonly detail: PrefixStats;
   readonly watchers: Watchers;
   readonly slices: Slices;
+  /** Memory of the values that come in. */
+  readonly receipts: Receipts;
+  /** Files of the large values that come in. */
+  readonly uploads: Receipts;
   /** Undefined: everyone may come in. */
   readonly users: Users | undefined;
 }
@@ -66,6 +71,8 @@ export interface ConnectionControl {
   readonly id: number;
   admit(): void;
   destroy(): void;
+  /** Ms since the client last sent; 0 while it is the server that does not read. */
+  owedMs(nowMs: number): number;
 }
 
 /** How far a get with many keys has come. */
@@ -139,6 +146,10 @@ export class Session {
   admit(): void {
     this.isAuthenticated = true;
     this.#connection.admit();
+  }
+
+  owedMs(nowMs: number): number {
+    return this.#connection.owedMs(nowMs);
   }
 
   /** Drops the connection: it cannot be kept in step any more. */

@@ -50,6 +50,7 @@ export function generalLines(services: Services): StatLines {
     ['kv_stall_kicks', counters.stall_kicks],
     ['kv_login_kicks', counters.login_kicks],
     ['kv_silent_kicks', counters.silent_kicks],
+    ['kv_receipt_kicks', counters.receipt_kicks],
     ['kv_silent_connections', services.control.silentCount],
     ['noreply_writes', counters.noreply_writes],
     ['noreply_failed', counters.noreply_failed],
@@ -88,6 +89,8 @@ function processValues(services: Services): ReadonlyMap<string, string | number>
     ['threads', config.threads],
     ['hash_power_level', Math.max(16, Math.ceil(Math.log2(memory + 1)))],
     ['hash_bytes', memory],
+    ['read_buf_count', services.receipts.count],
+    ['read_buf_bytes', services.receipts.amount],
     ['log_watchers', services.watchers.count],
   ]);
 }
