@@ -11,6 +11,7 @@ import { Worker as Thread } from 'node:worker_threads';
 import { KvError, systemCode } from '../errors.js';
 import { BlockingFile } from './blocking-file.js';
 import { ReadThread } from './read-thread.js';
+import { openedBySpares } from './spare-descriptors.js';
 import type { Clock, Env, File, Fs, Lock, LogFields, Logger, OpenMode, Worker } from './env.js';
 
 const { O_RDONLY, O_RDWR, O_CREAT, O_EXCL, O_DSYNC } = fs.constants;
@@ -50,7 +51,10 @@ const nodeClock: Clock = {
 
 const nodeFs: Fs = {
   async open(path, mode) {
-    const fd = await settle<number>((done) => fs.open(path, OPEN_FLAGS[mode], 0o600, done));
+    const flags = OPEN_FLAGS[mode];
+    const fd = await openedBySpares(() =>
+      settle<number>((done) => fs.open(path, flags, 0o600, done)),
+    );
     return new NodeFile(path, fd);
   },
   list: (dir) => fs.promises.readdir(dir),
@@ -60,7 +64,7 @@ const nodeFs: Fs = {
   rename: (from, to) => fs.promises.rename(from, to),
   remove: (path) => fs.promises.rm(path, { force: true }),
   async syncDir(dir) {
-    const handle = await fs.promises.open(dir, 'r');
+    const handle = await openedBySpares(() => fs.promises.open(dir, 'r'));
     try {
       await handle.sync();
     } finally {

@@ -32,6 +32,10 @@ import type { ReplayReport, Visit } from './replay.js';
 import type { Segment, SegmentTable } from './segment.js';
 import { WritableSegment, reopenTail } from './writable-segment.js';
 
+/** A segment that cannot be made is told of again after so long. */
+const REFUSAL_PAUSE_MS = 60_000;
+const NO_REFUSAL = { text: '', toldMs: 0 };
+
 /** An entry of the manifest, as text, is no longer. */
 const MANIFEST_ENTRY_BYTES_MAX = 256;
 
@@ -79,6 +83,7 @@ export class Log {
   /** Files that the manifest may name that a start would find: a failed write of it leaves two candidates. */
   #named: Set<string>;
   #succession: Promise<void> = Promise.resolve();
+  #refusal = NO_REFUSAL;
   #rotation: Promise<void> = Promise.resolve();
   #closing = false;
 
@@ -327,9 +332,17 @@ export class Log {
   #prepareSuccessor(): void {
     if (this.#closing) return;
     this.#succession = this.#makeSuccessor().catch((error: unknown) => {
-      this.#env.logger.warn(`The next segment cannot be prepared yet: ${String(error)}`);
+      this.#tellRefusal(`The next segment cannot be prepared yet: ${String(error)}`);
       this.#commit.successorFailed(error);
     });
+  }
+
+  /** It is tried every second: the same words are said again only after a while. */
+  #tellRefusal(text: string): void {
+    const nowMs = this.#env.clock.monotonicMs();
+    if (text === this.#refusal.text && nowMs - this.#refusal.toldMs < REFUSAL_PAUSE_MS) return;
+    this.#refusal = { text, toldMs: nowMs };
+    this.#env.logger.warn(text);
   }
 
   async #makeSuccessor(): Promise<void> {
@@ -352,6 +365,7 @@ export class Log {
       if (failure !== undefined) throw failure;
       await this.#writeManifest();
       this.#commit.succeed(writable);
+      this.#refusal = NO_REFUSAL;
       this.segmentsCreated += 1;
     } catch (error) {
       await writable?.close();

@@ -55,7 +55,8 @@ export interface ServerHooks {
 export class Server implements ServerControl {
   readonly counters: Counters = newCounters();
   readonly startedMs: number;
-  readonly connectionsMax: number;
+  readonly #descriptorLimit = descriptorLimit();
+  #segments = 0;
   readonly #config: Config;
   readonly #env: Env;
   readonly #hooks: ServerHooks;
@@ -77,7 +78,7 @@ export class Server implements ServerControl {
     this.#hooks = hooks;
     this.verbosity = config.verbosity;
     this.startedMs = env.clock.monotonicMs();
-    this.connectionsMax = connectionsWithin(config.connectionsMax, descriptorLimit());
+    this.#countSegments(store);
     this.#admission = new Admission(() => this.connectionsMax);
     const { counters } = this;
     const { clock, logger } = env;
@@ -127,6 +128,11 @@ export class Server implements ServerControl {
 
   get connectionCount(): number {
     return this.#admission.count;
+  }
+
+  /** What the descriptors allow at the moment. */
+  get connectionsMax(): number {
+    return connectionsWithin(this.#config.connectionsMax, this.#descriptorLimit, this.#segments);
   }
 
   get silentCount(): number {
@@ -201,6 +207,10 @@ export class Server implements ServerControl {
         if (guest.id < idEnd) yield guest.describe(this.#env.clock.monotonicMs());
       }
     }
+  }
+
+  #countSegments(store: Store): void {
+    this.#segments = Number(store.stats().get('kv_segments') ?? 0);
   }
 
   #doorOf(endpoint: Endpoint, address: () => string): Door {
@@ -335,7 +345,8 @@ export class Server implements ServerControl {
         }
         connection.destroy();
       }
-      const { receipts, uploads } = this.#services;
+      const { receipts, uploads, store } = this.#services;
+      this.#countSegments(store);
       counters.receipt_kicks += receipts.relieve(nowMs) + uploads.relieve(nowMs);
       this.#watchClients();
     });

@@ -23,6 +23,8 @@ const NOT_HERE = new Set([
   'too-many-connections',
   'no-space',
   'damaged',
+  'unreadable',
+  'unwritten',
   'closed',
 ]);
 

@@ -7,7 +7,7 @@ import type { PutRequest } from '../../protocol/request.js';
 import type { LargeValueHandle, LargeValueWriter } from '../../store/store.js';
 import type { Receiver } from '../receipts.js';
 import type { Session } from '../session.js';
-import { errorOfFailure } from './outcomes.js';
+import { errorOfWrite } from './outcomes.js';
 
 type StoreValue = (
   request: PutRequest,
@@ -40,7 +40,7 @@ export class LargeUpload implements Receiver {
       if (this.#isAborted) await this.abort();
       else await this.#writer?.write(own);
     } catch (error) {
-      this.#error = errorOfFailure(error);
+      this.#error = errorOfWrite(error);
       await this.abort();
     }
   }
@@ -95,7 +95,7 @@ export class LargeUpload implements Receiver {
       this.#session.services.uploads.release(this);
       return handle;
     } catch (error) {
-      this.#error = errorOfFailure(error);
+      this.#error = errorOfWrite(error);
       await this.abort();
       return undefined;
     }

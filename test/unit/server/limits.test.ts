@@ -210,9 +210,11 @@ describe('server limits', () => {
   });
 
   it('connectionsWithin() keeps descriptors for the log', () => {
-    expect(connectionsWithin(1024, Number.POSITIVE_INFINITY)).to.equal(1024);
-    expect(connectionsWithin(1024, 1024)).to.equal(960);
-    expect(connectionsWithin(1024, 20)).to.equal(1);
+    expect(connectionsWithin(1024, Number.POSITIVE_INFINITY, 500)).to.equal(1024);
+    expect(connectionsWithin(1024, 1024, 0)).to.equal(896);
+    expect(connectionsWithin(1024, 1024, 500)).to.equal(396);
+    expect(connectionsWithin(1024, 160, 1)).to.equal(95);
+    expect(connectionsWithin(1024, 20, 1)).to.equal(1);
   });
 
   it('descriptorLimit() reads the soft limit, and knows none without /proc', () => {
