@@ -148,7 +148,12 @@ export class ReceiveBuffer {
       // By factors: a value that arrives in many pieces is copied twice at most, not once a piece.
       const isEarly = this.expected > GROWTH * length;
       const announced = isEarly || this.#waits() ? 0 : this.expected;
-      const capacity = Math.max(OWN_CAPACITY_MIN, needed, this.#waits() ? 0 : 2 * length, announced);
+      const capacity = Math.max(
+        OWN_CAPACITY_MIN,
+        needed,
+        this.#waits() ? 0 : 2 * length,
+        announced,
+      );
       const grown = allocate(capacity);
       grown.set(bytes.subarray(start, end));
       release(this.#own);

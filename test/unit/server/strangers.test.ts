@@ -43,7 +43,15 @@ describe('strangers', function () {
   });
 
   async function start(...argv: string[]): Promise<number> {
-    server = new ServerCommand(['-p', '-1', '--data', path.join(dir, 'data'), '-c', '200', ...argv]);
+    server = new ServerCommand([
+      '-p',
+      '-1',
+      '--data',
+      path.join(dir, 'data'),
+      '-c',
+      '200',
+      ...argv,
+    ]);
     return server.port();
   }
 
@@ -129,7 +137,9 @@ describe('strangers', function () {
       expect((await client.until(END)).split('kv_handshake')).to.have.length(3);
       const before = await numbers(client);
       expect(before.get('curr_connections')).to.equal(3);
-      await Promise.all([once(silent, 'end'), once(half, 'close')].map((gone) => gone.catch(() => 0)));
+      await Promise.all(
+        [once(silent, 'end'), once(half, 'close')].map((gone) => gone.catch(() => 0)),
+      );
     } finally {
       clearInterval(trickle);
     }
@@ -157,7 +167,9 @@ describe('strangers', function () {
       fs.writeFileSync(users, 'me:secret\n', { mode: 0o600 });
       const unix = path.join(dir, 'sock');
       const paths: Readonly<Record<string, string>> = { '-s': unix, '-Y': users };
-      const argv = flags.flatMap((flag) => (paths[flag] === undefined ? flag : [flag, paths[flag]]));
+      const argv = flags.flatMap((flag) =>
+        paths[flag] === undefined ? flag : [flag, paths[flag]],
+      );
       const isUnix = flags[0] === '-s';
       let where: net.NetConnectOpts = { path: unix };
       if (isUnix) {
