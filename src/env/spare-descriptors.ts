@@ -10,12 +10,10 @@ const SPARES_MAX = 16;
 const REFILL_MS = 1000;
 
 const spares: number[] = [];
-let isHolding = false;
 let timer: NodeJS.Timeout | undefined;
 
 /** Begins to hold them; for a process that serves. */
 export function holdSpareDescriptors(): void {
-  isHolding = true;
   refill();
 }
 
@@ -40,7 +38,7 @@ export function isOutOfDescriptors(error: unknown): boolean {
 
 function refill(): void {
   try {
-    while (isHolding && spares.length < SPARES_MAX) spares.push(fs.openSync('/dev/null', 'r'));
+    while (spares.length < SPARES_MAX) spares.push(fs.openSync('/dev/null', 'r'));
   } catch {
     // Not yet: there are none.
     refillLater();

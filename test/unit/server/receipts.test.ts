@@ -8,6 +8,8 @@ import { serversOf } from '../../support/test-server-hooks.js';
 const MIB = 2 ** 20;
 const STORED = 'STORED\r\n';
 
+const turn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve));
+
 class Client implements Receiver {
   owed = 1;
   state = 'begun';
@@ -25,7 +27,6 @@ class Client implements Receiver {
 describe('Receipts', () => {
   let nowMs = 0;
   const clock = { monotonicMs: () => nowMs, defer: (call: () => void) => void setTimeout(call) };
-  const turn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve));
   beforeEach(() => (nowMs = 0));
 
   it('grants whole claims up to the bound, then in order as room comes back', async () => {
@@ -105,9 +106,9 @@ describe('values on their way in', () => {
   it('no more than 16 large values come in at the same time, the next when one is done', async () => {
     const { connect, store } = await start({ argv: ['-I', '8m'] });
     const open = store.openLargeValue.bind(store);
-    let opened = 0;
+    const seen = { opened: 0 };
     store.openLargeValue = () => {
-      opened += 1;
+      seen.opened += 1;
       return open();
     };
     const value = 'v'.repeat(2 * MIB);
@@ -118,11 +119,11 @@ describe('values on their way in', () => {
       clients.push(client);
     }
     const other = await connect();
-    while (opened < 16) await setImmediate();
+    while (seen.opened < 16) await setImmediate();
     for (let n = 0; n < 20; n++) await other.ask('get a\r\n', 'END\r\n');
-    expect(opened).to.equal(16);
+    expect(seen.opened).to.equal(16);
     clients[0]!.socket.destroy();
-    while (opened < 17) await setImmediate();
+    while (seen.opened < 17) await setImmediate();
     for (const client of clients.slice(1)) {
       client.send(`${value.slice(MIB)}\r\n`);
       expect(await client.take(STORED.length)).to.equal(STORED);

@@ -29,12 +29,12 @@ describe('Slices', () => {
   it('`stats` a thousand times, pipelined, is cut into turns in which others are served', async () => {
     const { connect } = await start();
     const [greedy, other] = [await connect(), await connect()];
-    let ended = 0;
-    greedy.socket.on('data', (text: string) => (ended += text.split('END\r\n').length - 1));
+    const seen = { ended: 0 };
+    greedy.socket.on('data', (text: string) => (seen.ended += text.split('END\r\n').length - 1));
     greedy.send('stats\r\n'.repeat(1000));
-    while (ended === 0) await new Promise(setImmediate);
+    while (seen.ended === 0) await new Promise(setImmediate);
     await other.ask('get a\r\n', 'END\r\n');
-    expect(ended).to.be.lessThan(900);
-    while (ended < 1000) await new Promise(setImmediate);
+    expect(seen.ended).to.be.lessThan(900);
+    while (seen.ended < 1000) await new Promise(setImmediate);
   });
 });

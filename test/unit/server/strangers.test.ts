@@ -23,6 +23,24 @@ const CLOSE_WAIT = '08';
 /** The first bytes of a ClientHello; its length promises more. */
 const HALF_HELLO = Buffer.from('1603010200010001fc0303', 'hex');
 
+async function numbers(client: TestClient): Promise<Map<string, number>> {
+  client.send('stats\r\n');
+  const text = await client.until(END);
+  return new Map(
+    [...text.matchAll(/^STAT (\S+) (\d+)\r$/gm)].map((found) => [found[1]!, Number(found[2])]),
+  );
+}
+
+/** Sockets of the server's port whose peer has closed and the server has not. */
+function forgotten(port: number): number {
+  const local = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+  const lines = fs.readFileSync('/proc/net/tcp', 'latin1').split('\n');
+  return lines.filter((line) => {
+    const [, address = '', , state] = line.trim().split(/\s+/);
+    return address.endsWith(local) && state === CLOSE_WAIT;
+  }).length;
+}
+
 describe('strangers', function () {
   let dir: string;
   let authority: Authority;
@@ -75,24 +93,6 @@ describe('strangers', function () {
     sockets.push(socket);
     await once(socket, 'secureConnect');
     return new TestClient(socket);
-  }
-
-  async function numbers(client: TestClient): Promise<Map<string, number>> {
-    client.send('stats\r\n');
-    const text = await client.until(END);
-    return new Map(
-      [...text.matchAll(/^STAT (\S+) (\d+)\r$/gm)].map((found) => [found[1]!, Number(found[2])]),
-    );
-  }
-
-  /** Sockets of the server's port whose peer has closed and the server has not. */
-  function forgotten(port: number): number {
-    const local = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
-    const lines = fs.readFileSync('/proc/net/tcp', 'latin1').split('\n');
-    return lines.filter((line) => {
-      const [, address = '', , state] = line.trim().split(/\s+/);
-      return address.endsWith(local) && state === CLOSE_WAIT;
-    }).length;
   }
 
   const ways: readonly (readonly [string, (socket: net.Socket) => void])[] = [
