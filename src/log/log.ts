@@ -27,14 +27,11 @@ import { writeManifest } from './manifest.js';
 import { overgrowthBytes } from './log-end.js';
 import { createSegment, newSalt, recover } from './recovery.js';
 import type { Recovered } from './recovery.js';
+import { RepeatedWarning } from './repeated-warning.js';
 import { replay } from './replay.js';
 import type { ReplayReport, Visit } from './replay.js';
 import type { Segment, SegmentTable } from './segment.js';
 import { WritableSegment, reopenTail } from './writable-segment.js';
-
-/** A segment that cannot be made is told of again after so long. */
-const REFUSAL_PAUSE_MS = 60_000;
-const NO_REFUSAL = { text: '', toldMs: 0 };
 
 /** An entry of the manifest, as text, is no longer. */
 const MANIFEST_ENTRY_BYTES_MAX = 256;
@@ -83,7 +80,7 @@ export class Log {
   /** Files that the manifest may name that a start would find: a failed write of it leaves two candidates. */
   #named: Set<string>;
   #succession: Promise<void> = Promise.resolve();
-  #refusal = NO_REFUSAL;
+  readonly #refusal: RepeatedWarning;
   #rotation: Promise<void> = Promise.resolve();
   #closing = false;
 
@@ -125,6 +122,7 @@ export class Log {
     events: LogEvents,
   ) {
     this.#env = env;
+    this.#refusal = new RepeatedWarning(env);
     this.dir = dir;
     this.#lock = lock;
     const { table, storeId, scans: _, mend: _mend, tidy, ...rest } = recovered;
@@ -332,17 +330,9 @@ export class Log {
   #prepareSuccessor(): void {
     if (this.#closing) return;
     this.#succession = this.#makeSuccessor().catch((error: unknown) => {
-      this.#tellRefusal(`The next segment cannot be prepared yet: ${String(error)}`);
+      this.#refusal.tell(`The next segment cannot be prepared yet: ${String(error)}`);
       this.#commit.successorFailed(error);
     });
-  }
-
-  /** It is tried every second: the same words are said again only after a while. */
-  #tellRefusal(text: string): void {
-    const nowMs = this.#env.clock.monotonicMs();
-    if (text === this.#refusal.text && nowMs - this.#refusal.toldMs < REFUSAL_PAUSE_MS) return;
-    this.#refusal = { text, toldMs: nowMs };
-    this.#env.logger.warn(text);
   }
 
   async #makeSuccessor(): Promise<void> {
@@ -365,7 +355,7 @@ export class Log {
       if (failure !== undefined) throw failure;
       await this.#writeManifest();
       this.#commit.succeed(writable);
-      this.#refusal = NO_REFUSAL;
+      this.#refusal.end();
       this.segmentsCreated += 1;
     } catch (error) {
       await writable?.close();
