@@ -1,5 +1,5 @@
-// The log as the store sees it: append a record, read a frame, know the watermark, replace a run of
-// sealed segments. Wires recovery, group commit, segments and the manifest together.
+// The log as the store sees it: append a record, read a frame, know the watermark, replace a run of sealed segments.
+// Wires recovery, group commit, segments and the manifest together.
 //
 // Invariants:
 // - The manifest on disk names every segment that a batch was written to, before that batch is durable.
@@ -12,14 +12,12 @@ import { assert } from '../assert.js';
 import type { Env, Lock } from '../env/env.js';
 import { KvError } from '../errors.js';
 import { LOCK_NAME, hintName, segmentName } from './files.js';
-import type { Frame } from './format.js';
+import type { Defect, Frame } from './format.js';
 import { decodeFrame } from './format.js';
-import type { Defect } from './format.js';
 import { GroupCommit } from './group-commit.js';
 import type { CommitCounters, FailureCause, NewRecord, Placed } from './group-commit.js';
 import { HintReader } from './hint-reader.js';
-import { SEED_BYTES, hashSeed } from './key-hash.js';
-import type { HashSeed } from './key-hash.js';
+import { type HashSeed, SEED_BYTES, hashSeed } from './key-hash.js';
 import type { ImageContent } from './image-file.js';
 import { saveImage } from './image-proof.js';
 import type { Restore } from './image-proof.js';
