@@ -8,6 +8,7 @@ import { readConfig, type Config } from './config.js';
 import { isLocal } from './config/addresses.js';
 import type { Clock } from './env/env.js';
 import { nodeEnv } from './env/node-env.js';
+import { holdSpareDescriptors } from './env/spare-descriptors.js';
 import { isKvError, systemCode } from './errors.js';
 import { EXIT, exitCodeOf, type ExitCode } from './exit-codes.js';
 import { TextLogger } from './logger.js';
@@ -74,6 +75,7 @@ class ServerProcess {
     const config = this.#config;
     const logger = this.#logger;
     if (config.user !== undefined) (await import('./privileges.js')).dropTo(config.user);
+    holdSpareDescriptors();
     const env = nodeEnv(logger);
     const progress = recoveryProgress(process.stderr, () => performance.now());
     const onProgress = progress?.update.bind(progress);

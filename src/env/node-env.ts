@@ -12,6 +12,7 @@ import { BlockingFile } from './blocking-file.js';
 import { lockDirectory } from './directory-lock.js';
 import { PoolShare, readsInPool } from './pool-share.js';
 import { ReadThread } from './read-thread.js';
+import { openedBySpares } from './spare-descriptors.js';
 import type { Clock, Env, File, Fs, LogFields, Logger, OpenMode, Worker } from './env.js';
 
 const { O_RDONLY, O_RDWR, O_CREAT, O_EXCL, O_DSYNC } = fs.constants;
@@ -55,7 +56,10 @@ const nodeClock: Clock = {
 
 const nodeFs: Omit<Fs, 'lock'> = {
   async open(path, mode) {
-    const fd = await settle<number>((done) => fs.open(path, OPEN_FLAGS[mode], 0o600, done));
+    const flags = OPEN_FLAGS[mode];
+    const fd = await openedBySpares(() =>
+      settle<number>((done) => fs.open(path, flags, 0o600, done)),
+    );
     return new NodeFile(path, fd);
   },
   list: (dir) => fs.promises.readdir(dir),
@@ -65,7 +69,7 @@ const nodeFs: Omit<Fs, 'lock'> = {
   rename: (from, to) => fs.promises.rename(from, to),
   remove: (path) => fs.promises.rm(path, { force: true }),
   async syncDir(dir) {
-    const handle = await fs.promises.open(dir, 'r');
+    const handle = await openedBySpares(() => fs.promises.open(dir, 'r'));
     try {
       await handle.sync();
     } finally {

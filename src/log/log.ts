@@ -1,5 +1,5 @@
-// The log as the store sees it: append a record, read a frame, know the watermark, replace a run of
-// sealed segments. Wires recovery, group commit, segments and the manifest together.
+// The log as the store sees it: append a record, read a frame, know the watermark, replace a run of sealed segments.
+// Wires recovery, group commit, segments and the manifest together.
 //
 // Invariants:
 // - The manifest on disk names every segment that a batch was written to, before that batch is durable.
@@ -12,9 +12,8 @@ import { assert } from '../assert.js';
 import type { Env, Lock } from '../env/env.js';
 import { KvError } from '../errors.js';
 import { LOCK_NAME, hintName, segmentName } from './files.js';
-import type { Frame } from './format.js';
+import type { Defect, Frame } from './format.js';
 import { decodeFrame } from './format.js';
-import type { Defect } from './format.js';
 import { GroupCommit } from './group-commit.js';
 import type { CommitCounters, FailureCause, NewRecord, Placed } from './group-commit.js';
 import { HintReader } from './hint-reader.js';
@@ -26,6 +25,7 @@ import { writeManifest } from './manifest.js';
 import { overgrowthBytes, roomBytes } from './log-end.js';
 import { createSegment, newSalt, recover } from './recovery.js';
 import type { Recovered } from './recovery.js';
+import { RepeatedWarning } from './repeated-warning.js';
 import { replay } from './replay.js';
 import type { ReplayOptions, ReplayReport, Visit } from './replay.js';
 import type { Segment, SegmentTable } from './segment.js';
@@ -74,6 +74,7 @@ export class Log {
   /** Files that the manifest may name that a start would find: a failed write of it leaves two candidates. */
   #named: Set<string>;
   #succession: Promise<void> = Promise.resolve();
+  readonly #refusal: RepeatedWarning;
   #rotation: Promise<void> = Promise.resolve();
   #closing = false;
 
@@ -116,6 +117,7 @@ export class Log {
     events: LogEvents,
   ) {
     this.#env = env;
+    this.#refusal = new RepeatedWarning(env);
     this.dir = dir;
     this.#lock = lock;
     const { table, storeId, scans: _, mend: _mend, tidy, ...rest } = recovered;
@@ -327,7 +329,7 @@ export class Log {
   #prepareSuccessor(): void {
     if (this.#closing) return;
     this.#succession = this.#makeSuccessor().catch((error: unknown) => {
-      this.#env.logger.warn(`The next segment cannot be prepared yet: ${String(error)}`);
+      this.#refusal.tell(`The next segment cannot be prepared yet: ${String(error)}`);
       this.#commit.successorFailed(error);
     });
   }
@@ -352,6 +354,7 @@ export class Log {
       if (failure !== undefined) throw failure;
       await this.#writeManifest();
       this.#commit.succeed(writable);
+      this.#refusal.end();
       this.segmentsCreated += 1;
     } catch (error) {
       await writable?.close();

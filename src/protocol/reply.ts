@@ -117,6 +117,8 @@ export type ErrorName =
   | 'no-memory'
   | 'no-space'
   | 'damaged'
+  | 'unreadable'
+  | 'unwritten'
   | 'closed';
 
 export interface ErrorReply {

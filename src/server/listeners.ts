@@ -11,17 +11,30 @@ import { lending } from './lending-socket.js';
 
 const KEEP_ALIVE_DELAY_MS = 60_000;
 
-export type Accept = (socket: net.Socket, endpoint: Endpoint, address: string) => void;
+/** What becomes of the sockets of one listener. */
+export interface Door {
+  /** The client is ready to be served. */
+  accept(socket: net.Socket): void;
+  /** Before that, a TLS handshake is due: whoever calls goes on with `accepted` when it is done. Undefined: refused. */
+  begin(socket: net.Socket): HandshakeDoor | undefined;
+  /** A handshake failed. */
+  handshakeFailed(): void;
+}
+
+export interface HandshakeDoor {
+  /** `secure` is what `socket` has become. */
+  accept(secure: net.Socket): void;
+}
+
+/** Makes the door of a listener; `address` as it was really bound. */
+export type DoorMaker = (endpoint: Endpoint, address: () => string) => Door;
 
 /** Makes the server object of an endpoint: plain sockets, or TLS (tls.ts). */
-export type ServerMaker = (
-  options: net.ServerOpts,
-  accept: (socket: net.Socket) => void,
-) => net.Server;
+export type ServerMaker = (options: net.ServerOpts, door: Door) => net.Server;
 
 /** Nothing is read before the socket has been made a lending one. */
-export const plainServer: ServerMaker = (options, accept) =>
-  net.createServer({ ...options, pauseOnConnect: true }, (socket) => accept(lending(socket)));
+export const plainServer: ServerMaker = (options, door) =>
+  net.createServer({ ...options, pauseOnConnect: true }, (socket) => door.accept(lending(socket)));
 
 export interface Listener {
   readonly endpoint: Endpoint;
@@ -34,7 +47,7 @@ export interface Listener {
 export async function listen(
   endpoint: Endpoint,
   backlog: number,
-  accept: Accept,
+  doorOf: DoorMaker,
   make: ServerMaker,
 ): Promise<Listener> {
   const options = {
@@ -45,7 +58,10 @@ export async function listen(
     keepAliveInitialDelay: KEEP_ALIVE_DELAY_MS,
   };
   let address = addressText(endpoint);
-  const server = make(options, (socket) => accept(socket, endpoint, address));
+  const server = make(
+    options,
+    doorOf(endpoint, () => address),
+  );
   try {
     if (endpoint.kind === 'unix') await removeStale(endpoint.path);
     await started(server, endpoint, backlog);

@@ -9,7 +9,9 @@ import type { Store } from '../store/store.js';
 import type { Counters } from './counters.js';
 import type { Gate } from './gate.js';
 import type { Guest, Login, Logins } from './login/logins.js';
+import type { Receipts } from './receipts.js';
 import type { Replies } from './replies.js';
+import type { Slices } from './slices.js';
 import type { PrefixStats } from './stats/detail.js';
 import type { Watchers } from './watchers.js';
 
@@ -26,6 +28,11 @@ export interface Services {
   readonly version: string;
   readonly detail: PrefixStats;
   readonly watchers: Watchers;
+  readonly slices: Slices;
+  /** Memory of the values that come in. */
+  readonly receipts: Receipts;
+  /** Files of the large values that come in. */
+  readonly uploads: Receipts;
   /** Undefined: everyone may come in. */
   readonly logins: Logins | undefined;
 }
@@ -33,6 +40,8 @@ export interface Services {
 /** What commands may ask of the server as a whole. */
 export interface ServerControl {
   readonly connectionCount: number;
+  /** Of these: who has not made a request, or not logged in, yet. */
+  readonly silentCount: number;
   readonly connectionsMax: number;
   /** Monotonic ms of the start. */
   readonly startedMs: number;
@@ -44,8 +53,8 @@ export interface ServerControl {
   shutdown(graceful: boolean): void;
   /** Reads the certificates again; `failed`: the old ones stay. */
   refreshCertificates(): 'refreshed' | 'failed' | 'no-tls';
-  /** `stats conns`: one description a listener and a connection. */
-  describeConnections(): readonly ConnectionDescription[];
+  /** `stats conns`: one description a listener and a connection, in any pace. */
+  describeConnections(): IterableIterator<ConnectionDescription>;
 }
 
 export interface ConnectionDescription {
@@ -64,6 +73,8 @@ export interface ConnectionControl {
   readonly remoteAddress: string | undefined;
   admit(): void;
   destroy(): void;
+  /** Ms since the client last sent; 0 while it is the server that does not read. */
+  owedMs(nowMs: number): number;
 }
 
 /** How far a get with many keys has come. */
@@ -145,6 +156,10 @@ export class Session {
   admit(): void {
     this.isAuthenticated = true;
     this.#connection.admit();
+  }
+
+  owedMs(nowMs: number): number {
+    return this.#connection.owedMs(nowMs);
   }
 
   /** Drops the connection: it cannot be kept in step any more. */

@@ -9,14 +9,18 @@
 import { join } from 'node:path';
 
 import { assert } from '../assert.js';
-import type { Env, File, Fs } from '../env/env.js';
+import type { Env, Fs } from '../env/env.js';
 import { PoolShare, sharing } from '../env/pool-share.js';
 import { KvError, isKvError } from '../errors.js';
 import { largeValueName, parseFileName } from '../log/files.js';
 import { LargeValueFileWriter, encodeDescriptor, readLargeValue } from '../log/large-value-file.js';
 import type { LargeReference } from '../log/large-value-file.js';
 import { isNoSpace } from '../log/zero-ahead.js';
+import { FewAtATime } from './few-at-a-time.js';
 import type { LargeValue, LargeValueHandle, LargeValueWriter } from './store.js';
+
+/** Files that are open for reading at the same time. */
+const READS_MAX = 8;
 
 interface Doomed {
   readonly reference: LargeReference;
@@ -35,6 +39,7 @@ export class LargeValues {
   readonly #doomed = new Map<number, Doomed>();
   #watermark = 0;
   readonly #removals = new Set<Promise<void>>();
+  readonly #reads = new FewAtATime(READS_MAX);
 
   /** `checkRoom` throws KV_NO_SPACE when so many bytes more would take what the log needs. */
   constructor(env: Env, dir: string, checkRoom: (bytes: number) => Promise<void>) {
@@ -116,21 +121,25 @@ export class LargeValues {
     const { id, bytes } = reference;
     this.#readers.set(id, (this.#readers.get(id) ?? 0) + 1);
     const path = this.#pathOf(id);
-    let file: Promise<File> | undefined;
     let released = false;
     return {
       bytes,
-      read: async (target, position) => {
-        file ??= this.#fs.open(path, 'read');
-        const opened = file;
-        return reported(path, async () =>
-          readLargeValue(await opened, reference, target, position),
-        );
-      },
+      // Opened for each piece: a client that does not read its value holds no descriptor.
+      read: (target, position) =>
+        this.#reads.run(() =>
+          reported(path, async () => {
+            const file = await this.#fs.open(path, 'read');
+            try {
+              return await readLargeValue(file, reference, target, position);
+            } finally {
+              await file.close();
+            }
+          }),
+        ),
       release: () => {
         if (released) return;
         released = true;
-        this.#track(this.#leave(id, file));
+        this.#leave(id);
       },
     };
   }
@@ -167,10 +176,7 @@ export class LargeValues {
     await Promise.all(this.#removals);
   }
 
-  async #leave(id: number, file: Promise<File> | undefined): Promise<void> {
-    // Who read was told when it could not be opened.
-    const opened = await file?.catch(() => undefined);
-    await opened?.close();
+  #leave(id: number): void {
     const left = (this.#readers.get(id) ?? 1) - 1;
     if (left > 0) {
       this.#readers.set(id, left);

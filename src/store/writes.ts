@@ -3,6 +3,7 @@
 // Invariant: a write that needs bytes from the disk is decided anew when they are there; if the item has
 // changed meanwhile they are fetched again. So the order of changes is the order of the log.
 
+import { isKvError } from '../errors.js';
 import { INLINE_VALUE_BYTES_MAX } from '../limits.js';
 import { frameBytes } from '../log/format.js';
 import type { LargeReference } from '../log/large-value-file.js';
@@ -136,7 +137,16 @@ export class Writes {
   /** Waits for the old value with bytes of its own: the caller's live only in this turn. */
   async #later(put: Put, seq: number, loading: Promise<LoadResult>): Promise<PutOutcome> {
     const own = ownCopy(put);
-    return this.#attempt(own, { seq, loaded: await loading });
+    let loaded: LoadResult;
+    try {
+      loaded = await loading;
+    } catch (error) {
+      // The old value could not be read: the new one, in a file of its own, is not needed.
+      if (isKvError(error) && !Buffer.isBuffer(own.value))
+        this.#core.large.dropNow(this.#core.large.take(own.value));
+      throw error;
+    }
+    return this.#attempt(own, { seq, loaded });
   }
 
   #refuse(put: Put, ref: number, status: Status, cas: bigint): PutOutcome {

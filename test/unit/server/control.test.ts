@@ -1,4 +1,5 @@
 import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -55,6 +56,33 @@ describe('Control', () => {
     expect(seen[0]).to.have.keys('done', 'total');
     const snapshot = await askServer(dir, { command: 'snapshot', path: '/x/y' });
     expect(snapshot).to.include({ path: '/x/y', count: 0 });
+  });
+
+  it('drops who does not ask, or does not leave, in time; who has not asked makes room for the next', async () => {
+    await control.close();
+    const timers: (() => void)[] = [];
+    const setTimer = (_delayMs: number, call: () => void): { cancel: () => void } => {
+      timers.push(call);
+      return { cancel: () => undefined };
+    };
+    control = await Control.listen(store, { ...clock, setTimer }, dir);
+    const connect = async (): Promise<net.Socket> => {
+      const socket = net.connect({ path: join(dir, 'control.sock'), allowHalfOpen: true }).resume();
+      await once(socket, 'connect');
+      return socket;
+    };
+    const silent = await connect();
+    const asking = await connect();
+    asking.write('{"command":"stats"}\n');
+    await once(asking, 'end');
+    for (const call of timers) call();
+    await Promise.all([once(silent, 'close'), once(asking, 'close')]);
+
+    const crowd: net.Socket[] = [];
+    for (let n = 0; n < 8; n++) crowd.push(await connect());
+    expect(await askServer(dir, { command: 'stats' })).to.have.property('curr_items', 0);
+    await once(crowd[0]!, 'close');
+    for (const socket of crowd) socket.destroy();
   });
 
   it("passes the store's failure on with its code", async () => {
