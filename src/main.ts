@@ -11,6 +11,7 @@ import { nodeEnv } from './env/node-env.js';
 import { isKvError, systemCode } from './errors.js';
 import { EXIT, exitCodeOf, type ExitCode } from './exit-codes.js';
 import { TextLogger } from './logger.js';
+import { removePidFile, requirePidFile, writePidFile } from './pid-file.js';
 import { Control } from './server/control.js';
 import { ListenError } from './server/errors.js';
 import { Server } from './server/server.js';
@@ -74,6 +75,7 @@ class ServerProcess {
     const config = this.#config;
     const logger = this.#logger;
     if (config.user !== undefined) (await import('./privileges.js')).dropTo(config.user);
+    if (config.pidFile !== undefined) requirePidFile(config.pidFile);
     const env = nodeEnv(logger);
     const progress = recoveryProgress(process.stderr, () => performance.now());
     const onProgress = progress?.update.bind(progress);
@@ -92,7 +94,7 @@ class ServerProcess {
     this.#server = server;
     const addresses = await server.start();
     this.#control = await this.#openControl(store, env.clock);
-    if (config.pidFile !== undefined) fs.writeFileSync(config.pidFile, `${process.pid}\n`);
+    if (config.pidFile !== undefined) writePidFile(config.pidFile);
     for (const note of config.notes) logger.info(note);
     const keys = store.stats().get('curr_items') ?? 0;
     const tookMs = Math.round(performance.now() - startedMs);
@@ -177,7 +179,7 @@ class ServerProcess {
   }
 
   #removePidFile(): void {
-    if (this.#config.pidFile !== undefined) fs.rmSync(this.#config.pidFile, { force: true });
+    if (this.#config.pidFile !== undefined) removePidFile(this.#config.pidFile);
   }
 }
 

@@ -9,17 +9,32 @@ import { performance } from 'node:perf_hooks';
 import { Worker as Thread } from 'node:worker_threads';
 
 import { KvError, systemCode } from '../errors.js';
+import { adoptFile, createFile, makeDir } from './adopt.js';
 import { BlockingFile } from './blocking-file.js';
+import { replaceOutput, outputFileOf } from './output-file.js';
 import { ReadThread } from './read-thread.js';
-import type { Clock, Env, File, Fs, Lock, LogFields, Logger, OpenMode, Worker } from './env.js';
+import { refuseOther } from './regular-file.js';
+import type {
+  Clock,
+  EntryKind,
+  Env,
+  File,
+  Fs,
+  Lock,
+  LogFields,
+  Logger,
+  OpenMode,
+  Worker,
+} from './env.js';
 
-const { O_RDONLY, O_RDWR, O_CREAT, O_EXCL, O_DSYNC } = fs.constants;
+// A pipe that nobody holds the other end of would hold up its opener for ever.
+const { O_RDONLY, O_RDWR, O_CREAT, O_EXCL, O_DSYNC, O_NONBLOCK } = fs.constants;
 
 const OPEN_FLAGS: Readonly<Record<OpenMode, number>> = {
-  read: O_RDONLY,
+  read: O_RDONLY | O_NONBLOCK,
   create: O_RDWR | O_CREAT | O_EXCL,
-  write: O_RDWR,
-  'write-through': O_RDWR | O_DSYNC,
+  write: O_RDWR | O_NONBLOCK,
+  'write-through': O_RDWR | O_DSYNC | O_NONBLOCK,
 };
 
 export function nodeEnv(logger: Logger): Env {
@@ -50,14 +65,36 @@ const nodeClock: Clock = {
 
 const nodeFs: Fs = {
   async open(path, mode) {
-    const fd = await settle<number>((done) => fs.open(path, OPEN_FLAGS[mode], 0o600, done));
+    if (mode === 'create') return new NodeFile(path, await createFile(path, OPEN_FLAGS[mode]));
+    const fd = await settle<number>((done) => fs.open(path, OPEN_FLAGS[mode], done)).catch(
+      (error: unknown) => refuseOther(path, error),
+    );
+    try {
+      const stats = await settle<fs.Stats>((done) => fs.fstat(fd, done));
+      if (!stats.isFile()) refuseOther(path);
+    } catch (error) {
+      fs.closeSync(fd);
+      throw error;
+    }
     return new NodeFile(path, fd);
   },
-  list: (dir) => fs.promises.readdir(dir),
-  async makeDir(dir) {
-    await fs.promises.mkdir(dir, { recursive: true, mode: 0o700 });
+  async kindOf(path) {
+    const stats = await fs.promises.lstat(path).catch((error: unknown) => {
+      if (systemCode(error) === 'ENOENT') return undefined;
+      throw error;
+    });
+    return stats && kindOfStats(stats);
   },
+  async isSameFile(path, other) {
+    const [one, two] = await Promise.all([path, other].map((each) => fs.promises.lstat(each)));
+    return one?.ino === two?.ino && one?.dev === two?.dev;
+  },
+  unique: () => randomBytes(6).toString('hex'),
+  list: (dir) => fs.promises.readdir(dir),
+  makeDir,
   rename: (from, to) => fs.promises.rename(from, to),
+  outputOf: outputFileOf,
+  replaceOutput,
   remove: (path) => fs.promises.rm(path, { force: true }),
   async syncDir(dir) {
     const handle = await fs.promises.open(dir, 'r');
@@ -74,9 +111,15 @@ const nodeFs: Fs = {
   },
 };
 
+function kindOfStats(stats: fs.Stats): EntryKind {
+  if (stats.isFile()) return 'file';
+  if (stats.isDirectory()) return 'directory';
+  return stats.isSymbolicLink() ? 'link' : 'other';
+}
+
 const blockingFs: Fs = {
   ...nodeFs,
-  open: async (path, mode) => new BlockingFile(path, OPEN_FLAGS[mode]),
+  open: async (path, mode) => new BlockingFile(path, OPEN_FLAGS[mode], mode === 'create'),
 };
 
 const readThread = new ReadThread();
@@ -168,6 +211,7 @@ function settle<T>(start: (done: (error: Error | null, value?: T) => void) => vo
  */
 async function lockFile(path: string): Promise<Lock> {
   const handle = await fs.promises.open(path, 'a', 0o600);
+  adoptFile(path, handle.fd);
   const taken = spawnSync('flock', ['-xn', '3'], {
     stdio: ['ignore', 'ignore', 'pipe', handle.fd],
     encoding: 'utf8',

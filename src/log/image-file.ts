@@ -13,12 +13,13 @@ import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 
 import type { File, Fs } from '../env/env.js';
-import { IMAGE_NAME, TEMPORARY_SUFFIX } from './files.js';
+import { IMAGE_NAME, temporaryName } from './files.js';
 import type { HashSeed } from './key-hash.js';
 import type { ManifestEntry } from './manifest.js';
+import { requireMayPut } from './ownership.js';
 import { openIfThere, writeFully } from './whole-file.js';
+import { IMAGE_MAGIC } from './magic.js';
 
-export const IMAGE_MAGIC = 'CAIRNIMG';
 export const IMAGE_HEADER_BYTES = 32;
 /** Of its own: grows with any change of the keydir's words, and an image of another version is not used. */
 export const IMAGE_VERSION = 1;
@@ -59,8 +60,8 @@ export async function writeImage(
   log: ImagedLog,
   content: ImageContent,
 ): Promise<void> {
-  const temporary = join(dir, IMAGE_NAME + TEMPORARY_SUFFIX);
-  await fs.remove(temporary);
+  await requireMayPut(fs, dir, IMAGE_NAME);
+  const temporary = join(dir, temporaryName(IMAGE_NAME, fs.unique()));
   try {
     const file = await fs.open(temporary, 'create');
     try {

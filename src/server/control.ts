@@ -4,13 +4,14 @@
 // Invariants:
 // - A request never keeps the server alive or holds up its end: close() ends every connection at once;
 //   work that was asked for goes on or is given up with the store.
-// - A socket file that is found was left by a killed server: whoever has the lock may replace it.
+// - A socket that is found and that nobody listens on was left by a killed server: whoever has the lock may
+//   replace it. Anything else there is a stranger's and stays.
 
-import fs from 'node:fs';
 import net from 'node:net';
 import { join } from 'node:path';
 
 import type { Clock, Timer } from '../env/env.js';
+import { adoptSocket } from '../env/adopt.js';
 import { openSocketPath, type SocketPath } from '../env/socket-path.js';
 import { isKvError } from '../errors.js';
 import { CONTROL_NAME } from '../log/files.js';
@@ -22,6 +23,7 @@ import {
   type ControlRequest,
 } from '../store/control-messages.js';
 import type { CompactionReport, Store } from '../store/store.js';
+import { removeStaleSocket } from './stale-socket.js';
 
 const PROGRESS_MS = 200;
 const OWNER_ONLY = 0o600;
@@ -42,11 +44,12 @@ export class Control {
 
   /** Requires: the directory's lock. Throws the system's error when the socket cannot be made. */
   static async listen(store: Store, clock: Clock, dir: string): Promise<Control> {
-    fs.rmSync(join(dir, CONTROL_NAME), { force: true });
     const path = openSocketPath(dir, CONTROL_NAME);
     const control = new Control(store, clock, path);
     try {
+      await removeStaleSocket(path.path);
       await control.#listen();
+      adoptSocket(join(dir, CONTROL_NAME));
     } catch (error) {
       path.close();
       throw error;

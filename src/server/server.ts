@@ -95,7 +95,7 @@ export class Server implements ServerControl {
       for (const { server } of listeners) server.close();
       throw error;
     }
-    if (portFile !== undefined) await writePortFile(portFile, listeners);
+    if (portFile !== undefined) await writePortFile(this.#env.fs, portFile, listeners);
     const { idleTimeoutMs, stallTimeoutMs } = this.#config;
     if (idleTimeoutMs > 0 || stallTimeoutMs > 0) this.#watchClients();
     return this.addresses;

@@ -23,9 +23,10 @@ import {
   valueBytesAt,
   wordsOf,
 } from '../log/entry-list.js';
-import { TEMPORARY_SUFFIX, segmentName } from '../log/files.js';
+import { segmentName, temporaryName } from '../log/files.js';
 import { RECORD } from '../log/format.js';
 import { hintEntries, writeHint } from '../log/hint.js';
+import { requireMayPut } from '../log/ownership.js';
 import type { Segment } from '../log/segment.js';
 import type { Background } from './background/client.js';
 import type { CompactDone, SegmentPlace } from './background/messages.js';
@@ -53,7 +54,7 @@ export class Compaction {
     const failures = log.counters.failures;
     const output = this.#placeFor(run);
     const name = segmentName(output.last, output.generation);
-    const temporary = name + TEMPORARY_SUFFIX;
+    const temporary = temporaryName(name, fs.unique());
     const judge = this.#judgeOf(run);
     let done: CompactDone;
     try {
@@ -64,11 +65,12 @@ export class Compaction {
           'A commit failed during the compaction; it is started again later',
         );
       }
+      await requireMayPut(fs, log.dir, name);
+      await fs.rename(join(log.dir, temporary), join(log.dir, name));
     } catch (error) {
       await fs.remove(join(log.dir, temporary));
       throw error;
     }
-    await fs.rename(join(log.dir, temporary), join(log.dir, name));
     await fs.syncDir(log.dir);
     const file = await fs.open(join(log.dir, name), 'read');
     const segment = log.table.create(output, file);

@@ -9,9 +9,10 @@ import { join } from 'node:path';
 import { assert } from '../assert.js';
 import type { Env, File } from '../env/env.js';
 import { KvError, isKvError } from '../errors.js';
-import { largeValueName, parseFileName } from '../log/files.js';
+import { largeValueName, parseFileName, temporaryName } from '../log/files.js';
 import { LargeValueFileWriter, encodeDescriptor, readLargeValue } from '../log/large-value-file.js';
 import type { LargeReference } from '../log/large-value-file.js';
+import { isOurs } from '../log/ownership.js';
 import { isNoSpace } from '../log/zero-ahead.js';
 import type { LargeValue, LargeValueHandle, LargeValueWriter } from './store.js';
 
@@ -45,7 +46,8 @@ export class LargeValues {
       const parsed = parseFileName(name);
       if (parsed.kind !== 'large-value') continue;
       this.#nextId = Math.max(this.#nextId, parsed.id + 1);
-      if (!used.has(parsed.id)) await this.#env.fs.remove(join(this.#dir, name));
+      if (!used.has(parsed.id) && (await isOurs(this.#env.fs, this.#dir, name)))
+        await this.#env.fs.remove(join(this.#dir, name));
     }
   }
 
@@ -54,7 +56,9 @@ export class LargeValues {
     this.#nextId += 1;
     const { fs, random } = this.#env;
     const path = this.#pathOf(id);
-    const file = await reported(path, () => fs.open(path, 'create'));
+    // It has its own name once it is whole: a file with another start is a stranger's.
+    const temporary = join(this.#dir, temporaryName(largeValueName(id), fs.unique()));
+    const file = await reported(path, () => fs.open(temporary, 'create'));
     const writer = new LargeValueFileWriter(file, id, random.bytes(4).readUInt32LE(0));
     let open = true;
     const abort = async (): Promise<void> => {
@@ -62,7 +66,7 @@ export class LargeValues {
       open = false;
       try {
         await file.close();
-        await fs.remove(path);
+        await fs.remove(temporary);
       } catch (error) {
         this.#env.logger.warn(`A large value's file cannot be removed: ${String(error)}`);
       }
@@ -76,13 +80,17 @@ export class LargeValues {
       finish: async () => {
         const reference = await reported(path, () => writer.finish());
         open = false;
+        let isNamed = false;
         try {
           await reported(path, async () => {
             await file.close();
+            await fs.rename(temporary, path);
+            isNamed = true;
             await fs.syncDir(this.#dir);
           });
         } catch (error) {
-          this.#track(fs.remove(path));
+          this.#track(fs.remove(temporary));
+          if (isNamed) this.#track(fs.remove(path));
           throw error;
         }
         this.#finished.set(id, reference);

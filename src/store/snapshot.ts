@@ -10,11 +10,13 @@
 //   that a compaction may go on beside.
 // - The file appears under its name whole and durable, or not at all.
 
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 
 import { assert } from '../assert.js';
+import type { Fs } from '../env/env.js';
 import { KvError } from '../errors.js';
-import { SNAPSHOT_NAME, TEMPORARY_SUFFIX } from '../log/files.js';
+import { SNAPSHOT_NAME, temporaryName } from '../log/files.js';
+import { refuseStoreFile } from '../log/store-file.js';
 import type { Segment } from '../log/segment.js';
 import type { LargeValue } from './store.js';
 import type { Background } from './background/client.js';
@@ -43,7 +45,9 @@ export class Snapshot {
     const walk = new SnapshotWalk(core);
     const { seq } = walk;
     const failures = core.log.counters.failures;
-    const temporaryPath = path + TEMPORARY_SUFFIX;
+    const { fs } = core.env;
+    const target = await targetOf(fs, core.log.dir, path);
+    const temporaryPath = temporaryName(target, fs.unique());
     try {
       await core.log.drainedUpTo(seq);
       if (core.log.counters.failures !== failures) {
@@ -54,16 +58,24 @@ export class Snapshot {
         () => walk.next(),
       );
       assert(done.done === 'export', 'An export ends with its file');
-      await core.env.fs.rename(temporaryPath, path);
-      await core.env.fs.syncDir(join(path, '..'));
+      await fs.replaceOutput(temporaryPath, target);
+      await fs.syncDir(dirname(target));
       return { path, seq, ...countsOf(done) };
     } catch (error) {
-      await core.env.fs.remove(temporaryPath);
+      await fs.remove(temporaryPath);
       throw error;
     } finally {
       await walk.end();
     }
   }
+}
+
+/** The file that is to be written, behind its links. Its directory is made when it is missing. */
+async function targetOf(fs: Fs, dir: string, path: string): Promise<string> {
+  await fs.makeDir(dirname(path));
+  const target = await fs.outputOf(path);
+  if (target !== (await fs.outputOf(join(dir, SNAPSHOT_NAME)))) await refuseStoreFile(fs, target);
+  return target;
 }
 
 function countsOf({ count, bytes }: ExportDone): {
