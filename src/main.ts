@@ -35,7 +35,11 @@ export async function main(argv: readonly string[]): Promise<void> {
     process.exitCode = await startDaemon(argv);
     return;
   }
-  const logger = new TextLogger(config.verbosity, (line) => process.stderr.write(line));
+  const logger = new TextLogger(
+    config.verbosity,
+    (line) => process.stderr.write(line),
+    () => performance.now(),
+  );
   process.on('uncaughtException', (error) => {
     logger.error(`This is a bug, please report it: ${error.stack ?? error.message}`);
     process.exit(EXIT.bug);

@@ -9,9 +9,9 @@ export const IMAGE_NAME = 'IMAGE';
 export const CONTROL_NAME = 'control.sock';
 export const TEMPORARY_SUFFIX = '.tmp';
 
-/** `<name>.cairn-<12 hex digits>.tmp`: unlike anybody else's, and another for each writing. */
+/** `<name>.cairn-<hex digits>.tmp`: unlike anybody else's. */
 const TEMPORARY_MARK = '.cairn-';
-const TEMPORARY_PATTERN = /^(.+?)(\.cairn-[0-9a-f]{12})?\.tmp$/;
+const TEMPORARY_PATTERN = /^(.+?)(\.cairn-[0-9a-f]{1,12})?\.tmp$/;
 
 const SEGMENT_PATTERN = /^(\d{10})-(\d{4,})\.(seg|hint)$/;
 const LARGE_VALUE_PATTERN = /^(\d{15})\.val$/;
@@ -33,7 +33,7 @@ export function largeValueName(id: number): string {
   return `${String(id).padStart(15, '0')}.val`;
 }
 
-/** The name under which a file of that name is written. `unique`: see Fs. */
+/** The name under which a file of that name is written. `unique`: hex digits, of which each name has its own. */
 export function temporaryName(name: string, unique: string): string {
   return `${name}${TEMPORARY_MARK}${unique}${TEMPORARY_SUFFIX}`;
 }

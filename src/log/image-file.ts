@@ -13,10 +13,10 @@ import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 
 import type { File, Fs } from '../env/env.js';
-import { IMAGE_NAME, temporaryName } from './files.js';
+import { IMAGE_NAME } from './files.js';
 import type { HashSeed } from './key-hash.js';
 import type { ManifestEntry } from './manifest.js';
-import { requireMayPut } from './ownership.js';
+import { freeTemporaryName, requireMayPut } from './ownership.js';
 import { openIfThere, writeFully } from './whole-file.js';
 import { IMAGE_MAGIC } from './magic.js';
 
@@ -61,7 +61,7 @@ export async function writeImage(
   content: ImageContent,
 ): Promise<void> {
   await requireMayPut(fs, dir, IMAGE_NAME);
-  const temporary = join(dir, temporaryName(IMAGE_NAME, fs.unique()));
+  const temporary = join(dir, await freeTemporaryName(fs, dir, IMAGE_NAME));
   try {
     const file = await fs.open(temporary, 'create');
     try {

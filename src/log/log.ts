@@ -21,7 +21,7 @@ import { HintReader } from './hint-reader.js';
 import { SEED_BYTES, hashSeed } from './key-hash.js';
 import type { HashSeed } from './key-hash.js';
 import type { ImageContent } from './image-file.js';
-import { requireFile } from './ownership.js';
+import { removeOurs, requireFile } from './ownership.js';
 import { saveImage } from './image-proof.js';
 import type { Restore } from './image-proof.js';
 import { writeManifest } from './manifest.js';
@@ -272,7 +272,7 @@ export class Log {
       await this.table.retire(segment);
       try {
         await this.#env.fs.remove(join(this.dir, segment.name));
-        await this.#env.fs.remove(join(this.dir, hintName(segment.last, segment.generation)));
+        await removeOurs(this.#env.fs, this.dir, hintName(segment.last, segment.generation));
       } catch (error) {
         failure ??= error;
       }

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 
 import type { Fs } from '../env/env.js';
 import { KvError } from '../errors.js';
-import { MANIFEST_NAME, parseFileName } from './files.js';
+import { MANIFEST_NAME, parseFileName, temporaryName } from './files.js';
 import type { FileKind } from './files.js';
 import { HINT_MAGIC, IMAGE_MAGIC, LARGE_MAGIC, SEGMENT_MAGIC } from './magic.js';
 
@@ -38,6 +38,19 @@ export async function isOurs(fs: Fs, dir: string, name: string): Promise<boolean
   return parsed.kind === 'temporary'
     ? isWrittenAs(parsed.of, start)
     : startsAs(parsed.kind, start) || isBlank(start);
+}
+
+/** The first temporary name for a file in a store that nothing has. Requires: nobody else writes there. */
+export async function freeTemporaryName(fs: Fs, dir: string, name: string): Promise<string> {
+  for (let number = 1; ; number += 1) {
+    const free = temporaryName(name, number.toString(16));
+    if ((await fs.kindOf(join(dir, free))) === undefined) return free;
+  }
+}
+
+/** Removes the file of that name when it is ours, and nothing else. */
+export async function removeOurs(fs: Fs, dir: string, name: string): Promise<void> {
+  if (await isOurs(fs, dir, name)) await fs.remove(join(dir, name));
 }
 
 /** Whether a file is missing or ours, so that ours may be put there. */
@@ -81,6 +94,11 @@ export function kindOfBytes(start: Buffer): FileKind['kind'] | undefined {
     if (kind !== 'snapshot' && startsWith(start, text)) return kind;
   }
   return undefined;
+}
+
+/** Whether a file that begins so may be replaced by a snapshot that nobody asked for. */
+export function isSnapshotOrBlank(start: Buffer): boolean {
+  return startsAs('snapshot', start) || isBlank(start);
 }
 
 function isWrittenAs(kind: FileKind['kind'], start: Buffer): boolean {

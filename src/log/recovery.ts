@@ -24,7 +24,7 @@ import { restoreImage } from './image-proof.js';
 import type { Restore } from './image-proof.js';
 import { readManifest, writeManifest } from './manifest.js';
 import type { Manifest, ManifestEntry } from './manifest.js';
-import { isOurs } from './ownership.js';
+import { isOurs, removeOurs, requireFile } from './ownership.js';
 import { findTail } from './replay.js';
 import type { ReplayReport, Scans, Tail } from './replay.js';
 import type { Segment, SegmentTable } from './segment.js';
@@ -87,7 +87,7 @@ export async function recover(
   };
   // Closing what is removed frees its blocks, as does the removal of the image: both take a while.
   const tidy = async (): Promise<void> => {
-    if (await isOurs(fs, dir, IMAGE_NAME)) await fs.remove(join(dir, IMAGE_NAME));
+    await removeOurs(fs, dir, IMAGE_NAME);
     await close?.();
   };
   const report = { storeId, created: found === undefined, clean, tornBytes, leftovers };
@@ -120,6 +120,7 @@ async function refuseOrphans(fs: Fs, dir: string): Promise<void> {
   for (const name of await fs.list(dir)) {
     if (parseFileName(name).kind !== 'segment') continue;
     const path = join(dir, name);
+    await requireFile(fs, path);
     if (name === segmentName(1, 0) && (await isOurs(fs, dir, name)) && (await isUnused(fs, path)))
       continue;
     throw new KvError(
@@ -189,7 +190,7 @@ async function rewriteTail(
   await writeManifest(fs, dir, manifest);
   for (const gone of [old, ...(blank === undefined ? [] : [blank])]) {
     await fs.remove(join(dir, gone.name));
-    await fs.remove(join(dir, hintName(gone.last, gone.generation)));
+    await removeOurs(fs, dir, hintName(gone.last, gone.generation));
   }
   table.regenerate(old, entry, await fs.open(join(dir, name), 'read'));
   if (blank !== undefined) table.drop(blank);

@@ -6,8 +6,7 @@ import { join } from 'node:path';
 
 import type { File, Fs } from '../env/env.js';
 import { KvError, systemCode } from '../errors.js';
-import { temporaryName } from './files.js';
-import { requireMayPut } from './ownership.js';
+import { freeTemporaryName, requireMayPut } from './ownership.js';
 
 /** Writes all of `bytes` at `position` or throws; a count that is short is KV_NO_SPACE. `direct`: see File. */
 export async function writeFully(
@@ -47,7 +46,7 @@ export async function replaceFileBy(
   switching: () => void = () => undefined,
 ): Promise<void> {
   await requireMayPut(fs, dir, name);
-  const temporary = join(dir, temporaryName(name, fs.unique()));
+  const temporary = join(dir, await freeTemporaryName(fs, dir, name));
   try {
     await writeSynced(fs, temporary, write);
     switching();

@@ -23,10 +23,10 @@ import {
   valueBytesAt,
   wordsOf,
 } from '../log/entry-list.js';
-import { segmentName, temporaryName } from '../log/files.js';
+import { segmentName } from '../log/files.js';
 import { RECORD } from '../log/format.js';
 import { hintEntries, writeHint } from '../log/hint.js';
-import { requireMayPut } from '../log/ownership.js';
+import { freeTemporaryName, requireMayPut } from '../log/ownership.js';
 import type { Segment } from '../log/segment.js';
 import type { Background } from './background/client.js';
 import type { CompactDone, SegmentPlace } from './background/messages.js';
@@ -54,7 +54,7 @@ export class Compaction {
     const failures = log.counters.failures;
     const output = this.#placeFor(run);
     const name = segmentName(output.last, output.generation);
-    const temporary = temporaryName(name, fs.unique());
+    const temporary = await freeTemporaryName(fs, log.dir, name);
     const judge = this.#judgeOf(run);
     let done: CompactDone;
     try {

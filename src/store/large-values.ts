@@ -9,10 +9,10 @@ import { join } from 'node:path';
 import { assert } from '../assert.js';
 import type { Env, File } from '../env/env.js';
 import { KvError, isKvError } from '../errors.js';
-import { largeValueName, parseFileName, temporaryName } from '../log/files.js';
+import { largeValueName, parseFileName } from '../log/files.js';
 import { LargeValueFileWriter, encodeDescriptor, readLargeValue } from '../log/large-value-file.js';
 import type { LargeReference } from '../log/large-value-file.js';
-import { isOurs } from '../log/ownership.js';
+import { freeTemporaryName, removeOurs } from '../log/ownership.js';
 import { isNoSpace } from '../log/zero-ahead.js';
 import type { LargeValue, LargeValueHandle, LargeValueWriter } from './store.js';
 
@@ -46,8 +46,7 @@ export class LargeValues {
       const parsed = parseFileName(name);
       if (parsed.kind !== 'large-value') continue;
       this.#nextId = Math.max(this.#nextId, parsed.id + 1);
-      if (!used.has(parsed.id) && (await isOurs(this.#env.fs, this.#dir, name)))
-        await this.#env.fs.remove(join(this.#dir, name));
+      if (!used.has(parsed.id)) await removeOurs(this.#env.fs, this.#dir, name);
     }
   }
 
@@ -57,7 +56,7 @@ export class LargeValues {
     const { fs, random } = this.#env;
     const path = this.#pathOf(id);
     // It has its own name once it is whole: a file with another start is a stranger's.
-    const temporary = join(this.#dir, temporaryName(largeValueName(id), fs.unique()));
+    const temporary = join(this.#dir, await freeTemporaryName(fs, this.#dir, largeValueName(id)));
     const file = await reported(path, () => fs.open(temporary, 'create'));
     const writer = new LargeValueFileWriter(file, id, random.bytes(4).readUInt32LE(0));
     let open = true;

@@ -10,12 +10,13 @@
 //   that a compaction may go on beside.
 // - The file appears under its name whole and durable, or not at all.
 
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 
 import { assert } from '../assert.js';
 import type { Fs } from '../env/env.js';
 import { KvError } from '../errors.js';
 import { SNAPSHOT_NAME, temporaryName } from '../log/files.js';
+import { freeTemporaryName, isSnapshotOrBlank, startOf } from '../log/ownership.js';
 import { refuseStoreFile } from '../log/store-file.js';
 import type { Segment } from '../log/segment.js';
 import type { LargeValue } from './store.js';
@@ -42,12 +43,11 @@ export class Snapshot {
   /** Writes `path` (default: snapshot.json in the data directory). */
   async take(path = join(this.#core.log.dir, SNAPSHOT_NAME)): Promise<SnapshotReport> {
     const core = this.#core;
+    const { fs } = core.env;
+    const { target, temporaryPath } = await placeFor(fs, core.log.dir, path);
     const walk = new SnapshotWalk(core);
     const { seq } = walk;
     const failures = core.log.counters.failures;
-    const { fs } = core.env;
-    const target = await targetOf(fs, core.log.dir, path);
-    const temporaryPath = temporaryName(target, fs.unique());
     try {
       await core.log.drainedUpTo(seq);
       if (core.log.counters.failures !== failures) {
@@ -70,12 +70,29 @@ export class Snapshot {
   }
 }
 
-/** The file that is to be written, behind its links. Its directory is made when it is missing. */
-async function targetOf(fs: Fs, dir: string, path: string): Promise<string> {
+/** The file that is to be written, behind its links, and its name until then. Makes its directory when that is missing. */
+async function placeFor(
+  fs: Fs,
+  dir: string,
+  path: string,
+): Promise<{ readonly target: string; readonly temporaryPath: string }> {
   await fs.makeDir(dirname(path));
   const target = await fs.outputOf(path);
-  if (target !== (await fs.outputOf(join(dir, SNAPSHOT_NAME)))) await refuseStoreFile(fs, target);
-  return target;
+  const own = join(dir, SNAPSHOT_NAME);
+  if (target !== (await fs.outputOf(own).catch(() => undefined))) {
+    await refuseStoreFile(fs, target);
+    return { target, temporaryPath: temporaryName(target, fs.unique()) };
+  }
+  // Nobody asked for it by name, so nothing of anybody's goes for it.
+  if ((await fs.kindOf(target)) === 'file' && !isSnapshotOrBlank(await startOf(fs, target))) {
+    const what = 'What lies where the snapshot goes is none; it was not touched: move it away';
+    throw new KvError('KV_IO', what, { path: target });
+  }
+  const isInside = target === resolve(own);
+  const temporaryPath = isInside
+    ? join(dir, await freeTemporaryName(fs, dir, SNAPSHOT_NAME))
+    : temporaryName(target, fs.unique());
+  return { target, temporaryPath };
 }
 
 function countsOf({ count, bytes }: ExportDone): {
