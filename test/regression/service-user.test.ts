@@ -26,6 +26,34 @@ import { runTool } from '../support/tool-run.js';
 
 const NOBODY = 65_534;
 
+function expectOwned(dir: string, fileMode: number): void {
+  for (const name of readdirSync(dir)) {
+    const { uid, gid, mode } = lstatSync(join(dir, name));
+    expect([uid, gid, (mode & 0o777).toString(8)], name).to.deep.equal([
+      NOBODY,
+      NOBODY,
+      fileMode.toString(8),
+    ]);
+  }
+}
+
+function asNobody(
+  tool: string,
+  args: readonly string[],
+): { status: number | null; stderr: string } {
+  const program = fileURLToPath(new URL(`../../tools/${tool}.js`, import.meta.url));
+  const user = ['--reuid=65534', '--regid=65534', '--clear-groups'];
+  const run = spawnSync('setpriv', [...user, process.execPath, program, ...args], {
+    encoding: 'utf8',
+  });
+  return { status: run.status, stderr: run.stderr };
+}
+
+async function stop(server: ServerCommand): Promise<void> {
+  server.child.kill('SIGTERM');
+  expect((await server.ended).code).to.equal(EXIT.ok);
+}
+
 describe('A store of a service user', () => {
   let root = '';
   const started: ServerCommand[] = [];
@@ -47,22 +75,6 @@ describe('A store of a service user', () => {
     const server = new ServerCommand(['-p', '-1', '--data', dir, ...argv]);
     started.push(server);
     return server;
-  }
-
-  async function stop(server: ServerCommand): Promise<void> {
-    server.child.kill('SIGTERM');
-    expect((await server.ended).code).to.equal(EXIT.ok);
-  }
-
-  function expectOwned(dir: string, fileMode: number): void {
-    for (const name of readdirSync(dir)) {
-      const { uid, gid, mode } = lstatSync(join(dir, name));
-      expect([uid, gid, (mode & 0o777).toString(8)], name).to.deep.equal([
-        NOBODY,
-        NOBODY,
-        fileMode.toString(8),
-      ]);
-    }
   }
 
   for (const [dirMode, fileMode] of [
@@ -127,16 +139,4 @@ describe('A store of a service user', () => {
     const { uid, gid, mode } = lstatSync(out);
     expect([uid, gid, mode & 0o777]).to.deep.equal([NOBODY, NOBODY, 0o664]);
   });
-
-  function asNobody(
-    tool: string,
-    args: readonly string[],
-  ): { status: number | null; stderr: string } {
-    const program = fileURLToPath(new URL(`../../tools/${tool}.js`, import.meta.url));
-    const user = ['--reuid=65534', '--regid=65534', '--clear-groups'];
-    const run = spawnSync('setpriv', [...user, process.execPath, program, ...args], {
-      encoding: 'utf8',
-    });
-    return { status: run.status, stderr: run.stderr };
-  }
 }).timeout(60_000);

@@ -61,6 +61,13 @@ function expectUntouched(dir: string): void {
   expect(readlinkSync(join(dir, LINK))).to.equal('notes.txt');
 }
 
+async function store(server: ServerCommand, key: string, bytes: number): Promise<void> {
+  const client = await TestClient.open(await server.port());
+  client.send(`set ${key} 0 0 ${bytes}\r\n${'v'.repeat(bytes)}\r\n`);
+  expect(await client.take(8)).to.equal('STORED\r\n');
+  client.socket.destroy();
+}
+
 describe('Files of strangers in the data directory', () => {
   let root = '';
   let dir = '';
@@ -79,13 +86,6 @@ describe('Files of strangers in the data directory', () => {
     await Promise.all(started.splice(0).map(({ ended }) => ended));
     rmSync(root, { recursive: true, force: true });
   });
-
-  async function store(server: ServerCommand, key: string, bytes: number): Promise<void> {
-    const client = await TestClient.open(await server.port());
-    client.send(`set ${key} 0 0 ${bytes}\r\n${'v'.repeat(bytes)}\r\n`);
-    expect(await client.take(8)).to.equal('STORED\r\n');
-    client.socket.destroy();
-  }
 
   it('survive the first start, a kill, a clean stop, and every tool', async () => {
     litter(dir);

@@ -289,9 +289,9 @@ describe('Output files', () => {
     const target = join(root, 'target');
     const args = [dir, '--repair', '--to', target];
     const runs = await Promise.all([runTool('kv-check', args), runTool('kv-check', args)]);
-    const codes = runs.map(({ code }) => code).toSorted();
-    expect(codes[0]).to.equal(EXIT.ok);
-    expect([EXIT.usage, EXIT.busy]).to.include(codes[1]);
+    const failed = runs.filter(({ code }) => code !== EXIT.ok);
+    expect(failed).to.have.length(1);
+    expect([EXIT.usage, EXIT.busy]).to.include(failed[0]?.code);
     expect((await runTool('kv-check', [target])).code).to.equal(EXIT.ok);
   });
 }).timeout(120_000);
