@@ -164,7 +164,7 @@ describe('docs/recovery.md, the decision table', () => {
       'IMAGE.tmp',
       Buffer.concat([Buffer.alloc(32), Buffer.from('{"log":{"storeId":"00')]),
     );
-    data.write('0000000001-0001.seg.tmp', data.read('0000000001-0000.seg').subarray(0, 100));
+    data.write('0000000001-0009.seg.tmp', data.read(data.names('.seg')[0]!).subarray(0, 100));
     await starts();
     expect(data.names('.tmp')).to.deep.equal([]);
   });
@@ -321,7 +321,7 @@ describe('docs/recovery.md, the decision table', () => {
 
   it('row 23: the file of a large value that no record refers to is removed', async () => {
     await stopped();
-    writeFileSync(data.pathOf('000000000000007.val'), 'CAIRNVAL and more');
+    writeFileSync(data.pathOf('000000000000007.val'), 'CAIRNVAL\x01\0\0\0 and more');
     // Half an upload of a release that gave the name at once, and of this one.
     const half = Buffer.concat([Buffer.alloc(32), Buffer.from('half an upload')]);
     writeFileSync(data.pathOf('000000000000008.val'), Buffer.concat([half, Buffer.alloc(32)]));
