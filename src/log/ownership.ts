@@ -13,8 +13,8 @@ import type { FileKind } from './files.js';
 import { HINT_MAGIC, IMAGE_MAGIC, LARGE_MAGIC, SEGMENT_MAGIC } from './magic.js';
 
 const START_BYTES = 64;
-/** Of an image the header is written last. */
-const IMAGE_HEADER_BYTES = 32;
+/** Of an image and a large value the header is written last. */
+const HEADER_BYTES = 32;
 const MANIFEST_START = '{"format":"cairn-manifest"';
 const SNAPSHOT_START = '{"format":"cairn-snapshot"';
 const IMAGE_DESCRIPTION_START = '{"log":{"storeId":"';
@@ -37,7 +37,7 @@ export async function isOurs(fs: Fs, dir: string, name: string): Promise<boolean
   const start = await startOf(fs, path);
   return parsed.kind === 'temporary'
     ? isWrittenAs(parsed.of, start)
-    : startsAs(parsed.kind, start) || isBlank(start);
+    : startsAs(parsed.kind, start) || isBlank(headOf(parsed.kind, start));
 }
 
 /** The first temporary name for a file in a store that nothing has. Requires: nobody else writes there. */
@@ -96,6 +96,11 @@ export function kindOfBytes(start: Buffer): FileKind['kind'] | undefined {
   return undefined;
 }
 
+/** What a power loss, or the end of an upload to an older release, may have left of zeros. */
+function headOf(kind: FileKind['kind'], start: Buffer): Buffer {
+  return kind === 'large-value' ? start.subarray(0, HEADER_BYTES) : start;
+}
+
 /** Whether a file that begins so may be replaced by a snapshot that nobody asked for. */
 export function isSnapshotOrBlank(start: Buffer): boolean {
   return startsAs('snapshot', start) || isBlank(start);
@@ -103,8 +108,8 @@ export function isSnapshotOrBlank(start: Buffer): boolean {
 
 function isWrittenAs(kind: FileKind['kind'], start: Buffer): boolean {
   if (startsAs(kind, start)) return true;
-  const header = start.subarray(0, IMAGE_HEADER_BYTES);
-  const description = start.subarray(IMAGE_HEADER_BYTES);
+  const header = start.subarray(0, HEADER_BYTES);
+  const description = start.subarray(HEADER_BYTES);
   return kind === 'image' && isBlank(header) && startsWith(description, IMAGE_DESCRIPTION_START);
 }
 

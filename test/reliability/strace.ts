@@ -6,7 +6,13 @@ import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 
-import { hintName, largeValueName, parseFileName, segmentName, temporaryName } from '../../src/log/files.js';
+import {
+  hintName,
+  largeValueName,
+  parseFileName,
+  segmentName,
+  temporaryName,
+} from '../../src/log/files.js';
 import type { Launch } from '../../tools/torture/server-process.js';
 
 /** A kind of fault. */
