@@ -63,6 +63,11 @@ export function readsInPool(threads: string | undefined): number {
 export function sharing(fs: Fs, share: PoolShare): Fs {
   return {
     open: async (path, mode) => sharingFile(await share.run(() => fs.open(path, mode)), share),
+    kindOf: (path) => share.run(() => fs.kindOf(path)),
+    isSameFile: (path, other) => share.run(() => fs.isSameFile(path, other)),
+    unique: () => fs.unique(),
+    outputOf: (path) => fs.outputOf(path),
+    replaceOutput: (from, to) => fs.replaceOutput(from, to),
     list: (dir) => share.run(() => fs.list(dir)),
     makeDir: (dir) => share.run(() => fs.makeDir(dir)),
     rename: (from, to) => share.run(() => fs.rename(from, to)),

@@ -20,8 +20,8 @@ import type { HashSeed } from './key-hash.js';
 import type { Segment } from './segment.js';
 import { readWholeFile, replaceFileBy, writeFully } from './whole-file.js';
 import type { ReadRoom } from './whole-file.js';
+import { HINT_MAGIC } from './magic.js';
 
-export const HINT_MAGIC = 'CAIRNHNT';
 export const HINT_HEADER_BYTES = 64;
 /** Of its own: a hint of another version is made anew. */
 export const HINT_VERSION = 2;

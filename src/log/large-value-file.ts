@@ -16,8 +16,8 @@ import type { File } from '../env/env.js';
 import { KvError } from '../errors.js';
 import { FORMAT_VERSION } from './format.js';
 import { writeFully } from './whole-file.js';
+import { LARGE_MAGIC } from './magic.js';
 
-export const LARGE_MAGIC = 'CAIRNVAL';
 export const LARGE_HEADER_BYTES = 32;
 export const LARGE_CHUNK_HEADER_BYTES = 8;
 export const LARGE_CHUNK_BYTES = 256 * 1024;

@@ -19,6 +19,7 @@ import type { CommitCounters, FailureCause, NewRecord, Placed } from './group-co
 import { HintReader } from './hint-reader.js';
 import { SEED_BYTES, hashSeed } from './key-hash.js';
 import type { ImageContent } from './image-file.js';
+import { removeOurs, requireFile } from './ownership.js';
 import { saveImage } from './image-proof.js';
 import type { Restore } from './image-proof.js';
 import { writeManifest } from './manifest.js';
@@ -87,6 +88,7 @@ export class Log {
     visit: Visit,
   ): Promise<Log> {
     await env.fs.makeDir(dir);
+    await requireFile(env.fs, join(dir, LOCK_NAME));
     const lock = await env.fs.lock(join(dir, LOCK_NAME));
     try {
       const hints = new HintReader(env.fs, dir, options.useHints);
@@ -272,7 +274,7 @@ export class Log {
       await this.table.retire(segment);
       try {
         await this.#env.fs.remove(join(this.dir, segment.name));
-        await this.#env.fs.remove(join(this.dir, hintName(segment.last, segment.generation)));
+        await removeOurs(this.#env.fs, this.dir, hintName(segment.last, segment.generation));
       } catch (error) {
         failure ??= error;
       }
@@ -340,12 +342,9 @@ export class Log {
     const last = (this.table.ordered.at(-1)?.last ?? 0) + 1;
     const place = { first: last, last, generation: 0, salt: newSalt(this.#env) };
     await this.#unname(segmentName(last, 0));
-    const file = await createSegment(fs, this.dir, {
-      ...place,
-      storeId: Buffer.from(this.storeId, 'hex'),
-      createdAtMs: this.#options.nowMs(),
-    });
-    await file.close();
+    const storeId = Buffer.from(this.storeId, 'hex');
+    const createdAtMs = this.#options.nowMs();
+    await createSegment(fs, this.dir, { ...place, storeId, createdAtMs });
     const segment = await this.table.open(fs, this.dir, { ...place, bytes: null }, 'write-through');
     let writable: WritableSegment | undefined;
     try {

@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import type { Env, File, Fs } from '../env/env.js';
 import { KvError } from '../errors.js';
 import { findLeftovers, openSegments } from './directory.js';
-import { IMAGE_NAME, TEMPORARY_SUFFIX, hintName, parseFileName, segmentName } from './files.js';
+import { IMAGE_NAME, hintName, parseFileName, segmentName } from './files.js';
 import {
   BATCH_HEADER_BYTES,
   SEGMENT_HEADER_BYTES,
@@ -26,10 +26,11 @@ import type { Restore } from './image-proof.js';
 import { readManifest, writeManifest } from './manifest.js';
 import type { Manifest, ManifestEntry } from './manifest.js';
 import { refuseRemnants } from './remnants.js';
+import { isOurs, removeOurs, requireFile } from './ownership.js';
 import { findTail } from './replay.js';
 import type { ReplayReport, Scans, Tail } from './replay.js';
 import type { Segment, SegmentTable } from './segment.js';
-import { writeFully } from './whole-file.js';
+import { replaceFile, replaceFileBy, writeFully } from './whole-file.js';
 
 const COPY_BYTES = 1024 * 1024;
 
@@ -96,7 +97,7 @@ export async function recover(
   };
   // Closing what is removed frees its blocks, as does the removal of the image: both take a while.
   const tidy = async (): Promise<void> => {
-    await fs.remove(join(dir, IMAGE_NAME));
+    await removeOurs(fs, dir, IMAGE_NAME);
     await close?.();
   };
   const report = { storeId, created: found === undefined, clean, tornBytes, leftovers };
@@ -119,12 +120,7 @@ async function createStore(env: Env, dir: string): Promise<Manifest> {
   await refuseRemnants(fs, dir);
   const storeId = random.bytes(STORE_ID_BYTES);
   const entry = { first: 1, last: 1, generation: 0, salt: newSalt(env), bytes: null };
-  const file = await createSegment(fs, dir, {
-    ...entry,
-    storeId,
-    createdAtMs: env.clock.wallMs(),
-  });
-  await file.close();
+  await createSegment(fs, dir, { ...entry, storeId, createdAtMs: env.clock.wallMs() });
   const manifest = { storeId: storeId.toString('hex'), segments: [entry] };
   await writeManifest(fs, dir, manifest);
   return manifest;
@@ -135,12 +131,9 @@ async function refuseOrphans(fs: Fs, dir: string): Promise<void> {
   for (const name of await fs.list(dir)) {
     if (parseFileName(name).kind !== 'segment') continue;
     const path = join(dir, name);
-    const file = await fs.open(path, 'read');
-    const bytes = Buffer.alloc(SEGMENT_HEADER_BYTES + 4);
-    await file.read(bytes, 0);
-    await file.close();
-    const isFirst = name === segmentName(1, 0);
-    if (isFirst && bytes.readUInt32LE(SEGMENT_HEADER_BYTES) === 0) continue;
+    await requireFile(fs, path);
+    if (name === segmentName(1, 0) && (await isOurs(fs, dir, name)) && (await isUnused(fs, path)))
+      continue;
     throw new KvError(
       'KV_CORRUPTION',
       'There are segments but no manifest; restore MANIFEST from a backup or read them with kv-dump',
@@ -149,24 +142,34 @@ async function refuseOrphans(fs: Fs, dir: string): Promise<void> {
   }
 }
 
+/** Zeros where the first batch would be. */
+async function isUnused(fs: Fs, path: string): Promise<boolean> {
+  const file = await fs.open(path, 'read');
+  try {
+    const bytes = Buffer.alloc(SEGMENT_HEADER_BYTES + 4);
+    await file.read(bytes, 0);
+    return bytes.readUInt32LE(SEGMENT_HEADER_BYTES) === 0;
+  } finally {
+    await file.close();
+  }
+}
+
 export function newSalt(env: Env): number {
   return env.random.bytes(4).readUInt32LE(0);
 }
 
-/** A new segment file with its header, durable under its name; open for reading and writing. */
-export async function createSegment(fs: Fs, dir: string, header: SegmentHeader): Promise<File> {
-  const path = join(dir, segmentName(header.last, header.generation));
-  await fs.remove(path);
-  const file = await fs.open(path, 'create');
-  try {
-    await writeFully(file, encodeSegmentHeader(header), 0);
-    await file.sync();
-    await fs.syncDir(dir);
-  } catch (error) {
-    await file.close();
-    throw error;
-  }
-  return file;
+/**
+ * A new segment file with its header and what is to stand behind that, durable under its name, which it has from
+ * then on only: no file of that name has half a header.
+ */
+export async function createSegment(
+  fs: Fs,
+  dir: string,
+  header: SegmentHeader,
+  rest: Uint8Array = new Uint8Array(0),
+): Promise<void> {
+  const bytes = Buffer.concat([encodeSegmentHeader(header), rest]);
+  await replaceFile(fs, dir, segmentName(header.last, header.generation), bytes);
 }
 
 /**
@@ -184,10 +187,7 @@ async function rewriteTail(
   const { segment: old, blank } = tail;
   const entry: ManifestEntry = { ...old.entry, generation: old.generation + 1, bytes: null };
   const name = segmentName(entry.last, entry.generation);
-  const temporary = join(dir, name + TEMPORARY_SUFFIX);
-  await fs.remove(temporary);
-  const copy = await fs.open(temporary, 'create');
-  try {
+  await replaceFileBy(fs, dir, name, async (copy) => {
     const header = encodeSegmentHeader({
       ...entry,
       storeId: Buffer.from(storeId, 'hex'),
@@ -195,18 +195,13 @@ async function rewriteTail(
     });
     await writeFully(copy, header, 0);
     await copyBytes(old.file, copy, SEGMENT_HEADER_BYTES, tail.end);
-    await copy.sync();
-  } finally {
-    await copy.close();
-  }
-  await fs.rename(temporary, join(dir, name));
-  await fs.syncDir(dir);
+  });
   const kept = table.ordered.filter((segment) => segment !== old && segment !== blank);
   const manifest = { storeId, segments: [...kept.map((segment) => segment.entry), entry] };
   await writeManifest(fs, dir, manifest);
   for (const gone of [old, ...(blank === undefined ? [] : [blank])]) {
     await fs.remove(join(dir, gone.name));
-    await fs.remove(join(dir, hintName(gone.last, gone.generation)));
+    await removeOurs(fs, dir, hintName(gone.last, gone.generation));
   }
   table.regenerate(old, entry, await fs.open(join(dir, name), 'read'));
   if (blank !== undefined) table.drop(blank);

@@ -8,9 +8,7 @@ import { join } from 'node:path';
 import type { Fs } from '../env/env.js';
 import { KvError, isKvError, systemCode } from '../errors.js';
 import { IMAGE_NAME, SNAPSHOT_NAME, parseFileName } from './files.js';
-import { HINT_MAGIC } from './hint.js';
-import { IMAGE_MAGIC } from './image-file.js';
-import { LARGE_MAGIC } from './large-value-file.js';
+import { HINT_MAGIC, IMAGE_MAGIC, LARGE_MAGIC } from './magic.js';
 
 const SNAPSHOT_START = '{"format":"cairn-snapshot"';
 const STARTS = [IMAGE_MAGIC, HINT_MAGIC, LARGE_MAGIC, SNAPSHOT_START];

@@ -6,13 +6,14 @@
 //   work that was asked for goes on or is given up with the store.
 // - Whoever connects has to ask within a time, and to leave within a time when it was answered. Only so many are inside;
 //   who has not asked yet makes room for the next.
-// - A socket file that is found was left by a killed server: whoever has the lock may replace it.
+// - A socket that is found and that nobody listens on was left by a killed server: whoever has the lock may
+//   replace it. Anything else there is a stranger's and stays.
 
-import fs from 'node:fs';
 import net from 'node:net';
 import { join } from 'node:path';
 
 import type { Clock, Timer } from '../env/env.js';
+import { adoptSocket } from '../env/adopt.js';
 import { openSocketPath, type SocketPath } from '../env/socket-path.js';
 import { isKvError } from '../errors.js';
 import { CONTROL_NAME } from '../log/files.js';
@@ -25,6 +26,7 @@ import {
   type ControlRequest,
 } from '../store/control-messages.js';
 import type { CompactionReport, Store } from '../store/store.js';
+import { removeStaleSocket } from './stale-socket.js';
 
 const PROGRESS_MS = 200;
 /** The question has to be there, and behind the answer the client gone, within this time. */
@@ -49,11 +51,12 @@ export class Control {
 
   /** Requires: the directory's lock. Throws the system's error when the socket cannot be made. */
   static async listen(store: Store, clock: Clock, dir: string): Promise<Control> {
-    fs.rmSync(join(dir, CONTROL_NAME), { force: true });
     const path = openSocketPath(dir, CONTROL_NAME);
     const control = new Control(store, clock, path);
     try {
+      await removeStaleSocket(path.path);
       await control.#listen();
+      adoptSocket(join(dir, CONTROL_NAME));
     } catch (error) {
       path.close();
       throw error;

@@ -1,13 +1,15 @@
 // Sockets that accept: TCP, unix, the plain port; the permissions of the unix socket; the file that tells
 // test suites which ports were chosen.
 
-import fs from 'node:fs';
 import net from 'node:net';
 
 import type { Endpoint } from '../config.js';
-import { systemCode } from '../errors.js';
+import type { Fs } from '../env/env.js';
+import { OutputFile, placeOfOutput } from '../env/output-file.js';
+import { refuseStoreFile } from '../log/store-file.js';
 import { ListenError } from './errors.js';
 import { lending } from './lending-socket.js';
+import { removeStaleSocket } from './stale-socket.js';
 
 const KEEP_ALIVE_DELAY_MS = 60_000;
 
@@ -63,7 +65,7 @@ export async function listen(
     doorOf(endpoint, () => address),
   );
   try {
-    if (endpoint.kind === 'unix') await removeStale(endpoint.path);
+    if (endpoint.kind === 'unix') await removeStaleSocket(endpoint.path);
     await started(server, endpoint, backlog);
   } catch (error) {
     throw new ListenError(address, error);
@@ -94,38 +96,27 @@ function started(server: net.Server, endpoint: Endpoint, backlog: number): Promi
   });
 }
 
-/** Removes a socket file that nobody listens on, as a killed server leaves it. */
-async function removeStale(path: string): Promise<void> {
-  try {
-    const stats = await fs.promises.lstat(path);
-    if (!stats.isSocket() || (await isAnswered(path))) return;
-    await fs.promises.unlink(path);
-  } catch (error) {
-    if (systemCode(error) !== 'ENOENT') throw error;
-  }
-}
-
-function isAnswered(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const probe = net.connect(path);
-    probe.once('connect', () => {
-      probe.destroy();
-      resolve(true);
-    });
-    probe.once('error', () => resolve(false));
-  });
-}
-
 /** memcached's format, written whole: readers poll for the file. */
-export async function writePortFile(path: string, listeners: readonly Listener[]): Promise<void> {
+export async function writePortFile(
+  fs: Fs,
+  path: string,
+  listeners: readonly Listener[],
+): Promise<void> {
   const lines = listeners.flatMap(({ server }) => {
     const bound = server.address();
     if (typeof bound !== 'object' || bound === null) return [];
     return [`TCP ${bound.family === 'IPv6' ? 'INET6' : 'INET'}: ${bound.port}\n`];
   });
-  const temporary = `${path}.tmp`;
-  await fs.promises.writeFile(temporary, lines.join(''));
-  await fs.promises.rename(temporary, path);
+  const place = await placeOfOutput(path);
+  if (place.kind === 'file') await refuseStoreFile(fs, place.path);
+  const output = await OutputFile.open(place, fs.unique());
+  try {
+    await output.write(Buffer.from(lines.join('')));
+  } catch (error) {
+    await output.abandon();
+    throw error;
+  }
+  await output.finish();
 }
 
 function addressText(endpoint: Endpoint): string {

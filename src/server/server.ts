@@ -119,7 +119,7 @@ export class Server implements ServerControl {
       for (const { server } of listeners) server.close();
       throw error;
     }
-    if (portFile !== undefined) await writePortFile(portFile, listeners);
+    if (portFile !== undefined) await writePortFile(this.#env.fs, portFile, listeners);
     this.#watchClients();
     return this.addresses;
   }

@@ -11,6 +11,7 @@ import { findLeftovers, openSegments } from '../log/directory.js';
 import { SNAPSHOT_NAME, parseFileName } from '../log/files.js';
 import { hintState } from '../log/hint.js';
 import { isImageGood } from '../log/image-proof.js';
+import { isOurs } from '../log/ownership.js';
 import type { Manifest } from '../log/manifest.js';
 import type { SegmentTable } from '../log/segment.js';
 import { verifyLog, type Finding, type Verification } from '../log/verification.js';
@@ -190,6 +191,8 @@ async function leftoversOf(env: Env, dir: string, manifest: Manifest): Promise<r
     if (!(error instanceof KvError)) throw error;
     // A stranger hides the rest: these go at any start that gets so far.
     const names = await env.fs.list(dir);
-    return names.filter((name) => parseFileName(name).kind === 'temporary');
+    const temporaries = names.filter((name) => parseFileName(name).kind === 'temporary');
+    const ours = await Promise.all(temporaries.map((name) => isOurs(env.fs, dir, name)));
+    return temporaries.filter((_name, at) => ours[at]);
   }
 }

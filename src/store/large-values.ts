@@ -15,6 +15,7 @@ import { KvError, isKvError } from '../errors.js';
 import { largeValueName, parseFileName } from '../log/files.js';
 import { LargeValueFileWriter, encodeDescriptor, readLargeValue } from '../log/large-value-file.js';
 import type { LargeReference } from '../log/large-value-file.js';
+import { freeTemporaryName, removeOurs } from '../log/ownership.js';
 import { isNoSpace } from '../log/zero-ahead.js';
 import { FewAtATime } from './few-at-a-time.js';
 import type { LargeValue, LargeValueHandle, LargeValueWriter } from './store.js';
@@ -56,7 +57,7 @@ export class LargeValues {
       const parsed = parseFileName(name);
       if (parsed.kind !== 'large-value') continue;
       this.#nextId = Math.max(this.#nextId, parsed.id + 1);
-      if (!used.has(parsed.id)) await this.#fs.remove(join(this.#dir, name));
+      if (!used.has(parsed.id)) await removeOurs(this.#fs, this.#dir, name);
     }
   }
 
@@ -66,7 +67,9 @@ export class LargeValues {
     const { random } = this.#env;
     const fs = this.#fs;
     const path = this.#pathOf(id);
-    const file = await reported(path, () => fs.open(path, 'create'));
+    // It has its own name once it is whole: a file with another start is a stranger's.
+    const temporary = join(this.#dir, await freeTemporaryName(fs, this.#dir, largeValueName(id)));
+    const file = await reported(path, () => fs.open(temporary, 'create'));
     const writer = new LargeValueFileWriter(file, id, random.bytes(4).readUInt32LE(0));
     let open = true;
     const abort = async (): Promise<void> => {
@@ -74,7 +77,7 @@ export class LargeValues {
       open = false;
       try {
         await file.close();
-        await fs.remove(path);
+        await fs.remove(temporary);
       } catch (error) {
         this.#env.logger.warn(`A large value's file cannot be removed: ${String(error)}`);
       }
@@ -88,13 +91,17 @@ export class LargeValues {
       finish: async () => {
         const reference = await reported(path, () => writer.finish());
         open = false;
+        let isNamed = false;
         try {
           await reported(path, async () => {
             await file.close();
+            await fs.rename(temporary, path);
+            isNamed = true;
             await fs.syncDir(this.#dir);
           });
         } catch (error) {
-          this.#track(fs.remove(path));
+          this.#track(fs.remove(temporary));
+          if (isNamed) this.#track(fs.remove(path));
           throw error;
         }
         this.#finished.set(id, reference);

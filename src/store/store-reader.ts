@@ -19,6 +19,7 @@ import { readLargeValue } from '../log/large-value-file.js';
 import type { LargeReference } from '../log/large-value-file.js';
 import { HintReader } from '../log/hint-reader.js';
 import { readManifest } from '../log/manifest.js';
+import { requireFile } from '../log/ownership.js';
 import type { Manifest } from '../log/manifest.js';
 import { refuseRemnants } from '../log/remnants.js';
 import { findTail, replay, type Scans } from '../log/replay.js';
@@ -265,6 +266,9 @@ export async function requireManifest(env: Env, dir: string): Promise<Manifest> 
   await requireStore(env, dir);
   const manifest = await readManifest(env.fs, dir);
   if (manifest !== undefined) return manifest;
+  for (const name of await env.fs.list(dir)) {
+    if (parseFileName(name).kind === 'segment') await requireFile(env.fs, join(dir, name));
+  }
   const message = 'There are segments but no manifest; kv-check names what is there';
   throw new KvError('KV_CORRUPTION', message, { path: dir });
 }

@@ -40,6 +40,11 @@ export function withFs(env: Env, calls: Partial<Env['fs']>): Env {
   const { fs } = env;
   const plain: Env['fs'] = {
     open: (path, mode) => fs.open(path, mode),
+    kindOf: (path) => fs.kindOf(path),
+    isSameFile: (path, other) => fs.isSameFile(path, other),
+    unique: () => fs.unique(),
+    outputOf: (path) => fs.outputOf(path),
+    replaceOutput: (from, to) => fs.replaceOutput(from, to),
     list: (dir) => fs.list(dir),
     makeDir: (dir) => fs.makeDir(dir),
     rename: (from, to) => fs.rename(from, to),

@@ -27,7 +27,6 @@ export async function exportItems(
   line: Line,
 ): Promise<void> {
   await fs.makeDir(dirname(task.temporaryPath));
-  await fs.remove(task.temporaryPath);
   const file = await fs.open(task.temporaryPath, 'create');
   const sources = new Sources(fs, dir);
   try {

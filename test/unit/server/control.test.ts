@@ -1,4 +1,13 @@
-import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { once } from 'node:events';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
@@ -8,7 +17,7 @@ import { setImmediate } from 'node:timers/promises';
 import { expect } from 'chai';
 
 import { nodeEnv } from '../../../src/env/node-env.js';
-import { KvError, isKvError } from '../../../src/errors.js';
+import { KvError, isKvError, systemCode } from '../../../src/errors.js';
 import { Control } from '../../../src/server/control.js';
 import type { Store } from '../../../src/store/store.js';
 import { askServer } from '../../../tools/compact/control-client.js';
@@ -137,10 +146,18 @@ describe('Control', () => {
   it('listen() replaces the file that a killed server left', async () => {
     const other = join(dir, 'other');
     mkdirSync(other);
-    writeFileSync(join(other, 'control.sock'), '');
+    // As a killed process leaves it: nobody listens.
+    const listening =
+      "require('net').createServer().listen('control.sock', () => process.kill(process.pid, 9))";
+    spawnSync(process.execPath, ['-e', listening], { cwd: other });
+    expect(statSync(join(other, 'control.sock')).isSocket()).to.equal(true);
     const second = await Control.listen(store, clock, other);
     expect(await askServer(other, { command: 'stats' })).to.be.an('object');
     await second.close();
+    writeFileSync(join(other, 'control.sock'), "a stranger's");
+    const refused = await Control.listen(store, clock, other).catch((error: unknown) => error);
+    expect(systemCode(refused)).to.equal('EADDRINUSE');
+    expect(readFileSync(join(other, 'control.sock'), 'utf8')).to.equal("a stranger's");
   });
 
   it('works in a directory whose name is longer than a socket path may be', async () => {
