@@ -2,6 +2,7 @@
 
 import { RECORD } from '../log/format.js';
 import type { RecordType } from '../log/format.js';
+import type { Bounds } from './bounds.js';
 import type { Content, Core } from './core.js';
 import { addDelta, composeDecimal, parseDecimal } from './decimal.js';
 import type { Flush } from './flushes.js';
@@ -17,11 +18,13 @@ export class Changes {
   readonly #core: Core;
   readonly #values: Values;
   readonly #writes: Writes;
+  readonly #bounds: Bounds;
 
-  constructor(core: Core, values: Values, writes: Writes) {
+  constructor(core: Core, values: Values, writes: Writes, bounds: Bounds) {
     this.#core = core;
     this.#values = values;
     this.#writes = writes;
+    this.#bounds = bounds;
   }
 
   arithmetic(change: S.Arithmetic, known?: Known): S.Maybe<S.ArithmeticOutcome> {
@@ -66,6 +69,7 @@ export class Changes {
       won: (marks & MARK.WON) !== 0,
     });
     if (placed === undefined) return { status: core.refusal, after: 0, ...NO_NUMBER };
+    this.#bounds.settle(ref);
     const cas = chosenCas ?? BigInt(placed.seq);
     return { status: 'stored', after: placed.seq, cas, number, expiresAt, expiresAtBefore };
   }
@@ -147,6 +151,7 @@ export class Changes {
     if (placed === undefined) return { status: core.refusal, after: 0, cas: 0n };
     // The value's file has a new record that refers to it: it is not dead with the old one.
     core.large.keep(content.large);
+    this.#bounds.settle(ref);
     return { status: 'deleted', after: placed.seq, cas: change.chosenCas ?? BigInt(placed.seq) };
   }
 
