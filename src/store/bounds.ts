@@ -16,8 +16,11 @@ import type { Maybe, RefusedStatus } from './store.js';
 
 /** Evictions for one put that are never waited for: a record of a common size replaces no more. */
 const EASY_ITEMS = 8;
-/** Evictions of one turn beyond those: about 2 ms. */
+/** Evictions of one turn beyond those, and the time after which it has no more. */
 const SLICE_ITEMS = 512;
+const SLICE_MS = 3;
+/** The clock is read once in so many. */
+const CLOCK_ITEMS = 16;
 /** What a put that has waited takes of a slice: it may be copied and encoded in it, with a MiB. */
 const ATTEMPT_ITEMS = 64;
 /** Of each slice for the bounds, while puts wait. */
@@ -42,9 +45,11 @@ export class Bounds {
   /** What counts instead of the bounds while the store is above them; 0: it is not. */
   #keysCeiling = 0;
   #bytesCeiling = 0;
-  /** Evictions that are left for this turn. */
+  /** Evictions that are left for this turn, and when it ends in any case. */
   #left = SLICE_ITEMS;
+  #endMs = 0;
   #isScheduled = false;
+  #isSlicing = false;
   /** The next slice waits for the disk. */
   #isPaused = false;
   #unsyncedItems = 0;
@@ -74,9 +79,9 @@ export class Bounds {
     if (core.closed) return 'closed';
     for (let count = 0; this.#isOver(more, ref); count++) {
       if (mayWait && count >= EASY_ITEMS) {
-        if (this.#waiting.length > 0 || this.#left <= 0 || this.#mustPause()) return 'later';
-        this.#left -= 1;
+        if (!this.#isScheduled && !this.#isSlicing) this.#beginTurn(SLICE_ITEMS);
         this.#schedule();
+        if (this.#waiting.length > 0 || !this.#mayGoOn()) return 'later';
       }
       const evicted = this.#evictBut(ref);
       if (evicted === 'none') return mayWait && this.#waiting.length > 0 ? 'later' : 'no-memory';
@@ -106,8 +111,8 @@ export class Bounds {
 
   /** An item grew in its place (incr): `ref`, which stays. The store may be above its bounds now. */
   settle(ref: number): void {
-    const { keysMax, bytesMax } = this.#core.options;
-    if ((keysMax === 0 && bytesMax === 0) || !this.#isOver(0, ref)) return;
+    const { keysMax, bytesMax, evicts } = this.#core.options;
+    if (!evicts || (keysMax === 0 && bytesMax === 0) || !this.#isOver(0, ref)) return;
     for (let count = 0; count < EASY_ITEMS && this.#isOver(0, ref); count++) {
       if (this.#evictBut(ref) !== 'evicted') break;
     }
@@ -149,9 +154,26 @@ export class Bounds {
     this.#isScheduled = true;
     this.#core.env.clock.defer(() => {
       this.#isScheduled = false;
-      this.#left = SLICE_ITEMS;
+      this.#beginTurn(SLICE_ITEMS);
+      this.#isSlicing = true;
       if (!this.#core.closed) this.#slice();
+      this.#isSlicing = false;
     });
+  }
+
+  #beginTurn(items: number): void {
+    this.#left = items;
+    this.#endMs = this.#core.env.clock.monotonicMs() + SLICE_MS;
+  }
+
+  /** One eviction more in this turn. */
+  #mayGoOn(): boolean {
+    if (this.#left <= 0 || this.#mustPause()) return false;
+    this.#left -= 1;
+    if (this.#left % CLOCK_ITEMS === 0 && this.#core.env.clock.monotonicMs() >= this.#endMs) {
+      this.#left = 0;
+    }
+    return true;
   }
 
   /** For the first who waits, then the next; and for the bounds. */
@@ -179,8 +201,7 @@ export class Bounds {
     const more = bytes - this.#evictor.bytesOf(ref);
     this.#reservedBytes = 0;
     while (this.#isOver(more, ref)) {
-      if (this.#left <= 0 || this.#mustPause()) return false;
-      this.#left -= 1;
+      if (!this.#mayGoOn()) return false;
       if (this.#evictBut(ref) !== 'evicted') return true;
     }
     return true;
@@ -188,11 +209,8 @@ export class Bounds {
 
   /** Some of it in any case: one who waits may follow the other. */
   #trimSlice(): void {
-    for (
-      let left = Math.max(this.#left, TRIM_ITEMS_MIN);
-      left > 0 && this.#isAbove() && !this.#mustPause();
-      left--
-    ) {
+    if (this.#left < TRIM_ITEMS_MIN) this.#beginTurn(TRIM_ITEMS_MIN);
+    while (this.#isAbove() && this.#mayGoOn()) {
       if (this.#evictBut(0) === 'evicted') continue;
       // On a full disk not even deletes find room: with the next commit they may.
       this.#isPaused = true;

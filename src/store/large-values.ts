@@ -31,6 +31,9 @@ export class LargeValues {
   readonly #doomed = new Map<number, Doomed>();
   #watermark = 0;
   readonly #removals = new Set<Promise<void>>();
+  /** Ids of files that are about to be removed. */
+  readonly #removable: number[] = [];
+  #isRemoving = false;
 
   /** `checkRoom` throws KV_NO_SPACE when so many bytes more would take what the log needs. */
   constructor(env: Env, dir: string, checkRoom: (bytes: number) => Promise<void>) {
@@ -64,7 +67,7 @@ export class LargeValues {
         await file.close();
         await fs.remove(path);
       } catch (error) {
-        this.#env.logger.warn(`A large value's file cannot be removed: ${String(error)}`);
+        this.#warn(error);
       }
     };
     return {
@@ -137,7 +140,7 @@ export class LargeValues {
   dropAfter(reference: LargeReference | undefined, seq: number): void {
     if (reference === undefined) return;
     this.#doomed.set(reference.id, { reference, seq });
-    this.settle(this.#watermark);
+    this.#removeIfDone(reference.id, seq);
   }
 
   /** Nothing refers to it, nor ever did durably. */
@@ -148,16 +151,33 @@ export class LargeValues {
   /** Records up to `watermark` are durable: files they made dead may go. */
   settle(watermark: number): void {
     this.#watermark = watermark;
-    for (const [id, { seq }] of this.#doomed) {
-      if (seq > watermark || this.#readers.has(id)) continue;
-      this.#doomed.delete(id);
-      this.#track(this.#env.fs.remove(this.#pathOf(id)));
-    }
+    for (const [id, { seq }] of this.#doomed) this.#removeIfDone(id, seq);
+  }
+
+  #removeIfDone(id: number, seq: number): void {
+    if (seq > this.#watermark || this.#readers.has(id)) return;
+    this.#doomed.delete(id);
+    this.#removable.push(id);
+    if (this.#isRemoving) return;
+    this.#isRemoving = true;
+    this.#track(this.#removeAll());
   }
 
   /** Waits for removals that are under way. */
   async close(): Promise<void> {
-    await Promise.all(this.#removals);
+    while (this.#removals.size > 0) await Promise.all(this.#removals);
+  }
+
+  /** One after the other: a thousand at once would fill the pool that commits need. */
+  async #removeAll(): Promise<void> {
+    for (let id = this.#removable.shift(); id !== undefined; id = this.#removable.shift()) {
+      await this.#env.fs.remove(this.#pathOf(id)).catch((error: unknown) => this.#warn(error));
+    }
+    this.#isRemoving = false;
+  }
+
+  #warn(error: unknown): void {
+    this.#env.logger.warn(`A large value's file cannot be removed: ${String(error)}`);
   }
 
   async #leave(id: number, file: Promise<File> | undefined): Promise<void> {
@@ -175,9 +195,7 @@ export class LargeValues {
 
   /** A file that cannot be removed is a leftover for the next start; the operator hears of it. */
   #track(work: Promise<void>): void {
-    const tracked = work.catch((error: unknown) => {
-      this.#env.logger.warn(`A large value's file cannot be removed: ${String(error)}`);
-    });
+    const tracked = work.catch((error: unknown) => this.#warn(error));
     this.#removals.add(tracked);
     void tracked.then(() => this.#removals.delete(tracked));
   }

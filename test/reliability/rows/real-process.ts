@@ -9,6 +9,7 @@ import { halfOpen } from './half-open.js';
 import { killedInRecovery, killedInStop, killedUnderLoad, terminated } from './kills.js';
 import { clockJumps, descriptors, fileSize, heapLimit, inodes } from './limits.js';
 import { removedLog } from './removed-log.js';
+import { stalls } from './stalls.js';
 import { badNumbers, garbage } from './wrong-input.js';
 
 export const REAL_PROCESS_ROWS: readonly FaultRow[] = [
@@ -35,4 +36,5 @@ export const REAL_PROCESS_ROWS: readonly FaultRow[] = [
   inodes,
   heapLimit,
   clockJumps,
+  stalls,
 ];
