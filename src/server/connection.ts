@@ -38,6 +38,8 @@ export class Connection implements ConnectionControl {
   #isBusy = false;
   #isRunning = false;
   #isYielding = false;
+  /** It is its turn again. */
+  #hasYielded = false;
   /** Nothing more is read or run; closed when the replies have left. */
   #isEnding = false;
   #hasInputEnded = false;
@@ -186,8 +188,9 @@ export class Connection implements ConnectionControl {
 
   /** Runs what the parser gives until it needs more, something has to be waited for, or the turn is over. */
   #runRequests(): void {
-    const { gate, config } = this.#services;
-    let left = config.requestsPerTurn;
+    const { gate, config, turns } = this.#services;
+    let left = turns.isCrowded && !this.#hasYielded ? 1 : config.requestsPerTurn;
+    this.#hasYielded = false;
     while (!this.#isEnding) {
       if (this.#replies.isFull) {
         this.#replies.flush();
@@ -260,8 +263,9 @@ export class Connection implements ConnectionControl {
   #yield(): void {
     this.#services.counters.conn_yields += 1;
     this.#isYielding = true;
-    this.#services.clock.defer(() => {
+    this.#services.turns.yield(() => {
       this.#isYielding = false;
+      this.#hasYielded = true;
       this.#pump();
     });
   }

@@ -18,6 +18,7 @@ import { listen, plainServer, writePortFile, type Listener } from './listeners.j
 import type { ConnectionDescription, ServerControl, Services } from './session.js';
 import { PrefixStats } from './stats/detail.js';
 import type { TlsListeners } from './tls.js';
+import { Turns } from './turns.js';
 import { Users } from './users.js';
 import { Watchers } from './watchers.js';
 
@@ -69,8 +70,9 @@ export class Server implements ServerControl {
     const detail = new PrefixStats(config.prefixDelimiter);
     const users = config.authFile === undefined ? undefined : new Users(config.authFile);
     const { version } = hooks;
+    const turns = new Turns(clock);
     const shared = { config, store, gate, counters, clock, logger };
-    this.#services = { ...shared, control: this, version, detail, watchers, users };
+    this.#services = { ...shared, control: this, version, detail, watchers, turns, users };
   }
 
   /** Listens everywhere; throws ListenError when one address cannot be had, with the others closed. */

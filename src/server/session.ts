@@ -10,6 +10,7 @@ import type { Counters } from './counters.js';
 import type { Gate } from './gate.js';
 import type { Replies } from './replies.js';
 import type { PrefixStats } from './stats/detail.js';
+import type { Turns } from './turns.js';
 import type { Users } from './users.js';
 import type { Watchers } from './watchers.js';
 
@@ -26,6 +27,7 @@ export interface Services {
   readonly version: string;
   readonly detail: PrefixStats;
   readonly watchers: Watchers;
+  readonly turns: Turns;
   /** Undefined: everyone may come in. */
   readonly users: Users | undefined;
 }

@@ -47,7 +47,7 @@ export class DurableStore implements S.Store {
     this.#sweeper = new Sweeper(core);
     this.#janitor = new Janitor(core);
     if (bounds.trim()) {
-      core.env.logger.info('The store is above its bounds: it evicts while it serves', {
+      core.env.logger.warn('The store is above its bounds: it evicts while it serves', {
         keys: core.items.count,
         bytes: core.items.liveBytes,
       });

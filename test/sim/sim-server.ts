@@ -13,6 +13,7 @@ import { newCounters } from '../../src/server/counters.js';
 import { Gate } from '../../src/server/gate.js';
 import type { ServerControl, Services } from '../../src/server/session.js';
 import { PrefixStats } from '../../src/server/stats/detail.js';
+import { Turns } from '../../src/server/turns.js';
 import { Watchers } from '../../src/server/watchers.js';
 import type { Store } from '../../src/store/store.js';
 import { Violation } from './history.js';
@@ -60,6 +61,7 @@ export class SimServer {
       control: CONTROL,
       version: '0.0.0',
       detail: new PrefixStats(':'),
+      turns: new Turns(clock),
       watchers: new Watchers(counters, () => store.nowMs(), clock.defer.bind(clock)),
       users: undefined,
     };

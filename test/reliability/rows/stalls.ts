@@ -12,13 +12,12 @@ import { stallOf, watchLaunch, type Stall } from '../stalls/loop-probe.js';
 import {
   COMMON,
   EVICTING,
-  expiring,
+  EXPIRING,
   FLUSHING,
   IDLING,
   TRIMMING,
   type Operation,
 } from '../stalls/operations.js';
-import { keyOf, pour, requests } from '../stalls/traffic.js';
 
 const LIMIT_MS = 50;
 /** An operation that is over its limit is tried again: the machine has other work. */
@@ -40,14 +39,16 @@ export const stalls: FaultRow = {
 
 async function tryAll(budget: Budget): Promise<Tried> {
   const folder = temporaryFolder();
-  const measured: Measured[] = [];
+  const stages = new Stages(folder, budget);
   try {
-    await new Stages(folder, budget, measured).all();
+    await stages.all();
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+  const measured = [...stages.measured.values()];
+  if (budget.tier === 'long' || budget.only !== undefined) console.log(tableOf(measured));
   const failures = measured
-    .filter(({ turnMs, limitMs }) => turnMs > limitMs)
+    .filter(isOver)
     .map(({ name, turnMs, limitMs }) => `${name}: ${turnMs.toFixed(1)} ms, limit ${limitMs} ms`);
   const worst = measured.toSorted((a, b) => b.turnMs - a.turnMs)[0];
   const figure = `longest turn ${worst?.turnMs.toFixed(1)} ms: ${worst?.name}`;
@@ -56,23 +57,20 @@ async function tryAll(budget: Budget): Promise<Tried> {
 
 /** The stores on which the operations run: one that is loaded, and copies of it with other bounds. */
 class Stages {
+  /** By name, the best of those tries that were needed. */
+  readonly measured = new Map<string, Measured>();
   readonly #folder: string;
   readonly #count: number;
   readonly #only: string | undefined;
-  /** Prints the lines of the table in docs/reliability.md as it goes. */
-  readonly #tells: boolean;
-  readonly #measured: Measured[];
   readonly #loaded: string;
   /** Where the running server tells of its loop. */
   #socketPath = '';
   #servers = 0;
 
-  constructor(folder: string, { tier, only }: Budget, measured: Measured[]) {
+  constructor(folder: string, { tier, only }: Budget) {
     this.#folder = folder;
     this.#count = tier === 'fast' ? 50_000 : 1_000_000;
-    this.#tells = tier === 'long' || only !== undefined;
     this.#only = only;
-    this.#measured = measured;
     this.#loaded = join(folder, 'loaded');
   }
 
@@ -81,31 +79,23 @@ class Stages {
       await this.#measure(port, this.#loaded, COMMON);
       return (await statsOf(port)).get('bytes') ?? 0;
     });
-    const bounded = ['--max-bytes', String(bytes)];
-    await this.#onCopy('bounded', bounded, (port, dir) => this.#measure(port, dir, EVICTING));
-    const keys = ['--max-keys', String(this.#count / 2)];
-    await this.#onCopy('trimmed', keys, (port, dir) => this.#measure(port, dir, [TRIMMING]));
-    const idle = ['--max-idle', '2s'];
-    await this.#onCopy('idle', idle, (port, dir) => this.#measure(port, dir, [IDLING]));
-    await this.#onCopy('expiring', [], async (port, dir) => {
-      const atSeconds = Math.ceil(Date.now() / 1000 + 2 + this.#count / 20_000);
-      const touch = (n: number): string => `touch ${keyOf(n)} ${atSeconds} noreply\r\n`;
-      await pour(port, requests(this.#count, touch));
-      await pour(port, ['delete a\r\ndelete m\r\ndelete n\r\n']);
-      await this.#measure(port, dir, expiring(atSeconds));
-    });
-    await this.#serve(this.#loaded, [], (port) => this.#measure(port, this.#loaded, FLUSHING));
+    await this.#onCopies(['--max-bytes', String(bytes)], EVICTING);
+    await this.#onCopies(['--max-keys', String(this.#count / 2)], [TRIMMING]);
+    await this.#onCopies(['--max-idle', '2s'], [IDLING]);
+    await this.#onCopies([], FLUSHING);
+    await this.#onCopies([], EXPIRING);
   }
 
-  async #onCopy(
-    name: string,
-    flags: readonly string[],
-    body: (port: number, dir: string) => Promise<void>,
-  ): Promise<void> {
-    const dir = join(this.#folder, name);
-    cpSync(this.#loaded, dir, { recursive: true });
-    await this.#serve(dir, flags, (port) => body(port, dir));
-    rmSync(dir, { recursive: true, force: true });
+  /** On a copy of the loaded store, once more on another one when a limit was broken. */
+  async #onCopies(flags: readonly string[], operations: readonly Operation[]): Promise<void> {
+    const dir = join(this.#folder, 'copy');
+    const isWanted = operations.some(({ name }) => name.includes(this.#only ?? ''));
+    for (let tries = 0; tries < TRIES && isWanted; tries++) {
+      cpSync(this.#loaded, dir, { recursive: true });
+      await this.#serve(dir, flags, (port) => this.#measure(port, dir, operations));
+      rmSync(dir, { recursive: true, force: true });
+      if (!operations.some(({ name }) => isOver(this.measured.get(name)!))) return;
+    }
   }
 
   async #serve<T>(
@@ -126,20 +116,28 @@ class Stages {
 
   async #measure(port: number, dir: string, operations: readonly Operation[]): Promise<void> {
     for (const { name, limitMs = LIMIT_MS, once, run } of operations) {
-      if (this.#only !== undefined && once !== true && !name.includes(this.#only)) continue;
-      const target = { port, dir, count: this.#count };
-      const stall = async (): Promise<Stall> => stallOf(port, this.#socketPath, () => run(target));
-      let best = await stall();
-      for (let tries = 1; tries < TRIES && best.turnMs > limitMs && once !== true; tries++) {
-        const again = await stall();
-        if (again.turnMs < best.turnMs) best = again;
+      if (once !== true && !name.includes(this.#only ?? '')) continue;
+      for (let tries = 0; tries < TRIES; tries++) {
+        const target = { port, dir, count: this.#count };
+        const stall = await stallOf(port, this.#socketPath, () => run(target));
+        const best = this.measured.get(name);
+        if (best === undefined || stall.turnMs < best.turnMs) {
+          this.measured.set(name, { name, limitMs, ...stall });
+        }
+        if (once === true || !isOver(this.measured.get(name)!)) break;
       }
-      this.#measured.push({ name, limitMs, ...best });
-      if (this.#tells) console.log(lineOf({ name, limitMs, ...best }));
     }
   }
 }
 
-function lineOf({ name, turnMs, readMs, limitMs }: Measured): string {
-  return `| ${name} | ${turnMs.toFixed(1)} ms | ${readMs.toFixed(1)} ms | ${limitMs} ms |`;
+const isOver = ({ turnMs, limitMs }: Measured): boolean => turnMs > limitMs;
+
+/** As in docs/reliability.md. */
+function tableOf(measured: readonly Measured[]): string {
+  const lines = measured.map(
+    ({ name, turnMs, readMs, limitMs }) =>
+      `| ${name} | ${turnMs.toFixed(1)} ms | ${readMs.toFixed(1)} ms | ${limitMs} ms |`,
+  );
+  const head = ['| operation | longest turn | longest read beside it | limit |'];
+  return [...head, '| --- | ---: | ---: | ---: |', ...lines].join('\n');
 }
