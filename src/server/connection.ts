@@ -3,8 +3,8 @@
 // Invariants:
 // - Requests are run only while there is room for their replies and, for who waits for the disk, while that
 //   keeps up; meanwhile the socket is not read, so that a client is slowed down and memory is bounded.
-// - At most `requestsPerTurn` requests (keys, of a get) a turn of the loop: a client that pipelines without end delays
-//   nobody else.
+// - At most `requestsPerTurn` requests (keys, of a get) a turn of the loop, and some ms: a client that pipelines without
+//   end delays nobody else. Those who have more share a part of each turn (turns.ts).
 // - A client that leaves a request unfinished or its replies unread is noticed (stall.ts).
 // - pump() may be called at any time, in vain as well: whatever may have become possible is tried there.
 
@@ -22,6 +22,10 @@ import {
   type ConnectionDescription,
   type Services,
 } from './session.js';
+
+/** However few requests it has run, after this time a connection has had its turn; the clock is read once in so many. */
+const RUN_MS_MAX = 5;
+const CLOCK_REQUESTS = 8;
 
 export class Connection implements ConnectionControl {
   readonly id: number;
@@ -188,9 +192,11 @@ export class Connection implements ConnectionControl {
 
   /** Runs what the parser gives until it needs more, something has to be waited for, or the turn is over. */
   #runRequests(): void {
-    const { gate, config, turns } = this.#services;
+    const { gate, config, turns, clock } = this.#services;
     let left = turns.isCrowded && !this.#hasYielded ? 1 : config.requestsPerTurn;
     this.#hasYielded = false;
+    let checkAt = left - CLOCK_REQUESTS;
+    let endMs = 0;
     while (!this.#isEnding) {
       if (this.#replies.isFull) {
         this.#replies.flush();
@@ -218,6 +224,12 @@ export class Connection implements ConnectionControl {
         return;
       }
       left -= parsed.kind === 'get' ? parsed.keys.length : 1;
+      if (left <= checkAt) {
+        checkAt = left - CLOCK_REQUESTS;
+        const nowMs = clock.monotonicMs();
+        if (endMs === 0) endMs = nowMs + RUN_MS_MAX;
+        else if (nowMs >= endMs) left = 0;
+      }
       if (left <= 0 && this.#parser.bufferedBytes > 0) {
         this.#yield();
         return;

@@ -15,7 +15,7 @@ import { Evictor } from './evictor.js';
 import type { Maybe, RefusedStatus } from './store.js';
 
 /** Evictions for one put that are never waited for: a record of a common size replaces no more. */
-const EASY_ITEMS = 8;
+const EASY_ITEMS = 4;
 /** Evictions of one turn beyond those, and the time after which it has no more. */
 const SLICE_ITEMS = 512;
 const SLICE_MS = 3;
@@ -100,7 +100,7 @@ export class Bounds {
           try {
             resolve(attempt());
           } catch (error) {
-            reject(error as Error);
+            reject(error);
           }
         },
       });

@@ -45,17 +45,17 @@ describe('eviction', function () {
     await fill(client);
     const before = await statOf(client, 'evictions');
     const bytes = 1_000_000;
-    let isStored = false;
+    const seen = { isStored: false };
     const stored = client.line(`set big 0 0 ${bytes}\r\n${'b'.repeat(bytes)}\r\n`).finally(() => {
-      isStored = true;
+      seen.isStored = true;
     });
     const appended = client.line('append big 0 0 1\r\nc\r\n');
     const read = client.meta('mg big s\r\n');
     // The put's bytes may be on their way still: only what is answered after its first evictions counts.
     let served = 0;
-    while (!isStored) {
+    while (!seen.isStored) {
       const evictions = await statOf(other, 'evictions');
-      if (!isStored && evictions > before) served += 1;
+      if (!seen.isStored && evictions > before) served += 1;
     }
     expect(await stored).to.equal('STORED');
     expect(await appended).to.equal('STORED');

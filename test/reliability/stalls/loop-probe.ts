@@ -47,9 +47,9 @@ export async function stallOf(
   const prober = await WireClient.connect(port);
   await longestTurnMs(socketPath);
   let readMs = 0;
-  let isDone = false;
+  const operating = { isDone: false };
   const probing = (async () => {
-    while (!isDone) {
+    while (!operating.isDone) {
       const startedMs = performance.now();
       await prober.meta('mg probed v\r\n');
       readMs = Math.max(readMs, performance.now() - startedMs);
@@ -59,7 +59,7 @@ export async function stallOf(
   try {
     await operation();
   } finally {
-    isDone = true;
+    operating.isDone = true;
   }
   await probing;
   prober.close();

@@ -67,7 +67,7 @@ export const COMMON: readonly Operation[] = [
     run: ({ port, count }) => pour(port, sets(count, 100)),
   },
   { ...each('pipelined sets, replies wanted', 0.1, (key) => `set ${key} 0 0 1\r\nx\r\n`) },
-  each('pipelined gets of all keys', 1, (key) => `get ${key}\r\n`),
+  each('pipelined gets', 0.2, (key) => `get ${key}\r\n`),
   {
     name: 'one get of 20,000 keys',
     run: ({ port }) => pour(port, [`get ${keysLine(20_000)}\r\n`]),
@@ -159,10 +159,10 @@ export const COMMON: readonly Operation[] = [
 /** They end the store's life: last of all. */
 export const FLUSHING: readonly Operation[] = [
   {
-    name: 'delete_prefix, 2,000 times',
+    name: 'delete_prefix, 300 times, and gets',
     limitMs: 10,
     run: ({ port, count }) =>
-      pour(port, [...requests(2000, (n) => `delete_prefix p${n}\r\n`), ...gets(count)]),
+      pour(port, [...requests(300, (n) => `delete_prefix p${n}\r\n`), ...gets(count)]),
   },
   {
     name: 'flush_all, 300 times, and gets of what is gone',
@@ -254,7 +254,7 @@ async function shareOf(port: number, share: number): Promise<number> {
 }
 
 function gets(count: number): Generator<string> {
-  return requests(Math.min(count, 100_000), (n) => `get ${keyOf(n)}\r\n`);
+  return requests(Math.min(count, 20_000), (n) => `get ${keyOf(n)}\r\n`);
 }
 
 function setOf(key: string, bytes: number, isMany = false): (n: number) => string {

@@ -39,11 +39,11 @@ describe('Bounds, in slices', () => {
   it('a put that needs much room waits, a turn evicts a slice, and others are served meanwhile', async () => {
     const sim = await fullOfSmall(3000);
     const bytesMax = sim.stat('bytes');
-    let isStored = false;
+    const seen = { isStored: false };
     const waiting = put(sim, 'big', 'b'.repeat(bytesMax / 2));
     expect(waiting).to.be.instanceOf(Promise);
-    const outcome = Promise.resolve(waiting).finally(() => (isStored = true));
-    for (let turn = 0, before = 0; !isStored; turn++) {
+    const outcome = Promise.resolve(waiting).finally(() => (seen.isStored = true));
+    for (let turn = 0, before = 0; !seen.isStored; turn++) {
       const evictions = sim.stat('evictions');
       expect(evictions - before).to.be.at.most(TURN_ITEMS_MAX);
       expect(sim.stat('bytes')).to.be.at.most(bytesMax);
@@ -190,9 +190,9 @@ describe('Bounds, in slices', () => {
     await fc.assert(
       fc.asyncProperty(sets, fc.boolean(), async (uses, kills) => {
         const sim = await SimStore.open({ ...OPTIONS, bytesMax });
-        const outcomes: Maybe<PutOutcome>[] = [];
+        const outcomes: Promise<PutOutcome>[] = [];
         for (const [at, [id, size]] of uses.entries()) {
-          outcomes.push(put(sim, `k${id}`, 'x'.repeat(size)));
+          outcomes.push(Promise.resolve(put(sim, `k${id}`, 'x'.repeat(size))));
           expect(sim.stat('bytes')).to.be.at.most(bytesMax);
           if (at % 7 === 0) await sim.advance(0.02);
           expect(sim.stat('bytes')).to.be.at.most(bytesMax);
