@@ -23,8 +23,7 @@ import {
   type Services,
 } from './session.js';
 
-/** However few requests it has run, after this time a connection has had its turn; the clock is read once in so many. */
-const RUN_MS_MAX = 5;
+/** Whether a turn's time is over is asked once in so many requests. */
 const CLOCK_REQUESTS = 8;
 
 export class Connection implements ConnectionControl {
@@ -196,7 +195,6 @@ export class Connection implements ConnectionControl {
     let left = turns.isCrowded && !this.#hasYielded ? 1 : config.requestsPerTurn;
     this.#hasYielded = false;
     let checkAt = left - CLOCK_REQUESTS;
-    let endMs = 0;
     while (!this.#isEnding) {
       if (this.#replies.isFull) {
         this.#replies.flush();
@@ -226,9 +224,7 @@ export class Connection implements ConnectionControl {
       left -= parsed.kind === 'get' ? parsed.keys.length : 1;
       if (left <= checkAt) {
         checkAt = left - CLOCK_REQUESTS;
-        const nowMs = clock.monotonicMs();
-        if (endMs === 0) endMs = nowMs + RUN_MS_MAX;
-        else if (nowMs >= endMs) left = 0;
+        if (clock.monotonicMs() >= turns.endMs) left = 0;
       }
       if (left <= 0 && this.#parser.bufferedBytes > 0) {
         this.#yield();

@@ -93,7 +93,7 @@ export const COMMON: readonly Operation[] = [
       pour(port, ['set n 0 0 1\r\n0\r\n', ...requests(100_000, () => 'incr n 1\r\n')]),
   },
   {
-    name: 'append of 1 KiB to one value, 2,000 times',
+    name: 'append of 1 KiB to one value, 900 times',
     run: ({ port }) =>
       pour(port, ['delete a\r\nset a 0 0 1\r\nx\r\n', ...requests(900, appendOf('a', 1024))]),
   },

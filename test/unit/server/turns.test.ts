@@ -45,4 +45,15 @@ describe('Turns', () => {
     hand.turn();
     expect(turns.isCrowded).to.equal(false);
   });
+
+  it('endMs is one for all who ask in a turn, and another in the next', () => {
+    const hand = new HandClock();
+    const turns = new Turns(hand.clock);
+    expect(turns.endMs).to.equal(5);
+    hand.nowMs = 3;
+    expect(turns.endMs).to.equal(5);
+    hand.turn();
+    hand.nowMs = 10;
+    expect(turns.endMs).to.equal(15);
+  });
 });
