@@ -64,20 +64,6 @@ describe('Bounds, in slices', () => {
     expect(await sim.contents()).to.deep.equal(kept);
   });
 
-  it('small puts do not take the room that is made for one who waits, however many come', async () => {
-    const sim = await fullOfSmall(3000);
-    const seen = { isStored: false };
-    const waiting = put(sim, 'big', 'b'.repeat(sim.stat('bytes') / 2));
-    const outcome = Promise.resolve(waiting).finally(() => (seen.isStored = true));
-    let turns = 0;
-    for (; !seen.isStored && turns < 60; turns++) {
-      for (let n = 0; n < 700; n++) await put(sim, `n${turns}-${n}`, SMALL);
-      await sim.advance(0.1);
-    }
-    expect(turns).to.be.below(60);
-    expect(await sim.wait(outcome)).to.include({ status: 'stored' });
-  });
-
   it('a put that has waited is decided anew', async () => {
     const sim = await fullOfSmall(3000);
     const big = 'b'.repeat(sim.stat('bytes') / 4);
