@@ -102,7 +102,7 @@ class ServerProcess {
     this.#control = await this.#openControl(store, env.clock);
     if (config.pidFile !== undefined) writePidFile(config.pidFile);
     for (const note of config.notes) logger.info(note);
-    const keys = store.stats().get('curr_items') ?? 0;
+    const { keys } = store.opened;
     const tookMs = Math.round(performance.now() - startedMs);
     const where = addresses.length === 0 ? 'nowhere (-p 0)' : addresses.join(', ');
     logger.notice(

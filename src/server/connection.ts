@@ -3,8 +3,8 @@
 // Invariants:
 // - Requests are run only while there is room for their replies and, for who waits for the disk, while that
 //   keeps up; meanwhile the socket is not read, so that a client is slowed down and memory is bounded.
-// - At most `requestsPerTurn` requests (keys, of a get) a turn of the loop: a client that pipelines without end delays
-//   nobody else.
+// - At most `requestsPerTurn` requests (keys, of a get) a turn of the loop, and some ms: a client that pipelines without
+//   end delays nobody else. Those who have more share a part of each turn (turns.ts).
 // - A client that leaves a request unfinished or its replies unread is noticed (stall.ts), and so is one that does
 //   not log in where it has to.
 // - onSpoke() is called once, at the first request of a client who needs no login or has logged in.
@@ -28,6 +28,9 @@ import {
   type ConnectionDescription,
   type Services,
 } from './session.js';
+
+/** Whether a turn's time is over is asked once in so many requests. */
+const CLOCK_REQUESTS = 8;
 
 /** What a client may send behind a login that waits for its check. */
 const BYTES_BEHIND_LOGIN_MAX = 16 * 1024;
@@ -57,6 +60,8 @@ export class Connection implements ConnectionControl, BlockRooms, Receiver {
   #isBusy = false;
   #isRunning = false;
   #isYielding = false;
+  /** It is its turn again. */
+  #hasYielded = false;
   /** Nothing more is read or run; closed when the replies have left. */
   #isEnding = false;
   #hasInputEnded = false;
@@ -256,8 +261,10 @@ export class Connection implements ConnectionControl, BlockRooms, Receiver {
 
   /** Runs what the parser gives until it needs more, something has to be waited for, or the turn is over. */
   #runRequests(): void {
-    const { gate, config } = this.#services;
-    let left = config.requestsPerTurn;
+    const { gate, config, turns, clock } = this.#services;
+    let left = turns.isCrowded && !this.#hasYielded ? 1 : config.requestsPerTurn;
+    this.#hasYielded = false;
+    let checkAt = left - CLOCK_REQUESTS;
     while (!this.#isEnding) {
       if (this.#replies.isFull) {
         this.#replies.flush();
@@ -286,6 +293,10 @@ export class Connection implements ConnectionControl, BlockRooms, Receiver {
         return;
       }
       left -= parsed.kind === 'get' ? parsed.keys.length : 1;
+      if (left <= checkAt) {
+        checkAt = left - CLOCK_REQUESTS;
+        if (clock.monotonicMs() >= turns.endMs) left = 0;
+      }
       if (left <= 0 && this.#parser.bufferedBytes > 0) {
         this.#yield();
         return;
@@ -337,8 +348,9 @@ export class Connection implements ConnectionControl, BlockRooms, Receiver {
   #yield(): void {
     this.#services.counters.conn_yields += 1;
     this.#isYielding = true;
-    this.#services.clock.defer(() => {
+    this.#services.turns.yield(() => {
       this.#isYielding = false;
+      this.#hasYielded = true;
       this.#pump();
     });
   }

@@ -29,6 +29,7 @@ import type { ConnectionDescription, ServerControl, Services } from './session.j
 import { Slices } from './slices.js';
 import { PrefixStats } from './stats/detail.js';
 import type { TlsListeners } from './tls.js';
+import { Turns } from './turns.js';
 import { Users } from './users.js';
 import { Watchers } from './watchers.js';
 
@@ -95,8 +96,9 @@ export class Server implements ServerControl {
     const slices = new Slices(clock.defer.bind(clock));
     const receipts = new Receipts(RECEIPT_BYTES, clock);
     const uploads = new Receipts(UPLOAD_FILES, clock);
+    const turns = new Turns(clock);
     const shared = { config, slices, receipts, uploads, store, gate, counters, clock, logger };
-    this.#services = { ...shared, control: this, version, detail, watchers, logins };
+    this.#services = { ...shared, control: this, version, detail, watchers, turns, logins };
   }
 
   /** Listens everywhere; throws ListenError when one address cannot be had, with the others closed. */

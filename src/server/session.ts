@@ -13,6 +13,7 @@ import type { Receipts } from './receipts.js';
 import type { Replies } from './replies.js';
 import type { Slices } from './slices.js';
 import type { PrefixStats } from './stats/detail.js';
+import type { Turns } from './turns.js';
 import type { Watchers } from './watchers.js';
 
 /** Shared by all connections. */
@@ -33,6 +34,7 @@ export interface Services {
   readonly receipts: Receipts;
   /** Files of the large values that come in. */
   readonly uploads: Receipts;
+  readonly turns: Turns;
   /** Undefined: everyone may come in. */
   readonly logins: Logins | undefined;
 }

@@ -1,5 +1,6 @@
 // incr and decr, touch, delete, flush: the changes that are not a plain put.
 
+import type { Bounds } from './bounds.js';
 import type { Content, Core } from './core.js';
 import { addDelta, composeDecimal, parseDecimal } from './decimal.js';
 import { MARK } from './keydir.js';
@@ -14,11 +15,13 @@ export class Changes {
   readonly #core: Core;
   readonly #values: Values;
   readonly #writes: Writes;
+  readonly #bounds: Bounds;
 
-  constructor(core: Core, values: Values, writes: Writes) {
+  constructor(core: Core, values: Values, writes: Writes, bounds: Bounds) {
     this.#core = core;
     this.#values = values;
     this.#writes = writes;
+    this.#bounds = bounds;
   }
 
   arithmetic(change: S.Arithmetic, known?: Known): S.Maybe<S.ArithmeticOutcome> {
@@ -63,6 +66,7 @@ export class Changes {
       won: (marks & MARK.WON) !== 0,
     });
     if (placed === undefined) return { status: core.refusal, after: 0, ...NO_NUMBER };
+    this.#bounds.settle(ref);
     const cas = chosenCas ?? BigInt(placed.seq);
     return { status: 'stored', after: placed.seq, cas, number, expiresAt, expiresAtBefore };
   }
@@ -144,6 +148,7 @@ export class Changes {
     if (placed === undefined) return { status: core.refusal, after: 0, cas: 0n };
     // The value's file has a new record that refers to it: it is not dead with the old one.
     core.large.keep(content.large);
+    this.#bounds.settle(ref);
     return { status: 'deleted', after: placed.seq, cas: change.chosenCas ?? BigInt(placed.seq) };
   }
 

@@ -26,6 +26,7 @@ const PLAIN_READ: S.ReadOptions = {};
 export class DurableStore implements S.Store {
   readonly opened: OpenReport;
   readonly #core: Core;
+  readonly #bounds: Bounds;
   readonly #reads: Reads;
   readonly #writes: Writes;
   readonly #changes: Changes;
@@ -39,11 +40,18 @@ export class DurableStore implements S.Store {
     this.#core = core;
     const values = new Values(core);
     const bounds = new Bounds(core);
+    this.#bounds = bounds;
     this.#reads = new Reads(core, values, bounds);
     this.#writes = new Writes(core, values, bounds);
-    this.#changes = new Changes(core, values, this.#writes);
+    this.#changes = new Changes(core, values, this.#writes, bounds);
     this.#sweeper = new Sweeper(core);
     this.#janitor = new Janitor(core);
+    if (bounds.trim()) {
+      core.env.logger.warn('The store is above its bounds: it evicts while it serves', {
+        keys: core.items.count,
+        bytes: core.items.liveBytes,
+      });
+    }
   }
 
   nowMs(): number {
@@ -142,6 +150,7 @@ export class DurableStore implements S.Store {
     const { items, large, log } = this.#core;
     items.settleUnsynced();
     large.settle(log.watermark);
+    this.#bounds.onDurable();
     for (const call of this.#durableCalls) call();
   }
 
@@ -155,6 +164,7 @@ export class DurableStore implements S.Store {
         : 'The log failed and is not trusted again: nothing more is written',
       { error: String(error) },
     );
+    this.#bounds.onFailed();
     for (const call of this.#failedCalls) call(cause);
   }
 
@@ -186,6 +196,7 @@ export class DurableStore implements S.Store {
     if (core.closed) return;
     core.closed = true;
     this.#sweeper.stop();
+    this.#bounds.close();
     await this.#janitor.close();
     await core.log.close(core.options.useHints ? () => imageOf(core) : undefined);
     await core.large.close();

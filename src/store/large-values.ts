@@ -79,7 +79,7 @@ export class LargeValues {
         await file.close();
         await fs.remove(temporary);
       } catch (error) {
-        this.#env.logger.warn(`A large value's file cannot be removed: ${String(error)}`);
+        this.#warn(error);
       }
     };
     return {
@@ -160,7 +160,7 @@ export class LargeValues {
   dropAfter(reference: LargeReference | undefined, seq: number): void {
     if (reference === undefined) return;
     this.#doomed.set(reference.id, { reference, seq });
-    this.settle(this.#watermark);
+    this.#removeIfDone(reference.id, seq);
   }
 
   /** Nothing refers to it, nor ever did durably. */
@@ -171,16 +171,22 @@ export class LargeValues {
   /** Records up to `watermark` are durable: files they made dead may go. */
   settle(watermark: number): void {
     this.#watermark = watermark;
-    for (const [id, { seq }] of this.#doomed) {
-      if (seq > watermark || this.#readers.has(id)) continue;
-      this.#doomed.delete(id);
-      this.#track(this.#fs.remove(this.#pathOf(id)));
-    }
+    for (const [id, { seq }] of this.#doomed) this.#removeIfDone(id, seq);
+  }
+
+  #removeIfDone(id: number, seq: number): void {
+    if (seq > this.#watermark || this.#readers.has(id)) return;
+    this.#doomed.delete(id);
+    this.#track(this.#fs.remove(this.#pathOf(id)));
   }
 
   /** Waits for removals that are under way. */
   async close(): Promise<void> {
-    await Promise.all(this.#removals);
+    while (this.#removals.size > 0) await Promise.all(this.#removals);
+  }
+
+  #warn(error: unknown): void {
+    this.#env.logger.warn(`A large value's file cannot be removed: ${String(error)}`);
   }
 
   #leave(id: number): void {
@@ -195,9 +201,7 @@ export class LargeValues {
 
   /** A file that cannot be removed is a leftover for the next start; the operator hears of it. */
   #track(work: Promise<void>): void {
-    const tracked = work.catch((error: unknown) => {
-      this.#env.logger.warn(`A large value's file cannot be removed: ${String(error)}`);
-    });
+    const tracked = work.catch((error: unknown) => this.#warn(error));
     this.#removals.add(tracked);
     void tracked.then(() => this.#removals.delete(tracked));
   }

@@ -1,11 +1,13 @@
 // set, add, replace, append, prepend, cas: memcached's conditions, then one put record.
 //
-// Invariant: a write that needs bytes from the disk is decided anew when they are there; if the item has
-// changed meanwhile they are fetched again. So the order of changes is the order of the log.
+// Invariant: a write that needs bytes from the disk, or room that takes more than a turn to make, is decided
+// anew when it has them; if the item has changed meanwhile its bytes are fetched again. So the order of changes
+// is the order of the log.
 
 import { isKvError } from '../errors.js';
 import { INLINE_VALUE_BYTES_MAX } from '../limits.js';
-import { frameBytes } from '../log/format.js';
+import { MARK as RECORD_MARK, frameBytes } from '../log/format.js';
+import { LARGE_DESCRIPTOR_BYTES } from '../log/large-value-file.js';
 import type { LargeReference } from '../log/large-value-file.js';
 import type { Bounds } from './bounds.js';
 import type { Content, Core } from './core.js';
@@ -87,18 +89,23 @@ export class Writes {
     ref: number,
     base: Loaded | undefined,
     oldCas: bigint,
-  ): PutOutcome {
+  ): Maybe<PutOutcome> {
     const core = this.#core;
-    const content = this.#contentOf(put, ref, base, oldCas);
-    const marks = put.chosenCas === undefined ? 0 : 1;
-    const bytes =
-      frameBytes(put.key.length, content.value.length, marks) + (content.large?.bytes ?? 0);
+    const bytes = recordBytes(put, base);
     // A dead item makes room for its successor, not for another key.
-    const room = this.#bounds.makeRoom(bytes, held);
-    if (room !== 'ok') return this.#refuseTaken(put, ref, room, content);
+    const room = this.#bounds.makeRoom(bytes, held, true);
+    if (room === 'later') {
+      const own = ownCopy(put);
+      return this.#bounds.whenRoom(own.key, bytes, () => this.#attempt(own, undefined));
+    }
+    if (room !== 'ok') return this.#refuse(put, ref, room, 0n);
+    const content = this.#contentOf(put, ref, base, oldCas);
     const replacesDead = ref === 0 && held !== 0;
     const placed = core.commitPut(put.key, held, content);
-    if (placed === undefined) return this.#refuseTaken(put, ref, core.refusal, content);
+    if (placed === undefined) {
+      core.large.dropNow(content.large);
+      return this.#refused(put, ref, core.refusal, 0n);
+    }
     if (replacesDead) core.counters.reclaimed += 1;
     core.counters.itemsStored += 1;
     const valueBytes = content.large?.bytes ?? content.value.length;
@@ -154,12 +161,6 @@ export class Writes {
     return this.#refused(put, ref, status, cas);
   }
 
-  /** As #refuse, when the large value's handle was already taken. */
-  #refuseTaken(put: Put, ref: number, status: Status, content: Content): PutOutcome {
-    this.#core.large.dropNow(content.large);
-    return this.#refused(put, ref, status, 0n);
-  }
-
   #refused(put: Put, ref: number, status: Status, cas: bigint): PutOutcome {
     const after = this.#core.afterOf(ref, put.key);
     return { status, after, cas, valueBytes: bytesOf(put.value) };
@@ -174,6 +175,15 @@ function ownCopy(put: Put): Put {
 
 function bytesOf(value: Buffer | LargeValueHandle): number {
   return Buffer.isBuffer(value) ? value.length : value.bytes;
+}
+
+/** Of the frame, and of the value's file if it has one. */
+function recordBytes({ key, value, chosenCas }: Put, base: Loaded | undefined): number {
+  const marks = chosenCas === undefined ? 0 : RECORD_MARK.chosenCas;
+  if (!Buffer.isBuffer(value)) {
+    return frameBytes(key.length, LARGE_DESCRIPTOR_BYTES, marks) + value.bytes;
+  }
+  return frameBytes(key.length, value.length + (base?.value.length ?? 0), marks);
 }
 
 function valueBytesOf(loaded: Loaded): number {

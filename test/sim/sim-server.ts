@@ -14,6 +14,7 @@ import type { ServerControl, Services } from '../../src/server/session.js';
 import { Receipts } from '../../src/server/receipts.js';
 import { Slices } from '../../src/server/slices.js';
 import { PrefixStats } from '../../src/server/stats/detail.js';
+import { Turns } from '../../src/server/turns.js';
 import { Watchers } from '../../src/server/watchers.js';
 import type { Store } from '../../src/store/store.js';
 import { Violation } from './history.js';
@@ -62,6 +63,7 @@ export class SimServer {
       control: CONTROL,
       version: '0.0.0',
       detail: new PrefixStats(':'),
+      turns: new Turns(clock),
       watchers: new Watchers(counters, () => store.nowMs(), clock.defer.bind(clock)),
       logins: undefined,
       receipts: new Receipts({ claimsMax: 2 ** 26, waitingMax: 2 ** 26 }, clock),
