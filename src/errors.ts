@@ -47,6 +47,15 @@ export function isKvError(error: unknown, code?: KvErrorCode): error is KvError 
   return error instanceof KvError && (code === undefined || error.code === code);
 }
 
+/** What the process or the machine is out of for the moment: such a failure says nothing about a file. */
+const PASSING: ReadonlySet<string> = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN']);
+
+/** True when `error`, or what caused it, may be gone at the next try. */
+export function isPassing(error: unknown): boolean {
+  if (PASSING.has(systemCode(error) ?? '')) return true;
+  return error instanceof Error && error.cause !== undefined && isPassing(error.cause);
+}
+
 /** The operating system's code of a failed call (`ENOSPC`), or undefined. */
 export function systemCode(error: unknown): string | undefined {
   if (!(error instanceof Error)) return undefined;

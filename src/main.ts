@@ -8,9 +8,11 @@ import { readConfig, type Config } from './config.js';
 import { isLocal } from './config/addresses.js';
 import type { Clock } from './env/env.js';
 import { nodeEnv } from './env/node-env.js';
+import { holdSpareDescriptors } from './env/spare-descriptors.js';
 import { isKvError, systemCode } from './errors.js';
 import { EXIT, exitCodeOf, type ExitCode } from './exit-codes.js';
 import { TextLogger } from './logger.js';
+import { removePidFile, requirePidFile, writePidFile } from './pid-file.js';
 import { Control } from './server/control.js';
 import { ListenError } from './server/errors.js';
 import { Server } from './server/server.js';
@@ -34,7 +36,11 @@ export async function main(argv: readonly string[]): Promise<void> {
     process.exitCode = await startDaemon(argv);
     return;
   }
-  const logger = new TextLogger(config.verbosity, (line) => process.stderr.write(line));
+  const logger = new TextLogger(
+    config.verbosity,
+    (line) => process.stderr.write(line),
+    () => performance.now(),
+  );
   process.on('uncaughtException', (error) => {
     logger.error(`This is a bug, please report it: ${error.stack ?? error.message}`);
     process.exit(EXIT.bug);
@@ -74,6 +80,8 @@ class ServerProcess {
     const config = this.#config;
     const logger = this.#logger;
     if (config.user !== undefined) (await import('./privileges.js')).dropTo(config.user);
+    holdSpareDescriptors();
+    if (config.pidFile !== undefined) requirePidFile(config.pidFile);
     const env = nodeEnv(logger);
     const progress = recoveryProgress(process.stderr, () => performance.now());
     const onProgress = progress?.update.bind(progress);
@@ -92,9 +100,9 @@ class ServerProcess {
     this.#server = server;
     const addresses = await server.start();
     this.#control = await this.#openControl(store, env.clock);
-    if (config.pidFile !== undefined) fs.writeFileSync(config.pidFile, `${process.pid}\n`);
+    if (config.pidFile !== undefined) writePidFile(config.pidFile);
     for (const note of config.notes) logger.info(note);
-    const keys = store.stats().get('curr_items') ?? 0;
+    const { keys } = store.opened;
     const tookMs = Math.round(performance.now() - startedMs);
     const where = addresses.length === 0 ? 'nowhere (-p 0)' : addresses.join(', ');
     logger.notice(
@@ -177,7 +185,7 @@ class ServerProcess {
   }
 
   #removePidFile(): void {
-    if (this.#config.pidFile !== undefined) fs.rmSync(this.#config.pidFile, { force: true });
+    if (this.#config.pidFile !== undefined) removePidFile(this.#config.pidFile);
   }
 }
 

@@ -2,7 +2,7 @@
 // kv-compact: rewrites what is live and gives the rest of the disk back; itself when no server runs, else
 // by asking the running one over its control socket (docs/tools.md).
 
-import { resolve } from 'node:path';
+import type { Writable } from 'node:stream';
 
 import type { Env } from '../src/env/env.js';
 import { nodeEnv } from '../src/env/node-env.js';
@@ -10,12 +10,16 @@ import { EXIT, type ExitCode } from '../src/exit-codes.js';
 import type { ControlStats } from '../src/store/control-messages.js';
 import { requireManifest, StoreReader, type StoreSizes } from '../src/store/store-reader.js';
 import { findOwner, type Owner } from './compact/owners.js';
+import { writeDump } from './dump/write-dump.js';
 import { toolLogger } from './terminal/logger.js';
 import { writeAll } from './terminal/output.js';
+import { isStdout } from './terminal/output-file.js';
 import { addExamples, createProgram, runTool } from './terminal/program.js';
 import { startProgress } from './terminal/progress.js';
 import { countOf, formatBytes, formatCount } from './terminal/quantity.js';
 import { renderTable } from './terminal/table.js';
+
+const EVERYTHING = { format: 'json', prefix: '', keysOnly: false } as const;
 
 interface Options {
   readonly dryRun?: boolean;
@@ -33,7 +37,7 @@ async function main(): Promise<ExitCode> {
   )
     .argument('<dir>', 'data directory; a running server is asked to do it')
     .option('-n, --dry-run', 'only show how much is live and dead; takes no lock')
-    .option('--snapshot <file>', 'afterwards export the store as JSON')
+    .option('--snapshot <file>', 'afterwards export the store as JSON, as kv-dump --out does')
     .option('--accept-clock', 'go on although the clock is over a day behind the store')
     .option('--json', 'print the figures as one JSON object');
   addExamples(program, [
@@ -54,12 +58,20 @@ async function main(): Promise<ExitCode> {
   if (options.dryRun === true) return estimate(env, dir, options);
   // Opening a directory that has no store would make one.
   await requireManifest(env, dir);
+  const { snapshot } = options;
+  const figuresTo =
+    snapshot !== undefined && (await isStdout(snapshot)) ? process.stderr : process.stdout;
   const owner = await findOwner(env, dir, options.acceptClock === true);
   try {
-    return await compact(owner, options);
+    await compact(owner, options, figuresTo);
   } finally {
     await owner.close();
   }
+  if (snapshot !== undefined) {
+    const { count, seq } = await writeDump(env, dir, snapshot, EVERYTHING);
+    process.stderr.write(`${countOf(count, 'key')} at seq ${seq} in ${snapshot}\n`);
+  }
+  return EXIT.ok;
 }
 
 /** Looks without the lock and changes nothing. */
@@ -67,11 +79,11 @@ async function estimate(env: Env, dir: string, options: Options): Promise<ExitCo
   const reader = await StoreReader.open(env, dir);
   const now = reader.sizes();
   await reader.close();
-  await print([['now', now]], options.json === true);
+  await print([['now', now]], options.json === true, process.stdout);
   return EXIT.ok;
 }
 
-async function compact(owner: Owner, options: Options): Promise<ExitCode> {
+async function compact(owner: Owner, options: Options, figuresTo: Writable): Promise<void> {
   const before = sizesOf(await owner.stats());
   await withProgress(owner, before);
   const after = sizesOf(await owner.stats());
@@ -81,12 +93,8 @@ async function compact(owner: Owner, options: Options): Promise<ExitCode> {
       ['after', after],
     ],
     options.json === true,
+    figuresTo,
   );
-  if (options.snapshot !== undefined) {
-    const { path, count, seq } = await owner.snapshot(resolve(options.snapshot));
-    process.stderr.write(`${countOf(count, 'key')} at seq ${seq} in ${path}\n`);
-  }
-  return EXIT.ok;
 }
 
 async function withProgress(owner: Owner, before: StoreSizes): Promise<void> {
@@ -104,12 +112,13 @@ async function withProgress(owner: Owner, before: StoreSizes): Promise<void> {
 async function print(
   named: readonly (readonly [string, StoreSizes])[],
   json: boolean,
+  to: Writable,
 ): Promise<void> {
   const [first, last] = [named[0]?.[1], named.at(-1)?.[1]];
   const bytesFreed = Math.max(0, (first?.bytes ?? 0) - (last?.bytes ?? 0));
   if (json) {
     const figures = { ...Object.fromEntries(named), ...(named.length > 1 ? { bytesFreed } : {}) };
-    await writeAll(process.stdout, `${JSON.stringify(figures)}\n`);
+    await writeAll(to, `${JSON.stringify(figures)}\n`);
     return;
   }
   const rows = named.map(([name, { segments, bytes, liveBytes, deadBytes }]) => [
@@ -120,8 +129,8 @@ async function print(
     formatBytes(deadBytes),
   ]);
   const table = await renderTable(rows, ['', 'segments', 'size', 'live', 'dead']);
-  await writeAll(process.stdout, `${table}\n`);
-  if (named.length > 1) await writeAll(process.stdout, `${formatBytes(bytesFreed)} freed\n`);
+  await writeAll(to, `${table}\n`);
+  if (named.length > 1) await writeAll(to, `${formatBytes(bytesFreed)} freed\n`);
 }
 
 function sizesOf(stats: ControlStats): StoreSizes {

@@ -4,14 +4,10 @@
 
 import { nodeEnv } from '../src/env/node-env.js';
 import { EXIT, type ExitCode } from '../src/exit-codes.js';
-import { SnapshotComposer, type SnapshotForm } from '../src/store/snapshot-format.js';
-import type { SnapshotItem } from '../src/store/snapshot-writer.js';
-import { composeSnapshot, writeSnapshotFile } from '../src/store/snapshot-writer.js';
-import { StoreReader } from '../src/store/store-reader.js';
+import type { SnapshotForm } from '../src/store/snapshot-format.js';
+import { writeDump } from './dump/write-dump.js';
 import { toolLogger } from './terminal/logger.js';
-import { writeAll } from './terminal/output.js';
 import { addExamples, createProgram, runTool } from './terminal/program.js';
-import { startProgress, type Progress } from './terminal/progress.js';
 import { countOf } from './terminal/quantity.js';
 
 interface Options {
@@ -30,7 +26,10 @@ async function main(): Promise<ExitCode> {
     'Print a store as JSON. Takes no lock and changes nothing.',
   )
     .argument('<dir>', 'data directory; a server may be running on it')
-    .option('-o, --out <file>', 'write to a file, replaced as a whole when all is written')
+    .option(
+      '-o, --out <file>',
+      'write there: a file, replaced when all is written, a pipe, a device, - for stdout',
+    )
     .addOption(
       new Option('--format <form>', 'json with a checksum, or one object a line')
         .choices(['json', 'ndjson'])
@@ -53,43 +52,11 @@ async function main(): Promise<ExitCode> {
 }
 
 async function dump(dir: string, options: Options): Promise<ExitCode> {
+  const { out = '-', format, prefix, keysOnly = false } = options;
   const env = nodeEnv(toolLogger('kv-dump'));
-  const prefix = Buffer.from(options.prefix);
-  const reader = await StoreReader.open(env, dir);
-  const count = reader.count(prefix);
-  const header = { seq: reader.seq, createdAt: env.clock.wallMs() };
-  // On a terminal stdout shows the dump itself: a bar would only break its lines.
-  const shown = options.out !== undefined || !process.stdout.isTTY;
-  const progress = await startProgress('dumping', 'keys', count, shown);
-  const items = watched(reader.items(prefix), options.keysOnly === true, progress);
-  try {
-    if (options.out !== undefined) {
-      const report = await writeSnapshotFile(env.fs, options.out, options.format, header, items);
-      progress.stop();
-      process.stderr.write(
-        `${countOf(report.count, 'key')} at seq ${report.seq} in ${options.out}\n`,
-      );
-      return EXIT.ok;
-    }
-    const composer = new SnapshotComposer(options.format);
-    for await (const chunk of composeSnapshot(composer, { ...header, count }, items))
-      await writeAll(process.stdout, chunk);
-    return EXIT.ok;
-  } finally {
-    progress.stop();
-    await reader.close();
-  }
-}
-
-async function* watched(
-  items: AsyncIterable<SnapshotItem>,
-  keysOnly: boolean,
-  progress: Progress,
-): AsyncGenerator<SnapshotItem> {
-  let done = 0;
-  for await (const item of items) {
-    yield keysOnly ? { ...item, value: undefined } : item;
-    done += 1;
-    if (done % 1000 === 0) progress.at(done);
-  }
+  const wanted = { format, prefix, keysOnly };
+  const { count, seq } = await writeDump(env, dir, out, wanted);
+  if (options.out !== undefined)
+    process.stderr.write(`${countOf(count, 'key')} at seq ${seq} in ${out}\n`);
+  return EXIT.ok;
 }

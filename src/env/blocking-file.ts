@@ -6,16 +6,19 @@
 
 import fs from 'node:fs';
 
+import { createFileSync } from './adopt.js';
 import type { File } from './env.js';
+import { refuseOther } from './regular-file.js';
 
 /** An open file by its descriptor. */
 export class BlockingFile implements File {
   readonly path: string;
   readonly #fd: number;
 
-  constructor(path: string, flags: number) {
+  /** Throws as Fs.open. */
+  constructor(path: string, flags: number, isNew = false) {
     this.path = path;
-    this.#fd = fs.openSync(path, flags, 0o600);
+    this.#fd = isNew ? createFileSync(path, flags) : openRegular(path, flags);
   }
 
   async read(target: Uint8Array, position: number): Promise<number> {
@@ -45,6 +48,10 @@ export class BlockingFile implements File {
     return fs.fstatSync(this.#fd).size;
   }
 
+  async links(): Promise<number> {
+    return fs.fstatSync(this.#fd).nlink;
+  }
+
   async isInPlace(): Promise<boolean> {
     const own = fs.fstatSync(this.#fd);
     const found = fs.statSync(this.path, { throwIfNoEntry: false });
@@ -53,5 +60,17 @@ export class BlockingFile implements File {
 
   async close(): Promise<void> {
     fs.closeSync(this.#fd);
+  }
+}
+
+function openRegular(path: string, flags: number): number {
+  let fd: number | undefined;
+  try {
+    fd = fs.openSync(path, flags);
+    if (!fs.fstatSync(fd).isFile()) refuseOther(path);
+    return fd;
+  } catch (error) {
+    if (fd !== undefined) fs.closeSync(fd);
+    return refuseOther(path, error);
   }
 }

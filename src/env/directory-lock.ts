@@ -12,6 +12,7 @@ import { constants } from 'node:os';
 import { dirname } from 'node:path';
 
 import { KvError, systemCode } from '../errors.js';
+import { adoptFile } from './adopt.js';
 import type { Lock, LockMode, Logger } from './env.js';
 
 const { O_RDONLY, O_WRONLY, O_CREAT, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
@@ -65,7 +66,11 @@ async function openRegular(
 ): Promise<fs.promises.FileHandle | undefined> {
   const careful = O_NOFOLLOW | O_NONBLOCK;
   try {
-    if (mode === 'create') return await fs.promises.open(path, O_WRONLY | O_CREAT | careful, 0o600);
+    if (mode === 'create') {
+      const handle = await fs.promises.open(path, O_WRONLY | O_CREAT | careful, 0o600);
+      adoptFile(path, handle.fd);
+      return handle;
+    }
     return await fs.promises.open(path, O_RDONLY | careful);
   } catch (error) {
     const code = systemCode(error) ?? '';

@@ -63,16 +63,32 @@ export type OpenMode = 'read' | 'create' | 'write' | 'write-through';
 
 /** `create` (the default): a lock file that is missing is made. `existing`: it is not; the directory's lock is enough. */
 export type LockMode = 'create' | 'existing';
+/** What lies under a name; a link is not followed. */
+export type EntryKind = 'file' | 'directory' | 'link' | 'other';
 
 /** All paths absolute or relative to the working directory. Failures are thrown as the system's errors (with `code`). */
 export interface Fs {
+  /** Throws KV_CORRUPTION when something else than a file lies there: a directory, a pipe, a device. */
   open(path: string, mode: OpenMode): Promise<File>;
+  /** Undefined when nothing lies there. */
+  kindOf(path: string): Promise<EntryKind | undefined>;
+  /** Whether both names lead to one file. */
+  isSameFile(path: string, other: string): Promise<boolean>;
+  /** Twelve hex digits that no other file which is being written has in its name. */
+  unique(): string;
   /** Names in a directory, in no order. */
   list(dir: string): Promise<string[]>;
   /** Creates the directory and its parents when missing. */
   makeDir(dir: string): Promise<void>;
   /** Replaces `to` when it exists. Durable only after syncDir. */
   rename(from: string, to: string): Promise<void>;
+  /** Where what is written to `path` has to go: behind its links. Throws KV_BAD_OPTION when that cannot be a file. */
+  outputOf(path: string): Promise<string>;
+  /**
+   * As rename, for an output that the user named: who owned the old file, and its rights, stay; when it has other
+   * names, they have the new bytes too.
+   */
+  replaceOutput(from: string, to: string): Promise<void>;
   /** Removes a file; no error when it does not exist. Durable only after syncDir. */
   remove(path: string): Promise<void>;
   /** Makes creations, renames and removals in that directory durable. */
@@ -100,6 +116,8 @@ export interface File {
   sync(): Promise<void>;
   truncate(bytes: number): Promise<void>;
   size(): Promise<number>;
+  /** How many names it has: more than one after `cp -al`. */
+  links(): Promise<number>;
   /** Whether its path still leads to this very file: it was not removed, moved or replaced. */
   isInPlace(): Promise<boolean>;
   close(): Promise<void>;

@@ -8,19 +8,34 @@ import { performance } from 'node:perf_hooks';
 import { Worker as Thread } from 'node:worker_threads';
 
 import { systemCode } from '../errors.js';
+import { createFile, makeDir } from './adopt.js';
 import { BlockingFile } from './blocking-file.js';
 import { lockDirectory } from './directory-lock.js';
+import { replaceOutput, outputFileOf } from './output-file.js';
 import { PoolShare, readsInPool } from './pool-share.js';
 import { ReadThread } from './read-thread.js';
-import type { Clock, Env, File, Fs, LogFields, Logger, OpenMode, Worker } from './env.js';
+import { refuseOther } from './regular-file.js';
+import { openedBySpares } from './spare-descriptors.js';
+import type {
+  Clock,
+  EntryKind,
+  Env,
+  File,
+  Fs,
+  LogFields,
+  Logger,
+  OpenMode,
+  Worker,
+} from './env.js';
 
-const { O_RDONLY, O_RDWR, O_CREAT, O_EXCL, O_DSYNC } = fs.constants;
+// A pipe that nobody holds the other end of would hold up its opener for ever.
+const { O_RDONLY, O_RDWR, O_CREAT, O_EXCL, O_DSYNC, O_NONBLOCK } = fs.constants;
 
 const OPEN_FLAGS: Readonly<Record<OpenMode, number>> = {
-  read: O_RDONLY,
+  read: O_RDONLY | O_NONBLOCK,
   create: O_RDWR | O_CREAT | O_EXCL,
-  write: O_RDWR,
-  'write-through': O_RDWR | O_DSYNC,
+  write: O_RDWR | O_NONBLOCK,
+  'write-through': O_RDWR | O_DSYNC | O_NONBLOCK,
 };
 
 export function nodeEnv(logger: Logger): Env {
@@ -55,17 +70,42 @@ const nodeClock: Clock = {
 
 const nodeFs: Omit<Fs, 'lock'> = {
   async open(path, mode) {
-    const fd = await settle<number>((done) => fs.open(path, OPEN_FLAGS[mode], 0o600, done));
+    const flags = OPEN_FLAGS[mode];
+    if (mode === 'create') {
+      return new NodeFile(path, await openedBySpares(() => createFile(path, flags)));
+    }
+    const fd = await openedBySpares(() =>
+      settle<number>((done) => fs.open(path, flags, done)),
+    ).catch((error: unknown) => refuseOther(path, error));
+    try {
+      const stats = await settle<fs.Stats>((done) => fs.fstat(fd, done));
+      if (!stats.isFile()) refuseOther(path);
+    } catch (error) {
+      fs.closeSync(fd);
+      throw error;
+    }
     return new NodeFile(path, fd);
   },
-  list: (dir) => fs.promises.readdir(dir),
-  async makeDir(dir) {
-    await fs.promises.mkdir(dir, { recursive: true, mode: 0o700 });
+  async kindOf(path) {
+    const stats = await fs.promises.lstat(path).catch((error: unknown) => {
+      if (systemCode(error) === 'ENOENT') return undefined;
+      throw error;
+    });
+    return stats && kindOfStats(stats);
   },
+  async isSameFile(path, other) {
+    const [one, two] = await Promise.all([path, other].map((each) => fs.promises.lstat(each)));
+    return one?.ino === two?.ino && one?.dev === two?.dev;
+  },
+  unique: () => randomBytes(6).toString('hex'),
+  list: (dir) => fs.promises.readdir(dir),
+  makeDir,
   rename: (from, to) => fs.promises.rename(from, to),
+  outputOf: outputFileOf,
+  replaceOutput,
   remove: (path) => fs.promises.rm(path, { force: true }),
   async syncDir(dir) {
-    const handle = await fs.promises.open(dir, 'r');
+    const handle = await openedBySpares(() => fs.promises.open(dir, 'r'));
     try {
       await handle.sync();
     } finally {
@@ -77,6 +117,12 @@ const nodeFs: Omit<Fs, 'lock'> = {
     return bavail * bsize;
   },
 };
+
+function kindOfStats(stats: fs.Stats): EntryKind {
+  if (stats.isFile()) return 'file';
+  if (stats.isDirectory()) return 'directory';
+  return stats.isSymbolicLink() ? 'link' : 'other';
+}
 
 const readThread = new ReadThread();
 /** Any client can ask for any number of reads: what they have of the pool is bounded. */
@@ -135,6 +181,10 @@ class NodeFile implements File {
 
   async size(): Promise<number> {
     return (await this.#stats()).size;
+  }
+
+  async links(): Promise<number> {
+    return (await this.#stats()).nlink;
   }
 
   async isInPlace(): Promise<boolean> {

@@ -63,12 +63,17 @@ export function readsInPool(threads: string | undefined): number {
 export function sharing(fs: Fs, share: PoolShare): Fs {
   return {
     open: async (path, mode) => sharingFile(await share.run(() => fs.open(path, mode)), share),
+    kindOf: (path) => share.run(() => fs.kindOf(path)),
+    isSameFile: (path, other) => share.run(() => fs.isSameFile(path, other)),
+    unique: () => fs.unique(),
+    outputOf: (path) => fs.outputOf(path),
+    replaceOutput: (from, to) => fs.replaceOutput(from, to),
     list: (dir) => share.run(() => fs.list(dir)),
     makeDir: (dir) => share.run(() => fs.makeDir(dir)),
     rename: (from, to) => share.run(() => fs.rename(from, to)),
     remove: (path) => share.run(() => fs.remove(path)),
     syncDir: (dir) => share.run(() => fs.syncDir(dir)),
-    lock: (path) => fs.lock(path),
+    lock: (path, mode) => fs.lock(path, mode),
     freeBytes: (dir) => share.run(() => fs.freeBytes(dir)),
   };
 }
@@ -82,6 +87,7 @@ function sharingFile(file: File, share: PoolShare): File {
     truncate: (bytes) => share.run(() => file.truncate(bytes)),
     size: () => share.run(() => file.size()),
     isInPlace: () => share.run(() => file.isInPlace()),
+    links: () => share.run(() => file.links()),
     close: () => share.run(() => file.close()),
   };
 }

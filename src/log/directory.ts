@@ -11,6 +11,7 @@ import { FORMAT_VERSION, SEGMENT_HEADER_BYTES, decodeSegmentHeader } from './for
 import type { DecodedHeader, SegmentHeader } from './format.js';
 import { LARGE_HEADER_BYTES, largeVersion } from './large-value-file.js';
 import type { Manifest, ManifestEntry } from './manifest.js';
+import { isOurs } from './ownership.js';
 import { SegmentScanner } from './segment-scanner.js';
 import { SegmentTable } from './segment.js';
 import { readWholeFile } from './whole-file.js';
@@ -119,12 +120,14 @@ export async function findLeftovers(fs: Fs, dir: string, manifest: Manifest): Pr
   const leftovers: string[] = [];
   for (const name of await fs.list(dir)) {
     const parsed = parseFileName(name);
-    if (parsed.kind === 'temporary') leftovers.push(name);
-    if (parsed.kind === 'large-value') await refuseNewer(fs, join(dir, name));
+    if (parsed.kind === 'temporary' && (await isOurs(fs, dir, name))) leftovers.push(name);
+    if (parsed.kind === 'large-value' && (await isOurs(fs, dir, name)))
+      await refuseNewer(fs, join(dir, name));
     if (parsed.kind !== 'segment' && parsed.kind !== 'hint') continue;
     const segment = segmentName(parsed.last, parsed.generation);
     if (named.has(segment)) continue;
     if (parsed.kind === 'segment') await explainUnnamed(fs, dir, name, manifest.storeId, newest);
+    else if (!(await isOurs(fs, dir, name))) continue;
     leftovers.push(name);
   }
   return leftovers;
@@ -155,12 +158,13 @@ async function explainUnnamed(
     const bytes = Buffer.alloc(SEGMENT_HEADER_BYTES);
     const count = await file.read(bytes, 0);
     const decoded = decodeSegmentHeader(bytes.subarray(0, count));
-    // A successor whose creation was cut short: no batch was ever written to it. Its zeros may have
-    // reached the disk garbled, so the test is for a whole batch, not for zeros.
-    if (!decoded.ok && last > newest && decoded.defect !== 'version') return;
+    // A successor of an older release whose creation was cut short: its header never reached the disk.
+    const isVoid = bytes.every((byte) => byte === 0);
+    if (isVoid && last === newest + 1 && generation === 0) return;
     const ours = decoded.ok && decoded.header.storeId.toString('hex') === storeId;
     const { last: says, generation: saysGeneration, salt = 0 } = decoded.ok ? decoded.header : {};
-    // A copy under another name is nobody's leftover.
+    // A copy under another name is nobody's leftover. Zeros ahead may have reached the disk garbled, so the
+    // test is for a whole batch, not for zeros.
     if (ours && says === last && saysGeneration === generation) {
       if (last <= newest || !(await hasBatch(file, salt))) return;
     }

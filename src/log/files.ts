@@ -1,5 +1,6 @@
 // The names of the files of a data directory, and only the names (docs/format.md, "Files").
-// Invariant: sorted by name, segments stand in log order; a name ending in .tmp is never read.
+// Invariants: sorted by name, segments stand in log order; a temporary name is never read; only names that are
+// told here are ever removed or replaced (ownership.ts).
 
 export const MANIFEST_NAME = 'MANIFEST';
 export const LOCK_NAME = 'LOCK';
@@ -7,6 +8,10 @@ export const SNAPSHOT_NAME = 'snapshot.json';
 export const IMAGE_NAME = 'IMAGE';
 export const CONTROL_NAME = 'control.sock';
 export const TEMPORARY_SUFFIX = '.tmp';
+
+/** `<name>.cairn-<hex digits>.tmp`: unlike anybody else's. */
+const TEMPORARY_MARK = '.cairn-';
+const TEMPORARY_PATTERN = /^(.+?)(\.cairn-[0-9a-f]{1,12})?\.tmp$/;
 
 const SEGMENT_PATTERN = /^(\d{10})-(\d{4,})\.(seg|hint)$/;
 const LARGE_VALUE_PATTERN = /^(\d{15})\.val$/;
@@ -28,14 +33,40 @@ export function largeValueName(id: number): string {
   return `${String(id).padStart(15, '0')}.val`;
 }
 
-export type FileKind =
+/** The name under which a file of that name is written. `unique`: hex digits, of which each name has its own. */
+export function temporaryName(name: string, unique: string): string {
+  return `${name}${TEMPORARY_MARK}${unique}${TEMPORARY_SUFFIX}`;
+}
+
+type FinalKind =
   | { readonly kind: 'segment' | 'hint'; readonly last: number; readonly generation: number }
   | { readonly kind: 'large-value'; readonly id: number }
-  | { readonly kind: 'temporary' | 'other' };
+  | { readonly kind: 'manifest' | 'image' | 'snapshot' | 'lock' | 'control' };
+
+/** `isMarked` false: as releases before the mark named it, and anybody may. */
+export type FileKind =
+  | FinalKind
+  | { readonly kind: 'temporary'; readonly of: FinalKind['kind']; readonly isMarked: boolean }
+  | { readonly kind: 'other' };
+
+const FIXED_NAMES: ReadonlyMap<string, FinalKind> = new Map([
+  [MANIFEST_NAME, { kind: 'manifest' }],
+  [IMAGE_NAME, { kind: 'image' }],
+  [SNAPSHOT_NAME, { kind: 'snapshot' }],
+  [LOCK_NAME, { kind: 'lock' }],
+  [CONTROL_NAME, { kind: 'control' }],
+]);
 
 /** What a name in the data directory says its file is. */
 export function parseFileName(name: string): FileKind {
-  if (name.endsWith(TEMPORARY_SUFFIX)) return { kind: 'temporary' };
+  const temporary = TEMPORARY_PATTERN.exec(name);
+  if (temporary === null) return parseFinalName(name) ?? { kind: 'other' };
+  const of = parseFinalName(temporary[1] ?? '')?.kind;
+  if (of === undefined) return { kind: 'other' };
+  return { kind: 'temporary', of, isMarked: temporary[2] !== undefined };
+}
+
+function parseFinalName(name: string): FinalKind | undefined {
   const place = SEGMENT_PATTERN.exec(name);
   if (place !== null) {
     const kind = place[3] === 'seg' ? 'segment' : 'hint';
@@ -43,5 +74,5 @@ export function parseFileName(name: string): FileKind {
   }
   const large = LARGE_VALUE_PATTERN.exec(name);
   if (large !== null) return { kind: 'large-value', id: Number(large[1]) };
-  return { kind: 'other' };
+  return FIXED_NAMES.get(name);
 }

@@ -17,11 +17,11 @@ import { crc32 } from 'node:zlib';
 import { assert } from '../assert.js';
 import { KEY_BYTES_LIMIT, SEQ_MAX } from '../limits.js';
 import { checksum, reseeded } from './checksum.js';
+import { SEGMENT_MAGIC } from './magic.js';
 
 export const FORMAT_VERSION = 1;
 export const ALIGNMENT_BYTES = 8;
 
-export const SEGMENT_MAGIC = 'CAIRNSEG';
 export const SEGMENT_HEADER_BYTES = 64;
 export const STORE_ID_BYTES = 16;
 

@@ -80,6 +80,8 @@ export class GroupCommit {
   readonly #env: Env;
   readonly #options: CommitOptions;
   readonly #events: CommitEvents;
+  /** What a start would find as the last one: seqs that were taken back are nowhere until the next batch. */
+  provableSeq: number;
   readonly counters: CommitCounters = { batches: 0, records: 0, bytes: 0, seals: 0, failures: 0 };
   /** Called with the ms that each write and sync took. */
   onLatency: (ms: number) => void = () => {};
@@ -88,6 +90,8 @@ export class GroupCommit {
   readonly #end: LogEnd;
   readonly #durability: CommitDurability;
   readonly #placed: { seq: number; segment: Segment; offset: number; bytes: number };
+  /** When the batch that is being written was composed. */
+  #writtenSeq = 0;
   #durableTimeMs: number;
   /** Of the batch that is being written. */
   #writtenTimeMs = 0;
@@ -116,6 +120,7 @@ export class GroupCommit {
     durability.lastSeq = found.lastSeq;
     durability.watermark = found.lastSeq;
     this.#placed = { seq: 0, segment: active.segment, offset: 0, bytes: 0 };
+    this.provableSeq = found.lastSeq;
     this.#durableTimeMs = found.timeMs;
     this.#options = options;
     this.#events = events;
@@ -310,6 +315,7 @@ export class GroupCommit {
     this.#writtenTimeMs = this.#options.nowMs();
     const zeroBytes = this.#end.zerosBehind(batch.segment, batch.end);
     const { lastSeq } = this.#durability;
+    this.#writtenSeq = lastSeq;
     const bytes = batch.compose(durable, lastSeq, this.#writtenTimeMs, zeroBytes);
     const startedMs = this.#env.clock.monotonicMs();
     this.#end.writeInFlight = true;
@@ -332,9 +338,11 @@ export class GroupCommit {
     this.#sealed = batch.kind !== BATCH_KIND.records;
     if (batch.kind === BATCH_KIND.records) {
       this.#durability.watermark = batch.lastSeq;
+      this.provableSeq = batch.lastSeq;
       this.counters.records += batch.frameCount;
     } else {
       this.counters.seals += 1;
+      this.provableSeq = this.#writtenSeq;
     }
     if (rotated !== undefined) this.#events.onRotated(rotated);
     this.#noteLoad();

@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 
 import type { Fs } from '../env/env.js';
+import { systemCode } from '../errors.js';
 import { EntryListBuilder } from './entry-list.js';
 import type { EntryList } from './entry-list.js';
 import { hintName } from './files.js';
@@ -19,8 +20,8 @@ import type { HashSeed } from './key-hash.js';
 import type { Segment } from './segment.js';
 import { readWholeFile, replaceFileBy, writeFully } from './whole-file.js';
 import type { ReadRoom } from './whole-file.js';
+import { HINT_MAGIC } from './magic.js';
 
-export const HINT_MAGIC = 'CAIRNHNT';
 export const HINT_HEADER_BYTES = 64;
 /** Of its own: a hint of another version is made anew. */
 export const HINT_VERSION = 2;
@@ -118,12 +119,29 @@ export async function loadHint(
   room?: ReadRoom,
 ): Promise<LoadedHint | undefined> {
   const path = join(dir, hintName(segment.last, segment.generation));
-  const bytes = await readWholeFile(fs, path, undefined, room);
+  const bytes = await readHintFile(fs, path, undefined, room);
   if (bytes === undefined || !isHintOf(bytes, segment)) return undefined;
   return {
     facts: { lastSeq: bytes.readUIntLE(38, 6), timeMs: bytes.readUIntLE(44, 6) },
     entries: hintEntries(bytes),
     seed: seedOf(bytes),
+  };
+}
+
+/** What a whole hint tells of its segment, whatever that is; undefined when it is damaged. */
+export async function hintClaim(
+  fs: Fs,
+  dir: string,
+  name: string,
+): Promise<({ first: number; last: number; salt: number } & HintFacts) | undefined> {
+  const bytes = await readWholeFile(fs, join(dir, name));
+  if (bytes === undefined || !isWholeHint(bytes)) return undefined;
+  return {
+    first: bytes.readUInt32LE(16),
+    last: bytes.readUInt32LE(20),
+    salt: bytes.readUInt32LE(28),
+    lastSeq: bytes.readUIntLE(38, 6),
+    timeMs: bytes.readUIntLE(44, 6),
   };
 }
 
@@ -139,8 +157,8 @@ export async function hintState(
   segment: HintPlace,
 ): Promise<{ readonly name: string; readonly state: 'good' | 'missing' | 'unusable' }> {
   const name = hintName(segment.last, segment.generation);
-  const bytes = await readWholeFile(fs, join(dir, name));
-  if (bytes === undefined) return { name, state: 'missing' };
+  if (!(await fs.list(dir)).includes(name)) return { name, state: 'missing' };
+  const bytes = (await readHintFile(fs, join(dir, name))) ?? Buffer.alloc(0);
   return { name, state: isHintOf(bytes, segment) ? 'good' : 'unusable' };
 }
 
@@ -158,7 +176,7 @@ export async function peekHint(
   segment: HintPlace,
 ): Promise<HintHead | undefined> {
   const path = join(dir, hintName(segment.last, segment.generation));
-  const head = await readWholeFile(fs, path, HINT_HEADER_BYTES);
+  const head = await readHintFile(fs, path, HINT_HEADER_BYTES);
   if (head === undefined || head.length < HINT_HEADER_BYTES) return undefined;
   if (head.readUInt32LE(8) !== HINT_VERSION) return undefined;
   return {
@@ -167,16 +185,37 @@ export async function peekHint(
   };
 }
 
+/** Undefined also for one that may not be read, or is no file: it is a cache, and made anew. */
+async function readHintFile(
+  fs: Fs,
+  path: string,
+  bytesMax?: number,
+  room?: ReadRoom,
+): Promise<Buffer | undefined> {
+  try {
+    return await readWholeFile(fs, path, bytesMax, room);
+  } catch (error) {
+    if (!['EACCES', 'EPERM', 'EISDIR'].includes(systemCode(error) ?? '')) throw error;
+    return undefined;
+  }
+}
+
 function seedOf(head: Buffer): HashSeed {
   return { k0: head.readInt32LE(56), k1: head.readInt32LE(60) };
 }
 
-function isHintOf(bytes: Buffer, segment: HintPlace): boolean {
+function isWholeHint(bytes: Buffer): boolean {
   return (
     bytes.length >= HINT_HEADER_BYTES &&
     bytes.toString('latin1', 0, 8) === HINT_MAGIC &&
     bytes.readUInt32LE(8) === HINT_VERSION &&
-    bytes.readUInt32LE(12) === crc32(bytes.subarray(16)) &&
+    bytes.readUInt32LE(12) === crc32(bytes.subarray(16))
+  );
+}
+
+function isHintOf(bytes: Buffer, segment: HintPlace): boolean {
+  return (
+    isWholeHint(bytes) &&
     bytes.readUInt32LE(16) === segment.first &&
     bytes.readUInt32LE(20) === segment.last &&
     bytes.readUInt32LE(24) === segment.generation &&

@@ -13,13 +13,14 @@ import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 
 import type { File, Fs } from '../env/env.js';
-import { IMAGE_NAME, TEMPORARY_SUFFIX } from './files.js';
+import { IMAGE_NAME } from './files.js';
 import type { HashSeed } from './key-hash.js';
 import type { ManifestEntry } from './manifest.js';
 import type { SegmentState } from './segment.js';
+import { freeTemporaryName, requireMayPut } from './ownership.js';
 import { openIfThere, writeFully } from './whole-file.js';
+import { IMAGE_MAGIC } from './magic.js';
 
-export const IMAGE_MAGIC = 'CAIRNIMG';
 export const IMAGE_HEADER_BYTES = 32;
 /** Of its own: grows with any change of the keydir's words, and an image of another version is not used. */
 export const IMAGE_VERSION = 2;
@@ -55,8 +56,8 @@ export async function writeImage(
   log: ImagedLog,
   content: ImageContent,
 ): Promise<void> {
-  const temporary = join(dir, IMAGE_NAME + TEMPORARY_SUFFIX);
-  await fs.remove(temporary);
+  await requireMayPut(fs, dir, IMAGE_NAME);
+  const temporary = join(dir, await freeTemporaryName(fs, dir, IMAGE_NAME));
   try {
     const file = await fs.open(temporary, 'create');
     try {

@@ -16,8 +16,8 @@ import type { File } from '../env/env.js';
 import { KvError } from '../errors.js';
 import { FORMAT_VERSION } from './format.js';
 import { writeFully } from './whole-file.js';
+import { LARGE_MAGIC } from './magic.js';
 
-export const LARGE_MAGIC = 'CAIRNVAL';
 export const LARGE_HEADER_BYTES = 32;
 export const LARGE_CHUNK_HEADER_BYTES = 8;
 export const LARGE_CHUNK_BYTES = 256 * 1024;
@@ -127,6 +127,12 @@ export class LargeValueFileWriter {
     this.#chunks += 1;
     this.#filled = 0;
   }
+}
+
+/** Length of the file that holds a value of so many bytes. */
+export function largeFileBytes(valueBytes: number): number {
+  const chunks = Math.ceil(valueBytes / LARGE_CHUNK_BYTES);
+  return LARGE_HEADER_BYTES + chunks * LARGE_CHUNK_HEADER_BYTES + valueBytes;
 }
 
 function chunkOffset(chunk: number): number {

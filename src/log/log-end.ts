@@ -5,7 +5,8 @@
 // - `active` is `durable`, or its successor between the first batch planned there and that being durable.
 // - While the disk is short, puts leave a reserve of allocated bytes to deletes, so that a full store can
 //   be emptied; `short` ends only when room was really found, also for a successor that is due.
-// - The active segment outgrows its limit by no more than half, so that a compaction's output is bounded.
+// - The active segment outgrows its limit by no more than half, so that a compaction's output is bounded: while its
+//   successor cannot be made it takes puts up to its limit, deletes up to that half, and it is tried every second.
 //
 // Zeros ahead spare a short batch the file system's work, and double the bytes of a long one. So while batches
 // are long nothing is zeroed ahead: they are appended, each with a little of zeros behind it in the same write,
@@ -21,6 +22,9 @@ import type { WritableSegment } from './writable-segment.js';
 import { isNoSpace } from './zero-ahead.js';
 
 const SPACE_RETRY_MS = 1000;
+/** An entry of the manifest, as text, is no longer. */
+const MANIFEST_ENTRY_BYTES_MAX = 256;
+const SUCCESSOR_RETRY_MS = 1000;
 /** How often it is looked whether somebody took the log away. */
 const LOOK_MS = 1000;
 /** Zeros are kept this far ahead of the end, and written in steps of this. */
@@ -55,6 +59,9 @@ export class LogEnd {
   #successor: WritableSegment | undefined;
   #short = false;
   #successorAsked = false;
+  /** It could not be made, and not for want of room. */
+  #successorRefused = false;
+  #successorTimer: Timer | undefined;
   #spaceTimer: Timer | undefined;
   #lookTimer: Timer | undefined;
   /** Up to here zeros are written for deletes when the disk is short, also beyond the limit. */
@@ -100,6 +107,7 @@ export class LogEnd {
       this.#active !== this.#durable ||
       this.#successor !== undefined ||
       this.#successorAsked ||
+      this.#successorTimer !== undefined ||
       this.#closed
     )
       return;
@@ -135,6 +143,7 @@ export class LogEnd {
 
   /** Whether a record whose frame has `bytes` may be taken. */
   admits(type: RecordType, bytes: number): boolean {
+    if (this.#successorRefused && !this.#mayGrow(type, bytes)) return false;
     if (!this.#short) return true;
     const reserve = type === RECORD.put ? this.#reserveBytes() : BATCH_HEADER_BYTES;
     const end = this.#active.plannedBytes + BATCH_HEADER_BYTES + bytes;
@@ -170,6 +179,7 @@ export class LogEnd {
   succeed(successor: WritableSegment): void {
     assert(this.#successor === undefined, 'There is one successor');
     this.#successorAsked = false;
+    this.#successorRefused = false;
     this.#successor = successor;
     if (!this.#short) return;
     this.#short = false;
@@ -179,7 +189,11 @@ export class LogEnd {
   /** The successor could not be made. */
   successorFailed(error: unknown): void {
     this.#successorAsked = false;
-    if (!isNoSpace(error)) return;
+    if (!isNoSpace(error)) {
+      this.#successorRefused = true;
+      this.#askAgainLater();
+      return;
+    }
     this.tooShort();
     void this.#renewReserve();
   }
@@ -250,6 +264,7 @@ export class LogEnd {
     this.#closed = true;
     this.#spaceTimer?.cancel();
     this.#lookTimer?.cancel();
+    this.#successorTimer?.cancel();
     await this.#active.close();
     if (this.#durable !== this.#active) await this.#durable.close();
     await this.#successor?.close();
@@ -271,6 +286,20 @@ export class LogEnd {
   /** What puts leave to deletes. */
   #reserveBytes(): number {
     return Math.min(AHEAD_BYTES, this.#segmentBytesMax) / 4;
+  }
+
+  /** Whether a frame of `bytes` is still taken without a successor. */
+  #mayGrow(type: RecordType, bytes: number): boolean {
+    const end = this.#active.plannedBytes + BATCH_HEADER_BYTES + bytes;
+    return end <= (type === RECORD.put ? this.#segmentBytesMax : this.#bytesMax());
+  }
+
+  #askAgainLater(): void {
+    this.#successorTimer?.cancel();
+    this.#successorTimer = this.#env.clock.setTimer(SUCCESSOR_RETRY_MS, () => {
+      this.#successorTimer = undefined;
+      if (this.#wantsSuccessor() && !this.#short) this.askSuccessor();
+    });
   }
 
   /** Above this a segment without successor makes clients wait. */
@@ -337,6 +366,15 @@ export class LogEnd {
 /** By so much a segment may outgrow its limit while its successor is being made. */
 export function overgrowthBytes(segmentBytesMax: number): number {
   return segmentBytesMax / 2;
+}
+
+/** What a compaction's output and a manifest need. */
+export function roomBytes(segments: readonly Segment[], segmentBytesMax: number): number {
+  const output = segments.reduce(
+    (most, { committedBytes }) => Math.max(most, committedBytes),
+    segmentBytesMax + overgrowthBytes(segmentBytesMax),
+  );
+  return output + MANIFEST_ENTRY_BYTES_MAX * (segments.length + 4);
 }
 
 /** True also when nobody can tell: a look that fails has lost nothing. */

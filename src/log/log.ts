@@ -1,5 +1,5 @@
-// The log as the store sees it: append a record, read a frame, know the watermark, replace a run of
-// sealed segments. Wires recovery, group commit, segments and the manifest together.
+// The log as the store sees it: append a record, read a frame, know the watermark, replace a run of sealed segments.
+// Wires recovery, group commit, segments and the manifest together.
 //
 // Invariants:
 // - The manifest on disk names every segment that a batch was written to, before that batch is durable.
@@ -13,27 +13,25 @@ import type { Env, Lock } from '../env/env.js';
 import { KvError } from '../errors.js';
 import type { CommitDurability, Durability } from './durability.js';
 import { LOCK_NAME, hintName, segmentName } from './files.js';
-import type { Frame } from './format.js';
+import type { Defect, Frame } from './format.js';
 import { decodeFrame } from './format.js';
-import type { Defect } from './format.js';
 import { GroupCommit } from './group-commit.js';
 import type { CommitCounters, NewRecord, Placed, Undo } from './group-commit.js';
 import { HintReader } from './hint-reader.js';
 import { SEED_BYTES, hashSeed } from './key-hash.js';
 import type { ImageContent } from './image-file.js';
+import { removeOurs, requireFile } from './ownership.js';
 import { saveImage } from './image-proof.js';
 import type { Restore } from './image-proof.js';
 import { writeManifest } from './manifest.js';
-import { overgrowthBytes } from './log-end.js';
+import { overgrowthBytes, roomBytes } from './log-end.js';
 import { createSegment, newSalt, recover } from './recovery.js';
 import type { Recovered } from './recovery.js';
+import { RepeatedWarning } from './repeated-warning.js';
 import { replay } from './replay.js';
 import type { ReplayOptions, ReplayReport, Visit } from './replay.js';
 import type { Segment, SegmentTable } from './segment.js';
 import { WritableSegment, reopenTail } from './writable-segment.js';
-
-/** An entry of the manifest, as text, is no longer. */
-const MANIFEST_ENTRY_BYTES_MAX = 256;
 
 export interface LogOptions extends Pick<ReplayOptions, 'onBegin' | 'onProgress'> {
   readonly segmentBytesMax: number;
@@ -44,10 +42,10 @@ export interface LogOptions extends Pick<ReplayOptions, 'onBegin' | 'onProgress'
   /** See DirectWrites. */
   readonly reads?: (() => number) | undefined;
   readonly useHints: boolean;
+  /** Told when all has been read and nothing changed yet: what it throws refuses the start. */
+  readonly verify?: (found: Recovered, report: ReplayReport) => Promise<void>;
   /** See recover(); none: the image is not looked at. */
   readonly restore?: Restore;
-  /** Told of the newest time in the log before anything is changed; may throw to refuse it. */
-  readonly onNewestTime?: (timeMs: number) => void;
 }
 
 export interface LogEvents {
@@ -77,6 +75,7 @@ export class Log {
   /** Files that the manifest may name that a start would find: a failed write of it leaves two candidates. */
   #named: Set<string>;
   #succession: Promise<void> = Promise.resolve();
+  readonly #refusal: RepeatedWarning;
   #rotation: Promise<void> = Promise.resolve();
   #closing = false;
 
@@ -90,6 +89,7 @@ export class Log {
     visit: Visit,
   ): Promise<Log> {
     await env.fs.makeDir(dir);
+    await requireFile(env.fs, join(dir, LOCK_NAME));
     const lock = await env.fs.lock(join(dir, LOCK_NAME));
     try {
       const hints = new HintReader(env.fs, dir, options.useHints);
@@ -98,12 +98,9 @@ export class Log {
       const seeded = { ...options, hints, hashSeed: hashSeed(env.random.bytes(SEED_BYTES)) };
       const replaying = (): Promise<ReplayReport> => replay(table.ordered, scans, visit, seeded);
       const report = recovered.restored ?? (await table.closedOnFailure(replaying()));
+      await table.closedOnFailure(options.verify?.(recovered, report) ?? Promise.resolve());
       // Not before: a start that is refused, for damage or its clock, has changed nothing.
-      const mended = async (): Promise<void> => {
-        options.onNewestTime?.(report.timeMs);
-        await recovered.mend();
-      };
-      await table.closedOnFailure(mended());
+      await table.closedOnFailure(recovered.mend());
       const active = await reopenTail(env.fs, dir, table);
       return new Log(env, dir, lock, recovered, report, active, options, durability, events);
     } catch (error) {
@@ -125,6 +122,7 @@ export class Log {
   ) {
     this.durability = durability;
     this.#env = env;
+    this.#refusal = new RepeatedWarning(env);
     this.dir = dir;
     this.#lock = lock;
     const { table, storeId, scans: _, mend: _mend, tidy, ...rest } = recovered;
@@ -153,6 +151,10 @@ export class Log {
   }
   get lastSeq(): number {
     return this.durability.lastSeq;
+  }
+  /** See GroupCommit. */
+  get provableSeq(): number {
+    return this.#commit.provableSeq;
   }
   /** The newest time, Unix ms on the store's clock, that a start would find in the log. */
   get durableTimeMs(): number {
@@ -267,7 +269,7 @@ export class Log {
       await this.table.retire(segment);
       try {
         await this.#env.fs.remove(join(this.dir, segment.name));
-        await this.#env.fs.remove(join(this.dir, hintName(segment.last, segment.generation)));
+        await removeOurs(this.#env.fs, this.dir, hintName(segment.last, segment.generation));
       } catch (error) {
         failure ??= error;
       }
@@ -324,7 +326,7 @@ export class Log {
   #prepareSuccessor(): void {
     if (this.#closing) return;
     this.#succession = this.#makeSuccessor().catch((error: unknown) => {
-      this.#env.logger.warn(`The next segment cannot be prepared yet: ${String(error)}`);
+      this.#refusal.tell(`The next segment cannot be prepared yet: ${String(error)}`);
       this.#commit.successorFailed(error);
     });
   }
@@ -335,12 +337,9 @@ export class Log {
     const last = (this.table.ordered.at(-1)?.last ?? 0) + 1;
     const place = { first: last, last, generation: 0, salt: newSalt(this.#env) };
     await this.#unname(segmentName(last, 0));
-    const file = await createSegment(fs, this.dir, {
-      ...place,
-      storeId: Buffer.from(this.storeId, 'hex'),
-      createdAtMs: this.#options.nowMs(),
-    });
-    await file.close();
+    const storeId = Buffer.from(this.storeId, 'hex');
+    const createdAtMs = this.#options.nowMs();
+    await createSegment(fs, this.dir, { ...place, storeId, createdAtMs });
     const segment = await this.table.open(fs, this.dir, { ...place, bytes: null }, 'write-through');
     let writable: WritableSegment | undefined;
     try {
@@ -349,6 +348,7 @@ export class Log {
       if (failure !== undefined) throw failure;
       await this.#writeManifest();
       this.#commit.succeed(writable);
+      this.#refusal.end();
       this.segmentsCreated += 1;
     } catch (error) {
       await writable?.close();
@@ -369,14 +369,9 @@ export class Log {
 
   /** Throws KV_NO_SPACE unless a compaction's output and a manifest find room beside so many bytes. */
   async #checkFree(bytes: number): Promise<void> {
-    const { segmentBytesMax } = this.#options;
-    const output = this.table.ordered.reduce(
-      (most, { committedBytes }) => Math.max(most, committedBytes),
-      segmentBytesMax + overgrowthBytes(segmentBytesMax),
-    );
+    const needed = bytes + roomBytes(this.table.ordered, this.#options.segmentBytesMax);
     const free = await this.#env.fs.freeBytes(this.dir);
-    const manifest = MANIFEST_ENTRY_BYTES_MAX * (this.table.ordered.length + 4);
-    if (free >= bytes + output + manifest) return;
+    if (free >= needed) return;
     throw new KvError('KV_NO_SPACE', `Only ${free} bytes are free`, { path: this.dir });
   }
 

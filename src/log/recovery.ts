@@ -3,6 +3,7 @@
 //
 // Invariants:
 // - Idempotent: a crash at any step leaves a directory that recovers to the same records.
+// - A file that has another name is not written to: it may be another store's (cp -al).
 // - After an unclean stop nothing is served from the last segment before its bytes were written anew and
 //   synced: the page cache may show bytes that the disk lacks (a failed sync is reported only once).
 
@@ -11,7 +12,7 @@ import { join } from 'node:path';
 import type { Env, File, Fs } from '../env/env.js';
 import { KvError } from '../errors.js';
 import { findLeftovers, openSegments } from './directory.js';
-import { IMAGE_NAME, TEMPORARY_SUFFIX, hintName, parseFileName, segmentName } from './files.js';
+import { IMAGE_NAME, hintName, parseFileName, segmentName } from './files.js';
 import {
   BATCH_HEADER_BYTES,
   SEGMENT_HEADER_BYTES,
@@ -24,10 +25,12 @@ import { restoreImage } from './image-proof.js';
 import type { Restore } from './image-proof.js';
 import { readManifest, writeManifest } from './manifest.js';
 import type { Manifest, ManifestEntry } from './manifest.js';
+import { refuseRemnants } from './remnants.js';
+import { isOurs, removeOurs, requireFile } from './ownership.js';
 import { findTail } from './replay.js';
 import type { ReplayReport, Scans, Tail } from './replay.js';
 import type { Segment, SegmentTable } from './segment.js';
-import { writeFully } from './whole-file.js';
+import { replaceFile, replaceFileBy, writeFully } from './whole-file.js';
 
 const COPY_BYTES = 1024 * 1024;
 
@@ -79,14 +82,22 @@ export async function recover(
   let close: (() => Promise<void>) | undefined;
   const mend = async (): Promise<void> => {
     for (const name of leftovers) await fs.remove(join(dir, name));
-    if (clean) {
+    const links = await tail.segment.file.links();
+    if (links > 1) {
+      env.logger.warn(
+        `The last segment has ${links} names, as after cp -al: it goes on in a file of its own`,
+        { path: tail.segment.file.path },
+      );
+    }
+    // What another directory shares is never written to.
+    if (clean && links === 1) {
       await confirmSeal(fs, dir, tail);
       close = await dropBlank(fs, dir, storeId, table, tail.blank);
     } else close = await rewriteTail(env, dir, storeId, table, tail);
   };
   // Closing what is removed frees its blocks, as does the removal of the image: both take a while.
   const tidy = async (): Promise<void> => {
-    await fs.remove(join(dir, IMAGE_NAME));
+    await removeOurs(fs, dir, IMAGE_NAME);
     await close?.();
   };
   const report = { storeId, created: found === undefined, clean, tornBytes, leftovers };
@@ -106,14 +117,10 @@ async function findTailAhead(table: SegmentTable, hints: HintReader): Promise<Ta
 async function createStore(env: Env, dir: string): Promise<Manifest> {
   const { fs, random } = env;
   await refuseOrphans(fs, dir);
+  await refuseRemnants(fs, dir);
   const storeId = random.bytes(STORE_ID_BYTES);
   const entry = { first: 1, last: 1, generation: 0, salt: newSalt(env), bytes: null };
-  const file = await createSegment(fs, dir, {
-    ...entry,
-    storeId,
-    createdAtMs: env.clock.wallMs(),
-  });
-  await file.close();
+  await createSegment(fs, dir, { ...entry, storeId, createdAtMs: env.clock.wallMs() });
   const manifest = { storeId: storeId.toString('hex'), segments: [entry] };
   await writeManifest(fs, dir, manifest);
   return manifest;
@@ -124,11 +131,9 @@ async function refuseOrphans(fs: Fs, dir: string): Promise<void> {
   for (const name of await fs.list(dir)) {
     if (parseFileName(name).kind !== 'segment') continue;
     const path = join(dir, name);
-    const file = await fs.open(path, 'read');
-    const bytes = Buffer.alloc(SEGMENT_HEADER_BYTES + 4);
-    await file.read(bytes, 0);
-    await file.close();
-    if (bytes.readUInt32LE(SEGMENT_HEADER_BYTES) === 0) continue;
+    await requireFile(fs, path);
+    if (name === segmentName(1, 0) && (await isOurs(fs, dir, name)) && (await isUnused(fs, path)))
+      continue;
     throw new KvError(
       'KV_CORRUPTION',
       'There are segments but no manifest; restore MANIFEST from a backup or read them with kv-dump',
@@ -137,24 +142,34 @@ async function refuseOrphans(fs: Fs, dir: string): Promise<void> {
   }
 }
 
+/** Zeros where the first batch would be. */
+async function isUnused(fs: Fs, path: string): Promise<boolean> {
+  const file = await fs.open(path, 'read');
+  try {
+    const bytes = Buffer.alloc(SEGMENT_HEADER_BYTES + 4);
+    await file.read(bytes, 0);
+    return bytes.readUInt32LE(SEGMENT_HEADER_BYTES) === 0;
+  } finally {
+    await file.close();
+  }
+}
+
 export function newSalt(env: Env): number {
   return env.random.bytes(4).readUInt32LE(0);
 }
 
-/** A new segment file with its header, durable under its name; open for reading and writing. */
-export async function createSegment(fs: Fs, dir: string, header: SegmentHeader): Promise<File> {
-  const path = join(dir, segmentName(header.last, header.generation));
-  await fs.remove(path);
-  const file = await fs.open(path, 'create');
-  try {
-    await writeFully(file, encodeSegmentHeader(header), 0);
-    await file.sync();
-    await fs.syncDir(dir);
-  } catch (error) {
-    await file.close();
-    throw error;
-  }
-  return file;
+/**
+ * A new segment file with its header and what is to stand behind that, durable under its name, which it has from
+ * then on only: no file of that name has half a header.
+ */
+export async function createSegment(
+  fs: Fs,
+  dir: string,
+  header: SegmentHeader,
+  rest: Uint8Array = new Uint8Array(0),
+): Promise<void> {
+  const bytes = Buffer.concat([encodeSegmentHeader(header), rest]);
+  await replaceFile(fs, dir, segmentName(header.last, header.generation), bytes);
 }
 
 /**
@@ -172,10 +187,7 @@ async function rewriteTail(
   const { segment: old, blank } = tail;
   const entry: ManifestEntry = { ...old.entry, generation: old.generation + 1, bytes: null };
   const name = segmentName(entry.last, entry.generation);
-  const temporary = join(dir, name + TEMPORARY_SUFFIX);
-  await fs.remove(temporary);
-  const copy = await fs.open(temporary, 'create');
-  try {
+  await replaceFileBy(fs, dir, name, async (copy) => {
     const header = encodeSegmentHeader({
       ...entry,
       storeId: Buffer.from(storeId, 'hex'),
@@ -183,18 +195,13 @@ async function rewriteTail(
     });
     await writeFully(copy, header, 0);
     await copyBytes(old.file, copy, SEGMENT_HEADER_BYTES, tail.end);
-    await copy.sync();
-  } finally {
-    await copy.close();
-  }
-  await fs.rename(temporary, join(dir, name));
-  await fs.syncDir(dir);
+  });
   const kept = table.ordered.filter((segment) => segment !== old && segment !== blank);
   const manifest = { storeId, segments: [...kept.map((segment) => segment.entry), entry] };
   await writeManifest(fs, dir, manifest);
   for (const gone of [old, ...(blank === undefined ? [] : [blank])]) {
     await fs.remove(join(dir, gone.name));
-    await fs.remove(join(dir, hintName(gone.last, gone.generation)));
+    await removeOurs(fs, dir, hintName(gone.last, gone.generation));
   }
   table.regenerate(old, entry, await fs.open(join(dir, name), 'read'));
   if (blank !== undefined) table.drop(blank);

@@ -25,6 +25,7 @@ export function readingAround(file: File, onUnreadable: OnUnreadable): File {
     sync: () => file.sync(),
     truncate: () => Promise.reject(new Error('This file is only read')),
     size: () => file.size(),
+    links: () => file.links(),
     isInPlace: () => file.isInPlace(),
     close: () => file.close(),
   };

@@ -1,12 +1,12 @@
 // Writing and reading files whole: the MANIFEST, hints, the image.
 // Invariants: replaceFile is atomic and durable when it returns (temporary name, sync, rename, directory
-// sync); a short write is an error, never taken for success (Node reports it as a smaller count).
+// sync) and replaces no stranger's file; a short write is an error, never taken for success (Node reports it as a smaller count).
 
 import { join } from 'node:path';
 
 import type { File, Fs } from '../env/env.js';
 import { KvError, systemCode } from '../errors.js';
-import { TEMPORARY_SUFFIX } from './files.js';
+import { freeTemporaryName, requireMayPut } from './ownership.js';
 
 /** Writes all of `bytes` at `position` or throws; a count that is short is KV_NO_SPACE. `direct`: see File. */
 export async function writeFully(
@@ -45,17 +45,17 @@ export async function replaceFileBy(
   write: (file: File) => Promise<void>,
   switching: () => void = () => undefined,
 ): Promise<void> {
-  const temporary = join(dir, name + TEMPORARY_SUFFIX);
-  await fs.remove(temporary);
+  await requireMayPut(fs, dir, name);
+  const temporary = join(dir, await freeTemporaryName(fs, dir, name));
   try {
     await writeSynced(fs, temporary, write);
+    switching();
+    await fs.rename(temporary, join(dir, name));
   } catch (error) {
     // It may take the last room of a full disk; the first failure is the one to tell.
     await fs.remove(temporary).catch(() => undefined);
     throw error;
   }
-  switching();
-  await fs.rename(temporary, join(dir, name));
   await fs.syncDir(dir);
 }
 

@@ -105,6 +105,8 @@ const FORMS: Readonly<Record<ErrorName, ErrorForm>> = {
   ),
   'no-space': failure('disk full, not stored'),
   damaged: failure('stored value is damaged'),
+  unreadable: failure('stored value could not be read'),
+  unwritten: failure('value could not be written, not stored'),
   closed: failure('storage is not available'),
 };
 

@@ -2,26 +2,30 @@
 
 import { BinaryParser } from './binary-parser.js';
 import { CLOSE, NEED_MORE, type Parsed, type ParserOptions, type RequestParser } from './parser.js';
-import { ReceiveBuffer } from './receive-buffer.js';
+import { type BlockRooms, ReceiveBuffer } from './receive-buffer.js';
 import { TextParser } from './text-parser.js';
 
 /** The first byte of every binary request. */
 const BINARY_MAGIC = 0x80;
 
-/** A parser for a new connection. */
-export function openParser(options: ParserOptions): RequestParser {
-  return options.protocol === 'text' ? new TextParser(options) : new DetectingParser(options);
+/** A parser for a new connection. `rooms`: who grants the memory of values; without, it is always there. */
+export function openParser(options: ParserOptions, rooms?: BlockRooms): RequestParser {
+  const buffer = new ReceiveBuffer(rooms);
+  return options.protocol === 'text'
+    ? new TextParser(options, buffer)
+    : new DetectingParser(options, buffer);
 }
 
 /** Waits for the first byte, then is what it calls for. */
 class DetectingParser implements RequestParser {
   readonly #options: ParserOptions;
-  readonly #buffer = new ReceiveBuffer();
+  readonly #buffer: ReceiveBuffer;
   #parser: RequestParser | undefined;
   #admitted = false;
   #refused = false;
 
-  constructor(options: ParserOptions) {
+  constructor(options: ParserOptions, buffer: ReceiveBuffer) {
+    this.#buffer = buffer;
     this.#options = options;
   }
 

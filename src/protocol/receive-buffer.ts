@@ -8,6 +8,9 @@
 // Large buffers of our own come from a pool that all connections share: a fresh megabyte costs the
 // system's zeroed pages and, freed, a full garbage collection, which is more than its value is worth.
 //
+// The room for a block that was announced is asked for (BlockRooms): while it is not granted, nothing is kept but what
+// has arrived.
+//
 // Invariants:
 // - bytes[start..end) is unread. Views into `bytes` stay as they are until settle() or push().
 // - What room() gave is ours to be written to until the next push(): nothing is moved or given up before.
@@ -22,6 +25,19 @@ const ROOM_BYTES_MIN = 64 * 1024;
 /** All pooled buffers together. */
 const POOL_BYTES_MAX = 8 * 1024 * 1024;
 
+/** A block up to this length comes in without being asked for. */
+const FREE_BYTES = 4 * 1024;
+
+/** Who grants the room for blocks. */
+export interface BlockRooms {
+  /** Whether the whole block may be gathered; if not, nothing should be pushed until it may. May be asked again. */
+  claim(bytes: number, arrivedBytes: number): boolean;
+  /** The block that was claimed is whole. */
+  release(): void;
+}
+
+const ALWAYS: BlockRooms = { claim: () => true, release() {} };
+
 const pool: Buffer[] = [];
 let poolBytes = 0;
 
@@ -30,8 +46,27 @@ export class ReceiveBuffer {
   start = 0;
   end = 0;
   #own: Buffer = NOTHING;
+  #expected = 0;
+  readonly #rooms: BlockRooms;
+  #hasAsked = false;
+  #isGranted = false;
+
+  constructor(rooms: BlockRooms = ALWAYS) {
+    this.#rooms = rooms;
+  }
+
   /** Nothing can be read before so many bytes are there; 0: whatever comes. Set by the parser. */
-  expected = 0;
+  get expected(): number {
+    return this.#expected;
+  }
+
+  set expected(bytes: number) {
+    this.#expected = bytes;
+    if (bytes > 0 || !this.#hasAsked) return;
+    this.#hasAsked = false;
+    this.#isGranted = false;
+    this.#rooms.release();
+  }
 
   get length(): number {
     return this.end - this.start;
@@ -71,8 +106,16 @@ export class ReceiveBuffer {
     return chunk.byteOffset === own.byteOffset + this.end;
   }
 
+  #waits(): boolean {
+    return this.#hasAsked && !this.#isGranted;
+  }
+
   /** Copies the rest of a lent chunk, so that the lender may reuse its memory. */
   settle(): void {
+    if (this.#expected > FREE_BYTES && !this.#isGranted) {
+      this.#hasAsked = true;
+      this.#isGranted = this.#rooms.claim(this.#expected, this.length);
+    }
     if (this.start === this.end) {
       // A large value has passed: its buffer is not kept for a connection that may now be idle.
       this.bytes = NOTHING;
@@ -103,8 +146,14 @@ export class ReceiveBuffer {
     if (owned && start + needed <= this.#own.length) return;
     if (needed > this.#own.length) {
       // By factors: a value that arrives in many pieces is copied twice at most, not once a piece.
-      const announced = this.expected > GROWTH * length ? 0 : this.expected;
-      const capacity = Math.max(OWN_CAPACITY_MIN, needed, 2 * length, announced);
+      const isEarly = this.expected > GROWTH * length;
+      const announced = isEarly || this.#waits() ? 0 : this.expected;
+      const capacity = Math.max(
+        OWN_CAPACITY_MIN,
+        needed,
+        this.#waits() ? 0 : 2 * length,
+        announced,
+      );
       const grown = allocate(capacity);
       grown.set(bytes.subarray(start, end));
       release(this.#own);

@@ -122,6 +122,8 @@ export type ErrorName =
   | 'no-memory'
   | 'no-space'
   | 'damaged'
+  | 'unreadable'
+  | 'unwritten'
   | 'closed';
 
 export interface ErrorReply {

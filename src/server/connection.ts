@@ -3,17 +3,23 @@
 // Invariants:
 // - Requests are run only while there is room for their replies and, for who waits for the disk, while that
 //   keeps up; meanwhile the socket is not read, so that a client is slowed down and memory is bounded.
-// - At most `requestsPerTurn` requests (keys, of a get) a turn of the loop: a client that pipelines without end delays
-//   nobody else.
-// - A client that leaves a request unfinished or its replies unread is noticed (stall.ts).
+// - At most `requestsPerTurn` requests (keys, of a get) a turn of the loop, and some ms: a client that pipelines without
+//   end delays nobody else. Those who have more share a part of each turn (turns.ts).
+// - A client that leaves a request unfinished or its replies unread is noticed (stall.ts), and so is one that does
+//   not log in where it has to.
+// - onSpoke() is called once, at the first request of a client who needs no login or has logged in.
 // - pump() may be called at any time, in vain as well: whatever may have become possible is tried there.
 
 import type { Socket } from 'node:net';
 
 import { assert } from '../assert.js';
-import type { Parsed, RequestParser } from '../protocol/parser.js';
+import { openParser } from '../protocol/open-parser.js';
+import type { Parsed, ParserOptions, RequestParser } from '../protocol/parser.js';
+import type { BlockRooms } from '../protocol/receive-buffer.js';
 import { run } from './commands/table.js';
 import { onInput } from './lending-socket.js';
+import { addressOf } from './peer.js';
+import type { Receiver } from './receipts.js';
 import { Replies } from './replies.js';
 import { StallWatch } from './stall.js';
 import {
@@ -23,17 +29,30 @@ import {
   type Services,
 } from './session.js';
 
+/** Whether a turn's time is over is asked once in so many requests. */
+const CLOCK_REQUESTS = 8;
+
 /** What a client may send behind a login that waits for its check. */
 const BYTES_BEHIND_LOGIN_MAX = 16 * 1024;
 
-export class Connection implements ConnectionControl {
+/** A client that has to log in has to do so within this time. */
+const LOGIN_MS_MAX = 60_000;
+
+/** What the server wants to know of a connection. */
+export interface ConnectionEvents {
+  /** See the invariants. */
+  onSpoke(): void;
+  onGone(): void;
+}
+
+export class Connection implements ConnectionControl, BlockRooms, Receiver {
   readonly id: number;
   readonly #socket: Socket;
   readonly #services: Services;
   readonly #parser: RequestParser;
   readonly #replies: Replies;
   readonly #session: Session;
-  readonly #onGone: () => void;
+  readonly #events: ConnectionEvents;
   readonly #listenAddress: string;
   /** Arrived while the parser could not take them; the socket is paused then. */
   #waiting: Buffer[] = [];
@@ -41,10 +60,16 @@ export class Connection implements ConnectionControl {
   #isBusy = false;
   #isRunning = false;
   #isYielding = false;
+  /** It is its turn again. */
+  #hasYielded = false;
   /** Nothing more is read or run; closed when the replies have left. */
   #isEnding = false;
   #hasInputEnded = false;
   #isGone = false;
+  #isSilent = true;
+  /** There is no memory yet for the value that has begun. */
+  #awaitsRoom = false;
+  readonly #acceptedMs: number;
   #lastInputMs: number;
   #bytesReceived = 0;
   #requests = 0;
@@ -53,21 +78,23 @@ export class Connection implements ConnectionControl {
   constructor(
     id: number,
     socket: Socket,
-    parser: RequestParser,
+    options: ParserOptions,
     services: Services,
     listenAddress: string,
-    onGone: () => void,
+    events: ConnectionEvents,
   ) {
     this.id = id;
     this.#socket = socket;
+    const parser = openParser(options, this);
     this.#parser = parser;
     this.#services = services;
     this.#listenAddress = listenAddress;
-    this.#onGone = onGone;
+    this.#events = events;
     const { store, gate, counters } = services;
     this.#replies = new Replies(socket, store, gate, counters, () => this.#goOn());
     this.#session = new Session(services, this.#replies, this);
-    this.#lastInputMs = services.clock.monotonicMs();
+    this.#acceptedMs = services.clock.monotonicMs();
+    this.#lastInputMs = this.#acceptedMs;
     onInput(socket, {
       receive: (chunk) => this.#receive(chunk),
       // What is still waiting comes first.
@@ -82,6 +109,12 @@ export class Connection implements ConnectionControl {
   /** Ms without input; 0 while a request is being answered. */
   idleMs(nowMs: number): number {
     return this.#isBusy || !this.#replies.isIdle ? 0 : nowMs - this.#lastInputMs;
+  }
+
+  /** The client has to log in and has not done so in time. The time that a password's check takes is not its own. */
+  isLoginOverdue(nowMs: number): boolean {
+    if (this.#session.isAuthenticated || this.#isBusy) return false;
+    return nowMs - this.#acceptedMs >= LOGIN_MS_MAX;
   }
 
   /** The client has left a request unfinished, or its replies unread, for so long. Ask every second. */
@@ -103,15 +136,11 @@ export class Connection implements ConnectionControl {
     return this.#socket.remoteAddress;
   }
 
-  describe(): ConnectionDescription {
-    const { remoteAddress, remotePort, remoteFamily } = this.#socket;
-    const isUnix = remoteAddress === undefined;
-    const host = remoteFamily === 'IPv6' ? `[${remoteAddress}]` : remoteAddress;
-    const idleMs = this.#services.clock.monotonicMs() - this.#lastInputMs;
+  describe(nowMs: number): ConnectionDescription {
+    const idleMs = nowMs - this.#lastInputMs;
     return {
       id: this.id,
-      address: isUnix ? this.#listenAddress : `tcp:${host}:${remotePort}`,
-      listenAddress: isUnix ? undefined : this.#listenAddress,
+      ...addressOf(this.#socket, this.#listenAddress),
       state: this.#state(),
       idleSeconds: Math.floor(idleMs / 1000),
     };
@@ -127,8 +156,34 @@ export class Connection implements ConnectionControl {
     this.#socket.destroy();
   }
 
+  claim(bytes: number, arrivedBytes: number): boolean {
+    if (this.#isGone) return false;
+    const outcome = this.#services.receipts.claim(this, bytes, arrivedBytes);
+    if (outcome === 'refused') {
+      this.#services.counters.read_buf_oom += 1;
+      this.destroy();
+    }
+    this.#awaitsRoom = outcome !== 'granted';
+    return !this.#awaitsRoom;
+  }
+
+  release(): void {
+    this.#awaitsRoom = false;
+    this.#services.receipts.release(this);
+  }
+
+  goOn(): void {
+    this.#awaitsRoom = false;
+    this.#pump();
+  }
+
+  owedMs(nowMs: number): number {
+    return this.#isStopped() ? 0 : nowMs - this.#lastInputMs;
+  }
+
   admit(): void {
     this.#parser.admit();
+    this.#speak();
   }
 
   /** As `stats conns` names it. */
@@ -166,7 +221,12 @@ export class Connection implements ConnectionControl {
   /** Input cannot be taken at the moment. */
   #isStopped(): boolean {
     return (
-      this.#isBusy || this.#isYielding || this.#isEnding || this.#replies.isFull || this.#isHeld()
+      this.#isBusy ||
+      this.#isYielding ||
+      this.#isEnding ||
+      this.#awaitsRoom ||
+      this.#replies.isFull ||
+      this.#isHeld()
     );
   }
 
@@ -201,8 +261,10 @@ export class Connection implements ConnectionControl {
 
   /** Runs what the parser gives until it needs more, something has to be waited for, or the turn is over. */
   #runRequests(): void {
-    const { gate, config } = this.#services;
-    let left = config.requestsPerTurn;
+    const { gate, config, turns, clock } = this.#services;
+    let left = turns.isCrowded && !this.#hasYielded ? 1 : config.requestsPerTurn;
+    this.#hasYielded = false;
+    let checkAt = left - CLOCK_REQUESTS;
     while (!this.#isEnding) {
       if (this.#replies.isFull) {
         this.#replies.flush();
@@ -224,12 +286,17 @@ export class Connection implements ConnectionControl {
       }
       const pending = this.#run(parsed);
       if (parsed.kind !== 'value-piece') this.#requests += 1;
+      if (this.#isSilent && this.#session.isAuthenticated) this.#speak();
       if (this.#session.closing) this.#isEnding = true;
       if (pending !== undefined) {
         this.#waitFor(pending);
         return;
       }
       left -= 1;
+      if (left <= checkAt) {
+        checkAt = left - CLOCK_REQUESTS;
+        if (clock.monotonicMs() >= turns.endMs) left = 0;
+      }
       if (left <= 0 && this.#parser.bufferedBytes > 0) {
         this.#yield();
         return;
@@ -261,6 +328,12 @@ export class Connection implements ConnectionControl {
     }
   }
 
+  #speak(): void {
+    if (!this.#isSilent) return;
+    this.#isSilent = false;
+    this.#events.onSpoke();
+  }
+
   /** Holds the requests behind until `pending` settles. A rejection is a bug and ends the process. */
   #waitFor(pending: Promise<void>): void {
     this.#isBusy = true;
@@ -275,8 +348,9 @@ export class Connection implements ConnectionControl {
   #yield(): void {
     this.#services.counters.conn_yields += 1;
     this.#isYielding = true;
-    this.#services.clock.defer(() => {
+    this.#services.turns.yield(() => {
       this.#isYielding = false;
+      this.#hasYielded = true;
       this.#pump();
     });
   }
@@ -298,9 +372,10 @@ export class Connection implements ConnectionControl {
     this.#isGone = true;
     this.#waiting = [];
     this.#replies.destroy();
+    this.#services.receipts.release(this);
     void this.#dropUpload();
     this.#session.login?.cancel();
     for (const call of this.#session.cleanups) call();
-    this.#onGone();
+    this.#events.onGone();
   }
 }

@@ -4,17 +4,21 @@
 // Invariants:
 // - A request never keeps the server alive or holds up its end: close() ends every connection at once;
 //   work that was asked for goes on or is given up with the store.
-// - A socket file that is found was left by a killed server: whoever has the lock may replace it.
+// - Whoever connects has to ask within a time, and to leave within a time when it was answered. Only so many are inside;
+//   who has not asked yet makes room for the next.
+// - A socket that is found and that nobody listens on was left by a killed server: whoever has the lock may
+//   replace it. Anything else there is a stranger's and stays.
 
-import fs from 'node:fs';
 import net from 'node:net';
 import { join } from 'node:path';
 
 import type { Clock, Timer } from '../env/env.js';
+import { adoptSocket } from '../env/adopt.js';
 import { openSocketPath, type SocketPath } from '../env/socket-path.js';
 import { isKvError } from '../errors.js';
 import { CONTROL_NAME } from '../log/files.js';
 import { watchCompaction } from '../store/compaction-progress.js';
+import { Admission } from './admission.js';
 import {
   CONTROL_LINE_BYTES_MAX,
   parseControlRequest,
@@ -22,8 +26,13 @@ import {
   type ControlRequest,
 } from '../store/control-messages.js';
 import type { CompactionReport, Store } from '../store/store.js';
+import { removeStaleSocket } from './stale-socket.js';
 
 const PROGRESS_MS = 200;
+/** The question has to be there, and behind the answer the client gone, within this time. */
+const PATIENCE_MS = 10_000;
+/** Within the descriptors that descriptors.ts keeps back. */
+const CLIENTS_MAX = 8;
 const OWNER_ONLY = 0o600;
 
 export class Control {
@@ -31,7 +40,7 @@ export class Control {
   readonly #clock: Clock;
   readonly #server: net.Server;
   readonly #path: SocketPath;
-  readonly #sockets = new Set<net.Socket>();
+  readonly #sockets = new Admission(() => CLIENTS_MAX);
 
   private constructor(store: Store, clock: Clock, path: SocketPath) {
     this.#store = store;
@@ -42,11 +51,12 @@ export class Control {
 
   /** Requires: the directory's lock. Throws the system's error when the socket cannot be made. */
   static async listen(store: Store, clock: Clock, dir: string): Promise<Control> {
-    fs.rmSync(join(dir, CONTROL_NAME), { force: true });
     const path = openSocketPath(dir, CONTROL_NAME);
     const control = new Control(store, clock, path);
     try {
+      await removeStaleSocket(path.path);
       await control.#listen();
+      adoptSocket(join(dir, CONTROL_NAME));
     } catch (error) {
       path.close();
       throw error;
@@ -77,8 +87,16 @@ export class Control {
   }
 
   #accept(socket: net.Socket): void {
-    this.#sockets.add(socket);
-    socket.once('close', () => this.#sockets.delete(socket));
+    if (this.#sockets.makeRoom() === 'none') {
+      socket.destroy();
+      return;
+    }
+    this.#sockets.enter(socket);
+    const deadline = this.#clock.setTimer(PATIENCE_MS, () => socket.destroy());
+    socket.once('close', () => {
+      deadline.cancel();
+      this.#sockets.leave(socket);
+    });
     // Whoever asked has gone: the work goes on, its answer has no reader.
     socket.on('error', () => socket.destroy());
     let text = '';
@@ -87,6 +105,8 @@ export class Control {
       const end = text.indexOf('\n');
       if (end < 0 && text.length <= CONTROL_LINE_BYTES_MAX) return;
       socket.off('data', take).off('end', hangUp);
+      deadline.cancel();
+      this.#sockets.spoke(socket);
       void this.#answer(socket, end < 0 ? '' : text.slice(0, end));
     };
     // Who closes its half behind the question still hears the answer.
@@ -98,7 +118,7 @@ export class Control {
     const request = parseControlRequest(line);
     if (typeof request === 'string') {
       say(socket, { error: { code: 'KV_BAD_OPTION', message: request } });
-      socket.end();
+      this.#dismiss(socket);
       return;
     }
     try {
@@ -108,7 +128,16 @@ export class Control {
       const message = error instanceof Error ? error.message : String(error);
       say(socket, { error: { code, message } });
     }
+    this.#dismiss(socket);
+  }
+
+  /** What was said is sent; who does not leave then is dropped. */
+  #dismiss(socket: net.Socket): void {
     socket.end();
+    // What comes behind the question is not wanted; unread it would hide the end.
+    socket.resume();
+    const deadline = this.#clock.setTimer(PATIENCE_MS, () => socket.destroy());
+    socket.once('close', () => deadline.cancel());
   }
 
   #perform(request: ControlRequest, socket: net.Socket): Promise<unknown> {
@@ -130,7 +159,8 @@ export class Control {
     const progress = watchCompaction(this.#store);
     let timer: Timer;
     const tell = (): void => {
-      say(socket, { progress: progress() });
+      // Who does not read misses some.
+      if (!socket.writableNeedDrain) say(socket, { progress: progress() });
       timer = this.#clock.setTimer(PROGRESS_MS, tell);
     };
     tell();

@@ -25,6 +25,20 @@ export interface Receiver {
   room(): Buffer | undefined;
 }
 
+/** Sockets that broke and are taken apart in one turn; thousands can break at once. */
+const BROKEN_PER_TURN = 64;
+const broken: (() => void)[] = [];
+
+function takeApartLater(call: () => void): void {
+  broken.push(call);
+  if (broken.length === 1) setImmediate(takeApart);
+}
+
+function takeApart(): void {
+  for (const call of broken.splice(0, BROKEN_PER_TURN)) call();
+  if (broken.length > 0) setImmediate(takeApart);
+}
+
 class LendingSocket extends net.Socket {
   receiver: Receiver | undefined;
 
@@ -51,6 +65,12 @@ class LendingSocket extends net.Socket {
     super(options);
     // eslint-disable-next-line @typescript-eslint/no-this-alias -- asked by Node before `this` may be named
     socket = this;
+  }
+
+  /** What the peer broke waits for its turn; what we drop goes at once, with its descriptor. */
+  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    if (error === null) super._destroy(error, callback);
+    else takeApartLater(() => super._destroy(error, callback));
   }
 }
 

@@ -1,27 +1,42 @@
 // Sockets that accept: TCP, unix, the plain port; the permissions of the unix socket; the file that tells
 // test suites which ports were chosen.
 
-import fs from 'node:fs';
 import net from 'node:net';
 
 import type { Endpoint } from '../config.js';
-import { systemCode } from '../errors.js';
+import type { Fs } from '../env/env.js';
+import { OutputFile, placeOfOutput } from '../env/output-file.js';
+import { refuseStoreFile } from '../log/store-file.js';
 import { ListenError } from './errors.js';
 import { lending } from './lending-socket.js';
+import { removeStaleSocket } from './stale-socket.js';
 
 const KEEP_ALIVE_DELAY_MS = 60_000;
 
-export type Accept = (socket: net.Socket, endpoint: Endpoint, address: string) => void;
+/** What becomes of the sockets of one listener. */
+export interface Door {
+  /** The client is ready to be served. */
+  accept(socket: net.Socket): void;
+  /** Before that, a TLS handshake is due: whoever calls goes on with `accepted` when it is done. Undefined: refused. */
+  begin(socket: net.Socket): HandshakeDoor | undefined;
+  /** A handshake failed. */
+  handshakeFailed(): void;
+}
+
+export interface HandshakeDoor {
+  /** `secure` is what `socket` has become. */
+  accept(secure: net.Socket): void;
+}
+
+/** Makes the door of a listener; `address` as it was really bound. */
+export type DoorMaker = (endpoint: Endpoint, address: () => string) => Door;
 
 /** Makes the server object of an endpoint: plain sockets, or TLS (tls.ts). */
-export type ServerMaker = (
-  options: net.ServerOpts,
-  accept: (socket: net.Socket) => void,
-) => net.Server;
+export type ServerMaker = (options: net.ServerOpts, door: Door) => net.Server;
 
 /** Nothing is read before the socket has been made a lending one. */
-export const plainServer: ServerMaker = (options, accept) =>
-  net.createServer({ ...options, pauseOnConnect: true }, (socket) => accept(lending(socket)));
+export const plainServer: ServerMaker = (options, door) =>
+  net.createServer({ ...options, pauseOnConnect: true }, (socket) => door.accept(lending(socket)));
 
 export interface Listener {
   readonly endpoint: Endpoint;
@@ -34,7 +49,7 @@ export interface Listener {
 export async function listen(
   endpoint: Endpoint,
   backlog: number,
-  accept: Accept,
+  doorOf: DoorMaker,
   make: ServerMaker,
 ): Promise<Listener> {
   const options = {
@@ -45,9 +60,12 @@ export async function listen(
     keepAliveInitialDelay: KEEP_ALIVE_DELAY_MS,
   };
   let address = addressText(endpoint);
-  const server = make(options, (socket) => accept(socket, endpoint, address));
+  const server = make(
+    options,
+    doorOf(endpoint, () => address),
+  );
   try {
-    if (endpoint.kind === 'unix') await removeStale(endpoint.path);
+    if (endpoint.kind === 'unix') await removeStaleSocket(endpoint.path);
     await started(server, endpoint, backlog);
   } catch (error) {
     throw new ListenError(address, error);
@@ -78,38 +96,27 @@ function started(server: net.Server, endpoint: Endpoint, backlog: number): Promi
   });
 }
 
-/** Removes a socket file that nobody listens on, as a killed server leaves it. */
-async function removeStale(path: string): Promise<void> {
-  try {
-    const stats = await fs.promises.lstat(path);
-    if (!stats.isSocket() || (await isAnswered(path))) return;
-    await fs.promises.unlink(path);
-  } catch (error) {
-    if (systemCode(error) !== 'ENOENT') throw error;
-  }
-}
-
-function isAnswered(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const probe = net.connect(path);
-    probe.once('connect', () => {
-      probe.destroy();
-      resolve(true);
-    });
-    probe.once('error', () => resolve(false));
-  });
-}
-
 /** memcached's format, written whole: readers poll for the file. */
-export async function writePortFile(path: string, listeners: readonly Listener[]): Promise<void> {
+export async function writePortFile(
+  fs: Fs,
+  path: string,
+  listeners: readonly Listener[],
+): Promise<void> {
   const lines = listeners.flatMap(({ server }) => {
     const bound = server.address();
     if (typeof bound !== 'object' || bound === null) return [];
     return [`TCP ${bound.family === 'IPv6' ? 'INET6' : 'INET'}: ${bound.port}\n`];
   });
-  const temporary = `${path}.tmp`;
-  await fs.promises.writeFile(temporary, lines.join(''));
-  await fs.promises.rename(temporary, path);
+  const place = await placeOfOutput(path);
+  if (place.kind === 'file') await refuseStoreFile(fs, place.path);
+  const output = await OutputFile.open(place, fs.unique());
+  try {
+    await output.write(Buffer.from(lines.join('')));
+  } catch (error) {
+    await output.abandon();
+    throw error;
+  }
+  await output.finish();
 }
 
 function addressText(endpoint: Endpoint): string {

@@ -1,29 +1,46 @@
 // Everything that listens and every connection: limits, idle clients, the end.
-// Invariant: `reserved` descriptors are never given to clients, so that the log can always go on.
+// Invariant: some descriptors are never given to clients, so that the log can always go on (descriptors.ts).
 
 import type { Socket } from 'node:net';
 
 import type { Config, Endpoint } from '../config.js';
 import type { Env } from '../env/env.js';
-import { openParser } from '../protocol/open-parser.js';
 import { INLINE_VALUE_BYTES_MAX } from '../limits.js';
 import type { ParserOptions } from '../protocol/parser.js';
 import type { Store } from '../store/store.js';
 import { isKvError } from '../errors.js';
+import { Admission, type Guest } from './admission.js';
 import { Connection } from './connection.js';
 import { newCounters, type Counters } from './counters.js';
 import { connectionsWithin, descriptorLimit } from './descriptors.js';
 import { Gate } from './gate.js';
+import { Handshake } from './handshake.js';
+import {
+  listen,
+  plainServer,
+  writePortFile,
+  type Door,
+  type HandshakeDoor,
+  type Listener,
+} from './listeners.js';
 import { Logins } from './login/logins.js';
-import { listen, plainServer, writePortFile, type Listener } from './listeners.js';
+import { Receipts } from './receipts.js';
 import type { ConnectionDescription, ServerControl, Services } from './session.js';
+import { Slices } from './slices.js';
 import { PrefixStats } from './stats/detail.js';
 import type { TlsListeners } from './tls.js';
+import { Turns } from './turns.js';
 import { Users } from './users.js';
 import { Watchers } from './watchers.js';
 
 const TOO_MANY = 'ERROR Too many open connections\r\n';
 const CLIENT_CHECK_MS = 1000;
+/** A TLS handshake has to be done within this time. */
+const HANDSHAKE_MS_MAX = 10_000;
+const MIB = 1024 * 1024;
+const RECEIPT_BYTES = { claimsMax: 64 * MIB, waitingMax: 64 * MIB };
+/** Within what descriptors.ts keeps back; whoever waits is busy and has nothing in memory but a piece. */
+const UPLOAD_FILES = { claimsMax: 16, waitingMax: Number.POSITIVE_INFINITY };
 /** Clients that are being told that there are too many; within what descriptors.ts keeps back. */
 const REFUSALS_MAX = 16;
 /** Clients that do not read keep a clean stop waiting no longer than this. */
@@ -40,18 +57,22 @@ export interface ServerHooks {
 export class Server implements ServerControl {
   readonly counters: Counters = newCounters();
   readonly startedMs: number;
-  readonly connectionsMax: number;
+  readonly #descriptorLimit = descriptorLimit();
+  #segments = 0;
   readonly #config: Config;
   readonly #env: Env;
   readonly #hooks: ServerHooks;
   readonly #services: Services;
+  readonly #admission: Admission;
+  /** Those of the guests who have their connection. */
   readonly #connections = new Set<Connection>();
+  readonly #handshakes = new Set<Handshake>();
+  #refusals = 0;
   #listeners: readonly Listener[] = [];
   #tls: TlsListeners | undefined;
   #isStopping = false;
   #nextId = 1;
   verbosity: number;
-  #onEmpty: (() => void) | undefined;
 
   constructor(env: Env, config: Config, store: Store, hooks: ServerHooks) {
     this.#env = env;
@@ -59,7 +80,8 @@ export class Server implements ServerControl {
     this.#hooks = hooks;
     this.verbosity = config.verbosity;
     this.startedMs = env.clock.monotonicMs();
-    this.connectionsMax = connectionsWithin(config.connectionsMax, descriptorLimit());
+    this.#countSegments(store);
+    this.#admission = new Admission(() => this.connectionsMax);
     const { counters } = this;
     const { clock, logger } = env;
     const gate = new Gate(store.durability);
@@ -71,8 +93,12 @@ export class Server implements ServerControl {
     const logins =
       config.authFile === undefined ? undefined : new Logins(new Users(config.authFile), env);
     const { version } = hooks;
-    const shared = { config, store, gate, counters, clock, logger };
-    this.#services = { ...shared, control: this, version, detail, watchers, logins };
+    const slices = new Slices(clock.defer.bind(clock));
+    const receipts = new Receipts(RECEIPT_BYTES, clock);
+    const uploads = new Receipts(UPLOAD_FILES, clock);
+    const turns = new Turns(clock);
+    const shared = { config, slices, receipts, uploads, store, gate, counters, clock, logger };
+    this.#services = { ...shared, control: this, version, detail, watchers, turns, logins };
   }
 
   /** Listens everywhere; throws ListenError when one address cannot be had, with the others closed. */
@@ -88,18 +114,15 @@ export class Server implements ServerControl {
     const make = this.#tls?.make ?? plainServer;
     try {
       for (const endpoint of endpoints) {
-        const accept = this.#accept.bind(this);
-        const listener = await listen(endpoint, backlog, accept, make);
-        this.#boundDescriptors(listener);
+        const listener = await listen(endpoint, backlog, this.#doorOf.bind(this), make);
         listeners.push(listener);
       }
     } catch (error) {
       for (const { server } of listeners) server.close();
       throw error;
     }
-    if (portFile !== undefined) await writePortFile(portFile, listeners);
-    const { idleTimeoutMs, stallTimeoutMs } = this.#config;
-    if (idleTimeoutMs > 0 || stallTimeoutMs > 0) this.#watchClients();
+    if (portFile !== undefined) await writePortFile(this.#env.fs, portFile, listeners);
+    this.#watchClients();
     return this.addresses;
   }
 
@@ -108,7 +131,16 @@ export class Server implements ServerControl {
   }
 
   get connectionCount(): number {
-    return this.#connections.size;
+    return this.#admission.count;
+  }
+
+  /** What the descriptors allow at the moment. */
+  get connectionsMax(): number {
+    return connectionsWithin(this.#config.connectionsMax, this.#descriptorLimit, this.#segments);
+  }
+
+  get silentCount(): number {
+    return this.#admission.silentCount;
   }
 
   /** Stops accepting, answers what was received, closes all connections. */
@@ -116,11 +148,11 @@ export class Server implements ServerControl {
     for (const { server } of this.#listeners) server.close();
     this.#isStopping = true;
     this.#services.logins?.close();
-    if (this.#connections.size === 0) return;
-    const empty = new Promise<void>((resolve) => (this.#onEmpty = resolve));
+    const empty = new Promise<void>((resolve) => this.#admission.whenEmpty(resolve));
     const timer = this.#env.clock.setTimer(DRAIN_MS_MAX, () => {
-      for (const connection of this.#connections) connection.destroy();
+      for (const guest of this.#admission) guest.destroy();
     });
+    for (const handshake of this.#handshakes) handshake.destroy();
     for (const connection of this.#connections) connection.drain();
     await empty;
     timer.cancel();
@@ -167,47 +199,106 @@ export class Server implements ServerControl {
     }
   }
 
-  describeConnections(): readonly ConnectionDescription[] {
-    const listeners = this.#listeners.map(({ endpoint, address }, index) => ({
-      id: index,
-      address: `${endpoint.kind}:${address}`,
-      listenAddress: undefined,
-      state: 'conn_listening',
-      idleSeconds: 0,
-    }));
-    return [...listeners, ...[...this.#connections].map((connection) => connection.describe())];
+  /** Composed one by one, as the caller goes on: there may be many. */
+  *describeConnections(): IterableIterator<ConnectionDescription> {
+    for (const [id, { endpoint, address }] of this.#listeners.entries()) {
+      const listening = { listenAddress: undefined, state: 'conn_listening', idleSeconds: 0 };
+      yield { id, address: `${endpoint.kind}:${address}`, ...listening };
+    }
+    // Who comes while this goes on is not told of, so that it comes to an end.
+    const idEnd = this.#nextId;
+    for (const guests of [this.#handshakes, this.#connections]) {
+      for (const guest of guests) {
+        if (guest.id < idEnd) yield guest.describe(this.#env.clock.monotonicMs());
+      }
+    }
   }
 
-  #accept(socket: Socket, endpoint: Endpoint, address: string): void {
+  #countSegments(store: Store): void {
+    this.#segments = Number(store.stats().get('kv_segments') ?? 0);
+  }
+
+  #doorOf(endpoint: Endpoint, address: () => string): Door {
+    return {
+      accept: (socket) => {
+        if (this.#admits(socket, true)) this.#open(socket, endpoint, address());
+      },
+      begin: (socket) => this.#begin(socket, endpoint, address()),
+      handshakeFailed: () => (this.counters.ssl_handshake_errors += 1),
+    };
+  }
+
+  /** Whether there is room, made by dropping a silent guest if need be. */
+  #admits(socket: Socket, isHeard: boolean): boolean {
     if (this.#isStopping) {
       socket.destroy();
-      return;
+      return false;
     }
-    if (this.#connections.size >= this.connectionsMax) {
-      this.counters.rejected_connections += 1;
-      socket.on('error', () => socket.destroy());
-      socket.end(TOO_MANY, () => socket.destroy());
-      return;
+    const room = this.#admission.makeRoom();
+    if (room === 'none') {
+      this.#refuse(socket, isHeard);
+      return false;
     }
+    if (room === 'made') this.counters.silent_kicks += 1;
     this.counters.total_connections += 1;
-    const listenAddress = `${endpoint.kind}:${address}`;
-    const connection: Connection = new Connection(
-      this.#nextId++,
-      socket,
-      openParser(this.#parserOptions(endpoint)),
-      this.#services,
-      listenAddress,
-      () => this.#forget(connection),
-    );
-    this.#connections.add(connection);
-    this.#tellConnection('conn_new', socket, connection.id);
-    socket.once('close', () => this.#tellConnection('conn_close', socket, connection.id));
+    return true;
   }
 
   /** Those who are refused politely take a descriptor as well: beyond a few they are dropped unheard. */
-  #boundDescriptors({ server }: Listener): void {
-    server.maxConnections = this.connectionsMax + REFUSALS_MAX;
-    server.on('drop', () => (this.counters.rejected_connections += 1));
+  #refuse(socket: Socket, isHeard: boolean): void {
+    this.counters.rejected_connections += 1;
+    if (!isHeard || this.#refusals >= REFUSALS_MAX) {
+      socket.destroy();
+      return;
+    }
+    this.#refusals += 1;
+    socket.on('error', () => socket.destroy());
+    socket.once('close', () => (this.#refusals -= 1));
+    socket.end(TOO_MANY, () => socket.destroy());
+  }
+
+  #begin(socket: Socket, endpoint: Endpoint, address: string): HandshakeDoor | undefined {
+    if (!this.#admits(socket, false)) return undefined;
+    const listenAddress = `${endpoint.kind}:${address}`;
+    const nowMs = this.#env.clock.monotonicMs();
+    const handshake = new Handshake(this.#nextId++, socket, listenAddress, nowMs);
+    this.#handshakes.add(handshake);
+    this.#admission.enter(handshake);
+    socket.on('error', () => socket.destroy());
+    socket.once('close', () => {
+      this.#handshakes.delete(handshake);
+      this.#admission.leave(handshake);
+    });
+    return {
+      accept: (secure) => {
+        this.#handshakes.delete(handshake);
+        if (this.#isStopping) secure.destroy();
+        else this.#open(secure, endpoint, address, handshake);
+      },
+    };
+  }
+
+  /** The client's connection begins. `before`: what it was so far. */
+  #open(socket: Socket, endpoint: Endpoint, address: string, before?: Guest): void {
+    const connection: Connection = new Connection(
+      this.#nextId++,
+      socket,
+      this.#parserOptions(endpoint),
+      this.#services,
+      `${endpoint.kind}:${address}`,
+      {
+        onSpoke: () => this.#admission.spoke(connection),
+        onGone: () => {
+          this.#connections.delete(connection);
+          this.#admission.leave(connection);
+        },
+      },
+    );
+    this.#connections.add(connection);
+    if (before === undefined) this.#admission.enter(connection);
+    else this.#admission.become(before, connection);
+    this.#tellConnection('conn_new', socket, connection.id);
+    socket.once('close', () => this.#tellConnection('conn_close', socket, connection.id));
   }
 
   #tellConnection(type: 'conn_new' | 'conn_close', socket: Socket, id: number): void {
@@ -236,27 +327,32 @@ export class Server implements ServerControl {
     };
   }
 
-  #forget(connection: Connection): void {
-    this.#connections.delete(connection);
-    if (this.#connections.size === 0) this.#onEmpty?.();
-  }
-
-  /** Drops clients that are idle for too long, or stalled. */
+  /** Drops clients that are idle for too long, stalled, or too late with their handshake or their login. */
   #watchClients(): void {
     const { idleTimeoutMs, stallTimeoutMs } = this.#config;
+    const { counters } = this;
     this.#env.clock.setTimer(CLIENT_CHECK_MS, () => {
       if (this.#isStopping) return;
       const nowMs = this.#env.clock.monotonicMs();
+      for (const handshake of this.#handshakes) {
+        // That it failed is counted where every failure is (tls.ts).
+        if (handshake.ageMs(nowMs) >= HANDSHAKE_MS_MAX) handshake.destroy();
+      }
       for (const connection of this.#connections) {
         if (idleTimeoutMs > 0 && connection.idleMs(nowMs) >= idleTimeoutMs) {
-          this.counters.idle_kicks += 1;
+          counters.idle_kicks += 1;
         } else if (stallTimeoutMs > 0 && connection.isStalled(nowMs, stallTimeoutMs)) {
-          this.counters.stall_kicks += 1;
+          counters.stall_kicks += 1;
+        } else if (connection.isLoginOverdue(nowMs)) {
+          counters.login_kicks += 1;
         } else {
           continue;
         }
         connection.destroy();
       }
+      const { receipts, uploads, store } = this.#services;
+      this.#countSegments(store);
+      counters.receipt_kicks += receipts.relieve(nowMs) + uploads.relieve(nowMs);
       this.#watchClients();
     });
   }

@@ -9,8 +9,11 @@ import type { Store } from '../store/store.js';
 import type { Counters } from './counters.js';
 import type { Gate } from './gate.js';
 import type { Guest, Login, Logins } from './login/logins.js';
+import type { Receipts } from './receipts.js';
 import type { Replies } from './replies.js';
+import type { Slices } from './slices.js';
 import type { PrefixStats } from './stats/detail.js';
+import type { Turns } from './turns.js';
 import type { Watchers } from './watchers.js';
 
 /** Shared by all connections. */
@@ -26,6 +29,12 @@ export interface Services {
   readonly version: string;
   readonly detail: PrefixStats;
   readonly watchers: Watchers;
+  readonly slices: Slices;
+  /** Memory of the values that come in. */
+  readonly receipts: Receipts;
+  /** Files of the large values that come in. */
+  readonly uploads: Receipts;
+  readonly turns: Turns;
   /** Undefined: everyone may come in. */
   readonly logins: Logins | undefined;
 }
@@ -33,6 +42,8 @@ export interface Services {
 /** What commands may ask of the server as a whole. */
 export interface ServerControl {
   readonly connectionCount: number;
+  /** Of these: who has not made a request, or not logged in, yet. */
+  readonly silentCount: number;
   readonly connectionsMax: number;
   /** Monotonic ms of the start. */
   readonly startedMs: number;
@@ -44,8 +55,8 @@ export interface ServerControl {
   shutdown(graceful: boolean): void;
   /** Reads the certificates again; `failed`: the old ones stay. */
   refreshCertificates(): 'refreshed' | 'failed' | 'no-tls';
-  /** `stats conns`: one description a listener and a connection. */
-  describeConnections(): readonly ConnectionDescription[];
+  /** `stats conns`: one description a listener and a connection, in any pace. */
+  describeConnections(): IterableIterator<ConnectionDescription>;
 }
 
 export interface ConnectionDescription {
@@ -64,6 +75,8 @@ export interface ConnectionControl {
   readonly remoteAddress: string | undefined;
   admit(): void;
   destroy(): void;
+  /** Ms since the client last sent; 0 while it is the server that does not read. */
+  owedMs(nowMs: number): number;
 }
 
 /** How far a get with many keys has come. */
@@ -154,6 +167,10 @@ export class Session {
   admit(): void {
     this.isAuthenticated = true;
     this.#connection.admit();
+  }
+
+  owedMs(nowMs: number): number {
+    return this.#connection.owedMs(nowMs);
   }
 
   /** Drops the connection: it cannot be kept in step any more. */

@@ -20,6 +20,9 @@ export const WATCH_STREAMS = [
 ] as const;
 export type WatchStream = (typeof WATCH_STREAMS)[number];
 
+/** memcached's: whatever anybody does costs something for each of them. */
+const WATCHERS_MAX = 20;
+
 interface Watcher {
   readonly replies: Replies;
   readonly form: ReplyForm;
@@ -45,7 +48,12 @@ export class Watchers {
     return this.#watchers.size;
   }
 
-  /** Returns what ends it. */
+  /** No more may be added. */
+  get isFull(): boolean {
+    return this.#watchers.size >= WATCHERS_MAX;
+  }
+
+  /** Requires: not full. Returns what ends it. */
   add(replies: Replies, form: ReplyForm, streams: readonly string[]): () => void {
     const watcher = { replies, form, streams: new Set(streams) };
     this.#watchers.add(watcher);

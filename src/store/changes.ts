@@ -1,5 +1,6 @@
 // incr and decr, touch, delete, flush: the changes that are not a plain put.
 
+import type { Bounds } from './bounds.js';
 import type { Content, Core } from './core.js';
 import { addDelta, composeDecimal, parseDecimal } from './decimal.js';
 import { MARK } from './keydir.js';
@@ -23,11 +24,13 @@ export class Changes {
   readonly #values: Values;
   readonly #writes: Writes;
   readonly #deleted = { status: 'deleted', after: 0, cas: 0n } as S.Outcome & { after: number };
+  readonly #bounds: Bounds;
 
-  constructor(core: Core, values: Values, writes: Writes) {
+  constructor(core: Core, values: Values, writes: Writes, bounds: Bounds) {
     this.#core = core;
     this.#values = values;
     this.#writes = writes;
+    this.#bounds = bounds;
   }
 
   arithmetic(change: S.Arithmetic, known?: Known): S.Maybe<S.ArithmeticOutcome> {
@@ -76,8 +79,10 @@ export class Changes {
     };
     const placed = core.commitPut(key, ref, content, keyStart, keyEnd);
     if (placed === undefined) return { status: core.refusal(), after: 0, ...NO_NUMBER };
-    const cas = chosenCas ?? BigInt(placed.seq);
-    return { status: 'stored', after: placed.seq, cas, number, expiresAt, expiresAtBefore };
+    const { seq } = placed;
+    this.#bounds.settle(ref);
+    const cas = chosenCas ?? BigInt(seq);
+    return { status: 'stored', after: seq, cas, number, expiresAt, expiresAtBefore };
   }
 
   #createNumber(change: S.Arithmetic): S.Maybe<S.ArithmeticOutcome> {
@@ -169,7 +174,9 @@ export class Changes {
     if (placed === undefined) return { status: core.refusal(), after: 0, cas: 0n };
     // The value's file has a new record that refers to it: it is not dead with the old one.
     core.large.keep(content.large);
-    return { status: 'deleted', after: placed.seq, cas: change.chosenCas ?? BigInt(placed.seq) };
+    const { seq } = placed;
+    this.#bounds.settle(ref);
+    return { status: 'deleted', after: seq, cas: change.chosenCas ?? BigInt(seq) };
   }
 
   flush(atMs: number): S.Outcome {

@@ -11,6 +11,7 @@ import { findLeftovers, openSegments } from '../log/directory.js';
 import { SNAPSHOT_NAME, parseFileName } from '../log/files.js';
 import { hintState } from '../log/hint.js';
 import { isImageGood } from '../log/image-proof.js';
+import { isOurs } from '../log/ownership.js';
 import type { Manifest } from '../log/manifest.js';
 import type { SegmentTable } from '../log/segment.js';
 import { verifyLog, type Finding, type Verification } from '../log/verification.js';
@@ -111,7 +112,9 @@ async function replayed(
   } catch (error: unknown) {
     if (!isKvError(error, 'KV_CORRUPTION')) throw error;
     const { path = dir, offset = 0 } = error;
-    return { findings: [...findings, { ...wholeFile(path, plain(error)), offset }] };
+    // A torn tail, of which nobody was told, cannot stand beside what was acknowledged and is missing.
+    const damage = findings.filter(({ isDamage }) => isDamage);
+    return { findings: [...damage, { ...wholeFile(path, plain(error)), offset }] };
   }
 }
 
@@ -188,6 +191,8 @@ async function leftoversOf(env: Env, dir: string, manifest: Manifest): Promise<r
     if (!(error instanceof KvError)) throw error;
     // A stranger hides the rest: these go at any start that gets so far.
     const names = await env.fs.list(dir);
-    return names.filter((name) => parseFileName(name).kind === 'temporary');
+    const temporaries = names.filter((name) => parseFileName(name).kind === 'temporary');
+    const ours = await Promise.all(temporaries.map((name) => isOurs(env.fs, dir, name)));
+    return temporaries.filter((_name, at) => ours[at]);
   }
 }

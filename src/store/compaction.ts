@@ -23,10 +23,11 @@ import {
   valueBytesAt,
   wordsOf,
 } from '../log/entry-list.js';
-import { TEMPORARY_SUFFIX, segmentName } from '../log/files.js';
+import { segmentName } from '../log/files.js';
 import { FlushNeed } from '../log/flush-need.js';
 import { RECORD } from '../log/format.js';
 import { hintEntries, writeHint } from '../log/hint.js';
+import { freeTemporaryName, requireMayPut } from '../log/ownership.js';
 import type { Segment } from '../log/segment.js';
 import type { Background } from './background/client.js';
 import type { CompactDone, SegmentPlace } from './background/messages.js';
@@ -70,7 +71,7 @@ export class Compaction {
     const failures = log.counters.failures;
     const output = this.#placeFor(run);
     const name = segmentName(output.last, output.generation);
-    const temporary = name + TEMPORARY_SUFFIX;
+    const temporary = await freeTemporaryName(fs, log.dir, name);
     let done: CompactDone;
     try {
       done = await this.#copy(run, output, temporary, judge);
@@ -80,11 +81,12 @@ export class Compaction {
           'A commit failed during the compaction; it is started again later',
         );
       }
+      await requireMayPut(fs, log.dir, name);
+      await fs.rename(join(log.dir, temporary), join(log.dir, name));
     } catch (error) {
       await fs.remove(join(log.dir, temporary));
       throw error;
     }
-    await fs.rename(join(log.dir, temporary), join(log.dir, name));
     await fs.syncDir(log.dir);
     const file = await fs.open(join(log.dir, name), 'read');
     const segment = log.table.create(output, file);

@@ -27,6 +27,7 @@ export class DurableStore implements S.Store {
   readonly opened: OpenReport;
   readonly durability: Durability;
   readonly #core: Core;
+  readonly #bounds: Bounds;
   readonly #reads: Reads;
   readonly #writes: Writes;
   readonly #changes: Changes;
@@ -42,11 +43,18 @@ export class DurableStore implements S.Store {
     this.durability.onFailed((cause, error) => this.#failed(cause, error));
     const values = new Values(core);
     const bounds = new Bounds(core);
+    this.#bounds = bounds;
     this.#reads = new Reads(core, values, bounds);
     this.#writes = new Writes(core, values, bounds);
-    this.#changes = new Changes(core, values, this.#writes);
+    this.#changes = new Changes(core, values, this.#writes, bounds);
     this.#sweeper = new Sweeper(core);
     this.#janitor = new Janitor(core);
+    if (bounds.trim()) {
+      core.env.logger.warn('The store is above its bounds: it evicts while it serves', {
+        keys: core.items.count,
+        bytes: core.items.liveBytes,
+      });
+    }
   }
 
   nowMs(): number {
@@ -127,6 +135,7 @@ export class DurableStore implements S.Store {
     items.settleUnsynced();
     past.dropUpTo(this.durability.watermark);
     large.settle(this.durability.watermark);
+    this.#bounds.onDurable();
   }
 
   /** Everything above the watermark was taken back. */
@@ -139,6 +148,7 @@ export class DurableStore implements S.Store {
         : 'The log failed and is not trusted again: nothing more is written',
       { error: String(error) },
     );
+    this.#bounds.onFailed();
   }
 
   /** For Log: a segment is complete. */
@@ -169,6 +179,7 @@ export class DurableStore implements S.Store {
     if (core.closed) return;
     core.closed = true;
     this.#sweeper.stop();
+    this.#bounds.close();
     await this.#janitor.close();
     await core.log.close(core.options.useHints ? () => imageOf(core) : undefined);
     await core.large.close();

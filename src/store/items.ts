@@ -84,6 +84,11 @@ export class Items {
     return [...this.#large.values()];
   }
 
+  /** Of the items that have one. */
+  largeRefs(): number[] {
+    return [...this.#large.keys()];
+  }
+
   /** Ids of all large values that an item refers to. */
   largeIds(): Set<number> {
     return new Set([...this.#large.values()].map(({ id }) => id));

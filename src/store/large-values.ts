@@ -9,14 +9,19 @@
 import { join } from 'node:path';
 
 import { assert } from '../assert.js';
-import type { Env, File, Fs } from '../env/env.js';
+import type { Env, Fs } from '../env/env.js';
 import { PoolShare, sharing } from '../env/pool-share.js';
 import { KvError, isKvError } from '../errors.js';
 import { largeValueName, parseFileName } from '../log/files.js';
 import { LargeValueFileWriter, encodeDescriptor, readLargeValue } from '../log/large-value-file.js';
 import type { LargeReference } from '../log/large-value-file.js';
+import { freeTemporaryName, removeOurs } from '../log/ownership.js';
 import { isNoSpace } from '../log/zero-ahead.js';
+import { FewAtATime } from './few-at-a-time.js';
 import type { LargeValue, LargeValueHandle, LargeValueWriter } from './store.js';
+
+/** Files that are open for reading at the same time. */
+const READS_MAX = 8;
 
 interface Doomed {
   readonly reference: LargeReference;
@@ -35,6 +40,7 @@ export class LargeValues {
   readonly #doomed = new Map<number, Doomed>();
   #watermark = 0;
   readonly #removals = new Set<Promise<void>>();
+  readonly #reads = new FewAtATime(READS_MAX);
 
   /** `checkRoom` throws KV_NO_SPACE when so many bytes more would take what the log needs. */
   constructor(env: Env, dir: string, checkRoom: (bytes: number) => Promise<void>) {
@@ -51,7 +57,7 @@ export class LargeValues {
       const parsed = parseFileName(name);
       if (parsed.kind !== 'large-value') continue;
       this.#nextId = Math.max(this.#nextId, parsed.id + 1);
-      if (!used.has(parsed.id)) await this.#fs.remove(join(this.#dir, name));
+      if (!used.has(parsed.id)) await removeOurs(this.#fs, this.#dir, name);
     }
   }
 
@@ -61,7 +67,9 @@ export class LargeValues {
     const { random } = this.#env;
     const fs = this.#fs;
     const path = this.#pathOf(id);
-    const file = await reported(path, () => fs.open(path, 'create'));
+    // It has its own name once it is whole: a file with another start is a stranger's.
+    const temporary = join(this.#dir, await freeTemporaryName(fs, this.#dir, largeValueName(id)));
+    const file = await reported(path, () => fs.open(temporary, 'create'));
     const writer = new LargeValueFileWriter(file, id, random.bytes(4).readUInt32LE(0));
     let open = true;
     const abort = async (): Promise<void> => {
@@ -69,9 +77,9 @@ export class LargeValues {
       open = false;
       try {
         await file.close();
-        await fs.remove(path);
+        await fs.remove(temporary);
       } catch (error) {
-        this.#env.logger.warn(`A large value's file cannot be removed: ${String(error)}`);
+        this.#warn(error);
       }
     };
     return {
@@ -83,13 +91,17 @@ export class LargeValues {
       finish: async () => {
         const reference = await reported(path, () => writer.finish());
         open = false;
+        let isNamed = false;
         try {
           await reported(path, async () => {
             await file.close();
+            await fs.rename(temporary, path);
+            isNamed = true;
             await fs.syncDir(this.#dir);
           });
         } catch (error) {
-          this.#track(fs.remove(path));
+          this.#track(fs.remove(temporary));
+          if (isNamed) this.#track(fs.remove(path));
           throw error;
         }
         this.#finished.set(id, reference);
@@ -116,21 +128,25 @@ export class LargeValues {
     const { id, bytes } = reference;
     this.#readers.set(id, (this.#readers.get(id) ?? 0) + 1);
     const path = this.#pathOf(id);
-    let file: Promise<File> | undefined;
     let released = false;
     return {
       bytes,
-      read: async (target, position) => {
-        file ??= this.#fs.open(path, 'read');
-        const opened = file;
-        return reported(path, async () =>
-          readLargeValue(await opened, reference, target, position),
-        );
-      },
+      // Opened for each piece: a client that does not read its value holds no descriptor.
+      read: (target, position) =>
+        this.#reads.run(() =>
+          reported(path, async () => {
+            const file = await this.#fs.open(path, 'read');
+            try {
+              return await readLargeValue(file, reference, target, position);
+            } finally {
+              await file.close();
+            }
+          }),
+        ),
       release: () => {
         if (released) return;
         released = true;
-        this.#track(this.#leave(id, file));
+        this.#leave(id);
       },
     };
   }
@@ -144,7 +160,7 @@ export class LargeValues {
   dropAfter(reference: LargeReference | undefined, seq: number): void {
     if (reference === undefined) return;
     this.#doomed.set(reference.id, { reference, seq });
-    this.settle(this.#watermark);
+    this.#removeIfDone(reference.id, seq);
   }
 
   /** Nothing refers to it, nor ever did durably. */
@@ -155,22 +171,25 @@ export class LargeValues {
   /** Records up to `watermark` are durable: files they made dead may go. */
   settle(watermark: number): void {
     this.#watermark = watermark;
-    for (const [id, { seq }] of this.#doomed) {
-      if (seq > watermark || this.#readers.has(id)) continue;
-      this.#doomed.delete(id);
-      this.#track(this.#fs.remove(this.#pathOf(id)));
-    }
+    for (const [id, { seq }] of this.#doomed) this.#removeIfDone(id, seq);
+  }
+
+  #removeIfDone(id: number, seq: number): void {
+    if (seq > this.#watermark || this.#readers.has(id)) return;
+    this.#doomed.delete(id);
+    this.#track(this.#fs.remove(this.#pathOf(id)));
   }
 
   /** Waits for removals that are under way. */
   async close(): Promise<void> {
-    await Promise.all(this.#removals);
+    while (this.#removals.size > 0) await Promise.all(this.#removals);
   }
 
-  async #leave(id: number, file: Promise<File> | undefined): Promise<void> {
-    // Who read was told when it could not be opened.
-    const opened = await file?.catch(() => undefined);
-    await opened?.close();
+  #warn(error: unknown): void {
+    this.#env.logger.warn(`A large value's file cannot be removed: ${String(error)}`);
+  }
+
+  #leave(id: number): void {
     const left = (this.#readers.get(id) ?? 1) - 1;
     if (left > 0) {
       this.#readers.set(id, left);
@@ -182,9 +201,7 @@ export class LargeValues {
 
   /** A file that cannot be removed is a leftover for the next start; the operator hears of it. */
   #track(work: Promise<void>): void {
-    const tracked = work.catch((error: unknown) => {
-      this.#env.logger.warn(`A large value's file cannot be removed: ${String(error)}`);
-    });
+    const tracked = work.catch((error: unknown) => this.#warn(error));
     this.#removals.add(tracked);
     void tracked.then(() => this.#removals.delete(tracked));
   }

@@ -80,6 +80,13 @@ export class Losses {
     this.#settled.push({ ...place, isCertain: true, fate: undefined, what });
   }
 
+  /** The end of the log, as another file proves. */
+  newest(path: string, offset: number, what: string): void {
+    const place = { path, offset, bytes: undefined, key: undefined };
+    const told = `${what}; any key may have lost its newest change`;
+    this.#settled.push({ ...place, isCertain: true, fate: undefined, what: told });
+  }
+
   /** A put of which a hint knows everything but the value. */
   put(path: string, { key, offset, bytes, type }: ReplayEntry): void {
     const place = { path, offset, bytes, key: Buffer.from(key), isCertain: true };

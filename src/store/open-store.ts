@@ -13,6 +13,8 @@ import { restoreFrom } from './image.js';
 import { Items } from './items.js';
 import { SEED_BYTES, hashSeed } from '../log/key-hash.js';
 import { Keydir } from './keydir.js';
+import { liveLargeReferences, requireLargeFiles } from './large-files.js';
+import { readClaims, refuseLoss } from './loss-proof.js';
 import { LargeValues } from './large-values.js';
 import { replayEntries } from './replay-items.js';
 import { StoreClock } from './store-clock.js';
@@ -61,7 +63,14 @@ export async function openStore(
       nowMs: () => clock.nowMs(),
       ...(options.ownsThread ? { reads: () => core?.reads ?? 0 } : {}),
       useHints: options.useHints,
-      ...(options.acceptClock ? {} : { onNewestTime: (ms) => clock.requireNear(ms, dir) }),
+      verify: async ({ storeId, table, restored }, { lastSeq, timeMs }) => {
+        if (!options.acceptClock) clock.requireNear(timeMs, dir);
+        const manifest = { storeId, segments: table.ordered.map(({ entry }) => entry) };
+        const sources = { image: restored === undefined };
+        await refuseLoss(await readClaims(env.fs, dir, manifest, sources), table.ordered, lastSeq);
+        const nowMs = Math.max(clock.nowMs(), timeMs);
+        await requireLargeFiles(env.fs, dir, liveLargeReferences(items, flushes, nowMs, lastSeq));
+      },
       ...(options.useHints ? { restore: (image) => restoreFrom(image, items, flushes) } : {}),
       onBegin: (records, seed) => {
         keydir.reseed(seed);

@@ -1,6 +1,7 @@
 // get and its relatives: finds the item, settles at the time of the call what the read changes (expiry,
 // recency, who wins the right to refill), then fetches the value, which may take a turn.
 
+import { assert } from '../assert.js';
 import { MARK as RECORD_MARK, frameBytes } from '../log/format.js';
 import type { Bounds } from './bounds.js';
 import { missReasonOf, type Core } from './core.js';
@@ -95,8 +96,12 @@ export class Reads {
     const marks = chosenCas === undefined ? 0 : RECORD_MARK.chosenCas;
     const bytes = frameBytes(key.length, 0, marks);
     const held = core.items.keydir.find(key);
-    const room = this.#bounds.makeRoom(bytes, held);
-    if (room !== 'ok') return { kind: 'refused', status: room, after: 0 };
+    // An empty item is small: the read need not wait for its room.
+    const room = this.#bounds.makeRoom(bytes, held, false);
+    if (room !== 'ok') {
+      assert(room !== 'later', 'Who may not wait is not asked to');
+      return { kind: 'refused', status: room, after: 0 };
+    }
     const placed = core.commitPut(key, held, content);
     if (placed === undefined) return { kind: 'refused', status: core.refusal(), after: 0 };
     // As memcached has it, the creation counts as a use.

@@ -22,6 +22,7 @@ import { Flushes } from './flushes.js';
 import { Items } from './items.js';
 import { Keydir, MARK as KEYDIR_MARK } from './keydir.js';
 import { Losses, type Loss } from './losses.js';
+import { lossText, provedLoss } from './loss-proof.js';
 import { replayEntry } from './replay-items.js';
 import { RepairedStore } from './repaired-store.js';
 import { SalvagedLog, recordOf, type Salvaged } from './salvage.js';
@@ -50,14 +51,22 @@ export class Repair {
   readonly #log: SalvagedLog;
   readonly #state: Replayed;
 
-  private constructor(env: Env, dir: string, log: SalvagedLog, state: Replayed, losses: Loss[]) {
+  private constructor(
+    env: Env,
+    dir: string,
+    log: SalvagedLog,
+    state: Replayed,
+    losses: Loss[],
+    isCutShort: boolean,
+  ) {
     this.#env = env;
     this.#dir = dir;
     this.#log = log;
     this.#state = state;
-    const torn = log.findings.filter(({ isDamage }) => !isDamage);
+    // What is cut off where acknowledged writes are missing may be one of them: no torn tail.
+    const torn = isCutShort ? [] : log.findings.filter(({ isDamage }) => !isDamage);
     this.report = {
-      findings: log.findings,
+      findings: isCutShort ? log.findings.filter(({ isDamage }) => isDamage) : log.findings,
       keys: state.liveCount,
       largeValues: state.largeReferences().length,
       lastSeq: state.lastSeq,
@@ -77,11 +86,17 @@ export class Repair {
         state.note(lastSeq, timeMs);
         for (const part of parts) apply(part, state, losses);
       }
+      const claim = await provedLoss(log.claims, state.lastSeq);
+      if (claim !== undefined) {
+        losses.newest(claim.path, 0, lossText(claim, state.lastSeq));
+        // Neither these nor what followed them is given out again.
+        state.note(claim.seq + SEQ_MARGIN, 0);
+      }
       if (log.isEndUnknown) state.note(state.lastSeq + SEQ_MARGIN, 0);
       state.settle();
       await dropUnreadable(env, dir, state, losses);
       const all = losses.all((key) => state.isLive(state.items.keydir.find(key)));
-      return new Repair(env, dir, log, state, all);
+      return new Repair(env, dir, log, state, all, claim !== undefined);
     } catch (error: unknown) {
       await log.close();
       throw error;

@@ -25,7 +25,6 @@ import {
 } from '../log/large-value-file.js';
 import { writeManifest, type ManifestEntry } from '../log/manifest.js';
 import { createSegment, newSalt } from '../log/recovery.js';
-import { writeFully } from '../log/whole-file.js';
 import { CompactedSegmentWriter } from './background/compacted-segment-writer.js';
 
 interface Growing {
@@ -131,7 +130,6 @@ export class RepairedStore {
   async #makeActive(): Promise<ManifestEntry> {
     const place = this.#nextPlace();
     const header = { ...place, storeId: this.#storeId, createdAtMs: this.#createdAtMs };
-    const file = await createSegment(this.#env.fs, this.#dir, header);
     const seal = Buffer.alloc(BATCH_HEADER_BYTES);
     const fields = {
       batchBytes: BATCH_HEADER_BYTES,
@@ -143,12 +141,7 @@ export class RepairedStore {
       timeMs: this.#timeMs,
     };
     encodeBatchHeader(seal, 0, fields, place.salt, SEGMENT_HEADER_BYTES);
-    try {
-      await writeFully(file, seal, SEGMENT_HEADER_BYTES);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
+    await createSegment(this.#env.fs, this.#dir, header, seal);
     return { ...place, bytes: null };
   }
 }

@@ -24,6 +24,7 @@ import {
   type SegmentCondition,
   type Verification,
 } from '../log/verification.js';
+import { readClaims, type LossClaim } from './loss-proof.js';
 import { readManifestOrStandIn } from './manifest-stand-in.js';
 
 export type Salvaged =
@@ -47,11 +48,20 @@ export class SalvagedLog {
   /** All that is wrong, the manifest included. */
   readonly findings: readonly Finding[];
   readonly table = new SegmentTable();
+  /** What other files prove of its end. */
+  readonly claims: readonly LossClaim[];
   readonly #env: Env;
   readonly #dir: string;
   readonly #open = new Map<SegmentCondition, Segment>();
 
-  private constructor(env: Env, dir: string, verification: Verification, more: Finding[]) {
+  private constructor(
+    env: Env,
+    dir: string,
+    verification: Verification,
+    more: Finding[],
+    claims: readonly LossClaim[],
+  ) {
+    this.claims = claims;
     this.#env = env;
     this.#dir = dir;
     this.verification = verification;
@@ -65,8 +75,9 @@ export class SalvagedLog {
     onProgress: (bytes: number) => void,
   ): Promise<SalvagedLog> {
     const { manifest, findings } = await readManifestOrStandIn(env, dir);
+    const claims = await readClaims(env.fs, dir, manifest);
     const verification = await verifyLog(env.fs, dir, manifest, onProgress);
-    const log = new SalvagedLog(env, dir, verification, findings);
+    const log = new SalvagedLog(env, dir, verification, findings, claims);
     for (const condition of verification.segments) await log.#openSegment(condition);
     return log;
   }

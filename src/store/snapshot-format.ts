@@ -24,6 +24,8 @@ export interface SnapshotHeader {
   readonly seq: number;
   /** Unix ms. */
   readonly createdAt: number;
+  /** Of the server's own snapshots: whose records up to `seq` were on the disk. */
+  readonly storeId?: string | undefined;
   /** Undefined while it is not known: see countPatch(). */
   readonly count: number | undefined;
 }
@@ -143,11 +145,12 @@ export function composeChecksum(checksum: number): string {
   return `crc32:${checksum.toString(16).padStart(8, '0')}`;
 }
 
-function composeHeader({ seq, createdAt, count }: SnapshotHeader): Buffer {
+function composeHeader({ seq, createdAt, storeId, count }: SnapshotHeader): Buffer {
+  const store = storeId === undefined ? '' : `"storeId":"${storeId}",`;
   const places = (count === undefined ? '0' : String(count)).padEnd(COUNT_WIDTH);
   return Buffer.from(
     `{"format":"${SNAPSHOT_FORMAT}","version":${SNAPSHOT_VERSION},"seq":${seq},` +
-      `"createdAt":${createdAt},"count":${places},"entries":[\n`,
+      `"createdAt":${createdAt},${store}"count":${places},"entries":[\n`,
   );
 }
 

@@ -10,11 +10,14 @@
 //   that a compaction may go on beside.
 // - The file appears under its name whole and durable, or not at all.
 
-import { join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 
 import { assert } from '../assert.js';
+import type { Fs } from '../env/env.js';
 import { KvError } from '../errors.js';
-import { SNAPSHOT_NAME, TEMPORARY_SUFFIX } from '../log/files.js';
+import { SNAPSHOT_NAME, temporaryName } from '../log/files.js';
+import { freeTemporaryName, isSnapshotOrBlank, startOf } from '../log/ownership.js';
+import { refuseStoreFile } from '../log/store-file.js';
 import type { Segment } from '../log/segment.js';
 import type { LargeValue } from './store.js';
 import type { Background } from './background/client.js';
@@ -41,35 +44,66 @@ export class Snapshot {
   /** Writes `path` (default: snapshot.json in the data directory). */
   async take(path = join(this.#core.log.dir, SNAPSHOT_NAME)): Promise<SnapshotReport> {
     const core = this.#core;
+    const { fs } = core.env;
+    const { target, temporaryPath } = await placeFor(fs, core.log.dir, path);
     const walk = new SnapshotWalk(core);
     const { seq } = walk;
     const failures = core.log.counters.failures;
-    const temporaryPath = path + TEMPORARY_SUFFIX;
     try {
       await core.log.drainedUpTo(seq);
       if (core.log.counters.failures !== failures) {
         throw new KvError('KV_IO', 'A commit failed while the snapshot began; ask again');
       }
+      // Seqs that a full disk took back are nowhere: a snapshot proves what the log must come up to.
+      const provable = Math.min(seq, core.log.provableSeq);
+      const { createdAtMs, clockAheadMs } = walk;
+      const { storeId } = core.log;
       const done = await this.#background.perform(
         {
           task: 'export',
           temporaryPath,
-          seq,
-          createdAtMs: walk.createdAtMs - walk.clockAheadMs,
+          seq: provable,
+          createdAtMs: createdAtMs - clockAheadMs,
+          storeId,
         },
         () => walk.next(),
       );
       assert(done.done === 'export', 'An export ends with its file');
-      await core.env.fs.rename(temporaryPath, path);
-      await core.env.fs.syncDir(join(path, '..'));
+      await fs.replaceOutput(temporaryPath, target);
+      await fs.syncDir(dirname(target));
       return { path, seq, ...countsOf(done) };
     } catch (error) {
-      await core.env.fs.remove(temporaryPath);
+      await fs.remove(temporaryPath);
       throw error;
     } finally {
       await walk.end();
     }
   }
+}
+
+/** The file that is to be written, behind its links, and its name until then. Makes its directory when that is missing. */
+async function placeFor(
+  fs: Fs,
+  dir: string,
+  path: string,
+): Promise<{ readonly target: string; readonly temporaryPath: string }> {
+  await fs.makeDir(dirname(path));
+  const target = await fs.outputOf(path);
+  const own = join(dir, SNAPSHOT_NAME);
+  if (target !== (await fs.outputOf(own).catch(() => undefined))) {
+    await refuseStoreFile(fs, target);
+    return { target, temporaryPath: temporaryName(target, fs.unique()) };
+  }
+  // Nobody asked for it by name, so nothing of anybody's goes for it.
+  if ((await fs.kindOf(target)) === 'file' && !isSnapshotOrBlank(await startOf(fs, target))) {
+    const what = 'What lies where the snapshot goes is none; it was not touched: move it away';
+    throw new KvError('KV_IO', what, { path: target });
+  }
+  const isInside = target === resolve(own);
+  const temporaryPath = isInside
+    ? join(dir, await freeTemporaryName(fs, dir, SNAPSHOT_NAME))
+    : temporaryName(target, fs.unique());
+  return { target, temporaryPath };
 }
 
 function countsOf({ count, bytes }: ExportDone): {

@@ -20,7 +20,9 @@ import { readLargeValue } from '../log/large-value-file.js';
 import type { LargeReference } from '../log/large-value-file.js';
 import { HintReader } from '../log/hint-reader.js';
 import { readManifest } from '../log/manifest.js';
+import { requireFile } from '../log/ownership.js';
 import type { Manifest } from '../log/manifest.js';
+import { refuseRemnants } from '../log/remnants.js';
 import { findTail, replay, type Scans } from '../log/replay.js';
 import type { Segment, SegmentTable } from '../log/segment.js';
 import { SegmentScanner } from '../log/segment-scanner.js';
@@ -29,6 +31,8 @@ import { wallExpiryOf, type Clocks } from './expiry.js';
 import { Flushes } from './flushes.js';
 import { Items } from './items.js';
 import { SEED_BYTES, hashSeed } from '../log/key-hash.js';
+import { liveLargeReferences, requireLargeFiles } from './large-files.js';
+import { readClaims, refuseLoss, type LossClaim } from './loss-proof.js';
 import { Keydir } from './keydir.js';
 import { replayEntries } from './replay-items.js';
 import type { SnapshotItem } from './snapshot-writer.js';
@@ -84,9 +88,12 @@ export class StoreReader {
   }
 
   static async #look(env: Env, dir: string): Promise<StoreReader> {
-    const table = await openSegments(env.fs, dir, await requireManifest(env, dir));
+    const manifest = await requireManifest(env, dir);
+    // Before the log: what they claim it must then come up to, whatever a server goes on to write.
+    const claims = await readClaims(env.fs, dir, manifest);
+    const table = await openSegments(env.fs, dir, manifest);
     const { scans } = await table.closedOnFailure(findTail(table));
-    return StoreReader.#read(env, dir, table, scans);
+    return StoreReader.#read(env, dir, table, scans, claims);
   }
 
   static async #read(
@@ -94,6 +101,7 @@ export class StoreReader {
     dir: string,
     table: SegmentTable,
     scans: Scans,
+    claims: readonly LossClaim[],
   ): Promise<StoreReader> {
     const seed = hashSeed(env.random.bytes(SEED_BYTES));
     const items = new Items(
@@ -118,6 +126,7 @@ export class StoreReader {
           },
         },
       );
+      await refuseLoss(claims, table.ordered, lastSeq);
       const clock = new StoreClock(env.clock);
       clock.catchUp(timeMs);
       const nowMs = clock.nowMs();
@@ -226,11 +235,8 @@ export class StoreReader {
 
   /** Only those of live items: a running server removes the others as it likes. */
   async #openLargeFiles(env: Env, dir: string): Promise<void> {
-    const references: LargeReference[] = [];
-    this.#walk((ref) => {
-      const large = this.#items.largeOf(ref);
-      if (large !== undefined) references.push(large);
-    });
+    const references = liveLargeReferences(this.#items, this.#flushes, this.#nowMs, this.seq);
+    await requireLargeFiles(env.fs, dir, references);
     for (const reference of references) {
       await this.#openLargeFile(env, join(dir, largeValueName(reference.id)), reference);
     }
@@ -261,6 +267,9 @@ export async function requireManifest(env: Env, dir: string): Promise<Manifest> 
   await requireStore(env, dir);
   const manifest = await readManifest(env.fs, dir);
   if (manifest !== undefined) return manifest;
+  for (const name of await env.fs.list(dir)) {
+    if (parseFileName(name).kind === 'segment') await requireFile(env.fs, join(dir, name));
+  }
   const message = 'There are segments but no manifest; kv-check names what is there';
   throw new KvError('KV_CORRUPTION', message, { path: dir });
 }
@@ -277,6 +286,7 @@ export async function requireStore(env: Env, dir: string): Promise<void> {
   }
   if (names.some((name) => name === MANIFEST_NAME || parseFileName(name).kind === 'segment'))
     return;
+  await refuseRemnants(env.fs, dir);
   throw new KvError('KV_NOT_A_STORE', 'There is no store in this directory', { path: dir });
 }
 

@@ -5,6 +5,7 @@
 import type { Defect, Frame } from '../log/format.js';
 import { casOf } from '../log/format.js';
 import type { LargeReference } from '../log/large-value-file.js';
+import { KvError, isPassing } from '../errors.js';
 import type { Core } from './core.js';
 import type { Content } from './found-item.js';
 import type { Maybe } from './store.js';
@@ -29,7 +30,7 @@ export class Values {
     this.#core = core;
   }
 
-  /** The content of the item of `ref`, whose key is key[start..end). */
+  /** The content of the item of `ref`, whose key is key[start..end). A promise may reject with KV_IO. */
   load(ref: number, key: Buffer, start = 0, end = key.length): Maybe<LoadResult> {
     const { items, cache, log } = this.#core;
     const { keydir } = items;
@@ -49,7 +50,7 @@ export class Values {
         this.#remember(ref, seq, kept, loaded);
         return loaded;
       },
-      (error: unknown) => this.#unreadable(slot, offset, String(error)),
+      (error: unknown) => this.#failed(slot, offset, error),
     );
   }
 
@@ -88,6 +89,13 @@ export class Values {
     counters.diskReadBytes += loaded.value.length;
     if (items.keydir.find(key) !== ref) return;
     cache.put(ref, seq, loaded.flags, loaded.cas, loaded.value);
+  }
+
+  /** Throws KV_IO when the failure says nothing about the record: it may be read the next time. */
+  #failed(slot: number, offset: number, error: unknown): undefined {
+    if (!isPassing(error)) return this.#unreadable(slot, offset, String(error));
+    const path = this.#core.log.table.at(slot).file.path;
+    throw new KvError('KV_IO', 'A record could not be read', { path, offset, cause: error });
   }
 
   #unreadable(slot: number, offset: number, why: string): undefined {

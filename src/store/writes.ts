@@ -1,10 +1,13 @@
 // set, add, replace, append, prepend, cas: memcached's conditions, then one put record.
 //
-// Invariant: a write that needs bytes from the disk is decided anew when they are there; if the item has
-// changed meanwhile they are fetched again. So the order of changes is the order of the log.
+// Invariant: a write that needs bytes from the disk, or room that takes more than a turn to make, is decided
+// anew when it has them; if the item has changed meanwhile its bytes are fetched again. So the order of changes
+// is the order of the log.
 
+import { isKvError } from '../errors.js';
 import { INLINE_VALUE_BYTES_MAX } from '../limits.js';
-import { frameBytes } from '../log/format.js';
+import { MARK as RECORD_MARK, frameBytes } from '../log/format.js';
+import { LARGE_DESCRIPTOR_BYTES } from '../log/large-value-file.js';
 import type { Bounds } from './bounds.js';
 import type { Content, Core } from './core.js';
 import { MARK } from './keydir.js';
@@ -92,27 +95,32 @@ export class Writes {
     ref: number,
     base: Loaded | undefined,
     oldCas: bigint,
-  ): PutOutcome {
+  ): Maybe<PutOutcome> {
     const core = this.#core;
-    const content = this.#contentOf(put, ref, base, oldCas);
-    const { key, keyStart = 0, keyEnd = key.length } = put;
-    const inlineBytes = content.valueEnd - content.valueStart;
-    const largeBytes = content.large === undefined ? 0 : content.large.bytes;
-    const marks = put.chosenCas === undefined ? 0 : 1;
-    const bytes = frameBytes(keyEnd - keyStart, inlineBytes, marks) + largeBytes;
+    const bytes = recordBytes(put, base);
     // A dead item makes room for its successor, not for another key.
-    const room = this.#bounds.makeRoom(bytes, held);
-    if (room !== 'ok') return this.#refuseTaken(put, ref, room, content);
+    const room = this.#bounds.makeRoom(bytes, held, true);
+    if (room === 'later') {
+      const own = ownCopy(put);
+      return this.#bounds.whenRoom(own.key, bytes, () => {
+        const outcome = this.#attempt(own, undefined);
+        return outcome instanceof Promise ? outcome : ownOutcome(outcome);
+      });
+    }
+    if (room !== 'ok') return this.#refuse(put, ref, room, 0n);
+    const content = this.#contentOf(put, ref, base, oldCas);
     const replacesDead = ref === 0 && held !== 0;
+    const { key, keyStart = 0, keyEnd = key.length } = put;
     const placed = core.commitPut(key, held, content, keyStart, keyEnd);
-    if (placed === undefined) return this.#refuseTaken(put, ref, core.refusal(), content);
+    if (placed === undefined) {
+      core.large.dropNow(content.large);
+      return this.#refused(put, ref, core.refusal(), 0n);
+    }
     if (replacesDead) core.counters.reclaimed += 1;
     core.counters.itemsStored += 1;
-    return this.#stored.fill(
-      placed.seq,
-      put.chosenCas,
-      largeBytes === 0 ? inlineBytes : largeBytes,
-    );
+    const { large, valueStart, valueEnd } = content;
+    const valueBytes = large === undefined ? valueEnd - valueStart : large.bytes;
+    return this.#stored.fill(placed.seq, put.chosenCas, valueBytes);
   }
 
   #contentOf(put: Put, ref: number, base: Loaded | undefined, oldCas: bigint): PutContent {
@@ -145,18 +153,21 @@ export class Writes {
   /** Waits for the old value with bytes of its own: the caller's live only in this turn. */
   async #later(put: Put, seq: number, loading: Promise<LoadResult>): Promise<PutOutcome> {
     const own = ownCopy(put);
-    return ownOutcome(await this.#attempt(own, { seq, loaded: await loading }));
+    let loaded: LoadResult;
+    try {
+      loaded = await loading;
+    } catch (error) {
+      // The old value could not be read: the new one, in a file of its own, is not needed.
+      if (isKvError(error) && !Buffer.isBuffer(own.value))
+        this.#core.large.dropNow(this.#core.large.take(own.value));
+      throw error;
+    }
+    return ownOutcome(await this.#attempt(own, { seq, loaded }));
   }
 
   #refuse(put: Put, ref: number, status: Status, cas: bigint): PutOutcome {
     if (!Buffer.isBuffer(put.value)) this.#core.large.dropNow(this.#core.large.take(put.value));
     return this.#refused(put, ref, status, cas);
-  }
-
-  /** As #refuse, when the large value's handle was already taken. */
-  #refuseTaken(put: Put, ref: number, status: Status, content: Content): PutOutcome {
-    this.#core.large.dropNow(content.large);
-    return this.#refused(put, ref, status, 0n);
   }
 
   #refused(put: Put, ref: number, status: Status, cas: bigint): PutOutcome {
@@ -203,6 +214,17 @@ function withValue(content: PutContent, value: Buffer, start = 0, end = value.le
   content.valueStart = start;
   content.valueEnd = end;
   return content;
+}
+
+/** Of the frame, and of the value's file if it has one. */
+function recordBytes(put: Put, base: Loaded | undefined): number {
+  const { key, keyStart = 0, keyEnd = key.length, value } = put;
+  const marks = put.chosenCas === undefined ? 0 : RECORD_MARK.chosenCas;
+  if (!Buffer.isBuffer(value)) {
+    return frameBytes(keyEnd - keyStart, LARGE_DESCRIPTOR_BYTES, marks) + value.bytes;
+  }
+  const baseBytes = base === undefined ? 0 : base.value.length;
+  return frameBytes(keyEnd - keyStart, bytesOf(put) + baseBytes, marks);
 }
 
 function valueBytesOf(loaded: Loaded): number {

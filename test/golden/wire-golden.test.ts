@@ -25,6 +25,8 @@ const NOT_HERE = new Set([
   'too-many-connections',
   'no-space',
   'damaged',
+  'unreadable',
+  'unwritten',
   'closed',
 ]);
 

@@ -22,7 +22,11 @@ describe('A start that is refused', () => {
       await sim.advance(2);
     }
     await sim.close();
-    sim.world.disk.write(sim.world.disk.create(`${DIR}/MANIFEST.tmp`), Buffer.from('half'), 0);
+    sim.world.disk.write(
+      sim.world.disk.create(`${DIR}/MANIFEST.cairn-1.tmp`),
+      Buffer.from('half'),
+      0,
+    );
     // In a sealed segment, which the replay finds, and in the open one, where the end is looked for.
     for (const at of [0, -1]) {
       const { world } = sim;

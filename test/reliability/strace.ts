@@ -6,7 +6,13 @@ import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 
-import { hintName, largeValueName, parseFileName, segmentName } from '../../src/log/files.js';
+import {
+  hintName,
+  largeValueName,
+  parseFileName,
+  segmentName,
+  temporaryName,
+} from '../../src/log/files.js';
 import type { Launch } from '../../tools/torture/server-process.js';
 
 /** A kind of fault. */
@@ -130,7 +136,7 @@ function pathsOf(dataDir: string): string[] {
     }
   }
   const all = [...names].flatMap((name) =>
-    name === '' || name.endsWith('.tmp') ? [name] : [name, `${name}.tmp`],
+    name === '' || name.endsWith('.tmp') ? [name] : [name, temporaryName(name, '1')],
   );
   return all.map((name) => join(dataDir, name));
 }

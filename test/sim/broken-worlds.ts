@@ -40,6 +40,11 @@ export function withFs(env: Env, calls: Partial<Env['fs']>): Env {
   const { fs } = env;
   const plain: Env['fs'] = {
     open: (path, mode) => fs.open(path, mode),
+    kindOf: (path) => fs.kindOf(path),
+    isSameFile: (path, other) => fs.isSameFile(path, other),
+    unique: () => fs.unique(),
+    outputOf: (path) => fs.outputOf(path),
+    replaceOutput: (from, to) => fs.replaceOutput(from, to),
     list: (dir) => fs.list(dir),
     makeDir: (dir) => fs.makeDir(dir),
     rename: (from, to) => fs.rename(from, to),
@@ -64,6 +69,7 @@ export function withFiles(env: Env, calls: FileCalls, through: OpenMode = 'write
         sync: () => calls.sync?.(file) ?? file.sync(),
         truncate: (bytes) => file.truncate(bytes),
         size: () => file.size(),
+        links: () => file.links(),
         isInPlace: () => file.isInPlace(),
         close: () => file.close(),
       };

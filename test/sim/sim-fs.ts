@@ -5,7 +5,7 @@
 import { posix } from 'node:path';
 
 import { KvError } from '../../src/errors.js';
-import type { File, Fs, Lock, OpenMode } from '../../src/env/env.js';
+import type { EntryKind, File, Fs, Lock, OpenMode } from '../../src/env/env.js';
 import type { FaultCode, FaultEffect, OperationKind } from './fault-plan.js';
 import type { Change, Inode } from './inode.js';
 import { survivalOf } from './power-loss.js';
@@ -35,6 +35,30 @@ export class SimFs implements Fs {
       this.process.openFiles.add(file);
       return () => file;
     });
+  }
+
+  /** No event of its own, as isInPlace. */
+  kindOf(path: string): Promise<EntryKind | undefined> {
+    const { disk } = this.process.world;
+    if (disk.find(path) !== undefined) return Promise.resolve('file');
+    return Promise.resolve(disk.list(path) === undefined ? undefined : 'directory');
+  }
+
+  isSameFile(path: string, other: string): Promise<boolean> {
+    const { disk } = this.process.world;
+    return Promise.resolve(disk.find(path) === disk.find(other));
+  }
+
+  unique(): string {
+    return (this.process.world.uniqueNames++).toString(16).padStart(12, '0');
+  }
+
+  outputOf(path: string): Promise<string> {
+    return Promise.resolve(path);
+  }
+
+  replaceOutput(from: string, to: string): Promise<void> {
+    return this.rename(from, to);
   }
 
   list(dir: string): Promise<string[]> {
@@ -212,6 +236,11 @@ class SimFile implements File {
       this.#checkOpen();
       return () => this.#inode.size;
     });
+  }
+
+  /** There are no links in this world. */
+  links(): Promise<number> {
+    return Promise.resolve(1);
   }
 
   /** No event of its own: nothing on the disk begins or ends by it. */

@@ -6,13 +6,15 @@ import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 
 import { readConfig } from '../../src/config.js';
-import { openParser } from '../../src/protocol/open-parser.js';
 import { DEFAULT_PARSER_OPTIONS } from '../../src/protocol/parser.js';
 import { Connection } from '../../src/server/connection.js';
 import { newCounters } from '../../src/server/counters.js';
 import { Gate } from '../../src/server/gate.js';
 import type { ServerControl, Services } from '../../src/server/session.js';
+import { Receipts } from '../../src/server/receipts.js';
+import { Slices } from '../../src/server/slices.js';
 import { PrefixStats } from '../../src/server/stats/detail.js';
+import { Turns } from '../../src/server/turns.js';
 import { Watchers } from '../../src/server/watchers.js';
 import type { Store } from '../../src/store/store.js';
 import { Violation } from './history.js';
@@ -24,6 +26,7 @@ const MEAN_LATENCY_MS = 0.2;
 
 const CONTROL: ServerControl = {
   connectionCount: 0,
+  silentCount: 0,
   connectionsMax: 1024,
   startedMs: 0,
   verbosity: 0,
@@ -31,7 +34,7 @@ const CONTROL: ServerControl = {
   setVerbosity() {},
   shutdown() {},
   refreshCertificates: () => 'no-tls',
-  describeConnections: () => [],
+  describeConnections: () => [].values(),
 };
 
 export class SimServer {
@@ -60,8 +63,12 @@ export class SimServer {
       control: CONTROL,
       version: '0.0.0',
       detail: new PrefixStats(':'),
+      turns: new Turns(clock),
       watchers: new Watchers(counters, () => store.nowMs(), clock.defer.bind(clock)),
       logins: undefined,
+      receipts: new Receipts({ claimsMax: 2 ** 26, waitingMax: 2 ** 26 }, clock),
+      uploads: new Receipts({ claimsMax: 16, waitingMax: 2 ** 26 }, clock),
+      slices: new Slices(clock.defer.bind(clock)),
     };
   }
 
@@ -69,15 +76,14 @@ export class SimServer {
   connect(receive: (bytes: Buffer) => void): SimLink {
     const link = new SimLink(this.#process, receive, (bytes) => this.#check(bytes));
     const id = this.#ids++;
-    const parser = openParser(DEFAULT_PARSER_OPTIONS);
     const socket = link as unknown as Socket;
     const connection: Connection = new Connection(
       id,
       socket,
-      parser,
+      DEFAULT_PARSER_OPTIONS,
       this.#services,
       'tcp:simulated',
-      () => void this.#connections.delete(connection),
+      { onSpoke() {}, onGone: () => void this.#connections.delete(connection) },
     );
     this.#connections.add(connection);
     return link;

@@ -39,6 +39,8 @@ export class SimWorld {
   faults = new FaultPlan();
   /** Operations that started so far. */
   operations = 0;
+  /** Temporary names given out. */
+  uniqueNames = 0;
   wallOffsetMs = 0;
   /** Called at each instant worth a crash. */
   observe: ((observation: Observation) => void) | undefined;

@@ -39,6 +39,10 @@ export class MemoryFile implements File {
     return Promise.resolve(this.bytes.length);
   }
 
+  links(): Promise<number> {
+    return Promise.resolve(1);
+  }
+
   isInPlace(): Promise<boolean> {
     return Promise.resolve(true);
   }

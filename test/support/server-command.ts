@@ -51,7 +51,7 @@ export class ServerCommand {
 
   /** Waits until it listens; its (first) port. */
   async port(): Promise<number> {
-    const line = await this.says('ready in');
+    const line = await this.says(', ready in');
     const port = /listening on [^\n]*?:(\d+)/.exec(line)?.[1];
     if (port === undefined) throw new Error(`It does not listen: ${line}`);
     return Number(port);

@@ -1,12 +1,14 @@
 // `kv-check --repair`: what can be saved of a damaged store into a new directory, and what is lost, place by
 // place on stdout. The damaged directory is only read; its lock keeps a server away meanwhile.
 
-import { isAbsolute, join, relative, resolve } from 'node:path';
+import { realpath, rmdir } from 'node:fs/promises';
+import { basename, dirname, isAbsolute, join, relative, resolve } from 'node:path';
 
 import type { Env, Lock } from '../../src/env/env.js';
 import { systemCode } from '../../src/errors.js';
 import { EXIT, type ExitCode } from '../../src/exit-codes.js';
 import { LOCK_NAME } from '../../src/log/files.js';
+import { isOurs } from '../../src/log/ownership.js';
 import { checkStore } from '../../src/store/check.js';
 import { jsonLine, printable, quotedKey } from '../../src/printable.js';
 import type { Fate, Loss } from '../../src/store/losses.js';
@@ -32,7 +34,7 @@ export async function repair(env: Env, dir: string, options: RepairOptions): Pro
     const plan = await planned(env, dir);
     try {
       const { report } = plan;
-      if (target !== undefined) await write(env, plan, target);
+      if (target !== undefined) await writeLocked(env, plan, target);
       const code = isLossless(report) ? EXIT.ok : EXIT.damage;
       if (options.json) await printJson(report, target, code);
       else await print(dir, report, target);
@@ -57,16 +59,38 @@ async function planned(env: Env, dir: string): Promise<Repair> {
   }
 }
 
+/** Nobody else writes there meanwhile; a failure leaves nothing there. */
+async function writeLocked(env: Env, plan: Repair, target: string): Promise<void> {
+  const wasThere = (await env.fs.kindOf(target)) !== undefined;
+  await env.fs.makeDir(target);
+  const lockPath = join(target, LOCK_NAME);
+  const lock = await env.fs.lock(lockPath, 'existing');
+  try {
+    // Another repair may have come first.
+    await refuseOccupied(env, target, [LOCK_NAME]);
+    try {
+      await write(env, plan, target);
+    } catch (error: unknown) {
+      for (const name of await env.fs.list(target)) {
+        if (await isOurs(env.fs, target, name)) await env.fs.remove(join(target, name));
+      }
+      await env.fs.remove(lockPath);
+      // What somebody put there meanwhile is theirs, and so the directory stays.
+      if (!wasThere) await rmdir(target).catch(() => undefined);
+      throw error;
+    }
+  } finally {
+    await lock.release();
+  }
+}
+
 /** Writes the new store and reads it back to its last byte. */
 async function write(env: Env, plan: Repair, target: string): Promise<void> {
-  await env.fs.makeDir(target);
-  const lock = await env.fs.lock(join(target, LOCK_NAME), 'existing');
   const progress = await startProgress('saving', 'keys', plan.report.keys);
   try {
     await plan.write(target, (keys) => progress.at(keys));
   } finally {
     progress.stop();
-    await lock.release();
   }
   const checked = await checkStore(env, target, { isServed: false, onProgress: () => undefined });
   if (checked.findings.length === 0) return;
@@ -80,14 +104,35 @@ async function emptyTarget(env: Env, dir: string, to: string | undefined): Promi
     const message = '--repair needs --to <newdir>, or --dry-run to see what it would do';
     throw new ToolError(EXIT.usage, message);
   }
-  const within = relative(resolve(dir), resolve(to));
+  const within = relative(await realOf(dir), await realOf(to));
   if (within === '' || !(within.startsWith('..') || isAbsolute(within))) {
     throw new ToolError(EXIT.usage, `${to} is in the damaged directory, which is not touched`);
   }
-  if ((await namesIn(env, to)).length > 0) {
-    throw new ToolError(EXIT.usage, `${to} is not empty; name a new directory`);
-  }
+  await refuseOccupied(env, to, []);
   return to;
+}
+
+/** What a new file system has in its root is not in the way. */
+const OF_FILE_SYSTEM = 'lost+found';
+
+async function refuseOccupied(env: Env, dir: string, own: readonly string[]): Promise<void> {
+  const names = await namesIn(env, dir).catch((error: unknown) => {
+    if (systemCode(error) !== 'ENOTDIR') throw error;
+    throw new ToolError(EXIT.usage, `${dir} is no directory`, error);
+  });
+  if (names.every((name) => name === OF_FILE_SYSTEM || own.includes(name))) return;
+  throw new ToolError(EXIT.usage, `${dir} is not empty; name a new directory`);
+}
+
+/** Without links, as far as it exists. */
+async function realOf(path: string): Promise<string> {
+  const full = resolve(path);
+  try {
+    return await realpath(full);
+  } catch (error: unknown) {
+    if (systemCode(error) !== 'ENOENT' || dirname(full) === full) throw error;
+    return join(await realOf(dirname(full)), basename(full));
+  }
 }
 
 async function namesIn(env: Env, dir: string): Promise<string[]> {

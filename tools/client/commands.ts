@@ -3,6 +3,7 @@
 
 import type { Command } from 'commander';
 
+import { writeAll } from '../terminal/output.js';
 import { EXIT, type ExitCode } from '../../src/exit-codes.js';
 import { ToolError } from '../terminal/program.js';
 import type { Mode } from './command-table.js';
@@ -201,6 +202,6 @@ async function passwordLine(user: string): Promise<ExitCode> {
   const { readPassword } = await import('./password-prompt.js');
   const { composePasswordDigest } = await import('../../src/password-digest.js');
   const password = await readPassword(process.stdin);
-  process.stdout.write(`${user}:${composePasswordDigest(password)}\n`);
+  await writeAll(process.stdout, `${user}:${composePasswordDigest(password)}\n`);
   return EXIT.ok;
 }

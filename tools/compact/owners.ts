@@ -6,7 +6,7 @@ import { isKvError } from '../../src/errors.js';
 import { watchCompaction } from '../../src/store/compaction-progress.js';
 import type { ControlProgress, ControlStats } from '../../src/store/control-messages.js';
 import { openStore } from '../../src/store/open-store.js';
-import type { CompactionReport, SnapshotReport, Store } from '../../src/store/store.js';
+import type { CompactionReport, Store } from '../../src/store/store.js';
 import { askServer } from './control-client.js';
 
 const PROGRESS_MS = 100;
@@ -15,7 +15,6 @@ export interface Owner {
   readonly isServer: boolean;
   stats(): Promise<ControlStats>;
   compact(onProgress: (progress: ControlProgress) => void): Promise<CompactionReport>;
-  snapshot(path: string): Promise<SnapshotReport>;
   close(): Promise<void>;
 }
 
@@ -44,7 +43,6 @@ async function thisProcess(env: Env, dir: string, acceptClock: boolean): Promise
         clearInterval(timer);
       }
     },
-    snapshot: (path) => store.snapshot(path),
     close: () => store.close(),
   };
 }
@@ -54,7 +52,6 @@ function runningServer(dir: string): Owner {
     isServer: true,
     stats: () => askServer(dir, { command: 'stats' }),
     compact: (onProgress) => askServer(dir, { command: 'compact', everything: true }, onProgress),
-    snapshot: (path) => askServer(dir, { command: 'snapshot', path }),
     close: () => Promise.resolve(),
   };
 }

@@ -9,7 +9,7 @@ import { isKvError, systemCode } from '../../src/errors.js';
 import { EXIT, exitCodeOf, type ExitCode } from '../../src/exit-codes.js';
 import { printableLines } from '../../src/printable.js';
 import { coloursFor } from './colour.js';
-import { endQuietlyOnClosedPipe } from './output.js';
+import { ClosedPipe, endOnFailingOutput } from './output.js';
 
 const ALIVE_MS = 1_000_000;
 
@@ -50,7 +50,7 @@ export function addExamples(
 
 /** Runs a tool's main and ends the process with the code that it, or its failure, stands for. */
 export async function runTool(name: string, main: () => Promise<ExitCode>): Promise<void> {
-  endQuietlyOnClosedPipe();
+  endOnFailingOutput(name);
   // The engine's timers and threads do not keep a process alive; a tool that waits for them does.
   const alive = setInterval(() => {}, ALIVE_MS);
   try {
@@ -63,6 +63,7 @@ export async function runTool(name: string, main: () => Promise<ExitCode>): Prom
 }
 
 function report(name: string, error: unknown): ExitCode {
+  if (error instanceof ClosedPipe) return EXIT.ok;
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
   const code = exitCodeOfFailure(error);
   const red = coloursFor(process.stderr).red;

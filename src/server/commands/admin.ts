@@ -18,6 +18,8 @@ const MEMLIMIT_TOO_SMALL = Buffer.from(
   'latin1',
 );
 
+const WATCHER_TOO_MANY = Buffer.from('WATCHER_TOO_MANY log watcher limit reached', 'latin1');
+
 /** A barrier: answered when everything this connection wrote before is durable. */
 export function noop(request: BareRequest, session: Session): undefined {
   const { form } = request;
@@ -74,6 +76,10 @@ export function watch(request: WatchRequest, session: Session): undefined {
   const known: readonly string[] = WATCH_STREAMS;
   if (!config.watchEnabled || !streams.every((stream) => known.includes(stream))) {
     session.fail(request.form, 'unknown-command');
+    return undefined;
+  }
+  if (watchers.isFull) {
+    session.answer(request.form, { kind: 'line', line: WATCHER_TOO_MANY });
     return undefined;
   }
   session.answer(request.form, OK);

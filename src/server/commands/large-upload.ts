@@ -1,12 +1,13 @@
 // A value too large for memory on its way in: pieces go to the store as they come, one at a time, and
 // the put happens when the last one is there. A failure on the way is answered at the end, so that the
-// client's bytes are swallowed and the connection stays in step.
+// client's bytes are swallowed and the connection stays in step. Only so many are open at a time (receipts.ts).
 
 import { errorReply, type ErrorName } from '../../protocol/reply.js';
 import type { PutRequest } from '../../protocol/request.js';
 import type { LargeValueHandle, LargeValueWriter } from '../../store/store.js';
+import type { Receiver } from '../receipts.js';
 import type { Session } from '../session.js';
-import { errorOfFailure } from './outcomes.js';
+import { errorOfWrite } from './outcomes.js';
 
 type StoreValue = (
   request: PutRequest,
@@ -14,13 +15,14 @@ type StoreValue = (
   value: LargeValueHandle,
 ) => Promise<void> | undefined;
 
-export class LargeUpload {
+export class LargeUpload implements Receiver {
   readonly #session: Session;
   readonly #request: PutRequest;
   readonly #store: StoreValue;
   #writer: LargeValueWriter | undefined;
   #error: ErrorName | undefined;
   #isAborted = false;
+  #onTurn: (() => void) | undefined;
 
   /** `request` owns its key and form. */
   constructor(session: Session, request: PutRequest, store: StoreValue) {
@@ -34,13 +36,34 @@ export class LargeUpload {
     if (this.#error !== undefined) return;
     const own = Buffer.from(bytes);
     try {
-      this.#writer ??= await this.#session.store.openLargeValue();
+      this.#writer ??= await this.#open();
       if (this.#isAborted) await this.abort();
-      else await this.#writer.write(own);
+      else await this.#writer?.write(own);
     } catch (error) {
-      this.#error = errorOfFailure(error);
+      this.#error = errorOfWrite(error);
       await this.abort();
     }
+  }
+
+  /** The client owes the next piece for so long. */
+  owedMs(nowMs: number): number {
+    return this.#session.owedMs(nowMs);
+  }
+
+  goOn(): void {
+    this.#onTurn?.();
+  }
+
+  destroy(): void {
+    this.#session.abandon();
+  }
+
+  /** Undefined: the client has gone meanwhile. */
+  async #open(): Promise<LargeValueWriter | undefined> {
+    if (this.#session.services.uploads.claim(this, 1, 0) === 'waits') {
+      await new Promise<void>((resolve) => (this.#onTurn = resolve));
+    }
+    return this.#isAborted ? undefined : this.#session.store.openLargeValue();
   }
 
   /** The value is whole: stores it and answers. */
@@ -60,14 +83,19 @@ export class LargeUpload {
     const writer = this.#writer;
     this.#writer = undefined;
     await writer?.abort();
+    this.#session.services.uploads.release(this);
+    // Who still waits for its turn needs none.
+    this.#onTurn?.();
   }
 
   async #finish(): Promise<LargeValueHandle | undefined> {
     if (this.#writer === undefined) return undefined;
     try {
-      return await this.#writer.finish();
+      const handle = await this.#writer.finish();
+      this.#session.services.uploads.release(this);
+      return handle;
     } catch (error) {
-      this.#error = errorOfFailure(error);
+      this.#error = errorOfWrite(error);
       await this.abort();
       return undefined;
     }

@@ -1,6 +1,6 @@
 // Outcomes of the store → replies: the one place where their vocabularies meet.
 
-import { isKvError } from '../../errors.js';
+import { isKvError, isPassing } from '../../errors.js';
 import type { ReplyForm } from '../../protocol/reply-form.js';
 import {
   errorReply,
@@ -85,11 +85,17 @@ export function errorOfFailure(failure: unknown): ErrorName {
     case 'KV_NO_SPACE':
       return 'no-space';
     case 'KV_CORRUPTION':
-    case 'KV_IO':
       return 'damaged';
+    case 'KV_IO':
+      return isPassing(failure) ? 'unreadable' : 'damaged';
     default:
       return 'closed';
   }
+}
+
+/** The same where bytes of the client were being written. */
+export function errorOfWrite(failure: unknown): ErrorName {
+  return isKvError(failure, 'KV_IO') ? 'unwritten' : errorOfFailure(failure);
 }
 
 function errorOf(status: Status): ErrorName | undefined {

@@ -152,7 +152,7 @@ class LaterAnswer {
       compose(section.output, form, { kind: 'value-end' });
     } catch (error) {
       const reason = errorOfFailure(error);
-      session.counters.damaged_reads += 1;
+      if (reason === 'damaged') session.counters.damaged_reads += 1;
       session.services.logger.error('A large value could not be read', { error: reason });
       // Announced bytes that cannot be kept: closing is the only honest answer.
       if (isAnnounced) session.abandon();

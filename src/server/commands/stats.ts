@@ -1,4 +1,5 @@
-// `stats` and its sub-commands, in text and binary.
+// `stats` and its sub-commands, in text and binary. Each waits for a slice of the turn (slices.ts); what can be long
+// is sent in several.
 
 import { lineKey } from '../../protocol/listed-key.js';
 import { errorReply, type ErrorName } from '../../protocol/reply.js';
@@ -10,13 +11,18 @@ import type { Session } from '../session.js';
 import { itemsLines, slabsLines } from '../stats/classes.js';
 import { connectionLines } from '../stats/conns.js';
 import { generalLines } from '../stats/general.js';
-import { answerLines } from '../stats/lines.js';
+import { answerLines, sendInSlices } from '../stats/lines.js';
 import { settingsLines } from '../stats/settings.js';
 
 const CLASS_ID_MAX = 63;
 const OK = { kind: 'result', status: 'ok', cas: 0n, valueBytes: 0 } as const;
 
 export function stats(request: StatsRequest, session: Session): Promise<void> | undefined {
+  const turn = session.services.slices.enter();
+  return turn === undefined ? answer(request, session) : turn.then(() => answer(request, session));
+}
+
+function answer(request: StatsRequest, session: Session): Promise<void> | undefined {
   const { form, words } = request;
   const { services } = session;
   const [what = ''] = words;
@@ -37,8 +43,7 @@ export function stats(request: StatsRequest, session: Session): Promise<void> | 
       answerLines(session, form, [['sizes_status', 'disabled']]);
       return undefined;
     case 'conns':
-      answerLines(session, form, connectionLines(services));
-      return undefined;
+      return conns(request, session);
     case 'reset':
       resetCounters(session.counters);
       session.store.resetStats();
@@ -58,7 +63,25 @@ export function stats(request: StatsRequest, session: Session): Promise<void> | 
   }
 }
 
-function detail({ form, words }: StatsRequest, session: Session): undefined {
+async function conns({ form }: StatsRequest, session: Session): Promise<void> {
+  const descriptions = session.services.control.describeConnections();
+  const whole = await sendInSlices(session, descriptions, (one) => {
+    for (const [name, value] of connectionLines(one)) {
+      session.answer(form, { kind: 'stat', name, value });
+    }
+  });
+  if (whole) session.answer(form, { kind: 'end', hits: 1 });
+}
+
+async function dumpDetail({ form }: StatsRequest, session: Session): Promise<void> {
+  const whole = await sendInSlices(session, session.services.detail.lines(), (line) =>
+    session.answer(form, { kind: 'line', line: Buffer.from(line, 'latin1') }),
+  );
+  if (whole) session.answer(form, { kind: 'end', hits: 1 });
+}
+
+function detail(request: StatsRequest, session: Session): Promise<void> | undefined {
+  const { form, words } = request;
   const prefixes = session.services.detail;
   switch (words[1]) {
     case 'on':
@@ -67,11 +90,7 @@ function detail({ form, words }: StatsRequest, session: Session): undefined {
       session.answer(form, OK);
       break;
     case 'dump':
-      for (const line of prefixes.lines()) {
-        session.answer(form, { kind: 'line', line: Buffer.from(line, 'latin1') });
-      }
-      session.answer(form, { kind: 'end', hits: 1 });
-      break;
+      return dumpDetail(request, session);
     default:
       session.fail(form, 'bad-detail');
   }

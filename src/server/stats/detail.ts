@@ -39,12 +39,11 @@ export class PrefixStats {
     if (counts !== undefined) counts.deletes += 1;
   }
 
-  /** Lines of `stats detail dump`. */
-  lines(): readonly string[] {
-    return [...this.#counts].map(
-      ([prefix, { gets, hits, sets, deletes }]) =>
-        `PREFIX ${lineKey(Buffer.from(prefix, 'latin1'))} get ${gets} hit ${hits} set ${sets} del ${deletes}`,
-    );
+  /** Lines of `stats detail dump`, in any pace. */
+  *lines(): IterableIterator<string> {
+    for (const [prefix, { gets, hits, sets, deletes }] of this.#counts) {
+      yield `PREFIX ${lineKey(Buffer.from(prefix, 'latin1'))} get ${gets} hit ${hits} set ${sets} del ${deletes}`;
+    }
   }
 
   clear(): void {

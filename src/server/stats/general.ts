@@ -42,12 +42,17 @@ export function generalLines(services: Services): StatLines {
     name,
     process.get(name) ?? counters[name as CounterName] ?? engine.get(name) ?? 0,
   ]);
+  if (config.tls !== undefined) lines.push(['ssl_handshake_errors', counters.ssl_handshake_errors]);
   if (config.idleTimeoutMs > 0) lines.push(['idle_kicks', counters.idle_kicks]);
   lines.push(
     ['kv_version', services.version],
     ['kv_failed_replies', counters.failed_replies],
     ['kv_stall_kicks', counters.stall_kicks],
     ['kv_unchecked_logins', counters.unchecked_logins],
+    ['kv_login_kicks', counters.login_kicks],
+    ['kv_silent_kicks', counters.silent_kicks],
+    ['kv_receipt_kicks', counters.receipt_kicks],
+    ['kv_silent_connections', services.control.silentCount],
     ['noreply_writes', counters.noreply_writes],
     ['noreply_failed', counters.noreply_failed],
   );
@@ -85,6 +90,8 @@ function processValues(services: Services): ReadonlyMap<string, string | number>
     ['threads', config.threads],
     ['hash_power_level', Math.max(16, Math.ceil(Math.log2(memory + 1)))],
     ['hash_bytes', memory],
+    ['read_buf_count', services.receipts.count],
+    ['read_buf_bytes', services.receipts.amount],
     ['log_watchers', services.watchers.count],
   ]);
 }

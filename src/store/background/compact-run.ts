@@ -42,7 +42,6 @@ export async function compactRun(
   line: Line,
 ): Promise<void> {
   const path = join(dir, task.temporaryName);
-  await fs.remove(path);
   const file = await fs.open(path, 'create');
   try {
     const writer = await CompactedSegmentWriter.create(file, task);

@@ -27,15 +27,13 @@ export async function exportItems(
   line: Line,
 ): Promise<void> {
   await fs.makeDir(dirname(task.temporaryPath));
-  await fs.remove(task.temporaryPath);
   const file = await fs.open(task.temporaryPath, 'create');
   const sources = new Sources(fs, dir);
   try {
     const composer = new SnapshotComposer('json');
     const text = new TextFile(file);
-    await text.write(
-      composer.header({ seq: task.seq, createdAt: task.createdAtMs, count: undefined }),
-    );
+    const { seq, createdAtMs: createdAt, storeId } = task;
+    await text.write(composer.header({ seq, createdAt, storeId, count: undefined }));
     for (let last = false; !last;) {
       line.post({ ask: 'items' });
       const answer = await line.answer();

@@ -34,6 +34,7 @@ export interface ExportTask {
   readonly temporaryPath: string;
   readonly seq: number;
   readonly createdAtMs: number;
+  readonly storeId: string;
 }
 
 /** Read a piece of a file again: of a sealed segment, or of a large value. */

@@ -2,6 +2,7 @@
 
 import type { FaultRow } from '../row.js';
 import { flipElsewhere, flipInTail, flipMidLog } from './flips.js';
+import { incompleteCopy } from './incomplete-copy.js';
 import { readErrors } from './read-errors.js';
 import { repair } from './repair.js';
 import { newerFormat, wrongSegments } from './segments.js';
@@ -12,6 +13,7 @@ export const DAMAGE_ROWS: readonly FaultRow[] = [
   flipInTail,
   flipElsewhere,
   wrongSegments,
+  incompleteCopy,
   zeroTail,
   newerFormat,
   readErrors,

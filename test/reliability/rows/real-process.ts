@@ -10,6 +10,7 @@ import { killedInRecovery, killedInStop, killedUnderLoad, terminated } from './k
 import { clockJumps, descriptors, fileSize, heapLimit, inodes } from './limits.js';
 import { removedLog } from './removed-log.js';
 import { passwordGuessing, poolFlood } from './starved-commits.js';
+import { stalls } from './stalls.js';
 import { badNumbers, garbage } from './wrong-input.js';
 
 export const REAL_PROCESS_ROWS: readonly FaultRow[] = [
@@ -38,4 +39,5 @@ export const REAL_PROCESS_ROWS: readonly FaultRow[] = [
   inodes,
   heapLimit,
   clockJumps,
+  stalls,
 ];

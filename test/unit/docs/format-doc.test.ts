@@ -30,23 +30,22 @@ import {
   MARK,
   RECORD,
   SEGMENT_HEADER_BYTES,
-  SEGMENT_MAGIC,
   encodeBatchHeader,
   encodeFrame,
   encodeSegmentHeader,
 } from '../../../src/log/format.js';
 import { hashWords } from '../../../src/log/key-hash.js';
-import { IMAGE_HEADER_BYTES, IMAGE_MAGIC, IMAGE_VERSION } from '../../../src/log/image-file.js';
-import { HINT_HEADER_BYTES, HINT_MAGIC, HINT_VERSION, HintBuilder } from '../../../src/log/hint.js';
+import { IMAGE_HEADER_BYTES, IMAGE_VERSION } from '../../../src/log/image-file.js';
+import { HINT_HEADER_BYTES, HINT_VERSION, HintBuilder } from '../../../src/log/hint.js';
 import {
   LARGE_CHUNK_BYTES,
   LARGE_CHUNK_HEADER_BYTES,
   LARGE_DESCRIPTOR_BYTES,
   LARGE_HEADER_BYTES,
-  LARGE_MAGIC,
   LargeValueFileWriter,
   encodeDescriptor,
 } from '../../../src/log/large-value-file.js';
+import { HINT_MAGIC, IMAGE_MAGIC, LARGE_MAGIC, SEGMENT_MAGIC } from '../../../src/log/magic.js';
 import { composeManifest } from '../../../src/log/manifest.js';
 import { INLINE_VALUE_BYTES_MAX, KEY_BYTES_LIMIT } from '../../../src/limits.js';
 import { STORE_ID, frameOf, smallLog } from '../../support/example-log.js';
@@ -129,7 +128,7 @@ describe('docs/format.md', () => {
       SNAPSHOT_NAME,
       LOCK_NAME,
       CONTROL_NAME,
-      `*${TEMPORARY_SUFFIX}`,
+      `*.cairn-*${TEMPORARY_SUFFIX}`,
     );
     for (const name of names) expect(DOC).to.include(`| \`${name}\``);
   });

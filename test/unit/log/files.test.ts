@@ -1,7 +1,13 @@
 import { expect } from 'chai';
 import * as fc from 'fast-check';
 
-import { hintName, largeValueName, parseFileName, segmentName } from '../../../src/log/files.js';
+import {
+  hintName,
+  largeValueName,
+  parseFileName,
+  segmentName,
+  temporaryName,
+} from '../../../src/log/files.js';
 import { seeded } from '../../support/seed.js';
 
 const last = fc.integer({ min: 1, max: 9_999_999_999 });
@@ -33,10 +39,17 @@ describe('log/files', () => {
   });
 
   it('parseFileName() takes nothing else for ours', () => {
-    expect(parseFileName(`${segmentName(1, 0)}.tmp`)).to.deep.equal({ kind: 'temporary' });
+    const temporary = { kind: 'temporary', of: 'segment' };
+    const name = segmentName(1, 0);
+    expect(parseFileName(`${name}.tmp`)).to.deep.equal({ ...temporary, isMarked: false });
+    const marked = temporaryName(name, '1');
+    expect(parseFileName(marked)).to.deep.equal({ ...temporary, isMarked: true });
     const others = [
-      'MANIFEST',
-      'LOCK',
+      'report.tmp',
+      'report.cairn-1.tmp',
+      '.tmp',
+      'lost+found',
+      `${name}.cairn-x.tmp`,
       '1-0.seg',
       '0000000001-0000.seg.bak',
       'x0000000001-0000.seg',
@@ -45,6 +58,7 @@ describe('log/files', () => {
       '00000000000001.val',
       '',
     ];
-    for (const name of others) expect(parseFileName(name), name).to.deep.equal({ kind: 'other' });
+    for (const other of others)
+      expect(parseFileName(other), other).to.deep.equal({ kind: 'other' });
   });
 });

@@ -19,7 +19,7 @@ import type { Env } from '../../../src/env/env.js';
 import { nodeEnv } from '../../../src/env/node-env.js';
 import type { KvError } from '../../../src/errors.js';
 import { isKvError } from '../../../src/errors.js';
-import { IMAGE_NAME } from '../../../src/log/files.js';
+import { IMAGE_NAME, temporaryName } from '../../../src/log/files.js';
 import { BATCH_HEADER_BYTES } from '../../../src/log/format.js';
 import type { DurableStore } from '../../../src/store/durable-store.js';
 import { openStore } from '../../../src/store/open-store.js';
@@ -156,9 +156,17 @@ describe('docs/recovery.md, the decision table', () => {
 
   it('row 7: a file of a temporary name is removed', async () => {
     await stopped();
-    writeFileSync(data.pathOf('MANIFEST.tmp'), 'half');
+    const manifest = data.read('MANIFEST').toString();
+    data.write(temporaryName('MANIFEST', '1'), 'half');
+    // As the release before named them: by their content.
+    data.write('MANIFEST.tmp', manifest.slice(0, 50));
+    data.write(
+      'IMAGE.tmp',
+      Buffer.concat([Buffer.alloc(32), Buffer.from('{"log":{"storeId":"00')]),
+    );
+    data.write('0000000001-0009.seg.tmp', data.read(data.names('.seg')[0]!).subarray(0, 100));
     await starts();
-    expect(existsSync(data.pathOf('MANIFEST.tmp'))).to.equal(false);
+    expect(data.names('.tmp')).to.deep.equal([]);
   });
 
   it('row 8: a named segment that is missing or too short is refused by name', async () => {
@@ -196,9 +204,12 @@ describe('docs/recovery.md, the decision table', () => {
     const { storeId } = data.manifest();
     writeFileSync(data.pathOf('0000000002-0000.seg'), segmentBytes(2, 0, storeId, false));
     await starts();
-    writeFileSync(data.pathOf('0000000002-0000.seg'), 'garbage');
+    // Of a release that did not write the header first.
+    writeFileSync(data.pathOf('0000000002-0000.seg'), Buffer.alloc(100));
     await starts();
     expect(existsSync(data.pathOf('0000000002-0000.seg'))).to.equal(false);
+    writeFileSync(data.pathOf('0000000002-0000.seg'), 'a stranger');
+    expect((await refused('KV_CORRUPTION')).path).to.include('0000000002-0000.seg');
   });
 
   it('row 12: a newer segment with a batch says that the manifest is old', async () => {
@@ -310,9 +321,15 @@ describe('docs/recovery.md, the decision table', () => {
 
   it('row 23: the file of a large value that no record refers to is removed', async () => {
     await stopped();
-    writeFileSync(data.pathOf('000000000000007.val'), 'half an upload');
+    writeFileSync(data.pathOf('000000000000007.val'), 'CAIRNVAL\x01\0\0\0 and more');
+    // Half an upload of a release that gave the name at once, and of this one.
+    const half = Buffer.concat([Buffer.alloc(32), Buffer.from('half an upload')]);
+    writeFileSync(data.pathOf('000000000000008.val'), Buffer.concat([half, Buffer.alloc(32)]));
+    writeFileSync(data.pathOf(temporaryName('000000000000009.val', '1')), half);
+    writeFileSync(data.pathOf('000000000000010.val'), "a stranger's");
     await starts();
-    expect(data.names('.val')).to.deep.equal([]);
+    expect(data.names()).to.not.include(temporaryName('000000000000009.val', '1'));
+    expect(data.names('.val')).to.deep.equal(['000000000000010.val']);
   });
 
   it('row 25: without room for the tail rewrite the start is refused, and repeated later', async () => {
@@ -340,7 +357,9 @@ describe('docs/recovery.md, the decision table', () => {
   it('has a test for every row but 24, which test/sim has', () => {
     const text = readFileSync(join(PROJECT_DIR, 'docs', 'recovery.md'), 'utf8');
     const rows = [...text.matchAll(/^\| (\d+) +\|/gm)].map(([, number]) => Number(number));
-    const source = readFileSync(join(PROJECT_DIR, 'test/unit/log/recovery-table.test.ts'), 'utf8');
+    const source = ['recovery-table', 'recovery-copies']
+      .map((name) => readFileSync(join(PROJECT_DIR, `test/unit/log/${name}.test.ts`), 'utf8'))
+      .join('');
     const tests = [...source.matchAll(/it\('row (\d+):/g)].map(([, number]) => Number(number));
     expect([...tests, 24].toSorted((a, b) => a - b)).to.deep.equal(rows);
   });

@@ -10,32 +10,34 @@ import { SimWorld } from '../../sim/sim-world.js';
 import { settle } from '../../support/sim-store.js';
 
 const DIR = '/data';
-const OLD = Buffer.from('the old content');
-const NEW = Buffer.from('and the new, which is longer');
+/** Of the kind that is replaced by its content, which begins as such a file does. */
+const NAME = 'IMAGE';
+const OLD = Buffer.from('CAIRNIMG the old content');
+const NEW = Buffer.from('CAIRNIMG and the new, which is longer');
 
 /** A machine whose file `name` holds OLD, durably. */
 async function machine(): Promise<SimWorld> {
   const world = new SimWorld(1);
   world.disk.makeDir(DIR);
-  await settle(world, replaceFile(world.boot().fs, DIR, 'name', OLD));
+  await settle(world, replaceFile(world.boot().fs, DIR, NAME, OLD));
   return world;
 }
 
 function shown(world: SimWorld): string {
-  return Buffer.from(world.disk.find(`${DIR}/name`)?.cached() ?? []).toString();
+  return Buffer.from(world.disk.find(`${DIR}/${NAME}`)?.cached() ?? []).toString();
 }
 
 describe('log/whole-file', () => {
   it('writeFully() takes a short write for a full disk and names the place', async () => {
     const world = await machine();
-    const file = await settle(world, world.boot().fs.open(`${DIR}/name`, 'write'));
+    const file = await settle(world, world.boot().fs.open(`${DIR}/${NAME}`, 'write'));
     world.faults = new FaultPlan([{ at: 1, kinds: ['write'], effect: { kind: 'short' } }]);
     const error = await settle(
       world,
       writeFully(file, NEW, 5).catch((reason: unknown) => reason),
     );
     expect(isKvError(error, 'KV_NO_SPACE')).to.equal(true);
-    expect(error).to.include({ path: `${DIR}/name`, offset: 5 });
+    expect(error).to.include({ path: `${DIR}/${NAME}`, offset: 5 });
   });
 
   it('replaceFile() that fails leaves the old file whole and no temporary one', async () => {
@@ -50,12 +52,12 @@ describe('log/whole-file', () => {
       const { fs } = world.boot();
       world.faults = new FaultPlan([{ at: 1, kinds, effect }]);
       let switched = false;
-      const replaced = replaceFile(fs, DIR, 'name', NEW, () => (switched = true)).then(
+      const replaced = replaceFile(fs, DIR, NAME, NEW, () => (switched = true)).then(
         () => 'replaced',
         () => 'failed',
       );
       expect(await settle(world, replaced)).to.equal('failed');
-      expect(world.disk.list(DIR)).to.deep.equal(['name']);
+      expect(world.disk.list(DIR)).to.deep.equal([NAME]);
       expect(shown(world)).to.equal(OLD.toString());
       expect(switched).to.equal(false);
     }
@@ -76,7 +78,7 @@ describe('log/whole-file', () => {
         points += 1;
       }
     };
-    await settle(world, replaceFile(fs, DIR, 'name', NEW));
+    await settle(world, replaceFile(fs, DIR, NAME, NEW));
     world.losePower({ kind: 'lost' });
     expect(points).to.be.greaterThan(100);
     expect([...found].sort()).to.deep.equal([NEW.toString(), OLD.toString()].sort());
@@ -87,10 +89,10 @@ describe('log/whole-file', () => {
     const world = await machine();
     const { fs } = world.boot();
     expect(await settle(world, readWholeFile(fs, `${DIR}/none`))).to.equal(undefined);
-    expect(await settle(world, readWholeFile(fs, `${DIR}/name`))).to.deep.equal(OLD);
+    expect(await settle(world, readWholeFile(fs, `${DIR}/${NAME}`))).to.deep.equal(OLD);
     const effect = { kind: 'error', code: 'EIO' } as const;
     world.faults = new FaultPlan([{ at: 1, kinds: ['open'], effect }]);
-    const failed = readWholeFile(fs, `${DIR}/name`).catch((error: unknown) => String(error));
+    const failed = readWholeFile(fs, `${DIR}/${NAME}`).catch((error: unknown) => String(error));
     expect(await settle(world, failed)).to.include('EIO');
   });
 });

@@ -37,11 +37,12 @@ describe('authentication', () => {
   });
   afterEach(() => fs.rmSync(dir, { recursive: true }));
 
+  const FAILURE_DELAY_MS = 500;
   /** No delay, but a note that there was one. */
   const delays: number[] = [];
   const clock = {
     setTimer: (delayMs: number, call: () => void) => {
-      delays.push(delayMs);
+      if (delayMs === FAILURE_DELAY_MS) delays.push(delayMs);
       setImmediate(call);
       return { cancel: () => undefined };
     },

@@ -1,4 +1,14 @@
-import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { once } from 'node:events';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,7 +17,7 @@ import { setImmediate } from 'node:timers/promises';
 import { expect } from 'chai';
 
 import { nodeEnv } from '../../../src/env/node-env.js';
-import { KvError, isKvError } from '../../../src/errors.js';
+import { KvError, isKvError, systemCode } from '../../../src/errors.js';
 import { Control } from '../../../src/server/control.js';
 import type { Store } from '../../../src/store/store.js';
 import { askServer } from '../../../tools/compact/control-client.js';
@@ -55,6 +65,33 @@ describe('Control', () => {
     expect(seen[0]).to.have.keys('done', 'total');
     const snapshot = await askServer(dir, { command: 'snapshot', path: '/x/y' });
     expect(snapshot).to.include({ path: '/x/y', count: 0 });
+  });
+
+  it('drops who does not ask, or does not leave, in time; who has not asked makes room for the next', async () => {
+    await control.close();
+    const timers: (() => void)[] = [];
+    const setTimer = (_delayMs: number, call: () => void): { cancel: () => void } => {
+      timers.push(call);
+      return { cancel: () => undefined };
+    };
+    control = await Control.listen(store, { ...clock, setTimer }, dir);
+    const connect = async (): Promise<net.Socket> => {
+      const socket = net.connect({ path: join(dir, 'control.sock'), allowHalfOpen: true }).resume();
+      await once(socket, 'connect');
+      return socket;
+    };
+    const silent = await connect();
+    const asking = await connect();
+    asking.write('{"command":"stats"}\n');
+    await once(asking, 'end');
+    for (const call of timers) call();
+    await Promise.all([once(silent, 'close'), once(asking, 'close')]);
+
+    const crowd: net.Socket[] = [];
+    for (let n = 0; n < 8; n++) crowd.push(await connect());
+    expect(await askServer(dir, { command: 'stats' })).to.have.property('curr_items', 0);
+    await once(crowd[0]!, 'close');
+    for (const socket of crowd) socket.destroy();
   });
 
   it("passes the store's failure on with its code", async () => {
@@ -109,10 +146,18 @@ describe('Control', () => {
   it('listen() replaces the file that a killed server left', async () => {
     const other = join(dir, 'other');
     mkdirSync(other);
-    writeFileSync(join(other, 'control.sock'), '');
+    // As a killed process leaves it: nobody listens.
+    const listening =
+      "require('net').createServer().listen('control.sock', () => process.kill(process.pid, 9))";
+    spawnSync(process.execPath, ['-e', listening], { cwd: other });
+    expect(statSync(join(other, 'control.sock')).isSocket()).to.equal(true);
     const second = await Control.listen(store, clock, other);
     expect(await askServer(other, { command: 'stats' })).to.be.an('object');
     await second.close();
+    writeFileSync(join(other, 'control.sock'), "a stranger's");
+    const refused = await Control.listen(store, clock, other).catch((error: unknown) => error);
+    expect(systemCode(refused)).to.equal('EADDRINUSE');
+    expect(readFileSync(join(other, 'control.sock'), 'utf8')).to.equal("a stranger's");
   });
 
   it('works in a directory whose name is longer than a socket path may be', async () => {

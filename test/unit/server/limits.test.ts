@@ -121,8 +121,8 @@ describe('server limits', () => {
 
   it('-c: the next connection is told and closed, and counted', async () => {
     const { connect, server } = await start({ argv: ['-c', '2'] });
-    const [first] = [await connect(), await connect()];
-    await first.ask('version\r\n', 'VERSION 1.6.45\r\n');
+    const [first, second] = [await connect(), await connect()];
+    for (const client of [first, second]) await client.ask('version\r\n', 'VERSION 1.6.45\r\n');
     const refused = await connect();
     expect(await refused.rest()).to.equal('ERROR Too many open connections\r\n');
     expect(server.counters.rejected_connections).to.equal(1);
@@ -131,6 +131,23 @@ describe('server limits', () => {
     while (server.connectionCount > 1) await new Promise(setImmediate);
     const next = await connect();
     expect(await next.ask('get a\r\n', 'END\r\n')).to.equal('END\r\n');
+  });
+
+  it('-c: who has not made a request yet makes room for the next, the oldest first', async () => {
+    const { connect, server } = await start({ argv: ['-c', '3'] });
+    const speaker = await connect();
+    await speaker.ask('version\r\n', 'VERSION 1.6.45\r\n');
+    const [oldest, younger] = [await connect(), await connect()];
+    while (server.connectionCount < 3) await new Promise(setImmediate);
+    expect(server.silentCount).to.equal(2);
+    const next = await connect();
+    expect(await next.ask('get a\r\n', 'END\r\n')).to.equal('END\r\n');
+    expect(await oldest.rest()).to.equal('');
+    expect(await younger.ask('get a\r\n', 'END\r\n')).to.equal('END\r\n');
+    expect(await speaker.ask('get a\r\n', 'END\r\n')).to.equal('END\r\n');
+    expect(server.counters.silent_kicks).to.equal(1);
+    expect(server.counters.rejected_connections).to.equal(0);
+    expect(server.silentCount).to.equal(0);
   });
 
   it('idle_timeout closes who is silent, and counts it', async () => {
@@ -193,9 +210,11 @@ describe('server limits', () => {
   });
 
   it('connectionsWithin() keeps descriptors for the log', () => {
-    expect(connectionsWithin(1024, Number.POSITIVE_INFINITY)).to.equal(1024);
-    expect(connectionsWithin(1024, 1024)).to.equal(960);
-    expect(connectionsWithin(1024, 20)).to.equal(1);
+    expect(connectionsWithin(1024, Number.POSITIVE_INFINITY, 500)).to.equal(1024);
+    expect(connectionsWithin(1024, 1024, 0)).to.equal(896);
+    expect(connectionsWithin(1024, 1024, 500)).to.equal(396);
+    expect(connectionsWithin(1024, 160, 1)).to.equal(95);
+    expect(connectionsWithin(1024, 20, 1)).to.equal(1);
   });
 
   it('descriptorLimit() reads the soft limit, and knows none without /proc', () => {

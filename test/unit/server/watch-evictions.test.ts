@@ -1,5 +1,7 @@
 // `watch evictions` over the real engine: each item that goes because the store is full is told.
 
+import { once } from 'node:events';
+
 import { expect } from 'chai';
 
 import { startDurableServer } from '../../support/durable-server.js';
@@ -27,6 +29,28 @@ describe('watch evictions', () => {
     } finally {
       watcher.socket.destroy();
       client.socket.destroy();
+      await server.stop();
+    }
+  });
+
+  it('twenty may watch, and the next when one of them leaves', async () => {
+    const server = await startDurableServer([]);
+    const watchers: TestClient[] = [];
+    const tooMany = 'WATCHER_TOO_MANY log watcher limit reached\r\n';
+    try {
+      for (let n = 0; n < 20; n++) {
+        watchers.push(await TestClient.open(server.port));
+        expect(await watchers[n]!.ask('watch\r\n', 'OK\r\n')).to.equal('OK\r\n');
+      }
+      const next = await TestClient.open(server.port);
+      watchers.push(next);
+      expect(await next.ask('watch\r\n', tooMany)).to.equal(tooMany);
+      const left = once(watchers[0]!.socket, 'close');
+      watchers[0]!.socket.end();
+      await left;
+      expect(await next.ask('watch\r\n', 'OK\r\n')).to.equal('OK\r\n');
+    } finally {
+      for (const { socket } of watchers) socket.destroy();
       await server.stop();
     }
   });

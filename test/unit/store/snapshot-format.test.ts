@@ -1,21 +1,13 @@
+import { readFile } from 'node:fs/promises';
+
 import { expect } from 'chai';
 import * as fc from 'fast-check';
 
-import { nodeEnv } from '../../../src/env/node-env.js';
 import { isKvError } from '../../../src/errors.js';
 import { SnapshotComposer, type EntryHead } from '../../../src/store/snapshot-format.js';
 import { SnapshotParser, type SnapshotEntry } from '../../../src/store/snapshot-parser.js';
-import {
-  composeSnapshot,
-  writeSnapshotFile,
-  type SnapshotItem,
-} from '../../../src/store/snapshot-writer.js';
+import { composeSnapshot, type SnapshotItem } from '../../../src/store/snapshot-writer.js';
 import type { LargeValue } from '../../../src/store/store.js';
-import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-
-const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 
 function entry(key: string, value: string, more: Partial<EntryHead> = {}): SnapshotEntry {
   const head = { flags: 0, expiresAt: 0, cas: 1n, ...more };
@@ -177,42 +169,5 @@ describe('composeSnapshot()', () => {
     const broken = Buffer.from(text);
     broken[9_000_000] = 0x2a;
     expect(failure(broken)).to.contain('not base64');
-  });
-});
-
-describe('writeSnapshotFile()', () => {
-  let dir = '';
-  beforeEach(async () => {
-    dir = await mkdtemp(join(tmpdir(), 'snapshot-'));
-  });
-  afterEach(() => rm(dir, { recursive: true }));
-
-  it('replaces a file by one with the count in its place', async () => {
-    const path = join(dir, 'snapshot.json');
-    const { fs } = nodeEnv(silent);
-    const header = { seq: 9, createdAt: 1_700_000_000_000 };
-    await writeSnapshotFile(fs, path, 'json', header, [entry('old', 'x')]);
-    const report = await writeSnapshotFile(fs, path, 'json', header, EXAMPLE);
-    const text = await readFile(path);
-    expect(text.equals(await compose('json', EXAMPLE))).to.equal(true);
-    expect(report).to.deep.equal({ path, seq: 9, count: 3, bytes: text.length });
-    expect(parse(text)).to.deep.equal(EXAMPLE);
-    expect(await readdir(dir)).to.deep.equal(['snapshot.json']);
-  });
-
-  it('leaves the old file, and nothing else, when an entry cannot be read', async () => {
-    const path = join(dir, 'snapshot.json');
-    const { fs } = nodeEnv(silent);
-    const header = { seq: 9, createdAt: 0 };
-    await writeSnapshotFile(fs, path, 'json', header, [entry('old', 'x')]);
-    const before = await readFile(path);
-    function* failing(): Generator<SnapshotItem> {
-      yield entry('new', 'y');
-      throw new Error('unreadable');
-    }
-    const failed = await writeSnapshotFile(fs, path, 'json', header, failing()).catch(String);
-    expect(failed).to.contain('unreadable');
-    expect((await readFile(path)).equals(before)).to.equal(true);
-    expect(await readdir(dir)).to.deep.equal(['snapshot.json']);
   });
 });

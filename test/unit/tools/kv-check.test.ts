@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 
 import { nodeEnv } from '../../../src/env/node-env.js';
+import { temporaryName } from '../../../src/log/files.js';
 import { openStore } from '../../../src/store/open-store.js';
 import { DataDirectory, put, turn } from '../../support/data-directory.js';
 import { QuietLogger } from '../../support/quiet-logger.js';
@@ -98,13 +99,14 @@ describe('kv-check', () => {
 
   it('tells what the next start mends from damage, by its exit code', async () => {
     const data = copy();
-    data.write('MANIFEST.tmp', 'half');
+    data.write(temporaryName('MANIFEST', '1'), 'half');
+    data.write('report.tmp', 'of somebody else');
     data.flip(data.names('.hint')[0]!, 80);
     data.flip('IMAGE', 300);
     data.flip('snapshot.json', 300);
     const { code, report } = await check(data.path);
     expect([code, report.verdict]).to.deep.equal([80, 'mendable']);
-    expect(report.leftovers).to.deep.equal(['MANIFEST.tmp']);
+    expect(report.leftovers).to.deep.equal([temporaryName('MANIFEST', '1')]);
     expect(report.hints.unusable).to.deep.equal([data.names('.hint')[0]]);
     expect(report.image).to.equal('unusable');
     expect(report.snapshot.state).to.equal('damaged');

@@ -1,0 +1,63 @@
+// Who has how much of a turn of the loop. Connections that run more than a few requests share some ms of each turn;
+// those that have more go on in later turns, in the order in which they gave up theirs, and share the same time.
+
+import type { Clock } from '../env/env.js';
+
+/** After this time those who have more wait. */
+const TURN_MS = 5;
+/** With so many waiting, a connection that comes beside them runs but one request at once. */
+const CROWD = 32;
+
+export class Turns {
+  readonly #clock: Clock;
+  #waiting: (() => void)[] = [];
+  #isScheduled = false;
+  /** Of the running turn; undefined: nobody has asked in it. */
+  #endMs: number | undefined;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** More are waiting than one turn may hold. */
+  get isCrowded(): boolean {
+    return this.#waiting.length >= CROWD;
+  }
+
+  /** When the running turn is over, monotonic ms. Who runs but a few requests need not ask. */
+  get endMs(): number {
+    if (this.#endMs !== undefined) return this.#endMs;
+    this.#schedule();
+    return (this.#endMs = this.#clock.monotonicMs() + TURN_MS);
+  }
+
+  /** Calls `goOn` in a later turn. */
+  yield(goOn: () => void): void {
+    this.#waiting.push(goOn);
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    this.#clock.defer(() => {
+      this.#isScheduled = false;
+      this.#run();
+    });
+  }
+
+  #run(): void {
+    const endMs = (this.#endMs = this.#clock.monotonicMs() + TURN_MS);
+    const due = this.#waiting;
+    this.#waiting = [];
+    let at = 0;
+    while (at < due.length) {
+      due[at]!();
+      at += 1;
+      if (this.#clock.monotonicMs() >= endMs) break;
+    }
+    if (at < due.length) this.#waiting = [...due.slice(at), ...this.#waiting];
+    this.#endMs = undefined;
+    if (this.#waiting.length > 0) this.#schedule();
+  }
+}

@@ -1,0 +1,23 @@
+// Calls that need something scarce (a descriptor) for a short time: so many run, the others wait in order.
+// Invariant: a call waits for those before it alone, and these end by themselves.
+
+export class FewAtATime {
+  #left: number;
+  readonly #waiting: (() => void)[] = [];
+
+  constructor(most: number) {
+    this.#left = most;
+  }
+
+  async run<T>(call: () => Promise<T>): Promise<T> {
+    if (this.#left === 0) await new Promise<void>((go) => this.#waiting.push(go));
+    else this.#left -= 1;
+    try {
+      return await call();
+    } finally {
+      const next = this.#waiting.shift();
+      if (next === undefined) this.#left += 1;
+      else next();
+    }
+  }
+}

@@ -1,0 +1,67 @@
+// The pid file was once written through a link and over any file, and removed whatever had come in its place.
+
+import {
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { expect } from 'chai';
+
+import { EXIT } from '../../src/exit-codes.js';
+import { ServerCommand } from '../support/server-command.js';
+
+describe('The pid file', () => {
+  let root = '';
+  let pidFile = '';
+  const started: ServerCommand[] = [];
+  const serve = (): ServerCommand => {
+    const server = new ServerCommand(['-p', '-1', '--data', join(root, 'data'), '-P', pidFile]);
+    started.push(server);
+    return server;
+  };
+  beforeEach(() => {
+    root = mkdtempSync(join(tmpdir(), 'cairn-pid-'));
+    pidFile = join(root, 'pid');
+  });
+  afterEach(async () => {
+    for (const { child } of started) child.kill('SIGKILL');
+    await Promise.all(started.splice(0).map(({ ended }) => ended));
+    rmSync(root, { recursive: true, force: true });
+  });
+
+  it('is not written through a link, onto another file or a directory', async () => {
+    const victim = join(root, 'victim');
+    writeFileSync(victim, 'precious');
+    symlinkSync(victim, pidFile);
+    for (const what of ['link', 'file', 'directory']) {
+      const { code, stderr } = await serve().ended;
+      expect(code, what).to.equal(EXIT.usage);
+      expect(stderr, what).to.contain(pidFile).and.contain('-P');
+      expect(readFileSync(victim, 'utf8'), what).to.equal('precious');
+      if (what === 'link') expect(readlinkSync(pidFile)).to.equal(victim);
+      if (what === 'file') expect(readFileSync(pidFile, 'utf8')).to.equal('not a pid\n');
+      if (what === 'directory') break;
+      rmSync(pidFile);
+      if (what === 'link') writeFileSync(pidFile, 'not a pid\n');
+      else mkdirSync(pidFile);
+    }
+  });
+
+  it('replaces one that a killed server left, and goes only with its own id', async () => {
+    writeFileSync(pidFile, '12345\n');
+    const server = serve();
+    await server.port();
+    expect(readFileSync(pidFile, 'utf8')).to.equal(`${server.child.pid}\n`);
+    writeFileSync(pidFile, '54321\n');
+    server.child.kill('SIGTERM');
+    expect((await server.ended).code).to.equal(EXIT.ok);
+    expect(readFileSync(pidFile, 'utf8')).to.equal('54321\n');
+  });
+}).timeout(30_000);

@@ -1,0 +1,142 @@
+// A tool that root ran on a service user's store once left files of root:0600 there: the user's own server then could
+// not start.
+
+import { spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  chownSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import { expect } from 'chai';
+
+import { EXIT } from '../../src/exit-codes.js';
+import { requireProgram, skip } from '../support/programs.js';
+import { ServerCommand } from '../support/server-command.js';
+import { TestClient } from '../support/test-server.js';
+import { runTool } from '../support/tool-run.js';
+
+const NOBODY = 65_534;
+
+function expectOwned(dir: string, fileMode: number): void {
+  for (const name of readdirSync(dir)) {
+    const { uid, gid, mode } = lstatSync(join(dir, name));
+    expect([uid, gid, (mode & 0o777).toString(8)], name).to.deep.equal([
+      NOBODY,
+      NOBODY,
+      fileMode.toString(8),
+    ]);
+  }
+}
+
+function asNobody(
+  tool: string,
+  args: readonly string[],
+): { status: number | null; stderr: string } {
+  const program = fileURLToPath(new URL(`../../tools/${tool}.js`, import.meta.url));
+  const user = ['--reuid=65534', '--regid=65534', '--clear-groups'];
+  const run = spawnSync('setpriv', [...user, process.execPath, program, ...args], {
+    encoding: 'utf8',
+  });
+  return { status: run.status, stderr: run.stderr };
+}
+
+async function stop(server: ServerCommand): Promise<void> {
+  server.child.kill('SIGTERM');
+  expect((await server.ended).code).to.equal(EXIT.ok);
+}
+
+describe('A store of a service user', () => {
+  let root = '';
+  const started: ServerCommand[] = [];
+  before(function () {
+    if (process.getuid?.() !== 0) skip(this, 'root');
+    requireProgram(this, 'setpriv', 'util-linux');
+  });
+  beforeEach(() => {
+    root = mkdtempSync(join(tmpdir(), 'cairn-service-'));
+    chmodSync(root, 0o755);
+  });
+  afterEach(async () => {
+    for (const { child } of started) child.kill('SIGKILL');
+    await Promise.all(started.splice(0).map(({ ended }) => ended));
+    rmSync(root, { recursive: true, force: true });
+  });
+
+  function serve(dir: string, ...argv: string[]): ServerCommand {
+    const server = new ServerCommand(['-p', '-1', '--data', dir, ...argv]);
+    started.push(server);
+    return server;
+  }
+
+  for (const [dirMode, fileMode] of [
+    [0o700, 0o600],
+    [0o750, 0o640],
+    [0o770, 0o660],
+    [0o755, 0o600],
+  ] as const) {
+    it(`${dirMode.toString(8)}: what root's server and tools leave has the owner, and ${fileMode.toString(8)}`, async () => {
+      const dir = join(root, 'data');
+      mkdirSync(dir);
+      chmodSync(dir, dirMode);
+      chownSync(dir, NOBODY, NOBODY);
+      const server = serve(dir, '--segment-size', '1m', '-I', '8m');
+      const client = await TestClient.open(await server.port());
+      for (const bytes of [2 * 1024 * 1024, ...Array<number>(15).fill(100_000)]) {
+        client.send(`set k${bytes} 0 0 ${bytes}\r\n${'v'.repeat(bytes)}\r\n`);
+        expect(await client.take(8)).to.equal('STORED\r\n');
+      }
+      client.socket.destroy();
+      expect(readdirSync(dir)).to.include('control.sock');
+      expectOwned(dir, fileMode);
+      await stop(server);
+      expect((await runTool('kv-compact', [dir])).code).to.equal(EXIT.ok);
+      const names = readdirSync(dir);
+      expect(names).to.include('IMAGE').and.include('LOCK');
+      expect(names.some((name) => name.endsWith('.hint'))).to.equal(true);
+      expectOwned(dir, fileMode);
+    });
+  }
+
+  it("starts as that user after root's kv-load, also where root made the directory", async () => {
+    const home = join(root, 'home');
+    mkdirSync(home);
+    chownSync(home, NOBODY, NOBODY);
+    const dir = join(home, 'new/data');
+    const dump = '{"key":"k","value":"v","encoding":"utf8","flags":0,"expiresAt":0,"cas":"1"}\n';
+    expect((await runTool('kv-load', [dir, '-'], dump)).code).to.equal(EXIT.ok);
+    expectOwned(dir, 0o600);
+    const made = lstatSync(dir);
+    expect([made.uid, made.mode & 0o777]).to.deep.equal([NOBODY, 0o700]);
+    // A LOCK that a release before left to root.
+    chownSync(join(dir, 'LOCK'), 0, 0);
+    expect((await runTool('kv-compact', [dir])).code).to.equal(EXIT.ok);
+    const { stderr } = asNobody('kv-compact', [dir]);
+    expect(stderr).to.equal('');
+    const repaired = join(home, 'repaired');
+    const repair = ['--repair', '--to', repaired];
+    expect((await runTool('kv-check', [dir, ...repair])).code).to.equal(EXIT.ok);
+    expectOwned(repaired, 0o600);
+    expect(asNobody('kv-compact', [repaired]).status).to.equal(EXIT.ok);
+  });
+
+  it('keeps the owner and the rights of an output that is there', async () => {
+    const dir = join(root, 'data');
+    expect((await runTool('kv-load', [dir, '-'], '')).code).to.equal(EXIT.ok);
+    const out = join(root, 'backup.json');
+    writeFileSync(out, 'old');
+    chownSync(out, NOBODY, NOBODY);
+    chmodSync(out, 0o664);
+    expect((await runTool('kv-dump', [dir, '--out', out])).code).to.equal(EXIT.ok);
+    const { uid, gid, mode } = lstatSync(out);
+    expect([uid, gid, mode & 0o777]).to.deep.equal([NOBODY, NOBODY, 0o664]);
+  });
+}).timeout(60_000);

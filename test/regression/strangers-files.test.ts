@@ -1,0 +1,173 @@
+// A first start once removed every file *.tmp of a directory, whoever had put it there, and whatever was called IMAGE
+// or control.sock; a directory MANIFEST.tmp stopped a tool with EISDIR and a server's log was 654 warnings.
+
+import { execFileSync } from 'node:child_process';
+import {
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { expect } from 'chai';
+
+import { EXIT } from '../../src/exit-codes.js';
+import { ServerCommand } from '../support/server-command.js';
+import { TestClient } from '../support/test-server.js';
+import { runTool } from '../support/tool-run.js';
+
+/** Names of ours among them: what is in these files is not. */
+const TEXTS = [
+  'report.tmp',
+  'MANIFEST.tmp',
+  'IMAGE',
+  'IMAGE.tmp',
+  'snapshot.json',
+  'snapshot.json.tmp',
+  'control.sock',
+  '000000000000001.val',
+  '000000000000001.val.tmp',
+  '0000000001-0000.hint',
+  '0000000009-0003.hint',
+  '0000000007-0000.seg.tmp',
+  'notes.txt',
+];
+const DIRECTORIES = ['x.tmp', 'lost+found', 'snapshot.json.cairn-1.tmp', 'MANIFEST.cairn-1.tmp'];
+const PIPE = 'pipe.tmp';
+const LINK = 'IMAGE.cairn-1.tmp';
+
+function litter(dir: string): void {
+  mkdirSync(dir, { recursive: true });
+  for (const name of TEXTS) writeFileSync(join(dir, name), `${name} of somebody else`);
+  for (const name of DIRECTORIES) mkdirSync(join(dir, name));
+  execFileSync('mkfifo', [join(dir, PIPE)]);
+  symlinkSync('notes.txt', join(dir, LINK));
+}
+
+function expectUntouched(dir: string): void {
+  for (const name of TEXTS) {
+    expect(readFileSync(join(dir, name), 'utf8'), name).to.equal(`${name} of somebody else`);
+  }
+  for (const name of DIRECTORIES)
+    expect(lstatSync(join(dir, name)).isDirectory(), name).to.equal(true);
+  expect(lstatSync(join(dir, PIPE)).isFIFO()).to.equal(true);
+  expect(readlinkSync(join(dir, LINK))).to.equal('notes.txt');
+}
+
+async function store(server: ServerCommand, key: string, bytes: number): Promise<void> {
+  const client = await TestClient.open(await server.port());
+  client.send(`set ${key} 0 0 ${bytes}\r\n${'v'.repeat(bytes)}\r\n`);
+  expect(await client.take(8)).to.equal('STORED\r\n');
+  client.socket.destroy();
+}
+
+describe('Files of strangers in the data directory', () => {
+  let root = '';
+  let dir = '';
+  const started: ServerCommand[] = [];
+  const serve = (...argv: string[]): ServerCommand => {
+    const server = new ServerCommand(['-p', '-1', '--data', dir, ...argv]);
+    started.push(server);
+    return server;
+  };
+  beforeEach(() => {
+    root = mkdtempSync(join(tmpdir(), 'cairn-strangers-'));
+    dir = join(root, 'data');
+  });
+  afterEach(async () => {
+    for (const { child } of started) child.kill('SIGKILL');
+    await Promise.all(started.splice(0).map(({ ended }) => ended));
+    rmSync(root, { recursive: true, force: true });
+  });
+
+  it('survive the first start, a kill, a clean stop, and every tool', async () => {
+    litter(dir);
+    const first = serve('-I', '8m');
+    await store(first, 'a', 10);
+    await store(first, 'large', 2 * 1024 * 1024);
+    expectUntouched(dir);
+    first.child.kill('SIGKILL');
+    await first.ended;
+    const second = serve();
+    await store(second, 'b', 10);
+    second.child.kill('SIGTERM');
+    expect((await second.ended).code).to.equal(EXIT.ok);
+    expectUntouched(dir);
+    for (const [tool, code, ...args] of [
+      ['kv-compact', EXIT.ok, dir],
+      ['kv-dump', EXIT.ok, dir],
+      ['kv-check', EXIT.mendable, dir],
+    ] as const) {
+      const run = await runTool(tool, args);
+      expect(run.code, `${tool}: ${run.stderr}`).to.equal(code);
+      expectUntouched(dir);
+    }
+    const third = serve();
+    await third.port();
+    expect(third.stderr).to.contain('3 keys recovered');
+  });
+
+  it('survive a start that is refused, and kv-load', async () => {
+    litter(dir);
+    const { code } = await serve('-s', join(root, 'no/such/place')).ended;
+    expect(code).to.equal(EXIT.system);
+    expectUntouched(dir);
+    const dump = '{"key":"k","value":"v","encoding":"utf8","flags":0,"expiresAt":0,"cas":"1"}\n';
+    const loaded = await runTool('kv-load', [dir, '-'], dump);
+    expect(loaded.code, loaded.stderr).to.equal(EXIT.ok);
+    expectUntouched(dir);
+  });
+
+  for (const name of ['MANIFEST', 'LOCK', '0000000001-0000.seg']) {
+    it(`${name} as a directory is refused by every program, with its path and no stack`, async () => {
+      mkdirSync(join(dir, name), { recursive: true });
+      const server = await serve().ended;
+      expect(server.code, server.stderr).to.equal(EXIT.damage);
+      const runs = [server];
+      for (const tool of ['kv-load', 'kv-compact', 'kv-dump', 'kv-check']) {
+        const run = await runTool(tool, tool === 'kv-load' ? [dir, '-'] : [dir]);
+        expect([EXIT.damage, EXIT.noInput], `${tool}: ${run.stderr}`).to.include(run.code);
+        if (run.code === EXIT.damage)
+          runs.push({ ...run, signal: null, stdout: run.stdout.toString() });
+      }
+      for (const { stderr, stdout } of runs) {
+        expect(stderr + stdout)
+          .to.contain(join(dir, name))
+          .and.contain('move it away');
+        expect(stderr).to.not.match(/EISDIR|\n\s+at /);
+      }
+      expect(readdirSync(join(dir, name))).to.deep.equal([]);
+    });
+  }
+
+  it('a pipe in the place of a segment is refused and holds nobody up', async () => {
+    mkdirSync(dir);
+    execFileSync('mkfifo', [join(dir, '0000000001-0000.seg')]);
+    const { code, stderr } = await serve().ended;
+    expect(code).to.equal(EXIT.damage);
+    expect(stderr).to.contain('0000000001-0000.seg').and.contain('move it away');
+  });
+
+  it('a directory of a temporary name of ours is gone around, with no warning', async () => {
+    for (const name of ['MANIFEST.tmp', 'MANIFEST.cairn-1.tmp'])
+      mkdirSync(join(dir, name), { recursive: true });
+    const server = serve('--segment-size', '1m');
+    const client = await TestClient.open(await server.port());
+    for (let at = 0; at < 40; at++) {
+      client.send(`set k${at} 0 0 100000\r\n${'v'.repeat(100_000)}\r\n`);
+      expect(await client.take(8)).to.equal('STORED\r\n');
+    }
+    client.socket.destroy();
+    server.child.kill('SIGTERM');
+    const { code, stderr } = await server.ended;
+    expect(code).to.equal(EXIT.ok);
+    expect(stderr).to.not.contain('warn');
+  });
+}).timeout(60_000);

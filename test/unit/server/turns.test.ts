@@ -1,0 +1,59 @@
+import { expect } from 'chai';
+
+import type { Clock } from '../../../src/env/env.js';
+import { Turns } from '../../../src/server/turns.js';
+
+/** Time stands still but for what a test lets pass; deferred calls run in `turn`. */
+class HandClock {
+  nowMs = 0;
+  #deferred: (() => void)[] = [];
+  readonly clock = {
+    monotonicMs: () => this.nowMs,
+    defer: (call: () => void) => void this.#deferred.push(call),
+  } as unknown as Clock;
+
+  turn(): void {
+    for (const call of this.#deferred.splice(0)) call();
+  }
+}
+
+describe('Turns', () => {
+  it('those who yielded go on in their order, for some ms of each turn, whoever comes meanwhile behind them', () => {
+    const hand = new HandClock();
+    const turns = new Turns(hand.clock);
+    const ran: number[] = [];
+    const goOn = (n: number) => (): void => {
+      ran.push(n);
+      hand.nowMs += 2;
+      if (n < 4) turns.yield(goOn(n + 10));
+    };
+    for (let n = 0; n < 8; n++) turns.yield(goOn(n));
+    expect(ran).to.deep.equal([]);
+    hand.turn();
+    expect(ran).to.deep.equal([0, 1, 2]);
+    for (let at = 0; at < 9; at++) hand.turn();
+    expect(ran).to.deep.equal([0, 1, 2, 3, 4, 5, 6, 7, 10, 11, 12, 13]);
+  });
+
+  it('isCrowded while more wait than a turn may hold', () => {
+    const hand = new HandClock();
+    const turns = new Turns(hand.clock);
+    for (let n = 0; n < 31; n++) turns.yield(() => undefined);
+    expect(turns.isCrowded).to.equal(false);
+    turns.yield(() => undefined);
+    expect(turns.isCrowded).to.equal(true);
+    hand.turn();
+    expect(turns.isCrowded).to.equal(false);
+  });
+
+  it('endMs is one for all who ask in a turn, and another in the next', () => {
+    const hand = new HandClock();
+    const turns = new Turns(hand.clock);
+    expect(turns.endMs).to.equal(5);
+    hand.nowMs = 3;
+    expect(turns.endMs).to.equal(5);
+    hand.turn();
+    hand.nowMs = 10;
+    expect(turns.endMs).to.equal(15);
+  });
+});

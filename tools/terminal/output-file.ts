@@ -1,0 +1,19 @@
+// The outputs that a user names (docs/tools.md, "Output files"): files, links, pipes, devices, `-`. How they are
+// written is env/output-file's; that none of them is a file of a store is seen to here.
+
+import type { Fs } from '../../src/env/env.js';
+import { OutputFile, placeOfOutput, type OutputPlace } from '../../src/env/output-file.js';
+import { refuseStoreFile } from '../../src/log/store-file.js';
+
+/** Opens `given` for writing. `storeDir`: also a file that shares its inode with one there is refused. */
+export async function openOutput(fs: Fs, given: string, storeDir: string): Promise<OutputFile> {
+  const place = await placeOfOutput(given);
+  if (place.kind === 'file') await refuseStoreFile(fs, place.path, storeDir);
+  return OutputFile.open(place, fs.unique());
+}
+
+/** Whether what goes there would meet what else a tool says on stdout. */
+export async function isStdout(given: string): Promise<boolean> {
+  const place: OutputPlace = await placeOfOutput(given);
+  return place.kind === 'descriptor' && place.fd === 1;
+}
