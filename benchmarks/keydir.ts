@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { setTimeout } from 'node:timers/promises';
 import Table from 'cli-table3';
 import { Command } from 'commander';
-import { Keydir } from '../src/store/keydir.js';
+import { Keydir } from '../src/store/keydir/keydir.js';
 
 /** Linux counts there how long a thread was ready to run and did not. */
 const schedstat = existsSync('/proc/self/schedstat')

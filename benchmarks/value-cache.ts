@@ -5,8 +5,8 @@
 import Table from 'cli-table3';
 import { Command } from 'commander';
 import { MIB } from '../src/limits.js';
-import { ValueCache } from '../src/store/value-cache.js';
-import { entryBytes } from '../src/store/value-cache-page.js';
+import { ValueCache } from '../src/store/value-cache/value-cache.js';
+import { entryBytes } from '../src/store/value-cache/page.js';
 
 const VALUE = Buffer.alloc(4096, 'v');
 

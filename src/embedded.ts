@@ -10,10 +10,10 @@ import type { Logger } from './env/env.js';
 import { KvError } from './errors.js';
 import { KEY_BYTES_LIMIT } from './limits.js';
 import { Gate } from './server/gate.js';
-import { storeExpiryOf, wallExpiryOf } from './store/expiry.js';
-import { ownLookup } from './store/found-item.js';
+import { storeExpiryOf, wallExpiryOf } from './store/operations/expiry.js';
+import { ownLookup } from './store/operations/found-item.js';
 import { openStore } from './store/open-store.js';
-import type { StoreOptions } from './store/store-options.js';
+import type { StoreOptions } from './store/options.js';
 import type * as S from './store/store.js';
 
 const LIST_KEYS = 1_000;

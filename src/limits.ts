@@ -1,5 +1,5 @@
 // The limits that hold everywhere, whoever the client and whatever the options. What an operator may
-// change is in src/config.ts; what is fixed by the disk format is in src/log/format.ts.
+// change is in src/config/config.ts; what is fixed by the disk format is in src/log/bytes/format.ts.
 
 import { assert } from './assert.js';
 

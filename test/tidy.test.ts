@@ -5,7 +5,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, normalize } from 'node:path';
 import { expect } from 'chai';
 import { ERROR_CODES } from '../src/errors.js';
-import { LINE_READERS } from '../src/protocol/text-commands.js';
+import { LINE_READERS } from '../src/protocol/text/commands.js';
 import { run } from './support/programs.js';
 
 const root = join(import.meta.dirname, '../..');
@@ -13,7 +13,7 @@ const FILE_LINES_MAX = 400;
 const FUNCTION_LINES_MAX = 70;
 
 interface Source {
-  /** From the root: src/log/format.ts. */
+  /** From the root: src/log/bytes/format.ts. */
   readonly path: string;
   readonly text: string;
 }
@@ -221,8 +221,8 @@ describe('documents agree with the code', () => {
     expect([...flags].filter((flag) => !readme.includes(flag))).to.deep.equal([]);
   });
 
-  it('docs/format.md has every size and magic of src/log/format.ts', () => {
-    const format = documentText('src/log/format.ts');
+  it('docs/format.md has every size and magic of src/log/bytes/format.ts', () => {
+    const format = documentText('src/log/bytes/format.ts');
     const constants = [...format.matchAll(/^export const ([A-Z][A-Z0-9_]+) = ([^;{]+);$/gm)];
     expect(constants.length).to.be.above(3);
     const page = documentText('docs/format.md').replaceAll(',', '');

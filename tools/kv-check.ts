@@ -4,7 +4,7 @@
 
 import { nodeEnv } from '../src/env/node-env.js';
 import { EXIT, type ExitCode } from '../src/exit-codes.js';
-import { checkStore } from '../src/store/check.js';
+import { checkStore } from '../src/offline/check.js';
 import { printReport } from './check/report.js';
 import { isServed } from './compact/control-client.js';
 import { toolLogger } from './terminal/logger.js';

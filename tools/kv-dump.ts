@@ -4,7 +4,7 @@
 
 import { nodeEnv } from '../src/env/node-env.js';
 import { EXIT, type ExitCode } from '../src/exit-codes.js';
-import type { SnapshotForm } from '../src/store/snapshot-format.js';
+import type { SnapshotForm } from '../src/store/snapshot-file/format.js';
 import { writeDump } from './dump/write-dump.js';
 import { toolLogger } from './terminal/logger.js';
 import { addExamples, createProgram, runTool } from './terminal/program.js';

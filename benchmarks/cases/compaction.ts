@@ -4,7 +4,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
-import { TEMPORARY_SUFFIX } from '../../src/log/files.js';
+import { TEMPORARY_SUFFIX } from '../../src/log/bytes/file-names.js';
 import type { Bench, Case, CaseResult, Running } from '../bench.js';
 import { budget, findPeers } from '../figure-case.js';
 import type { LoadSpec } from '../load/spec.js';

@@ -5,7 +5,11 @@ import { closeSync, constants, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import type { Bench } from '../bench.js';
-import { ALIGNMENT_BYTES, BATCH_HEADER_BYTES, FRAME_HEADER_BYTES } from '../../src/log/format.js';
+import {
+  ALIGNMENT_BYTES,
+  BATCH_HEADER_BYTES,
+  FRAME_HEADER_BYTES,
+} from '../../src/log/bytes/format.js';
 import { LatencyHistogram } from '../load/histogram.js';
 import { KEY_BYTES } from '../load/requests.js';
 import type { Contender, Sample } from '../rounds.js';

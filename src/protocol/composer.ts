@@ -1,12 +1,12 @@
 // Writes replies: the one place where the Reply model becomes wire bytes, by the form that the request
 // asked for. A quiet form swallows what its protocol says it swallows.
 
-import { composeBinary } from './binary-composer.js';
-import { composeMeta } from './meta-composer.js';
+import { composeBinary } from './binary/composer.js';
+import { composeMeta } from './meta/composer.js';
 import type { Output } from './output.js';
 import type { ReplyForm } from './reply-form.js';
 import type { Reply } from './reply.js';
-import { composeText } from './text-composer.js';
+import { composeText } from './text/composer.js';
 
 /** Appends `reply` to `output` in the given form; appends nothing when that form hides it. */
 export function compose(output: Output, form: ReplyForm, reply: Reply): void {

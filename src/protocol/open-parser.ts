@@ -1,9 +1,9 @@
 // Which protocol a connection speaks: its first byte decides, once.
 
-import { BinaryParser } from './binary-parser.js';
+import { BinaryParser } from './binary/parser.js';
 import { CLOSE, NEED_MORE, type Parsed, type ParserOptions, type RequestParser } from './parser.js';
 import { type BlockRooms, ReceiveBuffer } from './receive-buffer.js';
-import { TextParser } from './text-parser.js';
+import { TextParser } from './text/parser.js';
 
 /** The first byte of every binary request. */
 const BINARY_MAGIC = 0x80;

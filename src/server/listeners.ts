@@ -3,13 +3,13 @@
 
 import net from 'node:net';
 
-import type { Endpoint } from '../config.js';
+import type { Endpoint } from '../config/config.js';
 import type { Fs } from '../env/env.js';
 import { OutputFile, placeOfOutput } from '../env/output-file.js';
-import { refuseStoreFile } from '../log/store-file.js';
+import { refuseStoreFile } from '../log/segments/store-file.js';
 import { ListenError } from './errors.js';
 import { lending } from './lending-socket.js';
-import { removeStaleSocket } from './stale-socket.js';
+import { removeStaleSocket } from '../env/stale-socket.js';
 
 const KEEP_ALIVE_DELAY_MS = 60_000;
 

@@ -3,7 +3,7 @@
 
 import type { Socket } from 'node:net';
 
-import type { Config, Endpoint } from '../config.js';
+import type { Config, Endpoint } from '../config/config.js';
 import type { Env } from '../env/env.js';
 import { INLINE_VALUE_BYTES_MAX } from '../limits.js';
 import type { ParserOptions } from '../protocol/parser.js';

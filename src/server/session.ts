@@ -1,7 +1,7 @@
 // What a command handler works with: the services that all connections share, and what this connection
 // has been through so far (authentication, the get or the large value it is in the middle of).
 
-import type { Config } from '../config.js';
+import type { Config } from '../config/config.js';
 import type { Clock, Logger } from '../env/env.js';
 import type { ReplyForm } from '../protocol/reply-form.js';
 import { errorReply, type ErrorName, type Reply } from '../protocol/reply.js';

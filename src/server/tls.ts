@@ -11,7 +11,7 @@ import fs from 'node:fs';
 import net from 'node:net';
 import tls from 'node:tls';
 
-import type { TlsConfig } from '../config.js';
+import type { TlsConfig } from '../config/config.js';
 import type { Logger } from '../env/env.js';
 import { KvError } from '../errors.js';
 import type { Door, HandshakeDoor, ServerMaker } from './listeners.js';

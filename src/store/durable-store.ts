@@ -1,19 +1,19 @@
 // The Store on disk: hands each call to the part that knows, and passes on what the log reports.
 
 import type { Durability, FailureCause } from '../log/durability.js';
-import type { Segment } from '../log/segment.js';
-import { Bounds } from './bounds.js';
-import { Changes } from './changes.js';
-import type { Core } from './core.js';
-import { imageOf } from './image.js';
-import { Janitor } from './janitor.js';
-import { MARK } from './keydir.js';
-import { Reads } from './reads.js';
+import type { Segment } from '../log/segments/segment.js';
+import { Bounds } from './operations/bounds.js';
+import { Changes } from './operations/changes.js';
+import type { Core } from './items/core.js';
+import { imageOf } from './restart/image.js';
+import { Janitor } from './upkeep/janitor.js';
+import { MARK } from './keydir/keydir.js';
+import { Reads } from './operations/reads.js';
 import { engineStats } from './engine-stats.js';
 import type * as S from './store.js';
-import { Sweeper } from './sweeper.js';
-import { Values } from './values.js';
-import { Writes } from './writes.js';
+import { Sweeper } from './upkeep/sweeper.js';
+import { Values } from './items/values.js';
+import { Writes } from './operations/writes.js';
 
 /** What opening the store found, for the line on start and for stats. */
 export interface OpenReport {

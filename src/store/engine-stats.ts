@@ -1,7 +1,7 @@
 // The engine's part of `stats`: memcached's names where they mean the same, ours with the prefix kv_, and
 // extstore_* telling of the log (docs/protocol.md, "stats").
 
-import type { Core } from './core.js';
+import type { Core } from './items/core.js';
 import type { OpenReport } from './durable-store.js';
 
 export function engineStats(core: Core, opened: OpenReport): Map<string, number | string> {

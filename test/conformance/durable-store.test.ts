@@ -9,7 +9,7 @@ import type { Env } from '../../src/env/env.js';
 import { nodeEnv } from '../../src/env/node-env.js';
 import { openStore } from '../../src/store/open-store.js';
 import type { DurableStore } from '../../src/store/durable-store.js';
-import type { StoreOptions } from '../../src/store/store-options.js';
+import type { StoreOptions } from '../../src/store/options.js';
 import { QuietLogger } from '../support/quiet-logger.js';
 import { storeConformance } from './store-conformance.js';
 import type { StoreFixture } from './subject.js';

@@ -8,7 +8,7 @@ import { expect } from 'chai';
 
 import { nodeEnv } from '../../src/env/node-env.js';
 import { isKvError } from '../../src/errors.js';
-import { SEGMENT_HEADER_BYTES } from '../../src/log/format.js';
+import { SEGMENT_HEADER_BYTES } from '../../src/log/bytes/format.js';
 import { openStore } from '../../src/store/open-store.js';
 import type { DurableStore } from '../../src/store/durable-store.js';
 import { QuietLogger } from '../support/quiet-logger.js';

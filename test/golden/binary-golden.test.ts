@@ -6,7 +6,7 @@ import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { OPCODES } from '../../src/protocol/binary-opcodes.js';
+import { OPCODES } from '../../src/protocol/binary/opcodes.js';
 import {
   bytesOf,
   parseBinaryTranscript,

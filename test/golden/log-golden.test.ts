@@ -10,11 +10,11 @@ import {
   decodeFrame,
   decodeSegmentHeader,
   encodeSegmentHeader,
-} from '../../src/log/format.js';
-import { HintBuilder } from '../../src/log/hint.js';
-import { LargeValueFileWriter, readLargeValue } from '../../src/log/large-value-file.js';
-import { composeManifest, parseManifest } from '../../src/log/manifest.js';
-import { SegmentScanner } from '../../src/log/segment-scanner.js';
+} from '../../src/log/bytes/format.js';
+import { HintBuilder } from '../../src/log/segments/hint.js';
+import { LargeValueFileWriter, readLargeValue } from '../../src/log/segments/large-value-file.js';
+import { composeManifest, parseManifest } from '../../src/log/segments/manifest.js';
+import { SegmentScanner } from '../../src/log/segments/segment-scanner.js';
 import {
   FRAME_OFFSET,
   RECORDS,

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { ERROR_NAMES, formOfError } from '../../src/protocol/errors.js';
-import { LINE_READERS } from '../../src/protocol/text-commands.js';
+import { LINE_READERS } from '../../src/protocol/text/commands.js';
 import { startDurableServer } from '../support/durable-server.js';
 import { PROJECT_DIR, golden } from '../support/golden-file.js';
 import { parseTranscript, playTranscript } from '../support/wire-transcript.js';

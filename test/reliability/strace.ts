@@ -12,7 +12,7 @@ import {
   parseFileName,
   segmentName,
   temporaryName,
-} from '../../src/log/files.js';
+} from '../../src/log/bytes/file-names.js';
 import type { Launch } from '../../tools/torture/server-process.js';
 
 /** A kind of fault. */

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 
-import { segmentName } from '../../src/log/files.js';
-import { parseManifest } from '../../src/log/manifest.js';
+import { segmentName } from '../../src/log/bytes/file-names.js';
+import { parseManifest } from '../../src/log/segments/manifest.js';
 import { judgeFlip, recordSealed, sealAt, type Verdict } from './bit-flips.js';
 import { DIR } from './engine.js';
 import { SeededRandom } from '../../tools/torture/seeded-random.js';

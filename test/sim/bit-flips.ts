@@ -2,7 +2,7 @@
 // start makes of it. Oracle O6: never silent.
 
 import { isKvError } from '../../src/errors.js';
-import { BATCH_HEADER_BYTES } from '../../src/log/format.js';
+import { BATCH_HEADER_BYTES } from '../../src/log/bytes/format.js';
 import type { BrokenWorld } from './broken-worlds.js';
 import { DIR, openEngine, readAll, type EngineOptions } from './engine.js';
 import { Violation, isSameEntry, type Entry } from './history.js';

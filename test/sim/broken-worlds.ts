@@ -4,18 +4,18 @@
 import { basename } from 'node:path';
 
 import type { Clock, Env, File, OpenMode } from '../../src/env/env.js';
-import { parseFileName } from '../../src/log/files.js';
+import { parseFileName } from '../../src/log/bytes/file-names.js';
 import {
   RECORD,
   SEGMENT_HEADER_BYTES,
   decodeBatchHeader,
   decodeSegmentHeader,
   encodeBatchHeader,
-} from '../../src/log/format.js';
-import { visitEntries } from '../../src/log/entry-list.js';
+} from '../../src/log/bytes/format.js';
+import { visitEntries } from '../../src/log/bytes/entry-list.js';
 import { VERDICT } from '../../src/store/background/messages.js';
 import type { FromWorker, ToWorker } from '../../src/store/background/messages.js';
-import { ownLookup } from '../../src/store/found-item.js';
+import { ownLookup } from '../../src/store/operations/found-item.js';
 import type * as S from '../../src/store/store.js';
 import type { SimProcess } from './sim-world.js';
 

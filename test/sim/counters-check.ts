@@ -2,7 +2,7 @@
 // the listing, files from the directory.
 
 import type * as S from '../../src/store/store.js';
-import { parseFileName } from '../../src/log/files.js';
+import { parseFileName } from '../../src/log/bytes/file-names.js';
 import { DIR } from './engine.js';
 import { Violation } from './history.js';
 import type { SimWorld } from './sim-world.js';

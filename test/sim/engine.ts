@@ -1,7 +1,7 @@
 // The engine under simulation: how it is opened, and its whole content as a client can read it.
 
 import { openStore } from '../../src/store/open-store.js';
-import type { StoreOptions } from '../../src/store/store-options.js';
+import type { StoreOptions } from '../../src/store/options.js';
 import type * as S from '../../src/store/store.js';
 import { kept } from '../support/kept-lookup.js';
 import { Violation, entryOf, type Entry } from './history.js';

@@ -8,7 +8,7 @@ import {
   FRAME_HEADER_BYTES,
   SEGMENT_HEADER_BYTES,
   encodeBatchHeader,
-} from '../../src/log/format.js';
+} from '../../src/log/bytes/format.js';
 import { SECTOR_BYTES } from './inode.js';
 
 /** A value of that many bytes, as latin1, that is right if it is the first record of the first segment. */

@@ -5,7 +5,7 @@
 import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 
-import { readConfig } from '../../src/config.js';
+import { readConfig } from '../../src/config/config.js';
 import { DEFAULT_PARSER_OPTIONS } from '../../src/protocol/parser.js';
 import { Connection } from '../../src/server/connection.js';
 import { newCounters } from '../../src/server/counters.js';

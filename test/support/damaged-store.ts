@@ -8,7 +8,7 @@ import type { Env } from '../../src/env/env.js';
 import { nodeEnv } from '../../src/env/node-env.js';
 import type { DurableStore } from '../../src/store/durable-store.js';
 import { openStore } from '../../src/store/open-store.js';
-import { StoreReader } from '../../src/store/store-reader.js';
+import { StoreReader } from '../../src/offline/store-reader.js';
 import type { SeededRandom } from '../../tools/torture/seeded-random.js';
 import { DataDirectory, durable, turn } from './data-directory.js';
 import { QuietLogger } from './quiet-logger.js';

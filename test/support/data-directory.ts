@@ -10,9 +10,9 @@ import {
   SEGMENT_HEADER_BYTES,
   encodeBatchHeader,
   encodeSegmentHeader,
-} from '../../src/log/format.js';
-import { composeManifest, parseManifest } from '../../src/log/manifest.js';
-import type { Manifest } from '../../src/log/manifest.js';
+} from '../../src/log/bytes/format.js';
+import { composeManifest, parseManifest } from '../../src/log/segments/manifest.js';
+import type { Manifest } from '../../src/log/segments/manifest.js';
 import type { DurableStore } from '../../src/store/durable-store.js';
 
 export class DataDirectory {

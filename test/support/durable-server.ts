@@ -5,11 +5,11 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { readConfig } from '../../src/config.js';
+import { readConfig } from '../../src/config/config.js';
 import { nodeEnv } from '../../src/env/node-env.js';
 import { Server } from '../../src/server/server.js';
 import { openStore } from '../../src/store/open-store.js';
-import type { StoreOptions } from '../../src/store/store-options.js';
+import type { StoreOptions } from '../../src/store/options.js';
 import { QuietLogger } from './quiet-logger.js';
 
 export interface DurableServer {

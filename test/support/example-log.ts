@@ -12,9 +12,9 @@ import {
   encodeFrame,
   encodeSegmentHeader,
   frameBytes,
-} from '../../src/log/format.js';
-import type { LogRecord, SegmentHeader } from '../../src/log/format.js';
-import { encodeDescriptor } from '../../src/log/large-value-file.js';
+} from '../../src/log/bytes/format.js';
+import type { LogRecord, SegmentHeader } from '../../src/log/bytes/format.js';
+import { encodeDescriptor } from '../../src/log/segments/large-value-file.js';
 
 export const SALT = 0x5eed_1234;
 export const TIME_MS = 1_700_000_000_000;

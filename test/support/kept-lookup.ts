@@ -1,7 +1,7 @@
 // A Lookup and an Outcome are valid until the next call of the store; a test that waits, or compares several, keeps its own.
 
-import { ownLookup } from '../../src/store/found-item.js';
-import { ownOutcome } from '../../src/store/outcomes.js';
+import { ownLookup } from '../../src/store/operations/found-item.js';
+import { ownOutcome } from '../../src/store/operations/outcomes.js';
 import type * as S from '../../src/store/store.js';
 
 /** What the store said, to be kept while it is asked for more. */

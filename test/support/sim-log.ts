@@ -1,10 +1,10 @@
 // A log alone on a simulated machine: what its events told, and what a replay visited.
 
-import { RECORD } from '../../src/log/format.js';
-import type { RecordType } from '../../src/log/format.js';
-import type { Placed } from '../../src/log/group-commit.js';
-import { visitEntries } from '../../src/log/entry-list.js';
-import type { EntryList, ReplayEntry } from '../../src/log/entry-list.js';
+import { RECORD } from '../../src/log/bytes/format.js';
+import type { RecordType } from '../../src/log/bytes/format.js';
+import type { Placed } from '../../src/log/commit/group-commit.js';
+import { visitEntries } from '../../src/log/bytes/entry-list.js';
+import type { EntryList, ReplayEntry } from '../../src/log/bytes/entry-list.js';
 import { CommitDurability } from '../../src/log/durability.js';
 import { Log } from '../../src/log/log.js';
 import { DIR } from '../sim/engine.js';

@@ -3,7 +3,7 @@
 
 import { openStore } from '../../src/store/open-store.js';
 import type { DurableStore } from '../../src/store/durable-store.js';
-import type { StoreOptions } from '../../src/store/store-options.js';
+import type { StoreOptions } from '../../src/store/options.js';
 import type { Maybe } from '../../src/store/store.js';
 import { Subject, type StoreFixture } from '../conformance/subject.js';
 import { DIR } from '../sim/engine.js';

@@ -4,7 +4,7 @@
 import { once } from 'node:events';
 import net from 'node:net';
 
-import { readConfig, type Config } from '../../src/config.js';
+import { readConfig, type Config } from '../../src/config/config.js';
 import type { Clock, Env, Logger } from '../../src/env/env.js';
 import { nodeEnv } from '../../src/env/node-env.js';
 import { Server } from '../../src/server/server.js';

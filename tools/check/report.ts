@@ -3,9 +3,9 @@
 
 import { EXIT, type ExitCode } from '../../src/exit-codes.js';
 import { jsonLine, printable, quotedKey } from '../../src/printable.js';
-import type { Finding } from '../../src/log/verification.js';
-import type { CheckReport } from '../../src/store/check.js';
-import type { SnapshotState } from '../../src/store/snapshot-state.js';
+import type { Finding } from '../../src/log/damage/verification.js';
+import type { CheckReport } from '../../src/offline/check.js';
+import type { SnapshotState } from '../../src/store/snapshot-file/state.js';
 import { writeAll } from '../terminal/output.js';
 import { countOf, formatBytes, formatCount } from '../terminal/quantity.js';
 

@@ -1,17 +1,17 @@
-// The tool's side of the control socket of a running server (store/control-messages.ts).
+// The tool's side of the control socket of a running server (control/messages.ts).
 
 import net from 'node:net';
 
 import { openSocketPath } from '../../src/env/socket-path.js';
 import { ERROR_CODES, KvError, systemCode, type KvErrorCode } from '../../src/errors.js';
 import { EXIT } from '../../src/exit-codes.js';
-import { CONTROL_NAME } from '../../src/log/files.js';
+import { CONTROL_NAME } from '../../src/log/bytes/file-names.js';
 import type {
   ControlAnswer,
   ControlProgress,
   ControlRequest,
   ControlResults,
-} from '../../src/store/control-messages.js';
+} from '../../src/control/messages.js';
 import { ToolError } from '../terminal/program.js';
 
 /**

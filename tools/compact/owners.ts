@@ -3,8 +3,8 @@
 
 import type { Env } from '../../src/env/env.js';
 import { isKvError } from '../../src/errors.js';
-import { watchCompaction } from '../../src/store/compaction-progress.js';
-import type { ControlProgress, ControlStats } from '../../src/store/control-messages.js';
+import { watchCompaction } from '../../src/control/compaction-progress.js';
+import type { ControlProgress, ControlStats } from '../../src/control/messages.js';
 import { openStore } from '../../src/store/open-store.js';
 import type { CompactionReport, Store } from '../../src/store/store.js';
 import { askServer } from './control-client.js';

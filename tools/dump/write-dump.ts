@@ -2,9 +2,9 @@
 // change, on a running, stopped or crashed directory.
 
 import type { Env } from '../../src/env/env.js';
-import { SnapshotComposer, type SnapshotForm } from '../../src/store/snapshot-format.js';
-import { composeSnapshot, type SnapshotItem } from '../../src/store/snapshot-writer.js';
-import { StoreReader } from '../../src/store/store-reader.js';
+import { SnapshotComposer, type SnapshotForm } from '../../src/store/snapshot-file/format.js';
+import { composeSnapshot, type SnapshotItem } from '../../src/store/snapshot-file/writer.js';
+import { StoreReader } from '../../src/offline/store-reader.js';
 import { endedByReader } from '../terminal/output.js';
 import { openOutput } from '../terminal/output-file.js';
 import { startProgress, type Progress } from '../terminal/progress.js';

@@ -7,7 +7,7 @@ import {
   SnapshotParser,
   type SnapshotEntry,
   type SnapshotSummary,
-} from '../../src/store/snapshot-parser.js';
+} from '../../src/store/snapshot-file/parser.js';
 
 const CHUNK_BYTES = 1024 * 1024;
 

@@ -1,6 +1,6 @@
 // Where kv-load puts entries: a data directory or a running server.
 
-import type { SnapshotEntry } from '../../src/store/snapshot-parser.js';
+import type { SnapshotEntry } from '../../src/store/snapshot-file/parser.js';
 
 export interface LoadTarget {
   /** Unix ms as the target knows it: entries that have expired by then are left out. */

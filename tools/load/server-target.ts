@@ -8,7 +8,7 @@
 import { randomBytes } from 'node:crypto';
 
 import { EXIT } from '../../src/exit-codes.js';
-import type { SnapshotEntry } from '../../src/store/snapshot-parser.js';
+import type { SnapshotEntry } from '../../src/store/snapshot-file/parser.js';
 import type { Connection } from '../client/connection.js';
 import { ToolError } from '../terminal/program.js';
 import type { LoadTarget } from './load-target.js';

@@ -3,7 +3,7 @@
 
 import type { Fs } from '../../src/env/env.js';
 import { OutputFile, placeOfOutput, type OutputPlace } from '../../src/env/output-file.js';
-import { refuseStoreFile } from '../../src/log/store-file.js';
+import { refuseStoreFile } from '../../src/log/segments/store-file.js';
 
 /** Opens `given` for writing. `storeDir`: also a file that shares its inode with one there is refused. */
 export async function openOutput(fs: Fs, given: string, storeDir: string): Promise<OutputFile> {

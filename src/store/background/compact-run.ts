@@ -17,13 +17,13 @@ import {
   nextWord,
   offsetAt,
   wordsOf,
-} from '../../log/entry-list.js';
-import { hashEntries } from '../../log/entry-order.js';
-import { segmentName } from '../../log/files.js';
-import { MARK, RECORD, frameExpiresAt, frameRecord, placeSeed } from '../../log/format.js';
-import type { HashSeed } from '../../log/key-hash.js';
-import { SegmentScanner } from '../../log/segment-scanner.js';
-import type { TakeFrame } from '../../log/segment-scanner.js';
+} from '../../log/bytes/entry-list.js';
+import { hashEntries } from '../../log/bytes/entry-order.js';
+import { segmentName } from '../../log/bytes/file-names.js';
+import { MARK, RECORD, frameExpiresAt, frameRecord, placeSeed } from '../../log/bytes/format.js';
+import type { HashSeed } from '../../log/bytes/key-hash.js';
+import { SegmentScanner } from '../../log/segments/segment-scanner.js';
+import type { TakeFrame } from '../../log/segments/segment-scanner.js';
 import { CompactedSegmentWriter } from './compacted-segment-writer.js';
 import { VERDICT } from './messages.js';
 import type { CompactTask, SegmentPlace } from './messages.js';

@@ -13,13 +13,13 @@ import {
   frameBytes,
   frameBytesAt,
   placeSeed,
-} from '../../log/format.js';
-import type { FrameChanges, LogRecord } from '../../log/format.js';
-import { HintBuilder } from '../../log/hint.js';
-import { seqAt } from '../../log/entry-list.js';
-import { hashKey } from '../../log/key-hash.js';
-import type { HashSeed } from '../../log/key-hash.js';
-import { writeFully } from '../../log/whole-file.js';
+} from '../../log/bytes/format.js';
+import type { FrameChanges, LogRecord } from '../../log/bytes/format.js';
+import { HintBuilder } from '../../log/segments/hint.js';
+import { seqAt } from '../../log/bytes/entry-list.js';
+import { hashKey } from '../../log/bytes/key-hash.js';
+import type { HashSeed } from '../../log/bytes/key-hash.js';
+import { writeFully } from '../../log/segments/whole-file.js';
 import type { CompactTask } from './messages.js';
 
 /** Room for the largest record beside what was gathered before it. */

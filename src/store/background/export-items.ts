@@ -6,13 +6,17 @@ import { dirname, join } from 'node:path';
 import { assert } from '../../assert.js';
 import type { File, Fs } from '../../env/env.js';
 import { KvError } from '../../errors.js';
-import { largeValueName, segmentName } from '../../log/files.js';
-import { MARK, casOf, decodeFrame } from '../../log/format.js';
-import type { LogRecord } from '../../log/format.js';
-import { LARGE_CHUNK_BYTES, decodeDescriptor, readLargeValue } from '../../log/large-value-file.js';
-import { writeFully } from '../../log/whole-file.js';
-import { SnapshotComposer } from '../snapshot-format.js';
-import type { EntryHead } from '../snapshot-format.js';
+import { largeValueName, segmentName } from '../../log/bytes/file-names.js';
+import { MARK, casOf, decodeFrame } from '../../log/bytes/format.js';
+import type { LogRecord } from '../../log/bytes/format.js';
+import {
+  LARGE_CHUNK_BYTES,
+  decodeDescriptor,
+  readLargeValue,
+} from '../../log/segments/large-value-file.js';
+import { writeFully } from '../../log/segments/whole-file.js';
+import { SnapshotComposer } from '../snapshot-file/format.js';
+import type { EntryHead } from '../snapshot-file/format.js';
 import type { ExportItem, ExportItems, ExportTask, SegmentPlace } from './messages.js';
 import type { Line } from './worker.js';
 

@@ -1,8 +1,8 @@
 // What the main thread and the background worker say to each other. Buffers are transferred, not copied.
 
-import type { HashSeed } from '../../log/key-hash.js';
-import type { LargeReference } from '../../log/large-value-file.js';
-import type { ManifestEntry } from '../../log/manifest.js';
+import type { HashSeed } from '../../log/bytes/key-hash.js';
+import type { LargeReference } from '../../log/segments/large-value-file.js';
+import type { ManifestEntry } from '../../log/segments/manifest.js';
 
 /** A segment that the worker may read, by its place in the manifest. */
 export interface SegmentPlace extends Omit<ManifestEntry, 'bytes'> {

@@ -5,12 +5,16 @@ import { join } from 'node:path';
 
 import type { File, Fs } from '../../env/env.js';
 import { isKvError, systemCode } from '../../errors.js';
-import { checkIdentity, readHeader } from '../../log/directory.js';
-import { largeValueName, segmentName } from '../../log/files.js';
-import { SEGMENT_HEADER_BYTES } from '../../log/format.js';
-import { LARGE_CHUNK_BYTES, checkLargeHeader, readLargeValue } from '../../log/large-value-file.js';
-import type { LargeReference } from '../../log/large-value-file.js';
-import { SegmentScanner } from '../../log/segment-scanner.js';
+import { checkIdentity, readHeader } from '../../log/segments/directory.js';
+import { largeValueName, segmentName } from '../../log/bytes/file-names.js';
+import { SEGMENT_HEADER_BYTES } from '../../log/bytes/format.js';
+import {
+  LARGE_CHUNK_BYTES,
+  checkLargeHeader,
+  readLargeValue,
+} from '../../log/segments/large-value-file.js';
+import type { LargeReference } from '../../log/segments/large-value-file.js';
+import { SegmentScanner } from '../../log/segments/segment-scanner.js';
 import type { ScrubDone, ScrubTask, SegmentPlace } from './messages.js';
 import type { Line } from './worker.js';
 

@@ -3,8 +3,8 @@
 import { join } from 'node:path';
 
 import type { Fs } from '../../env/env.js';
-import { segmentName } from '../../log/files.js';
-import { makeHint } from '../../log/make-hint.js';
+import { segmentName } from '../../log/bytes/file-names.js';
+import { makeHint } from '../../log/segments/make-hint.js';
 import type { HintTask } from './messages.js';
 import type { Line } from './worker.js';
 

@@ -5,10 +5,10 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { KvError, isKvError } from '../../../src/errors.js';
-import { IMAGE_NAME } from '../../../src/log/files.js';
-import { BATCH_HEADER_BYTES, SEGMENT_HEADER_BYTES } from '../../../src/log/format.js';
+import { IMAGE_NAME } from '../../../src/log/bytes/file-names.js';
+import { BATCH_HEADER_BYTES, SEGMENT_HEADER_BYTES } from '../../../src/log/bytes/format.js';
 import { openStore } from '../../../src/store/open-store.js';
-import { SnapshotParser } from '../../../src/store/snapshot-parser.js';
+import { SnapshotParser } from '../../../src/store/snapshot-file/parser.js';
 import { judgeFlip, type Flip, type Verdict } from '../../sim/bit-flips.js';
 import { DIR, readAll } from '../../sim/engine.js';
 import { Violation, type Entry } from '../../sim/history.js';

@@ -6,8 +6,8 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { isKvError, systemCode } from '../../../src/errors.js';
-import { BATCH_HEADER_BYTES, SEGMENT_HEADER_BYTES } from '../../../src/log/format.js';
-import { checkStore } from '../../../src/store/check.js';
+import { BATCH_HEADER_BYTES, SEGMENT_HEADER_BYTES } from '../../../src/log/bytes/format.js';
+import { checkStore } from '../../../src/offline/check.js';
 import type { DurableStore } from '../../../src/store/durable-store.js';
 import { openStore } from '../../../src/store/open-store.js';
 import { DataDirectory, put, turn } from '../../support/data-directory.js';

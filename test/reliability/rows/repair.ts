@@ -4,9 +4,9 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { openStore } from '../../../src/store/open-store.js';
-import type { Loss } from '../../../src/store/losses.js';
-import { Repair } from '../../../src/store/repair.js';
-import { BATCH_HEADER_BYTES } from '../../../src/log/format.js';
+import type { Loss } from '../../../src/offline/losses.js';
+import { Repair } from '../../../src/offline/repair.js';
+import { BATCH_HEADER_BYTES } from '../../../src/log/bytes/format.js';
 import { SeededRandom } from '../../../tools/torture/seeded-random.js';
 import type { DataDirectory } from '../../support/data-directory.js';
 import {

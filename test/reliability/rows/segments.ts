@@ -6,9 +6,9 @@ import { basename, join } from 'node:path';
 import { crc32 } from 'node:zlib';
 
 import { isKvError, type KvErrorCode } from '../../../src/errors.js';
-import { IMAGE_NAME, segmentName } from '../../../src/log/files.js';
-import { HINT_VERSION } from '../../../src/log/hint.js';
-import { composeManifest } from '../../../src/log/manifest.js';
+import { IMAGE_NAME, segmentName } from '../../../src/log/bytes/file-names.js';
+import { HINT_VERSION } from '../../../src/log/segments/hint.js';
+import { composeManifest } from '../../../src/log/segments/manifest.js';
 import { openStore } from '../../../src/store/open-store.js';
 import { SeededRandom } from '../../../tools/torture/seeded-random.js';
 import { DataDirectory, put } from '../../support/data-directory.js';

@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 
-import { ENTRY_BYTES } from '../../../src/log/entry-list.js';
+import { ENTRY_BYTES } from '../../../src/log/bytes/entry-list.js';
 import {
   CONTROL_NAME,
   LOCK_NAME,
@@ -17,7 +17,7 @@ import {
   hintName,
   largeValueName,
   segmentName,
-} from '../../../src/log/files.js';
+} from '../../../src/log/bytes/file-names.js';
 import {
   BATCH_BYTES_LIMIT,
   BATCH_HEADER_BYTES,
@@ -33,10 +33,10 @@ import {
   encodeBatchHeader,
   encodeFrame,
   encodeSegmentHeader,
-} from '../../../src/log/format.js';
-import { hashWords } from '../../../src/log/key-hash.js';
-import { IMAGE_HEADER_BYTES, IMAGE_VERSION } from '../../../src/log/image-file.js';
-import { HINT_HEADER_BYTES, HINT_VERSION, HintBuilder } from '../../../src/log/hint.js';
+} from '../../../src/log/bytes/format.js';
+import { hashWords } from '../../../src/log/bytes/key-hash.js';
+import { IMAGE_HEADER_BYTES, IMAGE_VERSION } from '../../../src/log/segments/image-file.js';
+import { HINT_HEADER_BYTES, HINT_VERSION, HintBuilder } from '../../../src/log/segments/hint.js';
 import {
   LARGE_CHUNK_BYTES,
   LARGE_CHUNK_HEADER_BYTES,
@@ -44,9 +44,14 @@ import {
   LARGE_HEADER_BYTES,
   LargeValueFileWriter,
   encodeDescriptor,
-} from '../../../src/log/large-value-file.js';
-import { HINT_MAGIC, IMAGE_MAGIC, LARGE_MAGIC, SEGMENT_MAGIC } from '../../../src/log/magic.js';
-import { composeManifest } from '../../../src/log/manifest.js';
+} from '../../../src/log/segments/large-value-file.js';
+import {
+  HINT_MAGIC,
+  IMAGE_MAGIC,
+  LARGE_MAGIC,
+  SEGMENT_MAGIC,
+} from '../../../src/log/bytes/magic.js';
+import { composeManifest } from '../../../src/log/segments/manifest.js';
 import { INLINE_VALUE_BYTES_MAX, KEY_BYTES_LIMIT } from '../../../src/limits.js';
 import { STORE_ID, frameOf, smallLog } from '../../support/example-log.js';
 import { PROJECT_DIR, golden } from '../../support/golden-file.js';

@@ -13,9 +13,9 @@ import {
   MEMCACHED_VERSION,
   VALUE_BYTES_MAX_DEFAULT,
 } from '../../../src/limits.js';
-import { OPCODES } from '../../../src/protocol/binary-opcodes.js';
+import { OPCODES } from '../../../src/protocol/binary/opcodes.js';
 import { ERROR_NAMES, formOfError } from '../../../src/protocol/errors.js';
-import { LINE_READERS } from '../../../src/protocol/text-commands.js';
+import { LINE_READERS } from '../../../src/protocol/text/commands.js';
 
 const DOCUMENT = readFileSync(new URL('../../../../docs/protocol.md', import.meta.url), 'utf8');
 /** Everything in backquotes, as it would be sent. */

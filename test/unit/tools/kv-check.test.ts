@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 
 import { nodeEnv } from '../../../src/env/node-env.js';
-import { temporaryName } from '../../../src/log/files.js';
+import { temporaryName } from '../../../src/log/bytes/file-names.js';
 import { openStore } from '../../../src/store/open-store.js';
 import { DataDirectory, put, turn } from '../../support/data-directory.js';
 import { QuietLogger } from '../../support/quiet-logger.js';

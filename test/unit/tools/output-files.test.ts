@@ -25,7 +25,7 @@ import { expect } from 'chai';
 
 import { nodeEnv } from '../../../src/env/node-env.js';
 import { EXIT } from '../../../src/exit-codes.js';
-import { temporaryName } from '../../../src/log/files.js';
+import { temporaryName } from '../../../src/log/bytes/file-names.js';
 import { openStore } from '../../../src/store/open-store.js';
 import { put } from '../../support/data-directory.js';
 import { skip } from '../../support/programs.js';

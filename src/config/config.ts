@@ -1,0 +1,214 @@
+// Flags and environment → one frozen, validated Config. Everything that can be refused is refused here,
+// before a file or a socket is touched; nobody below reads the command line or the environment.
+// The flags are in config/flags.ts; docs: README, "Flags".
+
+import { endpointsOf, type Endpoint, type ListenAddress } from './addresses.js';
+import { extendedOf, tlsOf, type TlsConfig } from './extended.js';
+import { parseFlags, usageExit, WITHOUT_EFFECT, type Exit } from './flags.js';
+
+export type { Endpoint } from './addresses.js';
+export type { TlsConfig } from './extended.js';
+export type { Exit } from './flags.js';
+
+export interface Config {
+  readonly endpoints: readonly Endpoint[];
+  readonly backlog: number;
+  readonly connectionsMax: number;
+  /** 0: never. */
+  readonly idleTimeoutMs: number;
+  /** 0: never. */
+  readonly stallTimeoutMs: number;
+  readonly requestsPerTurn: number;
+  readonly protocol: 'auto' | 'text' | 'binary';
+  /** The short forms of the plain dialect on the ordinary port. */
+  readonly shortForms: boolean;
+  /** Where memcached's test suites want the chosen ports written. */
+  readonly portFile: string | undefined;
+
+  readonly dataDir: string;
+  readonly cacheBytes: number;
+  readonly valueBytesMax: number;
+  readonly keyBytesMax: number;
+  /** 0: no bound. */
+  readonly keysMax: number;
+  readonly storeBytesMax: number;
+  readonly evicts: boolean;
+  readonly maxIdleMs: number;
+  readonly segmentBytes: number;
+  readonly compactRatio: number;
+  readonly compactMinBytes: number;
+  /** An interval in ms, or when. */
+  readonly snapshot: 'never' | 'compact' | number;
+  readonly scrubBytesPerSecond: number;
+  readonly acceptsClock: boolean;
+
+  readonly authFile: string | undefined;
+  readonly sasl: boolean;
+  readonly tls: TlsConfig | undefined;
+  readonly shutdownEnabled: boolean;
+  readonly flushEnabled: boolean;
+  readonly dumpEnabled: boolean;
+  readonly watchEnabled: boolean;
+  readonly casEnabled: boolean;
+
+  readonly verbosity: number;
+  readonly daemon: boolean;
+  readonly pidFile: string | undefined;
+  readonly user: string | undefined;
+  readonly threads: number;
+  readonly prefixDelimiter: string;
+  /** What was accepted and does nothing, each a sentence. */
+  readonly notes: readonly string[];
+}
+
+/** `argv` without the program's name. Never prints, never exits, touches nothing. */
+export function readConfig(
+  argv: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+  version: string,
+): Config | Exit {
+  const parsed = parseFlags(argv, env, version);
+  if ('code' in parsed) return parsed;
+  const flags = parsed.values as unknown as Flags;
+  const refusal = refusalOf(flags, parsed.given, env);
+  if (refusal !== undefined) return usageExit(refusal);
+  const extended = extendedOf(flags.extended ?? []);
+  if ('code' in extended) return extended;
+  const tls = flags.enableSsl === true ? tlsOf(extended.tls) : undefined;
+  if (tls !== undefined && 'code' in tls) return tls;
+  const notes = [
+    ...Object.entries(WITHOUT_EFFECT)
+      .filter(([name]) => parsed.given.has(name) && !(name === 'udpPort' && flags.udpPort === 0))
+      .map(([name, why]) => `--${kebab(name)} has no effect: ${why}`),
+    ...extended.ignored.map((name) => `-o ${name} has no effect`),
+  ];
+  return configOf(flags, env, { tls, notes, idleTimeoutMs: extended.idleTimeoutMs });
+}
+
+/** What commander makes of config/flags.ts. */
+interface Flags {
+  readonly port?: number;
+  readonly listen?: readonly ListenAddress[];
+  readonly unixSocket?: string;
+  readonly unixMask: number;
+  readonly plainPort?: number;
+  readonly dialect: 'both' | 'memcached';
+  readonly protocol: string;
+  readonly udpPort?: number;
+  readonly listenBacklog: number;
+  readonly connLimit: number;
+  readonly idleTimeout: number;
+  readonly stallTimeout: number;
+  readonly maxReqsPerEvent: number;
+  readonly data: string;
+  readonly memoryLimit: number;
+  readonly maxItemSize: number;
+  readonly maxKeyBytes: number;
+  readonly maxKeys: number;
+  readonly maxBytes: number;
+  readonly disableEvictions?: boolean;
+  readonly maxIdle: number;
+  readonly segmentSize: number;
+  readonly compactRatio: number;
+  readonly compactMin: number;
+  readonly snapshot: 'never' | 'compact' | number;
+  readonly scrubRate: number;
+  readonly acceptClock?: boolean;
+  readonly disableCas?: boolean;
+  readonly enableSasl?: boolean;
+  readonly authFile?: string;
+  readonly enableSsl?: boolean;
+  readonly enableShutdown?: boolean;
+  readonly disableFlushAll?: boolean;
+  readonly disableDumping?: boolean;
+  readonly disableWatch?: boolean;
+  readonly verbose: number;
+  readonly daemon?: boolean;
+  readonly pidfile?: string;
+  readonly user?: string;
+  readonly extended?: readonly string[];
+  readonly threads: number;
+  readonly delimiter: string;
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Combinations that cannot be, as a message; memcached refuses the same ones. */
+function refusalOf(flags: Flags, given: ReadonlySet<string>, env: Environment): string | undefined {
+  if (flags.enableSasl === true && authFileOf(flags, env) === undefined) {
+    return '-S needs the users: give -Y <file> with user:password lines';
+  }
+  // Values live on disk, so the default of -m says nothing about -I; said by the user, it does.
+  if (given.has('memoryLimit') && flags.maxItemSize > flags.memoryLimit / 2) {
+    return '-I must not be above half of the memory of -m';
+  }
+  if (flags.delimiter.length !== 1) return '-D takes one character';
+  if (flags.data === '') return '--data needs a directory';
+  if (flags.unixSocket === '') return '-s needs a path';
+  return undefined;
+}
+
+function configOf(
+  flags: Flags,
+  env: Environment,
+  more: Pick<Config, 'tls' | 'notes'> & { idleTimeoutMs: number | undefined },
+): Config {
+  const protocols = { ascii: 'text', binary: 'binary' } as const;
+  return Object.freeze({
+    endpoints: endpointsOf({
+      listen: flags.listen ?? [],
+      port: flags.port,
+      udpPort: flags.udpPort,
+      plainPort: flags.plainPort,
+      unixPath: flags.unixSocket,
+      unixMode: flags.unixMask,
+    }),
+    backlog: flags.listenBacklog,
+    connectionsMax: flags.connLimit,
+    idleTimeoutMs: more.idleTimeoutMs ?? flags.idleTimeout,
+    stallTimeoutMs: flags.stallTimeout,
+    requestsPerTurn: flags.maxReqsPerEvent,
+    protocol: protocols[flags.protocol as keyof typeof protocols] ?? 'auto',
+    shortForms: flags.dialect === 'both',
+    portFile: env['MEMCACHED_PORT_FILENAME'],
+    dataDir: flags.data,
+    cacheBytes: flags.memoryLimit,
+    valueBytesMax: flags.maxItemSize,
+    keyBytesMax: flags.maxKeyBytes,
+    keysMax: flags.maxKeys,
+    storeBytesMax: flags.maxBytes,
+    evicts: flags.disableEvictions !== true,
+    maxIdleMs: flags.maxIdle,
+    segmentBytes: flags.segmentSize,
+    compactRatio: flags.compactRatio,
+    compactMinBytes: flags.compactMin,
+    snapshot: flags.snapshot,
+    scrubBytesPerSecond: flags.scrubRate,
+    acceptsClock: flags.acceptClock === true,
+    authFile: authFileOf(flags, env),
+    sasl: flags.enableSasl === true,
+    tls: more.tls,
+    shutdownEnabled: flags.enableShutdown === true,
+    flushEnabled: flags.disableFlushAll !== true,
+    dumpEnabled: flags.disableDumping !== true,
+    watchEnabled: flags.disableWatch !== true,
+    casEnabled: flags.disableCas !== true,
+    verbosity: flags.verbose,
+    daemon: flags.daemon === true,
+    pidFile: flags.pidfile,
+    user: flags.user,
+    threads: flags.threads,
+    prefixDelimiter: flags.delimiter,
+    notes: more.notes,
+  });
+}
+
+/** MEMCACHED_SASL_PWDB is where memcached's own SASL tests put their users. */
+function authFileOf(flags: Flags, env: Environment): string | undefined {
+  if (flags.authFile !== undefined) return flags.authFile;
+  return flags.enableSasl === true ? env['MEMCACHED_SASL_PWDB'] : undefined;
+}
+
+function kebab(attribute: string): string {
+  return attribute.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}

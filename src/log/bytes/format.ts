@@ -1,0 +1,401 @@
+// Every byte that Cairn writes to a segment: layouts, magics, sizes, checksums. Pure functions over
+// buffers; no file, no clock. docs/format.md describes the same bytes for readers (a test compares).
+//
+// A segment is a header and then batches, back to back, each a header and then frames:
+//
+//   | segment header 64 | batch header 48 | frame | frame | … | batch header 48 | frame | … | zeros …
+//
+// Invariants:
+// - All numbers are little-endian; batches and frames start at multiples of 8.
+// - Each CRC-32 covers everything after it in its header (and a frame's key, value and padding), and is
+//   seeded with the segment's random salt and the place in the file: bytes of another segment, of a
+//   recycled file or of a client's value never pass for ours, nor do our own in another place.
+// - Lengths are checked against limits before they are trusted.
+
+import { crc32 } from 'node:zlib';
+
+import { assert } from '../../assert.js';
+import { KEY_BYTES_LIMIT, SEQ_MAX } from '../../limits.js';
+import { checksum, reseeded } from './checksum.js';
+import { SEGMENT_MAGIC } from './magic.js';
+
+export const FORMAT_VERSION = 1;
+export const ALIGNMENT_BYTES = 8;
+
+export const SEGMENT_HEADER_BYTES = 64;
+export const STORE_ID_BYTES = 16;
+
+/** "BTCH" in the file. */
+export const BATCH_MAGIC = 0x48435442;
+export const BATCH_HEADER_BYTES = 48;
+/** No batch is larger: a length above it is damage. Group commit gathers half of it at most. */
+export const BATCH_BYTES_LIMIT = 8 * 1024 * 1024;
+
+export const FRAME_HEADER_BYTES = 32;
+export const CHOSEN_CAS_BYTES = 8;
+
+export const RECORD = { put: 1, delete: 2, touch: 3, flush: 4, deletePrefix: 5 } as const;
+export type RecordType = (typeof RECORD)[keyof typeof RECORD];
+
+/** Bits of a put record. */
+export const MARK = { chosenCas: 1, stale: 2, won: 4, largeValue: 8 } as const;
+const MARKS_ALL = MARK.chosenCas | MARK.stale | MARK.won | MARK.largeValue;
+
+/** Why a delete record was written; kept in its flags field. */
+export const DELETE_REASON = { deleted: 0, evicted: 1, expired: 2, idle: 3 } as const;
+
+/** A seal holds no frame; a clean seal is the last thing that an orderly stop writes. */
+export const BATCH_KIND = { records: 0, seal: 1, cleanSeal: 3 } as const;
+
+export interface SegmentHeader {
+  readonly storeId: Buffer;
+  /** Numbers of the log's segments that this file stands for: one, or a compacted run. */
+  readonly first: number;
+  readonly last: number;
+  /** How often this place was rewritten. */
+  readonly generation: number;
+  readonly salt: number;
+  readonly createdAtMs: number;
+}
+
+export interface BatchHeader {
+  /** Header and frames. */
+  readonly batchBytes: number;
+  readonly frameCount: number;
+  readonly kind: number;
+  /** Log end that was already durable when this batch was built. */
+  readonly durableSegment: number;
+  readonly durableOffset: number;
+  /** Seq of its first record; for a seal the last seq given out before it. */
+  readonly firstSeq: number;
+  /** The store's clock when it was built, Unix ms. */
+  readonly timeMs: number;
+}
+
+/** One logical change. Decoded ones have views into the source buffer as key and value. */
+export interface LogRecord {
+  readonly type: RecordType;
+  readonly marks: number;
+  readonly flags: number;
+  readonly seq: number;
+  /** Unix ms, 0: never. For a flush: when it takes effect, 0: at once. */
+  readonly expiresAt: number;
+  readonly key: Buffer;
+  readonly value: Buffer;
+  /** Meaningful with MARK.chosenCas. */
+  readonly cas: bigint;
+}
+
+/** A record to encode. Key and value may be parts of longer buffers: bytes from start to before end, else all of them. */
+export interface RecordSource extends LogRecord {
+  readonly keyStart?: number;
+  readonly keyEnd?: number;
+  readonly valueStart?: number;
+  readonly valueEnd?: number;
+}
+
+/** Why bytes are not what should stand there. */
+export type Defect = 'magic' | 'length' | 'checksum' | 'content';
+
+export function align(bytes: number): number {
+  return Math.ceil(bytes / ALIGNMENT_BYTES) * ALIGNMENT_BYTES;
+}
+
+/** Of bytes `from` to `to`, which belong to what stands at `offset` of a segment with that salt. */
+function seededCrc(bytes: Buffer, from: number, to: number, salt: number, offset: number): number {
+  return checksum(bytes, from, to, placeSeed(salt, offset));
+}
+
+/** What the checksums at `offset` of a segment with that salt start from. */
+export function placeSeed(salt: number, offset: number): number {
+  return (salt ^ (offset / ALIGNMENT_BYTES)) >>> 0;
+}
+
+// ── segment header ────────────────────────────────────────────────────────────────────────────────
+
+/**
+ *   0 magic 8 | 8 version u32 | 12 crc u32 | 16 store id 16 | 32 first u32 | 36 last u32
+ *  40 generation u32 | 44 salt u32 | 48 predecessor u32 | 52 zero u32 | 56 created at, Unix ms u64
+ */
+export function encodeSegmentHeader(header: SegmentHeader): Buffer {
+  assert(header.storeId.length === STORE_ID_BYTES, 'A store id has its size');
+  assert(header.first >= 1 && header.first <= header.last, 'A segment stands for a run of numbers');
+  const bytes = Buffer.alloc(SEGMENT_HEADER_BYTES);
+  bytes.write(SEGMENT_MAGIC, 0, 'latin1');
+  bytes.writeUInt32LE(FORMAT_VERSION, 8);
+  header.storeId.copy(bytes, 16);
+  bytes.writeUInt32LE(header.first, 32);
+  bytes.writeUInt32LE(header.last, 36);
+  bytes.writeUInt32LE(header.generation, 40);
+  bytes.writeUInt32LE(header.salt, 44);
+  bytes.writeUInt32LE(header.first - 1, 48);
+  writeUInt64(bytes, 56, Math.floor(header.createdAtMs));
+  bytes.writeUInt32LE(crc32(bytes.subarray(16)), 12);
+  return bytes;
+}
+
+export type DecodedHeader =
+  | { readonly ok: true; readonly header: SegmentHeader }
+  | { readonly ok: false; readonly defect: Defect }
+  | { readonly ok: false; readonly defect: 'version'; readonly version: number };
+
+export function decodeSegmentHeader(bytes: Buffer): DecodedHeader {
+  if (bytes.length < SEGMENT_HEADER_BYTES) return { ok: false, defect: 'length' };
+  if (bytes.toString('latin1', 0, 8) !== SEGMENT_MAGIC) return { ok: false, defect: 'magic' };
+  const version = bytes.readUInt32LE(8);
+  if (version !== FORMAT_VERSION) return { ok: false, defect: 'version', version };
+  const crc = crc32(bytes.subarray(16, SEGMENT_HEADER_BYTES));
+  if (crc !== bytes.readUInt32LE(12)) return { ok: false, defect: 'checksum' };
+  const first = bytes.readUInt32LE(32);
+  const last = bytes.readUInt32LE(36);
+  if (first < 1 || first > last || bytes.readUInt32LE(48) !== first - 1) {
+    return { ok: false, defect: 'content' };
+  }
+  return {
+    ok: true,
+    header: {
+      storeId: Buffer.from(bytes.subarray(16, 32)),
+      first,
+      last,
+      generation: bytes.readUInt32LE(40),
+      salt: bytes.readUInt32LE(44),
+      createdAtMs: readUInt64(bytes, 56),
+    },
+  };
+}
+
+// ── batch header ──────────────────────────────────────────────────────────────────────────────────
+
+/**
+ *   0 magic u32 | 4 crc u32 | 8 batch bytes u32 | 12 frame count u32 | 16 durable segment u32
+ *  20 kind u32 | 24 durable offset u64 | 32 first seq u64 | 40 time, Unix ms u64
+ *
+ * Writes to `target` at `at`; the batch will stand at `offset` of a segment with that salt.
+ */
+export function encodeBatchHeader(
+  target: Buffer,
+  at: number,
+  header: BatchHeader,
+  salt: number,
+  offset: number,
+): void {
+  target.writeUInt32LE(BATCH_MAGIC, at);
+  target.writeUInt32LE(header.batchBytes, at + 8);
+  target.writeUInt32LE(header.frameCount, at + 12);
+  target.writeUInt32LE(header.durableSegment, at + 16);
+  target.writeUInt32LE(header.kind, at + 20);
+  writeUInt64(target, at + 24, header.durableOffset);
+  writeUInt64(target, at + 32, header.firstSeq);
+  writeUInt64(target, at + 40, Math.floor(header.timeMs));
+  const crc = seededCrc(target, at + 8, at + BATCH_HEADER_BYTES, salt, offset);
+  target.writeUInt32LE(crc, at + 4);
+}
+
+/** The batch header at `at`, or what is wrong with it. Says nothing of the frames. */
+export function decodeBatchHeader(
+  source: Buffer,
+  at: number,
+  salt: number,
+  offset: number,
+): BatchHeader | Defect {
+  if (source.length - at < BATCH_HEADER_BYTES) return 'length';
+  if (source.readUInt32LE(at) !== BATCH_MAGIC) return 'magic';
+  const crc = seededCrc(source, at + 8, at + BATCH_HEADER_BYTES, salt, offset);
+  if (crc !== source.readUInt32LE(at + 4)) return 'checksum';
+  const header: BatchHeader = {
+    batchBytes: source.readUInt32LE(at + 8),
+    frameCount: source.readUInt32LE(at + 12),
+    durableSegment: source.readUInt32LE(at + 16),
+    kind: source.readUInt32LE(at + 20),
+    durableOffset: readUInt64(source, at + 24),
+    firstSeq: readUInt64(source, at + 32),
+    timeMs: readUInt64(source, at + 40),
+  };
+  const { batchBytes } = header;
+  if (batchBytes < BATCH_HEADER_BYTES || batchBytes > BATCH_BYTES_LIMIT) return 'length';
+  if (batchBytes % ALIGNMENT_BYTES !== 0) return 'length';
+  return header;
+}
+
+// ── frame ─────────────────────────────────────────────────────────────────────────────────────────
+
+/** Bytes of the frame of a record with a key and value of these sizes, padding included. */
+export function frameBytes(keyBytes: number, valueBytes: number, marks: number): number {
+  const cas = (marks & MARK.chosenCas) === 0 ? 0 : CHOSEN_CAS_BYTES;
+  return align(FRAME_HEADER_BYTES + cas + keyBytes + valueBytes);
+}
+
+/** Bytes of the frame of that record. */
+export function sourceBytes(record: Omit<RecordSource, 'seq'>): number {
+  const { key, value, marks } = record;
+  const { keyStart = 0, keyEnd = key.length, valueStart = 0, valueEnd = value.length } = record;
+  return frameBytes(keyEnd - keyStart, valueEnd - valueStart, marks);
+}
+
+/**
+ *   0 crc u32 | 4 frame bytes u32 | 8 type u8 | 9 marks u8 | 10 key bytes u16 | 12 value bytes u32
+ *  16 flags u32 | 20 seq u48 | 26 expires at, Unix ms u48 | 32 [chosen cas u64] key value zeros
+ *
+ * Writes to `target` at `at`, where the room must be; returns the frame's bytes.
+ */
+export function encodeFrame(
+  target: Buffer,
+  at: number,
+  record: Omit<RecordSource, 'seq'>,
+  seq: number,
+  salt: number,
+  offset: number,
+): number {
+  const { key, value, marks, flags, expiresAt } = record;
+  const { keyStart = 0, keyEnd = key.length, valueStart = 0, valueEnd = value.length } = record;
+  const keyBytes = keyEnd - keyStart;
+  const valueBytes = valueEnd - valueStart;
+  assert(keyBytes <= KEY_BYTES_LIMIT, 'A key fits its length field');
+  assert(seq > 0 && seq <= SEQ_MAX, 'A seq is positive and has 48 bits');
+  assert((marks & ~MARKS_ALL) === 0, 'Only known marks are written');
+  const bytes = frameBytes(keyBytes, valueBytes, marks);
+  target.writeUInt32LE(bytes, at + 4);
+  target[at + 8] = record.type;
+  target[at + 9] = marks;
+  target.writeUInt16LE(keyBytes, at + 10);
+  target.writeUInt32LE(valueBytes, at + 12);
+  target.writeUInt32LE(flags, at + 16);
+  target.writeUIntLE(seq, at + 20, 6);
+  target.writeUIntLE(expiresAt, at + 26, 6);
+  let end = at + FRAME_HEADER_BYTES;
+  if ((marks & MARK.chosenCas) !== 0) {
+    target.writeBigUInt64LE(record.cas, end);
+    end += CHOSEN_CAS_BYTES;
+  }
+  end += key.copy(target, end, keyStart, keyEnd);
+  end += value.copy(target, end, valueStart, valueEnd);
+  while (end < at + bytes) target[end++] = 0;
+  target.writeUInt32LE(seededCrc(target, at + 4, at + bytes, salt, offset), at);
+  return bytes;
+}
+
+/** What a copy of a frame says otherwise than the frame. */
+export interface FrameChanges {
+  readonly expiresAt: number;
+  /** Marks that are added; none that needs room. */
+  readonly marks: number;
+}
+
+/**
+ * Copies the frame at `from` of `source`, which was checked, to `at` of `target`, changed or as it is; the
+ * seeds are those of its old and its new place. As it is, its checksum moves with it and is not made anew:
+ * a bit that turns on the way is found by whoever reads the copy. Returns its bytes.
+ */
+export function copyFrame(
+  target: Buffer,
+  at: number,
+  source: Buffer,
+  from: number,
+  changes: FrameChanges | undefined,
+  oldSeed: number,
+  newSeed: number,
+): number {
+  const bytes = frameBytesAt(source, from);
+  source.copy(target, at, from, from + bytes);
+  if (changes === undefined) {
+    const crc = reseeded(source.readUInt32LE(from), bytes - 4, oldSeed, newSeed);
+    target.writeUInt32LE(crc, at);
+    return bytes;
+  }
+  target[at + 9]! |= changes.marks;
+  target.writeUIntLE(changes.expiresAt, at + 26, 6);
+  target.writeUInt32LE(checksum(target, at + 4, at + bytes, newSeed), at);
+  return bytes;
+}
+
+/** Bytes of the frame at `at`, by its own word. */
+export function frameBytesAt(source: Buffer, at: number): number {
+  return source.readUInt32LE(at + 4);
+}
+
+/** A decoded frame: the record and its size on disk. */
+export interface Frame {
+  readonly record: LogRecord;
+  readonly bytes: number;
+}
+
+/**
+ * Bytes of the frame at `at` of `source`, which must hold it whole, or what is wrong with it. `offset` is
+ * its place in the segment with that salt.
+ */
+export function checkFrame(
+  source: Buffer,
+  at: number,
+  salt: number,
+  offset: number,
+): number | Defect {
+  if (source.length - at < FRAME_HEADER_BYTES) return 'length';
+  const bytes = source.readUInt32LE(at + 4);
+  if (bytes < FRAME_HEADER_BYTES || bytes > source.length - at) return 'length';
+  const crc = seededCrc(source, at + 4, at + bytes, salt, offset);
+  if (crc !== source.readUInt32LE(at)) return 'checksum';
+  const type = source[at + 8]!;
+  const marks = source[at + 9]!;
+  if (type < RECORD.put || type > RECORD.deletePrefix || (marks & ~MARKS_ALL) !== 0)
+    return 'content';
+  const keyBytes = source.readUInt16LE(at + 10);
+  return frameBytes(keyBytes, source.readUInt32LE(at + 12), marks) === bytes ? bytes : 'content';
+}
+
+/** The record of the frame at `at`. Requires: checkFrame found nothing wrong. */
+export function frameRecord(source: Buffer, at: number): LogRecord {
+  const marks = source[at + 9]!;
+  const keyAt = frameKeyAt(source, at);
+  const valueAt = keyAt + source.readUInt16LE(at + 10);
+  return {
+    type: source[at + 8] as RecordType,
+    marks,
+    flags: source.readUInt32LE(at + 16),
+    seq: frameSeqAt(source, at),
+    expiresAt: source.readUIntLE(at + 26, 6),
+    key: source.subarray(keyAt, valueAt),
+    value: source.subarray(valueAt, valueAt + source.readUInt32LE(at + 12)),
+    cas: (marks & MARK.chosenCas) === 0 ? 0n : source.readBigUInt64LE(at + FRAME_HEADER_BYTES),
+  };
+}
+
+export function frameSeqAt(source: Buffer, at: number): number {
+  return source.readUIntLE(at + 20, 6);
+}
+
+/** Unix ms; 0: never. */
+export function frameExpiresAt(source: Buffer, at: number): number {
+  return source.readUIntLE(at + 26, 6);
+}
+
+/** Where the key of the frame at `at` begins. */
+export function frameKeyAt(source: Buffer, at: number): number {
+  const hasCas = (source[at + 9]! & MARK.chosenCas) !== 0;
+  return at + FRAME_HEADER_BYTES + (hasCas ? CHOSEN_CAS_BYTES : 0);
+}
+
+/** The frame at `at`, as checkFrame and frameRecord. */
+export function decodeFrame(
+  source: Buffer,
+  at: number,
+  salt: number,
+  offset: number,
+): Frame | Defect {
+  const bytes = checkFrame(source, at, salt, offset);
+  return typeof bytes === 'string' ? bytes : { bytes, record: frameRecord(source, at) };
+}
+
+/** The CAS token of a record: its seq, unless a client chose one. */
+export function casOf(record: LogRecord): bigint {
+  return (record.marks & MARK.chosenCas) === 0 ? BigInt(record.seq) : record.cas;
+}
+
+function writeUInt64(target: Buffer, at: number, value: number): void {
+  assert(Number.isSafeInteger(value) && value >= 0, 'A 64-bit field holds a safe integer');
+  target.writeUInt32LE(value % 2 ** 32, at);
+  target.writeUInt32LE(Math.floor(value / 2 ** 32), at + 4);
+}
+
+function readUInt64(source: Buffer, at: number): number {
+  return source.readUInt32LE(at) + source.readUInt32LE(at + 4) * 2 ** 32;
+}

@@ -1,0 +1,144 @@
+// A batch while it gathers: frames are encoded straight into the buffer that will be written, at the
+// place in the segment where they will stand, so that their locations are known before the write.
+//
+// Invariants:
+// - One batch is one write and lies in one segment.
+// - It knows, for each of its records, what takes the change back should the write fail.
+
+import { assert } from '../../assert.js';
+import {
+  BATCH_BYTES_LIMIT,
+  BATCH_HEADER_BYTES,
+  BATCH_KIND,
+  decodeFrame,
+  encodeBatchHeader,
+  encodeFrame,
+} from '../bytes/format.js';
+import type { LogRecord } from '../bytes/format.js';
+import type { NewRecord, Undo } from './group-commit.js';
+import type { Segment } from '../segments/segment.js';
+
+/** A batch takes no further record above this; a single record may be larger. */
+const GATHER_BYTES_MAX = BATCH_BYTES_LIMIT / 2;
+const BUFFER_BYTES_MIN = 64 * 1024;
+/** Buffers kept for reuse: one being written, one gathering, one to spare. */
+const POOL_BUFFERS_MAX = 3;
+
+const pool: Buffer[] = [];
+
+export class Batch {
+  readonly segment: Segment;
+  /** Where it will stand in the segment. */
+  readonly offset: number;
+  readonly kind: number;
+  readonly #undo: Undo[] = [];
+  #buffer: Buffer;
+  #bytes = BATCH_HEADER_BYTES;
+  #frameCount = 0;
+  #firstSeq = 0;
+  #lastSeq = 0;
+
+  constructor(segment: Segment, offset: number, kind: number = BATCH_KIND.records) {
+    this.segment = segment;
+    this.offset = offset;
+    this.kind = kind;
+    this.#buffer = pool.pop() ?? Buffer.allocUnsafeSlow(BUFFER_BYTES_MIN);
+  }
+
+  /** Header and frames so far. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  get end(): number {
+    return this.offset + this.#bytes;
+  }
+
+  /** Seq of its newest record; 0 for a seal. */
+  get lastSeq(): number {
+    return this.#lastSeq;
+  }
+
+  hasRoom(bytes: number): boolean {
+    return this.#frameCount === 0 || this.#bytes + bytes <= GATHER_BYTES_MAX;
+  }
+
+  /** Encodes a record of that seq, whose frame has `bytes`; returns the frame's place in the segment. */
+  add(record: NewRecord, seq: number, bytes: number, undo: Undo): number {
+    assert(this.kind === BATCH_KIND.records, 'A seal holds no record');
+    this.#grow(this.#bytes + bytes);
+    const place = this.offset + this.#bytes;
+    encodeFrame(this.#buffer, this.#bytes, record, seq, this.segment.salt, place);
+    this.#bytes += bytes;
+    this.#frameCount += 1;
+    if (this.#firstSeq === 0) this.#firstSeq = seq;
+    this.#lastSeq = seq;
+    this.#undo.push(undo);
+    return place;
+  }
+
+  get frameCount(): number {
+    return this.#frameCount;
+  }
+
+  /** Takes every record back, newest first. */
+  takeBack(): void {
+    const records: LogRecord[] = [];
+    for (let at = BATCH_HEADER_BYTES; at < this.#bytes;) {
+      const frame = decodeFrame(this.#buffer, at, this.segment.salt, this.offset + at);
+      assert(typeof frame !== 'string', 'A batch reads back what it encoded');
+      records.push(frame.record);
+      at += frame.bytes;
+    }
+    for (let at = records.length - 1; at >= 0; at -= 1) {
+      const { key, seq } = records[at]!;
+      this.#undo[at]!(key, seq);
+    }
+  }
+
+  /**
+   * The bytes to write, header complete, and `zeroBytes` zeros behind them. `sealSeq` stands in the header of
+   * a batch without records.
+   */
+  compose(
+    durable: { segment: number; offset: number },
+    sealSeq: number,
+    timeMs: number,
+    zeroBytes = 0,
+  ): Buffer {
+    const end = this.#bytes + zeroBytes;
+    this.#grow(end);
+    this.#buffer.fill(0, this.#bytes, end);
+    const header = {
+      batchBytes: this.#bytes,
+      frameCount: this.#frameCount,
+      kind: this.kind,
+      durableSegment: durable.segment,
+      durableOffset: durable.offset,
+      firstSeq: this.#frameCount === 0 ? sealSeq : this.#firstSeq,
+      timeMs,
+    };
+    encodeBatchHeader(this.#buffer, 0, header, this.segment.salt, this.offset);
+    return this.#buffer.subarray(0, end);
+  }
+
+  /** The frame at that place of the segment, if it is in this batch. A view: copy before `recycle`. */
+  frameAt(segment: Segment, place: number, bytes: number): Buffer | undefined {
+    if (segment !== this.segment || place < this.offset || place >= this.end) return undefined;
+    const at = place - this.offset;
+    return this.#buffer.subarray(at, at + bytes);
+  }
+
+  /** Gives the buffer back; the batch must not be used afterwards. */
+  recycle(): void {
+    if (pool.length < POOL_BUFFERS_MAX) pool.push(this.#buffer);
+  }
+
+  #grow(bytes: number): void {
+    if (bytes <= this.#buffer.length) return;
+    assert(bytes <= BATCH_BYTES_LIMIT, 'A record fits a batch');
+    const larger = Buffer.allocUnsafeSlow(Math.max(bytes, this.#buffer.length * 2));
+    this.#buffer.copy(larger, 0, 0, this.#bytes);
+    this.#buffer = larger;
+  }
+}

@@ -1,0 +1,47 @@
+// Whether a commit may hold up the thread that serves clients. A write through libuv's pool costs two wakings, which
+// is half of what a lone client waits for; a write by the thread itself costs none, but nothing else is done
+// meanwhile. So it writes itself while all that it is asked for has to wait for the disk anyway, and the disk
+// is quick (docs/decisions.md, "Commits without readers").
+//
+// Invariant: after a read, and until many writes in a row were quick, writes go through the pool.
+
+import type { Clock } from '../../env/env.js';
+
+/** A longer batch takes long by itself. */
+const BYTES_MAX = 128 * 1024;
+/** Since the last read: clients that read are not kept waiting. */
+const READ_PAUSE_MS = 100;
+/** A write that takes longer shows a disk that is busy or failing. */
+const SLOW_MS = 20;
+/** So many quick ones in a row show a disk that is neither. */
+const QUICK_WRITES_MIN = 64;
+
+export class DirectWrites {
+  readonly #clock: Clock;
+  readonly #reads: (() => number) | undefined;
+  #readsSeen = 0;
+  #readMs = Number.NEGATIVE_INFINITY;
+  #quickWrites = 0;
+
+  /** `reads`: how many were served so far; undefined: the thread is never held up. */
+  constructor(clock: Clock, reads: (() => number) | undefined) {
+    this.#clock = clock;
+    this.#reads = reads;
+  }
+
+  /** A batch of so many bytes may be written by the thread itself. */
+  allows(bytes: number): boolean {
+    if (this.#reads === undefined) return false;
+    const reads = this.#reads();
+    const nowMs = this.#clock.monotonicMs();
+    if (reads !== this.#readsSeen) this.#readMs = nowMs;
+    this.#readsSeen = reads;
+    if (bytes > BYTES_MAX || this.#quickWrites < QUICK_WRITES_MIN) return false;
+    return nowMs - this.#readMs >= READ_PAUSE_MS;
+  }
+
+  /** A write, direct or not, took so long. */
+  took(ms: number): void {
+    this.#quickWrites = ms > SLOW_MS ? 0 : this.#quickWrites + 1;
+  }
+}

@@ -1,0 +1,399 @@
+// Group commit: it gathers records into batches, writes one batch at a time and moves the watermark.
+// docs/recovery.md explains why a failed write is never trusted again.
+//
+// Two state machines, asserted where they move:
+//   phase   open → taking-back → open        no room on the disk: what is above the watermark is taken back
+//           open → taking-back → poisoned    any other failure: nothing is ever written again
+//           open → closed, poisoned → closed
+//   writer  idle → scheduled → writing → idle | scheduled
+//
+// Invariants:
+// - One write is in flight; the next batch gathers meanwhile. A batch is written only after the one
+//   before it is durable, so its header can say so (`durableUpto`).
+// - `append` gives a record its seq and place at once, in phase `open` alone; it is durable when `watermark >= seq`.
+// - What is taken back is taken back newest first.
+// - A seal follows the last batch within SEAL_DELAY_MS of idleness, and proves it.
+
+import { assert } from '../../assert.js';
+import type { Env } from '../../env/env.js';
+import { Batch } from './batch.js';
+import { DirectWrites } from './direct-writes.js';
+import type { CommitDurability, FailureCause } from '../durability.js';
+import { BATCH_KIND, sourceBytes } from '../bytes/format.js';
+import type { RecordSource } from '../bytes/format.js';
+import type { HintFacts } from '../segments/hint.js';
+import { IdleTimer } from './idle-timer.js';
+import { LogEnd } from './log-end.js';
+import type { Segment } from '../segments/segment.js';
+import type { WritableSegment } from './writable-segment.js';
+import { isNoSpace } from './zero-ahead.js';
+import { writeFully } from '../segments/whole-file.js';
+
+const SEAL_DELAY_MS = 1000;
+/** Above this much unsynced data the server stops reading. */
+const UNSYNCED_BYTES_MAX = 8 * 1024 * 1024;
+
+type Phase = 'open' | 'taking-back' | 'poisoned' | 'closed';
+type Writer = 'idle' | 'scheduled' | 'writing';
+
+export interface CommitOptions {
+  readonly segmentBytesMax: number;
+  /** Batches of so many bytes are appended; shorter ones go into zeros that were written ahead. */
+  readonly appendBytesMin: number;
+  readonly nowMs: () => number;
+  /** See DirectWrites. */
+  readonly reads?: (() => number) | undefined;
+}
+
+export interface CommitEvents {
+  /** A successor is wanted (Log prepares it and calls succeed or successorFailed). */
+  onSuccessorWanted(): void;
+  /** See LogEndEvents. */
+  hasRoom(bytes: number): Promise<boolean>;
+  /** The first batch in the successor is durable: `sealed` has its final length. */
+  onRotated(sealed: WritableSegment): void;
+}
+
+/** Where a record is put. One object is filled again by each append: it is valid until the next. */
+export interface Placed {
+  readonly seq: number;
+  readonly segment: Segment;
+  readonly offset: number;
+  readonly bytes: number;
+}
+
+/** A record without its seq, which the append gives. */
+export type NewRecord = Omit<RecordSource, 'seq'>;
+/** Takes back the change of the record with that key and seq. */
+export type Undo = (key: Buffer, seq: number) => void;
+
+/** Counted since the start. */
+export interface CommitCounters {
+  batches: number;
+  records: number;
+  bytes: number;
+  seals: number;
+  failures: number;
+}
+
+export class GroupCommit {
+  readonly #env: Env;
+  readonly #options: CommitOptions;
+  readonly #events: CommitEvents;
+  /** What a start would find as the last one: seqs that were taken back are nowhere until the next batch. */
+  provableSeq: number;
+  readonly counters: CommitCounters = { batches: 0, records: 0, bytes: 0, seals: 0, failures: 0 };
+  /** Called with the ms that each write and sync took. */
+  onLatency: (ms: number) => void = () => {};
+  /** Batches not yet durable, oldest first; the last one gathers. */
+  #queue: Batch[] = [];
+  readonly #end: LogEnd;
+  readonly #durability: CommitDurability;
+  readonly #placed: { seq: number; segment: Segment; offset: number; bytes: number };
+  /** When the batch that is being written was composed. */
+  #writtenSeq = 0;
+  #durableTimeMs: number;
+  /** Of the batch that is being written. */
+  #writtenTimeMs = 0;
+  #unsyncedBytes = 0;
+  #phase: Phase = 'open';
+  #writer: Writer = 'idle';
+  /** Something other than a batch failed for good (zeros, a removed file); told at the writer's next turn. */
+  #fatal: unknown;
+  /** The last durable batch is a seal, or nothing was written since the start. */
+  #sealed = true;
+  readonly #sealTimer: IdleTimer;
+  readonly #direct: DirectWrites;
+  #idleWaiters: (() => void)[] = [];
+  #seqWaiters: { readonly seq: number; readonly wake: () => void }[] = [];
+
+  constructor(
+    env: Env,
+    active: WritableSegment,
+    found: HintFacts,
+    options: CommitOptions,
+    durability: CommitDurability,
+    events: CommitEvents,
+  ) {
+    this.#env = env;
+    this.#durability = durability;
+    durability.lastSeq = found.lastSeq;
+    durability.watermark = found.lastSeq;
+    this.#placed = { seq: 0, segment: active.segment, offset: 0, bytes: 0 };
+    this.provableSeq = found.lastSeq;
+    this.#durableTimeMs = found.timeMs;
+    this.#options = options;
+    this.#events = events;
+    this.#sealTimer = new IdleTimer(env.clock, SEAL_DELAY_MS, () => {
+      if (!this.#sealed) this.seal();
+    });
+    this.#direct = new DirectWrites(env.clock, options.reads);
+    this.#end = new LogEnd(env, active, options, {
+      onSuccessorWanted: () => events.onSuccessorWanted(),
+      hasRoom: (bytes) => events.hasRoom(bytes),
+      onFatal: (error) => {
+        this.#fatal = error;
+        this.#schedule();
+      },
+    });
+  }
+
+  /** The store's clock as the last durable batch has it, Unix ms. */
+  get durableTimeMs(): number {
+    return this.#durableTimeMs;
+  }
+  get poisoned(): boolean {
+    return this.#phase === 'poisoned';
+  }
+  /** See LogEnd. */
+  get short(): boolean {
+    return this.#end.short;
+  }
+  /** Whether the active segment has anything worth sealing. */
+  get holdsRecords(): boolean {
+    return this.#end.active.holdsRecords;
+  }
+  /** See LogEnd. */
+  get successorAheadBytes(): number {
+    return this.#end.successorAheadBytes;
+  }
+  get unallocatedBytes(): number {
+    return this.#end.unallocatedBytes;
+  }
+  askSuccessor(): void {
+    this.#end.askSuccessor();
+  }
+
+  /**
+   * Gives the record a seq and a place in the next batch; key and value are copied. Undefined when it cannot be taken:
+   * poisoned, closed, or no room on the disk. `undo` takes the change back should the commit fail; it is called
+   * newest record first.
+   */
+  append(record: NewRecord, undo: Undo): Placed | undefined {
+    if (this.#phase !== 'open') return undefined;
+    const bytes = sourceBytes(record);
+    if (!this.#end.admits(record.type, bytes)) return undefined;
+    const batch = this.#batchFor(bytes);
+    const placed = this.#placed;
+    placed.seq = this.#durability.lastSeq + 1;
+    placed.segment = batch.segment;
+    placed.bytes = bytes;
+    placed.offset = batch.add(record, placed.seq, bytes, undo);
+    this.#durability.lastSeq = placed.seq;
+    this.#end.planned(batch.end);
+    this.#unsyncedBytes += bytes;
+    this.#noteLoad();
+    if (this.#writer === 'idle') this.#schedule();
+    return placed;
+  }
+
+  /** The bytes of a frame that is not yet durable, as a view; undefined when it is on disk. */
+  pendingFrame(segment: Segment, offset: number, bytes: number): Buffer | undefined {
+    if (offset < segment.committedBytes) return undefined;
+    for (const batch of this.#queue) {
+      const frame = batch.frameAt(segment, offset, bytes);
+      if (frame !== undefined) return frame;
+    }
+    return undefined;
+  }
+
+  /** The successor is durable and in the manifest: the next batch that does not fit goes there. */
+  succeed(successor: WritableSegment): void {
+    const { late } = this.#end;
+    this.#end.succeed(successor);
+    this.#noteLoad();
+    if (late) this.#durability.tell();
+  }
+
+  /** It is asked for again when there is room, or with the next commit. */
+  successorFailed(error: unknown): void {
+    const { late } = this.#end;
+    this.#end.successorFailed(error);
+    this.#noteLoad();
+    if (late) this.#durability.tell();
+  }
+
+  /** Asks whether there is room again (compaction freed some). */
+  retrySpace(): void {
+    if (!this.poisoned) this.#end.retrySpace();
+  }
+
+  /** Resolves when all that was appended is durable or was taken back. */
+  async drained(): Promise<void> {
+    if (this.#queue.length === 0 && this.#writer !== 'writing') return;
+    await new Promise<void>((resolve) => this.#idleWaiters.push(resolve));
+  }
+
+  /** Resolves when `seq` is durable or was taken back. */
+  async drainedUpTo(seq: number): Promise<void> {
+    if (seq <= this.#durability.watermark || this.#queue.length === 0) return;
+    await new Promise<void>((wake) => this.#seqWaiters.push({ seq, wake }));
+  }
+
+  /** Goes on in the successor although the active segment is not full. False when there is nothing to seal. */
+  rotate(): boolean {
+    if (this.#phase !== 'open' || !this.#end.rotate()) return false;
+    this.#push(BATCH_KIND.seal);
+    return true;
+  }
+
+  /** Commits what is there, writes the clean seal and takes nothing more. */
+  async close(): Promise<void> {
+    await this.drained();
+    this.#sealTimer.cancel();
+    if (this.#phase === 'open') {
+      this.#push(BATCH_KIND.cleanSeal);
+      await this.drained();
+    }
+    if (!this.poisoned) this.#phase = 'closed';
+    await this.#end.close();
+  }
+
+  /** A batch with room for a frame: the gathering one, a new one, or one in the successor. */
+  #batchFor(bytes: number): Batch {
+    const gathering = this.#queue.at(-1);
+    // The oldest batch is the one that is being written: its bytes are the kernel's.
+    const open = this.#queue.length > (this.#writer === 'writing' ? 1 : 0) ? gathering : undefined;
+    const mayJoin = open?.kind === BATCH_KIND.records && open.hasRoom(bytes);
+    // When the successor is late, growing beyond the limit beats waiting.
+    const staysHere = this.#end.fits(bytes) || !this.#end.moveOn();
+    if (mayJoin && staysHere) return open;
+    return this.#push(BATCH_KIND.records);
+  }
+
+  /** A new batch at the planned end of the log. */
+  #push(kind: number): Batch {
+    const { active } = this.#end;
+    const batch = new Batch(active.segment, active.plannedBytes, kind);
+    active.plannedBytes = batch.end;
+    this.#unsyncedBytes += batch.bytes;
+    this.#queue.push(batch);
+    this.#schedule();
+    return batch;
+  }
+
+  /** The writer starts when the input that is there has been handled, so that it gathers all of that. */
+  #schedule(): void {
+    if (this.#writer !== 'idle') return;
+    this.#writer = 'scheduled';
+    this.#env.clock.defer(this.#start);
+  }
+
+  readonly #start = (): void => {
+    assert(this.#writer === 'scheduled', 'A writer that starts was scheduled');
+    void this.#writeAll();
+  };
+
+  async #writeAll(): Promise<void> {
+    this.#writer = 'writing';
+    if (this.#fatal !== undefined && !this.poisoned) await this.#fail(this.#fatal);
+    for (let batch = this.#queue[0]; batch !== undefined; batch = this.#queue[0]) {
+      try {
+        await this.#write(batch);
+      } catch (error) {
+        await this.#fail(error);
+        break;
+      }
+      this.#queue.shift();
+      this.#committed(batch);
+      batch.recycle();
+    }
+    this.#writer = 'idle';
+    if ((this.#queue.length > 0 || this.#fatal !== undefined) && !this.poisoned) {
+      this.#schedule();
+      return;
+    }
+    for (const wake of this.#idleWaiters.splice(0)) wake();
+    if (this.#phase === 'open' && !this.#sealed) this.#sealTimer.restart();
+  }
+
+  async #write(batch: Batch): Promise<void> {
+    if (this.#fatal !== undefined) throw this.#fatal;
+    await this.#end.settle(batch.segment, batch.end);
+    const { segment } = this.#end.durable;
+    const durable = { segment: segment.last, offset: segment.committedBytes };
+    this.#writtenTimeMs = this.#options.nowMs();
+    const zeroBytes = this.#end.zerosBehind(batch.segment, batch.end);
+    const { lastSeq } = this.#durability;
+    this.#writtenSeq = lastSeq;
+    const bytes = batch.compose(durable, lastSeq, this.#writtenTimeMs, zeroBytes);
+    const startedMs = this.#env.clock.monotonicMs();
+    this.#end.writeInFlight = true;
+    try {
+      await writeFully(batch.segment.file, bytes, batch.offset, this.#direct.allows(bytes.length));
+    } finally {
+      this.#end.writeInFlight = false;
+    }
+    const tookMs = this.#env.clock.monotonicMs() - startedMs;
+    this.#direct.took(tookMs);
+    this.onLatency(tookMs);
+  }
+
+  #committed(batch: Batch): void {
+    const rotated = this.#end.committed(batch.segment, batch.bytes, batch.end);
+    this.#durableTimeMs = this.#writtenTimeMs;
+    this.#unsyncedBytes -= batch.bytes;
+    this.counters.batches += 1;
+    this.counters.bytes += batch.bytes;
+    this.#sealed = batch.kind !== BATCH_KIND.records;
+    if (batch.kind === BATCH_KIND.records) {
+      this.#durability.watermark = batch.lastSeq;
+      this.provableSeq = batch.lastSeq;
+      this.counters.records += batch.frameCount;
+    } else {
+      this.counters.seals += 1;
+      this.provableSeq = this.#writtenSeq;
+    }
+    if (rotated !== undefined) this.#events.onRotated(rotated);
+    this.#noteLoad();
+    this.#wakeUpTo(this.#durability.watermark);
+    this.#durability.tell();
+  }
+
+  /** Takes back all that is not durable; poisons unless the disk was merely full. */
+  async #fail(error: unknown): Promise<void> {
+    assert(this.#phase === 'open', 'Only an open log fails');
+    this.counters.failures += 1;
+    this.#phase = 'taking-back';
+    const lost = this.#queue.splice(0);
+    for (const batch of lost.toReversed()) batch.takeBack();
+    this.#unsyncedBytes = 0;
+    let cause: FailureCause = isNoSpace(error) ? 'no-space' : 'poisoned';
+    let shown = error;
+    try {
+      if (cause === 'no-space') await this.#end.cutUncommitted();
+    } catch (second) {
+      cause = 'poisoned';
+      shown = second;
+    }
+    this.#phase = cause === 'poisoned' ? 'poisoned' : 'open';
+    if (cause === 'no-space') this.#end.tooShort();
+    this.#noteLoad();
+    this.#wakeUpTo(Number.POSITIVE_INFINITY);
+    this.#durability.fail(cause, shown);
+    if (this.poisoned) return;
+    // The seqs taken back are never given out again: the watermark passes over them.
+    this.#durability.watermark = this.#durability.lastSeq;
+    this.#durability.tell();
+  }
+
+  /** Input should wait while too much is unsynced, or while the log waits for its next segment. */
+  #noteLoad(): void {
+    const { late } = this.#end;
+    this.#durability.congested = late || this.#unsyncedBytes > UNSYNCED_BYTES_MAX;
+    this.#durability.overloaded = late || this.#unsyncedBytes > 2 * UNSYNCED_BYTES_MAX;
+  }
+
+  #wakeUpTo(seq: number): void {
+    if (this.#seqWaiters.length === 0) return;
+    const waiters = this.#seqWaiters;
+    this.#seqWaiters = waiters.filter((waiter) => waiter.seq > seq);
+    for (const waiter of waiters) if (waiter.seq <= seq) waiter.wake();
+  }
+
+  /** Writes an empty batch when idle, sealed or not: it proves the last one, and carries the store's clock. */
+  seal(): void {
+    const isIdle = this.#queue.length === 0 && this.#writer !== 'writing';
+    if (isIdle && this.#phase === 'open') this.#push(BATCH_KIND.seal);
+  }
+}

@@ -1,0 +1,388 @@
+// The end of the log: the segment that new batches go to, the one that is durable so far, and the prepared
+// successor; room ahead of the end, and what is left of it when the disk is full; whether it is still there.
+//
+// Invariants:
+// - `active` is `durable`, or its successor between the first batch planned there and that being durable.
+// - While the disk is short, puts leave a reserve of allocated bytes to deletes, so that a full store can
+//   be emptied; `short` ends only when room was really found, also for a successor that is due.
+// - The active segment outgrows its limit by no more than half, so that a compaction's output is bounded: while its
+//   successor cannot be made it takes puts up to its limit, deletes up to that half, and it is tried every second.
+//
+// Zeros ahead spare a short batch the file system's work, and double the bytes of a long one. So while batches
+// are long nothing is zeroed ahead: they are appended, each with a little of zeros behind it in the same write,
+// which is the reserve for deletes (docs/decisions.md has the figures).
+
+import { assert } from '../../assert.js';
+import type { Env, Timer } from '../../env/env.js';
+import { KvError } from '../../errors.js';
+import { BATCH_HEADER_BYTES, RECORD } from '../bytes/format.js';
+import type { RecordType } from '../bytes/format.js';
+import type { Segment } from '../segments/segment.js';
+import type { WritableSegment } from './writable-segment.js';
+import { isNoSpace } from './zero-ahead.js';
+
+const SPACE_RETRY_MS = 1000;
+/** An entry of the manifest, as text, is no longer. */
+const MANIFEST_ENTRY_BYTES_MAX = 256;
+const SUCCESSOR_RETRY_MS = 1000;
+/** How often it is looked whether somebody took the log away. */
+const LOOK_MS = 1000;
+/** Zeros are kept this far ahead of the end, and written in steps of this. */
+const AHEAD_BYTES = 4 * 1024 * 1024;
+/** Zeros behind a batch that is appended: room for some hundred deletes. */
+const BEHIND_BYTES = 64 * 1024;
+/** The mean length of the batches follows the last ones by this share. */
+const MEAN_SHARE = 1 / 8;
+
+export interface LogEndOptions {
+  readonly segmentBytesMax: number;
+  /** See CommitOptions. */
+  readonly appendBytesMin: number;
+}
+
+export interface LogEndEvents {
+  /** A successor is wanted. Told once until it succeeds or fails. */
+  onSuccessorWanted(): void;
+  /** Whether so many bytes more leave enough for a compaction. Never rejects. */
+  hasRoom(bytes: number): Promise<boolean>;
+  /** Zeros could not be written for another reason than a full disk, or the log was taken away. */
+  onFatal(error: unknown): void;
+}
+
+export class LogEnd {
+  readonly #env: Env;
+  readonly #segmentBytesMax: number;
+  readonly #appendBytesMin: number;
+  readonly #events: LogEndEvents;
+  #active: WritableSegment;
+  #durable: WritableSegment;
+  #successor: WritableSegment | undefined;
+  #short = false;
+  #successorAsked = false;
+  /** It could not be made, and not for want of room. */
+  #successorRefused = false;
+  #successorTimer: Timer | undefined;
+  #spaceTimer: Timer | undefined;
+  #lookTimer: Timer | undefined;
+  /** Up to here zeros are written for deletes when the disk is short, also beyond the limit. */
+  #ballastEnd = 0;
+  #closed = false;
+  #meanBatchBytes = 0;
+  /** A write is with the kernel: its bytes and everything above are not to be touched. */
+  writeInFlight = false;
+
+  constructor(env: Env, active: WritableSegment, options: LogEndOptions, events: LogEndEvents) {
+    this.#env = env;
+    this.#active = active;
+    this.#durable = active;
+    this.#segmentBytesMax = options.segmentBytesMax;
+    this.#appendBytesMin = options.appendBytesMin;
+    this.#events = events;
+    // No successor before the first write: a start has better things to do, and the next one would have to drop it.
+    this.#zeroAhead();
+    this.#lookLater();
+  }
+
+  /** Where new batches go. */
+  get active(): WritableSegment {
+    return this.#active;
+  }
+
+  /** Where the durable end is. */
+  get durable(): WritableSegment {
+    return this.#durable;
+  }
+
+  /** The disk had no room when it was last asked. */
+  get short(): boolean {
+    return this.#short;
+  }
+
+  /**
+   * Has a successor made, unless there is one or one is being made. Not while the log is on its way to the
+   * last one: the manifest never has a third open segment.
+   */
+  askSuccessor(): void {
+    if (
+      this.#active !== this.#durable ||
+      this.#successor !== undefined ||
+      this.#successorAsked ||
+      this.#successorTimer !== undefined ||
+      this.#closed
+    )
+      return;
+    this.#successorAsked = true;
+    this.#events.onSuccessorWanted();
+  }
+
+  /** The active segment has outgrown its limit while its successor is being made: clients have to wait. */
+  get late(): boolean {
+    return (
+      this.#active.plannedBytes > this.#bytesMax() &&
+      this.#successor === undefined &&
+      (this.#successorAsked || this.#active !== this.#durable)
+    );
+  }
+
+  /** So many bytes of a successor are to be allocated before it is used. */
+  get successorAheadBytes(): number {
+    return this.#appends() ? this.#reserveBytes() : this.#segmentBytesMax;
+  }
+
+  /** What the active segment may yet take from the file system. */
+  get unallocatedBytes(): number {
+    if (!this.#appends()) return 0;
+    return Math.max(0, this.#segmentBytesMax - this.#active.zeros.allocatedBytes);
+  }
+
+  /** Zeros to write behind a batch that ends at `end`, when it is about to be written. */
+  zerosBehind(segment: Segment, end: number): number {
+    const { zeros } = this.#writableOf(segment);
+    return end > zeros.allocatedBytes ? Math.min(BEHIND_BYTES, this.#reserveBytes()) : 0;
+  }
+
+  /** Whether a record whose frame has `bytes` may be taken. */
+  admits(type: RecordType, bytes: number): boolean {
+    if (this.#successorRefused && !this.#mayGrow(type, bytes)) return false;
+    if (!this.#short) return true;
+    const reserve = type === RECORD.put ? this.#reserveBytes() : BATCH_HEADER_BYTES;
+    const end = this.#active.plannedBytes + BATCH_HEADER_BYTES + bytes;
+    return end <= this.#active.zeros.allocatedBytes - reserve;
+  }
+
+  /** Whether a frame of `bytes` fits the active segment. */
+  fits(bytes: number): boolean {
+    return this.#active.plannedBytes + BATCH_HEADER_BYTES + bytes <= this.#segmentBytesMax;
+  }
+
+  /** A record was given a place: asks for a successor in time. */
+  planned(bytes: number): void {
+    this.#active.plannedBytes = bytes;
+    this.#active.holdsRecords = true;
+    if (this.#wantsSuccessor() && !this.#short) this.askSuccessor();
+  }
+
+  /** Makes the successor the active segment; false when there is none yet. */
+  moveOn(): boolean {
+    if (this.#successor === undefined) return false;
+    this.#active = this.#successor;
+    this.#successor = undefined;
+    return true;
+  }
+
+  /** As moveOn, when there is anything to seal and nothing is on its way to the successor already. */
+  rotate(): boolean {
+    return this.#active.holdsRecords && this.#active === this.#durable && this.moveOn();
+  }
+
+  /** The successor is durable and in the manifest. */
+  succeed(successor: WritableSegment): void {
+    assert(this.#successor === undefined, 'There is one successor');
+    this.#successorAsked = false;
+    this.#successorRefused = false;
+    this.#successor = successor;
+    if (!this.#short) return;
+    this.#short = false;
+    this.keepAhead();
+  }
+
+  /** The successor could not be made. */
+  successorFailed(error: unknown): void {
+    this.#successorAsked = false;
+    if (!isNoSpace(error)) {
+      this.#successorRefused = true;
+      this.#askAgainLater();
+      return;
+    }
+    this.tooShort();
+    void this.#renewReserve();
+  }
+
+  /** Resolves when no zeros are being written where a batch that ends at `end` would go. */
+  async settle(segment: Segment, end: number): Promise<void> {
+    const { zeros } = this.#writableOf(segment);
+    while (end > zeros.allocatedBytes && zeros.settled !== undefined) await zeros.settled;
+  }
+
+  /** A batch of `bytes` is durable. Returns the segment that is complete by it, if the log moved on. */
+  committed(segment: Segment, bytes: number, end: number): WritableSegment | undefined {
+    const rotated = segment === this.#durable.segment ? undefined : this.#durable;
+    if (rotated !== undefined) {
+      rotated.segment.sealed = true;
+      this.#durable = this.#active;
+    }
+    segment.committedBytes = end;
+    // Seals say nothing of the load.
+    if (bytes > BATCH_HEADER_BYTES)
+      this.#meanBatchBytes += (bytes - this.#meanBatchBytes) * MEAN_SHARE;
+    const { zeros } = this.#durable;
+    if (end > zeros.allocatedBytes) zeros.reset(end + this.zerosBehind(segment, end));
+    this.keepAhead();
+    return rotated;
+  }
+
+  /** Zeros ahead of the end, and the word to prepare a successor in time. */
+  keepAhead(): void {
+    if (this.writeInFlight || this.#closed || this.#short) return;
+    this.#zeroAhead();
+    if (this.#wantsSuccessor()) this.askSuccessor();
+  }
+
+  /** Asks whether there is room again: for zeros, and for a successor if one is due. */
+  retrySpace(): void {
+    if (!this.#short || this.#closed) return;
+    this.#retryLater();
+    if (this.writeInFlight) return;
+    void this.#extend().then((error) => {
+      if (error !== undefined || !this.#short || this.#closed) return;
+      if (this.#wantsSuccessor() && this.#active === this.#durable) {
+        this.askSuccessor();
+        return;
+      }
+      this.#short = false;
+      this.keepAhead();
+    });
+  }
+
+  /** Asks again every second until there is room. */
+  tooShort(): void {
+    this.#short = true;
+    this.#retryLater();
+  }
+
+  /** Nothing of what was planned beyond the durable end is left in the files. */
+  async cutUncommitted(): Promise<void> {
+    await this.#durable.cutUncommitted();
+    if (this.#active === this.#durable) return;
+    // Nothing durable is in the active one yet: it is the successor again.
+    await this.#active.cutUncommitted();
+    this.#successor = this.#active;
+    this.#active = this.#durable;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#spaceTimer?.cancel();
+    this.#lookTimer?.cancel();
+    this.#successorTimer?.cancel();
+    await this.#active.close();
+    if (this.#durable !== this.#active) await this.#durable.close();
+    await this.#successor?.close();
+  }
+
+  /** Batches are long at the moment. */
+  #appends(): boolean {
+    return this.#meanBatchBytes >= this.#appendBytesMin;
+  }
+
+  #writableOf(segment: Segment): WritableSegment {
+    return segment === this.#durable.segment ? this.#durable : this.#active;
+  }
+
+  #step(): number {
+    return Math.min(AHEAD_BYTES, this.#segmentBytesMax / 2);
+  }
+
+  /** What puts leave to deletes. */
+  #reserveBytes(): number {
+    return Math.min(AHEAD_BYTES, this.#segmentBytesMax) / 4;
+  }
+
+  /** Whether a frame of `bytes` is still taken without a successor. */
+  #mayGrow(type: RecordType, bytes: number): boolean {
+    const end = this.#active.plannedBytes + BATCH_HEADER_BYTES + bytes;
+    return end <= (type === RECORD.put ? this.#segmentBytesMax : this.#bytesMax());
+  }
+
+  #askAgainLater(): void {
+    this.#successorTimer?.cancel();
+    this.#successorTimer = this.#env.clock.setTimer(SUCCESSOR_RETRY_MS, () => {
+      this.#successorTimer = undefined;
+      if (this.#wantsSuccessor() && !this.#short) this.askSuccessor();
+    });
+  }
+
+  /** Above this a segment without successor makes clients wait. */
+  #bytesMax(): number {
+    return this.#segmentBytesMax + overgrowthBytes(this.#segmentBytesMax);
+  }
+
+  #wantsSuccessor(): boolean {
+    return this.#active.plannedBytes > this.#segmentBytesMax / 2 && this.#successor === undefined;
+  }
+
+  #zeroAhead(): void {
+    const { plannedBytes, zeros } = this.#active;
+    const wanted = Math.min(plannedBytes + this.#step() / 2, this.#segmentBytesMax);
+    if (!this.#appends() && zeros.allocatedBytes < wanted) void this.#extend();
+  }
+
+  async #extend(): Promise<unknown> {
+    const { plannedBytes, zeros } = this.#active;
+    const reserve = this.#short ? this.#reserveBytes() : 0;
+    const target = Math.max(
+      Math.min(plannedBytes + this.#step(), Math.max(this.#segmentBytesMax, plannedBytes)),
+      Math.min(plannedBytes + reserve, this.#ballastEnd),
+    );
+    const error = await zeros.extend(target);
+    if (error === undefined || this.#closed) return error;
+    if (isNoSpace(error)) this.tooShort();
+    else this.#events.onFatal(error);
+    return error;
+  }
+
+  /** There is no room for a segment, but maybe for the deletes that would make some. */
+  async #renewReserve(): Promise<void> {
+    if (!(await this.#events.hasRoom(this.#reserveBytes()))) return;
+    if (this.writeInFlight || this.#closed || !this.#short) return;
+    this.#ballastEnd = this.#active.plannedBytes + this.#reserveBytes();
+    await this.#extend();
+  }
+
+  /** What is written to a removed file is gone with the process: nothing more may be acknowledged. */
+  async #look(): Promise<void> {
+    const { segment } = this.#durable;
+    const isThere = await isInPlace(this.#env, segment);
+    if (this.#closed) return;
+    // A segment that was sealed meanwhile may have been compacted away.
+    if (isThere || this.#durable.segment !== segment) {
+      this.#lookLater();
+      return;
+    }
+    const message = 'The log was removed, moved or replaced under the running server';
+    this.#events.onFatal(new KvError('KV_IO', message, { path: segment.file.path }));
+  }
+
+  #lookLater(): void {
+    this.#lookTimer = this.#env.clock.setTimer(LOOK_MS, () => void this.#look());
+  }
+
+  #retryLater(): void {
+    this.#spaceTimer?.cancel();
+    this.#spaceTimer = this.#env.clock.setTimer(SPACE_RETRY_MS, () => this.retrySpace());
+  }
+}
+
+/** By so much a segment may outgrow its limit while its successor is being made. */
+export function overgrowthBytes(segmentBytesMax: number): number {
+  return segmentBytesMax / 2;
+}
+
+/** What a compaction's output and a manifest need. */
+export function roomBytes(segments: readonly Segment[], segmentBytesMax: number): number {
+  const output = segments.reduce(
+    (most, { committedBytes }) => Math.max(most, committedBytes),
+    segmentBytesMax + overgrowthBytes(segmentBytesMax),
+  );
+  return output + MANIFEST_ENTRY_BYTES_MAX * (segments.length + 4);
+}
+
+/** True also when nobody can tell: a look that fails has lost nothing. */
+async function isInPlace(env: Env, { file }: Segment): Promise<boolean> {
+  try {
+    return await file.isInPlace();
+  } catch (error) {
+    env.logger.debug(`It cannot be seen whether the log is in its place: ${String(error)}`);
+    return true;
+  }
+}

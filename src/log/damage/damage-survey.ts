@@ -1,0 +1,204 @@
+// What can still be told of damaged bytes in a segment: the frames that are whole nevertheless, and for each
+// of the others the record that seems to have stood there (docs/recovery.md, "Torn or corrupt").
+//
+// Invariants:
+// - `frames` are proved by their own checksums, which are seeded with salt and place: nothing else passes.
+// - `lost` is a guess from unproved bytes: good for a message and for nothing else.
+
+import type { File } from '../../env/env.js';
+import {
+  ALIGNMENT_BYTES,
+  BATCH_BYTES_LIMIT,
+  BATCH_HEADER_BYTES,
+  BATCH_KIND,
+  BATCH_MAGIC,
+  CHOSEN_CAS_BYTES,
+  FRAME_HEADER_BYTES,
+  MARK,
+  RECORD,
+  decodeBatchHeader,
+  decodeFrame,
+  frameBytes,
+} from '../bytes/format.js';
+import type { Defect, RecordType } from '../bytes/format.js';
+import type { ScannedFrame } from '../segments/segment-scanner.js';
+import { SegmentScanner } from '../segments/segment-scanner.js';
+
+/** Bytes that nothing valid covers. */
+export interface LostPlace {
+  readonly offset: number;
+  readonly bytes: number;
+  /** `zeros`: nothing but these is left of what stood there. */
+  readonly what: 'batch header' | 'frame' | 'zeros';
+  readonly defect: Defect;
+  /** What the bytes seem to have said; undefined when nothing can be made out. */
+  readonly seems: SeemingRecord | undefined;
+}
+
+export interface SeemingRecord {
+  readonly type: RecordType | undefined;
+  readonly key: Buffer;
+  readonly seq: number;
+}
+
+export interface DamageSurvey {
+  readonly frames: readonly ScannedFrame[];
+  readonly lost: readonly LostPlace[];
+}
+
+/** Where the next whole batch begins behind a bad one at `offset`; `limit` when there is none. */
+export async function damageEnd(
+  file: File,
+  salt: number,
+  offset: number,
+  limit: number,
+): Promise<number> {
+  const scanner = new SegmentScanner(file, salt, limit, offset);
+  if ((await scanner.next()) !== undefined) return offset;
+  const later = scanner.defect === undefined ? undefined : await scanner.resync();
+  return later?.offset ?? limit;
+}
+
+/** Looks at every place from `start`, where a bad batch begins, to `end`. Holds all of it in memory. */
+export async function surveyDamage(
+  file: File,
+  salt: number,
+  start: number,
+  end: number,
+): Promise<DamageSurvey> {
+  const buffer = Buffer.allocUnsafeSlow(Math.max(0, end - start));
+  const bytes = buffer.subarray(0, await file.read(buffer, start));
+  const surveyor = new Surveyor(bytes, salt, start);
+  surveyor.walk();
+  const missing = end - start - bytes.length;
+  if (missing > 0) surveyor.beyond(missing);
+  return surveyor;
+}
+
+interface Begun {
+  readonly at: number;
+  /** Where the next thing begins, if what stands here can be believed. */
+  readonly end: number;
+  readonly what: LostPlace['what'];
+  readonly defect: Defect;
+  readonly seems: SeemingRecord | undefined;
+}
+
+class Surveyor implements DamageSurvey {
+  readonly frames: ScannedFrame[] = [];
+  readonly lost: LostPlace[] = [];
+  readonly #bytes: Buffer;
+  readonly #salt: number;
+  readonly #start: number;
+  #begun: Begun | undefined;
+
+  constructor(bytes: Buffer, salt: number, start: number) {
+    this.#bytes = bytes;
+    this.#salt = salt;
+    this.#start = start;
+  }
+
+  walk(): void {
+    let at = 0;
+    while (at < this.#bytes.length) at += this.#step(at);
+    this.#finish(this.#bytes.length);
+  }
+
+  /** The file is shorter than it should be. */
+  beyond(missingBytes: number): void {
+    const offset = this.#start + this.#bytes.length;
+    this.lost.push({
+      offset,
+      bytes: missingBytes,
+      what: 'frame',
+      defect: 'length',
+      seems: undefined,
+    });
+  }
+
+  /** Returns by how much to go on. */
+  #step(at: number): number {
+    const offset = this.#start + at;
+    const header = decodeBatchHeader(this.#bytes, at, this.#salt, offset);
+    if (typeof header !== 'string') {
+      this.#finish(at);
+      return BATCH_HEADER_BYTES;
+    }
+    const claimed = claimAt(this.#bytes, at);
+    const frame = claimed.fits ? decodeFrame(this.#bytes, at, this.#salt, offset) : 'length';
+    if (typeof frame !== 'string') {
+      this.#finish(at);
+      this.frames.push({ record: frame.record, offset, bytes: frame.bytes });
+      return frame.bytes;
+    }
+    if (this.#begun === undefined || at >= this.#begun.end) {
+      this.#finish(at);
+      this.#begun = this.#begin(at, header, frame, claimed);
+    }
+    return ALIGNMENT_BYTES;
+  }
+
+  #begin(at: number, header: Defect, frame: Defect, { fits, end, seems }: Claim): Begun {
+    const isHeader =
+      at === 0 || header === 'checksum' || (!fits && looksLikeHeader(this.#bytes, at));
+    if (isHeader) {
+      const headerEnd = at + BATCH_HEADER_BYTES;
+      return { at, end: headerEnd, what: 'batch header', defect: header, seems: undefined };
+    }
+    return { at, end, what: 'frame', defect: frame, seems };
+  }
+
+  #finish(end: number): void {
+    const begun = this.#begun;
+    this.#begun = undefined;
+    if (begun === undefined) return;
+    const { at, defect, seems } = begun;
+    const isZero = this.#bytes.subarray(at, end).every((byte) => byte === 0);
+    const what = isZero ? 'zeros' : begun.what;
+    this.lost.push({ offset: this.#start + at, bytes: end - at, what, defect, seems });
+  }
+}
+
+/** A batch header but for its magic. */
+function looksLikeHeader(bytes: Buffer, at: number): boolean {
+  if (bytes.length - at < BATCH_HEADER_BYTES) return false;
+  const batchBytes = bytes.readUInt32LE(at + 8);
+  const isLength = batchBytes >= BATCH_HEADER_BYTES && batchBytes <= BATCH_BYTES_LIMIT;
+  const isKind = Object.values(BATCH_KIND).some((kind) => kind === bytes.readUInt32LE(at + 20));
+  return isLength && batchBytes % ALIGNMENT_BYTES === 0 && isKind;
+}
+
+interface Claim {
+  /** The lengths agree with each other and with what is there. */
+  readonly fits: boolean;
+  readonly end: number;
+  readonly seems: SeemingRecord | undefined;
+}
+
+const NOTHING: Claim = { fits: false, end: Number.POSITIVE_INFINITY, seems: undefined };
+
+/** What a frame at `at` would say of itself. */
+function claimAt(bytes: Buffer, at: number): Claim {
+  if (bytes.length - at < FRAME_HEADER_BYTES || bytes.readUInt32LE(at) === BATCH_MAGIC)
+    return NOTHING;
+  const claimed = bytes.readUInt32LE(at + 4);
+  const type = bytes[at + 8]!;
+  const marks = bytes[at + 9]!;
+  const keyBytes = bytes.readUInt16LE(at + 10);
+  const fits = frameBytes(keyBytes, bytes.readUInt32LE(at + 12), marks) === claimed;
+  const isType = type >= RECORD.put && type <= RECORD.deletePrefix;
+  if (!fits && !isType) return NOTHING;
+  const hasCas = (marks & MARK.chosenCas) !== 0;
+  const keyAt = at + FRAME_HEADER_BYTES + (hasCas ? CHOSEN_CAS_BYTES : 0);
+  if (keyAt + keyBytes > bytes.length) return NOTHING;
+  const seems: SeemingRecord = {
+    type: isType ? (type as RecordType) : undefined,
+    key: bytes.subarray(keyAt, keyAt + keyBytes),
+    seq: bytes.readUIntLE(at + 20, 6),
+  };
+  return {
+    fits: fits && claimed <= bytes.length - at,
+    end: fits ? at + claimed : Number.POSITIVE_INFINITY,
+    seems,
+  };
+}

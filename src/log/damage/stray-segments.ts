@@ -1,0 +1,81 @@
+// A log without its manifest: which segments lie there, by their own headers. A stand-in for checking and
+// salvaging; no server ever starts from it (docs/recovery.md).
+
+import { join } from 'node:path';
+
+import type { Fs } from '../../env/env.js';
+import { isKvError, systemCode } from '../../errors.js';
+import { readHeader } from '../segments/directory.js';
+import { parseFileName } from '../bytes/file-names.js';
+import type { SegmentHeader } from '../bytes/format.js';
+import type { Manifest, ManifestEntry } from '../segments/manifest.js';
+
+export interface StrayLog {
+  /**
+   * Every segment counts as open: where a sealed one ends only the manifest knew. Numbers that no file stands
+   * for have an entry whose file is missing.
+   */
+  readonly manifest: Manifest;
+  /** Files whose header says nothing, or another store's name. */
+  readonly unreadable: readonly string[];
+}
+
+/** Throws KV_FORMAT_VERSION: without a manifest nothing else says how such a file is to be read. */
+export async function findStrayLog(fs: Fs, dir: string): Promise<StrayLog> {
+  const headers: { path: string; header: SegmentHeader }[] = [];
+  const unreadable: string[] = [];
+  let newestName = 0;
+  for (const name of await fs.list(dir)) {
+    const parsed = parseFileName(name);
+    if (parsed.kind !== 'segment') continue;
+    newestName = Math.max(newestName, parsed.last);
+    const path = join(dir, name);
+    const file = await fs.open(path, 'read');
+    try {
+      headers.push({ path, header: await readHeader(file) });
+    } catch (error: unknown) {
+      if (!isKvError(error, 'KV_CORRUPTION') && systemCode(error) !== 'EIO') throw error;
+      unreadable.push(path);
+    } finally {
+      await file.close();
+    }
+  }
+  const storeId = commonest(headers.map(({ header }) => header.storeId.toString('hex')));
+  const ours = headers.filter(({ header }) => header.storeId.toString('hex') === storeId);
+  const strangers = headers.filter((each) => !ours.includes(each)).map(({ path }) => path);
+  const segments = withGaps(newest(ours.map(({ header }) => header)), newestName);
+  return { manifest: { storeId, segments }, unreadable: [...unreadable, ...strangers] };
+}
+
+/** In log order; a file that a newer generation stands for is left out. */
+function newest(headers: readonly SegmentHeader[]): SegmentHeader[] {
+  const isReplaced = (old: SegmentHeader): boolean =>
+    headers.some(
+      (other) =>
+        other.generation > old.generation && other.first <= old.first && other.last >= old.last,
+    );
+  return headers.filter((header) => !isReplaced(header)).sort((a, b) => a.first - b.first);
+}
+
+function withGaps(headers: readonly SegmentHeader[], newestName: number): ManifestEntry[] {
+  const entries: ManifestEntry[] = [];
+  let expected = 1;
+  const fill = (last: number): void => {
+    if (last < expected) return;
+    entries.push({ first: expected, last, generation: 0, salt: 0, bytes: null });
+  };
+  for (const { first, last, generation, salt } of headers) {
+    fill(first - 1);
+    entries.push({ first, last, generation, salt, bytes: null });
+    expected = last + 1;
+  }
+  fill(newestName);
+  return entries;
+}
+
+function commonest(values: readonly string[]): string {
+  const counts = new Map<string, number>();
+  for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1);
+  const [first] = [...counts].sort(([, a], [, b]) => b - a);
+  return first?.[0] ?? '';
+}

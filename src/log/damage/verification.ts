@@ -1,0 +1,343 @@
+// Checks every byte of a log: each segment that the manifest names, each batch and frame in it, each file
+// of a large value. Reads only, and goes on after damage, so that all of it is named (docs/recovery.md).
+//
+// Invariants:
+// - In a sealed segment every defect is damage. In an open one bad bytes are damage exactly if a valid
+//   later batch proves that they were on disk; else they are the torn tail, of which nobody was told.
+// - A segment whose own header is damaged, or which lies under another's name, is read all the same: the
+//   manifest has its salt, and no frame passes in a place that is not its own.
+
+import { join } from 'node:path';
+
+import type { File, Fs } from '../../env/env.js';
+import { isKvError, systemCode } from '../../errors.js';
+import { damageEnd, surveyDamage } from './damage-survey.js';
+import type { LostPlace } from './damage-survey.js';
+import { checkIdentity, readHeader } from '../segments/directory.js';
+import { largeValueName, parseFileName, segmentName } from '../bytes/file-names.js';
+import { BATCH_HEADER_BYTES, MARK, RECORD, SEGMENT_HEADER_BYTES } from '../bytes/format.js';
+import type { BatchHeader } from '../bytes/format.js';
+import {
+  checkLargeHeader,
+  decodeDescriptor,
+  readLargeValue,
+} from '../segments/large-value-file.js';
+import type { LargeReference } from '../segments/large-value-file.js';
+import type { Manifest, ManifestEntry } from '../segments/manifest.js';
+import { SegmentScanner } from '../segments/segment-scanner.js';
+import type { ScanDefect, ScannedBatch } from '../segments/segment-scanner.js';
+import { readingAround } from './unreadable.js';
+
+const LARGE_PIECE_BYTES = 1024 * 1024;
+
+export interface Finding {
+  readonly path: string;
+  readonly offset: number;
+  /** Undefined: the whole file. */
+  readonly bytes: number | undefined;
+  readonly what: string;
+  /** False: a torn tail, which is no damage. */
+  readonly isDamage: boolean;
+  /** What the bytes seem to have said of: a guess, for the operator. */
+  readonly key: Buffer | undefined;
+}
+
+/** Bad bytes, from a batch that is not whole to the next one that is. */
+export interface DamagedRange {
+  readonly offset: number;
+  readonly end: number;
+  /** Up to here the bytes had been acknowledged; `offset` when nothing proves that: a torn tail. */
+  provedEnd: number;
+}
+
+export interface SegmentCondition {
+  readonly entry: ManifestEntry;
+  /** Where its bytes are; undefined when they are nowhere. */
+  path: string | undefined;
+  /** Where its batches must end, or the file's end. */
+  end: number;
+  readonly ranges: DamagedRange[];
+}
+
+export interface Verification {
+  readonly findings: readonly Finding[];
+  readonly segments: readonly SegmentCondition[];
+  readonly batches: number;
+  readonly frames: number;
+  readonly largeValues: number;
+  readonly bytes: number;
+}
+
+/** Bad bytes in an open segment, until it is known whether they had been acknowledged. */
+interface Suspicion {
+  readonly entry: ManifestEntry;
+  readonly range: DamagedRange;
+  readonly lost: readonly LostPlace[];
+  readonly path: string;
+  /** Zeros, as they are written ahead: suspect only when the log is known to go on there. */
+  readonly isBlank: boolean;
+}
+
+/** Checks the whole log. `onProgress` is told the bytes that are done. */
+export async function verifyLog(
+  fs: Fs,
+  dir: string,
+  manifest: Manifest,
+  onProgress: (bytes: number) => void,
+): Promise<Verification> {
+  const verifier = new Verifier(fs, dir, manifest.storeId, onProgress);
+  for (const entry of manifest.segments) await verifier.segment(entry);
+  await verifier.largeValues();
+  return verifier.result();
+}
+
+class Verifier {
+  readonly #fs: Fs;
+  readonly #dir: string;
+  readonly #storeId: string;
+  readonly #onProgress: (bytes: number) => void;
+  readonly #findings: Finding[] = [];
+  readonly #segments: SegmentCondition[] = [];
+  #suspicions: Suspicion[] = [];
+  readonly #large = new Map<number, LargeReference>();
+  #batches = 0;
+  #frames = 0;
+  #largeValues = 0;
+  #bytes = 0;
+
+  constructor(fs: Fs, dir: string, storeId: string, onProgress: (bytes: number) => void) {
+    this.#fs = fs;
+    this.#dir = dir;
+    this.#storeId = storeId;
+    this.#onProgress = onProgress;
+  }
+
+  async segment(entry: ManifestEntry): Promise<void> {
+    const condition: SegmentCondition = { entry, path: undefined, end: 0, ranges: [] };
+    this.#segments.push(condition);
+    const found = await this.#locate(entry);
+    if (found === undefined) return;
+    condition.path = found.path;
+    try {
+      condition.end = entry.bytes ?? (await found.size());
+      await this.#scan(readingAround(found, this.#unreadable), condition);
+    } finally {
+      await found.close();
+    }
+  }
+
+  /** Every file that a record names, as far as it is still there. */
+  async largeValues(): Promise<void> {
+    for (const reference of this.#large.values()) {
+      const path = join(this.#dir, largeValueName(reference.id));
+      let file: File | undefined;
+      try {
+        file = await this.#fs.open(path, 'read');
+        this.#largeValues += 1;
+        await this.#largeHeader(file, reference);
+        await this.#readLarge(file, reference);
+      } catch (error: unknown) {
+        // Overwritten and deleted values leave their record in the log, but not their file.
+        if (systemCode(error) !== 'ENOENT') this.#note(path, error);
+      } finally {
+        await file?.close();
+      }
+    }
+  }
+
+  result(): Verification {
+    for (const suspicion of this.#suspicions)
+      for (const finding of tornTail(suspicion)) this.#findings.push(finding);
+    return {
+      findings: this.#findings,
+      segments: this.#segments,
+      batches: this.#batches,
+      frames: this.#frames,
+      largeValues: this.#largeValues,
+      bytes: this.#bytes,
+    };
+  }
+
+  readonly #unreadable = (path: string, offset: number, bytes: number): void => {
+    const what = 'the disk cannot read it (EIO)';
+    this.#findings.push({ path, offset, bytes, what, isDamage: true, key: undefined });
+  };
+
+  /** The file that holds the entry's batches, under its own name or another's. */
+  async #locate(entry: ManifestEntry): Promise<File | undefined> {
+    const named = join(this.#dir, segmentName(entry.last, entry.generation));
+    let file: File | undefined;
+    try {
+      file = await this.#fs.open(named, 'read');
+      checkIdentity(await readHeader(file), entry, this.#storeId, named);
+      return file;
+    } catch (error: unknown) {
+      this.#note(named, error);
+      if (file !== undefined && (await startsWithBatch(file, entry))) return file;
+      await file?.close();
+      return this.#locateElsewhere(entry, named);
+    }
+  }
+
+  async #locateElsewhere(entry: ManifestEntry, named: string): Promise<File | undefined> {
+    for (const name of await this.#fs.list(this.#dir)) {
+      if (parseFileName(name).kind !== 'segment') continue;
+      const path = join(this.#dir, name);
+      const file = await this.#fs.open(path, 'read');
+      try {
+        checkIdentity(await readHeader(file), entry, this.#storeId, path);
+        const what = `what belongs here lies in ${name}`;
+        const whole = { offset: 0, bytes: undefined, isDamage: true, key: undefined };
+        this.#findings.push({ path: named, what, ...whole });
+        return file;
+      } catch (error: unknown) {
+        await file.close();
+        if (!isKvError(error) && systemCode(error) !== 'EIO') throw error;
+      }
+    }
+    return undefined;
+  }
+
+  async #scan(file: File, condition: SegmentCondition): Promise<void> {
+    const { entry, end } = condition;
+    const scanner = new SegmentScanner(file, entry.salt, end);
+    let batch = await scanner.next();
+    for (;;) {
+      if (batch !== undefined) {
+        this.#count(batch);
+        this.#convict(batch.header);
+        batch = await scanner.next();
+        continue;
+      }
+      const { defect } = scanner;
+      if (defect === undefined) break;
+      batch = await scanner.resync();
+      await this.#suspect(file, condition, defect, batch?.offset ?? end);
+      if (batch === undefined) break;
+    }
+  }
+
+  #count(batch: ScannedBatch): void {
+    this.#batches += 1;
+    this.#frames += batch.frames.length;
+    this.#bytes += batch.header.batchBytes;
+    for (const { record } of batch.frames) {
+      if (record.type !== RECORD.put || (record.marks & MARK.largeValue) === 0) continue;
+      const reference = decodeDescriptor(record.value);
+      this.#large.set(reference.id, reference);
+    }
+    this.#onProgress(this.#bytes);
+  }
+
+  /** A valid batch proves that everything below its `durable…` had been on disk. */
+  #convict(header: BatchHeader): void {
+    this.#suspicions = this.#suspicions.filter((suspicion) => {
+      const { entry, range, isBlank } = suspicion;
+      if (header.durableSegment < entry.last) return true;
+      const isSame = header.durableSegment === entry.last;
+      if (isSame ? header.durableOffset <= range.offset : isBlank) return true;
+      range.provedEnd = Math.min(range.end, isSame ? header.durableOffset : range.end);
+      this.#damaged(suspicion);
+      return false;
+    });
+  }
+
+  #damaged({
+    path,
+    range,
+    lost,
+    isBlank,
+  }: Pick<Suspicion, 'path' | 'range' | 'lost' | 'isBlank'>): void {
+    if (isBlank) {
+      const { offset, provedEnd } = range;
+      const what = 'zeros where batches had been written';
+      const bytes = provedEnd - offset;
+      this.#findings.push({ path, offset, bytes, what, isDamage: true, key: undefined });
+      return;
+    }
+    const proved = lost.filter(({ offset }) => offset < range.provedEnd);
+    for (const place of proved) this.#findings.push(findingOf(path, place));
+  }
+
+  async #suspect(
+    file: File,
+    { entry, ranges }: SegmentCondition,
+    { offset }: ScanDefect,
+    end: number,
+  ): Promise<void> {
+    const isOpen = entry.bytes === null;
+    const range = { offset, end, provedEnd: isOpen ? offset : end };
+    ranges.push(range);
+    const isBlank = isOpen && (await startsBlank(file, offset, end));
+    const { lost } = isBlank ? { lost: [] } : await surveyDamage(file, entry.salt, offset, end);
+    const suspicion = { entry, range, lost, path: file.path, isBlank };
+    if (isOpen) this.#suspicions.push(suspicion);
+    else this.#damaged(suspicion);
+  }
+
+  /** Told, and passed: the chunks say by themselves whether they are right. */
+  async #largeHeader(file: File, { id, salt }: LargeReference): Promise<void> {
+    try {
+      await checkLargeHeader(file, id, salt);
+    } catch (error: unknown) {
+      this.#note(file.path, error);
+    }
+  }
+
+  async #readLarge(file: File, reference: LargeReference): Promise<void> {
+    const piece = Buffer.alloc(LARGE_PIECE_BYTES);
+    for (let position = 0; position < reference.bytes;) {
+      const count = await readLargeValue(file, reference, piece, position);
+      position += count;
+      this.#bytes += count;
+      this.#onProgress(this.#bytes);
+    }
+  }
+
+  #note(path: string, error: unknown): void {
+    const whole = { path, bytes: undefined, isDamage: true, key: undefined };
+    if (isKvError(error)) {
+      const what = error.message.replace(/ \([^()]*\)$/, '');
+      this.#findings.push({ ...whole, offset: error.offset ?? 0, what });
+    } else if (systemCode(error) === 'ENOENT') {
+      this.#findings.push({ ...whole, offset: 0, what: 'the file is missing' });
+    } else if (systemCode(error) === 'EIO') {
+      this.#findings.push({ ...whole, offset: 0, what: 'the disk cannot read it (EIO)' });
+    } else throw error;
+  }
+}
+
+function findingOf(path: string, { offset, bytes, what, defect, seems }: LostPlace): Finding {
+  return {
+    path,
+    offset,
+    bytes,
+    what: what === 'zeros' ? what : `${what}: ${defect}`,
+    isDamage: true,
+    key: seems?.key,
+  };
+}
+
+/** One finding for all of it: nobody was told of any of these records. */
+function tornTail({ path, range, lost }: Suspicion): Finding[] {
+  const last = lost.findLast(({ what }) => what !== 'zeros');
+  if (last === undefined) return [];
+  const bytes = last.offset + last.bytes - range.offset;
+  const what = 'torn tail: nobody was told that this was stored';
+  return [{ path, offset: range.offset, bytes, what, isDamage: false, key: undefined }];
+}
+
+/** True when nothing was written from `offset` on: the zeros that were written ahead. */
+async function startsBlank(file: File, offset: number, end: number): Promise<boolean> {
+  const header = Buffer.alloc(Math.min(BATCH_HEADER_BYTES, end - offset));
+  await file.read(header, offset);
+  return header.every((byte) => byte === 0);
+}
+
+/** True when the file has a batch of that very segment, whatever its header says. */
+async function startsWithBatch(file: File, { salt, bytes }: ManifestEntry): Promise<boolean> {
+  const around = readingAround(file, () => {});
+  const end = bytes ?? (await file.size());
+  const next = await damageEnd(around, salt, SEGMENT_HEADER_BYTES, end);
+  return next < end;
+}

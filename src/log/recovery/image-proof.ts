@@ -1,0 +1,163 @@
+// Which log an image belongs to, and whether that is the one that lies here (docs/recovery.md, "The image").
+//
+// Invariant: an image is used only when the manifest is the very one of the clean stop, its last segment with
+// batches still ends with that clean seal, and nothing but zeros follows it. Every batch that was acknowledged
+// since would be something, there or in a segment that the manifest names since: a successor that was blank at
+// the stop stays blank, because each start drops it. So an image that was not removed,
+// came back with a power loss or was copied from elsewhere cannot be taken for another state of the log.
+
+import type { Fs } from '../../env/env.js';
+import { systemCode } from '../../errors.js';
+import { hintName } from '../bytes/file-names.js';
+import {
+  BATCH_HEADER_BYTES,
+  BATCH_KIND,
+  SEGMENT_HEADER_BYTES,
+  decodeBatchHeader,
+} from '../bytes/format.js';
+import type { BatchHeader } from '../bytes/format.js';
+import { ImageFile, writeImage } from '../segments/image-file.js';
+import type { ImageContent, ImagedLog } from '../segments/image-file.js';
+import type { HashSeed } from '../bytes/key-hash.js';
+import { dirtyBytes } from './replay.js';
+import type { ReplayReport, Tail } from './replay.js';
+import type { Segment, SegmentTable } from '../segments/segment.js';
+
+/** Fills the store from an image that belongs to the log; false when that does not come about. */
+export type Restore = (image: ImageFile) => Promise<boolean>;
+
+interface ClosedLog {
+  readonly storeId: string;
+  readonly table: SegmentTable;
+  readonly recovery: { readonly hashSeed: HashSeed };
+}
+
+/** What a start finds out without a replay. */
+export interface Restored {
+  readonly tail: Tail;
+  readonly report: ReplayReport;
+}
+
+/** Writes the image of a log that was closed, unless that does not end with a clean seal. */
+export async function saveImage(
+  fs: Fs,
+  dir: string,
+  { storeId, table, recovery }: ClosedLog,
+  content: ImageContent,
+): Promise<void> {
+  const tail = table.ordered.findLast((segment) => segment.committedBytes > SEGMENT_HEADER_BYTES);
+  if (tail === undefined || tail.sealed) return;
+  const seal = await cleanSealAt(tail, tail.committedBytes);
+  if (seal === undefined) return;
+  const segments = table.ordered.map(({ entry, state }) => ({ ...entry, ...state }));
+  const end = { last: tail.last, offset: tail.committedBytes };
+  const { firstSeq: lastSeq, timeMs } = seal;
+  const { hashSeed } = recovery;
+  await writeImage(fs, dir, { storeId, segments, end, lastSeq, timeMs, hashSeed }, content);
+}
+
+/** Whether the directory's image would be used; undefined when there is none. `table` stays as it is. */
+export async function isImageGood(
+  fs: Fs,
+  dir: string,
+  storeId: string,
+  table: SegmentTable,
+): Promise<boolean | undefined> {
+  const image = await ImageFile.open(fs, dir);
+  if (image === undefined || typeof image === 'string') return image === undefined ? image : false;
+  try {
+    return (await provedTail(image.log, storeId, table)) !== undefined && (await image.isWhole());
+  } finally {
+    await image.close();
+  }
+}
+
+/**
+ * What the directory's image tells, once `restore` has taken it over; why it is not used; or undefined when
+ * there is none. Gives the segments the slots and the accounting that it knows.
+ */
+export async function restoreImage(
+  fs: Fs,
+  dir: string,
+  storeId: string,
+  table: SegmentTable,
+  restore: Restore,
+): Promise<Restored | string | undefined> {
+  try {
+    const image = await ImageFile.open(fs, dir);
+    if (image === undefined || typeof image === 'string') return image;
+    try {
+      return await restored(fs, dir, storeId, table, image, restore);
+    } finally {
+      await image.close();
+    }
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error;
+    return String(error);
+  }
+}
+
+async function restored(
+  fs: Fs,
+  dir: string,
+  storeId: string,
+  table: SegmentTable,
+  image: ImageFile,
+  restore: Restore,
+): Promise<Restored | string> {
+  const { segments, end, lastSeq, timeMs, hashSeed } = image.log;
+  const found = await provedTail(image.log, storeId, table);
+  if (found === undefined) return 'it is of another state of the log';
+  const names = new Set(await fs.list(dir));
+  if (!(await restore(image))) return 'it is damaged or was made with other flags';
+  found.segment.committedBytes = end.offset;
+  table.assign(segments);
+  const scanned = table.ordered.filter(
+    ({ sealed, last, generation }) => sealed && !names.has(hintName(last, generation)),
+  );
+  return {
+    tail: { ...found, end: end.offset, clean: true, tornBytes: 0, scans: new Map() },
+    report: { lastSeq, timeMs, scanned, hashSeed },
+  };
+}
+
+/** The last segment with batches, and the one behind it, when the log is the one of the image. */
+async function provedTail(
+  log: ImagedLog,
+  storeId: string,
+  table: SegmentTable,
+): Promise<Pick<Tail, 'segment' | 'blank'> | undefined> {
+  const { ordered } = table;
+  const isSame =
+    log.storeId === storeId &&
+    log.segments.length === ordered.length &&
+    log.segments.every((imaged, index) => isEntryOf(imaged, ordered[index]!));
+  const at = ordered.findIndex(({ last }) => last === log.end.last);
+  const segment = ordered[at];
+  if (!isSame || segment === undefined || segment.sealed) return undefined;
+  const seal = await cleanSealAt(segment, log.end.offset);
+  if (seal?.firstSeq !== log.lastSeq || seal.timeMs !== log.timeMs) return undefined;
+  if ((await dirtyBytes(segment, log.end.offset)) > 0) return undefined;
+  return { segment, blank: ordered[at + 1] };
+}
+
+function isEntryOf(imaged: ImagedLog['segments'][number], { entry }: Segment): boolean {
+  return (
+    imaged.first === entry.first &&
+    imaged.last === entry.last &&
+    imaged.generation === entry.generation &&
+    imaged.salt === entry.salt &&
+    imaged.bytes === entry.bytes
+  );
+}
+
+/** The clean seal that ends there, when that is one which says that all before it was durable. */
+async function cleanSealAt(segment: Segment, end: number): Promise<BatchHeader | undefined> {
+  const at = end - BATCH_HEADER_BYTES;
+  if (at < SEGMENT_HEADER_BYTES) return undefined;
+  const bytes = Buffer.alloc(BATCH_HEADER_BYTES);
+  const count = await segment.file.read(bytes, at);
+  const seal = decodeBatchHeader(bytes.subarray(0, count), 0, segment.salt, at);
+  if (typeof seal === 'string' || seal.kind !== BATCH_KIND.cleanSeal) return undefined;
+  return seal.durableSegment === segment.last && seal.durableOffset === at ? seal : undefined;
+}

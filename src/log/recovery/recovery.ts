@@ -1,0 +1,261 @@
+// Makes a data directory ready to be written: creates it, or finds where its log ends, removes leftovers
+// and, after an unclean stop, rewrites the last segment (docs/recovery.md, the decision table).
+//
+// Invariants:
+// - Idempotent: a crash at any step leaves a directory that recovers to the same records.
+// - A file that has another name is not written to: it may be another store's (cp -al).
+// - After an unclean stop nothing is served from the last segment before its bytes were written anew and
+//   synced: the page cache may show bytes that the disk lacks (a failed sync is reported only once).
+
+import { join } from 'node:path';
+
+import type { Env, File, Fs } from '../../env/env.js';
+import { KvError } from '../../errors.js';
+import { findLeftovers, openSegments } from '../segments/directory.js';
+import { IMAGE_NAME, hintName, parseFileName, segmentName } from '../bytes/file-names.js';
+import {
+  BATCH_HEADER_BYTES,
+  SEGMENT_HEADER_BYTES,
+  STORE_ID_BYTES,
+  encodeSegmentHeader,
+} from '../bytes/format.js';
+import type { SegmentHeader } from '../bytes/format.js';
+import type { HintReader } from '../segments/hint-reader.js';
+import { restoreImage } from './image-proof.js';
+import type { Restore } from './image-proof.js';
+import { readManifest, writeManifest } from '../segments/manifest.js';
+import type { Manifest, ManifestEntry } from '../segments/manifest.js';
+import { refuseRemnants } from './remnants.js';
+import { isOurs, removeOurs, requireFile } from '../segments/ownership.js';
+import { findTail } from './replay.js';
+import type { ReplayReport, Scans, Tail } from './replay.js';
+import type { Segment, SegmentTable } from '../segments/segment.js';
+import { replaceFile, replaceFileBy, writeFully } from '../segments/whole-file.js';
+
+const COPY_BYTES = 1024 * 1024;
+
+export interface Recovered {
+  readonly storeId: string;
+  /** Opened for reading; the last one is the tail. */
+  readonly table: SegmentTable;
+  readonly created: boolean;
+  readonly clean: boolean;
+  /** Bytes of an incomplete last batch that were cut off. */
+  readonly tornBytes: number;
+  readonly leftovers: readonly string[];
+  /** What is known already of the segments at the end. */
+  readonly scans: Scans;
+  /** What an image told, instead of a replay. */
+  readonly restored: ReplayReport | undefined;
+  /** Removes leftovers and the image, cuts and rewrites a tail that was not closed in order; `table` then has the new one. */
+  readonly mend: () => Promise<void>;
+  /** What may be done while the store serves already: until then it is of no harm. */
+  readonly tidy: () => Promise<void>;
+}
+
+/**
+ * Looks at everything and changes nothing, but for making a store where none is: `mend` is for when the
+ * replay has found no damage either. `hints` are those that the replay is to use. Requires: the directory's lock. Throws KV_CORRUPTION,
+ * KV_FORMAT_VERSION, KV_NOT_A_STORE.
+ */
+export async function recover(
+  env: Env,
+  dir: string,
+  hints: HintReader,
+  restore: Restore | undefined,
+): Promise<Recovered> {
+  const { fs } = env;
+  const found = await readManifest(fs, dir);
+  const manifest = found ?? (await createStore(env, dir));
+  const leftovers = await findLeftovers(fs, dir, manifest);
+  const table = await openSegments(fs, dir, manifest);
+  const { storeId } = manifest;
+  const restored =
+    restore && (await table.closedOnFailure(restoreImage(fs, dir, storeId, table, restore)));
+  if (typeof restored === 'string') {
+    env.logger.warn(`The image of the keydir is not used, the log is replayed: ${restored}`);
+  }
+  const image = typeof restored === 'object' ? restored : undefined;
+  const tail = image?.tail ?? (await table.closedOnFailure(findTailAhead(table, hints)));
+  const { clean, scans } = tail;
+  const tornBytes = clean ? 0 : tail.tornBytes;
+  let close: (() => Promise<void>) | undefined;
+  const mend = async (): Promise<void> => {
+    for (const name of leftovers) await fs.remove(join(dir, name));
+    const links = await tail.segment.file.links();
+    if (links > 1) {
+      env.logger.warn(
+        `The last segment has ${links} names, as after cp -al: it goes on in a file of its own`,
+        { path: tail.segment.file.path },
+      );
+    }
+    // What another directory shares is never written to.
+    if (clean && links === 1) {
+      await confirmSeal(fs, dir, tail);
+      close = await dropBlank(fs, dir, storeId, table, tail.blank);
+    } else close = await rewriteTail(env, dir, storeId, table, tail);
+  };
+  // Closing what is removed frees its blocks, as does the removal of the image: both take a while.
+  const tidy = async (): Promise<void> => {
+    await removeOurs(fs, dir, IMAGE_NAME);
+    await close?.();
+  };
+  const report = { storeId, created: found === undefined, clean, tornBytes, leftovers };
+  return { ...report, table, scans, restored: image?.report, mend, tidy };
+}
+
+/** Reads the hint that a replay wants first while the end of the log is looked for. */
+async function findTailAhead(table: SegmentTable, hints: HintReader): Promise<Tail> {
+  hints.begin(table.ordered[0]);
+  try {
+    return await findTail(table);
+  } finally {
+    await hints.settled();
+  }
+}
+
+async function createStore(env: Env, dir: string): Promise<Manifest> {
+  const { fs, random } = env;
+  await refuseOrphans(fs, dir);
+  await refuseRemnants(fs, dir);
+  const storeId = random.bytes(STORE_ID_BYTES);
+  const entry = { first: 1, last: 1, generation: 0, salt: newSalt(env), bytes: null };
+  await createSegment(fs, dir, { ...entry, storeId, createdAtMs: env.clock.wallMs() });
+  const manifest = { storeId: storeId.toString('hex'), segments: [entry] };
+  await writeManifest(fs, dir, manifest);
+  return manifest;
+}
+
+/** Segments without a manifest: only the one of an interrupted creation, which is empty, may go. */
+async function refuseOrphans(fs: Fs, dir: string): Promise<void> {
+  for (const name of await fs.list(dir)) {
+    if (parseFileName(name).kind !== 'segment') continue;
+    const path = join(dir, name);
+    await requireFile(fs, path);
+    if (name === segmentName(1, 0) && (await isOurs(fs, dir, name)) && (await isUnused(fs, path)))
+      continue;
+    throw new KvError(
+      'KV_CORRUPTION',
+      'There are segments but no manifest; restore MANIFEST from a backup or read them with kv-dump',
+      { path },
+    );
+  }
+}
+
+/** Zeros where the first batch would be. */
+async function isUnused(fs: Fs, path: string): Promise<boolean> {
+  const file = await fs.open(path, 'read');
+  try {
+    const bytes = Buffer.alloc(SEGMENT_HEADER_BYTES + 4);
+    await file.read(bytes, 0);
+    return bytes.readUInt32LE(SEGMENT_HEADER_BYTES) === 0;
+  } finally {
+    await file.close();
+  }
+}
+
+export function newSalt(env: Env): number {
+  return env.random.bytes(4).readUInt32LE(0);
+}
+
+/**
+ * A new segment file with its header and what is to stand behind that, durable under its name, which it has from
+ * then on only: no file of that name has half a header.
+ */
+export async function createSegment(
+  fs: Fs,
+  dir: string,
+  header: SegmentHeader,
+  rest: Uint8Array = new Uint8Array(0),
+): Promise<void> {
+  const bytes = Buffer.concat([encodeSegmentHeader(header), rest]);
+  await replaceFile(fs, dir, segmentName(header.last, header.generation), bytes);
+}
+
+/**
+ * Copies the durable part of the last segment to its next generation and makes the manifest name that. Returns how to
+ * close the files that this has removed.
+ */
+async function rewriteTail(
+  env: Env,
+  dir: string,
+  storeId: string,
+  table: SegmentTable,
+  tail: Tail,
+): Promise<() => Promise<void>> {
+  const { fs } = env;
+  const { segment: old, blank } = tail;
+  const entry: ManifestEntry = { ...old.entry, generation: old.generation + 1, bytes: null };
+  const name = segmentName(entry.last, entry.generation);
+  await replaceFileBy(fs, dir, name, async (copy) => {
+    const header = encodeSegmentHeader({
+      ...entry,
+      storeId: Buffer.from(storeId, 'hex'),
+      createdAtMs: env.clock.wallMs(),
+    });
+    await writeFully(copy, header, 0);
+    await copyBytes(old.file, copy, SEGMENT_HEADER_BYTES, tail.end);
+  });
+  const kept = table.ordered.filter((segment) => segment !== old && segment !== blank);
+  const manifest = { storeId, segments: [...kept.map((segment) => segment.entry), entry] };
+  await writeManifest(fs, dir, manifest);
+  for (const gone of [old, ...(blank === undefined ? [] : [blank])]) {
+    await fs.remove(join(dir, gone.name));
+    await removeOurs(fs, dir, hintName(gone.last, gone.generation));
+  }
+  table.regenerate(old, entry, await fs.open(join(dir, name), 'read'));
+  if (blank !== undefined) table.drop(blank);
+  return async () => {
+    await old.file.close();
+    if (blank !== undefined) await table.retire(blank);
+  };
+}
+
+/**
+ * Writes the clean seal anew: when its own write failed, the page cache may show it although the disk lacks
+ * it, and the next batch will say that it was durable.
+ */
+async function confirmSeal(fs: Fs, dir: string, { segment, end }: Tail): Promise<void> {
+  const file = await fs.open(join(dir, segment.name), 'write-through');
+  try {
+    const seal = Buffer.alloc(BATCH_HEADER_BYTES);
+    const at = end - BATCH_HEADER_BYTES;
+    await file.read(seal, at);
+    await writeFully(file, seal, at);
+  } finally {
+    await file.close();
+  }
+}
+
+/**
+ * Takes back a successor that was prepared and never used: the tail is the last segment again. Returns how to close
+ * its file, which is removed.
+ */
+async function dropBlank(
+  fs: Fs,
+  dir: string,
+  storeId: string,
+  table: SegmentTable,
+  blank: Segment | undefined,
+): Promise<(() => Promise<void>) | undefined> {
+  if (blank === undefined) return undefined;
+  table.drop(blank);
+  await writeManifest(fs, dir, { storeId, segments: table.ordered.map(({ entry }) => entry) });
+  await fs.remove(join(dir, blank.name));
+  return () => table.retire(blank);
+}
+
+async function copyBytes(from: File, to: File, start: number, end: number): Promise<void> {
+  const chunk = Buffer.alloc(Math.min(COPY_BYTES, end - start));
+  for (let offset = start; offset < end; offset += COPY_BYTES) {
+    const wanted = chunk.subarray(0, Math.min(COPY_BYTES, end - offset));
+    const count = await from.read(wanted, offset);
+    if (count !== wanted.length) {
+      throw new KvError('KV_IO', 'The last segment became shorter while it was copied', {
+        path: from.path,
+        offset: offset + count,
+      });
+    }
+    await writeFully(to, wanted, offset);
+  }
+}

@@ -1,0 +1,96 @@
+// The MANIFEST: which segment files make up the log, in log order. It is the truth; a segment that it
+// does not name is a leftover, one that it names and that is missing is damage (docs/format.md).
+//
+// Invariants:
+// - Numbers are contiguous from 1: each entry starts one above the last of the one before.
+// - A sealed entry knows its length; at most the last two are open (the active one and its successor,
+//   which is listed before its first batch is written, so that rotation needs no sync of its own).
+// - Replaced atomically as a whole; readable text, because operators read it at three in the morning.
+
+import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
+
+import type { Fs } from '../../env/env.js';
+import { KvError } from '../../errors.js';
+import { MANIFEST_NAME } from '../bytes/file-names.js';
+import { FORMAT_VERSION } from '../bytes/format.js';
+import { readWholeFile, replaceFile } from './whole-file.js';
+
+export interface ManifestEntry {
+  readonly first: number;
+  readonly last: number;
+  readonly generation: number;
+  readonly salt: number;
+  /** Length when sealed, null while open. */
+  readonly bytes: number | null;
+}
+
+export interface Manifest {
+  /** 16 bytes in hex: every segment of this store carries it. */
+  readonly storeId: string;
+  readonly segments: readonly ManifestEntry[];
+}
+
+interface ManifestText {
+  readonly format: 'cairn-manifest';
+  readonly version: number;
+  readonly storeId: string;
+  readonly segments: readonly ManifestEntry[];
+}
+
+/** When it throws after it called `switching`, either manifest may be the one on disk. */
+export async function writeManifest(
+  fs: Fs,
+  dir: string,
+  manifest: Manifest,
+  switching?: () => void,
+): Promise<void> {
+  await replaceFile(fs, dir, MANIFEST_NAME, Buffer.from(composeManifest(manifest)), switching);
+}
+
+/** The manifest of a directory, or undefined when it has none. Throws KV_CORRUPTION, KV_FORMAT_VERSION. */
+export async function readManifest(fs: Fs, dir: string): Promise<Manifest | undefined> {
+  const path = join(dir, MANIFEST_NAME);
+  const bytes = await readWholeFile(fs, path);
+  return bytes === undefined ? undefined : parseManifest(bytes.toString('utf8'), path);
+}
+
+/** One line of JSON for the content, one for its checksum. */
+export function composeManifest({ storeId, segments }: Manifest): string {
+  const content: ManifestText = {
+    format: 'cairn-manifest',
+    version: FORMAT_VERSION,
+    storeId,
+    segments,
+  };
+  const line = JSON.stringify(content);
+  return `${line}\ncrc32 ${checksum(line)}\n`;
+}
+
+export function parseManifest(text: string, path: string): Manifest {
+  const [line = '', sum = ''] = text.split('\n');
+  const damaged = (what: string): KvError =>
+    new KvError('KV_CORRUPTION', `The manifest is damaged: ${what}`, {
+      path,
+    });
+  if (sum !== `crc32 ${checksum(line)}`) throw damaged('its checksum does not match');
+  const content = JSON.parse(line) as ManifestText;
+  if (content.format !== 'cairn-manifest') throw damaged('it is not a manifest');
+  if (content.version !== FORMAT_VERSION) {
+    throw new KvError(
+      'KV_FORMAT_VERSION',
+      `Format version ${content.version} is not known to this release; use a newer one`,
+      { path },
+    );
+  }
+  let expected = 1;
+  for (const { first, last } of content.segments) {
+    if (first !== expected || last < first) throw damaged('its segments are not contiguous');
+    expected = last + 1;
+  }
+  return { storeId: content.storeId, segments: content.segments };
+}
+
+function checksum(line: string): string {
+  return crc32(line).toString(16).padStart(8, '0');
+}

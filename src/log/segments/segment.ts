@@ -1,0 +1,245 @@
+// A live segment as the process knows it, and the table of all of them.
+//
+// Invariants:
+// - A slot (u16, what the keydir stores) names one segment until that is retired AND its last reader has
+//   left; only then are its file closed and its slot given out again.
+// - `liveBytes` is the sum of the frames that the keydir points to (design: live and dead bytes).
+
+import { join } from 'node:path';
+
+import { assert } from '../../assert.js';
+import type { File, Fs } from '../../env/env.js';
+import { segmentName } from '../bytes/file-names.js';
+import { FlushNeed } from './flush-need.js';
+import type { FlushNeedState } from './flush-need.js';
+import { BATCH_HEADER_BYTES, SEGMENT_HEADER_BYTES } from '../bytes/format.js';
+import type { ManifestEntry } from './manifest.js';
+
+/** Slots fit the keydir's 16 bits. */
+export const SEGMENT_SLOTS_MAX = 65_536;
+
+const NO_FLUSHES: FlushNeedState = { from: 0, to: 0 };
+
+export class Segment {
+  /** Given by the table. */
+  slot: number;
+  readonly first: number;
+  readonly last: number;
+  readonly generation: number;
+  readonly salt: number;
+  file: File;
+  /** Durable end of its batches. */
+  committedBytes = SEGMENT_HEADER_BYTES;
+  sealed = false;
+  /** Bytes of frames that the keydir points to. */
+  liveBytes = 0;
+  /** Headers and stuck frames that a compaction could not spare: exact for what a compaction wrote. */
+  overheadBytes = SEGMENT_HEADER_BYTES + BATCH_HEADER_BYTES;
+  /** Bytes that a compaction of this segment had to keep beside the live ones (tombstones, touches). */
+  keptBytes = 0;
+  /** Flushes whose records lie in other segments and are needed for puts in this one. */
+  readonly flushNeed = new FlushNeed();
+  /** Records of flushes that a compaction kept here because an older segment may need them, and their bytes. */
+  keptFlushes: FlushNeedState = NO_FLUSHES;
+  keptFlushBytes = 0;
+  #readers = 0;
+  #onIdle: (() => void) | undefined;
+
+  constructor(slot: number, place: Omit<ManifestEntry, 'bytes'>, file: File) {
+    this.slot = slot;
+    this.first = place.first;
+    this.last = place.last;
+    this.generation = place.generation;
+    this.salt = place.salt;
+    this.file = file;
+  }
+
+  get name(): string {
+    return segmentName(this.last, this.generation);
+  }
+
+  /** Frames that nothing reaches and that compaction may drop; an estimate above zero costs a look. */
+  get deadBytes(): number {
+    const needed = this.overheadBytes + this.liveBytes + this.keptBytes + this.keptFlushBytes;
+    return Math.max(0, this.committedBytes - needed);
+  }
+
+  get entry(): ManifestEntry {
+    const { first, last, generation, salt } = this;
+    return { first, last, generation, salt, bytes: this.sealed ? this.committedBytes : null };
+  }
+
+  /** With what the keydir points to, all that is known of its content (docs/format.md, "Image"). */
+  get state(): SegmentState {
+    const { slot, liveBytes, overheadBytes, keptBytes, keptFlushBytes, keptFlushes } = this;
+    const flushNeed = this.flushNeed.state;
+    return { slot, liveBytes, overheadBytes, keptBytes, keptFlushBytes, keptFlushes, flushNeed };
+  }
+
+  /** Takes over what `state` has but for slot and live bytes. */
+  account({
+    overheadBytes,
+    keptBytes,
+    keptFlushBytes,
+    keptFlushes,
+    flushNeed,
+  }: SegmentState): void {
+    this.overheadBytes = overheadBytes;
+    this.keptBytes = keptBytes;
+    this.keptFlushBytes = keptFlushBytes;
+    this.keptFlushes = keptFlushes;
+    this.flushNeed.add(flushNeed);
+  }
+
+  acquire(): void {
+    this.#readers += 1;
+  }
+
+  release(): void {
+    this.#readers -= 1;
+    assert(this.#readers >= 0, 'A segment is released as often as it was acquired');
+    if (this.#readers === 0) this.#onIdle?.();
+  }
+
+  /** Resolves when nobody reads it any more; readers may not be added after retirement. */
+  idle(): Promise<void> {
+    if (this.#readers === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#onIdle = resolve;
+    });
+  }
+}
+
+export interface SegmentState {
+  readonly slot: number;
+  readonly liveBytes: number;
+  readonly overheadBytes: number;
+  readonly keptBytes: number;
+  readonly keptFlushBytes: number;
+  readonly keptFlushes: FlushNeedState;
+  readonly flushNeed: FlushNeedState;
+}
+
+export class SegmentTable {
+  readonly #slots: (Segment | undefined)[] = [];
+  readonly #free: number[] = [];
+  /** In log order. */
+  #ordered: Segment[] = [];
+
+  /** All live segments in log order. */
+  get ordered(): readonly Segment[] {
+    return this.#ordered;
+  }
+
+  at(slot: number): Segment {
+    const segment = this.#slots[slot];
+    assert(segment !== undefined, 'A slot in the keydir names a live segment');
+    return segment;
+  }
+
+  /** Opens the file that `place` names and appends it to the log order. */
+  async open(
+    fs: Fs,
+    dir: string,
+    place: ManifestEntry,
+    mode: 'read' | 'write-through',
+  ): Promise<Segment> {
+    const file = await fs.open(join(dir, segmentName(place.last, place.generation)), mode);
+    return this.add(place, file);
+  }
+
+  add(place: Omit<ManifestEntry, 'bytes'>, file: File): Segment {
+    const segment = this.create(place, file);
+    this.#ordered.push(segment);
+    return segment;
+  }
+
+  /** A segment with a slot that is not yet in the log order: a compaction's output before its switch. */
+  create(place: Omit<ManifestEntry, 'bytes'>, file: File): Segment {
+    const slot = this.#free.pop() ?? this.#slots.length;
+    assert(slot < SEGMENT_SLOTS_MAX, 'There are fewer segments than slots');
+    const segment = new Segment(slot, place, file);
+    this.#slots[slot] = segment;
+    return segment;
+  }
+
+  /** Gives the segments, in log order, the slots and the accounting that an image of the keydir knows. Requires: none is read. */
+  assign(imaged: readonly SegmentState[]): void {
+    this.#slots.length = 0;
+    for (const [index, state] of imaged.entries()) {
+      const segment = this.#ordered[index];
+      assert(segment !== undefined, 'An image knows as many segments');
+      segment.slot = state.slot;
+      segment.liveBytes = state.liveBytes;
+      segment.account(state);
+      this.#slots[state.slot] = segment;
+    }
+    this.#free.length = 0;
+    for (let slot = 0; slot < this.#slots.length; slot += 1) {
+      if (this.#slots[slot] === undefined) this.#free.push(slot);
+    }
+  }
+
+  /** Puts `output` where the contiguous `run` stood. The run's slots stay valid until `retire`. */
+  replace(run: readonly Segment[], output: Segment): void {
+    const [head] = run;
+    assert(head !== undefined, 'A run is not empty');
+    const at = this.#ordered.indexOf(head);
+    assert(at >= 0, 'A run is in the log order');
+    this.#ordered = [
+      ...this.#ordered.slice(0, at),
+      output,
+      ...this.#ordered.slice(at + run.length),
+    ];
+  }
+
+  /** Undoes `replace`: the switch could not be made durable. */
+  restore(run: readonly Segment[], output: Segment): void {
+    this.#ordered = this.#ordered.flatMap((segment) => (segment === output ? run : [segment]));
+  }
+
+  /** Opens the segment's file anew in another mode. Requires: nobody reads it. */
+  async reopen(fs: Fs, dir: string, segment: Segment, mode: 'write-through'): Promise<void> {
+    await segment.file.close();
+    segment.file = await fs.open(join(dir, segment.name), mode);
+  }
+
+  /** The file of the next generation, with the same bytes, in the place of a segment: slot and accounting stay. */
+  regenerate(old: Segment, place: ManifestEntry, file: File): void {
+    const segment = new Segment(old.slot, place, file);
+    segment.committedBytes = old.committedBytes;
+    segment.sealed = old.sealed;
+    segment.liveBytes = old.liveBytes;
+    segment.account(old.state);
+    this.#slots[old.slot] = segment;
+    this.#ordered = this.#ordered.map((other) => (other === old ? segment : other));
+  }
+
+  /** Takes the newest segment out of the order: a successor that was never written to. */
+  drop(segment: Segment): void {
+    this.#ordered = this.#ordered.filter((other) => other !== segment);
+  }
+
+  /** Closes every file, for who only read them. */
+  async close(): Promise<void> {
+    await Promise.all(this.#ordered.map(({ file }) => file.close()));
+  }
+
+  /** What `work` over the open files comes to; when it fails they are closed. */
+  async closedOnFailure<T>(work: Promise<T>): Promise<T> {
+    try {
+      return await work;
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
+  }
+
+  /** Closes the file once the last reader has left and gives the slot back. */
+  async retire(segment: Segment): Promise<void> {
+    await segment.idle();
+    await segment.file.close();
+    this.#slots[segment.slot] = undefined;
+    this.#free.push(segment.slot);
+  }
+}

@@ -1,0 +1,292 @@
+// Makes a new store of what is left of a damaged one: the live items with their seqs, CAS tokens, flags and
+// expiries, and a list of what is lost (docs/recovery.md, "When acknowledged records are damaged").
+//
+// Invariants:
+// - The damaged directory is only read.
+// - The new one has a MANIFEST only when everything else in it is durable: half a copy never starts.
+
+import { ALL_DURABLE } from '../log/durability.js';
+import { join } from 'node:path';
+
+import type { Env, File } from '../env/env.js';
+import { isKvError, systemCode } from '../errors.js';
+import { largeValueName } from '../log/bytes/file-names.js';
+import { MARK, RECORD } from '../log/bytes/format.js';
+import type { LogRecord } from '../log/bytes/format.js';
+import type { ReplayEntry } from '../log/bytes/entry-list.js';
+import { SEED_BYTES, hashSeed } from '../log/bytes/key-hash.js';
+import { readLargeValue, type LargeReference } from '../log/segments/large-value-file.js';
+import type { Segment } from '../log/segments/segment.js';
+import type { Finding } from '../log/damage/verification.js';
+import { Flushes } from '../store/flushes/flushes.js';
+import { Items } from '../store/items/items.js';
+import { Keydir, MARK as KEYDIR_MARK } from '../store/keydir/keydir.js';
+import { Losses, type Loss } from './losses.js';
+import { lossText, provedLoss } from '../store/restart/loss-proof.js';
+import { replayEntry } from '../store/restart/replay-items.js';
+import { RepairedStore } from './repaired-store.js';
+import { SalvagedLog, recordOf, type Salvaged } from './salvage.js';
+import { StoreClock } from '../store/clock.js';
+import { requireStore } from './store-reader.js';
+
+const PIECE_BYTES = 1024 * 1024;
+/** Seqs that a lost end of the log may have given out: none of them is given out again. */
+const SEQ_MARGIN = 1_000_000;
+
+export interface RepairReport {
+  readonly findings: readonly Finding[];
+  /** Live keys that the new store has. */
+  readonly keys: number;
+  readonly largeValues: number;
+  readonly lastSeq: number;
+  readonly losses: readonly Loss[];
+  /** Bytes of an incomplete last batch, which nobody was told of. */
+  readonly tornBytes: number;
+}
+
+export class Repair {
+  readonly report: RepairReport;
+  readonly #env: Env;
+  readonly #dir: string;
+  readonly #log: SalvagedLog;
+  readonly #state: Replayed;
+
+  private constructor(
+    env: Env,
+    dir: string,
+    log: SalvagedLog,
+    state: Replayed,
+    losses: Loss[],
+    isCutShort: boolean,
+  ) {
+    this.#env = env;
+    this.#dir = dir;
+    this.#log = log;
+    this.#state = state;
+    // What is cut off where acknowledged writes are missing may be one of them: no torn tail.
+    const torn = isCutShort ? [] : log.findings.filter(({ isDamage }) => !isDamage);
+    this.report = {
+      findings: isCutShort ? log.findings.filter(({ isDamage }) => isDamage) : log.findings,
+      keys: state.liveCount,
+      largeValues: state.largeReferences().length,
+      lastSeq: state.lastSeq,
+      losses,
+      tornBytes: torn.reduce((sum, { bytes = 0 }) => sum + bytes, 0),
+    };
+  }
+
+  /** Reads everything and decides; writes nothing. Requires: nobody else writes to `dir`. */
+  static async plan(env: Env, dir: string, onProgress: (bytes: number) => void): Promise<Repair> {
+    await requireStore(env, dir);
+    const log = await SalvagedLog.open(env, dir, onProgress);
+    try {
+      const state = new Replayed(env, log);
+      const losses = new Losses();
+      for await (const { parts, lastSeq, timeMs } of log.steps()) {
+        state.note(lastSeq, timeMs);
+        for (const part of parts) apply(part, state, losses);
+      }
+      const claim = await provedLoss(log.claims, state.lastSeq);
+      if (claim !== undefined) {
+        losses.newest(claim.path, 0, lossText(claim, state.lastSeq));
+        // Neither these nor what followed them is given out again.
+        state.note(claim.seq + SEQ_MARGIN, 0);
+      }
+      if (log.isEndUnknown) state.note(state.lastSeq + SEQ_MARGIN, 0);
+      state.settle();
+      await dropUnreadable(env, dir, state, losses);
+      const all = losses.all((key) => state.isLive(state.items.keydir.find(key)));
+      return new Repair(env, dir, log, state, all, claim !== undefined);
+    } catch (error: unknown) {
+      await log.close();
+      throw error;
+    }
+  }
+
+  /** Writes the new store. Requires: `target` is an empty directory. */
+  async write(target: string, onProgress: (keys: number) => void): Promise<void> {
+    const { fs } = this.#env;
+    const state = this.#state;
+    const store = new RepairedStore(this.#env, target, state.nowMs);
+    let keys = 0;
+    for await (const { parts, lastSeq, timeMs } of this.#log.steps()) {
+      store.note(lastSeq, timeMs);
+      for (const part of parts) {
+        const record = state.recordFor(part);
+        if (record === undefined) continue;
+        await store.add(record);
+        if (record.type === RECORD.put) keys += 1;
+      }
+      onProgress(keys);
+    }
+    for (const reference of state.largeReferences()) {
+      const path = join(this.#dir, largeValueName(reference.id));
+      const file = await fs.open(path, 'read');
+      try {
+        await store.copyLarge(file, reference);
+      } finally {
+        await file.close();
+      }
+    }
+    await store.finish(state.lastSeq, state.timeMs);
+  }
+
+  close(): Promise<void> {
+    return this.#log.close();
+  }
+}
+
+/** Only puts are looked for in their segment. */
+const NOWHERE = { slot: 0 };
+
+/** The keydir that a start would have, had it read around the damage. */
+class Replayed {
+  readonly items: Items;
+  readonly #flushes: Flushes;
+  readonly #clock: StoreClock;
+  lastSeq = 0;
+  timeMs = 0;
+  nowMs = 0;
+  liveCount = 0;
+
+  constructor(env: Env, log: SalvagedLog) {
+    const seed = hashSeed(env.random.bytes(SEED_BYTES));
+    this.#flushes = new Flushes(seed);
+    this.#clock = new StoreClock(env.clock);
+    this.items = new Items(
+      new Keydir({ seed, recency: false }),
+      (slot) => log.table.at(slot),
+      ALL_DURABLE,
+    );
+  }
+
+  note(lastSeq: number, timeMs: number): void {
+    this.lastSeq = Math.max(this.lastSeq, lastSeq);
+    this.timeMs = Math.max(this.timeMs, timeMs);
+  }
+
+  visit(entry: ReplayEntry, segment: Segment): void {
+    replayEntry(this.items, this.#flushes, entry, segment, 0);
+  }
+
+  /** A record that is no put, and so needs no place. */
+  visitHinted(entry: ReplayEntry): void {
+    if (entry.type === RECORD.delete) this.remove(entry.key);
+    else if (entry.type !== RECORD.put) replayEntry(this.items, this.#flushes, entry, NOWHERE, 0);
+  }
+
+  remove(key: Buffer): void {
+    const ref = this.items.keydir.find(key);
+    if (ref !== 0) this.items.remove(ref);
+  }
+
+  /** Everything was visited: from now on it is known what is alive. */
+  settle(): void {
+    this.#clock.catchUp(this.timeMs);
+    this.nowMs = this.#clock.nowMs();
+    this.liveCount = 0;
+    this.walk(() => (this.liveCount += 1));
+  }
+
+  isLive(ref: number): boolean {
+    if (ref === 0) return false;
+    const { keydir } = this.items;
+    const expiresAt = keydir.expiresAt(ref);
+    if (expiresAt !== 0 && expiresAt <= this.nowMs) return false;
+    const flushes = this.#flushes;
+    if (flushes.isOpen && flushes.killerOf(keydir, ref, this.lastSeq) !== 0) return false;
+    return flushes.promises.nextMs > this.nowMs;
+  }
+
+  walk(visit: (ref: number) => void): void {
+    let cursor = 0;
+    do {
+      cursor = this.items.keydir.walk(cursor, 1000, (ref) => {
+        if (this.isLive(ref)) visit(ref);
+      });
+    } while (cursor !== 0);
+  }
+
+  largeReferences(): LargeReference[] {
+    const found: LargeReference[] = [];
+    this.walk((ref) => {
+      const large = this.items.largeOf(ref);
+      if (large !== undefined) found.push(large);
+    });
+    return found;
+  }
+
+  /** What of a part stands in the new store; undefined: nothing. */
+  recordFor(part: Salvaged): LogRecord | undefined {
+    if (part.kind !== 'frame' && part.kind !== 'hinted') return undefined;
+    const record = part.kind === 'frame' ? part.frame.record : recordOf(part.entry);
+    // One that is due has done its work: the items that it kills are left out.
+    if (record.type === RECORD.flush) return record.expiresAt > this.nowMs ? record : undefined;
+    if (part.kind !== 'frame' || record.type !== RECORD.put) return undefined;
+    const { keydir } = this.items;
+    const ref = keydir.find(record.key);
+    const isThis =
+      ref !== 0 &&
+      keydir.offset(ref) === part.frame.offset &&
+      keydir.segment(ref) === part.segment.slot;
+    if (!isThis || !this.isLive(ref)) return undefined;
+    const won = (keydir.marks(ref) & KEYDIR_MARK.WON) === 0 ? 0 : MARK.won;
+    return { ...record, expiresAt: keydir.expiresAt(ref), marks: record.marks | won };
+  }
+}
+
+function apply(part: Salvaged, state: Replayed, losses: Losses): void {
+  if (part.kind === 'gone') losses.segment(part.path);
+  else if (part.kind === 'lost') losses.place(part.path, part.place);
+  else if (part.kind === 'frame') {
+    const { record, offset, bytes } = part.frame;
+    losses.supersededBy(record.type, record.key, record.expiresAt);
+    state.visit({ ...record, offset, bytes }, part.segment);
+  } else if (part.entry.type === RECORD.put) {
+    // An older value is known to be wrong: better none.
+    losses.supersededBy(RECORD.delete, part.entry.key, 0);
+    losses.put(part.path, part.entry);
+    state.remove(part.entry.key);
+  } else {
+    const { entry } = part;
+    losses.supersededBy(entry.type, entry.key, entry.expiresAt);
+    state.visitHinted(entry);
+  }
+}
+
+/** Takes out the items whose large value cannot be read to its end. */
+async function dropUnreadable(
+  env: Env,
+  dir: string,
+  state: Replayed,
+  losses: Losses,
+): Promise<void> {
+  const found: { key: Buffer; reference: LargeReference }[] = [];
+  state.walk((ref) => {
+    const reference = state.items.largeOf(ref);
+    if (reference !== undefined) found.push({ key: state.items.keydir.key(ref), reference });
+  });
+  for (const { key, reference } of found) {
+    const path = join(dir, largeValueName(reference.id));
+    if (await isReadable(env, path, reference)) continue;
+    losses.largeValue(path, key);
+    state.remove(key);
+    state.liveCount -= 1;
+  }
+}
+
+async function isReadable(env: Env, path: string, reference: LargeReference): Promise<boolean> {
+  let file: File | undefined;
+  try {
+    file = await env.fs.open(path, 'read');
+    const piece = Buffer.alloc(PIECE_BYTES);
+    for (let at = 0; at < reference.bytes;) at += await readLargeValue(file, reference, piece, at);
+    return true;
+  } catch (error: unknown) {
+    const code = systemCode(error);
+    if (isKvError(error, 'KV_CORRUPTION') || code === 'ENOENT' || code === 'EIO') return false;
+    throw error;
+  } finally {
+    await file?.close();
+  }
+}

@@ -1,0 +1,37 @@
+// `-d`: starts the same command line again without a terminal and waits until it serves. The daemon
+// writes its messages to the starting process until then, and none afterwards, as memcached.
+
+import { spawn } from 'node:child_process';
+
+import { EXIT } from '../exit-codes.js';
+
+const IS_DAEMON = 'CAIRN_IS_DAEMON';
+
+/** In the daemon: tells the starting process that it serves. Returns whether this is a daemon. */
+export function tellStarter(): boolean {
+  if (process.env[IS_DAEMON] === undefined) return false;
+  process.send?.('ready');
+  return true;
+}
+
+/** Resolves with the exit code of the starting process: 0 once the daemon listens, else its own. */
+export function startDaemon(argv: readonly string[]): Promise<number> {
+  const rest = argv.filter((word) => word !== '-d' && word !== '--daemon');
+  const script = process.argv[1] ?? '';
+  const child = spawn(process.execPath, [...process.execArgv, script, ...rest], {
+    detached: true,
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    env: { ...process.env, CAIRN_DAEMON: '', [IS_DAEMON]: '1' },
+  });
+  child.stderr?.on('data', (text: Buffer) => process.stderr.write(text));
+  return new Promise((resolve) => {
+    child.once('message', () => {
+      child.disconnect();
+      child.stderr?.destroy();
+      child.unref();
+      resolve(EXIT.ok);
+    });
+    child.once('exit', (code) => resolve(code ?? EXIT.bug));
+    child.once('error', () => resolve(EXIT.system));
+  });
+}

@@ -1,0 +1,237 @@
+// The server process: config → env → store → server, then signals until the end. Exit codes are those of
+// docs/errors.md. Nothing here knows a protocol or the disk.
+
+import fs from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+import { readConfig, type Config } from '../config/config.js';
+import { isLocal } from '../config/addresses.js';
+import type { Clock } from '../env/env.js';
+import { nodeEnv } from '../env/node-env.js';
+import { holdSpareDescriptors } from '../env/spare-descriptors.js';
+import { isKvError, systemCode } from '../errors.js';
+import { EXIT, exitCodeOf, type ExitCode } from '../exit-codes.js';
+import { TextLogger } from './logger.js';
+import { removePidFile, requirePidFile, writePidFile } from './pid-file.js';
+import { Control } from '../control/listener.js';
+import { ListenError } from '../server/errors.js';
+import { Server } from '../server/server.js';
+import { recoveryProgress } from './recovery-progress.js';
+import { openStore } from '../store/open-store.js';
+import type { StoreOptions } from '../store/options.js';
+import type { Store } from '../store/store.js';
+
+/** Runs until a signal; ends the process. `argv` without node and the script. */
+export async function main(argv: readonly string[]): Promise<void> {
+  const version = packageVersion();
+  const config = readConfig(argv, process.env, version);
+  if ('code' in config) {
+    process.stdout.write(config.stdout);
+    process.stderr.write(config.stderr);
+    process.exitCode = config.code;
+    return;
+  }
+  if (config.daemon) {
+    const { startDaemon } = await import('./daemon.js');
+    process.exitCode = await startDaemon(argv);
+    return;
+  }
+  const logger = new TextLogger(
+    config.verbosity,
+    (line) => process.stderr.write(line),
+    () => performance.now(),
+  );
+  process.on('uncaughtException', (error) => {
+    logger.error(`This is a bug, please report it: ${error.stack ?? error.message}`);
+    process.exit(EXIT.bug);
+  });
+  await new ServerProcess(config, logger, version).run();
+}
+
+/** One life: start, signals, one end. */
+class ServerProcess {
+  readonly #config: Config;
+  readonly #logger: TextLogger;
+  readonly #version: string;
+  #store: Store | undefined;
+  #server: Server | undefined;
+  #control: Control | undefined;
+  #isEnding = false;
+  /** With what a signal ends a process that is ending already. */
+  #hurriedExit: ExitCode = EXIT.bug;
+
+  constructor(config: Config, logger: TextLogger, version: string) {
+    this.#version = version;
+    this.#config = config;
+    this.#logger = logger;
+  }
+
+  async run(): Promise<void> {
+    const startedMs = performance.now();
+    this.#watchSignals();
+    try {
+      await this.#start(startedMs);
+    } catch (error) {
+      await this.#refuse(error);
+    }
+  }
+
+  async #start(startedMs: number): Promise<void> {
+    const config = this.#config;
+    const logger = this.#logger;
+    if (config.user !== undefined) (await import('./privileges.js')).dropTo(config.user);
+    holdSpareDescriptors();
+    if (config.pidFile !== undefined) requirePidFile(config.pidFile);
+    const env = nodeEnv(logger);
+    const progress = recoveryProgress(process.stderr, () => performance.now());
+    const onProgress = progress?.update.bind(progress);
+    const options = { ...storeOptionsOf(config), onProgress };
+    const store = await openStore(env, config.dataDir, options);
+    progress?.end();
+    this.#store = store;
+    store.durability.onFailed((cause) => {
+      if (cause === 'poisoned') void this.#endPoisoned();
+    });
+    const server = new Server(env, config, store, {
+      version: this.#version,
+      onShutdown: () => void this.#end('shutdown'),
+      onVerbosity: (level) => (logger.verbosity = level),
+    });
+    this.#server = server;
+    const addresses = await server.start();
+    this.#control = await this.#openControl(store, env.clock);
+    if (config.pidFile !== undefined) writePidFile(config.pidFile);
+    for (const note of config.notes) logger.info(note);
+    const { keys } = store.opened;
+    const tookMs = Math.round(performance.now() - startedMs);
+    const where = addresses.length === 0 ? 'nowhere (-p 0)' : addresses.join(', ');
+    logger.notice(
+      `listening on ${where}, data in ${config.dataDir}, ${keys} keys recovered, ready in ${tookMs} ms`,
+    );
+    this.#warnWhenOpen();
+    if (process.send !== undefined) {
+      const { tellStarter } = await import('./daemon.js');
+      if (tellStarter()) logger.silence();
+    }
+  }
+
+  /** For kv-compact. A file system without sockets is no reason not to serve. */
+  async #openControl(store: Store, clock: Clock): Promise<Control | undefined> {
+    try {
+      return await Control.listen(store, clock, this.#config.dataDir);
+    } catch (error) {
+      this.#logger.warn(
+        `No control socket, kv-compact cannot ask this server: ${messageOf(error)}`,
+      );
+      return undefined;
+    }
+  }
+
+  #warnWhenOpen(): void {
+    const { endpoints, authFile, tls } = this.#config;
+    const isOpen = endpoints.some((endpoint) => !isLocal(endpoint));
+    if (!isOpen || authFile !== undefined || tls?.clientsNeedCertificates === true) return;
+    this.#logger.warn(
+      'Anyone who reaches this port can read and change everything: ' +
+        'give -Y <file> (users), listen on 127.0.0.1, or put a firewall in front',
+    );
+  }
+
+  #watchSignals(): void {
+    for (const signal of ['SIGTERM', 'SIGINT', 'SIGUSR1'] as const) {
+      process.on(signal, () => {
+        if (this.#isEnding) process.exit(this.#hurriedExit);
+        void this.#end(signal);
+      });
+    }
+    process.on('SIGHUP', () => this.#server?.reload());
+  }
+
+  /** Answers what was received, makes it durable, seals the log, exits. */
+  async #end(reason: string): Promise<void> {
+    if (this.#isEnding) return;
+    this.#isEnding = true;
+    this.#logger.info(`ending: ${reason}`);
+    try {
+      await this.#server?.stop();
+      await this.#control?.close();
+      await this.#store?.close();
+    } catch (error) {
+      this.#logger.error(messageOf(error));
+      process.exit(isKvError(error) ? exitCodeOf(error.code) : EXIT.io);
+    }
+    this.#removePidFile();
+    this.#logger.notice('stopped');
+    process.exit(EXIT.ok);
+  }
+
+  /** A write or sync failed: nothing more can be promised. The start after this one repairs the log. */
+  async #endPoisoned(): Promise<void> {
+    this.#logger.error(
+      'The data directory cannot be trusted any more; ending, so that nothing is lost by trust',
+    );
+    this.#isEnding = true;
+    this.#hurriedExit = EXIT.poisoned;
+    await this.#server?.stop();
+    process.exit(EXIT.poisoned);
+  }
+
+  async #refuse(error: unknown): Promise<void> {
+    this.#logger.error(messageOf(error));
+    await this.#store?.close();
+    if (error instanceof ListenError) process.exit(EXIT.system);
+    if (isKvError(error)) process.exit(exitCodeOf(error.code));
+    process.exit(exitOfSystem(systemCode(error)));
+  }
+
+  #removePidFile(): void {
+    if (this.#config.pidFile !== undefined) removePidFile(this.#config.pidFile);
+  }
+}
+
+function exitOfSystem(code: string | undefined): ExitCode {
+  if (code === undefined) return EXIT.bug;
+  return code === 'EACCES' || code === 'EPERM' ? EXIT.noPermission : EXIT.system;
+}
+
+function storeOptionsOf(config: Config): Partial<StoreOptions> {
+  return {
+    segmentBytesMax: config.segmentBytes,
+    cacheBytesMax: config.cacheBytes,
+    valueBytesMax: config.valueBytesMax,
+    keysMax: config.keysMax,
+    bytesMax: config.storeBytesMax,
+    evicts: config.evicts,
+    idleMsMax: config.maxIdleMs,
+    compactRatio: config.compactRatio,
+    compactMinBytes: config.compactMinBytes,
+    snapshot: config.snapshot,
+    scrubBytesPerSecond: config.scrubBytesPerSecond,
+    acceptClock: config.acceptsClock,
+    ownsThread: true,
+  };
+}
+
+/** What happened and what to do next, for the operator. */
+function messageOf(error: unknown): string {
+  if (isKvError(error)) return `${error.message}.${NEXT_STEPS[error.code] ?? ''}`;
+  if (!(error instanceof Error)) return String(error);
+  return systemCode(error) === undefined && !(error instanceof ListenError)
+    ? (error.stack ?? error.message)
+    : error.message;
+}
+
+const NEXT_STEPS: Readonly<Record<string, string>> = {
+  KV_CLOCK: ' Nothing was changed',
+  KV_LOCKED: ' Stop the other server, or choose another directory with --data',
+  KV_CORRUPTION:
+    ' Nothing was changed. See what is damaged with: kv-check <dir>; save the rest with: kv-check <dir> --repair --to <newdir>',
+  KV_FORMAT_VERSION: ' Nothing was changed. Start the version of Cairn that wrote it',
+  KV_NO_SPACE: ' Free some disk space and start again',
+  KV_NOT_A_STORE: ' Choose an empty or a new directory with --data',
+};
+
+function packageVersion(): string {
+  const path = fileURLToPath(new URL('../../../package.json', import.meta.url));
+  return (JSON.parse(fs.readFileSync(path, 'utf8')) as { version: string }).version;
+}

@@ -1,0 +1,222 @@
+// Reads meta lines: mg, md, ma, me and mn into requests, ms into the storage line that its block follows
+// (docs/protocol.md, "Meta commands").
+
+import { decodeKey } from './base64-key.js';
+import { type LineContext, lineRequests, refusal } from '../text/line-context.js';
+import { MetaFlags } from './flags.js';
+import type { ErrorName } from '../reply.js';
+import type { MetaForm } from '../reply-form.js';
+import type { PutRequestMode, Request } from '../request.js';
+import type { StorageLine } from '../text/storage-line.js';
+import { readLength } from '../text/storage.js';
+
+/** memcached's bound of the words of one meta line. */
+const WORDS_MAX = 20;
+const KEY = 1;
+const FLAGS = 2;
+const STORAGE_BYTES = 2;
+const STORAGE_FLAGS = 3;
+
+const PUT_MODES: ReadonlyMap<string, PutRequestMode> = new Map([
+  ['S', 'set'],
+  ['E', 'add'],
+  ['R', 'replace'],
+  ['A', 'append'],
+  ['P', 'prepend'],
+]);
+const DIRECTIONS: ReadonlyMap<string, 'incr' | 'decr'> = new Map([
+  ['I', 'incr'],
+  ['+', 'incr'],
+  ['D', 'decr'],
+  ['-', 'decr'],
+]);
+
+/** One of a kind for all connections: a request is over before the next one is read. */
+const REQUESTS = lineRequests();
+
+export class MetaReader {
+  readonly #context: LineContext;
+  readonly #flags = new MetaFlags();
+  #key: Buffer = NO_KEY;
+  #keyStart = 0;
+  #keyEnd = 0;
+
+  constructor(context: LineContext) {
+    this.#context = context;
+  }
+
+  /** Any meta line but ms; the words are split, the line ends at `lineEnd`. */
+  readLine(lineEnd: number): Request {
+    const { words, forms } = this.#context;
+    switch (words.bytes[words.starts[0]! + 1]) {
+      case 0x67:
+        return this.#get(lineEnd);
+      case 0x64:
+        return this.#delete(lineEnd);
+      case 0x61:
+        return this.#arithmetic(lineEnd);
+      case 0x65:
+        return this.#debug(lineEnd);
+      case 0x6e:
+        return { kind: 'noop', form: this.#form('mn', words.count, lineEnd) };
+      default:
+        return refusal(forms.normal, 'unknown-command');
+    }
+  }
+
+  /** ms <key> <bytes> <flags>*: a mistake ends up in `line.error`. */
+  readStorage(line: StorageLine, lineEnd: number): void {
+    const { words, forms, options } = this.#context;
+    const flags = this.#flags;
+    line.reset(forms.normal, 'set');
+    if (words.count <= STORAGE_BYTES) {
+      line.error = 'bad-line';
+      return;
+    }
+    line.valueBytes = readLength(words, STORAGE_BYTES);
+    if (Number.isNaN(line.valueBytes) || words.lengthOf(KEY) > options.keyBytesMax) {
+      line.error = 'bad-line';
+      return;
+    }
+    line.error = this.#readFlags(STORAGE_FLAGS);
+    if (line.error !== undefined) return;
+    const mode = flags.mode === 0 ? 'set' : PUT_MODES.get(String.fromCharCode(flags.mode));
+    if (mode === undefined) {
+      line.error = 'bad-ms-mode';
+      return;
+    }
+    line.form = this.#form('ms', STORAGE_FLAGS, lineEnd);
+    line.mode = mode;
+    line.setKey(this.#key, this.#keyStart, this.#keyEnd);
+    line.flags = flags.clientFlags;
+    line.exptime = flags.ttl ?? 0;
+    line.compareCas = flags.compareCas;
+    line.chosenCas = flags.chosenCas;
+    line.invalidate = flags.invalidate;
+    line.vivifyExptime = flags.vivifyTtl;
+  }
+
+  #get(lineEnd: number): Request {
+    const flags = this.#flags;
+    const error = this.#readFlags(FLAGS);
+    if (error !== undefined) return refusal(this.#context.forms.normal, error);
+    const request = REQUESTS.get;
+    request.form = this.#form('mg', FLAGS, lineEnd);
+    request.setKey(this.#key, this.#keyStart, this.#keyEnd);
+    request.touchExptime = flags.ttl;
+    request.wantsValue = flags.value;
+    request.unused = flags.unused;
+    request.vivifyExptime = flags.createdTtl;
+    request.recacheSeconds = flags.recacheTtl;
+    request.knownCas = flags.compareCas;
+    request.chosenCas = flags.chosenCas;
+    return request;
+  }
+
+  #delete(lineEnd: number): Request {
+    const flags = this.#flags;
+    const error = this.#readFlags(FLAGS);
+    if (error !== undefined) return refusal(this.#context.forms.normal, summarized(error));
+    const request = REQUESTS.delete;
+    request.form = this.#form('md', FLAGS, lineEnd);
+    request.setKey(this.#key, this.#keyStart, this.#keyEnd);
+    request.compareCas = flags.compareCas;
+    request.chosenCas = flags.chosenCas;
+    request.invalidate = flags.invalidate;
+    request.exptime = flags.ttl;
+    request.dropValue = flags.dropValue;
+    return request;
+  }
+
+  #arithmetic(lineEnd: number): Request {
+    const flags = this.#flags;
+    const { forms } = this.#context;
+    const error = this.#readFlags(FLAGS);
+    if (error !== undefined) return refusal(forms.normal, summarized(error));
+    const direction = flags.mode === 0 ? 'incr' : DIRECTIONS.get(String.fromCharCode(flags.mode));
+    if (direction === undefined) return refusal(forms.normal, 'bad-ma-mode');
+    const created = flags.createdTtl;
+    const request = REQUESTS.arithmetic;
+    request.form = this.#form('ma', FLAGS, lineEnd);
+    request.setKey(this.#key, this.#keyStart, this.#keyEnd);
+    request.direction = direction;
+    request.delta = flags.delta ?? 1n;
+    // As in memcached's counters: no token is 0.
+    request.compareCas = flags.compareCas === 0n ? undefined : flags.compareCas;
+    request.chosenCas = flags.chosenCas;
+    request.create =
+      created === undefined ? undefined : { value: flags.initial ?? 0n, exptime: created };
+    request.exptime = flags.ttl;
+    return request;
+  }
+
+  #debug(lineEnd: number): Request {
+    const { words, forms, options } = this.#context;
+    const bytes = words.lengthOf(KEY);
+    if (bytes === 0 || bytes > options.keyBytesMax) return refusal(forms.normal, 'bad-line');
+    const base64 = words.text(FLAGS) === 'b';
+    const key = base64
+      ? decodeKey(words.bytes, words.starts[KEY]!, words.ends[KEY]!)
+      : words.view(KEY);
+    if (key === undefined) return refusal(forms.normal, 'bad-line');
+    this.#flags.quiet = false;
+    return { kind: 'debug', form: this.#form('me', FLAGS, lineEnd), key };
+  }
+
+  /** Key and flags of the line; the mistake in them, if there is one. */
+  #readFlags(first: number): ErrorName | undefined {
+    const { words, options } = this.#context;
+    const keyBytes = words.lengthOf(KEY);
+    if (keyBytes === 0 || keyBytes > options.keyBytesMax) return 'bad-line';
+    if (words.count > WORDS_MAX) return 'too-many-flags';
+    const error = this.#flags.read(words, first);
+    if (error !== undefined && error !== 'bad-mode-length') return error;
+    if (!this.#flags.base64) {
+      this.#key = words.bytes;
+      this.#keyStart = words.starts[KEY]!;
+      this.#keyEnd = words.ends[KEY]!;
+      return error;
+    }
+    const decoded = decodeKey(words.bytes, words.starts[KEY]!, words.ends[KEY]!);
+    if (decoded === undefined) return 'bad-key-encoding';
+    this.#key = decoded;
+    this.#keyStart = 0;
+    this.#keyEnd = decoded.length;
+    return error;
+  }
+
+  /** The key as it goes back: base64 in its one canonical form, as memcached encodes it anew. */
+  #nameOf(command: MetaForm['command']): Buffer {
+    const { words } = this.#context;
+    if (words.count <= KEY) return NO_KEY;
+    const encoded = this.#flags.base64 && command !== 'me' && command !== 'mn';
+    return encoded
+      ? Buffer.from(this.#key.toString('base64', this.#keyStart, this.#keyEnd), 'latin1')
+      : words.view(KEY);
+  }
+
+  #form(command: MetaForm['command'], first: number, lineEnd: number): MetaForm {
+    const { words } = this.#context;
+    const flags = this.#flags;
+    const none = words.count <= first;
+    return {
+      wire: 'meta',
+      command,
+      quiet: command !== 'mn' && flags.quiet,
+      withValue: flags.value,
+      base64: flags.base64,
+      key: this.#nameOf(command),
+      tokens: none ? NO_KEY : words.bytes.subarray(words.starts[first], lineEnd),
+      async: flags.async,
+    };
+  }
+}
+
+/** Mistakes that md and ma name; they have one text for all others in their flags. */
+const NAMED: readonly ErrorName[] = ['bad-line', 'too-many-flags', 'opaque-too-long'];
+
+function summarized(error: ErrorName): ErrorName {
+  return NAMED.includes(error) ? error : 'invalid-or-duplicate-flag';
+}
+
+const NO_KEY = Buffer.alloc(0);

@@ -1,0 +1,68 @@
+// The store's clock: Unix time in ms that never goes back, within a run (it follows the monotonic clock)
+// and across restarts (it starts no earlier than the newest time in the log). What has expired stays
+// expired, whatever happens to the machine's clock (docs/recovery.md, "Time").
+// Absolute times of clients are the wall clock's: they are moved by `aheadMs` on their way in and out
+// (store/operations/expiry.ts), so that they are right although this clock is ahead.
+
+import type { Clock } from '../env/env.js';
+import { KvError } from '../errors.js';
+
+const SECOND_MS = 1000;
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+/** A wall clock that is further behind the log than this is a mistake, now or when the log was written. */
+export const BEHIND_MS_MAX = DAY_MS;
+/** The last time that a Date can show. */
+const DATE_MS_MAX = 8_640_000_000_000_000;
+
+export class StoreClock {
+  readonly #clock: Clock;
+  #baseMs: number;
+  #startedMs: number;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.#startedMs = clock.monotonicMs();
+    this.#baseMs = clock.wallMs();
+  }
+
+  nowMs(): number {
+    return Math.floor(this.#baseMs + this.#clock.monotonicMs() - this.#startedMs);
+  }
+
+  /**
+   * By how much the store's clock is ahead of the wall clock as that is now, in whole seconds; negative when it is
+   * behind. Less than a second is nothing: the two are read one after the other.
+   */
+  get aheadMs(): number {
+    const aheadMs = this.nowMs() - this.#clock.wallMs();
+    return Math.abs(aheadMs) < SECOND_MS ? 0 : Math.round(aheadMs / SECOND_MS) * SECOND_MS;
+  }
+
+  /** The log was written at `ms`: it is no earlier now. Returns by how many ms the wall clock is behind. */
+  catchUp(ms: number): number {
+    const behindMs = ms - this.nowMs();
+    if (behindMs <= 0) return 0;
+    this.#startedMs = this.#clock.monotonicMs();
+    this.#baseMs = ms;
+    return behindMs;
+  }
+
+  /** Throws KV_CLOCK when the wall clock is too far behind a log that was written at `ms`. Changes nothing. */
+  requireNear(ms: number, dir: string): void {
+    const nowMs = this.nowMs();
+    if (ms - nowMs <= BEHIND_MS_MAX) return;
+    const message =
+      `The clock is behind the log by ${spanText(ms - nowMs)}: it says ${timeText(nowMs)}, the newest record ` +
+      `is of ${timeText(ms)}; set the clock, or if it is right go on with --accept-clock (acceptClock)`;
+    throw new KvError('KV_CLOCK', message, { path: dir });
+  }
+}
+
+function spanText(ms: number): string {
+  return `${Math.floor(ms / DAY_MS)} days ${Math.floor((ms % DAY_MS) / HOUR_MS)} hours`;
+}
+
+function timeText(ms: number): string {
+  return new Date(Math.min(ms, DATE_MS_MAX)).toISOString();
+}

@@ -1,0 +1,229 @@
+// The files of values that are too large for the log: who writes, reads and still needs each.
+//
+// Invariants:
+// - A file is removed only when the record that made it dead is durable and its last reader has left.
+// - A file that no item refers to is a leftover of a crash and goes at the next start.
+// - Of all that is done to them one call at a time is in libuv's pool, reads apart (env/pool-share.ts): however
+//   many clients send and drop large values, commits find a thread.
+
+import { join } from 'node:path';
+
+import { assert } from '../../assert.js';
+import type { Env, Fs } from '../../env/env.js';
+import { PoolShare, sharing } from '../../env/pool-share.js';
+import { KvError, isKvError } from '../../errors.js';
+import { largeValueName, parseFileName } from '../../log/bytes/file-names.js';
+import {
+  LargeValueFileWriter,
+  encodeDescriptor,
+  readLargeValue,
+} from '../../log/segments/large-value-file.js';
+import type { LargeReference } from '../../log/segments/large-value-file.js';
+import { freeTemporaryName, removeOurs } from '../../log/segments/ownership.js';
+import { isNoSpace } from '../../log/commit/zero-ahead.js';
+import { FewAtATime } from './few-at-a-time.js';
+import type { LargeValue, LargeValueHandle, LargeValueWriter } from '../store.js';
+
+/** Files that are open for reading at the same time. */
+const READS_MAX = 8;
+
+interface Doomed {
+  readonly reference: LargeReference;
+  /** It may go when this seq is durable. */
+  readonly seq: number;
+}
+
+export class LargeValues {
+  readonly #env: Env;
+  readonly #fs: Fs;
+  readonly #dir: string;
+  readonly #checkRoom: (bytes: number) => Promise<void>;
+  #nextId = 1;
+  readonly #finished = new Map<number, LargeReference>();
+  readonly #readers = new Map<number, number>();
+  readonly #doomed = new Map<number, Doomed>();
+  #watermark = 0;
+  readonly #removals = new Set<Promise<void>>();
+  readonly #reads = new FewAtATime(READS_MAX);
+
+  /** `checkRoom` throws KV_NO_SPACE when so many bytes more would take what the log needs. */
+  constructor(env: Env, dir: string, checkRoom: (bytes: number) => Promise<void>) {
+    const share = new PoolShare(1);
+    this.#env = env;
+    this.#fs = sharing(env.fs, share);
+    this.#dir = dir;
+    this.#checkRoom = (bytes) => share.run(() => checkRoom(bytes));
+  }
+
+  /** At the start: removes what no item refers to. */
+  async removeOrphans(used: ReadonlySet<number>): Promise<void> {
+    for (const name of await this.#fs.list(this.#dir)) {
+      const parsed = parseFileName(name);
+      if (parsed.kind !== 'large-value') continue;
+      this.#nextId = Math.max(this.#nextId, parsed.id + 1);
+      if (!used.has(parsed.id)) await removeOurs(this.#fs, this.#dir, name);
+    }
+  }
+
+  async openWriter(): Promise<LargeValueWriter> {
+    const id = this.#nextId;
+    this.#nextId += 1;
+    const { random } = this.#env;
+    const fs = this.#fs;
+    const path = this.#pathOf(id);
+    // It has its own name once it is whole: a file with another start is a stranger's.
+    const temporary = join(this.#dir, await freeTemporaryName(fs, this.#dir, largeValueName(id)));
+    const file = await reported(path, () => fs.open(temporary, 'create'));
+    const writer = new LargeValueFileWriter(file, id, random.bytes(4).readUInt32LE(0));
+    let open = true;
+    const abort = async (): Promise<void> => {
+      if (!open) return;
+      open = false;
+      try {
+        await file.close();
+        await fs.remove(temporary);
+      } catch (error) {
+        this.#warn(error);
+      }
+    };
+    return {
+      write: (piece) =>
+        reported(path, async () => {
+          await this.#checkRoom(piece.length);
+          await writer.write(piece);
+        }),
+      finish: async () => {
+        const reference = await reported(path, () => writer.finish());
+        open = false;
+        let isNamed = false;
+        try {
+          await reported(path, async () => {
+            await file.close();
+            await fs.rename(temporary, path);
+            isNamed = true;
+            await fs.syncDir(this.#dir);
+          });
+        } catch (error) {
+          this.#track(fs.remove(temporary));
+          if (isNamed) this.#track(fs.remove(path));
+          throw error;
+        }
+        this.#finished.set(id, reference);
+        return { largeValueId: id, bytes: reference.bytes };
+      },
+      abort,
+    };
+  }
+
+  /** The reference behind a writer's handle, once. */
+  take(handle: LargeValueHandle): LargeReference {
+    const reference = this.#finished.get(handle.largeValueId);
+    assert(reference !== undefined, 'A large value is put once, after it is finished');
+    this.#finished.delete(handle.largeValueId);
+    return reference;
+  }
+
+  descriptor(reference: LargeReference): Buffer {
+    return encodeDescriptor(reference);
+  }
+
+  /** The value for reading; its `release` must be called. */
+  open(reference: LargeReference): LargeValue {
+    const { id, bytes } = reference;
+    this.#readers.set(id, (this.#readers.get(id) ?? 0) + 1);
+    const path = this.#pathOf(id);
+    let released = false;
+    return {
+      bytes,
+      // Opened for each piece: a client that does not read its value holds no descriptor.
+      read: (target, position) =>
+        this.#reads.run(() =>
+          reported(path, async () => {
+            const file = await this.#fs.open(path, 'read');
+            try {
+              return await readLargeValue(file, reference, target, position);
+            } finally {
+              await file.close();
+            }
+          }),
+        ),
+      release: () => {
+        if (released) return;
+        released = true;
+        this.#leave(id);
+      },
+    };
+  }
+
+  /** The item that refers to it is there (again): a change was taken back. */
+  keep(reference: LargeReference | undefined): void {
+    if (reference !== undefined) this.#doomed.delete(reference.id);
+  }
+
+  /** Nothing refers to it once `seq` is durable. */
+  dropAfter(reference: LargeReference | undefined, seq: number): void {
+    if (reference === undefined) return;
+    this.#doomed.set(reference.id, { reference, seq });
+    this.#removeIfDone(reference.id, seq);
+  }
+
+  /** Nothing refers to it, nor ever did durably. */
+  dropNow(reference: LargeReference | undefined): void {
+    this.dropAfter(reference, 0);
+  }
+
+  /** Records up to `watermark` are durable: files they made dead may go. */
+  settle(watermark: number): void {
+    this.#watermark = watermark;
+    for (const [id, { seq }] of this.#doomed) this.#removeIfDone(id, seq);
+  }
+
+  #removeIfDone(id: number, seq: number): void {
+    if (seq > this.#watermark || this.#readers.has(id)) return;
+    this.#doomed.delete(id);
+    this.#track(this.#fs.remove(this.#pathOf(id)));
+  }
+
+  /** Waits for removals that are under way. */
+  async close(): Promise<void> {
+    while (this.#removals.size > 0) await Promise.all(this.#removals);
+  }
+
+  #warn(error: unknown): void {
+    this.#env.logger.warn(`A large value's file cannot be removed: ${String(error)}`);
+  }
+
+  #leave(id: number): void {
+    const left = (this.#readers.get(id) ?? 1) - 1;
+    if (left > 0) {
+      this.#readers.set(id, left);
+      return;
+    }
+    this.#readers.delete(id);
+    this.settle(this.#watermark);
+  }
+
+  /** A file that cannot be removed is a leftover for the next start; the operator hears of it. */
+  #track(work: Promise<void>): void {
+    const tracked = work.catch((error: unknown) => this.#warn(error));
+    this.#removals.add(tracked);
+    void tracked.then(() => this.#removals.delete(tracked));
+  }
+
+  #pathOf(id: number): string {
+    return join(this.#dir, largeValueName(id));
+  }
+}
+
+/** What the file system refuses, as the KvError that Store promises. */
+async function reported<T>(path: string, call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    if (isKvError(error)) throw error;
+    if (isNoSpace(error)) {
+      throw new KvError('KV_NO_SPACE', 'The disk is full', { path, cause: error });
+    }
+    throw new KvError('KV_IO', "A large value's file failed", { path, cause: error });
+  }
+}

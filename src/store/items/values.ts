@@ -1,0 +1,112 @@
+// Where a value is: in the cache, in a batch that is not yet written, or in a segment. Checks what it
+// reads: the frame's CRC, its key and its seq; what does not match is damage, counted and reported to
+// the operator with its place, and never served.
+
+import type { Defect, Frame } from '../../log/bytes/format.js';
+import { casOf } from '../../log/bytes/format.js';
+import type { LargeReference } from '../../log/segments/large-value-file.js';
+import { KvError, isPassing } from '../../errors.js';
+import type { Core } from './core.js';
+import type { Content } from '../operations/found-item.js';
+import type { Maybe } from '../store.js';
+
+/**
+ * A record's content. `value` may be a view: valid until the caller returns to the event loop, unless it is
+ * lasting. The object is valid until the next value is loaded.
+ */
+export interface Loaded extends Content {
+  readonly value: Buffer;
+  /** The value lies in this file, `value` is only its descriptor. */
+  readonly large: LargeReference | undefined;
+}
+
+/** Undefined: damaged. */
+export type LoadResult = Loaded | undefined;
+
+export class Values {
+  readonly #core: Core;
+
+  constructor(core: Core) {
+    this.#core = core;
+  }
+
+  /** The content of the item of `ref`, whose key is key[start..end). A promise may reject with KV_IO. */
+  load(ref: number, key: Buffer, start = 0, end = key.length): Maybe<LoadResult> {
+    const { items, cache, log } = this.#core;
+    const { keydir } = items;
+    const seq = keydir.seq(ref);
+    const cached = cache.get(ref, seq);
+    if (cached !== undefined) return cached;
+    const slot = keydir.segment(ref);
+    const offset = keydir.offset(ref);
+    const large = items.largeOf(ref);
+    const read = log.read(slot, offset, keydir.length(ref));
+    const kept = Buffer.from(key.subarray(start, end));
+    if (!(read instanceof Promise))
+      return this.#accept(read, seq, kept, slot, offset, large, false);
+    return read.then(
+      (frame) => {
+        const loaded = this.#accept(frame, seq, kept, slot, offset, large, true);
+        this.#remember(ref, seq, kept, loaded);
+        return loaded;
+      },
+      (error: unknown) => this.#failed(slot, offset, error),
+    );
+  }
+
+  #accept(
+    frame: Frame | Defect,
+    seq: number,
+    key: Buffer,
+    slot: number,
+    offset: number,
+    large: LargeReference | undefined,
+    isLasting: boolean,
+  ): LoadResult {
+    if (typeof frame === 'string') return this.#unreadable(slot, offset, frame);
+    const { record } = frame;
+    if (record.seq !== seq || !record.key.equals(key)) {
+      return this.#unreadable(slot, offset, 'another record');
+    }
+    const { value, flags } = record;
+    return {
+      value,
+      source: value,
+      words: undefined,
+      start: 0,
+      valueBytes: value.length,
+      isLasting,
+      flags,
+      cas: casOf(record),
+      large,
+    };
+  }
+
+  #remember(ref: number, seq: number, key: Buffer, loaded: LoadResult): void {
+    const { items, cache, counters } = this.#core;
+    counters.diskReads += 1;
+    if (loaded === undefined || loaded.large !== undefined) return;
+    counters.diskReadBytes += loaded.value.length;
+    if (items.keydir.find(key) !== ref) return;
+    cache.put(ref, seq, loaded.flags, loaded.cas, loaded.value);
+  }
+
+  /** Throws KV_IO when the failure says nothing about the record: it may be read the next time. */
+  #failed(slot: number, offset: number, error: unknown): undefined {
+    if (!isPassing(error)) return this.#unreadable(slot, offset, String(error));
+    const path = this.#core.log.table.at(slot).file.path;
+    throw new KvError('KV_IO', 'A record could not be read', { path, offset, cause: error });
+  }
+
+  #unreadable(slot: number, offset: number, why: string): undefined {
+    const { counters, env, log } = this.#core;
+    counters.damagedReads += 1;
+    const path = log.table.at(slot).file.path;
+    env.logger.error('A record is damaged and not served; run kv-check', {
+      path,
+      offset,
+      why,
+    });
+    return undefined;
+  }
+}

@@ -1,0 +1,196 @@
+// incr and decr, touch, delete, flush: the changes that are not a plain put.
+
+import type { Bounds } from './bounds.js';
+import type { Content, Core } from '../items/core.js';
+import { addDelta, composeDecimal, parseDecimal } from './decimal.js';
+import { MARK } from '../keydir/keydir.js';
+import { ownOutcome } from './outcomes.js';
+import type * as S from '../store.js';
+import type { Loaded, Values } from '../items/values.js';
+import type { Known, Writes } from './writes.js';
+
+const NOTHING = Buffer.alloc(0);
+const NO_NUMBER = { cas: 0n, number: 0n, expiresAt: 0, expiresAtBefore: 0 };
+
+/** With a key of its own: the caller's lives only in this turn. */
+function withOwnKey<C extends S.KeyPlace>(change: C): C {
+  const { key, keyStart, keyEnd } = change;
+  const own = Buffer.from(key.subarray(keyStart, keyEnd));
+  return { ...change, key: own, keyStart: 0, keyEnd: own.length };
+}
+
+export class Changes {
+  readonly #core: Core;
+  readonly #values: Values;
+  readonly #writes: Writes;
+  readonly #deleted = { status: 'deleted', after: 0, cas: 0n } as S.Outcome & { after: number };
+  readonly #bounds: Bounds;
+
+  constructor(core: Core, values: Values, writes: Writes, bounds: Bounds) {
+    this.#core = core;
+    this.#values = values;
+    this.#writes = writes;
+    this.#bounds = bounds;
+  }
+
+  arithmetic(change: S.Arithmetic, known?: Known): S.Maybe<S.ArithmeticOutcome> {
+    const core = this.#core;
+    const { key, keyStart = 0, keyEnd = key.length } = change;
+    const ref = core.find(key, keyStart, keyEnd);
+    if (ref <= 0) return this.#createNumber(change);
+    const seq = core.items.keydir.seq(ref);
+    const loaded =
+      known?.seq === seq ? known.loaded : this.#values.load(ref, key, keyStart, keyEnd);
+    if (loaded instanceof Promise) {
+      const own = withOwnKey(change);
+      return loaded.then((content) => this.arithmetic(own, { seq, loaded: content }));
+    }
+    return this.#addTo(change, ref, loaded);
+  }
+
+  #addTo(change: S.Arithmetic, ref: number, old: Loaded | undefined): S.ArithmeticOutcome {
+    const core = this.#core;
+    const { key, keyStart = 0, keyEnd = key.length } = change;
+    const after = core.afterOf(ref, key, keyStart, keyEnd);
+    if (old === undefined) return { status: 'damaged', after, ...NO_NUMBER };
+    // memcached looks for a number before it looks at the token, but only so far.
+    if (old.large === undefined && old.value.length === 0) {
+      return { status: 'not-a-number', after, ...NO_NUMBER };
+    }
+    if (change.compareCas !== undefined && change.compareCas !== old.cas) {
+      return { status: 'exists', after, ...NO_NUMBER, cas: old.cas };
+    }
+    const current = old.large === undefined ? parseDecimal(old.value) : undefined;
+    if (current === undefined) return { status: 'not-a-number', after, ...NO_NUMBER };
+    const number = addDelta(current, change.delta, change.direction);
+    const { keydir } = core.items;
+    const expiresAtBefore = keydir.expiresAt(ref);
+    const expiresAt = change.expiresAt ?? expiresAtBefore;
+    const { chosenCas } = change;
+    const value = composeDecimal(number, old.value.length);
+    const marks = keydir.marks(ref);
+    const content = {
+      value,
+      flags: old.flags,
+      expiresAt,
+      chosenCas,
+      stale: (marks & MARK.STALE) !== 0,
+      won: (marks & MARK.WON) !== 0,
+    };
+    const placed = core.commitPut(key, ref, content, keyStart, keyEnd);
+    if (placed === undefined) return { status: core.refusal(), after: 0, ...NO_NUMBER };
+    const { seq } = placed;
+    this.#bounds.settle(ref);
+    const cas = chosenCas ?? BigInt(seq);
+    return { status: 'stored', after: seq, cas, number, expiresAt, expiresAtBefore };
+  }
+
+  #createNumber(change: S.Arithmetic): S.Maybe<S.ArithmeticOutcome> {
+    const { create, key, keyStart = 0, keyEnd = key.length, chosenCas } = change;
+    if (create === undefined) {
+      const after = this.#core.afterOf(0, key, keyStart, keyEnd);
+      return { status: 'not-found', after, ...NO_NUMBER };
+    }
+    const { value: number, expiresAt } = create;
+    const value = composeDecimal(number, 0);
+    const place = { key, keyStart, keyEnd };
+    const put = this.#writes.put({ mode: 'set', ...place, value, flags: 0, expiresAt, chosenCas });
+    const answer = ({ status, after, cas }: S.PutOutcome): S.ArithmeticOutcome =>
+      status === 'stored'
+        ? { status, after, cas, number, expiresAt, expiresAtBefore: 0, created: true }
+        : { status, after, ...NO_NUMBER };
+    return put instanceof Promise ? put.then(answer) : answer(put);
+  }
+
+  /** Of the key key[start..end). */
+  touch(key: Buffer, expiresAt: number, start: number, end: number): S.Outcome {
+    const core = this.#core;
+    const ref = core.find(key, start, end);
+    if (ref <= 0) return { status: 'not-found', after: core.afterOf(0, key, start, end), cas: 0n };
+    const placed = core.commitTouch(key, ref, expiresAt, false, start, end);
+    if (placed === undefined) return { status: core.refusal(), after: 0, cas: 0n };
+    const { keydir } = core.items;
+    keydir.touch(ref);
+    keydir.setLastUsedSeconds(ref, core.nowSeconds());
+    return { status: 'touched', after: placed.seq, cas: BigInt(keydir.seq(ref)) };
+  }
+
+  delete(change: S.Delete, known?: Known): S.Maybe<S.Outcome> {
+    const core = this.#core;
+    const { keydir } = core.items;
+    const { key, keyStart = 0, keyEnd = key.length } = change;
+    const ref = core.find(key, keyStart, keyEnd);
+    if (ref <= 0) {
+      return { status: 'not-found', after: core.afterOf(0, key, keyStart, keyEnd), cas: 0n };
+    }
+    const keeps = change.invalidate === true || change.dropValue === true;
+    const chosen = (keydir.marks(ref) & MARK.CHOSEN_CAS) !== 0;
+    let old: Loaded | undefined;
+    if (keeps || (chosen && change.compareCas !== undefined)) {
+      const seq = keydir.seq(ref);
+      const loaded =
+        known?.seq === seq ? known.loaded : this.#values.load(ref, key, keyStart, keyEnd);
+      if (loaded instanceof Promise) {
+        const own = withOwnKey(change);
+        return loaded.then(async (content) =>
+          ownOutcome(await this.delete(own, { seq, loaded: content })),
+        );
+      }
+      if (loaded === undefined && keeps) {
+        return { status: 'damaged', after: core.afterOf(ref, key, keyStart, keyEnd), cas: 0n };
+      }
+      old = loaded;
+    }
+    if (change.compareCas !== undefined) {
+      const cas = old?.cas ?? BigInt(keydir.seq(ref));
+      if (change.compareCas !== cas) {
+        return { status: 'exists', after: core.afterOf(ref, key, keyStart, keyEnd), cas };
+      }
+    }
+    if (keeps && old !== undefined) return this.#keepItem(change, ref, old);
+    const placed = core.commitRemoval(key, ref, 'deleted', keyStart, keyEnd);
+    if (placed === undefined) return { status: core.refusal(), after: 0, cas: 0n };
+    this.#deleted.after = placed.seq;
+    return this.#deleted;
+  }
+
+  /** Meta `md` with I or x: the item stays, marked stale or without its value, with a new CAS. */
+  #keepItem(change: S.Delete, ref: number, old: Loaded): S.Outcome {
+    const core = this.#core;
+    const { keydir } = core.items;
+    const marks = keydir.marks(ref);
+    const drops = change.dropValue === true;
+    const content: Content = {
+      value: drops ? NOTHING : Buffer.from(old.value),
+      flags: drops ? 0 : old.flags,
+      expiresAt: change.expiresAt ?? keydir.expiresAt(ref),
+      chosenCas: change.chosenCas,
+      stale: change.invalidate === true || (marks & MARK.STALE) !== 0,
+      won: change.invalidate !== true && (marks & MARK.WON) !== 0,
+      large: drops ? undefined : old.large,
+    };
+    const { key, keyStart, keyEnd } = change;
+    const placed = core.commitPut(key, ref, content, keyStart, keyEnd);
+    if (placed === undefined) return { status: core.refusal(), after: 0, cas: 0n };
+    // The value's file has a new record that refers to it: it is not dead with the old one.
+    core.large.keep(content.large);
+    const { seq } = placed;
+    this.#bounds.settle(ref);
+    return { status: 'deleted', after: seq, cas: change.chosenCas ?? BigInt(seq) };
+  }
+
+  flush(atMs: number): S.Outcome {
+    return this.#flush(NOTHING, atMs);
+  }
+
+  deletePrefix(prefix: Buffer): S.Outcome {
+    return this.#flush(Buffer.from(prefix), 0);
+  }
+
+  #flush(prefix: Buffer, atMs: number): S.Outcome {
+    const core = this.#core;
+    const seq = core.commitFlush(prefix, atMs);
+    if (seq === 0) return { status: core.refusal(), after: 0, cas: 0n };
+    return { status: 'ok', after: seq, cas: 0n };
+  }
+}

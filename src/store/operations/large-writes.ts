@@ -1,0 +1,82 @@
+// Puts whose value belongs into a file of its own: given as a Buffer by an embedding program, or grown
+// by append and prepend. Writes the file, then the put goes on as a plain set with the file's handle.
+
+import { assert } from '../../assert.js';
+import { isKvError } from '../../errors.js';
+import { LARGE_CHUNK_BYTES } from '../../log/segments/large-value-file.js';
+import type { LargeReference } from '../../log/segments/large-value-file.js';
+import type { Core } from '../items/core.js';
+import type { LargeValue, LargeValueWriter, Put, PutOutcome } from '../store.js';
+import type { Loaded } from '../items/values.js';
+
+/** Where bytes come from; a file is held until `release`. */
+type Source = Buffer | LargeValue;
+
+export class LargeWrites {
+  readonly #core: Core;
+
+  constructor(core: Core) {
+    this.#core = core;
+  }
+
+  /**
+   * The same put with its value in a file; for a join with `base`, which must be unchanged then: a set
+   * that compares its CAS. Or the outcome when the disk had no room.
+   */
+  async make(put: Put, base: Loaded | undefined): Promise<Put | PutOutcome> {
+    const { items, large } = this.#core;
+    const key = Buffer.from(put.key);
+    const given = this.#sourceOf(put.value);
+    const ref = items.keydir.find(key);
+    const expiresAt = ref === 0 ? 0 : items.keydir.expiresAt(ref);
+    const old = base === undefined ? undefined : this.#sourceOf(base.large ?? base.value);
+    let writer: LargeValueWriter | undefined;
+    try {
+      writer = await large.openWriter();
+      if (put.mode === 'append') await this.#copy(old, writer);
+      await this.#copy(given, writer);
+      if (put.mode === 'prepend') await this.#copy(old, writer);
+      const value = await writer.finish();
+      if (base === undefined) return { ...put, key, value };
+      const compareCas = put.compareCas ?? base.cas;
+      return { ...put, key, value, mode: 'replace', flags: base.flags, expiresAt, compareCas };
+    } catch (error) {
+      await writer?.abort();
+      if (!isKvError(error, 'KV_NO_SPACE')) throw error;
+      return { status: 'no-space', after: 0, cas: 0n, valueBytes: 0 };
+    } finally {
+      release(old);
+      release(given);
+    }
+  }
+
+  /** Bytes of our own, or a file that is held from now on: the caller's may go while we wait. */
+  #sourceOf(value: Put['value'] | LargeReference): Source {
+    const { large } = this.#core;
+    if (Buffer.isBuffer(value)) return Buffer.from(value);
+    if (!('largeValueId' in value)) return large.open(value);
+    const reference = large.take(value);
+    const source = large.open(reference);
+    large.dropNow(reference);
+    return source;
+  }
+
+  async #copy(source: Source | undefined, writer: LargeValueWriter): Promise<void> {
+    if (source === undefined) return;
+    if (Buffer.isBuffer(source)) {
+      await writer.write(source);
+      return;
+    }
+    const piece = Buffer.allocUnsafe(LARGE_CHUNK_BYTES);
+    for (let at = 0; at < source.bytes;) {
+      const count = await source.read(piece, at);
+      assert(count > 0, 'A large value has the bytes that it says');
+      await writer.write(piece.subarray(0, count));
+      at += count;
+    }
+  }
+}
+
+function release(source: Source | undefined): void {
+  if (source !== undefined && !Buffer.isBuffer(source)) source.release();
+}

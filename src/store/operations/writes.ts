@@ -1,0 +1,256 @@
+// set, add, replace, append, prepend, cas: memcached's conditions, then one put record.
+//
+// Invariant: a write that needs bytes from the disk, or room that takes more than a turn to make, is decided
+// anew when it has them; if the item has changed meanwhile its bytes are fetched again. So the order of changes
+// is the order of the log.
+
+import { isKvError } from '../../errors.js';
+import { INLINE_VALUE_BYTES_MAX } from '../../limits.js';
+import { MARK as RECORD_MARK, frameBytes } from '../../log/bytes/format.js';
+import { LARGE_DESCRIPTOR_BYTES } from '../../log/segments/large-value-file.js';
+import type { Bounds } from './bounds.js';
+import type { Content, Core } from '../items/core.js';
+import { MARK } from '../keydir/keydir.js';
+import { LargeWrites } from './large-writes.js';
+import { StoredOutcome, ownOutcome } from './outcomes.js';
+import type { Maybe, Put, PutOutcome, Status } from '../store.js';
+import type { LoadResult, Loaded, Values } from '../items/values.js';
+
+/** The content of an item as it was with that seq. */
+export interface Known {
+  readonly seq: number;
+  readonly loaded: LoadResult;
+}
+
+export class Writes {
+  readonly #core: Core;
+  readonly #values: Values;
+  readonly #bounds: Bounds;
+  readonly #large: LargeWrites;
+  readonly #stored = new StoredOutcome('stored');
+
+  constructor(core: Core, values: Values, bounds: Bounds) {
+    this.#core = core;
+    this.#values = values;
+    this.#bounds = bounds;
+    this.#large = new LargeWrites(core);
+  }
+
+  put(put: Put): Maybe<PutOutcome> {
+    return this.#attempt(put, undefined);
+  }
+
+  #attempt(put: Put, known: Known | undefined): Maybe<PutOutcome> {
+    const core = this.#core;
+    const { keydir } = core.items;
+    // A dead item's record is still there: the put replaces it.
+    const held = keydir.find(put.key, put.keyStart, put.keyEnd);
+    const ref = Math.max(0, core.live(held));
+    let old: Loaded | undefined;
+    if (ref !== 0 && needsOld(put, keydir.marks(ref))) {
+      const seq = keydir.seq(ref);
+      const loaded =
+        known?.seq === seq
+          ? known.loaded
+          : this.#values.load(ref, put.key, put.keyStart, put.keyEnd);
+      if (loaded instanceof Promise) return this.#later(put, seq, loaded);
+      if (loaded === undefined) return this.#refuse(put, ref, 'damaged', 0n);
+      old = loaded;
+    }
+    const isPlain = put.mode === 'set' && put.compareCas === undefined;
+    const cas = ref === 0 || isPlain ? 0n : (old?.cas ?? BigInt(keydir.seq(ref)));
+    const refusal = refusalOf(put, ref !== 0, cas);
+    if (refusal !== undefined) {
+      if (ref !== 0 && put.mode === 'add') keydir.touch(ref);
+      return this.#refuse(put, ref, refusal, cas);
+    }
+    const joins = put.mode === 'append' || put.mode === 'prepend';
+    const bytes = bytesOf(put) + (joins && old !== undefined ? valueBytesOf(old) : 0);
+    if (bytes > core.options.valueBytesMax) return this.#refuse(put, ref, 'too-large', 0n);
+    if (bytes > INLINE_VALUE_BYTES_MAX && !isReady(put, joins)) {
+      return this.#putLarge(put, joins ? old : undefined);
+    }
+    return this.#store(put, held, ref, joins ? old : undefined, cas);
+  }
+
+  /** Through a file of its own; a join whose item changed meanwhile begins anew with the new one. */
+  async #putLarge(put: Put, base: Loaded | undefined): Promise<PutOutcome> {
+    const own = ownCopy(put);
+    const next = await this.#large.make(own, base);
+    if ('status' in next) return next;
+    const outcome = ownOutcome(await this.#attempt(next, undefined));
+    const isOvertaken =
+      base !== undefined &&
+      own.compareCas === undefined &&
+      (outcome.status === 'exists' || outcome.status === 'not-found');
+    return isOvertaken && Buffer.isBuffer(own.value)
+      ? ownOutcome(await this.#attempt(own, undefined))
+      : outcome;
+  }
+
+  /** `held`: what the keydir has of the key, dead or alive; `ref`: the same if it is alive, else 0. */
+  #store(
+    put: Put,
+    held: number,
+    ref: number,
+    base: Loaded | undefined,
+    oldCas: bigint,
+  ): Maybe<PutOutcome> {
+    const core = this.#core;
+    const bytes = recordBytes(put, base);
+    // A dead item makes room for its successor, not for another key.
+    const room = this.#bounds.makeRoom(bytes, held, true);
+    if (room === 'later') {
+      const own = ownCopy(put);
+      return this.#bounds.whenRoom(own.key, bytes, () => {
+        const outcome = this.#attempt(own, undefined);
+        return outcome instanceof Promise ? outcome : ownOutcome(outcome);
+      });
+    }
+    if (room !== 'ok') return this.#refuse(put, ref, room, 0n);
+    const content = this.#contentOf(put, ref, base, oldCas);
+    const replacesDead = ref === 0 && held !== 0;
+    const { key, keyStart = 0, keyEnd = key.length } = put;
+    const placed = core.commitPut(key, held, content, keyStart, keyEnd);
+    if (placed === undefined) {
+      core.large.dropNow(content.large);
+      return this.#refused(put, ref, core.refusal(), 0n);
+    }
+    if (replacesDead) core.counters.reclaimed += 1;
+    core.counters.itemsStored += 1;
+    const { large, valueStart, valueEnd } = content;
+    const valueBytes = large === undefined ? valueEnd - valueStart : large.bytes;
+    return this.#stored.fill(placed.seq, put.chosenCas, valueBytes);
+  }
+
+  #contentOf(put: Put, ref: number, base: Loaded | undefined, oldCas: bigint): PutContent {
+    const core = this.#core;
+    const joins = put.mode === 'append' || put.mode === 'prepend';
+    const isOlder = put.compareCas !== undefined && put.compareCas < oldCas;
+    const { chosenCas } = put;
+    const stale = put.invalidate === true && isOlder;
+    const content = CONTENT;
+    content.flags = put.flags;
+    content.expiresAt = put.expiresAt;
+    content.chosenCas = chosenCas;
+    content.stale = stale;
+    content.large = undefined;
+    if (!Buffer.isBuffer(put.value)) {
+      content.large = core.large.take(put.value);
+      return withValue(content, core.large.descriptor(content.large));
+    }
+    if (!joins || base === undefined) {
+      if (joins) content.expiresAt = put.vivifyExpiresAt ?? 0;
+      return withValue(content, put.value, put.valueStart, put.valueEnd);
+    }
+    const added = put.value.subarray(put.valueStart, put.valueEnd);
+    content.flags = base.flags;
+    content.expiresAt = core.items.keydir.expiresAt(ref);
+    const parts = put.mode === 'append' ? [base.value, added] : [added, base.value];
+    return withValue(content, Buffer.concat(parts));
+  }
+
+  /** Waits for the old value with bytes of its own: the caller's live only in this turn. */
+  async #later(put: Put, seq: number, loading: Promise<LoadResult>): Promise<PutOutcome> {
+    const own = ownCopy(put);
+    let loaded: LoadResult;
+    try {
+      loaded = await loading;
+    } catch (error) {
+      // The old value could not be read: the new one, in a file of its own, is not needed.
+      if (isKvError(error) && !Buffer.isBuffer(own.value))
+        this.#core.large.dropNow(this.#core.large.take(own.value));
+      throw error;
+    }
+    return ownOutcome(await this.#attempt(own, { seq, loaded }));
+  }
+
+  #refuse(put: Put, ref: number, status: Status, cas: bigint): PutOutcome {
+    if (!Buffer.isBuffer(put.value)) this.#core.large.dropNow(this.#core.large.take(put.value));
+    return this.#refused(put, ref, status, cas);
+  }
+
+  #refused(put: Put, ref: number, status: Status, cas: bigint): PutOutcome {
+    const after = this.#core.afterOf(ref, put.key, put.keyStart, put.keyEnd);
+    return { status, after, cas, valueBytes: bytesOf(put) };
+  }
+}
+
+/** With bytes of its own: the caller's live only in this turn. */
+function ownCopy(put: Put): Put {
+  const { keyStart, keyEnd, valueStart, valueEnd, ...rest } = put;
+  const { value } = put;
+  return {
+    ...rest,
+    key: Buffer.from(put.key.subarray(keyStart, keyEnd)),
+    value: Buffer.isBuffer(value) ? Buffer.from(value.subarray(valueStart, valueEnd)) : value,
+  };
+}
+
+/** Of the value. */
+function bytesOf({ value, valueStart = 0, valueEnd }: Put): number {
+  return Buffer.isBuffer(value) ? (valueEnd ?? value.length) - valueStart : value.bytes;
+}
+
+/** A Content that is filled again for each put. */
+type PutContent = { -readonly [K in keyof Content]: Content[K] } & {
+  valueStart: number;
+  valueEnd: number;
+};
+
+const CONTENT: PutContent = {
+  value: Buffer.alloc(0),
+  valueStart: 0,
+  valueEnd: 0,
+  flags: 0,
+  expiresAt: 0,
+  chosenCas: undefined,
+  stale: false,
+  large: undefined,
+};
+
+function withValue(content: PutContent, value: Buffer, start = 0, end = value.length): PutContent {
+  content.value = value;
+  content.valueStart = start;
+  content.valueEnd = end;
+  return content;
+}
+
+/** Of the frame, and of the value's file if it has one. */
+function recordBytes(put: Put, base: Loaded | undefined): number {
+  const { key, keyStart = 0, keyEnd = key.length, value } = put;
+  const marks = put.chosenCas === undefined ? 0 : RECORD_MARK.chosenCas;
+  if (!Buffer.isBuffer(value)) {
+    return frameBytes(keyEnd - keyStart, LARGE_DESCRIPTOR_BYTES, marks) + value.bytes;
+  }
+  const baseBytes = base === undefined ? 0 : base.value.length;
+  return frameBytes(keyEnd - keyStart, bytesOf(put) + baseBytes, marks);
+}
+
+function valueBytesOf(loaded: Loaded): number {
+  return loaded.large?.bytes ?? loaded.value.length;
+}
+
+/** The item's value or the CAS token that a client chose is wanted: both are only in the record. */
+function needsOld(put: Put, marks: number): boolean {
+  if (put.mode === 'append' || put.mode === 'prepend') return true;
+  return (marks & MARK.CHOSEN_CAS) !== 0 && (put.compareCas !== undefined || put.mode === 'add');
+}
+
+/** A value that belongs into a file is in one already. */
+function isReady(put: Put, joins: boolean): boolean {
+  return !joins && !Buffer.isBuffer(put.value);
+}
+
+/** Why the put may not be stored, or undefined. `exists`: there is a live item, with that CAS. */
+function refusalOf(put: Put, exists: boolean, cas: bigint): Status | undefined {
+  const { mode, compareCas } = put;
+  if (mode === 'add' && exists) return 'not-stored';
+  if (compareCas !== undefined) {
+    if (!exists) return 'not-found';
+    const isOlder = compareCas < cas;
+    if (compareCas !== cas && !(put.invalidate === true && isOlder)) return 'exists';
+  }
+  if (exists || mode === 'set' || mode === 'add') return undefined;
+  return put.vivifyExpiresAt === undefined || mode === 'replace' ? 'not-stored' : undefined;
+}

@@ -1,0 +1,56 @@
+// What of the store an image holds: the keydir, the accounting of the items, the flushes (docs/format.md,
+// "Image").
+//
+// Invariant: everything that the store knows beside the log's own state is in it: a store that was restored
+// goes on as if it had never stopped.
+
+import type { ImageContent, ImageFile } from '../../log/segments/image-file.js';
+import { assert } from '../../assert.js';
+import type { Core } from '../items/core.js';
+import type { Flushes, FlushesState } from '../flushes/flushes.js';
+import type { Items, ItemsState } from '../items/items.js';
+import type { KeydirState } from '../keydir/state.js';
+
+interface StoreState {
+  readonly keydir: KeydirState;
+  readonly items: ItemsState;
+  readonly flushes: FlushesState;
+}
+
+/** Requires: no snapshot runs, and nothing is changed until it is written: the words are the keydir's own. */
+export function imageOf({ items, flushes, log }: Core): ImageContent {
+  assert(items.watcher === undefined, 'No snapshot runs');
+  const large = items.largeReferences().reduce((sum, { bytes }) => sum + bytes, 0);
+  const inLog = log.table.ordered.reduce((sum, { liveBytes }) => sum + liveBytes, 0);
+  assert(inLog + large === items.liveBytes, 'Every item is in a segment of the log');
+  const state: StoreState = {
+    keydir: items.keydir.state,
+    items: items.state,
+    flushes: flushes.state,
+  };
+  return { state, words: items.keydir.words.concat(flushes.words) };
+}
+
+/** Takes the image over; false, with all as empty as before, when it is damaged or of a keydir of another kind. */
+export async function restoreFrom(
+  image: ImageFile,
+  items: Items,
+  flushes: Flushes,
+): Promise<boolean> {
+  const { keydir } = items;
+  const state = image.state as StoreState;
+  let isWhole = false;
+  try {
+    if (keydir.restore(state.keydir, image.log.hashSeed)) {
+      flushes.restore(state.flushes);
+      isWhole = await image.fill(keydir.words.concat(flushes.words));
+    }
+  } finally {
+    if (!isWhole) {
+      keydir.clear();
+      flushes.clear();
+    }
+  }
+  if (isWhole) items.restoreState(state.items);
+  return isWhole;
+}

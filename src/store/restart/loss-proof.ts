@@ -1,0 +1,166 @@
+// What the files beside the log tell of how far it had come: an image, a snapshot and a hint are written only
+// when the records that they speak of are on the disk. A log that ends below one of them was cut short, or is
+// older than the rest: a copy that was interrupted, a backup mixed with another (docs/recovery.md, "Cut short").
+//
+// Invariants:
+// - A claim counts only when its file is whole and of this very store, so that no crash makes one: of a file that
+//   is half written, or came back with a power loss, nothing is true that is not true of the log as well.
+// - Who looks at a directory that a server writes to reads the claims before the log.
+
+import { join } from 'node:path';
+
+import type { Fs } from '../../env/env.js';
+import { KvError, isKvError, systemCode } from '../../errors.js';
+import { IMAGE_NAME, SNAPSHOT_NAME, parseFileName } from '../../log/bytes/file-names.js';
+import { SEGMENT_HEADER_BYTES } from '../../log/bytes/format.js';
+import { hintClaim } from '../../log/segments/hint.js';
+import { ImageFile } from '../../log/segments/image-file.js';
+import type { Manifest, ManifestEntry } from '../../log/segments/manifest.js';
+import type { Segment } from '../../log/segments/segment.js';
+import { snapshotHead, snapshotState } from '../snapshot-file/state.js';
+
+export interface LossClaim {
+  readonly path: string;
+  /** The record of this seq had been on the disk. */
+  readonly seq: number;
+  /** When that was: "by the orderly stop of …". */
+  readonly when: string;
+  /** Reads the whole file, where a look at its head did not prove it. */
+  readonly confirm?: () => Promise<boolean>;
+}
+
+export interface ClaimSources {
+  /** False when the image was found to be that of the log. */
+  readonly image: boolean;
+}
+
+/** What the directory's files claim. One that cannot be read, or is damaged, claims nothing. */
+export async function readClaims(
+  fs: Fs,
+  dir: string,
+  manifest: Manifest,
+  sources: ClaimSources = { image: true },
+): Promise<LossClaim[]> {
+  const names = await fs.list(dir);
+  const reads: Promise<LossClaim | undefined>[] = [];
+  const add = (read: Promise<LossClaim | undefined>): void =>
+    void reads.push(unlessUnreadable(read));
+  if (sources.image && names.includes(IMAGE_NAME)) add(imageClaim(fs, dir, manifest));
+  if (names.includes(SNAPSHOT_NAME)) add(claimOfSnapshot(fs, dir, manifest));
+  for (const name of names) {
+    const parsed = parseFileName(name);
+    if (parsed.kind !== 'hint') continue;
+    if (!isSealed(manifest, parsed.last, parsed.generation))
+      add(claimOfHint(fs, dir, name, manifest));
+  }
+  const claims = await Promise.all(reads);
+  return claims.filter((claim) => claim !== undefined);
+}
+
+/** The highest of the claims that the log does not come up to; undefined when nothing is missing. */
+export async function provedLoss(
+  claims: readonly LossClaim[],
+  lastSeq: number,
+): Promise<LossClaim | undefined> {
+  const higher = claims.filter(({ seq }) => seq > lastSeq).toSorted((a, b) => b.seq - a.seq);
+  for (const claim of higher) {
+    if (claim.confirm === undefined || (await claim.confirm())) return claim;
+  }
+  return undefined;
+}
+
+/** Throws KV_CORRUPTION when a claim proves that the log had gone on. */
+export async function refuseLoss(
+  claims: readonly LossClaim[],
+  segments: readonly Segment[],
+  lastSeq: number,
+): Promise<void> {
+  const claim = await provedLoss(claims, lastSeq);
+  if (claim === undefined) return;
+  const tail =
+    segments.findLast(({ committedBytes }) => committedBytes > SEGMENT_HEADER_BYTES) ??
+    segments.at(-1);
+  throw new KvError(
+    'KV_CORRUPTION',
+    `${lossText(claim, lastSeq)}; copy the files again from where they came, all of one moment`,
+    tail === undefined ? {} : { path: tail.file.path, offset: tail.committedBytes },
+  );
+}
+
+/** `2 newer writes are missing: the log ends at seq 2, and data/IMAGE proves…` */
+export function lossText({ path, seq, when }: LossClaim, lastSeq: number): string {
+  const count = seq - lastSeq;
+  const missing = count === 1 ? '1 newer write is missing' : `${count} newer writes are missing`;
+  return `${missing}: the log ends at seq ${lastSeq}, and ${path} proves that seq ${seq} was on disk ${when}`;
+}
+
+async function imageClaim(
+  fs: Fs,
+  dir: string,
+  { storeId }: Manifest,
+): Promise<LossClaim | undefined> {
+  const image = await ImageFile.open(fs, dir);
+  if (image === undefined || typeof image === 'string') return undefined;
+  await image.close();
+  const { log } = image;
+  if (log.storeId !== storeId) return undefined;
+  const when = `by the orderly stop of ${at(log.timeMs)}`;
+  return { path: join(dir, IMAGE_NAME), seq: log.lastSeq, when };
+}
+
+async function claimOfSnapshot(
+  fs: Fs,
+  dir: string,
+  { storeId }: Manifest,
+): Promise<LossClaim | undefined> {
+  const path = join(dir, SNAPSHOT_NAME);
+  const head = await snapshotHead(fs, path);
+  if (head?.storeId !== storeId) return undefined;
+  const confirm = async (): Promise<boolean> => (await snapshotState(fs, path)).state === 'good';
+  const when = `by the snapshot of ${at(head.createdAt)}`;
+  return { path, seq: head.seq, when, confirm };
+}
+
+/** Of a segment that the manifest does not name, or still calls open. */
+async function claimOfHint(
+  fs: Fs,
+  dir: string,
+  name: string,
+  { segments }: Manifest,
+): Promise<LossClaim | undefined> {
+  const hint = await hintClaim(fs, dir, name);
+  if (hint === undefined) return undefined;
+  const newest = segments.at(-1)?.last ?? 0;
+  const isOurs = hint.last > newest || segments.some((entry) => isOf(hint, entry));
+  if (!isOurs) return undefined;
+  const when = `when segment ${hint.last} was sealed, after ${at(hint.timeMs)}`;
+  return { path: join(dir, name), seq: hint.lastSeq, when };
+}
+
+function isOf(
+  { first, last, salt }: { first: number; last: number; salt: number },
+  entry: ManifestEntry,
+): boolean {
+  return salt === entry.salt && first === entry.first && last === entry.last;
+}
+
+function isSealed({ segments }: Manifest, last: number, generation: number): boolean {
+  return segments.some(
+    (entry) => entry.last === last && entry.generation === generation && entry.bytes !== null,
+  );
+}
+
+async function unlessUnreadable(
+  read: Promise<LossClaim | undefined>,
+): Promise<LossClaim | undefined> {
+  try {
+    return await read;
+  } catch (error) {
+    if (systemCode(error) === undefined && !isKvError(error)) throw error;
+    return undefined;
+  }
+}
+
+function at(timeMs: number): string {
+  return new Date(timeMs).toISOString();
+}

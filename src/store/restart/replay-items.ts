@@ -1,0 +1,144 @@
+// Fills the items from the log when a store opens: what each record means to the keydir, in log order.
+//
+// Puts and deletes, which are nearly all of them, are read as words where they stand, in the order of their
+// places in the keydir's index (from a list that was not sorted: of their tables in it); in log order only where
+// the order of use is kept.
+
+import {
+  entryAt,
+  firstWord,
+  hashAt,
+  keyBytesAt,
+  keyWord,
+  marksAt,
+  nextWord,
+  seqAt,
+  typeAt,
+  valueBytesAt,
+  wordsOf,
+} from '../../log/bytes/entry-list.js';
+import type { EntryList, ReplayEntry } from '../../log/bytes/entry-list.js';
+import { wordsByShard, wordsInLogOrder } from '../../log/bytes/entry-order.js';
+import { MARK, RECORD } from '../../log/bytes/format.js';
+import { decodeDescriptor } from '../../log/segments/large-value-file.js';
+import { packKey } from '../../log/bytes/key-hash.js';
+import type { Segment } from '../../log/segments/segment.js';
+import { KEY_BYTES_LIMIT } from '../../limits.js';
+import { keydirMarks } from '../items/core.js';
+import type { Flushes } from '../flushes/flushes.js';
+import type { Items } from '../items/items.js';
+import { MARK as KEYDIR_MARK } from '../keydir/keydir.js';
+
+const WON = KEYDIR_MARK.WON;
+const prefixWords = new Uint32Array((KEY_BYTES_LIMIT + 3) >>> 2);
+
+/**
+ * Applies all records of a segment, which come with their hashes, in hash order or in that of the log.
+ * `usedSeconds` stands for the last use, of which the log knows nothing.
+ */
+export function replayEntries(
+  items: Items,
+  flushes: Flushes,
+  list: EntryList,
+  isSorted: boolean,
+  segment: Segment,
+  usedSeconds: number,
+): void {
+  const words = wordsOf(list);
+  const inOrder = orderOf(list, isSorted, items.keydir.keepsOrder);
+  let next = firstWord(list);
+  for (let n = 0; n < list.count; n += 1) {
+    const at = inOrder === undefined ? next : inOrder[n]!;
+    const isPlain = typeAt(words, at) <= RECORD.delete && valueBytesAt(words, at) === 0;
+    if (isPlain) replayPlain(items, words, at, segment, usedSeconds);
+    else if (typeAt(words, at) === RECORD.deletePrefix) replayPrefix(flushes, words, at);
+    else replayEntry(items, flushes, entryAt(words, at), segment, usedSeconds);
+    next = nextWord(words, next);
+  }
+}
+
+/** Where the entries begin, in the order to take them in; undefined: as they come. */
+function orderOf(list: EntryList, isSorted: boolean, keepsOrder: boolean): Int32Array | undefined {
+  if (keepsOrder) return isSorted ? wordsInLogOrder(list) : undefined;
+  return isSorted ? undefined : wordsByShard(list);
+}
+
+/** A put or a delete. */
+function replayPlain(
+  items: Items,
+  words: Uint32Array,
+  at: number,
+  segment: Segment,
+  usedSeconds: number,
+): void {
+  const { keydir } = items;
+  const hash = hashAt(words, at);
+  const keyBytes = keyBytesAt(words, at);
+  const found = keydir.findPacked(hash, words, keyWord(at), keyBytes);
+  if (typeAt(words, at) === RECORD.delete) {
+    if (found !== 0) items.remove(found);
+    return;
+  }
+  if (found !== 0) items.replayOver(found);
+  items.replayPut(
+    found === 0 ? keydir.insertPacked(hash, words, keyWord(at), keyBytes) : found,
+    segment,
+    words,
+    at,
+    keydirMarks(marksAt(words, at)),
+    usedSeconds,
+  );
+}
+
+/** No object is made for it: there may be as many as puts. */
+function replayPrefix(flushes: Flushes, words: Uint32Array, at: number): void {
+  flushes.replay(seqAt(words, at), words, keyWord(at), keyBytesAt(words, at));
+}
+
+function replayFlush(flushes: Flushes, { seq, key, value, expiresAt }: ReplayEntry): void {
+  if (expiresAt !== 0) {
+    flushes.promises.add({ seq, atMs: expiresAt });
+    return;
+  }
+  if (value.length > 0) flushes.promises.carryOut(value.readUIntLE(0, 6), seq, seq);
+  packKey(key, prefixWords);
+  flushes.replay(seq, prefixWords, 0, key.length);
+}
+
+/** Applies one record. `usedSeconds` stands for the last use, of which the log knows nothing. */
+export function replayEntry(
+  items: Items,
+  flushes: Flushes,
+  entry: ReplayEntry,
+  segment: Pick<Segment, 'slot'>,
+  usedSeconds: number,
+): void {
+  const { keydir } = items;
+  const { key, seq, expiresAt } = entry;
+  if (entry.type === RECORD.flush || entry.type === RECORD.deletePrefix) {
+    replayFlush(flushes, entry);
+    return;
+  }
+  const ref = keydir.find(key);
+  if (entry.type === RECORD.put) {
+    const isLarge = (entry.marks & MARK.largeValue) !== 0;
+    const state = {
+      segment: segment.slot,
+      offset: entry.offset,
+      length: entry.bytes,
+      seq,
+      expiresAt,
+      marks: keydirMarks(entry.marks),
+      lastUsedSeconds: usedSeconds,
+    };
+    const at = items.set(key, ref, state, isLarge ? decodeDescriptor(entry.value) : undefined);
+    keydir.touch(at);
+  } else if (ref !== 0 && entry.type === RECORD.delete) {
+    items.remove(ref);
+  } else if (ref !== 0 && keydir.seq(ref) === entry.value.readUIntLE(0, 6)) {
+    // A touch is meant for one put; after that was overwritten it means nothing.
+    items.setExpiresAt(ref, expiresAt);
+    if ((entry.marks & MARK.won) !== 0) keydir.setMarks(ref, keydir.marks(ref) | WON);
+    keydir.touch(ref);
+  }
+}

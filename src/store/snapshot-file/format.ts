@@ -1,0 +1,171 @@
+// The JSON export of a store, as text: header, one entry a line, trailer with the checksum; and the same
+// entries alone as ndjson (docs/format.md, "JSON snapshot"). No I/O. snapshot-parser.ts reads it back.
+//
+// Invariants:
+// - Any bytes survive: what is not valid UTF-8 is base64 and says so. So are values over
+//   INLINE_VALUE_BYTES_MAX, whatever they hold: they are composed piece by piece, in one pass.
+// - Memory does not depend on the size of the store, nor on that of a large value.
+// - The number of entries stands before them but is known after them: its place has a fixed width.
+
+import { isUtf8 } from 'node:buffer';
+import { crc32 } from 'node:zlib';
+
+import { assert } from '../../assert.js';
+
+export const SNAPSHOT_FORMAT = 'cairn-snapshot';
+export const SNAPSHOT_VERSION = 1;
+/** Digits of the largest integer that a JSON number holds exactly. */
+const COUNT_WIDTH = 16;
+const BASE64_GROUP_BYTES = 3;
+
+export type SnapshotForm = 'json' | 'ndjson';
+
+export interface SnapshotHeader {
+  readonly seq: number;
+  /** Unix ms. */
+  readonly createdAt: number;
+  /** Of the server's own snapshots: whose records up to `seq` were on the disk. */
+  readonly storeId?: string | undefined;
+  /** Undefined while it is not known: see countPatch(). */
+  readonly count: number | undefined;
+}
+
+/** An entry but for its value. */
+export interface EntryHead {
+  readonly key: Buffer;
+  readonly flags: number;
+  /** Unix ms; 0: never. */
+  readonly expiresAt: number;
+  readonly cas: bigint;
+}
+
+/** Composes one snapshot from its first byte to its last; the calls come in the order of the text. */
+export class SnapshotComposer {
+  readonly #form: SnapshotForm;
+  #header: SnapshotHeader | undefined;
+  #entries = 0;
+  #checksum = 0;
+  /** Of a large value: bytes that do not fill a base64 group yet. */
+  #carry: Buffer = Buffer.alloc(0);
+  #openEntry: EntryHead | undefined;
+
+  constructor(form: SnapshotForm) {
+    this.#form = form;
+  }
+
+  get count(): number {
+    return this.#entries;
+  }
+
+  header(header: SnapshotHeader): Buffer {
+    this.#header = header;
+    return this.#form === 'json' ? composeHeader(header) : Buffer.alloc(0);
+  }
+
+  /** A whole entry; `value` undefined leaves the value out (a listing, which cannot be loaded). */
+  entry(head: EntryHead, value: Buffer | undefined): Buffer {
+    if (value === undefined) return this.#line(composeHead(head) + composeTail(head, undefined));
+    const encoding = isUtf8(value) ? 'utf8' : 'base64';
+    const text = JSON.stringify(value.toString(encoding));
+    return this.#line(`${composeHead(head)},"value":${text}${composeTail(head, encoding)}`);
+  }
+
+  /** Begins an entry whose value follows in pieces. */
+  openEntry(head: EntryHead): Buffer {
+    assert(this.#openEntry === undefined, 'One entry is composed at a time');
+    this.#openEntry = head;
+    return this.#lineStart(`${composeHead(head)},"value":"`);
+  }
+
+  /** The next bytes of the value, however many. */
+  valuePiece(piece: Buffer): Buffer {
+    assert(this.#openEntry !== undefined, 'A piece belongs to an open entry');
+    const bytes = this.#carry.length === 0 ? piece : Buffer.concat([this.#carry, piece]);
+    const whole = bytes.length - (bytes.length % BASE64_GROUP_BYTES);
+    this.#carry = Buffer.from(bytes.subarray(whole));
+    return this.#counted(bytes.toString('base64', 0, whole));
+  }
+
+  closeEntry(): Buffer {
+    const head = this.#openEntry;
+    assert(head !== undefined, 'Only an open entry is closed');
+    const rest = this.#carry.toString('base64');
+    this.#openEntry = undefined;
+    this.#carry = Buffer.alloc(0);
+    return this.#counted(`${rest}"${composeTail(head, 'base64')}${this.#lineEnd()}`);
+  }
+
+  /** The last line. The checksum covers the entries and then the header as it is in the end. */
+  trailer(): Buffer {
+    if (this.#form === 'ndjson') return Buffer.alloc(0);
+    assert(this.#header !== undefined, 'The header comes first');
+    const lineEnd = this.#entries === 0 ? '' : this.#counted('\n').toString();
+    const header = composeHeader({ ...this.#header, count: this.#entries });
+    return Buffer.from(
+      `${lineEnd}],"checksum":"${composeChecksum(crc32(header, this.#checksum))}"}\n`,
+    );
+  }
+
+  /**
+   * What to write over the header's place for the count, once all entries are composed; undefined in a
+   * form that has no header.
+   */
+  countPatch(): { readonly position: number; readonly bytes: Buffer } | undefined {
+    if (this.#form === 'ndjson') return undefined;
+    assert(this.#header !== undefined, 'The header comes first');
+    const header = composeHeader({ ...this.#header, count: this.#entries });
+    const position = header.indexOf('"count":') + '"count":'.length;
+    return { position, bytes: header.subarray(position, position + COUNT_WIDTH) };
+  }
+
+  #line(text: string): Buffer {
+    return this.#lineStart(text + this.#lineEnd());
+  }
+
+  /** In JSON the comma of an entry is written by the next one: the last has none. */
+  #lineStart(text: string): Buffer {
+    const comma = this.#form === 'json' && this.#entries > 0 ? ',\n' : '';
+    this.#entries += 1;
+    return this.#counted(comma + text);
+  }
+
+  #lineEnd(): string {
+    return this.#form === 'json' ? '' : '\n';
+  }
+
+  #counted(text: string): Buffer {
+    const bytes = Buffer.from(text);
+    this.#checksum = crc32(bytes, this.#checksum);
+    return bytes;
+  }
+}
+
+/** `crc32:` and eight hex digits. */
+export function composeChecksum(checksum: number): string {
+  return `crc32:${checksum.toString(16).padStart(8, '0')}`;
+}
+
+function composeHeader({ seq, createdAt, storeId, count }: SnapshotHeader): Buffer {
+  const store = storeId === undefined ? '' : `"storeId":"${storeId}",`;
+  const places = (count === undefined ? '0' : String(count)).padEnd(COUNT_WIDTH);
+  return Buffer.from(
+    `{"format":"${SNAPSHOT_FORMAT}","version":${SNAPSHOT_VERSION},"seq":${seq},` +
+      `"createdAt":${createdAt},${store}"count":${places},"entries":[\n`,
+  );
+}
+
+function composeHead({ key }: EntryHead): string {
+  if (isUtf8(key)) return `{"key":${JSON.stringify(key.toString('utf8'))}`;
+  return `{"key":"${key.toString('base64')}","keyEncoding":"base64"`;
+}
+
+function composeTail(head: EntryHead, encoding: 'utf8' | 'base64' | undefined): string {
+  const said = encoding === undefined ? '' : `,"encoding":"${encoding}"`;
+  const expiresAt = head.expiresAt === 0 ? 'null' : String(head.expiresAt);
+  return `${said},"flags":${head.flags},"expiresAt":${expiresAt},"cas":${composeCas(head.cas)}}`;
+}
+
+/** Tokens that a JSON number cannot hold exactly are strings. */
+function composeCas(cas: bigint): string {
+  return cas <= BigInt(Number.MAX_SAFE_INTEGER) ? String(cas) : `"${cas}"`;
+}

@@ -1,0 +1,244 @@
+// Reads a JSON snapshot, or ndjson, back into entries: bytes in, entries out, line by line
+// (docs/format.md, "JSON snapshot"). No I/O: the caller brings the chunks.
+//
+// Invariants:
+// - Memory: the current line and its value; never the file.
+// - Nothing is guessed: a line that is no entry, a checksum or count that does not fit, and an end that
+//   comes too early throw KV_CORRUPTION with the byte offset of the line.
+// - A large base64 value is decoded without ever being a JavaScript string: those end at 512 MiB.
+
+import { constants } from 'node:buffer';
+import { crc32 } from 'node:zlib';
+
+import { KvError } from '../../errors.js';
+import { KEY_BYTES_LIMIT } from '../../limits.js';
+import { composeChecksum, SNAPSHOT_FORMAT, SNAPSHOT_VERSION } from './format.js';
+import type { EntryHead, SnapshotForm } from './format.js';
+
+export interface SnapshotEntry extends EntryHead {
+  readonly value: Buffer;
+}
+
+export interface SnapshotSummary {
+  readonly form: SnapshotForm;
+  /** Of a JSON snapshot; undefined for ndjson. */
+  readonly seq: number | undefined;
+  readonly createdAt: number | undefined;
+  readonly count: number;
+}
+
+/** A line above this is not given to JSON.parse whole. */
+const PARSE_WHOLE_BYTES_MAX = 16 * 1024 * 1024;
+/** Characters of base64 that are decoded at once; a multiple of 4. */
+const DECODE_PIECE_BYTES = 4 * 1024 * 1024;
+const LINE_FEED = 0x0a;
+const COMMA = 0x2c;
+const VALUE_START = Buffer.from('"value":"');
+const U64_MAX = 2n ** 64n - 1n;
+
+export class SnapshotParser {
+  readonly #path: string;
+  #pieces: Buffer[] = [];
+  /** Byte position of the line that is being gathered. */
+  #offset = 0;
+  #header: Buffer | undefined;
+  #form: SnapshotForm | undefined;
+  #summary: { seq: number; createdAt: number; count: number } | undefined;
+  #checksum = 0;
+  #count = 0;
+  #ended = false;
+
+  /** `path` is what errors name. */
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  /** The entries whose lines end in this chunk; take them all before the next call. */
+  *push(chunk: Buffer): Generator<SnapshotEntry> {
+    let rest = chunk;
+    for (;;) {
+      const end = rest.indexOf(LINE_FEED);
+      if (end < 0) break;
+      const line = this.#joined(rest.subarray(0, end + 1));
+      rest = rest.subarray(end + 1);
+      const entry = this.#line(line);
+      this.#offset += line.length;
+      if (entry !== undefined) yield entry;
+    }
+    if (rest.length > 0) this.#pieces.push(Buffer.from(rest));
+  }
+
+  /** After the last chunk: an entry without a line end (ndjson only), then the checks. */
+  *end(): Generator<SnapshotEntry> {
+    if (this.#pieces.length > 0) {
+      const entry = this.#line(this.#joined(Buffer.alloc(0)));
+      if (entry !== undefined) yield entry;
+    }
+    if (this.#form === 'json' && !this.#ended)
+      this.#refuse('The snapshot ends before its last line');
+  }
+
+  /** What was read; complete after end(). */
+  summary(): SnapshotSummary {
+    const { seq, createdAt } = this.#summary ?? {};
+    return { form: this.#form ?? 'ndjson', seq, createdAt, count: this.#count };
+  }
+
+  #joined(last: Buffer): Buffer {
+    if (this.#pieces.length === 0) return last;
+    const line = Buffer.concat([...this.#pieces, last]);
+    this.#pieces = [];
+    return line;
+  }
+
+  #line(line: Buffer): SnapshotEntry | undefined {
+    const content = withoutLineEnd(line);
+    if (content.length === 0) {
+      if (this.#form === 'json' && !this.#ended) this.#refuse('There is an empty line');
+      return undefined;
+    }
+    if (this.#ended) this.#refuse('Something follows the last line');
+    if (this.#form === undefined && this.#takeHeader(line, content)) return undefined;
+    if (this.#form === 'json' && content[0] === 0x5d) {
+      this.#takeTrailer(content);
+      return undefined;
+    }
+    this.#checksum = crc32(line, this.#checksum);
+    const entry = this.#entry(content.at(-1) === COMMA ? content.subarray(0, -1) : content);
+    this.#count += 1;
+    return entry;
+  }
+
+  /** The first line says which form it is. */
+  #takeHeader(line: Buffer, content: Buffer): boolean {
+    if (!content.toString('latin1', 0, 10).startsWith('{"format"')) {
+      this.#form = 'ndjson';
+      return false;
+    }
+    this.#form = 'json';
+    this.#header = line;
+    const header = this.#json(`${content.toString('utf8')}]}`);
+    const { format, version, seq, createdAt, count } = header;
+    if (format !== SNAPSHOT_FORMAT) this.#refuse('This is no snapshot of Cairn');
+    if (version !== SNAPSHOT_VERSION) {
+      const message = `The snapshot has version ${String(version)}; this program reads ${SNAPSHOT_VERSION}`;
+      throw new KvError('KV_FORMAT_VERSION', message, { path: this.#path });
+    }
+    this.#summary = {
+      seq: this.#number(seq, 'seq'),
+      createdAt: this.#number(createdAt, 'createdAt'),
+      count: this.#number(count, 'count'),
+    };
+    return true;
+  }
+
+  #takeTrailer(content: Buffer): void {
+    const { checksum } = this.#json(`{"entries":[${content.toString('utf8')}`);
+    const found = composeChecksum(crc32(this.#header ?? '', this.#checksum));
+    if (checksum !== found) this.#refuse(`The checksum is ${found}, not ${String(checksum)}`);
+    const { count } = this.#summary ?? {};
+    if (count !== this.#count)
+      this.#refuse(`There are ${this.#count} entries, not ${String(count)}`);
+    this.#ended = true;
+  }
+
+  #entry(content: Buffer): SnapshotEntry {
+    const large = content.length > PARSE_WHOLE_BYTES_MAX ? largeValueOf(content) : undefined;
+    if (large === undefined && content.length > constants.MAX_STRING_LENGTH) {
+      this.#refuse('A value of this size must be base64');
+    }
+    const fields = this.#json(
+      large === undefined
+        ? content.toString('utf8')
+        : content.toString('utf8', 0, large.start) + content.toString('utf8', large.end),
+    );
+    if (fields['value'] === undefined)
+      this.#refuse('An entry has no value: this is a list of keys');
+    const key = this.#bytes(fields['key'], fields['keyEncoding'] ?? 'utf8', 'key');
+    if (key.length < 1 || key.length > KEY_BYTES_LIMIT)
+      this.#refuse('A key has an impossible length');
+    const value =
+      large === undefined
+        ? this.#bytes(fields['value'], fields['encoding'] ?? 'utf8', 'value')
+        : this.#largeBytes(content.subarray(large.start, large.end), fields['encoding']);
+    return {
+      key,
+      value,
+      flags: this.#number(fields['flags'] ?? 0, 'flags', 0xffff_ffff),
+      expiresAt: this.#number(fields['expiresAt'] ?? 0, 'expiresAt'),
+      cas: this.#cas(fields['cas'] ?? 0),
+    };
+  }
+
+  #json(text: string): Record<string, unknown> {
+    try {
+      const parsed: unknown = JSON.parse(text);
+      if (typeof parsed === 'object' && parsed !== null) return parsed as Record<string, unknown>;
+    } catch (error: unknown) {
+      this.#refuse('A line is not JSON', error);
+    }
+    return this.#refuse('A line is not a JSON object');
+  }
+
+  #bytes(text: unknown, encoding: unknown, name: string): Buffer {
+    if (typeof text !== 'string') this.#refuse(`An entry's ${name} is not a string`);
+    if (encoding === 'utf8') return Buffer.from(text, 'utf8');
+    if (encoding !== 'base64') this.#refuse(`An entry's ${name} has an unknown encoding`);
+    const bytes = Buffer.from(text, 'base64');
+    // Buffer.from skips what is not base64; only a text that says the same again was base64.
+    if (bytes.toString('base64') !== text) this.#refuse(`An entry's ${name} is not base64`);
+    return bytes;
+  }
+
+  #largeBytes(text: Buffer, encoding: unknown): Buffer {
+    if (encoding !== 'base64') this.#refuse('A value of this size must be base64');
+    const padding = text.at(-2) === 0x3d ? 2 : text.at(-1) === 0x3d ? 1 : 0;
+    const value = Buffer.allocUnsafe(Math.max(0, (text.length / 4) * 3 - padding));
+    let filled = 0;
+    for (let at = 0; at < text.length; at += DECODE_PIECE_BYTES) {
+      const piece = text.toString('latin1', at, at + DECODE_PIECE_BYTES);
+      filled += value.write(piece, filled, 'base64');
+    }
+    if (text.length % 4 !== 0 || filled !== value.length)
+      this.#refuse("An entry's value is not base64");
+    return value;
+  }
+
+  #number(value: unknown, name: string, max = Number.MAX_SAFE_INTEGER): number {
+    if (typeof value !== 'number' || !Number.isInteger(value) || value < 0 || value > max) {
+      return this.#refuse(`${name} is not a number that fits`);
+    }
+    return value;
+  }
+
+  #cas(value: unknown): bigint {
+    if (typeof value !== 'string') return BigInt(this.#number(value, 'cas'));
+    const cas = /^\d{1,20}$/.test(value) ? BigInt(value) : undefined;
+    return cas !== undefined && cas <= U64_MAX
+      ? cas
+      : this.#refuse('cas is not a number that fits');
+  }
+
+  #refuse(message: string, cause?: unknown): never {
+    throw new KvError('KV_CORRUPTION', message, { path: this.#path, offset: this.#offset, cause });
+  }
+}
+
+/**
+ * Where the text of the value lies. The bytes `"value":"` cannot stand inside a JSON string, where the
+ * quotes would be escaped; and base64 has no quote: the next one ends it.
+ */
+function largeValueOf(content: Buffer): { start: number; end: number } | undefined {
+  const at = content.indexOf(VALUE_START);
+  if (at < 0) return undefined;
+  const start = at + VALUE_START.length;
+  const end = content.indexOf('"', start, 'latin1');
+  return end < 0 || content.subarray(start, end).includes('\\') ? undefined : { start, end };
+}
+
+function withoutLineEnd(line: Buffer): Buffer {
+  let end = line.length;
+  if (line[end - 1] === LINE_FEED) end -= 1;
+  if (line[end - 1] === 0x0d) end -= 1;
+  return line.subarray(0, end);
+}

@@ -1,0 +1,83 @@
+// Is a JSON snapshot whole? Read to its end, because its checksum is its last line.
+
+import type { File, Fs } from '../../env/env.js';
+import { isKvError, systemCode } from '../../errors.js';
+import { SnapshotParser } from './parser.js';
+
+const CHUNK_BYTES = 1024 * 1024;
+const HEAD_BYTES = 256;
+const HEAD =
+  /^\{"format":"cairn-snapshot","version":1,"seq":(\d+),"createdAt":(\d+)[.\d]*,"storeId":"([0-9a-f]{32})",/;
+/** A Date holds no later one. */
+const TIME_MAX_MS = 8.64e15;
+
+export type SnapshotState =
+  | { readonly state: 'none' }
+  | {
+      readonly state: 'good';
+      readonly keys: number;
+      readonly seq: number | undefined;
+      /** Unix ms. */
+      readonly createdAt: number | undefined;
+    }
+  | { readonly state: 'damaged'; readonly what: string };
+
+export async function snapshotState(fs: Fs, path: string): Promise<SnapshotState> {
+  let file: File;
+  try {
+    file = await fs.open(path, 'read');
+  } catch (error: unknown) {
+    const code = systemCode(error) ?? '';
+    if (code === 'ENOENT') return { state: 'none' };
+    if (!isKvError(error) && !['EACCES', 'EPERM'].includes(code)) throw error;
+    return { state: 'damaged', what: (error as Error).message };
+  }
+  try {
+    return await parsed(file);
+  } catch (error: unknown) {
+    // A directory of that name can be opened, but not read.
+    if (!isKvError(error) && !['EIO', 'EISDIR'].includes(systemCode(error) ?? '')) throw error;
+    return { state: 'damaged', what: (error as Error).message };
+  } finally {
+    await file.close();
+  }
+}
+
+/** What the first line says, which nothing has proved yet; undefined when it is none of a server's snapshot. */
+export async function snapshotHead(
+  fs: Fs,
+  path: string,
+): Promise<{ storeId: string; seq: number; createdAt: number } | undefined> {
+  const head = Buffer.alloc(HEAD_BYTES);
+  const file = await fs.open(path, 'read');
+  try {
+    await file.read(head, 0);
+  } finally {
+    await file.close();
+  }
+  const found = HEAD.exec(head.toString('latin1'));
+  if (found === null) return undefined;
+  const [, seq, createdAt, storeId = ''] = found;
+  return { storeId, seq: Number(seq), createdAt: Math.min(Number(createdAt), TIME_MAX_MS) };
+}
+
+async function parsed(file: File): Promise<SnapshotState> {
+  const parser = new SnapshotParser(file.path);
+  for (let position = 0; ;) {
+    // A fresh one each time: the parser keeps views.
+    const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
+    const count = await file.read(chunk, position);
+    if (count === 0) break;
+    position += count;
+    drain(parser.push(chunk.subarray(0, count)));
+  }
+  drain(parser.end());
+  const { count, seq, createdAt } = parser.summary();
+  return { state: 'good', keys: count, seq, createdAt };
+}
+
+/** The entries are checked as they are made; nobody wants them. */
+function drain(entries: Iterable<unknown>): void {
+  const iterator = entries[Symbol.iterator]();
+  while (iterator.next().done !== true);
+}

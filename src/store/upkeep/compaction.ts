@@ -1,0 +1,245 @@
+// Compacts one run of sealed segments: has the worker copy what is needed, puts the copy in the run's
+// place in one atomic step, moves the keydir over, removes the run (docs/recovery.md, "Compaction").
+//
+// Invariants:
+// - Until the switch nothing that counts has changed; after it the run's files are needed by no restart.
+// - The run's segments stay readable until no item and no undo refers to them.
+// - A commit that was taken back meanwhile makes the copy worthless: it is thrown away.
+
+import { join } from 'node:path';
+
+import { assert } from '../../assert.js';
+import { KvError } from '../../errors.js';
+import {
+  entryAt,
+  firstWord,
+  hashAt,
+  keyBytesAt,
+  keyWord,
+  nextWord,
+  offsetAt,
+  seqAt,
+  typeAt,
+  valueBytesAt,
+  wordsOf,
+} from '../../log/bytes/entry-list.js';
+import { segmentName } from '../../log/bytes/file-names.js';
+import { FlushNeed } from '../../log/segments/flush-need.js';
+import { RECORD } from '../../log/bytes/format.js';
+import { hintEntries, writeHint } from '../../log/segments/hint.js';
+import { freeTemporaryName, requireMayPut } from '../../log/segments/ownership.js';
+import type { Segment } from '../../log/segments/segment.js';
+import type { Background } from '../background/client.js';
+import type { CompactDone, SegmentPlace } from '../background/messages.js';
+import { CompactionPace } from './compaction-pace.js';
+import type { Core } from '../items/core.js';
+import { Judge } from './judge.js';
+
+/** Items moved in one turn of the event loop. */
+const SLICE_KEYS = 2_000;
+
+export class Compaction {
+  readonly #core: Core;
+  readonly #background: Background;
+
+  constructor(core: Core, background: Background) {
+    this.#core = core;
+    this.#background = background;
+  }
+
+  /** Requires: sealed, contiguous, in log order. Throws when nothing was changed. */
+  async compact(run: readonly Segment[]): Promise<void> {
+    const judge = this.#judgeOf(run);
+    // From here on a segment of the run notes what kills items whose records were copied alive.
+    const before = new FlushNeed();
+    for (const { flushNeed } of run) before.add(flushNeed.take());
+    try {
+      await this.#replace(run, judge, before);
+    } catch (error) {
+      for (const { flushNeed } of run) {
+        flushNeed.add(before.state);
+        flushNeed.add(judge.killers.state);
+      }
+      throw error;
+    }
+  }
+
+  async #replace(run: readonly Segment[], judge: Judge, before: FlushNeed): Promise<void> {
+    const core = this.#core;
+    const { fs } = core.env;
+    const { log } = core;
+    const failures = log.counters.failures;
+    const output = this.#placeFor(run);
+    const name = segmentName(output.last, output.generation);
+    const temporary = await freeTemporaryName(fs, log.dir, name);
+    let done: CompactDone;
+    try {
+      done = await this.#copy(run, output, temporary, judge);
+      if (log.counters.failures !== failures) {
+        throw new KvError(
+          'KV_IO',
+          'A commit failed during the compaction; it is started again later',
+        );
+      }
+      await requireMayPut(fs, log.dir, name);
+      await fs.rename(join(log.dir, temporary), join(log.dir, name));
+    } catch (error) {
+      await fs.remove(join(log.dir, temporary));
+      throw error;
+    }
+    await fs.syncDir(log.dir);
+    const file = await fs.open(join(log.dir, name), 'read');
+    const segment = log.table.create(output, file);
+    segment.sealed = true;
+    segment.committedBytes = done.committedBytes;
+    const hint = Buffer.from(done.hint.buffer, done.hint.byteOffset, done.hint.length);
+    await this.#switch(run, segment);
+    await this.#saveHint(segment, hint);
+    await this.#moveItems(segment, hint);
+    account(segment, done, judge);
+    for (const { flushNeed } of run) segment.flushNeed.add(flushNeed.state);
+    if (judge.keptVerbatim) {
+      segment.flushNeed.add(before.state);
+      segment.flushNeed.add(judge.killers.state);
+    }
+    core.counters.compactions += 1;
+    core.counters.compactedRecords += hintEntries(hint).count;
+    core.counters.compactedBytes += run.reduce(
+      (sum, { committedBytes }) => sum + committedBytes,
+      0,
+    );
+    await log.retireRun(run);
+  }
+
+  #placeFor(run: readonly Segment[]): Omit<SegmentPlace, 'committedBytes'> {
+    const first = run[0];
+    const last = run.at(-1);
+    assert(first !== undefined && last !== undefined, 'A run is not empty');
+    return {
+      first: first.first,
+      last: last.last,
+      generation: run.reduce((most, { generation }) => Math.max(most, generation), 0) + 1,
+      salt: this.#core.env.random.bytes(4).readUInt32LE(0),
+    };
+  }
+
+  #judgeOf(run: readonly Segment[]): Judge {
+    const isOldest = this.#core.log.table.ordered[0] === run[0];
+    return new Judge(this.#core, new Set(run.map(({ slot }) => slot)), isOldest);
+  }
+
+  async #copy(
+    run: readonly Segment[],
+    output: Omit<SegmentPlace, 'committedBytes'>,
+    temporaryName: string,
+    judge: Judge,
+  ): Promise<CompactDone> {
+    const core = this.#core;
+    const { log } = core;
+    const pace = new CompactionPace(core);
+    const done = await this.#background.perform(
+      {
+        task: 'compact',
+        storeId: log.storeId,
+        run: run.map(placeOf),
+        output,
+        createdAtMs: core.clock.nowMs(),
+        temporaryName,
+        hashSeed: log.recovery.hashSeed,
+      },
+      async (question) => {
+        assert(question.ask === 'judge', 'A compaction asks for judgements');
+        await this.#rest(pace.delayMs(question.bytes));
+        if (core.closed) throw new KvError('KV_CLOSED', 'The store is closing');
+        return judge.answer(question);
+      },
+    );
+    assert(done.done === 'compact', 'A compaction ends with its output');
+    return done;
+  }
+
+  async #switch(run: readonly Segment[], output: Segment): Promise<void> {
+    const { log } = this.#core;
+    try {
+      await log.replaceRun(run, output);
+    } catch (error) {
+      await log.table.retire(output);
+      await log.discard(output);
+      throw error;
+    }
+  }
+
+  /** Without its hint the segment is scanned at the next start: slower, nothing else. */
+  async #saveHint(segment: Segment, hint: Buffer): Promise<void> {
+    const { env, log } = this.#core;
+    try {
+      await writeHint(env.fs, log.dir, segment, hint);
+    } catch (error) {
+      env.logger.warn(`A hint could not be written: ${String(error)}`);
+    }
+  }
+
+  /**
+   * Points the keydir at the copies. Again from the start when a commit was taken back meanwhile: that
+   * put old places back. Ends when no undo is left that could do so.
+   */
+  async #moveItems(segment: Segment, hint: Buffer): Promise<void> {
+    const { log } = this.#core;
+    for (;;) {
+      const failures = log.counters.failures;
+      const list = hintEntries(hint);
+      const words = wordsOf(list);
+      let at = firstWord(list);
+      for (let left = list.count; left > 0; left -= SLICE_KEYS) {
+        for (let n = Math.min(left, SLICE_KEYS); n > 0; n -= 1) {
+          this.#moveItem(words, at, segment.slot);
+          at = nextWord(words, at);
+        }
+        await this.#nextTurn();
+      }
+      await log.drainedUpTo(log.lastSeq);
+      if (log.counters.failures === failures) return;
+    }
+  }
+
+  #moveItem(words: Uint32Array, at: number, slot: number): void {
+    if (typeAt(words, at) !== RECORD.put) return;
+    const { items } = this.#core;
+    if (valueBytesAt(words, at) !== 0) {
+      const { key, seq, offset } = entryAt(words, at);
+      items.relocate(items.keydir.find(key), seq, slot, offset);
+      return;
+    }
+    const hash = hashAt(words, at);
+    const ref = items.keydir.findPacked(hash, words, keyWord(at), keyBytesAt(words, at));
+    items.relocate(ref, seqAt(words, at), slot, offsetAt(words, at));
+  }
+
+  async #rest(delayMs: number): Promise<void> {
+    if (delayMs === 0) return;
+    await new Promise<void>((resolve) => void this.#core.env.clock.setTimer(delayMs, resolve));
+  }
+
+  #nextTurn(): Promise<void> {
+    return new Promise((resolve) => this.#core.env.clock.defer(resolve));
+  }
+}
+
+/** What of the output is live is known by now; the rest is overhead, or was kept. */
+function account(
+  segment: Segment,
+  { committedBytes, frameBytes }: CompactDone,
+  judge: Judge,
+): void {
+  const { stuckBytes, keptFlushes, keptFlushBytes } = judge;
+  segment.overheadBytes = committedBytes - frameBytes + stuckBytes;
+  segment.keptFlushes = keptFlushes.state;
+  segment.keptFlushBytes = keptFlushBytes;
+  const known = stuckBytes + keptFlushBytes + segment.liveBytes;
+  segment.keptBytes = Math.max(0, frameBytes - known);
+}
+
+export function placeOf(segment: Segment): SegmentPlace {
+  const { first, last, generation, salt, committedBytes } = segment;
+  return { first, last, generation, salt, committedBytes };
+}

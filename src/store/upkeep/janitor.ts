@@ -1,0 +1,254 @@
+// The background work: hints of segments that were sealed, compaction when it is worth it, scrubbing, one
+// thing at a time; beside them snapshots when they are due. Nobody waits for it but who asked for it.
+//
+// Invariant: snapshots have a thread and a turn of their own. A long one must not hold up compaction: the log
+// would grow meanwhile without bound.
+
+import type { Timer } from '../../env/env.js';
+import { isKvError } from '../../errors.js';
+import type { FlushNeed } from '../../log/segments/flush-need.js';
+import type { Segment } from '../../log/segments/segment.js';
+import { assert } from '../../assert.js';
+import { Background } from '../background/client.js';
+import type { ScrubDone, ScrubTask } from '../background/messages.js';
+import { Compaction, placeOf } from './compaction.js';
+import { planAll, planRun } from './compaction-plan.js';
+import type { SegmentSizes } from './compaction-plan.js';
+import type { Core } from '../items/core.js';
+import { Scrubber } from './scrubber.js';
+import { Snapshot } from './snapshot.js';
+import type { CompactionReport, SnapshotReport } from '../store.js';
+
+const TICK_MS = 5_000;
+/** After a compaction failed: it would most likely fail again at once. */
+const FAILED_PAUSE_MS = 60_000;
+/** The same on a full disk, where writes wait for it. */
+const SHORT_PAUSE_MS = 5_000;
+/** On a full disk this share of dead bytes is worth it, however few they are. */
+const SHORT_RATIO = 0.02;
+
+export class Janitor {
+  readonly #core: Core;
+  readonly #background: Background;
+  readonly #exporter: Background;
+  readonly #compaction: Compaction;
+  readonly #snapshot: Snapshot;
+  readonly #scrubber: Scrubber;
+  #turn: Promise<void> = Promise.resolve();
+  #snapshotTurn: Promise<unknown> = Promise.resolve();
+  #timer: Timer | undefined;
+  #closing = false;
+  #pausedUntilMs = 0;
+  #lastSnapshotMs = Number.NEGATIVE_INFINITY;
+
+  constructor(core: Core) {
+    this.#core = core;
+    this.#background = new Background(core.env, core.log.dir);
+    this.#compaction = new Compaction(core, this.#background);
+    this.#exporter = new Background(core.env, core.log.dir);
+    this.#snapshot = new Snapshot(core, this.#exporter);
+    if (typeof core.options.snapshot === 'number') this.#lastSnapshotMs = this.#nowMs();
+    for (const segment of core.log.recovery.scanned) this.#later(() => this.#writeHint(segment));
+    this.#scrubber = new Scrubber(core, (task) => this.#inTurn(() => this.#scrub(task)));
+    this.#plan();
+  }
+
+  /** A segment is complete: it wants a hint, and there may be enough to compact. */
+  sealed(segment: Segment): void {
+    // What is compacted at once needs no hint: it would be read for nothing.
+    this.#later(() => this.#compactIfWorth());
+    this.#later(() => this.#writeHint(segment));
+  }
+
+  /** Compacts what is worth it, or with `everything` all that holds anything dead. */
+  compact(everything: boolean): Promise<CompactionReport> {
+    return this.#inTurn(async () => {
+      const before = this.#sizes();
+      if (everything) await this.#compactAll();
+      else await this.#compactWorth();
+      const after = this.#sizes();
+      return {
+        segmentsBefore: before.segments,
+        segmentsAfter: after.segments,
+        bytesBefore: before.bytes,
+        bytesAfter: after.bytes,
+        liveBytes: this.#core.items.liveBytes,
+      };
+    });
+  }
+
+  snapshot(path: string | undefined): Promise<SnapshotReport> {
+    const result = this.#snapshotTurn.then(() => this.#takeSnapshot(path));
+    this.#snapshotTurn = result.catch(() => undefined);
+    return result;
+  }
+
+  /** Stops: a compaction or snapshot under way is abandoned, its leftovers go at the next start. */
+  async close(): Promise<void> {
+    this.#closing = true;
+    this.#timer?.cancel();
+    this.#scrubber.close();
+    await this.#background.close();
+    await this.#exporter.close();
+    await this.#turn;
+    await this.#snapshotTurn;
+  }
+
+  #plan(): void {
+    this.#timer = this.#core.env.clock.setTimer(TICK_MS, () => {
+      this.#later(() => this.#compactIfWorth());
+      const { snapshot } = this.#core.options;
+      if (typeof snapshot === 'number' && this.#nowMs() - this.#lastSnapshotMs >= snapshot) {
+        this.#snapshotLater();
+      }
+      this.#plan();
+    });
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#turn.then(work);
+    this.#turn = result.then(
+      () => undefined,
+      () => undefined,
+    );
+    return result;
+  }
+
+  /** As #inTurn for work that nobody waits for: the operator hears of its failure. */
+  #later(work: () => Promise<void>): void {
+    const done = this.#inTurn(async () => {
+      if (!this.#closing) await work();
+    });
+    this.#tellFailure(done);
+  }
+
+  /** A snapshot that is due, in its turn. */
+  #snapshotLater(): void {
+    this.#lastSnapshotMs = this.#nowMs();
+    this.#tellFailure(this.snapshot(undefined));
+  }
+
+  #tellFailure(done: Promise<unknown>): void {
+    done.catch((error: unknown) => {
+      if (this.#closing || isKvError(error, 'KV_CLOSED')) return;
+      this.#core.env.logger.warn(`Background work failed: ${String(error)}`);
+    });
+  }
+
+  async #writeHint(segment: Segment): Promise<void> {
+    if (!this.#core.log.table.ordered.includes(segment)) return;
+    await this.#background.perform(
+      { task: 'hint', segment: placeOf(segment), hashSeed: this.#core.log.recovery.hashSeed },
+      () => {
+        throw new Error('A hint asks nothing');
+      },
+    );
+  }
+
+  async #scrub(taskOf: () => ScrubTask | undefined): Promise<ScrubDone | undefined> {
+    const task = this.#closing ? undefined : taskOf();
+    if (task === undefined) return undefined;
+    const done = await this.#background.perform(task, () => {
+      throw new Error('A scrub asks nothing');
+    });
+    assert(done.done === 'scrub', 'A scrub ends with what it found');
+    return done;
+  }
+
+  async #compactIfWorth(): Promise<void> {
+    if (this.#nowMs() < this.#pausedUntilMs) return;
+    const compacted = await this.#compactWorth();
+    const { snapshot, snapshotPauseMs } = this.#core.options;
+    if (!compacted || snapshot !== 'compact') return;
+    if (this.#nowMs() - this.#lastSnapshotMs >= snapshotPauseMs) this.#snapshotLater();
+  }
+
+  /** Compacts run after run until none is worth it; false when none was. */
+  async #compactWorth(): Promise<boolean> {
+    const { log, options } = this.#core;
+    for (let compacted = false; !this.#closing; compacted = true) {
+      const sealed = log.table.ordered.filter((segment) => segment.sealed);
+      const run = planRun(this.#sizesOf(sealed), {
+        segmentBytesMax: options.segmentBytesMax,
+        ratio: log.short ? Math.min(SHORT_RATIO, options.compactRatio) : options.compactRatio,
+        minBytes: log.short ? 0 : options.compactMinBytes,
+      });
+      if (run === undefined) return compacted;
+      await this.#compactRun(sealed.slice(run.from, run.to));
+    }
+    return false;
+  }
+
+  /**
+   * Compacts all that holds anything dead, each segment that is complete by now once: under constant writes
+   * there would always be more.
+   */
+  async #compactAll(): Promise<void> {
+    const { log, options } = this.#core;
+    await log.rotate();
+    const complete = log.table.ordered.filter((segment) => segment.sealed).at(-1)?.last ?? 0;
+    for (let done = 0; done < complete;) {
+      const sealed = log.table.ordered.filter(({ last }) => last <= complete);
+      const from = sealed.findIndex(({ first }) => first > done);
+      if (from < 0) return;
+      const run = planAll(this.#sizesOf(sealed), options.segmentBytesMax, from);
+      if (run === undefined) return;
+      const segments = sealed.slice(run.from, run.to);
+      await this.#compactRun(segments);
+      done = segments.at(-1)!.last;
+    }
+  }
+
+  async #compactRun(segments: readonly Segment[]): Promise<void> {
+    const { log, counters } = this.#core;
+    try {
+      await this.#compaction.compact(segments);
+    } catch (error) {
+      if (!this.#closing) {
+        counters.compactionsFailed += 1;
+        this.#pausedUntilMs = this.#nowMs() + (log.short ? SHORT_PAUSE_MS : FAILED_PAUSE_MS);
+      }
+      throw error;
+    }
+  }
+
+  async #takeSnapshot(path: string | undefined): Promise<SnapshotReport> {
+    const { counters } = this.#core;
+    this.#lastSnapshotMs = this.#nowMs();
+    try {
+      const report = await this.#snapshot.take(path);
+      counters.snapshots += 1;
+      return report;
+    } catch (error) {
+      if (!this.#closing) counters.snapshotsFailed += 1;
+      throw error;
+    }
+  }
+
+  /** Flushes that an older segment needed, and that none needs any more, are dead bytes now. */
+  #sizesOf(sealed: readonly Segment[]): SegmentSizes[] {
+    const { flushes } = this.#core;
+    const older: FlushNeed[] = [];
+    return sealed.map((segment) => {
+      const { committedBytes, overheadBytes, liveBytes, keptFlushes, keptFlushBytes } = segment;
+      const isNeeded =
+        keptFlushBytes > 0 &&
+        (!flushes.isRetired(keptFlushes.to) || older.some((need) => need.meets(keptFlushes)));
+      if (!segment.flushNeed.isEmpty) older.push(segment.flushNeed);
+      const keptBytes = segment.keptBytes + (isNeeded ? keptFlushBytes : 0);
+      return { bytes: committedBytes - overheadBytes, liveBytes, keptBytes };
+    });
+  }
+
+  #sizes(): { readonly segments: number; readonly bytes: number } {
+    const { ordered } = this.#core.log.table;
+    return {
+      segments: ordered.length,
+      bytes: ordered.reduce((sum, { committedBytes }) => sum + committedBytes, 0),
+    };
+  }
+
+  #nowMs(): number {
+    return this.#core.env.clock.monotonicMs();
+  }
+}

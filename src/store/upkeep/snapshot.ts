@@ -1,0 +1,223 @@
+// The JSON snapshot: exports the whole store at exactly one seq while writers go on. Nothing is copied up
+// front: a walk over the keydir sends each item's place to the worker, and an item that changes before the
+// walk has come to it is sent, as it was, just before the change.
+//
+// Invariants:
+// - Every item carries the parity mark of the last snapshot; while one runs, the other parity means "sent,
+//   or born later". So each item of the seq is sent exactly once, and none that is younger.
+// - What is sent is durable: nothing goes to the worker before the watermark has reached the seq.
+// - A segment that was named to the worker is held until the worker has read what it was named for, so
+//   that a compaction may go on beside.
+// - The file appears under its name whole and durable, or not at all.
+
+import { dirname, join, resolve } from 'node:path';
+
+import { assert } from '../../assert.js';
+import type { Fs } from '../../env/env.js';
+import { KvError } from '../../errors.js';
+import { SNAPSHOT_NAME, temporaryName } from '../../log/bytes/file-names.js';
+import { freeTemporaryName, isSnapshotOrBlank, startOf } from '../../log/segments/ownership.js';
+import { refuseStoreFile } from '../../log/segments/store-file.js';
+import type { Segment } from '../../log/segments/segment.js';
+import type { LargeValue } from '../store.js';
+import type { Background } from '../background/client.js';
+import type { ExportDone, ExportItem, ExportItems } from '../background/messages.js';
+import { placeOf } from './compaction.js';
+import type { Core } from '../items/core.js';
+import { wallExpiryOf } from '../operations/expiry.js';
+import type { ItemWatcher } from '../items/items.js';
+import { MARK } from '../keydir/keydir.js';
+import type { SnapshotReport } from '../store.js';
+
+/** Items looked at in one turn of the event loop. */
+const SLICE_KEYS = 2_000;
+
+export class Snapshot {
+  readonly #core: Core;
+  readonly #background: Background;
+
+  constructor(core: Core, background: Background) {
+    this.#core = core;
+    this.#background = background;
+  }
+
+  /** Writes `path` (default: snapshot.json in the data directory). */
+  async take(path = join(this.#core.log.dir, SNAPSHOT_NAME)): Promise<SnapshotReport> {
+    const core = this.#core;
+    const { fs } = core.env;
+    const { target, temporaryPath } = await placeFor(fs, core.log.dir, path);
+    const walk = new SnapshotWalk(core);
+    const { seq } = walk;
+    const failures = core.log.counters.failures;
+    try {
+      await core.log.drainedUpTo(seq);
+      if (core.log.counters.failures !== failures) {
+        throw new KvError('KV_IO', 'A commit failed while the snapshot began; ask again');
+      }
+      // Seqs that a full disk took back are nowhere: a snapshot proves what the log must come up to.
+      const provable = Math.min(seq, core.log.provableSeq);
+      const { createdAtMs, clockAheadMs } = walk;
+      const { storeId } = core.log;
+      const done = await this.#background.perform(
+        {
+          task: 'export',
+          temporaryPath,
+          seq: provable,
+          createdAtMs: createdAtMs - clockAheadMs,
+          storeId,
+        },
+        () => walk.next(),
+      );
+      assert(done.done === 'export', 'An export ends with its file');
+      await fs.replaceOutput(temporaryPath, target);
+      await fs.syncDir(dirname(target));
+      return { path, seq, ...countsOf(done) };
+    } catch (error) {
+      await fs.remove(temporaryPath);
+      throw error;
+    } finally {
+      await walk.end();
+    }
+  }
+}
+
+/** The file that is to be written, behind its links, and its name until then. Makes its directory when that is missing. */
+async function placeFor(
+  fs: Fs,
+  dir: string,
+  path: string,
+): Promise<{ readonly target: string; readonly temporaryPath: string }> {
+  await fs.makeDir(dirname(path));
+  const target = await fs.outputOf(path);
+  const own = join(dir, SNAPSHOT_NAME);
+  if (target !== (await fs.outputOf(own).catch(() => undefined))) {
+    await refuseStoreFile(fs, target);
+    return { target, temporaryPath: temporaryName(target, fs.unique()) };
+  }
+  // Nobody asked for it by name, so nothing of anybody's goes for it.
+  if ((await fs.kindOf(target)) === 'file' && !isSnapshotOrBlank(await startOf(fs, target))) {
+    const what = 'What lies where the snapshot goes is none; it was not touched: move it away';
+    throw new KvError('KV_IO', what, { path: target });
+  }
+  const isInside = target === resolve(own);
+  const temporaryPath = isInside
+    ? join(dir, await freeTemporaryName(fs, dir, SNAPSHOT_NAME))
+    : temporaryName(target, fs.unique());
+  return { target, temporaryPath };
+}
+
+function countsOf({ count, bytes }: ExportDone): {
+  readonly count: number;
+  readonly bytes: number;
+} {
+  return { count, bytes };
+}
+
+/** The items of one seq, in whatever order they come. */
+class SnapshotWalk implements ItemWatcher {
+  readonly seq: number;
+  readonly createdAtMs: number;
+  /** What is exported is by the wall clock. */
+  readonly clockAheadMs: number;
+  readonly newMarks: number;
+  readonly #core: Core;
+  /** A flush was due, but the log took no record for it. */
+  readonly #isEmpty: boolean;
+  /** Sent before their change, waiting for the next message. */
+  #early: ExportItem[] = [];
+  /** Segments of the items of the next message, and of those that the worker reads now. */
+  #gathered = new Set<Segment>();
+  #reading = new Set<Segment>();
+  readonly #held: LargeValue[] = [];
+  #cursor = 0;
+  #ended = false;
+
+  constructor(core: Core) {
+    const { items } = core;
+    assert(items.watcher === undefined, 'One snapshot runs at a time');
+    this.#core = core;
+    core.carryOutFlushes();
+    core.flushes.close();
+    this.seq = core.log.lastSeq;
+    this.createdAtMs = core.clock.nowMs();
+    this.clockAheadMs = core.clock.aheadMs;
+    this.#isEmpty = core.flushes.promises.nextMs <= this.createdAtMs;
+    this.newMarks = items.restingMarks === 0 ? MARK.SNAPSHOT : 0;
+    items.watcher = this;
+  }
+
+  beforeChange(ref: number): void {
+    const item = this.#send(ref);
+    if (item !== undefined) this.#early.push(item);
+  }
+
+  /** The next message to the worker. */
+  async next(): Promise<ExportItems> {
+    const items = this.#early;
+    this.#early = [];
+    if (!this.#ended) this.#walkOn((item) => void items.push(item));
+    const segments = this.#turnOver();
+    await new Promise<void>((resolve) => this.#core.env.clock.defer(resolve));
+    // What went early meanwhile goes with the next message, and so do its segments.
+    const last = this.#ended && this.#early.length === 0;
+    return { answer: 'items', items, segments, last };
+  }
+
+  /** The worker has read what it was sent: the segments of the next message take the place of those. */
+  #turnOver(): ExportItems['segments'] {
+    for (const segment of this.#reading) segment.release();
+    this.#reading = this.#gathered;
+    this.#gathered = new Set();
+    return [...this.#reading].map((segment) => ({ ...placeOf(segment), slot: segment.slot }));
+  }
+
+  /** Gives every item the new parity, also when the export failed, and lets go. */
+  async end(): Promise<void> {
+    while (!this.#ended) {
+      this.#walkOn(() => {});
+      await new Promise<void>((resolve) => this.#core.env.clock.defer(resolve));
+    }
+    const { items } = this.#core;
+    items.watcher = undefined;
+    items.restingMarks = this.newMarks;
+    for (const value of this.#held) value.release();
+    for (const segment of [...this.#reading, ...this.#gathered]) segment.release();
+  }
+
+  #walkOn(take: (item: ExportItem) => void): void {
+    this.#cursor = this.#core.items.keydir.walk(this.#cursor, SLICE_KEYS, (ref) => {
+      const item = this.#send(ref);
+      if (item !== undefined) take(item);
+    });
+    if (this.#cursor === 0) this.#ended = true;
+  }
+
+  /** Marks the item as sent; what to send, or undefined when it was sent, is younger, or is dead. */
+  #send(ref: number): ExportItem | undefined {
+    const core = this.#core;
+    const { items } = core;
+    const { keydir } = items;
+    const marks = keydir.marks(ref);
+    if ((marks & MARK.SNAPSHOT) === this.newMarks) return undefined;
+    keydir.setMarks(ref, marks ^ MARK.SNAPSHOT);
+    const expiresAt = keydir.expiresAt(ref);
+    if (expiresAt !== 0 && expiresAt <= this.createdAtMs) return undefined;
+    const { flushes } = core;
+    if (this.#isEmpty) return undefined;
+    if (flushes.isOpen && flushes.killerOf(keydir, ref, this.seq) !== 0) return undefined;
+    const large = items.largeOf(ref);
+    if (large !== undefined) this.#held.push(core.large.open(large));
+    const slot = keydir.segment(ref);
+    const segment = core.log.table.at(slot);
+    if (!this.#gathered.has(segment)) {
+      segment.acquire();
+      this.#gathered.add(segment);
+    }
+    return {
+      slot,
+      offset: keydir.offset(ref),
+      bytes: keydir.length(ref),
+      expiresAt: wallExpiryOf(expiresAt, this),
+    };
+  }
+}

@@ -1,0 +1,113 @@
+// Clears away what is dead but still in the keydir (expired, flushed) and drops what nobody used for
+// --max-idle, a slice at a time, so that no request waits for it. Rests when there is nothing to find.
+
+import type { Timer } from '../../env/env.js';
+import type { Core } from '../items/core.js';
+import { FlushPass } from '../flushes/pass.js';
+import { MARK } from '../keydir/keydir.js';
+
+const TICK_MS = 100;
+const SLICE_KEYS_MIN = 1_000;
+const SLICE_KEYS_MAX = 20_000;
+/** However many keys a slice has, it ends after this time, looked at each few keys. */
+const SLICE_MS_MAX = 5;
+const PIECE_KEYS = 100;
+/** A walk over all keys is meant to take about this many ticks. */
+const WALK_TICKS = 300;
+/** The least time between two seals that are written for the sake of expired items. */
+const SEAL_PAUSE_MS = 1_000;
+
+export class Sweeper {
+  readonly #core: Core;
+  readonly #pass: FlushPass;
+  #timer: Timer | undefined;
+  /** Set when a flush is to be carried out before the next tick. */
+  #flushTimer: Timer | undefined;
+  #cursor = 0;
+  #stopped = false;
+
+  constructor(core: Core) {
+    this.#core = core;
+    this.#pass = new FlushPass(core.flushes, core.log);
+    core.carryOutFlushes();
+    this.#plan();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#timer?.cancel();
+    this.#flushTimer?.cancel();
+  }
+
+  /** One slice of the walk. */
+  sweep(): void {
+    const core = this.#core;
+    const { items, options, counters } = core;
+    core.carryOutFlushes();
+    const retires = this.#pass.prepare();
+    if (this.#cursor === 0) {
+      if (items.expiringCount === 0 && !retires && options.idleMsMax === 0) return;
+      this.#pass.begin();
+      counters.sweeps += 1;
+    }
+    const idleBefore = core.nowSeconds() - options.idleMsMax / 1000;
+    const share = Math.ceil(items.count / WALK_TICKS);
+    const budget = Math.min(SLICE_KEYS_MAX, Math.max(SLICE_KEYS_MIN, share));
+    const endMs = core.env.clock.monotonicMs() + SLICE_MS_MAX;
+    for (let left = budget; left > 0; left -= PIECE_KEYS) {
+      this.#cursor = items.keydir.walk(this.#cursor, Math.min(left, PIECE_KEYS), (ref) => {
+        counters.sweeperChecked += 1;
+        this.#look(ref, idleBefore);
+      });
+      if (this.#cursor === 0) {
+        this.#pass.end();
+        return;
+      }
+      if (core.env.clock.monotonicMs() >= endMs) return;
+    }
+  }
+
+  #look(ref: number, idleBefore: number): void {
+    const core = this.#core;
+    const { keydir } = core.items;
+    const reason = core.deadReason(ref);
+    if (reason !== undefined && core.isDeadForGood(ref)) {
+      if ((keydir.marks(ref) & MARK.FETCHED) === 0) core.counters.expiredUnfetched += 1;
+      core.counters.sweeperReclaimed += 1;
+      core.forget(ref);
+      return;
+    }
+    if (reason !== undefined) this.#sealSoon();
+    if (core.options.idleMsMax === 0 || reason !== undefined) return;
+    if (keydir.lastUsedSeconds(ref) >= idleBefore) return;
+    if (core.commitRemoval(keydir.key(ref), ref, 'idle') !== undefined) {
+      core.counters.idleDropped += 1;
+    }
+  }
+
+  /** The log must show a time when an item was dead before it is forgotten; an idle one shows none. */
+  #sealSoon(): void {
+    const { clock, log } = this.#core;
+    if (clock.nowMs() - log.durableTimeMs >= SEAL_PAUSE_MS) log.seal();
+  }
+
+  #plan(): void {
+    this.#timer = this.#core.env.clock.setTimer(TICK_MS, () => {
+      if (this.#stopped) return;
+      this.sweep();
+      this.#planFlush();
+      this.#plan();
+    });
+  }
+
+  /** A flush whose time comes before the next tick gets its record at that time, not when somebody asks. */
+  #planFlush(): void {
+    const { env, clock, flushes } = this.#core;
+    const delayMs = flushes.promises.nextMs - clock.nowMs();
+    if (delayMs >= TICK_MS) return;
+    this.#flushTimer?.cancel();
+    this.#flushTimer = env.clock.setTimer(Math.max(0, delayMs), () => {
+      if (!this.#stopped) this.#core.carryOutFlushes();
+    });
+  }
+}

@@ -1,0 +1,152 @@
+// The value cache's index: keydir ref → place in the cache. As the keydir's, it is cut into shards, so
+// that growing it never takes long; the hash of a ref is cheap, so a shard is plain linear probing.
+//
+// Invariants: a shard is at most three quarters full. From a ref's home to its slot no slot is empty.
+
+import { MIB } from '../../limits.js';
+
+const SLOTS_MIN = 16;
+const SHARDS_MAX = 4096;
+/**
+ * A shard for so many bytes of cache: growing one then takes no longer than emptying a page, and so few shards
+ * stay in the processor's cache, which a get would else have to wait for.
+ */
+const CACHE_BYTES_A_SHARD = MIB;
+const SLOT_BYTES = 8;
+export const NO_PLACE = -1;
+
+interface Shard {
+  /** A power of two. */
+  slots: number;
+  count: number;
+  /** Slot s: ref at 2s (0: empty), place at 2s + 1. */
+  table: Uint32Array;
+}
+
+export class ValueCacheIndex {
+  readonly #shardBits: number;
+  readonly #shards: (Shard | undefined)[];
+  #slots = 0;
+  #count = 0;
+
+  constructor(cacheBytes: number) {
+    const shards = Math.min(SHARDS_MAX, Math.max(1, cacheBytes / CACHE_BYTES_A_SHARD));
+    this.#shardBits = Math.floor(Math.log2(shards));
+    this.#shards = Array.from({ length: 2 ** this.#shardBits });
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  get memoryBytes(): number {
+    return this.#slots * SLOT_BYTES;
+  }
+
+  /** The ref's place, or NO_PLACE. */
+  find(ref: number): number {
+    const hash = hashOf(ref);
+    const shard = this.#shards[hash & (this.#shards.length - 1)];
+    if (shard === undefined) return NO_PLACE;
+    const at = this.#probe(shard, hash, ref);
+    return shard.table[at] === ref ? shard.table[at + 1]! : NO_PLACE;
+  }
+
+  /** Bytes by which `set` of a new ref would make the index grow. */
+  growthBytes(ref: number): number {
+    const shard = this.#shards[hashOf(ref) & (this.#shards.length - 1)];
+    if (shard === undefined) return SLOTS_MIN * SLOT_BYTES;
+    return isFull(shard) ? shard.slots * SLOT_BYTES : 0;
+  }
+
+  /** Sets the ref's place, new or not. */
+  set(ref: number, place: number): void {
+    const hash = hashOf(ref);
+    const number = hash & (this.#shards.length - 1);
+    const shard = this.#shards[number] ?? this.#create(number);
+    let at = this.#probe(shard, hash, ref);
+    if (shard.table[at] === 0) {
+      if (isFull(shard)) {
+        this.#resize(shard, shard.slots * 2);
+        at = this.#probe(shard, hash, ref);
+      }
+      shard.table[at] = ref;
+      shard.count += 1;
+      this.#count += 1;
+    }
+    shard.table[at + 1] = place;
+  }
+
+  /** Nothing when the ref is not there. */
+  delete(ref: number): void {
+    const hash = hashOf(ref);
+    const shard = this.#shards[hash & (this.#shards.length - 1)];
+    if (shard === undefined) return;
+    const at = this.#probe(shard, hash, ref);
+    if (shard.table[at] === 0) return;
+    this.#closeGap(shard, at >>> 1);
+    shard.count -= 1;
+    this.#count -= 1;
+    if (shard.slots > SLOTS_MIN && shard.count < shard.slots >>> 3) {
+      this.#resize(shard, shard.slots >>> 1);
+    }
+  }
+
+  /** Where the ref is in the table, or the empty slot where it would go. */
+  #probe({ table, slots }: Shard, hash: number, ref: number): number {
+    let slot = this.#home(hash, slots);
+    while (table[slot * 2] !== ref && table[slot * 2] !== 0) slot = (slot + 1) & (slots - 1);
+    return slot * 2;
+  }
+
+  #home(hash: number, slots: number): number {
+    return (hash >>> this.#shardBits) & (slots - 1);
+  }
+
+  /** Moves later refs of the run back over the freed slot, as far as their homes allow. */
+  #closeGap({ table, slots }: Shard, freed: number): void {
+    const mask = slots - 1;
+    let gap = freed;
+    for (let slot = (gap + 1) & mask; table[slot * 2] !== 0; slot = (slot + 1) & mask) {
+      const home = this.#home(hashOf(table[slot * 2]!), slots);
+      // Its way from home to here passes the gap.
+      if (((slot - home) & mask) < ((slot - gap) & mask)) continue;
+      table[gap * 2] = table[slot * 2]!;
+      table[gap * 2 + 1] = table[slot * 2 + 1]!;
+      gap = slot;
+    }
+    table[gap * 2] = 0;
+  }
+
+  #create(number: number): Shard {
+    const shard = { slots: SLOTS_MIN, count: 0, table: new Uint32Array(SLOTS_MIN * 2) };
+    this.#shards[number] = shard;
+    this.#slots += SLOTS_MIN;
+    return shard;
+  }
+
+  #resize(shard: Shard, slots: number): void {
+    const old = shard.table;
+    this.#slots += slots - shard.slots;
+    shard.slots = slots;
+    shard.table = new Uint32Array(slots * 2);
+    for (let from = 0; from < old.length; from += 2) {
+      const ref = old[from]!;
+      if (ref === 0) continue;
+      const to = this.#probe(shard, hashOf(ref), ref);
+      shard.table[to] = ref;
+      shard.table[to + 1] = old[from + 1]!;
+    }
+  }
+}
+
+function isFull(shard: Shard): boolean {
+  return shard.count >= (shard.slots >>> 2) * 3;
+}
+
+/** Mixes all bits of a ref into all bits (the last step of murmur3). Clients do not choose refs. */
+function hashOf(ref: number): number {
+  let hash = Math.imul(ref ^ (ref >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return hash ^ (hash >>> 16);
+}

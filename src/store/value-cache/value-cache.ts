@@ -1,0 +1,292 @@
+// The value cache: hot values in memory, at most so many bytes all in, index included (`-m`). It lives in
+// a few large pages outside the JavaScript heap; a value costs no object.
+//
+// Values are appended to the newest page. When there is no room for another page, the oldest one is
+// emptied: values that were read since they got there move to the newest page (up to half of it), the
+// others are evicted. That comes close to LRU without a list to keep (benchmarks/README.md).
+//
+// Invariants:
+// - memoryBytes <= the bound after every call.
+// - An entry is valid only for the seq it was put with: a ref that went to another key, or a newer record
+//   of the same key, is never answered with an old value.
+// - A value given out is a view. It stays as it is while less than half a page (64 KiB or more) is put
+//   after it: a page that was emptied is not written to before the next one is full. A long value stays for
+//   good: its page takes other memory when it was emptied.
+
+import { assert } from '../../assert.js';
+import { GIB, INLINE_VALUE_BYTES_MAX, KIB, MIB } from '../../limits.js';
+import { NO_PLACE, ValueCacheIndex } from './index.js';
+import { ValueCachePage, entryBytes, valueStart } from './page.js';
+
+const PAGE_BYTES_MIN = 128 * KIB;
+/**
+ * Emptying a page is the longest pause: this keeps it to about 2 ms with the smallest values. It has room
+ * for the longest value that is not in a file of its own.
+ */
+const PAGE_BYTES_MAX = INLINE_VALUE_BYTES_MAX + 4 * KIB;
+const PAGES_AIM = 32;
+const PAGES_MIN = 4;
+/** Places are u32 in units of 8 bytes. */
+const UNIT = 8;
+const CACHE_BYTES_MAX = 32 * GIB;
+
+/** Values from here on are given out for as long as somebody refers to them: a socket sends them from the page. */
+const LASTING_BYTES_MIN = 256 * KIB;
+
+const NOTHING = Buffer.alloc(0);
+
+/** A value in the cache. The object is reused by the next `get`. */
+export class CachedValue {
+  /** The value is source[start .. start + valueBytes): copy it before 64 KiB more are put, unless it is lasting. */
+  source: Buffer = NOTHING;
+  words: Uint32Array | undefined;
+  start = 0;
+  valueBytes = 0;
+  isLasting = false;
+  flags = 0;
+  /** Values in files of their own are not cached: this makes what is found a Loaded (values.ts). */
+  readonly large = undefined;
+  #page: ValueCachePage | undefined;
+  #offset = 0;
+
+  /** Becomes the entry at `offset` of `page`. */
+  point(page: ValueCachePage, offset: number): void {
+    this.source = page.bytes;
+    this.words = page.words;
+    this.start = valueStart(offset);
+    this.valueBytes = page.valueBytes(offset);
+    this.isLasting = this.valueBytes >= LASTING_BYTES_MIN;
+    this.flags = page.flags(offset);
+    this.#page = page;
+    this.#offset = offset;
+  }
+
+  clear(): void {
+    this.source = NOTHING;
+    this.words = undefined;
+    this.start = 0;
+    this.valueBytes = 0;
+    this.#page = undefined;
+  }
+
+  /** A view. */
+  get value(): Buffer {
+    return this.source.subarray(this.start, this.start + this.valueBytes);
+  }
+
+  get cas(): bigint {
+    return this.#page?.cas(this.#offset) ?? 0n;
+  }
+}
+
+export interface ValueCacheStats {
+  readonly bytes: number;
+  readonly bytesMax: number;
+  readonly entries: number;
+  readonly hits: number;
+  readonly misses: number;
+  readonly evicted: number;
+}
+
+export class ValueCache {
+  readonly #found = new CachedValue();
+  #bytesMax = 0;
+  #pageBytes = PAGE_BYTES_MIN;
+  #index = new ValueCacheIndex(0);
+  /** By number; holes are numbers of pages that were given back. */
+  #pages: (ValueCachePage | undefined)[] = [];
+  /** Pages with entries, oldest first; the last is being filled. */
+  #queue: ValueCachePage[] = [];
+  /** The page that was emptied last. */
+  #spare: ValueCachePage | undefined;
+  #pageCount = 0;
+  #hits = 0;
+  #misses = 0;
+  #evicted = 0;
+
+  /** `bytesMax` below 512 KiB: off. */
+  constructor(bytesMax: number) {
+    this.resize(bytesMax);
+  }
+
+  get memoryBytes(): number {
+    return this.#pageCount * this.#pageBytes + this.#index.memoryBytes;
+  }
+
+  get stats(): ValueCacheStats {
+    return {
+      bytes: this.memoryBytes,
+      bytesMax: this.#bytesMax,
+      entries: this.#index.count,
+      hits: this.#hits,
+      misses: this.#misses,
+      evicted: this.#evicted,
+    };
+  }
+
+  /** Starts the counts of hits, misses and evictions anew. */
+  resetStats(): void {
+    this.#hits = 0;
+    this.#misses = 0;
+    this.#evicted = 0;
+  }
+
+  /** The value that was put with this ref and seq, or undefined. */
+  get(ref: number, seq: number): CachedValue | undefined {
+    const place = this.#index.find(ref);
+    if (place === NO_PLACE) {
+      this.#misses += 1;
+      return undefined;
+    }
+    const page = this.#pageAt(place);
+    const offset = this.#offsetAt(place);
+    if (page.seq(offset) !== seq) {
+      this.#index.delete(ref);
+      this.#misses += 1;
+      return undefined;
+    }
+    this.#hits += 1;
+    page.markHit(offset);
+    const found = this.#found;
+    found.point(page, offset);
+    if (found.isLasting) page.lend();
+    return found;
+  }
+
+  /**
+   * Holds the value `value[start..end)`. It takes the place of an older one of that ref. A value that does not fit a page
+   * is not held. `cas` undefined: the token is the seq.
+   */
+  put(
+    ref: number,
+    seq: number,
+    flags: number,
+    cas: bigint | undefined,
+    value: Buffer,
+    start = 0,
+    end = value.length,
+  ): void {
+    const bytes = entryBytes(end - start);
+    if (bytes > this.#pageBytes || this.#bytesMax === 0) {
+      this.#index.delete(ref);
+      return;
+    }
+    const page = this.#pageFor(bytes);
+    if (!this.#makeRoom(this.#index.growthBytes(ref))) {
+      this.#index.delete(ref);
+      return;
+    }
+    const offset = page.append(ref, seq, flags, cas, value, start, end);
+    this.#index.set(ref, this.#placeOf(page, offset));
+  }
+
+  /** Forgets the ref's value, if there is one. */
+  drop(ref: number): void {
+    this.#index.delete(ref);
+  }
+
+  clear(): void {
+    this.#index = new ValueCacheIndex(this.#bytesMax);
+    this.#pages = [];
+    this.#queue = [];
+    this.#spare = undefined;
+    this.#pageCount = 0;
+    this.#found.clear();
+  }
+
+  /** Sets the bound in bytes; below 512 KiB: off. Values go, if they must; all, if the page size changes. */
+  resize(bytesMax: number): void {
+    assert(bytesMax >= 0, 'A cache has no negative size');
+    const bytes = bytesMax < PAGES_MIN * PAGE_BYTES_MIN ? 0 : Math.min(bytesMax, CACHE_BYTES_MAX);
+    const aim = 2 ** Math.floor(Math.log2(Math.max(1, bytes / PAGES_AIM)));
+    const pageBytes = aim >= MIB ? PAGE_BYTES_MAX : Math.max(PAGE_BYTES_MIN, aim);
+    this.#bytesMax = bytes;
+    if (bytes === 0 || pageBytes !== this.#pageBytes || this.#pageCount === 0) {
+      this.#pageBytes = pageBytes;
+      this.clear();
+    }
+    while (this.memoryBytes > this.#bytesMax) this.#shrink();
+  }
+
+  /** The newest page, with room for an entry. */
+  #pageFor(bytes: number): ValueCachePage {
+    for (;;) {
+      const page = this.#queue.at(-1);
+      if (page?.hasRoom(bytes)) return page;
+      this.#openPage();
+    }
+  }
+
+  #openPage(): void {
+    // The last page that fits is kept for `spare`.
+    if (this.memoryBytes + 2 * this.#pageBytes <= this.#bytesMax) {
+      this.#queue.push(this.#createPage());
+      return;
+    }
+    if (this.#spare === undefined) {
+      while (this.memoryBytes + this.#pageBytes > this.#bytesMax) this.#shrink();
+    }
+    const page = this.#spare ?? this.#createPage();
+    page.empty();
+    this.#spare = this.#queue.length > 0 ? this.#emptyOldest(page) : undefined;
+    this.#queue.push(page);
+  }
+
+  #createPage(): ValueCachePage {
+    const hole = this.#pages.indexOf(undefined);
+    const page = new ValueCachePage(hole < 0 ? this.#pages.length : hole, this.#pageBytes);
+    this.#pages[page.number] = page;
+    this.#pageCount += 1;
+    return page;
+  }
+
+  /** Takes the oldest page out of the queue; what was hit in it moves to `heir`, up to half a page. */
+  #emptyOldest(heir: ValueCachePage | undefined): ValueCachePage {
+    const page = this.#queue.shift();
+    assert(page !== undefined, 'There is a page to empty');
+    for (let offset = 0; offset < page.used; offset += page.entryBytesAt(offset)) {
+      const ref = page.ref(offset);
+      if (this.#index.find(ref) !== this.#placeOf(page, offset)) continue;
+      if (
+        heir !== undefined &&
+        page.isHit(offset) &&
+        heir.used + page.entryBytesAt(offset) <= this.#pageBytes / 2
+      ) {
+        this.#index.set(ref, this.#placeOf(heir, heir.adopt(page, offset)));
+      } else {
+        this.#index.delete(ref);
+        this.#evicted += 1;
+      }
+    }
+    return page;
+  }
+
+  /** Makes room for the index to grow. False: there is none but in the page being filled. */
+  #makeRoom(bytes: number): boolean {
+    while (this.memoryBytes + bytes > this.#bytesMax) {
+      if (this.#queue.length < 2) return false;
+      this.#shrink();
+    }
+    return true;
+  }
+
+  /** Gives a page back: the spare one, or the oldest with what it holds. */
+  #shrink(): void {
+    const page = this.#spare ?? this.#emptyOldest(undefined);
+    this.#spare = undefined;
+    this.#pages[page.number] = undefined;
+    this.#pageCount -= 1;
+  }
+
+  #placeOf(page: ValueCachePage, offset: number): number {
+    return (page.number * this.#pageBytes + offset) / UNIT;
+  }
+
+  #pageAt(place: number): ValueCachePage {
+    return this.#pages[Math.floor(place / (this.#pageBytes / UNIT))]!;
+  }
+
+  #offsetAt(place: number): number {
+    return (place % (this.#pageBytes / UNIT)) * UNIT;
+  }
+}

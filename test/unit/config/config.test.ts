@@ -1,0 +1,179 @@
+import { expect } from 'chai';
+
+import { readConfig, type Config, type Exit } from '../../../src/config/config.js';
+
+type Environment = Record<string, string>;
+
+function config(argv: string, env: Environment = {}): Config {
+  const read = readConfig(argv === '' ? [] : argv.split(' '), env, '1.2.3');
+  if ('code' in read) throw new Error(read.stderr);
+  return read;
+}
+
+function refused(argv: string, env: Environment = {}): Exit {
+  const read = readConfig(argv.split(' '), env, '1.2.3');
+  if (!('code' in read)) throw new Error(`${argv} was accepted`);
+  return read;
+}
+
+const tcp = (host: string, port: number, plain = false): object => ({
+  kind: 'tcp',
+  host,
+  port,
+  plain,
+});
+
+describe('readConfig()', () => {
+  it('defaults to loopback, port 11211, ./data and values up to 1 MiB', () => {
+    const defaults = config('');
+    expect(defaults.endpoints).to.deep.equal([tcp('127.0.0.1', 11211)]);
+    expect(defaults.dataDir).to.equal('./data');
+    expect(defaults.valueBytesMax).to.equal(2 ** 20);
+    expect(defaults.cacheBytes).to.equal(64 * 2 ** 20);
+    expect(defaults.connectionsMax).to.equal(1024);
+    expect(defaults.evicts).to.equal(true);
+    expect(defaults.notes).to.deep.equal([]);
+    expect(Object.isFrozen(defaults)).to.equal(true);
+  });
+
+  it('takes short and long names, with a space or =', () => {
+    for (const argv of ['-p 8080', '--port 8080', '--port=8080', '-p8080']) {
+      expect(config(argv).endpoints, argv).to.deep.equal([tcp('127.0.0.1', 8080)]);
+    }
+    expect(config('-vv').verbosity).to.equal(2);
+    expect(config('-v -v -v').verbosity).to.equal(3);
+    expect(config('-M').evicts).to.equal(false);
+    expect(config('-F').flushEnabled).to.equal(false);
+    expect(config('-B ascii').protocol).to.equal('text');
+    expect(config('-B binary').protocol).to.equal('binary');
+    expect(config('-C').casEnabled).to.equal(false);
+  });
+
+  it('listens at every address of -l: repeated, lists, ports, v6', () => {
+    const { endpoints } = config('-l 10.0.0.1,localhost:81 -l [::1]:82 -l ::1 -p 80');
+    expect(endpoints).to.deep.equal([
+      tcp('10.0.0.1', 80),
+      tcp('localhost', 81),
+      tcp('::1', 82),
+      tcp('::1', 80),
+    ]);
+  });
+
+  it('-p -1 is any port, -p 0 none, -U alone sets the port, --plain-port adds one', () => {
+    expect(config('-p -1').endpoints).to.deep.equal([tcp('127.0.0.1', 0)]);
+    expect(config('-p 0').endpoints).to.deep.equal([]);
+    expect(config('-U 8080').endpoints).to.deep.equal([tcp('127.0.0.1', 8080)]);
+    expect(config('-U -1').endpoints).to.deep.equal([tcp('127.0.0.1', 0)]);
+    expect(config('-U 0').notes).to.deep.equal([]);
+    expect(config('--plain-port 90').endpoints).to.deep.equal([
+      tcp('127.0.0.1', 11211),
+      tcp('127.0.0.1', 90, true),
+    ]);
+  });
+
+  it('-s is a unix socket instead of TCP, with the permissions of -a', () => {
+    expect(config('-s /tmp/x -p 80 -a 777').endpoints).to.deep.equal([
+      { kind: 'unix', path: '/tmp/x', mode: 0o777 },
+    ]);
+    expect(config('-s /tmp/x -l 127.0.0.1:80').endpoints).to.have.length(2);
+  });
+
+  it('sizes take k, m and g; -m counts in megabytes', () => {
+    expect(config('-m 128').cacheBytes).to.equal(128 * 2 ** 20);
+    expect(config('-m 2g').cacheBytes).to.equal(2 ** 31);
+    expect(config('-I 2m').valueBytesMax).to.equal(2 ** 21);
+    expect(config('-I 4096').valueBytesMax).to.equal(4096);
+    expect(config('-I 1g').valueBytesMax).to.equal(2 ** 30);
+    expect(config('--max-bytes 10g').storeBytesMax).to.equal(10 * 2 ** 30);
+    expect(config('--segment-size 16m').segmentBytes).to.equal(2 ** 24);
+  });
+
+  it('times are in seconds or carry a unit', () => {
+    expect(config('--idle-timeout 30').idleTimeoutMs).to.equal(30_000);
+    expect(config('-o idle_timeout=3,no_modern').idleTimeoutMs).to.equal(3000);
+    expect(config('--max-idle 7d').maxIdleMs).to.equal(7 * 86_400_000);
+    expect(config('--snapshot 10m').snapshot).to.equal(600_000);
+    expect(config('--snapshot never').snapshot).to.equal('never');
+  });
+
+  it('the environment gives what no flag gives', () => {
+    const env = { CAIRN_PORT: '8080', CAIRN_DATA: '/var/x', CAIRN_DISABLE_EVICTIONS: '1' };
+    expect(config('', env).endpoints).to.deep.equal([tcp('127.0.0.1', 8080)]);
+    expect(config('', env).dataDir).to.equal('/var/x');
+    expect(config('', env).evicts).to.equal(false);
+    expect(config('-p 81', env).endpoints).to.deep.equal([tcp('127.0.0.1', 81)]);
+    expect(config('', { CAIRN_DISABLE_EVICTIONS: 'no' }).evicts).to.equal(true);
+    expect(config('', { CAIRN_VERBOSE: '2' }).verbosity).to.equal(2);
+    expect(refused('-v', { CAIRN_PORT: 'x' }).stderr).to.contain('CAIRN_PORT');
+    expect(config('', { MEMCACHED_PORT_FILENAME: '/tmp/p' }).portFile).to.equal('/tmp/p');
+  });
+
+  it('accepts what memcached has and we do not, and says so', () => {
+    const { notes } = config(
+      '-t 8 -k -r -L -f 1.1 -n 10 -U 5 -o slab_chunk_max=4,modern -N 2'.replace(' -N 2', ''),
+    );
+    expect(notes.join('\n')).to.contain('--threads').and.contain('slab_chunk_max');
+    expect(notes.every((note) => note.includes('has no effect'))).to.equal(true);
+  });
+
+  it('-Z needs a certificate and a key', () => {
+    expect(refused('-Z').code).to.equal(64);
+    const files = '-Z -o ssl_chain_cert=a,ssl_key=b';
+    expect(config(`${files},ssl_ca_cert=c,ssl_verify_mode=2`).tls).to.deep.include({
+      chainCertPath: 'a',
+      keyPath: 'b',
+      caCertPath: 'c',
+      asksForCertificates: true,
+      clientsNeedCertificates: true,
+    });
+    expect(config(`${files},ssl_min_version=3`).tls?.minVersion).to.equal('TLSv1.3');
+    for (const more of ['ssl_verify_mode=1', 'ssl_verify_mode=4', 'ssl_min_version=tls']) {
+      expect(refused(`${files},${more}`).code, more).to.equal(64);
+    }
+  });
+
+  it('-S needs users; MEMCACHED_SASL_PWDB names them as well', () => {
+    expect(refused('-S').code).to.equal(64);
+    expect(config('-S', { MEMCACHED_SASL_PWDB: '/u' }).authFile).to.equal('/u');
+    expect(config('-S -Y /v').authFile).to.equal('/v');
+  });
+
+  for (const argv of [
+    '-B http',
+    '-c 0',
+    '-c -1',
+    '-t 0',
+    '-I 1000',
+    '-I 256m -m 64',
+    '-I 2g',
+    '-p x',
+    '-p 65536',
+    '-a 999',
+    '--compact-ratio 2',
+    '--snapshot soon',
+    '--max-key-bytes 65536',
+    '-l a:b:c@',
+    '-o idle_timeout=x',
+    '--nonsense',
+    'word',
+  ]) {
+    it(`refuses ${argv} with one line, a hint and exit 64`, () => {
+      const { code, stdout, stderr } = refused(argv);
+      expect(code).to.equal(64);
+      expect(stdout).to.equal('');
+      expect(stderr).to.match(
+        /^error: [^\n]+\n(\(Did you mean [^\n]+\)\n)?Try 'kv-server --help'\.\n$/,
+      );
+    });
+  }
+
+  it('-h and -V print and exit 0', () => {
+    expect(refused('-V')).to.deep.equal({ code: 0, stdout: '1.2.3\n', stderr: '' });
+    const help = refused('--help');
+    expect(help.code).to.equal(0);
+    expect(help.stdout)
+      .to.contain('CAIRN_PORT')
+      .and.contain('Examples:')
+      .and.contain('--segment-size');
+  });
+});

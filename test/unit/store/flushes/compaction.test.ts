@@ -1,0 +1,115 @@
+// What compaction keeps of flushes: those that an older segment needs, and no others.
+
+import { expect } from 'chai';
+
+import { openSegments } from '../../../../src/log/segments/directory.js';
+import { RECORD } from '../../../../src/log/bytes/format.js';
+import { readManifest } from '../../../../src/log/segments/manifest.js';
+import { SegmentScanner } from '../../../../src/log/segments/segment-scanner.js';
+import { DIR } from '../../../sim/engine.js';
+import { SimStore } from '../../../support/sim-store.js';
+
+const OPTIONS = {
+  segmentBytesMax: 8 * 1024,
+  cacheBytesMax: 0,
+  compactRatio: 0.3,
+  compactMinBytes: 1e9,
+  snapshot: 'never',
+} as const;
+const COMPACTING = { ...OPTIONS, compactMinBytes: 1 };
+const FILLER = 'x'.repeat(700);
+
+/** Until a segment has been completed. */
+async function fill(sim: SimStore, nameOf: (at: number) => string): Promise<void> {
+  const before = sim.names('.seg').length;
+  for (let at = 0; sim.names('.seg').length === before || at < 14; at++) {
+    await sim.words.set(nameOf(at), FILLER);
+    await sim.words.durable();
+    await sim.advance(2);
+  }
+}
+
+/** Old items in a segment that stays, one of them killed by one of many flushes; then a segment of dead bytes. */
+async function flushed(): Promise<SimStore> {
+  const sim = await SimStore.open(OPTIONS);
+  for (const key of ['a:1', 'b:1']) await sim.words.set(key, 'old');
+  await fill(sim, (at) => `live${at}`);
+  for (let at = 0; at < 40; at++) sim.store.deletePrefix(Buffer.from(`none${at}:`));
+  sim.store.deletePrefix(Buffer.from('a:'));
+  for (let at = 40; at < 80; at++) sim.store.deletePrefix(Buffer.from(`none${at}:`));
+  await fill(sim, () => 'dead');
+  await fill(sim, (at) => `tail${at}`);
+  await sim.advance(1000);
+  expect(await flushesIn(sim)).to.equal(81);
+  return sim;
+}
+
+/** Records of flushes in all complete segments. */
+async function flushesIn(sim: SimStore): Promise<number> {
+  const { fs } = sim.process;
+  let count = 0;
+  const manifest = await sim.wait(readManifest(fs, DIR));
+  const table = await sim.wait(openSegments(fs, DIR, manifest!));
+  for (const { entry, file, salt } of table.ordered) {
+    if (entry.bytes === null) continue;
+    const scanner = new SegmentScanner(file, salt, entry.bytes);
+    for (;;) {
+      const batch = await sim.wait(scanner.next());
+      if (batch === undefined) break;
+      for (const { record } of batch.frames) {
+        if (record.type === RECORD.flush || record.type === RECORD.deletePrefix) count += 1;
+      }
+    }
+  }
+  await sim.wait(table.close());
+  return count;
+}
+
+async function expectGone(sim: SimStore): Promise<void> {
+  expect(await sim.words.value('a:1')).to.equal(undefined);
+  expect(await sim.words.value('b:1')).to.equal('old');
+}
+
+describe('Compaction of flushes', () => {
+  it('drops in a later run those that nothing older needs, and keeps the one that something does', async () => {
+    for (const how of ['close', 'kill'] as const) {
+      const sim = await flushed();
+      const oldest = sim.names('.seg')[0];
+      await sim.reopen(how, COMPACTING);
+      await sim.advance(1000);
+      await sim.wait(sim.store.compact());
+      expect(sim.names('.seg')[0]).to.equal(oldest);
+      expect(await flushesIn(sim), how).to.equal(1);
+      for (const useHints of [true, false]) {
+        await sim.reopen('kill', { ...OPTIONS, useHints });
+        await expectGone(sim);
+      }
+    }
+  });
+
+  it('drops the last one when what needed it was compacted, without anyone asking', async () => {
+    const sim = await flushed();
+    await sim.reopen('close', COMPACTING);
+    await sim.wait(sim.store.compact());
+    expect(await flushesIn(sim)).to.equal(1);
+    for (let at = 0; at < 14; at++) await sim.words.delete(`live${at}`);
+    await sim.words.durable();
+    await sim.wait(sim.store.compact({ everything: true }));
+    await sim.advance(20_000);
+    expect(await flushesIn(sim)).to.equal(0);
+    await sim.reopen('kill', { ...OPTIONS, useHints: false });
+    await expectGone(sim);
+  });
+
+  it('keeps those that are still open: what they kill may not be known yet', async () => {
+    const sim = await flushed();
+    await sim.reopen('kill', COMPACTING);
+    const compacted = sim.store.compact();
+    sim.store.deletePrefix(Buffer.from('tail'));
+    await sim.wait(compacted);
+    await sim.words.durable();
+    await sim.reopen('kill', { ...OPTIONS, useHints: false });
+    await expectGone(sim);
+    expect(await sim.words.value('tail1')).to.equal(undefined);
+  });
+});
