@@ -1,13 +1,14 @@
 // `npm run bench`: measures Cairn and its peers in one run on this machine and writes
 // benchmarks/results/. benchmarks/README.md says how to read it.
 
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
-import { join, relative } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import { Bench, FULL, QUICK, type Case, type Sizes } from './bench.js';
+import { callTable, measureCalls } from './calls/calls.js';
 import { CASES } from './cases/catalog.js';
 import { killAll } from './peers/process.js';
 import { caseTables, writeResults, type CaseReport, type RunReport } from './report.js';
@@ -21,6 +22,8 @@ interface Flags {
   readonly rounds?: string;
   readonly seconds?: string;
   readonly list?: boolean;
+  readonly calls?: boolean;
+  readonly server?: string;
 }
 
 const RESULTS_DIR = fileURLToPath(new URL('../../benchmarks/results', import.meta.url));
@@ -36,6 +39,8 @@ function parseFlags(): Flags {
     .option('--rounds <n>', 'rounds a case')
     .option('--seconds <n>', 'measured time of each round of each server')
     .option('--list', 'print the names of the cases')
+    .option('--calls', 'print the files, functions and calls that a request enters, and nothing else')
+    .option('--server <path>', 'of --calls: the kv-server.js of another build')
     .parse()
     .opts<Flags>();
 }
@@ -91,10 +96,24 @@ async function runCase(chosen: Case, bench: Bench): Promise<CaseReport> {
   }
 }
 
+async function printCalls(flags: Flags): Promise<void> {
+  const dir = mkdtempSync(join(chooseWorkDir(flags.dir, join(flags.out, 'work')), 'cairn-calls-'));
+  try {
+    const server = flags.server === undefined ? [] : [resolve(flags.server)];
+    process.stdout.write(callTable(await measureCalls(dir, ...server)));
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
+}
+
 async function main(): Promise<void> {
   const flags = parseFlags();
   if (flags.list === true) {
     for (const { name, title } of CASES) process.stdout.write(`${name.padEnd(16)}${title}\n`);
+    return;
+  }
+  if (flags.calls === true) {
+    await printCalls(flags);
     return;
   }
   const cases = chosenCases(flags.case);
