@@ -20,6 +20,14 @@ export interface Entrant {
   readonly server?: string;
 }
 
+/** How far Cairn is from a limit: its rate, and its CPU time a request. */
+export function distanceTo(against: string): readonly ComparisonSpec[] {
+  return [
+    { metric: 'rps', server: 'cairn', against },
+    { metric: 'cpuUs', server: 'cairn', against },
+  ];
+}
+
 export interface LoadCase {
   readonly name: string;
   readonly title: string;

@@ -39,7 +39,10 @@ function parseFlags(): Flags {
     .option('--rounds <n>', 'rounds a case')
     .option('--seconds <n>', 'measured time of each round of each server')
     .option('--list', 'print the names of the cases')
-    .option('--calls', 'print the files, functions and calls that a request enters, and nothing else')
+    .option(
+      '--calls',
+      'print the files, functions and calls that a request enters, and nothing else',
+    )
     .option('--server <path>', 'of --calls: the kv-server.js of another build')
     .parse()
     .opts<Flags>();

@@ -147,13 +147,15 @@ export async function measureCalls(dir: string, server = SERVER): Promise<readon
   try {
     const socket = await connected(port);
     const client = new Client(socket);
-    for (let number = 0; number < KEYS; number++) await client.ask(set(keyOf(number)), 'STORED\r\n');
+    for (let number = 0; number < KEYS; number++)
+      await client.ask(set(keyOf(number)), 'STORED\r\n');
     const counts: CallCount[] = [];
     for (const { request, ending, bytes } of KINDS) {
       let number = 0;
       for (; number < WARM_UP_REQUESTS; number++) await client.ask(bytes(number), ending);
       await take(child);
-      for (; number < WARM_UP_REQUESTS + REQUESTS; number++) await client.ask(bytes(number), ending);
+      for (; number < WARM_UP_REQUESTS + REQUESTS; number++)
+        await client.ask(bytes(number), ending);
       counts.push({ request, ...countCalls(await take(child), REQUESTS, root) });
     }
     socket.destroy();

@@ -119,3 +119,21 @@ export const BARE: Peer = {
     args: [distPath('bare-server.js'), `${port}`, `${settings.valueBytes ?? 100}`],
   }),
 };
+
+/** Not a store either: what a Node server with a parser, a Map and a durable log reaches. */
+function lean(name: string, commit: 'inline' | 'pool', replies: 'stream' | 'descriptor'): Peer {
+  return {
+    name,
+    protocol: 'memcached',
+    missing: () => undefined,
+    command: (port, dir) => ({
+      command: process.execPath,
+      args: [distPath('../limits/lean-server.js'), `${port}`, dir, commit, replies],
+    }),
+  };
+}
+
+export const LEAN_INLINE = lean('lean, inline', 'inline', 'stream');
+export const LEAN_POOL = lean('lean, pool', 'pool', 'stream');
+/** Commits as `lean, inline` does. */
+export const LEAN_DESCRIPTOR = lean('lean, descriptor', 'inline', 'descriptor');
