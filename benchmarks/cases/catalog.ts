@@ -8,6 +8,7 @@ import { GROWTH } from './growth.js';
 import { IDLE } from './idle-connections.js';
 import { GET_LARGE, SET_LARGE } from './large-values.js';
 import { MEMORY } from './memory.js';
+import { OPEN_LOOPS } from './open-loop.js';
 import { MIX, SET, SET_ETCD, SET_MANY, SET_ONE, SET_PIPELINED } from './set.js';
 import { START, START_LARGE } from './start-up.js';
 
@@ -21,6 +22,7 @@ export const CASES: readonly Case[] = [
   SET_MANY,
   SET_PIPELINED,
   MIX,
+  ...OPEN_LOOPS,
   SET_ETCD,
   SET_LARGE,
   GET_LARGE,

@@ -3,6 +3,7 @@
 // takes a core away from the server under test.
 // Invariant: at most one wake-up is on its way; a generator that is late gets one for all that is due.
 
+import { once } from 'node:events';
 import { readlinkSync, writeFileSync } from 'node:fs';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 
@@ -16,18 +17,25 @@ interface ClockData {
   readonly pending: Int32Array;
 }
 
-/** Wakes `onTick` whenever a request of such a rate is due, roughly: the schedule says which ones are. */
+/** Wakes a loop whenever a request of such a rate is due, roughly: the schedule says which ones are. */
 export class Clock {
   readonly #worker: Worker;
 
-  constructor(ratePerSecond: number, onTick: () => void) {
+  private constructor(worker: Worker) {
+    this.#worker = worker;
+  }
+
+  /** Resolves when it ticks: a thread takes its time to start. */
+  static async start(ratePerSecond: number, onTick: () => void): Promise<Clock> {
     const pending = new Int32Array(new SharedArrayBuffer(4));
     const data: ClockData = { gapMs: 1000 / ratePerSecond, pending };
-    this.#worker = new Worker(new URL(import.meta.url), { workerData: data });
-    this.#worker.on('message', () => {
+    const worker = new Worker(new URL(import.meta.url), { workerData: data });
+    worker.on('message', () => {
       Atomics.store(pending, 0, 0);
       onTick();
     });
+    await once(worker, 'message');
+    return new Clock(worker);
   }
 
   async stop(): Promise<void> {

@@ -69,6 +69,8 @@ interface Connection {
   /** Open loop: requests sent and answered so far. */
   sent: number;
   answered: number;
+  /** Open loop: the server did not take what was sent before. */
+  isHeldUp: boolean;
 }
 
 export class LoadGenerator {
@@ -82,6 +84,8 @@ export class LoadGenerator {
   #connections: Connection[] = [];
   #schedule: Schedule | undefined;
   #clock: Clock | undefined;
+  /** Open loop: no request that is due later is sent. */
+  #lastDueMs = Infinity;
   #toSend: number;
   #answered = 0;
   #stopped = false;
@@ -121,7 +125,7 @@ export class LoadGenerator {
       this.#finishFill = resolve;
     });
     let before = this.#mark();
-    this.#start();
+    await this.#start();
     if (spec.mode === 'fill') await this.#untilFilled(filled);
     else {
       if (spec.warmupMs > 0) {
@@ -129,6 +133,7 @@ export class LoadGenerator {
         before = this.#mark();
       }
       await pause(spec.durationMs);
+      if (spec.mode === 'open') await this.#untilAnswered();
       if (this.#latency.count === 0) throw new Error(`no reply in ${spec.durationMs} ms`);
     }
     return this.#result(before);
@@ -144,6 +149,16 @@ export class LoadGenerator {
       await filled;
     } finally {
       clearInterval(watch);
+    }
+  }
+
+  /** A pause at the end of an open loop counts in full: all that was due is waited for. */
+  async #untilAnswered(): Promise<void> {
+    this.#lastDueMs = performance.now();
+    const deadline = this.#lastDueMs + STALL_MS;
+    while (this.#connections.some(({ outstanding, isHeldUp }) => outstanding > 0 || isHeldUp)) {
+      if (performance.now() > deadline) throw new Error(`no reply in ${STALL_MS} ms`);
+      await pause(1);
     }
   }
 
@@ -211,6 +226,7 @@ export class LoadGenerator {
         since: 0,
         sent: 0,
         answered: 0,
+        isHeldUp: false,
       };
       socket.on('error', (error) => {
         reject(error);
@@ -223,22 +239,23 @@ export class LoadGenerator {
     });
   }
 
-  #start(): void {
+  async #start(): Promise<void> {
     const { mode, ratePerSecond, connections } = this.#spec;
-    const now = performance.now();
     if (mode === 'open') {
-      this.#schedule = new Schedule(now, ratePerSecond, connections);
-      this.#clock = new Clock(ratePerSecond, () => this.#sendAllDue());
+      this.#clock = await Clock.start(ratePerSecond, () => this.#sendAllDue());
+      this.#schedule = new Schedule(performance.now(), ratePerSecond, connections);
       return;
     }
+    const now = performance.now();
     for (const connection of this.#connections) this.#send(connection, now);
   }
 
   #sendAllDue(): void {
-    if (this.#stopped) return;
-    const now = performance.now();
+    const schedule = this.#schedule;
+    if (this.#stopped || schedule === undefined) return;
+    const now = Math.min(performance.now(), this.#lastDueMs);
     for (const [index, connection] of this.#connections.entries()) {
-      this.#sendDue(connection, index, this.#schedule!.dueCount(index, now), now);
+      this.#sendDue(connection, index, schedule.dueCount(index, now), now);
     }
   }
 
@@ -246,8 +263,14 @@ export class LoadGenerator {
   #sendDue(connection: Connection, index: number, due: number, now: number): void {
     const { composer, socket } = connection;
     // The composer's memory belongs to the socket until the kernel has it.
-    if (due === connection.sent || socket.writableLength > 0) return;
-    this.#late.record(now - this.#schedule!.dueMs(index, connection.sent));
+    if (due === connection.sent) return;
+    if (socket.writableLength > 0) {
+      connection.isHeldUp = true;
+      return;
+    }
+    if (!connection.isHeldUp)
+      this.#late.record(now - this.#schedule!.dueMs(index, connection.sent));
+    connection.isHeldUp = false;
     while (connection.sent < due && socket.writableLength === 0) {
       const batch = Math.min(due - connection.sent, DUE_BATCH_MAX);
       composer.clear();
