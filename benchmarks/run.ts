@@ -10,6 +10,7 @@ import { Command } from 'commander';
 import { Bench, FULL, QUICK, type Case, type Sizes } from './bench.js';
 import { callTable, measureCalls } from './calls/calls.js';
 import { CASES } from './cases/catalog.js';
+import { cairn, CAIRN_BEFORE } from './peers/catalog.js';
 import { killAll } from './peers/process.js';
 import { caseTables, writeResults, type CaseReport, type RunReport } from './report.js';
 import { chooseWorkDir } from './work-dir.js';
@@ -23,7 +24,7 @@ interface Flags {
   readonly seconds?: string;
   readonly list?: boolean;
   readonly calls?: boolean;
-  readonly server?: string;
+  readonly before?: string;
 }
 
 const RESULTS_DIR = fileURLToPath(new URL('../../benchmarks/results', import.meta.url));
@@ -43,7 +44,7 @@ function parseFlags(): Flags {
       '--calls',
       'print the files, functions and calls that a request enters, and nothing else',
     )
-    .option('--server <path>', 'of --calls: the kv-server.js of another build')
+    .option('--before <path>', 'the kv-server.js of another build, to measure too')
     .parse()
     .opts<Flags>();
 }
@@ -102,8 +103,10 @@ async function runCase(chosen: Case, bench: Bench): Promise<CaseReport> {
 async function printCalls(flags: Flags): Promise<void> {
   const dir = mkdtempSync(join(chooseWorkDir(flags.dir, join(flags.out, 'work')), 'cairn-calls-'));
   try {
-    const server = flags.server === undefined ? [] : [resolve(flags.server)];
-    process.stdout.write(callTable(await measureCalls(dir, ...server)));
+    process.stdout.write(callTable(await measureCalls(join(dir, 'data'))));
+    if (flags.before === undefined) return;
+    const before = await measureCalls(join(dir, 'before'), resolve(flags.before));
+    process.stdout.write(`before:\n${callTable(before)}`);
   } finally {
     rmSync(dir, { recursive: true, force: true });
   }
@@ -122,7 +125,10 @@ async function main(): Promise<void> {
   const cases = chosenCases(flags.case);
   mkdirSync(flags.out, { recursive: true });
   const sizes = sizesOf(flags);
-  const bench = new Bench(sizes, chooseWorkDir(flags.dir, join(flags.out, 'work')), progress);
+  const workDir = chooseWorkDir(flags.dir, join(flags.out, 'work'));
+  const { before } = flags;
+  const other = before === undefined ? undefined : cairn(CAIRN_BEFORE, resolve(before));
+  const bench = new Bench(sizes, workDir, progress, other);
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.once(signal, () => {
       void bench.cleanUp().finally(() => process.exit(130));

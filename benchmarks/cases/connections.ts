@@ -7,6 +7,7 @@ import { budget, findPeers } from '../figure-case.js';
 import { clientsMissing, runClients } from '../load/clients.js';
 import type { LoadSpec } from '../load/spec.js';
 import { CAIRN, LEAN_INLINE, MEMCACHED, REDIS } from '../peers/catalog.js';
+import type { Peer } from '../peers/peer.js';
 import { alternate, compare, rowsOf, type ComparisonSpec, type Contender } from '../rounds.js';
 
 const STORM_CLIENTS = 500;
@@ -15,7 +16,10 @@ const FIRST_ANSWER_MS_MAX = 50;
 const LEAD_MS = 300;
 const TAIL_MS_MIN = 1000;
 const LOAD: Partial<LoadSpec> = { readRatio: 10 / 11, keyCount: 10_000, warmupMs: 0 };
-const PEERS = [CAIRN, MEMCACHED, REDIS, LEAN_INLINE] as const;
+
+function peersOf({ before }: Bench): readonly Peer[] {
+  return [CAIRN, ...(before === undefined ? [] : [before]), MEMCACHED, REDIS, LEAN_INLINE];
+}
 
 function noClients(test: string, note: string): CaseResult {
   return { rows: [{ test, server: 'clients', sample: {}, note }], comparisons: [] };
@@ -26,7 +30,7 @@ async function runCycles(bench: Bench): Promise<CaseResult> {
   const note = clientsMissing();
   if (note !== undefined) return noClients(test, note);
   const count = bench.sizes.durationMs * 2;
-  const { present, missing } = findPeers(test, PEERS);
+  const { present, missing } = findPeers(test, peersOf(bench));
   const contenders: Contender[] = [];
   for (const peer of present) {
     const running = await bench.start(peer);
@@ -57,7 +61,7 @@ async function runStorm(bench: Bench): Promise<CaseResult> {
   const test = STORM.name;
   const note = clientsMissing();
   if (note !== undefined) return noClients(test, note);
-  const { present, missing } = findPeers(test, PEERS);
+  const { present, missing } = findPeers(test, peersOf(bench));
   const contenders: Contender[] = [];
   for (const peer of present) {
     const running = await bench.start(peer);

@@ -3,6 +3,7 @@
 
 import type { Bench, Case, CaseResult, Running } from '../bench.js';
 import { findPeers } from '../figure-case.js';
+import { comparedToBefore, withBefore } from '../load-case.js';
 import type { LoadResult, LoadSpec } from '../load/spec.js';
 import { CAIRN, REDIS } from '../peers/catalog.js';
 import { exchange } from '../peers/process.js';
@@ -104,7 +105,11 @@ export function pausedRounds(rounds: Rounds): number {
 
 function openLoop({ name, title, load, segmentSize }: OpenLoop): Case {
   const run = async (bench: Bench): Promise<CaseResult> => {
-    const { present, missing } = findPeers(name, [CAIRN, REDIS]);
+    const entrants = withBefore(bench, [{ peer: CAIRN }, { peer: REDIS }]);
+    const { present, missing } = findPeers(
+      name,
+      entrants.map(({ peer }) => peer),
+    );
     const durationMs = bench.sizes.durationMs * LONGER;
     const spec: Partial<LoadSpec> = {
       readRatio: 0,
@@ -145,7 +150,10 @@ function openLoop({ name, title, load, segmentSize }: OpenLoop): Case {
         figureRow(name, 'late', late, 'rounds that count, generator late'),
         ...missing,
       ],
-      comparisons: TARGETS.map((target) => compare(name, target, rounds)),
+      comparisons: [
+        ...TARGETS,
+        ...comparedToBefore(bench, ['p50Ms', 'p99Ms', 'p999Ms', 'cpuUs']),
+      ].map((target) => compare(name, target, rounds)),
     };
   };
   return { name, title: `${title}, latency from when it was due`, run };
