@@ -34,7 +34,7 @@ interface Kind {
   readonly ending: string;
   /** What the rebuilt way of a request is to enter at most. */
   readonly budget: { readonly files: number; readonly calls: number };
-  bytes(number: number): string;
+  readonly bytes: (number: number) => string;
 }
 
 function set(key: string): string {

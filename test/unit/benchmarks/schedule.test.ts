@@ -4,6 +4,14 @@ import { pausedRounds, wasLate } from '../../../benchmarks/cases/open-loop.js';
 import { Schedule } from '../../../benchmarks/load/schedule.js';
 import type { LoadResult } from '../../../benchmarks/load/spec.js';
 
+function result(lateMs: number, latestMs: number): LoadResult {
+  return { lateMs, latestMs } as LoadResult;
+}
+
+function longest(...figures: number[]): { maxMs: number }[] {
+  return figures.map((maxMs) => ({ maxMs }));
+}
+
 describe('benchmarks/load/schedule', () => {
   it('dueMs() gives even intervals, in turn on each connection', () => {
     const schedule = new Schedule(100, 1000, 3);
@@ -47,14 +55,12 @@ describe('benchmarks/load/schedule', () => {
 
 describe('benchmarks/cases/open-loop', () => {
   it('wasLate() tells a round that the generator itself spoiled', () => {
-    const result = (lateMs: number, latestMs: number) => ({ lateMs, latestMs }) as LoadResult;
     expect(wasLate(result(0.1, 5))).to.equal(false);
     expect(wasLate(result(0.6, 5))).to.equal(true);
     expect(wasLate(result(0.1, 21))).to.equal(true);
   });
 
   it('pausedRounds() counts pauses that Redis did not have in the same round', () => {
-    const longest = (...figures: number[]) => figures.map((maxMs) => ({ maxMs }));
     const rounds = new Map([
       ['cairn', longest(60, 60, 40, 51)],
       ['redis always', longest(10, 70, 70, 50)],
