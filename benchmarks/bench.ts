@@ -57,12 +57,15 @@ const GENERATOR = fileURLToPath(new URL('load/main.js', import.meta.url));
 
 export class Bench {
   readonly sizes: Sizes;
+  /** Another build of Cairn to measure in the same rounds. */
+  readonly before: Peer | undefined;
   readonly #workDir: string;
   readonly #progress: (line: string) => void;
   #running: Running[] = [];
   #dirs: string[] = [];
 
-  constructor(sizes: Sizes, workDir: string, progress: (line: string) => void) {
+  constructor(sizes: Sizes, workDir: string, progress: (line: string) => void, before?: Peer) {
+    this.before = before;
     this.sizes = sizes;
     this.#workDir = workDir;
     this.#progress = progress;

@@ -2,6 +2,7 @@
 
 import type { Bench, Case, CaseResult, Running } from './bench.js';
 import { DEFAULT_LOAD, type LoadSpec } from './load/spec.js';
+import { CAIRN, CAIRN_BEFORE } from './peers/catalog.js';
 import type { Peer, PeerSettings } from './peers/peer.js';
 import {
   alternate,
@@ -10,6 +11,7 @@ import {
   sampleOf,
   type ComparisonSpec,
   type Contender,
+  type Metric,
   type Row,
 } from './rounds.js';
 
@@ -18,6 +20,14 @@ export interface Entrant {
   readonly settings?: PeerSettings;
   /** Name in the table when it is not the peer's. */
   readonly server?: string;
+}
+
+/** How far Cairn is from a limit: its rate, and its CPU time a request. */
+export function distanceTo(against: string): readonly ComparisonSpec[] {
+  return [
+    { metric: 'rps', server: 'cairn', against },
+    { metric: 'cpuUs', server: 'cairn', against },
+  ];
 }
 
 export interface LoadCase {
@@ -35,13 +45,30 @@ interface Started {
   readonly missing: readonly Row[];
 }
 
+/** With the other build of Cairn, when there is one, behind ours. */
+export function withBefore(bench: Bench, entrants: readonly Entrant[]): readonly Entrant[] {
+  const { before } = bench;
+  if (before === undefined) return entrants;
+  return entrants.flatMap((entrant) =>
+    entrant.peer === CAIRN && entrant.server === undefined
+      ? [entrant, { ...entrant, peer: before }]
+      : [entrant],
+  );
+}
+
+/** The new build against the old one, when it was measured. */
+export function comparedToBefore(bench: Bench, metrics: readonly Metric[]): ComparisonSpec[] {
+  if (bench.before === undefined) return [];
+  return metrics.map((metric) => ({ metric, server: CAIRN.name, against: CAIRN_BEFORE }));
+}
+
 /** Starts and fills what is there; what is not becomes a row that says so. */
 async function startAll(bench: Bench, test: string, spec: LoadCase): Promise<Started> {
   const contenders: Contender[] = [];
   const missing: Row[] = [];
   const keyCount = spec.load.keyCount ?? DEFAULT_LOAD.keyCount;
   const valueBytes = spec.load.valueBytes ?? DEFAULT_LOAD.valueBytes;
-  for (const { peer, settings, server = peer.name } of spec.entrants) {
+  for (const { peer, settings, server = peer.name } of withBefore(bench, spec.entrants)) {
     const note = peer.missing();
     if (note !== undefined) {
       missing.push({ test, server, sample: {}, note });
@@ -69,7 +96,9 @@ export function loadCase(spec: LoadCase): Case {
     const rounds = await alternate(contenders, bench.sizes.rounds, (line) => bench.progress(line));
     return {
       rows: [...rowsOf(spec.name, contenders, rounds), ...started.missing],
-      comparisons: spec.comparisons.map((comparison) => compare(spec.name, comparison, rounds)),
+      comparisons: [...spec.comparisons, ...comparedToBefore(bench, ['rps', 'p99Ms', 'cpuUs'])].map(
+        (comparison) => compare(spec.name, comparison, rounds),
+      ),
     };
   };
   return { name: spec.name, title: spec.title, run };

@@ -1,14 +1,16 @@
 // `npm run bench`: measures Cairn and its peers in one run on this machine and writes
 // benchmarks/results/. benchmarks/README.md says how to read it.
 
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
-import { join, relative } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import { Bench, FULL, QUICK, type Case, type Sizes } from './bench.js';
+import { callTable, measureCalls } from './calls/calls.js';
 import { CASES } from './cases/catalog.js';
+import { cairn, CAIRN_BEFORE } from './peers/catalog.js';
 import { killAll } from './peers/process.js';
 import { caseTables, writeResults, type CaseReport, type RunReport } from './report.js';
 import { chooseWorkDir } from './work-dir.js';
@@ -21,6 +23,8 @@ interface Flags {
   readonly rounds?: string;
   readonly seconds?: string;
   readonly list?: boolean;
+  readonly calls?: boolean;
+  readonly before?: string;
 }
 
 const RESULTS_DIR = fileURLToPath(new URL('../../benchmarks/results', import.meta.url));
@@ -36,6 +40,11 @@ function parseFlags(): Flags {
     .option('--rounds <n>', 'rounds a case')
     .option('--seconds <n>', 'measured time of each round of each server')
     .option('--list', 'print the names of the cases')
+    .option(
+      '--calls',
+      'print the files, functions and calls that a request enters, and nothing else',
+    )
+    .option('--before <path>', 'the kv-server.js of another build, to measure too')
     .parse()
     .opts<Flags>();
 }
@@ -91,16 +100,35 @@ async function runCase(chosen: Case, bench: Bench): Promise<CaseReport> {
   }
 }
 
+async function printCalls(flags: Flags): Promise<void> {
+  const dir = mkdtempSync(join(chooseWorkDir(flags.dir, join(flags.out, 'work')), 'cairn-calls-'));
+  try {
+    process.stdout.write(callTable(await measureCalls(join(dir, 'data'))));
+    if (flags.before === undefined) return;
+    const before = await measureCalls(join(dir, 'before'), resolve(flags.before));
+    process.stdout.write(`before:\n${callTable(before)}`);
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
+}
+
 async function main(): Promise<void> {
   const flags = parseFlags();
   if (flags.list === true) {
     for (const { name, title } of CASES) process.stdout.write(`${name.padEnd(16)}${title}\n`);
     return;
   }
+  if (flags.calls === true) {
+    await printCalls(flags);
+    return;
+  }
   const cases = chosenCases(flags.case);
   mkdirSync(flags.out, { recursive: true });
   const sizes = sizesOf(flags);
-  const bench = new Bench(sizes, chooseWorkDir(flags.dir, join(flags.out, 'work')), progress);
+  const workDir = chooseWorkDir(flags.dir, join(flags.out, 'work'));
+  const { before } = flags;
+  const other = before === undefined ? undefined : cairn(CAIRN_BEFORE, resolve(before));
+  const bench = new Bench(sizes, workDir, progress, other);
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.once(signal, () => {
       void bench.cleanUp().finally(() => process.exit(130));

@@ -3,11 +3,14 @@
 import type { Case } from '../bench.js';
 import { GET, GET_PIPELINED, GET_ZIPFIAN } from './get.js';
 import { GET_FROM_DISK } from './get-from-disk.js';
+import { CONNECT, STORM } from './connections.js';
 import { COMPACTION } from './compaction.js';
+import { DISK_BYTES } from './disk-bytes.js';
 import { GROWTH } from './growth.js';
 import { IDLE } from './idle-connections.js';
 import { GET_LARGE, SET_LARGE } from './large-values.js';
-import { MEMORY } from './memory.js';
+import { MEMORY, MEMORY_AFTER_LOAD } from './memory.js';
+import { OPEN_LOOPS } from './open-loop.js';
 import { MIX, SET, SET_ETCD, SET_MANY, SET_ONE, SET_PIPELINED } from './set.js';
 import { START, START_LARGE } from './start-up.js';
 
@@ -21,13 +24,18 @@ export const CASES: readonly Case[] = [
   SET_MANY,
   SET_PIPELINED,
   MIX,
+  ...OPEN_LOOPS,
   SET_ETCD,
   SET_LARGE,
   GET_LARGE,
   MEMORY,
+  MEMORY_AFTER_LOAD,
+  DISK_BYTES,
   START,
   START_LARGE,
   COMPACTION,
   GROWTH,
+  CONNECT,
+  STORM,
   IDLE,
 ];

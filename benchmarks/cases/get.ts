@@ -1,7 +1,10 @@
 // Reads of values in memory: 50 connections, one request at a time and 16 pipelined.
 
-import { loadCase, type Entrant } from '../load-case.js';
+import { distanceTo, loadCase, type Entrant } from '../load-case.js';
 import * as peers from '../peers/catalog.js';
+
+/** Nothing is committed here. */
+const LEAN = 'lean';
 
 const SERVERS: readonly Entrant[] = [
   { peer: peers.CAIRN },
@@ -9,6 +12,8 @@ const SERVERS: readonly Entrant[] = [
   { peer: peers.MEMCACHED_TWO_THREADS },
   { peer: peers.REDIS },
   { peer: peers.BARE },
+  { peer: peers.LEAN_INLINE, server: LEAN },
+  { peer: peers.LEAN_DESCRIPTOR },
 ];
 
 export const GET = loadCase({
@@ -21,6 +26,8 @@ export const GET = loadCase({
     { metric: 'rps', server: 'cairn', against: 'redis always', atLeast: 1 },
     { metric: 'cpuUs', server: 'cairn', against: 'memcached -t 1' },
     { metric: 'rps', server: 'cairn', against: 'bare server' },
+    ...distanceTo(LEAN),
+    ...distanceTo(peers.LEAN_DESCRIPTOR.name),
   ],
 });
 
@@ -34,6 +41,8 @@ export const GET_PIPELINED = loadCase({
     { metric: 'rps', server: 'cairn', against: 'redis always', atLeast: 0.8 },
     { metric: 'cpuUs', server: 'cairn', against: 'redis always' },
     { metric: 'rps', server: 'cairn', against: 'bare server' },
+    ...distanceTo(LEAN),
+    ...distanceTo(peers.LEAN_DESCRIPTOR.name),
   ],
 });
 

@@ -67,3 +67,43 @@ export const MEMORY: Case = {
   title: 'resident memory a key: 20-byte keys, 100-byte values, 10 M keys (quick: 300,000)',
   run,
 };
+
+const LOADED_BYTES_A_KEY_MAX = 75;
+const REST_MS = 10_000;
+
+/** A fixed time after the load, and not when all is quiet: what a load leaves behind is to go soon. */
+async function runAfterLoad(bench: Bench): Promise<CaseResult> {
+  const test = MEMORY_AFTER_LOAD.name;
+  const { present, missing } = findPeers(test, [CAIRN]);
+  // The same memory for values a key, whichever set.
+  const keyCount = bench.sizes.isQuick ? 200_000 : 2_000_000;
+  const settings = bench.sizes.isQuick
+    ? { memoryMb: 2, flags: ['-I', '512k'] }
+    : { memoryMb: 16, flags: [] };
+  const contenders = present.map((peer): Contender => ({
+    server: peer.name,
+    unit: UNIT,
+    measure: async () => {
+      const running = await bench.start(peer, settings);
+      const emptyBytes = running.process.residentBytes();
+      await bench.fill(running, keyCount, VALUE_BYTES);
+      await setTimeout(REST_MS);
+      const value = (running.process.residentBytes() - emptyBytes) / keyCount;
+      await bench.stop(running);
+      return { value };
+    },
+  }));
+  const all = [...contenders, budget(LOADED_BYTES_A_KEY_MAX, UNIT)];
+  const rounds = await alternate(all, 1, (line) => bench.progress(line));
+  const bound = { metric: 'value', server: CAIRN.name, against: 'budget', atMost: 1 } as const;
+  return {
+    rows: [...rowsOf(test, all, rounds), ...missing],
+    comparisons: [compare(test, bound, rounds)],
+  };
+}
+
+export const MEMORY_AFTER_LOAD: Case = {
+  name: 'MEMORY LOAD',
+  title: 'resident memory a key 10 s after a load: 2 M keys, -m 16 (quick: 200,000, -m 2)',
+  run: runAfterLoad,
+};

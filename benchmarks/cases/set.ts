@@ -2,7 +2,7 @@
 
 import type { Case } from '../bench.js';
 import { syncWriteLimit, SYNC_WRITE } from '../limits/sync-write.js';
-import { loadCase, type Entrant } from '../load-case.js';
+import { distanceTo, loadCase, type Entrant } from '../load-case.js';
 import { DEFAULT_LOAD } from '../load/spec.js';
 import * as peers from '../peers/catalog.js';
 
@@ -10,7 +10,13 @@ const SERVERS: readonly Entrant[] = [
   { peer: peers.CAIRN },
   { peer: peers.REDIS },
   { peer: peers.BARE },
+  { peer: peers.LEAN_INLINE },
+  { peer: peers.LEAN_POOL },
+  { peer: peers.LEAN_DESCRIPTOR },
 ];
+const DISTANCES = [peers.LEAN_INLINE, peers.LEAN_POOL, peers.LEAN_DESCRIPTOR].flatMap(({ name }) =>
+  distanceTo(name),
+);
 
 export const SET_ONE = loadCase({
   name: 'SET 1',
@@ -21,6 +27,7 @@ export const SET_ONE = loadCase({
   comparisons: [
     { metric: 'rps', server: 'cairn', against: 'redis always', atLeast: 1.2 },
     { metric: 'p50Ms', server: 'cairn', against: [SYNC_WRITE, 'bare server'], atMost: 1.15 },
+    ...DISTANCES,
   ],
 });
 
@@ -34,6 +41,7 @@ function manyConnections(connections: number, baselines: readonly Entrant[] = []
       { metric: 'rps', server: 'cairn', against: 'redis always', atLeast: 1.2 },
       { metric: 'cpuUs', server: 'cairn', against: 'redis always' },
       { metric: 'rps', server: 'cairn', against: 'bare server' },
+      ...DISTANCES,
     ],
   });
 }
@@ -49,6 +57,7 @@ export const SET_PIPELINED = loadCase({
   comparisons: [
     { metric: 'rps', server: 'cairn', against: 'redis always', atLeast: 1.5 },
     { metric: 'rps', server: 'cairn', against: 'bare server' },
+    ...DISTANCES,
   ],
 });
 
@@ -60,6 +69,7 @@ export const MIX = loadCase({
   comparisons: [
     { metric: 'rps', server: 'cairn', against: 'redis always', atLeast: 1.2 },
     { metric: 'cpuUs', server: 'cairn', against: 'redis always' },
+    ...DISTANCES,
   ],
 });
 

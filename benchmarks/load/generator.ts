@@ -1,15 +1,17 @@
 // The load generator: connections that send batches of requests and time the replies. Runs in a process
 // of its own (load/main.ts), so that it never shares a loop with what it measures.
-// Invariant: latency counts from when a request was sent (closed loop) or due (open loop) to the turn
-// in which its batch was answered, as redis-benchmark counts a pipeline.
+// Invariant: latency counts from when a request was sent (closed loop) to the turn in which its batch was
+// answered, as redis-benchmark counts a pipeline; in an open loop from when it was due to its own answer.
 
 import { readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
+import { Clock } from './clock.js';
 import { LatencyHistogram } from './histogram.js';
 import { seededRandom, sequentialKeys, uniformKeys, zipfianKeys, type KeyPicker } from './keys.js';
 import { replyCounter, type ReplyCounter } from './replies.js';
 import { BatchComposer, templatesOf } from './requests.js';
+import { Schedule } from './schedule.js';
 import type { LoadResult, LoadSpec } from './spec.js';
 
 /** Clock ticks of /proc a second: fixed at 100 on every Linux that Node runs on. */
@@ -18,6 +20,8 @@ const PROC_TICKS_PER_SECOND = 100;
 const RECEIVE_BYTES = 256 * 1024;
 /** A fill that gets no reply for so long has failed. */
 const STALL_MS = 30_000;
+/** Open loop: requests of one write at most. */
+const DUE_BATCH_MAX = 64;
 
 export interface CpuTime {
   /** In the program's own code, and in all with the kernel's work for it. */
@@ -62,17 +66,26 @@ interface Connection {
   batch: number;
   /** performance.now() that latency counts from. */
   since: number;
-  /** Open loop: when the next request is due. */
-  nextDue: number;
+  /** Open loop: requests sent and answered so far. */
+  sent: number;
+  answered: number;
+  /** Open loop: the server did not take what was sent before. */
+  isHeldUp: boolean;
 }
 
 export class LoadGenerator {
   readonly #spec: LoadSpec;
   readonly #latency = new LatencyHistogram();
+  /** Open loop: how much after its time the generator came with what was due. */
+  readonly #late = new LatencyHistogram();
   readonly #nextKey: KeyPicker;
   readonly #random;
   readonly #receive = Buffer.allocUnsafeSlow(RECEIVE_BYTES);
   #connections: Connection[] = [];
+  #schedule: Schedule | undefined;
+  #clock: Clock | undefined;
+  /** Open loop: no request that is due later is sent. */
+  #lastDueMs = Infinity;
   #toSend: number;
   #answered = 0;
   #stopped = false;
@@ -99,19 +112,20 @@ export class LoadGenerator {
       this.#stopped = true;
       this.#finishFill();
       for (const { socket } of this.#connections) socket.destroy();
+      await this.#clock?.stop();
     }
   }
 
   async #measure(): Promise<LoadResult> {
     const spec = this.#spec;
     this.#connections = await Promise.all(
-      Array.from({ length: spec.connections }, async () => this.#open()),
+      Array.from({ length: spec.connections }, async (_, index) => this.#open(index)),
     );
     const filled = new Promise<void>((resolve) => {
       this.#finishFill = resolve;
     });
     let before = this.#mark();
-    this.#start();
+    await this.#start();
     if (spec.mode === 'fill') await this.#untilFilled(filled);
     else {
       if (spec.warmupMs > 0) {
@@ -119,6 +133,7 @@ export class LoadGenerator {
         before = this.#mark();
       }
       await pause(spec.durationMs);
+      if (spec.mode === 'open') await this.#untilAnswered();
       if (this.#latency.count === 0) throw new Error(`no reply in ${spec.durationMs} ms`);
     }
     return this.#result(before);
@@ -137,9 +152,20 @@ export class LoadGenerator {
     }
   }
 
+  /** A pause at the end of an open loop counts in full: all that was due is waited for. */
+  async #untilAnswered(): Promise<void> {
+    this.#lastDueMs = performance.now();
+    const deadline = this.#lastDueMs + STALL_MS;
+    while (this.#connections.some(({ outstanding, isHeldUp }) => outstanding > 0 || isHeldUp)) {
+      if (performance.now() > deadline) throw new Error(`no reply in ${STALL_MS} ms`);
+      await pause(1);
+    }
+  }
+
   /** Forgets the latencies so far and notes where the counters stand. */
   #mark(): Marks {
     this.#latency.reset();
+    this.#late.reset();
     return {
       cpu: processCpu(this.#spec.serverPid),
       ownCpu: process.cpuUsage(),
@@ -165,6 +191,9 @@ export class LoadGenerator {
       serverCpuUsPerRequest: perRequest(cpu.totalUs - before.cpu.totalUs),
       serverUserUsPerRequest: perRequest(cpu.userUs - before.cpu.userUs),
       generatorBusy: (own.user + own.system) / 1e6 / seconds,
+      ...(this.#schedule === undefined
+        ? {}
+        : { lateMs: this.#late.quantileMs(0.99), latestMs: this.#late.quantileMs(1) }),
     };
   }
 
@@ -172,8 +201,8 @@ export class LoadGenerator {
     return this.#connections.reduce((sum, connection) => sum + connection.counter[counter], 0);
   }
 
-  async #open(): Promise<Connection> {
-    const { protocol, port, valueBytes, pipeline } = this.#spec;
+  async #open(index: number): Promise<Connection> {
+    const { protocol, port, valueBytes, pipeline, mode } = this.#spec;
     const templates = templatesOf(protocol, valueBytes);
     return new Promise((resolve, reject) => {
       const socket = connect({
@@ -183,19 +212,21 @@ export class LoadGenerator {
         onread: {
           buffer: this.#receive,
           callback: (length, chunk) => {
-            this.#receiveReplies(connection, chunk, length);
+            this.#receiveReplies(connection, index, chunk, length);
             return true;
           },
         },
       });
       const connection: Connection = {
         socket,
-        composer: new BatchComposer(templates, pipeline),
+        composer: new BatchComposer(templates, mode === 'open' ? DUE_BATCH_MAX : pipeline),
         counter: replyCounter(protocol, valueBytes),
         outstanding: 0,
         batch: 0,
         since: 0,
-        nextDue: 0,
+        sent: 0,
+        answered: 0,
+        isHeldUp: false,
       };
       socket.on('error', (error) => {
         reject(error);
@@ -208,32 +239,51 @@ export class LoadGenerator {
     });
   }
 
-  #start(): void {
+  async #start(): Promise<void> {
     const { mode, ratePerSecond, connections } = this.#spec;
-    const now = performance.now();
-    if (mode !== 'open') {
-      for (const connection of this.#connections) this.#send(connection, now);
+    if (mode === 'open') {
+      this.#clock = await Clock.start(ratePerSecond, () => this.#sendAllDue());
+      this.#schedule = new Schedule(performance.now(), ratePerSecond, connections);
       return;
     }
-    for (const [index, connection] of this.#connections.entries()) {
-      connection.nextDue = now + (index * 1000) / ratePerSecond;
-    }
-    const gapMs = (connections * 1000) / ratePerSecond;
-    const turn = (): void => {
-      if (this.#stopped) return;
-      const now = performance.now();
-      for (const connection of this.#connections) {
-        if (connection.outstanding === 0) this.#sendDue(connection, now, gapMs);
-      }
-      setImmediate(turn);
-    };
-    turn();
+    const now = performance.now();
+    for (const connection of this.#connections) this.#send(connection, now);
   }
 
-  #sendDue(connection: Connection, now: number, gapMs: number): void {
-    if (connection.nextDue > now) return;
-    this.#send(connection, connection.nextDue);
-    connection.nextDue += gapMs;
+  #sendAllDue(): void {
+    const schedule = this.#schedule;
+    if (this.#stopped || schedule === undefined) return;
+    const now = Math.min(performance.now(), this.#lastDueMs);
+    for (const [index, connection] of this.#connections.entries()) {
+      this.#sendDue(connection, index, schedule.dueCount(index, now), now);
+    }
+  }
+
+  /** Sends what is due on a connection, unless the server does not take what was sent before. */
+  #sendDue(connection: Connection, index: number, due: number, now: number): void {
+    const { composer, socket } = connection;
+    // The composer's memory belongs to the socket until the kernel has it.
+    if (due === connection.sent) return;
+    if (socket.writableLength > 0) {
+      connection.isHeldUp = true;
+      return;
+    }
+    if (!connection.isHeldUp)
+      this.#late.record(now - this.#schedule!.dueMs(index, connection.sent));
+    connection.isHeldUp = false;
+    while (connection.sent < due && socket.writableLength === 0) {
+      const batch = Math.min(due - connection.sent, DUE_BATCH_MAX);
+      composer.clear();
+      for (let i = 0; i < batch; i++) composer.add(this.#nextKey(), this.#isRead());
+      connection.sent += batch;
+      connection.outstanding += batch;
+      socket.write(composer.bytes());
+    }
+  }
+
+  #isRead(): boolean {
+    const { readRatio, mode } = this.#spec;
+    return mode !== 'fill' && (readRatio === 1 || (readRatio > 0 && this.#random() < readRatio));
   }
 
   #send(connection: Connection, since: number): void {
@@ -241,36 +291,37 @@ export class LoadGenerator {
     if (batch === 0) return;
     this.#toSend -= batch;
     const { composer } = connection;
-    const { readRatio, mode } = this.#spec;
     composer.clear();
-    for (let i = 0; i < batch; i++) {
-      const isRead =
-        mode !== 'fill' && (readRatio === 1 || (readRatio > 0 && this.#random() < readRatio));
-      composer.add(this.#nextKey(), isRead);
-    }
+    for (let i = 0; i < batch; i++) composer.add(this.#nextKey(), this.#isRead());
     connection.outstanding = batch;
     connection.batch = batch;
     connection.since = since;
     connection.socket.write(composer.bytes());
   }
 
-  #receiveReplies(connection: Connection, chunk: Uint8Array, length: number): void {
+  #receiveReplies(connection: Connection, index: number, chunk: Uint8Array, length: number): void {
     if (this.#stopped) return;
+    let ended: number;
     try {
-      connection.outstanding -= connection.counter.feed(chunk, length);
-      if (connection.outstanding > 0) return;
+      ended = connection.counter.feed(chunk, length);
+      connection.outstanding -= ended;
       if (connection.outstanding < 0) throw new Error('more replies than requests');
     } catch (error) {
       this.#fail(error as Error);
       return;
     }
     const now = performance.now();
+    if (this.#schedule !== undefined) {
+      for (let i = 0; i < ended; i++) {
+        this.#latency.record(now - this.#schedule.dueMs(index, connection.answered++));
+      }
+      return;
+    }
+    if (connection.outstanding > 0) return;
     this.#latency.record(now - connection.since, connection.batch);
     this.#answered += connection.batch;
-    const { mode, ratePerSecond, connections, keyCount } = this.#spec;
-    if (mode === 'open') this.#sendDue(connection, now, (connections * 1000) / ratePerSecond);
-    else this.#send(connection, now);
-    if (mode === 'fill' && this.#answered === keyCount) this.#finishFill();
+    this.#send(connection, now);
+    if (this.#spec.mode === 'fill' && this.#answered === this.#spec.keyCount) this.#finishFill();
   }
 }
 

@@ -29,6 +29,8 @@ export interface LatencySummary {
   readonly p95Ms: number;
   readonly p99Ms: number;
   readonly maxMs: number;
+  /** Not a column of redis-benchmark. */
+  readonly p999Ms: number;
 }
 
 export class LatencyHistogram {
@@ -74,6 +76,7 @@ export class LatencyHistogram {
       p95Ms: this.quantileMs(0.95),
       p99Ms: this.quantileMs(0.99),
       maxMs: this.#maxMs,
+      p999Ms: this.quantileMs(0.999),
     };
   }
 

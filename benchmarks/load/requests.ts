@@ -130,6 +130,8 @@ export class BatchComposer {
       kind.bytes.copy(this.#buffer, at);
       laid.kind = kind;
       laid.at = at;
+      // It may lie on what was laid behind it.
+      this.#laid.length = this.#count;
     }
     patchDigits(this.#buffer, at + kind.digitsAt, key);
     this.#end = at + kind.bytes.length;

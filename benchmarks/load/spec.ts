@@ -20,7 +20,8 @@ export interface LoadSpec {
   /**
    * `closed`: as fast as replies come. `open`: `ratePerSecond` requests are due at even intervals and
    * latency counts from when a request was due, not from when it could be sent, so that a pause of the
-   * server is felt by all the requests it held up (no coordinated omission). `fill`: every key once.
+   * server is felt by all the requests it held up (no coordinated omission). What is due on a connection
+   * goes out at once, also behind requests that are not answered yet. `fill`: every key once.
    */
   readonly mode: 'closed' | 'open' | 'fill';
   readonly ratePerSecond: number;
@@ -44,6 +45,9 @@ export interface LoadResult extends LatencySummary {
   readonly serverUserUsPerRequest: number;
   /** Share of one core that the generator used: near 1, it is the bottleneck and not the server. */
   readonly generatorBusy: number;
+  /** Open loop: how late the generator itself came with requests, p99 and longest. It is part of the latency. */
+  readonly lateMs?: number;
+  readonly latestMs?: number;
 }
 
 export const DEFAULT_LOAD: Omit<LoadSpec, 'protocol' | 'port'> = {

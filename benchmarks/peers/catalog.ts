@@ -68,21 +68,27 @@ export const ETCD: Peer = {
 
 const CAIRN_SERVER = distPath('../../tools/kv-server.js');
 
-export const CAIRN: Peer = {
-  name: 'cairn',
-  protocol: 'memcached',
-  missing: () =>
-    existsSync(CAIRN_SERVER) ? undefined : 'missing: dist/tools/kv-server.js is not built',
-  command: (port, dir, settings) => ({
-    command: process.execPath,
-    args: [
-      [CAIRN_SERVER, '-p', `${port}`, '-l', '127.0.0.1', '--data', dir],
-      ['-c', `${CONNECTIONS_MAX}`],
-      settings.memoryMb === undefined ? [] : ['-m', `${settings.memoryMb}`],
-      settings.flags ?? [],
-    ].flat(),
-  }),
-};
+/** Cairn from a build whose `kv-server.js` is named. */
+export function cairn(name: string, server: string): Peer {
+  return {
+    name,
+    protocol: 'memcached',
+    missing: () => (existsSync(server) ? undefined : `missing: ${server} is not built`),
+    command: (port, dir, settings) => ({
+      command: process.execPath,
+      args: [
+        [server, '-p', `${port}`, '-l', '127.0.0.1', '--data', dir],
+        ['-c', `${CONNECTIONS_MAX}`],
+        settings.memoryMb === undefined ? [] : ['-m', `${settings.memoryMb}`],
+        settings.flags ?? [],
+      ].flat(),
+    }),
+  };
+}
+
+export const CAIRN = cairn('cairn', CAIRN_SERVER);
+/** What the peer of another build is called in the tables. */
+export const CAIRN_BEFORE = 'cairn before';
 
 /** Where `npm install --ignore-scripts` puts the npm baselines: see benchmarks/README.md. */
 const NPM_PEERS = distPath('../../../benchmarks/npm-peers');
@@ -119,3 +125,21 @@ export const BARE: Peer = {
     args: [distPath('bare-server.js'), `${port}`, `${settings.valueBytes ?? 100}`],
   }),
 };
+
+/** Not a store either: what a Node server with a parser, a Map and a durable log reaches. */
+function lean(name: string, commit: 'inline' | 'pool', replies: 'stream' | 'descriptor'): Peer {
+  return {
+    name,
+    protocol: 'memcached',
+    missing: () => undefined,
+    command: (port, dir) => ({
+      command: process.execPath,
+      args: [distPath('../limits/lean-server.js'), `${port}`, dir, commit, replies],
+    }),
+  };
+}
+
+export const LEAN_INLINE = lean('lean, inline', 'inline', 'stream');
+export const LEAN_POOL = lean('lean, pool', 'pool', 'stream');
+/** Commits as `lean, inline` does. */
+export const LEAN_DESCRIPTOR = lean('lean, descriptor', 'inline', 'descriptor');

@@ -86,6 +86,21 @@ describe('benchmarks/load/requests', () => {
     }
   });
 
+  it('BatchComposer.add() lays a request anew where another kind had been laid on it', () => {
+    const templates = templatesOf('memcached', 10);
+    const kept = new BatchComposer(templates, 2);
+    // The write of the second batch covers where the third has its second request again.
+    for (const kinds of [[true, true], [false], [true, true]]) {
+      kept.clear();
+      const fresh = new BatchComposer(templates, 2);
+      for (const [key, isRead] of kinds.entries()) {
+        kept.add(key, isRead);
+        fresh.add(key, isRead);
+      }
+      expect(kept.bytes().toString()).to.equal(fresh.bytes().toString());
+    }
+  });
+
   it('templatesOf(etcd) names the key in base64', () => {
     const composer = new BatchComposer(templatesOf('etcd', 3), 1);
     composer.add(42, false);

@@ -1,0 +1,28 @@
+// When the requests of an open loop are due: at even intervals, in turn on each connection. All in
+// arithmetic, so that nothing has to be kept about a request that is on its way.
+// Invariant: replies of one connection come in the order of its requests.
+
+export class Schedule {
+  readonly #startMs: number;
+  readonly #gapMs: number;
+  readonly #connections: number;
+
+  /** The first request is due at `startMs`, on connection 0. */
+  constructor(startMs: number, ratePerSecond: number, connections: number) {
+    this.#startMs = startMs;
+    this.#gapMs = 1000 / ratePerSecond;
+    this.#connections = connections;
+  }
+
+  /** When request `index` of a connection is due. */
+  dueMs(connection: number, index: number): number {
+    return this.#startMs + (connection + index * this.#connections) * this.#gapMs;
+  }
+
+  /** How many requests of a connection are due up to `nowMs`. */
+  dueCount(connection: number, nowMs: number): number {
+    // Told from a multiple of the gap, a request must not miss its own time by a rounding.
+    const gaps = Math.floor((nowMs - this.#startMs) / this.#gapMs + 1e-6);
+    return gaps < connection ? 0 : Math.floor((gaps - connection) / this.#connections) + 1;
+  }
+}

@@ -1,0 +1,30 @@
+import { expect } from 'chai';
+import { countCalls } from '../../../benchmarks/calls/calls.js';
+import { deviceBytes } from '../../../benchmarks/cases/disk-bytes.js';
+
+describe('benchmarks, what is counted', () => {
+  it('countCalls() takes what every request enters, of the files below the root', () => {
+    const entered = [
+      { file: 'file:///a/dist/src/x.js', name: 'once@1', calls: 1000 },
+      { file: 'file:///a/dist/src/x.js', name: 'thrice@9', calls: 3000 },
+      { file: 'file:///a/dist/src/y.js', name: 'every other@5', calls: 500 },
+      { file: 'file:///a/dist/src/z.js', name: 'a timer’s@5', calls: 499 },
+      { file: 'node:net', name: 'write@1', calls: 1000 },
+    ];
+    const counted = countCalls(entered, 1000, 'file:///a/dist/src/');
+    // 4.5 calls, rounded.
+    expect(counted).to.deep.equal({ files: 2, functions: 3, calls: 5 });
+  });
+
+  it('deviceBytes() finds a device by its number, and none that is not there', () => {
+    const diskstats = [
+      '   7       0 loop0 0 0 0 0 0 0 0 0 0 0 0',
+      ' 254       0 vda 106306 32392 3587258 45051 80600 100561 10274944 37008 0 37728 91468',
+      ' 259     300 nvme0n1p300 1 2 3 4 5 6 8 9 0 0 0',
+    ].join('\n');
+    expect(deviceBytes(diskstats, 254 << 8)).to.equal(10_274_944 * 512);
+    // A minor above 255 is split: 300 = 0x12c.
+    expect(deviceBytes(diskstats, (259 << 8) | 0x2c | (0x100 << 12))).to.equal(8 * 512);
+    expect(deviceBytes(diskstats, 0x2a)).to.equal(undefined);
+  });
+});
