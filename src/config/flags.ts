@@ -10,7 +10,7 @@ import {
   COMPACT_MIN_BYTES_DEFAULT,
   COMPACT_RATIO_DEFAULT,
   SEGMENT_BYTES_DEFAULT,
-} from './defaults.js';
+} from '../defaults.js';
 import {
   GIB,
   KEY_BYTES_LIMIT,

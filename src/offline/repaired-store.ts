@@ -3,7 +3,7 @@
 
 import { join } from 'node:path';
 
-import { SEGMENT_BYTES_DEFAULT } from '../config/defaults.js';
+import { SEGMENT_BYTES_DEFAULT } from '../defaults.js';
 import type { Env, File } from '../env/env.js';
 import { largeValueName, segmentName } from '../log/bytes/file-names.js';
 import {

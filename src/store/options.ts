@@ -1,4 +1,4 @@
-// What an operator or an embedding program may set for a store, with the defaults of src/config/defaults.ts.
+// What an operator or an embedding program may set for a store, with the defaults of src/defaults.ts.
 
 import {
   APPEND_BYTES_DEFAULT,
@@ -7,7 +7,7 @@ import {
   COMPACT_RATIO_DEFAULT,
   SEGMENT_BYTES_DEFAULT,
   SNAPSHOT_PAUSE_MS_DEFAULT,
-} from '../config/defaults.js';
+} from '../defaults.js';
 import { VALUE_BYTES_LIMIT } from '../limits.js';
 
 export interface StoreOptions {

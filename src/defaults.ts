@@ -1,7 +1,7 @@
 // What the engine does when nobody says otherwise: the one place for defaults that the server's flags
 // (src/config/config.ts) and the embeddable library share. Limits that nobody may change are in limits.ts.
 
-import { KIB, MIB } from '../limits.js';
+import { KIB, MIB } from './limits.js';
 
 /** A segment is sealed when it would grow over this. */
 export const SEGMENT_BYTES_DEFAULT = 64 * MIB;
