@@ -118,7 +118,10 @@ describe('Bounds, in slices', () => {
     await failing.advance(100);
     failing.world.faults = new FaultPlan();
     await failing.reopen('kill');
-    expect(Object.keys(await failing.contents()).sort()).to.deep.equal(before.sort());
+    // The write that failed may have reached the disk: the oldest of one turn may be gone, nothing else.
+    const kept = Object.keys(await failing.contents()).sort();
+    expect(kept.length).to.be.at.least(before.length - TURN_ITEMS_MAX);
+    expect(kept).to.deep.equal(before.sort().slice(before.length - kept.length));
   });
 
   it('a start with smaller bounds evicts a slice at a time, and nothing grows meanwhile', async () => {
