@@ -53,7 +53,10 @@ export function nodeThreadEnv(logger: Logger): Env {
   const env = nodeEnv(logger);
   return {
     ...env,
-    fs: { ...env.fs, open: async (path, mode) => new BlockingFile(path, OPEN_FLAGS[mode]) },
+    fs: {
+      ...env.fs,
+      open: async (path, mode) => new BlockingFile(path, OPEN_FLAGS[mode], mode === 'create'),
+    },
   };
 }
 

@@ -197,18 +197,29 @@ export class OutputFile {
       await fs.promises.rm(move.from, { force: true });
       throw error;
     }
-    const dir = await fs.promises.open(dirname(move.to), 'r');
-    try {
-      await dir.sync();
-    } finally {
-      await dir.close();
-    }
+    await syncDirOf(move.to);
   }
 
   /** Leaves nothing behind and the old file as it was. */
   async abandon(): Promise<void> {
     if (this.#owns) fs.closeSync(this.#fd);
     if (this.#move !== undefined) await fs.promises.rm(this.#move.from, { force: true });
+  }
+}
+
+/** Makes the name durable. A directory that is gone was removed by somebody who has read the file already. */
+async function syncDirOf(path: string): Promise<void> {
+  let dir: fs.promises.FileHandle;
+  try {
+    dir = await fs.promises.open(dirname(path), 'r');
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return;
+    throw error;
+  }
+  try {
+    await dir.sync();
+  } finally {
+    await dir.close();
   }
 }
 

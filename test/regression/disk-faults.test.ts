@@ -159,7 +159,7 @@ describe('A compaction that cannot remove one of its inputs', () => {
     await sim.advance(3000);
     expect(sim.names('.seg').length).to.be.greaterThan(2);
     const effect = { kind: 'error', code: 'EROFS', forever: true } as const;
-    sim.world.faults = new FaultPlan([{ at: 6, kinds: ['remove'], effect }]);
+    sim.world.faults = new FaultPlan([{ at: 2, kinds: ['remove'], effect }]);
     await sim.wait(sim.store.compact({ everything: true })).catch(() => undefined);
     expect(sim.world.faults.fired).to.be.greaterThan(0);
     sim.world.faults = new FaultPlan();

@@ -54,6 +54,13 @@ export class History {
     this.#versions.set(key, versions);
   }
 
+  /** Whether the time of a later flush, up to `seq`, came after `fromMs` and by `toMs`: all that was there is gone. */
+  isDueBy(fromMs: number, toMs: number, seq: number): boolean {
+    return this.#flushes.some(
+      (flush) => flush.seq <= seq && flush.atMs > fromMs && flush.atMs <= toMs,
+    );
+  }
+
   flush(seq: number, atMs: number, prefix = ''): void {
     this.#flushes.push({ seq, atMs, prefix });
   }

@@ -78,12 +78,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
         },
       }),
   }),
-  swarm('no directory sync after a creation', {
-    env: (env) => broken.withoutDirSyncAfter(env, 'create'),
-  }),
-  swarm('no directory sync after a rename', {
-    env: (env) => broken.withoutDirSyncAfter(env, 'rename'),
-  }),
+  swarm('no directory sync after a rename', { env: broken.withoutDirSync }),
   {
     name: 'removed before the directory is synced',
     foundBy: 'crashes at every instant of a compaction',
