@@ -13,7 +13,7 @@
 // - The hash is there in lists in hash order (entry-order.ts), else 0.
 
 import { assert } from '../../assert.js';
-import { returnedMemory } from '../../returned-memory.js';
+import { returnedMemory } from './returned-memory.js';
 import { ALIGNMENT_BYTES, MARK, RECORD, frameKeyAt, frameSeqAt } from './format.js';
 import type { LogRecord, RecordType } from './format.js';
 

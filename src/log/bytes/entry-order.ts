@@ -6,7 +6,7 @@
 
 import { assert } from '../../assert.js';
 import { KEY_BYTES_LIMIT } from '../../limits.js';
-import { returnedBuffer, returnedMemory } from '../../returned-memory.js';
+import { returnedBuffer, returnedMemory } from './returned-memory.js';
 import {
   firstWord,
   hashAt,

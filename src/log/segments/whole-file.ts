@@ -6,7 +6,7 @@ import { join } from 'node:path';
 
 import type { File, Fs } from '../../env/env.js';
 import { KvError, systemCode } from '../../errors.js';
-import { returnedBuffer } from '../../returned-memory.js';
+import { returnedBuffer } from '../bytes/returned-memory.js';
 import { freeTemporaryName, requireMayPut } from './ownership.js';
 
 /** Writes all of `bytes` at `position` or throws; a count that is short is KV_NO_SPACE. `direct`: see File. */

@@ -2,7 +2,7 @@
 // carries the highest seq and time of what was read, and the hint that goes with it.
 
 import type { File } from '../../env/env.js';
-import { returnedBuffer } from '../../returned-memory.js';
+import { returnedBuffer } from '../../log/bytes/returned-memory.js';
 import {
   BATCH_HEADER_BYTES,
   BATCH_KIND,

@@ -2,8 +2,8 @@
 
 import { expect } from 'chai';
 
-import { MIB } from '../../src/limits.js';
-import { returnedBuffer, returnedMemory } from '../../src/returned-memory.js';
+import { MIB } from '../../../../src/limits.js';
+import { returnedBuffer, returnedMemory } from '../../../../src/log/bytes/returned-memory.js';
 
 describe('returnedMemory', () => {
   it('asks for more than glibc ever keeps, or for no more than a page of the keydir', () => {
