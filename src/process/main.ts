@@ -195,11 +195,11 @@ class ServerProcess {
 
 /** What a burst left is given back soon after it. */
 function collectWhenQuiet(clock: Clock): void {
-  const collect = v8Collector();
   const collection = new QuietCollection(clock, threadBusyShare(), () => {
     forgetSpareBatches();
     forgetSpareReceiveBuffers();
-    collect();
+    // Asked for each time: in between, the process runs as if there were none.
+    v8Collector()();
   });
   collection.start();
 }
