@@ -12,8 +12,11 @@ import { holdSpareDescriptors } from '../env/spare-descriptors.js';
 import { isKvError, systemCode } from '../errors.js';
 import { EXIT, exitCodeOf, type ExitCode } from '../exit-codes.js';
 import { TextLogger } from './logger.js';
+import { QuietCollection, threadBusyShare, v8Collector } from './quiet-collection.js';
 import { removePidFile, requirePidFile, writePidFile } from './pid-file.js';
 import { Control } from '../control/listener.js';
+import { forgetSpareBatches } from '../log/commit/batch.js';
+import { forgetSpareReceiveBuffers } from '../protocol/receive-buffer.js';
 import { ListenError } from '../server/errors.js';
 import { Server } from '../server/server.js';
 import { recoveryProgress } from './recovery-progress.js';
@@ -100,6 +103,7 @@ class ServerProcess {
     this.#server = server;
     const addresses = await server.start();
     this.#control = await this.#openControl(store, env.clock);
+    collectWhenQuiet(env.clock);
     if (config.pidFile !== undefined) writePidFile(config.pidFile);
     for (const note of config.notes) logger.info(note);
     const { keys } = store.opened;
@@ -187,6 +191,17 @@ class ServerProcess {
   #removePidFile(): void {
     if (this.#config.pidFile !== undefined) removePidFile(this.#config.pidFile);
   }
+}
+
+/** What a burst left is given back soon after it. */
+function collectWhenQuiet(clock: Clock): void {
+  const collection = new QuietCollection(clock, threadBusyShare(), () => {
+    forgetSpareBatches();
+    forgetSpareReceiveBuffers();
+    // Asked for each time: in between, the process runs as if there were none.
+    v8Collector()();
+  });
+  collection.start();
 }
 
 function exitOfSystem(code: string | undefined): ExitCode {

@@ -41,6 +41,12 @@ const ALWAYS: BlockRooms = { claim: () => true, release() {} };
 const pool: Buffer[] = [];
 let poolBytes = 0;
 
+/** Gives up the pooled buffers. */
+export function forgetSpareReceiveBuffers(): void {
+  pool.length = 0;
+  poolBytes = 0;
+}
+
 export class ReceiveBuffer {
   bytes: Buffer = NOTHING;
   start = 0;

@@ -13,6 +13,7 @@
 // - The hash is there in lists in hash order (entry-order.ts), else 0.
 
 import { assert } from '../../assert.js';
+import { returnedMemory } from './returned-memory.js';
 import { ALIGNMENT_BYTES, MARK, RECORD, frameKeyAt, frameSeqAt } from './format.js';
 import type { LogRecord, RecordType } from './format.js';
 
@@ -66,7 +67,7 @@ export class EntryListBuilder implements EntryList {
 
   /** Makes room for `bytes` of entries at once; what is never used of it costs no memory. */
   constructor(bytes = BUFFER_BYTES_MIN) {
-    this.#bytes = Buffer.alloc(padded(Math.max(bytes, BUFFER_BYTES_MIN)));
+    this.#bytes = Buffer.from(returnedMemory(padded(Math.max(bytes, BUFFER_BYTES_MIN))));
     this.#words = wordsOf({ bytes: this.#bytes });
   }
 
@@ -137,7 +138,7 @@ export class EntryListBuilder implements EntryList {
   }
 
   #grow(held: number): void {
-    const larger = Buffer.alloc(padded(this.#end * 2));
+    const larger = Buffer.from(returnedMemory(padded(this.#end * 2)));
     this.#bytes.copy(larger, 0, 0, held);
     this.#bytes = larger;
     this.#words = wordsOf({ bytes: larger });

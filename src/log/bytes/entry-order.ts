@@ -6,6 +6,7 @@
 
 import { assert } from '../../assert.js';
 import { KEY_BYTES_LIMIT } from '../../limits.js';
+import { returnedBuffer, returnedMemory } from './returned-memory.js';
 import {
   firstWord,
   hashAt,
@@ -42,8 +43,8 @@ export function hashEntries(list: EntryList, seed: HashSeed): void {
 export function inHashOrder(list: EntryList, start: number): EntryList {
   const { count } = list;
   const words = wordsOf(list);
-  const keys = new Uint32Array(count);
-  const places = new Int32Array(count);
+  const keys = newKeys(count);
+  const places = newPlaces(count);
   let at = firstWord(list);
   for (let n = 0; n < count; n += 1) {
     const hash = hashAt(words, at);
@@ -51,7 +52,7 @@ export function inHashOrder(list: EntryList, start: number): EntryList {
     places[n] = at;
     at = nextWord(words, at);
   }
-  const bytes = Buffer.alloc(start + at * WORD_BYTES - list.start);
+  const bytes = returnedBuffer(start + at * WORD_BYTES - list.start);
   const sorted = { bytes, start, count };
   const target = wordsOf(sorted);
   let to = firstWord(sorted);
@@ -65,8 +66,8 @@ export function inHashOrder(list: EntryList, start: number): EntryList {
 /** The words where the entries of a list in hash order begin, in the order of the log. */
 export function wordsInLogOrder(list: EntryList): Int32Array {
   const words = wordsOf(list);
-  const keys = new Uint32Array(list.count);
-  const places = new Int32Array(list.count);
+  const keys = newKeys(list.count);
+  const places = newPlaces(list.count);
   let at = firstWord(list);
   for (let n = 0; n < list.count; n += 1) {
     // An entry's first word is the frame's place in the segment.
@@ -92,7 +93,7 @@ export function wordsByShard(list: EntryList): Int32Array {
   }
   // Of each shard where it begins, which becomes where it ends.
   for (let shard = 0; shard < SHARDS; shard += 1) ends[shard + 1]! += ends[shard]!;
-  const places = new Int32Array(list.count);
+  const places = newPlaces(list.count);
   at = firstWord(list);
   for (let n = 0; n < list.count; n += 1) {
     const shard = hashAt(words, at) & (SHARDS - 1);
@@ -115,14 +116,22 @@ function hashEntry(words: Uint32Array, at: number, seed: HashSeed): number {
   return hashWords(scratch, 0, keyBytes, seed);
 }
 
+function newKeys(count: number): Uint32Array {
+  return new Uint32Array(returnedMemory(count * WORD_BYTES), 0, count);
+}
+
+function newPlaces(count: number): Int32Array {
+  return new Int32Array(returnedMemory(count * WORD_BYTES), 0, count);
+}
+
 /** The values in the order of their keys; equal keys keep theirs. Both arrays are used up. */
 function sortedBy(keys: Uint32Array, values: Int32Array): Int32Array {
   assert(keys.length === values.length, 'Each value has a key');
   const counts = new Uint32Array(DIGITS);
   let fromKeys: Uint32Array = keys;
   let fromValues: Int32Array = values;
-  let toKeys: Uint32Array = new Uint32Array(keys.length);
-  let toValues: Int32Array = new Int32Array(keys.length);
+  let toKeys: Uint32Array = newKeys(keys.length);
+  let toValues: Int32Array = newPlaces(keys.length);
   for (let shift = 0; shift < 32; shift += DIGIT_BITS) {
     counts.fill(0);
     for (let n = 0; n < fromKeys.length; n += 1)

@@ -26,6 +26,11 @@ const POOL_BUFFERS_MAX = 3;
 
 const pool: Buffer[] = [];
 
+/** Gives up the buffers kept for reuse. */
+export function forgetSpareBatches(): void {
+  pool.length = 0;
+}
+
 export class Batch {
   readonly segment: Segment;
   /** Where it will stand in the segment. */

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 
 import type { File, Fs } from '../../env/env.js';
 import { KvError, systemCode } from '../../errors.js';
+import { returnedBuffer } from '../bytes/returned-memory.js';
 import { freeTemporaryName, requireMayPut } from './ownership.js';
 
 /** Writes all of `bytes` at `position` or throws; a count that is short is KV_NO_SPACE. `direct`: see File. */
@@ -91,7 +92,7 @@ export class ReadRoom {
   of(bytes: number): Buffer {
     if (bytes > this.#bytes.length) {
       // Files of a kind are about as long: the next one should find room.
-      this.#bytes = Buffer.allocUnsafeSlow(bytes + (bytes >>> 4));
+      this.#bytes = returnedBuffer(bytes + (bytes >>> 4));
     }
     return this.#bytes.subarray(0, bytes);
   }
@@ -111,7 +112,7 @@ export async function readWholeFile(
   if (file === undefined) return undefined;
   try {
     const size = Math.min(await file.size(), bytesMax);
-    const bytes = room === undefined ? Buffer.alloc(size) : room.of(size);
+    const bytes = room === undefined ? returnedBuffer(size) : room.of(size);
     const count = await file.read(bytes, 0);
     return bytes.subarray(0, count);
   } finally {

@@ -2,6 +2,7 @@
 // carries the highest seq and time of what was read, and the hint that goes with it.
 
 import type { File } from '../../env/env.js';
+import { returnedBuffer } from '../../log/bytes/returned-memory.js';
 import {
   BATCH_HEADER_BYTES,
   BATCH_KIND,
@@ -41,7 +42,7 @@ interface Finished {
 export class CompactedSegmentWriter {
   readonly #file: File;
   readonly #place: CompactTask['output'];
-  readonly #buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES);
+  readonly #buffer = returnedBuffer(BUFFER_BYTES);
   readonly #hashSeed: HashSeed;
   readonly #hint = new HintBuilder();
   /** Where the gathering batch stands in the file. */

@@ -3,11 +3,24 @@
 import { expect } from 'chai';
 import * as fc from 'fast-check';
 
-import { ReceiveBuffer } from '../../../src/protocol/receive-buffer.js';
+import { ReceiveBuffer, forgetSpareReceiveBuffers } from '../../../src/protocol/receive-buffer.js';
 import { seeded } from '../../support/seed.js';
 
 function unread(buffer: ReceiveBuffer): string {
   return buffer.bytes.toString('latin1', buffer.start, buffer.end);
+}
+
+/** The memory that a large block came into; it has passed. */
+function memoryOfLarge(): ArrayBufferLike {
+  const buffer = new ReceiveBuffer();
+  buffer.expected = 300_000;
+  buffer.push(Buffer.alloc(100_000));
+  buffer.settle();
+  const { buffer: memory } = buffer.bytes;
+  buffer.start = buffer.end;
+  buffer.expected = 0;
+  buffer.settle();
+  return memory;
 }
 
 describe('ReceiveBuffer', () => {
@@ -97,6 +110,14 @@ describe('ReceiveBuffer', () => {
     }
     expect(buffer.bytes).to.equal(bytes);
     expect(buffer.bytes.subarray(buffer.start, buffer.end).equals(block)).to.equal(true);
+  });
+
+  it('forgetSpareReceiveBuffers() gives up what would have been used again', () => {
+    forgetSpareReceiveBuffers();
+    const first = memoryOfLarge();
+    expect(memoryOfLarge(), 'used again').to.equal(first);
+    forgetSpareReceiveBuffers();
+    expect(memoryOfLarge()).not.to.equal(first);
   });
 
   it('an announced block makes the buffer no larger before a part of it is there', () => {

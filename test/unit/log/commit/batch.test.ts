@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 
 import { MIB } from '../../../../src/limits.js';
-import { Batch } from '../../../../src/log/commit/batch.js';
+import { Batch, forgetSpareBatches } from '../../../../src/log/commit/batch.js';
 import {
   BATCH_HEADER_BYTES,
   BATCH_KIND,
@@ -34,7 +34,23 @@ function add(batch: Batch, record: LogRecord, undo = nothing): number {
   return batch.add(record, record.seq, sourceBytes(record), undo);
 }
 
+/** The memory of a batch that was written. */
+function memoryOf(): ArrayBufferLike {
+  const batch = new Batch(segment(), OFFSET);
+  const { buffer } = batch.compose(DURABLE, 0, 1234);
+  batch.recycle();
+  return buffer;
+}
+
 describe('Batch', () => {
+  it('forgetSpareBatches() gives up what would have been used again', () => {
+    forgetSpareBatches();
+    const first = memoryOf();
+    expect(memoryOf(), 'used again').to.equal(first);
+    forgetSpareBatches();
+    expect(memoryOf()).not.to.equal(first);
+  });
+
   it('add() gives each record the place where compose() then has it', () => {
     const batch = new Batch(segment(), OFFSET);
     const records = [put(5, 'a'), put(6, 'bb', 100), put(7, 'ccc', 0)];
