@@ -205,7 +205,7 @@ describe('Files of strangers in the data directory', () => {
     const { code, stdout, stderr } = await runTool('kv-check', [dir]);
     expect(code).to.equal(EXIT.damage);
     expect(stdout.toString()).to.contain(join(dir, segment));
-    expect(stderr.toString()).to.match(/checked: \d+ segments, [1-9]/);
+    expect(stderr).to.match(/checked: \d+ segments, [1-9]/);
   });
 
   it('a directory of a temporary name of ours is gone around, with no warning', async () => {
