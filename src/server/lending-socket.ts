@@ -89,6 +89,12 @@ function patient(onread: OnRead, { streamBaseState, kReadBytesOrError }: ReadSta
 let original: OnRead | undefined;
 let ours: OnRead | undefined;
 
+/** From now on the end of the socket's input, or what breaks it, comes in its turn. */
+export function endInTurn(socket: net.Socket): void {
+  const { _handle: handle } = socket as Internals;
+  if (typeof handle === 'object' && handle !== null) overInTurn(handle);
+}
+
 function overInTurn(handle: ReadHandle): void {
   const { onread } = handle;
   if (readState === undefined || typeof onread !== 'function') return;

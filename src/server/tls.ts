@@ -16,6 +16,7 @@ import tls from 'node:tls';
 import type { TlsConfig } from '../config.js';
 import type { Logger } from '../env/env.js';
 import { KvError } from '../errors.js';
+import { endInTurn } from './lending-socket.js';
 import type { Door, HandshakeDoor, ServerMaker } from './listeners.js';
 
 /** What a TLS socket is made of, beside what the types say. */
@@ -98,6 +99,7 @@ export class TlsListeners {
         return;
       }
       secure.allowHalfOpen = true;
+      endInTurn(secure);
       const own = socket === null || socket === undefined ? undefined : doors.get(socket);
       (own ?? door).accept(secure);
     });
