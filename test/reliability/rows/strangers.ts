@@ -118,7 +118,8 @@ const NEIGHBOUR_MS_MAX = 5000;
 export const halfSentValues: FaultRow = {
   name: 'half-sent-values',
   fault: 'Hundreds of clients announce a value of 1 MB, send half of it, and stop',
-  required: 'Memory is bounded, they are dropped while others wait, a neighbour stores its own value',
+  required:
+    'Memory is bounded, they are dropped while others wait, a neighbour stores its own value',
   injection: '500 sockets',
   try: () =>
     withServer(['-c', '1000'], async ({ server }) => {
