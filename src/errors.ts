@@ -10,6 +10,7 @@ export const ERROR_CODES = [
   'KV_FORMAT_VERSION',
   'KV_IO',
   'KV_LOCKED',
+  'KV_NO_PERMISSION',
   'KV_NO_SPACE',
   'KV_NOT_A_STORE',
   'KV_POISONED',

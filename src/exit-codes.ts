@@ -31,6 +31,7 @@ const OF_ERROR: Readonly<Record<KvErrorCode, ExitCode>> = {
   KV_FORMAT_VERSION: EXIT.damage,
   KV_IO: EXIT.io,
   KV_LOCKED: EXIT.busy,
+  KV_NO_PERMISSION: EXIT.noPermission,
   KV_NO_SPACE: EXIT.io,
   KV_NOT_A_STORE: EXIT.noInput,
   KV_POISONED: EXIT.poisoned,

@@ -16,8 +16,9 @@ export class BlockingFile implements File {
   readonly #fd: number;
 
   /** Throws as Fs.open. */
-  constructor(path: string, flags: number, isNew = false) {
+  constructor(path: string, flags: number) {
     this.path = path;
+    const isNew = (flags & fs.constants.O_CREAT) !== 0;
     this.#fd = isNew ? createFileSync(path, flags) : openRegular(path, flags);
   }
 

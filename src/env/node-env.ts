@@ -55,7 +55,7 @@ export function nodeThreadEnv(logger: Logger): Env {
     ...env,
     fs: {
       ...env.fs,
-      open: async (path, mode) => new BlockingFile(path, OPEN_FLAGS[mode], mode === 'create'),
+      open: async (path, mode) => new BlockingFile(path, OPEN_FLAGS[mode]),
     },
   };
 }

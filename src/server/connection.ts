@@ -177,8 +177,12 @@ export class Connection implements ConnectionControl, BlockRooms, Receiver {
     this.#pump();
   }
 
-  owedMs(nowMs: number): number {
-    return this.#isStopped() ? 0 : nowMs - this.#lastInputMs;
+  get bytesReceived(): number {
+    return this.#bytesReceived;
+  }
+
+  get isHeldUp(): boolean {
+    return this.#isStopped();
   }
 
   admit(): void {
@@ -197,12 +201,16 @@ export class Connection implements ConnectionControl, BlockRooms, Receiver {
   #receive(chunk: Buffer): void {
     this.#services.counters.bytes_read += chunk.length;
     this.#bytesReceived += chunk.length;
-    this.#lastInputMs = this.#services.clock.monotonicMs();
+    const nowMs = (this.#lastInputMs = this.#services.clock.monotonicMs());
     if (this.#isEnding || this.#hasInputEnded) return;
     this.#waiting.push(chunk);
-    this.#pump();
+    const isOver = this.#services.turns.isOver(nowMs);
+    if (isOver && !this.#isYielding && !this.#isStopped()) this.#yield();
+    else this.#pump();
     this.#ownLent(chunk);
-    if (this.#isStopped() && !this.#listensOn()) this.#socket.pause();
+    // One whose turn is soon need not be paused for that.
+    const isSoon = this.#isYielding && this.#waiting.length === 1;
+    if (!isSoon && this.#isStopped() && !this.#listensOn()) this.#socket.pause();
   }
 
   /** The chunk's memory is lent for this call: what is left of it is copied. */

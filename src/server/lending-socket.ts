@@ -4,6 +4,9 @@
 // socket of our own. It is the one place that leans on Node's internals: without them the socket stays as it
 // is and its stream makes a buffer for each read (benchmarks/README.md has the difference; TLS always goes
 // that way).
+//
+// Invariant: one turn of the loop ends or breaks no more than a few sockets. Thousands can close or be reset at once,
+// and the kernel tells of all of them in the same turn; to be told costs little, to take a socket apart costs much.
 
 import net from 'node:net';
 
@@ -25,18 +28,81 @@ export interface Receiver {
   room(): Buffer | undefined;
 }
 
-/** Sockets that broke and are taken apart in one turn; thousands can break at once. */
-const BROKEN_PER_TURN = 64;
-const broken: (() => void)[] = [];
+/** Sockets that are ended or taken apart in one turn. */
+const OVER_PER_TURN = 64;
+let over: (() => void)[] = [];
 
-function takeApartLater(call: () => void): void {
-  broken.push(call);
-  if (broken.length === 1) setImmediate(takeApart);
+function inItsTurn(call: () => void): void {
+  over.push(call);
+  if (over.length === 1) setImmediate(runOver);
 }
 
-function takeApart(): void {
-  for (const call of broken.splice(0, BROKEN_PER_TURN)) call();
-  if (broken.length > 0) setImmediate(takeApart);
+function runOver(): void {
+  const due = over.slice(0, OVER_PER_TURN);
+  for (const call of due) call();
+  over = over.slice(due.length);
+  if (over.length > 0) setImmediate(runOver);
+}
+
+type OnRead = (this: ReadHandle, bytes: unknown) => unknown;
+
+interface ReadHandle {
+  onread?: OnRead;
+}
+
+/** What a read came to, as the stream's own handler finds it: bytes, or below 0 a code of libuv's. */
+interface ReadState {
+  readonly streamBaseState: Int32Array;
+  readonly kReadBytesOrError: number;
+}
+
+const readState = readStateOf(process);
+
+/** Undefined: this Node keeps it to itself; ends and resets are then dealt with as they come. */
+function readStateOf(inside: object): ReadState | undefined {
+  const { binding } = inside as { binding?: (name: string) => Partial<ReadState> };
+  try {
+    const { streamBaseState, kReadBytesOrError } = binding?.('stream_wrap') ?? {};
+    if (streamBaseState === undefined || kReadBytesOrError === undefined) return undefined;
+    return { streamBaseState, kReadBytesOrError };
+  } catch {
+    return undefined;
+  }
+}
+
+/** As `onread`, but the end of the input, or what broke it, comes in its turn: no Error is made before. */
+function patient(onread: OnRead, { streamBaseState, kReadBytesOrError }: ReadState): OnRead {
+  return function mine(this: ReadHandle, bytes) {
+    const count = streamBaseState[kReadBytesOrError]!;
+    if (count >= 0) return onread.call(this, bytes);
+    inItsTurn(() => {
+      // Else the socket has been taken apart meanwhile.
+      if (this.onread !== mine) return;
+      streamBaseState[kReadBytesOrError] = count;
+      onread.call(this, bytes);
+    });
+    return undefined;
+  };
+}
+
+/** The stream's own handler, which is one for all, and ours in its place. */
+let original: OnRead | undefined;
+let ours: OnRead | undefined;
+
+/** From now on the end of the socket's input, or what breaks it, comes in its turn. */
+export function endInTurn(socket: net.Socket): void {
+  const { _handle: handle } = socket as Internals;
+  if (typeof handle === 'object' && handle !== null) overInTurn(handle);
+}
+
+function overInTurn(handle: ReadHandle): void {
+  const { onread } = handle;
+  if (readState === undefined || typeof onread !== 'function') return;
+  if (onread !== original || ours === undefined) {
+    original = onread;
+    ours = patient(onread, readState);
+  }
+  handle.onread = ours;
 }
 
 class LendingSocket extends net.Socket {
@@ -70,7 +136,7 @@ class LendingSocket extends net.Socket {
   /** What the peer broke waits for its turn; what we drop goes at once, with its descriptor. */
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
     if (error === null) super._destroy(error, callback);
-    else takeApartLater(() => super._destroy(error, callback));
+    else inItsTurn(() => super._destroy(error, callback));
   }
 }
 
@@ -80,6 +146,7 @@ export function lending(accepted: net.Socket): net.Socket {
   if (typeof inside._handle !== 'object' || inside._handle === null) return accepted;
   const socket = new LendingSocket(inside._handle);
   const outside: Internals = socket as Internals;
+  overInTurn(inside._handle);
   outside._server = inside._server;
   inside._handle = null;
   inside._server = null;

@@ -94,8 +94,9 @@ export class Server implements ServerControl {
       config.authFile === undefined ? undefined : new Logins(new Users(config.authFile), env);
     const { version } = hooks;
     const slices = new Slices(clock.defer.bind(clock));
-    const receipts = new Receipts(RECEIPT_BYTES, clock);
-    const uploads = new Receipts(UPLOAD_FILES, clock);
+    const onDropped = (): void => void (counters.receipt_kicks += 1);
+    const receipts = new Receipts(RECEIPT_BYTES, clock, onDropped);
+    const uploads = new Receipts(UPLOAD_FILES, clock, onDropped);
     const turns = new Turns(clock);
     const shared = { config, slices, receipts, uploads, store, gate, counters, clock, logger };
     this.#services = { ...shared, control: this, version, detail, watchers, turns, logins };
@@ -303,8 +304,8 @@ export class Server implements ServerControl {
 
   #tellConnection(type: 'conn_new' | 'conn_close', socket: Socket, id: number): void {
     const { watchers } = this.#services;
-    const { remoteAddress, remotePort } = socket;
     if (watchers.count === 0) return;
+    const { remoteAddress, remotePort } = socket;
     const where = remoteAddress === undefined ? 'local' : 'tcp';
     const fields = `rip=${remoteAddress ?? 'unix'} rport=${remotePort ?? 0} transport=${where}`;
     const reason =
@@ -350,9 +351,7 @@ export class Server implements ServerControl {
         }
         connection.destroy();
       }
-      const { receipts, uploads, store } = this.#services;
-      this.#countSegments(store);
-      counters.receipt_kicks += receipts.relieve(nowMs) + uploads.relieve(nowMs);
+      this.#countSegments(this.#services.store);
       this.#watchClients();
     });
   }

@@ -76,7 +76,8 @@ export interface ConnectionControl {
   admit(): void;
   destroy(): void;
   /** Ms since the client last sent; 0 while it is the server that does not read. */
-  owedMs(nowMs: number): number;
+  readonly bytesReceived: number;
+  readonly isHeldUp: boolean;
 }
 
 /** How far a get with many keys has come. */
@@ -169,8 +170,12 @@ export class Session {
     this.#connection.admit();
   }
 
-  owedMs(nowMs: number): number {
-    return this.#connection.owedMs(nowMs);
+  get bytesReceived(): number {
+    return this.#connection.bytesReceived;
+  }
+
+  get isHeldUp(): boolean {
+    return this.#connection.isHeldUp;
   }
 
   /** Drops the connection: it cannot be kept in step any more. */

@@ -4,6 +4,8 @@
 // Invariants:
 // - A client is let in by the door before its first byte is read, so that a handshake is counted, has a deadline,
 //   and can be dropped.
+// - A handshake begins when the client's first message is whole, and few begin in one turn of the loop: the server's
+//   part of each takes a ms or more, and thousands can ask for it at once.
 // - A client that ends its input in the middle of a handshake is gone: there is nothing to answer. Only behind the
 //   handshake may it close its half and wait for replies.
 
@@ -14,6 +16,7 @@ import tls from 'node:tls';
 import type { TlsConfig } from '../config/config.js';
 import type { Logger } from '../env/env.js';
 import { KvError } from '../errors.js';
+import { endInTurn } from './lending-socket.js';
 import type { Door, HandshakeDoor, ServerMaker } from './listeners.js';
 
 /** What a TLS socket is made of, beside what the types say. */
@@ -21,10 +24,19 @@ interface Internals {
   readonly _parent?: net.Socket | null;
 }
 
+/** Each costs a signature. */
+const HANDSHAKES_PER_TURN = 4;
+const HANDSHAKE_RECORD = 22;
+/** Of a TLS record: its type and version, and the length of what follows. */
+const RECORD_HEADER_BYTES = 5;
+const RECORD_LENGTH_AT = 3;
+const RECORD_BYTES_MAX = 16 * 1024;
+
 export class TlsListeners {
   readonly #config: TlsConfig;
   readonly #logger: Logger;
   readonly #servers: tls.Server[] = [];
+  #beginning: (() => void)[] = [];
 
   constructor(config: TlsConfig, logger: Logger) {
     this.#config = config;
@@ -87,6 +99,7 @@ export class TlsListeners {
         return;
       }
       secure.allowHalfOpen = true;
+      endInTurn(secure);
       const own = socket === null || socket === undefined ? undefined : doors.get(socket);
       (own ?? door).accept(secure);
     });
@@ -94,8 +107,29 @@ export class TlsListeners {
       const own = door.begin(socket);
       if (own === undefined) return;
       doors.set(socket, own);
-      server.emit('connection', socket);
+      const begin = (): void => {
+        if (socket.destroyed) door.handshakeFailed();
+        else server.emit('connection', socket);
+      };
+      whenHello(
+        socket,
+        () => this.#begin(begin),
+        () => door.handshakeFailed(),
+      );
     });
+  }
+
+  /** In the order in which they came, some in each turn. */
+  #begin(call: () => void): void {
+    this.#beginning.push(call);
+    if (this.#beginning.length === 1) setImmediate(() => this.#beginSome());
+  }
+
+  #beginSome(): void {
+    const due = this.#beginning.slice(0, HANDSHAKES_PER_TURN);
+    for (const call of due) call();
+    this.#beginning = this.#beginning.slice(due.length);
+    if (this.#beginning.length > 0) setImmediate(() => this.#beginSome());
   }
 
   /** A client may come without a certificate, but not with one that nobody vouches for. */
@@ -107,6 +141,32 @@ export class TlsListeners {
     });
     return true;
   }
+}
+
+/**
+ * Calls `begin` when the first record has come, or what cannot be a ClientHello; what was read is in the socket
+ * again. `fail`: the socket has closed before that.
+ */
+function whenHello(socket: net.Socket, begin: () => void, fail: () => void): void {
+  let got = Buffer.alloc(0);
+  const receive = (bytes: Buffer): void => {
+    got = Buffer.concat([got, bytes]);
+    if (got[0] === HANDSHAKE_RECORD && !isWholeRecord(got)) return;
+    socket.off('data', receive);
+    socket.off('close', fail);
+    socket.pause();
+    socket.unshift(got);
+    begin();
+  };
+  socket.on('data', receive);
+  socket.on('close', fail);
+}
+
+/** Or too long to be one. */
+function isWholeRecord(bytes: Buffer): boolean {
+  if (bytes.length < RECORD_HEADER_BYTES) return false;
+  const bodyBytes = bytes.readUInt16BE(RECORD_LENGTH_AT);
+  return bodyBytes > RECORD_BYTES_MAX || bytes.length >= RECORD_HEADER_BYTES + bodyBytes;
 }
 
 function asBadOption(cause: unknown): KvError {

@@ -5,6 +5,10 @@ import type { Clock } from '../env/env.js';
 
 /** After this time those who have more wait. */
 const TURN_MS = 5;
+/** What comes in is run until so much later, so that hundreds of connections need not wait for each other's turn. */
+const INPUT_MS = 5;
+/** The clock of a turn is started by so many inputs, else it would cost as much as they do. */
+const INPUTS = 64;
 /** With so many waiting, a connection that comes beside them runs but one request at once. */
 const CROWD = 32;
 
@@ -12,6 +16,7 @@ export class Turns {
   readonly #clock: Clock;
   #waiting: (() => void)[] = [];
   #isScheduled = false;
+  #inputs = 0;
   /** Of the running turn; undefined: nobody has asked in it. */
   #endMs: number | undefined;
 
@@ -29,6 +34,17 @@ export class Turns {
     if (this.#endMs !== undefined) return this.#endMs;
     this.#schedule();
     return (this.#endMs = this.#clock.monotonicMs() + TURN_MS);
+  }
+
+  /** Call with each input: whether what came has to wait, because thousands had something to say in this turn. */
+  isOver(nowMs: number): boolean {
+    if (this.#endMs !== undefined) return nowMs >= this.#endMs + INPUT_MS;
+    this.#inputs += 1;
+    if (this.#inputs < INPUTS) return false;
+    this.#inputs = 0;
+    this.#endMs = nowMs + TURN_MS;
+    this.#schedule();
+    return false;
   }
 
   /** Calls `goOn` in a later turn. */

@@ -151,8 +151,8 @@ describe('A store that was cut short after an orderly stop', function () {
         const { command, args } = cairnLaunch(data.path);
         const launch = { command: 'setpriv', args: [...user, command, ...args] };
         const { code, message } = await refusal(launch);
-        expect(code, name).to.equal(EXIT.system);
-        expect(message).to.include('EACCES').and.to.include(data.pathOf(name));
+        expect(code, name).to.equal(EXIT.noPermission);
+        expect(message).to.include('may not be opened').and.to.include(data.pathOf(name));
       }
     }
   });

@@ -37,10 +37,14 @@ const TEXTS = [
   '0000000001-0000.hint',
   '0000000009-0003.hint',
   '0000000007-0000.seg.tmp',
+  'LOCK.cairn-1.tmp',
   'notes.txt',
 ];
 const DIRECTORIES = ['x.tmp', 'lost+found', 'snapshot.json.cairn-1.tmp', 'MANIFEST.cairn-1.tmp'];
 const PIPE = 'pipe.tmp';
+const FILLED_KEYS = 30;
+/** Lines of a dump that are no keys. */
+const HEAD_AND_END = 2;
 const LINK = 'IMAGE.cairn-1.tmp';
 
 function litter(dir: string): void {
@@ -147,12 +151,61 @@ describe('Files of strangers in the data directory', () => {
     });
   }
 
+  /** Some sealed segments, all with hints, stopped in order. */
+  async function filled(): Promise<void> {
+    const server = serve('--segment-size', '1m');
+    for (let at = 0; at < FILLED_KEYS; at++) await store(server, `k${at}`, 100_000);
+    server.child.kill('SIGTERM');
+    expect((await server.ended).code).to.equal(EXIT.ok);
+    // Writes the hints that are not there yet.
+    expect((await runTool('kv-compact', [dir])).code).to.equal(EXIT.ok);
+    const again = serve('--segment-size', '1m');
+    for (let at = 0; at < FILLED_KEYS; at++) await store(again, `k${at}`, 99_999);
+    again.child.kill('SIGTERM');
+    expect((await again.ended).code).to.equal(EXIT.ok);
+  }
+
   it('a pipe in the place of a segment is refused and holds nobody up', async () => {
     mkdirSync(dir);
     execFileSync('mkfifo', [join(dir, '0000000001-0000.seg')]);
     const { code, stderr } = await serve().ended;
     expect(code).to.equal(EXIT.damage);
     expect(stderr).to.contain('0000000001-0000.seg').and.contain('move it away');
+  });
+
+  for (const [what, place] of [
+    ['a directory', (path: string) => mkdirSync(path)],
+    ['a link to nowhere', (path: string) => symlinkSync('nowhere', path)],
+  ] as const) {
+    it(`${what} in the place of a segment that nothing names, or of a hint: refused by name, or done without`, async () => {
+      await filled();
+      const path = join(dir, '0000000009-0000.seg');
+      place(path);
+      const { code, stderr } = await serve().ended;
+      expect(code).to.equal(EXIT.damage);
+      expect(stderr).to.contain(path).and.contain('move it away');
+      rmSync(path, { recursive: true });
+      const [hint = ''] = readdirSync(dir).filter((name) => name.endsWith('.hint'));
+      for (const name of [hint, 'IMAGE']) rmSync(join(dir, name));
+      place(join(dir, hint));
+      const server = serve();
+      await store(server, 'new', 10);
+      server.child.kill('SIGTERM');
+      expect((await server.ended).code).to.equal(EXIT.ok);
+      const { stdout } = await runTool('kv-dump', [dir, '--keys-only']);
+      expect(stdout.toString().trim().split('\n')).to.have.length(FILLED_KEYS + 1 + HEAD_AND_END);
+    });
+  }
+
+  it('a directory in the place of a segment: kv-check names it and what is in the others', async () => {
+    await filled();
+    const [segment = ''] = readdirSync(dir).filter((name) => name.endsWith('.seg'));
+    rmSync(join(dir, segment));
+    mkdirSync(join(dir, segment));
+    const { code, stdout, stderr } = await runTool('kv-check', [dir]);
+    expect(code).to.equal(EXIT.damage);
+    expect(stdout.toString()).to.contain(join(dir, segment));
+    expect(stderr).to.match(/checked: \d+ segments, [1-9]/);
   });
 
   it('a directory of a temporary name of ours is gone around, with no warning', async () => {

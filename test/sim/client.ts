@@ -1,6 +1,5 @@
-// A client that knows what every answer must be: runs commands against the store, compares each answer
-// with the history, and checks that nothing is answered before what it depends on is durable (O2).
-// One command after the other, but without waiting for the disk: batches hold many of them.
+// A client that knows what every answer must be: runs one command after the other, without waiting for the disk,
+// compares each answer with the history, and checks that none comes before what it depends on is durable (O2).
 
 import { isKvError } from '../../src/errors.js';
 import type * as S from '../../src/store/store.js';

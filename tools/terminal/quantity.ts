@@ -33,7 +33,7 @@ export function formatCount(count: number): string {
 
 /** `1 key`, `1,234 keys`. */
 export function countOf(count: number, thing: string): string {
-  return `${formatCount(count)} ${thing}${count === 1 ? '' : 's'}`;
+  return `${formatCount(count)} ${thing}${count === 1 ? '' : thing.endsWith('s') ? 'es' : 's'}`;
 }
 
 function trimmed(figure: number): string {

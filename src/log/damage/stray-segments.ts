@@ -30,6 +30,10 @@ export async function findStrayLog(fs: Fs, dir: string): Promise<StrayLog> {
     if (parsed.kind !== 'segment') continue;
     newestName = Math.max(newestName, parsed.last);
     const path = join(dir, name);
+    if ((await fs.kindOf(path)) !== 'file') {
+      unreadable.push(path);
+      continue;
+    }
     const file = await fs.open(path, 'read');
     try {
       headers.push({ path, header: await readHeader(file) });

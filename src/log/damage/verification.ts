@@ -183,6 +183,7 @@ class Verifier {
     for (const name of await this.#fs.list(this.#dir)) {
       if (parseFileName(name).kind !== 'segment') continue;
       const path = join(this.#dir, name);
+      if ((await this.#fs.kindOf(path)) !== 'file') continue;
       const file = await this.#fs.open(path, 'read');
       try {
         checkIdentity(await readHeader(file), entry, this.#storeId, path);

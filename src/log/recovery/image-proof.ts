@@ -93,7 +93,7 @@ export async function restoreImage(
     }
   } catch (error) {
     if (systemCode(error) === undefined) throw error;
-    return String(error);
+    return error instanceof Error ? error.message : String(error);
   }
 }
 

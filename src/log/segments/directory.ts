@@ -11,7 +11,7 @@ import { FORMAT_VERSION, SEGMENT_HEADER_BYTES, decodeSegmentHeader } from '../by
 import type { DecodedHeader, SegmentHeader } from '../bytes/format.js';
 import { LARGE_HEADER_BYTES, largeVersion } from './large-value-file.js';
 import type { Manifest, ManifestEntry } from './manifest.js';
-import { isOurs } from './ownership.js';
+import { isOurs, requireFile } from './ownership.js';
 import { SegmentScanner } from './segment-scanner.js';
 import { SegmentTable } from './segment.js';
 import { readWholeFile } from './whole-file.js';
@@ -150,6 +150,7 @@ async function explainUnnamed(
   newest: number,
 ): Promise<void> {
   const path = join(dir, name);
+  await requireFile(fs, path);
   const file = await fs.open(path, 'read');
   try {
     const parsed = parseFileName(name);

@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 
 import type { Fs } from '../../env/env.js';
-import { systemCode } from '../../errors.js';
+import { isKvError } from '../../errors.js';
 import { EntryListBuilder } from '../bytes/entry-list.js';
 import type { EntryList } from '../bytes/entry-list.js';
 import { hintName } from '../bytes/file-names.js';
@@ -195,7 +195,7 @@ async function readHintFile(
   try {
     return await readWholeFile(fs, path, bytesMax, room);
   } catch (error) {
-    if (!['EACCES', 'EPERM', 'EISDIR'].includes(systemCode(error) ?? '')) throw error;
+    if (!isKvError(error)) throw error;
     return undefined;
   }
 }

@@ -7,7 +7,7 @@
 import { join } from 'node:path';
 
 import type { Fs } from '../../env/env.js';
-import { KvError } from '../../errors.js';
+import { KvError, isKvError } from '../../errors.js';
 import { MANIFEST_NAME, parseFileName, temporaryName } from '../bytes/file-names.js';
 import type { FileKind } from '../bytes/file-names.js';
 import { HINT_MAGIC, IMAGE_MAGIC, LARGE_MAGIC, SEGMENT_MAGIC } from '../bytes/magic.js';
@@ -33,8 +33,10 @@ export async function isOurs(fs: Fs, dir: string, name: string): Promise<boolean
   const path = join(dir, name);
   const parsed = parseFileName(name);
   if (parsed.kind === 'other' || (await fs.kindOf(path)) !== 'file') return false;
-  if (parsed.kind === 'temporary' && parsed.isMarked) return true;
-  const start = await startOf(fs, path);
+  // Of what a crash cut short the bytes may be anything: the mark has to do. LOCK and the socket are never written so.
+  if (parsed.kind === 'temporary' && parsed.isMarked) return STARTS.has(parsed.of);
+  const start = await startIfReadable(fs, path);
+  if (start === undefined) return false;
   return parsed.kind === 'temporary'
     ? isWrittenAs(parsed.of, start)
     : startsAs(parsed.kind, start) || isBlank(headOf(parsed.kind, start));
@@ -75,6 +77,16 @@ export async function requireFile(fs: Fs, path: string): Promise<void> {
   if (found === undefined || found === 'file') return;
   const what = `What lies where a file of the store belongs is a ${found === 'other' ? 'pipe, a socket or a device' : found}`;
   throw new KvError('KV_CORRUPTION', `${what}; it was not touched: move it away`, { path });
+}
+
+/** Undefined when this user may not read it. */
+async function startIfReadable(fs: Fs, path: string): Promise<Buffer | undefined> {
+  try {
+    return await startOf(fs, path);
+  } catch (error) {
+    if (!isKvError(error, 'KV_NO_PERMISSION')) throw error;
+    return undefined;
+  }
 }
 
 /** The first bytes of a file. Throws the system's errors. */

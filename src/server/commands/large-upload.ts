@@ -45,9 +45,12 @@ export class LargeUpload implements Receiver {
     }
   }
 
-  /** The client owes the next piece for so long. */
-  owedMs(nowMs: number): number {
-    return this.#session.owedMs(nowMs);
+  get bytesReceived(): number {
+    return this.#session.bytesReceived;
+  }
+
+  get isHeldUp(): boolean {
+    return this.#session.isHeldUp;
   }
 
   goOn(): void {

@@ -27,16 +27,14 @@ export async function snapshotState(fs: Fs, path: string): Promise<SnapshotState
   try {
     file = await fs.open(path, 'read');
   } catch (error: unknown) {
-    const code = systemCode(error) ?? '';
-    if (code === 'ENOENT') return { state: 'none' };
-    if (!isKvError(error) && !['EACCES', 'EPERM'].includes(code)) throw error;
+    if (systemCode(error) === 'ENOENT') return { state: 'none' };
+    if (!isKvError(error)) throw error;
     return { state: 'damaged', what: (error as Error).message };
   }
   try {
     return await parsed(file);
   } catch (error: unknown) {
-    // A directory of that name can be opened, but not read.
-    if (!isKvError(error) && !['EIO', 'EISDIR'].includes(systemCode(error) ?? '')) throw error;
+    if (!isKvError(error) && systemCode(error) !== 'EIO') throw error;
     return { state: 'damaged', what: (error as Error).message };
   } finally {
     await file.close();

@@ -11,6 +11,7 @@ import { clockJumps, descriptors, fileSize, heapLimit, inodes } from './limits.j
 import { removedLog } from './removed-log.js';
 import { passwordGuessing, poolFlood } from './starved-commits.js';
 import { stalls } from './stalls.js';
+import { halfSentValues, tlsStrangers } from './strangers.js';
 import { badNumbers, garbage } from './wrong-input.js';
 
 export const REAL_PROCESS_ROWS: readonly FaultRow[] = [
@@ -29,6 +30,8 @@ export const REAL_PROCESS_ROWS: readonly FaultRow[] = [
   neverReads,
   flood,
   manyConnections,
+  tlsStrangers,
+  halfSentValues,
   passwordGuessing,
   poolFlood,
   halfOpen,

@@ -140,6 +140,7 @@ export const COMMON: readonly Operation[] = [
   { name: '20 watchers of everything, 20,000 sets and gets', run: watched },
   repeated('requests that are none, 100,000 times', 'no such request', 100_000),
   { name: '5,000 connections come, and are reset at once', run: comeAndGo },
+  { name: '5,000 connections ask at once, and close at once', run: askTogether },
   {
     name: 'half of all items overwritten: compaction by itself',
     run: ({ port, count }) => pour(port, sets(Math.floor(count / 2), 120)),
@@ -277,8 +278,18 @@ async function watched({ port }: Target): Promise<void> {
   for (const watcher of watchers) watcher.destroy();
 }
 
+const crowdOf = (count: number): number => (count > 100_000 ? 5000 : 1000);
+
+async function askTogether({ port, count }: Target): Promise<void> {
+  const sockets = await connections(port, crowdOf(count));
+  for (const socket of sockets) socket.write('mn\r\n');
+  await Promise.all(sockets.map((socket) => once(socket, 'data')));
+  for (const socket of sockets) socket.end();
+  await Promise.all(sockets.map((socket) => once(socket, 'close')));
+}
+
 async function comeAndGo({ port, count }: Target): Promise<void> {
-  const sockets = await connections(port, count > 100_000 ? 5000 : 1000);
+  const sockets = await connections(port, crowdOf(count));
   const gone = sockets.map((socket) => once(socket, 'close'));
   for (const socket of sockets) socket.resetAndDestroy();
   await Promise.all(gone);

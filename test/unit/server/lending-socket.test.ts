@@ -60,6 +60,28 @@ describe('lending socket', () => {
     expect(server.connectionCount).to.equal(0);
   });
 
+  const ends: readonly (readonly [string, (socket: net.Socket) => unknown])[] = [
+    ['are reset', (socket) => socket.resetAndDestroy()],
+    ['end their input', (socket) => socket.end()],
+  ];
+  for (const [what, act] of ends) {
+    it(`of hundreds that ${what} in one turn, a few at a time are taken apart`, async () => {
+      const { connect, server } = await start();
+      const clients = [];
+      for (let n = 0; n < 400; n++) clients.push(await connect());
+      for (const client of clients) await client.ask('version\r\n', 'VERSION 1.6.45\r\n');
+      for (const client of clients) act(client.socket);
+      let most = 0;
+      for (let before = server.connectionCount; before > 0;) {
+        await new Promise((resolve) => setImmediate(resolve));
+        const now = server.connectionCount;
+        most = Math.max(most, before - now);
+        before = now;
+      }
+      expect(most).to.be.within(1, 200);
+    });
+  }
+
   it('a socket without a handle stays as it is', () => {
     const socket = new Duplex() as net.Socket;
     expect(lending(socket)).to.equal(socket);

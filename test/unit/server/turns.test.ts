@@ -56,4 +56,16 @@ describe('Turns', () => {
     hand.nowMs = 10;
     expect(turns.endMs).to.equal(15);
   });
+
+  it('isOver when input has come for some ms, and no more in the next turn', () => {
+    const hand = new HandClock();
+    const turns = new Turns(hand.clock);
+    for (let n = 0; n < 64; n++) expect(turns.isOver(hand.nowMs)).to.equal(false);
+    hand.nowMs = 9;
+    expect(turns.isOver(hand.nowMs)).to.equal(false);
+    hand.nowMs = 10;
+    expect(turns.isOver(hand.nowMs)).to.equal(true);
+    hand.turn();
+    expect(turns.isOver(hand.nowMs)).to.equal(false);
+  });
 });

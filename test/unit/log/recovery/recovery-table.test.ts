@@ -164,6 +164,8 @@ describe('docs/recovery.md, the decision table', () => {
     await stopped();
     const manifest = data.read('MANIFEST').toString();
     data.write(temporaryName('MANIFEST', '1'), 'half');
+    data.write(temporaryName('MANIFEST', '2'), '');
+    data.write(temporaryName('IMAGE', '3'), Buffer.alloc(5000));
     // As the release before named them: by their content.
     data.write('MANIFEST.tmp', manifest.slice(0, 50));
     data.write(

@@ -35,5 +35,6 @@ describe('formatCount()', () => {
     expect(formatCount(1234567)).to.equal('1,234,567');
     expect(countOf(1, 'key')).to.equal('1 key');
     expect(countOf(1000, 'key')).to.equal('1,000 keys');
+    expect(countOf(2, 'loss')).to.equal('2 losses');
   });
 });

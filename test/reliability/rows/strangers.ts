@@ -1,0 +1,153 @@
+// Strangers: on a TLS port before any request, and in the middle of values. Neither may keep out those who want to be
+// served, hold up the loop, or take memory without bound.
+
+import { once } from 'node:events';
+import { readFileSync, rmSync } from 'node:fs';
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { connect as connectTls } from 'node:tls';
+
+import { cairnLaunch, ServerProcess } from '../../../tools/torture/server-process.js';
+import { WireClient } from '../../../tools/torture/wire-client.js';
+import { Authority, canMakeCertificates } from '../../support/certificates.js';
+import { temporaryFolder } from '../../support/servers.js';
+import { ms, statsOf, withServer } from '../life.js';
+import { megabytes, memoryBytes } from '../machine.js';
+import type { FaultRow, Tried } from '../row.js';
+import { longestTurnMs, watchLaunch } from '../stalls/loop-probe.js';
+
+const TURN_MS_MAX = 50;
+const MIB = 1024 * 1024;
+
+async function strangers(port: number, count: number): Promise<Socket[]> {
+  return Promise.all(
+    Array.from({ length: count }, async () => {
+      const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+      socket.on('error', () => socket.destroy());
+      await once(socket, 'connect');
+      return socket.resume();
+    }),
+  );
+}
+
+/** What a client of TLS sends first. */
+async function clientHello(): Promise<Buffer> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const client = connectTls({ port: (server.address() as AddressInfo).port, host: '127.0.0.1' });
+  client.on('error', () => client.destroy());
+  const [socket] = (await once(server, 'connection')) as [Socket];
+  const [hello] = (await once(socket, 'data')) as [Buffer];
+  socket.destroy();
+  server.close();
+  return hello;
+}
+
+/** Comes in over TLS, asks, and goes; the ms that it took. */
+async function askOver(port: number, ca: Buffer): Promise<number> {
+  const startedMs = performance.now();
+  const options = { port, host: '127.0.0.1', ca, checkServerIdentity: () => undefined };
+  const socket = connectTls(options);
+  socket.on('error', () => socket.destroy());
+  socket.on('secureConnect', () => socket.write('get a\r\n'));
+  const [reply] = (await Promise.race([once(socket, 'data'), once(socket, 'close')])) as [unknown];
+  socket.destroy();
+  if (String(reply) !== 'END\r\n') throw new Error('A client was not served beside strangers');
+  return performance.now() - startedMs;
+}
+
+export const tlsStrangers: FaultRow = {
+  name: 'tls-strangers',
+  fault:
+    'More strangers than -c on a TLS port: they close, are reset, stay silent, or stop in their handshake',
+  required: 'The next client is served, no turn of the loop is over 50 ms',
+  injection: '-c 200; 216 sockets for each way, and 190 whole ClientHellos at the same moment',
+  try: async () => {
+    if (!canMakeCertificates()) return { needs: 'openssl' };
+    const folder = temporaryFolder();
+    const authority = new Authority(folder, 'ours');
+    const { certPath, keyPath } = authority.sign('first', 'server');
+    const flags = ['-c', '200', '-Z', '-o', `ssl_chain_cert=${certPath},ssl_key=${keyPath}`];
+    const socketPath = join(folder, 'loop.sock');
+    const launch = watchLaunch(cairnLaunch(join(folder, 'data'), flags), socketPath);
+    const server = await ServerProcess.start(launch);
+    try {
+      return await meetStrangers(server.port, readFileSync(authority.certPath), socketPath);
+    } finally {
+      await server.kill();
+      rmSync(folder, { recursive: true, force: true });
+    }
+  },
+};
+
+async function meetStrangers(port: number, ca: Buffer, socketPath: string): Promise<Tried> {
+  const hello = await clientHello();
+  const half = hello.subarray(0, hello.length / 2);
+  const ways: readonly (readonly [string, number, (socket: Socket) => unknown])[] = [
+    ['close', 216, (socket) => socket.end()],
+    ['are reset', 216, (socket) => socket.resetAndDestroy()],
+    ['are silent', 216, () => undefined],
+    ['send half a ClientHello', 216, (socket) => socket.write(half)],
+    ['send half a ClientHello and close', 216, (socket) => socket.end(half)],
+    ['send something else', 216, (socket) => socket.write('get a\r\n')],
+    ['send a ClientHello and no more', 190, (socket) => socket.write(hello)],
+  ];
+  const failures: string[] = [];
+  let [longestMs, waitedMs, tried] = [0, 0, 0];
+  await askOver(port, ca);
+  for (const [what, count, act] of ways) {
+    const sockets = await strangers(port, count);
+    await longestTurnMs(socketPath);
+    for (const socket of sockets) act(socket);
+    waitedMs = Math.max(waitedMs, await askOver(port, ca));
+    const turnMs = await longestTurnMs(socketPath);
+    if (turnMs > TURN_MS_MAX) failures.push(`${what}: a turn of ${ms(turnMs)}`);
+    longestMs = Math.max(longestMs, turnMs);
+    tried += count;
+    for (const socket of sockets) socket.destroy();
+  }
+  const figure = `longest turn ${ms(longestMs)}; the next client came in and was answered in ${ms(waitedMs)} at most`;
+  return { tried, failures, figure };
+}
+
+/** Room of values on their way in, what the waiting have sent, and as much again as the collector may leave. */
+const HALF_SENT_BYTES_MAX = 256 * MIB;
+const NEIGHBOUR_MS_MAX = 5000;
+
+export const halfSentValues: FaultRow = {
+  name: 'half-sent-values',
+  fault: 'Hundreds of clients announce a value of 1 MB, send half of it, and stop',
+  required:
+    'Memory is bounded, they are dropped while others wait, a neighbour stores its own value',
+  injection: '500 sockets',
+  try: () =>
+    withServer(['-c', '1000'], async ({ server }) => {
+      const count = 500;
+      const client = await WireClient.connect(server.port);
+      await client.line('set a 0 0 1\r\na\r\n');
+      const before = memoryBytes(server.pid, 'VmRSS');
+      const sockets = await strangers(server.port, count);
+      for (const [n, socket] of sockets.entries()) {
+        socket.write(`set half${n} 0 0 1000000\r\n`);
+        socket.write(Buffer.alloc(500_000, 'x'));
+      }
+      while (((await statsOf(server.port)).get('kv_receipt_kicks') ?? 0) === 0) await setTimeout(5);
+      const startedMs = performance.now();
+      const reply = await client.line(`set own 0 0 1000000\r\n${'y'.repeat(1_000_000)}\r\n`);
+      const tookMs = performance.now() - startedMs;
+      const during = memoryBytes(server.pid, 'VmHWM') - before;
+      for (const socket of sockets) socket.destroy();
+      while (((await statsOf(server.port)).get('read_buf_count') ?? 0) > 0) await setTimeout(20);
+      const after = memoryBytes(server.pid, 'VmRSS') - before;
+      client.close();
+      const failures: string[] = [];
+      if (reply !== 'STORED') failures.push(`the neighbour was told ${reply}`);
+      if (tookMs > NEIGHBOUR_MS_MAX) failures.push(`the neighbour took ${ms(tookMs)}`);
+      if (during > HALF_SENT_BYTES_MAX) failures.push(`memory grew by ${megabytes(during)}`);
+      const figure =
+        `a neighbour's set of 1 MB took ${ms(tookMs)}; memory grew by ${megabytes(during)} at most, ` +
+        `${megabytes(after)} when they had gone`;
+      return { tried: count, failures, figure };
+    }),
+};
