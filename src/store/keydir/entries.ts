@@ -276,29 +276,25 @@ export class KeydirEntries {
     into.lastUsedSeconds = page[at + 6]!;
   }
 
-  /** Sets all that the record says beside its key. Requires: the bounds of the setters above. */
-  store(ref: number, record: Readonly<KeydirRecord>, mark: number): void {
+  /**
+   * Sets all that the record says beside its key, with `mark` added to its marks; those of `kept` that it has, it keeps.
+   * Requires: the bounds of the setters above.
+   */
+  store(ref: number, record: Readonly<KeydirRecord>, mark: number, kept: number): void {
     const { segment, offset, length, seq, expiresAt, lastUsedSeconds } = record;
-    const marks = record.marks | mark;
     const units = length / UNIT;
     const isPlace = segment >= 0 && segment <= 0xffff && offset >= 0 && offset <= OFFSET_MAX;
     const isAligned = ((offset | length) & (UNIT - 1)) === 0 && units <= LENGTH_UNITS_MAX;
-    assert(
-      isPlace && isAligned,
-      'A place has a 16-bit slot, an offset of 8 * u32, a length of 8 * u27',
-    );
-    assert(
-      seq >= 0 && seq <= SEQ_MAX && expiresAt >= 0 && expiresAt <= U48_MAX,
-      'Both have 48 bits',
-    );
-    assert(marks >= 0 && marks <= MARKS_MAX && lastUsedSeconds < HIGH, 'Marks have 5 bits');
+    const isTime = expiresAt >= 0 && expiresAt <= U48_MAX && lastUsedSeconds < HIGH;
+    const isMarked = record.marks >= 0 && record.marks <= MARKS_MAX && seq >= 0 && seq <= SEQ_MAX;
+    assert(isPlace && isAligned && isTime && isMarked, 'A record fits its words');
     const page = this.#pages[ref >>> PAGE_BITS]!;
     const at = ref & WORD_MASK;
     const seqHigh = Math.floor(seq / HIGH);
     const expiryHigh = Math.floor(expiresAt / HIGH);
     page[at] = (page[at]! & 0xffff0000) | segment;
     page[at + 1] = offset / UNIT;
-    page[at + 2] = (units << MARK_BITS) | marks;
+    page[at + 2] = (units << MARK_BITS) | record.marks | mark | (page[at + 2]! & kept);
     page[at + 3] = seq - seqHigh * HIGH;
     page[at + 4] = (seqHigh << 16) | expiryHigh;
     page[at + 5] = expiresAt - expiryHigh * HIGH;
