@@ -222,7 +222,8 @@ export function decodeBatchHeader(
 /** Bytes of the frame of a record with a key and value of these sizes, padding included. */
 export function frameBytes(keyBytes: number, valueBytes: number, marks: number): number {
   const cas = (marks & MARK.chosenCas) === 0 ? 0 : CHOSEN_CAS_BYTES;
-  return align(FRAME_HEADER_BYTES + cas + keyBytes + valueBytes);
+  const bytes = FRAME_HEADER_BYTES + cas + keyBytes + valueBytes;
+  return Math.ceil(bytes / ALIGNMENT_BYTES) * ALIGNMENT_BYTES;
 }
 
 /** Bytes of the frame of that record. */
@@ -270,7 +271,7 @@ export function encodeFrame(
   end += key.copy(target, end, keyStart, keyEnd);
   end += value.copy(target, end, valueStart, valueEnd);
   while (end < at + bytes) target[end++] = 0;
-  target.writeUInt32LE(seededCrc(target, at + 4, at + bytes, salt, offset), at);
+  target.writeUInt32LE(checksum(target, at + 4, at + bytes, placeSeed(salt, offset)), at);
   return bytes;
 }
 

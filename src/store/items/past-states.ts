@@ -71,8 +71,9 @@ export class PastStates {
 
   /** Changes up to `seq` are durable: nobody takes them back. */
   dropUpTo(seq: number): void {
+    const words = this.#words;
     while (this.#dropped < this.#pushed) {
-      const own = this.#words[this.#place(this.#dropped)]!;
+      const own = words[(this.#dropped * STATE_WORDS) % words.length]!;
       if (own > seq) return;
       if (this.#large.size > 0) this.#large.delete(own);
       this.#dropped += 1;
