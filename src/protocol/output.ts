@@ -85,7 +85,7 @@ export class Output {
     isLasting: boolean,
   ): void {
     this.writeValue(source, words, start, end, isLasting);
-    this.reserve(2);
+    if (this.end + 2 > this.buffer.length) this.#grow(this.end + 2);
     this.buffer[this.end] = CR;
     this.buffer[this.end + 1] = LF;
     this.end += 2;
@@ -229,11 +229,6 @@ export class Output {
     for (; from < end; from++, to++) buffer[to] = source[from]!;
   }
 
-  #use(memory: Memory): void {
-    this.#memory = memory;
-    this.buffer = memory.bytes;
-  }
-
   /** Our own bytes since the last part become one. */
   #endPart(): void {
     if (this.end === this.#tailStart) return;
@@ -244,12 +239,15 @@ export class Output {
   #grow(needed: number): void {
     const small = this.buffer;
     if (this.#memory === EMPTY && needed <= FIRST_CAPACITY) {
-      this.#use(pool.pop() ?? memoryOf(Buffer.allocUnsafeSlow(FIRST_CAPACITY)));
+      const memory = pool.pop() ?? memoryOf(Buffer.allocUnsafeSlow(FIRST_CAPACITY));
+      this.#memory = memory;
+      this.buffer = memory.bytes;
       return;
     }
     const grown = Buffer.allocUnsafeSlow(Math.max(FIRST_CAPACITY, small.length * 2, needed));
     grown.set(small.subarray(0, this.end));
-    this.#use(memoryOf(grown));
+    this.#memory = memoryOf(grown);
+    this.buffer = grown;
   }
 }
 

@@ -222,8 +222,7 @@ export function decodeBatchHeader(
 /** Bytes of the frame of a record with a key and value of these sizes, padding included. */
 export function frameBytes(keyBytes: number, valueBytes: number, marks: number): number {
   const cas = (marks & MARK.chosenCas) === 0 ? 0 : CHOSEN_CAS_BYTES;
-  const bytes = FRAME_HEADER_BYTES + cas + keyBytes + valueBytes;
-  return Math.ceil(bytes / ALIGNMENT_BYTES) * ALIGNMENT_BYTES;
+  return align(FRAME_HEADER_BYTES + cas + keyBytes + valueBytes);
 }
 
 /** Bytes of the frame of that record. */
@@ -299,8 +298,7 @@ export function copyFrame(
   const bytes = frameBytesAt(source, from);
   source.copy(target, at, from, from + bytes);
   if (changes === undefined) {
-    const crc = reseeded(source.readUInt32LE(from), bytes - 4, oldSeed, newSeed);
-    target.writeUInt32LE(crc, at);
+    target.writeUInt32LE(reseeded(source.readUInt32LE(from), bytes - 4, oldSeed, newSeed), at);
     return bytes;
   }
   target[at + 9]! |= changes.marks;

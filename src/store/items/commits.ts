@@ -21,7 +21,7 @@ import type { StoreCounters } from '../counters.js';
 import type { FlushPromise } from '../flushes/promises.js';
 import type { Flushes } from '../flushes/flushes.js';
 import { MARK } from '../keydir/keydir.js';
-import { emptyRecord } from '../keydir/entries.js';
+import { emptyRecord } from '../keydir/record.js';
 import type { RefusedStatus } from '../store.js';
 import type { ValueCache } from '../value-cache/value-cache.js';
 import type { Items } from './items.js';

@@ -13,7 +13,7 @@ import type { Durability } from '../../log/durability.js';
 import type { LargeReference } from '../../log/segments/large-value-file.js';
 import type { Segment } from '../../log/segments/segment.js';
 import { MARK, type Keydir, type KeydirView } from '../keydir/keydir.js';
-import { emptyRecord, type KeydirRecord } from '../keydir/entries.js';
+import { emptyRecord, type KeydirRecord } from '../keydir/record.js';
 import type { KeydirState } from '../keydir/state.js';
 
 /** Everything known of a key but the key. */

@@ -8,7 +8,7 @@
 import { assert } from '../../assert.js';
 import type { LargeReference } from '../../log/segments/large-value-file.js';
 import type { ItemState } from './items.js';
-import type { KeydirRecord } from '../keydir/entries.js';
+import type { KeydirRecord } from '../keydir/record.js';
 
 /** seq of the change, whether there was an item, then the fields of a KeydirRecord. */
 const STATE_WORDS = 9;

@@ -13,7 +13,8 @@
 import { assert } from '../../assert.js';
 import { KEY_BYTES_LIMIT } from '../../limits.js';
 import { type HashSeed, hashWords, packKey } from '../../log/bytes/key-hash.js';
-import { KeydirEntries, type KeydirRecord } from './entries.js';
+import { KeydirEntries } from './entries.js';
+import type { KeydirRecord } from './record.js';
 import { KeydirIndex } from './index.js';
 import { KeydirRecency } from './recency.js';
 import type { KeydirState } from './state.js';

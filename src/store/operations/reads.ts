@@ -7,7 +7,7 @@ import type { Durability } from '../../log/durability.js';
 import type { Bounds } from './bounds.js';
 import type { StoreParts } from '../items/parts.js';
 import { MARK } from '../keydir/keydir.js';
-import { emptyRecord } from '../keydir/entries.js';
+import { emptyRecord } from '../keydir/record.js';
 import { FoundItem } from './found-item.js';
 import type { LargeValue, Lookup, Maybe, MissReason, ReadOptions } from '../store.js';
 import type { LoadResult, Values } from '../items/values.js';
