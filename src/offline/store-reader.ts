@@ -121,8 +121,7 @@ export class StoreReader {
           hints: new HintReader(env.fs, dir, true),
           hashSeed: seed,
           onBegin: (records, found) => {
-            items.keydir.reseed(found);
-            items.keydir.reserve(records);
+            items.begin(records, found);
           },
         },
       );

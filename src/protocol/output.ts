@@ -23,8 +23,10 @@ const POOL_BUFFERS_MAX = 64;
 /** For so few bytes a loop is faster than a call into the runtime. */
 const LOOP_BYTES_MAX = 32;
 const DIGIT_ZERO = 0x30;
+const CR = 0x0d;
+const LF = 0x0a;
 /** Longest decimal of a safe integer, and of a u64 with room to spare. */
-const NUMBER_BYTES_MAX = 24;
+export const NUMBER_BYTES_MAX = 24;
 
 /**
  * Up to here a value that lies on words is copied word by word: a call into the runtime wants a view of the bytes
@@ -45,30 +47,52 @@ const EMPTY = memoryOf(Buffer.alloc(0));
 const pool: Memory[] = [];
 
 export class Output {
-  #buffer = EMPTY.bytes;
+  /** Bytes that take() or takeParts() would give. */
+  length = 0;
+  /** take() would not give all: takeParts() does. */
+  hasLent = false;
+  /** Where a composer writes that asked for room (`reserve`), from `end` on; it says so by `wroteUpTo`. */
+  buffer = EMPTY.bytes;
+  end = 0;
   #memory = EMPTY;
-  #length = 0;
   /** Complete parts, once something was lent. */
   #lent: Buffer[] | undefined;
-  #lentBytes = 0;
   /** From here on the buffer's bytes are in no part yet. */
   #tailStart = 0;
   /** What the last take() gave a part of. */
   #taken = EMPTY;
 
-  get length(): number {
-    return this.#lentBytes + this.#length - this.#tailStart;
+  /** Room for so many bytes from `end` on. */
+  reserve(more: number): void {
+    if (this.end + more > this.buffer.length) this.#grow(this.end + more);
   }
 
-  /** take() would not give all: takeParts() does. */
-  get hasLent(): boolean {
-    return this.#lent !== undefined;
+  /** The bytes up to `end` were written. */
+  wroteUpTo(end: number): void {
+    this.length += end - this.end;
+    this.end = end;
   }
 
   /**
-   * Puts source[start..end) to the end; with `isLasting` they stay as they are for as long as somebody refers to
-   * them. `words`, when given, are the same memory as `source`, and `start` is a multiple of 4.
+   * Puts source[start..end) to the end, and a line end; with `isLasting` they stay as they are for as long as somebody
+   * refers to them. `words`, when given, are the same memory as `source`, and `start` is a multiple of 4.
    */
+  writeValueLine(
+    source: Buffer,
+    words: Uint32Array | undefined,
+    start: number,
+    end: number,
+    isLasting: boolean,
+  ): void {
+    this.writeValue(source, words, start, end, isLasting);
+    if (this.end + 2 > this.buffer.length) this.#grow(this.end + 2);
+    this.buffer[this.end] = CR;
+    this.buffer[this.end + 1] = LF;
+    this.end += 2;
+    this.length += 2;
+  }
+
+  /** As writeValueLine, without the line end. */
   writeValue(
     source: Buffer,
     words: Uint32Array | undefined,
@@ -78,65 +102,56 @@ export class Output {
   ): void {
     const size = end - start;
     if (!isLasting || size < LENT_BYTES_MIN) {
-      this.#reserve(size);
-      if (words !== undefined && size <= WORDS_BYTES_MAX)
+      if (this.end + size > this.buffer.length) this.#grow(this.end + size);
+      if (words !== undefined && size <= WORDS_BYTES_MAX) {
         this.#copyWords(words, source, start, end);
-      else source.copy(this.#buffer, this.#length, start, end);
-      this.#length += size;
+      } else {
+        source.copy(this.buffer, this.end, start, end);
+      }
+      this.end += size;
+      this.length += size;
       return;
     }
     const bytes = size === source.length ? source : source.subarray(start, end);
     this.#lent ??= [];
+    this.hasLent = true;
     this.#endPart();
     this.#lent.push(bytes);
-    this.#lentBytes += bytes.length;
+    this.length += size;
   }
 
   /** Copies bytes[start..end) to the end. */
   writeBytes(bytes: Buffer, start = 0, end = bytes.length): void {
     const size = end - start;
-    if (this.#length + size > this.#buffer.length) this.#grow(this.#length + size);
+    if (this.end + size > this.buffer.length) this.#grow(this.end + size);
     if (size <= LOOP_BYTES_MAX) {
-      const buffer = this.#buffer;
-      for (let from = start, to = this.#length; from < end; from++, to++) buffer[to] = bytes[from]!;
+      const { buffer } = this;
+      for (let from = start, to = this.end; from < end; from++, to++) buffer[to] = bytes[from]!;
     } else {
-      bytes.copy(this.#buffer, this.#length, start, end);
+      bytes.copy(this.buffer, this.end, start, end);
     }
-    this.#length += size;
+    this.end += size;
+    this.length += size;
   }
 
   writeByte(byte: number): void {
-    this.#reserve(1);
-    this.#buffer[this.#length++] = byte;
+    this.reserve(1);
+    this.buffer[this.end] = byte;
+    this.wroteUpTo(this.end + 1);
   }
 
   /** Latin-1 text; not for the hot path. */
   writeText(text: string): void {
-    this.#reserve(text.length);
-    this.#length += this.#buffer.write(text, this.#length, 'latin1');
+    this.reserve(text.length);
+    this.wroteUpTo(this.end + this.buffer.write(text, this.end, 'latin1'));
   }
 
   /** Decimal digits of a safe integer; a minus sign when it is negative. */
   writeNumber(number: number): void {
-    this.#reserve(NUMBER_BYTES_MAX);
-    const buffer = this.#buffer;
-    let rest = number;
-    if (rest < 0) {
-      buffer[this.#length++] = 0x2d;
-      rest = -rest;
-    }
-    if (rest < 10) {
-      buffer[this.#length++] = DIGIT_ZERO + rest;
-      return;
-    }
-    let digits = 1;
-    for (let power = 10; power <= rest; power *= 10) digits++;
-    for (let at = this.#length + digits - 1; at >= this.#length; at--) {
-      const next = Math.floor(rest / 10);
-      buffer[at] = DIGIT_ZERO + (rest - next * 10);
-      rest = next;
-    }
-    this.#length += digits;
+    this.reserve(NUMBER_BYTES_MAX);
+    if (number < 0) this.buffer[this.end] = 0x2d;
+    const at = number < 0 ? this.end + 1 : this.end;
+    this.wroteUpTo(putNumber(this.buffer, at, Math.abs(number)));
   }
 
   /** Decimal digits of an unsigned 64-bit number. */
@@ -147,27 +162,29 @@ export class Output {
   }
 
   writeUint16(number: number): void {
-    this.#reserve(2);
-    this.#length = this.#buffer.writeUInt16BE(number, this.#length);
+    this.reserve(2);
+    this.wroteUpTo(this.buffer.writeUInt16BE(number, this.end));
   }
 
   writeUint32(number: number): void {
-    this.#reserve(4);
-    this.#length = this.#buffer.writeUInt32BE(number, this.#length);
+    this.reserve(4);
+    this.wroteUpTo(this.buffer.writeUInt32BE(number, this.end));
   }
 
   writeUint64(number: bigint): void {
-    this.#reserve(8);
-    this.#length = this.#buffer.writeBigUInt64BE(number, this.#length);
+    this.reserve(8);
+    this.wroteUpTo(this.buffer.writeBigUInt64BE(number, this.end));
   }
 
   /** The bytes so far, which leave this output empty. Call recycle() when they are sent. */
   take(): Buffer {
     assert(this.#lent === undefined, 'What was lent leaves in parts');
-    const bytes = this.#buffer.subarray(0, this.#length);
+    const bytes = this.buffer.subarray(0, this.end);
     this.#taken = this.#memory;
-    this.#use(EMPTY);
-    this.#length = 0;
+    this.#memory = EMPTY;
+    this.buffer = EMPTY.bytes;
+    this.end = 0;
+    this.length = 0;
     return bytes;
   }
 
@@ -177,7 +194,7 @@ export class Output {
     this.#lent = parts;
     this.#endPart();
     this.#lent = undefined;
-    this.#lentBytes = 0;
+    this.hasLent = false;
     this.#tailStart = 0;
     this.take();
     return parts;
@@ -195,48 +212,60 @@ export class Output {
   /** Takes back everything written after `length` (a reply that failed half-way). */
   truncate(length: number): void {
     assert(length <= this.length, 'Only bytes that were written can be taken back');
-    assert(length >= this.#lentBytes, 'What was lent is not taken back');
-    this.#length = this.#tailStart + length - this.#lentBytes;
+    const more = this.length - length;
+    assert(this.end - more >= this.#tailStart, 'What was lent is not taken back');
+    this.end -= more;
+    this.length = length;
   }
 
   #copyWords(words: Uint32Array, source: Buffer, start: number, end: number): void {
     const { view } = this.#memory;
-    let to = this.#length;
+    let to = this.end;
     let from = start;
     for (; from + 4 <= end; from += 4, to += 4) {
       view.setUint32(to, words[from >>> 2]!, IS_LITTLE_ENDIAN);
     }
-    const buffer = this.#buffer;
+    const { buffer } = this;
     for (; from < end; from++, to++) buffer[to] = source[from]!;
-  }
-
-  #use(memory: Memory): void {
-    this.#memory = memory;
-    this.#buffer = memory.bytes;
   }
 
   /** Our own bytes since the last part become one. */
   #endPart(): void {
-    if (this.#length === this.#tailStart) return;
-    this.#lent!.push(this.#buffer.subarray(this.#tailStart, this.#length));
-    this.#lentBytes += this.#length - this.#tailStart;
-    this.#tailStart = this.#length;
-  }
-
-  #reserve(more: number): void {
-    if (this.#length + more > this.#buffer.length) this.#grow(this.#length + more);
+    if (this.end === this.#tailStart) return;
+    this.#lent!.push(this.buffer.subarray(this.#tailStart, this.end));
+    this.#tailStart = this.end;
   }
 
   #grow(needed: number): void {
-    const small = this.#buffer;
+    const small = this.buffer;
     if (this.#memory === EMPTY && needed <= FIRST_CAPACITY) {
-      this.#use(pool.pop() ?? memoryOf(Buffer.allocUnsafeSlow(FIRST_CAPACITY)));
+      const memory = pool.pop() ?? memoryOf(Buffer.allocUnsafeSlow(FIRST_CAPACITY));
+      this.#memory = memory;
+      this.buffer = memory.bytes;
       return;
     }
     const grown = Buffer.allocUnsafeSlow(Math.max(FIRST_CAPACITY, small.length * 2, needed));
-    grown.set(small.subarray(0, this.#length));
-    this.#use(memoryOf(grown));
+    grown.set(small.subarray(0, this.end));
+    this.#memory = memoryOf(grown);
+    this.buffer = grown;
   }
+}
+
+/** Writes the decimal digits of a safe integer, not negative, to `at`; returns the position behind them. */
+export function putNumber(bytes: Buffer, at: number, number: number): number {
+  if (number < 10) {
+    bytes[at] = DIGIT_ZERO + number;
+    return at + 1;
+  }
+  let end = at + 1;
+  for (let power = 10; power <= number; power *= 10) end += 1;
+  let rest = number;
+  for (let to = end - 1; to >= at; to -= 1) {
+    const next = Math.floor(rest / 10);
+    bytes[to] = DIGIT_ZERO + (rest - next * 10);
+    rest = next;
+  }
+  return end;
 }
 
 function memoryOf(bytes: Buffer): Memory {

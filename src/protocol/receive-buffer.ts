@@ -51,8 +51,9 @@ export class ReceiveBuffer {
   bytes: Buffer = NOTHING;
   start = 0;
   end = 0;
+  /** Nothing can be read before so many bytes are there; 0: whatever comes. Set by `expect` and `arrived`. */
+  expected = 0;
   #own: Buffer = NOTHING;
-  #expected = 0;
   readonly #rooms: BlockRooms;
   #hasAsked = false;
   #isGranted = false;
@@ -61,14 +62,15 @@ export class ReceiveBuffer {
     this.#rooms = rooms;
   }
 
-  /** Nothing can be read before so many bytes are there; 0: whatever comes. Set by the parser. */
-  get expected(): number {
-    return this.#expected;
+  /** The parser reads nothing before so many bytes are there. */
+  expect(bytes: number): void {
+    this.expected = bytes;
   }
 
-  set expected(bytes: number) {
-    this.#expected = bytes;
-    if (bytes > 0 || !this.#hasAsked) return;
+  /** What was expected is there. */
+  arrived(): void {
+    this.expected = 0;
+    if (!this.#hasAsked) return;
     this.#hasAsked = false;
     this.#isGranted = false;
     this.#rooms.release();
@@ -98,6 +100,7 @@ export class ReceiveBuffer {
    * missing. What is there must have been settled.
    */
   room(): Buffer | undefined {
+    if (this.expected === 0) return undefined;
     if (this.expected - this.length < ROOM_BYTES_MIN || this.bytes !== this.#own) return undefined;
     if (this.#own.length - this.end < ROOM_BYTES_MIN) {
       if (this.length < ROOM_BYTES_MIN) return undefined;
@@ -118,15 +121,17 @@ export class ReceiveBuffer {
 
   /** Copies the rest of a lent chunk, so that the lender may reuse its memory. */
   settle(): void {
-    if (this.#expected > FREE_BYTES && !this.#isGranted) {
+    if (this.expected > FREE_BYTES && !this.#isGranted) {
       this.#hasAsked = true;
-      this.#isGranted = this.#rooms.claim(this.#expected, this.length);
+      this.#isGranted = this.#rooms.claim(this.expected, this.length);
     }
     if (this.start === this.end) {
-      // A large value has passed: its buffer is not kept for a connection that may now be idle.
       this.bytes = NOTHING;
-      release(this.#own);
-      this.#own = NOTHING;
+      if (this.#own !== NOTHING) {
+        // A large value has passed: its buffer is not kept for a connection that may now be idle.
+        release(this.#own);
+        this.#own = NOTHING;
+      }
       this.start = 0;
       this.end = 0;
     } else if (this.bytes !== this.#own) {

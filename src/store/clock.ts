@@ -30,6 +30,11 @@ export class StoreClock {
     return Math.floor(this.#baseMs + this.#clock.monotonicMs() - this.#startedMs);
   }
 
+  /** Whole seconds of it. */
+  nowSeconds(): number {
+    return Math.floor((this.#baseMs + this.#clock.monotonicMs() - this.#startedMs) / 1000);
+  }
+
   /**
    * By how much the store's clock is ahead of the wall clock as that is now, in whole seconds; negative when it is
    * behind. Less than a second is nothing: the two are read one after the other.

@@ -4,11 +4,11 @@ import type { Durability, FailureCause } from '../log/durability.js';
 import type { Segment } from '../log/segments/segment.js';
 import { Bounds } from './operations/bounds.js';
 import { Changes } from './operations/changes.js';
-import type { Core } from './items/core.js';
+import type { StoreParts } from './items/parts.js';
 import { imageOf } from './restart/image.js';
 import { Janitor } from './upkeep/janitor.js';
 import { MARK } from './keydir/keydir.js';
-import { Reads } from './operations/reads.js';
+import { PLAIN_READ, Reads } from './operations/reads.js';
 import { engineStats } from './engine-stats.js';
 import type * as S from './store.js';
 import { Sweeper } from './upkeep/sweeper.js';
@@ -21,12 +21,12 @@ export interface OpenReport {
   readonly durationMs: number;
 }
 
-const PLAIN_READ: S.ReadOptions = {};
-
 export class DurableStore implements S.Store {
   readonly opened: OpenReport;
   readonly durability: Durability;
-  readonly #core: Core;
+  /** So far: who reads shall not wait for commits. */
+  reads = 0;
+  readonly #parts: StoreParts;
   readonly #bounds: Bounds;
   readonly #reads: Reads;
   readonly #writes: Writes;
@@ -34,35 +34,35 @@ export class DurableStore implements S.Store {
   readonly #sweeper: Sweeper;
   readonly #janitor: Janitor;
 
-  constructor(core: Core, opened: OpenReport) {
+  constructor(parts: StoreParts, opened: OpenReport) {
     this.opened = opened;
-    this.#core = core;
-    this.durability = core.log.durability;
+    this.#parts = parts;
+    this.durability = parts.log.durability;
     // The first to be told: what the others ask then is up to date.
     this.durability.onDurable(() => this.#durable());
     this.durability.onFailed((cause, error) => this.#failed(cause, error));
-    const values = new Values(core);
-    const bounds = new Bounds(core);
+    const values = new Values(parts);
+    const bounds = new Bounds(parts);
     this.#bounds = bounds;
-    this.#reads = new Reads(core, values, bounds);
-    this.#writes = new Writes(core, values, bounds);
-    this.#changes = new Changes(core, values, this.#writes, bounds);
-    this.#sweeper = new Sweeper(core);
-    this.#janitor = new Janitor(core);
+    this.#reads = new Reads(parts, values, bounds);
+    this.#writes = new Writes(parts, values, bounds);
+    this.#changes = new Changes(parts, values, this.#writes, bounds);
+    this.#sweeper = new Sweeper(parts);
+    this.#janitor = new Janitor(parts);
     if (bounds.trim()) {
-      core.env.logger.warn('The store is above its bounds: it evicts while it serves', {
-        keys: core.items.count,
-        bytes: core.items.liveBytes,
+      parts.env.logger.warn('The store is above its bounds: it evicts while it serves', {
+        keys: parts.items.count,
+        bytes: parts.items.liveBytes,
       });
     }
   }
 
   nowMs(): number {
-    return this.#core.clock.nowMs();
+    return this.#parts.clock.nowMs();
   }
 
   get clockAheadMs(): number {
-    return this.#core.clock.aheadMs;
+    return this.#parts.clock.aheadMs;
   }
 
   get(
@@ -71,7 +71,7 @@ export class DurableStore implements S.Store {
     start = 0,
     end = key.length,
   ): S.Maybe<S.Lookup> {
-    this.#core.reads += 1;
+    this.reads += 1;
     return this.#reads.get(key, options, start, end);
   }
 
@@ -100,47 +100,48 @@ export class DurableStore implements S.Store {
   }
 
   resizeCache(bytesMax: number): void {
-    this.#core.cache.resize(bytesMax);
+    this.#parts.cache.resize(bytesMax);
   }
 
   openLargeValue(): Promise<S.LargeValueWriter> {
-    return this.#core.large.openWriter();
+    return this.#parts.large.openWriter();
   }
 
   list(cursor: number, limit: number): S.ListPage {
-    const core = this.#core;
-    const { keydir } = core.items;
+    const parts = this.#parts;
+    const { keydir } = parts.items;
     const entries: S.Listed[] = [];
     const next = keydir.walk(cursor, limit, (ref) => {
-      if (core.deadReason(ref) !== undefined) return;
+      if (parts.liveness.deadReason(ref) !== undefined) return;
       entries.push({
         key: keydir.key(ref),
         cas: BigInt(keydir.seq(ref)),
         expiresAt: keydir.expiresAt(ref),
         fetched: (keydir.marks(ref) & MARK.FETCHED) !== 0,
         lastUsedSeconds: keydir.lastUsedSeconds(ref),
-        bytes: keydir.length(ref) + (core.items.largeOf(ref)?.bytes ?? 0),
+        bytes: keydir.length(ref) + (parts.items.largeOf(ref)?.bytes ?? 0),
       });
     });
     return { entries, cursor: next };
   }
 
   onEvicted(call: (item: S.Evicted) => void): void {
-    this.#core.onEvicted = call;
+    this.#bounds.onEvicted(call);
   }
 
   /** The watermark moved. */
   #durable(): void {
-    const { items, large, past } = this.#core;
-    items.settleUnsynced();
-    past.dropUpTo(this.durability.watermark);
-    large.settle(this.durability.watermark);
+    const { items, large, commits } = this.#parts;
+    const { watermark } = this.durability;
+    if (items.hasUnsynced) items.settleUnsynced();
+    commits.settle(watermark);
+    large.settle(watermark);
     this.#bounds.onDurable();
   }
 
   /** Everything above the watermark was taken back. */
   #failed(cause: FailureCause, error: unknown): void {
-    const { items, env } = this.#core;
+    const { items, env } = this.#parts;
     items.forgetUnsynced();
     env.logger.error(
       cause === 'no-space'
@@ -157,13 +158,13 @@ export class DurableStore implements S.Store {
   }
 
   stats(): ReadonlyMap<string, number | string> {
-    return engineStats(this.#core, this.opened);
+    return engineStats(this.#parts, this.opened, this.#janitor.scrubFindings);
   }
 
   resetStats(): void {
-    this.#core.counters.reset();
-    this.#core.syncLatency.reset();
-    this.#core.cache.resetStats();
+    this.#parts.counters.reset();
+    this.#parts.syncLatency.reset();
+    this.#parts.cache.resetStats();
   }
 
   compact(options: { readonly everything?: boolean } = {}): Promise<S.CompactionReport> {
@@ -175,13 +176,13 @@ export class DurableStore implements S.Store {
   }
 
   async close(): Promise<void> {
-    const core = this.#core;
-    if (core.closed) return;
-    core.closed = true;
+    const parts = this.#parts;
+    if (parts.commits.closed) return;
+    parts.commits.closed = true;
     this.#sweeper.stop();
     this.#bounds.close();
     await this.#janitor.close();
-    await core.log.close(core.options.useHints ? () => imageOf(core) : undefined);
-    await core.large.close();
+    await parts.log.close(parts.options.useHints ? () => imageOf(parts) : undefined);
+    await parts.large.close();
   }
 }

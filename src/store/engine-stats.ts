@@ -1,14 +1,19 @@
 // The engine's part of `stats`: memcached's names where they mean the same, ours with the prefix kv_, and
 // extstore_* telling of the log (docs/protocol.md, "stats").
 
-import type { Core } from './items/core.js';
+import type { StoreParts } from './items/parts.js';
+import type { ScrubFindings } from './upkeep/scrub-findings.js';
 import type { OpenReport } from './durable-store.js';
 
-export function engineStats(core: Core, opened: OpenReport): Map<string, number | string> {
-  const { items, log, counters, scrubFindings } = core;
+export function engineStats(
+  parts: StoreParts,
+  opened: OpenReport,
+  scrubFindings: ScrubFindings,
+): Map<string, number | string> {
+  const { items, log, counters } = parts;
   const segments = log.table.ordered;
-  const cache = core.cache.stats;
-  const { syncLatency } = core;
+  const cache = parts.cache.stats;
+  const { syncLatency } = parts;
   const syncUs = (percent: number): number =>
     syncLatency.count === 0 ? 0 : Math.round(syncLatency.percentile(percent) / 1000);
   const diskBytes = segments.reduce((sum, { committedBytes }) => sum + committedBytes, 0);
@@ -41,7 +46,7 @@ export function engineStats(core: Core, opened: OpenReport): Map<string, number 
     ['kv_sync_p99_us', syncUs(99)],
     ['kv_sync_max_us', syncLatency.count === 0 ? 0 : Math.round(syncLatency.max / 1000)],
     ['kv_failed_commits', log.counters.failures],
-    ['kv_clock_ahead', Math.round(core.clock.aheadMs / 1000)],
+    ['kv_clock_ahead', Math.round(parts.clock.aheadMs / 1000)],
     ['kv_disk_full', log.short ? 1 : 0],
     ['kv_segments', segments.length],
     ['kv_segments_created', log.segmentsCreated],
@@ -52,12 +57,12 @@ export function engineStats(core: Core, opened: OpenReport): Map<string, number 
     ['kv_damaged_reads', counters.damagedReads],
     ['kv_disk_reads', counters.diskReads],
     ['kv_disk_read_bytes', counters.diskReadBytes],
-    ['kv_cache_bytes', core.cache.memoryBytes],
+    ['kv_cache_bytes', parts.cache.memoryBytes],
     ['kv_cache_entries', cache.entries],
     ['kv_cache_hits', cache.hits],
     ['kv_cache_misses', cache.misses],
     ['kv_cache_evicted', cache.evicted],
-    ['kv_oldest_use_seconds', oldestUseSeconds(core)],
+    ['kv_oldest_use_seconds', oldestUseSeconds(parts)],
     ['kv_idle_dropped', counters.idleDropped],
     ['kv_compactions', counters.compactions],
     ['kv_compactions_failed', counters.compactionsFailed],
@@ -73,8 +78,8 @@ export function engineStats(core: Core, opened: OpenReport): Map<string, number 
 }
 
 /** Seconds since the least recently used item was used; 0 when that is not known. */
-function oldestUseSeconds(core: Core): number {
-  const { keydir } = core.items;
+function oldestUseSeconds(parts: StoreParts): number {
+  const { keydir } = parts.items;
   const { oldest } = keydir;
-  return oldest === 0 ? 0 : Math.max(0, core.nowSeconds() - keydir.lastUsedSeconds(oldest));
+  return oldest === 0 ? 0 : Math.max(0, parts.clock.nowSeconds() - keydir.lastUsedSeconds(oldest));
 }

@@ -6,7 +6,7 @@ import { KvError } from '../errors.js';
 import { CommitDurability } from '../log/durability.js';
 import { Log } from '../log/log.js';
 import type { Segment } from '../log/segments/segment.js';
-import { Core } from './items/core.js';
+import { storeParts } from './items/parts.js';
 import { DurableStore } from './durable-store.js';
 import { Flushes } from './flushes/flushes.js';
 import { restoreFrom } from './restart/image.js';
@@ -53,7 +53,6 @@ export async function openStore(
   const items = new Items(keydir, (slot) => opened?.table.at(slot) ?? replayed[slot]!, durability);
   const usedSeconds = Math.floor(clock.nowMs() / 1000);
   let store: DurableStore | undefined;
-  let core: Core | undefined;
   const log = await Log.open(
     env,
     dir,
@@ -61,7 +60,7 @@ export async function openStore(
       segmentBytesMax: options.segmentBytesMax,
       appendBytesMin: options.appendBytesMin,
       nowMs: () => clock.nowMs(),
-      ...(options.ownsThread ? { reads: () => core?.reads ?? 0 } : {}),
+      ...(options.ownsThread ? { reads: () => store?.reads ?? 0 } : {}),
       useHints: options.useHints,
       verify: async ({ storeId, table, restored }, { lastSeq, timeMs }) => {
         if (!options.acceptClock) clock.requireNear(timeMs, dir);
@@ -73,8 +72,7 @@ export async function openStore(
       },
       ...(options.useHints ? { restore: (image) => restoreFrom(image, items, flushes) } : {}),
       onBegin: (records, seed) => {
-        keydir.reseed(seed);
-        keydir.reserve(records);
+        items.begin(records, seed);
       },
       ...(options.onProgress === undefined ? {} : { onProgress: options.onProgress }),
     },
@@ -98,7 +96,7 @@ export async function openStore(
     await log.close();
     throw error;
   }
-  core = new Core({
+  const parts = storeParts({
     env,
     options,
     clock,
@@ -115,7 +113,7 @@ export async function openStore(
       { behindMs: Math.round(behindMs) },
     );
   }
-  store = new DurableStore(core, {
+  store = new DurableStore(parts, {
     keys: items.count,
     durationMs: env.clock.monotonicMs() - startedMs,
   });

@@ -270,7 +270,7 @@ export function encodeFrame(
   end += key.copy(target, end, keyStart, keyEnd);
   end += value.copy(target, end, valueStart, valueEnd);
   while (end < at + bytes) target[end++] = 0;
-  target.writeUInt32LE(seededCrc(target, at + 4, at + bytes, salt, offset), at);
+  target.writeUInt32LE(checksum(target, at + 4, at + bytes, placeSeed(salt, offset)), at);
   return bytes;
 }
 
@@ -298,8 +298,7 @@ export function copyFrame(
   const bytes = frameBytesAt(source, from);
   source.copy(target, at, from, from + bytes);
   if (changes === undefined) {
-    const crc = reseeded(source.readUInt32LE(from), bytes - 4, oldSeed, newSeed);
-    target.writeUInt32LE(crc, at);
+    target.writeUInt32LE(reseeded(source.readUInt32LE(from), bytes - 4, oldSeed, newSeed), at);
     return bytes;
   }
   target[at + 9]! |= changes.marks;

@@ -38,58 +38,46 @@ export class Batch {
   readonly kind: number;
   readonly #undo: Undo[] = [];
   #buffer: Buffer;
-  #bytes = BATCH_HEADER_BYTES;
-  #frameCount = 0;
+  /** Header and frames so far. */
+  bytes = BATCH_HEADER_BYTES;
+  /** Where it ends in the segment. */
+  end: number;
+  frameCount = 0;
+  /** Seq of its newest record; 0 for a seal. */
+  lastSeq = 0;
   #firstSeq = 0;
-  #lastSeq = 0;
 
   constructor(segment: Segment, offset: number, kind: number = BATCH_KIND.records) {
     this.segment = segment;
     this.offset = offset;
+    this.end = offset + BATCH_HEADER_BYTES;
     this.kind = kind;
     this.#buffer = pool.pop() ?? Buffer.allocUnsafeSlow(BUFFER_BYTES_MIN);
   }
 
-  /** Header and frames so far. */
-  get bytes(): number {
-    return this.#bytes;
-  }
-
-  get end(): number {
-    return this.offset + this.#bytes;
-  }
-
-  /** Seq of its newest record; 0 for a seal. */
-  get lastSeq(): number {
-    return this.#lastSeq;
-  }
-
   hasRoom(bytes: number): boolean {
-    return this.#frameCount === 0 || this.#bytes + bytes <= GATHER_BYTES_MAX;
+    return this.frameCount === 0 || this.bytes + bytes <= GATHER_BYTES_MAX;
   }
 
   /** Encodes a record of that seq, whose frame has `bytes`; returns the frame's place in the segment. */
   add(record: NewRecord, seq: number, bytes: number, undo: Undo): number {
     assert(this.kind === BATCH_KIND.records, 'A seal holds no record');
-    this.#grow(this.#bytes + bytes);
-    const place = this.offset + this.#bytes;
-    encodeFrame(this.#buffer, this.#bytes, record, seq, this.segment.salt, place);
-    this.#bytes += bytes;
-    this.#frameCount += 1;
+    if (this.bytes + bytes > this.#buffer.length) this.#grow(this.bytes + bytes);
+    const place = this.end;
+    encodeFrame(this.#buffer, this.bytes, record, seq, this.segment.salt, place);
+    this.bytes += bytes;
+    this.end += bytes;
+    this.frameCount += 1;
     if (this.#firstSeq === 0) this.#firstSeq = seq;
-    this.#lastSeq = seq;
+    this.lastSeq = seq;
     this.#undo.push(undo);
     return place;
-  }
-
-  get frameCount(): number {
-    return this.#frameCount;
   }
 
   /** Takes every record back, newest first. */
   takeBack(): void {
     const records: LogRecord[] = [];
-    for (let at = BATCH_HEADER_BYTES; at < this.#bytes;) {
+    for (let at = BATCH_HEADER_BYTES; at < this.bytes;) {
       const frame = decodeFrame(this.#buffer, at, this.segment.salt, this.offset + at);
       assert(typeof frame !== 'string', 'A batch reads back what it encoded');
       records.push(frame.record);
@@ -111,16 +99,18 @@ export class Batch {
     timeMs: number,
     zeroBytes = 0,
   ): Buffer {
-    const end = this.#bytes + zeroBytes;
-    this.#grow(end);
-    this.#buffer.fill(0, this.#bytes, end);
+    const end = this.bytes + zeroBytes;
+    if (zeroBytes > 0) {
+      this.#grow(end);
+      this.#buffer.fill(0, this.bytes, end);
+    }
     const header = {
-      batchBytes: this.#bytes,
-      frameCount: this.#frameCount,
+      batchBytes: this.bytes,
+      frameCount: this.frameCount,
       kind: this.kind,
       durableSegment: durable.segment,
       durableOffset: durable.offset,
-      firstSeq: this.#frameCount === 0 ? sealSeq : this.#firstSeq,
+      firstSeq: this.frameCount === 0 ? sealSeq : this.#firstSeq,
       timeMs,
     };
     encodeBatchHeader(this.#buffer, 0, header, this.segment.salt, this.offset);
@@ -143,7 +133,7 @@ export class Batch {
     if (bytes <= this.#buffer.length) return;
     assert(bytes <= BATCH_BYTES_LIMIT, 'A record fits a batch');
     const larger = Buffer.allocUnsafeSlow(Math.max(bytes, this.#buffer.length * 2));
-    this.#buffer.copy(larger, 0, 0, this.#bytes);
+    this.#buffer.copy(larger, 0, 0, this.bytes);
     this.#buffer = larger;
   }
 }

@@ -125,11 +125,11 @@ export class BinaryParser implements RequestParser {
     const whole = HEADER_BYTES + (isInline && !isOversized ? bodyBytes : keyBytes + extrasBytes);
     if (end - start < whole) {
       this.#needed = whole;
-      buffer.expected = whole;
+      buffer.expect(whole);
       return NEED_MORE;
     }
     this.#needed = HEADER_BYTES;
-    buffer.expected = 0;
+    if (buffer.expected !== 0) buffer.arrived();
     buffer.start = start + whole;
     const keyStart = start + HEADER_BYTES + extrasBytes;
     const key = bytes.subarray(keyStart, keyStart + keyBytes);

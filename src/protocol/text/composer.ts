@@ -2,11 +2,15 @@
 // alone: VALUE lines without flags, and Not-Exists when nothing was found (docs/protocol.md).
 
 import { formOfError } from '../errors.js';
-import type { Output } from '../output.js';
+import { NUMBER_BYTES_MAX, putNumber, type Output } from '../output.js';
 import type { TextForm } from '../reply-form.js';
 import type { HitReply, Reply, ResultStatus, StatReply } from '../reply.js';
 
 const SPACE = 0x20;
+const CR = 0x0d;
+const LINE_FEED = 0x0a;
+/** Flags and length of a VALUE line, the spaces before them and its end. */
+const LINE_NUMBERS_BYTES_MAX = 2 * NUMBER_BYTES_MAX + 4;
 const CRLF = Buffer.from('\r\n');
 const LF = Buffer.from('\n');
 const VALUE = Buffer.from('VALUE ');
@@ -76,24 +80,34 @@ export function composeText(output: Output, form: TextForm, reply: Reply): void 
   }
 }
 
-function writeHit(output: Output, form: TextForm, { key, keyStart, keyEnd, item }: HitReply): void {
-  const { source, words, start, valueBytes } = item;
-  output.writeBytes(VALUE);
-  output.writeBytes(key, keyStart, keyEnd);
-  output.writeByte(SPACE);
+/** `VALUE <key> <flags> <bytes>[ <cas>]`, written in one step into room that is there, and the value. */
+function writeHit(output: Output, form: TextForm, reply: HitReply): void {
+  const { key, item } = reply;
+  const { keyStart = 0, keyEnd = key.length } = reply;
+  const { source, valueBytes } = item;
+  output.reserve(VALUE.length + keyEnd - keyStart + LINE_NUMBERS_BYTES_MAX);
+  const { buffer } = output;
+  let at = output.end;
+  for (let from = 0; from < VALUE.length; from += 1) buffer[at++] = VALUE[from]!;
+  for (let from = keyStart; from < keyEnd; from += 1) buffer[at++] = key[from]!;
+  buffer[at++] = SPACE;
   if (form.wire === 'text') {
-    output.writeNumber(item.flags);
-    output.writeByte(SPACE);
+    at = putNumber(buffer, at, item.flags);
+    buffer[at++] = SPACE;
   }
-  output.writeNumber(valueBytes);
+  at = putNumber(buffer, at, valueBytes);
   if (form.withCas) {
+    output.wroteUpTo(at);
     output.writeByte(SPACE);
     output.writeBigInt(item.cas);
+    output.writeBytes(CRLF);
+  } else {
+    buffer[at] = CR;
+    buffer[at + 1] = LINE_FEED;
+    output.wroteUpTo(at + 2);
   }
-  output.writeBytes(CRLF);
   if (source === undefined) return;
-  output.writeValue(source, words, start, start + valueBytes, item.isLasting);
-  output.writeBytes(CRLF);
+  output.writeValueLine(source, item.words, item.start, item.start + valueBytes, item.isLasting);
 }
 
 function writeStat(output: Output, stat: StatReply): void {

@@ -29,6 +29,7 @@ import { AuthenticationReader } from './authentication.js';
 import { COMMAND_BYTES_MAX, LINE_READERS } from './commands.js';
 import { GetRequest } from '../request.js';
 import { keysAreShort, readGetPrefix } from './get.js';
+import { readPlainLine } from './plain-lines.js';
 import { isSet, readStorageLine } from './storage.js';
 import { Words } from './words.js';
 
@@ -102,7 +103,7 @@ export class TextParser implements RequestParser {
 
   next(): Parsed {
     for (;;) {
-      const parsed = this.#step();
+      const parsed = this.#state === 'line' ? this.#nextLine() : this.#step();
       if (parsed === undefined) continue;
       if (parsed === NEED_MORE) this.#buffer.settle();
       return parsed;
@@ -112,8 +113,6 @@ export class TextParser implements RequestParser {
   /** One step; undefined when it used bytes without a result. */
   #step(): Parsed | undefined {
     switch (this.#state) {
-      case 'line':
-        return this.#nextLine();
       case 'keys':
         return this.#nextKeys();
       case 'skip-line':
@@ -131,7 +130,11 @@ export class TextParser implements RequestParser {
     const buffer = this.#buffer;
     const { bytes, start, end } = buffer;
     if (end - start < buffer.expected || end === start) return NEED_MORE;
-    buffer.expected = 0;
+    if (buffer.expected !== 0) buffer.arrived();
+    if (this.#authentication === undefined) {
+      const plain = readPlainLine(buffer, this.#context);
+      if (plain !== undefined) return plain;
+    }
     const lineFeed = findLineFeed(bytes, start, end);
     if (lineFeed < 0) return this.#unendedLine();
     const lineEnd = lineFeed > start && bytes[lineFeed - 1] === CR ? lineFeed - 1 : lineFeed;
@@ -360,7 +363,7 @@ export class TextParser implements RequestParser {
 
   /** Leaves the line where it is until the buffer reaches `position`. */
   #wait(position: number): Parsed {
-    this.#buffer.expected = position - this.#buffer.start;
+    this.#buffer.expect(position - this.#buffer.start);
     return NEED_MORE;
   }
 

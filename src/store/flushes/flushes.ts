@@ -16,7 +16,7 @@ import { FlushPromises } from './promises.js';
 import type { FlushPromise } from './promises.js';
 import { FlushSet } from './set.js';
 import type { FlushSetState } from './set.js';
-import type { Keydir } from '../keydir/keydir.js';
+import type { KeydirView } from '../keydir/keydir.js';
 
 /** With `words`, all that is open (docs/format.md, "Image"). */
 export interface FlushesState {
@@ -39,11 +39,6 @@ export class Flushes {
   constructor(seed: HashSeed) {
     this.#seed = seed;
     this.#young = new FlushSet(seed);
-  }
-
-  /** Items may be dead by a flush, of now or for a later time. */
-  get any(): boolean {
-    return this.isOpen || this.promises.isPending;
   }
 
   /** Seq of the newest that is open; 0: none. */
@@ -91,7 +86,7 @@ export class Flushes {
   }
 
   /** Seq of a flush up to `seqMax` that has killed the item of `ref`; 0: it lives. */
-  killerOf(keydir: Keydir, ref: number, seqMax: number): number {
+  killerOf(keydir: KeydirView, ref: number, seqMax: number): number {
     const seq = keydir.seq(ref);
     let killer = this.#killerIn(this.#young, keydir, ref, seq, seqMax);
     for (let at = this.#closed.length - 1; at >= 0 && killer === 0; at -= 1) {
@@ -100,7 +95,7 @@ export class Flushes {
     return killer;
   }
 
-  #killerIn(set: FlushSet, keydir: Keydir, ref: number, seq: number, seqMax: number): number {
+  #killerIn(set: FlushSet, keydir: KeydirView, ref: number, seq: number, seqMax: number): number {
     if (set.newest <= seq) return 0;
     const killer = set.killerOfAll(seq, seqMax);
     if (killer !== 0 || !set.hasPrefixes) return killer;

@@ -20,14 +20,8 @@ export class FlushPromises {
   /** Seq of what carried them out by their own seq, as long as that may be taken back. */
   readonly #carriedOut = new Map<number, number>();
 
-  get isPending(): boolean {
-    return this.#open.size > 0;
-  }
-
-  /** Unix ms at which the next is to be carried out; Infinity: there is none. */
-  get nextMs(): number {
-    return this.#open.size === 0 ? Infinity : this.#first!.atMs;
-  }
+  /** Unix ms at which the next is to be carried out; Infinity: there is none. Asked for every request. */
+  nextMs = Infinity;
 
   /** By seq. */
   get all(): FlushPromise[] {
@@ -50,6 +44,7 @@ export class FlushPromises {
     this.#open.set(promise.seq, promise);
     this.#byTime.set(promise.atMs, promise.seq);
     this.#push(promise);
+    this.nextMs = this.#first!.atMs;
     return () => this.#close(promise.seq);
   }
 
@@ -88,6 +83,7 @@ export class FlushPromises {
     if (promise === undefined) return;
     this.#open.delete(seq);
     if (this.#byTime.get(promise.atMs) === seq) this.#byTime.delete(promise.atMs);
+    this.nextMs = this.#first?.atMs ?? Infinity;
   }
 
   #push(promise: FlushPromise): void {

@@ -1,5 +1,5 @@
 // What is stored: the keydir with the accounting that goes with every change of it, and which changes
-// are not yet durable. The only writer of the keydir while the store is open.
+// are not yet durable. The only writer of the keydir: everybody else has a view without setters.
 //
 // Invariants:
 // - A segment's liveBytes is the sum of the frames that the keydir points to in it.
@@ -7,12 +7,14 @@
 //   puts alone. Everyone who answers from an entry, or from its absence, asks `afterOf` first.
 // - `restore` puts back exactly what `load` gave: a failed commit is taken back with it.
 
-import { expiresAtAt, lengthAt } from '../../log/bytes/entry-list.js';
+import { expiresAtAt, hashAt, keyBytesAt, keyWord, lengthAt } from '../../log/bytes/entry-list.js';
+import type { HashSeed } from '../../log/bytes/key-hash.js';
 import type { Durability } from '../../log/durability.js';
 import type { LargeReference } from '../../log/segments/large-value-file.js';
 import type { Segment } from '../../log/segments/segment.js';
-import { MARK, type Keydir } from '../keydir/keydir.js';
-import type { KeydirRecord } from '../keydir/entries.js';
+import { MARK, type Keydir, type KeydirView } from '../keydir/keydir.js';
+import { emptyRecord, type KeydirRecord } from '../keydir/record.js';
+import type { KeydirState } from '../keydir/state.js';
 
 /** Everything known of a key but the key. */
 export interface ItemState extends Readonly<KeydirRecord> {
@@ -36,8 +38,12 @@ export interface ItemsState {
   readonly large: readonly (readonly [number, LargeReference])[];
 }
 
+/** Filled again for each change. */
+const BEFORE = emptyRecord();
+
 export class Items {
-  readonly keydir: Keydir;
+  readonly keydir: KeydirView;
+  readonly #keydir: Keydir;
   readonly #segmentAt: (slot: number) => Segment;
   readonly #durability: Pick<Durability, 'watermark'>;
   readonly #unsynced = new Map<string, number>();
@@ -48,6 +54,10 @@ export class Items {
   liveBytes = 0;
   /** Items with an expiry: the sweeper rests when there are none. */
   expiringCount = 0;
+  /** Some key's deletion or touch is not yet durable. */
+  hasUnsynced = false;
+  /** Some item's value is in a file of its own. */
+  hasLarge = false;
 
   constructor(
     keydir: Keydir,
@@ -55,6 +65,7 @@ export class Items {
     durability: Pick<Durability, 'watermark'>,
   ) {
     this.keydir = keydir;
+    this.#keydir = keydir;
     this.#segmentAt = segmentAt;
     this.#durability = durability;
   }
@@ -74,10 +85,27 @@ export class Items {
     this.expiringCount = expiringCount;
     this.restingMarks = restingMarks;
     for (const [ref, reference] of large) this.#large.set(ref, reference);
+    this.hasLarge = this.#large.size > 0;
+  }
+
+  /** About so many keys will come, hashed with that seed. Requires: there is none. */
+  begin(keys: number, seed: HashSeed): void {
+    this.#keydir.reseed(seed);
+    this.#keydir.reserve(keys);
+  }
+
+  /** See Keydir.restore; the rest is told by restoreState. */
+  restoreKeydir(state: KeydirState, seed: HashSeed): boolean {
+    return this.#keydir.restore(state, seed);
+  }
+
+  /** Of a keydir that could not be filled. */
+  clearKeydir(): void {
+    this.#keydir.clear();
   }
 
   largeOf(ref: number): LargeReference | undefined {
-    return this.#large.size === 0 ? undefined : this.#large.get(ref);
+    return this.hasLarge ? this.#large.get(ref) : undefined;
   }
 
   largeReferences(): LargeReference[] {
@@ -100,60 +128,108 @@ export class Items {
     into.marks &= ~MARK.SNAPSHOT;
   }
 
+  /** A new item: the key `key[start..end)`, which the keydir does not hold, in that state. Returns its ref. */
+  add(
+    key: Buffer,
+    start: number,
+    end: number,
+    state: Readonly<KeydirRecord>,
+    segment: Pick<Segment, 'liveBytes'>,
+    large: LargeReference | undefined,
+  ): number {
+    const keydir = this.#keydir;
+    const ref = keydir.insert(key, start, end);
+    keydir.store(
+      ref,
+      state,
+      this.watcher === undefined ? this.restingMarks : this.watcher.newMarks,
+    );
+    this.#count(ref, state, segment, large);
+    return ref;
+  }
+
+  /** The item of `ref`, which is `before` (see load), in another state, and the newest in use. Returns `ref`. */
+  replace(
+    ref: number,
+    before: Readonly<KeydirRecord>,
+    state: Readonly<KeydirRecord>,
+    segment: Pick<Segment, 'liveBytes'>,
+    large: LargeReference | undefined,
+  ): number {
+    const keydir = this.#keydir;
+    if (this.watcher !== undefined) this.watcher.beforeChange(ref);
+    this.#segmentAt(before.segment).liveBytes -= before.length;
+    this.liveBytes -= before.length;
+    if (before.expiresAt !== 0) this.expiringCount -= 1;
+    if (this.hasLarge) this.#forgetLarge(ref);
+    keydir.store(ref, state);
+    if (keydir.keepsOrder) keydir.touch(ref);
+    this.#count(ref, state, segment, large);
+    return ref;
+  }
+
   /**
-   * Gives the key `key[start..end)` that state, as it was used last at that second; `ref` is the key's, 0 when it is new.
-   * Returns its ref.
+   * Gives the key that state, as it was used last at that second; `ref` is the key's, 0 when it is new.
+   * Returns its ref. Its place in the order of use stays.
    */
   set(
     key: Buffer,
     ref: number,
     state: Readonly<KeydirRecord>,
     large: LargeReference | undefined,
-    start = 0,
-    end = key.length,
   ): number {
-    const { keydir } = this;
-    let at = ref;
-    let parity = this.watcher === undefined ? this.restingMarks : this.watcher.newMarks;
-    if (ref === 0) {
-      at = keydir.insert(key, start, end);
-    } else {
-      if (this.watcher !== undefined) this.watcher.beforeChange(ref);
-      parity = keydir.marks(ref);
-      this.#discount(ref);
-    }
-    keydir.store(at, state, parity & MARK.SNAPSHOT);
-    if (large !== undefined) this.#large.set(at, large);
-    this.#segmentAt(state.segment).liveBytes += state.length;
-    this.liveBytes += state.length + (large === undefined ? 0 : large.bytes);
+    const segment = this.#segmentAt(state.segment);
+    if (ref === 0) return this.add(key, 0, key.length, state, segment, large);
+    this.watcher?.beforeChange(ref);
+    this.#discount(ref);
+    this.#keydir.store(ref, state);
+    this.#count(ref, state, segment, large);
+    return ref;
+  }
+
+  #count(
+    ref: number,
+    state: Readonly<KeydirRecord>,
+    segment: Pick<Segment, 'liveBytes'>,
+    large: LargeReference | undefined,
+  ): void {
+    segment.liveBytes += state.length;
+    this.liveBytes += state.length;
     if (state.expiresAt !== 0) this.expiringCount += 1;
-    return at;
+    if (large === undefined) return;
+    this.#large.set(ref, large);
+    this.hasLarge = true;
+    this.liveBytes += large.bytes;
   }
 
   /**
-   * As set, for the replay of a log: what the entry at `at` of `words` says (entry-list.ts), no snapshot runs,
-   * and no object is made. `ref` as the keydir has it; `marks` of the keydir.
+   * As set, for the replay of a log: what the put entry at `at` of `words` says (entry-list.ts), no snapshot runs,
+   * and no object is made. `found`: what the keydir holds of its key, or 0; `marks` of the keydir.
    */
   replayPut(
-    ref: number,
+    found: number,
     segment: Segment,
     words: Uint32Array,
     at: number,
     marks: number,
     lastUsedSeconds: number,
   ): void {
-    this.keydir.fill(ref, segment.slot, words, at, marks);
-    this.keydir.setLastUsedSeconds(ref, lastUsedSeconds);
+    const keydir = this.#keydir;
+    const hash = hashAt(words, at);
+    if (found !== 0) this.#replayOver(found);
+    const ref =
+      found === 0 ? keydir.insertPacked(hash, words, keyWord(at), keyBytesAt(words, at)) : found;
+    keydir.fill(ref, segment.slot, words, at, marks);
+    keydir.setLastUsedSeconds(ref, lastUsedSeconds);
     const bytes = lengthAt(words, at);
     segment.liveBytes += bytes;
     this.liveBytes += bytes;
     if (expiresAtAt(words, at) !== 0) this.expiringCount += 1;
   }
 
-  /** Before replayPut of a key that is there. */
-  replayOver(ref: number): void {
+  #replayOver(ref: number): void {
     this.#discount(ref);
-    this.keydir.touch(ref);
+    this.#keydir.touch(ref);
   }
 
   /** The parity mark that every item carries between two snapshots. */
@@ -161,16 +237,42 @@ export class Items {
 
   setExpiresAt(ref: number, expiresAt: number): void {
     this.watcher?.beforeChange(ref);
-    const { keydir } = this;
+    const keydir = this.#keydir;
     if (keydir.expiresAt(ref) !== 0) this.expiringCount -= 1;
     keydir.setExpiresAt(ref, expiresAt);
     if (expiresAt !== 0) this.expiringCount += 1;
   }
 
+  /** The item was read at that second: it is the newest in use. */
+  use(ref: number, seconds: number): void {
+    this.#keydir.use(ref, seconds);
+  }
+
+  /** It was touched at that second: a use, but nobody has read it. */
+  useUnread(ref: number, seconds: number): void {
+    this.#keydir.touch(ref);
+    this.#keydir.setLastUsedSeconds(ref, seconds);
+  }
+
+  /** The newest in use, as if it were. */
+  refresh(ref: number): void {
+    this.#keydir.touch(ref);
+  }
+
+  /** Bits of MARK. */
+  addMarks(ref: number, marks: number): void {
+    this.#keydir.setMarks(ref, this.#keydir.marks(ref) | marks);
+  }
+
+  /** The running snapshot has the item, or must not have it: it carries the new parity. */
+  markExported(ref: number): void {
+    this.#keydir.setMarks(ref, this.#keydir.marks(ref) ^ MARK.SNAPSHOT);
+  }
+
   remove(ref: number): void {
     this.watcher?.beforeChange(ref);
     this.#discount(ref);
-    this.keydir.remove(ref);
+    this.#keydir.remove(ref);
   }
 
   /** Back to what the key was before a change that did not come to be; undefined: it had no item. */
@@ -185,7 +287,7 @@ export class Items {
    * is the key's.
    */
   relocate(ref: number, seq: number, slot: number, offset: number): void {
-    const { keydir } = this;
+    const keydir = this.#keydir;
     if (ref === 0 || keydir.seq(ref) !== seq) return;
     const bytes = keydir.length(ref);
     this.#segmentAt(keydir.segment(ref)).liveBytes -= bytes;
@@ -196,42 +298,48 @@ export class Items {
   /** The key's deletion or touch has that seq and is not yet durable. */
   noteUnsynced(key: Buffer, start: number, end: number, seq: number): void {
     this.#unsynced.set(key.toString('latin1', start, end), seq);
-  }
-
-  /** Some key's deletion or touch is not yet durable. */
-  get hasUnsynced(): boolean {
-    return this.#unsynced.size !== 0;
+    this.hasUnsynced = true;
   }
 
   /** Seq that must be durable before anyone may be told of the key's state; 0: at once. */
   afterOf(ref: number, key: Buffer, start = 0, end = key.length): number {
     const own = ref === 0 ? 0 : this.keydir.seq(ref);
-    const noted =
-      this.#unsynced.size === 0 ? 0 : (this.#unsynced.get(key.toString('latin1', start, end)) ?? 0);
+    const noted = this.hasUnsynced
+      ? (this.#unsynced.get(key.toString('latin1', start, end)) ?? 0)
+      : 0;
     const seq = Math.max(own, noted);
     return seq > this.#durability.watermark ? seq : 0;
   }
 
   /** Forgets what has become durable. */
   settleUnsynced(): void {
-    if (this.#unsynced.size === 0) return;
+    if (!this.hasUnsynced) return;
     const watermark = this.#durability.watermark;
     for (const [key, seq] of this.#unsynced) {
       if (seq <= watermark) this.#unsynced.delete(key);
     }
+    this.hasUnsynced = this.#unsynced.size > 0;
   }
 
   /** Everything above the watermark was taken back. */
   forgetUnsynced(): void {
     this.#unsynced.clear();
+    this.hasUnsynced = false;
   }
 
   #discount(ref: number): void {
-    const { keydir } = this;
-    const bytes = keydir.length(ref);
-    this.#segmentAt(keydir.segment(ref)).liveBytes -= bytes;
-    this.liveBytes -= bytes + (this.largeOf(ref)?.bytes ?? 0);
-    if (keydir.expiresAt(ref) !== 0) this.expiringCount -= 1;
+    this.#keydir.load(ref, BEFORE);
+    this.#segmentAt(BEFORE.segment).liveBytes -= BEFORE.length;
+    this.liveBytes -= BEFORE.length;
+    if (BEFORE.expiresAt !== 0) this.expiringCount -= 1;
+    if (this.hasLarge) this.#forgetLarge(ref);
+  }
+
+  #forgetLarge(ref: number): void {
+    const large = this.#large.get(ref);
+    if (large === undefined) return;
+    this.liveBytes -= large.bytes;
     this.#large.delete(ref);
+    this.hasLarge = this.#large.size > 0;
   }
 }

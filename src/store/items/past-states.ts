@@ -8,7 +8,7 @@
 import { assert } from '../../assert.js';
 import type { LargeReference } from '../../log/segments/large-value-file.js';
 import type { ItemState } from './items.js';
-import type { KeydirRecord } from '../keydir/entries.js';
+import type { KeydirRecord } from '../keydir/record.js';
 
 /** seq of the change, whether there was an item, then the fields of a KeydirRecord. */
 const STATE_WORDS = 9;
@@ -71,8 +71,9 @@ export class PastStates {
 
   /** Changes up to `seq` are durable: nobody takes them back. */
   dropUpTo(seq: number): void {
+    const words = this.#words;
     while (this.#dropped < this.#pushed) {
-      const own = this.#words[this.#place(this.#dropped)]!;
+      const own = words[(this.#dropped * STATE_WORDS) % words.length]!;
       if (own > seq) return;
       if (this.#large.size > 0) this.#large.delete(own);
       this.#dropped += 1;

@@ -6,15 +6,26 @@ import type { Defect, Frame } from '../../log/bytes/format.js';
 import { casOf } from '../../log/bytes/format.js';
 import type { LargeReference } from '../../log/segments/large-value-file.js';
 import { KvError, isPassing } from '../../errors.js';
-import type { Core } from './core.js';
-import type { Content } from '../operations/found-item.js';
-import type { Maybe } from '../store.js';
+import type { Env } from '../../env/env.js';
+import type { Log } from '../../log/log.js';
+import type { StoreCounters } from '../counters.js';
+import type { ValueCache } from '../value-cache/value-cache.js';
+import type { Items } from './items.js';
+import type { Item, Maybe } from '../store.js';
+
+/** Where the bytes of a value lie, and what its record says beside them. */
+export interface PlacedValue extends Pick<
+  Item,
+  'words' | 'start' | 'valueBytes' | 'isLasting' | 'flags' | 'cas'
+> {
+  readonly source: Buffer;
+}
 
 /**
  * A record's content. `value` may be a view: valid until the caller returns to the event loop, unless it is
  * lasting. The object is valid until the next value is loaded.
  */
-export interface Loaded extends Content {
+export interface Loaded extends PlacedValue {
   readonly value: Buffer;
   /** The value lies in this file, `value` is only its descriptor. */
   readonly large: LargeReference | undefined;
@@ -23,20 +34,31 @@ export interface Loaded extends Content {
 /** Undefined: damaged. */
 export type LoadResult = Loaded | undefined;
 
-export class Values {
-  readonly #core: Core;
+export interface ValueParts {
+  readonly env: Env;
+  readonly log: Log;
+  readonly items: Items;
+  readonly cache: ValueCache;
+  readonly counters: StoreCounters;
+}
 
-  constructor(core: Core) {
-    this.#core = core;
+export class Values {
+  readonly #parts: ValueParts;
+
+  constructor(parts: ValueParts) {
+    this.#parts = parts;
   }
 
   /** The content of the item of `ref`, whose key is key[start..end). A promise may reject with KV_IO. */
   load(ref: number, key: Buffer, start = 0, end = key.length): Maybe<LoadResult> {
-    const { items, cache, log } = this.#core;
+    const seq = this.#parts.items.keydir.seq(ref);
+    return this.#parts.cache.get(ref, seq) ?? this.fetch(ref, seq, key, start, end);
+  }
+
+  /** As load, of an item of that seq which the cache does not have. */
+  fetch(ref: number, seq: number, key: Buffer, start: number, end: number): Maybe<LoadResult> {
+    const { items, log } = this.#parts;
     const { keydir } = items;
-    const seq = keydir.seq(ref);
-    const cached = cache.get(ref, seq);
-    if (cached !== undefined) return cached;
     const slot = keydir.segment(ref);
     const offset = keydir.offset(ref);
     const large = items.largeOf(ref);
@@ -83,7 +105,7 @@ export class Values {
   }
 
   #remember(ref: number, seq: number, key: Buffer, loaded: LoadResult): void {
-    const { items, cache, counters } = this.#core;
+    const { items, cache, counters } = this.#parts;
     counters.diskReads += 1;
     if (loaded === undefined || loaded.large !== undefined) return;
     counters.diskReadBytes += loaded.value.length;
@@ -94,12 +116,12 @@ export class Values {
   /** Throws KV_IO when the failure says nothing about the record: it may be read the next time. */
   #failed(slot: number, offset: number, error: unknown): undefined {
     if (!isPassing(error)) return this.#unreadable(slot, offset, String(error));
-    const path = this.#core.log.table.at(slot).file.path;
+    const path = this.#parts.log.table.at(slot).file.path;
     throw new KvError('KV_IO', 'A record could not be read', { path, offset, cause: error });
   }
 
   #unreadable(slot: number, offset: number, why: string): undefined {
-    const { counters, env, log } = this.#core;
+    const { counters, env, log } = this.#parts;
     counters.damagedReads += 1;
     const path = log.table.at(slot).file.path;
     env.logger.error('A record is damaged and not served; run kv-check', {

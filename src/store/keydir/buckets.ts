@@ -9,15 +9,15 @@
 
 import type { BucketsState } from './state.js';
 
-const BUCKET_BITS = 4;
+export const BUCKET_BITS = 4;
 const BUCKETS_BITS = 3;
-const BLOCK_BITS = BUCKETS_BITS + BUCKET_BITS;
+export const BLOCK_BITS = BUCKETS_BITS + BUCKET_BITS;
 const BLOCK_WORDS = 1 << BLOCK_BITS;
 const PAGE_BITS = 18;
 const PAGE_WORDS = 1 << PAGE_BITS;
-const BLOCKS_BITS = PAGE_BITS - BLOCK_BITS;
+export const BLOCKS_BITS = PAGE_BITS - BLOCK_BITS;
 /** Large allocations begin 16 bytes into a memory page; this puts the buckets on cache lines. */
-const ALIGN_WORDS = 12;
+export const ALIGN_WORDS = 12;
 
 export const BUCKETS_A_BLOCK = 1 << BUCKETS_BITS;
 export const REFS_A_BUCKET = 12;

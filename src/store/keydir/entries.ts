@@ -1,15 +1,6 @@
 // The keydir's records: one a key, of 32-bit words in pages outside the JavaScript heap. A record costs
 // 28 bytes (36 with the recency links) and its key padded to words; nothing for the garbage collector.
-//
-//   word  0  keyLength u16 << 16 | segment slot u16      free record: 0 << 16 | its own size in words
-//         1  frame offset / 8                            free record: next free record of its size
-//         2  frame length / 8 (27 bits) << 5 | marks     free record: the one before
-//         3  seq, low 32 bits
-//         4  seq, high 16 bits << 16 | expiry, high 16 bits
-//         5  expiry (Unix ms), low 32 bits; 0: never
-//         6  last use (Unix seconds)
-//        [7  the next older record   8  the next newer record: only with recency]
-//         …  key bytes, packed little-endian, padded with zeros
+// record.ts has the layout.
 //
 // Invariants:
 // - A ref is page * PAGE_WORDS + word; 0 is none (the first word of page 0 is never given out).
@@ -20,11 +11,10 @@
 
 import { assert } from '../../assert.js';
 import { KEY_BYTES_LIMIT, SEQ_MAX } from '../../limits.js';
+import { PAGE_BITS, PAGE_WORDS, WORD_MASK, firstWord, walkRecords } from './record-walk.js';
+import type { KeydirRecord } from './record.js';
 import type { EntriesState } from './state.js';
 
-const PAGE_BITS = 18;
-const PAGE_WORDS = 1 << PAGE_BITS;
-const WORD_MASK = PAGE_WORDS - 1;
 /** Refs stay below 2^31: V8 boxes larger integers. 8 GiB of records, about 150 million keys. */
 const PAGES_MAX = 2 ** (31 - PAGE_BITS);
 const HEADER_WORDS = 7;
@@ -43,22 +33,6 @@ const MARKS_MAX = 2 ** MARK_BITS - 1;
 
 assert(RECORD_WORDS_MAX * 2 < PAGE_WORDS, 'A page holds the longest records');
 assert(SEQ_MAX === U48_MAX, 'A seq has 48 bits');
-
-/** All that the keydir says of a key. `segment` is the slot of the segment that holds the frame; units as in Keydir. */
-export interface KeydirRecord {
-  segment: number;
-  offset: number;
-  length: number;
-  seq: number;
-  expiresAt: number;
-  marks: number;
-  lastUsedSeconds: number;
-}
-
-/** A record to be loaded into. */
-export function emptyRecord(): KeydirRecord {
-  return { segment: 0, offset: 0, length: 0, seq: 0, expiresAt: 0, marks: 0, lastUsedSeconds: 0 };
-}
 
 export class KeydirEntries {
   readonly #headerWords: number;
@@ -276,29 +250,25 @@ export class KeydirEntries {
     into.lastUsedSeconds = page[at + 6]!;
   }
 
-  /** Sets all that the record says beside its key. Requires: the bounds of the setters above. */
-  store(ref: number, record: Readonly<KeydirRecord>, mark: number): void {
+  /**
+   * Sets all that the record says beside its key, with `mark` added to its marks; those of `kept` that it has, it keeps.
+   * Requires: the bounds of the setters above.
+   */
+  store(ref: number, record: Readonly<KeydirRecord>, mark: number, kept: number): void {
     const { segment, offset, length, seq, expiresAt, lastUsedSeconds } = record;
-    const marks = record.marks | mark;
     const units = length / UNIT;
     const isPlace = segment >= 0 && segment <= 0xffff && offset >= 0 && offset <= OFFSET_MAX;
     const isAligned = ((offset | length) & (UNIT - 1)) === 0 && units <= LENGTH_UNITS_MAX;
-    assert(
-      isPlace && isAligned,
-      'A place has a 16-bit slot, an offset of 8 * u32, a length of 8 * u27',
-    );
-    assert(
-      seq >= 0 && seq <= SEQ_MAX && expiresAt >= 0 && expiresAt <= U48_MAX,
-      'Both have 48 bits',
-    );
-    assert(marks >= 0 && marks <= MARKS_MAX && lastUsedSeconds < HIGH, 'Marks have 5 bits');
+    const isTime = expiresAt >= 0 && expiresAt <= U48_MAX && lastUsedSeconds < HIGH;
+    const isMarked = record.marks >= 0 && record.marks <= MARKS_MAX && seq >= 0 && seq <= SEQ_MAX;
+    assert(isPlace && isAligned && isTime && isMarked, 'A record fits its words');
     const page = this.#pages[ref >>> PAGE_BITS]!;
     const at = ref & WORD_MASK;
     const seqHigh = Math.floor(seq / HIGH);
     const expiryHigh = Math.floor(expiresAt / HIGH);
     page[at] = (page[at]! & 0xffff0000) | segment;
     page[at + 1] = offset / UNIT;
-    page[at + 2] = (units << MARK_BITS) | marks;
+    page[at + 2] = (units << MARK_BITS) | record.marks | mark | (page[at + 2]! & kept);
     page[at + 3] = seq - seqHigh * HIGH;
     page[at + 4] = (seqHigh << 16) | expiryHigh;
     page[at + 5] = expiresAt - expiryHigh * HIGH;
@@ -340,39 +310,7 @@ export class KeydirEntries {
 
   /** Keydir.walk. */
   walk(cursor: number, budget: number, visit: (ref: number) => void): number {
-    let page = cursor >>> PAGE_BITS;
-    let at = this.#boundary(cursor);
-    for (let left = budget; left > 0 && page < this.#pages.length; left -= 1) {
-      const words = this.#pages[page];
-      const head = words !== undefined && at < PAGE_WORDS ? words[at]! : 0;
-      if (head === 0) {
-        page += 1;
-        at = 0;
-        continue;
-      }
-      const ref = page * PAGE_WORDS + at;
-      at += this.#sizeOf(head);
-      if (head >>> 16 === 0) continue;
-      visit(ref);
-      // Perhaps another page has its number now: nothing in it has been visited.
-      if (this.#pages[page] !== words) at = firstWord(page);
-    }
-    return page < this.#pages.length ? page * PAGE_WORDS + at : 0;
-  }
-
-  /** The first start of a record at or after `cursor` in its page: a cursor may come from a client. */
-  #boundary(cursor: number): number {
-    const words = this.#pages[cursor >>> PAGE_BITS];
-    let at = firstWord(cursor >>> PAGE_BITS);
-    if (words === undefined) return at;
-    while (at < (cursor & WORD_MASK) && words[at] !== 0) at += this.#sizeOf(words[at]!);
-    return at;
-  }
-
-  /** Words of the record, live or free, that begins with `head`. */
-  #sizeOf(head: number): number {
-    const keyLength = head >>> 16;
-    return keyLength === 0 ? head : this.#headerWords + ((keyLength + 3) >>> 2);
+    return walkRecords(this.#pages, this.#headerWords, cursor, budget, visit);
   }
 
   #allocate(words: number): number {
@@ -457,9 +395,4 @@ export class KeydirEntries {
     }
     return 0;
   }
-}
-
-/** The first word of page 0 is never given out: ref 0 is none. */
-function firstWord(page: number): number {
-  return page === 0 ? 1 : 0;
 }

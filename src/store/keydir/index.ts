@@ -16,11 +16,22 @@
 
 import { assert } from '../../assert.js';
 import { type HashSeed, hashWords } from '../../log/bytes/key-hash.js';
-import { BUCKETS_A_BLOCK, KeydirBuckets, REFS_A_BUCKET, pageOf, wordOf } from './buckets.js';
+import {
+  ALIGN_WORDS,
+  BLOCKS_BITS,
+  BLOCK_BITS,
+  BUCKETS_A_BLOCK,
+  BUCKET_BITS,
+  KeydirBuckets,
+  REFS_A_BUCKET,
+  pageOf,
+  wordOf,
+} from './buckets.js';
 import type { KeydirEntries } from './entries.js';
 import type { IndexState, ShardState } from './state.js';
 
 const SHARD_BITS = 10;
+const BLOCK_MASK = (1 << BLOCKS_BITS) - 1;
 const SHARDS = 1 << SHARD_BITS;
 const LOAD_MAX = 0.93;
 const LOAD_MIN = 0.3;
@@ -107,14 +118,17 @@ export class KeydirIndex {
     if (buckets === 0) return 0;
     const first = number * this.#stride;
     const { pages } = this.#buckets;
-    const tags = Math.imul(tagOf(hash), ONES);
-    let bucket = homeOf(hash, buckets);
+    // As tagOf, homeOf, pageOf, wordOf, zeroBytes and byteOf, written out: every request makes this search.
+    const tags = Math.imul((hash >>> SHARD_BITS) & 0xff || 1, ONES);
+    let bucket = (((hash >>> SHARD_BITS) * buckets) / 2 ** (32 - SHARD_BITS)) >>> 0;
     for (let seen = 0; seen < buckets; seen += 1) {
       const block = this.#blocks[first + (bucket >>> 3)]!;
-      const page = pages[pageOf(block)]!;
-      const at = wordOf(block, bucket);
+      const page = pages[block >>> BLOCKS_BITS]!;
+      const at =
+        ALIGN_WORDS +
+        ((block & BLOCK_MASK) << BLOCK_BITS) +
+        ((bucket & (BUCKETS_A_BLOCK - 1)) << BUCKET_BITS);
       for (let word = 0; word < 3; word += 1) {
-        // As zeroBytes and byteOf below, written out: every request makes this search.
         const other = page[at + word]! ^ tags;
         for (let hits = (other - ONES) & ~other & TOPS; hits !== 0; hits &= hits - 1) {
           const byte = (31 - Math.clz32(hits & -hits)) >>> 3;

@@ -13,7 +13,8 @@
 import { assert } from '../../assert.js';
 import { KEY_BYTES_LIMIT } from '../../limits.js';
 import { type HashSeed, hashWords, packKey } from '../../log/bytes/key-hash.js';
-import { KeydirEntries, type KeydirRecord } from './entries.js';
+import { KeydirEntries } from './entries.js';
+import type { KeydirRecord } from './record.js';
 import { KeydirIndex } from './index.js';
 import { KeydirRecency } from './recency.js';
 import type { KeydirState } from './state.js';
@@ -38,15 +39,41 @@ export interface KeydirOptions {
   readonly recency: boolean;
 }
 
+/** What changes a keydir: the business of Items alone. */
+type KeydirSetter =
+  | 'reseed'
+  | 'reserve'
+  | 'restore'
+  | 'insert'
+  | 'insertPacked'
+  | 'remove'
+  | 'clear'
+  | 'setLocation'
+  | 'setSeq'
+  | 'setExpiresAt'
+  | 'fill'
+  | 'setLastUsedSeconds'
+  | 'store'
+  | 'use'
+  | 'setMarks'
+  | 'touch';
+
+/** A keydir for those who only ask. */
+export type KeydirView = Omit<Keydir, KeydirSetter>;
+
 export class Keydir {
   #seed: HashSeed;
   readonly #entries: KeydirEntries;
   readonly #index: KeydirIndex;
   readonly #recency: KeydirRecency | undefined;
+  /** Whether the order of use is kept. */
+  readonly keepsOrder: boolean;
   /** Room for the longest key, packed. */
   readonly #words = new Uint32Array((KEY_BYTES_LIMIT + 3) >>> 2);
   /** Of the key that was looked for last: it lies in `#words`. */
   #hash = 0;
+  /** Its length when it was not there, and nothing was added since; else -1. */
+  #absentLength = -1;
   #count = 0;
 
   constructor({ seed, recency }: KeydirOptions) {
@@ -54,6 +81,7 @@ export class Keydir {
     this.#entries = new KeydirEntries(recency);
     this.#index = new KeydirIndex(this.#entries, seed);
     this.#recency = recency ? new KeydirRecency(this.#entries) : undefined;
+    this.keepsOrder = recency;
   }
 
   /** Keys held. */
@@ -70,6 +98,7 @@ export class Keydir {
   reseed(seed: HashSeed): void {
     assert(this.#count === 0, 'Only an empty keydir takes another seed');
     this.#seed = seed;
+    this.#absentLength = -1;
     this.#index.reseed(seed);
   }
 
@@ -117,13 +146,32 @@ export class Keydir {
     if (length > KEY_BYTES_LIMIT) return 0;
     packKey(source, this.#words, start, end);
     this.#hash = hashWords(this.#words, 0, length, this.#seed);
-    return this.#index.find(this.#hash, this.#words, 0, length);
+    const ref = this.#index.find(this.#hash, this.#words, 0, length);
+    this.#absentLength = ref === 0 ? length : -1;
+    return ref;
   }
 
-  /** Adds a key, all its fields 0, the newest in use. Requires: it is absent, 1..65,535 bytes. */
+  /**
+   * Adds a key, all its fields 0, the newest in use. Requires: it is absent, 1..65,535 bytes. Who has just looked for it
+   * pays for no second search.
+   */
   insert(source: Uint8Array, start = 0, end = source.length): number {
-    assert(this.find(source, start, end) === 0, 'An inserted key is absent');
+    if (!this.#isLastAbsent(source, start, end)) {
+      assert(this.find(source, start, end) === 0, 'An inserted key is absent');
+    }
     return this.insertPacked(this.#hash, this.#words, 0, end - start);
+  }
+
+  /** The key was looked for last, was not there, and has not been added since. */
+  #isLastAbsent(source: Uint8Array, start: number, end: number): boolean {
+    if (this.#absentLength !== end - start) return false;
+    const words = this.#words;
+    for (let at = start, shift = 0, word = 0; at < end; at += 1) {
+      if (((words[word]! >>> shift) & 0xff) !== source[at]) return false;
+      shift = (shift + 8) & 31;
+      if (shift === 0) word += 1;
+    }
+    return true;
   }
 
   /** As find, of a packed key and its hash. */
@@ -136,8 +184,9 @@ export class Keydir {
     assert(keyLength > 0 && keyLength <= KEY_BYTES_LIMIT, 'A key has 1..65,535 bytes');
     const ref = this.#entries.create(words, start, keyLength);
     this.#index.add(hash, ref);
-    this.#recency?.add(ref);
+    if (this.#recency !== undefined) this.#recency.add(ref);
     this.#count += 1;
+    this.#absentLength = -1;
     return ref;
   }
 
@@ -230,9 +279,9 @@ export class Keydir {
     this.#entries.load(ref, into);
   }
 
-  /** Sets all that is known of the key, in one step, with `mark` added to its marks. */
+  /** Sets all that is known of the key, in one step, with `mark` added to its marks. A parity mark that is there stays. */
   store(ref: number, record: Readonly<KeydirRecord>, mark = 0): void {
-    this.#entries.store(ref, record, mark);
+    this.#entries.store(ref, record, mark, MARK.SNAPSHOT);
   }
 
   /** The key was read at that second: it is the newest in use. */
@@ -258,11 +307,6 @@ export class Keydir {
    */
   walk(cursor: number, budget: number, visit: (ref: number) => void): number {
     return this.#entries.walk(cursor, budget, visit);
-  }
-
-  /** Whether the order of use is kept. */
-  get keepsOrder(): boolean {
-    return this.#recency !== undefined;
   }
 
   /** Makes the key the newest in use; nothing without recency. */

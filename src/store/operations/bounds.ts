@@ -10,9 +10,9 @@
 //   evicted items back) is trimmed in the same slices. Meanwhile nothing makes it larger: a put makes room
 //   for itself below the ceiling, which comes down to the bounds with each slice.
 
-import type { Core } from '../items/core.js';
+import type { StoreParts } from '../items/parts.js';
 import { Evictor } from './evictor.js';
-import type { Maybe, RefusedStatus } from '../store.js';
+import type { Evicted, Maybe, RefusedStatus } from '../store.js';
 
 /** Evictions for one put that are never waited for: a record of a common size replaces no more. */
 const EASY_ITEMS = 4;
@@ -37,8 +37,10 @@ interface Waiting {
 }
 
 export class Bounds {
-  readonly #core: Core;
+  readonly #parts: StoreParts;
   readonly #evictor: Evictor;
+  /** There are bounds. */
+  readonly isBounded: boolean;
   readonly #waiting: Waiting[] = [];
   /** Free bytes that belong to the first who waits. */
   #reservedBytes = 0;
@@ -56,9 +58,10 @@ export class Bounds {
   /** When this is durable, the unsynced items are. */
   #unsyncedUpto = 0;
 
-  constructor(core: Core) {
-    this.#core = core;
-    this.#evictor = new Evictor(core);
+  constructor(parts: StoreParts) {
+    this.#parts = parts;
+    this.#evictor = new Evictor(parts);
+    this.isBounded = parts.options.keysMax !== 0 || parts.options.bytesMax !== 0;
   }
 
   /**
@@ -67,16 +70,16 @@ export class Bounds {
    * be evicted, or the record alone is over them; else why the log took no record.
    */
   makeRoom(bytes: number, ref: number, mayWait: boolean): Room {
-    const core = this.#core;
-    const { keysMax, bytesMax, evicts } = core.options;
-    if (keysMax === 0 && bytesMax === 0) return 'ok';
+    const parts = this.#parts;
+    const { bytesMax, evicts } = parts.options;
+    if (!this.isBounded) return 'ok';
     const more = bytes - this.#evictor.bytesOf(ref);
     if (!this.#isOver(more, ref)) return 'ok';
     if (!evicts || (bytesMax !== 0 && bytes > bytesMax)) {
-      core.counters.noMemory += 1;
+      parts.counters.noMemory += 1;
       return 'no-memory';
     }
-    if (core.closed) return 'closed';
+    if (parts.commits.closed) return 'closed';
     for (let count = 0; this.#isOver(more, ref); count++) {
       if (mayWait && count >= EASY_ITEMS) {
         if (!this.#isScheduled && !this.#isSlicing) this.#beginTurn(SLICE_ITEMS);
@@ -85,7 +88,7 @@ export class Bounds {
       }
       const evicted = this.#evictBut(ref);
       if (evicted === 'none') return mayWait && this.#waiting.length > 0 ? 'later' : 'no-memory';
-      if (evicted === 'refused') return core.refusal();
+      if (evicted === 'refused') return parts.commits.refusal();
     }
     return 'ok';
   }
@@ -111,8 +114,7 @@ export class Bounds {
 
   /** An item grew in its place (incr): `ref`, which stays. The store may be above its bounds now. */
   settle(ref: number): void {
-    const { keysMax, bytesMax, evicts } = this.#core.options;
-    if (!evicts || (keysMax === 0 && bytesMax === 0) || !this.#isOver(0, ref)) return;
+    if (!this.#parts.options.evicts || !this.isBounded || !this.#isOver(0, ref)) return;
     for (let count = 0; count < EASY_ITEMS && this.#isOver(0, ref); count++) {
       if (this.#evictBut(ref) !== 'evicted') break;
     }
@@ -121,10 +123,15 @@ export class Bounds {
 
   /** Brings the store below its bounds, a slice at a time; false when it is not above them or may not evict. */
   trim(): boolean {
-    if (!this.#core.options.evicts || !this.#isAbove()) return false;
+    if (!this.#parts.options.evicts || !this.#isAbove()) return false;
     this.#setCeiling();
     this.#schedule();
     return true;
+  }
+
+  /** See Store. */
+  onEvicted(call: (item: Evicted) => void): void {
+    this.#evictor.onEvicted = call;
   }
 
   /** The watermark moved: a slice that waited for the disk goes on. */
@@ -143,7 +150,7 @@ export class Bounds {
     if (this.#waiting.length > 0) this.#schedule();
   }
 
-  /** The store closes (Core.closed): nobody waits for room any more. */
+  /** The store closes (StoreParts.closed): nobody waits for room any more. */
   close(): void {
     this.#reservedBytes = 0;
     for (const { attempt } of this.#waiting.splice(0)) attempt();
@@ -152,25 +159,25 @@ export class Bounds {
   #schedule(): void {
     if (this.#isScheduled) return;
     this.#isScheduled = true;
-    this.#core.env.clock.defer(() => {
+    this.#parts.env.clock.defer(() => {
       this.#isScheduled = false;
       this.#beginTurn(SLICE_ITEMS);
       this.#isSlicing = true;
-      if (!this.#core.closed) this.#slice();
+      if (!this.#parts.commits.closed) this.#slice();
       this.#isSlicing = false;
     });
   }
 
   #beginTurn(items: number): void {
     this.#left = items;
-    this.#endMs = this.#core.env.clock.monotonicMs() + SLICE_MS;
+    this.#endMs = this.#parts.env.clock.monotonicMs() + SLICE_MS;
   }
 
   /** One eviction more in this turn. */
   #mayGoOn(): boolean {
     if (this.#left <= 0 || this.#mustPause()) return false;
     this.#left -= 1;
-    if (this.#left % CLOCK_ITEMS === 0 && this.#core.env.clock.monotonicMs() >= this.#endMs) {
+    if (this.#left % CLOCK_ITEMS === 0 && this.#parts.env.clock.monotonicMs() >= this.#endMs) {
       this.#left = 0;
     }
     return true;
@@ -187,7 +194,7 @@ export class Bounds {
       first.attempt();
     }
     this.#reserve();
-    if (this.#core.options.evicts) this.#trimSlice();
+    if (this.#parts.options.evicts) this.#trimSlice();
     this.#setCeiling();
     if (this.#waiting.length === 0 && this.#bytesCeiling === 0 && this.#keysCeiling === 0) return;
     if (this.#isPaused || this.#mustPause()) this.#isPaused = true;
@@ -197,7 +204,7 @@ export class Bounds {
   /** True as well when there is nothing to wait for: the attempt then says why. */
   #hasRoomFor({ key, bytes }: Waiting): boolean {
     // The item may have gone, come or changed with each turn.
-    const ref = this.#core.items.keydir.find(key);
+    const ref = this.#parts.items.keydir.find(key);
     const more = bytes - this.#evictor.bytesOf(ref);
     this.#reservedBytes = 0;
     while (this.#isOver(more, ref)) {
@@ -222,7 +229,7 @@ export class Bounds {
     const oldest = this.#evictor.oldestBut(ref);
     if (oldest === 0) return 'none';
     if (!this.#evictor.evict(oldest)) return 'refused';
-    const { lastSeq, watermark } = this.#core.log;
+    const { lastSeq, watermark } = this.#parts.log;
     if (watermark >= this.#unsyncedUpto) this.#unsyncedItems = 0;
     this.#unsyncedItems += 1;
     if (this.#unsyncedItems <= UNSYNCED_ITEMS_MAX) this.#unsyncedUpto = lastSeq;
@@ -230,13 +237,13 @@ export class Bounds {
   }
 
   #mustPause(): boolean {
-    const { log } = this.#core;
+    const { log } = this.#parts;
     if (log.durability.congested) return true;
     return this.#unsyncedItems >= UNSYNCED_ITEMS_MAX && log.watermark < this.#unsyncedUpto;
   }
 
   #reserve(): void {
-    const { items, options } = this.#core;
+    const { items, options } = this.#parts;
     const isAnybody = this.#waiting.length > 0 && options.bytesMax !== 0;
     const free = Math.max(options.bytesMax, this.#bytesCeiling) - items.liveBytes;
     this.#reservedBytes = isAnybody ? Math.max(0, Math.min(this.#waiting[0]!.bytes, free)) : 0;
@@ -244,7 +251,7 @@ export class Bounds {
 
   /** `more`: bytes that come; `ref`: the item under whose key they do, 0 when there is none yet. */
   #isOver(more: number, ref: number): boolean {
-    const { items, options } = this.#core;
+    const { items, options } = this.#parts;
     const { keysMax, bytesMax } = options;
     if (keysMax !== 0 && ref === 0 && items.count >= Math.max(keysMax, this.#keysCeiling)) {
       return true;
@@ -254,7 +261,7 @@ export class Bounds {
   }
 
   #isAbove(): boolean {
-    const { items, options } = this.#core;
+    const { items, options } = this.#parts;
     const { keysMax, bytesMax } = options;
     return (
       (keysMax !== 0 && items.count > keysMax) || (bytesMax !== 0 && items.liveBytes > bytesMax)
@@ -263,7 +270,7 @@ export class Bounds {
 
   /** To what the store has, with what is set aside; below its bounds it has none. */
   #setCeiling(): void {
-    const { items, options } = this.#core;
+    const { items, options } = this.#parts;
     const { keysMax, bytesMax, evicts } = options;
     const bytes = items.liveBytes + this.#reservedBytes;
     this.#keysCeiling = evicts && keysMax !== 0 && items.count > keysMax ? items.count : 0;

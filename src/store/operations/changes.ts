@@ -1,7 +1,8 @@
 // incr and decr, touch, delete, flush: the changes that are not a plain put.
 
 import type { Bounds } from './bounds.js';
-import type { Content, Core } from '../items/core.js';
+import type { Content } from '../items/commits.js';
+import type { StoreParts } from '../items/parts.js';
 import { addDelta, composeDecimal, parseDecimal } from './decimal.js';
 import { MARK } from '../keydir/keydir.js';
 import { ownOutcome } from './outcomes.js';
@@ -20,25 +21,26 @@ function withOwnKey<C extends S.KeyPlace>(change: C): C {
 }
 
 export class Changes {
-  readonly #core: Core;
+  readonly #parts: StoreParts;
   readonly #values: Values;
   readonly #writes: Writes;
   readonly #deleted = { status: 'deleted', after: 0, cas: 0n } as S.Outcome & { after: number };
   readonly #bounds: Bounds;
 
-  constructor(core: Core, values: Values, writes: Writes, bounds: Bounds) {
-    this.#core = core;
+  constructor(parts: StoreParts, values: Values, writes: Writes, bounds: Bounds) {
+    this.#parts = parts;
     this.#values = values;
     this.#writes = writes;
     this.#bounds = bounds;
   }
 
   arithmetic(change: S.Arithmetic, known?: Known): S.Maybe<S.ArithmeticOutcome> {
-    const core = this.#core;
+    const parts = this.#parts;
     const { key, keyStart = 0, keyEnd = key.length } = change;
-    const ref = core.find(key, keyStart, keyEnd);
-    if (ref <= 0) return this.#createNumber(change);
-    const seq = core.items.keydir.seq(ref);
+    const held = parts.items.keydir.find(key, keyStart, keyEnd);
+    const ref = parts.liveness.live(held);
+    if (ref === 0) return this.#createNumber(change, held);
+    const seq = parts.items.keydir.seq(ref);
     const loaded =
       known?.seq === seq ? known.loaded : this.#values.load(ref, key, keyStart, keyEnd);
     if (loaded instanceof Promise) {
@@ -49,9 +51,9 @@ export class Changes {
   }
 
   #addTo(change: S.Arithmetic, ref: number, old: Loaded | undefined): S.ArithmeticOutcome {
-    const core = this.#core;
+    const parts = this.#parts;
     const { key, keyStart = 0, keyEnd = key.length } = change;
-    const after = core.afterOf(ref, key, keyStart, keyEnd);
+    const after = parts.items.afterOf(ref, key, keyStart, keyEnd);
     if (old === undefined) return { status: 'damaged', after, ...NO_NUMBER };
     // memcached looks for a number before it looks at the token, but only so far.
     if (old.large === undefined && old.value.length === 0) {
@@ -63,7 +65,7 @@ export class Changes {
     const current = old.large === undefined ? parseDecimal(old.value) : undefined;
     if (current === undefined) return { status: 'not-a-number', after, ...NO_NUMBER };
     const number = addDelta(current, change.delta, change.direction);
-    const { keydir } = core.items;
+    const { keydir } = parts.items;
     const expiresAtBefore = keydir.expiresAt(ref);
     const expiresAt = change.expiresAt ?? expiresAtBefore;
     const { chosenCas } = change;
@@ -77,18 +79,18 @@ export class Changes {
       stale: (marks & MARK.STALE) !== 0,
       won: (marks & MARK.WON) !== 0,
     };
-    const placed = core.commitPut(key, ref, content, keyStart, keyEnd);
-    if (placed === undefined) return { status: core.refusal(), after: 0, ...NO_NUMBER };
+    const placed = parts.commits.put(key, ref, content, keyStart, keyEnd);
+    if (placed === undefined) return { status: parts.commits.refusal(), after: 0, ...NO_NUMBER };
     const { seq } = placed;
     this.#bounds.settle(ref);
     const cas = chosenCas ?? BigInt(seq);
     return { status: 'stored', after: seq, cas, number, expiresAt, expiresAtBefore };
   }
 
-  #createNumber(change: S.Arithmetic): S.Maybe<S.ArithmeticOutcome> {
+  #createNumber(change: S.Arithmetic, held: number): S.Maybe<S.ArithmeticOutcome> {
     const { create, key, keyStart = 0, keyEnd = key.length, chosenCas } = change;
     if (create === undefined) {
-      const after = this.#core.afterOf(0, key, keyStart, keyEnd);
+      const after = this.#parts.commits.absence(held, key, keyStart, keyEnd);
       return { status: 'not-found', after, ...NO_NUMBER };
     }
     const { value: number, expiresAt } = create;
@@ -104,24 +106,28 @@ export class Changes {
 
   /** Of the key key[start..end). */
   touch(key: Buffer, expiresAt: number, start: number, end: number): S.Outcome {
-    const core = this.#core;
-    const ref = core.find(key, start, end);
-    if (ref <= 0) return { status: 'not-found', after: core.afterOf(0, key, start, end), cas: 0n };
-    const placed = core.commitTouch(key, ref, expiresAt, false, start, end);
-    if (placed === undefined) return { status: core.refusal(), after: 0, cas: 0n };
-    const { keydir } = core.items;
-    keydir.touch(ref);
-    keydir.setLastUsedSeconds(ref, core.nowSeconds());
-    return { status: 'touched', after: placed.seq, cas: BigInt(keydir.seq(ref)) };
+    const parts = this.#parts;
+    const { items, liveness, commits } = parts;
+    const held = items.keydir.find(key, start, end);
+    const ref = liveness.live(held);
+    if (ref === 0) {
+      return { status: 'not-found', after: commits.absence(held, key, start, end), cas: 0n };
+    }
+    const placed = parts.commits.touch(key, ref, expiresAt, false, start, end);
+    if (placed === undefined) return { status: parts.commits.refusal(), after: 0, cas: 0n };
+    items.useUnread(ref, parts.clock.nowSeconds());
+    return { status: 'touched', after: placed.seq, cas: BigInt(items.keydir.seq(ref)) };
   }
 
   delete(change: S.Delete, known?: Known): S.Maybe<S.Outcome> {
-    const core = this.#core;
-    const { keydir } = core.items;
+    const parts = this.#parts;
+    const { keydir } = parts.items;
     const { key, keyStart = 0, keyEnd = key.length } = change;
-    const ref = core.find(key, keyStart, keyEnd);
-    if (ref <= 0) {
-      return { status: 'not-found', after: core.afterOf(0, key, keyStart, keyEnd), cas: 0n };
+    const held = keydir.find(key, keyStart, keyEnd);
+    const ref = parts.liveness.live(held);
+    if (ref === 0) {
+      const after = parts.commits.absence(held, key, keyStart, keyEnd);
+      return { status: 'not-found', after, cas: 0n };
     }
     const keeps = change.invalidate === true || change.dropValue === true;
     const chosen = (keydir.marks(ref) & MARK.CHOSEN_CAS) !== 0;
@@ -137,27 +143,31 @@ export class Changes {
         );
       }
       if (loaded === undefined && keeps) {
-        return { status: 'damaged', after: core.afterOf(ref, key, keyStart, keyEnd), cas: 0n };
+        return {
+          status: 'damaged',
+          after: parts.items.afterOf(ref, key, keyStart, keyEnd),
+          cas: 0n,
+        };
       }
       old = loaded;
     }
     if (change.compareCas !== undefined) {
       const cas = old?.cas ?? BigInt(keydir.seq(ref));
       if (change.compareCas !== cas) {
-        return { status: 'exists', after: core.afterOf(ref, key, keyStart, keyEnd), cas };
+        return { status: 'exists', after: parts.items.afterOf(ref, key, keyStart, keyEnd), cas };
       }
     }
     if (keeps && old !== undefined) return this.#keepItem(change, ref, old);
-    const placed = core.commitRemoval(key, ref, 'deleted', keyStart, keyEnd);
-    if (placed === undefined) return { status: core.refusal(), after: 0, cas: 0n };
+    const placed = parts.commits.removal(key, ref, 'deleted', keyStart, keyEnd);
+    if (placed === undefined) return { status: parts.commits.refusal(), after: 0, cas: 0n };
     this.#deleted.after = placed.seq;
     return this.#deleted;
   }
 
   /** Meta `md` with I or x: the item stays, marked stale or without its value, with a new CAS. */
   #keepItem(change: S.Delete, ref: number, old: Loaded): S.Outcome {
-    const core = this.#core;
-    const { keydir } = core.items;
+    const parts = this.#parts;
+    const { keydir } = parts.items;
     const marks = keydir.marks(ref);
     const drops = change.dropValue === true;
     const content: Content = {
@@ -170,10 +180,10 @@ export class Changes {
       large: drops ? undefined : old.large,
     };
     const { key, keyStart, keyEnd } = change;
-    const placed = core.commitPut(key, ref, content, keyStart, keyEnd);
-    if (placed === undefined) return { status: core.refusal(), after: 0, cas: 0n };
+    const placed = parts.commits.put(key, ref, content, keyStart, keyEnd);
+    if (placed === undefined) return { status: parts.commits.refusal(), after: 0, cas: 0n };
     // The value's file has a new record that refers to it: it is not dead with the old one.
-    core.large.keep(content.large);
+    parts.large.keep(content.large);
     const { seq } = placed;
     this.#bounds.settle(ref);
     return { status: 'deleted', after: seq, cas: change.chosenCas ?? BigInt(seq) };
@@ -188,9 +198,9 @@ export class Changes {
   }
 
   #flush(prefix: Buffer, atMs: number): S.Outcome {
-    const core = this.#core;
-    const seq = core.commitFlush(prefix, atMs);
-    if (seq === 0) return { status: core.refusal(), after: 0, cas: 0n };
+    const parts = this.#parts;
+    const seq = parts.commits.flush(prefix, atMs);
+    if (seq === 0) return { status: parts.commits.refusal(), after: 0, cas: 0n };
     return { status: 'ok', after: seq, cas: 0n };
   }
 }

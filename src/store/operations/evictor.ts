@@ -1,38 +1,41 @@
 // Drops one item because the store is at its bounds (bounds.ts says which and when): the record that keeps it
 // gone after a restart, the counters, and those who watch evictions.
 
-import type { Core } from '../items/core.js';
+import type { StoreParts } from '../items/parts.js';
+import type { Evicted } from '../store.js';
 import { MARK } from '../keydir/keydir.js';
 
 export class Evictor {
-  readonly #core: Core;
+  /** Told of each eviction (`watch evictions`). */
+  onEvicted: ((item: Evicted) => void) | undefined;
+  readonly #parts: StoreParts;
 
-  constructor(core: Core) {
-    this.#core = core;
+  constructor(parts: StoreParts) {
+    this.#parts = parts;
   }
 
   /** What the item counts below --max-bytes; 0 for no item. */
   bytesOf(ref: number): number {
-    const { items } = this.#core;
+    const { items } = this.#parts;
     return ref === 0 ? 0 : items.keydir.length(ref) + (items.largeOf(ref)?.bytes ?? 0);
   }
 
   /** The least recently used item that is not `ref`; 0: there is none. */
   oldestBut(ref: number): number {
-    const { keydir } = this.#core.items;
+    const { keydir } = this.#parts.items;
     const { oldest } = keydir;
     return oldest === ref && oldest !== 0 ? keydir.newer(oldest) : oldest;
   }
 
   /** False when the log took no record. */
   evict(ref: number): boolean {
-    const core = this.#core;
-    const { keydir } = core.items;
-    if (core.deadReason(ref) === 'expired') {
-      if (!core.isDeadForGood(ref)) {
-        return core.commitRemoval(keydir.key(ref), ref, 'expired') !== undefined;
+    const parts = this.#parts;
+    const { keydir } = parts.items;
+    if (parts.liveness.deadReason(ref) === 'expired') {
+      if (!parts.liveness.isDeadForGood(ref)) {
+        return parts.commits.removal(keydir.key(ref), ref, 'expired') !== undefined;
       }
-      core.forget(ref);
+      parts.commits.forget(ref);
       return true;
     }
     const key = keydir.key(ref);
@@ -43,10 +46,10 @@ export class Evictor {
       lastUsedSeconds: keydir.lastUsedSeconds(ref),
       bytes: this.bytesOf(ref),
     };
-    if (core.commitRemoval(key, ref, 'evicted') === undefined) return false;
-    core.counters.evictions += 1;
-    if (!item.fetched) core.counters.evictedUnfetched += 1;
-    core.onEvicted?.(item);
+    if (parts.commits.removal(key, ref, 'evicted') === undefined) return false;
+    parts.counters.evictions += 1;
+    if (!item.fetched) parts.counters.evictedUnfetched += 1;
+    this.onEvicted?.(item);
     return true;
   }
 }

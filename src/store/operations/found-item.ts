@@ -4,17 +4,10 @@
 // Invariant: what is asked of a FoundItem is right until the next call of the store. Who keeps it longer, over
 // a turn or a wait, takes `ownLookup` first.
 
+import type { PlacedValue } from '../items/values.js';
 import type { Item, LargeValue, Lookup, Value } from '../store.js';
 
-/** Where the bytes of a value lie, and what its record says beside them: that of an item which is not in a LargeValue. */
-export interface Content extends Pick<
-  Item,
-  'words' | 'start' | 'valueBytes' | 'isLasting' | 'flags' | 'cas'
-> {
-  readonly source: Buffer;
-}
-
-const NOTHING: Content = {
+const NOTHING: PlacedValue = {
   source: Buffer.alloc(0),
   words: undefined,
   start: 0,
@@ -32,6 +25,13 @@ export class FoundItem implements Item {
   won = false;
   wins = false;
   created = false;
+  source: Buffer | undefined = NOTHING.source;
+  words: Uint32Array | undefined;
+  start = 0;
+  valueBytes = 0;
+  isLasting = true;
+  flags = 0;
+  /** Asked for the token, which is a BigInt: when it is wanted. */
   #content = NOTHING;
   #large: LargeValue | undefined;
 
@@ -51,14 +51,25 @@ export class FoundItem implements Item {
     this.won = won;
     this.wins = wins;
     this.created = false;
+    this.source = NOTHING.source;
+    this.words = undefined;
+    this.start = 0;
+    this.valueBytes = 0;
+    this.flags = 0;
     this.#content = NOTHING;
     this.#large = undefined;
   }
 
   /** `content` may itself be valid only until the next call of the store. */
-  complete(content: Content, large: LargeValue | undefined): void {
+  complete(content: PlacedValue, large: LargeValue | undefined): void {
     this.#content = content;
     this.#large = large;
+    this.source = large === undefined ? content.source : undefined;
+    this.words = content.words;
+    this.start = content.start;
+    this.valueBytes = large === undefined ? content.valueBytes : large.bytes;
+    this.isLasting = content.isLasting;
+    this.flags = content.flags;
   }
 
   /** Another one with the same beginning, for a content that comes later. */
@@ -71,32 +82,7 @@ export class FoundItem implements Item {
   /** Makes a view: who only needs the bytes takes `source`. */
   get value(): Value {
     if (this.#large !== undefined) return this.#large;
-    const { source, start, valueBytes } = this.#content;
-    return source.subarray(start, start + valueBytes);
-  }
-
-  get source(): Buffer | undefined {
-    return this.#large === undefined ? this.#content.source : undefined;
-  }
-
-  get words(): Uint32Array | undefined {
-    return this.#content.words;
-  }
-
-  get start(): number {
-    return this.#content.start;
-  }
-
-  get valueBytes(): number {
-    return this.#large === undefined ? this.#content.valueBytes : this.#large.bytes;
-  }
-
-  get isLasting(): boolean {
-    return this.#content.isLasting;
-  }
-
-  get flags(): number {
-    return this.#content.flags;
+    return this.source!.subarray(this.start, this.start + this.valueBytes);
   }
 
   get cas(): bigint {

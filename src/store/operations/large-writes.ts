@@ -5,7 +5,7 @@ import { assert } from '../../assert.js';
 import { isKvError } from '../../errors.js';
 import { LARGE_CHUNK_BYTES } from '../../log/segments/large-value-file.js';
 import type { LargeReference } from '../../log/segments/large-value-file.js';
-import type { Core } from '../items/core.js';
+import type { StoreParts } from '../items/parts.js';
 import type { LargeValue, LargeValueWriter, Put, PutOutcome } from '../store.js';
 import type { Loaded } from '../items/values.js';
 
@@ -13,10 +13,10 @@ import type { Loaded } from '../items/values.js';
 type Source = Buffer | LargeValue;
 
 export class LargeWrites {
-  readonly #core: Core;
+  readonly #parts: StoreParts;
 
-  constructor(core: Core) {
-    this.#core = core;
+  constructor(parts: StoreParts) {
+    this.#parts = parts;
   }
 
   /**
@@ -24,7 +24,7 @@ export class LargeWrites {
    * that compares its CAS. Or the outcome when the disk had no room.
    */
   async make(put: Put, base: Loaded | undefined): Promise<Put | PutOutcome> {
-    const { items, large } = this.#core;
+    const { items, large } = this.#parts;
     const key = Buffer.from(put.key);
     const given = this.#sourceOf(put.value);
     const ref = items.keydir.find(key);
@@ -52,7 +52,7 @@ export class LargeWrites {
 
   /** Bytes of our own, or a file that is held from now on: the caller's may go while we wait. */
   #sourceOf(value: Put['value'] | LargeReference): Source {
-    const { large } = this.#core;
+    const { large } = this.#parts;
     if (Buffer.isBuffer(value)) return Buffer.from(value);
     if (!('largeValueId' in value)) return large.open(value);
     const reference = large.take(value);

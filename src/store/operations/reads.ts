@@ -3,13 +3,15 @@
 
 import { assert } from '../../assert.js';
 import { MARK as RECORD_MARK, frameBytes } from '../../log/bytes/format.js';
+import type { Durability } from '../../log/durability.js';
 import type { Bounds } from './bounds.js';
-import { missReasonOf, type Core } from '../items/core.js';
+import type { StoreParts } from '../items/parts.js';
 import { MARK } from '../keydir/keydir.js';
-import { emptyRecord } from '../keydir/entries.js';
+import { emptyRecord } from '../keydir/record.js';
 import { FoundItem } from './found-item.js';
 import type { LargeValue, Lookup, Maybe, MissReason, ReadOptions } from '../store.js';
 import type { LoadResult, Values } from '../items/values.js';
+import type { DeadReason } from '../items/liveness.js';
 
 const NO_VALUE = Buffer.alloc(0);
 const NO_CONTENT = {
@@ -33,36 +35,81 @@ interface Miss {
   after: number;
 }
 
+/** As the keydir has the item that is being read. */
 const RECORD = emptyRecord();
 
+/** A read that changes nothing but the order of use: what most are, told by being this very object. */
+export const PLAIN_READ: ReadOptions = {};
+
 export class Reads {
-  readonly #core: Core;
+  readonly #parts: StoreParts;
+  readonly #durability: Durability;
   readonly #values: Values;
   readonly #bounds: Bounds;
   /** What memory answers is filled in here, one read after the other. */
   readonly #hit: Hit = { kind: 'hit', item: new FoundItem(), after: 0 };
   readonly #missed: Miss = { kind: 'miss', reason: 'absent', after: 0 };
 
-  constructor(core: Core, values: Values, bounds: Bounds) {
-    this.#core = core;
+  constructor(parts: StoreParts, values: Values, bounds: Bounds) {
+    this.#parts = parts;
+    this.#durability = parts.log.durability;
     this.#values = values;
     this.#bounds = bounds;
   }
 
   /** Of the key key[start..end). */
   get(key: Buffer, options: ReadOptions, start: number, end: number): Maybe<Lookup> {
-    const core = this.#core;
-    const ref = core.find(key, start, end);
-    if (ref <= 0) return this.#miss(key, start, end, missReasonOf(ref), options);
-    if (!this.#use(ref, key, start, end, options)) {
-      return { kind: 'refused', status: core.refusal(), after: 0 };
+    const { items, clock, flushes, liveness, cache, commits } = this.#parts;
+    const ref = items.keydir.find(key, start, end);
+    if (ref === 0) return this.#miss(key, start, end, 0, 'absent', options);
+    const record = RECORD;
+    items.keydir.load(ref, record);
+    const { seq, expiresAt, marks } = record;
+    const nowMs = clock.nowMs();
+    const isFlushed = flushes.isOpen || flushes.promises.nextMs !== Infinity;
+    if (isFlushed || (expiresAt !== 0 && expiresAt <= nowMs)) {
+      const reason = liveness.deadReason(ref);
+      if (reason !== undefined) return this.#miss(key, start, end, ref, reason, options);
     }
+    let wins = false;
+    if (options !== PLAIN_READ) {
+      wins = this.#winsRefill(options, nowMs);
+      if (wins || options.expiresAt !== undefined) {
+        const placed = commits.touch(key, ref, options.expiresAt ?? expiresAt, wins, start, end);
+        if (placed === undefined) return { kind: 'refused', status: commits.refusal(), after: 0 };
+      }
+    }
+    const nowSeconds = Math.floor(nowMs / 1000);
+    if (options.quiet !== true) items.use(ref, nowSeconds);
     const hit = this.#hit;
-    const after = core.afterOf(ref, key, start, end);
-    const reference = core.items.largeOf(ref);
+    const idleSeconds = Math.max(0, nowSeconds - record.lastUsedSeconds);
+    const isStale = (marks & MARK.STALE) !== 0;
+    const isWon = (marks & MARK.WON) !== 0;
+    hit.item.begin(expiresAt, (marks & MARK.FETCHED) !== 0, idleSeconds, isStale, isWon, wins);
+    let after = seq > this.#durability.watermark ? seq : 0;
+    if (items.hasUnsynced) after = items.afterOf(ref, key, start, end);
+    const cached = cache.get(ref, seq);
+    if (cached === undefined) return this.#fetch(key, start, end, ref, seq, after);
+    hit.after = after;
+    hit.item.complete(cached, undefined);
+    return hit;
+  }
+
+  /** A value that the cache does not have. */
+  #fetch(
+    key: Buffer,
+    start: number,
+    end: number,
+    ref: number,
+    seq: number,
+    after: number,
+  ): Maybe<Lookup> {
+    const parts = this.#parts;
+    const hit = this.#hit;
+    const reference = parts.items.largeOf(ref);
     // Held from now on: a delete must not take the file away before it is read.
-    const large = reference === undefined ? undefined : core.large.open(reference);
-    const loaded = this.#values.load(ref, key, start, end);
+    const large = reference === undefined ? undefined : parts.large.open(reference);
+    const loaded = this.#values.fetch(ref, seq, key, start, end);
     if (loaded instanceof Promise) {
       const later: Hit = { kind: 'hit', item: hit.item.draft(), after };
       return loaded.then((content) => filled(later, content, large));
@@ -71,20 +118,37 @@ export class Reads {
     return filled(hit, loaded, large);
   }
 
-  #miss(key: Buffer, start: number, end: number, reason: MissReason, options: ReadOptions): Lookup {
+  /** Whether this read of the item in RECORD wins the right to refill it. */
+  #winsRefill({ win, recacheMs = 0 }: ReadOptions, nowMs: number): boolean {
+    const { marks, expiresAt } = RECORD;
+    if (win !== true || (marks & MARK.WON) !== 0) return false;
+    return (marks & MARK.STALE) !== 0 || (expiresAt > 0 && expiresAt - nowMs < recacheMs);
+  }
+
+  /** `held`: what the keydir holds of the key, dead, or 0. */
+  #miss(
+    key: Buffer,
+    start: number,
+    end: number,
+    held: number,
+    reason: 'absent' | DeadReason,
+    options: ReadOptions,
+  ): Lookup {
     if (options.vivifyExpiresAt !== undefined) {
-      return this.#vivify(key.subarray(start, end), options.vivifyExpiresAt, options);
+      return this.#vivify(key.subarray(start, end), held, options.vivifyExpiresAt, options);
     }
+    const { items, flushes, commits } = this.#parts;
     const miss = this.#missed;
     miss.reason = reason;
-    miss.after = this.#core.afterOf(0, key, start, end);
-    if (reason !== 'absent' && miss.after === 0) this.#forgetDead(key, start, end);
+    const isPlain = held === 0 && !items.hasUnsynced && !flushes.isOpen;
+    miss.after = isPlain ? 0 : commits.absence(held, key, start, end);
+    if (held !== 0 && miss.after === 0) this.#forgetDead(held);
     return miss;
   }
 
-  /** Creates an empty item, which this read has won. */
-  #vivify(key: Buffer, vivifyExpiresAt: number, options: ReadOptions): Lookup {
-    const core = this.#core;
+  /** Creates an empty item, which this read has won, in place of the dead one `held`, if that is not 0. */
+  #vivify(key: Buffer, held: number, vivifyExpiresAt: number, options: ReadOptions): Lookup {
+    const { items, commits } = this.#parts;
     const { chosenCas } = options;
     const content = {
       value: NO_VALUE,
@@ -95,20 +159,16 @@ export class Reads {
     };
     const marks = chosenCas === undefined ? 0 : RECORD_MARK.chosenCas;
     const bytes = frameBytes(key.length, 0, marks);
-    const held = core.items.keydir.find(key);
     // An empty item is small: the read need not wait for its room.
     const room = this.#bounds.makeRoom(bytes, held, false);
     if (room !== 'ok') {
       assert(room !== 'later', 'Who may not wait is not asked to');
       return { kind: 'refused', status: room, after: 0 };
     }
-    const placed = core.commitPut(key, held, content);
-    if (placed === undefined) return { kind: 'refused', status: core.refusal(), after: 0 };
+    const placed = commits.put(key, held, content);
+    if (placed === undefined) return { kind: 'refused', status: commits.refusal(), after: 0 };
     // As memcached has it, the creation counts as a use.
-    const ref = core.items.keydir.find(key);
-    if (options.quiet !== true) {
-      core.items.keydir.setMarks(ref, core.items.keydir.marks(ref) | MARK.FETCHED);
-    }
+    if (options.quiet !== true) items.addMarks(items.keydir.find(key), MARK.FETCHED);
     const hit = this.#hit;
     const cas = chosenCas ?? BigInt(placed.seq);
     hit.item.begin(vivifyExpiresAt, false, 0, false, false, true);
@@ -119,39 +179,11 @@ export class Reads {
   }
 
   /** A dead item goes at the first miss; a flushed one only when the flush cannot be taken back. */
-  #forgetDead(key: Buffer, start: number, end: number): void {
-    const core = this.#core;
-    const ref = core.items.keydir.find(key, start, end);
-    if (ref === 0 || !core.isDeadForGood(ref)) return;
-    if ((core.items.keydir.marks(ref) & MARK.FETCHED) === 0) core.counters.expiredUnfetched += 1;
-    core.forget(ref);
-  }
-
-  /**
-   * Applies what the read changes, and begins the item of it; false when a change was wanted and the log
-   * took none.
-   */
-  #use(ref: number, key: Buffer, start: number, end: number, options: ReadOptions): boolean {
-    const core = this.#core;
-    const { keydir } = core.items;
-    keydir.load(ref, RECORD);
-    const { marks, expiresAt, lastUsedSeconds } = RECORD;
-    const nowMs = core.clock.nowMs();
-    const nowSeconds = Math.floor(nowMs / 1000);
-    const idleSeconds = Math.max(0, nowSeconds - lastUsedSeconds);
-    const stale = (marks & MARK.STALE) !== 0;
-    const won = (marks & MARK.WON) !== 0;
-    const isShort = expiresAt > 0 && expiresAt - nowMs < (options.recacheMs ?? 0);
-    const wins = options.win === true && !won && (stale || isShort);
-    if (wins || options.expiresAt !== undefined) {
-      const touchedTo = options.expiresAt ?? expiresAt;
-      const placed = core.commitTouch(key, ref, touchedTo, wins, start, end);
-      if (placed === undefined) return false;
-    }
-    if (options.quiet !== true) keydir.use(ref, nowSeconds);
-    const fetched = (marks & MARK.FETCHED) !== 0;
-    this.#hit.item.begin(expiresAt, fetched, idleSeconds, stale, won, wins);
-    return true;
+  #forgetDead(ref: number): void {
+    const { items, liveness, commits, counters } = this.#parts;
+    if (!liveness.isDeadForGood(ref)) return;
+    if ((items.keydir.marks(ref) & MARK.FETCHED) === 0) counters.expiredUnfetched += 1;
+    commits.forget(ref);
   }
 }
 

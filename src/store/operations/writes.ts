@@ -9,7 +9,8 @@ import { INLINE_VALUE_BYTES_MAX } from '../../limits.js';
 import { MARK as RECORD_MARK, frameBytes } from '../../log/bytes/format.js';
 import { LARGE_DESCRIPTOR_BYTES } from '../../log/segments/large-value-file.js';
 import type { Bounds } from './bounds.js';
-import type { Content, Core } from '../items/core.js';
+import type { Content } from '../items/commits.js';
+import type { StoreParts } from '../items/parts.js';
 import { MARK } from '../keydir/keydir.js';
 import { LargeWrites } from './large-writes.js';
 import { StoredOutcome, ownOutcome } from './outcomes.js';
@@ -23,29 +24,63 @@ export interface Known {
 }
 
 export class Writes {
-  readonly #core: Core;
+  readonly #parts: StoreParts;
   readonly #values: Values;
   readonly #bounds: Bounds;
   readonly #large: LargeWrites;
   readonly #stored = new StoredOutcome('stored');
+  /** Longer values are refused, or go into files of their own. */
+  readonly #inlineBytesMax: number;
 
-  constructor(core: Core, values: Values, bounds: Bounds) {
-    this.#core = core;
+  constructor(parts: StoreParts, values: Values, bounds: Bounds) {
+    this.#parts = parts;
     this.#values = values;
     this.#bounds = bounds;
-    this.#large = new LargeWrites(core);
+    this.#large = new LargeWrites(parts);
+    this.#inlineBytesMax = Math.min(INLINE_VALUE_BYTES_MAX, parts.options.valueBytesMax);
   }
 
   put(put: Put): Maybe<PutOutcome> {
-    return this.#attempt(put, undefined);
+    const { value, valueStart = 0 } = put;
+    const isPlain = put.mode === 'set' && put.compareCas === undefined && Buffer.isBuffer(value);
+    if (!isPlain || this.#bounds.isBounded) return this.#attempt(put, undefined);
+    const { valueEnd = value.length } = put;
+    if (valueEnd - valueStart > this.#inlineBytesMax) return this.#attempt(put, undefined);
+    return this.#set(put, value, valueStart, valueEnd);
+  }
+
+  /** A set of a value that lies in memory and goes into the log, in a store without bounds: what most puts are. */
+  #set(put: Put, value: Buffer, valueStart: number, valueEnd: number): PutOutcome {
+    const { items, flushes, liveness, commits, counters } = this.#parts;
+    const { key, keyStart = 0, keyEnd = key.length } = put;
+    const held = items.keydir.find(key, keyStart, keyEnd);
+    const mayBeDead =
+      items.expiringCount !== 0 || flushes.isOpen || flushes.promises.nextMs !== Infinity;
+    const isDead = mayBeDead && held !== 0 && liveness.deadReason(held) !== undefined;
+    const content = CONTENT;
+    content.value = value;
+    content.valueStart = valueStart;
+    content.valueEnd = valueEnd;
+    content.flags = put.flags;
+    content.expiresAt = put.expiresAt;
+    content.chosenCas = put.chosenCas;
+    content.stale = false;
+    content.large = undefined;
+    const placed = commits.put(key, held, content, keyStart, keyEnd);
+    if (placed === undefined) {
+      return this.#refused(put, isDead ? 0 : held, commits.refusal(), 0n);
+    }
+    if (isDead) counters.reclaimed += 1;
+    counters.itemsStored += 1;
+    return this.#stored.fill(placed.seq, put.chosenCas, valueEnd - valueStart);
   }
 
   #attempt(put: Put, known: Known | undefined): Maybe<PutOutcome> {
-    const core = this.#core;
-    const { keydir } = core.items;
+    const parts = this.#parts;
+    const { keydir } = parts.items;
     // A dead item's record is still there: the put replaces it.
     const held = keydir.find(put.key, put.keyStart, put.keyEnd);
-    const ref = Math.max(0, core.live(held));
+    const ref = parts.liveness.live(held);
     let old: Loaded | undefined;
     if (ref !== 0 && needsOld(put, keydir.marks(ref))) {
       const seq = keydir.seq(ref);
@@ -61,12 +96,12 @@ export class Writes {
     const cas = ref === 0 || isPlain ? 0n : (old?.cas ?? BigInt(keydir.seq(ref)));
     const refusal = refusalOf(put, ref !== 0, cas);
     if (refusal !== undefined) {
-      if (ref !== 0 && put.mode === 'add') keydir.touch(ref);
+      if (ref !== 0 && put.mode === 'add') parts.items.refresh(ref);
       return this.#refuse(put, ref, refusal, cas);
     }
     const joins = put.mode === 'append' || put.mode === 'prepend';
     const bytes = bytesOf(put) + (joins && old !== undefined ? valueBytesOf(old) : 0);
-    if (bytes > core.options.valueBytesMax) return this.#refuse(put, ref, 'too-large', 0n);
+    if (bytes > parts.options.valueBytesMax) return this.#refuse(put, ref, 'too-large', 0n);
     if (bytes > INLINE_VALUE_BYTES_MAX && !isReady(put, joins)) {
       return this.#putLarge(put, joins ? old : undefined);
     }
@@ -96,7 +131,7 @@ export class Writes {
     base: Loaded | undefined,
     oldCas: bigint,
   ): Maybe<PutOutcome> {
-    const core = this.#core;
+    const parts = this.#parts;
     const bytes = recordBytes(put, base);
     // A dead item makes room for its successor, not for another key.
     const room = this.#bounds.makeRoom(bytes, held, true);
@@ -111,20 +146,20 @@ export class Writes {
     const content = this.#contentOf(put, ref, base, oldCas);
     const replacesDead = ref === 0 && held !== 0;
     const { key, keyStart = 0, keyEnd = key.length } = put;
-    const placed = core.commitPut(key, held, content, keyStart, keyEnd);
+    const placed = parts.commits.put(key, held, content, keyStart, keyEnd);
     if (placed === undefined) {
-      core.large.dropNow(content.large);
-      return this.#refused(put, ref, core.refusal(), 0n);
+      parts.large.dropNow(content.large);
+      return this.#refused(put, ref, parts.commits.refusal(), 0n);
     }
-    if (replacesDead) core.counters.reclaimed += 1;
-    core.counters.itemsStored += 1;
+    if (replacesDead) parts.counters.reclaimed += 1;
+    parts.counters.itemsStored += 1;
     const { large, valueStart, valueEnd } = content;
     const valueBytes = large === undefined ? valueEnd - valueStart : large.bytes;
     return this.#stored.fill(placed.seq, put.chosenCas, valueBytes);
   }
 
   #contentOf(put: Put, ref: number, base: Loaded | undefined, oldCas: bigint): PutContent {
-    const core = this.#core;
+    const parts = this.#parts;
     const joins = put.mode === 'append' || put.mode === 'prepend';
     const isOlder = put.compareCas !== undefined && put.compareCas < oldCas;
     const { chosenCas } = put;
@@ -136,8 +171,8 @@ export class Writes {
     content.stale = stale;
     content.large = undefined;
     if (!Buffer.isBuffer(put.value)) {
-      content.large = core.large.take(put.value);
-      return withValue(content, core.large.descriptor(content.large));
+      content.large = parts.large.take(put.value);
+      return withValue(content, parts.large.descriptor(content.large));
     }
     if (!joins || base === undefined) {
       if (joins) content.expiresAt = put.vivifyExpiresAt ?? 0;
@@ -145,9 +180,9 @@ export class Writes {
     }
     const added = put.value.subarray(put.valueStart, put.valueEnd);
     content.flags = base.flags;
-    content.expiresAt = core.items.keydir.expiresAt(ref);
-    const parts = put.mode === 'append' ? [base.value, added] : [added, base.value];
-    return withValue(content, Buffer.concat(parts));
+    content.expiresAt = parts.items.keydir.expiresAt(ref);
+    const pieces = put.mode === 'append' ? [base.value, added] : [added, base.value];
+    return withValue(content, Buffer.concat(pieces));
   }
 
   /** Waits for the old value with bytes of its own: the caller's live only in this turn. */
@@ -159,19 +194,24 @@ export class Writes {
     } catch (error) {
       // The old value could not be read: the new one, in a file of its own, is not needed.
       if (isKvError(error) && !Buffer.isBuffer(own.value))
-        this.#core.large.dropNow(this.#core.large.take(own.value));
+        this.#parts.large.dropNow(this.#parts.large.take(own.value));
       throw error;
     }
     return ownOutcome(await this.#attempt(own, { seq, loaded }));
   }
 
   #refuse(put: Put, ref: number, status: Status, cas: bigint): PutOutcome {
-    if (!Buffer.isBuffer(put.value)) this.#core.large.dropNow(this.#core.large.take(put.value));
+    if (!Buffer.isBuffer(put.value)) this.#parts.large.dropNow(this.#parts.large.take(put.value));
     return this.#refused(put, ref, status, cas);
   }
 
   #refused(put: Put, ref: number, status: Status, cas: bigint): PutOutcome {
-    const after = this.#core.afterOf(ref, put.key, put.keyStart, put.keyEnd);
+    const { items, commits } = this.#parts;
+    const { key, keyStart, keyEnd } = put;
+    const after =
+      ref === 0
+        ? commits.absence(items.keydir.find(key, keyStart, keyEnd), key, keyStart, keyEnd)
+        : items.afterOf(ref, key, keyStart, keyEnd);
     return { status, after, cas, valueBytes: bytesOf(put) };
   }
 }

@@ -6,7 +6,7 @@
 
 import type { ImageContent, ImageFile } from '../../log/segments/image-file.js';
 import { assert } from '../../assert.js';
-import type { Core } from '../items/core.js';
+import type { StoreParts } from '../items/parts.js';
 import type { Flushes, FlushesState } from '../flushes/flushes.js';
 import type { Items, ItemsState } from '../items/items.js';
 import type { KeydirState } from '../keydir/state.js';
@@ -18,7 +18,7 @@ interface StoreState {
 }
 
 /** Requires: no snapshot runs, and nothing is changed until it is written: the words are the keydir's own. */
-export function imageOf({ items, flushes, log }: Core): ImageContent {
+export function imageOf({ items, flushes, log }: StoreParts): ImageContent {
   assert(items.watcher === undefined, 'No snapshot runs');
   const large = items.largeReferences().reduce((sum, { bytes }) => sum + bytes, 0);
   const inLog = log.table.ordered.reduce((sum, { liveBytes }) => sum + liveBytes, 0);
@@ -41,13 +41,13 @@ export async function restoreFrom(
   const state = image.state as StoreState;
   let isWhole = false;
   try {
-    if (keydir.restore(state.keydir, image.log.hashSeed)) {
+    if (items.restoreKeydir(state.keydir, image.log.hashSeed)) {
       flushes.restore(state.flushes);
       isWhole = await image.fill(keydir.words.concat(flushes.words));
     }
   } finally {
     if (!isWhole) {
-      keydir.clear();
+      items.clearKeydir();
       flushes.clear();
     }
   }

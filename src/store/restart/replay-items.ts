@@ -24,7 +24,7 @@ import { decodeDescriptor } from '../../log/segments/large-value-file.js';
 import { packKey } from '../../log/bytes/key-hash.js';
 import type { Segment } from '../../log/segments/segment.js';
 import { KEY_BYTES_LIMIT } from '../../limits.js';
-import { keydirMarks } from '../items/core.js';
+import { keydirMarks } from '../items/marks.js';
 import type { Flushes } from '../flushes/flushes.js';
 import type { Items } from '../items/items.js';
 import { MARK as KEYDIR_MARK } from '../keydir/keydir.js';
@@ -79,15 +79,8 @@ function replayPlain(
     if (found !== 0) items.remove(found);
     return;
   }
-  if (found !== 0) items.replayOver(found);
-  items.replayPut(
-    found === 0 ? keydir.insertPacked(hash, words, keyWord(at), keyBytes) : found,
-    segment,
-    words,
-    at,
-    keydirMarks(marksAt(words, at)),
-    usedSeconds,
-  );
+  const marks = keydirMarks(marksAt(words, at));
+  items.replayPut(found, segment, words, at, marks, usedSeconds);
 }
 
 /** No object is made for it: there may be as many as puts. */
@@ -132,13 +125,13 @@ export function replayEntry(
       lastUsedSeconds: usedSeconds,
     };
     const at = items.set(key, ref, state, isLarge ? decodeDescriptor(entry.value) : undefined);
-    keydir.touch(at);
+    items.refresh(at);
   } else if (ref !== 0 && entry.type === RECORD.delete) {
     items.remove(ref);
   } else if (ref !== 0 && keydir.seq(ref) === entry.value.readUIntLE(0, 6)) {
     // A touch is meant for one put; after that was overwritten it means nothing.
     items.setExpiresAt(ref, expiresAt);
-    if ((entry.marks & MARK.won) !== 0) keydir.setMarks(ref, keydir.marks(ref) | WON);
-    keydir.touch(ref);
+    if ((entry.marks & MARK.won) !== 0) items.addMarks(ref, WON);
+    items.refresh(ref);
   }
 }

@@ -5,7 +5,7 @@
 // - A disk that is short of room is never made to wait.
 // - The pace is a multiple of what clients write: a compaction does not fall behind them.
 
-import type { Core } from '../items/core.js';
+import type { StoreParts } from '../items/parts.js';
 
 /** Bytes of segments read a second beside clients. */
 const BYTES_PER_SECOND = 128 * 1024 * 1024;
@@ -17,7 +17,7 @@ const SERVED_MS = 100;
 const LATE_MS_MAX = 100;
 
 export class CompactionPace {
-  readonly #core: Core;
+  readonly #parts: StoreParts;
   #served = 0;
   #servedMs = Number.NEGATIVE_INFINITY;
   #written = 0;
@@ -27,19 +27,19 @@ export class CompactionPace {
   #writtenPerSecond = 0;
 
   /** Of a compaction that begins now. */
-  constructor(core: Core) {
-    this.#core = core;
+  constructor(parts: StoreParts) {
+    this.#parts = parts;
     this.#lastMs = this.#nowMs();
     this.#dueMs = this.#lastMs;
-    this.#served = servedBy(core);
-    this.#written = core.log.counters.bytes;
+    this.#served = servedBy(parts);
+    this.#written = parts.log.counters.bytes;
   }
 
   /** Ms to wait now that so many bytes more have been read. */
   delayMs(bytes: number): number {
     const nowMs = this.#nowMs();
     this.#look(nowMs);
-    if (this.#core.log.short || nowMs - this.#servedMs > SERVED_MS) {
+    if (this.#parts.log.short || nowMs - this.#servedMs > SERVED_MS) {
       this.#dueMs = nowMs;
       return 0;
     }
@@ -50,10 +50,10 @@ export class CompactionPace {
 
   /** What clients did since the last look. */
   #look(nowMs: number): void {
-    const served = servedBy(this.#core);
+    const served = servedBy(this.#parts);
     if (served !== this.#served) this.#servedMs = nowMs;
     this.#served = served;
-    const { bytes } = this.#core.log.counters;
+    const { bytes } = this.#parts.log.counters;
     const seconds = Math.max(1, nowMs - this.#lastMs) / 1000;
     // Over about a second.
     const share = Math.min(1, seconds);
@@ -64,12 +64,12 @@ export class CompactionPace {
   }
 
   #nowMs(): number {
-    return this.#core.env.clock.monotonicMs();
+    return this.#parts.env.clock.monotonicMs();
   }
 }
 
 /** Grows with whatever clients ask that may have to wait. */
-function servedBy({ cache, log }: Core): number {
+function servedBy({ cache, log }: StoreParts): number {
   const { hits, misses } = cache.stats;
   return hits + misses + log.counters.records;
 }

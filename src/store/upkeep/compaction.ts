@@ -32,18 +32,18 @@ import type { Segment } from '../../log/segments/segment.js';
 import type { Background } from '../background/client.js';
 import type { CompactDone, SegmentPlace } from '../background/messages.js';
 import { CompactionPace } from './compaction-pace.js';
-import type { Core } from '../items/core.js';
+import type { StoreParts } from '../items/parts.js';
 import { Judge } from './judge.js';
 
 /** Items moved in one turn of the event loop. */
 const SLICE_KEYS = 2_000;
 
 export class Compaction {
-  readonly #core: Core;
+  readonly #parts: StoreParts;
   readonly #background: Background;
 
-  constructor(core: Core, background: Background) {
-    this.#core = core;
+  constructor(parts: StoreParts, background: Background) {
+    this.#parts = parts;
     this.#background = background;
   }
 
@@ -65,9 +65,9 @@ export class Compaction {
   }
 
   async #replace(run: readonly Segment[], judge: Judge, before: FlushNeed): Promise<void> {
-    const core = this.#core;
-    const { fs } = core.env;
-    const { log } = core;
+    const parts = this.#parts;
+    const { fs } = parts.env;
+    const { log } = parts;
     const failures = log.counters.failures;
     const output = this.#placeFor(run);
     const name = segmentName(output.last, output.generation);
@@ -102,9 +102,9 @@ export class Compaction {
       segment.flushNeed.add(before.state);
       segment.flushNeed.add(judge.killers.state);
     }
-    core.counters.compactions += 1;
-    core.counters.compactedRecords += hintEntries(hint).count;
-    core.counters.compactedBytes += run.reduce(
+    parts.counters.compactions += 1;
+    parts.counters.compactedRecords += hintEntries(hint).count;
+    parts.counters.compactedBytes += run.reduce(
       (sum, { committedBytes }) => sum + committedBytes,
       0,
     );
@@ -119,13 +119,13 @@ export class Compaction {
       first: first.first,
       last: last.last,
       generation: run.reduce((most, { generation }) => Math.max(most, generation), 0) + 1,
-      salt: this.#core.env.random.bytes(4).readUInt32LE(0),
+      salt: this.#parts.env.random.bytes(4).readUInt32LE(0),
     };
   }
 
   #judgeOf(run: readonly Segment[]): Judge {
-    const isOldest = this.#core.log.table.ordered[0] === run[0];
-    return new Judge(this.#core, new Set(run.map(({ slot }) => slot)), isOldest);
+    const isOldest = this.#parts.log.table.ordered[0] === run[0];
+    return new Judge(this.#parts, new Set(run.map(({ slot }) => slot)), isOldest);
   }
 
   async #copy(
@@ -134,23 +134,23 @@ export class Compaction {
     temporaryName: string,
     judge: Judge,
   ): Promise<CompactDone> {
-    const core = this.#core;
-    const { log } = core;
-    const pace = new CompactionPace(core);
+    const parts = this.#parts;
+    const { log } = parts;
+    const pace = new CompactionPace(parts);
     const done = await this.#background.perform(
       {
         task: 'compact',
         storeId: log.storeId,
         run: run.map(placeOf),
         output,
-        createdAtMs: core.clock.nowMs(),
+        createdAtMs: parts.clock.nowMs(),
         temporaryName,
         hashSeed: log.recovery.hashSeed,
       },
       async (question) => {
         assert(question.ask === 'judge', 'A compaction asks for judgements');
         await this.#rest(pace.delayMs(question.bytes));
-        if (core.closed) throw new KvError('KV_CLOSED', 'The store is closing');
+        if (parts.commits.closed) throw new KvError('KV_CLOSED', 'The store is closing');
         return judge.answer(question);
       },
     );
@@ -159,7 +159,7 @@ export class Compaction {
   }
 
   async #switch(run: readonly Segment[], output: Segment): Promise<void> {
-    const { log } = this.#core;
+    const { log } = this.#parts;
     try {
       await log.replaceRun(run, output);
     } catch (error) {
@@ -171,7 +171,7 @@ export class Compaction {
 
   /** Without its hint the segment is scanned at the next start: slower, nothing else. */
   async #saveHint(segment: Segment, hint: Buffer): Promise<void> {
-    const { env, log } = this.#core;
+    const { env, log } = this.#parts;
     try {
       await writeHint(env.fs, log.dir, segment, hint);
     } catch (error) {
@@ -184,7 +184,7 @@ export class Compaction {
    * put old places back. Ends when no undo is left that could do so.
    */
   async #moveItems(segment: Segment, hint: Buffer): Promise<void> {
-    const { log } = this.#core;
+    const { log } = this.#parts;
     for (;;) {
       const failures = log.counters.failures;
       const list = hintEntries(hint);
@@ -204,7 +204,7 @@ export class Compaction {
 
   #moveItem(words: Uint32Array, at: number, slot: number): void {
     if (typeAt(words, at) !== RECORD.put) return;
-    const { items } = this.#core;
+    const { items } = this.#parts;
     if (valueBytesAt(words, at) !== 0) {
       const { key, seq, offset } = entryAt(words, at);
       items.relocate(items.keydir.find(key), seq, slot, offset);
@@ -217,11 +217,11 @@ export class Compaction {
 
   async #rest(delayMs: number): Promise<void> {
     if (delayMs === 0) return;
-    await new Promise<void>((resolve) => void this.#core.env.clock.setTimer(delayMs, resolve));
+    await new Promise<void>((resolve) => void this.#parts.env.clock.setTimer(delayMs, resolve));
   }
 
   #nextTurn(): Promise<void> {
-    return new Promise((resolve) => this.#core.env.clock.defer(resolve));
+    return new Promise((resolve) => this.#parts.env.clock.defer(resolve));
   }
 }
 

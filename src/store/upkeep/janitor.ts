@@ -14,7 +14,8 @@ import type { ScrubDone, ScrubTask } from '../background/messages.js';
 import { Compaction, placeOf } from './compaction.js';
 import { planAll, planRun } from './compaction-plan.js';
 import type { SegmentSizes } from './compaction-plan.js';
-import type { Core } from '../items/core.js';
+import type { StoreParts } from '../items/parts.js';
+import type { ScrubFindings } from './scrub-findings.js';
 import { Scrubber } from './scrubber.js';
 import { Snapshot } from './snapshot.js';
 import type { CompactionReport, SnapshotReport } from '../store.js';
@@ -28,7 +29,7 @@ const SHORT_PAUSE_MS = 5_000;
 const SHORT_RATIO = 0.02;
 
 export class Janitor {
-  readonly #core: Core;
+  readonly #parts: StoreParts;
   readonly #background: Background;
   readonly #exporter: Background;
   readonly #compaction: Compaction;
@@ -41,16 +42,20 @@ export class Janitor {
   #pausedUntilMs = 0;
   #lastSnapshotMs = Number.NEGATIVE_INFINITY;
 
-  constructor(core: Core) {
-    this.#core = core;
-    this.#background = new Background(core.env, core.log.dir);
-    this.#compaction = new Compaction(core, this.#background);
-    this.#exporter = new Background(core.env, core.log.dir);
-    this.#snapshot = new Snapshot(core, this.#exporter);
-    if (typeof core.options.snapshot === 'number') this.#lastSnapshotMs = this.#nowMs();
-    for (const segment of core.log.recovery.scanned) this.#later(() => this.#writeHint(segment));
-    this.#scrubber = new Scrubber(core, (task) => this.#inTurn(() => this.#scrub(task)));
+  constructor(parts: StoreParts) {
+    this.#parts = parts;
+    this.#background = new Background(parts.env, parts.log.dir);
+    this.#compaction = new Compaction(parts, this.#background);
+    this.#exporter = new Background(parts.env, parts.log.dir);
+    this.#snapshot = new Snapshot(parts, this.#exporter);
+    if (typeof parts.options.snapshot === 'number') this.#lastSnapshotMs = this.#nowMs();
+    for (const segment of parts.log.recovery.scanned) this.#later(() => this.#writeHint(segment));
+    this.#scrubber = new Scrubber(parts, (task) => this.#inTurn(() => this.#scrub(task)));
     this.#plan();
+  }
+
+  get scrubFindings(): ScrubFindings {
+    return this.#scrubber.findings;
   }
 
   /** A segment is complete: it wants a hint, and there may be enough to compact. */
@@ -72,7 +77,7 @@ export class Janitor {
         segmentsAfter: after.segments,
         bytesBefore: before.bytes,
         bytesAfter: after.bytes,
-        liveBytes: this.#core.items.liveBytes,
+        liveBytes: this.#parts.items.liveBytes,
       };
     });
   }
@@ -95,9 +100,9 @@ export class Janitor {
   }
 
   #plan(): void {
-    this.#timer = this.#core.env.clock.setTimer(TICK_MS, () => {
+    this.#timer = this.#parts.env.clock.setTimer(TICK_MS, () => {
       this.#later(() => this.#compactIfWorth());
-      const { snapshot } = this.#core.options;
+      const { snapshot } = this.#parts.options;
       if (typeof snapshot === 'number' && this.#nowMs() - this.#lastSnapshotMs >= snapshot) {
         this.#snapshotLater();
       }
@@ -131,14 +136,14 @@ export class Janitor {
   #tellFailure(done: Promise<unknown>): void {
     done.catch((error: unknown) => {
       if (this.#closing || isKvError(error, 'KV_CLOSED')) return;
-      this.#core.env.logger.warn(`Background work failed: ${String(error)}`);
+      this.#parts.env.logger.warn(`Background work failed: ${String(error)}`);
     });
   }
 
   async #writeHint(segment: Segment): Promise<void> {
-    if (!this.#core.log.table.ordered.includes(segment)) return;
+    if (!this.#parts.log.table.ordered.includes(segment)) return;
     await this.#background.perform(
-      { task: 'hint', segment: placeOf(segment), hashSeed: this.#core.log.recovery.hashSeed },
+      { task: 'hint', segment: placeOf(segment), hashSeed: this.#parts.log.recovery.hashSeed },
       () => {
         throw new Error('A hint asks nothing');
       },
@@ -158,14 +163,14 @@ export class Janitor {
   async #compactIfWorth(): Promise<void> {
     if (this.#nowMs() < this.#pausedUntilMs) return;
     const compacted = await this.#compactWorth();
-    const { snapshot, snapshotPauseMs } = this.#core.options;
+    const { snapshot, snapshotPauseMs } = this.#parts.options;
     if (!compacted || snapshot !== 'compact') return;
     if (this.#nowMs() - this.#lastSnapshotMs >= snapshotPauseMs) this.#snapshotLater();
   }
 
   /** Compacts run after run until none is worth it; false when none was. */
   async #compactWorth(): Promise<boolean> {
-    const { log, options } = this.#core;
+    const { log, options } = this.#parts;
     for (let compacted = false; !this.#closing; compacted = true) {
       const sealed = log.table.ordered.filter((segment) => segment.sealed);
       const run = planRun(this.#sizesOf(sealed), {
@@ -184,7 +189,7 @@ export class Janitor {
    * there would always be more.
    */
   async #compactAll(): Promise<void> {
-    const { log, options } = this.#core;
+    const { log, options } = this.#parts;
     await log.rotate();
     const complete = log.table.ordered.filter((segment) => segment.sealed).at(-1)?.last ?? 0;
     for (let done = 0; done < complete;) {
@@ -200,7 +205,7 @@ export class Janitor {
   }
 
   async #compactRun(segments: readonly Segment[]): Promise<void> {
-    const { log, counters } = this.#core;
+    const { log, counters } = this.#parts;
     try {
       await this.#compaction.compact(segments);
     } catch (error) {
@@ -213,7 +218,7 @@ export class Janitor {
   }
 
   async #takeSnapshot(path: string | undefined): Promise<SnapshotReport> {
-    const { counters } = this.#core;
+    const { counters } = this.#parts;
     this.#lastSnapshotMs = this.#nowMs();
     try {
       const report = await this.#snapshot.take(path);
@@ -227,7 +232,7 @@ export class Janitor {
 
   /** Flushes that an older segment needed, and that none needs any more, are dead bytes now. */
   #sizesOf(sealed: readonly Segment[]): SegmentSizes[] {
-    const { flushes } = this.#core;
+    const { flushes } = this.#parts;
     const older: FlushNeed[] = [];
     return sealed.map((segment) => {
       const { committedBytes, overheadBytes, liveBytes, keptFlushes, keptFlushBytes } = segment;
@@ -241,7 +246,7 @@ export class Janitor {
   }
 
   #sizes(): { readonly segments: number; readonly bytes: number } {
-    const { ordered } = this.#core.log.table;
+    const { ordered } = this.#parts.log.table;
     return {
       segments: ordered.length,
       bytes: ordered.reduce((sum, { committedBytes }) => sum + committedBytes, 0),
@@ -249,6 +254,6 @@ export class Janitor {
   }
 
   #nowMs(): number {
-    return this.#core.env.clock.monotonicMs();
+    return this.#parts.env.clock.monotonicMs();
   }
 }

@@ -24,13 +24,13 @@ import { FlushNeed } from '../../log/segments/flush-need.js';
 import { RECORD } from '../../log/bytes/format.js';
 import { VERDICT } from '../background/messages.js';
 import type { JudgeAnswer, JudgeQuestion } from '../background/messages.js';
-import type { Core } from '../items/core.js';
+import type { StoreParts } from '../items/parts.js';
 import { MARK } from '../keydir/keydir.js';
 
 const NO_KEY = Buffer.alloc(0);
 
 export class Judge {
-  readonly #core: Core;
+  readonly #parts: StoreParts;
   readonly #runSlots: ReadonlySet<number>;
   readonly #isOldest: boolean;
   /** What flushes the segments before the run need, as it was when the lot was asked for. */
@@ -48,8 +48,8 @@ export class Judge {
   readonly killers = new FlushNeed();
 
   /** `runSlots`: slots of the run's segments; `isOldest`: nothing in the log is older than the run. */
-  constructor(core: Core, runSlots: ReadonlySet<number>, isOldest: boolean) {
-    this.#core = core;
+  constructor(parts: StoreParts, runSlots: ReadonlySet<number>, isOldest: boolean) {
+    this.#parts = parts;
     this.#runSlots = runSlots;
     this.#isOldest = isOldest;
   }
@@ -70,7 +70,7 @@ export class Judge {
 
   /** A put or a delete: no object is made for it. */
   #judgePlain(words: Uint32Array, at: number): number {
-    const { items } = this.#core;
+    const { items } = this.#parts;
     const hash = hashAt(words, at);
     const ref = items.keydir.findPacked(hash, words, keyWord(at), keyBytesAt(words, at));
     const key = items.hasUnsynced ? entryAt(words, at).key : NO_KEY;
@@ -82,13 +82,13 @@ export class Judge {
     if (entry.type === RECORD.flush || entry.type === RECORD.deletePrefix) {
       return this.#judgeFlush(entry);
     }
-    const ref = this.#core.items.keydir.find(entry.key);
+    const ref = this.#parts.items.keydir.find(entry.key);
     return this.#judgeItem(words, at, ref, entry.key);
   }
 
   /** `key` matters only while some keys are unsynced. */
   #judgeItem(words: Uint32Array, at: number, ref: number, key: Buffer): number {
-    const { items } = this.#core;
+    const { items } = this.#parts;
     const type = typeAt(words, at);
     const seq = seqAt(words, at);
     if (items.afterOf(ref, key) !== 0) {
@@ -110,14 +110,14 @@ export class Judge {
   }
 
   #judgePut(ref: number, seq: number): number {
-    const core = this.#core;
-    const { keydir } = core.items;
+    const parts = this.#parts;
+    const { keydir } = parts.items;
     if (ref !== 0 && keydir.seq(ref) !== seq) return VERDICT.drop;
-    if (ref !== 0 && !core.isDeadForGood(ref)) {
-      if (core.deadReason(ref) !== undefined) this.#keptDead = true;
+    if (ref !== 0 && !parts.liveness.isDeadForGood(ref)) {
+      if (parts.liveness.deadReason(ref) !== undefined) this.#keptDead = true;
       return (keydir.marks(ref) & MARK.WON) === 0 ? VERDICT.keep : VERDICT.keepWon;
     }
-    if (ref !== 0) core.forget(ref, this.killers);
+    if (ref !== 0) parts.commits.forget(ref, this.killers);
     return this.#isOldest ? VERDICT.drop : VERDICT.tombstone;
   }
 
@@ -127,7 +127,7 @@ export class Judge {
    */
   #judgeTouch(ref: number, entry: ReplayEntry): number {
     if (ref === 0) return this.#isOldest ? VERDICT.drop : VERDICT.tombstone;
-    const { keydir } = this.#core.items;
+    const { keydir } = this.#parts.items;
     if (keydir.seq(ref) !== entry.value.readUIntLE(0, 6)) return VERDICT.drop;
     if (this.#runSlots.has(keydir.segment(ref))) return VERDICT.drop;
     return keydir.expiresAt(ref) === entry.expiresAt ? VERDICT.keep : VERDICT.drop;
@@ -138,7 +138,7 @@ export class Judge {
    * record in an older segment; those in the run have been judged before it.
    */
   #judgeFlush({ seq, bytes }: ReplayEntry): number {
-    const { flushes, log } = this.#core;
+    const { flushes, log } = this.#parts;
     const isDone = !flushes.promises.isPromise(seq, log.watermark);
     if (isDone && this.#mayBeNeeded(seq)) {
       this.keptFlushes.note(seq);
@@ -152,14 +152,14 @@ export class Judge {
 
   #mayBeNeeded(seq: number): boolean {
     if (this.#isOldest) return false;
-    if (!this.#core.flushes.isRetired(seq)) return true;
+    if (!this.#parts.flushes.isRetired(seq)) return true;
     for (const need of this.#olderNeeds) if (need.has(seq)) return true;
     return false;
   }
 
   #needsOfOlder(): readonly FlushNeed[] {
     if (this.#isOldest) return [];
-    const { ordered } = this.#core.log.table;
+    const { ordered } = this.#parts.log.table;
     const first = ordered.findIndex(({ slot }) => this.#runSlots.has(slot));
     return ordered
       .slice(0, first)

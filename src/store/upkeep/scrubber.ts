@@ -12,7 +12,8 @@ import type { LargeReference } from '../../log/segments/large-value-file.js';
 import type { Segment } from '../../log/segments/segment.js';
 import type { ScrubDone, ScrubTask } from '../background/messages.js';
 import { placeOf } from './compaction.js';
-import type { Core } from '../items/core.js';
+import type { StoreParts } from '../items/parts.js';
+import { ScrubFindings } from './scrub-findings.js';
 
 /** Read at once: below a MiB a scan would read the same bytes again and again. */
 const PIECE_BYTES_MIN = 1024 * 1024;
@@ -23,7 +24,8 @@ const PASS_MS_MIN = 60_000;
 type Target = Segment | LargeReference;
 
 export class Scrubber {
-  readonly #core: Core;
+  readonly findings = new ScrubFindings();
+  readonly #parts: StoreParts;
   readonly #perform: (task: () => ScrubTask | undefined) => Promise<ScrubDone | undefined>;
   #timer: Timer | undefined;
   #targets: Target[] = [];
@@ -34,12 +36,12 @@ export class Scrubber {
 
   /** `perform` runs a task when the background is free; it asks which only then. */
   constructor(
-    core: Core,
+    parts: StoreParts,
     perform: (task: () => ScrubTask | undefined) => Promise<ScrubDone | undefined>,
   ) {
-    this.#core = core;
+    this.#parts = parts;
     this.#perform = perform;
-    if (core.options.scrubBytesPerSecond > 0) this.#plan(0);
+    if (parts.options.scrubBytesPerSecond > 0) this.#plan(0);
   }
 
   close(): void {
@@ -49,11 +51,11 @@ export class Scrubber {
 
   #plan(delayMs: number): void {
     if (this.#closed) return;
-    this.#timer = this.#core.env.clock.setTimer(delayMs, () => void this.#turn());
+    this.#timer = this.#parts.env.clock.setTimer(delayMs, () => void this.#turn());
   }
 
   async #turn(): Promise<void> {
-    const { clock, logger } = this.#core.env;
+    const { clock, logger } = this.#parts.env;
     const startedMs = clock.monotonicMs();
     if (this.#targets.length === 0) this.#beginPass(startedMs);
     let bytes = 0;
@@ -64,18 +66,18 @@ export class Scrubber {
       logger.warn(`The scrubber could not go on: ${String(error)}`);
       this.#advance(undefined);
     }
-    const pieceMs = (bytes / this.#core.options.scrubBytesPerSecond) * 1000;
+    const pieceMs = (bytes / this.#parts.options.scrubBytesPerSecond) * 1000;
     const isDone = this.#targets.length === 0;
     const untilNextPassMs = isDone ? this.#passStartedMs + PASS_MS_MIN - clock.monotonicMs() : 0;
     if (isDone && this.#isPassing) {
       this.#isPassing = false;
-      this.#core.counters.scrubPasses += 1;
+      this.#parts.counters.scrubPasses += 1;
     }
     this.#plan(Math.max(pieceMs - (clock.monotonicMs() - startedMs), untilNextPassMs, 1));
   }
 
   #beginPass(nowMs: number): void {
-    const { log, items } = this.#core;
+    const { log, items } = this.#parts;
     this.#passStartedMs = nowMs;
     this.#isPassing = true;
     this.#from = 0;
@@ -85,7 +87,7 @@ export class Scrubber {
 
   /** Returns the bytes that were read. */
   async #scrubPiece(): Promise<number> {
-    const { counters } = this.#core;
+    const { counters } = this.#parts;
     const target = this.#targets[0];
     const done = await this.#perform(() => this.#taskFor(target));
     if (target === undefined || done === undefined) {
@@ -102,10 +104,10 @@ export class Scrubber {
   /** Undefined when the target was compacted away or deleted since the pass began. */
   #taskFor(target: Target | undefined): ScrubTask | undefined {
     if (target === undefined || !this.#isNeeded(target)) return undefined;
-    const { scrubBytesPerSecond } = this.#core.options;
+    const { scrubBytesPerSecond } = this.#parts.options;
     return {
       task: 'scrub',
-      storeId: this.#core.log.storeId,
+      storeId: this.#parts.log.storeId,
       target: 'id' in target ? target : placeOf(target),
       from: this.#from,
       bytesMax: Math.min(PIECE_BYTES_MAX, Math.max(PIECE_BYTES_MIN, scrubBytesPerSecond)),
@@ -113,7 +115,7 @@ export class Scrubber {
   }
 
   #isNeeded(target: Target): boolean {
-    const { log, items } = this.#core;
+    const { log, items } = this.#parts;
     return 'id' in target ? items.largeIds().has(target.id) : log.table.ordered.includes(target);
   }
 
@@ -123,10 +125,10 @@ export class Scrubber {
   }
 
   #tell(target: Target, offset: number, what: string): void {
-    const { env, scrubFindings } = this.#core;
+    const { env } = this.#parts;
     const file =
       'id' in target ? largeValueName(target.id) : segmentName(target.last, target.generation);
-    if (!scrubFindings.note(file, offset)) return;
+    if (!this.findings.note(file, offset)) return;
     env.logger.error('The scrubber found damage; run kv-check', { file, offset, what });
   }
 }

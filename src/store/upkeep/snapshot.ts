@@ -23,7 +23,7 @@ import type { LargeValue } from '../store.js';
 import type { Background } from '../background/client.js';
 import type { ExportDone, ExportItem, ExportItems } from '../background/messages.js';
 import { placeOf } from './compaction.js';
-import type { Core } from '../items/core.js';
+import type { StoreParts } from '../items/parts.js';
 import { wallExpiryOf } from '../operations/expiry.js';
 import type { ItemWatcher } from '../items/items.js';
 import { MARK } from '../keydir/keydir.js';
@@ -33,31 +33,31 @@ import type { SnapshotReport } from '../store.js';
 const SLICE_KEYS = 2_000;
 
 export class Snapshot {
-  readonly #core: Core;
+  readonly #parts: StoreParts;
   readonly #background: Background;
 
-  constructor(core: Core, background: Background) {
-    this.#core = core;
+  constructor(parts: StoreParts, background: Background) {
+    this.#parts = parts;
     this.#background = background;
   }
 
   /** Writes `path` (default: snapshot.json in the data directory). */
-  async take(path = join(this.#core.log.dir, SNAPSHOT_NAME)): Promise<SnapshotReport> {
-    const core = this.#core;
-    const { fs } = core.env;
-    const { target, temporaryPath } = await placeFor(fs, core.log.dir, path);
-    const walk = new SnapshotWalk(core);
+  async take(path = join(this.#parts.log.dir, SNAPSHOT_NAME)): Promise<SnapshotReport> {
+    const parts = this.#parts;
+    const { fs } = parts.env;
+    const { target, temporaryPath } = await placeFor(fs, parts.log.dir, path);
+    const walk = new SnapshotWalk(parts);
     const { seq } = walk;
-    const failures = core.log.counters.failures;
+    const failures = parts.log.counters.failures;
     try {
-      await core.log.drainedUpTo(seq);
-      if (core.log.counters.failures !== failures) {
+      await parts.log.drainedUpTo(seq);
+      if (parts.log.counters.failures !== failures) {
         throw new KvError('KV_IO', 'A commit failed while the snapshot began; ask again');
       }
       // Seqs that a full disk took back are nowhere: a snapshot proves what the log must come up to.
-      const provable = Math.min(seq, core.log.provableSeq);
+      const provable = Math.min(seq, parts.log.provableSeq);
       const { createdAtMs, clockAheadMs } = walk;
-      const { storeId } = core.log;
+      const { storeId } = parts.log;
       const done = await this.#background.perform(
         {
           task: 'export',
@@ -120,7 +120,7 @@ class SnapshotWalk implements ItemWatcher {
   /** What is exported is by the wall clock. */
   readonly clockAheadMs: number;
   readonly newMarks: number;
-  readonly #core: Core;
+  readonly #parts: StoreParts;
   /** A flush was due, but the log took no record for it. */
   readonly #isEmpty: boolean;
   /** Sent before their change, waiting for the next message. */
@@ -132,16 +132,16 @@ class SnapshotWalk implements ItemWatcher {
   #cursor = 0;
   #ended = false;
 
-  constructor(core: Core) {
-    const { items } = core;
+  constructor(parts: StoreParts) {
+    const { items } = parts;
     assert(items.watcher === undefined, 'One snapshot runs at a time');
-    this.#core = core;
-    core.carryOutFlushes();
-    core.flushes.close();
-    this.seq = core.log.lastSeq;
-    this.createdAtMs = core.clock.nowMs();
-    this.clockAheadMs = core.clock.aheadMs;
-    this.#isEmpty = core.flushes.promises.nextMs <= this.createdAtMs;
+    this.#parts = parts;
+    parts.commits.carryOutFlushes();
+    parts.flushes.close();
+    this.seq = parts.log.lastSeq;
+    this.createdAtMs = parts.clock.nowMs();
+    this.clockAheadMs = parts.clock.aheadMs;
+    this.#isEmpty = parts.flushes.promises.nextMs <= this.createdAtMs;
     this.newMarks = items.restingMarks === 0 ? MARK.SNAPSHOT : 0;
     items.watcher = this;
   }
@@ -157,7 +157,7 @@ class SnapshotWalk implements ItemWatcher {
     this.#early = [];
     if (!this.#ended) this.#walkOn((item) => void items.push(item));
     const segments = this.#turnOver();
-    await new Promise<void>((resolve) => this.#core.env.clock.defer(resolve));
+    await new Promise<void>((resolve) => this.#parts.env.clock.defer(resolve));
     // What went early meanwhile goes with the next message, and so do its segments.
     const last = this.#ended && this.#early.length === 0;
     return { answer: 'items', items, segments, last };
@@ -175,9 +175,9 @@ class SnapshotWalk implements ItemWatcher {
   async end(): Promise<void> {
     while (!this.#ended) {
       this.#walkOn(() => {});
-      await new Promise<void>((resolve) => this.#core.env.clock.defer(resolve));
+      await new Promise<void>((resolve) => this.#parts.env.clock.defer(resolve));
     }
-    const { items } = this.#core;
+    const { items } = this.#parts;
     items.watcher = undefined;
     items.restingMarks = this.newMarks;
     for (const value of this.#held) value.release();
@@ -185,7 +185,7 @@ class SnapshotWalk implements ItemWatcher {
   }
 
   #walkOn(take: (item: ExportItem) => void): void {
-    this.#cursor = this.#core.items.keydir.walk(this.#cursor, SLICE_KEYS, (ref) => {
+    this.#cursor = this.#parts.items.keydir.walk(this.#cursor, SLICE_KEYS, (ref) => {
       const item = this.#send(ref);
       if (item !== undefined) take(item);
     });
@@ -194,21 +194,21 @@ class SnapshotWalk implements ItemWatcher {
 
   /** Marks the item as sent; what to send, or undefined when it was sent, is younger, or is dead. */
   #send(ref: number): ExportItem | undefined {
-    const core = this.#core;
-    const { items } = core;
+    const parts = this.#parts;
+    const { items } = parts;
     const { keydir } = items;
     const marks = keydir.marks(ref);
     if ((marks & MARK.SNAPSHOT) === this.newMarks) return undefined;
-    keydir.setMarks(ref, marks ^ MARK.SNAPSHOT);
+    items.markExported(ref);
     const expiresAt = keydir.expiresAt(ref);
     if (expiresAt !== 0 && expiresAt <= this.createdAtMs) return undefined;
-    const { flushes } = core;
+    const { flushes } = parts;
     if (this.#isEmpty) return undefined;
     if (flushes.isOpen && flushes.killerOf(keydir, ref, this.seq) !== 0) return undefined;
     const large = items.largeOf(ref);
-    if (large !== undefined) this.#held.push(core.large.open(large));
+    if (large !== undefined) this.#held.push(parts.large.open(large));
     const slot = keydir.segment(ref);
-    const segment = core.log.table.at(slot);
+    const segment = parts.log.table.at(slot);
     if (!this.#gathered.has(segment)) {
       segment.acquire();
       this.#gathered.add(segment);

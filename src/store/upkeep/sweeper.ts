@@ -2,7 +2,7 @@
 // --max-idle, a slice at a time, so that no request waits for it. Rests when there is nothing to find.
 
 import type { Timer } from '../../env/env.js';
-import type { Core } from '../items/core.js';
+import type { StoreParts } from '../items/parts.js';
 import { FlushPass } from '../flushes/pass.js';
 import { MARK } from '../keydir/keydir.js';
 
@@ -18,7 +18,7 @@ const WALK_TICKS = 300;
 const SEAL_PAUSE_MS = 1_000;
 
 export class Sweeper {
-  readonly #core: Core;
+  readonly #parts: StoreParts;
   readonly #pass: FlushPass;
   #timer: Timer | undefined;
   /** Set when a flush is to be carried out before the next tick. */
@@ -26,10 +26,10 @@ export class Sweeper {
   #cursor = 0;
   #stopped = false;
 
-  constructor(core: Core) {
-    this.#core = core;
-    this.#pass = new FlushPass(core.flushes, core.log);
-    core.carryOutFlushes();
+  constructor(parts: StoreParts) {
+    this.#parts = parts;
+    this.#pass = new FlushPass(parts.flushes, parts.log);
+    parts.commits.carryOutFlushes();
     this.#plan();
   }
 
@@ -41,19 +41,19 @@ export class Sweeper {
 
   /** One slice of the walk. */
   sweep(): void {
-    const core = this.#core;
-    const { items, options, counters } = core;
-    core.carryOutFlushes();
+    const parts = this.#parts;
+    const { items, options, counters } = parts;
+    parts.commits.carryOutFlushes();
     const retires = this.#pass.prepare();
     if (this.#cursor === 0) {
       if (items.expiringCount === 0 && !retires && options.idleMsMax === 0) return;
       this.#pass.begin();
       counters.sweeps += 1;
     }
-    const idleBefore = core.nowSeconds() - options.idleMsMax / 1000;
+    const idleBefore = parts.clock.nowSeconds() - options.idleMsMax / 1000;
     const share = Math.ceil(items.count / WALK_TICKS);
     const budget = Math.min(SLICE_KEYS_MAX, Math.max(SLICE_KEYS_MIN, share));
-    const endMs = core.env.clock.monotonicMs() + SLICE_MS_MAX;
+    const endMs = parts.env.clock.monotonicMs() + SLICE_MS_MAX;
     for (let left = budget; left > 0; left -= PIECE_KEYS) {
       this.#cursor = items.keydir.walk(this.#cursor, Math.min(left, PIECE_KEYS), (ref) => {
         counters.sweeperChecked += 1;
@@ -63,36 +63,36 @@ export class Sweeper {
         this.#pass.end();
         return;
       }
-      if (core.env.clock.monotonicMs() >= endMs) return;
+      if (parts.env.clock.monotonicMs() >= endMs) return;
     }
   }
 
   #look(ref: number, idleBefore: number): void {
-    const core = this.#core;
-    const { keydir } = core.items;
-    const reason = core.deadReason(ref);
-    if (reason !== undefined && core.isDeadForGood(ref)) {
-      if ((keydir.marks(ref) & MARK.FETCHED) === 0) core.counters.expiredUnfetched += 1;
-      core.counters.sweeperReclaimed += 1;
-      core.forget(ref);
+    const parts = this.#parts;
+    const { keydir } = parts.items;
+    const reason = parts.liveness.deadReason(ref);
+    if (reason !== undefined && parts.liveness.isDeadForGood(ref)) {
+      if ((keydir.marks(ref) & MARK.FETCHED) === 0) parts.counters.expiredUnfetched += 1;
+      parts.counters.sweeperReclaimed += 1;
+      parts.commits.forget(ref);
       return;
     }
     if (reason !== undefined) this.#sealSoon();
-    if (core.options.idleMsMax === 0 || reason !== undefined) return;
+    if (parts.options.idleMsMax === 0 || reason !== undefined) return;
     if (keydir.lastUsedSeconds(ref) >= idleBefore) return;
-    if (core.commitRemoval(keydir.key(ref), ref, 'idle') !== undefined) {
-      core.counters.idleDropped += 1;
+    if (parts.commits.removal(keydir.key(ref), ref, 'idle') !== undefined) {
+      parts.counters.idleDropped += 1;
     }
   }
 
   /** The log must show a time when an item was dead before it is forgotten; an idle one shows none. */
   #sealSoon(): void {
-    const { clock, log } = this.#core;
+    const { clock, log } = this.#parts;
     if (clock.nowMs() - log.durableTimeMs >= SEAL_PAUSE_MS) log.seal();
   }
 
   #plan(): void {
-    this.#timer = this.#core.env.clock.setTimer(TICK_MS, () => {
+    this.#timer = this.#parts.env.clock.setTimer(TICK_MS, () => {
       if (this.#stopped) return;
       this.sweep();
       this.#planFlush();
@@ -102,12 +102,12 @@ export class Sweeper {
 
   /** A flush whose time comes before the next tick gets its record at that time, not when somebody asks. */
   #planFlush(): void {
-    const { env, clock, flushes } = this.#core;
+    const { env, clock, flushes } = this.#parts;
     const delayMs = flushes.promises.nextMs - clock.nowMs();
     if (delayMs >= TICK_MS) return;
     this.#flushTimer?.cancel();
     this.#flushTimer = env.clock.setTimer(Math.max(0, delayMs), () => {
-      if (!this.#stopped) this.#core.carryOutFlushes();
+      if (!this.#stopped) this.#parts.commits.carryOutFlushes();
     });
   }
 }

@@ -48,8 +48,31 @@ export class ValueCacheIndex {
     const hash = hashOf(ref);
     const shard = this.#shards[hash & (this.#shards.length - 1)];
     if (shard === undefined) return NO_PLACE;
+    const { table, slots } = shard;
+    // As #probe, written out: every read makes this search.
+    let slot = (hash >>> this.#shardBits) & (slots - 1);
+    while (table[slot * 2] !== ref) {
+      if (table[slot * 2] === 0) return NO_PLACE;
+      slot = (slot + 1) & (slots - 1);
+    }
+    return table[slot * 2 + 1]!;
+  }
+
+  /** As set, where the index need not grow for it; false, and nothing done, where it must. */
+  trySet(ref: number, place: number): boolean {
+    const hash = hashOf(ref);
+    const shard = this.#shards[hash & (this.#shards.length - 1)];
+    if (shard === undefined) return false;
+    const { table, slots } = shard;
     const at = this.#probe(shard, hash, ref);
-    return shard.table[at] === ref ? shard.table[at + 1]! : NO_PLACE;
+    if (table[at] === 0) {
+      if (shard.count >= (slots >>> 2) * 3) return false;
+      table[at] = ref;
+      shard.count += 1;
+      this.#count += 1;
+    }
+    table[at + 1] = place;
+    return true;
   }
 
   /** Bytes by which `set` of a new ref would make the index grow. */
@@ -94,7 +117,7 @@ export class ValueCacheIndex {
 
   /** Where the ref is in the table, or the empty slot where it would go. */
   #probe({ table, slots }: Shard, hash: number, ref: number): number {
-    let slot = this.#home(hash, slots);
+    let slot = (hash >>> this.#shardBits) & (slots - 1);
     while (table[slot * 2] !== ref && table[slot * 2] !== 0) slot = (slot + 1) & (slots - 1);
     return slot * 2;
   }

@@ -10,51 +10,68 @@ import { assert } from '../../assert.js';
 const HEADER_BYTES = 28;
 const HIGH = 2 ** 32;
 const HIT = 0x10000;
+const NOTHING = Buffer.alloc(0);
 
 /** Bytes that an entry takes in its page. */
 export function entryBytes(valueBytes: number): number {
   return (HEADER_BYTES + valueBytes + 7) & ~7;
 }
 
-/** Where the value of the entry at `offset` begins. */
-export function valueStart(offset: number): number {
-  return offset + HEADER_BYTES;
+/** A value in the cache: one object, filled again by each look-up. */
+export class CachedValue {
+  /** The value is source[start .. start + valueBytes): copy it before 64 KiB more are put, unless it is lasting. */
+  source: Buffer = NOTHING;
+  words: Uint32Array | undefined;
+  start = 0;
+  valueBytes = 0;
+  isLasting = false;
+  flags = 0;
+  /** Values in files of their own are not cached: this makes what is found a Loaded (values.ts). */
+  readonly large = undefined;
+  /** The page's memory once more. */
+  tokens: BigUint64Array | undefined;
+
+  /** Refers to no page any more. */
+  clear(): void {
+    this.source = NOTHING;
+    this.words = undefined;
+    this.tokens = undefined;
+    this.start = 0;
+    this.valueBytes = 0;
+  }
+
+  /** A view. */
+  get value(): Buffer {
+    return this.source.subarray(this.start, this.start + this.valueBytes);
+  }
+
+  get cas(): bigint {
+    return this.tokens?.[(this.start - HEADER_BYTES) >>> 3] ?? 0n;
+  }
 }
 
 export class ValueCachePage {
   /** Its place among the pages of the cache. */
   readonly number: number;
-  #bytes: Buffer;
-  #words: Uint32Array;
+  /** All of the page. Other memory once it was lent and emptied. */
+  bytes: Buffer;
+  /** The same memory. A value begins at a word. */
+  words: Uint32Array;
+  /** Bytes taken by entries, dead ones too: the offset of the next. */
+  used = 0;
   #tokens: BigUint64Array;
-  #used = 0;
   #isLent = false;
 
   constructor(number: number, bytes: number) {
     const memory = new ArrayBuffer(bytes);
     this.number = number;
-    this.#bytes = Buffer.from(memory);
-    this.#words = new Uint32Array(memory);
+    this.bytes = Buffer.from(memory);
+    this.words = new Uint32Array(memory);
     this.#tokens = new BigUint64Array(memory);
   }
 
-  /** All of the page. Other memory once it was lent and emptied. */
-  get bytes(): Buffer {
-    return this.#bytes;
-  }
-
-  /** The same memory. A value begins at a word. */
-  get words(): Uint32Array {
-    return this.#words;
-  }
-
-  /** Bytes taken by entries, dead ones too: the offset of the next. */
-  get used(): number {
-    return this.#used;
-  }
-
   hasRoom(entryBytes: number): boolean {
-    return this.#used + entryBytes <= this.#bytes.length;
+    return this.used + entryBytes <= this.bytes.length;
   }
 
   /** Somebody keeps a view: what is in the page now stays as it is, also when the page is emptied. */
@@ -64,13 +81,29 @@ export class ValueCachePage {
 
   /** Forgets all entries. */
   empty(): void {
-    this.#used = 0;
+    this.used = 0;
     if (!this.#isLent) return;
     this.#isLent = false;
-    const memory = new ArrayBuffer(this.#bytes.length);
-    this.#bytes = Buffer.from(memory);
-    this.#words = new Uint32Array(memory);
+    const memory = new ArrayBuffer(this.bytes.length);
+    this.bytes = Buffer.from(memory);
+    this.words = new Uint32Array(memory);
     this.#tokens = new BigUint64Array(memory);
+  }
+
+  /** Reads the entry at `offset` into `found` and marks it hit; false when it is not of that seq. */
+  find(offset: number, seq: number, found: CachedValue): boolean {
+    const { words } = this;
+    const at = offset >>> 2;
+    const highs = words[at + 4]!;
+    if ((highs & 0xffff) * HIGH + words[at + 3]! !== seq) return false;
+    words[at + 4] = highs | HIT;
+    found.source = this.bytes;
+    found.words = words;
+    found.start = offset + HEADER_BYTES;
+    found.flags = words[at + 5]!;
+    found.valueBytes = words[at + 6]!;
+    found.tokens = this.#tokens;
+    return true;
   }
 
   /** Appends an entry of the value `value[start..end)`. Requires: room. Returns its offset. */
@@ -83,49 +116,50 @@ export class ValueCachePage {
     start: number,
     end: number,
   ): number {
-    const offset = this.#used;
+    const offset = this.used;
     const valueBytes = end - start;
     const at = offset >>> 2;
     const high = Math.floor(seq / HIGH);
     const low = seq - high * HIGH;
+    const { words } = this;
     if (cas === undefined) {
-      this.#words[at] = low;
-      this.#words[at + 1] = high;
+      words[at] = low;
+      words[at + 1] = high;
     } else {
       this.#tokens[offset >>> 3] = cas;
     }
-    this.#words[at + 2] = ref;
-    this.#words[at + 3] = low;
-    this.#words[at + 4] = high;
-    this.#words[at + 5] = flags;
-    this.#words[at + 6] = valueBytes;
-    value.copy(this.#bytes, offset + HEADER_BYTES, start, end);
-    this.#used += entryBytes(valueBytes);
+    words[at + 2] = ref;
+    words[at + 3] = low;
+    words[at + 4] = high;
+    words[at + 5] = flags;
+    words[at + 6] = valueBytes;
+    value.copy(this.bytes, offset + HEADER_BYTES, start, end);
+    this.used = offset + ((HEADER_BYTES + valueBytes + 7) & ~7);
     return offset;
   }
 
   /** Appends a copy of another page's entry, not hit yet. Requires: room. Returns its offset. */
   adopt(from: ValueCachePage, offset: number): number {
-    const to = this.#used;
+    const to = this.used;
     const bytes = from.entryBytesAt(offset);
     assert(this.hasRoom(bytes), 'An adopted entry has room');
-    this.#bytes.set(from.#bytes.subarray(offset, offset + bytes), to);
-    this.#words[(to >>> 2) + 4]! &= ~HIT;
-    this.#used += bytes;
+    this.bytes.set(from.bytes.subarray(offset, offset + bytes), to);
+    this.words[(to >>> 2) + 4]! &= ~HIT;
+    this.used += bytes;
     return to;
   }
 
   entryBytesAt(offset: number): number {
-    return entryBytes(this.#words[(offset >>> 2) + 6]!);
+    return entryBytes(this.words[(offset >>> 2) + 6]!);
   }
 
   ref(offset: number): number {
-    return this.#words[(offset >>> 2) + 2]!;
+    return this.words[(offset >>> 2) + 2]!;
   }
 
   seq(offset: number): number {
     const at = offset >>> 2;
-    return (this.#words[at + 4]! & 0xffff) * HIGH + this.#words[at + 3]!;
+    return (this.words[at + 4]! & 0xffff) * HIGH + this.words[at + 3]!;
   }
 
   cas(offset: number): bigint {
@@ -133,18 +167,18 @@ export class ValueCachePage {
   }
 
   flags(offset: number): number {
-    return this.#words[(offset >>> 2) + 5]!;
+    return this.words[(offset >>> 2) + 5]!;
   }
 
   valueBytes(offset: number): number {
-    return this.#words[(offset >>> 2) + 6]!;
+    return this.words[(offset >>> 2) + 6]!;
   }
 
   isHit(offset: number): boolean {
-    return (this.#words[(offset >>> 2) + 4]! & HIT) !== 0;
+    return (this.words[(offset >>> 2) + 4]! & HIT) !== 0;
   }
 
   markHit(offset: number): void {
-    this.#words[(offset >>> 2) + 4]! |= HIT;
+    this.words[(offset >>> 2) + 4]! |= HIT;
   }
 }

@@ -16,7 +16,7 @@
 import { assert } from '../../assert.js';
 import { GIB, INLINE_VALUE_BYTES_MAX, KIB, MIB } from '../../limits.js';
 import { NO_PLACE, ValueCacheIndex } from './index.js';
-import { ValueCachePage, entryBytes, valueStart } from './page.js';
+import { CachedValue, ValueCachePage, entryBytes } from './page.js';
 
 const PAGE_BYTES_MIN = 128 * KIB;
 /**
@@ -32,52 +32,6 @@ const CACHE_BYTES_MAX = 32 * GIB;
 
 /** Values from here on are given out for as long as somebody refers to them: a socket sends them from the page. */
 const LASTING_BYTES_MIN = 256 * KIB;
-
-const NOTHING = Buffer.alloc(0);
-
-/** A value in the cache. The object is reused by the next `get`. */
-export class CachedValue {
-  /** The value is source[start .. start + valueBytes): copy it before 64 KiB more are put, unless it is lasting. */
-  source: Buffer = NOTHING;
-  words: Uint32Array | undefined;
-  start = 0;
-  valueBytes = 0;
-  isLasting = false;
-  flags = 0;
-  /** Values in files of their own are not cached: this makes what is found a Loaded (values.ts). */
-  readonly large = undefined;
-  #page: ValueCachePage | undefined;
-  #offset = 0;
-
-  /** Becomes the entry at `offset` of `page`. */
-  point(page: ValueCachePage, offset: number): void {
-    this.source = page.bytes;
-    this.words = page.words;
-    this.start = valueStart(offset);
-    this.valueBytes = page.valueBytes(offset);
-    this.isLasting = this.valueBytes >= LASTING_BYTES_MIN;
-    this.flags = page.flags(offset);
-    this.#page = page;
-    this.#offset = offset;
-  }
-
-  clear(): void {
-    this.source = NOTHING;
-    this.words = undefined;
-    this.start = 0;
-    this.valueBytes = 0;
-    this.#page = undefined;
-  }
-
-  /** A view. */
-  get value(): Buffer {
-    return this.source.subarray(this.start, this.start + this.valueBytes);
-  }
-
-  get cas(): bigint {
-    return this.#page?.cas(this.#offset) ?? 0n;
-  }
-}
 
 export interface ValueCacheStats {
   readonly bytes: number;
@@ -99,6 +53,8 @@ export class ValueCache {
   #queue: ValueCachePage[] = [];
   /** The page that was emptied last. */
   #spare: ValueCachePage | undefined;
+  /** The last of the queue. */
+  #filling: ValueCachePage | undefined;
   #pageCount = 0;
   #hits = 0;
   #misses = 0;
@@ -138,17 +94,17 @@ export class ValueCache {
       this.#misses += 1;
       return undefined;
     }
-    const page = this.#pageAt(place);
-    const offset = this.#offsetAt(place);
-    if (page.seq(offset) !== seq) {
+    const units = this.#pageBytes / UNIT;
+    const number = Math.floor(place / units);
+    const page = this.#pages[number]!;
+    const found = this.#found;
+    if (!page.find((place - number * units) * UNIT, seq, found)) {
       this.#index.delete(ref);
       this.#misses += 1;
       return undefined;
     }
     this.#hits += 1;
-    page.markHit(offset);
-    const found = this.#found;
-    found.point(page, offset);
+    found.isLasting = found.valueBytes >= LASTING_BYTES_MIN;
     if (found.isLasting) page.lend();
     return found;
   }
@@ -171,13 +127,17 @@ export class ValueCache {
       this.#index.delete(ref);
       return;
     }
-    const page = this.#pageFor(bytes);
-    if (!this.#makeRoom(this.#index.growthBytes(ref))) {
-      this.#index.delete(ref);
-      return;
+    let page = this.#filling;
+    if (page === undefined || page.used + bytes > this.#pageBytes) page = this.#pageFor(bytes);
+    const place = (page.number * this.#pageBytes + page.used) / UNIT;
+    if (!this.#index.trySet(ref, place)) {
+      if (!this.#makeRoom(this.#index.growthBytes(ref))) {
+        this.#index.delete(ref);
+        return;
+      }
+      this.#index.set(ref, place);
     }
-    const offset = page.append(ref, seq, flags, cas, value, start, end);
-    this.#index.set(ref, this.#placeOf(page, offset));
+    page.append(ref, seq, flags, cas, value, start, end);
   }
 
   /** Forgets the ref's value, if there is one. */
@@ -190,6 +150,7 @@ export class ValueCache {
     this.#pages = [];
     this.#queue = [];
     this.#spare = undefined;
+    this.#filling = undefined;
     this.#pageCount = 0;
     this.#found.clear();
   }
@@ -212,6 +173,7 @@ export class ValueCache {
   #pageFor(bytes: number): ValueCachePage {
     for (;;) {
       const page = this.#queue.at(-1);
+      this.#filling = page;
       if (page?.hasRoom(bytes)) return page;
       this.#openPage();
     }
@@ -244,6 +206,7 @@ export class ValueCache {
   #emptyOldest(heir: ValueCachePage | undefined): ValueCachePage {
     const page = this.#queue.shift();
     assert(page !== undefined, 'There is a page to empty');
+    if (page === this.#filling) this.#filling = undefined;
     for (let offset = 0; offset < page.used; offset += page.entryBytesAt(offset)) {
       const ref = page.ref(offset);
       if (this.#index.find(ref) !== this.#placeOf(page, offset)) continue;
@@ -280,13 +243,5 @@ export class ValueCache {
 
   #placeOf(page: ValueCachePage, offset: number): number {
     return (page.number * this.#pageBytes + offset) / UNIT;
-  }
-
-  #pageAt(place: number): ValueCachePage {
-    return this.#pages[Math.floor(place / (this.#pageBytes / UNIT))]!;
-  }
-
-  #offsetAt(place: number): number {
-    return (place % (this.#pageBytes / UNIT)) * UNIT;
   }
 }

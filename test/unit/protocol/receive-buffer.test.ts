@@ -90,7 +90,7 @@ describe('ReceiveBuffer', () => {
   it('room() takes the rest of an expected block where it belongs, and nothing is copied', () => {
     const buffer = new ReceiveBuffer();
     const block = Buffer.from(Array.from({ length: 500_000 }, (_, at) => at % 251));
-    buffer.expected = block.length;
+    buffer.expect(block.length);
     expect(buffer.room()).to.equal(undefined);
     buffer.push(Buffer.from(block.subarray(0, 70_000)));
     expect(buffer.room(), 'nothing is ours yet').to.equal(undefined);
@@ -122,7 +122,7 @@ describe('ReceiveBuffer', () => {
 
   it('an announced block makes the buffer no larger before a part of it is there', () => {
     const buffer = new ReceiveBuffer();
-    buffer.expected = 1_000_000_000;
+    buffer.expect(1_000_000_000);
     buffer.push(Buffer.alloc(10_000));
     buffer.settle();
     expect(buffer.bytes.length).to.be.below(100_000);

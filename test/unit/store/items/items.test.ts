@@ -5,7 +5,7 @@ import * as fc from 'fast-check';
 
 import { Segment } from '../../../../src/log/segments/segment.js';
 import { Items } from '../../../../src/store/items/items.js';
-import { emptyRecord } from '../../../../src/store/keydir/entries.js';
+import { emptyRecord } from '../../../../src/store/keydir/record.js';
 import type { ItemState } from '../../../../src/store/items/items.js';
 import { hashSeed } from '../../../../src/log/bytes/key-hash.js';
 import { Keydir, MARK } from '../../../../src/store/keydir/keydir.js';

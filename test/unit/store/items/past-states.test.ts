@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import * as fc from 'fast-check';
 
-import { emptyRecord } from '../../../../src/store/keydir/entries.js';
+import { emptyRecord } from '../../../../src/store/keydir/record.js';
 import { PastStates } from '../../../../src/store/items/past-states.js';
 import { seeded } from '../../../support/seed.js';
 

@@ -3,7 +3,7 @@
 import { expect } from 'chai';
 
 import { CompactionPace } from '../../../../src/store/upkeep/compaction-pace.js';
-import type { Core } from '../../../../src/store/items/core.js';
+import type { StoreParts } from '../../../../src/store/items/parts.js';
 
 const MIB = 1024 * 1024;
 
@@ -19,7 +19,7 @@ class Scene {
       env: { clock },
       cache: this.cache,
       log: this.log,
-    } as unknown as Core);
+    } as unknown as StoreParts);
   }
 
   /** Ms that lots of 1 MiB take, one after the other, with `client` between them. */
@@ -75,7 +75,7 @@ describe('CompactionPace', () => {
       env: { clock: { monotonicMs: () => scene.nowMs } },
       cache: scene.cache,
       log: scene.log,
-    } as unknown as Core);
+    } as unknown as StoreParts);
     const startMs = scene.nowMs;
     for (let lot = 0; lot < 2000; lot += 1) {
       write();

@@ -9,7 +9,7 @@ import { hashEntries } from '../../../../src/log/bytes/entry-order.js';
 import type { Log } from '../../../../src/log/log.js';
 import { Segment } from '../../../../src/log/segments/segment.js';
 import { VERDICT } from '../../../../src/store/background/messages.js';
-import { Core } from '../../../../src/store/items/core.js';
+import { storeParts, type StoreParts } from '../../../../src/store/items/parts.js';
 import { Flushes } from '../../../../src/store/flushes/flushes.js';
 import { Items } from '../../../../src/store/items/items.js';
 import { Judge } from '../../../../src/store/upkeep/judge.js';
@@ -31,7 +31,7 @@ const [OLDER, RUN, NEWER] = [0, 1, 2];
 const PUT = RECORDS['put']!;
 
 class Case {
-  readonly core: Core;
+  readonly parts: StoreParts;
   readonly judge: Judge;
   readonly segments: readonly Segment[];
   readonly log: { watermark: number; durableTimeMs: number };
@@ -47,7 +47,7 @@ class Case {
     const log = { watermark: 100, durableTimeMs: env.clock.wallMs(), table };
     this.log = log;
     this.segments = segments;
-    this.core = new Core({
+    this.parts = storeParts({
       env,
       options: STORE_OPTIONS_DEFAULT,
       clock: new StoreClock(env.clock),
@@ -58,16 +58,16 @@ class Case {
       large: new LargeValues(env, '/data', () => Promise.resolve()),
       counters: new StoreCounters(),
     });
-    this.judge = new Judge(this.core, new Set([RUN]), isOldest);
+    this.judge = new Judge(this.parts, new Set([RUN]), isOldest);
   }
 
   get nowMs(): number {
-    return this.core.clock.nowMs();
+    return this.parts.clock.nowMs();
   }
 
   /** What the keydir knows of the key. */
   item(seq: number, slot: number, more: { expiresAt?: number; marks?: number } = {}): this {
-    const { items } = this.core;
+    const { items } = this.parts;
     const place = { segment: slot, offset: 64, length: 48, lastUsedSeconds: 0 };
     const state = { ...place, seq, expiresAt: 0, marks: 0, ...more };
     items.set(KEY, items.keydir.find(KEY), state, undefined);
@@ -75,7 +75,7 @@ class Case {
   }
 
   flush(seq: number, atMs = 0): this {
-    const { flushes } = this.core;
+    const { flushes } = this.parts;
     if (atMs === 0) flushes.add(seq, Buffer.alloc(0), this.log.watermark);
     else flushes.promises.add({ seq, atMs });
     return this;
@@ -139,7 +139,7 @@ describe('Judge', () => {
       const flushed = new Case({ isOldest }).item(5, RUN).flush(9);
       for (const each of [expired, flushed]) {
         expect(each.of(put(5))).to.equal(isOldest ? 'drop' : 'tombstone');
-        expect(each.core.items.count).to.equal(0);
+        expect(each.parts.items.count).to.equal(0);
       }
     }
   });
@@ -161,7 +161,7 @@ describe('Judge', () => {
     const later = new Case({ isOldest: true }).item(5, RUN);
     later.flush(9, later.nowMs + 1000);
     expect(later.of(put(5))).to.equal('keep');
-    expect(later.core.items.count).to.equal(1);
+    expect(later.parts.items.count).to.equal(1);
   });
 
   it('keeps a delete while something older may hold the key, unless a later put says more', () => {
@@ -173,7 +173,7 @@ describe('Judge', () => {
   it('leaves every record of a key as it is while a change of it is not durable', () => {
     const replaced = new Case({ isOldest: true }).item(101, NEWER);
     const deleted = new Case({ isOldest: true });
-    deleted.core.items.noteUnsynced(KEY, 0, KEY.length, 101);
+    deleted.parts.items.noteUnsynced(KEY, 0, KEY.length, 101);
     for (const each of [replaced, deleted]) {
       const records = [put(5), removal(6), touch(7, 5, 0)];
       for (const record of records) expect(each.of(record)).to.equal('verbatim');
@@ -211,8 +211,8 @@ describe('Judge', () => {
       expect(each.judge.stuckBytes).to.equal(0);
     }
     expect(needed.of(flush(8)), 'another').to.equal('drop');
-    open.core.flushes.close();
-    open.core.flushes.retire(1);
+    open.parts.flushes.close();
+    open.parts.flushes.retire(1);
     expect(open.of(flush(9))).to.equal('drop');
     const newer = new Case();
     newer.segments[NEWER]!.flushNeed.note(9);
@@ -234,7 +234,7 @@ describe('Judge', () => {
       oldest.flush(9, atMs);
       expect(oldest.of(flush(9, atMs))).to.equal('verbatim');
       expect(oldest.judge.stuckBytes).to.equal(frameOf(flush(9)).length);
-      const { promises } = oldest.core.flushes;
+      const { promises } = oldest.parts.flushes;
       const undo = promises.carryOut(9, 101, oldest.log.watermark);
       expect(oldest.of(flush(9, atMs)), 'above the watermark').to.equal('verbatim');
       undo();
@@ -246,7 +246,7 @@ describe('Judge', () => {
 
   it('keeps a flush that stands behind a record which had to stay as it is', () => {
     const each = new Case({ isOldest: true });
-    each.core.items.noteUnsynced(KEY, 0, KEY.length, 101);
+    each.parts.items.noteUnsynced(KEY, 0, KEY.length, 101);
     expect(each.of(put(5))).to.equal('verbatim');
     expect(each.of(flush(9))).to.equal('verbatim');
   });

@@ -1,0 +1,43 @@
+// What the operations and the upkeep of one store are given: its parts, by name. No rules live here.
+
+import { createHistogram, type RecordableHistogram } from 'node:perf_hooks';
+
+import type { Env } from '../../env/env.js';
+import type { Log } from '../../log/log.js';
+import type { StoreClock } from '../clock.js';
+import type { StoreCounters } from '../counters.js';
+import type { Flushes } from '../flushes/flushes.js';
+import type { StoreOptions } from '../options.js';
+import type { ValueCache } from '../value-cache/value-cache.js';
+import { Commits } from './commits.js';
+import type { Items } from './items.js';
+import type { LargeValues } from './large-values.js';
+import { Liveness } from './liveness.js';
+
+/** What opening a store has made. */
+export interface OpenedParts {
+  readonly env: Env;
+  readonly options: StoreOptions;
+  readonly clock: StoreClock;
+  readonly log: Log;
+  readonly items: Items;
+  readonly cache: ValueCache;
+  readonly flushes: Flushes;
+  readonly large: LargeValues;
+  readonly counters: StoreCounters;
+}
+
+export interface StoreParts extends OpenedParts {
+  readonly liveness: Liveness;
+  readonly commits: Commits;
+  /** Of each commit's write and sync, in ns. */
+  readonly syncLatency: RecordableHistogram;
+}
+
+export function storeParts(opened: OpenedParts): StoreParts {
+  const { items, clock, flushes, log } = opened;
+  const liveness = new Liveness(items.keydir, clock, flushes, log);
+  const syncLatency = createHistogram();
+  log.onLatency = (ms) => syncLatency.record(Math.max(1, Math.round(ms * 1e6)));
+  return { ...opened, liveness, commits: new Commits({ ...opened, liveness }), syncLatency };
+}

@@ -1,0 +1,58 @@
+// Pages of the keydir's records: where one begins, and the walk over all records in the order of their refs
+// (record.ts has the layout).
+
+export const PAGE_BITS = 18;
+export const PAGE_WORDS = 1 << PAGE_BITS;
+export const WORD_MASK = PAGE_WORDS - 1;
+
+/** The first word of page 0 is never given out: ref 0 is none. */
+export function firstWord(page: number): number {
+  return page === 0 ? 1 : 0;
+}
+
+/** See Keydir.walk. */
+export function walkRecords(
+  pages: readonly (Uint32Array | undefined)[],
+  headerWords: number,
+  cursor: number,
+  budget: number,
+  visit: (ref: number) => void,
+): number {
+  let page = cursor >>> PAGE_BITS;
+  let at = boundary(pages, headerWords, cursor);
+  for (let left = budget; left > 0 && page < pages.length; left -= 1) {
+    const words = pages[page];
+    const head = words !== undefined && at < PAGE_WORDS ? words[at]! : 0;
+    if (head === 0) {
+      page += 1;
+      at = 0;
+      continue;
+    }
+    const ref = page * PAGE_WORDS + at;
+    at += sizeOf(head, headerWords);
+    if (head >>> 16 === 0) continue;
+    visit(ref);
+    // Perhaps another page has its number now: nothing in it has been visited.
+    if (pages[page] !== words) at = firstWord(page);
+  }
+  return page < pages.length ? page * PAGE_WORDS + at : 0;
+}
+
+/** The first start of a record at or after `cursor` in its page: a cursor may come from a client. */
+function boundary(
+  pages: readonly (Uint32Array | undefined)[],
+  headerWords: number,
+  cursor: number,
+): number {
+  const words = pages[cursor >>> PAGE_BITS];
+  let at = firstWord(cursor >>> PAGE_BITS);
+  if (words === undefined) return at;
+  while (at < (cursor & WORD_MASK) && words[at] !== 0) at += sizeOf(words[at]!, headerWords);
+  return at;
+}
+
+/** Words of the record, live or free, that begins with `head`. */
+function sizeOf(head: number, headerWords: number): number {
+  const keyLength = head >>> 16;
+  return keyLength === 0 ? head : headerWords + ((keyLength + 3) >>> 2);
+}
