@@ -10,19 +10,26 @@ import net from 'node:net';
 const READ_BYTES = 64 * 1024;
 const shared = Buffer.allocUnsafeSlow(READ_BYTES);
 
+/** What the system's side of a socket can do, beside what the types say. */
+interface Handle {
+  /** The next reads go there. */
+  useUserBuffer(buffer: Buffer): void;
+}
+
 /** What an accepted socket is made of, beside what the types say. */
 interface Internals {
-  _handle?: unknown;
+  _handle?: Handle | null;
   /** Counts the connection, for `maxConnections` and close(). */
   _server?: unknown;
 }
 
 /** Who takes a socket's input. */
-export interface Receiver {
-  /** The bytes' memory is lent until the call returns, unless it is the receiver's own room. */
-  receive(bytes: Buffer): void;
-  /** Where the next input shall be put; it stays so until the next receive(). Undefined: anywhere. */
-  room(): Buffer | undefined;
+export interface InputReceiver {
+  /**
+   * The bytes' memory is lent until the call returns, unless it is the receiver's own room. Returns where the next input
+   * shall be put; it stays so until the next receive(). Undefined: anywhere.
+   */
+  receive(bytes: Buffer): Buffer | undefined;
 }
 
 /** Sockets that broke and are taken apart in one turn; thousands can break at once. */
@@ -40,24 +47,22 @@ function takeApart(): void {
 }
 
 class LendingSocket extends net.Socket {
-  receiver: Receiver | undefined;
+  receiver: InputReceiver | undefined;
 
-  constructor(handle: unknown) {
+  constructor(handle: Handle) {
     let current: Buffer = shared;
     let socket: LendingSocket | undefined;
     const options = {
       handle,
       allowHalfOpen: true,
       onread: {
-        /** Asked before the first read and after each: undefined leaves it as it is. */
-        buffer: (): Buffer | undefined => {
-          const next = socket?.receiver?.room() ?? shared;
-          if (next === current && socket !== undefined) return undefined;
-          current = next;
-          return next;
-        },
+        buffer: shared,
         callback: (count: number): boolean => {
-          socket?.receiver?.receive(current.subarray(0, count));
+          const next = socket?.receiver?.receive(current.subarray(0, count)) ?? shared;
+          if (next !== current) {
+            current = next;
+            handle.useUserBuffer(next);
+          }
           return true;
         },
       },
@@ -77,7 +82,7 @@ class LendingSocket extends net.Socket {
 /** Puts a socket of our own around the handle of one that was accepted and has not read yet. */
 export function lending(accepted: net.Socket): net.Socket {
   const inside: Internals = accepted as Internals;
-  if (typeof inside._handle !== 'object' || inside._handle === null) return accepted;
+  if (typeof inside._handle?.useUserBuffer !== 'function') return accepted;
   const socket = new LendingSocket(inside._handle);
   const outside: Internals = socket as Internals;
   outside._server = inside._server;
@@ -87,7 +92,7 @@ export function lending(accepted: net.Socket): net.Socket {
 }
 
 /** Gives each piece of input to `receiver`. */
-export function onInput(socket: net.Socket, receiver: Receiver): void {
+export function onInput(socket: net.Socket, receiver: InputReceiver): void {
   if (socket instanceof LendingSocket) socket.receiver = receiver;
-  else socket.on('data', (bytes: Buffer) => receiver.receive(bytes));
+  else socket.on('data', (bytes: Buffer) => void receiver.receive(bytes));
 }

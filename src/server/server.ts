@@ -10,7 +10,7 @@ import type { ParserOptions } from '../protocol/parser.js';
 import type { Store } from '../store/store.js';
 import { isKvError } from '../errors.js';
 import { Admission, type Guest } from './admission.js';
-import { Connection } from './connection.js';
+import { Connection, type ConnectionOwner } from './connection.js';
 import { newCounters, type Counters } from './counters.js';
 import { connectionsWithin, descriptorLimit } from './descriptors.js';
 import { Gate } from './gate.js';
@@ -54,7 +54,7 @@ export interface ServerHooks {
   readonly onVerbosity: (level: number) => void;
 }
 
-export class Server implements ServerControl {
+export class Server implements ServerControl, ConnectionOwner {
   readonly counters: Counters = newCounters();
   readonly startedMs: number;
   readonly #descriptorLimit = descriptorLimit();
@@ -280,35 +280,36 @@ export class Server implements ServerControl {
 
   /** The client's connection begins. `before`: what it was so far. */
   #open(socket: Socket, endpoint: Endpoint, address: string, before?: Guest): void {
-    const connection: Connection = new Connection(
+    const connection = new Connection(
       this.#nextId++,
       socket,
       this.#parserOptions(endpoint),
       this.#services,
       `${endpoint.kind}:${address}`,
-      {
-        onSpoke: () => this.#admission.spoke(connection),
-        onGone: () => {
-          this.#connections.delete(connection);
-          this.#admission.leave(connection);
-        },
-      },
+      this,
     );
     this.#connections.add(connection);
     if (before === undefined) this.#admission.enter(connection);
     else this.#admission.become(before, connection);
-    this.#tellConnection('conn_new', socket, connection.id);
-    socket.once('close', () => this.#tellConnection('conn_close', socket, connection.id));
+    this.#tellConnection('conn_new', connection, '');
   }
 
-  #tellConnection(type: 'conn_new' | 'conn_close', socket: Socket, id: number): void {
+  spoke(connection: Connection): void {
+    this.#admission.spoke(connection);
+  }
+
+  gone(connection: Connection, isBroken: boolean): void {
+    this.#connections.delete(connection);
+    this.#admission.leave(connection);
+    this.#tellConnection('conn_close', connection, ` reason=${isBroken ? 'error' : 'normal'}`);
+  }
+
+  #tellConnection(type: string, { id, socket }: Connection, reason: string): void {
     const { watchers } = this.#services;
-    const { remoteAddress, remotePort } = socket;
     if (watchers.count === 0) return;
+    const { remoteAddress, remotePort } = socket;
     const where = remoteAddress === undefined ? 'local' : 'tcp';
     const fields = `rip=${remoteAddress ?? 'unix'} rport=${remotePort ?? 0} transport=${where}`;
-    const reason =
-      type === 'conn_new' ? '' : ` reason=${socket.errored === null ? 'normal' : 'error'}`;
     watchers.emit('connevents', `type=${type} ${fields}${reason} cfd=${id}`);
   }
 
@@ -339,6 +340,7 @@ export class Server implements ServerControl {
         if (handshake.ageMs(nowMs) >= HANDSHAKE_MS_MAX) handshake.destroy();
       }
       for (const connection of this.#connections) {
+        connection.look(nowMs);
         if (idleTimeoutMs > 0 && connection.idleMs(nowMs) >= idleTimeoutMs) {
           counters.idle_kicks += 1;
         } else if (stallTimeoutMs > 0 && connection.isStalled(nowMs, stallTimeoutMs)) {

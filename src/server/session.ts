@@ -169,6 +169,13 @@ export class Session {
     this.#connection.admit();
   }
 
+  /** A large value that was on its way is not any more. */
+  dropUpload(): Promise<void> | undefined {
+    const { upload } = this;
+    this.upload = undefined;
+    return upload?.abort();
+  }
+
   owedMs(nowMs: number): number {
     return this.#connection.owedMs(nowMs);
   }

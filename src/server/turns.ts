@@ -12,16 +12,13 @@ export class Turns {
   readonly #clock: Clock;
   #waiting: (() => void)[] = [];
   #isScheduled = false;
+  /** More are waiting than one turn may hold. Read for every request: a plain field. */
+  isCrowded = false;
   /** Of the running turn; undefined: nobody has asked in it. */
   #endMs: number | undefined;
 
   constructor(clock: Clock) {
     this.#clock = clock;
-  }
-
-  /** More are waiting than one turn may hold. */
-  get isCrowded(): boolean {
-    return this.#waiting.length >= CROWD;
   }
 
   /** When the running turn is over, monotonic ms. Who runs but a few requests need not ask. */
@@ -34,6 +31,7 @@ export class Turns {
   /** Calls `goOn` in a later turn. */
   yield(goOn: () => void): void {
     this.#waiting.push(goOn);
+    this.isCrowded = this.#waiting.length >= CROWD;
     this.#schedule();
   }
 
@@ -50,6 +48,7 @@ export class Turns {
     const endMs = (this.#endMs = this.#clock.monotonicMs() + TURN_MS);
     const due = this.#waiting;
     this.#waiting = [];
+    this.isCrowded = false;
     let at = 0;
     while (at < due.length) {
       due[at]!();
@@ -57,6 +56,7 @@ export class Turns {
       if (this.#clock.monotonicMs() >= endMs) break;
     }
     if (at < due.length) this.#waiting = [...due.slice(at), ...this.#waiting];
+    this.isCrowded = this.#waiting.length >= CROWD;
     this.#endMs = undefined;
     if (this.#waiting.length > 0) this.#schedule();
   }
