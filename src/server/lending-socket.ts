@@ -3,8 +3,9 @@
 // (`onread`) only to sockets that connect, not to those that a server accepts; so the accepted handle gets a
 // socket of our own. It is the one place that leans on Node's internals: without them the socket stays as it
 // is and its stream makes a buffer for each read (benchmarks/README.md has the difference; TLS always goes
-// that way).
+// that way). Output leaves by a system call on the socket's descriptor, as far as the system takes it at once.
 
+import fs from 'node:fs';
 import net from 'node:net';
 
 const READ_BYTES = 64 * 1024;
@@ -14,6 +15,7 @@ const shared = Buffer.allocUnsafeSlow(READ_BYTES);
 interface Handle {
   /** The next reads go there. */
   useUserBuffer(buffer: Buffer): void;
+  readonly fd: number;
 }
 
 /** What an accepted socket is made of, beside what the types say. */
@@ -48,6 +50,8 @@ function takeApart(): void {
 
 class LendingSocket extends net.Socket {
   receiver: InputReceiver | undefined;
+  /** Ours until it is destroyed; then another socket may have its number. */
+  readonly #descriptor: number;
 
   constructor(handle: Handle) {
     let current: Buffer = shared;
@@ -70,6 +74,21 @@ class LendingSocket extends net.Socket {
     super(options);
     // eslint-disable-next-line @typescript-eslint/no-this-alias -- asked by Node before `this` may be named
     socket = this;
+    this.#descriptor = handle.fd;
+  }
+
+  /**
+   * Writes by one system call, past the stream; returns how many bytes the system took. What is left is for the stream,
+   * which also finds out when the client has gone.
+   */
+  writeNow(bytes: Buffer): number {
+    if (this.destroyed || this.writableLength > 0 || this.#descriptor < 0) return 0;
+    try {
+      return fs.writeSync(this.#descriptor, bytes);
+    } catch {
+      // The client does not read, or has gone: the stream waits for the one and tells of the other.
+      return 0;
+    }
   }
 
   /** What the peer broke waits for its turn; what we drop goes at once, with its descriptor. */
@@ -95,4 +114,11 @@ export function lending(accepted: net.Socket): net.Socket {
 export function onInput(socket: net.Socket, receiver: InputReceiver): void {
   if (socket instanceof LendingSocket) socket.receiver = receiver;
   else socket.on('data', (bytes: Buffer) => void receiver.receive(bytes));
+}
+
+/** Writes `bytes`, at once as far as the socket can. */
+export function sendOutput(socket: net.Socket, bytes: Buffer): void {
+  const sent = socket instanceof LendingSocket ? socket.writeNow(bytes) : 0;
+  if (sent === 0) socket.write(bytes);
+  else if (sent < bytes.length) socket.write(bytes.subarray(sent));
 }

@@ -12,6 +12,7 @@ import type { ErrorName, Reply } from '../protocol/reply.js';
 import type { Counters } from './counters.js';
 import type { Durability, FailureCause } from '../log/durability.js';
 import type { Gate, Waiter } from './gate.js';
+import { sendOutput } from './lending-socket.js';
 import { ReplySection } from './reply-section.js';
 
 /** Output that a client has not read yet: above this, its requests wait. */
@@ -244,7 +245,7 @@ export class Replies implements Waiter {
     const count = marks.count === 0 ? output.length : head.readyBytes(this.#durability.watermark);
     if (count > 0) {
       if (output.hasLent) this.#writeParts(head.takeParts(count));
-      else this.#socket.write(marks.count === 0 ? output.take() : head.take(count));
+      else sendOutput(this.#socket, marks.count === 0 ? output.take() : head.take(count));
       this.#counters.bytes_written += count;
       this.bytesWritten += count;
       if (this.#copies && this.#socket.writableLength === 0) output.recycle();
