@@ -219,11 +219,13 @@ export class Server implements ServerControl, ConnectionOwner {
   }
 
   #doorOf(endpoint: Endpoint, address: () => string): Door {
+    const options = this.#parserOptions(endpoint);
+    const listenAddress = (): string => `${endpoint.kind}:${address()}`;
     return {
       accept: (socket) => {
-        if (this.#admits(socket, true)) this.#open(socket, endpoint, address());
+        if (this.#admits(socket, true)) this.#open(socket, options, listenAddress());
       },
-      begin: (socket) => this.#begin(socket, endpoint, address()),
+      begin: (socket) => this.#begin(socket, options, listenAddress()),
       handshakeFailed: () => (this.counters.ssl_handshake_errors += 1),
     };
   }
@@ -257,9 +259,8 @@ export class Server implements ServerControl, ConnectionOwner {
     socket.end(TOO_MANY, () => socket.destroy());
   }
 
-  #begin(socket: Socket, endpoint: Endpoint, address: string): HandshakeDoor | undefined {
+  #begin(socket: Socket, options: ParserOptions, listenAddress: string): HandshakeDoor | undefined {
     if (!this.#admits(socket, false)) return undefined;
-    const listenAddress = `${endpoint.kind}:${address}`;
     const nowMs = this.#env.clock.monotonicMs();
     const handshake = new Handshake(this.#nextId++, socket, listenAddress, nowMs);
     this.#handshakes.add(handshake);
@@ -273,19 +274,19 @@ export class Server implements ServerControl, ConnectionOwner {
       accept: (secure) => {
         this.#handshakes.delete(handshake);
         if (this.#isStopping) secure.destroy();
-        else this.#open(secure, endpoint, address, handshake);
+        else this.#open(secure, options, listenAddress, handshake);
       },
     };
   }
 
   /** The client's connection begins. `before`: what it was so far. */
-  #open(socket: Socket, endpoint: Endpoint, address: string, before?: Guest): void {
+  #open(socket: Socket, options: ParserOptions, listenAddress: string, before?: Guest): void {
     const connection = new Connection(
       this.#nextId++,
       socket,
-      this.#parserOptions(endpoint),
+      options,
       this.#services,
-      `${endpoint.kind}:${address}`,
+      listenAddress,
       this,
     );
     this.#connections.add(connection);
