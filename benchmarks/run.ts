@@ -8,7 +8,7 @@ import { performance } from 'node:perf_hooks';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import { Bench, FULL, QUICK, type Case, type Sizes } from './bench.js';
-import { callTable, measureCalls } from './calls/calls.js';
+import { callTable, functionLists, measureCalls } from './calls/calls.js';
 import { CASES } from './cases/catalog.js';
 import { cairn, CAIRN_BEFORE } from './peers/catalog.js';
 import { killAll } from './peers/process.js';
@@ -24,6 +24,7 @@ interface Flags {
   readonly seconds?: string;
   readonly list?: boolean;
   readonly calls?: boolean;
+  readonly functions?: boolean;
   readonly before?: string;
 }
 
@@ -44,6 +45,7 @@ function parseFlags(): Flags {
       '--calls',
       'print the files, functions and calls that a request enters, and nothing else',
     )
+    .option('--functions', 'with --calls: which functions of which files those are')
     .option('--before <path>', 'the kv-server.js of another build, to measure too')
     .parse()
     .opts<Flags>();
@@ -103,7 +105,9 @@ async function runCase(chosen: Case, bench: Bench): Promise<CaseReport> {
 async function printCalls(flags: Flags): Promise<void> {
   const dir = mkdtempSync(join(chooseWorkDir(flags.dir, join(flags.out, 'work')), 'cairn-calls-'));
   try {
-    process.stdout.write(callTable(await measureCalls(join(dir, 'data'))));
+    const now = await measureCalls(join(dir, 'data'));
+    process.stdout.write(callTable(now));
+    if (flags.functions === true) process.stdout.write(functionLists(now));
     if (flags.before === undefined) return;
     const before = await measureCalls(join(dir, 'before'), resolve(flags.before));
     process.stdout.write(`before:\n${callTable(before)}`);

@@ -27,6 +27,15 @@ export interface CallCount {
   readonly files: number;
   readonly functions: number;
   readonly calls: number;
+  /** Most calls first. */
+  readonly entered: readonly EnteredPerRequest[];
+}
+
+/** A function of the table, by its file below src/. */
+export interface EnteredPerRequest {
+  readonly file: string;
+  readonly name: string;
+  readonly callsPerRequest: number;
 }
 
 interface Kind {
@@ -85,6 +94,13 @@ export function countCalls(
     files: new Set(counted.map(({ file }) => file)).size,
     functions: counted.length,
     calls: Math.round(counted.reduce((sum, { calls }) => sum + calls, 0) / requests),
+    entered: counted
+      .map(({ file, name, calls }) => ({
+        file: file.slice(root.length),
+        name,
+        callsPerRequest: calls / requests,
+      }))
+      .sort((a, b) => b.callsPerRequest - a.callsPerRequest || a.file.localeCompare(b.file)),
   };
 }
 
@@ -179,4 +195,16 @@ export function callTable(counts: readonly CallCount[]): string {
     table.push([request, files, functions, calls, most]);
   }
   return `${table.toString()}\n`;
+}
+
+/** Below a line for each request: file, function and calls of each that it enters, most calls first. */
+export function functionLists(counts: readonly CallCount[]): string {
+  const lines = counts.flatMap(({ request, entered }) => [
+    `${request}:`,
+    ...entered.map(
+      ({ file, name, callsPerRequest }) =>
+        `${callsPerRequest.toFixed(1).padStart(6)}  ${file}  ${name}`,
+    ),
+  ]);
+  return `${lines.join('\n')}\n`;
 }

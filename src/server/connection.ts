@@ -7,21 +7,29 @@
 //   end delays nobody else. Those who have more share a part of each turn (turns.ts).
 // - A client that leaves a request unfinished or its replies unread is noticed (stall.ts), and so is one that does
 //   not log in where it has to.
-// - onSpoke() is called once, at the first request of a client who needs no login or has logged in.
+// - spoke() is called once, at the first request of a client who needs no login or has logged in.
 // - pump() may be called at any time, in vain as well: whatever may have become possible is tried there.
+// - No request reads a clock to say that it came: look() notices it (stall.ts).
 
 import type { Socket } from 'node:net';
 
-import { assert } from '../assert.js';
+import type { Durability } from '../log/durability.js';
 import { openParser } from '../protocol/open-parser.js';
-import type { Parsed, ParserOptions, RequestParser } from '../protocol/parser.js';
-import type { BlockRooms } from '../protocol/receive-buffer.js';
+import {
+  CLOSE,
+  NEED_MORE,
+  type Parsed,
+  type ParserOptions,
+  type RequestParser,
+} from '../protocol/parser.js';
+import { type BlockRooms, ReceiveBuffer } from '../protocol/receive-buffer.js';
 import { run } from './commands/table.js';
-import { onInput } from './lending-socket.js';
+import { moved, PHASE, type Phase } from './connection-phase.js';
+import { type InputReceiver, onInput } from './lending-socket.js';
 import { addressOf } from './peer.js';
 import type { Receiver } from './receipts.js';
-import { Replies } from './replies.js';
-import { StallWatch } from './stall.js';
+import { Replies, type RepliesOwner } from './replies.js';
+import { InputTimes, StallWatch } from './stall.js';
 import {
   Session,
   type ConnectionControl,
@@ -38,41 +46,39 @@ const BYTES_BEHIND_LOGIN_MAX = 16 * 1024;
 /** A client that has to log in has to do so within this time. */
 const LOGIN_MS_MAX = 60_000;
 
-/** What the server wants to know of a connection. */
-export interface ConnectionEvents {
+/** Who has the connections. */
+export interface ConnectionOwner {
   /** See the invariants. */
-  onSpoke(): void;
-  onGone(): void;
+  spoke(connection: Connection): void;
+  /** `isBroken`: by an error. */
+  gone(connection: Connection, isBroken: boolean): void;
 }
 
-export class Connection implements ConnectionControl, BlockRooms, Receiver {
+export class Connection
+  implements ConnectionControl, BlockRooms, Receiver, InputReceiver, RepliesOwner
+{
   readonly id: number;
-  readonly #socket: Socket;
+  readonly socket: Socket;
   readonly #services: Services;
-  readonly #parser: RequestParser;
+  readonly #durability: Durability;
+  readonly #options: ParserOptions;
+  readonly #input: ReceiveBuffer;
+  /** Undefined before the first byte. */
+  #parser: RequestParser | undefined;
   readonly #replies: Replies;
   readonly #session: Session;
-  readonly #events: ConnectionEvents;
+  readonly #owner: ConnectionOwner;
   readonly #listenAddress: string;
   /** Arrived while the parser could not take them; the socket is paused then. */
   #waiting: Buffer[] = [];
-  /** A request is being answered that those behind it wait for. */
-  #isBusy = false;
-  #isRunning = false;
-  #isYielding = false;
-  /** It is its turn again. */
-  #hasYielded = false;
-  /** Nothing more is read or run; closed when the replies have left. */
-  #isEnding = false;
+  #phase: Phase = PHASE.READING;
+  #isPaused = false;
   #hasInputEnded = false;
-  #isGone = false;
   #isSilent = true;
   /** There is no memory yet for the value that has begun. */
   #awaitsRoom = false;
-  readonly #acceptedMs: number;
-  #lastInputMs: number;
-  #bytesReceived = 0;
   #requests = 0;
+  readonly #times: InputTimes;
   readonly #stall = new StallWatch();
 
   constructor(
@@ -81,49 +87,50 @@ export class Connection implements ConnectionControl, BlockRooms, Receiver {
     options: ParserOptions,
     services: Services,
     listenAddress: string,
-    events: ConnectionEvents,
+    owner: ConnectionOwner,
   ) {
     this.id = id;
-    this.#socket = socket;
-    const parser = openParser(options, this);
-    this.#parser = parser;
+    this.socket = socket;
+    this.#options = options;
+    this.#input = new ReceiveBuffer(this);
     this.#services = services;
     this.#listenAddress = listenAddress;
-    this.#events = events;
-    const { store, gate, counters } = services;
-    this.#replies = new Replies(socket, store, gate, counters, () => this.#goOn());
+    this.#owner = owner;
+    const { gate, counters } = services;
+    this.#durability = gate.durability;
+    this.#replies = new Replies(socket, gate, counters, this);
     this.#session = new Session(services, this.#replies, this);
-    this.#acceptedMs = services.clock.monotonicMs();
-    this.#lastInputMs = this.#acceptedMs;
-    onInput(socket, {
-      receive: (chunk) => this.#receive(chunk),
-      // What is still waiting comes first.
-      room: () => (this.#waiting.length === 0 ? parser.room() : undefined),
-    });
-    socket.on('end', () => this.#endInput());
+    this.#times = new InputTimes(services.clock.monotonicMs());
+    onInput(socket, this);
+    socket.on('end', () => this.drain());
     socket.on('drain', () => this.#replies.onDrain());
     socket.on('error', () => this.destroy());
     socket.on('close', () => this.#cleanUp());
   }
 
+  /** Call every second, before what asks for times. */
+  look(nowMs: number): void {
+    this.#times.look(nowMs);
+  }
+
   /** Ms without input; 0 while a request is being answered. */
   idleMs(nowMs: number): number {
-    return this.#isBusy || !this.#replies.isIdle ? 0 : nowMs - this.#lastInputMs;
+    const isAnswering = this.#phase === PHASE.BUSY || !this.#replies.isIdle;
+    return isAnswering ? 0 : this.#times.silenceMs(nowMs);
   }
 
   /** The client has to log in and has not done so in time. The time that a password's check takes is not its own. */
   isLoginOverdue(nowMs: number): boolean {
-    if (this.#session.isAuthenticated || this.#isBusy) return false;
-    return nowMs - this.#acceptedMs >= LOGIN_MS_MAX;
+    if (this.#session.isAuthenticated || this.#phase === PHASE.BUSY) return false;
+    return nowMs - this.#times.acceptedMs >= LOGIN_MS_MAX;
   }
 
   /** The client has left a request unfinished, or its replies unread, for so long. Ask every second. */
   isStalled(nowMs: number, limitMs: number): boolean {
-    const { writableLength } = this.#socket;
-    const isUnfinished =
-      !this.#isStopped() && (this.#parser.bufferedBytes > 0 || this.#parser.inValue);
+    const { writableLength } = this.socket;
+    const isUnfinished = !this.#isStopped() && (this.#input.length > 0 || this.#isInValue());
     const progress = {
-      bytesReceived: this.#bytesReceived,
+      bytesReceived: this.#times.bytesReceived,
       requests: this.#requests,
       bytesTaken: this.#replies.bytesWritten - writableLength,
       isUnfinished,
@@ -133,31 +140,32 @@ export class Connection implements ConnectionControl, BlockRooms, Receiver {
   }
 
   get remoteAddress(): string | undefined {
-    return this.#socket.remoteAddress;
+    return this.socket.remoteAddress;
   }
 
   describe(nowMs: number): ConnectionDescription {
-    const idleMs = nowMs - this.#lastInputMs;
     return {
       id: this.id,
-      ...addressOf(this.#socket, this.#listenAddress),
+      ...addressOf(this.socket, this.#listenAddress),
       state: this.#state(),
-      idleSeconds: Math.floor(idleMs / 1000),
+      idleSeconds: Math.floor(this.#times.silenceMs(nowMs) / 1000),
     };
   }
 
   /** Answers what was received, reads nothing more, and closes. */
   drain(): void {
-    this.#endInput();
+    this.#hasInputEnded = true;
+    if (this.#session.login !== undefined) this.#session.login.hasEnded = true;
+    this.#pump();
   }
 
   /** Drops the connection at once. */
   destroy(): void {
-    this.#socket.destroy();
+    this.socket.destroy();
   }
 
   claim(bytes: number, arrivedBytes: number): boolean {
-    if (this.#isGone) return false;
+    if (this.#phase === PHASE.GONE) return false;
     const outcome = this.#services.receipts.claim(this, bytes, arrivedBytes);
     if (outcome === 'refused') {
       this.#services.counters.read_buf_oom += 1;
@@ -178,7 +186,7 @@ export class Connection implements ConnectionControl, BlockRooms, Receiver {
   }
 
   get bytesReceived(): number {
-    return this.#bytesReceived;
+    return this.#times.bytesReceived;
   }
 
   get isHeldUp(): boolean {
@@ -186,118 +194,123 @@ export class Connection implements ConnectionControl, BlockRooms, Receiver {
   }
 
   admit(): void {
-    this.#parser.admit();
+    this.#parser?.admit();
     this.#speak();
+  }
+
+  /** Returns where the next input shall be put. */
+  receive(chunk: Buffer): Buffer | undefined {
+    this.#services.counters.bytes_read += chunk.length;
+    this.#times.bytesReceived += chunk.length;
+    if (this.#phase === PHASE.ENDING || this.#hasInputEnded) return undefined;
+    const isDirect = this.#phase === PHASE.READING && this.#waiting.length === 0;
+    if (isDirect) {
+      this.#input.push(chunk);
+      if (this.#services.turns.isOver() && !this.#isStopped()) this.#yield();
+      else this.#pump();
+    } else {
+      this.#waiting.push(Buffer.from(chunk));
+    }
+    // The chunk's memory is lent for this call: what is left of it is copied.
+    if (this.#input.start < this.#input.end) this.#input.settle();
+    // One whose turn is soon need not be paused for that.
+    const isSoon = this.#phase === PHASE.YIELDING && this.#waiting.length === 0;
+    if (!isSoon && this.#isStopped() && !this.#listensOn()) {
+      this.#isPaused = true;
+      this.socket.pause();
+    }
+    return this.room();
+  }
+
+  room(): Buffer | undefined {
+    // What is still waiting comes first.
+    return this.#waiting.length === 0 ? this.#input.room() : undefined;
+  }
+
+  /** Mostly nothing waited for that. */
+  onRoom(): void {
+    const isOver = this.#phase === PHASE.ENDING || this.#hasInputEnded || this.#isPaused;
+    const { start, end } = this.#input;
+    if (isOver || start < end || this.#waiting.length > 0) this.#pump();
   }
 
   /** As `stats conns` names it. */
   #state(): string {
-    if (this.#isEnding) return 'conn_closing';
-    if (this.#parser.inValue) return 'conn_nread';
-    if (this.#isRunning || this.#isBusy || this.#isYielding) return 'conn_parse_cmd';
+    if (this.#phase === PHASE.ENDING || this.#session.closing) return 'conn_closing';
+    if (this.#isInValue()) return 'conn_nread';
+    if (this.#phase !== PHASE.READING) return 'conn_parse_cmd';
     return this.#replies.isIdle ? 'conn_read' : 'conn_mwrite';
   }
 
-  #receive(chunk: Buffer): void {
-    this.#services.counters.bytes_read += chunk.length;
-    this.#bytesReceived += chunk.length;
-    const nowMs = (this.#lastInputMs = this.#services.clock.monotonicMs());
-    if (this.#isEnding || this.#hasInputEnded) return;
-    this.#waiting.push(chunk);
-    const isOver = this.#services.turns.isOver(nowMs);
-    if (isOver && !this.#isYielding && !this.#isStopped()) this.#yield();
-    else this.#pump();
-    this.#ownLent(chunk);
-    // One whose turn is soon need not be paused for that.
-    const isSoon = this.#isYielding && this.#waiting.length === 1;
-    if (!isSoon && this.#isStopped() && !this.#listensOn()) this.#socket.pause();
-  }
-
-  /** The chunk's memory is lent for this call: what is left of it is copied. */
-  #ownLent(chunk: Buffer): void {
-    if (this.#parser.bufferedBytes > 0) this.#parser.settle();
-    if (this.#waiting.at(-1) === chunk)
-      this.#waiting[this.#waiting.length - 1] = Buffer.from(chunk);
+  #isInValue(): boolean {
+    return this.#parser !== undefined && this.#parser.inValue;
   }
 
   /** The disk has to catch up first. */
   #isHeld(): boolean {
-    const { gate } = this.#services;
-    return gate.isCongested && (gate.isOverloaded || this.#replies.waitsForDisk);
+    const { congested, overloaded } = this.#durability;
+    return congested && (overloaded || this.#replies.waitsForDisk);
   }
 
   /** Input cannot be taken at the moment. */
   #isStopped(): boolean {
-    return (
-      this.#isBusy ||
-      this.#isYielding ||
-      this.#isEnding ||
-      this.#awaitsRoom ||
-      this.#replies.isFull ||
-      this.#isHeld()
-    );
+    if (this.#phase !== PHASE.READING || this.#awaitsRoom) return true;
+    if (this.#replies.isClear && !this.#durability.congested) return false;
+    return this.#replies.isFull || this.#isHeld();
   }
 
   /** While a login waits, the socket is read on within bounds: else nobody would see that its client has gone. */
   #listensOn(): boolean {
-    if (this.#session.login === undefined || this.#isEnding) return false;
-    let bytes = this.#parser.bufferedBytes;
+    if (this.#session.login === undefined || this.#phase === PHASE.ENDING) return false;
+    let bytes = this.#input.length;
     for (const chunk of this.#waiting) bytes += chunk.length;
     return bytes <= BYTES_BEHIND_LOGIN_MAX;
   }
 
-  /** Replies have left: what waited for that goes on. Mostly nothing did. */
-  #goOn(): void {
-    const isOver = this.#isEnding || this.#hasInputEnded;
-    const hasInput = this.#waiting.length > 0 || this.#parser.bufferedBytes > 0;
-    if (isOver || hasInput || this.#socket.isPaused()) this.#pump();
-  }
-
-  #pump(): void {
-    if (this.#isGone || this.#isBusy || this.#isYielding) return;
-    this.#isRunning = true;
-    this.#runRequests();
-    this.#isRunning = false;
+  #pump(hasTurn = false): void {
+    if (this.#phase === PHASE.READING) {
+      this.#phase = PHASE.RUNNING;
+      this.#runRequests(hasTurn);
+      if (this.#phase === PHASE.RUNNING) this.#phase = PHASE.READING;
+    } else if (this.#phase !== PHASE.ENDING) {
+      return;
+    }
     this.#replies.flush();
-    if (!this.#isEnding) {
-      if (this.#socket.isPaused() && !this.#isStopped() && !this.#hasInputEnded)
-        this.#socket.resume();
-    } else if (!this.#isBusy && this.#replies.isIdle) {
-      this.#socket.destroySoon();
+    if (this.#phase === PHASE.ENDING) {
+      if (this.#replies.isIdle) this.socket.destroySoon();
+    } else if (this.#isPaused && !this.#hasInputEnded && !this.#isStopped()) {
+      this.#isPaused = false;
+      this.socket.resume();
     }
   }
 
   /** Runs what the parser gives until it needs more, something has to be waited for, or the turn is over. */
-  #runRequests(): void {
-    const { gate, config, turns, clock } = this.#services;
-    let left = turns.isCrowded && !this.#hasYielded ? 1 : config.requestsPerTurn;
-    this.#hasYielded = false;
+  #runRequests(hasTurn: boolean): void {
+    const { config, turns, clock } = this.#services;
+    const input = this.#input;
+    const session = this.#session;
+    let left = turns.isCrowded && !hasTurn ? 1 : config.requestsPerTurn;
     let checkAt = left - CLOCK_REQUESTS;
-    while (!this.#isEnding) {
-      if (this.#replies.isFull) {
-        this.#replies.flush();
-        if (this.#replies.isFull) return;
-      }
-      if (this.#isHeld()) {
-        gate.wait(this.#replies);
-        return;
-      }
-      const parsed = this.#parser.next();
+    // Before the first request the replies are as flush() left them.
+    let mayFill = !this.#replies.isClear;
+    for (;;) {
+      if ((mayFill || this.#durability.congested) && !this.#hasRoomForReplies()) return;
+      mayFill = true;
+      const parsed = this.#next();
       if (parsed.kind === 'need-more') {
-        const chunk = this.#waiting.shift();
-        if (chunk !== undefined) {
-          this.#parser.push(chunk);
-          continue;
-        }
-        if (this.#hasInputEnded) this.#isEnding = true;
+        if (this.#feed()) continue;
         return;
       }
-      const pending = this.#run(parsed);
-      if (parsed.kind !== 'value-piece') this.#requests += 1;
-      if (this.#isSilent && this.#session.isAuthenticated) this.#speak();
-      if (this.#session.closing) this.#isEnding = true;
+      const pending = run(parsed, session);
+      const isRequest = parsed.kind !== 'value-piece';
+      if (isRequest) this.#requests += 1;
+      if (this.#isSilent && session.isAuthenticated) this.#speak();
       if (pending !== undefined) {
         this.#waitFor(pending);
+        return;
+      }
+      if (session.closing) {
+        this.#phase = moved(this.#phase, PHASE.ENDING);
         return;
       }
       left -= 1;
@@ -305,49 +318,64 @@ export class Connection implements ConnectionControl, BlockRooms, Receiver {
         checkAt = left - CLOCK_REQUESTS;
         if (clock.monotonicMs() >= turns.endMs) left = 0;
       }
-      if (left <= 0 && this.#parser.bufferedBytes > 0) {
+      if (left <= 0 && input.start < input.end) {
         this.#yield();
+        return;
+      }
+      const isDrained = input.start === input.end && this.#waiting.length === 0;
+      if (isDrained && isRequest && !this.#hasInputEnded) {
+        // As after most requests: the parser has nothing to give, and the chunk goes back to who lent it.
+        input.settle();
         return;
       }
     }
   }
 
-  #run(parsed: Exclude<Parsed, { readonly kind: 'need-more' }>): Promise<void> | undefined {
-    const session = this.#session;
-    switch (parsed.kind) {
-      case 'close':
-        session.closing = true;
-        return undefined;
-      case 'answer':
-        session.answer(parsed.form, parsed.reply);
-        if (parsed.close) session.closing = true;
-        return this.#dropUpload();
-      case 'value-piece':
-        assert(session.upload !== undefined, 'A piece belongs to a large value');
-        return session.upload.piece(parsed.bytes);
-      case 'value-end': {
-        const { upload } = session;
-        assert(upload !== undefined, 'The end belongs to a large value');
-        session.upload = undefined;
-        return upload.end();
-      }
-      default:
-        return run(parsed, session);
+  /** There is room for the replies to more requests, and the disk keeps up with who waits for it. */
+  #hasRoomForReplies(): boolean {
+    const replies = this.#replies;
+    if (replies.isFull) {
+      replies.flush();
+      if (replies.isFull) return false;
     }
+    if (!this.#isHeld()) return true;
+    replies.waitForDisk();
+    return false;
+  }
+
+  /** What the parser makes of the input; the first byte chooses the parser. */
+  #next(): Parsed {
+    if (this.#parser === undefined) {
+      if (this.#input.start === this.#input.end) return NEED_MORE;
+      this.#parser = openParser(this.#options, this.#input);
+      if (this.#parser === undefined) return CLOSE;
+    }
+    return this.#parser.next();
+  }
+
+  /** The parser needs more: it gets what waits. False: nothing does. */
+  #feed(): boolean {
+    const chunk = this.#waiting.shift();
+    if (chunk !== undefined) {
+      this.#input.push(chunk);
+      return true;
+    }
+    if (this.#hasInputEnded) this.#phase = moved(this.#phase, PHASE.ENDING);
+    return false;
   }
 
   #speak(): void {
     if (!this.#isSilent) return;
     this.#isSilent = false;
-    this.#events.onSpoke();
+    this.#owner.spoke(this);
   }
 
   /** Holds the requests behind until `pending` settles. A rejection is a bug and ends the process. */
   #waitFor(pending: Promise<void>): void {
-    this.#isBusy = true;
+    this.#phase = moved(this.#phase, PHASE.BUSY);
     void pending.then(() => {
-      this.#isBusy = false;
-      if (this.#session.closing) this.#isEnding = true;
+      if (this.#phase === PHASE.GONE) return;
+      this.#phase = moved(this.#phase, this.#session.closing ? PHASE.ENDING : PHASE.READING);
       this.#pump();
     });
   }
@@ -355,35 +383,23 @@ export class Connection implements ConnectionControl, BlockRooms, Receiver {
   /** Lets the other connections have their turn. */
   #yield(): void {
     this.#services.counters.conn_yields += 1;
-    this.#isYielding = true;
+    this.#phase = moved(this.#phase, PHASE.YIELDING);
     this.#services.turns.yield(() => {
-      this.#isYielding = false;
-      this.#hasYielded = true;
-      this.#pump();
+      if (this.#phase === PHASE.GONE) return;
+      this.#phase = moved(this.#phase, PHASE.READING);
+      this.#pump(true);
     });
   }
 
-  #endInput(): void {
-    this.#hasInputEnded = true;
-    if (this.#session.login !== undefined) this.#session.login.hasEnded = true;
-    this.#pump();
-  }
-
-  #dropUpload(): Promise<void> | undefined {
-    const { upload } = this.#session;
-    this.#session.upload = undefined;
-    return upload?.abort();
-  }
-
   #cleanUp(): void {
-    if (this.#isGone) return;
-    this.#isGone = true;
+    if (this.#phase === PHASE.GONE) return;
+    this.#phase = moved(this.#phase, PHASE.GONE);
     this.#waiting = [];
     this.#replies.destroy();
     this.#services.receipts.release(this);
-    void this.#dropUpload();
+    void this.#session.dropUpload();
     this.#session.login?.cancel();
     for (const call of this.#session.cleanups) call();
-    this.#events.onGone();
+    this.#owner.gone(this, this.socket.errored !== null);
   }
 }

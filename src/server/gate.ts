@@ -4,7 +4,7 @@
 
 import type { Durability, FailureCause } from '../log/durability.js';
 
-/** Told when something may have changed for it; must be able to bear being told in vain. */
+/** Told when something may have changed for it; must be able to bear being told in vain, and when it has gone. */
 export interface Waiter {
   onDurable(): void;
   /** A commit failed: whatever depends on a seq above the watermark never happened. */
@@ -12,8 +12,8 @@ export interface Waiter {
 }
 
 export class Gate {
-  readonly #durability: Durability;
-  #waiters = new Set<Waiter>();
+  readonly durability: Durability;
+  #waiters: Waiter[] = [];
   #barriers: { readonly after: number; readonly settle: (durable: boolean) => void }[] = [];
 
   /**
@@ -21,16 +21,17 @@ export class Gate {
    * store frees them instead, after all who learned of one have been told.)
    */
   #voidAbove = 0;
-  #voidUpto = 0;
+  /** No seq above it is void. */
+  voidUpto = 0;
 
   constructor(durability: Durability) {
-    this.#durability = durability;
+    this.durability = durability;
     durability.onDurable(() => this.#release());
     durability.onFailed((cause) => this.#fail(cause));
   }
 
   isDurable(after: number): boolean {
-    return after <= this.#durability.watermark && !this.isVoid(after);
+    return after <= this.durability.watermark && !this.isVoid(after);
   }
 
   /**
@@ -38,26 +39,12 @@ export class Gate {
    * the watermark passes over the seq with the next one that succeeds.
    */
   isVoid(after: number): boolean {
-    return after > this.#voidAbove && after <= this.#voidUpto;
+    return after > this.#voidAbove && after <= this.voidUpto;
   }
 
-  /** Who waits for the disk should send no more. */
-  get isCongested(): boolean {
-    return this.#durability.congested;
-  }
-
-  /** Nobody should; implies isCongested. */
-  get isOverloaded(): boolean {
-    return this.#durability.overloaded;
-  }
-
-  /** Tells `waiter` once, at the next move of the watermark or the next failure. */
+  /** Tells `waiter` once, at the next move of the watermark or the next failure. It must not ask again before. */
   wait(waiter: Waiter): void {
-    this.#waiters.add(waiter);
-  }
-
-  forget(waiter: Waiter): void {
-    this.#waiters.delete(waiter);
+    this.#waiters.push(waiter);
   }
 
   /** Resolves to true when `after` is durable, to false when its commit failed. */
@@ -77,18 +64,18 @@ export class Gate {
       }
     }
     const waiters = this.#waiters;
-    this.#waiters = new Set();
-    for (const waiter of waiters) waiter.onDurable();
+    this.#waiters = [];
+    for (let at = 0; at < waiters.length; at += 1) waiters[at]!.onDurable();
   }
 
   #fail(cause: FailureCause): void {
-    this.#voidAbove = this.#durability.watermark;
-    this.#voidUpto = this.#durability.lastSeq;
+    this.#voidAbove = this.durability.watermark;
+    this.voidUpto = this.durability.lastSeq;
     const barriers = this.#barriers;
     this.#barriers = [];
     for (const barrier of barriers) barrier.settle(this.isDurable(barrier.after));
     const waiters = this.#waiters;
-    this.#waiters = new Set();
+    this.#waiters = [];
     for (const waiter of waiters) waiter.onFailed(cause);
   }
 }

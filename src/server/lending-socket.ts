@@ -3,29 +3,39 @@
 // (`onread`) only to sockets that connect, not to those that a server accepts; so the accepted handle gets a
 // socket of our own. It is the one place that leans on Node's internals: without them the socket stays as it
 // is and its stream makes a buffer for each read (benchmarks/README.md has the difference; TLS always goes
-// that way).
+// that way). Output leaves by a system call on the socket's descriptor, as far as the system takes it at once.
 //
 // Invariant: one turn of the loop ends or breaks no more than a few sockets. Thousands can close or be reset at once,
 // and the kernel tells of all of them in the same turn; to be told costs little, to take a socket apart costs much.
 
+import fs from 'node:fs';
 import net from 'node:net';
 
 const READ_BYTES = 64 * 1024;
 const shared = Buffer.allocUnsafeSlow(READ_BYTES);
 
+/** What the system's side of a socket can do, beside what the types say. */
+interface Handle {
+  /** The next reads go there. */
+  useUserBuffer(buffer: Buffer): void;
+  onread?: OnRead;
+  readonly fd: number;
+}
+
 /** What an accepted socket is made of, beside what the types say. */
 interface Internals {
-  _handle?: unknown;
+  _handle?: Handle | null;
   /** Counts the connection, for `maxConnections` and close(). */
   _server?: unknown;
 }
 
 /** Who takes a socket's input. */
-export interface Receiver {
-  /** The bytes' memory is lent until the call returns, unless it is the receiver's own room. */
-  receive(bytes: Buffer): void;
-  /** Where the next input shall be put; it stays so until the next receive(). Undefined: anywhere. */
-  room(): Buffer | undefined;
+export interface InputReceiver {
+  /**
+   * The bytes' memory is lent until the call returns, unless it is the receiver's own room. Returns where the next input
+   * shall be put; it stays so until the next receive(). Undefined: anywhere.
+   */
+  receive(bytes: Buffer): Buffer | undefined;
 }
 
 /** Sockets that are ended or taken apart in one turn. */
@@ -44,11 +54,8 @@ function runOver(): void {
   if (over.length > 0) setImmediate(runOver);
 }
 
-type OnRead = (this: ReadHandle, bytes: unknown) => unknown;
+type OnRead = (this: Handle, bytes: unknown) => unknown;
 
-interface ReadHandle {
-  onread?: OnRead;
-}
 
 /** What a read came to, as the stream's own handler finds it: bytes, or below 0 a code of libuv's. */
 interface ReadState {
@@ -72,7 +79,7 @@ function readStateOf(inside: object): ReadState | undefined {
 
 /** As `onread`, but the end of the input, or what broke it, comes in its turn: no Error is made before. */
 function patient(onread: OnRead, { streamBaseState, kReadBytesOrError }: ReadState): OnRead {
-  return function mine(this: ReadHandle, bytes) {
+  return function mine(this: Handle, bytes) {
     const count = streamBaseState[kReadBytesOrError]!;
     if (count >= 0) return onread.call(this, bytes);
     inItsTurn(() => {
@@ -95,7 +102,7 @@ export function endInTurn(socket: net.Socket): void {
   if (typeof handle === 'object' && handle !== null) overInTurn(handle);
 }
 
-function overInTurn(handle: ReadHandle): void {
+function overInTurn(handle: Handle): void {
   const { onread } = handle;
   if (readState === undefined || typeof onread !== 'function') return;
   if (onread !== original || ours === undefined) {
@@ -106,24 +113,24 @@ function overInTurn(handle: ReadHandle): void {
 }
 
 class LendingSocket extends net.Socket {
-  receiver: Receiver | undefined;
+  receiver: InputReceiver | undefined;
+  /** Ours until it is destroyed; then another socket may have its number. */
+  readonly #descriptor: number;
 
-  constructor(handle: unknown) {
+  constructor(handle: Handle) {
     let current: Buffer = shared;
     let socket: LendingSocket | undefined;
     const options = {
       handle,
       allowHalfOpen: true,
       onread: {
-        /** Asked before the first read and after each: undefined leaves it as it is. */
-        buffer: (): Buffer | undefined => {
-          const next = socket?.receiver?.room() ?? shared;
-          if (next === current && socket !== undefined) return undefined;
-          current = next;
-          return next;
-        },
+        buffer: shared,
         callback: (count: number): boolean => {
-          socket?.receiver?.receive(current.subarray(0, count));
+          const next = socket?.receiver?.receive(current.subarray(0, count)) ?? shared;
+          if (next !== current) {
+            current = next;
+            handle.useUserBuffer(next);
+          }
           return true;
         },
       },
@@ -131,6 +138,21 @@ class LendingSocket extends net.Socket {
     super(options);
     // eslint-disable-next-line @typescript-eslint/no-this-alias -- asked by Node before `this` may be named
     socket = this;
+    this.#descriptor = handle.fd;
+  }
+
+  /**
+   * Writes by one system call, past the stream; returns how many bytes the system took. What is left is for the stream,
+   * which also finds out when the client has gone.
+   */
+  writeNow(bytes: Buffer): number {
+    if (this.destroyed || this.writableLength > 0 || this.#descriptor < 0) return 0;
+    try {
+      return fs.writeSync(this.#descriptor, bytes);
+    } catch {
+      // The client does not read, or has gone: the stream waits for the one and tells of the other.
+      return 0;
+    }
   }
 
   /** What the peer broke waits for its turn; what we drop goes at once, with its descriptor. */
@@ -143,7 +165,7 @@ class LendingSocket extends net.Socket {
 /** Puts a socket of our own around the handle of one that was accepted and has not read yet. */
 export function lending(accepted: net.Socket): net.Socket {
   const inside: Internals = accepted as Internals;
-  if (typeof inside._handle !== 'object' || inside._handle === null) return accepted;
+  if (typeof inside._handle?.useUserBuffer !== 'function') return accepted;
   const socket = new LendingSocket(inside._handle);
   const outside: Internals = socket as Internals;
   overInTurn(inside._handle);
@@ -154,7 +176,14 @@ export function lending(accepted: net.Socket): net.Socket {
 }
 
 /** Gives each piece of input to `receiver`. */
-export function onInput(socket: net.Socket, receiver: Receiver): void {
+export function onInput(socket: net.Socket, receiver: InputReceiver): void {
   if (socket instanceof LendingSocket) socket.receiver = receiver;
-  else socket.on('data', (bytes: Buffer) => receiver.receive(bytes));
+  else socket.on('data', (bytes: Buffer) => void receiver.receive(bytes));
+}
+
+/** Writes `bytes`, at once as far as the socket can. */
+export function sendOutput(socket: net.Socket, bytes: Buffer): void {
+  const sent = socket instanceof LendingSocket ? socket.writeNow(bytes) : 0;
+  if (sent === 0) socket.write(bytes);
+  else if (sent < bytes.length) socket.write(bytes.subarray(sent));
 }

@@ -9,10 +9,10 @@ import { Socket } from 'node:net';
 import { compose } from '../protocol/composer.js';
 import type { ReplyForm } from '../protocol/reply-form.js';
 import type { ErrorName, Reply } from '../protocol/reply.js';
-import type { Store } from '../store/store.js';
 import type { Counters } from './counters.js';
-import type { FailureCause } from '../log/durability.js';
+import type { Durability, FailureCause } from '../log/durability.js';
 import type { Gate, Waiter } from './gate.js';
+import { sendOutput } from './lending-socket.js';
 import { ReplySection } from './reply-section.js';
 
 /** Output that a client has not read yet: above this, its requests wait. */
@@ -22,19 +22,29 @@ const MARKS_MAX = 16_384;
 /** Values of a connection that are being read from the disk at the same time. */
 const OPEN_SECTIONS_MAX = 16;
 
+/** Whose replies they are. */
+export interface RepliesOwner {
+  /** Replies have left, so that requests may go on. */
+  onRoom(): void;
+}
+
 export class Replies implements Waiter {
   readonly #socket: Socket;
   /** The socket copies what it takes at once, so that the memory can be used again. */
   readonly #copies: boolean;
-  readonly #store: Store;
+  readonly #durability: Durability;
   readonly #gate: Gate;
   readonly #counters: Counters;
-  readonly #onRoom: () => void;
+  readonly #owner: RepliesOwner;
   #sections: ReplySection[] = [new ReplySection(false)];
-  #tail: ReplySection = this.#sections[0]!;
+  /** Where the next reply goes. */
+  tail: ReplySection = this.#sections[0]!;
   #roomWaiters: { readonly section: ReplySection; readonly settle: (alive: boolean) => void }[] =
     [];
   #isDestroyed = false;
+  #isInGate = false;
+  /** The last flush left nothing behind: no reply waits for the disk or for the client. */
+  isClear = true;
   /** Handed to the socket so far. */
   bytesWritten = 0;
   /** A write without a reply failed since the last barrier. */
@@ -42,50 +52,39 @@ export class Replies implements Waiter {
   /** The get whose keys are being answered has been replaced by an error: nothing more may be said of it. */
   hasLostGet = false;
 
-  /** `onRoom`: called when replies left, so that requests may go on. */
-  constructor(socket: Socket, store: Store, gate: Gate, counters: Counters, onRoom: () => void) {
+  constructor(socket: Socket, gate: Gate, counters: Counters, owner: RepliesOwner) {
     this.#socket = socket;
     // TLS and the streams of tests may keep a reference to what was written.
     this.#copies = socket instanceof Socket && !('encrypted' in socket);
-    this.#store = store;
+    this.#durability = gate.durability;
     this.#gate = gate;
     this.#counters = counters;
-    this.#onRoom = onRoom;
-  }
-
-  /** Bytes composed and not taken by the system yet. */
-  get backlogBytes(): number {
-    let bytes = this.#socket.writableLength;
-    const sections = this.#sections;
-    for (let at = 0; at < sections.length; at++) bytes += sections[at]!.output.length;
-    return bytes;
+    this.#owner = owner;
   }
 
   /** True while the client has to read, or the disk to catch up, before more is answered. */
   get isFull(): boolean {
-    if (this.#sections.length > OPEN_SECTIONS_MAX) return true;
-    return this.#tail.markCount >= MARKS_MAX || this.backlogBytes > BACKLOG_BYTES_MAX;
+    const sections = this.#sections;
+    if (sections.length > OPEN_SECTIONS_MAX || this.tail.marks.count >= MARKS_MAX) return true;
+    let bytes = this.#socket.writableLength;
+    for (let at = 0; at < sections.length; at++) bytes += sections[at]!.output.length;
+    return bytes > BACKLOG_BYTES_MAX;
   }
 
   /** Replies wait for the disk. */
   get waitsForDisk(): boolean {
     const sections = this.#sections;
-    for (let at = 0; at < sections.length; at++) if (sections[at]!.markCount > 0) return true;
+    for (let at = 0; at < sections.length; at++) if (sections[at]!.marks.count > 0) return true;
     return false;
   }
 
   /** Everything that was answered has been handed to the socket. */
   get isIdle(): boolean {
-    return this.#sections.length === 1 && this.#tail.isEmpty;
-  }
-
-  /** Where the next reply goes. */
-  get tail(): ReplySection {
-    return this.#tail;
+    return this.#sections.length === 1 && this.tail.isEmpty;
   }
 
   /** Composes a reply that may leave when `after` is durable (0: at once). */
-  send(form: ReplyForm, reply: Reply, after: number, section: ReplySection = this.#tail): void {
+  send(form: ReplyForm, reply: Reply, after: number, section: ReplySection = this.tail): void {
     if (after === 0) {
       compose(section.output, form, reply);
       return;
@@ -97,23 +96,28 @@ export class Replies implements Waiter {
 
   /** Makes all that was composed since `start` in `section` wait for `after`, as one reply. */
   gate(section: ReplySection, start: number, form: ReplyForm, after: number): void {
-    if (after === 0 || this.#gate.isDurable(after)) return;
-    section.mark(start, after, form);
-    this.#gate.wait(this);
-    if (this.#gate.isVoid(after)) this.#fail(section, 'closed');
+    if (this.#mayLeave(after)) return;
+    section.marks.add(start, section.output.length, after, form);
+    this.#wait(section, after);
   }
 
   /** As gate(), for a part of an answer of which more follows: the failure of one part is that of all. */
   gatePart(section: ReplySection, start: number, form: ReplyForm, after: number): void {
-    if (after === 0 || this.#gate.isDurable(after)) return;
-    section.openMark(start, after, form);
+    if (this.#mayLeave(after)) return;
+    section.marks.open(start, after, form);
+    this.#wait(section, after);
+  }
+
+  /** Asks to be told of the disk's next step. */
+  waitForDisk(): void {
+    if (this.#isInGate) return;
+    this.#isInGate = true;
     this.#gate.wait(this);
-    if (this.#gate.isVoid(after)) this.#fail(section, 'closed');
   }
 
   /** Opens the place of a reply that comes later; those that follow wait behind it until close(). */
   open(): ReplySection {
-    const section = this.#tail.isEmpty && !this.#tail.isOpen ? this.#tail : this.#append();
+    const section = this.tail.isEmpty && !this.tail.isOpen ? this.tail : this.#append();
     section.isOpen = true;
     this.#append();
     return section;
@@ -138,21 +142,31 @@ export class Replies implements Waiter {
   /** Writes what may leave; asks the gate to be told when the rest may. */
   flush(): void {
     if (this.#isDestroyed) return;
-    const corks = this.#sections.length > 1;
-    if (corks) this.#socket.cork();
-    this.#writeReady();
-    if (corks) this.#socket.uncork();
-    if (this.waitsForDisk) this.#gate.wait(this);
+    if (this.#sections.length > 1) {
+      this.#socket.cork();
+      while (this.#writeHead()) this.#sections.shift();
+      this.#socket.uncork();
+    } else {
+      this.#writeHead();
+    }
+    const isHeld = this.waitsForDisk;
+    if (isHeld) this.waitForDisk();
+    this.isClear = !isHeld && this.#sections.length === 1 && this.#socket.writableLength === 0;
     if (this.#roomWaiters.length > 0) this.#wakeWriters();
   }
 
   onDurable(): void {
+    this.#isInGate = false;
+    if (this.#isDestroyed) return;
     // Half of those who wait are told in vain: their record is in the next batch.
-    if (this.#sections[0]!.isHeldBack(this.#store.durability.watermark)) this.#gate.wait(this);
+    const { marks } = this.#sections[0]!;
+    if (marks.count > 0 && marks.heldFrom(this.#durability.watermark) === 0) this.waitForDisk();
     else this.onDrain();
   }
 
   onFailed(cause: FailureCause): void {
+    this.#isInGate = false;
+    if (this.#isDestroyed) return;
     for (const section of this.#sections) {
       this.#fail(section, cause === 'no-space' ? 'no-space' : 'closed');
     }
@@ -162,19 +176,29 @@ export class Replies implements Waiter {
   /** Something may leave, or has left: the client has read, the disk has caught up. */
   onDrain(): void {
     this.flush();
-    this.#onRoom();
+    this.#owner.onRoom();
   }
 
   destroy(): void {
     this.#isDestroyed = true;
-    this.#gate.forget(this);
     for (const waiter of this.#roomWaiters) waiter.settle(false);
     this.#roomWaiters = [];
   }
 
+  #mayLeave(after: number): boolean {
+    if (after > this.#durability.watermark) return false;
+    return after > this.#gate.voidUpto || !this.#gate.isVoid(after);
+  }
+
+  /** `after` is what a reply in `section` waits for since now. */
+  #wait(section: ReplySection, after: number): void {
+    this.waitForDisk();
+    if (after <= this.#gate.voidUpto && this.#gate.isVoid(after)) this.#fail(section, 'closed');
+  }
+
   /** Errors instead of the replies that depend on what was taken back. */
   #fail(section: ReplySection, error: ErrorName): void {
-    const { watermark } = this.#store.durability;
+    const { watermark } = this.#durability;
     const onQuiet = (): void => {
       this.#counters.noreply_failed += 1;
       this.lostQuietWrite = true;
@@ -197,7 +221,7 @@ export class Replies implements Waiter {
   #append(): ReplySection {
     const section = new ReplySection(false);
     this.#sections.push(section);
-    this.#tail = section;
+    this.tail = section;
     return section;
   }
 
@@ -214,19 +238,18 @@ export class Replies implements Waiter {
     this.#socket.uncork();
   }
 
-  #writeReady(): void {
-    for (;;) {
-      const head = this.#sections[0]!;
-      const count = head.readyBytes(this.#store.durability.watermark);
-      if (count > 0) {
-        if (head.output.hasLent) this.#writeParts(head.takeParts(count));
-        else this.#socket.write(head.take(count));
-        this.#counters.bytes_written += count;
-        this.bytesWritten += count;
-        if (this.#copies && this.#socket.writableLength === 0) head.output.recycle();
-      }
-      if (!head.isEmpty || head.isOpen || this.#sections.length === 1) return;
-      this.#sections.shift();
+  /** Writes what may leave of the first section; true when it is done with and others follow. */
+  #writeHead(): boolean {
+    const head = this.#sections[0]!;
+    const { output, marks } = head;
+    const count = marks.count === 0 ? output.length : head.readyBytes(this.#durability.watermark);
+    if (count > 0) {
+      if (output.hasLent) this.#writeParts(head.takeParts(count));
+      else sendOutput(this.#socket, marks.count === 0 ? output.take() : head.take(count));
+      this.#counters.bytes_written += count;
+      this.bytesWritten += count;
+      if (this.#copies && this.#socket.writableLength === 0) output.recycle();
     }
+    return this.#sections.length > 1 && !head.isOpen && head.isEmpty;
   }
 }

@@ -19,15 +19,14 @@ export class ReplyMarks {
   #forms: ReplyForm[] = [];
   #first = 0;
   #end = 0;
-
-  get count(): number {
-    return this.#end - this.#first;
-  }
+  /** Ranges that are here. Read for every request: a plain field. */
+  count = 0;
 
   /** Where the first range begins, when it waits for a seq above `watermark`; -1: nothing does. */
   heldFrom(watermark: number): number {
     while (this.#first < this.#end && this.#afters[this.#first]! <= watermark) this.#first += 1;
-    if (this.#first < this.#end) return this.#starts[this.#first]!;
+    this.count = this.#end - this.#first;
+    if (this.count > 0) return this.#starts[this.#first]!;
     if (this.#end > 0) this.#clear();
     return -1;
   }
@@ -40,6 +39,7 @@ export class ReplyMarks {
     this.#afters[at] = after;
     this.#forms[at] = form;
     this.#end += 1;
+    this.count += 1;
   }
 
   /** As add(), with an end that is still to come, unless the last range is open already: that then waits for `after` too. */
@@ -77,7 +77,7 @@ export class ReplyMarks {
     this.#ends = [];
     this.#afters = [];
     this.#forms = [];
-    this.#first = this.#end = 0;
+    this.#first = this.#end = this.count = 0;
     for (let at = first; at < end; at += 1) {
       const isOpen = ends[at] === OPEN;
       visit(starts[at]!, isOpen ? length : ends[at]!, afters[at]!, forms[at]!, isOpen);

@@ -5,49 +5,31 @@
 
 import { compose } from '../protocol/composer.js';
 import { Output } from '../protocol/output.js';
-import type { ReplyForm } from '../protocol/reply-form.js';
 import { errorReply, type ErrorName } from '../protocol/reply.js';
 import { ReplyMarks } from './reply-marks.js';
 
 export class ReplySection {
   readonly output = new Output();
   isOpen: boolean;
-  readonly #marks = new ReplyMarks();
+  /** Which of its bytes wait for the disk. */
+  readonly marks = new ReplyMarks();
 
   constructor(isOpen: boolean) {
     this.isOpen = isOpen;
   }
 
   get isEmpty(): boolean {
-    return this.output.length === 0 && this.#marks.count === 0;
+    return this.output.length === 0 && this.marks.count === 0;
   }
 
-  get markCount(): number {
-    return this.#marks.count;
-  }
-
-  /** Its very first byte waits for a record above `watermark`. */
-  isHeldBack(watermark: number): boolean {
-    return this.#marks.heldFrom(watermark) === 0;
-  }
-
-  /** What was composed from byte `start` on may leave only when `after` is durable. */
-  mark(start: number, after: number, form: ReplyForm): void {
-    this.#marks.add(start, this.output.length, after, form);
-  }
-
-  /** The same for an answer that goes on: endMark() says where it ends. What waits in it already, waits on. */
-  openMark(start: number, after: number, form: ReplyForm): void {
-    this.#marks.open(start, after, form);
-  }
-
+  /** The answer that marks.open() began ends here. */
   endMark(): void {
-    this.#marks.close(this.output.length);
+    if (this.marks.count > 0) this.marks.close(this.output.length);
   }
 
   /** Bytes that may leave now. */
   readyBytes(watermark: number): number {
-    const held = this.#marks.heldFrom(watermark);
+    const held = this.marks.heldFrom(watermark);
     return held < 0 ? this.output.length : held;
   }
 
@@ -63,7 +45,7 @@ export class ReplySection {
       parts[0] = parts[0]!.subarray(left);
     }
     for (const part of parts) this.output.writeValue(part, undefined, 0, part.length, true);
-    this.#marks.shift(count);
+    this.marks.shift(count);
     return ready;
   }
 
@@ -71,7 +53,7 @@ export class ReplySection {
   take(count: number): Buffer {
     const bytes = this.output.take();
     if (count < bytes.length) this.output.writeBytes(bytes, count);
-    this.#marks.shift(count);
+    this.marks.shift(count);
     if (count === bytes.length) return bytes;
     return bytes.subarray(0, count);
   }
@@ -82,19 +64,19 @@ export class ReplySection {
    * be said of it.
    */
   fail(watermark: number, error: ErrorName, onQuiet: () => void, onOpen: () => void): number {
-    if (this.#marks.heldFrom(watermark) < 0) return 0;
+    if (this.marks.heldFrom(watermark) < 0) return 0;
     const { output } = this;
     const bytes = output.hasLent ? Buffer.concat(output.takeParts()) : output.take();
     let from = 0;
     let failed = 0;
-    this.#marks.takeAll(bytes.length, (start, end, after, form, isOpen) => {
+    this.marks.takeAll(bytes.length, (start, end, after, form, isOpen) => {
       output.writeBytes(bytes, from, start);
       from = end;
       const place = output.length;
       if (after <= watermark) {
         output.writeBytes(bytes, start, end);
-        if (isOpen) this.openMark(place, after, form);
-        else this.mark(place, after, form);
+        if (isOpen) this.marks.open(place, after, form);
+        else this.marks.add(place, output.length, after, form);
         return;
       }
       compose(output, form, errorReply(error));

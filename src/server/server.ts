@@ -10,7 +10,7 @@ import type { ParserOptions } from '../protocol/parser.js';
 import type { Store } from '../store/store.js';
 import { isKvError } from '../errors.js';
 import { Admission, type Guest } from './admission.js';
-import { Connection } from './connection.js';
+import { Connection, type ConnectionOwner } from './connection.js';
 import { newCounters, type Counters } from './counters.js';
 import { connectionsWithin, descriptorLimit } from './descriptors.js';
 import { Gate } from './gate.js';
@@ -54,7 +54,7 @@ export interface ServerHooks {
   readonly onVerbosity: (level: number) => void;
 }
 
-export class Server implements ServerControl {
+export class Server implements ServerControl, ConnectionOwner {
   readonly counters: Counters = newCounters();
   readonly startedMs: number;
   readonly #descriptorLimit = descriptorLimit();
@@ -220,11 +220,13 @@ export class Server implements ServerControl {
   }
 
   #doorOf(endpoint: Endpoint, address: () => string): Door {
+    const options = this.#parserOptions(endpoint);
+    const listenAddress = (): string => `${endpoint.kind}:${address()}`;
     return {
       accept: (socket) => {
-        if (this.#admits(socket, true)) this.#open(socket, endpoint, address());
+        if (this.#admits(socket, true)) this.#open(socket, options, listenAddress());
       },
-      begin: (socket) => this.#begin(socket, endpoint, address()),
+      begin: (socket) => this.#begin(socket, options, listenAddress()),
       handshakeFailed: () => (this.counters.ssl_handshake_errors += 1),
     };
   }
@@ -258,9 +260,8 @@ export class Server implements ServerControl {
     socket.end(TOO_MANY, () => socket.destroy());
   }
 
-  #begin(socket: Socket, endpoint: Endpoint, address: string): HandshakeDoor | undefined {
+  #begin(socket: Socket, options: ParserOptions, listenAddress: string): HandshakeDoor | undefined {
     if (!this.#admits(socket, false)) return undefined;
-    const listenAddress = `${endpoint.kind}:${address}`;
     const nowMs = this.#env.clock.monotonicMs();
     const handshake = new Handshake(this.#nextId++, socket, listenAddress, nowMs);
     this.#handshakes.add(handshake);
@@ -274,42 +275,43 @@ export class Server implements ServerControl {
       accept: (secure) => {
         this.#handshakes.delete(handshake);
         if (this.#isStopping) secure.destroy();
-        else this.#open(secure, endpoint, address, handshake);
+        else this.#open(secure, options, listenAddress, handshake);
       },
     };
   }
 
   /** The client's connection begins. `before`: what it was so far. */
-  #open(socket: Socket, endpoint: Endpoint, address: string, before?: Guest): void {
-    const connection: Connection = new Connection(
+  #open(socket: Socket, options: ParserOptions, listenAddress: string, before?: Guest): void {
+    const connection = new Connection(
       this.#nextId++,
       socket,
-      this.#parserOptions(endpoint),
+      options,
       this.#services,
-      `${endpoint.kind}:${address}`,
-      {
-        onSpoke: () => this.#admission.spoke(connection),
-        onGone: () => {
-          this.#connections.delete(connection);
-          this.#admission.leave(connection);
-        },
-      },
+      listenAddress,
+      this,
     );
     this.#connections.add(connection);
     if (before === undefined) this.#admission.enter(connection);
     else this.#admission.become(before, connection);
-    this.#tellConnection('conn_new', socket, connection.id);
-    socket.once('close', () => this.#tellConnection('conn_close', socket, connection.id));
+    this.#tellConnection('conn_new', connection, '');
   }
 
-  #tellConnection(type: 'conn_new' | 'conn_close', socket: Socket, id: number): void {
+  spoke(connection: Connection): void {
+    this.#admission.spoke(connection);
+  }
+
+  gone(connection: Connection, isBroken: boolean): void {
+    this.#connections.delete(connection);
+    this.#admission.leave(connection);
+    this.#tellConnection('conn_close', connection, ` reason=${isBroken ? 'error' : 'normal'}`);
+  }
+
+  #tellConnection(type: string, { id, socket }: Connection, reason: string): void {
     const { watchers } = this.#services;
     if (watchers.count === 0) return;
     const { remoteAddress, remotePort } = socket;
     const where = remoteAddress === undefined ? 'local' : 'tcp';
     const fields = `rip=${remoteAddress ?? 'unix'} rport=${remotePort ?? 0} transport=${where}`;
-    const reason =
-      type === 'conn_new' ? '' : ` reason=${socket.errored === null ? 'normal' : 'error'}`;
     watchers.emit('connevents', `type=${type} ${fields}${reason} cfd=${id}`);
   }
 
@@ -340,6 +342,7 @@ export class Server implements ServerControl {
         if (handshake.ageMs(nowMs) >= HANDSHAKE_MS_MAX) handshake.destroy();
       }
       for (const connection of this.#connections) {
+        connection.look(nowMs);
         if (idleTimeoutMs > 0 && connection.idleMs(nowMs) >= idleTimeoutMs) {
           counters.idle_kicks += 1;
         } else if (stallTimeoutMs > 0 && connection.isStalled(nowMs, stallTimeoutMs)) {

@@ -75,8 +75,9 @@ export interface ConnectionControl {
   readonly remoteAddress: string | undefined;
   admit(): void;
   destroy(): void;
-  /** Ms since the client last sent; 0 while it is the server that does not read. */
+  /** Since it was accepted. */
   readonly bytesReceived: number;
+  /** It is the server that does not read at the moment. */
   readonly isHeldUp: boolean;
 }
 
@@ -168,6 +169,13 @@ export class Session {
   admit(): void {
     this.isAuthenticated = true;
     this.#connection.admit();
+  }
+
+  /** A large value that was on its way is not any more. */
+  dropUpload(): Promise<void> | undefined {
+    const { upload } = this;
+    this.upload = undefined;
+    return upload?.abort();
   }
 
   get bytesReceived(): number {

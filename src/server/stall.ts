@@ -50,3 +50,28 @@ export class StallWatch {
     return nowMs - Math.min(this.#requestSinceMs, this.#repliesSinceMs) >= limitMs;
   }
 }
+
+/** When a client sent, known to the second: what came is noticed at the next look, so that no request reads a clock. */
+export class InputTimes {
+  readonly acceptedMs: number;
+  bytesReceived = 0;
+  #bytesSeen = 0;
+  #lastInputMs: number;
+
+  constructor(acceptedMs: number) {
+    this.acceptedMs = acceptedMs;
+    this.#lastInputMs = acceptedMs;
+  }
+
+  /** Call every second. */
+  look(nowMs: number): void {
+    if (this.bytesReceived === this.#bytesSeen) return;
+    this.#bytesSeen = this.bytesReceived;
+    this.#lastInputMs = nowMs;
+  }
+
+  /** Ms without input. */
+  silenceMs(nowMs: number): number {
+    return this.bytesReceived === this.#bytesSeen ? nowMs - this.#lastInputMs : 0;
+  }
+}

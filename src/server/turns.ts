@@ -17,16 +17,13 @@ export class Turns {
   #waiting: (() => void)[] = [];
   #isScheduled = false;
   #inputs = 0;
+  /** More are waiting than one turn may hold. Read for every request: a plain field. */
+  isCrowded = false;
   /** Of the running turn; undefined: nobody has asked in it. */
   #endMs: number | undefined;
 
   constructor(clock: Clock) {
     this.#clock = clock;
-  }
-
-  /** More are waiting than one turn may hold. */
-  get isCrowded(): boolean {
-    return this.#waiting.length >= CROWD;
   }
 
   /** When the running turn is over, monotonic ms. Who runs but a few requests need not ask. */
@@ -37,12 +34,12 @@ export class Turns {
   }
 
   /** Call with each input: whether what came has to wait, because thousands had something to say in this turn. */
-  isOver(nowMs: number): boolean {
-    if (this.#endMs !== undefined) return nowMs >= this.#endMs + INPUT_MS;
+  isOver(): boolean {
+    if (this.#endMs !== undefined) return this.#clock.monotonicMs() >= this.#endMs + INPUT_MS;
     this.#inputs += 1;
     if (this.#inputs < INPUTS) return false;
     this.#inputs = 0;
-    this.#endMs = nowMs + TURN_MS;
+    this.#endMs = this.#clock.monotonicMs() + TURN_MS;
     this.#schedule();
     return false;
   }
@@ -50,6 +47,7 @@ export class Turns {
   /** Calls `goOn` in a later turn. */
   yield(goOn: () => void): void {
     this.#waiting.push(goOn);
+    this.isCrowded = this.#waiting.length >= CROWD;
     this.#schedule();
   }
 
@@ -66,6 +64,7 @@ export class Turns {
     const endMs = (this.#endMs = this.#clock.monotonicMs() + TURN_MS);
     const due = this.#waiting;
     this.#waiting = [];
+    this.isCrowded = false;
     let at = 0;
     while (at < due.length) {
       due[at]!();
@@ -73,6 +72,7 @@ export class Turns {
       if (this.#clock.monotonicMs() >= endMs) break;
     }
     if (at < due.length) this.#waiting = [...due.slice(at), ...this.#waiting];
+    this.isCrowded = this.#waiting.length >= CROWD;
     this.#endMs = undefined;
     if (this.#waiting.length > 0) this.#schedule();
   }

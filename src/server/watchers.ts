@@ -36,16 +36,13 @@ export class Watchers {
   readonly #nowMs: () => number;
   #lastId = 0;
   #isFlushing = false;
+  /** Ask before composing an event: nobody watches most of the time. Read for every request: a plain field. */
+  count = 0;
 
   constructor(counters: Counters, nowMs: () => number, defer: (call: () => void) => void) {
     this.#counters = counters;
     this.#nowMs = nowMs;
     this.#defer = defer;
-  }
-
-  /** Ask before composing an event: nobody watches most of the time. */
-  get count(): number {
-    return this.#watchers.size;
   }
 
   /** No more may be added. */
@@ -57,7 +54,11 @@ export class Watchers {
   add(replies: Replies, form: ReplyForm, streams: readonly string[]): () => void {
     const watcher = { replies, form, streams: new Set(streams) };
     this.#watchers.add(watcher);
-    return () => this.#watchers.delete(watcher);
+    this.count = this.#watchers.size;
+    return () => {
+      this.#watchers.delete(watcher);
+      this.count = this.#watchers.size;
+    };
   }
 
   /** `fields`: `name=value` words; told when the record `after` is durable. */

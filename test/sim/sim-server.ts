@@ -83,7 +83,7 @@ export class SimServer {
       DEFAULT_PARSER_OPTIONS,
       this.#services,
       'tcp:simulated',
-      { onSpoke() {}, onGone: () => void this.#connections.delete(connection) },
+      { spoke() {}, gone: () => void this.#connections.delete(connection) },
     );
     this.#connections.add(connection);
     return link;

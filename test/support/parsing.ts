@@ -5,10 +5,14 @@ import { compose } from '../../src/protocol/composer.js';
 import { openParser } from '../../src/protocol/open-parser.js';
 import { Output } from '../../src/protocol/output.js';
 import {
+  CLOSE,
   DEFAULT_PARSER_OPTIONS,
+  NEED_MORE,
   type Parsed,
   type ParserOptions,
+  type RequestParser,
 } from '../../src/protocol/parser.js';
+import { ReceiveBuffer } from '../../src/protocol/receive-buffer.js';
 import type { PutRequest } from '../../src/protocol/request.js';
 
 export interface Parsing {
@@ -20,12 +24,37 @@ export interface Parsing {
 
 export type Note = Record<string, unknown>;
 
+/** As a connection holds it: input, and the parser that its first byte called for. */
+export class Incoming {
+  readonly #options: ParserOptions;
+  readonly #input = new ReceiveBuffer();
+  #parser: RequestParser | undefined;
+
+  constructor(options: Partial<ParserOptions> = {}) {
+    this.#options = { ...DEFAULT_PARSER_OPTIONS, ...options };
+  }
+
+  get bufferedBytes(): number {
+    return this.#input.length;
+  }
+
+  push(chunk: Buffer): void {
+    this.#input.push(chunk);
+  }
+
+  next(): Parsed {
+    if (this.#parser === undefined && this.#input.length === 0) return NEED_MORE;
+    this.#parser ??= openParser(this.#options, this.#input);
+    return this.#parser === undefined ? CLOSE : this.#parser.next();
+  }
+}
+
 /** Parses `chunks` in turn. The notes hold no view into them. */
 export function parseChunks(
   chunks: readonly Buffer[],
   options: Partial<ParserOptions> = {},
 ): Parsing {
-  const parser = openParser({ ...DEFAULT_PARSER_OPTIONS, ...options });
+  const parser = new Incoming(options);
   const events: Note[] = [];
   let bufferedBytesMax = 0;
   let closed = false;
@@ -58,7 +87,7 @@ export function parseText(text: string, options: Partial<ParserOptions> = {}): r
  * `<get k>`. Ends in `[closed]` when the parser closes.
  */
 export function dialogue(text: string, options: Partial<ParserOptions> = {}): string {
-  const parser = openParser({ ...DEFAULT_PARSER_OPTIONS, ...options });
+  const parser = new Incoming(options);
   const output = new Output();
   parser.push(Buffer.from(text, 'latin1'));
   for (;;) {

@@ -4,6 +4,7 @@
 //
 // Invariant: the replies made here are one object of a kind, composed before the next one is made.
 
+import { compose } from '../../protocol/composer.js';
 import { uriEncoded } from '../../protocol/listed-key.js';
 import type { GetRequest } from '../../protocol/request.js';
 import { errorReply, type ErrorName, type HitReply, type MetaHit } from '../../protocol/reply.js';
@@ -11,7 +12,6 @@ import { expiresAtOf, ttlSecondsOf } from '../../store/operations/expiry.js';
 import type { Item, Lookup, ReadOptions, Store } from '../../store/store.js';
 import type { ReplySection } from '../reply-section.js';
 import type { GetProgress, Session } from '../session.js';
-import { countLookup } from './retrieval-counts.js';
 
 const NO_BYTES: Buffer = Buffer.alloc(0);
 const NO_ITEM = {
@@ -44,56 +44,71 @@ export function composeFound(
   found: Lookup,
 ): void {
   noteFound(request, session, found);
+  const { form } = request;
   if (found.kind === 'hit') {
     progress.hits += 1;
-    session.replies.send(request.form, hitReply(request, session, options, found.item), 0, section);
+    compose(section.output, form, hitReply(request, session, options, found.item));
   } else if (found.kind === 'miss') {
+    // The text protocol passes over it.
+    if (form.wire === 'text' || form.wire === 'plain') return;
     MISS.key = request.key;
     MISS.keyStart = request.keyStart;
     MISS.keyEnd = request.keyEnd;
-    session.replies.send(request.form, MISS, 0, section);
+    compose(section.output, form, MISS);
   } else {
     if (found.kind === 'damaged') session.counters.damaged_reads += 1;
     const error = found.kind === 'refused' ? found.status : 'damaged';
-    composeError(request, session, section, progress, error);
+    composeError(request, section, progress, error);
   }
 }
 
 /** Answers by an error, the last word about this get. */
 export function composeError(
   request: GetRequest,
-  session: Session,
   section: ReplySection,
   progress: GetProgress,
   error: ErrorName,
 ): void {
   progress.failed = true;
-  session.replies.send(request.form, errorReply(error), 0, section);
+  compose(section.output, request.form, errorReply(error));
 }
 
-/** Behind the last key: END, unless an error was said. Nothing behind the others. */
+/** Behind the last key: END, unless an error was said. */
 export function composeEnd(
   request: GetRequest,
   session: Session,
   section: ReplySection,
   progress: GetProgress,
 ): void {
-  if (!request.last) return;
   if (!progress.failed) {
     END.hits = progress.hits;
-    session.replies.send(request.form, END, 0, section);
+    compose(section.output, request.form, END);
   }
-  section.endMark();
+  if (section.marks.count > 0) section.endMark();
   progress.begun = false;
   progress.hits = 0;
   progress.failed = false;
   session.replies.hasLostGet = false;
 }
 
-/** Counts a lookup, and tells those who asked. */
+/** Counts a lookup by memcached's rules (a gat that hits is a touch, not a get_hit), and tells those who asked. */
 export function noteFound(request: GetRequest, session: Session, found: Lookup): void {
-  countLookup(session.counters, request, found);
+  const { counters } = session;
   const { detail, watchers } = session.services;
+  const touches = request.touchExptime !== undefined;
+  counters.cmd_get += 1;
+  if (touches) counters.cmd_touch += 1;
+  if (found.kind === 'hit') {
+    if (touches) counters.touch_hits += 1;
+    else counters.get_hits += 1;
+  } else {
+    if (touches) counters.touch_misses += 1;
+    else counters.get_misses += 1;
+    if (found.kind === 'miss') {
+      if (found.reason === 'expired') counters.get_expired += 1;
+      else if (found.reason === 'flushed') counters.get_flushed += 1;
+    }
+  }
   if (detail.isOn || watchers.count > 0) tell(request, session, found);
 }
 

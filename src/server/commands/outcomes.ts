@@ -17,18 +17,11 @@ class OutcomeReply implements ResultReply {
   readonly kind = 'result';
   status: ResultStatus = 'ok';
   valueBytes = 0;
-  #outcome: Outcome = { status: 'ok', after: 0, cas: 0n };
+  outcome: Outcome = { status: 'ok', after: 0, cas: 0n };
 
   /** The token is a BigInt, which is made when the form shows it. */
   get cas(): bigint {
-    return this.#outcome.cas;
-  }
-
-  fill(outcome: Outcome, valueBytes: number): this {
-    this.status = outcome.status as ResultStatus;
-    this.valueBytes = valueBytes;
-    this.#outcome = outcome;
-    return this;
+    return this.outcome.cas;
   }
 }
 
@@ -41,9 +34,22 @@ export function answerOutcome(
   outcome: Outcome,
   valueBytes = 0,
 ): void {
-  const error = errorOf(outcome.status);
-  const reply = error === undefined ? RESULT.fill(outcome, valueBytes) : errorReply(error);
-  session.answerChange(form, reply, outcome.after);
+  const { status } = outcome;
+  switch (status) {
+    case 'not-a-number':
+    case 'too-large':
+    case 'no-memory':
+    case 'no-space':
+    case 'damaged':
+    case 'closed':
+      session.answerChange(form, errorReply(status), outcome.after);
+      return;
+    default:
+      RESULT.status = status;
+      RESULT.valueBytes = valueBytes;
+      RESULT.outcome = outcome;
+      session.answerChange(form, RESULT, outcome.after);
+  }
 }
 
 /** Statuses that memcached counts as refusals. */
@@ -96,18 +102,4 @@ export function errorOfFailure(failure: unknown): ErrorName {
 /** The same where bytes of the client were being written. */
 export function errorOfWrite(failure: unknown): ErrorName {
   return isKvError(failure, 'KV_IO') ? 'unwritten' : errorOfFailure(failure);
-}
-
-function errorOf(status: Status): ErrorName | undefined {
-  switch (status) {
-    case 'not-a-number':
-    case 'too-large':
-    case 'no-memory':
-    case 'no-space':
-    case 'damaged':
-    case 'closed':
-      return status;
-    default:
-      return undefined;
-  }
 }

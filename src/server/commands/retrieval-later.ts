@@ -76,7 +76,7 @@ class LaterAnswer {
   /** Composes the key, when its value is here and durable, and what ends the get. */
   async answer(pending: Maybe<Lookup>): Promise<void> {
     await this.#answerKey(pending);
-    composeEnd(this.#request, this.#session, this.#section, this.#progress);
+    if (this.#request.last) composeEnd(this.#request, this.#session, this.#section, this.#progress);
   }
 
   async #answerKey(pending: Maybe<Lookup>): Promise<void> {
@@ -115,7 +115,7 @@ class LaterAnswer {
   }
 
   #fail(error: ErrorName): void {
-    composeError(this.#request, this.#session, this.#section, this.#progress, error);
+    composeError(this.#request, this.#section, this.#progress, error);
   }
 
   /** Streams a large value out, at the pace of its client. */

@@ -57,8 +57,9 @@ function store(
       answer(session, kept, done, isCas, event),
     );
   }
-  countRefusal(counters, outcome.status);
-  answer(session, form, outcome, isCas, event);
+  if (outcome.status !== 'stored') countRefusal(counters, outcome.status);
+  if (isCas || event !== undefined) answer(session, form, outcome, isCas, event);
+  else answerOutcome(session, form, outcome, outcome.valueBytes);
   return undefined;
 }
 

@@ -1,6 +1,8 @@
-// The command table: kind of request → handler. Adding a command touches a parser, protocol/request.ts,
+// What a parser gives → its handler, and the command table: kind of request → handler. Adding a command touches a parser, protocol/request.ts,
 // this table and docs/protocol.md, nothing else.
 
+import { assert } from '../../assert.js';
+import type { Parsed } from '../../protocol/parser.js';
 import type { Request } from '../../protocol/request.js';
 import type { Session } from '../session.js';
 import * as admin from './admin.js';
@@ -42,10 +44,35 @@ const TABLE: Table = {
   'sasl-list': listMechanisms,
 };
 
-/** Runs one request, unless its client has to authenticate first. */
-export function run(request: Commands, session: Session): Promise<void> | undefined {
-  if (!session.isAuthenticated && !isAdmitted(request, session)) return undefined;
-  // The most frequent one is spared the look-up by its name.
-  if (request.kind === 'get') return get(request, session);
-  return (TABLE[request.kind] as Handler<Commands>)(request, session);
+/** Runs what the parser gave. Returns a promise when what is behind it has to wait. */
+export function run(
+  parsed: Exclude<Parsed, { readonly kind: 'need-more' }>,
+  session: Session,
+): Promise<void> | undefined {
+  // The most frequent ones are spared the look-up by their name.
+  if (session.isAuthenticated) {
+    if (parsed.kind === 'get') return get(parsed, session);
+    if (parsed.kind === 'put') return put(parsed, session);
+  }
+  switch (parsed.kind) {
+    case 'close':
+      session.closing = true;
+      return undefined;
+    case 'answer':
+      session.answer(parsed.form, parsed.reply);
+      if (parsed.close) session.closing = true;
+      return session.dropUpload();
+    case 'value-piece':
+      assert(session.upload !== undefined, 'A piece belongs to a large value');
+      return session.upload.piece(parsed.bytes);
+    case 'value-end': {
+      const { upload } = session;
+      assert(upload !== undefined, 'The end belongs to a large value');
+      session.upload = undefined;
+      return upload.end();
+    }
+    default:
+      if (!session.isAuthenticated && !isAdmitted(parsed, session)) return undefined;
+      return (TABLE[parsed.kind] as Handler<Commands>)(parsed, session);
+  }
 }

@@ -4,16 +4,21 @@ import { deviceBytes } from '../../../benchmarks/cases/disk-bytes.js';
 
 describe('benchmarks, what is counted', () => {
   it('countCalls() takes what every request enters, of the files below the root', () => {
-    const entered = [
+    const counts = [
       { file: 'file:///a/dist/src/x.js', name: 'once@1', calls: 1000 },
       { file: 'file:///a/dist/src/x.js', name: 'thrice@9', calls: 3000 },
       { file: 'file:///a/dist/src/y.js', name: 'every other@5', calls: 500 },
       { file: 'file:///a/dist/src/z.js', name: 'a timer’s@5', calls: 499 },
       { file: 'node:net', name: 'write@1', calls: 1000 },
     ];
-    const counted = countCalls(entered, 1000, 'file:///a/dist/src/');
+    const counted = countCalls(counts, 1000, 'file:///a/dist/src/');
+    const entered = [
+      { file: 'x.js', name: 'thrice@9', callsPerRequest: 3 },
+      { file: 'x.js', name: 'once@1', callsPerRequest: 1 },
+      { file: 'y.js', name: 'every other@5', callsPerRequest: 0.5 },
+    ];
     // 4.5 calls, rounded.
-    expect(counted).to.deep.equal({ files: 2, functions: 3, calls: 5 });
+    expect(counted).to.deep.equal({ files: 2, functions: 3, calls: 5, entered });
   });
 
   it('deviceBytes() finds a device by its number, and none that is not there', () => {

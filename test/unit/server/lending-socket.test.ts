@@ -50,6 +50,34 @@ describe('lending socket', () => {
     expect((await first.ask('get a\r\n', reply)) === reply).to.equal(true);
   });
 
+  it('what the system does not take at once follows in its place', async () => {
+    const { connect } = await start();
+    const client = await connect();
+    const value = 'abcdefg'.repeat(9000);
+    await client.ask(`set a 0 0 ${value.length}\r\n${value}\r\n`, STORED);
+    const reply = `VALUE a 0 ${value.length}\r\n${value}\r\nEND\r\n`;
+    client.socket.pause();
+    client.send('get a\r\nversion\r\n'.repeat(200));
+    // The server has written what it could meanwhile.
+    await (await connect()).ask('version\r\n', 'VERSION 1.6.45\r\n');
+    client.socket.resume();
+    const expected = `${reply}VERSION 1.6.45\r\n`.repeat(200);
+    expect((await client.take(expected.length)) === expected).to.equal(true);
+  });
+
+  it('a client that has gone before its reply is a closed connection, no more', async () => {
+    const { connect, server, store } = await start({ held: true });
+    const [gone, other] = [await connect(), await connect()];
+    gone.send('set a 0 0 1\r\nx\r\n'.repeat(100));
+    await other.ask('version\r\n', 'VERSION 1.6.45\r\n');
+    gone.socket.resetAndDestroy();
+    store.commits.release();
+    expect(await other.ask('version\r\n', 'VERSION 1.6.45\r\n')).to.equal('VERSION 1.6.45\r\n');
+    const last = await connect();
+    await last.ask('version\r\n', 'VERSION 1.6.45\r\n');
+    expect(server.connectionCount).to.equal(2);
+  });
+
   it('the server still counts its connections, and stops when the last has gone', async () => {
     const { connect, server, stop } = await start();
     const client = await connect();

@@ -163,11 +163,14 @@ describe('server limits', () => {
     const { connect, server } = await start({ argv: ['-o', 'idle_timeout=3'], clock });
     const [silent, busy] = [await connect(), await connect()];
     await silent.ask('version\r\n', 'VERSION 1.6.45\r\n');
-    nowMs = 2900;
+    // Input is noticed when it is looked for, every second.
+    nowMs = 100;
+    checks.pop()!();
+    nowMs = 3000;
     await busy.ask('version\r\n', 'VERSION 1.6.45\r\n');
     checks.pop()!();
     expect(server.counters.idle_kicks).to.equal(0);
-    nowMs = 3000;
+    nowMs = 3100;
     checks.pop()!();
     expect(await silent.rest()).to.equal('');
     expect(server.counters.idle_kicks).to.equal(1);

@@ -60,12 +60,12 @@ describe('Turns', () => {
   it('isOver when input has come for some ms, and no more in the next turn', () => {
     const hand = new HandClock();
     const turns = new Turns(hand.clock);
-    for (let n = 0; n < 64; n++) expect(turns.isOver(hand.nowMs)).to.equal(false);
+    for (let n = 0; n < 64; n++) expect(turns.isOver()).to.equal(false);
     hand.nowMs = 9;
-    expect(turns.isOver(hand.nowMs)).to.equal(false);
+    expect(turns.isOver()).to.equal(false);
     hand.nowMs = 10;
-    expect(turns.isOver(hand.nowMs)).to.equal(true);
+    expect(turns.isOver()).to.equal(true);
     hand.turn();
-    expect(turns.isOver(hand.nowMs)).to.equal(false);
+    expect(turns.isOver()).to.equal(false);
   });
 });

@@ -3,15 +3,14 @@
 import { expect } from 'chai';
 
 import { compose } from '../../../../src/protocol/composer.js';
-import { openParser } from '../../../../src/protocol/open-parser.js';
 import { Output } from '../../../../src/protocol/output.js';
-import { DEFAULT_PARSER_OPTIONS } from '../../../../src/protocol/parser.js';
 import type { MetaHit, Reply, ResultStatus } from '../../../../src/protocol/reply.js';
 import { hitItem } from '../../../support/hit-item.js';
+import { Incoming } from '../../../support/parsing.js';
 
 /** The reply to `line` (and its block) when the command came to `reply`. */
 function answerTo(line: string, reply: Reply): string {
-  const parser = openParser(DEFAULT_PARSER_OPTIONS);
+  const parser = new Incoming();
   parser.push(Buffer.from(line, 'latin1'));
   const request = parser.next();
   if (!('form' in request) || request.kind === 'answer') throw new Error(`Refused: ${line}`);
