@@ -86,7 +86,11 @@ export class LogEnd {
     this.#successorPace = new SuccessorPace(env.clock, () => this.#zerosDue());
     // No successor before the first write: a start has better things to do, and the next one would have to drop it.
     this.#zeroAhead();
-    this.#place = new PlaceWatch(env, () => this.#durable.segment, events.onFatal);
+    this.#place = new PlaceWatch(
+      env,
+      () => this.#durable.segment,
+      (error) => events.onFatal(error),
+    );
   }
 
   /** Where new batches go. */

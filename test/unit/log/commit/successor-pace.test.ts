@@ -3,6 +3,12 @@ import { expect } from 'chai';
 import { SuccessorPace } from '../../../../src/log/commit/successor-pace.js';
 import { StoppedClock } from '../../../support/stopped-clock.js';
 
+/** What next() says once all that needs no time has happened; undefined: it waits. */
+async function answerOf(turn: Promise<boolean>): Promise<boolean | undefined> {
+  const later = new Promise<undefined>((resolve) => setImmediate(() => resolve(undefined)));
+  return Promise.race([turn, later]);
+}
+
 describe('SuccessorPace', () => {
   const due = { leastShare: 0.1, share: 0, isAwaited: false };
   let clock = new StoppedClock();
@@ -13,12 +19,6 @@ describe('SuccessorPace', () => {
     clock = new StoppedClock();
     pace = new SuccessorPace(clock, () => due);
   });
-
-  /** What next() says once all that needs no time has happened; undefined: it waits. */
-  async function answerOf(turn: Promise<boolean>): Promise<boolean | undefined> {
-    const later = new Promise<undefined>((resolve) => setImmediate(() => resolve(undefined)));
-    return Promise.race([turn, later]);
-  }
 
   it('has no pause before the least is there, not even for who waits', async () => {
     due.isAwaited = true;
