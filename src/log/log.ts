@@ -218,6 +218,7 @@ export class Log {
     await this.#commit.drainedUpTo(this.lastSeq);
     if (!this.#commit.holdsRecords) return;
     this.#commit.askSuccessor();
+    this.#commit.hurrySuccessor();
     await this.#succession;
     if (!this.#commit.rotate()) return;
     await this.#commit.drained();
@@ -283,6 +284,7 @@ export class Log {
   async close(contentOf?: () => ImageContent): Promise<void> {
     if (this.#closing) return;
     this.#closing = true;
+    this.#commit.hurrySuccessor();
     await this.#succession;
     await this.#commit.close();
     await this.#rotation;
@@ -344,7 +346,7 @@ export class Log {
     let writable: WritableSegment | undefined;
     try {
       writable = await WritableSegment.open(fs, this.dir, segment);
-      const failure = await writable.zeros.extend(this.#commit.successorAheadBytes);
+      const failure = await this.#commit.zeroSuccessor(writable);
       if (failure !== undefined) throw failure;
       await this.#writeManifest();
       this.#commit.succeed(writable);

@@ -3,18 +3,22 @@
 // meanwhile. So it writes itself while all that it is asked for has to wait for the disk anyway, and the disk
 // is quick (docs/decisions.md, "Commits without readers").
 //
-// Invariant: after a read, and until many writes in a row were quick, writes go through the pool.
+// Invariants:
+// - After a read, and until many writes in a row were quick, writes go through the pool.
+// - A disk that was stuck once is never given the thread again: what it can hold up is one moment of the process' life.
 
 import type { Clock } from '../../env/env.js';
 
 /** A longer batch takes long by itself. */
 const BYTES_MAX = 128 * 1024;
-/** Since the last read: clients that read are not kept waiting. */
-const READ_PAUSE_MS = 100;
-/** A write that takes longer shows a disk that is busy or failing. */
+/** Since the last read: clients that read are not kept waiting, not even those that read now and then. */
+const READ_PAUSE_MS = 10_000;
+/** A write that takes longer shows a disk that is busy. */
 const SLOW_MS = 20;
-/** So many quick ones in a row show a disk that is neither. */
+/** So many quick ones in a row show a disk that is not. */
 const QUICK_WRITES_MIN = 64;
+/** A write that takes longer shows a disk that may be stuck again, and for longer. */
+const STUCK_MS = 100;
 
 export class DirectWrites {
   readonly #clock: Clock;
@@ -22,6 +26,7 @@ export class DirectWrites {
   #readsSeen = 0;
   #readMs = Number.NEGATIVE_INFINITY;
   #quickWrites = 0;
+  #wasStuck = false;
 
   /** `reads`: how many were served so far; undefined: the thread is never held up. */
   constructor(clock: Clock, reads: (() => number) | undefined) {
@@ -31,17 +36,18 @@ export class DirectWrites {
 
   /** A batch of so many bytes may be written by the thread itself. */
   allows(bytes: number): boolean {
-    if (this.#reads === undefined) return false;
-    const reads = this.#reads();
-    const nowMs = this.#clock.monotonicMs();
-    if (reads !== this.#readsSeen) this.#readMs = nowMs;
-    this.#readsSeen = reads;
+    if (this.#reads === undefined || this.#reads() !== this.#readsSeen || this.#wasStuck)
+      return false;
     if (bytes > BYTES_MAX || this.#quickWrites < QUICK_WRITES_MIN) return false;
-    return nowMs - this.#readMs >= READ_PAUSE_MS;
+    return this.#clock.monotonicMs() - this.#readMs >= READ_PAUSE_MS;
   }
 
   /** A write, direct or not, took so long. */
   took(ms: number): void {
     this.#quickWrites = ms > SLOW_MS ? 0 : this.#quickWrites + 1;
+    if (ms > STUCK_MS) this.#wasStuck = true;
+    const reads = this.#reads?.() ?? 0;
+    if (reads !== this.#readsSeen) this.#readMs = this.#clock.monotonicMs();
+    this.#readsSeen = reads;
   }
 }

@@ -90,11 +90,10 @@ export class GroupCommit {
   readonly #end: LogEnd;
   readonly #durability: CommitDurability;
   readonly #placed: { seq: number; segment: Segment; offset: number; bytes: number };
-  /** When the batch that is being written was composed. */
+  /** Seq and time when the batch that is being written was composed. */
   #writtenSeq = 0;
-  #durableTimeMs: number;
-  /** Of the batch that is being written. */
   #writtenTimeMs = 0;
+  #durableTimeMs: number;
   #unsyncedBytes = 0;
   #phase: Phase = 'open';
   #writer: Writer = 'idle';
@@ -154,14 +153,17 @@ export class GroupCommit {
     return this.#end.active.holdsRecords;
   }
   /** See LogEnd. */
-  get successorAheadBytes(): number {
-    return this.#end.successorAheadBytes;
-  }
   get unallocatedBytes(): number {
     return this.#end.unallocatedBytes;
   }
   askSuccessor(): void {
     this.#end.askSuccessor();
+  }
+  zeroSuccessor(successor: WritableSegment): Promise<unknown> {
+    return this.#end.zeroSuccessor(successor);
+  }
+  hurrySuccessor(): void {
+    this.#end.hurrySuccessor();
   }
 
   /**
@@ -261,7 +263,6 @@ export class GroupCommit {
     return this.#push(BATCH_KIND.records);
   }
 
-  /** A new batch at the planned end of the log. */
   #push(kind: number): Batch {
     const { active } = this.#end;
     const batch = new Batch(active.segment, active.plannedBytes, kind);

@@ -1,5 +1,5 @@
 // The end of the log: the segment that new batches go to, the one that is durable so far, and the prepared
-// successor; room ahead of the end, and what is left of it when the disk is full; whether it is still there.
+// successor; room ahead of the end, and what is left of it when the disk is full.
 //
 // Invariants:
 // - `active` is `durable`, or its successor between the first batch planned there and that being durable.
@@ -14,10 +14,12 @@
 
 import { assert } from '../../assert.js';
 import type { Env, Timer } from '../../env/env.js';
-import { KvError } from '../../errors.js';
 import { BATCH_HEADER_BYTES, RECORD } from '../bytes/format.js';
 import type { RecordType } from '../bytes/format.js';
 import type { Segment } from '../segments/segment.js';
+import { PlaceWatch } from './place-watch.js';
+import { SuccessorPace } from './successor-pace.js';
+import type { ZerosDue } from './successor-pace.js';
 import type { WritableSegment } from './writable-segment.js';
 import { isNoSpace } from './zero-ahead.js';
 
@@ -25,12 +27,12 @@ const SPACE_RETRY_MS = 1000;
 /** An entry of the manifest, as text, is no longer. */
 const MANIFEST_ENTRY_BYTES_MAX = 256;
 const SUCCESSOR_RETRY_MS = 1000;
-/** How often it is looked whether somebody took the log away. */
-const LOOK_MS = 1000;
 /** Zeros are kept this far ahead of the end, and written in steps of this. */
 const AHEAD_BYTES = 4 * 1024 * 1024;
 /** Zeros behind a batch that is appended: room for some hundred deletes. */
 const BEHIND_BYTES = 64 * 1024;
+/** When so much of the active segment is full, the zeros of its successor are to be written. */
+const ZEROED_AT_SHARE = 7 / 8;
 /** The mean length of the batches follows the last ones by this share. */
 const MEAN_SHARE = 1 / 8;
 
@@ -54,16 +56,19 @@ export class LogEnd {
   readonly #segmentBytesMax: number;
   readonly #appendBytesMin: number;
   readonly #events: LogEndEvents;
+  readonly #successorPace: SuccessorPace;
   #active: WritableSegment;
   #durable: WritableSegment;
   #successor: WritableSegment | undefined;
   #short = false;
   #successorAsked = false;
+  /** It is waited for, and the log is not full. */
+  #successorAwaited = false;
   /** It could not be made, and not for want of room. */
   #successorRefused = false;
   #successorTimer: Timer | undefined;
   #spaceTimer: Timer | undefined;
-  #lookTimer: Timer | undefined;
+  readonly #place: PlaceWatch;
   /** Up to here zeros are written for deletes when the disk is short, also beyond the limit. */
   #ballastEnd = 0;
   #closed = false;
@@ -78,9 +83,14 @@ export class LogEnd {
     this.#segmentBytesMax = options.segmentBytesMax;
     this.#appendBytesMin = options.appendBytesMin;
     this.#events = events;
+    this.#successorPace = new SuccessorPace(env.clock, () => this.#zerosDue());
     // No successor before the first write: a start has better things to do, and the next one would have to drop it.
     this.#zeroAhead();
-    this.#lookLater();
+    this.#place = new PlaceWatch(
+      env,
+      () => this.#durable.segment,
+      (error) => events.onFatal(error),
+    );
   }
 
   /** Where new batches go. */
@@ -115,6 +125,12 @@ export class LogEnd {
     this.#events.onSuccessorWanted();
   }
 
+  /** The successor that is being made is to be there soon. */
+  hurrySuccessor(): void {
+    this.#successorAwaited = this.#successorAsked;
+    this.#successorPace.hurry();
+  }
+
   /** The active segment has outgrown its limit while its successor is being made: clients have to wait. */
   get late(): boolean {
     return (
@@ -124,9 +140,10 @@ export class LogEnd {
     );
   }
 
-  /** So many bytes of a successor are to be allocated before it is used. */
-  get successorAheadBytes(): number {
-    return this.#appends() ? this.#reserveBytes() : this.#segmentBytesMax;
+  /** Writes the zeros that a successor is to have before it is used. Resolves as ZeroAhead.extend. */
+  zeroSuccessor({ zeros }: WritableSegment): Promise<unknown> {
+    const bytes = this.#appends() ? this.#reserveBytes() : this.#segmentBytesMax;
+    return zeros.extend(bytes, this.#successorPace);
   }
 
   /** What the active segment may yet take from the file system. */
@@ -164,7 +181,10 @@ export class LogEnd {
 
   /** Makes the successor the active segment; false when there is none yet. */
   moveOn(): boolean {
-    if (this.#successor === undefined) return false;
+    if (this.#successor === undefined) {
+      this.#successorPace.hurry();
+      return false;
+    }
     this.#active = this.#successor;
     this.#successor = undefined;
     return true;
@@ -179,6 +199,7 @@ export class LogEnd {
   succeed(successor: WritableSegment): void {
     assert(this.#successor === undefined, 'There is one successor');
     this.#successorAsked = false;
+    this.#successorAwaited = false;
     this.#successorRefused = false;
     this.#successor = successor;
     if (!this.#short) return;
@@ -189,6 +210,7 @@ export class LogEnd {
   /** The successor could not be made. */
   successorFailed(error: unknown): void {
     this.#successorAsked = false;
+    this.#successorAwaited = false;
     if (!isNoSpace(error)) {
       this.#successorRefused = true;
       this.#askAgainLater();
@@ -263,7 +285,7 @@ export class LogEnd {
   async close(): Promise<void> {
     this.#closed = true;
     this.#spaceTimer?.cancel();
-    this.#lookTimer?.cancel();
+    this.#place.close();
     this.#successorTimer?.cancel();
     await this.#active.close();
     if (this.#durable !== this.#active) await this.#durable.close();
@@ -286,6 +308,16 @@ export class LogEnd {
   /** What puts leave to deletes. */
   #reserveBytes(): number {
     return Math.min(AHEAD_BYTES, this.#segmentBytesMax) / 4;
+  }
+
+  #zerosDue(): ZerosDue {
+    const max = this.#segmentBytesMax;
+    const { plannedBytes } = this.#active;
+    return {
+      leastShare: this.#reserveBytes() / max,
+      share: (plannedBytes / max - 1 / 2) / (ZEROED_AT_SHARE - 1 / 2),
+      isAwaited: this.#successorAwaited || plannedBytes > max,
+    };
   }
 
   /** Whether a frame of `bytes` is still taken without a successor. */
@@ -339,24 +371,6 @@ export class LogEnd {
     await this.#extend();
   }
 
-  /** What is written to a removed file is gone with the process: nothing more may be acknowledged. */
-  async #look(): Promise<void> {
-    const { segment } = this.#durable;
-    const isThere = await isInPlace(this.#env, segment);
-    if (this.#closed) return;
-    // A segment that was sealed meanwhile may have been compacted away.
-    if (isThere || this.#durable.segment !== segment) {
-      this.#lookLater();
-      return;
-    }
-    const message = 'The log was removed, moved or replaced under the running server';
-    this.#events.onFatal(new KvError('KV_IO', message, { path: segment.file.path }));
-  }
-
-  #lookLater(): void {
-    this.#lookTimer = this.#env.clock.setTimer(LOOK_MS, () => void this.#look());
-  }
-
   #retryLater(): void {
     this.#spaceTimer?.cancel();
     this.#spaceTimer = this.#env.clock.setTimer(SPACE_RETRY_MS, () => this.retrySpace());
@@ -375,14 +389,4 @@ export function roomBytes(segments: readonly Segment[], segmentBytesMax: number)
     segmentBytesMax + overgrowthBytes(segmentBytesMax),
   );
   return output + MANIFEST_ENTRY_BYTES_MAX * (segments.length + 4);
-}
-
-/** True also when nobody can tell: a look that fails has lost nothing. */
-async function isInPlace(env: Env, { file }: Segment): Promise<boolean> {
-  try {
-    return await file.isInPlace();
-  } catch (error) {
-    env.logger.debug(`It cannot be seen whether the log is in its place: ${String(error)}`);
-    return true;
-  }
 }

@@ -6,13 +6,18 @@
 // - Up to `allocatedBytes` the file's blocks are written and synced.
 // - Zeros go only to where no batch was written: a batch that would end above `allocatedBytes` waits
 //   for `settled` first.
+// - Pieces are short. A long write makes large folios in the page cache (ext4 from Linux 6.16 on, XFS before): each
+//   commit into one is then accounted, and walked through, as if it had changed all of it.
 
 import type { File } from '../../env/env.js';
 import { isKvError, systemCode } from '../../errors.js';
 import { writeFully } from '../segments/whole-file.js';
+import type { SuccessorPace } from './successor-pace.js';
 
-const CHUNK_BYTES = 1024 * 1024;
-const ZEROS = Buffer.alloc(CHUNK_BYTES);
+const PIECE_BYTES = 64 * 1024;
+/** Synced at once: so much stands in front of a commit at most. */
+const LOT_BYTES = 4 * PIECE_BYTES;
+const ZEROS = Buffer.alloc(PIECE_BYTES);
 
 /** True for the ways a file system says that there is no room. */
 export function isNoSpace(error: unknown): boolean {
@@ -47,11 +52,11 @@ export class ZeroAhead {
 
   /**
    * Allocates up to byte `target`; resolves with undefined, or with the failure that stopped it (what was
-   * synced before counts). One at a time: a call while one runs joins it.
+   * synced before counts). It stops short of that when `pace` says so. One at a time: a call while one runs joins it.
    */
-  extend(target: number): Promise<unknown> {
+  extend(target: number, pace?: SuccessorPace): Promise<unknown> {
     if (this.#running !== undefined) return this.#running;
-    this.#running = this.#write(target)
+    this.#running = this.#write(target, pace)
       .then(
         () => undefined,
         (error: unknown) => error,
@@ -64,21 +69,26 @@ export class ZeroAhead {
 
   /** Writes zeros again from `start` to the allocated end. Throws what the file system says. */
   async rewrite(start: number): Promise<void> {
-    for (let at = start; at < this.#allocatedBytes; at += CHUNK_BYTES) {
-      const bytes = Math.min(CHUNK_BYTES, this.#allocatedBytes - at);
-      await writeFully(this.#file, ZEROS.subarray(0, bytes), at);
-    }
-    await this.#file.sync();
+    await this.#writeLot(start, this.#allocatedBytes);
   }
 
-  async #write(target: number): Promise<void> {
+  async #write(target: number, pace: SuccessorPace | undefined): Promise<void> {
     while (this.#allocatedBytes < target) {
+      if (pace !== undefined && !(await pace.next(this.#allocatedBytes / target))) return;
       const start = this.#allocatedBytes;
-      const bytes = Math.min(CHUNK_BYTES, target - start);
-      await writeFully(this.#file, ZEROS.subarray(0, bytes), start);
-      await this.#file.sync();
-      this.#allocatedBytes = Math.max(this.#allocatedBytes, start + bytes);
+      const end = Math.min(start + LOT_BYTES, target);
+      await this.#writeLot(start, end);
+      this.#allocatedBytes = Math.max(this.#allocatedBytes, end);
     }
+  }
+
+  async #writeLot(start: number, end: number): Promise<void> {
+    for (let at = start; at < end;) {
+      const bytes = Math.min(PIECE_BYTES - (at % PIECE_BYTES), end - at);
+      await writeFully(this.#file, ZEROS.subarray(0, bytes), at);
+      at += bytes;
+    }
+    await this.#file.sync();
   }
 
   /** Waits for a running extension and closes nothing. */

@@ -1,8 +1,6 @@
 // The thread that hashes passwords, both sides of it: a hash takes a tenth of a second and much memory, and
 // libuv's pool is what commits are written by. Started with the first check; runs one at a time.
-// Invariant: on Linux its priority is lower than everything else's of the process.
-
-import os from 'node:os';
+// Invariant: on Linux its priority is lower than the main thread's (as of every background thread).
 
 import { assert } from '../../assert.js';
 import type { Env, Port, Worker } from '../../env/env.js';
@@ -13,7 +11,6 @@ interface Question {
   readonly digest: string;
 }
 
-const LOW_PRIORITY = 5;
 const END = 'end';
 
 export class PasswordThread {
@@ -68,8 +65,6 @@ export class PasswordThread {
 
 /** The thread's side. */
 export async function run(_env: Env, port: Port): Promise<void> {
-  // Elsewhere it would be the priority of the whole process.
-  if (process.platform === 'linux') os.setPriority(LOW_PRIORITY);
   await new Promise<void>((resolve) => {
     port.onMessage((message) => {
       if (message === END) {

@@ -1,6 +1,6 @@
 // What the real Env does by itself, on a real file system.
 
-import { tmpdir } from 'node:os';
+import os, { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { expect } from 'chai';
@@ -8,6 +8,8 @@ import fse from 'fs-extra';
 
 import { nodeEnv } from '../../../src/env/node-env.js';
 import { QuietLogger } from '../../support/quiet-logger.js';
+
+const PRIORITY_WORKER = new URL('../../support/priority-worker.js', import.meta.url);
 
 describe('nodeEnv()', () => {
   let dir: string;
@@ -26,5 +28,13 @@ describe('nodeEnv()', () => {
     await file.close();
     const failed = file.write(Buffer.from('x'), 0, true);
     expect(await failed.catch((error: unknown) => String(error))).to.include('EBADF');
+  });
+
+  it('startWorker() runs a thread that stands back behind the main thread', async function () {
+    if (process.platform !== 'linux') this.skip();
+    const worker = nodeEnv(new QuietLogger()).startWorker(PRIORITY_WORKER, undefined);
+    const told = await new Promise((resolve) => worker.onMessage(resolve));
+    await worker.done;
+    expect(told).to.equal(Math.min(os.getPriority() + 5, 19));
   });
 });

@@ -29,15 +29,23 @@ describe('DirectWrites', () => {
     expect(direct.allows(128 * 1024 + 1), 'a long one takes long by itself').to.equal(false);
   });
 
-  it('allows() none for 100 ms after a read', () => {
+  it('allows() none for ten seconds after a read', () => {
     const direct = trusted();
     reads = 1;
     expect(direct.allows(100)).to.equal(false);
-    nowMs = 99;
+    direct.took(1);
+    nowMs = 9999;
     expect(direct.allows(100)).to.equal(false);
-    nowMs = 100;
+    nowMs = 10_000;
     expect(direct.allows(100)).to.equal(true);
     reads = 2;
+    expect(direct.allows(100)).to.equal(false);
+  });
+
+  it('allows() none any more on a disk that was stuck once', () => {
+    const direct = trusted();
+    direct.took(101);
+    for (let write = 0; write < 10_000; write++) direct.took(1);
     expect(direct.allows(100)).to.equal(false);
   });
 

@@ -3,6 +3,8 @@ import { expect } from 'chai';
 import { KvError } from '../../../../src/errors.js';
 import { MIB } from '../../../../src/limits.js';
 import { ZeroAhead, isNoSpace } from '../../../../src/log/commit/zero-ahead.js';
+import { SuccessorPace } from '../../../../src/log/commit/successor-pace.js';
+import { StoppedClock } from '../../../support/stopped-clock.js';
 import { MemoryFile } from '../../../support/memory-file.js';
 
 /** A file that notes what is done to it, and has room for `capacity` bytes. */
@@ -28,24 +30,27 @@ function systemError(code: string): Error {
   return Object.assign(new Error(code), { code });
 }
 
+const PIECE = 64 * 1024;
+
 describe('ZeroAhead', () => {
   it('extend() writes zeros from where they end and syncs each piece before it counts', async () => {
     const file = new NotedFile(Buffer.alloc(100, 'x'));
     const zeros = new ZeroAhead(file, 100);
-    expect(await zeros.extend(2 * MIB)).to.equal(undefined);
-    expect(zeros.allocatedBytes).to.equal(2 * MIB);
-    const second = 100 + MIB;
-    const rest = 2 * MIB - second;
+    expect(await zeros.extend(6 * PIECE)).to.equal(undefined);
+    expect(zeros.allocatedBytes).to.equal(6 * PIECE);
     expect(file.done).to.deep.equal([
-      `write 100+${MIB}`,
+      `write 100+${PIECE - 100}`,
+      ...[1, 2, 3].map((each) => `write ${each * PIECE}+${PIECE}`),
+      `write ${4 * PIECE}+100`,
       'sync',
-      `write ${second}+${rest}`,
+      `write ${4 * PIECE + 100}+${PIECE - 100}`,
+      `write ${5 * PIECE}+${PIECE}`,
       'sync',
     ]);
     expect(file.bytes.subarray(0, 100).every((byte) => byte === 120)).to.equal(true);
     expect(file.bytes.subarray(100).every((byte) => byte === 0)).to.equal(true);
-    expect(await zeros.extend(MIB)).to.equal(undefined);
-    expect(file.done.length).to.equal(4);
+    expect(await zeros.extend(PIECE)).to.equal(undefined);
+    expect(file.done.length).to.equal(9);
   });
 
   it('extend() that finds no room says so, and what was synced before counts', async () => {
@@ -66,6 +71,19 @@ describe('ZeroAhead', () => {
     expect(zeros.settled).to.equal(undefined);
     file.failure = undefined;
     expect(await zeros.extend(10)).to.equal(undefined);
+  });
+
+  it('extend() ends, without a failure, when its pace says that there is enough', async () => {
+    const zeros = new ZeroAhead(new NotedFile(Buffer.alloc(0)), 0);
+    const isAwaited = (): boolean => zeros.allocatedBytes === MIB / 2;
+    const pace = new SuccessorPace(new StoppedClock(), () => ({
+      leastShare: 0,
+      share: 1,
+      isAwaited: isAwaited(),
+    }));
+    expect(await zeros.extend(MIB, pace)).to.equal(undefined);
+    expect(zeros.allocatedBytes).to.equal(MIB / 2);
+    expect(zeros.settled).to.equal(undefined);
   });
 
   it('rewrite() puts zeros over what a failed write left, up to the allocated end', async () => {
