@@ -25,7 +25,7 @@ export type CairnOptions = Partial<Omit<StoreOptions, 'useHints' | 'ownsThread'>
 };
 
 /** Bytes, or text that is stored as UTF-8. */
-export type Bytes = Buffer | Uint8Array | string;
+type Bytes = Buffer | Uint8Array | string;
 
 export interface CairnEntry {
   readonly value: Buffer;

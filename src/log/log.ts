@@ -33,7 +33,7 @@ import type { ReplayOptions, ReplayReport, Visit } from './recovery/replay.js';
 import type { Segment, SegmentTable } from './segments/segment.js';
 import { WritableSegment, reopenTail } from './commit/writable-segment.js';
 
-export interface LogOptions extends Pick<ReplayOptions, 'onBegin' | 'onProgress'> {
+interface LogOptions extends Pick<ReplayOptions, 'onBegin' | 'onProgress'> {
   readonly segmentBytesMax: number;
   /** See CommitOptions. */
   readonly appendBytesMin: number;
@@ -48,12 +48,12 @@ export interface LogOptions extends Pick<ReplayOptions, 'onBegin' | 'onProgress'
   readonly restore?: Restore;
 }
 
-export interface LogEvents {
+interface LogEvents {
   /** A segment was sealed: its hint may be written, compaction may look at it. */
   onSealed(segment: Segment): void;
 }
 
-export type RecoveryReport = Omit<Recovered, 'table' | 'storeId' | 'scans' | 'mend' | 'tidy'> &
+type RecoveryReport = Omit<Recovered, 'table' | 'storeId' | 'scans' | 'mend' | 'tidy'> &
   ReplayReport;
 
 export class Log {

@@ -19,7 +19,7 @@ import { plain, readManifestOrStandIn, wholeFile } from './manifest-stand-in.js'
 import { snapshotState, type SnapshotState } from '../store/snapshot-file/state.js';
 import { StoreReader, requireStore } from './store-reader.js';
 
-export interface HintStates {
+interface HintStates {
   readonly good: number;
   readonly missing: number;
   /** Names of those that will not be used. */
@@ -44,7 +44,7 @@ export interface CheckReport {
   readonly snapshot: SnapshotState;
 }
 
-export interface CheckOptions {
+interface CheckOptions {
   /** A server has the directory open: its unfinished files are no leftovers. */
   readonly isServed: boolean;
   readonly onProgress: (done: number, total: number) => void;

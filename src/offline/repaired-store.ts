@@ -25,7 +25,7 @@ import {
 } from '../log/segments/large-value-file.js';
 import { writeManifest, type ManifestEntry } from '../log/segments/manifest.js';
 import { createSegment, newSalt } from '../log/recovery/recovery.js';
-import { CompactedSegmentWriter } from '../store/background/compacted-segment-writer.js';
+import { CompactedSegmentWriter } from '../log/segments/compacted-segment-writer.js';
 
 interface Growing {
   readonly place: Omit<ManifestEntry, 'bytes'>;

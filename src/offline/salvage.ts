@@ -36,7 +36,7 @@ export type Salvaged =
   | { readonly kind: 'gone'; readonly path: string };
 
 /** What one step of the log gives; views are valid until the next step. */
-export interface SalvagedStep {
+interface SalvagedStep {
   readonly parts: readonly Salvaged[];
   /** Highest that it tells of. */
   readonly lastSeq: number;

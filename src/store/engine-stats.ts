@@ -1,10 +1,15 @@
 // The engine's part of `stats`: memcached's names where they mean the same, ours with the prefix kv_, and
-// extstore_* telling of the log (docs/protocol.md, "stats").
+// extstore_* telling of the log (docs/protocol.md, "Classic text commands").
 
 import type { Core } from './items/core.js';
-import type { OpenReport } from './durable-store.js';
 
-export function engineStats(core: Core, opened: OpenReport): Map<string, number | string> {
+/** What opening the store found. */
+interface Opened {
+  readonly keys: number;
+  readonly durationMs: number;
+}
+
+export function engineStats(core: Core, opened: Opened): Map<string, number | string> {
   const { items, log, counters, scrubFindings } = core;
   const segments = log.table.ordered;
   const cache = core.cache.stats;

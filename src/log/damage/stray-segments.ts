@@ -10,7 +10,7 @@ import { parseFileName } from '../bytes/file-names.js';
 import type { SegmentHeader } from '../bytes/format.js';
 import type { Manifest, ManifestEntry } from '../segments/manifest.js';
 
-export interface StrayLog {
+interface StrayLog {
   /**
    * Every segment counts as open: where a sealed one ends only the manifest knew. Numbers that no file stands
    * for have an entry whose file is missing.

@@ -19,29 +19,30 @@
 // - A page without live records is given back, unless it is the one being filled.
 
 import { assert } from '../../assert.js';
-import { KEY_BYTES_LIMIT, SEQ_MAX } from '../../limits.js';
+import { SEQ_MAX } from '../../limits.js';
+import {
+  FreeRecords,
+  HEADER_WORDS,
+  HEADER_WORDS_WITH_RECENCY,
+  PAGE_BITS,
+  PAGE_WORDS,
+  RECORD_WORDS_MIN,
+  WORD_MASK,
+} from './free-records.js';
 import type { EntriesState } from './state.js';
+import { firstRecordWord, walkRecords } from './walk.js';
 
-const PAGE_BITS = 18;
-const PAGE_WORDS = 1 << PAGE_BITS;
-const WORD_MASK = PAGE_WORDS - 1;
 /** Refs stay below 2^31: V8 boxes larger integers. 8 GiB of records, about 150 million keys. */
 const PAGES_MAX = 2 ** (31 - PAGE_BITS);
-const HEADER_WORDS = 7;
-const HEADER_WORDS_WITH_RECENCY = 9;
-const KEY_WORDS_MAX = (KEY_BYTES_LIMIT + 3) >>> 2;
-const RECORD_WORDS_MIN = HEADER_WORDS + 1;
-const RECORD_WORDS_MAX = HEADER_WORDS_WITH_RECENCY + KEY_WORDS_MAX;
 const HIGH = 2 ** 32;
 const U48_MAX = 2 ** 48 - 1;
 /** Frames are 8-byte aligned; 27 bits of length reach 1 GiB, 32 bits of offset 32 GiB. */
 const UNIT = 8;
 const LENGTH_UNITS_MAX = 2 ** 27 - 1;
 const OFFSET_MAX = (HIGH - 1) * UNIT;
-export const MARK_BITS = 5;
+const MARK_BITS = 5;
 const MARKS_MAX = 2 ** MARK_BITS - 1;
 
-assert(RECORD_WORDS_MAX * 2 < PAGE_WORDS, 'A page holds the longest records');
 assert(SEQ_MAX === U48_MAX, 'A seq has 48 bits');
 
 /** All that the keydir says of a key. `segment` is the slot of the segment that holds the frame; units as in Keydir. */
@@ -62,7 +63,8 @@ export function emptyRecord(): KeydirRecord {
 
 export class KeydirEntries {
   readonly #headerWords: number;
-  #pages: (Uint32Array | undefined)[] = [];
+  readonly #pages: (Uint32Array | undefined)[] = [];
+  readonly #free = new FreeRecords(this.#pages);
   /** Live records of each page. */
   #live: number[] = [];
   /** Numbers of pages that were given back. */
@@ -70,16 +72,13 @@ export class KeydirEntries {
   /** The page being filled, and its first word that was never used. */
   #filling = 0;
   #end = PAGE_WORDS;
-  /** First free record of each size in words. */
-  #free = new Uint32Array(0);
-  #freeWordsMax = 0;
 
   constructor(recency: boolean) {
     this.#headerWords = recency ? HEADER_WORDS_WITH_RECENCY : HEADER_WORDS;
   }
 
   get memoryBytes(): number {
-    return (this.#pages.length - this.#vacant.length) * PAGE_WORDS * 4 + this.#free.byteLength;
+    return (this.#pages.length - this.#vacant.length) * PAGE_WORDS * 4 + this.#free.memoryBytes;
   }
 
   get state(): EntriesState {
@@ -88,9 +87,7 @@ export class KeydirEntries {
       live: Array.from(this.#live, (live, page) => (this.#pages[page] === undefined ? null : live)),
       filling: this.#filling,
       end: this.#end,
-      free: Array.from(this.#free, (ref, words) => [words, ref] as const).filter(
-        ([, ref]) => ref > 0,
-      ),
+      free: this.#free.state,
     };
   }
 
@@ -105,14 +102,15 @@ export class KeydirEntries {
   /** Becomes what `state` was of; `words`, all zeros then, are for the caller to fill. False: records of another size. */
   restore({ headerWords, live, filling, end, free }: EntriesState): boolean {
     if (headerWords !== this.#headerWords) return false;
-    this.#pages = live.map((count) => (count === null ? undefined : new Uint32Array(PAGE_WORDS)));
+    this.#pages.length = 0;
+    for (const count of live) {
+      this.#pages.push(count === null ? undefined : new Uint32Array(PAGE_WORDS));
+    }
     this.#live = live.map((count) => count ?? 0);
     this.#vacant = [...live.keys()].filter((page) => live[page] === null);
     this.#filling = filling;
     this.#end = end;
-    this.#freeWordsMax = free.at(-1)?.[0] ?? 0;
-    this.#free = new Uint32Array(this.#freeWordsMax + 1);
-    for (const [words, ref] of free) this.#free[words] = ref;
+    this.#free.restore(free);
     return true;
   }
 
@@ -133,7 +131,7 @@ export class KeydirEntries {
   /** Frees a record. Its ref may come back from a later `create`. */
   release(ref: number): void {
     const page = ref >>> PAGE_BITS;
-    this.#putFree(ref, this.#headerWords + ((this.keyLength(ref) + 3) >>> 2));
+    this.#free.put(ref, this.#headerWords + ((this.keyLength(ref) + 3) >>> 2));
     this.#live[page]! -= 1;
     if (this.#live[page] === 0 && page !== this.#filling) this.#dropPage(page);
   }
@@ -340,46 +338,14 @@ export class KeydirEntries {
 
   /** Keydir.walk. */
   walk(cursor: number, budget: number, visit: (ref: number) => void): number {
-    let page = cursor >>> PAGE_BITS;
-    let at = this.#boundary(cursor);
-    for (let left = budget; left > 0 && page < this.#pages.length; left -= 1) {
-      const words = this.#pages[page];
-      const head = words !== undefined && at < PAGE_WORDS ? words[at]! : 0;
-      if (head === 0) {
-        page += 1;
-        at = 0;
-        continue;
-      }
-      const ref = page * PAGE_WORDS + at;
-      at += this.#sizeOf(head);
-      if (head >>> 16 === 0) continue;
-      visit(ref);
-      // Perhaps another page has its number now: nothing in it has been visited.
-      if (this.#pages[page] !== words) at = firstWord(page);
-    }
-    return page < this.#pages.length ? page * PAGE_WORDS + at : 0;
-  }
-
-  /** The first start of a record at or after `cursor` in its page: a cursor may come from a client. */
-  #boundary(cursor: number): number {
-    const words = this.#pages[cursor >>> PAGE_BITS];
-    let at = firstWord(cursor >>> PAGE_BITS);
-    if (words === undefined) return at;
-    while (at < (cursor & WORD_MASK) && words[at] !== 0) at += this.#sizeOf(words[at]!);
-    return at;
-  }
-
-  /** Words of the record, live or free, that begins with `head`. */
-  #sizeOf(head: number): number {
-    const keyLength = head >>> 16;
-    return keyLength === 0 ? head : this.#headerWords + ((keyLength + 3) >>> 2);
+    return walkRecords(this.#pages, this.#headerWords, cursor, budget, visit);
   }
 
   #allocate(words: number): number {
-    const recycled = this.#takeFree(words);
+    const recycled = this.#free.take(words);
     if (recycled !== 0) return recycled;
     if (this.#end + words > PAGE_WORDS) {
-      const split = this.#splitFree(words);
+      const split = this.#free.split(words);
       if (split !== 0) return split;
       this.#addPage();
     }
@@ -391,13 +357,13 @@ export class KeydirEntries {
   #addPage(): void {
     const left = PAGE_WORDS - this.#end;
     const full = this.#filling;
-    if (left > 0) this.#putFree(full * PAGE_WORDS + this.#end, left);
+    if (left > 0) this.#free.put(full * PAGE_WORDS + this.#end, left);
     const number = this.#vacant.pop() ?? this.#pages.length;
     assert(number < PAGES_MAX, 'The keydir has room for another page');
     this.#pages[number] = new Uint32Array(PAGE_WORDS);
     this.#live[number] = 0;
     this.#filling = number;
-    this.#end = firstWord(number);
+    this.#end = firstRecordWord(number);
     if (full !== number && this.#live[full] === 0) this.#dropPage(full);
   }
 
@@ -405,61 +371,10 @@ export class KeydirEntries {
   #dropPage(number: number): void {
     const words = this.#pages[number];
     if (words === undefined) return;
-    for (let at = firstWord(number); at < PAGE_WORDS; at += words[at]!) {
-      if (words[at]! >= RECORD_WORDS_MIN) this.#unlinkFree(number * PAGE_WORDS + at);
+    for (let at = firstRecordWord(number); at < PAGE_WORDS; at += words[at]!) {
+      if (words[at]! >= RECORD_WORDS_MIN) this.#free.unlink(number * PAGE_WORDS + at);
     }
     this.#pages[number] = undefined;
     this.#vacant.push(number);
   }
-
-  #putFree(ref: number, words: number): void {
-    const page = this.#pages[ref >>> PAGE_BITS]!;
-    const at = ref & WORD_MASK;
-    page[at] = words;
-    // The rest of a page may be too short to be of use; it only says its size.
-    if (words < RECORD_WORDS_MIN) return;
-    if (words >= this.#free.length) {
-      const longer = new Uint32Array(Math.min(RECORD_WORDS_MAX + 1, words * 2));
-      longer.set(this.#free);
-      this.#free = longer;
-    }
-    const next = this.#free[words]!;
-    page[at + 1] = next;
-    page[at + 2] = 0;
-    if (next !== 0) this.#pages[next >>> PAGE_BITS]![(next & WORD_MASK) + 2] = ref;
-    this.#free[words] = ref;
-    if (words > this.#freeWordsMax) this.#freeWordsMax = words;
-  }
-
-  #unlinkFree(ref: number): void {
-    const page = this.#pages[ref >>> PAGE_BITS]!;
-    const at = ref & WORD_MASK;
-    const next = page[at + 1]!;
-    const before = page[at + 2]!;
-    if (next !== 0) this.#pages[next >>> PAGE_BITS]![(next & WORD_MASK) + 2] = before;
-    if (before === 0) this.#free[page[at]!] = next;
-    else this.#pages[before >>> PAGE_BITS]![(before & WORD_MASK) + 1] = next;
-  }
-
-  #takeFree(words: number): number {
-    const ref = this.#free[words] ?? 0;
-    if (ref !== 0) this.#unlinkFree(ref);
-    return ref;
-  }
-
-  /** Makes a record of a longer free one, so that keys of new lengths use the room of old ones. */
-  #splitFree(words: number): number {
-    for (let size = words + RECORD_WORDS_MIN; size <= this.#freeWordsMax; size += 1) {
-      const ref = this.#takeFree(size);
-      if (ref === 0) continue;
-      this.#putFree(ref + words, size - words);
-      return ref;
-    }
-    return 0;
-  }
-}
-
-/** The first word of page 0 is never given out: ref 0 is none. */
-function firstWord(page: number): number {
-  return page === 0 ? 1 : 0;
 }

@@ -29,7 +29,7 @@ export interface LossClaim {
   readonly confirm?: () => Promise<boolean>;
 }
 
-export interface ClaimSources {
+interface ClaimSources {
   /** False when the image was found to be that of the log. */
   readonly image: boolean;
 }

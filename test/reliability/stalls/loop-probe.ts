@@ -29,7 +29,7 @@ export function watchLaunch(launch: Launch, socketPath: string): Launch {
 }
 
 /** The longest turn since the last call. */
-export async function longestTurnMs(socketPath: string): Promise<number> {
+async function longestTurnMs(socketPath: string): Promise<number> {
   const socket = connect(socketPath);
   let text = '';
   socket.setEncoding('utf8');

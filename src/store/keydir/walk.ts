@@ -1,0 +1,56 @@
+// The walk over all records of the keydir's pages, some at a time; the keydir may change between two parts of it.
+//
+// Invariant: a walk that goes on later finds its place again, because the start of a record stays the start of one as
+// long as its page lives (entries.ts).
+
+import { PAGE_BITS, PAGE_WORDS, WORD_MASK } from './free-records.js';
+
+type Pages = readonly (Uint32Array | undefined)[];
+
+/** Keydir.walk. */
+export function walkRecords(
+  pages: Pages,
+  headerWords: number,
+  cursor: number,
+  budget: number,
+  visit: (ref: number) => void,
+): number {
+  let page = cursor >>> PAGE_BITS;
+  let at = boundary(pages, headerWords, cursor);
+  for (let left = budget; left > 0 && page < pages.length; left -= 1) {
+    const words = pages[page];
+    const head = words !== undefined && at < PAGE_WORDS ? words[at]! : 0;
+    if (head === 0) {
+      page += 1;
+      at = 0;
+      continue;
+    }
+    const ref = page * PAGE_WORDS + at;
+    at += wordsOf(head, headerWords);
+    if (head >>> 16 === 0) continue;
+    visit(ref);
+    // Perhaps another page has its number now: nothing in it has been visited.
+    if (pages[page] !== words) at = firstRecordWord(page);
+  }
+  return page < pages.length ? page * PAGE_WORDS + at : 0;
+}
+
+/** The first start of a record at or after `cursor` in its page: a cursor may come from a client. */
+function boundary(pages: Pages, headerWords: number, cursor: number): number {
+  const words = pages[cursor >>> PAGE_BITS];
+  let at = firstRecordWord(cursor >>> PAGE_BITS);
+  if (words === undefined) return at;
+  while (at < (cursor & WORD_MASK) && words[at] !== 0) at += wordsOf(words[at]!, headerWords);
+  return at;
+}
+
+/** Words of the record, live or free, that begins with `head`. */
+function wordsOf(head: number, headerWords: number): number {
+  const keyLength = head >>> 16;
+  return keyLength === 0 ? head : headerWords + ((keyLength + 3) >>> 2);
+}
+
+/** The first word of page 0 is never given out: ref 0 is none. */
+export function firstRecordWord(page: number): number {
+  return page === 0 ? 1 : 0;
+}
