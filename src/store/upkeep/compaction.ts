@@ -108,7 +108,7 @@ export class Compaction {
       (sum, { committedBytes }) => sum + committedBytes,
       0,
     );
-    await log.retireRun(run);
+    await log.runs.retire(run);
   }
 
   #placeFor(run: readonly Segment[]): Omit<SegmentPlace, 'committedBytes'> {
@@ -161,10 +161,10 @@ export class Compaction {
   async #switch(run: readonly Segment[], output: Segment): Promise<void> {
     const { log } = this.#core;
     try {
-      await log.replaceRun(run, output);
+      await log.runs.replace(run, output);
     } catch (error) {
       await log.table.retire(output);
-      await log.discard(output);
+      await log.runs.discard(output);
       throw error;
     }
   }
