@@ -27,7 +27,7 @@ import { findTail, replay, type Scans } from '../log/recovery/replay.js';
 import type { Segment, SegmentTable } from '../log/segments/segment.js';
 import { SegmentScanner } from '../log/segments/segment-scanner.js';
 import type { ScannedBatch, ScannedFrame } from '../log/segments/segment-scanner.js';
-import { wallExpiryOf, type Clocks } from '../store/operations/expiry.js';
+import { wallExpiryOf, type Clocks } from '../store/expiry.js';
 import { Flushes } from '../store/flushes/flushes.js';
 import { Items } from '../store/items/items.js';
 import { SEED_BYTES, hashSeed } from '../log/bytes/key-hash.js';
