@@ -8,7 +8,7 @@
 import { join } from 'node:path';
 
 import type { Fs } from '../env/env.js';
-import { writeManifest } from './segments/manifest.js';
+import { writeManifest } from './segments/manifest-file.js';
 import type { Segment, SegmentTable } from './segments/segment.js';
 
 export class ManifestWriter {

@@ -8,7 +8,7 @@ import { isKvError, systemCode } from '../../errors.js';
 import { readHeader } from '../segments/directory.js';
 import { parseFileName } from '../bytes/file-names.js';
 import type { SegmentHeader } from '../bytes/format.js';
-import type { Manifest, ManifestEntry } from '../segments/manifest.js';
+import type { Manifest, ManifestEntry } from '../bytes/manifest.js';
 
 interface StrayLog {
   /**

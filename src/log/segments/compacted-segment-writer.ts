@@ -15,12 +15,12 @@ import {
   placeSeed,
 } from '../bytes/format.js';
 import type { FrameChanges, LogRecord } from '../bytes/format.js';
-import { HintBuilder } from './hint.js';
+import { HintBuilder } from '../bytes/hint.js';
 import { seqAt } from '../bytes/entry-list.js';
 import { hashKey } from '../bytes/key-hash.js';
 import type { HashSeed } from '../bytes/key-hash.js';
 import { writeFully } from './whole-file.js';
-import type { ManifestEntry } from './manifest.js';
+import type { ManifestEntry } from '../bytes/manifest.js';
 
 /** Room for the largest record beside what was gathered before it. */
 const BUFFER_BYTES = 4 * 1024 * 1024;

@@ -15,7 +15,7 @@ import { crc32 } from 'node:zlib';
 import type { File, Fs } from '../../env/env.js';
 import { IMAGE_NAME } from '../bytes/file-names.js';
 import type { HashSeed } from '../bytes/key-hash.js';
-import type { ManifestEntry } from './manifest.js';
+import type { ManifestEntry } from '../bytes/manifest.js';
 import type { SegmentState } from './segment.js';
 import { freeTemporaryName, requireMayPut } from './ownership.js';
 import { openIfThere, writeFully } from './whole-file.js';

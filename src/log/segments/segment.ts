@@ -13,7 +13,7 @@ import { segmentName } from '../bytes/file-names.js';
 import { FlushNeed } from './flush-need.js';
 import type { FlushNeedState } from './flush-need.js';
 import { BATCH_HEADER_BYTES, SEGMENT_HEADER_BYTES } from '../bytes/format.js';
-import type { ManifestEntry } from './manifest.js';
+import type { ManifestEntry } from '../bytes/manifest.js';
 
 /** Slots fit the keydir's 16 bits. */
 const SEGMENT_SLOTS_MAX = 65_536;

@@ -2,7 +2,7 @@
 
 import type { HashSeed } from '../../log/bytes/key-hash.js';
 import type { LargeReference } from '../../log/segments/large-value-file.js';
-import type { ManifestEntry } from '../../log/segments/manifest.js';
+import type { ManifestEntry } from '../../log/bytes/manifest.js';
 
 /** A segment that the worker may read, by its place in the manifest. */
 export interface SegmentPlace extends Omit<ManifestEntry, 'bytes'> {

@@ -26,7 +26,8 @@ import {
 import { segmentName } from '../../log/bytes/file-names.js';
 import { FlushNeed } from '../../log/segments/flush-need.js';
 import { RECORD } from '../../log/bytes/format.js';
-import { hintEntries, writeHint } from '../../log/segments/hint.js';
+import { hintEntries } from '../../log/bytes/hint.js';
+import { writeHint } from '../../log/segments/hint-file.js';
 import { freeTemporaryName, requireMayPut } from '../../log/segments/ownership.js';
 import type { Segment } from '../../log/segments/segment.js';
 import type { Background } from '../background/client.js';
