@@ -1,7 +1,6 @@
 // A bar chart of a run as SVG: a group of bars for each test, requests a second, scaled group by group.
 
-import type { CaseReport } from './report.js';
-import type { Row } from './rounds.js';
+import type { CaseReport, Row } from './rounds.js';
 
 const WIDTH = 900;
 const LABEL_WIDTH = 190;

@@ -5,17 +5,7 @@ import { join } from 'node:path';
 import Table from 'cli-table3';
 import pc from 'picocolors';
 import { chartSvg } from './chart.js';
-import { COLUMNS, METRICS, type Comparison, type Metric, type Row } from './rounds.js';
-
-export interface CaseReport {
-  readonly name: string;
-  readonly title: string;
-  readonly seconds: number;
-  readonly rows: readonly Row[];
-  readonly comparisons: readonly Comparison[];
-  /** Why the case could not be measured. */
-  readonly failure?: string;
-}
+import { COLUMNS, METRICS, type CaseReport, type Comparison, type Metric } from './rounds.js';
 
 export interface RunReport {
   readonly startedAt: string;

@@ -156,3 +156,13 @@ export function compare(test: string, spec: ComparisonSpec, rounds: Rounds): Com
     met: hasTarget && ratios.length > 0 ? met : undefined,
   };
 }
+
+export interface CaseReport {
+  readonly name: string;
+  readonly title: string;
+  readonly seconds: number;
+  readonly rows: readonly Row[];
+  readonly comparisons: readonly Comparison[];
+  /** Why the case could not be measured. */
+  readonly failure?: string;
+}

@@ -12,7 +12,8 @@ import { callTable, functionLists, measureCalls } from './calls/calls.js';
 import { CASES } from './cases/catalog.js';
 import { cairn, CAIRN_BEFORE } from './peers/catalog.js';
 import { killAll } from './peers/process.js';
-import { caseTables, writeResults, type CaseReport, type RunReport } from './report.js';
+import { caseTables, writeResults, type RunReport } from './report.js';
+import type { CaseReport } from './rounds.js';
 import { chooseWorkDir } from './work-dir.js';
 
 interface Flags {

@@ -10,8 +10,8 @@ import type { Logger } from './env/env.js';
 import { KvError } from './errors.js';
 import { KEY_BYTES_LIMIT } from './limits.js';
 import { Gate } from './server/gate.js';
-import { storeExpiryOf, wallExpiryOf } from './store/operations/expiry.js';
-import { ownLookup } from './store/operations/found-item.js';
+import { storeExpiryOf, wallExpiryOf } from './store/expiry.js';
+import { ownLookup } from './store/own-lookup.js';
 import { openStore } from './store/open-store.js';
 import type { StoreOptions } from './store/options.js';
 import type * as S from './store/store.js';
@@ -25,7 +25,7 @@ export type CairnOptions = Partial<Omit<StoreOptions, 'useHints' | 'ownsThread'>
 };
 
 /** Bytes, or text that is stored as UTF-8. */
-export type Bytes = Buffer | Uint8Array | string;
+type Bytes = Buffer | Uint8Array | string;
 
 export interface CairnEntry {
   readonly value: Buffer;

@@ -1,5 +1,5 @@
 // The load generator: connections that send batches of requests and time the replies. Runs in a process
-// of its own (load/main.ts), so that it never shares a loop with what it measures.
+// of its own (main.ts), so that it never shares a loop with what it measures.
 // Invariant: latency counts from when a request was sent (closed loop) to the turn in which its batch was
 // answered, as redis-benchmark counts a pipeline; in an open loop from when it was due to its own answer.
 

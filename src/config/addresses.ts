@@ -1,9 +1,9 @@
 // Where to listen: `-l`, `-p`, `-U`, `-s` and `--plain-port` → endpoints, by memcached's rules
-// (docs/protocol.md, "Listening"), except that nothing said means loopback.
+// (README.md, "Flags"), except that nothing said means loopback.
 
 import { InvalidArgumentError } from 'commander';
 
-export interface TcpEndpoint {
+interface TcpEndpoint {
   readonly kind: 'tcp';
   readonly host: string;
   /** 0: the system chooses. */
@@ -12,7 +12,7 @@ export interface TcpEndpoint {
   readonly plain: boolean;
 }
 
-export interface UnixEndpoint {
+interface UnixEndpoint {
   readonly kind: 'unix';
   readonly path: string;
   /** Permissions of the socket file. */
@@ -27,7 +27,7 @@ export interface ListenAddress {
   readonly port: number | undefined;
 }
 
-export interface ListenFlags {
+interface ListenFlags {
   readonly listen: readonly ListenAddress[];
   /** -1: ephemeral, 0: no TCP, undefined: not given. */
   readonly port: number | undefined;
@@ -37,7 +37,7 @@ export interface ListenFlags {
   readonly unixMode: number;
 }
 
-export const PORT_DEFAULT = 11211;
+const PORT_DEFAULT = 11211;
 const LOOPBACK = '127.0.0.1';
 
 /** `-l` with repetition and comma lists: `host`, `host:port`, `[v6]:port`, a bare v6 address. */

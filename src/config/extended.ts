@@ -16,7 +16,7 @@ export interface TlsConfig {
   readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
 }
 
-export interface Extended {
+interface Extended {
   readonly idleTimeoutMs: number | undefined;
   readonly tls: Readonly<Record<string, string>>;
   /** Names without effect. */

@@ -38,7 +38,7 @@ export const WITHOUT_EFFECT: Readonly<Record<string, string>> = {
   udpPort: 'UDP is not offered',
 };
 
-export interface ParsedFlags {
+interface ParsedFlags {
   readonly values: Readonly<Record<string, unknown>>;
   /** Attribute names that a flag or the environment gave. */
   readonly given: ReadonlySet<string>;
@@ -78,7 +78,7 @@ export function parseFlags(
   return { values, given };
 }
 
-export const EXIT_USAGE = 64;
+const EXIT_USAGE = 64;
 
 /** A line for a combination that parses but cannot be. */
 export function usageExit(message: string): Exit {

@@ -17,7 +17,7 @@ const OTHERS_RIGHTS = 0o007;
 const openNew = promisify(fs.open);
 
 /** The rights of a new file in a directory of those rights: 0750 makes 0640, 0770 0660, 0700 and 0755 0600. */
-export function fileMode(dirMode: number): number {
+function fileMode(dirMode: number): number {
   if ((dirMode & OTHERS_RIGHTS) !== 0) return OWNER_RIGHTS;
   return OWNER_RIGHTS | (dirMode & GROUP_RIGHTS);
 }

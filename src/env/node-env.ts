@@ -1,5 +1,5 @@
 // The real Env: the only importer of the file system, timers and the clock (docs/recovery.md, "What we
-// ask of the operating system"). Thin on purpose: what is here is not simulated.
+// ask of the machine"). Thin on purpose: what is here is not simulated.
 
 import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';

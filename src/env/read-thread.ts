@@ -1,5 +1,5 @@
 // Small reads by a thread of our own: a busy server reads many values from the disk at the same time, and
-// libuv's pool wakes a thread and the main loop for each (benchmarks/README.md, "GET from disk"). Here a
+// libuv's pool wakes a thread and the main loop for each (benchmarks/README.md, "Last figures"). Here a
 // batch costs one waking on each side. The thread starts when so many reads meet that it pays; until then,
 // and for whatever does not fit the ring, the caller reads by itself.
 

@@ -32,7 +32,7 @@ export async function openedBySpares<T>(open: () => Promise<T>): Promise<T> {
 }
 
 /** The process, or the machine, has no descriptor left: it says nothing about the file. */
-export function isOutOfDescriptors(error: unknown): boolean {
+function isOutOfDescriptors(error: unknown): boolean {
   return ['EMFILE', 'ENFILE'].includes(systemCode(error) ?? '');
 }
 

@@ -1,18 +1,14 @@
-// The log as the store sees it: append a record, read a frame, know the watermark, replace a run of sealed segments.
-// Wires recovery, group commit, segments and the manifest together.
+// The log as the store sees it: append a record, read a frame, know the watermark, seal and close.
+// Wires recovery, group commit, the manifest (manifest-writer.ts), the making of the next segment (succession.ts),
+// the step of a compaction (run-replacement.ts) and the room on the disk (disk-room.ts) together.
 //
-// Invariants:
-// - The manifest on disk names every segment that a batch was written to, before that batch is durable.
-// - Manifest writes are serialised; each composes the state at its turn.
-// - A segment's file is removed only when no manifest that a start could find names it.
+// Invariant: the manifest on disk names every segment that a batch was written to, before that batch is durable.
 
 import { join } from 'node:path';
 
-import { assert } from '../assert.js';
 import type { Env, Lock } from '../env/env.js';
-import { KvError } from '../errors.js';
 import type { CommitDurability, Durability } from './durability.js';
-import { LOCK_NAME, hintName, segmentName } from './bytes/file-names.js';
+import { LOCK_NAME } from './bytes/file-names.js';
 import type { Defect, Frame } from './bytes/format.js';
 import { decodeFrame } from './bytes/format.js';
 import { GroupCommit } from './commit/group-commit.js';
@@ -20,20 +16,22 @@ import type { CommitCounters, NewRecord, Placed, Undo } from './commit/group-com
 import { HintReader } from './segments/hint-reader.js';
 import { SEED_BYTES, hashSeed } from './bytes/key-hash.js';
 import type { ImageContent } from './segments/image-file.js';
-import { removeOurs, requireFile } from './segments/ownership.js';
+import { requireFile } from './segments/ownership.js';
 import { saveImage } from './recovery/image-proof.js';
 import type { Restore } from './recovery/image-proof.js';
-import { writeManifest } from './segments/manifest.js';
-import { overgrowthBytes, roomBytes } from './commit/log-end.js';
-import { createSegment, newSalt, recover } from './recovery/recovery.js';
+import { recover } from './recovery/recovery.js';
 import type { Recovered } from './recovery/recovery.js';
-import { RepeatedWarning } from './commit/repeated-warning.js';
 import { replay } from './recovery/replay.js';
 import type { ReplayOptions, ReplayReport, Visit } from './recovery/replay.js';
 import type { Segment, SegmentTable } from './segments/segment.js';
-import { WritableSegment, reopenTail } from './commit/writable-segment.js';
+import { reopenTail } from './commit/writable-segment.js';
+import type { WritableSegment } from './commit/writable-segment.js';
+import { DiskRoom } from './disk-room.js';
+import { ManifestWriter } from './manifest-writer.js';
+import { RunReplacement } from './run-replacement.js';
+import { Succession } from './succession.js';
 
-export interface LogOptions extends Pick<ReplayOptions, 'onBegin' | 'onProgress'> {
+interface LogOptions extends Pick<ReplayOptions, 'onBegin' | 'onProgress'> {
   readonly segmentBytesMax: number;
   /** See CommitOptions. */
   readonly appendBytesMin: number;
@@ -48,12 +46,12 @@ export interface LogOptions extends Pick<ReplayOptions, 'onBegin' | 'onProgress'
   readonly restore?: Restore;
 }
 
-export interface LogEvents {
+interface LogEvents {
   /** A segment was sealed: its hint may be written, compaction may look at it. */
   onSealed(segment: Segment): void;
 }
 
-export type RecoveryReport = Omit<Recovered, 'table' | 'storeId' | 'scans' | 'mend' | 'tidy'> &
+type RecoveryReport = Omit<Recovered, 'table' | 'storeId' | 'scans' | 'mend' | 'tidy'> &
   ReplayReport;
 
 export class Log {
@@ -61,21 +59,18 @@ export class Log {
   readonly storeId: string;
   readonly table: SegmentTable;
   readonly durability: Durability;
+  /** For compaction. */
+  readonly runs: RunReplacement;
   readonly recovery: RecoveryReport;
   readonly #env: Env;
   readonly #lock: Lock;
-  readonly #options: LogOptions;
   readonly #events: LogEvents;
   readonly #commit: GroupCommit;
+  readonly #manifest: ManifestWriter;
+  readonly #room: DiskRoom;
+  readonly #succession: Succession;
   /** See Recovered: before another image is written. */
   readonly #tidied: Promise<void>;
-  /** Segments that were begun since the start. */
-  segmentsCreated = 0;
-  #manifestTurn: Promise<void> = Promise.resolve();
-  /** Files that the manifest may name that a start would find: a failed write of it leaves two candidates. */
-  #named: Set<string>;
-  #succession: Promise<void> = Promise.resolve();
-  readonly #refusal: RepeatedWarning;
   #rotation: Promise<void> = Promise.resolve();
   #closing = false;
 
@@ -122,28 +117,31 @@ export class Log {
   ) {
     this.durability = durability;
     this.#env = env;
-    this.#refusal = new RepeatedWarning(env);
     this.dir = dir;
     this.#lock = lock;
     const { table, storeId, scans: _, mend: _mend, tidy, ...rest } = recovered;
     this.table = table;
-    this.#named = new Set(table.ordered.map((segment) => segment.name));
     this.storeId = storeId;
+    const manifest = new ManifestWriter(env.fs, dir, storeId, table);
+    const room = new DiskRoom(env.fs, dir, table, options.segmentBytesMax);
+    this.#manifest = manifest;
+    this.#room = room;
     this.#tidied = tidy().catch((error: unknown) => {
       env.logger.warn(`What the last run left could not be removed: ${String(error)}`);
     });
     this.recovery = { ...rest, ...report };
-    this.#options = options;
     this.#events = events;
     this.#commit = new GroupCommit(env, active, report, options, durability, {
-      onSuccessorWanted: () => this.#prepareSuccessor(),
-      hasRoom: (bytes) =>
-        this.#checkFree(bytes).then(
-          () => true,
-          () => false,
-        ),
+      onSuccessorWanted: () => this.#succession.prepare(),
+      hasRoom: (bytes) => room.isFor(bytes),
       onRotated: (sealed) => this.#rotated(sealed),
     });
+    const commit = this.#commit;
+    this.runs = new RunReplacement(env.fs, dir, table, manifest, () => commit.retrySpace());
+    this.#succession = new Succession(
+      { env, dir, storeId, table, manifest, room, commit },
+      options,
+    );
   }
 
   get watermark(): number {
@@ -166,6 +164,9 @@ export class Log {
   /** The disk had no room when it was last asked. */
   get short(): boolean {
     return this.#commit.short;
+  }
+  get segmentsCreated(): number {
+    return this.#succession.segmentsCreated;
   }
   get counters(): Readonly<CommitCounters> {
     return this.#commit.counters;
@@ -219,7 +220,7 @@ export class Log {
     if (!this.#commit.holdsRecords) return;
     this.#commit.askSuccessor();
     this.#commit.hurrySuccessor();
-    await this.#succession;
+    await this.#succession.idle();
     if (!this.#commit.rotate()) return;
     await this.#commit.drained();
     await this.#rotation;
@@ -235,60 +236,15 @@ export class Log {
     this.#commit.retrySpace();
   }
 
-  /**
-   * The atomic step of compaction: `output`, durable under its own name, stands where the contiguous `run`
-   * of sealed segments stood. When it throws, the old run stands and its files must stay; the output's
-   * goes by `discard`, because the manifest on disk may name it.
-   */
-  async replaceRun(run: readonly Segment[], output: Segment): Promise<void> {
-    assert(
-      run.every((segment) => segment.sealed),
-      'Only sealed segments are compacted',
-    );
-    this.table.replace(run, output);
-    try {
-      await this.#writeManifest();
-    } catch (error) {
-      this.table.restore(run, output);
-      throw error;
-    }
-  }
-
-  /** Removes the file of a segment that did not come to be. When it throws, the file stays for the next start. */
-  async discard(segment: Segment): Promise<void> {
-    await this.#unname(segment.name);
-    await this.#env.fs.remove(join(this.dir, segment.name));
-  }
-
-  /**
-   * Removes the files of a run that was replaced, once nobody reads them. One that cannot be removed stays
-   * for the next start, and is thrown when all the others have gone.
-   */
-  async retireRun(run: readonly Segment[]): Promise<void> {
-    let failure: unknown;
-    for (const segment of run) {
-      await this.table.retire(segment);
-      try {
-        await this.#env.fs.remove(join(this.dir, segment.name));
-        await removeOurs(this.#env.fs, this.dir, hintName(segment.last, segment.generation));
-      } catch (error) {
-        failure ??= error;
-      }
-    }
-    if (failure !== undefined) throw failure;
-    await this.#env.fs.syncDir(this.dir);
-    this.#commit.retrySpace();
-  }
-
   /** Commits everything, seals cleanly, writes the image that `contentOf` gives, frees the lock. */
   async close(contentOf?: () => ImageContent): Promise<void> {
     if (this.#closing) return;
     this.#closing = true;
     this.#commit.hurrySuccessor();
-    await this.#succession;
+    await this.#succession.close();
     await this.#commit.close();
     await this.#rotation;
-    await this.#manifestTurn;
+    await this.#manifest.idle();
     await this.#tidied;
     if (contentOf !== undefined && !this.poisoned) await this.#saveImage(contentOf());
     for (const segment of this.table.ordered) await this.table.retire(segment);
@@ -306,75 +262,9 @@ export class Log {
     }
   }
 
-  #writeManifest(): Promise<void> {
-    const turn = this.#manifestTurn.then(async () => {
-      const { storeId } = this;
-      const segments = this.table.ordered.map((segment) => segment.entry);
-      const names = this.table.ordered.map((segment) => segment.name);
-      await writeManifest(this.#env.fs, this.dir, { storeId, segments }, () => {
-        for (const name of names) this.#named.add(name);
-      });
-      this.#named = new Set(names);
-    });
-    this.#manifestTurn = turn.catch(() => undefined);
-    return turn;
-  }
-
-  /** Makes sure that no manifest on disk names a file that is to go. Throws when it cannot. */
-  async #unname(name: string): Promise<void> {
-    if (this.#named.has(name)) await this.#writeManifest();
-  }
-
-  #prepareSuccessor(): void {
-    if (this.#closing) return;
-    this.#succession = this.#makeSuccessor().catch((error: unknown) => {
-      this.#refusal.tell(`The next segment cannot be prepared yet: ${String(error)}`);
-      this.#commit.successorFailed(error);
-    });
-  }
-
-  async #makeSuccessor(): Promise<void> {
-    const { fs } = this.#env;
-    await this.checkRoom(this.#options.segmentBytesMax + this.#commit.unallocatedBytes);
-    const last = (this.table.ordered.at(-1)?.last ?? 0) + 1;
-    const place = { first: last, last, generation: 0, salt: newSalt(this.#env) };
-    await this.#unname(segmentName(last, 0));
-    const storeId = Buffer.from(this.storeId, 'hex');
-    const createdAtMs = this.#options.nowMs();
-    await createSegment(fs, this.dir, { ...place, storeId, createdAtMs });
-    const segment = await this.table.open(fs, this.dir, { ...place, bytes: null }, 'write-through');
-    let writable: WritableSegment | undefined;
-    try {
-      writable = await WritableSegment.open(fs, this.dir, segment);
-      const failure = await this.#commit.zeroSuccessor(writable);
-      if (failure !== undefined) throw failure;
-      await this.#writeManifest();
-      this.#commit.succeed(writable);
-      this.#refusal.end();
-      this.segmentsCreated += 1;
-    } catch (error) {
-      await writable?.close();
-      this.table.drop(segment);
-      await this.table.retire(segment);
-      await this.discard(segment);
-      throw error;
-    }
-  }
-
-  /**
-   * Throws KV_NO_SPACE unless `bytes` may be written beside the log's end and enough is left for what
-   * empties a full disk: the output of a compaction (or the tail rewrite of a start), and the deletes.
-   */
-  async checkRoom(bytes: number): Promise<void> {
-    await this.#checkFree(bytes + 2 * overgrowthBytes(this.#options.segmentBytesMax));
-  }
-
-  /** Throws KV_NO_SPACE unless a compaction's output and a manifest find room beside so many bytes. */
-  async #checkFree(bytes: number): Promise<void> {
-    const needed = bytes + roomBytes(this.table.ordered, this.#options.segmentBytesMax);
-    const free = await this.#env.fs.freeBytes(this.dir);
-    if (free >= needed) return;
-    throw new KvError('KV_NO_SPACE', `Only ${free} bytes are free`, { path: this.dir });
+  /** See DiskRoom. */
+  checkRoom(bytes: number): Promise<void> {
+    return this.#room.check(bytes);
   }
 
   #rotated(sealed: WritableSegment): void {
@@ -386,7 +276,7 @@ export class Log {
 
   async #finishRotation(sealed: WritableSegment): Promise<void> {
     await sealed.close();
-    await this.#writeManifest();
+    await this.#manifest.write();
     this.#events.onSealed(sealed.segment);
   }
 }

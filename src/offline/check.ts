@@ -9,17 +9,17 @@ import type { Env } from '../env/env.js';
 import { KvError, isKvError, systemCode } from '../errors.js';
 import { findLeftovers, openSegments } from '../log/segments/directory.js';
 import { SNAPSHOT_NAME, parseFileName } from '../log/bytes/file-names.js';
-import { hintState } from '../log/segments/hint.js';
+import { hintState } from '../log/segments/hint-file.js';
 import { isImageGood } from '../log/recovery/image-proof.js';
 import { isOurs } from '../log/segments/ownership.js';
-import type { Manifest } from '../log/segments/manifest.js';
+import type { Manifest } from '../log/bytes/manifest.js';
 import type { SegmentTable } from '../log/segments/segment.js';
 import { verifyLog, type Finding, type Verification } from '../log/damage/verification.js';
 import { plain, readManifestOrStandIn, wholeFile } from './manifest-stand-in.js';
 import { snapshotState, type SnapshotState } from '../store/snapshot-file/state.js';
 import { StoreReader, requireStore } from './store-reader.js';
 
-export interface HintStates {
+interface HintStates {
   readonly good: number;
   readonly missing: number;
   /** Names of those that will not be used. */
@@ -44,7 +44,7 @@ export interface CheckReport {
   readonly snapshot: SnapshotState;
 }
 
-export interface CheckOptions {
+interface CheckOptions {
   /** A server has the directory open: its unfinished files are no leftovers. */
   readonly isServed: boolean;
   readonly onProgress: (done: number, total: number) => void;

@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import type { Env } from '../env/env.js';
 import { isKvError, type KvError } from '../errors.js';
 import { MANIFEST_NAME } from '../log/bytes/file-names.js';
-import { readManifest, type Manifest } from '../log/segments/manifest.js';
+import type { Manifest } from '../log/bytes/manifest.js';
+import { readManifest } from '../log/segments/manifest-file.js';
 import { findStrayLog } from '../log/damage/stray-segments.js';
 import type { Finding } from '../log/damage/verification.js';
 

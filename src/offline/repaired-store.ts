@@ -14,7 +14,7 @@ import {
   encodeBatchHeader,
 } from '../log/bytes/format.js';
 import type { LogRecord } from '../log/bytes/format.js';
-import { writeHint } from '../log/segments/hint.js';
+import { writeHint } from '../log/segments/hint-file.js';
 import { SEED_BYTES, hashSeed } from '../log/bytes/key-hash.js';
 import type { HashSeed } from '../log/bytes/key-hash.js';
 import {
@@ -23,9 +23,10 @@ import {
   readLargeValue,
   type LargeReference,
 } from '../log/segments/large-value-file.js';
-import { writeManifest, type ManifestEntry } from '../log/segments/manifest.js';
+import type { ManifestEntry } from '../log/bytes/manifest.js';
+import { writeManifest } from '../log/segments/manifest-file.js';
 import { createSegment, newSalt } from '../log/recovery/recovery.js';
-import { CompactedSegmentWriter } from '../store/background/compacted-segment-writer.js';
+import { CompactedSegmentWriter } from '../log/segments/compacted-segment-writer.js';
 
 interface Growing {
   readonly place: Omit<ManifestEntry, 'bytes'>;

@@ -12,7 +12,7 @@ import { isKvError } from '../errors.js';
 import { surveyDamage, type LostPlace } from '../log/damage/damage-survey.js';
 import type { LogRecord } from '../log/bytes/format.js';
 import { visitEntries, type ReplayEntry } from '../log/bytes/entry-list.js';
-import { loadHint } from '../log/segments/hint.js';
+import { loadHint } from '../log/segments/hint-file.js';
 import { segmentName } from '../log/bytes/file-names.js';
 import { SegmentTable, type Segment } from '../log/segments/segment.js';
 import { SegmentScanner, type ScannedFrame } from '../log/segments/segment-scanner.js';
@@ -36,7 +36,7 @@ export type Salvaged =
   | { readonly kind: 'gone'; readonly path: string };
 
 /** What one step of the log gives; views are valid until the next step. */
-export interface SalvagedStep {
+interface SalvagedStep {
   readonly parts: readonly Salvaged[];
   /** Highest that it tells of. */
   readonly lastSeq: number;

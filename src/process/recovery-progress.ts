@@ -3,7 +3,7 @@
 const SILENT_MS = 1000;
 const REDRAW_MS = 100;
 
-export interface RecoveryProgress {
+interface RecoveryProgress {
   update(segmentsDone: number, segmentsTotal: number): void;
   /** Clears the line. */
   end(): void;

@@ -56,7 +56,6 @@ function runOver(): void {
 
 type OnRead = (this: Handle, bytes: unknown) => unknown;
 
-
 /** What a read came to, as the stream's own handler finds it: bytes, or below 0 a code of libuv's. */
 interface ReadState {
   readonly streamBaseState: Int32Array;

@@ -97,7 +97,7 @@ export function newGetProgress(): GetProgress {
   return { begun: false, hits: 0, failed: false, start: 0, bytesWritten: 0 };
 }
 
-/** A large value on its way in (commands/large-put.ts). */
+/** A large value on its way in (commands/large-upload.ts). */
 export interface LargeUpload {
   piece(bytes: Buffer): Promise<void>;
   end(): Promise<void>;

@@ -3,7 +3,7 @@
 
 import { uriEncoded } from '../protocol/listed-key.js';
 import type { ReplyForm } from '../protocol/reply-form.js';
-import { ttlSecondsOf } from '../store/operations/expiry.js';
+import { ttlSecondsOf } from '../store/expiry.js';
 import type { Evicted } from '../store/store.js';
 import type { Counters } from './counters.js';
 import type { Replies } from './replies.js';

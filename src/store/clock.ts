@@ -2,7 +2,7 @@
 // and across restarts (it starts no earlier than the newest time in the log). What has expired stays
 // expired, whatever happens to the machine's clock (docs/recovery.md, "Time").
 // Absolute times of clients are the wall clock's: they are moved by `aheadMs` on their way in and out
-// (store/operations/expiry.ts), so that they are right although this clock is ahead.
+// (store/expiry.ts), so that they are right although this clock is ahead.
 
 import type { Clock } from '../env/env.js';
 import { KvError } from '../errors.js';

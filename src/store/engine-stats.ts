@@ -1,13 +1,18 @@
 // The engine's part of `stats`: memcached's names where they mean the same, ours with the prefix kv_, and
-// extstore_* telling of the log (docs/protocol.md, "stats").
+// extstore_* telling of the log (docs/protocol.md, "Classic text commands").
 
 import type { StoreParts } from './items/parts.js';
 import type { ScrubFindings } from './upkeep/scrub-findings.js';
-import type { OpenReport } from './durable-store.js';
+
+/** What opening the store found. */
+interface Opened {
+  readonly keys: number;
+  readonly durationMs: number;
+}
 
 export function engineStats(
   parts: StoreParts,
-  opened: OpenReport,
+  opened: Opened,
   scrubFindings: ScrubFindings,
 ): Map<string, number | string> {
   const { items, log, counters } = parts;

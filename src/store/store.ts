@@ -96,7 +96,7 @@ export interface Put extends KeyPlace {
   readonly valueStart?: number;
   readonly valueEnd?: number;
   readonly flags: number;
-  /** Unix ms on the store's clock (store/operations/expiry.ts makes it of an exptime); 0: never. */
+  /** Unix ms on the store's clock (store/expiry.ts makes it of an exptime); 0: never. */
   readonly expiresAt: number;
   /** Only when the item's CAS is this one (`exists` otherwise, `not-found` when there is none). */
   readonly compareCas?: bigint | undefined;
@@ -231,7 +231,7 @@ export interface ListPage {
 export interface Store {
   /** Unix time in ms on the store's clock: never goes back, also across restarts. */
   nowMs(): number;
-  /** By how much that is ahead of the wall clock now, to the second. Every expiry here is on the store's clock (store/operations/expiry.ts). */
+  /** By how much that is ahead of the wall clock now, to the second. Every expiry here is on the store's clock (store/expiry.ts). */
   readonly clockAheadMs: number;
 
   /** Of the key `key[start..end)`, as touch(). */

@@ -12,16 +12,16 @@ import {
   type Response,
 } from '../support/binary-packets.js';
 
-export type StoreMode = 'set' | 'add' | 'replace' | 'append' | 'prepend';
-export type StoreOutcome = 'stored' | 'not-stored' | 'exists' | 'not-found';
+type StoreMode = 'set' | 'add' | 'replace' | 'append' | 'prepend';
+type StoreOutcome = 'stored' | 'not-stored' | 'exists' | 'not-found';
 
-export interface Stored {
+interface Stored {
   readonly value: string;
   readonly flags: number;
   readonly cas: bigint;
 }
 
-export interface StoreMore {
+interface StoreMore {
   readonly flags?: number;
   readonly exptime?: number;
   /** Store only when the item has this token (set alone). */

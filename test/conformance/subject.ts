@@ -21,7 +21,7 @@ export interface StoreFixture {
 export type OpenFixture = () => Promise<StoreFixture>;
 
 /** A hit as plain data. */
-export interface Read {
+interface Read {
   readonly value: string;
   readonly flags: number;
   readonly cas: bigint;
@@ -153,7 +153,7 @@ export class Subject {
 }
 
 /** Reads a large value in pieces of odd sizes and releases it. */
-export async function readAll(value: S.LargeValue): Promise<Buffer> {
+async function readAll(value: S.LargeValue): Promise<Buffer> {
   const bytes = Buffer.alloc(value.bytes);
   for (let at = 0; at < bytes.length;) {
     const target = bytes.subarray(at, Math.min(bytes.length, at + 300_007));

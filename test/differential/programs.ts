@@ -16,7 +16,7 @@ import { arithmeticExtras, exptimeExtras, packet, setExtras } from '../support/b
 export const SESSION = '@@@@@@@@';
 
 /** A command with what is sent to memcached instead: the reply to all before PREPARED is not compared. */
-export interface Translated {
+interface Translated {
   readonly ours: string;
   readonly theirs: string;
 }

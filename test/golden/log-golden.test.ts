@@ -11,9 +11,9 @@ import {
   decodeSegmentHeader,
   encodeSegmentHeader,
 } from '../../src/log/bytes/format.js';
-import { HintBuilder } from '../../src/log/segments/hint.js';
+import { HintBuilder } from '../../src/log/bytes/hint.js';
 import { LargeValueFileWriter, readLargeValue } from '../../src/log/segments/large-value-file.js';
-import { composeManifest, parseManifest } from '../../src/log/segments/manifest.js';
+import { composeManifest, parseManifest } from '../../src/log/bytes/manifest.js';
 import { SegmentScanner } from '../../src/log/segments/segment-scanner.js';
 import {
   FRAME_OFFSET,

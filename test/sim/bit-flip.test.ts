@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 
 import { segmentName } from '../../src/log/bytes/file-names.js';
-import { parseManifest } from '../../src/log/segments/manifest.js';
+import { parseManifest } from '../../src/log/bytes/manifest.js';
 import { judgeFlip, recordSealed, sealAt, type Verdict } from './bit-flips.js';
 import { DIR } from './engine.js';
 import { SeededRandom } from '../../tools/torture/seeded-random.js';

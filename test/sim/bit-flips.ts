@@ -53,7 +53,7 @@ export async function judgeFlip(
   return damaged.size > 0 ? 'answered' : 'harmless';
 }
 
-export interface Recorded {
+interface Recorded {
   readonly disk: SimDisk;
   readonly content: ReadonlyMap<string, Entry>;
 }

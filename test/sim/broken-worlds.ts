@@ -15,7 +15,7 @@ import {
 import { visitEntries } from '../../src/log/bytes/entry-list.js';
 import { VERDICT } from '../../src/store/background/messages.js';
 import type { FromWorker, ToWorker } from '../../src/store/background/messages.js';
-import { ownLookup } from '../../src/store/operations/found-item.js';
+import { ownLookup } from '../../src/store/own-lookup.js';
 import type * as S from '../../src/store/store.js';
 import type { SimProcess } from './sim-world.js';
 

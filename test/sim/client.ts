@@ -3,6 +3,7 @@
 
 import { isKvError } from '../../src/errors.js';
 import type * as S from '../../src/store/store.js';
+import { allDurable } from './all-durable.js';
 import { forgedValue } from './forgery.js';
 import {
   History,
@@ -14,7 +15,14 @@ import {
   type Known,
 } from './history.js';
 import { kept, keptOutcome } from '../support/kept-lookup.js';
-import { arithmeticStatus, changed, parseNumber, touchedBy } from './semantics.js';
+import {
+  EXCUSED,
+  UNCHANGED,
+  arithmeticStatus,
+  changed,
+  parseNumber,
+  touchedBy,
+} from './semantics.js';
 import type { SimProcess } from './sim-world.js';
 import { commandText } from './workload.js';
 import type {
@@ -27,16 +35,7 @@ import type {
   TouchCommand,
 } from './workload.js';
 
-/** Answers that a fault of the world excuses. */
-const EXCUSED: ReadonlySet<S.Status> = new Set(['no-space', 'no-memory', 'closed', 'damaged']);
-const UNCHANGED: ReadonlySet<S.Status> = new Set([
-  'not-stored',
-  'not-found',
-  'exists',
-  'not-a-number',
-]);
-
-export interface ClientOptions {
+interface ClientOptions {
   /** Faults are on: commands may be refused. */
   readonly mayFail: boolean;
   /** The engine evicts: items may vanish. */
@@ -87,15 +86,7 @@ export class Client {
   }
 
   async durable(): Promise<void> {
-    const { store } = this;
-    await new Promise<void>((resolve) => {
-      const check = (): void => {
-        if (store.durability.watermark >= store.durability.lastSeq || this.isPoisoned) resolve();
-      };
-      store.durability.onDurable(check);
-      store.durability.onFailed(() => resolve());
-      check();
-    });
+    if (!this.isPoisoned) await allDurable(this.store.durability);
   }
 
   /** Evictions are the engine's choice: the model learns of them before it expects something. */

@@ -5,7 +5,7 @@ import { exploreCrashes, type Exploration, type Explored } from './crash-explore
 import { SeededRandom } from '../../tools/torture/seeded-random.js';
 import { drawCommands, drawShape, type Command } from './workload.js';
 
-export interface CrashScript extends Omit<Exploration, 'seed'> {
+interface CrashScript extends Omit<Exploration, 'seed'> {
   readonly name: string;
 }
 
@@ -183,7 +183,7 @@ export function drawScript(seed: number): CrashScript {
   };
 }
 
-export interface ScriptsExplored extends Explored {
+interface ScriptsExplored extends Explored {
   scripts: number;
 }
 

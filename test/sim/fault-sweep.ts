@@ -7,7 +7,7 @@ import type { FaultCode, OperationKind } from './fault-plan.js';
 import type { EngineOptions } from './engine.js';
 import type { Command } from './workload.js';
 
-export interface Sweep {
+interface Sweep {
   readonly seed: number;
   readonly engine: EngineOptions;
   readonly commands: readonly Command[];

@@ -17,7 +17,7 @@ export interface Operation<Input, Output> {
  * `step`: the state after an operation, or undefined when that answer is wrong in this state. Without an
  * output any answer is right. `keyOf`: equal for equal states.
  */
-export interface Model<State, Input, Output> {
+interface Model<State, Input, Output> {
   readonly initial: State;
   step(state: State, input: Input, output: Output | undefined): State | undefined;
   keyOf(state: State): string;

@@ -31,7 +31,7 @@ export interface Life {
   readonly mayVanish: boolean;
 }
 
-export interface Lived {
+interface Lived {
   boots: number;
   /** Faults that took effect. */
   faults: number;

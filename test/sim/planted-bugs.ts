@@ -12,7 +12,7 @@ import { SeededRandom } from '../../tools/torture/seeded-random.js';
 import { drawLife } from './swarm.js';
 import type { Command } from './workload.js';
 
-export interface PlantedBug extends BrokenWorld {
+interface PlantedBug extends BrokenWorld {
   readonly name: string;
   /** How it is looked for, for the table in docs/reliability.md. */
   readonly foundBy: string;

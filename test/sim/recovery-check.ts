@@ -38,7 +38,7 @@ export interface RecoveryPoint {
   readonly bounds: Bounds;
 }
 
-export interface RecoveryOptions {
+interface RecoveryOptions {
   readonly engine: EngineOptions;
   readonly seed: number;
   /** Start a second time, and compare. */

@@ -5,6 +5,21 @@ import { parseNumber as parseDecimal } from '../support/decimal.js';
 import type { Entry, Known } from './history.js';
 import type { GetCommand } from './workload.js';
 
+/** Answers that a fault of the world excuses. */
+export const EXCUSED: ReadonlySet<S.Status> = new Set([
+  'no-space',
+  'no-memory',
+  'closed',
+  'damaged',
+]);
+/** Answers that say that nothing was changed. */
+export const UNCHANGED: ReadonlySet<S.Status> = new Set([
+  'not-stored',
+  'not-found',
+  'exists',
+  'not-a-number',
+]);
+
 /** What incr and decr make of a number: 64 bits that wrap, and nothing below zero. */
 export function changed(number: bigint, delta: bigint, direction: 'incr' | 'decr'): bigint {
   if (direction === 'incr') return (number + delta) % 2n ** 64n;

@@ -1,16 +1,16 @@
 // The clock of a simulated process: monotonic time is the scheduler's, wall time may be made to jump.
 
 import type { Clock, Timer } from '../../src/env/env.js';
-import type { SimProcess } from './sim-world.js';
+import type { SimThread } from './sim-thread.js';
 
 /** Where wall time starts: some day in 2023. */
-export const FIRST_WALL_MS = 1_700_000_000_000;
+const FIRST_WALL_MS = 1_700_000_000_000;
 
 export class SimClock implements Clock {
-  readonly #process: SimProcess;
+  readonly #process: SimThread;
   readonly #startedMs: number;
 
-  constructor(process: SimProcess) {
+  constructor(process: SimThread) {
     this.#process = process;
     this.#startedMs = process.world.scheduler.nowMs;
   }

@@ -9,15 +9,15 @@ import type { EntryKind, File, Fs, Lock, OpenMode } from '../../src/env/env.js';
 import type { FaultCode, FaultEffect, OperationKind } from './fault-plan.js';
 import type { Change, Inode } from './inode.js';
 import { survivalOf } from './power-loss.js';
-import type { SimProcess } from './sim-world.js';
+import type { SimThread } from './sim-thread.js';
 
 /** What an operation does when it starts; returns what it does, and answers, when it finishes. */
 type Start<T> = (effect: FaultEffect | undefined) => () => T;
 
 export class SimFs implements Fs {
-  readonly process: SimProcess;
+  readonly process: SimThread;
 
-  constructor(process: SimProcess) {
+  constructor(process: SimThread) {
     this.process = process;
   }
 
@@ -302,7 +302,7 @@ class SimFile implements File {
   }
 }
 
-export function systemError(
+function systemError(
   code: FaultCode | 'ENOENT' | 'EEXIST' | 'EBADF',
   call: string,
   path: string,

@@ -3,19 +3,19 @@
 
 import { assert } from '../../src/assert.js';
 import type { Port, Worker } from '../../src/env/env.js';
-import type { SimProcess } from './sim-world.js';
+import type { SimThread } from './sim-thread.js';
 
 type Listener = (message: unknown) => void;
 
 /** One direction of a channel. */
 class Pipe {
-  readonly #from: SimProcess;
-  readonly #to: SimProcess;
+  readonly #from: SimThread;
+  readonly #to: SimThread;
   readonly #listeners: Listener[] = [];
   readonly #waiting: unknown[] = [];
   #lastMs = 0;
 
-  constructor(from: SimProcess, to: SimProcess) {
+  constructor(from: SimThread, to: SimThread) {
     this.#from = from;
     this.#to = to;
   }
@@ -38,10 +38,10 @@ class Pipe {
 }
 
 interface WorkerModule {
-  readonly run?: (env: SimProcess, port: Port, input: unknown) => Promise<void>;
+  readonly run?: (env: SimThread, port: Port, input: unknown) => Promise<void>;
 }
 
-export function startSimWorker(starter: SimProcess, module: URL, input: unknown): Worker {
+export function startSimWorker(starter: SimThread, module: URL, input: unknown): Worker {
   const worker = starter.thread();
   const there = new Pipe(starter, worker);
   const back = new Pipe(worker, starter);

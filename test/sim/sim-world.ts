@@ -2,7 +2,7 @@
 // other. `boot()` starts a process; `kill()` ends it and keeps the page cache; `losePower()` ends it
 // and keeps only what the disk has.
 
-import type { Env, File, LogFields, Logger, Worker } from '../../src/env/env.js';
+import type { File, LogFields, Logger, Worker } from '../../src/env/env.js';
 import { FaultPlan, type OperationKind } from './fault-plan.js';
 import type { CrashStyle } from './power-loss.js';
 import { Scheduler, type Event } from './scheduler.js';
@@ -10,16 +10,10 @@ import { SeededRandom } from '../../tools/torture/seeded-random.js';
 import { SimClock } from './sim-clock.js';
 import { SimDisk } from './sim-disk.js';
 import { SimFs } from './sim-fs.js';
+import type { Boot, Observation, SimMachine, SimThread } from './sim-thread.js';
 import { startSimWorker } from './sim-worker.js';
 
-/** An instant at which a crash differs from one before: something began or ended. */
-export interface Observation {
-  readonly kind: OperationKind;
-  readonly path: string;
-  readonly phase: 'started' | 'finished';
-}
-
-export interface LogLine {
+interface LogLine {
   readonly level: keyof Logger;
   readonly message: string;
   readonly fields: LogFields;
@@ -30,7 +24,7 @@ const DISK_MS = 0.3;
 const CACHE_MS = 0.02;
 const DISK_KINDS: ReadonlySet<OperationKind> = new Set(['sync', 'syncDir', 'write']);
 
-export class SimWorld {
+export class SimWorld implements SimMachine {
   readonly random: SeededRandom;
   readonly scheduler = new Scheduler();
   readonly log: LogLine[] = [];
@@ -91,12 +85,8 @@ export class SimWorld {
   }
 }
 
-interface Boot {
-  isAlive: boolean;
-}
-
 /** One process, or one of its threads: the Env that the engine gets. */
-export class SimProcess implements Env {
+export class SimProcess implements SimThread {
   readonly world: SimWorld;
   readonly boot: Boot;
   readonly fs: SimFs;

@@ -14,7 +14,7 @@ import { SimWorld } from './sim-world.js';
 import { APPEND_BYTES } from './swarm.js';
 import { WireClient, type KeyOperation } from './wire-client.js';
 
-export interface WireLived {
+interface WireLived {
   boots: number;
   operations: number;
   /** Of them, those that nobody was answered. */

@@ -12,7 +12,7 @@ export interface PutCommand {
 }
 
 /** A set whose value holds batches as a segment does (forgery.ts). */
-export interface ForgeCommand {
+interface ForgeCommand {
   readonly do: 'forge';
   readonly key: string;
   readonly bytes: number;

@@ -16,7 +16,7 @@ const NOOP = 0x0a;
 const STAT = 0x10;
 const BARRIER_OPAQUE = 0xfeedface;
 
-export interface BinaryTranscript {
+interface BinaryTranscript {
   readonly argv: readonly string[];
   readonly lines: readonly string[];
 }

@@ -2,7 +2,6 @@
 // that damage its files.
 
 import { cpSync, readdirSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
 
 import type { Env } from '../../src/env/env.js';
 import { nodeEnv } from '../../src/env/node-env.js';
@@ -19,7 +18,7 @@ const SEGMENT_BYTES = 32 * 1024;
 const KEYS = 60;
 
 /** Key (latin1) → everything that a client can see of it, as one text. */
-export type Contents = ReadonlyMap<string, string>;
+type Contents = ReadonlyMap<string, string>;
 
 export interface RecordedStore {
   readonly contents: Contents;
@@ -115,8 +114,4 @@ export function segmentEnds(data: DataDirectory): { name: string; bytes: number 
       while (end > 0 && bytes[end - 1] === 0) end -= 1;
       return { name, bytes: end };
     });
-}
-
-export function pathIn(data: DataDirectory, name: string): string {
-  return join(data.path, name);
 }

@@ -11,8 +11,8 @@ import {
   encodeBatchHeader,
   encodeSegmentHeader,
 } from '../../src/log/bytes/format.js';
-import { composeManifest, parseManifest } from '../../src/log/segments/manifest.js';
-import type { Manifest } from '../../src/log/segments/manifest.js';
+import { composeManifest, parseManifest } from '../../src/log/bytes/manifest.js';
+import type { Manifest } from '../../src/log/bytes/manifest.js';
 import type { DurableStore } from '../../src/store/durable-store.js';
 
 export class DataDirectory {

@@ -12,7 +12,7 @@ import { openStore } from '../../src/store/open-store.js';
 import type { StoreOptions } from '../../src/store/options.js';
 import { QuietLogger } from './quiet-logger.js';
 
-export interface DurableServer {
+interface DurableServer {
   readonly port: number;
   readonly stop: () => Promise<void>;
 }

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 export const PROJECT_DIR = fileURLToPath(new URL('../../../', import.meta.url));
 const GOLDEN_DIR = join(PROJECT_DIR, 'test', 'golden');
 
-export const isGoldenUpdate = process.env['GOLDEN_UPDATE'] === '1';
+const isGoldenUpdate = process.env['GOLDEN_UPDATE'] === '1';
 
 /** The text that `name` (such as `log/put.txt`) should hold; with GOLDEN_UPDATE=1 it is made to. */
 export function golden(name: string, actual: string): string {

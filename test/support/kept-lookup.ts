@@ -1,6 +1,6 @@
 // A Lookup and an Outcome are valid until the next call of the store; a test that waits, or compares several, keeps its own.
 
-import { ownLookup } from '../../src/store/operations/found-item.js';
+import { ownLookup } from '../../src/store/own-lookup.js';
 import { ownOutcome } from '../../src/store/operations/outcomes.js';
 import type * as S from '../../src/store/store.js';
 

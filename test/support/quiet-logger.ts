@@ -2,7 +2,7 @@
 
 import type { LogFields, Logger } from '../../src/env/env.js';
 
-export interface LogLine {
+interface LogLine {
   readonly level: keyof Logger;
   readonly message: string;
   readonly fields: LogFields | undefined;

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { findProgram, skip } from './programs.js';
 import { cairnLaunch, ServerProcess, type Launch } from '../../tools/torture/server-process.js';
 
-export type ServerKind = 'cairn' | 'memcached';
+type ServerKind = 'cairn' | 'memcached';
 
 /** The servers that speak the binary protocol. */
 export const BINARY_SPEAKERS: readonly ServerKind[] = ['memcached', 'cairn'];
@@ -30,7 +30,7 @@ export function temporaryFolder(): string {
   return mkdtempSync(join(tmpdir(), 'cairn-test-'));
 }
 
-export interface SuiteServer {
+interface SuiteServer {
   readonly kind: ServerKind;
   /** The running server; valid inside tests and hooks. */
   process(): ServerProcess;

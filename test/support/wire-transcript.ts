@@ -10,13 +10,13 @@
 
 import { TestClient } from './test-server.js';
 
-export interface Exchange {
+interface Exchange {
   /** Lines of the file that stand before it: flags, comments, blanks. */
   readonly preface: readonly string[];
   readonly sent: string;
 }
 
-export interface Transcript {
+interface Transcript {
   readonly argv: readonly string[];
   readonly exchanges: readonly Exchange[];
 }

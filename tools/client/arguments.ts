@@ -6,7 +6,7 @@ import type { Command } from 'commander';
 import type { Mode } from './command-table.js';
 import { parseEndpoint, type Endpoint } from './endpoint.js';
 
-export interface SplitArguments {
+interface SplitArguments {
   readonly endpoint: Endpoint | undefined;
   readonly mode: Mode | undefined;
   /** What is left for commander: options and command. */

@@ -3,7 +3,7 @@
 
 export type Mode = 'tcp' | 'memcached';
 
-export interface CommandHelp {
+interface CommandHelp {
   readonly name: string;
   readonly group: 'Reading' | 'Writing' | 'Meta' | 'Server' | 'Prompt';
   /** Arguments as memcached knows them. */
@@ -18,7 +18,7 @@ export interface CommandHelp {
 const STORE_FORM = '<key> <flags> <exptime> <bytes> [noreply] ↵ <value>   or   <key> <value>';
 const STORE_PLAIN_FORM = '<key> <bytes> [<flags>] ↵ <value>   or   <key> <value>';
 
-export const COMMANDS: readonly CommandHelp[] = [
+const COMMANDS: readonly CommandHelp[] = [
   { name: 'get', group: 'Reading', form: '<key>…', summary: 'values of keys' },
   { name: 'gets', group: 'Reading', form: '<key>…', summary: 'values of keys with CAS tokens' },
   {

@@ -6,7 +6,7 @@
 import { findCommand, formIn, STORE_NAMES, type Mode } from './command-table.js';
 import type { ReplyKind } from './reply-reader.js';
 
-export type TypedLine =
+type TypedLine =
   | { readonly kind: 'nothing' }
   | { readonly kind: 'help'; readonly about: string }
   | { readonly kind: 'leave' }

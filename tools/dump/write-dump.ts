@@ -9,13 +9,13 @@ import { endedByReader } from '../terminal/output.js';
 import { openOutput } from '../terminal/output-file.js';
 import { startProgress, type Progress } from '../terminal/progress.js';
 
-export interface DumpOptions {
+interface DumpOptions {
   readonly format: SnapshotForm;
   readonly prefix: string;
   readonly keysOnly: boolean;
 }
 
-export interface DumpReport {
+interface DumpReport {
   readonly count: number;
   readonly seq: number;
 }

@@ -2,7 +2,7 @@
 
 import type { Env } from '../../src/env/env.js';
 import { KvError, isKvError } from '../../src/errors.js';
-import { storeExpiryOf } from '../../src/store/operations/expiry.js';
+import { storeExpiryOf } from '../../src/store/expiry.js';
 import { openStore } from '../../src/store/open-store.js';
 import type { SnapshotEntry } from '../../src/store/snapshot-file/parser.js';
 import type { Store } from '../../src/store/store.js';

@@ -7,7 +7,7 @@
 /** Flags, expiry mark and value in one string; undefined: there is no such key. */
 export type State = string | undefined;
 
-export type Verdict = 'right' | 'lost' | 'invented';
+type Verdict = 'right' | 'lost' | 'invented';
 
 export class KeyLedger {
   /** states[0] is that of version #first; the last one is what the newest write leads to. */

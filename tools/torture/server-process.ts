@@ -22,7 +22,7 @@ export interface Launch {
   readonly ownGroup?: boolean;
 }
 
-export interface Exit {
+interface Exit {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
 }

@@ -18,6 +18,7 @@ import { assert } from '../../assert.js';
 import { KEY_BYTES_LIMIT, SEQ_MAX } from '../../limits.js';
 import { checksum, reseeded } from './checksum.js';
 import { SEGMENT_MAGIC } from './magic.js';
+import { readUInt64, writeUInt64 } from './uint64.js';
 
 export const FORMAT_VERSION = 1;
 export const ALIGNMENT_BYTES = 8;
@@ -387,14 +388,4 @@ export function decodeFrame(
 /** The CAS token of a record: its seq, unless a client chose one. */
 export function casOf(record: LogRecord): bigint {
   return (record.marks & MARK.chosenCas) === 0 ? BigInt(record.seq) : record.cas;
-}
-
-function writeUInt64(target: Buffer, at: number, value: number): void {
-  assert(Number.isSafeInteger(value) && value >= 0, 'A 64-bit field holds a safe integer');
-  target.writeUInt32LE(value % 2 ** 32, at);
-  target.writeUInt32LE(Math.floor(value / 2 ** 32), at + 4);
-}
-
-function readUInt64(source: Buffer, at: number): number {
-  return source.readUInt32LE(at) + source.readUInt32LE(at + 4) * 2 ** 32;
 }

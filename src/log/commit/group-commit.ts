@@ -21,7 +21,7 @@ import { DirectWrites } from './direct-writes.js';
 import type { CommitDurability, FailureCause } from '../durability.js';
 import { BATCH_KIND, sourceBytes } from '../bytes/format.js';
 import type { RecordSource } from '../bytes/format.js';
-import type { HintFacts } from '../segments/hint.js';
+import type { HintFacts } from '../bytes/hint.js';
 import { IdleTimer } from './idle-timer.js';
 import { LogEnd } from './log-end.js';
 import type { Segment } from '../segments/segment.js';

@@ -35,13 +35,13 @@ export interface LostPlace {
   readonly seems: SeemingRecord | undefined;
 }
 
-export interface SeemingRecord {
+interface SeemingRecord {
   readonly type: RecordType | undefined;
   readonly key: Buffer;
   readonly seq: number;
 }
 
-export interface DamageSurvey {
+interface DamageSurvey {
   readonly frames: readonly ScannedFrame[];
   readonly lost: readonly LostPlace[];
 }

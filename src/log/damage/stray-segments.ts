@@ -8,9 +8,9 @@ import { isKvError, systemCode } from '../../errors.js';
 import { readHeader } from '../segments/directory.js';
 import { parseFileName } from '../bytes/file-names.js';
 import type { SegmentHeader } from '../bytes/format.js';
-import type { Manifest, ManifestEntry } from '../segments/manifest.js';
+import type { Manifest, ManifestEntry } from '../bytes/manifest.js';
 
-export interface StrayLog {
+interface StrayLog {
   /**
    * Every segment counts as open: where a sealed one ends only the manifest knew. Numbers that no file stands
    * for have an entry whose file is missing.

@@ -8,7 +8,7 @@ import { systemCode } from '../../errors.js';
 const PIECE_BYTES = 4096;
 
 /** Told once for each piece that could not be read. */
-export type OnUnreadable = (path: string, offset: number, bytes: number) => void;
+type OnUnreadable = (path: string, offset: number, bytes: number) => void;
 
 /** The same file for reading; EIO is told and passed over. */
 export function readingAround(file: File, onUnreadable: OnUnreadable): File {

@@ -23,7 +23,7 @@ import {
   readLargeValue,
 } from '../segments/large-value-file.js';
 import type { LargeReference } from '../segments/large-value-file.js';
-import type { Manifest, ManifestEntry } from '../segments/manifest.js';
+import type { Manifest, ManifestEntry } from '../bytes/manifest.js';
 import { SegmentScanner } from '../segments/segment-scanner.js';
 import type { ScanDefect, ScannedBatch } from '../segments/segment-scanner.js';
 import { readingAround } from './unreadable.js';

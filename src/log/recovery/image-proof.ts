@@ -33,7 +33,7 @@ interface ClosedLog {
 }
 
 /** What a start finds out without a replay. */
-export interface Restored {
+interface Restored {
   readonly tail: Tail;
   readonly report: ReplayReport;
 }

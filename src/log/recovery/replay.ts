@@ -13,7 +13,7 @@ import type { EntryList } from '../bytes/entry-list.js';
 import { BATCH_KIND } from '../bytes/format.js';
 import type { BatchHeader } from '../bytes/format.js';
 import { hashEntries, inHashOrder } from '../bytes/entry-order.js';
-import type { HintFacts, HintHead, ReplayedSegment } from '../segments/hint.js';
+import type { HintFacts, HintHead, ReplayedSegment } from '../bytes/hint.js';
 import type { HintReader } from '../segments/hint-reader.js';
 import type { HashSeed } from '../bytes/key-hash.js';
 import type { Segment, SegmentTable } from '../segments/segment.js';

@@ -10,7 +10,7 @@ import { parseFileName, segmentName } from '../bytes/file-names.js';
 import { FORMAT_VERSION, SEGMENT_HEADER_BYTES, decodeSegmentHeader } from '../bytes/format.js';
 import type { DecodedHeader, SegmentHeader } from '../bytes/format.js';
 import { LARGE_HEADER_BYTES, largeVersion } from './large-value-file.js';
-import type { Manifest, ManifestEntry } from './manifest.js';
+import type { Manifest, ManifestEntry } from '../bytes/manifest.js';
 import { isOurs, requireFile } from './ownership.js';
 import { SegmentScanner } from './segment-scanner.js';
 import { SegmentTable } from './segment.js';

@@ -4,8 +4,8 @@
 // Invariant: what a hint told is valid until the hint after the next one is begun.
 
 import type { Fs } from '../../env/env.js';
-import { loadHint, peekHint } from './hint.js';
-import type { HintHead, LoadedHint } from './hint.js';
+import { loadHint, peekHint } from './hint-file.js';
+import type { HintHead, LoadedHint } from '../bytes/hint.js';
 import type { Segment } from './segment.js';
 import { ReadRoom } from './whole-file.js';
 

@@ -1,5 +1,5 @@
 // The image: the keydir as it was at a clean stop, so that the next start copies it into memory instead of
-// replaying the log (docs/format.md, "Image"). Derived data: one that is missing, damaged or of another
+// replaying the log (docs/format.md, "IMAGE"). Derived data: one that is missing, damaged or of another
 // state of the log changes nothing but the start-up time. What the words and the state mean is the store's.
 //
 //   header 32: 0 magic 8 | 8 version u32 | 12 crc u32 of 16..31 and the description | 16 description bytes u32
@@ -15,7 +15,7 @@ import { crc32 } from 'node:zlib';
 import type { File, Fs } from '../../env/env.js';
 import { IMAGE_NAME } from '../bytes/file-names.js';
 import type { HashSeed } from '../bytes/key-hash.js';
-import type { ManifestEntry } from './manifest.js';
+import type { ManifestEntry } from '../bytes/manifest.js';
 import type { SegmentState } from './segment.js';
 import { freeTemporaryName, requireMayPut } from './ownership.js';
 import { openIfThere, writeFully } from './whole-file.js';
@@ -29,7 +29,7 @@ const CHECKED_FROM = 16;
 const CHECK_BYTES = 1024 * 1024;
 
 /** A segment as the keydir knows it. */
-export type ImagedSegment = ManifestEntry & SegmentState;
+type ImagedSegment = ManifestEntry & SegmentState;
 
 /** The log that an image belongs to, and no other. */
 export interface ImagedLog {

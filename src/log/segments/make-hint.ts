@@ -2,7 +2,8 @@
 
 import type { Fs } from '../../env/env.js';
 import { KvError } from '../../errors.js';
-import { HintBuilder, writeHint } from './hint.js';
+import { HintBuilder } from '../bytes/hint.js';
+import { writeHint } from './hint-file.js';
 import type { HashSeed } from '../bytes/key-hash.js';
 import type { Segment } from './segment.js';
 import { SegmentScanner } from './segment-scanner.js';

@@ -56,7 +56,7 @@ export async function removeOurs(fs: Fs, dir: string, name: string): Promise<voi
 }
 
 /** Whether a file is missing or ours, so that ours may be put there. */
-export async function mayPut(fs: Fs, dir: string, name: string): Promise<boolean> {
+async function mayPut(fs: Fs, dir: string, name: string): Promise<boolean> {
   const found = await fs.kindOf(join(dir, name));
   // The manifest that lies there was read and proved at the start.
   if (found === 'file' && name === MANIFEST_NAME) return true;

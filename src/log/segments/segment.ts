@@ -13,10 +13,10 @@ import { segmentName } from '../bytes/file-names.js';
 import { FlushNeed } from './flush-need.js';
 import type { FlushNeedState } from './flush-need.js';
 import { BATCH_HEADER_BYTES, SEGMENT_HEADER_BYTES } from '../bytes/format.js';
-import type { ManifestEntry } from './manifest.js';
+import type { ManifestEntry } from '../bytes/manifest.js';
 
 /** Slots fit the keydir's 16 bits. */
-export const SEGMENT_SLOTS_MAX = 65_536;
+const SEGMENT_SLOTS_MAX = 65_536;
 
 const NO_FLUSHES: FlushNeedState = { from: 0, to: 0 };
 
@@ -69,7 +69,7 @@ export class Segment {
     return { first, last, generation, salt, bytes: this.sealed ? this.committedBytes : null };
   }
 
-  /** With what the keydir points to, all that is known of its content (docs/format.md, "Image"). */
+  /** With what the keydir points to, all that is known of its content (docs/format.md, "IMAGE"). */
   get state(): SegmentState {
     const { slot, liveBytes, overheadBytes, keptBytes, keptFlushBytes, keptFlushes } = this;
     const flushNeed = this.flushNeed.state;

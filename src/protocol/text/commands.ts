@@ -1,5 +1,5 @@
 // Reads the lines of the text commands without a data block (but for get, whose keys may be more than a
-// line: text-parser.ts) into requests. The table at the end is the list of commands.
+// line: parser.ts) into requests. The table at the end is the list of commands.
 
 import { SEQ_MAX } from '../../limits.js';
 import { type LineContext, lineRequests, refusal, replyForm, saysNoreply } from './line-context.js';

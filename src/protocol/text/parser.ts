@@ -1,5 +1,5 @@
 // Text and meta: lines, data blocks and the keys of a get that may be longer than any line. What a line
-// means is read elsewhere (text-storage.ts, text-commands.ts, meta-commands.ts); this file knows where
+// means is read elsewhere (storage.ts, commands.ts, ../meta/commands.ts); this file knows where
 // lines and blocks begin and end (docs/protocol.md, "Framing and limits").
 //
 // Invariants:

@@ -11,7 +11,7 @@ import type {
 import { uriEncoded } from '../../protocol/listed-key.js';
 import type { ReplyForm } from '../../protocol/reply-form.js';
 import { errorReply } from '../../protocol/reply.js';
-import { expiresAtOf, flushAtOf, ttlSecondsOf } from '../../store/operations/expiry.js';
+import { expiresAtOf, flushAtOf, ttlSecondsOf } from '../../store/expiry.js';
 import type { Arithmetic, ArithmeticOutcome, Delete, Outcome } from '../../store/store.js';
 import type { Session } from '../session.js';
 import { answerOutcome, countRefusal, settle } from './outcomes.js';

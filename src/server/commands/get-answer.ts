@@ -8,7 +8,7 @@ import { compose } from '../../protocol/composer.js';
 import { uriEncoded } from '../../protocol/listed-key.js';
 import type { GetRequest } from '../../protocol/request.js';
 import { errorReply, type ErrorName, type HitReply, type MetaHit } from '../../protocol/reply.js';
-import { expiresAtOf, ttlSecondsOf } from '../../store/operations/expiry.js';
+import { expiresAtOf, ttlSecondsOf } from '../../store/expiry.js';
 import type { Item, Lookup, ReadOptions, Store } from '../../store/store.js';
 import type { ReplySection } from '../reply-section.js';
 import type { GetProgress, Session } from '../session.js';

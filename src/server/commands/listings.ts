@@ -3,7 +3,7 @@
 import { isNameable, uriEncoded } from '../../protocol/listed-key.js';
 import type { DebugRequest, DumpRequest, KeysRequest } from '../../protocol/request.js';
 import { errorReply } from '../../protocol/reply.js';
-import { ttlSecondsOf, wallExpiryOf, type Clocks } from '../../store/operations/expiry.js';
+import { ttlSecondsOf, wallExpiryOf, type Clocks } from '../../store/expiry.js';
 import type { Listed, Lookup } from '../../store/store.js';
 import { sendListing } from '../listing.js';
 import type { Session } from '../session.js';

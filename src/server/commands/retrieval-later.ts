@@ -6,7 +6,7 @@
 import { compose } from '../../protocol/composer.js';
 import type { ErrorName } from '../../protocol/reply.js';
 import type { GetRequest } from '../../protocol/request.js';
-import { ownLookup } from '../../store/operations/found-item.js';
+import { ownLookup } from '../../store/own-lookup.js';
 import type { LargeValue, Lookup, Maybe, ReadOptions } from '../../store/store.js';
 import type { ReplySection } from '../reply-section.js';
 import { type GetProgress, newGetProgress, type Session } from '../session.js';

@@ -4,7 +4,7 @@
 import { lineKey } from '../../protocol/listed-key.js';
 import { errorReply, type ErrorName } from '../../protocol/reply.js';
 import type { StatsRequest } from '../../protocol/request.js';
-import { wallExpiryOf } from '../../store/operations/expiry.js';
+import { wallExpiryOf } from '../../store/expiry.js';
 import { resetCounters } from '../counters.js';
 import { sendListing } from '../listing.js';
 import type { Session } from '../session.js';

@@ -3,7 +3,7 @@
 import { uriEncoded } from '../../protocol/listed-key.js';
 import type { ReplyForm } from '../../protocol/reply-form.js';
 import type { PutRequest } from '../../protocol/request.js';
-import { expiresAtOf, ttlSecondsOf } from '../../store/operations/expiry.js';
+import { expiresAtOf, ttlSecondsOf } from '../../store/expiry.js';
 import type { LargeValueHandle, Put, PutOutcome, Store } from '../../store/store.js';
 import type { Counters } from '../counters.js';
 import type { Session } from '../session.js';

@@ -19,9 +19,9 @@ import type {
   ToWorker,
 } from './messages.js';
 
-export type Question = JudgeQuestion | ExportMore;
-export type Answer = JudgeAnswer | ExportItems;
-export type Done = CompactDone | HintDone | ExportDone | ScrubDone;
+type Question = JudgeQuestion | ExportMore;
+type Answer = JudgeAnswer | ExportItems;
+type Done = CompactDone | HintDone | ExportDone | ScrubDone;
 
 const IDLE_MS_MAX = 2000;
 

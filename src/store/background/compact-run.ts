@@ -24,10 +24,9 @@ import { MARK, RECORD, frameExpiresAt, frameRecord, placeSeed } from '../../log/
 import type { HashSeed } from '../../log/bytes/key-hash.js';
 import { SegmentScanner } from '../../log/segments/segment-scanner.js';
 import type { TakeFrame } from '../../log/segments/segment-scanner.js';
-import { CompactedSegmentWriter } from './compacted-segment-writer.js';
+import { CompactedSegmentWriter } from '../../log/segments/compacted-segment-writer.js';
 import { VERDICT } from './messages.js';
-import type { CompactTask, SegmentPlace } from './messages.js';
-import type { Line } from './worker.js';
+import type { CompactTask, Line, SegmentPlace } from './messages.js';
 
 const NO_VALUE = Buffer.alloc(0);
 /** Records are judged in lots of about this many bytes of segment… */

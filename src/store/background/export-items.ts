@@ -17,8 +17,7 @@ import {
 import { writeFully } from '../../log/segments/whole-file.js';
 import { SnapshotComposer } from '../snapshot-file/format.js';
 import type { EntryHead } from '../snapshot-file/format.js';
-import type { ExportItem, ExportItems, ExportTask, SegmentPlace } from './messages.js';
-import type { Line } from './worker.js';
+import type { ExportItem, ExportItems, ExportTask, Line, SegmentPlace } from './messages.js';
 
 const WRITE_BYTES = 1024 * 1024;
 /** Read at once: neighbours of the item that is wanted are wanted next. */

@@ -2,7 +2,7 @@
 
 import type { HashSeed } from '../../log/bytes/key-hash.js';
 import type { LargeReference } from '../../log/segments/large-value-file.js';
-import type { ManifestEntry } from '../../log/segments/manifest.js';
+import type { ManifestEntry } from '../../log/bytes/manifest.js';
 
 /** A segment that the worker may read, by its place in the manifest. */
 export interface SegmentPlace extends Omit<ManifestEntry, 'bytes'> {
@@ -129,7 +129,7 @@ export interface ExportDone {
   readonly bytes: number;
 }
 
-export interface TaskFailed {
+interface TaskFailed {
   readonly done: 'failed';
   readonly code: string | undefined;
   readonly message: string;
@@ -138,3 +138,10 @@ export interface TaskFailed {
 export type FromWorker =
   JudgeQuestion | CompactDone | HintDone | ScrubDone | ExportMore | ExportDone | TaskFailed;
 export type ToWorker = Task | JudgeAnswer | ExportItems | { readonly stop: true };
+
+/** A task's line to the main thread: one question at a time. */
+export interface Line {
+  post(message: FromWorker, transfer?: readonly ArrayBuffer[]): void;
+  /** The next answer. */
+  answer(): Promise<JudgeAnswer | ExportItems>;
+}

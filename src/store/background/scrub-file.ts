@@ -15,8 +15,7 @@ import {
 } from '../../log/segments/large-value-file.js';
 import type { LargeReference } from '../../log/segments/large-value-file.js';
 import { SegmentScanner } from '../../log/segments/segment-scanner.js';
-import type { ScrubDone, ScrubTask, SegmentPlace } from './messages.js';
-import type { Line } from './worker.js';
+import type { Line, ScrubDone, ScrubTask, SegmentPlace } from './messages.js';
 
 type Piece = Pick<ScrubDone, 'bytes' | 'next' | 'damage'>;
 

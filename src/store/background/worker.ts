@@ -5,19 +5,12 @@ import type { Env, Port } from '../../env/env.js';
 import { KvError, isKvError, systemCode } from '../../errors.js';
 import { compactRun } from './compact-run.js';
 import { exportItems } from './export-items.js';
-import type { FromWorker, JudgeAnswer, ExportItems, Task, ToWorker } from './messages.js';
+import type { ExportItems, JudgeAnswer, Line, Task, ToWorker } from './messages.js';
 import { scrubFile } from './scrub-file.js';
 import { writeSegmentHint } from './write-segment-hint.js';
 
-export interface WorkerInput {
+interface WorkerInput {
   readonly dir: string;
-}
-
-/** A task's line to the main thread: one question at a time. */
-export interface Line {
-  post(message: FromWorker, transfer?: readonly ArrayBuffer[]): void;
-  /** The next answer. */
-  answer(): Promise<JudgeAnswer | ExportItems>;
 }
 
 /** Runs until it is told to stop; a task under way then ends at its next question, and cleans up. */

@@ -5,8 +5,7 @@ import { join } from 'node:path';
 import type { Fs } from '../../env/env.js';
 import { segmentName } from '../../log/bytes/file-names.js';
 import { makeHint } from '../../log/segments/make-hint.js';
-import type { HintTask } from './messages.js';
-import type { Line } from './worker.js';
+import type { HintTask, Line } from './messages.js';
 
 export async function writeSegmentHint(
   fs: Fs,

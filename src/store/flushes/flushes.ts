@@ -2,7 +2,7 @@
 // (and its prefix); a walk of the sweeper clears them away afterwards, so that even ten million cost no pause.
 //
 // Open flushes are kept in sets by their seqs: a young one takes the new ones, the others are closed. A walk that
-// began after sets were closed retires them all at once when it ends (flush-pass.ts), so that a million flushes
+// began after sets were closed retires them all at once when it ends (pass.ts), so that a million flushes
 // need no more walks than one. No set open: a look-up costs nothing.
 //
 // Invariants:
@@ -18,7 +18,7 @@ import { FlushSet } from './set.js';
 import type { FlushSetState } from './set.js';
 import type { KeydirView } from '../keydir/keydir.js';
 
-/** With `words`, all that is open (docs/format.md, "Image"). */
+/** With `words`, all that is open (docs/format.md, "IMAGE"). */
 export interface FlushesState {
   readonly sets: readonly FlushSetState[];
   readonly promises: readonly FlushPromise[];

@@ -29,7 +29,7 @@ export interface ItemWatcher {
   readonly newMarks: number;
 }
 
-/** What is known of all items together, beside the keydir (docs/format.md, "Image"). */
+/** What is known of all items together, beside the keydir (docs/format.md, "IMAGE"). */
 export interface ItemsState {
   readonly liveBytes: number;
   readonly expiringCount: number;

@@ -21,7 +21,6 @@ export const ALIGN_WORDS = 12;
 
 export const BUCKETS_A_BLOCK = 1 << BUCKETS_BITS;
 export const REFS_A_BUCKET = 12;
-export const BLOCK_BYTES = BLOCK_WORDS * 4;
 
 export class KeydirBuckets {
   /** Read by the index on its hot path: the words of bucket b are pages[pageOf(…)][wordOf(…) + 0..15]. */

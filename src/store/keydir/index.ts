@@ -1,7 +1,7 @@
 // The keydir's index: hash of a key → ref. 1,024 small open-addressing tables ("shards"), each grown by
 // a quarter when it is full, so that the longest pause is the rehash of a thousandth of the keys.
 //
-// A shard is a row of buckets (keydir-buckets.ts). A key goes to its home bucket or, when that is full, to
+// A shard is a row of buckets (buckets.ts). A key goes to its home bucket or, when that is full, to
 // the next with room; every full bucket on the way counts it, so that a search ends at the first bucket
 // nobody was put past, and a deletion only takes the counts back: no tombstones, nothing is moved.
 // A search compares twelve tags in three steps and so looks at the record of a wrong key once in 20 times.

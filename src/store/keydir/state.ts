@@ -1,6 +1,6 @@
-// What a keydir is beside its words, as an image has it (docs/format.md, "Image"): small enough for JSON.
+// What a keydir is beside its words, as an image has it (docs/format.md, "IMAGE"): small enough for JSON.
 
-/** All that a keydir is but its words (docs/format.md, "Image"). */
+/** All that a keydir is but its words (docs/format.md, "IMAGE"). */
 export interface KeydirState {
   readonly count: number;
   /** Null: the order of use is not kept. */
@@ -9,7 +9,7 @@ export interface KeydirState {
   readonly index: IndexState;
 }
 
-/** What the records are, beside their words (docs/format.md, "Image"). */
+/** What the records are, beside their words (docs/format.md, "IMAGE"). */
 export interface EntriesState {
   readonly headerWords: number;
   /** Live records of each page; null: given back. */
@@ -20,7 +20,7 @@ export interface EntriesState {
   readonly free: readonly (readonly [number, number])[];
 }
 
-/** What the index is, beside the words of its buckets (docs/format.md, "Image"). */
+/** What the index is, beside the words of its buckets (docs/format.md, "IMAGE"). */
 export interface IndexState {
   readonly blocksMin: number;
   readonly buckets: BucketsState;

@@ -5,7 +5,7 @@
 // a turn or a wait, takes `ownLookup` first.
 
 import type { PlacedValue } from '../items/values.js';
-import type { Item, LargeValue, Lookup, Value } from '../store.js';
+import type { Item, LargeValue, Value } from '../store.js';
 
 const NOTHING: PlacedValue = {
   source: Buffer.alloc(0),
@@ -88,35 +88,4 @@ export class FoundItem implements Item {
   get cas(): bigint {
     return this.#content.cas;
   }
-}
-
-/** The same with a value of its own, which nothing changes: it may be kept. */
-export function ownLookup(found: Lookup): Lookup {
-  if (found.kind !== 'hit') return found;
-  return { kind: 'hit', item: ownItem(found.item), after: found.after };
-}
-
-function ownItem(item: Item): Item {
-  const { source, start, valueBytes, isLasting } = item;
-  let value = item.value;
-  if (source !== undefined && !isLasting) {
-    value = Buffer.from(source.subarray(start, start + valueBytes));
-  }
-  return {
-    value,
-    source: Buffer.isBuffer(value) ? value : undefined,
-    words: undefined,
-    start: 0,
-    valueBytes,
-    isLasting: true,
-    flags: item.flags,
-    cas: item.cas,
-    expiresAt: item.expiresAt,
-    fetched: item.fetched,
-    idleSeconds: item.idleSeconds,
-    stale: item.stale,
-    won: item.won,
-    wins: item.wins,
-    created: item.created,
-  };
 }

@@ -1,5 +1,5 @@
 // What of the store an image holds: the keydir, the accounting of the items, the flushes (docs/format.md,
-// "Image").
+// "IMAGE").
 //
 // Invariant: everything that the store knows beside the log's own state is in it: a store that was restored
 // goes on as if it had never stopped.

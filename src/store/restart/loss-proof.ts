@@ -13,9 +13,9 @@ import type { Fs } from '../../env/env.js';
 import { KvError, isKvError, systemCode } from '../../errors.js';
 import { IMAGE_NAME, SNAPSHOT_NAME, parseFileName } from '../../log/bytes/file-names.js';
 import { SEGMENT_HEADER_BYTES } from '../../log/bytes/format.js';
-import { hintClaim } from '../../log/segments/hint.js';
+import { hintClaim } from '../../log/segments/hint-file.js';
 import { ImageFile } from '../../log/segments/image-file.js';
-import type { Manifest, ManifestEntry } from '../../log/segments/manifest.js';
+import type { Manifest, ManifestEntry } from '../../log/bytes/manifest.js';
 import type { Segment } from '../../log/segments/segment.js';
 import { snapshotHead, snapshotState } from '../snapshot-file/state.js';
 
@@ -29,7 +29,7 @@ export interface LossClaim {
   readonly confirm?: () => Promise<boolean>;
 }
 
-export interface ClaimSources {
+interface ClaimSources {
   /** False when the image was found to be that of the log. */
   readonly image: boolean;
 }

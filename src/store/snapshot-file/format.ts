@@ -1,5 +1,5 @@
 // The JSON export of a store, as text: header, one entry a line, trailer with the checksum; and the same
-// entries alone as ndjson (docs/format.md, "JSON snapshot"). No I/O. snapshot-parser.ts reads it back.
+// entries alone as ndjson (docs/format.md, "JSON snapshot"). No I/O. parser.ts reads it back.
 //
 // Invariants:
 // - Any bytes survive: what is not valid UTF-8 is base64 and says so. So are values over

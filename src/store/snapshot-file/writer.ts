@@ -17,7 +17,7 @@ export interface SnapshotItem extends EntryHead {
   readonly value: Value | undefined;
 }
 
-export type SnapshotItems = AsyncIterable<SnapshotItem> | Iterable<SnapshotItem>;
+type SnapshotItems = AsyncIterable<SnapshotItem> | Iterable<SnapshotItem>;
 
 /** The text, in chunks that the consumer owns. The composer knows the count afterwards. */
 export async function* composeSnapshot(

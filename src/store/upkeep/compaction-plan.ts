@@ -14,7 +14,7 @@ export interface SegmentSizes {
   readonly keptBytes: number;
 }
 
-export interface PlanOptions {
+interface PlanOptions {
   readonly segmentBytesMax: number;
   /** Share of dead bytes in the run. */
   readonly ratio: number;
@@ -23,7 +23,7 @@ export interface PlanOptions {
 }
 
 /** `from` inclusive, `to` exclusive. */
-export interface Run {
+interface Run {
   readonly from: number;
   readonly to: number;
 }

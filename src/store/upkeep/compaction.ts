@@ -26,7 +26,8 @@ import {
 import { segmentName } from '../../log/bytes/file-names.js';
 import { FlushNeed } from '../../log/segments/flush-need.js';
 import { RECORD } from '../../log/bytes/format.js';
-import { hintEntries, writeHint } from '../../log/segments/hint.js';
+import { hintEntries } from '../../log/bytes/hint.js';
+import { writeHint } from '../../log/segments/hint-file.js';
 import { freeTemporaryName, requireMayPut } from '../../log/segments/ownership.js';
 import type { Segment } from '../../log/segments/segment.js';
 import type { Background } from '../background/client.js';
@@ -108,7 +109,7 @@ export class Compaction {
       (sum, { committedBytes }) => sum + committedBytes,
       0,
     );
-    await log.retireRun(run);
+    await log.runs.retire(run);
   }
 
   #placeFor(run: readonly Segment[]): Omit<SegmentPlace, 'committedBytes'> {
@@ -161,10 +162,10 @@ export class Compaction {
   async #switch(run: readonly Segment[], output: Segment): Promise<void> {
     const { log } = this.#parts;
     try {
-      await log.replaceRun(run, output);
+      await log.runs.replace(run, output);
     } catch (error) {
       await log.table.retire(output);
-      await log.discard(output);
+      await log.runs.discard(output);
       throw error;
     }
   }

@@ -24,7 +24,7 @@ import type { Background } from '../background/client.js';
 import type { ExportDone, ExportItem, ExportItems } from '../background/messages.js';
 import { placeOf } from './compaction.js';
 import type { StoreParts } from '../items/parts.js';
-import { wallExpiryOf } from '../operations/expiry.js';
+import { wallExpiryOf } from '../expiry.js';
 import type { ItemWatcher } from '../items/items.js';
 import { MARK } from '../keydir/keydir.js';
 import type { SnapshotReport } from '../store.js';

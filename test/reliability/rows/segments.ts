@@ -7,8 +7,8 @@ import { crc32 } from 'node:zlib';
 
 import { isKvError, type KvErrorCode } from '../../../src/errors.js';
 import { IMAGE_NAME, segmentName } from '../../../src/log/bytes/file-names.js';
-import { HINT_VERSION } from '../../../src/log/segments/hint.js';
-import { composeManifest } from '../../../src/log/segments/manifest.js';
+import { HINT_VERSION } from '../../../src/log/bytes/hint.js';
+import { composeManifest } from '../../../src/log/bytes/manifest.js';
 import { openStore } from '../../../src/store/open-store.js';
 import { SeededRandom } from '../../../tools/torture/seeded-random.js';
 import { DataDirectory, put } from '../../support/data-directory.js';

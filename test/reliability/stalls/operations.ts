@@ -10,7 +10,7 @@ import { promisify } from 'node:util';
 import { statsOf } from '../life.js';
 import { bigSet, connections, keyOf, pour, pourFrom, requests, sets } from './traffic.js';
 
-export interface Target {
+interface Target {
   readonly port: number;
   readonly dir: string;
   /** Keys in the store. */

@@ -6,9 +6,9 @@ import { Bench, type Sizes } from '../../../benchmarks/bench.js';
 import { loadCase } from '../../../benchmarks/load-case.js';
 import { BARE } from '../../../benchmarks/peers/catalog.js';
 import type { Peer } from '../../../benchmarks/peers/peer.js';
-import { caseTables, csvOf, type CaseReport } from '../../../benchmarks/report.js';
+import { caseTables, csvOf } from '../../../benchmarks/report.js';
 import { chartSvg } from '../../../benchmarks/chart.js';
-import { COLUMNS, METRICS, type Metric } from '../../../benchmarks/rounds.js';
+import { COLUMNS, METRICS, type CaseReport, type Metric } from '../../../benchmarks/rounds.js';
 
 const TINY: Sizes = { isQuick: true, rounds: 1, heatUpMs: 10, warmupMs: 0, durationMs: 50 };
 const ABSENT: Peer = { ...BARE, name: 'absent', missing: () => 'missing: needs nothing' };

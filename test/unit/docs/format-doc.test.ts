@@ -36,7 +36,7 @@ import {
 } from '../../../src/log/bytes/format.js';
 import { hashWords } from '../../../src/log/bytes/key-hash.js';
 import { IMAGE_HEADER_BYTES, IMAGE_VERSION } from '../../../src/log/segments/image-file.js';
-import { HINT_HEADER_BYTES, HINT_VERSION, HintBuilder } from '../../../src/log/segments/hint.js';
+import { HINT_HEADER_BYTES, HINT_VERSION, HintBuilder } from '../../../src/log/bytes/hint.js';
 import {
   LARGE_CHUNK_BYTES,
   LARGE_CHUNK_HEADER_BYTES,
@@ -51,7 +51,7 @@ import {
   LARGE_MAGIC,
   SEGMENT_MAGIC,
 } from '../../../src/log/bytes/magic.js';
-import { composeManifest } from '../../../src/log/segments/manifest.js';
+import { composeManifest } from '../../../src/log/bytes/manifest.js';
 import { INLINE_VALUE_BYTES_MAX, KEY_BYTES_LIMIT } from '../../../src/limits.js';
 import { STORE_ID, frameOf, smallLog } from '../../support/example-log.js';
 import { PROJECT_DIR, golden } from '../../support/golden-file.js';

@@ -2,7 +2,7 @@
 
 import { expect } from 'chai';
 
-import { parseManifest } from '../../../../src/log/segments/manifest.js';
+import { parseManifest } from '../../../../src/log/bytes/manifest.js';
 import { RECORD } from '../../../../src/log/bytes/format.js';
 import { DIR } from '../../../sim/engine.js';
 import { FaultPlan } from '../../../sim/fault-plan.js';

@@ -7,7 +7,7 @@ import { expect } from 'chai';
 import type { Fs } from '../../../../src/env/env.js';
 import { nodeEnv } from '../../../../src/env/node-env.js';
 import type { Placed } from '../../../../src/log/commit/group-commit.js';
-import { readManifest } from '../../../../src/log/segments/manifest.js';
+import { readManifest } from '../../../../src/log/segments/manifest-file.js';
 import { verifyLog, type Finding } from '../../../../src/log/damage/verification.js';
 import { openStore } from '../../../../src/store/open-store.js';
 import { DIR } from '../../../sim/engine.js';

@@ -1,4 +1,4 @@
-// What the meta commands ask for; their replies are in meta-composer.test.ts, wrong ones in
+// What the meta commands ask for; their replies are in composer.test.ts, wrong ones in
 // refusals.test.ts.
 
 import { expect } from 'chai';

@@ -4,7 +4,7 @@ import { expect } from 'chai';
 
 import { openSegments } from '../../../../src/log/segments/directory.js';
 import { RECORD } from '../../../../src/log/bytes/format.js';
-import { readManifest } from '../../../../src/log/segments/manifest.js';
+import { readManifest } from '../../../../src/log/segments/manifest-file.js';
 import { SegmentScanner } from '../../../../src/log/segments/segment-scanner.js';
 import { DIR } from '../../../sim/engine.js';
 import { SimStore } from '../../../support/sim-store.js';

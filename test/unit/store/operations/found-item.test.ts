@@ -2,7 +2,8 @@
 
 import { expect } from 'chai';
 
-import { FoundItem, ownLookup } from '../../../../src/store/operations/found-item.js';
+import { FoundItem } from '../../../../src/store/operations/found-item.js';
+import { ownLookup } from '../../../../src/store/own-lookup.js';
 import type { LargeValue } from '../../../../src/store/store.js';
 
 const source = Buffer.from('....value....');

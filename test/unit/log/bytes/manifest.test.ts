@@ -3,8 +3,8 @@ import * as fc from 'fast-check';
 import { crc32 } from 'node:zlib';
 
 import { isKvError } from '../../../../src/errors.js';
-import { composeManifest, parseManifest } from '../../../../src/log/segments/manifest.js';
-import type { Manifest } from '../../../../src/log/segments/manifest.js';
+import { composeManifest, parseManifest } from '../../../../src/log/bytes/manifest.js';
+import type { Manifest } from '../../../../src/log/bytes/manifest.js';
 import { seeded } from '../../../support/seed.js';
 
 const PATH = '/data/MANIFEST';

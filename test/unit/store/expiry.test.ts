@@ -7,13 +7,13 @@ import {
   storeExpiryOf,
   ttlSecondsOf,
   wallExpiryOf,
-} from '../../../../src/store/operations/expiry.js';
+} from '../../../src/store/expiry.js';
 
 const NOW = 1_800_000_000_000;
 const EVEN = { clockAheadMs: 0 };
 const DAYS_30 = 2_592_000;
 
-describe('store/operations/expiry', () => {
+describe('store/expiry', () => {
   it('expiresAtOf() 0 is never, a negative one has passed', () => {
     expect(expiresAtOf(0, NOW, EVEN)).to.equal(0);
     expect(expiresAtOf(-1, NOW, EVEN)).to.be.within(1, NOW);

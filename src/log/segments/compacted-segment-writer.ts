@@ -14,14 +14,14 @@ import {
   frameBytes,
   frameBytesAt,
   placeSeed,
-} from '../../log/bytes/format.js';
-import type { FrameChanges, LogRecord } from '../../log/bytes/format.js';
-import { HintBuilder } from '../../log/segments/hint.js';
-import { seqAt } from '../../log/bytes/entry-list.js';
-import { hashKey } from '../../log/bytes/key-hash.js';
-import type { HashSeed } from '../../log/bytes/key-hash.js';
-import { writeFully } from '../../log/segments/whole-file.js';
-import type { CompactTask } from './messages.js';
+} from '../bytes/format.js';
+import type { FrameChanges, LogRecord } from '../bytes/format.js';
+import { HintBuilder } from '../bytes/hint.js';
+import { seqAt } from '../bytes/entry-list.js';
+import { hashKey } from '../bytes/key-hash.js';
+import type { HashSeed } from '../bytes/key-hash.js';
+import { writeFully } from './whole-file.js';
+import type { ManifestEntry } from '../bytes/manifest.js';
 
 /** Room for the largest record beside what was gathered before it. */
 const BUFFER_BYTES = 4 * 1024 * 1024;
@@ -29,8 +29,14 @@ const GATHER_BYTES_MAX = 1024 * 1024;
 /** Synced so often that the disk's queue stays short for the commits of clients. */
 const SYNC_BYTES = 2 * 1024 * 1024;
 
-/** What of a compaction concerns its output. */
-type OutputTask = Pick<CompactTask, 'storeId' | 'output' | 'createdAtMs' | 'hashSeed'>;
+/** The segment to be. */
+interface Output {
+  readonly storeId: string;
+  readonly output: Omit<ManifestEntry, 'bytes'>;
+  readonly createdAtMs: number;
+  /** For its hint. */
+  readonly hashSeed: HashSeed;
+}
 
 interface Finished {
   readonly committedBytes: number;
@@ -41,7 +47,7 @@ interface Finished {
 
 export class CompactedSegmentWriter {
   readonly #file: File;
-  readonly #place: CompactTask['output'];
+  readonly #place: Output['output'];
   readonly #buffer = returnedBuffer(BUFFER_BYTES);
   readonly #hashSeed: HashSeed;
   readonly #hint = new HintBuilder();
@@ -56,13 +62,13 @@ export class CompactedSegmentWriter {
   #lastSeq = 0;
   #unsyncedBytes = 0;
 
-  private constructor(file: File, { output, hashSeed }: OutputTask) {
+  private constructor(file: File, { output, hashSeed }: Output) {
     this.#file = file;
     this.#place = output;
     this.#hashSeed = hashSeed;
   }
 
-  static async create(file: File, task: OutputTask): Promise<CompactedSegmentWriter> {
+  static async create(file: File, task: Output): Promise<CompactedSegmentWriter> {
     const storeId = Buffer.from(task.storeId, 'hex');
     const header = encodeSegmentHeader({
       ...task.output,

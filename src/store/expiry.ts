@@ -2,8 +2,8 @@
 // days counted from now, above an absolute Unix time (docs/protocol.md, "Expiry").
 // Pure functions: the clock is the caller's (Store.nowMs), so that tests need none.
 
-import { EXPTIME_RELATIVE_SECONDS_MAX } from '../../limits.js';
-import type { Store } from '../store.js';
+import { EXPTIME_RELATIVE_SECONDS_MAX } from '../limits.js';
+import type { Store } from './store.js';
 
 /** Asked only for an absolute time: it reads the wall clock. */
 export type Clocks = Pick<Store, 'clockAheadMs'>;

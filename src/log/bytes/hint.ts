@@ -6,28 +6,18 @@
 // Invariant: a hint is used only when it names the very segment beside it: store, numbers, generation,
 // salt and length; and when the checksum over all entries holds.
 
-import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 
-import type { Fs } from '../../env/env.js';
-import { isKvError } from '../../errors.js';
-import { EntryListBuilder } from '../bytes/entry-list.js';
-import type { EntryList } from '../bytes/entry-list.js';
-import { hintName } from '../bytes/file-names.js';
-import { hashEntries, inHashOrder } from '../bytes/entry-order.js';
-import { FRAME_HEADER_BYTES } from '../bytes/format.js';
-import type { HashSeed } from '../bytes/key-hash.js';
-import type { Segment } from './segment.js';
-import { readWholeFile, replaceFileBy, writeFully } from './whole-file.js';
-import type { ReadRoom } from './whole-file.js';
-import { HINT_MAGIC } from '../bytes/magic.js';
+import { EntryListBuilder } from './entry-list.js';
+import type { EntryList } from './entry-list.js';
+import { hashEntries, inHashOrder } from './entry-order.js';
+import { FRAME_HEADER_BYTES } from './format.js';
+import type { HashSeed } from './key-hash.js';
+import { HINT_MAGIC } from './magic.js';
 
 export const HINT_HEADER_BYTES = 64;
 /** Of its own: a hint of another version is made anew. */
 export const HINT_VERSION = 2;
-
-/** Synced so often: no commit waits for tens of megabytes. */
-const PIECE_BYTES = 1024 * 1024;
 
 /** What the segment was when its hint was made, and what else its replay would have told. */
 export interface HintFacts {
@@ -49,7 +39,21 @@ export interface ReplayedSegment {
   readonly entries: EntryList;
 }
 
-type HintPlace = Pick<Segment, 'first' | 'last' | 'generation' | 'salt' | 'committedBytes'>;
+/** The segment that a hint is of. */
+export interface HintPlace {
+  readonly first: number;
+  readonly last: number;
+  readonly generation: number;
+  readonly salt: number;
+  readonly committedBytes: number;
+}
+
+/** What a whole hint tells of its segment, whatever that is. */
+export interface HintClaim extends HintFacts {
+  readonly first: number;
+  readonly last: number;
+  readonly salt: number;
+}
 
 /** Makes the hint of one segment from its frames. */
 export class HintBuilder {
@@ -97,69 +101,26 @@ export class HintBuilder {
   }
 }
 
-export async function writeHint(
-  fs: Fs,
-  dir: string,
-  place: HintPlace,
-  hint: Buffer,
-): Promise<void> {
-  await replaceFileBy(fs, dir, hintName(place.last, place.generation), async (file) => {
-    for (let at = 0; at < hint.length; at += PIECE_BYTES) {
-      await writeFully(file, hint.subarray(at, at + PIECE_BYTES), at);
-      await file.sync();
-    }
-  });
+/** What the segment's hint tells; undefined when it is not a good one. */
+export function decodeHint(bytes: Buffer, segment: HintPlace): LoadedHint | undefined {
+  if (!isHintOf(bytes, segment)) return undefined;
+  return { facts: factsOf(bytes), entries: hintEntries(bytes), seed: seedOf(bytes) };
 }
 
-/** What the segment's hint tells, read into `room`; undefined when there is no good one. */
-export async function loadHint(
-  fs: Fs,
-  dir: string,
-  segment: HintPlace,
-  room?: ReadRoom,
-): Promise<LoadedHint | undefined> {
-  const path = join(dir, hintName(segment.last, segment.generation));
-  const bytes = await readHintFile(fs, path, undefined, room);
-  if (bytes === undefined || !isHintOf(bytes, segment)) return undefined;
-  return {
-    facts: { lastSeq: bytes.readUIntLE(38, 6), timeMs: bytes.readUIntLE(44, 6) },
-    entries: hintEntries(bytes),
-    seed: seedOf(bytes),
-  };
-}
-
-/** What a whole hint tells of its segment, whatever that is; undefined when it is damaged. */
-export async function hintClaim(
-  fs: Fs,
-  dir: string,
-  name: string,
-): Promise<({ first: number; last: number; salt: number } & HintFacts) | undefined> {
-  const bytes = await readWholeFile(fs, join(dir, name));
-  if (bytes === undefined || !isWholeHint(bytes)) return undefined;
+/** Undefined when the hint is damaged. */
+export function decodeHintClaim(bytes: Buffer): HintClaim | undefined {
+  if (!isWholeHint(bytes)) return undefined;
   return {
     first: bytes.readUInt32LE(16),
     last: bytes.readUInt32LE(20),
     salt: bytes.readUInt32LE(28),
-    lastSeq: bytes.readUIntLE(38, 6),
-    timeMs: bytes.readUIntLE(44, 6),
+    ...factsOf(bytes),
   };
 }
 
 /** The entries in a whole hint. */
 export function hintEntries(hint: Buffer): EntryList {
   return { bytes: hint, start: HINT_HEADER_BYTES, count: hint.readUInt32LE(52) };
-}
-
-/** Whether a start would use the segment's hint. */
-export async function hintState(
-  fs: Fs,
-  dir: string,
-  segment: HintPlace,
-): Promise<{ readonly name: string; readonly state: 'good' | 'missing' | 'unusable' }> {
-  const name = hintName(segment.last, segment.generation);
-  if (!(await fs.list(dir)).includes(name)) return { name, state: 'missing' };
-  const bytes = (await readHintFile(fs, join(dir, name))) ?? Buffer.alloc(0);
-  return { name, state: isHintOf(bytes, segment) ? 'good' : 'unusable' };
 }
 
 /** What the head of a hint says, which nothing has proved yet. */
@@ -169,35 +130,17 @@ export interface HintHead {
   readonly seed: HashSeed;
 }
 
-/** The head of the segment's hint; undefined when there is none. */
-export async function peekHint(
-  fs: Fs,
-  dir: string,
-  segment: HintPlace,
-): Promise<HintHead | undefined> {
-  const path = join(dir, hintName(segment.last, segment.generation));
-  const head = await readHintFile(fs, path, HINT_HEADER_BYTES);
-  if (head === undefined || head.length < HINT_HEADER_BYTES) return undefined;
-  if (head.readUInt32LE(8) !== HINT_VERSION) return undefined;
+/** Undefined when it is of no hint that this release knows. */
+export function decodeHintHead(head: Buffer, segment: HintPlace): HintHead | undefined {
+  if (head.length < HINT_HEADER_BYTES || head.readUInt32LE(8) !== HINT_VERSION) return undefined;
   return {
     count: Math.min(head.readUInt32LE(52), Math.floor(segment.committedBytes / FRAME_HEADER_BYTES)),
     seed: seedOf(head),
   };
 }
 
-/** Undefined also for one that may not be read, or is no file: it is a cache, and made anew. */
-async function readHintFile(
-  fs: Fs,
-  path: string,
-  bytesMax?: number,
-  room?: ReadRoom,
-): Promise<Buffer | undefined> {
-  try {
-    return await readWholeFile(fs, path, bytesMax, room);
-  } catch (error) {
-    if (!isKvError(error)) throw error;
-    return undefined;
-  }
+function factsOf(bytes: Buffer): HintFacts {
+  return { lastSeq: bytes.readUIntLE(38, 6), timeMs: bytes.readUIntLE(44, 6) };
 }
 
 function seedOf(head: Buffer): HashSeed {
@@ -213,7 +156,8 @@ function isWholeHint(bytes: Buffer): boolean {
   );
 }
 
-function isHintOf(bytes: Buffer, segment: HintPlace): boolean {
+/** Whether it is whole and of that very segment. */
+export function isHintOf(bytes: Buffer, segment: HintPlace): boolean {
   return (
     isWholeHint(bytes) &&
     bytes.readUInt32LE(16) === segment.first &&

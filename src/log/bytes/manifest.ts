@@ -5,16 +5,12 @@
 // - Numbers are contiguous from 1: each entry starts one above the last of the one before.
 // - A sealed entry knows its length; at most the last two are open (the active one and its successor,
 //   which is listed before its first batch is written, so that rotation needs no sync of its own).
-// - Replaced atomically as a whole; readable text, because operators read it at three in the morning.
+// - Readable text, because operators read it at three in the morning.
 
-import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 
-import type { Fs } from '../../env/env.js';
 import { KvError } from '../../errors.js';
-import { MANIFEST_NAME } from '../bytes/file-names.js';
-import { FORMAT_VERSION } from '../bytes/format.js';
-import { readWholeFile, replaceFile } from './whole-file.js';
+import { FORMAT_VERSION } from './format.js';
 
 export interface ManifestEntry {
   readonly first: number;
@@ -36,23 +32,6 @@ interface ManifestText {
   readonly version: number;
   readonly storeId: string;
   readonly segments: readonly ManifestEntry[];
-}
-
-/** When it throws after it called `switching`, either manifest may be the one on disk. */
-export async function writeManifest(
-  fs: Fs,
-  dir: string,
-  manifest: Manifest,
-  switching?: () => void,
-): Promise<void> {
-  await replaceFile(fs, dir, MANIFEST_NAME, Buffer.from(composeManifest(manifest)), switching);
-}
-
-/** The manifest of a directory, or undefined when it has none. Throws KV_CORRUPTION, KV_FORMAT_VERSION. */
-export async function readManifest(fs: Fs, dir: string): Promise<Manifest | undefined> {
-  const path = join(dir, MANIFEST_NAME);
-  const bytes = await readWholeFile(fs, path);
-  return bytes === undefined ? undefined : parseManifest(bytes.toString('utf8'), path);
 }
 
 /** One line of JSON for the content, one for its checksum. */

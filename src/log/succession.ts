@@ -1,0 +1,100 @@
+// Makes the segment that follows the active one, before it is needed: file, zeros ahead, a line in the manifest.
+//
+// Invariants:
+// - The manifest on disk names a successor before group commit may write to it.
+// - One that did not come to be leaves no file behind, unless the disk refuses that as well.
+
+import type { Env } from '../env/env.js';
+import { segmentName } from './bytes/file-names.js';
+import type { GroupCommit } from './commit/group-commit.js';
+import { RepeatedWarning } from './commit/repeated-warning.js';
+import { WritableSegment } from './commit/writable-segment.js';
+import type { DiskRoom } from './disk-room.js';
+import type { ManifestWriter } from './manifest-writer.js';
+import { createSegment, newSalt } from './recovery/recovery.js';
+import type { Segment, SegmentTable } from './segments/segment.js';
+
+interface Surroundings {
+  readonly env: Env;
+  readonly dir: string;
+  readonly storeId: string;
+  readonly table: SegmentTable;
+  readonly manifest: ManifestWriter;
+  readonly room: DiskRoom;
+  readonly commit: GroupCommit;
+}
+
+interface Options {
+  readonly segmentBytesMax: number;
+  /** Unix ms on the store's clock. */
+  readonly nowMs: () => number;
+}
+
+export class Succession {
+  /** Segments that were begun since the start. */
+  segmentsCreated = 0;
+  readonly #around: Surroundings;
+  readonly #options: Options;
+  readonly #refusal: RepeatedWarning;
+  #making: Promise<void> = Promise.resolve();
+  #closed = false;
+
+  constructor(around: Surroundings, options: Options) {
+    this.#around = around;
+    this.#options = options;
+    this.#refusal = new RepeatedWarning(around.env);
+  }
+
+  /** Group commit is told how it ended. */
+  prepare(): void {
+    if (this.#closed) return;
+    this.#making = this.#make().catch((error: unknown) => {
+      this.#refusal.tell(`The next segment cannot be prepared yet: ${String(error)}`);
+      this.#around.commit.successorFailed(error);
+    });
+  }
+
+  /** Resolves when none is being made. */
+  idle(): Promise<void> {
+    return this.#making;
+  }
+
+  /** None is begun any more. */
+  close(): Promise<void> {
+    this.#closed = true;
+    return this.#making;
+  }
+
+  async #make(): Promise<void> {
+    const { env, dir, storeId, table, manifest, room, commit } = this.#around;
+    await room.check(this.#options.segmentBytesMax + commit.unallocatedBytes);
+    const last = (table.ordered.at(-1)?.last ?? 0) + 1;
+    const place = { first: last, last, generation: 0, salt: newSalt(env) };
+    await manifest.unname(segmentName(last, 0));
+    const createdAtMs = this.#options.nowMs();
+    const header = { ...place, storeId: Buffer.from(storeId, 'hex'), createdAtMs };
+    await createSegment(env.fs, dir, header);
+    const segment = await table.open(env.fs, dir, { ...place, bytes: null }, 'write-through');
+    await this.#handOver(segment);
+    this.#refusal.end();
+    this.segmentsCreated += 1;
+  }
+
+  async #handOver(segment: Segment): Promise<void> {
+    const { env, dir, table, manifest, commit } = this.#around;
+    let writable: WritableSegment | undefined;
+    try {
+      writable = await WritableSegment.open(env.fs, dir, segment);
+      const failure = await commit.zeroSuccessor(writable);
+      if (failure !== undefined) throw failure;
+      await manifest.write();
+      commit.succeed(writable);
+    } catch (error) {
+      await writable?.close();
+      table.drop(segment);
+      await table.retire(segment);
+      await manifest.discard(segment);
+      throw error;
+    }
+  }
+}

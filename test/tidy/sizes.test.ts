@@ -1,0 +1,58 @@
+// Sizes and forms that every file keeps.
+
+import { expect } from 'chai';
+import { engine, everything } from './sources.js';
+
+const FILE_LINES_MAX = 400;
+const FUNCTION_LINES_MAX = 70;
+/** Files that are split by those who work on them; empty is the aim. */
+const EXCUSED = ['src/store/items/core.ts', 'src/store/open-store.ts openStore'];
+
+describe('sizes and forms', () => {
+  it('there are sources to look at', () => {
+    expect(engine.length).to.be.above(150);
+    expect(everything.length).to.be.above(400);
+  });
+
+  it('files are at most 400 lines long', () => {
+    const long = everything
+      .filter(({ text }) => text.split('\n').length - 1 > FILE_LINES_MAX)
+      .map(({ path }) => path);
+    expect(long.filter((path) => !EXCUSED.includes(path))).to.deep.equal([]);
+  });
+
+  it('functions are at most 70 lines long', () => {
+    const measured = everything.filter(({ path }) => !path.startsWith('test'));
+    const all = measured.flatMap(({ path, functions }) =>
+      functions.map(({ name, lines }) => ({ name: `${path} ${name}`, lines })),
+    );
+    const long = all.filter(({ lines }) => lines > FUNCTION_LINES_MAX).map(({ name }) => name);
+    expect(long.filter((name) => !EXCUSED.includes(name))).to.deep.equal([]);
+    // The measure sees every form of function.
+    expect(all.length).to.be.above(3000);
+  });
+
+  it('every file but a test opens with a comment', () => {
+    const modules = everything.filter(({ path }) => !path.endsWith('.test.ts'));
+    const bare = modules.filter(({ text }) => !/^(?:#!.*\n)?(?:\/\/|\/\*)/.test(text));
+    expect(bare.map(({ path }) => path)).to.deep.equal([]);
+  });
+
+  it('file names are in kebab case', () => {
+    const odd = everything.filter(({ path }) => !/^(?:[a-z0-9]+[-./]?)+$/.test(path));
+    expect(odd.map(({ path }) => path)).to.deep.equal([]);
+  });
+
+  it('nothing is left to do, and no test runs alone', () => {
+    const words = /\b(?:TODO|FIXME|XXX|HACK)\b|\.only\(/;
+    const left = everything.filter(
+      ({ path, text }) => path !== 'test/tidy/sizes.test.ts' && words.test(text),
+    );
+    expect(left.map(({ path }) => path)).to.deep.equal([]);
+  });
+
+  it('no file names a place on somebody’s machine', () => {
+    const left = everything.filter(({ text }) => /\/(?:home|root|Users)\/\w/.test(text));
+    expect(left.map(({ path }) => path)).to.deep.equal([]);
+  });
+});

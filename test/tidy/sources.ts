@@ -1,0 +1,155 @@
+// What the tidy tests know of the sources: text, imports, functions, exported names. The compiler's own parser
+// reads them, so that no way of writing an import or a function is invisible. Read once for all tests.
+
+import { existsSync, readFileSync } from 'node:fs';
+import { join, normalize, relative } from 'node:path';
+import { API } from 'typescript/unstable/sync';
+import type { Node, SourceFile } from 'typescript/unstable/ast';
+import { SyntaxKind } from 'typescript/unstable/ast';
+import {
+  isCallExpression,
+  isExportDeclaration,
+  isFunctionLikeDeclaration,
+  isIdentifier,
+  isImportDeclaration,
+  isImportTypeNode,
+  isLiteralTypeNode,
+  isNamedExports,
+  isNamedImports,
+  isQualifiedName,
+  isStringLiteral,
+  isVariableStatement,
+} from 'typescript/unstable/ast/is';
+
+export const root = join(import.meta.dirname, '../../..');
+
+interface Import {
+  /** From the root: src/log/bytes/format.ts. */
+  readonly target: string;
+  /** The names that are asked of the target; '*' for all. */
+  readonly names: readonly string[];
+}
+
+interface Source {
+  /** From the root: src/log/bytes/format.ts. */
+  readonly path: string;
+  readonly text: string;
+  /** Files only, not packages. Types, dynamic imports and what is exported again count as well. */
+  readonly imports: readonly Import[];
+  readonly functions: readonly { readonly name: string; readonly lines: number }[];
+  /** What the file itself declares and exports. */
+  readonly exported: readonly string[];
+}
+
+/** A document or source that must exist. */
+export function fileText(path: string): string {
+  return readFileSync(join(root, path), 'utf8');
+}
+
+/** Code without comments; strings stay. */
+export function withoutComments(text: string): string {
+  return text.replaceAll(/\/\*[\s\S]*?\*\//g, '').replaceAll(/(^|\s)\/\/.*$/gm, '');
+}
+
+/** The comments of a source, each block or run of lines as one line of words. */
+export function commentsOf(text: string): string[] {
+  const found = text.match(/\/\*[\s\S]*?\*\/|(?:^[ \t]*\/\/.*\n)+|[ \t]\/\/ .*/gm) ?? [];
+  return found.map((comment) =>
+    comment.replaceAll(/^[ \t]*(?:\/\/|\/?\*+\/?)|\*\/$/gm, ' ').replaceAll(/\s+/g, ' '),
+  );
+}
+
+function namesAsked(node: Node): string[] {
+  if (isExportDeclaration(node)) {
+    const clause = node.exportClause;
+    if (clause === undefined || !isNamedExports(clause)) return ['*'];
+    return clause.elements.map((each) => (each.propertyName ?? each.name).text);
+  }
+  if (isImportTypeNode(node)) {
+    let name = node.qualifier;
+    while (name !== undefined && isQualifiedName(name)) name = name.left;
+    return name === undefined ? ['*'] : [name.text];
+  }
+  if (!isImportDeclaration(node)) return ['*'];
+  const bindings = node.importClause?.namedBindings;
+  if (bindings === undefined) return [];
+  if (!isNamedImports(bindings)) return ['*'];
+  return bindings.elements.map((each) => (each.propertyName ?? each.name).text);
+}
+
+/** The text after `from`, or in `import('…')`, of any kind of import; undefined for every other node. */
+function specifierOf(node: Node): string | undefined {
+  let place: Node | undefined;
+  if (isImportDeclaration(node) || isExportDeclaration(node)) place = node.moduleSpecifier;
+  else if (isImportTypeNode(node)) {
+    place = isLiteralTypeNode(node.argument) ? node.argument.literal : undefined;
+  } else if (isCallExpression(node) && node.expression.kind === SyntaxKind.ImportKeyword) {
+    place = node.arguments[0];
+  }
+  return place !== undefined && isStringLiteral(place) ? place.text : undefined;
+}
+
+function exportedNames(file: SourceFile): string[] {
+  return file.statements.flatMap((statement) => {
+    const { modifiers } = statement as { modifiers?: readonly Node[] };
+    if (!(modifiers ?? []).some(({ kind }) => kind === SyntaxKind.ExportKeyword)) return [];
+    const declared = isVariableStatement(statement)
+      ? statement.declarationList.declarations
+      : [statement as { name?: Node }];
+    return [...declared].flatMap(({ name }) =>
+      name !== undefined && isIdentifier(name) ? [name.text] : [],
+    );
+  });
+}
+
+function read(path: string, file: SourceFile): Source {
+  const imports: Import[] = [];
+  const functions: { name: string; lines: number }[] = [];
+  const { text } = file;
+  const visit = (node: Node): void => {
+    const specifier = specifierOf(node);
+    if (specifier?.startsWith('.') === true) {
+      const target = normalize(join(path, '..', specifier)).replace(/\.js$/, '.ts');
+      imports.push({ target, names: namesAsked(node) });
+    }
+    if (isFunctionLikeDeclaration(node)) {
+      const lines = text.slice(node.getStart(file), node.end).split('\n').length;
+      const { name } = node as { name?: Node };
+      functions.push({ name: name?.getText(file) ?? '', lines });
+    }
+    node.forEachChild((child) => {
+      visit(child);
+    });
+  };
+  visit(file);
+  return { path, text, imports, functions, exported: exportedNames(file) };
+}
+
+function readAll(): Source[] {
+  const api = new API({ cwd: root });
+  try {
+    const project = api
+      .updateSnapshot({ openProject: join(root, 'tsconfig.json') })
+      .getProjects()
+      .at(0);
+    if (project === undefined) throw new Error('tsconfig.json opens no project');
+    const { program } = project;
+    return program.getSourceFileNames().flatMap((name) => {
+      const path = relative(root, name);
+      if (path.startsWith('..') || path.includes('node_modules')) return [];
+      const file = program.getSourceFile(name);
+      return file === undefined ? [] : [read(path, file)];
+    });
+  } finally {
+    api.close();
+  }
+}
+
+/** All of src, tools, test and benchmarks. */
+export const everything: readonly Source[] = readAll();
+export const engine = everything.filter(({ path }) => path.startsWith('src/'));
+export const tools = everything.filter(({ path }) => path.startsWith('tools/'));
+
+export function exists(path: string): boolean {
+  return existsSync(join(root, path));
+}
