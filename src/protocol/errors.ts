@@ -19,7 +19,7 @@ export const BINARY_STATUS = {
   temporaryFailure: 0x86,
 } as const;
 
-export interface ErrorForm {
+interface ErrorForm {
   /** With its line end. */
   readonly line: Buffer;
   readonly status: number;

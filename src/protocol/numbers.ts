@@ -13,7 +13,7 @@ const INT32_MAX = 2_147_483_647;
 const UINT32_MAX = 4_294_967_295;
 
 /** What readUnsigned() and readExptime() answer for something that is not such a number. */
-export const NOT_A_NUMBER = Number.NaN;
+const NOT_A_NUMBER = Number.NaN;
 
 /** An unsigned number of at most 15 digits, or NaN. */
 export function readUnsigned(bytes: Buffer, start: number, end: number): number {

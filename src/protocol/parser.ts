@@ -18,18 +18,18 @@ export interface NeedMore {
 }
 
 /** Close without a byte, after the replies before it: a line over its limit, HTTP, not our protocol. */
-export interface Close {
+interface Close {
   readonly kind: 'close';
 }
 
 /** Bytes of the large value whose `put` was given last. */
-export interface ValuePiece {
+interface ValuePiece {
   readonly kind: 'value-piece';
   readonly bytes: Buffer;
 }
 
 /** The large value is whole and was ended as the protocol asks. */
-export interface ValueEnd {
+interface ValueEnd {
   readonly kind: 'value-end';
 }
 

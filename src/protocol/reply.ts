@@ -126,7 +126,7 @@ export type ErrorName =
   | 'unwritten'
   | 'closed';
 
-export interface ErrorReply {
+interface ErrorReply {
   readonly kind: 'error';
   readonly error: ErrorName;
 }
@@ -142,7 +142,7 @@ export interface StatReply {
  * The last of a get, of stats, of a listing. `hits`: items found by the whole get; the plain form says
  * Not-Exists for 0. Meta and binary gets write nothing; binary stats write the empty packet.
  */
-export interface EndReply {
+interface EndReply {
   readonly kind: 'end';
   readonly hits: number;
 }
@@ -161,7 +161,7 @@ export interface DebugReply {
 }
 
 /** One line as it is, without its line end (listings, MEMLIMIT_TOO_SMALL, OK of the tuning commands). */
-export interface LineReply {
+interface LineReply {
   readonly kind: 'line';
   readonly line: Buffer;
   /** metadump alone ends its lines so. */
@@ -169,7 +169,7 @@ export interface LineReply {
 }
 
 /** The reply to version, mn, stats reset, SASL list and auth; and the end of a streamed value. */
-export type ConstantReply =
+type ConstantReply =
   | { readonly kind: 'version'; readonly version: string }
   | { readonly kind: 'noop' }
   | { readonly kind: 'reset' }
@@ -188,11 +188,6 @@ export type Reply =
   | DebugReply
   | LineReply
   | ConstantReply;
-
-/** True when the reply tells of a failure (statistics of noreply writes). */
-export function isError(reply: Reply): reply is ErrorReply {
-  return reply.kind === 'error';
-}
 
 /** A reply that is an error. */
 export function errorReply(error: ErrorName): ErrorReply {

@@ -15,13 +15,8 @@ import type { Socket } from 'node:net';
 
 import type { Durability } from '../log/durability.js';
 import { openParser } from '../protocol/open-parser.js';
-import {
-  CLOSE,
-  NEED_MORE,
-  type Parsed,
-  type ParserOptions,
-  type RequestParser,
-} from '../protocol/parser.js';
+import { CLOSE, NEED_MORE } from '../protocol/parser.js';
+import type { Parsed, ParserOptions, RequestParser } from '../protocol/parser.js';
 import { type BlockRooms, ReceiveBuffer } from '../protocol/receive-buffer.js';
 import { run } from './commands/table.js';
 import { moved, PHASE, type Phase } from './connection-phase.js';
@@ -30,12 +25,8 @@ import { addressOf } from './peer.js';
 import type { Receiver } from './receipts.js';
 import { Replies, type RepliesOwner } from './replies.js';
 import { InputTimes, StallWatch } from './stall.js';
-import {
-  Session,
-  type ConnectionControl,
-  type ConnectionDescription,
-  type Services,
-} from './session.js';
+import { Session } from './session.js';
+import type { ConnectionControl, ConnectionDescription, Services } from './session.js';
 
 /** Whether a turn's time is over is asked once in so many requests. */
 const CLOCK_REQUESTS = 8;

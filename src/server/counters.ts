@@ -1,7 +1,7 @@
 // What the server counts, as plain numbers in one table under memcached's own names; the store counts
 // the rest (Store.stats). `stats reset` zeroes them all.
 
-export const COUNTER_NAMES = [
+const COUNTER_NAMES = [
   'total_connections',
   'rejected_connections',
   'conn_yields',

@@ -29,7 +29,7 @@ export interface HandshakeDoor {
 }
 
 /** Makes the door of a listener; `address` as it was really bound. */
-export type DoorMaker = (endpoint: Endpoint, address: () => string) => Door;
+type DoorMaker = (endpoint: Endpoint, address: () => string) => Door;
 
 /** Makes the server object of an endpoint: plain sockets, or TLS (tls.ts). */
 export type ServerMaker = (options: net.ServerOpts, door: Door) => net.Server;

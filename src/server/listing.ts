@@ -7,7 +7,7 @@ import type { Session } from './session.js';
 
 const PAGE_KEYS = 128;
 
-export interface Listing {
+interface Listing {
   readonly form: ReplyForm;
   /** Most lines to send. */
   readonly limit: number;

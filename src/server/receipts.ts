@@ -31,7 +31,7 @@ export interface Receiver {
   destroy(): void;
 }
 
-export interface ReceiptBounds {
+interface ReceiptBounds {
   /** In bytes, or in files. One claim is never larger. */
   readonly claimsMax: number;
   readonly waitingMax: number;

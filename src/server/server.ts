@@ -46,7 +46,7 @@ const REFUSALS_MAX = 16;
 /** Clients that do not read keep a clean stop waiting no longer than this. */
 const DRAIN_MS_MAX = 5000;
 
-export interface ServerHooks {
+interface ServerHooks {
   /** Of this program. */
   readonly version: string;
   /** A client asked for the end (shutdown). */

@@ -8,7 +8,7 @@
 const REQUEST_BYTES_PER_SECOND = 1024;
 
 /** What a connection has done so far; all but `isUnfinished` only grow. */
-export interface Progress {
+interface Progress {
   readonly bytesReceived: number;
   readonly requests: number;
   /** Bytes of replies that the system has taken for the client. */

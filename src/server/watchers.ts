@@ -18,7 +18,7 @@ export const WATCH_STREAMS = [
   'proxyevents',
   'proxyuser',
 ] as const;
-export type WatchStream = (typeof WATCH_STREAMS)[number];
+type WatchStream = (typeof WATCH_STREAMS)[number];
 
 /** memcached's: whatever anybody does costs something for each of them. */
 const WATCHERS_MAX = 20;

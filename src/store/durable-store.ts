@@ -16,7 +16,7 @@ import { Values } from './items/values.js';
 import { Writes } from './operations/writes.js';
 
 /** What opening the store found, for the line on start and for stats. */
-export interface OpenReport {
+interface OpenReport {
   readonly keys: number;
   readonly durationMs: number;
 }

@@ -10,20 +10,23 @@ interface Opened {
   readonly durationMs: number;
 }
 
+type Lines = (readonly [name: string, value: number | string])[];
+
 export function engineStats(
   parts: StoreParts,
   opened: Opened,
   scrubFindings: ScrubFindings,
 ): Map<string, number | string> {
-  const { items, log, counters } = parts;
-  const segments = log.table.ordered;
-  const cache = parts.cache.stats;
-  const { syncLatency } = parts;
-  const syncUs = (percent: number): number =>
-    syncLatency.count === 0 ? 0 : Math.round(syncLatency.percentile(percent) / 1000);
-  const diskBytes = segments.reduce((sum, { committedBytes }) => sum + committedBytes, 0);
-  const deadBytes = segments.reduce((sum, segment) => sum + segment.deadBytes, 0);
-  return new Map<string, number | string>([
+  return new Map([
+    ...itemLines(parts),
+    ...logLines(parts, opened),
+    ...readLines(parts),
+    ...upkeepLines(parts, scrubFindings),
+  ]);
+}
+
+function itemLines({ items, counters }: StoreParts): Lines {
+  return [
     ['bytes', items.liveBytes],
     ['curr_items', items.count],
     ['total_items', counters.itemsStored],
@@ -35,6 +38,18 @@ export function engineStats(
     ['crawler_items_checked', counters.sweeperChecked],
     ['lru_crawler_starts', counters.sweeps],
     ['store_no_memory', counters.noMemory],
+  ];
+}
+
+function logLines(parts: StoreParts, opened: Opened): Lines {
+  const { items, log } = parts;
+  const segments = log.table.ordered;
+  const { syncLatency } = parts;
+  const syncUs = (percent: number): number =>
+    syncLatency.count === 0 ? 0 : Math.round(syncLatency.percentile(percent) / 1000);
+  const diskBytes = segments.reduce((sum, { committedBytes }) => sum + committedBytes, 0);
+  const deadBytes = segments.reduce((sum, segment) => sum + segment.deadBytes, 0);
+  return [
     ['kv_recovered_keys', opened.keys],
     ['kv_recovery_ms', Math.round(opened.durationMs)],
     ['kv_recovery_clean', log.recovery.clean ? 1 : 0],
@@ -59,6 +74,13 @@ export function engineStats(
     ['kv_live_bytes', items.liveBytes],
     ['kv_dead_bytes', deadBytes],
     ['kv_keydir_bytes', items.keydir.memoryBytes],
+  ];
+}
+
+function readLines(parts: StoreParts): Lines {
+  const { counters } = parts;
+  const cache = parts.cache.stats;
+  return [
     ['kv_damaged_reads', counters.damagedReads],
     ['kv_disk_reads', counters.diskReads],
     ['kv_disk_read_bytes', counters.diskReadBytes],
@@ -68,6 +90,11 @@ export function engineStats(
     ['kv_cache_misses', cache.misses],
     ['kv_cache_evicted', cache.evicted],
     ['kv_oldest_use_seconds', oldestUseSeconds(parts)],
+  ];
+}
+
+function upkeepLines({ counters }: StoreParts, scrubFindings: ScrubFindings): Lines {
+  return [
     ['kv_idle_dropped', counters.idleDropped],
     ['kv_compactions', counters.compactions],
     ['kv_compactions_failed', counters.compactionsFailed],
@@ -79,7 +106,7 @@ export function engineStats(
     ['kv_scrub_passes', counters.scrubPasses],
     ['kv_scrub_damaged', scrubFindings.count],
     ['kv_scrub_last_damage', scrubFindings.last ?? 'none'],
-  ]);
+  ];
 }
 
 /** Seconds since the least recently used item was used; 0 when that is not known. */

@@ -140,4 +140,4 @@ function checkOptions(options: StoreOptions): void {
 }
 
 /** Smaller ones would make more files than slots. */
-export const SEGMENT_BYTES_MIN = 4096;
+const SEGMENT_BYTES_MIN = 4096;

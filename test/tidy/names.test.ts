@@ -7,47 +7,6 @@ import { commentsOf, engine, everything, exists, fileText } from './sources.js';
 const ASKED_BY_NAME = new Set(['run', 'load', 'mochaHooks', 'CountReporter']);
 /** Exported twice until those who work on the files rename them; empty is the aim. */
 const DOUBLES_EXCUSED = ['Waiter', 'Guest', 'Content', 'MARK', 'LargeUpload', 'Receiver'];
-/** Exported for nobody until those who work on the files are done; empty is the aim. */
-const IDLE_EXCUSED: readonly string[] = [
-  'src/log/commit/log-end.ts LogEndOptions',
-  'src/log/commit/log-end.ts LogEndEvents',
-  'src/log/commit/group-commit.ts CommitOptions',
-  'src/log/commit/group-commit.ts CommitEvents',
-  'src/store/keydir/keydir.ts KeydirOptions',
-  'src/store/value-cache/value-cache.ts CachedValue',
-  'src/store/value-cache/value-cache.ts ValueCacheStats',
-  'src/store/items/core.ts SEQ_VALUE_BYTES',
-  'src/store/items/core.ts NO_ITEM',
-  'src/store/items/core.ts RemovalReason',
-  'src/store/items/core.ts CoreParts',
-  'src/store/operations/bounds.ts Room',
-  'src/store/durable-store.ts OpenReport',
-  'src/store/open-store.ts SEGMENT_BYTES_MIN',
-  'src/protocol/reply.ts ErrorReply',
-  'src/protocol/reply.ts EndReply',
-  'src/protocol/reply.ts LineReply',
-  'src/protocol/reply.ts ConstantReply',
-  'src/protocol/reply.ts isError',
-  'src/protocol/parser.ts NeedMore',
-  'src/protocol/parser.ts Close',
-  'src/protocol/parser.ts ValuePiece',
-  'src/protocol/parser.ts ValueEnd',
-  'src/protocol/binary/opcodes.ts BinaryCommand',
-  'src/protocol/text/line-context.ts TextForms',
-  'src/protocol/text/line-context.ts LineRequests',
-  'src/protocol/numbers.ts NOT_A_NUMBER',
-  'src/server/counters.ts COUNTER_NAMES',
-  'src/server/login/logins.ts LoginOutcome',
-  'src/server/receipts.ts ReceiptBounds',
-  'src/protocol/errors.ts ErrorForm',
-  'src/server/watchers.ts WatchStream',
-  'src/server/listing.ts Listing',
-  'src/server/lending-socket.ts Receiver',
-  'src/server/stall.ts Progress',
-  'src/server/connection.ts ConnectionEvents',
-  'src/server/listeners.ts DoorMaker',
-  'src/server/server.ts ServerHooks',
-];
 
 describe('names', () => {
   it('no name is exported by two files of src', () => {
@@ -80,7 +39,7 @@ describe('names', () => {
             .map((name) => `${path} ${name}`)
             .filter((each) => !asked.has(each)),
     );
-    expect(idle.filter((each) => !IDLE_EXCUSED.includes(each))).to.deep.equal([]);
+    expect(idle).to.deep.equal([]);
   });
 
   it('a chapter that a comment names exists', () => {

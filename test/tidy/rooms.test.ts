@@ -2,11 +2,8 @@
 // import is an import.
 
 import { expect } from 'chai';
-import { EXCUSED, ROOMS, mayImport, roomOf } from './rooms.js';
+import { ROOMS, mayImport, roomOf } from './rooms.js';
 import { engine, everything, tools, withoutComments } from './sources.js';
-
-/** Mended by those who work on the files; empty is the aim. */
-const KNOTS_EXCUSED = ['src/log/commit/batch.ts src/log/commit/group-commit.ts'];
 
 /** Groups of files that reach each other (Tarjan's strongly connected components), each sorted. */
 function knotsOf(graph: ReadonlyMap<string, readonly string[]>): string[][] {
@@ -65,7 +62,7 @@ describe('rooms', () => {
         })
         .map(({ target }) => `${path} imports ${target}`),
     );
-    expect(wrong.filter((arrow) => !EXCUSED.includes(arrow))).to.deep.equal([]);
+    expect(wrong).to.deep.equal([]);
     expect(engine.flatMap(({ imports }) => imports).length).to.be.above(900);
   });
 
@@ -103,8 +100,7 @@ describe('rooms', () => {
     const graph = new Map(
       everything.map(({ path, imports }) => [path, imports.map(({ target }) => target)]),
     );
-    const knots = knotsOf(graph).filter((files) => !KNOTS_EXCUSED.includes(files.join(' ')));
-    expect(knots).to.deep.equal([]);
+    expect(knotsOf(graph)).to.deep.equal([]);
     const knot = new Map([
       ['a', ['b']],
       ['b', ['c', 'd']],

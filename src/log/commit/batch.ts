@@ -14,9 +14,13 @@ import {
   encodeBatchHeader,
   encodeFrame,
 } from '../bytes/format.js';
-import type { LogRecord } from '../bytes/format.js';
-import type { NewRecord, Undo } from './group-commit.js';
+import type { LogRecord, RecordSource } from '../bytes/format.js';
 import type { Segment } from '../segments/segment.js';
+
+/** A record without its seq, which the append gives. */
+export type NewRecord = Omit<RecordSource, 'seq'>;
+/** Takes back the change of the record with that key and seq. */
+export type Undo = (key: Buffer, seq: number) => void;
 
 /** A batch takes no further record above this; a single record may be larger. */
 const GATHER_BYTES_MAX = BATCH_BYTES_LIMIT / 2;

@@ -17,10 +17,10 @@
 import { assert } from '../../assert.js';
 import type { Env } from '../../env/env.js';
 import { Batch } from './batch.js';
+import type { NewRecord, Undo } from './batch.js';
 import { DirectWrites } from './direct-writes.js';
 import type { CommitDurability, FailureCause } from '../durability.js';
 import { BATCH_KIND, sourceBytes } from '../bytes/format.js';
-import type { RecordSource } from '../bytes/format.js';
 import type { HintFacts } from '../bytes/hint.js';
 import { IdleTimer } from './idle-timer.js';
 import { LogEnd } from './log-end.js';
@@ -36,7 +36,7 @@ const UNSYNCED_BYTES_MAX = 8 * 1024 * 1024;
 type Phase = 'open' | 'taking-back' | 'poisoned' | 'closed';
 type Writer = 'idle' | 'scheduled' | 'writing';
 
-export interface CommitOptions {
+interface CommitOptions {
   readonly segmentBytesMax: number;
   /** Batches of so many bytes are appended; shorter ones go into zeros that were written ahead. */
   readonly appendBytesMin: number;
@@ -45,7 +45,7 @@ export interface CommitOptions {
   readonly reads?: (() => number) | undefined;
 }
 
-export interface CommitEvents {
+interface CommitEvents {
   /** A successor is wanted (Log prepares it and calls succeed or successorFailed). */
   onSuccessorWanted(): void;
   /** See LogEndEvents. */
@@ -61,11 +61,6 @@ export interface Placed {
   readonly offset: number;
   readonly bytes: number;
 }
-
-/** A record without its seq, which the append gives. */
-export type NewRecord = Omit<RecordSource, 'seq'>;
-/** Takes back the change of the record with that key and seq. */
-export type Undo = (key: Buffer, seq: number) => void;
 
 /** Counted since the start. */
 export interface CommitCounters {

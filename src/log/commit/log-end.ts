@@ -36,13 +36,13 @@ const ZEROED_AT_SHARE = 7 / 8;
 /** The mean length of the batches follows the last ones by this share. */
 const MEAN_SHARE = 1 / 8;
 
-export interface LogEndOptions {
+interface LogEndOptions {
   readonly segmentBytesMax: number;
   /** See CommitOptions. */
   readonly appendBytesMin: number;
 }
 
-export interface LogEndEvents {
+interface LogEndEvents {
   /** A successor is wanted. Told once until it succeeds or fails. */
   onSuccessorWanted(): void;
   /** Whether so many bytes more leave enough for a compaction. Never rejects. */

@@ -1,7 +1,7 @@
 // The opcodes of the binary protocol and the shape each request must have (docs/protocol.md, "Binary
 // protocol"). Quiet opcodes are the same commands without the replies to success.
 
-export type BinaryCommand =
+type BinaryCommand =
   | 'get'
   | 'set'
   | 'add'

@@ -27,7 +27,7 @@ export interface LineContext {
 }
 
 /** Filled again for every request of their kind. */
-export interface LineRequests {
+interface LineRequests {
   readonly get: GetRequest;
   readonly delete: DeleteRequest;
   readonly arithmetic: ArithmeticRequest;

@@ -20,7 +20,7 @@ import { ProvenPairs } from './proven-pairs.js';
 const FAILURE_DELAY_MS = 500;
 
 /** `unchecked`: too many logins wait, or the server is ending; `gone`: nobody wants to know. */
-export type LoginOutcome = 'right' | 'wrong' | 'unchecked' | 'gone';
+type LoginOutcome = 'right' | 'wrong' | 'unchecked' | 'gone';
 
 /** A connection as far as logins know it. */
 export interface Guest {

@@ -11,7 +11,8 @@ import {
   RECORD,
   type RecordType,
 } from '../../log/bytes/format.js';
-import type { NewRecord, Placed } from '../../log/commit/group-commit.js';
+import type { NewRecord } from '../../log/commit/batch.js';
+import type { Placed } from '../../log/commit/group-commit.js';
 import type { Log } from '../../log/log.js';
 import type { FlushNeed } from '../../log/segments/flush-need.js';
 import type { LargeReference } from '../../log/segments/large-value-file.js';
@@ -69,9 +70,9 @@ export interface Content {
   readonly large?: LargeReference | undefined;
 }
 
-export type RemovalReason = keyof typeof DELETE_REASON;
+type RemovalReason = keyof typeof DELETE_REASON;
 
-export interface CommitParts {
+interface CommitParts {
   readonly clock: StoreClock;
   readonly log: Log;
   readonly items: Items;

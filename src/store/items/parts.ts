@@ -15,7 +15,7 @@ import type { LargeValues } from './large-values.js';
 import { Liveness } from './liveness.js';
 
 /** What opening a store has made. */
-export interface OpenedParts {
+interface OpenedParts {
   readonly env: Env;
   readonly options: StoreOptions;
   readonly clock: StoreClock;

@@ -34,7 +34,7 @@ export interface Loaded extends PlacedValue {
 /** Undefined: damaged. */
 export type LoadResult = Loaded | undefined;
 
-export interface ValueParts {
+interface ValueParts {
   readonly env: Env;
   readonly log: Log;
   readonly items: Items;

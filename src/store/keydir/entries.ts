@@ -11,7 +11,7 @@
 
 import { assert } from '../../assert.js';
 import { KEY_BYTES_LIMIT, SEQ_MAX } from '../../limits.js';
-import { PAGE_BITS, PAGE_WORDS, WORD_MASK, firstWord, walkRecords } from './record-walk.js';
+import { PAGE_BITS, PAGE_WORDS, WORD_MASK, firstRecordWord, walkRecords } from './record-walk.js';
 import type { KeydirRecord } from './record.js';
 import type { EntriesState } from './state.js';
 
@@ -28,7 +28,7 @@ const U48_MAX = 2 ** 48 - 1;
 const UNIT = 8;
 const LENGTH_UNITS_MAX = 2 ** 27 - 1;
 const OFFSET_MAX = (HIGH - 1) * UNIT;
-export const MARK_BITS = 5;
+const MARK_BITS = 5;
 const MARKS_MAX = 2 ** MARK_BITS - 1;
 
 assert(RECORD_WORDS_MAX * 2 < PAGE_WORDS, 'A page holds the longest records');
@@ -335,7 +335,7 @@ export class KeydirEntries {
     this.#pages[number] = new Uint32Array(PAGE_WORDS);
     this.#live[number] = 0;
     this.#filling = number;
-    this.#end = firstWord(number);
+    this.#end = firstRecordWord(number);
     if (full !== number && this.#live[full] === 0) this.#dropPage(full);
   }
 
@@ -343,7 +343,7 @@ export class KeydirEntries {
   #dropPage(number: number): void {
     const words = this.#pages[number];
     if (words === undefined) return;
-    for (let at = firstWord(number); at < PAGE_WORDS; at += words[at]!) {
+    for (let at = firstRecordWord(number); at < PAGE_WORDS; at += words[at]!) {
       if (words[at]! >= RECORD_WORDS_MIN) this.#unlinkFree(number * PAGE_WORDS + at);
     }
     this.#pages[number] = undefined;

@@ -33,7 +33,7 @@ export const MARK = {
   SNAPSHOT: 16,
 } as const;
 
-export interface KeydirOptions {
+interface KeydirOptions {
   readonly seed: HashSeed;
   /** Keep the order of use (8 bytes a key). */
   readonly recency: boolean;

@@ -6,7 +6,7 @@ export const PAGE_WORDS = 1 << PAGE_BITS;
 export const WORD_MASK = PAGE_WORDS - 1;
 
 /** The first word of page 0 is never given out: ref 0 is none. */
-export function firstWord(page: number): number {
+export function firstRecordWord(page: number): number {
   return page === 0 ? 1 : 0;
 }
 
@@ -33,7 +33,7 @@ export function walkRecords(
     if (head >>> 16 === 0) continue;
     visit(ref);
     // Perhaps another page has its number now: nothing in it has been visited.
-    if (pages[page] !== words) at = firstWord(page);
+    if (pages[page] !== words) at = firstRecordWord(page);
   }
   return page < pages.length ? page * PAGE_WORDS + at : 0;
 }
@@ -45,7 +45,7 @@ function boundary(
   cursor: number,
 ): number {
   const words = pages[cursor >>> PAGE_BITS];
-  let at = firstWord(cursor >>> PAGE_BITS);
+  let at = firstRecordWord(cursor >>> PAGE_BITS);
   if (words === undefined) return at;
   while (at < (cursor & WORD_MASK) && words[at] !== 0) at += sizeOf(words[at]!, headerWords);
   return at;

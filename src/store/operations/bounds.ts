@@ -28,7 +28,7 @@ const TRIM_ITEMS_MIN = 128;
 /** So many evictions at most are not durable, so that a commit has no more than that to settle. */
 const UNSYNCED_ITEMS_MAX = 4 * SLICE_ITEMS;
 
-export type Room = 'ok' | 'later' | RefusedStatus;
+type Room = 'ok' | 'later' | RefusedStatus;
 
 interface Waiting {
   readonly key: Buffer;

@@ -33,7 +33,7 @@ const CACHE_BYTES_MAX = 32 * GIB;
 /** Values from here on are given out for as long as somebody refers to them: a socket sends them from the page. */
 const LASTING_BYTES_MIN = 256 * KIB;
 
-export interface ValueCacheStats {
+interface ValueCacheStats {
   readonly bytes: number;
   readonly bytesMax: number;
   readonly entries: number;

@@ -10,7 +10,7 @@ import {
   sourceBytes,
 } from '../../../../src/log/bytes/format.js';
 import type { LogRecord } from '../../../../src/log/bytes/format.js';
-import type { Undo } from '../../../../src/log/commit/group-commit.js';
+import type { Undo } from '../../../../src/log/commit/batch.js';
 import { Segment } from '../../../../src/log/segments/segment.js';
 import { RECORDS, SALT } from '../../../support/example-log.js';
 import { MemoryFile } from '../../../support/memory-file.js';
