@@ -38,7 +38,8 @@ describe('Each operation of a kind fails in turn, until none is left', () => {
       const once = await sweepFaults({ ...sweep, forever: false });
       const forever = await sweepFaults({ ...sweep, forever: true, step: 4 });
       console.log(`      seed 12: ${once} and ${forever} operations failed`);
-      expect(once).to.be.greaterThan(3);
+      // Only what is there is removed: few calls.
+      expect(once).to.be.greaterThan(kind === 'remove' ? 1 : 3);
     });
   }
 

@@ -75,17 +75,20 @@ describe('Control', () => {
       return { cancel: () => undefined };
     };
     control = await Control.listen(store, { ...clock, setTimer }, dir);
-    const connect = async (): Promise<net.Socket> => {
-      const socket = net.connect({ path: join(dir, 'control.sock'), allowHalfOpen: true }).resume();
+    const connect = async (allowHalfOpen = false): Promise<net.Socket> => {
+      const socket = net.connect({ path: join(dir, 'control.sock'), allowHalfOpen }).resume();
       await once(socket, 'connect');
       return socket;
     };
     const silent = await connect();
-    const asking = await connect();
+    const asking = await connect(true);
     asking.write('{"command":"stats"}\n');
     await once(asking, 'end');
+    const gone = Promise.all([once(silent, 'close'), once(asking, 'close')]);
     for (const call of timers) call();
-    await Promise.all([once(silent, 'close'), once(asking, 'close')]);
+    // Who keeps its half open learns that nobody is there when it writes.
+    asking.on('error', () => undefined).write('x');
+    await gone;
 
     const crowd: net.Socket[] = [];
     for (let n = 0; n < 8; n++) crowd.push(await connect());
