@@ -84,7 +84,8 @@ describe('Control', () => {
     const asking = await connect(true);
     asking.write('{"command":"stats"}\n');
     await once(asking, 'end');
-    const gone = Promise.all([once(silent, 'close'), once(asking, 'close')]);
+    const closing = new Promise((resolve) => asking.on('close', resolve));
+    const gone = Promise.all([once(silent, 'close'), closing]);
     for (const call of timers) call();
     // Who keeps its half open learns that nobody is there when it writes.
     asking.on('error', () => undefined).write('x');
