@@ -85,11 +85,12 @@ describe('Control', () => {
     asking.write('{"command":"stats"}\n');
     await once(asking, 'end');
     const closing = new Promise((resolve) => asking.on('close', resolve));
-    const gone = Promise.all([once(silent, 'close'), closing]);
+    const dropped = once(silent, 'close');
     for (const call of timers) call();
+    await dropped;
     // Who keeps its half open learns that nobody is there when it writes.
     asking.on('error', () => undefined).write('x');
-    await gone;
+    await closing;
 
     const crowd: net.Socket[] = [];
     for (let n = 0; n < 8; n++) crowd.push(await connect());
