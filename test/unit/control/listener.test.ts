@@ -94,8 +94,9 @@ describe('Control', () => {
 
     const crowd: net.Socket[] = [];
     for (let n = 0; n < 8; n++) crowd.push(await connect());
+    const oldest = once(crowd[0]!, 'close');
     expect(await askServer(dir, { command: 'stats' })).to.have.property('curr_items', 0);
-    await once(crowd[0]!, 'close');
+    await oldest;
     for (const socket of crowd) socket.destroy();
   });
 
