@@ -4,7 +4,6 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
-import { TEMPORARY_SUFFIX } from '../../src/log/bytes/file-names.js';
 import type { Bench, Case, CaseResult, Running } from '../bench.js';
 import { budget, findPeers } from '../figure-case.js';
 import type { LoadSpec } from '../load/spec.js';
@@ -23,7 +22,8 @@ const START_TIMEOUT_MS = 20_000;
 const PAUSE_MS_MAX = 50;
 const MB_A_SECOND_MIN = 100;
 const MB = 1_000_000;
-const BEING_WRITTEN = `.seg${TEMPORARY_SUFFIX}`;
+/** The output of a compaction until it is whole: a segment's first generation, 0000, is a successor's. */
+const BEING_WRITTEN = /-(?!0000)\d+\.seg\.cairn-[0-9a-f]+\.tmp$/;
 
 const NEVER = { flags: ['--compact-min', '1000g', '--snapshot', 'never'] };
 const SOON = {
@@ -43,7 +43,7 @@ class CompactionWatch {
   }
 
   #look(): void {
-    const isBusy = readdirSync(this.#dir).some((name) => name.endsWith(BEING_WRITTEN));
+    const isBusy = readdirSync(this.#dir).some((name) => BEING_WRITTEN.test(name));
     if (!isBusy) return;
     this.lastSeenAt = performance.now();
     this.startedAt ??= this.lastSeenAt;
