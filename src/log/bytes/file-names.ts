@@ -7,7 +7,7 @@ export const LOCK_NAME = 'LOCK';
 export const SNAPSHOT_NAME = 'snapshot.json';
 export const IMAGE_NAME = 'IMAGE';
 export const CONTROL_NAME = 'control.sock';
-const TEMPORARY_SUFFIX = '.tmp';
+export const TEMPORARY_SUFFIX = '.tmp';
 
 /** `<name>.cairn-<hex digits>.tmp`: unlike anybody else's. */
 const TEMPORARY_MARK = '.cairn-';
