@@ -34,6 +34,10 @@ export class BlockingFile implements File {
   }
 
   async write(source: Uint8Array, position: number): Promise<number> {
+    return this.writeNow(source, position);
+  }
+
+  writeNow(source: Uint8Array, position: number): number {
     return fs.writeSync(this.#fd, source, 0, source.length, position);
   }
 

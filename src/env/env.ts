@@ -8,7 +8,8 @@ export interface Env {
   readonly random: Random;
   readonly logger: Logger;
   /** Runs `module` (its exported `run(env, port, input)`) beside the main thread. */
-  startWorker(module: URL, input: unknown): Worker;
+  /** `nicerBy`: by so much its thread stands back behind the serving one (nice(2)), where the system has that. */
+  startWorker(module: URL, input: unknown, nicerBy?: number): Worker;
 }
 
 export interface Clock {
@@ -108,10 +109,11 @@ export interface File {
   read(target: Uint8Array, position: number): Promise<number>;
   /**
    * Writes `source` at byte `position`; returns the count, which MAY be short without an error (a full
-   * disk, a file-size limit): the caller compares it. `direct`: by the calling thread, which does nothing
-   * else until it is done.
+   * disk, a file-size limit): the caller compares it.
    */
-  write(source: Uint8Array, position: number, direct?: boolean): Promise<number>;
+  write(source: Uint8Array, position: number): Promise<number>;
+  /** The same by the calling thread, which does nothing else until it is done; it may be a write that is waited for. */
+  writeNow(source: Uint8Array, position: number): number | Promise<number>;
   /** fdatasync. After a failure nothing written before may be trusted (docs/recovery.md). */
   sync(): Promise<void>;
   truncate(bytes: number): Promise<void>;

@@ -44,7 +44,7 @@ export function nodeEnv(logger: Logger): Env {
     clock: nodeClock,
     random: { bytes: (count) => randomBytes(count) },
     logger,
-    startWorker: (module, input) => startThread(logger, module, input),
+    startWorker: (module, input, nicerBy = NICER_BY) => startThread(logger, module, input, nicerBy),
   };
 }
 
@@ -165,12 +165,11 @@ class NodeFile implements File {
     return filled;
   }
 
-  write(source: Uint8Array, position: number, direct = false): Promise<number> {
-    if (direct) return this.#writeDirect(source, position);
+  write(source: Uint8Array, position: number): Promise<number> {
     return settle<number>((done) => fs.write(this.#fd, source, 0, source.length, position, done));
   }
 
-  async #writeDirect(source: Uint8Array, position: number): Promise<number> {
+  writeNow(source: Uint8Array, position: number): number {
     return fs.writeSync(this.#fd, source, 0, source.length, position);
   }
 
@@ -216,9 +215,12 @@ function settle<T>(start: (done: (error: Error | null, value?: T) => void) => vo
   });
 }
 
-function startThread(logger: Logger, module: URL, input: unknown): Worker {
+/** About a third of the serving thread's share of a processor, so that work goes on beside a busy one. */
+const NICER_BY = 5;
+
+function startThread(logger: Logger, module: URL, input: unknown, nicerBy: number): Worker {
   const thread = new Thread(new URL('./worker-entry.js', import.meta.url), {
-    workerData: { module: module.href, input },
+    workerData: { module: module.href, input, nicerBy },
   });
   thread.unref();
   const done = new Promise<void>((resolve, reject) => {

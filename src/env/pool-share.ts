@@ -82,7 +82,8 @@ function sharingFile(file: File, share: PoolShare): File {
   return {
     path: file.path,
     read: (target, position) => file.read(target, position),
-    write: (source, position, direct) => share.run(() => file.write(source, position, direct)),
+    write: (source, position) => share.run(() => file.write(source, position)),
+    writeNow: (source, position) => file.writeNow(source, position),
     sync: () => share.run(() => file.sync()),
     truncate: (bytes) => share.run(() => file.truncate(bytes)),
     size: () => share.run(() => file.size()),

@@ -9,13 +9,17 @@ import { assert } from '../assert.js';
 import type { Env, Logger, Port } from './env.js';
 import { nodeThreadEnv } from './node-env.js';
 
-/** Above the process' own: about a third of the main thread's share, so that its work goes on beside a busy one. */
-const NICER_BY = 5;
 const NICE_MAX = 19;
+
+const { module, input, nicerBy } = workerData as {
+  module: string;
+  input: unknown;
+  nicerBy: number;
+};
 
 // On Linux it is the thread's; elsewhere it would be the priority of the whole process.
 if (process.platform === 'linux') {
-  os.setPriority(Math.min(os.getPriority() + NICER_BY, NICE_MAX));
+  os.setPriority(Math.min(os.getPriority() + nicerBy, NICE_MAX));
 }
 
 const channel = parentPort;
@@ -36,7 +40,6 @@ const port: Port = {
   onMessage: (call) => void channel.on('message', call),
 };
 
-const { module, input } = workerData as { module: string; input: unknown };
 const { run } = (await import(module)) as {
   run: (env: Env, port: Port, input: unknown) => Promise<void>;
 };

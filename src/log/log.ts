@@ -11,6 +11,7 @@ import type { CommitDurability, Durability } from './durability.js';
 import { LOCK_NAME } from './bytes/file-names.js';
 import type { Defect, Frame } from './bytes/format.js';
 import { decodeFrame } from './bytes/format.js';
+import type { ReadCount } from './commit/direct-writes.js';
 import { GroupCommit } from './commit/group-commit.js';
 import type { NewRecord, Undo } from './commit/batch.js';
 import type { CommitCounters, Placed } from './commit/group-commit.js';
@@ -39,7 +40,7 @@ interface LogOptions extends Pick<ReplayOptions, 'onBegin' | 'onProgress'> {
   /** Unix ms on the store's clock. */
   readonly nowMs: () => number;
   /** See DirectWrites. */
-  readonly reads?: (() => number) | undefined;
+  readonly reads?: ReadCount | undefined;
   readonly useHints: boolean;
   /** Told when all has been read and nothing changed yet: what it throws refuses the start. */
   readonly verify?: (found: Recovered, report: ReplayReport) => Promise<void>;
@@ -164,7 +165,7 @@ export class Log {
   }
   /** The disk had no room when it was last asked. */
   get short(): boolean {
-    return this.#commit.short;
+    return this.#commit.end.short;
   }
   get segmentsCreated(): number {
     return this.#succession.segmentsCreated;
@@ -218,9 +219,9 @@ export class Log {
   /** Seals the active segment although it is not full, so that compaction may look at it. */
   async rotate(): Promise<void> {
     await this.#commit.drainedUpTo(this.lastSeq);
-    if (!this.#commit.holdsRecords) return;
-    this.#commit.askSuccessor();
-    this.#commit.hurrySuccessor();
+    if (!this.#commit.end.active.holdsRecords) return;
+    this.#commit.end.askSuccessor();
+    this.#commit.end.hurrySuccessor();
     await this.#succession.idle();
     if (!this.#commit.rotate()) return;
     await this.#commit.drained();
@@ -241,7 +242,7 @@ export class Log {
   async close(contentOf?: () => ImageContent): Promise<void> {
     if (this.#closing) return;
     this.#closing = true;
-    this.#commit.hurrySuccessor();
+    this.#commit.end.hurrySuccessor();
     await this.#succession.close();
     await this.#commit.close();
     await this.#rotation;

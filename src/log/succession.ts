@@ -67,7 +67,7 @@ export class Succession {
 
   async #make(): Promise<void> {
     const { env, dir, storeId, table, manifest, room, commit } = this.#around;
-    await room.check(this.#options.segmentBytesMax + commit.unallocatedBytes);
+    await room.check(this.#options.segmentBytesMax + commit.end.unallocatedBytes);
     const last = (table.ordered.at(-1)?.last ?? 0) + 1;
     const place = { first: last, last, generation: 0, salt: newSalt(env) };
     await manifest.unname(segmentName(last, 0));
@@ -85,7 +85,7 @@ export class Succession {
     let writable: WritableSegment | undefined;
     try {
       writable = await WritableSegment.open(env.fs, dir, segment);
-      const failure = await commit.zeroSuccessor(writable);
+      const failure = await commit.end.zeroSuccessor(writable);
       if (failure !== undefined) throw failure;
       await manifest.write();
       commit.succeed(writable);

@@ -12,7 +12,8 @@
 // - What take() gave stays as it is until recycle(); without that its memory is not used again.
 // - `#lent` is made of what lies before byte `#tailStart` of the buffer: our own bytes and lent ones, in order.
 
-import { assert } from '../assert.js';
+import { assert, broken } from '../assert.js';
+import { copyBytes } from '../copy-bytes.js';
 
 const FIRST_CAPACITY = 4096;
 /** A buffer that grew over this is not kept for the next replies. */
@@ -20,8 +21,6 @@ const KEPT_CAPACITY_MAX = 64 * 1024;
 /** Shorter values are cheaper to copy than to send as a piece of their own. No buffer that is kept is so long. */
 const LENT_BYTES_MIN = 2 * KEPT_CAPACITY_MAX;
 const POOL_BUFFERS_MAX = 64;
-/** For so few bytes a loop is faster than a call into the runtime. */
-const LOOP_BYTES_MAX = 32;
 const DIGIT_ZERO = 0x30;
 const CR = 0x0d;
 const LF = 0x0a;
@@ -124,12 +123,7 @@ export class Output {
   writeBytes(bytes: Buffer, start = 0, end = bytes.length): void {
     const size = end - start;
     if (this.end + size > this.buffer.length) this.#grow(this.end + size);
-    if (size <= LOOP_BYTES_MAX) {
-      const { buffer } = this;
-      for (let from = start, to = this.end; from < end; from++, to++) buffer[to] = bytes[from]!;
-    } else {
-      bytes.copy(this.buffer, this.end, start, end);
-    }
+    copyBytes(this.buffer, this.end, bytes, start, end);
     this.end += size;
     this.length += size;
   }
@@ -178,7 +172,7 @@ export class Output {
 
   /** The bytes so far, which leave this output empty. Call recycle() when they are sent. */
   take(): Buffer {
-    assert(this.#lent === undefined, 'What was lent leaves in parts');
+    if (this.#lent !== undefined) broken('What was lent leaves in parts');
     const bytes = this.buffer.subarray(0, this.end);
     this.#taken = this.#memory;
     this.#memory = EMPTY;
@@ -198,6 +192,21 @@ export class Output {
     this.#tailStart = 0;
     this.take();
     return parts;
+  }
+
+  /** The first `count` bytes have left and nobody refers to them. Requires: nothing is lent. */
+  drop(count: number): void {
+    if (count < this.end) {
+      this.buffer.copyWithin(0, count, this.end);
+      this.end -= count;
+      this.length -= count;
+      return;
+    }
+    this.#taken = this.#memory;
+    this.#memory = EMPTY;
+    this.buffer = EMPTY.bytes;
+    this.end = this.length = 0;
+    this.recycle();
   }
 
   /** The bytes of the last take() are not needed any more; optional. */

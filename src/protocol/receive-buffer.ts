@@ -80,19 +80,19 @@ export class ReceiveBuffer {
     return this.end - this.start;
   }
 
-  /** Lends `chunk` until settle(). */
-  push(chunk: Buffer): void {
+  /** Lends the first `count` bytes of `chunk` until settle(). */
+  push(chunk: Buffer, count = chunk.length): void {
     if (this.start === this.end) {
       this.bytes = chunk;
       this.start = 0;
-      this.end = chunk.length;
+      this.end = count;
       return;
     }
     if (!this.#isInPlace(chunk)) {
-      this.#takeOver(chunk.length);
-      this.bytes.set(chunk, this.end);
+      this.#takeOver(count);
+      chunk.copy(this.bytes, this.end, 0, count);
     }
-    this.end += chunk.length;
+    this.end += count;
   }
 
   /**

@@ -189,18 +189,18 @@ export class Connection
     this.#speak();
   }
 
-  /** Returns where the next input shall be put. */
-  receive(chunk: Buffer): Buffer | undefined {
-    this.#services.counters.bytes_read += chunk.length;
-    this.#times.bytesReceived += chunk.length;
+  /** See InputReceiver. */
+  receive(chunk: Buffer, count: number): Buffer | undefined {
+    this.#services.counters.bytes_read += count;
+    this.#times.bytesReceived += count;
     if (this.#phase === PHASE.ENDING || this.#hasInputEnded) return undefined;
     const isDirect = this.#phase === PHASE.READING && this.#waiting.length === 0;
     if (isDirect) {
-      this.#input.push(chunk);
+      this.#input.push(chunk, count);
       if (this.#services.turns.isOver() && !this.#isStopped()) this.#yield();
       else this.#pump();
     } else {
-      this.#waiting.push(Buffer.from(chunk));
+      this.#waiting.push(Buffer.from(chunk.subarray(0, count)));
     }
     // The chunk's memory is lent for this call: what is left of it is copied.
     if (this.#input.start < this.#input.end) this.#input.settle();
@@ -210,7 +210,8 @@ export class Connection
       this.#isPaused = true;
       this.socket.pause();
     }
-    return this.room();
+    // Most input is whole: it wants no room of its own.
+    return this.#input.expected === 0 ? undefined : this.room();
   }
 
   room(): Buffer | undefined {
@@ -247,7 +248,7 @@ export class Connection
   #isStopped(): boolean {
     if (this.#phase !== PHASE.READING || this.#awaitsRoom) return true;
     if (this.#replies.isClear && !this.#durability.congested) return false;
-    return this.#replies.isFull || this.#isHeld();
+    return this.#replies.isFull || (this.#durability.congested && this.#isHeld());
   }
 
   /** While a login waits, the socket is read on within bounds: else nobody would see that its client has gone. */

@@ -26,7 +26,7 @@ export class Gate {
 
   constructor(durability: Durability) {
     this.durability = durability;
-    durability.onDurable(() => this.#release());
+    durability.onDurable(this.#release);
     durability.onFailed((cause) => this.#fail(cause));
   }
 
@@ -54,7 +54,7 @@ export class Gate {
     return new Promise((settle) => this.#barriers.push({ after, settle }));
   }
 
-  #release(): void {
+  readonly #release = (): void => {
     const barriers = this.#barriers;
     if (barriers.length > 0) {
       this.#barriers = [];
@@ -66,7 +66,7 @@ export class Gate {
     const waiters = this.#waiters;
     this.#waiters = [];
     for (let at = 0; at < waiters.length; at += 1) waiters[at]!.onDurable();
-  }
+  };
 
   #fail(cause: FailureCause): void {
     this.#voidAbove = this.durability.watermark;

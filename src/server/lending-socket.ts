@@ -32,10 +32,10 @@ interface Internals {
 /** Who takes a socket's input. */
 export interface InputReceiver {
   /**
-   * The bytes' memory is lent until the call returns, unless it is the receiver's own room. Returns where the next input
-   * shall be put; it stays so until the next receive(). Undefined: anywhere.
+   * The first `count` of `bytes` have come. Their memory is lent until the call returns, unless it is the receiver's own
+   * room. Returns where the next input shall be put; it stays so until the next receive(). Undefined: anywhere.
    */
-  receive(bytes: Buffer): Buffer | undefined;
+  receive(bytes: Buffer, count: number): Buffer | undefined;
 }
 
 /** Sockets that are ended or taken apart in one turn. */
@@ -125,7 +125,7 @@ class LendingSocket extends net.Socket {
       onread: {
         buffer: shared,
         callback: (count: number): boolean => {
-          const next = socket?.receiver?.receive(current.subarray(0, count)) ?? shared;
+          const next = socket?.receiver?.receive(current, count) ?? shared;
           if (next !== current) {
             current = next;
             handle.useUserBuffer(next);
@@ -141,13 +141,13 @@ class LendingSocket extends net.Socket {
   }
 
   /**
-   * Writes by one system call, past the stream; returns how many bytes the system took. What is left is for the stream,
-   * which also finds out when the client has gone.
+   * Writes the first `count` bytes by one system call, past the stream; returns how many the system took. What is left
+   * is for the stream, which also finds out when the client has gone.
    */
-  writeNow(bytes: Buffer): number {
+  writeNow(bytes: Buffer, count: number): number {
     if (this.destroyed || this.writableLength > 0 || this.#descriptor < 0) return 0;
     try {
-      return fs.writeSync(this.#descriptor, bytes);
+      return fs.writeSync(this.#descriptor, bytes, 0, count);
     } catch {
       // The client does not read, or has gone: the stream waits for the one and tells of the other.
       return 0;
@@ -177,12 +177,10 @@ export function lending(accepted: net.Socket): net.Socket {
 /** Gives each piece of input to `receiver`. */
 export function onInput(socket: net.Socket, receiver: InputReceiver): void {
   if (socket instanceof LendingSocket) socket.receiver = receiver;
-  else socket.on('data', (bytes: Buffer) => void receiver.receive(bytes));
+  else socket.on('data', (bytes: Buffer) => void receiver.receive(bytes, bytes.length));
 }
 
-/** Writes `bytes`, at once as far as the socket can. */
-export function sendOutput(socket: net.Socket, bytes: Buffer): void {
-  const sent = socket instanceof LendingSocket ? socket.writeNow(bytes) : 0;
-  if (sent === 0) socket.write(bytes);
-  else if (sent < bytes.length) socket.write(bytes.subarray(sent));
+/** Writes what the socket takes at once of the first `count` bytes; returns how many. The rest is for its stream. */
+export function writeNow(socket: net.Socket, bytes: Buffer, count: number): number {
+  return socket instanceof LendingSocket ? socket.writeNow(bytes, count) : 0;
 }

@@ -12,7 +12,7 @@ import type { ErrorName, Reply } from '../protocol/reply.js';
 import type { Counters } from './counters.js';
 import type { Durability, FailureCause } from '../log/durability.js';
 import type { Gate, Waiter } from './gate.js';
-import { sendOutput } from './lending-socket.js';
+import { writeNow } from './lending-socket.js';
 import { ReplySection } from './reply-section.js';
 
 /** Output that a client has not read yet: above this, its requests wait. */
@@ -96,16 +96,21 @@ export class Replies implements Waiter {
 
   /** Makes all that was composed since `start` in `section` wait for `after`, as one reply. */
   gate(section: ReplySection, start: number, form: ReplyForm, after: number): void {
-    if (this.#mayLeave(after)) return;
+    const gate = this.#gate;
+    const isVoid = after <= gate.voidUpto && gate.isVoid(after);
+    if (after <= this.#durability.watermark && !isVoid) return;
     section.marks.add(start, section.output.length, after, form);
-    this.#wait(section, after);
+    if (!this.#isInGate) this.waitForDisk();
+    if (isVoid) this.#fail(section, 'closed');
   }
 
   /** As gate(), for a part of an answer of which more follows: the failure of one part is that of all. */
   gatePart(section: ReplySection, start: number, form: ReplyForm, after: number): void {
-    if (this.#mayLeave(after)) return;
+    const isVoid = this.#gate.isVoid(after);
+    if (after <= this.#durability.watermark && !isVoid) return;
     section.marks.open(start, after, form);
-    this.#wait(section, after);
+    this.waitForDisk();
+    if (isVoid) this.#fail(section, 'closed');
   }
 
   /** Asks to be told of the disk's next step. */
@@ -149,8 +154,8 @@ export class Replies implements Waiter {
     } else {
       this.#writeHead();
     }
-    const isHeld = this.waitsForDisk;
-    if (isHeld) this.waitForDisk();
+    const isHeld = this.tail.marks.count > 0 || (this.#sections.length > 1 && this.waitsForDisk);
+    if (isHeld && !this.#isInGate) this.waitForDisk();
     this.isClear = !isHeld && this.#sections.length === 1 && this.#socket.writableLength === 0;
     if (this.#roomWaiters.length > 0) this.#wakeWriters();
   }
@@ -183,17 +188,6 @@ export class Replies implements Waiter {
     this.#isDestroyed = true;
     for (const waiter of this.#roomWaiters) waiter.settle(false);
     this.#roomWaiters = [];
-  }
-
-  #mayLeave(after: number): boolean {
-    if (after > this.#durability.watermark) return false;
-    return after > this.#gate.voidUpto || !this.#gate.isVoid(after);
-  }
-
-  /** `after` is what a reply in `section` waits for since now. */
-  #wait(section: ReplySection, after: number): void {
-    this.waitForDisk();
-    if (after <= this.#gate.voidUpto && this.#gate.isVoid(after)) this.#fail(section, 'closed');
   }
 
   /** Errors instead of the replies that depend on what was taken back. */
@@ -231,6 +225,19 @@ export class Replies implements Waiter {
     return this.#socket.writableLength + section.output.length <= BACKLOG_BYTES_MAX;
   }
 
+  /** Writes the first `count` bytes, at once as far as the socket takes them. */
+  #write(section: ReplySection, count: number): void {
+    const { output } = section;
+    const sent = writeNow(this.#socket, output.buffer, count);
+    if (sent === count) {
+      section.drop(count);
+      return;
+    }
+    const bytes = section.take(count);
+    this.#socket.write(sent === 0 ? bytes : bytes.subarray(sent));
+    if (this.#copies && this.#socket.writableLength === 0) output.recycle();
+  }
+
   /** In one system call, as far as the socket takes them. */
   #writeParts(parts: readonly Buffer[]): void {
     this.#socket.cork();
@@ -242,13 +249,13 @@ export class Replies implements Waiter {
   #writeHead(): boolean {
     const head = this.#sections[0]!;
     const { output, marks } = head;
-    const count = marks.count === 0 ? output.length : head.readyBytes(this.#durability.watermark);
+    const held = marks.count === 0 ? -1 : marks.heldFrom(this.#durability.watermark);
+    const count = held < 0 ? output.length : held;
     if (count > 0) {
       if (output.hasLent) this.#writeParts(head.takeParts(count));
-      else sendOutput(this.#socket, marks.count === 0 ? output.take() : head.take(count));
+      else this.#write(head, count);
       this.#counters.bytes_written += count;
       this.bytesWritten += count;
-      if (this.#copies && this.#socket.writableLength === 0) output.recycle();
     }
     return this.#sections.length > 1 && !head.isOpen && head.isEmpty;
   }

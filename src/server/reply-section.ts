@@ -27,10 +27,10 @@ export class ReplySection {
     if (this.marks.count > 0) this.marks.close(this.output.length);
   }
 
-  /** Bytes that may leave now. */
-  readyBytes(watermark: number): number {
-    const held = this.marks.heldFrom(watermark);
-    return held < 0 ? this.output.length : held;
+  /** The first `count` bytes have left. */
+  drop(count: number): void {
+    this.output.drop(count);
+    if (this.marks.count > 0) this.marks.shift(count);
   }
 
   /** As take(), when the output has lent bytes: their parts. */
@@ -49,7 +49,7 @@ export class ReplySection {
     return ready;
   }
 
-  /** Takes the first `count` bytes out; readyBytes() must have allowed them. */
+  /** Takes the first `count` bytes out, none of which waits for the disk. */
   take(count: number): Buffer {
     const bytes = this.output.take();
     if (count < bytes.length) this.output.writeBytes(bytes, count);

@@ -24,9 +24,9 @@ interface OpenReport {
 export class DurableStore implements S.Store {
   readonly opened: OpenReport;
   readonly durability: Durability;
-  /** So far: who reads shall not wait for commits. */
-  reads = 0;
   readonly #parts: StoreParts;
+  /** So far: who reads shall not wait for commits. */
+  readonly #readCount: { count: number };
   readonly #bounds: Bounds;
   readonly #reads: Reads;
   readonly #writes: Writes;
@@ -34,12 +34,13 @@ export class DurableStore implements S.Store {
   readonly #sweeper: Sweeper;
   readonly #janitor: Janitor;
 
-  constructor(parts: StoreParts, opened: OpenReport) {
+  constructor(parts: StoreParts, opened: OpenReport, readCount: { count: number }) {
     this.opened = opened;
     this.#parts = parts;
+    this.#readCount = readCount;
     this.durability = parts.log.durability;
     // The first to be told: what the others ask then is up to date.
-    this.durability.onDurable(() => this.#durable());
+    this.durability.onDurable(this.#durable);
     this.durability.onFailed((cause, error) => this.#failed(cause, error));
     const values = new Values(parts);
     const bounds = new Bounds(parts);
@@ -71,7 +72,7 @@ export class DurableStore implements S.Store {
     start = 0,
     end = key.length,
   ): S.Maybe<S.Lookup> {
-    this.reads += 1;
+    this.#readCount.count += 1;
     return this.#reads.get(key, options, start, end);
   }
 
@@ -130,14 +131,14 @@ export class DurableStore implements S.Store {
   }
 
   /** The watermark moved. */
-  #durable(): void {
+  readonly #durable = (): void => {
     const { items, large, commits } = this.#parts;
     const { watermark } = this.durability;
     if (items.hasUnsynced) items.settleUnsynced();
-    commits.settle(watermark);
+    commits.past.dropUpTo(watermark);
     large.settle(watermark);
-    this.#bounds.onDurable();
-  }
+    if (this.#bounds.isPaused) this.#bounds.onDurable();
+  };
 
   /** Everything above the watermark was taken back. */
   #failed(cause: FailureCause, error: unknown): void {

@@ -52,6 +52,7 @@ export async function openStore(
   let opened: Log | undefined;
   const items = new Items(keydir, (slot) => opened?.table.at(slot) ?? replayed[slot]!, durability);
   const usedSeconds = Math.floor(clock.nowMs() / 1000);
+  const reads = { count: 0 };
   let store: DurableStore | undefined;
   const log = await Log.open(
     env,
@@ -60,7 +61,7 @@ export async function openStore(
       segmentBytesMax: options.segmentBytesMax,
       appendBytesMin: options.appendBytesMin,
       nowMs: () => clock.nowMs(),
-      ...(options.ownsThread ? { reads: () => store?.reads ?? 0 } : {}),
+      ...(options.ownsThread ? { reads } : {}),
       useHints: options.useHints,
       verify: async ({ storeId, table, restored }, { lastSeq, timeMs }) => {
         if (!options.acceptClock) clock.requireNear(timeMs, dir);
@@ -113,10 +114,8 @@ export async function openStore(
       { behindMs: Math.round(behindMs) },
     );
   }
-  store = new DurableStore(parts, {
-    keys: items.count,
-    durationMs: env.clock.monotonicMs() - startedMs,
-  });
+  const durationMs = env.clock.monotonicMs() - startedMs;
+  store = new DurableStore(parts, { keys: items.count, durationMs }, reads);
   return store;
 }
 

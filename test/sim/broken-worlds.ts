@@ -32,7 +32,8 @@ export interface FileCalls {
 
 export function withEnv(env: Env, parts: Partial<Env>): Env {
   const { fs, clock, random, logger } = env;
-  const startWorker: Env['startWorker'] = (module, input) => env.startWorker(module, input);
+  const startWorker: Env['startWorker'] = (module, input, nicerBy) =>
+    env.startWorker(module, input, nicerBy);
   return { fs, clock, random, logger, startWorker, ...parts };
 }
 
@@ -61,11 +62,13 @@ export function withFiles(env: Env, calls: FileCalls, through: OpenMode = 'write
   return withFs(env, {
     open: async (path, mode) => {
       const file = await env.fs.open(path, mode === 'write-through' ? through : mode);
+      const write = (source: Uint8Array, position: number): Promise<number> =>
+        calls.write?.(file, source, position) ?? file.write(source, position);
       return {
         path,
         read: (target, position) => file.read(target, position),
-        write: (source, position) =>
-          calls.write?.(file, source, position) ?? file.write(source, position),
+        write,
+        writeNow: write,
         sync: () => calls.sync?.(file) ?? file.sync(),
         truncate: (bytes) => file.truncate(bytes),
         size: () => file.size(),

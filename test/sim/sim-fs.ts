@@ -209,6 +209,11 @@ class SimFile implements File {
     return this.#fs.operate('write', this.path, start, ghosts);
   }
 
+  /** No thread is held up here: nothing else would run meanwhile, and what runs does not depend on it. */
+  writeNow(source: Uint8Array, position: number): Promise<number> {
+    return this.write(source, position);
+  }
+
   sync(): Promise<void> {
     const start: Start<void> = () => {
       this.#checkOpen();

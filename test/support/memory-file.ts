@@ -26,6 +26,10 @@ export class MemoryFile implements File {
     return Promise.resolve(source.length);
   }
 
+  writeNow(source: Uint8Array, position: number): Promise<number> {
+    return this.write(source, position);
+  }
+
   sync(): Promise<void> {
     return Promise.resolve();
   }

@@ -20,6 +20,7 @@ const SHARED: Room = {
   name: 'shared',
   places: [
     'assert.ts',
+    'copy-bytes.ts',
     'defaults.ts',
     'errors.ts',
     'exit-codes.ts',

@@ -14,7 +14,8 @@
 
 import { crc32 } from 'node:zlib';
 
-import { assert } from '../../assert.js';
+import { assert, broken } from '../../assert.js';
+import { copyBytes } from '../../copy-bytes.js';
 import { KEY_BYTES_LIMIT, SEQ_MAX } from '../../limits.js';
 import { checksum, reseeded } from './checksum.js';
 import { SEGMENT_MAGIC } from './magic.js';
@@ -98,15 +99,6 @@ export interface RecordSource extends LogRecord {
 /** Why bytes are not what should stand there. */
 export type Defect = 'magic' | 'length' | 'checksum' | 'content';
 
-export function align(bytes: number): number {
-  return Math.ceil(bytes / ALIGNMENT_BYTES) * ALIGNMENT_BYTES;
-}
-
-/** Of bytes `from` to `to`, which belong to what stands at `offset` of a segment with that salt. */
-function seededCrc(bytes: Buffer, from: number, to: number, salt: number, offset: number): number {
-  return checksum(bytes, from, to, placeSeed(salt, offset));
-}
-
 /** What the checksums at `offset` of a segment with that salt start from. */
 export function placeSeed(salt: number, offset: number): number {
   return (salt ^ (offset / ALIGNMENT_BYTES)) >>> 0;
@@ -188,8 +180,8 @@ export function encodeBatchHeader(
   writeUInt64(target, at + 24, header.durableOffset);
   writeUInt64(target, at + 32, header.firstSeq);
   writeUInt64(target, at + 40, Math.floor(header.timeMs));
-  const crc = seededCrc(target, at + 8, at + BATCH_HEADER_BYTES, salt, offset);
-  target.writeUInt32LE(crc, at + 4);
+  const seed = placeSeed(salt, offset);
+  target.writeUInt32LE(checksum(target, at + 8, at + BATCH_HEADER_BYTES, seed), at + 4);
 }
 
 /** The batch header at `at`, or what is wrong with it. Says nothing of the frames. */
@@ -201,7 +193,7 @@ export function decodeBatchHeader(
 ): BatchHeader | Defect {
   if (source.length - at < BATCH_HEADER_BYTES) return 'length';
   if (source.readUInt32LE(at) !== BATCH_MAGIC) return 'magic';
-  const crc = seededCrc(source, at + 8, at + BATCH_HEADER_BYTES, salt, offset);
+  const crc = checksum(source, at + 8, at + BATCH_HEADER_BYTES, placeSeed(salt, offset));
   if (crc !== source.readUInt32LE(at + 4)) return 'checksum';
   const header: BatchHeader = {
     batchBytes: source.readUInt32LE(at + 8),
@@ -223,7 +215,8 @@ export function decodeBatchHeader(
 /** Bytes of the frame of a record with a key and value of these sizes, padding included. */
 export function frameBytes(keyBytes: number, valueBytes: number, marks: number): number {
   const cas = (marks & MARK.chosenCas) === 0 ? 0 : CHOSEN_CAS_BYTES;
-  return align(FRAME_HEADER_BYTES + cas + keyBytes + valueBytes);
+  const bytes = FRAME_HEADER_BYTES + cas + keyBytes + valueBytes;
+  return bytes + (-bytes & (ALIGNMENT_BYTES - 1));
 }
 
 /** Bytes of the frame of that record. */
@@ -251,9 +244,9 @@ export function encodeFrame(
   const { keyStart = 0, keyEnd = key.length, valueStart = 0, valueEnd = value.length } = record;
   const keyBytes = keyEnd - keyStart;
   const valueBytes = valueEnd - valueStart;
-  assert(keyBytes <= KEY_BYTES_LIMIT, 'A key fits its length field');
-  assert(seq > 0 && seq <= SEQ_MAX, 'A seq is positive and has 48 bits');
-  assert((marks & ~MARKS_ALL) === 0, 'Only known marks are written');
+  if (keyBytes > KEY_BYTES_LIMIT) broken('A key fits its length field');
+  if (seq <= 0 || seq > SEQ_MAX) broken('A seq is positive and has 48 bits');
+  if ((marks & ~MARKS_ALL) !== 0) broken('Only known marks are written');
   const bytes = frameBytes(keyBytes, valueBytes, marks);
   target.writeUInt32LE(bytes, at + 4);
   target[at + 8] = record.type;
@@ -268,8 +261,8 @@ export function encodeFrame(
     target.writeBigUInt64LE(record.cas, end);
     end += CHOSEN_CAS_BYTES;
   }
-  end += key.copy(target, end, keyStart, keyEnd);
-  end += value.copy(target, end, valueStart, valueEnd);
+  end = copyBytes(target, end, key, keyStart, keyEnd);
+  end = copyBytes(target, end, value, valueStart, valueEnd);
   while (end < at + bytes) target[end++] = 0;
   target.writeUInt32LE(checksum(target, at + 4, at + bytes, placeSeed(salt, offset)), at);
   return bytes;
@@ -332,7 +325,7 @@ export function checkFrame(
   if (source.length - at < FRAME_HEADER_BYTES) return 'length';
   const bytes = source.readUInt32LE(at + 4);
   if (bytes < FRAME_HEADER_BYTES || bytes > source.length - at) return 'length';
-  const crc = seededCrc(source, at + 4, at + bytes, salt, offset);
+  const crc = checksum(source, at + 4, at + bytes, placeSeed(salt, offset));
   if (crc !== source.readUInt32LE(at)) return 'checksum';
   const type = source[at + 8]!;
   const marks = source[at + 9]!;

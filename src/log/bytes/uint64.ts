@@ -1,9 +1,9 @@
 // 64-bit fields as plain numbers: no BigInt. Every number that the log keeps in 64 bits is a safe integer.
 
-import { assert } from '../../assert.js';
+import { broken } from '../../assert.js';
 
 export function writeUInt64(target: Buffer, at: number, value: number): void {
-  assert(Number.isSafeInteger(value) && value >= 0, 'A 64-bit field holds a safe integer');
+  if (!Number.isSafeInteger(value) || value < 0) broken('A 64-bit field holds a safe integer');
   target.writeUInt32LE(value % 2 ** 32, at);
   target.writeUInt32LE(Math.floor(value / 2 ** 32), at + 4);
 }

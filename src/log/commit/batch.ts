@@ -5,7 +5,7 @@
 // - One batch is one write and lies in one segment.
 // - It knows, for each of its records, what takes the change back should the write fail.
 
-import { assert } from '../../assert.js';
+import { assert, broken } from '../../assert.js';
 import {
   BATCH_BYTES_LIMIT,
   BATCH_HEADER_BYTES,
@@ -40,23 +40,26 @@ export class Batch {
   /** Where it will stand in the segment. */
   readonly offset: number;
   readonly kind: number;
-  readonly #undo: Undo[] = [];
+  readonly #undo: Undo[];
   #buffer: Buffer;
   /** Header and frames so far. */
-  bytes = BATCH_HEADER_BYTES;
+  bytes: number;
   /** Where it ends in the segment. */
   end: number;
-  frameCount = 0;
+  frameCount: number;
   /** Seq of its newest record; 0 for a seal. */
-  lastSeq = 0;
-  #firstSeq = 0;
+  lastSeq: number;
+  #firstSeq: number;
 
   constructor(segment: Segment, offset: number, kind: number = BATCH_KIND.records) {
     this.segment = segment;
     this.offset = offset;
-    this.end = offset + BATCH_HEADER_BYTES;
     this.kind = kind;
+    this.#undo = [];
     this.#buffer = pool.pop() ?? Buffer.allocUnsafeSlow(BUFFER_BYTES_MIN);
+    this.bytes = BATCH_HEADER_BYTES;
+    this.end = offset + BATCH_HEADER_BYTES;
+    this.frameCount = this.lastSeq = this.#firstSeq = 0;
   }
 
   hasRoom(bytes: number): boolean {
@@ -65,7 +68,7 @@ export class Batch {
 
   /** Encodes a record of that seq, whose frame has `bytes`; returns the frame's place in the segment. */
   add(record: NewRecord, seq: number, bytes: number, undo: Undo): number {
-    assert(this.kind === BATCH_KIND.records, 'A seal holds no record');
+    if (this.kind !== BATCH_KIND.records) broken('A seal holds no record');
     if (this.bytes + bytes > this.#buffer.length) this.#grow(this.bytes + bytes);
     const place = this.end;
     encodeFrame(this.#buffer, this.bytes, record, seq, this.segment.salt, place);

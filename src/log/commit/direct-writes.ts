@@ -7,8 +7,6 @@
 // - After a read, and until many writes in a row were quick, writes go through the pool.
 // - A disk that was stuck once is never given the thread again: what it can hold up is one moment of the process' life.
 
-import type { Clock } from '../../env/env.js';
-
 /** A longer batch takes long by itself. */
 const BYTES_MAX = 128 * 1024;
 /** Since the last read: clients that read are not kept waiting, not even those that read now and then. */
@@ -20,34 +18,37 @@ const QUICK_WRITES_MIN = 64;
 /** A write that takes longer shows a disk that may be stuck again, and for longer. */
 const STUCK_MS = 100;
 
+/** How many reads were served so far. */
+export interface ReadCount {
+  readonly count: number;
+}
+
 export class DirectWrites {
-  readonly #clock: Clock;
-  readonly #reads: (() => number) | undefined;
+  readonly #reads: ReadCount | undefined;
   #readsSeen = 0;
   #readMs = Number.NEGATIVE_INFINITY;
   #quickWrites = 0;
   #wasStuck = false;
 
-  /** `reads`: how many were served so far; undefined: the thread is never held up. */
-  constructor(clock: Clock, reads: (() => number) | undefined) {
-    this.#clock = clock;
+  /** `reads` undefined: the thread is never held up. */
+  constructor(reads: ReadCount | undefined) {
     this.#reads = reads;
   }
 
-  /** A batch of so many bytes may be written by the thread itself. */
-  allows(bytes: number): boolean {
-    if (this.#reads === undefined || this.#reads() !== this.#readsSeen || this.#wasStuck)
+  /** A batch of so many bytes may be written by the thread itself at `nowMs`, monotonic. */
+  allows(bytes: number, nowMs: number): boolean {
+    if (this.#reads === undefined || this.#reads.count !== this.#readsSeen || this.#wasStuck)
       return false;
     if (bytes > BYTES_MAX || this.#quickWrites < QUICK_WRITES_MIN) return false;
-    return this.#clock.monotonicMs() - this.#readMs >= READ_PAUSE_MS;
+    return nowMs - this.#readMs >= READ_PAUSE_MS;
   }
 
-  /** A write, direct or not, took so long. */
-  took(ms: number): void {
+  /** A write, direct or not, took so long and ended at `nowMs`. */
+  took(ms: number, nowMs: number): void {
     this.#quickWrites = ms > SLOW_MS ? 0 : this.#quickWrites + 1;
     if (ms > STUCK_MS) this.#wasStuck = true;
-    const reads = this.#reads?.() ?? 0;
-    if (reads !== this.#readsSeen) this.#readMs = this.#clock.monotonicMs();
+    const reads = this.#reads === undefined ? 0 : this.#reads.count;
+    if (reads !== this.#readsSeen) this.#readMs = nowMs;
     this.#readsSeen = reads;
   }
 }

@@ -14,11 +14,12 @@
 // - What is taken back is taken back newest first.
 // - A seal follows the last batch within SEAL_DELAY_MS of idleness, and proves it.
 
-import { assert } from '../../assert.js';
+import { assert, broken } from '../../assert.js';
 import type { Env } from '../../env/env.js';
 import { Batch } from './batch.js';
 import type { NewRecord, Undo } from './batch.js';
 import { DirectWrites } from './direct-writes.js';
+import type { ReadCount } from './direct-writes.js';
 import type { CommitDurability, FailureCause } from '../durability.js';
 import { BATCH_KIND, sourceBytes } from '../bytes/format.js';
 import type { HintFacts } from '../bytes/hint.js';
@@ -27,7 +28,7 @@ import { LogEnd } from './log-end.js';
 import type { Segment } from '../segments/segment.js';
 import type { WritableSegment } from './writable-segment.js';
 import { isNoSpace } from './zero-ahead.js';
-import { writeFully } from '../segments/whole-file.js';
+import { shortWrite } from '../segments/whole-file.js';
 
 const SEAL_DELAY_MS = 1000;
 /** Above this much unsynced data the server stops reading. */
@@ -42,7 +43,7 @@ interface CommitOptions {
   readonly appendBytesMin: number;
   readonly nowMs: () => number;
   /** See DirectWrites. */
-  readonly reads?: (() => number) | undefined;
+  readonly reads?: ReadCount | undefined;
 }
 
 interface CommitEvents {
@@ -77,17 +78,20 @@ export class GroupCommit {
   readonly #events: CommitEvents;
   /** What a start would find as the last one: seqs that were taken back are nowhere until the next batch. */
   provableSeq: number;
+  /** The end of the log: what succession and rotation ask. */
+  readonly end: LogEnd;
   readonly counters: CommitCounters = { batches: 0, records: 0, bytes: 0, seals: 0, failures: 0 };
   /** Called with the ms that each write and sync took. */
   onLatency: (ms: number) => void = () => {};
   /** Batches not yet durable, oldest first; the last one gathers. */
   #queue: Batch[] = [];
-  readonly #end: LogEnd;
   readonly #durability: CommitDurability;
   readonly #placed: { seq: number; segment: Segment; offset: number; bytes: number };
   /** Seq and time when the batch that is being written was composed. */
   #writtenSeq = 0;
   #writtenTimeMs = 0;
+  /** When the last write had ended, monotonic. */
+  #endedMs = 0;
   #durableTimeMs: number;
   #unsyncedBytes = 0;
   #phase: Phase = 'open';
@@ -121,8 +125,8 @@ export class GroupCommit {
     this.#sealTimer = new IdleTimer(env.clock, SEAL_DELAY_MS, () => {
       if (!this.#sealed) this.seal();
     });
-    this.#direct = new DirectWrites(env.clock, options.reads);
-    this.#end = new LogEnd(env, active, options, {
+    this.#direct = new DirectWrites(options.reads);
+    this.end = new LogEnd(env, active, options, {
       onSuccessorWanted: () => events.onSuccessorWanted(),
       hasRoom: (bytes) => events.hasRoom(bytes),
       onFatal: (error) => {
@@ -139,28 +143,6 @@ export class GroupCommit {
   get poisoned(): boolean {
     return this.#phase === 'poisoned';
   }
-  /** See LogEnd. */
-  get short(): boolean {
-    return this.#end.short;
-  }
-  /** Whether the active segment has anything worth sealing. */
-  get holdsRecords(): boolean {
-    return this.#end.active.holdsRecords;
-  }
-  /** See LogEnd. */
-  get unallocatedBytes(): number {
-    return this.#end.unallocatedBytes;
-  }
-  askSuccessor(): void {
-    this.#end.askSuccessor();
-  }
-  zeroSuccessor(successor: WritableSegment): Promise<unknown> {
-    return this.#end.zeroSuccessor(successor);
-  }
-  hurrySuccessor(): void {
-    this.#end.hurrySuccessor();
-  }
-
   /**
    * Gives the record a seq and a place in the next batch; key and value are copied. Undefined when it cannot be taken:
    * poisoned, closed, or no room on the disk. `undo` takes the change back should the commit fail; it is called
@@ -169,7 +151,9 @@ export class GroupCommit {
   append(record: NewRecord, undo: Undo): Placed | undefined {
     if (this.#phase !== 'open') return undefined;
     const bytes = sourceBytes(record);
-    if (!this.#end.admits(record.type, bytes)) return undefined;
+    const end = this.end;
+    const mayRefuse = end.short || end.isSuccessorRefused;
+    if (mayRefuse && !end.admits(record.type, bytes)) return undefined;
     const batch = this.#batchFor(bytes);
     const placed = this.#placed;
     placed.seq = this.#durability.lastSeq + 1;
@@ -177,9 +161,10 @@ export class GroupCommit {
     placed.bytes = bytes;
     placed.offset = batch.add(record, placed.seq, bytes, undo);
     this.#durability.lastSeq = placed.seq;
-    this.#end.planned(batch.end);
+    end.planned(batch.end);
     this.#unsyncedBytes += bytes;
-    this.#noteLoad();
+    const isMuch = this.#unsyncedBytes > UNSYNCED_BYTES_MAX || batch.end > end.bytesMax;
+    if (isMuch) this.#noteLoad();
     if (this.#writer === 'idle') this.#schedule();
     return placed;
   }
@@ -196,23 +181,23 @@ export class GroupCommit {
 
   /** The successor is durable and in the manifest: the next batch that does not fit goes there. */
   succeed(successor: WritableSegment): void {
-    const { late } = this.#end;
-    this.#end.succeed(successor);
+    const { late } = this.end;
+    this.end.succeed(successor);
     this.#noteLoad();
     if (late) this.#durability.tell();
   }
 
   /** It is asked for again when there is room, or with the next commit. */
   successorFailed(error: unknown): void {
-    const { late } = this.#end;
-    this.#end.successorFailed(error);
+    const { late } = this.end;
+    this.end.successorFailed(error);
     this.#noteLoad();
     if (late) this.#durability.tell();
   }
 
   /** Asks whether there is room again (compaction freed some). */
   retrySpace(): void {
-    if (!this.poisoned) this.#end.retrySpace();
+    if (!this.poisoned) this.end.retrySpace();
   }
 
   /** Resolves when all that was appended is durable or was taken back. */
@@ -229,7 +214,7 @@ export class GroupCommit {
 
   /** Goes on in the successor although the active segment is not full. False when there is nothing to seal. */
   rotate(): boolean {
-    if (this.#phase !== 'open' || !this.#end.rotate()) return false;
+    if (this.#phase !== 'open' || !this.end.rotate()) return false;
     this.#push(BATCH_KIND.seal);
     return true;
   }
@@ -243,7 +228,7 @@ export class GroupCommit {
       await this.drained();
     }
     if (!this.poisoned) this.#phase = 'closed';
-    await this.#end.close();
+    await this.end.close();
   }
 
   /** A batch with room for a frame: the gathering one, a new one, or one in the successor. */
@@ -253,13 +238,13 @@ export class GroupCommit {
     const open = this.#queue.length > (this.#writer === 'writing' ? 1 : 0) ? gathering : undefined;
     const mayJoin = open?.kind === BATCH_KIND.records && open.hasRoom(bytes);
     // When the successor is late, growing beyond the limit beats waiting.
-    const staysHere = this.#end.fits(bytes) || !this.#end.moveOn();
+    const staysHere = this.end.fits(bytes) || !this.end.moveOn();
     if (mayJoin && staysHere) return open;
     return this.#push(BATCH_KIND.records);
   }
 
   #push(kind: number): Batch {
-    const { active } = this.#end;
+    const { active } = this.end;
     const batch = new Batch(active.segment, active.plannedBytes, kind);
     active.plannedBytes = batch.end;
     this.#unsyncedBytes += batch.bytes;
@@ -276,7 +261,7 @@ export class GroupCommit {
   }
 
   readonly #start = (): void => {
-    assert(this.#writer === 'scheduled', 'A writer that starts was scheduled');
+    if (this.#writer !== 'scheduled') broken('A writer that starts was scheduled');
     void this.#writeAll();
   };
 
@@ -300,33 +285,40 @@ export class GroupCommit {
       return;
     }
     for (const wake of this.#idleWaiters.splice(0)) wake();
-    if (this.#phase === 'open' && !this.#sealed) this.#sealTimer.restart();
+    if (this.#phase === 'open' && !this.#sealed) this.#sealTimer.restart(this.#endedMs);
   }
 
   async #write(batch: Batch): Promise<void> {
     if (this.#fatal !== undefined) throw this.#fatal;
-    await this.#end.settle(batch.segment, batch.end);
-    const { segment } = this.#end.durable;
+    const end = this.end;
+    const { zeros } = end.writableOf(batch.segment);
+    // Nothing is written where zeros may be on their way to.
+    while (batch.end > zeros.allocatedBytes && zeros.settled !== undefined) await zeros.settled;
+    const { segment } = end.durable;
     const durable = { segment: segment.last, offset: segment.committedBytes };
     this.#writtenTimeMs = this.#options.nowMs();
-    const zeroBytes = this.#end.zerosBehind(batch.segment, batch.end);
+    const zeroBytes = batch.end > zeros.allocatedBytes ? end.behindBytes : 0;
     const { lastSeq } = this.#durability;
     this.#writtenSeq = lastSeq;
     const bytes = batch.compose(durable, lastSeq, this.#writtenTimeMs, zeroBytes);
+    const { file } = batch.segment;
     const startedMs = this.#env.clock.monotonicMs();
-    this.#end.writeInFlight = true;
+    end.writeInFlight = true;
     try {
-      await writeFully(batch.segment.file, bytes, batch.offset, this.#direct.allows(bytes.length));
+      const count = this.#direct.allows(bytes.length, startedMs)
+        ? await file.writeNow(bytes, batch.offset)
+        : await file.write(bytes, batch.offset);
+      if (count !== bytes.length) throw shortWrite(file, count, bytes.length, batch.offset);
     } finally {
-      this.#end.writeInFlight = false;
+      end.writeInFlight = false;
     }
-    const tookMs = this.#env.clock.monotonicMs() - startedMs;
-    this.#direct.took(tookMs);
-    this.onLatency(tookMs);
+    this.#endedMs = this.#env.clock.monotonicMs();
+    this.#direct.took(this.#endedMs - startedMs, this.#endedMs);
+    this.onLatency(this.#endedMs - startedMs);
   }
 
   #committed(batch: Batch): void {
-    const rotated = this.#end.committed(batch.segment, batch.bytes, batch.end);
+    const rotated = this.end.committed(batch.segment, batch.bytes, batch.end);
     this.#durableTimeMs = this.#writtenTimeMs;
     this.#unsyncedBytes -= batch.bytes;
     this.counters.batches += 1;
@@ -341,8 +333,9 @@ export class GroupCommit {
       this.provableSeq = this.#writtenSeq;
     }
     if (rotated !== undefined) this.#events.onRotated(rotated);
-    this.#noteLoad();
-    this.#wakeUpTo(this.#durability.watermark);
+    const { active, bytesMax } = this.end;
+    if (this.#durability.congested || active.plannedBytes > bytesMax) this.#noteLoad();
+    if (this.#seqWaiters.length > 0) this.#wakeUpTo(this.#durability.watermark);
     this.#durability.tell();
   }
 
@@ -357,13 +350,13 @@ export class GroupCommit {
     let cause: FailureCause = isNoSpace(error) ? 'no-space' : 'poisoned';
     let shown = error;
     try {
-      if (cause === 'no-space') await this.#end.cutUncommitted();
+      if (cause === 'no-space') await this.end.cutUncommitted();
     } catch (second) {
       cause = 'poisoned';
       shown = second;
     }
     this.#phase = cause === 'poisoned' ? 'poisoned' : 'open';
-    if (cause === 'no-space') this.#end.tooShort();
+    if (cause === 'no-space') this.end.tooShort();
     this.#noteLoad();
     this.#wakeUpTo(Number.POSITIVE_INFINITY);
     this.#durability.fail(cause, shown);
@@ -375,13 +368,13 @@ export class GroupCommit {
 
   /** Input should wait while too much is unsynced, or while the log waits for its next segment. */
   #noteLoad(): void {
-    const { late } = this.#end;
+    const end = this.end;
+    const late = end.active.plannedBytes > end.bytesMax && end.late;
     this.#durability.congested = late || this.#unsyncedBytes > UNSYNCED_BYTES_MAX;
     this.#durability.overloaded = late || this.#unsyncedBytes > 2 * UNSYNCED_BYTES_MAX;
   }
 
   #wakeUpTo(seq: number): void {
-    if (this.#seqWaiters.length === 0) return;
     const waiters = this.#seqWaiters;
     this.#seqWaiters = waiters.filter((waiter) => waiter.seq > seq);
     for (const waiter of waiters) if (waiter.seq <= seq) waiter.wake();

@@ -16,9 +16,9 @@ export class IdleTimer {
     this.#call = call;
   }
 
-  /** Idleness begins now. */
-  restart(): void {
-    this.#dueMs = this.#clock.monotonicMs() + this.#idleMs;
+  /** Idleness begins at `nowMs`, monotonic. */
+  restart(nowMs: number): void {
+    this.#dueMs = nowMs + this.#idleMs;
     if (this.#timer === undefined) this.#arm(this.#idleMs);
   }
 

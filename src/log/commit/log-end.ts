@@ -57,15 +57,25 @@ export class LogEnd {
   readonly #appendBytesMin: number;
   readonly #events: LogEndEvents;
   readonly #successorPace: SuccessorPace;
-  #active: WritableSegment;
-  #durable: WritableSegment;
+  /** Where new batches go. This and the next are read for every commit: plain fields, which only this class sets. */
+  active: WritableSegment;
+  /** Where the durable end is. */
+  durable: WritableSegment;
   #successor: WritableSegment | undefined;
-  #short = false;
+  /** The disk had no room when it was last asked. */
+  short = false;
+  /** The successor could not be made, and not for want of room. */
+  isSuccessorRefused = false;
+  /** Above this a segment without successor makes clients wait. */
+  readonly bytesMax: number;
+  /** Zeros to write behind a batch that ends beyond those that are there. */
+  readonly behindBytes: number;
+  readonly #stepBytes: number;
+  /** What puts leave to deletes. */
+  readonly #reserveBytes: number;
   #successorAsked = false;
   /** It is waited for, and the log is not full. */
   #successorAwaited = false;
-  /** It could not be made, and not for want of room. */
-  #successorRefused = false;
   #successorTimer: Timer | undefined;
   #spaceTimer: Timer | undefined;
   readonly #place: PlaceWatch;
@@ -78,9 +88,14 @@ export class LogEnd {
 
   constructor(env: Env, active: WritableSegment, options: LogEndOptions, events: LogEndEvents) {
     this.#env = env;
-    this.#active = active;
-    this.#durable = active;
-    this.#segmentBytesMax = options.segmentBytesMax;
+    this.active = active;
+    this.durable = active;
+    const bytesMax = options.segmentBytesMax;
+    this.#segmentBytesMax = bytesMax;
+    this.bytesMax = bytesMax + overgrowthBytes(bytesMax);
+    this.#stepBytes = Math.min(AHEAD_BYTES, bytesMax / 2);
+    this.#reserveBytes = Math.min(AHEAD_BYTES, bytesMax) / 4;
+    this.behindBytes = Math.min(BEHIND_BYTES, this.#reserveBytes);
     this.#appendBytesMin = options.appendBytesMin;
     this.#events = events;
     this.#successorPace = new SuccessorPace(env.clock, () => this.#zerosDue());
@@ -88,24 +103,9 @@ export class LogEnd {
     this.#zeroAhead();
     this.#place = new PlaceWatch(
       env,
-      () => this.#durable.segment,
+      () => this.durable.segment,
       (error) => events.onFatal(error),
     );
-  }
-
-  /** Where new batches go. */
-  get active(): WritableSegment {
-    return this.#active;
-  }
-
-  /** Where the durable end is. */
-  get durable(): WritableSegment {
-    return this.#durable;
-  }
-
-  /** The disk had no room when it was last asked. */
-  get short(): boolean {
-    return this.#short;
   }
 
   /**
@@ -114,7 +114,7 @@ export class LogEnd {
    */
   askSuccessor(): void {
     if (
-      this.#active !== this.#durable ||
+      this.active !== this.durable ||
       this.#successor !== undefined ||
       this.#successorAsked ||
       this.#successorTimer !== undefined ||
@@ -134,49 +134,45 @@ export class LogEnd {
   /** The active segment has outgrown its limit while its successor is being made: clients have to wait. */
   get late(): boolean {
     return (
-      this.#active.plannedBytes > this.#bytesMax() &&
+      this.active.plannedBytes > this.bytesMax &&
       this.#successor === undefined &&
-      (this.#successorAsked || this.#active !== this.#durable)
+      (this.#successorAsked || this.active !== this.durable)
     );
   }
 
   /** Writes the zeros that a successor is to have before it is used. Resolves as ZeroAhead.extend. */
   zeroSuccessor({ zeros }: WritableSegment): Promise<unknown> {
-    const bytes = this.#appends() ? this.#reserveBytes() : this.#segmentBytesMax;
+    const bytes = this.#appends() ? this.#reserveBytes : this.#segmentBytesMax;
     return zeros.extend(bytes, this.#successorPace);
   }
 
   /** What the active segment may yet take from the file system. */
   get unallocatedBytes(): number {
     if (!this.#appends()) return 0;
-    return Math.max(0, this.#segmentBytesMax - this.#active.zeros.allocatedBytes);
-  }
-
-  /** Zeros to write behind a batch that ends at `end`, when it is about to be written. */
-  zerosBehind(segment: Segment, end: number): number {
-    const { zeros } = this.#writableOf(segment);
-    return end > zeros.allocatedBytes ? Math.min(BEHIND_BYTES, this.#reserveBytes()) : 0;
+    return Math.max(0, this.#segmentBytesMax - this.active.zeros.allocatedBytes);
   }
 
   /** Whether a record whose frame has `bytes` may be taken. */
   admits(type: RecordType, bytes: number): boolean {
-    if (this.#successorRefused && !this.#mayGrow(type, bytes)) return false;
-    if (!this.#short) return true;
-    const reserve = type === RECORD.put ? this.#reserveBytes() : BATCH_HEADER_BYTES;
-    const end = this.#active.plannedBytes + BATCH_HEADER_BYTES + bytes;
-    return end <= this.#active.zeros.allocatedBytes - reserve;
+    if (this.isSuccessorRefused && !this.#mayGrow(type, bytes)) return false;
+    if (!this.short) return true;
+    const reserve = type === RECORD.put ? this.#reserveBytes : BATCH_HEADER_BYTES;
+    const end = this.active.plannedBytes + BATCH_HEADER_BYTES + bytes;
+    return end <= this.active.zeros.allocatedBytes - reserve;
   }
 
   /** Whether a frame of `bytes` fits the active segment. */
   fits(bytes: number): boolean {
-    return this.#active.plannedBytes + BATCH_HEADER_BYTES + bytes <= this.#segmentBytesMax;
+    return this.active.plannedBytes + BATCH_HEADER_BYTES + bytes <= this.#segmentBytesMax;
   }
 
   /** A record was given a place: asks for a successor in time. */
   planned(bytes: number): void {
-    this.#active.plannedBytes = bytes;
-    this.#active.holdsRecords = true;
-    if (this.#wantsSuccessor() && !this.#short) this.askSuccessor();
+    const { active } = this;
+    active.plannedBytes = bytes;
+    active.holdsRecords = true;
+    const isHalfFull = bytes > this.#segmentBytesMax / 2;
+    if (isHalfFull && this.#successor === undefined && !this.short) this.askSuccessor();
   }
 
   /** Makes the successor the active segment; false when there is none yet. */
@@ -185,14 +181,14 @@ export class LogEnd {
       this.#successorPace.hurry();
       return false;
     }
-    this.#active = this.#successor;
+    this.active = this.#successor;
     this.#successor = undefined;
     return true;
   }
 
   /** As moveOn, when there is anything to seal and nothing is on its way to the successor already. */
   rotate(): boolean {
-    return this.#active.holdsRecords && this.#active === this.#durable && this.moveOn();
+    return this.active.holdsRecords && this.active === this.durable && this.moveOn();
   }
 
   /** The successor is durable and in the manifest. */
@@ -200,10 +196,10 @@ export class LogEnd {
     assert(this.#successor === undefined, 'There is one successor');
     this.#successorAsked = false;
     this.#successorAwaited = false;
-    this.#successorRefused = false;
+    this.isSuccessorRefused = false;
     this.#successor = successor;
-    if (!this.#short) return;
-    this.#short = false;
+    if (!this.short) return;
+    this.short = false;
     this.keepAhead();
   }
 
@@ -212,7 +208,7 @@ export class LogEnd {
     this.#successorAsked = false;
     this.#successorAwaited = false;
     if (!isNoSpace(error)) {
-      this.#successorRefused = true;
+      this.isSuccessorRefused = true;
       this.#askAgainLater();
       return;
     }
@@ -220,66 +216,62 @@ export class LogEnd {
     void this.#renewReserve();
   }
 
-  /** Resolves when no zeros are being written where a batch that ends at `end` would go. */
-  async settle(segment: Segment, end: number): Promise<void> {
-    const { zeros } = this.#writableOf(segment);
-    while (end > zeros.allocatedBytes && zeros.settled !== undefined) await zeros.settled;
-  }
-
   /** A batch of `bytes` is durable. Returns the segment that is complete by it, if the log moved on. */
   committed(segment: Segment, bytes: number, end: number): WritableSegment | undefined {
-    const rotated = segment === this.#durable.segment ? undefined : this.#durable;
+    const rotated = segment === this.durable.segment ? undefined : this.durable;
     if (rotated !== undefined) {
       rotated.segment.sealed = true;
-      this.#durable = this.#active;
+      this.durable = this.active;
     }
     segment.committedBytes = end;
     // Seals say nothing of the load.
     if (bytes > BATCH_HEADER_BYTES)
       this.#meanBatchBytes += (bytes - this.#meanBatchBytes) * MEAN_SHARE;
-    const { zeros } = this.#durable;
-    if (end > zeros.allocatedBytes) zeros.reset(end + this.zerosBehind(segment, end));
+    const { zeros } = this.durable;
+    if (end > zeros.allocatedBytes) zeros.reset(end + this.behindBytes);
     this.keepAhead();
     return rotated;
   }
 
   /** Zeros ahead of the end, and the word to prepare a successor in time. */
   keepAhead(): void {
-    if (this.writeInFlight || this.#closed || this.#short) return;
-    this.#zeroAhead();
-    if (this.#wantsSuccessor()) this.askSuccessor();
+    if (this.writeInFlight || this.#closed || this.short) return;
+    const { plannedBytes, zeros } = this.active;
+    if (zeros.allocatedBytes < plannedBytes + this.#stepBytes / 2) this.#zeroAhead();
+    const isHalfFull = plannedBytes > this.#segmentBytesMax / 2;
+    if (isHalfFull && this.#successor === undefined) this.askSuccessor();
   }
 
   /** Asks whether there is room again: for zeros, and for a successor if one is due. */
   retrySpace(): void {
-    if (!this.#short || this.#closed) return;
+    if (!this.short || this.#closed) return;
     this.#retryLater();
     if (this.writeInFlight) return;
     void this.#extend().then((error) => {
-      if (error !== undefined || !this.#short || this.#closed) return;
-      if (this.#wantsSuccessor() && this.#active === this.#durable) {
+      if (error !== undefined || !this.short || this.#closed) return;
+      if (this.#wantsSuccessor() && this.active === this.durable) {
         this.askSuccessor();
         return;
       }
-      this.#short = false;
+      this.short = false;
       this.keepAhead();
     });
   }
 
   /** Asks again every second until there is room. */
   tooShort(): void {
-    this.#short = true;
+    this.short = true;
     this.#retryLater();
   }
 
   /** Nothing of what was planned beyond the durable end is left in the files. */
   async cutUncommitted(): Promise<void> {
-    await this.#durable.cutUncommitted();
-    if (this.#active === this.#durable) return;
+    await this.durable.cutUncommitted();
+    if (this.active === this.durable) return;
     // Nothing durable is in the active one yet: it is the successor again.
-    await this.#active.cutUncommitted();
-    this.#successor = this.#active;
-    this.#active = this.#durable;
+    await this.active.cutUncommitted();
+    this.#successor = this.active;
+    this.active = this.durable;
   }
 
   async close(): Promise<void> {
@@ -287,8 +279,8 @@ export class LogEnd {
     this.#spaceTimer?.cancel();
     this.#place.close();
     this.#successorTimer?.cancel();
-    await this.#active.close();
-    if (this.#durable !== this.#active) await this.#durable.close();
+    await this.active.close();
+    if (this.durable !== this.active) await this.durable.close();
     await this.#successor?.close();
   }
 
@@ -297,24 +289,16 @@ export class LogEnd {
     return this.#meanBatchBytes >= this.#appendBytesMin;
   }
 
-  #writableOf(segment: Segment): WritableSegment {
-    return segment === this.#durable.segment ? this.#durable : this.#active;
-  }
-
-  #step(): number {
-    return Math.min(AHEAD_BYTES, this.#segmentBytesMax / 2);
-  }
-
-  /** What puts leave to deletes. */
-  #reserveBytes(): number {
-    return Math.min(AHEAD_BYTES, this.#segmentBytesMax) / 4;
+  /** The active or the durable one, which `segment` is. */
+  writableOf(segment: Segment): WritableSegment {
+    return segment === this.durable.segment ? this.durable : this.active;
   }
 
   #zerosDue(): ZerosDue {
     const max = this.#segmentBytesMax;
-    const { plannedBytes } = this.#active;
+    const { plannedBytes } = this.active;
     return {
-      leastShare: this.#reserveBytes() / max,
+      leastShare: this.#reserveBytes / max,
       share: (plannedBytes / max - 1 / 2) / (ZEROED_AT_SHARE - 1 / 2),
       isAwaited: this.#successorAwaited || plannedBytes > max,
     };
@@ -322,38 +306,33 @@ export class LogEnd {
 
   /** Whether a frame of `bytes` is still taken without a successor. */
   #mayGrow(type: RecordType, bytes: number): boolean {
-    const end = this.#active.plannedBytes + BATCH_HEADER_BYTES + bytes;
-    return end <= (type === RECORD.put ? this.#segmentBytesMax : this.#bytesMax());
+    const end = this.active.plannedBytes + BATCH_HEADER_BYTES + bytes;
+    return end <= (type === RECORD.put ? this.#segmentBytesMax : this.bytesMax);
   }
 
   #askAgainLater(): void {
     this.#successorTimer?.cancel();
     this.#successorTimer = this.#env.clock.setTimer(SUCCESSOR_RETRY_MS, () => {
       this.#successorTimer = undefined;
-      if (this.#wantsSuccessor() && !this.#short) this.askSuccessor();
+      if (this.#wantsSuccessor() && !this.short) this.askSuccessor();
     });
   }
 
-  /** Above this a segment without successor makes clients wait. */
-  #bytesMax(): number {
-    return this.#segmentBytesMax + overgrowthBytes(this.#segmentBytesMax);
-  }
-
   #wantsSuccessor(): boolean {
-    return this.#active.plannedBytes > this.#segmentBytesMax / 2 && this.#successor === undefined;
+    return this.active.plannedBytes > this.#segmentBytesMax / 2 && this.#successor === undefined;
   }
 
   #zeroAhead(): void {
-    const { plannedBytes, zeros } = this.#active;
-    const wanted = Math.min(plannedBytes + this.#step() / 2, this.#segmentBytesMax);
+    const { plannedBytes, zeros } = this.active;
+    const wanted = Math.min(plannedBytes + this.#stepBytes / 2, this.#segmentBytesMax);
     if (!this.#appends() && zeros.allocatedBytes < wanted) void this.#extend();
   }
 
   async #extend(): Promise<unknown> {
-    const { plannedBytes, zeros } = this.#active;
-    const reserve = this.#short ? this.#reserveBytes() : 0;
+    const { plannedBytes, zeros } = this.active;
+    const reserve = this.short ? this.#reserveBytes : 0;
     const target = Math.max(
-      Math.min(plannedBytes + this.#step(), Math.max(this.#segmentBytesMax, plannedBytes)),
+      Math.min(plannedBytes + this.#stepBytes, Math.max(this.#segmentBytesMax, plannedBytes)),
       Math.min(plannedBytes + reserve, this.#ballastEnd),
     );
     const error = await zeros.extend(target);
@@ -365,9 +344,9 @@ export class LogEnd {
 
   /** There is no room for a segment, but maybe for the deletes that would make some. */
   async #renewReserve(): Promise<void> {
-    if (!(await this.#events.hasRoom(this.#reserveBytes()))) return;
-    if (this.writeInFlight || this.#closed || !this.#short) return;
-    this.#ballastEnd = this.#active.plannedBytes + this.#reserveBytes();
+    if (!(await this.#events.hasRoom(this.#reserveBytes))) return;
+    if (this.writeInFlight || this.#closed || !this.short) return;
+    this.#ballastEnd = this.active.plannedBytes + this.#reserveBytes;
     await this.#extend();
   }
 

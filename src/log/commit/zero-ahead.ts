@@ -27,17 +27,14 @@ export function isNoSpace(error: unknown): boolean {
 
 export class ZeroAhead {
   readonly #file: File;
-  #allocatedBytes: number;
+  /** Read for every commit: a plain field, which only this class changes. */
+  allocatedBytes: number;
   #running: Promise<unknown> | undefined;
 
   /** `file` without write-through; it stays the caller's to close. */
   constructor(file: File, allocatedBytes: number) {
     this.#file = file;
-    this.#allocatedBytes = allocatedBytes;
-  }
-
-  get allocatedBytes(): number {
-    return this.#allocatedBytes;
+    this.allocatedBytes = allocatedBytes;
   }
 
   /** Resolves when no zeros are being written. Never rejects. */
@@ -47,7 +44,7 @@ export class ZeroAhead {
 
   /** The log's end moved past the allocated part, or back below it after a truncation. */
   reset(bytes: number): void {
-    this.#allocatedBytes = bytes;
+    this.allocatedBytes = bytes;
   }
 
   /**
@@ -69,16 +66,16 @@ export class ZeroAhead {
 
   /** Writes zeros again from `start` to the allocated end. Throws what the file system says. */
   async rewrite(start: number): Promise<void> {
-    await this.#writeLot(start, this.#allocatedBytes);
+    await this.#writeLot(start, this.allocatedBytes);
   }
 
   async #write(target: number, pace: SuccessorPace | undefined): Promise<void> {
-    while (this.#allocatedBytes < target) {
-      if (pace !== undefined && !(await pace.next(this.#allocatedBytes / target))) return;
-      const start = this.#allocatedBytes;
+    while (this.allocatedBytes < target) {
+      if (pace !== undefined && !(await pace.next(this.allocatedBytes / target))) return;
+      const start = this.allocatedBytes;
       const end = Math.min(start + LOT_BYTES, target);
       await this.#writeLot(start, end);
-      this.#allocatedBytes = Math.max(this.#allocatedBytes, end);
+      this.allocatedBytes = Math.max(this.allocatedBytes, end);
     }
   }
 

@@ -22,6 +22,7 @@ export function readingAround(file: File, onUnreadable: OnUnreadable): File {
     path: file.path,
     read: (target, position) => readAround(file, target, position, tell),
     write: () => Promise.reject(new Error('This file is only read')),
+    writeNow: () => Promise.reject(new Error('This file is only read')),
     sync: () => file.sync(),
     truncate: () => Promise.reject(new Error('This file is only read')),
     size: () => file.size(),

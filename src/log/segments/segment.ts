@@ -7,7 +7,7 @@
 
 import { join } from 'node:path';
 
-import { assert } from '../../assert.js';
+import { assert, broken } from '../../assert.js';
 import type { File, Fs } from '../../env/env.js';
 import { segmentName } from '../bytes/file-names.js';
 import { FlushNeed } from './flush-need.js';
@@ -133,7 +133,7 @@ export class SegmentTable {
 
   at(slot: number): Segment {
     const segment = this.#slots[slot];
-    assert(segment !== undefined, 'A slot in the keydir names a live segment');
+    if (segment === undefined) broken('A slot in the keydir names a live segment');
     return segment;
   }
 

@@ -9,19 +9,16 @@ import { KvError, systemCode } from '../../errors.js';
 import { returnedBuffer } from '../bytes/returned-memory.js';
 import { freeTemporaryName, requireMayPut } from './ownership.js';
 
-/** Writes all of `bytes` at `position` or throws; a count that is short is KV_NO_SPACE. `direct`: see File. */
-export async function writeFully(
-  file: File,
-  bytes: Uint8Array,
-  position: number,
-  direct = false,
-): Promise<void> {
-  const count = await file.write(bytes, position, direct);
-  if (count === bytes.length) return;
-  throw new KvError('KV_NO_SPACE', `Only ${count} of ${bytes.length} bytes could be written`, {
-    path: file.path,
-    offset: position,
-  });
+/** Writes all of `bytes` at `position` or throws; a count that is short is KV_NO_SPACE. */
+export async function writeFully(file: File, bytes: Uint8Array, position: number): Promise<void> {
+  const count = await file.write(bytes, position);
+  if (count !== bytes.length) throw shortWrite(file, count, bytes.length, position);
+}
+
+/** Only `count` of `bytes` were written at `position`. */
+export function shortWrite(file: File, count: number, bytes: number, position: number): KvError {
+  const message = `Only ${count} of ${bytes} bytes could be written`;
+  return new KvError('KV_NO_SPACE', message, { path: file.path, offset: position });
 }
 
 /**

@@ -23,7 +23,8 @@ type Question = JudgeQuestion | ExportMore;
 type Answer = JudgeAnswer | ExportItems;
 type Done = CompactDone | HintDone | ExportDone | ScrubDone;
 
-const IDLE_MS_MAX = 2000;
+/** Under load there is more to do every few seconds: a new thread would begin with cold code. */
+const IDLE_MS_MAX = 5000;
 
 interface Running {
   readonly answer: (question: Question) => Answer | Promise<Answer>;
@@ -34,6 +35,7 @@ interface Running {
 export class Background {
   readonly #env: Env;
   readonly #dir: string;
+  readonly #nicerBy: number | undefined;
   #worker: Worker | undefined;
   #running: Running | undefined;
   #idleTimer: Timer | undefined;
@@ -41,9 +43,11 @@ export class Background {
   #ended: Promise<void> = Promise.resolve();
   #closed = false;
 
-  constructor(env: Env, dir: string) {
+  /** `nicerBy`: see Env.startWorker. */
+  constructor(env: Env, dir: string, nicerBy?: number) {
     this.#env = env;
     this.#dir = dir;
+    this.#nicerBy = nicerBy;
   }
 
   /** Runs a task; `answer` is asked in between. Rejects with KvError when the worker could not do it. */
@@ -77,9 +81,8 @@ export class Background {
   }
 
   #start(): Worker {
-    const worker = this.#env.startWorker(new URL('./worker.js', import.meta.url), {
-      dir: this.#dir,
-    });
+    const module = new URL('./worker.js', import.meta.url);
+    const worker = this.#env.startWorker(module, { dir: this.#dir }, this.#nicerBy);
     worker.onMessage((message) => this.#receive(worker, message as FromWorker));
     worker.done.catch((error: unknown) => {
       if (this.#worker !== worker) return;

@@ -92,7 +92,8 @@ export class Commits {
   readonly #flushes: Flushes;
   readonly #large: LargeValues;
   readonly #counters: StoreCounters;
-  readonly #past = new PastStates();
+  /** What takes changes back; durable ones are dropped from it. */
+  readonly past = new PastStates();
   /** The store closes: nothing is committed any more. */
   closed = false;
 
@@ -137,7 +138,7 @@ export class Commits {
     if (placed === undefined) return undefined;
     const { seq } = placed;
     const old = items.hasLarge && ref !== 0 ? items.largeOf(ref) : undefined;
-    if (ref === 0) this.#past.push(seq, undefined, undefined);
+    if (ref === 0) this.past.push(seq, undefined, undefined);
     else this.#keepPast(seq, ref);
     const state = STATE;
     state.segment = placed.segment.slot;
@@ -202,7 +203,7 @@ export class Commits {
     const placed = this.#log.append(record, this.#takeBack);
     if (placed === undefined) return undefined;
     items.load(ref, BEFORE);
-    this.#past.push(placed.seq, BEFORE, items.largeOf(ref));
+    this.past.push(placed.seq, BEFORE, items.largeOf(ref));
     items.setExpiresAt(ref, expiresAt);
     if (wins) items.addMarks(ref, MARK.WON);
     items.noteUnsynced(key, start, end, placed.seq);
@@ -307,11 +308,6 @@ export class Commits {
     this.#large.dropAfter(reference, seq);
   }
 
-  /** What is up to `watermark` is durable: nobody takes it back. */
-  settle(watermark: number): void {
-    this.#past.dropUpTo(watermark);
-  }
-
   get #takesRecords(): boolean {
     return !this.closed && !this.#log.poisoned && !this.#log.short;
   }
@@ -346,17 +342,17 @@ export class Commits {
       BEFORE.expiresAt !== 0 || flushes.isOpen || flushes.promises.nextMs !== Infinity;
     if (mayBeDead && this.#liveness.isDeadForGood(ref)) {
       this.#noteKiller(ref, this.#segmentOf(ref).flushNeed);
-      this.#past.push(seq, undefined, undefined);
+      this.past.push(seq, undefined, undefined);
       return;
     }
-    this.#past.push(seq, BEFORE, items.hasLarge ? items.largeOf(ref) : undefined);
+    this.past.push(seq, BEFORE, items.hasLarge ? items.largeOf(ref) : undefined);
   }
 
   /** The change of that key by the record of `seq` did not come to be. */
   readonly #takeBack = (key: Buffer, seq: number): void => {
     const items = this.#items;
     const large = this.#large;
-    const before = this.#past.pop(seq);
+    const before = this.past.pop(seq);
     const ref = items.keydir.find(key);
     const now = ref === 0 ? undefined : items.largeOf(ref);
     items.restore(key, before);

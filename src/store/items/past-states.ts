@@ -32,7 +32,7 @@ export class PastStates {
   ): void {
     if ((this.#pushed - this.#dropped) * STATE_WORDS === this.#words.length) this.#grow();
     const words = this.#words;
-    const at = this.#place(this.#pushed);
+    const at = (this.#pushed * STATE_WORDS) % words.length;
     this.#pushed += 1;
     words[at] = seq;
     words[at + 1] = record === undefined ? 0 : 1;

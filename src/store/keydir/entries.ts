@@ -9,7 +9,7 @@
 //   split, never joined. So a walk that goes on later finds its place again.
 // - A page without live records is given back, unless it is the one being filled.
 
-import { assert } from '../../assert.js';
+import { assert, broken } from '../../assert.js';
 import { KEY_BYTES_LIMIT, SEQ_MAX } from '../../limits.js';
 import { PAGE_BITS, PAGE_WORDS, WORD_MASK, firstRecordWord, walkRecords } from './record-walk.js';
 import type { KeydirRecord } from './record.js';
@@ -261,7 +261,7 @@ export class KeydirEntries {
     const isAligned = ((offset | length) & (UNIT - 1)) === 0 && units <= LENGTH_UNITS_MAX;
     const isTime = expiresAt >= 0 && expiresAt <= U48_MAX && lastUsedSeconds < HIGH;
     const isMarked = record.marks >= 0 && record.marks <= MARKS_MAX && seq >= 0 && seq <= SEQ_MAX;
-    assert(isPlace && isAligned && isTime && isMarked, 'A record fits its words');
+    if (!(isPlace && isAligned && isTime && isMarked)) broken('A record fits its words');
     const page = this.#pages[ref >>> PAGE_BITS]!;
     const at = ref & WORD_MASK;
     const seqHigh = Math.floor(seq / HIGH);
@@ -314,8 +314,7 @@ export class KeydirEntries {
   }
 
   #allocate(words: number): number {
-    const recycled = this.#takeFree(words);
-    if (recycled !== 0) return recycled;
+    if ((this.#free[words] ?? 0) !== 0) return this.#takeFree(words);
     if (this.#end + words > PAGE_WORDS) {
       const split = this.#splitFree(words);
       if (split !== 0) return split;

@@ -118,7 +118,8 @@ export class KeydirIndex {
     if (buckets === 0) return 0;
     const first = number * this.#stride;
     const { pages } = this.#buckets;
-    // As tagOf, homeOf, pageOf, wordOf, zeroBytes and byteOf, written out: every request makes this search.
+    // Four tags at a time, as homeOf, pageOf and wordOf have their places, written out: every request makes this search.
+    // `hits`: bit 7 of each byte that is 0, and perhaps of a 1 above it, never below.
     const tags = Math.imul((hash >>> SHARD_BITS) & 0xff || 1, ONES);
     let bucket = (((hash >>> SHARD_BITS) * buckets) / 2 ** (32 - SHARD_BITS)) >>> 0;
     for (let seen = 0; seen < buckets; seen += 1) {
@@ -217,16 +218,23 @@ export class KeydirIndex {
   #place(number: number, hash: number, ref: number): void {
     const buckets = this.#bucketCounts[number]!;
     const first = number * this.#stride;
-    let bucket = homeOf(hash, buckets);
+    const { pages } = this.#buckets;
+    // Written out, as in find().
+    const tag = (hash >>> SHARD_BITS) & 0xff || 1;
+    let bucket = (((hash >>> SHARD_BITS) * buckets) / 2 ** (32 - SHARD_BITS)) >>> 0;
     for (;;) {
       const block = this.#blocks[first + (bucket >>> 3)]!;
-      const page = this.#buckets.pages[pageOf(block)]!;
-      const at = wordOf(block, bucket);
+      const page = pages[block >>> BLOCKS_BITS]!;
+      const at =
+        ALIGN_WORDS +
+        ((block & BLOCK_MASK) << BLOCK_BITS) +
+        ((bucket & (BUCKETS_A_BLOCK - 1)) << BUCKET_BITS);
       for (let word = 0; word < 3; word += 1) {
-        const empty = zeroBytes(page[at + word]!);
+        const tags = page[at + word]!;
+        const empty = (tags - ONES) & ~tags & TOPS;
         if (empty === 0) continue;
-        const byte = byteOf(empty);
-        page[at + word]! |= tagOf(hash) << (byte << 3);
+        const byte = (31 - Math.clz32(empty & -empty)) >>> 3;
+        page[at + word]! |= tag << (byte << 3);
         page[at + REFS + word * 4 + byte] = ref;
         return;
       }
@@ -321,21 +329,6 @@ function noShards(): (Shard | undefined)[] {
 
 // Bits of a hash: 0..9 shard, 10..17 tag, the upper ones the place in the shard.
 
-function tagOf(hash: number): number {
-  return (hash >>> SHARD_BITS) & 0xff || 1;
-}
-
 function homeOf(hash: number, buckets: number): number {
   return (((hash >>> SHARD_BITS) * buckets) / 2 ** (32 - SHARD_BITS)) >>> 0;
-}
-
-// Four tags at a time: bit 7 of each byte that is 0 (and perhaps of a 1 above it, never below).
-
-function zeroBytes(word: number): number {
-  return (word - ONES) & ~word & TOPS;
-}
-
-/** The number of the lowest byte that zeroBytes found. */
-function byteOf(hits: number): number {
-  return (31 - Math.clz32(hits & -hits)) >>> 3;
 }

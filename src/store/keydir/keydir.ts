@@ -10,7 +10,7 @@
 //   a ref across turns of the event loop must check seq.
 // - Growth and shrinking are done in pieces: no call takes more than a few ms, whatever the count.
 
-import { assert } from '../../assert.js';
+import { assert, broken } from '../../assert.js';
 import { KEY_BYTES_LIMIT } from '../../limits.js';
 import { type HashSeed, hashWords, packKey } from '../../log/bytes/key-hash.js';
 import { KeydirEntries } from './entries.js';
@@ -181,7 +181,7 @@ export class Keydir {
 
   /** As insert, of a packed key and its hash. Its absence is not looked at again. */
   insertPacked(hash: number, words: Uint32Array, start: number, keyLength: number): number {
-    assert(keyLength > 0 && keyLength <= KEY_BYTES_LIMIT, 'A key has 1..65,535 bytes');
+    if (keyLength <= 0 || keyLength > KEY_BYTES_LIMIT) broken('A key has 1..65,535 bytes');
     const ref = this.#entries.create(words, start, keyLength);
     this.#index.add(hash, ref);
     if (this.#recency !== undefined) this.#recency.add(ref);

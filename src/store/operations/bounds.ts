@@ -52,8 +52,8 @@ export class Bounds {
   #endMs = 0;
   #isScheduled = false;
   #isSlicing = false;
-  /** The next slice waits for the disk. */
-  #isPaused = false;
+  /** The next slice waits for the disk: onDurable is to be called. */
+  isPaused = false;
   #unsyncedItems = 0;
   /** When this is durable, the unsynced items are. */
   #unsyncedUpto = 0;
@@ -136,15 +136,14 @@ export class Bounds {
 
   /** The watermark moved: a slice that waited for the disk goes on. */
   onDurable(): void {
-    if (!this.#isPaused) return;
-    this.#isPaused = false;
+    this.isPaused = false;
     this.#schedule();
   }
 
   /** A commit failed: evicted items are back, and who waits may never get room. */
   onFailed(): void {
     this.#unsyncedItems = 0;
-    this.#isPaused = false;
+    this.isPaused = false;
     this.#reserve();
     this.trim();
     if (this.#waiting.length > 0) this.#schedule();
@@ -197,7 +196,7 @@ export class Bounds {
     if (this.#parts.options.evicts) this.#trimSlice();
     this.#setCeiling();
     if (this.#waiting.length === 0 && this.#bytesCeiling === 0 && this.#keysCeiling === 0) return;
-    if (this.#isPaused || this.#mustPause()) this.#isPaused = true;
+    if (this.isPaused || this.#mustPause()) this.isPaused = true;
     else this.#schedule();
   }
 
@@ -220,7 +219,7 @@ export class Bounds {
     while (this.#isAbove() && this.#mayGoOn()) {
       if (this.#evictBut(0) === 'evicted') continue;
       // On a full disk not even deletes find room: with the next commit they may.
-      this.#isPaused = true;
+      this.isPaused = true;
       return;
     }
   }

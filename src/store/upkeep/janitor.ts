@@ -21,6 +21,8 @@ import { Snapshot } from './snapshot.js';
 import type { CompactionReport, SnapshotReport } from '../store.js';
 
 const TICK_MS = 5_000;
+/** Nothing waits for a snapshot, while compaction has to keep up: a tenth of the serving thread's share. */
+const EXPORTER_NICER_BY = 10;
 /** After a compaction failed: it would most likely fail again at once. */
 const FAILED_PAUSE_MS = 60_000;
 /** The same on a full disk, where writes wait for it. */
@@ -46,7 +48,7 @@ export class Janitor {
     this.#parts = parts;
     this.#background = new Background(parts.env, parts.log.dir);
     this.#compaction = new Compaction(parts, this.#background);
-    this.#exporter = new Background(parts.env, parts.log.dir);
+    this.#exporter = new Background(parts.env, parts.log.dir, EXPORTER_NICER_BY);
     this.#snapshot = new Snapshot(parts, this.#exporter);
     if (typeof parts.options.snapshot === 'number') this.#lastSnapshotMs = this.#nowMs();
     for (const segment of parts.log.recovery.scanned) this.#later(() => this.#writeHint(segment));

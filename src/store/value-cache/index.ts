@@ -45,11 +45,13 @@ export class ValueCacheIndex {
 
   /** The ref's place, or NO_PLACE. */
   find(ref: number): number {
-    const hash = hashOf(ref);
+    // As hashOf and #probe, written out: every read makes this search.
+    let hash = Math.imul(ref ^ (ref >>> 16), 0x85ebca6b);
+    hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+    hash ^= hash >>> 16;
     const shard = this.#shards[hash & (this.#shards.length - 1)];
     if (shard === undefined) return NO_PLACE;
     const { table, slots } = shard;
-    // As #probe, written out: every read makes this search.
     let slot = (hash >>> this.#shardBits) & (slots - 1);
     while (table[slot * 2] !== ref) {
       if (table[slot * 2] === 0) return NO_PLACE;
@@ -64,7 +66,10 @@ export class ValueCacheIndex {
     const shard = this.#shards[hash & (this.#shards.length - 1)];
     if (shard === undefined) return false;
     const { table, slots } = shard;
-    const at = this.#probe(shard, hash, ref);
+    // As in find().
+    let slot = (hash >>> this.#shardBits) & (slots - 1);
+    while (table[slot * 2] !== ref && table[slot * 2] !== 0) slot = (slot + 1) & (slots - 1);
+    const at = slot * 2;
     if (table[at] === 0) {
       if (shard.count >= (slots >>> 2) * 3) return false;
       table[at] = ref;

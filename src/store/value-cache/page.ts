@@ -6,6 +6,7 @@
 //          then the value, padded to a multiple of 8 bytes
 
 import { assert } from '../../assert.js';
+import { copyBytes } from '../../copy-bytes.js';
 
 const HEADER_BYTES = 28;
 const HIGH = 2 ** 32;
@@ -133,7 +134,7 @@ export class ValueCachePage {
     words[at + 4] = high;
     words[at + 5] = flags;
     words[at + 6] = valueBytes;
-    value.copy(this.bytes, offset + HEADER_BYTES, start, end);
+    copyBytes(this.bytes, offset + HEADER_BYTES, value, start, end);
     this.used = offset + ((HEADER_BYTES + valueBytes + 7) & ~7);
     return offset;
   }

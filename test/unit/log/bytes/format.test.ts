@@ -12,7 +12,6 @@ import {
   MARK,
   RECORD,
   SEGMENT_HEADER_BYTES,
-  align,
   casOf,
   decodeBatchHeader,
   decodeFrame,
@@ -147,8 +146,9 @@ describe('log/bytes/format frames', () => {
     expect(casOf(RECORDS['put-chosen-cas']!)).to.equal(0xffff_ffff_ffff_fffen);
   });
 
-  it('align() is the next multiple of 8', () => {
-    expect([0, 1, 7, 8, 9].map(align)).to.deep.equal([0, 8, 8, 8, 16]);
+  it('frameBytes() is a multiple of 8, also of values that no 32 bits hold', () => {
+    const bytes = [0, 1, 7, 8, 9, 2 ** 33 - 1].map((value) => frameBytes(0, value, 0) - 32);
+    expect(bytes).to.deep.equal([0, 8, 8, 8, 16, 2 ** 33]);
   });
 });
 

@@ -26,7 +26,7 @@ describe('IdleTimer', () => {
     );
     const startMs = clock.monotonicMs();
     for (let ms = 0; ms < 500; ms += 100) {
-      idle.restart();
+      idle.restart(clock.monotonicMs());
       await world.scheduler.advance(100);
     }
     expect(timers).to.equal(1);
@@ -35,7 +35,7 @@ describe('IdleTimer', () => {
     await world.scheduler.advance(2);
     expect(calls).to.deep.equal([1400]);
     expect(timers, 'one more for what was left').to.equal(2);
-    idle.restart();
+    idle.restart(clock.monotonicMs());
     idle.cancel();
     await world.scheduler.advance(5000);
     expect(calls).to.deep.equal([1400]);
