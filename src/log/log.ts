@@ -14,7 +14,7 @@ import { decodeFrame } from './bytes/format.js';
 import type { ReadCount } from './commit/direct-writes.js';
 import { GroupCommit } from './commit/group-commit.js';
 import type { NewRecord, Undo } from './commit/batch.js';
-import type { CommitCounters, Placed } from './commit/group-commit.js';
+import type { CommitCounters, LogClock, Placed } from './commit/group-commit.js';
 import { HintReader } from './segments/hint-reader.js';
 import { SEED_BYTES, hashSeed } from './bytes/key-hash.js';
 import type { ImageContent } from './segments/image-file.js';
@@ -37,8 +37,7 @@ interface LogOptions extends Pick<ReplayOptions, 'onBegin' | 'onProgress'> {
   readonly segmentBytesMax: number;
   /** See CommitOptions. */
   readonly appendBytesMin: number;
-  /** Unix ms on the store's clock. */
-  readonly nowMs: () => number;
+  readonly storeClock: LogClock;
   /** See DirectWrites. */
   readonly reads?: ReadCount | undefined;
   readonly useHints: boolean;

@@ -6,7 +6,7 @@
 
 import type { Env } from '../env/env.js';
 import { segmentName } from './bytes/file-names.js';
-import type { GroupCommit } from './commit/group-commit.js';
+import type { GroupCommit, LogClock } from './commit/group-commit.js';
 import { RepeatedWarning } from './commit/repeated-warning.js';
 import { WritableSegment } from './commit/writable-segment.js';
 import type { DiskRoom } from './disk-room.js';
@@ -26,8 +26,7 @@ interface Surroundings {
 
 interface Options {
   readonly segmentBytesMax: number;
-  /** Unix ms on the store's clock. */
-  readonly nowMs: () => number;
+  readonly storeClock: LogClock;
 }
 
 export class Succession {
@@ -71,7 +70,7 @@ export class Succession {
     const last = (table.ordered.at(-1)?.last ?? 0) + 1;
     const place = { first: last, last, generation: 0, salt: newSalt(env) };
     await manifest.unname(segmentName(last, 0));
-    const createdAtMs = this.#options.nowMs();
+    const createdAtMs = this.#options.storeClock.nowMs();
     const header = { ...place, storeId: Buffer.from(storeId, 'hex'), createdAtMs };
     await createSegment(env.fs, dir, header);
     const segment = await table.open(env.fs, dir, { ...place, bytes: null }, 'write-through');

@@ -202,11 +202,13 @@ export class Output {
       this.length -= count;
       return;
     }
-    this.#taken = this.#memory;
+    const { length } = this.buffer;
+    if (length !== 0 && length <= KEPT_CAPACITY_MAX && pool.length < POOL_BUFFERS_MAX) {
+      pool.push(this.#memory);
+    }
     this.#memory = EMPTY;
     this.buffer = EMPTY.bytes;
     this.end = this.length = 0;
-    this.recycle();
   }
 
   /** The bytes of the last take() are not needed any more; optional. */

@@ -38,6 +38,15 @@ export interface InputReceiver {
   receive(bytes: Buffer, count: number): Buffer | undefined;
 }
 
+/** What leaves by a system call, past the stream. */
+export interface DirectOutput {
+  /**
+   * Writes the first `count` bytes; returns how many the system took. What is left is for the stream, which also finds
+   * out when the client has gone.
+   */
+  writeNow(bytes: Buffer, count: number): number;
+}
+
 /** Sockets that are ended or taken apart in one turn. */
 const OVER_PER_TURN = 64;
 let over: (() => void)[] = [];
@@ -111,7 +120,7 @@ function overInTurn(handle: Handle): void {
   handle.onread = ours;
 }
 
-class LendingSocket extends net.Socket {
+class LendingSocket extends net.Socket implements DirectOutput {
   receiver: InputReceiver | undefined;
   /** Ours until it is destroyed; then another socket may have its number. */
   readonly #descriptor: number;
@@ -140,10 +149,7 @@ class LendingSocket extends net.Socket {
     this.#descriptor = handle.fd;
   }
 
-  /**
-   * Writes the first `count` bytes by one system call, past the stream; returns how many the system took. What is left
-   * is for the stream, which also finds out when the client has gone.
-   */
+  /** See DirectOutput. */
   writeNow(bytes: Buffer, count: number): number {
     if (this.destroyed || this.writableLength > 0 || this.#descriptor < 0) return 0;
     try {
@@ -180,7 +186,7 @@ export function onInput(socket: net.Socket, receiver: InputReceiver): void {
   else socket.on('data', (bytes: Buffer) => void receiver.receive(bytes, bytes.length));
 }
 
-/** Writes what the socket takes at once of the first `count` bytes; returns how many. The rest is for its stream. */
-export function writeNow(socket: net.Socket, bytes: Buffer, count: number): number {
-  return socket instanceof LendingSocket ? socket.writeNow(bytes, count) : 0;
+/** The way past the socket's stream, where it has one. */
+export function directOutput(socket: net.Socket): DirectOutput | undefined {
+  return socket instanceof LendingSocket ? socket : undefined;
 }

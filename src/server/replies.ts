@@ -12,7 +12,7 @@ import type { ErrorName, Reply } from '../protocol/reply.js';
 import type { Counters } from './counters.js';
 import type { Durability, FailureCause } from '../log/durability.js';
 import type { Gate, Waiter } from './gate.js';
-import { writeNow } from './lending-socket.js';
+import { type DirectOutput, directOutput } from './lending-socket.js';
 import { ReplySection } from './reply-section.js';
 
 /** Output that a client has not read yet: above this, its requests wait. */
@@ -30,6 +30,8 @@ export interface RepliesOwner {
 
 export class Replies implements Waiter {
   readonly #socket: Socket;
+  /** Undefined: all goes by the stream. */
+  readonly #direct: DirectOutput | undefined;
   /** The socket copies what it takes at once, so that the memory can be used again. */
   readonly #copies: boolean;
   readonly #durability: Durability;
@@ -54,6 +56,7 @@ export class Replies implements Waiter {
 
   constructor(socket: Socket, gate: Gate, counters: Counters, owner: RepliesOwner) {
     this.#socket = socket;
+    this.#direct = directOutput(socket);
     // TLS and the streams of tests may keep a reference to what was written.
     this.#copies = socket instanceof Socket && !('encrypted' in socket);
     this.#durability = gate.durability;
@@ -227,10 +230,11 @@ export class Replies implements Waiter {
 
   /** Writes the first `count` bytes, at once as far as the socket takes them. */
   #write(section: ReplySection, count: number): void {
-    const { output } = section;
-    const sent = writeNow(this.#socket, output.buffer, count);
+    const { output, marks } = section;
+    const sent = this.#direct === undefined ? 0 : this.#direct.writeNow(output.buffer, count);
     if (sent === count) {
-      section.drop(count);
+      output.drop(count);
+      if (marks.count > 0) marks.shift(count);
       return;
     }
     const bytes = section.take(count);

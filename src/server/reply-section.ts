@@ -27,12 +27,6 @@ export class ReplySection {
     if (this.marks.count > 0) this.marks.close(this.output.length);
   }
 
-  /** The first `count` bytes have left. */
-  drop(count: number): void {
-    this.output.drop(count);
-    if (this.marks.count > 0) this.marks.shift(count);
-  }
-
   /** As take(), when the output has lent bytes: their parts. */
   takeParts(count: number): Buffer[] {
     const parts = this.output.takeParts();

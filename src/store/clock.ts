@@ -30,6 +30,11 @@ export class StoreClock {
     return Math.floor(this.#baseMs + this.#clock.monotonicMs() - this.#startedMs);
   }
 
+  /** What nowMs() was, or will be, when the monotonic clock shows `monotonicMs`. */
+  timeMsAt(monotonicMs: number): number {
+    return Math.floor(this.#baseMs + monotonicMs - this.#startedMs);
+  }
+
   /** Whole seconds of it. */
   nowSeconds(): number {
     return Math.floor((this.#baseMs + this.#clock.monotonicMs() - this.#startedMs) / 1000);

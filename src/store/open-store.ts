@@ -60,7 +60,7 @@ export async function openStore(
     {
       segmentBytesMax: options.segmentBytesMax,
       appendBytesMin: options.appendBytesMin,
-      nowMs: () => clock.nowMs(),
+      storeClock: clock,
       ...(options.ownsThread ? { reads } : {}),
       useHints: options.useHints,
       verify: async ({ storeId, table, restored }, { lastSeq, timeMs }) => {

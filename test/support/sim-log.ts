@@ -7,6 +7,7 @@ import { visitEntries } from '../../src/log/bytes/entry-list.js';
 import type { EntryList, ReplayEntry } from '../../src/log/bytes/entry-list.js';
 import { CommitDurability } from '../../src/log/durability.js';
 import { Log } from '../../src/log/log.js';
+import { StoreClock } from '../../src/store/clock.js';
 import { DIR } from '../sim/engine.js';
 import { unwrap } from '../sim/recovery-check.js';
 import { SimWorld, type SimProcess } from '../sim/sim-world.js';
@@ -64,7 +65,7 @@ export class SimLog {
         {
           segmentBytesMax: this.#segmentBytesMax,
           appendBytesMin: this.appendBytesMin,
-          nowMs: () => process.clock.wallMs(),
+          storeClock: new StoreClock(process.clock),
           useHints,
         },
         durability,

@@ -37,11 +37,18 @@ const UNSYNCED_BYTES_MAX = 8 * 1024 * 1024;
 type Phase = 'open' | 'taking-back' | 'poisoned' | 'closed';
 type Writer = 'idle' | 'scheduled' | 'writing';
 
+/** The store's clock: Unix time in ms that never goes back. */
+export interface LogClock {
+  nowMs(): number;
+  /** What nowMs() is when the monotonic clock shows `monotonicMs`. */
+  timeMsAt(monotonicMs: number): number;
+}
+
 interface CommitOptions {
   readonly segmentBytesMax: number;
   /** Batches of so many bytes are appended; shorter ones go into zeros that were written ahead. */
   readonly appendBytesMin: number;
-  readonly nowMs: () => number;
+  readonly storeClock: LogClock;
   /** See DirectWrites. */
   readonly reads?: ReadCount | undefined;
 }
@@ -296,13 +303,13 @@ export class GroupCommit {
     while (batch.end > zeros.allocatedBytes && zeros.settled !== undefined) await zeros.settled;
     const { segment } = end.durable;
     const durable = { segment: segment.last, offset: segment.committedBytes };
-    this.#writtenTimeMs = this.#options.nowMs();
     const zeroBytes = batch.end > zeros.allocatedBytes ? end.behindBytes : 0;
     const { lastSeq } = this.#durability;
     this.#writtenSeq = lastSeq;
+    const startedMs = this.#env.clock.monotonicMs();
+    this.#writtenTimeMs = this.#options.storeClock.timeMsAt(startedMs);
     const bytes = batch.compose(durable, lastSeq, this.#writtenTimeMs, zeroBytes);
     const { file } = batch.segment;
-    const startedMs = this.#env.clock.monotonicMs();
     end.writeInFlight = true;
     try {
       const count = this.#direct.allows(bytes.length, startedMs)

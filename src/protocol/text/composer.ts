@@ -85,7 +85,8 @@ function writeHit(output: Output, form: TextForm, reply: HitReply): void {
   const { key, item } = reply;
   const { keyStart = 0, keyEnd = key.length } = reply;
   const { source, valueBytes } = item;
-  output.reserve(VALUE.length + keyEnd - keyStart + LINE_NUMBERS_BYTES_MAX);
+  const lineBytes = VALUE.length + keyEnd - keyStart + LINE_NUMBERS_BYTES_MAX;
+  if (output.end + lineBytes > output.buffer.length) output.reserve(lineBytes);
   const { buffer } = output;
   let at = output.end;
   for (let from = 0; from < VALUE.length; from += 1) buffer[at++] = VALUE[from]!;

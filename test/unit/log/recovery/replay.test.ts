@@ -5,6 +5,7 @@ import { expect } from 'chai';
 import type { EntryList } from '../../../../src/log/bytes/entry-list.js';
 import { CommitDurability } from '../../../../src/log/durability.js';
 import { Log } from '../../../../src/log/log.js';
+import { StoreClock } from '../../../../src/store/clock.js';
 import { MIB } from '../../../../src/limits.js';
 import { DIR } from '../../../sim/engine.js';
 import { entriesOf } from '../../../support/sim-log.js';
@@ -46,7 +47,7 @@ async function replayed(
   const options = {
     segmentBytesMax: 8 * 1024,
     appendBytesMin: Infinity,
-    nowMs: () => process.clock.wallMs(),
+    storeClock: new StoreClock(process.clock),
     useHints,
   };
   const visit = (list: EntryList): void => {
