@@ -47,13 +47,13 @@ interface LogOptions extends Pick<ReplayOptions, 'onBegin' | 'onProgress'> {
   readonly restore?: Restore;
 }
 
-interface LogEvents {
-  /** A segment was sealed: its hint may be written, compaction may look at it. */
-  onSealed(segment: Segment): void;
+/** What the log fills and others look into: made before it, empty. */
+interface LogState {
+  readonly table: SegmentTable;
+  readonly durability: CommitDurability;
 }
 
-type RecoveryReport = Omit<Recovered, 'table' | 'storeId' | 'scans' | 'mend' | 'tidy'> &
-  ReplayReport;
+type RecoveryReport = Omit<Recovered, 'storeId' | 'scans' | 'mend' | 'tidy'> & ReplayReport;
 
 export class Log {
   readonly dir: string;
@@ -63,9 +63,10 @@ export class Log {
   /** For compaction. */
   readonly runs: RunReplacement;
   readonly recovery: RecoveryReport;
+  /** Called when a segment was sealed: its hint may be written, compaction may look at it. */
+  onSealed: (segment: Segment) => void = () => {};
   readonly #env: Env;
   readonly #lock: Lock;
-  readonly #events: LogEvents;
   readonly #commit: GroupCommit;
   readonly #manifest: ManifestWriter;
   readonly #room: DiskRoom;
@@ -79,9 +80,8 @@ export class Log {
   static async open(
     env: Env,
     dir: string,
+    { table, durability }: LogState,
     options: LogOptions,
-    durability: CommitDurability,
-    events: LogEvents,
     visit: Visit,
   ): Promise<Log> {
     await env.fs.makeDir(dir);
@@ -89,8 +89,8 @@ export class Log {
     const lock = await env.fs.lock(join(dir, LOCK_NAME));
     try {
       const hints = new HintReader(env.fs, dir, options.useHints);
-      const recovered = await recover(env, dir, hints, options.restore);
-      const { table, scans } = recovered;
+      const recovered = await recover(env, dir, table, hints, options.restore);
+      const { scans } = recovered;
       const seeded = { ...options, hints, hashSeed: hashSeed(env.random.bytes(SEED_BYTES)) };
       const replaying = (): Promise<ReplayReport> => replay(table.ordered, scans, visit, seeded);
       const report = recovered.restored ?? (await table.closedOnFailure(replaying()));
@@ -98,7 +98,7 @@ export class Log {
       // Not before: a start that is refused, for damage or its clock, has changed nothing.
       await table.closedOnFailure(recovered.mend());
       const active = await reopenTail(env.fs, dir, table);
-      return new Log(env, dir, lock, recovered, report, active, options, durability, events);
+      return new Log(env, dir, lock, { table, durability }, recovered, report, active, options);
     } catch (error) {
       await lock.release();
       throw error;
@@ -109,18 +109,17 @@ export class Log {
     env: Env,
     dir: string,
     lock: Lock,
+    { table, durability }: LogState,
     recovered: Recovered,
     report: ReplayReport,
     active: WritableSegment,
     options: LogOptions,
-    durability: CommitDurability,
-    events: LogEvents,
   ) {
     this.durability = durability;
     this.#env = env;
     this.dir = dir;
     this.#lock = lock;
-    const { table, storeId, scans: _, mend: _mend, tidy, ...rest } = recovered;
+    const { storeId, scans: _, mend: _mend, tidy, ...rest } = recovered;
     this.table = table;
     this.storeId = storeId;
     const manifest = new ManifestWriter(env.fs, dir, storeId, table);
@@ -131,7 +130,6 @@ export class Log {
       env.logger.warn(`What the last run left could not be removed: ${String(error)}`);
     });
     this.recovery = { ...rest, ...report };
-    this.#events = events;
     this.#commit = new GroupCommit(env, active, report, options, durability, {
       onSuccessorWanted: () => this.#succession.prepare(),
       hasRoom: (bytes) => room.isFor(bytes),
@@ -278,6 +276,6 @@ export class Log {
   async #finishRotation(sealed: WritableSegment): Promise<void> {
     await sealed.close();
     await this.#manifest.write();
-    this.#events.onSealed(sealed.segment);
+    this.onSealed(sealed.segment);
   }
 }

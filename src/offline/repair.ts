@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import type { Env, File } from '../env/env.js';
 import { isKvError, systemCode } from '../errors.js';
 import { largeValueName } from '../log/bytes/file-names.js';
-import { MARK, RECORD } from '../log/bytes/format.js';
+import { RECORD_MARK, RECORD } from '../log/bytes/format.js';
 import type { LogRecord } from '../log/bytes/format.js';
 import type { ReplayEntry } from '../log/bytes/entry-list.js';
 import { SEED_BYTES, hashSeed } from '../log/bytes/key-hash.js';
@@ -20,7 +20,7 @@ import type { Segment } from '../log/segments/segment.js';
 import type { Finding } from '../log/damage/verification.js';
 import { Flushes } from '../store/flushes/flushes.js';
 import { Items } from '../store/items/items.js';
-import { Keydir, MARK as KEYDIR_MARK } from '../store/keydir/keydir.js';
+import { Keydir, ITEM_MARK } from '../store/keydir/keydir.js';
 import { Losses, type Loss } from './losses.js';
 import { lossText, provedLoss } from '../store/restart/loss-proof.js';
 import { replayEntry } from '../store/restart/replay-items.js';
@@ -153,11 +153,7 @@ class Replayed {
     const seed = hashSeed(env.random.bytes(SEED_BYTES));
     this.#flushes = new Flushes(seed);
     this.#clock = new StoreClock(env.clock);
-    this.items = new Items(
-      new Keydir({ seed, recency: false }),
-      (slot) => log.table.at(slot),
-      ALL_DURABLE,
-    );
+    this.items = new Items(new Keydir({ seed, recency: false }), log.table, ALL_DURABLE);
   }
 
   note(lastSeq: number, timeMs: number): void {
@@ -230,7 +226,7 @@ class Replayed {
       keydir.offset(ref) === part.frame.offset &&
       keydir.segment(ref) === part.segment.slot;
     if (!isThis || !this.isLive(ref)) return undefined;
-    const won = (keydir.marks(ref) & KEYDIR_MARK.WON) === 0 ? 0 : MARK.won;
+    const won = (keydir.marks(ref) & ITEM_MARK.WON) === 0 ? 0 : RECORD_MARK.won;
     return { ...record, expiresAt: keydir.expiresAt(ref), marks: record.marks | won };
   }
 }

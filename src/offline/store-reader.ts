@@ -104,11 +104,7 @@ export class StoreReader {
     claims: readonly LossClaim[],
   ): Promise<StoreReader> {
     const seed = hashSeed(env.random.bytes(SEED_BYTES));
-    const items = new Items(
-      new Keydir({ seed, recency: false }),
-      (slot) => table.at(slot),
-      ALL_DURABLE,
-    );
+    const items = new Items(new Keydir({ seed, recency: false }), table, ALL_DURABLE);
     const flushes = new Flushes(seed);
     let reader: StoreReader | undefined;
     try {

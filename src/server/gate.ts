@@ -5,7 +5,7 @@
 import type { Durability, FailureCause } from '../log/durability.js';
 
 /** Told when something may have changed for it; must be able to bear being told in vain, and when it has gone. */
-export interface Waiter {
+export interface DiskWaiter {
   onDurable(): void;
   /** A commit failed: whatever depends on a seq above the watermark never happened. */
   onFailed(cause: FailureCause): void;
@@ -13,7 +13,7 @@ export interface Waiter {
 
 export class Gate {
   readonly durability: Durability;
-  #waiters: Waiter[] = [];
+  #waiters: DiskWaiter[] = [];
   #barriers: { readonly after: number; readonly settle: (durable: boolean) => void }[] = [];
 
   /**
@@ -43,7 +43,7 @@ export class Gate {
   }
 
   /** Tells `waiter` once, at the next move of the watermark or the next failure. It must not ask again before. */
-  wait(waiter: Waiter): void {
+  wait(waiter: DiskWaiter): void {
     this.#waiters.push(waiter);
   }
 

@@ -11,7 +11,7 @@ import type { ReplyForm } from '../protocol/reply-form.js';
 import type { ErrorName, Reply } from '../protocol/reply.js';
 import type { Counters } from './counters.js';
 import type { Durability, FailureCause } from '../log/durability.js';
-import type { Gate, Waiter } from './gate.js';
+import type { Gate, DiskWaiter } from './gate.js';
 import { type DirectOutput, directOutput } from './lending-socket.js';
 import { ReplySection } from './reply-section.js';
 
@@ -28,7 +28,7 @@ export interface RepliesOwner {
   onRoom(): void;
 }
 
-export class Replies implements Waiter {
+export class Replies implements DiskWaiter {
   readonly #socket: Socket;
   /** Undefined: all goes by the stream. */
   readonly #direct: DirectOutput | undefined;

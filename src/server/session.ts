@@ -8,7 +8,7 @@ import { errorReply, type ErrorName, type Reply } from '../protocol/reply.js';
 import type { Store } from '../store/store.js';
 import type { Counters } from './counters.js';
 import type { Gate } from './gate.js';
-import type { Guest, Login, Logins } from './login/logins.js';
+import type { LoginClient, Login, Logins } from './login/logins.js';
 import type { Receipts } from './receipts.js';
 import type { Replies } from './replies.js';
 import type { Slices } from './slices.js';
@@ -98,7 +98,7 @@ export function newGetProgress(): GetProgress {
 }
 
 /** A large value on its way in (commands/large-upload.ts). */
-export interface LargeUpload {
+export interface ValueUpload {
   piece(bytes: Buffer): Promise<void>;
   end(): Promise<void>;
   abort(): Promise<void>;
@@ -111,7 +111,7 @@ export class Session {
   readonly replies: Replies;
   /** The get whose keys are arriving, maybe in parts. */
   readonly getProgress = newGetProgress();
-  upload: LargeUpload | undefined;
+  upload: ValueUpload | undefined;
   isAuthenticated: boolean;
   /** The login that is being checked. */
   login: Login | undefined;
@@ -120,7 +120,7 @@ export class Session {
   /** Calls when the connection is gone. */
   readonly cleanups: (() => void)[] = [];
   #writtenSeq = 0;
-  #guest: Guest | undefined;
+  #guest: LoginClient | undefined;
   readonly #connection: ConnectionControl;
 
   constructor(services: Services, replies: Replies, connection: ConnectionControl) {
@@ -137,7 +137,7 @@ export class Session {
   }
 
   /** What is known of it for logins. */
-  get guest(): Guest {
+  get guest(): LoginClient {
     return (this.#guest ??= { address: this.#connection.remoteAddress, failures: 0 });
   }
 

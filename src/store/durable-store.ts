@@ -1,13 +1,12 @@
 // The Store on disk: hands each call to the part that knows, and passes on what the log reports.
 
 import type { Durability, FailureCause } from '../log/durability.js';
-import type { Segment } from '../log/segments/segment.js';
 import { Bounds } from './operations/bounds.js';
 import { Changes } from './operations/changes.js';
 import type { StoreParts } from './items/parts.js';
 import { imageOf } from './restart/image.js';
 import { Janitor } from './upkeep/janitor.js';
-import { MARK } from './keydir/keydir.js';
+import { ITEM_MARK } from './keydir/keydir.js';
 import { PLAIN_READ, Reads } from './operations/reads.js';
 import { engineStats } from './engine-stats.js';
 import type * as S from './store.js';
@@ -50,6 +49,7 @@ export class DurableStore implements S.Store {
     this.#changes = new Changes(parts, values, this.#writes, bounds);
     this.#sweeper = new Sweeper(parts);
     this.#janitor = new Janitor(parts);
+    parts.log.onSealed = (segment) => this.#janitor.sealed(segment);
     if (bounds.trim()) {
       parts.env.logger.warn('The store is above its bounds: it evicts while it serves', {
         keys: parts.items.count,
@@ -118,7 +118,7 @@ export class DurableStore implements S.Store {
         key: keydir.key(ref),
         cas: BigInt(keydir.seq(ref)),
         expiresAt: keydir.expiresAt(ref),
-        fetched: (keydir.marks(ref) & MARK.FETCHED) !== 0,
+        fetched: (keydir.marks(ref) & ITEM_MARK.FETCHED) !== 0,
         lastUsedSeconds: keydir.lastUsedSeconds(ref),
         bytes: keydir.length(ref) + (parts.items.largeOf(ref)?.bytes ?? 0),
       });
@@ -151,11 +151,6 @@ export class DurableStore implements S.Store {
       { error: String(error) },
     );
     this.#bounds.onFailed();
-  }
-
-  /** For Log: a segment is complete. */
-  sealed(segment: Segment): void {
-    this.#janitor.sealed(segment);
   }
 
   stats(): ReadonlyMap<string, number | string> {

@@ -5,13 +5,16 @@ import type { Env } from '../env/env.js';
 import { KvError } from '../errors.js';
 import { CommitDurability } from '../log/durability.js';
 import { Log } from '../log/log.js';
-import type { Segment } from '../log/segments/segment.js';
+import type { Recovered } from '../log/recovery/recovery.js';
+import type { ReplayReport } from '../log/recovery/replay.js';
+import type { ImageFile } from '../log/segments/image-file.js';
+import { SegmentTable } from '../log/segments/segment.js';
 import { storeParts } from './items/parts.js';
 import { DurableStore } from './durable-store.js';
 import { Flushes } from './flushes/flushes.js';
 import { restoreFrom } from './restart/image.js';
 import { Items } from './items/items.js';
-import { SEED_BYTES, hashSeed } from '../log/bytes/key-hash.js';
+import { type HashSeed, SEED_BYTES, hashSeed } from '../log/bytes/key-hash.js';
 import { Keydir } from './keydir/keydir.js';
 import { liveLargeReferences, requireLargeFiles } from './restart/large-files.js';
 import { readClaims, refuseLoss } from './restart/loss-proof.js';
@@ -41,82 +44,91 @@ export async function openStore(
   checkOptions(wanted);
   const options = await fitToDisk(env, dir, wanted);
   const startedMs = env.clock.monotonicMs();
-  const clock = new StoreClock(env.clock);
-  const keydir = new Keydir({
-    seed: hashSeed(env.random.bytes(SEED_BYTES)),
-    recency: options.keysMax > 0 || options.bytesMax > 0,
-  });
-  const durability = new CommitDurability();
-  const flushes = new Flushes(hashSeed(env.random.bytes(SEED_BYTES)));
-  const replayed: Segment[] = [];
-  let opened: Log | undefined;
-  const items = new Items(keydir, (slot) => opened?.table.at(slot) ?? replayed[slot]!, durability);
-  const usedSeconds = Math.floor(clock.nowMs() / 1000);
-  const reads = { count: 0 };
-  let store: DurableStore | undefined;
-  const log = await Log.open(
-    env,
-    dir,
-    {
-      segmentBytesMax: options.segmentBytesMax,
-      appendBytesMin: options.appendBytesMin,
-      storeClock: clock,
-      ...(options.ownsThread ? { reads } : {}),
-      useHints: options.useHints,
-      verify: async ({ storeId, table, restored }, { lastSeq, timeMs }) => {
-        if (!options.acceptClock) clock.requireNear(timeMs, dir);
-        const manifest = { storeId, segments: table.ordered.map(({ entry }) => entry) };
-        const sources = { image: restored === undefined };
-        await refuseLoss(await readClaims(env.fs, dir, manifest, sources), table.ordered, lastSeq);
-        const nowMs = Math.max(clock.nowMs(), timeMs);
-        await requireLargeFiles(env.fs, dir, liveLargeReferences(items, flushes, nowMs, lastSeq));
-      },
-      ...(options.useHints ? { restore: (image) => restoreFrom(image, items, flushes) } : {}),
-      onBegin: (records, seed) => {
-        items.begin(records, seed);
-      },
-      ...(options.onProgress === undefined ? {} : { onProgress: options.onProgress }),
-    },
-    durability,
-    {
-      onSealed: (segment) => store?.sealed(segment),
-    },
-    (entries, isSorted, segment) => {
-      replayed[segment.slot] = segment;
-      replayEntries(items, flushes, entries, isSorted, segment, usedSeconds);
-    },
-  );
-  opened = log;
+  const state = emptyState(env, options);
+  const { clock, items, flushes, reads } = state;
+  const log = await openLog(env, dir, options, state);
   const behindMs = clock.catchUp(log.recovery.timeMs);
-  const large = new LargeValues(env, dir, (bytes) => log.checkRoom(bytes));
-  try {
-    await large.removeOrphans(items.largeIds());
-    // What is forgotten before the first commit of this life needs no further one for its file to go.
-    large.settle(log.watermark);
-  } catch (error) {
-    await log.close();
-    throw error;
-  }
-  const parts = storeParts({
-    env,
-    options,
-    clock,
-    log,
-    items,
-    cache: new ValueCache(options.cacheBytesMax),
-    flushes,
-    large,
-    counters: new StoreCounters(),
-  });
   if (behindMs > 1000) {
     env.logger.warn(
       "The clock is behind the newest record; the store's clock goes on from there, absolute expiries count by the clock of the machine",
       { behindMs: Math.round(behindMs) },
     );
   }
+  const large = await openLargeValues(env, dir, log, items);
+  const cache = new ValueCache(options.cacheBytesMax);
+  const counters = new StoreCounters();
+  const opened = { env, options, clock, log, items, cache, flushes, large, counters };
   const durationMs = env.clock.monotonicMs() - startedMs;
-  store = new DurableStore(parts, { keys: items.count, durationMs }, reads);
-  return store;
+  return new DurableStore(storeParts(opened), { keys: items.count, durationMs }, reads);
+}
+
+type State = ReturnType<typeof emptyState>;
+
+/** What the log fills when it is opened. */
+function emptyState(env: Env, options: StoreOptions) {
+  const table = new SegmentTable();
+  const durability = new CommitDurability();
+  const keydir = new Keydir({
+    seed: hashSeed(env.random.bytes(SEED_BYTES)),
+    recency: options.keysMax > 0 || options.bytesMax > 0,
+  });
+  return {
+    table,
+    durability,
+    clock: new StoreClock(env.clock),
+    items: new Items(keydir, table, durability),
+    flushes: new Flushes(hashSeed(env.random.bytes(SEED_BYTES))),
+    /** See DirectWrites. */
+    reads: { count: 0 },
+  };
+}
+
+/** Refuses the start, with nothing changed, when the clock, a claim or a large value says that something is missing. */
+function openLog(env: Env, dir: string, options: StoreOptions, state: State): Promise<Log> {
+  const { clock, items, flushes, reads, table } = state;
+  const usedSeconds = clock.nowSeconds();
+  const logOptions = {
+    segmentBytesMax: options.segmentBytesMax,
+    appendBytesMin: options.appendBytesMin,
+    storeClock: clock,
+    reads: options.ownsThread ? reads : undefined,
+    useHints: options.useHints,
+    verify: async ({ storeId, restored }: Recovered, { lastSeq, timeMs }: ReplayReport) => {
+      if (!options.acceptClock) clock.requireNear(timeMs, dir);
+      const manifest = { storeId, segments: table.ordered.map(({ entry }) => entry) };
+      const sources = { image: restored === undefined };
+      await refuseLoss(await readClaims(env.fs, dir, manifest, sources), table.ordered, lastSeq);
+      const nowMs = Math.max(clock.nowMs(), timeMs);
+      await requireLargeFiles(env.fs, dir, liveLargeReferences(items, flushes, nowMs, lastSeq));
+    },
+    ...(options.useHints
+      ? { restore: (image: ImageFile) => restoreFrom(image, items, flushes) }
+      : {}),
+    onBegin: (records: number, seed: HashSeed) => items.begin(records, seed),
+    ...(options.onProgress === undefined ? {} : { onProgress: options.onProgress }),
+  };
+  return Log.open(env, dir, state, logOptions, (entries, isSorted, segment) =>
+    replayEntries(items, flushes, entries, isSorted, segment, usedSeconds),
+  );
+}
+
+/** Removes the files that no item refers to. */
+async function openLargeValues(
+  env: Env,
+  dir: string,
+  log: Log,
+  items: Items,
+): Promise<LargeValues> {
+  const large = new LargeValues(env, dir, (bytes) => log.checkRoom(bytes));
+  try {
+    await large.removeOrphans(items.largeIds());
+    // What is forgotten before the first commit of this life needs no further one for its file to go.
+    large.settle(log.watermark);
+    return large;
+  } catch (error) {
+    await log.close();
+    throw error;
+  }
 }
 
 /** On a small disk segments are smaller, so that several fit and compaction has room to work. */

@@ -7,6 +7,7 @@ import { visitEntries } from '../../src/log/bytes/entry-list.js';
 import type { EntryList, ReplayEntry } from '../../src/log/bytes/entry-list.js';
 import { CommitDurability } from '../../src/log/durability.js';
 import { Log } from '../../src/log/log.js';
+import { SegmentTable } from '../../src/log/segments/segment.js';
 import { StoreClock } from '../../src/store/clock.js';
 import { DIR } from '../sim/engine.js';
 import { unwrap } from '../sim/recovery-check.js';
@@ -62,19 +63,17 @@ export class SimLog {
       Log.open(
         process,
         DIR,
+        { table: new SegmentTable(), durability },
         {
           segmentBytesMax: this.#segmentBytesMax,
           appendBytesMin: this.appendBytesMin,
           storeClock: new StoreClock(process.clock),
           useHints,
         },
-        durability,
-        {
-          onSealed: ({ name }) => this.events.push(`sealed ${name}`),
-        },
         (list) => void this.entries.push(...entriesOf(list)),
       ),
     );
+    this.#log.onSealed = ({ name }) => this.events.push(`sealed ${name}`);
   }
 
   append(key: string, valueBytes = 10, type: RecordType = RECORD.put): Placed | undefined {

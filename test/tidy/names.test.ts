@@ -5,8 +5,6 @@ import { commentsOf, engine, everything, exists, fileText } from './sources.js';
 
 /** The contract of a module that is loaded by its name: of threads (env/worker-entry.ts), loader hooks, mocha. */
 const ASKED_BY_NAME = new Set(['run', 'load', 'mochaHooks', 'CountReporter']);
-/** Exported twice until those who work on the files rename them; empty is the aim. */
-const DOUBLES_EXCUSED = ['Waiter', 'Guest', 'Content', 'MARK', 'LargeUpload', 'Receiver'];
 
 describe('names', () => {
   it('no name is exported by two files of src', () => {
@@ -18,9 +16,7 @@ describe('names', () => {
       }
     }
     const doubles = [...places].filter(([, paths]) => paths.length > 1);
-    expect(
-      doubles.filter(([name]) => !ASKED_BY_NAME.has(name) && !DOUBLES_EXCUSED.includes(name)),
-    ).to.deep.equal([]);
+    expect(doubles.filter(([name]) => !ASKED_BY_NAME.has(name))).to.deep.equal([]);
     expect(places.size).to.be.above(500);
   });
 

@@ -14,7 +14,7 @@
 
 import { assert } from '../../assert.js';
 import { returnedMemory } from './returned-memory.js';
-import { ALIGNMENT_BYTES, MARK, RECORD, frameKeyAt, frameSeqAt } from './format.js';
+import { ALIGNMENT_BYTES, RECORD_MARK, RECORD, frameKeyAt, frameSeqAt } from './format.js';
 import type { LogRecord, RecordType } from './format.js';
 
 export const ENTRY_BYTES = 32;
@@ -49,7 +49,7 @@ export interface EntryList {
 /** True when a replay needs the record's value, not only its place. */
 export function replaysValue(record: Pick<LogRecord, 'type' | 'marks'>): boolean {
   const namesSeq = record.type === RECORD.touch || record.type === RECORD.flush;
-  return namesSeq || (record.marks & MARK.largeValue) !== 0;
+  return namesSeq || (record.marks & RECORD_MARK.largeValue) !== 0;
 }
 
 /** A list that grows; memory grows with it, so large ones belong into a worker. Its bytes own their memory. */

@@ -40,8 +40,9 @@ export const RECORD = { put: 1, delete: 2, touch: 3, flush: 4, deletePrefix: 5 }
 export type RecordType = (typeof RECORD)[keyof typeof RECORD];
 
 /** Bits of a put record. */
-export const MARK = { chosenCas: 1, stale: 2, won: 4, largeValue: 8 } as const;
-const MARKS_ALL = MARK.chosenCas | MARK.stale | MARK.won | MARK.largeValue;
+export const RECORD_MARK = { chosenCas: 1, stale: 2, won: 4, largeValue: 8 } as const;
+const MARKS_ALL =
+  RECORD_MARK.chosenCas | RECORD_MARK.stale | RECORD_MARK.won | RECORD_MARK.largeValue;
 
 /** Why a delete record was written; kept in its flags field. */
 export const DELETE_REASON = { deleted: 0, evicted: 1, expired: 2, idle: 3 } as const;
@@ -84,7 +85,7 @@ export interface LogRecord {
   readonly expiresAt: number;
   readonly key: Buffer;
   readonly value: Buffer;
-  /** Meaningful with MARK.chosenCas. */
+  /** Meaningful with RECORD_MARK.chosenCas. */
   readonly cas: bigint;
 }
 
@@ -214,7 +215,7 @@ export function decodeBatchHeader(
 
 /** Bytes of the frame of a record with a key and value of these sizes, padding included. */
 export function frameBytes(keyBytes: number, valueBytes: number, marks: number): number {
-  const cas = (marks & MARK.chosenCas) === 0 ? 0 : CHOSEN_CAS_BYTES;
+  const cas = (marks & RECORD_MARK.chosenCas) === 0 ? 0 : CHOSEN_CAS_BYTES;
   const bytes = FRAME_HEADER_BYTES + cas + keyBytes + valueBytes;
   return bytes + (-bytes & (ALIGNMENT_BYTES - 1));
 }
@@ -257,7 +258,7 @@ export function encodeFrame(
   target.writeUIntLE(seq, at + 20, 6);
   target.writeUIntLE(expiresAt, at + 26, 6);
   let end = at + FRAME_HEADER_BYTES;
-  if ((marks & MARK.chosenCas) !== 0) {
+  if ((marks & RECORD_MARK.chosenCas) !== 0) {
     target.writeBigUInt64LE(record.cas, end);
     end += CHOSEN_CAS_BYTES;
   }
@@ -348,7 +349,8 @@ export function frameRecord(source: Buffer, at: number): LogRecord {
     expiresAt: source.readUIntLE(at + 26, 6),
     key: source.subarray(keyAt, valueAt),
     value: source.subarray(valueAt, valueAt + source.readUInt32LE(at + 12)),
-    cas: (marks & MARK.chosenCas) === 0 ? 0n : source.readBigUInt64LE(at + FRAME_HEADER_BYTES),
+    cas:
+      (marks & RECORD_MARK.chosenCas) === 0 ? 0n : source.readBigUInt64LE(at + FRAME_HEADER_BYTES),
   };
 }
 
@@ -363,7 +365,7 @@ export function frameExpiresAt(source: Buffer, at: number): number {
 
 /** Where the key of the frame at `at` begins. */
 export function frameKeyAt(source: Buffer, at: number): number {
-  const hasCas = (source[at + 9]! & MARK.chosenCas) !== 0;
+  const hasCas = (source[at + 9]! & RECORD_MARK.chosenCas) !== 0;
   return at + FRAME_HEADER_BYTES + (hasCas ? CHOSEN_CAS_BYTES : 0);
 }
 
@@ -380,5 +382,5 @@ export function decodeFrame(
 
 /** The CAS token of a record: its seq, unless a client chose one. */
 export function casOf(record: LogRecord): bigint {
-  return (record.marks & MARK.chosenCas) === 0 ? BigInt(record.seq) : record.cas;
+  return (record.marks & RECORD_MARK.chosenCas) === 0 ? BigInt(record.seq) : record.cas;
 }

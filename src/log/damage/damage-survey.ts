@@ -14,7 +14,7 @@ import {
   BATCH_MAGIC,
   CHOSEN_CAS_BYTES,
   FRAME_HEADER_BYTES,
-  MARK,
+  RECORD_MARK,
   RECORD,
   decodeBatchHeader,
   decodeFrame,
@@ -188,7 +188,7 @@ function claimAt(bytes: Buffer, at: number): Claim {
   const fits = frameBytes(keyBytes, bytes.readUInt32LE(at + 12), marks) === claimed;
   const isType = type >= RECORD.put && type <= RECORD.deletePrefix;
   if (!fits && !isType) return NOTHING;
-  const hasCas = (marks & MARK.chosenCas) !== 0;
+  const hasCas = (marks & RECORD_MARK.chosenCas) !== 0;
   const keyAt = at + FRAME_HEADER_BYTES + (hasCas ? CHOSEN_CAS_BYTES : 0);
   if (keyAt + keyBytes > bytes.length) return NOTHING;
   const seems: SeemingRecord = {

@@ -15,7 +15,7 @@ import { damageEnd, surveyDamage } from './damage-survey.js';
 import type { LostPlace } from './damage-survey.js';
 import { checkIdentity, readHeader } from '../segments/directory.js';
 import { largeValueName, parseFileName, segmentName } from '../bytes/file-names.js';
-import { BATCH_HEADER_BYTES, MARK, RECORD, SEGMENT_HEADER_BYTES } from '../bytes/format.js';
+import { BATCH_HEADER_BYTES, RECORD_MARK, RECORD, SEGMENT_HEADER_BYTES } from '../bytes/format.js';
 import type { BatchHeader } from '../bytes/format.js';
 import {
   checkLargeHeader,
@@ -223,7 +223,7 @@ class Verifier {
     this.#frames += batch.frames.length;
     this.#bytes += batch.header.batchBytes;
     for (const { record } of batch.frames) {
-      if (record.type !== RECORD.put || (record.marks & MARK.largeValue) === 0) continue;
+      if (record.type !== RECORD.put || (record.marks & RECORD_MARK.largeValue) === 0) continue;
       const reference = decodeDescriptor(record.value);
       this.#large.set(reference.id, reference);
     }

@@ -36,8 +36,6 @@ const COPY_BYTES = 1024 * 1024;
 
 export interface Recovered {
   readonly storeId: string;
-  /** Opened for reading; the last one is the tail. */
-  readonly table: SegmentTable;
   readonly created: boolean;
   readonly clean: boolean;
   /** Bytes of an incomplete last batch that were cut off. */
@@ -47,7 +45,7 @@ export interface Recovered {
   readonly scans: Scans;
   /** What an image told, instead of a replay. */
   readonly restored: ReplayReport | undefined;
-  /** Removes leftovers and the image, cuts and rewrites a tail that was not closed in order; `table` then has the new one. */
+  /** Removes leftovers and the image, cuts and rewrites a tail that was not closed in order; the table then has the new one. */
   readonly mend: () => Promise<void>;
   /** What may be done while the store serves already: until then it is of no harm. */
   readonly tidy: () => Promise<void>;
@@ -55,12 +53,13 @@ export interface Recovered {
 
 /**
  * Looks at everything and changes nothing, but for making a store where none is: `mend` is for when the
- * replay has found no damage either. `hints` are those that the replay is to use. Requires: the directory's lock. Throws KV_CORRUPTION,
+ * replay has found no damage either. `table` gets the segments, opened for reading; the last one is the tail. `hints` are those that the replay is to use. Requires: the directory's lock. Throws KV_CORRUPTION,
  * KV_FORMAT_VERSION, KV_NOT_A_STORE.
  */
 export async function recover(
   env: Env,
   dir: string,
+  table: SegmentTable,
   hints: HintReader,
   restore: Restore | undefined,
 ): Promise<Recovered> {
@@ -68,7 +67,7 @@ export async function recover(
   const found = await readManifest(fs, dir);
   const manifest = found ?? (await createStore(env, dir));
   const leftovers = await findLeftovers(fs, dir, manifest);
-  const table = await openSegments(fs, dir, manifest);
+  await openSegments(fs, dir, manifest, table);
   const { storeId } = manifest;
   const restored =
     restore && (await table.closedOnFailure(restoreImage(fs, dir, storeId, table, restore)));
@@ -101,7 +100,7 @@ export async function recover(
     await close?.();
   };
   const report = { storeId, created: found === undefined, clean, tornBytes, leftovers };
-  return { ...report, table, scans, restored: image?.report, mend, tidy };
+  return { ...report, scans, restored: image?.report, mend, tidy };
 }
 
 /** Reads the hint that a replay wants first while the end of the log is looked for. */

@@ -16,9 +16,16 @@ import { SegmentScanner } from './segment-scanner.js';
 import { SegmentTable } from './segment.js';
 import { readWholeFile } from './whole-file.js';
 
-/** Opens all segments of the manifest for reading. Throws KV_CORRUPTION naming the file that is not right. */
-export async function openSegments(fs: Fs, dir: string, manifest: Manifest): Promise<SegmentTable> {
-  const table = new SegmentTable();
+/**
+ * Opens all segments of the manifest for reading; `table`, which is empty, gets them. Throws KV_CORRUPTION naming the
+ * file that is not right.
+ */
+export async function openSegments(
+  fs: Fs,
+  dir: string,
+  manifest: Manifest,
+  table = new SegmentTable(),
+): Promise<SegmentTable> {
   try {
     for (const entry of manifest.segments)
       await openSegment(fs, dir, manifest.storeId, entry, table);

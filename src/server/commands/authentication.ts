@@ -2,7 +2,7 @@
 // else is run. When a pair is checked is up to login/logins.ts; meanwhile this client alone waits.
 
 import type { AuthenticateRequest, BareRequest, Request } from '../../protocol/request.js';
-import type { LargeUpload, Session } from '../session.js';
+import type { ValueUpload, Session } from '../session.js';
 import { ownForm } from './outcomes.js';
 
 /** What a client may send before it has come in. */
@@ -67,7 +67,7 @@ export function listMechanisms(request: BareRequest, session: Session): undefine
 }
 
 /** Swallows a value that may not come in. */
-function refusedUpload(session: Session, form: Request['form']): LargeUpload {
+function refusedUpload(session: Session, form: Request['form']): ValueUpload {
   const kept = ownForm(form);
   return {
     piece: () => Promise.resolve(),

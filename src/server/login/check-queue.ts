@@ -14,7 +14,7 @@ export const CHECKS_PER_ORIGIN_MAX = 64;
 export const CHECKS_MAX = 1024;
 
 /** A login that waits for a check. */
-export interface Waiter {
+export interface LoginAttempt {
   readonly origin: Origin;
   /** Failed logins of its connection. */
   readonly failures: number;
@@ -22,7 +22,7 @@ export interface Waiter {
   hasEnded: boolean;
 }
 
-export class Check<W extends Waiter = Waiter> {
+export class Check<W extends LoginAttempt = LoginAttempt> {
   readonly pair: string;
   readonly user: Buffer;
   readonly password: Buffer;
@@ -41,7 +41,7 @@ export class Check<W extends Waiter = Waiter> {
   }
 }
 
-export class CheckQueue<W extends Waiter = Waiter> {
+export class CheckQueue<W extends LoginAttempt = LoginAttempt> {
   readonly #checks = new Map<string, Check<W>>();
   #lastOrder = 0;
 

@@ -11,7 +11,7 @@
 
 import type { Env, Timer } from '../../env/env.js';
 import type { Users } from '../users.js';
-import { CheckQueue, type Check, type Waiter } from './check-queue.js';
+import { CheckQueue, type Check, type LoginAttempt } from './check-queue.js';
 import { Origins, type Origin } from './origins.js';
 import { PasswordThread } from './password-thread.js';
 import { ProvenPairs } from './proven-pairs.js';
@@ -23,7 +23,7 @@ const FAILURE_DELAY_MS = 500;
 type LoginOutcome = 'right' | 'wrong' | 'unchecked' | 'gone';
 
 /** A connection as far as logins know it. */
-export interface Guest {
+export interface LoginClient {
   /** Undefined: a unix socket. */
   readonly address: string | undefined;
   /** Failed logins so far. */
@@ -31,7 +31,7 @@ export interface Guest {
 }
 
 /** An attempt that is under way. */
-export class Login implements Waiter {
+export class Login implements LoginAttempt {
   readonly origin: Origin;
   readonly failures: number;
   readonly outcome: Promise<LoginOutcome>;
@@ -82,7 +82,7 @@ export class Logins {
   }
 
   /** Starts an attempt. `user` and `password` are copied. */
-  attempt(user: Buffer, password: Buffer, guest: Guest): Login {
+  attempt(user: Buffer, password: Buffer, guest: LoginClient): Login {
     const login = new Login(this.#origins.of(guest.address), guest.failures);
     const pair = this.#proven.nameOf(user, password);
     const kept = { user: Buffer.from(user), password: Buffer.from(password) };

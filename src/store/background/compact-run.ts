@@ -20,7 +20,13 @@ import {
 } from '../../log/bytes/entry-list.js';
 import { hashEntries } from '../../log/bytes/entry-order.js';
 import { segmentName } from '../../log/bytes/file-names.js';
-import { MARK, RECORD, frameExpiresAt, frameRecord, placeSeed } from '../../log/bytes/format.js';
+import {
+  RECORD_MARK,
+  RECORD,
+  frameExpiresAt,
+  frameRecord,
+  placeSeed,
+} from '../../log/bytes/format.js';
 import type { HashSeed } from '../../log/bytes/key-hash.js';
 import { SegmentScanner } from '../../log/segments/segment-scanner.js';
 import type { TakeFrame } from '../../log/segments/segment-scanner.js';
@@ -159,7 +165,7 @@ function writeJudged(
     const { seq, key } = frameRecord(source, at);
     return writer.add({ ...tombstone, seq, key, value: NO_VALUE });
   }
-  const marks = verdict === VERDICT.keepWon ? MARK.won : 0;
+  const marks = verdict === VERDICT.keepWon ? RECORD_MARK.won : 0;
   const expiresAt = expiresAtAt(words, entry);
   const isSame = marks === 0 && expiresAt === frameExpiresAt(source, at);
   if (marks !== 0) addMarksAt(words, entry, marks);

@@ -7,7 +7,7 @@ import { assert } from '../../assert.js';
 import type { File, Fs } from '../../env/env.js';
 import { KvError } from '../../errors.js';
 import { largeValueName, segmentName } from '../../log/bytes/file-names.js';
-import { MARK, casOf, decodeFrame } from '../../log/bytes/format.js';
+import { RECORD_MARK, casOf, decodeFrame } from '../../log/bytes/format.js';
 import type { LogRecord } from '../../log/bytes/format.js';
 import {
   LARGE_CHUNK_BYTES,
@@ -71,7 +71,7 @@ async function exportItem(
   const record = await sources.read(item);
   const { expiresAt } = item;
   const head: EntryHead = { key: record.key, flags: record.flags, expiresAt, cas: casOf(record) };
-  if ((record.marks & MARK.largeValue) === 0) {
+  if ((record.marks & RECORD_MARK.largeValue) === 0) {
     await text.write(composer.entry(head, record.value));
     return;
   }

@@ -5,12 +5,7 @@
 // - Flushes whose time has come get their record before any other (`carryOutFlushes`).
 // - What `#takeBack` is told of, newest first, is exactly what was committed here: then the keydir is what it was.
 
-import {
-  MARK as RECORD_MARK,
-  DELETE_REASON,
-  RECORD,
-  type RecordType,
-} from '../../log/bytes/format.js';
+import { RECORD_MARK, DELETE_REASON, RECORD, type RecordType } from '../../log/bytes/format.js';
 import type { NewRecord } from '../../log/commit/batch.js';
 import type { Placed } from '../../log/commit/group-commit.js';
 import type { Log } from '../../log/log.js';
@@ -21,7 +16,7 @@ import type { StoreClock } from '../clock.js';
 import type { StoreCounters } from '../counters.js';
 import type { FlushPromise } from '../flushes/promises.js';
 import type { Flushes } from '../flushes/flushes.js';
-import { MARK } from '../keydir/keydir.js';
+import { ITEM_MARK } from '../keydir/keydir.js';
 import { emptyRecord } from '../keydir/record.js';
 import type { RefusedStatus } from '../store.js';
 import type { ValueCache } from '../value-cache/value-cache.js';
@@ -193,7 +188,7 @@ export class Commits {
     if (!this.carryOutFlushes()) return undefined;
     const items = this.#items;
     const { keydir } = items;
-    const won = wins || (keydir.marks(ref) & MARK.WON) !== 0;
+    const won = wins || (keydir.marks(ref) & ITEM_MARK.WON) !== 0;
     const record = this.#draft(RECORD.touch, key, start, end);
     record.marks = won ? RECORD_MARK.won : 0;
     record.expiresAt = expiresAt;
@@ -205,7 +200,7 @@ export class Commits {
     items.load(ref, BEFORE);
     this.past.push(placed.seq, BEFORE, items.largeOf(ref));
     items.setExpiresAt(ref, expiresAt);
-    if (wins) items.addMarks(ref, MARK.WON);
+    if (wins) items.addMarks(ref, ITEM_MARK.WON);
     items.noteUnsynced(key, start, end, placed.seq);
     return placed;
   }
@@ -230,7 +225,7 @@ export class Commits {
 
   /** 0 when the log takes nothing. */
   #expiry(key: Buffer, start: number, end: number, ref: number): number {
-    const isUnfetched = (this.#items.keydir.marks(ref) & MARK.FETCHED) === 0;
+    const isUnfetched = (this.#items.keydir.marks(ref) & ITEM_MARK.FETCHED) === 0;
     const placed = this.removal(key, ref, 'expired', start, end);
     if (placed === undefined) return 0;
     if (isUnfetched) this.#counters.expiredUnfetched += 1;

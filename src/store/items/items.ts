@@ -11,8 +11,8 @@ import { expiresAtAt, hashAt, keyBytesAt, keyWord, lengthAt } from '../../log/by
 import type { HashSeed } from '../../log/bytes/key-hash.js';
 import type { Durability } from '../../log/durability.js';
 import type { LargeReference } from '../../log/segments/large-value-file.js';
-import type { Segment } from '../../log/segments/segment.js';
-import { MARK, type Keydir, type KeydirView } from '../keydir/keydir.js';
+import type { Segment, SegmentTable } from '../../log/segments/segment.js';
+import { ITEM_MARK, type Keydir, type KeydirView } from '../keydir/keydir.js';
 import { emptyRecord, type KeydirRecord } from '../keydir/record.js';
 import type { KeydirState } from '../keydir/state.js';
 
@@ -44,7 +44,7 @@ const BEFORE = emptyRecord();
 export class Items {
   readonly keydir: KeydirView;
   readonly #keydir: Keydir;
-  readonly #segmentAt: (slot: number) => Segment;
+  readonly #segments: Pick<SegmentTable, 'at'>;
   readonly #durability: Pick<Durability, 'watermark'>;
   readonly #unsynced = new Map<string, number>();
   readonly #large = new Map<number, LargeReference>();
@@ -61,12 +61,12 @@ export class Items {
 
   constructor(
     keydir: Keydir,
-    segmentAt: (slot: number) => Segment,
+    segments: Pick<SegmentTable, 'at'>,
     durability: Pick<Durability, 'watermark'>,
   ) {
     this.keydir = keydir;
     this.#keydir = keydir;
-    this.#segmentAt = segmentAt;
+    this.#segments = segments;
     this.#durability = durability;
   }
 
@@ -125,7 +125,7 @@ export class Items {
   /** Reads what is known of the key of `ref`, without the marks of a snapshot, which are not its own. */
   load(ref: number, into: KeydirRecord): void {
     this.keydir.load(ref, into);
-    into.marks &= ~MARK.SNAPSHOT;
+    into.marks &= ~ITEM_MARK.SNAPSHOT;
   }
 
   /** A new item: the key `key[start..end)`, which the keydir does not hold, in that state. Returns its ref. */
@@ -158,7 +158,7 @@ export class Items {
   ): number {
     const keydir = this.#keydir;
     if (this.watcher !== undefined) this.watcher.beforeChange(ref);
-    this.#segmentAt(before.segment).liveBytes -= before.length;
+    this.#segments.at(before.segment).liveBytes -= before.length;
     this.liveBytes -= before.length;
     if (before.expiresAt !== 0) this.expiringCount -= 1;
     if (this.hasLarge) this.#forgetLarge(ref);
@@ -178,7 +178,7 @@ export class Items {
     state: Readonly<KeydirRecord>,
     large: LargeReference | undefined,
   ): number {
-    const segment = this.#segmentAt(state.segment);
+    const segment = this.#segments.at(state.segment);
     if (ref === 0) return this.add(key, 0, key.length, state, segment, large);
     this.watcher?.beforeChange(ref);
     this.#discount(ref);
@@ -259,14 +259,14 @@ export class Items {
     this.#keydir.touch(ref);
   }
 
-  /** Bits of MARK. */
+  /** Bits of ITEM_MARK. */
   addMarks(ref: number, marks: number): void {
     this.#keydir.setMarks(ref, this.#keydir.marks(ref) | marks);
   }
 
   /** The running snapshot has the item, or must not have it: it carries the new parity. */
   markExported(ref: number): void {
-    this.#keydir.setMarks(ref, this.#keydir.marks(ref) ^ MARK.SNAPSHOT);
+    this.#keydir.setMarks(ref, this.#keydir.marks(ref) ^ ITEM_MARK.SNAPSHOT);
   }
 
   remove(ref: number): void {
@@ -290,9 +290,9 @@ export class Items {
     const keydir = this.#keydir;
     if (ref === 0 || keydir.seq(ref) !== seq) return;
     const bytes = keydir.length(ref);
-    this.#segmentAt(keydir.segment(ref)).liveBytes -= bytes;
+    this.#segments.at(keydir.segment(ref)).liveBytes -= bytes;
     keydir.setLocation(ref, slot, offset, bytes);
-    this.#segmentAt(slot).liveBytes += bytes;
+    this.#segments.at(slot).liveBytes += bytes;
   }
 
   /** The key's deletion or touch has that seq and is not yet durable. */
@@ -329,7 +329,7 @@ export class Items {
 
   #discount(ref: number): void {
     this.#keydir.load(ref, BEFORE);
-    this.#segmentAt(BEFORE.segment).liveBytes -= BEFORE.length;
+    this.#segments.at(BEFORE.segment).liveBytes -= BEFORE.length;
     this.liveBytes -= BEFORE.length;
     if (BEFORE.expiresAt !== 0) this.expiringCount -= 1;
     if (this.hasLarge) this.#forgetLarge(ref);

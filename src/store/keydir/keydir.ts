@@ -20,7 +20,7 @@ import { KeydirRecency } from './recency.js';
 import type { KeydirState } from './state.js';
 
 /** Bits of a key's marks. */
-export const MARK = {
+export const ITEM_MARK = {
   /** Invalidated but served. */
   STALE: 1,
   /** A client has been told to refill it. */
@@ -281,16 +281,16 @@ export class Keydir {
 
   /** Sets all that is known of the key, in one step, with `mark` added to its marks. A parity mark that is there stays. */
   store(ref: number, record: Readonly<KeydirRecord>, mark = 0): void {
-    this.#entries.store(ref, record, mark, MARK.SNAPSHOT);
+    this.#entries.store(ref, record, mark, ITEM_MARK.SNAPSHOT);
   }
 
   /** The key was read at that second: it is the newest in use. */
   use(ref: number, seconds: number): void {
-    this.#entries.use(ref, seconds, MARK.FETCHED);
+    this.#entries.use(ref, seconds, ITEM_MARK.FETCHED);
     if (this.#recency !== undefined) this.#recency.touch(ref);
   }
 
-  /** Bits of MARK. */
+  /** Bits of ITEM_MARK. */
   marks(ref: number): number {
     return this.#entries.marks(ref);
   }

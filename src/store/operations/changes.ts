@@ -4,7 +4,7 @@ import type { Bounds } from './bounds.js';
 import type { Content } from '../items/commits.js';
 import type { StoreParts } from '../items/parts.js';
 import { addDelta, composeDecimal, parseDecimal } from './decimal.js';
-import { MARK } from '../keydir/keydir.js';
+import { ITEM_MARK } from '../keydir/keydir.js';
 import { ownOutcome } from './outcomes.js';
 import type * as S from '../store.js';
 import type { Loaded, Values } from '../items/values.js';
@@ -76,8 +76,8 @@ export class Changes {
       flags: old.flags,
       expiresAt,
       chosenCas,
-      stale: (marks & MARK.STALE) !== 0,
-      won: (marks & MARK.WON) !== 0,
+      stale: (marks & ITEM_MARK.STALE) !== 0,
+      won: (marks & ITEM_MARK.WON) !== 0,
     };
     const placed = parts.commits.put(key, ref, content, keyStart, keyEnd);
     if (placed === undefined) return { status: parts.commits.refusal(), after: 0, ...NO_NUMBER };
@@ -130,7 +130,7 @@ export class Changes {
       return { status: 'not-found', after, cas: 0n };
     }
     const keeps = change.invalidate === true || change.dropValue === true;
-    const chosen = (keydir.marks(ref) & MARK.CHOSEN_CAS) !== 0;
+    const chosen = (keydir.marks(ref) & ITEM_MARK.CHOSEN_CAS) !== 0;
     let old: Loaded | undefined;
     if (keeps || (chosen && change.compareCas !== undefined)) {
       const seq = keydir.seq(ref);
@@ -175,8 +175,8 @@ export class Changes {
       flags: drops ? 0 : old.flags,
       expiresAt: change.expiresAt ?? keydir.expiresAt(ref),
       chosenCas: change.chosenCas,
-      stale: change.invalidate === true || (marks & MARK.STALE) !== 0,
-      won: change.invalidate !== true && (marks & MARK.WON) !== 0,
+      stale: change.invalidate === true || (marks & ITEM_MARK.STALE) !== 0,
+      won: change.invalidate !== true && (marks & ITEM_MARK.WON) !== 0,
       large: drops ? undefined : old.large,
     };
     const { key, keyStart, keyEnd } = change;

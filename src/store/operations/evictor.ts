@@ -3,7 +3,7 @@
 
 import type { StoreParts } from '../items/parts.js';
 import type { Evicted } from '../store.js';
-import { MARK } from '../keydir/keydir.js';
+import { ITEM_MARK } from '../keydir/keydir.js';
 
 export class Evictor {
   /** Told of each eviction (`watch evictions`). */
@@ -42,7 +42,7 @@ export class Evictor {
     const item = {
       key,
       expiresAt: keydir.expiresAt(ref),
-      fetched: (keydir.marks(ref) & MARK.FETCHED) !== 0,
+      fetched: (keydir.marks(ref) & ITEM_MARK.FETCHED) !== 0,
       lastUsedSeconds: keydir.lastUsedSeconds(ref),
       bytes: this.bytesOf(ref),
     };

@@ -2,11 +2,11 @@
 // recency, who wins the right to refill), then fetches the value, which may take a turn.
 
 import { assert } from '../../assert.js';
-import { MARK as RECORD_MARK, frameBytes } from '../../log/bytes/format.js';
+import { RECORD_MARK, frameBytes } from '../../log/bytes/format.js';
 import type { Durability } from '../../log/durability.js';
 import type { Bounds } from './bounds.js';
 import type { StoreParts } from '../items/parts.js';
-import { MARK } from '../keydir/keydir.js';
+import { ITEM_MARK } from '../keydir/keydir.js';
 import { emptyRecord } from '../keydir/record.js';
 import { FoundItem } from './found-item.js';
 import type { LargeValue, Lookup, Maybe, MissReason, ReadOptions } from '../store.js';
@@ -83,9 +83,9 @@ export class Reads {
     if (options.quiet !== true) items.use(ref, nowSeconds);
     const hit = this.#hit;
     const idleSeconds = Math.max(0, nowSeconds - record.lastUsedSeconds);
-    const isStale = (marks & MARK.STALE) !== 0;
-    const isWon = (marks & MARK.WON) !== 0;
-    hit.item.begin(expiresAt, (marks & MARK.FETCHED) !== 0, idleSeconds, isStale, isWon, wins);
+    const isStale = (marks & ITEM_MARK.STALE) !== 0;
+    const isWon = (marks & ITEM_MARK.WON) !== 0;
+    hit.item.begin(expiresAt, (marks & ITEM_MARK.FETCHED) !== 0, idleSeconds, isStale, isWon, wins);
     let after = seq > this.#durability.watermark ? seq : 0;
     if (items.hasUnsynced) after = items.afterOf(ref, key, start, end);
     const cached = cache.get(ref, seq);
@@ -121,8 +121,8 @@ export class Reads {
   /** Whether this read of the item in RECORD wins the right to refill it. */
   #winsRefill({ win, recacheMs = 0 }: ReadOptions, nowMs: number): boolean {
     const { marks, expiresAt } = RECORD;
-    if (win !== true || (marks & MARK.WON) !== 0) return false;
-    return (marks & MARK.STALE) !== 0 || (expiresAt > 0 && expiresAt - nowMs < recacheMs);
+    if (win !== true || (marks & ITEM_MARK.WON) !== 0) return false;
+    return (marks & ITEM_MARK.STALE) !== 0 || (expiresAt > 0 && expiresAt - nowMs < recacheMs);
   }
 
   /** `held`: what the keydir holds of the key, dead, or 0. */
@@ -168,7 +168,7 @@ export class Reads {
     const placed = commits.put(key, held, content);
     if (placed === undefined) return { kind: 'refused', status: commits.refusal(), after: 0 };
     // As memcached has it, the creation counts as a use.
-    if (options.quiet !== true) items.addMarks(items.keydir.find(key), MARK.FETCHED);
+    if (options.quiet !== true) items.addMarks(items.keydir.find(key), ITEM_MARK.FETCHED);
     const hit = this.#hit;
     const cas = chosenCas ?? BigInt(placed.seq);
     hit.item.begin(vivifyExpiresAt, false, 0, false, false, true);
@@ -182,7 +182,7 @@ export class Reads {
   #forgetDead(ref: number): void {
     const { items, liveness, commits, counters } = this.#parts;
     if (!liveness.isDeadForGood(ref)) return;
-    if ((items.keydir.marks(ref) & MARK.FETCHED) === 0) counters.expiredUnfetched += 1;
+    if ((items.keydir.marks(ref) & ITEM_MARK.FETCHED) === 0) counters.expiredUnfetched += 1;
     commits.forget(ref);
   }
 }

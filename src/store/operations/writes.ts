@@ -6,12 +6,12 @@
 
 import { isKvError } from '../../errors.js';
 import { INLINE_VALUE_BYTES_MAX } from '../../limits.js';
-import { MARK as RECORD_MARK, frameBytes } from '../../log/bytes/format.js';
+import { RECORD_MARK, frameBytes } from '../../log/bytes/format.js';
 import { LARGE_DESCRIPTOR_BYTES } from '../../log/segments/large-value-file.js';
 import type { Bounds } from './bounds.js';
 import type { Content } from '../items/commits.js';
 import type { StoreParts } from '../items/parts.js';
-import { MARK } from '../keydir/keydir.js';
+import { ITEM_MARK } from '../keydir/keydir.js';
 import { LargeWrites } from './large-writes.js';
 import { StoredOutcome, ownOutcome } from './outcomes.js';
 import type { Maybe, Put, PutOutcome, Status } from '../store.js';
@@ -274,7 +274,9 @@ function valueBytesOf(loaded: Loaded): number {
 /** The item's value or the CAS token that a client chose is wanted: both are only in the record. */
 function needsOld(put: Put, marks: number): boolean {
   if (put.mode === 'append' || put.mode === 'prepend') return true;
-  return (marks & MARK.CHOSEN_CAS) !== 0 && (put.compareCas !== undefined || put.mode === 'add');
+  return (
+    (marks & ITEM_MARK.CHOSEN_CAS) !== 0 && (put.compareCas !== undefined || put.mode === 'add')
+  );
 }
 
 /** A value that belongs into a file is in one already. */

@@ -19,7 +19,7 @@ import {
 } from '../../log/bytes/entry-list.js';
 import type { EntryList, ReplayEntry } from '../../log/bytes/entry-list.js';
 import { wordsByShard, wordsInLogOrder } from '../../log/bytes/entry-order.js';
-import { MARK, RECORD } from '../../log/bytes/format.js';
+import { RECORD_MARK, RECORD } from '../../log/bytes/format.js';
 import { decodeDescriptor } from '../../log/segments/large-value-file.js';
 import { packKey } from '../../log/bytes/key-hash.js';
 import type { Segment } from '../../log/segments/segment.js';
@@ -27,9 +27,9 @@ import { KEY_BYTES_LIMIT } from '../../limits.js';
 import { keydirMarks } from '../items/marks.js';
 import type { Flushes } from '../flushes/flushes.js';
 import type { Items } from '../items/items.js';
-import { MARK as KEYDIR_MARK } from '../keydir/keydir.js';
+import { ITEM_MARK } from '../keydir/keydir.js';
 
-const WON = KEYDIR_MARK.WON;
+const WON = ITEM_MARK.WON;
 const prefixWords = new Uint32Array((KEY_BYTES_LIMIT + 3) >>> 2);
 
 /**
@@ -114,7 +114,7 @@ export function replayEntry(
   }
   const ref = keydir.find(key);
   if (entry.type === RECORD.put) {
-    const isLarge = (entry.marks & MARK.largeValue) !== 0;
+    const isLarge = (entry.marks & RECORD_MARK.largeValue) !== 0;
     const state = {
       segment: segment.slot,
       offset: entry.offset,
@@ -131,7 +131,7 @@ export function replayEntry(
   } else if (ref !== 0 && keydir.seq(ref) === entry.value.readUIntLE(0, 6)) {
     // A touch is meant for one put; after that was overwritten it means nothing.
     items.setExpiresAt(ref, expiresAt);
-    if ((entry.marks & MARK.won) !== 0) items.addMarks(ref, WON);
+    if ((entry.marks & RECORD_MARK.won) !== 0) items.addMarks(ref, WON);
     items.refresh(ref);
   }
 }

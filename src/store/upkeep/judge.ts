@@ -25,7 +25,7 @@ import { RECORD } from '../../log/bytes/format.js';
 import { VERDICT } from '../background/messages.js';
 import type { JudgeAnswer, JudgeQuestion } from '../background/messages.js';
 import type { StoreParts } from '../items/parts.js';
-import { MARK } from '../keydir/keydir.js';
+import { ITEM_MARK } from '../keydir/keydir.js';
 
 const NO_KEY = Buffer.alloc(0);
 
@@ -115,7 +115,7 @@ export class Judge {
     if (ref !== 0 && keydir.seq(ref) !== seq) return VERDICT.drop;
     if (ref !== 0 && !parts.liveness.isDeadForGood(ref)) {
       if (parts.liveness.deadReason(ref) !== undefined) this.#keptDead = true;
-      return (keydir.marks(ref) & MARK.WON) === 0 ? VERDICT.keep : VERDICT.keepWon;
+      return (keydir.marks(ref) & ITEM_MARK.WON) === 0 ? VERDICT.keep : VERDICT.keepWon;
     }
     if (ref !== 0) parts.commits.forget(ref, this.killers);
     return this.#isOldest ? VERDICT.drop : VERDICT.tombstone;

@@ -26,7 +26,7 @@ import { placeOf } from './compaction.js';
 import type { StoreParts } from '../items/parts.js';
 import { wallExpiryOf } from '../expiry.js';
 import type { ItemWatcher } from '../items/items.js';
-import { MARK } from '../keydir/keydir.js';
+import { ITEM_MARK } from '../keydir/keydir.js';
 import type { SnapshotReport } from '../store.js';
 
 /** Items looked at in one turn of the event loop. */
@@ -142,7 +142,7 @@ class SnapshotWalk implements ItemWatcher {
     this.createdAtMs = parts.clock.nowMs();
     this.clockAheadMs = parts.clock.aheadMs;
     this.#isEmpty = parts.flushes.promises.nextMs <= this.createdAtMs;
-    this.newMarks = items.restingMarks === 0 ? MARK.SNAPSHOT : 0;
+    this.newMarks = items.restingMarks === 0 ? ITEM_MARK.SNAPSHOT : 0;
     items.watcher = this;
   }
 
@@ -198,7 +198,7 @@ class SnapshotWalk implements ItemWatcher {
     const { items } = parts;
     const { keydir } = items;
     const marks = keydir.marks(ref);
-    if ((marks & MARK.SNAPSHOT) === this.newMarks) return undefined;
+    if ((marks & ITEM_MARK.SNAPSHOT) === this.newMarks) return undefined;
     items.markExported(ref);
     const expiresAt = keydir.expiresAt(ref);
     if (expiresAt !== 0 && expiresAt <= this.createdAtMs) return undefined;

@@ -4,7 +4,7 @@
 import type { Timer } from '../../env/env.js';
 import type { StoreParts } from '../items/parts.js';
 import { FlushPass } from '../flushes/pass.js';
-import { MARK } from '../keydir/keydir.js';
+import { ITEM_MARK } from '../keydir/keydir.js';
 
 const TICK_MS = 100;
 const SLICE_KEYS_MIN = 1_000;
@@ -72,7 +72,7 @@ export class Sweeper {
     const { keydir } = parts.items;
     const reason = parts.liveness.deadReason(ref);
     if (reason !== undefined && parts.liveness.isDeadForGood(ref)) {
-      if ((keydir.marks(ref) & MARK.FETCHED) === 0) parts.counters.expiredUnfetched += 1;
+      if ((keydir.marks(ref) & ITEM_MARK.FETCHED) === 0) parts.counters.expiredUnfetched += 1;
       parts.counters.sweeperReclaimed += 1;
       parts.commits.forget(ref);
       return;

@@ -27,7 +27,7 @@ import {
   DELETE_REASON,
   FORMAT_VERSION,
   FRAME_HEADER_BYTES,
-  MARK,
+  RECORD_MARK,
   RECORD,
   SEGMENT_HEADER_BYTES,
   encodeBatchHeader,
@@ -177,7 +177,7 @@ describe('docs/format.md', () => {
       won: 'won',
       largeValue: 'large value',
     };
-    for (const [name, bit] of Object.entries(MARK)) {
+    for (const [name, bit] of Object.entries(RECORD_MARK)) {
       const word = words[name as keyof typeof words];
       expect(DOC).to.match(new RegExp(`^\\| ${bit} +\\| ${word} +\\|`, 'm'));
     }
@@ -257,7 +257,7 @@ describe('docs/format.md', () => {
     const bytes = Buffer.alloc(64);
     const record = {
       type: RECORD.put,
-      marks: MARK.chosenCas | MARK.won,
+      marks: RECORD_MARK.chosenCas | RECORD_MARK.won,
       flags: 0xcafe,
       seq: 0x1234_5678_9abc,
       expiresAt: 0x123_4567_89ab,
@@ -288,7 +288,7 @@ describe('docs/format.md', () => {
     const builder = new HintBuilder();
     const record = {
       type: RECORD.touch,
-      marks: MARK.won,
+      marks: RECORD_MARK.won,
       flags: 0,
       seq: 0x1234_5678_9abc,
       expiresAt: 0x123_4567_89ab,

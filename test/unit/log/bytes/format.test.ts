@@ -9,7 +9,7 @@ import {
   ALIGNMENT_BYTES,
   BATCH_BYTES_LIMIT,
   BATCH_HEADER_BYTES,
-  MARK,
+  RECORD_MARK,
   RECORD,
   SEGMENT_HEADER_BYTES,
   casOf,
@@ -45,7 +45,7 @@ const record: fc.Arbitrary<LogRecord> = fc
     value: bytes(0, 600),
     cas: fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }),
   })
-  .map((each) => ((each.marks & MARK.chosenCas) === 0 ? { ...each, cas: 0n } : each));
+  .map((each) => ((each.marks & RECORD_MARK.chosenCas) === 0 ? { ...each, cas: 0n } : each));
 const salt = fc.integer({ min: 0, max: 0xffff_ffff });
 const place = fc.integer({ min: 8, max: 2 ** 29 }).map((each) => each * ALIGNMENT_BYTES);
 

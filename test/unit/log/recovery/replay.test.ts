@@ -5,6 +5,7 @@ import { expect } from 'chai';
 import type { EntryList } from '../../../../src/log/bytes/entry-list.js';
 import { CommitDurability } from '../../../../src/log/durability.js';
 import { Log } from '../../../../src/log/log.js';
+import { SegmentTable } from '../../../../src/log/segments/segment.js';
 import { StoreClock } from '../../../../src/store/clock.js';
 import { MIB } from '../../../../src/limits.js';
 import { DIR } from '../../../sim/engine.js';
@@ -42,8 +43,7 @@ async function replayed(
 ): Promise<{ entries: unknown[]; lastSeq: number; scanned: number }> {
   const process = sim.world.boot();
   const entries: unknown[] = [];
-  const events = { onSealed: () => {} };
-  const durability = new CommitDurability();
+  const state = { table: new SegmentTable(), durability: new CommitDurability() };
   const options = {
     segmentBytesMax: 8 * 1024,
     appendBytesMin: Infinity,
@@ -56,7 +56,7 @@ async function replayed(
       entries.push([type, marks, seq, expiresAt, offset, bytes, ...content]);
     }
   };
-  const log = await settle(sim.world, Log.open(process, DIR, options, durability, events, visit));
+  const log = await settle(sim.world, Log.open(process, DIR, state, options, visit));
   const { lastSeq, scanned } = log.recovery;
   await settle(sim.world, log.close());
   return { entries, lastSeq, scanned: scanned.length };

@@ -5,7 +5,7 @@ import * as fc from 'fast-check';
 
 import { replaysValue } from '../../../../src/log/bytes/entry-list.js';
 import type { ReplayEntry } from '../../../../src/log/bytes/entry-list.js';
-import { MARK, RECORD, SEGMENT_HEADER_BYTES } from '../../../../src/log/bytes/format.js';
+import { RECORD_MARK, RECORD, SEGMENT_HEADER_BYTES } from '../../../../src/log/bytes/format.js';
 import type { LogRecord } from '../../../../src/log/bytes/format.js';
 import { HintBuilder } from '../../../../src/log/bytes/hint.js';
 import { loadHint, writeHint } from '../../../../src/log/segments/hint-file.js';
@@ -109,6 +109,8 @@ describe('log/segments/hint', () => {
       const expected = namesSeq || name === 'put-large-value';
       expect(replaysValue({ type, marks }), name).to.equal(expected);
     }
-    expect(replaysValue({ type: RECORD.put, marks: MARK.largeValue | MARK.won })).to.equal(true);
+    expect(
+      replaysValue({ type: RECORD.put, marks: RECORD_MARK.largeValue | RECORD_MARK.won }),
+    ).to.equal(true);
   });
 });

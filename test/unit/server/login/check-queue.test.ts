@@ -4,12 +4,16 @@ import {
   CHECKS_MAX,
   CHECKS_PER_ORIGIN_MAX,
   CheckQueue,
-  type Waiter,
+  type LoginAttempt,
 } from '../../../../src/server/login/check-queue.js';
 import { Origin } from '../../../../src/server/login/origins.js';
 
 const nothing = Buffer.alloc(0);
-const waiter = (origin: Origin, failures = 0): Waiter => ({ origin, failures, hasEnded: false });
+const waiter = (origin: Origin, failures = 0): LoginAttempt => ({
+  origin,
+  failures,
+  hasEnded: false,
+});
 const failing = (count: number): Origin => {
   const origin = new Origin();
   for (let n = 0; n < count; n++) origin.failed(0);
@@ -19,7 +23,7 @@ const failing = (count: number): Origin => {
 describe('CheckQueue', () => {
   let queue: CheckQueue;
   beforeEach(() => (queue = new CheckQueue()));
-  const join = (pair: string, one: Waiter): string | undefined =>
+  const join = (pair: string, one: LoginAttempt): string | undefined =>
     queue.join(pair, nothing, nothing, one, 0)?.pair;
   const order = (): string[] => {
     const pairs: string[] = [];

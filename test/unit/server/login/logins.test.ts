@@ -8,14 +8,14 @@ import { expect } from 'chai';
 
 import type { Env, Worker } from '../../../../src/env/env.js';
 import { nodeEnv } from '../../../../src/env/node-env.js';
-import { Logins, type Guest, type Login } from '../../../../src/server/login/logins.js';
+import { Logins, type LoginClient, type Login } from '../../../../src/server/login/logins.js';
 import { ProvenPairs } from '../../../../src/server/login/proven-pairs.js';
 import { Users } from '../../../../src/server/users.js';
 
 const DIGEST = '$scrypt$ln=10,r=8,p=1$TmFDbA$/bq+HJ00cgB4VucZDQHp/nxq18vII3gw53N2Y0s3MWI';
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-const guest = (address = '10.0.0.1'): Guest => ({ address, failures: 0 });
+const guest = (address = '10.0.0.1'): LoginClient => ({ address, failures: 0 });
 
 describe('Logins', () => {
   let dir: string;

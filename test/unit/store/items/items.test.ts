@@ -8,7 +8,7 @@ import { Items } from '../../../../src/store/items/items.js';
 import { emptyRecord } from '../../../../src/store/keydir/record.js';
 import type { ItemState } from '../../../../src/store/items/items.js';
 import { hashSeed } from '../../../../src/log/bytes/key-hash.js';
-import { Keydir, MARK } from '../../../../src/store/keydir/keydir.js';
+import { Keydir, ITEM_MARK } from '../../../../src/store/keydir/keydir.js';
 import { MemoryFile } from '../../../support/memory-file.js';
 import { seeded } from '../../../support/seed.js';
 
@@ -21,7 +21,7 @@ function start(): { items: Items; segments: Segment[]; disk: { watermark: number
     return new Segment(slot, place, new MemoryFile(Buffer.alloc(0)));
   });
   const disk = { watermark: 0 };
-  const items = new Items(keydir, (slot) => segments[slot]!, disk);
+  const items = new Items(keydir, { at: (slot) => segments[slot]! }, disk);
   return { items, segments, disk };
 }
 
@@ -32,7 +32,12 @@ const state: fc.Arbitrary<ItemState> = fc
     length: fc.integer({ min: 5, max: 100 }).map((each) => each * 8),
     seq: fc.integer({ min: 1, max: 2 ** 40 }),
     expiresAt: fc.constantFrom(0, 0, 1_700_000_000_000),
-    marks: fc.constantFrom(0, MARK.STALE, MARK.WON | MARK.CHOSEN_CAS, MARK.FETCHED),
+    marks: fc.constantFrom(
+      0,
+      ITEM_MARK.STALE,
+      ITEM_MARK.WON | ITEM_MARK.CHOSEN_CAS,
+      ITEM_MARK.FETCHED,
+    ),
     lastUsedSeconds: fc.constant(1_700_000_000),
     largeBytes: fc.constantFrom(0, 0, 5_000_000),
   })

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import * as fc from 'fast-check';
 import { SEQ_MAX } from '../../../../src/limits.js';
-import { Keydir, MARK } from '../../../../src/store/keydir/keydir.js';
+import { Keydir, ITEM_MARK } from '../../../../src/store/keydir/keydir.js';
 
 const SEED = { k0: 0x03020100, k1: 0x07060504 };
 
@@ -126,8 +126,8 @@ describe('Keydir', () => {
     expect(fields(index, ref)).to.deep.equal([0, 0, 0, 0, 0, 0, 0]);
   });
 
-  it('MARK has a bit for each mark', () => {
-    const all = Object.values(MARK).reduce((sum, bit) => sum + bit, 0);
+  it('ITEM_MARK has a bit for each mark', () => {
+    const all = Object.values(ITEM_MARK).reduce((sum, bit) => sum + bit, 0);
     expect(all).to.equal(31);
   });
 

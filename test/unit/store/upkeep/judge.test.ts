@@ -2,7 +2,7 @@
 
 import { expect } from 'chai';
 
-import { MARK as RECORD_MARK } from '../../../../src/log/bytes/format.js';
+import { RECORD_MARK } from '../../../../src/log/bytes/format.js';
 import type { LogRecord } from '../../../../src/log/bytes/format.js';
 import { EntryListBuilder, expiresAtAt, wordsOf } from '../../../../src/log/bytes/entry-list.js';
 import { hashEntries } from '../../../../src/log/bytes/entry-order.js';
@@ -14,7 +14,7 @@ import { Flushes } from '../../../../src/store/flushes/flushes.js';
 import { Items } from '../../../../src/store/items/items.js';
 import { Judge } from '../../../../src/store/upkeep/judge.js';
 import { hashSeed } from '../../../../src/log/bytes/key-hash.js';
-import { Keydir, MARK } from '../../../../src/store/keydir/keydir.js';
+import { Keydir, ITEM_MARK } from '../../../../src/store/keydir/keydir.js';
 import { LargeValues } from '../../../../src/store/items/large-values.js';
 import { StoreClock } from '../../../../src/store/clock.js';
 import { StoreCounters } from '../../../../src/store/counters.js';
@@ -52,7 +52,7 @@ class Case {
       options: STORE_OPTIONS_DEFAULT,
       clock: new StoreClock(env.clock),
       log: log as unknown as Log,
-      items: new Items(keydir, (slot) => segments[slot]!, log),
+      items: new Items(keydir, { at: (slot) => segments[slot]! }, log),
       cache: new ValueCache(0),
       flushes: new Flushes(SEED),
       large: new LargeValues(env, '/data', () => Promise.resolve()),
@@ -120,7 +120,7 @@ describe('Judge', () => {
     expect(new Case().item(5, RUN).of(put(5))).to.equal('keep');
     const touched = new Case();
     const expiresAt = touched.nowMs + 1000;
-    touched.item(5, RUN, { expiresAt, marks: MARK.WON });
+    touched.item(5, RUN, { expiresAt, marks: ITEM_MARK.WON });
     expect(touched.verdict(put(5))).to.deep.equal({ verdict: 'keepWon', expiresAt });
   });
 
