@@ -19,6 +19,8 @@ export interface Durability {
   readonly congested: boolean;
   /** Far too much is: hold every input back. Implies congested. */
   readonly overloaded: boolean;
+  /** Call with the number of clients who have spoken: what a lone one writes need not wait for the input of others. */
+  serve(clientCount: number): void;
   /** Calls after the watermark moved, or after input may go on. */
   onDurable(call: () => void): void;
   /** Calls after a commit failed: every answer that depends on a seq above the watermark is void. */
@@ -30,8 +32,14 @@ export class CommitDurability implements Durability {
   lastSeq = 0;
   congested = false;
   overloaded = false;
+  /** See `serve`. */
+  hasOneClient = false;
   readonly #durableCalls: (() => void)[] = [];
   readonly #failedCalls: ((cause: FailureCause, error: unknown) => void)[] = [];
+
+  serve(clientCount: number): void {
+    this.hasOneClient = clientCount === 1;
+  }
 
   onDurable(call: () => void): void {
     this.#durableCalls.push(call);

@@ -298,12 +298,19 @@ export class Server implements ServerControl, ConnectionOwner {
 
   spoke(connection: Connection): void {
     this.#admission.spoke(connection);
+    this.#countSpeakers();
   }
 
   gone(connection: Connection, isBroken: boolean): void {
     this.#connections.delete(connection);
     this.#admission.leave(connection);
+    this.#countSpeakers();
     this.#tellConnection('conn_close', connection, ` reason=${isBroken ? 'error' : 'normal'}`);
+  }
+
+  #countSpeakers(): void {
+    const { count, silentCount } = this.#admission;
+    this.#services.store.durability.serve(count - silentCount);
   }
 
   #tellConnection(type: string, { id, socket }: Connection, reason: string): void {

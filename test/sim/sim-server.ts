@@ -83,7 +83,13 @@ export class SimServer {
       DEFAULT_PARSER_OPTIONS,
       this.#services,
       'tcp:simulated',
-      { spoke() {}, gone: () => void this.#connections.delete(connection) },
+      {
+        spoke: () => this.#store.durability.serve(this.#connections.size),
+        gone: () => {
+          this.#connections.delete(connection);
+          this.#store.durability.serve(this.#connections.size);
+        },
+      },
     );
     this.#connections.add(connection);
     return link;

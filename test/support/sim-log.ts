@@ -6,6 +6,7 @@ import type { Placed } from '../../src/log/commit/group-commit.js';
 import { visitEntries } from '../../src/log/bytes/entry-list.js';
 import type { EntryList, ReplayEntry } from '../../src/log/bytes/entry-list.js';
 import { CommitDurability } from '../../src/log/durability.js';
+import type { Clock } from '../../src/env/env.js';
 import { Log } from '../../src/log/log.js';
 import { SegmentTable } from '../../src/log/segments/segment.js';
 import { StoreClock } from '../../src/store/clock.js';
@@ -44,6 +45,11 @@ export class SimLog {
     const sim = new SimLog(segmentBytesMax);
     await sim.open();
     return sim;
+  }
+
+  get clock(): Clock {
+    if (this.#process === undefined) throw new Error('No process runs');
+    return this.#process.clock;
   }
 
   get log(): Log {

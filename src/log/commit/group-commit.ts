@@ -34,6 +34,8 @@ const SEAL_DELAY_MS = 1000;
 /** Above this much unsynced data the server stops reading. */
 const UNSYNCED_BYTES_MAX = 8 * 1024 * 1024;
 
+const AT_ONCE = Promise.resolve();
+
 type Phase = 'open' | 'taking-back' | 'poisoned' | 'closed';
 type Writer = 'idle' | 'scheduled' | 'writing';
 
@@ -85,6 +87,8 @@ export class GroupCommit {
   readonly #events: CommitEvents;
   /** What a start would find as the last one: seqs that were taken back are nowhere until the next batch. */
   provableSeq: number;
+  /** The store's clock as the last durable batch has it, Unix ms. */
+  durableTimeMs: number;
   /** The end of the log: what succession and rotation ask. */
   readonly end: LogEnd;
   readonly counters: CommitCounters = { batches: 0, records: 0, bytes: 0, seals: 0, failures: 0 };
@@ -99,7 +103,6 @@ export class GroupCommit {
   #writtenTimeMs = 0;
   /** When the last write had ended, monotonic. */
   #endedMs = 0;
-  #durableTimeMs: number;
   #unsyncedBytes = 0;
   #phase: Phase = 'open';
   #writer: Writer = 'idle';
@@ -126,7 +129,7 @@ export class GroupCommit {
     durability.watermark = found.lastSeq;
     this.#placed = { seq: 0, segment: active.segment, offset: 0, bytes: 0 };
     this.provableSeq = found.lastSeq;
-    this.#durableTimeMs = found.timeMs;
+    this.durableTimeMs = found.timeMs;
     this.#options = options;
     this.#events = events;
     this.#sealTimer = new IdleTimer(env.clock, SEAL_DELAY_MS, () => {
@@ -143,10 +146,6 @@ export class GroupCommit {
     });
   }
 
-  /** The store's clock as the last durable batch has it, Unix ms. */
-  get durableTimeMs(): number {
-    return this.#durableTimeMs;
-  }
   get poisoned(): boolean {
     return this.#phase === 'poisoned';
   }
@@ -209,8 +208,7 @@ export class GroupCommit {
 
   /** Resolves when all that was appended is durable or was taken back. */
   async drained(): Promise<void> {
-    if (this.#queue.length === 0 && this.#writer !== 'writing') return;
-    await new Promise<void>((resolve) => this.#idleWaiters.push(resolve));
+    if (!this.#isIdle) await new Promise<void>((resolve) => this.#idleWaiters.push(resolve));
   }
 
   /** Resolves when `seq` is durable or was taken back. */
@@ -260,11 +258,15 @@ export class GroupCommit {
     return batch;
   }
 
-  /** The writer starts when the input that is there has been handled, so that it gathers all of that. */
+  /**
+   * The writer starts when the input that is there has been handled, so that it gathers all of that. A lone client's
+   * input is handled when what runs now has returned.
+   */
   #schedule(): void {
     if (this.#writer !== 'idle') return;
     this.#writer = 'scheduled';
-    this.#env.clock.defer(this.#start);
+    if (this.#durability.hasOneClient) void AT_ONCE.then(this.#start);
+    else this.#env.clock.defer(this.#start);
   }
 
   readonly #start = (): void => {
@@ -326,7 +328,7 @@ export class GroupCommit {
 
   #committed(batch: Batch): void {
     const rotated = this.end.committed(batch.segment, batch.bytes, batch.end);
-    this.#durableTimeMs = this.#writtenTimeMs;
+    this.durableTimeMs = this.#writtenTimeMs;
     this.#unsyncedBytes -= batch.bytes;
     this.counters.batches += 1;
     this.counters.bytes += batch.bytes;
@@ -389,7 +391,10 @@ export class GroupCommit {
 
   /** Writes an empty batch when idle, sealed or not: it proves the last one, and carries the store's clock. */
   seal(): void {
-    const isIdle = this.#queue.length === 0 && this.#writer !== 'writing';
-    if (isIdle && this.#phase === 'open') this.#push(BATCH_KIND.seal);
+    if (this.#isIdle && this.#phase === 'open') this.#push(BATCH_KIND.seal);
+  }
+
+  get #isIdle(): boolean {
+    return this.#queue.length === 0 && this.#writer !== 'writing';
   }
 }

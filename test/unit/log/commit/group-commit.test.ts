@@ -54,6 +54,26 @@ describe('GroupCommit', () => {
     expect(sim.told()).to.deep.equal(['durable 1', 'durable 31']);
   });
 
+  it('the batch of a lone client is begun when its input has been handled, of many in a later turn', async () => {
+    const sim = await SimLog.open();
+    await quiet(sim);
+    const { clock } = sim;
+    const defer = clock.defer.bind(clock);
+    let deferred = 0;
+    clock.defer = (call) => {
+      deferred += 1;
+      defer(call);
+    };
+    for (const clients of [1, 2]) {
+      const before = sim.log.counters.batches;
+      sim.log.durability.serve(clients);
+      for (const key of ['a', 'b']) sim.append(key);
+      await sim.wait(sim.log.drained());
+      expect(sim.log.counters.batches - before, 'both records are in one batch').to.equal(1);
+      expect(deferred, `${clients} clients`).to.equal(clients - 1);
+    }
+  });
+
   it('drainedUpTo() waits for its seq and not for later ones', async () => {
     const sim = await SimLog.open();
     await quiet(sim);
