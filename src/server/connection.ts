@@ -28,7 +28,7 @@ import { InputTimes, StallWatch } from './stall.js';
 import { Session } from './session.js';
 import type { ConnectionControl, ConnectionDescription, Services } from './session.js';
 
-/** Whether a turn's time is over is asked once in so many requests. */
+/** Whether a turn's time is over is asked once in so many requests, and after one that moved many bytes. */
 const CLOCK_REQUESTS = 8;
 
 /** What a client may send behind a login that waits for its check. */
@@ -305,7 +305,8 @@ export class Connection
         return;
       }
       left -= 1;
-      if (left <= checkAt) {
+      if (left <= checkAt || session.isClockDue) {
+        session.isClockDue = false;
         checkAt = left - CLOCK_REQUESTS;
         if (clock.monotonicMs() >= turns.endMs) left = 0;
       }

@@ -6,7 +6,9 @@ import type { Clock } from '../env/env.js';
 /** After this time those who have more wait. */
 const TURN_MS = 5;
 /** What comes in is run until so much later, so that hundreds of connections need not wait for each other's turn. */
-const INPUT_MS = 5;
+const INPUT_MS = 2;
+/** What those who waited have at least, when input has used up the turn. */
+const REST_MS = 1;
 /** The clock of a turn is started by so many inputs, else it would cost as much as they do. */
 const INPUTS = 64;
 /** With so many waiting, a connection that comes beside them runs but one request at once. */
@@ -61,7 +63,11 @@ export class Turns {
   }
 
   #run(): void {
-    const endMs = (this.#endMs = this.#clock.monotonicMs() + TURN_MS);
+    const nowMs = this.#clock.monotonicMs();
+    // Input of the same turn has had a part of its time.
+    const leftMs = this.#endMs === undefined ? TURN_MS : this.#endMs + INPUT_MS - nowMs;
+    const endMs = nowMs + Math.min(TURN_MS, Math.max(REST_MS, leftMs));
+    this.#endMs = endMs;
     const due = this.#waiting;
     this.#waiting = [];
     this.isCrowded = false;

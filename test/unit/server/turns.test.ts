@@ -57,13 +57,35 @@ describe('Turns', () => {
     expect(turns.endMs).to.equal(15);
   });
 
+  it('those who yielded have what input has left of the turn, 1 ms at least', () => {
+    for (const [inputMs, expected] of [
+      [0, 5],
+      [4, 3],
+      [9, 1],
+    ] as const) {
+      const hand = new HandClock();
+      const turns = new Turns(hand.clock);
+      const ran: number[] = [];
+      expect(turns.endMs).to.equal(5);
+      hand.nowMs = inputMs;
+      for (let n = 0; n < 8; n++) {
+        turns.yield(() => {
+          ran.push(n);
+          hand.nowMs += 1;
+        });
+      }
+      hand.turn();
+      expect(ran, `${inputMs} ms of input`).to.have.length(expected);
+    }
+  });
+
   it('isOver when input has come for some ms, and no more in the next turn', () => {
     const hand = new HandClock();
     const turns = new Turns(hand.clock);
     for (let n = 0; n < 64; n++) expect(turns.isOver()).to.equal(false);
-    hand.nowMs = 9;
+    hand.nowMs = 6;
     expect(turns.isOver()).to.equal(false);
-    hand.nowMs = 10;
+    hand.nowMs = 7;
     expect(turns.isOver()).to.equal(true);
     hand.turn();
     expect(turns.isOver()).to.equal(false);
