@@ -46,15 +46,27 @@ describe('Turns', () => {
     expect(turns.isCrowded).to.equal(false);
   });
 
-  it('endMs is one for all who ask in a turn, and another in the next', () => {
+  it('isUp is one for all who ask in a turn, and begins anew in the next', () => {
     const hand = new HandClock();
     const turns = new Turns(hand.clock);
-    expect(turns.endMs).to.equal(5);
-    hand.nowMs = 3;
-    expect(turns.endMs).to.equal(5);
+    expect(turns.isUp()).to.equal(false);
+    hand.nowMs = 4;
+    expect(turns.isUp()).to.equal(false);
+    hand.nowMs = 5;
+    expect(turns.isUp()).to.equal(true);
     hand.turn();
+    expect(turns.isUp()).to.equal(false);
     hand.nowMs = 10;
-    expect(turns.endMs).to.equal(15);
+    expect(turns.isUp()).to.equal(true);
+  });
+
+  it('of the first thousand looks each is after one request, later after eight', () => {
+    const turns = new Turns(new HandClock().clock);
+    for (let n = 0; n < 1000; n++) {
+      expect(turns.lookRequests).to.equal(1);
+      turns.isUp();
+    }
+    expect(turns.lookRequests).to.equal(8);
   });
 
   it('those who yielded have what input has left of the turn, 1 ms at least', () => {
@@ -66,7 +78,7 @@ describe('Turns', () => {
       const hand = new HandClock();
       const turns = new Turns(hand.clock);
       const ran: number[] = [];
-      expect(turns.endMs).to.equal(5);
+      turns.isUp();
       hand.nowMs = inputMs;
       for (let n = 0; n < 8; n++) {
         turns.yield(() => {
