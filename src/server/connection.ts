@@ -173,6 +173,12 @@ export class Connection
     this.#pump();
   }
 
+  holdUp(): void {
+    this.#awaitsRoom = true;
+    this.#isPaused = true;
+    this.socket.pause();
+  }
+
   get bytesReceived(): number {
     return this.#times.bytesReceived;
   }
