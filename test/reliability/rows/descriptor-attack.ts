@@ -16,7 +16,7 @@ const SEGMENT_BYTES = 1024 * 1024;
 /** While its successor cannot be made the active segment takes as much again as half of it. */
 const SEGMENT_BYTES_MAX = 1.6 * SEGMENT_BYTES;
 const VALUE = 'v'.repeat(50_000);
-const SETS = 200;
+const SETS = 900;
 const WARNINGS_MAX = 3;
 const RESUMED_MS_MAX = 5000;
 
