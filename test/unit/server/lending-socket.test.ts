@@ -11,6 +11,18 @@ import { serversOf } from '../../support/test-server-hooks.js';
 
 const STORED = 'STORED\r\n';
 
+/** The most that went between two turns, until nobody is there. */
+async function mostAtOnce(server: Server): Promise<number> {
+  let most = 0;
+  for (let before = server.connectionCount; before > 0;) {
+    await new Promise((resolve) => setImmediate(resolve));
+    const now = server.connectionCount;
+    most = Math.max(most, before - now);
+    before = now;
+  }
+  return most;
+}
+
 describe('lending socket', () => {
   const start = serversOf();
 
@@ -88,18 +100,6 @@ describe('lending socket', () => {
     expect(await client.rest()).to.equal('');
     expect(server.connectionCount).to.equal(0);
   });
-
-  /** The most that went between two turns, until nobody is there. */
-  async function mostAtOnce(server: Server): Promise<number> {
-    let most = 0;
-    for (let before = server.connectionCount; before > 0;) {
-      await new Promise((resolve) => setImmediate(resolve));
-      const now = server.connectionCount;
-      most = Math.max(most, before - now);
-      before = now;
-    }
-    return most;
-  }
 
   const ends: readonly (readonly [string, (socket: net.Socket) => unknown])[] = [
     ['are reset', (socket) => socket.resetAndDestroy()],

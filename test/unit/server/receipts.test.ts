@@ -25,6 +25,14 @@ class Client implements Receiver {
   }
 }
 
+/** Six that are still have four claims, two of them on the reserve; two wait. */
+const crowd = (receipts: Receipts): Client[] => {
+  const stills = Array.from({ length: 6 }, () => new Client());
+  const outcomes = stills.map((one) => receipts.claim(one, 1, 1));
+  expect(outcomes.join(' ')).to.equal('granted granted granted granted waits waits');
+  return stills;
+};
+
 describe('Receipts', () => {
   let nowMs = 0;
   let dropped = 0;
@@ -132,14 +140,6 @@ describe('Receipts', () => {
   });
 
   describe('the reserve', () => {
-    /** Six that are still have four claims, two of them on the reserve; two wait. */
-    const crowd = (receipts: Receipts): Client[] => {
-      const stills = Array.from({ length: 6 }, () => new Client());
-      const outcomes = stills.map((one) => receipts.claim(one, 1, 1));
-      expect(outcomes.join(' ')).to.equal('granted granted granted granted waits waits');
-      return stills;
-    };
-
     it('a newcomer has it, at once, instead of one who is still, who waits and has its turn', async () => {
       const receipts = receiptsOf(4, 100, 2);
       const stills = crowd(receipts);
