@@ -13,7 +13,7 @@ import { findOwner, type Owner } from './compact/owners.js';
 import { writeDump } from './dump/write-dump.js';
 import { toolLogger } from './terminal/logger.js';
 import { writeAll } from './terminal/output.js';
-import { isStdout } from './terminal/output-file.js';
+import { checkOutput, isStdout } from './terminal/output-file.js';
 import { addExamples, createProgram, runTool } from './terminal/program.js';
 import { startProgress } from './terminal/progress.js';
 import { countOf, formatBytes, formatCount } from './terminal/quantity.js';
@@ -59,6 +59,7 @@ async function main(): Promise<ExitCode> {
   // Opening a directory that has no store would make one.
   await requireManifest(env, dir);
   const { snapshot } = options;
+  if (snapshot !== undefined) await checkOutput(env.fs, snapshot, dir);
   const figuresTo =
     snapshot !== undefined && (await isStdout(snapshot)) ? process.stderr : process.stdout;
   const owner = await findOwner(env, dir, options.acceptClock === true);

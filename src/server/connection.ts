@@ -28,9 +28,6 @@ import { InputTimes, StallWatch } from './stall.js';
 import { Session } from './session.js';
 import type { ConnectionControl, ConnectionDescription, Services } from './session.js';
 
-/** Whether a turn's time is over is asked once in so many requests. */
-const CLOCK_REQUESTS = 8;
-
 /** What a client may send behind a login that waits for its check. */
 const BYTES_BEHIND_LOGIN_MAX = 16 * 1024;
 
@@ -176,6 +173,12 @@ export class Connection
     this.#pump();
   }
 
+  holdUp(): void {
+    this.#awaitsRoom = true;
+    this.#isPaused = true;
+    this.socket.pause();
+  }
+
   get bytesReceived(): number {
     return this.#times.bytesReceived;
   }
@@ -278,11 +281,11 @@ export class Connection
 
   /** Runs what the parser gives until it needs more, something has to be waited for, or the turn is over. */
   #runRequests(hasTurn: boolean): void {
-    const { config, turns, clock } = this.#services;
+    const { config, turns } = this.#services;
     const input = this.#input;
     const session = this.#session;
     let left = turns.isCrowded && !hasTurn ? 1 : config.requestsPerTurn;
-    let checkAt = left - CLOCK_REQUESTS;
+    let checkAt = left - turns.lookRequests;
     // Before the first request the replies are as flush() left them.
     let mayFill = !this.#replies.isClear;
     for (;;) {
@@ -306,9 +309,10 @@ export class Connection
         return;
       }
       left -= 1;
-      if (left <= checkAt) {
-        checkAt = left - CLOCK_REQUESTS;
-        if (clock.monotonicMs() >= turns.endMs) left = 0;
+      if (left <= checkAt || session.isClockDue) {
+        session.isClockDue = false;
+        checkAt = left - turns.lookRequests;
+        if (turns.isUp()) left = 0;
       }
       if (left <= 0 && input.start < input.end) {
         this.#yield();

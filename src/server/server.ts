@@ -38,9 +38,9 @@ const CLIENT_CHECK_MS = 1000;
 /** A TLS handshake has to be done within this time. */
 const HANDSHAKE_MS_MAX = 10_000;
 const MIB = 1024 * 1024;
-const RECEIPT_BYTES = { claimsMax: 64 * MIB, waitingMax: 64 * MIB };
+const RECEIPT_BYTES = { claimsMax: 64 * MIB, reserveMax: 16 * MIB, waitingMax: 64 * MIB };
 /** Within what descriptors.ts keeps back; whoever waits is busy and has nothing in memory but a piece. */
-const UPLOAD_FILES = { claimsMax: 16, waitingMax: Number.POSITIVE_INFINITY };
+const UPLOAD_FILES = { claimsMax: 16, reserveMax: 0, waitingMax: Number.POSITIVE_INFINITY };
 /** Clients that are being told that there are too many; within what descriptors.ts keeps back. */
 const REFUSALS_MAX = 16;
 /** Clients that do not read keep a clean stop waiting no longer than this. */

@@ -117,6 +117,8 @@ export class Session {
   login: Login | undefined;
   /** The handler asks to close after what has been answered. */
   closing = false;
+  /** A request has moved many bytes: the next look at the clock is due. */
+  isClockDue = false;
   /** Calls when the connection is gone. */
   readonly cleanups: (() => void)[] = [];
   #writtenSeq = 0;

@@ -6,9 +6,15 @@ import type { Clock } from '../env/env.js';
 /** After this time those who have more wait. */
 const TURN_MS = 5;
 /** What comes in is run until so much later, so that hundreds of connections need not wait for each other's turn. */
-const INPUT_MS = 5;
+const INPUT_MS = 2;
+/** What those who waited have at least, when input has used up the turn. */
+const REST_MS = 1;
 /** The clock of a turn is started by so many inputs, else it would cost as much as they do. */
 const INPUTS = 64;
+/** Whether a turn is over is asked once in so many requests; of the first looks of a process once per request. */
+const LOOK_REQUESTS = 8;
+/** So many looks run code that is not compiled yet, and takes many times as long. */
+const COLD_LOOKS = 1000;
 /** With so many waiting, a connection that comes beside them runs but one request at once. */
 const CROWD = 32;
 
@@ -17,6 +23,7 @@ export class Turns {
   #waiting: (() => void)[] = [];
   #isScheduled = false;
   #inputs = 0;
+  #coldLooks = COLD_LOOKS;
   /** More are waiting than one turn may hold. Read for every request: a plain field. */
   isCrowded = false;
   /** Of the running turn; undefined: nobody has asked in it. */
@@ -26,11 +33,16 @@ export class Turns {
     this.#clock = clock;
   }
 
-  /** When the running turn is over, monotonic ms. Who runs but a few requests need not ask. */
-  get endMs(): number {
-    if (this.#endMs !== undefined) return this.#endMs;
-    this.#schedule();
-    return (this.#endMs = this.#clock.monotonicMs() + TURN_MS);
+  /** Who runs requests asks `isUp` after so many. */
+  get lookRequests(): number {
+    return this.#coldLooks > 0 ? 1 : LOOK_REQUESTS;
+  }
+
+  /** The running turn is over for those who run requests. */
+  isUp(): boolean {
+    const nowMs = this.#clock.monotonicMs();
+    if (this.#coldLooks > 0) this.#coldLooks -= 1;
+    return nowMs >= (this.#endMs ?? this.#begin(nowMs));
   }
 
   /** Call with each input: whether what came has to wait, because thousands had something to say in this turn. */
@@ -39,8 +51,7 @@ export class Turns {
     this.#inputs += 1;
     if (this.#inputs < INPUTS) return false;
     this.#inputs = 0;
-    this.#endMs = this.#clock.monotonicMs() + TURN_MS;
-    this.#schedule();
+    this.#begin(this.#clock.monotonicMs());
     return false;
   }
 
@@ -49,6 +60,12 @@ export class Turns {
     this.#waiting.push(goOn);
     this.isCrowded = this.#waiting.length >= CROWD;
     this.#schedule();
+  }
+
+  /** The turn's time begins. Returns when it is over. */
+  #begin(nowMs: number): number {
+    this.#schedule();
+    return (this.#endMs = nowMs + TURN_MS);
   }
 
   #schedule(): void {
@@ -61,7 +78,11 @@ export class Turns {
   }
 
   #run(): void {
-    const endMs = (this.#endMs = this.#clock.monotonicMs() + TURN_MS);
+    const nowMs = this.#clock.monotonicMs();
+    // Input of the same turn has had a part of its time.
+    const leftMs = this.#endMs === undefined ? TURN_MS : this.#endMs + INPUT_MS - nowMs;
+    const endMs = nowMs + Math.min(TURN_MS, Math.max(REST_MS, leftMs));
+    this.#endMs = endMs;
     const due = this.#waiting;
     this.#waiting = [];
     this.isCrowded = false;

@@ -96,6 +96,21 @@ export function storageGroup(subject: () => Subject): void {
       expect(await s.get('k')).to.include({ value: 'x', expiresAt: vivifyExpiresAt });
     });
 
+    it('joined values of several keys do not meet, whatever their lengths', async () => {
+      const s = subject();
+      const long = 'l'.repeat(5000);
+      await Promise.all([s.set('a', 'a'), s.set('b', long), s.set('c', 'c')]);
+      await Promise.all([
+        s.put('append', 'a', '1'),
+        s.put('prepend', 'b', '2'),
+        s.put('append', 'c', long),
+        s.put('append', 'a', '3'),
+      ]);
+      expect(await s.value('a')).to.equal('a13');
+      expect(await s.value('b')).to.equal(`2${long}`);
+      expect(await s.value('c')).to.equal(`c${long}`);
+    });
+
     it('appends that run together all end up in the value, once', async () => {
       const s = subject();
       await s.set('k', '');

@@ -2,17 +2,7 @@
 // or control.sock; a directory MANIFEST.tmp stopped a tool with EISDIR and a server's log was 654 warnings.
 
 import { execFileSync } from 'node:child_process';
-import {
-  lstatSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  readdirSync,
-  readlinkSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -21,48 +11,15 @@ import { expect } from 'chai';
 import { EXIT } from '../../src/exit-codes.js';
 import { ServerCommand } from '../support/server-command.js';
 import { TestClient } from '../support/test-server.js';
+import { changedFiles, litter } from '../support/strangers-files.js';
 import { runTool } from '../support/tool-run.js';
 
-/** Names of ours among them: what is in these files is not. */
-const TEXTS = [
-  'report.tmp',
-  'MANIFEST.tmp',
-  'IMAGE',
-  'IMAGE.tmp',
-  'snapshot.json',
-  'snapshot.json.tmp',
-  'control.sock',
-  '000000000000001.val',
-  '000000000000001.val.tmp',
-  '0000000001-0000.hint',
-  '0000000009-0003.hint',
-  '0000000007-0000.seg.tmp',
-  'LOCK.cairn-1.tmp',
-  'notes.txt',
-];
-const DIRECTORIES = ['x.tmp', 'lost+found', 'snapshot.json.cairn-1.tmp', 'MANIFEST.cairn-1.tmp'];
-const PIPE = 'pipe.tmp';
 const FILLED_KEYS = 30;
 /** Lines of a dump that are no keys. */
 const HEAD_AND_END = 2;
-const LINK = 'IMAGE.cairn-1.tmp';
-
-function litter(dir: string): void {
-  mkdirSync(dir, { recursive: true });
-  for (const name of TEXTS) writeFileSync(join(dir, name), `${name} of somebody else`);
-  for (const name of DIRECTORIES) mkdirSync(join(dir, name));
-  execFileSync('mkfifo', [join(dir, PIPE)]);
-  symlinkSync('notes.txt', join(dir, LINK));
-}
 
 function expectUntouched(dir: string): void {
-  for (const name of TEXTS) {
-    expect(readFileSync(join(dir, name), 'utf8'), name).to.equal(`${name} of somebody else`);
-  }
-  for (const name of DIRECTORIES)
-    expect(lstatSync(join(dir, name)).isDirectory(), name).to.equal(true);
-  expect(lstatSync(join(dir, PIPE)).isFIFO()).to.equal(true);
-  expect(readlinkSync(join(dir, LINK))).to.equal('notes.txt');
+  expect(changedFiles(dir)).to.deep.equal([]);
 }
 
 async function store(server: ServerCommand, key: string, bytes: number): Promise<void> {

@@ -66,8 +66,16 @@ export class SimServer {
       turns: new Turns(clock),
       watchers: new Watchers(counters, () => store.nowMs(), clock.defer.bind(clock)),
       logins: undefined,
-      receipts: new Receipts({ claimsMax: 2 ** 26, waitingMax: 2 ** 26 }, clock, () => undefined),
-      uploads: new Receipts({ claimsMax: 16, waitingMax: 2 ** 26 }, clock, () => undefined),
+      receipts: new Receipts(
+        { claimsMax: 2 ** 26, reserveMax: 0, waitingMax: 2 ** 26 },
+        clock,
+        () => undefined,
+      ),
+      uploads: new Receipts(
+        { claimsMax: 16, reserveMax: 0, waitingMax: 2 ** 26 },
+        clock,
+        () => undefined,
+      ),
       slices: new Slices(clock.defer.bind(clock)),
     };
   }

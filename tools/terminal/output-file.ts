@@ -12,6 +12,12 @@ export async function openOutput(fs: Fs, given: string, storeDir: string): Promi
   return OutputFile.open(place, fs.unique());
 }
 
+/** Throws as openOutput does for what is no output, before any work is done for it. */
+export async function checkOutput(fs: Fs, given: string, storeDir: string): Promise<void> {
+  const place = await placeOfOutput(given);
+  if (place.kind === 'file') await refuseStoreFile(fs, place.path, storeDir);
+}
+
 /** Whether what goes there would meet what else a tool says on stdout. */
 export async function isStdout(given: string): Promise<boolean> {
   const place: OutputPlace = await placeOfOutput(given);

@@ -53,6 +53,8 @@ export function remove(request: DeleteRequest, session: Session): Promise<void> 
   DELETE.invalidate = request.invalidate;
   DELETE.dropValue = request.dropValue;
   DELETE.expiresAt = exptime === undefined ? undefined : expiresAtOf(exptime, store.nowMs(), store);
+  // The item is written again with its value.
+  if (request.invalidate) session.isClockDue = true;
   if (services.detail.isOn) services.detail.recordDelete(keyOf(request));
   const name = services.watchers.count === 0 ? undefined : uriEncoded(keyOf(request));
   const outcome = store.delete(DELETE);

@@ -2,6 +2,7 @@
 // the put happens when the last one is there. A failure on the way is answered at the end, so that the
 // client's bytes are swallowed and the connection stays in step. Only so many are open at a time (receipts.ts).
 
+import { assert } from '../../assert.js';
 import { errorReply, type ErrorName } from '../../protocol/reply.js';
 import type { PutRequest } from '../../protocol/request.js';
 import type { LargeValueHandle, LargeValueWriter } from '../../store/store.js';
@@ -55,6 +56,10 @@ export class LargeUpload implements Receiver {
 
   goOn(): void {
     this.#onTurn?.();
+  }
+
+  holdUp(): void {
+    assert(false, 'A file that is open has no claim on a reserve');
   }
 
   destroy(): void {

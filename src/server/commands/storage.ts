@@ -11,6 +11,8 @@ import { LargeUpload } from './large-upload.js';
 import { answerOutcome, countRefusal, ownForm, settle } from './outcomes.js';
 
 const NO_BYTES: Buffer = Buffer.alloc(0);
+/** From here on a value is copied and summed for a part of a ms. */
+const LONG_VALUE_BYTES = 32 * 1024;
 
 /** What a request asks the store for: one object, filled again for each. The store copies what it keeps. */
 const CHANGE: { -readonly [K in keyof Put]: Put[K] } = {
@@ -57,6 +59,7 @@ function store(
       answer(session, kept, done, isCas, event),
     );
   }
+  if (outcome.valueBytes >= LONG_VALUE_BYTES) session.isClockDue = true;
   if (outcome.status !== 'stored') countRefusal(counters, outcome.status);
   if (isCas || event !== undefined) answer(session, form, outcome, isCas, event);
   else answerOutcome(session, form, outcome, outcome.valueBytes);

@@ -21,6 +21,10 @@ const SLICE_ITEMS = 512;
 const SLICE_MS = 3;
 /** The clock is read once in so many. */
 const CLOCK_ITEMS = 16;
+/** So many slices of a process run code that is not compiled yet: they are short, and look at the clock more often. */
+const COLD_SLICES = 100;
+const COLD_SLICE_MS = 1;
+const COLD_CLOCK_ITEMS = 2;
 /** What a put that has waited takes of a slice: it may be copied and encoded in it, with a MiB. */
 const ATTEMPT_ITEMS = 64;
 /** Of each slice for the bounds, while puts wait. */
@@ -50,6 +54,7 @@ export class Bounds {
   /** Evictions that are left for this turn, and when it ends in any case. */
   #left = SLICE_ITEMS;
   #endMs = 0;
+  #coldSlices = COLD_SLICES;
   #isScheduled = false;
   #isSlicing = false;
   /** The next slice waits for the disk: onDurable is to be called. */
@@ -169,14 +174,17 @@ export class Bounds {
 
   #beginTurn(items: number): void {
     this.#left = items;
-    this.#endMs = this.#parts.env.clock.monotonicMs() + SLICE_MS;
+    const isCold = this.#coldSlices > 0;
+    if (isCold) this.#coldSlices -= 1;
+    this.#endMs = this.#parts.env.clock.monotonicMs() + (isCold ? COLD_SLICE_MS : SLICE_MS);
   }
 
   /** One eviction more in this turn. */
   #mayGoOn(): boolean {
     if (this.#left <= 0 || this.#mustPause()) return false;
     this.#left -= 1;
-    if (this.#left % CLOCK_ITEMS === 0 && this.#parts.env.clock.monotonicMs() >= this.#endMs) {
+    const clockItems = this.#coldSlices > 0 ? COLD_CLOCK_ITEMS : CLOCK_ITEMS;
+    if (this.#left % clockItems === 0 && this.#parts.env.clock.monotonicMs() >= this.#endMs) {
       this.#left = 0;
     }
     return true;

@@ -181,8 +181,9 @@ export class Writes {
     const added = put.value.subarray(put.valueStart, put.valueEnd);
     content.flags = base.flags;
     content.expiresAt = parts.items.keydir.expiresAt(ref);
-    const pieces = put.mode === 'append' ? [base.value, added] : [added, base.value];
-    return withValue(content, Buffer.concat(pieces));
+    return put.mode === 'append'
+      ? withJoined(content, base.value, added)
+      : withJoined(content, added, base.value);
   }
 
   /** Waits for the old value with bytes of its own: the caller's live only in this turn. */
@@ -254,6 +255,18 @@ function withValue(content: PutContent, value: Buffer, start = 0, end = value.le
   content.valueStart = start;
   content.valueEnd = end;
   return content;
+}
+
+/** Joined values: filled again for each, as the log and the cache copy theirs. A fresh one each time is work for the collector. */
+let joined = Buffer.alloc(0);
+
+function withJoined(content: PutContent, first: Buffer, second: Buffer): PutContent {
+  const bytes = first.length + second.length;
+  if (joined.length < bytes)
+    joined = Buffer.allocUnsafeSlow(Math.min(2 * bytes, INLINE_VALUE_BYTES_MAX));
+  first.copy(joined);
+  second.copy(joined, first.length);
+  return withValue(content, joined, 0, bytes);
 }
 
 /** Of the frame, and of the value's file if it has one. */

@@ -3,15 +3,19 @@
 import type { FaultRow } from '../row.js';
 import { flood, manyConnections, neverReads, slowloris } from './bad-clients.js';
 import { slowDisk, twoServers, unusableDirectory } from './data-directory.js';
+import { descriptorAttack } from './descriptor-attack.js';
 import { failingCalls } from './failing-calls.js';
+import { flushStorm } from './flush-storm.js';
 import { fullDiskExt4, fullDiskTmpfs } from './full-disk.js';
 import { halfOpen } from './half-open.js';
 import { killedInRecovery, killedInStop, killedUnderLoad, terminated } from './kills.js';
 import { clockJumps, descriptors, fileSize, heapLimit, inodes } from './limits.js';
+import { outputs } from './outputs.js';
 import { removedLog } from './removed-log.js';
 import { passwordGuessing, poolFlood } from './starved-commits.js';
 import { stalls } from './stalls.js';
 import { halfSentValues, tlsStrangers } from './strangers.js';
+import { strangersFiles } from './strangers-files.js';
 import { badNumbers, garbage } from './wrong-input.js';
 
 export const REAL_PROCESS_ROWS: readonly FaultRow[] = [
@@ -25,6 +29,8 @@ export const REAL_PROCESS_ROWS: readonly FaultRow[] = [
   unusableDirectory,
   twoServers,
   removedLog,
+  strangersFiles,
+  outputs,
   slowDisk,
   slowloris,
   neverReads,
@@ -38,9 +44,11 @@ export const REAL_PROCESS_ROWS: readonly FaultRow[] = [
   badNumbers,
   garbage,
   descriptors,
+  descriptorAttack,
   fileSize,
   inodes,
   heapLimit,
   clockJumps,
+  flushStorm,
   stalls,
 ];

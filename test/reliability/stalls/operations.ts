@@ -207,6 +207,7 @@ export const EVICTING: readonly Operation[] = [
 /** After a start with --max-keys of half. The first turns after a start run code that is not compiled yet. */
 export const TRIMMING: Operation = {
   name: 'start with half of --max-keys: sets, until the bound holds',
+  limitMs: 20,
   once: true,
   run: async ({ port, count }) => {
     await pour(port, requests(1000, setOf('new', 100, true)));

@@ -48,6 +48,34 @@ describe('authentication', () => {
     },
   };
 
+  it('who has not logged in after a minute is dropped and counted, whatever it said; who has, stays', async () => {
+    let nowMs = 0;
+    const looks: (() => void)[] = [];
+    const setTimer = (delayMs: number, call: () => void): { cancel(): void } => {
+      if (delayMs === 1000) looks.push(call);
+      return { cancel: () => undefined };
+    };
+    const timed = { monotonicMs: () => nowMs, setTimer };
+    const { connect, server } = await start({ argv: ['-Y', file], clock: timed });
+    const lookAt = (ms: number): void => {
+      nowMs = ms;
+      for (const look of looks.splice(0)) look();
+    };
+    const [silent, talking, inside] = [await connect(), await connect(), await connect()];
+    expect(await inside.ask(login('ann secret'), 'STORED\r\n')).to.equal('STORED\r\n');
+    const refused = 'CLIENT_ERROR unauthenticated\r\n';
+    lookAt(59_000);
+    expect(await talking.ask('get a\r\n', refused)).to.equal(refused);
+    lookAt(59_999);
+    expect([server.connectionCount, server.counters.login_kicks]).to.deep.equal([3, 0]);
+    lookAt(60_000);
+    expect(server.counters.login_kicks).to.equal(2);
+    expect([await silent.rest(), await talking.rest()]).to.deep.equal(['', '']);
+    lookAt(600_000);
+    expect(await inside.ask('get a\r\n', 'END\r\n')).to.equal('END\r\n');
+    expect(server.counters.login_kicks).to.equal(2);
+  });
+
   it('-Y: nothing but a right pair is taken, per connection', async () => {
     const { connect } = await start({ argv: ['-Y', file] });
     const [client, other] = [await connect(), await connect()];

@@ -107,6 +107,28 @@ describe('server limits', () => {
     expect(server.counters.conn_yields).to.equal(5);
   });
 
+  it('changes of a long value end the turn by their time, not by their number', async () => {
+    let nowMs = 0;
+    const { connect, server, store } = await start({ clock: { monotonicMs: () => nowMs } });
+    const client = await connect();
+    // The first looks of a process at the clock come after every request.
+    const misses = 'END\r\n'.repeat(2000);
+    expect(await client.ask('get a\r\n'.repeat(2000), misses)).to.equal(misses);
+    const value = 'v'.repeat(100_000);
+    const set = `set long 0 0 ${value.length}\r\n${value}\r\n`;
+    expect(await client.ask(set, STORED)).to.equal(STORED);
+    const put = store.put.bind(store);
+    store.put = (change) => {
+      nowMs += 6;
+      return put(change);
+    };
+    const yields = server.counters.conn_yields;
+    const expected = STORED.repeat(7);
+    expect(await client.ask('append long 0 0 1\r\nx\r\n'.repeat(7), expected)).to.equal(expected);
+    // The first starts the turn's time, and the last has nothing behind it.
+    expect(server.counters.conn_yields - yields).to.equal(5);
+  });
+
   it('a client that pipelines without end does not hold up another', async () => {
     const { connect } = await start();
     const [flood, other] = [await connect(), await connect()];

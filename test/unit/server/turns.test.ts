@@ -46,24 +46,58 @@ describe('Turns', () => {
     expect(turns.isCrowded).to.equal(false);
   });
 
-  it('endMs is one for all who ask in a turn, and another in the next', () => {
+  it('isUp is one for all who ask in a turn, and begins anew in the next', () => {
     const hand = new HandClock();
     const turns = new Turns(hand.clock);
-    expect(turns.endMs).to.equal(5);
-    hand.nowMs = 3;
-    expect(turns.endMs).to.equal(5);
+    expect(turns.isUp()).to.equal(false);
+    hand.nowMs = 4;
+    expect(turns.isUp()).to.equal(false);
+    hand.nowMs = 5;
+    expect(turns.isUp()).to.equal(true);
     hand.turn();
+    expect(turns.isUp()).to.equal(false);
     hand.nowMs = 10;
-    expect(turns.endMs).to.equal(15);
+    expect(turns.isUp()).to.equal(true);
+  });
+
+  it('of the first thousand looks each is after one request, later after eight', () => {
+    const turns = new Turns(new HandClock().clock);
+    for (let n = 0; n < 1000; n++) {
+      expect(turns.lookRequests).to.equal(1);
+      turns.isUp();
+    }
+    expect(turns.lookRequests).to.equal(8);
+  });
+
+  it('those who yielded have what input has left of the turn, 1 ms at least', () => {
+    for (const [inputMs, expected] of [
+      [0, 5],
+      [4, 3],
+      [9, 1],
+    ] as const) {
+      const hand = new HandClock();
+      const turns = new Turns(hand.clock);
+      const ran: number[] = [];
+      turns.isUp();
+      hand.nowMs = inputMs;
+      for (let n = 0; n < 8; n++) {
+        turns.yield(() => {
+          ran.push(n);
+          hand.nowMs += 1;
+        });
+      }
+      hand.turn();
+      expect(ran, `${inputMs} ms of input`).to.have.length(expected);
+    }
   });
 
   it('isOver when input has come for some ms, and no more in the next turn', () => {
     const hand = new HandClock();
     const turns = new Turns(hand.clock);
     for (let n = 0; n < 64; n++) expect(turns.isOver()).to.equal(false);
-    hand.nowMs = 9;
+    hand.nowMs = 6;
     expect(turns.isOver()).to.equal(false);
-    hand.nowMs = 10;
+    hand.nowMs = 7;
     expect(turns.isOver()).to.equal(true);
     hand.turn();
     expect(turns.isOver()).to.equal(false);

@@ -1,0 +1,75 @@
+// What strangers may have put into a data directory: files, directories, pipes, sockets and links, many of them with
+// names that Cairn gives, none with what Cairn puts there.
+
+import { execFileSync, spawnSync } from 'node:child_process';
+import {
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  readlinkSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+
+const TEXTS = [
+  'report.tmp',
+  'MANIFEST.tmp',
+  'IMAGE',
+  'IMAGE.tmp',
+  'snapshot.json',
+  'snapshot.json.tmp',
+  'control.sock',
+  '000000000000001.val',
+  '000000000000001.val.tmp',
+  '0000000001-0000.hint',
+  '0000000009-0003.hint',
+  '0000000007-0000.seg.tmp',
+  'LOCK.cairn-1.tmp',
+  'notes.txt',
+];
+const DIRECTORIES = ['x.tmp', 'lost+found', 'snapshot.json.cairn-1.tmp', 'MANIFEST.cairn-1.tmp'];
+const PIPE = 'pipe.tmp';
+const SOCKET = 'socket.tmp';
+const LINK = 'IMAGE.cairn-1.tmp';
+/** In each of the directories. */
+const INNER = '0000000001-0000.seg.cairn-1.tmp';
+/** A socket stays in the file system when who listened ends by a signal. */
+const LISTENING = `require('net').createServer().listen(process.argv[1], () => process.kill(process.pid, 'SIGKILL'))`;
+
+export const STRANGERS_FILES = TEXTS.length + 2 * DIRECTORIES.length + 3;
+
+const textOf = (name: string): string => `${name} of somebody else`;
+
+export function litter(dir: string): void {
+  mkdirSync(dir, { recursive: true });
+  for (const name of TEXTS) writeFileSync(join(dir, name), textOf(name));
+  for (const name of DIRECTORIES) {
+    mkdirSync(join(dir, name));
+    writeFileSync(join(dir, name, INNER), textOf(name));
+  }
+  execFileSync('mkfifo', [join(dir, PIPE)]);
+  spawnSync(process.execPath, ['-e', LISTENING, join(dir, SOCKET)]);
+  symlinkSync('notes.txt', join(dir, LINK));
+}
+
+/** The names of those that are not any more what litter() made. */
+export function changedFiles(dir: string): string[] {
+  const isSame = (name: string): boolean => {
+    const path = join(dir, name);
+    if (name === PIPE) return lstatSync(path).isFIFO();
+    if (name === SOCKET) return lstatSync(path).isSocket();
+    if (name === LINK) return readlinkSync(path) === 'notes.txt';
+    if (TEXTS.includes(name)) return readFileSync(path, 'utf8') === textOf(name);
+    const inner = readFileSync(join(path, INNER), 'utf8');
+    return readdirSync(path).length === 1 && inner === textOf(name);
+  };
+  return [...TEXTS, ...DIRECTORIES, PIPE, SOCKET, LINK].filter((name) => {
+    try {
+      return !isSame(name);
+    } catch {
+      return true;
+    }
+  });
+}
