@@ -213,7 +213,6 @@ export class Connection
       this.#isPaused = true;
       this.socket.pause();
     }
-    // Most input is whole: it wants no room of its own.
     return this.#input.expected === 0 ? undefined : this.room();
   }
 

@@ -24,6 +24,8 @@ export class Turns {
   #isScheduled = false;
   #inputs = 0;
   #coldLooks = COLD_LOOKS;
+  /** Who runs requests asks `isUp` after so many. Read for every input: a plain field. */
+  lookRequests = 1;
   /** More are waiting than one turn may hold. Read for every request: a plain field. */
   isCrowded = false;
   /** Of the running turn; undefined: nobody has asked in it. */
@@ -33,15 +35,13 @@ export class Turns {
     this.#clock = clock;
   }
 
-  /** Who runs requests asks `isUp` after so many. */
-  get lookRequests(): number {
-    return this.#coldLooks > 0 ? 1 : LOOK_REQUESTS;
-  }
-
   /** The running turn is over for those who run requests. */
   isUp(): boolean {
     const nowMs = this.#clock.monotonicMs();
-    if (this.#coldLooks > 0) this.#coldLooks -= 1;
+    if (this.#coldLooks > 0) {
+      this.#coldLooks -= 1;
+      if (this.#coldLooks === 0) this.lookRequests = LOOK_REQUESTS;
+    }
     return nowMs >= (this.#endMs ?? this.#begin(nowMs));
   }
 
