@@ -86,6 +86,7 @@ export async function openStore(
     },
   );
   opened = log;
+  flushes.promises.noteNeeds((slot) => log.table.at(slot));
   const behindMs = clock.catchUp(log.recovery.timeMs);
   const large = new LargeValues(env, dir, (bytes) => log.checkRoom(bytes));
   try {

@@ -137,9 +137,12 @@ export class Judge {
    * A flush goes when nothing older is left that it kills: nothing in the keydir, because it is retired, and no
    * record in an older segment; those in the run have been judged before it.
    */
-  #judgeFlush({ seq, bytes }: ReplayEntry): number {
-    const { flushes, log } = this.#parts;
-    const isDone = !flushes.promises.isPromise(seq, log.watermark);
+  #judgeFlush({ seq, bytes, expiresAt }: ReplayEntry): number {
+    const { promises } = this.#parts.flushes;
+    const isUndurable = promises.isDoneAbove(this.#parts.log.watermark, seq, expiresAt);
+    // What carried it out stays with it.
+    if (isUndurable) this.keptVerbatim = true;
+    const isDone = !isUndurable && !promises.isOpen(seq, expiresAt);
     if (isDone && this.#mayBeNeeded(seq)) {
       this.keptFlushes.note(seq);
       this.keptFlushBytes += bytes;

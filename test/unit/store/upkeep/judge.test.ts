@@ -77,7 +77,7 @@ class Case {
   flush(seq: number, atMs = 0): this {
     const { flushes } = this.parts;
     if (atMs === 0) flushes.add(seq, Buffer.alloc(0), this.log.watermark);
-    else flushes.promises.add({ seq, atMs });
+    else flushes.promises.add({ seq, atMs, slot: RUN });
     return this;
   }
 
@@ -235,11 +235,15 @@ describe('Judge', () => {
       expect(oldest.of(flush(9, atMs))).to.equal('verbatim');
       expect(oldest.judge.stuckBytes).to.equal(frameOf(flush(9)).length);
       const { promises } = oldest.parts.flushes;
-      const undo = promises.carryOut(9, 101, oldest.log.watermark);
+      const undo = promises.carryOut(atMs, 101, oldest.log.watermark);
       expect(oldest.of(flush(9, atMs)), 'above the watermark').to.equal('verbatim');
+      // Until then the segment goes on needing what did it.
+      expect(oldest.judge.keptVerbatim).to.equal(true);
+      oldest.judge.keptVerbatim = false;
       undo();
       expect(oldest.of(flush(9, atMs)), 'taken back').to.equal('verbatim');
-      promises.carryOut(9, 50, oldest.log.watermark);
+      expect(oldest.judge.keptVerbatim).to.equal(false);
+      promises.carryOut(atMs, 50, oldest.log.watermark);
       expect(oldest.of(flush(9, atMs))).to.equal('drop');
     }
   });
