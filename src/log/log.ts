@@ -166,6 +166,10 @@ export class Log {
   get short(): boolean {
     return this.#commit.short;
   }
+  /** The next segment cannot be made before the process has a descriptor for it. */
+  get lacksDescriptors(): boolean {
+    return this.#succession.lacksDescriptors;
+  }
   get segmentsCreated(): number {
     return this.#succession.segmentsCreated;
   }

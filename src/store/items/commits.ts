@@ -109,7 +109,9 @@ export class Commits {
 
   /** Why the log took no record. */
   refusal(): RefusedStatus {
-    return this.closed || this.#log.poisoned ? 'closed' : 'no-space';
+    const log = this.#log;
+    if (this.closed || log.poisoned) return 'closed';
+    return log.lacksDescriptors && !log.short ? 'no-descriptors' : 'no-space';
   }
 
   /**

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 
 import { FlushPromises } from '../../../../src/store/flushes/promises.js';
 import { FlushNeed } from '../../../../src/log/segments/flush-need.js';
@@ -71,7 +71,7 @@ describe('FlushPromises', () => {
       return { flushNeed };
     };
     promises.noteNeeds(note);
-    expect([...needs.keys()].sort()).to.deep.equal([3, 7]);
+    expect([...needs.keys()].toSorted((a, b) => a - b)).to.deep.equal([3, 7]);
     for (const need of needs.values()) expect(need.state).to.deep.equal({ from: 50, to: 50 });
     needs.clear();
     promises.noteNeeds(note);
