@@ -152,7 +152,6 @@ export class Compaction {
       async (question) => {
         assert(question.ask === 'judge', 'A compaction asks for judgements');
         await this.#rest(pace.delayMs(question.bytes));
-        if (parts.commits.closed) throw new KvError('KV_CLOSED', 'The store is closing');
         return judge.answer(question);
       },
     );
