@@ -1,9 +1,12 @@
 // Opens a data directory as a Store: locks and recovers it, fills the keydir from the log, starts the
 // background work.
 
+import { join } from 'node:path';
+
 import type { Env } from '../env/env.js';
 import { KvError } from '../errors.js';
 import { CommitDurability } from '../log/durability.js';
+import { MANIFEST_NAME } from '../log/bytes/file-names.js';
 import { Log } from '../log/log.js';
 import type { Segment } from '../log/segments/segment.js';
 import { storeParts } from './items/parts.js';
@@ -119,6 +122,11 @@ export async function openStore(
     durationMs: env.clock.monotonicMs() - startedMs,
   });
   return store;
+}
+
+/** Whether a start would find a store there, and not make one. */
+export async function hasStore(env: Env, dir: string): Promise<boolean> {
+  return (await env.fs.kindOf(join(dir, MANIFEST_NAME))) !== undefined;
 }
 
 /** On a small disk segments are smaller, so that several fit and compaction has room to work. */

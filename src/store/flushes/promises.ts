@@ -10,8 +10,6 @@
 // - As long as the record of a promise is in the log, so is the one that carried it out: the segment with the
 //   promise needs that flush (noteNeeds). A start would carry out the promise again, and take what came after.
 
-import { FlushNeed } from '../../log/segments/flush-need.js';
-
 export interface FlushPromise {
   readonly seq: number;
   /** Unix ms. */
@@ -30,6 +28,16 @@ interface CarriedOut {
   readonly chunks: Chunks;
 }
 
+interface Seqs {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** A segment: it notes the flushes that it needs. */
+interface Needing {
+  readonly flushNeed: { add(needed: Seqs): void };
+}
+
 const CHUNK_PROMISES_MAX = 512;
 const NOT_DONE = (): void => {};
 
@@ -38,7 +46,7 @@ export class FlushPromises {
   /** By the seq of that record. */
   #carriedOut: CarriedOut[] = [];
   /** By slot: what the segment needs and does not know yet. */
-  readonly #needs = new Map<number, FlushNeed>();
+  readonly #needs = new Map<number, Seqs>();
 
   /** Unix ms at which the next is to be carried out; Infinity: there is none. Asked for every request. */
   nextMs = Infinity;
@@ -108,8 +116,8 @@ export class FlushPromises {
   }
 
   /** Tells the segments which flushes they need because of promises that these carried out. */
-  noteNeeds(segmentAt: (slot: number) => { readonly flushNeed: FlushNeed }): void {
-    for (const [slot, need] of this.#needs) segmentAt(slot).flushNeed.add(need.state);
+  noteNeeds(segmentAt: (slot: number) => Needing): void {
+    for (const [slot, need] of this.#needs) segmentAt(slot).flushNeed.add(need);
     this.#needs.clear();
   }
 
@@ -139,9 +147,8 @@ export class FlushPromises {
   }
 
   #need(slot: number, seq: number): void {
-    let need = this.#needs.get(slot);
-    if (need === undefined) this.#needs.set(slot, (need = new FlushNeed()));
-    need.note(seq);
+    const { from = seq } = this.#needs.get(slot) ?? {};
+    this.#needs.set(slot, { from, to: seq });
   }
 
   #remove(promise: Placed): void {
