@@ -26,6 +26,9 @@ async function found(client: WireClient, prefix: string): Promise<number> {
   return (await Promise.all(replies)).filter((reply) => reply === 'HD').length;
 }
 
+const dueIn = (dueMs: number, ms: number): Promise<void> =>
+  setTimeout(Math.max(0, dueMs + ms - Date.now()));
+
 /** When the kill and the next start come, from when the flush is due. */
 const CASES: readonly (readonly [string, number, number])[] = [
   ['before it is due, and started after', -500, 300],
@@ -41,8 +44,6 @@ describe('A server with a delayed flush that is killed', function () {
     it(`${when}: what was flushed is a miss, what came later is there, also after more kills`, async () => {
       const dir = temporaryFolder();
       const server = await ServerProcess.start(cairnLaunch(dir));
-      const dueIn = (dueMs: number, ms: number): Promise<void> =>
-        setTimeout(Math.max(0, dueMs + ms - Date.now()));
       try {
         let client = await WireClient.connect(server.port);
         await setAll(client, 'old');

@@ -2,6 +2,14 @@
 
 import { expect } from 'chai';
 
+import { hashSeed } from '../../../../src/log/bytes/key-hash.js';
+import type { LogRecord } from '../../../../src/log/bytes/format.js';
+import { ALL_DURABLE } from '../../../../src/log/durability.js';
+import { Flushes } from '../../../../src/store/flushes/flushes.js';
+import { Items } from '../../../../src/store/items/items.js';
+import { Keydir } from '../../../../src/store/keydir/keydir.js';
+import { replayEntry } from '../../../../src/store/restart/replay-items.js';
+import { RECORDS } from '../../../support/example-log.js';
 import { SimStore } from '../../../support/sim-store.js';
 
 const PROMISES = 20_000;
@@ -37,4 +45,31 @@ describe('Flushes for a later time', () => {
       expect(await sim.contents(), how).to.deep.equal({ new: 'after' });
     }
   });
+
+  it('a record without a time carries out the one whose seq it has, and what was due before that', () => {
+    const seed = hashSeed(Buffer.alloc(8));
+    const flushes = new Flushes(seed);
+    const items = new Items(new Keydir({ seed, recency: false }), () => never(), ALL_DURABLE);
+    const { flush } = RECORDS;
+    const replay = (record: Partial<LogRecord>): void =>
+      replayEntry(items, flushes, { ...flush!, ...record, offset: 64, bytes: 48 }, { slot: 0 }, 0);
+    for (const [seq, expiresAt] of [
+      [1, 300],
+      [2, 100],
+      [3, 500],
+    ] as const)
+      replay({ seq, expiresAt });
+    const value = Buffer.alloc(8);
+    value.writeUIntLE(1, 0, 6);
+    replay({ seq: 4, value });
+    expect(flushes.promises.all.map(({ seq }) => seq)).to.deep.equal([3]);
+    expect(flushes.newest).to.equal(4);
+    value.writeUIntLE(9, 0, 6);
+    replay({ seq: 5, value });
+    expect(flushes.promises.all.map(({ seq }) => seq)).to.deep.equal([3]);
+  });
 });
+
+function never(): never {
+  throw new Error('No segment is asked for');
+}
