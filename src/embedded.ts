@@ -227,9 +227,7 @@ export class Cairn {
     const outcome = pending instanceof Promise ? await pending : pending;
     // Read before the first wait: the store fills the object of an outcome again.
     const { status, after } = outcome;
-    if (status === 'no-space' || status === 'no-memory' || status === 'closed') {
-      throw refusal(status);
-    }
+    if (isRefusal(status)) throw refusal(status);
     await this.#durable(after);
     return outcome;
   }
@@ -240,8 +238,15 @@ export class Cairn {
   }
 }
 
-function refusal(status: 'no-space' | 'no-memory' | 'closed'): KvError {
+function isRefusal(status: S.Status): status is S.RefusedStatus {
+  return ['no-space', 'no-descriptors', 'no-memory', 'closed'].includes(status);
+}
+
+function refusal(status: S.RefusedStatus): KvError {
   if (status === 'no-space') return new KvError('KV_NO_SPACE', 'The disk is full');
+  if (status === 'no-descriptors') {
+    return new KvError('KV_IO', 'The process is out of descriptors; nothing was changed');
+  }
   if (status === 'closed') return new KvError('KV_CLOSED', 'The store is closed');
   return new KvError(
     'KV_NO_SPACE',

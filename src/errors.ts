@@ -57,6 +57,12 @@ export function isPassing(error: unknown): boolean {
   return error instanceof Error && error.cause !== undefined && isPassing(error.cause);
 }
 
+/** True when the process, or the machine, has no descriptor left: it says nothing about the file. */
+export function isOutOfDescriptors(error: unknown): boolean {
+  if (['EMFILE', 'ENFILE'].includes(systemCode(error) ?? '')) return true;
+  return error instanceof Error && error.cause !== undefined && isOutOfDescriptors(error.cause);
+}
+
 /** The operating system's code of a failed call (`ENOSPC`), or undefined. */
 export function systemCode(error: unknown): string | undefined {
   if (!(error instanceof Error)) return undefined;

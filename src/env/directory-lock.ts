@@ -78,8 +78,8 @@ async function openRegular(
     // A symbolic link, a directory, a pipe that nobody reads or a socket, in this order.
     if (['ELOOP', 'EISDIR', 'ENXIO'].includes(code)) throw notRegular(path, error);
     if (!['EACCES', 'EPERM'].includes(code)) throw error;
-    const message = `The lock file may not be opened: ${code}; give it and its directory to the user that runs this (${path})`;
-    throw Object.assign(new Error(message, { cause: error }), { code });
+    const message = `The lock file may not be opened: ${code}; give it and its directory to the user that runs this`;
+    throw new KvError('KV_NO_PERMISSION', message, { path, cause: error });
   }
 }
 

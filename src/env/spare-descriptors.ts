@@ -4,7 +4,7 @@
 
 import fs from 'node:fs';
 
-import { systemCode } from '../errors.js';
+import { isOutOfDescriptors } from '../errors.js';
 
 const SPARES_MAX = 16;
 const REFILL_MS = 1000;
@@ -29,11 +29,6 @@ export async function openedBySpares<T>(open: () => Promise<T>): Promise<T> {
       refillLater();
     }
   }
-}
-
-/** The process, or the machine, has no descriptor left: it says nothing about the file. */
-function isOutOfDescriptors(error: unknown): boolean {
-  return ['EMFILE', 'ENFILE'].includes(systemCode(error) ?? '');
 }
 
 function refill(): void {

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 
 import type { Env, Lock } from '../env/env.js';
 import type { CommitDurability, Durability } from './durability.js';
-import { LOCK_NAME } from './bytes/file-names.js';
+import { LOCK_NAME, MANIFEST_NAME } from './bytes/file-names.js';
 import type { Defect, Frame } from './bytes/format.js';
 import { decodeFrame } from './bytes/format.js';
 import type { ReadCount } from './commit/direct-writes.js';
@@ -85,8 +85,10 @@ export class Log {
     visit: Visit,
   ): Promise<Log> {
     await env.fs.makeDir(dir);
-    await requireFile(env.fs, join(dir, LOCK_NAME));
-    const lock = await env.fs.lock(join(dir, LOCK_NAME));
+    const lockPath = join(dir, LOCK_NAME);
+    await requireFile(env.fs, lockPath);
+    const hadLock = (await env.fs.kindOf(lockPath)) !== undefined;
+    const lock = await env.fs.lock(lockPath);
     try {
       const hints = new HintReader(env.fs, dir, options.useHints);
       const recovered = await recover(env, dir, table, hints, options.restore);
@@ -100,6 +102,9 @@ export class Log {
       const active = await reopenTail(env.fs, dir, table);
       return new Log(env, dir, lock, { table, durability }, recovered, report, active, options);
     } catch (error) {
+      // A start that is refused leaves nothing where no store is; the first failure is the one to tell.
+      const kind = await env.fs.kindOf(join(dir, MANIFEST_NAME)).catch(() => 'file' as const);
+      if (!hadLock && kind !== 'file') await env.fs.remove(lockPath).catch(() => undefined);
       await lock.release();
       throw error;
     }
@@ -163,6 +168,10 @@ export class Log {
   /** The disk had no room when it was last asked. */
   get short(): boolean {
     return this.#commit.end.short;
+  }
+  /** The next segment cannot be made before the process has a descriptor for it. */
+  get lacksDescriptors(): boolean {
+    return this.#succession.lacksDescriptors;
   }
   get segmentsCreated(): number {
     return this.#succession.segmentsCreated;

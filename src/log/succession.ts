@@ -5,6 +5,7 @@
 // - One that did not come to be leaves no file behind, unless the disk refuses that as well.
 
 import type { Env } from '../env/env.js';
+import { isOutOfDescriptors } from '../errors.js';
 import { segmentName } from './bytes/file-names.js';
 import type { GroupCommit, LogClock } from './commit/group-commit.js';
 import { RepeatedWarning } from './commit/repeated-warning.js';
@@ -32,6 +33,8 @@ interface Options {
 export class Succession {
   /** Segments that were begun since the start. */
   segmentsCreated = 0;
+  /** The last one was refused for want of a descriptor. */
+  lacksDescriptors = false;
   readonly #around: Surroundings;
   readonly #options: Options;
   readonly #refusal: RepeatedWarning;
@@ -48,6 +51,7 @@ export class Succession {
   prepare(): void {
     if (this.#closed) return;
     this.#making = this.#make().catch((error: unknown) => {
+      this.lacksDescriptors = isOutOfDescriptors(error);
       this.#refusal.tell(`The next segment cannot be prepared yet: ${String(error)}`);
       this.#around.commit.successorFailed(error);
     });
@@ -75,6 +79,7 @@ export class Succession {
     await createSegment(env.fs, dir, header);
     const segment = await table.open(env.fs, dir, { ...place, bytes: null }, 'write-through');
     await this.#handOver(segment);
+    this.lacksDescriptors = false;
     this.#refusal.end();
     this.segmentsCreated += 1;
   }

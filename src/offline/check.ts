@@ -17,6 +17,7 @@ import type { SegmentTable } from '../log/segments/segment.js';
 import { verifyLog, type Finding, type Verification } from '../log/damage/verification.js';
 import { plain, readManifestOrStandIn, wholeFile } from './manifest-stand-in.js';
 import { snapshotState, type SnapshotState } from '../store/snapshot-file/state.js';
+import { lossText, provedLoss, readClaims, type LossClaim } from '../store/restart/loss-proof.js';
 import { StoreReader, requireStore } from './store-reader.js';
 
 interface HintStates {
@@ -86,10 +87,32 @@ export async function checkStore(
 
 async function look(env: Env, dir: string, options: CheckOptions): Promise<Look> {
   const { manifest, findings } = await readManifestOrStandIn(env, dir);
+  // Before the log: what they claim it must then come up to, whatever a server goes on to write.
+  const claims = await readClaims(env.fs, dir, manifest);
   const verification = await verifyLog(env.fs, dir, manifest, progressOf(manifest, options));
   const all = [...findings, ...verification.findings, ...(await strangers(env, dir, manifest))];
-  if (all.some(({ isDamage }) => isDamage)) return { manifest, verification, findings: all };
+  if (all.some(({ isDamage }) => isDamage)) {
+    return { manifest, verification, findings: await withMissing(claims, verification, all) };
+  }
   return { manifest, verification, ...(await replayed(env, dir, all)) };
+}
+
+/** Of a log that cannot be replayed: what the files beside it prove to be missing at its end is told as well. */
+async function withMissing(
+  claims: readonly LossClaim[],
+  { lastSeq, segments }: Verification,
+  findings: readonly Finding[],
+): Promise<readonly Finding[]> {
+  const claim = await provedLoss(claims, lastSeq);
+  if (claim === undefined) return findings;
+  const tail = segments.findLast(({ path }) => path !== undefined);
+  const whole = wholeFile(tail?.path ?? claim.path, lossText(claim, lastSeq));
+  return [...besideMissing(findings), { ...whole, offset: tail?.end ?? 0 }];
+}
+
+/** A torn tail, of which nobody was told, cannot stand beside what was acknowledged and is missing. */
+function besideMissing(findings: readonly Finding[]): Finding[] {
+  return findings.filter(({ isDamage }) => isDamage);
 }
 
 function progressOf(manifest: Manifest, { onProgress }: CheckOptions): (bytes: number) => void {
@@ -112,9 +135,7 @@ async function replayed(
   } catch (error: unknown) {
     if (!isKvError(error, 'KV_CORRUPTION')) throw error;
     const { path = dir, offset = 0 } = error;
-    // A torn tail, of which nobody was told, cannot stand beside what was acknowledged and is missing.
-    const damage = findings.filter(({ isDamage }) => isDamage);
-    return { findings: [...damage, { ...wholeFile(path, plain(error)), offset }] };
+    return { findings: [...besideMissing(findings), { ...wholeFile(path, plain(error)), offset }] };
   }
 }
 

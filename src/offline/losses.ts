@@ -5,7 +5,8 @@
 
 import type { LostPlace } from '../log/damage/damage-survey.js';
 import { quotedKey } from '../printable.js';
-import { RECORD, type RecordType } from '../log/bytes/format.js';
+import { RECORD, type LogRecord, type RecordType } from '../log/bytes/format.js';
+import { isFlushPromise } from '../log/bytes/entry-list.js';
 import type { ReplayEntry } from '../log/bytes/entry-list.js';
 
 /**
@@ -101,10 +102,11 @@ export class Losses {
   }
 
   /** A record that is there: what was lost of its key before it does not matter any more. */
-  supersededBy(type: RecordType, key: Buffer, expiresAt: number): void {
+  supersededBy(record: Pick<LogRecord, 'type' | 'key' | 'value' | 'expiresAt'>): void {
+    const { type, key } = record;
     if (this.#pending.size === 0 || type === RECORD.touch) return;
     if (type === RECORD.flush || type === RECORD.deletePrefix) {
-      if (expiresAt !== 0) return;
+      if (isFlushPromise(record)) return;
       this.#flushes += 1;
       this.#newestOf.set(key.toString('latin1'), this.#flushes);
       return;

@@ -13,6 +13,7 @@ import { isKvError, systemCode } from '../errors.js';
 import { largeValueName } from '../log/bytes/file-names.js';
 import { RECORD_MARK, RECORD } from '../log/bytes/format.js';
 import type { LogRecord } from '../log/bytes/format.js';
+import { isFlushPromise } from '../log/bytes/entry-list.js';
 import type { ReplayEntry } from '../log/bytes/entry-list.js';
 import { SEED_BYTES, hashSeed } from '../log/bytes/key-hash.js';
 import { readLargeValue, type LargeReference } from '../log/segments/large-value-file.js';
@@ -217,7 +218,9 @@ class Replayed {
     if (part.kind !== 'frame' && part.kind !== 'hinted') return undefined;
     const record = part.kind === 'frame' ? part.frame.record : recordOf(part.entry);
     // One that is due has done its work: the items that it kills are left out.
-    if (record.type === RECORD.flush) return record.expiresAt > this.nowMs ? record : undefined;
+    if (record.type === RECORD.flush) {
+      return isFlushPromise(record) && record.expiresAt > this.nowMs ? record : undefined;
+    }
     if (part.kind !== 'frame' || record.type !== RECORD.put) return undefined;
     const { keydir } = this.items;
     const ref = keydir.find(record.key);
@@ -236,16 +239,16 @@ function apply(part: Salvaged, state: Replayed, losses: Losses): void {
   else if (part.kind === 'lost') losses.place(part.path, part.place);
   else if (part.kind === 'frame') {
     const { record, offset, bytes } = part.frame;
-    losses.supersededBy(record.type, record.key, record.expiresAt);
+    losses.supersededBy(record);
     state.visit({ ...record, offset, bytes }, part.segment);
   } else if (part.entry.type === RECORD.put) {
     // An older value is known to be wrong: better none.
-    losses.supersededBy(RECORD.delete, part.entry.key, 0);
+    losses.supersededBy({ ...part.entry, type: RECORD.delete });
     losses.put(part.path, part.entry);
     state.remove(part.entry.key);
   } else {
     const { entry } = part;
-    losses.supersededBy(entry.type, entry.key, entry.expiresAt);
+    losses.supersededBy(entry);
     state.visitHinted(entry);
   }
 }

@@ -18,9 +18,10 @@ import { Control } from '../control/listener.js';
 import { forgetSpareBatches } from '../log/commit/batch.js';
 import { forgetSpareReceiveBuffers } from '../protocol/receive-buffer.js';
 import { ListenError } from '../server/errors.js';
+import { rehearse } from '../server/rehearsal.js';
 import { Server } from '../server/server.js';
 import { recoveryProgress } from './recovery-progress.js';
-import { openStore } from '../store/open-store.js';
+import { hasStore, openStore } from '../store/open-store.js';
 import type { StoreOptions } from '../store/options.js';
 import type { Store } from '../store/store.js';
 
@@ -86,6 +87,7 @@ class ServerProcess {
     holdSpareDescriptors();
     if (config.pidFile !== undefined) requirePidFile(config.pidFile);
     const env = nodeEnv(logger);
+    if (!(await hasStore(env, config.dataDir))) await rehearse(config, logger);
     const progress = recoveryProgress(process.stderr, () => performance.now());
     const onProgress = progress?.update.bind(progress);
     const options = { ...storeOptionsOf(config), onProgress };
@@ -182,6 +184,7 @@ class ServerProcess {
 
   async #refuse(error: unknown): Promise<void> {
     this.#logger.error(messageOf(error));
+    await this.#control?.close();
     await this.#store?.close();
     if (error instanceof ListenError) process.exit(EXIT.system);
     if (isKvError(error)) process.exit(exitCodeOf(error.code));

@@ -3,6 +3,7 @@
 
 import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
+import { dirname } from 'node:path';
 
 import { KvError, systemCode } from '../errors.js';
 
@@ -23,6 +24,7 @@ export function writePidFile(path: string): void {
 
 /** For before anything is begun. Throws as writePidFile. */
 export function requirePidFile(path: string): void {
+  fs.accessSync(dirname(path), fs.constants.W_OK);
   const text = pidTextAt(path);
   if (text === undefined || /^\d*\s*$/.test(text)) return;
   const what = 'What lies where the pid file goes (-P) is none; move it away or name another file';

@@ -104,6 +104,7 @@ const FORMS: Readonly<Record<ErrorName, ErrorForm>> = {
     'Out of memory',
   ),
   'no-space': failure('disk full, not stored'),
+  'no-descriptors': failure('out of file descriptors, not stored'),
   damaged: failure('stored value is damaged'),
   unreadable: failure('stored value could not be read'),
   unwritten: failure('value could not be written, not stored'),

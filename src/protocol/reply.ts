@@ -121,6 +121,7 @@ export type ErrorName =
   | 'too-large'
   | 'no-memory'
   | 'no-space'
+  | 'no-descriptors'
   | 'damaged'
   | 'unreadable'
   | 'unwritten'

@@ -1,9 +1,12 @@
 // Opens a data directory as a Store: locks and recovers it, fills the keydir from the log, starts the
 // background work.
 
+import { join } from 'node:path';
+
 import type { Env } from '../env/env.js';
 import { KvError } from '../errors.js';
 import { CommitDurability } from '../log/durability.js';
+import { MANIFEST_NAME } from '../log/bytes/file-names.js';
 import { Log } from '../log/log.js';
 import type { Recovered } from '../log/recovery/recovery.js';
 import type { ReplayReport } from '../log/recovery/replay.js';
@@ -47,6 +50,7 @@ export async function openStore(
   const state = emptyState(env, options);
   const { clock, items, flushes, reads } = state;
   const log = await openLog(env, dir, options, state);
+  flushes.promises.noteNeeds((slot) => log.table.at(slot));
   const behindMs = clock.catchUp(log.recovery.timeMs);
   if (behindMs > 1000) {
     env.logger.warn(
@@ -129,6 +133,11 @@ async function openLargeValues(
     await log.close();
     throw error;
   }
+}
+
+/** Whether a start would find a store there, and not make one. */
+export async function hasStore(env: Env, dir: string): Promise<boolean> {
+  return (await env.fs.kindOf(join(dir, MANIFEST_NAME))) !== undefined;
 }
 
 /** On a small disk segments are smaller, so that several fit and compaction has room to work. */

@@ -110,8 +110,8 @@ export interface Put extends KeyPlace {
 
 /**
  * What a change came to.
- * - `no-memory`: `-M` and the bounds of the store are reached. `no-space`: the disk is full; nothing
- *   changed. `closed`: poisoned or closing. `damaged`: the old value could not be read.
+ * - `no-memory`: `-M` and the bounds of the store are reached. `no-space`: the disk is full; `no-descriptors`: the
+ *   process has none left for a file that the change needs; nothing changed. `closed`: poisoned or closing. `damaged`: the old value could not be read.
  */
 export type Status =
   | 'stored'
@@ -125,10 +125,11 @@ export type Status =
   | 'too-large'
   | 'no-memory'
   | 'no-space'
+  | 'no-descriptors'
   | 'damaged'
   | 'closed';
 
-export type RefusedStatus = Extract<Status, 'no-memory' | 'no-space' | 'closed'>;
+export type RefusedStatus = Extract<Status, 'no-memory' | 'no-space' | 'no-descriptors' | 'closed'>;
 
 /** Valid until the next call of the store, which may fill the same object again: who waits longer copies it. */
 export interface Outcome {

@@ -69,7 +69,7 @@ describe('golden image', () => {
     const items = { liveBytes: 128, expiringCount: 1, restingMarks: 0, large: [] };
     const flushes = new Flushes(HASH_SEED);
     flushes.add(5, Buffer.from('gr'), 0);
-    flushes.promises.add({ seq: 6, atMs: TIME_MS + 1000 });
+    flushes.promises.add({ seq: 6, atMs: TIME_MS + 1000, slot: 0 });
     const state = { keydir: keydir.state, items, flushes: flushes.state };
     await writeImage(fs, dir, LOG, { state, words: [...keydir.words, ...flushes.words] });
     const dump = hexDump(readFileSync(join(dir, IMAGE_NAME)));

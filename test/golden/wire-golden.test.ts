@@ -24,6 +24,7 @@ const NOT_HERE = new Set([
   'too-many-logins',
   'too-many-connections',
   'no-space',
+  'no-descriptors',
   'damaged',
   'unreadable',
   'unwritten',

@@ -91,6 +91,19 @@ describe('A store that was cut short after an orderly stop', function () {
     expect(data.contents()).to.equal(before);
   });
 
+  it('and is damaged besides: kv-check says both', async () => {
+    const data = cut('damaged');
+    const [segment = ''] = data.names('.seg');
+    const [first = 0] = new DataDirectory(stopped).batchesOf(segment);
+    data.flip(segment, first + 60);
+    const { code, stdout } = await runTool('kv-check', [data.path]);
+    expect(code).to.equal(EXIT.damage);
+    const told = stdout.toString();
+    expect(told).to.match(/\.seg@\d+\+\d+: frame: /);
+    expect(told).to.match(/\.seg@\d+: 2 newer writes are missing: the log ends at seq 2.*seq 4/);
+    expect(told).not.to.include('torn');
+  });
+
   it('is made a new store by kv-check --repair, which says how many writes are missing', async () => {
     const data = cut('repaired');
     const to = join(root, 'repaired-new');

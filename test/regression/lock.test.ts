@@ -20,6 +20,7 @@ import { expect } from 'chai';
 
 import { nodeEnv } from '../../src/env/node-env.js';
 import { isKvError } from '../../src/errors.js';
+import { skip } from '../support/programs.js';
 import { QuietLogger } from '../support/quiet-logger.js';
 
 describe('lock() of the real environment', () => {
@@ -134,6 +135,17 @@ describe('lock() of the real environment', () => {
     expect(isKvError(await refusal(), 'KV_LOCKED')).to.equal(true);
     await lock.release();
     rmSync(bin, { recursive: true });
+  });
+
+  it('KV_NO_PERMISSION, with the path and what to do, for a LOCK that may not be opened', async function () {
+    if (process.getuid?.() !== 0) skip(this, 'root');
+    const path = join(dir, 'LOCK');
+    chmodSync(dir, 0o755);
+    writeFileSync(path, '', { mode: 0o600 });
+    process.seteuid?.('nobody');
+    const error = await refusal().finally(() => process.seteuid?.(0));
+    expect(isKvError(error, 'KV_NO_PERMISSION')).to.equal(true);
+    expect(String(error)).to.contain(path).and.contain('give it and its directory to the user');
   });
 
   it('existing: the directory is locked and no LOCK is made', async () => {

@@ -24,6 +24,18 @@ describe('Planted bugs', () => {
     });
   }
 
+  for (const name of ['tombstones dropped too early', 'flushes dropped too early']) {
+    it(`${name}: found in a few runs, whatever the seed`, async function () {
+      this.timeout(120_000);
+      const bug = PLANTED_BUGS.find((each) => each.name === name)!;
+      for (const firstSeed of [101, 5001, 70_001, 900_001]) {
+        expect(await runsUntilFound(bug, 10, firstSeed), `seeds from ${firstSeed}`).to.be.a(
+          'number',
+        );
+      }
+    });
+  }
+
   for (const draw of [
     drawFailingSyncs,
     drawFailingCommits,

@@ -108,16 +108,17 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   swarm('expiry from the wall clock', { env: broken.withWallClock }),
 ];
 
-/** Runs it with one seed after the other, from 1; undefined when no run of them found the bug. */
+/** Runs it with one seed after the other; undefined when no run of them found the bug. */
 export async function runsUntilFound(
   bug: PlantedBug,
   runsMax: number,
+  firstSeed = 1,
 ): Promise<number | undefined> {
-  for (let seed = 1; seed <= runsMax; seed++) {
+  for (let run = 1; run <= runsMax; run++) {
     try {
-      await bug.run(seed, bug);
+      await bug.run(firstSeed + run - 1, bug);
     } catch (error) {
-      if (error instanceof Violation) return seed;
+      if (error instanceof Violation) return run;
       throw error;
     }
   }
@@ -186,8 +187,10 @@ function drawRemovals(seed: number, removals: readonly Command[]): Life {
   commands.push(set('gone0', 50), set('gone1', 50), { do: 'durable' });
   for (let at = 0; at < 20; at++) {
     const other = set(`k${random.below(3)}`, random.between(300, 1000));
-    commands.push(other, { do: 'durable' });
-    if (at === 2) commands.push(...removals);
+    // A pause in which the next segment is made, so that none outgrows its size.
+    commands.push(other, { do: 'durable' }, { do: 'sleep', ms: 5 });
+    // What stays beside the removals does not fit a segment with what the oldest holds: no run has both.
+    if (at === 2) commands.push(...removals, set('stays', random.between(1300, 1500)));
   }
   commands.push({ do: 'sleep', ms: 12_000 });
   const engine = { segmentBytesMax: 4096, cacheBytesMax: 0, compactMinBytes: 1, compactRatio: 0.5 };

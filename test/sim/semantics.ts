@@ -8,6 +8,7 @@ import type { GetCommand } from './workload.js';
 /** Answers that a fault of the world excuses. */
 export const EXCUSED: ReadonlySet<S.Status> = new Set([
   'no-space',
+  'no-descriptors',
   'no-memory',
   'closed',
   'damaged',

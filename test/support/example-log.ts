@@ -87,6 +87,13 @@ export const RECORDS: Readonly<Record<string, LogRecord>> = {
   flush: record({ type: RECORD.flush, seq: 14, key: NOTHING }),
   'delete-prefix': record({ type: RECORD.deletePrefix, seq: 16, key: Buffer.from('user:') }),
   'flush-later': record({ type: RECORD.flush, seq: 15, key: NOTHING, expiresAt: TIME_MS + 5000 }),
+  'flush-carried-out': record({
+    type: RECORD.flush,
+    seq: 17,
+    key: NOTHING,
+    expiresAt: TIME_MS + 5000,
+    value: seqOf(15),
+  }),
 };
 
 /** Where the frames of RECORDS are said to stand. */

@@ -52,6 +52,11 @@ export function replaysValue(record: Pick<LogRecord, 'type' | 'marks'>): boolean
   return namesSeq || (record.marks & RECORD_MARK.largeValue) !== 0;
 }
 
+/** A flush for a later time; one with a value has carried out such ones. */
+export function isFlushPromise(record: Pick<LogRecord, 'type' | 'expiresAt' | 'value'>): boolean {
+  return record.type === RECORD.flush && record.expiresAt !== 0 && record.value.length === 0;
+}
+
 /** A list that grows; memory grows with it, so large ones belong into a worker. Its bytes own their memory. */
 export class EntryListBuilder implements EntryList {
   readonly start = 0;

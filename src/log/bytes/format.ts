@@ -81,7 +81,7 @@ export interface LogRecord {
   readonly marks: number;
   readonly flags: number;
   readonly seq: number;
-  /** Unix ms, 0: never. For a flush: when it takes effect, 0: at once. */
+  /** Unix ms, 0: never. For a flush: when it takes effect, 0: at once; with a value, up to when others did. */
   readonly expiresAt: number;
   readonly key: Buffer;
   readonly value: Buffer;

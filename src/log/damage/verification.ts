@@ -66,6 +66,8 @@ export interface Verification {
   readonly frames: number;
   readonly largeValues: number;
   readonly bytes: number;
+  /** The highest that a whole batch has; 0: there is none. */
+  readonly lastSeq: number;
 }
 
 /** Bad bytes in an open segment, until it is known whether they had been acknowledged. */
@@ -104,6 +106,7 @@ class Verifier {
   #frames = 0;
   #largeValues = 0;
   #bytes = 0;
+  #lastSeq = 0;
 
   constructor(fs: Fs, dir: string, storeId: string, onProgress: (bytes: number) => void) {
     this.#fs = fs;
@@ -155,6 +158,7 @@ class Verifier {
       frames: this.#frames,
       largeValues: this.#largeValues,
       bytes: this.#bytes,
+      lastSeq: this.#lastSeq,
     };
   }
 
@@ -222,7 +226,10 @@ class Verifier {
     this.#batches += 1;
     this.#frames += batch.frames.length;
     this.#bytes += batch.header.batchBytes;
+    // Of a seal, the last seq that was given out before it.
+    this.#lastSeq = Math.max(this.#lastSeq, batch.frames.length === 0 ? batch.header.firstSeq : 0);
     for (const { record } of batch.frames) {
+      this.#lastSeq = Math.max(this.#lastSeq, record.seq);
       if (record.type !== RECORD.put || (record.marks & RECORD_MARK.largeValue) === 0) continue;
       const reference = decodeDescriptor(record.value);
       this.#large.set(reference.id, reference);

@@ -22,8 +22,8 @@ import { openIfThere, writeFully } from './whole-file.js';
 import { IMAGE_MAGIC } from '../bytes/magic.js';
 
 export const IMAGE_HEADER_BYTES = 32;
-/** Of its own: grows with any change of the keydir's words, and an image of another version is not used. */
-export const IMAGE_VERSION = 2;
+/** Of its own: grows with any change of the words or of the state, and an image of another version is not used. */
+export const IMAGE_VERSION = 3;
 
 const CHECKED_FROM = 16;
 const CHECK_BYTES = 1024 * 1024;

@@ -1,6 +1,6 @@
 // Outcomes of the store → replies: the one place where their vocabularies meet.
 
-import { isKvError, isPassing } from '../../errors.js';
+import { isKvError, isOutOfDescriptors, isPassing } from '../../errors.js';
 import type { ReplyForm } from '../../protocol/reply-form.js';
 import {
   errorReply,
@@ -40,6 +40,7 @@ export function answerOutcome(
     case 'too-large':
     case 'no-memory':
     case 'no-space':
+    case 'no-descriptors':
     case 'damaged':
     case 'closed':
       session.answerChange(form, errorReply(status), outcome.after);
@@ -101,5 +102,6 @@ export function errorOfFailure(failure: unknown): ErrorName {
 
 /** The same where bytes of the client were being written. */
 export function errorOfWrite(failure: unknown): ErrorName {
-  return isKvError(failure, 'KV_IO') ? 'unwritten' : errorOfFailure(failure);
+  if (!isKvError(failure, 'KV_IO')) return errorOfFailure(failure);
+  return isOutOfDescriptors(failure) ? 'no-descriptors' : 'unwritten';
 }

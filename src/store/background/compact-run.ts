@@ -37,7 +37,7 @@ import type { CompactTask, Line, SegmentPlace } from './messages.js';
 const NO_VALUE = Buffer.alloc(0);
 /** Records are judged in lots of about this many bytes of segment… */
 const LOT_BYTES = 1024 * 1024;
-/** …but no more records: judging them is one turn of the main thread, well below a millisecond. */
+/** …but no more records: judging them is nearly always one turn of the main thread, well below a millisecond. */
 const LOT_RECORDS = 1500;
 
 export async function compactRun(

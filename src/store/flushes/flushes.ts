@@ -65,7 +65,7 @@ export class Flushes {
   clear(): void {
     this.#closed = [];
     this.#young = new FlushSet(this.#seed);
-    for (const { seq } of this.promises.all) this.promises.carryOut(seq, 0, 0);
+    this.promises.clear();
     this.#changed();
   }
 

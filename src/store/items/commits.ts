@@ -28,7 +28,7 @@ import { PastStates } from './past-states.js';
 
 const NO_BYTES: Buffer = Buffer.alloc(0);
 
-/** The value of a touch and of a flush that carries out another: the seq (u48) it is meant for, two zeros. */
+/** The value of a touch and of a flush that carries out others: the seq (u48) it is meant for, two zeros. */
 const SEQ_VALUE_BYTES = 8;
 const TARGET = Buffer.alloc(SEQ_VALUE_BYTES);
 
@@ -105,7 +105,9 @@ export class Commits {
 
   /** Why the log took no record. */
   refusal(): RefusedStatus {
-    return this.closed || this.#log.poisoned ? 'closed' : 'no-space';
+    const log = this.#log;
+    if (this.closed || log.poisoned) return 'closed';
+    return log.lacksDescriptors && !log.short ? 'no-descriptors' : 'no-space';
   }
 
   /**
@@ -245,8 +247,11 @@ export class Commits {
     const placed = log.append({ type, ...record }, () => undo?.());
     if (placed === undefined) return 0;
     const { seq } = placed;
+    const { slot } = placed.segment;
     undo =
-      atMs === 0 ? flushes.add(seq, prefix, log.watermark) : flushes.promises.add({ seq, atMs });
+      atMs === 0
+        ? flushes.add(seq, prefix, log.watermark)
+        : flushes.promises.add({ seq, atMs, slot });
     return seq;
   }
 
@@ -258,19 +263,17 @@ export class Commits {
   carryOutFlushes(): boolean {
     const { promises } = this.#flushes;
     if (promises.nextMs === Infinity) return true;
-    const nowMs = this.#clock.nowMs();
-    for (let due = promises.due(nowMs); due !== undefined; due = promises.due(nowMs)) {
-      if (!this.#carryOut(due)) return false;
-    }
-    return true;
+    const due = promises.due(this.#clock.nowMs());
+    return due === undefined || this.#carryOut(due);
   }
 
+  /** With all that were due before it. */
   #carryOut(due: FlushPromise): boolean {
     const flushes = this.#flushes;
     const log = this.#log;
     const value = Buffer.alloc(SEQ_VALUE_BYTES);
     value.writeUIntLE(due.seq, 0, 6);
-    const record = { marks: 0, flags: 0, expiresAt: 0, key: NO_BYTES, value, cas: 0n };
+    const record = { marks: 0, flags: 0, expiresAt: due.atMs, key: NO_BYTES, value, cas: 0n };
     const undos: (() => void)[] = [];
     const placed = log.append({ type: RECORD.flush, ...record }, () => {
       for (const undo of undos) undo();
@@ -278,8 +281,9 @@ export class Commits {
     if (placed === undefined) return false;
     undos.push(
       flushes.add(placed.seq, NO_BYTES, log.watermark),
-      flushes.promises.carryOut(due.seq, placed.seq, log.watermark),
+      flushes.promises.carryOut(due.atMs, placed.seq, log.watermark),
     );
+    flushes.promises.noteNeeds((slot) => log.table.at(slot));
     return true;
   }
 

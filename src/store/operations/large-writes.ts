@@ -2,7 +2,7 @@
 // by append and prepend. Writes the file, then the put goes on as a plain set with the file's handle.
 
 import { assert } from '../../assert.js';
-import { isKvError } from '../../errors.js';
+import { isKvError, isOutOfDescriptors } from '../../errors.js';
 import { LARGE_CHUNK_BYTES } from '../../log/segments/large-value-file.js';
 import type { LargeReference } from '../../log/segments/large-value-file.js';
 import type { StoreParts } from '../items/parts.js';
@@ -42,8 +42,10 @@ export class LargeWrites {
       return { ...put, key, value, mode: 'replace', flags: base.flags, expiresAt, compareCas };
     } catch (error) {
       await writer?.abort();
-      if (!isKvError(error, 'KV_NO_SPACE')) throw error;
-      return { status: 'no-space', after: 0, cas: 0n, valueBytes: 0 };
+      const refused = { after: 0, cas: 0n, valueBytes: 0 };
+      if (isKvError(error, 'KV_NO_SPACE')) return { status: 'no-space', ...refused };
+      if (isOutOfDescriptors(error)) return { status: 'no-descriptors', ...refused };
+      throw error;
     } finally {
       release(old);
       release(given);

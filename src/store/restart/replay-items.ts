@@ -8,6 +8,7 @@ import {
   entryAt,
   firstWord,
   hashAt,
+  isFlushPromise,
   keyBytesAt,
   keyWord,
   marksAt,
@@ -88,12 +89,16 @@ function replayPrefix(flushes: Flushes, words: Uint32Array, at: number): void {
   flushes.replay(seqAt(words, at), words, keyWord(at), keyBytesAt(words, at));
 }
 
-function replayFlush(flushes: Flushes, { seq, key, value, expiresAt }: ReplayEntry): void {
-  if (expiresAt !== 0) {
-    flushes.promises.add({ seq, atMs: expiresAt });
+function replayFlush(flushes: Flushes, entry: ReplayEntry, slot: number): void {
+  const { seq, key, value, expiresAt } = entry;
+  const { promises } = flushes;
+  if (isFlushPromise(entry)) {
+    promises.add({ seq, atMs: expiresAt, slot });
     return;
   }
-  if (value.length > 0) flushes.promises.carryOut(value.readUIntLE(0, 6), seq, seq);
+  // Without a time it is of before one carried out many.
+  if (value.length > 0)
+    promises.carryOut(expiresAt || promises.timeOf(value.readUIntLE(0, 6)), seq, seq);
   packKey(key, prefixWords);
   flushes.replay(seq, prefixWords, 0, key.length);
 }
@@ -109,7 +114,7 @@ export function replayEntry(
   const { keydir } = items;
   const { key, seq, expiresAt } = entry;
   if (entry.type === RECORD.flush || entry.type === RECORD.deletePrefix) {
-    replayFlush(flushes, entry);
+    replayFlush(flushes, entry, segment.slot);
     return;
   }
   const ref = keydir.find(key);

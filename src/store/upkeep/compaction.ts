@@ -98,6 +98,7 @@ export class Compaction {
     await this.#saveHint(segment, hint);
     await this.#moveItems(segment, hint);
     account(segment, done, judge);
+    parts.flushes.promises.move(new Set(run.map(({ slot }) => slot)), segment.slot);
     for (const { flushNeed } of run) segment.flushNeed.add(flushNeed.state);
     if (judge.keptVerbatim) {
       segment.flushNeed.add(before.state);
@@ -151,7 +152,6 @@ export class Compaction {
       async (question) => {
         assert(question.ask === 'judge', 'A compaction asks for judgements');
         await this.#rest(pace.delayMs(question.bytes));
-        if (parts.commits.closed) throw new KvError('KV_CLOSED', 'The store is closing');
         return judge.answer(question);
       },
     );

@@ -5,6 +5,8 @@
 // nothing older can still hold its key, that is when the run begins with the oldest segment. What is dead
 // elsewhere becomes a tombstone. While a key has changes above the watermark, all its records stay as they
 // are: the changes may yet be taken back.
+//
+// Invariant: a turn of the loop judges for a few ms at most, however much each record asks of the flushes.
 
 import {
   entryAt,
@@ -22,18 +24,22 @@ import {
 import type { ReplayEntry } from '../../log/bytes/entry-list.js';
 import { FlushNeed } from '../../log/segments/flush-need.js';
 import { RECORD } from '../../log/bytes/format.js';
+import { KvError } from '../../errors.js';
 import { VERDICT } from '../background/messages.js';
 import type { JudgeAnswer, JudgeQuestion } from '../background/messages.js';
 import type { StoreParts } from '../items/parts.js';
 import { ITEM_MARK } from '../keydir/keydir.js';
 
+/** A slice ends after this time, looked at each few records. */
+const SLICE_MS = 3;
+const PIECE_RECORDS = 8;
 const NO_KEY = Buffer.alloc(0);
 
 export class Judge {
   readonly #parts: StoreParts;
   readonly #runSlots: ReadonlySet<number>;
   readonly #isOldest: boolean;
-  /** What flushes the segments before the run need, as it was when the lot was asked for. */
+  /** What flushes the segments before the run need, as it was when the slice began. */
   #olderNeeds: readonly FlushNeed[] = [];
   /** Some record was kept that a flush has killed, because that may yet be taken back. */
   #keptDead = false;
@@ -54,18 +60,32 @@ export class Judge {
     this.#isOldest = isOldest;
   }
 
-  answer({ count, entries }: JudgeQuestion): JudgeAnswer {
-    this.#olderNeeds = this.#needsOfOlder();
+  /** Throws KV_CLOSED when the store closes meanwhile. */
+  async answer({ count, entries }: JudgeQuestion): Promise<JudgeAnswer> {
+    const { clock } = this.#parts.env;
+    let endMs = this.#begin();
     const bytes = Buffer.from(entries.buffer, entries.byteOffset, entries.length);
     const words = wordsOf({ bytes });
     const verdicts = new Uint8Array(count);
     let at = 0;
     for (let n = 0; n < count; n += 1) {
+      if (n % PIECE_RECORDS === 0 && clock.monotonicMs() >= endMs) {
+        await new Promise<void>((resolve) => clock.defer(resolve));
+        endMs = this.#begin();
+      }
       const isPlain = typeAt(words, at) <= RECORD.delete && valueBytesAt(words, at) === 0;
       verdicts[n] = isPlain ? this.#judgePlain(words, at) : this.#judgeRare(words, at);
       at = nextWord(words, at);
     }
     return { answer: 'judged', verdicts, entries };
+  }
+
+  /** A slice begins; returns when it is over. */
+  #begin(): number {
+    const { commits, env } = this.#parts;
+    if (commits.closed) throw new KvError('KV_CLOSED', 'The store is closing');
+    this.#olderNeeds = this.#needsOfOlder();
+    return env.clock.monotonicMs() + SLICE_MS;
   }
 
   /** A put or a delete: no object is made for it. */
@@ -137,9 +157,12 @@ export class Judge {
    * A flush goes when nothing older is left that it kills: nothing in the keydir, because it is retired, and no
    * record in an older segment; those in the run have been judged before it.
    */
-  #judgeFlush({ seq, bytes }: ReplayEntry): number {
-    const { flushes, log } = this.#parts;
-    const isDone = !flushes.promises.isPromise(seq, log.watermark);
+  #judgeFlush({ seq, bytes, expiresAt }: ReplayEntry): number {
+    const { promises } = this.#parts.flushes;
+    const isUndurable = promises.isDoneAbove(this.#parts.log.watermark, seq, expiresAt);
+    // What carried it out stays with it.
+    if (isUndurable) this.keptVerbatim = true;
+    const isDone = !isUndurable && !promises.isOpen(seq, expiresAt);
     if (isDone && this.#mayBeNeeded(seq)) {
       this.keptFlushes.note(seq);
       this.keptFlushBytes += bytes;

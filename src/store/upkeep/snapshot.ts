@@ -27,10 +27,12 @@ import type { StoreParts } from '../items/parts.js';
 import { wallExpiryOf } from '../expiry.js';
 import type { ItemWatcher } from '../items/items.js';
 import { ITEM_MARK } from '../keydir/keydir.js';
+import { walkFor } from './timed-walk.js';
 import type { SnapshotReport } from '../store.js';
 
-/** Items looked at in one turn of the event loop. */
+/** Items looked at in one turn of the event loop, and for how long at most. */
 const SLICE_KEYS = 2_000;
+const SLICE_MS = 3;
 
 export class Snapshot {
   readonly #parts: StoreParts;
@@ -185,7 +187,9 @@ class SnapshotWalk implements ItemWatcher {
   }
 
   #walkOn(take: (item: ExportItem) => void): void {
-    this.#cursor = this.#parts.items.keydir.walk(this.#cursor, SLICE_KEYS, (ref) => {
+    const { items, env } = this.#parts;
+    const { keydir } = items;
+    this.#cursor = walkFor(env.clock, SLICE_MS, keydir, this.#cursor, SLICE_KEYS, (ref) => {
       const item = this.#send(ref);
       if (item !== undefined) take(item);
     });

@@ -5,13 +5,13 @@ import type { Timer } from '../../env/env.js';
 import type { StoreParts } from '../items/parts.js';
 import { FlushPass } from '../flushes/pass.js';
 import { ITEM_MARK } from '../keydir/keydir.js';
+import { walkFor } from './timed-walk.js';
 
 const TICK_MS = 100;
 const SLICE_KEYS_MIN = 1_000;
 const SLICE_KEYS_MAX = 20_000;
-/** However many keys a slice has, it ends after this time, looked at each few keys. */
+/** However many keys a slice has, it ends after this time. */
 const SLICE_MS_MAX = 5;
-const PIECE_KEYS = 100;
 /** A walk over all keys is meant to take about this many ticks. */
 const WALK_TICKS = 300;
 /** The least time between two seals that are written for the sake of expired items. */
@@ -53,18 +53,12 @@ export class Sweeper {
     const idleBefore = parts.clock.nowSeconds() - options.idleMsMax / 1000;
     const share = Math.ceil(items.count / WALK_TICKS);
     const budget = Math.min(SLICE_KEYS_MAX, Math.max(SLICE_KEYS_MIN, share));
-    const endMs = parts.env.clock.monotonicMs() + SLICE_MS_MAX;
-    for (let left = budget; left > 0; left -= PIECE_KEYS) {
-      this.#cursor = items.keydir.walk(this.#cursor, Math.min(left, PIECE_KEYS), (ref) => {
-        counters.sweeperChecked += 1;
-        this.#look(ref, idleBefore);
-      });
-      if (this.#cursor === 0) {
-        this.#pass.end();
-        return;
-      }
-      if (parts.env.clock.monotonicMs() >= endMs) return;
-    }
+    const { clock } = parts.env;
+    this.#cursor = walkFor(clock, SLICE_MS_MAX, items.keydir, this.#cursor, budget, (ref) => {
+      counters.sweeperChecked += 1;
+      this.#look(ref, idleBefore);
+    });
+    if (this.#cursor === 0) this.#pass.end();
   }
 
   #look(ref: number, idleBefore: number): void {

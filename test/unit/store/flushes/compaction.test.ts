@@ -112,4 +112,25 @@ describe('Compaction of flushes', () => {
     await expectGone(sim);
     expect(await sim.words.value('tail1')).to.equal(undefined);
   });
+
+  it('keeps what carried out a flush for a later time while an older segment has its promise', async () => {
+    for (const how of ['close', 'kill'] as const) {
+      const sim = await SimStore.open(OPTIONS);
+      sim.store.flush(sim.store.nowMs() + 20_000);
+      await fill(sim, () => 'dead');
+      await sim.reopen('close', COMPACTING);
+      await sim.wait(sim.store.compact());
+      const [oldest] = sim.names('.seg');
+      await sim.reopen('close', OPTIONS);
+      await sim.advance(20_000);
+      await sim.words.set('live', 'after');
+      // More than one run has: the next begins with the second.
+      while (sim.names('.seg').length < 70) await fill(sim, () => 'dead');
+      await sim.reopen(how, COMPACTING);
+      while (sim.stat('kv_compactions') === 0) await sim.advance(1);
+      expect(sim.names('.seg')[0], how).to.equal(oldest);
+      await sim.reopen('kill', { ...OPTIONS, useHints: false });
+      expect(await sim.words.value('live'), how).to.equal('after');
+    }
+  });
 });

@@ -131,7 +131,7 @@ describe('Flushes', () => {
     for (let seq = 1; seq <= 2000; seq += 1) each.flush(seq, `p${seq % 700}:`);
     each.flushes.close();
     each.flush(3000);
-    each.flushes.promises.add({ seq: 3001, atMs: 7 });
+    each.flushes.promises.add({ seq: 3001, atMs: 7, slot: 0 });
     const copy = new Case();
     copy.flushes.restore(structuredClone(each.flushes.state));
     const target = copy.flushes.words;

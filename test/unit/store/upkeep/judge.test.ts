@@ -6,6 +6,7 @@ import { RECORD_MARK } from '../../../../src/log/bytes/format.js';
 import type { LogRecord } from '../../../../src/log/bytes/format.js';
 import { EntryListBuilder, expiresAtAt, wordsOf } from '../../../../src/log/bytes/entry-list.js';
 import { hashEntries } from '../../../../src/log/bytes/entry-order.js';
+import { isKvError } from '../../../../src/errors.js';
 import type { Log } from '../../../../src/log/log.js';
 import { Segment } from '../../../../src/log/segments/segment.js';
 import { VERDICT } from '../../../../src/store/background/messages.js';
@@ -77,23 +78,23 @@ class Case {
   flush(seq: number, atMs = 0): this {
     const { flushes } = this.parts;
     if (atMs === 0) flushes.add(seq, Buffer.alloc(0), this.log.watermark);
-    else flushes.promises.add({ seq, atMs });
+    else flushes.promises.add({ seq, atMs, slot: RUN });
     return this;
   }
 
   /** The verdict on a record of the run by its name, and the expiry to write. */
-  verdict(record: LogRecord): { verdict: string | undefined; expiresAt: number } {
+  async verdict(record: LogRecord): Promise<{ verdict: string | undefined; expiresAt: number }> {
     const entries = new EntryListBuilder();
     entries.addFrame(frameOf(record, 64), 0, 64);
     hashEntries(entries, SEED);
     const question = { ask: 'judge', count: 1, entries: entries.bytes, bytes: 64 } as const;
-    const { verdicts } = this.judge.answer(question);
+    const { verdicts } = await this.judge.answer(question);
     const [name] = Object.entries(VERDICT).find(([, value]) => value === verdicts[0]) ?? [];
     return { verdict: name, expiresAt: expiresAtAt(wordsOf(entries), 0) };
   }
 
-  of(record: LogRecord): string | undefined {
-    return this.verdict(record).verdict;
+  async of(record: LogRecord): Promise<string | undefined> {
+    return (await this.verdict(record)).verdict;
   }
 }
 
@@ -116,147 +117,189 @@ function flush(seq: number, expiresAt = 0): LogRecord {
 }
 
 describe('Judge', () => {
-  it('keeps the newest put, with the expiry and the won mark that touches gave it', () => {
-    expect(new Case().item(5, RUN).of(put(5))).to.equal('keep');
+  it('keeps the newest put, with the expiry and the won mark that touches gave it', async () => {
+    expect(await new Case().item(5, RUN).of(put(5))).to.equal('keep');
     const touched = new Case();
     const expiresAt = touched.nowMs + 1000;
     touched.item(5, RUN, { expiresAt, marks: ITEM_MARK.WON });
-    expect(touched.verdict(put(5))).to.deep.equal({ verdict: 'keepWon', expiresAt });
+    expect(await touched.verdict(put(5))).to.deep.equal({ verdict: 'keepWon', expiresAt });
   });
 
-  it('drops a put that a durable later one replaces', () => {
-    expect(new Case().item(9, NEWER).of(put(5))).to.equal('drop');
+  it('drops a put that a durable later one replaces', async () => {
+    expect(await new Case().item(9, NEWER).of(put(5))).to.equal('drop');
   });
 
-  it('makes a tombstone of a put whose key is gone; drops it when nothing is older', () => {
-    expect(new Case().of(put(5))).to.equal('tombstone');
-    expect(new Case({ isOldest: true }).of(put(5))).to.equal('drop');
+  it('makes a tombstone of a put whose key is gone; drops it when nothing is older', async () => {
+    expect(await new Case().of(put(5))).to.equal('tombstone');
+    expect(await new Case({ isOldest: true }).of(put(5))).to.equal('drop');
   });
 
-  it('makes a tombstone of what has expired or was flushed, and the item goes from memory', () => {
+  it('makes a tombstone of what has expired or was flushed, and the item goes from memory', async () => {
     for (const isOldest of [false, true]) {
       const expired = new Case({ isOldest }).item(5, RUN, { expiresAt: 1 });
       const flushed = new Case({ isOldest }).item(5, RUN).flush(9);
       for (const each of [expired, flushed]) {
-        expect(each.of(put(5))).to.equal(isOldest ? 'drop' : 'tombstone');
+        expect(await each.of(put(5))).to.equal(isOldest ? 'drop' : 'tombstone');
         expect(each.parts.items.count).to.equal(0);
       }
     }
   });
 
-  it('keeps what is dead until the log shows a time when it was, or that its flush stays', () => {
+  it('keeps what is dead until the log shows a time when it was, or that its flush stays', async () => {
     const expired = new Case({ isOldest: true });
     expired.item(5, RUN, { expiresAt: expired.nowMs }).log.durableTimeMs -= 1;
-    expect(expired.of(put(5))).to.equal('keep');
+    expect(await expired.of(put(5))).to.equal('keep');
     const flushed = new Case({ isOldest: true });
     flushed.item(5, RUN).flush(101);
-    expect(flushed.of(put(5))).to.equal('keep');
-    expect(flushed.of(flush(9)), 'a flush behind it').to.equal('verbatim');
+    expect(await flushed.of(put(5))).to.equal('keep');
+    expect(await flushed.of(flush(9)), 'a flush behind it').to.equal('verbatim');
     expect(flushed.judge.stuckBytes).to.equal(frameOf(flush(9)).length);
   });
 
-  it('keeps what a flush that is not durable, or not due, would kill', () => {
+  it('keeps what a flush that is not durable, or not due, would kill', async () => {
     const unsynced = new Case({ isOldest: true }).item(5, RUN).flush(101);
-    expect(unsynced.of(put(5))).to.equal('keep');
+    expect(await unsynced.of(put(5))).to.equal('keep');
     const later = new Case({ isOldest: true }).item(5, RUN);
     later.flush(9, later.nowMs + 1000);
-    expect(later.of(put(5))).to.equal('keep');
+    expect(await later.of(put(5))).to.equal('keep');
     expect(later.parts.items.count).to.equal(1);
   });
 
-  it('keeps a delete while something older may hold the key, unless a later put says more', () => {
-    expect(new Case().of(removal(6))).to.equal('keep');
-    expect(new Case({ isOldest: true }).of(removal(6))).to.equal('drop');
-    expect(new Case().item(9, NEWER).of(removal(6))).to.equal('drop');
+  it('keeps a delete while something older may hold the key, unless a later put says more', async () => {
+    expect(await new Case().of(removal(6))).to.equal('keep');
+    expect(await new Case({ isOldest: true }).of(removal(6))).to.equal('drop');
+    expect(await new Case().item(9, NEWER).of(removal(6))).to.equal('drop');
   });
 
-  it('leaves every record of a key as it is while a change of it is not durable', () => {
+  it('leaves every record of a key as it is while a change of it is not durable', async () => {
     const replaced = new Case({ isOldest: true }).item(101, NEWER);
     const deleted = new Case({ isOldest: true });
     deleted.parts.items.noteUnsynced(KEY, 0, KEY.length, 101);
     for (const each of [replaced, deleted]) {
       const records = [put(5), removal(6), touch(7, 5, 0)];
-      for (const record of records) expect(each.of(record)).to.equal('verbatim');
+      for (const record of records) expect(await each.of(record)).to.equal('verbatim');
       const bytes = records.reduce((sum, record) => sum + frameOf(record).length, 0);
       expect(each.judge.stuckBytes).to.equal(bytes);
     }
   });
 
-  it('keeps a touch only of a put outside the run, while it says the expiry', () => {
+  it('keeps a touch only of a put outside the run, while it says the expiry', async () => {
     const expiresAt = new Case().nowMs + 5000;
     const older = new Case().item(5, OLDER, { expiresAt });
-    expect(older.verdict(touch(7, 5, expiresAt))).to.deep.equal({ verdict: 'keep', expiresAt });
-    expect(older.of(touch(7, 5, expiresAt + 1))).to.equal('drop');
-    expect(older.of(touch(7, 4, expiresAt))).to.equal('drop');
-    expect(new Case().item(5, RUN, { expiresAt }).of(touch(7, 5, expiresAt))).to.equal('drop');
+    expect(await older.verdict(touch(7, 5, expiresAt))).to.deep.equal({
+      verdict: 'keep',
+      expiresAt,
+    });
+    expect(await older.of(touch(7, 5, expiresAt + 1))).to.equal('drop');
+    expect(await older.of(touch(7, 4, expiresAt))).to.equal('drop');
+    expect(await new Case().item(5, RUN, { expiresAt }).of(touch(7, 5, expiresAt))).to.equal(
+      'drop',
+    );
   });
 
-  it('makes a tombstone of a touch whose item is gone: the put may lie in an older segment', () => {
-    expect(new Case().of(touch(7, 5, 1))).to.equal('tombstone');
-    expect(new Case({ isOldest: true }).of(touch(7, 5, 1))).to.equal('drop');
+  it('makes a tombstone of a touch whose item is gone: the put may lie in an older segment', async () => {
+    expect(await new Case().of(touch(7, 5, 1))).to.equal('tombstone');
+    expect(await new Case({ isOldest: true }).of(touch(7, 5, 1))).to.equal('drop');
   });
 
-  it('drops a flush from the oldest run, however many items it kills', () => {
-    expect(new Case({ isOldest: true }).flush(9).of(flush(9))).to.equal('drop');
+  it('drops a flush from the oldest run, however many items it kills', async () => {
+    expect(await new Case({ isOldest: true }).flush(9).of(flush(9))).to.equal('drop');
   });
 
-  it('drops a flush from another run when it is retired and no older segment needs it', () => {
+  it('drops a flush from another run when it is retired and no older segment needs it', async () => {
     const open = new Case().flush(9);
     const needed = new Case();
     needed.segments[OLDER]!.flushNeed.note(9);
     for (const each of [open, needed]) {
-      expect(each.of(flush(9))).to.equal('verbatim');
+      expect(await each.of(flush(9))).to.equal('verbatim');
       expect(each.judge.keptFlushBytes).to.equal(frameOf(flush(9)).length);
       expect(each.judge.keptFlushes.state).to.deep.equal({ from: 9, to: 9 });
       expect(each.judge.stuckBytes).to.equal(0);
     }
-    expect(needed.of(flush(8)), 'another').to.equal('drop');
+    expect(await needed.of(flush(8)), 'another').to.equal('drop');
     open.parts.flushes.close();
     open.parts.flushes.retire(1);
-    expect(open.of(flush(9))).to.equal('drop');
+    expect(await open.of(flush(9))).to.equal('drop');
     const newer = new Case();
     newer.segments[NEWER]!.flushNeed.note(9);
     newer.segments[RUN]!.flushNeed.note(9);
-    expect(newer.of(flush(9))).to.equal('drop');
+    expect(await newer.of(flush(9))).to.equal('drop');
   });
 
-  it('notes what killed an item for the case that the compaction comes to nothing', () => {
+  it('notes what killed an item for the case that the compaction comes to nothing', async () => {
     const each = new Case().item(5, RUN).flush(9);
-    expect(each.of(put(5))).to.equal('tombstone');
+    expect(await each.of(put(5))).to.equal('tombstone');
     expect(each.judge.killers.state).to.deep.equal({ from: 9, to: 9 });
     expect(each.segments[RUN]!.flushNeed.isEmpty).to.equal(true);
   });
 
-  it('keeps a flush for a later time until another has durably carried it out', () => {
+  it('keeps a flush for a later time until another has durably carried it out', async () => {
     for (const delayMs of [1000, -1000]) {
       const oldest = new Case({ isOldest: true });
       const atMs = oldest.nowMs + delayMs;
       oldest.flush(9, atMs);
-      expect(oldest.of(flush(9, atMs))).to.equal('verbatim');
+      expect(await oldest.of(flush(9, atMs))).to.equal('verbatim');
       expect(oldest.judge.stuckBytes).to.equal(frameOf(flush(9)).length);
       const { promises } = oldest.parts.flushes;
-      const undo = promises.carryOut(9, 101, oldest.log.watermark);
-      expect(oldest.of(flush(9, atMs)), 'above the watermark').to.equal('verbatim');
+      const undo = promises.carryOut(atMs, 101, oldest.log.watermark);
+      expect(await oldest.of(flush(9, atMs)), 'above the watermark').to.equal('verbatim');
+      // Until then the segment goes on needing what did it.
+      expect(oldest.judge.keptVerbatim).to.equal(true);
+      oldest.judge.keptVerbatim = false;
       undo();
-      expect(oldest.of(flush(9, atMs)), 'taken back').to.equal('verbatim');
-      promises.carryOut(9, 50, oldest.log.watermark);
-      expect(oldest.of(flush(9, atMs))).to.equal('drop');
+      expect(await oldest.of(flush(9, atMs)), 'taken back').to.equal('verbatim');
+      expect(oldest.judge.keptVerbatim).to.equal(false);
+      promises.carryOut(atMs, 50, oldest.log.watermark);
+      expect(await oldest.of(flush(9, atMs))).to.equal('drop');
     }
   });
 
-  it('keeps a flush that stands behind a record which had to stay as it is', () => {
+  it('keeps a flush that stands behind a record which had to stay as it is', async () => {
     const each = new Case({ isOldest: true });
     each.parts.items.noteUnsynced(KEY, 0, KEY.length, 101);
-    expect(each.of(put(5))).to.equal('verbatim');
-    expect(each.of(flush(9))).to.equal('verbatim');
+    expect(await each.of(put(5))).to.equal('verbatim');
+    expect(await each.of(flush(9))).to.equal('verbatim');
   });
 
-  it('keeps the descriptor of a large value with its put', () => {
+  it('keeps the descriptor of a large value with its put', async () => {
     const large = {
       ...put(5),
       marks: RECORD_MARK.largeValue,
       value: RECORDS['put-large-value']!.value,
     };
-    expect(new Case().item(5, RUN).of(large)).to.equal('keep');
+    expect(await new Case().item(5, RUN).of(large)).to.equal('keep');
+  });
+
+  it('takes a turn of the loop after a few ms, whatever each record costs', async () => {
+    const each = new Case();
+    const { parts } = each;
+    const { clock } = parts.env;
+    let nowMs = 0;
+    const turnsMs: number[] = [];
+    clock.monotonicMs = () => nowMs;
+    clock.defer = (call) => {
+      turnsMs.push(nowMs);
+      setImmediate(call);
+    };
+    const { liveness } = parts;
+    const isDeadForGood = liveness.isDeadForGood.bind(liveness);
+    liveness.isDeadForGood = (ref) => {
+      nowMs += 0.5;
+      return isDeadForGood(ref);
+    };
+    each.item(5, RUN);
+    const entries = new EntryListBuilder();
+    for (let n = 0; n < 1000; n += 1) entries.addFrame(frameOf(put(5), 64), 0, 64);
+    hashEntries(entries, SEED);
+    const question = { ask: 'judge', count: 1000, entries: entries.bytes, bytes: 64 } as const;
+    const { verdicts } = await each.judge.answer(question);
+    expect([...verdicts]).to.deep.equal(Array(1000).fill(VERDICT.keep));
+    expect(nowMs).to.equal(500);
+    const longest = Math.max(...turnsMs.map((ms, at) => ms - (turnsMs[at - 1] ?? 0)));
+    expect(longest).to.be.within(3, 8);
+    parts.commits.closed = true;
+    expect(isKvError(await each.judge.answer(question).catch((error: unknown) => error))).to.equal(
+      true,
+    );
   });
 });

@@ -1,0 +1,106 @@
+// A server with a delayed flush is killed before or after that came due, with no time to carry it out or with all of
+// it: after the next start each key that it was to take is a miss, and each later one is there.
+
+import { rmSync } from 'node:fs';
+import { setTimeout } from 'node:timers/promises';
+
+import { expect } from 'chai';
+
+import { ServerProcess } from '../../tools/torture/server-process.js';
+import { WireClient } from '../../tools/torture/wire-client.js';
+import { cairnLaunch, temporaryFolder } from '../support/servers.js';
+
+const KEYS = 50;
+const DELAY_MS = 1000;
+const VALUE = 'v'.repeat(2000);
+
+async function setAll(client: WireClient, prefix: string): Promise<void> {
+  const replies = Array.from({ length: KEYS }, (_, n) =>
+    client.line(`set ${prefix}${n} 0 0 ${VALUE.length}\r\n${VALUE}\r\n`),
+  );
+  expect(new Set(await Promise.all(replies))).to.deep.equal(new Set(['STORED']));
+}
+
+async function found(client: WireClient, prefix: string): Promise<number> {
+  const replies = Array.from({ length: KEYS }, (_, n) => client.meta(`mg ${prefix}${n}\r\n`));
+  return (await Promise.all(replies)).filter((reply) => reply === 'HD').length;
+}
+
+const dueIn = (dueMs: number, ms: number): Promise<void> =>
+  setTimeout(Math.max(0, dueMs + ms - Date.now()));
+
+/** When the kill and the next start come, from when the flush is due. */
+const CASES: readonly (readonly [string, number, number])[] = [
+  ['before it is due, and started after', -500, 300],
+  ['at the very time', 0, 0],
+  ['a moment after, before another write', 30, 30],
+  ['before it is due, and started before', -800, -300],
+];
+
+describe('A server with a delayed flush that is killed', function () {
+  this.timeout(60_000);
+
+  for (const [when, killAfterMs, startAfterMs] of CASES) {
+    it(`${when}: what was flushed is a miss, what came later is there, also after more kills`, async () => {
+      const dir = temporaryFolder();
+      const server = await ServerProcess.start(cairnLaunch(dir));
+      try {
+        let client = await WireClient.connect(server.port);
+        await setAll(client, 'old');
+        expect(await client.line(`flush_all ${DELAY_MS / 1000}\r\n`)).to.equal('OK');
+        const dueMs = Date.now() + DELAY_MS;
+        await setAll(client, 'between');
+        expect(await found(client, 'between')).to.equal(KEYS);
+        await dueIn(dueMs, killAfterMs);
+        await server.kill();
+        await dueIn(dueMs, startAfterMs);
+        await server.restart();
+        client = await WireClient.connect(server.port);
+        await dueIn(dueMs, 50);
+        await setAll(client, 'new');
+        // With no time to do more than acknowledge, then with some.
+        for (const pauseMs of [0, 1500]) {
+          await setTimeout(pauseMs);
+          await server.kill();
+          await server.restart();
+          client = await WireClient.connect(server.port);
+          const counts = [];
+          for (const prefix of ['old', 'between', 'new']) counts.push(await found(client, prefix));
+          expect(counts).to.deep.equal([0, 0, KEYS]);
+        }
+        client.close();
+      } finally {
+        await server.kill();
+        rmSync(dir, { recursive: true, force: true });
+      }
+    });
+  }
+
+  it('of very many that come due while it is down: one start carries them out, and what came later is there', async () => {
+    const dir = temporaryFolder();
+    const server = await ServerProcess.start(cairnLaunch(dir));
+    try {
+      let client = await WireClient.connect(server.port);
+      await setAll(client, 'old');
+      for (let round = 0; round < 40; round += 1) {
+        const replies = Array.from({ length: 50 }, () => client.line('flush_all 2\r\n'));
+        await Promise.all(replies);
+        await setTimeout(2);
+      }
+      await server.kill();
+      await setTimeout(2500);
+      await server.restart();
+      client = await WireClient.connect(server.port);
+      expect(await found(client, 'old')).to.equal(0);
+      await setAll(client, 'new');
+      await server.kill();
+      await server.restart();
+      client = await WireClient.connect(server.port);
+      expect(await found(client, 'new')).to.equal(KEYS);
+      client.close();
+    } finally {
+      await server.kill();
+      rmSync(dir, { recursive: true, force: true });
+    }
+  });
+});
