@@ -8,7 +8,7 @@ export function parseNumber(value: Buffer): bigint | undefined {
     .toString('latin1')
     .trimStart()
     .split(/[\s\0]/);
-  if (value.length > 64 || !/^\+?\d{1,20}$/.test(first)) return undefined;
+  if (value.length > 64 || !/^\+?0*\d{1,20}$/.test(first)) return undefined;
   const number = BigInt(first.replace('+', ''));
   return number < U64 ? number : undefined;
 }

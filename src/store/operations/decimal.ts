@@ -1,7 +1,7 @@
 // memcached's unsigned 64-bit decimal numbers as values: what incr and decr read and write.
 
-// As strtoull reads it: white space before; it ends where the digits do, if white space or a NUL follows.
-const NUMBER = /^\s*\+?(\d{1,20})(?:[\s\0]|$)/;
+// As strtoull reads it: white space and zeros before; it ends where the digits do, if white space or a NUL follows.
+const NUMBER = /^\s*\+?0*(\d{1,20})(?:[\s\0]|$)/;
 const TWO_POW_64 = 1n << 64n;
 /** Longer values hold no number; also spares making strings of large ones. */
 const TEXT_BYTES_MAX = 64;

@@ -30,6 +30,7 @@ describe('store/operations/decimal', () => {
   it('parseDecimal() reads unsigned 64-bit numbers as memcached does, and nothing else', () => {
     expect(parsed('0')).to.equal(0n);
     expect(parsed('007')).to.equal(7n);
+    expect(parsed(`000${MAX}`), 'zeros do not count').to.equal(MAX);
     expect(parsed('  12 ')).to.equal(12n);
     expect(parsed(MAX.toString())).to.equal(MAX);
     // As strtoull: what follows a space or a NUL is not looked at.
