@@ -134,7 +134,7 @@ export class DurableStore implements S.Store {
   readonly #durable = (): void => {
     const { items, large, commits } = this.#parts;
     const { watermark } = this.durability;
-    if (items.hasUnsynced) items.settleUnsynced();
+    if (!items.unsynced.isEmpty) items.unsynced.settle(watermark);
     commits.past.dropUpTo(watermark);
     large.settle(watermark);
     if (this.#bounds.isPaused) this.#bounds.onDurable();
@@ -143,7 +143,7 @@ export class DurableStore implements S.Store {
   /** Everything above the watermark was taken back. */
   #failed(cause: FailureCause, error: unknown): void {
     const { items, env } = this.#parts;
-    items.forgetUnsynced();
+    items.unsynced.clear();
     env.logger.error(
       cause === 'no-space'
         ? 'The disk is full: writes are refused until there is room'

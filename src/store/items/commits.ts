@@ -173,7 +173,7 @@ export class Commits {
     const old = items.largeOf(ref);
     this.#keepPast(placed.seq, ref);
     items.remove(ref);
-    items.noteUnsynced(key, start, end, placed.seq);
+    items.unsynced.note(key, start, end, placed.seq);
     if (old !== undefined) this.#large.dropAfter(old, placed.seq);
     return placed;
   }
@@ -203,7 +203,7 @@ export class Commits {
     this.past.push(placed.seq, BEFORE, items.largeOf(ref));
     items.setExpiresAt(ref, expiresAt);
     if (wins) items.addMarks(ref, ITEM_MARK.WON);
-    items.noteUnsynced(key, start, end, placed.seq);
+    items.unsynced.note(key, start, end, placed.seq);
     return placed;
   }
 

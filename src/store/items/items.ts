@@ -15,6 +15,7 @@ import type { Segment, SegmentTable } from '../../log/segments/segment.js';
 import { ITEM_MARK, type Keydir, type KeydirView } from '../keydir/keydir.js';
 import { emptyRecord, type KeydirRecord } from '../keydir/record.js';
 import type { KeydirState } from '../keydir/state.js';
+import { UnsyncedKeys } from './unsynced-keys.js';
 
 /** Everything known of a key but the key. */
 export interface ItemState extends Readonly<KeydirRecord> {
@@ -46,7 +47,8 @@ export class Items {
   readonly #keydir: Keydir;
   readonly #segments: Pick<SegmentTable, 'at'>;
   readonly #durability: Pick<Durability, 'watermark'>;
-  readonly #unsynced = new Map<string, number>();
+  /** Keys whose deletion or touch may not be durable yet. */
+  readonly unsynced = new UnsyncedKeys();
   readonly #large = new Map<number, LargeReference>();
   /** Set while a snapshot runs. */
   watcher: ItemWatcher | undefined;
@@ -54,8 +56,6 @@ export class Items {
   liveBytes = 0;
   /** Items with an expiry: the sweeper rests when there are none. */
   expiringCount = 0;
-  /** Some key's deletion or touch is not yet durable. */
-  hasUnsynced = false;
   /** Some item's value is in a file of its own. */
   hasLarge = false;
 
@@ -295,36 +295,12 @@ export class Items {
     this.#segments.at(slot).liveBytes += bytes;
   }
 
-  /** The key's deletion or touch has that seq and is not yet durable. */
-  noteUnsynced(key: Buffer, start: number, end: number, seq: number): void {
-    this.#unsynced.set(key.toString('latin1', start, end), seq);
-    this.hasUnsynced = true;
-  }
-
   /** Seq that must be durable before anyone may be told of the key's state; 0: at once. */
   afterOf(ref: number, key: Buffer, start = 0, end = key.length): number {
     const own = ref === 0 ? 0 : this.keydir.seq(ref);
-    const noted = this.hasUnsynced
-      ? (this.#unsynced.get(key.toString('latin1', start, end)) ?? 0)
-      : 0;
+    const noted = this.unsynced.isEmpty ? 0 : this.unsynced.seqOf(key, start, end);
     const seq = Math.max(own, noted);
     return seq > this.#durability.watermark ? seq : 0;
-  }
-
-  /** Forgets what has become durable. */
-  settleUnsynced(): void {
-    if (!this.hasUnsynced) return;
-    const watermark = this.#durability.watermark;
-    for (const [key, seq] of this.#unsynced) {
-      if (seq <= watermark) this.#unsynced.delete(key);
-    }
-    this.hasUnsynced = this.#unsynced.size > 0;
-  }
-
-  /** Everything above the watermark was taken back. */
-  forgetUnsynced(): void {
-    this.#unsynced.clear();
-    this.hasUnsynced = false;
   }
 
   #discount(ref: number): void {

@@ -18,7 +18,7 @@ import type { Evicted, Maybe, RefusedStatus } from '../store.js';
 const EASY_ITEMS = 4;
 /** Evictions of one turn beyond those, and the time after which it has no more. */
 const SLICE_ITEMS = 512;
-const SLICE_MS = 3;
+const SLICE_MS = 2;
 /** The clock is read once in so many. */
 const CLOCK_ITEMS = 16;
 /** So many slices of a process run code that is not compiled yet: they are short, and look at the clock more often. */

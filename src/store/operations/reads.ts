@@ -87,7 +87,7 @@ export class Reads {
     const isWon = (marks & ITEM_MARK.WON) !== 0;
     hit.item.begin(expiresAt, (marks & ITEM_MARK.FETCHED) !== 0, idleSeconds, isStale, isWon, wins);
     let after = seq > this.#durability.watermark ? seq : 0;
-    if (items.hasUnsynced) after = items.afterOf(ref, key, start, end);
+    if (!items.unsynced.isEmpty) after = items.afterOf(ref, key, start, end);
     const cached = cache.get(ref, seq);
     if (cached === undefined) return this.#fetch(key, start, end, ref, seq, after);
     hit.after = after;
@@ -140,7 +140,7 @@ export class Reads {
     const { items, flushes, commits } = this.#parts;
     const miss = this.#missed;
     miss.reason = reason;
-    const isPlain = held === 0 && !items.hasUnsynced && !flushes.isOpen;
+    const isPlain = held === 0 && items.unsynced.isEmpty && !flushes.isOpen;
     miss.after = isPlain ? 0 : commits.absence(held, key, start, end);
     if (held !== 0 && miss.after === 0) this.#forgetDead(held);
     return miss;

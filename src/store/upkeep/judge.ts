@@ -93,7 +93,7 @@ export class Judge {
     const { items } = this.#parts;
     const hash = hashAt(words, at);
     const ref = items.keydir.findPacked(hash, words, keyWord(at), keyBytesAt(words, at));
-    const key = items.hasUnsynced ? entryAt(words, at).key : NO_KEY;
+    const key = items.unsynced.isEmpty ? NO_KEY : entryAt(words, at).key;
     return this.#judgeItem(words, at, ref, key);
   }
 

@@ -174,7 +174,7 @@ describe('Judge', () => {
   it('leaves every record of a key as it is while a change of it is not durable', async () => {
     const replaced = new Case({ isOldest: true }).item(101, NEWER);
     const deleted = new Case({ isOldest: true });
-    deleted.parts.items.noteUnsynced(KEY, 0, KEY.length, 101);
+    deleted.parts.items.unsynced.note(KEY, 0, KEY.length, 101);
     for (const each of [replaced, deleted]) {
       const records = [put(5), removal(6), touch(7, 5, 0)];
       for (const record of records) expect(await each.of(record)).to.equal('verbatim');
@@ -256,7 +256,7 @@ describe('Judge', () => {
 
   it('keeps a flush that stands behind a record which had to stay as it is', async () => {
     const each = new Case({ isOldest: true });
-    each.parts.items.noteUnsynced(KEY, 0, KEY.length, 101);
+    each.parts.items.unsynced.note(KEY, 0, KEY.length, 101);
     expect(await each.of(put(5))).to.equal('verbatim');
     expect(await each.of(flush(9))).to.equal('verbatim');
   });
