@@ -339,19 +339,20 @@ export class LogEnd {
     );
     const { segment } = this.active;
     const error = await zeros.extend(target);
-    if (error === undefined) await this.#noteFirstZeros(segment, zeros.allocatedBytes);
+    if (error === undefined) await this.#noteZeros(segment, zeros.allocatedBytes);
     if (error === undefined || this.#closed) return error;
     if (isNoSpace(error)) this.tooShort();
     else this.#events.onFatal(error);
     return error;
   }
 
-  /** Of a segment that was opened without zeros. A manifest that cannot be written is older, and still right. */
-  async #noteFirstZeros(segment: Segment, bytes: number): Promise<void> {
-    if (this.#closed || segment.sealed || segment.zeroedBytes !== 0) return;
+  /** A manifest that cannot be written is older, and still right. */
+  async #noteZeros(segment: Segment, bytes: number): Promise<void> {
+    const before = segment.zeroedBytes;
+    if (this.#closed || segment.sealed || before >= bytes) return;
     segment.zeroedBytes = bytes;
     await this.#events.noteZeroed().catch((error: unknown) => {
-      segment.zeroedBytes = 0;
+      segment.zeroedBytes = before;
       this.#env.logger.warn(`The manifest could not be written: ${String(error)}`);
     });
   }
