@@ -346,14 +346,14 @@ export class LogEnd {
     return error;
   }
 
-  /** A manifest that cannot be written is older, and still right. */
+  /** A manifest that cannot be written is older, and still right: it is tried again with the next zeros. */
   async #noteZeros(segment: Segment, bytes: number): Promise<void> {
     const before = segment.zeroedBytes;
     if (this.#closed || segment.sealed || before >= bytes) return;
     segment.zeroedBytes = bytes;
     await this.#events.noteZeroed().catch((error: unknown) => {
       segment.zeroedBytes = before;
-      this.#env.logger.warn(`The manifest could not be written: ${String(error)}`);
+      this.#env.logger.debug(`The manifest could not be written: ${String(error)}`);
     });
   }
 
