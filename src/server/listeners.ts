@@ -113,7 +113,7 @@ export async function writePortFile(
     return [`TCP ${bound.family === 'IPv6' ? 'INET6' : 'INET'}: ${bound.port}\n`];
   });
   const place = await placeOfOutput(path);
-  if (place.kind === 'file') await refuseStoreFile(fs, place.path);
+  if (place.kind !== 'stream' && place.path !== undefined) await refuseStoreFile(fs, place.path);
   const output = await OutputFile.open(place, fs.unique());
   try {
     await output.write(Buffer.from(lines.join('')));

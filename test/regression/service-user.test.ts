@@ -50,6 +50,11 @@ function asNobody(
   return { status: run.status, stderr: run.stderr };
 }
 
+async function kill(server: ServerCommand): Promise<void> {
+  server.child.kill('SIGKILL');
+  await server.ended;
+}
+
 async function stop(server: ServerCommand): Promise<void> {
   server.child.kill('SIGTERM');
   expect((await server.ended).code).to.equal(EXIT.ok);
@@ -118,10 +123,6 @@ describe('A store of a service user', () => {
       started.push(server);
       await server.says(', ready in');
       return server;
-    };
-    const kill = async (server: ServerCommand): Promise<void> => {
-      server.child.kill('SIGKILL');
-      await server.ended;
     };
     await kill(await run());
     for (const path of [socket, pidFile])
