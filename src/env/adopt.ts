@@ -56,6 +56,12 @@ export function adoptSocket(path: string): void {
   fs.chmodSync(path, fileMode(dir.mode));
 }
 
+/** Gives what was just made under a name of the operator to the owner of its directory; its rights stay. */
+export function adoptNamed(path: string): void {
+  const dir = fs.statSync(dirname(path));
+  if (isAnothers(dir)) fs.lchownSync(path, dir.uid, dir.gid);
+}
+
 /** Gives an open file to the owner of its directory. */
 export function adoptFile(path: string, fd: number): void {
   const dir = fs.statSync(dirname(path));

@@ -24,8 +24,8 @@ const DESCRIPTORS: ReadonlyMap<string, number> = new Map([
 const DESCRIPTOR_PATTERN = /^\/(?:dev|proc\/(?:self|thread-self|\d+))\/fd\/(\d+)$/;
 
 export type OutputPlace =
-  /** A descriptor of this process. */
-  | { readonly kind: 'descriptor'; readonly fd: number }
+  /** A descriptor of this process; `path` of the plain file that it leads to. */
+  | { readonly kind: 'descriptor'; readonly fd: number; readonly path: string | undefined }
   /** A pipe or a device. */
   | { readonly kind: 'stream'; readonly path: string }
   /** A file, which need not exist; no part of the path is a link. */
@@ -33,11 +33,11 @@ export type OutputPlace =
 
 /** What a path given by a user leads to; `-` is stdout. Throws KV_BAD_OPTION for a directory or a socket. */
 export async function placeOfOutput(given: string): Promise<OutputPlace> {
-  if (given === '-') return { kind: 'descriptor', fd: 1 };
+  if (given === '-') return descriptorPlace(1);
   let path = resolve(given);
   for (let links = 0; links < LINKS_MAX; links += 1) {
     const fd = descriptorOf(path);
-    if (fd !== undefined) return { kind: 'descriptor', fd };
+    if (fd !== undefined) return descriptorPlace(fd);
     const dir = await fs.promises.realpath(dirname(path));
     path = join(dir, basename(path));
     const stats = await lstatOf(path);
@@ -51,6 +51,24 @@ export async function placeOfOutput(given: string): Promise<OutputPlace> {
     path = resolve(dir, await fs.promises.readlink(path));
   }
   throw new KvError('KV_BAD_OPTION', 'The output leads from link to link', { path: given });
+}
+
+async function descriptorPlace(fd: number): Promise<OutputPlace> {
+  return { kind: 'descriptor', fd, path: await plainFileOf(fd) };
+}
+
+/** Undefined also for a descriptor that is not open, which writing says, and for a file that has lost its name. */
+async function plainFileOf(fd: number): Promise<string | undefined> {
+  try {
+    const opened = fs.fstatSync(fd);
+    if (!opened.isFile()) return undefined;
+    const path = await fs.promises.readlink(`/proc/self/fd/${fd}`);
+    const named = await lstatOf(path);
+    return named?.dev === opened.dev && named.ino === opened.ino ? path : undefined;
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error;
+    return undefined;
+  }
 }
 
 /** As Fs.outputOf. */
@@ -86,6 +104,8 @@ export async function replaceOutput(from: string, to: string): Promise<void> {
     throw new KvError('KV_BAD_OPTION', 'What lies where the output goes is no file', { path: to });
   }
   if (old.nlink === 1 && (await imitates(from, old))) return fs.promises.rename(from, to);
+  // From now on that has the only whole copy.
+  unfinished.delete(from);
   await overwrite(from, to);
   await fs.promises.unlink(from);
 }
@@ -149,6 +169,14 @@ async function writeAt(file: fs.promises.FileHandle, bytes: Buffer, at: number):
   }
 }
 
+/** The temporary files of outputs that are being written. */
+const unfinished = new Set<string>();
+
+/** For a process that is about to end by a signal. */
+export function removeUnfinishedOutputs(): void {
+  for (const path of unfinished) fs.rmSync(path, { force: true });
+}
+
 /** An output that is being written from its start to its end. */
 export class OutputFile {
   /** Whether it becomes a file, and not what a reader takes at once. */
@@ -174,8 +202,14 @@ export class OutputFile {
     }
     const from = `${place.path}.cairn-${unique}.tmp`;
     const { O_WRONLY, O_CREAT, O_EXCL } = fs.constants;
-    const fd = await createFile(from, O_WRONLY | O_CREAT | O_EXCL);
-    return new OutputFile(fd, true, { from, to: place.path });
+    unfinished.add(from);
+    try {
+      const fd = await createFile(from, O_WRONLY | O_CREAT | O_EXCL);
+      return new OutputFile(fd, true, { from, to: place.path });
+    } catch (error) {
+      unfinished.delete(from);
+      throw error;
+    }
   }
 
   write(bytes: Uint8Array): Promise<void> {
@@ -196,6 +230,8 @@ export class OutputFile {
     } catch (error) {
       await fs.promises.rm(move.from, { force: true });
       throw error;
+    } finally {
+      unfinished.delete(move.from);
     }
     await syncDirOf(move.to);
   }
@@ -203,7 +239,9 @@ export class OutputFile {
   /** Leaves nothing behind and the old file as it was. */
   async abandon(): Promise<void> {
     if (this.#owns) fs.closeSync(this.#fd);
-    if (this.#move !== undefined) await fs.promises.rm(this.#move.from, { force: true });
+    if (this.#move === undefined) return;
+    await fs.promises.rm(this.#move.from, { force: true });
+    unfinished.delete(this.#move.from);
   }
 }
 

@@ -3,26 +3,40 @@
 import fs from 'node:fs';
 import net from 'node:net';
 
-import { systemCode } from '../errors.js';
+import { KvError, systemCode } from '../errors.js';
 
-/** Removes a socket that nobody listens on. Whatever else lies there stays, and listening will say so. */
+/**
+ * Removes a socket that nobody listens on. Whatever else lies there stays, and listening will say so. Throws
+ * KV_NO_PERMISSION for what may not be looked at or removed: nobody knows whether a server is behind it.
+ */
 export async function removeStaleSocket(path: string): Promise<void> {
   try {
     const stats = await fs.promises.lstat(path);
     if (stats.isSocket() && (await isRefused(path))) await fs.promises.unlink(path);
   } catch (error) {
-    if (systemCode(error) !== 'ENOENT') throw error;
+    if (systemCode(error) !== 'ENOENT') throw shutSocket(path, error) ?? error;
   }
 }
 
-/** A socket of another kind, or one that is not ours to reach, answers with another error. */
+/** What a refusal of the system means for the socket at `path`; undefined for other errors. */
+export function shutSocket(path: string, error: unknown): KvError | undefined {
+  const code = systemCode(error) ?? '';
+  if (!['EACCES', 'EPERM'].includes(code)) return undefined;
+  const message = `The user that runs this may not use a unix socket there: ${code}; give it and its directory to that user, or remove it when no server uses it`;
+  return new KvError('KV_NO_PERMISSION', message, { path, cause: error });
+}
+
+/** A socket of another kind answers with another error. Rejects when this one may not be connected to. */
 function isRefused(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
+  return new Promise((resolve, reject) => {
     const probe = net.connect(path);
     probe.once('connect', () => {
       probe.destroy();
       resolve(false);
     });
-    probe.once('error', (error) => resolve(systemCode(error) === 'ECONNREFUSED'));
+    probe.once('error', (error) => {
+      if (shutSocket(path, error) === undefined) resolve(systemCode(error) === 'ECONNREFUSED');
+      else reject(error);
+    });
   });
 }

@@ -16,6 +16,7 @@ import { QuietCollection, threadBusyShare, v8Collector } from './quiet-collectio
 import { removePidFile, requirePidFile, writePidFile } from './pid-file.js';
 import { Control } from '../control/listener.js';
 import { forgetSpareBatches } from '../log/commit/batch.js';
+import { refuseStoreName } from '../log/segments/store-file.js';
 import { forgetSpareReceiveBuffers } from '../protocol/receive-buffer.js';
 import { ListenError } from '../server/errors.js';
 import { rehearse } from '../server/rehearsal.js';
@@ -85,6 +86,8 @@ class ServerProcess {
     const logger = this.#logger;
     if (config.user !== undefined) (await import('./privileges.js')).dropTo(config.user);
     holdSpareDescriptors();
+    for (const endpoint of config.endpoints)
+      if (endpoint.kind === 'unix') refuseStoreName(endpoint.path, 'the unix socket (-s)');
     if (config.pidFile !== undefined) requirePidFile(config.pidFile);
     const env = nodeEnv(logger);
     if (!(await hasStore(env, config.dataDir))) await rehearse(config, logger);

@@ -1,11 +1,14 @@
 // The file of -P: the process id, for who supervises the server. Written whole under the name that was given, which is
-// never followed when it is a link; what is no pid file is never replaced (docs/errors.md).
+// never followed when it is a link; what is no pid file is never replaced, and no name is taken that a store gives its own
+// files (docs/errors.md).
 
 import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import { dirname } from 'node:path';
 
+import { adoptNamed } from '../env/adopt.js';
 import { KvError, systemCode } from '../errors.js';
+import { refuseStoreName } from '../log/segments/store-file.js';
 
 const PID_FILE_BYTES_MAX = 32;
 
@@ -15,6 +18,7 @@ export function writePidFile(path: string): void {
   const temporary = `${path}.cairn-${randomBytes(6).toString('hex')}.tmp`;
   try {
     fs.writeFileSync(temporary, `${process.pid}\n`, { flag: 'wx' });
+    adoptNamed(temporary);
     fs.renameSync(temporary, path);
   } catch (error) {
     fs.rmSync(temporary, { force: true });
@@ -24,6 +28,7 @@ export function writePidFile(path: string): void {
 
 /** For before anything is begun. Throws as writePidFile. */
 export function requirePidFile(path: string): void {
+  refuseStoreName(path, 'the pid file (-P)');
   fs.accessSync(dirname(path), fs.constants.W_OK);
   const text = pidTextAt(path);
   if (text === undefined || /^\d*\s*$/.test(text)) return;

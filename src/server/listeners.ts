@@ -5,11 +5,13 @@ import net from 'node:net';
 
 import type { Endpoint } from '../config/config.js';
 import type { Fs } from '../env/env.js';
+import { adoptNamed } from '../env/adopt.js';
 import { OutputFile, placeOfOutput } from '../env/output-file.js';
 import { refuseStoreFile } from '../log/segments/store-file.js';
+import { isKvError } from '../errors.js';
 import { ListenError } from './errors.js';
 import { lending } from './lending-socket.js';
-import { removeStaleSocket } from '../env/stale-socket.js';
+import { removeStaleSocket, shutSocket } from '../env/stale-socket.js';
 
 const KEEP_ALIVE_DELAY_MS = 60_000;
 
@@ -45,7 +47,7 @@ export interface Listener {
   readonly address: string;
 }
 
-/** Resolves when it listens; throws ListenError. */
+/** Resolves when it listens; throws ListenError, of a unix socket KV_NO_PERMISSION too. */
 export async function listen(
   endpoint: Endpoint,
   backlog: number,
@@ -67,8 +69,11 @@ export async function listen(
   try {
     if (endpoint.kind === 'unix') await removeStaleSocket(endpoint.path);
     await started(server, endpoint, backlog);
+    if (endpoint.kind === 'unix') adoptNamed(endpoint.path);
   } catch (error) {
-    throw new ListenError(address, error);
+    if (isKvError(error)) throw error;
+    const shut = endpoint.kind === 'unix' ? shutSocket(endpoint.path, error) : undefined;
+    throw shut ?? new ListenError(address, error);
   }
   const bound = server.address();
   if (typeof bound === 'object' && bound !== null) address = hostPort(bound.address, bound.port);
@@ -108,7 +113,7 @@ export async function writePortFile(
     return [`TCP ${bound.family === 'IPv6' ? 'INET6' : 'INET'}: ${bound.port}\n`];
   });
   const place = await placeOfOutput(path);
-  if (place.kind === 'file') await refuseStoreFile(fs, place.path);
+  if (place.kind !== 'stream' && place.path !== undefined) await refuseStoreFile(fs, place.path);
   const output = await OutputFile.open(place, fs.unique());
   try {
     await output.write(Buffer.from(lines.join('')));

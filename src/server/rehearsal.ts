@@ -16,7 +16,7 @@ const SHUT: Door = {
   handshakeFailed: () => undefined,
 };
 
-/** Throws what Server would: ListenError, KV_BAD_OPTION. */
+/** Throws what Server would: ListenError, KV_BAD_OPTION, KV_NO_PERMISSION. */
 export async function rehearse(config: Config, logger: Logger): Promise<void> {
   const { endpoints, backlog, authFile, tls } = config;
   if (authFile !== undefined) void new Users(authFile);

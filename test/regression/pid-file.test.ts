@@ -1,9 +1,11 @@
 // The pid file was once written through a link and over any file, and removed whatever had come in its place.
 
 import {
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
+  readdirSync,
   readlinkSync,
   rmSync,
   symlinkSync,
@@ -52,6 +54,26 @@ describe('The pid file', () => {
       if (what === 'link') writeFileSync(pidFile, 'not a pid\n');
       else mkdirSync(pidFile);
     }
+  });
+
+  it('has no name that a store gives its own files, in whatever directory', async () => {
+    const other = join(root, 'other');
+    mkdirSync(other);
+    const data = join(root, 'data');
+    const names = ['LOCK', '0000000009-0000.seg', 'MANIFEST.cairn-1.tmp', 'control.sock'];
+    for (const name of names) {
+      pidFile = join(other, name);
+      const { code, stderr } = await serve().ended;
+      expect([code, stderr.includes('-P') && stderr.includes(pidFile)]).to.deep.equal([
+        EXIT.usage,
+        true,
+      ]);
+    }
+    const socket = new ServerCommand(['-s', join(other, 'LOCK'), '--data', data]);
+    started.push(socket);
+    expect((await socket.ended).code).to.equal(EXIT.usage);
+    expect(readdirSync(other)).to.deep.equal([]);
+    expect(existsSync(data), 'nothing was opened').to.equal(false);
   });
 
   it('replaces one that a killed server left, and goes only with its own id', async () => {

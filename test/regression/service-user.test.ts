@@ -50,6 +50,11 @@ function asNobody(
   return { status: run.status, stderr: run.stderr };
 }
 
+async function kill(server: ServerCommand): Promise<void> {
+  server.child.kill('SIGKILL');
+  await server.ended;
+}
+
 async function stop(server: ServerCommand): Promise<void> {
   server.child.kill('SIGTERM');
   expect((await server.ended).code).to.equal(EXIT.ok);
@@ -106,6 +111,31 @@ describe('A store of a service user', () => {
       expectOwned(dir, fileMode);
     });
   }
+
+  it("root's unix socket and pid file are its directory's owner's, who starts after kill -9", async () => {
+    const dir = join(root, 'data');
+    mkdirSync(dir);
+    chownSync(dir, NOBODY, NOBODY);
+    const [socket, pidFile] = [join(dir, 'sock'), join(dir, 'pid')];
+    const argv = ['--data', dir, '-s', socket, '-P', pidFile];
+    const run = async (...more: string[]): Promise<ServerCommand> => {
+      const server = new ServerCommand([...argv, ...more]);
+      started.push(server);
+      await server.says(', ready in');
+      return server;
+    };
+    await kill(await run());
+    for (const path of [socket, pidFile])
+      expect([lstatSync(path).uid, lstatSync(path).gid], path).to.deep.equal([NOBODY, NOBODY]);
+    expect(lstatSync(socket).mode & 0o777).to.equal(0o700);
+    const own = await run('-u', 'nobody');
+    expect(own.stderr).to.contain(', ready in');
+    await kill(own);
+    chownSync(socket, 0, 0);
+    const { code, stderr } = await (await run('-u', 'nobody')).ended;
+    expect(code, stderr).to.equal(EXIT.noPermission);
+    expect(stderr).to.contain(`(${socket})`).and.not.contain('another server');
+  });
 
   it("starts as that user after root's kv-load, also where root made the directory", async () => {
     const home = join(root, 'home');

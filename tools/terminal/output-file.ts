@@ -2,20 +2,43 @@
 // written is env/output-file's; that none of them is a file of a store is seen to here.
 
 import type { Fs } from '../../src/env/env.js';
-import { OutputFile, placeOfOutput, type OutputPlace } from '../../src/env/output-file.js';
+import {
+  OutputFile,
+  placeOfOutput,
+  removeUnfinishedOutputs,
+  type OutputPlace,
+} from '../../src/env/output-file.js';
 import { refuseStoreFile } from '../../src/log/segments/store-file.js';
 
 /** Opens `given` for writing. `storeDir`: also a file that shares its inode with one there is refused. */
 export async function openOutput(fs: Fs, given: string, storeDir: string): Promise<OutputFile> {
-  const place = await placeOfOutput(given);
-  if (place.kind === 'file') await refuseStoreFile(fs, place.path, storeDir);
+  const place = await allowedPlace(fs, given, storeDir);
+  leaveNothingBySignal();
   return OutputFile.open(place, fs.unique());
 }
 
 /** Throws as openOutput does for what is no output, before any work is done for it. */
 export async function checkOutput(fs: Fs, given: string, storeDir: string): Promise<void> {
+  await allowedPlace(fs, given, storeDir);
+}
+
+/** Also a descriptor, stdout too, may lead to a file of a store. */
+async function allowedPlace(fs: Fs, given: string, storeDir: string): Promise<OutputPlace> {
   const place = await placeOfOutput(given);
-  if (place.kind === 'file') await refuseStoreFile(fs, place.path, storeDir);
+  if (place.kind !== 'stream' && place.path !== undefined)
+    await refuseStoreFile(fs, place.path, storeDir);
+  return place;
+}
+
+/** A signal ends the tool as it always does, but for the temporary file, which goes first. */
+function leaveNothingBySignal(): void {
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    // Nobody listens any more when it is raised again, so that it ends the process.
+    process.once(signal, () => {
+      removeUnfinishedOutputs();
+      process.kill(process.pid, signal);
+    });
+  }
 }
 
 /** Whether what goes there would meet what else a tool says on stdout. */

@@ -27,6 +27,13 @@ export async function refuseStoreFile(fs: Fs, path: string, storeDir?: string): 
   if (storeDir !== undefined && (await isAnyOf(fs, path, storeDir))) refuse();
 }
 
+/** Throws KV_BAD_OPTION when a store names its own files like `path`, whether or not there is such a file or a store. */
+export function refuseStoreName(path: string, option: string): void {
+  if (parseFileName(basename(path)).kind === 'other') return;
+  const what = `A store names a file of its own as ${option} does; choose another name`;
+  throw new KvError('KV_BAD_OPTION', what, { path });
+}
+
 /** Whether it is one of the store's files that have no magic, LOCK and snapshot.json, by another name. */
 async function isAnyOf(fs: Fs, path: string, storeDir: string): Promise<boolean> {
   for (const name of await fs.list(storeDir)) {

@@ -1,6 +1,6 @@
 // lru_crawler metadump and mgdump, our own `keys`, and `me`.
 
-import { isNameable, uriEncoded } from '../../protocol/listed-key.js';
+import { isPlainKey, uriEncoded } from '../../protocol/listed-key.js';
 import type { DebugRequest, DumpRequest, KeysRequest } from '../../protocol/request.js';
 import { errorReply } from '../../protocol/reply.js';
 import { ttlSecondsOf, wallExpiryOf, type Clocks } from '../../store/expiry.js';
@@ -119,11 +119,11 @@ function metadumpLine(entry: Listed, clocks: Clocks): string {
 }
 
 function mgLine({ key }: Listed): string {
-  return isNameable(key) ? `mg ${key.toString('latin1')}` : `mg ${key.toString('base64')} b`;
+  return isPlainKey(key) ? `mg ${key.toString('latin1')}` : `mg ${key.toString('base64')} b`;
 }
 
 function keyLine(key: Buffer): string {
-  return isNameable(key) ? `KEY ${key.toString('latin1')}` : `KEY ${key.toString('base64')} b`;
+  return isPlainKey(key) ? `KEY ${key.toString('latin1')}` : `KEY ${key.toString('base64')} b`;
 }
 
 function startsWith(key: Buffer, prefix: Buffer): boolean {

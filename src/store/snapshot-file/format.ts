@@ -4,6 +4,7 @@
 // Invariants:
 // - Any bytes survive: what is not valid UTF-8 is base64 and says so. So are values over
 //   INLINE_VALUE_BYTES_MAX, whatever they hold: they are composed piece by piece, in one pass.
+// - Nothing in it steers a terminal: control characters, C1 and DEL among them, are escaped.
 // - Memory does not depend on the size of the store, nor on that of a large value.
 // - The number of entries stands before them but is known after them: its place has a fixed width.
 
@@ -11,6 +12,7 @@ import { isUtf8 } from 'node:buffer';
 import { crc32 } from 'node:zlib';
 
 import { assert } from '../../assert.js';
+import { jsonLine } from '../../printable.js';
 
 export const SNAPSHOT_FORMAT = 'cairn-snapshot';
 export const SNAPSHOT_VERSION = 1;
@@ -66,7 +68,7 @@ export class SnapshotComposer {
   entry(head: EntryHead, value: Buffer | undefined): Buffer {
     if (value === undefined) return this.#line(composeHead(head) + composeTail(head, undefined));
     const encoding = isUtf8(value) ? 'utf8' : 'base64';
-    const text = JSON.stringify(value.toString(encoding));
+    const text = jsonLine(value.toString(encoding));
     return this.#line(`${composeHead(head)},"value":${text}${composeTail(head, encoding)}`);
   }
 
@@ -155,7 +157,7 @@ function composeHeader({ seq, createdAt, storeId, count }: SnapshotHeader): Buff
 }
 
 function composeHead({ key }: EntryHead): string {
-  if (isUtf8(key)) return `{"key":${JSON.stringify(key.toString('utf8'))}`;
+  if (isUtf8(key)) return `{"key":${jsonLine(key.toString('utf8'))}`;
   return `{"key":"${key.toString('base64')}","keyEncoding":"base64"`;
 }
 

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 
-import { isNameable, lineKey, uriEncoded } from '../../../src/protocol/listed-key.js';
+import { isPlainKey, lineKey, uriEncoded } from '../../../src/protocol/listed-key.js';
 
 const all = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte));
 
@@ -14,7 +14,7 @@ describe('lineKey()', () => {
 
   it('makes no word and no line of a key with spaces, line ends and control characters', () => {
     expect(lineKey(Buffer.from('a b%\r\nEND'))).to.equal('a%20b%25%0D%0AEND');
-    expect(lineKey(all)).not.to.match(/[\0- \x7f]/);
+    expect(lineKey(all)).not.to.match(/[\0- \x7f-\xff]/);
     const back = decodeURIComponent(lineKey(Buffer.from('a b%20\x1b')));
     expect(back, 'nothing is lost').to.equal('a b%20\x1b');
   });
@@ -26,11 +26,24 @@ describe('uriEncoded()', () => {
   });
 });
 
-describe('isNameable()', () => {
+describe('isPlainKey()', () => {
   it('is false for spaces and control characters', () => {
-    expect(isNameable(Buffer.from('größe%'))).to.equal(true);
+    expect(isPlainKey(Buffer.from('größe%'))).to.equal(true);
     for (const byte of [0, 0x0a, 0x1b, 0x20, 0x7f]) {
-      expect(isNameable(Buffer.from([0x61, byte])), String(byte)).to.equal(false);
+      expect(isPlainKey(Buffer.from([0x61, byte])), String(byte)).to.equal(false);
     }
+  });
+
+  it('is false for C1 in UTF-8 and as bytes, not for letters whose UTF-8 has such bytes', () => {
+    for (const text of ['a\x9b', '\x80', 'ß\x9f', '\u2028', '\u202e', '\u2069']) {
+      expect(isPlainKey(Buffer.from(text)), JSON.stringify(text)).to.equal(false);
+    }
+    for (const bytes of [[0x9b], [0x61, 0x80, 0x62], [0xc2, 0x9b, 0xff]]) {
+      expect(isPlainKey(Buffer.from(bytes)), bytes.join()).to.equal(false);
+    }
+    for (const text of ['ßÀ', '‚', '\xa0', '\u2030', '日本']) {
+      expect(isPlainKey(Buffer.from(text)), text).to.equal(true);
+    }
+    expect(isPlainKey(Buffer.from([0x61, 0xff]))).to.equal(true);
   });
 });

@@ -43,6 +43,37 @@ describe('listings of keys with any byte', () => {
     }
   });
 
+  it('C1 is printed raw in none, in UTF-8 or not, and mgdump and keys still name each key', async () => {
+    const { connect } = await start();
+    const client = await connect();
+    const made = [Buffer.from('c1:\x9b2J'), Buffer.from('c1:\x9b2J', 'latin1')];
+    await client.ask('stats detail on\r\n', 'OK\r\n');
+    for (const key of made) {
+      const prefixed = Buffer.concat([key, Buffer.from(':x')]);
+      for (const each of [key, prefixed])
+        await client.ask(`set ${each.toString('latin1')} 0 0 1\r\nv\r\n`, 'STORED\r\n');
+    }
+    const texts: string[] = [];
+    for (const [command, end] of [
+      ['stats cachedump 1 0', 'END\r\n'],
+      ['stats detail dump', 'END\r\n'],
+      ['lru_crawler metadump all', 'END\r\n'],
+      ['lru_crawler mgdump all', 'EN\r\n'],
+      ['keys *', 'END\r\n'],
+    ] as const) {
+      client.send(`${command}\r\n`);
+      const text = await client.until(end);
+      expect(text, command).not.to.match(/[\x7f-\x9f]/);
+      texts.push(text);
+    }
+    for (const key of made) {
+      const line = `mg ${key.toString('base64')} b`;
+      expect(texts[3]).to.contain(`${line}\r\n`);
+      client.send(`${line} v\r\n`);
+      expect(await client.until('\r\nv\r\n')).to.equal('VA 1\r\nv\r\n');
+    }
+  });
+
   it('prefixes of stats detail are one line each', async () => {
     const { connect } = await start({ argv: ['-D', '%'] });
     const [binary, client] = [await connect(), await connect()];

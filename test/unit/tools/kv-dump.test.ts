@@ -77,6 +77,29 @@ describe('kv-dump and kv-load', () => {
     expect(refused.code).to.equal(65);
   });
 
+  it('prints no control character of a key or a value raw, and kv-load reads it back', async () => {
+    const [key, value] = ['c1:\x9b2J\x7f\u202e', '\x9d\x7f'];
+    const line = JSON.stringify({
+      key,
+      value,
+      encoding: 'utf8',
+      flags: 0,
+      expiresAt: null,
+      cas: 1,
+    });
+    const made = join(root, 'c1');
+    expect((await runTool('kv-load', [made, '-'], `${line}\n`)).code).to.equal(0);
+    for (const args of [['--keys-only'], ['--format', 'ndjson'], []]) {
+      const text = (await runTool('kv-dump', [made, ...args])).stdout.toString();
+      expect(text)
+        .to.contain('"c1:\\u009b2J\\u007f\\u202e"')
+        .and.not.match(/[\x7f-\x9f\u202e]/);
+      if (args.length === 0)
+        expect((await runTool('kv-load', [join(root, 'c2'), '-'], text)).code).to.equal(0);
+      else if (args.length === 2) expect(JSON.parse(text)).to.include({ key, value });
+    }
+  });
+
   it('changes nothing, and a reader that leaves early is no failure', async () => {
     const names = readdirSync(dir).sort();
     const program = join(import.meta.dirname, '../../../tools/kv-dump.js');

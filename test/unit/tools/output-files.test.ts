@@ -177,6 +177,58 @@ describe('Output files', () => {
       expect((await runTool('kv-check', [dir])).code).to.equal(EXIT.ok);
     });
 
+    it(`${tool} ${flag} goes onto no file of a store that a descriptor leads to`, async () => {
+      const other = join(root, 'other');
+      cpSync(dir, other, { recursive: true });
+      linkSync(join(dir, 'LOCK'), join(root, 'hard'));
+      const program = [join(PROGRAMS, `${tool}.js`), dir, flag];
+      const before = contents(other);
+      const paths = [join(dir, 'LOCK'), join(other, 'MANIFEST'), join(root, 'hard')];
+      for (const [at, path] of paths.entries()) {
+        const fd = openSync(path, 'a');
+        const out = ['-', '/proc/self/fd/3', '/dev/stdout'][at] ?? '';
+        const stdio = ['ignore', at === 1 ? 'ignore' : fd, 'pipe', fd] as const;
+        const run = spawnSync(process.execPath, [...program, out], { stdio: [...stdio] });
+        closeSync(fd);
+        expect(run.status, `${path} ${String(run.stderr)}`).to.equal(EXIT.usage);
+      }
+      expect(contents(other)).to.deep.equal(before);
+      expect(statSync(join(dir, 'LOCK')).size).to.equal(statSync(join(other, 'LOCK')).size);
+    });
+
+    it(`${tool} ${flag}: a signal leaves the old file and no temporary one`, async () => {
+      const out = join(root, 'out.json');
+      writeFileSync(out, 'old');
+      const late = join(root, 'late.mjs');
+      // The first write of the temporary file never ends.
+      writeFileSync(
+        late,
+        `import fs from 'node:fs';
+        import { syncBuiltinESMExports } from 'node:module';
+        const write = fs.write;
+        fs.write = (fd, ...rest) => {
+          if (!fs.readlinkSync('/proc/self/fd/' + fd).includes('out.json.cairn-')) return write(fd, ...rest);
+          process.stderr.write('WRITING');
+        };
+        syncBuiltinESMExports();`,
+      );
+      for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+        const args = ['--import', late, join(PROGRAMS, `${tool}.js`), dir, flag, out];
+        const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+        const ended = once(child, 'exit');
+        let said = '';
+        for await (const chunk of child.stderr) {
+          said += String(chunk);
+          if (said.includes('WRITING')) break;
+        }
+        expect(readdirSync(root).filter((name) => name.endsWith('.tmp'))).to.have.length(1);
+        child.kill(signal);
+        expect(await ended, said).to.deep.equal([null, signal]);
+        expect(readdirSync(root).filter((name) => name.endsWith('.tmp'))).to.deep.equal([]);
+        expect(readFileSync(out, 'utf8')).to.equal('old');
+      }
+    });
+
     it(`${tool} ${flag}: two at once do not meet`, async () => {
       const out = join(root, 'out.json');
       // A stranger's, where the temporary file once was.
