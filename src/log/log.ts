@@ -138,7 +138,6 @@ export class Log {
     this.#commit = new GroupCommit(env, active, report, options, durability, {
       onSuccessorWanted: () => this.#succession.prepare(),
       hasRoom: (bytes) => room.isFor(bytes),
-      noteZeroed: () => manifest.write(),
       onRotated: (sealed) => this.#rotated(sealed),
     });
     const commit = this.#commit;

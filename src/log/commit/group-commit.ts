@@ -25,7 +25,6 @@ import { BATCH_KIND, sourceBytes } from '../bytes/format.js';
 import type { HintFacts } from '../bytes/hint.js';
 import { IdleTimer } from './idle-timer.js';
 import { LogEnd } from './log-end.js';
-import type { LogEndEvents } from './log-end.js';
 import type { Segment } from '../segments/segment.js';
 import type { WritableSegment } from './writable-segment.js';
 import { isNoSpace } from './zero-ahead.js';
@@ -56,7 +55,11 @@ interface CommitOptions {
   readonly reads?: ReadCount | undefined;
 }
 
-interface CommitEvents extends Omit<LogEndEvents, 'onFatal'> {
+interface CommitEvents {
+  /** A successor is wanted (Log prepares it and calls succeed or successorFailed). */
+  onSuccessorWanted(): void;
+  /** See LogEndEvents. */
+  hasRoom(bytes: number): Promise<boolean>;
   /** The first batch in the successor is durable: `sealed` has its final length. */
   onRotated(sealed: WritableSegment): void;
 }
@@ -134,7 +137,8 @@ export class GroupCommit {
     });
     this.#direct = new DirectWrites(options.reads);
     this.end = new LogEnd(env, active, options, {
-      ...events,
+      onSuccessorWanted: () => events.onSuccessorWanted(),
+      hasRoom: (bytes) => events.hasRoom(bytes),
       onFatal: (error) => {
         this.#fatal = error;
         this.#schedule();
