@@ -2,6 +2,7 @@
 
 import fs from 'node:fs';
 import net from 'node:net';
+import { dirname } from 'node:path';
 
 import { KvError, systemCode } from '../errors.js';
 
@@ -21,9 +22,14 @@ export async function removeStaleSocket(path: string): Promise<void> {
 /** What a refusal of the system means for the socket at `path`; undefined for other errors. */
 export function shutSocket(path: string, error: unknown): KvError | undefined {
   const code = systemCode(error) ?? '';
-  if (!['EACCES', 'EPERM'].includes(code)) return undefined;
+  if (!['EACCES', 'EPERM'].includes(code) || isHomelessSocket(path)) return undefined;
   const message = `The user that runs this may not use a unix socket there: ${code}; give it and its directory to that user, or remove it when no server uses it`;
   return new KvError('KV_NO_PERMISSION', message, { path, cause: error });
+}
+
+/** There is no directory for it. The runtime calls that a lack of permission. */
+export function isHomelessSocket(path: string): boolean {
+  return !fs.existsSync(dirname(path));
 }
 
 /** A socket of another kind answers with another error. Rejects when this one may not be connected to. */

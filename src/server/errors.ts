@@ -5,7 +5,7 @@ export class ListenError extends Error {
 
   /** `address` as the operator wrote it. */
   constructor(address: string, cause: unknown) {
-    const code = (cause as NodeJS.ErrnoException).code;
+    const { code } = cause as NodeJS.ErrnoException;
     super(`Cannot listen on ${address}: ${reasonOf(code, cause)}`, { cause });
   }
 }

@@ -11,7 +11,7 @@ import { refuseStoreFile } from '../log/segments/store-file.js';
 import { isKvError } from '../errors.js';
 import { ListenError } from './errors.js';
 import { lending } from './lending-socket.js';
-import { removeStaleSocket, shutSocket } from '../env/stale-socket.js';
+import { isHomelessSocket, removeStaleSocket, shutSocket } from '../env/stale-socket.js';
 
 const KEEP_ALIVE_DELAY_MS = 60_000;
 
@@ -73,7 +73,8 @@ export async function listen(
   } catch (error) {
     if (isKvError(error)) throw error;
     const shut = endpoint.kind === 'unix' ? shutSocket(endpoint.path, error) : undefined;
-    throw shut ?? new ListenError(address, error);
+    const isHomeless = endpoint.kind === 'unix' && isHomelessSocket(endpoint.path);
+    throw shut ?? new ListenError(address, isHomeless ? 'there is no such directory' : error);
   }
   const bound = server.address();
   if (typeof bound === 'object' && bound !== null) address = hostPort(bound.address, bound.port);
