@@ -1,4 +1,5 @@
-// Whether the disk has room: for what is written beside the log's end, and for what a full disk needs to be emptied.
+// Room on the disk: checks whether there is enough for what is written beside the log's end, and for what a full disk
+// needs to be emptied.
 
 import type { Fs } from '../env/env.js';
 import { KvError } from '../errors.js';

@@ -1,5 +1,5 @@
-// What a start needs beside its store, tried before the store is made: a server that cannot come up leaves nothing in
-// a new directory. Where a store is, the start itself finds out.
+// The rehearsal of a start: it tries what a server needs beside its store before the store is made, so that a server that
+// cannot come up leaves nothing in a new directory. Where a store is, the start itself finds out.
 
 import { once } from 'node:events';
 import type { Socket } from 'node:net';

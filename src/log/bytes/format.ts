@@ -278,7 +278,7 @@ export interface FrameChanges {
 
 /**
  * Copies the frame at `from` of `source`, which was checked, to `at` of `target`, changed or as it is; the
- * seeds are those of its old and its new place. As it is, its checksum moves with it and is not made anew:
+ * seeds are those of its old and its new place. As it is, its checksum moves with it and is not computed again:
  * a bit that turns on the way is found by whoever reads the copy. Returns its bytes.
  */
 export function copyFrame(

@@ -16,7 +16,7 @@ import type { HashSeed } from './key-hash.js';
 import { HINT_MAGIC } from './magic.js';
 
 export const HINT_HEADER_BYTES = 64;
-/** Of its own: a hint of another version is made anew. */
+/** Of its own: a hint of another version is made again. */
 export const HINT_VERSION = 2;
 
 /** What the segment was when its hint was made, and what else its replay would have told. */

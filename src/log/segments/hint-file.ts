@@ -77,7 +77,7 @@ export async function peekHint(
   return head === undefined ? undefined : decodeHintHead(head, segment);
 }
 
-/** Undefined also for one that may not be read, or is no file: it is a cache, and made anew. */
+/** Undefined also for one that may not be read, or is no file: a hint is a cache, and is made again. */
 async function readHintFile(
   fs: Fs,
   path: string,

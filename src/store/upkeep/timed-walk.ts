@@ -9,7 +9,7 @@ const PIECE_KEYS = 8;
 
 /**
  * As Keydir.walk, for `sliceMs` at most. What is left when they are over is passed over, and the cursor goes back to
- * it: that is quicker than many short walks, which look for their place anew.
+ * it: that is quicker than many short walks, which each look for their place again.
  */
 export function walkFor(
   clock: Clock,
