@@ -3,6 +3,8 @@
 // Invariants:
 // - A file is removed only when the record that made it dead is durable and its last reader has left.
 // - A file that no item refers to is a leftover of a crash and goes at the next start.
+// - No id is given out that an item refers to, a dead one included: its file may have gone, and whatever replaces the
+//   item has the file of its id removed.
 // - Of all that is done to them one call at a time is in libuv's pool, reads apart (env/pool-share.ts): however
 //   many clients send and drop large values, commits find a thread.
 
@@ -55,8 +57,9 @@ export class LargeValues {
     this.#checkRoom = (bytes) => share.run(() => checkRoom(bytes));
   }
 
-  /** At the start: removes what no item refers to. */
+  /** At the start: removes what no item refers to. `used`: the ids of all items, dead ones that are not swept yet too. */
   async removeOrphans(used: ReadonlySet<number>): Promise<void> {
+    for (const id of used) this.#nextId = Math.max(this.#nextId, id + 1);
     for (const name of await this.#fs.list(this.#dir)) {
       const parsed = parseFileName(name);
       if (parsed.kind !== 'large-value') continue;
