@@ -138,6 +138,7 @@ export class Log {
     this.#commit = new GroupCommit(env, active, report, options, durability, {
       onSuccessorWanted: () => this.#succession.prepare(),
       hasRoom: (bytes) => room.isFor(bytes),
+      noteZeroed: () => manifest.write(),
       onRotated: (sealed) => this.#rotated(sealed),
     });
     const commit = this.#commit;

@@ -91,6 +91,7 @@ export class Succession {
       writable = await WritableSegment.open(env.fs, dir, segment);
       const failure = await commit.end.zeroSuccessor(writable);
       if (failure !== undefined) throw failure;
+      segment.zeroedBytes = writable.zeros.allocatedBytes;
       await manifest.write();
       commit.succeed(writable);
     } catch (error) {

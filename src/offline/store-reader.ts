@@ -23,7 +23,7 @@ import { readManifest } from '../log/segments/manifest-file.js';
 import { requireFile } from '../log/segments/ownership.js';
 import type { Manifest } from '../log/bytes/manifest.js';
 import { refuseRemnants } from '../log/recovery/remnants.js';
-import { findTail, replay, type Scans } from '../log/recovery/replay.js';
+import { findTail, replay, type Tail } from '../log/recovery/replay.js';
 import type { Segment, SegmentTable } from '../log/segments/segment.js';
 import { SegmentScanner } from '../log/segments/segment-scanner.js';
 import type { ScannedBatch, ScannedFrame } from '../log/segments/segment-scanner.js';
@@ -92,15 +92,15 @@ export class StoreReader {
     // Before the log: what they claim it must then come up to, whatever a server goes on to write.
     const claims = await readClaims(env.fs, dir, manifest);
     const table = await openSegments(env.fs, dir, manifest);
-    const { scans } = await table.closedOnFailure(findTail(table));
-    return StoreReader.#read(env, dir, table, scans, claims);
+    const tail = await table.closedOnFailure(findTail(table));
+    return StoreReader.#read(env, dir, table, tail, claims);
   }
 
   static async #read(
     env: Env,
     dir: string,
     table: SegmentTable,
-    scans: Scans,
+    { scans, clean }: Pick<Tail, 'scans' | 'clean'>,
     claims: readonly LossClaim[],
   ): Promise<StoreReader> {
     const seed = hashSeed(env.random.bytes(SEED_BYTES));
@@ -121,7 +121,7 @@ export class StoreReader {
           },
         },
       );
-      await refuseLoss(claims, table.ordered, lastSeq);
+      await refuseLoss(claims, table.ordered, lastSeq, clean);
       const clock = new StoreClock(env.clock);
       clock.catchUp(timeMs);
       const nowMs = clock.nowMs();

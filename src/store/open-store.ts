@@ -97,11 +97,12 @@ function openLog(env: Env, dir: string, options: StoreOptions, state: State): Pr
     storeClock: clock,
     reads: options.ownsThread ? reads : undefined,
     useHints: options.useHints,
-    verify: async ({ storeId, restored }: Recovered, { lastSeq, timeMs }: ReplayReport) => {
+    verify: async ({ storeId, restored, clean }: Recovered, { lastSeq, timeMs }: ReplayReport) => {
       if (!options.acceptClock) clock.requireNear(timeMs, dir);
       const manifest = { storeId, segments: table.ordered.map(({ entry }) => entry) };
       const sources = { image: restored === undefined };
-      await refuseLoss(await readClaims(env.fs, dir, manifest, sources), table.ordered, lastSeq);
+      const claims = await readClaims(env.fs, dir, manifest, sources);
+      await refuseLoss(claims, table.ordered, lastSeq, clean);
       const nowMs = Math.max(clock.nowMs(), timeMs);
       await requireLargeFiles(env.fs, dir, liveLargeReferences(items, flushes, nowMs, lastSeq));
     },

@@ -1,6 +1,7 @@
-// The log of a real disk, cut at every byte: always a start, never a half record, always a prefix.
+// The log of a real disk, cut at every byte, with zeros behind as a crash leaves it: always a start, never a half record,
+// always a prefix. (A file that became shorter is a copy's: test/regression/cut-after-crash.test.ts.)
 
-import { cpSync, mkdtempSync, readdirSync, rmSync, truncateSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, rmSync, statSync, truncateSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -69,7 +70,10 @@ describe('A real log cut at every byte', () => {
       for (; found.at(-1) !== VALUES.length; cut++) {
         const dir = join(root, 'cut');
         cpSync(image, dir, { recursive: true });
-        truncateSync(join(dir, segment), cut);
+        const path = join(dir, segment);
+        const { size } = statSync(path);
+        truncateSync(path, cut);
+        truncateSync(path, size);
         const store = await open(dir);
         found.push(await prefixOf(store));
         await store.close();

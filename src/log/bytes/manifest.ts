@@ -19,6 +19,8 @@ export interface ManifestEntry {
   readonly salt: number;
   /** Length when sealed, null while open. */
   readonly bytes: number | null;
+  /** While open: so many bytes of the file, batches and zeros ahead, have been written. A shorter file was cut. */
+  readonly zeroed?: number;
 }
 
 export interface Manifest {

@@ -25,6 +25,7 @@ import { BATCH_KIND, sourceBytes } from '../bytes/format.js';
 import type { HintFacts } from '../bytes/hint.js';
 import { IdleTimer } from './idle-timer.js';
 import { LogEnd } from './log-end.js';
+import type { LogEndEvents } from './log-end.js';
 import type { Segment } from '../segments/segment.js';
 import type { WritableSegment } from './writable-segment.js';
 import { isNoSpace } from './zero-ahead.js';
@@ -55,11 +56,7 @@ interface CommitOptions {
   readonly reads?: ReadCount | undefined;
 }
 
-interface CommitEvents {
-  /** A successor is wanted (Log prepares it and calls succeed or successorFailed). */
-  onSuccessorWanted(): void;
-  /** See LogEndEvents. */
-  hasRoom(bytes: number): Promise<boolean>;
+interface CommitEvents extends Omit<LogEndEvents, 'onFatal'> {
   /** The first batch in the successor is durable: `sealed` has its final length. */
   onRotated(sealed: WritableSegment): void;
 }
@@ -137,8 +134,7 @@ export class GroupCommit {
     });
     this.#direct = new DirectWrites(options.reads);
     this.end = new LogEnd(env, active, options, {
-      onSuccessorWanted: () => events.onSuccessorWanted(),
-      hasRoom: (bytes) => events.hasRoom(bytes),
+      ...events,
       onFatal: (error) => {
         this.#fatal = error;
         this.#schedule();

@@ -42,11 +42,13 @@ interface LogEndOptions {
   readonly appendBytesMin: number;
 }
 
-interface LogEndEvents {
-  /** A successor is wanted. Told once until it succeeds or fails. */
+export interface LogEndEvents {
+  /** A successor is wanted, which Log prepares: `succeed` or `successorFailed` follows. Told once until then. */
   onSuccessorWanted(): void;
   /** Whether so many bytes more leave enough for a compaction. Never rejects. */
   hasRoom(bytes: number): Promise<boolean>;
+  /** The manifest is to say how long the open segments are. Throws when it cannot be written. */
+  noteZeroed(): Promise<void>;
   /** Zeros could not be written for another reason than a full disk, or the log was taken away. */
   onFatal(error: unknown): void;
 }
@@ -266,10 +268,10 @@ export class LogEnd {
 
   /** Nothing of what was planned beyond the durable end is left in the files. */
   async cutUncommitted(): Promise<void> {
-    await this.durable.cutUncommitted();
+    await this.durable.cutUncommitted(() => this.#events.noteZeroed());
     if (this.active === this.durable) return;
     // Nothing durable is in the active one yet: it is the successor again.
-    await this.active.cutUncommitted();
+    await this.active.cutUncommitted(() => this.#events.noteZeroed());
     this.#successor = this.active;
     this.active = this.durable;
   }
@@ -335,11 +337,24 @@ export class LogEnd {
       Math.min(plannedBytes + this.#stepBytes, Math.max(this.#segmentBytesMax, plannedBytes)),
       Math.min(plannedBytes + reserve, this.#ballastEnd),
     );
+    const { segment } = this.active;
     const error = await zeros.extend(target);
+    if (error === undefined) await this.#noteZeros(segment, zeros.allocatedBytes);
     if (error === undefined || this.#closed) return error;
     if (isNoSpace(error)) this.tooShort();
     else this.#events.onFatal(error);
     return error;
+  }
+
+  /** A manifest that cannot be written is older, and still right: it is tried again with the next zeros. */
+  async #noteZeros(segment: Segment, bytes: number): Promise<void> {
+    const before = segment.zeroedBytes;
+    if (this.#closed || segment.sealed || before >= bytes) return;
+    segment.zeroedBytes = bytes;
+    await this.#events.noteZeroed().catch((error: unknown) => {
+      segment.zeroedBytes = before;
+      this.#env.logger.debug(`The manifest could not be written: ${String(error)}`);
+    });
   }
 
   /** There is no room for a segment, but maybe for the deletes that would make some. */

@@ -34,9 +34,9 @@ export class WritableSegment {
 
   /**
    * Wipes out, durably, what a failed write left behind the durable end. The allocated part stays where the
-   * file system lets it: it is the reserve of a full disk.
+   * file system lets it: it is the reserve of a full disk. `beforeCut`: the manifest is to say that the file may be shorter.
    */
-  async cutUncommitted(): Promise<void> {
+  async cutUncommitted(beforeCut: () => Promise<void>): Promise<void> {
     await this.zeros.stop();
     const { committedBytes } = this.segment;
     this.plannedBytes = committedBytes;
@@ -45,6 +45,8 @@ export class WritableSegment {
       await this.zeros.rewrite(committedBytes);
     } catch (error) {
       if (!isNoSpace(error)) throw error;
+      this.segment.zeroedBytes = 0;
+      await beforeCut();
       await this.#zeroFile.truncate(committedBytes);
       await this.#zeroFile.sync();
       this.zeros.reset(committedBytes);

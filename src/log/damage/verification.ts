@@ -13,9 +13,15 @@ import type { File, Fs } from '../../env/env.js';
 import { isKvError, systemCode } from '../../errors.js';
 import { damageEnd, surveyDamage } from './damage-survey.js';
 import type { LostPlace } from './damage-survey.js';
-import { checkIdentity, readHeader } from '../segments/directory.js';
+import { checkIdentity, cutText, readHeader } from '../segments/directory.js';
 import { largeValueName, parseFileName, segmentName } from '../bytes/file-names.js';
-import { BATCH_HEADER_BYTES, RECORD_MARK, RECORD, SEGMENT_HEADER_BYTES } from '../bytes/format.js';
+import {
+  BATCH_HEADER_BYTES,
+  BATCH_KIND,
+  RECORD_MARK,
+  RECORD,
+  SEGMENT_HEADER_BYTES,
+} from '../bytes/format.js';
 import type { BatchHeader } from '../bytes/format.js';
 import {
   checkLargeHeader,
@@ -101,6 +107,9 @@ class Verifier {
   readonly #findings: Finding[] = [];
   readonly #segments: SegmentCondition[] = [];
   #suspicions: Suspicion[] = [];
+  /** Open segments that are shorter than they were; no damage when the log ends with a clean seal. */
+  readonly #cuts: Finding[] = [];
+  #isClean = false;
   readonly #large = new Map<number, LargeReference>();
   #batches = 0;
   #frames = 0;
@@ -122,7 +131,13 @@ class Verifier {
     if (found === undefined) return;
     condition.path = found.path;
     try {
-      condition.end = entry.bytes ?? (await found.size());
+      const size = await found.size();
+      condition.end = entry.bytes ?? size;
+      const what = cutText(entry, size);
+      if (what !== undefined) {
+        const cut = { path: found.path, offset: size, what, bytes: undefined, key: undefined };
+        this.#cuts.push({ ...cut, isDamage: true });
+      }
       await this.#scan(readingAround(found, this.#unreadable), condition);
     } finally {
       await found.close();
@@ -149,6 +164,7 @@ class Verifier {
   }
 
   result(): Verification {
+    if (!this.#isClean) this.#findings.push(...this.#cuts);
     for (const suspicion of this.#suspicions)
       for (const finding of tornTail(suspicion)) this.#findings.push(finding);
     return {
@@ -224,6 +240,7 @@ class Verifier {
 
   #count(batch: ScannedBatch): void {
     this.#batches += 1;
+    this.#isClean = batch.header.kind === BATCH_KIND.cleanSeal;
     this.#frames += batch.frames.length;
     this.#bytes += batch.header.batchBytes;
     // Of a seal, the last seq that was given out before it.

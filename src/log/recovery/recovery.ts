@@ -184,7 +184,8 @@ async function rewriteTail(
 ): Promise<() => Promise<void>> {
   const { fs } = env;
   const { segment: old, blank } = tail;
-  const entry: ManifestEntry = { ...old.entry, generation: old.generation + 1, bytes: null };
+  const { zeroed: _, ...place } = old.entry;
+  const entry: ManifestEntry = { ...place, generation: old.generation + 1, bytes: null };
   const name = segmentName(entry.last, entry.generation);
   await replaceFileBy(fs, dir, name, async (copy) => {
     const header = encodeSegmentHeader({

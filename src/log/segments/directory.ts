@@ -57,6 +57,18 @@ async function openSegment(
   }
 }
 
+/**
+ * What an open segment's file of only `size` bytes shows; undefined: it is as long as it was. When the log ends with
+ * a clean seal nothing was lost with it but zeros.
+ */
+export function cutText({ bytes, zeroed }: ManifestEntry, size: number): string | undefined {
+  if (bytes !== null || zeroed === undefined || size >= zeroed) return undefined;
+  return (
+    `The segment had been ${zeroed} bytes long and has ${size}: it was cut, as by a copy that was interrupted, ` +
+    'and what was written last may be missing; copy it again'
+  );
+}
+
 async function openNamed(fs: Fs, path: string): Promise<File> {
   try {
     return await fs.open(path, 'read');

@@ -31,6 +31,8 @@ export class Segment {
   /** Durable end of its batches. */
   committedBytes = SEGMENT_HEADER_BYTES;
   sealed = false;
+  /** The file is no shorter, batches and zeros ahead together, and the manifest says so (or is to say so). */
+  zeroedBytes: number;
   /** Bytes of frames that the keydir points to. */
   liveBytes = 0;
   /** Headers and stuck frames that a compaction could not spare: exact for what a compaction wrote. */
@@ -51,6 +53,7 @@ export class Segment {
     this.last = place.last;
     this.generation = place.generation;
     this.salt = place.salt;
+    this.zeroedBytes = place.zeroed ?? 0;
     this.file = file;
   }
 
@@ -66,7 +69,9 @@ export class Segment {
 
   get entry(): ManifestEntry {
     const { first, last, generation, salt } = this;
-    return { first, last, generation, salt, bytes: this.sealed ? this.committedBytes : null };
+    if (this.sealed) return { first, last, generation, salt, bytes: this.committedBytes };
+    const open = { first, last, generation, salt, bytes: null };
+    return this.zeroedBytes === 0 ? open : { ...open, zeroed: this.zeroedBytes };
   }
 
   /** With what the keydir points to, all that is known of its content (docs/format.md, "IMAGE"). */

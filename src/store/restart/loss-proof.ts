@@ -13,6 +13,7 @@ import type { Fs } from '../../env/env.js';
 import { KvError, isKvError, systemCode } from '../../errors.js';
 import { IMAGE_NAME, SNAPSHOT_NAME, parseFileName } from '../../log/bytes/file-names.js';
 import { SEGMENT_HEADER_BYTES } from '../../log/bytes/format.js';
+import { cutText } from '../../log/segments/directory.js';
 import { hintClaim } from '../../log/segments/hint-file.js';
 import { ImageFile } from '../../log/segments/image-file.js';
 import type { Manifest, ManifestEntry } from '../../log/bytes/manifest.js';
@@ -69,14 +70,21 @@ export async function provedLoss(
   return undefined;
 }
 
-/** Throws KV_CORRUPTION when a claim proves that the log had gone on. */
+/**
+ * Throws KV_CORRUPTION when a claim proves that the log had gone on, or when an open segment is shorter than it was.
+ * `isClean`: the log ends with a clean seal, so that nothing was behind it.
+ */
 export async function refuseLoss(
   claims: readonly LossClaim[],
   segments: readonly Segment[],
   lastSeq: number,
+  isClean: boolean,
 ): Promise<void> {
   const claim = await provedLoss(claims, lastSeq);
-  if (claim === undefined) return;
+  if (claim === undefined) {
+    if (!isClean) await refuseCut(segments);
+    return;
+  }
   const tail =
     segments.findLast(({ committedBytes }) => committedBytes > SEGMENT_HEADER_BYTES) ??
     segments.at(-1);
@@ -85,6 +93,17 @@ export async function refuseLoss(
     `${lossText(claim, lastSeq)}; copy the files again from where they came, all of one moment`,
     tail === undefined ? {} : { path: tail.file.path, offset: tail.committedBytes },
   );
+}
+
+async function refuseCut(segments: readonly Segment[]): Promise<void> {
+  for (const { entry, file } of segments) {
+    if (entry.zeroed === undefined) continue;
+    const size = await file.size();
+    const cut = cutText(entry, size);
+    if (cut !== undefined) {
+      throw new KvError('KV_CORRUPTION', cut, { path: file.path, offset: size });
+    }
+  }
 }
 
 /** `2 newer writes are missing: the log ends at seq 2, and data/IMAGE proves…` */

@@ -165,6 +165,7 @@ describe('StoreReader', () => {
     expect(isKvError(await failure(root), 'KV_NOT_A_STORE')).to.equal(true);
     await put(store, 'a', 'b');
     await durable(store);
+    await store.close();
     rmSync(join(dir, 'MANIFEST'));
     expect(isKvError(await failure(dir), 'KV_CORRUPTION')).to.equal(true);
   });
