@@ -16,6 +16,8 @@ describe('close()', () => {
       threads += 1;
       return startWorker(module, input);
     };
+    // The first one is not over before the end comes.
+    sim.slow('rename', 100);
     const failed: unknown[] = [];
     const note = (error: unknown): void => void failed.push(error);
     for (let at = 0; at < 3; at++) sim.store.snapshot().catch(note);

@@ -74,4 +74,23 @@ describe('A store that was killed, and cut short by a copy', function () {
       truncateSync(data.pathOf(segment), data.batchesOf(segment).at(-1)! + 48);
     }
   });
+
+  it('is refused too when its values are long, which have no zeros ahead', async () => {
+    const data = new DataDirectory(join(root, 'long'));
+    const server = await ServerProcess.start(cairnLaunch(data.path, ['--segment-size', '8m']));
+    const client = await WireClient.connect(server.port);
+    const value = 'x'.repeat(500_000);
+    for (let at = 0; at < 12; at += 1)
+      expect(await client.line(`set k${at} 0 0 ${value.length}\r\n${value}\r\n`)).to.equal(
+        'STORED',
+      );
+    const noted = (): number => data.manifest().segments[0]?.zeroed ?? 0;
+    while (noted() < 4_000_000) await setTimeout(10);
+    await server.kill();
+    truncateSync(data.pathOf(data.names('.seg')[0] ?? ''), noted() - 1);
+    const failure = await ServerProcess.start(cairnLaunch(data.path)).catch(
+      (error: unknown) => error,
+    );
+    expect(failure instanceof ServerFailure && failure.code).to.equal(EXIT.damage);
+  });
 });

@@ -123,6 +123,11 @@ export async function valueOf(store: DurableStore, key: string): Promise<string 
   return found.kind === 'hit' ? (found.item.value as Buffer).toString() : undefined;
 }
 
+/** Waits for the segment after the first: one that is late would let the first grow instead. */
+export async function successor(store: DurableStore): Promise<void> {
+  while (store.stats().get('kv_segments_created') === 0) await turn();
+}
+
 export function turn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }

@@ -73,6 +73,8 @@ export class LogEnd {
   /** Zeros to write behind a batch that ends beyond those that are there. */
   readonly behindBytes: number;
   readonly #stepBytes: number;
+  /** A segment that is appended to is noted in the manifest each time that it has grown by so much. */
+  readonly #notedBytes: number;
   /** What puts leave to deletes. */
   readonly #reserveBytes: number;
   #successorAsked = false;
@@ -96,6 +98,7 @@ export class LogEnd {
     this.#segmentBytesMax = bytesMax;
     this.bytesMax = bytesMax + overgrowthBytes(bytesMax);
     this.#stepBytes = Math.min(AHEAD_BYTES, bytesMax / 2);
+    this.#notedBytes = bytesMax / 4;
     this.#reserveBytes = Math.min(AHEAD_BYTES, bytesMax) / 4;
     this.behindBytes = Math.min(BEHIND_BYTES, this.#reserveBytes);
     this.#appendBytesMin = options.appendBytesMin;
@@ -230,7 +233,11 @@ export class LogEnd {
     if (bytes > BATCH_HEADER_BYTES)
       this.#meanBatchBytes += (bytes - this.#meanBatchBytes) * MEAN_SHARE;
     const { zeros } = this.durable;
-    if (end > zeros.allocatedBytes) zeros.reset(end + this.behindBytes);
+    if (end > zeros.allocatedBytes) {
+      zeros.reset(end + this.behindBytes);
+      const bytes = zeros.allocatedBytes;
+      if (bytes >= segment.zeroedBytes + this.#notedBytes) void this.#noteZeros(segment, bytes);
+    }
     this.keepAhead();
     return rotated;
   }

@@ -12,7 +12,7 @@ import { IMAGE_NAME } from '../../../../src/log/bytes/file-names.js';
 import type { DurableStore } from '../../../../src/store/durable-store.js';
 import { openStore } from '../../../../src/store/open-store.js';
 import { realEnv } from '../../../support/damaged-store.js';
-import { DataDirectory, put, turn, valueOf } from '../../../support/data-directory.js';
+import { DataDirectory, put, successor, turn, valueOf } from '../../../support/data-directory.js';
 
 let root = '';
 let data = new DataDirectory('');
@@ -33,16 +33,11 @@ async function stoppedWithSealed(): Promise<void> {
   const store = await open();
   for (let i = 0; i < 10; i += 1) {
     await put(store, `key${i}`, Buffer.alloc(8192, 97 + i));
-    if (i === 5) await successor();
+    if (i === 5) await successor(store);
   }
   await put(store, 'last', 'value');
   while (data.names('.hint').length === 0) await turn();
   await store.close();
-}
-
-/** Waits for the next segment: one that is late would let the first grow instead. */
-async function successor(): Promise<void> {
-  while (data.manifest().segments.length < 2) await turn();
 }
 
 /** The start is refused with that code and changes nothing but the lock file. */
