@@ -44,6 +44,37 @@ export function drawLife(seed: number): Life {
   };
 }
 
+/** Large values of a few keys, which end soon and are written again at once after each start: their files come and go. */
+const LARGE: WorkloadShape = {
+  weights: {
+    large: 16,
+    set: 3,
+    append: 2,
+    touch: 3,
+    get: 5,
+    delete: 3,
+    flush: 2,
+    deletePrefix: 1,
+    durable: 10,
+    sleep: 8,
+    compact: 2,
+  },
+  keys: ['k0', 'k1'],
+  valueBytesMax: 100,
+  largeBytes: 1_048_577,
+};
+
+/** A life of large values. */
+export function drawLargeLife(seed: number): Life {
+  const { engine } = drawLife(seed);
+  const random = new SeededRandom(seed);
+  const stages = Array.from({ length: random.between(2, 4) }, (): Stage => {
+    const end = random.pick<Stage['end']>(['close', 'kill', 'kill', { kind: 'lost' }]);
+    return { commands: drawCommands(random, LARGE, 4), faults: [], end };
+  });
+  return { seed, engine: { ...engine, keysMax: 0 }, stages, mayVanish: false };
+}
+
 function drawStage(random: SeededRandom, shape: WorkloadShape): Stage {
   const faults = random.chance(0.5) ? [drawFault(random)] : [];
   if (random.chance(0.1)) faults.push(drawFault(random));
