@@ -3,7 +3,7 @@
 // Invariants:
 // - Manifest writes are serialised; each composes the state at its turn.
 // - A segment's file is removed only when no manifest that a start could find names it. A write that failed leaves two
-//   such manifests: `#named` holds the names of both.
+//   such manifests: `#named` holds the names of both. A write that is under way may name it too: it is waited for.
 
 import { join } from 'node:path';
 
@@ -46,8 +46,12 @@ export class ManifestWriter {
     return this.#turn;
   }
 
-  /** Makes sure that no manifest on disk names a file that is to go. Throws when it cannot. */
+  /**
+   * Makes sure that no manifest on disk names a file that is to go, nor one that is on its way there. Throws when it
+   * cannot. Requires: the table does not have it any more.
+   */
   async unname(name: string): Promise<void> {
+    await this.#turn;
     if (this.#named.has(name)) await this.write();
   }
 
