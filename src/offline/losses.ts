@@ -81,6 +81,13 @@ export class Losses {
     this.#settled.push({ ...place, isCertain: true, fate: undefined, what });
   }
 
+  /** A compacted segment without manifest and hint: where it ended nothing says. */
+  unknownEnd(path: string): void {
+    const what = 'where the segment ended nothing says: any key may have lost changes that it held';
+    const place = { path, offset: 0, bytes: undefined, key: undefined };
+    this.#settled.push({ ...place, isCertain: false, fate: undefined, what });
+  }
+
   /** The end of the log, as another file proves. */
   newest(path: string, offset: number, what: string): void {
     const place = { path, offset, bytes: undefined, key: undefined };

@@ -87,6 +87,7 @@ export class Repair {
         state.note(lastSeq, timeMs);
         for (const part of parts) apply(part, state, losses);
       }
+      for (const path of log.unknownEnds) losses.unknownEnd(path);
       const claim = await provedLoss(log.claims, state.lastSeq);
       if (claim !== undefined) {
         losses.newest(claim.path, 0, lossText(claim, state.lastSeq));

@@ -52,6 +52,7 @@ export class SalvagedLog {
   readonly claims: readonly LossClaim[];
   readonly #env: Env;
   readonly #dir: string;
+  readonly #lacksManifest: boolean;
   readonly #open = new Map<SegmentCondition, Segment>();
 
   private constructor(
@@ -65,6 +66,7 @@ export class SalvagedLog {
     this.#env = env;
     this.#dir = dir;
     this.verification = verification;
+    this.#lacksManifest = more.length > 0;
     this.findings = [...more, ...verification.findings];
   }
 
@@ -85,6 +87,19 @@ export class SalvagedLog {
   /** The newest segment's bytes are nowhere: seqs may have been given out that nothing tells of. */
   get isEndUnknown(): boolean {
     return this.verification.segments.at(-1)?.path === undefined;
+  }
+
+  /**
+   * Files of segments that a compaction wrote, without a hint, when the manifest is gone: of others the next segment says
+   * where they ended.
+   */
+  get unknownEnds(): string[] {
+    if (!this.#lacksManifest) return [];
+    return this.verification.segments
+      .slice(0, -1)
+      .flatMap(({ entry, path }) =>
+        entry.bytes === null && entry.generation > 0 && path !== undefined ? [path] : [],
+      );
   }
 
   async *steps(): AsyncGenerator<SalvagedStep> {

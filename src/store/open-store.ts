@@ -126,7 +126,7 @@ async function openLargeValues(
 ): Promise<LargeValues> {
   const large = new LargeValues(env, dir, (bytes) => log.checkRoom(bytes));
   try {
-    await large.removeOrphans(items.largeIds());
+    await large.removeOrphans(items.largeIds(), items.largeIdMax);
     // What is forgotten before the first commit of this life needs no further one for its file to go.
     large.settle(log.watermark);
     return large;

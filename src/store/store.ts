@@ -106,6 +106,8 @@ export interface Put extends KeyPlace {
   readonly invalidate?: boolean | undefined;
   /** append/prepend of a missing key creates it with this expiry (meta flag N). */
   readonly vivifyExpiresAt?: number | undefined;
+  /** A replace that leaves the item's expiry as it is then; `expiresAt` is not used. */
+  readonly keepsExpiry?: boolean | undefined;
 }
 
 /**

@@ -49,11 +49,7 @@ export interface HintPlace {
 }
 
 /** What a whole hint tells of its segment, whatever that is. */
-export interface HintClaim extends HintFacts {
-  readonly first: number;
-  readonly last: number;
-  readonly salt: number;
-}
+export interface HintClaim extends HintFacts, HintPlace {}
 
 /** Makes the hint of one segment from its frames. */
 export class HintBuilder {
@@ -113,7 +109,9 @@ export function decodeHintClaim(bytes: Buffer): HintClaim | undefined {
   return {
     first: bytes.readUInt32LE(16),
     last: bytes.readUInt32LE(20),
+    generation: bytes.readUInt32LE(24),
     salt: bytes.readUInt32LE(28),
+    committedBytes: bytes.readUIntLE(32, 6),
     ...factsOf(bytes),
   };
 }

@@ -6,14 +6,15 @@ import { join } from 'node:path';
 import type { Fs } from '../../env/env.js';
 import { isKvError, systemCode } from '../../errors.js';
 import { readHeader } from '../segments/directory.js';
-import { parseFileName } from '../bytes/file-names.js';
+import { hintName, parseFileName } from '../bytes/file-names.js';
 import type { SegmentHeader } from '../bytes/format.js';
+import { hintClaim } from '../segments/hint-file.js';
 import type { Manifest, ManifestEntry } from '../bytes/manifest.js';
 
 interface StrayLog {
   /**
-   * Every segment counts as open: where a sealed one ends only the manifest knew. Numbers that no file stands
-   * for have an entry whose file is missing.
+   * A segment counts as open when it has no hint: where a sealed one ends only that and the manifest know. Numbers
+   * that no file stands for have an entry whose file is missing.
    */
   readonly manifest: Manifest;
   /** Files whose header says nothing, or another store's name. */
@@ -47,7 +48,9 @@ export async function findStrayLog(fs: Fs, dir: string): Promise<StrayLog> {
   const storeId = commonest(headers.map(({ header }) => header.storeId.toString('hex')));
   const ours = headers.filter(({ header }) => header.storeId.toString('hex') === storeId);
   const strangers = headers.filter((each) => !ours.includes(each)).map(({ path }) => path);
-  const segments = withGaps(newest(ours.map(({ header }) => header)), newestName);
+  const found = newest(ours.map(({ header }) => header));
+  const entries = await Promise.all(found.map((header) => entryOf(fs, dir, header)));
+  const segments = withGaps(entries, newestName);
   return { manifest: { storeId, segments }, unreadable: [...unreadable, ...strangers] };
 }
 
@@ -61,17 +64,31 @@ function newest(headers: readonly SegmentHeader[]): SegmentHeader[] {
   return headers.filter((header) => !isReplaced(header)).sort((a, b) => a.first - b.first);
 }
 
-function withGaps(headers: readonly SegmentHeader[], newestName: number): ManifestEntry[] {
+/** Sealed when a whole hint is beside it, which is made of sealed segments only. */
+async function entryOf(
+  fs: Fs,
+  dir: string,
+  { first, last, generation, salt }: SegmentHeader,
+): Promise<ManifestEntry> {
+  const hint = await hintClaim(fs, dir, hintName(last, generation)).catch((error: unknown) => {
+    if (isKvError(error) || systemCode(error) === 'EIO') return undefined;
+    throw error;
+  });
+  const isItsOwn = hint?.salt === salt && hint.first === first && hint.generation === generation;
+  return { first, last, generation, salt, bytes: isItsOwn ? hint.committedBytes : null };
+}
+
+function withGaps(found: readonly ManifestEntry[], newestName: number): ManifestEntry[] {
   const entries: ManifestEntry[] = [];
   let expected = 1;
   const fill = (last: number): void => {
     if (last < expected) return;
     entries.push({ first: expected, last, generation: 0, salt: 0, bytes: null });
   };
-  for (const { first, last, generation, salt } of headers) {
-    fill(first - 1);
-    entries.push({ first, last, generation, salt, bytes: null });
-    expected = last + 1;
+  for (const entry of found) {
+    fill(entry.first - 1);
+    entries.push(entry);
+    expected = entry.last + 1;
   }
   fill(newestName);
   return entries;

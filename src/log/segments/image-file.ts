@@ -23,7 +23,7 @@ import { IMAGE_MAGIC } from '../bytes/magic.js';
 
 export const IMAGE_HEADER_BYTES = 32;
 /** Of its own: grows with any change of the words or of the state, and an image of another version is not used. */
-export const IMAGE_VERSION = 3;
+export const IMAGE_VERSION = 4;
 
 const CHECKED_FROM = 16;
 const CHECK_BYTES = 1024 * 1024;

@@ -37,6 +37,7 @@ export interface ItemsState {
   readonly restingMarks: number;
   /** By ref. */
   readonly large: readonly (readonly [number, LargeReference])[];
+  readonly largeIdMax: number;
 }
 
 /** Filled again for each change. */
@@ -50,6 +51,8 @@ export class Items {
   /** Keys whose deletion or touch may not be durable yet. */
   readonly unsynced = new UnsyncedKeys();
   readonly #large = new Map<number, LargeReference>();
+  /** Of all records of large values that were seen, dead ones too: no id is given out again while the log names it. */
+  largeIdMax = 0;
   /** Set while a snapshot runs. */
   watcher: ItemWatcher | undefined;
   /** Frames of live items, and large values. */
@@ -75,12 +78,14 @@ export class Items {
   }
 
   get state(): ItemsState {
-    const { liveBytes, expiringCount, restingMarks } = this;
-    return { liveBytes, expiringCount, restingMarks, large: [...this.#large] };
+    const { liveBytes, expiringCount, restingMarks, largeIdMax } = this;
+    return { liveBytes, expiringCount, restingMarks, large: [...this.#large], largeIdMax };
   }
 
   /** The keydir is that of `state` already. */
-  restoreState({ liveBytes, expiringCount, restingMarks, large }: ItemsState): void {
+  restoreState(state: ItemsState): void {
+    const { liveBytes, expiringCount, restingMarks, large, largeIdMax } = state;
+    this.largeIdMax = largeIdMax;
     this.liveBytes = liveBytes;
     this.expiringCount = expiringCount;
     this.restingMarks = restingMarks;
@@ -198,6 +203,7 @@ export class Items {
     if (state.expiresAt !== 0) this.expiringCount += 1;
     if (large === undefined) return;
     this.#large.set(ref, large);
+    this.largeIdMax = Math.max(this.largeIdMax, large.id);
     this.hasLarge = true;
     this.liveBytes += large.bytes;
   }

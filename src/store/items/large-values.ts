@@ -3,8 +3,8 @@
 // Invariants:
 // - A file is removed only when the record that made it dead is durable and its last reader has left.
 // - A file that no item refers to is a leftover of a crash and goes at the next start.
-// - No id is given out that an item refers to, a dead one included: its file may have gone, and whatever replaces the
-//   item has the file of its id removed.
+// - No id is given out that the log names, in a dead record or a dead item's: whatever replaces that item has the file
+//   of its id removed, and kv-check would take the new file for the old one, damaged.
 // - Of all that is done to them one call at a time is in libuv's pool, reads apart (env/pool-share.ts): however
 //   many clients send and drop large values, commits find a thread.
 
@@ -57,9 +57,9 @@ export class LargeValues {
     this.#checkRoom = (bytes) => share.run(() => checkRoom(bytes));
   }
 
-  /** At the start: removes what no item refers to. `used`: the ids of all items, dead ones that are not swept yet too. */
-  async removeOrphans(used: ReadonlySet<number>): Promise<void> {
-    for (const id of used) this.#nextId = Math.max(this.#nextId, id + 1);
+  /** At the start: removes what no item refers to. `used`: the ids of all items; `idMax`: the highest in the log. */
+  async removeOrphans(used: ReadonlySet<number>, idMax: number): Promise<void> {
+    this.#nextId = idMax + 1;
     for (const name of await this.#fs.list(this.#dir)) {
       const parsed = parseFileName(name);
       if (parsed.kind !== 'large-value') continue;
@@ -116,6 +116,20 @@ export class LargeValues {
       },
       abort,
     };
+  }
+
+  /** The reference behind a writer's handle, which may still be taken. */
+  peek(handle: LargeValueHandle): LargeReference {
+    const reference = this.#finished.get(handle.largeValueId);
+    assert(reference !== undefined, 'A large value is there until it is put');
+    return reference;
+  }
+
+  /** Nobody needs what a writer made, unless it was taken. */
+  discard(handle: LargeValueHandle): void {
+    const reference = this.#finished.get(handle.largeValueId);
+    this.#finished.delete(handle.largeValueId);
+    this.dropNow(reference);
   }
 
   /** The reference behind a writer's handle, once. */

@@ -20,16 +20,16 @@ export class LargeWrites {
   }
 
   /**
-   * The same put with its value in a file; for a join with `base`, which must be unchanged then: a set
-   * that compares its CAS. Or the outcome when the disk had no room.
+   * The same put with its value in a file; for a join with `base`, which must be unchanged then: a replace
+   * that compares its CAS. Or the outcome when the disk had no room. The caller discards a given handle.
    */
   async make(put: Put, base: Loaded | undefined): Promise<Put | PutOutcome> {
-    const { items, large } = this.#parts;
+    const { large } = this.#parts;
     const key = Buffer.from(put.key);
     const given = this.#sourceOf(put.value);
-    const ref = items.keydir.find(key);
-    const expiresAt = ref === 0 ? 0 : items.keydir.expiresAt(ref);
     const old = base === undefined ? undefined : this.#sourceOf(base.large ?? base.value);
+    // What a load gives is another item's after the next one.
+    const kept = base && { flags: base.flags, compareCas: put.compareCas ?? base.cas };
     let writer: LargeValueWriter | undefined;
     try {
       writer = await large.openWriter();
@@ -37,9 +37,8 @@ export class LargeWrites {
       await this.#copy(given, writer);
       if (put.mode === 'prepend') await this.#copy(old, writer);
       const value = await writer.finish();
-      if (base === undefined) return { ...put, key, value };
-      const compareCas = put.compareCas ?? base.cas;
-      return { ...put, key, value, mode: 'replace', flags: base.flags, expiresAt, compareCas };
+      if (kept === undefined) return { ...put, key, value };
+      return { ...put, ...kept, key, value, mode: 'replace', keepsExpiry: true };
     } catch (error) {
       await writer?.abort();
       const refused = { after: 0, cas: 0n, valueBytes: 0 };
@@ -56,11 +55,7 @@ export class LargeWrites {
   #sourceOf(value: Put['value'] | LargeReference): Source {
     const { large } = this.#parts;
     if (Buffer.isBuffer(value)) return Buffer.from(value);
-    if (!('largeValueId' in value)) return large.open(value);
-    const reference = large.take(value);
-    const source = large.open(reference);
-    large.dropNow(reference);
-    return source;
+    return large.open('largeValueId' in value ? large.peek(value) : value);
   }
 
   async #copy(source: Source | undefined, writer: LargeValueWriter): Promise<void> {

@@ -111,16 +111,21 @@ export class Writes {
   /** Through a file of its own; a join whose item changed meanwhile begins anew with the new one. */
   async #putLarge(put: Put, base: Loaded | undefined): Promise<PutOutcome> {
     const own = ownCopy(put);
-    const next = await this.#large.make(own, base);
-    if ('status' in next) return next;
-    const outcome = ownOutcome(await this.#attempt(next, undefined));
-    const isOvertaken =
-      base !== undefined &&
-      own.compareCas === undefined &&
-      (outcome.status === 'exists' || outcome.status === 'not-found');
-    return isOvertaken && Buffer.isBuffer(own.value)
-      ? ownOutcome(await this.#attempt(own, undefined))
-      : outcome;
+    let isOver = true;
+    try {
+      const next = await this.#large.make(own, base);
+      if ('status' in next) return next;
+      const outcome = ownOutcome(await this.#attempt(next, undefined));
+      const { status } = outcome;
+      isOver =
+        base === undefined ||
+        own.compareCas !== undefined ||
+        (status !== 'exists' && status !== 'not-found');
+      if (isOver) return outcome;
+    } finally {
+      if (isOver && !Buffer.isBuffer(own.value)) this.#parts.large.discard(own.value);
+    }
+    return ownOutcome(await this.#attempt(own, undefined));
   }
 
   /** `held`: what the keydir has of the key, dead or alive; `ref`: the same if it is alive, else 0. */
@@ -166,7 +171,8 @@ export class Writes {
     const stale = put.invalidate === true && isOlder;
     const content = CONTENT;
     content.flags = put.flags;
-    content.expiresAt = put.expiresAt;
+    content.expiresAt =
+      put.keepsExpiry === true ? parts.items.keydir.expiresAt(ref) : put.expiresAt;
     content.chosenCas = chosenCas;
     content.stale = stale;
     content.large = undefined;

@@ -110,4 +110,19 @@ describe('LargeValues', () => {
     expect(sim.names('.val')).to.include.members(before);
     expect((await sim.words.value('big')) === BIG.toString()).to.equal(true);
   });
+
+  for (const how of ['kill', 'close'] as const) {
+    it(`gives no id out again after a ${how}, also when its item is deleted`, async () => {
+      const sim = await withBig();
+      const [first] = sim.names('.val');
+      await sim.words.delete('big');
+      await sim.words.durable();
+      await sim.advance(100);
+      expect(sim.names('.val')).to.deep.equal([]);
+      await sim.reopen(how);
+      await sim.words.putLarge('big', [BIG]);
+      expect(sim.names('.val')).to.have.length(1);
+      expect(sim.names('.val')).not.to.include(first);
+    });
+  }
 });
