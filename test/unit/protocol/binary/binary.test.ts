@@ -55,7 +55,7 @@ describe('BinaryParser.next()', () => {
     [
       [0x01],
       { key: 'k', extras: setExtras(0, 0xffffffff), value: '' },
-      { ...joined, mode: 'set', exptime: -1, valueBytes: 0, value: '' },
+      { ...joined, mode: 'set', exptime: 4_294_967_295, valueBytes: 0, value: '' },
     ],
     [[0x0e, 0x19], { key: 'k', value: 'v' }, { ...joined, mode: 'append' }],
     [[0x0f, 0x1a], { key: 'k', value: 'v' }, { ...joined, mode: 'prepend' }],
