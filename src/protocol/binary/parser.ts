@@ -197,13 +197,15 @@ export class BinaryParser implements RequestParser {
     const { bytes } = this.#buffer;
     const hasExtras = bytes[start + 4] !== 0;
     const put = PUT;
-    put.reset(form, mode);
+    const compareCas = this.#cas(start);
+    // As in memcached: an Add with a token is a Set with one.
+    put.reset(form, mode === 'add' && compareCas !== undefined ? 'set' : mode);
     put.setKey(key);
     put.flags = hasExtras ? bytes.readUInt32BE(start + HEADER_BYTES) : 0;
     put.exptime = hasExtras ? bytes.readUInt32BE(start + HEADER_BYTES + 4) : 0;
     put.valueBytes = valueBytes;
     put.value = value;
-    put.compareCas = this.#cas(start);
+    put.compareCas = compareCas;
     return put;
   }
 

@@ -21,11 +21,12 @@ export class LargeWrites {
 
   /**
    * The same put with its value in a file; for a join with `base`, which must be unchanged then: a set
-   * that compares its CAS. Or the outcome when the disk had no room.
+   * that compares its CAS; for one without, an add. Or the outcome when the disk had no room.
    */
   async make(put: Put, base: Loaded | undefined): Promise<Put | PutOutcome> {
     const { items, large } = this.#parts;
     const key = Buffer.from(put.key);
+    if (base === undefined && !Buffer.isBuffer(put.value)) return created({ ...put, key });
     const given = this.#sourceOf(put.value);
     const ref = items.keydir.find(key);
     const expiresAt = ref === 0 ? 0 : items.keydir.expiresAt(ref);
@@ -37,9 +38,10 @@ export class LargeWrites {
       await this.#copy(given, writer);
       if (put.mode === 'prepend') await this.#copy(old, writer);
       const value = await writer.finish();
-      if (base === undefined) return { ...put, key, value };
+      if (base === undefined) return created({ ...put, key, value });
       const compareCas = put.compareCas ?? base.cas;
-      return { ...put, key, value, mode: 'replace', flags: base.flags, expiresAt, compareCas };
+      const kept = { flags: base.flags, expiresAt, compareCas, invalidate: false };
+      return { ...put, key, value, mode: 'replace', ...kept };
     } catch (error) {
       await writer?.abort();
       const refused = { after: 0, cas: 0n, valueBytes: 0 };
@@ -77,6 +79,12 @@ export class LargeWrites {
       at += count;
     }
   }
+}
+
+/** A join that found nothing to join creates the item. */
+function created(put: Put): Put {
+  if (put.mode !== 'append' && put.mode !== 'prepend') return put;
+  return { ...put, mode: 'add', expiresAt: put.vivifyExpiresAt ?? 0 };
 }
 
 function release(source: Source | undefined): void {
