@@ -91,7 +91,7 @@ function isDeletion(command: TextCommand | undefined): boolean {
 const PREPARED_END = PREPARED.replace('mg ~prepared k', 'EN k~prepared');
 
 /** Tokens (but not that there is none), idle seconds; a TTL to ten seconds. */
-function hideMoving(line: string): string {
+export function hideMoving(line: string): string {
   return line
     .replaceAll(/ c[1-9]\d*/g, ' c*')
     .replaceAll(/ l\d+/g, ' l*')
