@@ -49,6 +49,8 @@ const FORMS: Readonly<Record<ErrorName, ErrorForm>> = {
   'bad-exptime': mistake('invalid exptime argument'),
   'bad-delta': mistake('invalid numeric delta argument'),
   'bad-token': mistake('bad token in command line format'),
+  'bad-initial-number': mistake('invalid numeric initial value'),
+  'bad-delta-number': mistake('invalid numeric delta value'),
   'bad-key-encoding': mistake('error decoding key'),
   'invalid-flag': mistake('invalid flag'),
   'duplicate-flag': mistake('duplicate flag'),

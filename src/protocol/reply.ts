@@ -77,7 +77,7 @@ export interface NumberReply {
   /** Whole seconds left; -1: never (ma with flag t). `Before`: as it was before flags N and T. */
   readonly ttlSeconds: number;
   readonly ttlSecondsBefore: number;
-  /** The item is new: flag q does not hide that. */
+  /** The item is new. */
   readonly created?: boolean | undefined;
 }
 
@@ -92,6 +92,8 @@ export type ErrorName =
   | 'bad-exptime'
   | 'bad-delta'
   | 'bad-token'
+  | 'bad-initial-number'
+  | 'bad-delta-number'
   | 'bad-key-encoding'
   | 'invalid-flag'
   | 'duplicate-flag'

@@ -46,8 +46,10 @@ export class GetRequest extends KeyRequest {
   unused = false;
   /** Create an empty item with this exptime on a miss, and win (flag N). */
   vivifyExptime: number | undefined = undefined;
-  /** Win the right to refill when less than this many seconds are left (flag R). */
-  recacheSeconds: number | undefined = undefined;
+  /** Win the right to refill an item that ends before this exptime would (flag R). */
+  recacheExptime: number | undefined = undefined;
+  /** R came after T: it asks for the end that T gave. */
+  recachesLast = false;
   /** Leave the value out when the item's CAS is this one (flag C). */
   knownCas: bigint | undefined = undefined;
   /** CAS of a vivified item (flag E). */
@@ -63,7 +65,8 @@ export class GetRequest extends KeyRequest {
     copy.wantsValue = this.wantsValue;
     copy.unused = this.unused;
     copy.vivifyExptime = this.vivifyExptime;
-    copy.recacheSeconds = this.recacheSeconds;
+    copy.recacheExptime = this.recacheExptime;
+    copy.recachesLast = this.recachesLast;
     copy.knownCas = this.knownCas;
     copy.chosenCas = this.chosenCas;
     return copy;

@@ -98,11 +98,17 @@ export interface Put extends KeyPlace {
   readonly flags: number;
   /** Unix ms on the store's clock (store/expiry.ts makes it of an exptime); 0: never. */
   readonly expiresAt: number;
-  /** Only when the item's CAS is this one (`exists` otherwise, `not-found` when there is none). */
+  /**
+   * Only when the item's CAS is this one (`exists` otherwise). A set or replace of what is not there is `not-found`
+   * then; an add and a join do as without it.
+   */
   readonly compareCas?: bigint | undefined;
   /** Use as the new CAS token instead of the record's seq (meta flag E). */
   readonly chosenCas?: bigint | undefined;
-  /** With compareCas: an older token is stored all the same, marked stale (meta flag I). */
+  /**
+   * A set or replace with an older token (but 0) is stored all the same, marked stale, and `won` if the item was; its
+   * expiry stays the old one (meta flag I).
+   */
   readonly invalidate?: boolean | undefined;
   /** append/prepend of a missing key creates it with this expiry (meta flag N). */
   readonly vivifyExpiresAt?: number | undefined;
@@ -170,7 +176,10 @@ export interface ArithmeticOutcome extends Outcome {
 
 export interface Delete extends KeyPlace {
   readonly compareCas?: bigint | undefined;
-  /** Meta flag I: keep the item, mark it stale, give it a new CAS (and `expiresAt` when given). */
+  /**
+   * Meta flag I: keep the item, mark it stale, give it a new CAS (and `expiresAt` when given). It is no use of it, and
+   * who has read it has read it.
+   */
   readonly invalidate?: boolean | undefined;
   readonly expiresAt?: number | undefined;
   readonly chosenCas?: bigint | undefined;
@@ -185,11 +194,13 @@ export interface ReadOptions {
   /** Do not count as a use (no LRU bump, no idle reset): meta flag u. */
   readonly quiet?: boolean | undefined;
   /**
-   * A meta read: the first one of an item that is stale, or expires within `recacheMs` (meta flag R),
-   * wins, and the item is marked `won` for those that follow.
+   * A meta read: the first one of an item that is stale, or has less than `recacheMs` left in whole seconds (meta
+   * flag R), wins, and the item is marked `won` for those that follow.
    */
   readonly win?: boolean | undefined;
   readonly recacheMs?: number | undefined;
+  /** `recacheMs` is about the expiry that this read gives the item, not the one that it finds. */
+  readonly recachesLast?: boolean | undefined;
   /** With `win`: a miss creates an empty item with this expiry, won by this read (meta flag N). */
   readonly vivifyExpiresAt?: number | undefined;
   /** The CAS token of an item created so (meta flag E). */

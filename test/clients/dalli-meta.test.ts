@@ -49,7 +49,7 @@ const CASES: readonly (readonly [string, readonly string[], string])[] = [
   [
     'quiet counters',
     ['ma qn v D1 J1 N0 q MI', 'ma qn v D1 J1 N0 q MI', 'mn', 'mg qn v f'],
-    'VA 1|1|MN|VA 1 f0|2',
+    'MN|VA 1 f0|2',
   ],
   [
     'keys in base64',
@@ -81,6 +81,8 @@ describeServers("dalli's meta requests", (server) => {
       const bytes = requests.map((request) => `${request}\r\n`).join('');
       const reply = (await exchange(server.port(), Buffer.from(bytes))).toString('latin1');
       const shown = reply
+        // 1.6.18 answers when it creates the counter, q or not.
+        .replace(/^VA 1\r\n1\r\n(?=MN\r\n)/, '')
         .replaceAll(/^VERSION .*\r$/gm, 'VERSION *\r')
         .replaceAll(/ c[1-9]\d*/g, ' c*')
         .replaceAll(/ l\d+/g, ' l*')

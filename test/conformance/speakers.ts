@@ -230,7 +230,7 @@ export class BinarySpeaker implements Speaker {
     more: StoreMore = {},
   ): Promise<StoreOutcome> {
     const joins = mode === 'append' || mode === 'prepend';
-    const extras = joins ? Buffer.alloc(0) : setExtras(more.flags ?? 0, (more.exptime ?? 0) >>> 0);
+    const extras = joins ? Buffer.alloc(0) : setExtras(more.flags ?? 0, unsigned(more.exptime ?? 0));
     const { status } = await this.#ask(BINARY_MODES[mode], {
       key,
       value,
@@ -269,12 +269,12 @@ export class BinarySpeaker implements Speaker {
   }
 
   async touch(key: string, exptime: number): Promise<'touched' | 'not-found'> {
-    const { status } = await this.#ask(0x1c, { key, extras: exptimeExtras(exptime >>> 0) });
+    const { status } = await this.#ask(0x1c, { key, extras: exptimeExtras(unsigned(exptime)) });
     return meaning({ 0: 'touched', 1: 'not-found' } as const, String(status));
   }
 
   async flush(exptime: number): Promise<'ok'> {
-    const { status } = await this.#ask(0x08, { extras: exptimeExtras(exptime >>> 0) });
+    const { status } = await this.#ask(0x08, { extras: exptimeExtras(unsigned(exptime)) });
     return meaning({ 0: 'ok' } as const, String(status));
   }
 
@@ -288,4 +288,9 @@ export class BinarySpeaker implements Speaker {
   list(): Promise<undefined> {
     return Promise.resolve(undefined);
   }
+}
+
+/** The binary protocol has no negative exptime: what is to be past at once is a time that is. */
+function unsigned(exptime: number): number {
+  return exptime < 0 ? 2_592_001 : exptime;
 }

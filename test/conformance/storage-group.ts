@@ -139,6 +139,27 @@ export function storageGroup(subject: () => Subject): void {
       expect(await s.get('k')).to.include({ value: 'b', cas: right.cas });
     });
 
+    it('without an item: set and replace do not find it, an add and a join do as without a token', async () => {
+      const s = subject();
+      const expiresAt = s.store.nowMs() + 60_000;
+      const cases = [
+        ['set', {}, 'not-found'],
+        ['replace', {}, 'not-found'],
+        ['set', { invalidate: true }, 'not-found'],
+        ['append', {}, 'not-stored'],
+        ['prepend', {}, 'not-stored'],
+        ['add', {}, 'stored'],
+        ['append', { vivifyExpiresAt: expiresAt }, 'stored'],
+        ['prepend', { vivifyExpiresAt: expiresAt }, 'stored'],
+      ] as const;
+      for (const [mode, more, status] of cases) {
+        const done = await s.put(mode, 'k', 'x', { compareCas: 5n, ...more });
+        expect(done.status, `${mode} ${JSON.stringify(more)}`).to.equal(status);
+        expect(await s.value('k')).to.equal(status === 'stored' ? 'x' : undefined);
+        await s.delete('k');
+      }
+    });
+
     it('every change gives a larger token, and reading gives none', async () => {
       const s = subject();
       const seen: bigint[] = [];
@@ -226,6 +247,80 @@ function marksGroup(subject: () => Subject): void {
       expect(await s.get('k')).to.include({ value: 'c', stale: true });
     });
 
+    it('what is stored stale ends when the old item did, and is won if that was', async () => {
+      for (const mode of ['set', 'replace'] as const) {
+        for (const wins of [true, false]) {
+          const s = subject();
+          const expiresAt = s.store.nowMs() + 30_000;
+          const { cas } = await s.set('k', 'a');
+          await s.delete('k', { invalidate: true, expiresAt });
+          if (wins) await s.get('k', { win: true });
+          const older = { compareCas: cas, invalidate: true, expiresAt: expiresAt + 60_000 };
+          expect((await s.put(mode, 'k', 'b', older)).status).to.equal('stored');
+          const found = await s.get('k', { win: true });
+          expect(found).to.include({ value: 'b', stale: true, won: wins, wins: !wins, expiresAt });
+        }
+      }
+    });
+
+    it('an older token is refused without invalidate, for a join, and when it is 0', async () => {
+      const s = subject();
+      const { cas } = await s.set('k', 'a');
+      await s.set('k', 'b');
+      const cases = [
+        ['set', cas, false],
+        ['append', cas, true],
+        ['prepend', cas, true],
+        ['set', 0n, true],
+      ] as const;
+      for (const [mode, compareCas, invalidate] of cases) {
+        const outcome = await s.put(mode, 'k', 'c', { compareCas, invalidate });
+        expect(outcome.status, mode).to.equal('exists');
+      }
+      expect(await s.value('k')).to.equal('b');
+    });
+
+    it('invalidating is no use of the item: who had read it has read it', async () => {
+      const s = subject();
+      for (const reads of [true, false]) {
+        await s.set('k', 'x');
+        if (reads) await s.get('k');
+        await s.delete('k', { invalidate: true });
+        expect(await s.get('k', { quiet: true })).to.include({ fetched: reads, stale: true });
+        await s.set('k', '5');
+        if (reads) await s.get('k');
+        await s.change('incr', 'k', 1n);
+        expect(await s.get('k', { quiet: true })).to.include({ fetched: reads });
+      }
+    });
+
+    it('recacheMs is about the expiry that the read finds, or with recachesLast the one it gives', async () => {
+      const s = subject();
+      const soon = s.store.nowMs() + 10_000;
+      const late = soon + 90_000;
+      const cases = [
+        [soon, late, false, true],
+        [soon, late, true, false],
+        [late, soon, false, false],
+        [late, soon, true, true],
+        [0, soon, true, true],
+        [soon, 0, true, false],
+      ] as const;
+      for (const [before, expiresAt, recachesLast, wins] of cases) {
+        await s.set('k', 'x', { expiresAt: before });
+        const options = { win: true, recacheMs: 30_000, expiresAt, recachesLast };
+        expect(await s.get('k', options), `${before} ${expiresAt}`).to.include({ wins });
+      }
+    });
+
+    it('recacheMs counts whole seconds: 10 of 10 left is not less', async () => {
+      const s = subject();
+      await s.set('k', 'x', { expiresAt: s.store.nowMs() + 10_000 });
+      await s.fixture.advance(5);
+      expect(await s.get('k', { win: true, recacheMs: 10_000 })).to.include({ wins: false });
+      expect(await s.get('k', { win: true, recacheMs: 11_000 })).to.include({ wins: true });
+    });
+
     it('recacheMs lets one reader win shortly before the end', async () => {
       const s = subject();
       await s.set('k', 'x', { expiresAt: s.store.nowMs() + 10_000 });
@@ -256,6 +351,9 @@ function marksGroup(subject: () => Subject): void {
       expect(await s.get('k', { quiet: true })).to.include({ fetched: false });
       expect(await s.get('k')).to.include({ fetched: false });
       expect(await s.get('k')).to.include({ fetched: true });
+      await s.set('k', 'y');
+      s.touch('k', 0);
+      expect(await s.get('k'), 'touched').to.include({ fetched: true });
     });
   });
 }

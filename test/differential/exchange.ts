@@ -58,6 +58,7 @@ function splitAtSentinels(text: string): string[] {
  *   count once.
  * - What was prepared for memcached alone is cut away. A TTL may be a second less here or there.
  * - `noreply` silences such an error; 1.6.18 gives it all the same.
+ * - 1.6.18 has one name for all mistakes in the flags of md.
  */
 export function textReplies(bytes: Buffer, commands: readonly TextCommand[]): string[] {
   return splitAtSentinels(bytes.toString('latin1')).map((reply, i) =>
@@ -74,6 +75,7 @@ export function textReplies(bytes: Buffer, commands: readonly TextCommand[]): st
       .replaceAll(/^ERROR\r\n/gm, 'CLIENT_ERROR bad command line format\r\n')
       .replaceAll(/^(?:CLIENT_ERROR bad command line format\r\n)+/gm, 'ERROR\r\n')
       .replaceAll(/^((?:CLIENT|SERVER)_ERROR [^\r]*\r\n)(?:ERROR\r\n)+/gm, '$1')
+      .replace(/^CLIENT_ERROR .*\r\n$/, (error) => (isDeletion(commands[i]) ? 'mistake' : error))
       .replace(/^ERROR\r\n$/, (error) => (isSilenced(commands[i]) ? '' : error)),
   );
 }
@@ -82,10 +84,14 @@ function isSilenced(command: TextCommand | undefined): boolean {
   return typeof command === 'string' && command.includes(' noreply');
 }
 
+function isDeletion(command: TextCommand | undefined): boolean {
+  return typeof command === 'string' && command.startsWith('md ');
+}
+
 const PREPARED_END = PREPARED.replace('mg ~prepared k', 'EN k~prepared');
 
 /** Tokens (but not that there is none), idle seconds; a TTL to ten seconds. */
-function hideMoving(line: string): string {
+export function hideMoving(line: string): string {
   return line
     .replaceAll(/ c[1-9]\d*/g, ' c*')
     .replaceAll(/ l\d+/g, ' l*')

@@ -87,18 +87,18 @@ export class MemoryStore implements S.Store {
     }
     const seq = this.commits.next();
     const created = joins ? (put.vivifyExpiresAt ?? 0) : put.expiresAt;
-    const isStale = put.invalidate === true && old !== undefined && old.cas !== put.compareCas;
+    const replaced = old !== undefined && isStalePut(put, old.cas) ? old : undefined;
     const entry: Entry = {
       value: joined,
       flags: base?.flags ?? put.flags,
       cas: put.chosenCas ?? BigInt(seq),
-      expiresAt: base?.expiresAt ?? created,
+      expiresAt: (base ?? replaced)?.expiresAt ?? created,
       storedSeq: seq,
       storedMs: this.nowMs(),
       fetched: false,
       usedAtMs: this.nowMs(),
-      stale: isStale,
-      won: false,
+      stale: replaced !== undefined,
+      won: replaced?.won ?? false,
     };
     this.#set(name, entry, seq);
     return { status: 'stored', after: seq, cas: entry.cas, valueBytes: joined.length };
@@ -150,7 +150,7 @@ export class MemoryStore implements S.Store {
     const old = this.#live(name);
     if (old === undefined) return { status: 'not-found', after: this.#afterOf(name), cas: 0n };
     const seq = this.commits.next();
-    this.#set(name, { ...old, expiresAt }, seq);
+    this.#set(name, { ...old, expiresAt, fetched: true, usedAtMs: this.nowMs() }, seq);
     return { status: 'touched', after: seq, cas: old.cas };
   }
 
@@ -276,7 +276,9 @@ export class MemoryStore implements S.Store {
       const item = { ...made, ...marks, ...seen, ...placed(made.value) };
       return { kind: 'hit', item, after: seq };
     }
-    const isShort = entry.expiresAt > 0 && entry.expiresAt - nowMs < (options.recacheMs ?? 0);
+    const end = (options.recachesLast === true ? options.expiresAt : undefined) ?? entry.expiresAt;
+    const secondsLeft = Math.ceil((end - nowMs) / 1000);
+    const isShort = end > 0 && secondsLeft * 1000 < (options.recacheMs ?? 0);
     const wins = options.win === true && !entry.won && (entry.stale || isShort);
     const used = options.quiet === true ? {} : { fetched: true, usedAtMs: nowMs };
     const expiresAt = options.expiresAt ?? entry.expiresAt;
@@ -293,22 +295,18 @@ export class MemoryStore implements S.Store {
   #refusal(put: S.Put, old: Entry | undefined, name: string): S.Outcome | undefined {
     const after = this.#afterOf(name);
     const { mode, compareCas } = put;
-    if (mode === 'add' && old !== undefined) return { status: 'not-stored', after, cas: old.cas };
-    if (old === undefined && compareCas !== undefined)
-      return { status: 'not-found', after, cas: 0n };
-    const isOlder = compareCas !== undefined && old !== undefined && compareCas < old.cas;
-    if (
-      compareCas !== undefined &&
-      compareCas !== old?.cas &&
-      !(put.invalidate === true && isOlder)
-    ) {
-      return { status: 'exists', after, cas: old?.cas ?? 0n };
+    if (old !== undefined) {
+      if (mode === 'add') return { status: 'not-stored', after, cas: old.cas };
+      const isRight = compareCas === undefined || compareCas === old.cas;
+      return isRight || isStalePut(put, old.cas)
+        ? undefined
+        : { status: 'exists', after, cas: old.cas };
     }
-    const vivifies = mode === 'set' || mode === 'add' || put.vivifyExpiresAt !== undefined;
-    if (old === undefined && (mode === 'replace' || !vivifies)) {
-      return { status: 'not-stored', after, cas: 0n };
-    }
-    return undefined;
+    if (mode === 'add') return undefined;
+    const isSet = mode === 'set' || mode === 'replace';
+    if (isSet && compareCas !== undefined) return { status: 'not-found', after, cas: 0n };
+    const creates = mode === 'set' || (!isSet && put.vivifyExpiresAt !== undefined);
+    return creates ? undefined : { status: 'not-stored', after, cas: 0n };
   }
 
   #live(name: string): Entry | undefined {
@@ -373,6 +371,12 @@ export class MemoryStore implements S.Store {
       release: () => undefined,
     };
   }
+}
+
+/** memcached's rule: a set with a lower token and meta flag I. */
+function isStalePut({ mode, invalidate, compareCas = 0n }: S.Put, cas: bigint): boolean {
+  const isSet = mode === 'set' || mode === 'replace';
+  return isSet && invalidate === true && compareCas !== 0n && compareCas < cas;
 }
 
 function joinValues(mode: S.PutMode, old: Buffer, added: Buffer): Buffer {

@@ -7,6 +7,35 @@ const BAD_CHUNK = 'CLIENT_ERROR bad data chunk\r\n';
 const USAGE = 'CLIENT_ERROR bad command line format.  Usage: delete <key> [noreply]\r\n';
 const LONG_KEY = 'a'.repeat(251);
 
+/** Key and flags of a meta line, and how mg, md and ms name the mistake in them; ma has one name for all. */
+const META_MISTAKES: readonly (readonly [string, string])[] = [
+  ['k g', 'invalid flag'],
+  ['k S1', 'invalid flag'],
+  ['k v v', 'duplicate flag'],
+  ['k b b', 'duplicate flag'],
+  ['k Tabc', 'bad token in command line format'],
+  ['k T', 'bad token in command line format'],
+  ['k Nabc', 'bad token in command line format'],
+  ['k Rabc', 'bad token in command line format'],
+  ['k Cabc', 'bad token in command line format'],
+  ['k C18446744073709551616', 'bad token in command line format'],
+  ['k E-1', 'bad token in command line format'],
+  ['k Jabc', 'invalid numeric initial value'],
+  ['k D-1', 'invalid numeric delta value'],
+  ['k Fabc', 'bad command line format'],
+  ['$$$ b', 'error decoding key'],
+  [`${LONG_KEY} q`, 'bad command line format'],
+  [`k ${'v '.repeat(19)}`, 'options flags are too long'],
+  // Of several the last one, but an unknown or repeated flag ends the reading, and F gives no name.
+  ['$$$ b Tabc', 'bad token in command line format'],
+  ['$$$ Tabc b', 'error decoding key'],
+  ['k Tabc Dabc', 'invalid numeric delta value'],
+  ['k Tabc Fabc', 'bad token in command line format'],
+  ['k Fabc Tabc', 'bad token in command line format'],
+  ['k Tabc g Dabc', 'invalid flag'],
+  ['$$$ b v v', 'duplicate flag'],
+];
+
 /** What is sent, and what comes back. */
 export const REFUSED_LINES: readonly (readonly [string, string])[] = [
   // Too few words, empty lines, unknown commands.
@@ -152,9 +181,13 @@ export const REFUSED_LINES: readonly (readonly [string, string])[] = [
   [`ms ${LONG_KEY} 1\r\nx\r\nmn\r\n`, `${BAD_LINE}<noop>`],
   [`ms k 2000000\r\n${'x'.repeat(2_000_000)}\r\nmn\r\n`, '<oversized-put k><noop>'],
   ['md\r\n', BAD_LINE],
-  ['md k zz\r\n', 'CLIENT_ERROR invalid or duplicate flag\r\n'],
-  ['md $$$ b\r\n', 'CLIENT_ERROR invalid or duplicate flag\r\n'],
   ['ma\r\n', BAD_LINE],
+  ...META_MISTAKES.flatMap(([words, error]) => [
+    [`mg ${words}\r\n`, `CLIENT_ERROR ${error}\r\n`] as const,
+    [`md ${words}\r\n`, `CLIENT_ERROR ${error}\r\n`] as const,
+    [`ma ${words}\r\n`, 'CLIENT_ERROR invalid or duplicate flag\r\n'] as const,
+    [`ms ${words.replace(' ', ' 1 ')}\r\nx\r\nmn\r\n`, `CLIENT_ERROR ${error}\r\n<noop>`] as const,
+  ]),
   ['ma k Dabc\r\n', 'CLIENT_ERROR invalid or duplicate flag\r\n'],
   ['ma k M\r\n', 'CLIENT_ERROR invalid or duplicate flag\r\n'],
   ['ma k MZ\r\n', 'CLIENT_ERROR invalid mode for ma M token\r\n'],

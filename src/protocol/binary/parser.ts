@@ -197,13 +197,15 @@ export class BinaryParser implements RequestParser {
     const { bytes } = this.#buffer;
     const hasExtras = bytes[start + 4] !== 0;
     const put = PUT;
-    put.reset(form, mode);
+    const compareCas = this.#cas(start);
+    // As in memcached: an Add with a token is a Set with one.
+    put.reset(form, mode === 'add' && compareCas !== undefined ? 'set' : mode);
     put.setKey(key);
     put.flags = hasExtras ? bytes.readUInt32BE(start + HEADER_BYTES) : 0;
-    put.exptime = hasExtras ? bytes.readInt32BE(start + HEADER_BYTES + 4) : 0;
+    put.exptime = hasExtras ? bytes.readUInt32BE(start + HEADER_BYTES + 4) : 0;
     put.valueBytes = valueBytes;
     put.value = value;
-    put.compareCas = this.#cas(start);
+    put.compareCas = compareCas;
     return put;
   }
 
@@ -235,7 +237,7 @@ export class BinaryParser implements RequestParser {
     request.delta = bytes.readBigUInt64BE(extras);
     request.compareCas = this.#cas(start);
     request.create =
-      expiration === DO_NOT_CREATE ? undefined : { value: initial, exptime: expiration | 0 };
+      expiration === DO_NOT_CREATE ? undefined : { value: initial, exptime: expiration };
     return request;
   }
 
@@ -248,9 +250,9 @@ export class BinaryParser implements RequestParser {
     return bytes.readBigUInt64BE(start + 16);
   }
 
-  /** The extras of touch, gat and flush; signed, as memcached takes it. */
+  /** The extras of touch, gat and flush. Unsigned, as memcached takes it: from 2^31 on it is a time after January 2038. */
   #exptime(start: number): number {
-    return this.#buffer.bytes.readInt32BE(start + HEADER_BYTES);
+    return this.#buffer.bytes.readUInt32BE(start + HEADER_BYTES);
   }
 
   #nextPiece(): Parsed {

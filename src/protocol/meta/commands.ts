@@ -90,7 +90,8 @@ export class MetaReader {
     line.setKey(this.#key, this.#keyStart, this.#keyEnd);
     line.flags = flags.clientFlags;
     line.exptime = flags.ttl ?? 0;
-    line.compareCas = flags.compareCas;
+    const joins = mode === 'append' || mode === 'prepend';
+    line.compareCas = joins ? flags.token : flags.compareCas;
     line.chosenCas = flags.chosenCas;
     line.invalidate = flags.invalidate;
     line.vivifyExptime = flags.vivifyTtl;
@@ -107,7 +108,8 @@ export class MetaReader {
     request.wantsValue = flags.value;
     request.unused = flags.unused;
     request.vivifyExptime = flags.createdTtl;
-    request.recacheSeconds = flags.recacheTtl;
+    request.recacheExptime = flags.recacheTtl;
+    request.recachesLast = flags.recachesLast;
     request.knownCas = flags.compareCas;
     request.chosenCas = flags.chosenCas;
     return request;
@@ -116,7 +118,7 @@ export class MetaReader {
   #delete(lineEnd: number): Request {
     const flags = this.#flags;
     const error = this.#readFlags(FLAGS);
-    if (error !== undefined) return refusal(this.#context.forms.normal, summarized(error));
+    if (error !== undefined) return refusal(this.#context.forms.normal, error);
     const request = REQUESTS.delete;
     request.form = this.#form('md', FLAGS, lineEnd);
     request.setKey(this.#key, this.#keyStart, this.#keyEnd);
@@ -130,7 +132,8 @@ export class MetaReader {
 
   #arithmetic(lineEnd: number): Request {
     const flags = this.#flags;
-    const { forms } = this.#context;
+    const { words, forms } = this.#context;
+    if (words.lengthOf(KEY) === 0) return refusal(forms.normal, 'bad-line');
     const error = this.#readFlags(FLAGS);
     if (error !== undefined) return refusal(forms.normal, summarized(error));
     const direction = flags.mode === 0 ? 'incr' : DIRECTIONS.get(String.fromCharCode(flags.mode));
@@ -141,8 +144,7 @@ export class MetaReader {
     request.setKey(this.#key, this.#keyStart, this.#keyEnd);
     request.direction = direction;
     request.delta = flags.delta ?? 1n;
-    // As in memcached's counters: no token is 0.
-    request.compareCas = flags.compareCas === 0n ? undefined : flags.compareCas;
+    request.compareCas = flags.token;
     request.chosenCas = flags.chosenCas;
     request.create =
       created === undefined ? undefined : { value: flags.initial ?? 0n, exptime: created };
@@ -170,19 +172,18 @@ export class MetaReader {
     if (keyBytes === 0 || keyBytes > options.keyBytesMax) return 'bad-line';
     if (words.count > WORDS_MAX) return 'too-many-flags';
     const error = this.#flags.read(words, first);
-    if (error !== undefined && error !== 'bad-mode-length') return error;
-    if (!this.#flags.base64) {
+    if (error !== undefined) return error;
+    const { decodedKey } = this.#flags;
+    if (decodedKey === undefined) {
       this.#key = words.bytes;
       this.#keyStart = words.starts[KEY]!;
       this.#keyEnd = words.ends[KEY]!;
-      return error;
+      return undefined;
     }
-    const decoded = decodeKey(words.bytes, words.starts[KEY]!, words.ends[KEY]!);
-    if (decoded === undefined) return 'bad-key-encoding';
-    this.#key = decoded;
+    this.#key = decodedKey;
     this.#keyStart = 0;
-    this.#keyEnd = decoded.length;
-    return error;
+    this.#keyEnd = decodedKey.length;
+    return undefined;
   }
 
   /** The key as it goes back: base64 in its one canonical form, as memcached encodes it anew. */
@@ -212,11 +213,9 @@ export class MetaReader {
   }
 }
 
-/** Mistakes that md and ma name; they have one text for all others in their flags. */
-const NAMED: readonly ErrorName[] = ['bad-line', 'too-many-flags', 'opaque-too-long'];
-
+/** ma has one text for all mistakes in key and flags but for this one, which memcached finds later. */
 function summarized(error: ErrorName): ErrorName {
-  return NAMED.includes(error) ? error : 'invalid-or-duplicate-flag';
+  return error === 'opaque-too-long' ? error : 'invalid-or-duplicate-flag';
 }
 
 const NO_KEY = Buffer.alloc(0);

@@ -157,7 +157,7 @@ function writeResult(output: Output, form: MetaForm, result: ResultReply): void 
 }
 
 function writeNumber(output: Output, form: MetaForm, reply: NumberReply): void {
-  if (form.quiet && !reply.created) return;
+  if (form.quiet) return;
   const digits = reply.number.toString();
   writeSuccess(output, form.withValue, digits.length);
   const { tokens } = form;

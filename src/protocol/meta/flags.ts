@@ -3,7 +3,10 @@
 //
 // The set of flags is one for all commands, as memcached has it: a flag that means nothing to a command
 // is ignored by it, an unknown one refuses the line.
+//
+// Invariant: of several mistakes the one is told that memcached tells, which reads the words in their order.
 
+import { decodeKey } from './base64-key.js';
 import { readExptime, readUint64, readUnsigned } from '../numbers.js';
 import type { ErrorName } from '../reply.js';
 import type { Words } from '../text/words.js';
@@ -11,10 +14,14 @@ import type { Words } from '../text/words.js';
 /** The opaque's letter counts. */
 const OPAQUE_BYTES_MAX = 32;
 const TWO_POW_32 = 2 ** 32;
+const KEY = 1;
+const LETTER_BASE64 = 0x62;
 const ASYNC = Buffer.from('async');
 
 export class MetaFlags {
   base64 = false;
+  /** What the key encodes when flag b is there. */
+  decodedKey: Buffer | undefined;
   quiet = false;
   value = false;
   unused = false;
@@ -23,6 +30,8 @@ export class MetaFlags {
   async = false;
   /** Flag T came after flag N. */
   touchesLast = false;
+  /** Flag R came after flag T: it asks for the TTL that T has set. */
+  recachesLast = false;
   /** Letter of flag M, or 0. */
   mode = 0;
   clientFlags = 0;
@@ -37,8 +46,8 @@ export class MetaFlags {
   #error: ErrorName | undefined;
 
   /**
-   * Reads the words from `first` on. A repeated or unknown flag ends it at once; of bad tokens the last
-   * one is told.
+   * Reads the words from `first` on, behind the key. A repeated or unknown flag ends it at once; of bad tokens
+   * the last one is told.
    */
   read(words: Words, first: number): ErrorName | undefined {
     this.#reset();
@@ -48,7 +57,8 @@ export class MetaFlags {
       const letter = bytes[start]!;
       if (letter >= 127 || this.#seen[letter] === 1) return 'duplicate-flag';
       this.#seen[letter] = 1;
-      if (!this.#readFlag(letter, bytes, start + 1, ends[index]!)) return 'invalid-flag';
+      if (letter === LETTER_BASE64) this.#decodeKey(words);
+      else if (!this.#readFlag(letter, bytes, start + 1, ends[index]!)) return 'invalid-flag';
     }
     return this.#error;
   }
@@ -58,12 +68,20 @@ export class MetaFlags {
     return this.touchesLast ? this.ttl : this.vivifyTtl;
   }
 
+  /** The token of flag C where 0 asks for no comparison: in joins and counters. */
+  get token(): bigint | undefined {
+    return this.compareCas === 0n ? undefined : this.compareCas;
+  }
+
+  #decodeKey({ bytes, starts, ends }: Words): void {
+    this.base64 = true;
+    this.decodedKey = decodeKey(bytes, starts[KEY]!, ends[KEY]!);
+    if (this.decodedKey === undefined) this.#error = 'bad-key-encoding';
+  }
+
   /** False for an unknown letter. */
   #readFlag(letter: number, bytes: Buffer, start: number, end: number): boolean {
     switch (String.fromCharCode(letter)) {
-      case 'b':
-        this.base64 = true;
-        return true;
       case 'q':
         this.quiet = true;
         return true;
@@ -100,7 +118,7 @@ export class MetaFlags {
         return true;
       case 'F':
         this.clientFlags = readUnsigned(bytes, start, end) % TWO_POW_32;
-        if (Number.isNaN(this.clientFlags)) this.#error = 'bad-line';
+        if (Number.isNaN(this.clientFlags)) this.#error ??= 'bad-line';
         return true;
       default:
         return this.#readNumber(letter, bytes, start, end);
@@ -119,18 +137,19 @@ export class MetaFlags {
         return true;
       case 'R':
         this.recacheTtl = this.#ttl(bytes, start, end);
+        this.recachesLast = this.ttl !== undefined;
         return true;
       case 'C':
-        this.compareCas = this.#uint64(bytes, start, end);
+        this.compareCas = this.#uint64(bytes, start, end, 'bad-token');
         return true;
       case 'E':
-        this.chosenCas = this.#uint64(bytes, start, end);
+        this.chosenCas = this.#uint64(bytes, start, end, 'bad-token');
         return true;
       case 'J':
-        this.initial = this.#uint64(bytes, start, end);
+        this.initial = this.#uint64(bytes, start, end, 'bad-initial-number');
         return true;
       case 'D':
-        this.delta = this.#uint64(bytes, start, end);
+        this.delta = this.#uint64(bytes, start, end, 'bad-delta-number');
         return true;
       default:
         return false;
@@ -143,14 +162,15 @@ export class MetaFlags {
     return ttl;
   }
 
-  #uint64(bytes: Buffer, start: number, end: number): bigint | undefined {
+  #uint64(bytes: Buffer, start: number, end: number, mistake: ErrorName): bigint | undefined {
     const number = readUint64(bytes, start, end);
-    if (number === undefined) this.#error = 'bad-token';
+    if (number === undefined) this.#error = mistake;
     return number;
   }
 
   #reset(): void {
     this.base64 = false;
+    this.decodedKey = undefined;
     this.quiet = false;
     this.value = false;
     this.unused = false;
@@ -158,6 +178,7 @@ export class MetaFlags {
     this.dropValue = false;
     this.async = false;
     this.touchesLast = false;
+    this.recachesLast = false;
     this.mode = 0;
     this.clientFlags = 0;
     this.ttl = undefined;

@@ -169,7 +169,7 @@ function metaHit(
 
 /** How the store shall read; undefined for a plain get, which makes no object. */
 export function readOptionsOf(request: GetRequest, store: Store): ReadOptions | undefined {
-  const { touchExptime, vivifyExptime, recacheSeconds, form } = request;
+  const { touchExptime, vivifyExptime, recacheExptime = 0, form } = request;
   if (form.wire !== 'meta' && touchExptime === undefined) return undefined;
   const nowMs = store.nowMs();
   const expiry = (exptime: number | undefined): number | undefined =>
@@ -178,7 +178,8 @@ export function readOptionsOf(request: GetRequest, store: Store): ReadOptions | 
     expiresAt: expiry(touchExptime),
     quiet: request.unused,
     win: form.wire === 'meta',
-    recacheMs: recacheSeconds === undefined ? undefined : recacheSeconds * 1000,
+    recacheMs: recacheExptime <= 0 ? 0 : expiresAtOf(recacheExptime, nowMs, store) - nowMs,
+    recachesLast: request.recachesLast,
     vivifyExpiresAt: expiry(vivifyExptime),
     chosenCas: request.chosenCas,
   };

@@ -254,10 +254,10 @@ export class Items {
     this.#keydir.use(ref, seconds);
   }
 
-  /** It was touched at that second: a use, but nobody has read it. */
-  useUnread(ref: number, seconds: number): void {
-    this.#keydir.touch(ref);
-    this.#keydir.setLastUsedSeconds(ref, seconds);
+  /** It was written again, which was no use of it: it was read and used last as before. `fetched`: that mark, or 0. */
+  keepUse(ref: number, fetched: number, usedSeconds: number): void {
+    this.addMarks(ref, fetched);
+    this.#keydir.setLastUsedSeconds(ref, usedSeconds);
   }
 
   /** The newest in use, as if it were. */

@@ -82,6 +82,7 @@ export class Changes {
     const placed = parts.commits.put(key, ref, content, keyStart, keyEnd);
     if (placed === undefined) return { status: parts.commits.refusal(), after: 0, ...NO_NUMBER };
     const { seq } = placed;
+    parts.items.addMarks(ref, marks & ITEM_MARK.FETCHED);
     this.#bounds.settle(ref);
     const cas = chosenCas ?? BigInt(seq);
     return { status: 'stored', after: seq, cas, number, expiresAt, expiresAtBefore };
@@ -115,7 +116,8 @@ export class Changes {
     }
     const placed = parts.commits.touch(key, ref, expiresAt, false, start, end);
     if (placed === undefined) return { status: parts.commits.refusal(), after: 0, cas: 0n };
-    items.useUnread(ref, parts.clock.nowSeconds());
+    // As in memcached, it counts as having been read.
+    items.use(ref, parts.clock.nowSeconds());
     return { status: 'touched', after: placed.seq, cas: BigInt(items.keydir.seq(ref)) };
   }
 
@@ -169,6 +171,7 @@ export class Changes {
     const parts = this.#parts;
     const { keydir } = parts.items;
     const marks = keydir.marks(ref);
+    const usedSeconds = keydir.lastUsedSeconds(ref);
     const drops = change.dropValue === true;
     const content: Content = {
       value: drops ? NOTHING : Buffer.from(old.value),
@@ -184,6 +187,7 @@ export class Changes {
     if (placed === undefined) return { status: parts.commits.refusal(), after: 0, cas: 0n };
     // The value's file has a new record that refers to it: it is not dead with the old one.
     parts.large.keep(content.large);
+    if (!drops) parts.items.keepUse(ref, marks & ITEM_MARK.FETCHED, usedSeconds);
     const { seq } = placed;
     this.#bounds.settle(ref);
     return { status: 'deleted', after: seq, cas: change.chosenCas ?? BigInt(seq) };

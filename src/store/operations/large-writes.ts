@@ -21,15 +21,21 @@ export class LargeWrites {
 
   /**
    * The same put with its value in a file; for a join with `base`, which must be unchanged then: a replace
-   * that compares its CAS. Or the outcome when the disk had no room. The caller discards a given handle.
+   * that compares its CAS; for one without, an add. Or the outcome when the disk had no room. The caller discards a
+   * given handle that was not put.
    */
   async make(put: Put, base: Loaded | undefined): Promise<Put | PutOutcome> {
     const { large } = this.#parts;
     const key = Buffer.from(put.key);
+    if (base === undefined && !Buffer.isBuffer(put.value)) return created({ ...put, key });
     const given = this.#sourceOf(put.value);
     const old = base === undefined ? undefined : this.#sourceOf(base.large ?? base.value);
     // What a load gives is another item's after the next one.
-    const kept = base && { flags: base.flags, compareCas: put.compareCas ?? base.cas };
+    const kept = base && {
+      flags: base.flags,
+      compareCas: put.compareCas ?? base.cas,
+      invalidate: false,
+    };
     let writer: LargeValueWriter | undefined;
     try {
       writer = await large.openWriter();
@@ -37,7 +43,7 @@ export class LargeWrites {
       await this.#copy(given, writer);
       if (put.mode === 'prepend') await this.#copy(old, writer);
       const value = await writer.finish();
-      if (kept === undefined) return { ...put, key, value };
+      if (kept === undefined) return created({ ...put, key, value });
       return { ...put, ...kept, key, value, mode: 'replace', keepsExpiry: true };
     } catch (error) {
       await writer?.abort();
@@ -72,6 +78,12 @@ export class LargeWrites {
       at += count;
     }
   }
+}
+
+/** A join that found nothing to join creates the item. */
+function created(put: Put): Put {
+  if (put.mode !== 'append' && put.mode !== 'prepend') return put;
+  return { ...put, mode: 'add', expiresAt: put.vivifyExpiresAt ?? 0 };
 }
 
 function release(source: Source | undefined): void {

@@ -6,6 +6,7 @@ import { RECORD_MARK, frameBytes } from '../../log/bytes/format.js';
 import type { Durability } from '../../log/durability.js';
 import type { Bounds } from './bounds.js';
 import type { StoreParts } from '../items/parts.js';
+import { ttlSecondsOf } from '../expiry.js';
 import { ITEM_MARK } from '../keydir/keydir.js';
 import { emptyRecord } from '../keydir/record.js';
 import { FoundItem } from './found-item.js';
@@ -119,10 +120,13 @@ export class Reads {
   }
 
   /** Whether this read of the item in RECORD wins the right to refill it. */
-  #winsRefill({ win, recacheMs = 0 }: ReadOptions, nowMs: number): boolean {
-    const { marks, expiresAt } = RECORD;
-    if (win !== true || (marks & ITEM_MARK.WON) !== 0) return false;
-    return (marks & ITEM_MARK.STALE) !== 0 || (expiresAt > 0 && expiresAt - nowMs < recacheMs);
+  #winsRefill(options: ReadOptions, nowMs: number): boolean {
+    const { marks } = RECORD;
+    if (options.win !== true || (marks & ITEM_MARK.WON) !== 0) return false;
+    if ((marks & ITEM_MARK.STALE) !== 0) return true;
+    const { recacheMs = 0, recachesLast, expiresAt = RECORD.expiresAt } = options;
+    const end = recachesLast === true ? expiresAt : RECORD.expiresAt;
+    return end !== 0 && ttlSecondsOf(end, nowMs) * 1000 < recacheMs;
   }
 
   /** `held`: what the keydir holds of the key, dead, or 0. */

@@ -65,6 +65,7 @@ export class Writes {
     content.expiresAt = put.expiresAt;
     content.chosenCas = put.chosenCas;
     content.stale = false;
+    content.won = false;
     content.large = undefined;
     const placed = commits.put(key, held, content, keyStart, keyEnd);
     if (placed === undefined) {
@@ -99,7 +100,7 @@ export class Writes {
       if (ref !== 0 && put.mode === 'add') parts.items.refresh(ref);
       return this.#refuse(put, ref, refusal, cas);
     }
-    const joins = put.mode === 'append' || put.mode === 'prepend';
+    const joins = joinsOld(put);
     const bytes = bytesOf(put) + (joins && old !== undefined ? valueBytesOf(old) : 0);
     if (bytes > parts.options.valueBytesMax) return this.#refuse(put, ref, 'too-large', 0n);
     if (bytes > INLINE_VALUE_BYTES_MAX && !isReady(put, joins)) {
@@ -116,11 +117,7 @@ export class Writes {
       const next = await this.#large.make(own, base);
       if ('status' in next) return next;
       const outcome = ownOutcome(await this.#attempt(next, undefined));
-      const { status } = outcome;
-      isOver =
-        base === undefined ||
-        own.compareCas !== undefined ||
-        (status !== 'exists' && status !== 'not-found');
+      isOver = !isOvertaken(own, base !== undefined, outcome.status);
       if (isOver) return outcome;
     } finally {
       if (isOver && !Buffer.isBuffer(own.value)) this.#parts.large.discard(own.value);
@@ -165,16 +162,16 @@ export class Writes {
 
   #contentOf(put: Put, ref: number, base: Loaded | undefined, oldCas: bigint): PutContent {
     const parts = this.#parts;
-    const joins = put.mode === 'append' || put.mode === 'prepend';
-    const isOlder = put.compareCas !== undefined && put.compareCas < oldCas;
-    const { chosenCas } = put;
-    const stale = put.invalidate === true && isOlder;
+    const { keydir } = parts.items;
+    const joins = joinsOld(put);
+    const stale = ref !== 0 && isStale(put, oldCas);
     const content = CONTENT;
     content.flags = put.flags;
-    content.expiresAt =
-      put.keepsExpiry === true ? parts.items.keydir.expiresAt(ref) : put.expiresAt;
-    content.chosenCas = chosenCas;
+    // A stale value may not make the item live longer, nor let a second client win it.
+    content.expiresAt = stale || put.keepsExpiry === true ? keydir.expiresAt(ref) : put.expiresAt;
+    content.chosenCas = put.chosenCas;
     content.stale = stale;
+    content.won = stale && (keydir.marks(ref) & ITEM_MARK.WON) !== 0;
     content.large = undefined;
     if (!Buffer.isBuffer(put.value)) {
       content.large = parts.large.take(put.value);
@@ -186,7 +183,7 @@ export class Writes {
     }
     const added = put.value.subarray(put.valueStart, put.valueEnd);
     content.flags = base.flags;
-    content.expiresAt = parts.items.keydir.expiresAt(ref);
+    content.expiresAt = keydir.expiresAt(ref);
     return put.mode === 'append'
       ? withJoined(content, base.value, added)
       : withJoined(content, added, base.value);
@@ -253,6 +250,7 @@ const CONTENT: PutContent = {
   expiresAt: 0,
   chosenCas: undefined,
   stale: false,
+  won: false,
   large: undefined,
 };
 
@@ -292,7 +290,7 @@ function valueBytesOf(loaded: Loaded): number {
 
 /** The item's value or the CAS token that a client chose is wanted: both are only in the record. */
 function needsOld(put: Put, marks: number): boolean {
-  if (put.mode === 'append' || put.mode === 'prepend') return true;
+  if (joinsOld(put)) return true;
   return (
     (marks & ITEM_MARK.CHOSEN_CAS) !== 0 && (put.compareCas !== undefined || put.mode === 'add')
   );
@@ -306,12 +304,35 @@ function isReady(put: Put, joins: boolean): boolean {
 /** Why the put may not be stored, or undefined. `exists`: there is a live item, with that CAS. */
 function refusalOf(put: Put, exists: boolean, cas: bigint): Status | undefined {
   const { mode, compareCas } = put;
-  if (mode === 'add' && exists) return 'not-stored';
-  if (compareCas !== undefined) {
-    if (!exists) return 'not-found';
-    const isOlder = compareCas < cas;
-    if (compareCas !== cas && !(put.invalidate === true && isOlder)) return 'exists';
-  }
-  if (exists || mode === 'set' || mode === 'add') return undefined;
-  return put.vivifyExpiresAt === undefined || mode === 'replace' ? 'not-stored' : undefined;
+  if (!exists) return refusalOfMissing(put);
+  if (mode === 'add') return 'not-stored';
+  if (compareCas === undefined || compareCas === cas || isStale(put, cas)) return undefined;
+  return 'exists';
+}
+
+/** Only a set and a replace ask what is not there for its token. */
+function refusalOfMissing(put: Put): Status | undefined {
+  const { mode, compareCas } = put;
+  if (mode === 'add') return undefined;
+  if (joinsOld(put)) return put.vivifyExpiresAt === undefined ? 'not-stored' : undefined;
+  if (compareCas !== undefined) return 'not-found';
+  return mode === 'replace' ? 'not-stored' : undefined;
+}
+
+/** An older value in place of the item with that CAS, which its client allows (meta flag I). 0 is no token. */
+function isStale(put: Put, cas: bigint): boolean {
+  const { mode, compareCas } = put;
+  if (put.invalidate !== true || compareCas === undefined) return false;
+  return (mode === 'set' || mode === 'replace') && compareCas !== 0n && compareCas < cas;
+}
+
+/** Whether the item of a join through a file has changed, so that it begins again. Its piece is still there then. */
+function isOvertaken(put: Put, hasBase: boolean, status: Status): boolean {
+  if (hasBase)
+    return put.compareCas === undefined && (status === 'exists' || status === 'not-found');
+  return joinsOld(put) && Buffer.isBuffer(put.value) && status === 'not-stored';
+}
+
+function joinsOld({ mode }: Put): boolean {
+  return mode === 'append' || mode === 'prepend';
 }

@@ -55,12 +55,12 @@ describe('watch evictions', () => {
     }
   });
 
-  it('ma with q: only a counter that was there is silent', async () => {
+  it('ma with q: also a counter that it creates is silent', async () => {
     const server = await startDurableServer([]);
     const client = await TestClient.open(server.port);
     try {
-      const replies = 'HD kk2\r\nMN\r\n';
-      const asked = client.ask('ma k2 N0 J5 q k\r\nma k2 N0 q k\r\nmn\r\n', replies);
+      const replies = 'MN\r\nVA 1\r\n7\r\n';
+      const asked = client.ask('ma k2 N0 J5 q k\r\nma k2 N0 q k\r\nmn\r\nma k2 v\r\n', replies);
       expect(await asked).to.equal(replies);
     } finally {
       client.socket.destroy();

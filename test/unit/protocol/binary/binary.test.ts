@@ -32,7 +32,14 @@ function request(bytes: Buffer): object {
 }
 
 describe('BinaryParser.next()', () => {
-  const get = { kind: 'get', keys: ['k'], last: true, wantsValue: true, unused: false };
+  const get = {
+    kind: 'get',
+    keys: ['k'],
+    last: true,
+    wantsValue: true,
+    unused: false,
+    recachesLast: false,
+  };
   const put = { kind: 'put', key: 'k', invalidate: false };
   const stored = { ...put, flags: 5, exptime: 60, valueBytes: 1, value: 'v' };
   const joined = { ...put, flags: 0, exptime: 0, valueBytes: 1, value: 'v' };
@@ -51,11 +58,12 @@ describe('BinaryParser.next()', () => {
       { ...stored, mode: 'set', compareCas: '18446744073709551615n' },
     ],
     [[0x02, 0x12], set, { ...stored, mode: 'add' }],
+    [[0x02, 0x12], { ...set, cas: 9n }, { ...stored, mode: 'set', compareCas: '9n' }],
     [[0x03, 0x13], set, { ...stored, mode: 'replace' }],
     [
       [0x01],
       { key: 'k', extras: setExtras(0, 0xffffffff), value: '' },
-      { ...joined, mode: 'set', exptime: -1, valueBytes: 0, value: '' },
+      { ...joined, mode: 'set', exptime: 4_294_967_295, valueBytes: 0, value: '' },
     ],
     [[0x0e, 0x19], { key: 'k', value: 'v' }, { ...joined, mode: 'append' }],
     [[0x0f, 0x1a], { key: 'k', value: 'v' }, { ...joined, mode: 'prepend' }],

@@ -113,6 +113,11 @@ describe('compose() of meta replies', () => {
       { kind: 'number', number: 10n, cas: 8n, ttlSeconds: 30, ttlSecondsBefore: -1 },
       '',
     ],
+    [
+      'ma k N30 J5 q\r\n',
+      { kind: 'number', number: 5n, cas: 8n, ttlSeconds: 30, ttlSecondsBefore: -1, created: true },
+      '',
+    ],
     ['ma k q k\r\n', result('not-found'), 'NF kk\r\n'],
     [
       'ma k q\r\n',

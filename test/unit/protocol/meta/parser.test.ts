@@ -19,7 +19,14 @@ function form(sent: string): object {
 }
 
 describe('MetaReader', () => {
-  const get = { kind: 'get', keys: ['k'], last: true, wantsValue: false, unused: false };
+  const get = {
+    kind: 'get',
+    keys: ['k'],
+    last: true,
+    wantsValue: false,
+    unused: false,
+    recachesLast: false,
+  };
   const put = {
     kind: 'put',
     mode: 'set',
@@ -41,11 +48,13 @@ describe('MetaReader', () => {
         ...get,
         touchExptime: -1,
         vivifyExptime: 30,
-        recacheSeconds: 60,
+        recacheExptime: 60,
+        recachesLast: true,
         knownCas: '7n',
         chosenCas: '18446744073709551615n',
       },
     ],
+    ['mg k R60 T5\r\n', { ...get, touchExptime: 5, recacheExptime: 60 }],
     ['mg YWI= b\r\n', { ...get, keys: ['ab'] }],
     ['ms k 1\r\nx\r\n', put],
     ['ms k 1 MS\r\nx\r\n', put],
@@ -65,6 +74,10 @@ describe('MetaReader', () => {
         vivifyExptime: 30,
       },
     ],
+    ['ms k 1 C0\r\nx\r\n', { ...put, compareCas: '0n' }],
+    ['ms k 1 MR C0\r\nx\r\n', { ...put, mode: 'replace', compareCas: '0n' }],
+    ['ms k 1 MA C0\r\nx\r\n', { ...put, mode: 'append' }],
+    ['ms k 1 MP C0\r\nx\r\n', { ...put, mode: 'prepend' }],
     ['ms YWJj 1 b\r\nx\r\n', { ...put, key: 'abc' }],
     ['md k\r\n', remove],
     [
@@ -78,7 +91,9 @@ describe('MetaReader', () => {
         chosenCas: '6n',
       },
     ],
+    ['md k C0\r\n', { ...remove, compareCas: '0n' }],
     ['ma k\r\n', add],
+    ['ma k C0\r\n', add],
     [
       'ma k MD D18446744073709551615 T5 C1 E2\r\n',
       {

@@ -8,7 +8,14 @@ const NORMAL = { wire: 'text', quiet: false, withCas: false };
 const QUIET = { ...NORMAL, quiet: true };
 
 describe('TextParser.next()', () => {
-  const get = { kind: 'get', form: NORMAL, last: true, wantsValue: true, unused: false };
+  const get = {
+    kind: 'get',
+    form: NORMAL,
+    last: true,
+    wantsValue: true,
+    unused: false,
+    recachesLast: false,
+  };
   const put = { kind: 'put', form: NORMAL, mode: 'set', key: 'k', invalidate: false };
   const remove = { kind: 'delete', key: 'k', invalidate: false, dropValue: false };
   const cases: readonly (readonly [string, object])[] = [

@@ -101,6 +101,29 @@ describe('LargeValues', () => {
     expect((await sim.words.value('big')) === `begin-${BIG.toString()}-end`).to.equal(true);
   });
 
+  it('append() and prepend() that may create a missing item do so with a large value, in one file', async () => {
+    for (const mode of ['append', 'prepend'] as const) {
+      const sim = await SimStore.open(OPTIONS);
+      const more = { mode, vivifyExpiresAt: sim.store.nowMs() + 60_000 };
+      const done = [
+        await sim.words.put(mode, 'whole', BIG.toString(), more),
+        await sim.words.putLarge('in pieces', [BIG], more),
+      ];
+      expect(done.map(({ status }) => status)).to.deep.equal(['stored', 'stored']);
+      await sim.words.durable();
+      await sim.advance(100);
+      for (const key of ['whole', 'in pieces']) {
+        expect((await sim.words.value(key)) === BIG.toString()).to.equal(true);
+      }
+      const ends = sim.words.listAll(10).map(({ expiresAt }) => expiresAt);
+      expect(ends).to.deep.equal([more.vivifyExpiresAt, more.vivifyExpiresAt]);
+      expect(sim.names('.val').length).to.equal(2);
+      await sim.words.putLarge('none', [BIG], { mode });
+      await sim.advance(100);
+      expect(sim.names('.val').length, 'a refused one').to.equal(2);
+    }
+  });
+
   it('ids of files are not used again after a restart', async () => {
     const sim = await withBig();
     const before = sim.names('.val');
