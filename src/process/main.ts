@@ -4,13 +4,15 @@
 import fs from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-import { readConfig, type Config } from '../config/config.js';
+import { readConfig, type Config, type Exit } from '../config/config.js';
 import { isLocal } from '../config/addresses.js';
 import type { Clock } from '../env/env.js';
 import { nodeEnv } from '../env/node-env.js';
+import { writeAllTo } from '../env/output-file.js';
 import { holdSpareDescriptors } from '../env/spare-descriptors.js';
 import { isKvError, systemCode } from '../errors.js';
 import { EXIT, exitCodeOf, type ExitCode } from '../exit-codes.js';
+import { LogOutput } from './log-output.js';
 import { TextLogger } from './logger.js';
 import { QuietCollection, threadBusyShare, v8Collector } from './quiet-collection.js';
 import { removePidFile, requirePidFile, writePidFile } from './pid-file.js';
@@ -28,29 +30,37 @@ import type { Store } from '../store/store.js';
 
 /** Runs until a signal; ends the process. `argv` without node and the script. */
 export async function main(argv: readonly string[]): Promise<void> {
+  const { write } = new LogOutput(process.stderr);
   const version = packageVersion();
   const config = readConfig(argv, process.env, version);
   if ('code' in config) {
-    process.stdout.write(config.stdout);
-    process.stderr.write(config.stderr);
-    process.exitCode = config.code;
+    process.exitCode = await print(config, write);
     return;
   }
   if (config.daemon) {
     const { startDaemon } = await import('./daemon.js');
-    process.exitCode = await startDaemon(argv);
+    process.exitCode = await startDaemon(argv, write);
     return;
   }
-  const logger = new TextLogger(
-    config.verbosity,
-    (line) => process.stderr.write(line),
-    () => performance.now(),
-  );
+  const logger = new TextLogger(config.verbosity, write, () => performance.now());
   process.on('uncaughtException', (error) => {
     logger.error(`This is a bug, please report it: ${error.stack ?? error.message}`);
     process.exit(EXIT.bug);
   });
   await new ServerProcess(config, logger, version).run();
+}
+
+/** The help, the version or a refusal; returns the exit code. A reader that has gone is no failure, as for the tools. */
+async function print(exit: Exit, writeLine: (text: string) => void): Promise<number> {
+  writeLine(exit.stderr);
+  try {
+    await writeAllTo(1, Buffer.from(exit.stdout));
+    return exit.code;
+  } catch (error) {
+    if (systemCode(error) === 'EPIPE') return exit.code;
+    writeLine(`kv-server: stdout: ${messageOf(error)}\n`);
+    return EXIT.io;
+  }
 }
 
 /** One life: start, signals, one end. */
