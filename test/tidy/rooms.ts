@@ -25,6 +25,7 @@ const SHARED: Room = {
     'errors.ts',
     'exit-codes.ts',
     'limits.ts',
+    'nearest-name.ts',
     'password-digest.ts',
     'printable.ts',
   ],
@@ -139,7 +140,7 @@ const HOUSE: readonly Room[] = [
   },
   {
     name: 'library',
-    places: ['index.ts', 'embedded.ts'],
+    places: ['index.ts', 'embedded.ts', 'embedded-arguments.ts'],
     may: names('env interface engine gate'),
   },
 ];
