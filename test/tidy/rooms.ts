@@ -136,7 +136,7 @@ const HOUSE: readonly Room[] = [
   {
     name: 'process',
     places: ['process/'],
-    may: names('env protocol commit store-file config interface engine server control'),
+    may: names('env protocol bytes commit store-file config interface engine server control'),
   },
   {
     name: 'library',
