@@ -1,12 +1,13 @@
 // `npm run bench`: measures Cairn and its peers in one run on this machine and writes
 // benchmarks/results/. benchmarks/README.md says how to read it.
 
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { join, relative, resolve } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
+import { makeDir } from '../src/env/adopt.js';
 import { Bench, FULL, QUICK, type Case, type Sizes } from './bench.js';
 import { callTable, functionLists, measureCalls } from './calls/calls.js';
 import { CASES } from './cases/catalog.js';
@@ -15,6 +16,7 @@ import { killAll } from './peers/process.js';
 import { caseTables, writeResults, type RunReport } from './report.js';
 import type { CaseReport } from './rounds.js';
 import { chooseWorkDir } from './work-dir.js';
+import { endOnFailingOutput } from '../tools/terminal/output.js';
 
 interface Flags {
   readonly quick?: boolean;
@@ -128,7 +130,8 @@ async function main(): Promise<void> {
     return;
   }
   const cases = chosenCases(flags.case);
-  mkdirSync(flags.out, { recursive: true });
+  await makeDir(flags.out);
+  if (flags.dir !== undefined) await makeDir(flags.dir);
   const sizes = sizesOf(flags);
   const workDir = chooseWorkDir(flags.dir, join(flags.out, 'work'));
   const { before } = flags;
@@ -159,4 +162,5 @@ async function main(): Promise<void> {
   if (reports.some(({ failure }) => failure !== undefined)) process.exitCode = 1;
 }
 
+endOnFailingOutput('bench');
 await main();

@@ -5,27 +5,31 @@
 // Invariant: outcomes are values; what is thrown is a KvError (docs/errors.md) or a TypeError for a wrong
 // argument.
 
+import {
+  bytesOf,
+  deltaOf,
+  dirOf,
+  keyOf,
+  lifetimeEnd,
+  optionsOf,
+  putOptionsOf,
+  snapshotPathOf,
+  tokenOf,
+  type Bytes,
+  type CairnOptions,
+  type PutOptions,
+} from './embedded-arguments.js';
+import { fileFailure } from './env/file-failure.js';
 import { nodeEnv } from './env/node-env.js';
-import type { Logger } from './env/env.js';
-import { KvError } from './errors.js';
-import { KEY_BYTES_LIMIT } from './limits.js';
+import { KvError, isKvError } from './errors.js';
 import { Gate } from './server/gate.js';
-import { storeExpiryOf, wallExpiryOf } from './store/expiry.js';
+import { wallExpiryOf } from './store/expiry.js';
 import { ownLookup } from './store/own-lookup.js';
 import { openStore } from './store/open-store.js';
-import type { StoreOptions } from './store/options.js';
 import type * as S from './store/store.js';
 
 const LIST_KEYS = 1_000;
 const PIECE_BYTES = 256 * 1024;
-
-export type CairnOptions = Partial<Omit<StoreOptions, 'useHints' | 'ownsThread'>> & {
-  /** Where the engine's messages go; default: nowhere. */
-  readonly logger?: Logger;
-};
-
-/** Bytes, or text that is stored as UTF-8. */
-type Bytes = Buffer | Uint8Array | string;
 
 export interface CairnEntry {
   readonly value: Buffer;
@@ -37,15 +41,6 @@ export interface CairnEntry {
   readonly expiresAt: number;
 }
 
-export interface PutOptions {
-  /** 32 bits, returned with the value. */
-  readonly flags?: number;
-  /** Lives this long from now, in ms. */
-  readonly ttlMs?: number;
-  /** Or until this time, Unix ms. */
-  readonly expiresAt?: number;
-}
-
 /** `exists`: the item has another CAS token. */
 export type PutResult = 'stored' | 'not-stored' | 'exists' | 'not-found' | 'too-large';
 
@@ -55,32 +50,51 @@ export interface KeyListing {
   readonly expiresAt: number;
 }
 
-const SILENT: Logger = { debug() {}, info() {}, warn() {}, error() {} };
-
-/** Opens a data directory, creating it when missing. Throws KvError: KV_LOCKED, KV_CORRUPTION, KV_IO… */
+/**
+ * Opens a data directory, creating it when missing. Throws KvError: KV_BAD_OPTION, KV_LOCKED, KV_CORRUPTION, KV_IO…
+ * A relative path counts from the working directory as it is now.
+ */
 export async function open(dir: string, options: CairnOptions = {}): Promise<Cairn> {
-  const { logger = SILENT, ...rest } = options;
-  return new Cairn(await openStore(nodeEnv(logger), dir, rest));
+  const { logger, rest } = optionsOf(options);
+  const path = dirOf(dir);
+  try {
+    return new Cairn(await openStore(nodeEnv(logger), path, rest));
+  } catch (error) {
+    throw fileFailure('The store cannot be opened', path, error);
+  }
 }
 
+/**
+ * An open store. A wrong argument is a TypeError, and nothing is done. Where something may be left out, undefined and
+ * null mean that it is; 0 as a lifetime means for ever. After `close` every method but close throws KV_CLOSED. Once the
+ * log has failed, what would change or copy the store throws KV_POISONED, while get, scan and stats go on telling what
+ * is on the disk.
+ */
 export class Cairn {
   readonly #store: S.Store;
   readonly #gate: Gate;
+  #closed: Promise<void> | undefined;
+  /** Why nothing is written any more. */
+  #failure: { readonly cause: unknown } | undefined;
 
   /** Made by `open`. */
   constructor(store: S.Store) {
     this.#store = store;
     this.#gate = new Gate(store.durability);
+    store.durability.onFailed((cause, error) => {
+      if (cause === 'poisoned') this.#failure = { cause: error };
+    });
   }
 
   /** The entry, or undefined when there is none. Throws KV_CORRUPTION when its record is damaged. */
   async get(key: Bytes): Promise<CairnEntry | undefined> {
-    return this.#read(keyOf(key), {});
+    return this.#read(key);
   }
 
   /** As get, and gives the entry a new lifetime. */
   async getAndTouch(key: Bytes, ttlMs: number): Promise<CairnEntry | undefined> {
-    return this.#read(keyOf(key), { expiresAt: this.#store.nowMs() + ttlMs });
+    this.#requireWritable();
+    return this.#read(key, { expiresAt: lifetimeEnd(ttlMs, this.#store.nowMs()) });
   }
 
   async set(key: Bytes, value: Bytes, options: PutOptions = {}): Promise<PutResult> {
@@ -99,17 +113,18 @@ export class Cairn {
 
   /** Adds behind the value; its flags and lifetime stay. */
   async append(key: Bytes, value: Bytes): Promise<PutResult> {
-    return this.#put('append', key, value, {});
+    return this.#put('append', key, value);
   }
 
   /** Adds before the value; its flags and lifetime stay. */
   async prepend(key: Bytes, value: Bytes): Promise<PutResult> {
-    return this.#put('prepend', key, value, {});
+    return this.#put('prepend', key, value);
   }
 
   /** Stores when the entry still has that CAS token. */
   async cas(key: Bytes, value: Bytes, cas: bigint, options: PutOptions = {}): Promise<PutResult> {
-    return this.#put('set', key, value, options, cas);
+    this.#requireWritable();
+    return this.#put('set', key, value, options, tokenOf(cas));
   }
 
   /** The new number (unsigned, 64 bits, wraps), undefined when there is none or it is not a number. */
@@ -124,29 +139,34 @@ export class Cairn {
 
   /** True when there was one. */
   async touch(key: Bytes, ttlMs: number): Promise<boolean> {
-    const expiresAt = ttlMs === 0 ? 0 : this.#store.nowMs() + ttlMs;
+    this.#requireWritable();
+    const expiresAt = lifetimeEnd(ttlMs, this.#store.nowMs());
     const outcome = await this.#settled(this.#store.touch(keyOf(key), expiresAt));
     return outcome.status === 'touched';
   }
 
   /** True when there was one. */
   async delete(key: Bytes): Promise<boolean> {
+    this.#requireWritable();
     const outcome = await this.#settled(this.#store.delete({ key: keyOf(key) }));
     return outcome.status === 'deleted';
   }
 
   /** Deletes everything. */
   async clear(): Promise<void> {
+    this.#requireWritable();
     await this.#settled(this.#store.flush(0));
   }
 
   /** All keys, in no order; what is changed meanwhile may or may not be among them. */
   async *scan(prefix: Bytes = ''): AsyncGenerator<KeyListing> {
-    const start = bytesOf(prefix);
+    const start = Buffer.from(bytesOf('prefix', prefix));
     let cursor = 0;
     do {
+      this.#requireOpen();
       const page = this.#store.list(cursor, LIST_KEYS);
-      await this.#durable(this.#store.durability.lastSeq);
+      // After a failure what is listed is what was durable before.
+      if (this.#failure === undefined) await this.#durable(this.#store.durability.lastSeq);
       for (const { key, cas, expiresAt } of page.entries) {
         if (key.subarray(0, start.length).equals(start)) {
           yield { key, cas, expiresAt: wallExpiryOf(expiresAt, this.#store) };
@@ -158,28 +178,59 @@ export class Cairn {
 
   /** Frees the space of dead records now instead of when it is worth it. */
   async compact(): Promise<S.CompactionReport> {
-    return this.#store.compact({ everything: true });
+    this.#requireWritable();
+    return this.#orWhyNot(
+      this.#store.compact({ everything: true }),
+      'The store cannot be compacted',
+    );
   }
 
   /** Writes the JSON snapshot; default: snapshot.json in the data directory. */
-  async snapshot(path?: string): Promise<S.SnapshotReport> {
-    return this.#store.snapshot(path);
+  async snapshot(path?: string | null): Promise<S.SnapshotReport> {
+    this.#requireWritable();
+    const given = snapshotPathOf(path);
+    return this.#orWhyNot(this.#store.snapshot(given), 'The snapshot cannot be written', given);
   }
 
   stats(): ReadonlyMap<string, number | string> {
+    this.#requireOpen();
     return this.#store.stats();
   }
 
-  /** Makes everything durable, seals the log, frees the directory. */
-  async close(): Promise<void> {
-    await this.#store.close();
+  /** Makes everything durable, seals the log, frees the directory. May be called again: it is the same end. */
+  close(): Promise<void> {
+    this.#closed ??= this.#store.close();
+    return this.#closed;
   }
 
-  async #read(key: Buffer, options: S.ReadOptions): Promise<CairnEntry | undefined> {
-    const waiting = this.#store.get(key, options);
+  #requireOpen(): void {
+    if (this.#closed !== undefined) throw refusal('closed');
+  }
+
+  #requireWritable(): void {
+    this.#requireOpen();
+    if (this.#failure !== undefined) throw poisoned(this.#failure.cause);
+  }
+
+  /** The work; when the store was closed or poisoned under it, that is why it failed. */
+  async #orWhyNot<T>(work: Promise<T>, what: string, path?: string): Promise<T> {
+    try {
+      return await work;
+    } catch (error) {
+      if (this.#failure !== undefined) throw poisoned(this.#failure.cause);
+      if (this.#closed === undefined) throw fileFailure(what, path, error);
+      if (isKvError(error, 'KV_CLOSED')) throw error;
+      throw new KvError('KV_CLOSED', CLOSED, { cause: error });
+    }
+  }
+
+  /** Without options it is a plain read, which changes nothing. */
+  async #read(key: Bytes, options?: S.ReadOptions): Promise<CairnEntry | undefined> {
+    this.#requireOpen();
+    const waiting = this.#store.get(keyOf(key), options);
     // What comes at once may be a view into memory that is valid for this turn only.
     const found = ownLookup(waiting instanceof Promise ? await waiting : waiting);
-    if (found.kind === 'refused') throw refusal(found.status);
+    if (found.kind === 'refused') throw this.#refusal(found.status);
     await this.#durable(found.after);
     if (found.kind === 'damaged') {
       throw new KvError('KV_CORRUPTION', 'The record of this key is damaged');
@@ -194,17 +245,13 @@ export class Cairn {
     mode: S.PutMode,
     key: Bytes,
     value: Bytes,
-    options: PutOptions,
+    options?: PutOptions,
     compareCas?: bigint,
   ): Promise<PutResult> {
-    const { flags = 0, ttlMs } = options;
-    const expiresAt =
-      options.expiresAt === undefined
-        ? ttlMs === undefined
-          ? 0
-          : this.#store.nowMs() + ttlMs
-        : storeExpiryOf(options.expiresAt, this.#store);
-    const put = { mode, key: keyOf(key), value: bytesOf(value), flags, expiresAt, compareCas };
+    this.#requireWritable();
+    const { flags, expiresAt } = putOptionsOf(options, this.#store.nowMs(), this.#store);
+    const bytes = bytesOf('value', value);
+    const put = { mode, key: keyOf(key), value: bytes, flags, expiresAt, compareCas };
     const { status } = await this.#settled(this.#store.put(put));
     if (status === 'damaged') {
       throw new KvError('KV_CORRUPTION', 'The record of this key is damaged');
@@ -217,7 +264,8 @@ export class Cairn {
     delta: bigint | number,
     direction: 'incr' | 'decr',
   ): Promise<bigint | undefined> {
-    const change = { key: keyOf(key), delta: BigInt(delta), direction };
+    this.#requireWritable();
+    const change = { key: keyOf(key), delta: deltaOf(delta), direction };
     const outcome = await this.#settled(this.#store.arithmetic(change));
     return outcome.status === 'stored' ? outcome.number : undefined;
   }
@@ -227,14 +275,21 @@ export class Cairn {
     const outcome = pending instanceof Promise ? await pending : pending;
     // Read before the first wait: the store fills the object of an outcome again.
     const { status, after } = outcome;
-    if (isRefusal(status)) throw refusal(status);
+    if (isRefusal(status)) throw this.#refusal(status);
     await this.#durable(after);
     return outcome;
   }
 
   async #durable(after: number): Promise<void> {
     if (await this.#gate.durable(after)) return;
+    if (this.#failure !== undefined) throw poisoned(this.#failure.cause);
     throw new KvError('KV_NO_SPACE', 'The change was taken back: the log could not be written');
+  }
+
+  /** A log that failed takes nothing, as one that is closed. */
+  #refusal(status: S.RefusedStatus): KvError {
+    if (status === 'closed' && this.#failure !== undefined) return poisoned(this.#failure.cause);
+    return refusal(status);
   }
 }
 
@@ -247,26 +302,20 @@ function refusal(status: S.RefusedStatus): KvError {
   if (status === 'no-descriptors') {
     return new KvError('KV_IO', 'The process is out of descriptors; nothing was changed');
   }
-  if (status === 'closed') return new KvError('KV_CLOSED', 'The store is closed');
+  if (status === 'closed') return new KvError('KV_CLOSED', CLOSED);
   return new KvError(
     'KV_NO_SPACE',
     'The bounds of the store are reached and nothing may be evicted',
   );
 }
 
-function keyOf(key: Bytes): Buffer {
-  const bytes = bytesOf(key);
-  if (bytes.length === 0 || bytes.length > KEY_BYTES_LIMIT) {
-    throw new TypeError(`A key has 1 to ${KEY_BYTES_LIMIT} bytes`);
-  }
-  return bytes;
-}
+const CLOSED = 'The store is closed';
 
-function bytesOf(bytes: Bytes): Buffer {
-  if (typeof bytes === 'string') return Buffer.from(bytes);
-  return Buffer.isBuffer(bytes)
-    ? bytes
-    : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+function poisoned(cause: unknown): KvError {
+  const message = 'A write or sync failed before, so nothing is written any more';
+  return new KvError('KV_POISONED', `${message}: look at the disk, close the store and open it`, {
+    cause,
+  });
 }
 
 async function readAll(value: S.LargeValue): Promise<Buffer> {

@@ -69,3 +69,47 @@ export function systemCode(error: unknown): string | undefined {
   const code = (error as NodeJS.ErrnoException).code;
   return typeof code === 'string' ? code : undefined;
 }
+
+/** What the system's codes mean, in words. */
+const REASONS: Readonly<Record<string, string>> = {
+  EACCES: 'permission denied',
+  EBADF: 'the descriptor is not open for that',
+  EBUSY: 'it is in use',
+  EDQUOT: 'the disk quota is used up',
+  EEXIST: 'something lies there already',
+  EFBIG: 'the file would be larger than files may be',
+  EIO: 'the device failed',
+  EISDIR: 'it is a directory',
+  ELOOP: 'it leads from link to link',
+  EMFILE: 'the process has no descriptor left (ulimit -n)',
+  ENAMETOOLONG: 'the name is too long',
+  ENFILE: 'the machine has no descriptor left',
+  ENODEV: 'there is no such device',
+  ENOENT: 'there is no such file or directory',
+  ENOMEM: 'out of memory',
+  ENOSPC: 'there is no room on the disk',
+  ENOTDIR: 'a part of the path is no directory',
+  ENOTEMPTY: 'the directory is not empty',
+  ENXIO: 'nobody is at the other end, or there is no such device',
+  EPERM: 'the system does not allow it',
+  EPIPE: 'nobody reads any more',
+  EROFS: 'the file system is read-only',
+  ETXTBSY: 'it is a program that runs',
+  EXDEV: 'it lies on another file system',
+};
+
+/** Why a call of the system failed, in words with its code; for other errors their message. Never a class's name. */
+export function systemReason(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const code = systemCode(error) ?? '';
+  const reason = REASONS[code];
+  return reason === undefined ? error.message : `${reason} (${code})`;
+}
+
+/** As systemReason, with the path that the system named: for an error that comes with no words of ours. */
+export function failureText(error: unknown): string {
+  const reason = systemReason(error);
+  const path = error instanceof Error ? (error as NodeJS.ErrnoException).path : undefined;
+  const isNamed = path === undefined || error instanceof KvError || reason.includes(path);
+  return isNamed ? reason : `${path}: ${reason}`;
+}

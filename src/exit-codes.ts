@@ -2,7 +2,7 @@
 // the two in step). The numbers are those of sysexits.h where it has one for the case.
 // Invariant: one number means one thing in every program.
 
-import type { KvErrorCode } from './errors.js';
+import { isKvError, systemCode, type KvErrorCode } from './errors.js';
 
 export const EXIT = {
   ok: 0,
@@ -37,7 +37,21 @@ const OF_ERROR: Readonly<Record<KvErrorCode, ExitCode>> = {
   KV_POISONED: EXIT.poisoned,
 };
 
-/** With what a program ends that an error of this code stopped. */
-export function exitCodeOf(code: KvErrorCode): ExitCode {
-  return OF_ERROR[code];
+/** What the system says; the rest is a failure of reading or writing. */
+const OF_SYSTEM: Readonly<Record<string, ExitCode>> = {
+  EACCES: EXIT.noPermission,
+  EADDRINUSE: EXIT.system,
+  EADDRNOTAVAIL: EXIT.system,
+  ENOENT: EXIT.noInput,
+  ENOTDIR: EXIT.noInput,
+  EPERM: EXIT.noPermission,
+  EROFS: EXIT.noPermission,
+};
+
+/** With what a program ends that this error stopped. What is no known failure of the world is a bug. */
+export function exitCodeOf(error: unknown): ExitCode {
+  if (isKvError(error)) return OF_ERROR[error.code];
+  const code = systemCode(error);
+  if (code === undefined || !/^E[A-Z0-9]+$/.test(code)) return EXIT.bug;
+  return OF_SYSTEM[code] ?? EXIT.io;
 }

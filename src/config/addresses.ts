@@ -5,6 +5,7 @@ import { InvalidArgumentError } from 'commander';
 
 interface TcpEndpoint {
   readonly kind: 'tcp';
+  /** A name stands for all of its addresses; `*`: every address of this machine, IPv4 and IPv6. */
   readonly host: string;
   /** 0: the system chooses. */
   readonly port: number;
@@ -71,6 +72,20 @@ export function endpointsOf(flags: ListenFlags): readonly Endpoint[] {
   return endpoints;
 }
 
+/** What is wrong when two of them would be the same; undefined when nothing is. */
+export function sharedPlace(endpoints: readonly Endpoint[]): string | undefined {
+  const seen = new Set<string>();
+  for (const endpoint of endpoints) {
+    if (endpoint.kind === 'unix' || endpoint.port === 0) continue;
+    const { host, port } = endpoint;
+    const place = `${host} ${port}`;
+    if (seen.has(place))
+      return `Port ${port} of ${host} is given twice: choose another (-p, -l, --plain-port)`;
+    seen.add(place);
+  }
+  return undefined;
+}
+
 /** True when only this machine can reach it. */
 export function isLocal(endpoint: Endpoint): boolean {
   if (endpoint.kind === 'unix') return true;
@@ -95,5 +110,5 @@ function listenAddress(word: string): ListenAddress {
       `'${word}' is not an address: give host, host:port or [v6]:port.`,
     );
   }
-  return { host: host === '*' ? '::' : host, port: port === undefined ? undefined : Number(port) };
+  return { host, port: port === undefined ? undefined : Number(port) };
 }

@@ -2,9 +2,11 @@
 // before a file or a socket is touched; nobody below reads the command line or the environment.
 // The flags are in config/flags.ts; docs: README, "Flags".
 
-import { endpointsOf, type Endpoint, type ListenAddress } from './addresses.js';
-import { extendedOf, tlsOf, type TlsConfig } from './extended.js';
+import { MIB } from '../limits.js';
+import { endpointsOf, sharedPlace, type Endpoint, type ListenAddress } from './addresses.js';
+import { extendedOf, tlsOf, tlsWithoutZ, type TlsConfig } from './extended.js';
 import { parseFlags, usageExit, WITHOUT_EFFECT, type Exit } from './flags.js';
+import { sizeText } from './values.js';
 
 export type { Endpoint } from './addresses.js';
 export type { TlsConfig } from './extended.js';
@@ -59,6 +61,8 @@ export interface Config {
   readonly prefixDelimiter: string;
   /** What was accepted and does nothing, each a sentence. */
   readonly notes: readonly string[];
+  /** What was accepted and is not what was most likely meant. */
+  readonly warnings: readonly string[];
 }
 
 /** `argv` without the program's name. Never prints, never exits, touches nothing. */
@@ -74,15 +78,19 @@ export function readConfig(
   if (refusal !== undefined) return usageExit(refusal);
   const extended = extendedOf(flags.extended ?? []);
   if ('code' in extended) return extended;
+  const unencrypted = flags.enableSsl === true ? undefined : tlsWithoutZ(extended);
+  if (unencrypted !== undefined) return usageExit(unencrypted);
   const tls = flags.enableSsl === true ? tlsOf(extended.tls) : undefined;
   if (tls !== undefined && 'code' in tls) return tls;
   const notes = [
     ...Object.entries(WITHOUT_EFFECT)
-      .filter(([name]) => parsed.given.has(name) && !(name === 'udpPort' && flags.udpPort === 0))
+      .filter(([name]) => parsed.given.has(name))
       .map(([name, why]) => `--${kebab(name)} has no effect: ${why}`),
     ...extended.ignored.map((name) => `-o ${name} has no effect`),
   ];
-  return configOf(flags, env, { tls, notes, idleTimeoutMs: extended.idleTimeoutMs });
+  const config = configOf(flags, env, { tls, notes, idleTimeoutMs: extended.idleTimeoutMs });
+  const shared = sharedPlace(config.endpoints);
+  return shared === undefined ? config : usageExit(shared);
 }
 
 /** What commander makes of config/flags.ts. */
@@ -142,10 +150,25 @@ function refusalOf(flags: Flags, given: ReadonlySet<string>, env: Environment): 
   if (given.has('memoryLimit') && flags.maxItemSize > flags.memoryLimit / 2) {
     return '-I must not be above half of the memory of -m';
   }
+  if (flags.maxBytes !== 0 && flags.maxBytes < MIB) {
+    return '--max-bytes is at least 1m, or 0: no bound';
+  }
   if (flags.delimiter.length !== 1) return '-D takes one character';
   if (flags.data === '') return '--data needs a directory';
   if (flags.unixSocket === '') return '-s needs a path';
   return undefined;
+}
+
+function warningsOf({ udpPort, maxBytes, segmentSize }: Flags): string[] {
+  const warnings: string[] = [];
+  if (udpPort !== undefined && udpPort !== 0) {
+    warnings.push('UDP is not offered (-U): clients that use it get no answer');
+  }
+  if (maxBytes !== 0 && maxBytes < segmentSize) {
+    const sizes = `${sizeText(maxBytes)} is less than one log file (--segment-size ${sizeText(segmentSize)})`;
+    warnings.push(`--max-bytes ${sizes}: the directory will be larger than that`);
+  }
+  return warnings;
 }
 
 function configOf(
@@ -200,6 +223,7 @@ function configOf(
     threads: flags.threads,
     prefixDelimiter: flags.delimiter,
     notes: more.notes,
+    warnings: warningsOf(flags),
   });
 }
 

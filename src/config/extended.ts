@@ -1,6 +1,7 @@
 // `-o`: memcached's list of named options. TLS and the idle timeout mean something here; the others tune
-// slabs and LRUs that we do not have, are accepted and reported.
+// slabs and LRUs that we do not have, are accepted and reported. What memcached has not either is refused.
 
+import { suggestion } from '../nearest-name.js';
 import type { Exit } from './flags.js';
 import { usageExit } from './flags.js';
 
@@ -32,6 +33,21 @@ const TLS_WORDS: ReadonlySet<string> = new Set([
   'ssl_min_version',
 ]);
 
+/** Of memcached, this release and those before, without effect here. */
+const IGNORED_WORDS: readonly string[] = (
+  'maxconns_fast no_maxconns_fast hashpower no_hashexpand hash_algorithm slab_reassign no_slab_reassign ' +
+  'slab_automove no_slab_automove slab_automove_version slab_automove_ratio slab_automove_window ' +
+  'slab_automove_freeratio slab_chunk_max slab_sizes no_chunked_items tail_repair_time lru_crawler no_lru_crawler ' +
+  'lru_crawler_sleep lru_crawler_tocrawl lru_maintainer no_lru_maintainer hot_lru_pct warm_lru_pct hot_max_factor ' +
+  'warm_max_factor temporary_ttl expirezero_does_not_evict track_sizes no_track_sizes inline_ascii_resp ' +
+  'inline_ascii_response no_inline_ascii_resp modern no_modern watcher_logbuf_size worker_logbuf_size ' +
+  'drop_privileges no_drop_privileges relaxed_privileges resp_obj_mem_limit read_buf_mem_limit read_obj_mem_limit ' +
+  'meta_response_old num_napi_ids proxy_config proxy_arg proxy_uring ssl_keyformat ssl_wbuf_size ssl_session_cache ' +
+  'ssl_kernel_tls ext_page_size ext_page_count ext_wbuf_size ext_threads ext_io_depth ext_path ext_item_size ' +
+  'ext_item_age ext_low_ttl ext_recache_rate ext_compact_under ext_drop_under ext_max_sleep ext_max_frag ' +
+  'slab_automove_freeratio ext_drop_unread no_ext_drop_unread'
+).split(' ');
+
 /** memcached's numbers and names; what is older is not spoken. */
 const MIN_VERSIONS: ReadonlyMap<string, TlsConfig['minVersion']> = new Map([
   ['0', 'TLSv1.2'],
@@ -56,11 +72,20 @@ export function extendedOf(words: readonly string[]): Extended | Exit {
     } else if (TLS_WORDS.has(name)) {
       if (value === '') return usageExit(`-o ${name} needs a value`);
       tls[name] = value;
-    } else {
+    } else if (IGNORED_WORDS.includes(name)) {
       ignored.push(name);
+    } else {
+      const known = ['idle_timeout', ...TLS_WORDS, ...IGNORED_WORDS];
+      return usageExit(`-o has no option '${name}'${suggestion(name, known)}`);
     }
   }
   return { idleTimeoutMs, tls, ignored };
+}
+
+/** Options of TLS without TLS: whoever gives them believes that nobody can listen in. */
+export function tlsWithoutZ({ tls, ignored }: Extended): string | undefined {
+  const name = Object.keys(tls)[0] ?? ignored.find((word) => word.startsWith('ssl_'));
+  return name === undefined ? undefined : `-o ${name} needs -Z, without which nothing is encrypted`;
 }
 
 export function tlsOf(words: Readonly<Record<string, string>>): TlsConfig | Exit {

@@ -20,6 +20,7 @@ import {
   VALUE_BYTES_LIMIT,
   VALUE_BYTES_MAX_DEFAULT,
 } from '../limits.js';
+import { suggestion } from '../nearest-name.js';
 import { listenAddresses } from './addresses.js';
 import { count, duration, octalMode, ratio, size, sizeText } from './values.js';
 
@@ -35,7 +36,6 @@ export const WITHOUT_EFFECT: Readonly<Record<string, string>> = {
   enableLargepages: 'there are no slabs',
   memoryFile: 'everything is durable without it',
   napiIds: 'one thread serves all connections',
-  udpPort: 'UDP is not offered',
 };
 
 interface ParsedFlags {
@@ -132,17 +132,18 @@ function readEnvironment(
   program: Command,
   env: Readonly<Record<string, string | undefined>>,
 ): void {
+  refuseUnknown(program, env);
   for (const option of program.options) {
     if (option.long === '--version') continue;
     const name = environmentName(option);
     const text = env[name];
     if (text === undefined || text === '') continue;
     if (program.getOptionValueSource(option.attributeName()) === 'cli') continue;
-    if (!option.required && /^(0|no|false|off)$/i.test(text)) continue;
     try {
       const value = option.required
         ? (option.parseArg?.(text, undefined) ?? text)
         : envFlag(option, text);
+      if (value === false) continue;
       program.setOptionValueWithSource(option.attributeName(), value, 'env');
     } catch (error) {
       if (!(error instanceof InvalidArgumentError)) throw error;
@@ -151,9 +152,34 @@ function readEnvironment(
   }
 }
 
-/** CAIRN_VERBOSE=2 is -vv; any word switches the other flags on. */
+/** kv-client's, and our own. */
+const OTHERS_VARIABLES: ReadonlySet<string> = new Set([
+  'CAIRN_HOST',
+  'CAIRN_HISTORY',
+  'CAIRN_TIMEOUT',
+  'CAIRN_PASSWORD_FILE',
+  'CAIRN_CACERT',
+  'CAIRN_IS_DAEMON',
+]);
+/** Of tests; and what Kubernetes and Docker set for a service that is called cairn. */
+const OTHERS_PATTERN = /^CAIRN_(TEST_|SERVICE_|PORT_\d)/;
+
+function refuseUnknown(program: Command, env: Readonly<Record<string, string | undefined>>): void {
+  const known = program.options.map(environmentName);
+  for (const name of Object.keys(env)) {
+    if (!name.startsWith('CAIRN_') || known.includes(name)) continue;
+    if (OTHERS_VARIABLES.has(name) || OTHERS_PATTERN.test(name)) continue;
+    program.error(`error: there is no environment variable ${name}${suggestion(name, known)}`);
+  }
+}
+
+/** CAIRN_VERBOSE=2 is -vv; the others are switched on or off. */
 function envFlag(option: Option, text: string): boolean | number {
-  return typeof option.defaultValue === 'number' ? Math.max(1, Number(text) || 1) : true;
+  if (/^(0|no|false|off)$/i.test(text)) return false;
+  const isCounted = typeof option.defaultValue === 'number';
+  if (isCounted && /^\d$/.test(text)) return Number(text);
+  if (/^(1|yes|true|on)$/i.test(text)) return isCounted ? 1 : true;
+  throw new InvalidArgumentError(`Give ${isCounted ? 'a number up to 9' : '1 or 0'}, yes or no.`);
 }
 
 const collectWords = (text: string, before: readonly string[] = []): readonly string[] => [

@@ -72,6 +72,7 @@ function wholeNumber(text: string): number {
 
 function within(value: number, min: number, max: number, show: (value: number) => string): number {
   if (value < min) throw new InvalidArgumentError(`It is at least ${show(min)}.`);
-  if (value > max) throw new InvalidArgumentError(`It is at most ${show(max)}.`);
-  return value;
+  if (value <= max) return value;
+  const isBound = max < Number.MAX_SAFE_INTEGER;
+  throw new InvalidArgumentError(isBound ? `It is at most ${show(max)}.` : 'It is too large.');
 }

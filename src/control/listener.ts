@@ -15,7 +15,7 @@ import { join } from 'node:path';
 import type { Clock, Timer } from '../env/env.js';
 import { adoptSocket } from '../env/adopt.js';
 import { openSocketPath, type SocketPath } from '../env/socket-path.js';
-import { isKvError } from '../errors.js';
+import { failureText, isKvError } from '../errors.js';
 import { CONTROL_NAME } from '../log/bytes/file-names.js';
 import { watchCompaction } from './compaction-progress.js';
 import { Admission } from '../server/admission.js';
@@ -125,7 +125,7 @@ export class Control {
       say(socket, { result: await this.#perform(request, socket) });
     } catch (error: unknown) {
       const code = isKvError(error) ? error.code : 'KV_IO';
-      const message = error instanceof Error ? error.message : String(error);
+      const message = failureText(error);
       say(socket, { error: { code, message } });
     }
     this.#dismiss(socket);

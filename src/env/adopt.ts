@@ -6,8 +6,12 @@
 // - A file is never readable for more than its owner unless the directory is shut to strangers and open to its group.
 
 import fs from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { dirname } from 'node:path';
 import { promisify } from 'node:util';
+
+import { KvError, systemCode } from '../errors.js';
+import { absolutePath } from './absolute-path.js';
+import { fileFailure } from './file-failure.js';
 
 const OWNER_RIGHTS = 0o600;
 const GROUP_RIGHTS = 0o060;
@@ -70,17 +74,60 @@ export function adoptFile(path: string, fd: number): void {
   fs.fchmodSync(fd, fileMode(dir.mode));
 }
 
-/** Makes a directory with its parents; what is new belongs to the owner of what was there. */
-export async function makeDir(dir: string): Promise<void> {
-  const first = await fs.promises.mkdir(dir, { recursive: true, mode: 0o700 });
-  if (first === undefined) return;
-  const above = await fs.promises.stat(dirname(first));
-  if (!isAnothers(above)) return;
-  const highest = resolve(first);
-  for (let made = resolve(dir); made.length >= highest.length; made = dirname(made))
-    await fs.promises.lchown(made, above.uid, above.gid);
+type Owner = Pick<fs.Stats, 'uid' | 'gid'>;
+
+/**
+ * Makes a directory with its parents; what is new belongs to `user`, else to the owner of what was there. Throws
+ * KvError, with the path that cannot be made. Each step is taken once: where a parent cannot be made (below /proc, in a directory that was
+ * removed) the runtime's own recursion goes round for ever.
+ */
+export async function makeDir(dir: string, user?: Owner): Promise<void> {
+  const missing: string[] = [];
+  let above = absolutePath(dir);
+  for (; !(await isDirectory(above)); above = dirname(above)) missing.push(above);
+  if (missing.length === 0) return;
+  const owner = user ?? (await fs.promises.stat(above));
+  for (const path of missing.toReversed()) {
+    const isNew = await madeOne(path);
+    if (isNew && isAnothers(owner)) await fs.promises.lchown(path, owner.uid, owner.gid);
+  }
 }
 
-function isAnothers({ uid, gid }: fs.Stats): boolean {
+/** False when somebody else was faster. */
+async function madeOne(path: string): Promise<boolean> {
+  try {
+    await fs.promises.mkdir(path, { mode: 0o700 });
+    return true;
+  } catch (error) {
+    if (systemCode(error) === 'EEXIST' && (await isDirectory(path))) return false;
+    throw dirRefusal(path, error);
+  }
+}
+
+/** Whether a directory lies there, and not nothing. Throws for anything else. */
+async function isDirectory(path: string): Promise<boolean> {
+  let stats: fs.Stats;
+  try {
+    stats = await fs.promises.stat(path);
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return false;
+    throw dirRefusal(path, error);
+  }
+  if (stats.isDirectory()) return true;
+  const message = 'A directory is to be made where something else lies; name another';
+  throw new KvError('KV_BAD_OPTION', message, { path });
+}
+
+function dirRefusal(path: string, cause: unknown): unknown {
+  const code = systemCode(cause);
+  if (code === undefined) return cause;
+  if (code === 'ENOENT' || code === 'EEXIST') {
+    const message = 'A directory cannot be made there; name another';
+    return new KvError('KV_BAD_OPTION', message, { path, cause });
+  }
+  return fileFailure('A directory cannot be made or reached', path, cause);
+}
+
+function isAnothers({ uid, gid }: Owner): boolean {
   return process.getuid?.() === 0 && (uid !== 0 || gid !== 0);
 }

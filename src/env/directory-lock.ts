@@ -14,6 +14,7 @@ import { dirname } from 'node:path';
 import { KvError, systemCode } from '../errors.js';
 import { adoptFile } from './adopt.js';
 import type { Lock, LockMode, Logger } from './env.js';
+import { fileFailure } from './file-failure.js';
 
 const { O_RDONLY, O_WRONLY, O_CREAT, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
 
@@ -32,7 +33,10 @@ const CODE_NOT_FOUND = 127;
 const CODE_OF_SIGNAL = 128;
 
 export async function lockDirectory(path: string, mode: LockMode, logger: Logger): Promise<Lock> {
-  const directory = await fs.promises.open(dirname(path), O_RDONLY | O_DIRECTORY);
+  const dir = dirname(path);
+  const directory = await fs.promises.open(dir, O_RDONLY | O_DIRECTORY).catch((error: unknown) => {
+    throw fileFailure('The data directory may not be opened', dir, error);
+  });
   let file: fs.promises.FileHandle | undefined;
   const release = async (): Promise<void> => {
     await file?.close();

@@ -91,7 +91,7 @@ const nodeFs: Omit<Fs, 'lock'> = {
   },
   async kindOf(path) {
     const stats = await fs.promises.lstat(path).catch((error: unknown) => {
-      if (systemCode(error) === 'ENOENT') return undefined;
+      if (['ENOENT', 'ENOTDIR'].includes(systemCode(error) ?? '')) return undefined;
       throw error;
     });
     return stats && kindOfStats(stats);
@@ -102,7 +102,7 @@ const nodeFs: Omit<Fs, 'lock'> = {
   },
   unique: () => randomBytes(6).toString('hex'),
   list: (dir) => fs.promises.readdir(dir),
-  makeDir,
+  makeDir: (dir) => makeDir(dir),
   rename: (from, to) => fs.promises.rename(from, to),
   outputOf: outputFileOf,
   replaceOutput,

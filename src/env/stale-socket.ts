@@ -22,9 +22,18 @@ export async function removeStaleSocket(path: string): Promise<void> {
 /** What a refusal of the system means for the socket at `path`; undefined for other errors. */
 export function shutSocket(path: string, error: unknown): KvError | undefined {
   const code = systemCode(error) ?? '';
+  if (code === 'EADDRINUSE' && isNoSocket(path)) {
+    const message = 'Something that is no socket lies where the unix socket goes (-s)';
+    return new KvError('KV_BAD_OPTION', `${message}; move it away or name another`, { path });
+  }
   if (!['EACCES', 'EPERM'].includes(code) || isHomelessSocket(path)) return undefined;
   const message = `The user that runs this may not use a unix socket there: ${code}; give it and its directory to that user, or remove it when no server uses it`;
   return new KvError('KV_NO_PERMISSION', message, { path, cause: error });
+}
+
+/** A link that leads nowhere is none either. */
+function isNoSocket(path: string): boolean {
+  return fs.lstatSync(path, { throwIfNoEntry: false })?.isSocket() === false;
 }
 
 /** There is no directory for it. The runtime calls that a lack of permission. */

@@ -6,6 +6,7 @@
 
 import { join } from 'node:path';
 
+import { failureText } from '../errors.js';
 import type { Env, Lock } from '../env/env.js';
 import type { CommitDurability, Durability } from './durability.js';
 import { LOCK_NAME, MANIFEST_NAME } from './bytes/file-names.js';
@@ -132,7 +133,7 @@ export class Log {
     this.#manifest = manifest;
     this.#room = room;
     this.#tidied = tidy().catch((error: unknown) => {
-      env.logger.warn(`What the last run left could not be removed: ${String(error)}`);
+      env.logger.warn(`What the last run left could not be removed: ${failureText(error)}`);
     });
     this.recovery = { ...rest, ...report };
     this.#commit = new GroupCommit(env, active, report, options, durability, {
@@ -267,7 +268,7 @@ export class Log {
       await this.checkRoom(content.words.reduce((sum, { byteLength }) => sum + byteLength, 0));
       await saveImage(fs, this.dir, this, content);
     } catch (error) {
-      logger.warn(`The image of the keydir could not be written: ${String(error)}`);
+      logger.warn(`The image of the keydir could not be written: ${failureText(error)}`);
     }
   }
 
@@ -279,7 +280,7 @@ export class Log {
   #rotated(sealed: WritableSegment): void {
     this.#rotation = this.#finishRotation(sealed).catch((error: unknown) => {
       // The manifest on disk is older but still right: the next write of it says the same and more.
-      this.#env.logger.warn(`The manifest could not be written: ${String(error)}`);
+      this.#env.logger.warn(`The manifest could not be written: ${failureText(error)}`);
     });
   }
 

@@ -5,7 +5,7 @@
 // - One that did not come to be leaves no file behind, unless the disk refuses that as well.
 
 import type { Env } from '../env/env.js';
-import { isOutOfDescriptors } from '../errors.js';
+import { failureText, isOutOfDescriptors } from '../errors.js';
 import { segmentName } from './bytes/file-names.js';
 import type { GroupCommit, LogClock } from './commit/group-commit.js';
 import { RepeatedWarning } from './commit/repeated-warning.js';
@@ -52,7 +52,7 @@ export class Succession {
     if (this.#closed) return;
     this.#making = this.#make().catch((error: unknown) => {
       this.lacksDescriptors = isOutOfDescriptors(error);
-      this.#refusal.tell(`The next segment cannot be prepared yet: ${String(error)}`);
+      this.#refusal.tell(`The next segment cannot be prepared yet: ${failureText(error)}`);
       this.#around.commit.successorFailed(error);
     });
   }

@@ -4,13 +4,14 @@
 import fs from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-import { readConfig, type Config } from '../config/config.js';
-import { isLocal } from '../config/addresses.js';
+import { readConfig, type Config, type Exit } from '../config/config.js';
 import type { Clock } from '../env/env.js';
 import { nodeEnv } from '../env/node-env.js';
+import { writeAllTo } from '../env/output-file.js';
 import { holdSpareDescriptors } from '../env/spare-descriptors.js';
-import { isKvError, systemCode } from '../errors.js';
+import { failureText, isKvError, systemCode } from '../errors.js';
 import { EXIT, exitCodeOf, type ExitCode } from '../exit-codes.js';
+import { LogOutput } from './log-output.js';
 import { TextLogger } from './logger.js';
 import { QuietCollection, threadBusyShare, v8Collector } from './quiet-collection.js';
 import { removePidFile, requirePidFile, writePidFile } from './pid-file.js';
@@ -22,35 +23,49 @@ import { ListenError } from '../server/errors.js';
 import { rehearse } from '../server/rehearsal.js';
 import { Server } from '../server/server.js';
 import { recoveryProgress } from './recovery-progress.js';
+import { keysText, warningsAtStart, warnOfStrangers } from './start-warnings.js';
 import { hasStore, openStore } from '../store/open-store.js';
 import type { StoreOptions } from '../store/options.js';
 import type { Store } from '../store/store.js';
 
+/** The same signal twice is one: npm passes on what a terminal has sent to its whole group. */
+const SAME_SIGNAL_MS = 100;
+
 /** Runs until a signal; ends the process. `argv` without node and the script. */
 export async function main(argv: readonly string[]): Promise<void> {
+  const { write } = new LogOutput(process.stderr);
   const version = packageVersion();
   const config = readConfig(argv, process.env, version);
   if ('code' in config) {
-    process.stdout.write(config.stdout);
-    process.stderr.write(config.stderr);
-    process.exitCode = config.code;
+    process.exitCode = await print(config, write);
     return;
   }
   if (config.daemon) {
-    const { startDaemon } = await import('./daemon.js');
-    process.exitCode = await startDaemon(argv);
-    return;
+    const { isDaemon, startDaemon } = await import('./daemon.js');
+    if (!isDaemon()) {
+      process.exitCode = await startDaemon(argv, write);
+      return;
+    }
   }
-  const logger = new TextLogger(
-    config.verbosity,
-    (line) => process.stderr.write(line),
-    () => performance.now(),
-  );
+  const logger = new TextLogger(config.verbosity, write, () => performance.now());
   process.on('uncaughtException', (error) => {
     logger.error(`This is a bug, please report it: ${error.stack ?? error.message}`);
     process.exit(EXIT.bug);
   });
   await new ServerProcess(config, logger, version).run();
+}
+
+/** The help, the version or a refusal; returns the exit code. A reader that has gone is no failure, as for the tools. */
+async function print(exit: Exit, writeLine: (text: string) => void): Promise<number> {
+  writeLine(exit.stderr);
+  try {
+    await writeAllTo(1, Buffer.from(exit.stdout));
+    return exit.code;
+  } catch (error) {
+    if (systemCode(error) === 'EPIPE') return exit.code;
+    writeLine(`kv-server: stdout: ${messageOf(error)}\n`);
+    return EXIT.io;
+  }
 }
 
 /** One life: start, signals, one end. */
@@ -84,13 +99,19 @@ class ServerProcess {
   async #start(startedMs: number): Promise<void> {
     const config = this.#config;
     const logger = this.#logger;
-    if (config.user !== undefined) (await import('./privileges.js')).dropTo(config.user);
+    if (config.user !== undefined) {
+      const { dropTo } = await import('./privileges.js');
+      await dropTo(config.user, config.dataDir);
+    }
     holdSpareDescriptors();
     for (const endpoint of config.endpoints)
       if (endpoint.kind === 'unix') refuseStoreName(endpoint.path, 'the unix socket (-s)');
     if (config.pidFile !== undefined) requirePidFile(config.pidFile);
     const env = nodeEnv(logger);
-    if (!(await hasStore(env, config.dataDir))) await rehearse(config, logger);
+    if (!(await hasStore(env, config.dataDir))) {
+      await warnOfStrangers(env, config.dataDir);
+      await rehearse(config, logger);
+    }
     const progress = recoveryProgress(process.stderr, () => performance.now());
     const onProgress = progress?.update.bind(progress);
     const options = { ...storeOptionsOf(config), onProgress };
@@ -109,15 +130,14 @@ class ServerProcess {
     const addresses = await server.start();
     this.#control = await this.#openControl(store, env.clock);
     collectWhenQuiet(env.clock);
-    if (config.pidFile !== undefined) writePidFile(config.pidFile);
+    if (config.pidFile !== undefined) writePidFile(config.pidFile, logger);
     for (const note of config.notes) logger.info(note);
-    const { keys } = store.opened;
+    for (const warning of warningsAtStart(config)) logger.warn(warning);
     const tookMs = Math.round(performance.now() - startedMs);
     const where = addresses.length === 0 ? 'nowhere (-p 0)' : addresses.join(', ');
     logger.notice(
-      `listening on ${where}, data in ${config.dataDir}, ${keys} keys recovered, ready in ${tookMs} ms`,
+      `listening on ${where}, data in ${config.dataDir}, ${keysText(store.opened.keys)} recovered, ready in ${tookMs} ms`,
     );
-    this.#warnWhenOpen();
     if (process.send !== undefined) {
       const { tellStarter } = await import('./daemon.js');
       if (tellStarter()) logger.silence();
@@ -136,19 +156,13 @@ class ServerProcess {
     }
   }
 
-  #warnWhenOpen(): void {
-    const { endpoints, authFile, tls } = this.#config;
-    const isOpen = endpoints.some((endpoint) => !isLocal(endpoint));
-    if (!isOpen || authFile !== undefined || tls?.clientsNeedCertificates === true) return;
-    this.#logger.warn(
-      'Anyone who reaches this port can read and change everything: ' +
-        'give -Y <file> (users), listen on 127.0.0.1, or put a firewall in front',
-    );
-  }
-
   #watchSignals(): void {
+    let firstMs = Number.NEGATIVE_INFINITY;
     for (const signal of ['SIGTERM', 'SIGINT', 'SIGUSR1'] as const) {
       process.on(signal, () => {
+        const nowMs = performance.now();
+        if (nowMs - firstMs < SAME_SIGNAL_MS) return;
+        firstMs = nowMs;
         if (this.#isEnding) process.exit(this.#hurriedExit);
         void this.#end(signal);
       });
@@ -167,7 +181,7 @@ class ServerProcess {
       await this.#store?.close();
     } catch (error) {
       this.#logger.error(messageOf(error));
-      process.exit(isKvError(error) ? exitCodeOf(error.code) : EXIT.io);
+      process.exit(exitCodeOf(error));
     }
     this.#removePidFile();
     this.#logger.notice('stopped');
@@ -189,13 +203,11 @@ class ServerProcess {
     this.#logger.error(messageOf(error));
     await this.#control?.close();
     await this.#store?.close();
-    if (error instanceof ListenError) process.exit(EXIT.system);
-    if (isKvError(error)) process.exit(exitCodeOf(error.code));
-    process.exit(exitOfSystem(systemCode(error)));
+    process.exit(error instanceof ListenError ? EXIT.system : exitCodeOf(error));
   }
 
   #removePidFile(): void {
-    if (this.#config.pidFile !== undefined) removePidFile(this.#config.pidFile);
+    if (this.#config.pidFile !== undefined) removePidFile(this.#config.pidFile, this.#logger);
   }
 }
 
@@ -208,11 +220,6 @@ function collectWhenQuiet(clock: Clock): void {
     v8Collector()();
   });
   collection.start();
-}
-
-function exitOfSystem(code: string | undefined): ExitCode {
-  if (code === undefined) return EXIT.bug;
-  return code === 'EACCES' || code === 'EPERM' ? EXIT.noPermission : EXIT.system;
 }
 
 function storeOptionsOf(config: Config): Partial<StoreOptions> {
@@ -239,7 +246,7 @@ function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return systemCode(error) === undefined && !(error instanceof ListenError)
     ? (error.stack ?? error.message)
-    : error.message;
+    : failureText(error);
 }
 
 const NEXT_STEPS: Readonly<Record<string, string>> = {

@@ -4,16 +4,16 @@
 
 import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
-import { dirname } from 'node:path';
 
 import { adoptNamed } from '../env/adopt.js';
-import { KvError, systemCode } from '../errors.js';
+import type { Logger } from '../env/env.js';
+import { failureText, KvError, systemCode } from '../errors.js';
 import { refuseStoreName } from '../log/segments/store-file.js';
 
 const PID_FILE_BYTES_MAX = 32;
 
-/** Throws KV_BAD_OPTION when something else lies there, else the system's errors. */
-export function writePidFile(path: string): void {
+/** One that cannot be written is a warning, as with memcached. Throws KV_BAD_OPTION when something else lies there. */
+export function writePidFile(path: string, logger: Logger): void {
   requirePidFile(path);
   const temporary = `${path}.cairn-${randomBytes(6).toString('hex')}.tmp`;
   try {
@@ -21,15 +21,14 @@ export function writePidFile(path: string): void {
     adoptNamed(temporary);
     fs.renameSync(temporary, path);
   } catch (error) {
-    fs.rmSync(temporary, { force: true });
-    throw error;
+    logger.warn(`The pid file (-P) could not be written: ${failureText(error)}`, { path });
+    if (fs.existsSync(temporary)) fs.rmSync(temporary, { force: true });
   }
 }
 
 /** For before anything is begun. Throws as writePidFile. */
 export function requirePidFile(path: string): void {
   refuseStoreName(path, 'the pid file (-P)');
-  fs.accessSync(dirname(path), fs.constants.W_OK);
   const text = pidTextAt(path);
   if (text === undefined || /^\d*\s*$/.test(text)) return;
   const what = 'What lies where the pid file goes (-P) is none; move it away or name another file';
@@ -37,11 +36,16 @@ export function requirePidFile(path: string): void {
 }
 
 /** Only while it still has this process's id: another server may have been given the same name. */
-export function removePidFile(path: string): void {
-  if (pidTextAt(path)?.trim() === String(process.pid)) fs.rmSync(path, { force: true });
+export function removePidFile(path: string, logger: Logger): void {
+  if (pidTextAt(path)?.trim() !== String(process.pid)) return;
+  try {
+    fs.rmSync(path, { force: true });
+  } catch (error) {
+    logger.warn(`The pid file (-P) could not be removed: ${failureText(error)}`, { path });
+  }
 }
 
-/** What a plain file holds, cut short; undefined when nothing lies there. */
+/** What a plain file holds, cut short; undefined when nothing lies there, or nobody can tell what. */
 function pidTextAt(path: string): string | undefined {
   const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
   let fd: number;
@@ -49,9 +53,9 @@ function pidTextAt(path: string): string | undefined {
     fd = fs.openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
   } catch (error) {
     const code = systemCode(error);
-    if (code === 'ENOENT') return undefined;
     if (code === 'ELOOP' || code === 'ENXIO') return 'a link or a socket';
-    throw error;
+    if (code === undefined) throw error;
+    return undefined;
   }
   try {
     if (!fs.fstatSync(fd).isFile()) return 'no file';

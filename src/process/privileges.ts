@@ -1,21 +1,25 @@
-// `-u`: gives up root for good, before the data directory is touched. Without root there is nothing to
-// give up, as with memcached.
+// `-u`: gives up root for good, before the data directory is opened. Where that is missing it is made before, for that
+// user, who may not be allowed to. Without root there is nothing to give up, as with memcached.
 
 import { spawnSync } from 'node:child_process';
 
+import { makeDir } from '../env/adopt.js';
 import { KvError } from '../errors.js';
 
-export function dropTo(user: string): void {
+export async function dropTo(user: string, dataDir: string): Promise<void> {
   if (process.getuid?.() !== 0) return;
-  const asked = spawnSync('id', ['-g', user], { encoding: 'utf8' });
-  const group = Number(asked.stdout);
-  if (asked.status !== 0 || !Number.isInteger(group)) {
-    throw new KvError('KV_BAD_OPTION', `There is no user '${user}' to run as (-u)`);
-  }
+  const [uid, group] = [idOf('-u', user), idOf('-g', user)];
+  await makeDir(dataDir, { uid, gid: group });
   (process as NodeJS.Process & { initgroups(user: string, group: number): void }).initgroups(
     user,
     group,
   );
   process.setgid?.(group);
   process.setuid?.(user);
+}
+
+function idOf(flag: '-u' | '-g', user: string): number {
+  const asked = spawnSync('id', [flag, user], { encoding: 'utf8' });
+  if (asked.status === 0 && /^\d+\n$/.test(asked.stdout)) return Number(asked.stdout);
+  throw new KvError('KV_BAD_OPTION', `There is no user '${user}' to run as (-u)`);
 }

@@ -1,6 +1,7 @@
 // Sockets that accept: TCP, unix, the plain port; the permissions of the unix socket; the file that tells
 // test suites which ports were chosen.
 
+import dns from 'node:dns';
 import net from 'node:net';
 
 import type { Endpoint } from '../config/config.js';
@@ -8,7 +9,7 @@ import type { Fs } from '../env/env.js';
 import { adoptNamed } from '../env/adopt.js';
 import { OutputFile, placeOfOutput } from '../env/output-file.js';
 import { refuseStoreFile } from '../log/segments/store-file.js';
-import { isKvError } from '../errors.js';
+import { isKvError, systemCode } from '../errors.js';
 import { ListenError } from './errors.js';
 import { lending } from './lending-socket.js';
 import { isHomelessSocket, removeStaleSocket, shutSocket } from '../env/stale-socket.js';
@@ -47,8 +48,59 @@ export interface Listener {
   readonly address: string;
 }
 
-/** Resolves when it listens; throws ListenError, of a unix socket KV_NO_PERMISSION too. */
-export async function listen(
+/**
+ * Listens everywhere; throws, with the others closed, when one cannot be had: ListenError, or of a unix socket
+ * KV_NO_PERMISSION or KV_BAD_OPTION. Of the addresses of one name those that this machine does not have are left out.
+ */
+export async function listenAll(
+  endpoints: readonly Endpoint[],
+  backlog: number,
+  doorOf: DoorMaker,
+  make: ServerMaker,
+): Promise<readonly Listener[]> {
+  const listeners: Listener[] = [];
+  try {
+    for (const endpoint of endpoints) {
+      const places = await placesOf(endpoint);
+      let lacking: unknown;
+      let count = 0;
+      for (const place of places) {
+        try {
+          listeners.push(await listen(place, backlog, doorOf, make));
+          count += 1;
+        } catch (error) {
+          if (places.length === 1 || !isLackOfAddress(error)) throw error;
+          lacking = error;
+        }
+      }
+      if (count === 0) throw lacking;
+    }
+    return listeners;
+  } catch (error) {
+    for (const { server } of listeners) server.close();
+    throw error;
+  }
+}
+
+/** A name is looked up, as memcached does it: `localhost` is 127.0.0.1 and ::1. */
+async function placesOf(endpoint: Endpoint): Promise<readonly Endpoint[]> {
+  if (endpoint.kind === 'unix' || endpoint.host === '*' || net.isIP(endpoint.host) !== 0)
+    return [endpoint];
+  try {
+    const found = await dns.promises.lookup(endpoint.host, { all: true, verbatim: false });
+    const hosts = new Set(found.map(({ address }) => address));
+    return [...hosts].map((host) => ({ ...endpoint, host }));
+  } catch (error) {
+    throw new ListenError(addressText(endpoint), error);
+  }
+}
+
+function isLackOfAddress(error: unknown): boolean {
+  if (!(error instanceof ListenError)) return false;
+  return ['EADDRNOTAVAIL', 'EAFNOSUPPORT'].includes(systemCode(error.cause) ?? '');
+}
+
+async function listen(
   endpoint: Endpoint,
   backlog: number,
   doorOf: DoorMaker,
@@ -89,7 +141,10 @@ function started(server: net.Server, endpoint: Endpoint, backlog: number): Promi
       resolve();
     };
     if (endpoint.kind === 'tcp') {
-      server.listen({ host: endpoint.host, port: endpoint.port, backlog }, done);
+      const { host, port } = endpoint;
+      // As with memcached an IPv6 socket is for IPv6 alone, so that `0.0.0.0,::` is no conflict.
+      const place = host === '*' ? { host: '::' } : { host, ipv6Only: net.isIPv6(host) };
+      server.listen({ ...place, port, backlog }, done);
       return;
     }
     // The socket file is made within this call: with the mask it is never open to more than it should.

@@ -6,7 +6,7 @@ import type { Socket } from 'node:net';
 
 import type { Config } from '../config/config.js';
 import type { Logger } from '../env/env.js';
-import { listen, plainServer, type Door } from './listeners.js';
+import { listenAll, plainServer, type Door } from './listeners.js';
 import { Users } from './users.js';
 
 /** Who comes in so early is sent away. */
@@ -22,8 +22,7 @@ export async function rehearse(config: Config, logger: Logger): Promise<void> {
   if (authFile !== undefined) void new Users(authFile);
   const make =
     tls === undefined ? plainServer : new (await import('./tls.js')).TlsListeners(tls, logger).make;
-  for (const endpoint of endpoints) {
-    const { server } = await listen(endpoint, backlog, () => SHUT, make);
+  for (const { server } of await listenAll(endpoints, backlog, () => SHUT, make)) {
     server.close();
     await once(server, 'close');
   }

@@ -16,7 +16,7 @@ import { connectionsWithin, descriptorLimit } from './descriptors.js';
 import { Gate } from './gate.js';
 import { Handshake } from './handshake.js';
 import {
-  listen,
+  listenAll,
   plainServer,
   writePortFile,
   type Door,
@@ -105,23 +105,14 @@ export class Server implements ServerControl, ConnectionOwner {
   /** Listens everywhere; throws ListenError when one address cannot be had, with the others closed. */
   async start(): Promise<readonly string[]> {
     const { endpoints, backlog, portFile } = this.#config;
-    const listeners: Listener[] = [];
-    this.#listeners = listeners;
     const { tls } = this.#config;
     if (tls !== undefined) {
       const { TlsListeners } = await import('./tls.js');
       this.#tls = new TlsListeners(tls, this.#env.logger);
     }
     const make = this.#tls?.make ?? plainServer;
-    try {
-      for (const endpoint of endpoints) {
-        const listener = await listen(endpoint, backlog, this.#doorOf.bind(this), make);
-        listeners.push(listener);
-      }
-    } catch (error) {
-      for (const { server } of listeners) server.close();
-      throw error;
-    }
+    const listeners = await listenAll(endpoints, backlog, this.#doorOf.bind(this), make);
+    this.#listeners = listeners;
     if (portFile !== undefined) await writePortFile(this.#env.fs, portFile, listeners);
     this.#watchClients();
     return this.addresses;

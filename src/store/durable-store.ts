@@ -1,5 +1,6 @@
 // The Store on disk: hands each call to the part that knows, and passes on what the log reports.
 
+import { failureText } from '../errors.js';
 import type { Durability, FailureCause } from '../log/durability.js';
 import { Bounds } from './operations/bounds.js';
 import { Changes } from './operations/changes.js';
@@ -148,7 +149,7 @@ export class DurableStore implements S.Store {
       cause === 'no-space'
         ? 'The disk is full: writes are refused until there is room'
         : 'The log failed and is not trusted again: nothing more is written',
-      { error: String(error) },
+      { error: failureText(error) },
     );
     this.#bounds.onFailed();
   }

@@ -4,7 +4,6 @@
 import { join } from 'node:path';
 
 import type { Env } from '../env/env.js';
-import { KvError } from '../errors.js';
 import { CommitDurability } from '../log/durability.js';
 import { MANIFEST_NAME } from '../log/bytes/file-names.js';
 import { Log } from '../log/log.js';
@@ -25,7 +24,7 @@ import { LargeValues } from './items/large-values.js';
 import { replayEntries } from './restart/replay-items.js';
 import { StoreClock } from './clock.js';
 import { StoreCounters } from './counters.js';
-import { STORE_OPTIONS_DEFAULT } from './options.js';
+import { checkedOptions } from './options.js';
 import type { StoreOptions } from './options.js';
 import { ValueCache } from './value-cache/value-cache.js';
 
@@ -36,16 +35,15 @@ const SEGMENT_BYTES_SMALL = 1024 * 1024;
 
 /**
  * Throws KV_LOCKED when another process has the directory, KV_CORRUPTION and KV_FORMAT_VERSION when it
- * must not be written to, KV_CLOCK when the wall clock is far behind it, KV_IO when it cannot be used.
+ * must not be written to, KV_BAD_OPTION for an option that cannot be, KV_CLOCK when the wall clock is far
+ * behind it, KV_IO when it cannot be used.
  */
 export async function openStore(
   env: Env,
   dir: string,
   given: Partial<StoreOptions> = {},
 ): Promise<DurableStore> {
-  const wanted = { ...STORE_OPTIONS_DEFAULT, ...given };
-  checkOptions(wanted);
-  const options = await fitToDisk(env, dir, wanted);
+  const options = await fitToDisk(env, dir, checkedOptions(given));
   const startedMs = env.clock.monotonicMs();
   const state = emptyState(env, options);
   const { clock, items, flushes, reads } = state;
@@ -149,16 +147,3 @@ async function fitToDisk(env: Env, dir: string, options: StoreOptions): Promise<
   const segmentBytesMax = Math.min(options.segmentBytesMax, Math.max(SEGMENT_BYTES_SMALL, share));
   return { ...options, segmentBytesMax };
 }
-
-function checkOptions(options: StoreOptions): void {
-  const { segmentBytesMax, compactRatio } = options;
-  if (segmentBytesMax < SEGMENT_BYTES_MIN) {
-    throw new KvError('KV_BAD_OPTION', `A segment has at least ${SEGMENT_BYTES_MIN} bytes`);
-  }
-  if (compactRatio <= 0 || compactRatio >= 1) {
-    throw new KvError('KV_BAD_OPTION', 'The compaction ratio lies between 0 and 1');
-  }
-}
-
-/** Smaller ones would make more files than slots. */
-const SEGMENT_BYTES_MIN = 4096;

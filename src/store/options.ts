@@ -1,4 +1,7 @@
-// What an operator or an embedding program may set for a store, with the defaults of src/defaults.ts.
+// What an operator or an embedding program may set for a store, with the defaults of src/defaults.ts, and the one place
+// that says what each may be.
+
+import { inspect } from 'node:util';
 
 import {
   APPEND_BYTES_DEFAULT,
@@ -8,7 +11,9 @@ import {
   SEGMENT_BYTES_DEFAULT,
   SNAPSHOT_PAUSE_MS_DEFAULT,
 } from '../defaults.js';
-import { VALUE_BYTES_LIMIT } from '../limits.js';
+import { KvError } from '../errors.js';
+import { GIB, VALUE_BYTES_LIMIT } from '../limits.js';
+import { suggestion } from '../nearest-name.js';
 
 export interface StoreOptions {
   /** A segment is sealed when it would grow over this. */
@@ -63,3 +68,77 @@ export const STORE_OPTIONS_DEFAULT: StoreOptions = {
   useHints: true,
   acceptClock: false,
 };
+
+/** Smaller ones would make more files than slots. */
+const SEGMENT_BYTES_MIN = 4096;
+const SEGMENT_BYTES_LIMIT = 4 * GIB;
+
+/** What is wrong with a value, in words that go on from "must be"; undefined when nothing is. */
+type Check = (value: unknown) => string | undefined;
+
+function wholeNumber(min: number, max = Number.MAX_SAFE_INTEGER): Check {
+  const upTo = max === Number.MAX_SAFE_INTEGER ? '' : ` and at most ${max}`;
+  const what = `a whole number, at least ${min}${upTo}`;
+  return (value) =>
+    Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max
+      ? undefined
+      : what;
+}
+
+const isBoolean: Check = (value) => (typeof value === 'boolean' ? undefined : 'true or false');
+
+const CHECKS: Readonly<Record<keyof StoreOptions, Check>> = {
+  segmentBytesMax: wholeNumber(SEGMENT_BYTES_MIN, SEGMENT_BYTES_LIMIT),
+  appendBytesMin: wholeNumber(0),
+  cacheBytesMax: wholeNumber(0),
+  valueBytesMax: wholeNumber(1, VALUE_BYTES_LIMIT),
+  keysMax: wholeNumber(0),
+  bytesMax: wholeNumber(0),
+  evicts: isBoolean,
+  idleMsMax: wholeNumber(0),
+  compactRatio: (value) =>
+    typeof value === 'number' && value > 0 && value < 1
+      ? undefined
+      : 'a number between 0 and 1, neither of them',
+  compactMinBytes: wholeNumber(0),
+  snapshot: (value) =>
+    value === 'never' || value === 'compact' || wholeNumber(1)(value) === undefined
+      ? undefined
+      : "'never', 'compact' or ms, at least 1",
+  snapshotPauseMs: wholeNumber(0),
+  scrubBytesPerSecond: wholeNumber(0),
+  ownsThread: isBoolean,
+  useHints: isBoolean,
+  acceptClock: isBoolean,
+  onProgress: (value) => (typeof value === 'function' ? undefined : 'a function'),
+};
+
+/**
+ * All options, from those that are given: undefined and null mean not given. Throws KV_BAD_OPTION, which names option and
+ * value, also for a name that there is not.
+ */
+export function checkedOptions(given: Readonly<Partial<StoreOptions>>): StoreOptions {
+  const options: Record<string, unknown> = { ...STORE_OPTIONS_DEFAULT };
+  for (const [name, value] of Object.entries(given) as [string, unknown][]) {
+    if (!Object.hasOwn(CHECKS, name)) throw unknownOption(name, Object.keys(CHECKS));
+    if (value === undefined || value === null) continue;
+    const wanted = CHECKS[name as keyof StoreOptions](value);
+    if (wanted !== undefined) throw badOption(name, value, wanted);
+    options[name] = value;
+  }
+  return options as unknown as StoreOptions;
+}
+
+function badOption(name: string, value: unknown, wanted: string): KvError {
+  return new KvError('KV_BAD_OPTION', `The option ${name} must be ${wanted}, not ${shown(value)}`);
+}
+
+function unknownOption(name: string, known: readonly string[]): KvError {
+  const message = `There is no option ${shown(name)}${suggestion(name, known)}`;
+  return new KvError('KV_BAD_OPTION', message);
+}
+
+/** A value as a message names it: on one line, cut short. */
+export function shown(value: unknown): string {
+  return inspect(value, { depth: 0, breakLength: Infinity, maxStringLength: 60 });
+}

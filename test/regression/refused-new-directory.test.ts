@@ -37,7 +37,6 @@ describe('A start that is refused in a new directory', function () {
       [['-p', String(port)], EXIT.system],
       [['-p', '-1', ...tls], EXIT.usage],
       [['-p', '-1', '-Y', missing], EXIT.usage],
-      [['-p', '-1', '-P', missing], EXIT.system],
       [['-s', missing], EXIT.system],
       [['-p', '-1', '--compact-ratio', '7'], EXIT.usage],
     ];

@@ -25,6 +25,7 @@ const SHARED: Room = {
     'errors.ts',
     'exit-codes.ts',
     'limits.ts',
+    'nearest-name.ts',
     'password-digest.ts',
     'printable.ts',
   ],
@@ -135,11 +136,11 @@ const HOUSE: readonly Room[] = [
   {
     name: 'process',
     places: ['process/'],
-    may: names('env protocol commit store-file config interface engine server control'),
+    may: names('env protocol bytes commit store-file config interface engine server control'),
   },
   {
     name: 'library',
-    places: ['index.ts', 'embedded.ts'],
+    places: ['index.ts', 'embedded.ts', 'embedded-arguments.ts'],
     may: names('env interface engine gate'),
   },
 ];

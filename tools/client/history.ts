@@ -7,6 +7,9 @@ import { dirname, join } from 'node:path';
 
 import fs from 'fs-extra';
 
+import { makeDir } from '../../src/env/adopt.js';
+import { failureText } from '../../src/errors.js';
+
 export const HISTORY_LINES_MAX = 1000;
 
 /** CAIRN_HISTORY (empty: none), else `cairn/client-history` in the XDG state directory. */
@@ -31,7 +34,7 @@ export class History {
   static async load(path: string | undefined): Promise<History> {
     if (path === undefined) return new History(undefined, []);
     try {
-      await fs.ensureDir(dirname(path), { mode: 0o700 });
+      await makeDir(dirname(path));
       const text = await fs.readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
         if (error.code === 'ENOENT') return '';
         throw error;
@@ -54,7 +57,7 @@ export class History {
     try {
       fs.appendFileSync(this.#path, `${line}\n`, { mode: 0o600 });
     } catch (error: unknown) {
-      process.stderr.write(`The history is not kept: ${String(error)}\n`);
+      process.stderr.write(`The history is not kept: ${failureText(error)}\n`);
     }
   }
 }

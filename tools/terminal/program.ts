@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 
 import { Command, CommanderError } from 'commander';
 
-import { isKvError, systemCode } from '../../src/errors.js';
+import { failureText } from '../../src/errors.js';
 import { EXIT, exitCodeOf, type ExitCode } from '../../src/exit-codes.js';
 import { printableLines } from '../../src/printable.js';
 import { coloursFor } from './colour.js';
@@ -67,7 +67,7 @@ function report(name: string, error: unknown): ExitCode {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
   const code = exitCodeOfFailure(error);
   const red = coloursFor(process.stderr).red;
-  const text = error instanceof Error ? error.message : String(error);
+  const text = failureText(error);
   process.stderr.write(`${name}: ${red(printableLines(text))}\n`);
   if (code === EXIT.bug && error instanceof Error) process.stderr.write(`${error.stack ?? ''}\n`);
   return code;
@@ -76,11 +76,7 @@ function report(name: string, error: unknown): ExitCode {
 /** Anything that is not a known failure of the world is a bug, and says so. */
 export function exitCodeOfFailure(error: unknown): ExitCode {
   if (error instanceof ToolError) return error.exitCode;
-  if (isKvError(error)) return exitCodeOf(error.code);
-  const code = systemCode(error);
-  if (code === 'ENOENT' || code === 'ENOTDIR') return EXIT.noInput;
-  if (code === 'EACCES' || code === 'EPERM') return EXIT.noPermission;
-  return code !== undefined && /^E[A-Z]+$/.test(code) ? EXIT.io : EXIT.bug;
+  return exitCodeOf(error);
 }
 
 /** From package.json, three levels above dist/tools/terminal. */

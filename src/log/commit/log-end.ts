@@ -12,6 +12,7 @@
 // are long nothing is zeroed ahead: they are appended, each with a little of zeros behind it in the same write,
 // which is the reserve for deletes (docs/decisions.md has the figures).
 
+import { failureText } from '../../errors.js';
 import { assert } from '../../assert.js';
 import type { Env, Timer } from '../../env/env.js';
 import { BATCH_HEADER_BYTES, RECORD } from '../bytes/format.js';
@@ -360,7 +361,7 @@ export class LogEnd {
     segment.zeroedBytes = bytes;
     await this.#events.noteZeroed().catch((error: unknown) => {
       segment.zeroedBytes = before;
-      this.#env.logger.debug(`The manifest could not be written: ${String(error)}`);
+      this.#env.logger.debug(`The manifest could not be written: ${failureText(error)}`);
     });
   }
 

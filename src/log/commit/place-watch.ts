@@ -2,7 +2,7 @@
 // nothing more may be acknowledged. It is looked at every second.
 
 import type { Env, Timer } from '../../env/env.js';
-import { KvError } from '../../errors.js';
+import { failureText, KvError } from '../../errors.js';
 import type { Segment } from '../segments/segment.js';
 
 const LOOK_MS = 1000;
@@ -50,7 +50,7 @@ async function isInPlace(env: Env, { file }: Segment): Promise<boolean> {
   try {
     return await file.isInPlace();
   } catch (error) {
-    env.logger.debug(`It cannot be seen whether the log is in its place: ${String(error)}`);
+    env.logger.debug(`It cannot be seen whether the log is in its place: ${failureText(error)}`);
     return true;
   }
 }

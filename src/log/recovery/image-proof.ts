@@ -7,7 +7,7 @@
 // came back with a power loss or was copied from elsewhere cannot be taken for another state of the log.
 
 import type { Fs } from '../../env/env.js';
-import { systemCode } from '../../errors.js';
+import { failureText, systemCode } from '../../errors.js';
 import { hintName } from '../bytes/file-names.js';
 import {
   BATCH_HEADER_BYTES,
@@ -23,8 +23,8 @@ import { dirtyBytes } from './replay.js';
 import type { ReplayReport, Tail } from './replay.js';
 import type { Segment, SegmentTable } from '../segments/segment.js';
 
-/** Fills the store from an image that belongs to the log; false when that does not come about. */
-export type Restore = (image: ImageFile) => Promise<boolean>;
+/** Fills the store from an image that belongs to the log; why not, when that does not come about. */
+export type Restore = (image: ImageFile) => Promise<string | undefined>;
 
 interface ClosedLog {
   readonly storeId: string;
@@ -93,7 +93,7 @@ export async function restoreImage(
     }
   } catch (error) {
     if (systemCode(error) === undefined) throw error;
-    return error instanceof Error ? error.message : String(error);
+    return failureText(error);
   }
 }
 
@@ -109,7 +109,8 @@ async function restored(
   const found = await provedTail(image.log, storeId, table);
   if (found === undefined) return 'it is of another state of the log';
   const names = new Set(await fs.list(dir));
-  if (!(await restore(image))) return 'it is damaged or was made with other flags';
+  const whyNot = await restore(image);
+  if (whyNot !== undefined) return whyNot;
   found.segment.committedBytes = end.offset;
   table.assign(segments);
   const scanned = table.ordered.filter(

@@ -2,6 +2,7 @@
 // libuv's pool is what commits are written by. Started with the first check; runs one at a time.
 // Invariant: on Linux its priority is lower than the main thread's (as of every background thread).
 
+import { failureText } from '../../errors.js';
 import { assert } from '../../assert.js';
 import type { Env, Port, Worker } from '../../env/env.js';
 import { isPasswordOf } from '../../password-digest.js';
@@ -48,7 +49,7 @@ export class PasswordThread {
     worker.done.then(
       () => this.#answer(undefined),
       (error: unknown) => {
-        this.#env.logger.warn(`The thread that checks passwords ended: ${String(error)}`);
+        this.#env.logger.warn(`The thread that checks passwords ended: ${failureText(error)}`);
         this.#worker = undefined;
         this.#answer(undefined);
       },

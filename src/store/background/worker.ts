@@ -2,7 +2,7 @@
 // writes new files; it never sees the keydir and never changes a file that the main thread uses.
 
 import type { Env, Port } from '../../env/env.js';
-import { KvError, isKvError, systemCode } from '../../errors.js';
+import { failureText, isKvError, KvError, systemCode } from '../../errors.js';
 import { compactRun } from './compact-run.js';
 import { exportItems } from './export-items.js';
 import type { ExportItems, JudgeAnswer, Line, Task, ToWorker } from './messages.js';
@@ -59,6 +59,6 @@ async function perform(env: Env, dir: string, task: Task, line: Line): Promise<v
     else await exportItems(env.fs, dir, task, line);
   } catch (error) {
     const code = isKvError(error) ? error.code : systemCode(error);
-    line.post({ done: 'failed', code, message: String(error) });
+    line.post({ done: 'failed', code, message: failureText(error) });
   }
 }

@@ -13,7 +13,7 @@ import { join } from 'node:path';
 import { assert } from '../../assert.js';
 import type { Env, Fs } from '../../env/env.js';
 import { PoolShare, sharing } from '../../env/pool-share.js';
-import { KvError, isKvError } from '../../errors.js';
+import { failureText, isKvError, KvError } from '../../errors.js';
 import { largeValueName, parseFileName } from '../../log/bytes/file-names.js';
 import {
   LargeValueFileWriter,
@@ -207,7 +207,7 @@ export class LargeValues {
   }
 
   #warn(error: unknown): void {
-    this.#env.logger.warn(`A large value's file cannot be removed: ${String(error)}`);
+    this.#env.logger.warn(`A large value's file cannot be removed: ${failureText(error)}`);
   }
 
   #leave(id: number): void {

@@ -5,7 +5,7 @@
 import type { Defect, Frame } from '../../log/bytes/format.js';
 import { casOf } from '../../log/bytes/format.js';
 import type { LargeReference } from '../../log/segments/large-value-file.js';
-import { KvError, isPassing } from '../../errors.js';
+import { failureText, isPassing, KvError } from '../../errors.js';
 import type { Env } from '../../env/env.js';
 import type { Log } from '../../log/log.js';
 import type { StoreCounters } from '../counters.js';
@@ -115,7 +115,7 @@ export class Values {
 
   /** Throws KV_IO when the failure says nothing about the record: it may be read the next time. */
   #failed(slot: number, offset: number, error: unknown): undefined {
-    if (!isPassing(error)) return this.#unreadable(slot, offset, String(error));
+    if (!isPassing(error)) return this.#unreadable(slot, offset, failureText(error));
     const path = this.#parts.log.table.at(slot).file.path;
     throw new KvError('KV_IO', 'A record could not be read', { path, offset, cause: error });
   }

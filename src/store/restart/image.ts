@@ -17,6 +17,9 @@ interface StoreState {
   readonly flushes: FlushesState;
 }
 
+const OTHER_KIND =
+  'it was made with bounds of the store and there are none now, or the other way round (--max-keys, --max-bytes): no harm';
+
 /** Requires: no snapshot runs, and nothing is changed until it is written: the words are the keydir's own. */
 export function imageOf({ items, flushes, log }: StoreParts): ImageContent {
   assert(items.watcher === undefined, 'No snapshot runs');
@@ -31,26 +34,30 @@ export function imageOf({ items, flushes, log }: StoreParts): ImageContent {
   return { state, words: items.keydir.words.concat(flushes.words) };
 }
 
-/** Takes the image over; false, with all as empty as before, when it is damaged or of a keydir of another kind. */
+/**
+ * Takes the image over; why not, with all as empty as before, when it is damaged or of a keydir of another kind: one
+ * with bounds keeps the order of use.
+ */
 export async function restoreFrom(
   image: ImageFile,
   items: Items,
   flushes: Flushes,
-): Promise<boolean> {
+): Promise<string | undefined> {
   const { keydir } = items;
   const state = image.state as StoreState;
-  let isWhole = false;
+  let whyNot: string | undefined = OTHER_KIND;
   try {
     if (items.restoreKeydir(state.keydir, image.log.hashSeed)) {
+      whyNot = 'it is damaged';
       flushes.restore(state.flushes);
-      isWhole = await image.fill(keydir.words.concat(flushes.words));
+      if (await image.fill(keydir.words.concat(flushes.words))) whyNot = undefined;
     }
   } finally {
-    if (!isWhole) {
+    if (whyNot !== undefined) {
       items.clearKeydir();
       flushes.clear();
     }
   }
-  if (isWhole) items.restoreState(state.items);
-  return isWhole;
+  if (whyNot === undefined) items.restoreState(state.items);
+  return whyNot;
 }

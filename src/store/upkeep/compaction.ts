@@ -9,7 +9,7 @@
 import { join } from 'node:path';
 
 import { assert } from '../../assert.js';
-import { KvError } from '../../errors.js';
+import { failureText, KvError } from '../../errors.js';
 import {
   entryAt,
   firstWord,
@@ -176,7 +176,7 @@ export class Compaction {
     try {
       await writeHint(env.fs, log.dir, segment, hint);
     } catch (error) {
-      env.logger.warn(`A hint could not be written: ${String(error)}`);
+      env.logger.warn(`A hint could not be written: ${failureText(error)}`);
     }
   }
 

@@ -5,7 +5,7 @@
 // would grow meanwhile without bound.
 
 import type { Timer } from '../../env/env.js';
-import { isKvError } from '../../errors.js';
+import { failureText, isKvError } from '../../errors.js';
 import type { FlushNeed } from '../../log/segments/flush-need.js';
 import type { Segment } from '../../log/segments/segment.js';
 import { assert } from '../../assert.js';
@@ -138,7 +138,7 @@ export class Janitor {
   #tellFailure(done: Promise<unknown>): void {
     done.catch((error: unknown) => {
       if (this.#closing || isKvError(error, 'KV_CLOSED')) return;
-      this.#parts.env.logger.warn(`Background work failed: ${String(error)}`);
+      this.#parts.env.logger.warn(`Background work failed: ${failureText(error)}`);
     });
   }
 

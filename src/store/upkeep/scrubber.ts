@@ -6,6 +6,7 @@
 //   segment disappears while it is read.
 // - A large value that is deleted meanwhile is no damage.
 
+import { failureText } from '../../errors.js';
 import type { Timer } from '../../env/env.js';
 import { largeValueName, segmentName } from '../../log/bytes/file-names.js';
 import type { LargeReference } from '../../log/segments/large-value-file.js';
@@ -63,7 +64,7 @@ export class Scrubber {
       bytes = await this.#scrubPiece();
     } catch (error) {
       if (this.#closed) return;
-      logger.warn(`The scrubber could not go on: ${String(error)}`);
+      logger.warn(`The scrubber could not go on: ${failureText(error)}`);
       this.#advance(undefined);
     }
     const pieceMs = (bytes / this.#parts.options.scrubBytesPerSecond) * 1000;

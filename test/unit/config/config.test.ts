@@ -64,7 +64,8 @@ describe('readConfig()', () => {
     expect(config('-p 0').endpoints).to.deep.equal([]);
     expect(config('-U 8080').endpoints).to.deep.equal([tcp('127.0.0.1', 8080)]);
     expect(config('-U -1').endpoints).to.deep.equal([tcp('127.0.0.1', 0)]);
-    expect(config('-U 0').notes).to.deep.equal([]);
+    expect(config('-U 0').warnings).to.deep.equal([]);
+    expect(config('-U 11211').warnings.join()).to.contain('UDP is not offered');
     expect(config('--plain-port 90').endpoints).to.deep.equal([
       tcp('127.0.0.1', 11211),
       tcp('127.0.0.1', 90, true),
@@ -106,6 +107,41 @@ describe('readConfig()', () => {
     expect(config('', { CAIRN_VERBOSE: '2' }).verbosity).to.equal(2);
     expect(refused('-v', { CAIRN_PORT: 'x' }).stderr).to.contain('CAIRN_PORT');
     expect(config('', { MEMCACHED_PORT_FILENAME: '/tmp/p' }).portFile).to.equal('/tmp/p');
+  });
+
+  it('refuses environment variables that there are not, and words that are neither yes nor no', () => {
+    for (const [name, text, said] of [
+      ['CAIRN_MAXKEYS', '5', 'CAIRN_MAX_KEYS'],
+      ['CAIRN_FOO', '', 'CAIRN_FOO'],
+      ['CAIRN_ENABLE_SHUTDOWN', 'yess', 'CAIRN_ENABLE_SHUTDOWN'],
+      ['CAIRN_ENABLE_SSL', 'maybe', 'CAIRN_ENABLE_SSL'],
+      ['CAIRN_DISABLE_FLUSH_ALL', '2', 'CAIRN_DISABLE_FLUSH_ALL'],
+      ['CAIRN_VERBOSE', 'very', 'CAIRN_VERBOSE'],
+      ['CAIRN_VERBOSE', '-1', 'CAIRN_VERBOSE'],
+      ['CAIRN_HELP', '1', 'CAIRN_HELP'],
+    ] as const) {
+      const { code, stderr } = refused('-p 80', { [name]: text });
+      expect(code, name).to.equal(64);
+      expect(stderr, name).to.contain(said);
+    }
+    for (const text of ['1', 'yes', 'TRUE', 'on'])
+      expect(config('', { CAIRN_ENABLE_SHUTDOWN: text }).shutdownEnabled, text).to.equal(true);
+    for (const text of ['0', 'no', 'False', 'off', ''])
+      expect(config('', { CAIRN_ENABLE_SHUTDOWN: text }).shutdownEnabled, text).to.equal(false);
+    expect(config('', { CAIRN_VERBOSE: 'yes' }).verbosity).to.equal(1);
+    expect(config('', { CAIRN_VERBOSE: 'no' }).verbosity).to.equal(0);
+    for (const name of ['CAIRN_HOST', 'CAIRN_HISTORY', 'CAIRN_SERVICE_HOST', 'CAIRN_PORT_80_TCP'])
+      expect(config('', { [name]: 'x' }).verbosity, name).to.equal(0);
+  });
+
+  it('no message holds a bound that nobody can mean', () => {
+    for (const argv of ['--max-keys 9999999999999999', '--max-bytes 9999999t', '--scrub-rate 9e9t'])
+      expect(refused(argv).stderr, argv).to.not.contain('9007199254740991');
+  });
+
+  it('warns of what is accepted and hardly meant', () => {
+    expect(config('--max-bytes 2m').warnings.join()).to.contain('--segment-size 64m');
+    expect(config('--max-bytes 2m --segment-size 1m').warnings).to.deep.equal([]);
   });
 
   it('accepts what memcached has and we do not, and says so', () => {
@@ -154,6 +190,20 @@ describe('readConfig()', () => {
     '--max-key-bytes 65536',
     '-l a:b:c@',
     '-o idle_timeout=x',
+    '-o idle_timout=5',
+    '-o ssl_keyfile=x',
+    '-o slab_automoov=1',
+    '-o nonsense',
+    '-o ssl_chain_cert=a,ssl_key=b',
+    '-o ssl_ciphers=x',
+    '-o ssl_session_cache',
+    '--max-bytes 1000',
+    '--max-bytes 99999999999999999999',
+    '-m 99999999999999999999',
+    '-p 11211 --plain-port 11211',
+    '-l 127.0.0.1,127.0.0.1',
+    '-l 127.0.0.1:80 -p 80 -l 127.0.0.1',
+    '-U 5 --plain-port 5',
     '--nonsense',
     'word',
   ]) {

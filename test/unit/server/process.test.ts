@@ -52,7 +52,7 @@ describe('kv-server', () => {
 
     const again = run();
     const second = await TestClient.open(await again.port());
-    expect(again.stderr).to.contain('1 keys recovered');
+    expect(again.stderr).to.contain('1 key recovered');
     const hit = 'VALUE a 0 1\r\n1\r\nEND\r\n';
     expect(await second.ask('get a\r\n', hit)).to.equal(hit);
     second.socket.destroy();

@@ -1,0 +1,190 @@
+// What an embedding program may pass to the library, checked before anything is done with it: a wrong argument is a
+// TypeError that names it, a wrong option of the store KV_BAD_OPTION (docs/errors.md).
+//
+// Invariants:
+// - undefined and null mean "not given", wherever something may be left out; what may not is refused.
+// - 0 as a lifetime or a time of expiry means "never".
+// - Nothing is cut, joined, rounded down or made of something else: text is text, a number is a number.
+
+import { types } from 'node:util';
+
+import { absolutePath } from './env/absolute-path.js';
+import type { Logger } from './env/env.js';
+import { KvError } from './errors.js';
+import { KEY_BYTES_LIMIT } from './limits.js';
+import { suggestion } from './nearest-name.js';
+import { storeExpiryOf, type Clocks } from './store/expiry.js';
+import { shown, type StoreOptions } from './store/options.js';
+
+/** Bytes, or text that is stored as UTF-8. */
+export type Bytes = Buffer | Uint8Array | string;
+
+export interface PutOptions {
+  /** 32 bits, returned with the value. */
+  readonly flags?: number | null | undefined;
+  /** Lives this long from now, in ms; 0: for ever. */
+  readonly ttlMs?: number | null | undefined;
+  /** Or until this time, Unix ms; 0: for ever. One in the past is over at once. */
+  readonly expiresAt?: number | null | undefined;
+}
+
+export type CairnOptions = {
+  readonly [Name in keyof Omit<StoreOptions, 'useHints' | 'ownsThread'>]?:
+    StoreOptions[Name] | null | undefined;
+} & {
+  /** Where the engine's messages go; default: nowhere. */
+  readonly logger?: Logger | null | undefined;
+};
+
+/** The last time that the disk format can hold, Unix ms: in the year 10889. */
+const TIME_MS_MAX = 2 ** 48 - 1;
+const FLAGS_MAX = 2 ** 32 - 1;
+const UINT64_MAX = 2n ** 64n - 1n;
+const PUT_OPTIONS: readonly string[] = ['flags', 'ttlMs', 'expiresAt'];
+const LEVELS = ['debug', 'info', 'warn', 'error'] as const;
+/** Of the store's options, what is the engine's own affair. */
+const OWN_AFFAIRS: readonly string[] = ['useHints', 'ownsThread'];
+
+/** `wanted` goes on from "must be". */
+function wrong(name: string, value: unknown, wanted: string): TypeError {
+  return new TypeError(`${name} must be ${wanted}, not ${shown(value)}`);
+}
+
+/** The directory as an absolute path: the program may change its working directory later. */
+export function dirOf(dir: unknown): string {
+  return pathOf('dir', dir);
+}
+
+/** Absolute, or undefined when none is given. */
+export function snapshotPathOf(path: unknown): string | undefined {
+  return path === undefined || path === null ? undefined : pathOf('path', path);
+}
+
+function pathOf(name: string, path: unknown): string {
+  if (typeof path !== 'string' || path === '' || path.includes('\0'))
+    throw wrong(name, path, 'a path, as text');
+  return absolutePath(path);
+}
+
+/** The store's own options are checked by the store. */
+export function optionsOf(given: unknown): {
+  readonly logger: Logger;
+  readonly rest: Partial<StoreOptions>;
+} {
+  if (given === undefined || given === null) return { logger: SILENT, rest: {} };
+  if (typeof given !== 'object') throw wrong('options', given, 'an object');
+  const { logger, ...rest } = given as CairnOptions;
+  for (const name of OWN_AFFAIRS)
+    if (Object.hasOwn(rest, name))
+      throw new KvError('KV_BAD_OPTION', `There is no option '${name}'`);
+  return { logger: loggerOf(logger), rest: rest as Partial<StoreOptions> };
+}
+
+const SILENT: Logger = { debug() {}, info() {}, warn() {}, error() {} };
+
+/** What it throws is the program's affair and reaches it as an uncaught exception: the engine goes on. */
+function loggerOf(given: unknown): Logger {
+  if (given === undefined || given === null) return SILENT;
+  const logger = given as Logger;
+  const lacking = LEVELS.find((level) => typeof logger[level] !== 'function');
+  if (lacking !== undefined) {
+    const wanted = `an object with the methods ${LEVELS.join(', ')}`;
+    throw new KvError('KV_BAD_OPTION', `The option logger must be ${wanted}, not ${shown(given)}`);
+  }
+  const guarded =
+    (level: keyof Logger): Logger[keyof Logger] =>
+    (message, fields) => {
+      try {
+        logger[level](message, fields);
+      } catch (error) {
+        queueMicrotask(() => {
+          throw error;
+        });
+      }
+    };
+  return {
+    debug: guarded('debug'),
+    info: guarded('info'),
+    warn: guarded('warn'),
+    error: guarded('error'),
+  };
+}
+
+export function keyOf(key: unknown): Buffer {
+  const bytes = bytesOf('key', key);
+  if (bytes.length === 0 || bytes.length > KEY_BYTES_LIMIT)
+    throw new TypeError(`key must have 1 to ${KEY_BYTES_LIMIT} bytes, not ${bytes.length}`);
+  return bytes;
+}
+
+/** `name` is what a message calls it. */
+export function bytesOf(name: string, bytes: unknown): Buffer {
+  if (typeof bytes === 'string') {
+    if (isWellFormed(bytes)) return Buffer.from(bytes);
+    throw wrong(name, bytes, 'text without lone surrogates, which have no UTF-8');
+  }
+  if (Buffer.isBuffer(bytes)) return bytes;
+  // Also of another realm, as test runners have them.
+  if (types.isUint8Array(bytes))
+    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  throw wrong(name, bytes, 'text, a Buffer or a Uint8Array');
+}
+
+/** Of ES2024, which Node 20 has. */
+function isWellFormed(text: string): boolean {
+  return (text as string & { isWellFormed(): boolean }).isWellFormed();
+}
+
+/** Flags, and the expiry on the store's clock that begins at `nowMs`. */
+export function putOptionsOf(
+  given: unknown,
+  nowMs: number,
+  clocks: Clocks,
+): { readonly flags: number; readonly expiresAt: number } {
+  if (given === undefined || given === null) return { flags: 0, expiresAt: 0 };
+  if (typeof given !== 'object') throw wrong('options', given, 'an object such as { ttlMs: 1000 }');
+  for (const name of Object.keys(given))
+    if (!PUT_OPTIONS.includes(name))
+      throw new TypeError(`There is no option ${shown(name)}${suggestion(name, PUT_OPTIONS)}`);
+  const { flags, ttlMs, expiresAt } = given as PutOptions;
+  return { flags: flagsOf(flags), expiresAt: expiryOf(ttlMs, expiresAt, nowMs, clocks) };
+}
+
+function flagsOf(flags: unknown): number {
+  if (flags === undefined || flags === null) return 0;
+  if (typeof flags === 'number' && Number.isInteger(flags) && flags >= 0 && flags <= FLAGS_MAX)
+    return flags;
+  throw wrong('flags', flags, `a whole number from 0 to ${FLAGS_MAX}`);
+}
+
+function expiryOf(ttlMs: unknown, expiresAt: unknown, nowMs: number, clocks: Clocks): number {
+  const hasTtl = ttlMs !== undefined && ttlMs !== null;
+  if (expiresAt === undefined || expiresAt === null) return hasTtl ? lifetimeEnd(ttlMs, nowMs) : 0;
+  if (hasTtl) throw new TypeError('Give ttlMs or expiresAt, not both');
+  if (typeof expiresAt !== 'number' || !(expiresAt >= 0 && expiresAt <= TIME_MS_MAX))
+    throw wrong('expiresAt', expiresAt, `Unix time in ms, from 0 to ${TIME_MS_MAX}`);
+  if (expiresAt === 0) return 0;
+  // The first ms of 1970 is as long ago as any: 0 would be never.
+  return Math.min(TIME_MS_MAX, Math.max(1, storeExpiryOf(Math.ceil(expiresAt), clocks)));
+}
+
+/** When a lifetime that begins at `nowMs` ends, on the same clock; 0: never. */
+export function lifetimeEnd(ttlMs: unknown, nowMs: number): number {
+  if (typeof ttlMs !== 'number' || !(ttlMs >= 0 && ttlMs <= TIME_MS_MAX - nowMs))
+    throw wrong('ttlMs', ttlMs, `ms from 0 (for ever) to ${TIME_MS_MAX - nowMs}`);
+  return ttlMs === 0 ? 0 : nowMs + Math.ceil(ttlMs);
+}
+
+/** A token as `get` gave it. */
+export function tokenOf(cas: unknown): bigint {
+  if (typeof cas === 'bigint' && cas >= 0n && cas <= UINT64_MAX) return cas;
+  throw wrong('cas', cas, 'a token as get() gives it, a bigint');
+}
+
+/** Unsigned 64 bits; 1 when it is not given. */
+export function deltaOf(delta: unknown): bigint {
+  if (delta === undefined || delta === null) return 1n;
+  if (typeof delta === 'bigint' && delta >= 0n && delta <= UINT64_MAX) return delta;
+  if (typeof delta === 'number' && Number.isSafeInteger(delta) && delta >= 0) return BigInt(delta);
+  throw wrong('delta', delta, 'a whole number from 0 to 2^64 - 1 (a bigint above 2^53 - 1)');
+}

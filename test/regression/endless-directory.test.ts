@@ -1,0 +1,109 @@
+// A directory that could not be made (below /proc, in a working directory that was removed) kept the runtime's recursive
+// mkdir going round for ever, at 90 % of a processor and without a word.
+
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import { expect } from 'chai';
+
+import { makeDir } from '../../src/env/adopt.js';
+import { isKvError, open } from '../../src/index.js';
+import { EXIT } from '../../src/exit-codes.js';
+
+const NOWHERE = '/proc/cairn/no/such/place';
+const DUMP = '{"key":"k","value":"v","encoding":"utf8","flags":0,"expiresAt":0,"cas":"1"}\n';
+
+describe('A directory that cannot be made', () => {
+  let root = '';
+  let child: ChildProcess | undefined;
+  beforeEach(() => {
+    root = mkdtempSync(join(tmpdir(), 'cairn-endless-'));
+  });
+  afterEach(() => {
+    child?.kill('SIGKILL');
+    rmSync(root, { recursive: true, force: true });
+  });
+
+  /** In a working directory that goes before the tool starts, when `isGone`. */
+  async function run(
+    isGone: boolean,
+    tool: string,
+    ...args: string[]
+  ): Promise<{ code: number | null; said: string }> {
+    const cwd = mkdtempSync(join(root, 'cwd-'));
+    const program = fileURLToPath(new URL(`../../tools/${tool}.js`, import.meta.url));
+    const begin = isGone ? `rmdir "${cwd}"; ` : '';
+    const script = `${begin}exec "$0" "$@"`;
+    const argv = ['-c', script, process.execPath, program, ...args];
+    child = spawn('sh', argv, { cwd, stdio: ['pipe', 'pipe', 'pipe'] });
+    let said = '';
+    for (const stream of [child.stdout, child.stderr])
+      stream?.on('data', (bytes: Buffer) => (said += bytes.toString()));
+    child.stdin?.end(DUMP);
+    const [code] = (await once(child, 'close')) as [number | null];
+    return { code, said };
+  }
+
+  const STARTS: readonly (readonly [string, (dir: string) => string[]])[] = [
+    ['kv-server', (dir) => ['-p', '-1', '--data', dir]],
+    ['kv-load', (dir) => [dir, '-']],
+  ];
+  for (const [tool, argsOf] of STARTS) {
+    it(`${tool}: is refused with its path, below /proc`, async () => {
+      const { code, said } = await run(false, tool, ...argsOf(NOWHERE));
+      expect(code, said).to.equal(EXIT.usage);
+      expect(said)
+        .to.contain('/proc/cairn')
+        .and.not.match(/\n\s+at /);
+    });
+    it(`${tool}: is refused in a working directory that was removed`, async () => {
+      const { code, said } = await run(true, tool, ...argsOf('./data'));
+      expect(code, said).to.equal(EXIT.usage);
+      expect(said)
+        .to.contain('working directory was removed')
+        .and.not.match(/\n\s+at /);
+    });
+  }
+
+  it('kv-check --repair --to, and a snapshot of the library: the same', async () => {
+    const data = join(root, 'data');
+    const store = await open(data);
+    await store.set('k', 'v');
+    const refused = await store.snapshot(join(NOWHERE, 'snapshot.json')).catch((error) => error);
+    expect(isKvError(refused, 'KV_BAD_OPTION'), String(refused)).to.equal(true);
+    await store.close();
+    const { code, said } = await run(false, 'kv-check', data, '--repair', '--to', NOWHERE);
+    expect(code, said).to.equal(EXIT.usage);
+    expect(said).to.contain('/proc/cairn');
+  });
+
+  it('open() of the library: KV_BAD_OPTION for what no directory can be, with the path', async () => {
+    const file = join(root, 'file');
+    writeFileSync(file, '');
+    symlinkSync('nowhere', join(root, 'link'));
+    symlinkSync('loop', join(root, 'loop'));
+    for (const path of [
+      NOWHERE,
+      file,
+      join(file, 'below'),
+      join(root, 'link'),
+      join(root, 'link', 'below'),
+      join(root, 'loop', 'below'),
+      join(root, 'n'.repeat(300)),
+    ]) {
+      const error = await open(path).catch((refused: unknown) => refused);
+      expect(isKvError(error, 'KV_BAD_OPTION'), `${path}: ${String(error)}`).to.equal(true);
+    }
+  });
+
+  it('makeDir() makes what is missing, once, whoever makes it at the same time', async () => {
+    const dir = join(root, 'a/b/c');
+    await Promise.all([makeDir(dir), makeDir(dir), makeDir(join(root, 'a/b/d'))]);
+    await makeDir(dir);
+    mkdirSync(join(dir, 'e'));
+  });
+}).timeout(30_000);

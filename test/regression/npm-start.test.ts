@@ -1,0 +1,89 @@
+// SIGTERM to `npm start` once ended npm and its shell, and left the server running: the next start said that the
+// directory is locked.
+
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import { expect } from 'chai';
+
+import { requireProgram } from '../support/programs.js';
+
+const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
+const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
+  scripts: Readonly<Record<string, string>>;
+};
+
+function isThere(id: number): boolean {
+  try {
+    process.kill(id, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+describe('npm start', () => {
+  let root = '';
+  let npm: ChildProcess | undefined;
+  let pid = 0;
+  before(function () {
+    requireProgram(this, 'npm', 'npm');
+  });
+  beforeEach(() => {
+    root = mkdtempSync(join(tmpdir(), 'cairn-npm-'));
+    // The script as it is, but for the build, which is done.
+    const start = scripts['start']!.replace('node tools/bootstrap.mjs', 'true').replace(
+      'dist/',
+      `${ROOT}dist/`,
+    );
+    const own = { name: 'own', version: '1.0.0', private: true, scripts: { start } };
+    writeFileSync(join(root, 'package.json'), JSON.stringify(own));
+  });
+  afterEach(() => {
+    npm?.kill('SIGKILL');
+    if (pid !== 0 && isThere(pid)) process.kill(pid, 'SIGKILL');
+    rmSync(root, { recursive: true, force: true });
+  });
+
+  /** `group`: the signal goes to all that a terminal would send it to. */
+  async function startAndSignal(signal: NodeJS.Signals, group: boolean): Promise<string> {
+    const pidFile = join(root, 'pid');
+    const args = ['start', '--', '-p', '-1', '--data', join(root, 'data'), '-P', pidFile];
+    const started = spawn('npm', args, { cwd: root, detached: true });
+    npm = started;
+    let said = '';
+    for (const stream of [started.stdout, started.stderr])
+      stream.on('data', (bytes: Buffer) => (said += bytes.toString()));
+    while (!said.includes(', ready in')) await once(started.stderr, 'data');
+    pid = Number(readFileSync(pidFile, 'utf8'));
+    process.kill(group ? -started.pid! : started.pid!, signal);
+    await once(started, 'close');
+    expect(isThere(pid), 'the server has ended').to.equal(false);
+    expect(existsSync(pidFile)).to.equal(false);
+    return said;
+  }
+
+  for (const [signal, group] of [
+    ['SIGTERM', false],
+    ['SIGINT', false],
+    ['SIGINT', true],
+    ['SIGTERM', true],
+  ] as const) {
+    it(`${signal} ${group ? 'to the group' : 'to npm'}: the server stops in order, and can be started again`, async () => {
+      for (let life = 0; life < 2; life++)
+        expect(await startAndSignal(signal, group)).to.contain('cairn: stopped');
+    });
+  }
+
+  it('and every script that runs a program after the build replaces the shell by it', () => {
+    for (const [name, script] of Object.entries(scripts)) {
+      const last = script.split(' && ').at(-1)!;
+      if (!script.includes(' && ') || last.startsWith('npm ')) continue;
+      expect(last, name).to.match(/^exec /);
+    }
+  });
+}).timeout(60_000);
