@@ -16,13 +16,12 @@ await runTool('kv-client', main);
 async function main(): Promise<ExitCode> {
   const { env, argv } = process;
   const program = createProgram('kv-client', 'Talk to a Cairn or memcached server.').usage(
-    '[port|host:port|socket] [tcp|memcached] [options] [command]',
+    '[port|host[:port]|socket] [tcp|memcached] [options] [command]',
   );
   addConnectionOptions(program);
-  const split = splitArguments(argv.slice(2), program, env['CAIRN_HOST']);
   const session: Session = {
-    endpoint: split.endpoint ?? endpointFromEnvironment(env),
-    mode: split.mode ?? 'memcached',
+    endpoint: endpointFromEnvironment({}),
+    mode: 'memcached',
     connect: async () => {
       const { Connection } = await import('./client/connection.js');
       return Connection.open(session.endpoint, await readConnectionOptions(program));
@@ -31,6 +30,9 @@ async function main(): Promise<ExitCode> {
   };
   addCommands(program, session);
   addHelp(program);
+  const split = splitArguments(argv.slice(2), program, env);
+  session.endpoint = split.endpoint ?? endpointFromEnvironment(env);
+  session.mode = split.mode ?? 'memcached';
   // Only then: with an action of its own commander would take a mistyped command for an argument.
   if (!split.hasCommand) program.action(() => {});
   await program.parseAsync([...split.rest], { from: 'user' });

@@ -78,7 +78,7 @@ describe('A store that was cut short after an orderly stop', function () {
       ['kv-check', [data.path]],
       ['kv-dump', [data.path]],
       ['kv-compact', [data.path]],
-      ['kv-load', [data.path, items]],
+      ['kv-load', [data.path, items, '--partial']],
     ] as const) {
       const { code: ended, stdout, stderr } = await runTool(tool, [...args]);
       expect(ended, `${tool}: ${stderr}`).to.equal(EXIT.damage);

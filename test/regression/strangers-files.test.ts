@@ -81,7 +81,7 @@ describe('Files of strangers in the data directory', () => {
     expect(code).to.equal(EXIT.system);
     expectUntouched(dir);
     const dump = '{"key":"k","value":"v","encoding":"utf8","flags":0,"expiresAt":0,"cas":"1"}\n';
-    const loaded = await runTool('kv-load', [dir, '-'], dump);
+    const loaded = await runTool('kv-load', [dir, '-', '--create', '--partial'], dump);
     expect(loaded.code, loaded.stderr).to.equal(EXIT.ok);
     expectUntouched(dir);
   });
@@ -93,7 +93,7 @@ describe('Files of strangers in the data directory', () => {
       expect(server.code, server.stderr).to.equal(EXIT.damage);
       const runs = [server];
       for (const tool of ['kv-load', 'kv-compact', 'kv-dump', 'kv-check']) {
-        const run = await runTool(tool, tool === 'kv-load' ? [dir, '-'] : [dir]);
+        const run = await runTool(tool, tool === 'kv-load' ? [dir, '-', '--create'] : [dir]);
         expect([EXIT.damage, EXIT.noInput], `${tool}: ${run.stderr}`).to.include(run.code);
         if (run.code === EXIT.damage)
           runs.push({ ...run, signal: null, stdout: run.stdout.toString() });

@@ -1,10 +1,11 @@
-// The command line of kv-client: `[port|host:port] [tcp|memcached] [command…]` with options anywhere
+// The command line of kv-client: `[port|host[:port]|socket] [tcp|memcached] [command…]` with options anywhere
 // before the command. commander wants the command first, so server and dialect are taken out here.
+// A host without a port is told from a mistyped command by its form, or by the command that follows it.
 
 import type { Command } from 'commander';
 
 import type { Mode } from './command-table.js';
-import { parseEndpoint, type Endpoint } from './endpoint.js';
+import { endpointOfHost, isHost, parseEndpoint, type Endpoint } from './endpoint.js';
 
 interface SplitArguments {
   readonly endpoint: Endpoint | undefined;
@@ -15,22 +16,37 @@ interface SplitArguments {
   readonly hasCommand: boolean;
 }
 
-/** `args` without node and script; `program` knows which options have a value. */
+/** `args` without node and script; `program` knows the commands, and which options have a value. */
 export function splitArguments(
   args: readonly string[],
   program: Command,
-  defaultHost: string | undefined,
+  env: NodeJS.ProcessEnv,
 ): SplitArguments {
   const rest = [...args];
   const endpointAt = nextOperand(rest, 0, program);
-  const endpoint = parseEndpoint(rest[endpointAt] ?? '', defaultHost);
+  const first = rest[endpointAt] ?? '';
+  const second = rest[nextOperand(rest, endpointAt + 1, program)] ?? '';
+  const endpoint =
+    parseEndpoint(first, env['CAIRN_HOST']) ??
+    (isBareHost(first, second, program) ? endpointOfHost(first, env) : undefined);
   if (endpoint !== undefined) rest.splice(endpointAt, 1);
   const modeAt = nextOperand(rest, endpoint === undefined ? 0 : endpointAt, program);
   const word = rest[modeAt];
-  const mode = word === 'tcp' || word === 'memcached' ? word : undefined;
+  const mode = word !== undefined && isMode(word) ? word : undefined;
   if (mode !== undefined) rest.splice(modeAt, 1);
   const commandAt = nextOperand(rest, mode === undefined ? modeAt : modeAt, program);
   return { endpoint, mode, rest, hasCommand: commandAt < rest.length };
+}
+
+function isBareHost(word: string, next: string, program: Command): boolean {
+  const isCommand = (name: string): boolean =>
+    program.commands.some((known) => known.name() === name || known.aliases().includes(name));
+  if (isCommand(word) || isMode(word)) return false;
+  return isHost(word) || (/^[a-z0-9-]+$/i.test(word) && (isCommand(next) || isMode(next)));
+}
+
+function isMode(word: string): word is Mode {
+  return word === 'tcp' || word === 'memcached';
 }
 
 /** Index of the first word from `start` that is neither an option nor an option's value. */

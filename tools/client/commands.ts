@@ -9,8 +9,8 @@ import { ToolError } from '../terminal/program.js';
 import type { Mode } from './command-table.js';
 import type { Connection } from './connection.js';
 import type { Endpoint } from './endpoint.js';
-import { checkKeys } from './key.js';
 import type { GetOptions, StoreOptions } from './one-shot.js';
+import { checkKeys, checkNumber } from './words.js';
 
 /** What the command line came to. */
 export interface Session {
@@ -38,6 +38,7 @@ function addReading(program: Command, session: Session): void {
     .option('--touch <exptime>', 'also set a new expiry')
     .action((keys: string[], options: GetOptions) => {
       checkKeys(keys);
+      if (options.touch !== undefined) checkNumber('An expiry', options.touch);
       session.run = () => withServer(session, (server, one) => one.get(server, keys, options));
     });
   program
@@ -67,7 +68,10 @@ function addWriting(program: Command, session: Session): void {
       .action((key: string, value: string, ...more: unknown[]) => {
         checkKeys([key]);
         const token = verb === 'cas' ? String(more[0]) : undefined;
-        const options = numeric(more[verb === 'cas' ? 1 : 0] as StoreOptions);
+        if (token !== undefined) checkNumber('A CAS token', token);
+        const options = more[verb === 'cas' ? 1 : 0] as StoreOptions;
+        checkNumber('--flags', options.flags);
+        checkNumber('An expiry', options.exptime);
         session.run = async () => {
           const bytes = value === '-' ? await readStdin() : Buffer.from(value);
           return withServer(session, (c, do_) =>
@@ -82,6 +86,7 @@ function addWriting(program: Command, session: Session): void {
       .description(`${verb === 'incr' ? 'add to' : 'subtract from'} a number and print it`)
       .action((key: string, number = '1') => {
         checkKeys([key]);
+        checkNumber('The number', number);
         session.run = () =>
           withServer(session, (server, one) => one.simple(server, [verb, key, number]));
       });
@@ -94,6 +99,7 @@ function addChanging(program: Command, session: Session): void {
     .description('set a new expiry')
     .action((key: string, exptime: string) => {
       checkKeys([key]);
+      checkNumber('An expiry', exptime);
       session.run = () =>
         withServer(session, (server, one) => one.simple(server, ['touch', key, exptime]));
     });
@@ -118,6 +124,7 @@ function addChanging(program: Command, session: Session): void {
     .alias('flush-all')
     .description('drop everything stored before')
     .action((delay?: string) => {
+      if (delay !== undefined) checkNumber('A delay', delay);
       const words = delay === undefined ? ['flush_all'] : ['flush_all', delay];
       session.run = () => withServer(session, (server, one) => one.simple(server, words));
     });
@@ -130,6 +137,7 @@ function addServer(program: Command, session: Session): void {
     .description('counters: a table on a terminal, else as the server says them')
     .option('--json', 'one JSON object')
     .action((names: string[], options: { json?: boolean }) => {
+      checkKeys(names);
       session.run = () =>
         withServer(session, (server, one) => one.stats(server, names, options.json === true));
     });
@@ -143,6 +151,7 @@ function addServer(program: Command, session: Session): void {
     .command('verbosity <level>')
     .description('how much the server logs')
     .action((level: string) => {
+      checkNumber('A level', level);
       session.run = () =>
         withServer(session, (server, one) => one.simple(server, ['verbosity', level]));
     });
@@ -185,18 +194,8 @@ async function readStdin(): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
-function numeric(options: StoreOptions): StoreOptions {
-  if (!/^\d{1,10}$/.test(options.flags)) {
-    throw new ToolError(EXIT.usage, `--flags is a number of 32 bits: ${options.flags}`);
-  }
-  if (!/^-?\d{1,10}$/.test(options.exptime)) {
-    throw new ToolError(EXIT.usage, `--exptime is a number of seconds: ${options.exptime}`);
-  }
-  return options;
-}
-
 async function passwordLine(user: string): Promise<ExitCode> {
-  if (!/^[^\s:]{1,64}$/.test(user)) {
+  if (!/^[^\s:\p{Cc}]{1,64}$/u.test(user)) {
     throw new ToolError(EXIT.usage, `A user has no spaces and no colon: ${JSON.stringify(user)}`);
   }
   const { readPassword } = await import('./password-prompt.js');

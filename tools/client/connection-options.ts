@@ -47,7 +47,7 @@ export function addConnectionOptions(program: Command): void {
 export async function readConnectionOptions(program: Command): Promise<ConnectionOptions> {
   const options = program.opts<GlobalOptions>();
   const seconds = Number(options.timeout);
-  if (!(seconds >= 0 && seconds <= 86_400)) {
+  if (!/^\d+(?:\.\d+)?$/.test(options.timeout) || seconds > 86_400) {
     throw new ToolError(EXIT.usage, `--timeout is a number of seconds: ${options.timeout}`);
   }
   const wantsTls =
@@ -74,6 +74,7 @@ async function readTls(options: GlobalOptions): Promise<NonNullable<ConnectionOp
 async function readLogin(options: GlobalOptions): Promise<NonNullable<ConnectionOptions['login']>> {
   const { user = '', passwordFile } = options;
   if (passwordFile === undefined) throw new ToolError(EXIT.usage, '--user needs --password-file');
+  if (!/^[^ \p{Cc}]+$/u.test(user)) throw new ToolError(EXIT.usage, 'A user has no spaces');
   const text = await readFile(passwordFile, 'utf8');
   return { user, password: text.split(/\r?\n/)[0] ?? '' };
 }

@@ -1,5 +1,7 @@
 // Where the server is: `11211`, `host:port`, `[::1]:11211` or the path of a unix socket. Pure.
 
+import { isIP } from 'node:net';
+
 import { EXIT } from '../../src/exit-codes.js';
 import { ToolError } from '../terminal/program.js';
 
@@ -34,6 +36,18 @@ export function describeEndpoint(endpoint: Endpoint): string {
   if (endpoint.kind === 'unix') return endpoint.path;
   const host = endpoint.host.includes(':') ? `[${endpoint.host}]` : endpoint.host;
   return `${host}:${endpoint.port}`;
+}
+
+/** A host without a port: the port is CAIRN_PORT or the usual one. */
+export function endpointOfHost(word: string, env: NodeJS.ProcessEnv): Endpoint {
+  const host = /^\[([^\]]+)\]$/.exec(word)?.[1] ?? word;
+  return endpointFromEnvironment({ CAIRN_PORT: env['CAIRN_PORT'], CAIRN_HOST: host });
+}
+
+/** Whether a word can only be a host: `localhost`, an address, or a name with a domain. */
+export function isHost(word: string): boolean {
+  const isName = /^(?=.*[a-z])[a-z0-9-]+(?:\.[a-z0-9-]+)+\.?$/i.test(word);
+  return word === 'localhost' || isName || isIP(word.replace(/^\[(.*)\]$/, '$1')) !== 0;
 }
 
 function tcp(host: string, port: number): Endpoint {

@@ -4,13 +4,15 @@
 import { isUtf8 } from 'node:buffer';
 
 import { EXIT, type ExitCode } from '../../src/exit-codes.js';
+import { KEY_BYTES_MAX_DEFAULT } from '../../src/limits.js';
 import { jsonLine, printable, printableKey } from '../../src/printable.js';
 import { writeAll, writeForeign } from '../terminal/output.js';
 import { ToolError } from '../terminal/program.js';
 import type { Mode } from './command-table.js';
 import type { Connection } from './connection.js';
 import type { Reply, ReplyItem } from './reply-reader.js';
-import { replyKind } from './typed-line.js';
+import { announcedBytes, replyKind } from './typed-line.js';
+import { composeLine, lineFault } from './words.js';
 
 export interface GetOptions {
   readonly json?: boolean;
@@ -58,6 +60,7 @@ export async function store(
   options: StoreOptions,
   cas?: string,
 ): Promise<ExitCode> {
+  await requireLongKey(connection, key);
   const words =
     mode === 'memcached' || cas !== undefined
       ? [verb, key, options.flags, options.exptime, String(value.length)]
@@ -66,8 +69,16 @@ export async function store(
     throw new ToolError(EXIT.usage, 'The plain dialect (tcp) has no --exptime: use memcached');
   }
   if (cas !== undefined) words.push(cas);
-  const head = Buffer.from(`${words.join(' ')}\r\n`);
-  return finish(await connection.request([head, value, END_OF_LINE], 'reply'));
+  return finish(await connection.request([composeLine(words), value, END_OF_LINE], 'reply'));
+}
+
+/**
+ * memcached does not skip the value behind a key that is too long, but reads it as commands: whether the server
+ * takes such a key is asked before.
+ */
+async function requireLongKey(connection: Connection, key: string): Promise<void> {
+  if (Buffer.byteLength(key) > KEY_BYTES_MAX_DEFAULT)
+    accepted(await request(connection, ['mg', key]));
 }
 
 /** delete, touch, flush_all, verbosity: says what the server said. */
@@ -133,14 +144,32 @@ export async function raw(
   value: Buffer | undefined,
 ): Promise<ExitCode> {
   const line = words.join(' ');
+  const fault = lineFault(line);
+  if (fault !== undefined) throw new ToolError(EXIT.usage, fault);
+  const typed = line.split(/ +/).filter((word) => word !== '');
+  requireValue(announcedBytes(typed), value);
   const pieces = [Buffer.from(`${line}\r\n`), ...(value === undefined ? [] : [value, END_OF_LINE])];
-  const reply = await connection.request(pieces, replyKind(line.split(' ')));
+  const reply = await connection.request(pieces, replyKind(typed));
   for (const piece of reply.raw) await writeForeign(process.stdout, piece);
   return codeOf(reply.last);
 }
 
+/** More or less than was announced, and the server would read values as commands or wait for more. */
+function requireValue(announced: number | undefined, value: Buffer | undefined): void {
+  if (announced === value?.length) return;
+  const wrong =
+    announced === undefined
+      ? 'This command has no value'
+      : value === undefined
+        ? `The command announces a value of ${announced} bytes: give it with --value`
+        : `The value has ${value.length} bytes, and ${announced} were announced`;
+  throw new ToolError(EXIT.usage, `${wrong}: nothing was sent`);
+}
+
+/** All words are checked, and none of them is a `noreply`, whatever a key is called: each request is answered. */
 function request(connection: Connection, words: readonly string[]): Promise<Reply> {
-  return connection.request([Buffer.from(`${words.join(' ')}\r\n`)], replyKind(words));
+  const kind = words[0] === 'lru_crawler' ? 'listing' : 'reply';
+  return connection.request([composeLine(words)], kind);
 }
 
 /** Prints the last line: results to stdout, refusals to stderr. */

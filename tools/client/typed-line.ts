@@ -5,8 +5,9 @@
 
 import { findCommand, formIn, STORE_NAMES, type Mode } from './command-table.js';
 import type { ReplyKind } from './reply-reader.js';
+import { composeLine, encodingFault, lineFault } from './words.js';
 
-type TypedLine =
+export type TypedLine =
   | { readonly kind: 'nothing' }
   | { readonly kind: 'help'; readonly about: string }
   | { readonly kind: 'leave' }
@@ -23,23 +24,54 @@ type TypedLine =
 const NUMBER = /^\d{1,10}$/;
 
 export function readTypedLine(line: string, mode: Mode): TypedLine {
-  const words = line.trim().split(/ +/);
+  const words = line.split(/ +/).filter((word) => word !== '');
   const name = words[0] ?? '';
   if (name === '') return { kind: 'nothing' };
+  // Behind the key of a store command is a value: any bytes, if only they are known.
+  const fault =
+    lineFault(STORE_NAMES.has(name) ? words.slice(0, 2).join(' ') : line) ?? encodingFault(line);
+  if (fault !== undefined) return { kind: 'refused', message: fault };
   if (name === 'help' || name === '?') return { kind: 'help', about: words[1] ?? '' };
   if (name === 'quit' || name === 'exit') return { kind: 'leave' };
   if (STORE_NAMES.has(name)) return readStore(line, words, mode);
   if (name === 'cas') return announced(words, words.length >= 6 ? words[4] : undefined, mode);
   if (name === 'ms' && NUMBER.test(words[2] ?? '')) return announced(words, words[2], mode);
-  return { kind: 'request', bytes: lineOf(words), reply: replyKind(words) };
+  return { kind: 'request', bytes: composeLine(words), reply: replyKind(words) };
+}
+
+/** How many words a command has at least when its last one is `noreply`; with fewer that is a key. */
+const NOREPLY_WORDS_MIN: ReadonlyMap<string, number> = new Map([
+  ...[...STORE_NAMES, 'cas'].map((name) => [name, 4] as const),
+  ...['delete', 'delete_prefix', 'incr', 'decr', 'touch'].map((name) => [name, 3] as const),
+  ...['verbosity', 'cache_memlimit'].map((name) => [name, 3] as const),
+  ['flush_all', 2],
+]);
+
+function withoutNoreply(words: readonly string[]): readonly string[] {
+  const min = NOREPLY_WORDS_MIN.get(words[0] ?? '') ?? Infinity;
+  return words.length >= min && words.at(-1) === 'noreply' ? words.slice(0, -1) : words;
+}
+
+/** Bytes of the value that a line announces; undefined when none follows it. */
+export function announcedBytes(words: readonly string[]): number | undefined {
+  const known = withoutNoreply(words);
+  const [name = '', , second, , fourth] = known;
+  const count = known.length;
+  const text =
+    name === 'ms'
+      ? second
+      : name === 'cas' || (STORE_NAMES.has(name) && count > 4)
+        ? fourth
+        : STORE_NAMES.has(name)
+          ? second
+          : undefined;
+  return text !== undefined && NUMBER.test(text) ? Number(text) : undefined;
 }
 
 /** Which kind of reply a command line will have. */
 export function replyKind(words: readonly string[]): ReplyKind {
   const name = words[0] ?? '';
-  const last = words[words.length - 1];
-  if (last === 'noreply' && words.length > 1 && !['version', 'stats', 'get', 'gets'].includes(name))
-    return 'none';
+  if (name === 'quit' || withoutNoreply(words) !== words) return 'none';
   // Quiet meta commands answer only sometimes: a barrier behind them ends the wait.
   if (/^m[gsda]$/.test(name) && words.slice(2).includes('q')) return 'barrier';
   // It answers for ever.
@@ -56,13 +88,7 @@ function readStore(line: string, words: readonly string[], mode: Mode): TypedLin
   if (mode === 'tcp' && allNumbers && numbers.length <= 2)
     return announced(words, numbers[0], mode);
   if (rest.length === 0) return refused(name, mode);
-  const value = typedValue(
-    line
-      .trimStart()
-      .slice(name.length)
-      .trimStart()
-      .slice(key.length + 1),
-  );
+  const value = typedValue(/^ *[^ ]+ +[^ ]+ (.*)$/s.exec(line)?.[1] ?? '');
   const head =
     mode === 'tcp' ? `${name} ${key} ${value.length}` : `${name} ${key} 0 0 ${value.length}`;
   const bytes = Buffer.concat([Buffer.from(`${head}\r\n`), value, Buffer.from('\r\n')]);
@@ -72,17 +98,13 @@ function readStore(line: string, words: readonly string[], mode: Mode): TypedLin
 function announced(words: readonly string[], length: string | undefined, mode: Mode): TypedLine {
   if (length === undefined || !NUMBER.test(length)) return refused(words[0] ?? '', mode);
   const reply = replyKind(words);
-  return { kind: 'announced', head: lineOf(words), valueBytes: Number(length), reply };
+  return { kind: 'announced', head: composeLine(words), valueBytes: Number(length), reply };
 }
 
 function refused(name: string, mode: Mode): TypedLine {
   const command = findCommand(name);
   const form = command === undefined ? '' : formIn(mode, command);
-  return { kind: 'refused', message: `${name} ${form}` };
-}
-
-function lineOf(words: readonly string[]): Buffer {
-  return Buffer.from(`${words.join(' ')}\r\n`);
+  return { kind: 'refused', message: `Usage: ${name} ${form}`.trimEnd() };
 }
 
 const ESCAPES: Readonly<Record<string, string>> = { n: '\n', r: '\r', t: '\t', '0': '\0' };

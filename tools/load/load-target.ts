@@ -5,8 +5,10 @@ import type { SnapshotEntry } from '../../src/store/snapshot-file/parser.js';
 export interface LoadTarget {
   /** Unix ms as the target knows it: entries that have expired by then are left out. */
   nowMs(): number;
-  /** Takes an entry; resolves when the next one may come. Rejects when an earlier one was refused. */
-  put(entry: SnapshotEntry): Promise<void>;
+  /** How many entries it has taken for good. */
+  readonly stored: number;
+  /** Takes the entry of a line; resolves when the next one may come. Rejects when an earlier one was refused. */
+  put(entry: SnapshotEntry, line: number): Promise<void>;
   /** Resolves when everything is on disk. */
   finish(): Promise<void>;
   /** What is not kept there, for the user; undefined when all is. */

@@ -1,6 +1,7 @@
 // Loading into a running server through the protocol. Meta commands carry every key (base64 where it has
 // spaces or control characters) and, where the server knows flag E, the CAS token; quiet ones with a
-// barrier behind each bundle, so that a bundle costs one round trip and one commit.
+// barrier behind each bundle, so that a bundle costs one round trip and one commit. A bundle of which something
+// was refused is sent once more, one by one: storing twice changes nothing, and the culprit is known by its key.
 //
 // Invariant: nothing is guessed from an entry: what the server can do is asked before the first one,
 // because a value sent behind a refused line could be read as commands.
@@ -8,9 +9,12 @@
 import { randomBytes } from 'node:crypto';
 
 import { EXIT } from '../../src/exit-codes.js';
+import { KEY_BYTES_MAX_DEFAULT } from '../../src/limits.js';
+import { quotedKey } from '../../src/printable.js';
 import type { SnapshotEntry } from '../../src/store/snapshot-file/parser.js';
 import type { Connection } from '../client/connection.js';
 import { ToolError } from '../terminal/program.js';
+import { formatCount } from '../terminal/quantity.js';
 import type { LoadTarget } from './load-target.js';
 
 const BUNDLE_BYTES = 1024 * 1024;
@@ -19,13 +23,18 @@ const END_OF_LINE = Buffer.from('\r\n');
 const SPACE = 0x20;
 const DELETE = 0x7f;
 
+interface Sent {
+  readonly entry: SnapshotEntry;
+  readonly line: number;
+}
+
 export class ServerTarget implements LoadTarget {
   readonly loss: string | undefined;
+  stored = 0;
   readonly #connection: Connection;
   readonly #keepsCas: boolean;
-  #pieces: Buffer[] = [];
+  #bundle: Sent[] = [];
   #bytes = 0;
-  #entries = 0;
 
   private constructor(connection: Connection, keepsCas: boolean) {
     this.#connection = connection;
@@ -50,25 +59,56 @@ export class ServerTarget implements LoadTarget {
     return Date.now();
   }
 
-  async put(entry: SnapshotEntry): Promise<void> {
-    const head = composeHead(entry, this.#keepsCas);
-    this.#pieces.push(head, entry.value, END_OF_LINE);
-    this.#bytes += head.length + entry.value.length;
-    this.#entries += 1;
-    if (this.#bytes >= BUNDLE_BYTES || this.#entries >= BUNDLE_ENTRIES) await this.finish();
+  async put(entry: SnapshotEntry, line: number): Promise<void> {
+    await this.#requireShortKey(entry, line);
+    this.#bundle.push({ entry, line });
+    this.#bytes += entry.value.length;
+    if (this.#bytes >= BUNDLE_BYTES || this.#bundle.length >= BUNDLE_ENTRIES) await this.finish();
   }
 
   async finish(): Promise<void> {
-    if (this.#entries === 0) return;
-    const pieces = this.#bytes < BUNDLE_BYTES ? [Buffer.concat(this.#pieces)] : this.#pieces;
-    this.#pieces = [];
+    const bundle = this.#bundle;
+    if (bundle.length === 0) return;
+    const pieces = bundle.flatMap(({ entry }) => this.#compose(entry, ' q'));
+    const joined = this.#bytes < BUNDLE_BYTES ? [Buffer.concat(pieces)] : pieces;
+    this.#bundle = [];
     this.#bytes = 0;
-    this.#entries = 0;
-    const { rows, last } = await this.#connection.request(pieces, 'barrier');
-    const refusal = rows[0] ?? (last === 'MN' ? undefined : last);
-    if (refusal !== undefined) {
-      throw new ToolError(EXIT.io, `The server refused an entry: ${refusal}`);
+    const { rows, last } = await this.#connection.request(joined, 'barrier');
+    if (rows.length > 0 || last !== 'MN') return this.#findCulprit(bundle);
+    this.stored += bundle.length;
+  }
+
+  async #findCulprit(bundle: readonly Sent[]): Promise<void> {
+    for (const { entry, line } of bundle) {
+      const { last } = await this.#connection.request(this.#compose(entry, ''), 'reply');
+      if (last !== 'HD') {
+        const [key, bytes] = [quotedKey(entry.key), formatCount(entry.value.length)];
+        const what = `the server refused key ${key} with its value of ${bytes} bytes: ${last}`;
+        throw new ToolError(EXIT.io, `Line ${line}: ${what}`);
+      }
+      this.stored += 1;
     }
+  }
+
+  /**
+   * A server may read the value behind a key that is too long as commands: whether it takes the key is asked
+   * before. In base64, which spaces and control characters need, a key is a third longer.
+   */
+  async #requireShortKey({ key }: SnapshotEntry, line: number): Promise<void> {
+    const word = wordOf(key);
+    if (word.length <= KEY_BYTES_MAX_DEFAULT) return;
+    await this.finish();
+    const probe = Buffer.from(`mg ${word}${isPlain(key) ? '' : ' b'}\r\n`, 'latin1');
+    const { last } = await this.#connection.request([probe], 'reply');
+    if (last === 'HD' || last === 'EN') return;
+    const length = `${key.length} bytes${isPlain(key) ? '' : `, ${word.length} in base64`}`;
+    const what = `the server takes no key as long as ${quotedKey(key)} (${length}): ${last}`;
+    const next = `Load into a directory, or start the server with --max-key-bytes ${word.length}`;
+    throw new ToolError(EXIT.io, `Line ${line}: ${what}. ${next}`);
+  }
+
+  #compose(entry: SnapshotEntry, mode: string): Buffer[] {
+    return [composeHead(entry, this.#keepsCas, mode), entry.value, END_OF_LINE];
   }
 
   close(): Promise<void> {
@@ -76,16 +116,23 @@ export class ServerTarget implements LoadTarget {
   }
 }
 
-/** `ms <key> <bytes> [b] F<flags> T<exptime> [E<cas>] q` */
-function composeHead(entry: SnapshotEntry, keepsCas: boolean): Buffer {
+/** Whether a text command can name the key. */
+function isPlain(key: Buffer): boolean {
+  return key.every((byte) => byte > SPACE && byte !== DELETE);
+}
+
+function wordOf(key: Buffer): string {
+  return key.toString(isPlain(key) ? 'latin1' : 'base64');
+}
+
+/** `ms <key> <bytes> [b] F<flags> T<exptime> [E<cas>]` and the flags of `mode`. */
+function composeHead(entry: SnapshotEntry, keepsCas: boolean, mode: string): Buffer {
   const { key, value, flags, expiresAt, cas } = entry;
-  const isPlain = key.every((byte) => byte > SPACE && byte !== DELETE);
-  const words = ['ms', isPlain ? key.toString('latin1') : key.toString('base64')];
-  words.push(String(value.length));
-  if (!isPlain) words.push('b');
+  const words = ['ms', wordOf(key), String(value.length)];
+  if (!isPlain(key)) words.push('b');
   words.push(`F${flags}`);
   // Always an absolute time: a Unix time is far above the 30 days up to which one is relative.
   if (expiresAt !== 0) words.push(`T${Math.ceil(expiresAt / 1000)}`);
   if (keepsCas && cas !== 0n) words.push(`E${cas}`);
-  return Buffer.from(`${words.join(' ')} q\r\n`, 'latin1');
+  return Buffer.from(`${words.join(' ')}${mode}\r\n`, 'latin1');
 }

@@ -1,7 +1,8 @@
 // Loading into a data directory that no server has open: through the engine itself, with its lock.
 
 import type { Env } from '../../src/env/env.js';
-import { KvError, isKvError } from '../../src/errors.js';
+import { KvError } from '../../src/errors.js';
+import { quotedKey } from '../../src/printable.js';
 import { storeExpiryOf } from '../../src/store/expiry.js';
 import { openStore } from '../../src/store/open-store.js';
 import type { SnapshotEntry } from '../../src/store/snapshot-file/parser.js';
@@ -10,6 +11,7 @@ import type { LoadTarget } from './load-target.js';
 
 export class StoreTarget implements LoadTarget {
   readonly loss = undefined;
+  stored = 0;
   readonly #store: Store;
   #failure: KvError | undefined;
   #wake: () => void = () => {};
@@ -29,20 +31,14 @@ export class StoreTarget implements LoadTarget {
   /** Opens or creates the store. Throws KV_LOCKED while a server has it. */
   static async open(env: Env, dir: string, acceptClock: boolean): Promise<StoreTarget> {
     await env.fs.makeDir(dir);
-    try {
-      return new StoreTarget(await openStore(env, dir, { snapshot: 'never', acceptClock }));
-    } catch (error: unknown) {
-      if (!isKvError(error, 'KV_LOCKED')) throw error;
-      const message = 'A server has this directory open: load through its port';
-      throw new KvError('KV_LOCKED', message, { path: dir, cause: error });
-    }
+    return new StoreTarget(await openStore(env, dir, { snapshot: 'never', acceptClock }));
   }
 
   nowMs(): number {
     return this.#store.nowMs() - this.#store.clockAheadMs;
   }
 
-  async put(entry: SnapshotEntry): Promise<void> {
+  async put(entry: SnapshotEntry, line: number): Promise<void> {
     const { key, value, flags, expiresAt, cas } = entry;
     const chosenCas = cas === 0n ? undefined : cas;
     const { status } = await this.#store.put({
@@ -54,8 +50,10 @@ export class StoreTarget implements LoadTarget {
       chosenCas,
     });
     if (status !== 'stored') {
-      throw this.#failure ?? new KvError('KV_IO', `An entry could not be stored: ${status}`);
+      const what = `Line ${line}: key ${quotedKey(key)} could not be stored: ${status}`;
+      throw this.#failure ?? new KvError('KV_IO', what);
     }
+    this.stored += 1;
     while (this.#store.durability.congested) await this.#turn();
   }
 

@@ -1,7 +1,8 @@
 // The frame of every tool: commander set up alike everywhere, and every way to end mapped to its exit
 // code (docs/errors.md, "Exit codes"). stdout is for data; what goes wrong is one line on stderr.
 
-import { readFileSync } from 'node:fs';
+import { isUtf8 } from 'node:buffer';
+import { existsSync, readFileSync } from 'node:fs';
 
 import { Command, CommanderError } from 'commander';
 
@@ -54,12 +55,24 @@ export async function runTool(name: string, main: () => Promise<ExitCode>): Prom
   // The engine's timers and threads do not keep a process alive; a tool that waits for them does.
   const alive = setInterval(() => {}, ALIVE_MS);
   try {
+    refuseUnreadableArguments();
     process.exitCode = await main();
   } catch (error: unknown) {
     process.exitCode = report(name, error);
   } finally {
     clearInterval(alive);
   }
+}
+
+/** Node reads bytes that are no UTF-8 as U+FFFD: a word that was changed so is another key, value or path. */
+function refuseUnreadableArguments(): void {
+  if (!process.argv.some((word) => word.includes('\ufffd'))) return;
+  const commandLine = '/proc/self/cmdline';
+  if (existsSync(commandLine) && isUtf8(readFileSync(commandLine))) return;
+  throw new ToolError(
+    EXIT.usage,
+    'An argument is not valid UTF-8; a value is also read from stdin',
+  );
 }
 
 function report(name: string, error: unknown): ExitCode {

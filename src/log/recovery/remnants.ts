@@ -22,7 +22,9 @@ export async function refuseRemnants(fs: Fs, dir: string): Promise<void> {
     if (!(await isRemnant(fs, dir, name))) continue;
     const path = join(dir, name);
     const load =
-      name === SNAPSHOT_NAME ? ', or load the snapshot: kv-load <another new directory> <it>' : '';
+      name === SNAPSHOT_NAME
+        ? ', or load the snapshot: kv-load --create <another new directory> <it>'
+        : '';
     throw new KvError(
       'KV_CORRUPTION',
       `This belongs to a store whose MANIFEST and segments are missing; put them back${load}; for a new store choose an empty directory`,

@@ -1,5 +1,5 @@
 // The JSON export of a store, as text: header, one entry a line, trailer with the checksum; and the same
-// entries alone as ndjson (docs/format.md, "JSON snapshot"). No I/O. parser.ts reads it back.
+// entries as ndjson, without the header (docs/format.md, "JSON snapshot"). No I/O. parser.ts reads it back.
 //
 // Invariants:
 // - Any bytes survive: what is not valid UTF-8 is base64 and says so. So are values over
@@ -97,9 +97,15 @@ export class SnapshotComposer {
     return this.#counted(`${rest}"${composeTail(head, 'base64')}${this.#lineEnd()}`);
   }
 
-  /** The last line. The checksum covers the entries and then the header as it is in the end. */
+  /**
+   * The last line. The checksum covers the entries and then the header as it is in the end; in ndjson, which has
+   * no header, the entries.
+   */
   trailer(): Buffer {
-    if (this.#form === 'ndjson') return Buffer.alloc(0);
+    if (this.#form === 'ndjson') {
+      const checksum = composeChecksum(this.#checksum);
+      return Buffer.from(`{"count":${this.#entries},"checksum":"${checksum}"}\n`);
+    }
     assert(this.#header !== undefined, 'The header comes first');
     const lineEnd = this.#entries === 0 ? '' : this.#counted('\n').toString();
     const header = composeHeader({ ...this.#header, count: this.#entries });

@@ -4,14 +4,17 @@
 // Invariants:
 // - Memory: the current line and its value; never the file.
 // - Nothing is guessed: a line that is no entry, a checksum or count that does not fit, and an end that
-//   comes too early throw KV_CORRUPTION with the byte offset of the line.
+//   comes too early throw KV_CORRUPTION with the number, the beginning and the byte offset of the line.
+// - No byte is changed: what is not valid UTF-8, and half a surrogate pair, are refused; else two keys could
+//   become one.
 // - A large base64 value is decoded without ever being a JavaScript string: those end at 512 MiB.
 
-import { constants } from 'node:buffer';
+import { constants, isUtf8 } from 'node:buffer';
 import { crc32 } from 'node:zlib';
 
 import { KvError } from '../../errors.js';
 import { KEY_BYTES_LIMIT } from '../../limits.js';
+import { printableKey } from '../../printable.js';
 import { composeChecksum, SNAPSHOT_FORMAT, SNAPSHOT_VERSION } from './format.js';
 import type { EntryHead, SnapshotForm } from './format.js';
 
@@ -25,6 +28,8 @@ export interface SnapshotSummary {
   readonly seq: number | undefined;
   readonly createdAt: number | undefined;
   readonly count: number;
+  /** Whether a last line said how many entries there are, with their checksum. */
+  readonly isProved: boolean;
 }
 
 /** A line above this is not given to JSON.parse whole. */
@@ -35,6 +40,16 @@ const LINE_FEED = 0x0a;
 const COMMA = 0x2c;
 const VALUE_START = Buffer.from('"value":"');
 const U64_MAX = 2n ** 64n - 1n;
+const BYTE_ORDER_MARK = Buffer.from('\ufeff');
+/** The last line of ndjson; no entry begins so. */
+const LINES_TRAILER = /^\{"count":\d{1,16},"checksum":"crc32:[0-9a-f]{8}"\}$/;
+const EXCERPT_BYTES = 40;
+const LONE_SURROGATE = /\p{Cs}/u;
+
+interface DumpReading {
+  /** Lines of ndjson may have been taken out or put together: its last lines are not compared. */
+  readonly partial?: boolean;
+}
 
 export class SnapshotParser {
   readonly #path: string;
@@ -47,10 +62,19 @@ export class SnapshotParser {
   #checksum = 0;
   #count = 0;
   #ended = false;
+  readonly #partial: boolean;
+  #current: Buffer = Buffer.alloc(0);
+  #lineNumber = 0;
 
   /** `path` is what errors name. */
-  constructor(path: string) {
+  constructor(path: string, options: DumpReading = {}) {
     this.#path = path;
+    this.#partial = options.partial === true;
+  }
+
+  /** Number of the line that was read last, from 1 on. */
+  get line(): number {
+    return this.#lineNumber;
   }
 
   /** The entries whose lines end in this chunk; take them all before the next call. */
@@ -75,13 +99,14 @@ export class SnapshotParser {
       if (entry !== undefined) yield entry;
     }
     if (this.#form === 'json' && !this.#ended)
-      this.#refuse('The snapshot ends before its last line');
+      this.#refuse('it is the last one, and the snapshot ends before its end');
   }
 
   /** What was read; complete after end(). */
   summary(): SnapshotSummary {
     const { seq, createdAt } = this.#summary ?? {};
-    return { form: this.#form ?? 'ndjson', seq, createdAt, count: this.#count };
+    const [form, count, isProved] = [this.#form ?? 'ndjson', this.#count, this.#ended] as const;
+    return { form, seq, createdAt, count, isProved };
   }
 
   #joined(last: Buffer): Buffer {
@@ -91,14 +116,23 @@ export class SnapshotParser {
     return line;
   }
 
-  #line(line: Buffer): SnapshotEntry | undefined {
+  #line(whole: Buffer): SnapshotEntry | undefined {
+    this.#lineNumber += 1;
+    const isMarked = this.#lineNumber === 1 && whole.indexOf(BYTE_ORDER_MARK) === 0;
+    const line = isMarked ? whole.subarray(BYTE_ORDER_MARK.length) : whole;
+    this.#current = line;
     const content = withoutLineEnd(line);
     if (content.length === 0) {
-      if (this.#form === 'json' && !this.#ended) this.#refuse('There is an empty line');
+      if (this.#form === 'json' && !this.#ended) this.#refuse('it is empty');
       return undefined;
     }
-    if (this.#ended) this.#refuse('Something follows the last line');
+    if (this.#ended && !this.#partial) this.#refuse('it follows the last line');
+    if (!isUtf8(content)) this.#refuse('it is not valid UTF-8');
     if (this.#form === undefined && this.#takeHeader(line, content)) return undefined;
+    if (this.#form === 'ndjson' && LINES_TRAILER.test(content.toString('latin1', 0, 100))) {
+      this.#takeLinesTrailer(content);
+      return undefined;
+    }
     if (this.#form === 'json' && content[0] === 0x5d) {
       this.#takeTrailer(content);
       return undefined;
@@ -119,7 +153,7 @@ export class SnapshotParser {
     this.#header = line;
     const header = this.#json(`${content.toString('utf8')}]}`);
     const { format, version, seq, createdAt, count } = header;
-    if (format !== SNAPSHOT_FORMAT) this.#refuse('This is no snapshot of Cairn');
+    if (format !== SNAPSHOT_FORMAT) this.#refuse('this is no snapshot of Cairn');
     if (version !== SNAPSHOT_VERSION) {
       const message = `The snapshot has version ${String(version)}; this program reads ${SNAPSHOT_VERSION}`;
       throw new KvError('KV_FORMAT_VERSION', message, { path: this.#path });
@@ -135,28 +169,37 @@ export class SnapshotParser {
   #takeTrailer(content: Buffer): void {
     const { checksum } = this.#json(`{"entries":[${content.toString('utf8')}`);
     const found = composeChecksum(crc32(this.#header ?? '', this.#checksum));
-    if (checksum !== found) this.#refuse(`The checksum is ${found}, not ${String(checksum)}`);
+    if (checksum !== found) this.#refuse(`the checksum is ${found}, not ${String(checksum)}`);
     const { count } = this.#summary ?? {};
     if (count !== this.#count)
-      this.#refuse(`There are ${this.#count} entries, not ${String(count)}`);
+      this.#refuse(`there are ${this.#count} entries, not ${String(count)}`);
     this.#ended = true;
+  }
+
+  #takeLinesTrailer(content: Buffer): void {
+    const { count, checksum } = this.#json(content.toString('latin1'));
+    this.#ended = true;
+    if (this.#partial) return;
+    if (count !== this.#count)
+      this.#refuse(`there are ${this.#count} entries, not ${String(count)}`);
+    const found = composeChecksum(this.#checksum);
+    if (checksum !== found) this.#refuse(`the checksum is ${found}, not ${String(checksum)}`);
   }
 
   #entry(content: Buffer): SnapshotEntry {
     const large = content.length > PARSE_WHOLE_BYTES_MAX ? largeValueOf(content) : undefined;
     if (large === undefined && content.length > constants.MAX_STRING_LENGTH) {
-      this.#refuse('A value of this size must be base64');
+      this.#refuse('a value of this size must be base64');
     }
     const fields = this.#json(
       large === undefined
         ? content.toString('utf8')
         : content.toString('utf8', 0, large.start) + content.toString('utf8', large.end),
     );
-    if (fields['value'] === undefined)
-      this.#refuse('An entry has no value: this is a list of keys');
+    if (fields['value'] === undefined) this.#refuse('it has no value: this is a list of keys');
     const key = this.#bytes(fields['key'], fields['keyEncoding'] ?? 'utf8', 'key');
     if (key.length < 1 || key.length > KEY_BYTES_LIMIT)
-      this.#refuse('A key has an impossible length');
+      this.#refuse('its key has an impossible length');
     const value =
       large === undefined
         ? this.#bytes(fields['value'], fields['encoding'] ?? 'utf8', 'value')
@@ -175,23 +218,26 @@ export class SnapshotParser {
       const parsed: unknown = JSON.parse(text);
       if (typeof parsed === 'object' && parsed !== null) return parsed as Record<string, unknown>;
     } catch (error: unknown) {
-      this.#refuse('A line is not JSON', error);
+      this.#refuse('it is not JSON', error);
     }
-    return this.#refuse('A line is not a JSON object');
+    return this.#refuse('it is not a JSON object');
   }
 
   #bytes(text: unknown, encoding: unknown, name: string): Buffer {
-    if (typeof text !== 'string') this.#refuse(`An entry's ${name} is not a string`);
-    if (encoding === 'utf8') return Buffer.from(text, 'utf8');
-    if (encoding !== 'base64') this.#refuse(`An entry's ${name} has an unknown encoding`);
+    if (typeof text !== 'string') this.#refuse(`its ${name} is not a string`);
+    if (encoding === 'utf8') {
+      if (LONE_SURROGATE.test(text)) this.#refuse(`its ${name} has half a surrogate pair`);
+      return Buffer.from(text, 'utf8');
+    }
+    if (encoding !== 'base64') this.#refuse(`its ${name} has an unknown encoding`);
     const bytes = Buffer.from(text, 'base64');
     // Buffer.from skips what is not base64; only a text that says the same again was base64.
-    if (bytes.toString('base64') !== text) this.#refuse(`An entry's ${name} is not base64`);
+    if (bytes.toString('base64') !== text) this.#refuse(`its ${name} is not base64`);
     return bytes;
   }
 
   #largeBytes(text: Buffer, encoding: unknown): Buffer {
-    if (encoding !== 'base64') this.#refuse('A value of this size must be base64');
+    if (encoding !== 'base64') this.#refuse('a value of this size must be base64');
     const padding = text.at(-2) === 0x3d ? 2 : text.at(-1) === 0x3d ? 1 : 0;
     const value = Buffer.allocUnsafe(Math.max(0, (text.length / 4) * 3 - padding));
     let filled = 0;
@@ -199,8 +245,7 @@ export class SnapshotParser {
       const piece = text.toString('latin1', at, at + DECODE_PIECE_BYTES);
       filled += value.write(piece, filled, 'base64');
     }
-    if (text.length % 4 !== 0 || filled !== value.length)
-      this.#refuse("An entry's value is not base64");
+    if (text.length % 4 !== 0 || filled !== value.length) this.#refuse('its value is not base64');
     return value;
   }
 
@@ -220,7 +265,11 @@ export class SnapshotParser {
   }
 
   #refuse(message: string, cause?: unknown): never {
-    throw new KvError('KV_CORRUPTION', message, { path: this.#path, offset: this.#offset, cause });
+    const line = withoutLineEnd(this.#current);
+    const more = line.length > EXCERPT_BYTES ? '…' : '';
+    const place = `Line ${this.#lineNumber} (${printableKey(line.subarray(0, EXCERPT_BYTES))}${more})`;
+    const details = { path: this.#path, offset: this.#offset, cause };
+    throw new KvError('KV_CORRUPTION', `${place}: ${message}`, details);
   }
 }
 

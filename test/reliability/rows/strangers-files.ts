@@ -63,7 +63,7 @@ async function runAll(folder: string): Promise<Tried> {
   }
   const alone = join(folder, 'alone');
   litter(alone);
-  await use('kv-load', alone, EXIT.ok, '-');
+  await use('kv-load', alone, EXIT.ok, '-', '--create', '--partial');
   await use('kv-compact', dir, EXIT.ok);
   await use('kv-compact', dir, EXIT.ok, '--snapshot', join(folder, 'out.json'));
   await use('kv-dump', dir, EXIT.ok);

@@ -40,7 +40,7 @@ async function fill(dir: string): Promise<void> {
 
 async function valuesOf(dir: string): Promise<string[]> {
   const { stdout } = await runTool('kv-dump', [dir, '--format', 'ndjson']);
-  const lines = stdout.toString().trimEnd().split('\n');
+  const lines = stdout.toString().trimEnd().split('\n').slice(0, -1);
   return lines.map((line) => (JSON.parse(line) as { value: string }).value.slice(0, 9)).sort();
 }
 

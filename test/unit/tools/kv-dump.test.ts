@@ -52,12 +52,12 @@ describe('kv-dump and kv-load', () => {
     expect(dumped.stderr).to.contain('4 keys at seq');
     const first = readFileSync(file);
     expect(JSON.parse(first.toString())).to.include({ count: 4 });
-    const loaded = await runTool('kv-load', [join(root, 'copy'), file]);
+    const loaded = await runTool('kv-load', [join(root, 'copy'), file, '--create']);
     expect([loaded.code, loaded.stderr]).to.satisfy(
       ([code, text]: [number, string]) => code === 0 && text.startsWith('4 keys loaded'),
     );
     const lines = await runTool('kv-dump', [join(root, 'copy'), '--format', 'ndjson']);
-    await runTool('kv-load', [join(root, 'again'), '-'], lines.stdout);
+    await runTool('kv-load', ['--create', join(root, 'again'), '-'], lines.stdout);
     const second = await runTool('kv-dump', [join(root, 'again')]);
     expect(entriesOf(second.stdout)).to.deep.equal(entriesOf(first));
     expect(entriesOf(first).length).to.equal(4);
@@ -67,13 +67,14 @@ describe('kv-dump and kv-load', () => {
     const args = [dir, '--prefix', 'user:', '--format', 'ndjson'];
     const whole = await runTool('kv-dump', args);
     const lines = whole.stdout.toString().trimEnd().split('\n');
+    expect(lines.pop()).to.match(/^\{"count":2,"checksum":"crc32:[0-9a-f]{8}"\}$/);
     expect(lines.map((line) => (JSON.parse(line) as { key: string }).key).sort()).to.deep.equal([
       'user:1',
       'user:2',
     ]);
     const keys = await runTool('kv-dump', [...args, '--keys-only']);
     expect(keys.stdout.toString()).to.contain('"key":"user:1","flags":5').and.not.contain('value');
-    const refused = await runTool('kv-load', [join(root, 'none'), '-'], keys.stdout);
+    const refused = await runTool('kv-load', ['--create', join(root, 'none'), '-'], keys.stdout);
     expect(refused.code).to.equal(65);
   });
 
@@ -88,15 +89,20 @@ describe('kv-dump and kv-load', () => {
       cas: 1,
     });
     const made = join(root, 'c1');
-    expect((await runTool('kv-load', [made, '-'], `${line}\n`)).code).to.equal(0);
+    expect(
+      (await runTool('kv-load', [made, '-', '--create', '--partial'], `${line}\n`)).code,
+    ).to.equal(0);
     for (const args of [['--keys-only'], ['--format', 'ndjson'], []]) {
       const text = (await runTool('kv-dump', [made, ...args])).stdout.toString();
       expect(text)
         .to.contain('"c1:\\u009b2J\\u007f\\u202e"')
         .and.not.match(/[\x7f-\x9f\u202e]/);
       if (args.length === 0)
-        expect((await runTool('kv-load', [join(root, 'c2'), '-'], text)).code).to.equal(0);
-      else if (args.length === 2) expect(JSON.parse(text)).to.include({ key, value });
+        expect((await runTool('kv-load', [join(root, 'c2'), '-', '--create'], text)).code).to.equal(
+          0,
+        );
+      else if (args.length === 2)
+        expect(JSON.parse(text.split('\n')[0] ?? '')).to.include({ key, value });
     }
   });
 
@@ -133,7 +139,7 @@ describe('kv-dump and kv-load', () => {
     const { stdout } = await runTool('kv-dump', [dir]);
     stdout[stdout.indexOf('"one"') + 1]! ^= 1;
     writeFileSync(file, stdout);
-    const { code, stderr } = await runTool('kv-load', [join(root, 'untouched'), file]);
+    const { code, stderr } = await runTool('kv-load', [join(root, 'untouched'), file, '--create']);
     expect(code).to.equal(65);
     expect(stderr).to.contain('checksum');
     expect(existsSync(join(root, 'untouched'))).to.equal(false);
@@ -184,7 +190,7 @@ describe('kv-dump and kv-load', () => {
       await store.close();
       const file = join(root, `run-${run}.json`);
       await runTool('kv-dump', [from, '-o', file]);
-      expect((await runTool('kv-load', [to, file])).code).to.equal(0);
+      expect((await runTool('kv-load', [to, file, '--create'])).code).to.equal(0);
       const { stdout } = await runTool('kv-dump', [to]);
       expect(entriesOf(stdout)).to.deep.equal(entriesOf(readFileSync(file)));
     });

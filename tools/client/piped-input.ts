@@ -1,0 +1,99 @@
+// The prompt's input when it is no terminal: lines and values as bytes, exactly as they came.
+//
+// Invariant: a value is taken by its length, as a server takes it; line ends inside it are bytes like others.
+
+export type TypedValue =
+  | { readonly kind: 'value'; readonly bytes: Buffer }
+  /** It was longer, or shorter, than announced. */
+  | { readonly kind: 'wrong'; readonly length: number }
+  | { readonly kind: 'taken back' }
+  | { readonly kind: 'ended' };
+
+/** Where the prompt has its lines from. */
+export interface PromptInput {
+  /** The next line without its end; undefined when there is none any more. */
+  line(): Promise<Buffer | undefined>;
+  /** The value of so many bytes that a line announced. */
+  value(bytes: number): Promise<TypedValue>;
+  /** Nothing is read any more. */
+  close(): void;
+}
+
+const LINE_FEED = 0x0a;
+const CARRIAGE_RETURN = 0x0d;
+
+export class PipedInput implements PromptInput {
+  readonly #chunks: AsyncIterator<Buffer>;
+  #rest: Buffer = Buffer.alloc(0);
+  #ended = false;
+
+  constructor(source: AsyncIterable<Buffer>) {
+    this.#chunks = source[Symbol.asyncIterator]();
+  }
+
+  async line(): Promise<Buffer | undefined> {
+    const end = await this.#lineEnd(0);
+    if (end === 0 && this.#rest.length === 0) return undefined;
+    return withoutReturn(this.#take(end));
+  }
+
+  async value(bytes: number): Promise<TypedValue> {
+    if (!(await this.#gather(bytes))) return { kind: 'ended' };
+    const end = await this.#lineEnd(bytes);
+    const line = this.#take(end);
+    // What ends the line may be CR LF; the value itself may end with a CR.
+    const length = line.length === bytes ? bytes : withoutReturn(line).length;
+    return length === bytes
+      ? { kind: 'value', bytes: line.subarray(0, bytes) }
+      : { kind: 'wrong', length };
+  }
+
+  close(): void {
+    this.#ended = true;
+    this.#rest = Buffer.alloc(0);
+    void this.#chunks.return?.();
+  }
+
+  /** Where the first line end at or behind `from` is, or the end of what will ever come. */
+  async #lineEnd(from: number): Promise<number> {
+    for (let searched = from; ;) {
+      const end = this.#rest.indexOf(LINE_FEED, searched);
+      if (end >= 0) return end;
+      searched = Math.max(from, this.#rest.length);
+      if (!(await this.#more())) return this.#rest.length;
+    }
+  }
+
+  /** Whether so many bytes come. A large value is joined once, not with each chunk. */
+  async #gather(bytes: number): Promise<boolean> {
+    const pieces = [this.#rest];
+    let gathered = this.#rest.length;
+    while (gathered < bytes) {
+      this.#rest = Buffer.alloc(0);
+      if (!(await this.#more())) return false;
+      pieces.push(this.#rest);
+      gathered += this.#rest.length;
+    }
+    this.#rest = pieces.length === 1 ? this.#rest : Buffer.concat(pieces, gathered);
+    return true;
+  }
+
+  async #more(): Promise<boolean> {
+    if (this.#ended) return false;
+    const { done, value } = await this.#chunks.next();
+    if (done === true) this.#ended = true;
+    else this.#rest = Buffer.concat([this.#rest, value]);
+    return done !== true;
+  }
+
+  /** The bytes before `end`; the line end there is taken too. */
+  #take(end: number): Buffer {
+    const taken = this.#rest.subarray(0, end);
+    this.#rest = this.#rest.subarray(end + 1);
+    return taken;
+  }
+}
+
+function withoutReturn(line: Buffer): Buffer {
+  return line.at(-1) === CARRIAGE_RETURN ? line.subarray(0, -1) : line;
+}

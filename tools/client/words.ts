@@ -1,0 +1,61 @@
+// The words of a request, checked before anything is sent: a line end in one of them would begin a second
+// command, and a space would make two words of one. The length of a key is the server's business: its limit can
+// be raised.
+//
+// Invariant: what passes reaches the server byte for byte as it was given; what does not is refused with 64.
+
+import { EXIT } from '../../src/exit-codes.js';
+import { jsonLine } from '../../src/printable.js';
+import { ToolError } from '../terminal/program.js';
+
+/** Where Node put it for bytes that are no UTF-8, nobody knows any more what they were. */
+const REPLACEMENT = '\ufffd';
+const CONTROL = /\p{Cc}/u;
+
+const NUMBERS = {
+  'A CAS token': { pattern: /^\d{1,20}$/, min: 0n, max: 2n ** 64n - 1n, what: 'of 64 bits' },
+  'The number': { pattern: /^\d{1,20}$/, min: 0n, max: 2n ** 64n - 1n, what: 'of 64 bits' },
+  '--flags': { pattern: /^\d{1,10}$/, min: 0n, max: 2n ** 32n - 1n, what: 'of 32 bits' },
+  'An expiry': { pattern: /^-?\d{1,10}$/, min: -(10n ** 10n), max: 10n ** 10n, what: 'of seconds' },
+  'A delay': { pattern: /^-?\d{1,10}$/, min: -(10n ** 10n), max: 10n ** 10n, what: 'of seconds' },
+  'A level': { pattern: /^\d{1,9}$/, min: 0n, max: 10n ** 9n, what: 'from 0 on' },
+} as const;
+
+/** Throws a ToolError with 64 when a server would read a key as two words, or as a line of its own. */
+export function checkKeys(keys: readonly string[]): void {
+  for (const key of keys) {
+    if (key !== '' && !key.includes(' ') && !CONTROL.test(key)) continue;
+    throw new ToolError(EXIT.usage, `A key has no spaces or control characters: ${jsonLine(key)}`);
+  }
+}
+
+/** Throws a ToolError with 64 for what is no such number. */
+export function checkNumber(name: keyof typeof NUMBERS, text: string): void {
+  const { pattern, min, max, what } = NUMBERS[name];
+  if (pattern.test(text) && BigInt(text) >= min && BigInt(text) <= max) return;
+  throw new ToolError(EXIT.usage, `${name} is a number ${what}: ${jsonLine(text)}`);
+}
+
+/** The request line of these words. Throws a ToolError with 64 where one of them is none. */
+export function composeLine(words: readonly string[]): Buffer {
+  for (const word of words) {
+    if (word !== '' && !word.includes(' ') && !CONTROL.test(word)) continue;
+    throw new ToolError(
+      EXIT.usage,
+      `A word of a request has no spaces or control characters: ${jsonLine(word)}`,
+    );
+  }
+  return Buffer.from(`${words.join(' ')}\r\n`);
+}
+
+/** What is wrong with a line that a person wrote, of as many words as it likes; undefined: nothing. */
+export function lineFault(line: string): string | undefined {
+  const control = CONTROL.exec(line)?.[0];
+  if (control === undefined) return encodingFault(line);
+  return `A request line has no control characters, and here is ${jsonLine(control)}: nothing was sent`;
+}
+
+/** The same for a line that holds a value. */
+export function encodingFault(line: string): string | undefined {
+  return line.includes(REPLACEMENT) ? 'The line is not valid UTF-8: nothing was sent' : undefined;
+}

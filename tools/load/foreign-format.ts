@@ -1,0 +1,58 @@
+// What else people give to kv-load, told by its first bytes: such a file is named, with the way to make a dump of
+// it, instead of being a line that is not JSON. Pure.
+
+const GZIP = Buffer.from([0x1f, 0x8b]);
+const TOOL = 'memcached-tool <host:port> restore';
+
+const MAGICS: readonly (readonly [Buffer, string])[] = [
+  [
+    Buffer.from([0x28, 0xb5, 0x2f, 0xfd]),
+    'compressed by zstd: zstdcat <file> | kv-load <target> -',
+  ],
+  [
+    Buffer.from([0xfd, 0x37, 0x7a, 0x58, 0x5a]),
+    'compressed by xz: xzcat <file> | kv-load <target> -',
+  ],
+  [Buffer.from('BZh'), 'compressed by bzip2: bzcat <file> | kv-load <target> -'],
+  [Buffer.from('PK\x03\x04'), 'a zip archive: unzip -p <file> | kv-load <target> -'],
+  [
+    Buffer.from([0xff, 0xfe]),
+    'UTF-16: iconv -f UTF-16 -t UTF-8 <file> | kv-load <target> - (or dump with --out, not with >)',
+  ],
+  [
+    Buffer.from([0xfe, 0xff]),
+    'UTF-16: iconv -f UTF-16 -t UTF-8 <file> | kv-load <target> - (or dump with --out, not with >)',
+  ],
+  [Buffer.from('REDIS'), 'a file of Redis (RDB), which is not read'],
+  [Buffer.from('SQLite format 3\0'), 'a database of SQLite, which is not read'],
+  [Buffer.from('cairn'), 'a file of a data directory, not a dump: kv-dump <dir> makes one'],
+];
+
+const ONE_LINE_EACH = 'jq -c ".entries[]" <file> | kv-load <target> - --partial';
+/** Of the text behind a byte order mark. */
+const TEXTS: readonly (readonly [RegExp, string])[] = [
+  [/^\{\s*\r?\n/, `pretty-printed JSON; kv-load wants one entry on each line: ${ONE_LINE_EACH}`],
+  [
+    /^\{\s*"format"\s*:\s*"cairn-snapshot".{0,400}"entries"[ \t]*:[ \t]*\[[ \t]*\{/,
+    `a dump that was put on one line; kv-load wants one entry on each line: ${ONE_LINE_EACH}`,
+  ],
+  [
+    /^\[/,
+    'a JSON array; kv-load wants one entry on each line: jq -c ".[]" <file> | kv-load <target> - --partial',
+  ],
+  [/^(?:add|set) \S+ \d+ -?\d+ \d+\r?\n/, `a dump of memcached-tool, for a server: ${TOOL}`],
+  [/^\*\d+\r?\n\$\d+\r?\n/, 'a file of Redis (AOF), which is not read'],
+  [/^<(?:!doctype|html|\?xml)/i, 'HTML or XML: was it the answer of a web server?'],
+  [/^key,|^"?[^{\s,]+"?,/, 'a table (CSV), which is not read: make one JSON object of each line'],
+];
+
+export function isGzip(head: Buffer): boolean {
+  return head.subarray(0, GZIP.length).equals(GZIP);
+}
+
+/** What a file is that begins so, and what to do; undefined: perhaps a dump. */
+export function foreignFormat(head: Buffer): string | undefined {
+  for (const [magic, what] of MAGICS) if (head.subarray(0, magic.length).equals(magic)) return what;
+  const text = head.toString('utf8', 0, 1000).replace(/^\ufeff?\s*/, '');
+  return TEXTS.find(([pattern]) => pattern.test(text))?.[1];
+}

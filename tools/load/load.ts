@@ -1,0 +1,140 @@
+// One run of kv-load, from the words of the command line to the count.
+//
+// Invariant: what can be known before the dump is read is: a target that will not take it is refused first, and a
+// file is read to its end before anything is stored.
+
+import { stat } from 'node:fs/promises';
+
+import type { Command } from 'commander';
+
+import type { Env } from '../../src/env/env.js';
+import { nodeEnv } from '../../src/env/node-env.js';
+import { KvError, isKvError } from '../../src/errors.js';
+import { EXIT, type ExitCode } from '../../src/exit-codes.js';
+import { printableLines } from '../../src/printable.js';
+import { readConnectionOptions } from '../client/connection-options.js';
+import { ToolError, exitCodeOfFailure } from '../terminal/program.js';
+import { startProgress } from '../terminal/progress.js';
+import { countOf, formatCount, formatDuration } from '../terminal/quantity.js';
+import { toolLogger } from '../terminal/logger.js';
+import { EntryStream } from './entry-stream.js';
+import { findPlace, requireUnlocked, type LoadPlace } from './load-place.js';
+import type { LoadTarget } from './load-target.js';
+
+interface Options {
+  readonly create?: boolean;
+  readonly partial?: boolean;
+  readonly acceptClock?: boolean;
+}
+
+export class Load {
+  readonly #program: Command;
+  readonly #word: string;
+  readonly #path: string;
+  readonly #options: Options;
+  readonly #env: Env;
+  #expired = 0;
+
+  constructor(program: Command, word: string, path: string) {
+    this.#program = program;
+    this.#word = word;
+    this.#path = path;
+    this.#options = program.opts<Options>();
+    this.#env = nodeEnv(toolLogger('kv-load'));
+  }
+
+  async run(): Promise<ExitCode> {
+    const startedMs = performance.now();
+    const place = await findPlace(this.#env, this.#word, this.#options.create === true);
+    const bytes = this.#path === '-' ? 0 : (await stat(this.#path)).size;
+    // A file may take minutes to check: that nobody will take it is found out before.
+    await this.#requireReady(place);
+    if (this.#path !== '-') await this.#check(bytes);
+    const target = await this.#open(place);
+    try {
+      await this.#load(target, bytes);
+    } catch (error: unknown) {
+      throw told(error, target.stored);
+    } finally {
+      await target.close();
+    }
+    const left = this.#expired === 0 ? '' : `, ${formatCount(this.#expired)} had expired`;
+    const took = formatDuration(performance.now() - startedMs);
+    const loaded = `${countOf(target.stored, 'key')} loaded into ${this.#word}`;
+    process.stderr.write(`${printableLines(loaded)} in ${took}${left}\n`);
+    if (target.loss !== undefined) process.stderr.write(`Note: ${target.loss}\n`);
+    return EXIT.ok;
+  }
+
+  async #requireReady(place: LoadPlace): Promise<void> {
+    if (place.kind === 'server') await (await this.#open(place)).close();
+    else if (!place.isNew) await withAdvice(place.dir, () => requireUnlocked(this.#env, place.dir));
+  }
+
+  /** Reads the dump to its end, so that a damaged one changes nothing. */
+  async #check(bytes: number): Promise<void> {
+    const progress = await startProgress('checking', 'bytes', bytes);
+    const stream = this.#stream();
+    let entries = 0;
+    try {
+      for await (const _entry of stream.entries()) {
+        entries += 1;
+        if (entries % 1000 === 0) progress.at(stream.bytesRead);
+      }
+    } finally {
+      progress.stop();
+    }
+  }
+
+  async #load(target: LoadTarget, bytes: number): Promise<void> {
+    const progress = await startProgress('loading', 'bytes', bytes, bytes > 0);
+    const stream = this.#stream();
+    let entries = 0;
+    try {
+      for await (const entry of stream.entries()) {
+        entries += 1;
+        if (entry.expiresAt !== 0 && entry.expiresAt <= target.nowMs()) this.#expired += 1;
+        else await target.put(entry, stream.line);
+        if (entries % 100 === 0) progress.at(stream.bytesRead);
+      }
+    } finally {
+      progress.stop();
+      // What came before a damaged line was whole.
+      await target.finish();
+    }
+  }
+
+  #stream(): EntryStream {
+    return new EntryStream(this.#path, { partial: this.#options.partial === true });
+  }
+
+  async #open(place: LoadPlace): Promise<LoadTarget> {
+    if (place.kind === 'store') {
+      const { StoreTarget } = await import('./store-target.js');
+      const acceptClock = this.#options.acceptClock === true;
+      return withAdvice(place.dir, () => StoreTarget.open(this.#env, place.dir, acceptClock));
+    }
+    const { Connection } = await import('../client/connection.js');
+    const { ServerTarget } = await import('./server-target.js');
+    const options = await readConnectionOptions(this.#program);
+    return ServerTarget.open(await Connection.open(place.endpoint, options));
+  }
+}
+
+async function withAdvice<T>(dir: string, open: () => Promise<T>): Promise<T> {
+  try {
+    return await open();
+  } catch (error: unknown) {
+    if (!isKvError(error, 'KV_LOCKED')) throw error;
+    const message = 'A server has this directory open: load through its port';
+    throw new KvError('KV_LOCKED', message, { path: dir, cause: error });
+  }
+}
+
+/** The failure, with how far the load came. */
+function told(error: unknown, stored: number): ToolError {
+  const code = exitCodeOfFailure(error);
+  const why = error instanceof Error ? error.message : String(error);
+  const done = `${countOf(stored, 'key')} ${stored === 1 ? 'was' : 'were'} loaded before that`;
+  return new ToolError(code, `${why}\n${done}; loading the same dump again is safe`, error);
+}
