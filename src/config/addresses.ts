@@ -86,6 +86,11 @@ export function sharedPlace(endpoints: readonly Endpoint[]): string | undefined 
   return undefined;
 }
 
+/** What Kubernetes and Docker set CAIRN_PORT to for a service that is called cairn: not meant for us. */
+export function isServiceAddress(text: string): boolean {
+  return /^(tcp|udp):\/\//.test(text);
+}
+
 /** True when only this machine can reach it. */
 export function isLocal(endpoint: Endpoint): boolean {
   if (endpoint.kind === 'unix') return true;

@@ -21,7 +21,7 @@ import {
   VALUE_BYTES_MAX_DEFAULT,
 } from '../limits.js';
 import { suggestion } from '../nearest-name.js';
-import { listenAddresses } from './addresses.js';
+import { isServiceAddress, listenAddresses } from './addresses.js';
 import { count, duration, octalMode, ratio, size, sizeText } from './values.js';
 
 const NO_LIMIT = Number.MAX_SAFE_INTEGER;
@@ -137,7 +137,7 @@ function readEnvironment(
     if (option.long === '--version') continue;
     const name = environmentName(option);
     const text = env[name];
-    if (text === undefined || text === '') continue;
+    if (text === undefined || text === '' || isServiceAddress(text)) continue;
     if (program.getOptionValueSource(option.attributeName()) === 'cli') continue;
     try {
       const value = option.required

@@ -1,5 +1,6 @@
 // Where the server is: `11211`, `host:port`, `[::1]:11211` or the path of a unix socket. Pure.
 
+import { isServiceAddress } from '../../src/config/addresses.js';
 import { isIP } from 'node:net';
 
 import { EXIT } from '../../src/exit-codes.js';
@@ -24,7 +25,8 @@ export function parseEndpoint(word: string, defaultHost = DEFAULT_HOST): Endpoin
 /** What CAIRN_HOST and CAIRN_PORT say, else 127.0.0.1:11211. */
 export function endpointFromEnvironment(env: NodeJS.ProcessEnv): Endpoint {
   const host = env['CAIRN_HOST'] ?? '';
-  const port = env['CAIRN_PORT'] ?? '';
+  const given = env['CAIRN_PORT'] ?? '';
+  const port = isServiceAddress(given) ? '' : given;
   if (host.includes('/')) return { kind: 'unix', path: host };
   if (port !== '' && !/^\d{1,5}$/.test(port)) {
     throw new ToolError(EXIT.usage, `CAIRN_PORT is not a port: ${port}`);

@@ -109,6 +109,11 @@ describe('readConfig()', () => {
     expect(config('', { MEMCACHED_PORT_FILENAME: '/tmp/p' }).portFile).to.equal('/tmp/p');
   });
 
+  it('takes what Kubernetes sets for a service called cairn for no port of ours', () => {
+    const address = 'tcp://10.0.0.7:11211';
+    const env = { CAIRN_PORT: address, CAIRN_PORT_11211_TCP: address };
+    expect(config('', env).endpoints).to.deep.equal([tcp('127.0.0.1', 11_211)]);
+  });
   it('refuses environment variables that there are not, and words that are neither yes nor no', () => {
     for (const [name, text, said] of [
       ['CAIRN_MAXKEYS', '5', 'CAIRN_MAX_KEYS'],
