@@ -3,15 +3,27 @@
 /** More changed letters than this make another word. */
 const EDITS_MAX = 3;
 
-/** ` (did you mean keysMax?)`, or nothing when no name is near. Letter case is no difference. */
+/** ` (did you mean keysMax?)`, or nothing when no name is near. Neither letter case nor the order of words counts. */
 export function suggestion(word: string, names: readonly string[]): string {
   let nearest: string | undefined;
   let fewest = Math.min(EDITS_MAX, Math.ceil(word.length / 2)) + 1;
   for (const name of names) {
-    const edits = editsBetween(word.toLowerCase(), name.toLowerCase());
+    const edits = Math.min(
+      editsBetween(word.toLowerCase(), name.toLowerCase()),
+      editsBetween(wordsOf(word), wordsOf(name)),
+    );
     if (edits < fewest) [nearest, fewest] = [name, edits];
   }
   return nearest === undefined ? '' : ` (did you mean ${nearest}?)`;
+}
+
+/** The words of `keysMax` or `MAX_KEYS`, in one order. */
+function wordsOf(name: string): string {
+  const words = name.replaceAll(/([a-z])([A-Z])/g, '$1 $2').split(/[ _-]/);
+  return words
+    .map((word) => word.toLowerCase())
+    .toSorted()
+    .join(' ');
 }
 
 /** Letters to insert, remove or replace. */

@@ -12,6 +12,7 @@ import { expect } from 'chai';
 
 import { EXIT } from '../../src/exit-codes.js';
 import { TestClient } from '../support/test-server.js';
+import { runTool } from '../support/tool-run.js';
 
 const TOOLS = [
   'kv-server',
@@ -140,6 +141,34 @@ describe('Output that cannot be written', () => {
     process.kill(pid, 'SIGTERM');
     await once(client.socket, 'close');
   });
+
+  const DUMP = '{"key":"k","value":"v","encoding":"utf8","flags":0,"expiresAt":0,"cas":"1"}\n';
+  for (const [stream, broken, code] of [
+    [1, READER_GONE, EXIT.ok],
+    [1, DISK_FULL, EXIT.io],
+    [2, READER_GONE, EXIT.ok],
+    [2, DISK_FULL, EXIT.ok],
+  ] as const) {
+    it(`what the tools print of a store: ${stream === 1 ? 'stdout' : 'stderr'} is ${broken.name}`, async () => {
+      const data = join(root, 'data');
+      expect((await runTool('kv-load', [data, '-'], DUMP)).code).to.equal(EXIT.ok);
+      for (const [tool, ...args] of [
+        ['kv-dump', data],
+        ['kv-check', data, '--json'],
+        ['kv-compact', data, '--dry-run'],
+        ['kv-compact', data, '--json'],
+        ['kv-client', 'passwd', 'alice', '--help'],
+      ] as const) {
+        const child = start(tool, args, broken, stream);
+        let said = '';
+        const other = stream === 1 ? child.stderr : child.stdout;
+        other?.on('data', (bytes: Buffer) => (said += bytes.toString()));
+        const [ended] = (await once(child, 'close')) as [number | null];
+        expect(ended, `${tool} ${args.join(' ')}: ${said}`).to.equal(code);
+        expect(said).to.not.match(/\n\s+at /);
+      }
+    });
+  }
 
   for (const tool of TOOLS) {
     for (const [args, stream, broken, codes] of [

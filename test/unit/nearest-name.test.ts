@@ -1,0 +1,16 @@
+import { expect } from 'chai';
+
+import { suggestion } from '../../src/nearest-name.js';
+
+const NAMES = ['keysMax', 'bytesMax', 'ttlMs'];
+
+describe('suggestion()', () => {
+  it('names what is near, whatever its letter case, and nothing that is far', () => {
+    expect(suggestion('keyMax', NAMES)).to.equal(' (did you mean keysMax?)');
+    expect(suggestion('BYTESMAX', NAMES)).to.equal(' (did you mean bytesMax?)');
+    expect(suggestion('maxKeys', NAMES)).to.equal(' (did you mean keysMax?)');
+    expect(suggestion('ttl', NAMES)).to.equal(' (did you mean ttlMs?)');
+    for (const word of ['', 'x', 'nonsense', 'segmentSize'])
+      expect(suggestion(word, NAMES), word).to.equal('');
+  });
+});
