@@ -32,6 +32,8 @@ export interface Config {
   /** 0: no bound. */
   readonly keysMax: number;
   readonly storeBytesMax: number;
+  /** -m, and cache_memlimit, bound the store as well: storeBytesMax is that of -m. */
+  readonly memcachedLimits: boolean;
   readonly evicts: boolean;
   readonly maxIdleMs: number;
   readonly segmentBytes: number;
@@ -76,6 +78,8 @@ export function readConfig(
   if ('code' in extended) return extended;
   const tls = flags.enableSsl === true ? tlsOf(extended.tls) : undefined;
   if (tls !== undefined && 'code' in tls) return tls;
+  const unlike = tlsRefusalOf(flags, tls);
+  if (unlike !== undefined) return usageExit(unlike);
   const notes = [
     ...Object.entries(WITHOUT_EFFECT)
       .filter(([name]) => parsed.given.has(name) && !(name === 'udpPort' && flags.udpPort === 0))
@@ -106,6 +110,7 @@ interface Flags {
   readonly maxKeyBytes: number;
   readonly maxKeys: number;
   readonly maxBytes: number;
+  readonly memcachedLimits?: boolean;
   readonly disableEvictions?: boolean;
   readonly maxIdle: number;
   readonly segmentSize: number;
@@ -139,12 +144,27 @@ function refusalOf(flags: Flags, given: ReadonlySet<string>, env: Environment): 
     return '-S needs the users: give -Y <file> with user:password lines';
   }
   // Values live on disk, so the default of -m says nothing about -I; said by the user, it does.
-  if (given.has('memoryLimit') && flags.maxItemSize > flags.memoryLimit / 2) {
+  const limits = flags.memcachedLimits === true;
+  if ((given.has('memoryLimit') || limits) && flags.maxItemSize > flags.memoryLimit / 2) {
     return '-I must not be above half of the memory of -m';
+  }
+  if (limits && flags.maxBytes !== 0) {
+    return '--memcached-limits bounds the store by -m: leave out --max-bytes';
   }
   if (flags.delimiter.length !== 1) return '-D takes one character';
   if (flags.data === '') return '--data needs a directory';
   if (flags.unixSocket === '') return '-s needs a path';
+  return undefined;
+}
+
+/** An address that asks for other TLS than there is. */
+function tlsRefusalOf({ listen = [] }: Flags, tls: TlsConfig | undefined): string | undefined {
+  if (tls === undefined && listen.some((address) => address.tls !== undefined)) {
+    return 'notls, btls and mtls before an address of -l need -Z';
+  }
+  if (tls?.caCertPath === undefined && listen.some((address) => address.tls === 'verified')) {
+    return 'mtls before an address of -l needs -o ssl_ca_cert=<file>, who vouches for the clients';
+  }
   return undefined;
 }
 
@@ -176,7 +196,8 @@ function configOf(
     valueBytesMax: flags.maxItemSize,
     keyBytesMax: flags.maxKeyBytes,
     keysMax: flags.maxKeys,
-    storeBytesMax: flags.maxBytes,
+    storeBytesMax: flags.memcachedLimits === true ? flags.memoryLimit : flags.maxBytes,
+    memcachedLimits: flags.memcachedLimits === true,
     evicts: flags.disableEvictions !== true,
     maxIdleMs: flags.maxIdle,
     segmentBytes: flags.segmentSize,

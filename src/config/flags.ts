@@ -170,7 +170,7 @@ const GROUPS: Readonly<Record<string, readonly Option[]>> = {
     flag('-p, --port <n>', 'TCP port; -1: any free one, 0: none', count(-1, 65_535)),
     flag(
       '-l, --listen <addresses>',
-      'host, host:port, lists with commas; may be repeated',
+      'host, host:port, lists with commas, notls: or mtls: before them; may be repeated',
     ).argParser(listenAddresses),
     flag('-s, --unix-socket <path>', 'listen on a unix socket instead of TCP'),
     flag('-a, --unix-mask <mode>', 'permissions of the socket', octalMode).default(0o700, '700'),
@@ -221,6 +221,7 @@ const GROUPS: Readonly<Record<string, readonly Option[]>> = {
       'evict above this size of the store; 0: no bound',
       size(0, NO_LIMIT),
     ).default(0, '0'),
+    flag('--memcached-limits', '-m bounds the store too, as --max-bytes does'),
     flag('-M, --disable-evictions', 'refuse writes above the bounds instead of evicting'),
     flag(
       '--max-idle <time>',

@@ -5,7 +5,7 @@ import fs from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 import { readConfig, type Config } from '../config/config.js';
-import { isLocal } from '../config/addresses.js';
+import { isLocal, tlsModeOf } from '../config/addresses.js';
 import type { Clock } from '../env/env.js';
 import { nodeEnv } from '../env/node-env.js';
 import { holdSpareDescriptors } from '../env/spare-descriptors.js';
@@ -90,7 +90,7 @@ class ServerProcess {
       if (endpoint.kind === 'unix') refuseStoreName(endpoint.path, 'the unix socket (-s)');
     if (config.pidFile !== undefined) requirePidFile(config.pidFile);
     const env = nodeEnv(logger);
-    if (!(await hasStore(env, config.dataDir))) await rehearse(config, logger);
+    if (!(await hasStore(env, config.dataDir))) await rehearse(config, env);
     const progress = recoveryProgress(process.stderr, () => performance.now());
     const onProgress = progress?.update.bind(progress);
     const options = { ...storeOptionsOf(config), onProgress };
@@ -138,8 +138,10 @@ class ServerProcess {
 
   #warnWhenOpen(): void {
     const { endpoints, authFile, tls } = this.#config;
-    const isOpen = endpoints.some((endpoint) => !isLocal(endpoint));
-    if (!isOpen || authFile !== undefined || tls?.clientsNeedCertificates === true) return;
+    const isOpen = endpoints.some(
+      (endpoint) => !isLocal(endpoint) && tlsModeOf(endpoint, tls) !== 'verified',
+    );
+    if (!isOpen || authFile !== undefined) return;
     this.#logger.warn(
       'Anyone who reaches this port can read and change everything: ' +
         'give -Y <file> (users), listen on 127.0.0.1, or put a firewall in front',

@@ -4,8 +4,9 @@
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 
+import { tlsModeOf } from '../config/addresses.js';
 import type { Config } from '../config/config.js';
-import type { Logger } from '../env/env.js';
+import type { Env } from '../env/env.js';
 import { listen, plainServer, type Door } from './listeners.js';
 import { Users } from './users.js';
 
@@ -17,12 +18,14 @@ const SHUT: Door = {
 };
 
 /** Throws what Server would: ListenError, KV_BAD_OPTION, KV_NO_PERMISSION. */
-export async function rehearse(config: Config, logger: Logger): Promise<void> {
+export async function rehearse(config: Config, env: Pick<Env, 'logger' | 'clock'>): Promise<void> {
   const { endpoints, backlog, authFile, tls } = config;
   if (authFile !== undefined) void new Users(authFile);
-  const make =
-    tls === undefined ? plainServer : new (await import('./tls.js')).TlsListeners(tls, logger).make;
+  const secure =
+    tls === undefined ? undefined : new (await import('./tls.js')).TlsListeners(tls, env);
   for (const endpoint of endpoints) {
+    const mode = tlsModeOf(endpoint, tls);
+    const make = mode === 'none' || secure === undefined ? plainServer : secure.makerOf(mode);
     const { server } = await listen(endpoint, backlog, () => SHUT, make);
     server.close();
     await once(server, 'close');

@@ -3,6 +3,7 @@
 
 import type { Socket } from 'node:net';
 
+import { tlsModeOf } from '../config/addresses.js';
 import type { Config, Endpoint } from '../config/config.js';
 import type { Env } from '../env/env.js';
 import { INLINE_VALUE_BYTES_MAX } from '../limits.js';
@@ -24,6 +25,7 @@ import {
   type Listener,
 } from './listeners.js';
 import { Logins } from './login/logins.js';
+import { idleSecondsOf } from './peer.js';
 import { Receipts } from './receipts.js';
 import type { ConnectionDescription, ServerControl, Services } from './session.js';
 import { Slices } from './slices.js';
@@ -73,12 +75,14 @@ export class Server implements ServerControl, ConnectionOwner {
   #isStopping = false;
   #nextId = 1;
   verbosity: number;
+  memoryLimitBytes: number;
 
   constructor(env: Env, config: Config, store: Store, hooks: ServerHooks) {
     this.#env = env;
     this.#config = config;
     this.#hooks = hooks;
     this.verbosity = config.verbosity;
+    this.memoryLimitBytes = config.cacheBytes;
     this.startedMs = env.clock.monotonicMs();
     this.#countSegments(store);
     this.#admission = new Admission(() => this.connectionsMax);
@@ -110,11 +114,13 @@ export class Server implements ServerControl, ConnectionOwner {
     const { tls } = this.#config;
     if (tls !== undefined) {
       const { TlsListeners } = await import('./tls.js');
-      this.#tls = new TlsListeners(tls, this.#env.logger);
+      this.#tls = new TlsListeners(tls, this.#env);
     }
-    const make = this.#tls?.make ?? plainServer;
     try {
       for (const endpoint of endpoints) {
+        const mode = tlsModeOf(endpoint, tls);
+        const secure = mode === 'none' ? undefined : this.#tls?.makerOf(mode);
+        const make = secure ?? plainServer;
         const listener = await listen(endpoint, backlog, this.#doorOf.bind(this), make);
         listeners.push(listener);
       }
@@ -142,6 +148,11 @@ export class Server implements ServerControl, ConnectionOwner {
 
   get silentCount(): number {
     return this.#admission.silentCount;
+  }
+
+  get certificateAgeSeconds(): number {
+    if (this.#tls === undefined) return 0;
+    return Math.floor((this.#env.clock.monotonicMs() - this.#tls.readMs) / 1000);
   }
 
   /** Stops accepting, answers what was received, closes all connections. */
@@ -202,8 +213,9 @@ export class Server implements ServerControl, ConnectionOwner {
 
   /** Composed one by one, as the caller goes on: there may be many. */
   *describeConnections(): IterableIterator<ConnectionDescription> {
+    const idleSeconds = idleSecondsOf(this.#env.clock.monotonicMs() - this.startedMs);
     for (const [id, { endpoint, address }] of this.#listeners.entries()) {
-      const listening = { listenAddress: undefined, state: 'conn_listening', idleSeconds: 0 };
+      const listening = { listenAddress: undefined, state: 'conn_listening', idleSeconds };
       yield { id, address: `${endpoint.kind}:${address}`, ...listening };
     }
     // Who comes while this goes on is not told of, so that it comes to an end.

@@ -50,6 +50,10 @@ export interface ServerControl {
   readonly verbosity: number;
   /** The first that was had; 0: none. */
   readonly tcpPort: number;
+  /** What -m says, until cache_memlimit says something else. */
+  memoryLimitBytes: number;
+  /** Since the certificates were read; 0: there are none. */
+  readonly certificateAgeSeconds: number;
   setVerbosity(level: number): void;
   /** Ends the process, cleanly when `graceful`. */
   shutdown(graceful: boolean): void;

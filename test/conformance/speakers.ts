@@ -230,7 +230,9 @@ export class BinarySpeaker implements Speaker {
     more: StoreMore = {},
   ): Promise<StoreOutcome> {
     const joins = mode === 'append' || mode === 'prepend';
-    const extras = joins ? Buffer.alloc(0) : setExtras(more.flags ?? 0, unsigned(more.exptime ?? 0));
+    const extras = joins
+      ? Buffer.alloc(0)
+      : setExtras(more.flags ?? 0, unsigned(more.exptime ?? 0));
     const { status } = await this.#ask(BINARY_MODES[mode], {
       key,
       value,

@@ -30,6 +30,8 @@ const CONTROL: ServerControl = {
   connectionsMax: 1024,
   startedMs: 0,
   verbosity: 0,
+  memoryLimitBytes: 0,
+  certificateAgeSeconds: 0,
   tcpPort: 0,
   setVerbosity() {},
   shutdown() {},
