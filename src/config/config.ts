@@ -54,6 +54,7 @@ export interface Config {
   readonly casEnabled: boolean;
 
   readonly verbosity: number;
+  readonly logFormat: 'text' | 'json';
   readonly daemon: boolean;
   readonly pidFile: string | undefined;
   readonly user: string | undefined;
@@ -128,6 +129,7 @@ interface Flags {
   readonly disableDumping?: boolean;
   readonly disableWatch?: boolean;
   readonly verbose: number;
+  readonly logFormat: 'text' | 'json';
   readonly daemon?: boolean;
   readonly pidfile?: string;
   readonly user?: string;
@@ -215,6 +217,7 @@ function configOf(
     watchEnabled: flags.disableWatch !== true,
     casEnabled: flags.disableCas !== true,
     verbosity: flags.verbose,
+    logFormat: flags.logFormat,
     daemon: flags.daemon === true,
     pidFile: flags.pidfile,
     user: flags.user,

@@ -264,9 +264,12 @@ const GROUPS: Readonly<Record<string, readonly Option[]>> = {
     flag('-W, --disable-watch', 'refuse watch'),
   ]),
   Process: withEnvironment([
-    flag('-v, --verbose', 'say more; -vv: still more')
+    flag('-v, --verbose', 'tell of connections, errors and events; -vv: requests and replies too')
       .argParser((_: unknown, before: number) => before + 1)
       .default(0),
+    flag('--log-format <name>', 'lines of text, or of JSON')
+      .choices(['text', 'json'])
+      .default('text'),
     flag('-d, --daemon', 'run in the background'),
     flag('-P, --pidfile <file>', 'write the process id to a file'),
     flag('-u, --user <name>', 'run as this user when started as root'),

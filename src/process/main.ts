@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { readConfig, type Config } from '../config/config.js';
 import { isLocal, tlsModeOf } from '../config/addresses.js';
 import type { Clock } from '../env/env.js';
-import { nodeEnv } from '../env/node-env.js';
+import { nodeClock, nodeEnv } from '../env/node-env.js';
 import { holdSpareDescriptors } from '../env/spare-descriptors.js';
 import { isKvError, systemCode } from '../errors.js';
 import { EXIT, exitCodeOf, type ExitCode } from '../exit-codes.js';
@@ -45,6 +45,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     config.verbosity,
     (line) => process.stderr.write(line),
     () => performance.now(),
+    { format: config.logFormat, wallMs: () => nodeClock.wallMs() },
   );
   process.on('uncaughtException', (error) => {
     logger.error(`This is a bug, please report it: ${error.stack ?? error.message}`);

@@ -25,12 +25,13 @@ import {
   type Listener,
 } from './listeners.js';
 import { Logins } from './login/logins.js';
-import { idleSecondsOf } from './peer.js';
+import { idleSecondsOf, remoteOf } from './peer.js';
 import { Receipts } from './receipts.js';
 import type { ConnectionDescription, ServerControl, Services } from './session.js';
 import { Slices } from './slices.js';
 import { PrefixStats } from './stats/detail.js';
 import type { TlsListeners } from './tls.js';
+import { Trace } from './trace.js';
 import { Turns } from './turns.js';
 import { Users } from './users.js';
 import { Watchers } from './watchers.js';
@@ -102,7 +103,19 @@ export class Server implements ServerControl, ConnectionOwner {
     const receipts = new Receipts(RECEIPT_BYTES, clock, onDropped);
     const uploads = new Receipts(UPLOAD_FILES, clock, onDropped);
     const turns = new Turns(clock);
-    const shared = { config, slices, receipts, uploads, store, gate, counters, clock, logger };
+    const trace = new Trace(config.verbosity, logger);
+    const shared = {
+      config,
+      trace,
+      slices,
+      receipts,
+      uploads,
+      store,
+      gate,
+      counters,
+      clock,
+      logger,
+    };
     this.#services = { ...shared, control: this, version, detail, watchers, turns, logins };
   }
 
@@ -192,6 +205,7 @@ export class Server implements ServerControl, ConnectionOwner {
 
   setVerbosity(level: number): void {
     this.verbosity = level;
+    this.#services.trace.level = level;
     this.#hooks.onVerbosity(level);
   }
 
@@ -305,6 +319,7 @@ export class Server implements ServerControl, ConnectionOwner {
     this.#connections.add(connection);
     if (before === undefined) this.#admission.enter(connection);
     else this.#admission.become(before, connection);
+    this.#services.trace.opened(connection.id, remoteOf(socket));
     this.#tellConnection('conn_new', connection, '');
   }
 
@@ -317,6 +332,7 @@ export class Server implements ServerControl, ConnectionOwner {
     this.#connections.delete(connection);
     this.#admission.leave(connection);
     this.#countSpeakers();
+    this.#services.trace.closed(connection.id, isBroken);
     this.#tellConnection('conn_close', connection, ` reason=${isBroken ? 'error' : 'normal'}`);
   }
 
