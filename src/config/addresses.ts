@@ -1,5 +1,6 @@
 // Where to listen: `-l`, `-p`, `-U`, `-s` and `--plain-port` → endpoints, by memcached's rules
-// (README.md, "Flags"), except that nothing said means loopback.
+// (README.md, "Flags"), except that nothing said means loopback. An address of `-l` may say how much TLS its listener
+// speaks, as with memcached: notls, btls (no certificate of the client is asked for), mtls (one is needed).
 
 import { InvalidArgumentError } from 'commander';
 
@@ -11,6 +12,8 @@ interface TcpEndpoint {
   readonly port: number;
   /** Answers in the plain form throughout. */
   readonly plain: boolean;
+  /** Otherwise than -o ssl_verify_mode says. */
+  readonly tls?: TlsMode;
 }
 
 interface UnixEndpoint {
@@ -20,12 +23,16 @@ interface UnixEndpoint {
   readonly mode: number;
 }
 
+/** No TLS; no certificate of the client is asked for; one is, but it may have none; it needs one. */
+export type TlsMode = 'none' | 'unverified' | 'asked' | 'verified';
+
 export type Endpoint = TcpEndpoint | UnixEndpoint;
 
 /** One item of `-l`: host, with the port when it names one. */
 export interface ListenAddress {
   readonly host: string;
   readonly port: number | undefined;
+  readonly tls?: TlsMode;
 }
 
 interface ListenFlags {
@@ -40,6 +47,11 @@ interface ListenFlags {
 
 const PORT_DEFAULT = 11211;
 const LOOPBACK = '127.0.0.1';
+const TLS_PREFIXES: Readonly<Record<string, TlsMode>> = {
+  notls: 'none',
+  btls: 'unverified',
+  mtls: 'verified',
+};
 
 /** `-l` with repetition and comma lists: `host`, `host:port`, `[v6]:port`, a bare v6 address. */
 export function listenAddresses(
@@ -61,12 +73,14 @@ export function endpointsOf(flags: ListenFlags): readonly Endpoint[] {
     for (const address of hosts) {
       const own = address.port ?? port;
       if (own === 0) continue;
-      endpoints.push({ kind: 'tcp', host: address.host, port: Math.max(own, 0), plain: false });
+      const where = { host: address.host, port: Math.max(own, 0), ...tlsPart(address) };
+      endpoints.push({ kind: 'tcp', ...where, plain: false });
     }
   }
   if (plainPort !== undefined && plainPort !== 0) {
-    for (const { host } of hosts) {
-      endpoints.push({ kind: 'tcp', host, port: Math.max(plainPort, 0), plain: true });
+    for (const address of hosts) {
+      const where = { host: address.host, port: Math.max(plainPort, 0), ...tlsPart(address) };
+      endpoints.push({ kind: 'tcp', ...where, plain: true });
     }
   }
   return endpoints;
@@ -91,6 +105,23 @@ export function isServiceAddress(text: string): boolean {
   return /^(tcp|udp):\/\//.test(text);
 }
 
+function tlsPart({ tls }: ListenAddress): { readonly tls?: TlsMode } {
+  return tls === undefined ? {} : { tls };
+}
+
+/** How much TLS a listener speaks; unix sockets as the others. */
+export function tlsModeOf(endpoint: Endpoint, config: TlsWishes | undefined): TlsMode {
+  if (config === undefined) return 'none';
+  if (endpoint.kind === 'tcp' && endpoint.tls !== undefined) return endpoint.tls;
+  if (config.clientsNeedCertificates) return 'verified';
+  return config.asksForCertificates ? 'asked' : 'unverified';
+}
+
+interface TlsWishes {
+  readonly asksForCertificates: boolean;
+  readonly clientsNeedCertificates: boolean;
+}
+
 /** True when only this machine can reach it. */
 export function isLocal(endpoint: Endpoint): boolean {
   if (endpoint.kind === 'unix') return true;
@@ -103,7 +134,9 @@ function udpAsPort(udpPort: number | undefined): number | undefined {
   return udpPort === undefined || udpPort === 0 ? undefined : udpPort;
 }
 
-function listenAddress(word: string): ListenAddress {
+function listenAddress(text: string): ListenAddress {
+  const prefix = /^(notls|btls|mtls):(?=.)/.exec(text)?.[1];
+  const word = prefix === undefined ? text : text.slice(prefix.length + 1);
   const match =
     /^\[(?<host>[0-9a-f:.%\w]+)\](?::(?<port>\d+))?$/i.exec(word) ??
     /^(?<host>[0-9a-f]*:[0-9a-f:.]*:[0-9a-f:.%\w]*)$/i.exec(word) ??
@@ -112,8 +145,12 @@ function listenAddress(word: string): ListenAddress {
   const port = match?.groups?.['port'];
   if (host === undefined || Number(port ?? 0) > 65_535) {
     throw new InvalidArgumentError(
-      `'${word}' is not an address: give host, host:port or [v6]:port.`,
+      `'${text}' is not an address: give host, host:port or [v6]:port.`,
     );
   }
-  return { host, port: port === undefined ? undefined : Number(port) };
+  return {
+    host,
+    port: port === undefined ? undefined : Number(port),
+    ...(prefix === undefined ? {} : { tls: TLS_PREFIXES[prefix]! }),
+  };
 }

@@ -34,6 +34,8 @@ export interface Config {
   /** 0: no bound. */
   readonly keysMax: number;
   readonly storeBytesMax: number;
+  /** -m, and cache_memlimit, bound the store as well: storeBytesMax is that of -m. */
+  readonly memcachedLimits: boolean;
   readonly evicts: boolean;
   readonly maxIdleMs: number;
   readonly segmentBytes: number;
@@ -54,6 +56,7 @@ export interface Config {
   readonly casEnabled: boolean;
 
   readonly verbosity: number;
+  readonly logFormat: 'text' | 'json';
   readonly daemon: boolean;
   readonly pidFile: string | undefined;
   readonly user: string | undefined;
@@ -82,6 +85,8 @@ export function readConfig(
   if (unencrypted !== undefined) return usageExit(unencrypted);
   const tls = flags.enableSsl === true ? tlsOf(extended.tls) : undefined;
   if (tls !== undefined && 'code' in tls) return tls;
+  const unlike = tlsRefusalOf(flags, tls);
+  if (unlike !== undefined) return usageExit(unlike);
   const notes = [
     ...Object.entries(WITHOUT_EFFECT)
       .filter(([name]) => parsed.given.has(name))
@@ -114,6 +119,7 @@ interface Flags {
   readonly maxKeyBytes: number;
   readonly maxKeys: number;
   readonly maxBytes: number;
+  readonly memcachedLimits?: boolean;
   readonly disableEvictions?: boolean;
   readonly maxIdle: number;
   readonly segmentSize: number;
@@ -131,6 +137,7 @@ interface Flags {
   readonly disableDumping?: boolean;
   readonly disableWatch?: boolean;
   readonly verbose: number;
+  readonly logFormat: 'text' | 'json';
   readonly daemon?: boolean;
   readonly pidfile?: string;
   readonly user?: string;
@@ -147,11 +154,15 @@ function refusalOf(flags: Flags, given: ReadonlySet<string>, env: Environment): 
     return '-S needs the users: give -Y <file> with user:password lines';
   }
   // Values live on disk, so the default of -m says nothing about -I; said by the user, it does.
-  if (given.has('memoryLimit') && flags.maxItemSize > flags.memoryLimit / 2) {
+  const limits = flags.memcachedLimits === true;
+  if ((given.has('memoryLimit') || limits) && flags.maxItemSize > flags.memoryLimit / 2) {
     return '-I must not be above half of the memory of -m';
   }
   if (flags.maxBytes !== 0 && flags.maxBytes < MIB) {
     return '--max-bytes is at least 1m, or 0: no bound';
+  }
+  if (limits && flags.maxBytes !== 0) {
+    return '--memcached-limits bounds the store by -m: leave out --max-bytes';
   }
   if (flags.delimiter.length !== 1) return '-D takes one character';
   if (flags.data === '') return '--data needs a directory';
@@ -169,6 +180,17 @@ function warningsOf({ udpPort, maxBytes, segmentSize }: Flags): string[] {
     warnings.push(`--max-bytes ${sizes}: the directory will be larger than that`);
   }
   return warnings;
+}
+
+/** An address that asks for other TLS than there is. */
+function tlsRefusalOf({ listen = [] }: Flags, tls: TlsConfig | undefined): string | undefined {
+  if (tls === undefined && listen.some((address) => address.tls !== undefined)) {
+    return 'notls, btls and mtls before an address of -l need -Z';
+  }
+  if (tls?.caCertPath === undefined && listen.some((address) => address.tls === 'verified')) {
+    return 'mtls before an address of -l needs -o ssl_ca_cert=<file>, who vouches for the clients';
+  }
+  return undefined;
 }
 
 function configOf(
@@ -199,7 +221,8 @@ function configOf(
     valueBytesMax: flags.maxItemSize,
     keyBytesMax: flags.maxKeyBytes,
     keysMax: flags.maxKeys,
-    storeBytesMax: flags.maxBytes,
+    storeBytesMax: flags.memcachedLimits === true ? flags.memoryLimit : flags.maxBytes,
+    memcachedLimits: flags.memcachedLimits === true,
     evicts: flags.disableEvictions !== true,
     maxIdleMs: flags.maxIdle,
     segmentBytes: flags.segmentSize,
@@ -217,6 +240,7 @@ function configOf(
     watchEnabled: flags.disableWatch !== true,
     casEnabled: flags.disableCas !== true,
     verbosity: flags.verbose,
+    logFormat: flags.logFormat,
     daemon: flags.daemon === true,
     pidFile: flags.pidfile,
     user: flags.user,

@@ -9,6 +9,8 @@ export interface TlsConfig {
   readonly chainCertPath: string;
   readonly keyPath: string;
   readonly caCertPath: string | undefined;
+  /** ssl_verify_mode, 0 to 3. */
+  readonly verifyMode: number;
   /** ssl_verify_mode 1 to 3: clients are asked for a certificate; a bad one is refused. */
   readonly asksForCertificates: boolean;
   /** 2 and 3 ("once": nobody is asked again on an open connection): none is refused as well. */
@@ -108,6 +110,7 @@ export function tlsOf(words: Readonly<Record<string, string>>): TlsConfig | Exit
     chainCertPath,
     keyPath,
     caCertPath,
+    verifyMode,
     asksForCertificates: verifyMode > 0,
     clientsNeedCertificates: verifyMode > 1,
     ciphers: words['ssl_ciphers'],

@@ -196,7 +196,7 @@ const GROUPS: Readonly<Record<string, readonly Option[]>> = {
     flag('-p, --port <n>', 'TCP port; -1: any free one, 0: none', count(-1, 65_535)),
     flag(
       '-l, --listen <addresses>',
-      'host, host:port, lists with commas; may be repeated',
+      'host, host:port, lists with commas, notls: or mtls: before them; may be repeated',
     ).argParser(listenAddresses),
     flag('-s, --unix-socket <path>', 'listen on a unix socket instead of TCP'),
     flag('-a, --unix-mask <mode>', 'permissions of the socket', octalMode).default(0o700, '700'),
@@ -247,6 +247,7 @@ const GROUPS: Readonly<Record<string, readonly Option[]>> = {
       'evict above this size of the store; 0: no bound',
       size(0, NO_LIMIT),
     ).default(0, '0'),
+    flag('--memcached-limits', '-m bounds the store too, as --max-bytes does'),
     flag('-M, --disable-evictions', 'refuse writes above the bounds instead of evicting'),
     flag(
       '--max-idle <time>',
@@ -289,9 +290,12 @@ const GROUPS: Readonly<Record<string, readonly Option[]>> = {
     flag('-W, --disable-watch', 'refuse watch'),
   ]),
   Process: withEnvironment([
-    flag('-v, --verbose', 'say more; -vv: still more')
+    flag('-v, --verbose', 'tell of connections, errors and events; -vv: requests and replies too')
       .argParser((_: unknown, before: number) => before + 1)
       .default(0),
+    flag('--log-format <name>', 'lines of text, or of JSON')
+      .choices(['text', 'json'])
+      .default('text'),
     flag('-d, --daemon', 'run in the background'),
     flag('-P, --pidfile <file>', 'write the process id to a file'),
     flag('-u, --user <name>', 'run as this user when started as root'),

@@ -60,7 +60,7 @@ export function nodeThreadEnv(logger: Logger): Env {
   };
 }
 
-const nodeClock: Clock = {
+export const nodeClock: Clock = {
   wallMs: () => Date.now(),
   monotonicMs: () => performance.now(),
   setTimer(delayMs, call) {

@@ -10,6 +10,8 @@ import type { Writable } from 'node:stream';
 const WAITING_BYTES_MAX = 256 * 1024;
 
 export class LogOutput {
+  /** The lines are JSON: our own is too. */
+  isJson = false;
   readonly #stream: Writable;
   /** Lines since the last one that was written. */
   #lost = 0;
@@ -20,13 +22,18 @@ export class LogOutput {
     stream.on('error', () => undefined);
   }
 
+  #note(message: string): string {
+    if (this.isJson) return `${JSON.stringify({ level: 'warn', message })}\n`;
+    return `cairn: warn: ${message}\n`;
+  }
+
   readonly write = (line: string): void => {
     if (this.#stream.writableLength > WAITING_BYTES_MAX) {
       this.#lost += 1;
       return;
     }
     const lost = this.#lost;
-    const note = lost === 0 ? '' : `cairn: warn: ${lost} messages could not be written here\n`;
+    const note = lost === 0 ? '' : this.#note(`${lost} messages could not be written here`);
     this.#lost = 0;
     try {
       this.#stream.write(`${note}${line}`, (error) => {

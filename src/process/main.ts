@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 
 import { readConfig, type Config, type Exit } from '../config/config.js';
 import type { Clock } from '../env/env.js';
-import { nodeEnv } from '../env/node-env.js';
+import { nodeClock, nodeEnv } from '../env/node-env.js';
 import { writeAllTo } from '../env/output-file.js';
 import { holdSpareDescriptors } from '../env/spare-descriptors.js';
 import { failureText, isKvError, systemCode } from '../errors.js';
@@ -33,7 +33,8 @@ const SAME_SIGNAL_MS = 100;
 
 /** Runs until a signal; ends the process. `argv` without node and the script. */
 export async function main(argv: readonly string[]): Promise<void> {
-  const { write } = new LogOutput(process.stderr);
+  const output = new LogOutput(process.stderr);
+  const { write } = output;
   const version = packageVersion();
   const config = readConfig(argv, process.env, version);
   if ('code' in config) {
@@ -47,7 +48,11 @@ export async function main(argv: readonly string[]): Promise<void> {
       return;
     }
   }
-  const logger = new TextLogger(config.verbosity, write, () => performance.now());
+  output.isJson = config.logFormat === 'json';
+  const logger = new TextLogger(config.verbosity, write, () => performance.now(), {
+    format: config.logFormat,
+    wallMs: () => nodeClock.wallMs(),
+  });
   process.on('uncaughtException', (error) => {
     logger.error(`This is a bug, please report it: ${error.stack ?? error.message}`);
     process.exit(EXIT.bug);
@@ -110,7 +115,7 @@ class ServerProcess {
     const env = nodeEnv(logger);
     if (!(await hasStore(env, config.dataDir))) {
       await warnOfStrangers(env, config.dataDir);
-      await rehearse(config, logger);
+      await rehearse(config, env);
     }
     const progress = recoveryProgress(process.stderr, () => performance.now());
     const onProgress = progress?.update.bind(progress);

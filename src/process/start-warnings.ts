@@ -3,7 +3,7 @@
 
 import os from 'node:os';
 
-import { isLocal } from '../config/addresses.js';
+import { isLocal, tlsModeOf } from '../config/addresses.js';
 import type { Config } from '../config/config.js';
 import type { Env } from '../env/env.js';
 import { systemCode } from '../errors.js';
@@ -30,8 +30,10 @@ function memoryWarning({ cacheBytes }: Config): string[] {
 }
 
 function openWarning({ endpoints, authFile, tls }: Config): string[] {
-  const isOpen = endpoints.some((endpoint) => !isLocal(endpoint));
-  if (!isOpen || authFile !== undefined || tls?.clientsNeedCertificates === true) return [];
+  const isOpen = endpoints.some(
+    (endpoint) => !isLocal(endpoint) && tlsModeOf(endpoint, tls) !== 'verified',
+  );
+  if (!isOpen || authFile !== undefined) return [];
   return [
     'Anyone who reaches this port can read and change everything: ' +
       'give -Y <file> (users), listen on 127.0.0.1, or put a firewall in front',

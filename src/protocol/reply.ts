@@ -167,7 +167,7 @@ export interface DebugReply {
 interface LineReply {
   readonly kind: 'line';
   readonly line: Buffer;
-  /** metadump alone ends its lines so. */
+  /** metadump and watch end their lines so. */
   readonly ending?: 'lf';
 }
 

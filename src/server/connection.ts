@@ -21,7 +21,7 @@ import { type BlockRooms, ReceiveBuffer } from '../protocol/receive-buffer.js';
 import { run } from './commands/table.js';
 import { moved, PHASE, type Phase } from './connection-phase.js';
 import { type InputReceiver, onInput } from './lending-socket.js';
-import { addressOf } from './peer.js';
+import { addressOf, idleSecondsOf } from './peer.js';
 import type { Receiver } from './receipts.js';
 import { Replies, type RepliesOwner } from './replies.js';
 import { InputTimes, StallWatch } from './stall.js';
@@ -136,7 +136,7 @@ export class Connection
       id: this.id,
       ...addressOf(this.socket, this.#listenAddress),
       state: this.#state(),
-      idleSeconds: Math.floor(this.#times.silenceMs(nowMs) / 1000),
+      idleSeconds: idleSecondsOf(this.#times.silenceMs(nowMs)),
     };
   }
 

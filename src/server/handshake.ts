@@ -4,7 +4,7 @@
 import type { Socket } from 'node:net';
 
 import type { Guest } from './admission.js';
-import { addressOf } from './peer.js';
+import { addressOf, idleSecondsOf } from './peer.js';
 import type { ConnectionDescription } from './session.js';
 
 export class Handshake implements Guest {
@@ -34,7 +34,7 @@ export class Handshake implements Guest {
       id: this.id,
       ...addressOf(this.#socket, this.#listenAddress),
       state: 'kv_handshake',
-      idleSeconds: Math.floor(this.ageMs(nowMs) / 1000),
+      idleSeconds: idleSecondsOf(this.ageMs(nowMs)),
     };
   }
 }

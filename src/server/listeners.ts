@@ -56,7 +56,7 @@ export async function listenAll(
   endpoints: readonly Endpoint[],
   backlog: number,
   doorOf: DoorMaker,
-  make: ServerMaker,
+  makerOf: (endpoint: Endpoint) => ServerMaker,
 ): Promise<readonly Listener[]> {
   const listeners: Listener[] = [];
   try {
@@ -66,7 +66,7 @@ export async function listenAll(
       let count = 0;
       for (const place of places) {
         try {
-          listeners.push(await listen(place, backlog, doorOf, make));
+          listeners.push(await listen(place, backlog, doorOf, makerOf(place)));
           count += 1;
         } catch (error) {
           if (places.length === 1 || !isLackOfAddress(error)) throw error;

@@ -4,9 +4,10 @@
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 
-import type { Config } from '../config/config.js';
-import type { Logger } from '../env/env.js';
-import { listenAll, plainServer, type Door } from './listeners.js';
+import { tlsModeOf } from '../config/addresses.js';
+import type { Config, Endpoint } from '../config/config.js';
+import type { Env } from '../env/env.js';
+import { listenAll, plainServer, type Door, type ServerMaker } from './listeners.js';
 import { Users } from './users.js';
 
 /** Who comes in so early is sent away. */
@@ -17,12 +18,16 @@ const SHUT: Door = {
 };
 
 /** Throws what Server would: ListenError, KV_BAD_OPTION, KV_NO_PERMISSION. */
-export async function rehearse(config: Config, logger: Logger): Promise<void> {
+export async function rehearse(config: Config, env: Pick<Env, 'logger' | 'clock'>): Promise<void> {
   const { endpoints, backlog, authFile, tls } = config;
   if (authFile !== undefined) void new Users(authFile);
-  const make =
-    tls === undefined ? plainServer : new (await import('./tls.js')).TlsListeners(tls, logger).make;
-  for (const { server } of await listenAll(endpoints, backlog, () => SHUT, make)) {
+  const secure =
+    tls === undefined ? undefined : new (await import('./tls.js')).TlsListeners(tls, env);
+  const makerOf = (endpoint: Endpoint): ServerMaker => {
+    const mode = tlsModeOf(endpoint, tls);
+    return mode === 'none' || secure === undefined ? plainServer : secure.makerOf(mode);
+  };
+  for (const { server } of await listenAll(endpoints, backlog, () => SHUT, makerOf)) {
     server.close();
     await once(server, 'close');
   }

@@ -3,6 +3,7 @@
 
 import type { Socket } from 'node:net';
 
+import { tlsModeOf } from '../config/addresses.js';
 import type { Config, Endpoint } from '../config/config.js';
 import type { Env } from '../env/env.js';
 import { INLINE_VALUE_BYTES_MAX } from '../limits.js';
@@ -22,13 +23,16 @@ import {
   type Door,
   type HandshakeDoor,
   type Listener,
+  type ServerMaker,
 } from './listeners.js';
 import { Logins } from './login/logins.js';
+import { idleSecondsOf, remoteOf } from './peer.js';
 import { Receipts } from './receipts.js';
 import type { ConnectionDescription, ServerControl, Services } from './session.js';
 import { Slices } from './slices.js';
 import { PrefixStats } from './stats/detail.js';
 import type { TlsListeners } from './tls.js';
+import { Trace } from './trace.js';
 import { Turns } from './turns.js';
 import { Users } from './users.js';
 import { Watchers } from './watchers.js';
@@ -73,12 +77,14 @@ export class Server implements ServerControl, ConnectionOwner {
   #isStopping = false;
   #nextId = 1;
   verbosity: number;
+  memoryLimitBytes: number;
 
   constructor(env: Env, config: Config, store: Store, hooks: ServerHooks) {
     this.#env = env;
     this.#config = config;
     this.#hooks = hooks;
     this.verbosity = config.verbosity;
+    this.memoryLimitBytes = config.cacheBytes;
     this.startedMs = env.clock.monotonicMs();
     this.#countSegments(store);
     this.#admission = new Admission(() => this.connectionsMax);
@@ -98,7 +104,19 @@ export class Server implements ServerControl, ConnectionOwner {
     const receipts = new Receipts(RECEIPT_BYTES, clock, onDropped);
     const uploads = new Receipts(UPLOAD_FILES, clock, onDropped);
     const turns = new Turns(clock);
-    const shared = { config, slices, receipts, uploads, store, gate, counters, clock, logger };
+    const trace = new Trace(config.verbosity, logger);
+    const shared = {
+      config,
+      trace,
+      slices,
+      receipts,
+      uploads,
+      store,
+      gate,
+      counters,
+      clock,
+      logger,
+    };
     this.#services = { ...shared, control: this, version, detail, watchers, turns, logins };
   }
 
@@ -108,10 +126,13 @@ export class Server implements ServerControl, ConnectionOwner {
     const { tls } = this.#config;
     if (tls !== undefined) {
       const { TlsListeners } = await import('./tls.js');
-      this.#tls = new TlsListeners(tls, this.#env.logger);
+      this.#tls = new TlsListeners(tls, this.#env);
     }
-    const make = this.#tls?.make ?? plainServer;
-    const listeners = await listenAll(endpoints, backlog, this.#doorOf.bind(this), make);
+    const makerOf = (endpoint: Endpoint): ServerMaker => {
+      const mode = tlsModeOf(endpoint, tls);
+      return (mode === 'none' ? undefined : this.#tls?.makerOf(mode)) ?? plainServer;
+    };
+    const listeners = await listenAll(endpoints, backlog, this.#doorOf.bind(this), makerOf);
     this.#listeners = listeners;
     if (portFile !== undefined) await writePortFile(this.#env.fs, portFile, listeners);
     this.#watchClients();
@@ -133,6 +154,11 @@ export class Server implements ServerControl, ConnectionOwner {
 
   get silentCount(): number {
     return this.#admission.silentCount;
+  }
+
+  get certificateAgeSeconds(): number {
+    if (this.#tls === undefined) return 0;
+    return Math.floor((this.#env.clock.monotonicMs() - this.#tls.readMs) / 1000);
   }
 
   /** Stops accepting, answers what was received, closes all connections. */
@@ -172,6 +198,7 @@ export class Server implements ServerControl, ConnectionOwner {
 
   setVerbosity(level: number): void {
     this.verbosity = level;
+    this.#services.trace.level = level;
     this.#hooks.onVerbosity(level);
   }
 
@@ -193,8 +220,9 @@ export class Server implements ServerControl, ConnectionOwner {
 
   /** Composed one by one, as the caller goes on: there may be many. */
   *describeConnections(): IterableIterator<ConnectionDescription> {
+    const idleSeconds = idleSecondsOf(this.#env.clock.monotonicMs() - this.startedMs);
     for (const [id, { endpoint, address }] of this.#listeners.entries()) {
-      const listening = { listenAddress: undefined, state: 'conn_listening', idleSeconds: 0 };
+      const listening = { listenAddress: undefined, state: 'conn_listening', idleSeconds };
       yield { id, address: `${endpoint.kind}:${address}`, ...listening };
     }
     // Who comes while this goes on is not told of, so that it comes to an end.
@@ -284,6 +312,7 @@ export class Server implements ServerControl, ConnectionOwner {
     this.#connections.add(connection);
     if (before === undefined) this.#admission.enter(connection);
     else this.#admission.become(before, connection);
+    this.#services.trace.opened(connection.id, remoteOf(socket));
     this.#tellConnection('conn_new', connection, '');
   }
 
@@ -296,6 +325,7 @@ export class Server implements ServerControl, ConnectionOwner {
     this.#connections.delete(connection);
     this.#admission.leave(connection);
     this.#countSpeakers();
+    this.#services.trace.closed(connection.id, isBroken);
     this.#tellConnection('conn_close', connection, ` reason=${isBroken ? 'error' : 'normal'}`);
   }
 

@@ -13,6 +13,7 @@ import type { Receipts } from './receipts.js';
 import type { Replies } from './replies.js';
 import type { Slices } from './slices.js';
 import type { PrefixStats } from './stats/detail.js';
+import type { Trace } from './trace.js';
 import type { Turns } from './turns.js';
 import type { Watchers } from './watchers.js';
 
@@ -29,6 +30,8 @@ export interface Services {
   readonly version: string;
   readonly detail: PrefixStats;
   readonly watchers: Watchers;
+  /** What -v and -vv show of clients. */
+  readonly trace: Trace;
   readonly slices: Slices;
   /** Memory of the values that come in. */
   readonly receipts: Receipts;
@@ -50,6 +53,10 @@ export interface ServerControl {
   readonly verbosity: number;
   /** The first that was had; 0: none. */
   readonly tcpPort: number;
+  /** What -m says, until cache_memlimit says something else. */
+  memoryLimitBytes: number;
+  /** Since the certificates were read; 0: there are none. */
+  readonly certificateAgeSeconds: number;
   setVerbosity(level: number): void;
   /** Ends the process, cleanly when `graceful`. */
   shutdown(graceful: boolean): void;
@@ -108,6 +115,7 @@ export class Session {
   readonly services: Services;
   readonly store: Store;
   readonly counters: Counters;
+  readonly trace: Trace;
   readonly replies: Replies;
   /** The get whose keys are arriving, maybe in parts. */
   readonly getProgress = newGetProgress();
@@ -129,6 +137,7 @@ export class Session {
     this.services = services;
     this.store = services.store;
     this.counters = services.counters;
+    this.trace = services.trace;
     this.replies = replies;
     this.#connection = connection;
     this.isAuthenticated = services.logins === undefined;
@@ -150,6 +159,7 @@ export class Session {
 
   answer(form: ReplyForm, reply: Reply, after = 0): void {
     if (after > this.#writtenSeq) this.#writtenSeq = after;
+    if (this.trace.level > 0) this.trace.reply(this.id, form, reply);
     this.replies.send(form, reply, after);
   }
 
@@ -160,6 +170,7 @@ export class Session {
       if (reply.kind === 'error') this.counters.noreply_failed += 1;
     }
     if (after > this.#writtenSeq) this.#writtenSeq = after;
+    if (this.trace.level > 0) this.trace.reply(this.id, form, reply);
     this.replies.send(form, reply, form.wire === 'meta' && form.async ? 0 : after);
   }
 

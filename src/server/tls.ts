@@ -13,8 +13,9 @@ import fs from 'node:fs';
 import net from 'node:net';
 import tls from 'node:tls';
 
+import type { TlsMode } from '../config/addresses.js';
 import type { TlsConfig } from '../config/config.js';
-import type { Logger } from '../env/env.js';
+import type { Clock, Env, Logger } from '../env/env.js';
 import { KvError } from '../errors.js';
 import { endInTurn } from './lending-socket.js';
 import type { Door, HandshakeDoor, ServerMaker } from './listeners.js';
@@ -35,22 +36,30 @@ const RECORD_BYTES_MAX = 16 * 1024;
 export class TlsListeners {
   readonly #config: TlsConfig;
   readonly #logger: Logger;
+  readonly #clock: Clock;
+  /** When the certificates that are in force were read, in monotonic ms. */
+  readMs: number;
   readonly #servers: tls.Server[] = [];
   #beginning: (() => void)[] = [];
 
-  constructor(config: TlsConfig, logger: Logger) {
+  constructor(config: TlsConfig, { logger, clock }: Pick<Env, 'logger' | 'clock'>) {
     this.#config = config;
     this.#logger = logger;
+    this.#clock = clock;
+    this.readMs = clock.monotonicMs();
+  }
+
+  makerOf(mode: Exclude<TlsMode, 'none'>): ServerMaker {
+    return (options, door) => this.#make(mode, options, door);
   }
 
   /** Throws KV_BAD_OPTION when a certificate or key cannot be used. */
-  readonly make: ServerMaker = (options, door) => {
-    const { asksForCertificates, clientsNeedCertificates } = this.#config;
+  #make(mode: TlsMode, options: net.ServerOpts, door: Door): net.Server {
     try {
       const server = tls.createServer({
         ...this.#context(),
-        requestCert: asksForCertificates,
-        rejectUnauthorized: clientsNeedCertificates,
+        requestCert: mode !== 'unverified',
+        rejectUnauthorized: mode === 'verified',
       });
       server.on('tlsClientError', (error, socket) => {
         this.#logger.debug('A TLS handshake failed', { error: error.message });
@@ -58,11 +67,12 @@ export class TlsListeners {
         socket.destroy();
       });
       this.#servers.push(server);
-      return this.#below(server, { ...options, allowHalfOpen: false }, door);
+      const asks = mode !== 'unverified';
+      return this.#below(server, { ...options, allowHalfOpen: false }, door, asks);
     } catch (cause) {
       throw asBadOption(cause);
     }
-  };
+  }
 
   /** Reads the files again; on failure the old certificates stay and the error is thrown. */
   reload(): void {
@@ -71,6 +81,7 @@ export class TlsListeners {
       // Tried before any server takes it: all have the new ones, or none.
       tls.createSecureContext(context);
       for (const server of this.#servers) server.setSecureContext(context);
+      this.readMs = this.#clock.monotonicMs();
     } catch (cause) {
       throw asBadOption(cause);
     }
@@ -89,11 +100,11 @@ export class TlsListeners {
   }
 
   /** Who listens: it hands each socket to `server` when the door has let it in. */
-  #below(server: tls.Server, options: net.ServerOpts, door: Door): net.Server {
+  #below(server: tls.Server, options: net.ServerOpts, door: Door, asks: boolean): net.Server {
     const doors = new WeakMap<net.Socket, HandshakeDoor>();
     server.on('secureConnection', (secure) => {
       const { _parent: socket } = secure as Internals;
-      if (this.#isForged(secure)) {
+      if (asks && this.#isForged(secure)) {
         door.handshakeFailed();
         secure.destroy();
         return;
@@ -134,7 +145,7 @@ export class TlsListeners {
 
   /** A client may come without a certificate, but not with one that nobody vouches for. */
   #isForged(socket: tls.TLSSocket): boolean {
-    if (!this.#config.asksForCertificates || socket.authorized) return false;
+    if (socket.authorized) return false;
     if (Object.keys(socket.getPeerCertificate() ?? {}).length === 0) return false;
     this.#logger.debug('A client certificate was refused', {
       error: String(socket.authorizationError),

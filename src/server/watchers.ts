@@ -1,5 +1,6 @@
 // `watch`: clients that are told what others do, one line an event. A watcher that does not keep up loses
-// events, which are counted, and delays nobody.
+// events, of which it is told how many, and delays nobody. Its lines end in LF
+// alone, as memcached's.
 
 import { uriEncoded } from '../protocol/listed-key.js';
 import type { ReplyForm } from '../protocol/reply-form.js';
@@ -27,6 +28,8 @@ interface Watcher {
   readonly replies: Replies;
   readonly form: ReplyForm;
   readonly streams: ReadonlySet<string>;
+  /** Events that it was not told since the last one that it was. */
+  skipped: number;
 }
 
 export class Watchers {
@@ -52,7 +55,7 @@ export class Watchers {
 
   /** Requires: not full. Returns what ends it. */
   add(replies: Replies, form: ReplyForm, streams: readonly string[]): () => void {
-    const watcher = { replies, form, streams: new Set(streams) };
+    const watcher = { replies, form, streams: new Set(streams), skipped: 0 };
     this.#watchers.add(watcher);
     this.count = this.#watchers.size;
     return () => {
@@ -70,16 +73,27 @@ export class Watchers {
     const text = `ts=${seconds}.${microseconds} gid=${this.#lastId} ${fields}`;
     const line = Buffer.from(text, 'latin1');
     this.#counters.log_worker_written += 1;
-    for (const { replies, form, streams } of this.#watchers) {
-      if (!streams.has(stream)) continue;
-      if (replies.isFull) {
-        this.#counters.log_watcher_skipped += 1;
-        continue;
-      }
-      this.#counters.log_watcher_sent += 1;
-      replies.send(form, { kind: 'line', line }, after);
+    for (const watcher of this.#watchers) {
+      if (watcher.streams.has(stream)) this.#tell(watcher, line, after);
     }
     this.#flushSoon();
+  }
+
+  /** Unless the watcher has not read enough; when it has again, it is told first how many events it missed. */
+  #tell(watcher: Watcher, line: Buffer, after: number): void {
+    const { replies, form, skipped } = watcher;
+    if (replies.isFull) {
+      this.#counters.log_watcher_skipped += 1;
+      watcher.skipped += 1;
+      return;
+    }
+    if (skipped > 0) {
+      const told = Buffer.from(`skipped=${skipped}`, 'latin1');
+      replies.send(form, { kind: 'line', line: told, ending: 'lf' }, 0);
+      watcher.skipped = 0;
+    }
+    this.#counters.log_watcher_sent += 1;
+    replies.send(form, { kind: 'line', line, ending: 'lf' }, after);
   }
 
   emitEviction(item: Evicted, nowMs: number, after: number): void {

@@ -105,6 +105,10 @@ export class DurableStore implements S.Store {
     this.#parts.cache.resize(bytesMax);
   }
 
+  resizeStore(bytesMax: number): void {
+    this.#bounds.resize(bytesMax);
+  }
+
   openLargeValue(): Promise<S.LargeValueWriter> {
     return this.#parts.large.openWriter();
   }

@@ -269,6 +269,8 @@ export interface Store {
   onEvicted(call: (item: Evicted) => void): void;
   /** A new bound of the memory for hot values. */
   resizeCache(bytesMax: number): void;
+  /** A new bound of the store's bytes, which has one; above it the least recently used items go. */
+  resizeStore(bytesMax: number): void;
 
   /** Counters and gauges of the engine, name → value, in the order to print. */
   stats(): ReadonlyMap<string, number | string>;

@@ -111,6 +111,19 @@ export function storageGroup(subject: () => Subject): void {
       expect(await s.value('c')).to.equal(`c${long}`);
     });
 
+    it('what was read of a long value stays as it was while it is appended to', async () => {
+      const s = subject();
+      let value = 'l'.repeat(300_000);
+      await s.set('k', value);
+      for (let n = 0; n < 40; n++) {
+        const found = await s.get('k');
+        expect(found?.value === value, `${n}`).to.equal(true);
+        await s.put('append', 'k', String(n));
+        value += String(n);
+      }
+      expect((await s.value('k')) === value).to.equal(true);
+    });
+
     it('appends that run together all end up in the value, once', async () => {
       const s = subject();
       await s.set('k', '');

@@ -15,6 +15,7 @@ import { Receipts } from '../../src/server/receipts.js';
 import { Slices } from '../../src/server/slices.js';
 import { PrefixStats } from '../../src/server/stats/detail.js';
 import { Turns } from '../../src/server/turns.js';
+import { Trace } from '../../src/server/trace.js';
 import { Watchers } from '../../src/server/watchers.js';
 import type { Store } from '../../src/store/store.js';
 import { Violation } from './history.js';
@@ -30,6 +31,8 @@ const CONTROL: ServerControl = {
   connectionsMax: 1024,
   startedMs: 0,
   verbosity: 0,
+  memoryLimitBytes: 0,
+  certificateAgeSeconds: 0,
   tcpPort: 0,
   setVerbosity() {},
   shutdown() {},
@@ -64,6 +67,7 @@ export class SimServer {
       version: '0.0.0',
       detail: new PrefixStats(':'),
       turns: new Turns(clock),
+      trace: new Trace(0, logger),
       watchers: new Watchers(counters, () => store.nowMs(), clock.defer.bind(clock)),
       logins: undefined,
       receipts: new Receipts(

@@ -193,6 +193,8 @@ export class MemoryStore implements S.Store {
 
   resizeCache(): void {}
 
+  resizeStore(): void {}
+
   openLargeValue(): Promise<S.LargeValueWriter> {
     const pieces: Buffer[] = [];
     return Promise.resolve({

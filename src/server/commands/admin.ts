@@ -61,10 +61,19 @@ export function shutdown(request: ShutdownRequest, session: Session): undefined 
   return undefined;
 }
 
-/** The bound of the hot values; the store itself is bounded by --max-bytes (docs/protocol.md). */
+/**
+ * The bound of the hot values, and with --memcached-limits of the store; else that is bounded by --max-bytes
+ * (docs/protocol.md).
+ */
 export function cacheMemlimit(request: CacheMemlimitRequest, session: Session): undefined {
+  const { config, control } = session.services;
   const isEnough = request.megabytes >= MEMLIMIT_MEGABYTES_MIN;
-  if (isEnough) session.store.resizeCache(request.megabytes * MIB);
+  if (isEnough) {
+    const bytes = request.megabytes * MIB;
+    control.memoryLimitBytes = bytes;
+    session.store.resizeCache(bytes);
+    if (config.memcachedLimits) session.store.resizeStore(bytes);
+  }
   session.answer(request.form, isEnough ? OK : { kind: 'line', line: MEMLIMIT_TOO_SMALL });
   return undefined;
 }

@@ -7,7 +7,14 @@
 import { compose } from '../../protocol/composer.js';
 import { uriEncoded } from '../../protocol/listed-key.js';
 import type { GetRequest } from '../../protocol/request.js';
-import { errorReply, type ErrorName, type HitReply, type MetaHit } from '../../protocol/reply.js';
+import type { ReplyForm } from '../../protocol/reply-form.js';
+import {
+  errorReply,
+  type ErrorName,
+  type HitReply,
+  type MetaHit,
+  type Reply,
+} from '../../protocol/reply.js';
 import { expiresAtOf, ttlSecondsOf } from '../../store/expiry.js';
 import type { Item, Lookup, ReadOptions, Store } from '../../store/store.js';
 import type { ReplySection } from '../reply-section.js';
@@ -47,30 +54,42 @@ export function composeFound(
   const { form } = request;
   if (found.kind === 'hit') {
     progress.hits += 1;
-    compose(section.output, form, hitReply(request, session, options, found.item));
+    composeReply(session, section, form, hitReply(request, session, options, found.item));
   } else if (found.kind === 'miss') {
     // The text protocol passes over it.
     if (form.wire === 'text' || form.wire === 'plain') return;
     MISS.key = request.key;
     MISS.keyStart = request.keyStart;
     MISS.keyEnd = request.keyEnd;
-    compose(section.output, form, MISS);
+    composeReply(session, section, form, MISS);
   } else {
     if (found.kind === 'damaged') session.counters.damaged_reads += 1;
     const error = found.kind === 'refused' ? found.status : 'damaged';
-    composeError(request, section, progress, error);
+    composeError(request, session, section, progress, error);
   }
+}
+
+/** Of a get: all other replies go by the session. */
+export function composeReply(
+  session: Session,
+  section: ReplySection,
+  form: ReplyForm,
+  reply: Reply,
+): void {
+  if (session.trace.level > 0) session.trace.reply(session.id, form, reply);
+  compose(section.output, form, reply);
 }
 
 /** Answers by an error, the last word about this get. */
 export function composeError(
   request: GetRequest,
+  session: Session,
   section: ReplySection,
   progress: GetProgress,
   error: ErrorName,
 ): void {
   progress.failed = true;
-  compose(section.output, request.form, errorReply(error));
+  composeReply(session, section, request.form, errorReply(error));
 }
 
 /** Behind the last key: END, unless an error was said. */
@@ -82,7 +101,7 @@ export function composeEnd(
 ): void {
   if (!progress.failed) {
     END.hits = progress.hits;
-    compose(section.output, request.form, END);
+    composeReply(session, section, request.form, END);
   }
   if (section.marks.count > 0) section.endMark();
   progress.begun = false;

@@ -14,6 +14,7 @@ import {
   composeEnd,
   composeError,
   composeFound,
+  composeReply,
   hitReply,
   noteFound,
   wantsBytes,
@@ -115,7 +116,7 @@ class LaterAnswer {
   }
 
   #fail(error: ErrorName): void {
-    composeError(this.#request, this.#section, this.#progress, error);
+    composeError(this.#request, this.#session, this.#section, this.#progress, error);
   }
 
   /** Streams a large value out, at the pace of its client. */
@@ -140,7 +141,7 @@ class LaterAnswer {
       noteFound(request, session, found);
       this.#progress.hits += 1;
       isAnnounced = true;
-      compose(section.output, form, hitReply(request, session, this.#options, found.item));
+      composeReply(session, section, form, hitReply(request, session, this.#options, found.item));
       if (!wanted) return;
       for (let position = 0; ;) {
         section.output.writeBytes(piece.subarray(0, count));

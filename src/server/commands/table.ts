@@ -49,6 +49,7 @@ export function run(
   parsed: Exclude<Parsed, { readonly kind: 'need-more' }>,
   session: Session,
 ): Promise<void> | undefined {
+  if (session.trace.level > 0) session.trace.request(session.id, parsed);
   // The most frequent ones are spared the look-up by their name.
   if (session.isAuthenticated) {
     if (parsed.kind === 'get') return get(parsed, session);

@@ -5,9 +5,9 @@ import type { ConnectionDescription } from '../session.js';
 export function connectionLines(one: ConnectionDescription): (readonly [string, string])[] {
   const lines: (readonly [string, string])[] = [[`${one.id}:addr`, one.address]];
   if (one.listenAddress !== undefined) lines.push([`${one.id}:listen_addr`, one.listenAddress]);
-  lines.push([`${one.id}:state`, one.state]);
-  if (one.state !== 'conn_listening') {
-    lines.push([`${one.id}:secs_since_last_cmd`, String(one.idleSeconds)]);
-  }
+  lines.push(
+    [`${one.id}:state`, one.state],
+    [`${one.id}:secs_since_last_cmd`, String(one.idleSeconds)],
+  );
   return lines;
 }

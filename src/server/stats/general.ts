@@ -42,7 +42,12 @@ export function generalLines(services: Services): StatLines {
     name,
     process.get(name) ?? counters[name as CounterName] ?? engine.get(name) ?? 0,
   ]);
-  if (config.tls !== undefined) lines.push(['ssl_handshake_errors', counters.ssl_handshake_errors]);
+  if (config.tls !== undefined) {
+    lines.push(
+      ['ssl_handshake_errors', counters.ssl_handshake_errors],
+      ['time_since_server_cert_refresh', services.control.certificateAgeSeconds],
+    );
+  }
   if (config.idleTimeoutMs > 0) lines.push(['idle_kicks', counters.idle_kicks]);
   lines.push(
     ['kv_version', services.version],
@@ -62,8 +67,9 @@ export function generalLines(services: Services): StatLines {
 }
 
 /** Bounds as memcached names them: of the store when it has one, else of the hot values. */
-export function limitBytes({ config }: Services): number {
-  return config.storeBytesMax > 0 ? config.storeBytesMax : config.cacheBytes;
+export function limitBytes({ config, control }: Services): number {
+  const isOfStore = config.storeBytesMax > 0 && !config.memcachedLimits;
+  return isOfStore ? config.storeBytesMax : control.memoryLimitBytes;
 }
 
 function processValues(services: Services): ReadonlyMap<string, string | number> {

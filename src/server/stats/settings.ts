@@ -6,6 +6,23 @@ import type { StatLines } from './lines.js';
 
 const yes = (is: boolean): string => (is ? 'yes' : 'no');
 
+/** Without TLS they are what memcached would begin with. */
+function tlsLines({ config: { tls }, control }: Services): StatLines {
+  return [
+    ['ssl_chain_cert', tls?.chainCertPath ?? 'NULL'],
+    ['ssl_key', tls?.keyPath ?? 'NULL'],
+    ['ssl_verify_mode', tls?.verifyMode ?? 0],
+    ['ssl_keyformat', 1],
+    ['ssl_ciphers', tls?.ciphers ?? 'NULL'],
+    ['ssl_ca_cert', tls?.caCertPath ?? 'NULL'],
+    ['ssl_wbuf_size', 16_384],
+    ['ssl_session_cache', 'no'],
+    ['ssl_kernel_tls', 'no'],
+    ['ssl_min_version', (tls?.minVersion ?? 'TLSv1.2').toLowerCase()],
+    ['time_since_server_cert_refresh', control.certificateAgeSeconds],
+  ];
+}
+
 export function settingsLines(services: Services): StatLines {
   const { config, control } = services;
   const tcp = config.endpoints.flatMap((one) => (one.kind === 'tcp' ? [one] : []));
@@ -66,6 +83,7 @@ export function settingsLines(services: Services): StatLines {
     ['inline_ascii_response', 'no'],
     ['client_flags_size', 4],
     ['ssl_enabled', yes(config.tls !== undefined)],
+    ...tlsLines(services),
     ['kv_segment_size', config.segmentBytes],
     ['kv_max_keys', config.keysMax],
     ['kv_max_bytes', config.storeBytesMax],

@@ -52,7 +52,8 @@ export class Values {
   /** The content of the item of `ref`, whose key is key[start..end). A promise may reject with KV_IO. */
   load(ref: number, key: Buffer, start = 0, end = key.length): Maybe<LoadResult> {
     const seq = this.#parts.items.keydir.seq(ref);
-    return this.#parts.cache.get(ref, seq) ?? this.fetch(ref, seq, key, start, end);
+    // What is appended to is copied at once: its page takes no other memory for that.
+    return this.#parts.cache.get(ref, seq, false) ?? this.fetch(ref, seq, key, start, end);
   }
 
   /** As load, of an item of that seq which the cache does not have. */

@@ -10,6 +10,7 @@
 //   evicted items back) is trimmed in the same slices. Meanwhile nothing makes it larger: a put makes room
 //   for itself below the ceiling, which comes down to the bounds with each slice.
 
+import { assert } from '../../assert.js';
 import type { StoreParts } from '../items/parts.js';
 import { Evictor } from './evictor.js';
 import type { Evicted, Maybe, RefusedStatus } from '../store.js';
@@ -45,6 +46,8 @@ export class Bounds {
   readonly #evictor: Evictor;
   /** There are bounds. */
   readonly isBounded: boolean;
+  /** 0: none. */
+  #bytesMax: number;
   readonly #waiting: Waiting[] = [];
   /** Free bytes that belong to the first who waits. */
   #reservedBytes = 0;
@@ -66,7 +69,15 @@ export class Bounds {
   constructor(parts: StoreParts) {
     this.#parts = parts;
     this.#evictor = new Evictor(parts);
-    this.isBounded = parts.options.keysMax !== 0 || parts.options.bytesMax !== 0;
+    this.#bytesMax = parts.options.bytesMax;
+    this.isBounded = parts.options.keysMax !== 0 || this.#bytesMax !== 0;
+  }
+
+  /** Another bound of the bytes, of a store that has one. */
+  resize(bytesMax: number): void {
+    assert(this.#bytesMax !== 0 && bytesMax > 0, 'A store without a bound keeps no order of use');
+    this.#bytesMax = bytesMax;
+    this.trim();
   }
 
   /**
@@ -76,7 +87,8 @@ export class Bounds {
    */
   makeRoom(bytes: number, ref: number, mayWait: boolean): Room {
     const parts = this.#parts;
-    const { bytesMax, evicts } = parts.options;
+    const { evicts } = parts.options;
+    const bytesMax = this.#bytesMax;
     if (!this.isBounded) return 'ok';
     const more = bytes - this.#evictor.bytesOf(ref);
     if (!this.#isOver(more, ref)) return 'ok';
@@ -250,16 +262,17 @@ export class Bounds {
   }
 
   #reserve(): void {
-    const { items, options } = this.#parts;
-    const isAnybody = this.#waiting.length > 0 && options.bytesMax !== 0;
-    const free = Math.max(options.bytesMax, this.#bytesCeiling) - items.liveBytes;
+    const { items } = this.#parts;
+    const isAnybody = this.#waiting.length > 0 && this.#bytesMax !== 0;
+    const free = Math.max(this.#bytesMax, this.#bytesCeiling) - items.liveBytes;
     this.#reservedBytes = isAnybody ? Math.max(0, Math.min(this.#waiting[0]!.bytes, free)) : 0;
   }
 
   /** `more`: bytes that come; `ref`: the item under whose key they do, 0 when there is none yet. */
   #isOver(more: number, ref: number): boolean {
     const { items, options } = this.#parts;
-    const { keysMax, bytesMax } = options;
+    const { keysMax } = options;
+    const bytesMax = this.#bytesMax;
     if (keysMax !== 0 && ref === 0 && items.count >= Math.max(keysMax, this.#keysCeiling)) {
       return true;
     }
@@ -269,7 +282,8 @@ export class Bounds {
 
   #isAbove(): boolean {
     const { items, options } = this.#parts;
-    const { keysMax, bytesMax } = options;
+    const { keysMax } = options;
+    const bytesMax = this.#bytesMax;
     return (
       (keysMax !== 0 && items.count > keysMax) || (bytesMax !== 0 && items.liveBytes > bytesMax)
     );
@@ -278,7 +292,8 @@ export class Bounds {
   /** To what the store has, with what is set aside; below its bounds it has none. */
   #setCeiling(): void {
     const { items, options } = this.#parts;
-    const { keysMax, bytesMax, evicts } = options;
+    const { keysMax, evicts } = options;
+    const bytesMax = this.#bytesMax;
     const bytes = items.liveBytes + this.#reservedBytes;
     this.#keysCeiling = evicts && keysMax !== 0 && items.count > keysMax ? items.count : 0;
     this.#bytesCeiling = evicts && bytesMax !== 0 && bytes > bytesMax ? bytes : 0;

@@ -87,8 +87,11 @@ export class ValueCache {
     this.#evicted = 0;
   }
 
-  /** The value that was put with this ref and seq, or undefined. */
-  get(ref: number, seq: number): CachedValue | undefined {
+  /**
+   * The value that was put with this ref and seq, or undefined. `isKept` false: nobody will refer to it behind this turn,
+   * so that its page, of a long value too, can be written to again when it was emptied.
+   */
+  get(ref: number, seq: number, isKept = true): CachedValue | undefined {
     const place = this.#index.find(ref);
     if (place === NO_PLACE) {
       this.#misses += 1;
@@ -104,7 +107,7 @@ export class ValueCache {
       return undefined;
     }
     this.#hits += 1;
-    found.isLasting = found.valueBytes >= LASTING_BYTES_MIN;
+    found.isLasting = isKept && found.valueBytes >= LASTING_BYTES_MIN;
     if (found.isLasting) page.lend();
     return found;
   }

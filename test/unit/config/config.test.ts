@@ -173,6 +173,34 @@ describe('readConfig()', () => {
     }
   });
 
+  it('an address of -l says how much TLS its listener speaks, where there is any', () => {
+    const files = '-Z -o ssl_chain_cert=a,ssl_key=b,ssl_ca_cert=c';
+    const { endpoints } = config(`${files} -l notls:10.0.0.1:81,mtls:[::1]:82,btls:h -l ::1 -p 80`);
+    expect(endpoints).to.deep.equal([
+      { ...tcp('10.0.0.1', 81), tls: 'none' },
+      { ...tcp('::1', 82), tls: 'verified' },
+      { ...tcp('h', 80), tls: 'unverified' },
+      tcp('::1', 80),
+    ]);
+    expect(config(`${files} -l notls:h --plain-port 9`).endpoints[1]).to.include({ tls: 'none' });
+    for (const word of ['notls', 'btls', 'mtls']) {
+      expect(refused(`-l ${word}:10.0.0.1`).stderr, word).to.contain('need -Z');
+      expect(refused(`${files} -l ${word}:`).code).to.equal(64);
+    }
+    const noOne = '-Z -o ssl_chain_cert=a,ssl_key=b';
+    expect(refused(`${noOne} -l mtls:h`).stderr).to.contain('ssl_ca_cert');
+  });
+
+  it('--memcached-limits: -m bounds the store, and -I', () => {
+    const limits = config('--memcached-limits');
+    expect(limits).to.include({ storeBytesMax: 64 * 2 ** 20, cacheBytes: 64 * 2 ** 20 });
+    expect(config('--memcached-limits -m 100').storeBytesMax).to.equal(100 * 2 ** 20);
+    expect(config('-m 100').storeBytesMax).to.equal(0);
+    expect(refused('--memcached-limits -I 33m').stderr).to.contain('half of the memory');
+    expect(refused('--memcached-limits --max-bytes 1g').stderr).to.contain('--max-bytes');
+    expect(config('', { CAIRN_MEMCACHED_LIMITS: '1' }).memcachedLimits).to.equal(true);
+  });
+
   it('-S needs users; MEMCACHED_SASL_PWDB names them as well', () => {
     expect(refused('-S').code).to.equal(64);
     expect(config('-S', { MEMCACHED_SASL_PWDB: '/u' }).authFile).to.equal('/u');

@@ -2,6 +2,9 @@ import { expect } from 'chai';
 
 import { TextLogger } from '../../../src/process/logger.js';
 
+const FORM = { format: 'text', wallMs: () => 1_800_000_000_123 } as const;
+const TIME = '2027-01-15T08:00:00.123Z';
+
 describe('TextLogger', () => {
   it('one message makes no second line of its own and steers no terminal', () => {
     const lines: string[] = [];
@@ -9,12 +12,13 @@ describe('TextLogger', () => {
       2,
       (line) => void lines.push(line),
       () => 0,
+      FORM,
     );
     logger.warn('bad\x1b[2J\ncairn: forged', { path: 'a\ncairn: forged\x07', count: 3 });
     logger.notice('started\rcairn: forged');
     expect(lines).to.deep.equal([
-      'cairn: warn: bad\\x1b[2J\n  cairn: forged path=a\\x0acairn: forged\\x07 count=3\n',
-      'cairn: started\\x0dcairn: forged\n',
+      `${TIME} cairn: warn: bad\\x1b[2J\n  cairn: forged path=a\\x0acairn: forged\\x07 count=3\n`,
+      `${TIME} cairn: started\\x0dcairn: forged\n`,
     ]);
   });
 
@@ -25,20 +29,40 @@ describe('TextLogger', () => {
       0,
       (line) => void lines.push(line),
       () => nowMs,
+      FORM,
     );
     for (let at = 0; at < 654; at++) logger.warn('the same', { path: 'x' });
     logger.warn('another');
     nowMs = 60_000;
     logger.warn('the same', { path: 'x' });
     expect(lines).to.deep.equal([
-      'cairn: warn: the same path=x\n',
-      'cairn: warn: another\n',
-      'cairn: warn: the same path=x (and 653 times before)\n',
+      `${TIME} cairn: warn: the same path=x\n`,
+      `${TIME} cairn: warn: another\n`,
+      `${TIME} cairn: warn: the same path=x (and 653 times before)\n`,
     ]);
     for (let at = 0; at < 1000; at++) logger.warn(`number ${at}`);
     expect(lines).to.have.length(1003);
     logger.error('never held back');
     logger.error('never held back');
     expect(lines).to.have.length(1005);
+  });
+
+  it('with the format json each message is one object on one line, whatever it says', () => {
+    const lines: string[] = [];
+    const logger = new TextLogger(
+      2,
+      (line) => void lines.push(line),
+      () => 0,
+      { ...FORM, format: 'json' },
+    );
+    logger.warn('bad\x1b[2J\n"forged"', { path: 'a\nb\x9b', count: 3 });
+    logger.warn('bad\x1b[2J\n"forged"', { path: 'a\nb\x9b', count: 3 });
+    logger.notice('started');
+    for (const line of lines) expect(line).to.match(/^[ -~]+\n$/);
+    const time = TIME;
+    expect(lines.map((line) => JSON.parse(line) as unknown)).to.deep.equal([
+      { time, level: 'warn', message: 'bad\x1b[2J\n"forged"', path: 'a\nb\x9b', count: 3 },
+      { time, level: 'notice', message: 'started' },
+    ]);
   });
 });

@@ -38,7 +38,7 @@ describe('kv-server', () => {
     const server = run('-P', path.join(dir, 'pid'));
     const client = await TestClient.open(await server.port());
     expect(server.stderr).to.match(
-      /^cairn: listening on 127\.0\.0\.1:\d+, data in \S+, 0 keys recovered, ready in \d+ ms\n$/,
+      /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z cairn: listening on 127\.0\.0\.1:\d+, data in \S+, 0 keys recovered, ready in \d+ ms\n$/,
     );
     expect(fs.readFileSync(path.join(dir, 'pid'), 'latin1')).to.equal(`${server.child.pid}\n`);
     client.send('set a 0 0 1\r\n1\r\n');

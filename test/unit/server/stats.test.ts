@@ -1,10 +1,16 @@
 // `stats` as clients and monitors read it (requirements: exact names, all zero at first, the exporter's
 // rules).
 
+import { mkdtempSync, rmSync } from 'node:fs';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
 import { expect } from 'chai';
 
+import { idleSecondsOf } from '../../../src/server/peer.js';
 import { packet, setExtras } from '../../support/binary-packets.js';
-import type { TestClient } from '../../support/test-server.js';
+import { TestClient } from '../../support/test-server.js';
 import { serversOf } from '../../support/test-server-hooks.js';
 
 type Pairs = Record<string, string>;
@@ -185,6 +191,59 @@ describe('stats', () => {
     expect(shown['1:secs_since_last_cmd']).to.match(/^\d+$/);
   });
 
+  it('conns: a client of a unix socket is shown with that, as its address and as what it came by', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'cairn-conns-'));
+    const path = join(dir, 's');
+    await start({ argv: ['-s', path] });
+    const client = new TestClient(connect(path));
+    const shown = await stats(client, ' conns');
+    client.socket.destroy();
+    rmSync(dir, { recursive: true });
+    expect(shown['1:addr']).to.equal(`unix:${path}`);
+    expect(shown['1:listen_addr']).to.equal(`unix:${path}`);
+  });
+
+  it('conns: a second of silence that has begun counts', () => {
+    const shown = [0, 1, 999, 1000, 1001, 2500].map(idleSecondsOf);
+    expect(shown).to.deep.equal([0, 1, 1, 1, 2, 3]);
+  });
+
+  it('settings: the names of TLS are there without it', async () => {
+    const client = await (await start()).connect();
+    expect(await stats(client, ' settings')).to.include({
+      ssl_enabled: 'no',
+      ssl_chain_cert: 'NULL',
+      ssl_key: 'NULL',
+      ssl_verify_mode: '0',
+      ssl_keyformat: '1',
+      ssl_ciphers: 'NULL',
+      ssl_ca_cert: 'NULL',
+      ssl_wbuf_size: '16384',
+      ssl_session_cache: 'no',
+      ssl_min_version: 'tlsv1.2',
+      time_since_server_cert_refresh: '0',
+    });
+  });
+
+  for (const [argv, before, after] of [
+    [[], 64, 100],
+    [['-m', '32'], 32, 100],
+    [['--memcached-limits'], 64, 100],
+    [['--max-bytes', '10g'], 10_240, 10_240],
+  ] as const) {
+    it(`cache_memlimit changes limit_maxbytes where it is that of -m (${argv.join(' ')})`, async () => {
+      const client = await (await start({ argv })).connect();
+      const limits = async (): Promise<number[]> => {
+        const shown = [(await stats(client))['limit_maxbytes']];
+        shown.push((await stats(client, ' settings'))['maxbytes']);
+        return shown.map((bytes) => Number(bytes) / 2 ** 20);
+      };
+      expect(await limits()).to.deep.equal([before, before]);
+      expect(await client.ask('cache_memlimit 100\r\n', 'OK\r\n')).to.equal('OK\r\n');
+      expect(await limits()).to.deep.equal([after, after]);
+    });
+  }
+
   for (const [sent, reply] of [
     ['stats bogus', 'ERROR'],
     ['stats noreply', 'ERROR'],
@@ -264,11 +323,11 @@ describe('stats', () => {
     await new Promise(setImmediate);
     expect(watcher.received).to.equal('');
     store.commits.release();
-    expect(await watcher.until('\r\n')).to.match(
-      /^ts=\d+\.\d{6} gid=1 type=item_store key=a status=stored cmd=set ttl=0 clsid=1 cfd=\d+ size=1\r\n$/,
+    expect(await watcher.until('\n')).to.match(
+      /^ts=\d+\.\d{6} gid=1 type=item_store key=a status=stored cmd=set ttl=0 clsid=1 cfd=\d+ size=1\n$/,
     );
     client.send('get nokey\r\n');
-    expect(await watcher.until('\r\n')).to.contain('type=item_get key=nokey status=not_found');
+    expect(await watcher.until('\n')).to.contain('type=item_get key=nokey status=not_found');
   });
 
   it('watch tells of large values too, of cas, TTLs, and why there is nothing', async () => {
@@ -278,22 +337,22 @@ describe('stats', () => {
     await watcher.ask('watch mutations fetchers\r\n', 'OK\r\n');
     const told = async (request: string): Promise<string> => {
       client.send(request);
-      return (await watcher.until('\r\n'))
+      return (await watcher.until('\n'))
         .replace(/^ts=\S+ gid=\d+ /, '')
         .replace(/cfd=\d+/, 'cfd=#');
     };
     expect(await told('set big 0 90 20\r\n12345678901234567890\r\n')).to.equal(
-      'type=item_store key=big status=stored cmd=set ttl=90 clsid=1 cfd=# size=20\r\n',
+      'type=item_store key=big status=stored cmd=set ttl=90 clsid=1 cfd=# size=20\n',
     );
     expect(await told('get big\r\n')).to.equal(
-      'type=item_get key=big status=found clsid=1 cfd=# size=20\r\n',
+      'type=item_get key=big status=found clsid=1 cfd=# size=20\n',
     );
     expect(await told('cas big 0 0 1 77\r\nx\r\n')).to.equal(
-      'type=item_store key=big status=exists cmd=cas ttl=0 clsid=1 cfd=# size=1\r\n',
+      'type=item_store key=big status=exists cmd=cas ttl=0 clsid=1 cfd=# size=1\n',
     );
     nowMs += 91_000;
     expect(await told('get big\r\n')).to.equal(
-      'type=item_get key=big status=expired clsid=0 cfd=# size=0\r\n',
+      'type=item_get key=big status=expired clsid=0 cfd=# size=0\n',
     );
   });
 });

@@ -103,6 +103,31 @@ describe('kv-server over TLS', function () {
     });
   }
 
+  it('notls, btls and mtls before an address are about its listener alone', async () => {
+    const addresses = 'notls:127.0.0.1,btls:127.0.0.1,mtls:127.0.0.1,127.0.0.1';
+    await start(`${client()}1`, '-l', addresses);
+    const said = await server!.says('ready in');
+    const ports = [...said.matchAll(/127\.0\.0\.1:(\d+)/g)].map(([, port]) => Number(port));
+    expect(ports).to.have.length(4);
+    const [none, unverified, verified, asked] = ports;
+    const plain = await TestClient.open(none!);
+    expect(await plain.ask('get a\r\n', END)).to.equal(END);
+    plain.send('stats settings\r\n');
+    const settings = await plain.until(END);
+    expect(settings).to.match(/STAT time_since_server_cert_refresh \d+\r\n/);
+    expect(settings).to.contain('STAT ssl_verify_mode 1\r\n');
+    plain.socket.destroy();
+    for (const [shown, replies] of [
+      [undefined, [END, '', END]],
+      [known(), [END, END, END]],
+      [stranger(), [END, '', '']],
+    ] as const) {
+      const said: string[] = [];
+      for (const port of [unverified, verified, asked]) said.push(await answered(port!, shown));
+      expect(said).to.deep.equal(replies);
+    }
+  });
+
   it('asking for certificates without an authority to check them is refused on start', async () => {
     await start(',ssl_verify_mode=2').catch(() => 0);
     const { code, stderr } = await server!.ended;

@@ -20,6 +20,20 @@ function held(cache: ValueCache, from: number, to: number): number {
   return count;
 }
 
+/** How many memories its pages have had after 300 long values, each of which was looked at. */
+function memoriesOf(isKept: boolean): number {
+  const cache = new ValueCache(16 * MIB);
+  const memories = new Set<ArrayBufferLike>();
+  for (let seq = 1; seq <= 300; seq++) {
+    cache.put(1, seq, 0, undefined, Buffer.alloc(256 * KIB, seq & 0xff));
+    const found = cache.get(1, seq, isKept)!;
+    expect(found.isLasting).to.equal(isKept);
+    expect(found.value[0]).to.equal(seq & 0xff);
+    memories.add(found.source.buffer);
+  }
+  return memories.size;
+}
+
 describe('ValueCache', () => {
   it('get() gives back value, flags and CAS token of what was put', () => {
     const cache = new ValueCache(MIB);
@@ -50,6 +64,11 @@ describe('ValueCache', () => {
     for (let ref = 2; ref < 200; ref++) cache.put(ref, 1, 0, 1n, Buffer.alloc(256 * KIB, 'y'));
     expect(value.equals(longer)).to.equal(true);
     expect(cache.memoryBytes).to.be.at.most(16 * MIB);
+  });
+
+  it('a long value that is not kept costs its page no other memory: an append looks at it and is done', () => {
+    expect(memoriesOf(false)).to.be.at.most(32);
+    expect(memoriesOf(true)).to.be.above(100);
   });
 
   it('get() never gives a value of another seq, older or newer', () => {
