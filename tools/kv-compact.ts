@@ -122,22 +122,33 @@ async function print(
     await writeAll(to, `${JSON.stringify(figures)}\n`);
     return;
   }
-  const rows = named.map(([name, { segments, bytes, liveBytes, deadBytes }]) => [
-    name,
-    formatCount(segments),
-    formatBytes(bytes),
-    formatBytes(liveBytes),
-    formatBytes(deadBytes),
+  const table = await renderTable(rowsOf(named.map(([, sizes]) => sizes)), [
+    '',
+    ...named.map(([name]) => name),
   ]);
-  const table = await renderTable(rows, ['', 'segments', 'size', 'live', 'dead']);
   await writeAll(to, `${table}\n`);
   if (named.length > 1) await writeAll(to, `${formatBytes(bytesFreed)} freed\n`);
+}
+
+/** Exact, so that they can be seen to add up: the last row is the sum of the three above it. */
+function rowsOf(all: readonly StoreSizes[]): string[][] {
+  const row = (label: string, of: (sizes: StoreSizes) => number): string[] => [
+    label,
+    ...all.map((sizes) => formatCount(of(sizes))),
+  ];
+  return [
+    row('segments', ({ segments }) => segments),
+    row('live bytes', ({ liveBytes }) => liveBytes),
+    row('dead bytes', ({ deadBytes }) => deadBytes),
+    row('headers and marks', ({ bytes, liveBytes, deadBytes }) => bytes - liveBytes - deadBytes),
+    row('size in bytes', ({ bytes }) => bytes),
+  ];
 }
 
 function sizesOf(stats: ControlStats): StoreSizes {
   return {
     segments: Number(stats['kv_segments'] ?? 0),
-    bytes: Number(stats['kv_segment_bytes'] ?? 0),
+    bytes: Number(stats['kv_segment_bytes'] ?? 0) + Number(stats['kv_large_bytes'] ?? 0),
     liveBytes: Number(stats['kv_live_bytes'] ?? 0),
     deadBytes: Number(stats['kv_dead_bytes'] ?? 0),
   };
