@@ -45,5 +45,5 @@ function fitted(lines: readonly (readonly string[])[]): object {
 
 /** Of the text alone, without what colours it. */
 function widthOf(text: string): number {
-  return [...stripVTControlCharacters(text)].length;
+  return Array.from(stripVTControlCharacters(text)).length;
 }
