@@ -4,7 +4,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { expect } from 'chai';
 import { findProgram, run } from './support/programs.js';
 import { ServerProcess } from '../tools/torture/server-process.js';
@@ -46,12 +46,19 @@ describe('the package', function () {
     it(`${name} --help and --version run from an installed package`, async () => {
       const help = await run(installed(name), ['--help'], { cwd: dir });
       expect(help.code, help.stderr).to.equal(0);
-      expect(help.stdout).to.match(new RegExp(`^Usage: ${name}\\b`));
+      // Two names lead to the server: `npx cairn-kv` runs what is called like the package.
+      const program = basename(manifest.bin[name] ?? '', '.js');
+      expect(help.stdout).to.match(new RegExp(`^Usage: ${program}\\b`));
       const version = await run(installed(name), ['--version'], { cwd: dir });
       expect(version.code, version.stderr).to.equal(0);
       expect(version.stdout).to.include(manifest.version);
     });
   }
+
+  it('npx cairn-kv runs the server', async () => {
+    const done = await npm(['exec', '--offline', '--', 'cairn-kv', '--version'], dir);
+    expect(done).to.include(manifest.version);
+  });
 
   it('kv-server serves from an installed package', async () => {
     const server = await ServerProcess.start({

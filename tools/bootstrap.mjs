@@ -9,6 +9,17 @@ import { fileURLToPath } from 'node:url';
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const stamp = join(root, 'dist', '.built');
 
+// Before anything is installed for a Node that could not run it.
+const wanted = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).engines.node.slice(2);
+const [have, need] = [process.versions.node, wanted].map((text) => text.split('.').map(Number));
+const differs = need.findIndex((part, at) => part !== have[at]);
+if (differs >= 0 && have[differs] < need[differs]) {
+  process.stderr.write(
+    `cairn: Node ${process.versions.node} is too old: ${wanted} or newer is needed\n`,
+  );
+  process.exit(64);
+}
+
 function mtimeMs(path) {
   return existsSync(path) ? statSync(path).mtimeMs : 0;
 }

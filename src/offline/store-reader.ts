@@ -53,6 +53,7 @@ interface ReaderParts {
 
 export interface StoreSizes {
   readonly segments: number;
+  /** Of the segments and of the files of large values: live, dead, and headers and marks. */
   readonly bytes: number;
   /** Of records that a client can reach, and of large values. */
   readonly liveBytes: number;
@@ -142,7 +143,7 @@ export class StoreReader {
       segments.reduce((total, segment) => total + of(segment), 0);
     return {
       segments: segments.length,
-      bytes: sum(({ committedBytes }) => committedBytes),
+      bytes: sum(({ committedBytes }) => committedBytes) + this.#items.largeBytes,
       liveBytes: this.#items.liveBytes,
       deadBytes: sum(({ deadBytes }) => deadBytes),
     };

@@ -73,6 +73,7 @@ function logLines(parts: StoreParts, opened: Opened): Lines {
     ['kv_segment_bytes', diskBytes],
     ['kv_live_bytes', items.liveBytes],
     ['kv_dead_bytes', deadBytes],
+    ['kv_large_bytes', items.largeBytes],
     ['kv_keydir_bytes', items.keydir.memoryBytes],
   ];
 }

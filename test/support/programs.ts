@@ -24,11 +24,20 @@ export function findProgram(name: string): string | undefined {
   return FOLDERS.map((folder) => join(folder, name)).find(isExecutable);
 }
 
+const missingPackages = new Set<string>();
+
+/** One line for all tests that were skipped for want of a package; undefined when none was. */
+export function installHint(packages: ReadonlySet<string> = missingPackages): string | undefined {
+  if (packages.size === 0) return undefined;
+  return `Skipped tests need: apt-get install ${[...packages].sort().join(' ')}`;
+}
+
 /** Marks the running test (or hook) as skipped and says what it would need. */
 export function skip(context: Context, wanted: string): never {
   const note = `skipped: needs ${wanted}`;
   if (context.test !== undefined) context.test.title += ` (${note})`;
   process.stderr.write(`${note}\n`);
+  if (/^[a-z0-9][a-z0-9.+-]+$/.test(wanted) && wanted !== 'root') missingPackages.add(wanted);
   return context.skip();
 }
 

@@ -34,6 +34,7 @@ export function splitArguments(
   const word = rest[modeAt];
   const mode = word !== undefined && isMode(word) ? word : undefined;
   if (mode !== undefined) rest.splice(modeAt, 1);
+  lowerCommand(rest, nextOperand(rest, modeAt, program), program);
   const commandAt = nextOperand(rest, mode === undefined ? modeAt : modeAt, program);
   return { endpoint, mode, rest, hasCommand: commandAt < rest.length };
 }
@@ -43,6 +44,13 @@ function isBareHost(word: string, next: string, program: Command): boolean {
     program.commands.some((known) => known.name() === name || known.aliases().includes(name));
   if (isCommand(word) || isMode(word)) return false;
   return isHost(word) || (/^[a-z0-9-]+$/i.test(word) && (isCommand(next) || isMode(next)));
+}
+
+/** Commands are known in any case. */
+function lowerCommand(args: string[], at: number, program: Command): void {
+  const lower = args[at]?.toLowerCase();
+  if (lower !== undefined && program.commands.some((known) => known.name() === lower))
+    args[at] = lower;
 }
 
 function isMode(word: string): word is Mode {

@@ -1,6 +1,8 @@
 // The commands that the prompt completes and explains. One table: name, forms, what it does.
 // The server decides what it understands; a command that is not here is sent as it was typed.
 
+import { nearest } from './listing.js';
+
 export type Mode = 'tcp' | 'memcached';
 
 interface CommandHelp {
@@ -15,7 +17,8 @@ interface CommandHelp {
   readonly words?: readonly string[];
 }
 
-const STORE_FORM = '<key> <flags> <exptime> <bytes> [noreply] ↵ <value>   or   <key> <value>';
+const STORE_FORM =
+  '<key> <flags> <exptime> <bytes> [noreply] ↵ <value>, <key> <bytes> ↵ <value> or <key> <value>';
 const STORE_PLAIN_FORM = '<key> <bytes> [<flags>] ↵ <value>   or   <key> <value>';
 
 const COMMANDS: readonly CommandHelp[] = [
@@ -32,6 +35,13 @@ const COMMANDS: readonly CommandHelp[] = [
     group: 'Reading',
     form: '<exptime> <key>…',
     summary: 'the same with CAS tokens',
+  },
+  { name: 'ttl', group: 'Reading', form: '<key>…', summary: 'seconds to live; -1: for ever' },
+  {
+    name: 'keys',
+    group: 'Reading',
+    form: '[<beginning>|<pattern with * ? []>]',
+    summary: 'list keys',
   },
   store('set', 'store a value'),
   store('add', 'store only when the key is new'),
@@ -75,6 +85,13 @@ const COMMANDS: readonly CommandHelp[] = [
     form: '[settings|items|slabs|sizes|conns|reset]',
     summary: 'counters',
     words: ['settings', 'items', 'slabs', 'sizes', 'conns', 'reset', 'detail', 'cachedump'],
+  },
+  {
+    name: 'watch',
+    group: 'Server',
+    form: '[fetchers|mutations|evictions|connevents]',
+    summary: 'show what happens, until Ctrl-C',
+    words: ['fetchers', 'mutations', 'evictions', 'connevents'],
   },
   { name: 'version', group: 'Server', form: '', summary: "the server's version" },
   {
@@ -122,6 +139,14 @@ export function formIn(mode: Mode, command: CommandHelp): string {
 
 export function findCommand(name: string): CommandHelp | undefined {
   return COMMANDS.find((command) => command.name === name);
+}
+
+/** The command that was perhaps meant by a name that is none. */
+export function meant(name: string): string | undefined {
+  return nearest(
+    name.toLowerCase(),
+    COMMANDS.map((command) => command.name),
+  );
 }
 
 /** Completion as node:readline wants it: the candidates and the part they replace. */

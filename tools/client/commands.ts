@@ -5,6 +5,7 @@ import type { Command } from 'commander';
 
 import { writeAll } from '../terminal/output.js';
 import { EXIT, type ExitCode } from '../../src/exit-codes.js';
+import { jsonLine } from '../../src/printable.js';
 import { ToolError } from '../terminal/program.js';
 import type { Mode } from './command-table.js';
 import type { Connection } from './connection.js';
@@ -39,13 +40,22 @@ function addReading(program: Command, session: Session): void {
     .action((keys: string[], options: GetOptions) => {
       checkKeys(keys);
       if (options.touch !== undefined) checkNumber('An expiry', options.touch);
-      session.run = () => withServer(session, (server, one) => one.get(server, keys, options));
+      session.run = () =>
+        withServer(session, (server, one) => one.get(server, session.mode, keys, options));
     });
   program
-    .command('keys [prefix]')
-    .description('print the keys, one a line')
-    .action((prefix?: string) => {
-      session.run = () => withServer(session, (server, one) => one.listKeys(server, prefix ?? ''));
+    .command('ttl <key...>')
+    .description('print the seconds that a key has to live; -1: for ever')
+    .action((keys: string[]) => {
+      checkKeys(keys);
+      session.run = () => withServer(session, (server, one) => one.ttl(server, keys));
+    });
+  program
+    .command('keys [pattern]')
+    .description('print the keys, one a line: all, those that begin so, or fit * ? []')
+    .action((pattern = '') => {
+      session.run = () =>
+        withServer(session, (server, one) => one.listKeys(server, pattern as string));
     });
 }
 
@@ -116,8 +126,7 @@ function addChanging(program: Command, session: Session): void {
     .description('remove all keys that begin with it (Cairn only)')
     .action((prefix: string) => {
       checkKeys([prefix]);
-      const words = ['delete_prefix', prefix];
-      session.run = () => withServer(session, (server, one) => one.simple(server, words));
+      session.run = () => withServer(session, (server, one) => one.removePrefix(server, prefix));
     });
   program
     .command('flush_all [delay]')
@@ -136,10 +145,24 @@ function addServer(program: Command, session: Session): void {
     .command('stats [name...]')
     .description('counters: a table on a terminal, else as the server says them')
     .option('--json', 'one JSON object')
-    .action((names: string[], options: { json?: boolean }) => {
+    .option('--every <time>', 'again and again: 1s, 500ms')
+    .action((names: string[], options: { json?: boolean; every?: string }) => {
       checkKeys(names);
+      const everyMs = options.every === undefined ? undefined : intervalMs(options.every);
+      const json = options.json === true;
       session.run = () =>
-        withServer(session, (server, one) => one.stats(server, names, options.json === true));
+        withServer(session, (server, one) =>
+          everyMs === undefined
+            ? one.stats(server, names, json)
+            : one.statsEvery(server, names, json, everyMs),
+        );
+    });
+  program
+    .command('watch [what...]')
+    .description('show what happens: fetchers, mutations, evictions, connevents; until Ctrl-C')
+    .action((names: string[]) => {
+      checkKeys(names);
+      session.run = () => withServer(session, (server, one) => one.watch(server, names));
     });
   program
     .command('version')
@@ -192,6 +215,13 @@ async function readStdin(): Promise<Buffer> {
   const chunks: Buffer[] = [];
   for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
   return Buffer.concat(chunks);
+}
+
+function intervalMs(text: string): number {
+  const [, figure = '', unit = 's'] = /^(\d{1,6}(?:\.\d+)?)(ms|s|m)?$/.exec(text) ?? [];
+  const ms = Number(figure) * { ms: 1, s: 1000, m: 60_000 }[unit as 'ms' | 's' | 'm'];
+  if (figure !== '' && ms >= 1) return ms;
+  throw new ToolError(EXIT.usage, `--every is a time such as 1s or 500ms: ${jsonLine(text)}`);
 }
 
 async function passwordLine(user: string): Promise<ExitCode> {

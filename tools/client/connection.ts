@@ -90,6 +90,14 @@ export class Connection {
     }
   }
 
+  /** Resolves when either side has ended the connection. */
+  ended(): Promise<void> {
+    if (this.#socket.destroyed) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#socket.once('close', () => resolve());
+    });
+  }
+
   /** Ends the connection after what was sent; resolves when it is closed. */
   async close(): Promise<void> {
     if (this.#socket.destroyed) return;

@@ -2,14 +2,17 @@
 // and ends with a code that says how it went (docs/errors.md, "Exit codes").
 
 import { isUtf8 } from 'node:buffer';
+import { setTimeout } from 'node:timers/promises';
 
 import { EXIT, type ExitCode } from '../../src/exit-codes.js';
 import { KEY_BYTES_MAX_DEFAULT } from '../../src/limits.js';
 import { jsonLine, printable, printableKey } from '../../src/printable.js';
 import { writeAll, writeForeign } from '../terminal/output.js';
 import { ToolError } from '../terminal/program.js';
+import { countOf } from '../terminal/quantity.js';
 import type { Mode } from './command-table.js';
 import type { Connection } from './connection.js';
+import { groupStats, keyFilter } from './listing.js';
 import type { Reply, ReplyItem } from './reply-reader.js';
 import { announcedBytes, replyKind } from './typed-line.js';
 import { composeLine, lineFault } from './words.js';
@@ -30,6 +33,7 @@ const END_OF_LINE = Buffer.from('\r\n');
 /** One key: its value alone. Several: as the server said. 1 when any is missing. */
 export async function get(
   connection: Connection,
+  mode: Mode,
   keys: readonly string[],
   options: GetOptions,
 ): Promise<ExitCode> {
@@ -39,7 +43,10 @@ export async function get(
   const reply = accepted(await request(connection, words));
   const { stdout } = process;
   if (options.json === true) {
-    for (const item of reply.items) await writeAll(stdout, `${jsonOf(item)}\n`);
+    for (const item of reply.items) {
+      const ttl = await ttlOf(connection, item.key);
+      await writeAll(stdout, `${jsonOf(item, ttl)}\n`);
+    }
   } else if (options.long === true || keys.length > 1) {
     for (const piece of reply.raw) await writeForeign(stdout, piece);
   } else if (reply.items[0] !== undefined) {
@@ -47,7 +54,27 @@ export async function get(
     // Exact bytes for a pipe or a file; on a terminal the prompt should not stick to the value.
     if (stdout.isTTY) await writeAll(stdout, '\n');
   }
+  if (mode === 'tcp' && reply.items.length === 0) await writeAll(process.stderr, 'Not-Exists\n');
   return reply.items.length === keys.length ? EXIT.ok : EXIT.notFound;
+}
+
+/** Seconds to live of each key, -1 for ever; with the key before them when there are several. */
+export async function ttl(connection: Connection, keys: readonly string[]): Promise<ExitCode> {
+  let code: ExitCode = EXIT.ok;
+  for (const key of keys) {
+    const { last } = accepted(await request(connection, ['mg', key, 't']));
+    const seconds = /^HD t(-?\d+)/.exec(last)?.[1];
+    if (seconds === undefined) code = EXIT.notFound;
+    else await writeAll(process.stdout, `${keys.length > 1 ? `${key} ` : ''}${seconds}\n`);
+  }
+  return code;
+}
+
+/** Undefined where the server has no meta commands. */
+async function ttlOf(connection: Connection, key: string): Promise<number | undefined> {
+  const { last } = await request(connection, ['mg', key, 't']);
+  const seconds = /^HD t(-?\d+)/.exec(last)?.[1];
+  return seconds === undefined ? undefined : Number(seconds);
 }
 
 /** set, add, replace, append, prepend, and cas with its token. */
@@ -89,11 +116,34 @@ export async function simple(connection: Connection, words: readonly string[]): 
 /** Deletes each key; 1 when any was not there. */
 export async function remove(connection: Connection, keys: readonly string[]): Promise<ExitCode> {
   let code: ExitCode = EXIT.ok;
+  let deleted = 0;
   for (const key of keys) {
     const one = await finish(await request(connection, ['delete', key]));
-    if (one !== EXIT.ok) code = one;
+    if (one === EXIT.ok) deleted += 1;
+    else code = one;
   }
+  if (keys.length > 1) await writeAll(process.stderr, `${countOf(deleted, 'key')} deleted\n`);
   return code;
+}
+
+/** Says how many there were, as far as the server lists its keys. */
+export async function removePrefix(connection: Connection, prefix: string): Promise<ExitCode> {
+  const { rows, last } = await request(connection, ['lru_crawler', 'metadump', 'all']);
+  const begins = (key: Buffer | undefined): boolean =>
+    key?.subarray(0, Buffer.byteLength(prefix)).equals(Buffer.from(prefix)) === true;
+  const count = rows.map(keyOfRow).filter(begins).length;
+  const code = await finish(await request(connection, ['delete_prefix', prefix]));
+  if (code === EXIT.ok && last === 'END')
+    await writeAll(process.stderr, `${countOf(count, 'key')} deleted\n`);
+  return code;
+}
+
+/** Shows what happens on the server, until it or the user ends it. */
+export async function watch(connection: Connection, names: readonly string[]): Promise<ExitCode> {
+  connection.onUnasked = (bytes) => void writeForeign(process.stdout, bytes);
+  accepted(await request(connection, ['watch', ...names]));
+  await connection.ended();
+  throw new ToolError(EXIT.unreachable, 'The server closed the connection');
 }
 
 /** The version alone. */
@@ -116,25 +166,48 @@ export async function stats(
     await writeAll(process.stdout, `${jsonLine(Object.fromEntries(entries))}\n`);
   } else if (process.stdout.isTTY && pairs.length > 0) {
     const { renderTable } = await import('../terminal/table.js');
-    const rows = pairs.map(([, name = '', value = '']) => [printable(name), printable(value)]);
-    await writeAll(process.stdout, `${await renderTable(rows, ['name', 'value'])}\n`);
+    const rows = pairs.map(
+      ([, name = '', value = '']) => [printable(name), printable(value)] as const,
+    );
+    // Only the general counters are so many that groups help.
+    const table =
+      words.length > 0
+        ? await renderTable(rows, ['name', 'value'])
+        : await renderTable(groupStats(rows), ['', 'name', 'value']);
+    await writeAll(process.stdout, `${table}\n`);
   } else {
     for (const piece of reply.raw) await writeForeign(process.stdout, piece);
   }
   return EXIT.ok;
 }
 
-/** The keys of the server that begin with a prefix, one a line, whatever is in them. */
-export async function listKeys(connection: Connection, prefix: string): Promise<ExitCode> {
+/** `stats`, again and again, until the user ends it. */
+export async function statsEvery(
+  connection: Connection,
+  words: readonly string[],
+  json: boolean,
+  everyMs: number,
+): Promise<never> {
+  for (;;) {
+    await stats(connection, words, json);
+    await setTimeout(everyMs);
+  }
+}
+
+/** The keys of the server that fit a pattern, one a line, whatever is in them. */
+export async function listKeys(connection: Connection, pattern: string): Promise<ExitCode> {
+  const fits = keyFilter(pattern);
   const reply = accepted(await request(connection, ['lru_crawler', 'metadump', 'all']));
   for (const row of reply.rows) {
-    const key = /^key=(\S*)/.exec(row)?.[1];
-    if (key === undefined) continue;
-    const bytes = percentDecoded(key);
-    if (bytes.subarray(0, Buffer.byteLength(prefix)).equals(Buffer.from(prefix)))
-      await writeAll(process.stdout, `${printableKey(bytes)}\n`);
+    const key = keyOfRow(row);
+    if (key !== undefined && fits(key)) await writeAll(process.stdout, `${printableKey(key)}\n`);
   }
   return EXIT.ok;
+}
+
+function keyOfRow(row: string): Buffer | undefined {
+  const key = /^key=(\S*)/.exec(row)?.[1];
+  return key === undefined ? undefined : percentDecoded(key);
 }
 
 /** Sends the line as it is, with the value after it when there is one; prints the whole reply. */
@@ -147,6 +220,7 @@ export async function raw(
   const fault = lineFault(line);
   if (fault !== undefined) throw new ToolError(EXIT.usage, fault);
   const typed = line.split(/ +/).filter((word) => word !== '');
+  if (typed[0] === 'watch') return watch(connection, typed.slice(1));
   requireValue(announcedBytes(typed), value);
   const pieces = [Buffer.from(`${line}\r\n`), ...(value === undefined ? [] : [value, END_OF_LINE])];
   const reply = await connection.request(pieces, replyKind(typed));
@@ -193,10 +267,10 @@ function codeOf(last: string): ExitCode {
   return /^(?:ERROR|CLIENT_ERROR)/.test(last) ? EXIT.usage : EXIT.ok;
 }
 
-function jsonOf(item: ReplyItem): string {
+function jsonOf(item: ReplyItem, ttl: number | undefined): string {
   const { key, flags, cas } = item;
   const encoding = isUtf8(item.value) ? 'utf8' : 'base64';
-  return jsonLine({ key, value: item.value.toString(encoding), encoding, flags, cas });
+  return jsonLine({ key, value: item.value.toString(encoding), encoding, flags, cas, ttl });
 }
 
 function percentDecoded(text: string): Buffer {

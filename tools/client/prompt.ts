@@ -8,14 +8,15 @@ import { isUtf8 } from 'node:buffer';
 import { EXIT, type ExitCode } from '../../src/exit-codes.js';
 import { printableLines } from '../../src/printable.js';
 import { writeAll, writeForeign } from '../terminal/output.js';
-import { exitCodeOfFailure } from '../terminal/program.js';
-import { completeLine, helpText, type Mode } from './command-table.js';
+import { ToolError, exitCodeOfFailure } from '../terminal/program.js';
+import { completeLine, findCommand, helpText, meant, type Mode } from './command-table.js';
 import type { Connection } from './connection.js';
 import type { History } from './history.js';
 import { PipedInput, type PromptInput } from './piped-input.js';
-import type { ReplyKind } from './reply-reader.js';
+import type { Reply, ReplyKind } from './reply-reader.js';
 import { TerminalInput } from './terminal-input.js';
-import { readTypedLine, type TypedLine } from './typed-line.js';
+import { readTypedLine, type OwnName, type TypedLine } from './typed-line.js';
+import { composeLine } from './words.js';
 
 export interface PromptOptions {
   readonly connect: () => Promise<Connection>;
@@ -33,6 +34,8 @@ export class Prompt {
   readonly #input: PromptInput;
   #connection: Connection | undefined;
   #exitCode: ExitCode = EXIT.ok;
+  #isWatching = false;
+  #hasLeft = false;
 
   constructor(options: PromptOptions) {
     this.#options = options;
@@ -64,6 +67,7 @@ export class Prompt {
         await this.#complain(error);
       }
     }
+    if (this.#isWatching && !this.#isTerminal && !this.#hasLeft) await this.#connection?.ended();
     await this.#connection?.close();
     return this.#exitCode;
   }
@@ -84,6 +88,10 @@ export class Prompt {
         return this.#leave();
       case 'announced':
         return this.#takeValue(typed);
+      case 'own':
+        return this.#runOwn(typed.name, typed.words);
+      case 'watch':
+        return this.#watch(typed.bytes);
       case 'request':
         return this.#exchange([typed.bytes], typed.reply);
     }
@@ -106,10 +114,55 @@ export class Prompt {
     }
   }
 
+  /** As the one-shot command of that name, with its checks. */
+  async #runOwn(name: OwnName, words: readonly string[]): Promise<void> {
+    const [word = ''] = words;
+    if (word === '' && (name === 'ttl' || name === 'delete_prefix'))
+      return this.#refuse(`Usage: ${helpText(this.#options.mode, name).split('\n')[0]}`);
+    if (name === 'stats' && !this.#isTerminal)
+      return this.#exchange([composeLine([name, ...words])], 'reply');
+    if (words[1] === 'noreply' && name === 'delete_prefix')
+      return this.#exchange([composeLine([name, ...words])], 'none');
+    try {
+      await this.#askOwn(name, words);
+    } catch (error: unknown) {
+      if (this.#connection?.closed !== false || !(error instanceof ToolError)) throw error;
+      await this.#say(error.message);
+    }
+    return undefined;
+  }
+
+  async #askOwn(name: OwnName, words: readonly string[]): Promise<void> {
+    const [word = ''] = words;
+    const one = await import('./one-shot.js');
+    const connection = await this.#connected();
+    if (name === 'keys') await one.listKeys(connection, word);
+    else if (name === 'ttl') await one.ttl(connection, words);
+    else if (name === 'stats') await one.stats(connection, words, false);
+    else await one.removePrefix(connection, word);
+  }
+
+  /** Goes on beside what is typed next; a pipe that ends waits for it. */
+  async #watch(line: Buffer): Promise<void> {
+    await this.#exchange([line], 'reply');
+    this.#isWatching = true;
+  }
+
   async #exchange(pieces: readonly Buffer[], kind: ReplyKind): Promise<void> {
     const connection = await this.#connected();
     const reply = await connection.request(pieces, kind);
+    if (this.#options.mode === 'tcp' && isMiss(pieces[0], reply)) {
+      await this.#print(Buffer.from('Not-Exists\r\n'));
+      return;
+    }
     for (const piece of reply.raw) await this.#print(piece);
+    if (reply.last === 'ERROR') await this.#suggest(pieces[0]);
+  }
+
+  async #suggest(line: Buffer | undefined): Promise<void> {
+    const name = line?.toString().split(/[ \r]/)[0] ?? '';
+    const near = findCommand(name) === undefined ? meant(name) : undefined;
+    if (near !== undefined) await this.#say(`Did you mean ${near}?`);
   }
 
   async #connected(): Promise<Connection> {
@@ -121,6 +174,7 @@ export class Prompt {
   }
 
   async #leave(): Promise<void> {
+    this.#hasLeft = true;
     if (this.#connection !== undefined && !this.#connection.closed)
       await this.#connection.request([Buffer.from('quit\r\n')], 'none');
     this.#input.close();
@@ -147,4 +201,10 @@ export class Prompt {
     // Fed from a pipe the rest would only fail in the same way, or worse: out of step.
     if (!this.#isTerminal) this.#input.close();
   }
+}
+
+/** The ordinary port says END for a miss; the plain dialect has a word for it. */
+function isMiss(line: Buffer | undefined, reply: Reply): boolean {
+  const isGet = /^gets? [^ ]+\r\n$/.test(line?.toString('latin1') ?? '');
+  return isGet && reply.items.length === 0 && reply.last === 'END';
 }

@@ -1,7 +1,7 @@
 // What a line typed at the prompt means, in either dialect (docs/protocol.md). Pure.
-// memcached mode: `set k 0 0 5` announces a value; anything else after the key is the value itself.
-// tcp mode (the plain dialect): `set k 5` and `set k 5 0` announce one, so does memcached's own form.
-// A value in double quotes may hold escapes, and is how a number is stored in tcp mode: set k "9".
+// In both modes `set k 5`, `set k 5 0` and `set k 0 0 5` announce a value; anything else after the key is the value
+// itself. A value in double quotes may hold escapes, and is how a number is stored: set k "9".
+// Commands are known in any case; the server hears them as it knows them.
 
 import { findCommand, formIn, STORE_NAMES, type Mode } from './command-table.js';
 import type { ReplyKind } from './reply-reader.js';
@@ -13,6 +13,9 @@ export type TypedLine =
   | { readonly kind: 'leave' }
   | { readonly kind: 'refused'; readonly message: string }
   | { readonly kind: 'request'; readonly bytes: Buffer; readonly reply: ReplyKind }
+  /** What the client answers as its one-shot commands do. */
+  | { readonly kind: 'own'; readonly name: OwnName; readonly words: readonly string[] }
+  | { readonly kind: 'watch'; readonly bytes: Buffer }
   /** The value comes with the next lines; `head` is sent before it. */
   | {
       readonly kind: 'announced';
@@ -21,17 +24,28 @@ export type TypedLine =
       readonly reply: ReplyKind;
     };
 
+const OWN_NAMES = ['keys', 'ttl', 'stats', 'delete_prefix'] as const;
+export type OwnName = (typeof OWN_NAMES)[number];
+
+function isOwn(name: string): name is OwnName {
+  return OWN_NAMES.some((own) => own === name);
+}
+
 const NUMBER = /^\d{1,10}$/;
 
 export function readTypedLine(line: string, mode: Mode): TypedLine {
   const words = line.split(/ +/).filter((word) => word !== '');
-  const name = words[0] ?? '';
-  if (name === '') return { kind: 'nothing' };
+  const typed = words[0] ?? '';
+  if (typed === '') return { kind: 'nothing' };
+  const name = findCommand(typed.toLowerCase())?.name ?? typed;
+  words[0] = name;
   // Behind the key of a store command is a value: any bytes, if only they are known.
   const fault =
     lineFault(STORE_NAMES.has(name) ? words.slice(0, 2).join(' ') : line) ?? encodingFault(line);
   if (fault !== undefined) return { kind: 'refused', message: fault };
   if (name === 'help' || name === '?') return { kind: 'help', about: words[1] ?? '' };
+  if (isOwn(name)) return { kind: 'own', name, words: words.slice(1) };
+  if (name === 'watch') return { kind: 'watch', bytes: composeLine(words) };
   if (name === 'quit' || name === 'exit') return { kind: 'leave' };
   if (STORE_NAMES.has(name)) return readStore(line, words, mode);
   if (name === 'cas') return announced(words, words.length >= 6 ? words[4] : undefined, mode);
@@ -81,12 +95,17 @@ export function replyKind(words: readonly string[]): ReplyKind {
 
 function readStore(line: string, words: readonly string[], mode: Mode): TypedLine {
   const [name = '', key = '', ...rest] = words;
+  if (key === '') return refused(name, mode);
   const numbers = rest.at(-1) === 'noreply' ? rest.slice(0, -1) : rest;
   const allNumbers = numbers.length > 0 && numbers.every((word) => NUMBER.test(word));
   if (numbers.length === 3 && /^-?\d+$/.test(numbers[1] ?? '') && NUMBER.test(numbers[2] ?? ''))
     return announced(words, numbers[2], mode);
-  if (mode === 'tcp' && allNumbers && numbers.length <= 2)
-    return announced(words, numbers[0], mode);
+  if (allNumbers && numbers.length <= 2) {
+    const [bytes = '', flags = '0'] = numbers;
+    const noreply = rest.slice(numbers.length);
+    const form = mode === 'tcp' ? words : [name, key, flags, '0', bytes, ...noreply];
+    return announced(form, bytes, mode);
+  }
   if (rest.length === 0) return refused(name, mode);
   const value = typedValue(/^ *[^ ]+ +[^ ]+ (.*)$/s.exec(line)?.[1] ?? '');
   const head =

@@ -1,4 +1,11 @@
-// Tables for a terminal. cli-table3 is loaded only when one is drawn: it costs start-up time.
+// Tables for a terminal, never wider than 80 columns: the last one is wrapped. cli-table3 is loaded only when one is drawn: it costs start-up time.
+
+import { stripVTControlCharacters } from 'node:util';
+
+/** What every terminal shows on one line. */
+const WIDTH_MAX = 80;
+/** A cell has a space on each side. */
+const PADDING = 2;
 
 /** Rows under a head, ruled; or without a head, for name and value pairs. Ends without a line end. */
 export async function renderTable(
@@ -8,8 +15,35 @@ export async function renderTable(
   const { default: Table } = await import('cli-table3');
   const table = new Table({
     ...(head.length > 0 ? { head: [...head] } : {}),
+    ...fitted([head, ...rows]),
     style: { head: [], border: [], compact: true },
   });
   for (const row of rows) table.push([...row]);
   return table.toString();
+}
+
+/** Nothing when the table fits; else the widths of its columns, the last one with what is left. */
+function fitted(lines: readonly (readonly string[])[]): object {
+  const columns = Math.max(...lines.map((line) => line.length));
+  const widths = Array.from(
+    { length: columns },
+    (_, at) => Math.max(...lines.map((line) => widthOf(line[at] ?? ''))) + PADDING,
+  );
+  const borders = columns + 1;
+  const others = widths.slice(0, -1).reduce((sum, width) => sum + width, borders);
+  if (others + (widths.at(-1) ?? 0) <= WIDTH_MAX) return {};
+  const last = Math.max(10, WIDTH_MAX - others);
+  const longestWord = Math.max(
+    ...lines.flatMap((line) => (line[columns - 1] ?? '').split(' ').map(widthOf)),
+  );
+  return {
+    colWidths: [...widths.slice(0, -1), last],
+    wordWrap: true,
+    wrapOnWordBoundary: longestWord <= last - PADDING,
+  };
+}
+
+/** Of the text alone, without what colours it. */
+function widthOf(text: string): number {
+  return Array.from(stripVTControlCharacters(text)).length;
 }

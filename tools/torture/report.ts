@@ -49,7 +49,8 @@ export async function composeText(report: CrashReport, disk: Disk): Promise<stri
     ['invented', verdict(report.invented)],
     ['wrong answers', verdict(report.wrongReplies)],
     ['restart', spreadText(spreadOf(report.restartMs))],
-    ['sync of the disk', `${spreadText(disk.syncMs)} (${countOf(disk.syncs, 'write')} of 4 KiB)`],
+    ['sync of the disk', spreadText(disk.syncMs)],
+    ['syncs timed', `${countOf(disk.syncs, 'write')} of 4 KiB`],
     ['file system', `${disk.fileSystem}${cache}`],
     ['seed', String(report.seed)],
   ]);

@@ -77,6 +77,13 @@ export class Items {
     return this.keydir.count;
   }
 
+  /** Of the files of large values; they are part of liveBytes. */
+  get largeBytes(): number {
+    let bytes = 0;
+    for (const large of this.#large.values()) bytes += large.bytes;
+    return bytes;
+  }
+
   get state(): ItemsState {
     const { liveBytes, expiringCount, restingMarks, largeIdMax } = this;
     return { liveBytes, expiringCount, restingMarks, large: [...this.#large], largeIdMax };

@@ -2,13 +2,26 @@
 // the links of all documents lead somewhere.
 
 import { expect } from 'chai';
-import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 
 import { readConfig } from '../../../src/config/config.js';
 import { PROJECT_DIR } from '../../support/golden-file.js';
+import { ServerProcess } from '../../../tools/torture/server-process.js';
 import { run } from '../../support/programs.js';
+import { cairnLaunch, temporaryFolder } from '../../support/servers.js';
 
 const README = readFileSync(join(PROJECT_DIR, 'README.md'), 'utf8');
 
@@ -67,6 +80,63 @@ describe('README.md, the library example', () => {
     expect([exit, stdout]).to.deep.equal([0, 'hello\ngreeting\nvisits\n']);
   });
 });
+
+/** As netcat does it, which not every machine has: `nc -z` looks whether somebody listens. */
+const NC = `#!/bin/bash
+[ "$1" = -z ] && { exec 3<>"/dev/tcp/$2/$3"; exit; } 2>/dev/null
+exec 3<>"/dev/tcp/$1/$2" && cat >&3 && cat <&3
+`;
+
+async function freePort(): Promise<number> {
+  const listener = net.createServer().listen(0, '127.0.0.1');
+  await once(listener, 'listening');
+  const { port } = listener.address() as net.AddressInfo;
+  listener.close();
+  return port;
+}
+
+describe('README.md, what is pasted into a shell after the quick start', () => {
+  const pasted = [...README.matchAll(/```sh\n([^]*?)```/g)].map(([, text = '']) => text);
+  const [start, ...rest] = pasted;
+  let dir = '';
+  let server: ServerProcess;
+  let plainPort = 0;
+
+  before(async () => {
+    dir = temporaryFolder();
+    writeFileSync(join(dir, 'nc'), NC, { mode: 0o755 });
+    // In its own place, as in a clone: data and dist lie beside each other.
+    mkdirSync(join(dir, 'clone'));
+    symlinkSync(join(PROJECT_DIR, 'dist'), join(dir, 'clone/dist'));
+    server = await ServerProcess.start(cairnLaunch(join(dir, 'clone/data')));
+    plainPort = await freePort();
+  });
+  after(async () => {
+    await server.stop();
+    rmSync(dir, { recursive: true, force: true });
+  });
+
+  it('begins with the quick start', () => {
+    expect(start).to.equal('npm start\n');
+    expect(rest).to.have.length.above(3);
+  });
+
+  for (const text of rest) {
+    it(`works: ${text.trim().split('\n').at(0)}`, async () => {
+      const script = text
+        .replaceAll('11211', String(server.port))
+        .replaceAll('11212', String(plainPort));
+      const environment = `export PATH="${dir}:$PATH" CAIRN_PORT=${server.port} TMPDIR="${dir}"\n`;
+      const done = await run('bash', ['-ec', environment + script], { cwd: join(dir, 'clone') });
+      expect(done.code, done.stderr).to.equal(0);
+      if (text.includes('gaduValue'))
+        expect(done.stdout.replaceAll('\r', '')).to.equal(
+          'STORED\nVALUE test 9\ngaduValue\nEND\nNot-Exists\n',
+        );
+      if (text.includes('greeting')) expect(done.stdout).to.contain('STORED').and.contain('hello');
+    });
+  }
+}).timeout(60_000);
 
 describe('documents', () => {
   const top = readdirSync(PROJECT_DIR).map((name) => name);

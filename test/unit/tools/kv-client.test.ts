@@ -89,7 +89,7 @@ describe('kv-client (against a scripted server)', () => {
     const port = await serve({ 'get a\r\n': 'END\r\n' });
     const { stdout, stderr } = await run([port, 'tcp'], 'set a 2\nabc\nget a\n');
     expect(stderr).to.contain('3 bytes, and 2 were announced');
-    expect(stdout.toString()).to.equal('END\r\n');
+    expect(stdout.toString()).to.equal('Not-Exists\r\n');
   });
 
   it('logs in with --user before the command, and says 77 when refused', async () => {
@@ -136,6 +136,89 @@ describe('kv-client (against a scripted server)', () => {
       expect(stderr, args.join(' ')).to.match(/^kv-client: /);
       expect(stdout.length).to.equal(0);
     }
+  });
+
+  it('in tcp mode says Not-Exists for a miss, whichever port answers', async () => {
+    const port = await serve({ 'get none\r\n': 'END\r\n', 'get a b\r\n': 'END\r\n' });
+    const { stdout } = await run([port, 'tcp'], 'get none\n');
+    expect(stdout.toString()).to.equal('Not-Exists\r\n');
+    const { code, stderr } = await run([port, 'tcp', 'get', 'none']);
+    expect([code, stderr]).to.deep.equal([1, 'Not-Exists\n']);
+    expect((await run([port], 'get none\n')).stdout.toString()).to.equal('END\r\n');
+  });
+
+  it('announces a value by a number in both modes', async () => {
+    for (const [mode, head] of [
+      ['tcp', 'set test 9\r\n'],
+      ['memcached', 'set test 0 0 9\r\n'],
+    ] as const) {
+      const port = await serve({ [`${head}gaduValue\r\n`]: 'STORED\r\n' });
+      const { code, stdout } = await run([port, mode], 'set test 9\ngaduValue\n');
+      expect([code, stdout.toString()], mode).to.deep.equal([0, 'STORED\r\n']);
+      script?.close();
+    }
+  });
+
+  it('knows at the prompt what it knows as one command, in any case, and what was meant', async () => {
+    const port = await serve({
+      'lru_crawler metadump all\r\n': 'OK\r\nkey=a1 exp=-1\nkey=a2 exp=-1\nkey=b exp=-1\nEND\r\n',
+      'mg a1 t\r\n': 'HD t30\r\n',
+      'get b\r\n': 'VALUE b 0 1\r\nx\r\nEND\r\n',
+      'delete_prefix a\r\n': 'DELETED\r\n',
+      'gte b\r\n': 'ERROR\r\n',
+      'delete a1\r\n': 'DELETED\r\n',
+      'delete c\r\n': 'NOT_FOUND\r\n',
+    });
+    const { stdout, stderr } = await run(
+      [port],
+      'KEYS a*\nttl a1\nGet b\ndelete_prefix a\ngte b\n',
+    );
+    expect(stdout.toString()).to.equal('a1\na2\n30\nVALUE b 0 1\r\nx\r\nEND\r\nDELETED\nERROR\r\n');
+    expect(stderr).to.contain('2 keys deleted').and.contain('Did you mean get?');
+    const one = await run([port, 'DELETE_PREFIX', 'a']);
+    expect([one.code, one.stdout.toString(), one.stderr]).to.deep.equal([
+      0,
+      'DELETED\n',
+      '2 keys deleted\n',
+    ]);
+    expect((await run([port, 'delete', 'a1', 'c'])).stderr).to.contain('1 key deleted');
+    expect((await run([port, 'gte', 'b'])).stderr).to.contain('Did you mean get?');
+  });
+
+  it('watch goes on until the server ends it, as a command, by raw and at the prompt', async () => {
+    for (const [args, input] of [
+      [['watch', 'mutations'], ''],
+      [['raw', 'watch mutations'], ''],
+      [[], 'watch mutations\n'],
+    ] as const) {
+      const watched = net.createServer((socket) => {
+        socket.once('data', () => {
+          socket.write('OK\r\n');
+          // Later than any reply would be waited for.
+          setTimeout(() => socket.end('ts=1 gid=1 type=item_store key=a\n'), 300);
+        });
+      });
+      watched.listen(0, '127.0.0.1');
+      await once(watched, 'listening');
+      const port = String((watched.address() as net.AddressInfo).port);
+      const { stdout } = await run([port, ...args], input);
+      expect(stdout.toString(), args.join(' ')).to.contain('ts=1 gid=1 type=item_store key=a\n');
+      watched.close();
+    }
+  });
+
+  it('stats --every repeats until it is ended; nonsense is refused', async () => {
+    const port = await serve({ 'stats\r\n': 'STAT pid 7\r\nEND\r\n' });
+    const client = join(import.meta.dirname, '../../../tools/kv-client.js');
+    const args = [client, port, 'stats', '--json', '--every', '10ms'];
+    const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+    let said = '';
+    while (said.split('\n').length < 4) said += String((await once(child.stdout, 'data'))[0]);
+    child.kill();
+    await once(child, 'exit');
+    expect(said).to.match(/^(?:\{"pid":"7"\}\n){3}/);
+    for (const every of ['x', '0', '-1s', '1h'])
+      expect((await run([port, 'stats', '--every', every])).code, every).to.equal(64);
   });
 
   it('on a terminal prompts, shows control characters as text and keeps the history', async function () {
@@ -197,7 +280,7 @@ describe('kv-client (against memcached)', () => {
     expect((await run([socket, 'set', 'k', '-', '--flags', '5'], value)).code).to.equal(0);
     expect((await run([socket, 'get', 'k'])).stdout.equals(value)).to.equal(true);
     const json = (await run([socket, 'get', '--json', 'k'])).stdout.toString();
-    expect(JSON.parse(json)).to.include({ key: 'k', flags: 5, encoding: 'base64' });
+    expect(JSON.parse(json)).to.include({ key: 'k', flags: 5, encoding: 'base64', ttl: -1 });
     const miss = await run([socket, 'get', 'none']);
     expect([miss.code, miss.stdout.length]).to.deep.equal([1, 0]);
     expect((await run([socket, 'get', 'k', 'none'])).code).to.equal(1);
@@ -216,6 +299,11 @@ describe('kv-client (against memcached)', () => {
       ['get --touch 200 n', 0, '400'],
       ['keys', 0, 'k\nn\n'],
       ['keys n', 0, 'n\n'],
+      ['keys [m-o]', 0, 'n\n'],
+      ['keys x*', 0, ''],
+      ['ttl k', 0, '-1\n'],
+      ['ttl none', 1, ''],
+      ['GET n', 0, '400'],
       ['raw mg n v', 0, 'VA 3\r\n400\r\n'],
       ['raw ms n 1 --value x', 0, 'HD\r\n'],
       ['delete n', 0, 'DELETED\n'],

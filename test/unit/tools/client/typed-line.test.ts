@@ -25,7 +25,9 @@ describe('readTypedLine()', () => {
   it("in memcached mode takes memcached's form, or a value", () => {
     expect(sent('set k 0 0 5', 'memcached')).to.equal('set k 0 0 5\r\n+5|reply');
     expect(sent('add k 1 -1 5 noreply', 'memcached')).to.equal('add k 1 -1 5 noreply\r\n+5|none');
-    expect(sent('set k 9', 'memcached')).to.equal('set k 0 0 1\r\n9\r\n|reply');
+    expect(sent('set k "9"', 'memcached')).to.equal('set k 0 0 1\r\n9\r\n|reply');
+    expect(sent('set k 9', 'memcached')).to.equal('set k 0 0 9\r\n+9|reply');
+    expect(sent('set k 9 7 noreply', 'memcached')).to.equal('set k 7 0 9 noreply\r\n+9|none');
     expect(sent('set k a  b', 'memcached')).to.equal('set k 0 0 4\r\na  b\r\n|reply');
     expect(sent('cas k 0 0 5 77', 'memcached')).to.equal('cas k 0 0 5 77\r\n+5|reply');
     expect(sent('ms k 5 T0', 'memcached')).to.equal('ms k 5 T0\r\n+5|reply');
@@ -45,6 +47,9 @@ describe('readTypedLine()', () => {
     expect(sent('set', 'tcp')).to.equal('refused');
     expect(sent('set k', 'memcached')).to.equal('refused');
     expect(sent('cas k 0 0 5', 'memcached')).to.equal('refused');
+    for (const own of ['keys a*', 'ttl k', 'STATS', 'delete_prefix a'])
+      expect(sent(own, 'tcp'), own).to.equal('own');
+    for (const name of ['GET k', 'Get k']) expect(sent(name, 'tcp')).to.equal('get k\r\n|reply');
     expect(sent('frobnicate x', 'tcp')).to.equal('frobnicate x\r\n|reply');
   });
 });

@@ -31,6 +31,8 @@ const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   touch: ['key', '#5'],
   delete: ['key', 'other'],
   delete_prefix: ['key'],
+  ttl: ['key', 'other'],
+  watch: ['mutations'],
   flush_all: ['#5'],
   stats: ['items'],
   verbosity: ['#1'],
@@ -54,7 +56,7 @@ class Listener {
     socket.on('error', () => undefined);
     socket.on('data', (chunk: Buffer) => {
       this.received = Buffer.concat([this.received, chunk]);
-      socket.write(chunk.toString('latin1').includes('stats') ? 'END\r\n' : 'OK\r\n');
+      socket.write(/stats|metadump/.test(chunk.toString('latin1')) ? 'END\r\n' : 'OK\r\n');
     });
   });
 
