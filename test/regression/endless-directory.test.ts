@@ -50,7 +50,7 @@ describe('A directory that cannot be made', () => {
 
   const STARTS: readonly (readonly [string, (dir: string) => string[]])[] = [
     ['kv-server', (dir) => ['-p', '-1', '--data', dir]],
-    ['kv-load', (dir) => [dir, '-']],
+    ['kv-load', (dir) => ['--create', dir, '-']],
   ];
   for (const [tool, argsOf] of STARTS) {
     it(`${tool}: is refused with its path, below /proc`, async () => {

@@ -148,7 +148,7 @@ const CASES: readonly Case[] = [
     code: EXIT.noPermission,
     says: /EACCES/,
     prepare: (root) => directory(join(root, 'data'), 0o500),
-    argv: (root) => ['kv-load', join(root, 'data'), '-'],
+    argv: (root) => ['kv-load', '--create', join(root, 'data'), '-'],
   },
   ...['kv-check', 'kv-dump', 'kv-compact'].map((tool) => ({
     name: `${tool} of a directory that may not be opened`,
@@ -201,7 +201,7 @@ describe('What the system refuses', () => {
     const data = join(root, 'data');
     mkdirSync(data);
     chmodSync(data, 0o777);
-    expect((await runTool('kv-load', [data, '-'], DUMP)).code).to.equal(EXIT.ok);
+    expect((await runTool('kv-load', ['--create', data, '-'], DUMP)).code).to.equal(EXIT.ok);
     for (const name of readdirSync(data).filter((each) => /^(MANIFEST|.*\.seg)$/.test(each))) {
       for (const each of readdirSync(data)) chownSync(join(data, each), NOBODY, NOBODY);
       chownSync(join(data, name), 0, 0);
@@ -222,7 +222,7 @@ describe('What the system refuses', () => {
 
   it('an output that may not be written', async () => {
     const data = join(root, 'data');
-    expect((await runTool('kv-load', [data, '-'], DUMP)).code).to.equal(EXIT.ok);
+    expect((await runTool('kv-load', ['--create', data, '-'], DUMP)).code).to.equal(EXIT.ok);
     for (const each of readdirSync(data)) chownSync(join(data, each), NOBODY, NOBODY);
     chownSync(data, NOBODY, NOBODY);
     const out = join(root, 'backup.json');
