@@ -54,7 +54,9 @@ export function composeFound(
   const { form } = request;
   if (found.kind === 'hit') {
     progress.hits += 1;
-    composeReply(session, section, form, hitReply(request, session, options, found.item));
+    const hit = hitReply(request, session, options, found.item);
+    if (session.trace.level > 0) session.trace.reply(session.id, form, hit);
+    compose(section.output, form, hit);
   } else if (found.kind === 'miss') {
     // The text protocol passes over it.
     if (form.wire === 'text' || form.wire === 'plain') return;
@@ -69,7 +71,7 @@ export function composeFound(
   }
 }
 
-/** Of a get: all other replies go by the session. */
+/** Of a get: all other replies go by the session. A hit and END, which every get has, are composed where they are made. */
 export function composeReply(
   session: Session,
   section: ReplySection,
@@ -101,7 +103,8 @@ export function composeEnd(
 ): void {
   if (!progress.failed) {
     END.hits = progress.hits;
-    composeReply(session, section, request.form, END);
+    if (session.trace.level > 0) session.trace.reply(session.id, request.form, END);
+    compose(section.output, request.form, END);
   }
   if (section.marks.count > 0) section.endMark();
   progress.begun = false;
