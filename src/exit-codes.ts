@@ -15,6 +15,7 @@ export const EXIT = {
   system: 71,
   io: 74,
   busy: 75,
+  protocol: 76,
   noPermission: 77,
   poisoned: 79,
   mendable: 80,

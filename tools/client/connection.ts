@@ -1,6 +1,7 @@
 // One connection to a server: TCP, TLS or a unix socket, with the text protocol's way of logging in.
 // Invariants: one request at a time; bytes that no request asked for (`watch`, replies of quiet meta
-// commands) go to `onUnasked`; every failure of the wire is a ToolError with exit code 69.
+// commands) go to `onUnasked`; every failure of the wire is a ToolError with exit code 69, an answer that no memcached
+// server gives one with 76.
 
 import net from 'node:net';
 
@@ -148,7 +149,8 @@ export class Connection {
   }
 
   #fail(message: string, cause?: unknown): void {
-    this.#failure ??= new ToolError(EXIT.unreachable, `${message} (${this.#name})`, cause);
+    const code = cause instanceof ToolError ? cause.exitCode : EXIT.unreachable;
+    this.#failure ??= new ToolError(code, `${message} (${this.#name})`, cause);
     this.#socket.destroy();
     this.#waiting?.reject(this.#failure);
     this.#waiting = undefined;

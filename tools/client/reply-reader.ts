@@ -3,6 +3,10 @@
 // (the plain one), and meta's `VA <bytes> …`.
 // Invariant: a data block is never searched for line ends; its length alone ends it.
 
+import { EXIT } from '../../src/exit-codes.js';
+import { quotedKey } from '../../src/printable.js';
+import { ToolError } from '../terminal/program.js';
+
 /**
  * - `none`: the server will not answer (noreply).
  * - `reply`: one line, or items or rows and a last line.
@@ -29,7 +33,12 @@ export interface Reply {
   readonly last: string;
 }
 
-const ROW = /^(?:STAT|ITEM|PREFIX|mg|key=\S*) ?/;
+const ROW = /^(?:STAT|ITEM|PREFIX|key=\S*) ?/;
+/** A row of mgdump; elsewhere it is what an echo says of `mg`. */
+const LISTED = /^(?:OK$|mg )/;
+/** How a reply begins, in every dialect. Redis says `-ERR` or `$-1`, a web server `HTTP/1.1`, an echo what was sent. */
+const REPLY = /^(?:[A-Z][A-Z_]+(?: |$)|Not-Exists$|\d+ *$)/;
+const EXCERPT_LENGTH = 60;
 /** No reply has a longer line; without a bound a wrong server could fill the memory. */
 const LINE_BYTES_MAX = 1024 * 1024;
 
@@ -47,7 +56,7 @@ export class ReplyReader {
     this.#bytes += chunk.length;
   }
 
-  /** The next reply when all of it is there. Throws when the bytes are no reply at all. */
+  /** The next reply when all of it is there. Throws when the bytes are no reply at all; a ToolError with 76 for a line. */
   next(kind: ReplyKind): Reply | undefined {
     while (this.#bytes >= this.#neededBytes) {
       const step = this.#step(kind);
@@ -80,10 +89,11 @@ export class ReplyReader {
     const blockBytes = dataBytes(words);
     if (blockBytes === undefined) {
       this.#take(lineEnd + 1);
-      if (ROW.test(line) || (kind === 'listing' && line === 'OK')) {
+      if (ROW.test(line) || (kind === 'listing' && LISTED.test(line))) {
         this.#rows.push(line);
         return 'on';
       }
+      if (!REPLY.test(line)) throw notOurs(line);
       if (kind !== 'barrier' || line === 'MN' || line === 'ERROR') return { last: line };
       this.#rows.push(line);
       return 'on';
@@ -120,6 +130,15 @@ export class ReplyReader {
     this.#rows = [];
     return reply;
   }
+}
+
+function notOurs(line: string): ToolError {
+  const said =
+    line === '' ? 'an empty line' : quotedKey(Buffer.from(line.slice(0, EXCERPT_LENGTH)));
+  return new ToolError(
+    EXIT.protocol,
+    `What answers there is not a memcached server: it says ${said}`,
+  );
 }
 
 /** Length of the data block that follows a line, or undefined when none does. */

@@ -90,7 +90,9 @@ export function replyKind(words: readonly string[]): ReplyKind {
   if (/^m[gsda]$/.test(name) && words.slice(2).includes('q')) return 'barrier';
   // It answers for ever.
   if (name === 'watch') return 'none';
-  return name === 'lru_crawler' && words[1] === 'metadump' ? 'listing' : 'reply';
+  return name === 'lru_crawler' && ['metadump', 'mgdump'].includes(words[1] ?? '')
+    ? 'listing'
+    : 'reply';
 }
 
 function readStore(line: string, words: readonly string[], mode: Mode): TypedLine {

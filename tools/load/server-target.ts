@@ -43,8 +43,17 @@ export class ServerTarget implements LoadTarget {
     this.loss = `through a server expiry is kept to the second${cas}`;
   }
 
-  /** Asks what the server understands. Throws a ToolError when it has no meta commands. */
+  /** Asks what the server understands. Throws a ToolError, with the connection closed, when it has no meta commands. */
   static async open(connection: Connection): Promise<ServerTarget> {
+    try {
+      return await ServerTarget.#ask(connection);
+    } catch (error: unknown) {
+      await connection.close();
+      throw error;
+    }
+  }
+
+  static async #ask(connection: Connection): Promise<ServerTarget> {
     const barrier = await connection.request([Buffer.from('mn\r\n')], 'reply');
     if (barrier.last !== 'MN') {
       throw new ToolError(EXIT.usage, 'The server has no meta commands (memcached 1.6 or later)');
