@@ -23,7 +23,7 @@ export function watchLaunch(launch: Launch, socketPath: string): Launch {
   return {
     ...launch,
     args: ['--import', WATCH, ...launch.args],
-    env: { ...launch.env, CAIRN_LOOP_SOCKET: socketPath },
+    env: { ...launch.env, CAIRN_TEST_LOOP_SOCKET: socketPath },
     startTimeoutMs: 120_000,
   };
 }

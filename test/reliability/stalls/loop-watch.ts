@@ -1,5 +1,5 @@
 // Loaded into a server before its own code (node --import): how long the longest turn of its loop was since it
-// was asked last. Whoever connects to the socket that CAIRN_LOOP_SOCKET names is told, in one line of JSON.
+// was asked last. Whoever connects to the socket that CAIRN_TEST_LOOP_SOCKET names is told, in one line of JSON.
 //
 // A timer of 1 ms shows a turn as the time by which it comes late. On a machine that runs much else beside, that
 // is no measure of the server: so the time is taken off for which its thread was ready and others ran, and no more
@@ -9,7 +9,7 @@ import { closeSync, openSync, readSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { isMainThread } from 'node:worker_threads';
 
-const path = process.env['CAIRN_LOOP_SOCKET'];
+const path = process.env['CAIRN_TEST_LOOP_SOCKET'];
 /** The kernel counts what a running thread computed once in so many ms. */
 const TICK_MS = 4;
 
