@@ -8,7 +8,7 @@
 // - A client that leaves a request unfinished or its replies unread is noticed (stall.ts), and so is one that does
 //   not log in where it has to.
 // - spoke() is called once, at the first request of a client who needs no login or has logged in.
-// - pump() may be called at any time, in vain as well: whatever may have become possible is tried there.
+// - pump() may be called at any time, also when nothing has changed: whatever may have become possible is tried there.
 // - No request reads a clock to say that it came: look() notices it (stall.ts).
 
 import type { Socket } from 'node:net';

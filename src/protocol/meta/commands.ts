@@ -186,7 +186,7 @@ export class MetaReader {
     return undefined;
   }
 
-  /** The key as it goes back: base64 in its one canonical form, as memcached encodes it anew. */
+  /** The key as it goes back: base64 in its one canonical form, as memcached encodes it again. */
   #nameOf(command: MetaForm['command']): Buffer {
     const { words } = this.#context;
     if (words.count <= KEY) return NO_KEY;

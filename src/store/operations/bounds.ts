@@ -5,7 +5,7 @@
 // loop, while the put waits (promise 7 of README.md):
 // - Puts wait in the order in which they came. Only the first has items evicted for it, and what is free is set
 //   aside for it: a small put in between makes its own room, at once, and takes none of that.
-// - A put that has waited is decided anew: `whenRoom` calls its attempt when there is room, in the same turn.
+// - A put that has waited is decided again: `whenRoom` calls its attempt when there is room, in the same turn.
 // - A store that is above its bounds (the last life had larger ones, an item grew, a failed commit brought
 //   evicted items back) is trimmed in the same slices. Meanwhile nothing makes it larger: a put makes room
 //   for itself below the ceiling, which comes down to the bounds with each slice.

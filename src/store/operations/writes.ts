@@ -1,7 +1,7 @@
 // set, add, replace, append, prepend, cas: memcached's conditions, then one put record.
 //
 // Invariant: a write that needs bytes from the disk, or room that takes more than a turn to make, is decided
-// anew when it has them; if the item has changed meanwhile its bytes are fetched again. So the order of changes
+// again when it has them; if the item has changed meanwhile its bytes are fetched again. So the order of changes
 // is the order of the log.
 
 import { isKvError } from '../../errors.js';
@@ -109,7 +109,7 @@ export class Writes {
     return this.#store(put, held, ref, joins ? old : undefined, cas);
   }
 
-  /** Through a file of its own; a join whose item changed meanwhile begins anew with the new one. */
+  /** Through a file of its own; a join whose item changed meanwhile begins again with the new one. */
   async #putLarge(put: Put, base: Loaded | undefined): Promise<PutOutcome> {
     const own = ownCopy(put);
     let isOver = true;

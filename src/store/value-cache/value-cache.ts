@@ -80,7 +80,7 @@ export class ValueCache {
     };
   }
 
-  /** Starts the counts of hits, misses and evictions anew. */
+  /** Starts the counts of hits, misses and evictions again at zero. */
   resetStats(): void {
     this.#hits = 0;
     this.#misses = 0;
