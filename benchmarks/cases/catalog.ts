@@ -1,6 +1,7 @@
 // Every case, in the order of the table in benchmarks/README.md.
 
 import type { Case } from '../bench.js';
+import { APPENDS } from './appends.js';
 import { GET, GET_PIPELINED, GET_ZIPFIAN } from './get.js';
 import { GET_FROM_DISK } from './get-from-disk.js';
 import { CONNECT, STORM } from './connections.js';
@@ -28,6 +29,7 @@ export const CASES: readonly Case[] = [
   SET_ETCD,
   SET_LARGE,
   GET_LARGE,
+  APPENDS,
   MEMORY,
   MEMORY_AFTER_LOAD,
   DISK_BYTES,
