@@ -14,6 +14,7 @@ export const ERROR_CODES = [
   'KV_NO_SPACE',
   'KV_NOT_A_STORE',
   'KV_POISONED',
+  'KV_TOO_OLD',
 ] as const;
 
 export type KvErrorCode = (typeof ERROR_CODES)[number];

@@ -36,6 +36,7 @@ const OF_ERROR: Readonly<Record<KvErrorCode, ExitCode>> = {
   KV_NO_SPACE: EXIT.io,
   KV_NOT_A_STORE: EXIT.noInput,
   KV_POISONED: EXIT.poisoned,
+  KV_TOO_OLD: EXIT.noInput,
 };
 
 /** What the system says; the rest is a failure of reading or writing. */

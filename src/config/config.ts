@@ -43,6 +43,8 @@ export interface Config {
   readonly compactMinBytes: number;
   /** An interval in ms, or when. */
   readonly snapshot: 'never' | 'compact' | number;
+  readonly keepHistoryMs: number;
+  readonly historyBytesMax: number;
   readonly scrubBytesPerSecond: number;
   readonly acceptsClock: boolean;
 
@@ -126,6 +128,8 @@ interface Flags {
   readonly compactRatio: number;
   readonly compactMin: number;
   readonly snapshot: 'never' | 'compact' | number;
+  readonly keepHistory: number;
+  readonly historyBytes: number;
   readonly scrubRate: number;
   readonly acceptClock?: boolean;
   readonly disableCas?: boolean;
@@ -229,6 +233,8 @@ function configOf(
     compactRatio: flags.compactRatio,
     compactMinBytes: flags.compactMin,
     snapshot: flags.snapshot,
+    keepHistoryMs: flags.keepHistory,
+    historyBytesMax: flags.historyBytes,
     scrubBytesPerSecond: flags.scrubRate,
     acceptsClock: flags.acceptClock === true,
     authFile: authFileOf(flags, env),

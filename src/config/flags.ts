@@ -273,6 +273,16 @@ const GROUPS: Readonly<Record<string, readonly Option[]>> = {
       snapshotMode,
     ).default('compact'),
     flag(
+      '--keep-history <duration>',
+      'keep what compaction replaces, so that each moment can be read again; 0: not',
+      duration(0),
+    ).default(0, '0'),
+    flag(
+      '--history-bytes <size>',
+      'the oldest of it goes above this; 0: no bound',
+      size(0, NO_LIMIT),
+    ).default(0, '0'),
+    flag(
       '--scrub-rate <size>',
       'bytes a second to re-read for damage; 0: off',
       size(0, NO_LIMIT),

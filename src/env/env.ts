@@ -83,6 +83,8 @@ export interface Fs {
   makeDir(dir: string): Promise<void>;
   /** Replaces `to` when it exists. Durable only after syncDir. */
   rename(from: string, to: string): Promise<void>;
+  /** A second name for a file. Durable only after syncDir. Throws the system's error where a file has but one name. */
+  link(from: string, to: string): Promise<void>;
   /** Where what is written to `path` has to go: behind its links. Throws KV_BAD_OPTION when that cannot be a file. */
   outputOf(path: string): Promise<string>;
   /**

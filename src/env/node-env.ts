@@ -104,6 +104,7 @@ const nodeFs: Omit<Fs, 'lock'> = {
   list: (dir) => fs.promises.readdir(dir),
   makeDir: (dir) => makeDir(dir),
   rename: (from, to) => fs.promises.rename(from, to),
+  link: (from, to) => fs.promises.link(from, to),
   outputOf: outputFileOf,
   replaceOutput,
   remove: (path) => fs.promises.rm(path, { force: true }),

@@ -71,6 +71,7 @@ export function sharing(fs: Fs, share: PoolShare): Fs {
     list: (dir) => share.run(() => fs.list(dir)),
     makeDir: (dir) => share.run(() => fs.makeDir(dir)),
     rename: (from, to) => share.run(() => fs.rename(from, to)),
+    link: (from, to) => share.run(() => fs.link(from, to)),
     remove: (path) => share.run(() => fs.remove(path)),
     syncDir: (dir) => share.run(() => fs.syncDir(dir)),
     lock: (path, mode) => fs.lock(path, mode),

@@ -16,6 +16,7 @@ import type { ReadCount } from './commit/direct-writes.js';
 import { GroupCommit } from './commit/group-commit.js';
 import type { NewRecord, Undo } from './commit/batch.js';
 import type { CommitCounters, LogClock, Placed } from './commit/group-commit.js';
+import type { History } from './history.js';
 import { HintReader } from './segments/hint-reader.js';
 import { SEED_BYTES, hashSeed } from './bytes/key-hash.js';
 import type { ImageContent } from './segments/image-file.js';
@@ -39,6 +40,8 @@ interface LogOptions extends Pick<ReplayOptions, 'onBegin' | 'onProgress'> {
   /** See CommitOptions. */
   readonly appendBytesMin: number;
   readonly storeClock: LogClock;
+  /** Where files go that are replaced. */
+  readonly history: History;
   /** See DirectWrites. */
   readonly reads?: ReadCount | undefined;
   readonly useHints: boolean;
@@ -143,7 +146,9 @@ export class Log {
       onRotated: (sealed) => this.#rotated(sealed),
     });
     const commit = this.#commit;
-    this.runs = new RunReplacement(env.fs, dir, table, manifest, () => commit.retrySpace());
+    this.runs = new RunReplacement(env.fs, dir, table, manifest, options.history, () =>
+      commit.retrySpace(),
+    );
     this.#succession = new Succession(
       { env, dir, storeId, table, manifest, room, commit },
       options,

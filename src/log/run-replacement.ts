@@ -9,6 +9,7 @@ import { assert } from '../assert.js';
 import type { Fs } from '../env/env.js';
 import { hintName } from './bytes/file-names.js';
 import type { ManifestWriter } from './manifest-writer.js';
+import type { History } from './history.js';
 import { removeOurs } from './segments/ownership.js';
 import type { Segment, SegmentTable } from './segments/segment.js';
 
@@ -17,6 +18,7 @@ export class RunReplacement {
   readonly #dir: string;
   readonly #table: SegmentTable;
   readonly #manifest: ManifestWriter;
+  readonly #history: History;
   readonly #onRoom: () => void;
 
   /** `onRoom` is called when files have gone. */
@@ -25,12 +27,14 @@ export class RunReplacement {
     dir: string,
     table: SegmentTable,
     manifest: ManifestWriter,
+    history: History,
     onRoom: () => void,
   ) {
     this.#fs = fs;
     this.#dir = dir;
     this.#table = table;
     this.#manifest = manifest;
+    this.#history = history;
     this.#onRoom = onRoom;
   }
 
@@ -38,12 +42,16 @@ export class RunReplacement {
    * Puts `output`, durable under its own name, in the place of the contiguous `run` of sealed segments. When it
    * throws, the old run stands and its files must stay; the output's goes by `discard`, because the manifest
    * on disk may name it.
+   *
+   * What the run's files hold more than the output's stays in the history, if that is kept.
    */
   async replace(run: readonly Segment[], output: Segment): Promise<void> {
     assert(
       run.every((segment) => segment.sealed),
       'Only sealed segments are compacted',
     );
+    output.horizon = this.#history.lastSeq;
+    await this.#history.keepSegments(run, output.horizon);
     this.#table.replace(run, output);
     try {
       await this.#manifest.write();

@@ -11,7 +11,7 @@
 import { ALL_DURABLE } from '../log/durability.js';
 import { join } from 'node:path';
 
-import type { Env, File } from '../env/env.js';
+import type { Env, File, Fs } from '../env/env.js';
 import { KvError, isKvError, systemCode } from '../errors.js';
 import { openSegments } from '../log/segments/directory.js';
 import { MANIFEST_NAME, largeValueName, parseFileName } from '../log/bytes/file-names.js';
@@ -21,9 +21,10 @@ import type { LargeReference } from '../log/segments/large-value-file.js';
 import { HintReader } from '../log/segments/hint-reader.js';
 import { readManifest } from '../log/segments/manifest-file.js';
 import { requireFile } from '../log/segments/ownership.js';
+import { keptLargeFiles, openPast, type Moment } from './past-segments.js';
 import type { Manifest } from '../log/bytes/manifest.js';
 import { refuseRemnants } from '../log/recovery/remnants.js';
-import { findTail, replay, type Tail } from '../log/recovery/replay.js';
+import { findTail, replay, type ReplayReport, type Scans } from '../log/recovery/replay.js';
 import type { Segment, SegmentTable } from '../log/segments/segment.js';
 import { SegmentScanner } from '../log/segments/segment-scanner.js';
 import type { ScannedBatch, ScannedFrame } from '../log/segments/segment-scanner.js';
@@ -32,7 +33,7 @@ import { Flushes } from '../store/flushes/flushes.js';
 import { Items } from '../store/items/items.js';
 import { SEED_BYTES, hashSeed } from '../log/bytes/key-hash.js';
 import { liveLargeReferences, requireLargeFiles } from '../store/restart/large-files.js';
-import { readClaims, refuseLoss, type LossClaim } from '../store/restart/loss-proof.js';
+import { readClaims, refuseLoss } from '../store/restart/loss-proof.js';
 import { Keydir } from '../store/keydir/keydir.js';
 import { replayEntries } from '../store/restart/replay-items.js';
 import type { SnapshotItem } from '../store/snapshot-file/writer.js';
@@ -49,6 +50,16 @@ interface ReaderParts {
   readonly flushes: Flushes;
   readonly nowMs: number;
   readonly clocks: Clocks;
+}
+
+/** What is replayed, and up to where. */
+interface Source {
+  readonly table: SegmentTable;
+  readonly scans: Scans;
+  /** Of the past: the last record that counts. */
+  readonly seq?: number;
+  /** Of the past, when it was asked for by the time. */
+  readonly nowMs?: number | undefined;
 }
 
 export interface StoreSizes {
@@ -82,53 +93,65 @@ export class StoreReader {
 
   /**
    * Throws KV_NOT_A_STORE when there is no store, KV_CORRUPTION and KV_FORMAT_VERSION when it cannot be
-   * read whole.
+   * read whole. With `moment`, the state at that moment; KV_TOO_OLD when it is not kept.
    */
-  static async open(env: Env, dir: string): Promise<StoreReader> {
-    return settled(() => StoreReader.#look(env, dir));
+  static async open(env: Env, dir: string, moment?: Moment): Promise<StoreReader> {
+    return settled(() => StoreReader.#look(env, dir, moment));
   }
 
-  static async #look(env: Env, dir: string): Promise<StoreReader> {
+  static async #look(env: Env, dir: string, moment?: Moment): Promise<StoreReader> {
     const manifest = await requireManifest(env, dir);
     // Before the log: what they claim it must then come up to, whatever a server goes on to write.
     const claims = await readClaims(env.fs, dir, manifest);
     const table = await openSegments(env.fs, dir, manifest);
     const tail = await table.closedOnFailure(findTail(table));
-    return StoreReader.#read(env, dir, table, tail, claims);
+    if (moment === undefined) {
+      const { scans } = tail;
+      return StoreReader.#read(env, dir, { table, scans }, ({ lastSeq }) =>
+        refuseLoss(claims, table.ordered, lastSeq, tail.clean),
+      );
+    }
+    const past = await openPast(env.fs, dir, manifest.storeId, table, moment);
+    const nowMs = moment.kind === 'time' ? moment.ms : undefined;
+    return StoreReader.#read(env, dir, { ...past, scans: new Map(), nowMs }, () =>
+      Promise.resolve(),
+    );
   }
 
   static async #read(
     env: Env,
     dir: string,
-    table: SegmentTable,
-    { scans, clean }: Pick<Tail, 'scans' | 'clean'>,
-    claims: readonly LossClaim[],
+    { table, scans, seq: seqMax, nowMs: momentMs }: Source,
+    verify: (report: ReplayReport) => Promise<void>,
   ): Promise<StoreReader> {
     const seed = hashSeed(env.random.bytes(SEED_BYTES));
     const items = new Items(new Keydir({ seed, recency: false }), table, ALL_DURABLE);
     const flushes = new Flushes(seed);
     let reader: StoreReader | undefined;
     try {
-      const { lastSeq, timeMs } = await replay(
+      const report = await replay(
         table.ordered,
         scans,
         (entries, isSorted, segment) =>
           replayEntries(items, flushes, entries, isSorted, segment, 0),
         {
-          hints: new HintReader(env.fs, dir, true),
+          hints: new HintReader(env.fs, dir, seqMax === undefined),
           hashSeed: seed,
+          ...(seqMax === undefined ? {} : { seqMax }),
           onBegin: (records, found) => {
             items.begin(records, found);
           },
         },
       );
-      await refuseLoss(claims, table.ordered, lastSeq, clean);
+      await verify(report);
+      const { lastSeq, timeMs } = report;
       const clock = new StoreClock(env.clock);
       clock.catchUp(timeMs);
-      const nowMs = clock.nowMs();
-      const clocks = { clockAheadMs: clock.aheadMs };
-      reader = new StoreReader({ seq: lastSeq, table, items, flushes, nowMs, clocks });
-      await reader.#openLargeFiles(env, dir);
+      const isPast = seqMax !== undefined;
+      const nowMs = momentMs ?? (isPast ? timeMs : clock.nowMs());
+      const clocks = { clockAheadMs: isPast ? 0 : clock.aheadMs };
+      reader = new StoreReader({ seq: seqMax ?? lastSeq, table, items, flushes, nowMs, clocks });
+      await reader.#openLargeFiles(env, dir, isPast);
       return reader;
     } catch (error: unknown) {
       await (reader ?? table).close();
@@ -230,21 +253,13 @@ export class StoreReader {
   }
 
   /** Only those of live items: a running server removes the others as it likes. */
-  async #openLargeFiles(env: Env, dir: string): Promise<void> {
+  async #openLargeFiles(env: Env, dir: string, isPast: boolean): Promise<void> {
     const references = liveLargeReferences(this.#items, this.#flushes, this.#nowMs, this.seq);
-    await requireLargeFiles(env.fs, dir, references);
-    for (const reference of references) {
-      await this.#openLargeFile(env, join(dir, largeValueName(reference.id)), reference);
-    }
-  }
-
-  async #openLargeFile(env: Env, path: string, reference: LargeReference): Promise<void> {
-    try {
-      this.#largeFiles.set(reference.id, await env.fs.open(path, 'read'));
-    } catch (error: unknown) {
-      if (systemCode(error) !== 'ENOENT') throw error;
-      const message = 'The file of a large value is missing';
-      throw new KvError('KV_CORRUPTION', message, { path, cause: error });
+    if (!isPast) await requireLargeFiles(env.fs, dir, references);
+    const kept = isPast ? await keptLargeFiles(env.fs, dir) : new Map<number, string>();
+    for (const { id } of references) {
+      const path = kept.get(id) ?? join(dir, largeValueName(id));
+      this.#largeFiles.set(id, await openLargeFile(env.fs, path, isPast));
     }
   }
 
@@ -255,6 +270,18 @@ export class StoreReader {
       read: (target, position) => readLargeValue(file, reference, target, position),
       release: () => {},
     };
+  }
+}
+
+async function openLargeFile(fs: Fs, path: string, isPast: boolean): Promise<File> {
+  try {
+    return await fs.open(path, 'read');
+  } catch (error: unknown) {
+    if (systemCode(error) !== 'ENOENT') throw error;
+    const [code, what] = isPast
+      ? (['KV_TOO_OLD', 'not kept'] as const)
+      : (['KV_CORRUPTION', 'missing'] as const);
+    throw new KvError(code, `The file of a large value is ${what}`, { path, cause: error });
   }
 }
 

@@ -239,6 +239,8 @@ function storeOptionsOf(config: Config): Partial<StoreOptions> {
     compactRatio: config.compactRatio,
     compactMinBytes: config.compactMinBytes,
     snapshot: config.snapshot,
+    keepHistoryMs: config.keepHistoryMs,
+    historyBytesMax: config.historyBytesMax,
     scrubBytesPerSecond: config.scrubBytesPerSecond,
     acceptClock: config.acceptsClock,
     ownsThread: true,

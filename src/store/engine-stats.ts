@@ -75,6 +75,17 @@ function logLines(parts: StoreParts, opened: Opened): Lines {
     ['kv_dead_bytes', deadBytes],
     ['kv_large_bytes', items.largeBytes],
     ['kv_keydir_bytes', items.keydir.memoryBytes],
+    ...historyLines(parts),
+  ];
+}
+
+function historyLines({ history }: StoreParts): Lines {
+  if (!history.isKept) return [];
+  const { files, bytes, oldestMs } = history.stats;
+  return [
+    ['kv_history_files', files],
+    ['kv_history_bytes', bytes],
+    ['kv_history_oldest', Math.floor(oldestMs / 1000)],
   ];
 }
 

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import type { Env } from '../env/env.js';
 import { CommitDurability } from '../log/durability.js';
 import { MANIFEST_NAME } from '../log/bytes/file-names.js';
+import { History, type HistoryOptions } from '../log/history.js';
 import { Log } from '../log/log.js';
 import type { Recovered } from '../log/recovery/recovery.js';
 import type { ReplayReport } from '../log/recovery/replay.js';
@@ -47,7 +48,13 @@ export async function openStore(
   const startedMs = env.clock.monotonicMs();
   const state = emptyState(env, options);
   const { clock, items, flushes, reads } = state;
-  const log = await openLog(env, dir, options, state);
+  const history = new History(env.fs, dir, historyOptionsOf(options), {
+    nowMs: () => clock.nowMs(),
+    get lastSeq() {
+      return state.durability.lastSeq;
+    },
+  });
+  const log = await openLog(env, dir, options, state, history);
   flushes.promises.noteNeeds((slot) => log.table.at(slot));
   const behindMs = clock.catchUp(log.recovery.timeMs);
   if (behindMs > 1000) {
@@ -56,10 +63,10 @@ export async function openStore(
       { behindMs: Math.round(behindMs) },
     );
   }
-  const large = await openLargeValues(env, dir, log, items);
+  const large = await openLargeValues(env, dir, log, items, history);
   const cache = new ValueCache(options.cacheBytesMax);
   const counters = new StoreCounters();
-  const opened = { env, options, clock, log, items, cache, flushes, large, counters };
+  const opened = { env, options, clock, log, history, items, cache, flushes, large, counters };
   const durationMs = env.clock.monotonicMs() - startedMs;
   return new DurableStore(storeParts(opened), { keys: items.count, durationMs }, reads);
 }
@@ -86,13 +93,20 @@ function emptyState(env: Env, options: StoreOptions) {
 }
 
 /** Refuses the start, with nothing changed, when the clock, a claim or a large value says that something is missing. */
-function openLog(env: Env, dir: string, options: StoreOptions, state: State): Promise<Log> {
+function openLog(
+  env: Env,
+  dir: string,
+  options: StoreOptions,
+  state: State,
+  history: History,
+): Promise<Log> {
   const { clock, items, flushes, reads, table } = state;
   const usedSeconds = clock.nowSeconds();
   const logOptions = {
     segmentBytesMax: options.segmentBytesMax,
     appendBytesMin: options.appendBytesMin,
     storeClock: clock,
+    history,
     reads: options.ownsThread ? reads : undefined,
     useHints: options.useHints,
     verify: async ({ storeId, restored, clean }: Recovered, { lastSeq, timeMs }: ReplayReport) => {
@@ -121,17 +135,31 @@ async function openLargeValues(
   dir: string,
   log: Log,
   items: Items,
+  history: History,
 ): Promise<LargeValues> {
-  const large = new LargeValues(env, dir, (bytes) => log.checkRoom(bytes));
+  const large = new LargeValues(env, dir, history, (bytes) => log.checkRoom(bytes));
   try {
-    await large.removeOrphans(items.largeIds(), items.largeIdMax);
+    await history.open();
+    noteUnknownHorizons(log);
     // What is forgotten before the first commit of this life needs no further one for its file to go.
     large.settle(log.watermark);
+    await large.removeOrphans(items.largeIds(), items.largeIdMax);
     return large;
   } catch (error) {
     await log.close();
     throw error;
   }
+}
+
+/** What an older release compacted may lack anything that died before this start. */
+function noteUnknownHorizons({ table, lastSeq }: Log): void {
+  for (const segment of table.ordered) {
+    if (segment.horizon === Infinity) segment.horizon = lastSeq;
+  }
+}
+
+function historyOptionsOf({ keepHistoryMs, historyBytesMax }: StoreOptions): HistoryOptions {
+  return { keepMs: keepHistoryMs, bytesMax: historyBytesMax };
 }
 
 /** Whether a start would find a store there, and not make one. */

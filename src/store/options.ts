@@ -38,6 +38,10 @@ export interface StoreOptions {
   /** `compact`: after a compaction, at most every snapshotPauseMs; a number: every so many ms. */
   readonly snapshot: 'never' | 'compact' | number;
   readonly snapshotPauseMs: number;
+  /** What compaction replaces stays readable for so long (docs/format.md, "history"); 0: not. */
+  readonly keepHistoryMs: number;
+  /** The oldest of it goes above this; 0: no bound. */
+  readonly historyBytesMax: number;
   /** Sealed segments and large values are read again for damage at this rate; 0: not. */
   readonly scrubBytesPerSecond: number;
   /** The thread belongs to the store: short commits may hold it up (log/commit/direct-writes.ts). */
@@ -63,6 +67,8 @@ export const STORE_OPTIONS_DEFAULT: StoreOptions = {
   compactMinBytes: COMPACT_MIN_BYTES_DEFAULT,
   snapshot: 'compact',
   snapshotPauseMs: SNAPSHOT_PAUSE_MS_DEFAULT,
+  keepHistoryMs: 0,
+  historyBytesMax: 0,
   scrubBytesPerSecond: 0,
   ownsThread: false,
   useHints: true,
@@ -106,6 +112,8 @@ const CHECKS: Readonly<Record<keyof StoreOptions, Check>> = {
       ? undefined
       : "'never', 'compact' or ms, at least 1",
   snapshotPauseMs: wholeNumber(0),
+  keepHistoryMs: wholeNumber(0),
+  historyBytesMax: wholeNumber(0),
   scrubBytesPerSecond: wholeNumber(0),
   ownsThread: isBoolean,
   useHints: isBoolean,

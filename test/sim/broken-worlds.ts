@@ -49,6 +49,7 @@ export function withFs(env: Env, calls: Partial<Env['fs']>): Env {
     list: (dir) => fs.list(dir),
     makeDir: (dir) => fs.makeDir(dir),
     rename: (from, to) => fs.rename(from, to),
+    link: (from, to) => fs.link(from, to),
     remove: (path) => fs.remove(path),
     syncDir: (dir) => fs.syncDir(dir),
     lock: (path) => fs.lock(path),

@@ -78,6 +78,16 @@ export class SimDisk {
     return true;
   }
 
+  /** False when there is nothing to give a second name. */
+  link(from: string, to: string): boolean {
+    const [fromDir, fromName] = this.#place(from);
+    const [toDir, name] = this.#place(to);
+    const inode = fromDir?.cached.get(fromName);
+    if (toDir === undefined || inode === undefined) return false;
+    this.#change(toDir, { kind: 'link', order: this.#orders++, name, inode });
+    return true;
+  }
+
   remove(path: string): void {
     const [dir, name] = this.#place(path);
     if (dir?.cached.has(name) === true) {

@@ -83,6 +83,13 @@ export class SimFs implements Fs {
     });
   }
 
+  link(from: string, to: string): Promise<void> {
+    return this.operate('rename', from, () => {
+      if (!this.process.world.disk.link(from, to)) throw systemError('ENOENT', 'link', from);
+      return () => {};
+    });
+  }
+
   remove(path: string): Promise<void> {
     return this.operate('remove', path, () => {
       this.process.world.disk.remove(path);

@@ -13,6 +13,7 @@ import { StoreClock } from '../../src/store/clock.js';
 import { DIR } from '../sim/engine.js';
 import { unwrap } from '../sim/recovery-check.js';
 import { SimWorld, type SimProcess } from '../sim/sim-world.js';
+import { noHistory } from './no-history.js';
 import { settle } from './sim-store.js';
 
 /** The entries of a list, as copies, in the order of the log. */
@@ -74,6 +75,7 @@ export class SimLog {
           segmentBytesMax: this.#segmentBytesMax,
           appendBytesMin: this.appendBytesMin,
           storeClock: new StoreClock(process.clock),
+          history: noHistory(process.fs, DIR),
           useHints,
         },
         (list) => void this.entries.push(...entriesOf(list)),

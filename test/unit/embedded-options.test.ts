@@ -43,6 +43,8 @@ describe('The options of open()', () => {
     'idleMsMax',
     'compactMinBytes',
     'snapshotPauseMs',
+    'keepHistoryMs',
+    'historyBytesMax',
     'scrubBytesPerSecond',
   ];
   const BAD: readonly (readonly [string, readonly unknown[]])[] = [

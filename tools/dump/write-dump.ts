@@ -4,6 +4,7 @@
 import type { Env } from '../../src/env/env.js';
 import { SnapshotComposer, type SnapshotForm } from '../../src/store/snapshot-file/format.js';
 import { composeSnapshot, type SnapshotItem } from '../../src/store/snapshot-file/writer.js';
+import type { Moment } from '../../src/offline/past-segments.js';
 import { StoreReader } from '../../src/offline/store-reader.js';
 import { endedByReader } from '../terminal/output.js';
 import { openOutput } from '../terminal/output-file.js';
@@ -13,6 +14,8 @@ interface DumpOptions {
   readonly format: SnapshotForm;
   readonly prefix: string;
   readonly keysOnly: boolean;
+  /** Undefined: now. */
+  readonly moment?: Moment | undefined;
 }
 
 interface DumpReport {
@@ -27,7 +30,7 @@ export async function writeDump(
   out: string,
   options: DumpOptions,
 ): Promise<DumpReport> {
-  const reader = await StoreReader.open(env, dir);
+  const reader = await StoreReader.open(env, dir, options.moment);
   try {
     const prefix = Buffer.from(options.prefix);
     const count = reader.count(prefix);

@@ -7,6 +7,8 @@ export const LOCK_NAME = 'LOCK';
 export const SNAPSHOT_NAME = 'snapshot.json';
 export const IMAGE_NAME = 'IMAGE';
 export const CONTROL_NAME = 'control.sock';
+/** The folder of what compaction replaced, when it is kept. */
+export const HISTORY_NAME = 'history';
 export const TEMPORARY_SUFFIX = '.tmp';
 
 /** `<name>.cairn-<hex digits>.tmp`: unlike anybody else's. */
@@ -75,4 +77,52 @@ function parseFinalName(name: string): FinalKind | undefined {
   const large = LARGE_VALUE_PATTERN.exec(name);
   if (large !== null) return { kind: 'large-value', id: Number(large[1]) };
   return FIXED_NAMES.get(name);
+}
+
+/** A segment that was replaced: when, and what it holds. Its name says all of that. */
+export interface KeptSegment {
+  readonly last: number;
+  readonly generation: number;
+  /** Up to the end of its last batch. */
+  readonly bytes: number;
+  readonly horizon: number;
+  /** The newest seq when it was replaced, and the time on the store's clock. */
+  readonly replacedSeq: number;
+  readonly replacedMs: number;
+}
+
+/** A large value whose item is gone. */
+export interface KeptLargeValue {
+  readonly id: number;
+  /** Of the record by which it went. */
+  readonly replacedSeq: number;
+  readonly replacedMs: number;
+}
+
+const KEPT_SEGMENT_PATTERN = /^(\d{10})-(\d{4,})\.(\d+)\.(\d+)\.(\d+)\.(\d+)\.seg$/;
+const KEPT_LARGE_PATTERN = /^(\d{15})\.(\d+)\.(\d+)\.val$/;
+
+/** `<place>.<bytes>.<horizon>.<seq>.<ms>.seg` */
+export function keptSegmentName(kept: KeptSegment): string {
+  const { last, generation, bytes, horizon, replacedSeq, replacedMs } = kept;
+  return `${placeName(last, generation)}.${bytes}.${horizon}.${replacedSeq}.${replacedMs}.seg`;
+}
+
+/** `<id>.<seq>.<ms>.val` */
+export function keptLargeValueName({ id, replacedSeq, replacedMs }: KeptLargeValue): string {
+  return `${String(id).padStart(15, '0')}.${replacedSeq}.${replacedMs}.val`;
+}
+
+/** What a name in the folder of the history says; undefined: nothing of ours. */
+export function parseKeptName(name: string): KeptSegment | KeptLargeValue | undefined {
+  const segment = KEPT_SEGMENT_PATTERN.exec(name)?.slice(1).map(Number);
+  if (segment !== undefined) {
+    const [last = 0, generation = 0, bytes = 0, horizon = 0, replacedSeq = 0, replacedMs = 0] =
+      segment;
+    return { last, generation, bytes, horizon, replacedSeq, replacedMs };
+  }
+  const large = KEPT_LARGE_PATTERN.exec(name)?.slice(1).map(Number);
+  if (large === undefined) return undefined;
+  const [id = 0, replacedSeq = 0, replacedMs = 0] = large;
+  return { id, replacedSeq, replacedMs };
 }

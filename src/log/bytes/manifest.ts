@@ -21,6 +21,8 @@ export interface ManifestEntry {
   readonly bytes: number | null;
   /** While open: so many bytes of the file, batches and zeros ahead, have been written. A shorter file was cut. */
   readonly zeroed?: number;
+  /** Of a compacted segment: it lacks only records that were dead when this seq was the newest. 0: it lacks none. */
+  readonly horizon?: number;
 }
 
 export interface Manifest {

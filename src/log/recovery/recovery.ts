@@ -185,7 +185,14 @@ async function rewriteTail(
   const { fs } = env;
   const { segment: old, blank } = tail;
   const { zeroed: _, ...place } = old.entry;
-  const entry: ManifestEntry = { ...place, generation: old.generation + 1, bytes: null };
+  // A copy of all that counted lacks no more than the old file.
+  const horizon = old.horizon === Infinity ? {} : { horizon: old.horizon };
+  const entry: ManifestEntry = {
+    ...place,
+    ...horizon,
+    generation: old.generation + 1,
+    bytes: null,
+  };
   const name = segmentName(entry.last, entry.generation);
   await replaceFileBy(fs, dir, name, async (copy) => {
     const header = encodeSegmentHeader({

@@ -10,7 +10,7 @@ import { KvError } from '../../errors.js';
 import { staleKeysNote } from '../damage/damaged-keys.js';
 import { EntryListBuilder } from '../bytes/entry-list.js';
 import type { EntryList } from '../bytes/entry-list.js';
-import { BATCH_KIND } from '../bytes/format.js';
+import { BATCH_KIND, frameSeqAt } from '../bytes/format.js';
 import type { BatchHeader } from '../bytes/format.js';
 import { hashEntries, inHashOrder } from '../bytes/entry-order.js';
 import type { HintFacts, HintHead, ReplayedSegment } from '../bytes/hint.js';
@@ -115,7 +115,11 @@ interface WholeScan extends ReplayedSegment {
 }
 
 /** Every batch of a segment of so many bytes, up to its end or a defect. */
-async function scanAll(scanner: SegmentScanner, segmentBytes: number): Promise<WholeScan> {
+async function scanAll(
+  scanner: SegmentScanner,
+  segmentBytes: number,
+  seqMax = Infinity,
+): Promise<WholeScan> {
   scanner.reusesWindow = true;
   const entries = new EntryListBuilder(segmentBytes / ENTRIES_SHARE);
   let first: BatchHeader | undefined;
@@ -123,14 +127,17 @@ async function scanAll(scanner: SegmentScanner, segmentBytes: number): Promise<W
   let lastSeq = 0;
   let timeMs = 0;
   const take = (source: Buffer, at: number, offset: number): void => {
-    entries.addFrame(source, at, offset);
+    if (seqMax === Infinity || frameSeqAt(source, at) <= seqMax)
+      entries.addFrame(source, at, offset);
   };
   for (let header = await scanner.nextInto(take); header !== undefined;) {
     first ??= header;
     last = header;
     // Of a seal that is the last seq given out before it.
-    lastSeq = Math.max(lastSeq, header.firstSeq);
-    timeMs = Math.max(timeMs, header.timeMs);
+    if (header.firstSeq <= seqMax) {
+      lastSeq = Math.max(lastSeq, header.firstSeq);
+      timeMs = Math.max(timeMs, header.timeMs);
+    }
     header = await scanner.nextInto(take);
   }
   return { entries, facts: { lastSeq: Math.max(lastSeq, entries.lastSeq), timeMs }, first, last };
@@ -195,6 +202,8 @@ export interface ReplayOptions {
   readonly hints: HintReader;
   /** Taken when no hint says which one the keys were hashed with. */
   readonly hashSeed: HashSeed;
+  /** Records with a higher seq are passed over, and so are hints, which tell of all; nothing may be in `scans` then. */
+  readonly seqMax?: number;
   /** Told before the first record is visited: about how many will be, and how they are hashed. */
   readonly onBegin?: (records: number, seed: HashSeed) => void;
   /** Told after each segment. */
@@ -223,7 +232,8 @@ export async function replay(
   for (const [index, segment] of segments.entries()) {
     const hinted = await hints.load(segment);
     if (segment.sealed && hinted === undefined) scanned.push(segment);
-    const replayed = hinted ?? scans.get(segment.last) ?? (await scanSealed(segment));
+    const replayed =
+      hinted ?? scans.get(segment.last) ?? (await scanSealed(segment, options.seqMax));
     // The next hint is read from the disk while this one is taken in.
     hints.begin(segments[index + 1]);
     const { entries, seed } = replayed;
@@ -258,9 +268,9 @@ function expectedRecords(
 }
 
 /** Scans a segment that must be whole; throws KV_CORRUPTION with the place of the first defect. */
-async function scanSealed(segment: Segment): Promise<ReplayedSegment> {
+async function scanSealed(segment: Segment, seqMax = Infinity): Promise<ReplayedSegment> {
   const scanner = new SegmentScanner(segment.file, segment.salt, segment.committedBytes);
-  const replayed = await scanAll(scanner, segment.committedBytes);
+  const replayed = await scanAll(scanner, segment.committedBytes, seqMax);
   if (scanner.defect === undefined) return replayed;
   const keys = await staleKeysNote(segment, scanner.defect.offset);
   throw new KvError(

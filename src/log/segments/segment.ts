@@ -33,6 +33,8 @@ export class Segment {
   sealed = false;
   /** The file is no shorter, batches and zeros ahead together, and the manifest says so (or is to say so). */
   zeroedBytes: number;
+  /** See ManifestEntry; Infinity: an older release compacted it. */
+  horizon: number;
   /** Bytes of frames that the keydir points to. */
   liveBytes = 0;
   /** Headers and stuck frames that a compaction could not spare: exact for what a compaction wrote. */
@@ -54,6 +56,7 @@ export class Segment {
     this.generation = place.generation;
     this.salt = place.salt;
     this.zeroedBytes = place.zeroed ?? 0;
+    this.horizon = place.horizon ?? (place.generation === 0 ? 0 : Infinity);
     this.file = file;
   }
 
@@ -68,9 +71,11 @@ export class Segment {
   }
 
   get entry(): ManifestEntry {
-    const { first, last, generation, salt } = this;
-    if (this.sealed) return { first, last, generation, salt, bytes: this.committedBytes };
-    const open = { first, last, generation, salt, bytes: null };
+    const { first, last, generation, salt, horizon } = this;
+    const isTold = generation > 0 && horizon !== Infinity;
+    const place = { first, last, generation, salt, ...(isTold ? { horizon } : {}) };
+    if (this.sealed) return { ...place, bytes: this.committedBytes };
+    const open = { ...place, bytes: null };
     return this.zeroedBytes === 0 ? open : { ...open, zeroed: this.zeroedBytes };
   }
 

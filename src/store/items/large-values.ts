@@ -21,7 +21,8 @@ import {
   readLargeValue,
 } from '../../log/segments/large-value-file.js';
 import type { LargeReference } from '../../log/segments/large-value-file.js';
-import { freeTemporaryName, removeOurs } from '../../log/segments/ownership.js';
+import { freeTemporaryName, isOurs } from '../../log/segments/ownership.js';
+import type { History } from '../../log/history.js';
 import { isNoSpace } from '../../log/commit/zero-ahead.js';
 import { FewAtATime } from './few-at-a-time.js';
 import type { LargeValue, LargeValueHandle, LargeValueWriter } from '../store.js';
@@ -40,6 +41,8 @@ export class LargeValues {
   readonly #fs: Fs;
   readonly #dir: string;
   readonly #checkRoom: (bytes: number) => Promise<void>;
+  readonly #history: History;
+  readonly #share = new PoolShare(1);
   #nextId = 1;
   readonly #finished = new Map<number, LargeReference>();
   readonly #readers = new Map<number, number>();
@@ -49,12 +52,17 @@ export class LargeValues {
   readonly #reads = new FewAtATime(READS_MAX);
 
   /** `checkRoom` throws KV_NO_SPACE when so many bytes more would take what the log needs. */
-  constructor(env: Env, dir: string, checkRoom: (bytes: number) => Promise<void>) {
-    const share = new PoolShare(1);
+  constructor(
+    env: Env,
+    dir: string,
+    history: History,
+    checkRoom: (bytes: number) => Promise<void>,
+  ) {
     this.#env = env;
-    this.#fs = sharing(env.fs, share);
+    this.#fs = sharing(env.fs, this.#share);
     this.#dir = dir;
-    this.#checkRoom = (bytes) => share.run(() => checkRoom(bytes));
+    this.#history = history;
+    this.#checkRoom = (bytes) => this.#share.run(() => checkRoom(bytes));
   }
 
   /** At the start: removes what no item refers to. `used`: the ids of all items; `idMax`: the highest in the log. */
@@ -64,8 +72,14 @@ export class LargeValues {
       const parsed = parseFileName(name);
       if (parsed.kind !== 'large-value') continue;
       this.#nextId = Math.max(this.#nextId, parsed.id + 1);
-      if (!used.has(parsed.id)) await removeOurs(this.#fs, this.#dir, name);
+      if (!used.has(parsed.id)) await this.#removeOrphan(name, parsed.id, idMax);
     }
+  }
+
+  /** One that the log names belonged to an item; an upload that was cut short never did. */
+  async #removeOrphan(name: string, id: number, idMax: number): Promise<void> {
+    if (!(await isOurs(this.#fs, this.#dir, name))) return;
+    await this.#history.takeLargeValue(id, 0, id <= idMax ? this.#watermark : 0);
   }
 
   async openWriter(): Promise<LargeValueWriter> {
@@ -180,8 +194,9 @@ export class LargeValues {
   /** Nothing refers to it once `seq` is durable. */
   dropAfter(reference: LargeReference | undefined, seq: number): void {
     if (reference === undefined) return;
-    this.#doomed.set(reference.id, { reference, seq });
-    this.#removeIfDone(reference.id, seq);
+    const doomed = { reference, seq };
+    this.#doomed.set(reference.id, doomed);
+    this.#removeIfDone(doomed);
   }
 
   /** Nothing refers to it, nor ever did durably. */
@@ -192,13 +207,14 @@ export class LargeValues {
   /** Records up to `watermark` are durable: files they made dead may go. */
   settle(watermark: number): void {
     this.#watermark = watermark;
-    for (const [id, { seq }] of this.#doomed) this.#removeIfDone(id, seq);
+    for (const doomed of this.#doomed.values()) this.#removeIfDone(doomed);
   }
 
-  #removeIfDone(id: number, seq: number): void {
+  #removeIfDone({ reference, seq }: Doomed): void {
+    const { id, bytes } = reference;
     if (seq > this.#watermark || this.#readers.has(id)) return;
     this.#doomed.delete(id);
-    this.#track(this.#fs.remove(this.#pathOf(id)));
+    this.#track(this.#share.run(() => this.#history.takeLargeValue(id, bytes, seq)));
   }
 
   /** Waits for removals that are under way. */

@@ -3,6 +3,7 @@
 import { createHistogram, type RecordableHistogram } from 'node:perf_hooks';
 
 import type { Env } from '../../env/env.js';
+import type { History } from '../../log/history.js';
 import type { Log } from '../../log/log.js';
 import type { StoreClock } from '../clock.js';
 import type { StoreCounters } from '../counters.js';
@@ -20,6 +21,7 @@ interface OpenedParts {
   readonly options: StoreOptions;
   readonly clock: StoreClock;
   readonly log: Log;
+  readonly history: History;
   readonly items: Items;
   readonly cache: ValueCache;
   readonly flushes: Flushes;

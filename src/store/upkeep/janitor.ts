@@ -104,12 +104,19 @@ export class Janitor {
   #plan(): void {
     this.#timer = this.#parts.env.clock.setTimer(TICK_MS, () => {
       this.#later(() => this.#compactIfWorth());
+      this.#later(() => this.#trimHistory());
       const { snapshot } = this.#parts.options;
       if (typeof snapshot === 'number' && this.#nowMs() - this.#lastSnapshotMs >= snapshot) {
         this.#snapshotLater();
       }
       this.#plan();
     });
+  }
+
+  /** On a full disk writes wait for room: the past goes first. */
+  #trimHistory(): Promise<void> {
+    const { history, log } = this.#parts;
+    return log.short ? history.clear() : history.trim();
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {

@@ -9,6 +9,7 @@ import { SegmentTable } from '../../../../src/log/segments/segment.js';
 import { StoreClock } from '../../../../src/store/clock.js';
 import { MIB } from '../../../../src/limits.js';
 import { DIR } from '../../../sim/engine.js';
+import { noHistory } from '../../../support/no-history.js';
 import { entriesOf } from '../../../support/sim-log.js';
 import { settle, SimStore } from '../../../support/sim-store.js';
 
@@ -48,6 +49,7 @@ async function replayed(
     segmentBytesMax: 8 * 1024,
     appendBytesMin: Infinity,
     storeClock: new StoreClock(process.clock),
+    history: noHistory(process.fs, DIR),
     useHints,
   };
   const visit = (list: EntryList): void => {

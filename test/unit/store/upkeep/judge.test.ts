@@ -23,6 +23,7 @@ import { STORE_OPTIONS_DEFAULT } from '../../../../src/store/options.js';
 import { ValueCache } from '../../../../src/store/value-cache/value-cache.js';
 import { SimWorld } from '../../../sim/sim-world.js';
 import { RECORDS, frameOf } from '../../../support/example-log.js';
+import { noHistory } from '../../../support/no-history.js';
 import { MemoryFile } from '../../../support/memory-file.js';
 
 const SEED = hashSeed(Buffer.alloc(8));
@@ -48,6 +49,7 @@ class Case {
     const log = { watermark: 100, durableTimeMs: env.clock.wallMs(), table };
     this.log = log;
     this.segments = segments;
+    const history = noHistory(env.fs, '/data');
     this.parts = storeParts({
       env,
       options: STORE_OPTIONS_DEFAULT,
@@ -56,7 +58,8 @@ class Case {
       items: new Items(keydir, { at: (slot) => segments[slot]! }, log),
       cache: new ValueCache(0),
       flushes: new Flushes(SEED),
-      large: new LargeValues(env, '/data', () => Promise.resolve()),
+      history,
+      large: new LargeValues(env, '/data', history, () => Promise.resolve()),
       counters: new StoreCounters(),
     });
     this.judge = new Judge(this.parts, new Set([RUN]), isOldest);

@@ -1,0 +1,174 @@
+// The history: what compaction replaced and what the log no longer needs, kept for a time in a folder of the data
+// directory, so that every moment of that time can be read again (docs/format.md, "history").
+//
+// Invariants:
+// - A segment's file has its name here, durably, before the manifest ceases to name it: no crash leaves a gap. One whose
+//   replacement was given up may be here and in the log; nothing ever changes either.
+// - Nothing that serves or recovers reads it. A file that is missing makes moments unreadable, never wrong: whoever
+//   reads the past compares horizons (offline/past-segments.ts).
+// - It holds at most `bytesMax` bytes and goes at once when the disk is full.
+
+import { join } from 'node:path';
+
+import type { Fs } from '../env/env.js';
+import { systemCode } from '../errors.js';
+import {
+  HISTORY_NAME,
+  keptLargeValueName,
+  keptSegmentName,
+  largeValueName,
+  parseKeptName,
+} from './bytes/file-names.js';
+import type { Segment } from './segments/segment.js';
+
+export interface HistoryOptions {
+  /** Files stay for so long after they were replaced; 0: they are removed at once. */
+  readonly keepMs: number;
+  /** The oldest go above this; 0: no bound but the time. */
+  readonly bytesMax: number;
+}
+
+/** The moment of a replacement, on the clocks of the store. */
+interface HistoryClock {
+  nowMs(): number;
+  readonly lastSeq: number;
+}
+
+interface KeptFile {
+  readonly name: string;
+  readonly bytes: number;
+  readonly replacedMs: number;
+}
+
+export interface HistoryStats {
+  readonly files: number;
+  readonly bytes: number;
+  /** Unix ms; 0: there is none. */
+  readonly oldestMs: number;
+}
+
+export class History {
+  readonly #fs: Fs;
+  readonly #dir: string;
+  readonly #folder: string;
+  readonly #options: HistoryOptions;
+  readonly #clock: HistoryClock;
+  /** By the time of their replacement. */
+  #files: KeptFile[] = [];
+  #bytes = 0;
+
+  constructor(fs: Fs, dir: string, options: HistoryOptions, clock: HistoryClock) {
+    this.#fs = fs;
+    this.#dir = dir;
+    this.#folder = join(dir, HISTORY_NAME);
+    this.#options = options;
+    this.#clock = clock;
+  }
+
+  get isKept(): boolean {
+    return this.#options.keepMs > 0;
+  }
+
+  get stats(): HistoryStats {
+    const oldestMs = this.#files[0]?.replacedMs ?? 0;
+    return { files: this.#files.length, bytes: this.#bytes, oldestMs };
+  }
+
+  /** Makes the folder when it is wanted, and learns what is in it. Requires: the directory's lock. */
+  async open(): Promise<void> {
+    if (!this.isKept) return;
+    await this.#fs.makeDir(this.#folder);
+    for (const name of await this.#fs.list(this.#folder)) {
+      const kept = parseKeptName(name);
+      if (kept === undefined) continue;
+      const bytes = await this.#sizeOf(name);
+      this.#note({ name, bytes, replacedMs: kept.replacedMs });
+    }
+    this.#files.sort((a, b) => a.replacedMs - b.replacedMs);
+  }
+
+  /** The newest seq. */
+  get lastSeq(): number {
+    return this.#clock.lastSeq;
+  }
+
+  /**
+   * Gives the files of segments that are about to be replaced a second name here, durable when it returns. `seq` is
+   * the horizon of what replaces them. Throws the system's error; then nothing may be replaced.
+   */
+  async keepSegments(run: readonly Segment[], seq: number): Promise<void> {
+    if (!this.isKept) return;
+    const replacedMs = this.#clock.nowMs();
+    for (const { name, last, generation, horizon, committedBytes: bytes } of run) {
+      if (horizon === Infinity) continue;
+      const moment = { replacedSeq: seq, replacedMs };
+      const kept = keptSegmentName({ last, generation, bytes, horizon, ...moment });
+      await this.#link(name, kept, bytes, replacedMs);
+    }
+    await this.#fs.syncDir(this.#folder);
+  }
+
+  /** Removes the file of a large value whose item went by the record of `seq`; 0: no record ever told of it. */
+  async takeLargeValue(id: number, bytes: number, seq: number): Promise<void> {
+    const name = largeValueName(id);
+    if (this.isKept && seq > 0) {
+      const replacedMs = this.#clock.nowMs();
+      await this.#link(
+        name,
+        keptLargeValueName({ id, replacedSeq: seq, replacedMs }),
+        bytes,
+        replacedMs,
+      );
+      await this.#fs.syncDir(this.#folder);
+    }
+    await this.#fs.remove(join(this.#dir, name));
+  }
+
+  /** Removes what is too old and what is too much. */
+  async trim(): Promise<void> {
+    const { keepMs, bytesMax } = this.#options;
+    const endMs = this.#clock.nowMs() - keepMs;
+    for (let file = this.#files[0]; file !== undefined; file = this.#files[0]) {
+      const isOld = file.replacedMs < endMs;
+      if (!isOld && (bytesMax === 0 || this.#bytes <= bytesMax)) return;
+      await this.#drop(file);
+    }
+  }
+
+  /** Gives all of it up: the disk is full, and what is served comes first. */
+  async clear(): Promise<void> {
+    for (let file = this.#files[0]; file !== undefined; file = this.#files[0])
+      await this.#drop(file);
+  }
+
+  async #link(name: string, kept: string, bytes: number, replacedMs: number): Promise<void> {
+    try {
+      await this.#fs.link(join(this.#dir, name), join(this.#folder, kept));
+    } catch (error) {
+      // A replacement that was given up, and is tried again.
+      if (systemCode(error) === 'EEXIST') return;
+      throw error;
+    }
+    this.#note({ name: kept, bytes, replacedMs });
+  }
+
+  async #drop(file: KeptFile): Promise<void> {
+    await this.#fs.remove(join(this.#folder, file.name));
+    this.#files.shift();
+    this.#bytes -= file.bytes;
+  }
+
+  #note(file: KeptFile): void {
+    this.#files.push(file);
+    this.#bytes += file.bytes;
+  }
+
+  async #sizeOf(name: string): Promise<number> {
+    const file = await this.#fs.open(join(this.#folder, name), 'read');
+    try {
+      return await file.size();
+    } finally {
+      await file.close();
+    }
+  }
+}

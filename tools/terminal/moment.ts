@@ -1,0 +1,55 @@
+// The options that name an earlier moment of a store: --at, --seq, --before-flush.
+
+import { type Command, InvalidArgumentError, Option } from 'commander';
+
+import { duration } from '../../src/config/values.js';
+import type { Moment } from '../../src/offline/past-segments.js';
+
+export interface MomentOptions {
+  readonly at?: number;
+  readonly seq?: number;
+  readonly beforeFlush?: boolean;
+}
+
+const UNIX_SECONDS = /^\d{9,11}(\.\d+)?$/;
+const AGO = /^\d+(\.\d+)?(ms|[smhd])$/i;
+
+/** Unix ms of `2026-11-29T03:00:00Z`, `2026-11-29 03:00` (local time), Unix seconds, or `10m` (ago). */
+function timeOf(text: string): number {
+  if (UNIX_SECONDS.test(text)) return Math.round(Number(text) * 1000);
+  if (AGO.test(text)) return Date.now() - duration(0)(text);
+  const ms = /^\d{4}-\d\d-\d\d/.test(text) ? Date.parse(text) : Number.NaN;
+  if (!Number.isNaN(ms)) return ms;
+  throw new InvalidArgumentError(
+    "Give a time such as 2026-11-29T03:00:00Z, '2026-11-29 03:00', Unix seconds, or 10m for ten minutes ago.",
+  );
+}
+
+function seqOf(text: string): number {
+  if (/^\d{1,15}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('Give a whole number.');
+}
+
+/** At most one of them may be given. */
+export function addMomentOptions(program: Command): Command {
+  const at = new Option(
+    '--at <time>',
+    'as it was then: a date, Unix seconds, or 10m ago',
+  ).argParser(timeOf);
+  const seq = new Option('--seq <n>', 'as it was after that record').argParser(seqOf);
+  const beforeFlush = new Option(
+    '--before-flush',
+    'as it was before the newest flush_all or delete_prefix',
+  );
+  return program
+    .addOption(at.conflicts(['seq', 'beforeFlush']))
+    .addOption(seq.conflicts(['at', 'beforeFlush']))
+    .addOption(beforeFlush.conflicts(['at', 'seq']));
+}
+
+/** Undefined: the newest state. */
+export function momentOf({ at, seq, beforeFlush }: MomentOptions): Moment | undefined {
+  if (at !== undefined) return { kind: 'time', ms: at };
+  if (seq !== undefined) return { kind: 'seq', seq };
+  return beforeFlush === true ? { kind: 'before-flush' } : undefined;
+}
