@@ -40,7 +40,7 @@ interface KeptFile {
   readonly replacedMs: number;
 }
 
-export interface HistoryStats {
+interface HistoryStats {
   readonly files: number;
   readonly bytes: number;
   /** Unix ms; 0: there is none. */

@@ -32,7 +32,7 @@ interface PastSegment {
   readonly replacedSeq: number;
 }
 
-export interface Past {
+interface Past {
   /** The files of that moment, in log order. */
   readonly table: SegmentTable;
   readonly seq: number;

@@ -92,7 +92,7 @@ export interface KeptSegment {
 }
 
 /** A large value whose item is gone. */
-export interface KeptLargeValue {
+interface KeptLargeValue {
   readonly id: number;
   /** Of the record by which it went. */
   readonly replacedSeq: number;
