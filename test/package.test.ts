@@ -25,10 +25,46 @@ async function npm(args: readonly string[], cwd: string): Promise<string> {
   return done.stdout;
 }
 
-describe('the package', function () {
+describe('the tarball', function () {
+  this.timeout(60_000);
+  let names: string[] = [];
+
+  before(async () => {
+    const args = ['pack', '--dry-run', '--json', '--ignore-scripts'];
+    const [entry] = JSON.parse(await npm(args, root)) as { files: { path: string }[] }[];
+    names = (entry?.files ?? []).map(({ path }) => path);
+  });
+
+  it('holds what runs and what documents it, no tests', () => {
+    expect(names).to.include.members([
+      'dist/tools/kv-server.js',
+      'README.md',
+      'LICENSE',
+      'docs/format.md',
+    ]);
+    const tests = names.filter((name) => /^(?:dist\/)?(?:test|benchmarks)\//.test(name));
+    expect(tests).to.deep.equal(['benchmarks/README.md']);
+  });
+
+  it('holds every file that its documents link to', () => {
+    const pages = names.filter((name) => name.endsWith('.md'));
+    const links = pages.flatMap((page) => {
+      const text = readFileSync(join(root, page), 'utf8');
+      // Both forms of Markdown: [words](target) and [words]: target.
+      const targets = text.matchAll(/\]\(([^)\s#]+)[^)]*\)|^\[[^\]]+\]: ([^\s#]+)/gm);
+      return [...targets]
+        .map(([, inline, apart]) => inline ?? apart ?? '')
+        .filter((target) => !/^[a-z]+:/.test(target))
+        .map((target) => ({ page, target: normalize(join(dirname(page), target)) }));
+    });
+    expect(links.filter(({ page }) => page === 'README.md')).to.have.length.above(10);
+    expect(links.filter(({ target }) => !names.includes(target))).to.deep.equal([]);
+  });
+});
+
+describe('the package @long', function () {
   this.timeout(180_000);
   let dir: string;
-  let packed: string;
   const installed = (name: string): string => join(dir, 'node_modules', '.bin', name);
 
   before(async () => {
@@ -36,7 +72,7 @@ describe('the package', function () {
     // Without its prepack script: it would build dist/ anew under the tests that run from there.
     const args = ['pack', '--json', '--ignore-scripts', '--pack-destination', dir];
     const [entry] = JSON.parse(await npm(args, root)) as { filename: string }[];
-    packed = join(dir, entry?.filename ?? '');
+    const packed = join(dir, entry?.filename ?? '');
     writeFileSync(join(dir, 'package.json'), '{ "private": true }');
     const quiet = ['--no-audit', '--no-fund', '--prefer-offline'];
     await npm(['install', ...quiet, packed], dir);
@@ -77,39 +113,6 @@ describe('the package', function () {
     const script = `import * as cairn from 'cairn-kv'; console.log(typeof cairn.open);`;
     const done = await run(process.execPath, ['--input-type=module', '-e', script], { cwd: dir });
     expect(done.stdout, done.stderr).to.equal('function\n');
-  });
-
-  async function namesInside(): Promise<Set<string>> {
-    const tar = await run('tar', ['-tzf', packed]);
-    return new Set(tar.stdout.split('\n').map((name) => name.replace(/^package\//, '')));
-  }
-
-  it('holds what runs and what documents it, no tests', async () => {
-    const names = [...(await namesInside())];
-    expect(names).to.include.members([
-      'dist/tools/kv-server.js',
-      'README.md',
-      'LICENSE',
-      'docs/format.md',
-    ]);
-    const tests = names.filter((name) => /^(?:dist\/)?(?:test|benchmarks)\//.test(name));
-    expect(tests).to.deep.equal(['benchmarks/README.md']);
-  });
-
-  it('holds every file that its documents link to', async () => {
-    const names = await namesInside();
-    const pages = [...names].filter((name) => name.endsWith('.md'));
-    const links = pages.flatMap((page) => {
-      const text = readFileSync(join(dir, 'node_modules', manifest.name, page), 'utf8');
-      // Both forms of Markdown: [words](target) and [words]: target.
-      const targets = text.matchAll(/\]\(([^)\s#]+)[^)]*\)|^\[[^\]]+\]: ([^\s#]+)/gm);
-      return [...targets]
-        .map(([, inline, apart]) => inline ?? apart ?? '')
-        .filter((target) => !/^[a-z]+:/.test(target))
-        .map((target) => ({ page, target: normalize(join(dirname(page), target)) }));
-    });
-    expect(links.filter(({ page }) => page === 'README.md')).to.have.length.above(10);
-    expect(links.filter(({ target }) => !names.has(target))).to.deep.equal([]);
   });
 
   it('a program in TypeScript names the types of the library', async () => {

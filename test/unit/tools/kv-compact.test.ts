@@ -89,7 +89,7 @@ describe('kv-compact', () => {
     expect(readdirSync(dir).sort()).to.deep.equal(names);
   });
 
-  it('asks the server that has the directory', async () => {
+  it('asks the server that has the directory @long', async () => {
     const args = ['--compact-ratio', '0.99', '--snapshot', 'never'];
     const server = await ServerProcess.start(cairnLaunch(dir, args));
     try {
