@@ -54,13 +54,13 @@ describe('The tiers of the tests', () => {
     expect(fast.filter(({ fullTitle }) => fullTitle.includes(LONG))).to.deep.equal([]);
   });
 
-  it('npm run test:all has those and the long ones', async () => {
+  it('npm run test:all has those and the long ones @long', async () => {
     const files = new Set((await listed('--all')).map(({ file }) => file));
     const sources = everything.map(({ path }) => path).filter((path) => path.endsWith('.test.ts'));
     expect([...files].toSorted()).to.deep.equal(sources.toSorted());
   });
 
-  it('a file or folder is run alone and whole, by its source or what was compiled', async () => {
+  it('a file or folder is run alone and whole, by its source or what was compiled @long', async () => {
     const file = 'test/crash/crash-loop.test.ts';
     for (const word of [file, `${root}/${file}`, 'dist/test/crash/crash-loop.test.js']) {
       const tests = await listed(word);
@@ -72,13 +72,13 @@ describe('The tiers of the tests', () => {
     expect(await listed('unit/store/keydir')).not.to.deep.equal([]);
   });
 
-  it('a title is looked for among all tests', async () => {
+  it('a title is looked for among all tests @long', async () => {
     const titles = (await listed('-g', LONG)).map(({ fullTitle }) => fullTitle);
     expect(titles).to.have.length.above(10);
     expect(titles.filter((title) => !title.includes(LONG))).to.deep.equal([]);
   });
 
-  it('a file that is not there, and a title that no test has, are no success', async () => {
+  it('a file that is not there, and a title that no test has, are no success @long', async () => {
     const unknown = await start(['test/unit/nowhere']);
     expect(unknown.code).to.equal(64);
     expect(unknown.stderr).to.match(/^There is no test test\/unit\/nowhere: [^\n]+\n$/);
@@ -87,7 +87,7 @@ describe('The tiers of the tests', () => {
     );
   });
 
-  it('skipped tests end in one line, whichever reporter', async () => {
+  it('skipped tests end in one line, whichever reporter @long', async () => {
     for (const reporter of ['spec', 'dot']) {
       const args = ['test/differential', '--reporter', reporter];
       const done = await start(args, { PATH: '/nowhere' });

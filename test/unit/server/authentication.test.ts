@@ -27,7 +27,7 @@ const binary = (opcode: number, key: string, value: string, extras = ''): string
 };
 const statusOf = (packet: string): number => Buffer.from(packet, 'latin1').readUInt16BE(6);
 
-describe('authentication', () => {
+describe('authentication @long', () => {
   const start = serversOf();
   let dir: string;
   let file: string;

@@ -15,7 +15,7 @@ import { skip } from '../../support/programs.js';
 import { ServerCommand } from '../../support/server-command.js';
 import { TestClient } from '../../support/test-server.js';
 
-describe('kv-server', () => {
+describe('kv-server @long', () => {
   let dir: string;
   let data: string;
   const started: ServerCommand[] = [];

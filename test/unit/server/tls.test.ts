@@ -30,7 +30,7 @@ interface Opened {
   readonly version: string | null;
 }
 
-describe('kv-server over TLS', function () {
+describe('kv-server over TLS @long', function () {
   let dir: string;
   let authority: Authority;
   let server: ServerCommand | undefined;

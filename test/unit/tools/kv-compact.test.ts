@@ -50,7 +50,7 @@ async function valuesOf(dir: string): Promise<string[]> {
   return lines.map((line) => (JSON.parse(line) as { value: string }).value.slice(0, 9)).sort();
 }
 
-describe('kv-compact', () => {
+describe('kv-compact @long', () => {
   let root = '';
   let dir = '';
 

@@ -30,7 +30,7 @@ function entriesOf(dump: Buffer): string[] {
   return lines.map((line) => line.replace(/,$/, '')).sort();
 }
 
-describe('kv-dump and kv-load', () => {
+describe('kv-dump and kv-load @long', () => {
   let root = '';
   let dir = '';
 

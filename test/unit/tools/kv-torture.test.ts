@@ -20,7 +20,7 @@ interface Figures {
   readonly disk: { readonly syncs: number };
 }
 
-describe('kv-torture', function () {
+describe('kv-torture @long', function () {
   this.timeout(120_000);
   let dir: string;
 
