@@ -111,7 +111,7 @@ describe('kv-client (against a scripted server)', () => {
     await fs.remove(dir);
   });
 
-  it('ends with 74 for SERVER_ERROR and 69 when nobody answers', async () => {
+  it('ends with 74 for SERVER_ERROR and 69 when nobody answers @long', async () => {
     const port = await serve({ 'delete a\r\n': 'SERVER_ERROR out of space\r\n' });
     expect((await run([port, 'delete', 'a'])).code).to.equal(74);
     script?.close();
@@ -122,7 +122,7 @@ describe('kv-client (against a scripted server)', () => {
     expect(stderr).to.contain('No answer within 0.2 s');
   });
 
-  it('ends with 64 and one hint for wrong use', async () => {
+  it('ends with 64 and one hint for wrong use @long', async () => {
     const wrong: readonly (readonly string[])[] = [
       ['gte', 'a'],
       ['--bogus'],
@@ -159,7 +159,7 @@ describe('kv-client (against a scripted server)', () => {
     }
   });
 
-  it('knows at the prompt what it knows as one command, in any case, and what was meant', async () => {
+  it('knows at the prompt what it knows as one command, in any case, and what was meant @long', async () => {
     const port = await serve({
       'lru_crawler metadump all\r\n': 'OK\r\nkey=a1 exp=-1\nkey=a2 exp=-1\nkey=b exp=-1\nEND\r\n',
       'mg a1 t\r\n': 'HD t30\r\n',
@@ -185,7 +185,7 @@ describe('kv-client (against a scripted server)', () => {
     expect((await run([port, 'gte', 'b'])).stderr).to.contain('Did you mean get?');
   });
 
-  it('watch goes on until the server ends it, as a command, by raw and at the prompt', async () => {
+  it('watch goes on until the server ends it, as a command, by raw and at the prompt @long', async () => {
     for (const [args, input] of [
       [['watch', 'mutations'], ''],
       [['raw', 'watch mutations'], ''],
@@ -207,7 +207,7 @@ describe('kv-client (against a scripted server)', () => {
     }
   });
 
-  it('stats --every repeats until it is ended; nonsense is refused', async () => {
+  it('stats --every repeats until it is ended; nonsense is refused @long', async () => {
     const port = await serve({ 'stats\r\n': 'STAT pid 7\r\nEND\r\n' });
     const client = join(import.meta.dirname, '../../../tools/kv-client.js');
     const args = [client, port, 'stats', '--json', '--every', '10ms'];
@@ -244,7 +244,7 @@ describe('kv-client (against a scripted server)', () => {
     await fs.remove(dirname(history));
   });
 
-  it('passwd prints a line for an auth file', async () => {
+  it('passwd prints a line for an auth file @long', async () => {
     const { code, stdout } = await run(['passwd', 'alice'], 'secret\n');
     expect(stdout.toString()).to.match(/^alice:\$scrypt\$ln=15,r=8,p=1\$[\w+/]+\$[\w+/]+\n$/);
     expect(code).to.equal(0);
@@ -254,7 +254,7 @@ describe('kv-client (against a scripted server)', () => {
   });
 }).timeout(60_000);
 
-describe('kv-client (against memcached)', () => {
+describe('kv-client (against memcached) @long', () => {
   let memcached: ChildProcess | undefined;
   let dir = '';
   let socket = '';
