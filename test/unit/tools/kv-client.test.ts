@@ -185,24 +185,39 @@ describe('kv-client (against a scripted server)', () => {
     expect((await run([port, 'gte', 'b'])).stderr).to.contain('Did you mean get?');
   });
 
-  it('watch goes on until the server ends it, as a command, by raw and at the prompt @long', async () => {
+  it('raw ends with 0 behind a listing that ends in EN, and with 1 behind a miss', async () => {
+    const port = await serve({
+      'lru_crawler mgdump all\r\n': 'mg a\r\nEN\r\n',
+      'mg a v\r\n': 'EN\r\n',
+    });
+    expect((await run([port, 'raw', 'lru_crawler mgdump all'])).code).to.equal(0);
+    expect((await run([port, 'raw', 'mg a v'])).code).to.equal(1);
+  });
+
+  it('watch goes on until the server ends it, as a command, by raw and at the prompt', async () => {
+    const client = join(import.meta.dirname, '../../../tools/kv-client.js');
     for (const [args, input] of [
       [['watch', 'mutations'], ''],
       [['raw', 'watch mutations'], ''],
       [[], 'watch mutations\n'],
     ] as const) {
       const watched = net.createServer((socket) => {
-        socket.once('data', () => {
-          socket.write('OK\r\n');
-          // Later than any reply would be waited for.
-          setTimeout(() => socket.end('ts=1 gid=1 type=item_store key=a\n'), 300);
-        });
+        socket.once('data', () => socket.write('OK\r\nts=1 gid=1 type=item_get key=a\n'));
       });
       watched.listen(0, '127.0.0.1');
+      const accepted = once(watched, 'connection') as Promise<[net.Socket]>;
       await once(watched, 'listening');
       const port = String((watched.address() as net.AddressInfo).port);
-      const { stdout } = await run([port, ...args], input);
-      expect(stdout.toString(), args.join(' ')).to.contain('ts=1 gid=1 type=item_store key=a\n');
+      const child = spawn(process.execPath, [client, port, ...args], { stdio: 'pipe' });
+      child.stdin.end(input);
+      const [socket] = await accepted;
+      let said = '';
+      while (!said.includes('gid=1')) said += String((await once(child.stdout, 'data'))[0]);
+      child.stdout.on('data', (chunk) => (said += String(chunk)));
+      // It has said what came first, and is still there.
+      socket.end('ts=2 gid=2 type=item_store key=a\n');
+      await once(child, 'close');
+      expect(said, args.join(' ')).to.contain('ts=2 gid=2 type=item_store key=a\n');
       watched.close();
     }
   });
