@@ -19,7 +19,7 @@ export const ERROR_CODES = [
 
 export type KvErrorCode = (typeof ERROR_CODES)[number];
 
-interface KvErrorDetails {
+export interface KvErrorDetails {
   /** The file concerned. */
   readonly path?: string;
   /** Byte position in that file. */

@@ -1,9 +1,10 @@
 // Cairn as a library: the engine inside your process, with the same promises as the server. One process
-// may have a directory open at a time (KV_LOCKED otherwise).
+// may have a directory open at a time (KV_LOCKED otherwise). Each option, method and error: docs/library.md.
 
 export { open, Cairn } from './embedded.js';
 export type { CairnEntry, KeyListing, PutResult } from './embedded.js';
-export type { CairnOptions, PutOptions } from './embedded-arguments.js';
+export type { Bytes, CairnOptions, PutOptions } from './embedded-arguments.js';
+export type { LogFields, Logger } from './env/env.js';
 export { KvError, isKvError } from './errors.js';
-export type { KvErrorCode } from './errors.js';
+export type { KvErrorCode, KvErrorDetails } from './errors.js';
 export type { CompactionReport, SnapshotReport } from './store/store.js';

@@ -4,7 +4,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { basename, dirname, join, normalize } from 'node:path';
 import { expect } from 'chai';
 import { findProgram, run } from './support/programs.js';
 import { ServerProcess } from '../tools/torture/server-process.js';
@@ -13,6 +13,7 @@ import { WireClient } from '../tools/torture/wire-client.js';
 
 const root = join(import.meta.dirname, '../..');
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+  name: string;
   version: string;
   bin: Record<string, string>;
 };
@@ -24,10 +25,46 @@ async function npm(args: readonly string[], cwd: string): Promise<string> {
   return done.stdout;
 }
 
-describe('the package', function () {
+describe('the tarball', function () {
+  this.timeout(60_000);
+  let names: string[] = [];
+
+  before(async () => {
+    const args = ['pack', '--dry-run', '--json', '--ignore-scripts'];
+    const [entry] = JSON.parse(await npm(args, root)) as { files: { path: string }[] }[];
+    names = (entry?.files ?? []).map(({ path }) => path);
+  });
+
+  it('holds what runs and what documents it, no tests', () => {
+    expect(names).to.include.members([
+      'dist/tools/kv-server.js',
+      'README.md',
+      'LICENSE',
+      'docs/format.md',
+    ]);
+    const tests = names.filter((name) => /^(?:dist\/)?(?:test|benchmarks)\//.test(name));
+    expect(tests).to.deep.equal(['benchmarks/README.md']);
+  });
+
+  it('holds every file that its documents link to', () => {
+    const pages = names.filter((name) => name.endsWith('.md'));
+    const links = pages.flatMap((page) => {
+      const text = readFileSync(join(root, page), 'utf8');
+      // Both forms of Markdown: [words](target) and [words]: target.
+      const targets = text.matchAll(/\]\(([^)\s#]+)[^)]*\)|^\[[^\]]+\]: ([^\s#]+)/gm);
+      return [...targets]
+        .map(([, inline, apart]) => inline ?? apart ?? '')
+        .filter((target) => !/^[a-z]+:/.test(target))
+        .map((target) => ({ page, target: normalize(join(dirname(page), target)) }));
+    });
+    expect(links.filter(({ page }) => page === 'README.md')).to.have.length.above(10);
+    expect(links.filter(({ target }) => !names.includes(target))).to.deep.equal([]);
+  });
+});
+
+describe('the package @long', function () {
   this.timeout(180_000);
   let dir: string;
-  let packed: string;
   const installed = (name: string): string => join(dir, 'node_modules', '.bin', name);
 
   before(async () => {
@@ -35,7 +72,7 @@ describe('the package', function () {
     // Without its prepack script: it would build dist/ anew under the tests that run from there.
     const args = ['pack', '--json', '--ignore-scripts', '--pack-destination', dir];
     const [entry] = JSON.parse(await npm(args, root)) as { filename: string }[];
-    packed = join(dir, entry?.filename ?? '');
+    const packed = join(dir, entry?.filename ?? '');
     writeFileSync(join(dir, 'package.json'), '{ "private": true }');
     const quiet = ['--no-audit', '--no-fund', '--prefer-offline'];
     await npm(['install', ...quiet, packed], dir);
@@ -78,16 +115,34 @@ describe('the package', function () {
     expect(done.stdout, done.stderr).to.equal('function\n');
   });
 
-  it('holds what runs and what documents it, no tests', async () => {
-    const tar = await run('tar', ['-tzf', packed]);
-    const names = tar.stdout.split('\n').filter((name) => name !== '');
-    expect(names).to.include.members(
-      ['dist/tools/kv-server.js', 'README.md', 'LICENSE', 'docs/format.md'].map(
-        (name) => `package/${name}`,
-      ),
-    );
-    const tests = names.filter((name) => /package\/(?:dist\/)?(?:test|benchmarks)\//.test(name));
-    expect(tests).to.deep.equal([]);
+  it('a program in TypeScript names the types of the library', async () => {
+    const names = [...readFileSync(join(root, 'src/index.ts'), 'utf8').matchAll(/\{([^}]+)\}/g)]
+      .flatMap(([, list = '']) => list.split(','))
+      .map((name) => name.trim())
+      .filter((name) => /^[A-Z]/.test(name));
+    const program = `
+      import { isKvError, open } from '${manifest.name}';
+      import type { ${names.join(', ')} } from '${manifest.name}';
+      export type All = [${names.join(', ')}];
+      const options: CairnOptions = { keysMax: 10, snapshot: 'never', logger: null };
+      const store: Cairn = await open('data', options);
+      const put: PutOptions = { ttlMs: 1000 };
+      const result: PutResult = await store.set('k', new Uint8Array(1), put);
+      const entry: CairnEntry | undefined = await store.get('k');
+      for await (const { key } of store.scan()) key.toString('hex');
+      const report: CompactionReport = await store.compact();
+      // @ts-expect-error: there is no such option.
+      await open('data', { keyMax: 10 });
+      const error: unknown = undefined;
+      if (isKvError(error)) console.log(error.code, entry?.value.length, result, report.liveBytes);
+    `;
+    writeFileSync(join(dir, 'program.mts'), program);
+    const compiler = join(root, 'node_modules/typescript/bin/tsc');
+    const types = ['--typeRoots', join(root, 'node_modules/@types'), '--types', 'node'];
+    const strict = ['--noEmit', '--strict', '--target', 'es2023', '--module', 'nodenext'];
+    const args = [compiler, ...strict, '--ignoreConfig', ...types, 'program.mts'];
+    const done = await run(process.execPath, args, { cwd: dir });
+    expect(done.code, done.stdout + done.stderr).to.equal(0);
   });
 
   it('npm start passes its flags on and serves', async () => {

@@ -49,7 +49,7 @@ function sessionApp(client: Memcached, secret: string): RequestListener {
   return app;
 }
 
-describeServers('express stores', (server) => {
+describeServers('express stores @long', (server) => {
   let client: Memcached;
   const webServers: Server[] = [];
 

@@ -29,7 +29,7 @@ const MemcachePlusClient = createRequire(import.meta.url)('memcache-plus') as ne
   options: object,
 ) => MemcachePlus;
 
-describeServers('npm memcache-plus', (server) => {
+describeServers('npm memcache-plus @long', (server) => {
   let client: MemcachePlus;
 
   before(() => {

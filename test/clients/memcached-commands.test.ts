@@ -101,7 +101,7 @@ async function answers(host: string, port: number): Promise<string> {
   return reply;
 }
 
-describe("Command lines of memcached's packages", () => {
+describe("Command lines of memcached's packages @long", () => {
   let root = '';
   let child: ChildProcess | undefined;
   let daemonPid = 0;

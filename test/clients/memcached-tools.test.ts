@@ -14,7 +14,7 @@ function verdicts(output: string): { passed: number; others: string[] } {
   return { passed: lines.length - others.length, others };
 }
 
-describeServers('libmemcached tools', (server) => {
+describeServers('libmemcached tools @long', (server) => {
   let dir: string;
   const tool = (program: string, args: readonly string[]): Promise<Finished> =>
     run(program, [`--servers=${server.address()}`, ...args]);
@@ -103,7 +103,7 @@ describeServers('libmemcached tools', (server) => {
 });
 
 describeServers(
-  'libmemcached tools, binary,',
+  'libmemcached tools, binary, @long',
   (server) => {
     it('memccapable passes 54 of 54', async function () {
       const program = requireProgram(this, 'memccapable', 'libmemcached-tools');

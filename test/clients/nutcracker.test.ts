@@ -34,7 +34,7 @@ async function connectPatiently(port: number): Promise<WireClient> {
   }
 }
 
-describe('nutcracker in front of three servers', () => {
+describe('nutcracker in front of three servers @long', () => {
   let dir: string;
   const servers: ServerProcess[] = [];
   let proxy: ChildProcess | undefined;

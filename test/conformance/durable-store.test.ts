@@ -16,7 +16,7 @@ import type { StoreFixture } from './subject.js';
 
 for (const cacheBytesMax of [0, 1024 * 1024]) {
   storeConformance(
-    `disk, cache of ${cacheBytesMax} bytes`,
+    `disk, cache of ${cacheBytesMax} bytes${cacheBytesMax === 0 ? ' @long' : ''}`,
     () => openFixture({ cacheBytesMax, segmentBytesMax: 64 * 1024 }),
     true,
   );

@@ -155,7 +155,7 @@ const CASES: readonly (readonly [string, (s: Speaker, key: string) => Promise<vo
     },
   ],
   [
-    'a later flush: everything lives until its time, what was stored meanwhile goes as well',
+    'a later flush: everything lives until its time, what was stored meanwhile goes as well @long',
     async (s, key) => {
       await s.store('set', key, 'old');
       expect(await s.flush(2)).to.equal('ok');

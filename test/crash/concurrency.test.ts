@@ -82,7 +82,7 @@ describeServers('fifty clients on one key', (server) => {
   });
 });
 
-describe('fifty clients on one key, across a kill -9', function () {
+describe('fifty clients on one key, across a kill -9 @long', function () {
   this.timeout(60_000);
   let dir: string;
   let server: ServerProcess;

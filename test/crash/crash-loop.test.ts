@@ -3,6 +3,7 @@
 import { rmSync } from 'node:fs';
 import { expect } from 'chai';
 import { requireProgram } from '../support/programs.js';
+import { rounds } from '../support/tier.js';
 import { cairnLaunch, memcachedLaunch, temporaryFolder } from '../support/servers.js';
 import { ServerFailure } from '../../tools/torture/server-process.js';
 import { crashLoop, summary, type CrashLoopOptions } from '../../tools/torture/crash-loop.js';
@@ -32,12 +33,12 @@ describe('kill -9 under load', function () {
   }
 
   it('every acknowledged or seen write survives, nothing is invented', async () => {
-    await survives({ kills: 40, valueBytesMax: 4000, lifeMsMax: 150 }, []);
+    await survives({ kills: rounds(40, 4), valueBytesMax: 4000, lifeMsMax: 150 }, []);
   });
 
   it('the same while segments rotate, compactions and snapshots run', async () => {
     const small = ['--segment-size', '1m', '--compact-min', '512k', '--compact-ratio', '0.2'];
-    await survives({ kills: 20, valueBytesMax: 100_000, lifeMsMax: 400 }, [
+    await survives({ kills: rounds(20, 2), valueBytesMax: 100_000, lifeMsMax: 400 }, [
       ...small,
       '--snapshot',
       '1s',

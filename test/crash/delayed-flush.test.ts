@@ -37,7 +37,7 @@ const CASES: readonly (readonly [string, number, number])[] = [
   ['before it is due, and started before', -800, -300],
 ];
 
-describe('A server with a delayed flush that is killed', function () {
+describe('A server with a delayed flush that is killed @long', function () {
   this.timeout(60_000);
 
   for (const [when, killAfterMs, startAfterMs] of CASES) {

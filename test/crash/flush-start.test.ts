@@ -82,7 +82,7 @@ async function restartTimes(lineOf: (at: number) => string): Promise<[number, nu
   return [killed, stopped];
 }
 
-describe('A store with 100,000 delete_prefix behind it', () => {
+describe('A store with 100,000 delete_prefix behind it @long', () => {
   after(async () => {
     for (const server of servers) await server.kill();
     for (const dir of dirs) rmSync(dir, { recursive: true, force: true });

@@ -57,7 +57,7 @@ async function prefixOf(store: DurableStore): Promise<number> {
   return entries.length;
 }
 
-describe('A real log cut at every byte', () => {
+describe('A real log cut at every byte @long', () => {
   it('starts with a prefix of the records, and never with half of one', async function () {
     this.timeout(120_000);
     const root = mkdtempSync(join(tmpdir(), 'cairn-truncation-'));

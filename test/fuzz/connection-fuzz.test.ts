@@ -7,13 +7,14 @@ import { expect } from 'chai';
 import * as fc from 'fast-check';
 import { memoryBytes } from '../reliability/machine.js';
 import { seeded } from '../support/seed.js';
+import { rounds } from '../support/tier.js';
 import { ServerProcess } from '../../tools/torture/server-process.js';
 import { cairnLaunch, temporaryFolder } from '../support/servers.js';
 import { converse, notServed } from './conversation.js';
 import { garbage, mutated, pieces, WELL_FORMED } from './streams.js';
 
 const AT_ONCE = 8;
-const ROUNDS = 375;
+const ROUNDS = rounds(375, 40);
 /** Above what the server needs to begin with; bodies of 2 GB are announced all the time. */
 const GROWTH_BYTES_MAX = 256 * 1024 * 1024;
 

@@ -68,14 +68,24 @@ function opens(device: string): boolean {
   }
 }
 
+/** The Debian package of its `mkfs`. */
+const MAKERS: Readonly<Record<FileSystem, string>> = {
+  ext4: 'e2fsprogs',
+  xfs: 'xfsprogs',
+  btrfs: 'btrfs-progs',
+};
+
 /** What this machine lacks for a disk that loses power; undefined when nothing. */
 export function lacking(fileSystem: FileSystem = 'ext4'): string | undefined {
   if (process.platform !== 'linux') return 'Linux';
   if (!mayMount()) return 'root';
   if (!opens('/dev/fuse') || !opens('/dev/loop-control')) return '/dev/fuse and loop devices';
-  if (!existsSync('/usr/include/fuse3/fuse.h')) return 'libfuse3-dev';
-  if (findProgram('gcc') === undefined) return 'gcc';
-  return findProgram(`mkfs.${fileSystem}`) === undefined ? `mkfs.${fileSystem}` : undefined;
+  const packages = [
+    ...(findProgram('gcc') === undefined ? ['gcc'] : []),
+    ...(existsSync('/usr/include/fuse3/fuse.h') ? [] : ['libfuse3-dev']),
+    ...(findProgram(`mkfs.${fileSystem}`) === undefined ? [MAKERS[fileSystem]] : []),
+  ];
+  return packages.length === 0 ? undefined : packages.join(', ');
 }
 
 async function must(program: string, ...args: readonly string[]): Promise<void> {

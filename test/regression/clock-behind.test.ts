@@ -24,7 +24,7 @@ const IN_THE_FUTURE = {
   FAKETIME_DONT_FAKE_MONOTONIC: '1',
 };
 
-describe('a clock that is behind the log', () => {
+describe('a clock that is behind the log @long', () => {
   let dir = '';
   let data = '';
   const started: ServerCommand[] = [];

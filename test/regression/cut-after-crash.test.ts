@@ -18,7 +18,7 @@ const KEYS = ['a', 'b', 'c', 'd'];
 /** From the header alone to one byte less than there was. */
 const CUTS = [64, 100, 200, 300, 4096, 1_000_000, -1];
 
-describe('A store that was killed, and cut short by a copy', function () {
+describe('A store that was killed, and cut short by a copy @long', function () {
   this.timeout(120_000);
   let root = '';
   let killed = '';

@@ -34,7 +34,7 @@ async function refusal(launch: Launch): Promise<ServerFailure> {
   throw new Error(`It was not refused: ${String(failure)}`);
 }
 
-describe('A store that was cut short after an orderly stop', function () {
+describe('A store that was cut short after an orderly stop @long', function () {
   this.timeout(120_000);
   let root = '';
   let stopped = '';

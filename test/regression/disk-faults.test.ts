@@ -99,7 +99,7 @@ describe('A full disk', () => {
 });
 
 describe('A disk that fills up by floods', () => {
-  it('keeps room for a compaction, and writes resume after it', async () => {
+  it('keeps room for a compaction, and writes resume after it @long', async () => {
     const { world, store, failures } = await fullDisk();
     world.disk.capacityBytes = 64 * 1024;
     for (let round = 0; round < 6; round++) {
@@ -117,7 +117,7 @@ describe('A disk that fills up by floods', () => {
 });
 
 describe('A directory sync that fails', () => {
-  it('never makes the next start miss a segment that the manifest names', async function () {
+  it('never makes the next start miss a segment that the manifest names @long', async function () {
     this.timeout(60_000);
     const commands: Command[] = Array.from({ length: 8 }, (_, at) => [
       { do: 'set', key: `k${at % 3}`, bytes: 900, flags: 0, ttlMs: 0 } as const,

@@ -17,7 +17,7 @@ import { EXIT } from '../../src/exit-codes.js';
 const NOWHERE = '/proc/cairn/no/such/place';
 const DUMP = '{"key":"k","value":"v","encoding":"utf8","flags":0,"expiresAt":0,"cas":"1"}\n';
 
-describe('A directory that cannot be made', () => {
+describe('A directory that cannot be made @long', () => {
   let root = '';
   let child: ChildProcess | undefined;
   beforeEach(() => {

@@ -25,7 +25,7 @@ async function fill(client: WireClient): Promise<void> {
   await Promise.all(sets);
 }
 
-describe('eviction', function () {
+describe('eviction @long', function () {
   this.timeout(60_000);
   let folder: string;
   let server: ServerProcess | undefined;

@@ -174,7 +174,7 @@ function expectWords(said: string): void {
   expect(said).to.not.match(/KvError|SystemError|\bE[A-Z]+: |, \w+ '|\n\s+at /);
 }
 
-describe('What the system refuses', () => {
+describe('What the system refuses @long', () => {
   let root = '';
   before(function () {
     if (process.getuid?.() !== 0) skip(this, 'root');

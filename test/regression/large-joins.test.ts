@@ -19,7 +19,7 @@ async function arrived(sim: SimStore, piece: Buffer): Promise<Put['value']> {
   return sim.wait(writer.finish());
 }
 
-describe('A join that makes a large value', () => {
+describe('A join that makes a large value @long', () => {
   let sim: SimStore;
 
   beforeEach(async () => {

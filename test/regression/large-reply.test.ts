@@ -11,7 +11,7 @@ import { ServerProcess } from '../../tools/torture/server-process.js';
 import { cairnLaunch, temporaryFolder } from '../support/servers.js';
 import { WireClient } from '../../tools/torture/wire-client.js';
 
-describe('A large value without its file', () => {
+describe('A large value without its file @long', () => {
   it('is answered by an error, and the connection goes on', async () => {
     const dir = temporaryFolder();
     const server = await ServerProcess.start(cairnLaunch(dir, ['-I', '8m']));
@@ -35,7 +35,7 @@ describe('A large value without its file', () => {
   });
 });
 
-describe('A large value with much behind it', () => {
+describe('A large value with much behind it @long', () => {
   it('is answered, and so is what is behind', async () => {
     const dir = temporaryFolder();
     const server = await ServerProcess.start(cairnLaunch(dir, ['-I', '8m']));

@@ -23,7 +23,7 @@ import { isKvError } from '../../src/errors.js';
 import { skip } from '../support/programs.js';
 import { QuietLogger } from '../support/quiet-logger.js';
 
-describe('lock() of the real environment', () => {
+describe('lock() of the real environment @long', () => {
   const before = process.env['PATH'];
   let dir = '';
 

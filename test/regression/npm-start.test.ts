@@ -26,7 +26,7 @@ function isThere(id: number): boolean {
   }
 }
 
-describe('npm start', () => {
+describe('npm start @long', () => {
   let root = '';
   let npm: ChildProcess | undefined;
   let pid = 0;

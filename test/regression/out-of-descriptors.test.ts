@@ -13,7 +13,7 @@ const REFUSED = 'SERVER_ERROR out of file descriptors, not stored';
 const VALUE = 'v'.repeat(500_000);
 const LARGE = 'w'.repeat(1_500_000);
 
-describe('A server that is out of descriptors', function () {
+describe('A server that is out of descriptors @long', function () {
   this.timeout(60_000);
 
   it('says so, stores nothing of what it refused, and takes writes again by itself', async function () {

@@ -19,7 +19,7 @@ import { expect } from 'chai';
 import { EXIT } from '../../src/exit-codes.js';
 import { ServerCommand } from '../support/server-command.js';
 
-describe('The pid file', () => {
+describe('The pid file @long', () => {
   let root = '';
   let pidFile = '';
   const started: ServerCommand[] = [];

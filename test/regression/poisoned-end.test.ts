@@ -12,7 +12,7 @@ import { cairnLaunch, ServerProcess } from '../../tools/torture/server-process.j
 import { WireClient } from '../../tools/torture/wire-client.js';
 import { temporaryFolder } from '../support/servers.js';
 
-describe('A server that ends because its log failed', function () {
+describe('A server that ends because its log failed @long', function () {
   this.timeout(30_000);
 
   it('ends with 79, also when a signal hurries it', async () => {

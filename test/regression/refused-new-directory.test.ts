@@ -12,7 +12,7 @@ import { EXIT } from '../../src/exit-codes.js';
 import { ServerCommand } from '../support/server-command.js';
 import { temporaryFolder } from '../support/servers.js';
 
-describe('A start that is refused in a new directory', function () {
+describe('A start that is refused in a new directory @long', function () {
   this.timeout(60_000);
   let folder = '';
   let data = '';

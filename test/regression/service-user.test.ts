@@ -60,7 +60,7 @@ async function stop(server: ServerCommand): Promise<void> {
   expect((await server.ended).code).to.equal(EXIT.ok);
 }
 
-describe('A store of a service user', () => {
+describe('A store of a service user @long', () => {
   let root = '';
   const started: ServerCommand[] = [];
   before(function () {

@@ -10,7 +10,7 @@ import { expect } from 'chai';
 import { EXIT } from '../../src/exit-codes.js';
 import { ServerCommand } from '../support/server-command.js';
 
-describe('A setting that is hardly meant', () => {
+describe('A setting that is hardly meant @long', () => {
   let root = '';
   let data = '';
   let server: ServerCommand | undefined;

@@ -29,7 +29,7 @@ async function store(server: ServerCommand, key: string, bytes: number): Promise
   client.socket.destroy();
 }
 
-describe('Files of strangers in the data directory', () => {
+describe('Files of strangers in the data directory @long', () => {
   let root = '';
   let dir = '';
   const started: ServerCommand[] = [];

@@ -51,7 +51,7 @@ const READER_ASLEEP: Broken = {
   spoil: (child, stream) => void child[stream]?.pause(),
 };
 
-describe('Output that cannot be written', () => {
+describe('Output that cannot be written @long', () => {
   let root = '';
   let children: ChildProcess[] = [];
   beforeEach(() => {

@@ -7,11 +7,12 @@ import { join } from 'node:path';
 import { findProgram } from '../support/programs.js';
 import { temporaryFolder } from '../support/servers.js';
 
-/** The first Debian package whose program is not there; undefined when all are. */
-export function missingPackage(programs: Readonly<Record<string, string>>): string | undefined {
-  return Object.keys(programs)
+/** The Debian packages whose programs are not there, with commas; undefined when all are. */
+export function missingPackages(programs: Readonly<Record<string, string>>): string | undefined {
+  const missing = Object.keys(programs)
     .filter((name) => findProgram(name) === undefined)
-    .map((name) => programs[name])[0];
+    .map((name) => programs[name]);
+  return missing.length === 0 ? undefined : missing.join(', ');
 }
 
 export const isRoot = (): boolean => process.getuid?.() === 0;

@@ -19,7 +19,7 @@ export interface Tried {
   readonly figure: string;
 }
 
-/** What this machine lacks: "strace", "root". The row is reported as skipped, never as passed. */
+/** What this machine lacks, Debian packages by their names: "strace", "gcc, libfuse3-dev", "root". The row is reported as skipped, never as passed. */
 export interface Skipped {
   readonly needs: string;
 }

@@ -23,7 +23,7 @@ describe('A flipped bit', () => {
     expect(seen).to.deep.equal({ refused: end * 8, answered: 0, harmless: 0 });
   });
 
-  it('in a sealed segment is refused or answered as damage, with hints and without', async function () {
+  it('in a sealed segment is refused or answered as damage, with hints and without @long', async function () {
     this.timeout(120_000);
     const seed = 21;
     const random = new SeededRandom(seed);

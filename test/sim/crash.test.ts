@@ -5,15 +5,19 @@ import { expect } from 'chai';
 
 import { exploreCrashes } from './crash-explorer.js';
 import { CRASH_SCRIPTS } from './crash-scripts.js';
+import { LONG } from '../support/tier.js';
 
 const STATES_MIN = 100_000;
+/** Scripts of the fast tier: short ones. */
+const FAST_SCRIPTS = new Set(['eviction', 'a large value, replaced and deleted']);
 
 describe('Crash at every instant, and again in the recovery', () => {
   let all = 0;
   let ms = 0;
 
   for (const [at, script] of CRASH_SCRIPTS.entries()) {
-    it(script.name, async function () {
+    const tier = FAST_SCRIPTS.has(script.name) ? '' : ` ${LONG}`;
+    it(`${script.name}${tier}`, async function () {
       this.timeout(180_000);
       const startedMs = performance.now();
       const { states, distinct, instants } = await exploreCrashes({ seed: 1 + at, ...script });
@@ -26,7 +30,7 @@ describe('Crash at every instant, and again in the recovery', () => {
     });
   }
 
-  it(`${STATES_MIN} crash states in all`, () => {
+  it(`${STATES_MIN} crash states in all ${LONG}`, () => {
     console.log(`      ${all} crash states, ${((all / ms) * 1000).toFixed(0)} a second`);
     expect(all).to.be.at.least(STATES_MIN);
   });

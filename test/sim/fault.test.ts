@@ -29,7 +29,7 @@ const KINDS: readonly OperationKind[] = [
   ...(['read', 'write', 'sync', 'rename', 'remove', 'open', 'syncDir'] as const),
 ];
 
-describe('Each operation of a kind fails in turn, until none is left', () => {
+describe('Each operation of a kind fails in turn, until none is left @long', () => {
   const engine = { segmentBytesMax: 4096, cacheBytesMax: 0, compactMinBytes: 1 };
   for (const kind of KINDS) {
     it(`${kind}: EIO, once and for ever`, async function () {

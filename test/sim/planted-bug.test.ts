@@ -13,10 +13,19 @@ import {
   drawForgery,
   runsUntilFound,
 } from './planted-bugs.js';
+import { LONG } from '../support/tier.js';
+
+/** Found after tens of runs. */
+const LATE = new Set([
+  'short counts ignored',
+  'expiry from the wall clock',
+  'failures of the disk swallowed',
+]);
 
 describe('Planted bugs', () => {
   for (const bug of PLANTED_BUGS) {
-    it(`${bug.name}: found`, async function () {
+    const tier = LATE.has(bug.name) ? ` ${LONG}` : '';
+    it(`${bug.name}: found${tier}`, async function () {
       this.timeout(120_000);
       const runs = await runsUntilFound(bug, PLANTED_RUNS_MAX);
       console.log(`      found by run ${runs}, seeds from 1`);
@@ -25,7 +34,7 @@ describe('Planted bugs', () => {
   }
 
   for (const name of ['tombstones dropped too early', 'flushes dropped too early']) {
-    it(`${name}: found in a few runs, whatever the seed`, async function () {
+    it(`${name}: found in a few runs, whatever the seed ${LONG}`, async function () {
       this.timeout(120_000);
       const bug = PLANTED_BUGS.find((each) => each.name === name)!;
       for (const firstSeed of [101, 5001, 70_001, 900_001]) {
@@ -43,7 +52,7 @@ describe('Planted bugs', () => {
     drawDeletions,
     drawFlushes,
   ]) {
-    it(`${draw.name}() finds nothing where nothing is planted`, async function () {
+    it(`${draw.name}() finds nothing where nothing is planted ${LONG}`, async function () {
       this.timeout(120_000);
       for (let seed = 1; seed <= 20; seed++) await live(draw(seed));
     });

@@ -2,10 +2,11 @@
 
 import { live } from './machine-life.js';
 import { drawLargeLife, drawLife } from './swarm.js';
+import { rounds } from '../support/tier.js';
 
 const FIRST_SEED = 1;
-const RUNS = 300;
-const LARGE_RUNS = 150;
+const RUNS = rounds(300, 30);
+const LARGE_RUNS = rounds(150, 15);
 
 async function liveAll(
   draw: typeof drawLife,

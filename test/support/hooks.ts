@@ -1,15 +1,28 @@
-// Root hooks of every test run: a promise rejection that no test awaited fails the test it came from; and at the end
-// one line says what to install for the tests that were skipped.
+// Root hooks of every test run: a promise rejection that no test awaited fails the test it came from; and the run ends
+// with one line that says how many tests were skipped, and what to install for them.
 
-import { installHint } from './programs.js';
+import type { Context, Suite } from 'mocha';
+
+import { skipSummary } from './programs.js';
 
 const stray: unknown[] = [];
 process.on('unhandledRejection', (reason) => stray.push(reason));
 
+let skipped = 0;
+// After the last word of the reporter, whichever it is.
+process.on('exit', () => {
+  if (skipped > 0) process.stderr.write(`${skipSummary(skipped)}\n`);
+});
+
+function pendingIn(suite: Suite): number {
+  const own = suite.tests.filter((test) => test.isPending()).length;
+  return suite.suites.reduce((sum, each) => sum + pendingIn(each), own);
+}
+
 export const mochaHooks = {
-  afterAll(): void {
-    const hint = installHint();
-    if (hint !== undefined) process.stderr.write(`${hint}\n`);
+  afterAll(this: Context): void {
+    const root = this.test?.parent;
+    if (root !== undefined) skipped = pendingIn(root);
   },
   afterEach(): void {
     const first = stray.shift();

@@ -24,20 +24,31 @@ export function findProgram(name: string): string | undefined {
   return FOLDERS.map((folder) => join(folder, name)).find(isExecutable);
 }
 
-const missingPackages = new Set<string>();
+/** All that tests of this run were skipped for the want of. */
+const wants = new Set<string>();
 
-/** One line for all tests that were skipped for want of a package; undefined when none was. */
-export function installHint(packages: ReadonlySet<string> = missingPackages): string | undefined {
-  if (packages.size === 0) return undefined;
-  return `Skipped tests need: apt-get install ${[...packages].sort().join(' ')}`;
+function isPackage(want: string): boolean {
+  return want !== 'root' && /^[a-z0-9][a-z0-9.+-]+$/.test(want);
 }
 
-/** Marks the running test (or hook) as skipped and says what it would need. */
-export function skip(context: Context, wanted: string): never {
-  const note = `skipped: needs ${wanted}`;
+/** One line for all tests that were skipped: what to install, and what no package brings. */
+export function skipSummary(skipped: number, wanted: ReadonlySet<string> = wants): string {
+  const all = [...wanted].sort();
+  const packages = all.filter(isPackage);
+  const others = all.filter((want) => !isPackage(want));
+  const parts = [
+    ...(packages.length > 0 ? [`apt-get install ${packages.join(' ')}`] : []),
+    ...(others.length > 0 ? [`needs ${others.join(', ')}`] : []),
+  ];
+  return `${skipped} skipped: ${parts.length > 0 ? parts.join('; ') : 'see above'}`;
+}
+
+/** Marks the running test (or hook) as skipped and says what it would need: Debian packages, or other things in words. */
+export function skip(context: Context, ...wanted: readonly string[]): never {
+  const note = `skipped: needs ${wanted.join(' and ')}`;
   if (context.test !== undefined) context.test.title += ` (${note})`;
   process.stderr.write(`${note}\n`);
-  if (/^[a-z0-9][a-z0-9.+-]+$/.test(wanted) && wanted !== 'root') missingPackages.add(wanted);
+  for (const want of wanted) wants.add(want);
   return context.skip();
 }
 

@@ -7,7 +7,9 @@ import { API } from 'typescript/unstable/sync';
 import type { Node, SourceFile } from 'typescript/unstable/ast';
 import { SyntaxKind } from 'typescript/unstable/ast';
 import {
+  isBlock,
   isCallExpression,
+  isConstructorDeclaration,
   isExportDeclaration,
   isFunctionLikeDeclaration,
   isIdentifier,
@@ -16,8 +18,12 @@ import {
   isLiteralTypeNode,
   isNamedExports,
   isNamedImports,
+  isPrivateIdentifier,
   isQualifiedName,
   isStringLiteral,
+  isTypeParameterDeclaration,
+  isTypeQueryNode,
+  isTypeReferenceNode,
   isVariableStatement,
 } from 'typescript/unstable/ast/is';
 
@@ -39,6 +45,8 @@ interface Source {
   readonly functions: readonly { readonly name: string; readonly lines: number }[];
   /** What the file itself declares and exports. */
   readonly exported: readonly string[];
+  /** Exported name → the types that its signature names: no bodies, no private members, no constructors. */
+  readonly named: ReadonlyMap<string, readonly string[]>;
 }
 
 /** A document or source that must exist. */
@@ -89,17 +97,44 @@ function specifierOf(node: Node): string | undefined {
   return place !== undefined && isStringLiteral(place) ? place.text : undefined;
 }
 
-function exportedNames(file: SourceFile): string[] {
+function exportedDeclarations(file: SourceFile): (readonly [string, Node])[] {
   return file.statements.flatMap((statement) => {
     const { modifiers } = statement as { modifiers?: readonly Node[] };
     if (!(modifiers ?? []).some(({ kind }) => kind === SyntaxKind.ExportKeyword)) return [];
-    const declared = isVariableStatement(statement)
-      ? statement.declarationList.declarations
-      : [statement as { name?: Node }];
-    return [...declared].flatMap(({ name }) =>
-      name !== undefined && isIdentifier(name) ? [name.text] : [],
-    );
+    const declared: readonly Node[] = isVariableStatement(statement)
+      ? [...statement.declarationList.declarations]
+      : [statement];
+    return declared.flatMap((node) => {
+      const { name } = node as { name?: Node };
+      return name !== undefined && isIdentifier(name) ? [[name.text, node] as const] : [];
+    });
   });
+}
+
+/** The types that a declaration names to who uses it. */
+function typesNamed(declaration: Node): string[] {
+  const named = new Set<string>();
+  const own = new Set<string>();
+  const visit = (node: Node): void => {
+    const { name } = node as { name?: Node };
+    if (isBlock(node) || isConstructorDeclaration(node)) return;
+    if (name !== undefined && isPrivateIdentifier(name)) return;
+    if (isTypeParameterDeclaration(node)) own.add(node.name.text);
+    const place = isTypeReferenceNode(node)
+      ? node.typeName
+      : isTypeQueryNode(node)
+        ? node.exprName
+        : undefined;
+    if (place !== undefined) {
+      const last = isQualifiedName(place) ? place.right : place;
+      if (isIdentifier(last)) named.add(last.text);
+    }
+    node.forEachChild((child) => {
+      visit(child);
+    });
+  };
+  visit(declaration);
+  return [...named].filter((each) => !own.has(each));
 }
 
 function read(path: string, file: SourceFile): Source {
@@ -122,7 +157,13 @@ function read(path: string, file: SourceFile): Source {
     });
   };
   visit(file);
-  return { path, text, imports, functions, exported: exportedNames(file) };
+  const declared = exportedDeclarations(file);
+  const exported = declared.map(([name]) => name);
+  // A type and a value of one name are two declarations.
+  const named = new Map<string, readonly string[]>();
+  for (const [name, node] of declared)
+    named.set(name, [...(named.get(name) ?? []), ...typesNamed(node)]);
+  return { path, text, imports, functions, exported, named };
 }
 
 function readAll(): Source[] {

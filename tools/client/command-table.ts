@@ -15,6 +15,8 @@ interface CommandHelp {
   readonly summary: string;
   /** What may follow, for completion. */
   readonly words?: readonly string[];
+  /** Which of its words are keys, for completion. */
+  readonly keys?: 'first' | 'all' | 'from the second';
 }
 
 const STORE_FORM =
@@ -22,26 +24,41 @@ const STORE_FORM =
 const STORE_PLAIN_FORM = '<key> <bytes> [<flags>] ↵ <value>   or   <key> <value>';
 
 const COMMANDS: readonly CommandHelp[] = [
-  { name: 'get', group: 'Reading', form: '<key>…', summary: 'values of keys' },
-  { name: 'gets', group: 'Reading', form: '<key>…', summary: 'values of keys with CAS tokens' },
+  { name: 'get', group: 'Reading', form: '<key>…', summary: 'values of keys', keys: 'all' },
+  {
+    name: 'gets',
+    group: 'Reading',
+    form: '<key>…',
+    summary: 'values of keys with CAS tokens',
+    keys: 'all',
+  },
   {
     name: 'gat',
     group: 'Reading',
     form: '<exptime> <key>…',
     summary: 'read and set a new expiry',
+    keys: 'from the second',
   },
   {
     name: 'gats',
     group: 'Reading',
     form: '<exptime> <key>…',
     summary: 'the same with CAS tokens',
+    keys: 'from the second',
   },
-  { name: 'ttl', group: 'Reading', form: '<key>…', summary: 'seconds to live; -1: for ever' },
+  {
+    name: 'ttl',
+    group: 'Reading',
+    form: '<key>…',
+    summary: 'seconds to live; -1: for ever',
+    keys: 'all',
+  },
   {
     name: 'keys',
     group: 'Reading',
     form: '[<beginning>|<pattern with * ? []>]',
     summary: 'list keys',
+    keys: 'first',
   },
   store('set', 'store a value'),
   store('add', 'store only when the key is new'),
@@ -53,31 +70,47 @@ const COMMANDS: readonly CommandHelp[] = [
     group: 'Writing',
     form: '<key> <flags> <exptime> <bytes> <cas> [noreply] ↵ <value>',
     summary: 'store only when the CAS token is still this one',
+    keys: 'first',
   },
-  { name: 'delete', group: 'Writing', form: '<key> [noreply]', summary: 'remove a key' },
+  {
+    name: 'delete',
+    group: 'Writing',
+    form: '<key> [noreply]',
+    summary: 'remove a key',
+    keys: 'first',
+  },
   {
     name: 'incr',
     group: 'Writing',
     form: '<key> <number> [noreply]',
     summary: 'add to a number (64 bits)',
+    keys: 'first',
   },
   {
     name: 'decr',
     group: 'Writing',
     form: '<key> <number> [noreply]',
     summary: 'subtract, not below 0',
+    keys: 'first',
   },
   {
     name: 'touch',
     group: 'Writing',
     form: '<key> <exptime> [noreply]',
     summary: 'set a new expiry',
+    keys: 'first',
   },
-  { name: 'mg', group: 'Meta', form: '<key> <flag>…', summary: 'meta get' },
-  { name: 'ms', group: 'Meta', form: '<key> <bytes> <flag>… ↵ <value>', summary: 'meta set' },
-  { name: 'md', group: 'Meta', form: '<key> <flag>…', summary: 'meta delete' },
-  { name: 'ma', group: 'Meta', form: '<key> <flag>…', summary: 'meta arithmetic' },
-  { name: 'me', group: 'Meta', form: '<key>', summary: 'meta debug' },
+  { name: 'mg', group: 'Meta', form: '<key> <flag>…', summary: 'meta get', keys: 'first' },
+  {
+    name: 'ms',
+    group: 'Meta',
+    form: '<key> <bytes> <flag>… ↵ <value>',
+    summary: 'meta set',
+    keys: 'first',
+  },
+  { name: 'md', group: 'Meta', form: '<key> <flag>…', summary: 'meta delete', keys: 'first' },
+  { name: 'ma', group: 'Meta', form: '<key> <flag>…', summary: 'meta arithmetic', keys: 'first' },
+  { name: 'me', group: 'Meta', form: '<key>', summary: 'meta debug', keys: 'first' },
   { name: 'mn', group: 'Meta', form: '', summary: 'barrier: MN when all before is done' },
   {
     name: 'stats',
@@ -111,6 +144,7 @@ const COMMANDS: readonly CommandHelp[] = [
     group: 'Server',
     form: '<prefix> [noreply]',
     summary: 'remove all keys that begin so (Cairn only)',
+    keys: 'first',
   },
   {
     name: 'lru_crawler',
@@ -154,13 +188,23 @@ export function completeLine(line: string): [string[], string] {
   const space = line.indexOf(' ');
   if (space < 0) {
     const names = COMMANDS.map((command) => `${command.name} `);
-    return [names.filter((name) => name.startsWith(line)), line];
+    return [names.filter((name) => name.startsWith(line.toLowerCase())), line];
   }
-  const name = line.slice(0, space);
+  const name = line.slice(0, space).toLowerCase();
   const typed = line.slice(space + 1);
   const words =
     name === 'help' ? COMMANDS.map((command) => command.name) : (findCommand(name)?.words ?? []);
   return [words.filter((word) => word.startsWith(typed)), typed];
+}
+
+/** The beginning of a key with which the line ends; undefined where no key belongs. */
+export function keyBeginning(line: string): string | undefined {
+  const [name = '', ...words] = line.trimStart().split(/ +/);
+  const keys = findCommand(name.toLowerCase())?.keys;
+  const count = words.length;
+  const isKey =
+    keys === 'all' || (keys === 'first' && count === 1) || (keys !== 'first' && count > 1);
+  return keys !== undefined && count > 0 && isKey ? words.at(-1) : undefined;
 }
 
 /** The text of `help` and `help <command>`. */
@@ -186,5 +230,12 @@ function groupText(mode: Mode, group: CommandHelp['group']): string {
 }
 
 function store(name: string, summary: string): CommandHelp {
-  return { name, group: 'Writing', form: STORE_FORM, plainForm: STORE_PLAIN_FORM, summary };
+  return {
+    name,
+    group: 'Writing',
+    form: STORE_FORM,
+    plainForm: STORE_PLAIN_FORM,
+    summary,
+    keys: 'first',
+  };
 }

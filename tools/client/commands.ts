@@ -17,7 +17,8 @@ import { checkKeys, checkNumber } from './words.js';
 export interface Session {
   endpoint: Endpoint;
   mode: Mode;
-  connect: () => Promise<Connection>;
+  /** `timeoutMsMax` bounds what the options say. */
+  connect: (timeoutMsMax?: number) => Promise<Connection>;
   run: () => Promise<ExitCode>;
 }
 

@@ -11,6 +11,8 @@ import { makeDir } from '../../src/env/adopt.js';
 import { failureText } from '../../src/errors.js';
 
 export const HISTORY_LINES_MAX = 1000;
+/** A longer line is some value that was pasted: nobody looks for it, and the file would have no bound. */
+export const HISTORY_LINE_LENGTH_MAX = 10_000;
 
 /** CAIRN_HISTORY (empty: none), else `cairn/client-history` in the XDG state directory. */
 export function historyPath(env: NodeJS.ProcessEnv): string | undefined {
@@ -21,7 +23,7 @@ export function historyPath(env: NodeJS.ProcessEnv): string | undefined {
 }
 
 export class History {
-  readonly #path: string | undefined;
+  #path: string | undefined;
   /** Oldest first. */
   readonly lines: string[];
 
@@ -51,12 +53,15 @@ export class History {
   /** Keeps a line, at once, so that a crash of the terminal loses none. Repeats are kept once. */
   add(line: string): void {
     if (line.trim() === '' || line === this.lines.at(-1)) return;
+    if (line.length > HISTORY_LINE_LENGTH_MAX) return;
     this.lines.push(line);
     if (this.lines.length > HISTORY_LINES_MAX) this.lines.shift();
     if (this.#path === undefined) return;
     try {
       fs.appendFileSync(this.#path, `${line}\n`, { mode: 0o600 });
     } catch (error: unknown) {
+      // Said once.
+      this.#path = undefined;
       process.stderr.write(`The history is not kept: ${failureText(error)}\n`);
     }
   }

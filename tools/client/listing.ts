@@ -46,6 +46,12 @@ export function keyFilter(pattern: string): (key: Buffer) => boolean {
   return (key) => expression.test(key.toString('latin1'));
 }
 
+/** The key of a row of metadump; undefined for any other line. */
+export function keyOfRow(row: string): Buffer | undefined {
+  const key = /^key=(\S*)/.exec(row)?.[1];
+  return key === undefined ? undefined : percentDecoded(key);
+}
+
 /** The name that was perhaps meant; undefined when none is near. */
 export function nearest(word: string, names: readonly string[]): string | undefined {
   const near = names
@@ -74,4 +80,14 @@ function distance(a: string, b: string): number {
     rows.push(row);
   }
   return rows[a.length]![b.length]!;
+}
+
+function percentDecoded(text: string): Buffer {
+  if (!text.includes('%')) return Buffer.from(text);
+  const pieces = text
+    .split(/(%[0-9a-fA-F]{2})/)
+    .map((piece) =>
+      /^%[0-9a-fA-F]{2}$/.test(piece) ? Buffer.from(piece.slice(1), 'hex') : Buffer.from(piece),
+    );
+  return Buffer.concat(pieces);
 }

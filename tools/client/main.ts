@@ -21,9 +21,17 @@ async function main(): Promise<ExitCode> {
   const session: Session = {
     endpoint: endpointFromEnvironment({}),
     mode: 'memcached',
-    connect: async () => {
+    connect: async (timeoutMsMax = Infinity) => {
       const { Connection } = await import('./connection.js');
-      return Connection.open(session.endpoint, await readConnectionOptions(program));
+      const options = await readConnectionOptions(program);
+      const timeoutMs = Math.min(
+        options.timeoutMs === 0 ? Infinity : options.timeoutMs,
+        timeoutMsMax,
+      );
+      return Connection.open(session.endpoint, {
+        ...options,
+        timeoutMs: timeoutMs === Infinity ? 0 : timeoutMs,
+      });
     },
     run: () => prompt(session),
   };

@@ -12,7 +12,7 @@ import { ToolError } from '../terminal/program.js';
 import { countOf } from '../terminal/quantity.js';
 import type { Mode } from './command-table.js';
 import type { Connection } from './connection.js';
-import { groupStats, keyFilter } from './listing.js';
+import { groupStats, keyFilter, keyOfRow } from './listing.js';
 import type { Reply, ReplyItem } from './reply-reader.js';
 import { announcedBytes, replyKind } from './typed-line.js';
 import { composeLine, lineFault } from './words.js';
@@ -205,11 +205,6 @@ export async function listKeys(connection: Connection, pattern: string): Promise
   return EXIT.ok;
 }
 
-function keyOfRow(row: string): Buffer | undefined {
-  const key = /^key=(\S*)/.exec(row)?.[1];
-  return key === undefined ? undefined : percentDecoded(key);
-}
-
 /** Sends the line as it is, with the value after it when there is one; prints the whole reply. */
 export async function raw(
   connection: Connection,
@@ -223,9 +218,11 @@ export async function raw(
   if (typed[0] === 'watch') return watch(connection, typed.slice(1));
   requireValue(announcedBytes(typed), value);
   const pieces = [Buffer.from(`${line}\r\n`), ...(value === undefined ? [] : [value, END_OF_LINE])];
-  const reply = await connection.request(pieces, replyKind(typed));
+  const kind = replyKind(typed);
+  const reply = await connection.request(pieces, kind);
   for (const piece of reply.raw) await writeForeign(process.stdout, piece);
-  return codeOf(reply.last);
+  // A miss of meta get ends as a listing does.
+  return kind === 'listing' && reply.last === 'EN' ? EXIT.ok : codeOf(reply.last);
 }
 
 /** More or less than was announced, and the server would read values as commands or wait for more. */
@@ -271,13 +268,4 @@ function jsonOf(item: ReplyItem, ttl: number | undefined): string {
   const { key, flags, cas } = item;
   const encoding = isUtf8(item.value) ? 'utf8' : 'base64';
   return jsonLine({ key, value: item.value.toString(encoding), encoding, flags, cas, ttl });
-}
-
-function percentDecoded(text: string): Buffer {
-  const pieces = text
-    .split(/(%[0-9a-fA-F]{2})/)
-    .map((piece) =>
-      /^%[0-9a-fA-F]{2}$/.test(piece) ? Buffer.from(piece.slice(1), 'hex') : Buffer.from(piece),
-    );
-  return Buffer.concat(pieces);
 }

@@ -9,7 +9,14 @@ import { EXIT, type ExitCode } from '../../src/exit-codes.js';
 import { printableLines } from '../../src/printable.js';
 import { writeAll, writeForeign } from '../terminal/output.js';
 import { ToolError, exitCodeOfFailure } from '../terminal/program.js';
-import { completeLine, findCommand, helpText, meant, type Mode } from './command-table.js';
+import {
+  completeLine,
+  findCommand,
+  helpText,
+  keyBeginning,
+  meant,
+  type Mode,
+} from './command-table.js';
 import type { Connection } from './connection.js';
 import type { History } from './history.js';
 import { PipedInput, type PromptInput } from './piped-input.js';
@@ -19,7 +26,7 @@ import { readTypedLine, type OwnName, type TypedLine } from './typed-line.js';
 import { composeLine } from './words.js';
 
 export interface PromptOptions {
-  readonly connect: () => Promise<Connection>;
+  readonly connect: (timeoutMsMax?: number) => Promise<Connection>;
   /** Where it is connected to, for the prompt. */
   readonly name: string;
   readonly mode: Mode;
@@ -45,7 +52,7 @@ export class Prompt {
       ? new TerminalInput({
           name,
           history: history.lines,
-          completer: (line, done) => done(null, completeLine(line)),
+          complete: (line) => this.#complete(line),
           input,
           output,
           onInterrupt: () => false,
@@ -112,6 +119,13 @@ export class Prompt {
       case 'taken back':
         return undefined;
     }
+  }
+
+  async #complete(line: string): Promise<[string[], string]> {
+    const beginning = keyBeginning(line);
+    if (beginning === undefined) return completeLine(line);
+    const { completeKey } = await import('./key-completion.js');
+    return [await completeKey(beginning, this.#options.connect), beginning];
   }
 
   /** As the one-shot command of that name, with its checks. */

@@ -8,7 +8,7 @@ import { SeededRandom } from '../../../tools/torture/seeded-random.js';
 import { ServerProcess } from '../../../tools/torture/server-process.js';
 import { cairnLaunch } from '../../support/servers.js';
 import { WireClient } from '../../../tools/torture/wire-client.js';
-import { canMount, missingPackage, mountExt4, mountTmpfs, type SmallDisk } from '../machine.js';
+import { canMount, missingPackages, mountExt4, mountTmpfs, type SmallDisk } from '../machine.js';
 import type { Budget, FaultRow, Skipped, Tried } from '../row.js';
 
 const MEGABYTES = 24;
@@ -36,7 +36,7 @@ export const fullDiskExt4: FaultRow = {
 };
 
 async function tryDisk(budget: Budget, mount: () => SmallDisk): Promise<Tried | Skipped> {
-  const missing = missingPackage({ 'mkfs.ext4': 'e2fsprogs', mount: 'mount' });
+  const missing = missingPackages({ 'mkfs.ext4': 'e2fsprogs', mount: 'mount' });
   if (missing !== undefined) return { needs: missing };
   if (!canMount()) return { needs: 'root that may mount' };
   const disk = mount();

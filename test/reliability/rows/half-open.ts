@@ -27,7 +27,8 @@ export const halfOpen: FaultRow = {
 };
 
 async function tryHalfOpen({ tier }: Budget): Promise<Tried | Skipped> {
-  if (!isRoot() || findProgram('ip') === undefined) return { needs: 'root and iproute2' };
+  if (!isRoot()) return { needs: 'root' };
+  if (findProgram('ip') === undefined) return { needs: 'iproute2' };
   const cases = [{ flags: ['--idle-timeout', '3s', '--stall-timeout', '3s'], secondsMax: 8 }];
   if (tier === 'long') cases.push({ flags: ['--stall-timeout', '0'], secondsMax: 90 });
   const failures: string[] = [];

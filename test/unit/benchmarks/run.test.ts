@@ -13,7 +13,7 @@ import { COLUMNS, METRICS, type CaseReport, type Metric } from '../../../benchma
 const TINY: Sizes = { isQuick: true, rounds: 1, heatUpMs: 10, warmupMs: 0, durationMs: 50 };
 const ABSENT: Peer = { ...BARE, name: 'absent', missing: () => 'missing: needs nothing' };
 
-describe('benchmarks, one tiny run against the bare server', () => {
+describe('benchmarks, one tiny run against the bare server @long', () => {
   let dir = '';
   let bench: Bench;
 

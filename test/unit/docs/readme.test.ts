@@ -95,7 +95,7 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-describe('README.md, what is pasted into a shell after the quick start', () => {
+describe('README.md, what is pasted into a shell after the quick start @long', () => {
   const pasted = [...README.matchAll(/```sh\n([^]*?)```/g)].map(([, text = '']) => text);
   const [start, ...rest] = pasted;
   let dir = '';

@@ -7,6 +7,7 @@ import { expect } from 'chai';
 import fse from 'fs-extra';
 
 import { nodeEnv } from '../../../src/env/node-env.js';
+import { skip } from '../../support/programs.js';
 import { QuietLogger } from '../../support/quiet-logger.js';
 
 const PRIORITY_WORKER = new URL('../../support/priority-worker.js', import.meta.url);
@@ -29,7 +30,7 @@ describe('nodeEnv()', () => {
   });
 
   it('startWorker() runs a thread that stands back behind the main thread', async function () {
-    if (process.platform !== 'linux') this.skip();
+    if (process.platform !== 'linux') skip(this, 'Linux');
     const worker = nodeEnv(new QuietLogger()).startWorker(PRIORITY_WORKER, undefined);
     const told = await new Promise((resolve) => worker.onMessage(resolve));
     await worker.done;

@@ -10,6 +10,7 @@ import { expect } from 'chai';
 
 import { composePasswordDigest } from '../../../src/password-digest.js';
 import { Users } from '../../../src/server/users.js';
+import { skip } from '../../support/programs.js';
 import { TestClient } from '../../support/test-server.js';
 import { serversOf } from '../../support/test-server-hooks.js';
 
@@ -26,7 +27,7 @@ const binary = (opcode: number, key: string, value: string, extras = ''): string
 };
 const statusOf = (packet: string): number => Buffer.from(packet, 'latin1').readUInt16BE(6);
 
-describe('authentication', () => {
+describe('authentication @long', () => {
   const start = serversOf();
   let dir: string;
   let file: string;
@@ -202,10 +203,7 @@ describe('authentication', () => {
 
   it('-Z: speaks TLS, also in pipelines and large replies, and takes new certificates', async function () {
     const made = certificate(dir, 'first');
-    if (!made) {
-      this.test!.title += ' (skipped: needs openssl)';
-      this.skip();
-    }
+    if (!made) skip(this, 'openssl');
     const [cert, key] = [path.join(dir, 'cert.pem'), path.join(dir, 'key.pem')];
     const argv = ['-Z', '-o', `ssl_chain_cert=${cert},ssl_key=${key}`, '-I', '8m'];
     const { port, server } = await start({ argv });

@@ -30,7 +30,7 @@ async function kept(argv: readonly string[], first: string): Promise<[number, st
   }
 }
 
-describe('--memcached-limits', () => {
+describe('--memcached-limits @long', () => {
   it('the least recently used items go above -m, without it none', async () => {
     const [bounded, reply] = await kept(['--memcached-limits', '-m', '8'], 'verbosity 0\r\n');
     expect(reply).to.equal('STORED\r\n');

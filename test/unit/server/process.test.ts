@@ -15,7 +15,7 @@ import { skip } from '../../support/programs.js';
 import { ServerCommand } from '../../support/server-command.js';
 import { TestClient } from '../../support/test-server.js';
 
-describe('kv-server', () => {
+describe('kv-server @long', () => {
   let dir: string;
   let data: string;
   const started: ServerCommand[] = [];
@@ -58,7 +58,7 @@ describe('kv-server', () => {
     second.socket.destroy();
   });
 
-  it('SIGHUP does not end it, SIGINT and SIGUSR1 do, with exit 0', async () => {
+  it('SIGHUP does not end it, SIGINT and SIGUSR1 do, with exit 0 @long', async () => {
     for (const signal of ['SIGINT', 'SIGUSR1'] as const) {
       const server = run();
       const client = await TestClient.open(await server.port());
@@ -91,7 +91,7 @@ describe('kv-server', () => {
     expect(server.stderr).not.to.match(/secret|hunter2/);
   });
 
-  it('a directory that another server has, and a port that is taken, are refused by name', async () => {
+  it('a directory that another server has, and a port that is taken, are refused by name @long', async () => {
     const port = await run().port();
     const locked = await run().ended;
     expect(locked.code).to.equal(EXIT.busy);
@@ -104,7 +104,7 @@ describe('kv-server', () => {
     expect(stderr).to.contain(`127.0.0.1:${port}`).and.contain('in use');
   });
 
-  it('LOCK removed by hand, or the directory by another name, lets no second server in', async () => {
+  it('LOCK removed by hand, or the directory by another name, lets no second server in @long', async () => {
     await run().port();
     fs.rmSync(path.join(data, 'LOCK'));
     const link = path.join(dir, 'link');
@@ -162,7 +162,7 @@ describe('kv-server', () => {
     }
   });
 
-  it('no password is in its arguments or in what it logs with -vv', async () => {
+  it('no password is in its arguments or in what it logs with -vv @long', async () => {
     const users = path.join(dir, 'users');
     fs.writeFileSync(users, 'ann:hush-plain\n');
     const server = run('-S', '-Y', users, '-vv');
@@ -220,7 +220,7 @@ describe('kv-server', () => {
     }
   });
 
-  it('unusable flags and files end it with 64 before anything is touched', async () => {
+  it('unusable flags and files end it with 64 before anything is touched @long', async () => {
     expect((await run('-c', '0').ended).code).to.equal(EXIT.usage);
     expect((await run('-Y', path.join(dir, 'none')).ended).code).to.equal(EXIT.usage);
     expect((await run('-l', 'no.such.host.invalid').ended).code).to.equal(EXIT.system);

@@ -205,7 +205,7 @@ describe('Receipts', () => {
   });
 });
 
-describe('values on their way in', () => {
+describe('values on their way in @long', () => {
   const start = serversOf();
 
   it('half-sent values are bounded in memory together; others go on, and the rest comes in its turn', async () => {

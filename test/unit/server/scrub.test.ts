@@ -18,7 +18,7 @@ async function scrubbed(client: WireClient): Promise<Map<string, string>> {
   return new Map(pairs.filter(([name]) => name?.startsWith('kv_')));
 }
 
-describe('kv-server --scrub-rate', () => {
+describe('kv-server --scrub-rate @long', () => {
   const root = temporaryFolder();
   after(() => rmSync(root, { recursive: true, force: true }));
 

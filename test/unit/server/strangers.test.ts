@@ -41,7 +41,7 @@ function forgotten(port: number): number {
   }).length;
 }
 
-describe('strangers', function () {
+describe('strangers @long', function () {
   let dir: string;
   let authority: Authority;
   let server: ServerCommand | undefined;

@@ -30,7 +30,7 @@ interface Opened {
   readonly version: string | null;
 }
 
-describe('kv-server over TLS', function () {
+describe('kv-server over TLS @long', function () {
   let dir: string;
   let authority: Authority;
   let server: ServerCommand | undefined;
@@ -85,7 +85,7 @@ describe('kv-server over TLS', function () {
     }
   });
 
-  it('ssl_verify_mode 1 lets clients come without, but not with one that nobody vouches for', async () => {
+  it('ssl_verify_mode 1 lets clients come without, but not with one that nobody vouches for @long', async () => {
     const port = await start(`${client()}1`);
     expect(await answered(port, undefined)).to.equal(END);
     expect(await answered(port, known())).to.equal(END);
@@ -93,7 +93,7 @@ describe('kv-server over TLS', function () {
   });
 
   for (const mode of [2, 3]) {
-    it(`ssl_verify_mode ${mode} takes clients with a good certificate alone`, async () => {
+    it(`ssl_verify_mode ${mode} takes clients with a good certificate alone @long`, async () => {
       const port = await start(`${client()}${mode}`, '-vv');
       expect(await answered(port, known())).to.equal(END);
       expect(await answered(port, stranger()), 'signed by another').to.equal('');
@@ -103,7 +103,7 @@ describe('kv-server over TLS', function () {
     });
   }
 
-  it('notls, btls and mtls before an address are about its listener alone', async () => {
+  it('notls, btls and mtls before an address are about its listener alone @long', async () => {
     const addresses = 'notls:127.0.0.1,btls:127.0.0.1,mtls:127.0.0.1,127.0.0.1';
     await start(`${client()}1`, '-l', addresses);
     const said = await server!.says('ready in');
@@ -149,7 +149,7 @@ describe('kv-server over TLS', function () {
   });
 
   for (const how of ['SIGHUP', 'refresh_certs'] as const) {
-    it(`${how} serves new certificates to new connections, old ones go on`, async () => {
+    it(`${how} serves new certificates to new connections, old ones go on @long`, async () => {
       const port = await start(',ssl_min_version=tlsv1.3', '-v');
       const first = await open(port);
       expect(first.name).to.equal('first');
@@ -190,7 +190,7 @@ describe('kv-server over TLS', function () {
     });
   }
 
-  it('SIGHUP takes another authority: whom the old one vouched for stays out', async () => {
+  it('SIGHUP takes another authority: whom the old one vouched for stays out @long', async () => {
     const port = await start(`${client()}2`, '-v');
     const [ours, file] = [known(), fs.readFileSync(authority.certPath)];
     expect(await answered(port, ours)).to.equal(END);

@@ -81,7 +81,7 @@ const SECRETS: readonly (string | Buffer)[] = [
   packet(0x21, { key: 'PLAIN', value: `\0user\0${SECRET}` }),
 ];
 
-describe('kv-server -v, -vv', () => {
+describe('kv-server -v, -vv @long', () => {
   let dir: string;
   let server: ServerCommand | undefined;
 

@@ -7,7 +7,7 @@ import { expect } from 'chai';
 import { startDurableServer } from '../../support/durable-server.js';
 import { TestClient } from '../../support/test-server.js';
 
-describe('watch evictions', () => {
+describe('watch evictions @long', () => {
   it('names the item that went, and whether anybody had read it', async () => {
     const server = await startDurableServer(['--max-keys', '2']);
     const watcher = await TestClient.open(server.port);

@@ -112,7 +112,7 @@ describe('kv-check', () => {
     expect(report.snapshot.state).to.equal('damaged');
   });
 
-  it('sees what is missing, swapped, foreign or not a manifest', async () => {
+  it('sees what is missing, swapped, foreign or not a manifest @long', async () => {
     const missing = copy();
     const [first = '', second = ''] = missing.names('.seg');
     rmSync(missing.pathOf(first));
@@ -132,7 +132,7 @@ describe('kv-check', () => {
     expect(report.findings.map(({ path }) => path)).to.deep.equal([headless.pathOf('MANIFEST')]);
   });
 
-  it('--repair saves the rest into a new directory, from which a server starts', async () => {
+  it('--repair saves the rest into a new directory, from which a server starts @long', async () => {
     const data = copy();
     const [name = ''] = data.names('.seg');
     data.flip(name, data.read(name).indexOf('value 3;'));
@@ -160,7 +160,7 @@ describe('kv-check', () => {
     }
   });
 
-  it('--repair refuses a target that is not new, or lies in the damaged directory', async () => {
+  it('--repair refuses a target that is not new, or lies in the damaged directory @long', async () => {
     const data = copy();
     const full = await runTool('kv-check', [data.path, '--repair', '--to', stopped]);
     expect([full.code, full.stderr]).to.satisfy(
@@ -172,7 +172,7 @@ describe('kv-check', () => {
     expect((await runTool('kv-check', [data.path, '--dry-run'])).code).to.equal(64);
   });
 
-  it('works beside a running server and on what a kill leaves', async () => {
+  it('works beside a running server and on what a kill leaves @long', async () => {
     const data = join(root, 'served');
     const server = await ServerProcess.start(cairnLaunch(data));
     const client = await WireClient.connect(server.port);

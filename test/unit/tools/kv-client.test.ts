@@ -111,7 +111,7 @@ describe('kv-client (against a scripted server)', () => {
     await fs.remove(dir);
   });
 
-  it('ends with 74 for SERVER_ERROR and 69 when nobody answers', async () => {
+  it('ends with 74 for SERVER_ERROR and 69 when nobody answers @long', async () => {
     const port = await serve({ 'delete a\r\n': 'SERVER_ERROR out of space\r\n' });
     expect((await run([port, 'delete', 'a'])).code).to.equal(74);
     script?.close();
@@ -122,7 +122,7 @@ describe('kv-client (against a scripted server)', () => {
     expect(stderr).to.contain('No answer within 0.2 s');
   });
 
-  it('ends with 64 and one hint for wrong use', async () => {
+  it('ends with 64 and one hint for wrong use @long', async () => {
     const wrong: readonly (readonly string[])[] = [
       ['gte', 'a'],
       ['--bogus'],
@@ -159,7 +159,7 @@ describe('kv-client (against a scripted server)', () => {
     }
   });
 
-  it('knows at the prompt what it knows as one command, in any case, and what was meant', async () => {
+  it('knows at the prompt what it knows as one command, in any case, and what was meant @long', async () => {
     const port = await serve({
       'lru_crawler metadump all\r\n': 'OK\r\nkey=a1 exp=-1\nkey=a2 exp=-1\nkey=b exp=-1\nEND\r\n',
       'mg a1 t\r\n': 'HD t30\r\n',
@@ -185,29 +185,44 @@ describe('kv-client (against a scripted server)', () => {
     expect((await run([port, 'gte', 'b'])).stderr).to.contain('Did you mean get?');
   });
 
+  it('raw ends with 0 behind a listing that ends in EN, and with 1 behind a miss', async () => {
+    const port = await serve({
+      'lru_crawler mgdump all\r\n': 'mg a\r\nEN\r\n',
+      'mg a v\r\n': 'EN\r\n',
+    });
+    expect((await run([port, 'raw', 'lru_crawler mgdump all'])).code).to.equal(0);
+    expect((await run([port, 'raw', 'mg a v'])).code).to.equal(1);
+  });
+
   it('watch goes on until the server ends it, as a command, by raw and at the prompt', async () => {
+    const client = join(import.meta.dirname, '../../../tools/kv-client.js');
     for (const [args, input] of [
       [['watch', 'mutations'], ''],
       [['raw', 'watch mutations'], ''],
       [[], 'watch mutations\n'],
     ] as const) {
       const watched = net.createServer((socket) => {
-        socket.once('data', () => {
-          socket.write('OK\r\n');
-          // Later than any reply would be waited for.
-          setTimeout(() => socket.end('ts=1 gid=1 type=item_store key=a\n'), 300);
-        });
+        socket.once('data', () => socket.write('OK\r\nts=1 gid=1 type=item_get key=a\n'));
       });
       watched.listen(0, '127.0.0.1');
+      const accepted = once(watched, 'connection') as Promise<[net.Socket]>;
       await once(watched, 'listening');
       const port = String((watched.address() as net.AddressInfo).port);
-      const { stdout } = await run([port, ...args], input);
-      expect(stdout.toString(), args.join(' ')).to.contain('ts=1 gid=1 type=item_store key=a\n');
+      const child = spawn(process.execPath, [client, port, ...args], { stdio: 'pipe' });
+      child.stdin.end(input);
+      const [socket] = await accepted;
+      let said = '';
+      while (!said.includes('gid=1')) said += String((await once(child.stdout, 'data'))[0]);
+      child.stdout.on('data', (chunk) => (said += String(chunk)));
+      // It has said what came first, and is still there.
+      socket.end('ts=2 gid=2 type=item_store key=a\n');
+      await once(child, 'close');
+      expect(said, args.join(' ')).to.contain('ts=2 gid=2 type=item_store key=a\n');
       watched.close();
     }
   });
 
-  it('stats --every repeats until it is ended; nonsense is refused', async () => {
+  it('stats --every repeats until it is ended; nonsense is refused @long', async () => {
     const port = await serve({ 'stats\r\n': 'STAT pid 7\r\nEND\r\n' });
     const client = join(import.meta.dirname, '../../../tools/kv-client.js');
     const args = [client, port, 'stats', '--json', '--every', '10ms'];
@@ -244,7 +259,7 @@ describe('kv-client (against a scripted server)', () => {
     await fs.remove(dirname(history));
   });
 
-  it('passwd prints a line for an auth file', async () => {
+  it('passwd prints a line for an auth file @long', async () => {
     const { code, stdout } = await run(['passwd', 'alice'], 'secret\n');
     expect(stdout.toString()).to.match(/^alice:\$scrypt\$ln=15,r=8,p=1\$[\w+/]+\$[\w+/]+\n$/);
     expect(code).to.equal(0);
@@ -254,7 +269,7 @@ describe('kv-client (against a scripted server)', () => {
   });
 }).timeout(60_000);
 
-describe('kv-client (against memcached)', () => {
+describe('kv-client (against memcached) @long', () => {
   let memcached: ChildProcess | undefined;
   let dir = '';
   let socket = '';

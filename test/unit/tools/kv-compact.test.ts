@@ -50,7 +50,7 @@ async function valuesOf(dir: string): Promise<string[]> {
   return lines.map((line) => (JSON.parse(line) as { value: string }).value.slice(0, 9)).sort();
 }
 
-describe('kv-compact', () => {
+describe('kv-compact @long', () => {
   let root = '';
   let dir = '';
 
@@ -89,7 +89,7 @@ describe('kv-compact', () => {
     expect(readdirSync(dir).sort()).to.deep.equal(names);
   });
 
-  it('asks the server that has the directory', async () => {
+  it('asks the server that has the directory @long', async () => {
     const args = ['--compact-ratio', '0.99', '--snapshot', 'never'];
     const server = await ServerProcess.start(cairnLaunch(dir, args));
     try {

@@ -30,7 +30,7 @@ function entriesOf(dump: Buffer): string[] {
   return lines.map((line) => line.replace(/,$/, '')).sort();
 }
 
-describe('kv-dump and kv-load', () => {
+describe('kv-dump and kv-load @long', () => {
   let root = '';
   let dir = '';
 
@@ -78,7 +78,7 @@ describe('kv-dump and kv-load', () => {
     expect(refused.code).to.equal(65);
   });
 
-  it('prints no control character of a key or a value raw, and kv-load reads it back', async () => {
+  it('prints no control character of a key or a value raw, and kv-load reads it back @long', async () => {
     const [key, value] = ['c1:\x9b2J\x7f\u202e', '\x9d\x7f'];
     const line = JSON.stringify({
       key,
@@ -145,7 +145,7 @@ describe('kv-dump and kv-load', () => {
     expect(existsSync(join(root, 'untouched'))).to.equal(false);
   });
 
-  it('works beside a running server, and loads through it', async () => {
+  it('works beside a running server, and loads through it @long', async () => {
     const data = join(root, 'served');
     const server = await ServerProcess.start(cairnLaunch(data, ['-I', '2m']));
     try {
@@ -171,7 +171,7 @@ describe('kv-dump and kv-load', () => {
     expect(entriesOf(crashed.stdout).length).to.equal(4);
   });
 
-  it('keeps any bytes, flags, expiry and CAS token from dump to load to dump', async () => {
+  it('keeps any bytes, flags, expiry and CAS token from dump to load to dump @long', async () => {
     const item = fc.record({
       key: fc.uint8Array({ minLength: 1, maxLength: 30 }),
       value: fc.uint8Array({ maxLength: 100 }),

@@ -47,7 +47,7 @@ describe('kv-load', () => {
     return runTool('kv-load', [target, file, ...more]);
   }
 
-  it('makes no directory and no store without --create', async () => {
+  it('makes no directory and no store without --create @long', async () => {
     const empty = join(root, 'empty');
     mkdirSync(empty);
     for (const target of [join(root, 'none'), join(root, 'a/b'), empty, 'no-such-place-xyz']) {
@@ -81,7 +81,7 @@ describe('kv-load', () => {
     expect(readdirSync('.')).to.deep.equal(before);
   });
 
-  it('names a dead server, a locked directory and swapped words before it reads the dump', async () => {
+  it('names a dead server, a locked directory and swapped words before it reads the dump @long', async () => {
     expect((await load('127.0.0.1:1', 'damaged')).code).to.equal(69);
     expect((await load(join(root, 'input'), json)).code).to.equal(64);
     const data = join(root, 'locked');
@@ -95,7 +95,7 @@ describe('kv-load', () => {
     }
   });
 
-  it('reads what people make of a dump: a byte order mark, CR LF, gzip, both forms', async () => {
+  it('reads what people make of a dump: a byte order mark, CR LF, gzip, both forms @long', async () => {
     const mark = '\ufeff';
     const read: readonly (readonly [string, string | Buffer, ...string[]])[] = [
       ['json with a mark', mark + json],
@@ -114,7 +114,7 @@ describe('kv-load', () => {
     }
   });
 
-  it('names every other form, and what to do', async () => {
+  it('names every other form, and what to do @long', async () => {
     const pretty = JSON.stringify(JSON.parse(json), undefined, 2);
     const named: readonly (readonly [string | Buffer, RegExp])[] = [
       ['', /nothing in it/],
@@ -140,7 +140,7 @@ describe('kv-load', () => {
     }
   });
 
-  it('changes no byte: what is not valid Unicode is refused with its line', async () => {
+  it('changes no byte: what is not valid Unicode is refused with its line @long', async () => {
     const first = '{"key":"a","value":"1"}\n';
     const spoiled: readonly (readonly [Buffer, RegExp])[] = [
       [Buffer.from(`${first}{"key":"k\xff","value":"1"}\n`, 'latin1'), /Line 2 .*not valid UTF-8/],
@@ -159,7 +159,7 @@ describe('kv-load', () => {
     expect(await keysIn(dir)).to.deep.equal(['k😀']);
   });
 
-  it('half a file is half a file, wherever it was cut, in both forms', async () => {
+  it('half a file is half a file, wherever it was cut, in both forms @long', async () => {
     for (const dump of [json, ndjson]) {
       const lines = dump.split('\n');
       const cuts = [lines.slice(0, -2).join('\n'), `${lines.slice(0, 1).join('\n')}\n`];
@@ -177,7 +177,7 @@ describe('kv-load', () => {
     expect(existsSync(join(root, 'half'))).to.equal(false);
   });
 
-  it('from stdin it says how many were loaded, and loading again ends it', async () => {
+  it('from stdin it says how many were loaded, and loading again ends it @long', async () => {
     const dir = join(root, 'piped');
     const dump = `${ndjson.split('\n')[0]}\nnonsense\n`;
     const { code, stderr } = await runTool('kv-load', [dir, '-', '--create'], dump);
@@ -190,7 +190,7 @@ describe('kv-load', () => {
     expect(await keysIn(dir)).to.deep.equal(['a', 'b']);
   });
 
-  it('through a server it names the key and the line that were refused', async () => {
+  it('through a server it names the key and the line that were refused @long', async () => {
     const server = await ServerProcess.start(
       cairnLaunch(join(root, 'refusing'), ['-I', '1m', '--max-key-bytes', '260']),
     );
@@ -218,7 +218,7 @@ describe('kv-load', () => {
 }).timeout(120_000);
 
 describe('kv-client, kv-load: a host without a port', () => {
-  it('kv-client asks it at the usual port; a mistyped command is no host', async () => {
+  it('kv-client asks it at the usual port; a mistyped command is no host @long', async () => {
     const port = process.env['CAIRN_PORT'];
     process.env['CAIRN_PORT'] = '1';
     try {

@@ -20,7 +20,7 @@ interface Figures {
   readonly disk: { readonly syncs: number };
 }
 
-describe('kv-torture', function () {
+describe('kv-torture @long', function () {
   this.timeout(120_000);
   let dir: string;
 
@@ -32,7 +32,7 @@ describe('kv-torture', function () {
 
   const torture = (...args: string[]) => runTool('kv-torture', [dir, '--life', '50ms', ...args]);
 
-  it('kills so often, finds nothing lost, leaves nothing behind', async () => {
+  it('kills so often, finds nothing lost, leaves nothing behind @long', async () => {
     const { code, stdout, stderr } = await torture('--kills', '2', '--seed', '7', '--json');
     expect(code, stderr).to.equal(0);
     const figures = JSON.parse(stdout.toString()) as Figures;
@@ -43,7 +43,7 @@ describe('kv-torture', function () {
     expect(await fs.readFile(join(dir, 'mine'), 'utf8')).to.equal('untouched');
   });
 
-  it('--keep leaves the data, in a directory of its own', async () => {
+  it('--keep leaves the data, in a directory of its own @long', async () => {
     const { code, stdout, stderr } = await torture('--kills', '1', '--keep');
     expect(code, stderr).to.equal(0);
     expect(stdout.toString()).to.match(/kills +│ 1 /);
@@ -53,7 +53,7 @@ describe('kv-torture', function () {
     expect(await fs.readdir(join(dir, made[0] ?? '', 'data'))).to.include('MANIFEST');
   });
 
-  it('sees losses: 65 with a server that evicts, and the data stays', async () => {
+  it('sees losses: 65 with a server that evicts, and the data stays @long', async () => {
     const { code, stdout, stderr } = await torture(
       '--life',
       '300ms',
@@ -81,7 +81,7 @@ describe('kv-torture', function () {
     expect((await runTool('kv-torture', [join(dir, 'none')])).code).to.equal(66);
   });
 
-  it('SIGINT: the figures so far, the server and the directory are gone', async () => {
+  it('SIGINT: the figures so far, the server and the directory are gone @long', async () => {
     const program = join(import.meta.dirname, '../../../tools/kv-torture.js');
     const child = spawn(process.execPath, [program, dir, '--json'], {
       stdio: ['ignore', 'pipe', 'inherit'],

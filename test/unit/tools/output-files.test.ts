@@ -50,7 +50,7 @@ function isDump(text: string): boolean {
   return (JSON.parse(text) as { count: number }).count === 200;
 }
 
-describe('Output files', () => {
+describe('Output files @long', () => {
   let root = '';
   let pristine = '';
   let dir = '';

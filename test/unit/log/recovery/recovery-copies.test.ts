@@ -61,7 +61,7 @@ async function starts(): Promise<ReadonlyMap<string, number | string>> {
   }
 }
 
-describe('docs/recovery.md, the rows of copies', () => {
+describe('docs/recovery.md, the rows of copies @long', () => {
   beforeEach(() => {
     root = mkdtempSync(join(tmpdir(), 'cairn-copies-'));
     data = new DataDirectory(join(root, 'data'));

@@ -98,7 +98,7 @@ async function starts(): Promise<ReadonlyMap<string, number | string>> {
   }
 }
 
-describe('docs/recovery.md, the decision table', () => {
+describe('docs/recovery.md, the decision table @long', () => {
   beforeEach(() => {
     root = mkdtempSync(join(tmpdir(), 'cairn-table-'));
     data = new DataDirectory(join(root, 'data'));

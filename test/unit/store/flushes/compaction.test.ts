@@ -113,7 +113,7 @@ describe('Compaction of flushes', () => {
     expect(await sim.words.value('tail1')).to.equal(undefined);
   });
 
-  it('keeps what carried out a flush for a later time while an older segment has its promise', async () => {
+  it('keeps what carried out a flush for a later time while an older segment has its promise @long', async () => {
     for (const how of ['close', 'kill'] as const) {
       const sim = await SimStore.open(OPTIONS);
       sim.store.flush(sim.store.nowMs() + 20_000);

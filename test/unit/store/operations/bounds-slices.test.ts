@@ -35,7 +35,7 @@ async function fullOfSmall(count: number): Promise<SimStore> {
   return sim;
 }
 
-describe('Bounds, in slices', () => {
+describe('Bounds, in slices @long', () => {
   it('a put that needs much room waits, a turn evicts a slice, and others are served meanwhile', async () => {
     const sim = await fullOfSmall(3000);
     const bytesMax = sim.stat('bytes');

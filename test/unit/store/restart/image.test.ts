@@ -129,7 +129,7 @@ describe('The image of a clean stop', () => {
     await sim.close();
   });
 
-  it('is refused with any byte changed or missing, and nothing else is changed by that', async () => {
+  it('is refused with any byte changed or missing, and nothing else is changed by that @long', async () => {
     const sim = await SimStore.open(OPTIONS);
     await sim.words.set('a', 'x');
     await sim.words.set('b', 'y', { expiresAt: sim.store.nowMs() + 1e9 });

@@ -19,7 +19,7 @@ function stem(name: string): string {
   return name.replace(/\.\w+$/, '');
 }
 
-describe('Janitor', () => {
+describe('Janitor @long', () => {
   it('writes the hint of each sealed segment, and at the start those that are missing', async () => {
     const sim = await SimStore.open(OPTIONS);
     await write(sim, 60);

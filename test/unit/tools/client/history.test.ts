@@ -3,7 +3,12 @@ import fs from 'fs-extra';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { History, HISTORY_LINES_MAX, historyPath } from '../../../../tools/client/history.js';
+import {
+  History,
+  HISTORY_LINE_LENGTH_MAX,
+  HISTORY_LINES_MAX,
+  historyPath,
+} from '../../../../tools/client/history.js';
 
 describe('History', () => {
   let dir = '';
@@ -28,6 +33,24 @@ describe('History', () => {
     expect(history.lines.length).to.equal(HISTORY_LINES_MAX);
     expect(history.lines[0]).to.equal('get 5');
     expect((await fs.readFile(path, 'utf8')).startsWith('get 5\n')).to.equal(true);
+  });
+
+  it('add() keeps no line without a bound, and says once that nothing is kept', async () => {
+    const path = join(dir, 'history');
+    const history = await History.load(path);
+    history.add(`set k ${'x'.repeat(HISTORY_LINE_LENGTH_MAX)}`);
+    expect([history.lines, await fs.pathExists(path)]).to.deep.equal([[], false]);
+    await fs.mkdir(path);
+    const write = process.stderr.write.bind(process.stderr);
+    let said = '';
+    process.stderr.write = (text: unknown): boolean => ((said += String(text)), true);
+    try {
+      for (const line of ['get a', 'get b']) history.add(line);
+    } finally {
+      process.stderr.write = write;
+    }
+    expect(said.match(/The history is not kept/g)).to.have.length(1);
+    expect(history.lines).to.deep.equal(['get a', 'get b']);
   });
 
   it('load() goes on without a history that cannot be read', async () => {

@@ -145,7 +145,7 @@ describe('kv-client: the words of a request', () => {
     expect(listener.received.toString()).to.equal('set k\u00a0ü 0 0 14\r\na\r\nflush_all\r\n\r\n');
   });
 
-  it('raw sends a value only as long as it was announced', async () => {
+  it('raw sends a value only as long as it was announced @long', async () => {
     for (const args of [
       ['set k 0 0 1', '--value', 'x\r\nflush_all'],
       ['ms k 1', '--value', 'x\r\nflush_all'],
@@ -181,7 +181,7 @@ describe('kv-client: the words of a request', () => {
     expect(listener.received.length).to.equal(0);
   });
 
-  it('the prompt sends bytes as they were piped in, or not at all', async () => {
+  it('the prompt sends bytes as they were piped in, or not at all @long', async () => {
     const value = Buffer.from([0xff, 0x0d, 0x0a, 0xe2, 0x80, 0xa8, 0x0d]);
     const sent = [Buffer.from('set k 0 0 7\r\n'), value, Buffer.from('\r\n')];
     await runTool('kv-client', [port], Buffer.concat(sent));

@@ -39,7 +39,7 @@ const COMMANDS: readonly (readonly string[])[] = [
   ['watch'],
 ];
 
-describe('What is no memcached server', () => {
+describe('What is no memcached server @long', () => {
   for (const [name, answer] of Object.entries(SERVERS)) {
     it(`${name} is called that by every command of kv-client, and by kv-load`, async () => {
       const server = net.createServer((socket) => {

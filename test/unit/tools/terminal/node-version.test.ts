@@ -8,7 +8,6 @@ import { expect } from 'chai';
 
 import { nodeFault } from '../../../../tools/terminal/node-version.js';
 import { PROJECT_DIR } from '../../../support/golden-file.js';
-import { installHint } from '../../../support/programs.js';
 
 const MANIFEST = JSON.parse(readFileSync(join(PROJECT_DIR, 'package.json'), 'utf8')) as {
   bin: Record<string, string>;
@@ -43,13 +42,4 @@ describe('A Node that is too old', () => {
       for (const line of imports) expect(line).to.match(/node-version\.js|'node:/);
     });
   }
-});
-
-describe('installHint()', () => {
-  it('is one line for all packages', () => {
-    expect(installHint(new Set())).to.equal(undefined);
-    expect(installHint(new Set(['strace', 'memcached']))).to.equal(
-      'Skipped tests need: apt-get install memcached strace',
-    );
-  });
 });
