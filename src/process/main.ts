@@ -23,6 +23,7 @@ import { ListenError } from '../server/errors.js';
 import { rehearse } from '../server/rehearsal.js';
 import { Server } from '../server/server.js';
 import { recoveryProgress } from './recovery-progress.js';
+import { tellReady } from './service-manager.js';
 import { readSettings } from './settings.js';
 import { keysText, warningsAtStart, warnOfStrangers } from './start-warnings.js';
 import { hasStore, openStore } from '../store/open-store.js';
@@ -144,6 +145,7 @@ class ServerProcess {
     logger.notice(
       `listening on ${where}, data in ${config.dataDir}, ${keysText(store.opened.keys)} recovered, ready in ${tookMs} ms`,
     );
+    tellReady(process.env, `listening on ${where}`, logger);
     if (process.send !== undefined) {
       const { tellStarter } = await import('./daemon.js');
       if (tellStarter()) logger.silence();
