@@ -1,4 +1,4 @@
-// Flags and environment → one frozen, validated Config. Everything that can be refused is refused here,
+// Flags, environment and file → one frozen, validated Config. Everything that can be refused is refused here,
 // before a file or a socket is touched; nobody below reads the command line or the environment.
 // The flags are in config/flags.ts; docs: README, "Flags".
 
@@ -6,6 +6,8 @@ import { MIB } from '../limits.js';
 import { endpointsOf, sharedPlace, type Endpoint, type ListenAddress } from './addresses.js';
 import { extendedOf, tlsOf, tlsWithoutZ, type TlsConfig } from './extended.js';
 import { parseFlags, usageExit, WITHOUT_EFFECT, type Exit } from './flags.js';
+import { composeSettings, withPlaces } from './origins.js';
+import type { SettingsFile } from './sources.js';
 import { sizeText } from './values.js';
 
 export type { Endpoint } from './addresses.js';
@@ -75,11 +77,20 @@ export function readConfig(
   argv: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
   version: string,
+  file?: SettingsFile,
 ): Config | Exit {
-  const parsed = parseFlags(argv, env, version);
+  const parsed = parseFlags(argv, env, version, file);
   if ('code' in parsed) return parsed;
   const flags = parsed.values as unknown as Flags;
-  const refusal = refusalOf(flags, parsed.given, env);
+  const config = combined(flags, parsed.given, env);
+  if ('code' in config) return withPlaces(config, parsed);
+  if (flags.checkConfig !== true) return config;
+  const stderr = [...config.notes, ...config.warnings].map((line) => `${line}\n`).join('');
+  return { code: 0, stdout: composeSettings(parsed), stderr };
+}
+
+function combined(flags: Flags, given: ReadonlySet<string>, env: Environment): Config | Exit {
+  const refusal = refusalOf(flags, given, env);
   if (refusal !== undefined) return usageExit(refusal);
   const extended = extendedOf(flags.extended ?? []);
   if ('code' in extended) return extended;
@@ -91,7 +102,7 @@ export function readConfig(
   if (unlike !== undefined) return usageExit(unlike);
   const notes = [
     ...Object.entries(WITHOUT_EFFECT)
-      .filter(([name]) => parsed.given.has(name))
+      .filter(([name]) => given.has(name))
       .map(([name, why]) => `--${kebab(name)} has no effect: ${why}`),
     ...extended.ignored.map((name) => `-o ${name} has no effect`),
   ];
@@ -140,6 +151,7 @@ interface Flags {
   readonly disableFlushAll?: boolean;
   readonly disableDumping?: boolean;
   readonly disableWatch?: boolean;
+  readonly checkConfig?: boolean;
   readonly verbose: number;
   readonly logFormat: 'text' | 'json';
   readonly daemon?: boolean;

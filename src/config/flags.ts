@@ -1,9 +1,9 @@
 // The command line of kv-server: memcached's flags under the names its users know, and our own. One
-// table; help, defaults and environment names come from it.
-// Order of precedence: flag, environment, default. What is accepted without effect is listed in
-// WITHOUT_EFFECT and said so at start.
+// table; help, defaults, environment names, the settings of a file, man pages and completions come from it.
+// Order of precedence: flag, environment, file, default (config/sources.ts). What is accepted without effect is
+// listed in WITHOUT_EFFECT and said so at start.
 
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
 
 import {
   CACHE_BYTES_DEFAULT,
@@ -20,8 +20,9 @@ import {
   VALUE_BYTES_LIMIT,
   VALUE_BYTES_MAX_DEFAULT,
 } from '../limits.js';
-import { suggestion } from '../nearest-name.js';
-import { isServiceAddress, listenAddresses } from './addresses.js';
+import { listenAddresses } from './addresses.js';
+import { applyEnvironment, applyFile, environmentName, watchFlags } from './sources.js';
+import type { SettingOrigins, SettingsFile } from './sources.js';
 import { count, duration, octalMode, ratio, size, sizeText } from './values.js';
 
 const NO_LIMIT = Number.MAX_SAFE_INTEGER;
@@ -40,8 +41,11 @@ export const WITHOUT_EFFECT: Readonly<Record<string, string>> = {
 
 interface ParsedFlags {
   readonly values: Readonly<Record<string, unknown>>;
-  /** Attribute names that a flag or the environment gave. */
+  /** Attribute names that a flag, the environment or the file gave. */
   readonly given: ReadonlySet<string>;
+  /** By attribute name: where from, and in which words. */
+  readonly origins: SettingOrigins;
+  readonly options: readonly Option[];
 }
 
 /** What the process should print and do instead of serving. */
@@ -51,11 +55,12 @@ export interface Exit {
   readonly stderr: string;
 }
 
-/** Parses without printing or exiting; `version` is what `-V` prints. */
+/** Parses without printing or exiting; `version` is what `-V` prints, `file` what `--config` named. */
 export function parseFlags(
   argv: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
   version: string,
+  file?: SettingsFile,
 ): ParsedFlags | Exit {
   let stdout = '';
   let stderr = '';
@@ -65,9 +70,11 @@ export function parseFlags(
       writeOut: (text) => (stdout += text),
       writeErr: (text) => (stderr += text),
     });
+  const origins = watchFlags(program);
   try {
     program.parse([...argv], { from: 'user' });
-    readEnvironment(program, env);
+    applyEnvironment(program, env, origins);
+    if (file !== undefined) applyFile(program, file, origins);
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     return { code: error.exitCode === 0 ? 0 : EXIT_USAGE, stdout, stderr };
@@ -75,7 +82,19 @@ export function parseFlags(
   const values: Record<string, unknown> = program.opts();
   const names = Object.keys(values);
   const given = new Set(names.filter((name) => program.getOptionValueSource(name) !== 'default'));
-  return { values, given };
+  return { values, given, origins, options: program.options };
+}
+
+/** The file of `--config`, when there is one to read and the command line is one that can be. */
+export function configPathOf(
+  argv: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+): string | undefined {
+  // Nearly nobody has one: their command line is parsed once.
+  const isNamed = argv.some((word) => word.startsWith('--config'));
+  if (!isNamed && (env['CAIRN_CONFIG'] ?? '') === '') return undefined;
+  const parsed = parseFlags(argv, env, '');
+  return 'code' in parsed ? undefined : (parsed.values['config'] as string | undefined);
 }
 
 const EXIT_USAGE = 64;
@@ -102,7 +121,8 @@ function commandOf(version: string): Command {
 }
 
 const EXAMPLES = `
-Every flag can be given as an environment variable, as shown; the flag wins.
+Every flag can be given as an environment variable, as shown, or in the file of --config by its long name; a flag
+wins over the environment, and that over the file.
 
 Examples:
   kv-server                                  serve 127.0.0.1:11211 from ./data
@@ -110,6 +130,8 @@ Examples:
   kv-server -l 0.0.0.0 -Y users.txt          the network, with user:password lines
   kv-server -s /run/cairn.sock -a 770        a unix socket instead of TCP
   kv-server --max-bytes 10g                  evict the least recently used above 10 GB
+  kv-server --config cairn.toml              what stands in the file
+  kv-server --check-config                   what would be in force, and where each setting is from
 `;
 
 function flag(flags: string, description: string, parse?: (text: string) => unknown): Option {
@@ -117,69 +139,9 @@ function flag(flags: string, description: string, parse?: (text: string) => unkn
   return parse === undefined ? option : option.argParser(parse);
 }
 
-/** `CAIRN_` and the long name: the attribute `maxKeys` is CAIRN_MAX_KEYS. */
-function environmentName(option: Option): string {
-  return `CAIRN_${option.name().toUpperCase().replaceAll('-', '_')}`;
-}
-
 function withEnvironment(options: readonly Option[]): readonly Option[] {
   for (const option of options) option.description += ` (${environmentName(option)})`;
   return options;
-}
-
-/** Same meaning as `.env()` of commander, but on an environment that is passed in. */
-function readEnvironment(
-  program: Command,
-  env: Readonly<Record<string, string | undefined>>,
-): void {
-  refuseUnknown(program, env);
-  for (const option of program.options) {
-    if (option.long === '--version') continue;
-    const name = environmentName(option);
-    const text = env[name];
-    if (text === undefined || text === '' || isServiceAddress(text)) continue;
-    if (program.getOptionValueSource(option.attributeName()) === 'cli') continue;
-    try {
-      const value = option.required
-        ? (option.parseArg?.(text, undefined) ?? text)
-        : envFlag(option, text);
-      if (value === false) continue;
-      program.setOptionValueWithSource(option.attributeName(), value, 'env');
-    } catch (error) {
-      if (!(error instanceof InvalidArgumentError)) throw error;
-      program.error(`error: environment ${name}='${text}' is invalid. ${error.message}`);
-    }
-  }
-}
-
-/** kv-client's, and our own. */
-const OTHERS_VARIABLES: ReadonlySet<string> = new Set([
-  'CAIRN_HOST',
-  'CAIRN_HISTORY',
-  'CAIRN_TIMEOUT',
-  'CAIRN_PASSWORD_FILE',
-  'CAIRN_CACERT',
-  'CAIRN_IS_DAEMON',
-]);
-/** Of tests; and what Kubernetes and Docker set for a service that is called cairn. */
-const OTHERS_PATTERN = /^CAIRN_(TEST_|SERVICE_|PORT_\d)/;
-
-function refuseUnknown(program: Command, env: Readonly<Record<string, string | undefined>>): void {
-  const known = program.options.map(environmentName);
-  for (const name of Object.keys(env)) {
-    if (!name.startsWith('CAIRN_') || known.includes(name)) continue;
-    if (OTHERS_VARIABLES.has(name) || OTHERS_PATTERN.test(name)) continue;
-    program.error(`error: there is no environment variable ${name}${suggestion(name, known)}`);
-  }
-}
-
-/** CAIRN_VERBOSE=2 is -vv; the others are switched on or off. */
-function envFlag(option: Option, text: string): boolean | number {
-  if (/^(0|no|false|off)$/i.test(text)) return false;
-  const isCounted = typeof option.defaultValue === 'number';
-  if (isCounted && /^\d$/.test(text)) return Number(text);
-  if (/^(1|yes|true|on)$/i.test(text)) return isCounted ? 1 : true;
-  throw new InvalidArgumentError(`Give ${isCounted ? 'a number up to 9' : '1 or 0'}, yes or no.`);
 }
 
 const collectWords = (text: string, before: readonly string[] = []): readonly string[] => [
@@ -193,11 +155,16 @@ function snapshotMode(text: string): string | number {
 
 const GROUPS: Readonly<Record<string, readonly Option[]>> = {
   Listening: withEnvironment([
-    flag('-p, --port <n>', 'TCP port; -1: any free one, 0: none', count(-1, 65_535)),
+    flag('-p, --port <n>', 'TCP port; -1: any free one, 0: none', count(-1, 65_535)).default(
+      undefined,
+      '11211',
+    ),
     flag(
       '-l, --listen <addresses>',
       'host, host:port, lists with commas, notls: or mtls: before them; may be repeated',
-    ).argParser(listenAddresses),
+    )
+      .argParser(listenAddresses)
+      .default(undefined, '127.0.0.1'),
     flag('-s, --unix-socket <path>', 'listen on a unix socket instead of TCP'),
     flag('-a, --unix-mask <mode>', 'permissions of the socket', octalMode).default(0o700, '700'),
     flag('--plain-port <n>', 'another port that answers in the plain form', count(-1, 65_535)),
@@ -300,6 +267,8 @@ const GROUPS: Readonly<Record<string, readonly Option[]>> = {
     flag('-W, --disable-watch', 'refuse watch'),
   ]),
   Process: withEnvironment([
+    flag('--config <file>', 'settings as TOML: the long names of the flags, without dashes before'),
+    flag('--check-config', 'say what is in force and where from, without starting anything'),
     flag('-v, --verbose', 'tell of connections, errors and events; -vv: requests and replies too')
       .argParser((_: unknown, before: number) => before + 1)
       .default(0),

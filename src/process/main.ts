@@ -4,7 +4,7 @@
 import fs from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-import { readConfig, type Config, type Exit } from '../config/config.js';
+import type { Config, Exit } from '../config/config.js';
 import type { Clock } from '../env/env.js';
 import { nodeClock, nodeEnv } from '../env/node-env.js';
 import { writeAllTo } from '../env/output-file.js';
@@ -23,6 +23,8 @@ import { ListenError } from '../server/errors.js';
 import { rehearse } from '../server/rehearsal.js';
 import { Server } from '../server/server.js';
 import { recoveryProgress } from './recovery-progress.js';
+import { tellReady } from './service-manager.js';
+import { readSettings } from './settings.js';
 import { keysText, warningsAtStart, warnOfStrangers } from './start-warnings.js';
 import { hasStore, openStore } from '../store/open-store.js';
 import type { StoreOptions } from '../store/options.js';
@@ -36,7 +38,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   const output = new LogOutput(process.stderr);
   const { write } = output;
   const version = packageVersion();
-  const config = readConfig(argv, process.env, version);
+  const config = await readSettings(argv, process.env, version);
   if ('code' in config) {
     process.exitCode = await print(config, write);
     return;
@@ -143,6 +145,7 @@ class ServerProcess {
     logger.notice(
       `listening on ${where}, data in ${config.dataDir}, ${keysText(store.opened.keys)} recovered, ready in ${tookMs} ms`,
     );
+    tellReady(process.env, `listening on ${where}`, logger);
     if (process.send !== undefined) {
       const { tellStarter } = await import('./daemon.js');
       if (tellStarter()) logger.silence();

@@ -1,0 +1,177 @@
+// Where settings come from beside the defaults: the command line, the environment, and the file of --config
+// (README.md, "Flags"). All give words, which the parsers of the flags read.
+//
+// Invariant: a source that comes later never changes what one before it gave: flag, environment, file, default.
+
+import { InvalidArgumentError, type Command, type Option } from 'commander';
+
+import { suggestion } from '../nearest-name.js';
+import { isServiceAddress } from './addresses.js';
+
+/** What a file says, in the order of its lines. */
+export interface SettingsFile {
+  readonly path: string;
+  readonly settings: readonly FileSetting[];
+}
+
+export interface FileSetting {
+  /** As the file has it: `max-keys` or `CAIRN_MAX_KEYS`. */
+  readonly name: string;
+  readonly words: readonly string[];
+  readonly isList: boolean;
+  readonly line: number;
+}
+
+interface Origin {
+  readonly source: 'flag' | 'environment' | 'file';
+  /** `flag --port`, `environment CAIRN_PORT`, `/etc/cairn/cairn.toml:3`. */
+  readonly place: string;
+  readonly words: readonly string[];
+}
+
+/** By attribute name; what is a default is not in it. */
+export type SettingOrigins = ReadonlyMap<string, Origin>;
+type GatheringOrigins = Map<string, Origin>;
+
+/** Options that may be repeated, and be a list in a file. */
+const LISTS: ReadonlySet<string> = new Set(['listen', 'extended']);
+/** What stands in the file cannot say which file, nor what to do with it. */
+const NOT_IN_A_FILE: ReadonlySet<string> = new Set(['config', 'check-config', 'version']);
+
+/** kv-client's, and our own. */
+const OTHERS_VARIABLES: ReadonlySet<string> = new Set([
+  'CAIRN_HOST',
+  'CAIRN_HISTORY',
+  'CAIRN_TIMEOUT',
+  'CAIRN_PASSWORD_FILE',
+  'CAIRN_CACERT',
+  'CAIRN_IS_DAEMON',
+]);
+/** Of tests; and what Kubernetes and Docker set for a service that is called cairn. */
+const OTHERS_PATTERN = /^CAIRN_(TEST_|SERVICE_|PORT_\d)/;
+
+/** `CAIRN_` and the long name: the attribute `maxKeys` is CAIRN_MAX_KEYS. */
+export function environmentName(option: Option): string {
+  return `CAIRN_${option.name().toUpperCase().replaceAll('-', '_')}`;
+}
+
+/** Before the command line is parsed: notes what it gives. */
+export function watchFlags(program: Command): GatheringOrigins {
+  const origins: GatheringOrigins = new Map();
+  for (const option of program.options) {
+    program.on(`option:${option.name()}`, (text: string | null) => {
+      const before = origins.get(option.attributeName())?.words ?? [];
+      const words = LISTS.has(option.name()) ? [...before, text ?? ''] : [text ?? 'true'];
+      const counted = isCounted(option) ? [String(Number(before[0] ?? 0) + 1)] : words;
+      const place = `flag ${option.long ?? option.name()}`;
+      origins.set(option.attributeName(), { source: 'flag', place, words: counted });
+    });
+  }
+  return origins;
+}
+
+/** Same meaning as `.env()` of commander, but on an environment that is passed in. */
+export function applyEnvironment(
+  program: Command,
+  env: Readonly<Record<string, string | undefined>>,
+  origins: GatheringOrigins,
+): void {
+  refuseUnknownVariables(program, env);
+  for (const option of program.options) {
+    if (option.long === '--version') continue;
+    const name = environmentName(option);
+    const text = env[name];
+    if (text === undefined || text === '' || isServiceAddress(text)) continue;
+    if (origins.has(option.attributeName())) continue;
+    try {
+      const value = valueOf(option, [text]);
+      const place = `environment ${name}`;
+      origins.set(option.attributeName(), { source: 'environment', place, words: [text] });
+      setValue(program, option, value, 'env');
+    } catch (error) {
+      if (!(error instanceof InvalidArgumentError)) throw error;
+      program.error(`error: environment ${name}='${text}' is invalid. ${error.message}`);
+    }
+  }
+}
+
+/** What stands in it is checked whether it counts or not: a mistake shows before the day when it would. */
+export function applyFile(program: Command, file: SettingsFile, origins: GatheringOrigins): void {
+  const lines = new Map<string, number>();
+  for (const setting of file.settings) {
+    const place = `${file.path}:${setting.line}`;
+    const option = optionNamed(program, setting.name, place);
+    const before = lines.get(option.name());
+    if (before !== undefined) {
+      program.error(`error: ${place}: ${option.name()} is set on line ${before} already: keep one`);
+    }
+    lines.set(option.name(), setting.line);
+    if (setting.isList && !LISTS.has(option.name())) {
+      program.error(`error: ${place}: ${setting.name} takes one value, not a list`);
+    }
+    try {
+      const value = valueOf(option, setting.words);
+      if (origins.has(option.attributeName())) continue;
+      origins.set(option.attributeName(), { source: 'file', place, words: setting.words });
+      setValue(program, option, value, 'config');
+    } catch (error) {
+      if (!(error instanceof InvalidArgumentError)) throw error;
+      const given = setting.words.map((word) => `'${word}'`).join(', ');
+      program.error(`error: ${place}: ${setting.name} ${given} is invalid. ${error.message}`);
+    }
+  }
+}
+
+function optionNamed(program: Command, name: string, place: string): Option {
+  const known = program.options.filter((option) => !NOT_IN_A_FILE.has(option.name()));
+  const found = known.find((option) => name === option.name() || name === environmentName(option));
+  if (found !== undefined) return found;
+  if (NOT_IN_A_FILE.has(name)) {
+    program.error(`error: ${place}: ${name} is a flag only: remove the line`);
+  }
+  const names = name.startsWith('CAIRN_')
+    ? known.map(environmentName)
+    : known.map((option) => option.name());
+  const near = suggestion(name, names);
+  const next = near === '' ? ': the settings are the long names of the flags' : near;
+  return program.error(`error: ${place}: there is no setting '${name}'${next}`);
+}
+
+function refuseUnknownVariables(
+  program: Command,
+  env: Readonly<Record<string, string | undefined>>,
+): void {
+  const known = program.options.map(environmentName);
+  for (const name of Object.keys(env)) {
+    if (!name.startsWith('CAIRN_') || known.includes(name)) continue;
+    if (OTHERS_VARIABLES.has(name) || OTHERS_PATTERN.test(name)) continue;
+    program.error(`error: there is no environment variable ${name}${suggestion(name, known)}`);
+  }
+}
+
+/** Throws InvalidArgumentError with what would have been right. */
+function valueOf(option: Option, words: readonly string[]): unknown {
+  if (!option.required) return switchValue(option, words[0] ?? '');
+  let value: unknown;
+  for (const word of words) value = option.parseArg?.(word, value) ?? word;
+  return value;
+}
+
+/** What is switched off is as if it were not there, but for the sources behind. */
+function setValue(program: Command, option: Option, value: unknown, source: string): void {
+  if (value === false) return;
+  program.setOptionValueWithSource(option.attributeName(), value, source);
+}
+
+/** CAIRN_VERBOSE=2 is -vv; the others are switched on or off. */
+function switchValue(option: Option, text: string): boolean | number {
+  if (/^(0|no|false|off)$/i.test(text)) return false;
+  const counts = isCounted(option);
+  if (counts && /^\d$/.test(text)) return Number(text);
+  if (/^(1|yes|true|on)$/i.test(text)) return counts ? 1 : true;
+  throw new InvalidArgumentError(`Give ${counts ? 'a number up to 9' : '1 or 0'}, yes or no.`);
+}
+
+function isCounted(option: Option): boolean {
+  return !option.required && typeof option.defaultValue === 'number';
+}

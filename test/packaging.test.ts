@@ -1,0 +1,162 @@
+// What packaging/ hands to operators: systemd takes the unit, the server tells systemd that it is ready, and what the
+// Dockerfile and the compose file name is there and works. No container is built here.
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+
+import { expect } from 'chai';
+
+import { requireProgram, run } from './support/programs.js';
+import { ServerCommand } from './support/server-command.js';
+import { runTool } from './support/tool-run.js';
+
+const root = join(import.meta.dirname, '../..');
+const packaging = join(root, 'packaging');
+const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+  name: string;
+  version: string;
+  bin: Record<string, string>;
+};
+
+function read(name: string): string {
+  return readFileSync(join(packaging, name), 'utf8');
+}
+
+/** `ENV A=1 B=2` of the Dockerfile, `A: 'x'` of the compose file. */
+function variablesOf(text: string): Record<string, string> {
+  const found = text.matchAll(/\b(CAIRN_[A-Z_]+)(?:=|: )'?([^\s']+)/g);
+  return Object.fromEntries([...found].map(([, name = '', value = '']) => [name, value]));
+}
+
+function instruction(name: string): string {
+  const lines = read('Dockerfile').replaceAll('\\\n', ' ').split('\n');
+  return lines.filter((line) => line.startsWith(`${name} `)).join('\n');
+}
+
+/** Prints that it is bound, then what it receives: what systemd would hear. */
+const LISTENER = `use Socket; socket(my $s, AF_UNIX, SOCK_DGRAM, 0) or die $!; bind($s, sockaddr_un($ARGV[0])) or die $!;
+$| = 1; print "bound\\n"; recv($s, my $said, 4096, 0); print $said;`;
+
+describe('packaging', function () {
+  this.timeout(60_000);
+  let dir = '';
+  beforeEach(() => (dir = mkdtempSync(join(tmpdir(), 'cairn-packaging-'))));
+  afterEach(() => rmSync(dir, { recursive: true, force: true }));
+
+  it('systemd finds nothing wrong with the unit, and little that it may do', async function () {
+    const analyze = requireProgram(this, 'systemd-analyze', 'systemd');
+    const unit = join(packaging, 'cairn.service');
+    const verified = await run(analyze, ['verify', unit]);
+    expect(verified).to.deep.equal({ code: 0, stdout: '', stderr: '' });
+    const rated = await run(analyze, ['security', '--offline=yes', '--threshold=20', unit]);
+    expect(rated.code, rated.stdout.slice(-200)).to.equal(0);
+  });
+
+  it('the unit does not start again after what needs a human (docs/errors.md)', () => {
+    expect(read('cairn.service')).to.contain('RestartPreventExitStatus=64 65 66 77\n');
+    const errors = readFileSync(join(root, 'docs/errors.md'), 'utf8');
+    expect(errors).to.contain('do not restart after 64, 65, 66 and 77');
+  });
+
+  it('the settings of the unit are taken, and keep the data where the unit allows it', async () => {
+    const file = join(packaging, 'cairn.toml');
+    const checked = await runTool('kv-server', ['--config', file, '--check-config']);
+    expect(checked.code, checked.stderr).to.equal(0);
+    const unit = read('cairn.service');
+    expect(unit).to.contain('kv-server --config /etc/cairn/cairn.toml');
+    expect(unit).to.contain('StateDirectory=cairn\n');
+    expect(checked.stdout.toString()).to.match(/^data = "\/var\/lib\/cairn" /m);
+    // What is commented out is right too.
+    const all = read('cairn.toml').replaceAll(/^# (?=[a-z-]+ = )/gm, '');
+    const users = join(dir, 'auth.txt');
+    const settings = [...all.matchAll(/^([a-z-]+) = (?:"([^"]*)"|(\d+))$/gm)];
+    expect(settings.length).to.be.greaterThan(7);
+    const flags = settings
+      .filter(([, name]) => name !== 'auth-file')
+      .flatMap(([, name = '', text, number]) => [`--${name}`, text ?? number ?? '']);
+    const given = await runTool('kv-server', [...flags, '--auth-file', users, '--check-config']);
+    expect(given.code, given.stderr).to.equal(0);
+  });
+
+  it('the server tells systemd when it listens', async function () {
+    requireProgram(this, 'systemd-notify', 'systemd');
+    const perl = requireProgram(this, 'perl', 'perl');
+    const socket = join(dir, 'notify');
+    const listener = spawn(perl, ['-e', LISTENER, socket]);
+    let heard = '';
+    listener.stdout.on('data', (text: Buffer) => (heard += text.toString()));
+    listener.stderr.on('data', (text: Buffer) => (heard += text.toString()));
+    await once(listener.stdout, 'data');
+    expect(heard).to.equal('bound\n');
+    const argv = ['-p', '-1', '--data', join(dir, 'data')];
+    const server = new ServerCommand(argv, { NOTIFY_SOCKET: socket });
+    const ended = once(listener, 'close');
+    const port = await server.port();
+    await ended;
+    expect(heard).to.contain('READY=1').and.to.contain(`STATUS=listening on 127.0.0.1:${port}`);
+    server.child.kill('SIGTERM');
+    expect(await server.ended).to.include({ code: 0 });
+  });
+
+  it('says what to do when systemd cannot be told', async () => {
+    const argv = ['-p', '-1', '--data', join(dir, 'data')];
+    const server = new ServerCommand(argv, { NOTIFY_SOCKET: join(dir, 'nobody') });
+    expect(await server.says('Type=exec')).to.contain('systemd was not told');
+    server.child.kill('SIGTERM');
+    expect(await server.ended).to.include({ code: 0 });
+  });
+
+  it('the Dockerfile names what there is', () => {
+    expect(instruction('COPY')).to.contain('COPY . .').and.to.contain(`/${manifest.name}-*.tgz`);
+    expect(existsSync(join(root, 'package-lock.json'))).to.equal(true);
+    const programs = [instruction('HEALTHCHECK'), instruction('ENTRYPOINT')].map(
+      (line) => /\["([^"]+)"/.exec(line)?.[1] ?? '',
+    );
+    expect(programs).to.deep.equal(['kv-client', 'kv-server']);
+    for (const program of programs) expect(manifest.bin).to.have.property(program);
+    // What it leaves out must not be needed; what is needed must not be left out.
+    for (const needed of ['src', 'tools', 'test', 'benchmarks', 'package-lock.json']) {
+      expect(read('Dockerfile.dockerignore').split('\n')).not.to.include(needed);
+    }
+  });
+
+  it('the health check of the Dockerfile passes while the server serves, and fails after', async () => {
+    const variables = variablesOf(instruction('ENV'));
+    expect(variables).to.include({ CAIRN_DATA: '/data', CAIRN_LISTEN: '0.0.0.0' });
+    expect(instruction('VOLUME')).to.equal('VOLUME /data');
+    const server = new ServerCommand(['-p', '-1', '-l', '127.0.0.1'], {
+      ...variables,
+      CAIRN_DATA: join(dir, 'data'),
+    });
+    const port = await server.port();
+    const check = JSON.parse(
+      /CMD (\[.*\])/.exec(instruction('HEALTHCHECK'))?.[1] ?? '',
+    ) as string[];
+    const [tool = '', ...words] = check;
+    const asked = [`127.0.0.1:${port}`, ...words];
+    expect(await runTool(tool, asked)).to.include({ code: 0 });
+    server.child.kill('SIGTERM');
+    expect(await server.ended).to.include({ code: 0 });
+    expect(await runTool(tool, asked)).to.include({ code: 69 });
+  });
+
+  it('the compose file names what there is', async () => {
+    const text = read('compose.yaml');
+    const context = /context: (\S+)/.exec(text)?.[1] ?? '';
+    const dockerfile = /dockerfile: (\S+)/.exec(text)?.[1] ?? '';
+    expect(resolve(packaging, context)).to.equal(root);
+    expect(existsSync(join(resolve(packaging, context), dockerfile))).to.equal(true);
+    expect(dirname(dockerfile)).to.equal('packaging');
+    expect(text).to.contain(`:${/EXPOSE (\d+)/.exec(read('Dockerfile'))?.[1]}'`);
+    const flags = Object.entries(variablesOf(text)).map(
+      ([name, value]) =>
+        `--${name.slice('CAIRN_'.length).toLowerCase().replaceAll('_', '-')}=${value}`,
+    );
+    expect(flags.length).to.be.greaterThan(1);
+    const checked = await runTool('kv-server', [...flags, '--check-config']);
+    expect(checked.code, checked.stderr).to.equal(0);
+  });
+});

@@ -1,0 +1,51 @@
+// docs/operations.md against the programs: counters, flags and files that it names are there.
+
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { expect } from 'chai';
+
+import { PROJECT_DIR } from '../../support/golden-file.js';
+import { ServerCommand } from '../../support/server-command.js';
+import { runTool } from '../../support/tool-run.js';
+import { temporaryFolder } from '../../support/servers.js';
+
+const DOC = readFileSync(join(PROJECT_DIR, 'docs', 'operations.md'), 'utf8');
+
+function named(pattern: RegExp): string[] {
+  return [...new Set(DOC.match(pattern))];
+}
+
+describe('docs/operations.md', () => {
+  it('names only counters that stats has', async () => {
+    const argv = ['-l', '127.0.0.1', '-p', '-1', '--data', temporaryFolder()];
+    const server = new ServerCommand(argv);
+    const { stdout } = await runTool('kv-client', [`127.0.0.1:${await server.port()}`, 'stats']);
+    server.child.kill('SIGTERM');
+    await server.ended;
+    const counters = new Set(stdout.toString().match(/(?<=^STAT )\w+/gm));
+    const cells = named(/(?<=`)[a-z]+(?:_[a-z0-9]+)+(?=`)/g).filter(
+      (word) => word !== 'stop_grace_period',
+    );
+    expect(cells.length).to.be.greaterThan(35);
+    expect(cells.filter((name) => !counters.has(name))).to.deep.equal([]);
+  });
+
+  it('names only flags that the server or a tool has', async () => {
+    const tools = ['kv-server', 'kv-dump', 'kv-load', 'kv-check'];
+    const helps = await Promise.all(tools.map((tool) => runTool(tool, ['--help'])));
+    const known = helps.map(({ stdout }) => stdout.toString()).join('\n');
+    // Of npm, systemd and Docker.
+    const others = ['--global', '--now', '--health-cmd', '--time'];
+    const flags = named(/(?<![\w-])--[a-z][a-z-]+/g).filter((flag) => !others.includes(flag));
+    expect(flags.length).to.be.greaterThan(10);
+    expect(flags.filter((flag) => !known.includes(`${flag} `))).to.deep.equal([]);
+  });
+
+  it('names only files of packaging/ that are there', () => {
+    const files = named(/\bcairn\.(?:sysusers|toml|service)\b|packaging\/[A-Za-z.]+\w/g);
+    expect(files.length).to.be.greaterThan(3);
+    const paths = files.map((name) => (name.startsWith('packaging/') ? name : `packaging/${name}`));
+    expect(paths.filter((path) => !existsSync(join(PROJECT_DIR, path)))).to.deep.equal([]);
+  });
+}).timeout(60_000);
