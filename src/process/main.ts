@@ -5,7 +5,7 @@ import fs from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 import { readConfig, type Config, type Exit } from '../config/config.js';
-import type { Clock } from '../env/env.js';
+import type { Clock, Env } from '../env/env.js';
 import { nodeClock, nodeEnv } from '../env/node-env.js';
 import { writeAllTo } from '../env/output-file.js';
 import { holdSpareDescriptors } from '../env/spare-descriptors.js';
@@ -19,6 +19,7 @@ import { Control } from '../control/listener.js';
 import { forgetSpareBatches } from '../log/commit/batch.js';
 import { refuseStoreName } from '../log/segments/store-file.js';
 import { forgetSpareReceiveBuffers } from '../protocol/receive-buffer.js';
+import type { HttpListener } from '../http/listener.js';
 import { ListenError } from '../server/errors.js';
 import { rehearse } from '../server/rehearsal.js';
 import { Server } from '../server/server.js';
@@ -81,6 +82,7 @@ class ServerProcess {
   #store: Store | undefined;
   #server: Server | undefined;
   #control: Control | undefined;
+  #http: HttpListener | undefined;
   #isEnding = false;
   /** With what a signal ends a process that is ending already. */
   #hurriedExit: ExitCode = EXIT.bug;
@@ -113,6 +115,7 @@ class ServerProcess {
       if (endpoint.kind === 'unix') refuseStoreName(endpoint.path, 'the unix socket (-s)');
     if (config.pidFile !== undefined) requirePidFile(config.pidFile);
     const env = nodeEnv(logger);
+    await this.#openHttp(env);
     if (!(await hasStore(env, config.dataDir))) {
       await warnOfStrangers(env, config.dataDir);
       await rehearse(config, env);
@@ -133,6 +136,7 @@ class ServerProcess {
     });
     this.#server = server;
     const addresses = await server.start();
+    this.#http?.serves(store);
     this.#control = await this.#openControl(store, env.clock);
     collectWhenQuiet(env.clock);
     if (config.pidFile !== undefined) writePidFile(config.pidFile, logger);
@@ -147,6 +151,14 @@ class ServerProcess {
       const { tellStarter } = await import('./daemon.js');
       if (tellStarter()) logger.silence();
     }
+  }
+
+  /** Before the log is replayed, so that it can tell of that. */
+  async #openHttp(env: Env): Promise<void> {
+    if (this.#config.http === undefined) return;
+    const { HttpListener } = await import('../http/listener.js');
+    this.#http = await HttpListener.listen(env, this.#config);
+    this.#logger.notice(`health and metrics on ${this.#http.addresses.join(', ')}`);
   }
 
   /** For kv-compact. A file system without sockets is no reason not to serve. */
@@ -172,7 +184,10 @@ class ServerProcess {
         void this.#end(signal);
       });
     }
-    process.on('SIGHUP', () => this.#server?.reload());
+    process.on('SIGHUP', () => {
+      this.#server?.reload();
+      this.#http?.reload();
+    });
   }
 
   /** Answers what was received, makes it durable, seals the log, exits. */
@@ -180,10 +195,12 @@ class ServerProcess {
     if (this.#isEnding) return;
     this.#isEnding = true;
     this.#logger.info(`ending: ${reason}`);
+    this.#http?.drain();
     try {
       await this.#server?.stop();
       await this.#control?.close();
       await this.#store?.close();
+      this.#http?.close();
     } catch (error) {
       this.#logger.error(messageOf(error));
       process.exit(exitCodeOf(error));
@@ -206,6 +223,7 @@ class ServerProcess {
 
   async #refuse(error: unknown): Promise<void> {
     this.#logger.error(messageOf(error));
+    this.#http?.close();
     await this.#control?.close();
     await this.#store?.close();
     process.exit(error instanceof ListenError ? EXIT.system : exitCodeOf(error));

@@ -133,10 +133,16 @@ const HOUSE: readonly Room[] = [
     places: ['control/'],
     may: names('env bytes interface admission'),
   },
+  // Health and metrics for who watches the server: loaded only with --http.
+  {
+    name: 'http',
+    places: ['http/'],
+    may: names('env config interface admission server'),
+  },
   {
     name: 'process',
     places: ['process/'],
-    may: names('env protocol bytes commit store-file config interface engine server control'),
+    may: names('env protocol bytes commit store-file config interface engine server control http'),
   },
   {
     name: 'library',
