@@ -40,14 +40,17 @@ export class Health {
   }
 }
 
+export function isWell(checks: readonly HealthCheck[]): boolean {
+  return checks.every(({ failure }) => failure === undefined);
+}
+
 /** `ok`, or what fails; with `verbose` every check. */
 export function healthText(checks: readonly HealthCheck[], verbose: boolean): string {
   const lines = checks.flatMap(({ name, failure }) => {
     if (failure !== undefined) return [`[-] ${name}: ${failure}`];
     return verbose ? [`[+] ${name}: ok`] : [];
   });
-  const isWell = checks.every(({ failure }) => failure === undefined);
-  return `${[...lines, isWell ? 'ok' : 'not ready'].join('\n')}\n`;
+  return `${[...lines, isWell(checks) ? 'ok' : 'not ready'].join('\n')}\n`;
 }
 
 function check(name: string, isSo: boolean, failure: string): HealthCheck {

@@ -15,11 +15,13 @@ import type { Env } from '../env/env.js';
 import { isKvError } from '../errors.js';
 import { listenAll } from '../server/listeners.js';
 import type { Door, HandshakeDoor, Listener, ServerMaker } from '../server/listeners.js';
+import type { StatLines } from '../server/stats/lines.js';
 import type { TlsListeners } from '../server/tls.js';
 import type { Store } from '../store/store.js';
 import { Guard } from './guard.js';
 import { Guests } from './guests.js';
-import { Health, healthText, type HealthCheck } from './health.js';
+import { Health, healthText, isWell, type HealthCheck } from './health.js';
+import { Metrics } from './metrics.js';
 
 const HEADER_BYTES_MAX = 8 * 1024;
 const HEADERS_MAX = 64;
@@ -36,6 +38,9 @@ export class HttpListener {
   readonly #guests: Guests;
   readonly #health = new Health();
   readonly #http: Server;
+  /** Who measures what it serves. */
+  readonly metrics: Metrics;
+  #stats: (() => StatLines) | undefined;
   #tls: TlsListeners | undefined;
   #listeners: readonly Listener[] = [];
 
@@ -43,6 +48,7 @@ export class HttpListener {
     this.#env = env;
     this.#guard = guard;
     this.#guests = new Guests(env.clock);
+    this.metrics = new Metrics(env.clock, () => isWell(this.#health.readiness()));
     this.#http = createServer({ maxHeaderSize: HEADER_BYTES_MAX });
     this.#http.maxHeadersCount = HEADERS_MAX;
     this.#http.on('request', (request, response) => void this.#answer(request, response));
@@ -57,6 +63,7 @@ export class HttpListener {
       const { TlsListeners } = await import('../server/tls.js');
       listener.#tls = new TlsListeners(tls, env);
     }
+    await listener.metrics.warmUp();
     const make = listener.#tls?.makerOf('unverified') ?? plainMaker;
     const endpoint = { kind: 'tcp', plain: false, ...http } as const;
     const door = listener.#door();
@@ -76,8 +83,9 @@ export class HttpListener {
   }
 
   /** The log was replayed, and clients are served. */
-  serves(store: Store): void {
+  serves(store: Store, stats: () => StatLines): void {
     this.#health.serves(store);
+    this.#stats = stats;
   }
 
   /** From now on it says that it is not ready. */
@@ -154,9 +162,18 @@ export class HttpListener {
       case '/healthz':
         sayHealth(response, this.#health.readiness(), isVerbose);
         return;
+      case '/metrics':
+        await this.#sayMetrics(response);
+        return;
       default:
-        end(response, 404, 'There are /livez, /readyz and /healthz\n');
+        end(response, 404, 'There are /metrics, /livez, /readyz and /healthz\n');
     }
+  }
+
+  async #sayMetrics(response: ServerResponse): Promise<void> {
+    const { metrics } = this;
+    if (this.#stats === undefined) end(response, 503, 'The log is being read\n');
+    else end(response, 200, await metrics.text(this.#stats), metrics.contentType);
   }
 }
 
@@ -165,8 +182,7 @@ function sayHealth(
   checks: readonly HealthCheck[],
   isVerbose: boolean,
 ): void {
-  const isWell = checks.every(({ failure }) => failure === undefined);
-  end(response, isWell ? 200 : 503, healthText(checks, isVerbose));
+  end(response, isWell(checks) ? 200 : 503, healthText(checks, isVerbose));
 }
 
 function end(response: ServerResponse, status: number, text: string, type = TEXT): void {

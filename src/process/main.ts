@@ -129,14 +129,17 @@ class ServerProcess {
     store.durability.onFailed((cause) => {
       if (cause === 'poisoned') void this.#endPoisoned();
     });
+    const metrics = this.#http?.metrics;
+    if (metrics !== undefined) store.measure(metrics.measures);
     const server = new Server(env, config, store, {
       version: this.#version,
       onShutdown: () => void this.#end('shutdown'),
       onVerbosity: (level) => (logger.verbosity = level),
+      latencies: metrics?.latencies,
     });
     this.#server = server;
     const addresses = await server.start();
-    this.#http?.serves(store);
+    this.#http?.serves(store, () => server.statLines());
     this.#control = await this.#openControl(store, env.clock);
     collectWhenQuiet(env.clock);
     if (config.pidFile !== undefined) writePidFile(config.pidFile, logger);
