@@ -14,13 +14,14 @@ export class Histogram {
     this.counts = new Float64Array(bounds.length + 1);
   }
 
-  observe(value: number): void {
+  /** So many observations of one value. */
+  observe(value: number, times = 1): void {
     const { bounds } = this;
     let at = 0;
     while (at < bounds.length && value > bounds[at]!) at += 1;
-    this.counts[at]! += 1;
-    this.count += 1;
-    this.sum += value;
+    this.counts[at]! += times;
+    this.count += times;
+    this.sum += value * times;
   }
 }
 

@@ -54,8 +54,8 @@ export class Latencies {
     return this.#clock.monotonicMs();
   }
 
-  observe(command: number, ms: number): void {
-    this.ofCommand[command]!.observe(ms / 1000);
+  observe(command: number, ms: number, times = 1): void {
+    this.ofCommand[command]!.observe(ms / 1000, times);
   }
 }
 
@@ -91,12 +91,16 @@ function ofPut({ mode, value, compareCas }: PutRequest): number {
   return PLACE[compareCas === undefined ? mode : 'cas'];
 }
 
-/** The replies of one section that have not left yet, in columns: where each ends, its command, when its bytes came. */
+/**
+ * The replies of one section that have not left yet, in columns: where each ends, its command, when its bytes came. Equal ones
+ * that leave together are one entry with a count.
+ */
 export class ReplyTimings {
   readonly #latencies: Latencies;
   #ends: number[] = [];
   #commands: number[] = [];
   #arrivals: number[] = [];
+  #counts: number[] = [];
   #first = 0;
   #end = 0;
 
@@ -104,12 +108,21 @@ export class ReplyTimings {
     this.#latencies = latencies;
   }
 
-  add(end: number, command: number, arrivedMs: number): void {
+  /** `isFree`: nothing before it in the section waits for the disk, so that it leaves with the one before. */
+  add(end: number, command: number, arrivedMs: number, isFree: boolean): void {
     const at = this.#end;
+    const last = at - 1;
+    const isLike = this.#commands[last] === command && this.#arrivals[last] === arrivedMs;
+    if (isFree && last >= this.#first && isLike) {
+      this.#ends[last] = end;
+      this.#counts[last]! += 1;
+      return;
+    }
     if (at - this.#first >= TIMED_MAX) return;
     this.#ends[at] = end;
     this.#commands[at] = command;
     this.#arrivals[at] = arrivedMs;
+    this.#counts[at] = 1;
     this.#end += 1;
   }
 
@@ -120,7 +133,8 @@ export class ReplyTimings {
     const endMax = isWhole ? SECTION_END : bytes;
     while (this.#first < this.#end && this.#ends[this.#first]! <= endMax) {
       const at = this.#first;
-      this.#latencies.observe(this.#commands[at]!, nowMs - this.#arrivals[at]!);
+      const ms = nowMs - this.#arrivals[at]!;
+      this.#latencies.observe(this.#commands[at]!, ms, this.#counts[at]);
       this.#first += 1;
     }
     if (this.#first === this.#end) {
@@ -138,5 +152,6 @@ export class ReplyTimings {
     this.#ends = [];
     this.#commands = [];
     this.#arrivals = [];
+    this.#counts = [];
   }
 }

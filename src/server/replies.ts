@@ -142,11 +142,8 @@ export class Replies implements DiskWaiter {
     const own = tail !== before && tail.isEmpty ? this.#sections.at(-2) : undefined;
     const section = own ?? tail;
     section.timings ??= new ReplyTimings(this.#latencies);
-    section.timings.add(
-      own === undefined ? tail.output.length : SECTION_END,
-      command,
-      this.arrivedMs,
-    );
+    if (own !== undefined) section.timings.add(SECTION_END, command, this.arrivedMs, false);
+    else section.timings.add(tail.output.length, command, this.arrivedMs, tail.marks.count === 0);
   }
 
   /** Opens the place of a reply that comes later; those that follow wait behind it until close(). */

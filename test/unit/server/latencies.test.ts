@@ -64,6 +64,17 @@ describe('Latencies', () => {
     expect(seen()).to.deep.equal({ set: [2, 0], get: [1, 0], other: [1, 0] });
   });
 
+  it('requests that come together are counted one by one', async () => {
+    const { connect } = await start({ clock, latencies });
+    const client = await connect();
+    client.send(
+      `${'get x\r\n'.repeat(5)}mn\r\n${'get x\r\n'.repeat(3)}set a 0 0 1\r\n1\r\nget a\r\nmn\r\n`,
+    );
+    await client.until('VALUE');
+    await client.until('MN');
+    expect(seen()).to.deep.equal({ get: [9, 0], other: [2, 0], set: [1, 0] });
+  });
+
   it('each command has its name, with noreply and in every protocol', async () => {
     const { connect } = await start({ clock, latencies });
     const client = await connect();
