@@ -2,6 +2,8 @@
 // (README.md, "Flags"), except that nothing said means loopback. An address of `-l` may say how much TLS its listener
 // speaks, as with memcached: notls, btls (no certificate of the client is asked for), mtls (one is needed).
 
+import net from 'node:net';
+
 import { InvalidArgumentError } from 'commander';
 
 interface TcpEndpoint {
@@ -61,6 +63,25 @@ export function listenAddresses(
   return [...before, ...text.split(',').map((word) => listenAddress(word.trim()))];
 }
 
+/** Where monitors ask, and what lets in those from elsewhere. */
+export interface HttpAddress {
+  readonly host: string;
+  /** 0: the system chooses. */
+  readonly port: number;
+}
+
+/** `--http`: a port (-1: any free one) of loopback, or host:port. Port 0 is `off`. */
+export function httpAddress(text: string): HttpAddress | 'off' {
+  const [, host = '', digits = ''] = /^(?:(.+):)?(-1|\d{1,5})$/.exec(text) ?? [];
+  if (digits === '' || Number(digits) > 65_535 || /^[^[].*:/.test(host)) {
+    throw new InvalidArgumentError('Give a port, host:port or [v6]:port.');
+  }
+  const port = Number(digits);
+  if (port === 0) return 'off';
+  const where = host === '' ? LOOPBACK : listenAddress(host).host;
+  return { host: where, port: Math.max(port, 0) };
+}
+
 export function endpointsOf(flags: ListenFlags): readonly Endpoint[] {
   const endpoints: Endpoint[] = [];
   const { unixPath, plainPort } = flags;
@@ -94,7 +115,7 @@ export function sharedPlace(endpoints: readonly Endpoint[]): string | undefined 
     const { host, port } = endpoint;
     const place = `${host} ${port}`;
     if (seen.has(place))
-      return `Port ${port} of ${host} is given twice: choose another (-p, -l, --plain-port)`;
+      return `Port ${port} of ${host} is given twice: choose another (-p, -l, --plain-port, --http)`;
     seen.add(place);
   }
   return undefined;
@@ -124,9 +145,12 @@ interface TlsWishes {
 
 /** True when only this machine can reach it. */
 export function isLocal(endpoint: Endpoint): boolean {
-  if (endpoint.kind === 'unix') return true;
-  const { host } = endpoint;
-  return host === 'localhost' || host === '::1' || host.startsWith('127.');
+  return endpoint.kind === 'unix' || isLoopback(endpoint.host);
+}
+
+/** Of a name or an address as the operator wrote it. */
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || (host.startsWith('127.') && net.isIPv4(host));
 }
 
 /** memcached: `-U N` without `-p` sets both. */

@@ -3,7 +3,8 @@
 // The flags are in config/flags.ts; docs: README, "Flags".
 
 import { MIB } from '../limits.js';
-import { endpointsOf, sharedPlace, type Endpoint, type ListenAddress } from './addresses.js';
+import { endpointsOf, isLoopback, sharedPlace } from './addresses.js';
+import type { Endpoint, HttpAddress, ListenAddress } from './addresses.js';
 import { extendedOf, tlsOf, tlsWithoutZ, type TlsConfig } from './extended.js';
 import { parseFlags, usageExit, WITHOUT_EFFECT, type Exit } from './flags.js';
 import { composeSettings, withPlaces } from './origins.js';
@@ -16,6 +17,9 @@ export type { Exit } from './flags.js';
 
 export interface Config {
   readonly endpoints: readonly Endpoint[];
+  /** Where metrics and health are served; undefined: nowhere. */
+  readonly http: HttpAddress | undefined;
+  readonly httpTokenFile: string | undefined;
   readonly backlog: number;
   readonly connectionsMax: number;
   /** 0: never. */
@@ -107,7 +111,9 @@ function combined(flags: Flags, given: ReadonlySet<string>, env: Environment): C
     ...extended.ignored.map((name) => `-o ${name} has no effect`),
   ];
   const config = configOf(flags, env, { tls, notes, idleTimeoutMs: extended.idleTimeoutMs });
-  const shared = sharedPlace(config.endpoints);
+  const { http, endpoints } = config;
+  const places = http === undefined ? [] : [{ kind: 'tcp', plain: false, ...http } as const];
+  const shared = sharedPlace([...endpoints, ...places]);
   return shared === undefined ? config : usageExit(shared);
 }
 
@@ -118,6 +124,8 @@ interface Flags {
   readonly unixSocket?: string;
   readonly unixMask: number;
   readonly plainPort?: number;
+  readonly http?: HttpAddress | 'off';
+  readonly httpTokenFile?: string;
   readonly dialect: 'both' | 'memcached';
   readonly protocol: string;
   readonly udpPort?: number;
@@ -180,6 +188,10 @@ function refusalOf(flags: Flags, given: ReadonlySet<string>, env: Environment): 
   if (limits && flags.maxBytes !== 0) {
     return '--memcached-limits bounds the store by -m: leave out --max-bytes';
   }
+  const http = httpOf(flags);
+  if (http !== undefined && !isLoopback(http.host) && flags.httpTokenFile === undefined) {
+    return `--http ${http.host} is reached from other machines: give --http-token-file <file> with a token, or listen on 127.0.0.1`;
+  }
   if (flags.delimiter.length !== 1) return '-D takes one character';
   if (flags.data === '') return '--data needs a directory';
   if (flags.unixSocket === '') return '-s needs a path';
@@ -224,6 +236,8 @@ function configOf(
       unixPath: flags.unixSocket,
       unixMode: flags.unixMask,
     }),
+    http: httpOf(flags),
+    httpTokenFile: flags.httpTokenFile,
     backlog: flags.listenBacklog,
     connectionsMax: flags.connLimit,
     idleTimeoutMs: more.idleTimeoutMs ?? flags.idleTimeout,
@@ -267,6 +281,10 @@ function configOf(
     notes: more.notes,
     warnings: warningsOf(flags),
   });
+}
+
+function httpOf({ http }: Flags): HttpAddress | undefined {
+  return http === 'off' ? undefined : http;
 }
 
 /** MEMCACHED_SASL_PWDB is where memcached's own SASL tests put their users. */

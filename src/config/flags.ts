@@ -20,7 +20,7 @@ import {
   VALUE_BYTES_LIMIT,
   VALUE_BYTES_MAX_DEFAULT,
 } from '../limits.js';
-import { listenAddresses } from './addresses.js';
+import { httpAddress, listenAddresses } from './addresses.js';
 import { applyEnvironment, applyFile, environmentName, watchFlags } from './sources.js';
 import type { SettingOrigins, SettingsFile } from './sources.js';
 import { count, duration, octalMode, ratio, size, sizeText } from './values.js';
@@ -168,6 +168,7 @@ const GROUPS: Readonly<Record<string, readonly Option[]>> = {
     flag('-s, --unix-socket <path>', 'listen on a unix socket instead of TCP'),
     flag('-a, --unix-mask <mode>', 'permissions of the socket', octalMode).default(0o700, '700'),
     flag('--plain-port <n>', 'another port that answers in the plain form', count(-1, 65_535)),
+    flag('--http <address>', 'port or host:port for metrics and health; 0: none', httpAddress),
     flag('--dialect <name>', 'both, or memcached to refuse the short forms')
       .choices(['both', 'memcached'])
       .default('both'),
@@ -260,6 +261,7 @@ const GROUPS: Readonly<Record<string, readonly Option[]>> = {
   Access: withEnvironment([
     flag('-S, --enable-sasl', 'SASL PLAIN in the binary protocol, with the users of -Y'),
     flag('-Y, --auth-file <file>', 'user:password lines; clients must authenticate'),
+    flag('--http-token-file <file>', 'the token of who asks --http from another machine'),
     flag('-Z, --enable-ssl', 'TLS, with -o ssl_chain_cert=<file>,ssl_key=<file>'),
     flag('-A, --enable-shutdown', 'allow the shutdown command'),
     flag('-F, --disable-flush-all', 'refuse flush_all'),

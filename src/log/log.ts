@@ -187,8 +187,8 @@ export class Log {
     return this.#commit.counters;
   }
 
-  /** Called with the ms that each commit's write and sync took. */
-  set onLatency(call: (ms: number) => void) {
+  /** Called with the ms that each commit's write and sync took, its bytes and its records. */
+  set onLatency(call: (ms: number, bytes: number, records: number) => void) {
     this.#commit.onLatency = call;
   }
 

@@ -5,7 +5,7 @@ import fs from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 import type { Config, Exit } from '../config/config.js';
-import type { Clock } from '../env/env.js';
+import type { Clock, Env } from '../env/env.js';
 import { nodeClock, nodeEnv } from '../env/node-env.js';
 import { writeAllTo } from '../env/output-file.js';
 import { holdSpareDescriptors } from '../env/spare-descriptors.js';
@@ -19,6 +19,7 @@ import { Control } from '../control/listener.js';
 import { forgetSpareBatches } from '../log/commit/batch.js';
 import { refuseStoreName } from '../log/segments/store-file.js';
 import { forgetSpareReceiveBuffers } from '../protocol/receive-buffer.js';
+import type { HttpListener } from '../http/listener.js';
 import { ListenError } from '../server/errors.js';
 import { rehearse } from '../server/rehearsal.js';
 import { Server } from '../server/server.js';
@@ -83,6 +84,7 @@ class ServerProcess {
   #store: Store | undefined;
   #server: Server | undefined;
   #control: Control | undefined;
+  #http: HttpListener | undefined;
   #isEnding = false;
   /** With what a signal ends a process that is ending already. */
   #hurriedExit: ExitCode = EXIT.bug;
@@ -115,6 +117,7 @@ class ServerProcess {
       if (endpoint.kind === 'unix') refuseStoreName(endpoint.path, 'the unix socket (-s)');
     if (config.pidFile !== undefined) requirePidFile(config.pidFile);
     const env = nodeEnv(logger);
+    await this.#openHttp(env);
     if (!(await hasStore(env, config.dataDir))) {
       await warnOfStrangers(env, config.dataDir);
       await rehearse(config, env);
@@ -128,13 +131,17 @@ class ServerProcess {
     store.durability.onFailed((cause) => {
       if (cause === 'poisoned') void this.#endPoisoned();
     });
+    const metrics = this.#http?.metrics;
+    if (metrics !== undefined) store.measure(metrics.measures);
     const server = new Server(env, config, store, {
       version: this.#version,
       onShutdown: () => void this.#end('shutdown'),
       onVerbosity: (level) => (logger.verbosity = level),
+      latencies: metrics?.latencies,
     });
     this.#server = server;
     const addresses = await server.start();
+    this.#http?.serves(store, () => server.statLines());
     this.#control = await this.#openControl(store, env.clock);
     collectWhenQuiet(env.clock);
     if (config.pidFile !== undefined) writePidFile(config.pidFile, logger);
@@ -150,6 +157,14 @@ class ServerProcess {
       const { tellStarter } = await import('./daemon.js');
       if (tellStarter()) logger.silence();
     }
+  }
+
+  /** Before the log is replayed, so that it can tell of that. */
+  async #openHttp(env: Env): Promise<void> {
+    if (this.#config.http === undefined) return;
+    const { HttpListener } = await import('../http/listener.js');
+    this.#http = await HttpListener.listen(env, this.#config);
+    this.#logger.notice(`health and metrics on ${this.#http.addresses.join(', ')}`);
   }
 
   /** For kv-compact. A file system without sockets is no reason not to serve. */
@@ -175,7 +190,10 @@ class ServerProcess {
         void this.#end(signal);
       });
     }
-    process.on('SIGHUP', () => this.#server?.reload());
+    process.on('SIGHUP', () => {
+      this.#server?.reload();
+      this.#http?.reload();
+    });
   }
 
   /** Answers what was received, makes it durable, seals the log, exits. */
@@ -183,10 +201,12 @@ class ServerProcess {
     if (this.#isEnding) return;
     this.#isEnding = true;
     this.#logger.info(`ending: ${reason}`);
+    this.#http?.drain();
     try {
       await this.#server?.stop();
       await this.#control?.close();
       await this.#store?.close();
+      this.#http?.close();
     } catch (error) {
       this.#logger.error(messageOf(error));
       process.exit(exitCodeOf(error));
@@ -209,6 +229,7 @@ class ServerProcess {
 
   async #refuse(error: unknown): Promise<void> {
     this.#logger.error(messageOf(error));
+    this.#http?.close();
     await this.#control?.close();
     await this.#store?.close();
     process.exit(error instanceof ListenError ? EXIT.system : exitCodeOf(error));

@@ -84,9 +84,9 @@ export class Connection
     this.#services = services;
     this.#listenAddress = listenAddress;
     this.#owner = owner;
-    const { gate, counters } = services;
+    const { gate, counters, latencies } = services;
     this.#durability = gate.durability;
-    this.#replies = new Replies(socket, gate, counters, this);
+    this.#replies = new Replies(socket, gate, counters, this, latencies);
     this.#session = new Session(services, this.#replies, this);
     this.#times = new InputTimes(services.clock.monotonicMs());
     onInput(socket, this);
@@ -197,8 +197,8 @@ export class Connection
     this.#services.counters.bytes_read += count;
     this.#times.bytesReceived += count;
     if (this.#phase === PHASE.ENDING || this.#hasInputEnded) return undefined;
-    const isDirect = this.#phase === PHASE.READING && this.#waiting.length === 0;
-    if (isDirect) {
+    if (this.#phase === PHASE.READING && this.#waiting.length === 0) {
+      if (this.#session.isTimed) this.#replies.arrivedMs = this.#services.clock.monotonicMs();
       this.#input.push(chunk, count);
       if (this.#services.turns.isOver() && !this.#isStopped()) this.#yield();
       else this.#pump();

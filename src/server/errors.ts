@@ -13,7 +13,7 @@ export class ListenError extends Error {
 function reasonOf(code: string | undefined, cause: unknown): string {
   switch (code) {
     case 'EADDRINUSE':
-      return 'the address is in use (another server? choose another with -p or -l)';
+      return 'the address is in use (another server? choose another with -p, -l or --http)';
     case 'EACCES':
       return 'permission denied (ports below 1024 need privileges)';
     case 'EADDRNOTAVAIL':

@@ -13,6 +13,7 @@ import type { Counters } from './counters.js';
 import type { Durability, FailureCause } from '../log/durability.js';
 import type { Gate, DiskWaiter } from './gate.js';
 import { type DirectOutput, directOutput } from './lending-socket.js';
+import { type Latencies, ReplyTimings, SECTION_END } from './latencies.js';
 import { ReplySection } from './reply-section.js';
 
 /** Output that a client has not read yet: above this, its requests wait. */
@@ -38,6 +39,10 @@ export class Replies implements DiskWaiter {
   readonly #gate: Gate;
   readonly #counters: Counters;
   readonly #owner: RepliesOwner;
+  /** Undefined: nobody measures. */
+  readonly #latencies: Latencies | undefined;
+  /** When the newest bytes of the client came, in ms; only with latencies. */
+  arrivedMs = 0;
   #sections: ReplySection[] = [new ReplySection(false)];
   /** Where the next reply goes. */
   tail: ReplySection = this.#sections[0]!;
@@ -54,7 +59,13 @@ export class Replies implements DiskWaiter {
   /** The get whose keys are being answered has been replaced by an error: nothing more may be said of it. */
   hasLostGet = false;
 
-  constructor(socket: Socket, gate: Gate, counters: Counters, owner: RepliesOwner) {
+  constructor(
+    socket: Socket,
+    gate: Gate,
+    counters: Counters,
+    owner: RepliesOwner,
+    latencies?: Latencies,
+  ) {
     this.#socket = socket;
     this.#direct = directOutput(socket);
     // TLS and the streams of tests may keep a reference to what was written.
@@ -63,6 +74,7 @@ export class Replies implements DiskWaiter {
     this.#gate = gate;
     this.#counters = counters;
     this.#owner = owner;
+    this.#latencies = latencies;
   }
 
   /** True while the client has to read, or the disk to catch up, before more is answered. */
@@ -121,6 +133,17 @@ export class Replies implements DiskWaiter {
     if (this.#isInGate) return;
     this.#isInGate = true;
     this.#gate.wait(this);
+  }
+
+  /** The reply to a request ends where the output does now, or is `before`'s successor: a section of its own. */
+  time(command: number, before: ReplySection): void {
+    if (this.#latencies === undefined || this.#isDestroyed) return;
+    const { tail } = this;
+    const own = tail !== before && tail.isEmpty ? this.#sections.at(-2) : undefined;
+    const section = own ?? tail;
+    section.timings ??= new ReplyTimings(this.#latencies);
+    if (own !== undefined) section.timings.add(SECTION_END, command, this.arrivedMs, false);
+    else section.timings.add(tail.output.length, command, this.arrivedMs, tail.marks.count === 0);
   }
 
   /** Opens the place of a reply that comes later; those that follow wait behind it until close(). */
@@ -203,6 +226,7 @@ export class Replies implements DiskWaiter {
     const onOpen = (): void => {
       this.hasLostGet = true;
     };
+    section.timings?.clear();
     this.#counters.failed_replies += section.fail(watermark, error, onQuiet, onOpen);
   }
 
@@ -261,6 +285,8 @@ export class Replies implements DiskWaiter {
       this.#counters.bytes_written += count;
       this.bytesWritten += count;
     }
-    return this.#sections.length > 1 && !head.isOpen && head.isEmpty;
+    const isWhole = this.#sections.length > 1 && !head.isOpen && head.isEmpty;
+    if (head.timings !== undefined) head.timings.handOver(count, isWhole);
+    return isWhole;
   }
 }

@@ -6,6 +6,7 @@
 import { compose } from '../protocol/composer.js';
 import { Output } from '../protocol/output.js';
 import { errorReply, type ErrorName } from '../protocol/reply.js';
+import type { ReplyTimings } from './latencies.js';
 import { ReplyMarks } from './reply-marks.js';
 
 export class ReplySection {
@@ -13,6 +14,8 @@ export class ReplySection {
   isOpen: boolean;
   /** Which of its bytes wait for the disk. */
   readonly marks = new ReplyMarks();
+  /** Undefined: nobody measures how long replies take. */
+  timings: ReplyTimings | undefined;
 
   constructor(isOpen: boolean) {
     this.isOpen = isOpen;

@@ -25,11 +25,14 @@ import {
   type Listener,
   type ServerMaker,
 } from './listeners.js';
+import type { Latencies } from './latencies.js';
 import { Logins } from './login/logins.js';
 import { idleSecondsOf, remoteOf } from './peer.js';
 import { Receipts } from './receipts.js';
 import type { ConnectionDescription, ServerControl, Services } from './session.js';
 import { Slices } from './slices.js';
+import { generalLines } from './stats/general.js';
+import type { StatLines } from './stats/lines.js';
 import { PrefixStats } from './stats/detail.js';
 import type { TlsListeners } from './tls.js';
 import { Trace } from './trace.js';
@@ -56,6 +59,8 @@ interface ServerHooks {
   /** A client asked for the end (shutdown). */
   readonly onShutdown: (graceful: boolean) => void;
   readonly onVerbosity: (level: number) => void;
+  /** Undefined: nobody measures. */
+  readonly latencies?: Latencies | undefined;
 }
 
 export class Server implements ServerControl, ConnectionOwner {
@@ -98,26 +103,25 @@ export class Server implements ServerControl, ConnectionOwner {
     const detail = new PrefixStats(config.prefixDelimiter);
     const logins =
       config.authFile === undefined ? undefined : new Logins(new Users(config.authFile), env);
-    const { version } = hooks;
+    const { version, latencies } = hooks;
     const slices = new Slices(clock.defer.bind(clock));
     const onDropped = (): void => void (counters.receipt_kicks += 1);
     const receipts = new Receipts(RECEIPT_BYTES, clock, onDropped);
     const uploads = new Receipts(UPLOAD_FILES, clock, onDropped);
     const turns = new Turns(clock);
     const trace = new Trace(config.verbosity, logger);
-    const shared = {
-      config,
-      trace,
-      slices,
-      receipts,
-      uploads,
-      store,
-      gate,
-      counters,
-      clock,
+    const shared = { config, trace, slices, receipts, uploads, store, gate, counters, clock };
+    this.#services = {
+      ...shared,
       logger,
+      control: this,
+      version,
+      detail,
+      watchers,
+      turns,
+      logins,
+      latencies,
     };
-    this.#services = { ...shared, control: this, version, detail, watchers, turns, logins };
   }
 
   /** Listens everywhere; throws ListenError when one address cannot be had, with the others closed. */
@@ -187,6 +191,11 @@ export class Server implements ServerControl, ConnectionOwner {
       if (!isKvError(error)) throw error;
       logger.error(error.message);
     }
+  }
+
+  /** What `stats` tells. */
+  statLines(): StatLines {
+    return generalLines(this.#services);
   }
 
   get tcpPort(): number {

@@ -8,6 +8,7 @@ import { errorReply, type ErrorName, type Reply } from '../protocol/reply.js';
 import type { Store } from '../store/store.js';
 import type { Counters } from './counters.js';
 import type { Gate } from './gate.js';
+import type { Latencies } from './latencies.js';
 import type { LoginClient, Login, Logins } from './login/logins.js';
 import type { Receipts } from './receipts.js';
 import type { Replies } from './replies.js';
@@ -38,6 +39,8 @@ export interface Services {
   /** Files of the large values that come in. */
   readonly uploads: Receipts;
   readonly turns: Turns;
+  /** Undefined: nobody measures. */
+  readonly latencies: Latencies | undefined;
   /** Undefined: everyone may come in. */
   readonly logins: Logins | undefined;
 }
@@ -116,6 +119,8 @@ export class Session {
   readonly store: Store;
   readonly counters: Counters;
   readonly trace: Trace;
+  /** Requests are timed. A plain field: read for every request. */
+  readonly isTimed: boolean;
   readonly replies: Replies;
   /** The get whose keys are arriving, maybe in parts. */
   readonly getProgress = newGetProgress();
@@ -138,6 +143,7 @@ export class Session {
     this.store = services.store;
     this.counters = services.counters;
     this.trace = services.trace;
+    this.isTimed = services.latencies !== undefined;
     this.replies = replies;
     this.#connection = connection;
     this.isAuthenticated = services.logins === undefined;

@@ -7,6 +7,7 @@ import { Changes } from './operations/changes.js';
 import type { StoreParts } from './items/parts.js';
 import { imageOf } from './restart/image.js';
 import { Janitor } from './upkeep/janitor.js';
+import type { StoreMeasures } from './measures.js';
 import { ITEM_MARK } from './keydir/keydir.js';
 import { PLAIN_READ, Reads } from './operations/reads.js';
 import { engineStats } from './engine-stats.js';
@@ -160,6 +161,11 @@ export class DurableStore implements S.Store {
 
   stats(): ReadonlyMap<string, number | string> {
     return engineStats(this.#parts, this.opened, this.#janitor.scrubFindings);
+  }
+
+  /** From now on it measures into `measures` too. */
+  measure(measures: StoreMeasures): void {
+    this.#parts.observed.measures = measures;
   }
 
   resetStats(): void {

@@ -67,6 +67,7 @@ export class SimServer {
       version: '0.0.0',
       detail: new PrefixStats(':'),
       turns: new Turns(clock),
+      latencies: undefined,
       trace: new Trace(0, logger),
       watchers: new Watchers(counters, () => store.nowMs(), clock.defer.bind(clock)),
       logins: undefined,

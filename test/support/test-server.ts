@@ -7,6 +7,7 @@ import net from 'node:net';
 import { readConfig, type Config } from '../../src/config/config.js';
 import type { Clock, Env, Logger } from '../../src/env/env.js';
 import { nodeEnv } from '../../src/env/node-env.js';
+import type { Latencies } from '../../src/server/latencies.js';
 import { Server } from '../../src/server/server.js';
 import { MemoryStore, type MemoryStoreOptions } from './memory-store.js';
 
@@ -25,6 +26,7 @@ export interface TestServerOptions extends MemoryStoreOptions {
   readonly argv?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   readonly clock?: Partial<Clock>;
+  readonly latencies?: Latencies;
 }
 
 function testConfig(options: TestServerOptions): Config {
@@ -43,6 +45,7 @@ export async function startServer(options: TestServerOptions = {}): Promise<Test
     version: '0.0.0',
     onShutdown: (graceful) => shutdowns.push(graceful),
     onVerbosity: () => undefined,
+    latencies: options.latencies,
   });
   const [address = ''] = await server.start();
   const port = Number(address.slice(address.lastIndexOf(':') + 1));

@@ -24,6 +24,7 @@ const SHARED: Room = {
     'defaults.ts',
     'errors.ts',
     'exit-codes.ts',
+    'histogram.ts',
     'limits.ts',
     'nearest-name.ts',
     'password-digest.ts',
@@ -69,6 +70,7 @@ const STORE: readonly Room[] = [
       'store/clock.ts',
       'store/counters.ts',
       'store/expiry.ts',
+      'store/measures.ts',
       'store/own-lookup.ts',
     ],
     may: names('env durability'),
@@ -133,10 +135,16 @@ const HOUSE: readonly Room[] = [
     places: ['control/'],
     may: names('env bytes interface admission'),
   },
+  // Health and metrics for who watches the server: loaded only with --http.
+  {
+    name: 'http',
+    places: ['http/'],
+    may: names('env config interface admission server'),
+  },
   {
     name: 'process',
     places: ['process/'],
-    may: names('env protocol bytes commit store-file config interface engine server control'),
+    may: names('env protocol bytes commit store-file config interface engine server control http'),
   },
   {
     name: 'library',

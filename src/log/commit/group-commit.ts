@@ -89,8 +89,8 @@ export class GroupCommit {
   /** The end of the log: what succession and rotation ask. */
   readonly end: LogEnd;
   readonly counters: CommitCounters = { batches: 0, records: 0, bytes: 0, seals: 0, failures: 0 };
-  /** Called with the ms that each write and sync took. */
-  onLatency: (ms: number) => void = () => {};
+  /** Called with the ms that each write and sync took, and with what was written. */
+  onLatency: (ms: number, bytes: number, records: number) => void = () => {};
   /** Batches not yet durable, oldest first; the last one gathers. */
   #queue: Batch[] = [];
   readonly #durability: CommitDurability;
@@ -319,7 +319,7 @@ export class GroupCommit {
     }
     this.#endedMs = this.#env.clock.monotonicMs();
     this.#direct.took(this.#endedMs - startedMs, this.#endedMs);
-    this.onLatency(this.#endedMs - startedMs);
+    this.onLatency(this.#endedMs - startedMs, bytes.length, batch.frameCount);
   }
 
   #committed(batch: Batch): void {

@@ -4,6 +4,7 @@
 import { assert } from '../../assert.js';
 import type { Parsed } from '../../protocol/parser.js';
 import type { Request } from '../../protocol/request.js';
+import { commandOf } from '../latencies.js';
 import type { Session } from '../session.js';
 import * as admin from './admin.js';
 import { authenticate, isAdmitted, listMechanisms } from './authentication.js';
@@ -17,6 +18,7 @@ import { put } from './storage.js';
 type Handler<R> = (request: R, session: Session) => Promise<void> | undefined;
 /** The commands; `answer` is not one. */
 type Commands = Exclude<Request, { readonly kind: 'answer' }>;
+type Runnable = Exclude<Parsed, { readonly kind: 'need-more' }>;
 type Table = { readonly [K in Commands['kind']]: Handler<Extract<Commands, { readonly kind: K }>> };
 
 const TABLE: Table = {
@@ -45,11 +47,24 @@ const TABLE: Table = {
 };
 
 /** Runs what the parser gave. Returns a promise when what is behind it has to wait. */
-export function run(
-  parsed: Exclude<Parsed, { readonly kind: 'need-more' }>,
-  session: Session,
-): Promise<void> | undefined {
+export function run(parsed: Runnable, session: Session): Promise<void> | undefined {
   if (session.trace.level > 0) session.trace.request(session.id, parsed);
+  return session.isTimed ? runTimed(parsed, session) : dispatch(parsed, session);
+}
+
+/** As dispatch(); the request is timed from here until its reply leaves. */
+function runTimed(parsed: Runnable, session: Session): Promise<void> | undefined {
+  const { replies } = session;
+  const command = commandOf(parsed);
+  const before = replies.tail;
+  const pending = dispatch(parsed, session);
+  if (command < 0) return pending;
+  if (pending !== undefined) return pending.then(() => replies.time(command, replies.tail));
+  replies.time(command, before);
+  return undefined;
+}
+
+function dispatch(parsed: Runnable, session: Session): Promise<void> | undefined {
   // The most frequent ones are spared the look-up by their name.
   if (session.isAuthenticated) {
     if (parsed.kind === 'get') return get(parsed, session);

@@ -8,6 +8,7 @@ import type { Log } from '../../log/log.js';
 import type { StoreClock } from '../clock.js';
 import type { StoreCounters } from '../counters.js';
 import type { Flushes } from '../flushes/flushes.js';
+import type { StoreMeasures } from '../measures.js';
 import type { StoreOptions } from '../options.js';
 import type { ValueCache } from '../value-cache/value-cache.js';
 import { Commits } from './commits.js';
@@ -34,12 +35,24 @@ export interface StoreParts extends OpenedParts {
   readonly commits: Commits;
   /** Of each commit's write and sync, in ns. */
   readonly syncLatency: RecordableHistogram;
+  readonly observed: Observed;
+}
+
+/** Who measures beside the counters. */
+export interface Observed {
+  /** Undefined: nobody. */
+  measures: StoreMeasures | undefined;
 }
 
 export function storeParts(opened: OpenedParts): StoreParts {
   const { items, clock, flushes, log } = opened;
   const liveness = new Liveness(items.keydir, clock, flushes, log);
   const syncLatency = createHistogram();
-  log.onLatency = (ms) => syncLatency.record(Math.max(1, Math.round(ms * 1e6)));
-  return { ...opened, liveness, commits: new Commits({ ...opened, liveness }), syncLatency };
+  const observed: Observed = { measures: undefined };
+  log.onLatency = (ms, bytes, records) => {
+    syncLatency.record(Math.max(1, Math.round(ms * 1e6)));
+    observed.measures?.committed(ms, bytes, records);
+  };
+  const commits = new Commits({ ...opened, liveness });
+  return { ...opened, liveness, commits, syncLatency, observed };
 }

@@ -11,6 +11,7 @@ import type { Log } from '../../log/log.js';
 import type { StoreCounters } from '../counters.js';
 import type { ValueCache } from '../value-cache/value-cache.js';
 import type { Items } from './items.js';
+import type { Observed } from './parts.js';
 import type { Item, Maybe } from '../store.js';
 
 /** Where the bytes of a value lie, and what its record says beside them. */
@@ -40,6 +41,7 @@ interface ValueParts {
   readonly items: Items;
   readonly cache: ValueCache;
   readonly counters: StoreCounters;
+  readonly observed: Observed;
 }
 
 export class Values {
@@ -67,8 +69,12 @@ export class Values {
     const kept = Buffer.from(key.subarray(start, end));
     if (!(read instanceof Promise))
       return this.#accept(read, seq, kept, slot, offset, large, false);
+    const { measures } = this.#parts.observed;
+    const { clock } = this.#parts.env;
+    const startedMs = measures === undefined ? 0 : clock.monotonicMs();
     return read.then(
       (frame) => {
+        measures?.diskRead(clock.monotonicMs() - startedMs);
         const loaded = this.#accept(frame, seq, kept, slot, offset, large, true);
         this.#remember(ref, seq, kept, loaded);
         return loaded;

@@ -49,6 +49,17 @@ describe('readConfig()', () => {
     expect(config('-C').casEnabled).to.equal(false);
   });
 
+  it('--http is off, on loopback with a port alone, elsewhere with a token file', () => {
+    expect(config('').http).to.equal(undefined);
+    expect(config('--http 0').http).to.equal(undefined);
+    expect(config('--http 9150').http).to.deep.equal({ host: '127.0.0.1', port: 9150 });
+    expect(config('', { CAIRN_HTTP: '-1' }).http).to.deep.equal({ host: '127.0.0.1', port: 0 });
+    expect(config('--http [::1]:80').http).to.deep.equal({ host: '::1', port: 80 });
+    const { http, httpTokenFile } = config('--http *:80 --http-token-file t');
+    expect([http, httpTokenFile]).to.deep.equal([{ host: '*', port: 80 }, 't']);
+    expect(refused('--http h:80').stderr).to.contain('--http-token-file');
+  });
+
   it('listens at every address of -l: repeated, lists, ports, v6', () => {
     const { endpoints } = config('-l 10.0.0.1,localhost:81 -l [::1]:82 -l ::1 -p 80');
     expect(endpoints).to.deep.equal([
@@ -237,6 +248,13 @@ describe('readConfig()', () => {
     '-l 127.0.0.1,127.0.0.1',
     '-l 127.0.0.1:80 -p 80 -l 127.0.0.1',
     '-U 5 --plain-port 5',
+    '--http 0.0.0.0:9150',
+    '--http *:9150',
+    '--http 127.example:9150',
+    '--http 127.0.0.1',
+    '--http 65536',
+    '--http ::1:80',
+    '--http 11211',
     '--nonsense',
     'word',
   ]) {

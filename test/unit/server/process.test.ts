@@ -58,6 +58,29 @@ describe('kv-server @long', () => {
     second.socket.destroy();
   });
 
+  it('--http listens before the data directory is touched, tells of it, and ends with the server', async () => {
+    const server = run('--http', '-1');
+    await server.port();
+    const url =
+      /health and metrics on (http:\/\/127\.0\.0\.1:\d+)\n/.exec(server.stderr)?.[1] ?? '';
+    expect(await (await fetch(`${url}/readyz`)).text()).to.equal('ok\n');
+    const second = new ServerCommand([
+      '-p',
+      '-1',
+      '--data',
+      `${data}2`,
+      '--http',
+      new URL(url).port,
+    ]);
+    started.push(second);
+    const { code, stderr } = await second.ended;
+    expect([code, fs.existsSync(`${data}2`)]).to.deep.equal([EXIT.system, false]);
+    expect(stderr).to.contain('the address is in use').and.contain('--http');
+    // Its connection is still open, and holds up nothing.
+    server.child.kill('SIGTERM');
+    expect((await server.ended).code).to.equal(EXIT.ok);
+  });
+
   it('SIGHUP does not end it, SIGINT and SIGUSR1 do, with exit 0 @long', async () => {
     for (const signal of ['SIGINT', 'SIGUSR1'] as const) {
       const server = run();

@@ -1,0 +1,134 @@
+// What /metrics serves, and that documents, board and alerts name nothing else.
+
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { expect } from 'chai';
+
+import { nodeClock } from '../../../src/env/node-env.js';
+import { Metrics } from '../../../src/http/metrics.js';
+import { PROJECT_DIR } from '../../support/golden-file.js';
+
+const idle = { ...nodeClock, setTimer: () => ({ cancel: () => undefined }) };
+
+interface Described {
+  readonly type: string;
+  readonly help: string;
+}
+
+/** Name → what is said of it. */
+function described(text: string): ReadonlyMap<string, Described> {
+  const types = new Map([...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, a, b]) => [a, b]));
+  const helps = [...text.matchAll(/^# HELP (\S+) (.*)$/gm)];
+  return new Map(
+    helps.map(([, name = '', help = '']) => [name, { help, type: types.get(name) ?? '' }]),
+  );
+}
+
+function unitOf(name: string): string {
+  const base = name.replace(/_total$/, '');
+  return ['seconds', 'bytes'].find((unit) => base.split('_').includes(unit)) ?? 'count';
+}
+
+/** Sample names that a query may use. */
+function sampleNames(text: string): ReadonlySet<string> {
+  return new Set(text.match(/^[a-z]\w*/gm));
+}
+
+function namesIn(queries: string): readonly string[] {
+  return [...new Set(queries.match(/\b(?:cairn|memcached)_[a-z_]+/g))];
+}
+
+describe('/metrics', () => {
+  const page = readFileSync(join(PROJECT_DIR, 'docs/metrics.md'), 'utf8');
+  let text: string;
+  before(async () => (text = await new Metrics(idle, () => true).text(() => [])));
+
+  it('docs/metrics.md has every name with its type, unit and meaning, and no other', () => {
+    const rows = [...described(text)].map(
+      ([name, { type, help }]) => `${name} ${type} ${unitOf(name)} ${help}`,
+    );
+    expect(rows.length).to.be.above(80);
+    const listed = page
+      .split('\n')
+      .filter((line) => /^\| `(cairn|memcached)_/.test(line))
+      .map((line) => line.replaceAll(/[|`]/g, ' ').trim().replaceAll(/ +/g, ' '));
+    expect(listed.toSorted()).to.deep.equal(rows.toSorted());
+  });
+
+  it('the board and the alerts use names that are served', () => {
+    const served = sampleNames(text);
+    for (const file of ['grafana/cairn.json', 'prometheus/alerts.yml']) {
+      const names = namesIn(readFileSync(join(PROJECT_DIR, 'packaging', file), 'utf8'));
+      expect(names.length, file).to.be.above(5);
+      expect(
+        names.filter((name) => !served.has(name)),
+        file,
+      ).to.deep.equal([]);
+    }
+  });
+
+  it('the board is JSON whose panels do not overlap, and each alert says what to do', () => {
+    const board = JSON.parse(
+      readFileSync(join(PROJECT_DIR, 'packaging/grafana/cairn.json'), 'utf8'),
+    ) as { panels: { gridPos: { x: number; y: number; w: number; h: number } }[] };
+    const cells = board.panels.flatMap(({ gridPos: { x, y, w, h } }) =>
+      Array.from({ length: w * h }, (_, n) => `${x + (n % w)},${y + Math.floor(n / w)}`),
+    );
+    expect(new Set(cells).size).to.equal(cells.length);
+    const alerts = readFileSync(join(PROJECT_DIR, 'packaging/prometheus/alerts.yml'), 'utf8');
+    const count = (mark: string): number => alerts.split(mark).length - 1;
+    expect(count('- alert: ')).to.be.above(5);
+    for (const mark of ['expr: ', 'severity: ', 'summary: ', 'action: ']) {
+      expect(count(mark), mark).to.equal(count('- alert: '));
+    }
+  });
+
+  it('serves what stats counts, set without cas, and histograms summed up', async () => {
+    const metrics = new Metrics(idle, () => false);
+    metrics.latencies.observe(0, 0.2);
+    metrics.latencies.observe(0, 30);
+    metrics.latencies.observe(0, 1e6);
+    metrics.measures.committed(2, 5000, 3);
+    metrics.measures.diskRead(1);
+    const stats: [string, string | number][] = [
+      ['cmd_set', 10],
+      ['cas_hits', 2],
+      ['cas_badval', 1],
+      ['kv_recovery_ms', 1500],
+      ['rusage_user', '1.250000'],
+      ['kv_failed_commits', 4],
+      ['version', '1.6.0'],
+    ];
+    const lines = (await metrics.text(() => stats)).split('\n');
+    const get = 'cairn_request_duration_seconds_bucket{le=';
+    expect(lines).to.include.members([
+      'memcached_commands_total{command="set",status="hit"} 7',
+      'memcached_version{version="1.6.0"} 1',
+      'memcached_process_user_cpu_seconds_total 1.25',
+      'cairn_recovery_duration_seconds 1.5',
+      'cairn_errors_total{kind="commit"} 4',
+      'cairn_ready 0',
+      `${get}"0.0001",command="get"} 0`,
+      `${get}"0.00025",command="get"} 1`,
+      `${get}"0.05",command="get"} 2`,
+      `${get}"10",command="get"} 2`,
+      `${get}"+Inf",command="get"} 3`,
+      'cairn_request_duration_seconds_count{command="get"} 3',
+      'cairn_batch_size_bytes_sum 5000',
+      'cairn_batch_records_bucket{le="4"} 1',
+      'cairn_disk_read_duration_seconds_count 1',
+    ]);
+  });
+
+  it('many who ask at once share one answer', async () => {
+    const metrics = new Metrics({ ...idle, monotonicMs: () => 0 }, () => true);
+    let asked = 0;
+    const stats = (): [] => {
+      asked += 1;
+      return [];
+    };
+    await Promise.all([metrics.text(stats), metrics.text(stats), metrics.text(stats)]);
+    expect(asked).to.equal(1);
+  });
+});
