@@ -7,7 +7,7 @@ import { unwrap } from '../sim/recovery-check.js';
 import { storeConformance } from './store-conformance.js';
 import type { StoreFixture } from './subject.js';
 
-storeConformance('simulated disk', openFixture, true);
+storeConformance('simulated disk @long', openFixture, true);
 
 async function openFixture(): Promise<StoreFixture> {
   const world = new SimWorld(1);

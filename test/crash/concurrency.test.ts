@@ -39,7 +39,7 @@ async function addByCas(client: WireClient, key: string): Promise<void> {
   }
 }
 
-describeServers('fifty clients on one key', (server) => {
+describeServers('fifty clients on one key @long', (server) => {
   let clients: WireClient[];
   let first: WireClient;
 

@@ -45,7 +45,7 @@ describe('kill -9 under load', function () {
     ]);
   });
 
-  it('the loop sees losses: memcached, which keeps nothing, loses', async function () {
+  it('the loop sees losses: memcached, which keeps nothing, loses @long', async function () {
     const launch = memcachedLaunch(requireProgram(this, 'memcached', 'memcached'));
     const report = await crashLoop({ launch, kills: 1, seed, valueBytesMax: 4000, lifeMsMax: 200 });
     expect(report.lost).to.not.deep.equal([]);
@@ -55,7 +55,7 @@ describe('kill -9 under load', function () {
     });
   });
 
-  it('a server that neither answers nor ends is a failure that names its seed', async () => {
+  it('a server that neither answers nor ends is a failure that names its seed @long', async () => {
     const deaf = `require('node:net').createServer(() => {}).listen(0, '127.0.0.1', function () {
       const line = 'TCP INET: ' + this.address().port + '\\n';
       require('node:fs').writeFileSync(process.env.MEMCACHED_PORT_FILENAME, line);

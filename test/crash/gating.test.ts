@@ -19,7 +19,7 @@ async function serverPid(port: number): Promise<number> {
   return Number(pid);
 }
 
-describe('gating of replies', function () {
+describe('gating of replies @long', function () {
   this.timeout(60_000);
   let dir: string;
   let server: ServerProcess | undefined;

@@ -14,7 +14,7 @@ describe('The N-th operation fails', () => {
 
   for (const code of codes) {
     for (const forever of [false, true]) {
-      it(`${code} ${forever ? 'for ever' : 'once'} loses nothing that was acknowledged`, async function () {
+      it(`${code} ${forever ? 'for ever' : 'once'} loses nothing that was acknowledged${code === 'EIO' ? '' : ' @long'}`, async function () {
         this.timeout(60_000);
         const step = forever ? 3 : 2;
         const tried = await sweepFaults({ seed: 11, engine, commands, code, forever, step });

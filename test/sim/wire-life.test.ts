@@ -5,9 +5,10 @@ import { expect } from 'chai';
 import { withFiles, withoutGates, type BrokenWorld } from './broken-worlds.js';
 import { Violation } from './history.js';
 import { liveOnTheWire } from './wire-life.js';
+import { rounds } from '../support/tier.js';
 
 const FIRST_SEED = 1;
-const RUNS = 60;
+const RUNS = rounds(60, 10);
 
 const LIES: Readonly<Record<string, BrokenWorld>> = {
   'unsynced values shown to clients': { store: withoutGates },

@@ -24,7 +24,7 @@ async function refusal(path: unknown, options: unknown): Promise<unknown> {
   return open(path as string, options as CairnOptions).catch((error: unknown) => error);
 }
 
-describe('The options of open()', () => {
+describe('The options of open() @long', () => {
   let dir = '';
   beforeEach(() => {
     dir = mkdtempSync(join(tmpdir(), 'cairn-options-'));

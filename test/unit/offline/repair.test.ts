@@ -11,7 +11,7 @@ import { temporaryFolder } from '../../support/servers.js';
 
 const OPTIONS = { segmentBytesMax: 16 * 1024, snapshot: 'never', compactRatio: 0.9 } as const;
 
-describe('Repair', () => {
+describe('Repair @long', () => {
   let root = '';
   let dir = '';
 

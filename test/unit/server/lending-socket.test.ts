@@ -23,7 +23,7 @@ async function mostAtOnce(server: Server): Promise<number> {
   return most;
 }
 
-describe('lending socket', () => {
+describe('lending socket @long', () => {
   const start = serversOf();
 
   it('half a request survives the input of another connection', async () => {

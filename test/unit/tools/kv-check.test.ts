@@ -34,7 +34,7 @@ async function check(dir: string): Promise<{ code: number | null; report: Report
   return { code, report: JSON.parse(stdout.toString()) as Report };
 }
 
-describe('kv-check', () => {
+describe('kv-check @long', () => {
   let root = '';
   let stopped = '';
 

@@ -49,7 +49,7 @@ class Script {
   }
 }
 
-describe('kv-client (against a scripted server)', () => {
+describe('kv-client (against a scripted server) @long', () => {
   let script: Script | undefined;
   const serve = (replies: Readonly<Record<string, string>>): Promise<string> => {
     script = new Script(replies);

@@ -66,7 +66,7 @@ async function afterRestarts(sim: SimStore, check: () => Promise<void>): Promise
   await check();
 }
 
-describe('Compaction', () => {
+describe('Compaction @long', () => {
   it('of a run that is not the oldest keeps what was deleted deleted', async () => {
     const sim = await compactedAfter(async ({ words }) => {
       await words.delete('a');

@@ -35,7 +35,7 @@ function told(sim: SimStore): string[] {
   return lines.map(({ fields }) => `${fields['file']}@${fields['offset']}`);
 }
 
-describe('Scrubber', () => {
+describe('Scrubber @long', () => {
   it('reads all that is sealed, a pass a minute, and finds nothing in a whole store', async () => {
     const sim = await filled();
     await sim.advance(130_000);

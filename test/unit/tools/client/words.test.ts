@@ -109,7 +109,7 @@ async function runHere(port: string, mode: Mode, line: readonly string[]): Promi
   }
 }
 
-describe('kv-client: the words of a request', () => {
+describe('kv-client: the words of a request @long', () => {
   let listener: Listener;
   let port = '';
   beforeEach(async () => {

@@ -29,7 +29,7 @@ describe('nodeFault()', () => {
   });
 });
 
-describe('A Node that is too old', () => {
+describe('A Node that is too old @long', () => {
   for (const script of [...new Set(Object.values(MANIFEST.bin)), 'tools/bootstrap.mjs']) {
     it(`is named in one line by ${script}, before anything else is loaded`, () => {
       const args = ['--import', PRETEND, join(PROJECT_DIR, script), '--version'];
