@@ -4,14 +4,14 @@
 // Invariants:
 // - A segment's file has its name here, durably, before the manifest ceases to name it: no crash leaves a gap. One whose
 //   replacement was given up may be here and in the log; nothing ever changes either.
-// - Nothing that serves or recovers reads it. A file that is missing makes moments unreadable, never wrong: whoever
-//   reads the past compares horizons (offline/past-segments.ts).
+// - Nothing that serves or recovers reads it, or waits for it to succeed. A file that is missing makes moments unreadable,
+//   never wrong: whoever reads the past compares horizons (offline/past-segments.ts).
 // - It holds at most `bytesMax` bytes and goes at once when the disk is full.
 
 import { join } from 'node:path';
 
-import type { Fs } from '../env/env.js';
-import { systemCode } from '../errors.js';
+import type { Env, Fs, Logger } from '../env/env.js';
+import { failureText, systemCode } from '../errors.js';
 import {
   HISTORY_NAME,
   keptLargeValueName,
@@ -49,6 +49,7 @@ interface HistoryStats {
 
 export class History {
   readonly #fs: Fs;
+  readonly #logger: Logger;
   readonly #dir: string;
   readonly #folder: string;
   readonly #options: HistoryOptions;
@@ -57,8 +58,14 @@ export class History {
   #files: KeptFile[] = [];
   #bytes = 0;
 
-  constructor(fs: Fs, dir: string, options: HistoryOptions, clock: HistoryClock) {
+  constructor(
+    { fs, logger }: Pick<Env, 'fs' | 'logger'>,
+    dir: string,
+    options: HistoryOptions,
+    clock: HistoryClock,
+  ) {
     this.#fs = fs;
+    this.#logger = logger;
     this.#dir = dir;
     this.#folder = join(dir, HISTORY_NAME);
     this.#options = options;
@@ -81,7 +88,7 @@ export class History {
     for (const name of await this.#fs.list(this.#folder)) {
       const kept = parseKeptName(name);
       if (kept === undefined) continue;
-      const bytes = await this.#sizeOf(name);
+      const bytes = 'bytes' in kept ? kept.bytes : await this.#sizeOf(name);
       this.#note({ name, bytes, replacedMs: kept.replacedMs });
     }
     this.#files.sort((a, b) => a.replacedMs - b.replacedMs);
@@ -94,33 +101,26 @@ export class History {
 
   /**
    * Gives the files of segments that are about to be replaced a second name here, durable when it returns. `seq` is
-   * the horizon of what replaces them. Throws the system's error; then nothing may be replaced.
+   * the horizon of what replaces them. What cannot be kept is told, and goes.
    */
   async keepSegments(run: readonly Segment[], seq: number): Promise<void> {
-    if (!this.isKept) return;
     const replacedMs = this.#clock.nowMs();
-    for (const { name, last, generation, horizon, committedBytes: bytes } of run) {
-      if (horizon === Infinity) continue;
-      const moment = { replacedSeq: seq, replacedMs };
-      const kept = keptSegmentName({ last, generation, bytes, horizon, ...moment });
-      await this.#link(name, kept, bytes, replacedMs);
-    }
-    await this.#fs.syncDir(this.#folder);
+    await this.#tryKeep(async () => {
+      for (const { name, last, generation, horizon, committedBytes: bytes } of run) {
+        if (horizon === Infinity) continue;
+        const moment = { replacedSeq: seq, replacedMs };
+        const kept = keptSegmentName({ last, generation, bytes, horizon, ...moment });
+        await this.#link(name, kept, bytes, replacedMs);
+      }
+    });
   }
 
   /** Removes the file of a large value whose item went by the record of `seq`; 0: no record ever told of it. */
   async takeLargeValue(id: number, bytes: number, seq: number): Promise<void> {
     const name = largeValueName(id);
-    if (this.isKept && seq > 0) {
-      const replacedMs = this.#clock.nowMs();
-      await this.#link(
-        name,
-        keptLargeValueName({ id, replacedSeq: seq, replacedMs }),
-        bytes,
-        replacedMs,
-      );
-      await this.#fs.syncDir(this.#folder);
-    }
+    const replacedMs = this.#clock.nowMs();
+    const kept = keptLargeValueName({ id, replacedSeq: seq, replacedMs });
+    if (seq > 0) await this.#tryKeep(() => this.#link(name, kept, bytes, replacedMs));
     await this.#fs.remove(join(this.#dir, name));
   }
 
@@ -139,6 +139,19 @@ export class History {
   async clear(): Promise<void> {
     for (let file = this.#files[0]; file !== undefined; file = this.#files[0])
       await this.#drop(file);
+  }
+
+  /** A disk that is full, or has no second names, must not hold up what is served: the past has a gap then. */
+  async #tryKeep(link: () => Promise<void>): Promise<void> {
+    if (!this.isKept) return;
+    try {
+      await link();
+      await this.#fs.syncDir(this.#folder);
+    } catch (error) {
+      this.#logger.warn(`The history has a gap, a file could not be kept: ${failureText(error)}`, {
+        path: this.#folder,
+      });
+    }
   }
 
   async #link(name: string, kept: string, bytes: number, replacedMs: number): Promise<void> {

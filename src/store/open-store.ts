@@ -48,7 +48,7 @@ export async function openStore(
   const startedMs = env.clock.monotonicMs();
   const state = emptyState(env, options);
   const { clock, items, flushes, reads } = state;
-  const history = new History(env.fs, dir, historyOptionsOf(options), {
+  const history = new History(env, dir, historyOptionsOf(options), {
     nowMs: () => clock.nowMs(),
     get lastSeq() {
       return state.durability.lastSeq;

@@ -1,8 +1,8 @@
 // A history that is not kept, for tests of what stands above it.
 
-import type { Fs } from '../../src/env/env.js';
+import type { Env } from '../../src/env/env.js';
 import { History } from '../../src/log/history.js';
 
-export function noHistory(fs: Fs, dir: string): History {
-  return new History(fs, dir, { keepMs: 0, bytesMax: 0 }, { nowMs: () => 0, lastSeq: 0 });
+export function noHistory(env: Env, dir: string): History {
+  return new History(env, dir, { keepMs: 0, bytesMax: 0 }, { nowMs: () => 0, lastSeq: 0 });
 }

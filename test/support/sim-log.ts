@@ -75,7 +75,7 @@ export class SimLog {
           segmentBytesMax: this.#segmentBytesMax,
           appendBytesMin: this.appendBytesMin,
           storeClock: new StoreClock(process.clock),
-          history: noHistory(process.fs, DIR),
+          history: noHistory(process, DIR),
           useHints,
         },
         (list) => void this.entries.push(...entriesOf(list)),

@@ -190,4 +190,19 @@ describe('The past of a store', function () {
     expect(sim.world.disk.list(`${DIR}/history`)).to.deep.equal([]);
     await sim.close();
   });
+
+  it('has a gap where a file could not be kept, which holds up no compaction', async () => {
+    const sim = await SimStore.open(OPTIONS);
+    const life = new Life(sim, new SeededRandom(5));
+    for (let step = 0; step < 60; step += 1) await life.step();
+    sim.process.fs.link = () => Promise.reject(Object.assign(new Error('no'), { code: 'EPERM' }));
+    const before = sim.stat('kv_compactions');
+    await sim.wait(sim.store.compact({ everything: true }));
+    expect(sim.stat('kv_compactions')).to.be.above(before);
+    const gone = await past(sim, { kind: 'seq', seq: sim.store.durability.lastSeq - 1 }).catch(
+      (error: unknown) => error,
+    );
+    expect(gone).to.have.property('code', 'KV_TOO_OLD');
+    await sim.close();
+  });
 });

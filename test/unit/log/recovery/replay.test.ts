@@ -49,7 +49,7 @@ async function replayed(
     segmentBytesMax: 8 * 1024,
     appendBytesMin: Infinity,
     storeClock: new StoreClock(process.clock),
-    history: noHistory(process.fs, DIR),
+    history: noHistory(process, DIR),
     useHints,
   };
   const visit = (list: EntryList): void => {

@@ -49,7 +49,7 @@ class Case {
     const log = { watermark: 100, durableTimeMs: env.clock.wallMs(), table };
     this.log = log;
     this.segments = segments;
-    const history = noHistory(env.fs, '/data');
+    const history = noHistory(env, '/data');
     this.parts = storeParts({
       env,
       options: STORE_OPTIONS_DEFAULT,
