@@ -19,7 +19,7 @@ import { temporaryFolder } from './support/servers.js';
 
 const root = join(import.meta.dirname, '../..');
 
-describe('the Debian package', function () {
+describe('the Debian package @long', function () {
   this.timeout(120_000);
   let deb = '';
   before(async function () {

@@ -40,7 +40,7 @@ function instruction(name: string): string {
 const LISTENER = `use Socket; socket(my $s, AF_UNIX, SOCK_DGRAM, 0) or die $!; bind($s, sockaddr_un($ARGV[0])) or die $!;
 $| = 1; print "bound\\n"; recv($s, my $said, 4096, 0); print $said;`;
 
-describe('packaging', function () {
+describe('packaging @long', function () {
   this.timeout(60_000);
   let dir = '';
   beforeEach(() => (dir = mkdtempSync(join(tmpdir(), 'cairn-packaging-'))));

@@ -76,7 +76,7 @@ async function requireClient(context: Context, client: ScriptClient): Promise<vo
 
 for (const binary of [false, true]) {
   describeServers(
-    `clients of other languages, ${binary ? 'binary' : 'text'},`,
+    `clients of other languages, ${binary ? 'binary' : 'text'}, @long`,
     (server) => {
       for (const client of clients.filter((each) => each.binary === binary)) {
         it(`${client.debianPackage} gets the right answer to every command`, async function () {

@@ -10,6 +10,7 @@ import { SeededRandom } from '../../../tools/torture/seeded-random.js';
 import { DIR } from '../../sim/engine.js';
 import { SimStore } from '../../support/sim-store.js';
 import { seeded } from '../../support/seed.js';
+import { rounds } from '../../support/tier.js';
 
 const HOUR_MS = 3_600_000;
 const MINUTE_MS = 60_000;
@@ -19,7 +20,7 @@ const OPTIONS = {
   snapshot: 'never',
   keepHistoryMs: HOUR_MS,
 } as const;
-const LIVES = 2;
+const LIVES = rounds(2, 1);
 const LARGE_BYTES = 1024 * 1024 + 1;
 
 type Contents = Readonly<Record<string, string>>;

@@ -22,7 +22,7 @@ async function warningsOf(program: string, page: string): Promise<string> {
   return `${done.code === 0 ? '' : `exit ${done.code} `}${done.stderr}`;
 }
 
-describe('npm run pages', function () {
+describe('npm run pages @long', function () {
   this.timeout(60_000);
   let dir = '';
   before(async () => {
