@@ -1,4 +1,4 @@
-// How every program of Cairn ends, server and tools alike (docs/errors.md, "Exit codes"; a test keeps
+// Exit codes: how every program of Cairn ends, server and tools alike (docs/errors.md, "Exit codes"; a test keeps
 // the two in step). The numbers are those of sysexits.h where it has one for the case.
 // Invariant: one number means one thing in every program.
 

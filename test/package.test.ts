@@ -69,7 +69,7 @@ describe('the package @long', function () {
 
   before(async () => {
     dir = temporaryFolder();
-    // Without its prepack script: it would build dist/ anew under the tests that run from there.
+    // Without its prepack script: it would build dist/ again under the tests that run from there.
     const args = ['pack', '--json', '--ignore-scripts', '--pack-destination', dir];
     const [entry] = JSON.parse(await npm(args, root)) as { filename: string }[];
     const packed = join(dir, entry?.filename ?? '');

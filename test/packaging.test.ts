@@ -1,4 +1,4 @@
-// What packaging/ hands to operators: systemd takes the unit, the server tells systemd that it is ready, and what the
+// The files of packaging/ as operators use them: systemd takes the unit, the server tells systemd that it is ready, and what the
 // Dockerfile and the compose file name is there and works. No container is built here.
 
 import { spawn } from 'node:child_process';

@@ -1,4 +1,4 @@
-// What `npm test` and `npm run test:all` start: mocha, over the tests that are asked for.
+// The runner of `npm test` and `npm run test:all`: mocha, over the tests that are asked for.
 //
 //   npm test                                the fast tier (test/support/tier.ts)
 //   npm run test:all                        everything

@@ -1,4 +1,4 @@
-// Where to listen: `-l`, `-p`, `-U`, `-s` and `--plain-port` → endpoints, by memcached's rules
+// The addresses to listen on: `-l`, `-p`, `-U`, `-s` and `--plain-port` → endpoints, by memcached's rules
 // (README.md, "Flags"), except that nothing said means loopback. An address of `-l` may say how much TLS its listener
 // speaks, as with memcached: notls, btls (no certificate of the client is asked for), mtls (one is needed).
 

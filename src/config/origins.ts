@@ -1,4 +1,4 @@
-// What is in force and where each setting is from: the answer to --check-config, which is itself a file for --config;
+// The origins of the settings: what is in force and where each is from. They are the answer to --check-config, which is itself a file for --config;
 // and what a refusal adds about settings of a file. Pure.
 
 import type { Option } from 'commander';

@@ -1,4 +1,4 @@
-// Where settings come from beside the defaults: the command line, the environment, and the file of --config
+// The sources of settings beside the defaults: the command line, the environment, and the file of --config
 // (README.md, "Flags"). All give words, which the parsers of the flags read.
 //
 // Invariant: a source that comes later never changes what one before it gave: flag, environment, file, default.

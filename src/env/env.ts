@@ -1,4 +1,4 @@
-// What the engine may ask of the world outside the process: files, time, randomness, background
+// The environment: what the engine may ask of the world outside the process: files, time, randomness, background
 // threads, the operator's log. src/env/node-env.ts is the real one; test/sim has one that crashes.
 // Invariant: nothing below main imports node:fs, timers, Date or Math.random except through this.
 

@@ -1,4 +1,4 @@
-// Who may ask over HTTP: from loopback everybody, from elsewhere who has the token (--http-token-file).
+// The guard of HTTP: from loopback everybody may ask, from elsewhere whoever has the token (--http-token-file).
 //
 // Invariants:
 // - A page of a stranger in somebody's browser cannot ask: its request names the stranger's host (DNS rebinding), and

@@ -1,5 +1,5 @@
-// What /livez and /readyz say. Alive means that the loop turns: who is restarted for more than that is restarted in vain. Ready means
-// that requests would be answered, writes included; each check says why not.
+// Health: what /livez and /readyz say. Alive means that the loop turns, because a restart mends nothing else. Ready means that
+// requests would be answered, writes included; each check says why not.
 
 import type { Store } from '../store/store.js';
 

@@ -1,4 +1,5 @@
-// The HTTP listener (--http): health and metrics for who watches the server. Loaded only when it is asked for. docs/metrics.md.
+// The HTTP listener (--http): health and metrics for whoever watches the server (docs/metrics.md). Loaded only when it is
+// asked for.
 //
 // Invariants:
 // - It is bounded (guests.ts): headers too, and a request has no body. Whoever asks costs the server one short answer.

@@ -95,7 +95,7 @@ const OWN: readonly PlainRow[] = [
   ['cairn_cache_bytes', 'memory of the hot values', 'kv_cache_bytes'],
   ['cairn_cache_entries', 'hot values', 'kv_cache_entries'],
   ['cairn_cache_hits_total', 'values found in memory', 'kv_cache_hits'],
-  ['cairn_cache_misses_total', 'values looked for in vain', 'kv_cache_misses'],
+  ['cairn_cache_misses_total', 'values that the cache did not have', 'kv_cache_misses'],
   ['cairn_cache_evicted_total', 'hot values that had to go', 'kv_cache_evicted'],
   ['cairn_disk_reads_total', 'values read from the disk', 'kv_disk_reads'],
   ['cairn_disk_read_bytes_total', 'bytes of values read from the disk', 'kv_disk_read_bytes'],

@@ -1,4 +1,4 @@
-// What a service manager is told (systemd, `Type=notify`): that the server listens. The program `systemd-notify` tells
+// The service manager (systemd, `Type=notify`) is told that the server listens. The program `systemd-notify` tells
 // it, since Node cannot send to a datagram socket of the file system. Nothing is done where nobody asked.
 
 import { execFile } from 'node:child_process';
@@ -8,7 +8,7 @@ import type { Logger } from '../env/env.js';
 /** systemd-notify waits until it was heard, but not longer than this. */
 const TOLD_WITHIN_MS = 10_000;
 
-/** The start goes on meanwhile: who waits for the manager's word is not delayed by more than one program. */
+/** The start goes on meanwhile: whoever waits for the manager's word is delayed by one program only. */
 export function tellReady(
   env: Readonly<Record<string, string | undefined>>,
   status: string,

@@ -1,7 +1,7 @@
 // One client: bytes from its socket → parser → commands, in order; replies leave through Replies.
 //
 // Invariants:
-// - Requests are run only while there is room for their replies and, for who waits for the disk, while that
+// - Requests are run only while there is room for their replies and, for whoever waits for the disk, while that
 //   keeps up; meanwhile the socket is not read, so that a client is slowed down and memory is bounded.
 // - At most `requestsPerTurn` requests (keys, of a get) a turn of the loop, and some ms: a client that pipelines without
 //   end delays nobody else. Those who have more share a part of each turn (turns.ts).
@@ -18,7 +18,7 @@ import { openParser } from '../protocol/open-parser.js';
 import { CLOSE, NEED_MORE } from '../protocol/parser.js';
 import type { Parsed, ParserOptions, RequestParser } from '../protocol/parser.js';
 import { type BlockRooms, ReceiveBuffer } from '../protocol/receive-buffer.js';
-import { run } from './commands/table.js';
+import { run, runTimed } from './commands/table.js';
 import { moved, PHASE, type Phase } from './connection-phase.js';
 import { type InputReceiver, onInput } from './lending-socket.js';
 import { addressOf, idleSecondsOf } from './peer.js';
@@ -295,7 +295,7 @@ export class Connection
         if (this.#feed()) continue;
         return;
       }
-      const pending = run(parsed, session);
+      const pending = session.isTimed ? runTimed(parsed, session) : run(parsed, session);
       const isRequest = parsed.kind !== 'value-piece';
       if (isRequest) this.#requests += 1;
       if (this.#isSilent && session.isAuthenticated) this.#speak();

@@ -1,4 +1,4 @@
-// How long requests take, by command: from the arrival of their last bytes to the hand-over of their reply to the socket.
+// Latencies of requests, by command: from the arrival of their last bytes to the hand-over of their reply to the socket.
 // Made only when metrics are served; plain numbers, no object for a request.
 //
 // Invariants:

@@ -189,7 +189,7 @@ export class Replies implements DiskWaiter {
   onDurable(): void {
     this.#isInGate = false;
     if (this.#isDestroyed) return;
-    // Half of those who wait are told in vain: their record is in the next batch.
+    // Half of those who wait are told too early: their record is in the next batch.
     const { marks } = this.#sections[0]!;
     if (marks.count > 0 && marks.heldFrom(this.#durability.watermark) === 0) this.waitForDisk();
     else this.onDrain();

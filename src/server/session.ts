@@ -1,4 +1,4 @@
-// What a command handler works with: the services that all connections share, and what this connection
+// The session of a connection, which a command handler works with: the services that all connections share, and what this connection
 // has been through so far (authentication, the get or the large value it is in the middle of).
 
 import type { Config } from '../config/config.js';

@@ -1,4 +1,4 @@
-// What the store measures beside its counters, when somebody asks for metrics: commits, their sizes, reads from the disk.
+// Measures of the store beside its counters, taken when metrics are served: commits, their sizes, reads from the disk.
 
 import { Histogram, SECONDS_BOUNDS } from '../histogram.js';
 

@@ -1,4 +1,4 @@
-// What an operator or an embedding program may set for a store, with the defaults of src/defaults.ts, and the one place
+// The options of a store: what an operator or an embedding program may set, with the defaults of src/defaults.ts, and the one place
 // that says what each may be.
 
 import { inspect } from 'node:util';

@@ -1,4 +1,4 @@
-// What the system refuses was told as `EACCES: permission denied, open 'bad1/LOCK'`, with 71, on which a supervisor
+// Refusals of the system were told as `EACCES: permission denied, open 'bad1/LOCK'`, with 71, on which a supervisor
 // restarts for ever. Each is told in words, with its path, what to do, and the code of docs/errors.md.
 
 import { spawnSync } from 'node:child_process';

@@ -1,4 +1,4 @@
-// What rows need of the machine: programs, root, small file systems, the figures of a process. What is
+// The machine, as far as rows need it: programs, root, small file systems, the figures of a process. What is
 // missing makes a row say what it needs; what was mounted is unmounted, also when the run is interrupted.
 
 import { execFileSync } from 'node:child_process';

@@ -120,7 +120,7 @@ export function withRemovalsFirst(env: Env): Env {
   });
 }
 
-/** The copy of the last segment lies in the old one's blocks, as if that had never been written anew. */
+/** The copy of the last segment lies in the old one's blocks, as if that had never been written again. */
 export function withoutTailRewrite(process: SimProcess): Env {
   const { fs } = process;
   return withFs(process, {

@@ -135,7 +135,7 @@ const HOUSE: readonly Room[] = [
     places: ['control/'],
     may: names('env bytes interface admission'),
   },
-  // Health and metrics for who watches the server: loaded only with --http.
+  // Health and metrics for whoever watches the server: loaded only with --http.
   {
     name: 'http',
     places: ['http/'],

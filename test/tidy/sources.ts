@@ -1,4 +1,4 @@
-// What the tidy tests know of the sources: text, imports, functions, exported names. The compiler's own parser
+// The sources as the tidy tests know them: text, imports, functions, exported names. The compiler's own parser
 // reads them, so that no way of writing an import or a function is invisible. Read once for all tests.
 
 import { existsSync, readFileSync } from 'node:fs';

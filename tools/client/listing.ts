@@ -1,4 +1,4 @@
-// What kv-client makes of a server's listings: keys that fit a pattern, counters in groups, names that were
+// Listings of a server as kv-client shows them: keys that fit a pattern, counters in groups, names that were
 // perhaps meant. Pure.
 
 /** The groups of the table of `stats`, in its order; what fits none is the last. */

@@ -4,7 +4,7 @@
 // Invariants:
 // - Idempotent: a crash at any step leaves a directory that recovers to the same records.
 // - A file that has another name is not written to: it may be another store's (cp -al).
-// - After an unclean stop nothing is served from the last segment before its bytes were written anew and
+// - After an unclean stop nothing is served from the last segment before its bytes were written again and
 //   synced: the page cache may show bytes that the disk lacks (a failed sync is reported only once).
 
 import { join } from 'node:path';
@@ -219,7 +219,7 @@ async function rewriteTail(
 }
 
 /**
- * Writes the clean seal anew: when its own write failed, the page cache may show it although the disk lacks
+ * Writes the clean seal again: when its own write failed, the page cache may show it although the disk lacks
  * it, and the next batch will say that it was durable.
  */
 async function confirmSeal(fs: Fs, dir: string, { segment, end }: Tail): Promise<void> {

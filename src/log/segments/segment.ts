@@ -208,7 +208,7 @@ export class SegmentTable {
     this.#ordered = this.#ordered.flatMap((segment) => (segment === output ? run : [segment]));
   }
 
-  /** Opens the segment's file anew in another mode. Requires: nobody reads it. */
+  /** Opens the segment's file again, in another mode. Requires: nobody reads it. */
   async reopen(fs: Fs, dir: string, segment: Segment, mode: 'write-through'): Promise<void> {
     await segment.file.close();
     segment.file = await fs.open(join(dir, segment.name), mode);
@@ -230,7 +230,7 @@ export class SegmentTable {
     this.#ordered = this.#ordered.filter((other) => other !== segment);
   }
 
-  /** Closes every file, for who only read them. */
+  /** Closes every file, for whoever only read them. */
   async close(): Promise<void> {
     await Promise.all(this.#ordered.map(({ file }) => file.close()));
   }

@@ -1,5 +1,5 @@
-// What a parser gives → its handler, and the command table: kind of request → handler. Adding a command touches a parser, protocol/request.ts,
-// this table and docs/protocol.md, nothing else.
+// The command table: what a parser gives, or the kind of a request → its handler. Adding a command touches a parser,
+// protocol/request.ts, this table and docs/protocol.md, nothing else.
 
 import { assert } from '../../assert.js';
 import type { Parsed } from '../../protocol/parser.js';
@@ -46,25 +46,21 @@ const TABLE: Table = {
   'sasl-list': listMechanisms,
 };
 
-/** Runs what the parser gave. Returns a promise when what is behind it has to wait. */
-export function run(parsed: Runnable, session: Session): Promise<void> | undefined {
-  if (session.trace.level > 0) session.trace.request(session.id, parsed);
-  return session.isTimed ? runTimed(parsed, session) : dispatch(parsed, session);
-}
-
-/** As dispatch(); the request is timed from here until its reply leaves. */
-function runTimed(parsed: Runnable, session: Session): Promise<void> | undefined {
+/** As run(), for whoever measures: the request is timed from here until its reply leaves. */
+export function runTimed(parsed: Runnable, session: Session): Promise<void> | undefined {
   const { replies } = session;
   const command = commandOf(parsed);
   const before = replies.tail;
-  const pending = dispatch(parsed, session);
+  const pending = run(parsed, session);
   if (command < 0) return pending;
   if (pending !== undefined) return pending.then(() => replies.time(command, replies.tail));
   replies.time(command, before);
   return undefined;
 }
 
-function dispatch(parsed: Runnable, session: Session): Promise<void> | undefined {
+/** Runs what the parser gave. Returns a promise when what is behind it has to wait. */
+export function run(parsed: Runnable, session: Session): Promise<void> | undefined {
+  if (session.trace.level > 0) session.trace.request(session.id, parsed);
   // The most frequent ones are spared the look-up by their name.
   if (session.isAuthenticated) {
     if (parsed.kind === 'get') return get(parsed, session);

@@ -1,4 +1,4 @@
-// What the operations and the upkeep of one store are given: its parts, by name. No rules live here.
+// The parts of one store, by name, as its operations and its upkeep are given them. No rules live here.
 
 import { createHistogram, type RecordableHistogram } from 'node:perf_hooks';
 

@@ -1,4 +1,4 @@
-// Where a value is: in the cache, in a batch that is not yet written, or in a segment. Checks what it
+// Values, wherever they are: in the cache, in a batch that is not yet written, or in a segment. Checks what it
 // reads: the frame's CRC, its key and its seq; what does not match is damage, counted and reported to
 // the operator with its place, and never served.
 

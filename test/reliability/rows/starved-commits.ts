@@ -1,4 +1,4 @@
-// What strangers and clients can put into the line that commits stand in, libuv's pool: passwords to be hashed,
+// Commits that are starved, by what strangers and clients can put into the line that commits stand in, libuv's pool: passwords to be hashed,
 // reads of values that are not in memory, large values. Commits go on meanwhile.
 
 import { spawn } from 'node:child_process';
@@ -55,7 +55,7 @@ async function loginFrom(localAddress: string, port: number, pair: string): Prom
   return reply.toString('latin1').trimEnd();
 }
 
-/** One client that tries one password after the other, and comes anew for every second one. */
+/** One client that tries one password after the other, and connects again for every second one. */
 async function guess(port: number, name: string, isOver: () => boolean): Promise<number> {
   let guesses = 0;
   while (!isOver()) {

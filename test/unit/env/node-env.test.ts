@@ -1,4 +1,4 @@
-// What the real Env does by itself, on a real file system.
+// The real Env by itself, on a real file system.
 
 import os, { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-// What /metrics serves, and that documents, board and alerts name nothing else.
+// The metrics that are served, and that documents, board and alerts name nothing else.
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -8,6 +8,7 @@ import type { Moment } from '../../../src/offline/past-segments.js';
 import { KvError } from '../../../src/errors.js';
 import { SeededRandom } from '../../../tools/torture/seeded-random.js';
 import { DIR } from '../../sim/engine.js';
+import { FaultPlan } from '../../sim/fault-plan.js';
 import { SimStore } from '../../support/sim-store.js';
 import { seeded } from '../../support/seed.js';
 import { rounds } from '../../support/tier.js';
@@ -63,16 +64,22 @@ class Life {
     this.random = random;
   }
 
+  /** A change, a compaction, or an end and a start. */
   async step(): Promise<void> {
+    const draw = this.random.below(100);
+    if (draw < 91) await this.change();
+    else if (draw < 96) await this.sim.wait(this.sim.store.compact({ everything: draw < 94 }));
+    else await this.sim.reopen(draw < 98 ? 'kill' : 'close');
+  }
+
+  async change(): Promise<void> {
     const { random } = this;
     const key = `${'ab'[random.below(2)]}${random.below(12)}`;
-    const draw = random.below(100);
+    const draw = random.below(91);
     if (draw < 70) await this.#set(key, `${random.below(1e9)}${'v'.repeat(random.below(300))}`);
     else if (draw < 85) await this.#delete(key);
     else if (draw < 88) await this.#flush('');
-    else if (draw < 91) await this.#flush('a');
-    else if (draw < 96) await this.sim.wait(this.sim.store.compact({ everything: draw < 94 }));
-    else await this.sim.reopen(draw < 98 ? 'kill' : 'close');
+    else await this.#flush('a');
   }
 
   async #set(key: string, value: string): Promise<void> {
@@ -128,6 +135,31 @@ describe('The past of a store', function () {
         );
       await sim.close();
     }
+  });
+
+  it('has no gap, at whatever operation of a compaction the power is lost', async () => {
+    const moments = async (sim: SimStore, life: Life, at: number): Promise<void> => {
+      for (const [seq, contents] of life.after) {
+        if (seq === 0) continue;
+        const found = await past(sim, { kind: 'seq', seq });
+        expect(found, `operation ${at}, seq ${seq}`).to.deep.equal(contents);
+      }
+    };
+    let crashes = 0;
+    for (let at = 1, isOver = false; !isOver; at += rounds(1, 4)) {
+      const sim = await SimStore.open({ ...OPTIONS, compactMinBytes: 1e9 }, 9);
+      const life = new Life(sim, new SeededRandom(9));
+      for (let step = 0; step < 60; step += 1) await life.change();
+      sim.world.faults = new FaultPlan([{ at, effect: { kind: 'crash', when: 'after' } }]);
+      await sim.wait(sim.store.compact({ everything: true })).catch(() => undefined);
+      isOver = sim.world.faults.fired === 0;
+      if (!isOver) crashes += 1;
+      sim.world.faults = new FaultPlan();
+      await sim.reopen(isOver ? 'close' : { kind: 'lost' });
+      await moments(sim, life, at);
+      await sim.close();
+    }
+    expect(crashes).to.be.above(rounds(20, 5));
   });
 
   it('is exact at a time, and keeps large values that were replaced', async () => {

@@ -1,4 +1,4 @@
-// Who may come in: -Y in text, SASL PLAIN in binary, TLS.
+// Authentication, of whoever may come in: -Y in text, SASL PLAIN in binary, TLS.
 
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';

@@ -1,4 +1,4 @@
-// How long requests take, by command: until their reply leaves, whatever that waits for.
+// Latencies of requests, by command: until their reply leaves, whatever that waits for.
 
 import { expect } from 'chai';
 

@@ -1,4 +1,4 @@
-// What -v and -vv show of clients: connections, each request and reply line, keys escaped, values never.
+// The trace that -v and -vv show of clients: connections, each request and reply line, keys escaped, values never.
 
 import fs from 'node:fs';
 import os from 'node:os';

@@ -1,4 +1,4 @@
-// Where the tools write what a user asked for (docs/tools.md, "Output files"): end to end, as processes.
+// The files that the tools write for a user (docs/tools.md, "Output files"): end to end, as processes.
 
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';

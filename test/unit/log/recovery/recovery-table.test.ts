@@ -122,7 +122,7 @@ describe('docs/recovery.md, the decision table @long', () => {
     expect(data.manifest().segments).to.have.length(1);
   });
 
-  it('row 3: a creation that was cut short is begun anew', async () => {
+  it('row 3: a creation that was cut short is begun again', async () => {
     mkdirSync(data.path);
     writeFileSync(data.pathOf('0000000001-0000.seg'), segmentBytes(1, 0, 'ab'.repeat(16), false));
     const store = await open();
@@ -311,7 +311,7 @@ describe('docs/recovery.md, the decision table @long', () => {
     expect(failure.offset).to.equal(second);
   });
 
-  it('row 22: a bad hint is not used, and written anew', async () => {
+  it('row 22: a bad hint is not used, and written again', async () => {
     await stoppedWithSealed();
     const [hint = ''] = data.names('.hint');
     const good = readFileSync(data.pathOf(hint));

@@ -1,4 +1,4 @@
-// What compaction keeps of flushes: those that an older segment needs, and no others.
+// Flushes that compaction keeps: those that an older segment needs, and no others.
 
 import { expect } from 'chai';
 

@@ -64,7 +64,7 @@ describe('Bounds, in slices @long', () => {
     expect(await sim.contents()).to.deep.equal(kept);
   });
 
-  it('a put that has waited is decided anew', async () => {
+  it('a put that has waited is decided again', async () => {
     const sim = await fullOfSmall(3000);
     const big = 'b'.repeat(sim.stat('bytes') / 4);
     const cas = (await sim.words.set('cas', 'x')).cas;

@@ -1,4 +1,4 @@
-// What happens in the background without anyone asking: hints, compaction when it is worth it, snapshots.
+// The janitor's work, for which nobody asks: hints, compaction when it is worth it, snapshots.
 
 import { expect } from 'chai';
 

@@ -1,4 +1,4 @@
-// What kv-client sends: of every command and every argument nothing that a server could read as a second
+// The words that kv-client sends: of every command and every argument nothing that a server could read as a second
 // command, and no byte that was not given.
 
 import { spawnSync } from 'node:child_process';
