@@ -11,7 +11,7 @@ import type { IncomingMessage } from 'node:http';
 import net from 'node:net';
 
 import { isLoopback } from '../config/addresses.js';
-import { KvError } from '../errors.js';
+import { KvError, systemReason } from '../errors.js';
 
 /** Shorter ones can be guessed. */
 const TOKEN_CHARACTERS_MIN = 16;
@@ -69,10 +69,8 @@ function readToken(path: string): string {
   try {
     text = fs.readFileSync(path, 'latin1');
   } catch (cause) {
-    throw new KvError('KV_BAD_OPTION', 'The file of --http-token-file cannot be read', {
-      path,
-      cause,
-    });
+    const what = `The file of --http-token-file cannot be read: ${systemReason(cause)}`;
+    throw new KvError('KV_BAD_OPTION', what, { path, cause });
   }
   const token = text.trim();
   if (text.length <= TOKEN_FILE_BYTES_MAX && /^[\x21-\x7e]+$/.test(token)) {

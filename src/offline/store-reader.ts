@@ -305,7 +305,8 @@ export async function requireStore(env: Env, dir: string): Promise<void> {
   } catch (error: unknown) {
     const code = systemCode(error);
     if (code !== 'ENOENT' && code !== 'ENOTDIR') throw error;
-    throw new KvError('KV_NOT_A_STORE', 'There is no such directory', { path: dir, cause: error });
+    const what = code === 'ENOENT' ? 'There is no such directory' : 'This is not a directory';
+    throw new KvError('KV_NOT_A_STORE', what, { path: dir, cause: error });
   }
   if (names.some((name) => name === MANIFEST_NAME || parseFileName(name).kind === 'segment'))
     return;

@@ -16,13 +16,21 @@ const AGO = /^\d+(\.\d+)?(ms|[smhd])$/i;
 
 /** Unix ms of `2026-11-29T03:00:00Z`, `2026-11-29 03:00` (local time), Unix seconds, or `10m` (ago). */
 function timeOf(text: string): number {
+  const ms = readTime(text);
+  if (Number.isNaN(ms)) {
+    throw new InvalidArgumentError(
+      "Give a time such as 2026-11-29T03:00:00Z, '2026-11-29 03:00', Unix seconds, or 10m for ten minutes ago.",
+    );
+  }
+  if (ms > Date.now()) throw new InvalidArgumentError('That time has not come yet.');
+  return ms;
+}
+
+/** NaN: it is none. */
+function readTime(text: string): number {
   if (UNIX_SECONDS.test(text)) return Math.round(Number(text) * 1000);
   if (AGO.test(text)) return Date.now() - duration(0)(text);
-  const ms = /^\d{4}-\d\d-\d\d/.test(text) ? Date.parse(text) : Number.NaN;
-  if (!Number.isNaN(ms)) return ms;
-  throw new InvalidArgumentError(
-    "Give a time such as 2026-11-29T03:00:00Z, '2026-11-29 03:00', Unix seconds, or 10m for ten minutes ago.",
-  );
+  return /^\d{4}-\d\d-\d\d/.test(text) ? Date.parse(text) : Number.NaN;
 }
 
 function seqOf(text: string): number {

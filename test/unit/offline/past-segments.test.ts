@@ -113,6 +113,14 @@ class Life {
   }
 }
 
+async function expectMoments(life: Life, which: string): Promise<void> {
+  for (const [seq, contents] of life.after) {
+    if (seq === 0) continue;
+    const found = await past(life.sim, { kind: 'seq', seq });
+    expect(found, `${which}, seq ${seq}`).to.deep.equal(contents);
+  }
+}
+
 describe('The past of a store', function () {
   this.timeout(120_000);
 
@@ -122,12 +130,7 @@ describe('The past of a store', function () {
       const sim = await SimStore.open(OPTIONS, seed);
       const life = new Life(sim, new SeededRandom(seed));
       for (let step = 0; step < 200; step += 1) await life.step();
-      for (const [seq, contents] of life.after) {
-        if (seq === 0) continue;
-        expect(await past(sim, { kind: 'seq', seq }), `seed ${seed}, seq ${seq}`).to.deep.equal(
-          contents,
-        );
-      }
+      await expectMoments(life, `seed ${seed}`);
       const beforeFlush = life.after.get(Math.max(...life.flushes) - 1);
       if (beforeFlush !== undefined)
         expect(await past(sim, { kind: 'before-flush' }), `seed ${seed}`).to.deep.equal(
@@ -138,13 +141,6 @@ describe('The past of a store', function () {
   });
 
   it('has no gap, at whatever operation of a compaction the power is lost', async () => {
-    const moments = async (sim: SimStore, life: Life, at: number): Promise<void> => {
-      for (const [seq, contents] of life.after) {
-        if (seq === 0) continue;
-        const found = await past(sim, { kind: 'seq', seq });
-        expect(found, `operation ${at}, seq ${seq}`).to.deep.equal(contents);
-      }
-    };
     let crashes = 0;
     for (let at = 1, isOver = false; !isOver; at += rounds(1, 4)) {
       const sim = await SimStore.open({ ...OPTIONS, compactMinBytes: 1e9 }, 9);
@@ -156,7 +152,7 @@ describe('The past of a store', function () {
       if (!isOver) crashes += 1;
       sim.world.faults = new FaultPlan();
       await sim.reopen(isOver ? 'close' : { kind: 'lost' });
-      await moments(sim, life, at);
+      await expectMoments(life, `operation ${at}`);
       await sim.close();
     }
     expect(crashes).to.be.above(rounds(20, 5));
