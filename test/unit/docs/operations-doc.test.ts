@@ -31,13 +31,16 @@ describe('docs/operations.md', () => {
     expect(cells.filter((name) => !counters.has(name))).to.deep.equal([]);
   });
 
-  it('names only flags that the server or a tool has', async () => {
+  it('and the alerts name only flags that the server or a tool has', async () => {
     const tools = ['kv-server', 'kv-dump', 'kv-load', 'kv-check'];
     const helps = await Promise.all(tools.map((tool) => runTool(tool, ['--help'])));
     const known = helps.map(({ stdout }) => stdout.toString()).join('\n');
     // Of npm, systemd and Docker.
     const others = ['--global', '--now', '--health-cmd', '--time'];
-    const flags = named(/(?<![\w-])--[a-z][a-z-]+/g).filter((flag) => !others.includes(flag));
+    const alerts = readFileSync(join(PROJECT_DIR, 'packaging/prometheus/alerts.yml'), 'utf8');
+    const texts = `${DOC}\n${alerts}`;
+    const named = new Set(texts.match(/(?<![\w-])--[a-z][a-z-]+/g));
+    const flags = [...named].filter((flag) => !others.includes(flag));
     expect(flags.length).to.be.greaterThan(10);
     expect(flags.filter((flag) => !known.includes(`${flag} `))).to.deep.equal([]);
   });
