@@ -93,8 +93,14 @@ const TEXT_COMMANDS = [
 const NUMBER_COMMANDS = ['incr', 'incr', 'decr', 'touch', 'delete', 'set'] as const;
 type Command = (typeof TEXT_COMMANDS)[number] | (typeof NUMBER_COMMANDS)[number];
 
-/** Answers that mean: nothing was changed. */
-const REFUSALS = ['SERVER_ERROR disk full, not stored', 'SERVER_ERROR stored value is damaged'];
+/** Answers that mean: nothing was changed (docs/errors.md). */
+const REFUSALS = [
+  'SERVER_ERROR disk full, not stored',
+  'SERVER_ERROR out of file descriptors, not stored',
+  'SERVER_ERROR value could not be written, not stored',
+  'SERVER_ERROR stored value is damaged',
+  'SERVER_ERROR stored value could not be read',
+];
 
 /** One connection's keys and the writes it makes on them. */
 export class Writer {
