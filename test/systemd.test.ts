@@ -31,20 +31,20 @@ printf '[Service]\\nType=oneshot\\nExecStart=/bin/sh -c "echo stage is up > /rea
 cat ready >&2 &
 exec env container=test chroot . /lib/systemd/systemd --unit=stage.service`;
 
+/** Resolves to the first line that says so. */
+async function said(source: Interface, text: string): Promise<string> {
+  const seen: string[] = [];
+  for await (const line of source) {
+    if (line.includes(text)) return line;
+    seen.push(line);
+  }
+  throw new Error(`Nobody said "${text}":\n${seen.join('\n')}`);
+}
+
 describe('cairn.service @long', function () {
   this.timeout(120_000);
   let init: ChildProcess | undefined;
-  let lines: Interface;
-
-  /** Resolves to the first line that says so. */
-  async function said(source: Interface, text: string): Promise<string> {
-    const seen: string[] = [];
-    for await (const line of source) {
-      if (line.includes(text)) return line;
-      seen.push(line);
-    }
-    throw new Error(`Nobody said "${text}":\n${seen.join('\n')}`);
-  }
+  let systemdPid = 0;
 
   /** Runs it where that systemd is process 1. */
   async function inside(...words: string[]): Promise<string> {
@@ -56,8 +56,6 @@ describe('cairn.service @long', function () {
   function target(): string[] {
     return ['--target', String(systemdPid), '--all', '--root', '--wd'];
   }
-
-  let systemdPid = 0;
 
   before(async function () {
     if (process.getuid?.() !== 0) skip(this, 'root');
@@ -83,7 +81,7 @@ describe('cairn.service @long', function () {
       '--net',
     ];
     init = spawn('unshare', [...namespaces, 'sh', '-c', BOOT, 'sh', stage, deb]);
-    lines = createInterface({ input: init.stderr! });
+    const lines = createInterface({ input: init.stderr! });
     init.stdout!.resume();
     await said(lines, 'stage is up');
     const children = await run('pgrep', ['-P', String(init.pid)]);
