@@ -13,6 +13,7 @@ import { KEY_BYTES_MAX_DEFAULT } from '../../src/limits.js';
 import { quotedKey } from '../../src/printable.js';
 import type { SnapshotEntry } from '../../src/store/snapshot-file/parser.js';
 import type { Connection } from '../client/connection.js';
+import { isPlainKey, wordOfKey } from '../client/key-word.js';
 import { ToolError } from '../terminal/program.js';
 import { formatCount } from '../terminal/quantity.js';
 import type { LoadTarget } from './load-target.js';
@@ -20,8 +21,6 @@ import type { LoadTarget } from './load-target.js';
 const BUNDLE_BYTES = 1024 * 1024;
 const BUNDLE_ENTRIES = 500;
 const END_OF_LINE = Buffer.from('\r\n');
-const SPACE = 0x20;
-const DELETE = 0x7f;
 
 interface Sent {
   readonly entry: SnapshotEntry;
@@ -104,13 +103,13 @@ export class ServerTarget implements LoadTarget {
    * before. In base64, which spaces and control characters need, a key is a third longer.
    */
   async #requireShortKey({ key }: SnapshotEntry, line: number): Promise<void> {
-    const word = wordOf(key);
+    const word = wordOfKey(key);
     if (word.length <= KEY_BYTES_MAX_DEFAULT) return;
     await this.finish();
-    const probe = Buffer.from(`mg ${word}${isPlain(key) ? '' : ' b'}\r\n`, 'latin1');
+    const probe = Buffer.from(`mg ${word}${isPlainKey(key) ? '' : ' b'}\r\n`, 'latin1');
     const { last } = await this.#connection.request([probe], 'reply');
     if (last === 'HD' || last === 'EN') return;
-    const length = `${key.length} bytes${isPlain(key) ? '' : `, ${word.length} in base64`}`;
+    const length = `${key.length} bytes${isPlainKey(key) ? '' : `, ${word.length} in base64`}`;
     const what = `the server takes no key as long as ${quotedKey(key)} (${length}): ${last}`;
     const next = `Load into a directory, or start the server with --max-key-bytes ${word.length}`;
     throw new ToolError(EXIT.io, `Line ${line}: ${what}. ${next}`);
@@ -125,20 +124,11 @@ export class ServerTarget implements LoadTarget {
   }
 }
 
-/** Whether a text command can name the key. */
-function isPlain(key: Buffer): boolean {
-  return key.every((byte) => byte > SPACE && byte !== DELETE);
-}
-
-function wordOf(key: Buffer): string {
-  return key.toString(isPlain(key) ? 'latin1' : 'base64');
-}
-
 /** `ms <key> <bytes> [b] F<flags> T<exptime> [E<cas>]` and the flags of `mode`. */
 function composeHead(entry: SnapshotEntry, keepsCas: boolean, mode: string): Buffer {
   const { key, value, flags, expiresAt, cas } = entry;
-  const words = ['ms', wordOf(key), String(value.length)];
-  if (!isPlain(key)) words.push('b');
+  const words = ['ms', wordOfKey(key), String(value.length)];
+  if (!isPlainKey(key)) words.push('b');
   words.push(`F${flags}`);
   // Always an absolute time: a Unix time is far above the 30 days up to which one is relative.
   if (expiresAt !== 0) words.push(`T${Math.ceil(expiresAt / 1000)}`);
