@@ -14,6 +14,7 @@ import { jsonLine } from '../../src/printable.js';
 import type { Endpoint } from '../client/endpoint.js';
 import { placeNamed, serverOnHost } from '../client/server-place.js';
 import { ToolError } from '../terminal/program.js';
+import { isRedisUrl } from './redis-url.js';
 
 export type LoadPlace =
   | { readonly kind: 'server'; readonly endpoint: Endpoint }
@@ -21,6 +22,9 @@ export type LoadPlace =
 
 /** Throws a ToolError with 66 for what is not there, 64 for what is no target. */
 export async function findPlace(env: Env, word: string, create: boolean): Promise<LoadPlace> {
+  // The word is not repeated: a password may be in it.
+  if (isRedisUrl(word))
+    throw new ToolError(EXIT.usage, 'A Redis is only read: the target comes first, then redis://…');
   const place = await placeNamed(word);
   if (place.kind === 'server') return server(place.endpoint, create);
   if (place.kind === 'directory')

@@ -11,7 +11,7 @@ import { randomBytes } from 'node:crypto';
 import { EXIT } from '../../src/exit-codes.js';
 import { KEY_BYTES_MAX_DEFAULT } from '../../src/limits.js';
 import { quotedKey } from '../../src/printable.js';
-import type { SnapshotEntry } from '../../src/store/snapshot-file/parser.js';
+import type { SnapshotEntry } from '../../src/store/snapshot-file/entry-fields.js';
 import type { Connection } from '../client/connection.js';
 import { isPlainKey, wordOfKey } from '../client/key-word.js';
 import { ToolError } from '../terminal/program.js';
@@ -24,7 +24,7 @@ const END_OF_LINE = Buffer.from('\r\n');
 
 interface Sent {
   readonly entry: SnapshotEntry;
-  readonly line: number;
+  readonly place: string;
 }
 
 export class ServerTarget implements LoadTarget {
@@ -67,9 +67,9 @@ export class ServerTarget implements LoadTarget {
     return Date.now();
   }
 
-  async put(entry: SnapshotEntry, line: number): Promise<void> {
-    await this.#requireShortKey(entry, line);
-    this.#bundle.push({ entry, line });
+  async put(entry: SnapshotEntry, place: string): Promise<void> {
+    await this.#requireShortKey(entry, place);
+    this.#bundle.push({ entry, place });
     this.#bytes += entry.value.length;
     if (this.#bytes >= BUNDLE_BYTES || this.#bundle.length >= BUNDLE_ENTRIES) await this.finish();
   }
@@ -87,12 +87,12 @@ export class ServerTarget implements LoadTarget {
   }
 
   async #findCulprit(bundle: readonly Sent[]): Promise<void> {
-    for (const { entry, line } of bundle) {
+    for (const { entry, place } of bundle) {
       const { last } = await this.#connection.request(this.#compose(entry, ''), 'reply');
       if (last !== 'HD') {
         const [key, bytes] = [quotedKey(entry.key), formatCount(entry.value.length)];
         const what = `the server refused key ${key} with its value of ${bytes} bytes: ${last}`;
-        throw new ToolError(EXIT.io, `Line ${line}: ${what}`);
+        throw new ToolError(EXIT.io, `${place}: ${what}`);
       }
       this.stored += 1;
     }
@@ -102,7 +102,7 @@ export class ServerTarget implements LoadTarget {
    * A server may read the value behind a key that is too long as commands: whether it takes the key is asked
    * before. In base64, which spaces and control characters need, a key is a third longer.
    */
-  async #requireShortKey({ key }: SnapshotEntry, line: number): Promise<void> {
+  async #requireShortKey({ key }: SnapshotEntry, place: string): Promise<void> {
     const word = wordOfKey(key);
     if (word.length <= KEY_BYTES_MAX_DEFAULT) return;
     await this.finish();
@@ -112,7 +112,7 @@ export class ServerTarget implements LoadTarget {
     const length = `${key.length} bytes${isPlainKey(key) ? '' : `, ${word.length} in base64`}`;
     const what = `the server takes no key as long as ${quotedKey(key)} (${length}): ${last}`;
     const next = `Load into a directory, or start the server with --max-key-bytes ${word.length}`;
-    throw new ToolError(EXIT.io, `Line ${line}: ${what}. ${next}`);
+    throw new ToolError(EXIT.io, `${place}: ${what}. ${next}`);
   }
 
   #compose(entry: SnapshotEntry, mode: string): Buffer[] {
