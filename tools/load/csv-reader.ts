@@ -13,6 +13,8 @@ import { FIELDS, isField, type Column, type Field } from '../table/columns.js';
 import type { EntryReader } from './entry-source.js';
 import { entryOfCells, refuseRow, requireKeyAndValue, type RowPlace } from './table-row.js';
 
+const BYTE_ORDER_MARK = Buffer.from('\ufeff');
+
 interface Row {
   readonly record: readonly Buffer[];
   /** The last line of the row. */
@@ -37,15 +39,14 @@ export class CsvReader implements EntryReader {
   async *entries(chunks: AsyncIterable<Buffer>): AsyncGenerator<SnapshotEntry> {
     const { parse } = await import('csv-parse');
     const parser = parse({
-      // Fields are bytes: what is not valid UTF-8 is refused, not replaced.
+      // Fields are bytes: what is not valid UTF-8 is refused, not replaced. The option `bom` would undo that.
       encoding: null,
-      bom: true,
       info: true,
       skip_empty_lines: true,
       record_delimiter: ['\r\n', '\n'],
     });
     // A failure of either comes out of what is read here.
-    pipeline(Readable.from(chunks, { objectMode: false }), parser, () => undefined);
+    pipeline(Readable.from(withoutMark(chunks), { objectMode: false }), parser, () => undefined);
     let columns: ReadonlyMap<number, Column> | undefined;
     let linesBefore = 0;
     try {
@@ -116,4 +117,19 @@ export class CsvReader implements EntryReader {
     const message = `Line ${lines}: ${(error as Error).message}`;
     return new KvError('KV_CORRUPTION', message, { path: this.#name, cause: error });
   }
+}
+
+async function* withoutMark(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  let head: Buffer | undefined = Buffer.alloc(0);
+  for await (const chunk of chunks) {
+    if (head === undefined) yield chunk;
+    else {
+      head = Buffer.concat([head, chunk]);
+      if (head.length < BYTE_ORDER_MARK.length) continue;
+      const isMarked = head.indexOf(BYTE_ORDER_MARK) === 0;
+      yield isMarked ? head.subarray(BYTE_ORDER_MARK.length) : head;
+      head = undefined;
+    }
+  }
+  if (head !== undefined) yield head;
 }
