@@ -75,7 +75,9 @@ async function readByMeta(
   const reply = await connection.request([Buffer.from(requests.join(''), 'latin1')], 'barrier');
   const refusals = reply.rows.filter((row) => !/^(?:EN|HD)(?: |$)/.test(row));
   requireServed(reply, refusals);
-  const nowMs = Date.now();
+  // Servers count whole seconds. From the beginning of this one on, what results is within a second of what the server
+  // has, and whole, so that a load through another server rounds nothing once more.
+  const nowMs = Math.floor(Date.now() / 1000) * 1000;
   const found = keysOnly
     ? reply.rows
         .filter((row) => row.startsWith('HD '))
