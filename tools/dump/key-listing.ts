@@ -1,5 +1,6 @@
 // What keys a memcached server has: by its LRU crawler (`lru_crawler metadump`), else by `stats cachedump`, which old
-// servers have, and which shows a part of the keys only.
+// servers have, and which shows a part of the keys only. By the hash table first: a walk along the LRU lists misses keys that
+// memcached moves from one list to another meanwhile (122 of a million, right after they were stored).
 //
 // Invariant: what a listing leaves out is counted, and told.
 
@@ -26,10 +27,20 @@ export async function listKeys(
   const take = async (listed: ListedKey): Promise<void> => {
     if (listed.key.subarray(0, prefix.length).equals(prefix)) await spool.add(listed);
   };
+  if ((await metadumpInTurn(connection, 'hash', take)) === 'END') return undefined;
+  const answer = await metadumpInTurn(connection, 'all', take);
+  return answer === 'END' ? undefined : cachedump(connection, answer, take);
+}
+
+/** metadump(), as soon as the crawler has time for it. */
+async function metadumpInTurn(
+  connection: Connection,
+  walk: 'hash' | 'all',
+  take: (listed: ListedKey) => Promise<void>,
+): Promise<string> {
   for (let waits = 0; waits < BUSY_WAITS_MAX; waits += 1) {
-    const answer = await metadump(connection, take);
-    if (answer === 'END') return undefined;
-    if (!answer.startsWith('BUSY')) return cachedump(connection, answer, take);
+    const answer = await metadump(connection, walk, take);
+    if (!answer.startsWith('BUSY')) return answer;
     await setTimeout(BUSY_WAIT_MS);
   }
   throw new ToolError(EXIT.busy, 'The LRU crawler of the server has been busy for 30 s: try again');
@@ -38,12 +49,20 @@ export async function listKeys(
 /** Resolves with the last line: `END`, or why there is no listing. */
 async function metadump(
   connection: Connection,
+  walk: 'hash' | 'all',
   take: (listed: ListedKey) => Promise<void>,
 ): Promise<string> {
-  for await (const line of connection.lines(Buffer.from('lru_crawler metadump all\r\n'))) {
+  let isListing = false;
+  for await (const line of connection.lines(Buffer.from(`lru_crawler metadump ${walk}\r\n`))) {
     const key = keyOfRow(line);
-    if (key !== undefined) await take({ key, ...metadumpFields(line) });
-    else if (line !== 'OK') return refused(line);
+    if (key !== undefined) {
+      await take({ key, ...metadumpFields(line) });
+      isListing = true;
+    } else if (line !== 'OK') {
+      const last = refused(line);
+      if (last === 'END' || !isListing) return last;
+      throw new ToolError(EXIT.io, `The server broke off its listing: ${last}`);
+    }
   }
   return 'END';
 }
@@ -101,7 +120,7 @@ function refused(line: string): string {
     const next = 'give --user and --password-file';
     throw new ToolError(EXIT.noPermission, `The server wants a login: ${next}`);
   }
-  if (/^(?:END|BUSY|ERROR|CLIENT_ERROR|SERVER_ERROR)\b/.test(line)) return line;
+  if (/^(?:END|BUSY|BADCLASS|ERROR|CLIENT_ERROR|SERVER_ERROR)\b/.test(line)) return line;
   throw new ToolError(
     EXIT.protocol,
     `What the server lists is not a key: ${quotedKey(Buffer.from(line.slice(0, 60), 'latin1'))}`,

@@ -188,8 +188,9 @@ describe('ServerItems of a server that is old or fails', () => {
     expect(notes).to.contain('1 key had gone').and.contain('left out: 1 key');
   });
 
-  it('open() waits for an LRU crawler that is busy', async () => {
+  it('open() waits for an LRU crawler that is busy, and asks an older one for its other listing', async () => {
     const said = [
+      'BADCLASS invalid class id\r\n',
       'BUSY currently processing crawler request\r\n',
       'key=a%20b exp=-1 size=70\r\nEND\r\n',
     ];
@@ -237,6 +238,14 @@ describe('ServerItems of a server that is old or fails', () => {
       (line) => {
         if (line.startsWith('lru_crawler')) return 'key=a exp=-1\r\nEND\r\n';
         if (line.startsWith('mg a')) return 'SERVER_ERROR out of memory\r\n';
+        return line === 'mn' ? 'MN\r\n' : 'EN\r\n';
+      },
+    ],
+    [
+      'breaks its listing off',
+      74,
+      (line) => {
+        if (line.startsWith('lru_crawler')) return 'key=a exp=-1\r\nSERVER_ERROR out of memory\r\n';
         return line === 'mn' ? 'MN\r\n' : 'EN\r\n';
       },
     ],
