@@ -11,7 +11,7 @@ import type { Column, Field } from '../table/columns.js';
 const DATE = /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d)$/;
 
 /** What stands in the columns; what a row leaves out is undefined. */
-export type Cells = Readonly<Partial<Record<Field, unknown>>>;
+type Cells = Readonly<Partial<Record<Field, unknown>>>;
 
 export interface RowPlace {
   /** The file, or stdin. */

@@ -19,7 +19,7 @@ import { composeChecksum, SNAPSHOT_FORMAT, SNAPSHOT_VERSION } from './format.js'
 import type { SnapshotEntry } from './entry-fields.js';
 import type { SnapshotForm } from './format.js';
 
-export interface SnapshotSummary {
+interface SnapshotSummary {
   readonly form: SnapshotForm;
   /** Of a JSON snapshot; undefined for ndjson. */
   readonly seq: number | undefined;

@@ -64,6 +64,12 @@ function entriesOf({ stdout }: ToolRun): { key: string; expiresAt: number | null
     .entries;
 }
 
+/** A line for each key, with its CAS token. */
+async function casOf(place: string): Promise<string[]> {
+  const args = [place, '--format', 'ndjson', '--columns', 'key,keyEncoding,cas', '--keys-only'];
+  return (await runTool('kv-dump', args)).stdout.toString().split('\n').sort();
+}
+
 describe('kv-dump of a server @long', () => {
   let root = '';
   let memcached: ServerProcess;
@@ -138,11 +144,7 @@ describe('kv-dump of a server @long', () => {
     expect([dump.count, dump.entries.length]).to.deep.equal([KEYS, KEYS]);
     expect(new Set(dump.entries.map(({ cas }) => cas)).size).to.equal(KEYS);
     expect((await runTool('kv-load', [join(root, 'store'), out, '--create'])).code).to.equal(0);
-    const cas = async (place: string): Promise<string[]> => {
-      const args = [place, '--format', 'ndjson', '--columns', 'key,keyEncoding,cas', '--keys-only'];
-      return (await runTool('kv-dump', args)).stdout.toString().split('\n').sort();
-    };
-    expect(await cas(join(root, 'store'))).to.deep.equal(await cas(memcached.address));
+    expect(await casOf(join(root, 'store'))).to.deep.equal(await casOf(memcached.address));
   });
 
   it('refuses by name what a server does not have', async () => {

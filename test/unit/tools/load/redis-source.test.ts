@@ -17,6 +17,16 @@ import { runTool } from '../../../support/tool-run.js';
 const PASSWORD = 'p@ss: word';
 const TIMEOUT_MS = 10_000;
 
+async function read(source: RedisSource): Promise<{ entries: SnapshotEntry[]; notes: string }> {
+  try {
+    const entries = [];
+    for await (const entry of source.entries()) entries.push(entry);
+    return { entries, notes: source.notes().join('\n') };
+  } finally {
+    source.close();
+  }
+}
+
 describe('RedisSource', () => {
   let dir = '';
   let server: RedisServer;
@@ -44,16 +54,6 @@ describe('RedisSource', () => {
     env: NodeJS.ProcessEnv = { REDISCLI_AUTH: PASSWORD },
   ): Promise<RedisSource> {
     return RedisSource.open(await redisPlace(url(rest), env, undefined), TIMEOUT_MS);
-  }
-
-  async function read(source: RedisSource): Promise<{ entries: SnapshotEntry[]; notes: string }> {
-    try {
-      const entries = [];
-      for await (const entry of source.entries()) entries.push(entry);
-      return { entries, notes: source.notes().join('\n') };
-    } finally {
-      source.close();
-    }
   }
 
   it('entries() are the strings with their expiries, whatever the bytes; others are counted by type', async () => {

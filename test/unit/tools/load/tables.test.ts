@@ -58,6 +58,11 @@ async function refusal(
   return `${code} ${message}`;
 }
 
+async function* broken(): AsyncGenerator<Buffer> {
+  yield Buffer.from('key,value\na,1\n');
+  throw new Error('gone');
+}
+
 /** Bytes and texts with what a CSV trips over. */
 const bytes = fc.oneof(
   fc.uint8Array({ minLength: 1, maxLength: 20 }).map((array) => Buffer.from(array)),
@@ -209,10 +214,6 @@ describe('CsvReader', () => {
   });
 
   it('a failure of what it reads from is not taken for its end', async () => {
-    async function* broken(): AsyncGenerator<Buffer> {
-      yield Buffer.from('key,value\na,1\n');
-      throw new Error('gone');
-    }
     const rows = new CsvReader('t', undefined).entries(broken());
     const outcome: unknown = await (async () => {
       for await (const _ of rows);
