@@ -13,7 +13,7 @@ const LISTING_BYTES = 32 * 1024 * 1024;
 
 describe('Connection', () => {
   let listener: net.Server;
-  let onSocket: (socket: net.Socket) => void = () => {};
+  let onSocket: (socket: net.Socket) => void;
 
   beforeEach(async () => {
     listener = net.createServer((socket) => onSocket(socket)).listen(0, '127.0.0.1');
