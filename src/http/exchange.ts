@@ -6,6 +6,7 @@ import type { Guests, Visitor } from './guests.js';
 import { Stream } from './stream.js';
 
 const TEXT = 'text/plain; charset=utf-8';
+const JSON_TYPE = 'application/json';
 
 export class Exchange {
   readonly request: IncomingMessage;
@@ -34,6 +35,15 @@ export class Exchange {
       'X-Content-Type-Options': 'nosniff',
     });
     this.response.end(body);
+  }
+
+  sayJson(value: unknown): void {
+    this.say(200, JSON.stringify(value), JSON_TYPE);
+  }
+
+  /** As the page shows it. */
+  refuse(status: number, why: string): void {
+    this.say(status, JSON.stringify({ error: why }), JSON_TYPE);
   }
 
   /** Begins an answer without an end; undefined: there are too many, which was said. */

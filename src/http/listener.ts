@@ -1,8 +1,9 @@
-// The HTTP listener (--http): health and metrics for whoever watches the server (docs/metrics.md). Loaded only when it is
-// asked for.
+// The HTTP listener (--http): health, metrics and the live page for whoever watches the server (docs/metrics.md). Loaded only when
+// it is asked for.
 //
 // Invariants:
-// - It is bounded (guests.ts): headers too, and a request has no body. Whoever asks costs the server one short answer.
+// - It is bounded (guests.ts): headers too, and bodies, which only some requests have (routes.ts). Whoever asks costs the server
+//   one short answer, or slices of a long one.
 // - It listens before the log is replayed, so that /readyz can say so, and until the very end.
 // - On loopback it speaks plain HTTP; elsewhere TLS with the certificate of -Z, when that is given.
 
@@ -13,7 +14,7 @@ import type { Duplex } from 'node:stream';
 import { isLoopback } from '../config/addresses.js';
 import type { Config } from '../config/config.js';
 import type { Env } from '../env/env.js';
-import { isKvError } from '../errors.js';
+import { failureText, isKvError } from '../errors.js';
 import { listenAll } from '../server/listeners.js';
 import type { Door, HandshakeDoor, Listener, ServerMaker } from '../server/listeners.js';
 import type { StatLines } from '../server/stats/lines.js';
@@ -24,10 +25,16 @@ import { Exchange } from './exchange.js';
 import { Guests } from './guests.js';
 import { Health, healthText, isWell, type HealthCheck } from './health.js';
 import { Metrics } from './metrics.js';
+import { Page } from './page/page.js';
+import type { ServerView } from './page/serving.js';
+import type { Route, Routes } from './routes.js';
 
 const HEADER_BYTES_MAX = 8 * 1024;
 const HEADERS_MAX = 64;
 const BACKLOG = 64;
+const PATHS = '/, /metrics, /livez, /readyz and /healthz';
+/** What is asked of who asks for a path that there is not. */
+const NO_ROUTE = { method: 'GET', access: 'watch' } as const;
 
 /** Accepted sockets go to the door as they are. */
 const plainMaker: ServerMaker = (options, door) =>
@@ -41,15 +48,19 @@ export class HttpListener {
   readonly #http: Server;
   /** Who measures what it serves. */
   readonly metrics: Metrics;
+  readonly #page: Page;
+  readonly #routes: Routes;
   #stats: (() => StatLines) | undefined;
   #tls: TlsListeners | undefined;
   #listeners: readonly Listener[] = [];
 
-  private constructor(env: Env, guard: Guard) {
+  private constructor(env: Env, config: Config, guard: Guard) {
     this.#env = env;
     this.#guard = guard;
     this.#guests = new Guests(env.clock);
     this.metrics = new Metrics(env.clock, () => isWell(this.#health.readiness()));
+    this.#page = new Page(env.clock, config, this.metrics);
+    this.#routes = new Map([...this.#healthRoutes(), ...this.#page.routes]);
     this.#http = createServer({ maxHeaderSize: HEADER_BYTES_MAX });
     this.#http.maxHeadersCount = HEADERS_MAX;
     this.#http.on('request', (request, response) => void this.#answer(request, response));
@@ -59,7 +70,8 @@ export class HttpListener {
   /** Requires --http. Throws ListenError, and KV_BAD_OPTION for a token or a certificate that cannot be used. */
   static async listen(env: Env, config: Config): Promise<HttpListener> {
     const { http = { host: '127.0.0.1', port: 0 }, httpTokenFile, tls } = config;
-    const listener = new HttpListener(env, new Guard(http.host, httpTokenFile));
+    const guard = new Guard(http.host, httpTokenFile, clientsLogIn(config));
+    const listener = new HttpListener(env, config, guard);
     if (tls !== undefined && !isLoopback(http.host)) {
       const { TlsListeners } = await import('../server/tls.js');
       listener.#tls = new TlsListeners(tls, env);
@@ -84,9 +96,10 @@ export class HttpListener {
   }
 
   /** The log was replayed, and clients are served. */
-  serves(store: Store, stats: () => StatLines): void {
+  serves(store: Store, server: ServerView): void {
     this.#health.serves(store);
-    this.#stats = stats;
+    this.#stats = () => server.statLines();
+    this.#page.serves(store, server);
   }
 
   /** From now on it says that it is not ready. */
@@ -136,37 +149,30 @@ export class HttpListener {
     guest.isBusy = true;
     response.once('close', () => guest.answered());
     const exchange = new Exchange(request, response, this.#guests, guest);
-    const { method = '', headers } = request;
-    const refusal = this.#guard.refusalOf(request);
-    if (headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined) {
+    const route = this.#routes.get(exchange.path);
+    const method = request.method === 'HEAD' ? 'GET' : request.method;
+    const { headers } = request;
+    const hasBody =
+      headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined;
+    const refusal = this.#guard.refusalOf(request, route ?? NO_ROUTE);
+    if (hasBody && (refusal !== undefined || method !== 'POST' || route?.method !== 'POST')) {
       // It is not read: the connection ends with the answer.
       response.shouldKeepAlive = false;
-      exchange.say(413, 'A request has no body here\n');
-    } else if (refusal !== undefined) {
+      if (refusal === undefined) {
+        exchange.say(413, 'A request has no body here\n');
+        return;
+      }
+    }
+    if (refusal !== undefined) {
       if (refusal.status === 401) response.setHeader('WWW-Authenticate', 'Bearer');
       exchange.say(refusal.status, `${refusal.why}\n`);
-    } else if (method === 'GET' || method === 'HEAD') {
-      await this.#get(exchange);
+    } else if (route === undefined) {
+      if (method === 'GET') exchange.say(404, `There are ${PATHS}\n`);
+      else refuseMethod(exchange, 'GET, HEAD');
+    } else if (route.method !== method) {
+      refuseMethod(exchange, route.method === 'GET' ? 'GET, HEAD' : 'POST');
     } else {
-      response.setHeader('Allow', 'GET, HEAD');
-      exchange.say(405, 'Only GET is answered\n');
-    }
-  }
-
-  async #get(exchange: Exchange): Promise<void> {
-    switch (exchange.path) {
-      case '/livez':
-        sayHealth(exchange, this.#health.liveness());
-        return;
-      case '/readyz':
-      case '/healthz':
-        sayHealth(exchange, this.#health.readiness());
-        return;
-      case '/metrics':
-        await this.#sayMetrics(exchange);
-        return;
-      default:
-        exchange.say(404, 'There are /metrics, /livez, /readyz and /healthz\n');
+      await answerBy(route, exchange);
     }
   }
 
@@ -175,9 +181,40 @@ export class HttpListener {
     if (this.#stats === undefined) exchange.say(503, 'The log is being read\n');
     else exchange.say(200, await metrics.text(this.#stats), metrics.contentType);
   }
+
+  #healthRoutes(): Routes {
+    const watch = (answer: Route['answer']): Route => ({ method: 'GET', access: 'watch', answer });
+    const readiness = watch((exchange) => sayHealth(exchange, this.#health.readiness()));
+    return new Map([
+      ['/livez', watch((exchange) => sayHealth(exchange, this.#health.liveness()))],
+      ['/readyz', readiness],
+      ['/healthz', readiness],
+      ['/metrics', watch((exchange) => this.#sayMetrics(exchange))],
+    ]);
+  }
+}
+
+/** By name and password, or by certificates. */
+function clientsLogIn({ authFile, tls }: Config): boolean {
+  return authFile !== undefined || tls?.clientsNeedCertificates === true;
 }
 
 function sayHealth(exchange: Exchange, checks: readonly HealthCheck[]): void {
   const text = healthText(checks, exchange.query.has('verbose'));
   exchange.say(isWell(checks) ? 200 : 503, text);
+}
+
+function refuseMethod(exchange: Exchange, allowed: string): void {
+  exchange.response.setHeader('Allow', allowed);
+  exchange.say(405, `Only ${allowed} is answered\n`);
+}
+
+async function answerBy(route: Route, exchange: Exchange): Promise<void> {
+  try {
+    await route.answer(exchange);
+  } catch (error) {
+    if (!isKvError(error)) throw error;
+    if (exchange.response.headersSent) exchange.response.destroy();
+    else exchange.refuse(500, failureText(error));
+  }
 }

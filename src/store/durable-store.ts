@@ -174,6 +174,15 @@ export class DurableStore implements S.Store {
     this.#parts.cache.resetStats();
   }
 
+  segments(): readonly S.SegmentView[] {
+    return this.#parts.log.table.ordered.map((segment) => {
+      const { first, last, generation, committedBytes, liveBytes, deadBytes } = segment;
+      const complete = segment.compacting ? 'compacting' : 'sealed';
+      const state = segment.sealed ? complete : 'active';
+      return { first, last, generation, state, bytes: committedBytes, liveBytes, deadBytes };
+    });
+  }
+
   compact(options: { readonly everything?: boolean } = {}): Promise<S.CompactionReport> {
     return this.#janitor.compact(options.everything ?? false);
   }

@@ -229,6 +229,10 @@ export class MemoryStore implements S.Store {
 
   resetStats(): void {}
 
+  segments(): readonly S.SegmentView[] {
+    return [];
+  }
+
   compact(): Promise<S.CompactionReport> {
     return Promise.resolve({
       segmentsBefore: 1,

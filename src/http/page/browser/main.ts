@@ -1,0 +1,95 @@
+// The page begins: views by the hash of the address, the live events for all of them.
+
+import type { Hello, LiveEvent } from '../wire.js';
+import { ConnectionsView } from './connections-view.js';
+import { byId } from './elements.js';
+import { durationText } from './format.js';
+import { KeysView } from './keys-view.js';
+import { LogView } from './log-view.js';
+import { Overview } from './overview.js';
+import { events, failureOf } from './session.js';
+import { SizesView } from './sizes-view.js';
+import { startTheme } from './theme.js';
+import { ValuePanel } from './value-panel.js';
+
+const RETRY_MS = 2000;
+const VIEWS = ['overview', 'keys', 'connections'] as const;
+
+type ViewName = (typeof VIEWS)[number];
+
+const overview = new Overview();
+const logView = new LogView();
+const valuePanel = new ValuePanel(() => void keysView.refresh());
+const keysView = new KeysView(valuePanel);
+const sizesView = new SizesView((key) => void valuePanel.open(key));
+const connectionsView = new ConnectionsView();
+
+function showView(): void {
+  const asked = location.hash.slice(1);
+  const view: ViewName = VIEWS.find((each) => each === asked) ?? 'overview';
+  for (const each of VIEWS) byId(each, HTMLElement).hidden = each !== view;
+  for (const link of document.querySelectorAll('nav a')) {
+    if (link.getAttribute('href') === `#${view}`) link.setAttribute('aria-current', 'page');
+    else link.removeAttribute('aria-current');
+  }
+  if (view === 'keys') keysView.show();
+  connectionsView.isShown = view === 'connections';
+}
+
+function greet(hello: Hello): void {
+  const up = durationText((Date.now() - hello.startedAt) / 1000);
+  const who = `${hello.version}, process ${hello.pid}, up ${up}, data in ${hello.dataDir}`;
+  byId('server', HTMLElement).textContent = who;
+  overview.begin(hello.samples);
+  valuePanel.mayWrite = hello.mayWrite;
+  keysView.mayWrite = hello.mayWrite;
+  sizesView.delimiter = hello.delimiter;
+}
+
+function take(event: LiveEvent): void {
+  switch (event.kind) {
+    case 'hello':
+      greet(event.hello);
+      break;
+    case 'sample':
+      overview.add(event.sample);
+      logView.showDisk(event.sample);
+      break;
+    default:
+      logView.show(event.log);
+  }
+}
+
+/** For as long as the page is open: a server that ends may come back. */
+async function live(): Promise<never> {
+  const state = byId('state', HTMLElement);
+  const tell = (name: string, text: string): void => {
+    state.dataset['state'] = name;
+    state.textContent = text;
+  };
+  for (;;) {
+    try {
+      for await (const event of events<LiveEvent>('/page/live')) {
+        if (event.kind === 'hello') tell('live', 'live');
+        take(event);
+      }
+      tell('waiting', 'the connection ended');
+    } catch (error) {
+      tell('waiting', failureOf(error));
+    }
+    await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+  }
+}
+
+startTheme(() => overview.recolour());
+addEventListener('hashchange', showView);
+addEventListener('keydown', (event) => {
+  const isTyping = event.target instanceof HTMLInputElement || event.target instanceof HTMLTextAreaElement;
+  if (event.key !== '/' || isTyping || event.ctrlKey || event.metaKey || event.altKey) return;
+  event.preventDefault();
+  location.hash = '#keys';
+  showView();
+  keysView.focusSearch();
+});
+showView();
+void live();
