@@ -168,7 +168,11 @@ const GROUPS: Readonly<Record<string, readonly Option[]>> = {
     flag('-s, --unix-socket <path>', 'listen on a unix socket instead of TCP'),
     flag('-a, --unix-mask <mode>', 'permissions of the socket', octalMode).default(0o700, '700'),
     flag('--plain-port <n>', 'another port that answers in the plain form', count(-1, 65_535)),
-    flag('--http <address>', 'port or host:port for the page, metrics and health; 0: none', httpAddress),
+    flag(
+      '--http <address>',
+      'port or host:port for the page, metrics and health; 0: none',
+      httpAddress,
+    ),
     flag('--dialect <name>', 'both, or memcached to refuse the short forms')
       .choices(['both', 'memcached'])
       .default('both'),

@@ -175,10 +175,13 @@ export class DurableStore implements S.Store {
   }
 
   segments(): readonly S.SegmentView[] {
-    return this.#parts.log.table.ordered.map((segment) => {
+    const { ordered } = this.#parts.log.table;
+    const active = ordered.find(({ sealed }) => !sealed);
+    return ordered.map((segment) => {
       const { first, last, generation, committedBytes, liveBytes, deadBytes } = segment;
       const complete = segment.compacting ? 'compacting' : 'sealed';
-      const state = segment.sealed ? complete : 'active';
+      const open = segment === active ? 'active' : 'next';
+      const state = segment.sealed ? complete : open;
       return { first, last, generation, state, bytes: committedBytes, liveBytes, deadBytes };
     });
   }

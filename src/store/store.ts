@@ -249,8 +249,8 @@ export interface SegmentView {
   readonly last: number;
   /** How many compactions its oldest records have been through. */
   readonly generation: number;
-  /** The one that grows; complete; or being rewritten at the moment. */
-  readonly state: 'active' | 'sealed' | 'compacting';
+  /** Complete; being rewritten at the moment; the one that grows; made ahead for after that. */
+  readonly state: 'sealed' | 'compacting' | 'active' | 'next';
   readonly bytes: number;
   readonly liveBytes: number;
   readonly deadBytes: number;

@@ -43,7 +43,9 @@ const VENDOR: readonly (readonly [path: string, file: string])[] = [
 
 export function assetRoutes(): (readonly [path: string, route: Route])[] {
   const require = createRequire(import.meta.url);
-  const own = OWN.map(([path, name]) => [path, new URL(`browser/${name}`, import.meta.url)] as const);
+  const own = OWN.map(
+    ([path, name]) => [path, new URL(`browser/${name}`, import.meta.url)] as const,
+  );
   const vendor = VENDOR.map(([path, file]) => [path, require.resolve(file)] as const);
   return [...own, ...vendor].map(([path, file]) => [path, assetRoute(file)]);
 }

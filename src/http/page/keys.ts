@@ -12,8 +12,7 @@ import { fromText, toText } from './bytes-text.js';
 import type { Serving } from './serving.js';
 import type { KeyPage, ListedKey, ShownValue } from './wire.js';
 
-/** Keys that are looked at in one turn of the loop. */
-const SLICE_KEYS = 128;
+/** No more are looked at in one turn of the loop. */
 const PAGE_KEYS = 50;
 /** A rare prefix is looked for no longer than this in one answer. */
 const SEARCH_MS_MAX = 250;
@@ -36,7 +35,7 @@ export async function listKeys(
     return;
   }
   do {
-    const page = store.list(cursor, SLICE_KEYS);
+    const page = store.list(cursor, PAGE_KEYS - found.length);
     found.push(...page.entries.filter(({ key }) => beginsWith(key, prefix)));
     cursor = page.cursor;
     if (cursor !== 0 && found.length < PAGE_KEYS) await nextTurn(clock);
@@ -92,7 +91,8 @@ async function shownValue(item: Item, store: Store): Promise<ShownValue> {
   const ttl = ttlSecondsOf(expiresAt, store.nowMs());
   const facts = { flags, cas: cas.toString(), ttl, bytes };
   // A Buffer is valid in this turn only.
-  if (Buffer.isBuffer(value)) return { ...facts, value: toText(value.subarray(0, SHOWN_BYTES_MAX)) };
+  if (Buffer.isBuffer(value))
+    return { ...facts, value: toText(value.subarray(0, SHOWN_BYTES_MAX)) };
   const target = Buffer.allocUnsafe(Math.min(bytes, SHOWN_BYTES_MAX));
   try {
     const count = await value.read(target, 0);

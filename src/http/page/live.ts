@@ -52,12 +52,7 @@ export class Live {
   #meter: Meter | undefined;
   #timer: Timer | undefined;
 
-  constructor(
-    clock: Clock,
-    metrics: Metrics,
-    serving: Serving,
-    hello: Omit<Hello, 'samples'>,
-  ) {
+  constructor(clock: Clock, metrics: Metrics, serving: Serving, hello: Omit<Hello, 'samples'>) {
     this.#clock = clock;
     this.#metrics = metrics;
     this.#serving = serving;

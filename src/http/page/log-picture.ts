@@ -6,7 +6,7 @@ import type { SegmentGroup } from './wire.js';
 /** What a page can show, and what an answer each second may weigh. */
 const GROUPS_MAX = 400;
 
-const LIVELINESS = ['sealed', 'compacting', 'active'] as const;
+const LIVELINESS = ['next', 'sealed', 'compacting', 'active'] as const;
 
 export function groupsOf(segments: readonly SegmentView[], groupsMax = GROUPS_MAX): SegmentGroup[] {
   const size = Math.max(1, Math.ceil(segments.length / groupsMax));

@@ -75,7 +75,8 @@ export class Meter {
     this.#beforeMs = nowMs;
     const gauge = (name: string): number => Number(counters.get(name) ?? 0);
     // `stats reset` begins counters again.
-    const grown = (name: string): number => Math.max(0, gauge(name) - Number(before.get(name) ?? 0));
+    const grown = (name: string): number =>
+      Math.max(0, gauge(name) - Number(before.get(name) ?? 0));
     const rate = (name: string): number => grown(name) / seconds;
     const [hits, misses] = [grown('get_hits'), grown('get_misses')];
     const { rss, heapUsed } = process.memoryUsage();

@@ -49,7 +49,7 @@ export interface SegmentGroup {
   readonly first: number;
   readonly last: number;
   readonly count: number;
-  readonly state: 'active' | 'sealed' | 'compacting';
+  readonly state: 'sealed' | 'compacting' | 'active' | 'next';
   readonly bytes: number;
   readonly live: number;
   readonly dead: number;

@@ -24,8 +24,8 @@ export interface ChartPlan {
   readonly title: string;
   readonly lines: readonly Line[];
   readonly format: (value: number) => string;
-  /** From 0 to the largest, from 0 to 1, or powers of ten. */
-  readonly scale: 'zero' | 'share' | 'log';
+  /** From 0 to the largest (with bytes in powers of two), from 0 to 1, or powers of ten. */
+  readonly scale: 'zero' | 'bytes' | 'share' | 'log';
 }
 
 export class Chart {
@@ -82,17 +82,18 @@ export class Chart {
     const [stroke, grid] = [colourOf('text-soft'), colourOf('line')];
     const font = `11px ${getComputedStyle(document.body).fontFamily}`;
     const axis = { stroke, font, grid: { stroke: grid, width: 1 }, ticks: { show: false } };
-    const values = (_: uPlot, splits: number[]): string[] =>
-      splits.map((split) => (split === null ? '' : format(split)));
+    const values = (_: uPlot, splits: (number | null)[]): string[] =>
+      splits.map((split) => (split === null ? '' : format(split).replace(/\.0+ /, ' ')));
     return {
       width,
       height: HEIGHT,
+      padding: [8, 6, 0, 0],
       legend: { show: false },
       cursor: { y: false, drag: { x: false, y: false }, points: { size: 5 } },
       scales: { x: { range: windowOf }, y: scaleOf(scale) },
       axes: [
         { ...axis, size: 22, values: '{HH}:{mm}:{ss}', space: 80 },
-        { ...axis, size: 62, values, space: 28 },
+        { ...axis, size: 58, values, space: 26, ...stepsOf(scale, axis.grid) },
       ],
       series: [
         {},
@@ -133,7 +134,7 @@ function windowOf(_: uPlot, first: number, last: number): uPlot.Range.MinMax {
 
 function scaleOf(scale: ChartPlan['scale']): uPlot.Scale {
   if (scale === 'share') return { range: [0, 1] };
-  if (scale === 'zero') return { range: (_, __, most) => [0, most > 0 ? most * 1.08 : 1] };
+  if (scale !== 'log') return { range: (_, __, most) => [0, most > 0 ? most * 1.08 : 1] };
   return {
     distr: 3,
     range: (_, least, most) => {
@@ -142,4 +143,17 @@ function scaleOf(scale: ChartPlan['scale']): uPlot.Scale {
       return [from, Math.max(10 ** Math.ceil(Math.log10(most)), from * 10)];
     },
   };
+}
+
+const POWERS_OF_TWO = Array.from({ length: 50 }, (_, power) => 2 ** power);
+
+/** Where the axis of values has its lines. */
+function stepsOf(scale: ChartPlan['scale'], grid: uPlot.Axis.Grid): Partial<uPlot.Axis> {
+  if (scale === 'bytes') return { incrs: POWERS_OF_TWO };
+  if (scale !== 'log') return {};
+  const filter = (_: uPlot, splits: number[]): (number | null)[] =>
+    splits.map((split) =>
+      Number.isInteger(Math.round(Math.log10(split) * 1e6) / 1e6) ? split : null,
+    );
+  return { filter, grid: { ...grid, filter } };
 }

@@ -29,7 +29,7 @@ export function rateText(rate: number): string {
 }
 
 export function shareText(share: number): string {
-  return `${(share * 100).toFixed(share > 0.9995 || share === 0 ? 0 : 1)} %`;
+  return `${Number((share * 100).toFixed(1))} %`;
 }
 
 export function msText(ms: number): string {

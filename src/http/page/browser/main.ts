@@ -84,7 +84,8 @@ async function live(): Promise<never> {
 startTheme(() => overview.recolour());
 addEventListener('hashchange', showView);
 addEventListener('keydown', (event) => {
-  const isTyping = event.target instanceof HTMLInputElement || event.target instanceof HTMLTextAreaElement;
+  const isTyping =
+    event.target instanceof HTMLInputElement || event.target instanceof HTMLTextAreaElement;
   if (event.key !== '/' || isTyping || event.ctrlKey || event.metaKey || event.altKey) return;
   event.preventDefault();
   location.hash = '#keys';

@@ -50,8 +50,13 @@ export function hexDump(bytes: Uint8Array): string {
   const rows: string[] = [];
   for (let at = 0; at < bytes.length; at += HEX_ROW_BYTES) {
     const row = Array.from(bytes.subarray(at, at + HEX_ROW_BYTES));
-    const ascii = row.map((byte) => (byte >= 0x20 && byte < 0x7f ? String.fromCodePoint(byte) : '.'));
-    const octets = row.map(hex).join(' ').padEnd(HEX_ROW_BYTES * 3 - 1);
+    const ascii = row.map((byte) =>
+      byte >= 0x20 && byte < 0x7f ? String.fromCodePoint(byte) : '.',
+    );
+    const octets = row
+      .map(hex)
+      .join(' ')
+      .padEnd(HEX_ROW_BYTES * 3 - 1);
     rows.push(`${at.toString(16).padStart(6, '0')}  ${octets}  ${ascii.join('')}`);
   }
   return rows.join('\n');

@@ -20,11 +20,16 @@ const diskOf = ({ disk }: Sample): number => disk.segments + disk.large + disk.h
 const READS = ['get', 'gat'];
 const CHARTS: readonly ChartPlan[] = [
   {
-    title: 'Requests a second',
+    title: 'Requests per second',
     scale: 'zero',
     format: rateText,
     lines: [
-      { label: 'all', colour: 'c1', valueOf: (sample) => all(sample)?.perSecond ?? 0, isFilled: true },
+      {
+        label: 'all',
+        colour: 'c1',
+        valueOf: (sample) => all(sample)?.perSecond ?? 0,
+        isFilled: true,
+      },
       { label: 'reads', colour: 'c2', valueOf: rateOf(...READS) },
     ],
   },
@@ -45,7 +50,7 @@ const CHARTS: readonly ChartPlan[] = [
     lines: [{ label: 'hits', colour: 'c2', valueOf: ({ hitShare }) => hitShare, isFilled: true }],
   },
   {
-    title: 'Commits a second',
+    title: 'Commits per second',
     scale: 'zero',
     format: rateText,
     lines: [
@@ -55,7 +60,7 @@ const CHARTS: readonly ChartPlan[] = [
   },
   {
     title: 'Memory',
-    scale: 'zero',
+    scale: 'bytes',
     format: bytesText,
     lines: [
       { label: 'process', colour: 'c1', valueOf: ({ memory }) => memory.resident, isFilled: true },
@@ -65,7 +70,7 @@ const CHARTS: readonly ChartPlan[] = [
   },
   {
     title: 'Disk',
-    scale: 'zero',
+    scale: 'bytes',
     format: bytesText,
     lines: [
       { label: 'all', colour: 'c1', valueOf: diskOf, isFilled: true },
@@ -75,7 +80,11 @@ const CHARTS: readonly ChartPlan[] = [
   },
 ];
 
-type Tile = readonly [name: string, text: (sample: Sample) => string, note: (sample: Sample) => string];
+type Tile = readonly [
+  name: string,
+  text: (sample: Sample) => string,
+  note: (sample: Sample) => string,
+];
 
 const orNone = (value: number | undefined, text: (value: number) => string): string =>
   value === undefined ? '–' : text(value);
@@ -98,11 +107,7 @@ const TILES: readonly Tile[] = [
     ({ commitP99 }) => `p99 ${orNone(commitP99, msText)}`,
   ],
   ['Items', ({ items }) => countText(items), ({ disk }) => `${bytesText(disk.live)} live`],
-  [
-    'Disk',
-    (sample) => bytesText(diskOf(sample)),
-    ({ disk }) => `${bytesText(disk.dead)} dead`,
-  ],
+  ['Disk', (sample) => bytesText(diskOf(sample)), ({ disk }) => `${bytesText(disk.dead)} dead`],
   [
     'Memory',
     ({ memory }) => bytesText(memory.resident),
@@ -126,7 +131,10 @@ export class Overview {
     byId('charts', HTMLElement).append(...this.#charts.map(({ element }) => element));
     const list = byId('tiles', HTMLElement);
     this.#tiles = TILES.map(([name]) => {
-      const [text, note] = [make('span', { class: 'figure' }, '–'), make('span', { class: 'note' })];
+      const [text, note] = [
+        make('span', { class: 'figure' }, '–'),
+        make('span', { class: 'note' }),
+      ];
       list.append(make('div', { class: 'tile' }, make('dt', {}, name), make('dd', {}, text, note)));
       return [text, note];
     });

@@ -55,7 +55,8 @@ export class SizesView {
   }
 
   #list({ largest, prefixes, all, others }: Extract<SizesEvent, { kind: 'sizes' }>): void {
-    const rest = others === 0 ? '' : `; ${countText(others)} keys of yet more prefixes are not told apart`;
+    const rest =
+      others === 0 ? '' : `; ${countText(others)} keys of yet more prefixes are not told apart`;
     this.#note.textContent = `${countText(all.keys)} keys, ${bytesText(all.bytes)}${rest}`;
     this.#weights.hidden = false;
     this.#prefixes.replaceChildren(
@@ -66,7 +67,11 @@ export class SizesView {
       }),
     );
     if (prefixes.length === 0) {
-      const none = make('td', { colspan: '3', class: 'note' }, 'No key has this delimiter further on');
+      const none = make(
+        'td',
+        { colspan: '3', class: 'note' },
+        'No key has this delimiter further on',
+      );
       this.#prefixes.replaceChildren(make('tr', {}, none));
     }
     this.#largest.replaceChildren(

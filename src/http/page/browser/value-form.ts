@@ -24,7 +24,12 @@ export class ValueForm {
   readonly element = make('form', { class: 'value-form' });
   readonly #seen: Seen | undefined;
   readonly #onStored: (key: Uint8Array) => void;
-  readonly #key = make('input', { required: '', autocomplete: 'off', class: 'mono', maxlength: '500' });
+  readonly #key = make('input', {
+    required: '',
+    autocomplete: 'off',
+    class: 'mono',
+    maxlength: '500',
+  });
   readonly #value = make('textarea', { rows: '10', class: 'mono', spellcheck: 'false' });
   readonly #flags = make('input', { type: 'number', min: '0', max: '4294967295', value: '0' });
   readonly #ttl = make('input', { type: 'number', min: '0', max: '4294967295', value: '0' });

@@ -98,7 +98,11 @@ export class ValuePanel {
     const fallback = utf8Of(octets) === undefined && !isCut ? 'hex' : 'text';
     const natural = isStructure ? 'JSON' : fallback;
     const wanted = this.#form === 'JSON' && json === undefined ? undefined : this.#form;
-    const fields = make('fieldset', { class: 'forms' }, make('legend', { class: 'unseen' }, 'Shown as'));
+    const fields = make(
+      'fieldset',
+      { class: 'forms' },
+      make('legend', { class: 'unseen' }, 'Shown as'),
+    );
     for (const form of FORMS) {
       const input = make('input', { type: 'radio', name: 'form', value: form });
       input.checked = form === (wanted ?? natural);
@@ -118,9 +122,12 @@ export class ValuePanel {
     const text = isCut ? undefined : utf8Of(octets);
     const edit = make('button', { type: 'button' }, 'Edit');
     edit.disabled = text === undefined;
-    if (text === undefined) edit.title = 'Only a value that is text, and is shown whole, can be edited';
+    if (text === undefined)
+      edit.title = 'Only a value that is text, and is shown whole, can be edited';
     edit.addEventListener('click', () => {
-      const form = new ValueForm({ key, text: text ?? '', shown }, () => this.#changed(key, 'Stored'));
+      const form = new ValueForm({ key, text: text ?? '', shown }, () =>
+        this.#changed(key, 'Stored'),
+      );
       this.#body.replaceChildren(form.element);
       form.focus();
     });
@@ -138,7 +145,9 @@ export class ValuePanel {
   async #delete(key: Uint8Array, cas: string): Promise<void> {
     try {
       const { status } = await post<ChangeAnswer>('/page/delete', { key: encodeBase64(key), cas });
-      this.#tell(status === 'exists' ? 'It was changed meanwhile: look at it again.' : `It is ${status}.`);
+      this.#tell(
+        status === 'exists' ? 'It was changed meanwhile: look at it again.' : `It is ${status}.`,
+      );
       this.#onChange();
     } catch (error) {
       this.#tell(failureOf(error));
