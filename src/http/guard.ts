@@ -13,7 +13,7 @@ import net from 'node:net';
 
 import { isLoopback } from '../config/addresses.js';
 import { KvError, systemReason } from '../errors.js';
-import type { Access, Route } from './routes.js';
+import type { Access } from './routes.js';
 
 /** Shorter ones can be guessed. */
 const TOKEN_CHARACTERS_MIN = 16;
@@ -24,9 +24,6 @@ interface Refusal {
   readonly status: 401 | 403 | 421;
   readonly why: string;
 }
-
-/** What of a route matters here. */
-type Asked = Pick<Route, 'method' | 'access'>;
 
 const FOREIGN: Refusal = { status: 403, why: 'Only the page of this server may ask for this' };
 const LOGIN: Refusal = {
@@ -55,12 +52,12 @@ export class Guard {
   }
 
   /** Undefined: it may be answered. */
-  refusalOf(request: IncomingMessage, { method, access }: Asked): Refusal | undefined {
+  refusalOf(request: IncomingMessage, access: Access): Refusal | undefined {
     const { authorization } = request.headers;
     const isKnown = this.#isToken(authorization);
     const stranger = isKnown ? undefined : this.#refusalOfStranger(request, access);
     if (stranger !== undefined || access === 'shell') return stranger;
-    return isForeign(request, method) ? FOREIGN : undefined;
+    return isForeign(request) ? FOREIGN : undefined;
   }
 
   #refusalOfStranger(request: IncomingMessage, access: Access): Refusal | undefined {
@@ -109,7 +106,7 @@ function digestOf(token: string): Buffer {
 }
 
 /** A browser asks for another page, or what acts does not say that it is from here. */
-function isForeign({ headers }: IncomingMessage, method: Route['method']): boolean {
+function isForeign({ headers, method }: IncomingMessage): boolean {
   const { origin, host = '' } = headers;
   if (method === 'POST') return origin !== `http://${host}` && origin !== `https://${host}`;
   const site = headers['sec-fetch-site'];

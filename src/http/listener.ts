@@ -33,8 +33,6 @@ const HEADER_BYTES_MAX = 8 * 1024;
 const HEADERS_MAX = 64;
 const BACKLOG = 64;
 const PATHS = '/, /metrics, /livez, /readyz and /healthz';
-/** What is asked of who asks for a path that there is not. */
-const NO_ROUTE = { method: 'GET', access: 'watch' } as const;
 
 /** Accepted sockets go to the door as they are. */
 const plainMaker: ServerMaker = (options, door) =>
@@ -154,7 +152,7 @@ export class HttpListener {
     const { headers } = request;
     const hasBody =
       headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined;
-    const refusal = this.#guard.refusalOf(request, route ?? NO_ROUTE);
+    const refusal = this.#guard.refusalOf(request, route?.access ?? 'watch');
     if (hasBody && (refusal !== undefined || method !== 'POST' || route?.method !== 'POST')) {
       // It is not read: the connection ends with the answer.
       response.shouldKeepAlive = false;
@@ -183,7 +181,6 @@ export class HttpListener {
   }
 
   #healthRoutes(): Routes {
-    const watch = (answer: Route['answer']): Route => ({ method: 'GET', access: 'watch', answer });
     const readiness = watch((exchange) => sayHealth(exchange, this.#health.readiness()));
     return new Map([
       ['/livez', watch((exchange) => sayHealth(exchange, this.#health.liveness()))],
@@ -192,6 +189,10 @@ export class HttpListener {
       ['/metrics', watch((exchange) => this.#sayMetrics(exchange))],
     ]);
   }
+}
+
+function watch(answer: Route['answer']): Route {
+  return { method: 'GET', access: 'watch', answer };
 }
 
 /** By name and password, or by certificates. */

@@ -54,6 +54,7 @@ export class MemoryStore implements S.Store {
   }
 
   readonly clockAheadMs = 0;
+  readonly segments = (): readonly S.SegmentView[] => [];
 
   nowMs(): number {
     return this.#options.nowMs?.() ?? Date.now();
@@ -228,10 +229,6 @@ export class MemoryStore implements S.Store {
   }
 
   resetStats(): void {}
-
-  segments(): readonly S.SegmentView[] {
-    return [];
-  }
 
   compact(): Promise<S.CompactionReport> {
     return Promise.resolve({

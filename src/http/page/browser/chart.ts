@@ -11,7 +11,7 @@ const WINDOW_SECONDS_MIN = 60;
 /** No sample for so long: nobody watched. */
 const GAP_MS = 3500;
 
-export interface Line {
+interface ChartLine {
   readonly label: string;
   /** Of page.css. */
   readonly colour: string;
@@ -22,7 +22,7 @@ export interface Line {
 
 export interface ChartPlan {
   readonly title: string;
-  readonly lines: readonly Line[];
+  readonly lines: readonly ChartLine[];
   readonly format: (value: number) => string;
   /** From 0 to the largest (with bytes in powers of two), from 0 to 1, or powers of ten. */
   readonly scale: 'zero' | 'bytes' | 'share' | 'log';
@@ -111,7 +111,7 @@ export class Chart {
 }
 
 /** Times in seconds and a column for each line, with holes where nobody watched. */
-function columnsOf(samples: readonly Sample[], lines: readonly Line[]): uPlot.AlignedData {
+function columnsOf(samples: readonly Sample[], lines: readonly ChartLine[]): uPlot.AlignedData {
   const times: number[] = [];
   const columns: (number | null)[][] = lines.map(() => []);
   let before = Number.POSITIVE_INFINITY;
@@ -151,9 +151,12 @@ const POWERS_OF_TWO = Array.from({ length: 50 }, (_, power) => 2 ** power);
 function stepsOf(scale: ChartPlan['scale'], grid: uPlot.Axis.Grid): Partial<uPlot.Axis> {
   if (scale === 'bytes') return { incrs: POWERS_OF_TWO };
   if (scale !== 'log') return {};
-  const filter = (_: uPlot, splits: number[]): (number | null)[] =>
-    splits.map((split) =>
-      Number.isInteger(Math.round(Math.log10(split) * 1e6) / 1e6) ? split : null,
-    );
+  const filter = powersOfTen;
   return { filter, grid: { ...grid, filter } };
+}
+
+function powersOfTen(_: uPlot, splits: number[]): (number | null)[] {
+  const isPower = (split: number): boolean =>
+    Number.isInteger(Math.round(Math.log10(split) * 1e6) / 1e6);
+  return splits.map((split) => (isPower(split) ? split : null));
 }

@@ -7,12 +7,13 @@ import { durationText } from './format.js';
 import { KeysView } from './keys-view.js';
 import { LogView } from './log-view.js';
 import { Overview } from './overview.js';
-import { events, failureOf } from './session.js';
+import { events, failureOf, Refusal } from './session.js';
 import { SizesView } from './sizes-view.js';
 import { startTheme } from './theme.js';
 import { ValuePanel } from './value-panel.js';
 
 const RETRY_MS = 2000;
+const UNSEEN_MS = 300_000;
 const VIEWS = ['overview', 'keys', 'connections'] as const;
 
 type ViewName = (typeof VIEWS)[number];
@@ -60,25 +61,43 @@ function take(event: LiveEvent): void {
   }
 }
 
-/** For as long as the page is open: a server that ends may come back. */
-async function live(): Promise<never> {
+/** Until the page has been out of sight for long: a server that ends may come back. */
+async function live(signal: AbortSignal): Promise<void> {
   const state = byId('state', HTMLElement);
   const tell = (name: string, text: string): void => {
     state.dataset['state'] = name;
     state.textContent = text;
   };
-  for (;;) {
+  while (!signal.aborted) {
     try {
-      for await (const event of events<LiveEvent>('/page/live')) {
+      for await (const event of events<LiveEvent>('/page/live', signal)) {
         if (event.kind === 'hello') tell('live', 'live');
         take(event);
       }
       tell('waiting', 'the connection ended');
     } catch (error) {
       tell('waiting', failureOf(error));
+      // Nobody gave the token: it is not asked for again and again.
+      if (error instanceof Refusal && error.status === 401) return;
     }
     await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
   }
+}
+
+/** A browser has few connections to one server: a page that nobody sees gives its own back. */
+function watchSight(): void {
+  let ending = new AbortController();
+  let timer: number | undefined;
+  document.addEventListener('visibilitychange', () => {
+    clearTimeout(timer);
+    if (document.hidden) {
+      timer = setTimeout(() => ending.abort(), UNSEEN_MS);
+    } else if (ending.signal.aborted) {
+      ending = new AbortController();
+      void live(ending.signal);
+    }
+  });
+  void live(ending.signal);
 }
 
 startTheme(() => overview.recolour());
@@ -93,4 +112,4 @@ addEventListener('keydown', (event) => {
   keysView.focusSearch();
 });
 showView();
-void live();
+watchSight();

@@ -7,7 +7,7 @@ import { byId } from './elements.js';
 
 const TOKEN_NAME = 'cairn-token';
 
-/** The server said no. */
+/** The server said no, or nothing (status 0). */
 export class Refusal extends Error {
   readonly status: number;
 
@@ -17,24 +17,28 @@ export class Refusal extends Error {
   }
 }
 
-/** What a failed request is called on the page. Anything but a refusal, a broken connection or an ended one is a bug. */
+/** What a failed request is called on the page; anything else that is thrown is a bug. */
 export function failureOf(error: unknown): string {
   if (error instanceof Refusal) return error.message;
-  if (error instanceof TypeError) return 'The server does not answer';
-  if (error instanceof DOMException && error.name === 'AbortError') return 'Ended';
   throw error;
+}
+
+/** Of a request that was not answered to its end. */
+function lost(error: unknown): never {
+  const isEnded = error instanceof DOMException && error.name === 'AbortError';
+  throw new Refusal(0, isEnded ? 'Ended' : 'The server does not answer');
 }
 
 let isAsking: Promise<boolean> | undefined;
 
-/** Throws Refusal, and what fetch throws. A 401 asks for the token, and then once more. */
+/** Throws Refusal. A 401 asks for the token, and then once more. */
 async function open(path: string, init: RequestInit): Promise<Response> {
   for (;;) {
     const token = sessionStorage.getItem(TOKEN_NAME);
     const headers = token === null ? {} : { Authorization: `Bearer ${token}` };
-    const response = await fetch(path, { ...init, headers, cache: 'no-store' });
+    const response = await fetch(path, { ...init, headers, cache: 'no-store' }).catch(lost);
     if (response.ok) return response;
-    const why = whyOf(await response.text());
+    const why = whyOf(await response.text().catch(lost));
     if (response.status !== 401) throw new Refusal(response.status, why);
     isAsking ??= askToken(token === null ? why : 'That token is not the right one.');
     const isGiven = await isAsking;
@@ -70,11 +74,13 @@ function askToken(note: string): Promise<boolean> {
 }
 
 export async function ask<T>(path: string): Promise<T> {
-  return (await (await open(path, {})).json()) as T;
+  const response = await open(path, {});
+  return (await response.json().catch(lost)) as T;
 }
 
 export async function post<T>(path: string, fields: object = {}): Promise<T> {
-  return (await (await open(path, { method: 'POST', body: JSON.stringify(fields) })).json()) as T;
+  const response = await open(path, { method: 'POST', body: JSON.stringify(fields) });
+  return (await response.json().catch(lost)) as T;
 }
 
 /** Server-sent events, read with fetch: EventSource cannot send the token. */
@@ -84,7 +90,7 @@ export async function* events<T>(path: string, signal?: AbortSignal): AsyncGener
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let text = '';
   for (;;) {
-    const { done, value } = await reader.read();
+    const { done, value } = await reader.read().catch(lost);
     if (done) return;
     text += value;
     const whole = text.split('\n\n');

@@ -119,11 +119,10 @@ export class ValuePanel {
 
   #changes(key: Uint8Array, shown: ShownValue, octets: Uint8Array, isCut: boolean): HTMLElement {
     const buttons = make('div', { class: 'buttons' });
-    const text = isCut ? undefined : utf8Of(octets);
+    const text = isCut ? undefined : editable(octets);
     const edit = make('button', { type: 'button' }, 'Edit');
     edit.disabled = text === undefined;
-    if (text === undefined)
-      edit.title = 'Only a value that is text, and is shown whole, can be edited';
+    if (text === undefined) edit.title = 'Only text that is shown whole can be edited';
     edit.addEventListener('click', () => {
       const form = new ValueForm({ key, text: text ?? '', shown }, () =>
         this.#changed(key, 'Stored'),
@@ -159,4 +158,10 @@ export class ValuePanel {
 function write(element: HTMLElement, form: Form, text: string): void {
   element.classList.toggle('rows', form === 'hex');
   element.textContent = text;
+}
+
+/** A field for text would change other line ends. */
+function editable(octets: Uint8Array): string | undefined {
+  const text = utf8Of(octets);
+  return text?.includes('\r') === true ? undefined : text;
 }
