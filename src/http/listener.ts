@@ -148,27 +148,17 @@ export class HttpListener {
     response.once('close', () => guest.answered());
     const exchange = new Exchange(request, response, this.#guests, guest);
     const route = this.#routes.get(exchange.path);
-    const method = request.method === 'HEAD' ? 'GET' : request.method;
-    const { headers } = request;
-    const hasBody =
-      headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined;
     const refusal = this.#guard.refusalOf(request, route?.access ?? 'watch');
-    if (hasBody && (refusal !== undefined || method !== 'POST' || route?.method !== 'POST')) {
-      // It is not read: the connection ends with the answer.
-      response.shouldKeepAlive = false;
-      if (refusal === undefined) {
-        exchange.say(413, 'A request has no body here\n');
-        return;
-      }
-    }
+    const takesBody =
+      refusal === undefined && request.method === 'POST' && route?.method === 'POST';
+    const isUnread = hasBody(request) && !takesBody;
+    // The connection ends with the answer.
+    if (isUnread) response.shouldKeepAlive = false;
     if (refusal !== undefined) {
       if (refusal.status === 401) response.setHeader('WWW-Authenticate', 'Bearer');
       exchange.say(refusal.status, `${refusal.why}\n`);
-    } else if (route === undefined) {
-      if (method === 'GET') exchange.say(404, `There are ${PATHS}\n`);
-      else refuseMethod(exchange, 'GET, HEAD');
-    } else if (route.method !== method) {
-      refuseMethod(exchange, route.method === 'GET' ? 'GET, HEAD' : 'POST');
+    } else if (isUnread) {
+      exchange.say(413, 'A request has no body here\n');
     } else {
       await answerBy(route, exchange);
     }
@@ -205,12 +195,26 @@ function sayHealth(exchange: Exchange, checks: readonly HealthCheck[]): void {
   exchange.say(isWell(checks) ? 200 : 503, text);
 }
 
-function refuseMethod(exchange: Exchange, allowed: string): void {
-  exchange.response.setHeader('Allow', allowed);
-  exchange.say(405, `Only ${allowed} is answered\n`);
+function hasBody({ headers }: IncomingMessage): boolean {
+  return headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined;
 }
 
-async function answerBy(route: Route, exchange: Exchange): Promise<void> {
+async function answerBy(route: Route | undefined, exchange: Exchange): Promise<void> {
+  const { request, response } = exchange;
+  const method = request.method === 'HEAD' ? 'GET' : request.method;
+  const allowed = route?.method ?? 'GET';
+  if (method !== allowed) {
+    response.setHeader('Allow', allowed === 'GET' ? 'GET, HEAD' : allowed);
+    exchange.say(405, `Only ${allowed} is answered\n`);
+  } else if (route === undefined) {
+    exchange.say(404, `There are ${PATHS}\n`);
+  } else {
+    await answerOrFail(route, exchange);
+  }
+}
+
+/** What the world did wrong is told, and kept from ending the process. */
+async function answerOrFail(route: Route, exchange: Exchange): Promise<void> {
   try {
     await route.answer(exchange);
   } catch (error) {
