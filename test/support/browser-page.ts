@@ -5,6 +5,7 @@ import { chromium, type Browser, type BrowserContextOptions, type Page } from 'p
 
 import { cairnLaunch, ServerProcess } from '../../tools/torture/server-process.js';
 import { WireClient } from '../../tools/torture/wire-client.js';
+import { httpUrlOf } from './http-client.js';
 import { requireProgram } from './programs.js';
 
 const CHROMIUM_ARGS = [
@@ -35,10 +36,7 @@ export class PagedServer {
 
   static async start(dir: string, args: readonly string[] = []): Promise<PagedServer> {
     const server = await ServerProcess.start(cairnLaunch(dir, ['--http', '-1', ...args]));
-    const found = (): string | undefined => /metrics on (http\S+)\n/.exec(server.output)?.[1];
-    // What it printed before it listened may arrive after that.
-    while (found() === undefined) await new Promise(setImmediate);
-    return new PagedServer(server, found() ?? '', await WireClient.connect(server.port));
+    return new PagedServer(server, await httpUrlOf(server), await WireClient.connect(server.port));
   }
 
   async stop(): Promise<void> {

@@ -1,4 +1,4 @@
-// Requests to the HTTP listener: whole answers, and events of an answer without an end.
+// Requests to the HTTP listener: whole answers, events of an answer without an end, and the files of the page.
 
 import { once } from 'node:events';
 import http from 'node:http';
@@ -56,4 +56,27 @@ export async function* eventsOf(
   } finally {
     request.destroy();
   }
+}
+
+/** Where a server that was started with --http serves it. What it printed before it listened may arrive after that. */
+export async function httpUrlOf(server: { readonly output: string }): Promise<string> {
+  for (;;) {
+    const url = /metrics on (http\S+)\n/.exec(server.output)?.[1];
+    if (url !== undefined) return url;
+    await new Promise(setImmediate);
+  }
+}
+
+/** Every file that the page at `url` is made of: those that the shell names, and what they import. */
+export async function pageFiles(url: string): Promise<ReadonlyMap<string, number>> {
+  const statuses = new Map<string, number>();
+  const due = ['/'];
+  for (let path = due.pop(); path !== undefined; path = due.pop()) {
+    if (statuses.has(path)) continue;
+    const { status, body } = await askHttp(url + path);
+    statuses.set(path, status);
+    due.push(...[...body.matchAll(/(?:href|src)="(\/[^"]+)"/g)].map(([, named]) => named!));
+    due.push(...[...body.matchAll(/from '\.\/([\w-]+\.js)'/g)].map(([, name]) => `/page/${name}`));
+  }
+  return statuses;
 }

@@ -7,7 +7,7 @@ import { nodeEnv } from '../../../../src/env/node-env.js';
 import { HttpListener } from '../../../../src/http/listener.js';
 import type { KeyPage, SizesEvent } from '../../../../src/http/page/wire.js';
 import type { Store } from '../../../../src/store/store.js';
-import { askHttp, eventsOf, postJson } from '../../../support/http-client.js';
+import { askHttp, eventsOf, pageFiles, postJson } from '../../../support/http-client.js';
 import { MemoryStore } from '../../../support/memory-store.js';
 import { QuietLogger } from '../../../support/quiet-logger.js';
 
@@ -49,11 +49,9 @@ describe('Page', () => {
     expect(shell.headers['content-security-policy']).to.equal(
       "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     );
-    const paths = [...shell.body.matchAll(/(?:href|src)="(\/[^"]+)"/g)].map(([, path]) => path);
-    expect(paths).to.have.length.above(4);
-    for (const path of [...paths, '/page/uplot.js']) {
-      expect((await askHttp(url + path)).status, path).to.equal(200);
-    }
+    const files = await pageFiles(url);
+    expect([...files.keys()]).to.include.members(['/page/uplot.js', '/page/page.css']);
+    expect([...files].filter(([, status]) => status !== 200)).to.deep.equal([]);
     for (const path of ['/page/wire.js', '/page/tsconfig.json', '/page/../listener.js']) {
       expect((await askHttp(url + path)).status, path).to.equal(404);
     }
