@@ -1,5 +1,8 @@
 // The page's paths over a store in memory: who may ask, what is told of keys, what may be changed.
 
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
 import { expect } from 'chai';
 
 import { readConfig } from '../../../../src/config/config.js';
@@ -10,7 +13,9 @@ import type { Store } from '../../../../src/store/store.js';
 import { askHttp, eventsOf, pageFiles, postJson } from '../../../support/http-client.js';
 import { MemoryStore } from '../../../support/memory-store.js';
 import { QuietLogger } from '../../../support/quiet-logger.js';
+import { temporaryFolder } from '../../../support/servers.js';
 
+const TOKEN = '0123456789abcdef';
 const text = (bytes: string): string => Buffer.from(bytes, 'latin1').toString('base64url');
 
 describe('Page', () => {
@@ -190,6 +195,23 @@ describe('Page', () => {
     expect((await askHttp(`${url}/page/set`)).status).to.equal(405);
     expect((await postJson(`${url}/page/keys`, {})).status).to.equal(413);
     expect(await statusOf({})).to.equal(200);
+  });
+
+  it('where clients log in, keys and actions need the token on loopback too', async () => {
+    const dir = temporaryFolder();
+    const [users, tokenFile] = [join(dir, 'users'), join(dir, 'token')];
+    writeFileSync(users, 'name:password\n');
+    writeFileSync(tokenFile, TOKEN);
+    const url = await serve(new MemoryStore(), '-Y', users, '--http-token-file', tokenFile);
+    for (const headers of [{}, { authorization: `Bearer ${TOKEN}` }]) {
+      const status = 'authorization' in headers ? 200 : 401;
+      expect((await askHttp(`${url}/page/keys`, { headers })).status).to.equal(status);
+      expect((await postJson(`${url}/page/compact`, {}, headers)).status).to.equal(status);
+      for (const path of ['/', '/page/connections', '/livez']) {
+        expect((await askHttp(url + path, { headers })).status, path).not.to.equal(401);
+      }
+    }
+    rmSync(dir, { recursive: true });
   });
 
   it('-X keeps keys from being listed', async () => {
