@@ -48,6 +48,10 @@ export class Exchange {
 
   /** Begins an answer without an end; undefined: there are too many, which was said. */
   stream(contentType: string): Stream | undefined {
+    if (this.request.method === 'HEAD') {
+      this.say(405, 'Only GET is answered: there is no end\n');
+      return undefined;
+    }
     const stream = Stream.begin(this.#guests, this.#guest, this.response, contentType);
     if (stream === undefined) this.say(503, 'There are too many streams; end one of them\n');
     return stream;

@@ -57,7 +57,7 @@ export class HttpListener {
     this.#guard = guard;
     this.#guests = new Guests(env.clock);
     this.metrics = new Metrics(env.clock, () => isWell(this.#health.readiness()));
-    this.#page = new Page(env.clock, config, this.metrics);
+    this.#page = new Page(env.clock, config, this.metrics, this.#health);
     this.#routes = new Map([...this.#healthRoutes(), ...this.#page.routes]);
     this.#http = createServer({ maxHeaderSize: HEADER_BYTES_MAX });
     this.#http.maxHeadersCount = HEADERS_MAX;

@@ -90,7 +90,8 @@ export class Live {
 
   #sample(): void {
     const clock = this.#clock;
-    const sample = this.#meter!.take(this.#counters(), clock.monotonicMs(), clock.wallMs());
+    const measured = this.#meter!.take(this.#counters(), clock.monotonicMs(), clock.wallMs());
+    const sample = { ...measured, troubles: this.#serving.troubles() };
     this.#samples.push(sample);
     if (this.#samples.length > SAMPLES_MAX) this.#samples.shift();
     const event: LiveEvent = { kind: 'sample', sample };

@@ -30,7 +30,7 @@ class Growth {
   }
 }
 
-export interface Buckets {
+interface Buckets {
   readonly bounds: readonly number[];
   readonly counts: Float64Array;
   readonly count: number;
@@ -68,7 +68,7 @@ export class Meter {
   }
 
   /** Since the last call. `at` is Unix ms. */
-  take(counters: Counters, nowMs: number, at: number): Sample {
+  take(counters: Counters, nowMs: number, at: number): Omit<Sample, 'troubles'> {
     const before = this.#before;
     const seconds = Math.max(0.001, (nowMs - this.#beforeMs) / 1000);
     this.#before = counters;

@@ -6,6 +6,7 @@ import { Gate } from '../../server/gate.js';
 import type { Store } from '../../store/store.js';
 import { readFields } from '../body.js';
 import type { Exchange } from '../exchange.js';
+import type { Health } from '../health.js';
 import type { Metrics } from '../metrics.js';
 import type { Access, Route, Routes } from '../routes.js';
 import { deleteKey, setKey } from './changes.js';
@@ -24,16 +25,18 @@ export class Page {
   readonly #clock: Clock;
   readonly #config: Config;
   readonly #metrics: Metrics;
+  readonly #health: Health;
   readonly #sizes: Sizes;
   readonly #startedAt: number;
   #serving: Serving | undefined;
   #live: Live | undefined;
   readonly routes: Routes;
 
-  constructor(clock: Clock, config: Config, metrics: Metrics) {
+  constructor(clock: Clock, config: Config, metrics: Metrics, health: Health) {
     this.#clock = clock;
     this.#config = config;
     this.#metrics = metrics;
+    this.#health = health;
     this.#sizes = new Sizes(clock);
     this.#startedAt = clock.wallMs();
     this.routes = new Map([...assetRoutes(), ...this.#watching(), ...this.#keys()]);
@@ -41,10 +44,12 @@ export class Page {
 
   /** The log was replayed. */
   serves(store: Store, server: ServerView): void {
-    const { segmentBytes, dataDir, httpWrites, prefixDelimiter, valueBytesMax } = this.#config;
+    const { segmentBytes, dataDir, httpWrites, prefixDelimiter } = this.#config;
     const gate = new Gate(store.durability);
     const jobs = new Jobs(this.#clock, store);
-    this.#serving = { store, gate, server, jobs, segmentBytes };
+    const troubles = (): readonly string[] =>
+      this.#health.readiness().flatMap(({ failure }) => failure ?? []);
+    this.#serving = { store, gate, server, jobs, segmentBytes, troubles };
     this.#live = new Live(this.#clock, this.#metrics, this.#serving, {
       version: String(new Map(server.statLines()).get('kv_version') ?? ''),
       pid: process.pid,
@@ -52,7 +57,6 @@ export class Page {
       dataDir,
       mayWrite: httpWrites,
       delimiter: prefixDelimiter,
-      valueBytesMax,
     });
   }
 

@@ -19,4 +19,6 @@ export interface Serving {
   readonly server: ServerView;
   readonly jobs: Jobs;
   readonly segmentBytes: number;
+  /** Why it is not ready, if it is not. */
+  troubles(): readonly string[];
 }

@@ -16,6 +16,8 @@ export interface CommandSample {
 export interface Sample {
   /** Unix ms. */
   readonly at: number;
+  /** Why /readyz would not say 200. */
+  readonly troubles: readonly string[];
   /** Those with requests; `all` is the first. */
   readonly commands: readonly CommandSample[];
   /** Share of keys asked for that were there; undefined: nobody asked. */
@@ -93,8 +95,6 @@ export interface Hello {
   readonly dataDir: string;
   readonly mayWrite: boolean;
   readonly delimiter: string;
-  /** The longest value that may be set here. */
-  readonly valueBytesMax: number;
   /** Of the last minutes in which somebody watched. */
   readonly samples: readonly Sample[];
 }

@@ -47,13 +47,27 @@ function greet(hello: Hello): void {
   sizesView.delimiter = hello.delimiter;
 }
 
+function tellState(troubles: readonly string[]): void {
+  if (troubles.length === 0) showState('live', 'live');
+  else showState('trouble', `not ready: ${troubles.join('; ')}`);
+}
+
+/** Written only when it is another: each change is read aloud. */
+function showState(name: 'waiting' | 'live' | 'trouble', text: string): void {
+  const state = byId('state', HTMLElement);
+  state.dataset['state'] = name;
+  if (state.textContent !== text) state.textContent = text;
+}
+
 function take(event: LiveEvent): void {
   switch (event.kind) {
     case 'hello':
       greet(event.hello);
+      tellState([]);
       break;
     case 'sample':
       overview.add(event.sample);
+      tellState(event.sample.troubles);
       logView.showDisk(event.sample);
       break;
     default:
@@ -63,20 +77,14 @@ function take(event: LiveEvent): void {
 
 /** Until the page has been out of sight for long: a server that ends may come back. */
 async function live(signal: AbortSignal): Promise<void> {
-  const state = byId('state', HTMLElement);
-  const tell = (name: string, text: string): void => {
-    state.dataset['state'] = name;
-    state.textContent = text;
-  };
   while (!signal.aborted) {
     try {
       for await (const event of events<LiveEvent>('/page/live', signal)) {
-        if (event.kind === 'hello') tell('live', 'live');
         take(event);
       }
-      tell('waiting', 'the connection ended');
+      showState('waiting', 'the connection ended');
     } catch (error) {
-      tell('waiting', failureOf(error));
+      showState('waiting', failureOf(error));
       // Nobody gave the token: it is not asked for again and again.
       if (error instanceof Refusal && error.status === 401) return;
     }

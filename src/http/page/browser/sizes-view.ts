@@ -39,15 +39,18 @@ export class SizesView {
     });
     this.#note.textContent = 'Weighing…';
     this.#progress.hidden = false;
+    let isWhole = false;
     try {
       for await (const event of events<SizesEvent>(`/page/sizes?${query}`, walk.signal)) {
         if (event.kind === 'sizes') {
+          isWhole = true;
           this.#list(event);
         } else {
           this.#progress.max = Math.max(1, event.total);
           this.#progress.value = event.seen;
         }
       }
+      if (!isWhole) this.#note.textContent = 'A commit failed meanwhile: weigh again';
     } catch (error) {
       if (walk === this.#walk) this.#note.textContent = failureOf(error);
     }

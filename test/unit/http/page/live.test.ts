@@ -68,8 +68,13 @@ describe('Live', () => {
     if (first.kind !== 'sample') throw new Error('A sample comes each second');
     expect(first.sample).to.include({ hitShare: 0.75, items: 5 });
     expect(first.sample.commands.map(({ command }) => command)).to.deep.equal(['all', 'get']);
+    expect(first.sample.troubles).to.deep.equal([]);
+    listener.drain();
     sample();
-    expect((await next(events)).kind).to.equal('sample');
+    const second = await next(events);
+    expect(second.kind === 'sample' && second.sample.troubles).to.deep.equal([
+      'the server is ending',
+    ]);
     await events.return(undefined);
   });
 
