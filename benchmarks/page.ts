@@ -46,8 +46,13 @@ async function ask(url: string): Promise<string> {
 
 async function fill(port: number, keys: number): Promise<void> {
   const socket = connect(port, '127.0.0.1');
-  let answers = 0;
-  socket.on('data', (bytes: Buffer) => (answers += bytes.length / 'STORED\r\n'.length));
+  const stored = new Promise<void>((resolve) => {
+    let left = keys * 'STORED\r\n'.length;
+    socket.on('data', (bytes: Buffer) => {
+      left -= bytes.length;
+      if (left === 0) resolve();
+    });
+  });
   for (let n = 0; n < keys; n += 1000) {
     const sets = Array.from({ length: 1000 }, (_, at) => {
       const value = 'v'.repeat(20 + ((n + at) % 180));
@@ -55,7 +60,7 @@ async function fill(port: number, keys: number): Promise<void> {
     });
     if (!socket.write(sets.join(''))) await once(socket, 'drain');
   }
-  while (answers < keys) await once(socket, 'data');
+  await stored;
   socket.end();
 }
 

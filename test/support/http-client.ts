@@ -41,7 +41,7 @@ export function postJson(
 export async function* eventsOf(
   url: string,
   headers: Readonly<Record<string, string>> = {},
-): AsyncGenerator<unknown> {
+): AsyncGenerator {
   const request = http.get(url, { agent: false, headers });
   try {
     const [response] = (await once(request, 'response')) as [http.IncomingMessage];

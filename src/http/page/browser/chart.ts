@@ -92,7 +92,7 @@ export class Chart {
       cursor: { y: false, drag: { x: false, y: false }, points: { size: 5 } },
       scales: { x: { range: windowOf }, y: scaleOf(scale) },
       axes: [
-        { ...axis, size: 22, values: '{HH}:{mm}:{ss}', space: 80 },
+        { ...axis, size: 22, values: timesOf, space: 64, incrs: [5, 10, 30, 60, 120, 300] },
         { ...axis, size: 58, values, space: 26, ...stepsOf(scale, axis.grid) },
       ],
       series: [
@@ -127,6 +127,13 @@ function columnsOf(samples: readonly Sample[], lines: readonly ChartLine[]): uPl
   return [times, ...columns];
 }
 
+/** With seconds when the lines are less than a minute apart. */
+function timesOf(_: uPlot, seconds: number[], __: number, ___: number, step: number): string[] {
+  const parts = { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' } as const;
+  const format = step < 60 ? { ...parts, second: '2-digit' as const } : parts;
+  return seconds.map((each) => new Date(each * 1000).toLocaleTimeString('en', format));
+}
+
 function windowOf(_: uPlot, first: number, last: number): uPlot.Range.MinMax {
   const from = Math.min(first, last - WINDOW_SECONDS_MIN);
   return [Math.max(from, last - WINDOW_SECONDS), last];
@@ -156,7 +163,8 @@ function stepsOf(scale: ChartPlan['scale'], grid: uPlot.Axis.Grid): Partial<uPlo
 }
 
 function powersOfTen(_: uPlot, splits: number[]): (number | null)[] {
-  const isPower = (split: number): boolean =>
-    Number.isInteger(Math.round(Math.log10(split) * 1e6) / 1e6);
-  return splits.map((split) => (isPower(split) ? split : null));
+  return splits.map((split) => {
+    const power = Math.round(Math.log10(split) * 1e6) / 1e6;
+    return Number.isInteger(power) ? split : null;
+  });
 }

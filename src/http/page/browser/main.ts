@@ -37,10 +37,16 @@ function showView(): void {
   connectionsView.isShown = view === 'connections';
 }
 
+/** `nowMs` is Unix time on the clock of the server. */
+let tellUp: (nowMs: number) => void = () => undefined;
+
 function greet(hello: Hello): void {
-  const up = durationText((Date.now() - hello.startedAt) / 1000);
-  const who = `${hello.version}, process ${hello.pid}, up ${up}, data in ${hello.dataDir}`;
-  byId('server', HTMLElement).textContent = who;
+  const { version, pid, startedAt, dataDir } = hello;
+  tellUp = (nowMs) => {
+    const up = durationText(Math.max(0, (nowMs - startedAt) / 1000));
+    const who = `${version}, process ${pid}, up ${up}, data in ${dataDir}`;
+    byId('server', HTMLElement).textContent = who;
+  };
   overview.begin(hello.samples);
   valuePanel.mayWrite = hello.mayWrite;
   keysView.mayWrite = hello.mayWrite;
@@ -66,6 +72,7 @@ function take(event: LiveEvent): void {
       tellState([]);
       break;
     case 'sample':
+      tellUp(event.sample.at);
       overview.add(event.sample);
       tellState(event.sample.troubles);
       logView.showDisk(event.sample);

@@ -16,6 +16,10 @@ import { QuietLogger } from '../../../support/quiet-logger.js';
 const SAMPLE_MS = 1000;
 const REPORT = { segmentsBefore: 3, segmentsAfter: 1, bytesBefore: 9, bytesAfter: 4, liveBytes: 3 };
 
+async function next(events: AsyncGenerator): Promise<LiveEvent> {
+  return (await events.next()).value as LiveEvent;
+}
+
 describe('Live', () => {
   let listener: HttpListener;
   let url: string;
@@ -45,10 +49,6 @@ describe('Live', () => {
   afterEach(() => listener.close());
 
   const sample = (): void => timers.shift()?.call();
-
-  async function next(events: AsyncGenerator<unknown>): Promise<LiveEvent> {
-    return (await events.next()).value as LiveEvent;
-  }
 
   it('greets, tells of the log, then of each second; the log only when it is another', async () => {
     const events = eventsOf(`${url}/page/live`);

@@ -18,6 +18,15 @@ import { temporaryFolder } from '../../../support/servers.js';
 const TOKEN = '0123456789abcdef';
 const text = (bytes: string): string => Buffer.from(bytes, 'latin1').toString('base64url');
 
+function put(store: MemoryStore, key: string, value: string | Buffer, expiresAt = 0): void {
+  const bytes = Buffer.from(value);
+  store.put({ mode: 'set', key: Buffer.from(key, 'latin1'), value: bytes, flags: 7, expiresAt });
+}
+
+async function keysOf(url: string, query = ''): Promise<KeyPage> {
+  return JSON.parse((await askHttp(`${url}/page/keys${query}`)).body) as KeyPage;
+}
+
 describe('Page', () => {
   const open: HttpListener[] = [];
   afterEach(() => {
@@ -32,18 +41,9 @@ describe('Page', () => {
     open.push(listener);
     const connection = { id: 1, address: 'tcp:1', listenAddress: 'tcp:2', idleSeconds: 3 };
     const describeConnections = () => [{ ...connection, state: 'conn_read' }].values();
-    const statLines = (): [string, string][] => [['kv_version', '1.2.3']];
-    if (store !== undefined) listener.serves(store, { statLines, describeConnections });
+    if (store !== undefined)
+      listener.serves(store, { statLines: () => [['kv_version', '1.2.3']], describeConnections });
     return listener.addresses[0] ?? '';
-  }
-
-  function put(store: MemoryStore, key: string, value: string | Buffer, expiresAt = 0): void {
-    const bytes = Buffer.from(value);
-    store.put({ mode: 'set', key: Buffer.from(key, 'latin1'), value: bytes, flags: 7, expiresAt });
-  }
-
-  async function keysOf(url: string, query = ''): Promise<KeyPage> {
-    return JSON.parse((await askHttp(`${url}/page/keys${query}`)).body) as KeyPage;
   }
 
   it('serves the shell and its files with a policy that lets nothing else in, before the log is read too', async () => {

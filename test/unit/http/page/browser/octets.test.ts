@@ -1,7 +1,7 @@
 // Bytes as the page shows them: nothing lost, nothing invisible, numbers of JSON as they are.
 
 import { expect } from 'chai';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 
 import {
   decodeBase64,
