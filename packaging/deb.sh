@@ -19,14 +19,14 @@ mkdir -p "$home/dist" "$home/node_modules" "$doc" "$tree/usr/bin" "$tree/DEBIAN"
 
 cp package.json "$home"
 for part in src tools; do
-  (cd dist && find "$part" -name '*.js' -print0 | tar --null -T - -cf -) | tar -xf - -C "$home/dist"
+  (cd dist && find "$part" \( -name '*.js' -o -name '*.html' -o -name '*.css' -o -name '*.svg' \) -print0 | tar --null -T - -cf -) | tar -xf - -C "$home/dist"
 done
 # What it needs while it runs, and no more.
 npm ls --omit=dev --all --parseable | tail -n +2 | while read -r from; do
   into=$home/${from#"$PWD"/}
   mkdir -p "$into"
   (cd "$from" && find . -path ./node_modules -prune -o -type f \
-    \( -name '*.js' -o -name '*.cjs' -o -name '*.mjs' -o -name '*.json' \) -print0 |
+    \( -name '*.js' -o -name '*.cjs' -o -name '*.mjs' -o -name '*.json' -o -name '*.css' \) -print0 |
     tar --null -T - -cf -) | tar -xf - -C "$into"
 done
 

@@ -14,6 +14,7 @@ import { expect } from 'chai';
 
 import { ServerProcess } from '../tools/torture/server-process.js';
 import { WireClient } from '../tools/torture/wire-client.js';
+import { httpUrlOf, pageFiles } from './support/http-client.js';
 import { requireProgram, run, skip } from './support/programs.js';
 import { temporaryFolder } from './support/servers.js';
 
@@ -56,11 +57,14 @@ describe('the Debian package @long', function () {
     expect(readFileSync(join(into, 'etc/passwd'), 'utf8')).to.match(/^cairn:/m);
     const server = await ServerProcess.start({
       command: join(into, 'usr/bin/kv-server'),
-      args: ['-l', '127.0.0.1', '-p', '-1', '--data', join(into, 'data')],
+      args: ['-l', '127.0.0.1', '-p', '-1', '--http', '-1', '--data', join(into, 'data')],
     });
     const client = await WireClient.connect(server.port);
     expect(await client.line('set k 0 0 1\r\nv\r\n')).to.equal('STORED');
     client.close();
+    const files = await pageFiles(await httpUrlOf(server));
+    expect(files.size).to.be.above(20);
+    expect([...files].filter(([, status]) => status !== 200)).to.deep.equal([]);
     expect(await server.stop()).to.deep.equal({ code: 0, signal: null });
     for (const tool of readdirSync(join(into, 'usr/bin'))) {
       const help = await run(join(into, 'usr/bin', tool), ['--help']);

@@ -6,6 +6,7 @@ import { once } from 'node:events';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, normalize } from 'node:path';
 import { expect } from 'chai';
+import { httpUrlOf, pageFiles } from './support/http-client.js';
 import { findProgram, run } from './support/programs.js';
 import { ServerProcess } from '../tools/torture/server-process.js';
 import { temporaryFolder } from './support/servers.js';
@@ -100,12 +101,15 @@ describe('the package @long', function () {
   it('kv-server serves from an installed package', async () => {
     const server = await ServerProcess.start({
       command: installed('kv-server'),
-      args: ['-l', '127.0.0.1', '-p', '-1', '--data', join(dir, 'data')],
+      args: ['-l', '127.0.0.1', '-p', '-1', '--http', '-1', '--data', join(dir, 'data')],
     });
     const client = await WireClient.connect(server.port);
     expect(await client.line('set k 7 0 5\r\nvalue\r\n')).to.equal('STORED');
     expect(await client.list('get k\r\n')).to.equal('VALUE k 7 5\r\nvalue\r\nEND');
     client.close();
+    const files = await pageFiles(await httpUrlOf(server));
+    expect(files.size).to.be.above(20);
+    expect([...files].filter(([, status]) => status !== 200)).to.deep.equal([]);
     expect(await server.stop()).to.deep.equal({ code: 0, signal: null });
   });
 

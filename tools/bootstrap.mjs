@@ -2,7 +2,15 @@
 // neither when it is already done. Plain JavaScript, because nothing is installed when it first runs.
 // Invariant: dist/ never holds a file whose source is gone (it is removed before each build).
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -68,6 +76,15 @@ const newest = Math.max(...sources, mtimeMs(join(root, 'tsconfig.json')));
 if (process.argv.includes('--force') || mtimeMs(stamp) < newest) {
   process.stderr.write('cairn: compiling\n');
   rmSync(join(root, 'dist'), { recursive: true, force: true });
-  run(process.execPath, [join(root, 'node_modules', 'typescript', 'bin', 'tsc')]);
+  const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
+  run(process.execPath, [tsc]);
+  // The page runs in browsers: other libraries, and files beside the modules that are served as they are.
+  const page = join('src', 'http', 'page', 'browser');
+  run(process.execPath, [tsc, '-p', join(root, page)]);
+  for (const name of readdirSync(join(root, page)).filter((each) =>
+    /\.(?:html|css|svg)$/.test(each),
+  )) {
+    copyFileSync(join(root, page, name), join(root, 'dist', page, name));
+  }
   writeFileSync(stamp, '');
 }

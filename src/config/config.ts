@@ -20,6 +20,8 @@ export interface Config {
   /** Where metrics and health are served; undefined: nowhere. */
   readonly http: HttpAddress | undefined;
   readonly httpTokenFile: string | undefined;
+  /** Its page may set and delete keys. */
+  readonly httpWrites: boolean;
   readonly backlog: number;
   readonly connectionsMax: number;
   /** 0: never. */
@@ -126,6 +128,7 @@ interface Flags {
   readonly plainPort?: number;
   readonly http?: HttpAddress | 'off';
   readonly httpTokenFile?: string;
+  readonly httpWrite?: boolean;
   readonly dialect: 'both' | 'memcached';
   readonly protocol: string;
   readonly udpPort?: number;
@@ -238,6 +241,7 @@ function configOf(
     }),
     http: httpOf(flags),
     httpTokenFile: flags.httpTokenFile,
+    httpWrites: flags.httpWrite === true,
     backlog: flags.listenBacklog,
     connectionsMax: flags.connLimit,
     idleTimeoutMs: more.idleTimeoutMs ?? flags.idleTimeout,

@@ -168,7 +168,11 @@ const GROUPS: Readonly<Record<string, readonly Option[]>> = {
     flag('-s, --unix-socket <path>', 'listen on a unix socket instead of TCP'),
     flag('-a, --unix-mask <mode>', 'permissions of the socket', octalMode).default(0o700, '700'),
     flag('--plain-port <n>', 'another port that answers in the plain form', count(-1, 65_535)),
-    flag('--http <address>', 'port or host:port for metrics and health; 0: none', httpAddress),
+    flag(
+      '--http <address>',
+      'port or host:port for the page, metrics and health; 0: none',
+      httpAddress,
+    ),
     flag('--dialect <name>', 'both, or memcached to refuse the short forms')
       .choices(['both', 'memcached'])
       .default('both'),
@@ -262,6 +266,7 @@ const GROUPS: Readonly<Record<string, readonly Option[]>> = {
     flag('-S, --enable-sasl', 'SASL PLAIN in the binary protocol, with the users of -Y'),
     flag('-Y, --auth-file <file>', 'user:password lines; clients must authenticate'),
     flag('--http-token-file <file>', 'the token of who asks --http from another machine'),
+    flag('--http-write', 'the page of --http may set and delete keys'),
     flag('-Z, --enable-ssl', 'TLS, with -o ssl_chain_cert=<file>,ssl_key=<file>'),
     flag('-A, --enable-shutdown', 'allow the shutdown command'),
     flag('-F, --disable-flush-all', 'refuse flush_all'),

@@ -6,6 +6,7 @@ import type { Guests, Visitor } from './guests.js';
 import { Stream } from './stream.js';
 
 const TEXT = 'text/plain; charset=utf-8';
+const JSON_TYPE = 'application/json';
 
 export class Exchange {
   readonly request: IncomingMessage;
@@ -36,8 +37,21 @@ export class Exchange {
     this.response.end(body);
   }
 
+  sayJson(value: unknown): void {
+    this.say(200, JSON.stringify(value), JSON_TYPE);
+  }
+
+  /** As the page shows it. */
+  refuse(status: number, why: string): void {
+    this.say(status, JSON.stringify({ error: why }), JSON_TYPE);
+  }
+
   /** Begins an answer without an end; undefined: there are too many, which was said. */
   stream(contentType: string): Stream | undefined {
+    if (this.request.method === 'HEAD') {
+      this.say(405, 'Only GET is answered: there is no end\n');
+      return undefined;
+    }
     const stream = Stream.begin(this.#guests, this.#guest, this.response, contentType);
     if (stream === undefined) this.say(503, 'There are too many streams; end one of them\n');
     return stream;

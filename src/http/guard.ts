@@ -3,6 +3,7 @@
 // Invariants:
 // - A page of a stranger in somebody's browser cannot ask: its request names the stranger's host (DNS rebinding), and
 //   Host has to be a name of loopback, what --http says, or the address that was reached. Who has the token may name any.
+// - Nor can it make the browser ask in its own name (Sec-Fetch-Site), and what acts has to come from the server's own page (Origin).
 // - Tokens are compared by their digests, in constant time.
 
 import { createHash, timingSafeEqual } from 'node:crypto';
@@ -12,6 +13,7 @@ import net from 'node:net';
 
 import { isLoopback } from '../config/addresses.js';
 import { KvError, systemReason } from '../errors.js';
+import type { Access } from './routes.js';
 
 /** Shorter ones can be guessed. */
 const TOKEN_CHARACTERS_MIN = 16;
@@ -19,18 +21,27 @@ const TOKEN_FILE_BYTES_MAX = 4096;
 
 /** Why a request is not answered. */
 interface Refusal {
-  readonly status: 401 | 421;
+  readonly status: 401 | 403 | 421;
   readonly why: string;
 }
+
+const FOREIGN: Refusal = { status: 403, why: 'Only the page of this server may ask for this' };
+const LOGIN: Refusal = {
+  status: 401,
+  why: 'Clients of this server log in: send the token (--http-token-file) to see keys and to act',
+};
 
 export class Guard {
   readonly #host: string;
   readonly #tokenPath: string | undefined;
+  /** Those who come by the memcached protocol have to prove who they are: HTTP is no way around that. */
+  readonly #clientsLogIn: boolean;
   #digest: Buffer | undefined;
 
   /** Throws KV_BAD_OPTION when there is no token in the file at `tokenPath`. */
-  constructor(host: string, tokenPath: string | undefined) {
+  constructor(host: string, tokenPath: string | undefined, clientsLogIn: boolean) {
     this.#host = host.toLowerCase();
+    this.#clientsLogIn = clientsLogIn;
     this.#tokenPath = tokenPath;
     this.reload();
   }
@@ -41,14 +52,24 @@ export class Guard {
   }
 
   /** Undefined: it may be answered. */
-  refusalOf(request: IncomingMessage): Refusal | undefined {
-    const { authorization, host = '' } = request.headers;
-    if (this.#isToken(authorization)) return undefined;
+  refusalOf(request: IncomingMessage, access: Access): Refusal | undefined {
+    const { authorization } = request.headers;
+    const isKnown = this.#isToken(authorization);
+    const stranger = isKnown ? undefined : this.#refusalOfStranger(request, access);
+    if (stranger !== undefined || access === 'shell') return stranger;
+    return isForeign(request) ? FOREIGN : undefined;
+  }
+
+  #refusalOfStranger(request: IncomingMessage, access: Access): Refusal | undefined {
     if (!isNear(request.socket.remoteAddress)) {
+      if (access === 'shell') return undefined;
       return { status: 401, why: 'From another machine, send the token: Authorization: Bearer …' };
     }
-    if (this.#isOwnName(hostName(host), request.socket.localAddress)) return undefined;
-    return { status: 421, why: 'Host is not a name of this server' };
+    const { host = '' } = request.headers;
+    if (!this.#isOwnName(hostName(host), request.socket.localAddress)) {
+      return { status: 421, why: 'Host is not a name of this server' };
+    }
+    return access === 'data' && this.#clientsLogIn ? LOGIN : undefined;
   }
 
   #isToken(authorization: string | undefined): boolean {
@@ -82,6 +103,15 @@ function readToken(path: string): string {
 
 function digestOf(token: string): Buffer {
   return createHash('sha256').update(token, 'latin1').digest();
+}
+
+/** A browser asks for another page, or what acts does not say that it is from here. */
+function isForeign({ headers, method }: IncomingMessage): boolean {
+  const { origin, host = '' } = headers;
+  if (method === 'POST') return origin !== `http://${host}` && origin !== `https://${host}`;
+  const site = headers['sec-fetch-site'];
+  const isAsked = site === undefined || site === 'same-origin' || site === 'none';
+  return !isAsked && headers['sec-fetch-mode'] !== 'navigate';
 }
 
 /** Of `name:port` or `[v6]:port`. */

@@ -7,14 +7,14 @@
 //   with each whole answer. So a slow or endless client is dropped, whatever it is slow at.
 // - One request of a connection is answered at a time: whoever sends more in advance is dropped.
 // - An endless answer (stream.ts) has no time as a whole. Each of its pieces has to be taken within that time. Such
-//   connections are kept when others need room; there are few, so that places are left for those.
+//   connections are kept when others need room; they are few, and take no place from those: a browser opens six at once.
 
 import type { Duplex } from 'node:stream';
 
 import type { Clock, Timer } from '../env/env.js';
 import { Admission } from '../server/admission.js';
 
-/** Within the descriptors that the server keeps back from its clients (server/descriptors.ts). */
+/** Beside the endless answers; both within the descriptors that the server keeps back from its clients (server/descriptors.ts). */
 const GUESTS_MAX = 12;
 const STREAMS_MAX = 8;
 const PATIENCE_MS = 10_000;
@@ -62,7 +62,7 @@ export class Visitor {
 
 export class Guests {
   readonly #clock: Clock;
-  readonly #inside = new Admission(() => GUESTS_MAX);
+  readonly #inside = new Admission(() => GUESTS_MAX + this.#streams);
   /** By the socket that HTTP is spoken on: with TLS that is not the one which was accepted. */
   readonly #bySocket = new WeakMap<Duplex, Visitor>();
   #streams = 0;

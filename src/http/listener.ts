@@ -1,8 +1,9 @@
-// The HTTP listener (--http): health and metrics for whoever watches the server (docs/metrics.md). Loaded only when it is
-// asked for.
+// The HTTP listener (--http): health, metrics and the live page for whoever watches the server (docs/metrics.md). Loaded only when
+// it is asked for.
 //
 // Invariants:
-// - It is bounded (guests.ts): headers too, and a request has no body. Whoever asks costs the server one short answer.
+// - It is bounded (guests.ts): headers too, and bodies, which only some requests have (routes.ts). Whoever asks costs the server
+//   one short answer, or slices of a long one.
 // - It listens before the log is replayed, so that /readyz can say so, and until the very end.
 // - On loopback it speaks plain HTTP; elsewhere TLS with the certificate of -Z, when that is given.
 
@@ -13,7 +14,7 @@ import type { Duplex } from 'node:stream';
 import { isLoopback } from '../config/addresses.js';
 import type { Config } from '../config/config.js';
 import type { Env } from '../env/env.js';
-import { isKvError } from '../errors.js';
+import { failureText, isKvError } from '../errors.js';
 import { listenAll } from '../server/listeners.js';
 import type { Door, HandshakeDoor, Listener, ServerMaker } from '../server/listeners.js';
 import type { StatLines } from '../server/stats/lines.js';
@@ -24,10 +25,14 @@ import { Exchange } from './exchange.js';
 import { Guests } from './guests.js';
 import { Health, healthText, isWell, type HealthCheck } from './health.js';
 import { Metrics } from './metrics.js';
+import { Page } from './page/page.js';
+import type { ServerView } from './page/serving.js';
+import type { Route, Routes } from './routes.js';
 
 const HEADER_BYTES_MAX = 8 * 1024;
 const HEADERS_MAX = 64;
 const BACKLOG = 64;
+const PATHS = '/, /metrics, /livez, /readyz and /healthz';
 
 /** Accepted sockets go to the door as they are. */
 const plainMaker: ServerMaker = (options, door) =>
@@ -41,15 +46,19 @@ export class HttpListener {
   readonly #http: Server;
   /** Who measures what it serves. */
   readonly metrics: Metrics;
+  readonly #page: Page;
+  readonly #routes: Routes;
   #stats: (() => StatLines) | undefined;
   #tls: TlsListeners | undefined;
   #listeners: readonly Listener[] = [];
 
-  private constructor(env: Env, guard: Guard) {
+  private constructor(env: Env, config: Config, guard: Guard) {
     this.#env = env;
     this.#guard = guard;
     this.#guests = new Guests(env.clock);
     this.metrics = new Metrics(env.clock, () => isWell(this.#health.readiness()));
+    this.#page = new Page(env.clock, config, this.metrics, this.#health);
+    this.#routes = new Map([...this.#healthRoutes(), ...this.#page.routes]);
     this.#http = createServer({ maxHeaderSize: HEADER_BYTES_MAX });
     this.#http.maxHeadersCount = HEADERS_MAX;
     this.#http.on('request', (request, response) => void this.#answer(request, response));
@@ -59,7 +68,8 @@ export class HttpListener {
   /** Requires --http. Throws ListenError, and KV_BAD_OPTION for a token or a certificate that cannot be used. */
   static async listen(env: Env, config: Config): Promise<HttpListener> {
     const { http = { host: '127.0.0.1', port: 0 }, httpTokenFile, tls } = config;
-    const listener = new HttpListener(env, new Guard(http.host, httpTokenFile));
+    const guard = new Guard(http.host, httpTokenFile, clientsLogIn(config));
+    const listener = new HttpListener(env, config, guard);
     if (tls !== undefined && !isLoopback(http.host)) {
       const { TlsListeners } = await import('../server/tls.js');
       listener.#tls = new TlsListeners(tls, env);
@@ -84,9 +94,10 @@ export class HttpListener {
   }
 
   /** The log was replayed, and clients are served. */
-  serves(store: Store, stats: () => StatLines): void {
+  serves(store: Store, server: ServerView): void {
     this.#health.serves(store);
-    this.#stats = stats;
+    this.#stats = () => server.statLines();
+    this.#page.serves(store, server);
   }
 
   /** From now on it says that it is not ready. */
@@ -136,37 +147,20 @@ export class HttpListener {
     guest.isBusy = true;
     response.once('close', () => guest.answered());
     const exchange = new Exchange(request, response, this.#guests, guest);
-    const { method = '', headers } = request;
-    const refusal = this.#guard.refusalOf(request);
-    if (headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined) {
-      // It is not read: the connection ends with the answer.
-      response.shouldKeepAlive = false;
-      exchange.say(413, 'A request has no body here\n');
-    } else if (refusal !== undefined) {
+    const route = this.#routes.get(exchange.path);
+    const refusal = this.#guard.refusalOf(request, route?.access ?? 'watch');
+    const takesBody =
+      refusal === undefined && request.method === 'POST' && route?.method === 'POST';
+    const isUnread = hasBody(request) && !takesBody;
+    // The connection ends with the answer.
+    if (isUnread) response.shouldKeepAlive = false;
+    if (refusal !== undefined) {
       if (refusal.status === 401) response.setHeader('WWW-Authenticate', 'Bearer');
       exchange.say(refusal.status, `${refusal.why}\n`);
-    } else if (method === 'GET' || method === 'HEAD') {
-      await this.#get(exchange);
+    } else if (isUnread) {
+      exchange.say(413, 'A request has no body here\n');
     } else {
-      response.setHeader('Allow', 'GET, HEAD');
-      exchange.say(405, 'Only GET is answered\n');
-    }
-  }
-
-  async #get(exchange: Exchange): Promise<void> {
-    switch (exchange.path) {
-      case '/livez':
-        sayHealth(exchange, this.#health.liveness());
-        return;
-      case '/readyz':
-      case '/healthz':
-        sayHealth(exchange, this.#health.readiness());
-        return;
-      case '/metrics':
-        await this.#sayMetrics(exchange);
-        return;
-      default:
-        exchange.say(404, 'There are /metrics, /livez, /readyz and /healthz\n');
+      await answerBy(route, exchange);
     }
   }
 
@@ -175,9 +169,57 @@ export class HttpListener {
     if (this.#stats === undefined) exchange.say(503, 'The log is being read\n');
     else exchange.say(200, await metrics.text(this.#stats), metrics.contentType);
   }
+
+  #healthRoutes(): Routes {
+    const readiness = watch((exchange) => sayHealth(exchange, this.#health.readiness()));
+    return new Map([
+      ['/livez', watch((exchange) => sayHealth(exchange, this.#health.liveness()))],
+      ['/readyz', readiness],
+      ['/healthz', readiness],
+      ['/metrics', watch((exchange) => this.#sayMetrics(exchange))],
+    ]);
+  }
+}
+
+function watch(answer: Route['answer']): Route {
+  return { method: 'GET', access: 'watch', answer };
+}
+
+/** By name and password, or by certificates. */
+function clientsLogIn({ authFile, tls }: Config): boolean {
+  return authFile !== undefined || tls?.clientsNeedCertificates === true;
 }
 
 function sayHealth(exchange: Exchange, checks: readonly HealthCheck[]): void {
   const text = healthText(checks, exchange.query.has('verbose'));
   exchange.say(isWell(checks) ? 200 : 503, text);
+}
+
+function hasBody({ headers }: IncomingMessage): boolean {
+  return headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined;
+}
+
+async function answerBy(route: Route | undefined, exchange: Exchange): Promise<void> {
+  const { request, response } = exchange;
+  const method = request.method === 'HEAD' ? 'GET' : request.method;
+  const allowed = route?.method ?? 'GET';
+  if (method !== allowed) {
+    response.setHeader('Allow', allowed === 'GET' ? 'GET, HEAD' : allowed);
+    exchange.say(405, `Only ${allowed} is answered\n`);
+  } else if (route === undefined) {
+    exchange.say(404, `There are ${PATHS}\n`);
+  } else {
+    await answerOrFail(route, exchange);
+  }
+}
+
+/** What the world did wrong is told, and kept from ending the process. */
+async function answerOrFail(route: Route, exchange: Exchange): Promise<void> {
+  try {
+    await route.answer(exchange);
+  } catch (error) {
+    if (!isKvError(error)) throw error;
+    if (exchange.response.headersSent) exchange.response.destroy();
+    else exchange.refuse(500, failureText(error));
+  }
 }

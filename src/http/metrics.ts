@@ -36,7 +36,7 @@ export class Metrics {
   readonly measures = new StoreMeasures();
   readonly contentType: string;
   readonly #clock: Clock;
-  readonly #loopDelay = new Histogram(LOOP_BOUNDS);
+  readonly loopDelay = new Histogram(LOOP_BOUNDS);
   readonly #registry = new Registry();
   #stats: Stats = new Map();
   #shared: { readonly text: Promise<string>; readonly madeMs: number } | undefined;
@@ -143,7 +143,7 @@ export class Metrics {
       [HISTOGRAMS.batchBytes, batchBytes],
       [HISTOGRAMS.batchRecords, batchRecords],
       [HISTOGRAMS.diskReads, diskReadSeconds],
-      [HISTOGRAMS.loopDelay, this.#loopDelay],
+      [HISTOGRAMS.loopDelay, this.loopDelay],
     ] as const;
     for (const [metric, histogram] of others) {
       this.#addHistogram(metric, [{ labels: {}, histogram }]);
@@ -157,7 +157,7 @@ export class Metrics {
   #watchLoop(): void {
     const dueMs = this.#clock.monotonicMs() + LOOP_DELAY_MS;
     this.#clock.setTimer(LOOP_DELAY_MS, () => {
-      this.#loopDelay.observe(Math.max(0, this.#clock.monotonicMs() - dueMs) / 1000);
+      this.loopDelay.observe(Math.max(0, this.#clock.monotonicMs() - dueMs) / 1000);
       this.#watchLoop();
     });
   }

@@ -141,7 +141,7 @@ class ServerProcess {
     });
     this.#server = server;
     const addresses = await server.start();
-    this.#http?.serves(store, () => server.statLines());
+    this.#http?.serves(store, server);
     this.#control = await this.#openControl(store, env.clock);
     collectWhenQuiet(env.clock);
     if (config.pidFile !== undefined) writePidFile(config.pidFile, logger);
@@ -164,7 +164,7 @@ class ServerProcess {
     if (this.#config.http === undefined) return;
     const { HttpListener } = await import('../http/listener.js');
     this.#http = await HttpListener.listen(env, this.#config);
-    this.#logger.notice(`health and metrics on ${this.#http.addresses.join(', ')}`);
+    this.#logger.notice(`the page, health and metrics on ${this.#http.addresses.join(', ')}`);
   }
 
   /** For kv-compact. A file system without sockets is no reason not to serve. */

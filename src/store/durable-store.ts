@@ -174,6 +174,18 @@ export class DurableStore implements S.Store {
     this.#parts.cache.resetStats();
   }
 
+  segments(): readonly S.SegmentView[] {
+    const { ordered } = this.#parts.log.table;
+    const active = ordered.find(({ sealed }) => !sealed);
+    return ordered.map((segment) => {
+      const { first, last, generation, committedBytes, liveBytes, deadBytes } = segment;
+      const complete = segment.compacting ? 'compacting' : 'sealed';
+      const open = segment === active ? 'active' : 'next';
+      const state = segment.sealed ? complete : open;
+      return { first, last, generation, state, bytes: committedBytes, liveBytes, deadBytes };
+    });
+  }
+
   compact(options: { readonly everything?: boolean } = {}): Promise<S.CompactionReport> {
     return this.#janitor.compact(options.everything ?? false);
   }

@@ -242,6 +242,20 @@ export interface ListPage {
   readonly cursor: number;
 }
 
+/** One log file, as a picture of the log shows it. */
+export interface SegmentView {
+  /** The numbers that it has the records of; more than one after a compaction. */
+  readonly first: number;
+  readonly last: number;
+  /** How many compactions its oldest records have been through. */
+  readonly generation: number;
+  /** Complete; being rewritten at the moment; the one that grows; made ahead for after that. */
+  readonly state: 'sealed' | 'compacting' | 'active' | 'next';
+  readonly bytes: number;
+  readonly liveBytes: number;
+  readonly deadBytes: number;
+}
+
 export interface Store {
   /** Unix time in ms on the store's clock: never goes back, also across restarts. */
   nowMs(): number;
@@ -275,6 +289,8 @@ export interface Store {
   /** Counters and gauges of the engine, name → value, in the order to print. */
   stats(): ReadonlyMap<string, number | string>;
   resetStats(): void;
+  /** Every segment, in log order. */
+  segments(): readonly SegmentView[];
 
   compact(options?: { readonly everything?: boolean }): Promise<CompactionReport>;
   /** Writes the JSON snapshot; resolves when it is durable. */

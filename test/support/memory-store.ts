@@ -54,6 +54,7 @@ export class MemoryStore implements S.Store {
   }
 
   readonly clockAheadMs = 0;
+  readonly segments = (): readonly S.SegmentView[] => [];
 
   nowMs(): number {
     return this.#options.nowMs?.() ?? Date.now();

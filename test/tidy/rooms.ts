@@ -135,11 +135,14 @@ const HOUSE: readonly Room[] = [
     places: ['control/'],
     may: names('env bytes interface admission'),
   },
-  // Health and metrics for whoever watches the server: loaded only with --http.
+  // What the page says to the server and hears from it, and the page itself, which runs in a browser.
+  { name: 'page wire', places: ['http/page/wire.ts'], may: [] },
+  { name: 'browser', places: ['http/page/browser/'], may: ['page wire'] },
+  // Health, metrics and the page for whoever watches the server: loaded only with --http.
   {
     name: 'http',
     places: ['http/'],
-    may: names('env config interface admission server'),
+    may: [...names('env config interface admission gate server control'), 'page wire'],
   },
   {
     name: 'process',

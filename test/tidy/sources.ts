@@ -166,14 +166,22 @@ function read(path: string, file: SourceFile): Source {
   return { path, text, imports, functions, exported, named };
 }
 
+/** What runs on Node, and what runs in browsers. */
+const PROJECTS = ['tsconfig.json', 'src/http/page/browser/tsconfig.json'];
+
 function readAll(): Source[] {
+  const sources = PROJECTS.flatMap(readProject);
+  return [...new Map(sources.map((source) => [source.path, source])).values()];
+}
+
+function readProject(config: string): Source[] {
   const api = new API({ cwd: root });
   try {
     const project = api
-      .updateSnapshot({ openProject: join(root, 'tsconfig.json') })
+      .updateSnapshot({ openProject: join(root, config) })
       .getProjects()
       .at(0);
-    if (project === undefined) throw new Error('tsconfig.json opens no project');
+    if (project === undefined) throw new Error(`${config} opens no project`);
     const { program } = project;
     return program.getSourceFileNames().flatMap((name) => {
       const path = relative(root, name);

@@ -54,6 +54,7 @@ export class Compaction {
     // From here on a segment of the run notes what kills items whose records were copied alive.
     const before = new FlushNeed();
     for (const { flushNeed } of run) before.add(flushNeed.take());
+    for (const segment of run) segment.compacting = true;
     try {
       await this.#replace(run, judge, before);
     } catch (error) {
@@ -62,6 +63,8 @@ export class Compaction {
         flushNeed.add(judge.killers.state);
       }
       throw error;
+    } finally {
+      for (const segment of run) segment.compacting = false;
     }
   }
 

@@ -92,7 +92,7 @@ describe('HttpListener', () => {
       body: '[-] replayed: the log is being read\nnot ready\n',
     });
     const store = new MemoryStore();
-    listener.serves(store, () => []);
+    listener.serves(store, { statLines: () => [], describeConnections: () => [].values() });
     for (const name of ['readyz', 'healthz']) {
       expect(await ask(`${url}/${name}`)).to.deep.equal({ status: 200, body: 'ok\n' });
     }

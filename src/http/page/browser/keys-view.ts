@@ -1,0 +1,135 @@
+// The browser of keys: a page at a time, with a filter by prefix. Arrows move between keys, Enter opens one.
+
+import type { KeyPage, ListedKey } from '../wire.js';
+import { byId, make, numberCell, within } from './elements.js';
+import { bytesText, durationText, ttlText } from './format.js';
+import { decodeBase64, keyText } from './octets.js';
+import { ask, failureOf } from './session.js';
+import type { ValuePanel } from './value-panel.js';
+
+/** A page of the server has at least so many, if there are. */
+const PAGE_KEYS = 50;
+
+export class KeysView {
+  readonly #panel: ValuePanel;
+  readonly #prefix = byId('prefix', HTMLInputElement);
+  readonly #rows = within(document, '#key-table tbody', HTMLTableSectionElement);
+  readonly #note = byId('page-note', HTMLElement);
+  readonly #previous = byId('previous', HTMLButtonElement);
+  readonly #next = byId('next', HTMLButtonElement);
+  /** Where the pages so far began; the last is the one that is shown. */
+  #cursors: number[] = [0];
+  #cursorAfter = 0;
+  #isShown = false;
+  /** Counts searches: what comes too late is not shown. */
+  #search = 0;
+
+  constructor(panel: ValuePanel) {
+    this.#panel = panel;
+    byId('search', HTMLFormElement).addEventListener('submit', (event) => {
+      event.preventDefault();
+      this.#cursors = [0];
+      void this.refresh();
+    });
+    this.#next.addEventListener('click', () => {
+      this.#cursors.push(this.#cursorAfter);
+      void this.refresh();
+    });
+    this.#previous.addEventListener('click', () => {
+      this.#cursors.pop();
+      void this.refresh();
+    });
+    byId('new-key', HTMLButtonElement).addEventListener('click', () => panel.compose());
+    this.#rows.addEventListener('keydown', (event) => this.#move(event));
+  }
+
+  set mayWrite(mayWrite: boolean) {
+    byId('new-key', HTMLButtonElement).hidden = !mayWrite;
+  }
+
+  /** Asks for the first page when it is looked at for the first time. */
+  show(): void {
+    if (this.#isShown) return;
+    this.#isShown = true;
+    void this.refresh();
+  }
+
+  focusSearch(): void {
+    this.#prefix.focus();
+    this.#prefix.select();
+  }
+
+  /** The page that is shown, as it is now. */
+  async refresh(): Promise<void> {
+    const search = ++this.#search;
+    const prefix = this.#prefix.value;
+    let cursor = this.#cursors.at(-1) ?? 0;
+    const keys: ListedKey[] = [];
+    this.#note.textContent = 'Looking…';
+    try {
+      for (let isPart = true; isPart;) {
+        const query = new URLSearchParams({ cursor: String(cursor), prefix });
+        const page = await ask<KeyPage>(`/page/keys?${query}`);
+        if (search !== this.#search) return;
+        keys.push(...page.keys);
+        ({ cursor } = page);
+        isPart = page.isPart && keys.length < PAGE_KEYS;
+        if (isPart) this.#note.textContent = `Looking… ${keys.length} so far`;
+      }
+      this.#list(keys, cursor);
+    } catch (error) {
+      this.#note.textContent = failureOf(error);
+    }
+  }
+
+  #list(keys: readonly ListedKey[], cursor: number): void {
+    this.#cursorAfter = cursor;
+    this.#next.disabled = cursor === 0;
+    this.#previous.disabled = this.#cursors.length < 2;
+    this.#rows.replaceChildren(...keys.map((each, at) => this.#rowOf(each, at === 0)));
+    const page = this.#cursors.length;
+    const isAll = cursor === 0 && page === 1;
+    const what = keys.length === 1 ? '1 key' : `${keys.length} keys`;
+    this.#note.textContent = isAll ? `${what}, all there are` : `Page ${page}, ${what}`;
+    if (keys.length === 0) this.#note.textContent = 'No such keys';
+  }
+
+  #rowOf({ key, bytes, ttl, idle }: ListedKey, isFirst: boolean): HTMLTableRowElement {
+    const octets = decodeBase64(key);
+    const attributes = { type: 'button', class: 'key mono', tabindex: isFirst ? '0' : '-1' };
+    const button = make('button', attributes, keyText(octets));
+    button.addEventListener('click', () => {
+      this.#choose(button);
+      void this.#panel.open(octets);
+    });
+    return make(
+      'tr',
+      {},
+      make('td', {}, button),
+      numberCell(bytesText(bytes)),
+      numberCell(ttlText(ttl)),
+      numberCell(durationText(idle)),
+    );
+  }
+
+  /** One key of the table is in the order of the Tab key. */
+  #choose(button: HTMLButtonElement): void {
+    for (const each of this.#buttons) each.tabIndex = each === button ? 0 : -1;
+    for (const each of this.#buttons) each.toggleAttribute('aria-current', each === button);
+  }
+
+  get #buttons(): HTMLButtonElement[] {
+    return [...this.#rows.querySelectorAll<HTMLButtonElement>('button.key')];
+  }
+
+  #move(event: KeyboardEvent): void {
+    const buttons = this.#buttons;
+    const at = buttons.findIndex((each) => each === document.activeElement);
+    const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: buttons.length - 1 }[event.key];
+    const button = to === undefined ? undefined : buttons[to];
+    if (button === undefined) return;
+    event.preventDefault();
+    for (const each of buttons) each.tabIndex = each === button ? 0 : -1;
+    button.focus();
+  }
+}

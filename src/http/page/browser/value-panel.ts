@@ -1,0 +1,167 @@
+// One key and its value, as text, JSON or hex; with --http-write a form to change it.
+//
+// Invariant: a change of a key that was looked at is made only if the key is still as it was seen (its CAS token).
+
+import type { ChangeAnswer, ShownValue } from '../wire.js';
+import { byId, make } from './elements.js';
+import { bytesText, countText, ttlText } from './format.js';
+import {
+  decodeBase64,
+  encodeBase64,
+  hexDump,
+  indentedJson,
+  keyText,
+  utf8Of,
+  valueText,
+} from './octets.js';
+import { failureOf, post } from './session.js';
+import { ValueForm } from './value-form.js';
+
+const FORMS = ['text', 'JSON', 'hex'] as const;
+
+type Form = (typeof FORMS)[number];
+
+export class ValuePanel {
+  readonly #panel = byId('value', HTMLElement);
+  readonly #body = byId('value-body', HTMLElement);
+  readonly #title = byId('value-title', HTMLElement);
+  readonly #onChange: () => void;
+  #form: Form | undefined;
+  mayWrite = false;
+
+  /** `onChange`: keys are others now. */
+  constructor(onChange: () => void) {
+    this.#onChange = onChange;
+  }
+
+  async open(key: Uint8Array): Promise<void> {
+    this.#title.textContent = keyText(key);
+    try {
+      this.#show(key, await post<ShownValue>('/page/value', { key: encodeBase64(key) }));
+    } catch (error) {
+      this.#tell(failureOf(error));
+    }
+    this.#panel.scrollIntoView({ block: 'nearest' });
+  }
+
+  /** A new key. */
+  compose(): void {
+    this.#title.textContent = 'New key';
+    const form = new ValueForm(undefined, (key) => this.#changed(key, 'Stored'));
+    this.#body.replaceChildren(form.element);
+    form.focus();
+  }
+
+  #tell(text: string): void {
+    this.#body.replaceChildren(make('p', { class: 'note', role: 'status' }, text));
+  }
+
+  #changed(key: Uint8Array, what: string): void {
+    this.#onChange();
+    void this.open(key).then(() => {
+      this.#body.prepend(make('p', { class: 'note done', role: 'status' }, what));
+    });
+  }
+
+  #show(key: Uint8Array, shown: ShownValue): void {
+    const octets = decodeBase64(shown.value);
+    const isCut = octets.length < shown.bytes;
+    const facts: readonly (readonly [string, string])[] = [
+      ['value', bytesText(shown.bytes)],
+      ['flags', countText(shown.flags)],
+      ['time to live', shown.ttl < 0 ? 'for ever' : ttlText(shown.ttl)],
+      ['CAS', shown.cas],
+    ];
+    const list = make('dl', { class: 'facts' });
+    for (const [name, text] of facts) {
+      list.append(make('div', {}, make('dt', {}, name), make('dd', {}, text)));
+    }
+    const text = make('pre', { tabindex: '0', class: 'octets', 'aria-label': 'The value' });
+    this.#body.replaceChildren(list, this.#tabs(octets, isCut, text), text);
+    if (isCut) {
+      const cut = `The first ${bytesText(octets.length)} of ${bytesText(shown.bytes)}.`;
+      this.#body.append(make('p', { class: 'note' }, cut));
+    }
+    if (this.mayWrite) this.#body.append(this.#changes(key, shown, octets, isCut));
+  }
+
+  /** How to show it: what was chosen last, where that can be. */
+  #tabs(octets: Uint8Array, isCut: boolean, text: HTMLElement): HTMLElement {
+    const whole = isCut ? undefined : utf8Of(octets);
+    const json = whole === undefined ? undefined : indentedJson(whole);
+    const isStructure = json !== undefined && /^[[{]/.test(json);
+    const texts: Readonly<Record<Form, () => string>> = {
+      text: () => valueText(octets),
+      JSON: () => json ?? '',
+      hex: () => hexDump(octets),
+    };
+    const fallback = utf8Of(octets) === undefined && !isCut ? 'hex' : 'text';
+    const natural = isStructure ? 'JSON' : fallback;
+    const wanted = this.#form === 'JSON' && json === undefined ? undefined : this.#form;
+    const fields = make(
+      'fieldset',
+      { class: 'forms' },
+      make('legend', { class: 'unseen' }, 'Shown as'),
+    );
+    for (const form of FORMS) {
+      const input = make('input', { type: 'radio', name: 'form', value: form });
+      input.checked = form === (wanted ?? natural);
+      input.disabled = form === 'JSON' && json === undefined;
+      input.addEventListener('change', () => {
+        this.#form = form;
+        write(text, form, texts[form]());
+      });
+      fields.append(make('label', {}, input, form));
+    }
+    write(text, wanted ?? natural, texts[wanted ?? natural]());
+    return fields;
+  }
+
+  #changes(key: Uint8Array, shown: ShownValue, octets: Uint8Array, isCut: boolean): HTMLElement {
+    const buttons = make('div', { class: 'buttons' });
+    const text = isCut ? undefined : editable(octets);
+    const edit = make('button', { type: 'button' }, 'Edit');
+    edit.disabled = text === undefined;
+    if (text === undefined) edit.title = 'Only text that is shown whole can be edited';
+    edit.addEventListener('click', () => {
+      const form = new ValueForm({ key, text: text ?? '', shown }, () =>
+        this.#changed(key, 'Stored'),
+      );
+      this.#body.replaceChildren(form.element);
+      form.focus();
+    });
+    const remove = make('button', { type: 'button', class: 'danger' }, 'Delete');
+    remove.addEventListener('click', () => {
+      const sure = make('button', { type: 'button', class: 'danger' }, 'Delete it now');
+      sure.addEventListener('click', () => void this.#delete(key, shown.cas));
+      remove.replaceWith(sure);
+      sure.focus();
+    });
+    buttons.append(edit, remove);
+    return buttons;
+  }
+
+  async #delete(key: Uint8Array, cas: string): Promise<void> {
+    try {
+      const { status } = await post<ChangeAnswer>('/page/delete', { key: encodeBase64(key), cas });
+      this.#tell(
+        status === 'exists' ? 'It was changed meanwhile: look at it again.' : `It is ${status}.`,
+      );
+      this.#onChange();
+    } catch (error) {
+      this.#tell(failureOf(error));
+    }
+  }
+}
+
+/** Rows of a dump are not broken. */
+function write(element: HTMLElement, form: Form, text: string): void {
+  element.classList.toggle('rows', form === 'hex');
+  element.textContent = text;
+}
+
+/** A field for text would change other line ends. */
+function editable(octets: Uint8Array): string | undefined {
+  const text = utf8Of(octets);
+  return text?.includes('\r') === true ? undefined : text;
+}

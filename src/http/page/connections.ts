@@ -1,0 +1,20 @@
+// The connections as `stats conns` tells of them, for the page: so many of them as a page shows.
+
+import type { Exchange } from '../exchange.js';
+import type { Serving } from './serving.js';
+import type { ConnectionList, ConnectionView } from './wire.js';
+
+/** Composed in one turn. */
+const LISTED_MAX = 500;
+
+export function listConnections(exchange: Exchange, { server }: Serving): void {
+  const connections: ConnectionView[] = [];
+  let total = 0;
+  for (const each of server.describeConnections()) {
+    total += 1;
+    if (connections.length === LISTED_MAX) continue;
+    const { id, address, listenAddress: listener = '', state, idleSeconds: idle } = each;
+    connections.push({ id, address, listener, state, idle });
+  }
+  exchange.sayJson({ connections, total } satisfies ConnectionList);
+}
