@@ -9,12 +9,12 @@ const LISTED_MAX = 500;
 
 export function listConnections(exchange: Exchange, { server }: Serving): void {
   const connections: ConnectionView[] = [];
-  let total = 0;
+  let isCut = false;
   for (const each of server.describeConnections()) {
-    total += 1;
-    if (connections.length === LISTED_MAX) continue;
+    isCut = connections.length === LISTED_MAX;
+    if (isCut) break;
     const { id, address, listenAddress: listener = '', state, idleSeconds: idle } = each;
     connections.push({ id, address, listener, state, idle });
   }
-  exchange.sayJson({ connections, total } satisfies ConnectionList);
+  exchange.sayJson({ connections, isCut } satisfies ConnectionList);
 }

@@ -162,8 +162,8 @@ export interface ConnectionView {
 
 export interface ConnectionList {
   readonly connections: readonly ConnectionView[];
-  /** More than are listed. */
-  readonly total: number;
+  /** There are more. */
+  readonly isCut: boolean;
 }
 
 /** What a change came to, as the store says it. */

@@ -30,9 +30,9 @@ export class ConnectionsView {
     }
   }
 
-  #list({ connections, total }: ConnectionList): void {
-    const more = total > connections.length ? `, the first ${connections.length} are listed` : '';
-    this.#note.textContent = `${countText(total)} with the listeners${more}`;
+  #list({ connections, isCut }: ConnectionList): void {
+    const count = countText(connections.length);
+    this.#note.textContent = isCut ? `the first ${count}` : `${count} with the listeners`;
     this.#rows.replaceChildren(
       ...connections.map(({ id, address, listener, state, idle }) =>
         make(

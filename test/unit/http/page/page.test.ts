@@ -250,7 +250,7 @@ describe('Page', () => {
     const url = await serve(new MemoryStore());
     expect(JSON.parse((await askHttp(`${url}/page/connections`)).body)).to.deep.equal({
       connections: [{ id: 1, address: 'tcp:1', listener: 'tcp:2', state: 'conn_read', idle: 3 }],
-      total: 1,
+      isCut: false,
     });
   });
 });
