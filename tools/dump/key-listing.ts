@@ -43,7 +43,10 @@ async function metadumpInTurn(
     if (!answer.startsWith('BUSY')) return answer;
     await setTimeout(BUSY_WAIT_MS);
   }
-  throw new ToolError(EXIT.busy, 'The LRU crawler of the server has been busy for 30 s: try again');
+  throw new ToolError(
+    EXIT.unreachable,
+    'The LRU crawler of the server has been busy for 30 s: try again',
+  );
 }
 
 /** Resolves with the last line: `END`, or why there is no listing. */
