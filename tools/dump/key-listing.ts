@@ -106,7 +106,7 @@ async function cachedump(
   if (listed >= held) return undefined;
   return (
     `the server has no LRU crawler, and its stats cachedump listed ${formatCount(listed)} of ` +
-    `${formatCount(held)} keys: it shows about 1 MiB of keys per slab class, and a new memcached cold ones only`
+    `${formatCount(held)} keys: it shows the keys that fit into 2 MiB per slab class, and a new memcached cold ones only`
   );
 }
 
