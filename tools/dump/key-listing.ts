@@ -43,7 +43,10 @@ async function metadumpInTurn(
     if (!answer.startsWith('BUSY')) return answer;
     await setTimeout(BUSY_WAIT_MS);
   }
-  throw new ToolError(EXIT.busy, 'The LRU crawler of the server has been busy for 30 s: try again');
+  throw new ToolError(
+    EXIT.unreachable,
+    'The LRU crawler of the server has been busy for 30 s: try again',
+  );
 }
 
 /** Resolves with the last line: `END`, or why there is no listing. */
@@ -103,7 +106,7 @@ async function cachedump(
   if (listed >= held) return undefined;
   return (
     `the server has no LRU crawler, and its stats cachedump listed ${formatCount(listed)} of ` +
-    `${formatCount(held)} keys: it shows about 1 MiB of keys per slab class, and a new memcached cold ones only`
+    `${formatCount(held)} keys: it shows the keys that fit into 2 MiB per slab class, and a new memcached cold ones only`
   );
 }
 

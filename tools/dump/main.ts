@@ -56,7 +56,7 @@ async function addOptions(
     .addOption(
       new Option(
         '--format <form>',
-        'json with a checksum, ndjson: one object a line, or csv (default: json, of a server ndjson)',
+        'json with a checksum, ndjson: one object per line, or csv (default: json, of a server ndjson)',
       ).choices(['json', 'ndjson', 'csv']),
     )
     .addOption(

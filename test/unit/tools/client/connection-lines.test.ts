@@ -13,10 +13,10 @@ const LISTING_BYTES = 32 * 1024 * 1024;
 
 describe('Connection', () => {
   let listener: net.Server;
-  let onSocket: (socket: net.Socket) => void;
+  let onSocket: ((socket: net.Socket) => void) | undefined;
 
   beforeEach(async () => {
-    listener = net.createServer((socket) => onSocket(socket)).listen(0, '127.0.0.1');
+    listener = net.createServer((socket) => onSocket?.(socket)).listen(0, '127.0.0.1');
     await once(listener, 'listening');
   });
   afterEach(() => listener.close());
