@@ -15,6 +15,7 @@ import { failureText, systemCode } from '../errors.js';
 import {
   HISTORY_NAME,
   keptLargeValueName,
+  keptLargeValueStart,
   keptSegmentName,
   largeValueName,
   parseKeptName,
@@ -38,6 +39,15 @@ interface KeptFile {
   readonly name: string;
   readonly bytes: number;
   readonly replacedMs: number;
+}
+
+/** A file of the history that holds every record of its place in the log. */
+export interface WholeSegment {
+  /** The log number that it stands for. */
+  readonly last: number;
+  readonly path: string;
+  /** Up to the end of its last batch. */
+  readonly bytes: number;
 }
 
 interface HistoryStats {
@@ -122,6 +132,25 @@ export class History {
     const kept = keptLargeValueName({ id, replacedSeq: seq, replacedMs });
     if (seq > 0) await this.#tryKeep(() => this.#link(name, kept, bytes, replacedMs));
     await this.#fs.remove(join(this.#dir, name));
+  }
+
+  /** The segments here that lack no record, by the log number that each stands for. */
+  wholeSegments(): ReadonlyMap<number, WholeSegment> {
+    const found = new Map<number, WholeSegment>();
+    for (const { name } of this.#files) {
+      const kept = parseKeptName(name);
+      if (kept === undefined || !('horizon' in kept) || kept.horizon !== 0) continue;
+      const { last, bytes } = kept;
+      found.set(last, { last, bytes, path: join(this.#folder, name) });
+    }
+    return found;
+  }
+
+  /** Where the large value of that number is kept; undefined: nowhere here. */
+  largeValuePath(id: number): string | undefined {
+    const start = keptLargeValueStart(id);
+    const kept = this.#files.find(({ name }) => name.startsWith(start));
+    return kept === undefined ? undefined : join(this.#folder, kept.name);
   }
 
   /** Removes what is too old and what is too much. */

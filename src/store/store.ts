@@ -14,6 +14,7 @@
 //   of promises.
 
 import type { Durability } from '../log/durability.js';
+import type { ChangeLog } from './change-feed.js';
 
 export type Maybe<T> = T | Promise<T>;
 
@@ -265,6 +266,8 @@ export interface Store {
 
   /** What is on the disk, and whether input should wait. */
   readonly durability: Durability;
+  /** Its changes, to be followed; undefined: the engine keeps no log that could be read again. */
+  readonly changeLog: ChangeLog | undefined;
   /** Called when an item goes because the store is at its bounds; `fetched`: somebody had read it. */
   onEvicted(call: (item: Evicted) => void): void;
   /** A new bound of the memory for hot values. */

@@ -55,6 +55,9 @@ export class MemoryStore implements S.Store {
 
   readonly clockAheadMs = 0;
 
+  /** It keeps no log. */
+  readonly changeLog = undefined;
+
   nowMs(): number {
     return this.#options.nowMs?.() ?? Date.now();
   }

@@ -58,6 +58,12 @@ const LOG: readonly Room[] = [
     places: ['log/'],
     may: names('env durability bytes segments commit recovery'),
   },
+  // Whoever follows the log: reads it again while it is written.
+  {
+    name: 'feed',
+    places: ['log/feed/'],
+    may: names('env durability bytes segments log'),
+  },
 ];
 
 const STORE: readonly Room[] = [
@@ -66,6 +72,7 @@ const STORE: readonly Room[] = [
     name: 'interface',
     places: [
       'store/store.ts',
+      'store/change-feed.ts',
       'store/options.ts',
       'store/clock.ts',
       'store/counters.ts',
@@ -87,6 +94,12 @@ const STORE: readonly Room[] = [
     name: 'items',
     places: ['store/items/'],
     may: names('env durability bytes segments commit log interface keydir value-cache flushes'),
+  },
+  {
+    // The change feed: what each record of the log means to whoever follows.
+    name: 'changes',
+    places: ['store/changes/'],
+    may: names('env bytes segments log feed interface'),
   },
   {
     name: 'background',
@@ -148,7 +161,7 @@ const HOUSE: readonly Room[] = [
   },
   {
     name: 'library',
-    places: ['index.ts', 'embedded.ts', 'embedded-arguments.ts'],
+    places: ['index.ts', 'embedded.ts', 'embedded-arguments.ts', 'embedded-changes.ts'],
     may: names('env interface engine gate'),
   },
 ];

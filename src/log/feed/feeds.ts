@@ -1,0 +1,75 @@
+// The feeds of one log: begins them, and wakes all that wait when the watermark has moved. Made when somebody follows for
+// the first time: until then nothing of it costs a commit anything.
+//
+// Invariant: opening and closing files take one thread of the pool at a time, however many followers come and go.
+
+import type { Env } from '../../env/env.js';
+import { PoolShare, sharing } from '../../env/pool-share.js';
+import { KvError } from '../../errors.js';
+import type { History } from '../history.js';
+import { FeedPace } from './feed-pace.js';
+import { RecordFeed } from './record-feed.js';
+import { FeedSources, type FeedLog } from './sources.js';
+
+export class Feeds {
+  readonly pace: FeedPace;
+  /** How often there was news: who has seen the same number has missed none. */
+  moves = 0;
+  isClosed = false;
+  readonly #log: FeedLog;
+  readonly #sources: FeedSources;
+  readonly #open = new Set<RecordFeed>();
+  #waiting: (() => void)[] = [];
+
+  constructor({ fs, clock }: Pick<Env, 'fs' | 'clock'>, log: FeedLog, history: History) {
+    this.#log = log;
+    this.pace = new FeedPace(clock);
+    this.#sources = new FeedSources(sharing(fs, new PoolShare(1)), log, history);
+    log.durability.onDurable(() => this.#move());
+  }
+
+  /**
+   * A feed of the records after that seq; undefined: of those to come; `oldest`: of all that are kept without a gap. Throws
+   * KV_TOO_OLD, KV_BAD_OPTION for a seq that was not given out, KV_CLOSED.
+   */
+  async begin(after: number | 'oldest' | undefined): Promise<RecordFeed> {
+    if (this.isClosed) throw new KvError('KV_CLOSED', 'The store is closed');
+    const { provableSeq, durability } = this.#log;
+    if (typeof after === 'number' && after > durability.lastSeq) {
+      const message = `The newest change has seq ${durability.lastSeq}: ${after} is not of this store`;
+      throw new KvError('KV_BAD_OPTION', message);
+    }
+    const seq = after === 'oldest' ? await this.#sources.oldest() : (after ?? provableSeq);
+    const feed = await RecordFeed.begin(this.#sources, this.pace, seq);
+    this.#open.add(feed);
+    return feed;
+  }
+
+  /** Resolves when there is more news than `seen`, or the store closes. `onWake` has the call that ends the wait early. */
+  moved(seen: number, onWake: (wake: () => void) => void = () => {}): Promise<void> {
+    if (this.isClosed || this.moves !== seen) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#waiting.push(resolve);
+      onWake(resolve);
+    });
+  }
+
+  async end(feed: RecordFeed): Promise<void> {
+    this.#open.delete(feed);
+    await feed.close();
+  }
+
+  /** Every feed ends; resolves when their files are closed. */
+  async close(): Promise<void> {
+    this.isClosed = true;
+    this.#move();
+    await Promise.all([...this.#open].map((feed) => this.end(feed)));
+  }
+
+  #move(): void {
+    this.moves += 1;
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const wake of waiting) wake();
+  }
+}
