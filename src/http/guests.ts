@@ -5,7 +5,9 @@
 // - When all places are taken, the oldest connection goes: a newcomer is never locked out by those who say nothing.
 // - A connection has a time for its handshake, its request and the reading of its answer together. The time begins again
 //   with each whole answer. So a slow or endless client is dropped, whatever it is slow at.
-// - One request of a connection is answered at a time: who sends more in advance is dropped.
+// - One request of a connection is answered at a time: whoever sends more in advance is dropped.
+// - An endless answer (stream.ts) has no time as a whole. Each of its pieces has to be taken within that time. Such
+//   connections are kept when others need room; there are few, so that places are left for those.
 
 import type { Duplex } from 'node:stream';
 
@@ -14,9 +16,10 @@ import { Admission } from '../server/admission.js';
 
 /** Within the descriptors that the server keeps back from its clients (server/descriptors.ts). */
 const GUESTS_MAX = 12;
+const STREAMS_MAX = 8;
 const PATIENCE_MS = 10_000;
 
-class Visitor {
+export class Visitor {
   readonly #socket: Duplex;
   readonly #clock: Clock;
   #deadline: Timer;
@@ -35,11 +38,21 @@ class Visitor {
     this.#socket.destroy();
   }
 
+  /** From now on it may stay, until `hurry` is called. */
+  rest(): void {
+    this.#deadline.cancel();
+  }
+
+  /** It has its time again to take what was sent. */
+  hurry(): void {
+    this.#deadline.cancel();
+    if (!this.#socket.destroyed) this.#deadline = this.#newDeadline();
+  }
+
   /** Its answer has gone out. */
   answered(): void {
     this.isBusy = false;
-    this.#deadline.cancel();
-    if (!this.#socket.destroyed) this.#deadline = this.#newDeadline();
+    this.hurry();
   }
 
   #newDeadline(): Timer {
@@ -52,6 +65,7 @@ export class Guests {
   readonly #inside = new Admission(() => GUESTS_MAX);
   /** By the socket that HTTP is spoken on: with TLS that is not the one which was accepted. */
   readonly #bySocket = new WeakMap<Duplex, Visitor>();
+  #streams = 0;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -74,6 +88,19 @@ export class Guests {
   /** Undefined: it has gone. */
   of(socket: Duplex): Visitor | undefined {
     return this.#bySocket.get(socket);
+  }
+
+  /** False: there are as many endless answers as there may be. Else `endStream` must be called once. */
+  beginStream(guest: Visitor): boolean {
+    if (this.#streams >= STREAMS_MAX) return false;
+    this.#streams += 1;
+    this.#inside.spoke(guest);
+    guest.rest();
+    return true;
+  }
+
+  endStream(): void {
+    this.#streams -= 1;
   }
 
   destroyAll(): void {

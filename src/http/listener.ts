@@ -20,6 +20,7 @@ import type { StatLines } from '../server/stats/lines.js';
 import type { TlsListeners } from '../server/tls.js';
 import type { Store } from '../store/store.js';
 import { Guard } from './guard.js';
+import { Exchange } from './exchange.js';
 import { Guests } from './guests.js';
 import { Health, healthText, isWell, type HealthCheck } from './health.js';
 import { Metrics } from './metrics.js';
@@ -27,7 +28,6 @@ import { Metrics } from './metrics.js';
 const HEADER_BYTES_MAX = 8 * 1024;
 const HEADERS_MAX = 64;
 const BACKLOG = 64;
-const TEXT = 'text/plain; charset=utf-8';
 
 /** Accepted sockets go to the door as they are. */
 const plainMaker: ServerMaker = (options, door) =>
@@ -135,63 +135,49 @@ export class HttpListener {
     }
     guest.isBusy = true;
     response.once('close', () => guest.answered());
+    const exchange = new Exchange(request, response, this.#guests, guest);
     const { method = '', headers } = request;
     const refusal = this.#guard.refusalOf(request);
     if (headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined) {
       // It is not read: the connection ends with the answer.
       response.shouldKeepAlive = false;
-      end(response, 413, 'A request has no body here\n');
+      exchange.say(413, 'A request has no body here\n');
     } else if (refusal !== undefined) {
       if (refusal.status === 401) response.setHeader('WWW-Authenticate', 'Bearer');
-      end(response, refusal.status, `${refusal.why}\n`);
+      exchange.say(refusal.status, `${refusal.why}\n`);
     } else if (method === 'GET' || method === 'HEAD') {
-      await this.#get(request.url ?? '', response);
+      await this.#get(exchange);
     } else {
       response.setHeader('Allow', 'GET, HEAD');
-      end(response, 405, 'Only GET is answered\n');
+      exchange.say(405, 'Only GET is answered\n');
     }
   }
 
-  async #get(target: string, response: ServerResponse): Promise<void> {
-    const [path = '', query = ''] = target.split('?', 2);
-    const isVerbose = new URLSearchParams(query).has('verbose');
-    switch (path) {
+  async #get(exchange: Exchange): Promise<void> {
+    switch (exchange.path) {
       case '/livez':
-        sayHealth(response, this.#health.liveness(), isVerbose);
+        sayHealth(exchange, this.#health.liveness());
         return;
       case '/readyz':
       case '/healthz':
-        sayHealth(response, this.#health.readiness(), isVerbose);
+        sayHealth(exchange, this.#health.readiness());
         return;
       case '/metrics':
-        await this.#sayMetrics(response);
+        await this.#sayMetrics(exchange);
         return;
       default:
-        end(response, 404, 'There are /metrics, /livez, /readyz and /healthz\n');
+        exchange.say(404, 'There are /metrics, /livez, /readyz and /healthz\n');
     }
   }
 
-  async #sayMetrics(response: ServerResponse): Promise<void> {
+  async #sayMetrics(exchange: Exchange): Promise<void> {
     const { metrics } = this;
-    if (this.#stats === undefined) end(response, 503, 'The log is being read\n');
-    else end(response, 200, await metrics.text(this.#stats), metrics.contentType);
+    if (this.#stats === undefined) exchange.say(503, 'The log is being read\n');
+    else exchange.say(200, await metrics.text(this.#stats), metrics.contentType);
   }
 }
 
-function sayHealth(
-  response: ServerResponse,
-  checks: readonly HealthCheck[],
-  isVerbose: boolean,
-): void {
-  end(response, isWell(checks) ? 200 : 503, healthText(checks, isVerbose));
-}
-
-function end(response: ServerResponse, status: number, text: string, type = TEXT): void {
-  response.writeHead(status, {
-    'Content-Type': type,
-    'Content-Length': Buffer.byteLength(text),
-    'Cache-Control': 'no-store',
-    'X-Content-Type-Options': 'nosniff',
-  });
-  response.end(text);
+function sayHealth(exchange: Exchange, checks: readonly HealthCheck[]): void {
+  const text = healthText(checks, exchange.query.has('verbose'));
+  exchange.say(isWell(checks) ? 200 : 503, text);
 }
