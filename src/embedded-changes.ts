@@ -39,7 +39,8 @@ export async function* changesOf(
   signal: AbortSignal | undefined,
 ): AsyncGenerator<CairnChange, undefined> {
   try {
-    while (signal?.aborted !== true && !feed.isEnded) {
+    const isOver = (): boolean => signal?.aborted === true || feed.isEnded;
+    while (!isOver()) {
       const found = feed.next();
       const change = found instanceof Promise ? await found : found;
       if (change === undefined) await feed.more(signal);

@@ -1,5 +1,5 @@
-// The HTTP listener (--http): health and metrics for whoever watches the server (docs/metrics.md). Loaded only when it is
-// asked for.
+// The HTTP listener (--http): health and metrics for whoever watches the server (docs/metrics.md), and its changes for
+// whoever follows it (docs/feed.md). Loaded only when it is asked for.
 //
 // Invariants:
 // - It is bounded (guests.ts): headers too, and a request has no body. Whoever asks costs the server one short answer.
@@ -19,6 +19,7 @@ import type { Door, HandshakeDoor, Listener, ServerMaker } from '../server/liste
 import type { StatLines } from '../server/stats/lines.js';
 import type { TlsListeners } from '../server/tls.js';
 import type { Store } from '../store/store.js';
+import { sayChanges } from './changes.js';
 import { Guard } from './guard.js';
 import { Exchange } from './exchange.js';
 import { Guests } from './guests.js';
@@ -42,6 +43,7 @@ export class HttpListener {
   /** Who measures what it serves. */
   readonly metrics: Metrics;
   #stats: (() => StatLines) | undefined;
+  #store: Store | undefined;
   #tls: TlsListeners | undefined;
   #listeners: readonly Listener[] = [];
 
@@ -86,6 +88,7 @@ export class HttpListener {
   /** The log was replayed, and clients are served. */
   serves(store: Store, stats: () => StatLines): void {
     this.#health.serves(store);
+    this.#store = store;
     this.#stats = stats;
   }
 
@@ -165,9 +168,18 @@ export class HttpListener {
       case '/metrics':
         await this.#sayMetrics(exchange);
         return;
+      case '/changes':
+        await this.#sayChanges(exchange);
+        return;
       default:
-        exchange.say(404, 'There are /metrics, /livez, /readyz and /healthz\n');
+        exchange.say(404, 'There are /metrics, /changes, /livez, /readyz and /healthz\n');
     }
+  }
+
+  async #sayChanges(exchange: Exchange): Promise<void> {
+    const store = this.#store;
+    if (store === undefined) exchange.say(503, 'The log is being read\n');
+    else await sayChanges(exchange, store.changeLog, this.#env.clock);
   }
 
   async #sayMetrics(exchange: Exchange): Promise<void> {

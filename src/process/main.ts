@@ -138,6 +138,7 @@ class ServerProcess {
       onShutdown: () => void this.#end('shutdown'),
       onVerbosity: (level) => (logger.verbosity = level),
       latencies: metrics?.latencies,
+      httpUrl: this.#http?.addresses[0],
     });
     this.#server = server;
     const addresses = await server.start();

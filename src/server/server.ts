@@ -61,6 +61,8 @@ interface ServerHooks {
   readonly onVerbosity: (level: number) => void;
   /** Undefined: nobody measures. */
   readonly latencies?: Latencies | undefined;
+  /** Of its own HTTP listener; undefined: there is none. */
+  readonly httpUrl?: string | undefined;
 }
 
 export class Server implements ServerControl, ConnectionOwner {
@@ -103,7 +105,8 @@ export class Server implements ServerControl, ConnectionOwner {
     const detail = new PrefixStats(config.prefixDelimiter);
     const logins =
       config.authFile === undefined ? undefined : new Logins(new Users(config.authFile), env);
-    const { version, latencies } = hooks;
+    const { version, latencies, httpUrl } = hooks;
+    const told = { version, latencies, httpUrl };
     const slices = new Slices(clock.defer.bind(clock));
     const onDropped = (): void => void (counters.receipt_kicks += 1);
     const receipts = new Receipts(RECEIPT_BYTES, clock, onDropped);
@@ -113,14 +116,13 @@ export class Server implements ServerControl, ConnectionOwner {
     const shared = { config, trace, slices, receipts, uploads, store, gate, counters, clock };
     this.#services = {
       ...shared,
+      ...told,
       logger,
       control: this,
-      version,
       detail,
       watchers,
       turns,
       logins,
-      latencies,
     };
   }
 

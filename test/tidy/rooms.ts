@@ -152,7 +152,7 @@ const HOUSE: readonly Room[] = [
   {
     name: 'http',
     places: ['http/'],
-    may: names('env config interface admission server'),
+    may: names('env config interface snapshot-file admission server'),
   },
   {
     name: 'process',

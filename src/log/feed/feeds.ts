@@ -19,7 +19,7 @@ export class Feeds {
   readonly #log: FeedLog;
   readonly #sources: FeedSources;
   readonly #open = new Set<RecordFeed>();
-  #waiting: (() => void)[] = [];
+  readonly #waiting = new Set<() => void>();
 
   constructor({ fs, clock }: Pick<Env, 'fs' | 'clock'>, log: FeedLog, history: History) {
     this.#log = log;
@@ -45,12 +45,17 @@ export class Feeds {
     return feed;
   }
 
-  /** Resolves when there is more news than `seen`, or the store closes. `onWake` has the call that ends the wait early. */
-  moved(seen: number, onWake: (wake: () => void) => void = () => {}): Promise<void> {
-    if (this.isClosed || this.moves !== seen) return Promise.resolve();
-    return new Promise((resolve) => {
-      this.#waiting.push(resolve);
-      onWake(resolve);
+  /** Resolves when there is more news than `seen`, when the store closes, or when `signal` is aborted. */
+  async moved(seen: number, signal?: AbortSignal): Promise<void> {
+    if (this.isClosed || this.moves !== seen) return;
+    await new Promise<void>((resolve) => {
+      const wake = (): void => {
+        signal?.removeEventListener('abort', wake);
+        this.#waiting.delete(wake);
+        resolve();
+      };
+      this.#waiting.add(wake);
+      signal?.addEventListener('abort', wake);
     });
   }
 
@@ -68,8 +73,6 @@ export class Feeds {
 
   #move(): void {
     this.moves += 1;
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const wake of waiting) wake();
+    for (const wake of this.#waiting) wake();
   }
 }

@@ -85,7 +85,7 @@ export class FeedSources {
       'KV_TOO_OLD',
       `Compaction has removed changes after seq ${seq}; all of them are kept after seq ${oldest}: ` +
         'start again from a dump, and follow after its seq',
-      { path: this.#log.dir },
+      { path: this.#log.dir, oldestSeq: oldest },
     );
   }
 

@@ -91,5 +91,6 @@ export function settingsLines(services: Services): StatLines {
     ['kv_compact_ratio', config.compactRatio],
     ['kv_compact_min', config.compactMinBytes],
     ['kv_snapshot', config.snapshot],
+    ['kv_http', services.httpUrl ?? 'no'],
   ];
 }

@@ -108,14 +108,7 @@ class LogChangeFeed implements ChangeFeed {
 
   async more(signal?: AbortSignal): Promise<void> {
     if (signal?.aborted === true || this.#isClosed) return;
-    let wake = (): void => {};
-    const moved = this.#feeds.moved(this.#seenMoves, (resolve) => (wake = resolve));
-    signal?.addEventListener('abort', wake, { once: true });
-    try {
-      await moved;
-    } finally {
-      signal?.removeEventListener('abort', wake);
-    }
+    await this.#feeds.moved(this.#seenMoves, signal);
   }
 
   async close(): Promise<void> {
