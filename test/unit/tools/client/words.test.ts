@@ -97,6 +97,7 @@ async function runHere(port: string, mode: Mode, line: readonly string[]): Promi
     endpoint,
     mode,
     connect: () => Connection.open(endpoint, { timeoutMs: 5000 }),
+    connectionOptions: () => Promise.resolve({ timeoutMs: 5000 }),
     run: async () => EXIT.ok,
   };
   const program = createProgram('kv-client', '').configureOutput({ writeErr: () => undefined });
