@@ -135,7 +135,7 @@ export class DurableStore implements S.Store {
     return { entries, cursor: next };
   }
 
-  get changeLog(): S.Store['changeLog'] {
+  get changeLog(): LogChanges {
     const { env, log, history } = this.#parts;
     this.#changeLog ??= new LogChanges(env, log, history, this);
     return this.#changeLog;
