@@ -87,6 +87,8 @@ class Life {
     } catch (error) {
       if (!isKvError(error, 'KV_TOO_OLD')) throw error;
       await this.#leave();
+      // A full disk has no room for a dump: later.
+      if (sim.world.disk.capacityBytes !== Infinity) return;
       await sim.wait(sim.store.snapshot());
       const dump = sim.world.disk.find('/data/snapshot.json');
       copy.load(Buffer.from(dump!.cached()).toString());

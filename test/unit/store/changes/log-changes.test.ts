@@ -214,6 +214,47 @@ describe('LogChanges', () => {
     expect(await told(sim, { after: 0 })).to.deep.equal(found);
   });
 
+  describe('seqs that a full disk took back', () => {
+    /** Puts that are taken back; no seal says yet that their seqs were given out. */
+    const loseSome = async (): Promise<void> => {
+      await open();
+      await fill(sim, 5);
+      sim.world.disk.capacityBytes = sim.world.disk.usedBytes();
+      for (let at = 0; at < 30; at++) {
+        await sim.words.set(`lost${at}`, 'x'.repeat(3000));
+        await sim.advance(5);
+      }
+      sim.world.disk.capacityBytes = Infinity;
+      expect(sim.store.durability.lastSeq).to.be.greaterThan(sim.words.listAll(100).length);
+    };
+
+    it('are no reason to say that changes are missing', async () => {
+      await loseSome();
+      await sim.advance(5000);
+      const feed = await follow(sim, { after: 0 });
+      const found = seqs(await sim.wait(drain(feed)));
+      await sim.wait(sim.store.compact({ everything: true }));
+      await sim.words.set('next', 'x');
+      await sim.words.durable();
+      const next = await sim.wait(drain(feed));
+      expect(next.map(({ key }) => key)).to.deep.equal(['next']);
+      expect(next[0]?.seq).to.be.greaterThan(found.at(-1)! + 1);
+      await sim.wait(feed.close());
+    });
+
+    it('are nothing to go on after: a start gives them out again', async () => {
+      await loseSome();
+      const feed = await follow(sim, {});
+      await sim.wait(drain(feed));
+      const after = feed.position;
+      expect(after).to.be.below(sim.store.durability.lastSeq);
+      await sim.reopen('kill');
+      await sim.words.set('next', 'x');
+      await sim.words.durable();
+      expect((await told(sim, { after })).map(({ key }) => key)).to.deep.equal(['next']);
+    });
+  });
+
   it('a seq that was never given out is refused', async () => {
     await open();
     const last = await fill(sim, 2);
