@@ -67,7 +67,7 @@ function wantedOf({ query, request }: Exchange): Wanted | string {
   // Of a client of events that comes back: newer than what its address says.
   const { 'last-event-id': lastId, accept = '' } = request.headers;
   const after = seqOf(typeof lastId === 'string' ? lastId : query.get('after'));
-  if (typeof after === 'string' && after !== 'oldest') return after;
+  if (after === 'wrong') return 'after is a seq, or oldest';
   const encoding = query.get('keyEncoding') ?? 'utf8';
   if (encoding !== 'utf8' && encoding !== 'base64') return 'keyEncoding is utf8 or base64';
   const bytesOf = (text: string | null): Buffer | undefined =>
@@ -82,11 +82,10 @@ function wantedOf({ query, request }: Exchange): Wanted | string {
   };
 }
 
-function seqOf(text: string | null): number | 'oldest' | undefined | string {
+function seqOf(text: string | null): number | 'oldest' | undefined | 'wrong' {
   if (text === null) return undefined;
   if (text === 'oldest') return text;
-  const seq = /^\d{1,15}$/.test(text) ? Number(text) : NaN;
-  return Number.isNaN(seq) ? 'after is a seq, or oldest' : seq;
+  return /^\d{1,15}$/.test(text) ? Number(text) : 'wrong';
 }
 
 function isOn(text: string | null, whenMissing: boolean): boolean {

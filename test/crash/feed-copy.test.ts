@@ -8,6 +8,7 @@ import { expect } from 'chai';
 
 import { EXIT } from '../../src/exit-codes.js';
 import { Connection } from '../../tools/client/connection.js';
+import type { Endpoint } from '../../tools/client/endpoint.js';
 import { askedUrl, FeedFailure, feedLines, type FeedLine } from '../../tools/client/feed.js';
 import { ToolError } from '../../tools/terminal/program.js';
 import { SeededRandom } from '../../tools/torture/seeded-random.js';
@@ -74,7 +75,7 @@ class Follower {
   async #read(isLast: boolean): Promise<void> {
     const endpoint = { kind: 'tcp', host: '127.0.0.1', port: this.#server.port } as const;
     const connection = await Connection.open(endpoint, { timeoutMs: 5000 });
-    const url = await askedUrl(connection, endpoint).finally(() => connection.close());
+    const url = await urlOf(connection, endpoint);
     const query = { after: String(this.copy.seq), values: '1', ...(isLast ? { wait: '0' } : {}) };
     for await (const { line } of feedLines({ url, token: undefined, tls: undefined }, query)) {
       if (this.isPaused) return;
@@ -94,6 +95,14 @@ class Follower {
     if (code !== EXIT.ok) return;
     this.copy.load(stdout.toString());
     this.dumps += 1;
+  }
+}
+
+async function urlOf(connection: Connection, endpoint: Endpoint): Promise<string> {
+  try {
+    return await askedUrl(connection, endpoint);
+  } finally {
+    await connection.close();
   }
 }
 

@@ -13,7 +13,7 @@ import { HttpListener } from '../../../src/http/listener.js';
 import type { Change, ChangeFeed } from '../../../src/store/change-feed.js';
 import { openStore } from '../../../src/store/open-store.js';
 import type { DurableStore } from '../../../src/store/durable-store.js';
-import type { Store } from '../../../src/store/store.js';
+import type { LargeValue } from '../../../src/store/store.js';
 import { KvError } from '../../../src/errors.js';
 import { MIB } from '../../../src/limits.js';
 import { durable, put } from '../../support/data-directory.js';
@@ -86,7 +86,7 @@ describe('GET /changes', () => {
 
   function serveFeed(feed: ChangeFeed): void {
     const changeLog = { follow: () => Promise.resolve(feed) };
-    listener.serves(Object.assign(new MemoryStore(), { changeLog }) as Store, () => []);
+    listener.serves(Object.assign(new MemoryStore(), { changeLog }), () => []);
   }
 
   function begin(
@@ -107,11 +107,6 @@ describe('GET /changes', () => {
     return { status: response.statusCode ?? 0, type, body };
   }
 
-  const linesOf = (body: string): Record<string, unknown>[] =>
-    body
-      .split('\n')
-      .flatMap((line) => (line === '' ? [] : [JSON.parse(line) as Record<string, unknown>]));
-
   beforeEach(async () => {
     dir = temporaryFolder();
     timers = [];
@@ -127,7 +122,7 @@ describe('GET /changes', () => {
   it('has the names and the encodings of the dump, between where it begins and where it ends', async () => {
     const s = await open();
     await put(s, 'grüße\u0007', 'wörld');
-    s.put({
+    await s.put({
       mode: 'set',
       key: Buffer.from([0xff, 0x20]),
       value: Buffer.from([0, 0xff]),
@@ -136,7 +131,7 @@ describe('GET /changes', () => {
       chosenCas: 2n ** 63n,
     });
     s.touch(Buffer.from('grüße\u0007'), 0);
-    s.delete({ key: Buffer.from('grüße\u0007') });
+    await s.delete({ key: Buffer.from('grüße\u0007') });
     s.deletePrefix(Buffer.from('a'));
     s.flush(0);
     await durable(s);
@@ -293,8 +288,11 @@ describe('GET /changes', () => {
   });
 
   it('a value that turns out to be damaged ends the answer within its line', async () => {
-    const read = (): Promise<number> => Promise.reject(new KvError('KV_CORRUPTION', 'damaged'));
-    const value = { bytes: 2 * MIB, read, release: () => undefined };
+    const value: LargeValue = {
+      bytes: 2 * MIB,
+      read: () => Promise.reject(new KvError('KV_CORRUPTION', 'damaged')),
+      release: () => undefined,
+    };
     const feed = new EndlessFeed({ value, valueBytes: value.bytes });
     serveFeed(feed);
     const { body } = await ask('?values=1');
@@ -319,6 +317,11 @@ describe('GET /changes', () => {
     }
   });
 });
+
+function linesOf(body: string): Record<string, unknown>[] {
+  const lines = body.split('\n').filter((line) => line !== '');
+  return lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+}
 
 function turn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
