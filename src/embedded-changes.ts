@@ -1,7 +1,6 @@
-// The change feed of the library: what store/change-feed.ts tells, with keys and values that the program may keep.
+// The change feed of the library: what store/store.ts tells, with keys and values that the program may keep.
 
-import type { Change, ChangeFeed, ChangeType, DeleteReason } from './store/change-feed.js';
-import type { LargeValue } from './store/store.js';
+import type { Change, ChangeFeed, ChangeType, DeleteReason, LargeValue } from './store/store.js';
 
 const PIECE_BYTES = 256 * 1024;
 

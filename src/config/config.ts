@@ -51,6 +51,7 @@ export interface Config {
   readonly snapshot: 'never' | 'compact' | number;
   readonly keepHistoryMs: number;
   readonly historyBytesMax: number;
+  readonly logsExpiries: boolean;
   readonly scrubBytesPerSecond: number;
   readonly acceptsClock: boolean;
 
@@ -149,6 +150,7 @@ interface Flags {
   readonly snapshot: 'never' | 'compact' | number;
   readonly keepHistory: number;
   readonly historyBytes: number;
+  readonly logExpiries?: boolean;
   readonly scrubRate: number;
   readonly acceptClock?: boolean;
   readonly disableCas?: boolean;
@@ -261,6 +263,7 @@ function configOf(
     snapshot: flags.snapshot,
     keepHistoryMs: flags.keepHistory,
     historyBytesMax: flags.historyBytes,
+    logsExpiries: flags.logExpiries === true,
     scrubBytesPerSecond: flags.scrubRate,
     acceptsClock: flags.acceptClock === true,
     authFile: authFileOf(flags, env),

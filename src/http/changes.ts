@@ -8,8 +8,7 @@
 import type { Clock } from '../env/env.js';
 import { isKvError, systemCode } from '../errors.js';
 import { jsonLine } from '../printable.js';
-import type { ChangeFeed, ChangeLog, FollowOptions } from '../store/change-feed.js';
-import type { LargeValue } from '../store/store.js';
+import type { ChangeFeed, ChangeLog, FollowOptions, LargeValue } from '../store/store.js';
 import { changeLine, largeValuePieces, noteLine, type LineForm } from './change-lines.js';
 import type { Exchange } from './exchange.js';
 import type { Stream } from './stream.js';

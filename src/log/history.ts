@@ -42,7 +42,7 @@ interface KeptFile {
 }
 
 /** A file of the history that holds every record of its place in the log. */
-export interface WholeSegment {
+interface WholeSegment {
   /** The log number that it stands for. */
   readonly last: number;
   readonly path: string;

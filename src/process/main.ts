@@ -266,6 +266,7 @@ function storeOptionsOf(config: Config): Partial<StoreOptions> {
     snapshot: config.snapshot,
     keepHistoryMs: config.keepHistoryMs,
     historyBytesMax: config.historyBytesMax,
+    logExpiries: config.logsExpiries,
     scrubBytesPerSecond: config.scrubBytesPerSecond,
     acceptClock: config.acceptsClock,
     ownsThread: true,

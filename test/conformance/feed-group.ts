@@ -2,7 +2,7 @@
 
 import { expect } from 'chai';
 
-import type { FollowOptions } from '../../src/store/change-feed.js';
+import type { FollowOptions } from '../../src/store/store.js';
 import { drain, FeedCopy, type KeptChange } from '../support/feed-copy.js';
 import type { Subject } from './subject.js';
 

@@ -1,7 +1,7 @@
 // A small, honest Store in memory for tests of the server and of the conformance suite: memcached's
 // semantics with expiry and flushes, and commits that the test holds back, lets go or makes fail.
 // Invariants: an entry is never changed, only replaced, so that a failed commit is undone by putting
-// the old ones back; `after` is a seq above the watermark or 0.
+// the old ones back; `after` is a seq above the watermark or 0. It keeps no log that could be followed.
 
 import type { Durability } from '../../src/log/durability.js';
 import { assert } from '../../src/assert.js';
@@ -54,8 +54,6 @@ export class MemoryStore implements S.Store {
   }
 
   readonly clockAheadMs = 0;
-
-  /** It keeps no log. */
   readonly changeLog = undefined;
 
   nowMs(): number {

@@ -72,7 +72,6 @@ const STORE: readonly Room[] = [
     name: 'interface',
     places: [
       'store/store.ts',
-      'store/change-feed.ts',
       'store/options.ts',
       'store/clock.ts',
       'store/counters.ts',

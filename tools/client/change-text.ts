@@ -7,7 +7,7 @@ import type { FeedLine } from './feed.js';
 const VALUE_CHARACTERS = 60;
 
 /** How a value is shown: not at all, its beginning, or whole. */
-export type ValueShow = 'none' | 'cut' | 'whole';
+type ValueShow = 'none' | 'cut' | 'whole';
 
 /** `1042  2026-11-29T08:53:50.387Z  put  greeting  5 B  flags 7  "hello"` */
 export function changeText(line: FeedLine, showsKey: boolean, values: ValueShow): string {
@@ -29,7 +29,7 @@ export function changeText(line: FeedLine, showsKey: boolean, values: ValueShow)
 }
 
 /** The bytes of a field. */
-export function bytesOf(text: string, encoding: 'utf8' | 'base64' | undefined): Buffer {
+function bytesOf(text: string, encoding: 'utf8' | 'base64' | undefined): Buffer {
   return Buffer.from(text, encoding ?? 'utf8');
 }
 

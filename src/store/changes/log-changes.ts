@@ -1,4 +1,4 @@
-// The change feed out of the log: each record as the change that it stands for (store/change-feed.ts, docs/format.md,
+// The change feed out of the log: each record as the change that it stands for (store/store.ts, docs/format.md,
 // "Types").
 //
 // Invariants:
@@ -22,9 +22,10 @@ import type {
   ChangeType,
   DeleteReason,
   FollowOptions,
-} from '../change-feed.js';
+  Maybe,
+  Value,
+} from '../store.js';
 import { wallExpiryOf, type Clocks } from '../expiry.js';
-import type { Maybe, Value } from '../store.js';
 import { KeptLargeValues, type KeptLargeValue } from './kept-large-values.js';
 
 /** The time is looked at each so many records. */

@@ -4,7 +4,7 @@
 import { expect } from 'chai';
 
 import { isKvError } from '../../../../src/errors.js';
-import type { ChangeFeed } from '../../../../src/store/change-feed.js';
+import type { ChangeFeed } from '../../../../src/store/store.js';
 import { SeededRandom } from '../../../../tools/torture/seeded-random.js';
 import { drain, FeedCopy, type KeptChange } from '../../../support/feed-copy.js';
 import { SimStore } from '../../../support/sim-store.js';
@@ -151,7 +151,9 @@ describe('A copy of a dump and the feed', () => {
       console.log(`      CAIRN_TEST_SEED=${seed}, ${lives} lives`);
       let dumps = 0;
       for (let at = 0; at < lives; at += 1) {
-        const sim = await SimStore.open({ ...OPTIONS, keepHistoryMs }, seed + at);
+        const logExpiries = at % 2 === 1;
+        const options = { ...OPTIONS, keepHistoryMs, logExpiries };
+        const sim = await SimStore.open(options, seed + at);
         const life = new Life(sim, new SeededRandom(seed + at), keepHistoryMs > 0);
         await life.live();
         const context = `CAIRN_TEST_SEED=${seed + at}`;

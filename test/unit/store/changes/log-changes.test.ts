@@ -3,7 +3,7 @@
 import { expect } from 'chai';
 
 import { MIB } from '../../../../src/limits.js';
-import type { ChangeFeed, FollowOptions } from '../../../../src/store/change-feed.js';
+import type { ChangeFeed, FollowOptions } from '../../../../src/store/store.js';
 import { isKvError } from '../../../../src/errors.js';
 import { drain, type KeptChange } from '../../../support/feed-copy.js';
 import { SimStore } from '../../../support/sim-store.js';
@@ -133,6 +133,28 @@ describe('LogChanges', () => {
       ['brief', 'expired'],
     ]);
     expect(reasons.slice(3)).to.deep.equal([['c', 'idle']]);
+  });
+
+  it('with logExpiries it tells each expiry once, whoever finds it: a reader, the sweeper, an eviction', async () => {
+    await open({ ...HISTORY, keysMax: 3, logExpiries: true });
+    const expiresAt = sim.store.nowMs() + 50;
+    for (const key of ['asked', 'evicted', 'swept']) await sim.words.set(key, 'x', { expiresAt });
+    await sim.words.durable();
+    await sim.advance(60);
+    expect(await sim.words.value('asked')).to.equal(undefined);
+    for (const key of ['new', 'newer']) await sim.words.set(key, 'x');
+    await sim.words.durable();
+    await sim.wait(sim.store.compact({ everything: true }));
+    await sim.advance(60_000);
+    await sim.reopen('kill');
+    await sim.advance(60_000);
+    const gone = (await told(sim, { after: 0 })).filter(({ type }) => type === 'delete');
+    expect(gone.map(({ reason, key }) => [reason, key])).to.deep.equal([
+      ['expired', 'asked'],
+      ['expired', 'evicted'],
+      ['expired', 'swept'],
+    ]);
+    expect(Object.keys(await sim.contents()).toSorted()).to.deep.equal(['new', 'newer']);
   });
 
   it('a prefix and a key: their own changes, and what may have taken them', async () => {
