@@ -144,9 +144,9 @@ function addChanging(program: Command, session: Session): void {
 }
 
 function addFeed(program: Command, session: Session): void {
-  program.commandsGroup('Changes (Cairn with --http):');
+  program.commandsGroup('Changes:');
   withPlace(program.command('follow'))
-    .description('print what is changed, as it comes and whatever breaks; until Ctrl-C')
+    .description('print what is changed on a Cairn server with --http, as it comes; until Ctrl-C')
     .option('--after <seq>', 'begin behind that change, or with the "oldest" that is kept')
     .option('--prefix <prefix>', 'only keys that begin so')
     .option('--values', 'with the values')
@@ -160,7 +160,7 @@ function addFeed(program: Command, session: Session): void {
       };
     });
   withPlace(program.command('history <key>'))
-    .description('print what is kept of the changes of a key, oldest first')
+    .description('print what is kept of the changes of a key there, oldest first')
     .option('--whole', 'with whole values; without it their beginnings are shown')
     .option('--json', 'one JSON object a line, with whole values')
     .action((key: string, options: HistoryOptions) => {
