@@ -3,6 +3,7 @@
 // Invariants:
 // - A page of a stranger in somebody's browser cannot ask: its request names the stranger's host (DNS rebinding), and
 //   Host has to be a name of loopback, what --http says, or the address that was reached. Who has the token may name any.
+// - Where the server asks its clients for a login, what they have stored is told to nobody without the token, loopback or not.
 // - Tokens are compared by their digests, in constant time.
 
 import { createHash, timingSafeEqual } from 'node:crypto';
@@ -18,7 +19,7 @@ const TOKEN_CHARACTERS_MIN = 16;
 const TOKEN_FILE_BYTES_MAX = 4096;
 
 /** Why a request is not answered. */
-interface Refusal {
+export interface Refusal {
   readonly status: 401 | 421;
   readonly why: string;
 }
@@ -26,10 +27,12 @@ interface Refusal {
 export class Guard {
   readonly #host: string;
   readonly #tokenPath: string | undefined;
+  readonly #asksLogin: boolean;
   #digest: Buffer | undefined;
 
-  /** Throws KV_BAD_OPTION when there is no token in the file at `tokenPath`. */
-  constructor(host: string, tokenPath: string | undefined) {
+  /** `asksLogin`: the server's clients have to log in. Throws KV_BAD_OPTION when there is no token in the file at `tokenPath`. */
+  constructor(host: string, tokenPath: string | undefined, asksLogin: boolean) {
+    this.#asksLogin = asksLogin;
     this.#host = host.toLowerCase();
     this.#tokenPath = tokenPath;
     this.reload();
@@ -49,6 +52,14 @@ export class Guard {
     }
     if (this.#isOwnName(hostName(host), request.socket.localAddress)) return undefined;
     return { status: 421, why: 'Host is not a name of this server' };
+  }
+
+  /** As refusalOf, of a request for what clients have stored. */
+  dataRefusalOf(request: IncomingMessage): Refusal | undefined {
+    if (!this.#asksLogin || this.#isToken(request.headers.authorization)) return undefined;
+    const why =
+      'The server asks for a login: send the token (--http-token-file) as Authorization: Bearer …';
+    return { status: 401, why };
   }
 
   #isToken(authorization: string | undefined): boolean {

@@ -20,7 +20,7 @@ import type { StatLines } from '../server/stats/lines.js';
 import type { TlsListeners } from '../server/tls.js';
 import type { Store } from '../store/store.js';
 import { sayChanges } from './changes.js';
-import { Guard } from './guard.js';
+import { Guard, type Refusal } from './guard.js';
 import { Exchange } from './exchange.js';
 import { Guests } from './guests.js';
 import { Health, healthText, isWell, type HealthCheck } from './health.js';
@@ -60,8 +60,9 @@ export class HttpListener {
 
   /** Requires --http. Throws ListenError, and KV_BAD_OPTION for a token or a certificate that cannot be used. */
   static async listen(env: Env, config: Config): Promise<HttpListener> {
-    const { http = { host: '127.0.0.1', port: 0 }, httpTokenFile, tls } = config;
-    const listener = new HttpListener(env, new Guard(http.host, httpTokenFile));
+    const { http = { host: '127.0.0.1', port: 0 }, httpTokenFile, tls, authFile } = config;
+    const guard = new Guard(http.host, httpTokenFile, authFile !== undefined);
+    const listener = new HttpListener(env, guard);
     if (tls !== undefined && !isLoopback(http.host)) {
       const { TlsListeners } = await import('../server/tls.js');
       listener.#tls = new TlsListeners(tls, env);
@@ -146,8 +147,7 @@ export class HttpListener {
       response.shouldKeepAlive = false;
       exchange.say(413, 'A request has no body here\n');
     } else if (refusal !== undefined) {
-      if (refusal.status === 401) response.setHeader('WWW-Authenticate', 'Bearer');
-      exchange.say(refusal.status, `${refusal.why}\n`);
+      sayRefusal(exchange, refusal);
     } else if (method === 'GET' || method === 'HEAD') {
       await this.#get(exchange);
     } else {
@@ -178,7 +178,9 @@ export class HttpListener {
 
   async #sayChanges(exchange: Exchange): Promise<void> {
     const store = this.#store;
-    if (store === undefined) exchange.say(503, 'The log is being read\n');
+    const refusal = this.#guard.dataRefusalOf(exchange.request);
+    if (refusal !== undefined) sayRefusal(exchange, refusal);
+    else if (store === undefined) exchange.say(503, 'The log is being read\n');
     else await sayChanges(exchange, store.changeLog, this.#env.clock);
   }
 
@@ -187,6 +189,11 @@ export class HttpListener {
     if (this.#stats === undefined) exchange.say(503, 'The log is being read\n');
     else exchange.say(200, await metrics.text(this.#stats), metrics.contentType);
   }
+}
+
+function sayRefusal(exchange: Exchange, { status, why }: Refusal): void {
+  if (status === 401) exchange.response.setHeader('WWW-Authenticate', 'Bearer');
+  exchange.say(status, `${why}\n`);
 }
 
 function sayHealth(exchange: Exchange, checks: readonly HealthCheck[]): void {

@@ -39,6 +39,8 @@ interface KeptFile {
   readonly name: string;
   readonly bytes: number;
   readonly replacedMs: number;
+  /** The log number of a segment that lacks no record. */
+  readonly wholeLast: number | undefined;
 }
 
 /** A file of the history that holds every record of its place in the log. */
@@ -137,11 +139,8 @@ export class History {
   /** The segments here that lack no record, by the log number that each stands for. */
   wholeSegments(): ReadonlyMap<number, WholeSegment> {
     const found = new Map<number, WholeSegment>();
-    for (const { name } of this.#files) {
-      const kept = parseKeptName(name);
-      if (kept === undefined || !('horizon' in kept) || kept.horizon !== 0) continue;
-      const { last, bytes } = kept;
-      found.set(last, { last, bytes, path: join(this.#folder, name) });
+    for (const { name, bytes, wholeLast: last } of this.#files) {
+      if (last !== undefined) found.set(last, { last, bytes, path: join(this.#folder, name) });
     }
     return found;
   }
@@ -200,8 +199,10 @@ export class History {
     this.#bytes -= file.bytes;
   }
 
-  #note(file: KeptFile): void {
-    this.#files.push(file);
+  #note(file: Omit<KeptFile, 'wholeLast'>): void {
+    const kept = parseKeptName(file.name);
+    const isWhole = kept !== undefined && 'horizon' in kept && kept.horizon === 0;
+    this.#files.push({ ...file, wholeLast: isWhole ? kept.last : undefined });
     this.#bytes += file.bytes;
   }
 

@@ -33,7 +33,7 @@ export class Feeds {
    * KV_TOO_OLD, KV_BAD_OPTION for a seq that was not given out, KV_CLOSED.
    */
   async begin(after: number | 'oldest' | undefined): Promise<RecordFeed> {
-    if (this.isClosed) throw new KvError('KV_CLOSED', 'The store is closed');
+    if (this.isClosed) throw closed();
     const { provableSeq, durability } = this.#log;
     if (typeof after === 'number' && after > durability.lastSeq) {
       const message = `The newest change has seq ${durability.lastSeq}: ${after} is not of this store`;
@@ -41,6 +41,10 @@ export class Feeds {
     }
     const seq = after === 'oldest' ? await this.#sources.oldest() : (after ?? provableSeq);
     const feed = await RecordFeed.begin(this.#sources, this.pace, seq);
+    if (this.#hasClosed()) {
+      await feed.close();
+      throw closed();
+    }
     this.#open.add(feed);
     return feed;
   }
@@ -71,8 +75,17 @@ export class Feeds {
     await Promise.all([...this.#open].map((feed) => this.end(feed)));
   }
 
+  /** Asked again after a wait. */
+  #hasClosed(): boolean {
+    return this.isClosed;
+  }
+
   #move(): void {
     this.moves += 1;
     for (const wake of this.#waiting) wake();
   }
+}
+
+function closed(): KvError {
+  return new KvError('KV_CLOSED', 'The store is closed');
 }

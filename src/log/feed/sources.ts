@@ -123,7 +123,7 @@ export class FeedSources {
 
   #rowAfter(seq: number): Row {
     const { dir, table } = this.#log;
-    const kept = this.#history.wholeSegments();
+    let kept: ReturnType<History['wholeSegments']> | undefined;
     const found: FeedSource[] = [];
     for (const segment of table.ordered.toReversed()) {
       const { horizon, first, last } = segment;
@@ -134,6 +134,7 @@ export class FeedSources {
         continue;
       }
       for (let place = last; place >= first; place -= 1) {
+        kept ??= this.#history.wholeSegments();
         const whole = kept.get(place);
         if (whole === undefined) return { sources: found.toReversed(), gap: { segment, place } };
         found.push({ ...whole, segment: undefined });

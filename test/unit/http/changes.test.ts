@@ -1,8 +1,9 @@
 // GET /changes: the lines of both forms, what is refused and how, and who waits for whom.
 
 import { once } from 'node:events';
-import { rmSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
+import { join } from 'node:path';
 
 import { expect } from 'chai';
 
@@ -69,8 +70,8 @@ describe('GET /changes', () => {
     return { cancel: () => (timer.isSet = false) };
   };
 
-  async function listen(): Promise<void> {
-    const config = readConfig(['--http', '-1'], {}, '0.0.0');
+  async function listen(...argv: string[]): Promise<void> {
+    const config = readConfig(['--http', '-1', ...argv], {}, '0.0.0');
     if ('code' in config) throw new Error(config.stderr);
     const env = nodeEnv(new QuietLogger());
     listener = await HttpListener.listen({ ...env, clock: { ...env.clock, setTimer } }, config);
@@ -78,7 +79,10 @@ describe('GET /changes', () => {
   }
 
   async function open(options: object = {}): Promise<DurableStore> {
-    store = await openStore(nodeEnv(new QuietLogger()), dir, { snapshot: 'never', ...options });
+    store = await openStore(nodeEnv(new QuietLogger()), join(dir, 'data'), {
+      snapshot: 'never',
+      ...options,
+    });
     listener.serves(store, () => []);
     return store;
   }
@@ -242,6 +246,23 @@ describe('GET /changes', () => {
     ]);
     listener.serves(new MemoryStore(), () => []);
     expect((await ask('')).status).to.equal(501);
+  });
+
+  it('where clients have to log in it wants the token, on loopback too; health does not', async () => {
+    listener.close();
+    const [users, token] = ['users', 'token'].map((name) => join(dir, name));
+    writeFileSync(users!, 'alice:secret\n');
+    writeFileSync(token!, '0123456789abcdef\n');
+    await listen('-Y', users!, '--http-token-file', token!);
+    await open();
+    expect((await ask('?wait=0')).status).to.equal(401);
+    const authorization = 'Bearer 0123456789abcdef';
+    expect((await ask('?wait=0', { authorization })).status).to.equal(200);
+    const [health] = (await once(http.get(`${url}/readyz`, { agent: false }), 'response')) as [
+      http.IncomingMessage,
+    ];
+    health.resume();
+    expect(health.statusCode).to.equal(200);
   });
 
   it('waits for what comes, and sends a heartbeat while nothing does', async () => {
