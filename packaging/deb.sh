@@ -73,8 +73,9 @@ cairn-kv: bogus-mail-host Maintainer *
 cairn-kv: bogus-mail-host-in-debian-changelog *
 # It is not uploaded to Debian.
 cairn-kv: initial-upload-closes-no-bugs *
-# A file of fs-extra that has the name of another library.
+# Files of fs-extra, csv-parse and csv-stringify that have the names of other libraries.
 cairn-kv: embedded-javascript-library *fs-extra/lib/util/async.js*
+cairn-kv: embedded-javascript-library *csv-*/lib/utils/underscore.js*
 # There is no debhelper here that would write these lines.
 cairn-kv: maintainer-script-calls-systemctl *
 OVERRIDES

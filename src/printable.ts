@@ -38,6 +38,11 @@ export function jsonLine(value: unknown): string {
   );
 }
 
+/** Whether a text can stand as it is where people look at it: nothing but line ends and tabs steers anything. */
+export function isPrintableText(text: string): boolean {
+  return text.search(UNSAFE_BUT_LINES) < 0;
+}
+
 /** A key in double quotes, for a message. */
 export function quotedKey(key: Buffer): string {
   return jsonLine(key.toString('utf8'));

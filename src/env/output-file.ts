@@ -10,6 +10,7 @@ import fs from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 
+import { assert } from '../assert.js';
 import { KvError, systemCode } from '../errors.js';
 import { createFile } from './adopt.js';
 
@@ -216,6 +217,12 @@ export class OutputFile {
     return writeAllTo(this.#fd, bytes);
   }
 
+  /** Writes over bytes that are there already: only where it becomes a file. */
+  overwrite(bytes: Uint8Array, position: number): Promise<void> {
+    assert(this.isFile, 'What a reader has taken cannot be written again');
+    return writeAllTo(this.#fd, bytes, position);
+  }
+
   /** Makes it the file that was asked for; when it throws, nothing is left behind. */
   async finish(): Promise<void> {
     const move = this.#move;
@@ -263,11 +270,16 @@ async function syncDirOf(path: string): Promise<void> {
 
 const AGAIN_MS = 5;
 
-/** All bytes to a descriptor, at its own position, however short each write is. Throws the system's errors. */
-export async function writeAllTo(fd: number, bytes: Uint8Array): Promise<void> {
+/** All bytes to a descriptor, at its own position unless another is given, however short each write is. Throws the system's errors. */
+export async function writeAllTo(
+  fd: number,
+  bytes: Uint8Array,
+  position: number | null = null,
+): Promise<void> {
   for (let done = 0; done < bytes.length;) {
     try {
-      done += await writeSome(fd, bytes, done);
+      const at = position === null ? null : position + done;
+      done += await writeSome(fd, bytes, done, at);
     } catch (error) {
       // Somebody who shares the descriptor has made it one that does not wait.
       if (systemCode(error) !== 'EAGAIN') throw error;
@@ -276,9 +288,14 @@ export async function writeAllTo(fd: number, bytes: Uint8Array): Promise<void> {
   }
 }
 
-function writeSome(fd: number, bytes: Uint8Array, at: number): Promise<number> {
+function writeSome(
+  fd: number,
+  bytes: Uint8Array,
+  from: number,
+  position: number | null,
+): Promise<number> {
   return new Promise((done, failed) => {
-    fs.write(fd, bytes, at, bytes.length - at, null, (error, count) =>
+    fs.write(fd, bytes, from, bytes.length - from, position, (error, count) =>
       error === null ? done(count) : failed(error),
     );
   });

@@ -19,6 +19,10 @@ export interface StatMetric {
   readonly factor: number;
 }
 
+/** Those that memcached_exporter calls counters, although their names do not end like one. */
+const OTHER_COUNTERS =
+  /^memcached_(?:uptime_seconds|slab_(?:mem_requested_bytes|items_evicted_time_seconds|items_moves_\w+))$/;
+
 const MEMCACHED: readonly PlainRow[] = [
   ['memcached_uptime_seconds', 'time since the start', 'uptime'],
   ['memcached_time_seconds', 'Unix time of the server', 'time'],
@@ -109,6 +113,63 @@ const OWN: readonly PlainRow[] = [
   ['cairn_recovery_duration_seconds', 'time to replay at the start', 'kv_recovery_ms', 0.001],
 ];
 
+/** Of the one class that `stats slabs` and `stats items` show (server/stats/classes.ts). */
+const SLAB: readonly PlainRow[] = [
+  ['memcached_slab_chunk_size_bytes', 'bytes of a chunk', '1:chunk_size'],
+  ['memcached_slab_chunks_per_page', 'chunks of a MiB', '1:chunks_per_page'],
+  ['memcached_slab_current_pages', 'MiB of live records, rounded up', '1:total_pages'],
+  ['memcached_slab_current_chunks', 'items, or chunks of the pages', '1:total_chunks'],
+  ['memcached_slab_chunks_used', 'items', '1:used_chunks'],
+  ['memcached_slab_chunks_free', 'chunks without an item', '1:free_chunks'],
+  ['memcached_slab_chunks_free_end', 'always 0', '1:free_chunks_end'],
+  ['memcached_slab_mem_requested_bytes', 'bytes of all live records', '1:mem_requested'],
+  ['memcached_slab_current_items', 'items', 'items:1:number'],
+  ['memcached_slab_hot_items', 'always 0', 'items:1:number_hot'],
+  ['memcached_slab_warm_items', 'always 0', 'items:1:number_warm'],
+  ['memcached_slab_cold_items', 'items', 'items:1:number_cold'],
+  ['memcached_slab_hot_age_seconds', 'always 0', 'items:1:age_hot'],
+  ['memcached_slab_warm_age_seconds', 'always 0', 'items:1:age_warm'],
+  ['memcached_slab_items_age_seconds', 'age of the last use of the oldest item', 'items:1:age'],
+  ['memcached_slab_items_evicted_total', 'items evicted at the bounds', 'items:1:evicted'],
+  ['memcached_slab_items_evicted_nonzero_total', 'always 0', 'items:1:evicted_nonzero'],
+  ['memcached_slab_items_evicted_time_seconds', 'always 0', 'items:1:evicted_time'],
+  ['memcached_slab_items_evicted_unfetched_total', 'evicted unread', 'items:1:evicted_unfetched'],
+  ['memcached_slab_items_expired_unfetched_total', 'expired unread', 'items:1:expired_unfetched'],
+  ['memcached_slab_items_outofmemory_total', 'writes refused: no room', 'items:1:outofmemory'],
+  ['memcached_slab_items_reclaimed_total', 'expired items replaced', 'items:1:reclaimed'],
+  ['memcached_slab_items_crawler_reclaimed_total', 'items swept', 'items:1:crawler_reclaimed'],
+  ['memcached_slab_items_tailrepairs_total', 'always 0', 'items:1:tailrepairs'],
+  ['memcached_slab_items_moves_to_cold', 'always 0', 'items:1:moves_to_cold'],
+  ['memcached_slab_items_moves_to_warm', 'always 0', 'items:1:moves_to_warm'],
+  ['memcached_slab_items_moves_within_lru', 'always 0', 'items:1:moves_within_lru'],
+];
+
+const SLAB_LABELS = { slab: '1' };
+const SLAB_COMMANDS: StatMetric = {
+  name: 'memcached_slab_commands_total',
+  type: 'counter',
+  help: 'requests by command and status, of the one class',
+  factor: 1,
+  samples: [
+    ...['get', 'delete', 'incr', 'decr', 'cas', 'touch'].map((command) => ({
+      labels: { ...SLAB_LABELS, command, status: 'hit' },
+      stat: `1:${command}_hits`,
+    })),
+    { labels: { ...SLAB_LABELS, command: 'cas', status: 'badval' }, stat: '1:cas_badval' },
+    { labels: { ...SLAB_LABELS, command: 'set', status: 'hit' }, stat: 'set_hits' },
+  ],
+};
+const SLAB_LRU_HITS: StatMetric = {
+  name: 'memcached_slab_lru_hits_total',
+  type: 'counter',
+  help: 'hits by LRU list; there is one',
+  factor: 1,
+  samples: ['hot', 'warm', 'cold', 'temp'].map((lru) => ({
+    labels: { ...SLAB_LABELS, lru },
+    stat: `items:1:hits_to_${lru}`,
+  })),
+};
+
 const COMMANDS_TOTAL: StatMetric = {
   name: 'memcached_commands_total',
   type: 'counter',
@@ -147,8 +208,11 @@ const ENDINGS: Readonly<Record<string, string>> = {
 };
 
 export const STAT_METRICS: readonly StatMetric[] = [
-  ...[...MEMCACHED, ...OWN].map(plain),
+  ...[...MEMCACHED, ...OWN].map((row) => plain(row)),
   COMMANDS_TOTAL,
+  ...SLAB.map((row) => plain(row, SLAB_LABELS)),
+  SLAB_COMMANDS,
+  SLAB_LRU_HITS,
   labelled('cairn_errors_total', 'failures by kind', 'kind', ERRORS),
   labelled('cairn_connections_ended_total', 'connections ended by the server', 'reason', ENDINGS),
 ];
@@ -170,14 +234,17 @@ export const HISTOGRAMS = {
   loopDelay: { name: 'cairn_event_loop_delay_seconds', help: 'lateness of a timer of 20 ms' },
 } as const satisfies Readonly<Record<string, HistogramMetric>>;
 
-function plain([name, help, stat, factor = 1]: PlainRow): StatMetric {
-  const isCounter = name.endsWith('_total') || name === 'memcached_uptime_seconds';
+function plain(
+  [name, help, stat, factor = 1]: PlainRow,
+  labels: Sample['labels'] = {},
+): StatMetric {
+  const isCounter = name.endsWith('_total') || OTHER_COUNTERS.test(name);
   return {
     name,
     help,
     factor,
     type: isCounter ? 'counter' : 'gauge',
-    samples: [{ labels: {}, stat }],
+    samples: [{ labels, stat }],
   };
 }
 

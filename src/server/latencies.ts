@@ -59,12 +59,15 @@ export class Latencies {
   }
 }
 
+/** No look-up by name for the most frequent ones. */
+const { get: GET, gat: GAT, set: SET } = PLACE;
+
 /** The place in COMMANDS; -1: a part of a request, whose end is still to come. */
 export function commandOf(parsed: Parsed): number {
   switch (parsed.kind) {
     case 'get':
       if (!parsed.last) return -1;
-      return PLACE[parsed.touchExptime === undefined ? 'get' : 'gat'];
+      return parsed.touchExptime === undefined ? GET : GAT;
     case 'put':
       return ofPut(parsed);
     case 'value-end':
@@ -88,7 +91,8 @@ export function commandOf(parsed: Parsed): number {
 /** A value that comes in pieces is timed with its end. */
 function ofPut({ mode, value, compareCas }: PutRequest): number {
   if (value === undefined) return -1;
-  return PLACE[compareCas === undefined ? mode : 'cas'];
+  if (compareCas !== undefined) return PLACE.cas;
+  return mode === 'set' ? SET : PLACE[mode];
 }
 
 /**

@@ -31,6 +31,7 @@ import { idleSecondsOf, remoteOf } from './peer.js';
 import { Receipts } from './receipts.js';
 import type { ConnectionDescription, ServerControl, Services } from './session.js';
 import { Slices } from './slices.js';
+import { itemsLines, slabsLines } from './stats/classes.js';
 import { generalLines } from './stats/general.js';
 import type { StatLines } from './stats/lines.js';
 import { PrefixStats } from './stats/detail.js';
@@ -195,9 +196,10 @@ export class Server implements ServerControl, ConnectionOwner {
     }
   }
 
-  /** What `stats` tells. */
+  /** What `stats`, `stats slabs` and `stats items` tell. */
   statLines(): StatLines {
-    return generalLines(this.#services);
+    const services = this.#services;
+    return [...generalLines(services), ...slabsLines(services), ...itemsLines(services)];
   }
 
   get tcpPort(): number {

@@ -8,7 +8,7 @@ import net from 'node:net';
 import { EXIT } from '../../src/exit-codes.js';
 import { ToolError } from '../terminal/program.js';
 import { describeEndpoint, type Endpoint } from './endpoint.js';
-import { ReplyReader, type Reply, type ReplyKind } from './reply-reader.js';
+import { LINE_BYTES_MAX, ReplyReader, type Reply, type ReplyKind } from './reply-reader.js';
 
 export interface TlsOptions {
   readonly ca?: Buffer;
@@ -38,6 +38,8 @@ export class Connection {
   readonly #reader = new ReplyReader();
   #waiting: Waiting | undefined;
   #failure: ToolError | undefined;
+  /** Called when bytes came that lines() waits for, or when the connection failed. */
+  #wake: () => void = () => {};
   /** Called with bytes that no request waits for. */
   onUnasked: (bytes: Buffer) => void = () => {};
 
@@ -89,6 +91,46 @@ export class Connection {
     } finally {
       this.#socket.setTimeout(0);
     }
+  }
+
+  /**
+   * Sends a request and gives what comes back line by line, as latin1 and without line ends: for listings of any
+   * length. While nobody takes the lines the server is held back. Whoever takes them knows the last one.
+   */
+  async *lines(request: Buffer): AsyncGenerator<string, never> {
+    if (this.#failure !== undefined) throw this.#failure;
+    let arrived: Buffer[] = [];
+    this.onUnasked = (bytes) => {
+      arrived.push(bytes);
+      this.#socket.pause();
+      this.#wake();
+    };
+    try {
+      this.#socket.write(request);
+      let rest = '';
+      for (;;) {
+        while (arrived.length === 0) await this.#arrival();
+        const lines = (rest + Buffer.concat(arrived).toString('latin1')).split('\n');
+        arrived = [];
+        rest = lines.pop() ?? '';
+        if (rest.length > LINE_BYTES_MAX) this.#fail('The server sends no line end');
+        for (const line of lines) yield line.endsWith('\r') ? line.slice(0, -1) : line;
+      }
+    } finally {
+      this.onUnasked = () => {};
+      this.#socket.resume();
+    }
+  }
+
+  /** Until more bytes came. Throws when none will. */
+  async #arrival(): Promise<void> {
+    if (this.#failure !== undefined) throw this.#failure;
+    this.#socket.setTimeout(this.#timeoutMs);
+    this.#socket.resume();
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve;
+    });
+    this.#socket.setTimeout(0);
   }
 
   /** Resolves when either side has ended the connection. */
@@ -154,6 +196,7 @@ export class Connection {
     this.#socket.destroy();
     this.#waiting?.reject(this.#failure);
     this.#waiting = undefined;
+    this.#wake();
   }
 }
 

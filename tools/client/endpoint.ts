@@ -1,9 +1,11 @@
-// Where the server is: `11211`, `host:port`, `[::1]:11211` or the path of a unix socket. Pure.
+// Where the server is: `11211`, `host:port`, `[::1]:11211`, the path of a unix socket, or any of them behind
+// `memcached://`. Pure.
 
 import { isServiceAddress } from '../../src/config/addresses.js';
 import { isIP } from 'node:net';
 
 import { EXIT } from '../../src/exit-codes.js';
+import { jsonLine } from '../../src/printable.js';
 import { ToolError } from '../terminal/program.js';
 
 export type Endpoint =
@@ -12,14 +14,38 @@ export type Endpoint =
 
 const DEFAULT_HOST = '127.0.0.1';
 const DEFAULT_PORT = 11_211;
+const SCHEME = 'memcached://';
 
 /** The endpoint that a word names, or undefined when it looks like none (then it is a command). */
 export function parseEndpoint(word: string, defaultHost = DEFAULT_HOST): Endpoint | undefined {
+  if (isServerUrl(word)) return endpointOfUrl(word.slice(SCHEME.length), defaultHost);
   if (word.includes('/')) return { kind: 'unix', path: word };
   if (/^\d{1,5}$/.test(word)) return tcp(defaultHost, Number(word));
   const match = /^(?:\[([^\]]+)\]|([^:\s]+)):(\d{1,5})$/.exec(word);
   if (match === null) return undefined;
   return tcp(match[1] ?? match[2] ?? defaultHost, Number(match[3]));
+}
+
+/** Whether a word can be nothing but a server. */
+export function isServerUrl(word: string): boolean {
+  return word.startsWith(SCHEME);
+}
+
+function endpointOfUrl(rest: string, defaultHost: string): Endpoint {
+  // A password on the command line is one that every user of the machine can read: it is not said again.
+  if (rest.includes('@'))
+    throw new ToolError(
+      EXIT.usage,
+      'A login is given by --user and --password-file, not in the URL',
+    );
+  const place = rest.startsWith('/') ? rest : rest.replace(/\/$/, '');
+  const host = /^\[([^\]]+)\]$/.exec(place)?.[1] ?? place;
+  const isHostAlone = isHost(host) || /^[a-z0-9-]+$/i.test(host);
+  const found =
+    place.startsWith('/') || !place.includes('/') ? parseEndpoint(place, defaultHost) : undefined;
+  if (found !== undefined) return found;
+  if (isHostAlone) return tcp(host, DEFAULT_PORT);
+  throw new ToolError(EXIT.usage, `No server is named so: ${jsonLine(SCHEME + rest)}`);
 }
 
 /** What CAIRN_HOST and CAIRN_PORT say, else 127.0.0.1:11211. */

@@ -21,6 +21,8 @@ export interface ReplyItem {
   /** Undefined when the server did not say. */
   readonly cas: string | undefined;
   readonly value: Buffer;
+  /** Of meta: the flags behind the length, `f5`, `t-1`. */
+  readonly returned: readonly string[];
 }
 
 export interface Reply {
@@ -40,7 +42,7 @@ const LISTED = /^(?:OK$|mg )/;
 const REPLY = /^(?:[A-Z][A-Z_]+(?: |$)|Not-Exists$|\d+ *$)/;
 const EXCERPT_LENGTH = 60;
 /** No reply has a longer line; without a bound a wrong server could fill the memory. */
-const LINE_BYTES_MAX = 1024 * 1024;
+export const LINE_BYTES_MAX = 1024 * 1024;
 
 export class ReplyReader {
   #chunks: Buffer[] = [];
@@ -149,7 +151,8 @@ function dataBytes(words: readonly string[]): number | undefined {
 }
 
 function itemOf(words: readonly string[], value: Buffer): ReplyItem {
-  if (words[0] === 'VA') return { key: '', flags: 0, cas: undefined, value };
+  if (words[0] === 'VA')
+    return { key: '', flags: 0, cas: undefined, value, returned: words.slice(2) };
   const flags = words.length > 3 ? Number(words[2]) : 0;
-  return { key: words[1] ?? '', flags, cas: words[4], value };
+  return { key: words[1] ?? '', flags, cas: words[4], value, returned: [] };
 }

@@ -18,7 +18,11 @@ import { startProgress } from '../terminal/progress.js';
 import { countOf, formatBytes, formatCount } from '../terminal/quantity.js';
 import { renderTable } from '../terminal/table.js';
 
-const EVERYTHING = { format: 'json', prefix: '', keysOnly: false } as const;
+const EVERYTHING = {
+  form: { kind: 'snapshot', form: 'json' },
+  prefix: '',
+  keysOnly: false,
+} as const;
 
 interface Options {
   readonly dryRun?: boolean;

@@ -1,19 +1,26 @@
-// kv-dump: a store as JSON; without a lock and without a change, on a running, stopped or crashed
-// directory (docs/tools.md).
+// kv-dump: a store, or what a memcached server holds, as JSON or as a table. On a directory it takes no lock and changes
+// nothing, whether it is running, stopped or crashed (docs/tools.md).
+
+import type { Command } from 'commander';
 
 import { nodeEnv } from '../../src/env/node-env.js';
 import { EXIT, type ExitCode } from '../../src/exit-codes.js';
 import type { Moment } from '../../src/offline/past-segments.js';
-import type { SnapshotForm } from '../../src/store/snapshot-file/format.js';
-import { writeDump } from './write-dump.js';
+import { addConnectionOptions, readConnectionOptions } from '../client/connection-options.js';
+import type { Endpoint } from '../client/endpoint.js';
+import { placeNamed, serverOnHost } from '../client/server-place.js';
 import type { MomentOptions } from '../terminal/moment.js';
 import { toolLogger } from '../terminal/logger.js';
-import { addExamples, createProgram, runTool } from '../terminal/program.js';
+import { becomesFile } from '../terminal/output-file.js';
+import { addExamples, createProgram, runTool, ToolError } from '../terminal/program.js';
 import { countOf } from '../terminal/quantity.js';
+import { parseColumns, type Column } from '../table/columns.js';
+import { allColumns, type DumpForm } from './dump-form.js';
 
 interface Options extends MomentOptions {
   readonly out?: string;
-  readonly format: SnapshotForm;
+  readonly format?: 'json' | 'ndjson' | 'csv';
+  readonly columns?: readonly Column[];
   readonly prefix: string;
   readonly keysOnly?: boolean;
 }
@@ -21,25 +28,52 @@ interface Options extends MomentOptions {
 await runTool('kv-dump', main);
 
 async function main(): Promise<ExitCode> {
+  const program = createProgram('kv-dump', 'Print a store, or what a memcached server holds.');
+  const { momentOf } = await addOptions(program);
+  addHelp(program);
+  program.parse();
+  const [word = ''] = program.args;
+  const options = program.opts<Options>();
+  const endpoint = await serverNamed(word);
+  if (endpoint !== undefined) return dumpServer(program, endpoint, options);
+  return dump(word, options, momentOf(options));
+}
+
+async function addOptions(
+  program: Command,
+): Promise<{ momentOf: (options: MomentOptions) => Moment | undefined }> {
   const { Option } = await import('commander');
   const { addMomentOptions, momentOf } = await import('../terminal/moment.js');
-  const program = createProgram(
-    'kv-dump',
-    'Print a store as JSON. Takes no lock and changes nothing.',
-  )
-    .argument('<dir>', 'data directory; a server may be running on it')
+  program
+    .argument(
+      '<source>',
+      'data directory (a server may be running on it), or memcached://host:port, port, host[:port], socket',
+    )
     .option(
       '-o, --out <file>',
       'write there: a file, replaced when all is written, a pipe, a device, - for stdout',
     )
     .addOption(
-      new Option('--format <form>', 'json with a checksum, or one object a line')
-        .choices(['json', 'ndjson'])
-        .default('json'),
+      new Option(
+        '--format <form>',
+        'json with a checksum, ndjson: one object a line, or csv (default: json, of a server ndjson)',
+      ).choices(['json', 'ndjson', 'csv']),
+    )
+    .addOption(
+      new Option(
+        '--columns <list>',
+        'csv, ndjson: only these fields, as key,value or under other names: key=id,value=body',
+      ).argParser(parseColumns),
     )
     .option('--prefix <text>', 'only keys that begin with it', '')
     .option('--keys-only', 'leave the values out (cannot be loaded)');
+  program.optionsGroup('An earlier moment of a directory:');
   addMomentOptions(program);
+  addConnectionOptions(program);
+  return { momentOf };
+}
+
+function addHelp(program: Command): void {
   addExamples(program, [
     ['kv-dump data > backup.json', 'everything, at one moment'],
     ['kv-dump data --format ndjson --prefix user: | jq .key', 'some keys'],
@@ -47,23 +81,65 @@ async function main(): Promise<ExitCode> {
       'kv-dump data --before-flush > undo.json',
       'with kv-load: takes a flush_all back (--keep-history)',
     ],
+    ['kv-dump data --format csv --columns key,value > t.csv', 'a table'],
+    ['kv-dump memcached://old:11211 | kv-load data - --create', 'away from memcached'],
   ]);
   program.addHelpText(
     'after',
-    '\nExit codes: 0 fine, 64 wrong use, 65 damage found: see kv-check, 66 no such directory, store or moment, 74 I/O.',
+    '\nTakes no lock on a directory and changes nothing. The dump of a server is not of one moment.\n' +
+      'Exit codes: 0 fine, 64 wrong use, 65 damage found: see kv-check, 66 no such directory, store or moment,\n' +
+      '69 no server, 74 I/O, 76 no memcached server, 77 no permission.',
   );
-  program.parse();
-  const [dir = ''] = program.args;
-  const options = program.opts<Options>();
-  return dump(dir, options, momentOf(options));
+}
+
+/** Undefined: the word names a directory, there or not. */
+async function serverNamed(word: string): Promise<Endpoint | undefined> {
+  const place = await placeNamed(word);
+  if (place.kind === 'server') return place.endpoint;
+  return place.kind === 'nothing' && place.mayBeHost ? serverOnHost(word) : undefined;
 }
 
 async function dump(dir: string, options: Options, moment: Moment | undefined): Promise<ExitCode> {
-  const { out = '-', format, prefix, keysOnly = false } = options;
+  const { writeDump } = await import('./write-dump.js');
+  const { out = '-', prefix, keysOnly = false } = options;
   const env = nodeEnv(toolLogger('kv-dump'));
-  const wanted = { format, prefix, keysOnly, moment };
-  const { count, seq } = await writeDump(env, dir, out, wanted);
+  const form = formOf(options, 'json');
+  const { count, seq } = await writeDump(env, dir, out, { form, prefix, keysOnly, moment });
   if (options.out !== undefined)
     process.stderr.write(`${countOf(count, 'key')} at seq ${seq} in ${out}\n`);
   return EXIT.ok;
+}
+
+async function dumpServer(
+  program: Command,
+  endpoint: Endpoint,
+  options: Options,
+): Promise<ExitCode> {
+  const { out = '-', prefix, keysOnly = false, at, seq, beforeFlush } = options;
+  const moments = { '--at': at, '--seq': seq, '--before-flush': beforeFlush };
+  for (const [name, value] of Object.entries(moments)) {
+    if (value === undefined) continue;
+    throw new ToolError(EXIT.usage, `${name} is for a data directory, and this is a server`);
+  }
+  const form = formOf(options, 'ndjson');
+  // The number of entries stands at the beginning of that form, and is known at the end.
+  if (form.form === 'json' && !(await becomesFile(out))) {
+    const why = 'json begins with the number of keys, which a server does not know';
+    throw new ToolError(EXIT.usage, `${why}: use --out <file>, or --format ndjson`);
+  }
+  const { writeServerDump } = await import('./server-dump.js');
+  const server = { endpoint, options: await readConnectionOptions(program) };
+  const env = nodeEnv(toolLogger('kv-dump'));
+  await writeServerDump(env, server, out, { form, prefix, keysOnly });
+  return EXIT.ok;
+}
+
+function formOf(options: Options, standard: 'json' | 'ndjson'): DumpForm {
+  const { format = standard, columns, keysOnly = false } = options;
+  if (format !== 'csv' && columns === undefined) return { kind: 'snapshot', form: format };
+  if (format === 'json')
+    throw new ToolError(EXIT.usage, '--columns is for a table: --format csv or ndjson');
+  if (keysOnly && columns?.some(({ field }) => field === 'value' || field === 'encoding') === true)
+    throw new ToolError(EXIT.usage, '--keys-only leaves out what --columns names');
+  return { kind: 'table', form: format, columns: columns ?? allColumns(keysOnly) };
 }

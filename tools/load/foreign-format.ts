@@ -1,5 +1,5 @@
-// What else people give to kv-load, told by its first bytes: such a file is named, with the way to make a dump of
-// it, instead of being a line that is not JSON. Pure.
+// What people give to kv-load besides dumps, told by its first bytes: a table is read; any other file is named, with the
+// way to make a dump of it, instead of being a line that is not JSON. Pure.
 
 const GZIP = Buffer.from([0x1f, 0x8b]);
 const TOOL = 'memcached-tool <host:port> restore';
@@ -29,6 +29,8 @@ const MAGICS: readonly (readonly [Buffer, string])[] = [
 ];
 
 const ONE_LINE_EACH = 'jq -c ".entries[]" <file> | kv-load <target> - --partial';
+/** A first line of two or more columns, of which the first may be in quotes. */
+const CSV = /^(?:"[^"\r\n]*"|[^",[{<\r\n]*),/;
 /** Of the text behind a byte order mark. */
 const TEXTS: readonly (readonly [RegExp, string])[] = [
   [/^\{\s*\r?\n/, `pretty-printed JSON; kv-load wants one entry on each line: ${ONE_LINE_EACH}`],
@@ -43,7 +45,6 @@ const TEXTS: readonly (readonly [RegExp, string])[] = [
   [/^(?:add|set) \S+ \d+ -?\d+ \d+\r?\n/, `a dump of memcached-tool, for a server: ${TOOL}`],
   [/^\*\d+\r?\n\$\d+\r?\n/, 'a file of Redis (AOF), which is not read'],
   [/^<(?:!doctype|html|\?xml)/i, 'HTML or XML: was it the answer of a web server?'],
-  [/^key,|^"?[^{\s,]+"?,/, 'a table (CSV), which is not read: make one JSON object of each line'],
 ];
 
 export function isGzip(head: Buffer): boolean {
@@ -53,6 +54,14 @@ export function isGzip(head: Buffer): boolean {
 /** What a file is that begins so, and what to do; undefined: perhaps a dump. */
 export function foreignFormat(head: Buffer): string | undefined {
   for (const [magic, what] of MAGICS) if (head.subarray(0, magic.length).equals(magic)) return what;
-  const text = head.toString('utf8', 0, 1000).replace(/^\ufeff?\s*/, '');
-  return TEXTS.find(([pattern]) => pattern.test(text))?.[1];
+  return TEXTS.find(([pattern]) => pattern.test(textOf(head)))?.[1];
+}
+
+/** Of what is no foreign format. */
+export function isCsv(head: Buffer): boolean {
+  return CSV.test(textOf(head));
+}
+
+function textOf(head: Buffer): string {
+  return head.toString('utf8', 0, 1000).replace(/^\ufeff?\s*/, '');
 }

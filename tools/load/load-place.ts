@@ -3,8 +3,6 @@
 // Invariant: nothing is made here, and no directory becomes a store without `--create`: a host name or a wrong
 // path would else become an empty store that nobody looks for.
 
-import { lookup } from 'node:dns/promises';
-import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import type { Env } from '../../src/env/env.js';
@@ -13,8 +11,10 @@ import { EXIT } from '../../src/exit-codes.js';
 import { LOCK_NAME } from '../../src/log/bytes/file-names.js';
 import { requireStore } from '../../src/offline/store-reader.js';
 import { jsonLine } from '../../src/printable.js';
-import { endpointOfHost, parseEndpoint, type Endpoint } from '../client/endpoint.js';
+import type { Endpoint } from '../client/endpoint.js';
+import { placeNamed, serverOnHost } from '../client/server-place.js';
 import { ToolError } from '../terminal/program.js';
+import { isRedisUrl } from './redis-url.js';
 
 export type LoadPlace =
   | { readonly kind: 'server'; readonly endpoint: Endpoint }
@@ -22,23 +22,20 @@ export type LoadPlace =
 
 /** Throws a ToolError with 66 for what is not there, 64 for what is no target. */
 export async function findPlace(env: Env, word: string, create: boolean): Promise<LoadPlace> {
-  const endpoint = parseEndpoint(word);
-  if (endpoint?.kind === 'tcp') return server(endpoint, create);
-  const found = await stat(word).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return undefined;
-    throw error;
-  });
-  if (found?.isSocket() === true) return server({ kind: 'unix', path: word }, create);
-  if (found?.isDirectory() === true)
+  // The word is not repeated: a password may be in it.
+  if (isRedisUrl(word))
+    throw new ToolError(EXIT.usage, 'A Redis is only read: the target comes first, then redis://…');
+  const place = await placeNamed(word);
+  if (place.kind === 'server') return server(place.endpoint, create);
+  if (place.kind === 'directory')
     return { kind: 'store', dir: word, isNew: !(await holdsStore(env, word, create)) };
   const name = jsonLine(word);
-  if (found !== undefined)
+  if (place.kind === 'file')
     throw new ToolError(EXIT.usage, `${name} is a file: the target comes first, then the dump`);
   if (create) return { kind: 'store', dir: word, isNew: true };
-  if (endpoint === undefined && (await resolves(word)))
-    return server(endpointOfHost(word, process.env), create);
-  const nothing =
-    endpoint === undefined ? 'no directory and no host' : 'no directory and no socket';
+  const endpoint = place.mayBeHost ? await serverOnHost(word) : undefined;
+  if (endpoint !== undefined) return server(endpoint, create);
+  const nothing = place.mayBeHost ? 'no directory and no host' : 'no directory and no socket';
   throw new ToolError(EXIT.noInput, `There is ${nothing} ${name}: --create makes the directory`);
 }
 
@@ -61,15 +58,5 @@ async function holdsStore(env: Env, dir: string, create: boolean): Promise<boole
     if (!isKvError(error, 'KV_NOT_A_STORE')) throw error;
     if (create) return false;
     throw new ToolError(EXIT.noInput, `${error.message}: --create makes one`, error);
-  }
-}
-
-async function resolves(word: string): Promise<boolean> {
-  try {
-    await lookup(word.replace(/^\[(.*)\]$/, '$1'));
-    return true;
-  } catch {
-    // Whatever the reason: it cannot be connected to.
-    return false;
   }
 }

@@ -13,17 +13,23 @@ import { KvError, isKvError } from '../../src/errors.js';
 import { EXIT, type ExitCode } from '../../src/exit-codes.js';
 import { printableLines } from '../../src/printable.js';
 import { readConnectionOptions } from '../client/connection-options.js';
+import { isServerUrl } from '../client/endpoint.js';
 import { ToolError, exitCodeOfFailure } from '../terminal/program.js';
 import { startProgress } from '../terminal/progress.js';
 import { countOf, formatCount, formatDuration } from '../terminal/quantity.js';
 import { toolLogger } from '../terminal/logger.js';
-import { EntryStream } from './entry-stream.js';
+import type { EntrySource } from './entry-source.js';
+import { FileSource } from './file-source.js';
 import { findPlace, requireUnlocked, type LoadPlace } from './load-place.js';
 import type { LoadTarget } from './load-target.js';
+import { isRedisUrl, redisPlace } from './redis-url.js';
+import type { Column } from '../table/columns.js';
 
 interface Options {
   readonly create?: boolean;
   readonly partial?: boolean;
+  readonly columns?: readonly Column[];
+  readonly redisPasswordFile?: string;
   readonly acceptClock?: boolean;
 }
 
@@ -46,13 +52,19 @@ export class Load {
   async run(): Promise<ExitCode> {
     const startedMs = performance.now();
     const place = await findPlace(this.#env, this.#word, this.#options.create === true);
-    const bytes = this.#path === '-' ? 0 : (await stat(this.#path)).size;
+    const isFile = this.#path !== '-' && !isRedisUrl(this.#path);
+    const bytes = isFile ? await this.#sizeOfFile() : 0;
     // A file may take minutes to check: that nobody will take it is found out before.
     await this.#requireReady(place);
-    if (this.#path !== '-') await this.#check(bytes);
-    const target = await this.#open(place);
+    if (isFile) await this.#check(bytes);
+    const source = await this.#source(bytes);
+    const target = await this.#open(place).catch((error: unknown) => {
+      source.close();
+      throw error;
+    });
+    let notes: readonly string[] = [];
     try {
-      await this.#load(target, bytes);
+      notes = await this.#load(target, source);
     } catch (error: unknown) {
       throw told(error, target.stored);
     } finally {
@@ -62,7 +74,8 @@ export class Load {
     const took = formatDuration(performance.now() - startedMs);
     const loaded = `${countOf(target.stored, 'key')} loaded into ${this.#word}`;
     process.stderr.write(`${printableLines(loaded)} in ${took}${left}\n`);
-    if (target.loss !== undefined) process.stderr.write(`Note: ${target.loss}\n`);
+    if (target.loss !== undefined) notes = [...notes, target.loss];
+    for (const note of notes) process.stderr.write(`Note: ${note}\n`);
     return EXIT.ok;
   }
 
@@ -71,41 +84,59 @@ export class Load {
     else if (!place.isNew) await withAdvice(place.dir, () => requireUnlocked(this.#env, place.dir));
   }
 
+  async #sizeOfFile(): Promise<number> {
+    if (isServerUrl(this.#path)) {
+      const next = 'kv-dump memcached://… | kv-load <target> -';
+      throw new ToolError(EXIT.usage, `A server is dumped by kv-dump: ${next}`);
+    }
+    return (await stat(this.#path)).size;
+  }
+
   /** Reads the dump to its end, so that a damaged one changes nothing. */
   async #check(bytes: number): Promise<void> {
     const progress = await startProgress('checking', 'bytes', bytes);
-    const stream = this.#stream();
+    const source = await this.#source(bytes);
     let entries = 0;
     try {
-      for await (const _entry of stream.entries()) {
+      for await (const _entry of source.entries()) {
         entries += 1;
-        if (entries % 1000 === 0) progress.at(stream.bytesRead);
+        if (entries % 1000 === 0) progress.at(source.done);
       }
     } finally {
       progress.stop();
+      source.close();
     }
   }
 
-  async #load(target: LoadTarget, bytes: number): Promise<void> {
-    const progress = await startProgress('loading', 'bytes', bytes, bytes > 0);
-    const stream = this.#stream();
+  /** Resolves with what the source has to say. */
+  async #load(target: LoadTarget, source: EntrySource): Promise<readonly string[]> {
+    const progress = await startProgress('loading', source.unit, source.total, source.total > 0);
     let entries = 0;
     try {
-      for await (const entry of stream.entries()) {
+      for await (const entry of source.entries()) {
         entries += 1;
         if (entry.expiresAt !== 0 && entry.expiresAt <= target.nowMs()) this.#expired += 1;
-        else await target.put(entry, stream.line);
-        if (entries % 100 === 0) progress.at(stream.bytesRead);
+        else await target.put(entry, source.place);
+        if (entries % 100 === 0) progress.at(source.done);
       }
     } finally {
       progress.stop();
+      source.close();
       // What came before a damaged line was whole.
       await target.finish();
     }
+    return source.notes();
   }
 
-  #stream(): EntryStream {
-    return new EntryStream(this.#path, { partial: this.#options.partial === true });
+  async #source(bytes: number): Promise<EntrySource> {
+    const { partial = false, columns, redisPasswordFile } = this.#options;
+    if (isRedisUrl(this.#path)) {
+      const { RedisSource } = await import('./redis-source.js');
+      const place = await redisPlace(this.#path, process.env, redisPasswordFile);
+      const { timeoutMs } = await readConnectionOptions(this.#program);
+      return RedisSource.open(place, timeoutMs);
+    }
+    return new FileSource(this.#path, { bytes, partial, columns });
   }
 
   async #open(place: LoadPlace): Promise<LoadTarget> {

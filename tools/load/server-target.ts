@@ -11,8 +11,9 @@ import { randomBytes } from 'node:crypto';
 import { EXIT } from '../../src/exit-codes.js';
 import { KEY_BYTES_MAX_DEFAULT } from '../../src/limits.js';
 import { quotedKey } from '../../src/printable.js';
-import type { SnapshotEntry } from '../../src/store/snapshot-file/parser.js';
+import type { SnapshotEntry } from '../../src/store/snapshot-file/entry-fields.js';
 import type { Connection } from '../client/connection.js';
+import { isPlainKey, wordOfKey } from '../client/key-word.js';
 import { ToolError } from '../terminal/program.js';
 import { formatCount } from '../terminal/quantity.js';
 import type { LoadTarget } from './load-target.js';
@@ -20,12 +21,10 @@ import type { LoadTarget } from './load-target.js';
 const BUNDLE_BYTES = 1024 * 1024;
 const BUNDLE_ENTRIES = 500;
 const END_OF_LINE = Buffer.from('\r\n');
-const SPACE = 0x20;
-const DELETE = 0x7f;
 
 interface Sent {
   readonly entry: SnapshotEntry;
-  readonly line: number;
+  readonly place: string;
 }
 
 export class ServerTarget implements LoadTarget {
@@ -68,9 +67,9 @@ export class ServerTarget implements LoadTarget {
     return Date.now();
   }
 
-  async put(entry: SnapshotEntry, line: number): Promise<void> {
-    await this.#requireShortKey(entry, line);
-    this.#bundle.push({ entry, line });
+  async put(entry: SnapshotEntry, place: string): Promise<void> {
+    await this.#requireShortKey(entry, place);
+    this.#bundle.push({ entry, place });
     this.#bytes += entry.value.length;
     if (this.#bytes >= BUNDLE_BYTES || this.#bundle.length >= BUNDLE_ENTRIES) await this.finish();
   }
@@ -88,12 +87,12 @@ export class ServerTarget implements LoadTarget {
   }
 
   async #findCulprit(bundle: readonly Sent[]): Promise<void> {
-    for (const { entry, line } of bundle) {
+    for (const { entry, place } of bundle) {
       const { last } = await this.#connection.request(this.#compose(entry, ''), 'reply');
       if (last !== 'HD') {
         const [key, bytes] = [quotedKey(entry.key), formatCount(entry.value.length)];
         const what = `the server refused key ${key} with its value of ${bytes} bytes: ${last}`;
-        throw new ToolError(EXIT.io, `Line ${line}: ${what}`);
+        throw new ToolError(EXIT.io, `${place}: ${what}`);
       }
       this.stored += 1;
     }
@@ -103,17 +102,17 @@ export class ServerTarget implements LoadTarget {
    * A server may read the value behind a key that is too long as commands: whether it takes the key is asked
    * before. In base64, which spaces and control characters need, a key is a third longer.
    */
-  async #requireShortKey({ key }: SnapshotEntry, line: number): Promise<void> {
-    const word = wordOf(key);
+  async #requireShortKey({ key }: SnapshotEntry, place: string): Promise<void> {
+    const word = wordOfKey(key);
     if (word.length <= KEY_BYTES_MAX_DEFAULT) return;
     await this.finish();
-    const probe = Buffer.from(`mg ${word}${isPlain(key) ? '' : ' b'}\r\n`, 'latin1');
+    const probe = Buffer.from(`mg ${word}${isPlainKey(key) ? '' : ' b'}\r\n`, 'latin1');
     const { last } = await this.#connection.request([probe], 'reply');
     if (last === 'HD' || last === 'EN') return;
-    const length = `${key.length} bytes${isPlain(key) ? '' : `, ${word.length} in base64`}`;
+    const length = `${key.length} bytes${isPlainKey(key) ? '' : `, ${word.length} in base64`}`;
     const what = `the server takes no key as long as ${quotedKey(key)} (${length}): ${last}`;
     const next = `Load into a directory, or start the server with --max-key-bytes ${word.length}`;
-    throw new ToolError(EXIT.io, `Line ${line}: ${what}. ${next}`);
+    throw new ToolError(EXIT.io, `${place}: ${what}. ${next}`);
   }
 
   #compose(entry: SnapshotEntry, mode: string): Buffer[] {
@@ -125,20 +124,11 @@ export class ServerTarget implements LoadTarget {
   }
 }
 
-/** Whether a text command can name the key. */
-function isPlain(key: Buffer): boolean {
-  return key.every((byte) => byte > SPACE && byte !== DELETE);
-}
-
-function wordOf(key: Buffer): string {
-  return key.toString(isPlain(key) ? 'latin1' : 'base64');
-}
-
 /** `ms <key> <bytes> [b] F<flags> T<exptime> [E<cas>]` and the flags of `mode`. */
 function composeHead(entry: SnapshotEntry, keepsCas: boolean, mode: string): Buffer {
   const { key, value, flags, expiresAt, cas } = entry;
-  const words = ['ms', wordOf(key), String(value.length)];
-  if (!isPlain(key)) words.push('b');
+  const words = ['ms', wordOfKey(key), String(value.length)];
+  if (!isPlainKey(key)) words.push('b');
   words.push(`F${flags}`);
   // Always an absolute time: a Unix time is far above the 30 days up to which one is relative.
   if (expiresAt !== 0) words.push(`T${Math.ceil(expiresAt / 1000)}`);

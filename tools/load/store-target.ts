@@ -5,7 +5,7 @@ import { KvError } from '../../src/errors.js';
 import { quotedKey } from '../../src/printable.js';
 import { storeExpiryOf } from '../../src/store/expiry.js';
 import { openStore } from '../../src/store/open-store.js';
-import type { SnapshotEntry } from '../../src/store/snapshot-file/parser.js';
+import type { SnapshotEntry } from '../../src/store/snapshot-file/entry-fields.js';
 import type { Store } from '../../src/store/store.js';
 import type { LoadTarget } from './load-target.js';
 
@@ -38,7 +38,7 @@ export class StoreTarget implements LoadTarget {
     return this.#store.nowMs() - this.#store.clockAheadMs;
   }
 
-  async put(entry: SnapshotEntry, line: number): Promise<void> {
+  async put(entry: SnapshotEntry, place: string): Promise<void> {
     const { key, value, flags, expiresAt, cas } = entry;
     const chosenCas = cas === 0n ? undefined : cas;
     const { status } = await this.#store.put({
@@ -50,7 +50,7 @@ export class StoreTarget implements LoadTarget {
       chosenCas,
     });
     if (status !== 'stored') {
-      const what = `Line ${line}: key ${quotedKey(key)} could not be stored: ${status}`;
+      const what = `${place}: key ${quotedKey(key)} could not be stored: ${status}`;
       throw this.#failure ?? new KvError('KV_IO', what);
     }
     this.stored += 1;

@@ -10,8 +10,12 @@ import {
 } from '../../src/env/output-file.js';
 import { refuseStoreFile } from '../../src/log/segments/store-file.js';
 
-/** Opens `given` for writing. `storeDir`: also a file that shares its inode with one there is refused. */
-export async function openOutput(fs: Fs, given: string, storeDir: string): Promise<OutputFile> {
+/** Opens `given` for writing. `storeDir`, the store that is read: also a file that shares its inode with one there is refused. */
+export async function openOutput(
+  fs: Fs,
+  given: string,
+  storeDir: string | undefined,
+): Promise<OutputFile> {
   const place = await allowedPlace(fs, given, storeDir);
   leaveNothingBySignal();
   return OutputFile.open(place, fs.unique());
@@ -23,7 +27,11 @@ export async function checkOutput(fs: Fs, given: string, storeDir: string): Prom
 }
 
 /** Also a descriptor, stdout too, may lead to a file of a store. */
-async function allowedPlace(fs: Fs, given: string, storeDir: string): Promise<OutputPlace> {
+async function allowedPlace(
+  fs: Fs,
+  given: string,
+  storeDir: string | undefined,
+): Promise<OutputPlace> {
   const place = await placeOfOutput(given);
   if (place.kind !== 'stream' && place.path !== undefined)
     await refuseStoreFile(fs, place.path, storeDir);
@@ -39,6 +47,11 @@ function leaveNothingBySignal(): void {
       process.kill(process.pid, signal);
     });
   }
+}
+
+/** Whether it becomes a file, of which bytes can be written again before it is whole. */
+export async function becomesFile(given: string): Promise<boolean> {
+  return (await placeOfOutput(given)).kind === 'file';
 }
 
 /** Whether what goes there would meet what else a tool says on stdout. */

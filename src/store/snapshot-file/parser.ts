@@ -13,16 +13,13 @@ import { constants, isUtf8 } from 'node:buffer';
 import { crc32 } from 'node:zlib';
 
 import { KvError } from '../../errors.js';
-import { KEY_BYTES_LIMIT } from '../../limits.js';
 import { printableKey } from '../../printable.js';
+import { entryOfFields, headOfFields, type RefuseField } from './entry-fields.js';
 import { composeChecksum, SNAPSHOT_FORMAT, SNAPSHOT_VERSION } from './format.js';
-import type { EntryHead, SnapshotForm } from './format.js';
+import type { SnapshotEntry } from './entry-fields.js';
+import type { SnapshotForm } from './format.js';
 
-export interface SnapshotEntry extends EntryHead {
-  readonly value: Buffer;
-}
-
-export interface SnapshotSummary {
+interface SnapshotSummary {
   readonly form: SnapshotForm;
   /** Of a JSON snapshot; undefined for ndjson. */
   readonly seq: number | undefined;
@@ -39,12 +36,10 @@ const DECODE_PIECE_BYTES = 4 * 1024 * 1024;
 const LINE_FEED = 0x0a;
 const COMMA = 0x2c;
 const VALUE_START = Buffer.from('"value":"');
-const U64_MAX = 2n ** 64n - 1n;
 const BYTE_ORDER_MARK = Buffer.from('\ufeff');
 /** The last line of ndjson; no entry begins so. */
 const LINES_TRAILER = /^\{"count":\d{1,16},"checksum":"crc32:[0-9a-f]{8}"\}$/;
 const EXCERPT_BYTES = 40;
-const LONE_SURROGATE = /\p{Cs}/u;
 
 interface DumpReading {
   /** Lines of ndjson may have been taken out or put together: its last lines are not compared. */
@@ -197,20 +192,10 @@ export class SnapshotParser {
         : content.toString('utf8', 0, large.start) + content.toString('utf8', large.end),
     );
     if (fields['value'] === undefined) this.#refuse('it has no value: this is a list of keys');
-    const key = this.#bytes(fields['key'], fields['keyEncoding'] ?? 'utf8', 'key');
-    if (key.length < 1 || key.length > KEY_BYTES_LIMIT)
-      this.#refuse('its key has an impossible length');
-    const value =
-      large === undefined
-        ? this.#bytes(fields['value'], fields['encoding'] ?? 'utf8', 'value')
-        : this.#largeBytes(content.subarray(large.start, large.end), fields['encoding']);
-    return {
-      key,
-      value,
-      flags: this.#number(fields['flags'] ?? 0, 'flags', 0xffff_ffff),
-      expiresAt: this.#number(fields['expiresAt'] ?? 0, 'expiresAt'),
-      cas: this.#cas(fields['cas'] ?? 0),
-    };
+    const refuse: RefuseField = (message) => this.#refuse(message);
+    if (large === undefined) return entryOfFields(fields, refuse);
+    const value = this.#largeBytes(content.subarray(large.start, large.end), fields['encoding']);
+    return { ...headOfFields(fields, refuse), value };
   }
 
   #json(text: string): Record<string, unknown> {
@@ -221,19 +206,6 @@ export class SnapshotParser {
       this.#refuse('it is not JSON', error);
     }
     return this.#refuse('it is not a JSON object');
-  }
-
-  #bytes(text: unknown, encoding: unknown, name: string): Buffer {
-    if (typeof text !== 'string') this.#refuse(`its ${name} is not a string`);
-    if (encoding === 'utf8') {
-      if (LONE_SURROGATE.test(text)) this.#refuse(`its ${name} has half a surrogate pair`);
-      return Buffer.from(text, 'utf8');
-    }
-    if (encoding !== 'base64') this.#refuse(`its ${name} has an unknown encoding`);
-    const bytes = Buffer.from(text, 'base64');
-    // Buffer.from skips what is not base64; only a text that says the same again was base64.
-    if (bytes.toString('base64') !== text) this.#refuse(`its ${name} is not base64`);
-    return bytes;
   }
 
   #largeBytes(text: Buffer, encoding: unknown): Buffer {
@@ -254,14 +226,6 @@ export class SnapshotParser {
       return this.#refuse(`${name} is not a number that fits`);
     }
     return value;
-  }
-
-  #cas(value: unknown): bigint {
-    if (typeof value !== 'string') return BigInt(this.#number(value, 'cas'));
-    const cas = /^\d{1,20}$/.test(value) ? BigInt(value) : undefined;
-    return cas !== undefined && cas <= U64_MAX
-      ? cas
-      : this.#refuse('cas is not a number that fits');
   }
 
   #refuse(message: string, cause?: unknown): never {

@@ -6,7 +6,11 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 
 import { nodeClock } from '../../../src/env/node-env.js';
+import { STAT_METRICS } from '../../../src/http/metric-table.js';
 import { Metrics } from '../../../src/http/metrics.js';
+import { newCounters } from '../../../src/server/counters.js';
+import type { Services } from '../../../src/server/session.js';
+import { itemsLines, slabsLines } from '../../../src/server/stats/classes.js';
 import { PROJECT_DIR } from '../../support/golden-file.js';
 
 const idle = { ...nodeClock, setTimer: () => ({ cancel: () => undefined }) };
@@ -99,6 +103,8 @@ describe('/metrics', () => {
       ['rusage_user', '1.250000'],
       ['kv_failed_commits', 4],
       ['version', '1.6.0'],
+      ['1:used_chunks', 7],
+      ['items:1:hits_to_cold', 5],
     ];
     const lines = (await metrics.text(() => stats)).split('\n');
     const get = 'cairn_request_duration_seconds_bucket{le=';
@@ -109,6 +115,8 @@ describe('/metrics', () => {
       'cairn_recovery_duration_seconds 1.5',
       'cairn_errors_total{kind="commit"} 4',
       'cairn_ready 0',
+      'memcached_slab_chunks_used{slab="1"} 7',
+      'memcached_slab_lru_hits_total{slab="1",lru="cold"} 5',
       `${get}"0.0001",command="get"} 0`,
       `${get}"0.00025",command="get"} 1`,
       `${get}"0.05",command="get"} 2`,
@@ -119,6 +127,17 @@ describe('/metrics', () => {
       'cairn_batch_records_bucket{le="4"} 1',
       'cairn_disk_read_duration_seconds_count 1',
     ]);
+  });
+
+  it('what it says of the one slab class is in `stats slabs` and `stats items`', () => {
+    const store = { stats: () => new Map([['curr_items', 1]]) };
+    const services = { store, counters: newCounters() } as unknown as Services;
+    const told = [...slabsLines(services), ...itemsLines(services)].map(([name]) => name);
+    const asked = STAT_METRICS.filter(({ name }) => name.startsWith('memcached_slab_'))
+      .flatMap(({ samples }) => samples.map(({ stat }) => stat))
+      .filter((stat) => stat !== 'set_hits');
+    expect(asked.length).to.be.above(30);
+    expect(told).to.include.members(asked);
   });
 
   it('many who ask at once share one answer', async () => {

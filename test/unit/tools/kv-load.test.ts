@@ -129,7 +129,8 @@ describe('kv-load', () => {
       ['REDIS0011', /Redis/],
       ['*2\r\n$6\r\nSELECT\r\n', /Redis/],
       ['<!DOCTYPE html>', /HTML/],
-      ['key,value\na,1\n', /CSV/],
+      ['id,body\na,1\n', /column "id".*--columns/],
+      ['hello, world\n', /column "hello"/],
       ['nonsense\n', /Line 1 \(nonsense\): it is not JSON/],
     ];
     for (const [at, [dump, pattern]] of named.entries()) {

@@ -5,7 +5,8 @@ import * as fc from 'fast-check';
 
 import { isKvError } from '../../../../src/errors.js';
 import { SnapshotComposer, type EntryHead } from '../../../../src/store/snapshot-file/format.js';
-import { SnapshotParser, type SnapshotEntry } from '../../../../src/store/snapshot-file/parser.js';
+import type { SnapshotEntry } from '../../../../src/store/snapshot-file/entry-fields.js';
+import { SnapshotParser } from '../../../../src/store/snapshot-file/parser.js';
 import { composeSnapshot, type SnapshotItem } from '../../../../src/store/snapshot-file/writer.js';
 import type { LargeValue } from '../../../../src/store/store.js';
 

@@ -17,6 +17,32 @@ describe('parseEndpoint()', () => {
     expect(parseEndpoint('localhost')).to.equal(undefined);
     expect(() => parseEndpoint('99999')).to.throw('not a port');
   });
+
+  it('reads them behind memcached://, and repeats no login', () => {
+    expect(parseEndpoint('memcached://db')).to.deep.equal({ kind: 'tcp', host: 'db', port: 11211 });
+    expect(parseEndpoint('memcached://db.x:7/')).to.deep.equal({
+      kind: 'tcp',
+      host: 'db.x',
+      port: 7,
+    });
+    expect(parseEndpoint('memcached://[::1]')).to.deep.equal({
+      kind: 'tcp',
+      host: '::1',
+      port: 11211,
+    });
+    expect(parseEndpoint('memcached:///run/s')).to.deep.equal({ kind: 'unix', path: '/run/s' });
+    for (const word of [
+      'memcached://',
+      'memcached://a/b',
+      'memcached://a b',
+      'memcached://db:99999',
+    ])
+      expect(() => parseEndpoint(word), word).to.throw();
+    expect(() => parseEndpoint('memcached://ann:secret@db'))
+      .to.throw('--password-file')
+      .and.to.have.property('message')
+      .that.does.not.contain('secret');
+  });
 });
 
 function name(env: NodeJS.ProcessEnv): string {

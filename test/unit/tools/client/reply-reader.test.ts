@@ -36,9 +36,16 @@ function check(replies: readonly Reply[]): void {
   const last = replies.map((reply) => reply.last);
   expect(last).to.deep.equal(['STORED', 'END', 'VA 4 f0', 'Not-Exists', 'END', 'END', 'MN']);
   const [a, b] = replies[1]!.items;
-  expect(a).to.deep.equal({ key: 'a', flags: 7, cas: '12', value: Buffer.from('END\r\n') });
+  expect(a).to.deep.equal({
+    key: 'a',
+    flags: 7,
+    cas: '12',
+    value: Buffer.from('END\r\n'),
+    returned: [],
+  });
   expect(b?.value.length).to.equal(0);
   expect(replies[2]!.items[0]?.value.toString()).to.equal('HD\r\n');
+  expect(replies[2]!.items[0]?.returned).to.deep.equal(['f0']);
   expect(replies[4]!.rows).to.deep.equal(['STAT pid 1', 'STAT x y z']);
   expect(replies[5]!.rows).to.deep.equal(['OK', 'key=a exp=-1']);
   expect(replies[6]!.rows).to.deep.equal(['HD']);

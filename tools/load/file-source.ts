@@ -1,72 +1,82 @@
-// The entries of a dump, JSON or ndjson, gzipped or not, from a file or stdin, with the bytes read so far.
+// The entries of a file or of stdin, gzipped or not. What it is, a dump or a table, is told by its first bytes.
 
 import { createReadStream } from 'node:fs';
 import { Readable, pipeline } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 
 import { KvError, systemCode } from '../../src/errors.js';
-import {
-  SnapshotParser,
-  type SnapshotEntry,
-  type SnapshotSummary,
-} from '../../src/store/snapshot-file/parser.js';
-import { foreignFormat, isGzip } from './foreign-format.js';
+import type { SnapshotEntry } from '../../src/store/snapshot-file/entry-fields.js';
+import type { Column } from '../table/columns.js';
+import { DumpReader } from './dump-reader.js';
+import type { EntryReader, EntrySource } from './entry-source.js';
+import { foreignFormat, isCsv, isGzip } from './foreign-format.js';
 
 const CHUNK_BYTES = 1024 * 1024;
 /** So much is waited for before the form is told. */
 const HEAD_BYTES = 1024;
 
-interface DumpOptions {
+interface FileOptions {
+  /** Of the file; 0: not known. */
+  readonly bytes: number;
   /** ndjson of which lines were taken out or put together: its last line is not asked for. */
   readonly partial: boolean;
+  readonly columns: readonly Column[] | undefined;
 }
 
-export class EntryStream {
+export class FileSource implements EntrySource {
+  readonly unit = 'bytes';
+  readonly total: number;
   readonly #name: string;
   readonly #source: Readable;
-  readonly #parser: SnapshotParser;
-  readonly #partial: boolean;
-  bytesRead = 0;
+  readonly #options: FileOptions;
+  #reader: EntryReader | undefined;
+  done = 0;
 
   /** `-` is stdin. */
-  constructor(path: string, { partial }: DumpOptions) {
+  constructor(path: string, options: FileOptions) {
     this.#name = path === '-' ? 'stdin' : path;
     this.#source =
       path === '-' ? process.stdin : createReadStream(path, { highWaterMark: CHUNK_BYTES });
-    this.#partial = partial;
-    this.#parser = new SnapshotParser(this.#name, { partial });
+    this.#options = options;
+    this.total = options.bytes;
   }
 
-  /** Number of the line of the entry that came last. */
-  get line(): number {
-    return this.#parser.line;
+  get place(): string {
+    return this.#reader?.place ?? 'Line 1';
   }
 
-  /** Throws KV_CORRUPTION where the dump is damaged or incomplete, at the latest at its end. */
+  /** Throws KV_CORRUPTION where it is damaged or incomplete, at the latest at its end. */
   async *entries(): AsyncGenerator<SnapshotEntry> {
-    let isEmpty = true;
-    for await (const chunk of this.#content()) {
-      if (isEmpty) {
-        const foreign = foreignFormat(chunk);
-        if (foreign !== undefined) this.#refuse(`This is ${foreign}`);
-      }
-      isEmpty = false;
-      yield* this.#parser.push(chunk);
+    const content = this.#content();
+    const head = await content.next();
+    if (head.done === true)
+      this.#refuse('There is nothing in it: even the dump of an empty store has a line');
+    this.#reader = await this.#readerOf(head.value);
+    yield* this.#reader.entries(joined(head.value, content));
+  }
+
+  notes(): readonly string[] {
+    return [];
+  }
+
+  close(): void {
+    this.#source.destroy();
+  }
+
+  async #readerOf(head: Buffer): Promise<EntryReader> {
+    const foreign = foreignFormat(head);
+    if (foreign !== undefined) this.#refuse(`This is ${foreign}`);
+    const { columns, partial } = this.#options;
+    if (isCsv(head)) {
+      const { CsvReader } = await import('./csv-reader.js');
+      return new CsvReader(this.#name, columns);
     }
-    if (isEmpty) this.#refuse('There is nothing in it: even the dump of an empty store has a line');
-    yield* this.#parser.end();
-    if (this.summary().isProved || this.#partial) return;
-    this.#refuse(
-      'The last line with count and checksum is missing: the dump is not complete. ' +
-        'Lines that were picked or written by hand are taken with --partial',
-    );
+    if (columns === undefined) return new DumpReader(this.#name, partial);
+    const { ObjectReader } = await import('./object-reader.js');
+    return new ObjectReader(this.#name, columns);
   }
 
-  summary(): SnapshotSummary {
-    return this.#parser.summary();
-  }
-
-  async *#content(): AsyncGenerator<Buffer> {
+  async *#content(): AsyncGenerator<Buffer, void, undefined> {
     const chunks = this.#chunks();
     const first = await gathered(chunks);
     if (!isGzip(first)) {
@@ -88,7 +98,7 @@ export class EntryStream {
 
   async *#chunks(): AsyncGenerator<Buffer> {
     for await (const chunk of this.#source) {
-      this.bytesRead += (chunk as Buffer).length;
+      this.done += (chunk as Buffer).length;
       yield chunk as Buffer;
     }
   }
@@ -111,7 +121,7 @@ async function gathered(chunks: AsyncGenerator<Buffer>): Promise<Buffer> {
 
 async function* joined(
   first: Buffer,
-  rest: AsyncGenerator<Buffer>,
+  rest: AsyncIterable<Buffer>,
 ): AsyncGenerator<Buffer, void, undefined> {
   yield first;
   yield* rest;

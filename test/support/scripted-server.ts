@@ -1,0 +1,43 @@
+// A memcached server that says what a test tells it to, for what no real one can be made to do: old versions, an
+// LRU crawler that is busy, an end in the middle.
+
+import { once } from 'node:events';
+import net from 'node:net';
+import { createInterface } from 'node:readline';
+
+/** What it says to a line, without its line end; `undefined` closes the connection. */
+export type Script = (line: string) => string | undefined;
+
+interface ScriptedServer {
+  readonly port: number;
+  /** All lines that came. */
+  readonly asked: readonly string[];
+  close(): Promise<void>;
+}
+
+export async function startScripted(script: Script): Promise<ScriptedServer> {
+  const asked: string[] = [];
+  const sockets = new Set<net.Socket>();
+  const listener = net.createServer((socket) => {
+    sockets.add(socket);
+    socket.on('error', () => socket.destroy());
+    createInterface({ input: socket }).on('line', (line) => {
+      asked.push(line);
+      const answer = script(line);
+      if (answer === undefined) socket.destroy();
+      else socket.write(Buffer.from(answer, 'latin1'));
+    });
+  });
+  listener.listen(0, '127.0.0.1');
+  await once(listener, 'listening');
+  const { port } = listener.address() as net.AddressInfo;
+  return {
+    port,
+    asked,
+    close: async () => {
+      for (const socket of sockets) socket.destroy();
+      listener.close();
+      await once(listener, 'close');
+    },
+  };
+}

@@ -1,0 +1,204 @@
+// The strings of a Redis with their expiries, for kv-load (docs/tools.md, "From a Redis"): SCAN names the keys, pipelines
+// ask for what each is, and then for its value. What is no string is counted by its type.
+//
+// Invariants:
+// - Memory holds the values of one window, bounded by what STRLEN said.
+// - A key that SCAN named is given, or counted as gone or left out. SCAN may name one twice, which loads it twice.
+// - A password is in no message.
+
+import { isIP } from 'node:net';
+
+import type { ChainableCommander, Redis, RedisOptions } from 'ioredis';
+
+import { systemCode } from '../../src/errors.js';
+import { EXIT } from '../../src/exit-codes.js';
+import { KEY_BYTES_LIMIT } from '../../src/limits.js';
+import { printable } from '../../src/printable.js';
+import type { SnapshotEntry } from '../../src/store/snapshot-file/entry-fields.js';
+import { ToolError } from '../terminal/program.js';
+import { countOf, formatCount } from '../terminal/quantity.js';
+import type { EntrySource } from './entry-source.js';
+import type { RedisPlace } from './redis-url.js';
+
+const SCAN_KEYS = 1000;
+const WINDOW_KEYS = 250;
+const WINDOW_BYTES = 4 * 1024 * 1024;
+const WRONG_TYPE = /^WRONGTYPE/;
+
+interface FoundString {
+  readonly key: Buffer;
+  readonly bytes: number;
+}
+
+export class RedisSource implements EntrySource {
+  readonly unit = 'keys';
+  readonly total: number;
+  readonly #redis: Redis;
+  readonly #name: string;
+  readonly #leftOut = new Map<string, number>();
+  #gone = 0;
+  done = 0;
+
+  private constructor(redis: Redis, name: string, total: number) {
+    this.#redis = redis;
+    this.#name = name;
+    this.total = total;
+  }
+
+  /** Throws a ToolError: 64 without the package ioredis, 69 no Redis, 77 a login that is wanted or refused. */
+  static async open(place: RedisPlace, timeoutMs: number): Promise<RedisSource> {
+    const Client = await loadClient();
+    const redis = new Client({ ...optionsOf(place), ...timeouts(timeoutMs) });
+    // connect() says only that the connection is closed.
+    let cause: unknown;
+    redis.on('error', (error: unknown) => {
+      cause ??= error;
+    });
+    try {
+      await redis.connect();
+      // As an option, a database that there is not would be the first one.
+      await redis.select(place.db);
+      return new RedisSource(redis, place.name, await redis.dbsize());
+    } catch (error: unknown) {
+      redis.disconnect();
+      throw failure(place.name, cause ?? error);
+    }
+  }
+
+  get place(): string {
+    return this.#name;
+  }
+
+  async *entries(): AsyncGenerator<SnapshotEntry> {
+    let cursor = '0';
+    do {
+      const [next, keys]: [Buffer, Buffer[]] = await this.#asked(
+        this.#redis.scanBuffer(cursor, 'COUNT', SCAN_KEYS),
+      );
+      for (const window of windowsOf(await this.#strings(keys))) yield* this.#read(window);
+      this.done += keys.length;
+      cursor = next.toString();
+    } while (cursor !== '0');
+  }
+
+  notes(): readonly string[] {
+    const notes = ['what was written to the Redis meanwhile may be there or not'];
+    if (this.#gone > 0) notes.push(`${countOf(this.#gone, 'key')} had gone when read`);
+    const kinds = [...this.#leftOut].map(([what, count]) => `${formatCount(count)} ${what}`);
+    if (kinds.length > 0) notes.push(`left out: ${kinds.join(', ')}`);
+    return notes.map(printable);
+  }
+
+  close(): void {
+    this.#redis.disconnect();
+  }
+
+  /** Those that can be loaded, with their lengths; the others are counted. */
+  async #strings(keys: readonly Buffer[]): Promise<FoundString[]> {
+    const pipeline = this.#redis.pipeline();
+    for (const key of keys) pipeline.type(key).strlen(key);
+    const replies = await this.#answers(pipeline);
+    return keys.flatMap((key, at) => {
+      const type = String(replies[2 * at]);
+      if (type === 'none') this.#gone += 1;
+      else if (type !== 'string') this.#leave(type);
+      else if (key.length === 0) this.#leave('with an empty key');
+      else if (key.length > KEY_BYTES_LIMIT)
+        this.#leave(`with a key over ${formatCount(KEY_BYTES_LIMIT)} bytes`);
+      else return [{ key, bytes: Number(replies[2 * at + 1] ?? 0) }];
+      return [];
+    });
+  }
+
+  async *#read(window: readonly FoundString[]): AsyncGenerator<SnapshotEntry> {
+    const pipeline = this.#redis.pipeline();
+    for (const { key } of window) pipeline.pttl(key).getBuffer(key);
+    const replies = await this.#answers(pipeline);
+    const nowMs = Date.now();
+    for (const [at, { key }] of window.entries()) {
+      const ttlMs = Number(replies[2 * at]);
+      const value = replies[2 * at + 1];
+      // Gone, or something else by now.
+      if (!Buffer.isBuffer(value)) this.#gone += 1;
+      else yield { key, value, flags: 0, expiresAt: ttlMs < 0 ? 0 : nowMs + ttlMs, cas: 0n };
+    }
+  }
+
+  /** What each command of a pipeline said; undefined where the key is no string. */
+  async #answers(pipeline: ChainableCommander): Promise<unknown[]> {
+    const replies = (await this.#asked(pipeline.exec())) ?? [];
+    return replies.map(([error, reply]) => {
+      if (error === null) return reply;
+      if (WRONG_TYPE.test(error.message)) return undefined;
+      throw failure(this.#name, error);
+    });
+  }
+
+  async #asked<T>(reply: Promise<T>): Promise<T> {
+    try {
+      return await reply;
+    } catch (error: unknown) {
+      throw failure(this.#name, error);
+    }
+  }
+
+  #leave(what: string): void {
+    this.#leftOut.set(what, (this.#leftOut.get(what) ?? 0) + 1);
+  }
+}
+
+async function loadClient(): Promise<new (options: RedisOptions) => Redis> {
+  try {
+    return (await import('ioredis')).Redis;
+  } catch (error: unknown) {
+    if (systemCode(error) !== 'ERR_MODULE_NOT_FOUND') throw error;
+    const message =
+      'Reading a Redis needs the package ioredis beside cairn-kv: npm install ioredis@6 (-g, if cairn-kv is global)';
+    throw new ToolError(EXIT.usage, message, error);
+  }
+}
+
+function optionsOf({ host, port, user, password, isTls }: RedisPlace): RedisOptions {
+  return {
+    host,
+    port,
+    ...(user === undefined ? {} : { username: user }),
+    ...(password === undefined ? {} : { password }),
+    ...(isTls ? { tls: isIP(host) === 0 ? { servername: host } : {} } : {}),
+    // What every version of Redis speaks.
+    protocol: 2,
+    lazyConnect: true,
+    // A load that was cut is told, and is safe to repeat.
+    retryStrategy: () => null,
+    maxRetriesPerRequest: 0,
+  };
+}
+
+/** 0 is for ever. */
+function timeouts(timeoutMs: number): RedisOptions {
+  return timeoutMs === 0 ? {} : { connectTimeout: timeoutMs, commandTimeout: timeoutMs };
+}
+
+function failure(name: string, error: unknown): ToolError {
+  const why = error instanceof Error && error.message !== '' ? error.message : String(error);
+  const isLogin = /^(?:NOAUTH|WRONGPASS|NOPERM|ERR (?:AUTH|invalid password))/.test(why);
+  const next = isLogin ? ': give the password by REDISCLI_AUTH or --redis-password-file' : '';
+  return new ToolError(
+    isLogin ? EXIT.noPermission : EXIT.unreachable,
+    `No data from ${name}: ${why.replace(/\.$/, '')}${next}`,
+    error,
+  );
+}
+
+function* windowsOf(strings: readonly FoundString[]): Generator<FoundString[]> {
+  let window: FoundString[] = [];
+  let bytes = 0;
+  for (const found of strings) {
+    window.push(found);
+    bytes += found.bytes;
+    if (window.length < WINDOW_KEYS && bytes < WINDOW_BYTES) continue;
+    yield window;
+    [window, bytes] = [[], 0];
+  }
+  if (window.length > 0) yield window;
+}

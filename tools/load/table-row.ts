@@ -1,0 +1,64 @@
+// A row of a table, CSV or ndjson with named columns, as an entry of a dump (docs/tools.md, "Tables"). Pure.
+//
+// Invariant: a refusal names the line, the column as the table calls it, and what is wrong.
+
+import { KvError } from '../../src/errors.js';
+import { jsonLine } from '../../src/printable.js';
+import { entryOfFields, type SnapshotEntry } from '../../src/store/snapshot-file/entry-fields.js';
+import type { Column, Field } from '../table/columns.js';
+
+/** With its zone: the same row means the same everywhere. */
+const DATE = /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d)$/;
+
+/** What stands in the columns; what a row leaves out is undefined. */
+type Cells = Readonly<Partial<Record<Field, unknown>>>;
+
+export interface RowPlace {
+  /** The file, or stdin. */
+  readonly path: string;
+  readonly line: number;
+  readonly columns: readonly Column[];
+}
+
+/** Throws KV_CORRUPTION for a row that is no entry. */
+export function entryOfCells(cells: Cells, place: RowPlace): SnapshotEntry {
+  const { key, value, ...rest } = cells;
+  if (value === undefined || value === null) refuseRow(place, 'its value is missing', 'value');
+  const numbers = { flags: numberOf(rest.flags), expiresAt: timeOf(rest.expiresAt) };
+  const fields = { key: textOf(key), value: textOf(value), ...rest, ...numbers };
+  return entryOfFields(fields, (message, field) => refuseRow(place, message, field));
+}
+
+export function refuseRow(
+  { path, line, columns }: RowPlace,
+  message: string,
+  field?: string,
+): never {
+  const name = columns.find((column) => column.field === field)?.name;
+  const column = name === undefined ? '' : `, column ${jsonLine(name)}`;
+  throw new KvError('KV_CORRUPTION', `Line ${line}${column}: ${message}`, { path });
+}
+
+/** Throws KV_CORRUPTION when a table of these columns has no keys or no values. */
+export function requireKeyAndValue(place: RowPlace, names: readonly string[]): void {
+  for (const field of ['key', 'value'] as const) {
+    if (place.columns.some((column) => column.field === field)) continue;
+    const there = names.length === 0 ? '' : ` (there are ${names.map(jsonLine).join(', ')})`;
+    const next = 'name the columns with --columns key=…,value=…';
+    refuseRow(place, `No column is the ${field}${there}: ${next}`);
+  }
+}
+
+/** Whatever JSON has besides texts becomes its JSON text. */
+function textOf(cell: unknown): unknown {
+  return typeof cell === 'string' || cell === undefined || cell === null ? cell : jsonLine(cell);
+}
+
+function numberOf(cell: unknown): unknown {
+  return typeof cell === 'string' && /^\d{1,16}$/.test(cell) ? Number(cell) : cell;
+}
+
+/** Unix ms, as a dump has them, or a date. */
+function timeOf(cell: unknown): unknown {
+  return typeof cell === 'string' && DATE.test(cell) ? Date.parse(cell) : numberOf(cell);
+}

@@ -1,0 +1,47 @@
+// Columns of a table, CSV or ndjson, as --columns names them: `key,value`, or `key=id,value=body` where the table has
+// other names than a dump (docs/tools.md, "Tables"). The fields are those of an entry of a dump. Pure.
+
+import { InvalidArgumentError } from 'commander';
+
+import { nearest } from '../client/listing.js';
+
+export const FIELDS = [
+  'key',
+  'keyEncoding',
+  'value',
+  'encoding',
+  'flags',
+  'expiresAt',
+  'cas',
+] as const;
+
+export type Field = (typeof FIELDS)[number];
+
+export interface Column {
+  readonly field: Field;
+  /** What the table calls it. */
+  readonly name: string;
+}
+
+export function isField(word: string): word is Field {
+  return (FIELDS as readonly string[]).includes(word);
+}
+
+/** In their order. Throws InvalidArgumentError for a field that there is not, or that stands there twice. */
+export function parseColumns(text: string): readonly Column[] {
+  const columns = text.split(',').map((word) => {
+    const [field = '', ...rest] = word.trim().split('=');
+    if (!isField(field)) {
+      const near = nearest(field, FIELDS);
+      const meant =
+        near === undefined ? `Fields are ${FIELDS.join(', ')}` : `Did you mean ${near}?`;
+      throw new InvalidArgumentError(`There is no field ${JSON.stringify(field)}. ${meant}.`);
+    }
+    return { field, name: rest.length === 0 ? field : rest.join('=') };
+  });
+  for (const words of [columns.map(({ field }) => field), columns.map(({ name }) => name)]) {
+    const twice = words.find((word, at) => words.indexOf(word) !== at);
+    if (twice !== undefined) throw new InvalidArgumentError(`${twice} stands there twice.`);
+  }
+  return columns;
+}
