@@ -1,15 +1,21 @@
 // The feeds of one log: begins them, and wakes all that wait when the watermark has moved. Made when somebody follows for
 // the first time: until then nothing of it costs a commit anything.
 //
+// Whoever waits is woken at once when it was quiet, else after a short while with all that came meanwhile: reading each commit
+// on its own costs more than the commit.
+//
 // Invariant: opening and closing files take one thread of the pool at a time, however many followers come and go.
 
-import type { Env } from '../../env/env.js';
+import type { Clock, Env, Timer } from '../../env/env.js';
 import { PoolShare, sharing } from '../../env/pool-share.js';
 import { KvError } from '../../errors.js';
 import type { History } from '../history.js';
 import { FeedPace } from './feed-pace.js';
 import { RecordFeed } from './record-feed.js';
 import { FeedSources, type FeedLog } from './sources.js';
+
+/** Between two wakings. */
+const WAKE_PAUSE_MS = 5;
 
 export class Feeds {
   readonly pace: FeedPace;
@@ -20,9 +26,13 @@ export class Feeds {
   readonly #sources: FeedSources;
   readonly #open = new Set<RecordFeed>();
   readonly #waiting = new Set<() => void>();
+  readonly #clock: Clock;
+  #wokenMs = Number.NEGATIVE_INFINITY;
+  #wakeTimer: Timer | undefined;
 
   constructor({ fs, clock }: Pick<Env, 'fs' | 'clock'>, log: FeedLog, history: History) {
     this.#log = log;
+    this.#clock = clock;
     this.pace = new FeedPace(clock);
     this.#sources = new FeedSources(sharing(fs, new PoolShare(1)), log, history);
     log.durability.onDurable(() => this.#move());
@@ -51,7 +61,7 @@ export class Feeds {
 
   /** Resolves when there is more news than `seen`, when the store closes, or when `signal` is aborted. */
   async moved(seen: number, signal?: AbortSignal): Promise<void> {
-    if (this.isClosed || this.moves !== seen) return;
+    if (this.isClosed || signal?.aborted === true) return;
     await new Promise<void>((resolve) => {
       const wake = (): void => {
         signal?.removeEventListener('abort', wake);
@@ -60,6 +70,7 @@ export class Feeds {
       };
       this.#waiting.add(wake);
       signal?.addEventListener('abort', wake);
+      if (this.moves !== seen) this.#wakeSoon();
     });
   }
 
@@ -71,7 +82,8 @@ export class Feeds {
   /** Every feed ends; resolves when their files are closed. */
   async close(): Promise<void> {
     this.isClosed = true;
-    this.#move();
+    this.#wakeTimer?.cancel();
+    this.#wake();
     await Promise.all([...this.#open].map((feed) => this.end(feed)));
   }
 
@@ -82,6 +94,19 @@ export class Feeds {
 
   #move(): void {
     this.moves += 1;
+    if (this.#waiting.size > 0) this.#wakeSoon();
+  }
+
+  #wakeSoon(): void {
+    if (this.#wakeTimer !== undefined) return;
+    const leftMs = this.#wokenMs + WAKE_PAUSE_MS - this.#clock.monotonicMs();
+    if (leftMs <= 0) this.#wake();
+    else this.#wakeTimer = this.#clock.setTimer(leftMs, () => this.#wake());
+  }
+
+  #wake(): void {
+    this.#wakeTimer = undefined;
+    this.#wokenMs = this.#clock.monotonicMs();
     for (const wake of this.#waiting) wake();
   }
 }
