@@ -32,8 +32,13 @@ describe('docs/operations.md', () => {
   });
 
   it('and the alerts name only flags that the server or a tool has', async () => {
-    const tools = ['kv-server', 'kv-dump', 'kv-load', 'kv-check'];
-    const helps = await Promise.all(tools.map((tool) => runTool(tool, ['--help'])));
+    const tools = ['kv-server', 'kv-dump', 'kv-load', 'kv-check', 'kv-client follow'];
+    const helps = await Promise.all(
+      tools.map((tool) => {
+        const [name = '', ...command] = tool.split(' ');
+        return runTool(name, [...command, '--help']);
+      }),
+    );
     const known = helps.map(({ stdout }) => stdout.toString()).join('\n');
     // Of npm, systemd and Docker.
     const others = ['--global', '--now', '--health-cmd', '--time'];
