@@ -181,7 +181,7 @@ export class HttpListener {
     const refusal = this.#guard.dataRefusalOf(exchange.request);
     if (refusal !== undefined) sayRefusal(exchange, refusal);
     else if (store === undefined) exchange.say(503, 'The log is being read\n');
-    else await sayChanges(exchange, store.changeLog, this.#env.clock);
+    else await sayChanges(exchange, store, this.#env.clock);
   }
 
   async #sayMetrics(exchange: Exchange): Promise<void> {
