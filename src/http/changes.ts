@@ -5,10 +5,10 @@
 //   (stream.ts), and goes on after the last seq that it has read whole.
 // - Where changes are missing the answer is 410, or a line that says so, and never a feed with a hole.
 
-import type { Clock } from '../env/env.js';
+import type { Clock, Timer } from '../env/env.js';
 import { isKvError, systemCode } from '../errors.js';
 import { jsonLine } from '../printable.js';
-import type { ChangeFeed, ChangeLog, FollowOptions, LargeValue } from '../store/store.js';
+import type { ChangeFeed, FollowOptions, LargeValue, Store } from '../store/store.js';
 import { changeLine, largeValuePieces, noteLine, type LineForm } from './change-lines.js';
 import type { Exchange } from './exchange.js';
 import type { Stream } from './stream.js';
@@ -34,24 +34,25 @@ interface Wanted extends FollowOptions {
 /** Answers with changes for as long as the client stays. */
 export async function sayChanges(
   exchange: Exchange,
-  log: ChangeLog | undefined,
+  { changeLog, durability }: Pick<Store, 'changeLog' | 'durability'>,
   clock: Clock,
 ): Promise<void> {
   const wanted = wantedOf(exchange);
   if (typeof wanted === 'string') return refuse(exchange, 400, 'KV_BAD_OPTION', wanted);
-  if (log === undefined) {
+  if (changeLog === undefined) {
     return refuse(exchange, 501, 'KV_BAD_OPTION', 'The store keeps no log that could be followed');
   }
   let feed: ChangeFeed;
   try {
-    feed = await log.follow(wanted);
+    feed = await changeLog.follow(wanted);
   } catch (error) {
     return refuseFor(exchange, error);
   }
   try {
     if (exchange.request.method === 'HEAD') return exchange.say(200, '', TYPES[wanted.form]);
     const stream = exchange.stream(TYPES[wanted.form]);
-    if (stream !== undefined) await new Pouring(feed, stream, wanted, clock).run();
+    const end = wanted.waits ? Infinity : durability.watermark;
+    if (stream !== undefined) await new Pouring(feed, stream, { ...wanted, end }, clock).run();
   } finally {
     await feed.close();
   }
@@ -91,17 +92,22 @@ function isOn(text: string | null, whenMissing: boolean): boolean {
   return text === null ? whenMissing : text !== '0';
 }
 
+/** Where it ends: with this seq, or when there is none, with the client. */
+interface Bounded extends Wanted {
+  readonly end: number;
+}
+
 /** Sends what a feed gives. */
 class Pouring {
   readonly #feed: ChangeFeed;
   readonly #stream: Stream;
-  readonly #wanted: Wanted;
+  readonly #wanted: Bounded;
   readonly #clock: Clock;
   #gathered: string[] = [];
   #characters = 0;
   #isInLine = false;
 
-  constructor(feed: ChangeFeed, stream: Stream, wanted: Wanted, clock: Clock) {
+  constructor(feed: ChangeFeed, stream: Stream, wanted: Bounded, clock: Clock) {
     this.#feed = feed;
     this.#stream = stream;
     this.#wanted = wanted;
@@ -127,17 +133,19 @@ class Pouring {
   async #pour(): Promise<void> {
     const feed = this.#feed;
     while (!this.#stream.ended.aborted && !feed.isEnded) {
+      const { form, values, end } = this.#wanted;
       const found = feed.next();
-      const change = found instanceof Promise ? await found : found;
+      const change = found instanceof Promise ? await this.#beatingUntil(found) : found;
+      if (change === undefined ? end !== Infinity : change.seq > end) {
+        const seq = Math.min(feed.position, end);
+        this.#gather(noteLine(form, seq, { type: 'end', seq }));
+        return;
+      }
       if (change !== undefined) {
-        const { form, values } = this.#wanted;
         this.#gather(changeLine(change, form, values));
         const { value } = change;
         if (value !== undefined && !Buffer.isBuffer(value)) await this.#pourLarge(value);
         if (this.#characters >= PIECE_CHARACTERS) await this.#flush();
-      } else if (!this.#wanted.waits) {
-        this.#gather(this.#note({ type: 'end', seq: feed.position }));
-        return;
       } else if (!feed.isEnded) {
         await this.#flush();
         await this.#wait();
@@ -167,7 +175,28 @@ class Pouring {
     if (waiting.signal.aborted) await this.#beat();
   }
 
+  /** A search for what is asked for may take as long as it takes to read the log. */
+  async #beatingUntil<T>(work: Promise<T>): Promise<T> {
+    let beating = Promise.resolve();
+    let timer: Timer;
+    const beatLater = (): void => {
+      timer = this.#clock.setTimer(HEARTBEAT_MS, () => {
+        beating = this.#beat();
+        beatLater();
+      });
+    };
+    beatLater();
+    try {
+      return await work;
+    } finally {
+      timer!.cancel();
+      await beating;
+    }
+  }
+
   async #beat(): Promise<void> {
+    // What was found before comes before the news of how far the search has come.
+    await this.#flush();
     const { position } = this.#feed;
     await this.#stream.send(this.#note({ type: 'heartbeat', seq: position }));
   }

@@ -169,7 +169,7 @@ export class HttpListener {
 
   async #sayChanges(exchange: Exchange): Promise<void> {
     if (this.#store === undefined) exchange.say(503, 'The log is being read\n');
-    else await sayChanges(exchange, this.#store.changeLog, this.#env.clock);
+    else await sayChanges(exchange, this.#store, this.#env.clock);
   }
 
   async #sayMetrics(exchange: Exchange): Promise<void> {

@@ -103,11 +103,15 @@ export async function history(
   };
   const current = await currentSeq(client, key);
   let count = 0;
+  let hasBegun = false;
   const query = { after: 'oldest', key, wait: '0', values: '1' };
   for await (const { line, text } of feedLines(place, query)) {
     if (line.type === 'error') throw failureOf(line);
     if (line.type === 'end') return count > 0 ? EXIT.ok : EXIT.notFound;
     if (line.type === 'heartbeat') {
+      // The first says where it begins, others how far the search has come.
+      if (hasBegun) continue;
+      hasBegun = true;
       const { seq } = line;
       if (seq > 0) await say(`changes up to seq ${seq} are not kept (--keep-history)`);
       // Stored before the oldest change that is kept, and still there.

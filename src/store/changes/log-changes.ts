@@ -12,7 +12,7 @@ import type { LogRecord } from '../../log/bytes/format.js';
 import { Feeds } from '../../log/feed/feeds.js';
 import type { RecordFeed } from '../../log/feed/record-feed.js';
 import type { TakeFrame } from '../../log/segments/segment-scanner.js';
-import { decodeDescriptor } from '../../log/segments/large-value-file.js';
+import { decodeDescriptor, type LargeReference } from '../../log/segments/large-value-file.js';
 import type { History } from '../../log/history.js';
 import type { Log } from '../../log/log.js';
 import type {
@@ -78,6 +78,8 @@ class LogChangeFeed implements ChangeFeed {
   /** See Feeds: as it was when the end was found. */
   #seenMoves = 0;
   #lent: KeptLargeValue | undefined;
+  /** A change was found and is not told yet. */
+  #isOpening = false;
   #isClosed = false;
 
   constructor(
@@ -95,7 +97,8 @@ class LogChangeFeed implements ChangeFeed {
   }
 
   get position(): number {
-    return this.#records.position;
+    const { position } = this.#records;
+    return this.#isOpening ? position - 1 : position;
   }
 
   get isEnded(): boolean {
@@ -179,10 +182,17 @@ class LogChangeFeed implements ChangeFeed {
     }
     const reference = decodeDescriptor(value);
     if (!wanted) return this.#compose(record, reference.bytes, undefined);
-    return this.#large.open(reference).then((large) => {
-      this.#lent = large;
-      return this.#compose(record, reference.bytes, large);
-    });
+    return this.#withLarge(record, reference);
+  }
+
+  async #withLarge(record: LogRecord, reference: LargeReference): Promise<Change> {
+    this.#isOpening = true;
+    try {
+      this.#lent = await this.#large.open(reference);
+    } finally {
+      this.#isOpening = false;
+    }
+    return this.#compose(record, reference.bytes, this.#lent);
   }
 
   #compose(record: LogRecord, valueBytes: number, value: Value | undefined): Change {

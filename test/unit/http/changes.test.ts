@@ -290,6 +290,42 @@ describe('GET /changes', () => {
     await ended;
   });
 
+  it('with wait=0 it ends with what there was when it began, however much comes', async () => {
+    serveFeed(new EndlessFeed());
+    expect(linesOf((await ask('?wait=0')).body)).to.deep.equal([
+      { type: 'heartbeat', seq: 0 },
+      { type: 'end', seq: 0 },
+    ]);
+  });
+
+  it('says how far it is while it searches, behind what it has found', async () => {
+    const feed = new EndlessFeed();
+    const searches: ((change: undefined) => void)[] = [];
+    const first = feed.next.bind(feed);
+    feed.next = () => {
+      if (feed.count === 0) return first();
+      feed.count = 77;
+      feed.isEnded = true;
+      return new Promise<undefined>((resolve) => searches.push(resolve)) as never;
+    };
+    serveFeed(feed);
+    const answer = ask('');
+    let heart: (typeof timers)[number] | undefined;
+    while (heart === undefined) {
+      await turn();
+      heart = timers.find(({ delayMs, isSet }) => delayMs === 15_000 && isSet);
+    }
+    heart.call();
+    await turn();
+    searches[0]?.(undefined);
+    const lines = linesOf((await answer).body).map(({ type, seq }) => [type, seq]);
+    expect(lines).to.deep.equal([
+      ['heartbeat', 0],
+      ['put', 1],
+      ['heartbeat', 77],
+    ]);
+  });
+
   it('reads nothing more while its client takes nothing, and lets go of one that stays away', async () => {
     const feed = new EndlessFeed();
     serveFeed(feed);

@@ -14,6 +14,13 @@ import { ServerProcess } from '../../../tools/torture/server-process.js';
 import { cairnLaunch, temporaryFolder } from '../../support/servers.js';
 import { runTool } from '../../support/tool-run.js';
 
+const LINES = [
+  '{"type":"heartbeat","seq":5}',
+  '{"type":"heartbeat","seq":9}',
+  '{"type":"end","seq":9}',
+  '',
+];
+
 async function freePort(): Promise<number> {
   const server = net.createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -203,14 +210,15 @@ describe('kv-client follow and history @long', function () {
     let shown: string | undefined;
     const gate = http.createServer((request, response) => {
       shown = request.headers.authorization;
-      response.writeHead(shown === undefined ? 401 : 200).end('{"type":"end","seq":0}\n');
+      response.writeHead(shown === undefined ? 401 : 200).end(LINES.join('\n'));
     });
     gate.listen(0, '127.0.0.1');
     await once(gate, 'listening');
     const place = ['--http', `127.0.0.1:${(gate.address() as net.AddressInfo).port}`];
     expect((await run('history', 'k', ...place)).code).to.equal(EXIT.noPermission);
-    await run('history', 'k', ...place, '--http-token-file', token);
+    const { stderr } = await run('history', 'k', ...place, '--http-token-file', token);
     expect(shown).to.equal('Bearer 0123456789abcdef');
+    expect(stderr).to.equal('kv-client: changes up to seq 5 are not kept (--keep-history)\n');
     gate.close();
   });
 });
