@@ -187,11 +187,12 @@ export class DurableStore implements S.Store {
     const { ordered } = this.#parts.log.table;
     const active = ordered.find(({ sealed }) => !sealed);
     return ordered.map((segment) => {
-      const { first, last, generation, committedBytes, liveBytes, deadBytes } = segment;
-      const complete = segment.compacting ? 'compacting' : 'sealed';
+      const { first, last, generation, committedBytes: bytes, liveBytes, deadBytes } = segment;
+      const { compactedBytes = 0 } = segment;
+      const complete = segment.compactedBytes === undefined ? 'sealed' : 'compacting';
       const open = segment === active ? 'active' : 'next';
       const state = segment.sealed ? complete : open;
-      return { first, last, generation, state, bytes: committedBytes, liveBytes, deadBytes };
+      return { first, last, generation, state, bytes, liveBytes, deadBytes, compactedBytes };
     });
   }
 

@@ -254,6 +254,8 @@ export interface SegmentView {
   readonly bytes: number;
   readonly liveBytes: number;
   readonly deadBytes: number;
+  /** Of one that is being rewritten: so much has been read of it. */
+  readonly compactedBytes: number;
 }
 
 export interface Store {

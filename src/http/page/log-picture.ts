@@ -30,5 +30,6 @@ function groupOf(segments: readonly SegmentView[]): SegmentGroup {
     bytes: sum(({ bytes }) => bytes),
     live: sum(({ liveBytes }) => liveBytes),
     dead: sum(({ deadBytes }) => deadBytes),
+    compacted: sum(({ compactedBytes }) => compactedBytes),
   };
 }

@@ -55,6 +55,8 @@ export interface SegmentGroup {
   readonly bytes: number;
   readonly live: number;
   readonly dead: number;
+  /** So much a compaction has read of it. */
+  readonly compacted: number;
 }
 
 export interface LogPicture {

@@ -31,8 +31,8 @@ export class Segment {
   /** Durable end of its batches. */
   committedBytes = SEGMENT_HEADER_BYTES;
   sealed = false;
-  /** A compaction is copying what lives in it. */
-  compacting = false;
+  /** So much of it a compaction has read that copies what lives in it; undefined: none does. */
+  compactedBytes: number | undefined;
   /** The file is no shorter, batches and zeros ahead together, and the manifest says so (or is to say so). */
   zeroedBytes: number;
   /** See ManifestEntry; Infinity: an older release compacted it. */

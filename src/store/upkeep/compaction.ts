@@ -54,7 +54,7 @@ export class Compaction {
     // From here on a segment of the run notes what kills items whose records were copied alive.
     const before = new FlushNeed();
     for (const { flushNeed } of run) before.add(flushNeed.take());
-    for (const segment of run) segment.compacting = true;
+    for (const segment of run) segment.compactedBytes = 0;
     try {
       await this.#replace(run, judge, before);
     } catch (error) {
@@ -64,7 +64,7 @@ export class Compaction {
       }
       throw error;
     } finally {
-      for (const segment of run) segment.compacting = false;
+      for (const segment of run) segment.compactedBytes = undefined;
     }
   }
 
@@ -154,6 +154,7 @@ export class Compaction {
       },
       async (question) => {
         assert(question.ask === 'judge', 'A compaction asks for judgements');
+        advance(run, question.bytes);
         await this.#rest(pace.delayMs(question.bytes));
         return judge.answer(question);
       },
@@ -226,6 +227,16 @@ export class Compaction {
 
   #nextTurn(): Promise<void> {
     return new Promise((resolve) => this.#parts.env.clock.defer(resolve));
+  }
+}
+
+/** So many bytes more of the run have been read, which is done in its order. */
+function advance(run: readonly Segment[], bytes: number): void {
+  let left = bytes;
+  for (const segment of run) {
+    const before = segment.compactedBytes ?? 0;
+    segment.compactedBytes = Math.min(segment.committedBytes, before + left);
+    left -= segment.compactedBytes - before;
   }
 }
 

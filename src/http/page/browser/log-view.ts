@@ -38,7 +38,8 @@ export class LogView {
     const share = bytes === 0 ? 0 : dead / bytes;
     this.#summary.textContent = `${segments}, ${bytesText(bytes)}, ${shareText(share)} dead`;
     this.#showSegments(groups, segmentBytes);
-    this.#showJobs(jobs);
+    const compacted = groups.reduce((sum, group) => sum + group.compacted, 0);
+    this.#showJobs(jobs, compacted);
   }
 
   /** What is on the disk in all. */
@@ -79,6 +80,7 @@ export class LogView {
       const full = Math.max(group.bytes, segmentBytes * group.count);
       item.style.setProperty('--live-share', String(group.live / full));
       item.style.setProperty('--filled-share', String(group.bytes / full));
+      item.style.setProperty('--compacted-share', String(group.compacted / group.bytes));
       item.style.setProperty('--used-share', String((group.live + group.dead) / full));
       item.dataset['state'] = group.state;
       item.title = describe(group);
@@ -86,12 +88,14 @@ export class LogView {
     }
   }
 
-  #showJobs(jobs: readonly JobView[]): void {
+  #showJobs(jobs: readonly JobView[], compacted: number): void {
     this.#jobs.replaceChildren(
       ...jobs.map((job) => {
         const item = make('li', { 'data-state': job.state }, textOf(job));
         if (job.state === 'running' && job.progress !== undefined) {
-          const { done, total } = job.progress;
+          // Of the run that goes on now, the counters of the store tell nothing yet.
+          const { total } = job.progress;
+          const done = Math.min(total, job.progress.done + compacted);
           const max = String(Math.max(1, total));
           item.append(make('progress', { max, value: String(done), 'aria-label': job.name }));
         }

@@ -15,6 +15,7 @@ function segments(count: number): SegmentView[] {
     bytes: 100,
     liveBytes: 60,
     deadBytes: 30,
+    compactedBytes: at === 0 ? 50 : 0,
   }));
 }
 
@@ -35,6 +36,7 @@ describe('groupsOf()', () => {
       bytes: 100,
       live: 60,
       dead: 30,
+      compacted: 0,
     });
     expect(groupsOf([])).to.deep.equal([]);
   });
@@ -54,5 +56,6 @@ describe('groupsOf()', () => {
       'next',
     ]);
     expect(groups.reduce((sum, { bytes }) => sum + bytes, 0)).to.equal(1000);
+    expect(groups.map(({ compacted }) => compacted)).to.deep.equal([50, 0, 0, 0]);
   });
 });
