@@ -170,7 +170,7 @@ const GROUPS: Readonly<Record<string, readonly Option[]>> = {
     flag('--plain-port <n>', 'another port that answers in the plain form', count(-1, 65_535)),
     flag(
       '--http <address>',
-      'port or host:port for the page, metrics and health; 0: none',
+      'port or host:port for the page, metrics, health and changes; 0: none',
       httpAddress,
     ),
     flag('--dialect <name>', 'both, or memcached to refuse the short forms')

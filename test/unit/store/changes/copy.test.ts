@@ -47,7 +47,7 @@ class Life {
       if (dice < 25) await this.#follow(this.#random.below(20));
       else if (dice < 29) await this.#leave();
       else if (dice < 32) await this.#restart();
-      else if (dice < 35) await this.sim.wait(this.sim.store.compact({ everything: dice === 33 }));
+      else if (dice < 35) await this.#compact(dice === 33);
       else if (dice < 36 && !this.#keepsHistory) await this.#fillDisk();
       else if (dice < 50) await this.sim.words.durable();
       else if (dice < 60) await this.sim.advance(this.#random.below(300));
@@ -97,6 +97,14 @@ class Life {
       this.dumpSeq = copy.seq;
       await this.#follow(max);
     }
+  }
+
+  /** Follows meanwhile. */
+  async #compact(everything: boolean): Promise<void> {
+    const { sim } = this;
+    const compacting = sim.store.compact({ everything });
+    await this.#follow(this.#random.below(60));
+    await sim.wait(compacting);
   }
 
   async #leave(): Promise<void> {
