@@ -6,7 +6,7 @@
 // - Where changes are missing the answer is 410, or a line that says so, and never a feed with a hole.
 
 import type { Clock, Timer } from '../env/env.js';
-import { isKvError, systemCode } from '../errors.js';
+import { isKvError } from '../errors.js';
 import { jsonLine } from '../printable.js';
 import type { ChangeFeed, FollowOptions, LargeValue, Store } from '../store/store.js';
 import { changeLine, largeValuePieces, noteLine, type LineForm } from './change-lines.js';
@@ -226,23 +226,17 @@ interface Failure {
 
 /** How a failure is told. What is no failure of the world is a bug, and is thrown again. */
 function failureOf(error: unknown): Failure {
-  if (isKvError(error)) {
-    const { code, message, oldestSeq } = error;
-    const body = {
-      error: code,
-      message,
-      ...(oldestSeq === undefined ? {} : { oldest: oldestSeq }),
-    };
-    return { status: STATUSES[code] ?? 500, body };
-  }
-  if (systemCode(error) === undefined) throw error;
-  const message = 'The log cannot be read at the moment';
-  return { status: 503, body: { error: 'KV_IO', message } };
+  if (!isKvError(error)) throw error;
+  const { code, message, oldestSeq } = error;
+  const body = { error: code, message, ...(oldestSeq === undefined ? {} : { oldest: oldestSeq }) };
+  return { status: STATUSES[code] ?? 500, body };
 }
 
 const STATUSES: Readonly<Record<string, number>> = {
   KV_BAD_OPTION: 400,
   KV_CLOSED: 503,
+  // Out of descriptors, most likely.
+  KV_IO: 503,
   KV_TOO_OLD: 410,
 };
 

@@ -355,7 +355,7 @@ export interface ChangeFeed {
   readonly isEnded: boolean;
   /**
    * The next change; undefined: there is none at the moment. Throws KV_TOO_OLD when compaction has overtaken the
-   * feed, KV_CORRUPTION where the log is damaged. Requires: the call before has settled.
+   * feed, KV_CORRUPTION where the log is damaged, KV_IO when the system refuses. Requires: the call before has settled.
    */
   next(): Maybe<Change | undefined>;
   /** Resolves when there may be more, when the feed has ended, or when `signal` is aborted. */

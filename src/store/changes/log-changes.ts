@@ -6,6 +6,7 @@
 // - A turn of the loop has a bounded share of the work (log/feed/feed-pace.ts).
 
 import type { Env } from '../../env/env.js';
+import { fileFailure } from '../../env/file-failure.js';
 import { isFlushPromise } from '../../log/bytes/entry-list.js';
 import { RECORD, RECORD_MARK, casOf, frameRecord, frameSeqAt } from '../../log/bytes/format.js';
 import type { LogRecord } from '../../log/bytes/format.js';
@@ -54,7 +55,7 @@ export class LogChanges implements ChangeLog {
   }
 
   async follow(options: FollowOptions): Promise<ChangeFeed> {
-    const records = await this.#feeds.begin(options.after);
+    const records = await reported(this.#feeds.begin(options.after));
     return new LogChangeFeed(this.#feeds, records, this.#large, this.#clocks, options);
   }
 
@@ -159,7 +160,7 @@ class LogChangeFeed implements ChangeFeed {
     frames.length = 0;
     this.#at = 0;
     this.#seenMoves = this.#feeds.moves;
-    const header = await this.#records.next(this.#take);
+    const header = await reported(this.#records.next(this.#take));
     if (header === undefined) return false;
     this.#timeMs = header.timeMs;
     const last = frames.at(-1);
@@ -188,7 +189,7 @@ class LogChangeFeed implements ChangeFeed {
   async #withLarge(record: LogRecord, reference: LargeReference): Promise<Change> {
     this.#isOpening = true;
     try {
-      this.#lent = await this.#large.open(reference);
+      this.#lent = await reported(this.#large.open(reference));
     } finally {
       this.#isOpening = false;
     }
@@ -222,6 +223,15 @@ class LogChangeFeed implements ChangeFeed {
     const lent = this.#lent;
     this.#lent = undefined;
     await lent?.close();
+  }
+}
+
+/** What the system refuses, as a KvError. */
+async function reported<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    throw fileFailure('The log cannot be read for whoever follows', undefined, error);
   }
 }
 

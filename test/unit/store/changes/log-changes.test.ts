@@ -5,6 +5,7 @@ import { expect } from 'chai';
 import { MIB } from '../../../../src/limits.js';
 import type { ChangeFeed, FollowOptions } from '../../../../src/store/store.js';
 import { isKvError } from '../../../../src/errors.js';
+import { FaultPlan } from '../../../sim/fault-plan.js';
 import { drain, type KeptChange } from '../../../support/feed-copy.js';
 import { SimStore } from '../../../support/sim-store.js';
 
@@ -380,6 +381,27 @@ describe('LogChanges', () => {
       expect(again?.value).to.equal(options === HISTORY ? text : undefined);
       if (options === OPTIONS) await sim.close();
     }
+  });
+
+  it('what the system refuses is a KvError, and nothing is lost for whoever asks again', async () => {
+    await open();
+    const last = await fill(sim, 20);
+    const faults = (kind: 'open' | 'read', code: 'EMFILE' | 'EIO'): void => {
+      const effect = { kind: 'error', code, forever: true } as const;
+      sim.world.faults = new FaultPlan([{ at: 1, kinds: [kind], effect }]);
+    };
+    faults('open', 'EMFILE');
+    expect(isKvError(await refused(sim, { after: 3 }), 'KV_IO')).to.equal(true);
+    sim.world.faults = new FaultPlan();
+    const feed = await follow(sim, { after: 3 });
+    const found = await sim.wait(drain(feed, 2));
+    faults('read', 'EIO');
+    const failure = await sim.wait(drain(feed).catch((error: unknown) => error));
+    expect(isKvError(failure, 'KV_IO')).to.equal(true);
+    await sim.wait(feed.close());
+    sim.world.faults = new FaultPlan();
+    const rest = await told(sim, { after: found.at(-1)!.seq });
+    expect([...seqs(found), ...seqs(rest)].at(-1)).to.equal(last);
   });
 
   it('names the place of damage and tells nothing behind it', async () => {
