@@ -143,6 +143,8 @@ async function segmentsAt(
   seq: number,
   all: readonly PastSegment[],
 ): Promise<PastSegment[] | undefined> {
+  // Before the first record there was nothing.
+  if (seq === 0) return [];
   const end = Math.max(...all.map(({ segment }) => segment.last));
   const chosen: PastSegment[] = [];
   for (let next = 1; next <= end;) {

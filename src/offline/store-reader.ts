@@ -82,7 +82,7 @@ export interface StoreSizes {
 export class StoreReader {
   /** The state is that after this record. */
   readonly seq: number;
-  /** When that, or the last thing before it, was written: Unix ms, on the store's clock. */
+  /** A time at which that was the newest: Unix ms, on the store's clock. */
   readonly timeMs: number;
   readonly #table: SegmentTable;
   readonly #items: Items;
@@ -169,7 +169,15 @@ export class StoreReader {
       const nowMs = momentMs ?? (isPast ? timeMs : clock.nowMs());
       const clocks = { clockAheadMs: isPast ? 0 : clock.aheadMs };
       const seq = seqMax ?? lastSeq;
-      reader = new StoreReader({ seq, timeMs, table, items, flushes, nowMs, clocks });
+      reader = new StoreReader({
+        seq,
+        timeMs: Math.min(timeMs, momentMs ?? timeMs),
+        table,
+        items,
+        flushes,
+        nowMs,
+        clocks,
+      });
       await reader.#openLargeFiles(env, dir, largePath);
       return reader;
     } catch (error: unknown) {
