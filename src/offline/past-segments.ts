@@ -173,9 +173,19 @@ async function lastSeqOf({ segment }: PastSegment): Promise<number> {
   return last;
 }
 
+/** The time of its last batch; of a compacted file that of its seal, up to which what had expired was dropped. */
+async function endMsOf({ segment }: PastSegment): Promise<number> {
+  let endMs = 0;
+  const scanner = new SegmentScanner(segment.file, segment.salt, segment.committedBytes);
+  for (let batch = await scanner.next(); batch !== undefined; batch = await scanner.next())
+    endMs = batch.header.timeMs;
+  return endMs;
+}
+
 /**
  * Throws KV_TOO_OLD unless `seq`, of the newest record up to that time that is kept, is that of the newest there was:
- * either its files were still in place then, or those that follow it lack nothing behind it.
+ * either its files were still in place then, or those that follow it lack nothing behind it. Nor may a compaction since
+ * have dropped what had expired later, with no record in between.
  */
 async function requireWholeUntil(
   ms: number,
@@ -184,9 +194,12 @@ async function requireWholeUntil(
   all: readonly PastSegment[],
   dir: string,
 ): Promise<void> {
-  if (chosen.every(({ replacedMs }) => replacedMs >= ms)) return;
+  const newest = chosen.filter(({ segment: { horizon } }) => horizon === seq);
+  const judgedMs = await Promise.all(newest.map((each) => endMsOf(each)));
+  const isUnjudged = judgedMs.every((each) => each <= ms);
+  if (isUnjudged && chosen.every(({ replacedMs }) => replacedMs >= ms)) return;
   const next = await segmentsAt(seq + 1, all);
-  if (next?.every(({ segment }) => segment.horizon <= seq) === true) return;
+  if (isUnjudged && next?.every(({ segment }) => segment.horizon <= seq) === true) return;
   throw await tooOld(`The state at ${new Date(ms).toISOString()}`, seq, all, dir);
 }
 
