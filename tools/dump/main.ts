@@ -27,7 +27,7 @@ async function main(): Promise<ExitCode> {
     'kv-dump',
     'Print a store as JSON. Takes no lock and changes nothing.',
   )
-    .argument('<dir>', 'data directory; a server may be running on it')
+    .argument('<dir>', 'data directory, a server may be running on it; or a backup')
     .option(
       '-o, --out <file>',
       'write there: a file, replaced when all is written, a pipe, a device, - for stdout',

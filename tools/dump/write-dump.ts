@@ -1,11 +1,11 @@
-// A store as JSON into an output, for kv-dump and for kv-compact --snapshot: read without a lock and without a
+// A store, or a backup, as JSON into an output, for kv-dump and for kv-compact --snapshot: read without a lock and without a
 // change, on a running, stopped or crashed directory.
 
 import type { Env } from '../../src/env/env.js';
 import { SnapshotComposer, type SnapshotForm } from '../../src/store/snapshot-file/format.js';
 import { composeSnapshot, type SnapshotItem } from '../../src/store/snapshot-file/writer.js';
 import type { Moment } from '../../src/offline/past-segments.js';
-import { StoreReader } from '../../src/offline/store-reader.js';
+import { openReader } from '../../src/offline/backup/backup-reader.js';
 import { endedByReader } from '../terminal/output.js';
 import { openOutput } from '../terminal/output-file.js';
 import { startProgress, type Progress } from '../terminal/progress.js';
@@ -30,7 +30,7 @@ export async function writeDump(
   out: string,
   options: DumpOptions,
 ): Promise<DumpReport> {
-  const reader = await StoreReader.open(env, dir, options.moment);
+  const reader = await openReader(env, dir, options.moment);
   try {
     const prefix = Buffer.from(options.prefix);
     const count = reader.count(prefix);
