@@ -127,7 +127,7 @@ export class BackupLife {
 
   /** A time that the newest backup reaches to, at which all was durable. */
   someTime(): { readonly seq: number; readonly ms: number } {
-    const known = this.#states.filter(({ ms }) => ms > 0 && ms <= this.#backedUpMs);
+    const known = this.#states.filter(({ seq, ms }) => seq > 0 && ms <= this.#backedUpMs);
     return known[this.random.below(known.length)]!;
   }
 

@@ -88,5 +88,5 @@ export class TarSink implements BackupSink {
 }
 
 async function flow(from: Pack, write: (chunk: Uint8Array) => Promise<void>): Promise<void> {
-  for await (const chunk of from) await write(chunk as Buffer);
+  for await (const chunk of from) await write(chunk);
 }

@@ -267,7 +267,7 @@ function composed(
     past: [...past]
       .filter(([name, { replacedMs }]) => !live.has(name) && replacedMs >= endMs)
       .map(([, each]) => each),
-    large: large.map(({ replacedMs: _, ...each }) => each),
+    large: large.map(({ id, salt, bytes, crc }) => ({ id, salt, bytes, crc })),
     pastLarge: [...pastLarge]
       .filter(([name, { replacedMs }]) => !inUse.has(name) && replacedMs >= endMs)
       .map(([, each]) => each),

@@ -82,9 +82,9 @@ export async function cutLog(
 /** The newest seq, proved or not. */
 export async function newestSeq(env: Env, dir: string): Promise<number> {
   const look = await settled(() => lookAt(env, dir));
-  const { seq, close } = await look.table.closedOnFailure(cutAt(look, look.end));
-  await close();
-  return seq;
+  const cut = await look.table.closedOnFailure(cutAt(look, look.end));
+  await cut.close();
+  return cut.seq;
 }
 
 async function lookAt(env: Env, dir: string): Promise<Look> {

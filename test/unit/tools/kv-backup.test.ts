@@ -20,7 +20,7 @@ import { nodeEnv } from '../../../src/env/node-env.js';
 import type { DurableStore } from '../../../src/store/durable-store.js';
 import { openStore } from '../../../src/store/open-store.js';
 import { SeededRandom } from '../../../tools/torture/seeded-random.js';
-import { put } from '../../support/data-directory.js';
+import { put, turn } from '../../support/data-directory.js';
 import { run } from '../../support/programs.js';
 import { QuietLogger } from '../../support/quiet-logger.js';
 import { seeded } from '../../support/seed.js';
@@ -55,26 +55,6 @@ describe('kv-backup and kv-restore', function () {
     await store.close();
     rmSync(root, { recursive: true, force: true });
   });
-
-  async function expectRun(tool: string, args: readonly string[], code: number): Promise<string> {
-    const ended = await runTool(tool, args);
-    expect(ended.code, `${tool} ${args.join(' ')}: ${ended.stderr}`).to.equal(code);
-    return ended.stderr;
-  }
-
-  /** Key → value of a directory that kv-dump can read. */
-  async function valuesIn(path: string): Promise<Record<string, string>> {
-    const { code, stdout, stderr } = await runTool('kv-dump', [path, '--format', 'ndjson']);
-    expect(code, stderr).to.equal(0);
-    const lines = stdout.toString().trimEnd().split('\n').slice(0, -1);
-    const entries = lines.map((line) => JSON.parse(line) as Entry);
-    return Object.fromEntries(
-      entries.map(({ key, value, encoding }) => [
-        key,
-        Buffer.from(value, encoding).toString().slice(0, 20),
-      ]),
-    );
-  }
 
   function filesIn(ending: string): string[] {
     return readdirSync(to).filter((name) => name.endsWith(ending));
@@ -118,7 +98,10 @@ describe('kv-backup and kv-restore', function () {
   });
 
   it('links what is sealed, and --keep removes what only older moments need @long', async () => {
-    for (let n = 0; n < 30; n += 1) await put(store, `k${n % 5}`, Buffer.alloc(9000, `${n} `));
+    for (let segment = 1; segment <= 5; segment += 1) {
+      for (let n = 0; n < 8; n += 1) await put(store, `k${n % 5}`, Buffer.alloc(9000, `${n} `));
+      while (Number(store.stats().get('kv_segments_created')) < segment) await turn();
+    }
     await expectRun('kv-backup', [dir, '--to', to], 0);
     const linked = filesIn('.seg').filter((name) => statSync(join(to, name)).nlink > 1);
     expect(linked).to.have.length.above(2);
@@ -240,4 +223,24 @@ function flip(path: string, at: number): void {
   const bytes = readFileSync(path);
   bytes[at] = bytes[at]! ^ 0xff;
   writeFileSync(path, bytes);
+}
+
+async function expectRun(tool: string, args: readonly string[], code: number): Promise<string> {
+  const ended = await runTool(tool, args);
+  expect(ended.code, `${tool} ${args.join(' ')}: ${ended.stderr}`).to.equal(code);
+  return ended.stderr;
+}
+
+/** Key → value of a directory that kv-dump can read. */
+async function valuesIn(path: string): Promise<Record<string, string>> {
+  const { code, stdout, stderr } = await runTool('kv-dump', [path, '--format', 'ndjson']);
+  expect(code, stderr).to.equal(0);
+  const lines = stdout.toString().trimEnd().split('\n').slice(0, -1);
+  const entries = lines.map((line) => JSON.parse(line) as Entry);
+  return Object.fromEntries(
+    entries.map(({ key, value, encoding }) => [
+      key,
+      Buffer.from(value, encoding).toString().slice(0, 20),
+    ]),
+  );
 }
