@@ -32,7 +32,7 @@ describe('docs/operations.md', () => {
   });
 
   it('and the alerts name only flags that the server or a tool has', async () => {
-    const tools = ['kv-server', 'kv-dump', 'kv-load', 'kv-check'];
+    const tools = ['kv-server', 'kv-dump', 'kv-load', 'kv-check', 'kv-backup', 'kv-restore'];
     const helps = await Promise.all(tools.map((tool) => runTool(tool, ['--help'])));
     const known = helps.map(({ stdout }) => stdout.toString()).join('\n');
     // Of npm, systemd and Docker.
