@@ -19,8 +19,8 @@ import {
 } from '../../src/offline/backup/backup-manifest.js';
 import type {
   BackupSink,
-  LargePlace,
-  SegmentPlace,
+  PooledLarge,
+  PooledSegment,
   SourceFile,
 } from '../../src/offline/backup/pool.js';
 import { checkLargeFile, checkSegmentBytes } from '../../src/offline/backup/source-check.js';
@@ -44,12 +44,12 @@ export class TarSink implements BackupSink {
     return this.#known.has(backupLargeName({ id, salt }));
   }
 
-  async putSegment(place: SegmentPlace, { file, bytes }: SourceFile): Promise<Checked> {
+  async putSegment(place: PooledSegment, { file, bytes }: SourceFile): Promise<Checked> {
     await checkSegmentBytes(file, place.salt, bytes, 0);
     return this.#put(backupSegmentName(place), file, bytes);
   }
 
-  async putLarge(place: LargePlace, file: File): Promise<Checked> {
+  async putLarge(place: PooledLarge, file: File): Promise<Checked> {
     const name = backupLargeName(place);
     return this.#known.get(name) ?? this.#put(name, file, await checkLargeFile(file, place));
   }

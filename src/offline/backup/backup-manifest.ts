@@ -114,7 +114,7 @@ export function composeBackupManifest(manifest: BackupManifest): string {
 }
 
 /** Throws KV_CORRUPTION, KV_FORMAT_VERSION. */
-export function parseBackupManifest(text: string, path: string): BackupManifest {
+function parseBackupManifest(text: string, path: string): BackupManifest {
   const [line = '', sum = ''] = text.split('\n');
   if (sum !== `crc32 ${hex(crc32(line))}`) {
     const message =

@@ -34,7 +34,7 @@ export async function openReader(env: Env, dir: string, moment?: Moment): Promis
 }
 
 /** The newest manifest in the directory; undefined: it holds no backup. */
-export async function backupIn(env: Env, dir: string): Promise<BackupManifest | undefined> {
+async function backupIn(env: Env, dir: string): Promise<BackupManifest | undefined> {
   try {
     return await newestBackup(env.fs, dir);
   } catch (error) {

@@ -35,7 +35,7 @@ const OF_FILE_SYSTEM = 'lost+found';
 /** The newest, and the one before it: should the newest be damaged, that is still there. */
 const MANIFESTS_KEPT = 2;
 
-export interface BackupOptions {
+interface BackupOptions {
   /** Whether a server runs on the store's directory now. */
   readonly isServed: () => Promise<boolean>;
   /** What was replaced longer ago goes; Infinity: nothing does. */

@@ -50,13 +50,13 @@ export interface SourceFile {
   readonly isSealed: boolean;
 }
 
-export interface SegmentPlace {
+export interface PooledSegment {
   readonly last: number;
   readonly generation: number;
   readonly salt: number;
 }
 
-export interface LargePlace {
+export interface PooledLarge {
   readonly id: number;
   readonly salt: number;
 }
@@ -65,8 +65,8 @@ export interface LargePlace {
 export interface BackupSink {
   hasLarge(id: number, salt: number): boolean;
   /** Both throw KV_CORRUPTION for damaged bytes. */
-  putSegment(place: SegmentPlace, source: SourceFile): Promise<Checked>;
-  putLarge(place: LargePlace, file: File): Promise<Checked>;
+  putSegment(place: PooledSegment, source: SourceFile): Promise<Checked>;
+  putLarge(place: PooledLarge, file: File): Promise<Checked>;
 }
 
 export interface PoolReport {
@@ -105,7 +105,7 @@ export class Pool implements BackupSink {
     return this.#known.has(backupLargeName({ id, salt }));
   }
 
-  async putSegment(place: SegmentPlace, source: SourceFile): Promise<Checked> {
+  async putSegment(place: PooledSegment, source: SourceFile): Promise<Checked> {
     const name = backupSegmentName(place);
     const known = this.#known.get(name);
     if (known?.bytes === source.bytes) return known;
@@ -115,7 +115,7 @@ export class Pool implements BackupSink {
     return this.#put(name, known, source);
   }
 
-  async putLarge(place: LargePlace, file: File): Promise<Checked> {
+  async putLarge(place: PooledLarge, file: File): Promise<Checked> {
     const name = backupLargeName(place);
     const known = this.#known.get(name);
     if (known !== undefined) return known;
@@ -124,7 +124,7 @@ export class Pool implements BackupSink {
   }
 
   /** Whether what was copied of a file that is not whole yet is still how it begins. */
-  async requireSameStart(place: SegmentPlace, source: File): Promise<void> {
+  async requireSameStart(place: PooledSegment, source: File): Promise<void> {
     const name = backupSegmentName(place);
     const known = this.#known.get(name);
     if (known === undefined) return;

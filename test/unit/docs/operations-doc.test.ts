@@ -46,7 +46,7 @@ describe('docs/operations.md', () => {
   });
 
   it('names only files of packaging/ that are there', () => {
-    const files = named(/\bcairn\.(?:sysusers|toml|service)\b|packaging\/[A-Za-z.]+\w/g);
+    const files = named(/\bcairn\.(?:sysusers|toml|service)\b|packaging\/[A-Za-z.-]+\w/g);
     expect(files.length).to.be.greaterThan(3);
     const paths = files.map((name) => (name.startsWith('packaging/') ? name : `packaging/${name}`));
     expect(paths.filter((path) => !existsSync(join(PROJECT_DIR, path)))).to.deep.equal([]);
