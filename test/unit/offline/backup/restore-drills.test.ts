@@ -10,8 +10,8 @@ import { seeded } from '../../../support/seed.js';
 import { rounds } from '../../../support/tier.js';
 
 const LIVES = rounds(20, 1);
-const STEPS = rounds(160, 120);
-const POINTS = rounds(50, 20);
+const STEPS = rounds(160, 80);
+const POINTS = rounds(50, 10);
 
 describe('Restore drills', function () {
   this.timeout(900_000);
