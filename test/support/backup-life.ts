@@ -101,7 +101,8 @@ export class BackupLife {
       await process.fs.makeDir(target);
       try {
         const { timeMs } = await restore(process, reader, target);
-        const ms = moment?.kind === 'time' ? moment.ms : timeMs;
+        const nowMs = moment === undefined ? process.clock.wallMs() : timeMs;
+        const ms = moment?.kind === 'time' ? moment.ms : nowMs;
         return { ms, items: await contentsOf(process, target, { kind: 'time', ms }) };
       } finally {
         await reader.close();

@@ -63,7 +63,8 @@ async function openBackup(
   if (moment === undefined) {
     const { live: table, past } = all;
     await closePast(past);
-    return StoreReader.openFiles(env, dir, { table, largePath, nowMs: undefined });
+    const nowMs = Math.max(env.clock.wallMs(), atMs);
+    return StoreReader.openFiles(env, dir, { table, seq: manifest.seq, nowMs, largePath });
   }
   const live = all.live.ordered.map((segment) => ({
     segment,

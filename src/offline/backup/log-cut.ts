@@ -18,6 +18,8 @@ import { readClaims, refuseLoss } from '../../store/restart/loss-proof.js';
 import { settled } from '../settled.js';
 import { requireManifest } from '../store-reader.js';
 
+/** A log that ends with a seal, and has not grown for so many looks, is all there is: its server is idle. */
+const STILL_LOOKS = 3;
 /** An idle server proves its last batch within a second. One that proves nothing for so long is taken as it is. */
 const LOOKS_MAX = 100;
 const PAUSE_MS = 100;
@@ -52,6 +54,8 @@ interface Look {
   /** Where the log ends, and up to where it is proved to be on the disk. */
   readonly end: Place;
   readonly proved: Place;
+  /** It ends with a seal. */
+  readonly isSealed: boolean;
 }
 
 /** Throws KV_NOT_A_STORE, KV_CORRUPTION, KV_FORMAT_VERSION. */
@@ -62,11 +66,15 @@ export async function cutLog(
 ): Promise<LogCut> {
   const beganMs = env.clock.wallMs();
   let goal: Place | undefined;
+  let before: Place | undefined;
+  let still = 0;
   for (let looks = 1; ; looks += 1) {
     const served = await isServed();
     const look = await settled(() => lookAt(env, dir));
     goal ??= look.end;
-    const isOver = !served || looks === LOOKS_MAX;
+    still = before !== undefined && isBehind(before, look.end) ? still + 1 : 0;
+    before = look.end;
+    const isOver = !served || looks === LOOKS_MAX || (still >= STILL_LOOKS && look.isSealed);
     const cut = await look.table.closedOnFailure(cutAt(look, isOver ? look.end : look.proved));
     const isExact = cut.segments.every(
       ({ segment: { horizon } }) => horizon <= cut.seq || horizon === Infinity,
@@ -97,9 +105,10 @@ async function lookAt(env: Env, dir: string): Promise<Look> {
       const tail = await findTail(table);
       const end = { last: tail.segment.last, offset: tail.end };
       const { last } = await scanned(tail.segment, tail.end);
-      const look = { manifest, table, end, proved: provedBy(last, end) };
+      const isSealed = last?.frameCount === 0;
+      const look = { manifest, table, end, proved: provedBy(last, end), isSealed };
       const { seq } = await cutAt(look, end);
-      await refuseLoss(claims, table.ordered, seq, tail.clean);
+      await refuseLoss(claims, table.ordered, Math.max(seq, last?.firstSeq ?? 0), tail.clean);
       return look;
     })(),
   );
@@ -130,11 +139,13 @@ async function cutAt({ manifest, table }: Look, end: Place): Promise<LogCut> {
     .filter(({ bytes }) => bytes > SEGMENT_HEADER_BYTES);
   const { storeId } = manifest;
   const close = (): Promise<void> => table.close();
+  let atMs = 0;
   for (const { segment, bytes } of segments.toReversed()) {
     const { last, lastSeq } = await scanned(segment, bytes);
-    if (last !== undefined) return { storeId, seq: lastSeq, atMs: last.timeMs, segments, close };
+    if (last !== undefined) atMs = Math.max(atMs, last.timeMs);
+    if (lastSeq > 0) return { storeId, seq: lastSeq, atMs, segments, close };
   }
-  return { storeId, seq: 0, atMs: 0, segments, close };
+  return { storeId, seq: 0, atMs, segments, close };
 }
 
 interface Scanned {
@@ -142,7 +153,7 @@ interface Scanned {
   readonly lastSeq: number;
 }
 
-async function scanned({ file, salt }: Segment, bytes: number): Promise<Scanned> {
+async function scanned({ file, salt, horizon }: Segment, bytes: number): Promise<Scanned> {
   const scanner = new SegmentScanner(file, salt, bytes);
   scanner.reusesWindow = true;
   let last: BatchHeader | undefined;
@@ -151,8 +162,8 @@ async function scanned({ file, salt }: Segment, bytes: number): Promise<Scanned>
     lastSeq = Math.max(lastSeq, frameSeqAt(source, at));
   };
   for (let header = await scanner.nextInto(take); header !== undefined;) {
-    // Of a seal that is the last seq given out before it.
-    lastSeq = Math.max(lastSeq, header.firstSeq);
+    // A seal says which seq was given out last, and that record may stand behind it. What a compaction read was there.
+    if (header.frameCount > 0 || horizon > 0) lastSeq = Math.max(lastSeq, header.firstSeq);
     last = header;
     header = await scanner.nextInto(take);
   }
