@@ -79,8 +79,10 @@ describe('backUp() into a directory with backups', () => {
 });
 
 function taken(from: string, to: string): Promise<BackupReport> {
-  const isServed = (): Promise<boolean> => Promise.resolve(false);
-  return backUp(env, from, to, { isServed, keepMs: Number.POSITIVE_INFINITY });
+  return backUp(env, from, to, {
+    isServed: () => Promise.resolve(false),
+    keepMs: Number.POSITIVE_INFINITY,
+  });
 }
 
 /** A life of the store in which so many values were stored. */

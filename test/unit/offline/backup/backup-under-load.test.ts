@@ -18,6 +18,10 @@ const OPTIONS = {
   snapshot: 'never',
   keepHistoryMs: 3_600_000,
 } as const;
+const SERVED = {
+  isServed: () => Promise.resolve(true),
+  keepMs: Number.POSITIVE_INFINITY,
+} as const;
 const BACKUPS = rounds(40, 6);
 
 describe('A backup under load', function () {
@@ -40,13 +44,12 @@ describe('A backup under load', function () {
       for (let n = 0; n < 30; n += 1) await write();
       const before = acknowledged;
       const target = `/backup-${backup}`;
-      let isDone = false;
-      const isServed = (): Promise<boolean> => Promise.resolve(true);
+      const state = { isDone: false };
       const work = Promise.all([
-        backUp(sim.process, DIR, target, { isServed, keepMs: Number.POSITIVE_INFINITY }),
+        backUp(sim.process, DIR, target, SERVED),
         sim.store.compact({ everything: true }),
-      ]).finally(() => (isDone = true));
-      while (!isDone) await write();
+      ]).finally(() => (state.isDone = true));
+      while (!state.isDone) await write();
       const [{ manifest }] = await sim.wait(work);
       expect(manifest.seq, `seed ${seed}`).to.be.at.least(before);
       if (random.chance(0.3)) {
