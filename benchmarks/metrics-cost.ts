@@ -66,6 +66,7 @@ function servicesOf(store: Store, latencies: Latencies | undefined): Services {
     detail: new PrefixStats(':'),
     turns: new Turns(clock),
     latencies,
+    httpUrl: undefined,
     trace: new Trace(0, logger),
     watchers: new Watchers(counters, () => store.nowMs(), clock.defer.bind(clock)),
     logins: undefined,

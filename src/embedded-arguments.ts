@@ -13,6 +13,7 @@ import type { Logger } from './env/env.js';
 import { KvError } from './errors.js';
 import { KEY_BYTES_LIMIT } from './limits.js';
 import { suggestion } from './nearest-name.js';
+import type { FollowOptions } from './store/store.js';
 import { storeExpiryOf, type Clocks } from './store/expiry.js';
 import { shown, type StoreOptions } from './store/options.js';
 
@@ -28,6 +29,19 @@ export interface PutOptions {
   readonly expiresAt?: number | null | undefined;
 }
 
+export interface ChangesOptions {
+  /** A seq: what was changed later is told. `oldest`: all that is kept without a gap. By default what comes from now on. */
+  readonly after?: number | 'oldest' | null | undefined;
+  /** Only of keys that begin so, and what may have changed such keys: flushes, and prefixes that were deleted. */
+  readonly prefix?: Bytes | null | undefined;
+  /** Only of this key, likewise. */
+  readonly key?: Bytes | null | undefined;
+  /** With the values of puts. */
+  readonly values?: boolean | null | undefined;
+  /** Ends it. */
+  readonly signal?: AbortSignal | null | undefined;
+}
+
 export type CairnOptions = {
   readonly [Name in keyof Omit<StoreOptions, 'useHints' | 'ownsThread'>]?:
     StoreOptions[Name] | null | undefined;
@@ -41,6 +55,7 @@ const TIME_MS_MAX = 2 ** 48 - 1;
 const FLAGS_MAX = 2 ** 32 - 1;
 const UINT64_MAX = 2n ** 64n - 1n;
 const PUT_OPTIONS: readonly string[] = ['flags', 'ttlMs', 'expiresAt'];
+const CHANGES_OPTIONS: readonly string[] = ['after', 'prefix', 'key', 'values', 'signal'];
 const LEVELS = ['debug', 'info', 'warn', 'error'] as const;
 /** Of the store's options, what is the engine's own affair. */
 const OWN_AFFAIRS: readonly string[] = ['useHints', 'ownsThread'];
@@ -148,6 +163,35 @@ export function putOptionsOf(
       throw new TypeError(`There is no option ${shown(name)}${suggestion(name, PUT_OPTIONS)}`);
   const { flags, ttlMs, expiresAt } = given as PutOptions;
   return { flags: flagsOf(flags), expiresAt: expiryOf(ttlMs, expiresAt, nowMs, clocks) };
+}
+
+export function changesOptionsOf(
+  given: unknown,
+): FollowOptions & { readonly signal: AbortSignal | undefined } {
+  if (typeof given !== 'object' || given === null)
+    throw wrong('options', given, 'an object such as { after: 0 }');
+  for (const name of Object.keys(given))
+    if (!CHANGES_OPTIONS.includes(name))
+      throw new TypeError(`There is no option ${shown(name)}${suggestion(name, CHANGES_OPTIONS)}`);
+  const { after, prefix, key, values, signal } = given as ChangesOptions;
+  const isSeq = typeof after === 'number' && Number.isSafeInteger(after) && after >= 0;
+  if (!isSeq && after !== 'oldest' && !isLeftOut(after))
+    throw wrong('after', after, "a seq, from 0, or 'oldest'");
+  if (!isLeftOut(values) && typeof values !== 'boolean')
+    throw wrong('values', values, 'true or false');
+  if (!isLeftOut(signal) && !(signal instanceof AbortSignal))
+    throw wrong('signal', signal, 'an AbortSignal');
+  return {
+    after: after ?? undefined,
+    prefix: isLeftOut(prefix) ? undefined : Buffer.from(bytesOf('prefix', prefix)),
+    key: isLeftOut(key) ? undefined : Buffer.from(keyOf(key)),
+    values: values ?? false,
+    signal: signal ?? undefined,
+  };
+}
+
+function isLeftOut(value: unknown): value is null | undefined {
+  return value === undefined || value === null;
 }
 
 function flagsOf(flags: unknown): number {

@@ -5,8 +5,10 @@
 // Invariant: outcomes are values; what is thrown is a KvError (docs/errors.md) or a TypeError for a wrong
 // argument.
 
+import { assert } from './assert.js';
 import {
   bytesOf,
+  changesOptionsOf,
   deltaOf,
   dirOf,
   keyOf,
@@ -17,8 +19,10 @@ import {
   tokenOf,
   type Bytes,
   type CairnOptions,
+  type ChangesOptions,
   type PutOptions,
 } from './embedded-arguments.js';
+import { changesOf, readAll, type CairnChange } from './embedded-changes.js';
 import { fileFailure } from './env/file-failure.js';
 import { nodeEnv } from './env/node-env.js';
 import { KvError, isKvError } from './errors.js';
@@ -29,7 +33,6 @@ import { openStore } from './store/open-store.js';
 import type * as S from './store/store.js';
 
 const LIST_KEYS = 1_000;
-const PIECE_BYTES = 256 * 1024;
 
 export interface CairnEntry {
   readonly value: Buffer;
@@ -176,6 +179,18 @@ export class Cairn {
     } while (cursor !== 0);
   }
 
+  /**
+   * What is changed, in the order of the log, once it is durable: waits for what comes, and ends with `signal` or with
+   * `close`. Throws KV_TOO_OLD when compaction has removed changes after `after`.
+   */
+  async *changes(options: ChangesOptions = {}): AsyncGenerator<CairnChange> {
+    this.#requireOpen();
+    const { signal, ...wanted } = changesOptionsOf(options);
+    const log = this.#store.changeLog;
+    assert(log !== undefined, 'A store of the library keeps a log');
+    yield* changesOf(await log.follow(wanted), signal);
+  }
+
   /** Frees the space of dead records now instead of when it is worth it. */
   async compact(): Promise<S.CompactionReport> {
     this.#requireWritable();
@@ -316,16 +331,4 @@ function poisoned(cause: unknown): KvError {
   return new KvError('KV_POISONED', `${message}: look at the disk, close the store and open it`, {
     cause,
   });
-}
-
-async function readAll(value: S.LargeValue): Promise<Buffer> {
-  try {
-    const whole = Buffer.allocUnsafe(value.bytes);
-    for (let at = 0; at < whole.length;) {
-      at += await value.read(whole.subarray(at, at + PIECE_BYTES), at);
-    }
-    return whole;
-  } finally {
-    value.release();
-  }
 }

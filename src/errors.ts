@@ -24,6 +24,8 @@ export interface KvErrorDetails {
   readonly path?: string;
   /** Byte position in that file. */
   readonly offset?: number;
+  /** Of KV_TOO_OLD from a feed: all changes after this seq are kept. */
+  readonly oldestSeq?: number;
   readonly cause?: unknown;
 }
 
@@ -32,15 +34,17 @@ export class KvError extends Error {
   readonly code: KvErrorCode;
   readonly path: string | undefined;
   readonly offset: number | undefined;
+  readonly oldestSeq: number | undefined;
 
   /** `message` is a sentence without a final period; the place is appended as ` (path@offset)`. */
   constructor(code: KvErrorCode, message: string, details: KvErrorDetails = {}) {
-    const { path, offset, cause } = details;
+    const { path, offset, oldestSeq, cause } = details;
     const place = path === undefined ? '' : ` (${path}${offset === undefined ? '' : `@${offset}`})`;
     super(message + place, cause === undefined ? undefined : { cause });
     this.code = code;
     this.path = path;
     this.offset = offset;
+    this.oldestSeq = oldestSeq;
   }
 }
 

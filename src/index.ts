@@ -2,9 +2,10 @@
 // may have a directory open at a time (KV_LOCKED otherwise). Each option, method and error: docs/library.md.
 
 export { open, Cairn } from './embedded.js';
+export type { CairnChange } from './embedded-changes.js';
 export type { CairnEntry, KeyListing, PutResult } from './embedded.js';
-export type { Bytes, CairnOptions, PutOptions } from './embedded-arguments.js';
+export type { Bytes, CairnOptions, ChangesOptions, PutOptions } from './embedded-arguments.js';
 export type { LogFields, Logger } from './env/env.js';
 export { KvError, isKvError } from './errors.js';
 export type { KvErrorCode, KvErrorDetails } from './errors.js';
-export type { CompactionReport, SnapshotReport } from './store/store.js';
+export type { ChangeType, CompactionReport, DeleteReason, SnapshotReport } from './store/store.js';

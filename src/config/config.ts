@@ -53,6 +53,7 @@ export interface Config {
   readonly snapshot: 'never' | 'compact' | number;
   readonly keepHistoryMs: number;
   readonly historyBytesMax: number;
+  readonly logsExpiries: boolean;
   readonly scrubBytesPerSecond: number;
   readonly acceptsClock: boolean;
 
@@ -152,6 +153,7 @@ interface Flags {
   readonly snapshot: 'never' | 'compact' | number;
   readonly keepHistory: number;
   readonly historyBytes: number;
+  readonly logExpiries?: boolean;
   readonly scrubRate: number;
   readonly acceptClock?: boolean;
   readonly disableCas?: boolean;
@@ -265,6 +267,7 @@ function configOf(
     snapshot: flags.snapshot,
     keepHistoryMs: flags.keepHistory,
     historyBytesMax: flags.historyBytes,
+    logsExpiries: flags.logExpiries === true,
     scrubBytesPerSecond: flags.scrubRate,
     acceptsClock: flags.acceptClock === true,
     authFile: authFileOf(flags, env),

@@ -254,6 +254,7 @@ const GROUPS: Readonly<Record<string, readonly Option[]>> = {
       'the oldest of it goes above this; 0: no bound',
       size(0, NO_LIMIT),
     ).default(0, '0'),
+    flag('--log-expiries', 'log each expiry, so that the change feed tells it'),
     flag(
       '--scrub-rate <size>',
       'bytes a second to re-read for damage; 0: off',

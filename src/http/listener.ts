@@ -1,5 +1,5 @@
-// The HTTP listener (--http): health, metrics and the live page for whoever watches the server (docs/metrics.md). Loaded only when
-// it is asked for.
+// The HTTP listener (--http): health, metrics and the live page for whoever watches the server (docs/metrics.md), and its
+// changes for whoever follows it (docs/feed.md). Loaded only when it is asked for.
 //
 // Invariants:
 // - It is bounded (guests.ts): headers too, and bodies, which only some requests have (routes.ts). Whoever asks costs the server
@@ -20,6 +20,7 @@ import type { Door, HandshakeDoor, Listener, ServerMaker } from '../server/liste
 import type { StatLines } from '../server/stats/lines.js';
 import type { TlsListeners } from '../server/tls.js';
 import type { Store } from '../store/store.js';
+import { sayChanges } from './changes.js';
 import { Guard } from './guard.js';
 import { Exchange } from './exchange.js';
 import { Guests } from './guests.js';
@@ -32,7 +33,7 @@ import type { Route, Routes } from './routes.js';
 const HEADER_BYTES_MAX = 8 * 1024;
 const HEADERS_MAX = 64;
 const BACKLOG = 64;
-const PATHS = '/, /metrics, /livez, /readyz and /healthz';
+const PATHS = '/, /metrics, /changes, /livez, /readyz and /healthz';
 
 /** Accepted sockets go to the door as they are. */
 const plainMaker: ServerMaker = (options, door) =>
@@ -49,6 +50,7 @@ export class HttpListener {
   readonly #page: Page;
   readonly #routes: Routes;
   #stats: (() => StatLines) | undefined;
+  #store: Store | undefined;
   #tls: TlsListeners | undefined;
   #listeners: readonly Listener[] = [];
 
@@ -58,7 +60,7 @@ export class HttpListener {
     this.#guests = new Guests(env.clock);
     this.metrics = new Metrics(env.clock, () => isWell(this.#health.readiness()));
     this.#page = new Page(env.clock, config, this.metrics, this.#health);
-    this.#routes = new Map([...this.#healthRoutes(), ...this.#page.routes]);
+    this.#routes = new Map([...this.#ownRoutes(), ...this.#page.routes]);
     this.#http = createServer({ maxHeaderSize: HEADER_BYTES_MAX });
     this.#http.maxHeadersCount = HEADERS_MAX;
     this.#http.on('request', (request, response) => void this.#answer(request, response));
@@ -96,6 +98,7 @@ export class HttpListener {
   /** The log was replayed, and clients are served. */
   serves(store: Store, server: ServerView): void {
     this.#health.serves(store);
+    this.#store = store;
     this.#stats = () => server.statLines();
     this.#page.serves(store, server);
   }
@@ -164,19 +167,25 @@ export class HttpListener {
     }
   }
 
+  async #sayChanges(exchange: Exchange): Promise<void> {
+    if (this.#store === undefined) exchange.say(503, 'The log is being read\n');
+    else await sayChanges(exchange, this.#store, this.#env.clock);
+  }
+
   async #sayMetrics(exchange: Exchange): Promise<void> {
     const { metrics } = this;
     if (this.#stats === undefined) exchange.say(503, 'The log is being read\n');
     else exchange.say(200, await metrics.text(this.#stats), metrics.contentType);
   }
 
-  #healthRoutes(): Routes {
+  #ownRoutes(): Routes {
     const readiness = watch((exchange) => sayHealth(exchange, this.#health.readiness()));
     return new Map([
       ['/livez', watch((exchange) => sayHealth(exchange, this.#health.liveness()))],
       ['/readyz', readiness],
       ['/healthz', readiness],
       ['/metrics', watch((exchange) => this.#sayMetrics(exchange))],
+      ['/changes', { ...watch((exchange) => this.#sayChanges(exchange)), access: 'data' }],
     ]);
   }
 }

@@ -15,6 +15,7 @@ import { failureText, systemCode } from '../errors.js';
 import {
   HISTORY_NAME,
   keptLargeValueName,
+  keptLargeValueStart,
   keptSegmentName,
   largeValueName,
   parseKeptName,
@@ -38,6 +39,17 @@ interface KeptFile {
   readonly name: string;
   readonly bytes: number;
   readonly replacedMs: number;
+  /** The log number of a segment that lacks no record. */
+  readonly wholeLast: number | undefined;
+}
+
+/** A file of the history that holds every record of its place in the log. */
+interface WholeSegment {
+  /** The log number that it stands for. */
+  readonly last: number;
+  readonly path: string;
+  /** Up to the end of its last batch. */
+  readonly bytes: number;
 }
 
 interface HistoryStats {
@@ -124,6 +136,22 @@ export class History {
     await this.#fs.remove(join(this.#dir, name));
   }
 
+  /** The segments here that lack no record, by the log number that each stands for. */
+  wholeSegments(): ReadonlyMap<number, WholeSegment> {
+    const found = new Map<number, WholeSegment>();
+    for (const { name, bytes, wholeLast: last } of this.#files) {
+      if (last !== undefined) found.set(last, { last, bytes, path: join(this.#folder, name) });
+    }
+    return found;
+  }
+
+  /** Where the large value of that number is kept; undefined: nowhere here. */
+  largeValuePath(id: number): string | undefined {
+    const start = keptLargeValueStart(id);
+    const kept = this.#files.find(({ name }) => name.startsWith(start));
+    return kept === undefined ? undefined : join(this.#folder, kept.name);
+  }
+
   /** Removes what is too old and what is too much. */
   async trim(): Promise<void> {
     const { keepMs, bytesMax } = this.#options;
@@ -171,8 +199,10 @@ export class History {
     this.#bytes -= file.bytes;
   }
 
-  #note(file: KeptFile): void {
-    this.#files.push(file);
+  #note(file: Omit<KeptFile, 'wholeLast'>): void {
+    const kept = parseKeptName(file.name);
+    const isWhole = kept !== undefined && 'horizon' in kept && kept.horizon === 0;
+    this.#files.push({ ...file, wholeLast: isWhole ? kept.last : undefined });
     this.#bytes += file.bytes;
   }
 

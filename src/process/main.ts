@@ -138,6 +138,7 @@ class ServerProcess {
       onShutdown: () => void this.#end('shutdown'),
       onVerbosity: (level) => (logger.verbosity = level),
       latencies: metrics?.latencies,
+      httpUrl: this.#http?.addresses[0],
     });
     this.#server = server;
     const addresses = await server.start();
@@ -265,6 +266,7 @@ function storeOptionsOf(config: Config): Partial<StoreOptions> {
     snapshot: config.snapshot,
     keepHistoryMs: config.keepHistoryMs,
     historyBytesMax: config.historyBytesMax,
+    logExpiries: config.logsExpiries,
     scrubBytesPerSecond: config.scrubBytesPerSecond,
     acceptClock: config.acceptsClock,
     ownsThread: true,

@@ -31,8 +31,7 @@ import { idleSecondsOf, remoteOf } from './peer.js';
 import { Receipts } from './receipts.js';
 import type { ConnectionDescription, ServerControl, Services } from './session.js';
 import { Slices } from './slices.js';
-import { itemsLines, slabsLines } from './stats/classes.js';
-import { generalLines } from './stats/general.js';
+import { measuredLines } from './stats/measured.js';
 import type { StatLines } from './stats/lines.js';
 import { PrefixStats } from './stats/detail.js';
 import type { TlsListeners } from './tls.js';
@@ -62,6 +61,8 @@ interface ServerHooks {
   readonly onVerbosity: (level: number) => void;
   /** Undefined: nobody measures. */
   readonly latencies?: Latencies | undefined;
+  /** Of its own HTTP listener; undefined: there is none. */
+  readonly httpUrl?: string | undefined;
 }
 
 export class Server implements ServerControl, ConnectionOwner {
@@ -104,7 +105,8 @@ export class Server implements ServerControl, ConnectionOwner {
     const detail = new PrefixStats(config.prefixDelimiter);
     const logins =
       config.authFile === undefined ? undefined : new Logins(new Users(config.authFile), env);
-    const { version, latencies } = hooks;
+    const { version, latencies, httpUrl } = hooks;
+    const told = { version, latencies, httpUrl };
     const slices = new Slices(clock.defer.bind(clock));
     const onDropped = (): void => void (counters.receipt_kicks += 1);
     const receipts = new Receipts(RECEIPT_BYTES, clock, onDropped);
@@ -114,14 +116,13 @@ export class Server implements ServerControl, ConnectionOwner {
     const shared = { config, trace, slices, receipts, uploads, store, gate, counters, clock };
     this.#services = {
       ...shared,
+      ...told,
       logger,
       control: this,
-      version,
       detail,
       watchers,
       turns,
       logins,
-      latencies,
     };
   }
 
@@ -196,8 +197,7 @@ export class Server implements ServerControl, ConnectionOwner {
 
   /** What `stats`, `stats slabs` and `stats items` tell. */
   statLines(): StatLines {
-    const services = this.#services;
-    return [...generalLines(services), ...slabsLines(services), ...itemsLines(services)];
+    return measuredLines(this.#services);
   }
 
   get tcpPort(): number {

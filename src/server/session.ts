@@ -41,6 +41,8 @@ export interface Services {
   readonly turns: Turns;
   /** Undefined: nobody measures. */
   readonly latencies: Latencies | undefined;
+  /** Where health, metrics and changes are; undefined: nowhere. */
+  readonly httpUrl: string | undefined;
   /** Undefined: everyone may come in. */
   readonly logins: Logins | undefined;
 }

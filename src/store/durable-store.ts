@@ -3,6 +3,7 @@
 import { failureText } from '../errors.js';
 import type { Durability, FailureCause } from '../log/durability.js';
 import { Bounds } from './operations/bounds.js';
+import { LogChanges } from './changes/log-changes.js';
 import { Changes } from './operations/changes.js';
 import type { StoreParts } from './items/parts.js';
 import { imageOf } from './restart/image.js';
@@ -34,6 +35,8 @@ export class DurableStore implements S.Store {
   readonly #changes: Changes;
   readonly #sweeper: Sweeper;
   readonly #janitor: Janitor;
+  /** Made when somebody follows. */
+  #changeLog: LogChanges | undefined;
 
   constructor(parts: StoreParts, opened: OpenReport, readCount: { count: number }) {
     this.opened = opened;
@@ -132,6 +135,12 @@ export class DurableStore implements S.Store {
     return { entries, cursor: next };
   }
 
+  get changeLog(): LogChanges {
+    const { env, log, history } = this.#parts;
+    this.#changeLog ??= new LogChanges(env, log, history, this);
+    return this.#changeLog;
+  }
+
   onEvicted(call: (item: S.Evicted) => void): void {
     this.#bounds.onEvicted(call);
   }
@@ -201,6 +210,7 @@ export class DurableStore implements S.Store {
     parts.commits.closed = true;
     this.#sweeper.stop();
     this.#bounds.close();
+    await this.#changeLog?.close();
     await this.#janitor.close();
     await parts.log.close(parts.options.useHints ? () => imageOf(parts) : undefined);
     await parts.large.close();

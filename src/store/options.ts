@@ -42,6 +42,8 @@ export interface StoreOptions {
   readonly keepHistoryMs: number;
   /** The oldest of it goes above this; 0: no bound. */
   readonly historyBytesMax: number;
+  /** Each expiry is a record, so that the change feed tells it. */
+  readonly logExpiries: boolean;
   /** Sealed segments and large values are read again for damage at this rate; 0: not. */
   readonly scrubBytesPerSecond: number;
   /** The thread belongs to the store: short commits may hold it up (log/commit/direct-writes.ts). */
@@ -69,6 +71,7 @@ export const STORE_OPTIONS_DEFAULT: StoreOptions = {
   snapshotPauseMs: SNAPSHOT_PAUSE_MS_DEFAULT,
   keepHistoryMs: 0,
   historyBytesMax: 0,
+  logExpiries: false,
   scrubBytesPerSecond: 0,
   ownsThread: false,
   useHints: true,
@@ -114,6 +117,7 @@ const CHECKS: Readonly<Record<keyof StoreOptions, Check>> = {
   snapshotPauseMs: wholeNumber(0),
   keepHistoryMs: wholeNumber(0),
   historyBytesMax: wholeNumber(0),
+  logExpiries: isBoolean,
   scrubBytesPerSecond: wholeNumber(0),
   ownsThread: isBoolean,
   useHints: isBoolean,

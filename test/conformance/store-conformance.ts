@@ -4,6 +4,7 @@
 import { arithmeticGroup } from './arithmetic-group.js';
 import { durabilityGroup } from './durability-group.js';
 import { expiryGroup } from './expiry-group.js';
+import { feedGroup } from './feed-group.js';
 import { listingGroup } from './listing-group.js';
 import { restartGroup } from './restart-group.js';
 import { storageGroup } from './storage-group.js';
@@ -35,6 +36,7 @@ export function storeConformance(name: string, open: OpenFixture, restarts: bool
     durabilityGroup(subject);
     listingGroup(subject);
     if (restarts) {
+      feedGroup(subject);
       restartGroup(subject, 'close');
       restartGroup(subject, 'kill');
     }

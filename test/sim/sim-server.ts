@@ -68,6 +68,7 @@ export class SimServer {
       detail: new PrefixStats(':'),
       turns: new Turns(clock),
       latencies: undefined,
+      httpUrl: undefined,
       trace: new Trace(0, logger),
       watchers: new Watchers(counters, () => store.nowMs(), clock.defer.bind(clock)),
       logins: undefined,

@@ -1,5 +1,5 @@
 // A small, honest Store in memory for tests of the server and of the conformance suite: memcached's
-// semantics with expiry and flushes, and commits that the test holds back, lets go or makes fail.
+// semantics with expiry and flushes, and commits that the test holds back, lets go or makes fail. It keeps no log.
 // Invariants: an entry is never changed, only replaced, so that a failed commit is undone by putting
 // the old ones back; `after` is a seq above the watermark or 0.
 
@@ -55,6 +55,7 @@ export class MemoryStore implements S.Store {
 
   readonly clockAheadMs = 0;
   readonly segments = (): readonly S.SegmentView[] => [];
+  readonly changeLog = undefined;
 
   nowMs(): number {
     return this.#options.nowMs?.() ?? Date.now();
@@ -64,7 +65,6 @@ export class MemoryStore implements S.Store {
     return this.commits;
   }
 
-  /** It has no bounds. */
   onEvicted(): void {}
 
   get(key: S.Key, options: S.ReadOptions = {}, start = 0, end = key.length): S.Maybe<S.Lookup> {

@@ -5,7 +5,7 @@ import { everything, fileText } from './sources.js';
 
 /** Of TypeScript and Node. */
 const GIVEN = new Set(
-  'AsyncGenerator Buffer Error Omit Partial Promise ReadonlyMap Readonly Record Uint8Array const'.split(
+  'AbortSignal AsyncGenerator Buffer Error Omit Partial Promise ReadonlyMap Readonly Record Uint8Array const'.split(
     ' ',
   ),
 );

@@ -58,6 +58,12 @@ const LOG: readonly Room[] = [
     places: ['log/'],
     may: names('env durability bytes segments commit recovery'),
   },
+  // Whoever follows the log: reads it again while it is written.
+  {
+    name: 'feed',
+    places: ['log/feed/'],
+    may: names('env durability bytes segments log'),
+  },
 ];
 
 const STORE: readonly Room[] = [
@@ -87,6 +93,12 @@ const STORE: readonly Room[] = [
     name: 'items',
     places: ['store/items/'],
     may: names('env durability bytes segments commit log interface keydir value-cache flushes'),
+  },
+  {
+    // The change feed: what each record of the log means to whoever follows.
+    name: 'changes',
+    places: ['store/changes/'],
+    may: names('env bytes segments log feed interface'),
   },
   {
     name: 'background',
@@ -142,7 +154,10 @@ const HOUSE: readonly Room[] = [
   {
     name: 'http',
     places: ['http/'],
-    may: [...names('env config interface admission gate server control'), 'page wire'],
+    may: [
+      ...names('env config interface snapshot-file admission gate server control'),
+      'page wire',
+    ],
   },
   {
     name: 'process',
@@ -151,7 +166,7 @@ const HOUSE: readonly Room[] = [
   },
   {
     name: 'library',
-    places: ['index.ts', 'embedded.ts', 'embedded-arguments.ts'],
+    places: ['index.ts', 'embedded.ts', 'embedded-arguments.ts', 'embedded-changes.ts'],
     may: names('env interface engine gate'),
   },
 ];

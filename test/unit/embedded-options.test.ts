@@ -55,6 +55,7 @@ describe('The options of open() @long', () => {
     ['snapshot', ['always', 0, -1, true]],
     ['evicts', ['false', 0, 1]],
     ['acceptClock', ['no', 1]],
+    ['logExpiries', ['no', 1]],
     ['onProgress', [true, {}]],
     ['logger', [true, {}, { warn() {} }]],
     ['useHints', [true]],

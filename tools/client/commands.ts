@@ -1,15 +1,16 @@
 // The one-shot commands as commander declares them. Each only notes in the session what to run: it runs
 // when the whole command line has been read.
 
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 
 import { writeAll } from '../terminal/output.js';
 import { EXIT, type ExitCode } from '../../src/exit-codes.js';
 import { jsonLine } from '../../src/printable.js';
 import { ToolError } from '../terminal/program.js';
 import type { Mode } from './command-table.js';
-import type { Connection } from './connection.js';
+import type { Connection, ConnectionOptions } from './connection.js';
 import type { Endpoint } from './endpoint.js';
+import type { FollowOptions, HistoryOptions } from './follow.js';
 import type { GetOptions, StoreOptions } from './one-shot.js';
 import { checkKeys, checkNumber } from './words.js';
 
@@ -19,6 +20,7 @@ export interface Session {
   mode: Mode;
   /** `timeoutMsMax` bounds what the options say. */
   connect: (timeoutMsMax?: number) => Promise<Connection>;
+  connectionOptions: () => Promise<ConnectionOptions>;
   run: () => Promise<ExitCode>;
 }
 
@@ -27,6 +29,7 @@ export function addCommands(program: Command, session: Session): void {
   addReading(program, session);
   addWriting(program, session);
   addChanging(program, session);
+  addFeed(program, session);
   addServer(program, session);
 }
 
@@ -138,6 +141,45 @@ function addChanging(program: Command, session: Session): void {
       const words = delay === undefined ? ['flush_all'] : ['flush_all', delay];
       session.run = () => withServer(session, (server, one) => one.simple(server, words));
     });
+}
+
+function addFeed(program: Command, session: Session): void {
+  program.commandsGroup('Changes:');
+  withPlace(program.command('follow'))
+    .description('print what is changed on a Cairn server with --http, as it comes; until Ctrl-C')
+    .option('--after <seq>', 'begin behind that change, or with the "oldest" that is kept')
+    .option('--prefix <prefix>', 'only keys that begin so')
+    .option('--values', 'with the values')
+    .option('--json', 'one JSON object a line')
+    .action((options: FollowOptions) => {
+      const { after } = options;
+      if (after !== undefined && after !== 'oldest') checkNumber('A seq', after);
+      session.run = async () => {
+        const { follow } = await import('./follow.js');
+        return follow(session, options);
+      };
+    });
+  withPlace(program.command('history <key>'))
+    .description('print what is kept of the changes of a key there, oldest first')
+    .option('--whole', 'with whole values; without it their beginnings are shown')
+    .option('--json', 'one JSON object a line, with whole values')
+    .action((key: string, options: HistoryOptions) => {
+      checkKeys([key]);
+      session.run = async () => {
+        const { history } = await import('./follow.js');
+        return history(session, key, options);
+      };
+    });
+}
+
+function withPlace(command: Command): Command {
+  return command
+    .option('--http <place>', "port, host:port or URL of the server's --http (default: asked)")
+    .addOption(
+      new Option('--http-token-file <file>', 'holds the token, for another machine').env(
+        'CAIRN_HTTP_TOKEN_FILE',
+      ),
+    );
 }
 
 function addServer(program: Command, session: Session): void {

@@ -21,9 +21,10 @@ async function main(): Promise<ExitCode> {
   const session: Session = {
     endpoint: endpointFromEnvironment({}),
     mode: 'memcached',
+    connectionOptions: () => readConnectionOptions(program),
     connect: async (timeoutMsMax = Infinity) => {
       const { Connection } = await import('./connection.js');
-      const options = await readConnectionOptions(program);
+      const options = await session.connectionOptions();
       const timeoutMs = Math.min(
         options.timeoutMs === 0 ? Infinity : options.timeoutMs,
         timeoutMsMax,
@@ -54,6 +55,8 @@ function addHelp(program: Command): void {
     ['kv-client get greeting', 'the value alone; exit 1 when missing'],
     ['kv-client set photo - --exptime 3600 < photo.jpg', 'the value from stdin'],
     ['kv-client db1:11211 stats', 'a table of counters'],
+    ['kv-client follow --after 0 --json', 'every change, and those to come'],
+    ['kv-client history greeting', 'what is kept of a key'],
     ['kv-client raw "mg greeting v t f"', 'any command line'],
     ['kv-client passwd alice >> auth.txt', 'a line for an auth file'],
   ]);

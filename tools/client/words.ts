@@ -13,6 +13,7 @@ const REPLACEMENT = '\ufffd';
 const CONTROL = /\p{Cc}/u;
 
 const NUMBERS = {
+  'A seq': { pattern: /^\d{1,15}$/, min: 0n, max: 2n ** 48n - 1n, what: 'of 48 bits' },
   'A CAS token': { pattern: /^\d{1,20}$/, min: 0n, max: 2n ** 64n - 1n, what: 'of 64 bits' },
   'The number': { pattern: /^\d{1,20}$/, min: 0n, max: 2n ** 64n - 1n, what: 'of 64 bits' },
   '--flags': { pattern: /^\d{1,10}$/, min: 0n, max: 2n ** 32n - 1n, what: 'of 32 bits' },

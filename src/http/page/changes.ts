@@ -3,7 +3,7 @@
 // Invariant: an answer to a change leaves when the change is durable.
 
 import { INLINE_VALUE_BYTES_MAX } from '../../limits.js';
-import type { Outcome, Put, Store } from '../../store/store.js';
+import type { Maybe, Outcome, Put, Store } from '../../store/store.js';
 import { readFields, type Fields } from '../body.js';
 import type { Exchange } from '../exchange.js';
 import { fromText } from './bytes-text.js';
@@ -30,7 +30,7 @@ export async function setKey(
   if (fields === undefined) return;
   const put = putOf(fields, limits, store);
   if (typeof put === 'string') exchange.refuse(400, put);
-  else await answerChange(exchange, serving, await store.put(put));
+  else await answerChange(exchange, serving, store.put(put));
 }
 
 /** `{ key, cas? }`. */
@@ -41,7 +41,7 @@ export async function deleteKey(exchange: Exchange, serving: Serving): Promise<v
   const compareCas = casOf(fields['cas']);
   if (key === undefined || key.length === 0) exchange.refuse(400, 'key is base64url, not empty');
   else if (compareCas === 'bad') exchange.refuse(400, 'cas is a number of 64 bits, as text');
-  else await answerChange(exchange, serving, await serving.store.delete({ key, compareCas }));
+  else await answerChange(exchange, serving, serving.store.delete({ key, compareCas }));
 }
 
 /** What `fields` ask to put, or what is wrong with them. */
@@ -84,8 +84,11 @@ function casOf(text: unknown): bigint | undefined | 'bad' {
 async function answerChange(
   exchange: Exchange,
   { gate }: Serving,
-  { status, after }: Outcome,
+  pending: Maybe<Outcome>,
 ): Promise<void> {
+  const outcome = pending instanceof Promise ? await pending : pending;
+  // Read before the wait: the store fills the object of an outcome again.
+  const { status, after } = outcome;
   if (await gate.durable(after)) exchange.sayJson({ status } satisfies ChangeAnswer);
   else exchange.refuse(503, 'The commit failed: nothing was changed');
 }

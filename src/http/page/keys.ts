@@ -71,7 +71,9 @@ export async function showValue(exchange: Exchange, { store, gate }: Serving): P
     exchange.refuse(400, 'key is base64url, and not empty');
     return;
   }
-  const found = await store.get(key, { quiet: true });
+  const waiting = store.get(key, { quiet: true });
+  // What comes at once is valid in this turn only, and until the next call of the store.
+  const found = waiting instanceof Promise ? await waiting : waiting;
   const { after } = found;
   if (found.kind === 'hit') {
     const shown = await shownValue(found.item, store);

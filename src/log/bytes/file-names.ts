@@ -110,7 +110,12 @@ export function keptSegmentName(kept: KeptSegment): string {
 
 /** `<id>.<seq>.<ms>.val` */
 export function keptLargeValueName({ id, replacedSeq, replacedMs }: KeptLargeValue): string {
-  return `${String(id).padStart(15, '0')}.${replacedSeq}.${replacedMs}.val`;
+  return `${keptLargeValueStart(id)}${replacedSeq}.${replacedMs}.val`;
+}
+
+/** With what the name of every kept file of that large value begins. */
+export function keptLargeValueStart(id: number): string {
+  return `${String(id).padStart(15, '0')}.`;
 }
 
 /** What a name in the folder of the history says; undefined: nothing of ours. */

@@ -50,7 +50,7 @@ export interface ScanDefect {
 export class SegmentScanner {
   readonly #file: File;
   readonly #salt: number;
-  readonly #end: number;
+  #end: number;
   #position: number;
   #window: Buffer = NO_BYTES;
   #windowStart = 0;
@@ -124,6 +124,12 @@ export class SegmentScanner {
       at += ALIGNMENT_BYTES;
     }
     return undefined;
+  }
+
+  /** The file has batches up to byte `end` by now. Requires: no fewer than before. */
+  extend(end: number): void {
+    assert(end >= this.#end, 'A file that is scanned only grows');
+    this.#end = end;
   }
 
   /** Goes on at `offset`, where a batch begins. */

@@ -23,6 +23,20 @@ function tlsLines({ config: { tls }, control }: Services): StatLines {
   ];
 }
 
+/** What memcached does not have. */
+function ownLines({ config, httpUrl }: Services): StatLines {
+  return [
+    ['kv_segment_size', config.segmentBytes],
+    ['kv_max_keys', config.keysMax],
+    ['kv_max_bytes', config.storeBytesMax],
+    ['kv_max_key_bytes', config.keyBytesMax],
+    ['kv_compact_ratio', config.compactRatio],
+    ['kv_compact_min', config.compactMinBytes],
+    ['kv_snapshot', config.snapshot],
+    ['kv_http', httpUrl ?? 'no'],
+  ];
+}
+
 export function settingsLines(services: Services): StatLines {
   const { config, control } = services;
   const tcp = config.endpoints.flatMap((one) => (one.kind === 'tcp' ? [one] : []));
@@ -84,12 +98,6 @@ export function settingsLines(services: Services): StatLines {
     ['client_flags_size', 4],
     ['ssl_enabled', yes(config.tls !== undefined)],
     ...tlsLines(services),
-    ['kv_segment_size', config.segmentBytes],
-    ['kv_max_keys', config.keysMax],
-    ['kv_max_bytes', config.storeBytesMax],
-    ['kv_max_key_bytes', config.keyBytesMax],
-    ['kv_compact_ratio', config.compactRatio],
-    ['kv_compact_min', config.compactMinBytes],
-    ['kv_snapshot', config.snapshot],
+    ...ownLines(services),
   ];
 }

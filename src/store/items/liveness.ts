@@ -16,13 +16,17 @@ export class Liveness {
   readonly #clock: StoreClock;
   readonly #flushes: Flushes;
   readonly #log: Pick<Log, 'watermark' | 'durableTimeMs'>;
+  /** See StoreOptions.logExpiries. */
+  readonly logsExpiries: boolean;
 
   constructor(
     keydir: KeydirView,
     clock: StoreClock,
     flushes: Flushes,
     log: Pick<Log, 'watermark' | 'durableTimeMs'>,
+    logsExpiries = false,
   ) {
+    this.logsExpiries = logsExpiries;
     this.#keydir = keydir;
     this.#clock = clock;
     this.#flushes = flushes;
@@ -44,14 +48,15 @@ export class Liveness {
 
   /**
    * Dead, and nothing can bring it back: no failed commit (a flush that is not durable may yet be taken
-   * back), and no restart with a clock that is behind (the log must show a time when it was dead).
+   * back), and no restart with a clock that is behind (the log must show a time when it was dead). Where expiries are
+   * logged, an expired item is so only when its record has taken it away.
    */
   isDeadForGood(ref: number): boolean {
     const reason = this.deadReason(ref);
     if (reason === undefined) return false;
     const { durableTimeMs, watermark } = this.#log;
     if (reason === 'flushed') return this.killerOf(ref, watermark) !== 0;
-    return this.#keydir.expiresAt(ref) <= durableTimeMs;
+    return !this.logsExpiries && this.#keydir.expiresAt(ref) <= durableTimeMs;
   }
 
   /** Dead by the clock, of which a restart would find nothing in the log. */

@@ -45,8 +45,8 @@ export interface Observed {
 }
 
 export function storeParts(opened: OpenedParts): StoreParts {
-  const { items, clock, flushes, log } = opened;
-  const liveness = new Liveness(items.keydir, clock, flushes, log);
+  const { items, clock, flushes, log, options } = opened;
+  const liveness = new Liveness(items.keydir, clock, flushes, log, options.logExpiries);
   const syncLatency = createHistogram();
   const observed: Observed = { measures: undefined };
   log.onLatency = (ms, bytes, records) => {

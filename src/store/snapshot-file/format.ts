@@ -163,8 +163,13 @@ function composeHeader({ seq, createdAt, storeId, count }: SnapshotHeader): Buff
 }
 
 function composeHead({ key }: EntryHead): string {
-  if (isUtf8(key)) return `{"key":${jsonLine(key.toString('utf8'))}`;
-  return `{"key":"${key.toString('base64')}","keyEncoding":"base64"`;
+  return `{${composeKey(key)}`;
+}
+
+/** The fields that name a key. */
+export function composeKey(key: Buffer): string {
+  if (isUtf8(key)) return `"key":${jsonLine(key.toString('utf8'))}`;
+  return `"key":"${key.toString('base64')}","keyEncoding":"base64"`;
 }
 
 function composeTail(head: EntryHead, encoding: 'utf8' | 'base64' | undefined): string {
@@ -174,6 +179,6 @@ function composeTail(head: EntryHead, encoding: 'utf8' | 'base64' | undefined): 
 }
 
 /** Tokens that a JSON number cannot hold exactly are strings. */
-function composeCas(cas: bigint): string {
+export function composeCas(cas: bigint): string {
   return cas <= BigInt(Number.MAX_SAFE_INTEGER) ? String(cas) : `"${cas}"`;
 }

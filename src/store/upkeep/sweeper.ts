@@ -71,12 +71,24 @@ export class Sweeper {
       parts.commits.forget(ref);
       return;
     }
+    if (reason === 'expired' && parts.liveness.logsExpiries) {
+      this.#logExpiry(ref);
+      return;
+    }
     if (reason !== undefined) this.#sealSoon();
     if (parts.options.idleMsMax === 0 || reason !== undefined) return;
     if (keydir.lastUsedSeconds(ref) >= idleBefore) return;
     if (parts.commits.removal(keydir.key(ref), ref, 'idle') !== undefined) {
       parts.counters.idleDropped += 1;
     }
+  }
+
+  #logExpiry(ref: number): void {
+    const { items, commits, counters } = this.#parts;
+    const isUnfetched = (items.keydir.marks(ref) & ITEM_MARK.FETCHED) === 0;
+    if (commits.removal(items.keydir.key(ref), ref, 'expired') === undefined) return;
+    if (isUnfetched) counters.expiredUnfetched += 1;
+    counters.sweeperReclaimed += 1;
   }
 
   /** The log must show a time when an item was dead before it is forgotten; an idle one shows none. */

@@ -32,8 +32,21 @@ describe('docs/operations.md', () => {
   });
 
   it('and the alerts name only flags that the server or a tool has', async () => {
-    const tools = ['kv-server', 'kv-dump', 'kv-load', 'kv-check'];
-    const helps = await Promise.all(tools.map((tool) => runTool(tool, ['--help'])));
+    const tools = [
+      'kv-server',
+      'kv-dump',
+      'kv-load',
+      'kv-check',
+      'kv-client follow',
+      'kv-backup',
+      'kv-restore',
+    ];
+    const helps = await Promise.all(
+      tools.map((tool) => {
+        const [name = '', ...command] = tool.split(' ');
+        return runTool(name, [...command, '--help']);
+      }),
+    );
     const known = helps.map(({ stdout }) => stdout.toString()).join('\n');
     // Of npm, systemd and Docker.
     const others = ['--global', '--now', '--health-cmd', '--time'];
@@ -46,7 +59,7 @@ describe('docs/operations.md', () => {
   });
 
   it('names only files of packaging/ that are there', () => {
-    const files = named(/\bcairn\.(?:sysusers|toml|service)\b|packaging\/[A-Za-z.]+\w/g);
+    const files = named(/\bcairn\.(?:sysusers|toml|service)\b|packaging\/[A-Za-z.-]+\w/g);
     expect(files.length).to.be.greaterThan(3);
     const paths = files.map((name) => (name.startsWith('packaging/') ? name : `packaging/${name}`));
     expect(paths.filter((path) => !existsSync(join(PROJECT_DIR, path)))).to.deep.equal([]);

@@ -20,6 +20,7 @@ import { runTool } from '../../../support/tool-run.js';
 /** Each command with arguments that are right; `#` stands before what is a number. */
 const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   get: ['key', 'other'],
+  history: ['key'],
   set: ['key', 'value'],
   add: ['key', 'value'],
   replace: ['key', 'value'],
@@ -39,7 +40,7 @@ const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   raw: ['get', 'key'],
 };
 /** Those whose words are not sent. */
-const UNSENT = ['keys', 'version', 'passwd', 'help'];
+const UNSENT = ['keys', 'follow', 'version', 'passwd', 'help'];
 const OPTIONS: readonly (readonly string[])[] = [
   ['get', 'key', '--touch'],
   ['set', 'key', 'value', '--flags'],
@@ -97,6 +98,7 @@ async function runHere(port: string, mode: Mode, line: readonly string[]): Promi
     endpoint,
     mode,
     connect: () => Connection.open(endpoint, { timeoutMs: 5000 }),
+    connectionOptions: () => Promise.resolve({ timeoutMs: 5000 }),
     run: async () => EXIT.ok,
   };
   const program = createProgram('kv-client', '').configureOutput({ writeErr: () => undefined });

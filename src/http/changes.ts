@@ -1,0 +1,256 @@
+// GET /changes: the change feed over HTTP (docs/feed.md).
+//
+// Invariants:
+// - Back pressure: nothing is read from the log while a piece waits to be taken. A client that takes none is dropped
+//   (stream.ts), and goes on after the last seq that it has read whole.
+// - Where changes are missing the answer is 410, or a line that says so, and never a feed with a hole.
+
+import type { Clock, Timer } from '../env/env.js';
+import { isKvError, systemCode } from '../errors.js';
+import { jsonLine } from '../printable.js';
+import type { ChangeFeed, FollowOptions, LargeValue, Store } from '../store/store.js';
+import { changeLine, largeValuePieces, noteLine, type LineForm } from './change-lines.js';
+import type { Exchange } from './exchange.js';
+import type { Stream } from './stream.js';
+
+/** However quiet it is, something is sent this often: a peer that has gone is noticed by it, on both sides. */
+const HEARTBEAT_MS = 15_000;
+const PIECE_CHARACTERS = 64 * 1024;
+const JSON_TYPE = 'application/json; charset=utf-8';
+const TYPES: Readonly<Record<LineForm, string>> = {
+  ndjson: 'application/x-ndjson; charset=utf-8',
+  events: 'text/event-stream; charset=utf-8',
+};
+const PARAMETERS = ['after', 'prefix', 'key', 'keyEncoding', 'values', 'wait'];
+
+/** What is asked for. */
+interface Wanted extends FollowOptions {
+  readonly form: LineForm;
+  readonly values: boolean;
+  /** Goes on at the end with what comes. */
+  readonly waits: boolean;
+}
+
+/** Answers with changes for as long as the client stays. */
+export async function sayChanges(
+  exchange: Exchange,
+  { changeLog, durability }: Pick<Store, 'changeLog' | 'durability'>,
+  clock: Clock,
+): Promise<void> {
+  const wanted = wantedOf(exchange);
+  if (typeof wanted === 'string') return refuse(exchange, 400, 'KV_BAD_OPTION', wanted);
+  if (changeLog === undefined) {
+    return refuse(exchange, 501, 'KV_BAD_OPTION', 'The store keeps no log that could be followed');
+  }
+  let feed: ChangeFeed;
+  try {
+    feed = await changeLog.follow(wanted);
+  } catch (error) {
+    return refuseFor(exchange, error);
+  }
+  try {
+    if (exchange.request.method === 'HEAD') return exchange.say(200, '', TYPES[wanted.form]);
+    const stream = exchange.stream(TYPES[wanted.form]);
+    const end = wanted.waits ? Infinity : durability.watermark;
+    if (stream !== undefined) await new Pouring(feed, stream, { ...wanted, end }, clock).run();
+  } finally {
+    await feed.close();
+  }
+}
+
+/** The parameters, or what is wrong with them. */
+function wantedOf({ query, request }: Exchange): Wanted | string {
+  const unknown = [...query.keys()].find((name) => !PARAMETERS.includes(name));
+  if (unknown !== undefined) {
+    return `There is no parameter ${jsonLine(unknown)}: there are ${PARAMETERS.join(', ')}`;
+  }
+  // Of a client of events that comes back: newer than what its address says.
+  const { 'last-event-id': lastId, accept = '' } = request.headers;
+  const after = seqOf(typeof lastId === 'string' ? lastId : query.get('after'));
+  if (after === 'wrong') return 'after is a seq, or oldest';
+  const encoding = query.get('keyEncoding') ?? 'utf8';
+  if (encoding !== 'utf8' && encoding !== 'base64') return 'keyEncoding is utf8 or base64';
+  const bytesOf = (text: string | null): Buffer | undefined =>
+    text === null ? undefined : Buffer.from(text, encoding);
+  return {
+    after,
+    prefix: bytesOf(query.get('prefix')),
+    key: bytesOf(query.get('key')),
+    values: isOn(query.get('values'), false),
+    waits: isOn(query.get('wait'), true),
+    form: accept.includes('text/event-stream') ? 'events' : 'ndjson',
+  };
+}
+
+function seqOf(text: string | null): number | 'oldest' | undefined | 'wrong' {
+  if (text === null) return undefined;
+  if (text === 'oldest') return text;
+  return /^\d{1,15}$/.test(text) ? Number(text) : 'wrong';
+}
+
+function isOn(text: string | null, whenMissing: boolean): boolean {
+  return text === null ? whenMissing : text !== '0';
+}
+
+/** Where it ends: with this seq, or when there is none, with the client. */
+interface Bounded extends Wanted {
+  readonly end: number;
+}
+
+/** Sends what a feed gives. */
+class Pouring {
+  readonly #feed: ChangeFeed;
+  readonly #stream: Stream;
+  readonly #wanted: Bounded;
+  readonly #clock: Clock;
+  #gathered: string[] = [];
+  #characters = 0;
+  #isInLine = false;
+
+  constructor(feed: ChangeFeed, stream: Stream, wanted: Bounded, clock: Clock) {
+    this.#feed = feed;
+    this.#stream = stream;
+    this.#wanted = wanted;
+    this.#clock = clock;
+  }
+
+  /** Until the feed or the client ends. */
+  async run(): Promise<void> {
+    try {
+      // The first line says where it begins: whoever breaks off before the first change can go on from there.
+      await this.#beat();
+      await this.#pour();
+      await this.#flush();
+    } catch (error) {
+      const { body } = failureOf(error);
+      await this.#flush();
+      // Half a line is all that whoever reads needs to see that it failed.
+      if (!this.#isInLine) await this.#stream.send(this.#note({ type: 'error', ...body }));
+    }
+    this.#stream.end();
+  }
+
+  async #pour(): Promise<void> {
+    const feed = this.#feed;
+    while (!this.#stream.ended.aborted && !feed.isEnded) {
+      const { form, values, end } = this.#wanted;
+      const found = feed.next();
+      const change = found instanceof Promise ? await this.#beatingUntil(found) : found;
+      if (change === undefined ? end !== Infinity : change.seq > end) {
+        const seq = Math.min(feed.position, end);
+        this.#gather(noteLine(form, seq, { type: 'end', seq }));
+        return;
+      }
+      if (change !== undefined) {
+        this.#gather(changeLine(change, form, values));
+        const { value } = change;
+        if (value !== undefined && !Buffer.isBuffer(value)) await this.#pourLarge(value);
+        if (this.#characters >= PIECE_CHARACTERS) await this.#flush();
+      } else if (!feed.isEnded) {
+        await this.#flush();
+        await this.#wait();
+      }
+    }
+  }
+
+  async #pourLarge(value: LargeValue): Promise<void> {
+    this.#isInLine = true;
+    for await (const piece of largeValuePieces(value, this.#wanted.form)) {
+      await this.#flush();
+      this.#gather(piece);
+    }
+    this.#isInLine = false;
+  }
+
+  /** Until there may be more; at last for a heartbeat. */
+  async #wait(): Promise<void> {
+    const { ended } = this.#stream;
+    const waiting = new AbortController();
+    const wake = (): void => waiting.abort();
+    const timer = this.#clock.setTimer(HEARTBEAT_MS, wake);
+    ended.addEventListener('abort', wake);
+    if (!ended.aborted) await this.#feed.more(waiting.signal);
+    ended.removeEventListener('abort', wake);
+    timer.cancel();
+    if (waiting.signal.aborted) await this.#beat();
+  }
+
+  /** A search for what is asked for may take as long as it takes to read the log. */
+  async #beatingUntil<T>(work: Promise<T>): Promise<T> {
+    let beating = Promise.resolve();
+    let timer: Timer;
+    const beatLater = (): void => {
+      timer = this.#clock.setTimer(HEARTBEAT_MS, () => {
+        beating = this.#beat();
+        beatLater();
+      });
+    };
+    beatLater();
+    try {
+      return await work;
+    } finally {
+      timer!.cancel();
+      await beating;
+    }
+  }
+
+  async #beat(): Promise<void> {
+    // What was found before comes before the news of how far the search has come.
+    await this.#flush();
+    const { position } = this.#feed;
+    await this.#stream.send(this.#note({ type: 'heartbeat', seq: position }));
+  }
+
+  #note(note: Readonly<Record<string, unknown>>): string {
+    return noteLine(this.#wanted.form, this.#feed.position, note);
+  }
+
+  #gather(text: string): void {
+    this.#gathered.push(text);
+    this.#characters += text.length;
+  }
+
+  async #flush(): Promise<void> {
+    if (this.#characters === 0) return;
+    const text = this.#gathered.join('');
+    this.#gathered = [];
+    this.#characters = 0;
+    await this.#stream.send(text);
+  }
+}
+
+interface Failure {
+  readonly status: number;
+  readonly body: Readonly<Record<string, unknown>>;
+}
+
+/** How a failure is told. What is no failure of the world is a bug, and is thrown again. */
+function failureOf(error: unknown): Failure {
+  if (isKvError(error)) {
+    const { code, message, oldestSeq } = error;
+    const body = {
+      error: code,
+      message,
+      ...(oldestSeq === undefined ? {} : { oldest: oldestSeq }),
+    };
+    return { status: STATUSES[code] ?? 500, body };
+  }
+  if (systemCode(error) === undefined) throw error;
+  const message = 'The log cannot be read at the moment';
+  return { status: 503, body: { error: 'KV_IO', message } };
+}
+
+const STATUSES: Readonly<Record<string, number>> = {
+  KV_BAD_OPTION: 400,
+  KV_CLOSED: 503,
+  KV_TOO_OLD: 410,
+};
+
+function refuseFor(exchange: Exchange, error: unknown): void {
+  const { status, body } = failureOf(error);
+  exchange.say(status, `${jsonLine(body)}\n`, JSON_TYPE);
+}
+
+function refuse(exchange: Exchange, status: number, code: string, message: string): void {
+  exchange.say(status, `${jsonLine({ error: code, message })}\n`, JSON_TYPE);
+}

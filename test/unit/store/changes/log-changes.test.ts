@@ -1,0 +1,398 @@
+// The change feed of the engine: what each record is told as, from where, and what is told when it is gone.
+
+import { expect } from 'chai';
+
+import { MIB } from '../../../../src/limits.js';
+import type { ChangeFeed, FollowOptions } from '../../../../src/store/store.js';
+import { isKvError } from '../../../../src/errors.js';
+import { drain, type KeptChange } from '../../../support/feed-copy.js';
+import { SimStore } from '../../../support/sim-store.js';
+
+const OPTIONS = {
+  segmentBytesMax: 8 * 1024,
+  cacheBytesMax: 0,
+  compactMinBytes: 1e9,
+  snapshot: 'never',
+} as const;
+const HISTORY = { ...OPTIONS, keepHistoryMs: 3_600_000 };
+const FILLER = 'x'.repeat(700);
+
+function follow(sim: SimStore, options: FollowOptions): Promise<ChangeFeed> {
+  return sim.wait(sim.store.changeLog.follow(options));
+}
+
+/** What a feed has from there to the end, which it then leaves. */
+async function told(sim: SimStore, options: FollowOptions): Promise<KeptChange[]> {
+  const feed = await follow(sim, options);
+  const found = await sim.wait(drain(feed));
+  await sim.wait(feed.close());
+  return found;
+}
+
+const seqs = (changes: readonly KeptChange[]): number[] => changes.map(({ seq }) => seq);
+
+async function refused(sim: SimStore, options: FollowOptions): Promise<unknown> {
+  return follow(sim, options).then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+}
+
+/** Enough for several segments; returns the last seq. */
+async function fill(sim: SimStore, count: number, keys = count): Promise<number> {
+  for (let at = 0; at < count; at++) {
+    await sim.words.set(`fill${at % keys}`, FILLER);
+    await sim.words.durable();
+    await sim.advance(2);
+  }
+  return sim.store.durability.watermark;
+}
+
+describe('LogChanges', () => {
+  let sim: SimStore;
+  const open = async (options: object = OPTIONS): Promise<void> => {
+    sim = await SimStore.open(options);
+  };
+  afterEach(async () => {
+    await sim.close();
+    expect([...sim.process.openFiles].map(({ path }) => path)).to.deep.equal([]);
+  });
+
+  /** Puts that are taken back; no seal says yet that their seqs were given out. */
+  const loseSome = async (): Promise<void> => {
+    await open();
+    await fill(sim, 5);
+    sim.world.disk.capacityBytes = sim.world.disk.usedBytes();
+    for (let at = 0; at < 30; at++) {
+      await sim.words.set(`lost${at}`, 'x'.repeat(3000));
+      await sim.advance(5);
+    }
+    sim.world.disk.capacityBytes = Infinity;
+    expect(sim.store.durability.lastSeq).to.be.greaterThan(sim.words.listAll(100).length);
+  };
+
+  it('tells every kind of change with what belongs to it', async () => {
+    await open();
+    const expiresAt = sim.store.nowMs() + 60_000;
+    await sim.words.set('a', 'one', { flags: 7, expiresAt });
+    await sim.words.set('b', '9', { chosenCas: 2n ** 64n - 1n });
+    await sim.words.change('incr', 'b', 1n);
+    sim.words.touch('a', expiresAt + 1);
+    await sim.words.delete('b');
+    sim.store.deletePrefix(Buffer.from('a'));
+    sim.store.flush(0);
+    await sim.words.durable();
+    const found = await told(sim, { after: 0, values: true });
+    for (const { timeMs } of found) expect(timeMs).to.be.within(1, sim.store.nowMs());
+    const seen = found.map((change) => ({ ...change, timeMs: 0 }));
+    const none = { timeMs: 0, flags: 0, expiresAt: 0, cas: 0n, reason: undefined, valueBytes: 0 };
+    const put = { ...none, type: 'put' };
+    const rest = { ...none, value: undefined };
+    expect(seen).to.deep.equal([
+      { ...put, seq: 1, key: 'a', value: 'one', flags: 7, expiresAt, cas: 1n, valueBytes: 3 },
+      { ...put, seq: 2, key: 'b', value: '9', cas: 2n ** 64n - 1n, valueBytes: 1 },
+      { ...put, seq: 3, key: 'b', value: '10', cas: 3n, valueBytes: 2 },
+      { ...rest, type: 'touch', seq: 4, key: 'a', expiresAt: expiresAt + 1 },
+      { ...rest, type: 'delete', seq: 5, key: 'b', reason: 'deleted' },
+      { ...rest, type: 'delete_prefix', seq: 6, key: 'a' },
+      { ...rest, type: 'flush', seq: 7, key: '' },
+    ]);
+    const plain = await told(sim, { after: 0 });
+    expect(plain.map(({ value }) => value)).to.deep.equal(plain.map(() => undefined));
+    expect(plain.map(({ valueBytes }) => valueBytes)).to.deep.equal([3, 1, 2, 0, 0, 0, 0]);
+  });
+
+  it('tells a flush for later twice: when it is promised, and when it is carried out', async () => {
+    await open();
+    await sim.words.set('a', 'x');
+    const atMs = sim.store.nowMs() + 500;
+    sim.store.flush(atMs);
+    await sim.advance(1000);
+    const flushes = (await told(sim, { after: 1 })).map(({ type, expiresAt }) => [type, expiresAt]);
+    expect(flushes).to.deep.equal([
+      ['flush', atMs],
+      ['flush', 0],
+    ]);
+  });
+
+  it('tells why an item went: evicted, idle, or expired when somebody asked for it', async () => {
+    await open({ ...OPTIONS, keysMax: 2, idleMsMax: 60_000 });
+    for (const key of ['a', 'b', 'c']) await sim.words.set(key, 'x');
+    await sim.words.set('brief', 'x', { expiresAt: sim.store.nowMs() + 50 });
+    await sim.words.durable();
+    await sim.advance(60);
+    await sim.words.lookup('brief');
+    await sim.words.durable();
+    await sim.advance(200_000);
+    const reasons = (await told(sim, { after: 0 })).flatMap(({ key, reason }) =>
+      reason === undefined ? [] : [[key, reason]],
+    );
+    expect(reasons.slice(0, 3)).to.deep.equal([
+      ['a', 'evicted'],
+      ['b', 'evicted'],
+      ['brief', 'expired'],
+    ]);
+    expect(reasons.slice(3)).to.deep.equal([['c', 'idle']]);
+  });
+
+  it('with logExpiries it tells each expiry once, whoever finds it: a reader, the sweeper, an eviction', async () => {
+    await open({ ...HISTORY, keysMax: 3, logExpiries: true });
+    const expiresAt = sim.store.nowMs() + 50;
+    for (const key of ['asked', 'evicted', 'swept']) await sim.words.set(key, 'x', { expiresAt });
+    await sim.words.durable();
+    await sim.advance(60);
+    expect(await sim.words.value('asked')).to.equal(undefined);
+    for (const key of ['new', 'newer']) await sim.words.set(key, 'x');
+    await sim.words.durable();
+    await sim.wait(sim.store.compact({ everything: true }));
+    await sim.advance(60_000);
+    await sim.reopen('kill');
+    await sim.advance(60_000);
+    const gone = (await told(sim, { after: 0 })).filter(({ type }) => type === 'delete');
+    expect(gone.map(({ reason, key }) => [reason, key])).to.deep.equal([
+      ['expired', 'asked'],
+      ['expired', 'evicted'],
+      ['expired', 'swept'],
+    ]);
+    expect(Object.keys(await sim.contents()).toSorted()).to.deep.equal(['new', 'newer']);
+  });
+
+  it('a prefix and a key: their own changes, and what may have taken them', async () => {
+    await open();
+    for (const key of ['a:1', 'a:2', 'b:1', 'a:1']) await sim.words.set(key, 'x');
+    for (const prefix of ['a', 'a:1', 'a:12', 'b']) sim.store.deletePrefix(Buffer.from(prefix));
+    sim.store.flush(0);
+    await sim.words.durable();
+    expect(seqs(await told(sim, { after: 0, prefix: Buffer.from('a:') }))).to.deep.equal([
+      1, 2, 4, 5, 6, 7, 9,
+    ]);
+    expect(seqs(await told(sim, { after: 0, key: Buffer.from('a:1') }))).to.deep.equal([
+      1, 4, 5, 6, 9,
+    ]);
+  });
+
+  it('goes on after any seq with what came behind it, across segments and restarts', async () => {
+    await open();
+    const last = await fill(sim, 40);
+    expect(sim.names('.seg').length).to.be.greaterThan(3);
+    const all = seqs(await told(sim, { after: 0 }));
+    expect(all).to.deep.equal(Array.from({ length: last }, (_, at) => at + 1));
+    for (const how of ['close', 'kill', { kind: 'lost' }] as const) {
+      await sim.reopen(how);
+      for (let after = 0; after <= last; after += 1) {
+        expect(seqs(await told(sim, { after })), `after ${after}`).to.deep.equal(all.slice(after));
+      }
+    }
+  });
+
+  it('by default what comes from now on; it waits, and is woken', async () => {
+    await open();
+    await fill(sim, 3);
+    const feed = await follow(sim, {});
+    expect(feed.position).to.equal(3);
+    expect(await sim.wait(drain(feed))).to.deep.equal([]);
+    let isWoken = false;
+    const woken = feed.more().then(() => (isWoken = true));
+    await sim.advance(50);
+    expect(isWoken).to.equal(false);
+    await sim.words.set('a', 'x');
+    await sim.wait(woken);
+    expect(seqs(await sim.wait(drain(feed)))).to.deep.equal([4]);
+    expect(feed.position).to.equal(4);
+    const stopping = new AbortController();
+    const stopped = feed.more(stopping.signal);
+    stopping.abort();
+    await sim.wait(stopped);
+    await sim.wait(feed.close());
+    expect(feed.isEnded).to.equal(true);
+  });
+
+  it('ends when the store closes, and gives its file back though nobody reads it', async () => {
+    await open();
+    await fill(sim, 3);
+    const idle = await follow(sim, { after: 0 });
+    await sim.wait(idle.next());
+    const waiting = await follow(sim, {});
+    await sim.wait(drain(waiting));
+    const woken = waiting.more();
+    await sim.close();
+    await sim.wait(woken);
+    expect([idle.isEnded, waiting.isEnded]).to.deep.equal([true, true]);
+    expect(await sim.wait(idle.next())).to.equal(undefined);
+    expect(isKvError(await refused(sim, { after: 0 }), 'KV_CLOSED')).to.equal(true);
+  });
+
+  it('never tells what a full disk took back', async () => {
+    await open();
+    const last = await fill(sim, 5);
+    const feed = await follow(sim, { after: 0 });
+    const { disk } = sim.world;
+    disk.capacityBytes = disk.usedBytes();
+    for (let at = 0; at < 200 && sim.stat('kv_disk_full') === 0; at++) {
+      await sim.words.set(`lost${at}`, FILLER);
+      await sim.advance(20);
+    }
+    const stored = new Set(
+      (await sim.contents()) && sim.words.listAll(1000).map(({ key }) => key.toString()),
+    );
+    disk.capacityBytes = Infinity;
+    await sim.advance(5000);
+    await sim.words.set('after', 'x');
+    await sim.words.durable();
+    const found = await sim.wait(drain(feed));
+    await sim.wait(feed.close());
+    expect(seqs(found).slice(0, last)).to.deep.equal(
+      Array.from({ length: last }, (_, at) => at + 1),
+    );
+    for (const { key } of found.slice(last, -1)) expect(stored.has(key), key).to.equal(true);
+    expect(found.at(-1)?.key).to.equal('after');
+    expect(await told(sim, { after: 0 })).to.deep.equal(found);
+  });
+
+  describe('seqs that a full disk took back', () => {
+    it('are no reason to say that changes are missing', async () => {
+      await loseSome();
+      await sim.advance(5000);
+      const feed = await follow(sim, { after: 0 });
+      const found = seqs(await sim.wait(drain(feed)));
+      await sim.wait(sim.store.compact({ everything: true }));
+      await sim.words.set('next', 'x');
+      await sim.words.durable();
+      const next = await sim.wait(drain(feed));
+      expect(next.map(({ key }) => key)).to.deep.equal(['next']);
+      expect(next[0]?.seq).to.be.greaterThan(found.at(-1)! + 1);
+      await sim.wait(feed.close());
+    });
+
+    it('are nothing to go on after: a start gives them out again', async () => {
+      await loseSome();
+      const feed = await follow(sim, {});
+      await sim.wait(drain(feed));
+      const after = feed.position;
+      expect(after).to.be.below(sim.store.durability.lastSeq);
+      await sim.reopen('kill');
+      await sim.words.set('next', 'x');
+      await sim.words.durable();
+      expect((await told(sim, { after })).map(({ key }) => key)).to.deep.equal(['next']);
+    });
+  });
+
+  it('a seq that was never given out is refused', async () => {
+    await open();
+    const last = await fill(sim, 2);
+    expect(isKvError(await refused(sim, { after: last + 1 }), 'KV_BAD_OPTION')).to.equal(true);
+    expect(await told(sim, { after: last })).to.deep.equal([]);
+  });
+
+  describe('after a compaction', () => {
+    it('says what is missing and from where on nothing is, and goes on from there', async () => {
+      await open();
+      await fill(sim, 30, 3);
+      await sim.wait(sim.store.compact({ everything: true }));
+      const oldest = sim.store.durability.watermark;
+      const error = await refused(sim, { after: oldest - 1 });
+      expect(isKvError(error, 'KV_TOO_OLD')).to.equal(true);
+      expect(error).to.include({ oldestSeq: oldest });
+      const last = await fill(sim, 20, 20);
+      const all = seqs(await told(sim, { after: 'oldest' }));
+      expect(all).to.deep.equal(Array.from({ length: last - oldest }, (_, at) => oldest + 1 + at));
+      expect(seqs(await told(sim, { after: oldest }))).to.deep.equal(all);
+      for (const how of ['close', 'kill'] as const) {
+        await sim.reopen(how);
+        expect(isKvError(await refused(sim, { after: oldest - 1 }), 'KV_TOO_OLD')).to.equal(true);
+        expect(seqs(await told(sim, { after: oldest }))).to.deep.equal(all);
+      }
+    });
+
+    it('tells all of it where the history is kept, until that goes', async () => {
+      await open(HISTORY);
+      await fill(sim, 30, 3);
+      const before = await told(sim, { after: 0, values: true });
+      await sim.wait(sim.store.compact({ everything: true }));
+      await fill(sim, 10, 3);
+      await sim.wait(sim.store.compact({ everything: true }));
+      const after = await told(sim, { after: 0, values: true });
+      expect(after.slice(0, before.length)).to.deep.equal(before);
+      expect(after.length).to.equal(sim.store.durability.watermark);
+      await sim.reopen('kill');
+      expect(await told(sim, { after: 0, values: true })).to.deep.equal(after);
+      expect(seqs(await told(sim, { after: 17 }))).to.deep.equal(seqs(after).slice(17));
+      await sim.reopen('close', OPTIONS);
+      expect(isKvError(await refused(sim, { after: 0 }), 'KV_TOO_OLD')).to.equal(true);
+    });
+
+    it('a feed in the middle of a file reads that to its end, and is told when the next one is gone', async () => {
+      await open();
+      const last = await fill(sim, 40, 3);
+      const feed = await follow(sim, { after: 0 });
+      const begun = await sim.wait(drain(feed, 2));
+      const files = sim.names('.seg');
+      // It waits for nobody who follows.
+      await sim.wait(sim.store.compact({ everything: true }));
+      expect(sim.names('.seg')).not.to.include(files[0]);
+      const rest: number[] = [];
+      const failure = await sim.wait(
+        (async () => {
+          for (;;) {
+            const change = await feed.next();
+            if (change === undefined) return undefined;
+            rest.push(change.seq);
+          }
+        })().catch((error: unknown) => error),
+      );
+      expect(isKvError(failure, 'KV_TOO_OLD')).to.equal(true);
+      expect([...seqs(begun), ...rest]).to.deep.equal(
+        Array.from({ length: rest.length + 2 }, (_, at) => at + 1),
+      );
+      expect(rest.length + 2).to.be.within(3, last - 1);
+      await sim.wait(feed.close());
+    });
+
+    it('a feed at the end goes on whatever is compacted behind it', async () => {
+      await open();
+      const feed = await follow(sim, { after: 0 });
+      const found: number[] = [];
+      for (let round = 0; round < 5; round++) {
+        await fill(sim, 12, 3);
+        found.push(...seqs(await sim.wait(drain(feed))));
+        await sim.wait(sim.store.compact({ everything: true }));
+      }
+      found.push(...seqs(await sim.wait(drain(feed))));
+      expect(found).to.deep.equal(Array.from({ length: 60 }, (_, at) => at + 1));
+      await sim.wait(feed.close());
+    });
+  });
+
+  it('tells a large value while its file is there, of the history too, and that it is gone', async () => {
+    const piece = Buffer.alloc(MIB + 5, 'large');
+    for (const options of [OPTIONS, HISTORY]) {
+      await open(options);
+      await sim.words.putLarge('big', [piece]);
+      await sim.words.durable();
+      const text = piece.toString('latin1');
+      const [first] = await told(sim, { after: 0, values: true });
+      expect(first).to.include({ type: 'put', valueBytes: piece.length, value: text });
+      await sim.words.delete('big');
+      await sim.words.durable();
+      await sim.advance(100);
+      const [again] = await told(sim, { after: 0, values: true });
+      expect(again?.valueBytes).to.equal(piece.length);
+      expect(again?.value).to.equal(options === HISTORY ? text : undefined);
+      if (options === OPTIONS) await sim.close();
+    }
+  });
+
+  it('names the place of damage and tells nothing behind it', async () => {
+    await open();
+    await fill(sim, 5);
+    const [name = ''] = sim.names('.seg');
+    const inode = sim.world.disk.find(`/data/${name}`);
+    expect(inode).not.to.equal(undefined);
+    inode!.cached()[200]! ^= 0xff;
+    const feed = await follow(sim, { after: 0 });
+    const failure = await sim.wait(drain(feed).catch((error: unknown) => error));
+    expect(isKvError(failure, 'KV_CORRUPTION')).to.equal(true);
+    expect(failure).to.include({ offset: 64 });
+    await sim.wait(feed.close());
+  });
+});
