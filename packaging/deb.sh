@@ -49,13 +49,14 @@ fish=$tree/usr/share/fish/vendor_completions.d
 install -D -m 644 "$tree/pages/cairn-kv.bash" "$bash/cairn-kv"
 install -D -m 644 "$tree/pages/cairn-kv.fish" "$fish/cairn-kv.fish"
 # Both look for a file by the name of the program.
-for name in kv-server kv-client kv-check kv-compact kv-dump kv-load kv-torture; do
+for name in kv-server kv-client kv-backup kv-check kv-compact kv-dump kv-load kv-restore kv-torture; do
   ln -s cairn-kv "$bash/$name"
   ln -s cairn-kv.fish "$fish/$name.fish"
 done
 rm -r "$tree/pages"
 
 install -D -m 644 packaging/cairn.service "$tree/usr/lib/systemd/system/cairn.service"
+install -D -m 644 packaging/cairn-backup.service "$tree/usr/lib/systemd/system/cairn-backup.service"
 install -D -m 644 packaging/cairn.sysusers "$tree/usr/lib/sysusers.d/cairn.conf"
 install -D -m 644 packaging/cairn.toml "$tree/etc/cairn/cairn.toml"
 echo /etc/cairn/cairn.toml >"$tree/DEBIAN/conffiles"
@@ -101,8 +102,9 @@ Description: durable key-value server that speaks the memcached protocol
  Any memcached client works with it unchanged. A write that was acknowledged
  is on the disk: a crash at any instant loses nothing of it.
  .
- The package has the server with a unit for systemd, and tools that talk to
- it, dump and load its data, check, repair and compact it.
+ The package has the server with units for systemd, and tools that talk to
+ it, back it up and restore it, dump and load its data, check, repair and
+ compact it.
 CONTROL
 
 cat >"$tree/DEBIAN/postinst" <<'SCRIPT'

@@ -55,6 +55,23 @@ describe('packaging @long', function () {
     expect(rated.code, rated.stdout.slice(-200)).to.equal(0);
   });
 
+  it('systemd finds nothing wrong with the unit of the backup, and kv-backup knows its flags', async function () {
+    const unit = read('cairn-backup.service');
+    const [, flags = ''] =
+      /^ExecStart=\/usr\/bin\/env kv-backup \/var\/lib\/cairn (.*)$/m.exec(unit) ?? [];
+    const { stdout } = await runTool('kv-backup', ['--help']);
+    const named = flags.match(/--[a-z]+/g) ?? [];
+    expect(named).to.have.length(3);
+    for (const flag of named) expect(stdout.toString()).to.contain(` ${flag} `);
+    expect(unit).to.contain('RestartPreventExitStatus=64 70 77\n');
+    const analyze = requireProgram(this, 'systemd-analyze', 'systemd');
+    const path = join(packaging, 'cairn-backup.service');
+    const verified = await run(analyze, ['verify', path]);
+    expect(verified).to.deep.equal({ code: 0, stdout: '', stderr: '' });
+    const rated = await run(analyze, ['security', '--offline=yes', '--threshold=20', path]);
+    expect(rated.code, rated.stdout.slice(-200)).to.equal(0);
+  });
+
   it('the unit does not start again after what needs a human (docs/errors.md)', () => {
     expect(read('cairn.service')).to.contain('RestartPreventExitStatus=64 65 66 77\n');
     const errors = readFileSync(join(root, 'docs/errors.md'), 'utf8');

@@ -2,6 +2,7 @@
 
 import type { Case } from '../bench.js';
 import { APPENDS } from './appends.js';
+import { BACKUP } from './backup.js';
 import { GET, GET_PIPELINED, GET_ZIPFIAN } from './get.js';
 import { GET_FROM_DISK } from './get-from-disk.js';
 import { CONNECT, STORM } from './connections.js';
@@ -36,6 +37,7 @@ export const CASES: readonly Case[] = [
   START,
   START_LARGE,
   COMPACTION,
+  BACKUP,
   GROWTH,
   CONNECT,
   STORM,

@@ -22,6 +22,8 @@ export interface Config {
   readonly httpTokenFile: string | undefined;
   /** Its page may set and delete keys. */
   readonly httpWrites: boolean;
+  /** Where its page may back the store up to; undefined: it may not. */
+  readonly httpBackupDir: string | undefined;
   readonly backlog: number;
   readonly connectionsMax: number;
   /** 0: never. */
@@ -130,6 +132,7 @@ interface Flags {
   readonly http?: HttpAddress | 'off';
   readonly httpTokenFile?: string;
   readonly httpWrite?: boolean;
+  readonly httpBackup?: string;
   readonly dialect: 'both' | 'memcached';
   readonly protocol: string;
   readonly udpPort?: number;
@@ -244,6 +247,7 @@ function configOf(
     http: httpOf(flags),
     httpTokenFile: flags.httpTokenFile,
     httpWrites: flags.httpWrite === true,
+    httpBackupDir: flags.httpBackup,
     backlog: flags.listenBacklog,
     connectionsMax: flags.connLimit,
     idleTimeoutMs: more.idleTimeoutMs ?? flags.idleTimeout,

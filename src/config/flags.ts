@@ -268,6 +268,7 @@ const GROUPS: Readonly<Record<string, readonly Option[]>> = {
     flag('-Y, --auth-file <file>', 'user:password lines; clients must authenticate'),
     flag('--http-token-file <file>', 'the token of who asks --http from another machine'),
     flag('--http-write', 'the page of --http may set and delete keys'),
+    flag('--http-backup <dir>', 'the page of --http may back the store up into it'),
     flag('-Z, --enable-ssl', 'TLS, with -o ssl_chain_cert=<file>,ssl_key=<file>'),
     flag('-A, --enable-shutdown', 'allow the shutdown command'),
     flag('-F, --disable-flush-all', 'refuse flush_all'),

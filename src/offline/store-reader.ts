@@ -12,16 +12,19 @@ import { ALL_DURABLE } from '../log/durability.js';
 import { join } from 'node:path';
 
 import type { Env, File, Fs } from '../env/env.js';
-import { KvError, isKvError, systemCode } from '../errors.js';
+import { KvError, systemCode } from '../errors.js';
 import { openSegments } from '../log/segments/directory.js';
 import { MANIFEST_NAME, largeValueName, parseFileName } from '../log/bytes/file-names.js';
-import { RECORD, casOf } from '../log/bytes/format.js';
+import { isFlushPromise } from '../log/bytes/entry-list.js';
+import { RECORD, RECORD_MARK, casOf } from '../log/bytes/format.js';
+import type { LogRecord } from '../log/bytes/format.js';
 import { readLargeValue } from '../log/segments/large-value-file.js';
 import type { LargeReference } from '../log/segments/large-value-file.js';
 import { HintReader } from '../log/segments/hint-reader.js';
 import { readManifest } from '../log/segments/manifest-file.js';
 import { requireFile } from '../log/segments/ownership.js';
 import { keptLargeFiles, openPast, type Moment } from './past-segments.js';
+import { settled } from './settled.js';
 import type { Manifest } from '../log/bytes/manifest.js';
 import { refuseRemnants } from '../log/recovery/remnants.js';
 import { findTail, replay, type ReplayReport, type Scans } from '../log/recovery/replay.js';
@@ -34,17 +37,15 @@ import { Items } from '../store/items/items.js';
 import { SEED_BYTES, hashSeed } from '../log/bytes/key-hash.js';
 import { liveLargeReferences, requireLargeFiles } from '../store/restart/large-files.js';
 import { readClaims, refuseLoss } from '../store/restart/loss-proof.js';
-import { Keydir } from '../store/keydir/keydir.js';
+import { ITEM_MARK, Keydir } from '../store/keydir/keydir.js';
 import { replayEntries } from '../store/restart/replay-items.js';
 import type { SnapshotItem } from '../store/snapshot-file/writer.js';
 import { StoreClock } from '../store/clock.js';
 import type { LargeValue } from '../store/store.js';
 
-/** A running server changes the directory only so often; after this many looks it is damage. */
-const LOOKS_MAX = 10;
-
 interface ReaderParts {
   readonly seq: number;
+  readonly timeMs: number;
   readonly table: SegmentTable;
   readonly items: Items;
   readonly flushes: Flushes;
@@ -60,7 +61,13 @@ interface Source {
   readonly seq?: number;
   /** Of the past, when it was asked for by the time. */
   readonly nowMs?: number | undefined;
+  /** Where the files of large values are, when a missing one is not kept; else they lie in the directory. */
+  readonly largePath?: (reference: LargeReference) => string | undefined;
+  readonly isHinted: boolean;
 }
+
+/** Files of a store that lie elsewhere than in its directory: those of a backup. */
+type SeparateFiles = Pick<Source, 'table' | 'seq' | 'nowMs'> & Required<Pick<Source, 'largePath'>>;
 
 export interface StoreSizes {
   readonly segments: number;
@@ -75,6 +82,8 @@ export interface StoreSizes {
 export class StoreReader {
   /** The state is that after this record. */
   readonly seq: number;
+  /** A time at which that was the newest: Unix ms, on the store's clock. */
+  readonly timeMs: number;
   readonly #table: SegmentTable;
   readonly #items: Items;
   readonly #flushes: Flushes;
@@ -84,6 +93,7 @@ export class StoreReader {
 
   private constructor(parts: ReaderParts) {
     this.seq = parts.seq;
+    this.timeMs = parts.timeMs;
     this.#table = parts.table;
     this.#items = parts.items;
     this.#flushes = parts.flushes;
@@ -107,13 +117,21 @@ export class StoreReader {
     const tail = await table.closedOnFailure(findTail(table));
     if (moment === undefined) {
       const { scans } = tail;
-      return StoreReader.#read(env, dir, { table, scans }, ({ lastSeq }) =>
+      return StoreReader.#read(env, dir, { table, scans, isHinted: true }, ({ lastSeq }) =>
         refuseLoss(claims, table.ordered, lastSeq, tail.clean),
       );
     }
     const past = await openPast(env.fs, dir, manifest.storeId, table, moment);
     const nowMs = moment.kind === 'time' ? moment.ms : undefined;
-    return StoreReader.#read(env, dir, { ...past, scans: new Map(), nowMs }, () =>
+    const kept = await past.table.closedOnFailure(keptLargeFiles(env.fs, dir));
+    const largePath = ({ id }: LargeReference): string =>
+      kept.get(id) ?? join(dir, largeValueName(id));
+    return StoreReader.openFiles(env, dir, { ...past, nowMs, largePath });
+  }
+
+  /** Takes over the open files of `files`, which lie in `dir`. Throws as open. */
+  static openFiles(env: Env, dir: string, files: SeparateFiles): Promise<StoreReader> {
+    return StoreReader.#read(env, dir, { ...files, scans: new Map(), isHinted: false }, () =>
       Promise.resolve(),
     );
   }
@@ -121,7 +139,7 @@ export class StoreReader {
   static async #read(
     env: Env,
     dir: string,
-    { table, scans, seq: seqMax, nowMs: momentMs }: Source,
+    { table, scans, seq: seqMax, nowMs: momentMs, largePath, isHinted }: Source,
     verify: (report: ReplayReport) => Promise<void>,
   ): Promise<StoreReader> {
     const seed = hashSeed(env.random.bytes(SEED_BYTES));
@@ -135,7 +153,7 @@ export class StoreReader {
         (entries, isSorted, segment) =>
           replayEntries(items, flushes, entries, isSorted, segment, 0),
         {
-          hints: new HintReader(env.fs, dir, seqMax === undefined),
+          hints: new HintReader(env.fs, dir, isHinted),
           hashSeed: seed,
           ...(seqMax === undefined ? {} : { seqMax }),
           onBegin: (records, found) => {
@@ -150,8 +168,17 @@ export class StoreReader {
       const isPast = seqMax !== undefined;
       const nowMs = momentMs ?? (isPast ? timeMs : clock.nowMs());
       const clocks = { clockAheadMs: isPast ? 0 : clock.aheadMs };
-      reader = new StoreReader({ seq: seqMax ?? lastSeq, table, items, flushes, nowMs, clocks });
-      await reader.#openLargeFiles(env, dir, isPast);
+      const seq = seqMax ?? lastSeq;
+      reader = new StoreReader({
+        seq,
+        timeMs: Math.min(timeMs, momentMs ?? timeMs),
+        table,
+        items,
+        flushes,
+        nowMs,
+        clocks,
+      });
+      await reader.#openLargeFiles(env, dir, largePath);
       return reader;
     } catch (error: unknown) {
       await (reader ?? table).close();
@@ -196,6 +223,33 @@ export class StoreReader {
     }
   }
 
+  /**
+   * All that a new store needs to be in this state, in the order of the log: the live items' records, with the expiry
+   * that holds, and flushes that are still to come. Valid as those of `items`; throws as that.
+   */
+  async *records(): AsyncGenerator<LogRecord> {
+    for (const segment of this.#table.ordered) {
+      for await (const batch of this.#batches(segment)) {
+        for (const frame of batch.frames) {
+          const record = this.#recordOf(frame, segment);
+          if (record !== undefined) yield record;
+        }
+      }
+    }
+  }
+
+  /** The large values of live items, and their open files. */
+  *largeValues(): Generator<{ readonly reference: LargeReference; readonly file: File }> {
+    for (const reference of liveLargeReferences(
+      this.#items,
+      this.#flushes,
+      this.#nowMs,
+      this.seq,
+    )) {
+      yield { reference, file: this.#largeFiles.get(reference.id)! };
+    }
+  }
+
   async *#batches(segment: Segment): AsyncGenerator<ScannedBatch> {
     const scanner = new SegmentScanner(segment.file, segment.salt, segment.committedBytes);
     for (let batch = await scanner.next(); batch !== undefined; batch = await scanner.next())
@@ -216,21 +270,40 @@ export class StoreReader {
   }
 
   #itemOf(frame: ScannedFrame, segment: Segment, prefix: Buffer): SnapshotItem | undefined {
-    const { record, offset } = frame;
-    const { keydir } = this.#items;
+    const { record } = frame;
     if (record.type !== RECORD.put || !startsWith(record.key, prefix)) return undefined;
-    const ref = keydir.find(record.key);
-    if (ref === 0 || keydir.offset(ref) !== offset || keydir.segment(ref) !== segment.slot)
-      return undefined;
-    if (!this.#isLive(ref)) return undefined;
+    const ref = this.#liveRefOf(frame, segment);
+    if (ref === 0) return undefined;
     const large = this.#items.largeOf(ref);
     return {
       key: record.key,
       flags: record.flags,
-      expiresAt: wallExpiryOf(keydir.expiresAt(ref), this.#clocks),
+      expiresAt: wallExpiryOf(this.#items.keydir.expiresAt(ref), this.#clocks),
       cas: casOf(record),
       value: large === undefined ? record.value : this.#largeValue(large),
     };
+  }
+
+  #recordOf(frame: ScannedFrame, segment: Segment): LogRecord | undefined {
+    const { record } = frame;
+    if (record.seq > this.seq) return undefined;
+    // One that is due has done its work: the items that it kills are left out.
+    if (record.type === RECORD.flush)
+      return isFlushPromise(record) && record.expiresAt > this.#nowMs ? record : undefined;
+    if (record.type !== RECORD.put) return undefined;
+    const ref = this.#liveRefOf(frame, segment);
+    if (ref === 0) return undefined;
+    const { keydir } = this.#items;
+    const won = (keydir.marks(ref) & ITEM_MARK.WON) === 0 ? 0 : RECORD_MARK.won;
+    return { ...record, expiresAt: keydir.expiresAt(ref), marks: record.marks | won };
+  }
+
+  /** The item that this put is the newest state of; 0: it is not live, or the put is an older one. */
+  #liveRefOf({ record, offset }: ScannedFrame, { slot }: Segment): number {
+    const { keydir } = this.#items;
+    const ref = keydir.find(record.key);
+    const isThis = ref !== 0 && keydir.offset(ref) === offset && keydir.segment(ref) === slot;
+    return isThis && this.#isLive(ref) ? ref : 0;
   }
 
   #isLive(ref: number): boolean {
@@ -253,13 +326,14 @@ export class StoreReader {
   }
 
   /** Only those of live items: a running server removes the others as it likes. */
-  async #openLargeFiles(env: Env, dir: string, isPast: boolean): Promise<void> {
+  async #openLargeFiles(env: Env, dir: string, keptPath: Source['largePath']): Promise<void> {
     const references = liveLargeReferences(this.#items, this.#flushes, this.#nowMs, this.seq);
-    if (!isPast) await requireLargeFiles(env.fs, dir, references);
-    const kept = isPast ? await keptLargeFiles(env.fs, dir) : new Map<number, string>();
-    for (const { id } of references) {
-      const path = kept.get(id) ?? join(dir, largeValueName(id));
-      this.#largeFiles.set(id, await openLargeFile(env.fs, path, isPast));
+    if (keptPath === undefined) await requireLargeFiles(env.fs, dir, references);
+    for (const reference of references) {
+      const path =
+        keptPath === undefined ? join(dir, largeValueName(reference.id)) : keptPath(reference);
+      if (path === undefined) throw largeFileMissing(dir, true);
+      this.#largeFiles.set(reference.id, await openLargeFile(env.fs, path, keptPath !== undefined));
     }
   }
 
@@ -278,11 +352,15 @@ async function openLargeFile(fs: Fs, path: string, isPast: boolean): Promise<Fil
     return await fs.open(path, 'read');
   } catch (error: unknown) {
     if (systemCode(error) !== 'ENOENT') throw error;
-    const [code, what] = isPast
-      ? (['KV_TOO_OLD', 'not kept'] as const)
-      : (['KV_CORRUPTION', 'missing'] as const);
-    throw new KvError(code, `The file of a large value is ${what}`, { path, cause: error });
+    throw largeFileMissing(path, isPast);
   }
+}
+
+function largeFileMissing(path: string, isPast: boolean): KvError {
+  const [code, what] = isPast
+    ? (['KV_TOO_OLD', 'not kept'] as const)
+    : (['KV_CORRUPTION', 'missing'] as const);
+  return new KvError(code, `The file of a large value is ${what}`, { path });
 }
 
 /** The manifest, or KV_NOT_A_STORE when there is nothing that one could belong to. */
@@ -312,21 +390,6 @@ export async function requireStore(env: Env, dir: string): Promise<void> {
     return;
   await refuseRemnants(env.fs, dir);
   throw new KvError('KV_NOT_A_STORE', 'There is no store in this directory', { path: dir });
-}
-
-/** Repeats a look at the directory until it succeeds or fails twice in the same way. */
-async function settled<T>(look: () => Promise<T>): Promise<T> {
-  let before = '';
-  for (let looks = 1; ; looks += 1) {
-    try {
-      return await look();
-    } catch (error: unknown) {
-      const isChange = isKvError(error, 'KV_CORRUPTION') || systemCode(error) === 'ENOENT';
-      const again = String(error);
-      if (!isChange || again === before || looks === LOOKS_MAX) throw error;
-      before = again;
-    }
-  }
 }
 
 function startsWith(key: Buffer, prefix: Buffer): boolean {

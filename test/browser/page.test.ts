@@ -1,6 +1,6 @@
 // The page in Debian's Chromium over a real server: live figures, the keys, changes, themes, small screens, and who is kept out.
 
-import { rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import { join } from 'node:path';
 
@@ -130,6 +130,22 @@ describe('the page in a browser @long', function () {
     await page.getByText(/compaction done: .* became /).waitFor();
     await page.getByRole('button', { name: 'Snapshot' }).click();
     await page.getByText(/snapshot done: 1 keys?, .*snapshot\.json/).waitFor();
+    expect(complaints).to.deep.equal([]);
+  });
+
+  it('backs up with --http-backup alone, and says what came of it', async () => {
+    await serve();
+    const without = await open();
+    await without.page.locator('#state[data-state=live]').waitFor();
+    expect(await without.page.getByRole('button', { name: 'Backup' }).count()).to.equal(0);
+    await server.stop();
+    const backupDir = join(dir, 'backup');
+    await serve('--http-backup', backupDir);
+    await server.set('k', 'v');
+    const { page, complaints } = await open();
+    await page.getByRole('button', { name: 'Backup' }).click();
+    await page.getByText(/backup done: seq \d+ of .* copied/).waitFor();
+    expect(readdirSync(backupDir).join()).to.contain('.json');
     expect(complaints).to.deep.equal([]);
   });
 

@@ -17,10 +17,12 @@ import { runTool } from '../support/tool-run.js';
 const TOOLS = [
   'kv-server',
   'kv-client',
+  'kv-backup',
   'kv-check',
   'kv-compact',
   'kv-dump',
   'kv-load',
+  'kv-restore',
   'kv-torture',
 ] as const;
 

@@ -1,14 +1,12 @@
 // `kv-check --repair`: what can be saved of a damaged store into a new directory, and what is lost, place by
 // place on stdout. The damaged directory is only read; its lock keeps a server away meanwhile.
 
-import { realpath, rmdir } from 'node:fs/promises';
-import { basename, dirname, isAbsolute, join, relative, resolve } from 'node:path';
+import { join } from 'node:path';
 
 import type { Env, Lock } from '../../src/env/env.js';
 import { systemCode } from '../../src/errors.js';
 import { EXIT, type ExitCode } from '../../src/exit-codes.js';
 import { LOCK_NAME } from '../../src/log/bytes/file-names.js';
-import { isOurs } from '../../src/log/segments/ownership.js';
 import { checkStore } from '../../src/offline/check.js';
 import { jsonLine, printable, quotedKey } from '../../src/printable.js';
 import type { Fate, Loss } from '../../src/offline/losses.js';
@@ -16,6 +14,7 @@ import type { Finding } from '../../src/log/damage/verification.js';
 import { Repair, type RepairReport } from '../../src/offline/repair.js';
 import { writeAll } from '../terminal/output.js';
 import { ToolError } from '../terminal/program.js';
+import { emptyTarget, writeNewStore } from '../terminal/new-store.js';
 import { startProgress } from '../terminal/progress.js';
 import { countOf, formatBytes } from '../terminal/quantity.js';
 import { lineOf } from './report.js';
@@ -28,13 +27,14 @@ export interface RepairOptions {
 
 /** Returns 0 when nothing was lost, else 65. */
 export async function repair(env: Env, dir: string, options: RepairOptions): Promise<ExitCode> {
-  const target = options.dryRun ? undefined : await emptyTarget(env, dir, options.to);
+  const target = options.dryRun ? undefined : await targetOf(env, dir, options.to);
   const lock = await lockSource(env, dir);
   try {
     const plan = await planned(env, dir);
     try {
       const { report } = plan;
-      if (target !== undefined) await writeLocked(env, plan, target);
+      if (target !== undefined)
+        await writeNewStore(env, target, (folder) => write(env, plan, folder));
       const code = isLossless(report) ? EXIT.ok : EXIT.damage;
       if (options.json) await printJson(report, target, code);
       else await print(dir, report, target);
@@ -59,89 +59,29 @@ async function planned(env: Env, dir: string): Promise<Repair> {
   }
 }
 
-/** Nobody else writes there meanwhile; a failure leaves nothing there. */
-async function writeLocked(env: Env, plan: Repair, target: string): Promise<void> {
-  const wasThere = (await env.fs.kindOf(target)) !== undefined;
-  await env.fs.makeDir(target);
-  const lockPath = join(target, LOCK_NAME);
-  const lock = await env.fs.lock(lockPath, 'existing');
-  try {
-    // Another repair may have come first.
-    await refuseOccupied(env, target, [LOCK_NAME]);
-    try {
-      await write(env, plan, target);
-    } catch (error: unknown) {
-      for (const name of await env.fs.list(target)) {
-        if (await isOurs(env.fs, target, name)) await env.fs.remove(join(target, name));
-      }
-      await env.fs.remove(lockPath);
-      // What somebody put there meanwhile is theirs, and so the directory stays.
-      if (!wasThere) await rmdir(target).catch(() => undefined);
-      throw error;
-    }
-  } finally {
-    await lock.release();
-  }
-}
-
-/** Writes the new store and reads it back to its last byte. */
-async function write(env: Env, plan: Repair, target: string): Promise<void> {
+/** Writes the new store. */
+async function write(env: Env, plan: Repair, folder: string): Promise<void> {
   const progress = await startProgress('saving', 'keys', plan.report.keys);
   try {
-    await plan.write(target, (keys) => progress.at(keys));
+    await plan.write(folder, (keys) => progress.at(keys));
   } finally {
     progress.stop();
   }
-  const checked = await checkStore(env, target, { isServed: false, onProgress: () => undefined });
+  await requireWhole(env, folder);
+}
+
+/** Reads the new store back to its last byte. */
+async function requireWhole(env: Env, folder: string): Promise<void> {
+  const checked = await checkStore(env, folder, { isServed: false, onProgress: () => undefined });
   if (checked.findings.length === 0) return;
   const places = checked.findings.map(lineOf).join('; ');
   throw new ToolError(EXIT.io, `The new store is not what was written, do not use it: ${places}`);
 }
 
-/** A directory that is empty or does not exist yet, and that is not in the damaged one. */
-async function emptyTarget(env: Env, dir: string, to: string | undefined): Promise<string> {
-  if (to === undefined) {
-    const message = '--repair needs --to <newdir>, or --dry-run to see what it would do';
-    throw new ToolError(EXIT.usage, message);
-  }
-  const within = relative(await realOf(dir), await realOf(to));
-  if (within === '' || !(within.startsWith('..') || isAbsolute(within))) {
-    throw new ToolError(EXIT.usage, `${to} is in the damaged directory, which is not touched`);
-  }
-  await refuseOccupied(env, to, []);
-  return to;
-}
-
-/** What a new file system has in its root is not in the way. */
-const OF_FILE_SYSTEM = 'lost+found';
-
-async function refuseOccupied(env: Env, dir: string, own: readonly string[]): Promise<void> {
-  const names = await namesIn(env, dir).catch((error: unknown) => {
-    if (systemCode(error) !== 'ENOTDIR') throw error;
-    throw new ToolError(EXIT.usage, `${dir} is no directory`, error);
-  });
-  if (names.every((name) => name === OF_FILE_SYSTEM || own.includes(name))) return;
-  throw new ToolError(EXIT.usage, `${dir} is not empty; name a new directory`);
-}
-
-/** Without links, as far as it exists. */
-async function realOf(path: string): Promise<string> {
-  const full = resolve(path);
-  try {
-    return await realpath(full);
-  } catch (error: unknown) {
-    if (systemCode(error) !== 'ENOENT' || dirname(full) === full) throw error;
-    return join(await realOf(dirname(full)), basename(full));
-  }
-}
-
-async function namesIn(env: Env, dir: string): Promise<string[]> {
-  try {
-    return await env.fs.list(dir);
-  } catch (error: unknown) {
-    if (systemCode(error) === 'ENOENT') return [];
-    throw error;
-  }
+async function targetOf(env: Env, dir: string, to: string | undefined): Promise<string> {
+  if (to !== undefined) return emptyTarget(env, dir, to);
+  const message = '--repair needs --to <newdir>, or --dry-run to see what it would do';
+  throw new ToolError(EXIT.usage, message);
 }
 
 /** Nothing is created for it in a directory that is only read, which may be read-only. */

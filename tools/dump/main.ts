@@ -47,7 +47,7 @@ async function addOptions(
   program
     .argument(
       '<source>',
-      'data directory (a server may be running on it), or memcached://host:port, port, host[:port], socket',
+      'data directory (a server may be running on it) or backup, or memcached://host:port, port, host[:port], socket',
     )
     .option(
       '-o, --out <file>',

@@ -1,11 +1,11 @@
-// A dump into an output, whatever the items come from; and the dump of a data directory, for kv-dump and for
+// A dump into an output, whatever the items come from; and the dump of a data directory or a backup, for kv-dump and for
 // kv-compact --snapshot: read without a lock and without a change, on a running, stopped or crashed one.
 
 import type { Env, Fs } from '../../src/env/env.js';
 import type { SnapshotHeader } from '../../src/store/snapshot-file/format.js';
 import type { SnapshotItem } from '../../src/store/snapshot-file/writer.js';
 import type { Moment } from '../../src/offline/past-segments.js';
-import { StoreReader } from '../../src/offline/store-reader.js';
+import { openReader } from '../../src/offline/backup/backup-reader.js';
 import { endedByReader } from '../terminal/output.js';
 import { openOutput } from '../terminal/output-file.js';
 import { startProgress } from '../terminal/progress.js';
@@ -74,7 +74,7 @@ export async function writeDump(
   out: string,
   options: StoreDumpOptions,
 ): Promise<DumpReport> {
-  const reader = await StoreReader.open(env, dir, options.moment);
+  const reader = await openReader(env, dir, options.moment);
   try {
     const { seq } = reader;
     const prefix = Buffer.from(options.prefix);

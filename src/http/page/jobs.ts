@@ -19,7 +19,8 @@ export class Jobs {
   /** The last of each kind. */
   readonly #views = new Map<JobName, () => JobView>();
 
-  constructor(clock: Clock, store: Store) {
+  /** `backUp` resolves with what came of it. */
+  constructor(clock: Clock, store: Store, backUp: () => Promise<string>) {
     this.#clock = clock;
     this.#jobs = {
       compaction: {
@@ -27,6 +28,7 @@ export class Jobs {
         watch: () => watchCompaction(store),
       },
       snapshot: { work: async () => ({ snapshot: await store.snapshot() }) },
+      backup: { work: async () => ({ backup: await backUp() }) },
     };
   }
 

@@ -9,6 +9,7 @@ import type { Exchange } from '../exchange.js';
 import type { Health } from '../health.js';
 import type { Metrics } from '../metrics.js';
 import type { Access, Route, Routes } from '../routes.js';
+import { runBackup } from './backup.js';
 import { deleteKey, setKey } from './changes.js';
 import { assetRoutes } from './assets.js';
 import { listConnections } from './connections.js';
@@ -44,9 +45,9 @@ export class Page {
 
   /** The log was replayed. */
   serves(store: Store, server: ServerView): void {
-    const { segmentBytes, dataDir, httpWrites, prefixDelimiter } = this.#config;
+    const { segmentBytes, dataDir, httpWrites, httpBackupDir, prefixDelimiter } = this.#config;
     const gate = new Gate(store.durability);
-    const jobs = new Jobs(this.#clock, store);
+    const jobs = new Jobs(this.#clock, store, () => runBackup(dataDir, httpBackupDir ?? ''));
     const troubles = (): readonly string[] =>
       this.#health.readiness().flatMap(({ failure }) => failure ?? []);
     this.#serving = { store, gate, server, jobs, segmentBytes, troubles };
@@ -56,16 +57,23 @@ export class Page {
       startedAt: this.#startedAt,
       dataDir,
       mayWrite: httpWrites,
+      mayBackUp: httpBackupDir !== undefined,
       delimiter: prefixDelimiter,
     });
   }
 
   #watching(): Routes {
+    const backup: Answer = (exchange, serving) => {
+      if (this.#config.httpBackupDir !== undefined) return starting('backup')(exchange, serving);
+      exchange.refuse(403, 'The page may not back up: start the server with --http-backup <dir>');
+      return undefined;
+    };
     return new Map([
       ['/page/live', this.#route('GET', 'watch', (exchange) => this.#live?.watch(exchange))],
       ['/page/connections', this.#route('GET', 'watch', listConnections)],
       ['/page/compact', this.#route('POST', 'data', starting('compaction'))],
       ['/page/snapshot', this.#route('POST', 'data', starting('snapshot'))],
+      ['/page/backup', this.#route('POST', 'data', backup)],
     ]);
   }
 

@@ -66,7 +66,7 @@ export interface LogPicture {
   readonly jobs: readonly JobView[];
 }
 
-export type JobName = 'compaction' | 'snapshot';
+export type JobName = 'compaction' | 'snapshot' | 'backup';
 
 export interface JobOutcome {
   readonly compaction?: {
@@ -76,6 +76,8 @@ export interface JobOutcome {
     readonly bytesAfter: number;
   };
   readonly snapshot?: { readonly path: string; readonly count: number; readonly bytes: number };
+  /** As kv-backup says it. */
+  readonly backup?: string;
 }
 
 /** Work that somebody asked for on the page; `startedAt` is Unix ms. */
@@ -96,6 +98,7 @@ export interface Hello {
   readonly startedAt: number;
   readonly dataDir: string;
   readonly mayWrite: boolean;
+  readonly mayBackUp: boolean;
   readonly delimiter: string;
   /** Of the last minutes in which somebody watched. */
   readonly samples: readonly Sample[];

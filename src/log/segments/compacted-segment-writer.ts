@@ -59,6 +59,7 @@ export class CompactedSegmentWriter {
   #frameBytes = 0;
   #firstSeq = 0;
   #timeMs = 0;
+  #judgedMs = 0;
   #lastSeq = 0;
   #unsyncedBytes = 0;
 
@@ -88,6 +89,11 @@ export class CompactedSegmentWriter {
   noteBatch(timeMs: number, lastSeq: number): void {
     this.#timeMs = Math.max(this.#timeMs, timeMs);
     this.#lastSeq = Math.max(this.#lastSeq, lastSeq);
+  }
+
+  /** Records that had expired by then are not in it: its seal, which comes last, says so. */
+  noteJudged(nowMs: number): void {
+    this.#judgedMs = Math.max(this.#judgedMs, nowMs);
   }
 
   /** Adds a record; resolves, if it gives a promise, when it is added. */
@@ -162,6 +168,7 @@ export class CompactedSegmentWriter {
   /** Seals and syncs; returns the file's length, the bytes of records in it and its hint. */
   async finish(): Promise<Finished> {
     if (this.#frames > 0) await this.#flush();
+    this.noteBatch(this.#judgedMs, 0);
     await this.#flush();
     await this.#file.sync();
     const committedBytes = this.#offset;

@@ -72,6 +72,12 @@ export function largeVersion(start: Buffer): number | undefined {
   return start.readUInt32LE(8);
 }
 
+/** The salt of the large value whose file begins with that header; undefined when it is none, or damaged. */
+export function saltOfLarge(header: Buffer): number | undefined {
+  const salt = header.readUInt32LE(24);
+  return header.equals(encodeHeader(header.readUIntLE(16, 6), salt)) ? salt : undefined;
+}
+
 function encodeHeader(id: number, salt: number): Buffer {
   const header = Buffer.alloc(LARGE_HEADER_BYTES);
   header.write(LARGE_MAGIC, 0, 'latin1');

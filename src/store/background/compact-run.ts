@@ -134,6 +134,7 @@ async function copyLot(
   line.post({ ask: 'judge', count, entries: list, bytes }, [list.buffer as ArrayBuffer]);
   const answer = await line.answer();
   assert(answer.answer === 'judged', 'A judgement is answered by verdicts');
+  writer.noteJudged(answer.nowMs);
   const judged = answer.entries;
   const words = wordsOf({
     bytes: Buffer.from(judged.buffer, judged.byteOffset, judged.length),

@@ -63,6 +63,8 @@ export interface JudgeQuestion {
 /** Main → worker, an element a record. */
 export interface JudgeAnswer {
   readonly answer: 'judged';
+  /** When, on the store's clock: what had expired by then is dropped. */
+  readonly nowMs: number;
   readonly verdicts: Uint8Array;
   /** Those of the question, with the expiry to write with VERDICT.keep. */
   readonly entries: Uint8Array;

@@ -77,7 +77,7 @@ export class Judge {
       verdicts[n] = isPlain ? this.#judgePlain(words, at) : this.#judgeRare(words, at);
       at = nextWord(words, at);
     }
-    return { answer: 'judged', verdicts, entries };
+    return { answer: 'judged', nowMs: this.#parts.clock.nowMs(), verdicts, entries };
   }
 
   /** A slice begins; returns when it is over. */

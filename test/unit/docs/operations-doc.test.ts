@@ -32,7 +32,15 @@ describe('docs/operations.md', () => {
   });
 
   it('and the alerts name only flags that the server or a tool has', async () => {
-    const tools = ['kv-server', 'kv-dump', 'kv-load', 'kv-check', 'kv-client follow'];
+    const tools = [
+      'kv-server',
+      'kv-dump',
+      'kv-load',
+      'kv-check',
+      'kv-client follow',
+      'kv-backup',
+      'kv-restore',
+    ];
     const helps = await Promise.all(
       tools.map((tool) => {
         const [name = '', ...command] = tool.split(' ');
@@ -51,7 +59,7 @@ describe('docs/operations.md', () => {
   });
 
   it('names only files of packaging/ that are there', () => {
-    const files = named(/\bcairn\.(?:sysusers|toml|service)\b|packaging\/[A-Za-z.]+\w/g);
+    const files = named(/\bcairn\.(?:sysusers|toml|service)\b|packaging\/[A-Za-z.-]+\w/g);
     expect(files.length).to.be.greaterThan(3);
     const paths = files.map((name) => (name.startsWith('packaging/') ? name : `packaging/${name}`));
     expect(paths.filter((path) => !existsSync(join(PROJECT_DIR, path)))).to.deep.equal([]);

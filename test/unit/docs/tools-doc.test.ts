@@ -11,7 +11,15 @@ import { runTool } from '../../support/tool-run.js';
 const DOC = readFileSync(join(PROJECT_DIR, 'docs', 'tools.md'), 'utf8');
 
 describe('docs/tools.md @long', () => {
-  for (const tool of ['kv-client', 'kv-check', 'kv-dump', 'kv-load', 'kv-compact']) {
+  for (const tool of [
+    'kv-client',
+    'kv-check',
+    'kv-dump',
+    'kv-load',
+    'kv-backup',
+    'kv-restore',
+    'kv-compact',
+  ]) {
     it(`has every option of ${tool}`, async () => {
       const { code, stdout, stderr } = await runTool(tool, ['--help']);
       expect([code, stderr]).to.deep.equal([0, '']);

@@ -28,6 +28,10 @@ export class LogView {
     }
   }
 
+  set mayBackUp(mayBackUp: boolean) {
+    byId('backup', HTMLButtonElement).hidden = !mayBackUp;
+  }
+
   show({ segmentBytes, groups, jobs }: LogPicture): void {
     const count = groups.reduce((sum, group) => sum + group.count, 0);
     const bytes = groups.reduce((sum, group) => sum + group.bytes, 0);
@@ -139,7 +143,8 @@ function textOf(job: JobView): string {
   }
 }
 
-function outcomeOf({ compaction, snapshot }: JobOutcome): string {
+function outcomeOf({ compaction, snapshot, backup }: JobOutcome): string {
+  if (backup !== undefined) return backup;
   if (compaction !== undefined) {
     const { segmentsBefore, segmentsAfter, bytesBefore, bytesAfter } = compaction;
     const sizes = `${bytesText(bytesBefore)} became ${bytesText(bytesAfter)}`;

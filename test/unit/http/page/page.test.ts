@@ -8,7 +8,7 @@ import { expect } from 'chai';
 import { readConfig } from '../../../../src/config/config.js';
 import { nodeEnv } from '../../../../src/env/node-env.js';
 import { HttpListener } from '../../../../src/http/listener.js';
-import type { KeyPage, SizesEvent } from '../../../../src/http/page/wire.js';
+import type { KeyPage, LiveEvent, SizesEvent } from '../../../../src/http/page/wire.js';
 import type { Store } from '../../../../src/store/store.js';
 import { askHttp, eventsOf, pageFiles, postJson } from '../../../support/http-client.js';
 import { MemoryStore } from '../../../support/memory-store.js';
@@ -120,6 +120,22 @@ describe('Page', () => {
     for (const key of ['', '?', 7]) {
       expect((await postJson(`${url}/page/value`, { key })).status, String(key)).to.equal(400);
     }
+  });
+
+  it('backs up nowhere without --http-backup, and tells why kv-backup failed', async () => {
+    const refused = await postJson(`${await serve(new MemoryStore())}/page/backup`, {});
+    expect(refused.status).to.equal(403);
+    expect(refused.body).to.contain('--http-backup');
+    const nowhere = join(temporaryFolder(), 'none');
+    const url = await serve(new MemoryStore(), '--data', nowhere, '--http-backup', `${nowhere}-2`);
+    expect((await postJson(`${url}/page/backup`, {})).status).to.equal(200);
+    for await (const event of eventsOf(`${url}/page/live`)) {
+      const [job] = (event as LiveEvent & { kind: 'log' }).log?.jobs ?? [];
+      if (job?.state !== 'failed') continue;
+      expect(job.error).to.contain('There is no such directory');
+      return;
+    }
+    throw new Error('Nobody told of the failed backup');
   });
 
   it('sets and deletes with --http-write alone, and only what is still as it was seen', async () => {

@@ -1,0 +1,134 @@
+// kv-backup while clients go on: the same open loop of GETs and SETs in short slices, without a backup and while backups
+// are made one after the other, each the first of its directory: by links, and as an archive that is copied and written.
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
+import { performance } from 'node:perf_hooks';
+import { fileURLToPath } from 'node:url';
+import type { Bench, Case, CaseResult, Running } from '../bench.js';
+import { findPeers } from '../figure-case.js';
+import { CAIRN } from '../peers/catalog.js';
+import { compare, rowsOf, sampleOf, type Contender, type Sample } from '../rounds.js';
+
+const KV_BACKUP = fileURLToPath(new URL('../../tools/kv-backup.js', import.meta.url));
+const VALUE_BYTES = 1000;
+const SLICE_MS = 1000;
+const SLICES = 10;
+const RATE_PER_SECOND = 2000;
+const READ_RATIO = 0.9;
+const MB = 1_000_000;
+/** Nothing else is to be at work. */
+const QUIET = { flags: ['--compact-min', '1000g', '--snapshot', 'never'] };
+
+/** Makes one backup after the other until it is told to stop. */
+class Backups {
+  readonly #dir: string;
+  readonly #toTar: boolean;
+  readonly #done: Promise<void>;
+  #isStopped = false;
+  count = 0;
+  seconds = 0;
+  bytes = 0;
+
+  constructor(bench: Bench, dir: string, toTar: boolean) {
+    this.#dir = dir;
+    this.#toTar = toTar;
+    this.#done = this.#run(bench);
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    await this.#done;
+  }
+
+  async #run(bench: Bench): Promise<void> {
+    while (!this.#isStopped) {
+      const target = join(bench.freshDir(), 'backup');
+      const where = this.#toTar ? ['--tar', target] : ['--to', target];
+      const beganMs = performance.now();
+      const child = spawn(process.execPath, [KV_BACKUP, join(this.#dir, 'data'), ...where], {
+        stdio: ['ignore', 'ignore', 'inherit'],
+      });
+      const [code] = (await once(child, 'close')) as [number | null];
+      if (code !== 0) throw new Error(`kv-backup ended with ${code}`);
+      this.seconds += (performance.now() - beganMs) / 1000;
+      this.count += 1;
+      if (this.#toTar) this.bytes += statSync(target).size;
+    }
+  }
+}
+
+async function slice(
+  bench: Bench,
+  running: Running,
+  keyCount: number,
+  seed: number,
+): Promise<Sample> {
+  return sampleOf(
+    await bench.load(running, {
+      keyCount,
+      valueBytes: VALUE_BYTES,
+      warmupMs: 0,
+      durationMs: SLICE_MS,
+      seed,
+      mode: 'open',
+      ratePerSecond: RATE_PER_SECOND,
+      readRatio: READ_RATIO,
+    }),
+  );
+}
+
+async function run(bench: Bench): Promise<CaseResult> {
+  const test = BACKUP.name;
+  const { present, missing } = findPeers(test, [CAIRN]);
+  if (present.length === 0) return { rows: missing, comparisons: [] };
+  const keyCount = bench.sizes.isQuick ? 200_000 : 1_000_000;
+  const dir = bench.freshDir();
+  const running = await bench.start(CAIRN, QUIET, dir);
+  await bench.fill(running, keyCount, VALUE_BYTES);
+  const rounds = new Map<string, Sample[]>([
+    ['without', []],
+    ['during --to', []],
+    ['during --tar', []],
+  ]);
+  await slice(bench, running, keyCount, 0);
+  for (let seed = 1; seed <= SLICES; seed++) {
+    bench.progress(`without a backup, slice ${seed}`);
+    rounds.get('without')!.push(await slice(bench, running, keyCount, seed));
+  }
+  const figures: Contender[] = [];
+  for (const toTar of [false, true]) {
+    const name = toTar ? 'during --tar' : 'during --to';
+    const backups = new Backups(bench, dir, toTar);
+    for (let seed = 1; seed <= SLICES; seed++) {
+      bench.progress(`${name}, slice ${seed}`);
+      rounds.get(name)!.push(await slice(bench, running, keyCount, seed));
+    }
+    await backups.stop();
+    const value = backups.seconds / backups.count;
+    rounds.set(`a backup ${toTar ? '--tar' : '--to'}`, [{ value }]);
+    figures.push(figureOf(`a backup ${toTar ? '--tar' : '--to'}`, 's'));
+    if (!toTar) continue;
+    rounds.set('archive', [{ value: backups.bytes / backups.count / MB }]);
+    figures.push(figureOf('archive', 'MB'));
+  }
+  const loads = ['without', 'during --to', 'during --tar'].map((server) => figureOf(server));
+  return {
+    rows: [...rowsOf(test, loads, rounds), ...rowsOf(test, figures, rounds)],
+    comparisons: ['during --to', 'during --tar'].map((server) =>
+      compare(test, { metric: 'p99Ms', server, against: 'without', atMost: 2 }, rounds),
+    ),
+  };
+}
+
+function figureOf(server: string, unit?: string): Contender {
+  return { server, ...(unit === undefined ? {} : { unit }), measure: async () => ({}) };
+}
+
+export const BACKUP: Case = {
+  name: 'BACKUP',
+  title: 'backups of 1 GB (quick: 200 MB), 1,800 GET/s and 200 SET/s meanwhile',
+  run,
+};

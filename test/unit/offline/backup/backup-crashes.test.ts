@@ -1,0 +1,82 @@
+// Whatever happens to a backup while it is made, those before it stay good, and the next one succeeds: power losses at
+// its operations, a full disk, files that a compaction takes away.
+
+import { expect } from 'chai';
+
+import { checkBackup } from '../../../../src/offline/backup/backup-check.js';
+import { isKvError } from '../../../../src/errors.js';
+import { FaultPlan } from '../../../sim/fault-plan.js';
+import { BACKUP_DIR, BackupLife } from '../../../support/backup-life.js';
+import { rounds } from '../../../support/tier.js';
+
+/** A life with a backup, and more since. */
+async function lifeWithBackup(seed: number): Promise<BackupLife> {
+  const life = await BackupLife.open(seed, 0);
+  for (let step = 0; step < 40; step += 1) await life.change();
+  await life.backUp();
+  for (let step = 0; step < 40; step += 1) await life.change();
+  return life;
+}
+
+async function expectGood(life: BackupLife, which: string): Promise<void> {
+  const { seq } = await life.sim.wait(checkBackup(life.sim.process, BACKUP_DIR));
+  // One that was cut short after its manifest had come counts.
+  life.expectAt(seq, await life.restored(), which);
+  const first = life.backups[0]!;
+  expect(seq).to.be.at.least(first);
+  life.expectAt(first, await life.restored({ kind: 'seq', seq: first }), which);
+}
+
+describe('A backup that is cut short', function () {
+  this.timeout(600_000);
+
+  it('leaves those before it good, at whatever operation the power is lost', async () => {
+    let crashes = 0;
+    for (let at = 1, isOver = false; !isOver; at += rounds(5, 97)) {
+      const life = await lifeWithBackup(11);
+      const { sim } = life;
+      sim.world.faults = new FaultPlan([{ at, effect: { kind: 'crash', when: 'after' } }]);
+      await sim.wait(life.begin()).catch(() => undefined);
+      isOver = sim.world.faults.fired === 0;
+      sim.world.faults = new FaultPlan();
+      if (!isOver) {
+        crashes += 1;
+        await sim.reopen({ kind: 'lost' });
+      }
+      await expectGood(life, `operation ${at}`);
+      await life.change();
+      await life.backUp();
+      await expectGood(life, `operation ${at}, the next`);
+      await life.close();
+    }
+    expect(crashes).to.be.above(rounds(20, 2));
+  });
+
+  it('by a full disk fails with KV_NO_SPACE, and the next one goes on', async () => {
+    let failed = 0;
+    for (let at = 1, isOver = false; !isOver; at += 1) {
+      const life = await lifeWithBackup(12);
+      const { sim } = life;
+      sim.world.faults = new FaultPlan([
+        { at, kinds: ['write'], effect: { kind: 'error', code: 'ENOSPC' } },
+      ]);
+      const outcome: unknown = await sim.wait(life.begin()).catch((error: unknown) => error);
+      isOver = sim.world.faults.fired === 0;
+      sim.world.faults = new FaultPlan();
+      if (outcome instanceof Error) {
+        failed += 1;
+        expect(outcome).to.satisfy(isNoSpace);
+      }
+      await expectGood(life, `write ${at}`);
+      await life.backUp();
+      await expectGood(life, `write ${at}, the next`);
+      await life.close();
+    }
+    // What is copied, and the manifest.
+    expect(failed).to.be.at.least(2);
+  });
+});
+
+function isNoSpace(error: unknown): boolean {
+  return isKvError(error, 'KV_NO_SPACE') || (error as { code?: string }).code === 'ENOSPC';
+}

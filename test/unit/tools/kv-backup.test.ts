@@ -1,0 +1,246 @@
+// End to end: the compiled kv-backup and kv-restore as processes, on a store that is served, stopped or damaged.
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+
+import { expect } from 'chai';
+
+import { nodeEnv } from '../../../src/env/node-env.js';
+import type { DurableStore } from '../../../src/store/durable-store.js';
+import { openStore } from '../../../src/store/open-store.js';
+import { SeededRandom } from '../../../tools/torture/seeded-random.js';
+import { put, turn } from '../../support/data-directory.js';
+import { run } from '../../support/programs.js';
+import { QuietLogger } from '../../support/quiet-logger.js';
+import { seeded } from '../../support/seed.js';
+import { temporaryFolder } from '../../support/servers.js';
+import { runTool } from '../../support/tool-run.js';
+
+const env = nodeEnv(new QuietLogger());
+/** Nothing is compacted but on request. */
+const OPTIONS = { segmentBytesMax: 64 * 1024, snapshot: 'never', compactRatio: 0.99 } as const;
+const KV_BACKUP = join(import.meta.dirname, '../../../tools/kv-backup.js');
+
+interface Entry {
+  readonly key: string;
+  readonly value: string;
+  readonly encoding: 'utf8' | 'base64';
+}
+
+describe('kv-backup and kv-restore', function () {
+  this.timeout(120_000);
+  let root = '';
+  let dir = '';
+  let to = '';
+  let store: DurableStore;
+
+  beforeEach(async () => {
+    root = temporaryFolder();
+    dir = join(root, 'data');
+    to = join(root, 'backup');
+    store = await openStore(env, dir, OPTIONS);
+  });
+  afterEach(async () => {
+    await store.close();
+    rmSync(root, { recursive: true, force: true });
+  });
+
+  function filesIn(ending: string): string[] {
+    return readdirSync(to).filter((name) => name.endsWith(ending));
+  }
+
+  it('takes a store that is in use, then what is new, and gives any of it back', async () => {
+    await put(store, 'a', 'one');
+    await put(store, 'big', Buffer.alloc(1024 * 1024 + 1, 'B'));
+    await expectRun('kv-backup', [dir, '--to', to, '--verify'], 0);
+    const seq = store.durability.lastSeq;
+    await put(store, 'a', 'two');
+    store.flush(0);
+    expect(await expectRun('kv-backup', [join(dir, 'control.sock'), '--to', to], 0)).to.match(
+      / B copied/,
+    );
+    const old = join(root, 'old');
+    expect(await expectRun('kv-restore', [to, '--seq', `${seq}`, '--to', old], 0)).to.contain(
+      `2 keys at seq ${seq}`,
+    );
+    expect(await valuesIn(old)).to.deep.equal({ a: 'one', big: 'B'.repeat(20) });
+    const undone = join(root, 'undone');
+    await expectRun('kv-restore', [to, '--before-flush', '--to', undone], 0);
+    expect(await valuesIn(undone)).to.have.property('a', 'two');
+    expect(await valuesIn(to)).to.deep.equal({});
+    const restarted = await openStore(env, old, OPTIONS);
+    await put(restarted, 'new', 'x');
+    await restarted.close();
+    expect(await valuesIn(old)).to.have.keys('a', 'big', 'new');
+    await expectRun('kv-backup', [old, '--to', to], 64);
+  });
+
+  it('undoes a flush without any backup', async () => {
+    await put(store, 'a', 'one');
+    store.flush(0);
+    await store.close();
+    const target = join(root, 'target');
+    mkdirSync(target);
+    await expectRun('kv-restore', [dir, '--before-flush', '--to', target], 0);
+    expect(await valuesIn(target)).to.deep.equal({ a: 'one' });
+    expect(readdirSync(target).filter((name) => name.endsWith('.tmp'))).to.deep.equal([]);
+  });
+
+  it('links what is sealed, and --keep removes what only older moments need @long', async () => {
+    for (let segment = 1; segment <= 5; segment += 1) {
+      for (let n = 0; n < 8; n += 1) await put(store, `k${n % 5}`, Buffer.alloc(9000, `${n} `));
+      while (Number(store.stats().get('kv_segments_created')) < segment) await turn();
+    }
+    await expectRun('kv-backup', [dir, '--to', to], 0);
+    const linked = filesIn('.seg').filter((name) => statSync(join(to, name)).nlink > 1);
+    expect(linked).to.have.length.above(2);
+    await store.compact({ everything: true });
+    await expectRun('kv-backup', [dir, '--to', to], 0);
+    expect(filesIn('.seg')).to.include.members(linked);
+    for (let n = 0; n < 2; n += 1)
+      await expectRun('kv-backup', [dir, '--to', to, '--keep', '0'], 0);
+    expect(filesIn('.seg')).not.to.include.members(linked);
+    expect(filesIn('.json')).to.have.length(2);
+    await expectRun('kv-backup', ['--to', to, '--verify'], 0);
+  });
+
+  it('names a damaged file, in the backup and in the store @long', async () => {
+    await put(store, 'a', Buffer.alloc(5000, 'x'));
+    await expectRun('kv-backup', [dir, '--to', to], 0);
+    const [name = ''] = filesIn('.seg');
+    const path = join(to, name);
+    flip(path, 3000);
+    const target = join(root, 'target');
+    expect(await expectRun('kv-backup', ['--to', to, '--verify'], 65)).to.contain(path);
+    expect(await expectRun('kv-restore', [to, '--to', target], 65)).to.contain(path);
+    expect(readdirSync(root)).not.to.include('target');
+    const [manifest = ''] = filesIn('.json');
+    flip(join(to, manifest), 30);
+    expect(await expectRun('kv-restore', [to, '--to', target], 65)).to.contain(manifest);
+    await store.close();
+    const segment = readdirSync(dir).find((each) => each.endsWith('.seg'))!;
+    flip(join(dir, segment), 3000);
+    const other = join(root, 'other');
+    expect(await expectRun('kv-backup', [dir, '--to', other], 65)).to.contain(segment);
+  });
+
+  it('writes a tar archive that is a backup when it is unpacked @long', async () => {
+    await put(store, 'a', 'one');
+    await put(store, 'big', Buffer.alloc(2 * 1024 * 1024, 'B'));
+    const { code, stdout, stderr } = await runTool('kv-backup', [dir, '--tar', '-']);
+    expect(code, stderr).to.equal(0);
+    const archive = join(root, 'a.tar');
+    writeFileSync(archive, stdout);
+    mkdirSync(to);
+    expect((await run('tar', ['xf', archive, '-C', to])).code).to.equal(0);
+    await expectRun('kv-backup', ['--to', to, '--verify'], 0);
+    await expectRun('kv-restore', [to, '--to', join(root, 'r')], 0);
+    expect(await valuesIn(join(root, 'r'))).to.deep.equal({ a: 'one', big: 'B'.repeat(20) });
+  });
+
+  it('refuses what is no place and no source, with its exit code @long', async () => {
+    await put(store, 'a', 'one');
+    const full = join(root, 'full');
+    mkdirSync(full);
+    writeFileSync(join(full, 'mine'), 'x');
+    const link = join(root, 'link');
+    symlinkSync(dir, link);
+    await expectRun('kv-backup', [dir, '--to', to], 0);
+    for (const [tool, args, code, text] of [
+      ['kv-backup', [dir], 64, '--to'],
+      ['kv-backup', ['--to', to], 64, 'Say what to back up'],
+      ['kv-backup', [dir, '--to', full], 64, 'something else than backups'],
+      ['kv-backup', [dir, '--to', join(full, 'mine')], 64, 'no directory'],
+      ['kv-backup', [dir, '--to', join(dir, 'b')], 64, 'not touched'],
+      ['kv-backup', [dir, '--to', join(link, 'b')], 64, 'not touched'],
+      ['kv-backup', [dir, '--to', to, '--every', '1ms'], 64, '--every'],
+      ['kv-backup', [dir, '--to', to, '--tar', '-'], 64, 'cannot be used with'],
+      ['kv-backup', [join(root, 'none'), '--to', to], 66, 'no such directory'],
+      ['kv-backup', [full, '--to', to], 66, 'no store'],
+      ['kv-backup', ['--to', full, '--verify'], 66, 'no backup'],
+      ['kv-restore', [to], 64, '--to'],
+      ['kv-restore', [to, '--to', full], 64, 'not empty'],
+      ['kv-restore', [to, '--to', join(to, 'r')], 64, 'not touched'],
+      ['kv-restore', [to, '--seq', '99', '--to', join(root, 'r')], 64, 'newest record has seq'],
+      ['kv-restore', [to, '--at', '0s', '--to', join(root, 'r')], 64, 'newest backup there is of'],
+      ['kv-restore', [to, '--before-flush', '--to', join(root, 'r')], 66, 'No flush_all'],
+      ['kv-restore', [full, '--to', join(root, 'r')], 66, 'no store'],
+    ] as const) {
+      expect(await expectRun(tool, args, code), args.join(' ')).to.contain(text);
+    }
+    expect(readdirSync(root)).not.to.include('r');
+  });
+
+  it('--every goes on, tells of a round that fails, and ends by SIGTERM after the one that runs @long', async () => {
+    await put(store, 'a', 'one');
+    const child = spawn(process.execPath, [KV_BACKUP, dir, '--to', to, '--every', '1s']);
+    let said = '';
+    const saysTwice = new Promise<void>((resolve) => {
+      child.stderr.on('data', (text: Buffer) => {
+        said += text.toString();
+        if ((said.match(/copied/g) ?? []).length >= 2) resolve();
+      });
+    });
+    await saysTwice;
+    child.kill('SIGTERM');
+    const [code] = (await once(child, 'close')) as [number | null];
+    expect(code).to.equal(0);
+    await expectRun('kv-backup', ['--to', to, '--verify'], 0);
+  });
+
+  it('killed at any instant leaves a backup that is good @long', async () => {
+    const { seed } = seeded('kills of kv-backup', 1);
+    const random = new SeededRandom(seed);
+    for (let n = 0; n < 40; n += 1) await put(store, `k${n}`, Buffer.alloc(20_000, `${n} `));
+    await expectRun('kv-backup', [dir, '--to', to], 0);
+    for (let kill = 0; kill < 25; kill += 1) {
+      for (let n = 0; n < 40; n += 1) await put(store, `k${n}`, Buffer.alloc(20_000, `${kill} `));
+      const child = spawn(process.execPath, [KV_BACKUP, dir, '--to', to]);
+      await delay(150 + random.below(250));
+      child.kill('SIGKILL');
+      await once(child, 'close');
+      await expectRun('kv-backup', ['--to', to, '--verify'], 0);
+    }
+    await expectRun('kv-backup', [dir, '--to', to, '--verify'], 0);
+    expect(filesIn('.tmp')).to.deep.equal([]);
+    await expectRun('kv-restore', [to, '--to', join(root, 'r')], 0);
+    expect(await valuesIn(join(root, 'r'))).to.deep.equal(await valuesIn(dir));
+  });
+});
+
+function flip(path: string, at: number): void {
+  const bytes = readFileSync(path);
+  bytes[at] = bytes[at]! ^ 0xff;
+  writeFileSync(path, bytes);
+}
+
+async function expectRun(tool: string, args: readonly string[], code: number): Promise<string> {
+  const ended = await runTool(tool, args);
+  expect(ended.code, `${tool} ${args.join(' ')}: ${ended.stderr}`).to.equal(code);
+  return ended.stderr;
+}
+
+/** Key → value of a directory that kv-dump can read. */
+async function valuesIn(path: string): Promise<Record<string, string>> {
+  const { code, stdout, stderr } = await runTool('kv-dump', [path, '--format', 'ndjson']);
+  expect(code, stderr).to.equal(0);
+  const lines = stdout.toString().trimEnd().split('\n').slice(0, -1);
+  const entries = lines.map((line) => JSON.parse(line) as Entry);
+  return Object.fromEntries(
+    entries.map(({ key, value, encoding }) => [
+      key,
+      Buffer.from(value, encoding).toString().slice(0, 20),
+    ]),
+  );
+}
