@@ -168,12 +168,12 @@ export function putOptionsOf(
 export function changesOptionsOf(
   given: unknown,
 ): FollowOptions & { readonly signal: AbortSignal | undefined } {
-  if (typeof given !== 'object' || given === null)
-    throw wrong('options', given, 'an object such as { after: 0 }');
-  for (const name of Object.keys(given))
+  const options = given ?? {};
+  if (typeof options !== 'object') throw wrong('options', given, 'an object such as { after: 0 }');
+  for (const name of Object.keys(options))
     if (!CHANGES_OPTIONS.includes(name))
       throw new TypeError(`There is no option ${shown(name)}${suggestion(name, CHANGES_OPTIONS)}`);
-  const { after, prefix, key, values, signal } = given as ChangesOptions;
+  const { after, prefix, key, values, signal } = options as ChangesOptions;
   const isSeq = typeof after === 'number' && Number.isSafeInteger(after) && after >= 0;
   if (!isSeq && after !== 'oldest' && !isLeftOut(after))
     throw wrong('after', after, "a seq, from 0, or 'oldest'");
