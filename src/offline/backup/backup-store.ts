@@ -28,6 +28,7 @@ import {
 } from './backup-manifest.js';
 import { lacksLarge, takeLargeValues, type FoundLarge } from './large-sources.js';
 import { cutLog, newestSeq, type CutSegment, type LogCut } from './log-cut.js';
+import { Pace } from './pace.js';
 import { Pool, type BackupSink, type PoolReport } from './pool.js';
 
 /** What a new file system has in its root is not in the way. */
@@ -80,7 +81,8 @@ async function backUpLocked(
   options: BackupOptions,
 ): Promise<BackupReport> {
   const before = await newestBackup(env.fs, target);
-  const pool = new Pool(env, target, before, options.onBytes ?? (() => undefined));
+  const pace = new Pace(env.clock, await options.isServed());
+  const pool = new Pool(env, target, before, options.onBytes ?? (() => undefined), pace);
   const manifest = await gather(env, dir, since, before, pool, options, async (cut) => {
     refuseOther(cut, before, target);
     await requireSameLog(cut, before, pool);
