@@ -17,6 +17,7 @@ import {
   type BackupManifest,
   type Checked,
 } from '../../src/offline/backup/backup-manifest.js';
+import type { Pace } from '../../src/offline/backup/pace.js';
 import type {
   BackupSink,
   PooledLarge,
@@ -30,11 +31,13 @@ const FILE_RIGHTS = 0o600;
 
 export class TarSink implements BackupSink {
   readonly #pack: Pack = pack();
+  readonly #pace: Pace;
   readonly #done: Promise<void>;
   readonly #known = new Map<string, Checked>();
   readonly #now = new Date();
 
-  constructor(write: (chunk: Uint8Array) => Promise<void>) {
+  constructor(write: (chunk: Uint8Array) => Promise<void>, pace: Pace) {
+    this.#pace = pace;
     this.#done = flow(this.#pack, write);
     // Whoever writes an entry is told as well.
     this.#done.catch(() => undefined);
@@ -45,13 +48,15 @@ export class TarSink implements BackupSink {
   }
 
   async putSegment(place: PooledSegment, { file, bytes }: SourceFile): Promise<Checked> {
-    await checkSegmentBytes(file, place.salt, bytes, 0);
+    await checkSegmentBytes(file, place.salt, bytes, 0, this.#pace);
     return this.#put(backupSegmentName(place), file, bytes);
   }
 
   async putLarge(place: PooledLarge, file: File): Promise<Checked> {
     const name = backupLargeName(place);
-    return this.#known.get(name) ?? this.#put(name, file, await checkLargeFile(file, place));
+    return (
+      this.#known.get(name) ?? this.#put(name, file, await checkLargeFile(file, place, this.#pace))
+    );
   }
 
   /** Ends the archive; resolves when the output has all of it. */
@@ -75,6 +80,7 @@ export class TarSink implements BackupSink {
       crc = crc32(chunk, crc);
       if (!entry.write(chunk)) await Promise.race([once(entry, 'drain'), this.#done]);
       at += count;
+      await this.#pace.rest();
     }
     entry.end();
     const checked = { bytes, crc };

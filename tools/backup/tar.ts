@@ -3,6 +3,7 @@
 import type { Env } from '../../src/env/env.js';
 import { EXIT, type ExitCode } from '../../src/exit-codes.js';
 import { streamBackup } from '../../src/offline/backup/backup-store.js';
+import { Pace } from '../../src/offline/backup/pace.js';
 import { isServed } from '../compact/control-client.js';
 import { openOutput } from '../terminal/output-file.js';
 import { formatBytes } from '../terminal/quantity.js';
@@ -13,10 +14,11 @@ export async function backUpToTar(env: Env, dir: string, out: string): Promise<E
   const output = await openOutput(env.fs, out, dir);
   let bytes = 0;
   try {
+    const pace = new Pace(env.clock, await isServed(dir));
     const sink = new TarSink(async (chunk) => {
       bytes += chunk.length;
       await output.write(chunk);
-    });
+    }, pace);
     const manifest = await streamBackup(env, dir, sink, () => isServed(dir));
     await sink.finish(manifest);
     await output.finish();

@@ -7,8 +7,8 @@
 
 import { join } from 'node:path';
 
-import type { Env, Fs } from '../../env/env.js';
-import { KvError, systemCode } from '../../errors.js';
+import type { Env, Fs, Lock } from '../../env/env.js';
+import { KvError, isKvError, systemCode } from '../../errors.js';
 import { LOCK_NAME } from '../../log/bytes/file-names.js';
 import type { Segment } from '../../log/segments/segment.js';
 import { replaceFile } from '../../log/segments/whole-file.js';
@@ -28,6 +28,7 @@ import {
 } from './backup-manifest.js';
 import { lacksLarge, takeLargeValues, type FoundLarge } from './large-sources.js';
 import { cutLog, newestSeq, type CutSegment, type LogCut } from './log-cut.js';
+import { Pace } from './pace.js';
 import { Pool, type BackupSink, type PoolReport } from './pool.js';
 
 /** What a new file system has in its root is not in the way. */
@@ -64,7 +65,7 @@ export async function backUp(
   const since = await newestSeq(env, dir);
   await refuseStrangers(env.fs, target);
   await env.fs.makeDir(target);
-  const lock = await env.fs.lock(join(target, LOCK_NAME));
+  const lock = await lockTarget(env.fs, target);
   try {
     return await backUpLocked(env, dir, target, since, options);
   } finally {
@@ -80,7 +81,8 @@ async function backUpLocked(
   options: BackupOptions,
 ): Promise<BackupReport> {
   const before = await newestBackup(env.fs, target);
-  const pool = new Pool(env, target, before, options.onBytes ?? (() => undefined));
+  const pace = new Pace(env.clock, await options.isServed());
+  const pool = new Pool(env, target, before, options.onBytes ?? (() => undefined), pace);
   const manifest = await gather(env, dir, since, before, pool, options, async (cut) => {
     refuseOther(cut, before, target);
     await requireSameLog(cut, before, pool);
@@ -92,7 +94,17 @@ async function backUpLocked(
   return { manifest, name, ...pool.report };
 }
 
-/** The newest state alone, into `sink`. Returns the manifest, which belongs behind all that went there. */
+async function lockTarget(fs: Fs, target: string): Promise<Lock> {
+  try {
+    return await fs.lock(join(target, LOCK_NAME));
+  } catch (error) {
+    if (!isKvError(error, 'KV_LOCKED')) throw error;
+    const message = 'Another backup is being made in this directory';
+    throw new KvError('KV_LOCKED', message, { path: target, cause: error });
+  }
+}
+
+/** The newest state and the store's history, into `sink`. Returns the manifest, which belongs behind all that went there. */
 export async function streamBackup(
   env: Env,
   dir: string,

@@ -104,10 +104,10 @@ async function lookAt(env: Env, dir: string): Promise<Look> {
     (async () => {
       const tail = await findTail(table);
       const end = { last: tail.segment.last, offset: tail.end };
-      const { last } = await scanned(tail.segment, tail.end);
+      const { last, lastSeq } = await scanned(tail.segment, tail.end);
       const isSealed = last?.frameCount === 0;
       const look = { manifest, table, end, proved: provedBy(last, end), isSealed };
-      const { seq } = await cutAt(look, end);
+      const seq = lastSeq > 0 ? lastSeq : (await cutAt(look, end)).seq;
       await refuseLoss(claims, table.ordered, Math.max(seq, last?.firstSeq ?? 0), tail.clean);
       return look;
     })(),

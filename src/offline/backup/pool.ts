@@ -14,6 +14,7 @@ import type { Env, File, Fs } from '../../env/env.js';
 import { KvError, systemCode } from '../../errors.js';
 import { temporaryName } from '../../log/bytes/file-names.js';
 import { openIfThere, writeFully } from '../../log/segments/whole-file.js';
+import type { Pace } from './pace.js';
 import { checkLargeFile, checkSegmentBytes } from './source-check.js';
 import {
   backupLargeName,
@@ -79,6 +80,7 @@ export class Pool implements BackupSink {
   readonly #fs: Fs;
   readonly #dir: string;
   readonly #onBytes: (bytes: number) => void;
+  readonly #pace: Pace;
   /** What is there, by the newest manifest and what came since. */
   readonly #known: Map<string, Checked>;
   #copiedBytes = 0;
@@ -90,10 +92,12 @@ export class Pool implements BackupSink {
     dir: string,
     newest: BackupManifest | undefined,
     onBytes: (bytes: number) => void,
+    pace: Pace,
   ) {
     this.#fs = fs;
     this.#dir = dir;
     this.#onBytes = onBytes;
+    this.#pace = pace;
     this.#known = new Map(newest === undefined ? [] : filesOf(newest));
   }
 
@@ -111,7 +115,7 @@ export class Pool implements BackupSink {
     if (known?.bytes === source.bytes) return known;
     const from = known?.bytes ?? 0;
     if (from > source.bytes) throw this.#anotherLife(name);
-    await checkSegmentBytes(source.file, place.salt, source.bytes, from);
+    await checkSegmentBytes(source.file, place.salt, source.bytes, from, this.#pace);
     return this.#put(name, known, source);
   }
 
@@ -119,7 +123,7 @@ export class Pool implements BackupSink {
     const name = backupLargeName(place);
     const known = this.#known.get(name);
     if (known !== undefined) return known;
-    const bytes = await checkLargeFile(file, place);
+    const bytes = await checkLargeFile(file, place, this.#pace);
     return this.#put(name, undefined, { file, bytes, isSealed: true });
   }
 
@@ -244,6 +248,7 @@ export class Pool implements BackupSink {
       }
       at += count;
       this.#onBytes(count);
+      await this.#pace.rest();
     }
     return sum;
   }

@@ -12,6 +12,7 @@ import {
   readLargeValue,
 } from '../../log/segments/large-value-file.js';
 import { SegmentScanner } from '../../log/segments/segment-scanner.js';
+import type { Pace } from './pace.js';
 
 const PIECE_BYTES = 1024 * 1024;
 
@@ -21,10 +22,16 @@ export async function checkSegmentBytes(
   salt: number,
   end: number,
   start: number,
+  pace: Pace,
 ): Promise<void> {
   const scanner = new SegmentScanner(file, salt, end, Math.max(start, SEGMENT_HEADER_BYTES));
   scanner.reusesWindow = true;
-  while ((await scanner.nextInto(() => undefined)) !== undefined);
+  let rested = scanner.position;
+  while ((await scanner.nextInto(() => undefined)) !== undefined) {
+    if (scanner.position - rested < PIECE_BYTES) continue;
+    await pace.rest();
+    rested = scanner.position;
+  }
   if (scanner.defect === undefined) return;
   const { offset, defect } = scanner.defect;
   const message = `A segment is damaged (${defect}), so no backup was made; kv-check names all that is damaged`;
@@ -35,6 +42,7 @@ export async function checkSegmentBytes(
 export async function checkLargeFile(
   file: File,
   { id, salt }: { readonly id: number; readonly salt: number },
+  pace: Pace,
 ): Promise<number> {
   await checkLargeHeader(file, id, salt);
   const size = await file.size();
@@ -43,6 +51,9 @@ export async function checkLargeFile(
   );
   const bytes = size - LARGE_HEADER_BYTES - chunks * LARGE_CHUNK_HEADER_BYTES;
   const piece = Buffer.allocUnsafeSlow(Math.min(PIECE_BYTES, Math.max(1, bytes)));
-  for (let at = 0; at < bytes;) at += await readLargeValue(file, { id, bytes, salt }, piece, at);
+  for (let at = 0; at < bytes;) {
+    at += await readLargeValue(file, { id, bytes, salt }, piece, at);
+    await pace.rest();
+  }
   return size;
 }

@@ -19,12 +19,13 @@ import { expect } from 'chai';
 import { nodeEnv } from '../../../src/env/node-env.js';
 import type { DurableStore } from '../../../src/store/durable-store.js';
 import { openStore } from '../../../src/store/open-store.js';
+import { ServerProcess } from '../../../tools/torture/server-process.js';
 import { SeededRandom } from '../../../tools/torture/seeded-random.js';
 import { put, turn } from '../../support/data-directory.js';
 import { run } from '../../support/programs.js';
 import { QuietLogger } from '../../support/quiet-logger.js';
 import { seeded } from '../../support/seed.js';
-import { temporaryFolder } from '../../support/servers.js';
+import { cairnLaunch, temporaryFolder } from '../../support/servers.js';
 import { runTool } from '../../support/tool-run.js';
 
 const env = nodeEnv(new QuietLogger());
@@ -199,6 +200,26 @@ describe('kv-backup and kv-restore', function () {
     await expectRun('kv-backup', ['--to', to, '--verify'], 0);
   });
 
+  it('has what a server has just acknowledged, and a kill -9 of that server in between is no matter @long', async () => {
+    const served = join(root, 'served');
+    for (let round = 0; round < 5; round += 1) {
+      const server = await ServerProcess.start(cairnLaunch(served));
+      await expectRun('kv-client', [server.address, 'set', `k${round}`, 'new'], 0);
+      const [said] = await Promise.all([
+        expectRun('kv-backup', [served, '--to', to], 0),
+        round % 2 === 0
+          ? expectRun('kv-client', [server.address, 'set', 'other', `${round}`], 0)
+          : '',
+      ]);
+      expect(said).to.contain('copied');
+      await server.kill();
+      expect(await valuesIn(to)).to.include({ [`k${round}`]: 'new' });
+      await expectRun('kv-backup', [served, '--to', to, '--verify'], 0);
+    }
+    await expectRun('kv-restore', [to, '--to', join(root, 'r')], 0);
+    expect(await valuesIn(join(root, 'r'))).to.deep.equal(await valuesIn(served));
+  });
+
   it('killed at any instant leaves a backup that is good @long', async () => {
     const { seed } = seeded('kills of kv-backup', 1);
     const random = new SeededRandom(seed);
@@ -207,9 +228,11 @@ describe('kv-backup and kv-restore', function () {
     for (let kill = 0; kill < 25; kill += 1) {
       for (let n = 0; n < 40; n += 1) await put(store, `k${n}`, Buffer.alloc(20_000, `${kill} `));
       const child = spawn(process.execPath, [KV_BACKUP, dir, '--to', to]);
-      await delay(150 + random.below(250));
+      // It may be done before it is killed.
+      const closed = once(child, 'close');
+      await delay(100 + random.below(250));
       child.kill('SIGKILL');
-      await once(child, 'close');
+      await closed;
       await expectRun('kv-backup', ['--to', to, '--verify'], 0);
     }
     await expectRun('kv-backup', [dir, '--to', to, '--verify'], 0);

@@ -62,6 +62,16 @@ describe('backUp() into a directory with backups', () => {
     expect(existsSync(elsewhere)).to.equal(false);
   });
 
+  it('refuses to be the second at a time', async () => {
+    await env.fs.makeDir(to);
+    const lock = await env.fs.lock(join(to, 'LOCK'));
+    const refused = await attempt(dir);
+    await lock.release();
+    expect(refused).to.have.property('code', 'KV_LOCKED');
+    expect(String(refused)).to.contain('Another backup is being made');
+    await taken(dir, to);
+  });
+
   it('goes on in a new file when what is there has another name, and changes no other', async () => {
     await taken(dir, to);
     const shared = join(root, 'shared');
