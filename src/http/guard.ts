@@ -2,7 +2,7 @@
 //
 // Invariants:
 // - A page of a stranger in somebody's browser cannot ask: its request names the stranger's host (DNS rebinding), and
-//   Host has to be a name of loopback, what --http says, or the address that was reached. Who has the token may name any.
+//   Host has to be a name of loopback, what --http says, or the address that was reached. Whoever has the token may name any.
 // - Nor can it make the browser ask in its own name (Sec-Fetch-Site), and what acts has to come from the server's own page (Origin).
 // - Tokens are compared by their digests, in constant time.
 

@@ -44,7 +44,7 @@ export interface HistoryOptions extends PlaceOptions {
   readonly whole?: boolean;
 }
 
-/** Who can reach the server. */
+/** The ways to reach the server. */
 export interface FeedClient {
   readonly endpoint: Endpoint;
   readonly connect: () => Promise<Connection>;

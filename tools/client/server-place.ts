@@ -1,4 +1,4 @@
-// What a word of the command line names where a server as well as a data directory may stand (kv-dump, kv-load).
+// A word of the command line where a server as well as a data directory may stand (kv-dump, kv-load): what it names.
 // A port or `host:port` is always a server; `./11211` is a directory of that name.
 
 import { lookup } from 'node:dns/promises';

@@ -1,4 +1,4 @@
-// What keys a memcached server has: by its LRU crawler (`lru_crawler metadump`), else by `stats cachedump`, which old
+// The listing of a memcached server's keys: by its LRU crawler (`lru_crawler metadump`), else by `stats cachedump`, which old
 // servers have, and which shows a part of the keys only. By the hash table first: a walk along the LRU lists misses keys that
 // memcached moves from one list to another meanwhile (122 of a million, right after they were stored).
 //

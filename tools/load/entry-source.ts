@@ -1,4 +1,4 @@
-// Where kv-load takes entries from: a dump or a table in a file, stdin, or a Redis.
+// The sources that kv-load takes entries from: a dump or a table in a file, stdin, or a Redis.
 
 import type { SnapshotEntry } from '../../src/store/snapshot-file/entry-fields.js';
 

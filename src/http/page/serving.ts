@@ -1,4 +1,5 @@
-// What the page serves: the store, the server beside it, and what both were told. There is none before the log is replayed.
+// Everything that the page's answers need: the store, the server beside it, and what both were told. There is none before
+// the log is replayed.
 
 import type { Gate } from '../../server/gate.js';
 import type { ConnectionDescription } from '../../server/session.js';

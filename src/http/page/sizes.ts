@@ -1,4 +1,4 @@
-// Where the bytes are: the largest keys, and the prefixes by bytes. A walk over all keys, in slices, when somebody asks.
+// Sizes: the largest keys, and the prefixes by bytes. They come from a walk over all keys, in slices, when somebody asks.
 //
 // Invariants:
 // - One walk at a time, given up when nobody waits for it. A slice is short, and everybody else has a turn after it.

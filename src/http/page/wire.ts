@@ -1,4 +1,4 @@
-// What the page and the server say to each other, as JSON. Both sides are compiled against these types.
+// The messages between the page and the server, as JSON. Both sides are compiled against these types.
 //
 // Invariant: bytes (keys, values) are base64url, because neither has to be text; seqs and tokens are decimal text.
 

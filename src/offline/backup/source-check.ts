@@ -1,5 +1,5 @@
-// What a backup takes is looked at first: a copy of damaged bytes with a good checksum of its own would be worse than
-// none.
+// The check of a backup's sources: their bytes are checked before they are copied, because a copy of damaged bytes with a
+// good checksum of its own would be worse than none.
 
 import type { File } from '../../env/env.js';
 import { KvError } from '../../errors.js';

@@ -1,5 +1,5 @@
-// What the fields of an entry of a dump may be, whatever text they were read from: a line of JSON or a row of a table
-// (docs/format.md, "JSON snapshot"). Pure.
+// The fields of an entry of a dump, and which values they may have, whatever text they were read from: a line of JSON or a
+// row of a table (docs/format.md, "JSON snapshot"). Pure.
 //
 // Invariant: no byte is changed. Half a surrogate pair and what is not quite base64 are refused; else two keys could
 // become one.

@@ -1,4 +1,4 @@
-// Where the bytes are: prefixes and keys by weight, when somebody asks. A prefix opens what lies below it.
+// The view of sizes: prefixes and keys by weight, when somebody asks. A prefix opens what lies below it.
 
 import type { SizesEvent, Weight } from '../wire.js';
 import { byId, make, numberCell, within } from './elements.js';
