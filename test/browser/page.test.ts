@@ -135,6 +135,18 @@ describe('the page in a browser @long', function () {
     await page.evaluate("fetch('/livez').then((response) => response.text())");
     expect(await page.locator('#value-title').textContent()).to.equal(name);
     expect(await shown.textContent()).to.equal(`value of ${name}`);
+
+    const walks: string[] = [];
+    page.on('request', (request) => {
+      if (request.url().includes('/page/sizes')) walks.push(request.url());
+    });
+    const weigh = "for (let n = 0; n < 3; n += 1) document.getElementById('weigh').requestSubmit()";
+    await page.evaluate(weigh);
+    await page.getByText('120 keys, ').waitFor();
+    await page.locator('#weigh-progress[hidden]').waitFor({ state: 'attached' });
+    expect(walks).to.have.length(1);
+    await page.evaluate(weigh);
+    while (walks.length < 2) await new Promise(setImmediate);
     expect(complaints).to.deep.equal([]);
   });
 
