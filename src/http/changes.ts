@@ -70,14 +70,21 @@ function wantedOf({ query, request }: Exchange): Wanted | string {
   if (after === 'wrong') return 'after is a seq, or oldest';
   const encoding = query.get('keyEncoding') ?? 'utf8';
   if (encoding !== 'utf8' && encoding !== 'base64') return 'keyEncoding is utf8 or base64';
+  const [prefix, key] = [query.get('prefix'), query.get('key')];
+  const texts = [prefix, key].filter((text) => text !== null);
+  if (encoding === 'base64' && !texts.every(isBase64)) {
+    return 'key and prefix are base64, as keyEncoding says; a + in it is written %2B';
+  }
   const bytesOf = (text: string | null): Buffer | undefined =>
     text === null ? undefined : Buffer.from(text, encoding);
+  const [values, waits] = [isOn(query.get('values'), false), isOn(query.get('wait'), true)];
+  if (values === undefined || waits === undefined) return 'values and wait are 0 or 1';
   return {
     after,
-    prefix: bytesOf(query.get('prefix')),
-    key: bytesOf(query.get('key')),
-    values: isOn(query.get('values'), false),
-    waits: isOn(query.get('wait'), true),
+    prefix: bytesOf(prefix),
+    key: bytesOf(key),
+    values,
+    waits,
     form: accept.includes('text/event-stream') ? 'events' : 'ndjson',
   };
 }
@@ -88,8 +95,15 @@ function seqOf(text: string | null): number | 'oldest' | undefined | 'wrong' {
   return /^\d{1,15}$/.test(text) ? Number(text) : 'wrong';
 }
 
-function isOn(text: string | null, whenMissing: boolean): boolean {
-  return text === null ? whenMissing : text !== '0';
+/** Buffer.from skips what is no base64, which would be another key. */
+function isBase64(text: string): boolean {
+  return Buffer.from(text, 'base64').toString('base64') === text;
+}
+
+/** Undefined: it is no such word. */
+function isOn(text: string | null, whenMissing: boolean): boolean | undefined {
+  if (text === null) return whenMissing;
+  return text === '0' || text === '1' ? text === '1' : undefined;
 }
 
 /** Where it ends: with this seq, or when there is none, with the client. */

@@ -21,9 +21,11 @@ export class Exchange {
     this.response = response;
     this.#guests = guests;
     this.#guest = guest;
-    const [path = '', query = ''] = (request.url ?? '').split('?', 2);
-    this.path = path;
-    this.query = new URLSearchParams(query);
+    const { url = '' } = request;
+    const pathEnd = url.indexOf('?');
+    this.path = pathEnd < 0 ? url : url.slice(0, pathEnd);
+    // Other question marks belong to what is asked for.
+    this.query = new URLSearchParams(pathEnd < 0 ? '' : url.slice(pathEnd + 1));
   }
 
   /** The whole answer. */

@@ -5,7 +5,7 @@ import os from 'node:os';
 import { join } from 'node:path';
 
 import { expect } from 'chai';
-import type { Browser } from 'playwright-core';
+import type { Browser, Route } from 'playwright-core';
 
 import { PagedServer, startChromium, WatchedPage } from '../support/browser-page.js';
 import { skip } from '../support/programs.js';
@@ -104,6 +104,49 @@ describe('the page in a browser @long', function () {
     await page.getByRole('button', { name: 'Weigh' }).click();
     await page.locator('#prefixes button', { hasText: 'many:' }).click();
     await page.getByText('120 keys').waitFor();
+    expect(complaints).to.deep.equal([]);
+  });
+
+  it('whoever clicks faster than the server answers sees the page and the value that it says', async () => {
+    await serve();
+    for (let n = 0; n < 120; n += 1) await server.set(`key:${n}`, `value of key:${n}`);
+    const { page, complaints } = await open('#keys');
+    await page.getByText('Page 1, 50 keys').waitFor();
+    const clickThrice = (id: string): Promise<unknown> =>
+      page.evaluate(`for (let n = 0; n < 3; n += 1) document.getElementById('${id}').click()`);
+    await clickThrice('next');
+    await page.getByText('Page 2, 50 keys').waitFor();
+    await clickThrice('previous');
+    await page.getByText('Page 1, 50 keys').waitFor();
+
+    const held: Route[] = [];
+    await page.route('**/page/value', (route) => void held.push(route), { times: 1 });
+    const keys = page.locator('#key-table button.key');
+    await keys.nth(0).click();
+    while (held.length === 0) await new Promise(setImmediate);
+    await keys.nth(1).click();
+    const name = String(await keys.nth(1).textContent());
+    const shown = page.locator('pre.octets');
+    await shown.getByText(`value of ${name}`, { exact: true }).waitFor();
+    const late = page.waitForResponse('**/page/value');
+    await held[0]!.continue();
+    await (await late).finished();
+    // What comes behind it has come: the page has seen it.
+    await page.evaluate("fetch('/livez').then((response) => response.text())");
+    expect(await page.locator('#value-title').textContent()).to.equal(name);
+    expect(await shown.textContent()).to.equal(`value of ${name}`);
+
+    const walks: string[] = [];
+    page.on('request', (request) => {
+      if (request.url().includes('/page/sizes')) walks.push(request.url());
+    });
+    const weigh = "for (let n = 0; n < 3; n += 1) document.getElementById('weigh').requestSubmit()";
+    await page.evaluate(weigh);
+    await page.getByText('120 keys, ').waitFor();
+    await page.locator('#weigh-progress[hidden]').waitFor({ state: 'attached' });
+    expect(walks).to.have.length(1);
+    await page.evaluate(weigh);
+    while (walks.length < 2) await new Promise(setImmediate);
     expect(complaints).to.deep.equal([]);
   });
 
@@ -235,7 +278,7 @@ describe('the page in a browser @long', function () {
     writeFileSync(tokenFile, TOKEN);
     await serve('--http', `${host}:-1`, '--http-token-file', tokenFile);
     const { page } = await open();
-    await page.getByLabel(/--http-token-file/).fill('x'.repeat(16));
+    await page.getByLabel(/--http-token-file/).fill('€ that no header holds');
     await page.getByRole('button', { name: 'Enter' }).click();
     await page.getByText('That token is not the right one.').waitFor();
     await page.getByLabel(/--http-token-file/).fill(TOKEN);

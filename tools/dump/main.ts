@@ -9,6 +9,7 @@ import type { Moment } from '../../src/offline/past-segments.js';
 import { addConnectionOptions, readConnectionOptions } from '../client/connection-options.js';
 import type { Endpoint } from '../client/endpoint.js';
 import { placeNamed, serverOnHost } from '../client/server-place.js';
+import { isRedisUrl } from '../load/redis-url.js';
 import type { MomentOptions } from '../terminal/moment.js';
 import { toolLogger } from '../terminal/logger.js';
 import { becomesFile } from '../terminal/output-file.js';
@@ -94,6 +95,9 @@ function addHelp(program: Command): void {
 
 /** Undefined: the word names a directory, there or not. */
 async function serverNamed(word: string): Promise<Endpoint | undefined> {
+  // The word is not repeated: a password may be in it.
+  if (isRedisUrl(word))
+    throw new ToolError(EXIT.usage, 'A Redis is read by kv-load: kv-load <target> redis://…');
   const place = await placeNamed(word);
   if (place.kind === 'server') return place.endpoint;
   return place.kind === 'nothing' && place.mayBeHost ? serverOnHost(word) : undefined;

@@ -114,7 +114,12 @@ export class CsvReader implements EntryReader {
   #asDamage(error: unknown): unknown {
     const { code, lines } = error as Partial<CsvError> & { readonly lines?: number };
     if (typeof code !== 'string' || lines === undefined) return error;
-    const message = `Line ${lines}: ${(error as Error).message}`;
+    // Its own message has the field as an object with the number of each byte.
+    const why =
+      code === 'INVALID_OPENING_QUOTE'
+        ? 'A quote stands inside a field that has none around it: "a ""quoted"" word"'
+        : (error as Error).message;
+    const message = `Line ${lines}: ${why}`;
     return new KvError('KV_CORRUPTION', message, { path: this.#name, cause: error });
   }
 }

@@ -31,6 +31,7 @@ const MAGICS: readonly (readonly [Buffer, string])[] = [
 const ONE_LINE_EACH = 'jq -c ".entries[]" <file> | kv-load <target> - --partial';
 /** A first line of two or more columns, of which the first may be in quotes. */
 const CSV = /^(?:"[^"\r\n]*"|[^",[{<\r\n]*),/;
+const COMMAS = 'kv-load wants commas, as of Save as CSV, or of mlr --ifs';
 /** Of the text behind a byte order mark. */
 const TEXTS: readonly (readonly [RegExp, string])[] = [
   [/^\{\s*\r?\n/, `pretty-printed JSON; kv-load wants one entry on each line: ${ONE_LINE_EACH}`],
@@ -43,6 +44,14 @@ const TEXTS: readonly (readonly [RegExp, string])[] = [
     'a JSON array; kv-load wants one entry on each line: jq -c ".[]" <file> | kv-load <target> - --partial',
   ],
   [/^(?:add|set) \S+ \d+ -?\d+ \d+\r?\n/, `a dump of memcached-tool, for a server: ${TOOL}`],
+  [
+    /^"?[\w .-]+"?;/,
+    `a table with semicolons between its columns; ${COMMAS} ';' --icsv --ocsv cat <file> | kv-load <target> -`,
+  ],
+  [
+    /^"?[\w .-]+"?\t/,
+    `a table with tabs between its columns; ${COMMAS} tab --icsv --ocsv cat <file> | kv-load <target> -`,
+  ],
   [/^\*\d+\r?\n\$\d+\r?\n/, 'a file of Redis (AOF), which is not read'],
   [/^<(?:!doctype|html|\?xml)/i, 'HTML or XML: was it the answer of a web server?'],
 ];

@@ -47,7 +47,7 @@ async function main(): Promise<ExitCode> {
       'is kept to the second, and CAS tokens only where the server knows the meta flag E; keys and values\n' +
       "longer than the server's limits are refused.\n" +
       'Exit codes: 0 ok, 64 wrong use, 65 damaged dump or store, 66 no such file, directory or store, 69 no server,\n' +
-      '71 the clock is behind the store, 74 I/O, 75 a server has the directory open, 77 no permission.',
+      '71 the clock is behind the store, 74 I/O, 75 a server has the directory open, 76 no Redis, 77 no permission.',
   );
   program.parse();
   const [place = '', path = ''] = program.args;

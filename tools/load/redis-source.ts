@@ -11,7 +11,7 @@ import { isIP } from 'node:net';
 import type { ChainableCommander, Redis, RedisOptions } from 'ioredis';
 
 import { systemCode } from '../../src/errors.js';
-import { EXIT } from '../../src/exit-codes.js';
+import { EXIT, type ExitCode } from '../../src/exit-codes.js';
 import { KEY_BYTES_LIMIT } from '../../src/limits.js';
 import { printable } from '../../src/printable.js';
 import type { SnapshotEntry } from '../../src/store/snapshot-file/entry-fields.js';
@@ -24,6 +24,17 @@ const SCAN_KEYS = 1000;
 const WINDOW_KEYS = 250;
 const WINDOW_BYTES = 4 * 1024 * 1024;
 const WRONG_TYPE = /^WRONGTYPE/;
+
+/** What a failure says, and what to do. */
+const FAILURES: readonly (readonly [RegExp, ExitCode, string])[] = [
+  [
+    /^(?:NOAUTH|WRONGPASS|ERR (?:AUTH|invalid password))/,
+    EXIT.noPermission,
+    'give the password by REDISCLI_AUTH or --redis-password-file',
+  ],
+  [/^NOPERM/, EXIT.noPermission, 'ACL SETUSER <user> +@read +select ~* lets it read all'],
+  [/^Unknown RESP type/, EXIT.protocol, 'what answers there is no Redis'],
+];
 
 interface FoundString {
   readonly key: Buffer;
@@ -45,7 +56,7 @@ export class RedisSource implements EntrySource {
     this.total = total;
   }
 
-  /** Throws a ToolError: 64 without the package ioredis, 69 no Redis, 77 a login that is wanted or refused. */
+  /** Throws a ToolError: 64 without the package ioredis, 69 no Redis, 76 something else, 77 a login that is wanted or refused. */
   static async open(place: RedisPlace, timeoutMs: number): Promise<RedisSource> {
     const Client = await loadClient();
     const redis = new Client({ ...optionsOf(place), ...timeouts(timeoutMs) });
@@ -168,6 +179,8 @@ function optionsOf({ host, port, user, password, isTls }: RedisPlace): RedisOpti
     // What every version of Redis speaks.
     protocol: 2,
     lazyConnect: true,
+    // It asks for INFO, which not every user may have, and says so on stderr.
+    enableReadyCheck: false,
     // A load that was cut is told, and is safe to repeat.
     retryStrategy: () => null,
     maxRetriesPerRequest: 0,
@@ -181,13 +194,10 @@ function timeouts(timeoutMs: number): RedisOptions {
 
 function failure(name: string, error: unknown): ToolError {
   const why = error instanceof Error && error.message !== '' ? error.message : String(error);
-  const isLogin = /^(?:NOAUTH|WRONGPASS|NOPERM|ERR (?:AUTH|invalid password))/.test(why);
-  const next = isLogin ? ': give the password by REDISCLI_AUTH or --redis-password-file' : '';
-  return new ToolError(
-    isLogin ? EXIT.noPermission : EXIT.unreachable,
-    `No data from ${name}: ${why.replace(/\.$/, '')}${next}`,
-    error,
-  );
+  const [, code, next] = FAILURES.find(([pattern]) => pattern.test(why)) ?? [];
+  const advice = next === undefined ? '' : `: ${next}`;
+  const message = `No data from ${name}: ${why.replace(/\.$/, '')}${advice}`;
+  return new ToolError(code ?? EXIT.unreachable, message, error);
 }
 
 function* windowsOf(strings: readonly FoundString[]): Generator<FoundString[]> {

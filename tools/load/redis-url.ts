@@ -21,7 +21,7 @@ const DEFAULT_PORT = 6379;
 const FORM = 'redis://[user@]host[:port][/db]';
 
 export function isRedisUrl(word: string): boolean {
-  return /^rediss?:\/\//.test(word);
+  return /^rediss?:\/\//i.test(word);
 }
 
 /** Throws a ToolError with 64 that does not repeat the word: a password may be in it. */

@@ -24,6 +24,13 @@ export interface RowPlace {
 export function entryOfCells(cells: Cells, place: RowPlace): SnapshotEntry {
   const { key, value, ...rest } = cells;
   if (value === undefined || value === null) refuseRow(place, 'its value is missing', 'value');
+  for (const [field, cell] of [
+    ['key', key],
+    ['value', value],
+  ] as const) {
+    if (!isRounded(cell)) continue;
+    refuseRow(place, 'a number over 2^53 is not read exactly: write it in quotes', field);
+  }
   const numbers = { flags: numberOf(rest.flags), expiresAt: timeOf(rest.expiresAt) };
   const fields = { key: textOf(key), value: textOf(value), ...rest, ...numbers };
   return entryOfFields(fields, (message, field) => refuseRow(place, message, field));
@@ -52,6 +59,12 @@ export function requireKeyAndValue(place: RowPlace, names: readonly string[]): v
 /** Whatever JSON has besides texts becomes its JSON text. */
 function textOf(cell: unknown): unknown {
   return typeof cell === 'string' || cell === undefined || cell === null ? cell : jsonLine(cell);
+}
+
+/** It is, or has in it, a number that reading may have rounded: two ids would become one key. */
+function isRounded(cell: unknown): boolean {
+  if (typeof cell === 'number') return Math.abs(cell) > Number.MAX_SAFE_INTEGER;
+  return typeof cell === 'object' && cell !== null && Object.values(cell).some(isRounded);
 }
 
 function numberOf(cell: unknown): unknown {

@@ -1,6 +1,7 @@
 // The files of the page: its shell, its modules (browser/, compiled), its style, and uPlot. They hold no data.
 //
 // Invariants:
+// - They are in memory from the start: to answer needs no file, and so cannot fail.
 // - Only what is in the table is served: a path is looked up, never put together.
 // - Nothing from elsewhere: the policy allows scripts, styles and requests of this server alone, and none within the page.
 
@@ -52,10 +53,9 @@ export function assetRoutes(): (readonly [path: string, route: Route])[] {
 
 function assetRoute(file: URL | string): Route {
   const ending = String(file).split('.').at(-1) as keyof typeof TYPES;
-  // Read when somebody first asks; the files of a package that runs do not change.
-  let bytes: Buffer | undefined;
+  // Read at the start: an upgrade may replace or remove the files of the package while this process still runs.
+  const bytes = fs.readFileSync(file);
   const answer = (exchange: Exchange): void => {
-    bytes ??= fs.readFileSync(file);
     const { response } = exchange;
     response.setHeader('Content-Security-Policy', POLICY);
     response.setHeader('Cross-Origin-Resource-Policy', 'same-origin');

@@ -191,6 +191,14 @@ describe('GET /changes', () => {
     ]);
   });
 
+  it('a question mark is a part of what is asked for', async () => {
+    const s = await open();
+    await put(s, 'what', 'x');
+    await put(s, 'what?', 'x');
+    const lines = linesOf((await ask('?after=0&wait=0&prefix=what?')).body);
+    expect(lines.flatMap(({ key = [] }) => key)).to.deep.equal(['what?']);
+  });
+
   it('as events: each has its seq as id, and a client that comes back goes on after its last', async () => {
     const s = await open();
     for (const key of ['a', 'b', 'c']) await put(s, key, 'x');
@@ -231,7 +239,10 @@ describe('GET /changes', () => {
     expect((await ask('')).status).to.equal(503);
     const s = await open({ segmentBytesMax: 8192 });
     for (let at = 0; at < 40; at += 1) await put(s, `k${at % 3}`, 'x'.repeat(700));
-    for (const query of ['?aftr=1', '?after=-1', '?after=x', '?keyEncoding=hex', '?after=41']) {
+    const words = ['?aftr=1', '?after=-1', '?after=x', '?keyEncoding=hex', '?after=41'];
+    // What is no base64 would be another key; a plus sign that is not encoded is a space.
+    const keys = ['!!', 'YQ', '+/8='].map((key) => `?key=${key}&keyEncoding=base64`);
+    for (const query of [...words, ...keys, '?wait=false', '?values=no', '?values=']) {
       const { status, body } = await ask(query);
       expect(status, query).to.equal(400);
       expect(JSON.parse(body), query).to.include({ error: 'KV_BAD_OPTION' });

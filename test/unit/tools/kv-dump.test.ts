@@ -118,6 +118,9 @@ describe('kv-dump and kv-load @long', () => {
     expect((await runTool('kv-dump', [join(root, 'nowhere')])).code).to.equal(66);
     expect((await runTool('kv-dump', [root])).code).to.equal(66);
     expect((await runTool('kv-dump', [dir, '--format', 'xml'])).code).to.equal(64);
+    const redis = await runTool('kv-dump', ['redis://:secret@127.0.0.1:1']);
+    expect(redis.code).to.equal(64);
+    expect(redis.stderr).to.contain('kv-load').and.not.contain('secret');
     expect((await runTool('kv-load', [dir, join(root, 'nowhere')])).code).to.equal(66);
   });
 

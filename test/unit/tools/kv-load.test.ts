@@ -131,6 +131,8 @@ describe('kv-load', () => {
       ['<!DOCTYPE html>', /HTML/],
       ['id,body\na,1\n', /column "id".*--columns/],
       ['hello, world\n', /column "hello"/],
+      ['id;body\na;1\n', /semicolons.*commas/],
+      ['"id"\tbody\na\t1\n', /tabs.*commas/],
       ['nonsense\n', /Line 1 \(nonsense\): it is not JSON/],
     ];
     for (const [at, [dump, pattern]] of named.entries()) {

@@ -18,7 +18,7 @@ export class KeysView {
   readonly #previous = byId('previous', HTMLButtonElement);
   readonly #next = byId('next', HTMLButtonElement);
   /** Where the pages so far began; the last is the one that is shown. */
-  #cursors: number[] = [0];
+  #cursors: readonly number[] = [0];
   #cursorAfter = 0;
   #isShown = false;
   /** Counts searches: what comes too late is not shown. */
@@ -28,17 +28,12 @@ export class KeysView {
     this.#panel = panel;
     byId('search', HTMLFormElement).addEventListener('submit', (event) => {
       event.preventDefault();
-      this.#cursors = [0];
-      void this.refresh();
+      void this.refresh([0]);
     });
     this.#next.addEventListener('click', () => {
-      this.#cursors.push(this.#cursorAfter);
-      void this.refresh();
+      void this.refresh([...this.#cursors, this.#cursorAfter]);
     });
-    this.#previous.addEventListener('click', () => {
-      this.#cursors.pop();
-      void this.refresh();
-    });
+    this.#previous.addEventListener('click', () => void this.refresh(this.#cursors.slice(0, -1)));
     byId('new-key', HTMLButtonElement).addEventListener('click', () => panel.compose());
     this.#rows.addEventListener('keydown', (event) => this.#move(event));
   }
@@ -59,11 +54,11 @@ export class KeysView {
     this.#prefix.select();
   }
 
-  /** The page that is shown, as it is now. */
-  async refresh(): Promise<void> {
+  /** The page that the last of `cursors` begins, as it is now; without any, the one that is shown. */
+  async refresh(cursors: readonly number[] = this.#cursors): Promise<void> {
     const search = ++this.#search;
     const prefix = this.#prefix.value;
-    let cursor = this.#cursors.at(-1) ?? 0;
+    let cursor = cursors.at(-1) ?? 0;
     const keys: ListedKey[] = [];
     this.#note.textContent = 'Looking…';
     try {
@@ -76,6 +71,8 @@ export class KeysView {
         isPart = page.isPart && keys.length < PAGE_KEYS;
         if (isPart) this.#note.textContent = `Looking… ${keys.length} so far`;
       }
+      // Not before: whoever clicks again while an answer is on its way asks for the same page.
+      this.#cursors = cursors;
       this.#list(keys, cursor);
     } catch (error) {
       this.#note.textContent = failureOf(error);

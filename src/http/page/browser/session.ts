@@ -65,7 +65,9 @@ function askToken(note: string): Promise<boolean> {
       'close',
       () => {
         const isGiven = dialog.returnValue === 'enter';
-        if (isGiven) sessionStorage.setItem(TOKEN_NAME, field.value.trim());
+        // No header holds other characters, and no token has them: the server says that it is wrong.
+        const given = field.value.trim().replaceAll(/[^!-~]/gu, '?');
+        if (isGiven) sessionStorage.setItem(TOKEN_NAME, given);
         resolve(isGiven);
       },
       { once: true },

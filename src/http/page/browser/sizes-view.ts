@@ -16,6 +16,8 @@ export class SizesView {
   readonly #largest = within(document, '#largest tbody', HTMLTableSectionElement);
   readonly #openKey: (key: Uint8Array) => void;
   #walk: AbortController | undefined;
+  /** What the walk under way was asked for. */
+  #asked: string | undefined;
 
   constructor(openKey: (key: Uint8Array) => void) {
     this.#openKey = openKey;
@@ -30,13 +32,16 @@ export class SizesView {
   }
 
   async #weigh(): Promise<void> {
-    this.#walk?.abort();
-    const walk = new AbortController();
-    this.#walk = walk;
     const query = new URLSearchParams({
       prefix: this.#prefix.value,
       delimiter: this.#delimiter.value,
-    });
+    }).toString();
+    // The server has one walk at a time: whoever clicks again would be refused for the sake of the first click.
+    if (query === this.#asked) return;
+    this.#asked = query;
+    this.#walk?.abort();
+    const walk = new AbortController();
+    this.#walk = walk;
     this.#note.textContent = 'Weighing…';
     this.#progress.hidden = false;
     let isWhole = false;
@@ -54,7 +59,9 @@ export class SizesView {
     } catch (error) {
       if (walk === this.#walk) this.#note.textContent = failureOf(error);
     }
-    if (walk === this.#walk) this.#progress.hidden = true;
+    if (walk !== this.#walk) return;
+    this.#asked = undefined;
+    this.#progress.hidden = true;
   }
 
   #list({ largest, prefixes, all, others }: Extract<SizesEvent, { kind: 'sizes' }>): void {

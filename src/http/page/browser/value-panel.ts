@@ -1,6 +1,8 @@
 // One key and its value, as text, JSON or hex; with --http-write a form to change it.
 //
-// Invariant: a change of a key that was looked at is made only if the key is still as it was seen (its CAS token).
+// Invariants:
+// - A change of a key that was looked at is made only if the key is still as it was seen (its CAS token).
+// - What stands under the title is of that key: an answer that comes after another was opened is not shown.
 
 import type { ChangeAnswer, ShownValue } from '../wire.js';
 import { byId, make } from './elements.js';
@@ -27,6 +29,8 @@ export class ValuePanel {
   readonly #title = byId('value-title', HTMLElement);
   readonly #onChange: () => void;
   #form: Form | undefined;
+  /** Counts what was opened. */
+  #opening = 0;
   mayWrite = false;
 
   /** `onChange`: keys are others now. */
@@ -34,18 +38,27 @@ export class ValuePanel {
     this.#onChange = onChange;
   }
 
-  async open(key: Uint8Array): Promise<void> {
+  /** `what` was done with it before. */
+  async open(key: Uint8Array, what?: string): Promise<void> {
+    const opening = ++this.#opening;
     this.#title.textContent = keyText(key);
     try {
-      this.#show(key, await post<ShownValue>('/page/value', { key: encodeBase64(key) }));
+      const shown = await post<ShownValue>('/page/value', { key: encodeBase64(key) });
+      if (opening !== this.#opening) return;
+      this.#show(key, shown);
+      if (what !== undefined)
+        this.#body.prepend(make('p', { class: 'note done', role: 'status' }, what));
     } catch (error) {
-      this.#tell(failureOf(error));
+      const why = failureOf(error);
+      if (opening !== this.#opening) return;
+      this.#tell(why);
     }
     this.#panel.scrollIntoView({ block: 'nearest' });
   }
 
   /** A new key. */
   compose(): void {
+    this.#opening += 1;
     this.#title.textContent = 'New key';
     const form = new ValueForm(undefined, (key) => this.#changed(key, 'Stored'));
     this.#body.replaceChildren(form.element);
@@ -58,9 +71,7 @@ export class ValuePanel {
 
   #changed(key: Uint8Array, what: string): void {
     this.#onChange();
-    void this.open(key).then(() => {
-      this.#body.prepend(make('p', { class: 'note done', role: 'status' }, what));
-    });
+    void this.open(key, what);
   }
 
   #show(key: Uint8Array, shown: ShownValue): void {
@@ -142,14 +153,18 @@ export class ValuePanel {
   }
 
   async #delete(key: Uint8Array, cas: string): Promise<void> {
+    const opening = this.#opening;
+    const tell = (text: string): void => {
+      if (opening === this.#opening) this.#tell(text);
+    };
     try {
       const { status } = await post<ChangeAnswer>('/page/delete', { key: encodeBase64(key), cas });
-      this.#tell(
+      tell(
         status === 'exists' ? 'It was changed meanwhile: look at it again.' : `It is ${status}.`,
       );
       this.#onChange();
     } catch (error) {
-      this.#tell(failureOf(error));
+      tell(failureOf(error));
     }
   }
 }

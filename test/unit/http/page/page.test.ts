@@ -1,6 +1,6 @@
 // The page's paths over a store in memory: who may ask, what is told of keys, what may be changed.
 
-import { rmSync, writeFileSync } from 'node:fs';
+import fs, { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { expect } from 'chai';
@@ -61,6 +61,19 @@ describe('Page', () => {
       expect((await askHttp(url + path)).status, path).to.equal(404);
     }
     expect((await askHttp(`${url}/page/keys`)).status).to.equal(503);
+  });
+
+  it('serves its files while those of the package are replaced', async () => {
+    const url = await serve(undefined);
+    const { readFileSync } = fs;
+    fs.readFileSync = () => {
+      throw new Error('ENOENT');
+    };
+    try {
+      expect((await askHttp(`${url}/page/theme.js`)).status).to.equal(200);
+    } finally {
+      fs.readFileSync = readFileSync;
+    }
   });
 
   it('pages through the keys, each once, and finds those of a prefix', async () => {
@@ -205,6 +218,11 @@ describe('Page', () => {
       const headers = { 'sec-fetch-site': site };
       expect((await askHttp(`${url}/page/sizes`, { headers })).status).to.equal(403);
       expect((await askHttp(`${url}/page/live`, { headers })).status).to.equal(403);
+      const navigation = { ...headers, 'sec-fetch-mode': 'navigate' };
+      for (const [dest, status] of Object.entries({ document: 200, iframe: 403, embed: 403 })) {
+        const options = { headers: { ...navigation, 'sec-fetch-dest': dest } };
+        expect((await askHttp(`${url}/livez`, options)).status, dest).to.equal(status);
+      }
     }
     const headers = { 'sec-fetch-site': 'same-origin' };
     expect((await askHttp(`${url}/page/keys`, { headers })).status).to.equal(200);

@@ -1,6 +1,8 @@
 // The strings of a real Redis through kv-load's source, and what is refused or fails.
 
+import { once } from 'node:events';
 import { rmSync, writeFileSync } from 'node:fs';
+import net from 'node:net';
 import { join } from 'node:path';
 
 import { expect } from 'chai';
@@ -120,6 +122,44 @@ describe('RedisSource', () => {
     }
   });
 
+  it('a user who may not read all of it is told what it needs (77), and of no password', async () => {
+    await client.set('a', '1');
+    await client.set('k:1', '2');
+    const rights = ['on', '>secret', '~k:*', '+@read', '+select'];
+    await client.call('ACL', 'SETUSER', 'bob', ...rights);
+    const place = `redis://bob:secret@127.0.0.1:${server.port}`;
+    const openAsBob = async (): Promise<RedisSource> =>
+      RedisSource.open(await redisPlace(place, {}, undefined), TIMEOUT_MS);
+    const outcome: unknown = await openAsBob()
+      .then(read)
+      .catch((error: unknown) => error);
+    expect(outcome).to.include({ name: 'ToolError', exitCode: 77 });
+    expect((outcome as Error).message)
+      .to.contain('ACL SETUSER')
+      .and.not.contain('REDISCLI_AUTH');
+    await client.call('ACL', 'SETUSER', 'bob', '~*');
+    expect((await read(await openAsBob())).entries).to.have.length(2);
+  });
+
+  it('open() says what is no Redis (76)', async () => {
+    const other = net.createServer((socket) => {
+      socket.on('error', () => undefined);
+      socket.on('data', () => socket.write('ERROR\r\n'));
+    });
+    await once(other.listen(0, '127.0.0.1'), 'listening');
+    try {
+      const { port } = other.address() as net.AddressInfo;
+      const place = await redisPlace(`redis://127.0.0.1:${port}`, {}, undefined);
+      const outcome: unknown = await RedisSource.open(place, TIMEOUT_MS).catch(
+        (error: unknown) => error,
+      );
+      expect(outcome).to.include({ name: 'ToolError', exitCode: 76 });
+      expect((outcome as Error).message).to.contain('is no Redis');
+    } finally {
+      other.close();
+    }
+  });
+
   it('kv-load puts them into a store, says what was left out, and no password @long', async () => {
     await client.set('a', '1');
     await client.set('b', '2', 'EX', 100);
@@ -220,11 +260,8 @@ describe('redisPlace()', () => {
     expect(await redisPlace('redis://h', { REDISCLI_AUTH: 'x' }, undefined)).to.include({
       password: 'x',
     });
-    expect([isRedisUrl('redis:a'), isRedisUrl('data'), isRedisUrl('rediss://h')]).to.deep.equal([
-      false,
-      false,
-      true,
-    ]);
+    const words = ['redis:a', 'data', 'rediss://h', 'REDIS://h'];
+    expect(words.map(isRedisUrl)).to.deep.equal([false, false, true, true]);
   });
 
   it('refuses what is none, without repeating it', async () => {

@@ -200,7 +200,7 @@ describe('CsvReader', () => {
       [undefined, 'key,value,encoding\na,b,rot13\n', 'unknown encoding'],
       [undefined, 'key,value\na,1\nb\n', 'Line 3: Invalid Record Length'],
       [undefined, 'key,value\na,"1\n', 'Line 2: Quote Not Closed'],
-      [undefined, 'key,value\na,b"c\n', 'Line 2: Invalid Opening Quote'],
+      [undefined, 'key,value\na,b"c\n', 'Line 2: A quote stands inside a field'],
       [
         undefined,
         Buffer.from('key,value\na,\xff\n', 'latin1'),
@@ -241,6 +241,9 @@ describe('ObjectReader', () => {
       ['{"id":"a","body":1}\n{"body":1}', 'Line 2, column "id": its key is not a string'],
       ['{"id":"a","body":1}\nnonsense', 'Line 2: it is not JSON'],
       ['7', 'Line 1: it is not a JSON object'],
+      ['{"id":1234567890123456789,"body":1}', 'Line 1, column "id": a number over 2^53'],
+      ['{"id":1,"body":{"a":[-1e20]}}', 'Line 1, column "body": a number over 2^53'],
+      ['{"id":1,"body":1e999}', 'Line 1, column "body": a number over 2^53'],
       [Buffer.from('{"id":"\xff","body":1}', 'latin1'), 'Line 1: it is not valid UTF-8'],
       ['{"id":"\\ud800","body":1}', 'Line 1, column "id": its key has half a surrogate pair'],
     ] as const) {
