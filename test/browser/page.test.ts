@@ -150,6 +150,22 @@ describe('the page in a browser @long', function () {
     expect(complaints).to.deep.equal([]);
   });
 
+  it('goes on to the next page of what was searched for, and finds a server that is back', async () => {
+    await serve();
+    for (let n = 0; n < 120; n += 1) await server.set(`many:${n}`, 'v');
+    const { page } = await open('#keys');
+    await page.getByText('Page 1, 50 keys').waitFor();
+    await page.locator('#prefix').fill('not searched for yet');
+    await page.getByRole('button', { name: 'Next' }).click();
+    await page.getByText('Page 2, 50 keys').waitFor();
+    const { port } = new URL(server.url);
+    await server.stop();
+    await page.getByRole('button', { name: 'Next' }).click();
+    await page.locator('#page-note', { hasText: 'not answer' }).waitFor();
+    await serve('--http', port);
+    await page.getByText('Page 2, 50 keys').waitFor();
+  });
+
   it('keys and values are never markup', async () => {
     await serve();
     await server.set(EVIL.replaceAll(' ', ''), `${EVIL}\t<b>`);

@@ -8,7 +8,7 @@ import { entryOfFields, type SnapshotEntry } from '../../src/store/snapshot-file
 import type { Column, Field } from '../table/columns.js';
 
 /** With its zone: the same row means the same everywhere. */
-const DATE = /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d)$/;
+const DATE = /^(\d{4})-(\d\d)-(\d\d)T\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d)$/;
 
 /** What stands in the columns; what a row leaves out is undefined. */
 type Cells = Readonly<Partial<Record<Field, unknown>>>;
@@ -73,5 +73,12 @@ function numberOf(cell: unknown): unknown {
 
 /** Unix ms, as a dump has them, or a date. */
 function timeOf(cell: unknown): unknown {
-  return typeof cell === 'string' && DATE.test(cell) ? Date.parse(cell) : numberOf(cell);
+  return typeof cell === 'string' && isDate(cell) ? Date.parse(cell) : numberOf(cell);
+}
+
+/** JavaScript takes the 31st of a shorter month for a day of the next one. */
+function isDate(text: string): boolean {
+  const [, year, month, day] = DATE.exec(text) ?? [];
+  if (day === undefined) return false;
+  return Number(day) <= new Date(Date.UTC(Number(year), Number(month), 0)).getUTCDate();
 }

@@ -19,7 +19,7 @@ interface ChangeLimits {
   readonly valueBytesMax: number;
 }
 
-/** `{ key, value, flags, ttl, cas? }`. */
+/** `{ key, value, flags, ttl, cas?, isNew? }`: with `isNew` only when there is no such key. */
 export async function setKey(
   exchange: Exchange,
   serving: Serving,
@@ -46,7 +46,7 @@ export async function deleteKey(exchange: Exchange, serving: Serving): Promise<v
 
 /** What `fields` ask to put, or what is wrong with them. */
 function putOf(fields: Fields, limits: ChangeLimits, store: Store): Put | string {
-  const { flags = 0, ttl = 0 } = fields;
+  const { flags = 0, ttl = 0, isNew } = fields;
   const key = fromText(fields['key']);
   const value = fromText(fields['value']);
   const compareCas = casOf(fields['cas']);
@@ -62,7 +62,7 @@ function putOf(fields: Fields, limits: ChangeLimits, store: Store): Put | string
   if (compareCas === 'bad') return 'cas is a number of 64 bits, as text';
   const nowMs = store.nowMs();
   const expiresAt = ttl === 0 ? 0 : nowMs + ttl * 1000;
-  return { mode: 'set', key, value, flags, expiresAt, compareCas };
+  return { mode: isNew === true ? 'add' : 'set', key, value, flags, expiresAt, compareCas };
 }
 
 /** Clients of the text protocol could not name it. */

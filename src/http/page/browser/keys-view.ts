@@ -20,6 +20,9 @@ export class KeysView {
   /** Where the pages so far began; the last is the one that is shown. */
   #cursors: readonly number[] = [0];
   #cursorAfter = 0;
+  /** The prefix that was searched for; the field may say another one by now. */
+  #searched = '';
+  #hasFailed = false;
   #isShown = false;
   /** Counts searches: what comes too late is not shown. */
   #search = 0;
@@ -28,6 +31,7 @@ export class KeysView {
     this.#panel = panel;
     byId('search', HTMLFormElement).addEventListener('submit', (event) => {
       event.preventDefault();
+      this.#searched = this.#prefix.value;
       void this.refresh([0]);
     });
     this.#next.addEventListener('click', () => {
@@ -49,6 +53,11 @@ export class KeysView {
     void this.refresh();
   }
 
+  /** The server is there again. */
+  recover(): void {
+    if (this.#hasFailed) void this.refresh();
+  }
+
   focusSearch(): void {
     this.#prefix.focus();
     this.#prefix.select();
@@ -57,13 +66,12 @@ export class KeysView {
   /** The page that the last of `cursors` begins, as it is now; without any, the one that is shown. */
   async refresh(cursors: readonly number[] = this.#cursors): Promise<void> {
     const search = ++this.#search;
-    const prefix = this.#prefix.value;
     let cursor = cursors.at(-1) ?? 0;
     const keys: ListedKey[] = [];
     this.#note.textContent = 'Looking…';
     try {
       for (let isPart = true; isPart;) {
-        const query = new URLSearchParams({ cursor: String(cursor), prefix });
+        const query = new URLSearchParams({ cursor: String(cursor), prefix: this.#searched });
         const page = await ask<KeyPage>(`/page/keys?${query}`);
         if (search !== this.#search) return;
         keys.push(...page.keys);
@@ -73,8 +81,10 @@ export class KeysView {
       }
       // Not before: whoever clicks again while an answer is on its way asks for the same page.
       this.#cursors = cursors;
+      this.#hasFailed = false;
       this.#list(keys, cursor);
     } catch (error) {
+      this.#hasFailed = true;
       this.#note.textContent = failureOf(error);
     }
   }

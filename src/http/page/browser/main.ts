@@ -50,6 +50,7 @@ function greet(hello: Hello): void {
   overview.begin(hello.samples);
   valuePanel.mayWrite = hello.mayWrite;
   keysView.mayWrite = hello.mayWrite;
+  keysView.recover();
   logView.mayBackUp = hello.mayBackUp;
   sizesView.delimiter = hello.delimiter;
 }

@@ -167,6 +167,7 @@ describe('Page', () => {
         .status;
     expect(await statusOf('set', set)).to.equal('stored');
     expect(store.list(0, 10).entries[0]).to.include({ expiresAt: 1_009_000, cas: 1n });
+    expect(await statusOf('set', { ...set, isNew: true })).to.equal('not-stored');
     expect(await statusOf('set', { ...set, cas: '5' })).to.equal('exists');
     expect(await statusOf('set', { ...set, cas: '1' })).to.equal('stored');
     expect(await statusOf('delete', { key: text('k'), cas: '1' })).to.equal('exists');

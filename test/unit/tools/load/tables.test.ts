@@ -195,6 +195,7 @@ describe('CsvReader', () => {
       [own, 'n,id,body\n-1,a,1\n', 'Line 2, column "n": flags is not a number'],
       [undefined, 'key,value,expiresAt\na,1,soon\n', 'Line 2, column "expiresAt"'],
       [undefined, 'key,value,expiresAt\na,1,2030-01-01T00:00:00\n', 'Line 2, column "expiresAt"'],
+      [undefined, 'key,value,expiresAt\na,1,2030-02-29T00:00Z\n', 'Line 2, column "expiresAt"'],
       [undefined, 'key,value,cas\na,1,99999999999999999999\n', 'Line 2, column "cas"'],
       [undefined, 'key,value,encoding\na,?,base64\n', 'Line 2, column "value": its value is not b'],
       [undefined, 'key,value,encoding\na,b,rot13\n', 'unknown encoding'],
