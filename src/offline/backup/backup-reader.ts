@@ -59,12 +59,14 @@ async function openBackup(
     const message = `The newest backup there is of ${new Date(atMs).toISOString()}`;
     throw new KvError('KV_BAD_OPTION', message, { path: dir });
   }
+  const advice = `kv-backup --to ${dir} --verify reads all of the backup`;
   const all = await openSegments(env, dir, manifest);
   if (moment === undefined) {
     const { live: table, past } = all;
     await closePast(past);
     const nowMs = Math.max(env.clock.wallMs(), atMs);
-    return StoreReader.openFiles(env, dir, { table, seq: manifest.seq, nowMs, largePath });
+    const { seq } = manifest;
+    return StoreReader.openFiles(env, dir, { table, seq, nowMs, largePath, advice });
   }
   const live = all.live.ordered.map((segment) => ({
     segment,
@@ -73,7 +75,7 @@ async function openBackup(
   }));
   const { table, seq } = await pastAt([...live, ...all.past], moment, dir);
   const nowMs = moment.kind === 'time' ? moment.ms : undefined;
-  return StoreReader.openFiles(env, dir, { table, seq, nowMs, largePath });
+  return StoreReader.openFiles(env, dir, { table, seq, nowMs, largePath, advice });
 }
 
 interface OpenSegments {

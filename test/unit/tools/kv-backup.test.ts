@@ -124,7 +124,9 @@ describe('kv-backup and kv-restore', function () {
     flip(path, 3000);
     const target = join(root, 'target');
     expect(await expectRun('kv-backup', ['--to', to, '--verify'], 65)).to.contain(path);
-    expect(await expectRun('kv-restore', [to, '--to', target], 65)).to.contain(path);
+    const refused = await expectRun('kv-restore', [to, '--to', target], 65);
+    expect(refused).to.contain(path).and.to.contain(`kv-backup --to ${to} --verify`);
+    expect(refused).not.to.contain('kv-check');
     expect(readdirSync(root)).not.to.include('target');
     const [manifest = ''] = filesIn('.json');
     flip(join(to, manifest), 30);
