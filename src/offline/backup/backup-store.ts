@@ -22,6 +22,7 @@ import {
   kindOfBackupName,
   newestBackup,
   readBackupManifest,
+  requireFiles,
   type BackupManifest,
   type BackupSegment,
   type PastBackupSegment,
@@ -81,6 +82,8 @@ async function backUpLocked(
   options: BackupOptions,
 ): Promise<BackupReport> {
   const before = await newestBackup(env.fs, target);
+  // The new manifest would name them, too, and would be of no use.
+  if (before !== undefined) await requireFiles(env.fs, target, before);
   const pace = new Pace(env.clock, await options.isServed());
   const pool = new Pool(env, target, before, options.onBytes ?? (() => undefined), pace);
   const manifest = await gather(env, dir, since, before, pool, options, async (cut) => {
