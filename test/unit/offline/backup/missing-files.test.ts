@@ -51,12 +51,6 @@ describe('A backup directory that lacks a file', () => {
     );
   }
 
-  async function expectDamage(work: Promise<unknown>, path: string, what: string): Promise<void> {
-    const error = await work.catch((thrown: unknown) => thrown);
-    expect(error).to.include({ code: 'KV_CORRUPTION', path });
-    expect(String(error)).to.contain(what);
-  }
-
   for (const ending of ['.val', '.seg']) {
     it(`says so for ${ending}, and makes no backup on it`, async () => {
       const path = the(ending);
@@ -86,3 +80,9 @@ describe('A backup directory that lacks a file', () => {
     await expectDamage(openReader(env, to, { kind: 'seq', seq: 1 }), path, 'is missing');
   });
 });
+
+async function expectDamage(work: Promise<unknown>, path: string, what: string): Promise<void> {
+  const error = await work.catch((thrown: unknown) => thrown);
+  expect(error).to.include({ code: 'KV_CORRUPTION', path });
+  expect(String(error)).to.contain(what);
+}
