@@ -8,6 +8,7 @@
 import { join } from 'node:path';
 
 import type { Env, Fs, Lock } from '../../env/env.js';
+import { fullDiskFailure } from '../../env/file-failure.js';
 import { KvError, isKvError, systemCode } from '../../errors.js';
 import { LOCK_NAME } from '../../log/bytes/file-names.js';
 import type { Segment } from '../../log/segments/segment.js';
@@ -69,6 +70,8 @@ export async function backUp(
   const lock = await lockTarget(env.fs, target);
   try {
     return await backUpLocked(env, dir, target, since, options);
+  } catch (error) {
+    throw fullDiskFailure('No backup was made', target, error);
   } finally {
     await lock.release();
   }
