@@ -29,3 +29,8 @@ export function fileFailure(what: string, path: string | undefined, cause: unkno
   const message = `${what}: ${systemReason(cause)}${next === undefined ? '' : `; ${next}`}`;
   return new KvError(kind, message, { ...(path === undefined ? {} : { path }), cause });
 }
+
+/** As fileFailure when the disk is full or the quota used up: the system's error names no file. Others are passed on. */
+export function fullDiskFailure(what: string, path: string, cause: unknown): unknown {
+  return CODES[systemCode(cause) ?? ''] === 'KV_NO_SPACE' ? fileFailure(what, path, cause) : cause;
+}

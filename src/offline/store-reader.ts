@@ -57,17 +57,19 @@ interface ReaderParts {
 interface Source {
   readonly table: SegmentTable;
   readonly scans: Scans;
-  /** Of the past: the last record that counts. */
+  /** Of the past: the last record that counts, and the time, when it was asked for by that. */
   readonly seq?: number;
-  /** Of the past, when it was asked for by the time. */
   readonly nowMs?: number | undefined;
   /** Where the files of large values are, when a missing one is not kept; else they lie in the directory. */
   readonly largePath?: (reference: LargeReference) => string | undefined;
   readonly isHinted: boolean;
+  /** See ReplayOptions. */
+  readonly advice?: string;
 }
 
 /** Files of a store that lie elsewhere than in its directory: those of a backup. */
-type SeparateFiles = Pick<Source, 'table' | 'seq' | 'nowMs'> & Required<Pick<Source, 'largePath'>>;
+type SeparateFiles = Pick<Source, 'table' | 'seq' | 'nowMs' | 'advice'> &
+  Required<Pick<Source, 'largePath'>>;
 
 export interface StoreSizes {
   readonly segments: number;
@@ -139,7 +141,7 @@ export class StoreReader {
   static async #read(
     env: Env,
     dir: string,
-    { table, scans, seq: seqMax, nowMs: momentMs, largePath, isHinted }: Source,
+    { table, scans, seq: seqMax, nowMs: momentMs, largePath, isHinted, advice }: Source,
     verify: (report: ReplayReport) => Promise<void>,
   ): Promise<StoreReader> {
     const seed = hashSeed(env.random.bytes(SEED_BYTES));
@@ -156,6 +158,7 @@ export class StoreReader {
           hints: new HintReader(env.fs, dir, isHinted),
           hashSeed: seed,
           ...(seqMax === undefined ? {} : { seqMax }),
+          ...(advice === undefined ? {} : { advice }),
           onBegin: (records, found) => {
             items.begin(records, found);
           },

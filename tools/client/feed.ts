@@ -58,7 +58,8 @@ export function givenUrl(text: string): string {
 
 /** Asks the server where its HTTP listens. Throws a ToolError when it listens nowhere, or where it cannot be reached. */
 export async function askedUrl(connection: Connection, endpoint: Endpoint): Promise<string> {
-  const { rows } = await connection.request([composeLine(['stats', 'settings'])], 'reply');
+  const { rows, last } = await connection.request([composeLine(['stats', 'settings'])], 'reply');
+  requireLogin(last);
   const told = rows.map((row) => /^STAT kv_http (\S+)$/.exec(row)?.[1]).find(Boolean);
   if (told === undefined) {
     const what = 'The server tells of no change feed: it is not Cairn, or an earlier release';
@@ -79,6 +80,13 @@ export async function askedUrl(connection: Connection, endpoint: Endpoint): Prom
     throw new ToolError(EXIT.unreachable, `${what}: give its --http an address that is reached`);
   }
   return url.origin;
+}
+
+/** Throws a ToolError with 77 when this is the answer of a server that wants a login. */
+export function requireLogin(last: string): void {
+  if (last !== 'CLIENT_ERROR unauthenticated') return;
+  const next = 'give --user and --password-file';
+  throw new ToolError(EXIT.noPermission, `The server wants a login: ${next}`);
 }
 
 /**

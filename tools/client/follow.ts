@@ -17,6 +17,7 @@ import {
   FeedFailure,
   feedLines,
   givenUrl,
+  requireLogin,
   type FeedLine,
   type FeedPlace,
 } from './feed.js';
@@ -132,6 +133,7 @@ async function currentSeq(client: FeedClient, key: string): Promise<number | und
   const connection = await client.connect();
   try {
     const { last } = await connection.request([composeLine(['mg', key, 'c'])], 'reply');
+    requireLogin(last);
     const seq = /^HD c(\d+)/.exec(last)?.[1];
     return seq === undefined ? undefined : Number(seq);
   } finally {

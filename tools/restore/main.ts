@@ -1,6 +1,7 @@
 // kv-restore: a new store from a backup, or from a store's own past, as it was at one moment (docs/tools.md).
 
 import type { Env } from '../../src/env/env.js';
+import { fullDiskFailure } from '../../src/env/file-failure.js';
 import { nodeEnv } from '../../src/env/node-env.js';
 import { EXIT, type ExitCode } from '../../src/exit-codes.js';
 import { openReader } from '../../src/offline/backup/backup-reader.js';
@@ -59,6 +60,8 @@ async function run(
     await writeNewStore(env, target, async (folder) => {
       report = await written(env, reader, folder);
     });
+  } catch (error) {
+    throw fullDiskFailure('Nothing was restored', to, error);
   } finally {
     await reader.close();
   }

@@ -12,9 +12,10 @@ export interface MomentOptions {
 }
 
 const UNIX_SECONDS = /^\d{9,11}(\.\d+)?$/;
+const DAY = /^\d{4}-\d\d-\d\d$/;
 const AGO = /^\d+(\.\d+)?(ms|[smhd])$/i;
 
-/** Unix ms of `2026-11-29T03:00:00Z`, `2026-11-29 03:00` (local time), Unix seconds, or `10m` (ago). */
+/** Unix ms of `2026-11-29T03:00:00Z`, `2026-11-29 03:00` and `2026-11-29` (local time), Unix seconds, or `10m` (ago). */
 function timeOf(text: string): number {
   const ms = readTime(text);
   if (Number.isNaN(ms)) {
@@ -30,6 +31,8 @@ function timeOf(text: string): number {
 function readTime(text: string): number {
   if (UNIX_SECONDS.test(text)) return Math.round(Number(text) * 1000);
   if (AGO.test(text)) return Date.now() - duration(0)(text);
+  // Alone, a day would begin at midnight in Greenwich, unlike one with an hour.
+  if (DAY.test(text)) return Date.parse(`${text} 00:00`);
   return /^\d{4}-\d\d-\d\d/.test(text) ? Date.parse(text) : Number.NaN;
 }
 

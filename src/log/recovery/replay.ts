@@ -204,6 +204,8 @@ export interface ReplayOptions {
   readonly hashSeed: HashSeed;
   /** Records with a higher seq are passed over, and so are hints, which tell of all; nothing may be in `scans` then. */
   readonly seqMax?: number;
+  /** What to do about damage; else it is kv-check's to name it. */
+  readonly advice?: string;
   /** Told before the first record is visited: about how many will be, and how they are hashed. */
   readonly onBegin?: (records: number, seed: HashSeed) => void;
   /** Told after each segment. */
@@ -217,7 +219,7 @@ export async function replay(
   visit: Visit,
   options: ReplayOptions,
 ): Promise<ReplayReport> {
-  const { hints } = options;
+  const { hints, seqMax, advice } = options;
   let lastSeq = 0;
   let timeMs = 0;
   const scanned: Segment[] = [];
@@ -233,7 +235,7 @@ export async function replay(
     const hinted = await hints.load(segment);
     if (segment.sealed && hinted === undefined) scanned.push(segment);
     const replayed =
-      hinted ?? scans.get(segment.last) ?? (await scanSealed(segment, options.seqMax));
+      hinted ?? scans.get(segment.last) ?? (await scanSealed(segment, seqMax, advice));
     // The next hint is read from the disk while this one is taken in.
     hints.begin(segments[index + 1]);
     const { entries, seed } = replayed;
@@ -268,14 +270,18 @@ function expectedRecords(
 }
 
 /** Scans a segment that must be whole; throws KV_CORRUPTION with the place of the first defect. */
-async function scanSealed(segment: Segment, seqMax = Infinity): Promise<ReplayedSegment> {
+async function scanSealed(
+  segment: Segment,
+  seqMax = Infinity,
+  advice = 'kv-check names all that is damaged',
+): Promise<ReplayedSegment> {
   const scanner = new SegmentScanner(segment.file, segment.salt, segment.committedBytes);
   const replayed = await scanAll(scanner, segment.committedBytes, seqMax);
   if (scanner.defect === undefined) return replayed;
   const keys = await staleKeysNote(segment, scanner.defect.offset);
   throw new KvError(
     'KV_CORRUPTION',
-    `A sealed segment is damaged (${scanner.defect.defect})${keys}; kv-check names all that is damaged`,
+    `A sealed segment is damaged (${scanner.defect.defect})${keys}; ${advice}`,
     { path: segment.file.path, offset: scanner.defect.offset },
   );
 }

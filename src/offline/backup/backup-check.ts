@@ -8,6 +8,7 @@ import type { Env, File } from '../../env/env.js';
 import { KvError, systemCode } from '../../errors.js';
 import {
   backupManifestNames,
+  fileMissing,
   filesOf,
   readBackupManifest,
   type Checked,
@@ -80,8 +81,7 @@ async function opened(env: Env, path: string): Promise<File> {
     return await env.fs.open(path, 'read');
   } catch (error) {
     if (systemCode(error) !== 'ENOENT') throw error;
-    const message = 'A file that the manifest of the backup names is missing';
-    throw new KvError('KV_CORRUPTION', message, { path, cause: error });
+    throw fileMissing(path, '', error);
   }
 }
 

@@ -107,6 +107,20 @@ export function filesOf(manifest: BackupManifest): ReadonlyMap<string, Checked> 
   ]);
 }
 
+/** Throws KV_CORRUPTION when a file that it names is not in the directory. */
+export async function requireFiles(fs: Fs, dir: string, manifest: BackupManifest): Promise<void> {
+  const there = new Set(await fs.list(dir));
+  const missing = [...filesOf(manifest).keys()].find((name) => !there.has(name));
+  if (missing === undefined) return;
+  throw fileMissing(join(dir, missing), '; begin a new backup directory');
+}
+
+/** `advice`: what to do about it, with its semicolon. */
+export function fileMissing(path: string, advice = '', cause?: unknown): KvError {
+  const message = `A file that the manifest of the backup names is missing${advice}`;
+  return new KvError('KV_CORRUPTION', message, { path, cause });
+}
+
 /** One line of JSON for the content, one for its checksum, as the MANIFEST of a store. */
 export function composeBackupManifest(manifest: BackupManifest): string {
   const line = JSON.stringify({ format: FORMAT, version: VERSION, ...manifest });

@@ -14,6 +14,7 @@ import { StoreReader } from '../store-reader.js';
 import {
   backupLargeName,
   backupSegmentName,
+  fileMissing,
   newestBackup,
   type BackupManifest,
   type BackupSegment,
@@ -51,20 +52,26 @@ async function openBackup(
 ): Promise<StoreReader> {
   const { large, pastLarge, atMs } = manifest;
   const names = new Set([...large, ...pastLarge].map((each) => backupLargeName(each)));
+  const there = new Set(await env.fs.list(dir));
   const largePath = (reference: LargeReference): string | undefined => {
     const name = backupLargeName(reference);
-    return names.has(name) ? join(dir, name) : undefined;
+    if (!names.has(name)) return undefined;
+    if (!there.has(name)) throw fileMissing(join(dir, name));
+    return join(dir, name);
   };
   if (moment?.kind === 'time' && moment.ms > atMs) {
     const message = `The newest backup there is of ${new Date(atMs).toISOString()}`;
     throw new KvError('KV_BAD_OPTION', message, { path: dir });
   }
-  const all = await openSegments(env, dir, manifest);
+  const advice = `kv-backup --to ${dir} --verify reads all of the backup`;
+  // Damage of what only earlier moments need is no matter to the newest one.
+  const past = moment === undefined ? [] : manifest.past;
+  const all = await openSegments(env, dir, { ...manifest, past });
   if (moment === undefined) {
-    const { live: table, past } = all;
-    await closePast(past);
+    const { live: table } = all;
     const nowMs = Math.max(env.clock.wallMs(), atMs);
-    return StoreReader.openFiles(env, dir, { table, seq: manifest.seq, nowMs, largePath });
+    const { seq } = manifest;
+    return StoreReader.openFiles(env, dir, { table, seq, nowMs, largePath, advice });
   }
   const live = all.live.ordered.map((segment) => ({
     segment,
@@ -73,7 +80,7 @@ async function openBackup(
   }));
   const { table, seq } = await pastAt([...live, ...all.past], moment, dir);
   const nowMs = moment.kind === 'time' ? moment.ms : undefined;
-  return StoreReader.openFiles(env, dir, { table, seq, nowMs, largePath });
+  return StoreReader.openFiles(env, dir, { table, seq, nowMs, largePath, advice });
 }
 
 interface OpenSegments {
@@ -134,7 +141,6 @@ async function opened(env: Env, path: string): Promise<File> {
     return await env.fs.open(path, 'read');
   } catch (error) {
     if (systemCode(error) !== 'ENOENT') throw error;
-    const message = 'A file that the manifest of the backup names is missing';
-    throw new KvError('KV_CORRUPTION', message, { path, cause: error });
+    throw fileMissing(path, '', error);
   }
 }

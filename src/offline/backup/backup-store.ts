@@ -8,6 +8,7 @@
 import { join } from 'node:path';
 
 import type { Env, Fs, Lock } from '../../env/env.js';
+import { fullDiskFailure } from '../../env/file-failure.js';
 import { KvError, isKvError, systemCode } from '../../errors.js';
 import { LOCK_NAME } from '../../log/bytes/file-names.js';
 import type { Segment } from '../../log/segments/segment.js';
@@ -22,6 +23,7 @@ import {
   kindOfBackupName,
   newestBackup,
   readBackupManifest,
+  requireFiles,
   type BackupManifest,
   type BackupSegment,
   type PastBackupSegment,
@@ -68,6 +70,8 @@ export async function backUp(
   const lock = await lockTarget(env.fs, target);
   try {
     return await backUpLocked(env, dir, target, since, options);
+  } catch (error) {
+    throw fullDiskFailure('No backup was made', target, error);
   } finally {
     await lock.release();
   }
@@ -81,6 +85,8 @@ async function backUpLocked(
   options: BackupOptions,
 ): Promise<BackupReport> {
   const before = await newestBackup(env.fs, target);
+  // The new manifest would name them, too, and would be of no use.
+  if (before !== undefined) await requireFiles(env.fs, target, before);
   const pace = new Pace(env.clock, await options.isServed());
   const pool = new Pool(env, target, before, options.onBytes ?? (() => undefined), pace);
   const manifest = await gather(env, dir, since, before, pool, options, async (cut) => {

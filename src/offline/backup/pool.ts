@@ -134,6 +134,7 @@ export class Pool implements BackupSink {
     if (known === undefined) return;
     const file = await this.#fs.open(join(this.#dir, name), 'read');
     try {
+      await requireLength(file, known);
       const count = Math.min(COMPARED_BYTES, known.bytes);
       const at = known.bytes - count;
       const [ours, theirs] = [Buffer.alloc(count), Buffer.alloc(count)];
@@ -263,10 +264,7 @@ export class Pool implements BackupSink {
 async function openForGrowth(fs: Fs, path: string, known: Checked): Promise<File | undefined> {
   const file = await fs.open(path, 'write');
   try {
-    if ((await file.size()) < known.bytes) {
-      const message = `A file of the backup is shorter than its ${known.bytes} bytes`;
-      throw new KvError('KV_CORRUPTION', message, { path, offset: await file.size() });
-    }
+    await requireLength(file, known);
     if ((await file.links()) === 1) return file;
   } catch (error) {
     await file.close();
@@ -274,4 +272,11 @@ async function openForGrowth(fs: Fs, path: string, known: Checked): Promise<File
   }
   await file.close();
   return undefined;
+}
+
+async function requireLength(file: File, { bytes }: Checked): Promise<void> {
+  const offset = await file.size();
+  if (offset >= bytes) return;
+  const message = `A file of the backup is shorter than its ${bytes} bytes; begin a new backup directory`;
+  throw new KvError('KV_CORRUPTION', message, { path: file.path, offset });
 }

@@ -12,11 +12,14 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 
 import { expect } from 'chai';
 
+import type { Lock } from '../../../src/env/env.js';
 import { nodeEnv } from '../../../src/env/node-env.js';
+import { isKvError } from '../../../src/errors.js';
 import type { DurableStore } from '../../../src/store/durable-store.js';
 import { openStore } from '../../../src/store/open-store.js';
 import { ServerProcess } from '../../../tools/torture/server-process.js';
@@ -124,7 +127,9 @@ describe('kv-backup and kv-restore', function () {
     flip(path, 3000);
     const target = join(root, 'target');
     expect(await expectRun('kv-backup', ['--to', to, '--verify'], 65)).to.contain(path);
-    expect(await expectRun('kv-restore', [to, '--to', target], 65)).to.contain(path);
+    const refused = await expectRun('kv-restore', [to, '--to', target], 65);
+    expect(refused).to.contain(path).and.to.contain(`kv-backup --to ${to} --verify`);
+    expect(refused).not.to.contain('kv-check');
     expect(readdirSync(root)).not.to.include('target');
     const [manifest = ''] = filesIn('.json');
     flip(join(to, manifest), 30);
@@ -186,18 +191,26 @@ describe('kv-backup and kv-restore', function () {
   it('--every goes on, tells of a round that fails, and ends by SIGTERM after the one that runs @long', async () => {
     await put(store, 'a', 'one');
     const child = spawn(process.execPath, [KV_BACKUP, dir, '--to', to, '--every', '1s']);
-    let said = '';
-    const saysTwice = new Promise<void>((resolve) => {
-      child.stderr.on('data', (text: Buffer) => {
-        said += text.toString();
-        if ((said.match(/copied/g) ?? []).length >= 2) resolve();
-      });
-    });
-    await saysTwice;
+    const said = new Said(child.stderr);
+    await said.times(/copied/g, 2);
+    const lock = await lockedWhenFree(join(to, 'LOCK'));
+    await said.times(/This round failed, the next one is tried: Another backup/g, 2);
+    await lock.release();
+    await put(store, 'b', 'two');
+    await said.times(/seq 2 of/g, 1);
     child.kill('SIGTERM');
     const [code] = (await once(child, 'close')) as [number | null];
     expect(code).to.equal(0);
     await expectRun('kv-backup', ['--to', to, '--verify'], 0);
+    expect(await valuesIn(to)).to.deep.equal({ a: 'one', b: 'two' });
+  });
+
+  it('--every ends with its code when only a human can mend it @long', async () => {
+    await put(store, 'a', 'one');
+    await expectRun('kv-backup', [dir, '--to', to], 0);
+    writeFileSync(join(to, 'mine'), 'x');
+    const args = [dir, '--to', to, '--every', '1s'];
+    expect(await expectRun('kv-backup', args, 64)).to.contain('something else than backups');
   });
 
   it('has what a server has just acknowledged, and a kill -9 of that server in between is no matter @long', async () => {
@@ -241,6 +254,41 @@ describe('kv-backup and kv-restore', function () {
     expect(await valuesIn(join(root, 'r'))).to.deep.equal(await valuesIn(dir));
   });
 });
+
+/** A round may hold it now. */
+async function lockedWhenFree(path: string): Promise<Lock> {
+  for (;;) {
+    try {
+      return await env.fs.lock(path);
+    } catch (error) {
+      if (!isKvError(error, 'KV_LOCKED')) throw error;
+      await turn();
+    }
+  }
+}
+
+/** What a child has said so far. */
+class Said {
+  #text = '';
+  #look: () => void = () => undefined;
+
+  constructor(output: Readable) {
+    output.on('data', (text: Buffer) => {
+      this.#text += text.toString();
+      this.#look();
+    });
+  }
+
+  /** Resolves when the pattern has come so often. */
+  times(pattern: RegExp, count: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#look = () => {
+        if ((this.#text.match(pattern) ?? []).length >= count) resolve();
+      };
+      this.#look();
+    });
+  }
+}
 
 function flip(path: string, at: number): void {
   const bytes = readFileSync(path);

@@ -203,6 +203,21 @@ describe('kv-client follow and history @long', function () {
     expect(none.stderr).to.contain('was started without --http');
   });
 
+  it('says that the server wants a login, also where the token opens the feed', async () => {
+    const [users, token] = [join(dir, 'users'), join(dir, 'token')];
+    writeFileSync(users, 'u:p\n');
+    writeFileSync(token, '0123456789abcdef\n');
+    await start('-Y', users, '--http-token-file', token);
+    const place = ['--http', String(httpPort), '--http-token-file', token];
+    for (const words of [['follow'], ['history', 'k'], ['history', 'k', ...place]]) {
+      const { code, stderr } = await run(...words);
+      expect([code, stderr], words.join(' ')).to.deep.equal([
+        EXIT.noPermission,
+        'kv-client: The server wants a login: give --user and --password-file\n',
+      ]);
+    }
+  });
+
   it('shows the token of --http-token-file', async () => {
     await start();
     const token = join(dir, 'token');
