@@ -31,7 +31,7 @@ describe('A backup that is cut short', function () {
 
   it('leaves those before it good, at whatever operation the power is lost', async () => {
     let crashes = 0;
-    for (let at = 1, isOver = false; !isOver; at += rounds(5, 97)) {
+    for (let at = 1, isOver = false; !isOver; at += rounds(12, 97)) {
       const life = await lifeWithBackup(11);
       const { sim } = life;
       sim.world.faults = new FaultPlan([{ at, effect: { kind: 'crash', when: 'after' } }]);
@@ -48,7 +48,7 @@ describe('A backup that is cut short', function () {
       await expectGood(life, `operation ${at}, the next`);
       await life.close();
     }
-    expect(crashes).to.be.above(rounds(20, 2));
+    expect(crashes).to.be.above(rounds(8, 2));
   });
 
   it('by a full disk fails with KV_NO_SPACE, and the next one goes on', async () => {
