@@ -18,7 +18,7 @@ import { FeedCopy, type KeptChange } from '../support/feed-copy.js';
 import { cairnLaunch, temporaryFolder } from '../support/servers.js';
 import { runTool } from '../support/tool-run.js';
 
-const LIVES = 4;
+const LIVES = 3;
 const LIFE_MS = 1200;
 const CLIENTS = 4;
 const KEYS = 300;

@@ -10,7 +10,7 @@ import { seeded } from '../../../support/seed.js';
 import { rounds } from '../../../support/tier.js';
 
 const LIVES = rounds(20, 1);
-const STEPS = rounds(160, 80);
+const STEPS = rounds(110, 80);
 const POINTS = rounds(50, 10);
 
 describe('Restore drills', function () {

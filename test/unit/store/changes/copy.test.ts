@@ -155,7 +155,7 @@ describe('A copy of a dump and the feed', () => {
   ] as const) {
     it(`is the store, byte for byte: ${title}`, async function () {
       this.timeout(120_000);
-      const lives = rounds(40, 6);
+      const lives = rounds(25, 6);
       console.log(`      CAIRN_TEST_SEED=${seed}, ${lives} lives`);
       let dumps = 0;
       for (let at = 0; at < lives; at += 1) {
