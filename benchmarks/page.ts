@@ -1,4 +1,4 @@
-// How long the live page's answers hold up the loop of a server with many keys: each kind of answer by itself, beside the same time
+// The live page beside the loop of a server with many keys, and how long its answers hold that up: each kind of answer by itself, beside the same time
 // with nothing to do, because other processes take the processor as well. CPU time leaves out what the server waited for one;
 // collections of garbage count.
 //   node dist/benchmarks/page.js [--keys 1000000] [--seconds 5]

@@ -1,4 +1,4 @@
-// What an embedding program may pass to the library, checked before anything is done with it: a wrong argument is a
+// The arguments that an embedding program passes to the library, checked before anything is done with it: a wrong argument is a
 // TypeError that names it, a wrong option of the store KV_BAD_OPTION (docs/errors.md).
 //
 // Invariants:

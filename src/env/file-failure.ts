@@ -1,4 +1,4 @@
-// What the system's refusal of a file means to who runs a program: what, which path, what to do, and the code that
+// The system's refusal of a file, as it is told to whoever runs a program: what, which path, what to do, and the code that
 // decides how the program ends (docs/errors.md). The one translation, for whoever opens, makes or replaces a file.
 
 import { KvError, systemCode, systemReason, type KvErrorCode } from '../errors.js';

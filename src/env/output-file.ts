@@ -1,4 +1,4 @@
-// Where a user's output goes, and how it takes the place of an older file (docs/tools.md, "Output files"): the one
+// The file or pipe that a user's output goes to, and how it takes the place of an older file (docs/tools.md, "Output files"): the one
 // owner of that for tools, server and library.
 //
 // Invariants:

@@ -111,7 +111,7 @@ function isForeign({ headers, method }: IncomingMessage): boolean {
   if (method === 'POST') return origin !== `http://${host}` && origin !== `https://${host}`;
   const site = headers['sec-fetch-site'];
   const isAsked = site === undefined || site === 'same-origin' || site === 'none';
-  // Who follows a link sees what it leads to. A frame in another page is that page's, which could hold all places by frames.
+  // Whoever follows a link sees what it leads to. A frame in another page is that page's, which could hold all places by frames.
   return !isAsked && headers['sec-fetch-dest'] !== 'document';
 }
 

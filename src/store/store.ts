@@ -313,6 +313,7 @@ export type ChangeType = 'put' | 'delete' | 'touch' | 'flush' | 'delete_prefix';
 /** Valid until the next is asked for. */
 export interface Change {
   readonly type: ChangeType;
+  /** Follow `after` it, and what comes next is what came next. */
   readonly seq: number;
   /** When it was committed: Unix ms on the store's clock. */
   readonly timeMs: number;

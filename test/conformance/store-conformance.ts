@@ -1,4 +1,4 @@
-// What every Store must do, as one suite over an environment: the real disk, the simulated one, memory.
+// The conformance of a Store: all that each must do, as one suite over an environment: the real disk, the simulated one, memory.
 // A promise of src/store/store.ts that no test here could break is missing from it.
 
 import { arithmeticGroup } from './arithmetic-group.js';

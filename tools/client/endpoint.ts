@@ -1,4 +1,4 @@
-// Where the server is: `11211`, `host:port`, `[::1]:11211`, the path of a unix socket, or any of them behind
+// The place of the server: `11211`, `host:port`, `[::1]:11211`, the path of a unix socket, or any of them behind
 // `memcached://`. Pure.
 
 import { isServiceAddress } from '../../src/config/addresses.js';

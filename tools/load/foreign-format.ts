@@ -1,4 +1,4 @@
-// What people give to kv-load besides dumps, told by its first bytes: a table is read; any other file is named, with the
+// Formats besides dumps that people give to kv-load, told by their first bytes: a table is read; any other file is named, with the
 // way to make a dump of it, instead of being a line that is not JSON. Pure.
 
 const GZIP = Buffer.from([0x1f, 0x8b]);

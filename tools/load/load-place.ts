@@ -1,4 +1,4 @@
-// What the first word of kv-load names: a server, a store, or a directory that is to become one.
+// The place that the first word of kv-load names: a server, a store, or a directory that is to become one.
 //
 // Invariant: nothing is made here, and no directory becomes a store without `--create`: a host name or a wrong
 // path would else become an empty store that nobody looks for.

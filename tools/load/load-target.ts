@@ -1,4 +1,4 @@
-// Where kv-load puts entries: a data directory or a running server.
+// The targets that kv-load puts entries into: a data directory or a running server.
 
 import type { SnapshotEntry } from '../../src/store/snapshot-file/entry-fields.js';
 

@@ -1,7 +1,7 @@
 // The live part of the page: a sample each second for all who watch, and the picture of the log when it changes.
 //
 // Invariants:
-// - Nothing is sampled while nobody watches. What was sampled before is kept, bounded, for who comes back.
+// - Nothing is sampled while nobody watches. What was sampled before is kept, bounded, for whoever comes back.
 // - Whoever reads slowly misses samples: no more than one piece waits for anybody (stream.ts).
 
 import type { Clock, Timer } from '../../env/env.js';

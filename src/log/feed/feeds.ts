@@ -19,7 +19,7 @@ const WAKE_PAUSE_MS = 5;
 
 export class Feeds {
   readonly pace: FeedPace;
-  /** How often there was news: who has seen the same number has missed none. */
+  /** How often there was news: whoever has seen the same number has missed none. */
   moves = 0;
   isClosed = false;
   readonly #log: FeedLog;

@@ -1,4 +1,4 @@
-// What the main thread and the background worker say to each other. Buffers are transferred, not copied.
+// The messages between the main thread and the background worker. Buffers are transferred, not copied.
 
 import type { HashSeed } from '../../log/bytes/key-hash.js';
 import type { LargeReference } from '../../log/segments/large-value-file.js';

@@ -1,4 +1,4 @@
-// Whether an item that the keydir holds lives: expired or flushed ones are still there until somebody clears them
+// The life of an item that the keydir holds, or its end: expired or flushed ones are still there until somebody clears them
 // away. Questions alone: nothing here changes anything.
 //
 // Invariant: an item that has expired or was flushed is never found.

@@ -1,4 +1,4 @@
-// What compaction does with each record of a run: the rules that keep the deleted deleted, the expired
+// The judge of compaction, which says what becomes of each record of a run: the rules that keep the deleted deleted, the expired
 // expired, and the unsynced undone (docs/recovery.md, "Compaction").
 //
 // A record may go when a durable record in a later place says more about its key, or when it is dead and
