@@ -365,7 +365,7 @@ function marksGroup(subject: () => Subject): void {
       expect(await s.get('k')).to.include({ fetched: false });
       expect(await s.get('k')).to.include({ fetched: true });
       await s.set('k', 'y');
-      s.touch('k', 0);
+      await s.touch('k', 0);
       expect(await s.get('k'), 'touched').to.include({ fetched: true });
     });
   });
