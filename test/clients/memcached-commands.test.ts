@@ -2,7 +2,7 @@
 // stands, but for the port, the user's name and where the pid file goes, which are the test machine's.
 
 import { once } from 'node:events';
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, statSync } from 'node:fs';
 import { lookup } from 'node:dns/promises';
 import net from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
@@ -13,6 +13,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { expect } from 'chai';
 
 import { EXIT } from '../../src/exit-codes.js';
+import { removeFolderInUse } from '../support/folder-in-use.js';
 import { TestClient } from '../support/test-server.js';
 
 const PROGRAM = fileURLToPath(new URL('../../tools/kv-server.js', import.meta.url));
@@ -117,7 +118,7 @@ describe("Command lines of memcached's packages @long", () => {
     }
     if (daemonPid !== 0) process.kill(daemonPid, 'SIGTERM');
     // A daemon may still be ending.
-    rmSync(root, { recursive: true, force: true, maxRetries: 20, retryDelay: 20 });
+    removeFolderInUse(root);
   });
 
   /** Starts it with the working directory of a service, until it listens; a daemon's pid is in `daemonPid`. */
