@@ -22,6 +22,12 @@ describe('allParts()', () => {
   });
 });
 
+async function reportOf(...parts: string[][]): Promise<PartReport & { printed: string }> {
+  let printed = '';
+  const report = await runParts(parts, ['--retries', '1'], (text) => (printed += text));
+  return { ...report, printed };
+}
+
 describe('runParts() @long', function () {
   this.timeout(60_000);
   let dir = '';
@@ -33,12 +39,6 @@ describe('runParts() @long', function () {
     const path = join(dir, `${name}.cjs`);
     writeFileSync(path, text);
     return path;
-  }
-
-  async function reportOf(...parts: string[][]): Promise<PartReport & { printed: string }> {
-    let printed = '';
-    const report = await runParts(parts, ['--retries', '1'], (text) => (printed += text));
-    return { ...report, printed };
   }
 
   it('sums what passed, failed, was skipped and tried twice, and prints all of it', async () => {
