@@ -14,6 +14,7 @@ import { expect } from 'chai';
 
 import { EXIT } from '../../src/exit-codes.js';
 import { removeFolderInUse } from '../support/folder-in-use.js';
+import { freePort } from '../support/free-port.js';
 import { TestClient } from '../support/test-server.js';
 
 const PROGRAM = fileURLToPath(new URL('../../tools/kv-server.js', import.meta.url));
@@ -65,15 +66,6 @@ const COMMANDS: readonly (readonly [string, string])[] = [
   ['old tuning', '-p 11211 -f 1.05 -n 64 -L -C -B auto -b 1024 -R 20 -D : -a 0700'],
   ['extstore', '-p 11211 -m 64 -o ext_path=/data/extstore:1G,ext_wbuf_size=4,ext_threads=1'],
 ];
-
-async function freePort(): Promise<number> {
-  const server = net.createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as net.AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
 
 async function hasIpv6(): Promise<boolean> {
   const server = net.createServer();
