@@ -127,6 +127,8 @@ const STORE: readonly Room[] = [
 ];
 
 const HOUSE: readonly Room[] = [
+  // The store over engines that others keep: etcd, Redis.
+  { name: 'cluster', places: ['cluster/'], may: names('env durability interface') },
   {
     name: 'offline',
     places: ['offline/'],
