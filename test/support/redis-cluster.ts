@@ -69,7 +69,9 @@ export class RedisNode {
     const { program, nodeTimeoutMs = 2000, settings = [] } = this.#options;
     const base = ['--port', String(this.port), '--bind', '127.0.0.1', '--dir', this.#dir];
     const log = ['--appendonly', 'yes', '--appendfsync', 'always', '--save', ''];
-    const cluster = ['--cluster-enabled', 'yes', '--cluster-port', String(this.busPort)];
+    // A shard that is down takes none of the others with it.
+    const coverage = ['--cluster-require-full-coverage', 'no'];
+    const cluster = ['--cluster-enabled', 'yes', '--cluster-port', String(this.busPort), ...coverage];
     // A replica that is far behind would otherwise wait five seconds for others before it is sent anything.
     const times = [
       ...['--cluster-node-timeout', String(nodeTimeoutMs), '--repl-diskless-sync-delay', '0'],
