@@ -77,6 +77,7 @@ const STORE: readonly Room[] = [
       'store/counters.ts',
       'store/expiry.ts',
       'store/measures.ts',
+      'store/operations/decimal.ts',
       'store/own-lookup.ts',
     ],
     may: names('env durability'),
