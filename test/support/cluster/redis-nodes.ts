@@ -17,10 +17,8 @@ export interface RedisSetup {
   readonly masters?: number;
   /** Of each master (default: 1). */
   readonly replicas?: number;
-  /** Node i runs in the i-th place, round and round: the masters first, then the replicas (default: the loopback). */
-  readonly places?: readonly Place[];
-  /** Where replica r of master m runs, instead. */
-  readonly replicaPlace?: (master: number, replica: number) => Place;
+  /** Where a master runs, or a replica of it; both are counted from 0 (default: the loopback). */
+  readonly placeOf?: (master: number, replica: number | undefined) => Place;
   /** A node that does not answer for so long counts as failed. */
   readonly nodeTimeoutMs?: number;
   /** More flags of each node. */
@@ -72,19 +70,18 @@ async function membersOf(setup: RedisSetup): Promise<Member[]> {
   const masters = setup.masters ?? 3;
   const replicas = setup.replicas ?? 1;
   const count = masters * (1 + replicas);
-  const places = setup.places ?? [LOOPBACK];
   const ports = await freePorts(2 * count);
   return Array.from({ length: count }, (_, at) => {
-    const master = at < masters ? undefined : at % masters;
-    const replica = Math.floor(at / masters);
-    const round = places[at % places.length]!;
+    const number = at % masters;
+    const isMaster = at < masters;
+    const replica = isMaster ? undefined : Math.floor(at / masters) - 1;
     return {
       id: (at + 1).toString(16).padStart(40, 'c'),
-      name: master === undefined ? `redis-${at + 1}` : `redis-${master + 1}-replica-${replica}`,
-      place: master === undefined ? round : (setup.replicaPlace?.(master, replica - 1) ?? round),
+      name: `redis-${number + 1}${replica === undefined ? '' : `-replica-${replica + 1}`}`,
+      place: setup.placeOf?.(number, replica) ?? LOOPBACK,
       port: ports[2 * at]!,
       busPort: ports[2 * at + 1]!,
-      master,
+      master: isMaster ? undefined : number,
     };
   });
 }
