@@ -45,10 +45,10 @@ describe('runDrill()', () => {
   });
 
   it('finds an acknowledged key that is gone', () =>
-    expectFinding(/1 acknowledged and gone: \{drill-w0\}:0/, 'delete {drill-w0}:0\r\n'));
+    expectFinding(/1 acknowledged and gone: \{w0\}:drill:0/, 'delete {w0}:drill:0\r\n'));
 
   it('finds a key with a value that nobody stored', () =>
-    expectFinding(/1 invented: \{drill-w1\}:1 is x/, 'set {drill-w1}:1 0 0 1\r\nx\r\n'));
+    expectFinding(/1 invented: \{w1\}:drill:1 is x/, 'set {w1}:drill:1 0 0 1\r\nx\r\n'));
 
   it('finds a register that was changed by nobody', () => {
     // One alone may be overwritten before anybody looks.

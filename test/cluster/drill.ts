@@ -17,7 +17,7 @@ export interface Drill {
   /** Where the servers listen: ports, or paths of sockets. */
   readonly places: readonly (number | string)[];
   readonly seed: number;
-  /** Hash tags of the writers of unique keys, besides the name: one for each shard at least. */
+  /** Hash tags of the writers of unique keys, all different. Writer i asks server i, counted round. */
   readonly tags: readonly string[];
   /** Writes that each writer has acknowledged before the fault, during it and after it. */
   readonly writes: number;
@@ -25,6 +25,8 @@ export interface Drill {
   strike(): Promise<void>;
   /** Which writers go on while the fault lasts, by tag (default: all). */
   readonly goOn?: readonly string[];
+  /** The fault lasts until the clients were told so many errors (default: 0). */
+  readonly errors?: number;
   /** Settles when everything is as it was before. */
   heal(): Promise<void>;
 }
@@ -58,7 +60,7 @@ export async function runDrill(drill: Drill): Promise<DrillReport> {
     return made;
   };
   const random = new SeededRandom(drill.seed);
-  const writers = drill.tags.map((tag) => new UniqueKeys(`${drill.name}-${tag}`));
+  const writers = drill.tags.map((tag) => new UniqueKeys(tag, drill.name));
   const registers = new Registers(`${drill.name}-r`);
   const shared = new SharedKeys(`${drill.name}-s`);
   await shared.create(session(0));
@@ -77,8 +79,9 @@ export async function runDrill(drill: Drill): Promise<DrillReport> {
   // It is awaited at the end; what it says before that is thrown by the step that it breaks.
   broken.catch(() => undefined);
   try {
-    const go = async (who: readonly UniqueKeys[], when: string): Promise<void> => {
-      const more = Promise.all(who.map((writer) => writer.more(drill.writes)));
+    const go = async (who: readonly UniqueKeys[], when: string, errors = 0): Promise<void> => {
+      const writes = who.map((writer) => writer.more(drill.writes));
+      const more = Promise.all([...writes, experience.moreErrors(errors)]);
       const late = (): Error =>
         new Error(`${drill.name}: writes do not go on ${when}: ${describeErrors(experience)}`);
       await withinTime(PATIENCE_MS, Promise.race([more, broken]), late);
@@ -87,8 +90,9 @@ export async function runDrill(drill: Drill): Promise<DrillReport> {
     await drill.strike();
     const { goOn } = drill;
     await go(
-      writers.filter((_, at) => goOn?.includes(drill.tags[at]!) ?? true),
+      writers.filter(({ tag }) => goOn?.includes(tag) ?? true),
       'during the fault',
+      drill.errors,
     );
     await drill.heal();
     await go(writers, 'after the fault');
@@ -142,19 +146,24 @@ function describeErrors({ errors }: Experience): string {
   return [...errors].map(([error, count]) => `${count} × ${error}`).join(', ') || 'no errors';
 }
 
-/** The report in a line, for the table of docs/reliability.md. */
-export function drillFigure({
-  unique,
-  registers,
-  experience,
-  longestSilenceMs,
-}: DrillReport): string {
-  const errors = describeErrors(experience);
+/** Drills of one kind in a line, for the table of docs/reliability.md: sums, and the worst of the times. */
+export function drillFigure(reports: readonly DrillReport[]): string {
+  const sum = (pick: (report: DrillReport) => number): string =>
+    reports.reduce((total, report) => total + pick(report), 0).toLocaleString('en');
+  const longest = (pick: (report: DrillReport) => number): string =>
+    `${(Math.max(...reports.map(pick)) / 1000).toFixed(1)} s`;
+  const { acknowledged, lost, refused, unknown, happened } = {
+    acknowledged: sum(({ unique }) => unique.acknowledged),
+    lost: sum(({ unique }) => unique.lost.length),
+    refused: sum(({ experience }) => experience.refused),
+    unknown: sum(({ unique }) => unique.unknown),
+    happened: sum(({ unique }) => unique.happened),
+  };
   return (
-    `${unique.acknowledged} writes acknowledged, ${unique.lost.length} lost; ` +
-    `${unique.unknown} unknown, ${unique.happened} of them there; ` +
-    `${registers.operations} operations of ${registers.keys} histories; ` +
-    `longest silence ${(longestSilenceMs / 1000).toFixed(1)} s, ` +
-    `slowest answer ${(experience.slowestMs / 1000).toFixed(1)} s; ${errors}`
+    `${acknowledged} writes acknowledged, ${lost} lost, ${refused} requests refused, ` +
+    `${unknown} unknown and ${happened} of these stored, ` +
+    `${sum(({ registers }) => registers.keys)} histories in order, ` +
+    `longest silence ${longest(({ longestSilenceMs }) => longestSilenceMs)}, ` +
+    `slowest answer ${longest(({ experience }) => experience.slowestMs)}`
   );
 }

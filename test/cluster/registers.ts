@@ -20,8 +20,9 @@ interface Token {
   readonly cas: string;
 }
 
-/** A history that is longer is searched for too long. */
+/** A history with more of either takes too long to search. */
 const OPERATIONS_A_KEY = 150;
+const UNKNOWN_A_KEY = 6;
 const KEYS = 3;
 const KINDS = [
   ...(['get', 'get', 'get', 'set', 'set', 'cas', 'cas'] as const),
@@ -125,7 +126,9 @@ export class Registers {
       history.push({ input, output: undefined, callMs, returnMs: Infinity });
     }
     const at = this.#open.indexOf(key);
-    if (history.length < OPERATIONS_A_KEY || at < 0) return;
+    const unknown = history.filter(({ output }) => output === undefined).length;
+    const isUsedUp = history.length >= OPERATIONS_A_KEY || unknown >= UNKNOWN_A_KEY;
+    if (!isUsedUp || at < 0) return;
     this.#open.splice(at, 1);
     this.#makeKey();
   }

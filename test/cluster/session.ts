@@ -23,9 +23,19 @@ export class Experience {
   readonly hangs: string[] = [];
   /** How often each error came. */
   readonly errors = new Map<string, number>();
+  #wake: () => void = () => undefined;
+
+  /** Resolves when the clients were told so many more errors. */
+  async moreErrors(count: number): Promise<void> {
+    const until = this.refused + this.unknown + count;
+    while (this.refused + this.unknown < until) {
+      await new Promise<void>((resolve) => (this.#wake = resolve));
+    }
+  }
 
   note(answer: Answer, tookMs: number): void {
     this[answer.kind] += 1;
+    if (answer.kind !== 'answered') this.#wake();
     this.slowestMs = Math.max(this.slowestMs, tookMs);
     if (answer.kind === 'refused') this.noteError(answer.reply);
   }
@@ -38,6 +48,8 @@ export class Experience {
 /** The server answers within 5 s, if only by an error; a machine with other work gets twice that. */
 const HANG_MS = 10_000;
 const RETRY_MS = 50;
+/** A client that was told of an error asks again a little later. */
+const BACK_OFF_MS = 100;
 const OUTCOME_UNKNOWN = 'SERVER_ERROR outcome unknown';
 
 export class Session {
@@ -85,6 +97,7 @@ export class Session {
     }
     if (answer.kind === 'unknown') this.#experience.noteError('unknown outcome');
     this.#experience.note(answer, performance.now() - startedMs);
+    if (answer.kind !== 'answered') await setTimeout(BACK_OFF_MS);
     return answer;
   }
 

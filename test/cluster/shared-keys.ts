@@ -77,8 +77,14 @@ export class SharedKeys {
     return wrong;
   }
 
-  get acknowledged(): number {
-    return this.#incremented.acknowledged + this.#swapped.acknowledged + this.#appended.size;
+  /** Of each kind, those that were acknowledged. */
+  get counts(): Readonly<Record<'incremented' | 'appended' | 'swapped', number>> {
+    const appended = [...this.#appended.values()].filter((known) => known === 'acknowledged');
+    return {
+      incremented: this.#incremented.acknowledged,
+      appended: appended.length,
+      swapped: this.#swapped.acknowledged,
+    };
   }
 
   /** Adds one by gets and cas; when another was quicker, it is not done. */

@@ -9,11 +9,11 @@ const REFUSED: Answer = { kind: 'refused', reply: 'SERVER_ERROR busy' };
 
 /** A server that shows a write before it answers it, then answers so, and holds what it is told to hold in the end. */
 async function judgeSeen(answer: Answer, isThere: boolean): Promise<string[]> {
-  const keys = new UniqueKeys('w');
+  const keys = new UniqueKeys('w', 'test');
   const stop = new AbortController();
   let stored = '';
   let answered: (answer: Answer) => void = () => undefined;
-  const shown = (): string => `VALUE {w}:0 0 100\r\n${stored}\r\nEND`;
+  const shown = (): string => `VALUE {w}:test:0 0 100\r\n${stored}\r\nEND`;
   const writing = keys.write(
     {
       line: (request) => {
@@ -50,15 +50,17 @@ describe('UniqueKeys', () => {
   });
 
   it('finds a write that was seen and is gone', async () => {
-    expect(await judgeSeen({ kind: 'unknown' }, false)).to.deep.equal(['{w}:0 seen']);
+    expect(await judgeSeen({ kind: 'unknown' }, false)).to.deep.equal(['{w}:test:0 seen']);
   });
 
   it('finds a write that was acknowledged and is gone', async () => {
-    expect(await judgeSeen({ kind: 'answered', reply: 'STORED' }, false)).to.deep.equal(['{w}:0']);
+    expect(await judgeSeen({ kind: 'answered', reply: 'STORED' }, false)).to.deep.equal([
+      '{w}:test:0',
+    ]);
   });
 
   it('finds a write that was refused and is there', async () => {
-    const found = ['{w}:0 was seen and refused', '{w}:0 was refused'];
+    const found = ['{w}:test:0 was seen and refused', '{w}:test:0 was refused'];
     expect(await judgeSeen(REFUSED, true)).to.deep.equal(found);
   });
 });

@@ -25,9 +25,10 @@ export interface UniqueFindings {
 
 const READ_KEYS = 100;
 
-/** One writer's keys. They have the writer's name as their hash tag: all of them lie in one shard. */
+/** One writer's keys: `{tag}:name:number`. With the same hash tag, all of them lie in one shard. */
 export class UniqueKeys {
-  readonly name: string;
+  readonly tag: string;
+  readonly #name: string;
   readonly #known = new Map<string, Known>();
   readonly #seenAndRefused: string[] = [];
   #sent = 0;
@@ -37,9 +38,10 @@ export class UniqueKeys {
   #longestSilenceMs = 0;
   #wake: () => void = () => undefined;
 
-  /** `name` must be unique in the cluster. */
-  constructor(name: string) {
-    this.name = name;
+  /** The two together must be unique in the cluster. */
+  constructor(tag: string, name: string) {
+    this.tag = tag;
+    this.#name = name;
   }
 
   get acknowledged(): number {
@@ -91,7 +93,7 @@ export class UniqueKeys {
     for (let at = 0; at < keys.length; at += READ_KEYS) {
       const asked = keys.slice(at, at + READ_KEYS);
       const answer = await session.list(`get ${asked.join(' ')}\r\n`);
-      if (answer.kind !== 'answered') throw new Error(`${this.name}: ${JSON.stringify(answer)}`);
+      if (answer.kind !== 'answered') throw new Error(`${asked[0]}: ${JSON.stringify(answer)}`);
       const values = valuesIn(answer.reply);
       for (const key of asked) {
         const found = values.get(key) ?? MISSING;
@@ -115,7 +117,7 @@ export class UniqueKeys {
   }
 
   #key(number: number): string {
-    return `{${this.name}}:${number}`;
+    return `{${this.tag}}:${this.#name}:${number}`;
   }
 
   async #store(session: Asked): Promise<void> {

@@ -114,6 +114,8 @@ function redisNode(setup: RedisSetup, member: Member, dir: string): ClusterNode 
     'no-appendfsync-on-rewrite': 'no',
     'cluster-enabled': 'yes',
     'cluster-port': String(member.busPort),
+    // A shard without a master shall stop alone.
+    'cluster-require-full-coverage': 'no',
     'cluster-node-timeout': String(setup.nodeTimeoutMs ?? NODE_TIMEOUT_MS),
     // A replica shall be one at once, not after the five seconds in which others might come too.
     'repl-diskless-sync-delay': '0',
