@@ -6,9 +6,36 @@ import { expect } from 'chai';
 
 import type * as S from '../../src/store/store.js';
 
+/** What a store may leave out. A case that is about it says what the store does instead. */
+export interface Offers {
+  /** `fetched` and `idleSeconds` of an item: a read is noted. Else false and 0. */
+  readonly uses: boolean;
+  /** Values over 1 MiB, by openLargeValue(). Else a put of one is `too-large`. */
+  readonly largeValues: boolean;
+  /** A flush for a later time. Else `not-offered`. */
+  readonly delayedFlush: boolean;
+  /** An answer may come before it is durable and say so by `after`. Else `after` is 0. */
+  readonly answersEarly: boolean;
+  /** compact() and snapshot(). Else they reject with KV_BAD_OPTION. */
+  readonly files: boolean;
+  /** stats() counts the items exactly and at once. */
+  readonly exactCount: boolean;
+}
+
+const ALL: Offers = {
+  uses: true,
+  largeValues: true,
+  delayedFlush: true,
+  answersEarly: true,
+  files: true,
+  exactCount: true,
+};
+
 /** One open store in its environment; `store` is another one after reopen(). */
 export interface StoreFixture {
   readonly store: S.Store;
+  /** Absent: all. */
+  readonly offers?: Partial<Offers>;
   /** Awaits; a simulated environment makes its time pass meanwhile. */
   wait<T>(promise: S.Maybe<T>): Promise<T>;
   /** Lets `delayMs` pass on the store's clock. */
@@ -42,6 +69,10 @@ export class Subject {
 
   get store(): S.Store {
     return this.fixture.store;
+  }
+
+  get offers(): Offers {
+    return { ...ALL, ...this.fixture.offers };
   }
 
   wait<T>(promise: S.Maybe<T>): Promise<T> {

@@ -77,6 +77,7 @@ const STORE: readonly Room[] = [
       'store/counters.ts',
       'store/expiry.ts',
       'store/measures.ts',
+      'store/operations/decimal.ts',
       'store/own-lookup.ts',
     ],
     may: names('env durability'),
@@ -127,6 +128,8 @@ const STORE: readonly Room[] = [
 ];
 
 const HOUSE: readonly Room[] = [
+  // The store over engines that others keep: etcd, Redis.
+  { name: 'cluster', places: ['cluster/'], may: names('env durability interface') },
   {
     name: 'offline',
     places: ['offline/'],

@@ -1,0 +1,161 @@
+// Batches for an engine over the network: what is asked for gathers while a batch or two are out, and goes with the next
+// (docs/decisions.md, "Over a cluster"). It knows nothing of what the jobs are; etcd and Redis share it.
+//
+// Invariants:
+// - Jobs leave in the order in which they came, each once. Whoever wants a job tried again adds it again.
+// - The queue is bounded in jobs and in bytes; above that a job is not taken, and its adder answers at once.
+// - No job waits in the queue beyond its deadline: it is told by `expire`, and was never sent.
+// - A lane has one batch out at a time. `send` must settle all jobs of its batch and may not reject.
+
+import { assert } from '../assert.js';
+import type { Clock, Timer } from '../env/env.js';
+import { Histogram, SECONDS_BOUNDS } from '../histogram.js';
+
+export interface Job {
+  /** Of the request. */
+  readonly bytes: number;
+  /** On the monotonic clock. */
+  readonly deadlineMs: number;
+  /** It was not sent before its deadline, or before the batcher was closed. */
+  expire(): void;
+}
+
+export interface BatchLimits {
+  /** Of one batch; a single job may have more bytes. */
+  readonly jobsMax: number;
+  readonly bytesMax: number;
+  /** Batches that are out at a time. */
+  readonly lanes: number;
+  readonly queuedJobsMax: number;
+  readonly queuedBytesMax: number;
+}
+
+/** Gone from the front of the queue before its array is cut. */
+const CUT_JOBS = 1024;
+
+export class Batcher<J extends Job> {
+  /** Seconds from sending a batch to its end. */
+  readonly latency = new Histogram(SECONDS_BOUNDS);
+  readonly #clock: Clock;
+  readonly #limits: BatchLimits;
+  readonly #send: (jobs: J[], lane: number) => Promise<void>;
+  readonly #busy: boolean[];
+  #queue: J[] = [];
+  #head = 0;
+  #queuedBytes = 0;
+  #isDeferred = false;
+  #timer: Timer | undefined;
+  #isClosed = false;
+  #whenIdle: (() => void) | undefined;
+  batches = 0;
+  jobs = 0;
+
+  constructor(
+    clock: Clock,
+    limits: BatchLimits,
+    send: (jobs: J[], lane: number) => Promise<void>,
+  ) {
+    this.#clock = clock;
+    this.#limits = limits;
+    this.#send = send;
+    this.#busy = Array.from({ length: limits.lanes }, () => false);
+  }
+
+  /** Jobs that wait to be sent. */
+  get queued(): number {
+    return this.#queue.length - this.#head;
+  }
+
+  /** False: the queue is full, or closed; the job was not taken. */
+  add(job: J): boolean {
+    const { queuedJobsMax, queuedBytesMax } = this.#limits;
+    if (this.#isClosed || this.queued >= queuedJobsMax) return false;
+    if (this.#queuedBytes + job.bytes > queuedBytesMax && this.queued > 0) return false;
+    this.#queue.push(job);
+    this.#queuedBytes += job.bytes;
+    // What else this turn asks for goes along.
+    if (!this.#isDeferred && this.#busy.includes(false)) {
+      this.#isDeferred = true;
+      this.#clock.defer(() => {
+        this.#isDeferred = false;
+        this.#pump();
+      });
+    }
+    this.#watch();
+    return true;
+  }
+
+  /** Expires what waits, takes no more, and resolves when no batch is out. */
+  close(): Promise<void> {
+    this.#isClosed = true;
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    for (const job of this.#take(Infinity, Infinity)) job.expire();
+    if (!this.#busy.includes(true)) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#whenIdle = resolve;
+    });
+  }
+
+  #pump(): void {
+    const { jobsMax, bytesMax } = this.#limits;
+    for (let lane = 0; lane < this.#busy.length && this.queued > 0; lane += 1) {
+      if (this.#busy[lane] === true) continue;
+      this.#expireLate();
+      const jobs = this.#take(jobsMax, bytesMax);
+      if (jobs.length > 0) this.#sendBatch(jobs, lane);
+    }
+  }
+
+  #sendBatch(jobs: J[], lane: number): void {
+    const startMs = this.#clock.monotonicMs();
+    this.#busy[lane] = true;
+    this.batches += 1;
+    this.jobs += jobs.length;
+    const done = (): void => {
+      this.#busy[lane] = false;
+      this.latency.observe((this.#clock.monotonicMs() - startMs) / 1000);
+      this.#pump();
+      if (!this.#busy.includes(true)) this.#whenIdle?.();
+    };
+    this.#send(jobs, lane).then(done, (error: unknown) => {
+      assert(false, `A batch tells its failures to its jobs: ${String(error)}`);
+    });
+  }
+
+  #take(jobsMax: number, bytesMax: number): J[] {
+    const jobs: J[] = [];
+    let bytes = 0;
+    while (jobs.length < jobsMax && this.#head < this.#queue.length) {
+      const job = this.#queue[this.#head]!;
+      if (jobs.length > 0 && bytes + job.bytes > bytesMax) break;
+      jobs.push(job);
+      bytes += job.bytes;
+      this.#head += 1;
+    }
+    this.#queuedBytes -= bytes;
+    if (this.#head === this.#queue.length || this.#head >= CUT_JOBS) {
+      this.#queue = this.#queue.slice(this.#head);
+      this.#head = 0;
+    }
+    return jobs;
+  }
+
+  #expireLate(): void {
+    const nowMs = this.#clock.monotonicMs();
+    while (this.queued > 0 && this.#queue[this.#head]!.deadlineMs <= nowMs) {
+      for (const job of this.#take(1, Infinity)) job.expire();
+    }
+  }
+
+  /** While anything waits, the first one's deadline is watched. */
+  #watch(): void {
+    if (this.#timer !== undefined || this.queued === 0) return;
+    const waitMs = this.#queue[this.#head]!.deadlineMs - this.#clock.monotonicMs();
+    this.#timer = this.#clock.setTimer(Math.max(1, Math.ceil(waitMs)), () => {
+      this.#timer = undefined;
+      this.#expireLate();
+      this.#watch();
+    });
+  }
+}

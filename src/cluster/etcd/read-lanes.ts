@@ -1,0 +1,73 @@
+// Batches of reads: the ranges of many keys and the flush records in one read-only transaction. etcd answers it at one
+// revision that is not older than the call (linearizable), without a word in its log.
+//
+// Invariant: a read changes nothing, so that it may be asked again until its deadline.
+
+import type { Clock } from '../../env/env.js';
+import type { Job } from '../batcher.js';
+import type { EtcdClient } from './client.js';
+import { EtcdFailure } from './failure.js';
+import type { RequestOp } from './messages.js';
+import type { Places } from './places.js';
+import { Retries } from './retries.js';
+import type { Seen } from './write-lanes.js';
+
+export interface ReadJob extends Job {
+  /** The key in etcd. */
+  readonly key: Buffer;
+  /** It is being asked for now: what is called from now on may not share the answer. */
+  begun(): void;
+  found(seen: Seen): void;
+  failed(failure: 'closed'): void;
+}
+
+export class ReadLanes {
+  readonly #client: EtcdClient;
+  readonly #clock: Clock;
+  readonly #places: Places;
+  /** Of an item as it is stored, about; for how many go into one answer. */
+  averageBytes = 1024;
+
+  constructor(client: EtcdClient, clock: Clock, places: Places) {
+    this.#client = client;
+    this.#clock = clock;
+    this.#places = places;
+  }
+
+  /** Settles every job. Never rejects. */
+  async send(jobs: readonly ReadJob[]): Promise<void> {
+    const ranges: RequestOp[] = [{ request_range: this.#places.flushes }];
+    let deadlineMs = Infinity;
+    for (const job of jobs) {
+      job.begun();
+      ranges.push({ request_range: { key: job.key } });
+      deadlineMs = Math.min(deadlineMs, job.deadlineMs);
+    }
+    const request = { compare: [], success: ranges, failure: [] };
+    const retries = new Retries(this.#client, this.#clock, deadlineMs);
+    while (retries.leftMs > 0) {
+      try {
+        const { header, responses } = await this.#client.txn(request, retries.limitMs);
+        const flushes = responses[0]?.response_range?.kvs ?? [];
+        const revision = header?.revision ?? 0;
+        for (let at = 0; at < jobs.length; at += 1) {
+          const item = responses[at + 1]?.response_range?.kvs[0];
+          if (item !== undefined) this.#measure(item.value.length);
+          jobs[at]!.found({ item, flushes, revision });
+        }
+        return;
+      } catch (error) {
+        if (!(error instanceof EtcdFailure)) throw error;
+        if (error.kind === 'refused') break;
+        await retries.pause();
+      }
+    }
+    for (const job of jobs) job.failed('closed');
+  }
+
+  #measure(bytes: number): void {
+    // Grows at once, shrinks slowly.
+    const average = this.averageBytes;
+    this.averageBytes = bytes > average ? (bytes + average) / 2 : average + (bytes - average) / 64;
+  }
+}

@@ -1,0 +1,37 @@
+// Attempts within a deadline: how long each may take, and the growing pause between them.
+
+import type { Clock } from '../../env/env.js';
+import type { EtcdClient } from './client.js';
+
+/** A node that is silent for so long is given up for another one; an election takes about as long. */
+const ATTEMPT_MS = 1500;
+const PAUSE_MS_MIN = 10;
+const PAUSE_MS_MAX = 160;
+
+export class Retries {
+  readonly #client: EtcdClient;
+  readonly #clock: Clock;
+  readonly #deadlineMs: number;
+  #pauseMs = PAUSE_MS_MIN;
+
+  /** `deadlineMs`: on the monotonic clock. */
+  constructor(client: EtcdClient, clock: Clock, deadlineMs: number) {
+    this.#client = client;
+    this.#clock = clock;
+    this.#deadlineMs = deadlineMs;
+  }
+
+  get leftMs(): number {
+    return this.#deadlineMs - this.#clock.monotonicMs();
+  }
+
+  /** Of the next attempt. */
+  get limitMs(): number {
+    return Math.min(this.leftMs, ATTEMPT_MS);
+  }
+
+  async pause(): Promise<void> {
+    await this.#client.pause(Math.min(this.#pauseMs, Math.max(1, this.leftMs)));
+    this.#pauseMs = Math.min(2 * this.#pauseMs, PAUSE_MS_MAX);
+  }
+}

@@ -1,0 +1,257 @@
+// Batches of writes, each one transaction, and what became of them when the network does not say.
+//
+// Each lane has a slot, a key of its own that every batch of it compares and writes along. So a batch is done once or
+// never, and its fate can be asked for: the slot has the batch's number, or it is overwritten (fenced), after which a
+// batch that is still under way somewhere can do nothing any more. A batch that was done and whose answer was lost is
+// told from the state one revision earlier, which etcd keeps: the same comparisons have the same results there.
+//
+// Invariants:
+// - A batch is sent again only when it is certain that it was not done and never will be.
+// - `unknown` is answered only when no node told the fate before the deadline.
+// - When etcd's quota is used up, what removes goes on: without a slot, which would be a put.
+
+import type { Clock } from '../../env/env.js';
+import type { Job } from '../batcher.js';
+import type { EtcdClient } from './client.js';
+import { EtcdFailure } from './failure.js';
+import { RESULT, TARGET, type KeyValue, type RequestOp, type ResponseOp } from './messages.js';
+import type { TxnRequest } from './messages.js';
+import type { Places } from './places.js';
+import { Retries } from './retries.js';
+
+/** What a transaction saw of one key. */
+export interface Seen {
+  readonly item: KeyValue | undefined;
+  /** All flush records. */
+  readonly flushes: readonly KeyValue[];
+  readonly revision: number;
+}
+
+/** `closed`: certainly not done. */
+export type WriteFailure = 'closed' | 'unknown' | 'no-space' | 'too-large';
+
+export interface WriteJob extends Job {
+  /** The key in etcd. */
+  readonly key: Buffer;
+  /** It puts nothing: possible when etcd has no room. */
+  readonly isRemoval: boolean;
+  operation(): RequestOp;
+  /** Done in the transaction of that revision; `seen` lacks the item, which is in the response. */
+  answered(response: ResponseOp, seen: Seen): void;
+  /** Done likewise, but the response was lost: what it was is told by the state before. */
+  replayed(before: Seen, revision: number): void;
+  failed(failure: WriteFailure): void;
+}
+
+interface Slot {
+  readonly key: Buffer;
+  /** Of its last write by this server; 0: never written. */
+  revision: number;
+}
+
+type Fate = { readonly doneAt: number } | 'not-executed' | 'unknown';
+
+export class WriteLanes {
+  readonly #client: EtcdClient;
+  readonly #clock: Clock;
+  readonly #places: Places;
+  readonly #server: string;
+  readonly #slots: readonly Slot[];
+  #batches = 0;
+  /** Batches whose answer was lost, and those of them that were told all the same. */
+  lost = 0;
+  resolved = 0;
+  /** Seen last: etcd's quota is used up. */
+  isFull = false;
+
+  constructor(client: EtcdClient, clock: Clock, places: Places, server: string, lanes: number) {
+    this.#client = client;
+    this.#clock = clock;
+    this.#places = places;
+    this.#server = server;
+    this.#slots = Array.from({ length: lanes }, (_, lane) => ({
+      key: places.slot(server, lane),
+      revision: 0,
+    }));
+  }
+
+  /** Settles every job. Never rejects. */
+  async send(jobs: readonly WriteJob[], lane: number): Promise<void> {
+    const slot = this.#slots[lane]!;
+    const retries = new Retries(this.#client, this.#clock, deadlineOf(jobs));
+    while (retries.leftMs > 0) {
+      const value = Buffer.from(`${this.#server}/${(this.#batches += 1)}`);
+      try {
+        const response = await this.#client.txn(this.#request(jobs, slot, value), retries.limitMs);
+        const { responses } = response;
+        if (!response.succeeded) {
+          // Somebody has removed or written the slot: nothing was done.
+          slot.revision = responses[0]?.response_range?.kvs[0]?.mod_revision ?? 0;
+          continue;
+        }
+        slot.revision = response.header?.revision ?? 0;
+        this.isFull = false;
+        this.#answer(jobs, responses.slice(1), slot.revision);
+        return;
+      } catch (error) {
+        if (!(await this.#afterFailure(error, jobs, slot, value, retries))) return;
+      }
+    }
+    for (const job of jobs) job.failed('closed');
+  }
+
+  /** False: every job is settled. True: nothing was done, it may be tried again. */
+  async #afterFailure(
+    error: unknown,
+    jobs: readonly WriteJob[],
+    slot: Slot,
+    value: Buffer,
+    retries: Retries,
+  ): Promise<boolean> {
+    const kind = error instanceof EtcdFailure ? error.kind : 'unknown';
+    if (kind === 'refused') {
+      await this.#refused(jobs, slot, error);
+      return false;
+    }
+    if (kind === 'not-executed' || kind === 'login') {
+      await retries.pause();
+      return true;
+    }
+    this.lost += 1;
+    const fate = await this.#fateOf(slot, value, kind === 'no-space', retries);
+    if (fate === 'unknown') {
+      for (const job of jobs) job.failed('unknown');
+      return false;
+    }
+    this.resolved += 1;
+    if (fate !== 'not-executed') {
+      await this.#replay(jobs, fate.doneAt, retries);
+      return false;
+    }
+    if (kind !== 'no-space') return true;
+    this.isFull = true;
+    for (const job of jobs) if (!job.isRemoval) job.failed('no-space');
+    await this.#remove(
+      jobs.filter(({ isRemoval }) => isRemoval),
+      retries,
+    );
+    return false;
+  }
+
+  /** The request, not the cluster, is wrong: halves of it may do. */
+  async #refused(jobs: readonly WriteJob[], slot: Slot, error: unknown): Promise<void> {
+    const lane = this.#slots.indexOf(slot);
+    const isTooLarge = error instanceof Error && /too large|larger than/.test(error.message);
+    if (!isTooLarge || jobs.length === 1) {
+      for (const job of jobs) job.failed(isTooLarge ? 'too-large' : 'closed');
+      return;
+    }
+    const middle = jobs.length >> 1;
+    await this.send(jobs.slice(0, middle), lane);
+    await this.send(jobs.slice(middle), lane);
+  }
+
+  #request(jobs: readonly WriteJob[], slot: Slot, value: Buffer): TxnRequest {
+    const { key, revision } = slot;
+    return {
+      compare: [
+        { result: RESULT.equal, target: TARGET.modRevision, key, mod_revision: revision },
+      ],
+      success: [{ request_put: { key, value } }, ...this.#operations(jobs)],
+      failure: [{ request_range: { key } }],
+    };
+  }
+
+  #operations(jobs: readonly WriteJob[]): RequestOp[] {
+    const operations: RequestOp[] = [{ request_range: this.#places.flushes }];
+    for (const job of jobs) operations.push(job.operation());
+    return operations;
+  }
+
+  /** `responses`: of #operations. */
+  #answer(jobs: readonly WriteJob[], responses: readonly ResponseOp[], revision: number): void {
+    const flushes = responses[0]?.response_range?.kvs ?? [];
+    const seen = { item: undefined, flushes, revision };
+    for (let at = 0; at < jobs.length; at += 1) jobs[at]!.answered(responses[at + 1]!, seen);
+  }
+
+  /** `asksOnly`: etcd takes no put, and has answered, so that nothing is under way. */
+  async #fateOf(slot: Slot, value: Buffer, asksOnly: boolean, retries: Retries): Promise<Fate> {
+    const { key } = slot;
+    const fence = Buffer.from(`${this.#server}/fence`);
+    const ask: RequestOp = { request_range: { key } };
+    let fences = !asksOnly;
+    while (retries.leftMs > 0) {
+      const request: TxnRequest = {
+        compare: [{ result: RESULT.equal, target: TARGET.value, key, value }],
+        success: [ask],
+        failure: [fences ? { request_put: { key, value: fence } } : ask],
+      };
+      try {
+        const { succeeded, header, responses } = await this.#client.txn(request, retries.limitMs);
+        const found = responses[0]?.response_range?.kvs[0]?.mod_revision ?? 0;
+        if (fences && !succeeded) slot.revision = header?.revision ?? 0;
+        else slot.revision = found;
+        if (succeeded) return { doneAt: found };
+        return fences || asksOnly ? 'not-executed' : 'unknown';
+      } catch (error) {
+        if (error instanceof EtcdFailure && error.kind === 'refused') return 'unknown';
+        if (error instanceof EtcdFailure && error.kind === 'no-space') fences = false;
+        await retries.pause();
+      }
+    }
+    return 'unknown';
+  }
+
+  /** Tells the jobs of a batch that was done at `revision` what it came to. */
+  async #replay(jobs: readonly WriteJob[], revision: number, retries: Retries): Promise<void> {
+    const before = revision - 1;
+    const ranges: RequestOp[] = [
+      { request_range: { ...this.#places.flushes, revision: before } },
+      ...jobs.map(({ key }) => ({ request_range: { key, revision: before } })),
+    ];
+    while (retries.leftMs > 0) {
+      try {
+        const request = { compare: [], success: ranges, failure: [] };
+        const { responses } = await this.#client.txn(request, retries.limitMs);
+        const flushes = responses[0]?.response_range?.kvs ?? [];
+        for (const [at, job] of jobs.entries()) {
+          const item = responses[at + 1]?.response_range?.kvs[0];
+          job.replayed({ item, flushes, revision: before }, revision);
+        }
+        return;
+      } catch (error) {
+        if (error instanceof EtcdFailure && error.kind === 'refused') break;
+        await retries.pause();
+      }
+    }
+    for (const job of jobs) job.failed('unknown');
+  }
+
+  /** What removes, without a slot. Its fate cannot be asked for. */
+  async #remove(jobs: readonly WriteJob[], retries: Retries): Promise<void> {
+    if (jobs.length === 0) return;
+    const request = { compare: [], success: this.#operations(jobs), failure: [] };
+    let failure: WriteFailure = 'closed';
+    while (retries.leftMs > 0 && failure === 'closed') {
+      try {
+        const { header, responses } = await this.#client.txn(request, retries.limitMs);
+        this.#answer(jobs, responses, header?.revision ?? 0);
+        return;
+      } catch (error) {
+        const kind = error instanceof EtcdFailure ? error.kind : 'unknown';
+        if (kind === 'refused') break;
+        if (kind === 'unknown') failure = 'unknown';
+        else await retries.pause();
+      }
+    }
+    for (const job of jobs) job.failed(failure);
+  }
+}
+
+function deadlineOf(jobs: readonly WriteJob[]): number {
+  let deadlineMs = Infinity;
+  for (const job of jobs) deadlineMs = Math.min(deadlineMs, job.deadlineMs);
+  return deadlineMs;
+}
+
