@@ -89,8 +89,9 @@ export class ClusterNode {
       const deadline = setTimeout(() => fail('does not serve'), START_TIMEOUT_MS);
       const collect = (chunk: Buffer): void => {
         appendFileSync(logFile, chunk);
-        tail = (tail + chunk.toString()).slice(-TAIL_CHARS);
-        if (!tail.includes(ready)) return;
+        const said = tail + chunk.toString();
+        tail = said.slice(-TAIL_CHARS);
+        if (!said.includes(ready)) return;
         clearTimeout(deadline);
         resolve();
       };

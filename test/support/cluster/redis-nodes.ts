@@ -119,6 +119,8 @@ function redisNode(setup: RedisSetup, member: Member, dir: string): ClusterNode 
     'cluster-node-timeout': String(setup.nodeTimeoutMs ?? NODE_TIMEOUT_MS),
     // A replica shall be one at once, not after the five seconds in which others might come too.
     'repl-diskless-sync-delay': '0',
+    // The others take it for one when it has something of its master, if only this.
+    'repl-ping-replica-period': '1',
   }).flatMap(([flag, value]) => [`--${flag}`, value]);
   return new ClusterNode({
     name: member.name,
@@ -143,13 +145,18 @@ async function askRedis(
   return (await run(command, rest)).stdout;
 }
 
-/** Resolves when all of `nodes` say that every slot is served and the replicas among them follow a master. */
+/** Resolves when each of `nodes` says that it serves, that every slot is served, and that all the others take part. */
 export async function redisServes(nodes: readonly ClusterNode[], program: string): Promise<void> {
   const deadlineMs = performance.now() + SERVES_TIMEOUT_MS;
   for (const node of nodes) {
-    const serves = async (): Promise<boolean> =>
-      (await askRedis(node, program, ['cluster', 'info'])).includes('cluster_state:ok') &&
-      /^master|^connected$/m.test(await askRedis(node, program, ['role']));
+    const ask = (...words: string[]): Promise<string> => askRedis(node, program, words);
+    const serves = async (): Promise<boolean> => {
+      if (!(await ask('cluster', 'info')).includes('cluster_state:ok')) return false;
+      if (!/^master|^connected$/m.test(await ask('role'))) return false;
+      // A replica is named only when it follows.
+      const ports = new Set((await ask('cluster', 'slots')).split(/\s+/));
+      return nodes.every(({ port }) => ports.has(String(port)));
+    };
     while (!(await serves())) {
       if (performance.now() > deadlineMs) throw new Error(`${node.name} does not serve`);
       await setTimeout(LOOK_MS);
