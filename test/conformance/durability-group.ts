@@ -56,7 +56,7 @@ export function durabilityGroup(subject: () => Subject): void {
       await s.durable();
       const deleted = s.store.delete({ key: Buffer.from('a') });
       const missA = kept(s.store.get(Buffer.from('a')));
-      const flushed = s.store.flush(0);
+      const flushed = await s.flush(0);
       const missB = kept(s.store.get(Buffer.from('b')));
       expect((await s.wait(missA)).after).to.be.at.least((await s.wait(deleted)).after);
       expect((await s.wait(missB)).after).to.be.at.least(flushed.after);
