@@ -13,7 +13,7 @@ import type { Logger } from './env/env.js';
 import { KvError } from './errors.js';
 import { KEY_BYTES_LIMIT } from './limits.js';
 import { suggestion } from './nearest-name.js';
-import type { FollowOptions } from './store/store.js';
+import type { FollowOptions } from './store/change-log.js';
 import { storeExpiryOf, type Clocks } from './store/expiry.js';
 import { shown, type StoreOptions } from './store/options.js';
 

@@ -1,6 +1,7 @@
 // The change feed of the library: what store/store.ts tells, with keys and values that the program may keep.
 
-import type { Change, ChangeFeed, ChangeType, DeleteReason, LargeValue } from './store/store.js';
+import type { Change, ChangeFeed, ChangeType, DeleteReason } from './store/change-log.js';
+import type { LargeValue } from './store/store.js';
 
 const PIECE_BYTES = 256 * 1024;
 

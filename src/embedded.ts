@@ -74,14 +74,14 @@ export async function open(dir: string, options: CairnOptions = {}): Promise<Cai
  * is on the disk.
  */
 export class Cairn {
-  readonly #store: S.Store;
+  readonly #store: S.LocalStore;
   readonly #gate: Gate;
   #closed: Promise<void> | undefined;
   /** Why nothing is written any more. */
   #failure: { readonly cause: unknown } | undefined;
 
   /** Made by `open`. */
-  constructor(store: S.Store) {
+  constructor(store: S.LocalStore) {
     this.#store = store;
     this.#gate = new Gate(store.durability);
     store.durability.onFailed((cause, error) => {
@@ -309,7 +309,9 @@ export class Cairn {
 }
 
 function isRefusal(status: S.Status): status is S.RefusedStatus {
-  return ['no-space', 'no-descriptors', 'no-memory', 'closed'].includes(status);
+  return ['no-space', 'no-descriptors', 'no-memory', 'closed', 'unknown', 'not-offered'].includes(
+    status,
+  );
 }
 
 function refusal(status: S.RefusedStatus): KvError {

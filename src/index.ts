@@ -8,4 +8,5 @@ export type { Bytes, CairnOptions, ChangesOptions, PutOptions } from './embedded
 export type { LogFields, Logger } from './env/env.js';
 export { KvError, isKvError } from './errors.js';
 export type { KvErrorCode, KvErrorDetails } from './errors.js';
-export type { ChangeType, CompactionReport, DeleteReason, SnapshotReport } from './store/store.js';
+export type { ChangeType, DeleteReason } from './store/change-log.js';
+export type { CompactionReport, SnapshotReport } from './store/store.js';

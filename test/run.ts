@@ -5,12 +5,15 @@
 //   npm test -- test/unit/store             a folder or file, whole; sources or what was compiled from them
 //   npm test -- -g 'docs/format.md'         titles, among all tests
 //
-// Every other option is mocha's.
+// Every other option is mocha's. A tier runs in two processes at a time (test/support/lanes.ts); what is chosen, or run
+// with an option other than --retries, in one. CAIRN_TEST_REPORT names a file for the line of counts of a tier.
 
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join, relative, resolve } from 'node:path';
 
+import { allParts, runParts } from './support/lanes.js';
+import { skipSummary } from './support/programs.js';
 import { LONG } from './support/tier.js';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -54,6 +57,34 @@ function say(text: string): void {
   process.stderr.write(`cairn: ${text}\n`);
 }
 
+/** Runs the tests of the tier in two processes at a time; true when none failed. */
+async function runTier(args: readonly string[]): Promise<boolean> {
+  const colours = process.stdout.isTTY ? ['--color'] : [];
+  const report = await runParts(allParts(), [...colours, ...args], (text) =>
+    process.stdout.write(text),
+  );
+  const { passed, failed, skipped, retried } = report;
+  for (const title of skipped) process.stdout.write(`skipped: ${title}\n`);
+  for (const title of retried) process.stdout.write(`tried twice: ${title}\n`);
+  for (const title of failed) process.stdout.write(`failed: ${title}\n`);
+  const rest = skipped.length === 0 ? '' : `, ${skipped.length} skipped`;
+  const counts = `${passed} passed, ${failed.length} failed${rest}\n`;
+  process.stdout.write(counts);
+  const path = process.env['CAIRN_TEST_REPORT'];
+  if (path !== undefined) writeFileSync(path, counts);
+  if (skipped.length > 0)
+    process.stderr.write(`${skipSummary(skipped.length, new Set(report.wanted))}\n`);
+  return failed.length === 0 && passed > 0;
+}
+
+/** Runs mocha in this process. */
+async function runMocha(args: readonly string[]): Promise<void> {
+  process.argv.splice(2, Infinity, '--fail-zero', ...args);
+  // It has no types of its own.
+  const mocha: string = 'mocha/bin/mocha.js';
+  await import(mocha);
+}
+
 const given = process.argv.slice(2);
 const isAll = given.includes('--all');
 const options = given.filter((word) => word !== '--all');
@@ -61,22 +92,16 @@ const parsed = loadOptions(options);
 const words = new Set([...(parsed._ ?? []), ...(parsed.spec ?? [])].map(String));
 const specs = [...words].map(specOf);
 const isChosen = specs.length > 0 || parsed.grep !== undefined || parsed.fgrep !== undefined;
+// Two processes sum what they count, and know no other wish.
+const isInLanes = !isChosen && /^(?:--retries[ =]\d+)?$/.test(options.join(' '));
 
 const args = options.filter((word) => !words.has(word));
-if (isAll) say('all tests, for about twenty minutes');
+if (isAll) say('all tests, for about fifteen minutes');
 else if (!isChosen) {
-  say(`the fast tier, for about 90 s; npm run test:all runs all tests`);
+  say(`the fast tier, for about a minute; npm run test:all runs all tests`);
   process.env['CAIRN_TEST_TIER'] = 'fast';
   args.push('--fgrep', LONG, '--invert');
 }
 process.chdir(ROOT);
-process.argv.splice(
-  2,
-  Infinity,
-  '--fail-zero',
-  ...args,
-  ...(specs.length > 0 ? specs : [EVERYTHING]),
-);
-// It has no types of its own.
-const MOCHA: string = 'mocha/bin/mocha.js';
-await import(MOCHA);
+if (isInLanes) process.exitCode = (await runTier(args)) ? 0 : 1;
+else await runMocha([...args, ...(specs.length > 0 ? specs : [EVERYTHING])]);

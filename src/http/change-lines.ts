@@ -8,7 +8,8 @@
 import { isUtf8 } from 'node:buffer';
 
 import { jsonLine } from '../printable.js';
-import type { Change, LargeValue } from '../store/store.js';
+import type { Change } from '../store/change-log.js';
+import type { LargeValue } from '../store/store.js';
 import { composeCas, composeKey } from '../store/snapshot-file/format.js';
 
 /** A multiple of 3, so that base64 needs no carry. */

@@ -8,7 +8,8 @@
 import type { Clock, Timer } from '../env/env.js';
 import { isKvError } from '../errors.js';
 import { jsonLine } from '../printable.js';
-import type { ChangeFeed, FollowOptions, LargeValue, Store } from '../store/store.js';
+import type { ChangeFeed, FollowOptions } from '../store/change-log.js';
+import type { LargeValue, Store } from '../store/store.js';
 import { changeLine, largeValuePieces, noteLine, type LineForm } from './change-lines.js';
 import type { Exchange } from './exchange.js';
 import type { Stream } from './stream.js';

@@ -16,6 +16,8 @@ export const BINARY_STATUS = {
   authenticationGoesOn: 0x21,
   unknownCommand: 0x81,
   outOfMemory: 0x82,
+  notSupported: 0x83,
+  internalError: 0x84,
   temporaryFailure: 0x86,
 } as const;
 
@@ -111,6 +113,13 @@ const FORMS: Readonly<Record<ErrorName, ErrorForm>> = {
   unreadable: failure('stored value could not be read'),
   unwritten: failure('value could not be written, not stored'),
   closed: failure('storage is not available'),
+  // Not a temporary failure: a client that sends it again may do it twice.
+  unknown: form('SERVER_ERROR outcome unknown', BINARY_STATUS.internalError, 'Outcome unknown'),
+  'not-offered': form(
+    'SERVER_ERROR not offered by this store',
+    BINARY_STATUS.notSupported,
+    'Not supported',
+  ),
 };
 
 /** All of them, for the tests of docs/protocol.md. */

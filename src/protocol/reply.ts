@@ -127,7 +127,9 @@ export type ErrorName =
   | 'damaged'
   | 'unreadable'
   | 'unwritten'
-  | 'closed';
+  | 'closed'
+  | 'unknown'
+  | 'not-offered';
 
 interface ErrorReply {
   readonly kind: 'error';

@@ -84,9 +84,10 @@ export class Connection
     this.#services = services;
     this.#listenAddress = listenAddress;
     this.#owner = owner;
-    const { gate, counters, latencies } = services;
+    const { gate, counters, latencies, store } = services;
     this.#durability = gate.durability;
-    this.#replies = new Replies(socket, gate, counters, this, latencies);
+    const isAhead = store.appliesInCallOrder;
+    this.#replies = new Replies(socket, gate, counters, this, latencies, isAhead);
     this.#session = new Session(services, this.#replies, this);
     this.#times = new InputTimes(services.clock.monotonicMs());
     onInput(socket, this);
@@ -221,7 +222,6 @@ export class Connection
     return this.#waiting.length === 0 ? this.#input.room() : undefined;
   }
 
-  /** Mostly nothing waited for that. */
   onRoom(): void {
     const isOver = this.#phase === PHASE.ENDING || this.#hasInputEnded || this.#isPaused;
     const { start, end } = this.#input;

@@ -23,7 +23,8 @@ export async function sendListing(session: Session, listing: Listing): Promise<b
   let cursor = 0;
   do {
     if (!(await replies.room(replies.tail))) return false;
-    const page = store.list(cursor, PAGE_KEYS);
+    const listed = store.list(cursor, PAGE_KEYS);
+    const page = listed instanceof Promise ? await listed : listed;
     const lines = page.entries.flatMap((entry) => listing.lineOf(entry) ?? []).slice(0, left);
     if (!(await services.gate.durable(store.durability.lastSeq))) {
       session.fail(listing.form, 'no-space');

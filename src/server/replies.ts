@@ -22,6 +22,8 @@ const BACKLOG_BYTES_MAX = 256 * 1024;
 const MARKS_MAX = 16_384;
 /** Values of a connection that are being read from the disk at the same time. */
 const OPEN_SECTIONS_MAX = 16;
+/** Requests of a connection that an engine on other machines has at the same time. */
+const OPEN_AHEAD_MAX = 1024;
 
 /** Whose replies they are. */
 export interface RepliesOwner {
@@ -49,13 +51,16 @@ export class Replies implements DiskWaiter {
   #roomWaiters: { readonly section: ReplySection; readonly settle: (alive: boolean) => void }[] =
     [];
   #isDestroyed = false;
+  readonly #openMax: number;
   #isInGate = false;
+  /** onDrain() comes before the loop's turn is over. */
+  #isDraining = false;
   /** The last flush left nothing behind: no reply waits for the disk or for the client. */
   isClear = true;
   /** Handed to the socket so far. */
   bytesWritten = 0;
-  /** A write without a reply failed since the last barrier. */
-  lostQuietWrite = false;
+  /** How a write without a reply failed since the last barrier. */
+  lostQuietWrite: ErrorName | undefined;
   /** The get whose keys are being answered has been replaced by an error: nothing more may be said of it. */
   hasLostGet = false;
 
@@ -65,8 +70,10 @@ export class Replies implements DiskWaiter {
     counters: Counters,
     owner: RepliesOwner,
     latencies?: Latencies,
+    isAhead = false,
   ) {
     this.#socket = socket;
+    this.#openMax = isAhead ? OPEN_AHEAD_MAX : OPEN_SECTIONS_MAX;
     this.#direct = directOutput(socket);
     // TLS and the streams of tests may keep a reference to what was written.
     this.#copies = socket instanceof Socket && !('encrypted' in socket);
@@ -80,7 +87,7 @@ export class Replies implements DiskWaiter {
   /** True while the client has to read, or the disk to catch up, before more is answered. */
   get isFull(): boolean {
     const sections = this.#sections;
-    if (sections.length > OPEN_SECTIONS_MAX || this.tail.marks.count >= MARKS_MAX) return true;
+    if (sections.length > this.#openMax || this.tail.marks.count >= MARKS_MAX) return true;
     let bytes = this.#socket.writableLength;
     for (let at = 0; at < sections.length; at++) bytes += sections[at]!.output.length;
     return bytes > BACKLOG_BYTES_MAX;
@@ -154,10 +161,18 @@ export class Replies implements DiskWaiter {
     return section;
   }
 
+  /** Those that are closed in one turn of the loop leave together. */
   close(section: ReplySection): void {
     section.isOpen = false;
-    this.onDrain();
+    if (this.#isDraining) return;
+    this.#isDraining = true;
+    process.nextTick(this.#drain);
   }
+
+  readonly #drain = (): void => {
+    this.#isDraining = false;
+    this.onDrain();
+  };
 
   /**
    * Resolves to true when `section` is the next to leave and the client has read enough of what is
@@ -221,7 +236,7 @@ export class Replies implements DiskWaiter {
     const { watermark } = this.#durability;
     const onQuiet = (): void => {
       this.#counters.noreply_failed += 1;
-      this.lostQuietWrite = true;
+      this.lostQuietWrite = 'no-space';
     };
     const onOpen = (): void => {
       this.hasLostGet = true;

@@ -12,6 +12,7 @@ import type { Latencies } from './latencies.js';
 import type { LoginClient, Login, Logins } from './login/logins.js';
 import type { Receipts } from './receipts.js';
 import type { Replies } from './replies.js';
+import type { ReplySection } from './reply-section.js';
 import type { Slices } from './slices.js';
 import type { PrefixStats } from './stats/detail.js';
 import type { Trace } from './trace.js';
@@ -109,6 +110,16 @@ export function newGetProgress(): GetProgress {
   return { begun: false, hits: 0, failed: false, start: 0, bytesWritten: 0 };
 }
 
+/** Keys of one get that the store was asked for at once; they are answered in their order. */
+interface GetAhead {
+  readonly section: ReplySection;
+  readonly progress: GetProgress;
+  /** Settles when every key so far has been answered. */
+  answered: Promise<void>;
+  /** Keys that have not been. */
+  waiting: number;
+}
+
 /** A large value on its way in (commands/large-upload.ts). */
 export interface ValueUpload {
   piece(bytes: Buffer): Promise<void>;
@@ -126,6 +137,8 @@ export class Session {
   readonly replies: Replies;
   /** The get whose keys are arriving, maybe in parts. */
   readonly getProgress = newGetProgress();
+  /** The same where the store answers later, in call order (commands/retrieval-ahead.ts). */
+  getAhead: GetAhead | undefined;
   upload: ValueUpload | undefined;
   isAuthenticated: boolean;
   /** The login that is being checked. */
@@ -171,15 +184,15 @@ export class Session {
     this.replies.send(form, reply, after);
   }
 
-  /** The answer to a change: counts those whose client does not want to know. */
-  answerChange(form: ReplyForm, reply: Reply, after: number): void {
+  /** The answer to a change: counts those whose client does not want to know. `section`: where its place is kept, else at the end. */
+  answerChange(form: ReplyForm, reply: Reply, after: number, section?: ReplySection): void {
     if (form.quiet && isSilenced(form, reply)) {
       this.counters.noreply_writes += 1;
       if (reply.kind === 'error') this.counters.noreply_failed += 1;
     }
     if (after > this.#writtenSeq) this.#writtenSeq = after;
     if (this.trace.level > 0) this.trace.reply(this.id, form, reply);
-    this.replies.send(form, reply, form.wire === 'meta' && form.async ? 0 : after);
+    this.replies.send(form, reply, form.wire === 'meta' && form.async ? 0 : after, section);
   }
 
   fail(form: ReplyForm, error: ErrorName): void {

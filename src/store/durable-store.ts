@@ -23,7 +23,9 @@ interface OpenReport {
   readonly durationMs: number;
 }
 
-export class DurableStore implements S.Store {
+export class DurableStore implements S.LocalStore {
+  /** What the disk answers later may be overtaken. */
+  readonly appliesInCallOrder = false;
   readonly opened: OpenReport;
   readonly durability: Durability;
   readonly #parts: StoreParts;

@@ -10,10 +10,13 @@
 // - When a commit fails, the changes with seq in the failed range never happened: the store has taken
 //   them back before `onFailed` listeners run, and every answer that depends on them must become an
 //   error.
-// - Sync when memory has the answer, a promise when the disk has it: `Maybe` keeps the fast path free
+// - Sync when memory has the answer, a promise when the disk or another machine has it: `Maybe` keeps the fast path free
 //   of promises.
+// - An engine on other machines (`appliesInCallOrder`) answers with promises that do not reject, what it cannot do is
+//   a status, and `after` is 0: what has settled is durable.
 
 import type { Durability } from '../log/durability.js';
+import type { ChangeLog } from './change-log.js';
 
 export type Maybe<T> = T | Promise<T>;
 
@@ -119,7 +122,10 @@ export interface Put extends KeyPlace {
 /**
  * What a change came to.
  * - `no-memory`: `-M` and the bounds of the store are reached. `no-space`: the disk is full; `no-descriptors`: the
- *   process has none left for a file that the change needs; nothing changed. `closed`: poisoned or closing. `damaged`: the old value could not be read.
+ *   process has none left for a file that the change needs; nothing changed. `closed`: poisoned, closing or out of
+ *   reach; nothing changed. `damaged`: the old value could not be read.
+ * - `unknown`: an engine on other machines was asked and did not answer in time: the change may have happened, or may
+ *   still happen. `not-offered`: the engine cannot do it; nothing changed.
  */
 export type Status =
   | 'stored'
@@ -135,9 +141,14 @@ export type Status =
   | 'no-space'
   | 'no-descriptors'
   | 'damaged'
-  | 'closed';
+  | 'closed'
+  | 'unknown'
+  | 'not-offered';
 
-export type RefusedStatus = Extract<Status, 'no-memory' | 'no-space' | 'no-descriptors' | 'closed'>;
+export type RefusedStatus = Extract<
+  Status,
+  'no-memory' | 'no-space' | 'no-descriptors' | 'closed' | 'unknown' | 'not-offered'
+>;
 
 /** Valid until the next call of the store, which may fill the same object again: who waits longer copies it. */
 export interface Outcome {
@@ -263,21 +274,26 @@ export interface Store {
   nowMs(): number;
   /** By how much that is ahead of the wall clock now, to the second. Every expiry here is on the store's clock (store/expiry.ts). */
   readonly clockAheadMs: number;
+  /**
+   * Calls on one key apply in the order in which they were made, although their answers come later: whoever calls need
+   * not wait for one answer before the next call.
+   */
+  readonly appliesInCallOrder: boolean;
 
   /** Of the key `key[start..end)`, as touch(). */
   get(key: Key, options?: ReadOptions, start?: number, end?: number): Maybe<Lookup>;
   put(put: Put): Maybe<PutOutcome>;
   arithmetic(change: Arithmetic): Maybe<ArithmeticOutcome>;
-  touch(key: Key, expiresAt: number, start?: number, end?: number): Outcome;
+  touch(key: Key, expiresAt: number, start?: number, end?: number): Maybe<Outcome>;
   delete(change: Delete): Maybe<Outcome>;
   /** All items stored before this call are gone at `atMs` (0: now); durable like any write. */
-  flush(atMs: number): Outcome;
+  flush(atMs: number): Maybe<Outcome>;
   /** All items whose key begins so are gone, by one durable record. */
-  deletePrefix(prefix: Buffer): Outcome;
+  deletePrefix(prefix: Buffer): Maybe<Outcome>;
   openLargeValue(): Promise<LargeValueWriter>;
 
   /** Up to `limit` keys from `cursor` (0: start). Live ones only. */
-  list(cursor: number, limit: number): ListPage;
+  list(cursor: number, limit: number): Maybe<ListPage>;
 
   /** What is on the disk, and whether input should wait. */
   readonly durability: Durability;
@@ -302,73 +318,12 @@ export interface Store {
   close(): Promise<void>;
 }
 
-/**
- * Why an item went. `expired` comes for each only where expiries are logged (StoreOptions.logExpiries); else its put or its
- * touch has said when it goes.
- */
-export type DeleteReason = 'deleted' | 'evicted' | 'expired' | 'idle';
-
-export type ChangeType = 'put' | 'delete' | 'touch' | 'flush' | 'delete_prefix';
-
-/** Valid until the next is asked for. */
-export interface Change {
-  readonly type: ChangeType;
-  /** Follow `after` it, and what comes next is what came next. */
-  readonly seq: number;
-  /** When it was committed: Unix ms on the store's clock. */
-  readonly timeMs: number;
-  /** Of a delete_prefix the prefix; of a flush nothing. */
-  readonly key: Buffer;
-  /** Of a put: the client's 32 bits; else 0. */
-  readonly flags: number;
-  /**
-   * Of a put and a touch: Unix ms on the wall clock; 0: never. Of a flush: when it is to take effect, which another flush
-   * then tells; 0: at once.
-   */
-  readonly expiresAt: number;
-  /** Of a put: its CAS token; else 0n. */
-  readonly cas: bigint;
-  /** Of a delete. */
-  readonly reason: DeleteReason | undefined;
-  /** Of a put: bytes of its value. */
-  readonly valueBytes: number;
-  /** Of a put, when values are asked for and it is still there: that of a large one may be gone. */
-  readonly value: Value | undefined;
-}
-
-export interface FollowOptions {
-  /**
-   * Changes with greater seqs are told; undefined: those to come; `oldest`: all that are kept without a gap.
-   */
-  readonly after?: number | 'oldest' | undefined;
-  /** Of keys that begin so, and what may have changed such keys: every flush, and prefixes of it or behind it. */
-  readonly prefix?: Buffer | undefined;
-  /** Of this key alone, likewise. */
-  readonly key?: Buffer | undefined;
-  /** Put records come with their values. */
-  readonly values?: boolean | undefined;
-}
-
-export interface ChangeFeed {
-  /** Everything up to this seq was told, or was not asked for: to go on from here is to miss nothing. */
-  readonly position: number;
-  /** The store was closed, or the feed was. */
-  readonly isEnded: boolean;
-  /**
-   * The next change; undefined: there is none at the moment. Throws KV_TOO_OLD when compaction has overtaken the
-   * feed, KV_CORRUPTION where the log is damaged, KV_IO when the system refuses. Requires: the call before has settled.
-   */
-  next(): Maybe<Change | undefined>;
-  /** Resolves when there may be more, when the feed has ended, or when `signal` is aborted. */
-  more(signal?: AbortSignal): Promise<void>;
-  /** Gives back what it holds. May be called again. */
-  close(): Promise<void>;
-}
-
-/** The changes of an engine that keeps a log of them. */
-export interface ChangeLog {
-  /** Throws KV_TOO_OLD when not every change after that seq is kept, KV_BAD_OPTION for one that is to come, KV_CLOSED. */
-  follow(options: FollowOptions): Promise<ChangeFeed>;
+/** An engine in this process, which has a keydir in memory: what needs no value is done at once. */
+export interface LocalStore extends Store {
+  touch(key: Key, expiresAt: number, start?: number, end?: number): Outcome;
+  flush(atMs: number): Outcome;
+  deletePrefix(prefix: Buffer): Outcome;
+  list(cursor: number, limit: number): ListPage;
 }
 
 export interface CompactionReport {

@@ -2,7 +2,7 @@
 // stands, but for the port, the user's name and where the pid file goes, which are the test machine's.
 
 import { once } from 'node:events';
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, statSync } from 'node:fs';
 import { lookup } from 'node:dns/promises';
 import net from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
@@ -13,6 +13,8 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { expect } from 'chai';
 
 import { EXIT } from '../../src/exit-codes.js';
+import { removeFolderInUse } from '../support/folder-in-use.js';
+import { freePort } from '../support/free-port.js';
 import { TestClient } from '../support/test-server.js';
 
 const PROGRAM = fileURLToPath(new URL('../../tools/kv-server.js', import.meta.url));
@@ -65,15 +67,6 @@ const COMMANDS: readonly (readonly [string, string])[] = [
   ['extstore', '-p 11211 -m 64 -o ext_path=/data/extstore:1G,ext_wbuf_size=4,ext_threads=1'],
 ];
 
-async function freePort(): Promise<number> {
-  const server = net.createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as net.AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
-
 async function hasIpv6(): Promise<boolean> {
   const server = net.createServer();
   try {
@@ -117,7 +110,7 @@ describe("Command lines of memcached's packages @long", () => {
     }
     if (daemonPid !== 0) process.kill(daemonPid, 'SIGTERM');
     // A daemon may still be ending.
-    rmSync(root, { recursive: true, force: true, maxRetries: 20, retryDelay: 20 });
+    removeFolderInUse(root);
   });
 
   /** Starts it with the working directory of a service, until it listens; a daemon's pid is in `daemonPid`. */

@@ -2,25 +2,15 @@
 // one address.
 
 import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
-import { createServer, type AddressInfo } from 'node:net';
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { expect } from 'chai';
+import { freePort } from '../support/free-port.js';
 import { requireProgram } from '../support/programs.js';
 import { ServerProcess } from '../../tools/torture/server-process.js';
 import { cairnLaunch, temporaryFolder } from '../support/servers.js';
 import { WireClient } from '../../tools/torture/wire-client.js';
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
 
 /** nutcracker says nowhere when it listens: connect until it answers. */
 async function connectPatiently(port: number): Promise<WireClient> {

@@ -2,7 +2,7 @@
 
 import { expect } from 'chai';
 
-import type { FollowOptions } from '../../src/store/store.js';
+import type { FollowOptions } from '../../src/store/change-log.js';
 import { drain, FeedCopy, type KeptChange } from '../support/feed-copy.js';
 import type { Subject } from './subject.js';
 
@@ -32,11 +32,11 @@ export function feedGroup(subject: () => Subject): void {
       await s.delete('gone');
       await s.delete('never');
       await s.set('touched', 'x');
-      s.touch('touched', expiresAt);
+      await s.touch('touched', expiresAt);
       await s.get('touched', { expiresAt: expiresAt + 1 });
       await s.get('vivified', { win: true, vivifyExpiresAt: expiresAt });
       await s.set('p:1', 'x');
-      s.store.deletePrefix(Buffer.from('p:'));
+      await s.deletePrefix('p:');
       await s.durable();
       for (const change of await told({ after: 0, values: true })) copy.apply(change);
       await reopen();
@@ -44,7 +44,7 @@ export function feedGroup(subject: () => Subject): void {
       await s.durable();
       for (const change of await told({ after: copy.seq, values: true })) copy.apply(change);
       const found: ReturnType<FeedCopy['live']> = {};
-      for (const { key } of s.listAll(100)) {
+      for (const { key } of await s.listAll(100)) {
         const item = await s.get(key.toString(), { quiet: true });
         if (item === undefined) continue;
         const { value, flags, expiresAt, cas } = item;

@@ -25,7 +25,7 @@ export function listingGroup(subject: () => Subject): void {
   describe('list()', () => {
     it('gives every live key once, whatever the page', async () => {
       const s = subject();
-      expect(s.listAll(10)).to.deep.equal([]);
+      expect(await s.listAll(10)).to.deep.equal([]);
       const expiresAt = s.store.nowMs() + 60_000;
       for (let at = 0; at < 50; at++) await s.set(`k${at}`, 'x'.repeat(at), { expiresAt });
       for (let at = 0; at < 50; at += 5) await s.delete(`k${at}`);
@@ -34,12 +34,12 @@ export function listingGroup(subject: () => Subject): void {
         (_, at) => at % 5 !== 0,
       );
       for (const limit of [1, 7, 1000]) {
-        const entries = s.listAll(limit);
+        const entries = await s.listAll(limit);
         const keys = entries.map((entry) => entry.key.toString());
         expect(keys.sort()).to.deep.equal(expected.toSorted());
         for (const entry of entries) expect(entry.expiresAt).to.equal(expiresAt);
       }
-      const [entry] = s.listAll(1000);
+      const [entry] = await s.listAll(1000);
       expect(entry?.cas).to.equal((await s.get(entry?.key.toString() ?? ''))?.cas);
     });
 
@@ -50,7 +50,7 @@ export function listingGroup(subject: () => Subject): void {
       let cursor = 0;
       let round = 0;
       do {
-        const page = s.store.list(cursor, 10);
+        const page = await s.list(cursor, 10);
         seen.push(...page.entries.map((entry) => entry.key.toString()));
         cursor = page.cursor;
         for (let at = 0; at < (round < 20 ? 20 : 0); at++) await s.set(`new${round}-${at}`, 'x');

@@ -25,7 +25,7 @@ export function restartGroup(subject: () => Subject, how: 'close' | 'kill'): voi
       await s.set('gone', 'x');
       await s.delete('gone');
       await s.set('touched', 'x');
-      s.touch('touched', expiresAt);
+      await s.touch('touched', expiresAt);
       const keys = ['a', 'chosen', 'n', 'gone', 'touched'];
       await s.durable();
       const before = await Promise.all(keys.map((key) => s.get(key, { quiet: true })));
@@ -59,7 +59,7 @@ export function restartGroup(subject: () => Subject, how: 'close' | 'kill'): voi
     it('what a prefix deleted stays gone, with a compaction in between', async () => {
       const s = subject();
       for (const key of ['a:1', 'a:2', 'b:1']) await s.set(key, key);
-      s.store.deletePrefix(Buffer.from('a:'));
+      await s.deletePrefix('a:');
       await s.set('a:2', 'new');
       await s.durable();
       for (let round = 0; round < 2; round++) {
@@ -76,9 +76,9 @@ export function restartGroup(subject: () => Subject, how: 'close' | 'kill'): voi
       await s.set('expired', 'x', { expiresAt: s.store.nowMs() + 1000 });
       await s.set('flushed', 'x');
       await s.fixture.advance(1500);
-      s.store.flush(0);
+      await s.flush(0);
       await s.set('later', 'x');
-      s.store.flush(s.store.nowMs() + 100_000);
+      await s.flush(s.store.nowMs() + 100_000);
       await s.set('between', 'x');
       await s.durable();
       await restart();
@@ -98,7 +98,7 @@ export function restartGroup(subject: () => Subject, how: 'close' | 'kill'): voi
     it('a flush whose time comes while nothing runs: what was there goes, what comes stays', async () => {
       const s = subject();
       await s.set('old', 'x');
-      s.store.flush(s.store.nowMs() + 1000);
+      await s.flush(s.store.nowMs() + 1000);
       await s.set('between', 'x');
       await s.durable();
       await s.fixture.reopen?.('kill');
@@ -140,7 +140,7 @@ export function restartGroup(subject: () => Subject, how: 'close' | 'kill'): voi
       await s.durable();
       await s.wait(s.store.compact({ everything: true }));
       await restart();
-      const keys = s.listAll(100).map((entry) => entry.key.toString());
+      const keys = (await s.listAll(100)).map((entry) => entry.key.toString());
       expect(keys.length).to.equal(20);
       for (const key of keys) expect(await s.value(key)).to.equal('2');
     });

@@ -366,7 +366,7 @@ function marksGroup(subject: () => Subject): void {
       expect(await s.get('k')).to.include({ fetched: false });
       expect(await s.get('k')).to.include({ fetched: s.offers.uses });
       await s.set('k', 'y');
-      s.touch('k', 0);
+      await s.touch('k', 0);
       expect(await s.get('k'), 'touched').to.include({ fetched: s.offers.uses });
     });
   });

@@ -132,8 +132,20 @@ export class Subject {
     return this.wait(keptOutcome(this.store.delete({ key: Buffer.from(key), ...more })));
   }
 
-  touch(key: string, expiresAt: number): S.Outcome {
-    return this.store.touch(Buffer.from(key), expiresAt);
+  touch(key: string, expiresAt: number): Promise<S.Outcome> {
+    return this.wait(keptOutcome(this.store.touch(Buffer.from(key), expiresAt)));
+  }
+
+  flush(atMs: number): Promise<S.Outcome> {
+    return this.wait(keptOutcome(this.store.flush(atMs)));
+  }
+
+  deletePrefix(prefix: string): Promise<S.Outcome> {
+    return this.wait(keptOutcome(this.store.deletePrefix(Buffer.from(prefix))));
+  }
+
+  list(cursor: number, limit: number): Promise<S.ListPage> {
+    return this.wait(this.store.list(cursor, limit));
   }
 
   /** Waits until `seq` is on disk. */
@@ -150,11 +162,11 @@ export class Subject {
   }
 
   /** All keys, page by page. */
-  listAll(limit: number): S.Listed[] {
+  async listAll(limit: number): Promise<S.Listed[]> {
     const entries: S.Listed[] = [];
     let cursor = 0;
     do {
-      const page = this.store.list(cursor, limit);
+      const page = await this.list(cursor, limit);
       expect(page.entries.length).to.be.at.most(limit);
       entries.push(...page.entries);
       cursor = page.cursor;

@@ -3,7 +3,7 @@
 
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -13,6 +13,7 @@ import { expect } from 'chai';
 import { makeDir } from '../../src/env/adopt.js';
 import { isKvError, open } from '../../src/index.js';
 import { EXIT } from '../../src/exit-codes.js';
+import { removeFolderInUse } from '../support/folder-in-use.js';
 
 const NOWHERE = '/proc/cairn/no/such/place';
 const DUMP = '{"key":"k","value":"v","encoding":"utf8","flags":0,"expiresAt":0,"cas":"1"}\n';
@@ -25,7 +26,7 @@ describe('A directory that cannot be made @long', () => {
   });
   afterEach(() => {
     child?.kill('SIGKILL');
-    rmSync(root, { recursive: true, force: true });
+    removeFolderInUse(root);
   });
 
   /** In a working directory that goes before the tool starts, when `isGone`. */

@@ -61,7 +61,7 @@ describe('A join that makes a large value @long', () => {
       const { done } = await begin();
       await sim.advance(7);
       const expiresAt = sim.store.nowMs() + 3_600_000;
-      sim.words.touch('a', expiresAt);
+      await sim.words.touch('a', expiresAt);
       expect((await sim.wait(done)).status).to.equal('stored');
       expect(await sim.words.lookup('a')).to.have.nested.property('item.expiresAt', expiresAt);
     });

@@ -44,7 +44,7 @@ describe('A large value', () => {
       const sim = await withLarge();
       if (end === 'full') sim.world.faults = new FaultPlan([SHORT_WRITE]);
       sim.slow('write', 400);
-      sim.words.touch('big', 1);
+      await sim.words.touch('big', 1);
       await sim.advance(300);
       expect(sim.stat('curr_items')).to.equal(0);
       if (end === 'power') await sim.reopen({ kind: 'lost' });
@@ -55,7 +55,7 @@ describe('A large value', () => {
 
   it('is in the snapshot of its seq although it expires while that is written', async () => {
     const sim = await withLarge();
-    sim.words.touch('big', sim.store.nowMs() + 500);
+    await sim.words.touch('big', sim.store.nowMs() + 500);
     await sim.words.durable();
     sim.slow('remove', 350);
     const report = await sim.wait(sim.store.snapshot());

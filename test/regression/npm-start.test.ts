@@ -3,13 +3,14 @@
 
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { expect } from 'chai';
 
+import { removeFolderInUse } from '../support/folder-in-use.js';
 import { requireProgram } from '../support/programs.js';
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
@@ -46,7 +47,7 @@ describe('npm start @long', () => {
   afterEach(() => {
     npm?.kill('SIGKILL');
     if (pid !== 0 && isThere(pid)) process.kill(pid, 'SIGKILL');
-    rmSync(root, { recursive: true, force: true });
+    removeFolderInUse(root);
   });
 
   /** `group`: the signal goes to all that a terminal would send it to. */

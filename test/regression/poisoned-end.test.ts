@@ -10,6 +10,7 @@ import { expect } from 'chai';
 import { EXIT } from '../../src/exit-codes.js';
 import { cairnLaunch, ServerProcess } from '../../tools/torture/server-process.js';
 import { WireClient } from '../../tools/torture/wire-client.js';
+import { removeFolderInUse } from '../support/folder-in-use.js';
 import { temporaryFolder } from '../support/servers.js';
 
 describe('A server that ends because its log failed @long', function () {
@@ -26,8 +27,7 @@ describe('A server that ends because its log failed @long', function () {
       // A reader that does not read holds the end up.
       client.pause();
       const asked = client.list('get big\r\n'.repeat(200)).catch(() => undefined);
-      // The server may make a file while they are removed.
-      rmSync(dir, { recursive: true, maxRetries: 20, retryDelay: 10 });
+      removeFolderInUse(dir);
       while (!server.output.includes('cannot be trusted any more')) await setTimeout(20);
       expect(await server.stop('SIGTERM')).to.deep.equal({ code: EXIT.poisoned, signal: null });
       client.close();

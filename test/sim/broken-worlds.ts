@@ -22,7 +22,7 @@ import type { SimProcess } from './sim-world.js';
 /** What is wrong with the world of an engine. */
 export interface BrokenWorld {
   readonly env?: (process: SimProcess) => Env;
-  readonly store?: (store: S.Store) => S.Store;
+  readonly store?: (store: S.LocalStore) => S.LocalStore;
 }
 
 export interface FileCalls {
@@ -227,9 +227,9 @@ export function withWallClock(env: Env): Env {
 }
 
 function withGets(
-  store: S.Store,
+  store: S.LocalStore,
   get: (key: S.Key, options?: S.ReadOptions) => S.Maybe<S.Lookup>,
-): S.Store {
+): S.LocalStore {
   return new Proxy(store, {
     get(target, name) {
       if (name === 'get') return get;
@@ -244,14 +244,14 @@ function mapped(answer: S.Maybe<S.Lookup>, map: (lookup: S.Lookup) => S.Lookup):
 }
 
 /** Every read says that it waits for nothing. */
-export function withoutGates(store: S.Store): S.Store {
+export function withoutGates(store: S.LocalStore): S.LocalStore {
   return withGets(store, (key, options) =>
     mapped(store.get(key, options), (lookup) => ({ ...lookup, after: 0 })),
   );
 }
 
 /** After a restart items have other CAS tokens than before. */
-export function withNewTokens(store: S.Store): S.Store {
+export function withNewTokens(store: S.LocalStore): S.LocalStore {
   const restored = BigInt(store.durability.lastSeq);
   return withGets(store, (key, options) =>
     mapped(store.get(key, options), (lookup) => {

@@ -43,7 +43,7 @@ interface ClientOptions {
 }
 
 export class Client {
-  readonly store: S.Store;
+  readonly store: S.LocalStore;
   readonly history: History;
   readonly #process: SimProcess;
   readonly #options: ClientOptions;
@@ -53,7 +53,7 @@ export class Client {
   /** `numbers` makes values unique, over restarts too. */
   constructor(
     process: SimProcess,
-    store: S.Store,
+    store: S.LocalStore,
     history: History,
     numbers: { next: number },
     options: ClientOptions,

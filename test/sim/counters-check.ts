@@ -12,7 +12,7 @@ const SETTLE_MS = 3000;
 const TRIES = 4;
 
 /** Requires: no faults, nobody writes. Throws a Violation. */
-export async function checkCounters(world: SimWorld, store: S.Store): Promise<void> {
+export async function checkCounters(world: SimWorld, store: S.LocalStore): Promise<void> {
   let wrong = '';
   for (let tries = 0; tries < TRIES; tries++) {
     const { kind } = await world.scheduler.advance(SETTLE_MS);
@@ -24,7 +24,7 @@ export async function checkCounters(world: SimWorld, store: S.Store): Promise<vo
   throw new Violation(wrong);
 }
 
-function differenceOf(world: SimWorld, store: S.Store): string {
+function differenceOf(world: SimWorld, store: S.LocalStore): string {
   const stats = store.stats();
   const told = (name: string): number => Number(stats.get(name));
   const listed = listAll(store);
@@ -50,7 +50,7 @@ function differenceOf(world: SimWorld, store: S.Store): string {
   return '';
 }
 
-function listAll(store: S.Store): S.Listed[] {
+function listAll(store: S.LocalStore): S.Listed[] {
   const listed: S.Listed[] = [];
   let cursor = 0;
   do {

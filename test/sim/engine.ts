@@ -17,7 +17,7 @@ export async function openEngine(
   process: SimProcess,
   options: EngineOptions,
   bug: BrokenWorld = {},
-): Promise<S.Store> {
+): Promise<S.LocalStore> {
   // Its clock jumps by days.
   const store = await openStore(bug.env?.(process) ?? process, DIR, {
     acceptClock: true,
@@ -28,7 +28,7 @@ export async function openEngine(
 
 /** Everything that the store holds; a damaged item is a Violation, unless told to `skipDamaged`. */
 export async function readAll(
-  store: S.Store,
+  store: S.LocalStore,
   onDamage: (key: string) => void = damageIsAViolation,
 ): Promise<Map<string, Entry>> {
   const found = new Map<string, Entry>();

@@ -107,7 +107,7 @@ class Machine {
   }
 
   /** Opens and checks; undefined when a fault kept it from opening. */
-  async #open(process: SimProcess, mayFail: boolean): Promise<S.Store | undefined> {
+  async #open(process: SimProcess, mayFail: boolean): Promise<S.LocalStore | undefined> {
     const world = this.#world;
     const { mayVanish } = this.#life;
     const opened = await world.scheduler.settle(openEngine(process, this.#life.engine, this.#bug));
@@ -157,11 +157,16 @@ class Machine {
   }
 
   /** Reads that failed say nothing of what is there: the run goes on at the next boot. */
-  #trustless(_store: S.Store): undefined {
+  #trustless(_store: S.LocalStore): undefined {
     return undefined;
   }
 
-  async #use(process: SimProcess, store: S.Store, stage: Stage, mayFail: boolean): Promise<void> {
+  async #use(
+    process: SimProcess,
+    store: S.LocalStore,
+    stage: Stage,
+    mayFail: boolean,
+  ): Promise<void> {
     const world = this.#world;
     const { mayVanish } = this.#life;
     const client = new Client(process, store, this.#history, this.#numbers, {

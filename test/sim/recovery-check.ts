@@ -104,7 +104,7 @@ export async function checkRecovery(
 interface Opened {
   readonly world: SimWorld;
   readonly process: SimProcess;
-  readonly store: S.Store;
+  readonly store: S.LocalStore;
   readonly found: Map<string, Entry>;
   readonly readMs: ReadTime;
 }
@@ -135,7 +135,7 @@ async function closeCleanly({ world, process, store }: Opened): Promise<void> {
 }
 
 /** A write becomes durable: the recovered store works. */
-async function serve(world: SimWorld, store: S.Store): Promise<void> {
+async function serve(world: SimWorld, store: S.LocalStore): Promise<void> {
   const put = store.put({
     mode: 'set',
     key: Buffer.from('served again'),

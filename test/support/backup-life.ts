@@ -140,7 +140,7 @@ export class BackupLife {
     if (draw < 60) await this.#set(key);
     else if (draw < 62) await sim.words.putLarge(key, [Buffer.alloc(LARGE_BYTES, key)]);
     else if (draw < 72) await sim.words.delete(key);
-    else if (draw < 80) sim.words.touch(key, this.#someExpiry());
+    else if (draw < 80) await sim.words.touch(key, this.#someExpiry());
     else if (draw < 90) await sim.words.change('incr', `n${random.below(3)}`, 3n, CREATE);
     else if (draw < 93) await this.#flush('a');
     else if (draw < 94) await this.#flush('');

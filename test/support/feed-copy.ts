@@ -1,6 +1,7 @@
 // A copy of a store that is built from a dump and the changes after it, as a follower would keep one.
 
-import type { Change, ChangeFeed, LargeValue, Value } from '../../src/store/store.js';
+import type { Change, ChangeFeed } from '../../src/store/change-log.js';
+import type { LargeValue, Value } from '../../src/store/store.js';
 
 /** Bytes as latin1: tests compare them. */
 interface CopiedItem {

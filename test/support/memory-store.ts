@@ -37,7 +37,7 @@ export interface MemoryStoreOptions {
   readonly slow?: (key: string) => boolean;
 }
 
-export class MemoryStore implements S.Store {
+export class MemoryStore implements S.LocalStore {
   readonly commits: HeldCommits;
   /** Keys whose value is answered as damaged. */
   readonly damaged = new Set<string>();
@@ -54,6 +54,7 @@ export class MemoryStore implements S.Store {
   }
 
   readonly clockAheadMs = 0;
+  readonly appliesInCallOrder = false;
   readonly segments = (): readonly S.SegmentView[] => [];
   readonly changeLog = undefined;
 

@@ -27,13 +27,17 @@ export function findProgram(name: string): string | undefined {
 /** All that tests of this run were skipped for the want of. */
 const wants = new Set<string>();
 
+export function wanted(): string[] {
+  return [...wants];
+}
+
 function isPackage(want: string): boolean {
   return want !== 'root' && /^[a-z0-9][a-z0-9.+-]+$/.test(want);
 }
 
 /** One line for all tests that were skipped: what to install, and what no package brings. */
-export function skipSummary(skipped: number, wanted: ReadonlySet<string> = wants): string {
-  const all = [...wanted].sort();
+export function skipSummary(skipped: number, needs: ReadonlySet<string> = wants): string {
+  const all = [...needs].sort();
   const packages = all.filter(isPackage);
   const others = all.filter((want) => !isPackage(want));
   const parts = [

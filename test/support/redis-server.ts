@@ -2,21 +2,13 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import net from 'node:net';
 import { createInterface } from 'node:readline';
+import { freePort } from './free-port.js';
 
 export interface RedisServer {
   readonly port: number;
   /** As by kill -9; safe to call again. */
   kill(): Promise<void>;
-}
-
-async function freePort(): Promise<number> {
-  const listener = net.createServer().listen(0, '127.0.0.1');
-  await once(listener, 'listening');
-  const { port } = listener.address() as net.AddressInfo;
-  listener.close();
-  return port;
 }
 
 /** Resolves when it accepts connections; `program` from requireProgram(). */

@@ -1,6 +1,6 @@
 // Short words for tests of the change feed on a simulated machine.
 
-import type { ChangeFeed, FollowOptions } from '../../src/store/store.js';
+import type { ChangeFeed, FollowOptions } from '../../src/store/change-log.js';
 import { drain, type KeptChange } from './feed-copy.js';
 import type { SimStore } from './sim-store.js';
 

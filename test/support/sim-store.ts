@@ -81,7 +81,7 @@ export class SimStore implements StoreFixture {
   /** Every key and its value as a client reads them. */
   async contents(): Promise<Record<string, string | undefined>> {
     const found: Record<string, string | undefined> = {};
-    for (const { key } of this.words.listAll(100)) {
+    for (const { key } of await this.words.listAll(100)) {
       found[key.toString()] = await this.words.value(key.toString());
     }
     return found;

@@ -9,11 +9,13 @@ import type { Clock, Env, Logger } from '../../src/env/env.js';
 import { nodeEnv } from '../../src/env/node-env.js';
 import type { Latencies } from '../../src/server/latencies.js';
 import { Server } from '../../src/server/server.js';
+import type { Store } from '../../src/store/store.js';
+import type { AheadStore } from './ahead-store.js';
 import { MemoryStore, type MemoryStoreOptions } from './memory-store.js';
 
-export interface TestServer {
+export interface TestServer<S extends Store = MemoryStore> {
   readonly server: Server;
-  readonly store: MemoryStore;
+  readonly store: S;
   readonly port: number;
   readonly shutdowns: boolean[];
   readonly connect: () => Promise<TestClient>;
@@ -35,11 +37,26 @@ function testConfig(options: TestServerOptions): Config {
   return config;
 }
 
-export async function startServer(options: TestServerOptions = {}): Promise<TestServer> {
+export function startServer(options: TestServerOptions = {}): Promise<TestServer> {
+  return serve(new MemoryStore(options), options, (store) => store.commits.release());
+}
+
+/** The same over a store that answers later, in call order. */
+export function startServerAhead(
+  store: AheadStore,
+  options: TestServerOptions = {},
+): Promise<TestServer<AheadStore>> {
+  return serve(store, options, () => store.close());
+}
+
+async function serve<S extends Store>(
+  store: S,
+  options: TestServerOptions,
+  letGo: (store: S) => void | Promise<void>,
+): Promise<TestServer<S>> {
   const config = testConfig(options);
   const real = nodeEnv(silent);
   const env: Env = { ...real, clock: { ...real.clock, ...options.clock } };
-  const store = new MemoryStore(options);
   const shutdowns: boolean[] = [];
   const server = new Server(env, config, store, {
     version: '0.0.0',
@@ -61,7 +78,7 @@ export async function startServer(options: TestServerOptions = {}): Promise<Test
       return client;
     },
     stop: async () => {
-      store.commits.release();
+      await letGo(store);
       for (const client of clients) client.socket.destroy();
       await server.stop();
     },

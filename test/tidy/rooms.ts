@@ -72,6 +72,7 @@ const STORE: readonly Room[] = [
     name: 'interface',
     places: [
       'store/store.ts',
+      'store/change-log.ts',
       'store/options.ts',
       'store/clock.ts',
       'store/counters.ts',

@@ -35,7 +35,8 @@ export async function listKeys(
     return;
   }
   do {
-    const page = store.list(cursor, PAGE_KEYS - found.length);
+    const listed = store.list(cursor, PAGE_KEYS - found.length);
+    const page = listed instanceof Promise ? await listed : listed;
     found.push(...page.entries.filter(({ key }) => beginsWith(key, prefix)));
     cursor = page.cursor;
     if (cursor !== 0 && found.length < PAGE_KEYS) await nextTurn(clock);

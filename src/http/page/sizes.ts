@@ -124,7 +124,8 @@ export class Sizes {
         toldMs = nowMs;
         await send({ kind: 'progress', seen, total });
       }
-      const page = store.list(cursor, SLICE_KEYS);
+      const listed = store.list(cursor, SLICE_KEYS);
+      const page = listed instanceof Promise ? await listed : listed;
       for (const entry of page.entries) weighing.add(entry);
       seen += page.entries.length;
       cursor = page.cursor;

@@ -8,8 +8,10 @@ import type {
   VerbosityRequest,
   WatchRequest,
 } from '../../protocol/request.js';
+import type { ReplyForm } from '../../protocol/reply-form.js';
 import type { Session } from '../session.js';
 import { WATCH_STREAMS } from '../watchers.js';
+import { ownForm } from './outcomes.js';
 
 const OK = { kind: 'result', status: 'ok', cas: 0n, valueBytes: 0 } as const;
 const MEMLIMIT_MEGABYTES_MIN = 8;
@@ -21,18 +23,31 @@ const MEMLIMIT_TOO_SMALL = Buffer.from(
 const WATCHER_TOO_MANY = Buffer.from('WATCHER_TOO_MANY log watcher limit reached', 'latin1');
 
 /** A barrier: answered when everything this connection wrote before is durable. */
-export function noop(request: BareRequest, session: Session): undefined {
+export function noop(request: BareRequest, session: Session): Promise<void> | undefined {
   const { form } = request;
   if (form.wire === 'meta') session.counters.cmd_meta += 1;
-  if (session.replies.lostQuietWrite) {
-    session.replies.lostQuietWrite = false;
-    session.fail(form, 'no-space');
-    return undefined;
+  if (session.store.appliesInCallOrder) {
+    // Its turn comes when everything before it has been answered.
+    const { replies } = session;
+    const kept = ownForm(form);
+    return replies.room(replies.tail).then((alive) => {
+      if (alive) answerNoop(kept, session);
+    });
+  }
+  answerNoop(form, session);
+  return undefined;
+}
+
+function answerNoop(form: ReplyForm, session: Session): void {
+  const { lostQuietWrite } = session.replies;
+  if (lostQuietWrite !== undefined) {
+    session.replies.lostQuietWrite = undefined;
+    session.fail(form, lostQuietWrite);
+    return;
   }
   // Failed writes with a reply have been told, and their seqs were taken back: nothing to wait for.
   const after = Math.min(session.writtenSeq, session.store.durability.lastSeq);
   session.answer(form, { kind: 'noop' }, after);
-  return undefined;
 }
 
 export function version(request: BareRequest, session: Session): undefined {

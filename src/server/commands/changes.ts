@@ -12,7 +12,8 @@ import { uriEncoded } from '../../protocol/listed-key.js';
 import type { ReplyForm } from '../../protocol/reply-form.js';
 import { errorReply } from '../../protocol/reply.js';
 import { expiresAtOf, flushAtOf, ttlSecondsOf } from '../../store/expiry.js';
-import type { Arithmetic, ArithmeticOutcome, Delete, Outcome } from '../../store/store.js';
+import type { Arithmetic, ArithmeticOutcome, Delete, Maybe, Outcome } from '../../store/store.js';
+import type { ReplySection } from '../reply-section.js';
 import type { Session } from '../session.js';
 import { answerOutcome, countRefusal, settle } from './outcomes.js';
 
@@ -59,7 +60,9 @@ export function remove(request: DeleteRequest, session: Session): Promise<void> 
   const name = services.watchers.count === 0 ? undefined : uriEncoded(keyOf(request));
   const outcome = store.delete(DELETE);
   if (outcome instanceof Promise) {
-    return settle(session, form, outcome, (done, kept) => answerRemoval(session, kept, done, name));
+    return settle(session, form, outcome, (done, kept, section) =>
+      answerRemoval(session, kept, done, name, section),
+    );
   }
   answerRemoval(session, form, outcome, name);
   return undefined;
@@ -70,6 +73,7 @@ function answerRemoval(
   form: ReplyForm,
   done: Outcome,
   name: string | undefined,
+  section?: ReplySection,
 ): void {
   const { counters, services } = session;
   if (done.status === 'deleted') {
@@ -81,18 +85,33 @@ function answerRemoval(
   } else if (done.status === 'not-found') {
     counters.delete_misses += 1;
   }
-  answerOutcome(session, form, done);
+  answerOutcome(session, form, done, 0, section);
 }
 
-export function touch(request: TouchRequest, session: Session): undefined {
+export function touch(request: TouchRequest, session: Session): Promise<void> | undefined {
   const { form, key, keyStart, keyEnd, exptime } = request;
-  const { store, counters } = session;
-  const done = store.touch(key, expiresAtOf(exptime, store.nowMs(), store), keyStart, keyEnd);
-  counters.cmd_touch += 1;
+  const { store } = session;
+  const outcome = store.touch(key, expiresAtOf(exptime, store.nowMs(), store), keyStart, keyEnd);
+  session.counters.cmd_touch += 1;
+  if (outcome instanceof Promise) {
+    return settle(session, form, outcome, (done, kept, section) =>
+      answerTouch(session, kept, done, section),
+    );
+  }
+  answerTouch(session, form, outcome);
+  return undefined;
+}
+
+function answerTouch(
+  session: Session,
+  form: ReplyForm,
+  done: Outcome,
+  section?: ReplySection,
+): void {
+  const { counters } = session;
   if (done.status === 'touched') counters.touch_hits += 1;
   else if (done.status === 'not-found') counters.touch_misses += 1;
-  answerOutcome(session, form, done);
-  return undefined;
+  answerOutcome(session, form, done, 0, section);
 }
 
 export function arithmetic(
@@ -117,8 +136,8 @@ export function arithmetic(
   ARITHMETIC.expiresAt = exptime === undefined ? undefined : expiresAtOf(exptime, nowMs, store);
   const outcome = store.arithmetic(ARITHMETIC);
   if (outcome instanceof Promise) {
-    return settle(session, form, outcome, (done, kept) =>
-      answerNumber(session, kept, done, direction, nowMs),
+    return settle(session, form, outcome, (done, kept, section) =>
+      answerNumber(session, kept, done, direction, nowMs, section),
     );
   }
   countRefusal(session.counters, outcome.status);
@@ -132,11 +151,12 @@ function answerNumber(
   done: ArithmeticOutcome,
   direction: 'incr' | 'decr',
   nowMs: number,
+  section?: ReplySection,
 ): void {
   const { number, status, created = false } = done;
   if (status !== 'stored') {
     if (status === 'not-found') session.counters[`${direction}_misses`] += 1;
-    answerOutcome(session, form, done);
+    answerOutcome(session, form, done, 0, section);
     return;
   }
   session.counters[`${direction}_hits`] += 1;
@@ -150,14 +170,14 @@ function answerNumber(
     ttlSecondsBefore,
     created,
   } as const;
-  session.answerChange(form, reply, done.after);
+  session.answerChange(form, reply, done.after, section);
 }
 
 function keyOf({ key, keyStart, keyEnd }: DeleteRequest): Buffer {
   return key.subarray(keyStart, keyEnd);
 }
 
-export function flush(request: FlushRequest, session: Session): undefined {
+export function flush(request: FlushRequest, session: Session): Promise<void> | undefined {
   const { form, exptime } = request;
   const { store, services, counters } = session;
   if (!services.config.flushEnabled) {
@@ -165,7 +185,21 @@ export function flush(request: FlushRequest, session: Session): undefined {
     return undefined;
   }
   counters.cmd_flush += 1;
-  answerOutcome(session, form, store.flush(flushAtOf(exptime, store.nowMs(), store)));
+  return answerWhole(session, form, store.flush(flushAtOf(exptime, store.nowMs(), store)));
+}
+
+/** Answers a change of the whole store, or of many keys. */
+function answerWhole(
+  session: Session,
+  form: ReplyForm,
+  outcome: Maybe<Outcome>,
+): Promise<void> | undefined {
+  if (outcome instanceof Promise) {
+    return settle(session, form, outcome, (done, kept, section) =>
+      answerOutcome(session, kept, done, 0, section),
+    );
+  }
+  answerOutcome(session, form, outcome);
   return undefined;
 }
 
@@ -176,21 +210,23 @@ export function dropOversized(
 ): Promise<void> | undefined {
   session.counters.store_too_large += 1;
   if (request.form.wire === 'meta') session.counters.cmd_meta += 1;
-  const answer = (done: Outcome, form: ReplyForm): void =>
-    session.answerChange(form, errorReply('too-large'), done.after);
+  const answer = (done: Outcome, form: ReplyForm, section?: ReplySection): void =>
+    session.answerChange(form, errorReply('too-large'), done.after, section);
   const outcome = session.store.delete({ key: request.key });
   if (outcome instanceof Promise) return settle(session, request.form, outcome, answer);
   answer(outcome, request.form);
   return undefined;
 }
 
-export function removePrefix(request: DeletePrefixRequest, session: Session): undefined {
+export function removePrefix(
+  request: DeletePrefixRequest,
+  session: Session,
+): Promise<void> | undefined {
   const { form, prefix } = request;
   const { store, services } = session;
   if (!services.config.flushEnabled) {
     session.answerChange(form, errorReply('flush-not-allowed'), 0);
     return undefined;
   }
-  answerOutcome(session, form, store.deletePrefix(prefix));
-  return undefined;
+  return answerWhole(session, form, store.deletePrefix(prefix));
 }

@@ -56,7 +56,8 @@ async function sendKeys(request: KeysRequest, prefix: Buffer, session: Session):
   do {
     if (!(await replies.room(replies.tail))) return;
     // Never more than is left, so that the cursor goes on exactly behind the last key sent.
-    const page = store.list(cursor, Math.min(PAGE_KEYS, left));
+    const listed = store.list(cursor, Math.min(PAGE_KEYS, left));
+    const page = listed instanceof Promise ? await listed : listed;
     const found = page.entries.filter(({ key }) => startsWith(key, prefix));
     if (!(await services.gate.durable(store.durability.lastSeq))) {
       session.fail(form, 'no-space');

@@ -9,6 +9,7 @@ import {
   type ResultStatus,
 } from '../../protocol/reply.js';
 import type { Outcome, Status } from '../../store/store.js';
+import type { ReplySection } from '../reply-section.js';
 import type { Counters } from '../counters.js';
 import type { Session } from '../session.js';
 
@@ -33,6 +34,7 @@ export function answerOutcome(
   form: ReplyForm,
   outcome: Outcome,
   valueBytes = 0,
+  section?: ReplySection,
 ): void {
   const { status } = outcome;
   switch (status) {
@@ -43,13 +45,15 @@ export function answerOutcome(
     case 'no-descriptors':
     case 'damaged':
     case 'closed':
-      session.answerChange(form, errorReply(status), outcome.after);
+    case 'unknown':
+    case 'not-offered':
+      session.answerChange(form, errorReply(status), outcome.after, section);
       return;
     default:
       RESULT.status = status;
       RESULT.valueBytes = valueBytes;
       RESULT.outcome = outcome;
-      session.answerChange(form, RESULT, outcome.after);
+      session.answerChange(form, RESULT, outcome.after, section);
   }
 }
 
@@ -61,15 +65,27 @@ export function countRefusal(counters: Counters, status: Status): void {
 
 /**
  * Answers when the store has settled; a failure of the store becomes the reply. The requests behind a change that is
- * not applied yet have to wait: hence the promise. `form` is copied.
+ * not applied yet have to wait: hence the promise. Where changes apply in call order none has to: the answer gets its
+ * place now. `form` is copied.
  */
 export function settle<O extends Outcome>(
   session: Session,
   form: ReplyForm,
   outcome: Promise<O>,
-  answer: (outcome: O, form: ReplyForm) => void,
-): Promise<void> {
+  answer: (outcome: O, form: ReplyForm, section?: ReplySection) => void,
+): Promise<void> | undefined {
   const kept = ownForm(form);
+  if (session.store.appliesInCallOrder) {
+    const { replies } = session;
+    const section = replies.open();
+    void outcome.then((done) => {
+      countRefusal(session.counters, done.status);
+      if (form.quiet) noteQuiet(session, done.status);
+      answer(done, kept, section);
+      replies.close(section);
+    });
+    return undefined;
+  }
   return outcome.then(
     (done) => {
       countRefusal(session.counters, done.status);
@@ -77,6 +93,17 @@ export function settle<O extends Outcome>(
     },
     (error: unknown) => session.answerChange(kept, errorReply(errorOfFailure(error)), 0),
   );
+}
+
+/** Whoever did not want an answer to a change is told of its failure by the next barrier. */
+function noteQuiet({ replies }: Session, status: Status): void {
+  if (
+    status === 'unknown' ||
+    status === 'closed' ||
+    status === 'no-space' ||
+    status === 'no-memory'
+  )
+    replies.lostQuietWrite = status;
 }
 
 /** A form that outlives the request: its views die when the parser goes on. */

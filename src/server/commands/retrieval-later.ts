@@ -53,7 +53,7 @@ export function answerHere(
 }
 
 /** One key that is answered after its turn. */
-class LaterAnswer {
+export class LaterAnswer {
   readonly #request: GetRequest;
   readonly #session: Session;
   readonly #options: ReadOptions | undefined;
@@ -74,9 +74,9 @@ class LaterAnswer {
     this.#progress = progress;
   }
 
-  /** Composes the key, when its value is here and durable, and what ends the get. */
-  async answer(pending: Maybe<Lookup>): Promise<void> {
-    await this.#answerKey(pending);
+  /** Composes the key (undefined: there is none), when its value is here and durable, and what ends the get. */
+  async answer(pending: Maybe<Lookup> | undefined): Promise<void> {
+    if (pending !== undefined) await this.#answerKey(pending);
     if (this.#request.last) composeEnd(this.#request, this.#session, this.#section, this.#progress);
   }
 

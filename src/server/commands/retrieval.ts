@@ -5,11 +5,13 @@ import type { GetRequest } from '../../protocol/request.js';
 import type { ReplySection } from '../reply-section.js';
 import type { Session } from '../session.js';
 import { composeEnd, composeFound, readOptionsOf } from './get-answer.js';
+import { getAhead } from './retrieval-ahead.js';
 import { answerHere, answerLater } from './retrieval-later.js';
 
 /** Returns a promise when the requests behind it have to wait. */
 export function get(request: GetRequest, session: Session): Promise<void> | undefined {
   const { store, replies, getProgress: progress } = session;
+  if (store.appliesInCallOrder) return getAhead(request, session);
   const { form, key, keyStart, keyEnd, last } = request;
   const section = replies.tail;
   if (keyEnd === keyStart || (progress.begun && hasFailed(session))) {

@@ -6,6 +6,7 @@ import type { PutRequest } from '../../protocol/request.js';
 import { expiresAtOf, ttlSecondsOf } from '../../store/expiry.js';
 import type { LargeValueHandle, Put, PutOutcome, Store } from '../../store/store.js';
 import type { Counters } from '../counters.js';
+import type { ReplySection } from '../reply-section.js';
 import type { Session } from '../session.js';
 import { LargeUpload } from './large-upload.js';
 import { answerOutcome, countRefusal, ownForm, settle } from './outcomes.js';
@@ -55,8 +56,8 @@ function store(
   const isCas = request.compareCas !== undefined;
   const outcome = session.store.put(CHANGE);
   if (outcome instanceof Promise) {
-    return settle(session, form, outcome, (done, kept) =>
-      answer(session, kept, done, isCas, event),
+    return settle(session, form, outcome, (done, kept, section) =>
+      answer(session, kept, done, isCas, event, section),
     );
   }
   if (outcome.valueBytes >= LONG_VALUE_BYTES) session.isClockDue = true;
@@ -72,6 +73,7 @@ function answer(
   done: PutOutcome,
   isCas: boolean,
   event: PutEvent | undefined,
+  section?: ReplySection,
 ): void {
   if (isCas) countCas(session.counters, done);
   if (event !== undefined) {
@@ -81,7 +83,7 @@ function answer(
     const size = `clsid=1 cfd=${session.id} size=${done.valueBytes}`;
     session.services.watchers.emit('mutations', `${fields} ${size}`, done.after);
   }
-  answerOutcome(session, form, done, done.valueBytes);
+  answerOutcome(session, form, done, done.valueBytes, section);
 }
 
 function fill(request: PutRequest, value: Buffer | LargeValueHandle, engine: Store): void {

@@ -23,9 +23,8 @@ import type {
   ChangeType,
   DeleteReason,
   FollowOptions,
-  Maybe,
-  Value,
-} from '../store.js';
+} from '../change-log.js';
+import type { Maybe, Value } from '../store.js';
 import { wallExpiryOf, type Clocks } from '../expiry.js';
 import { KeptLargeValues, type KeptLargeValue } from './kept-large-values.js';
 

@@ -39,7 +39,7 @@ describe('docs/errors.md', () => {
 
   it('has the failures that clients are told, as they are told', () => {
     const refused = ['too-large', 'no-memory', 'no-space', 'no-descriptors'] as const;
-    const failures = [...refused, 'damaged', 'closed'] as const;
+    const failures = [...refused, 'damaged', 'closed', 'unknown', 'not-offered'] as const;
     for (const name of failures) {
       const line = formOfError(name).line.toString('latin1').trimEnd();
       expect(rows(/^`SERVER_ERROR/).map(([reply]) => reply)).to.include(`\`${line}\``);

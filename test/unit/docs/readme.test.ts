@@ -2,7 +2,6 @@
 // the links of all documents lead somewhere.
 
 import { expect } from 'chai';
-import { once } from 'node:events';
 import {
   existsSync,
   mkdirSync,
@@ -13,11 +12,11 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 
 import { readConfig } from '../../../src/config/config.js';
+import { freePort } from '../../support/free-port.js';
 import { PROJECT_DIR } from '../../support/golden-file.js';
 import { ServerProcess } from '../../../tools/torture/server-process.js';
 import { run } from '../../support/programs.js';
@@ -86,14 +85,6 @@ const NC = `#!/bin/bash
 [ "$1" = -z ] && { exec 3<>"/dev/tcp/$2/$3"; exit; } 2>/dev/null
 exec 3<>"/dev/tcp/$1/$2" && cat >&3 && cat <&3
 `;
-
-async function freePort(): Promise<number> {
-  const listener = net.createServer().listen(0, '127.0.0.1');
-  await once(listener, 'listening');
-  const { port } = listener.address() as net.AddressInfo;
-  listener.close();
-  return port;
-}
 
 describe('README.md, what is pasted into a shell after the quick start @long', () => {
   const pasted = [...README.matchAll(/```sh\n([^]*?)```/g)].map(([, text = '']) => text);

@@ -70,14 +70,14 @@ describe('StoreReader', () => {
 
   it('gives what a client would see: neither deleted, expired, flushed nor overwritten', async () => {
     await put(store, 'flushed', 'x');
-    store.flush(0);
+    await store.flush(0);
     await put(store, 'a', '1');
     await put(store, 'a', '2');
     await put(store, 'gone', 'x');
     await store.delete({ key: Buffer.from('gone') });
     await put(store, 'expired', 'x', store.nowMs() - 1);
     await put(store, 'touched', 'y', store.nowMs() + 1000);
-    store.touch(Buffer.from('touched'), store.nowMs() - 1);
+    await store.touch(Buffer.from('touched'), store.nowMs() - 1);
     await put(store, 'b', 'z');
     await durable(store);
     expect(Object.fromEntries(await read(dir))).to.deep.equal({ a: '2', b: 'z' });

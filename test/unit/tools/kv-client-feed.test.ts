@@ -11,6 +11,7 @@ import { expect } from 'chai';
 
 import { EXIT } from '../../../src/exit-codes.js';
 import { ServerProcess } from '../../../tools/torture/server-process.js';
+import { freePort } from '../../support/free-port.js';
 import { cairnLaunch, temporaryFolder } from '../../support/servers.js';
 import { runTool } from '../../support/tool-run.js';
 
@@ -20,15 +21,6 @@ const LINES = [
   '{"type":"end","seq":9}',
   '',
 ];
-
-async function freePort(): Promise<number> {
-  const server = net.createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as net.AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
 
 /** kv-client as a process whose lines are waited for. */
 class Running {

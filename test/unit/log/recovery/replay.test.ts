@@ -23,7 +23,7 @@ async function closedStore(): Promise<SimStore> {
   const { words, store } = sim;
   for (let at = 0; at < 120; at++) {
     await words.set(`k${at % 30}`, 'x'.repeat(300), { flags: at });
-    if (at % 7 === 0) words.touch(`k${at % 30}`, store.nowMs() + 1e7 + at);
+    if (at % 7 === 0) await words.touch(`k${at % 30}`, store.nowMs() + 1e7 + at);
     if (at % 11 === 0) await words.delete(`k${at % 30}`);
     if (at % 13 === 0) await words.set(`cas${at}`, 'y', { chosenCas: BigInt(at) + (1n << 60n) });
     if (at === 50) store.flush(0);

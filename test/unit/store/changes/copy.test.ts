@@ -4,7 +4,7 @@
 import { expect } from 'chai';
 
 import { isKvError } from '../../../../src/errors.js';
-import type { ChangeFeed } from '../../../../src/store/store.js';
+import type { ChangeFeed } from '../../../../src/store/change-log.js';
 import { SeededRandom } from '../../../../tools/torture/seeded-random.js';
 import { drain, FeedCopy, type KeptChange } from '../../../support/feed-copy.js';
 import { SimStore } from '../../../support/sim-store.js';
@@ -69,7 +69,7 @@ class Life {
       await words.set(key, value, { flags: random.below(100), expiresAt });
     } else if (dice < 13) await words.set(key, 'x', { chosenCas: BigInt(random.below(1_000_000)) });
     else if (dice < 15) await words.delete(key);
-    else if (dice < 17) words.touch(key, expiresAt);
+    else if (dice < 17) await words.touch(key, expiresAt);
     else if (dice < 18) await words.lookup(key);
     else if (dice < 19) store.deletePrefix(Buffer.from(key.slice(0, 2 + random.below(2))));
     else store.flush(random.below(2) === 0 ? 0 : store.nowMs() + random.below(500));
@@ -136,7 +136,7 @@ class Life {
 /** What a client reads. */
 async function contentsOf(sim: SimStore): Promise<ReturnType<FeedCopy['live']>> {
   const found: ReturnType<FeedCopy['live']> = {};
-  const names = sim.words.listAll(100).map(({ key }) => key.toString('latin1'));
+  const names = (await sim.words.listAll(100)).map(({ key }) => key.toString('latin1'));
   for (const name of names.toSorted()) {
     const item = await sim.words.get(name, { quiet: true });
     if (item === undefined) continue;

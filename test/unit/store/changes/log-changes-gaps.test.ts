@@ -36,7 +36,7 @@ describe('LogChanges, where changes are missing', () => {
       await sim.advance(5);
     }
     sim.world.disk.capacityBytes = Infinity;
-    expect(sim.store.durability.lastSeq).to.be.greaterThan(sim.words.listAll(100).length);
+    expect(sim.store.durability.lastSeq).to.be.greaterThan((await sim.words.listAll(100)).length);
   };
 
   it('never tells what a full disk took back', async () => {
@@ -50,7 +50,7 @@ describe('LogChanges, where changes are missing', () => {
       await sim.advance(20);
     }
     const stored = new Set(
-      (await sim.contents()) && sim.words.listAll(1000).map(({ key }) => key.toString()),
+      (await sim.contents()) && (await sim.words.listAll(1000)).map(({ key }) => key.toString()),
     );
     disk.capacityBytes = Infinity;
     await sim.advance(5000);

@@ -33,7 +33,7 @@ describe('LogChanges', () => {
     await sim.words.set('a', 'one', { flags: 7, expiresAt });
     await sim.words.set('b', '9', { chosenCas: 2n ** 64n - 1n });
     await sim.words.change('incr', 'b', 1n);
-    sim.words.touch('a', expiresAt + 1);
+    await sim.words.touch('a', expiresAt + 1);
     await sim.words.delete('b');
     sim.store.deletePrefix(Buffer.from('a'));
     sim.store.flush(0);

@@ -115,7 +115,7 @@ describe('LargeValues', () => {
       for (const key of ['whole', 'in pieces']) {
         expect((await sim.words.value(key)) === BIG.toString()).to.equal(true);
       }
-      const ends = sim.words.listAll(10).map(({ expiresAt }) => expiresAt);
+      const ends = (await sim.words.listAll(10)).map(({ expiresAt }) => expiresAt);
       expect(ends).to.deep.equal([more.vivifyExpiresAt, more.vivifyExpiresAt]);
       expect(sim.names('.val').length).to.equal(2);
       await sim.words.putLarge('none', [BIG], { mode });

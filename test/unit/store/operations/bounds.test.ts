@@ -27,7 +27,7 @@ describe('Bounds', () => {
             if (at < 0 && order.length === 4) order.shift();
           } else if (what === 'get') await sim.words.get(key);
           else if (what === 'peek') await sim.words.get(key, { quiet: true });
-          else if (what === 'touch') sim.words.touch(key, 0);
+          else if (what === 'touch') await sim.words.touch(key, 0);
           else await sim.words.delete(key);
           const now = order.indexOf(key);
           if (what !== 'peek' && now >= 0) order.splice(now, 1);

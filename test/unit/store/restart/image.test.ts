@@ -21,7 +21,7 @@ async function eventful(): Promise<SimStore> {
   const { words, store } = sim;
   for (let at = 0; at < 100; at++) {
     await words.set(`k${at % 40}`, `${at}`.repeat(100), { flags: at });
-    if (at % 7 === 0) words.touch(`k${at % 30}`, store.nowMs() + 1e7 + at);
+    if (at % 7 === 0) await words.touch(`k${at % 30}`, store.nowMs() + 1e7 + at);
     if (at % 11 === 0) await words.delete(`k${at % 30}`);
     if (at % 13 === 0) await words.set(`cas${at}`, 'y', { chosenCas: BigInt(at) + (1n << 60n) });
     if (at === 40) store.deletePrefix(Buffer.from('cas1'));
@@ -37,8 +37,7 @@ async function eventful(): Promise<SimStore> {
 
 /** All that a client can see, and the accounting behind it. */
 async function seen(sim: SimStore): Promise<unknown[]> {
-  const entries: unknown[] = sim.words
-    .listAll(100)
+  const entries: unknown[] = (await sim.words.listAll(100))
     .map(({ key, cas, expiresAt, bytes }) => `${key.toString()} ${cas} ${expiresAt} ${bytes}`)
     .toSorted();
   const stats = ['curr_items', 'bytes', 'kv_live_bytes', 'kv_last_seq'].map((name) =>

@@ -83,7 +83,7 @@ describe('Compaction @long', () => {
   it('of a run that is not the oldest keeps what has expired gone', async () => {
     const sim = await compactedAfter(async ({ words, store }) => {
       await words.set('a', 'short', { expiresAt: store.nowMs() + 50 });
-      words.touch('b', store.nowMs() + 50);
+      await words.touch('b', store.nowMs() + 50);
     });
     await afterRestarts(sim, async () => {
       expect(await sim.words.value('a')).to.equal(undefined);
@@ -109,7 +109,7 @@ describe('Compaction @long', () => {
       await words.set('a', 'moved', { flags: 99, chosenCas: 2n ** 64n - 5n });
       await words.set('b', 'touched', { flags: 5 });
       touched = store.nowMs() + 9_000_000;
-      words.touch('b', touched);
+      await words.touch('b', touched);
       await words.set('c', 'stale', { flags: 6 });
       await words.delete('c', { invalidate: true });
       await words.lookup('c', { win: true });

@@ -55,7 +55,7 @@ class Writer {
     } else if (kind === 8) {
       const expiresAt = store.nowMs() + 3_600_000 + this.#count;
       const old = this.#now.get(key);
-      words.touch(key, expiresAt);
+      await words.touch(key, expiresAt);
       if (old !== undefined) this.#now.set(key, old.replace(/\d+$/, String(expiresAt)));
     } else if (random.chance(0.1)) {
       store.flush(0);

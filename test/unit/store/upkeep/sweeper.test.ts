@@ -45,7 +45,7 @@ describe('Sweeper', () => {
     for (const key of uses) await sim.words.set(key, 'x');
     await sim.advance(8000);
     await sim.words.get('read');
-    sim.words.touch('touched', 0);
+    await sim.words.touch('touched', 0);
     await sim.words.set('set', 'y');
     await sim.words.get('peeked', { quiet: true });
     await sim.advance(5000);

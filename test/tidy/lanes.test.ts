@@ -1,0 +1,90 @@
+// The lanes of the tests: that no file is left out or run twice, and that what went wrong in a part is counted.
+
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { expect } from 'chai';
+
+import { allParts, LONGEST, runParts } from '../support/lanes.js';
+import type { PartReport } from '../support/part-reporter.js';
+import { temporaryFolder } from '../support/servers.js';
+import { everything } from './sources.js';
+
+describe('allParts()', () => {
+  it('has each test file in one part, the longest in parts of their own before all others', () => {
+    const sources = everything.map(({ path }) => path).filter((path) => path.endsWith('.test.ts'));
+    const compiled = sources.map((path) => `dist/${path.replace(/\.ts$/, '.js')}`);
+    const parts = allParts();
+    expect(parts.flat().toSorted()).to.deep.equal(compiled.toSorted());
+    expect(parts.slice(0, LONGEST.length)).to.deep.equal(
+      LONGEST.map((name) => [`dist/test/${name.replace(/\.ts$/, '.js')}`]),
+    );
+  });
+});
+
+async function reportOf(...parts: string[][]): Promise<PartReport & { printed: string }> {
+  let printed = '';
+  const report = await runParts(parts, ['--retries', '1'], (text) => (printed += text));
+  return { ...report, printed };
+}
+
+describe('runParts() @long', function () {
+  this.timeout(60_000);
+  let dir = '';
+  beforeEach(() => (dir = temporaryFolder()));
+  afterEach(() => rmSync(dir, { recursive: true }));
+
+  /** A file of tests of its own. */
+  function file(name: string, text: string): string {
+    const path = join(dir, `${name}.cjs`);
+    writeFileSync(path, text);
+    return path;
+  }
+
+  it('sums what passed, failed, was skipped and tried twice, and prints all of it', async () => {
+    const first = file('first', `it('passes', () => console.log('said by it'));`);
+    const second = file(
+      'second',
+      `let tries = 0;
+       it('passes later', () => { if (++tries === 1) throw new Error('once'); });
+       it('fails', () => { throw new Error('always'); });
+       it('is skipped', function () { this.skip(); });`,
+    );
+    const third = file(
+      'third',
+      `describe('a hook', () => {
+      before(() => { throw new Error('hook'); });
+      it('is not run', () => undefined);
+    });`,
+    );
+    const { printed, ...report } = await reportOf([first, second], [third]);
+    expect(report).to.deep.equal({
+      passed: 2,
+      failed: ['fails', 'a hook "before all" hook for "is not run"'],
+      skipped: ['is skipped'],
+      retried: ['passes later', 'fails'],
+      wanted: [],
+    });
+    expect(printed).to.contain('said by it').and.contain('Error: always');
+  });
+
+  for (const [what, text] of [
+    ['cannot be loaded', `throw new Error('at once');`],
+    ['ends the process', `it('ends', () => process.exit(0));`],
+    [
+      'kills it after its tests',
+      `it('passes', () => undefined); process.on('exit', () => process.kill(process.pid, 'SIGKILL'));`,
+    ],
+    [
+      'rejects a promise unseen',
+      `it('rejects', async () => { void Promise.reject(new Error('x')); await 0; });`,
+    ],
+  ] as const) {
+    it(`counts a failure when a file ${what}`, async () => {
+      const good = file('good', `it('passes', () => undefined);`);
+      const { failed, passed } = await reportOf([file('bad', text)], [good]);
+      expect(failed).to.have.length(1);
+      expect(passed).to.be.at.least(1);
+    });
+  }
+});
