@@ -99,7 +99,10 @@ export class Keyspace {
   }
 
   /** Through the queue of each master; by default a write that changes nothing. The worst that came of it. */
-  async #onEachLink(command: Command | undefined, deadlineMs: number): Promise<Refusal | undefined> {
+  async #onEachLink(
+    command: Command | undefined,
+    deadlineMs: number,
+  ): Promise<Refusal | undefined> {
     const refusals = await Promise.all(
       this.#cluster.masters.map((host) => {
         const name = this.#cluster.barrierKeyAt(host);
@@ -118,7 +121,7 @@ export class Keyspace {
 }
 
 function outcomeOf(refusal: Refusal | undefined): S.Outcome {
-  return { status: (refusal ?? 'ok') as S.Status, after: 0, cas: 0n };
+  return { status: refusal ?? 'ok', after: 0, cas: 0n };
 }
 
 /** As a pattern that means these bytes alone. */

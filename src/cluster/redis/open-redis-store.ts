@@ -69,7 +69,10 @@ function requireUsable(view: View, { hosts, replicas }: RedisStoreOptions): void
 }
 
 /** Whether all of them know WAITAOF. Throws KV_BAD_OPTION naming the node that does not keep what it says. */
-async function checkNodes({ connect, isOnDisk, logger }: ClusterParts, view: View): Promise<boolean> {
+async function checkNodes(
+  { connect, isOnDisk, logger }: ClusterParts,
+  view: View,
+): Promise<boolean> {
   const hosts = view.shards.flatMap(({ master, replicas }) => [master, ...replicas]);
   const known = await Promise.all(
     hosts.map(async (host) => {

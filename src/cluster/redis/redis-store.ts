@@ -15,6 +15,7 @@ import { WallTime } from '../wall-time.js';
 import * as answers from './answers.js';
 import type { Cluster } from './cluster.js';
 import * as commands from './commands.js';
+import { ItemCount } from './item-count.js';
 import { Keyspace } from './keyspace.js';
 import { Operation, type Command, type Refusal, type Target } from './operation.js';
 import { Listing } from './listing.js';
@@ -33,7 +34,7 @@ export interface RedisStoreParts {
   readonly valueBytesMax: number;
 }
 
-export class RedisStore {
+export class RedisStore implements S.Store {
   readonly appliesInCallOrder = true;
   readonly clockAheadMs = 0;
   readonly durability = ALWAYS_DURABLE;
@@ -44,6 +45,7 @@ export class RedisStore {
   readonly #side: SideConnections;
   readonly #time: WallTime;
   readonly #listing: Listing;
+  readonly #count: ItemCount;
   readonly #keyspace: Keyspace;
   readonly #valueBytesMax: number;
 
@@ -55,6 +57,7 @@ export class RedisStore {
     this.#time = new WallTime(env.clock);
     this.#keyspace = new Keyspace(cluster, side);
     this.#listing = new Listing(cluster, side);
+    this.#count = new ItemCount(cluster, side, env.clock);
     this.#valueBytesMax = Math.min(valueBytesMax, INLINE_VALUE_BYTES_MAX);
   }
 
@@ -76,9 +79,7 @@ export class RedisStore {
         }
       };
       const refuse = (why: Refusal): void => resolve(answers.refusedLookup(why));
-      this.#keyspace.submit(
-        new Operation(target, commands.getCommand(target.key), found, refuse),
-      );
+      this.#keyspace.submit(new Operation(target, commands.getCommand(target.key), found, refuse));
     });
   }
 
@@ -105,7 +106,7 @@ export class RedisStore {
         command.effect === 'writes'
           ? { status: 'stored', after: 0, cas, valueBytes }
           : this.#seen(answers.putOutcome(reply, valueBytes)),
-      (why) => ({ status: why as S.Status, after: 0, cas: 0n, valueBytes }),
+      (why) => ({ status: why, after: 0, cas: 0n, valueBytes }),
     );
   }
 
@@ -116,7 +117,7 @@ export class RedisStore {
       target,
       command,
       (reply) => this.#seen(answers.arithmeticOutcome(reply, change)),
-      (why) => answers.refusedArithmetic(why as S.Status),
+      (why) => answers.refusedArithmetic(why),
     );
   }
 
@@ -161,7 +162,7 @@ export class RedisStore {
   resizeStore(): void {}
 
   stats(): ReadonlyMap<string, number | string> {
-    return redisStats(this.#cluster);
+    return redisStats(this.#cluster, this.#count.latest);
   }
 
   resetStats(): void {}
@@ -231,7 +232,7 @@ function needsScript(lookup: S.Lookup, options: S.ReadOptions, nowMs: number): b
 }
 
 function refusedOutcome(why: Refusal | 'not-offered'): S.Outcome {
-  return { status: why as S.Status, after: 0, cas: 0n };
+  return { status: why, after: 0, cas: 0n };
 }
 
 function notHere(what: string): KvError {
