@@ -41,6 +41,7 @@ export class Cluster implements LinkCluster {
   #view: View;
   #turn = 0;
   #timer: Timer | undefined;
+  #refreshAtMs = 0;
   #isRefreshing = false;
   #isClosed = false;
 
@@ -67,6 +68,11 @@ export class Cluster implements LinkCluster {
 
   linkOf(host: string): Link | undefined {
     return this.#links.get(host);
+  }
+
+  /** host:port; undefined slots have none, and the first master says so. */
+  masterOf(slot: number): string {
+    return (this.#wanted[slot] ?? this.links[0]!).host;
   }
 
   barrierKeyAt(host: string): string {
@@ -104,16 +110,6 @@ export class Cluster implements LinkCluster {
     } catch (error: unknown) {
       redis.disconnect();
       throw error;
-    }
-  }
-
-  /** One command to a node on a connection made for it. Rejects as ioredis does. */
-  async withNode<T>(host: string, use: (redis: Redis) => Promise<T>): Promise<T> {
-    const redis = await this.#parts.connect(host);
-    try {
-      return await use(redis);
-    } finally {
-      redis.disconnect();
     }
   }
 
@@ -198,8 +194,13 @@ export class Cluster implements LinkCluster {
 
   #refreshIn(delayMs: number): void {
     if (this.#isClosed || this.#isRefreshing) return;
+    const atMs = this.#parts.clock.monotonicMs() + delayMs;
+    // Never put off: whoever asks again and again would see none.
+    if (this.#timer !== undefined && this.#refreshAtMs <= atMs) return;
     this.#timer?.cancel();
+    this.#refreshAtMs = atMs;
     this.#timer = this.#parts.clock.setTimer(delayMs, () => {
+      this.#timer = undefined;
       this.#isRefreshing = true;
       void this.#refresh().then((isWell) => {
         this.#isRefreshing = false;
