@@ -7,7 +7,6 @@ import { findProgram, requireProgram } from '../support/programs.js';
 import { QuietLogger } from '../support/quiet-logger.js';
 import { RedisCluster } from '../support/redis-cluster.js';
 import { storeConformance } from './store-conformance.js';
-import type * as S from "../../src/store/store.js";
 import type { StoreFixture } from './subject.js';
 
 describe('over a Redis cluster @long', () => {
@@ -41,13 +40,14 @@ async function openFixture(cluster: RedisCluster): Promise<StoreFixture> {
   });
   await store.flush(0);
   return {
-    store: store as unknown as S.Store,
+    store,
     offers: {
       uses: false,
       largeValues: false,
       delayedFlush: false,
       answersEarly: false,
       files: false,
+      flushedMisses: false,
       exactCount: false,
     },
     wait: async (promise) => promise,

@@ -71,7 +71,13 @@ export class RedisNode {
     const log = ['--appendonly', 'yes', '--appendfsync', 'always', '--save', ''];
     // A shard that is down takes none of the others with it.
     const coverage = ['--cluster-require-full-coverage', 'no'];
-    const cluster = ['--cluster-enabled', 'yes', '--cluster-port', String(this.busPort), ...coverage];
+    const cluster = [
+      '--cluster-enabled',
+      'yes',
+      '--cluster-port',
+      String(this.busPort),
+      ...coverage,
+    ];
     // A replica that is far behind would otherwise wait five seconds for others before it is sent anything.
     const times = [
       ...['--cluster-node-timeout', String(nodeTimeoutMs), '--repl-diskless-sync-delay', '0'],

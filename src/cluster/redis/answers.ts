@@ -71,7 +71,7 @@ export function refusedArithmetic(status: S.Status, cas = 0n): S.ArithmeticOutco
 /** A read was not executed, or changed the item perhaps. */
 export function refusedLookup(why: Refusal): S.Lookup {
   if (why === 'damaged') return { kind: 'damaged', after: 0 };
-  return { kind: 'refused', status: why as S.RefusedStatus, after: 0 };
+  return { kind: 'refused', status: why, after: 0 };
 }
 
 const MISS: S.Lookup = { kind: 'miss', reason: 'absent', after: 0 };

@@ -69,6 +69,11 @@ export class Cluster implements LinkCluster {
     return this.#links.get(host);
   }
 
+  /** host:port; undefined slots have none, and the first master says so. */
+  masterOf(slot: number): string {
+    return (this.#wanted[slot] ?? this.links[0]!).host;
+  }
+
   barrierKeyAt(host: string): string {
     return this.barrierKey(this.#linkTo(host));
   }
@@ -104,16 +109,6 @@ export class Cluster implements LinkCluster {
     } catch (error: unknown) {
       redis.disconnect();
       throw error;
-    }
-  }
-
-  /** One command to a node on a connection made for it. Rejects as ioredis does. */
-  async withNode<T>(host: string, use: (redis: Redis) => Promise<T>): Promise<T> {
-    const redis = await this.#parts.connect(host);
-    try {
-      return await use(redis);
-    } finally {
-      redis.disconnect();
     }
   }
 

@@ -10,7 +10,8 @@ import { SCRIPTS, type Script } from './scripts.js';
 const VERSION = 1;
 const OWN_CAS = 4;
 const WON = 2;
-const KEY_PREFIX = 0x6b3a;
+/** Before the bytes of a key in Redis: other keys are not the store's items. */
+export const KEY_PREFIX = 'k:';
 const MODES = { set: 's', replace: 'r', add: 'a', append: 'p', prepend: 'q' } as const;
 const NOTHING = Buffer.alloc(0);
 const TWO_POW_32 = 2 ** 32;
@@ -18,7 +19,7 @@ const TWO_POW_32 = 2 ** 32;
 /** `k:` and the key's bytes. */
 export function redisKey(key: Buffer, start = 0, end = key.length): Buffer {
   const bytes = Buffer.allocUnsafe(2 + end - start);
-  bytes.writeUInt16BE(KEY_PREFIX, 0);
+  bytes.write(KEY_PREFIX, 0, 'latin1');
   key.copy(bytes, 2, start, end);
   return bytes;
 }

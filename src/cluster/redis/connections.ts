@@ -51,6 +51,12 @@ async function loadClient(): Promise<new (options: RedisOptions) => Redis> {
   }
 }
 
+/** Ends it even when the other side does not answer. */
+export function cut(redis: Redis): void {
+  redis.disconnect();
+  redis.stream.destroy();
+}
+
 function optionsOf(place: string, { isTls, user, password }: Login): RedisOptions {
   const colon = place.lastIndexOf(':');
   const host = place.slice(0, colon).replace(/^\[(.*)\]$/, '$1');

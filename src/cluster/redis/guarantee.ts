@@ -28,7 +28,8 @@ export interface Barrier {
 /** A batch of nothing asks whether writes come through. */
 export function barrierOf(guarantee: Guarantee, batch: readonly Operation[]): Barrier {
   if (guarantee.replicas === 0) return { isAsked: false, isOwn: batch.length === 0 };
-  const needs = (one: Operation): boolean => one.command.effect !== 'reads' || guarantee.reads === 'strict';
+  const needs = (one: Operation): boolean =>
+    one.command.effect !== 'reads' || guarantee.reads === 'strict';
   if (batch.length > 0 && !batch.some(needs)) return { isAsked: false, isOwn: false };
   return { isAsked: true, isOwn: batch.at(-1)?.command.effect !== 'writes' };
 }

@@ -1,132 +1,130 @@
-// What is about all keys: flush, deletion by prefix and listing, one master after the other.
+// Flush and deletion by prefix: what is about all keys, on every master.
 //
 // Invariants:
-// - None of them is one step for the whole cluster: what is stored meanwhile may go or stay, and slots that move meanwhile
-//   may be met twice or not at all. Each says `unknown` when a node failed on the way.
-// - They have connections of their own: requests do not wait behind them.
+// - Neither is one step for the cluster: what other servers store meanwhile may go or stay. For the calls of this store both
+//   are in their place: those before are done before it, and those behind it wait for it, or are queued behind it.
+// - Each says `unknown` when a node failed on the way, and can be said again.
 
-import type { Redis } from 'ioredis';
-
-import type { Clock } from '../../env/env.js';
 import type * as S from '../../store/store.js';
-import { decodeItem } from '../item-bytes.js';
 import type { Cluster } from './cluster.js';
+import { KEY_PREFIX } from './commands.js';
 import { acknowledgedBy, waitCommand } from './guarantee.js';
+import { Operation, type Command, type Refusal } from './operation.js';
+import type { SideConnections } from './side-connections.js';
+import { slotOf } from './slots.js';
 
-const KEY_PREFIX = 'k:';
 const SCAN_KEYS = 500;
-/** SCAN's cursor of a node stays far below; the node's number is above it. */
-const CURSOR_BITS = 2 ** 44;
-const HEADER_END = 23;
 const GLOB_CHARACTERS = /[*?[\]\\]/g;
+
+interface Deletion {
+  /** Of the Redis keys. */
+  readonly start: Buffer;
+  readonly done: Promise<S.Outcome>;
+}
 
 export class Keyspace {
   readonly #cluster: Cluster;
-  readonly #clock: Clock;
+  readonly #side: SideConnections;
+  readonly #deletions = new Set<Deletion>();
 
-  constructor(cluster: Cluster, clock: Clock) {
+  constructor(cluster: Cluster, side: SideConnections) {
     this.#cluster = cluster;
-    this.#clock = clock;
+    this.#side = side;
   }
 
-  /** FLUSHALL on each master, waited for. */
-  flush(): Promise<S.Outcome> {
-    return this.#onEachMaster(async (redis) => {
-      await redis.call('FLUSHALL', 'SYNC');
-    });
+  /** Hands it to the cluster, behind a deletion by prefix that is on its way and may meet its key. */
+  submit(operation: Operation): void {
+    const met = this.#deletions.size === 0 ? undefined : this.#meeting(operation.target.key);
+    if (met === undefined) this.#cluster.submit(operation);
+    else void met.done.then(() => this.submit(operation));
   }
 
-  /** UNLINK of each key that SCAN finds. */
-  deletePrefix(prefix: Buffer): Promise<S.Outcome> {
-    const pattern = Buffer.concat([Buffer.from(KEY_PREFIX), escaped(prefix), Buffer.from('*')]);
-    return this.#onEachMaster(async (redis) => {
-      let cursor = '0';
-      do {
-        const page = (await redis.callBuffer('SCAN', cursor, 'MATCH', pattern, 'COUNT', SCAN_KEYS)) as [
-          Buffer,
-          Buffer[],
-        ];
-        const pipeline = redis.pipeline();
-        // One by one: they are in different slots.
-        for (const key of page[1]) pipeline.unlink(key);
-        for (const [error] of (await pipeline.exec()) ?? []) if (error !== null) throw error;
-        cursor = page[0].toString();
-      } while (cursor !== '0');
-    });
+  /** FLUSHALL in the queue of each master. */
+  async flush(deadlineMs: number): Promise<S.Outcome> {
+    const command: Command = { name: 'FLUSHALL', args: ['ASYNC'], effect: 'writes' };
+    await Promise.all([...this.#deletions].map((deletion) => deletion.done));
+    return outcomeOf(await this.#onEachLink(command, deadlineMs));
   }
 
-  async #onEachMaster(use: (redis: Redis) => Promise<void>): Promise<S.Outcome> {
+  /** UNLINK of each key that SCAN finds. Of an empty prefix too. */
+  deletePrefix(prefix: Buffer, deadlineMs: number): Promise<S.Outcome> {
+    const start = Buffer.concat([Buffer.from(KEY_PREFIX), prefix]);
+    const done = this.#delete(start, deadlineMs);
+    const deletion: Deletion = { start, done };
+    this.#deletions.add(deletion);
+    void done.then(() => this.#deletions.delete(deletion));
+    return done;
+  }
+
+  #meeting(key: Buffer): Deletion | undefined {
+    for (const deletion of this.#deletions) {
+      const { start } = deletion;
+      if (key.length >= start.length && start.compare(key, 0, start.length) === 0) return deletion;
+    }
+    return undefined;
+  }
+
+  async #delete(start: Buffer, deadlineMs: number): Promise<S.Outcome> {
+    // What was asked for before goes first.
+    const refusal = await this.#onEachLink(undefined, deadlineMs);
+    if (refusal !== undefined) return outcomeOf('closed');
     const results = await Promise.allSettled(
-      this.#cluster.masters.map((host) =>
-        this.#cluster.withNode(host, async (redis) => {
-          await use(redis);
-          return this.#isKept(redis, host);
-        }),
-      ),
+      this.#cluster.masters.map((host) => this.#deleteAt(host, start)),
     );
     const isDone = results.every((result) => result.status === 'fulfilled' && result.value);
-    return { status: (isDone ? 'ok' : 'unknown') as S.Status, after: 0, cas: 0n };
+    return outcomeOf(isDone ? undefined : 'unknown');
   }
 
-  /** With a barrier behind what was deleted. */
-  async #isKept(redis: Redis, host: string): Promise<boolean> {
-    const { guarantee } = this.#cluster;
-    if (guarantee.replicas === 0) return true;
-    const key = this.#cluster.barrierKeyAt(host);
-    await redis.call('SET', key, '1');
-    const answer = await redis.call(...waitCommand(guarantee));
-    return acknowledgedBy(answer) >= guarantee.replicas;
+  async #deleteAt(host: string, start: Buffer): Promise<boolean> {
+    const pattern = Buffer.concat([escaped(start), Buffer.from('*')]);
+    let cursor = '0';
+    do {
+      cursor = await this.#side.ask(host, async (redis) => {
+        const args = [cursor, 'MATCH', pattern, 'COUNT', SCAN_KEYS];
+        const [next, keys] = (await redis.callBuffer('SCAN', ...args)) as [Buffer, Buffer[]];
+        const pipeline = redis.pipeline();
+        // One by one: they are in different slots.
+        for (const key of keys) pipeline.unlink(key);
+        for (const [error] of (await pipeline.exec()) ?? []) if (error !== null) throw error;
+        return next.toString();
+      });
+    } while (cursor !== '0');
+    return this.#side.ask(host, async (redis) => {
+      const { guarantee } = this.#cluster;
+      await redis.set(this.#cluster.barrierKeyAt(host), '1');
+      if (guarantee.replicas === 0) return true;
+      const answer = await redis.call(...waitCommand(guarantee));
+      return acknowledgedBy(answer) >= guarantee.replicas;
+    });
   }
 
-  /**
-   * A page of SCAN on one master: at least `limit` keys unless the master has no more, and no key twice in a page.
-   * Rejects when the node does not answer.
-   */
-  async list(cursor: number, limit: number, nowMs: number): Promise<S.ListPage> {
-    const { masters } = this.#cluster;
-    let node = Math.floor(cursor / CURSOR_BITS);
-    let position = cursor % CURSOR_BITS;
-    void [limit, this.#clock];
-    const host = masters[node];
-    if (host === undefined) return { entries: [], cursor: 0 };
-    const page = await this.#cluster.withNode(host, (redis) => scan(redis, position, limit, nowMs));
-    position = page.position;
-    if (position === 0) node += 1;
-    const isLast = node >= masters.length;
-    return { entries: page.entries, cursor: isLast ? 0 : node * CURSOR_BITS + position };
+  /** Through the queue of each master; by default a write that changes nothing. The worst that came of it. */
+  async #onEachLink(
+    command: Command | undefined,
+    deadlineMs: number,
+  ): Promise<Refusal | undefined> {
+    const refusals = await Promise.all(
+      this.#cluster.masters.map((host) => {
+        const name = this.#cluster.barrierKeyAt(host);
+        const key = Buffer.from(name);
+        const barrier: Command = { name: 'SET', args: [name, '1'], effect: 'writes' };
+        const target = { key, slot: slotOf(key), deadlineMs };
+        return new Promise<Refusal | undefined>((resolve) => {
+          const settle = (): void => resolve(undefined);
+          this.#cluster.submit(new Operation(target, command ?? barrier, settle, resolve));
+        });
+      }),
+    );
+    if (refusals.every((refusal) => refusal === undefined)) return undefined;
+    return refusals.every((refusal) => refusal === 'closed') ? 'closed' : 'unknown';
   }
 }
 
-interface Scanned {
-  readonly entries: readonly S.Listed[];
-  readonly position: number;
-}
-
-async function scan(redis: Redis, from: number, limit: number, nowMs: number): Promise<Scanned> {
-  const count = Math.min(limit, SCAN_KEYS);
-  const args = [String(from), 'MATCH', `${KEY_PREFIX}*`, 'COUNT', count];
-  const [next, keys] = (await redis.callBuffer('SCAN', ...args)) as [Buffer, Buffer[]];
-  const pipeline = redis.pipeline();
-  for (const key of keys) {
-    pipeline.getrangeBuffer(key, 0, HEADER_END);
-    pipeline.strlen(key);
-  }
-  const replies = (await pipeline.exec()) ?? [];
-  const entries: S.Listed[] = [];
-  for (const [at, key] of keys.entries()) {
-    const header = replies[2 * at]?.[1];
-    const bytes = Number(replies[2 * at + 1]?.[1] ?? 0);
-    const item = Buffer.isBuffer(header) ? decodeItem(header) : undefined;
-    if (item === undefined || (item.expiresAt !== 0 && item.expiresAt <= nowMs)) continue;
-    const { expiresAt, ownCas: cas = 0n } = item;
-    const name = key.subarray(KEY_PREFIX.length);
-    entries.push({ key: name, cas, expiresAt, fetched: false, lastUsedSeconds: 0, bytes });
-  }
-  return { entries, position: Number(next.toString()) };
+function outcomeOf(refusal: Refusal | undefined): S.Outcome {
+  return { status: refusal ?? 'ok', after: 0, cas: 0n };
 }
 
 /** As a pattern that means these bytes alone. */
-function escaped(prefix: Buffer): Buffer {
-  const text = prefix.toString('latin1').replace(GLOB_CHARACTERS, '\\$&');
-  return Buffer.from(text, 'latin1');
+function escaped(start: Buffer): Buffer {
+  return Buffer.from(start.toString('latin1').replace(GLOB_CHARACTERS, '\\$&'), 'latin1');
 }

@@ -10,6 +10,7 @@ import type { Redis } from 'ioredis';
 
 import type { Clock } from '../../env/env.js';
 import { Batcher } from '../batcher.js';
+import { cut } from './connections.js';
 import { exchange, type Exchanged, type Verdict } from './exchange.js';
 import type { Guarantee } from './guarantee.js';
 import type { Operation } from './operation.js';
@@ -263,10 +264,4 @@ export class Link {
       this.#clock.setTimer(RETRY_MS, resolve);
     });
   }
-}
-
-/** Ends it even when the other side does not answer. */
-function cut(redis: Redis): void {
-  redis.disconnect();
-  redis.stream.destroy();
 }

@@ -9,6 +9,7 @@ import { Cluster, firstView, type ClusterParts } from './cluster.js';
 import { connector, type Login } from './connections.js';
 import { RedisStore } from './redis-store.js';
 import { hasWaitAof, requireDurable } from './safety.js';
+import { SideConnections } from './side-connections.js';
 import { SERVER_NUMBERS, Tokens } from './tokens.js';
 import { unservedSlots } from './topology.js';
 import type { View } from './view.js';
@@ -38,12 +39,14 @@ export async function openRedisStore(env: Env, options: RedisStoreOptions): Prom
   requireUsable(view, options);
   const canAsk = await checkNodes(parts, view);
   const asked = { ...guarantee, asksForLogs: isOnDisk && canAsk };
+  const side = new SideConnections(connect, clock);
   const cluster = new Cluster({ ...parts, guarantee: asked }, hosts, view);
   try {
     await cluster.open();
-    const tokens = new Tokens(await serverNumber(cluster, view));
-    return new RedisStore(env, cluster, tokens, valueBytesMax);
+    const tokens = new Tokens(await serverNumber(cluster, side, view));
+    return new RedisStore(env, { cluster, side, tokens, valueBytesMax });
   } catch (error: unknown) {
+    await side.close();
     await cluster.close();
     throw error;
   }
@@ -66,7 +69,10 @@ function requireUsable(view: View, { hosts, replicas }: RedisStoreOptions): void
 }
 
 /** Whether all of them know WAITAOF. Throws KV_BAD_OPTION naming the node that does not keep what it says. */
-async function checkNodes({ connect, isOnDisk, logger }: ClusterParts, view: View): Promise<boolean> {
+async function checkNodes(
+  { connect, isOnDisk, logger }: ClusterParts,
+  view: View,
+): Promise<boolean> {
   const hosts = view.shards.flatMap(({ master, replicas }) => [master, ...replicas]);
   const known = await Promise.all(
     hosts.map(async (host) => {
@@ -89,9 +95,9 @@ async function checkNodes({ connect, isOnDisk, logger }: ClusterParts, view: Vie
 }
 
 /** Drawn from a counter in the cluster, so that the next server gets another one. */
-async function serverNumber(cluster: Cluster, view: View): Promise<number> {
+async function serverNumber(cluster: Cluster, side: SideConnections, view: View): Promise<number> {
   const host = view.shards[0]!.master;
   const key = cluster.barrierKey(cluster.linkOf(host)!);
-  const drawn = await cluster.withNode(host, (redis) => redis.incr(`${key}:servers`));
+  const drawn = await side.ask(host, (redis) => redis.incr(`${key}:servers`));
   return drawn % SERVER_NUMBERS;
 }

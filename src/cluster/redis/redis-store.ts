@@ -9,14 +9,17 @@
 import type { Env } from '../../env/env.js';
 import { KvError } from '../../errors.js';
 import { INLINE_VALUE_BYTES_MAX } from '../../limits.js';
-import { StoreClock } from '../../store/clock.js';
 import type * as S from '../../store/store.js';
+import { ALWAYS_DURABLE } from '../always-durable.js';
+import { WallTime } from '../wall-time.js';
 import * as answers from './answers.js';
 import type { Cluster } from './cluster.js';
 import * as commands from './commands.js';
-import { SETTLED } from './durability.js';
+import { ItemCount } from './item-count.js';
 import { Keyspace } from './keyspace.js';
 import { Operation, type Command, type Refusal, type Target } from './operation.js';
+import { Listing } from './listing.js';
+import type { SideConnections } from './side-connections.js';
 import { slotOf } from './slots.js';
 import { redisStats } from './stats.js';
 import type { Tokens } from './tokens.js';
@@ -24,29 +27,42 @@ import type { Tokens } from './tokens.js';
 /** Of a request until it is sent. */
 const OPERATION_MS_MAX = 1900;
 
-export class RedisStore {
+export interface RedisStoreParts {
+  readonly cluster: Cluster;
+  readonly side: SideConnections;
+  readonly tokens: Tokens;
+  readonly valueBytesMax: number;
+}
+
+export class RedisStore implements S.Store {
   readonly appliesInCallOrder = true;
   readonly clockAheadMs = 0;
-  readonly durability = SETTLED;
+  readonly durability = ALWAYS_DURABLE;
   readonly changeLog = undefined;
   readonly #env: Env;
   readonly #cluster: Cluster;
   readonly #tokens: Tokens;
-  readonly #clock: StoreClock;
+  readonly #side: SideConnections;
+  readonly #time: WallTime;
+  readonly #listing: Listing;
+  readonly #count: ItemCount;
   readonly #keyspace: Keyspace;
   readonly #valueBytesMax: number;
 
-  constructor(env: Env, cluster: Cluster, tokens: Tokens, valueBytesMax: number) {
+  constructor(env: Env, { cluster, side, tokens, valueBytesMax }: RedisStoreParts) {
     this.#env = env;
     this.#cluster = cluster;
+    this.#side = side;
     this.#tokens = tokens;
-    this.#clock = new StoreClock(env.clock);
-    this.#keyspace = new Keyspace(cluster, env.clock);
+    this.#time = new WallTime(env.clock);
+    this.#keyspace = new Keyspace(cluster, side);
+    this.#listing = new Listing(cluster, side);
+    this.#count = new ItemCount(cluster, side, env.clock);
     this.#valueBytesMax = Math.min(valueBytesMax, INLINE_VALUE_BYTES_MAX);
   }
 
   nowMs(): number {
-    return this.#clock.nowMs();
+    return this.#time.nowMs();
   }
 
   get(key: S.Key, options?: S.ReadOptions, start?: number, end?: number): Promise<S.Lookup> {
@@ -63,9 +79,7 @@ export class RedisStore {
         }
       };
       const refuse = (why: Refusal): void => resolve(answers.refusedLookup(why));
-      this.#cluster.submit(
-        new Operation(target, commands.getCommand(target.key), found, refuse),
-      );
+      this.#keyspace.submit(new Operation(target, commands.getCommand(target.key), found, refuse));
     });
   }
 
@@ -92,7 +106,7 @@ export class RedisStore {
         command.effect === 'writes'
           ? { status: 'stored', after: 0, cas, valueBytes }
           : this.#seen(answers.putOutcome(reply, valueBytes)),
-      (why) => ({ status: why as S.Status, after: 0, cas: 0n, valueBytes }),
+      (why) => ({ status: why, after: 0, cas: 0n, valueBytes }),
     );
   }
 
@@ -103,7 +117,7 @@ export class RedisStore {
       target,
       command,
       (reply) => this.#seen(answers.arithmeticOutcome(reply, change)),
-      (why) => answers.refusedArithmetic(why as S.Status),
+      (why) => answers.refusedArithmetic(why),
     );
   }
 
@@ -126,15 +140,15 @@ export class RedisStore {
 
   flush(atMs: number): Promise<S.Outcome> {
     if (atMs !== 0) return Promise.resolve(refusedOutcome('not-offered'));
-    return this.#keyspace.flush();
+    return this.#keyspace.flush(this.#deadlineMs());
   }
 
   deletePrefix(prefix: Buffer): Promise<S.Outcome> {
-    return this.#keyspace.deletePrefix(prefix);
+    return this.#keyspace.deletePrefix(prefix, this.#deadlineMs());
   }
 
   list(cursor: number, limit: number): Promise<S.ListPage> {
-    return this.#keyspace.list(cursor, limit, this.nowMs());
+    return this.#listing.page(cursor, limit, this.nowMs());
   }
 
   openLargeValue(): Promise<S.LargeValueWriter> {
@@ -148,7 +162,7 @@ export class RedisStore {
   resizeStore(): void {}
 
   stats(): ReadonlyMap<string, number | string> {
-    return redisStats(this.#cluster);
+    return redisStats(this.#cluster, this.#count.latest);
   }
 
   resetStats(): void {}
@@ -165,8 +179,9 @@ export class RedisStore {
     return Promise.reject(notHere('written as a snapshot: kv-dump host:port reads it'));
   }
 
-  close(): Promise<void> {
-    return this.#cluster.close();
+  async close(): Promise<void> {
+    await this.#cluster.close();
+    await this.#side.close();
   }
 
   #readByScript(target: Target, options: S.ReadOptions): Promise<S.Lookup> {
@@ -181,7 +196,7 @@ export class RedisStore {
     refused: (why: Refusal) => T,
   ): Promise<T> {
     return new Promise((resolve) => {
-      this.#cluster.submit(
+      this.#keyspace.submit(
         new Operation(
           target,
           command,
@@ -194,8 +209,11 @@ export class RedisStore {
 
   #target(key: Buffer, start?: number, end?: number): Target {
     const bytes = commands.redisKey(key, start, end);
-    const deadlineMs = this.#env.clock.monotonicMs() + OPERATION_MS_MAX;
-    return { key: bytes, slot: slotOf(bytes), deadlineMs };
+    return { key: bytes, slot: slotOf(bytes), deadlineMs: this.#deadlineMs() };
+  }
+
+  #deadlineMs(): number {
+    return this.#env.clock.monotonicMs() + OPERATION_MS_MAX;
   }
 
   #now(): commands.Now {
@@ -214,7 +232,7 @@ function needsScript(lookup: S.Lookup, options: S.ReadOptions, nowMs: number): b
 }
 
 function refusedOutcome(why: Refusal | 'not-offered'): S.Outcome {
-  return { status: why as S.Status, after: 0, cas: 0n };
+  return { status: why, after: 0, cas: 0n };
 }
 
 function notHere(what: string): KvError {

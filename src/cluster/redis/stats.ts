@@ -3,8 +3,9 @@
 import type { Histogram } from '../../histogram.js';
 import type { Cluster } from './cluster.js';
 
-export function redisStats(cluster: Cluster): ReadonlyMap<string, number | string> {
+export function redisStats(cluster: Cluster, items: number): ReadonlyMap<string, number | string> {
   const stats = new Map<string, number | string>();
+  stats.set('curr_items', items);
   const { shards, isLone } = cluster.view;
   stats.set('kv_store', isLone ? 'redis' : 'redis-cluster');
   stats.set('kv_shards', shards.length);

@@ -3,7 +3,7 @@
 import type { Redis } from 'ioredis';
 
 import type { Clock } from '../../env/env.js';
-import type { Connect } from './connections.js';
+import { cut, type Connect } from './connections.js';
 import { SLOT_COUNT } from './slots.js';
 import { parseSlots, type ShardNodes } from './topology.js';
 
@@ -22,10 +22,7 @@ const ASK_MS_MAX = 1500;
 /** Rejects as ioredis does when the node does not answer in time. */
 export async function askTopology(connect: Connect, clock: Clock, host: string): Promise<View> {
   const redis = await connect(host);
-  const timer = clock.setTimer(ASK_MS_MAX, () => {
-    redis.disconnect();
-    redis.stream.destroy();
-  });
+  const timer = clock.setTimer(ASK_MS_MAX, () => cut(redis));
   try {
     return await ask(redis, host);
   } finally {
