@@ -30,11 +30,20 @@ export interface BatchLimits {
   readonly queuedBytesMax: number;
 }
 
+/** What there is to tell of a batcher. */
+export interface BatchFigures {
+  readonly batches: number;
+  readonly jobs: number;
+  /** Jobs that wait to be sent. */
+  readonly queued: number;
+  /** Seconds from sending a batch to its end. */
+  readonly latency: Histogram;
+}
+
 /** Gone from the front of the queue before its array is cut. */
 const CUT_JOBS = 1024;
 
-export class Batcher<J extends Job> {
-  /** Seconds from sending a batch to its end. */
+export class Batcher<J extends Job> implements BatchFigures {
   readonly latency = new Histogram(SECONDS_BOUNDS);
   readonly #clock: Clock;
   readonly #limits: BatchLimits;
@@ -50,18 +59,13 @@ export class Batcher<J extends Job> {
   batches = 0;
   jobs = 0;
 
-  constructor(
-    clock: Clock,
-    limits: BatchLimits,
-    send: (jobs: J[], lane: number) => Promise<void>,
-  ) {
+  constructor(clock: Clock, limits: BatchLimits, send: (jobs: J[], lane: number) => Promise<void>) {
     this.#clock = clock;
     this.#limits = limits;
     this.#send = send;
     this.#busy = Array.from({ length: limits.lanes }, () => false);
   }
 
-  /** Jobs that wait to be sent. */
   get queued(): number {
     return this.#queue.length - this.#head;
   }

@@ -43,8 +43,14 @@ const TEXTS: readonly (readonly [RegExp, FailureKind])[] = [
   [/database space exceeded/, 'no-space'],
   [/invalid auth token|revision of auth store is old|user name is empty/, 'login'],
   // Refused before anything is proposed: the queue of the node is full, or it knows no leader.
-  [/too many requests|etcdserver: no leader|not capable|node is (?:stopped|a learner)/, 'not-executed'],
-  [/^No connection established|^Name resolution failed|^Channel has been shut down/, 'not-executed'],
+  [
+    /too many requests|etcdserver: no leader|not capable|node is (?:stopped|a learner)/,
+    'not-executed',
+  ],
+  [
+    /^No connection established|^Name resolution failed|^Channel has been shut down/,
+    'not-executed',
+  ],
 ];
 
 const CODES = new Map<number, FailureKind>([

@@ -24,20 +24,16 @@ import {
 import type * as S from '../../store/store.js';
 import { WallTime } from '../wall-time.js';
 import type { EtcdClient } from './client.js';
-import {
-  Change,
-  FlushMark,
-  Get,
-  PlainDelete,
-  PlainSet,
-  type Called,
-  type Request,
-  type Workshop,
-} from './jobs.js';
+import { ClusterState } from './cluster-state.js';
+import { Change, type Request } from './change-job.js';
+import type { Called, Workshop } from './key-job.js';
 import { KeyOrder } from './key-order.js';
 import { Listing } from './listing.js';
 import type { Places } from './places.js';
+import { FlushMark, Get, PlainDelete, PlainSet } from './plain-jobs.js';
 import { ReadLanes, type ReadJob } from './read-lanes.js';
+import { etcdStats, type EtcdCounters } from './store-stats.js';
+import { Upkeep, type Pace } from './upkeep.js';
 import { WriteLanes, type Seen, type WriteFailure, type WriteJob } from './write-lanes.js';
 
 /** Within this time a call is answered, whatever the cluster does. */
@@ -62,6 +58,7 @@ export interface StoreParts {
   /** Of this process: no other one has it. */
   readonly server: string;
   readonly valueBytesMax: number;
+  readonly pace: Pace;
 }
 
 export class EtcdStore implements S.Store {
@@ -77,9 +74,11 @@ export class EtcdStore implements S.Store {
   readonly #reads: Batcher<ReadJob>;
   readonly #writes: Batcher<WriteJob>;
   readonly #order = new KeyOrder<Seen>();
-  readonly #counters = { retries: 0, stored: 0 };
+  readonly #counters: EtcdCounters = { stored: 0, retries: 0 };
   readonly #shop: Workshop;
   readonly #listing: Listing;
+  readonly #state: ClusterState;
+  readonly #upkeep: Upkeep;
 
   constructor(parts: StoreParts) {
     const { client, places, server } = parts;
@@ -113,25 +112,20 @@ export class EtcdStore implements S.Store {
         if (!this.#writes.add(job)) clock.defer(() => job.failed('closed'));
       },
     };
-    this.#listing = new Listing(
-      client,
-      clock,
-      places,
-      () => this.#time.nowMs(),
-      () => this.#readLanes.averageBytes,
-    );
+    const nowMs = (): number => this.#time.nowMs();
+    const averageBytes = (): number => this.#readLanes.averageBytes;
+    this.#listing = new Listing(client, clock, places, nowMs, averageBytes);
+    this.#state = new ClusterState(client, clock, places);
+    this.#upkeep = new Upkeep(parts, nowMs, averageBytes);
+    this.#state.start();
+    this.#upkeep.start();
   }
 
   nowMs(): number {
     return this.#time.nowMs();
   }
 
-  get(
-    key: S.Key,
-    options: S.ReadOptions = PLAIN,
-    start = 0,
-    end = key.length,
-  ): Promise<S.Lookup> {
+  get(key: S.Key, options: S.ReadOptions = PLAIN, start = 0, end = key.length): Promise<S.Lookup> {
     const { expiresAt, win, vivifyExpiresAt } = options;
     if (expiresAt === undefined && win !== true && vivifyExpiresAt === undefined) {
       return this.#get(key, start, end);
@@ -179,9 +173,12 @@ export class EtcdStore implements S.Store {
     return new Promise((resolve) => {
       const settle = (failure: WriteFailure | undefined, revision: number): void => {
         if (failure !== undefined) resolve({ status: failure, after: 0, cas: 0n, valueBytes });
-        else resolve({ status: 'stored', after: 0, cas: chosenCas ?? BigInt(revision), valueBytes });
+        else {
+          this.#counters.stored += 1;
+          const cas = chosenCas ?? BigInt(revision);
+          resolve({ status: 'stored', after: 0, cas, valueBytes });
+        }
       };
-      this.#counters.stored += 1;
       this.#order.add(new PlainSet(this.#shop, called, item, settle));
     });
   }
@@ -250,10 +247,15 @@ export class EtcdStore implements S.Store {
   resizeStore(): void {}
 
   stats(): ReadonlyMap<string, number | string> {
-    return new Map<string, number | string>([
-      ['curr_items', 0],
-      ['total_items', this.#counters.stored],
-    ]);
+    return etcdStats({
+      client: this.#parts.client,
+      state: this.#state,
+      counters: this.#counters,
+      upkeep: this.#upkeep.counts,
+      lanes: this.#writeLanes,
+      reads: this.#reads,
+      writes: this.#writes,
+    });
   }
 
   resetStats(): void {
@@ -276,6 +278,7 @@ export class EtcdStore implements S.Store {
   /** What waits is answered `closed`; what is out is waited for. */
   async close(): Promise<void> {
     await Promise.all([this.#reads.close(), this.#writes.close()]);
+    await Promise.all([this.#state.stop(), this.#upkeep.stop()]);
     this.#parts.client.close();
   }
 

@@ -154,9 +154,7 @@ export class WriteLanes {
   #request(jobs: readonly WriteJob[], slot: Slot, value: Buffer): TxnRequest {
     const { key, revision } = slot;
     return {
-      compare: [
-        { result: RESULT.equal, target: TARGET.modRevision, key, mod_revision: revision },
-      ],
+      compare: [{ result: RESULT.equal, target: TARGET.modRevision, key, mod_revision: revision }],
       success: [{ request_put: { key, value } }, ...this.#operations(jobs)],
       failure: [{ request_range: { key } }],
     };
@@ -254,4 +252,3 @@ function deadlineOf(jobs: readonly WriteJob[]): number {
   for (const job of jobs) deadlineMs = Math.min(deadlineMs, job.deadlineMs);
   return deadlineMs;
 }
-
