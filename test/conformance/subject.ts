@@ -18,6 +18,8 @@ export interface Offers {
   readonly answersEarly: boolean;
   /** compact() and snapshot(). Else they reject with KV_BAD_OPTION. */
   readonly files: boolean;
+  /** A miss says that a flush is why. Else it is `absent`. */
+  readonly flushedMisses: boolean;
   /** stats() counts the items exactly and at once. */
   readonly exactCount: boolean;
 }
@@ -28,6 +30,7 @@ const ALL: Offers = {
   delayedFlush: true,
   answersEarly: true,
   files: true,
+  flushedMisses: true,
   exactCount: true,
 };
 

@@ -1,0 +1,250 @@
+// The cluster as the store sees it: which link serves which slot, kept up to date through failovers and moved slots.
+//
+// Invariants:
+// - Operations on one key are executed in the order in which they came, whatever moves meanwhile: a slot's new link gets
+//   operations only when all that went to the old one were answered or forwarded.
+// - A view of the cluster that is older than the one in use, or of a node that is cut off, is not taken.
+
+import type { Redis } from 'ioredis';
+
+import type { Clock, Logger, Timer } from '../../env/env.js';
+import { KvError, failureText } from '../../errors.js';
+import type { Connect } from './connections.js';
+import type { Guarantee } from './guarantee.js';
+import { Link, type LinkCluster } from './link.js';
+import type { Operation } from './operation.js';
+import { requireDurable } from './safety.js';
+import { SCRIPTS } from './scripts.js';
+import { barrierKey, slotOf, SLOT_COUNT } from './slots.js';
+import { askTopology, type View } from './view.js';
+
+const REFRESH_MS = 5000;
+const REFRESH_SOON_MS = 200;
+
+export interface ClusterParts {
+  readonly connect: Connect;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly guarantee: Guarantee;
+  /** Nodes must keep what they acknowledge. */
+  readonly isOnDisk: boolean;
+}
+
+export class Cluster implements LinkCluster {
+  readonly #parts: ClusterParts;
+  readonly #links = new Map<string, Link>();
+  /** Where a slot's operations are queued, and where they are to be. */
+  readonly #owners: (Link | undefined)[] = Array.from({ length: SLOT_COUNT });
+  readonly #wanted: (Link | undefined)[] = Array.from({ length: SLOT_COUNT });
+  readonly #barrierKeys = new Map<Link, string>();
+  readonly #seeds: readonly string[];
+  #view: View;
+  #turn = 0;
+  #timer: Timer | undefined;
+  #refreshAtMs = 0;
+  #isRefreshing = false;
+  #isClosed = false;
+
+  constructor(parts: ClusterParts, seeds: readonly string[], view: View) {
+    this.#parts = parts;
+    this.#seeds = seeds;
+    this.#view = view;
+    this.#take(view);
+    this.#refreshIn(REFRESH_MS);
+  }
+
+  get view(): View {
+    return this.#view;
+  }
+
+  /** The masters' links. */
+  get links(): readonly Link[] {
+    return [...this.#links.values()];
+  }
+
+  get guarantee(): Guarantee {
+    return this.#parts.guarantee;
+  }
+
+  linkOf(host: string): Link | undefined {
+    return this.#links.get(host);
+  }
+
+  /** host:port; undefined slots have none, and the first master says so. */
+  masterOf(slot: number): string {
+    return (this.#wanted[slot] ?? this.links[0]!).host;
+  }
+
+  barrierKeyAt(host: string): string {
+    return this.barrierKey(this.#linkTo(host));
+  }
+
+  /** Every master's host, as of now. */
+  get masters(): readonly string[] {
+    return this.#view.shards.map((shard) => shard.master);
+  }
+
+  /** Resolves when each link has been tried once. */
+  async open(): Promise<void> {
+    await Promise.all(this.links.map((link) => link.open()));
+  }
+
+  submit(operation: Operation): void {
+    const link = this.#owners[operation.target.slot];
+    if (link === undefined) operation.refuse('closed');
+    else link.push(operation);
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#timer?.cancel();
+    await Promise.all(this.links.map((link) => link.close()));
+  }
+
+  async connect(host: string): Promise<Redis> {
+    const redis = await this.#parts.connect(host);
+    try {
+      if (this.#parts.isOnDisk) await requireDurable(redis, host);
+      for (const { text } of Object.values(SCRIPTS)) await redis.script('LOAD', text);
+      return redis;
+    } catch (error: unknown) {
+      redis.disconnect();
+      throw error;
+    }
+  }
+
+  isAt(operation: Operation, link: Link): boolean {
+    return operation.isAsking || this.#wanted[operation.target.slot] === link;
+  }
+
+  isUsed(link: Link): boolean {
+    return this.#wanted.includes(link);
+  }
+
+  forward(operation: Operation): void {
+    const link = this.#wanted[operation.target.slot];
+    if (link === undefined) operation.refuse('closed');
+    else link.push(operation);
+  }
+
+  moved(slot: number, host: string): void {
+    if (slot < SLOT_COUNT) this.#wanted[slot] = this.#linkTo(host);
+    this.#refreshIn(REFRESH_SOON_MS);
+  }
+
+  ask(operation: Operation, host: string): void {
+    operation.isAsking = true;
+    this.#linkTo(host).push(operation);
+  }
+
+  onTrouble(link: Link): void {
+    this.#parts.logger.debug('cluster node in trouble', {
+      node: link.host,
+      cause: link.cause === undefined ? undefined : failureText(link.cause),
+    });
+    this.#refreshIn(REFRESH_SOON_MS);
+  }
+
+  onDrained(link: Link): void {
+    this.#adoptFrom(link);
+  }
+
+  barrierKey(link: Link): string {
+    const isOwn = (slot: number): boolean => this.#wanted[slot] === link;
+    const known = this.#barrierKeys.get(link);
+    if (known !== undefined && isOwn(slotOf(Buffer.from(known)))) return known;
+    const found = barrierKey(isOwn) ?? 'm:{}';
+    this.#barrierKeys.set(link, found);
+    return found;
+  }
+
+  #linkTo(host: string): Link {
+    let link = this.#links.get(host);
+    if (link === undefined) {
+      const { clock, guarantee } = this.#parts;
+      link = new Link(host, clock, guarantee, this);
+      this.#links.set(host, link);
+    }
+    return link;
+  }
+
+  #take(view: View): void {
+    this.#view = view;
+    for (const { master, ranges } of view.shards) {
+      const link = this.#linkTo(master);
+      for (const [first, last] of ranges) this.#wanted.fill(link, first, last + 1);
+    }
+    for (const [slot, link] of this.#wanted.entries()) this.#owners[slot] ??= link;
+    for (const link of this.links) if (link.isDrained) this.#adoptFrom(link);
+    if (!this.#isClosed) for (const link of this.links) void link.open();
+  }
+
+  /** Its slots that belong elsewhere go there; a link without any is closed. */
+  #adoptFrom(link: Link): void {
+    let isUsed = false;
+    for (let slot = 0; slot < SLOT_COUNT; slot += 1) {
+      if (this.#owners[slot] === link) this.#owners[slot] = this.#wanted[slot];
+      isUsed ||= this.#wanted[slot] === link || this.#owners[slot] === link;
+    }
+    if (isUsed || !this.#links.has(link.host) || !link.isDrained) return;
+    this.#links.delete(link.host);
+    this.#barrierKeys.delete(link);
+    void link.close();
+  }
+
+  #refreshIn(delayMs: number): void {
+    if (this.#isClosed || this.#isRefreshing) return;
+    const atMs = this.#parts.clock.monotonicMs() + delayMs;
+    // Never put off: whoever asks again and again would see none.
+    if (this.#timer !== undefined && this.#refreshAtMs <= atMs) return;
+    this.#timer?.cancel();
+    this.#refreshAtMs = atMs;
+    this.#timer = this.#parts.clock.setTimer(delayMs, () => {
+      this.#timer = undefined;
+      this.#isRefreshing = true;
+      void this.#refresh().then((isWell) => {
+        this.#isRefreshing = false;
+        this.#refreshIn(isWell ? REFRESH_MS : REFRESH_SOON_MS);
+      });
+    });
+  }
+
+  /** Asks one node after the other. True when all is well. */
+  async #refresh(): Promise<boolean> {
+    const hosts = new Set([
+      ...this.#view.shards.flatMap(({ master, replicas }) => [master, ...replicas]),
+      ...this.#seeds,
+    ]);
+    const list = [...hosts];
+    for (let tries = 0; tries < list.length && !this.#isClosed; tries += 1) {
+      this.#turn += 1;
+      const host = list[this.#turn % list.length]!;
+      try {
+        const view = await askTopology(this.#parts.connect, this.#parts.clock, host);
+        if (!view.isWell || view.epoch < this.#view.epoch) continue;
+        if (!this.#isClosed) this.#take(view);
+        break;
+      } catch (error: unknown) {
+        this.#parts.logger.debug('cluster node does not answer', {
+          node: host,
+          cause: failureText(error),
+        });
+      }
+    }
+    return this.links.every((link) => link.state === 'ready');
+  }
+}
+
+/** The first view of the cluster. Throws KV_BAD_OPTION when no node tells one. */
+export async function firstView(parts: ClusterParts, seeds: readonly string[]): Promise<View> {
+  const failures: string[] = [];
+  for (const host of seeds) {
+    try {
+      return await askTopology(parts.connect, parts.clock, host);
+    } catch (error: unknown) {
+      if (error instanceof KvError) throw error;
+      failures.push(`${host}: ${failureText(error)}`);
+    }
+  }
+  throw new KvError('KV_IO', `No node of the Redis cluster answers: ${failures.join('; ')}`);
+}

@@ -1,0 +1,91 @@
+// Connections to the nodes: how each is made. ioredis is loaded when the first store over Redis is opened.
+//
+// Invariants: a connection that ends stays ended, and nothing is sent twice: whoever owns it opens another. A password is in
+// no message.
+
+import { isIP } from 'node:net';
+
+import type { Redis, RedisOptions } from 'ioredis';
+
+import { KvError, systemCode } from '../../errors.js';
+
+/** In PEM. */
+interface Certificates {
+  /** Whoever signed the nodes' certificates; by default those that Node knows. */
+  readonly ca?: Buffer | undefined;
+  /** This server's own, where the nodes want one of their clients. */
+  readonly cert?: Buffer | undefined;
+  readonly key?: Buffer | undefined;
+}
+
+export interface Login {
+  /** Present: TLS. */
+  readonly tls?: Certificates | undefined;
+  readonly user?: string | undefined;
+  readonly password?: string | undefined;
+}
+
+/** Resolves when the node at host:port has taken the login. Rejects with what failed. */
+export type Connect = (host: string) => Promise<Redis>;
+
+const CONNECT_MS_MAX = 1500;
+
+/** Throws KV_BAD_OPTION when the package is not there. */
+export async function connector(login: Login): Promise<Connect> {
+  const Client = await loadClient();
+  return async (host) => {
+    const redis = new Client(optionsOf(host, login));
+    // connect() says only that the connection is closed.
+    let cause: unknown;
+    redis.on('error', (error: unknown) => {
+      cause ??= error;
+    });
+    try {
+      await redis.connect();
+      return redis;
+    } catch (error: unknown) {
+      redis.disconnect();
+      throw cause ?? error;
+    }
+  };
+}
+
+async function loadClient(): Promise<new (options: RedisOptions) => Redis> {
+  try {
+    return (await import('ioredis')).Redis;
+  } catch (error: unknown) {
+    if (systemCode(error) !== 'ERR_MODULE_NOT_FOUND') throw error;
+    const message =
+      'A store over Redis needs the package ioredis beside cairn-kv: npm install ioredis@6 (-g, if cairn-kv is global)';
+    throw new KvError('KV_BAD_OPTION', message, { cause: error });
+  }
+}
+
+/** Ends it even when the other side does not answer. */
+export function cut(redis: Redis): void {
+  redis.disconnect();
+  redis.stream.destroy();
+}
+
+function optionsOf(place: string, { tls, user, password }: Login): RedisOptions {
+  const colon = place.lastIndexOf(':');
+  const host = place.slice(0, colon).replace(/^\[(.*)\]$/, '$1');
+  return {
+    host,
+    port: Number(place.slice(colon + 1)),
+    ...(user === undefined ? {} : { username: user }),
+    ...(password === undefined ? {} : { password }),
+    ...(tls === undefined ? {} : { tls: isIP(host) === 0 ? { ...tls, servername: host } : tls }),
+    // What every version of Redis, Valkey and Kvrocks speaks.
+    protocol: 2,
+    connectionName: 'cairn',
+    lazyConnect: true,
+    connectTimeout: CONNECT_MS_MAX,
+    // It asks for INFO, which not every user may have, and waits while a node loads: LOADING is an answer.
+    enableReadyCheck: false,
+    enableOfflineQueue: false,
+    autoResendUnfulfilledCommands: false,
+    retryStrategy: () => null,
+    maxRetriesPerRequest: 0,
+  };
+}

@@ -1,0 +1,130 @@
+// Flush and deletion by prefix: what is about all keys, on every master.
+//
+// Invariants:
+// - Neither is one step for the cluster: what other servers store meanwhile may go or stay. For the calls of this store both
+//   are in their place: those before are done before it, and those behind it wait for it, or are queued behind it.
+// - Each says `unknown` when a node failed on the way, and can be said again.
+
+import type * as S from '../../store/store.js';
+import type { Cluster } from './cluster.js';
+import { KEY_PREFIX } from './commands.js';
+import { acknowledgedBy, waitCommand } from './guarantee.js';
+import { Operation, type Command, type Refusal } from './operation.js';
+import type { SideConnections } from './side-connections.js';
+import { slotOf } from './slots.js';
+
+const SCAN_KEYS = 500;
+const GLOB_CHARACTERS = /[*?[\]\\]/g;
+
+interface Deletion {
+  /** Of the Redis keys. */
+  readonly start: Buffer;
+  readonly done: Promise<S.Outcome>;
+}
+
+export class Keyspace {
+  readonly #cluster: Cluster;
+  readonly #side: SideConnections;
+  readonly #deletions = new Set<Deletion>();
+
+  constructor(cluster: Cluster, side: SideConnections) {
+    this.#cluster = cluster;
+    this.#side = side;
+  }
+
+  /** Hands it to the cluster, behind a deletion by prefix that is on its way and may meet its key. */
+  submit(operation: Operation): void {
+    const met = this.#deletions.size === 0 ? undefined : this.#meeting(operation.target.key);
+    if (met === undefined) this.#cluster.submit(operation);
+    else void met.done.then(() => this.submit(operation));
+  }
+
+  /** FLUSHALL in the queue of each master. */
+  async flush(deadlineMs: number): Promise<S.Outcome> {
+    const command: Command = { name: 'FLUSHALL', args: ['ASYNC'], effect: 'writes' };
+    await Promise.all([...this.#deletions].map((deletion) => deletion.done));
+    return outcomeOf(await this.#onEachLink(command, deadlineMs));
+  }
+
+  /** UNLINK of each key that SCAN finds. Of an empty prefix too. */
+  deletePrefix(prefix: Buffer, deadlineMs: number): Promise<S.Outcome> {
+    const start = Buffer.concat([Buffer.from(KEY_PREFIX), prefix]);
+    const done = this.#delete(start, deadlineMs);
+    const deletion: Deletion = { start, done };
+    this.#deletions.add(deletion);
+    void done.then(() => this.#deletions.delete(deletion));
+    return done;
+  }
+
+  #meeting(key: Buffer): Deletion | undefined {
+    for (const deletion of this.#deletions) {
+      const { start } = deletion;
+      if (key.length >= start.length && start.compare(key, 0, start.length) === 0) return deletion;
+    }
+    return undefined;
+  }
+
+  async #delete(start: Buffer, deadlineMs: number): Promise<S.Outcome> {
+    // What was asked for before goes first.
+    const refusal = await this.#onEachLink(undefined, deadlineMs);
+    if (refusal !== undefined) return outcomeOf('closed');
+    const results = await Promise.allSettled(
+      this.#cluster.masters.map((host) => this.#deleteAt(host, start)),
+    );
+    const isDone = results.every((result) => result.status === 'fulfilled' && result.value);
+    return outcomeOf(isDone ? undefined : 'unknown');
+  }
+
+  async #deleteAt(host: string, start: Buffer): Promise<boolean> {
+    const pattern = Buffer.concat([escaped(start), Buffer.from('*')]);
+    let cursor = '0';
+    do {
+      cursor = await this.#side.ask(host, async (redis) => {
+        const args = [cursor, 'MATCH', pattern, 'COUNT', SCAN_KEYS];
+        const [next, keys] = (await redis.callBuffer('SCAN', ...args)) as [Buffer, Buffer[]];
+        const pipeline = redis.pipeline();
+        // One by one: they are in different slots.
+        for (const key of keys) pipeline.unlink(key);
+        for (const [error] of (await pipeline.exec()) ?? []) if (error !== null) throw error;
+        return next.toString();
+      });
+    } while (cursor !== '0');
+    return this.#side.ask(host, async (redis) => {
+      const { guarantee } = this.#cluster;
+      await redis.set(this.#cluster.barrierKeyAt(host), '1');
+      if (guarantee.replicas === 0) return true;
+      const answer = await redis.call(...waitCommand(guarantee));
+      return acknowledgedBy(answer) >= guarantee.replicas;
+    });
+  }
+
+  /** Through the queue of each master; by default a write that changes nothing. The worst that came of it. */
+  async #onEachLink(
+    command: Command | undefined,
+    deadlineMs: number,
+  ): Promise<Refusal | undefined> {
+    const refusals = await Promise.all(
+      this.#cluster.masters.map((host) => {
+        const name = this.#cluster.barrierKeyAt(host);
+        const key = Buffer.from(name);
+        const barrier: Command = { name: 'SET', args: [name, '1'], effect: 'writes' };
+        const target = { key, slot: slotOf(key), deadlineMs };
+        return new Promise<Refusal | undefined>((resolve) => {
+          const settle = (): void => resolve(undefined);
+          this.#cluster.submit(new Operation(target, command ?? barrier, settle, resolve));
+        });
+      }),
+    );
+    if (refusals.every((refusal) => refusal === undefined)) return undefined;
+    return refusals.every((refusal) => refusal === 'closed') ? 'closed' : 'unknown';
+  }
+}
+
+function outcomeOf(refusal: Refusal | undefined): S.Outcome {
+  return { status: refusal ?? 'ok', after: 0, cas: 0n };
+}
+
+/** As a pattern that means these bytes alone. */
+function escaped(start: Buffer): Buffer {
+  return Buffer.from(start.toString('latin1').replace(GLOB_CHARACTERS, '\\$&'), 'latin1');
+}

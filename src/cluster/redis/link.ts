@@ -1,0 +1,267 @@
+// The link to one master: a connection, and a queue whose batches go over it one at a time (src/cluster/batcher.ts).
+//
+// Invariants:
+// - Operations are executed in the order in which they came, or are refused. What was sent and got no answer is never sent
+//   again, but for reads.
+// - An answer is given only when enough replicas have what it depends on; else a write is `unknown`, and reads are tried again.
+// - Nobody waits longer than GRACE_MS for a link in trouble, nor for a batch longer than IN_FLIGHT_MS_MAX.
+
+import type { Redis } from 'ioredis';
+
+import type { Clock } from '../../env/env.js';
+import { Batcher } from '../batcher.js';
+import { cut } from './connections.js';
+import { exchange, type Exchanged, type Verdict } from './exchange.js';
+import type { Guarantee } from './guarantee.js';
+import type { Operation } from './operation.js';
+
+/** So long operations wait for a link that does not work; then they are refused at once. */
+const GRACE_MS = 1500;
+const IN_FLIGHT_MS_MAX = 3000;
+const RETRY_MS = 100;
+const LIMITS = {
+  jobsMax: 512,
+  bytesMax: 4 * 1024 * 1024,
+  lanes: 1,
+  queuedJobsMax: 50_000,
+  queuedBytesMax: 256 * 1024 * 1024,
+};
+
+/** What the link asks of the cluster that it is part of. */
+export interface LinkCluster {
+  /** A connection that knows the scripts, to a node that keeps what it says. */
+  connect(host: string): Promise<Redis>;
+  isAt(operation: Operation, link: Link): boolean;
+  /** It serves slots. */
+  isUsed(link: Link): boolean;
+  /** Queues it where its slot is served now. */
+  forward(operation: Operation): void;
+  /** The node says that another serves the slot, or has the key already. */
+  moved(slot: number, host: string): void;
+  ask(operation: Operation, host: string): void;
+  /** It may no longer be the master. */
+  onTrouble(link: Link): void;
+  /** Nothing is queued, nothing is out. */
+  onDrained(link: Link): void;
+  /** A key for the barrier in a slot of this link. */
+  barrierKey(link: Link): string;
+}
+
+export class Link {
+  readonly host: string;
+  readonly batcher: Batcher<Operation>;
+  /** Replicas that had the last batch. */
+  acknowledged: number | undefined;
+  readonly #clock: Clock;
+  readonly #guarantee: Guarantee;
+  readonly #cluster: LinkCluster;
+  #redis: Redis | undefined;
+  #isConnecting = false;
+  #isClosed = false;
+  #troubleSinceMs: number | undefined;
+  /** A batch is out since then. */
+  #outSinceMs: number | undefined;
+  /** It failed, or a WAIT came back short: nothing is sent until a barrier has come through. */
+  #isSuspect = false;
+  #isRecovering = false;
+  #isSending = false;
+  /** What the last failure was, for stats and messages. */
+  #cause: unknown;
+
+  constructor(host: string, clock: Clock, guarantee: Guarantee, cluster: LinkCluster) {
+    this.host = host;
+    this.#clock = clock;
+    this.#guarantee = guarantee;
+    this.#cluster = cluster;
+    this.batcher = new Batcher(clock, LIMITS, (jobs) => this.#send(jobs));
+  }
+
+  /** `short`: it answers, but too few replicas do, or it does not serve its slots. */
+  get state(): 'ready' | 'short' | 'down' {
+    if (this.#redis === undefined) return 'down';
+    return this.#isSuspect ? 'short' : 'ready';
+  }
+
+  /** Nothing is queued, and no batch is out. */
+  get isDrained(): boolean {
+    return this.batcher.queued === 0 && !this.#isSending;
+  }
+
+  get cause(): unknown {
+    return this.#cause;
+  }
+
+  push(operation: Operation): void {
+    if (this.#isHopeless() || !this.batcher.add(operation)) operation.refuse('closed');
+  }
+
+  /** Opens the connection when there is none. Never rejects: what failed is tried again. */
+  async open(): Promise<void> {
+    if (this.#redis !== undefined || this.#isConnecting || this.#isClosed) return;
+    this.#isConnecting = true;
+    try {
+      await this.#connect();
+    } catch (error: unknown) {
+      this.#lost(error);
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    const closed = this.batcher.close();
+    this.#redis?.disconnect();
+    await closed;
+  }
+
+  async #connect(): Promise<void> {
+    const redis = await this.#cluster.connect(this.host);
+    if (this.#isClosed) {
+      redis.disconnect();
+      return;
+    }
+    redis.once('end', () => {
+      if (this.#redis === redis) this.#lost(new Error('The connection has ended'));
+    });
+    this.#isConnecting = false;
+    this.#redis = redis;
+  }
+
+  #lost(error: unknown): void {
+    this.#isConnecting = false;
+    this.#redis = undefined;
+    this.#cause = error;
+    if (!this.#isClosed) this.#trouble();
+  }
+
+  /** From now on it is tried again and again, whether anybody asks for something or not. */
+  #trouble(): void {
+    this.#troubleSinceMs ??= this.#clock.monotonicMs();
+    this.#isSuspect = true;
+    this.#cluster.onTrouble(this);
+    if (this.#isRecovering) return;
+    this.#isRecovering = true;
+    void this.#recover().finally(() => {
+      this.#isRecovering = false;
+    });
+  }
+
+  async #recover(): Promise<void> {
+    while (this.#isSuspect && !this.#isClosed && this.#cluster.isUsed(this)) {
+      await this.#pause();
+      const redis = this.#redis;
+      if (redis === undefined) await this.open();
+      else if (this.#outSinceMs === undefined) await this.#timed(redis, []);
+    }
+  }
+
+  #isHopeless(): boolean {
+    if (this.#isClosed) return true;
+    const sinceMs = this.#troubleSinceMs ?? this.#outSinceMs;
+    return sinceMs !== undefined && this.#clock.monotonicMs() - sinceMs > GRACE_MS;
+  }
+
+  /** Until each of them is answered, refused or forwarded. */
+  async #send(jobs: readonly Operation[]): Promise<void> {
+    this.#isSending = true;
+    let batch = this.#own(jobs);
+    while (batch.length > 0) {
+      const redis = this.#redis;
+      if (this.#isHopeless()) {
+        for (const operation of batch) operation.refuse('closed');
+        break;
+      }
+      if (redis === undefined || this.#isSuspect) {
+        if (!this.#isSuspect) void this.open();
+        await this.#pause();
+      } else {
+        batch = this.#conclude(batch, await this.#timed(redis, batch));
+      }
+      batch = this.#own(batch);
+    }
+    this.#isSending = false;
+    if (this.isDrained) this.#cluster.onDrained(this);
+  }
+
+  /** Those that are still for this link and in time. */
+  #own(batch: readonly Operation[]): readonly Operation[] {
+    const nowMs = this.#clock.monotonicMs();
+    return batch.filter((operation) => {
+      if (operation.deadlineMs <= nowMs) operation.refuse('closed');
+      else if (this.#cluster.isAt(operation, this)) return true;
+      else this.#cluster.forward(operation);
+      return false;
+    });
+  }
+
+  async #timed(redis: Redis, batch: readonly Operation[]): Promise<Exchanged> {
+    const timer = this.#clock.setTimer(IN_FLIGHT_MS_MAX, () => cut(redis));
+    const key = this.#cluster.barrierKey(this);
+    this.#outSinceMs = this.#clock.monotonicMs();
+    const done = await exchange(redis, this.host, batch, this.#guarantee, key);
+    this.#outSinceMs = undefined;
+    timer.cancel();
+    this.acknowledged = done.acknowledged ?? this.acknowledged;
+    if (!done.isCovered) {
+      this.#trouble();
+    } else if (batch.length === 0 && this.#redis === redis) {
+      this.#isSuspect = false;
+      this.#troubleSinceMs = undefined;
+    }
+    return done;
+  }
+
+  /** Answers what can be answered; gives back what is to be tried again, in its order. */
+  #conclude(batch: readonly Operation[], { verdicts, isCovered }: Exchanged): Operation[] {
+    const again: Operation[] = [];
+    let forgotScripts = false;
+    for (const [at, operation] of batch.entries()) {
+      const verdict = verdicts[at]!;
+      const isRead = operation.command.effect === 'reads';
+      if (verdict.kind === 'answer' && (isCovered || !this.#isGuarded(operation))) {
+        operation.settle(verdict.reply);
+      } else if (verdict.kind !== 'error') {
+        if (isRead) again.push(operation);
+        else operation.refuse('unknown');
+      } else if (this.#isOvertaken(batch, verdicts, at)) {
+        operation.refuse('closed');
+      } else {
+        const { meaning } = verdict;
+        operation.isAsking = false;
+        if (meaning.kind === 'moved') this.#cluster.moved(meaning.slot, meaning.host);
+        if (meaning.kind === 'asked') this.#cluster.ask(operation, meaning.host);
+        else if (meaning.kind === 'refused') operation.refuse(meaning.status);
+        else if (meaning.kind === 'unknown') this.#failed(operation, verdict.message);
+        else again.push(operation);
+        if (meaning.kind === 'later') forgotScripts ||= meaning.loadsScripts;
+        if (meaning.kind === 'later' && !meaning.loadsScripts) this.#trouble();
+      }
+    }
+    // A new connection loads them.
+    if (forgotScripts) this.#redis?.disconnect();
+    return again;
+  }
+
+  #isGuarded({ command }: Operation): boolean {
+    return command.effect !== 'reads' || this.#guarantee.reads === 'strict';
+  }
+
+  /** A later one on its key was executed: to send it now would turn their order round. */
+  #isOvertaken(batch: readonly Operation[], verdicts: readonly Verdict[], at: number): boolean {
+    const { key } = batch[at]!.target;
+    for (let later = at + 1; later < batch.length; later += 1) {
+      if (verdicts[later]!.kind !== 'error' && batch[later]!.target.key.equals(key)) return true;
+    }
+    return false;
+  }
+
+  #failed(operation: Operation, message: string): void {
+    this.#cause = new Error(message);
+    operation.refuse(operation.command.effect === 'reads' ? 'closed' : 'unknown');
+  }
+
+  #pause(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#clock.setTimer(RETRY_MS, resolve);
+    });
+  }
+}

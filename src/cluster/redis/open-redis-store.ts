@@ -1,0 +1,103 @@
+// Opening the store over Redis: the cluster is asked for its nodes, each node for its settings, and the links are opened.
+
+import type { Redis } from 'ioredis';
+
+import type { Env } from '../../env/env.js';
+import { KvError, failureText } from '../../errors.js';
+import { INLINE_VALUE_BYTES_MAX } from '../../limits.js';
+import { Cluster, firstView, type ClusterParts } from './cluster.js';
+import { connector, type Login } from './connections.js';
+import { RedisStore } from './redis-store.js';
+import { hasWaitAof, requireDurable } from './safety.js';
+import { SideConnections } from './side-connections.js';
+import { SERVER_NUMBERS, Tokens } from './tokens.js';
+import { unservedSlots } from './topology.js';
+import type { View } from './view.js';
+
+export interface RedisStoreOptions extends Login {
+  /** host:port of some nodes. */
+  readonly hosts: readonly string[];
+  /** So many replicas must have a change before it is acknowledged; 0: the master's own log is enough. */
+  readonly replicas: number;
+  /** `fast`: a read may see what a failover takes back. */
+  readonly reads: 'strict' | 'fast';
+  /** `memory`: nodes that do not sync each write are accepted. */
+  readonly durability: 'disk' | 'memory';
+  /** Longer values are refused; at most 1 MiB, which is also the default. */
+  readonly valueBytesMax?: number | undefined;
+}
+
+/** Throws KV_BAD_OPTION when the nodes are not as they must be, KV_IO when none answers. */
+export async function openRedisStore(env: Env, options: RedisStoreOptions): Promise<RedisStore> {
+  const { hosts, replicas, reads, durability, valueBytesMax = INLINE_VALUE_BYTES_MAX } = options;
+  const connect = await connector(options);
+  const isOnDisk = durability === 'disk';
+  const { clock, logger } = env;
+  const guarantee = { replicas, reads, asksForLogs: false };
+  const parts: ClusterParts = { connect, clock, logger, guarantee, isOnDisk };
+  const view = await firstView(parts, hosts);
+  requireUsable(view, options);
+  const canAsk = await checkNodes(parts, view);
+  const asked = { ...guarantee, asksForLogs: isOnDisk && canAsk };
+  const side = new SideConnections(connect, clock);
+  const cluster = new Cluster({ ...parts, guarantee: asked }, hosts, view);
+  try {
+    await cluster.open();
+    const tokens = new Tokens(await serverNumber(cluster, side, view));
+    return new RedisStore(env, { cluster, side, tokens, valueBytesMax });
+  } catch (error: unknown) {
+    await side.close();
+    await cluster.close();
+    throw error;
+  }
+}
+
+function requireUsable(view: View, { hosts, replicas }: RedisStoreOptions): void {
+  if (view.isLone && hosts.length > 1) {
+    const message = `${hosts[0]} is a Redis alone (cluster-enabled no), and ${hosts.length} hosts are named: name one, or a cluster`;
+    throw new KvError('KV_BAD_OPTION', message);
+  }
+  const unserved = unservedSlots(view.shards);
+  if (unserved > 0) {
+    throw new KvError('KV_BAD_OPTION', `No node of the cluster serves ${unserved} of its slots`);
+  }
+  for (const { master, replicas: followers } of view.shards) {
+    if (followers.length >= replicas) continue;
+    const message = `${master} has ${followers.length} replicas, and replicas=${replicas} is asked for: add some, or ask for less`;
+    throw new KvError('KV_BAD_OPTION', message);
+  }
+}
+
+/** Whether all of them know WAITAOF. Throws KV_BAD_OPTION naming the node that does not keep what it says. */
+async function checkNodes(
+  { connect, isOnDisk, logger }: ClusterParts,
+  view: View,
+): Promise<boolean> {
+  const hosts = view.shards.flatMap(({ master, replicas }) => [master, ...replicas]);
+  const known = await Promise.all(
+    hosts.map(async (host) => {
+      let redis: Redis | undefined;
+      try {
+        redis = await connect(host);
+        if (isOnDisk) await requireDurable(redis, host);
+        return await hasWaitAof(redis);
+      } catch (error: unknown) {
+        if (error instanceof KvError) throw error;
+        // It may be down for the moment: its shard does without it, or is told to be short of replicas.
+        logger.warn('cluster node does not answer', { node: host, cause: failureText(error) });
+        return false;
+      } finally {
+        redis?.disconnect();
+      }
+    }),
+  );
+  return known.every((knows) => knows);
+}
+
+/** Drawn from a counter in the cluster, so that the next server gets another one. */
+async function serverNumber(cluster: Cluster, side: SideConnections, view: View): Promise<number> {
+  const host = view.shards[0]!.master;
+  const key = cluster.barrierKey(cluster.linkOf(host)!);
+  const drawn = await side.ask(host, (redis) => redis.incr(`${key}:servers`));
+  return drawn % SERVER_NUMBERS;
+}

@@ -1,0 +1,254 @@
+// The store over a Redis cluster: each call is one operation on the shard that has the key, and its promise settles when
+// that is as durable as was asked for (docs/cluster.md, "Redis").
+//
+// Invariants:
+// - Calls on one key apply in the order in which they were made; `after` is always 0.
+// - `closed`: nothing was changed. `unknown`: it may have been. No promise stays open longer than OPERATION_MS_MAX and what a
+//   batch may take.
+
+import type { Env } from '../../env/env.js';
+import { KvError } from '../../errors.js';
+import { INLINE_VALUE_BYTES_MAX } from '../../limits.js';
+import type * as S from '../../store/store.js';
+import { ALWAYS_DURABLE } from '../always-durable.js';
+import { WallTime } from '../wall-time.js';
+import * as answers from './answers.js';
+import type { Cluster } from './cluster.js';
+import * as commands from './commands.js';
+import { ItemCount } from './item-count.js';
+import { Keyspace } from './keyspace.js';
+import { Operation, type Command, type Refusal, type Target } from './operation.js';
+import { Listing } from './listing.js';
+import type { SideConnections } from './side-connections.js';
+import { slotOf } from './slots.js';
+import { redisStats } from './stats.js';
+import type { Tokens } from './tokens.js';
+
+/** Of a request until it is sent. */
+const OPERATION_MS_MAX = 1900;
+
+export interface RedisStoreParts {
+  readonly cluster: Cluster;
+  readonly side: SideConnections;
+  readonly tokens: Tokens;
+  readonly valueBytesMax: number;
+}
+
+export class RedisStore implements S.Store {
+  readonly appliesInCallOrder = true;
+  readonly clockAheadMs = 0;
+  readonly durability = ALWAYS_DURABLE;
+  readonly changeLog = undefined;
+  readonly #env: Env;
+  readonly #cluster: Cluster;
+  readonly #tokens: Tokens;
+  readonly #side: SideConnections;
+  readonly #time: WallTime;
+  readonly #listing: Listing;
+  readonly #count: ItemCount;
+  readonly #keyspace: Keyspace;
+  readonly #valueBytesMax: number;
+
+  constructor(env: Env, { cluster, side, tokens, valueBytesMax }: RedisStoreParts) {
+    this.#env = env;
+    this.#cluster = cluster;
+    this.#side = side;
+    this.#tokens = tokens;
+    this.#time = new WallTime(env.clock);
+    this.#keyspace = new Keyspace(cluster, side);
+    this.#listing = new Listing(cluster, side);
+    this.#count = new ItemCount(cluster, side, env.clock);
+    this.#valueBytesMax = Math.min(valueBytesMax, INLINE_VALUE_BYTES_MAX);
+    void this.#count.refresh();
+  }
+
+  nowMs(): number {
+    return this.#time.nowMs();
+  }
+
+  get(key: S.Key, options?: S.ReadOptions, start?: number, end?: number): Promise<S.Lookup> {
+    const target = this.#target(key, start, end);
+    if (options?.expiresAt !== undefined) return this.#readByScript(target, options);
+    return new Promise((resolve) => {
+      const found = (reply: unknown): void => {
+        const nowMs = this.nowMs();
+        const lookup = answers.lookupOf(reply, nowMs);
+        if (options !== undefined && needsScript(lookup, options, nowMs)) {
+          resolve(this.#readByScript(target, options));
+        } else {
+          resolve(lookup);
+        }
+      };
+      const refuse = (why: Refusal): void => resolve(answers.refusedLookup(why));
+      this.#keyspace.submit(new Operation(target, commands.getCommand(target.key), found, refuse));
+    });
+  }
+
+  put(put: S.Put): Promise<S.PutOutcome> {
+    const { value, mode } = put;
+    if (!Buffer.isBuffer(value)) {
+      const valueBytes = value.bytes;
+      return Promise.resolve({ status: 'too-large', after: 0, cas: 0n, valueBytes });
+    }
+    const { valueStart = 0, valueEnd = value.length } = put;
+    const valueBytes = valueEnd - valueStart;
+    const isJoin = mode === 'append' || mode === 'prepend';
+    if (valueBytes > this.#valueBytesMax && !isJoin) {
+      return Promise.resolve({ status: 'too-large', after: 0, cas: 0n, valueBytes });
+    }
+    const target = this.#target(put.key, put.keyStart, put.keyEnd);
+    const now = this.#now();
+    const command = commands.putCommand(target.key, put, value, now, this.#valueBytesMax);
+    const cas = put.chosenCas ?? BigInt(now.candidate);
+    return this.#ask(
+      target,
+      command,
+      (reply) =>
+        command.effect === 'writes'
+          ? { status: 'stored', after: 0, cas, valueBytes }
+          : this.#seen(answers.putOutcome(reply, valueBytes)),
+      (why) => ({ status: why, after: 0, cas: 0n, valueBytes }),
+    );
+  }
+
+  arithmetic(change: S.Arithmetic): Promise<S.ArithmeticOutcome> {
+    const target = this.#target(change.key, change.keyStart, change.keyEnd);
+    const command = commands.arithmeticCommand(target.key, change, this.#now());
+    return this.#ask(
+      target,
+      command,
+      (reply) => this.#seen(answers.arithmeticOutcome(reply, change)),
+      (why) => answers.refusedArithmetic(why),
+    );
+  }
+
+  touch(key: S.Key, expiresAt: number, start?: number, end?: number): Promise<S.Outcome> {
+    const target = this.#target(key, start, end);
+    const command = commands.touchCommand(target.key, expiresAt, this.#now());
+    return this.#ask(target, command, answers.touchOutcome, refusedOutcome);
+  }
+
+  delete(change: S.Delete): Promise<S.Outcome> {
+    const target = this.#target(change.key, change.keyStart, change.keyEnd);
+    const command = commands.deleteCommand(target.key, change, this.#now());
+    return this.#ask(
+      target,
+      command,
+      (reply) => this.#seen(answers.deleteOutcome(reply)),
+      refusedOutcome,
+    );
+  }
+
+  flush(atMs: number): Promise<S.Outcome> {
+    if (atMs !== 0) return Promise.resolve(refusedOutcome('not-offered'));
+    return this.#keyspace.flush(this.#deadlineMs());
+  }
+
+  deletePrefix(prefix: Buffer): Promise<S.Outcome> {
+    return this.#keyspace.deletePrefix(prefix, this.#deadlineMs());
+  }
+
+  list(cursor: number, limit: number): Promise<S.ListPage> {
+    return this.#listing.page(cursor, limit, this.nowMs());
+  }
+
+  openLargeValue(): Promise<S.LargeValueWriter> {
+    return Promise.resolve(refusedLargeValue());
+  }
+
+  onEvicted(): void {}
+
+  resizeCache(): void {}
+
+  resizeStore(): void {}
+
+  stats(): ReadonlyMap<string, number | string> {
+    return redisStats(this.#cluster, this.#count.latest);
+  }
+
+  resetStats(): void {}
+
+  segments(): readonly S.SegmentView[] {
+    return [];
+  }
+
+  compact(): Promise<S.CompactionReport> {
+    return Promise.reject(notHere('compacted: each Redis node rewrites its own log'));
+  }
+
+  snapshot(): Promise<S.SnapshotReport> {
+    return Promise.reject(notHere('written as a snapshot: kv-dump host:port reads it'));
+  }
+
+  async close(): Promise<void> {
+    await this.#cluster.close();
+    await this.#side.close();
+  }
+
+  #readByScript(target: Target, options: S.ReadOptions): Promise<S.Lookup> {
+    const command = commands.readCommand(target.key, options, this.#now());
+    return this.#ask(target, command, answers.readLookup, answers.refusedLookup);
+  }
+
+  #ask<T>(
+    target: Target,
+    command: Command,
+    answered: (reply: unknown) => T,
+    refused: (why: Refusal) => T,
+  ): Promise<T> {
+    return new Promise((resolve) => {
+      this.#keyspace.submit(
+        new Operation(
+          target,
+          command,
+          (reply) => resolve(answered(reply)),
+          (why) => resolve(refused(why)),
+        ),
+      );
+    });
+  }
+
+  #target(key: Buffer, start?: number, end?: number): Target {
+    const bytes = commands.redisKey(key, start, end);
+    return { key: bytes, slot: slotOf(bytes), deadlineMs: this.#deadlineMs() };
+  }
+
+  #deadlineMs(): number {
+    return this.#env.clock.monotonicMs() + OPERATION_MS_MAX;
+  }
+
+  #now(): commands.Now {
+    return { nowMs: this.nowMs(), candidate: this.#tokens.next(this.#env.clock.wallMs()) };
+  }
+
+  #seen<T extends S.Outcome>(outcome: T): T {
+    if (outcome.cas !== 0n) this.#tokens.observe(outcome.cas);
+    return outcome;
+  }
+}
+
+function needsScript(lookup: S.Lookup, options: S.ReadOptions, nowMs: number): boolean {
+  if (lookup.kind === 'hit') return answers.mayWin(lookup.item, options, nowMs);
+  return lookup.kind === 'miss' && options.vivifyExpiresAt !== undefined;
+}
+
+function refusedOutcome(why: Refusal | 'not-offered'): S.Outcome {
+  return { status: why, after: 0, cas: 0n };
+}
+
+function notHere(what: string): KvError {
+  return new KvError('KV_BAD_OPTION', `A store over Redis is not ${what}`);
+}
+
+/** Takes what it is given and keeps nothing: the put of it is refused as too large. */
+function refusedLargeValue(): S.LargeValueWriter {
+  let bytes = 0;
+  return {
+    write: (piece) => {
+      bytes += piece.length;
+      return Promise.resolve();
+    },
+    finish: () => Promise.resolve({ largeValueId: 0, bytes }),
+    abort: () => Promise.resolve(),
+  };
+}

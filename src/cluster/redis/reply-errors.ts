@@ -1,0 +1,37 @@
+// What an error reply of Redis means for the operation that got it.
+//
+// Invariant: `moved`, `asked` and `later` say that Redis has not executed the command, so that it may be sent again.
+
+export type ReplyError =
+  /** The slot is served by that node. */
+  | { readonly kind: 'moved'; readonly slot: number; readonly host: string }
+  /** The key is on its way to that node, which takes it after ASKING. */
+  | { readonly kind: 'asked'; readonly host: string }
+  /** The node cannot at the moment. `loadsScripts`: it has forgotten the scripts. */
+  | { readonly kind: 'later'; readonly loadsScripts: boolean }
+  | { readonly kind: 'refused'; readonly status: 'no-memory' | 'no-space' | 'damaged' | 'closed' }
+  /** A reply that is not known: it may have been executed. */
+  | { readonly kind: 'unknown' };
+
+const NOT_NOW = /^(?:CLUSTERDOWN|TRYAGAIN|LOADING|READONLY|MASTERDOWN|BUSY|NOREPLICAS) /;
+const NOT_ALLOWED = /^(?:NOAUTH|NOPERM|WRONGPASS) /;
+const PLACE = /^(MOVED|ASK) (\d+) (\S+)/;
+
+/** `asker`: host:port that answered; a node without a name of its own says `:port` for its own host. */
+export function meaningOf(message: string, asker: string): ReplyError {
+  const place = PLACE.exec(message);
+  if (place !== null) {
+    const [, what, slot, named = ''] = place;
+    const host = named.startsWith(':')
+      ? `${asker.slice(0, asker.lastIndexOf(':'))}${named}`
+      : named;
+    return what === 'ASK' ? { kind: 'asked', host } : { kind: 'moved', slot: Number(slot), host };
+  }
+  if (NOT_NOW.test(message)) return { kind: 'later', loadsScripts: false };
+  if (message.startsWith('NOSCRIPT ')) return { kind: 'later', loadsScripts: true };
+  if (message.startsWith('OOM ')) return { kind: 'refused', status: 'no-memory' };
+  if (message.startsWith('MISCONF ')) return { kind: 'refused', status: 'no-space' };
+  if (message.startsWith('WRONGTYPE ')) return { kind: 'refused', status: 'damaged' };
+  if (NOT_ALLOWED.test(message)) return { kind: 'refused', status: 'closed' };
+  return { kind: 'unknown' };
+}

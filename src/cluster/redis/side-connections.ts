@@ -1,0 +1,48 @@
+// Connections beside the links, for what takes long or is about all keys: requests do not wait behind it.
+//
+// Invariant: each answer comes within ANSWER_MS_MAX, or the connection is cut and the call rejects.
+
+import type { Redis } from 'ioredis';
+
+import type { Clock } from '../../env/env.js';
+import { cut, type Connect } from './connections.js';
+
+const ANSWER_MS_MAX = 3500;
+
+export class SideConnections {
+  readonly #connect: Connect;
+  readonly #clock: Clock;
+  readonly #open = new Map<string, Promise<Redis>>();
+
+  constructor(connect: Connect, clock: Clock) {
+    this.#connect = connect;
+    this.#clock = clock;
+  }
+
+  /** One round trip to that node. Rejects when it cannot be reached, or as `use` does. */
+  async ask<T>(host: string, use: (redis: Redis) => Promise<T>): Promise<T> {
+    const redis = await this.#to(host);
+    const timer = this.#clock.setTimer(ANSWER_MS_MAX, () => cut(redis));
+    try {
+      return await use(redis);
+    } finally {
+      timer.cancel();
+    }
+  }
+
+  async close(): Promise<void> {
+    for (const opened of await Promise.allSettled(this.#open.values())) {
+      if (opened.status === 'fulfilled') cut(opened.value);
+    }
+  }
+
+  #to(host: string): Promise<Redis> {
+    const known = this.#open.get(host);
+    if (known !== undefined) return known;
+    const made = this.#connect(host);
+    this.#open.set(host, made);
+    const forget = (): void => void this.#open.delete(host);
+    made.then((redis) => redis.once('end', forget), forget);
+    return made;
+  }
+}

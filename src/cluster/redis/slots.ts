@@ -1,0 +1,40 @@
+// Hash slots: which of the 16,384 a key is in (Redis cluster specification, "Key distribution model").
+//
+// Invariant: the slot is that of the whole Redis key with its prefix; where that has a tag in braces, of the tag alone.
+
+export const SLOT_COUNT = 16_384;
+
+const OPEN_BRACE = 0x7b;
+const CLOSE_BRACE = 0x7d;
+
+/** CRC-16/XMODEM, a byte at a time. */
+const TABLE = Uint16Array.from({ length: 256 }, (_, byte) => {
+  let crc = byte << 8;
+  for (let bit = 0; bit < 8; bit += 1) crc = (crc & 0x8000) === 0 ? crc << 1 : (crc << 1) ^ 0x1021;
+  return crc & 0xffff;
+});
+
+export function slotOf(key: Buffer): number {
+  let start = 0;
+  let end = key.length;
+  const open = key.indexOf(OPEN_BRACE);
+  if (open >= 0) {
+    const close = key.indexOf(CLOSE_BRACE, open + 1);
+    if (close > open + 1) [start, end] = [open + 1, close];
+  }
+  let crc = 0;
+  for (let at = start; at < end; at += 1) {
+    crc = ((crc << 8) & 0xffff) ^ TABLE[(crc >> 8) ^ key[at]!]!;
+  }
+  return crc % SLOT_COUNT;
+}
+
+/** A key `m:{…}` in a slot that `isOwn` accepts; undefined when it accepts none. */
+export function barrierKey(isOwn: (slot: number) => boolean): string | undefined {
+  // The first ones fit where a shard has many slots; this many reach every slot.
+  for (let tag = 0; tag < SLOT_COUNT * 20; tag += 1) {
+    const key = `m:{${tag}}`;
+    if (isOwn(slotOf(Buffer.from(key)))) return key;
+  }
+  return undefined;
+}
