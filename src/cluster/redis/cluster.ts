@@ -41,6 +41,7 @@ export class Cluster implements LinkCluster {
   #view: View;
   #turn = 0;
   #timer: Timer | undefined;
+  #refreshAtMs = 0;
   #isRefreshing = false;
   #isClosed = false;
 
@@ -193,8 +194,13 @@ export class Cluster implements LinkCluster {
 
   #refreshIn(delayMs: number): void {
     if (this.#isClosed || this.#isRefreshing) return;
+    const atMs = this.#parts.clock.monotonicMs() + delayMs;
+    // Never put off: whoever asks again and again would see none.
+    if (this.#timer !== undefined && this.#refreshAtMs <= atMs) return;
     this.#timer?.cancel();
+    this.#refreshAtMs = atMs;
     this.#timer = this.#parts.clock.setTimer(delayMs, () => {
+      this.#timer = undefined;
       this.#isRefreshing = true;
       void this.#refresh().then((isWell) => {
         this.#isRefreshing = false;

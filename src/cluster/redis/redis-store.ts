@@ -59,6 +59,7 @@ export class RedisStore implements S.Store {
     this.#listing = new Listing(cluster, side);
     this.#count = new ItemCount(cluster, side, env.clock);
     this.#valueBytesMax = Math.min(valueBytesMax, INLINE_VALUE_BYTES_MAX);
+    void this.#count.refresh();
   }
 
   nowMs(): number {
