@@ -9,7 +9,7 @@
 import { encodeItem } from '../item-bytes.js';
 import type { Decision, OldItem } from '../semantics.js';
 import type * as S from '../../store/store.js';
-import { KeyJob, standingOf, type Called, type Workshop } from './key-job.js';
+import { FRAME_BYTES, KeyJob, standingOf, type Called, type Workshop } from './key-job.js';
 import { RESULT, TARGET, type Compare, type KeyValue } from './messages.js';
 import type { RequestOp, ResponseOp } from './messages.js';
 import type { ReadJob } from './read-lanes.js';
@@ -24,8 +24,8 @@ export interface Request<O> {
   readonly fail: (failure: WriteFailure) => void;
   /** Nothing is expected there: the first try need not read. */
   readonly isBlind: boolean;
-  /** Bytes that it may add. */
-  readonly valueBytes: number;
+  /** Of the old item, about. */
+  readonly expectedBytes: number;
 }
 
 /** A change that is decided on the item as it is. */
@@ -39,7 +39,7 @@ export class Change<O> extends KeyJob implements ReadJob, WriteJob {
   #heedsFlushes = false;
 
   constructor(shop: Workshop, called: Called, request: Request<O>) {
-    super(shop, called, request.valueBytes);
+    super(shop, called, request.expectedBytes);
     this.#request = request;
   }
 
@@ -140,6 +140,7 @@ export class Change<O> extends KeyJob implements ReadJob, WriteJob {
       write === undefined || write === 'removal'
         ? undefined
         : encodeItem(write, write.value, 0, write.value.length);
+    this.bytes = FRAME_BYTES + this.key.length + (this.#item?.length ?? 0);
     return write !== undefined;
   }
 }

@@ -2,7 +2,7 @@
 
 import type { Clock, Timer } from '../../env/env.js';
 import type { EtcdClient } from './client.js';
-import { EtcdFailure } from './failure.js';
+import { EtcdFailure, onlyEtcd } from './failure.js';
 import type { StatusResponse } from './messages.js';
 import type { Places } from './places.js';
 
@@ -86,11 +86,6 @@ export class ClusterState {
     const status = await this.#client.status(at, LIMIT_MS).catch(onlyEtcd);
     return status instanceof EtcdFailure ? { failure: status.message } : { status };
   }
-}
-
-function onlyEtcd(error: unknown): EtcdFailure {
-  if (error instanceof EtcdFailure) return error;
-  throw error;
 }
 
 function isLeader({ leader, header }: StatusResponse): boolean {

@@ -65,7 +65,8 @@ export abstract class KeyJob implements Job, Queued<Seen> {
   readonly name: string;
   readonly key: Buffer;
   readonly deadlineMs: number;
-  readonly bytes: number;
+  /** Changes only while the job is in no batcher. */
+  bytes: number;
   following: Queued<Seen> | undefined = undefined;
   protected readonly shop: Workshop;
 

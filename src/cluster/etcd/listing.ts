@@ -8,7 +8,7 @@ import { KvError } from '../../errors.js';
 import { decodeItem } from '../item-bytes.js';
 import type { Listed, ListPage } from '../../store/store.js';
 import type { EtcdClient } from './client.js';
-import { EtcdFailure } from './failure.js';
+import { EtcdFailure, onlyEtcd } from './failure.js';
 import type { KeyValue, RangeRequest } from './messages.js';
 import type { Places } from './places.js';
 import { Retries } from './retries.js';
@@ -37,21 +37,22 @@ export async function readPage(
 ): Promise<Page> {
   const retries = new Retries(client, clock, clock.monotonicMs() + DEADLINE_MS);
   const success = [{ request_range: places.flushes }, { request_range: range }];
-  let last: unknown;
+  let last: EtcdFailure | undefined;
   while (retries.leftMs > 0) {
-    try {
-      const answer = await client.txn({ compare: [], success, failure: [] }, retries.limitMs);
-      const [flushes, page] = answer.responses.map(({ response_range }) => response_range);
-      const items = page?.kvs ?? [];
-      const end = page?.more === true ? items.at(-1)?.key : undefined;
-      const next = end === undefined ? undefined : Buffer.concat([end, Buffer.alloc(1)]);
-      return { items, flushes: flushes?.kvs ?? [], next, revision: answer.header?.revision ?? 0 };
-    } catch (error) {
-      if (!(error instanceof EtcdFailure)) throw error;
-      last = error;
-      if (error.kind === 'refused') break;
+    const answer = await client
+      .txn({ compare: [], success, failure: [] }, retries.limitMs)
+      .catch(onlyEtcd);
+    if (answer instanceof EtcdFailure) {
+      last = answer;
+      if (answer.kind === 'refused') break;
       await retries.pause();
+      continue;
     }
+    const [flushes, page] = answer.responses.map(({ response_range }) => response_range);
+    const items = page?.kvs ?? [];
+    const end = page?.more === true ? items.at(-1)?.key : undefined;
+    const next = end === undefined ? undefined : Buffer.concat([end, Buffer.alloc(1)]);
+    return { items, flushes: flushes?.kvs ?? [], next, revision: answer.header?.revision ?? 0 };
   }
   throw new KvError('KV_IO', 'No etcd node answered a listing; try again later', { cause: last });
 }

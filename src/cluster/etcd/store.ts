@@ -4,7 +4,7 @@
 // Invariants:
 // - Calls of one key apply in the order in which they were made (key-order.ts); a flush stands between all before it and
 //   all after it.
-// - Each call is answered within DEADLINE_MS: `closed` when it was certainly not done, `unknown` when nobody can tell.
+// - Each call is answered within 5 s: `closed` when it was certainly not done, `unknown` when nobody can tell.
 
 import { assert } from '../../assert.js';
 import type { Env } from '../../env/env.js';
@@ -36,8 +36,8 @@ import { etcdStats, type EtcdCounters } from './store-stats.js';
 import { Upkeep, type Pace } from './upkeep.js';
 import { WriteLanes, type Seen, type WriteFailure, type WriteJob } from './write-lanes.js';
 
-/** Within this time a call is answered, whatever the cluster does. */
-const DEADLINE_MS = 5000;
+/** Within this time a call is answered, or within one second more when it was sent and its fate is asked for. */
+const DEADLINE_MS = 4000;
 /** etcd takes 128 operations a transaction, counted through all levels: the slot and what is nested want some. */
 const BATCH_JOBS_MAX = 100;
 /** etcd takes requests of 1.5 MiB. */
@@ -130,7 +130,7 @@ export class EtcdStore implements S.Store {
     if (expiresAt === undefined && win !== true && vivifyExpiresAt === undefined) {
       return this.#get(key, start, end);
     }
-    return this.#change<S.Lookup>(key, start, end, 0, false, {
+    return this.#change<S.Lookup>(key, start, end, false, {
       decide: (old, reason, nowMs) => decideGet(options, old, reason, nowMs),
       failed: (status) => ({ kind: 'refused', status: refusalOf(status), after: 0 }),
     });
@@ -158,7 +158,7 @@ export class EtcdStore implements S.Store {
       return this.#set(this.#called(key, keyStart, keyEnd), item, chosenCas, valueBytes);
     }
     const own: OwnPut = { ...put, value: Buffer.from(value.subarray(valueStart, valueEnd)) };
-    return this.#change<S.PutOutcome>(key, keyStart, keyEnd, valueBytes, mode === 'add', {
+    return this.#change<S.PutOutcome>(key, keyStart, keyEnd, mode === 'add', {
       decide: (old) => decidePut(own, old, this.#valueBytesMax),
       failed: (status) => ({ status, after: 0, cas: 0n, valueBytes }),
     });
@@ -185,14 +185,14 @@ export class EtcdStore implements S.Store {
 
   arithmetic(change: S.Arithmetic): Promise<S.ArithmeticOutcome> {
     const { key, keyStart = 0, keyEnd = key.length } = change;
-    return this.#change<S.ArithmeticOutcome>(key, keyStart, keyEnd, 0, false, {
+    return this.#change<S.ArithmeticOutcome>(key, keyStart, keyEnd, false, {
       decide: (old) => decideArithmetic(change, old),
       failed: (status) => ({ ...NO_NUMBER, status }),
     });
   }
 
   touch(key: S.Key, expiresAt: number, start = 0, end = key.length): Promise<S.Outcome> {
-    return this.#change<S.Outcome>(key, start, end, 0, false, {
+    return this.#change<S.Outcome>(key, start, end, false, {
       decide: (old) => decideTouch(expiresAt, old),
       failed: (status) => ({ status, after: 0, cas: 0n }),
     });
@@ -207,7 +207,7 @@ export class EtcdStore implements S.Store {
         this.#order.add(new PlainDelete(this.#shop, called, settle));
       });
     }
-    return this.#change<S.Outcome>(key, keyStart, keyEnd, 0, false, {
+    return this.#change<S.Outcome>(key, keyStart, keyEnd, false, {
       decide: (old) => decideDelete(change, old),
       failed: (status) => ({ status, after: 0, cas: 0n }),
     });
@@ -286,7 +286,6 @@ export class EtcdStore implements S.Store {
     key: Buffer,
     start: number,
     end: number,
-    valueBytes: number,
     isBlind: boolean,
     how: {
       readonly decide: Request<O>['decide'];
@@ -299,7 +298,7 @@ export class EtcdStore implements S.Store {
         settle: resolve,
         fail: (failure) => resolve(how.failed(failure)),
         isBlind,
-        valueBytes,
+        expectedBytes: this.#readLanes.averageBytes,
       };
       this.#order.add(new Change(this.#shop, this.#called(key, start, end), request));
     });
