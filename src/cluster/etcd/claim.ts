@@ -2,7 +2,7 @@
 // one that is old is anybody's. Two that both believe to have it do no harm, only the work twice.
 
 import type { Clock } from '../../env/env.js';
-import type { EtcdClient } from './client.js';
+import type { EtcdCalls } from './client.js';
 import { EtcdFailure } from './failure.js';
 import { RESULT, TARGET } from './messages.js';
 
@@ -12,13 +12,13 @@ const RENEW_MS = 20_000;
 const LIMIT_MS = 1500;
 
 export class Claim {
-  readonly #client: EtcdClient;
+  readonly #client: EtcdCalls;
   readonly #clock: Clock;
   readonly #key: Buffer;
   readonly #server: string;
   #renewedMs = -Infinity;
 
-  constructor(client: EtcdClient, clock: Clock, key: Buffer, server: string) {
+  constructor(client: EtcdCalls, clock: Clock, key: Buffer, server: string) {
     this.#client = client;
     this.#clock = clock;
     this.#key = key;

@@ -61,6 +61,13 @@ interface Host {
   readonly client: Client;
 }
 
+/** What the store asks of a cluster: the calls of EtcdClient, which tests lose and delay. */
+export type EtcdCalls = Pick<
+  EtcdClient,
+  'txn' | 'range' | 'compact' | 'status' | 'pause' | 'close'
+> &
+  Readonly<Pick<EtcdClient, 'hosts' | 'used' | 'failures' | 'turns'>>;
+
 export class EtcdClient {
   readonly #env: Env;
   readonly #options: EtcdOptions;
