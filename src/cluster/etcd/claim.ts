@@ -30,7 +30,7 @@ export class Claim {
     if (this.#clock.monotonicMs() - this.#renewedMs < RENEW_MS) return true;
     const key = this.#key;
     const { kvs } = await this.#client.range({ key }, LIMIT_MS);
-    const [holder, time] = kvs[0]?.value.toString().split(' ') ?? [];
+    const [holder, time] = kvs[0]?.value?.toString().split(' ') ?? [];
     const ageMs = Math.abs(this.#clock.wallMs() - Number(time ?? 0));
     if (holder !== undefined && holder !== this.#server && ageMs < CLAIM_MS) return false;
     const mod_revision = kvs[0]?.mod_revision ?? 0;
@@ -42,8 +42,8 @@ export class Claim {
     };
     try {
       const { succeeded } = await this.#client.txn(request, LIMIT_MS);
-      if (succeeded) this.#renewedMs = this.#clock.monotonicMs();
-      return succeeded;
+      if (succeeded === true) this.#renewedMs = this.#clock.monotonicMs();
+      return succeeded === true;
     } catch (error) {
       // No room for a claim: the more is there to do.
       if (error instanceof EtcdFailure && error.kind === 'no-space') return true;

@@ -56,9 +56,9 @@ export class ClusterState {
     });
     return [
       ['curr_items', this.#count],
-      ['bytes', largest(({ dbSizeInUse }) => dbSizeInUse)],
+      ['bytes', largest(({ dbSizeInUse = 0 }) => dbSizeInUse)],
       ['kv_etcd_db_bytes', largest(({ dbSize }) => dbSize)],
-      ['kv_etcd_quota_bytes', largest(({ dbSizeQuota }) => dbSizeQuota)],
+      ['kv_etcd_quota_bytes', largest(({ dbSizeQuota = 0 }) => dbSizeQuota)],
       ['kv_etcd_revision', largest(({ header }) => header.revision)],
       ['kv_etcd_term', largest(({ raftTerm }) => raftTerm)],
       ['kv_etcd_alarms', [...new Set(found.flatMap(({ errors }) => errors))].join(' ') || 'none'],
@@ -77,7 +77,7 @@ export class ClusterState {
       const count = await this.#client
         .range({ ...this.#places.items, count_only: true }, LIMIT_MS)
         .catch(onlyEtcd);
-      if (!(count instanceof EtcdFailure)) this.#count = count.count;
+      if (!(count instanceof EtcdFailure)) this.#count = count.count ?? 0;
     }
     this.#rounds += 1;
   }

@@ -5,7 +5,7 @@
 
 import type { Clock } from '../../env/env.js';
 import { KvError } from '../../errors.js';
-import { decodeItem } from '../item-bytes.js';
+import { ITEM_HEADER_BYTES, decodeItem } from '../item-bytes.js';
 import type { Listed, ListPage } from '../../store/store.js';
 import type { EtcdCalls } from './client.js';
 import { EtcdFailure, onlyEtcd } from './failure.js';
@@ -103,7 +103,7 @@ export class Listing {
     if (expiresAt !== 0 && expiresAt <= nowMs) return undefined;
     const key = this.#places.keyOf(item.key);
     const cas = ownCas ?? BigInt(item.mod_revision);
-    const bytes = item.key.length + item.value.length;
+    const bytes = item.key.length + ITEM_HEADER_BYTES + decoded.value.length;
     return { key, cas, expiresAt, fetched: false, lastUsedSeconds: 0, bytes };
   }
 

@@ -63,7 +63,7 @@ export class ReadLanes {
     const revision = header?.revision ?? 0;
     for (let at = 0; at < jobs.length; at += 1) {
       const item = responses[at + 1]?.response_range?.kvs[0];
-      if (item !== undefined) this.#measure(item.value.length);
+      if (item?.value !== undefined) this.#measure(item.value.length);
       jobs[at]!.found({ item, flushes, revision });
     }
   }
