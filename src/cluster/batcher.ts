@@ -53,7 +53,11 @@ export class Batcher<J extends Job> implements BatchFigures {
   #head = 0;
   #queuedBytes = 0;
   #isDeferred = false;
+  /** No job that waits has an earlier deadline. */
+  #watchedMs = Infinity;
   #timer: Timer | undefined;
+  /** When it comes. */
+  #timerMs = Infinity;
   #isClosed = false;
   #whenIdle: (() => void) | undefined;
   batches = 0;
@@ -75,8 +79,7 @@ export class Batcher<J extends Job> implements BatchFigures {
     const { queuedJobsMax, queuedBytesMax } = this.#limits;
     if (this.#isClosed || this.queued >= queuedJobsMax) return false;
     if (this.#queuedBytes + job.bytes > queuedBytesMax && this.queued > 0) return false;
-    this.#queue.push(job);
-    this.#queuedBytes += job.bytes;
+    this.#keep(job);
     // What else this turn asks for goes along.
     if (!this.#isDeferred && this.#busy.includes(false)) {
       this.#isDeferred = true;
@@ -93,7 +96,6 @@ export class Batcher<J extends Job> implements BatchFigures {
   close(): Promise<void> {
     this.#isClosed = true;
     this.#timer?.cancel();
-    this.#timer = undefined;
     for (const job of this.#take(Infinity, Infinity)) job.expire();
     if (!this.#busy.includes(true)) return Promise.resolve();
     return new Promise((resolve) => {
@@ -141,23 +143,36 @@ export class Batcher<J extends Job> implements BatchFigures {
     if (this.#head === this.#queue.length || this.#head >= CUT_JOBS) {
       this.#queue = this.#queue.slice(this.#head);
       this.#head = 0;
+      if (this.#queue.length === 0) this.#watchedMs = Infinity;
     }
     return jobs;
   }
 
   #expireLate(): void {
     const nowMs = this.#clock.monotonicMs();
-    while (this.queued > 0 && this.#queue[this.#head]!.deadlineMs <= nowMs) {
-      for (const job of this.#take(1, Infinity)) job.expire();
+    if (nowMs < this.#watchedMs) return;
+    const waiting = this.#take(Infinity, Infinity);
+    this.#watchedMs = Infinity;
+    for (const job of waiting) {
+      if (job.deadlineMs <= nowMs) job.expire();
+      else this.#keep(job);
     }
   }
 
-  /** While anything waits, the first one's deadline is watched. */
+  #keep(job: J): void {
+    this.#queue.push(job);
+    this.#queuedBytes += job.bytes;
+    this.#watchedMs = Math.min(this.#watchedMs, job.deadlineMs);
+  }
+
+  /** A timer runs until the earliest deadline of what waits, or one that has left. */
   #watch(): void {
-    if (this.#timer !== undefined || this.queued === 0) return;
-    const waitMs = this.#queue[this.#head]!.deadlineMs - this.#clock.monotonicMs();
+    if (this.#queue.length === 0 || this.#timerMs <= this.#watchedMs) return;
+    this.#timer?.cancel();
+    this.#timerMs = this.#watchedMs;
+    const waitMs = this.#watchedMs - this.#clock.monotonicMs();
     this.#timer = this.#clock.setTimer(Math.max(1, Math.ceil(waitMs)), () => {
-      this.#timer = undefined;
+      this.#timerMs = Infinity;
       this.#expireLate();
       this.#watch();
     });

@@ -162,6 +162,7 @@ export function drillFigure(reports: readonly DrillReport[]): string {
   return (
     `${acknowledged} writes acknowledged, ${lost} lost, ${refused} requests refused, ` +
     `${unknown} unknown and ${happened} of these stored, ` +
+    `${sum(({ registers }) => registers.keys - registers.broken.length)} of ` +
     `${sum(({ registers }) => registers.keys)} histories in order, ` +
     `longest silence ${longest(({ longestSilenceMs }) => longestSilenceMs)}, ` +
     `slowest answer ${longest(({ experience }) => experience.slowestMs)}`

@@ -91,7 +91,7 @@ export interface Part {
   heal(): Promise<void>;
 }
 
-const WRITES = 60;
+const WRITES = 40;
 const LONG_ROUNDS = 20;
 
 /** How often to repeat the parts. */

@@ -2,7 +2,7 @@
 // one that is old is anybody's. Two that both believe to have it do no harm, only the work twice.
 
 import type { Clock } from '../../env/env.js';
-import type { EtcdClient } from './client.js';
+import type { EtcdCalls } from './client.js';
 import { EtcdFailure } from './failure.js';
 import { RESULT, TARGET } from './messages.js';
 
@@ -12,13 +12,13 @@ const RENEW_MS = 20_000;
 const LIMIT_MS = 1500;
 
 export class Claim {
-  readonly #client: EtcdClient;
+  readonly #client: EtcdCalls;
   readonly #clock: Clock;
   readonly #key: Buffer;
   readonly #server: string;
   #renewedMs = -Infinity;
 
-  constructor(client: EtcdClient, clock: Clock, key: Buffer, server: string) {
+  constructor(client: EtcdCalls, clock: Clock, key: Buffer, server: string) {
     this.#client = client;
     this.#clock = clock;
     this.#key = key;
@@ -30,7 +30,7 @@ export class Claim {
     if (this.#clock.monotonicMs() - this.#renewedMs < RENEW_MS) return true;
     const key = this.#key;
     const { kvs } = await this.#client.range({ key }, LIMIT_MS);
-    const [holder, time] = kvs[0]?.value.toString().split(' ') ?? [];
+    const [holder, time] = kvs[0]?.value?.toString().split(' ') ?? [];
     const ageMs = Math.abs(this.#clock.wallMs() - Number(time ?? 0));
     if (holder !== undefined && holder !== this.#server && ageMs < CLAIM_MS) return false;
     const mod_revision = kvs[0]?.mod_revision ?? 0;
@@ -42,8 +42,8 @@ export class Claim {
     };
     try {
       const { succeeded } = await this.#client.txn(request, LIMIT_MS);
-      if (succeeded) this.#renewedMs = this.#clock.monotonicMs();
-      return succeeded;
+      if (succeeded === true) this.#renewedMs = this.#clock.monotonicMs();
+      return succeeded === true;
     } catch (error) {
       // No room for a claim: the more is there to do.
       if (error instanceof EtcdFailure && error.kind === 'no-space') return true;

@@ -1,7 +1,7 @@
 // The state of the nodes for stats: asked for at intervals, since stats answers at once.
 
 import type { Clock, Timer } from '../../env/env.js';
-import type { EtcdClient } from './client.js';
+import type { EtcdCalls } from './client.js';
 import { EtcdFailure, onlyEtcd } from './failure.js';
 import type { StatusResponse } from './messages.js';
 import type { Places } from './places.js';
@@ -14,7 +14,7 @@ const COUNT_EVERY = 12;
 type Node = { readonly status: StatusResponse } | { readonly failure: string };
 
 export class ClusterState {
-  readonly #client: EtcdClient;
+  readonly #client: EtcdCalls;
   readonly #clock: Clock;
   readonly #places: Places;
   #nodes: readonly (Node | undefined)[] = [];
@@ -24,7 +24,7 @@ export class ClusterState {
   #isStopped = false;
   #asking: Promise<void> = Promise.resolve();
 
-  constructor(client: EtcdClient, clock: Clock, places: Places) {
+  constructor(client: EtcdCalls, clock: Clock, places: Places) {
     this.#client = client;
     this.#clock = clock;
     this.#places = places;
@@ -56,9 +56,9 @@ export class ClusterState {
     });
     return [
       ['curr_items', this.#count],
-      ['bytes', largest(({ dbSizeInUse }) => dbSizeInUse)],
+      ['bytes', largest(({ dbSizeInUse = 0 }) => dbSizeInUse)],
       ['kv_etcd_db_bytes', largest(({ dbSize }) => dbSize)],
-      ['kv_etcd_quota_bytes', largest(({ dbSizeQuota }) => dbSizeQuota)],
+      ['kv_etcd_quota_bytes', largest(({ dbSizeQuota = 0 }) => dbSizeQuota)],
       ['kv_etcd_revision', largest(({ header }) => header.revision)],
       ['kv_etcd_term', largest(({ raftTerm }) => raftTerm)],
       ['kv_etcd_alarms', [...new Set(found.flatMap(({ errors }) => errors))].join(' ') || 'none'],
@@ -77,7 +77,7 @@ export class ClusterState {
       const count = await this.#client
         .range({ ...this.#places.items, count_only: true }, LIMIT_MS)
         .catch(onlyEtcd);
-      if (!(count instanceof EtcdFailure)) this.#count = count.count;
+      if (!(count instanceof EtcdFailure)) this.#count = count.count ?? 0;
     }
     this.#rounds += 1;
   }

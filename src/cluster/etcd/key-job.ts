@@ -44,8 +44,9 @@ export function standingOf(shop: Workshop, { item, flushes }: Seen): Standing {
   for (const flush of flushes) {
     if (shop.places.isFlushed(item, flush)) return { old: undefined, reason: 'flushed' };
   }
-  const decoded = decodeItem(item.value);
-  if (decoded === undefined) return { old: 'damaged', reason: 'absent' };
+  const bytes = item.value;
+  const decoded = decodeItem(bytes);
+  if (bytes === undefined || decoded === undefined) return { old: 'damaged', reason: 'absent' };
   const { expiresAt, ownCas } = decoded;
   if (expiresAt !== 0 && expiresAt <= shop.nowMs()) return { old: undefined, reason: 'expired' };
   const old: LiveItem = {
@@ -56,7 +57,7 @@ export function standingOf(shop: Workshop, { item, flushes }: Seen): Standing {
     won: decoded.won,
     ownCas,
     cas: ownCas ?? BigInt(item.mod_revision),
-    bytes: item.value,
+    bytes,
   };
   return { old, reason: 'absent' };
 }

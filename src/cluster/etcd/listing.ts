@@ -5,9 +5,9 @@
 
 import type { Clock } from '../../env/env.js';
 import { KvError } from '../../errors.js';
-import { decodeItem } from '../item-bytes.js';
+import { ITEM_HEADER_BYTES, decodeItem } from '../item-bytes.js';
 import type { Listed, ListPage } from '../../store/store.js';
-import type { EtcdClient } from './client.js';
+import type { EtcdCalls } from './client.js';
 import { EtcdFailure, onlyEtcd } from './failure.js';
 import type { KeyValue, RangeRequest } from './messages.js';
 import type { Places } from './places.js';
@@ -30,7 +30,7 @@ export interface Page {
 
 /** Throws KvError KV_IO when no node answers before the deadline. */
 export async function readPage(
-  client: EtcdClient,
+  client: EtcdCalls,
   clock: Clock,
   places: Places,
   range: RangeRequest,
@@ -58,7 +58,7 @@ export async function readPage(
 }
 
 export class Listing {
-  readonly #client: EtcdClient;
+  readonly #client: EtcdCalls;
   readonly #clock: Clock;
   readonly #places: Places;
   readonly #nowMs: () => number;
@@ -67,7 +67,7 @@ export class Listing {
   #cursors = 0;
 
   constructor(
-    client: EtcdClient,
+    client: EtcdCalls,
     clock: Clock,
     places: Places,
     nowMs: () => number,
@@ -103,7 +103,7 @@ export class Listing {
     if (expiresAt !== 0 && expiresAt <= nowMs) return undefined;
     const key = this.#places.keyOf(item.key);
     const cas = ownCas ?? BigInt(item.mod_revision);
-    const bytes = item.key.length + item.value.length;
+    const bytes = item.key.length + ITEM_HEADER_BYTES + decoded.value.length;
     return { key, cas, expiresAt, fetched: false, lastUsedSeconds: 0, bytes };
   }
 

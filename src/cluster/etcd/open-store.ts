@@ -3,7 +3,7 @@
 import type { Env } from '../../env/env.js';
 import { KvError } from '../../errors.js';
 import { INLINE_VALUE_BYTES_MAX } from '../../limits.js';
-import { EtcdClient, type EtcdOptions } from './client.js';
+import { EtcdClient, type EtcdCalls, type EtcdOptions } from './client.js';
 import { EtcdFailure } from './failure.js';
 import { Places } from './places.js';
 import { Retries } from './retries.js';
@@ -39,7 +39,7 @@ export async function openEtcdStore(env: Env, options: EtcdStoreOptions): Promis
 
 async function reach(
   env: Env,
-  client: EtcdClient,
+  client: EtcdCalls,
   places: Places,
   { hosts }: EtcdOptions,
 ): Promise<void> {

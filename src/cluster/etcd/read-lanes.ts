@@ -5,7 +5,7 @@
 
 import type { Clock } from '../../env/env.js';
 import type { Job } from '../batcher.js';
-import type { EtcdClient } from './client.js';
+import type { EtcdCalls } from './client.js';
 import { EtcdFailure, onlyEtcd } from './failure.js';
 import type { RequestOp, TxnResponse } from './messages.js';
 import type { Places } from './places.js';
@@ -22,13 +22,13 @@ export interface ReadJob extends Job {
 }
 
 export class ReadLanes {
-  readonly #client: EtcdClient;
+  readonly #client: EtcdCalls;
   readonly #clock: Clock;
   readonly #places: Places;
   /** Of an item as it is stored, about; for how many go into one answer. */
   averageBytes = 1024;
 
-  constructor(client: EtcdClient, clock: Clock, places: Places) {
+  constructor(client: EtcdCalls, clock: Clock, places: Places) {
     this.#client = client;
     this.#clock = clock;
     this.#places = places;
@@ -63,7 +63,7 @@ export class ReadLanes {
     const revision = header?.revision ?? 0;
     for (let at = 0; at < jobs.length; at += 1) {
       const item = responses[at + 1]?.response_range?.kvs[0];
-      if (item !== undefined) this.#measure(item.value.length);
+      if (item?.value !== undefined) this.#measure(item.value.length);
       jobs[at]!.found({ item, flushes, revision });
     }
   }

@@ -1,7 +1,7 @@
 // Attempts within a deadline: how long each may take, and the growing pause between them.
 
 import type { Clock } from '../../env/env.js';
-import type { EtcdClient } from './client.js';
+import type { EtcdCalls } from './client.js';
 
 /** A node that is silent for so long is given up for another one; an election takes about as long. */
 const ATTEMPT_MS = 1500;
@@ -11,14 +11,14 @@ const PAUSE_MS_MIN = 10;
 const PAUSE_MS_MAX = 160;
 
 export class Retries {
-  readonly #client: EtcdClient;
+  readonly #client: EtcdCalls;
   readonly #clock: Clock;
   #deadlineMs: number;
   #isExtended = false;
   #pauseMs = PAUSE_MS_MIN;
 
   /** `deadlineMs`: on the monotonic clock. */
-  constructor(client: EtcdClient, clock: Clock, deadlineMs: number) {
+  constructor(client: EtcdCalls, clock: Clock, deadlineMs: number) {
     this.#client = client;
     this.#clock = clock;
     this.#deadlineMs = deadlineMs;

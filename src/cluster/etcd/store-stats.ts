@@ -3,7 +3,7 @@
 
 import type { Histogram } from '../../histogram.js';
 import type { BatchFigures } from '../batcher.js';
-import type { EtcdClient } from './client.js';
+import type { EtcdCalls } from './client.js';
 import type { ClusterState } from './cluster-state.js';
 import type { UpkeepCounts } from './upkeep.js';
 import type { WriteLanes } from './write-lanes.js';
@@ -16,7 +16,7 @@ export interface EtcdCounters {
 }
 
 interface Told {
-  readonly client: EtcdClient;
+  readonly client: EtcdCalls;
   readonly state: ClusterState;
   readonly counters: EtcdCounters;
   readonly upkeep: UpkeepCounts;

@@ -23,7 +23,7 @@ import {
 } from '../semantics.js';
 import type * as S from '../../store/store.js';
 import { WallTime } from '../wall-time.js';
-import type { EtcdClient } from './client.js';
+import type { EtcdCalls } from './client.js';
 import { ClusterState } from './cluster-state.js';
 import { Change, type Request } from './change-job.js';
 import type { Called, Workshop } from './key-job.js';
@@ -53,7 +53,7 @@ const PLAIN: S.ReadOptions = {};
 
 export interface StoreParts {
   readonly env: Env;
-  readonly client: EtcdClient;
+  readonly client: EtcdCalls;
   readonly places: Places;
   /** Of this process: no other one has it. */
   readonly server: string;

@@ -11,7 +11,7 @@ import type { Env } from '../../env/env.js';
 import { isKvError } from '../../errors.js';
 import { decodeItem } from '../item-bytes.js';
 import { Claim } from './claim.js';
-import type { EtcdClient } from './client.js';
+import type { EtcdCalls } from './client.js';
 import { EtcdFailure, isCompacted } from './failure.js';
 import { readPage } from './listing.js';
 import { RESULT, TARGET, type KeyValue, type RangeRequest } from './messages.js';
@@ -50,7 +50,7 @@ const BEGINNING = -Infinity;
 
 interface Parts {
   readonly env: Env;
-  readonly client: EtcdClient;
+  readonly client: EtcdCalls;
   readonly places: Places;
   readonly server: string;
   readonly pace: Pace;
@@ -73,7 +73,7 @@ export class Upkeep {
     forgottenRevision: 0,
   };
   readonly #env: Env;
-  readonly #client: EtcdClient;
+  readonly #client: EtcdCalls;
   readonly #places: Places;
   readonly #pace: Pace;
   readonly #nowMs: () => number;

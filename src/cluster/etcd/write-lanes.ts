@@ -12,7 +12,7 @@
 
 import type { Clock } from '../../env/env.js';
 import type { Job } from '../batcher.js';
-import type { EtcdClient } from './client.js';
+import type { EtcdCalls } from './client.js';
 import { EtcdFailure, onlyEtcd } from './failure.js';
 import { RESULT, TARGET, type KeyValue, type RequestOp, type ResponseOp } from './messages.js';
 import type { TxnRequest } from './messages.js';
@@ -52,7 +52,7 @@ interface Slot {
 type Fate = { readonly doneAt: number } | 'not-executed' | 'unknown';
 
 export class WriteLanes {
-  readonly #client: EtcdClient;
+  readonly #client: EtcdCalls;
   readonly #clock: Clock;
   readonly #places: Places;
   readonly #server: string;
@@ -64,7 +64,7 @@ export class WriteLanes {
   /** Seen last: etcd's quota is used up. */
   isFull = false;
 
-  constructor(client: EtcdClient, clock: Clock, places: Places, server: string, lanes: number) {
+  constructor(client: EtcdCalls, clock: Clock, places: Places, server: string, lanes: number) {
     this.#client = client;
     this.#clock = clock;
     this.#places = places;

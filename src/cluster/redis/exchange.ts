@@ -6,6 +6,7 @@ import type { Redis } from 'ioredis';
 
 import { acknowledgedBy, barrierOf, waitCommand, type Guarantee } from './guarantee.js';
 import type { Operation } from './operation.js';
+import { BARRIER } from './scripts.js';
 import { meaningOf, type ReplyError } from './reply-errors.js';
 
 export type Verdict =
@@ -39,7 +40,7 @@ export async function exchange(
     if (isAsking) pipeline.callBuffer('ASKING');
     pipeline.callBuffer(command.name, ...command.args);
   }
-  if (barrier.isOwn) pipeline.callBuffer('SET', barrierKey, '1');
+  if (barrier.isOwn) pipeline.callBuffer(...barrierCommand(batch, barrierKey));
   if (barrier.isAsked) pipeline.callBuffer(...waitCommand(guarantee));
   const replies = ((await pipeline.exec()) ?? []) as Reply[];
   let at = 0;
@@ -62,6 +63,11 @@ export async function exchange(
   const acknowledged = acknowledgedBy(waited[1]);
   const isCovered = acknowledged >= guarantee.replicas && written[0] === null;
   return { verdicts, isCovered, acknowledged };
+}
+
+/** After a failure a real write, which a full disk would refuse. */
+function barrierCommand(batch: readonly Operation[], key: string): [string, ...string[]] {
+  return batch.length === 0 ? ['SET', key, '1'] : ['EVAL', BARRIER, '1', key];
 }
 
 function verdictOf(reply: Reply | undefined, host: string): Verdict {

@@ -52,11 +52,7 @@ export async function openRedisStore(env: Env, options: RedisStoreOptions): Prom
   }
 }
 
-function requireUsable(view: View, { hosts, replicas }: RedisStoreOptions): void {
-  if (view.isLone && hosts.length > 1) {
-    const message = `${hosts[0]} is a Redis alone (cluster-enabled no), and ${hosts.length} hosts are named: name one, or a cluster`;
-    throw new KvError('KV_BAD_OPTION', message);
-  }
+function requireUsable(view: View, { replicas }: RedisStoreOptions): void {
   const unserved = unservedSlots(view.shards);
   if (unserved > 0) {
     throw new KvError('KV_BAD_OPTION', `No node of the cluster serves ${unserved} of its slots`);

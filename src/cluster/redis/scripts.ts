@@ -267,6 +267,18 @@ end
 return (wins and 'W' or 'H') .. bytes
 `;
 
+/**
+ * A write that replicas get and that changes nothing there: it makes WAIT ask them, and costs no disk a sync. It is sent as a
+ * text, so that no node can have forgotten it.
+ */
+export const BARRIER = `
+redis.set_repl(redis.REPL_NONE)
+redis.call('SET', KEYS[1], '')
+redis.set_repl(redis.REPL_REPLICA)
+redis.call('DEL', KEYS[1])
+return 1
+`;
+
 function script(...parts: readonly string[]): Script {
   const text = parts.join('');
   return { text, sha: createHash('sha1').update(text).digest('hex') };

@@ -6,8 +6,8 @@ import type { Cluster } from './cluster.js';
 export function redisStats(cluster: Cluster, items: number): ReadonlyMap<string, number | string> {
   const stats = new Map<string, number | string>();
   stats.set('curr_items', items);
-  const { shards, isLone } = cluster.view;
-  stats.set('kv_store', isLone ? 'redis' : 'redis-cluster');
+  const { shards } = cluster.view;
+  stats.set('kv_store', 'redis');
   stats.set('kv_shards', shards.length);
   for (const [at, { master, replicas }] of shards.entries()) {
     const link = cluster.linkOf(master);

@@ -66,25 +66,23 @@ export async function startEtcd(setup: EtcdSetup): Promise<Cluster> {
   };
 }
 
+/** One question by HTTP in the words of bash, which starts ten times as fast as Node and is in each namespace. */
 const ASK = `
-  const [url] = process.argv.slice(1);
-  fetch(url, { method: 'POST', body: '{}' }).then(async (reply) => process.stdout.write(await reply.text()));
+  exec 3<>/dev/tcp/$0/$1
+  printf 'POST /v3/maintenance/status HTTP/1.1\\r\\nHost: %s\\r\\nConnection: close\\r\\n' $0 >&3
+  printf 'Content-Length: 2\\r\\n\\r\\n{}' >&3
+  cat <&3
 `;
-
-interface Status {
-  readonly leader?: string;
-  readonly header: { readonly member_id: string };
-}
 
 /** The node that leads now; undefined while there is none. */
 export async function leaderOf({ nodes }: Cluster): Promise<ClusterNode | undefined> {
-  const leads = async (node: ClusterNode): Promise<boolean> => {
-    const url = `http://${node.address}/v3/maintenance/status`;
-    const [command = '', ...words] = [...node.place.inside, process.execPath, '-e', ASK, url];
-    const { code, stdout } = await run(command, words);
-    if (code !== 0) return false;
-    const { leader, header } = JSON.parse(stdout) as Status;
-    return leader === header.member_id;
+  const leads = async ({ place, port }: ClusterNode): Promise<boolean> => {
+    const asking = [...place.inside, 'bash', '-c', ASK, place.host, String(port)];
+    const { stdout } = await run(asking[0]!, asking.slice(1));
+    const [member, leader] = ['member_id', 'leader'].map(
+      (name) => new RegExp(`"${name}":"(\\d+)"`).exec(stdout)?.[1],
+    );
+    return member !== undefined && member === leader;
   };
   const alive = nodes.filter(({ isRunning }) => isRunning);
   const leading = await Promise.all(alive.map(leads));
