@@ -6,8 +6,6 @@
 // - The queue is bounded in jobs and in bytes; above that a job is not taken, and its adder answers at once.
 // - No job waits in the queue beyond its deadline: it is told by `expire`, and was never sent.
 // - A lane has one batch out at a time. `send` must settle all jobs of its batch and may not reject.
-// - Whoever was answered often asks again at once, over a connection that takes a moment: a lane that came back waits for
-//   so many, at most `gatherMs`. Else batches are a third of what is asked for at a time, and not the half.
 
 import { assert } from '../assert.js';
 import type { Clock, Timer } from '../env/env.js';
@@ -28,8 +26,11 @@ export interface BatchLimits {
   readonly bytesMax: number;
   /** Batches that are out at a time. */
   readonly lanes: number;
-  /** So long a lane that came back waits for those whom it has answered; undefined: not at all. */
-  readonly gatherMs?: number;
+  /**
+   * While a batch is out, another one goes for no fewer jobs than these (by default 1): callers who wait for their
+   * answers all go with the next one then, and a batch costs more than its jobs.
+   */
+  readonly laneJobsMin?: number;
   readonly queuedJobsMax: number;
   readonly queuedBytesMax: number;
 }
@@ -53,8 +54,6 @@ export class Batcher<J extends Job> implements BatchFigures {
   readonly #limits: BatchLimits;
   readonly #send: (jobs: J[], lane: number) => Promise<void>;
   readonly #busy: boolean[];
-  /** Nothing is sent before so many jobs wait, or the timer is due. */
-  #gathering: { readonly jobs: number; readonly timer: Timer } | undefined;
   #queue: J[] = [];
   #head = 0;
   #queuedBytes = 0;
@@ -86,9 +85,8 @@ export class Batcher<J extends Job> implements BatchFigures {
     if (this.#isClosed || this.queued >= queuedJobsMax) return false;
     if (this.#queuedBytes + job.bytes > queuedBytesMax && this.queued > 0) return false;
     this.#keep(job);
-    if (this.#gathering !== undefined && this.queued >= this.#gathering.jobs) this.#gathered();
     // What else this turn asks for goes along.
-    if (!this.#isDeferred && this.#busy.includes(false)) {
+    if (!this.#isDeferred && this.#mayOpenLane()) {
       this.#isDeferred = true;
       this.#clock.defer(() => {
         this.#isDeferred = false;
@@ -111,14 +109,19 @@ export class Batcher<J extends Job> implements BatchFigures {
   }
 
   #pump(): void {
-    if (this.#gathering !== undefined) return;
     const { jobsMax, bytesMax } = this.#limits;
     for (let lane = 0; lane < this.#busy.length && this.queued > 0; lane += 1) {
       if (this.#busy[lane] === true) continue;
       this.#expireLate();
+      if (!this.#mayOpenLane()) return;
       const jobs = this.#take(jobsMax, bytesMax);
       if (jobs.length > 0) this.#sendBatch(jobs, lane);
     }
+  }
+
+  #mayOpenLane(): boolean {
+    if (!this.#busy.includes(true)) return true;
+    return this.queued >= (this.#limits.laneJobsMin ?? 1) && this.#busy.includes(false);
   }
 
   #sendBatch(jobs: J[], lane: number): void {
@@ -129,30 +132,12 @@ export class Batcher<J extends Job> implements BatchFigures {
     const done = (): void => {
       this.#busy[lane] = false;
       this.latency.observe((this.#clock.monotonicMs() - startMs) / 1000);
-      this.#gather(jobs.length);
       this.#pump();
       if (!this.#busy.includes(true)) this.#whenIdle?.();
     };
     this.#send(jobs, lane).then(done, (error: unknown) => {
       assert(false, `A batch tells its failures to its jobs: ${String(error)}`);
     });
-  }
-
-  /** `answered`: jobs that came back just now. One alone is not worth the wait. */
-  #gather(answered: number): void {
-    const { gatherMs, jobsMax } = this.#limits;
-    if (gatherMs === undefined || answered < 2 || this.#isClosed) return;
-    this.#gathering?.timer.cancel();
-    const timer = this.#clock.setTimer(gatherMs, () => {
-      this.#gathering = undefined;
-      this.#pump();
-    });
-    this.#gathering = { jobs: Math.min(jobsMax, this.queued + answered), timer };
-  }
-
-  #gathered(): void {
-    this.#gathering?.timer.cancel();
-    this.#gathering = undefined;
   }
 
   #take(jobsMax: number, bytesMax: number): J[] {
