@@ -9,7 +9,7 @@ import type { Redis, RedisOptions } from 'ioredis';
 
 import { KvError, systemCode } from '../../errors.js';
 
-export interface Login {
+export interface RedisLogin {
   readonly isTls?: boolean | undefined;
   readonly user?: string | undefined;
   readonly password?: string | undefined;
@@ -21,7 +21,7 @@ export type Connect = (host: string) => Promise<Redis>;
 const CONNECT_MS_MAX = 1500;
 
 /** Throws KV_BAD_OPTION when the package is not there. */
-export async function connector(login: Login): Promise<Connect> {
+export async function connector(login: RedisLogin): Promise<Connect> {
   const Client = await loadClient();
   return async (host) => {
     const redis = new Client(optionsOf(host, login));
@@ -57,7 +57,7 @@ export function cut(redis: Redis): void {
   redis.stream.destroy();
 }
 
-function optionsOf(place: string, { isTls, user, password }: Login): RedisOptions {
+function optionsOf(place: string, { isTls, user, password }: RedisLogin): RedisOptions {
   const colon = place.lastIndexOf(':');
   const host = place.slice(0, colon).replace(/^\[(.*)\]$/, '$1');
   return {

@@ -1,5 +1,5 @@
 // The store over a Redis cluster: each call is one operation on the shard that has the key, and its promise settles when
-// that is as durable as was asked for (docs/cluster.md, "Redis").
+// that is as durable as was asked for (docs/decisions.md, "Over Redis").
 //
 // Invariants:
 // - Calls on one key apply in the order in which they were made; `after` is always 0.
@@ -17,8 +17,8 @@ import type { Cluster } from './cluster.js';
 import * as commands from './commands.js';
 import { ItemCount } from './item-count.js';
 import { Keyspace } from './keyspace.js';
-import { Operation, type Command, type Refusal, type Target } from './operation.js';
-import { Listing } from './listing.js';
+import { Operation, type Command, type NoAnswer, type Target } from './operation.js';
+import { SlotListing } from './slot-listing.js';
 import type { SideConnections } from './side-connections.js';
 import { slotOf } from './slots.js';
 import { redisStats } from './stats.js';
@@ -27,7 +27,7 @@ import type { Tokens } from './tokens.js';
 /** Of a request until it is sent. */
 const OPERATION_MS_MAX = 1900;
 
-export interface RedisStoreParts {
+interface RedisStoreParts {
   readonly cluster: Cluster;
   readonly side: SideConnections;
   readonly tokens: Tokens;
@@ -44,7 +44,7 @@ export class RedisStore implements S.Store {
   readonly #tokens: Tokens;
   readonly #side: SideConnections;
   readonly #time: WallTime;
-  readonly #listing: Listing;
+  readonly #listing: SlotListing;
   readonly #count: ItemCount;
   readonly #keyspace: Keyspace;
   readonly #valueBytesMax: number;
@@ -56,7 +56,7 @@ export class RedisStore implements S.Store {
     this.#tokens = tokens;
     this.#time = new WallTime(env.clock);
     this.#keyspace = new Keyspace(cluster, side);
-    this.#listing = new Listing(cluster, side);
+    this.#listing = new SlotListing(cluster, side);
     this.#count = new ItemCount(cluster, side, env.clock);
     this.#valueBytesMax = Math.min(valueBytesMax, INLINE_VALUE_BYTES_MAX);
     void this.#count.refresh();
@@ -79,7 +79,7 @@ export class RedisStore implements S.Store {
           resolve(lookup);
         }
       };
-      const refuse = (why: Refusal): void => resolve(answers.refusedLookup(why));
+      const refuse = (why: NoAnswer): void => resolve(answers.refusedLookup(why));
       this.#keyspace.submit(new Operation(target, commands.getCommand(target.key), found, refuse));
     });
   }
@@ -194,7 +194,7 @@ export class RedisStore implements S.Store {
     target: Target,
     command: Command,
     answered: (reply: unknown) => T,
-    refused: (why: Refusal) => T,
+    refused: (why: NoAnswer) => T,
   ): Promise<T> {
     return new Promise((resolve) => {
       this.#keyspace.submit(
@@ -232,7 +232,7 @@ function needsScript(lookup: S.Lookup, options: S.ReadOptions, nowMs: number): b
   return lookup.kind === 'miss' && options.vivifyExpiresAt !== undefined;
 }
 
-function refusedOutcome(why: Refusal | 'not-offered'): S.Outcome {
+function refusedOutcome(why: NoAnswer | 'not-offered'): S.Outcome {
   return { status: why, after: 0, cas: 0n };
 }
 
