@@ -26,15 +26,29 @@ export interface BatchLimits {
   readonly bytesMax: number;
   /** Batches that are out at a time. */
   readonly lanes: number;
+  /**
+   * While a batch is out, another one goes for no fewer jobs than these (by default 1): callers who wait for their
+   * answers all go with the next one then, and a batch costs more than its jobs.
+   */
+  readonly laneJobsMin?: number;
   readonly queuedJobsMax: number;
   readonly queuedBytesMax: number;
+}
+
+/** What there is to tell of a batcher. */
+export interface BatchFigures {
+  readonly batches: number;
+  readonly jobs: number;
+  /** Jobs that wait to be sent. */
+  readonly queued: number;
+  /** Seconds from sending a batch to its end. */
+  readonly latency: Histogram;
 }
 
 /** Gone from the front of the queue before its array is cut. */
 const CUT_JOBS = 1024;
 
-export class Batcher<J extends Job> {
-  /** Seconds from sending a batch to its end. */
+export class Batcher<J extends Job> implements BatchFigures {
   readonly latency = new Histogram(SECONDS_BOUNDS);
   readonly #clock: Clock;
   readonly #limits: BatchLimits;
@@ -44,24 +58,23 @@ export class Batcher<J extends Job> {
   #head = 0;
   #queuedBytes = 0;
   #isDeferred = false;
+  /** No job that waits has an earlier deadline. */
+  #watchedMs = Infinity;
   #timer: Timer | undefined;
+  /** When it comes. */
+  #timerMs = Infinity;
   #isClosed = false;
   #whenIdle: (() => void) | undefined;
   batches = 0;
   jobs = 0;
 
-  constructor(
-    clock: Clock,
-    limits: BatchLimits,
-    send: (jobs: J[], lane: number) => Promise<void>,
-  ) {
+  constructor(clock: Clock, limits: BatchLimits, send: (jobs: J[], lane: number) => Promise<void>) {
     this.#clock = clock;
     this.#limits = limits;
     this.#send = send;
     this.#busy = Array.from({ length: limits.lanes }, () => false);
   }
 
-  /** Jobs that wait to be sent. */
   get queued(): number {
     return this.#queue.length - this.#head;
   }
@@ -71,10 +84,9 @@ export class Batcher<J extends Job> {
     const { queuedJobsMax, queuedBytesMax } = this.#limits;
     if (this.#isClosed || this.queued >= queuedJobsMax) return false;
     if (this.#queuedBytes + job.bytes > queuedBytesMax && this.queued > 0) return false;
-    this.#queue.push(job);
-    this.#queuedBytes += job.bytes;
+    this.#keep(job);
     // What else this turn asks for goes along.
-    if (!this.#isDeferred && this.#busy.includes(false)) {
+    if (!this.#isDeferred && this.#mayOpenLane()) {
       this.#isDeferred = true;
       this.#clock.defer(() => {
         this.#isDeferred = false;
@@ -89,7 +101,6 @@ export class Batcher<J extends Job> {
   close(): Promise<void> {
     this.#isClosed = true;
     this.#timer?.cancel();
-    this.#timer = undefined;
     for (const job of this.#take(Infinity, Infinity)) job.expire();
     if (!this.#busy.includes(true)) return Promise.resolve();
     return new Promise((resolve) => {
@@ -102,9 +113,15 @@ export class Batcher<J extends Job> {
     for (let lane = 0; lane < this.#busy.length && this.queued > 0; lane += 1) {
       if (this.#busy[lane] === true) continue;
       this.#expireLate();
+      if (!this.#mayOpenLane()) return;
       const jobs = this.#take(jobsMax, bytesMax);
       if (jobs.length > 0) this.#sendBatch(jobs, lane);
     }
+  }
+
+  #mayOpenLane(): boolean {
+    if (!this.#busy.includes(true)) return true;
+    return this.queued >= (this.#limits.laneJobsMin ?? 1) && this.#busy.includes(false);
   }
 
   #sendBatch(jobs: J[], lane: number): void {
@@ -137,23 +154,36 @@ export class Batcher<J extends Job> {
     if (this.#head === this.#queue.length || this.#head >= CUT_JOBS) {
       this.#queue = this.#queue.slice(this.#head);
       this.#head = 0;
+      if (this.#queue.length === 0) this.#watchedMs = Infinity;
     }
     return jobs;
   }
 
   #expireLate(): void {
     const nowMs = this.#clock.monotonicMs();
-    while (this.queued > 0 && this.#queue[this.#head]!.deadlineMs <= nowMs) {
-      for (const job of this.#take(1, Infinity)) job.expire();
+    if (nowMs < this.#watchedMs) return;
+    const waiting = this.#take(Infinity, Infinity);
+    this.#watchedMs = Infinity;
+    for (const job of waiting) {
+      if (job.deadlineMs <= nowMs) job.expire();
+      else this.#keep(job);
     }
   }
 
-  /** While anything waits, the first one's deadline is watched. */
+  #keep(job: J): void {
+    this.#queue.push(job);
+    this.#queuedBytes += job.bytes;
+    this.#watchedMs = Math.min(this.#watchedMs, job.deadlineMs);
+  }
+
+  /** A timer runs until the earliest deadline of what waits, or one that has left. */
   #watch(): void {
-    if (this.#timer !== undefined || this.queued === 0) return;
-    const waitMs = this.#queue[this.#head]!.deadlineMs - this.#clock.monotonicMs();
+    if (this.#queue.length === 0 || this.#timerMs <= this.#watchedMs) return;
+    this.#timer?.cancel();
+    this.#timerMs = this.#watchedMs;
+    const waitMs = this.#watchedMs - this.#clock.monotonicMs();
     this.#timer = this.#clock.setTimer(Math.max(1, Math.ceil(waitMs)), () => {
-      this.#timer = undefined;
+      this.#timerMs = Infinity;
       this.#expireLate();
       this.#watch();
     });

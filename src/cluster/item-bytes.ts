@@ -56,8 +56,9 @@ export function encodeItem(header: ItemHeader, source: Buffer, start: number, en
 }
 
 /** Undefined when the bytes are no item of this layout. */
-export function decodeItem(bytes: Buffer): DecodedItem | undefined {
-  if (bytes.length < ITEM_HEADER_BYTES || bytes[0] !== VERSION) return undefined;
+export function decodeItem(bytes: Buffer | undefined): DecodedItem | undefined {
+  if (bytes === undefined || bytes.length < ITEM_HEADER_BYTES || bytes[0] !== VERSION)
+    return undefined;
   const marks = bytes[1]!;
   if ((marks & ~ALL_MARKS) !== 0 || bytes[2] !== 0 || bytes[3] !== 0) return undefined;
   return {

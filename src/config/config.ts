@@ -2,13 +2,14 @@
 // before a file or a socket is touched; nobody below reads the command line or the environment.
 // The flags are in config/flags.ts; docs: README, "Flags".
 
-import { MIB } from '../limits.js';
+import { INLINE_VALUE_BYTES_MAX, MIB } from '../limits.js';
 import { endpointsOf, isLoopback, sharedPlace } from './addresses.js';
 import type { Endpoint, HttpAddress, ListenAddress } from './addresses.js';
 import { extendedOf, tlsOf, tlsWithoutZ, type TlsConfig } from './extended.js';
-import { parseFlags, usageExit, WITHOUT_EFFECT, type Exit } from './flags.js';
+import { LOCAL_ONLY, parseFlags, usageExit, WITHOUT_EFFECT, type Exit } from './flags.js';
 import { composeSettings, withPlaces } from './origins.js';
 import type { SettingsFile } from './sources.js';
+import type { StorePlace } from './store-place.js';
 import { sizeText } from './values.js';
 
 export type { Endpoint } from './addresses.js';
@@ -38,6 +39,11 @@ export interface Config {
   readonly portFile: string | undefined;
 
   readonly dataDir: string;
+  /** Undefined: the items are in the data directory. */
+  readonly store: StorePlace | undefined;
+  readonly storeAuthFile: string | undefined;
+  /** user:password, of the environment. */
+  readonly storeAuth: string | undefined;
   readonly cacheBytes: number;
   readonly valueBytesMax: number;
   readonly keyBytesMax: number;
@@ -113,6 +119,9 @@ function combined(flags: Flags, given: ReadonlySet<string>, env: Environment): C
     ...Object.entries(WITHOUT_EFFECT)
       .filter(([name]) => given.has(name))
       .map(([name, why]) => `--${kebab(name)} has no effect: ${why}`),
+    ...(flags.store !== undefined && given.has('memoryLimit')
+      ? ['-m has no effect with --store: hot values are kept by the cluster']
+      : []),
     ...extended.ignored.map((name) => `-o ${name} has no effect`),
   ];
   const config = configOf(flags, env, { tls, notes, idleTimeoutMs: extended.idleTimeoutMs });
@@ -142,6 +151,8 @@ interface Flags {
   readonly stallTimeout: number;
   readonly maxReqsPerEvent: number;
   readonly data: string;
+  readonly store?: StorePlace;
+  readonly storeAuthFile?: string;
   readonly memoryLimit: number;
   readonly maxItemSize: number;
   readonly maxKeyBytes: number;
@@ -200,9 +211,26 @@ function refusalOf(flags: Flags, given: ReadonlySet<string>, env: Environment): 
   if (http !== undefined && !isLoopback(http.host) && flags.httpTokenFile === undefined) {
     return `--http ${http.host} is reached from other machines: give --http-token-file <file> with a token, or listen on 127.0.0.1`;
   }
+  const elsewhere = clusterRefusalOf(flags, given);
+  if (elsewhere !== undefined) return elsewhere;
   if (flags.delimiter.length !== 1) return '-D takes one character';
   if (flags.data === '') return '--data needs a directory';
   if (flags.unixSocket === '') return '-s needs a path';
+  return undefined;
+}
+
+/** What cannot be asked of a store in a cluster. */
+function clusterRefusalOf(flags: Flags, given: ReadonlySet<string>): string | undefined {
+  if (flags.store === undefined) {
+    return given.has('storeAuthFile') ? '--store-auth-file is for --store <url>' : undefined;
+  }
+  const local = LOCAL_ONLY.filter((name) => given.has(name)).map((name) => `--${kebab(name)}`);
+  if (local.length > 0) {
+    return `${local.join(', ')}: of a data directory, and with --store the items are in a cluster`;
+  }
+  if (flags.maxItemSize > INLINE_VALUE_BYTES_MAX) {
+    return '-I is at most 1m with --store: a cluster takes no longer values';
+  }
   return undefined;
 }
 
@@ -257,6 +285,9 @@ function configOf(
     shortForms: flags.dialect === 'both',
     portFile: env['MEMCACHED_PORT_FILENAME'],
     dataDir: flags.data,
+    store: flags.store,
+    storeAuthFile: flags.storeAuthFile,
+    storeAuth: env['CAIRN_STORE_AUTH'],
     cacheBytes: flags.memoryLimit,
     valueBytesMax: flags.maxItemSize,
     keyBytesMax: flags.maxKeyBytes,

@@ -23,6 +23,7 @@ import {
 import { httpAddress, listenAddresses } from './addresses.js';
 import { applyEnvironment, applyFile, environmentName, watchFlags } from './sources.js';
 import type { SettingOrigins, SettingsFile } from './sources.js';
+import { storePlace } from './store-place.js';
 import { count, duration, octalMode, ratio, size, sizeText } from './values.js';
 
 const NO_LIMIT = Number.MAX_SAFE_INTEGER;
@@ -47,6 +48,26 @@ interface ParsedFlags {
   readonly origins: SettingOrigins;
   readonly options: readonly Option[];
 }
+
+/** Flags of the data directory, which mean nothing where the items are in a cluster: attribute names. */
+export const LOCAL_ONLY: readonly string[] = [
+  'data',
+  'maxKeys',
+  'maxBytes',
+  'memcachedLimits',
+  'disableEvictions',
+  'maxIdle',
+  'segmentSize',
+  'compactRatio',
+  'compactMin',
+  'snapshot',
+  'keepHistory',
+  'historyBytes',
+  'logExpiries',
+  'scrubRate',
+  'acceptClock',
+  'httpBackup',
+];
 
 /** What the process should print and do instead of serving. */
 export interface Exit {
@@ -130,6 +151,7 @@ Examples:
   kv-server -l 0.0.0.0 -Y users.txt          the network, with user:password lines
   kv-server -s /run/cairn.sock -a 770        a unix socket instead of TCP
   kv-server --max-bytes 10g                  evict the least recently used above 10 GB
+  kv-server --store etcd://h1,h2,h3          items in a cluster of etcd (docs/cluster.md)
   kv-server --config cairn.toml              what stands in the file
   kv-server --check-config                   what would be in force, and where each setting is from
 `;
@@ -198,6 +220,12 @@ const GROUPS: Readonly<Record<string, readonly Option[]>> = {
   ]),
   Data: withEnvironment([
     flag('--data <dir>', 'the data directory').default('./data'),
+    flag(
+      '--store <url>',
+      'etcd://host,… or redis://host,…: the items are there, not in a directory',
+      storePlace,
+    ),
+    flag('--store-auth-file <file>', 'user:password for the cluster of --store'),
     flag(
       '-m, --memory-limit <megabytes>',
       'memory for hot values',

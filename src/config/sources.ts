@@ -46,6 +46,8 @@ const OTHERS_VARIABLES: ReadonlySet<string> = new Set([
   'CAIRN_PASSWORD_FILE',
   'CAIRN_CACERT',
   'CAIRN_IS_DAEMON',
+  // A password has no flag (store-place.ts).
+  'CAIRN_STORE_AUTH',
 ]);
 /** Of tests; and what Kubernetes and Docker set for a service that is called cairn. */
 const OTHERS_PATTERN = /^CAIRN_(TEST_|SERVICE_|PORT_\d)/;

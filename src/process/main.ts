@@ -5,6 +5,7 @@ import fs from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 import type { Config, Exit } from '../config/config.js';
+import { storeText } from '../config/store-place.js';
 import type { Clock, Env } from '../env/env.js';
 import { nodeClock, nodeEnv } from '../env/node-env.js';
 import { writeAllTo } from '../env/output-file.js';
@@ -27,6 +28,7 @@ import { recoveryProgress } from './recovery-progress.js';
 import { tellReady } from './service-manager.js';
 import { readSettings } from './settings.js';
 import { keysText, warningsAtStart, warnOfStrangers } from './start-warnings.js';
+import type { DurableStore } from '../store/durable-store.js';
 import { hasStore, openStore } from '../store/open-store.js';
 import type { StoreOptions } from '../store/options.js';
 import type { Store } from '../store/store.js';
@@ -110,7 +112,7 @@ class ServerProcess {
     const logger = this.#logger;
     if (config.user !== undefined) {
       const { dropTo } = await import('./privileges.js');
-      await dropTo(config.user, config.dataDir);
+      await dropTo(config.user, config.store === undefined ? config.dataDir : undefined);
     }
     holdSpareDescriptors();
     for (const endpoint of config.endpoints)
@@ -118,6 +120,41 @@ class ServerProcess {
     if (config.pidFile !== undefined) requirePidFile(config.pidFile);
     const env = nodeEnv(logger);
     await this.#openHttp(env);
+    const local = config.store === undefined ? await this.#openLocal(env) : undefined;
+    const store = local ?? (await this.#openCluster(env));
+    const metrics = this.#http?.metrics;
+    const server = new Server(env, config, store, {
+      version: this.#version,
+      onShutdown: () => void this.#end('shutdown'),
+      onVerbosity: (level) => (logger.verbosity = level),
+      latencies: metrics?.latencies,
+      httpUrl: this.#http?.addresses[0],
+    });
+    this.#server = server;
+    const addresses = await server.start();
+    this.#http?.serves(store, server);
+    if (local !== undefined) this.#control = await this.#openControl(local, env.clock);
+    collectWhenQuiet(env.clock);
+    if (config.pidFile !== undefined) writePidFile(config.pidFile, logger);
+    for (const note of config.notes) logger.info(note);
+    for (const warning of warningsAtStart(config)) logger.warn(warning);
+    const tookMs = Math.round(performance.now() - startedMs);
+    const where = addresses.length === 0 ? 'nowhere (-p 0)' : addresses.join(', ');
+    const items =
+      local === undefined
+        ? `items in ${storeText(config.store!)}`
+        : `data in ${config.dataDir}, ${keysText(local.opened.keys)} recovered`;
+    logger.notice(`listening on ${where}, ${items}, ready in ${tookMs} ms`);
+    tellReady(process.env, `listening on ${where}`, logger);
+    if (process.send !== undefined) {
+      const { tellStarter } = await import('./daemon.js');
+      if (tellStarter()) logger.silence();
+    }
+  }
+
+  /** The log in the data directory. */
+  async #openLocal(env: Env): Promise<DurableStore> {
+    const config = this.#config;
     if (!(await hasStore(env, config.dataDir))) {
       await warnOfStrangers(env, config.dataDir);
       await rehearse(config, env);
@@ -133,31 +170,14 @@ class ServerProcess {
     });
     const metrics = this.#http?.metrics;
     if (metrics !== undefined) store.measure(metrics.measures);
-    const server = new Server(env, config, store, {
-      version: this.#version,
-      onShutdown: () => void this.#end('shutdown'),
-      onVerbosity: (level) => (logger.verbosity = level),
-      latencies: metrics?.latencies,
-      httpUrl: this.#http?.addresses[0],
-    });
-    this.#server = server;
-    const addresses = await server.start();
-    this.#http?.serves(store, server);
-    this.#control = await this.#openControl(store, env.clock);
-    collectWhenQuiet(env.clock);
-    if (config.pidFile !== undefined) writePidFile(config.pidFile, logger);
-    for (const note of config.notes) logger.info(note);
-    for (const warning of warningsAtStart(config)) logger.warn(warning);
-    const tookMs = Math.round(performance.now() - startedMs);
-    const where = addresses.length === 0 ? 'nowhere (-p 0)' : addresses.join(', ');
-    logger.notice(
-      `listening on ${where}, data in ${config.dataDir}, ${keysText(store.opened.keys)} recovered, ready in ${tookMs} ms`,
-    );
-    tellReady(process.env, `listening on ${where}`, logger);
-    if (process.send !== undefined) {
-      const { tellStarter } = await import('./daemon.js');
-      if (tellStarter()) logger.silence();
-    }
+    return store;
+  }
+
+  /** The cluster of --store. */
+  async #openCluster(env: Env): Promise<Store> {
+    const { openClusterStore } = await import('./cluster-store.js');
+    this.#store = await openClusterStore(env, this.#config.store!, this.#config);
+    return this.#store;
   }
 
   /** Before the log is replayed, so that it can tell of that. */

@@ -1,4 +1,4 @@
-// `-u`: gives up root for good, before the data directory is opened. Where that is missing it is made before, for that
+// `-u`: gives up root for good, before the data directory is opened. Where that is missing, and needed, it is made before, for that
 // user, who may not be allowed to. Without root there is nothing to give up, as with memcached.
 
 import { spawnSync } from 'node:child_process';
@@ -6,10 +6,10 @@ import { spawnSync } from 'node:child_process';
 import { makeDir } from '../env/adopt.js';
 import { KvError } from '../errors.js';
 
-export async function dropTo(user: string, dataDir: string): Promise<void> {
+export async function dropTo(user: string, dataDir: string | undefined): Promise<void> {
   if (process.getuid?.() !== 0) return;
   const [uid, group] = [idOf('-u', user), idOf('-g', user)];
-  await makeDir(dataDir, { uid, gid: group });
+  if (dataDir !== undefined) await makeDir(dataDir, { uid, gid: group });
   (process as NodeJS.Process & { initgroups(user: string, group: number): void }).initgroups(
     user,
     group,

@@ -9,6 +9,7 @@ storeConformance(
     const store = new AheadStore({ nowMs: () => startedMs + passedMs });
     return Promise.resolve({
       store,
+      offers: { answersEarly: false },
       wait: async (promise) => promise,
       advance: (delayMs) => {
         passedMs += delayMs;

@@ -1,6 +1,7 @@
 // Every row of the fault matrix, in the order of docs/reliability.md.
 
 import type { FaultRow } from './row.js';
+import { CLUSTER_ROWS } from './rows/clusters.js';
 import { DAMAGE_ROWS } from './rows/damage.js';
 import { powerLoss, powerLossAfterEio } from './rows/power-loss.js';
 import { REAL_PROCESS_ROWS } from './rows/real-process.js';
@@ -16,4 +17,5 @@ export const FAULT_ROWS: readonly FaultRow[] = [
   powerLoss,
   powerLossAfterEio,
   ...REAL_PROCESS_ROWS,
+  ...CLUSTER_ROWS,
 ];

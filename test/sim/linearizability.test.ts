@@ -40,6 +40,15 @@ function lost(callMs: number, returnMs: number, value: string): Op {
   return op(callMs, returnMs, { do: 'set', value }, undefined);
 }
 
+/** Nobody was answered, and nothing ends it: it may happen at any later time. */
+function underWay(callMs: number, value: string): Op {
+  return op(callMs, Infinity, { do: 'set', value }, undefined);
+}
+
+function incr(callMs: number, returnMs: number, count: string): Op {
+  return op(callMs, returnMs, { do: 'incr' }, { count });
+}
+
 const GOOD: Readonly<Record<string, Op[]>> = {
   'one after the other': [set(0, 1, 'a'), get(2, 3, 'a'), set(4, 5, 'b'), get(6, 7, 'b')],
   'a read beside a write sees either': [
@@ -51,6 +60,15 @@ const GOOD: Readonly<Record<string, Op[]>> = {
   'writes side by side in any order': [set(0, 9, 'a'), set(0, 9, 'b'), get(10, 11, 'a')],
   'an unanswered write that happened': [lost(0, 5, 'a'), get(6, 7, 'a')],
   'an unanswered write that did not': [lost(0, 5, 'a'), get(6, 7, MISSING)],
+  'a write under way happens long after': [
+    set(0, 1, 'a'),
+    underWay(2, 'b'),
+    get(10, 11, 'a'),
+    set(12, 13, 'c'),
+    get(14, 15, 'b'),
+  ],
+  'a write under way never happens': [underWay(0, 'a'), get(10, 11, MISSING), get(20, 21, MISSING)],
+  'counters count': [set(0, 1, '7'), incr(2, 9, '9'), incr(2, 9, '8'), get(10, 11, '9')],
   'a cas of what was read': [
     set(0, 1, 'a'),
     op(2, 3, { do: 'cas', value: 'b', token: 'a' }, YES),
@@ -75,6 +93,15 @@ const BAD: Readonly<Record<string, Op[]>> = {
     get(6, 7, MISSING),
     get(8, 9, 'a'),
   ],
+  'a write under way happens twice': [
+    set(0, 1, 'a'),
+    underWay(2, 'b'),
+    get(10, 11, 'b'),
+    set(12, 13, 'c'),
+    get(14, 15, 'b'),
+  ],
+  'two counts of one state': [set(0, 1, '7'), incr(2, 9, '8'), incr(2, 9, '8')],
+  'a count that was acknowledged is gone': [set(0, 1, '7'), incr(2, 3, '8'), get(4, 5, '7')],
   'two adds both succeed': [
     op(0, 9, { do: 'add', value: 'a' }, YES),
     op(0, 9, { do: 'add', value: 'b' }, YES),

@@ -2,7 +2,8 @@
 // answer is right? Wing and Gong's search with Lowe's memory of (operations placed, state).
 //
 // An operation whose outcome nobody knows (the process died) may have happened or not, but not after the
-// crash. Small histories only: at most some hundred operations of a few clients on a key.
+// crash: its return. Where nothing ends it (it is under way in a network) the return is Infinity, and it may have
+// happened at any later time. Small histories only: at most some hundred operations of a few clients on a key.
 
 export interface Operation<Input, Output> {
   readonly input: Input;
@@ -30,6 +31,9 @@ export function isLinearizable<State, Input, Output>(
   stepsMax = 2_000_000,
 ): boolean {
   const operations = history.toSorted((a, b) => a.callMs - b.callMs);
+  const isAnswered = (at: number): boolean => operations[at]?.output !== undefined;
+  const all = [...operations.keys()];
+  const inOrder = [...all.filter(isAnswered), ...all.filter((at) => !isAnswered(at))];
   const seen = new Set<string>();
   let steps = 0;
 
@@ -42,8 +46,10 @@ export function isLinearizable<State, Input, Output>(
     const owed = open.filter(({ output }) => output !== undefined);
     if (owed.length === 0) return true;
     const firstReturnMs = owed.reduce((least, { returnMs }) => Math.min(least, returnMs), Infinity);
-    for (const [at, operation] of operations.entries()) {
-      if (operation.callMs > firstReturnMs) break;
+    // Those that were answered come first: most of the others never happened.
+    for (const at of inOrder) {
+      const operation = operations[at]!;
+      if (operation.callMs > firstReturnMs) continue;
       if (((placed >> BigInt(at)) & 1n) !== 0n) continue;
       // One that nobody was answered is not owed; it too has its place before what was called later.
       if (operation.returnMs < lastCallMs) continue;
@@ -62,11 +68,13 @@ export function isLinearizable<State, Input, Output>(
 export type RegisterInput =
   | { readonly do: 'get' }
   | { readonly do: 'delete' }
+  | { readonly do: 'incr' }
   | { readonly do: 'set' | 'add' | 'replace' | 'append'; readonly value: string }
   | { readonly do: 'cas'; readonly value: string; readonly token: string };
 
-/** What a get shows (MISSING: nothing), or what became of a change. */
-export type RegisterOutput = { readonly value: string } | { readonly done: Done };
+/** What a get shows (MISSING: nothing) or an incr counted to, or what became of a change. */
+export type RegisterOutput =
+  { readonly value: string } | { readonly count: string } | { readonly done: Done };
 export type Done = 'yes' | 'no' | 'missing';
 
 export const MISSING = '';
@@ -77,11 +85,14 @@ export const REGISTER: Model<string, RegisterInput, RegisterOutput> = {
   keyOf: (state) => state,
   step(state, input, output) {
     const [done, next] = applied(state, input);
-    const isRight =
-      output === undefined || ('value' in output ? output.value === state : output.done === done);
-    return isRight ? next : undefined;
+    return output === undefined || isRight(output, done, state, next) ? next : undefined;
   },
 };
+
+function isRight(output: RegisterOutput, done: Done, state: string, next: string): boolean {
+  if ('value' in output) return output.value === state;
+  return 'count' in output ? done === 'yes' && output.count === next : output.done === done;
+}
 
 function applied(state: string, input: RegisterInput): [Done, string] {
   const exists = state !== MISSING;
@@ -96,6 +107,8 @@ function applied(state: string, input: RegisterInput): [Done, string] {
       return exists ? ['yes', input.value] : ['no', state];
     case 'append':
       return exists ? ['yes', state + input.value] : ['no', state];
+    case 'incr':
+      return exists ? ['yes', String(Number(state) + 1)] : ['missing', state];
     case 'delete':
       return [exists ? 'yes' : 'missing', MISSING];
     default:

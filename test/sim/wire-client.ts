@@ -108,6 +108,7 @@ export class WireClient {
   #compose(key: string, input: RegisterInput): string {
     if (input.do === 'get') return `mg ${key} v c\r\n`;
     if (input.do === 'delete') return `md ${key}\r\n`;
+    if (input.do === 'incr') return `ma ${key} v\r\n`;
     const mode = { set: 'S', add: 'E', replace: 'R', append: 'A', cas: 'S' }[input.do];
     const cas = input.do === 'cas' ? ` C${this.#tokens.get(key)?.cas}` : '';
     return `ms ${key} ${input.value.length} c M${mode}${cas}\r\n${input.value}\r\n`;

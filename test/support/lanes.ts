@@ -6,9 +6,9 @@
 // Invariants: each file is in one part; a part that ends without a report, or with a code that its report does not
 // explain, is a failure.
 
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, readdirSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 
 import type { PartReport } from './part-reporter.js';
@@ -16,6 +16,7 @@ import { temporaryFolder } from './servers.js';
 
 const ROOT = join(import.meta.dirname, '../../..');
 const LANES = 2;
+const STOPPING = ['SIGINT', 'SIGTERM'] as const;
 /** Of files that are quick: starting a process for each of them would take longer than their tests. */
 const FILES_PER_PART = 10;
 
@@ -24,6 +25,14 @@ export const LONGEST: readonly string[] = ['reliability/rows.test.ts', 'benchmar
 
 /** Compiled test files that mocha loads in one process, as paths from the root. */
 export type Part = readonly string[];
+
+const NOT_RUN: PartReport = {
+  passed: 0,
+  failed: ['a part was not run'],
+  skipped: [],
+  retried: [],
+  wanted: [],
+};
 
 /** The compiled file of a source below test/, as a path from the root. */
 function compiledOf(name: string): string {
@@ -44,69 +53,92 @@ export function allParts(): Part[] {
 }
 
 /**
- * Runs the parts with these options of mocha, and resolves to the sum of their reports. `print` is given the whole
- * output of a part when it ends.
+ * Runs the parts with these options of mocha, and resolves to the sum of their reports. `print` is told when a part
+ * starts, and is given its whole output when it ends. SIGINT and SIGTERM end what runs and leave out the rest: a failure.
  */
 export async function runParts(
   parts: readonly Part[],
   options: readonly string[],
   print: (text: string) => void,
 ): Promise<PartReport> {
-  const waiting = [...parts];
-  const reports: PartReport[] = [];
   const dir = temporaryFolder();
+  const waiting = parts.map((files, at) => new RunningPart(files, join(dir, String(at))));
+  const running = new Set<RunningPart>();
+  const reports = new Map<RunningPart, PartReport>(waiting.map((part) => [part, NOT_RUN]));
+  const stop = (signal: NodeJS.Signals): void => {
+    waiting.length = 0;
+    for (const part of running) part.kill(signal);
+  };
   const lane = async (): Promise<void> => {
     for (let part = waiting.shift(); part !== undefined; part = waiting.shift()) {
-      const at = parts.indexOf(part);
-      reports[at] = await runPart(part, options, join(dir, `${at}.json`), print);
+      running.add(part);
+      reports.set(part, await part.run(options, print));
+      running.delete(part);
     }
   };
+  for (const signal of STOPPING) process.on(signal, stop);
   try {
     await Promise.all(Array.from({ length: LANES }, lane));
   } finally {
+    for (const signal of STOPPING) process.off(signal, stop);
     rmSync(dir, { recursive: true });
   }
+  const all = [...reports.values()];
   return {
-    passed: reports.reduce((sum, { passed }) => sum + passed, 0),
-    failed: reports.flatMap(({ failed }) => failed),
-    skipped: reports.flatMap(({ skipped }) => skipped),
-    retried: reports.flatMap(({ retried }) => retried),
-    wanted: reports.flatMap(({ wanted }) => wanted),
+    passed: all.reduce((sum, { passed }) => sum + passed, 0),
+    failed: all.flatMap(({ failed }) => failed),
+    skipped: all.flatMap(({ skipped }) => skipped),
+    retried: all.flatMap(({ retried }) => retried),
+    wanted: all.flatMap(({ wanted }) => wanted),
   };
 }
 
-async function runPart(
-  part: Part,
-  options: readonly string[],
-  path: string,
-  print: (text: string) => void,
-): Promise<PartReport> {
-  const startedMs = performance.now();
-  const reporter = ['--reporter', 'dist/test/support/part-reporter.js'];
-  const argv = [...reporter, '--reporter-option', `report=${path}`, ...options, ...part];
-  const child = spawn(process.execPath, ['node_modules/mocha/bin/mocha.js', ...argv], {
-    cwd: ROOT,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  const output: string[] = [];
-  for (const stream of [child.stdout, child.stderr])
-    stream.setEncoding('utf8').on('data', (text: string) => output.push(text));
-  const [code, signal] = (await once(child, 'close')) as [number | null, string | null];
-  const seconds = Math.round((performance.now() - startedMs) / 1000);
-  const name = part.length === 1 ? part[0]! : `${part[0]!} to ${part.at(-1)!}`;
-  print(`${output.join('')}cairn: ${seconds} s for ${name}\n\n`);
-  const report = reportIn(path);
-  const isExplained = report !== undefined && (code === 0 || report.failed.length > 0);
-  if (isExplained) return report;
-  const failure = `${name}: mocha ended with ${code ?? signal}, and no report says why`;
-  return { passed: 0, skipped: [], retried: [], wanted: [], ...report, failed: [failure] };
-}
+class RunningPart {
+  readonly name: string;
+  readonly #files: Part;
+  readonly #reportPath: string;
+  readonly #outputPath: string;
+  #child: ChildProcess | undefined;
 
-function reportIn(path: string): PartReport | undefined {
-  try {
-    return JSON.parse(readFileSync(path, 'utf8')) as PartReport;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
+  /** What it writes is in files whose paths begin with `path`. */
+  constructor(files: Part, path: string) {
+    this.name = files.length === 1 ? files[0]! : `${files[0]!} to ${files.at(-1)!}`;
+    this.#files = files;
+    this.#reportPath = `${path}.json`;
+    this.#outputPath = `${path}.txt`;
+  }
+
+  kill(signal: NodeJS.Signals): void {
+    this.#child?.kill(signal);
+  }
+
+  async run(options: readonly string[], print: (text: string) => void): Promise<PartReport> {
+    const startedMs = performance.now();
+    const reporter = ['--reporter', 'dist/test/support/part-reporter.js'];
+    const report = ['--reporter-option', `report=${this.#reportPath}`];
+    const argv = [...reporter, ...report, ...options, ...this.#files];
+    // A file, and no pipe, which a process that outlives its test would hold open.
+    const output = openSync(this.#outputPath, 'w');
+    this.#child = spawn(process.execPath, ['node_modules/mocha/bin/mocha.js', ...argv], {
+      cwd: ROOT,
+      stdio: ['ignore', output, output],
+    });
+    closeSync(output);
+    print(`cairn: ${this.name} begins\n`);
+    const [code, signal] = (await once(this.#child, 'exit')) as [number | null, string | null];
+    const seconds = Math.round((performance.now() - startedMs) / 1000);
+    print(`${readFileSync(this.#outputPath, 'utf8')}cairn: ${this.name} took ${seconds} s\n\n`);
+    return this.#report(code ?? signal);
+  }
+
+  #report(end: number | string | null): PartReport {
+    const path = this.#reportPath;
+    const report = existsSync(path)
+      ? (JSON.parse(readFileSync(path, 'utf8')) as PartReport)
+      : undefined;
+    const isExplained = report !== undefined && (end === 0 || report.failed.length > 0);
+    if (isExplained) return report;
+    const failure = `${this.name}: mocha ended with ${end}, and no report says why`;
+    return { ...NOT_RUN, ...report, failed: [failure] };
   }
 }

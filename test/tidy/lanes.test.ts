@@ -87,4 +87,16 @@ describe('runParts() @long', function () {
       expect(passed).to.be.at.least(1);
     });
   }
+
+  it('ends what runs at SIGTERM, starts nothing more, and is no success', async () => {
+    const endless = file('endless', `it('waits', (done) => void setTimeout(done, 50_000));`);
+    const good = file('good', `it('passes', () => undefined);`);
+    let begun = 0;
+    const report = await runParts([[endless], [endless], [good]], [], (text) => {
+      if (text.includes('begins') && ++begun === 2) process.emit('SIGTERM', 'SIGTERM');
+    });
+    expect(begun).to.equal(2);
+    expect(report.passed).to.equal(0);
+    expect(report.failed).to.have.length(3);
+  });
 });

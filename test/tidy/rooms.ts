@@ -166,7 +166,9 @@ const HOUSE: readonly Room[] = [
   {
     name: 'process',
     places: ['process/'],
-    may: names('env protocol bytes commit store-file config interface engine server control http'),
+    may: names(
+      'env protocol bytes commit store-file config interface engine cluster server control http',
+    ),
   },
   {
     name: 'library',

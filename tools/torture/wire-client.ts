@@ -64,8 +64,10 @@ export class WireClient {
     });
   }
 
-  static async connect(port: number): Promise<WireClient> {
-    const socket = connect({ port, host: '127.0.0.1' });
+  /** To a port of the loopback, or to the path of a unix socket. */
+  static async connect(place: number | string): Promise<WireClient> {
+    const to = typeof place === 'string' ? { path: place } : { port: place, host: '127.0.0.1' };
+    const socket = connect(to);
     await once(socket, 'connect');
     return new WireClient(socket);
   }

@@ -43,8 +43,11 @@ const TEXTS: readonly (readonly [RegExp, FailureKind])[] = [
   [/database space exceeded/, 'no-space'],
   [/invalid auth token|revision of auth store is old|user name is empty/, 'login'],
   // Refused before anything is proposed: the queue of the node is full, or it knows no leader.
-  [/too many requests|etcdserver: no leader|not capable|node is (?:stopped|a learner)/, 'not-executed'],
-  [/^No connection established|^Name resolution failed|^Channel has been shut down/, 'not-executed'],
+  [/too many requests|etcdserver: no leader|not capable/, 'not-executed'],
+  [
+    /^No connection established|^Name resolution failed|^Channel has been shut down/,
+    'not-executed',
+  ],
 ];
 
 const CODES = new Map<number, FailureKind>([
@@ -66,6 +69,12 @@ export function failureOf(error: unknown, host: string): EtcdFailure {
   const byText = TEXTS.find(([pattern]) => pattern.test(text))?.[1];
   const kind = byText ?? CODES.get(code ?? -1) ?? 'unknown';
   return new EtcdFailure(kind, `etcd at ${host}: ${text}`, error);
+}
+
+/** For a catch: what is no failure of a call is a bug, and goes on as it came. */
+export function onlyEtcd(error: unknown): EtcdFailure {
+  if (error instanceof EtcdFailure) return error;
+  throw error;
 }
 
 /** History is gone up to a revision that was asked for. */

@@ -5,10 +5,10 @@
 
 import type { Clock } from '../../env/env.js';
 import { KvError } from '../../errors.js';
-import { decodeItem } from '../item-bytes.js';
+import { ITEM_HEADER_BYTES, decodeItem } from '../item-bytes.js';
 import type { Listed, ListPage } from '../../store/store.js';
-import type { EtcdClient } from './client.js';
-import { EtcdFailure } from './failure.js';
+import type { EtcdCalls } from './client.js';
+import { EtcdFailure, onlyEtcd } from './failure.js';
 import type { KeyValue, RangeRequest } from './messages.js';
 import type { Places } from './places.js';
 import { Retries } from './retries.js';
@@ -30,34 +30,35 @@ export interface Page {
 
 /** Throws KvError KV_IO when no node answers before the deadline. */
 export async function readPage(
-  client: EtcdClient,
+  client: EtcdCalls,
   clock: Clock,
   places: Places,
   range: RangeRequest,
 ): Promise<Page> {
   const retries = new Retries(client, clock, clock.monotonicMs() + DEADLINE_MS);
   const success = [{ request_range: places.flushes }, { request_range: range }];
-  let last: unknown;
+  let last: EtcdFailure | undefined;
   while (retries.leftMs > 0) {
-    try {
-      const answer = await client.txn({ compare: [], success, failure: [] }, retries.limitMs);
-      const [flushes, page] = answer.responses.map(({ response_range }) => response_range);
-      const items = page?.kvs ?? [];
-      const end = page?.more === true ? items.at(-1)?.key : undefined;
-      const next = end === undefined ? undefined : Buffer.concat([end, Buffer.alloc(1)]);
-      return { items, flushes: flushes?.kvs ?? [], next, revision: answer.header?.revision ?? 0 };
-    } catch (error) {
-      if (!(error instanceof EtcdFailure)) throw error;
-      last = error;
-      if (error.kind === 'refused') break;
+    const answer = await client
+      .txn({ compare: [], success, failure: [] }, retries.limitMs)
+      .catch(onlyEtcd);
+    if (answer instanceof EtcdFailure) {
+      last = answer;
+      if (answer.kind === 'refused') break;
       await retries.pause();
+      continue;
     }
+    const [flushes, page] = answer.responses.map(({ response_range }) => response_range);
+    const items = page?.kvs ?? [];
+    const end = page?.more === true ? items.at(-1)?.key : undefined;
+    const next = end === undefined ? undefined : Buffer.concat([end, Buffer.alloc(1)]);
+    return { items, flushes: flushes?.kvs ?? [], next, revision: answer.header?.revision ?? 0 };
   }
   throw new KvError('KV_IO', 'No etcd node answered a listing; try again later', { cause: last });
 }
 
 export class Listing {
-  readonly #client: EtcdClient;
+  readonly #client: EtcdCalls;
   readonly #clock: Clock;
   readonly #places: Places;
   readonly #nowMs: () => number;
@@ -66,7 +67,7 @@ export class Listing {
   #cursors = 0;
 
   constructor(
-    client: EtcdClient,
+    client: EtcdCalls,
     clock: Clock,
     places: Places,
     nowMs: () => number,
@@ -102,7 +103,7 @@ export class Listing {
     if (expiresAt !== 0 && expiresAt <= nowMs) return undefined;
     const key = this.#places.keyOf(item.key);
     const cas = ownCas ?? BigInt(item.mod_revision);
-    const bytes = item.key.length + item.value.length;
+    const bytes = item.key.length + ITEM_HEADER_BYTES + decoded.value.length;
     return { key, cas, expiresAt, fetched: false, lastUsedSeconds: 0, bytes };
   }
 

@@ -2,11 +2,14 @@
 // are those of rpc.proto and kv.proto of etcd 3.4. Enums are declared as int32, which is the same on the wire: a wrong
 // name of an enum would silently be its default.
 //
-// Invariant: a number of a field here is etcd's. 64-bit integers are read as numbers: revisions stay below 2^53.
+// Invariants:
+// - A number of a field here is etcd's. 64-bit integers are read as numbers: revisions stay below 2^53.
+// - In an answer, a field with its default (0, false, no bytes) is not there; a repeated one always is.
 
 export interface KeyValue {
   readonly key: Buffer;
-  readonly value: Buffer;
+  readonly value?: Buffer;
+  /** Never 0. */
   readonly mod_revision: number;
 }
 
@@ -24,8 +27,8 @@ export interface RangeRequest {
 
 export interface RangeResponse {
   readonly kvs: readonly KeyValue[];
-  readonly more: boolean;
-  readonly count: number;
+  readonly more?: true;
+  readonly count?: number;
 }
 
 export const RESULT = { equal: 0, less: 2 } as const;
@@ -60,8 +63,8 @@ export interface ResponseOp {
 }
 
 export interface TxnResponse {
-  readonly header: { readonly revision: number } | null;
-  readonly succeeded: boolean;
+  readonly header?: { readonly revision: number };
+  readonly succeeded?: true;
   readonly responses: readonly ResponseOp[];
 }
 
@@ -69,10 +72,11 @@ export interface StatusResponse {
   readonly header: { readonly revision: number; readonly member_id: number };
   readonly version: string;
   readonly dbSize: number;
-  readonly dbSizeInUse: number;
-  /** 0: not told (before etcd 3.6). */
-  readonly dbSizeQuota: number;
-  readonly leader: number;
+  readonly dbSizeInUse?: number;
+  /** Not told before etcd 3.6. */
+  readonly dbSizeQuota?: number;
+  /** None: there is none. */
+  readonly leader?: number;
   readonly raftTerm: number;
   readonly raftIndex: number;
   readonly errors: readonly string[];

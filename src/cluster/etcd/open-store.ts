@@ -3,15 +3,18 @@
 import type { Env } from '../../env/env.js';
 import { KvError } from '../../errors.js';
 import { INLINE_VALUE_BYTES_MAX } from '../../limits.js';
-import { EtcdClient, type EtcdOptions } from './client.js';
+import { EtcdClient, type EtcdCalls, type EtcdOptions } from './client.js';
 import { EtcdFailure } from './failure.js';
 import { Places } from './places.js';
 import { Retries } from './retries.js';
 import { EtcdStore } from './store.js';
+import { PACE, type Pace } from './upkeep.js';
 
 export interface EtcdStoreOptions extends EtcdOptions {
   /** Longer values are refused; at most 1 MiB, which is the default. */
   readonly valueBytesMax?: number | undefined;
+  /** Of the upkeep. */
+  readonly pace?: Pace | undefined;
 }
 
 const OPEN_MS = 10_000;
@@ -30,13 +33,13 @@ export async function openEtcdStore(env: Env, options: EtcdStoreOptions): Promis
     throw error;
   }
   const server = env.random.bytes(8).toString('hex');
-  const { valueBytesMax = INLINE_VALUE_BYTES_MAX } = options;
-  return new EtcdStore({ env, client, places, server, valueBytesMax });
+  const { valueBytesMax = INLINE_VALUE_BYTES_MAX, pace = PACE } = options;
+  return new EtcdStore({ env, client, places, server, valueBytesMax, pace });
 }
 
 async function reach(
   env: Env,
-  client: EtcdClient,
+  client: EtcdCalls,
   places: Places,
   { hosts }: EtcdOptions,
 ): Promise<void> {

@@ -5,9 +5,9 @@
 
 import type { Clock } from '../../env/env.js';
 import type { Job } from '../batcher.js';
-import type { EtcdClient } from './client.js';
-import { EtcdFailure } from './failure.js';
-import type { RequestOp } from './messages.js';
+import type { EtcdCalls } from './client.js';
+import { EtcdFailure, onlyEtcd } from './failure.js';
+import type { RequestOp, TxnResponse } from './messages.js';
 import type { Places } from './places.js';
 import { Retries } from './retries.js';
 import type { Seen } from './write-lanes.js';
@@ -22,13 +22,13 @@ export interface ReadJob extends Job {
 }
 
 export class ReadLanes {
-  readonly #client: EtcdClient;
+  readonly #client: EtcdCalls;
   readonly #clock: Clock;
   readonly #places: Places;
   /** Of an item as it is stored, about; for how many go into one answer. */
   averageBytes = 1024;
 
-  constructor(client: EtcdClient, clock: Clock, places: Places) {
+  constructor(client: EtcdCalls, clock: Clock, places: Places) {
     this.#client = client;
     this.#clock = clock;
     this.#places = places;
@@ -46,23 +46,26 @@ export class ReadLanes {
     const request = { compare: [], success: ranges, failure: [] };
     const retries = new Retries(this.#client, this.#clock, deadlineMs);
     while (retries.leftMs > 0) {
-      try {
-        const { header, responses } = await this.#client.txn(request, retries.limitMs);
-        const flushes = responses[0]?.response_range?.kvs ?? [];
-        const revision = header?.revision ?? 0;
-        for (let at = 0; at < jobs.length; at += 1) {
-          const item = responses[at + 1]?.response_range?.kvs[0];
-          if (item !== undefined) this.#measure(item.value.length);
-          jobs[at]!.found({ item, flushes, revision });
-        }
-        return;
-      } catch (error) {
-        if (!(error instanceof EtcdFailure)) throw error;
-        if (error.kind === 'refused') break;
+      const answer = await this.#client.txn(request, retries.limitMs).catch(onlyEtcd);
+      if (answer instanceof EtcdFailure) {
+        if (answer.kind === 'refused') break;
         await retries.pause();
+        continue;
       }
+      this.#answer(jobs, answer);
+      return;
     }
     for (const job of jobs) job.failed('closed');
+  }
+
+  #answer(jobs: readonly ReadJob[], { header, responses }: TxnResponse): void {
+    const flushes = responses[0]?.response_range?.kvs ?? [];
+    const revision = header?.revision ?? 0;
+    for (let at = 0; at < jobs.length; at += 1) {
+      const item = responses[at + 1]?.response_range?.kvs[0];
+      if (item?.value !== undefined) this.#measure(item.value.length);
+      jobs[at]!.found({ item, flushes, revision });
+    }
   }
 
   #measure(bytes: number): void {

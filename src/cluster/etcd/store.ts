@@ -4,7 +4,7 @@
 // Invariants:
 // - Calls of one key apply in the order in which they were made (key-order.ts); a flush stands between all before it and
 //   all after it.
-// - Each call is answered within DEADLINE_MS: `closed` when it was certainly not done, `unknown` when nobody can tell.
+// - Each call is answered within 5 s: `closed` when it was certainly not done, `unknown` when nobody can tell.
 
 import { assert } from '../../assert.js';
 import type { Env } from '../../env/env.js';
@@ -23,32 +23,28 @@ import {
 } from '../semantics.js';
 import type * as S from '../../store/store.js';
 import { WallTime } from '../wall-time.js';
-import type { EtcdClient } from './client.js';
-import {
-  Change,
-  FlushMark,
-  Get,
-  PlainDelete,
-  PlainSet,
-  type Called,
-  type Request,
-  type Workshop,
-} from './jobs.js';
+import type { EtcdCalls } from './client.js';
+import { ClusterState } from './cluster-state.js';
+import { Change, type Request } from './change-job.js';
+import type { Called, Workshop } from './key-job.js';
 import { KeyOrder } from './key-order.js';
 import { Listing } from './listing.js';
 import type { Places } from './places.js';
+import { FlushMark, Get, PlainDelete, PlainSet } from './plain-jobs.js';
 import { ReadLanes, type ReadJob } from './read-lanes.js';
+import { etcdStats, type EtcdCounters } from './store-stats.js';
+import { Upkeep, type Pace } from './upkeep.js';
 import { WriteLanes, type Seen, type WriteFailure, type WriteJob } from './write-lanes.js';
 
-/** Within this time a call is answered, whatever the cluster does. */
-const DEADLINE_MS = 5000;
+/** Within this time a call is answered, or within one second more when it was sent and its fate is asked for. */
+const DEADLINE_MS = 4000;
 /** etcd takes 128 operations a transaction, counted through all levels: the slot and what is nested want some. */
 const BATCH_JOBS_MAX = 100;
 /** etcd takes requests of 1.5 MiB. */
 const WRITE_BYTES_MAX = MIB;
 const READ_BYTES_MAX = 4 * MIB;
 const WRITE_LANES = 2;
-const READ_LANES = 2;
+const READ_LANES = 4;
 const QUEUED_JOBS_MAX = 100_000;
 const QUEUED_BYTES_MAX = 256 * MIB;
 
@@ -57,11 +53,12 @@ const PLAIN: S.ReadOptions = {};
 
 export interface StoreParts {
   readonly env: Env;
-  readonly client: EtcdClient;
+  readonly client: EtcdCalls;
   readonly places: Places;
   /** Of this process: no other one has it. */
   readonly server: string;
   readonly valueBytesMax: number;
+  readonly pace: Pace;
 }
 
 export class EtcdStore implements S.Store {
@@ -77,9 +74,11 @@ export class EtcdStore implements S.Store {
   readonly #reads: Batcher<ReadJob>;
   readonly #writes: Batcher<WriteJob>;
   readonly #order = new KeyOrder<Seen>();
-  readonly #counters = { retries: 0, stored: 0 };
+  readonly #counters: EtcdCounters = { stored: 0, retries: 0 };
   readonly #shop: Workshop;
   readonly #listing: Listing;
+  readonly #state: ClusterState;
+  readonly #upkeep: Upkeep;
 
   constructor(parts: StoreParts) {
     const { client, places, server } = parts;
@@ -90,7 +89,7 @@ export class EtcdStore implements S.Store {
     this.#readLanes = new ReadLanes(client, clock, places);
     this.#writeLanes = new WriteLanes(client, clock, places, server, WRITE_LANES);
     const queued = { queuedJobsMax: QUEUED_JOBS_MAX, queuedBytesMax: QUEUED_BYTES_MAX };
-    const limits = { jobsMax: BATCH_JOBS_MAX, ...queued };
+    const limits = { jobsMax: BATCH_JOBS_MAX, laneJobsMin: BATCH_JOBS_MAX, ...queued };
     this.#reads = new Batcher(
       clock,
       { ...limits, bytesMax: READ_BYTES_MAX, lanes: READ_LANES },
@@ -113,30 +112,25 @@ export class EtcdStore implements S.Store {
         if (!this.#writes.add(job)) clock.defer(() => job.failed('closed'));
       },
     };
-    this.#listing = new Listing(
-      client,
-      clock,
-      places,
-      () => this.#time.nowMs(),
-      () => this.#readLanes.averageBytes,
-    );
+    const nowMs = (): number => this.#time.nowMs();
+    const averageBytes = (): number => this.#readLanes.averageBytes;
+    this.#listing = new Listing(client, clock, places, nowMs, averageBytes);
+    this.#state = new ClusterState(client, clock, places);
+    this.#upkeep = new Upkeep(parts, nowMs, averageBytes);
+    this.#state.start();
+    this.#upkeep.start();
   }
 
   nowMs(): number {
     return this.#time.nowMs();
   }
 
-  get(
-    key: S.Key,
-    options: S.ReadOptions = PLAIN,
-    start = 0,
-    end = key.length,
-  ): Promise<S.Lookup> {
+  get(key: S.Key, options: S.ReadOptions = PLAIN, start = 0, end = key.length): Promise<S.Lookup> {
     const { expiresAt, win, vivifyExpiresAt } = options;
     if (expiresAt === undefined && win !== true && vivifyExpiresAt === undefined) {
       return this.#get(key, start, end);
     }
-    return this.#change<S.Lookup>(key, start, end, 0, false, {
+    return this.#change<S.Lookup>(key, start, end, false, {
       decide: (old, reason, nowMs) => decideGet(options, old, reason, nowMs),
       failed: (status) => ({ kind: 'refused', status: refusalOf(status), after: 0 }),
     });
@@ -164,7 +158,7 @@ export class EtcdStore implements S.Store {
       return this.#set(this.#called(key, keyStart, keyEnd), item, chosenCas, valueBytes);
     }
     const own: OwnPut = { ...put, value: Buffer.from(value.subarray(valueStart, valueEnd)) };
-    return this.#change<S.PutOutcome>(key, keyStart, keyEnd, valueBytes, mode === 'add', {
+    return this.#change<S.PutOutcome>(key, keyStart, keyEnd, mode === 'add', {
       decide: (old) => decidePut(own, old, this.#valueBytesMax),
       failed: (status) => ({ status, after: 0, cas: 0n, valueBytes }),
     });
@@ -179,23 +173,26 @@ export class EtcdStore implements S.Store {
     return new Promise((resolve) => {
       const settle = (failure: WriteFailure | undefined, revision: number): void => {
         if (failure !== undefined) resolve({ status: failure, after: 0, cas: 0n, valueBytes });
-        else resolve({ status: 'stored', after: 0, cas: chosenCas ?? BigInt(revision), valueBytes });
+        else {
+          this.#counters.stored += 1;
+          const cas = chosenCas ?? BigInt(revision);
+          resolve({ status: 'stored', after: 0, cas, valueBytes });
+        }
       };
-      this.#counters.stored += 1;
       this.#order.add(new PlainSet(this.#shop, called, item, settle));
     });
   }
 
   arithmetic(change: S.Arithmetic): Promise<S.ArithmeticOutcome> {
     const { key, keyStart = 0, keyEnd = key.length } = change;
-    return this.#change<S.ArithmeticOutcome>(key, keyStart, keyEnd, 0, false, {
+    return this.#change<S.ArithmeticOutcome>(key, keyStart, keyEnd, false, {
       decide: (old) => decideArithmetic(change, old),
       failed: (status) => ({ ...NO_NUMBER, status }),
     });
   }
 
   touch(key: S.Key, expiresAt: number, start = 0, end = key.length): Promise<S.Outcome> {
-    return this.#change<S.Outcome>(key, start, end, 0, false, {
+    return this.#change<S.Outcome>(key, start, end, false, {
       decide: (old) => decideTouch(expiresAt, old),
       failed: (status) => ({ status, after: 0, cas: 0n }),
     });
@@ -210,7 +207,7 @@ export class EtcdStore implements S.Store {
         this.#order.add(new PlainDelete(this.#shop, called, settle));
       });
     }
-    return this.#change<S.Outcome>(key, keyStart, keyEnd, 0, false, {
+    return this.#change<S.Outcome>(key, keyStart, keyEnd, false, {
       decide: (old) => decideDelete(change, old),
       failed: (status) => ({ status, after: 0, cas: 0n }),
     });
@@ -250,10 +247,15 @@ export class EtcdStore implements S.Store {
   resizeStore(): void {}
 
   stats(): ReadonlyMap<string, number | string> {
-    return new Map<string, number | string>([
-      ['curr_items', 0],
-      ['total_items', this.#counters.stored],
-    ]);
+    return etcdStats({
+      client: this.#parts.client,
+      state: this.#state,
+      counters: this.#counters,
+      upkeep: this.#upkeep.counts,
+      lanes: this.#writeLanes,
+      reads: this.#reads,
+      writes: this.#writes,
+    });
   }
 
   resetStats(): void {
@@ -276,6 +278,7 @@ export class EtcdStore implements S.Store {
   /** What waits is answered `closed`; what is out is waited for. */
   async close(): Promise<void> {
     await Promise.all([this.#reads.close(), this.#writes.close()]);
+    await Promise.all([this.#state.stop(), this.#upkeep.stop()]);
     this.#parts.client.close();
   }
 
@@ -283,7 +286,6 @@ export class EtcdStore implements S.Store {
     key: Buffer,
     start: number,
     end: number,
-    valueBytes: number,
     isBlind: boolean,
     how: {
       readonly decide: Request<O>['decide'];
@@ -296,7 +298,7 @@ export class EtcdStore implements S.Store {
         settle: resolve,
         fail: (failure) => resolve(how.failed(failure)),
         isBlind,
-        valueBytes,
+        expectedBytes: this.#readLanes.averageBytes,
       };
       this.#order.add(new Change(this.#shop, this.#called(key, start, end), request));
     });

@@ -12,8 +12,8 @@
 
 import type { Clock } from '../../env/env.js';
 import type { Job } from '../batcher.js';
-import type { EtcdClient } from './client.js';
-import { EtcdFailure } from './failure.js';
+import type { EtcdCalls } from './client.js';
+import { EtcdFailure, onlyEtcd } from './failure.js';
 import { RESULT, TARGET, type KeyValue, type RequestOp, type ResponseOp } from './messages.js';
 import type { TxnRequest } from './messages.js';
 import type { Places } from './places.js';
@@ -52,7 +52,7 @@ interface Slot {
 type Fate = { readonly doneAt: number } | 'not-executed' | 'unknown';
 
 export class WriteLanes {
-  readonly #client: EtcdClient;
+  readonly #client: EtcdCalls;
   readonly #clock: Clock;
   readonly #places: Places;
   readonly #server: string;
@@ -64,7 +64,7 @@ export class WriteLanes {
   /** Seen last: etcd's quota is used up. */
   isFull = false;
 
-  constructor(client: EtcdClient, clock: Clock, places: Places, server: string, lanes: number) {
+  constructor(client: EtcdCalls, clock: Clock, places: Places, server: string, lanes: number) {
     this.#client = client;
     this.#clock = clock;
     this.#places = places;
@@ -81,36 +81,38 @@ export class WriteLanes {
     const retries = new Retries(this.#client, this.#clock, deadlineOf(jobs));
     while (retries.leftMs > 0) {
       const value = Buffer.from(`${this.#server}/${(this.#batches += 1)}`);
-      try {
-        const response = await this.#client.txn(this.#request(jobs, slot, value), retries.limitMs);
-        const { responses } = response;
-        if (!response.succeeded) {
-          // Somebody has removed or written the slot: nothing was done.
-          slot.revision = responses[0]?.response_range?.kvs[0]?.mod_revision ?? 0;
-          continue;
-        }
-        slot.revision = response.header?.revision ?? 0;
-        this.isFull = false;
-        this.#answer(jobs, responses.slice(1), slot.revision);
-        return;
-      } catch (error) {
-        if (!(await this.#afterFailure(error, jobs, slot, value, retries))) return;
+      const response = await this.#client
+        .txn(this.#request(jobs, slot, value), retries.limitMs)
+        .catch(onlyEtcd);
+      if (response instanceof EtcdFailure) {
+        if (!(await this.#afterFailure(response, jobs, slot, value, retries))) return;
+        continue;
       }
+      const { succeeded, header, responses } = response;
+      if (!succeeded) {
+        // Somebody has removed or written the slot: nothing was done.
+        slot.revision = responses[0]?.response_range?.kvs[0]?.mod_revision ?? 0;
+        continue;
+      }
+      slot.revision = header?.revision ?? 0;
+      this.isFull = false;
+      this.#answer(jobs, responses.slice(1), slot.revision);
+      return;
     }
     for (const job of jobs) job.failed('closed');
   }
 
   /** False: every job is settled. True: nothing was done, it may be tried again. */
   async #afterFailure(
-    error: unknown,
+    failure: EtcdFailure,
     jobs: readonly WriteJob[],
     slot: Slot,
     value: Buffer,
     retries: Retries,
   ): Promise<boolean> {
-    const kind = error instanceof EtcdFailure ? error.kind : 'unknown';
+    const { kind } = failure;
     if (kind === 'refused') {
-      await this.#refused(jobs, slot, error);
+      await this.#refused(jobs, slot, failure);
       return false;
     }
     if (kind === 'not-executed' || kind === 'login') {
@@ -118,6 +120,7 @@ export class WriteLanes {
       return true;
     }
     this.lost += 1;
+    retries.extend();
     const fate = await this.#fateOf(slot, value, kind === 'no-space', retries);
     if (fate === 'unknown') {
       for (const job of jobs) job.failed('unknown');
@@ -139,9 +142,9 @@ export class WriteLanes {
   }
 
   /** The request, not the cluster, is wrong: halves of it may do. */
-  async #refused(jobs: readonly WriteJob[], slot: Slot, error: unknown): Promise<void> {
+  async #refused(jobs: readonly WriteJob[], slot: Slot, failure: EtcdFailure): Promise<void> {
     const lane = this.#slots.indexOf(slot);
-    const isTooLarge = error instanceof Error && /too large|larger than/.test(error.message);
+    const isTooLarge = /too large|larger than/.test(failure.message);
     if (!isTooLarge || jobs.length === 1) {
       for (const job of jobs) job.failed(isTooLarge ? 'too-large' : 'closed');
       return;
@@ -154,9 +157,7 @@ export class WriteLanes {
   #request(jobs: readonly WriteJob[], slot: Slot, value: Buffer): TxnRequest {
     const { key, revision } = slot;
     return {
-      compare: [
-        { result: RESULT.equal, target: TARGET.modRevision, key, mod_revision: revision },
-      ],
+      compare: [{ result: RESULT.equal, target: TARGET.modRevision, key, mod_revision: revision }],
       success: [{ request_put: { key, value } }, ...this.#operations(jobs)],
       failure: [{ request_range: { key } }],
     };
@@ -187,18 +188,19 @@ export class WriteLanes {
         success: [ask],
         failure: [fences ? { request_put: { key, value: fence } } : ask],
       };
-      try {
-        const { succeeded, header, responses } = await this.#client.txn(request, retries.limitMs);
-        const found = responses[0]?.response_range?.kvs[0]?.mod_revision ?? 0;
-        if (fences && !succeeded) slot.revision = header?.revision ?? 0;
-        else slot.revision = found;
-        if (succeeded) return { doneAt: found };
-        return fences || asksOnly ? 'not-executed' : 'unknown';
-      } catch (error) {
-        if (error instanceof EtcdFailure && error.kind === 'refused') return 'unknown';
-        if (error instanceof EtcdFailure && error.kind === 'no-space') fences = false;
+      const answer = await this.#client.txn(request, retries.limitMs).catch(onlyEtcd);
+      if (answer instanceof EtcdFailure) {
+        if (answer.kind === 'refused') return 'unknown';
+        if (answer.kind === 'no-space') fences = false;
         await retries.pause();
+        continue;
       }
+      const { succeeded, header, responses } = answer;
+      const found = responses[0]?.response_range?.kvs[0]?.mod_revision ?? 0;
+      if (fences && !succeeded) slot.revision = header?.revision ?? 0;
+      else slot.revision = found;
+      if (succeeded) return { doneAt: found };
+      return fences || asksOnly ? 'not-executed' : 'unknown';
     }
     return 'unknown';
   }
@@ -210,20 +212,20 @@ export class WriteLanes {
       { request_range: { ...this.#places.flushes, revision: before } },
       ...jobs.map(({ key }) => ({ request_range: { key, revision: before } })),
     ];
+    const request = { compare: [], success: ranges, failure: [] };
     while (retries.leftMs > 0) {
-      try {
-        const request = { compare: [], success: ranges, failure: [] };
-        const { responses } = await this.#client.txn(request, retries.limitMs);
-        const flushes = responses[0]?.response_range?.kvs ?? [];
-        for (const [at, job] of jobs.entries()) {
-          const item = responses[at + 1]?.response_range?.kvs[0];
-          job.replayed({ item, flushes, revision: before }, revision);
-        }
-        return;
-      } catch (error) {
-        if (error instanceof EtcdFailure && error.kind === 'refused') break;
+      const answer = await this.#client.txn(request, retries.limitMs).catch(onlyEtcd);
+      if (answer instanceof EtcdFailure) {
+        if (answer.kind === 'refused') break;
         await retries.pause();
+        continue;
       }
+      const flushes = answer.responses[0]?.response_range?.kvs ?? [];
+      for (const [at, job] of jobs.entries()) {
+        const item = answer.responses[at + 1]?.response_range?.kvs[0];
+        job.replayed({ item, flushes, revision: before }, revision);
+      }
+      return;
     }
     for (const job of jobs) job.failed('unknown');
   }
@@ -234,16 +236,14 @@ export class WriteLanes {
     const request = { compare: [], success: this.#operations(jobs), failure: [] };
     let failure: WriteFailure = 'closed';
     while (retries.leftMs > 0 && failure === 'closed') {
-      try {
-        const { header, responses } = await this.#client.txn(request, retries.limitMs);
-        this.#answer(jobs, responses, header?.revision ?? 0);
+      const answer = await this.#client.txn(request, retries.limitMs).catch(onlyEtcd);
+      if (!(answer instanceof EtcdFailure)) {
+        this.#answer(jobs, answer.responses, answer.header?.revision ?? 0);
         return;
-      } catch (error) {
-        const kind = error instanceof EtcdFailure ? error.kind : 'unknown';
-        if (kind === 'refused') break;
-        if (kind === 'unknown') failure = 'unknown';
-        else await retries.pause();
       }
+      if (answer.kind === 'refused') break;
+      if (answer.kind === 'unknown') failure = 'unknown';
+      else await retries.pause();
     }
     for (const job of jobs) job.failed(failure);
   }
@@ -254,4 +254,3 @@ function deadlineOf(jobs: readonly WriteJob[]): number {
   for (const job of jobs) deadlineMs = Math.min(deadlineMs, job.deadlineMs);
   return deadlineMs;
 }
-

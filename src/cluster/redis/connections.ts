@@ -9,8 +9,18 @@ import type { Redis, RedisOptions } from 'ioredis';
 
 import { KvError, systemCode } from '../../errors.js';
 
+/** In PEM. */
+interface Certificates {
+  /** Whoever signed the nodes' certificates; by default those that Node knows. */
+  readonly ca?: Buffer | undefined;
+  /** This server's own, where the nodes want one of their clients. */
+  readonly cert?: Buffer | undefined;
+  readonly key?: Buffer | undefined;
+}
+
 export interface RedisLogin {
-  readonly isTls?: boolean | undefined;
+  /** Present: TLS. */
+  readonly tls?: Certificates | undefined;
   readonly user?: string | undefined;
   readonly password?: string | undefined;
 }
@@ -57,7 +67,7 @@ export function cut(redis: Redis): void {
   redis.stream.destroy();
 }
 
-function optionsOf(place: string, { isTls, user, password }: RedisLogin): RedisOptions {
+function optionsOf(place: string, { tls, user, password }: RedisLogin): RedisOptions {
   const colon = place.lastIndexOf(':');
   const host = place.slice(0, colon).replace(/^\[(.*)\]$/, '$1');
   return {
@@ -65,7 +75,7 @@ function optionsOf(place: string, { isTls, user, password }: RedisLogin): RedisO
     port: Number(place.slice(colon + 1)),
     ...(user === undefined ? {} : { username: user }),
     ...(password === undefined ? {} : { password }),
-    ...(isTls === true ? { tls: isIP(host) === 0 ? { servername: host } : {} } : {}),
+    ...(tls === undefined ? {} : { tls: isIP(host) === 0 ? { ...tls, servername: host } : tls }),
     // What every version of Redis, Valkey and Kvrocks speaks.
     protocol: 2,
     connectionName: 'cairn',

@@ -3,6 +3,7 @@
 import type { Config } from '../../config/config.js';
 import type { Clock } from '../../env/env.js';
 import { Gate } from '../../server/gate.js';
+import { storeText } from '../../config/store-place.js';
 import type { Store } from '../../store/store.js';
 import { readFields } from '../body.js';
 import type { Exchange } from '../exchange.js';
@@ -45,7 +46,8 @@ export class Page {
 
   /** The log was replayed. */
   serves(store: Store, server: ServerView): void {
-    const { segmentBytes, dataDir, httpWrites, httpBackupDir, prefixDelimiter } = this.#config;
+    const { segmentBytes, httpWrites, httpBackupDir, prefixDelimiter, store: place } = this.#config;
+    const dataDir = place === undefined ? this.#config.dataDir : storeText(place);
     const gate = new Gate(store.durability);
     const jobs = new Jobs(this.#clock, store, () => runBackup(dataDir, httpBackupDir ?? ''));
     const troubles = (): readonly string[] =>

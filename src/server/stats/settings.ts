@@ -34,6 +34,10 @@ function ownLines({ config, httpUrl }: Services): StatLines {
     ['kv_compact_min', config.compactMinBytes],
     ['kv_snapshot', config.snapshot],
     ['kv_http', httpUrl ?? 'no'],
+    [
+      'kv_store',
+      config.store === undefined ? 'log' : `${config.store.kind}:${config.store.hosts.join(',')}`,
+    ],
   ];
 }
 

@@ -1,0 +1,53 @@
+// The claim to the upkeep: one server at a time does it, so that not each reads all items. It is a record with the time;
+// one that is old is anybody's. Two that both believe to have it do no harm, only the work twice.
+
+import type { Clock } from '../../env/env.js';
+import type { EtcdCalls } from './client.js';
+import { EtcdFailure } from './failure.js';
+import { RESULT, TARGET } from './messages.js';
+
+/** By the wall clocks of the servers: a claim that was not renewed for so long has ended. */
+const CLAIM_MS = 60_000;
+const RENEW_MS = 20_000;
+const LIMIT_MS = 1500;
+
+export class Claim {
+  readonly #client: EtcdCalls;
+  readonly #clock: Clock;
+  readonly #key: Buffer;
+  readonly #server: string;
+  #renewedMs = -Infinity;
+
+  constructor(client: EtcdCalls, clock: Clock, key: Buffer, server: string) {
+    this.#client = client;
+    this.#clock = clock;
+    this.#key = key;
+    this.#server = server;
+  }
+
+  /** Claims or renews when that is due. Throws EtcdFailure. */
+  async isOurs(): Promise<boolean> {
+    if (this.#clock.monotonicMs() - this.#renewedMs < RENEW_MS) return true;
+    const key = this.#key;
+    const { kvs } = await this.#client.range({ key }, LIMIT_MS);
+    const [holder, time] = kvs[0]?.value?.toString().split(' ') ?? [];
+    const ageMs = Math.abs(this.#clock.wallMs() - Number(time ?? 0));
+    if (holder !== undefined && holder !== this.#server && ageMs < CLAIM_MS) return false;
+    const mod_revision = kvs[0]?.mod_revision ?? 0;
+    const value = Buffer.from(`${this.#server} ${this.#clock.wallMs()}`);
+    const request = {
+      compare: [{ result: RESULT.equal, target: TARGET.modRevision, key, mod_revision }],
+      success: [{ request_put: { key, value } }],
+      failure: [],
+    };
+    try {
+      const { succeeded } = await this.#client.txn(request, LIMIT_MS);
+      if (succeeded === true) this.#renewedMs = this.#clock.monotonicMs();
+      return succeeded === true;
+    } catch (error) {
+      // No room for a claim: the more is there to do.
+      if (error instanceof EtcdFailure && error.kind === 'no-space') return true;
+      throw error;
+    }
+  }
+}

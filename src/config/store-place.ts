@@ -1,0 +1,139 @@
+// `--store`: a URL → the engine on other machines that has the items, and how it is asked (docs/cluster.md). Without it they
+// are in the data directory.
+//
+//   etcd://host[:2379],…[/prefix]                 etcds:// with TLS
+//   redis://host[:6379],…[?replicas=1&reads=strict&durability=disk]      rediss:// with TLS
+//   ?ca=<file>&cert=<file>&key=<file>             with TLS: who vouches for the nodes, and this server's own certificate
+//
+// Invariant: no user and no password stands in a URL, which every user of the machine can read in the list of processes.
+
+import { InvalidArgumentError } from 'commander';
+
+interface Place {
+  /** host:port of some nodes; at least one. */
+  readonly hosts: readonly string[];
+  /** Undefined: no TLS. */
+  readonly tls: TlsFiles | undefined;
+}
+
+/** In PEM. Undefined: those who vouch for others are the ones that Node knows; no certificate of our own is shown. */
+export interface TlsFiles {
+  readonly caPath: string | undefined;
+  readonly certPath: string | undefined;
+  readonly keyPath: string | undefined;
+}
+
+export interface EtcdPlace extends Place {
+  readonly kind: 'etcd';
+  /** Before every key. */
+  readonly prefix: string;
+}
+
+export interface RedisPlace extends Place {
+  readonly kind: 'redis';
+  /** So many replicas must have a change before it is acknowledged. */
+  readonly replicas: number;
+  /** `fast`: what is read may be gone after a failover. */
+  readonly reads: 'strict' | 'fast';
+  /** `memory`: nodes that do not sync each write are accepted, and lose what was acknowledged. */
+  readonly durability: 'disk' | 'memory';
+}
+
+export type StorePlace = EtcdPlace | RedisPlace;
+
+const PORTS = { etcd: 2379, redis: 6379 } as const;
+const PREFIX_DEFAULT = 'cairn/';
+const REPLICAS_MAX = 16;
+const TLS_WORDS = ['ca', 'cert', 'key'];
+const WORDS = { etcd: TLS_WORDS, redis: ['replicas', 'reads', 'durability', ...TLS_WORDS] };
+
+/** The URL of `--store`. Throws InvalidArgumentError that says what is wrong with it. */
+export function storePlace(text: string): StorePlace {
+  const match = /^(etcd|redis)(s?):\/\/([^/?#]*)(?:\/([^?#]*))?(?:\?([^#]*))?$/.exec(text);
+  if (match === null) {
+    throw new InvalidArgumentError(
+      'Give etcd://host,host,host or redis://host,host,host (etcds, rediss: with TLS).',
+    );
+  }
+  const kind = match[1] as 'etcd' | 'redis';
+  const [, , s, names = '', path = '', query = ''] = match;
+  if (names.includes('@')) {
+    throw new InvalidArgumentError(
+      'A password in a URL can be read by every user of the machine: give --store-auth-file <file> or CAIRN_STORE_AUTH.',
+    );
+  }
+  const hosts = names.split(',').map((name) => hostOf(name.trim(), PORTS[kind]));
+  const words = wordsOf(query, WORDS[kind]);
+  const tls = tlsOf(words, s === 's');
+  if (kind === 'etcd') return { kind, hosts, tls, prefix: prefixOf(path) };
+  if (path !== '') throw new InvalidArgumentError('A cluster of Redis has no databases: no path.');
+  return {
+    kind,
+    hosts,
+    tls,
+    replicas: replicasOf(words.get('replicas')),
+    reads: choiceOf(words, 'reads', ['strict', 'fast']),
+    durability: choiceOf(words, 'durability', ['disk', 'memory']),
+  };
+}
+
+/** For messages and stats: without what only a connection needs. */
+export function storeText({ kind, hosts }: StorePlace): string {
+  return `${kind} at ${hosts.join(', ')}`;
+}
+
+function hostOf(name: string, portDefault: number): string {
+  const [, host, port] = /^(\[[\da-fA-F:.]+\]|[^\s:[\]]+)(?::(\d{1,5}))?$/.exec(name) ?? [];
+  if (host === undefined || Number(port ?? 1) < 1 || Number(port ?? 1) > 65_535) {
+    throw new InvalidArgumentError(`'${name}' is no host, host:port or [v6]:port.`);
+  }
+  return `${host}:${port ?? portDefault}`;
+}
+
+function wordsOf(query: string, known: readonly string[]): ReadonlyMap<string, string> {
+  const words = new Map<string, string>();
+  for (const [name, value] of new URLSearchParams(query)) {
+    if (!known.includes(name)) {
+      throw new InvalidArgumentError(
+        `There is no ${name}=: behind ? may stand ${known.join(', ')}.`,
+      );
+    }
+    if (words.has(name)) throw new InvalidArgumentError(`${name}= stands there twice.`);
+    words.set(name, value);
+  }
+  return words;
+}
+
+function tlsOf(words: ReadonlyMap<string, string>, isTls: boolean): TlsFiles | undefined {
+  const [caPath, certPath, keyPath] = TLS_WORDS.map((word) => words.get(word));
+  if (!isTls) {
+    if ((caPath ?? certPath ?? keyPath) === undefined) return undefined;
+    throw new InvalidArgumentError('ca=, cert= and key= are for etcds:// and rediss://.');
+  }
+  if ((certPath === undefined) !== (keyPath === undefined)) {
+    throw new InvalidArgumentError('cert= and key= belong together.');
+  }
+  return { caPath, certPath, keyPath };
+}
+
+function prefixOf(path: string): string {
+  if (path === '') return PREFIX_DEFAULT;
+  return path.endsWith('/') ? path : `${path}/`;
+}
+
+function replicasOf(text = '1'): number {
+  const count = Number(text);
+  if (/^\d{1,2}$/.test(text) && count <= REPLICAS_MAX) return count;
+  throw new InvalidArgumentError(`replicas= takes 0 to ${REPLICAS_MAX}.`);
+}
+
+function choiceOf<T extends string>(
+  words: ReadonlyMap<string, string>,
+  name: string,
+  choices: readonly [T, T],
+): T {
+  const value = words.get(name) ?? choices[0];
+  const choice = choices.find((each) => each === value);
+  if (choice !== undefined) return choice;
+  throw new InvalidArgumentError(`${name}= takes ${choices.join(' or ')}.`);
+}

@@ -1,0 +1,105 @@
+// `npm run cluster` from its start to its end by a signal: real nodes, nothing left behind.
+
+import { expect } from 'chai';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import net from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { requireProgram, run } from '../support/programs.js';
+import { LONG } from '../support/tier.js';
+
+const SCRIPT = join(import.meta.dirname, 'run.js');
+
+interface Started {
+  readonly stdout: string;
+  readonly stderr: string;
+  /** Sends SIGTERM; the exit code. */
+  end(): Promise<number>;
+}
+
+/** Resolves when it has printed the command line of a server. */
+async function start(args: readonly string[]): Promise<Started> {
+  const child = spawn(process.execPath, [SCRIPT, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const said = { stdout: '', stderr: '' };
+  child.stderr.on('data', (chunk: Buffer) => (said.stderr += chunk.toString()));
+  const exited = once(child, 'exit') as Promise<[number]>;
+  while (!said.stdout.includes('\n')) {
+    const more = once(child.stdout, 'data').then(([chunk]) => String(chunk));
+    const ended = exited.then(([code]) => new Error(`ended with ${code}: ${said.stderr}`));
+    const first = await Promise.race([more, ended]);
+    if (first instanceof Error) throw first;
+    said.stdout += first;
+  }
+  const end = async (): Promise<number> => {
+    child.kill('SIGTERM');
+    return (await exited)[0];
+  };
+  return { ...said, end };
+}
+
+async function answers(address: string): Promise<boolean> {
+  const [host = '', port] = address.split(':');
+  const socket = net.connect({ host, port: Number(port) });
+  try {
+    await once(socket, 'connect');
+    return true;
+  } catch {
+    // Refused: nobody listens.
+    return false;
+  } finally {
+    socket.destroy();
+  }
+}
+
+async function expectCluster(engine: string, args: readonly string[], nodes: number) {
+  const { stdout, stderr, end } = await start([engine, ...args]);
+  const url = new RegExp(`^npm start -- --store '${engine}://([^'?]+)`).exec(stdout);
+  const addresses = [...stderr.matchAll(/^\S+ +(127\.0\.0\.1:\d+)$/gm)].map(
+    ([, each = '']) => each,
+  );
+  expect(addresses).to.have.length(nodes);
+  expect(addresses).to.include.members(url?.[1]?.split(',') ?? ['no url']);
+  const dir = /in (\/\S+)\. Ctrl-C/.exec(stderr)?.[1] ?? '';
+  expect(readdirSync(dir).length).to.be.at.least(nodes);
+  expect(await Promise.all(addresses.map(answers))).to.not.include(false);
+  expect(await end()).to.equal(0);
+  expect(await Promise.all(addresses.map(answers))).to.not.include(true);
+  return dir;
+}
+
+describe(`npm run cluster ${LONG}`, function () {
+  this.timeout(60_000);
+
+  it('etcd: three nodes, and nothing is left after a signal', async function () {
+    requireProgram(this, 'etcd', 'etcd-server');
+    expect(existsSync(await expectCluster('etcd', [], 3))).to.equal(false);
+  });
+
+  it('redis: masters and replicas; --keep leaves the directory', async function () {
+    requireProgram(this, 'redis-server', 'redis-server');
+    const dir = mkdtempSync(join(tmpdir(), 'cairn-test-'));
+    try {
+      const kept = await expectCluster('redis', ['--replicas', '1', '--keep', dir], 6);
+      expect(kept).to.equal(dir);
+      expect(readdirSync(dir)).to.include('redis-1');
+      const again = await run(process.execPath, [SCRIPT, 'redis', '--keep', dir]);
+      expect(again.code).to.equal(64);
+      expect(again.stderr).to.include(`${dir} is not empty`);
+    } finally {
+      rmSync(dir, { recursive: true, force: true });
+    }
+  });
+
+  it('says what to install', async () => {
+    const found = await run('/usr/bin/env', [
+      ...['-i', 'PATH=/nowhere', process.execPath, SCRIPT, 'redis'],
+    ]);
+    // Debian's daemons are also looked for in /usr/sbin, where neither engine is.
+    expect(found.stderr).to.include('cluster: There is no program redis-server');
+    expect(found.stderr).to.include('apt-get install redis-server');
+    expect(found.code).to.equal(64);
+  });
+});
