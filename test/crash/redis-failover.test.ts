@@ -1,5 +1,5 @@
 // Faults of a Redis cluster under load: what was acknowledged is there afterwards, answers come in time, and writes go on
-// by themselves (docs/decisions.md, "Over Redis").
+// by themselves (docs/decisions.md).
 
 import { expect } from 'chai';
 import { setTimeout as delay } from 'node:timers/promises';
