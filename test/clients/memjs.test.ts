@@ -5,7 +5,7 @@ import { createRequire } from 'node:module';
 import { expect } from 'chai';
 import { KeyvMemcache } from '@keyv/memcache';
 import { failure } from '../support/failure.js';
-import { BINARY_SPEAKERS, describeServers } from '../support/servers.js';
+import { describeServers, EVERYWHERE } from '../support/servers.js';
 
 interface Counted {
   readonly success: boolean;
@@ -127,7 +127,7 @@ describeServers(
       expect(await Promise.all(keys.map(text))).to.deep.equal(keys);
     });
   },
-  { kinds: BINARY_SPEAKERS },
+  { kinds: EVERYWHERE },
 );
 
 describeServers(
@@ -158,5 +158,5 @@ describeServers(
       expect(await store.has('a')).to.equal(false);
     });
   },
-  { kinds: BINARY_SPEAKERS },
+  { kinds: EVERYWHERE },
 );

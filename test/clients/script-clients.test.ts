@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import type { Context } from 'mocha';
 import { findProgram, run, skip } from '../support/programs.js';
-import { BINARY_SPEAKERS, describeServers } from '../support/servers.js';
+import { describeServers, EVERYWHERE } from '../support/servers.js';
 
 // Scripts are not compiled: they stay where the sources are.
 const scripts = join(import.meta.dirname, '../../../test/clients/scripts');
@@ -90,6 +90,6 @@ for (const binary of [false, true]) {
         });
       }
     },
-    binary ? { kinds: BINARY_SPEAKERS } : {},
+    { kinds: EVERYWHERE },
   );
 }

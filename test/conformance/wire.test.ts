@@ -1,14 +1,16 @@
 // The same cases over text, meta and binary against a real server, each written in one protocol and read
-// back in all of them; and what a kill -9 must leave: values, flags, tokens, TTLs and stale marks.
+// back in all of them; and what a kill -9 must leave: values, flags, tokens, TTLs and stale marks. Over the log, over
+// etcd and over Redis.
 
-import { rmSync } from 'node:fs';
 import { expect } from 'chai';
-import { ServerProcess } from '../../tools/torture/server-process.js';
-import { cairnLaunch, temporaryFolder } from '../support/servers.js';
+import { failure } from '../support/failure.js';
+import { CAIRNS, describeServers } from '../support/servers.js';
 import { BinarySpeaker, MetaSpeaker, TextSpeaker, type Speaker } from './speakers.js';
 
 const MAX = 2n ** 64n - 1n;
 const AT_ONCE = -1;
+/** In a line, or as a status of the binary protocol. */
+const NOT_OFFERED = /not offered|"131"/;
 
 /** `key` is new for each case and speaker. */
 const CASES: readonly (readonly [string, (s: Speaker, key: string) => Promise<void>])[] = [
@@ -154,97 +156,103 @@ const CASES: readonly (readonly [string, (s: Speaker, key: string) => Promise<vo
       expect((await s.get(key))?.value).to.equal('new');
     },
   ],
-  [
-    'a later flush: everything lives until its time, what was stored meanwhile goes as well @long',
-    async (s, key) => {
-      await s.store('set', key, 'old');
-      expect(await s.flush(2)).to.equal('ok');
-      await s.store('set', `${key}:between`, 'x');
-      expect((await s.get(key))?.value).to.equal('old');
-      // Reads do not renew an item: it is polled until it has gone.
-      while ((await s.get(key)) !== undefined)
-        await new Promise((resolve) => setTimeout(resolve, 50));
-      expect(await s.get(`${key}:between`)).to.equal(undefined);
-      expect(await s.store('add', key, 'new')).to.equal('stored');
-      expect((await s.get(key))?.value).to.equal('new');
-    },
-  ],
 ];
 
-describe('conformance over the wire: text, meta and binary', function () {
-  this.timeout(60_000);
-  let dir: string;
-  let server: ServerProcess;
-  const port = (): number => server.port;
-  const meta = new MetaSpeaker(port);
-  const speakers: readonly (readonly [string, Speaker])[] = [
-    ['text', new TextSpeaker(port)],
-    ['meta', meta],
-    ['binary', new BinarySpeaker(port)],
-  ];
+/** Everything lives until its time; what was stored meanwhile goes as well. */
+async function laterFlush(s: Speaker, key: string): Promise<void> {
+  await s.store('set', key, 'old');
+  expect(await s.flush(2)).to.equal('ok');
+  await s.store('set', `${key}:between`, 'x');
+  expect((await s.get(key))?.value).to.equal('old');
+  // Reads do not renew an item: it is polled until it has gone.
+  while ((await s.get(key)) !== undefined) await new Promise((resolve) => setTimeout(resolve, 50));
+  expect(await s.get(`${key}:between`)).to.equal(undefined);
+  expect(await s.store('add', key, 'new')).to.equal('stored');
+  expect((await s.get(key))?.value).to.equal('new');
+}
 
-  before(async () => {
-    dir = temporaryFolder();
-    server = await ServerProcess.start(cairnLaunch(dir));
-  });
-  after(async () => {
-    await server?.kill();
-    if (dir !== undefined) rmSync(dir, { recursive: true, force: true });
-  });
+/** Over a cluster nobody would carry it out, should all servers be gone by then. */
+async function noLaterFlush(s: Speaker, key: string): Promise<void> {
+  await s.store('set', key, 'old');
+  expect(await failure(s.flush(2))).to.match(NOT_OFFERED);
+  expect((await s.get(key))?.value).to.equal('old');
+}
 
-  for (const [name, speaker] of speakers) {
-    for (const [index, [title, run]] of CASES.entries()) {
-      it(`${name}: ${title}`, () => run(speaker, `${name}-${index}`));
-    }
-  }
+describeServers(
+  'conformance over the wire: text, meta and binary,',
+  (server) => {
+    const meta = new MetaSpeaker(server.port);
+    const speakers: readonly (readonly [string, Speaker])[] = [
+      ['text', new TextSpeaker(server.port)],
+      ['meta', meta],
+      ['binary', new BinarySpeaker(server.port)],
+    ];
 
-  it('what one protocol stores the others read: value, flags and token are the same', async () => {
-    for (const [name, writer] of speakers) {
-      await writer.store('set', `by-${name}`, 'shared', { flags: 77 });
-      const seen = await Promise.all(speakers.map(([, reader]) => reader.get(`by-${name}`)));
-      expect(seen[0]).to.include({ value: 'shared', flags: 77 });
-      expect(seen.slice(1)).to.deep.equal([seen[0], seen[0]]);
-    }
-  });
-
-  it('after kill -9 and a restart: values, flags, tokens, TTLs, stale marks and what is gone', async () => {
-    const keys: string[] = [];
     for (const [name, speaker] of speakers) {
-      const key = `kept-${name}`;
-      keys.push(key, `count-${name}`, `touched-${name}`);
-      await speaker.store('set', key, `value of ${name}`, { flags: 12, exptime: 50_000 });
-      await speaker.store('set', `count-${name}`, '41', { flags: 1 });
-      expect(await speaker.count('incr', `count-${name}`, 1n)).to.equal(42n);
-      await speaker.store('set', `touched-${name}`, 'x', { exptime: 100 });
-      await speaker.touch(`touched-${name}`, 90_000);
-      await speaker.store('set', `gone-${name}`, 'x');
-      await speaker.delete(`gone-${name}`);
+      for (const [index, [title, run]] of CASES.entries()) {
+        it(`${name}: ${title}`, () => run(speaker, `${name}-${index}`));
+      }
     }
-    await meta.ask(
-      'ms stale 3 F5\r\nold\r\nmd stale I T3000\r\nms chosen 1 E123456789012345\r\nx\r\n',
-    );
-    keys.push('stale', 'chosen');
-    // t is a number of seconds: it may only have gone down meanwhile, by the time that passed.
-    const ttls = (): Promise<string[]> =>
-      Promise.all(keys.map((key) => meta.ask(`mg ${key} t\r\n`)));
-    const states = (): Promise<unknown[]> =>
-      Promise.all(keys.flatMap((key) => speakers.map(([, speaker]) => speaker.get(key))));
-    // The first meta read of a stale item wins: read once, so that both states are those of later readers.
-    expect(await meta.ask('mg stale v\r\n')).to.match(/ W.*\r\nold\r\n$/);
-    const [before, ttlsBefore] = [await states(), await ttls()];
-    const startedMs = Date.now();
-    await server.kill();
-    await server.restart();
-    expect(await states()).to.deep.equal(before);
-    const passedSeconds = Math.ceil((Date.now() - startedMs) / 1000) + 1;
-    for (const [i, reply] of (await ttls()).entries()) {
-      const [was, is] = [ttlsBefore[i]!, reply].map((each) => Number(/ t(-?\d+)/.exec(each)?.[1]));
-      expect(is, keys[i]).to.be.within(was! < 0 ? was! : was! - passedSeconds, was!);
-    }
-    expect(await meta.ask('mg stale s\r\n')).to.match(/^HD s3.* X/);
-    expect(await meta.ask('mg chosen c\r\n')).to.equal('HD c123456789012345\r\n');
+
+    const hasLaterFlush = server.kind === 'cairn';
     for (const [name, speaker] of speakers) {
-      expect(await speaker.get(`gone-${name}`)).to.equal(undefined);
+      it(`${name}: a later flush ${hasLaterFlush ? 'takes all, at its time' : 'is refused'} @long`, () =>
+        hasLaterFlush
+          ? laterFlush(speaker, `${name}-later`)
+          : noLaterFlush(speaker, `${name}-later`));
     }
-  });
-});
+
+    it('what one protocol stores the others read: value, flags and token are the same', async () => {
+      for (const [name, writer] of speakers) {
+        await writer.store('set', `by-${name}`, 'shared', { flags: 77 });
+        const seen = await Promise.all(speakers.map(([, reader]) => reader.get(`by-${name}`)));
+        expect(seen[0]).to.include({ value: 'shared', flags: 77 });
+        expect(seen.slice(1)).to.deep.equal([seen[0], seen[0]]);
+      }
+    });
+
+    it('after kill -9 and a restart: values, flags, tokens, TTLs, stale marks and what is gone', async () => {
+      const keys: string[] = [];
+      for (const [name, speaker] of speakers) {
+        const key = `kept-${name}`;
+        keys.push(key, `count-${name}`, `touched-${name}`);
+        await speaker.store('set', key, `value of ${name}`, { flags: 12, exptime: 50_000 });
+        await speaker.store('set', `count-${name}`, '41', { flags: 1 });
+        expect(await speaker.count('incr', `count-${name}`, 1n)).to.equal(42n);
+        await speaker.store('set', `touched-${name}`, 'x', { exptime: 100 });
+        await speaker.touch(`touched-${name}`, 90_000);
+        await speaker.store('set', `gone-${name}`, 'x');
+        await speaker.delete(`gone-${name}`);
+      }
+      await meta.ask(
+        'ms stale 3 F5\r\nold\r\nmd stale I T3000\r\nms chosen 1 E123456789012345\r\nx\r\n',
+      );
+      keys.push('stale', 'chosen');
+      // t is a number of seconds: it may only have gone down meanwhile, by the time that passed.
+      const ttls = (): Promise<string[]> =>
+        Promise.all(keys.map((key) => meta.ask(`mg ${key} t\r\n`)));
+      const states = (): Promise<unknown[]> =>
+        Promise.all(keys.flatMap((key) => speakers.map(([, speaker]) => speaker.get(key))));
+      // The first meta read of a stale item wins: read once, so that both states are those of later readers.
+      expect(await meta.ask('mg stale v\r\n')).to.match(/ W.*\r\nold\r\n$/);
+      const [before, ttlsBefore] = [await states(), await ttls()];
+      const startedMs = Date.now();
+      await server.process().kill();
+      await server.process().restart();
+      expect(await states()).to.deep.equal(before);
+      const passedSeconds = Math.ceil((Date.now() - startedMs) / 1000) + 1;
+      for (const [i, reply] of (await ttls()).entries()) {
+        const [was, is] = [ttlsBefore[i]!, reply].map((each) =>
+          Number(/ t(-?\d+)/.exec(each)?.[1]),
+        );
+        expect(is, keys[i]).to.be.within(was! < 0 ? was! : was! - passedSeconds, was!);
+      }
+      expect(await meta.ask('mg stale s\r\n')).to.match(/^HD s3.* X/);
+      expect(await meta.ask('mg chosen c\r\n')).to.equal('HD c123456789012345\r\n');
+      for (const [name, speaker] of speakers) {
+        expect(await speaker.get(`gone-${name}`)).to.equal(undefined);
+      }
+    });
+  },
+  { kinds: CAIRNS },
+);

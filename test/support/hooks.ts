@@ -1,9 +1,10 @@
-// Root hooks of every test run: a promise rejection that no test awaited fails the test it came from; and the run ends
-// with one line that says how many tests were skipped, and what to install for them.
+// Root hooks of every test run: a promise rejection that no test awaited fails the test it came from; the clusters that
+// suites shared end with the run; and its last line says how many tests were skipped, and what to install for them.
 
 import type { Context, Suite } from 'mocha';
 
 import { skipSummary } from './programs.js';
+import { endSharedClusters } from './shared-cluster.js';
 
 const stray: unknown[] = [];
 process.on('unhandledRejection', (reason) => stray.push(reason));
@@ -20,9 +21,10 @@ function pendingIn(suite: Suite): number {
 }
 
 export const mochaHooks = {
-  afterAll(this: Context): void {
+  async afterAll(this: Context): Promise<void> {
     const root = this.test?.parent;
     if (root !== undefined) skipped = pendingIn(root);
+    await endSharedClusters();
   },
   afterEach(): void {
     const first = stray.shift();

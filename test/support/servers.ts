@@ -1,16 +1,34 @@
-// The servers that the same test bodies run over: Cairn, and Debian's memcached, which shows that a test
-// is right. `describeServers` makes one suite of each, with a fresh server that the suite's tests share.
+// The servers that the same test bodies run over: Cairn with its own log, over etcd and over Redis, and Debian's memcached,
+// which shows that a test is right. `describeServers` makes one suite of each, with a fresh server that the suite's tests share.
 
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
+import type { Context } from 'mocha';
+
+import { exchange } from '../differential/exchange.js';
 import { findProgram, skip } from './programs.js';
+import { sharedStoreUrl, type Engine } from './shared-cluster.js';
+import { LONG } from './tier.js';
 import { cairnLaunch, ServerProcess, type Launch } from '../../tools/torture/server-process.js';
 
-type ServerKind = 'cairn' | 'memcached';
+type ServerKind = 'cairn' | 'memcached' | Engine;
 
 /** The servers that speak the binary protocol. */
 export const BINARY_SPEAKERS: readonly ServerKind[] = ['memcached', 'cairn'];
+
+/** Cairn over each engine. */
+export const CAIRNS: readonly ServerKind[] = ['cairn', 'etcd', 'redis'];
+
+/** Every server, also Cairn over each engine of a cluster. */
+export const EVERYWHERE: readonly ServerKind[] = ['memcached', ...CAIRNS];
+
+const NAMES: Readonly<Record<ServerKind, string>> = {
+  cairn: 'cairn',
+  memcached: 'memcached',
+  etcd: `cairn over etcd ${LONG}`,
+  redis: `cairn over Redis ${LONG}`,
+};
 
 export { cairnLaunch };
 
@@ -22,6 +40,15 @@ export function memcachedLaunch(program: string, args: readonly string[] = []): 
   return {
     command: program,
     args: ['-l', '127.0.0.1', '-p', '-1', '-U', '0', '-t', '1', ...still, ...user, ...args],
+  };
+}
+
+/** Cairn over what `--store` names, on an ephemeral port of the loopback. */
+export function clusterLaunch(storeUrl: string, args: readonly string[] = []): Launch {
+  const kvServer = join(import.meta.dirname, '../../tools/kv-server.js');
+  return {
+    command: process.execPath,
+    args: [kvServer, '-l', '127.0.0.1', '-p', '-1', '--store', storeUrl, ...args],
   };
 }
 
@@ -44,17 +71,19 @@ function describeServer(
   args: readonly string[],
   body: (server: SuiteServer) => void,
 ): void {
-  describe(`${title} over ${kind}`, function () {
+  describe(`${title} over ${NAMES[kind]}`, function () {
     let server: ServerProcess | undefined;
     let dir: string | undefined;
 
     before(async function () {
-      if (kind === 'cairn') {
+      if (kind === 'memcached') {
+        const program = findProgram('memcached') ?? skip(this, 'memcached');
+        server = await ServerProcess.start(memcachedLaunch(program, args));
+      } else if (kind === 'cairn') {
         dir = temporaryFolder();
         server = await ServerProcess.start(cairnLaunch(dir, args));
       } else {
-        const program = findProgram('memcached') ?? skip(this, 'memcached');
-        server = await ServerProcess.start(memcachedLaunch(program, args));
+        server = await startOver(this, kind, args);
       }
     });
 
@@ -75,6 +104,18 @@ function describeServer(
       if (dir !== undefined) rmSync(dir, { recursive: true, force: true });
     });
   });
+}
+
+async function startOver(
+  context: Context,
+  engine: Engine,
+  args: readonly string[],
+): Promise<ServerProcess> {
+  const server = await ServerProcess.start(
+    clusterLaunch(await sharedStoreUrl(context, engine), args),
+  );
+  await exchange(server.port, Buffer.from('flush_all\r\n'));
+  return server;
 }
 
 /** One suite for each server. `kinds` names those that must have what the suite needs. */

@@ -19,6 +19,7 @@ import { ItemCount } from './item-count.js';
 import { Keyspace } from './keyspace.js';
 import { Operation, type Command, type Refusal, type Target } from './operation.js';
 import { Listing } from './listing.js';
+import { Looks } from './looks.js';
 import type { SideConnections } from './side-connections.js';
 import { slotOf } from './slots.js';
 import { redisStats } from './stats.js';
@@ -47,6 +48,7 @@ export class RedisStore implements S.Store {
   readonly #listing: Listing;
   readonly #count: ItemCount;
   readonly #keyspace: Keyspace;
+  readonly #looks = new Looks();
   readonly #valueBytesMax: number;
 
   constructor(env: Env, { cluster, side, tokens, valueBytesMax }: RedisStoreParts) {
@@ -68,20 +70,11 @@ export class RedisStore implements S.Store {
 
   get(key: S.Key, options?: S.ReadOptions, start?: number, end?: number): Promise<S.Lookup> {
     const target = this.#target(key, start, end);
-    if (options?.expiresAt !== undefined) return this.#readByScript(target, options);
-    return new Promise((resolve) => {
-      const found = (reply: unknown): void => {
-        const nowMs = this.nowMs();
-        const lookup = answers.lookupOf(reply, nowMs);
-        if (options !== undefined && needsScript(lookup, options, nowMs)) {
-          resolve(this.#readByScript(target, options));
-        } else {
-          resolve(lookup);
-        }
-      };
-      const refuse = (why: Refusal): void => resolve(answers.refusedLookup(why));
-      this.#keyspace.submit(new Operation(target, commands.getCommand(target.key), found, refuse));
-    });
+    // These change the item whenever there is one, or none.
+    const changes = options?.expiresAt !== undefined || options?.vivifyExpiresAt !== undefined;
+    if (changes) return this.#readByScript(target, options);
+    if (options?.win !== true) return new Promise((resolve) => this.#get(target, resolve));
+    return this.#looks.take(target.key, () => this.#look(target, options));
   }
 
   put(put: S.Put): Promise<S.PutOutcome> {
@@ -185,9 +178,42 @@ export class RedisStore implements S.Store {
     await this.#side.close();
   }
 
+  #get(target: Target, resolve: (lookup: S.Lookup) => void, isLook = false): void {
+    const found = (reply: unknown): void => resolve(answers.lookupOf(reply, this.nowMs()));
+    const refuse = (why: Refusal): void => resolve(answers.refusedLookup(why));
+    const get = new Operation(target, commands.getCommand(target.key), found, refuse);
+    if (isLook) this.#keyspace.submit(get);
+    else this.#submit(get);
+  }
+
+  /** A read that may win: by GET, and by the script when it does. Nothing that changes the key comes between them. */
+  #look(target: Target, options: S.ReadOptions): Promise<S.Lookup> {
+    return new Promise((resolve) => {
+      const seen = (lookup: S.Lookup): void => {
+        const isHit = lookup.kind === 'hit';
+        if (!isHit || !answers.mayWin(lookup.item, options, this.nowMs())) {
+          resolve(lookup);
+          return;
+        }
+        const command = commands.readCommand(target.key, options, this.#now());
+        const settle = (reply: unknown): void => resolve(answers.readLookup(reply));
+        const refuse = (why: Refusal): void => resolve(answers.refusedLookup(why));
+        this.#keyspace.submit(new Operation(target, command, settle, refuse));
+      };
+      this.#get(target, seen, true);
+    });
+  }
+
   #readByScript(target: Target, options: S.ReadOptions): Promise<S.Lookup> {
     const command = commands.readCommand(target.key, options, this.#now());
     return this.#ask(target, command, answers.readLookup, answers.refusedLookup);
+  }
+
+  #submit(operation: Operation): void {
+    const { target, command } = operation;
+    const onlyReads = command.effect === 'reads';
+    const isHeld = this.#looks.holds(target.key, onlyReads, () => this.#submit(operation));
+    if (!isHeld) this.#keyspace.submit(operation);
   }
 
   #ask<T>(
@@ -197,7 +223,7 @@ export class RedisStore implements S.Store {
     refused: (why: Refusal) => T,
   ): Promise<T> {
     return new Promise((resolve) => {
-      this.#keyspace.submit(
+      this.#submit(
         new Operation(
           target,
           command,
@@ -225,11 +251,6 @@ export class RedisStore implements S.Store {
     if (outcome.cas !== 0n) this.#tokens.observe(outcome.cas);
     return outcome;
   }
-}
-
-function needsScript(lookup: S.Lookup, options: S.ReadOptions, nowMs: number): boolean {
-  if (lookup.kind === 'hit') return answers.mayWin(lookup.item, options, nowMs);
-  return lookup.kind === 'miss' && options.vivifyExpiresAt !== undefined;
 }
 
 function refusedOutcome(why: Refusal | 'not-offered'): S.Outcome {

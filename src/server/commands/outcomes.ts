@@ -100,6 +100,7 @@ function noteQuiet({ replies }: Session, status: Status): void {
   if (
     status === 'unknown' ||
     status === 'closed' ||
+    status === 'not-offered' ||
     status === 'no-space' ||
     status === 'no-memory'
   )
