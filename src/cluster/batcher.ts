@@ -1,5 +1,5 @@
 // Batches for an engine over the network: what is asked for gathers while a batch or two are out, and goes with the next
-// (docs/decisions.md, "Over a cluster"). It knows nothing of what the jobs are; etcd and Redis share it.
+// (docs/cluster.md). It knows nothing of what the jobs are; etcd and Redis share it.
 //
 // Invariants:
 // - Jobs leave in the order in which they came, each once. Whoever wants a job tried again adds it again.

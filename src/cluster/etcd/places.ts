@@ -1,5 +1,5 @@
 // Places in etcd's keys: where items, flush records and the servers' own records lie below the prefix of a store
-// (docs/format.md, "Items in etcd").
+// (docs/format.md, "Items in a cluster").
 //
 // | key | what |
 // |---|---|

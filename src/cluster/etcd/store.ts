@@ -1,5 +1,5 @@
 // The Store over etcd: every call is a promise that settles when a majority of the nodes has it on disk, or has confirmed
-// what was read. It keeps no items: any number of servers may stand before one cluster (docs/decisions.md, "Over a cluster").
+// what was read. It keeps no items: any number of servers may stand before one cluster (docs/cluster.md).
 //
 // Invariants:
 // - Calls of one key apply in the order in which they were made (key-order.ts); a flush stands between all before it and
