@@ -5,10 +5,13 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { EngineLoad, EngineSpec } from './engines/spec.js';
 import { DEFAULT_LOAD, type LoadResult, type LoadSpec } from './load/spec.js';
+import { startCluster } from './peers/clusters.js';
 import { startPeer, type Peer, type PeerSettings } from './peers/peer.js';
 import type { ServerProcess } from './peers/process.js';
 import type { Comparison, Row } from './rounds.js';
+import type { Cluster } from '../test/support/cluster/node.js';
 
 /** How much is measured: `--quick` or the full set. */
 export interface Sizes {
@@ -54,6 +57,7 @@ export interface Running {
 }
 
 const GENERATOR = fileURLToPath(new URL('load/main.js', import.meta.url));
+const BARE_CLIENT = fileURLToPath(new URL('engines/main.js', import.meta.url));
 
 export class Bench {
   readonly sizes: Sizes;
@@ -63,6 +67,7 @@ export class Bench {
   readonly #progress: (line: string) => void;
   #running: Running[] = [];
   #dirs: string[] = [];
+  #clusters: Cluster[] = [];
 
   constructor(sizes: Sizes, workDir: string, progress: (line: string) => void, before?: Peer) {
     this.before = before;
@@ -106,7 +111,22 @@ export class Bench {
       port: process.port,
       serverPid: process.pid,
     };
-    return JSON.parse(await runGenerator(peer.name, spec)) as LoadResult;
+    return JSON.parse(await runLoad(GENERATOR, peer.name, spec)) as LoadResult;
+  }
+
+  /** Three nodes of etcd, or three masters of Redis with a replica each. */
+  async startCluster(engine: Cluster['engine']): Promise<Cluster> {
+    this.#progress(`starting a cluster of ${engine}`);
+    const cluster = await startCluster(engine, this.freshDir());
+    this.#clusters.push(cluster);
+    return cluster;
+  }
+
+  /** Runs a load straight on an engine. Rejects with the client's message when it fails. */
+  async loadEngine(load: EngineLoad): Promise<LoadResult> {
+    const { warmupMs, durationMs } = this.sizes;
+    const spec: EngineSpec = { fills: false, seed: 1, warmupMs, durationMs, ...load };
+    return JSON.parse(await runLoad(BARE_CLIENT, spec.client, spec)) as LoadResult;
   }
 
   /** Stores every key once, or `keyCount` keys `keyStep` apart. */
@@ -131,18 +151,21 @@ export class Bench {
     return result;
   }
 
-  /** Stops every server of the case and removes its directories. */
+  /** Stops every server and cluster of the case and removes its directories. */
   async cleanUp(): Promise<void> {
     const running = this.#running;
     this.#running = [];
     await Promise.all(running.map(async ({ process }) => process.stop('SIGKILL')));
+    const clusters = this.#clusters;
+    this.#clusters = [];
+    await Promise.all(clusters.map((cluster) => cluster.end()));
     for (const dir of this.#dirs) rmSync(dir, { recursive: true, force: true });
     this.#dirs = [];
   }
 }
 
-async function runGenerator(server: string, spec: LoadSpec): Promise<string> {
-  const child = spawn(process.execPath, [GENERATOR, JSON.stringify(spec)], {
+async function runLoad(program: string, on: string, spec: object): Promise<string> {
+  const child = spawn(process.execPath, [program, JSON.stringify(spec)], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let output = '';
@@ -153,6 +176,6 @@ async function runGenerator(server: string, spec: LoadSpec): Promise<string> {
     child.once('error', reject);
     child.once('close', resolve);
   });
-  if (code !== 0) throw new Error(`load on ${server}: ${message.trim()}`);
+  if (code !== 0) throw new Error(`load on ${on}: ${message.trim()}`);
   return output;
 }

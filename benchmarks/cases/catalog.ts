@@ -6,6 +6,7 @@ import { BACKUP } from './backup.js';
 import { GET, GET_PIPELINED, GET_ZIPFIAN } from './get.js';
 import { GET_FROM_DISK } from './get-from-disk.js';
 import { CONNECT, STORM } from './connections.js';
+import { CLUSTERS } from './clusters.js';
 import { COMPACTION } from './compaction.js';
 import { DISK_BYTES } from './disk-bytes.js';
 import { GROWTH } from './growth.js';
@@ -42,4 +43,5 @@ export const CASES: readonly Case[] = [
   CONNECT,
   STORM,
   IDLE,
+  ...CLUSTERS,
 ];

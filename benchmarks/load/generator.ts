@@ -202,8 +202,8 @@ export class LoadGenerator {
   }
 
   async #open(index: number): Promise<Connection> {
-    const { protocol, port, valueBytes, pipeline, mode } = this.#spec;
-    const templates = templatesOf(protocol, valueBytes);
+    const { protocol, port, valueBytes, keyPrefix, pipeline, mode } = this.#spec;
+    const templates = templatesOf(protocol, valueBytes, keyPrefix);
     return new Promise((resolve, reject) => {
       const socket = connect({
         host: '127.0.0.1',

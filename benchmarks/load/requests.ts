@@ -1,15 +1,17 @@
 // Requests made by patching a key's digits into ready-made bytes: the generator must be cheaper than
 // the servers it measures.
-// Invariant: keys are 20 bytes, `key:` and 16 digits, so every request of one kind has one length.
+// Invariant: keys are 20 bytes, four of a prefix (`key:`) and 16 digits, so every request of one kind has one length.
 
 import type { Protocol } from './spec.js';
 
-const KEY_PREFIX = 'key:';
+/** What keys begin with unless a load says otherwise. */
+export const KEY_PREFIX = 'key:';
 const KEY_DIGITS = 16;
 export const KEY_BYTES = KEY_PREFIX.length + KEY_DIGITS;
 
-export function keyName(number: number): string {
-  return KEY_PREFIX + String(number).padStart(KEY_DIGITS, '0');
+/** `prefix`: four bytes. */
+export function keyName(number: number, prefix = KEY_PREFIX): string {
+  return prefix + String(number).padStart(KEY_DIGITS, '0');
 }
 
 /** Ready-made bytes of one kind of request, and where its key's digits lie. */
@@ -20,9 +22,9 @@ export interface Template {
   readonly make?: (key: number) => Buffer;
 }
 
-function template(text: string, value: Buffer = Buffer.alloc(0), end = ''): Template {
+function template(text: string, key: string, value: Buffer = Buffer.alloc(0), end = ''): Template {
   const bytes = Buffer.concat([Buffer.from(text), value, Buffer.from(end)]);
-  return { bytes, digitsAt: text.lastIndexOf(keyName(0)) + KEY_PREFIX.length };
+  return { bytes, digitsAt: text.lastIndexOf(key) + KEY_BYTES - KEY_DIGITS };
 }
 
 /** Letters, so that a value never looks like a line end or a number. */
@@ -46,20 +48,21 @@ export interface Templates {
   readonly write: Template;
 }
 
-function memcachedTemplates(valueBytes: number): Templates {
-  const key = keyName(0);
+function memcachedTemplates(valueBytes: number, prefix: string): Templates {
+  const key = keyName(0, prefix);
   return {
-    read: template(`get ${key}\r\n`),
-    write: template(`set ${key} 0 0 ${valueBytes}\r\n`, valueOf(valueBytes), '\r\n'),
+    read: template(`get ${key}\r\n`, key),
+    write: template(`set ${key} 0 0 ${valueBytes}\r\n`, key, valueOf(valueBytes), '\r\n'),
   };
 }
 
-function redisTemplates(valueBytes: number): Templates {
-  const key = `$${KEY_BYTES}\r\n${keyName(0)}\r\n`;
-  const head = `*3\r\n$3\r\nSET\r\n${key}$${valueBytes}\r\n`;
+function redisTemplates(valueBytes: number, prefix: string): Templates {
+  const key = keyName(0, prefix);
+  const word = `$${KEY_BYTES}\r\n${key}\r\n`;
+  const head = `*3\r\n$3\r\nSET\r\n${word}$${valueBytes}\r\n`;
   return {
-    read: template(`*2\r\n$3\r\nGET\r\n${key}`),
-    write: template(head, valueOf(valueBytes), '\r\n'),
+    read: template(`*2\r\n$3\r\nGET\r\n${word}`, key),
+    write: template(head, key, valueOf(valueBytes), '\r\n'),
   };
 }
 
@@ -75,15 +78,19 @@ function etcdTemplates(valueBytes: number): Templates {
   };
 }
 
-const TEMPLATES: Readonly<Record<Protocol, (valueBytes: number) => Templates>> = {
+const TEMPLATES: Readonly<Record<Protocol, (valueBytes: number, prefix: string) => Templates>> = {
   memcached: memcachedTemplates,
   redis: redisTemplates,
   etcd: etcdTemplates,
 };
 
 /** The requests of a protocol with values of `valueBytes`. */
-export function templatesOf(protocol: Protocol, valueBytes: number): Templates {
-  return TEMPLATES[protocol](valueBytes);
+export function templatesOf(
+  protocol: Protocol,
+  valueBytes: number,
+  prefix = KEY_PREFIX,
+): Templates {
+  return TEMPLATES[protocol](valueBytes, prefix);
 }
 
 function patchDigits(target: Buffer, at: number, number: number): void {

@@ -11,6 +11,8 @@ export interface LoadSpec {
   /** Requests sent at once on a connection; the next ones follow when all replies are there. */
   readonly pipeline: number;
   readonly keyCount: number;
+  /** What keys begin with, four bytes: with a tag in braces all of them are in one slot of a Redis cluster. */
+  readonly keyPrefix: string;
   /** Fill only: each key's number is a multiple of it, so that others stay as they are. */
   readonly keyStep: number;
   readonly valueBytes: number;
@@ -54,6 +56,7 @@ export const DEFAULT_LOAD: Omit<LoadSpec, 'protocol' | 'port'> = {
   connections: 50,
   pipeline: 1,
   keyCount: 100_000,
+  keyPrefix: 'key:',
   keyStep: 1,
   valueBytes: 100,
   distribution: 'uniform',

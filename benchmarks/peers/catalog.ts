@@ -87,6 +87,19 @@ export function cairn(name: string, server: string): Peer {
 }
 
 export const CAIRN = cairn('cairn', CAIRN_SERVER);
+
+/** Cairn before a cluster: `storeUrl` as --store takes it. */
+export function cairnOver(name: string, storeUrl: string): Peer {
+  return {
+    ...CAIRN,
+    name,
+    command: (port) => ({
+      command: process.execPath,
+      args: [CAIRN_SERVER, '-p', `${port}`, '-l', '127.0.0.1', '--store', storeUrl],
+    }),
+  };
+}
+
 /** What the peer of another build is called in the tables. */
 export const CAIRN_BEFORE = 'cairn before';
 

@@ -26,6 +26,11 @@ export interface BatchLimits {
   readonly bytesMax: number;
   /** Batches that are out at a time. */
   readonly lanes: number;
+  /**
+   * While a batch is out, another one goes for no fewer jobs than these (by default 1): callers who wait for their
+   * answers all go with the next one then, and a batch costs more than its jobs.
+   */
+  readonly laneJobsMin?: number;
   readonly queuedJobsMax: number;
   readonly queuedBytesMax: number;
 }
@@ -81,7 +86,7 @@ export class Batcher<J extends Job> implements BatchFigures {
     if (this.#queuedBytes + job.bytes > queuedBytesMax && this.queued > 0) return false;
     this.#keep(job);
     // What else this turn asks for goes along.
-    if (!this.#isDeferred && this.#busy.includes(false)) {
+    if (!this.#isDeferred && this.#mayOpenLane()) {
       this.#isDeferred = true;
       this.#clock.defer(() => {
         this.#isDeferred = false;
@@ -108,9 +113,15 @@ export class Batcher<J extends Job> implements BatchFigures {
     for (let lane = 0; lane < this.#busy.length && this.queued > 0; lane += 1) {
       if (this.#busy[lane] === true) continue;
       this.#expireLate();
+      if (!this.#mayOpenLane()) return;
       const jobs = this.#take(jobsMax, bytesMax);
       if (jobs.length > 0) this.#sendBatch(jobs, lane);
     }
+  }
+
+  #mayOpenLane(): boolean {
+    if (!this.#busy.includes(true)) return true;
+    return this.queued >= (this.#limits.laneJobsMin ?? 1) && this.#busy.includes(false);
   }
 
   #sendBatch(jobs: J[], lane: number): void {

@@ -15,7 +15,7 @@ import { Link, type LinkCluster } from './link.js';
 import type { Operation } from './operation.js';
 import { requireDurable } from './safety.js';
 import { SCRIPTS } from './scripts.js';
-import { barrierKey, slotOf, SLOT_COUNT } from './slots.js';
+import { ownKey, slotOf, SLOT_COUNT } from './slots.js';
 import { askTopology, type View } from './view.js';
 
 const REFRESH_MS = 5000;
@@ -36,7 +36,7 @@ export class Cluster implements LinkCluster {
   /** Where a slot's operations are queued, and where they are to be. */
   readonly #owners: (Link | undefined)[] = Array.from({ length: SLOT_COUNT });
   readonly #wanted: (Link | undefined)[] = Array.from({ length: SLOT_COUNT });
-  readonly #barrierKeys = new Map<Link, string>();
+  readonly #barrierKeys = new Map<Link, Buffer>();
   readonly #seeds: readonly string[];
   #view: View;
   #turn = 0;
@@ -75,7 +75,7 @@ export class Cluster implements LinkCluster {
     return (this.#wanted[slot] ?? this.links[0]!).host;
   }
 
-  barrierKeyAt(host: string): string {
+  barrierKeyAt(host: string): Buffer {
     return this.barrierKey(this.#linkTo(host));
   }
 
@@ -149,13 +149,12 @@ export class Cluster implements LinkCluster {
     this.#adoptFrom(link);
   }
 
-  barrierKey(link: Link): string {
-    const isOwn = (slot: number): boolean => this.#wanted[slot] === link;
+  barrierKey(link: Link): Buffer {
     const known = this.#barrierKeys.get(link);
-    if (known !== undefined && isOwn(slotOf(Buffer.from(known)))) return known;
-    const found = barrierKey(isOwn) ?? 'm:{}';
-    this.#barrierKeys.set(link, found);
-    return found;
+    if (known !== undefined && this.#wanted[slotOf(known)] === link) return known;
+    const key = ownKey(Math.max(0, this.#wanted.indexOf(link)));
+    this.#barrierKeys.set(link, key);
+    return key;
   }
 
   #linkTo(host: string): Link {

@@ -6,8 +6,9 @@ import type { Redis } from 'ioredis';
 
 import { acknowledgedBy, barrierOf, waitCommand, type Guarantee } from './guarantee.js';
 import type { Operation } from './operation.js';
-import { BARRIER } from './scripts.js';
 import { meaningOf, type ReplyError } from './reply-errors.js';
+import { BARRIER } from './scripts.js';
+import { ownKey } from './slots.js';
 
 export type Verdict =
   | { readonly kind: 'answer'; readonly reply: unknown }
@@ -24,6 +25,9 @@ export interface Exchanged {
   readonly acknowledged: number | undefined;
 }
 
+/** What ioredis says of a command that it did not even write. */
+const NOT_SENT = "Stream isn't writeable";
+
 type Reply = readonly [error: Error | null, reply: unknown];
 
 /** Never rejects. A batch of nothing only asks whether a write reaches enough replicas. */
@@ -32,7 +36,7 @@ export async function exchange(
   host: string,
   batch: readonly Operation[],
   guarantee: Guarantee,
-  barrierKey: string,
+  barrierKey: Buffer,
 ): Promise<Exchanged> {
   const pipeline = redis.pipeline();
   const barrier = barrierOf(guarantee, batch);
@@ -40,7 +44,13 @@ export async function exchange(
     if (isAsking) pipeline.callBuffer('ASKING');
     pipeline.callBuffer(command.name, ...command.args);
   }
-  if (barrier.isOwn) pipeline.callBuffer(...barrierCommand(batch, barrierKey));
+  if (barrier.isOwn) {
+    const last = batch.at(-1);
+    // Whoever is only given a slot takes nothing for others yet.
+    const key = last?.isAsking === true ? ownKey(last.target.slot) : barrierKey;
+    if (last?.isAsking === true) pipeline.callBuffer('ASKING');
+    pipeline.callBuffer('EVAL', BARRIER, '1', key);
+  }
   if (barrier.isAsked) pipeline.callBuffer(...waitCommand(guarantee));
   const replies = ((await pipeline.exec()) ?? []) as Reply[];
   let at = 0;
@@ -65,15 +75,13 @@ export async function exchange(
   return { verdicts, isCovered, acknowledged };
 }
 
-/** After a failure a real write, which a full disk would refuse. */
-function barrierCommand(batch: readonly Operation[], key: string): [string, ...string[]] {
-  return batch.length === 0 ? ['SET', key, '1'] : ['EVAL', BARRIER, '1', key];
-}
-
 function verdictOf(reply: Reply | undefined, host: string): Verdict {
   if (reply === undefined) return { kind: 'lost' };
   const [error, answer] = reply;
   if (error === null) return { kind: 'answer', reply: answer };
+  if (error.message.startsWith(NOT_SENT)) {
+    return { kind: 'error', meaning: { kind: 'later', loadsScripts: false }, message: NOT_SENT };
+  }
   if (error.name !== 'ReplyError') return { kind: 'lost' };
   return { kind: 'error', meaning: meaningOf(error.message, host), message: error.message };
 }

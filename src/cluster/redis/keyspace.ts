@@ -42,14 +42,25 @@ export class Keyspace {
   /** FLUSHALL in the queue of each master. */
   async flush(deadlineMs: number): Promise<S.Outcome> {
     const command: Command = { name: 'FLUSHALL', args: ['ASYNC'], effect: 'writes' };
-    await Promise.all([...this.#deletions].map((deletion) => deletion.done));
+    if (this.#deletions.size > 0) {
+      const before = [...this.#deletions].map((deletion) => deletion.done);
+      return this.#behind(Buffer.from(KEY_PREFIX), async () => {
+        await Promise.all(before);
+        return outcomeOf(await this.#onEachLink(command, deadlineMs));
+      });
+    }
     return outcomeOf(await this.#onEachLink(command, deadlineMs));
   }
 
   /** UNLINK of each key that SCAN finds. Of an empty prefix too. */
   deletePrefix(prefix: Buffer, deadlineMs: number): Promise<S.Outcome> {
     const start = Buffer.concat([Buffer.from(KEY_PREFIX), prefix]);
-    const done = this.#delete(start, deadlineMs);
+    return this.#behind(start, () => this.#delete(start, deadlineMs));
+  }
+
+  /** Calls on keys that begin so wait until it is done. */
+  #behind(start: Buffer, act: () => Promise<S.Outcome>): Promise<S.Outcome> {
+    const done = act();
     const deletion: Deletion = { start, done };
     this.#deletions.add(deletion);
     void done.then(() => this.#deletions.delete(deletion));
@@ -105,9 +116,8 @@ export class Keyspace {
   ): Promise<Refusal | undefined> {
     const refusals = await Promise.all(
       this.#cluster.masters.map((host) => {
-        const name = this.#cluster.barrierKeyAt(host);
-        const key = Buffer.from(name);
-        const barrier: Command = { name: 'SET', args: [name, '1'], effect: 'writes' };
+        const key = this.#cluster.barrierKeyAt(host);
+        const barrier: Command = { name: 'SET', args: [key, '1'], effect: 'writes' };
         const target = { key, slot: slotOf(key), deadlineMs };
         return new Promise<Refusal | undefined>((resolve) => {
           const settle = (): void => resolve(undefined);

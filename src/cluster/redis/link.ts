@@ -44,7 +44,7 @@ export interface LinkCluster {
   /** Nothing is queued, nothing is out. */
   onDrained(link: Link): void;
   /** A key for the barrier in a slot of this link. */
-  barrierKey(link: Link): string;
+  barrierKey(link: Link): Buffer;
 }
 
 export class Link {
@@ -131,6 +131,12 @@ export class Link {
     this.#redis = undefined;
     this.#cause = error;
     if (!this.#isClosed) this.#trouble();
+  }
+
+  #drop(error: unknown): void {
+    const redis = this.#redis;
+    this.#lost(error);
+    if (redis !== undefined) cut(redis);
   }
 
   /** From now on it is tried again and again, whether anybody asks for something or not. */
@@ -237,7 +243,7 @@ export class Link {
       }
     }
     // A new connection loads them.
-    if (forgotScripts) this.#redis?.disconnect();
+    if (forgotScripts) this.#drop(new Error('The node has forgotten the scripts'));
     return again;
   }
 

@@ -94,6 +94,8 @@ async function checkNodes(
 async function serverNumber(cluster: Cluster, side: SideConnections, view: View): Promise<number> {
   const host = view.shards[0]!.master;
   const key = cluster.barrierKey(cluster.linkOf(host)!);
-  const drawn = await side.ask(host, (redis) => redis.incr(`${key}:servers`));
+  const drawn = await side.ask(host, (redis) =>
+    redis.incr(Buffer.concat([key, Buffer.from(':servers')])),
+  );
   return drawn % SERVER_NUMBERS;
 }

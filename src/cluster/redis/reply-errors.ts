@@ -22,9 +22,7 @@ export function meaningOf(message: string, asker: string): ReplyError {
   const place = PLACE.exec(message);
   if (place !== null) {
     const [, what, slot, named = ''] = place;
-    const host = named.startsWith(':')
-      ? `${asker.slice(0, asker.lastIndexOf(':'))}${named}`
-      : named;
+    const host = /^:\d+$/.test(named) ? `${asker.slice(0, asker.lastIndexOf(':'))}${named}` : named;
     return what === 'ASK' ? { kind: 'asked', host } : { kind: 'moved', slot: Number(slot), host };
   }
   if (NOT_NOW.test(message)) return { kind: 'later', loadsScripts: false };

@@ -269,9 +269,9 @@ return (wins and 'W' or 'H') .. bytes
 
 /**
  * A write that replicas get and that changes nothing there: it makes WAIT ask them, and costs no disk a sync. It is sent as a
- * text, so that no node can have forgotten it.
+ * text, so that no node can have forgotten it, and a full memory does not refuse it.
  */
-export const BARRIER = `
+export const BARRIER = `#!lua flags=allow-oom
 redis.set_repl(redis.REPL_NONE)
 redis.call('SET', KEYS[1], '')
 redis.set_repl(redis.REPL_REPLICA)

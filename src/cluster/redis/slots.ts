@@ -29,12 +29,23 @@ export function slotOf(key: Buffer): number {
   return crc % SLOT_COUNT;
 }
 
-/** A key `m:{…}` in a slot that `isOwn` accepts; undefined when it accepts none. */
-export function barrierKey(isOwn: (slot: number) => boolean): string | undefined {
-  // The first ones fit where a shard has many slots; this many reach every slot.
-  for (let tag = 0; tag < SLOT_COUNT * 20; tag += 1) {
-    const key = `m:{${tag}}`;
-    if (isOwn(slotOf(Buffer.from(key)))) return key;
+let tags: Uint16Array | undefined;
+
+/** A key `m:{..}` in that slot: the store's own, which are no items. */
+export function ownKey(slot: number): Buffer {
+  tags ??= slotTags();
+  const key = Buffer.from('m:{..}');
+  key.writeUInt16BE(tags[slot]!, 3);
+  return key;
+}
+
+/** Two bytes for each slot, none of them a brace: a CRC of two bytes takes every value once, so each slot has four. */
+function slotTags(): Uint16Array {
+  const made = new Uint16Array(SLOT_COUNT);
+  const bytes = Buffer.alloc(2);
+  for (let tag = 0; tag < 2 ** 16; tag += 1) {
+    bytes.writeUInt16BE(tag);
+    if (!bytes.includes(OPEN_BRACE) && !bytes.includes(CLOSE_BRACE)) made[slotOf(bytes)] = tag;
   }
-  return undefined;
+  return made;
 }

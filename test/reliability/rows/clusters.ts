@@ -4,6 +4,7 @@ import type { FaultRow } from '../row.js';
 import { deadShard } from './dead-shard.js';
 import { etcdKills, etcdPartitions } from './etcd.js';
 import { redisControl, redisKills, redisPartitions } from './redis.js';
+import { replicaSync } from './replica-sync.js';
 import { etcdTwoServers, redisTwoServers } from './two-servers.js';
 
 export const CLUSTER_ROWS: readonly FaultRow[] = [
@@ -15,4 +16,5 @@ export const CLUSTER_ROWS: readonly FaultRow[] = [
   redisPartitions,
   redisControl,
   deadShard,
+  replicaSync,
 ];

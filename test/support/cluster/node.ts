@@ -65,6 +65,11 @@ export class ClusterNode {
     return `${this.place.host}:${this.port}`;
   }
 
+  /** Of the running process; 0 before the first start. */
+  get pid(): number {
+    return this.#child?.pid ?? 0;
+  }
+
   get isRunning(): boolean {
     return this.#child !== undefined && running.has(this.#child);
   }

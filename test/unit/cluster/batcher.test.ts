@@ -77,6 +77,23 @@ describe('Batcher', () => {
     expect(sent).to.deep.equal(['0:a', '1:b', '0:c']);
   });
 
+  it('add() opens another lane only for as many jobs as are wanted for that', async () => {
+    const { sent, add, turn, end } = setUp({ lanes: 2, laneJobsMin: 3 });
+    add('a');
+    await turn();
+    add('bc');
+    await turn();
+    expect(sent).to.deep.equal(['0:a']);
+    add('d');
+    await turn();
+    expect(sent).to.deep.equal(['0:a', '1:bcd']);
+    add('e');
+    await end();
+    expect(sent).to.deep.equal(['0:a', '1:bcd']);
+    await end();
+    expect(sent).to.deep.equal(['0:a', '1:bcd', '0:e']);
+  });
+
   it('add() cuts batches by bytes, and sends what is larger alone', async () => {
     const { sent, turn, end, batcher } = setUp();
     for (const [name, bytes] of [

@@ -1,0 +1,154 @@
+// Cairn over a cluster beside what the engine gives to a bare client in the same rounds on the same nodes, and what Cairn's
+// own process costs a request beside the local store (README.md, "Over a cluster").
+
+import type { Bench, Case, CaseResult, Running } from '../bench.js';
+import type { EngineSpec } from '../engines/spec.js';
+import { CAIRN, cairnOver } from '../peers/catalog.js';
+import { clusterMissing } from '../peers/clusters.js';
+import {
+  alternate,
+  compare,
+  rowsOf,
+  sampleOf,
+  type ComparisonSpec,
+  type Contender,
+} from '../rounds.js';
+import type { Cluster } from '../../test/support/cluster/node.js';
+
+const KEYS = 20_000;
+const KEYS_QUICK = 2000;
+const VALUE_BYTES = 100;
+
+interface BareClient extends Pick<EngineSpec, 'client' | 'waitsFor'> {
+  readonly name: string;
+  /** Of the rate that Cairn is to reach. */
+  readonly atLeast: number;
+}
+
+interface ClusterCase {
+  readonly engine: Cluster['engine'];
+  readonly isRead: boolean;
+  readonly connections: number;
+  readonly clients: readonly BareClient[];
+}
+
+interface Measured {
+  readonly bench: Bench;
+  readonly spec: ClusterCase;
+  readonly keyCount: number;
+}
+
+/** Cairn, over the cluster or not, filled and warm. */
+async function contenderOf({ bench, spec, keyCount }: Measured, running: Running) {
+  const { connections, isRead } = spec;
+  const load = { connections, readRatio: isRead ? 1 : 0, keyCount, valueBytes: VALUE_BYTES };
+  if (isRead) await bench.fill(running, keyCount, VALUE_BYTES);
+  await bench.load(running, { ...load, warmupMs: 0, durationMs: bench.sizes.heatUpMs });
+  return {
+    server: running.peer.name,
+    measure: async (round) => sampleOf(await bench.load(running, { ...load, seed: round + 1 })),
+  } satisfies Contender;
+}
+
+async function bareContender(
+  { bench, spec, keyCount }: Measured,
+  { name, client, waitsFor }: BareClient,
+  { nodes }: Cluster,
+): Promise<Contender> {
+  const load = {
+    client,
+    node: nodes[0]!.address,
+    ...(waitsFor === undefined ? {} : { waitsFor }),
+    callers: spec.connections,
+    keyCount,
+    valueBytes: VALUE_BYTES,
+    isRead: spec.isRead,
+  };
+  if (spec.isRead) await bench.loadEngine({ ...load, isRead: false, fills: true });
+  // Its process is a new one each time, which has to be warm too.
+  const warmupMs = bench.sizes.warmupMs + bench.sizes.heatUpMs / 2;
+  return {
+    server: name,
+    measure: async (round) =>
+      sampleOf(await bench.loadEngine({ ...load, warmupMs, seed: round + 1 })),
+  };
+}
+
+async function runCase(test: string, bench: Bench, spec: ClusterCase): Promise<CaseResult> {
+  const { engine, clients, connections } = spec;
+  const note = clusterMissing(engine);
+  if (note !== undefined) {
+    return { rows: [{ test, server: engine, sample: {}, note }], comparisons: [] };
+  }
+  const measured = { bench, spec, keyCount: bench.sizes.isQuick ? KEYS_QUICK : KEYS };
+  const cluster = await bench.startCluster(engine);
+  const name = `cairn over ${engine}`;
+  const contenders: Contender[] = [
+    await contenderOf(measured, await bench.start(cairnOver(name, cluster.storeUrl))),
+  ];
+  for (const client of clients) contenders.push(await bareContender(measured, client, cluster));
+  const comparisons: ComparisonSpec[] = clients.map((client) => ({
+    metric: 'rps',
+    server: name,
+    against: client.name,
+    atLeast: client.atLeast,
+  }));
+  if (connections === 50) {
+    contenders.push(await contenderOf(measured, await bench.start(CAIRN)));
+    comparisons.push({ metric: 'cpuUs', server: name, against: CAIRN.name, atMost: 2.5 });
+  }
+  const rounds = await alternate(contenders, bench.sizes.rounds, (line) => bench.progress(line));
+  return {
+    rows: rowsOf(test, contenders, rounds),
+    comparisons: comparisons.map((comparison) => compare(test, comparison, rounds)),
+  };
+}
+
+function clusterCase(spec: ClusterCase): Case {
+  const { engine, isRead, connections } = spec;
+  const name = `CLUSTER ${engine} ${isRead ? 'GET' : 'SET'} ${connections}`;
+  const title = `${isRead ? 'GET' : 'SET'} over ${engine}, ${connections} connections`;
+  return { name, title, run: (bench) => runCase(name, bench, spec) };
+}
+
+const ETCD_BATCHES = { name: 'bare batches', client: 'etcd batches' } as const;
+const ETCD_SINGLES = { name: 'bare single calls', client: 'etcd singles' } as const;
+const REDIS_PIPELINES = { name: 'bare pipelines', client: 'redis pipelines' } as const;
+const REDIS_WAIT = { ...REDIS_PIPELINES, name: 'bare pipelines, WAIT 1', waitsFor: 1 } as const;
+
+export const CLUSTERS: readonly Case[] = [
+  ...[50, 200].map((connections) =>
+    clusterCase({
+      engine: 'etcd',
+      isRead: false,
+      connections,
+      clients: [
+        { ...ETCD_BATCHES, atLeast: 0.8 },
+        { ...ETCD_SINGLES, atLeast: 3 },
+      ],
+    }),
+  ),
+  clusterCase({
+    engine: 'etcd',
+    isRead: true,
+    connections: 50,
+    clients: [
+      { ...ETCD_BATCHES, atLeast: 0 },
+      { ...ETCD_SINGLES, atLeast: 5 },
+    ],
+  }),
+  ...[50, 200].map((connections) =>
+    clusterCase({
+      engine: 'redis',
+      isRead: false,
+      connections,
+      clients: [{ ...REDIS_WAIT, atLeast: 0.8 }],
+    }),
+  ),
+  clusterCase({
+    engine: 'redis',
+    isRead: true,
+    connections: 50,
+    clients: [{ ...REDIS_PIPELINES, atLeast: 0.7 }],
+  }),
+];

@@ -1,0 +1,176 @@
+// The store over a Redis of one node: what the scripts do at the edges, and what its node may not be.
+
+import { expect } from 'chai';
+import fc from 'fast-check';
+
+import {
+  addDelta,
+  composeDecimal,
+  parseDecimal,
+} from '../../../../src/store/operations/decimal.js';
+import { MIB } from '../../../../src/limits.js';
+import { requireProgram } from '../../../support/programs.js';
+import { RedisCluster } from '../../../support/redis-cluster.js';
+import { RedisSubject } from '../../../support/redis-subject.js';
+import { seeded } from '../../../support/seed.js';
+import { failure } from '../../../support/failure.js';
+
+describe('RedisStore, one node @long', () => {
+  let cluster: RedisCluster;
+  let s: RedisSubject;
+
+  before(async function () {
+    const program = requireProgram(this, 'redis-server', 'redis-server');
+    cluster = await RedisCluster.start({ program, masters: 1 });
+    s = await RedisSubject.open(cluster, { replicas: 0 });
+  });
+  after(async () => {
+    await s?.fixture.close();
+    await cluster?.close();
+  });
+
+  const command = (name: string, ...args: string[]): Promise<unknown> =>
+    cluster.nodes[0]!.command(name, ...args);
+
+  it('counts as memcached does, whatever the numbers', async () => {
+    const edge = fc.constantFrom(0n, 9n, 10n, 2n ** 53n, 2n ** 63n, 2n ** 64n - 1n);
+    const number = fc.oneof(edge, fc.bigInt(0n, 2n ** 64n - 1n));
+    const text = fc.oneof(
+      number.map(String),
+      fc
+        .tuple(fc.constantFrom('', ' ', '+', '000'), number, fc.constantFrom('', ' ', '\0x', 'x'))
+        .map(([before, value, behind]) => `${before}${value}${behind}`),
+      fc.string({ maxLength: 70 }),
+    );
+    const direction = fc.constantFrom('incr' as const, 'decr' as const);
+    await fc.assert(
+      fc.asyncProperty(text, number, direction, async (value, delta, way) => {
+        const bytes = Buffer.from(value, 'latin1');
+        await s.set('n', value);
+        const old = parseDecimal(bytes);
+        const done = await s.change(way, 'n', delta);
+        if (old === undefined) {
+          expect(done.status).to.equal('not-a-number');
+          return;
+        }
+        const wanted = addDelta(old, delta, way);
+        expect(done).to.include({ status: 'stored', number: wanted });
+        const stored = composeDecimal(wanted, bytes.length).toString('latin1');
+        expect(await s.value('n')).to.equal(stored);
+      }),
+      seeded('RedisStore arithmetic', 300),
+    );
+  });
+
+  it('a token behind one that a client chose is another one, and larger where Lua can count', async () => {
+    for (const chosenCas of [1n, 2n ** 53n - 1n, 2n ** 53n, 2n ** 64n - 1n]) {
+      await s.set('k', '1', { chosenCas });
+      const seen = [chosenCas];
+      for (let at = 0; at < 3; at += 1) seen.push((await s.change('incr', 'k', 1n)).cas);
+      seen.push((await s.put('append', 'k', '0')).cas);
+      seen.push((await s.set('k', '7')).cas);
+      expect(new Set(seen).size, String(chosenCas)).to.equal(seen.length);
+      expect((await s.get('k'))?.cas).to.equal(seen.at(-1));
+    }
+  });
+
+  it('what is no item of its layout is damaged, and a set replaces it', async () => {
+    for (const foreign of [
+      ['SET', 'k:odd', 'x'],
+      ['SET', 'k:odd', `\u0002${'x'.repeat(40)}`],
+      ['RPUSH', 'k:odd', 'x'],
+    ]) {
+      await command('DEL', 'k:odd');
+      await command(...(foreign as [string, ...string[]]));
+      expect((await s.lookup('odd')).kind, foreign[0]).to.equal('damaged');
+      expect((await s.change('incr', 'odd', 1n)).status).to.equal('damaged');
+      expect((await s.put('add', 'odd', 'x')).status).to.equal('damaged');
+      expect((await s.touch('odd', 0)).status).to.equal('damaged');
+      expect((await s.delete('odd')).status).to.equal('damaged');
+      expect((await s.set('odd', 'new')).status).to.equal('stored');
+      expect(await s.value('odd')).to.equal('new');
+    }
+  });
+
+  it('an item ends in Redis too, and its end goes with touch, gat and set', async () => {
+    const ttl = async (): Promise<number> => Number(await command('PTTL', 'k:t'));
+    const soon = s.store.nowMs() + 60_000;
+    await s.set('t', '1', { expiresAt: soon });
+    expect(await ttl()).to.be.within(1, 60_000);
+    await s.change('incr', 't', 1n);
+    await s.put('append', 't', '0');
+    await s.put('prepend', 't', '1');
+    expect(await ttl()).to.be.within(1, 60_000);
+    await s.touch('t', soon + 60_000);
+    expect(await ttl()).to.be.within(60_001, 120_000);
+    await s.get('t', { expiresAt: 0 });
+    expect(await ttl()).to.equal(-1);
+    await s.change('incr', 't', 1n, { expiresAt: soon });
+    expect(await ttl()).to.be.within(1, 60_000);
+    await s.set('t', '1');
+    expect(await ttl()).to.equal(-1);
+  });
+
+  it('takes values of 1 MiB and no longer ones, joined ones included', async () => {
+    const value = 'v'.repeat(MIB - 1);
+    expect(await s.set('big', value)).to.include({ status: 'stored', valueBytes: MIB - 1 });
+    expect(await s.put('append', 'big', 'w')).to.include({ status: 'stored', valueBytes: MIB });
+    for (const mode of ['append', 'prepend'] as const) {
+      expect((await s.put(mode, 'big', 'x')).status).to.equal('too-large');
+    }
+    expect((await s.value('big')) === `${value}w`).to.equal(true);
+    expect((await s.set('big', 'v'.repeat(MIB + 1))).status).to.equal('too-large');
+    await s.delete('big');
+  });
+
+  it('calls on a key apply in the order in which they were made', async () => {
+    const calls: Promise<unknown>[] = [s.set('order', '')];
+    for (let at = 0; at < 200; at += 1) calls.push(s.put('append', 'order', `${at},`));
+    calls.push(s.store.deletePrefix(Buffer.from('ord')) as Promise<unknown>);
+    const gone = s.value('order');
+    calls.push(s.set('order', 'new'), s.put('append', 'order', 'er'));
+    const before = await Promise.all(calls);
+    expect(before.length).to.equal(204);
+    expect(await gone).to.equal(undefined);
+    expect(await s.value('order')).to.equal('newer');
+    const flushed = s.flush(0);
+    const again = s.set('order', 'last');
+    expect([(await flushed).status, (await again).status]).to.deep.equal(['ok', 'stored']);
+    expect(await s.value('order')).to.equal('last');
+  });
+
+  it('loads its scripts again when the node has forgotten them', async () => {
+    await s.set('n', '1');
+    await command('SCRIPT', 'FLUSH');
+    expect(await s.change('incr', 'n', 1n)).to.include({ status: 'stored', number: 2n });
+  });
+
+  it('a full memory is an answer, and what is there can be read and deleted', async () => {
+    await s.set('k', 'x');
+    await command('CONFIG', 'SET', 'maxmemory', '1');
+    try {
+      expect((await s.set('k', 'y')).status).to.equal('no-memory');
+      expect((await s.put('add', 'other', 'y')).status).to.equal('no-memory');
+      expect(await s.value('k')).to.equal('x');
+      expect((await s.delete('k')).status).to.equal('deleted');
+    } finally {
+      await command('CONFIG', 'SET', 'maxmemory', '0');
+    }
+    expect((await s.set('k', 'y')).status).to.equal('stored');
+  });
+
+  it('opening refuses a node that may lose what it acknowledges, by name, and more replicas than there are', async () => {
+    const { host } = cluster.nodes[0]!;
+    await command('CONFIG', 'SET', 'appendfsync', 'everysec');
+    try {
+      const refused = await failure(RedisSubject.open(cluster, { replicas: 0 }));
+      expect(refused).to.include(host).and.to.include('appendfsync everysec');
+      const other = await RedisSubject.open(cluster, { replicas: 0, durability: 'memory' });
+      await other.fixture.close();
+    } finally {
+      await command('CONFIG', 'SET', 'appendfsync', 'always');
+    }
+    const few = await failure(RedisSubject.open(cluster, { replicas: 1 }));
+    expect(few).to.include('0 replicas').and.to.include('replicas=1');
+  });
+});

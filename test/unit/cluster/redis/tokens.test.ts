@@ -1,0 +1,40 @@
+import { expect } from 'chai';
+
+import { SERVER_NUMBERS, Tokens } from '../../../../src/cluster/redis/tokens.js';
+
+describe('Tokens', () => {
+  it('next() grows within a millisecond and when the clock goes back', () => {
+    const tokens = new Tokens(3);
+    let last = 0;
+    for (const wallMs of [1000, 1000, 1000.5, 900, 0, 1001]) {
+      const token = tokens.next(wallMs);
+      expect(token).to.be.greaterThan(last);
+      last = token;
+    }
+  });
+
+  it('next() is about the time in µs', () => {
+    const wallMs = 1_790_000_000_000;
+    expect(new Tokens(5).next(wallMs)).to.be.within(wallMs * 1000, wallMs * 1000 + SERVER_NUMBERS);
+  });
+
+  it('servers with other numbers never give the same token', () => {
+    const seen = new Set<number>();
+    for (let number = 0; number < SERVER_NUMBERS; number += 1) {
+      const tokens = new Tokens(number);
+      for (let at = 0; at < 100; at += 1) seen.add(tokens.next(1_790_000_000_000 + at / 100));
+    }
+    expect(seen.size).to.equal(SERVER_NUMBERS * 100);
+  });
+
+  it('observe() puts those that come above it, but for tokens that a client chose', () => {
+    const tokens = new Tokens(3);
+    const ahead = BigInt(tokens.next(1000)) + 1_000_005n;
+    tokens.observe(ahead);
+    const next = tokens.next(1000);
+    expect(BigInt(next) > ahead).to.equal(true);
+    expect(next % SERVER_NUMBERS).to.equal(3);
+    tokens.observe(2n ** 64n - 1n);
+    expect(tokens.next(1000)).to.equal(next + SERVER_NUMBERS);
+  });
+});
