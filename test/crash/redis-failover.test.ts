@@ -1,5 +1,5 @@
 // Faults of a Redis cluster under load: what was acknowledged is there afterwards, answers come in time, and writes go on
-// by themselves (docs/cluster.md, "Redis").
+// by themselves (docs/decisions.md).
 
 import { expect } from 'chai';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -55,6 +55,25 @@ class Load {
   }
 }
 
+/** All that was acknowledged is there. */
+async function verify(subject: RedisSubject, load: Load): Promise<void> {
+  await load.end();
+  console.log(
+    `      ${JSON.stringify([...load.counts])}, slowest ${Math.round(load.slowestMs)} ms`,
+  );
+  expect(load.slowestMs).to.be.below(ANSWER_MS_MAX);
+  expect(load.acknowledged.length).to.be.greaterThan(0);
+  for (let at = 0; at < load.acknowledged.length; at += 500) {
+    const keys = load.acknowledged.slice(at, at + 500);
+    const values = await Promise.all(keys.map((key) => subject.value(key)));
+    expect(values).to.deep.equal(keys);
+  }
+}
+
+/** Slots of the first and of the last of three masters. */
+const first = (slot: number): boolean => slot <= 5460;
+const last = (slot: number): boolean => slot > 10_922;
+
 describe('A Redis cluster with faults @long', function () {
   this.timeout(120_000);
   let cluster: RedisCluster | undefined;
@@ -78,22 +97,6 @@ describe('A Redis cluster with faults @long', function () {
     await load.nextStored(() => true);
     return [cluster, s, load];
   };
-  /** All that was acknowledged is there. */
-  const verify = async (subject: RedisSubject, load: Load): Promise<void> => {
-    await load.end();
-    console.log(
-      `      ${JSON.stringify([...load.counts])}, slowest ${Math.round(load.slowestMs)} ms`,
-    );
-    expect(load.slowestMs).to.be.below(ANSWER_MS_MAX);
-    expect(load.acknowledged.length).to.be.greaterThan(0);
-    for (let at = 0; at < load.acknowledged.length; at += 500) {
-      const keys = load.acknowledged.slice(at, at + 500);
-      const values = await Promise.all(keys.map((key) => subject.value(key)));
-      expect(values).to.deep.equal(keys);
-    }
-  };
-  const first = (slot: number): boolean => slot <= 5460;
-  const last = (slot: number): boolean => slot > 10_922;
 
   it('a master is killed: its shard goes on with a replica, the others never stop', async function () {
     const [nodes, subject, load] = await start(this, 2);
@@ -135,10 +138,10 @@ describe('A Redis cluster with faults @long', function () {
     const from = await nodes.masterOf(slot);
     const to = nodes.masters.find((node) => node !== from)!;
     await subject.set(key, '0');
-    let isOver = false;
+    const counter = { isOver: false };
     let sum = 0;
     const counting = (async (): Promise<void> => {
-      while (!isOver) {
+      while (!counter.isOver) {
         const calls = Array.from({ length: 10 }, () => subject.change('incr', key, 1n));
         for (const { status, number } of await Promise.all(calls)) {
           expect(status).to.equal('stored');
@@ -149,7 +152,7 @@ describe('A Redis cluster with faults @long', function () {
     })();
     for (const moved of [slot, slot + 1, slot - 1]) await nodes.moveSlot(moved, from, to, 5);
     for (const moved of [slot - 1, slot]) await nodes.moveSlot(moved, to, from);
-    isOver = true;
+    counter.isOver = true;
     await counting;
     expect([...load.counts.keys()]).to.deep.equal(['stored']);
     await verify(subject, load);

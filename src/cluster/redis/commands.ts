@@ -24,7 +24,7 @@ export function redisKey(key: Buffer, start = 0, end = key.length): Buffer {
   return bytes;
 }
 
-export interface NewItem {
+interface NewItem {
   readonly flags: number;
   readonly expiresAt: number;
   readonly token: number | bigint;

@@ -23,7 +23,7 @@ interface Name {
   readonly hash: number;
 }
 
-export class Listing {
+export class SlotListing {
   readonly #cluster: Cluster;
   readonly #side: SideConnections;
 
