@@ -1,5 +1,5 @@
 // The store over a Redis cluster: each call is one operation on the shard that has the key, and its promise settles when
-// that is as durable as was asked for (docs/cluster.md, "Redis").
+// that is as durable as was asked for (docs/decisions.md).
 //
 // Invariants:
 // - Calls on one key apply in the order in which they were made; `after` is always 0.
@@ -17,8 +17,8 @@ import type { Cluster } from './cluster.js';
 import * as commands from './commands.js';
 import { ItemCount } from './item-count.js';
 import { Keyspace } from './keyspace.js';
-import { Operation, type Command, type Refusal, type Target } from './operation.js';
-import { Listing } from './listing.js';
+import { Operation, type Command, type NoAnswer, type Target } from './operation.js';
+import { SlotListing } from './slot-listing.js';
 import { Looks } from './looks.js';
 import type { SideConnections } from './side-connections.js';
 import { slotOf } from './slots.js';
@@ -28,7 +28,7 @@ import type { Tokens } from './tokens.js';
 /** Of a request until it is sent. */
 const OPERATION_MS_MAX = 1900;
 
-export interface RedisStoreParts {
+interface RedisStoreParts {
   readonly cluster: Cluster;
   readonly side: SideConnections;
   readonly tokens: Tokens;
@@ -45,7 +45,7 @@ export class RedisStore implements S.Store {
   readonly #tokens: Tokens;
   readonly #side: SideConnections;
   readonly #time: WallTime;
-  readonly #listing: Listing;
+  readonly #listing: SlotListing;
   readonly #count: ItemCount;
   readonly #keyspace: Keyspace;
   readonly #looks = new Looks();
@@ -58,7 +58,7 @@ export class RedisStore implements S.Store {
     this.#tokens = tokens;
     this.#time = new WallTime(env.clock);
     this.#keyspace = new Keyspace(cluster, side);
-    this.#listing = new Listing(cluster, side);
+    this.#listing = new SlotListing(cluster, side);
     this.#count = new ItemCount(cluster, side, env.clock);
     this.#valueBytesMax = Math.min(valueBytesMax, INLINE_VALUE_BYTES_MAX);
     void this.#count.refresh();
@@ -97,7 +97,7 @@ export class RedisStore implements S.Store {
       target,
       command,
       (reply) =>
-        command.effect === 'writes'
+        command.name === 'SET'
           ? { status: 'stored', after: 0, cas, valueBytes }
           : this.#seen(answers.putOutcome(reply, valueBytes)),
       (why) => ({ status: why, after: 0, cas: 0n, valueBytes }),
@@ -180,7 +180,7 @@ export class RedisStore implements S.Store {
 
   #get(target: Target, resolve: (lookup: S.Lookup) => void, isLook = false): void {
     const found = (reply: unknown): void => resolve(answers.lookupOf(reply, this.nowMs()));
-    const refuse = (why: Refusal): void => resolve(answers.refusedLookup(why));
+    const refuse = (why: NoAnswer): void => resolve(answers.refusedLookup(why));
     const get = new Operation(target, commands.getCommand(target.key), found, refuse);
     if (isLook) this.#keyspace.submit(get);
     else this.#submit(get);
@@ -197,7 +197,7 @@ export class RedisStore implements S.Store {
         }
         const command = commands.readCommand(target.key, options, this.#now());
         const settle = (reply: unknown): void => resolve(answers.readLookup(reply));
-        const refuse = (why: Refusal): void => resolve(answers.refusedLookup(why));
+        const refuse = (why: NoAnswer): void => resolve(answers.refusedLookup(why));
         this.#keyspace.submit(new Operation(target, command, settle, refuse));
       };
       this.#get(target, seen, true);
@@ -220,7 +220,7 @@ export class RedisStore implements S.Store {
     target: Target,
     command: Command,
     answered: (reply: unknown) => T,
-    refused: (why: Refusal) => T,
+    refused: (why: NoAnswer) => T,
   ): Promise<T> {
     return new Promise((resolve) => {
       this.#submit(
@@ -253,7 +253,7 @@ export class RedisStore implements S.Store {
   }
 }
 
-function refusedOutcome(why: Refusal | 'not-offered'): S.Outcome {
+function refusedOutcome(why: NoAnswer | 'not-offered'): S.Outcome {
   return { status: why, after: 0, cas: 0n };
 }
 

@@ -6,7 +6,7 @@ import { run } from '../programs.js';
 import { ClusterNode, killAll, LOOPBACK, startAll, type Cluster, type Place } from './node.js';
 import { freePorts } from './ports.js';
 
-export interface EtcdSetup {
+interface EtcdSetup {
   /** From requireProgram() or findProgram(): Debian's etcd-server has it. */
   readonly program: string;
   /** An empty directory: each node makes its own in it. */
