@@ -11,7 +11,7 @@
 import type { KeyValue } from './messages.js';
 
 /** A range of keys: from `key` up to `range_end`, without it. */
-export interface KeyRange {
+interface KeyRange {
   readonly key: Buffer;
   readonly range_end: Buffer;
 }

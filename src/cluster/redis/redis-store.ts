@@ -97,7 +97,7 @@ export class RedisStore implements S.Store {
       target,
       command,
       (reply) =>
-        command.effect === 'writes'
+        command.name === 'SET'
           ? { status: 'stored', after: 0, cas, valueBytes }
           : this.#seen(answers.putOutcome(reply, valueBytes)),
       (why) => ({ status: why, after: 0, cas: 0n, valueBytes }),

@@ -7,7 +7,7 @@ import { EtcdClient } from '../../../../src/cluster/etcd/client.js';
 import { openEtcdStore } from '../../../../src/cluster/etcd/open-store.js';
 import { Places } from '../../../../src/cluster/etcd/places.js';
 import { EtcdStore } from '../../../../src/cluster/etcd/store.js';
-import { PACE, type Pace } from '../../../../src/cluster/etcd/upkeep.js';
+import { PACE, type UpkeepPace } from '../../../../src/cluster/etcd/upkeep.js';
 import { nodeEnv } from '../../../../src/env/node-env.js';
 import { isKvError } from '../../../../src/errors.js';
 import { MIB } from '../../../../src/limits.js';
@@ -19,7 +19,14 @@ import { QuietLogger } from '../../../support/quiet-logger.js';
 import { seeded } from '../../../support/seed.js';
 
 const env = nodeEnv(new QuietLogger());
-const FAST: Pace = { tickMs: 20, pageMs: 1, sweepMs: 50, graceMs: 0, historyMs: 1e9, slotMs: 1e9 };
+const FAST: UpkeepPace = {
+  tickMs: 20,
+  pageMs: 1,
+  sweepMs: 50,
+  graceMs: 0,
+  historyMs: 1e9,
+  slotMs: 1e9,
+};
 
 /** The same numbers for the same seed (mulberry32). */
 function chanceOf(seed: number): Chance {
@@ -53,7 +60,7 @@ describe('EtcdStore over a real etcd @long', () => {
   let prefixes = 0;
   const stores: EtcdStore[] = [];
 
-  const open = async (prefix: string, pace: Pace = PACE): Promise<EtcdStore> => {
+  const open = async (prefix: string, pace: UpkeepPace = PACE): Promise<EtcdStore> => {
     const hosts = cluster?.hosts ?? [];
     const store = await openEtcdStore(env, { hosts, prefix, pace });
     stores.push(store);
