@@ -253,7 +253,7 @@ describe('EtcdStore over a real etcd @long', () => {
       ]);
       expect(await valueOf(store, 'k0')).to.equal(value);
       expect(await valueOf(store, 'k1')).to.equal(undefined);
-      expect(store.stats().get('kv_etcd_full')).to.equal(1);
+      expect(store.stats().get('kv_disk_full')).to.equal(1);
       await store.close();
     } finally {
       await full.stop();
