@@ -18,6 +18,11 @@ class Load {
   readonly acknowledged: string[] = [];
   readonly counts = new Map<string, number>();
   slowestMs = 0;
+  /** Whose writes are begun when none may be acknowledged; those that are all the same. */
+  forbidden: ((slot: number) => boolean) | undefined;
+  readonly broken: string[] = [];
+  /** Writes that were forbidden and sent, as far as the client can tell. */
+  refused = 0;
   #isOver = false;
   readonly #done: Promise<unknown>;
   #whenStored: { readonly slot: (slot: number) => boolean; readonly call: () => void } | undefined;
@@ -42,10 +47,13 @@ class Load {
     for (let at = 0; !this.#isOver; at += 1) {
       const key = `key:${caller}:${at}`;
       const waiting = this.#whenStored;
+      const isForbidden = this.forbidden?.(slotOf(Buffer.from(`k:${key}`))) === true;
       const startMs = performance.now();
       const { status } = await s.set(key, key);
       this.slowestMs = Math.max(this.slowestMs, performance.now() - startMs);
       this.counts.set(status, (this.counts.get(status) ?? 0) + 1);
+      if (isForbidden && status === 'stored') this.broken.push(key);
+      if (isForbidden && status !== 'stored') this.refused += 1;
       if (status === 'stored') this.acknowledged.push(key);
       // A refusal comes at once: others are to have the processor too.
       else await delay(10);
@@ -119,6 +127,7 @@ describe('A Redis cluster with faults @long', function () {
   it('the only replica is gone: no write of its shard is acknowledged until it is back', async function () {
     const [nodes, subject, load] = await start(this, 1);
     await nodes.replicas[0]!.kill();
+    load.forbidden = first;
     const before = await subject.set('{a}x', '1');
     expect(before.status).to.equal('stored');
     const key = Array.from({ length: 100 }, (_, at) => `probe${at}`).find((name) =>
@@ -126,6 +135,11 @@ describe('A Redis cluster with faults @long', function () {
     )!;
     expect((await subject.set(key, 'x')).status).to.be.oneOf(['unknown', 'closed']);
     expect((await subject.lookup(key)).kind).to.equal('refused');
+    // Writes begun while the first batch was waiting for the replica go with the second one.
+    await delay(ANSWER_MS_MAX);
+    expect(load.broken).to.deep.equal([]);
+    expect(load.refused).to.be.greaterThan(0);
+    load.forbidden = undefined;
     nodes.replicas[0]!.start();
     await load.nextStored(first);
     await verify(subject, load);

@@ -11,6 +11,7 @@ import { EXIT, type ExitCode } from '../../src/exit-codes.js';
 import { CONTROL_NAME } from '../../src/log/bytes/file-names.js';
 import { toolLogger } from '../terminal/logger.js';
 import { addExamples, createProgram, runTool, ToolError } from '../terminal/program.js';
+import { refuseStoreUrl } from '../terminal/store-url.js';
 import { backUpEvery, backUpOnce, verify } from './rounds.js';
 
 interface Options {
@@ -69,6 +70,10 @@ async function main(): Promise<ExitCode> {
       'directory, store or backup, 74 I/O or no room, 75 another backup is being made there, 77 no permission.',
   );
   program.parse();
+  refuseStoreUrl(
+    program.args[0] ?? '',
+    'kv-dump <host:port of a server over it>, or etcdctl snapshot save, or the files of each Redis master',
+  );
   return run(nodeEnv(toolLogger('kv-backup')), program.args[0], program.opts<Options>());
 }
 

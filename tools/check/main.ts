@@ -9,6 +9,7 @@ import { isServed } from '../compact/control-client.js';
 import { toolLogger } from '../terminal/logger.js';
 import { addExamples, createProgram, runTool, ToolError } from '../terminal/program.js';
 import { startProgress } from '../terminal/progress.js';
+import { refuseStoreUrl } from '../terminal/store-url.js';
 
 interface Options {
   readonly json?: boolean;
@@ -43,6 +44,7 @@ async function main(): Promise<ExitCode> {
   );
   program.parse();
   const [dir = ''] = program.args;
+  refuseStoreUrl(dir, 'ask its nodes (etcdctl endpoint status, redis-cli --cluster check)');
   const { repair, to, dryRun = false, json = false } = program.opts<Options>();
   if (repair === true) {
     const { repair: run } = await import('./repair.js');

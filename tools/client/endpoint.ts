@@ -7,6 +7,7 @@ import { isIP } from 'node:net';
 import { EXIT } from '../../src/exit-codes.js';
 import { jsonLine } from '../../src/printable.js';
 import { ToolError } from '../terminal/program.js';
+import { refuseStoreUrl } from '../terminal/store-url.js';
 
 export type Endpoint =
   | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
@@ -18,6 +19,7 @@ const SCHEME = 'memcached://';
 
 /** The endpoint that a word names, or undefined when it looks like none (then it is a command). */
 export function parseEndpoint(word: string, defaultHost = DEFAULT_HOST): Endpoint | undefined {
+  refuseStoreUrl(word, 'give host:port of a server over it');
   if (isServerUrl(word)) return endpointOfUrl(word.slice(SCHEME.length), defaultHost);
   if (word.includes('/')) return { kind: 'unix', path: word };
   if (/^\d{1,5}$/.test(word)) return tcp(defaultHost, Number(word));

@@ -16,6 +16,7 @@ import { checkOutput, isStdout } from '../terminal/output-file.js';
 import { addExamples, createProgram, runTool } from '../terminal/program.js';
 import { startProgress } from '../terminal/progress.js';
 import { countOf, formatBytes, formatCount } from '../terminal/quantity.js';
+import { refuseStoreUrl } from '../terminal/store-url.js';
 import { renderTable } from '../terminal/table.js';
 
 const EVERYTHING = {
@@ -56,6 +57,10 @@ async function main(): Promise<ExitCode> {
   );
   program.parse();
   const [dir = ''] = program.args;
+  refuseStoreUrl(
+    dir,
+    'a server over etcd forgets old revisions by itself, and Redis rewrites its log',
+  );
   const options = program.opts<Options>();
   const env = nodeEnv(toolLogger('kv-compact'));
   if (options.dryRun === true) return estimate(env, dir, options);

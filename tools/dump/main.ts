@@ -97,7 +97,10 @@ function addHelp(program: Command): void {
 async function serverNamed(word: string): Promise<Endpoint | undefined> {
   // The word is not repeated: a password may be in it.
   if (isRedisUrl(word))
-    throw new ToolError(EXIT.usage, 'A Redis is read by kv-load: kv-load <target> redis://…');
+    throw new ToolError(
+      EXIT.usage,
+      'A Redis is read by kv-load (kv-load <target> redis://…), a cluster of Cairn at a server: kv-dump host:port',
+    );
   const place = await placeNamed(word);
   if (place.kind === 'server') return place.endpoint;
   return place.kind === 'nothing' && place.mayBeHost ? serverOnHost(word) : undefined;

@@ -24,7 +24,10 @@ export type LoadPlace =
 export async function findPlace(env: Env, word: string, create: boolean): Promise<LoadPlace> {
   // The word is not repeated: a password may be in it.
   if (isRedisUrl(word))
-    throw new ToolError(EXIT.usage, 'A Redis is only read: the target comes first, then redis://…');
+    throw new ToolError(
+      EXIT.usage,
+      'A Redis is only read (the target comes first, then redis://…); a cluster of Cairn is loaded at a server: host:port',
+    );
   const place = await placeNamed(word);
   if (place.kind === 'server') return server(place.endpoint, create);
   if (place.kind === 'directory')

@@ -92,7 +92,7 @@ export class ServerTarget implements LoadTarget {
       if (last !== 'HD') {
         const [key, bytes] = [quotedKey(entry.key), formatCount(entry.value.length)];
         const what = `the server refused key ${key} with its value of ${bytes} bytes: ${last}`;
-        throw new ToolError(EXIT.io, `${place}: ${what}`);
+        throw new ToolError(EXIT.io, `${place}: ${what}${nextStep(last)}`);
       }
       this.stored += 1;
     }
@@ -122,6 +122,15 @@ export class ServerTarget implements LoadTarget {
   close(): Promise<void> {
     return this.#connection.close();
   }
+}
+
+/** What to do about a refusal, where that can be said. */
+function nextStep(refusal: string): string {
+  if (!/too large/i.test(refusal)) return '';
+  return (
+    '. Start the server with a larger -I, or leave the key out of the dump: ' +
+    'over etcd and Redis no value is longer than 1 MiB'
+  );
 }
 
 /** `ms <key> <bytes> [b] F<flags> T<exptime> [E<cas>]` and the flags of `mode`. */

@@ -14,6 +14,7 @@ import { emptyTarget, writeNewStore } from '../terminal/new-store.js';
 import { addExamples, createProgram, runTool } from '../terminal/program.js';
 import { startProgress } from '../terminal/progress.js';
 import { countOf } from '../terminal/quantity.js';
+import { refuseStoreUrl } from '../terminal/store-url.js';
 
 interface Options extends MomentOptions {
   readonly to: string;
@@ -43,6 +44,7 @@ async function main(): Promise<ExitCode> {
   );
   program.parse();
   const [source = ''] = program.args;
+  refuseStoreUrl(source, 'kv-load <host:port of a server over it> <dump> puts a dump into it');
   const options = program.opts<Options>();
   return run(nodeEnv(toolLogger('kv-restore')), source, options.to, momentOf(options));
 }

@@ -13,6 +13,7 @@ import { coloursFor } from '../terminal/colour.js';
 import { writeAll } from '../terminal/output.js';
 import { addExamples, createProgram, runTool, ToolError } from '../terminal/program.js';
 import { startProgress } from '../terminal/progress.js';
+import { refuseStoreUrl } from '../terminal/store-url.js';
 import { crashLoop, type CrashReport } from './crash-loop.js';
 import { doubtsOf, measureDisk } from './disk.js';
 import { ServerRefusal } from './load.js';
@@ -93,6 +94,7 @@ async function main(): Promise<ExitCode> {
   program.addHelpText('after', EXPLANATION);
   program.parse();
   const [dir = '', ...serverFlags] = program.args;
+  refuseStoreUrl(dir, 'npm run reliability kills the nodes of clusters that it starts');
   return torture(dir, serverFlags, program.opts<Options>());
 }
 

@@ -163,6 +163,8 @@ export class EtcdClient {
   #renewLogin(at: number): void {
     const { user = '', password = '' } = this.#options;
     const request = { name: user, password };
+    // A token that has expired is refused even here.
+    this.#metadata = new this.#library.grpc.Metadata();
     const login = this.#send<{ token: string }>(
       this.#hosts[at]!,
       'Auth/Authenticate',

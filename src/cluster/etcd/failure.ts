@@ -2,7 +2,7 @@
 // The texts are those of etcd's rpctypes/error.go (3.4) and of grpc-js (docs/cluster.md, "Over etcd").
 //
 // Invariant: only what etcd refuses before it proposes the request, or what never left this process, is `not-executed`.
-// When in doubt it is `unknown`: then the slot of the batch tells (write-lane.ts).
+// When in doubt it is `unknown`: then the slot of the batch tells (write-lanes.ts).
 
 type FailureKind =
   /** Certainly not done, now or later; worth another try. */

@@ -12,13 +12,29 @@ import { KEY_PREFIX } from './commands.js';
 import type { SideConnections } from './side-connections.js';
 import { SLOT_COUNT } from './slots.js';
 
-/** Of so many it is asked at once how many keys they have. */
-const WINDOW_SLOTS = 512;
+/** Of so many it is asked at once how many keys they have: first, and at most. */
+const WINDOW_SLOTS_FIRST = 64;
+const WINDOW_SLOTS_MAX = 4096;
+/** A page that is not full after a window looks at so many times more. */
+const WINDOW_GROWTH = 4;
 /** A cursor is slot × this + the least hash that is still to come. */
 const HASHES = 2 ** 32;
 const HEADER_END = 23;
 
+interface Filled {
+  readonly slot: number;
+  readonly count: number;
+}
+
+interface Window {
+  readonly host: string;
+  /** The slot behind it. */
+  readonly end: number;
+  readonly filled: readonly Filled[];
+}
+
 interface Name {
+  readonly slot: number;
   readonly key: Buffer;
   readonly hash: number;
 }
@@ -37,29 +53,34 @@ export class SlotListing {
     const entries: S.Listed[] = [];
     let slot = Math.floor(cursor / HASHES);
     let from = cursor % HASHES;
+    let width = WINDOW_SLOTS_FIRST;
     while (slot < SLOT_COUNT && entries.length < limit) {
-      const filled = await this.#filledFrom(slot);
-      if (filled.slot !== slot) from = 0;
-      slot = filled.slot;
-      if (filled.count === 0) continue;
-      const names = await this.#names(slot, filled.count, from);
-      const taken = cutAt(names, limit - entries.length);
-      entries.push(...(await this.#entries(slot, taken, nowMs)));
-      if (taken.length < names.length) {
-        from = names[taken.length]!.hash;
-      } else {
-        slot += 1;
+      const window = await this.#window(slot, width);
+      width = Math.min(width * WINDOW_GROWTH, WINDOW_SLOTS_MAX);
+      const group = groupOf(window.filled, limit - entries.length);
+      const last = group.at(-1);
+      if (last === undefined) {
+        slot = window.end;
         from = 0;
+        continue;
       }
+      const names = (await this.#names(window.host, group)).filter(
+        (name) => name.slot > slot || name.hash >= from,
+      );
+      const taken = cutAt(names, limit - entries.length);
+      entries.push(...(await this.#entries(window.host, taken, nowMs)));
+      const next = names[taken.length];
+      slot = next?.slot ?? last.slot + 1;
+      from = next?.hash ?? 0;
     }
     return { entries, cursor: slot < SLOT_COUNT ? slot * HASHES + from : 0 };
   }
 
-  /** The next slot with keys, from that one on; without any in the window, the slot behind it. */
-  async #filledFrom(first: number): Promise<{ readonly slot: number; readonly count: number }> {
+  /** The slots with keys among `width` from that one on, as far as one master has them all. */
+  async #window(first: number, width: number): Promise<Window> {
     const host = this.#cluster.masterOf(first);
     let end = first + 1;
-    while (end < Math.min(first + WINDOW_SLOTS, SLOT_COUNT)) {
+    while (end < Math.min(first + width, SLOT_COUNT)) {
       if (this.#cluster.masterOf(end) !== host) break;
       end += 1;
     }
@@ -73,27 +94,33 @@ export class SlotListing {
         return Number(count);
       });
     });
-    const at = counts.findIndex((count) => count > 0);
-    return at < 0 ? { slot: end, count: 0 } : { slot: first + at, count: counts[at]! };
+    const filled = counts.flatMap((count, at) => (count > 0 ? [{ slot: first + at, count }] : []));
+    return { host, end, filled };
   }
 
-  /** In the order of their hashes, from that one on. */
-  async #names(slot: number, count: number, from: number): Promise<Name[]> {
-    const keys = await this.#side.ask(
-      this.#cluster.masterOf(slot),
-      // Some may have come since they were counted.
-      (redis) => redis.callBuffer('CLUSTER', 'GETKEYSINSLOT', slot, count + 1000),
-    );
-    return (keys as Buffer[])
-      .filter((key) => key.toString('latin1', 0, KEY_PREFIX.length) === KEY_PREFIX)
-      .map((key) => ({ key, hash: crc32(key) }))
-      .filter(({ hash }) => hash >= from)
-      .toSorted((one, other) => one.hash - other.hash);
+  /** By slot, and in the order of their hashes. */
+  async #names(host: string, slots: readonly Filled[]): Promise<Name[]> {
+    const replies = await this.#side.ask(host, async (redis) => {
+      const pipeline = redis.pipeline();
+      for (const { slot, count } of slots) {
+        // Some may have come since they were counted.
+        pipeline.callBuffer('CLUSTER', 'GETKEYSINSLOT', slot, count + 1000);
+      }
+      return (await pipeline.exec()) ?? [];
+    });
+    return slots.flatMap(({ slot }, at) => {
+      const [error, keys] = replies[at]!;
+      if (error !== null) throw error;
+      return (keys as Buffer[])
+        .filter((key) => key.toString('latin1', 0, KEY_PREFIX.length) === KEY_PREFIX)
+        .map((key) => ({ slot, key, hash: crc32(key) }))
+        .toSorted((one, other) => one.hash - other.hash);
+    });
   }
 
-  async #entries(slot: number, names: readonly Name[], nowMs: number): Promise<S.Listed[]> {
+  async #entries(host: string, names: readonly Name[], nowMs: number): Promise<S.Listed[]> {
     if (names.length === 0) return [];
-    const replies = await this.#side.ask(this.#cluster.masterOf(slot), async (redis) => {
+    const replies = await this.#side.ask(host, async (redis) => {
       const pipeline = redis.pipeline();
       for (const { key } of names) pipeline.getrangeBuffer(key, 0, HEADER_END).strlen(key);
       return (await pipeline.exec()) ?? [];
@@ -112,9 +139,20 @@ export class SlotListing {
   }
 }
 
+/** The first slots that have so many keys together; one at least. */
+function groupOf(filled: readonly Filled[], keys: number): readonly Filled[] {
+  let sum = 0;
+  const end = filled.findIndex(({ count }) => (sum += count) >= keys);
+  return end < 0 ? filled : filled.slice(0, end + 1);
+}
+
 /** The first `limit` of them, and those behind that have the same hash as the last. */
 function cutAt(names: readonly Name[], limit: number): readonly Name[] {
   let end = Math.min(limit, names.length);
-  while (end < names.length && names[end]!.hash === names[end - 1]!.hash) end += 1;
+  while (end < names.length && isTie(names[end]!, names[end - 1]!)) end += 1;
   return names.slice(0, end);
+}
+
+function isTie(one: Name, other: Name): boolean {
+  return one.slot === other.slot && one.hash === other.hash;
 }
