@@ -15,7 +15,7 @@ import { cairnLaunch, ServerProcess, type Launch } from '../../tools/torture/ser
 type ServerKind = 'cairn' | 'memcached' | Engine;
 
 /** The servers that speak the binary protocol. */
-export const BINARY_SPEAKERS: readonly ServerKind[] = ['memcached', 'cairn'];
+const BINARY_SPEAKERS: readonly ServerKind[] = ['memcached', 'cairn'];
 
 /** Cairn over each engine. */
 export const CAIRNS: readonly ServerKind[] = ['cairn', 'etcd', 'redis'];
@@ -44,7 +44,7 @@ export function memcachedLaunch(program: string, args: readonly string[] = []): 
 }
 
 /** Cairn over what `--store` names, on an ephemeral port of the loopback. */
-export function clusterLaunch(storeUrl: string, args: readonly string[] = []): Launch {
+function clusterLaunch(storeUrl: string, args: readonly string[] = []): Launch {
   const kvServer = join(import.meta.dirname, '../../tools/kv-server.js');
   return {
     command: process.execPath,
