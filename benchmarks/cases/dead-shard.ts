@@ -1,5 +1,5 @@
 // A dead shard beside the others: the latency of requests for a shard that lives, while requests for one whose master and
-// replica are dead go on, beside the latency of the same before (README.md, "Over a cluster").
+// replica are dead go on, beside the latency of the same before (benchmarks/README.md, "Over a cluster").
 
 import type { Bench, Case, CaseResult, Running } from '../bench.js';
 import type { LoadSpec } from '../load/spec.js';

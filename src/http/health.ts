@@ -11,12 +11,25 @@ export interface HealthCheck {
 }
 
 export class Health {
+  readonly #cluster: string | undefined;
   #store: Store | undefined;
   #isPoisoned = false;
   /** The process ends: it answers what it has, and takes nothing more. */
   isDraining = false;
 
-  /** The log was replayed, and clients are served. */
+  /** `cluster` names the one that has the items; undefined: they are in a log. */
+  constructor(cluster?: string) {
+    this.#cluster = cluster;
+  }
+
+  /** What the server does until it serves. */
+  get opening(): string {
+    return this.#cluster === undefined
+      ? 'the log is being read'
+      : `${this.#cluster} is being asked`;
+  }
+
+  /** The store is open, and clients are served. */
   serves(store: Store): void {
     this.#store = store;
     store.durability.onFailed((cause) => {
@@ -30,12 +43,23 @@ export class Health {
 
   readiness(): readonly HealthCheck[] {
     const store = this.#store;
-    const isFull = store !== undefined && store.stats().get('kv_disk_full') === 1;
+    const stats = store?.stats();
+    const isFull = stats?.get('kv_disk_full') === 1;
+    const serving = check('serving', !this.isDraining, 'the server is ending');
+    if (this.#cluster !== undefined) {
+      const isReachable = stats?.get('kv_cluster_reachable') !== 0;
+      return [
+        check('opened', store !== undefined, this.opening),
+        check('cluster', isReachable, `${this.#cluster} cannot be reached`),
+        check('disk', !isFull, 'the cluster has no room left, writes are refused'),
+        serving,
+      ];
+    }
     return [
-      check('replayed', store !== undefined, 'the log is being read'),
+      check('replayed', store !== undefined, this.opening),
       check('writable', !this.#isPoisoned, 'a commit failed, the log is not trusted any more'),
       check('disk', !isFull, 'the disk is full, writes are refused'),
-      check('serving', !this.isDraining, 'the server is ending'),
+      serving,
     ];
   }
 }

@@ -13,6 +13,7 @@ import type { Duplex } from 'node:stream';
 
 import { isLoopback } from '../config/addresses.js';
 import type { Config } from '../config/config.js';
+import { storeText } from '../config/store-place.js';
 import type { Env } from '../env/env.js';
 import { failureText, isKvError } from '../errors.js';
 import { listenAll } from '../server/listeners.js';
@@ -43,7 +44,7 @@ export class HttpListener {
   readonly #env: Env;
   readonly #guard: Guard;
   readonly #guests: Guests;
-  readonly #health = new Health();
+  readonly #health: Health;
   readonly #http: Server;
   /** Who measures what it serves. */
   readonly metrics: Metrics;
@@ -58,7 +59,12 @@ export class HttpListener {
     this.#env = env;
     this.#guard = guard;
     this.#guests = new Guests(env.clock);
-    this.metrics = new Metrics(env.clock, () => isWell(this.#health.readiness()));
+    this.#health = new Health(config.store && storeText(config.store));
+    this.metrics = new Metrics(
+      env.clock,
+      () => isWell(this.#health.readiness()),
+      config.store !== undefined,
+    );
     this.#page = new Page(env.clock, config, this.metrics, this.#health);
     this.#routes = new Map([...this.#ownRoutes(), ...this.#page.routes]);
     this.#http = createServer({ maxHeaderSize: HEADER_BYTES_MAX });
@@ -168,14 +174,18 @@ export class HttpListener {
   }
 
   async #sayChanges(exchange: Exchange): Promise<void> {
-    if (this.#store === undefined) exchange.say(503, 'The log is being read\n');
+    if (this.#store === undefined) exchange.say(503, this.#notYet());
     else await sayChanges(exchange, this.#store, this.#env.clock);
   }
 
   async #sayMetrics(exchange: Exchange): Promise<void> {
     const { metrics } = this;
-    if (this.#stats === undefined) exchange.say(503, 'The log is being read\n');
+    if (this.#stats === undefined) exchange.say(503, this.#notYet());
     else exchange.say(200, await metrics.text(this.#stats), metrics.contentType);
+  }
+
+  #notYet(): string {
+    return `Not ready: ${this.#health.opening}\n`;
   }
 
   #ownRoutes(): Routes {

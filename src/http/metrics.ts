@@ -17,6 +17,7 @@ import type { Clock } from '../env/env.js';
 import { Histogram } from '../histogram.js';
 import { COMMANDS, Latencies } from '../server/latencies.js';
 import { StoreMeasures } from '../store/measures.js';
+import { CLUSTER_METRICS, valuesOf, type ClusterMetric } from './cluster-metrics.js';
 import { HISTOGRAMS, STAT_METRICS, type HistogramMetric, type StatMetric } from './metric-table.js';
 
 const SHARED_MS = 100;
@@ -41,12 +42,13 @@ export class Metrics {
   #stats: Stats = new Map();
   #shared: { readonly text: Promise<string>; readonly madeMs: number } | undefined;
 
-  /** `isReady` is asked for cairn_ready. */
-  constructor(clock: Clock, isReady: () => boolean) {
+  /** `isReady` is asked for cairn_ready; `isCluster`: the items are in one, and its metrics are served too. */
+  constructor(clock: Clock, isReady: () => boolean, isCluster = false) {
     this.#clock = clock;
     this.latencies = new Latencies(clock);
     this.contentType = this.#registry.contentType;
     for (const metric of STAT_METRICS) this.#addStat(metric);
+    if (isCluster) for (const metric of CLUSTER_METRICS) this.#addCluster(metric);
     const gauges: readonly (readonly [string, string, () => number])[] = [
       ['memcached_up', 'always 1', () => 1],
       ['cairn_ready', '1 while /readyz says 200', () => (isReady() ? 1 : 0)],
@@ -96,6 +98,30 @@ export class Metrics {
         ...settings,
         collect: () => {
           for (const { labels, value } of values) gauge.set(labels, value());
+        },
+      });
+    }
+  }
+
+  /** Nodes and shards come and go: each answer names those of now. */
+  #addCluster(metric: ClusterMetric): void {
+    const { name, help, type, label } = metric;
+    const labelNames = label === undefined ? [] : [label];
+    const settings = { name, help, labelNames, registers: [this.#registry] };
+    if (type === 'counter') {
+      const counter: Counter = new Counter({
+        ...settings,
+        collect: () => {
+          counter.reset();
+          for (const { labels, value } of valuesOf(metric, this.#stats)) counter.inc(labels, value);
+        },
+      });
+    } else {
+      const gauge: Gauge = new Gauge({
+        ...settings,
+        collect: () => {
+          gauge.reset();
+          for (const { labels, value } of valuesOf(metric, this.#stats)) gauge.set(labels, value);
         },
       });
     }

@@ -54,8 +54,12 @@ export class ClusterState {
       const node = this.#nodes[at];
       return node !== undefined && 'status' in node && isLeader(node.status);
     });
+    // Without a majority nobody leads, and nobody that answers knows a leader.
+    const isReachable =
+      this.#nodes.length === 0 || found.some((status) => (status.leader ?? 0) !== 0);
     return [
       ['curr_items', this.#count],
+      ['kv_cluster_reachable', isReachable ? 1 : 0],
       ['bytes', largest(({ dbSizeInUse = 0 }) => dbSizeInUse)],
       ['kv_etcd_db_bytes', largest(({ dbSize }) => dbSize)],
       ['kv_etcd_quota_bytes', largest(({ dbSizeQuota = 0 }) => dbSizeQuota)],

@@ -1,5 +1,5 @@
 // Failures of a call to etcd, told apart by what they mean for the request: whether it was done, will not be, or nobody knows.
-// The texts are those of etcd's rpctypes/error.go (3.4) and of grpc-js (docs/cluster.md, "etcd").
+// The texts are those of etcd's rpctypes/error.go (3.4) and of grpc-js (docs/cluster.md, "Over etcd").
 //
 // Invariant: only what etcd refuses before it proposes the request, or what never left this process, is `not-executed`.
 // When in doubt it is `unknown`: then the slot of the batch tells (write-lanes.ts).

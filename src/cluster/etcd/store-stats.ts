@@ -1,5 +1,5 @@
 // What a store over etcd tells by `stats`: memcached's names where they mean the same, else with the prefix kv_etcd_
-// (docs/cluster.md, "etcd").
+// (docs/cluster.md, "Over etcd").
 
 import type { Histogram } from '../../histogram.js';
 import type { BatchFigures } from '../batcher.js';
@@ -42,7 +42,7 @@ export function etcdStats(told: Told): Map<string, number | string> {
     ['kv_etcd_retried_changes', counters.retries],
     ['kv_etcd_lost_answers', lanes.lost],
     ['kv_etcd_resolved_answers', lanes.resolved],
-    ['kv_etcd_full', lanes.isFull ? 1 : 0],
+    ['kv_disk_full', lanes.isFull ? 1 : 0],
     ...batchLines('read', reads),
     ...batchLines('write', writes),
   ]);

@@ -45,6 +45,8 @@ const WRITE_BYTES_MAX = MIB;
 const READ_BYTES_MAX = 4 * MIB;
 const WRITE_LANES = 2;
 const READ_LANES = 4;
+/** A batch takes some milliseconds. */
+const GATHER_MS = 1;
 const QUEUED_JOBS_MAX = 100_000;
 const QUEUED_BYTES_MAX = 256 * MIB;
 
@@ -89,7 +91,8 @@ export class EtcdStore implements S.Store {
     this.#readLanes = new ReadLanes(client, clock, places);
     this.#writeLanes = new WriteLanes(client, clock, places, server, WRITE_LANES);
     const queued = { queuedJobsMax: QUEUED_JOBS_MAX, queuedBytesMax: QUEUED_BYTES_MAX };
-    const limits = { jobsMax: BATCH_JOBS_MAX, laneJobsMin: BATCH_JOBS_MAX, ...queued };
+    const gathering = { laneJobsMin: BATCH_JOBS_MAX, gatherMs: GATHER_MS };
+    const limits = { jobsMax: BATCH_JOBS_MAX, ...gathering, ...queued };
     this.#reads = new Batcher(
       clock,
       { ...limits, bytesMax: READ_BYTES_MAX, lanes: READ_LANES },

@@ -189,6 +189,8 @@ export class RedisStore implements S.Store {
   /** A read that may win: by GET, and by the script when it does. Nothing that changes the key comes between them. */
   #look(target: Target, options: S.ReadOptions): Promise<S.Lookup> {
     return new Promise((resolve) => {
+      const settle = (reply: unknown): void => resolve(answers.readLookup(reply));
+      const refuse = (why: NoAnswer): void => resolve(answers.refusedLookup(why));
       const seen = (lookup: S.Lookup): void => {
         const isHit = lookup.kind === 'hit';
         if (!isHit || !answers.mayWin(lookup.item, options, this.nowMs())) {
@@ -196,8 +198,6 @@ export class RedisStore implements S.Store {
           return;
         }
         const command = commands.readCommand(target.key, options, this.#now());
-        const settle = (reply: unknown): void => resolve(answers.readLookup(reply));
-        const refuse = (why: NoAnswer): void => resolve(answers.refusedLookup(why));
         this.#keyspace.submit(new Operation(target, command, settle, refuse));
       };
       this.#get(target, seen, true);

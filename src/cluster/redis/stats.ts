@@ -7,6 +7,9 @@ export function redisStats(cluster: Cluster, items: number): ReadonlyMap<string,
   const stats = new Map<string, number | string>();
   stats.set('curr_items', items);
   const { shards } = cluster.view;
+  // One shard that answers: the keys of the others are refused, and nobody is sent away for them.
+  const isReachable = shards.some(({ master }) => cluster.linkOf(master)?.state === 'ready');
+  stats.set('kv_cluster_reachable', isReachable ? 1 : 0);
   stats.set('kv_store', 'redis');
   stats.set('kv_shards', shards.length);
   for (const [at, { master, replicas }] of shards.entries()) {

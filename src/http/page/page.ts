@@ -108,7 +108,7 @@ export class Page {
       access,
       answer: (exchange) => {
         if (this.#serving !== undefined) return answer(exchange, this.#serving);
-        exchange.refuse(503, 'The log is being read');
+        exchange.refuse(503, `Not ready: ${this.#health.opening}`);
         return undefined;
       },
     };

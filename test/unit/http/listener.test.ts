@@ -83,6 +83,27 @@ describe('HttpListener', () => {
     fs.rmSync(dir, { recursive: true });
   });
 
+  it('over a cluster it is not ready until that was opened, nor while it cannot be reached or is full', async () => {
+    const { listener, url } = await listen('--http', '-1', '--store', 'etcd://a,b');
+    const readyz = async (): Promise<string> => (await ask(`${url}/readyz`)).body;
+    const name = 'etcd at a:2379, b:2379';
+    expect(await readyz()).to.equal(`[-] opened: ${name} is being asked\nnot ready\n`);
+    expect((await ask(`${url}/metrics`)).body).to.equal(`Not ready: ${name} is being asked\n`);
+    const stats = new Map([['kv_cluster_reachable', 1]]);
+    const store = Object.assign(new MemoryStore(), { stats: () => stats });
+    listener.serves(store, { statLines: () => [], describeConnections: () => [].values() });
+    expect((await ask(`${url}/readyz?verbose`)).body).to.equal(
+      '[+] opened: ok\n[+] cluster: ok\n[+] disk: ok\n[+] serving: ok\nok\n',
+    );
+    stats.set('kv_cluster_reachable', 0);
+    expect(await ask(`${url}/readyz`)).to.deep.equal({
+      status: 503,
+      body: `[-] cluster: ${name} cannot be reached\nnot ready\n`,
+    });
+    stats.set('kv_cluster_reachable', 1).set('kv_disk_full', 1);
+    expect(await readyz()).to.include('[-] disk: the cluster has no room left');
+  });
+
   it('is alive at once, ready when it serves, and not when it drains or the log is poisoned', async () => {
     const { listener, url } = await listen('--http', '-1');
     expect(await ask(`${url}/livez`)).to.deep.equal({ status: 200, body: 'ok\n' });

@@ -46,7 +46,7 @@ function namesIn(queries: string): readonly string[] {
 describe('/metrics', () => {
   const page = readFileSync(join(PROJECT_DIR, 'docs/metrics.md'), 'utf8');
   let text: string;
-  before(async () => (text = await new Metrics(idle, () => true).text(() => [])));
+  before(async () => (text = await new Metrics(idle, () => true, true).text(() => [])));
 
   it('docs/metrics.md has every name with its type, unit and meaning, and no other', () => {
     const rows = [...described(text)].map(
@@ -127,6 +127,33 @@ describe('/metrics', () => {
       'cairn_batch_records_bucket{le="4"} 1',
       'cairn_disk_read_duration_seconds_count 1',
     ]);
+  });
+
+  it('has a sample for each node and shard that stats names, and none of a cluster over a log', async () => {
+    const stats: [string, string | number][] = [
+      ['kv_cluster_reachable', 1],
+      ['kv_etcd_node_10.0.0.1:2379', 'follower'],
+      ['kv_etcd_node_10.0.0.2:2379', 'unreachable'],
+      ['kv_etcd_read_queued', 5],
+      ['kv_etcd_write_p99_us', 25_000],
+      ['kv_etcd_failed_calls', 3],
+      ['kv_shard_0_state', 'ready'],
+      ['kv_shard_12_state', 'short'],
+      ['kv_shard_12_queue', 7],
+    ];
+    const lines = (await new Metrics(idle, () => true, true).text(() => stats)).split('\n');
+    expect(lines).to.include.members([
+      'cairn_cluster_reachable 1',
+      'cairn_cluster_node_up{node="10.0.0.1:2379"} 1',
+      'cairn_cluster_node_up{node="10.0.0.2:2379"} 0',
+      'cairn_cluster_queued_requests{lane="read"} 5',
+      'cairn_cluster_queued_requests{lane="12"} 7',
+      'cairn_cluster_batch_p99_seconds{lane="write"} 0.025',
+      'cairn_cluster_failed_calls_total 3',
+      'cairn_cluster_shard_up{lane="0"} 1',
+      'cairn_cluster_shard_up{lane="12"} 0',
+    ]);
+    expect(await new Metrics(idle, () => true).text(() => stats)).to.not.include('cairn_cluster_');
   });
 
   it('what it says of the one slab class is in `stats slabs` and `stats items`', () => {

@@ -16,6 +16,7 @@ const PART_NAMES = {
 } as const;
 
 export class LogView {
+  readonly #panel = byId('log', HTMLElement);
   readonly #segments = byId('segments', HTMLOListElement);
   readonly #summary = byId('log-summary', HTMLElement);
   readonly #jobs = byId('jobs', HTMLUListElement);
@@ -32,7 +33,9 @@ export class LogView {
     byId('backup', HTMLButtonElement).hidden = !mayBackUp;
   }
 
+  /** Without a segment there is no log to be shown, compacted or exported: the items are in a cluster. */
   show({ segmentBytes, groups, jobs }: LogPicture): void {
+    this.#panel.hidden = groups.length === 0;
     const count = groups.reduce((sum, group) => sum + group.count, 0);
     const bytes = groups.reduce((sum, group) => sum + group.bytes, 0);
     const dead = groups.reduce((sum, group) => sum + group.dead, 0);

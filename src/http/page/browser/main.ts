@@ -44,7 +44,7 @@ function greet(hello: Hello): void {
   const { version, pid, startedAt, dataDir } = hello;
   tellUp = (nowMs) => {
     const up = durationText(Math.max(0, (nowMs - startedAt) / 1000));
-    const who = `${version}, process ${pid}, up ${up}, data in ${dataDir}`;
+    const who = `${version}, process ${pid}, up ${up}, items in ${dataDir}`;
     byId('server', HTMLElement).textContent = who;
   };
   overview.begin(hello.samples);

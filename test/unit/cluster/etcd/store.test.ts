@@ -253,10 +253,41 @@ describe('EtcdStore over a real etcd @long', () => {
       ]);
       expect(await valueOf(store, 'k0')).to.equal(value);
       expect(await valueOf(store, 'k1')).to.equal(undefined);
-      expect(store.stats().get('kv_etcd_full')).to.equal(1);
+      expect(store.stats().get('kv_disk_full')).to.equal(1);
       await store.close();
     } finally {
       await full.stop();
+    }
+  });
+
+  it('logs in again when the token is not known any more, and openEtcdStore() says when the login is refused', async () => {
+    const guarded = await startEtcd(program, 1);
+    try {
+      const hosts = guarded.hosts;
+      const admin = async (path: string, body: object): Promise<void> => {
+        const url = `http://${hosts[0]}/v3/auth/${path}`;
+        const answer = await fetch(url, { method: 'POST', body: JSON.stringify(body) });
+        expect(answer.status, path).to.equal(200);
+      };
+      await admin('user/add', { name: 'root', password: 'secret' });
+      await admin('role/add', { name: 'root' });
+      await admin('user/grant', { user: 'root', role: 'root' });
+      await admin('enable', {});
+      const login = { hosts, prefix: 'p/', user: 'root', password: 'secret' };
+      const store = await openEtcdStore(env, login);
+      expect((await set(store, 'k', 'x')).status).to.equal('stored');
+      // Tokens are in the memory of a node.
+      await guarded.nodes[0]!.kill();
+      await guarded.nodes[0]!.start();
+      expect((await set(store, 'k', 'y')).status).to.equal('stored');
+      expect(await valueOf(store, 'k')).to.equal('y');
+      await store.close();
+      const wrong = { ...login, password: 'guessed' };
+      const error = await openEtcdStore(env, wrong).catch((cause: unknown) => cause);
+      expect(isKvError(error, 'KV_BAD_OPTION') && error.message).to.include('login refused');
+      expect(String(error)).not.to.include('guessed');
+    } finally {
+      await guarded.stop();
     }
   });
 
