@@ -1,4 +1,4 @@
-// A Redis cluster for tests of the store (cluster/redis-nodes.ts starts it): commands to its nodes, slots that move, and
+// A Redis cluster for tests of the store (test/support/cluster/redis-nodes.ts starts it): commands to its nodes, slots that move, and
 // the waiting until all is settled.
 //
 // Invariant: whoever starts it calls close(), which kills the nodes and removes the directory.
