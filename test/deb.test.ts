@@ -21,12 +21,12 @@ import { temporaryFolder } from './support/servers.js';
 const root = join(import.meta.dirname, '../..');
 
 describe('the Debian package @long', function () {
-  this.timeout(120_000);
+  this.timeout(300_000);
   let deb = '';
   before(async function () {
     requireProgram(this, 'dpkg-deb', 'dpkg');
     const dir = temporaryFolder();
-    const built = await run(join(root, 'packaging/deb.sh'), [dir], { timeoutMs: 60_000 });
+    const built = await run(join(root, 'packaging/deb.sh'), [dir], { timeoutMs: 240_000 });
     expect(built.code, built.stderr).to.equal(0);
     deb = join(dir, readdirSync(dir).join());
   });

@@ -96,9 +96,9 @@ const isChosen = specs.length > 0 || parsed.grep !== undefined || parsed.fgrep !
 const isInLanes = !isChosen && /^(?:--retries[ =]\d+)?$/.test(options.join(' '));
 
 const args = options.filter((word) => !words.has(word));
-if (isAll) say('all tests, for about fifteen minutes');
+if (isAll) say('all tests, two files at a time, for about twenty minutes');
 else if (!isChosen) {
-  say(`the fast tier, for about a minute; npm run test:all runs all tests`);
+  say(`the fast tier, for about 90 s; npm run test:all runs all tests`);
   process.env['CAIRN_TEST_TIER'] = 'fast';
   args.push('--fgrep', LONG, '--invert');
 }

@@ -42,7 +42,7 @@ async function said(source: Interface, text: string): Promise<string> {
 }
 
 describe('cairn.service @long', function () {
-  this.timeout(120_000);
+  this.timeout(300_000);
   let init: ChildProcess | undefined;
   let systemdPid = 0;
 
@@ -67,7 +67,7 @@ describe('cairn.service @long', function () {
     for (const made of [packages, stage]) mkdirSync(made);
     const mount = ['--mount', 'mount', '-t', 'tmpfs', 'none', stage];
     if ((await run('unshare', mount)).code !== 0) skip(this, 'a machine that lets root mount');
-    const built = await run(join(root, 'packaging/deb.sh'), [packages], { timeoutMs: 60_000 });
+    const built = await run(join(root, 'packaging/deb.sh'), [packages], { timeoutMs: 240_000 });
     expect(built.code, built.stderr).to.equal(0);
     const deb = join(packages, readdirSync(packages).join());
     const namespaces = [

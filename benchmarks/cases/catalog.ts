@@ -8,6 +8,7 @@ import { GET_FROM_DISK } from './get-from-disk.js';
 import { CONNECT, STORM } from './connections.js';
 import { CLUSTERS } from './clusters.js';
 import { COMPACTION } from './compaction.js';
+import { DEAD_SHARD } from './dead-shard.js';
 import { DISK_BYTES } from './disk-bytes.js';
 import { GROWTH } from './growth.js';
 import { IDLE } from './idle-connections.js';
@@ -44,4 +45,5 @@ export const CASES: readonly Case[] = [
   STORM,
   IDLE,
   ...CLUSTERS,
+  DEAD_SHARD,
 ];

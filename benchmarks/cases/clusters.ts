@@ -1,5 +1,5 @@
 // Cairn over a cluster beside what the engine gives to a bare client in the same rounds on the same nodes, and what Cairn's
-// own process costs a request beside the local store (README.md, "Over a cluster").
+// own process costs a request beside the local store (benchmarks/README.md, "Over a cluster").
 
 import type { Bench, Case, CaseResult, Running } from '../bench.js';
 import type { EngineSpec } from '../engines/spec.js';

@@ -1,5 +1,5 @@
 // Callers in the process of a bare client: each asks for one thing, and for the next when it has its answer, as the
-// connections of the load generator do (load/generator.ts). Latency counts from asking to the answer.
+// connections of the load generator do (benchmarks/load/generator.ts). Latency counts from asking to the answer.
 
 import { performance } from 'node:perf_hooks';
 import { setTimeout } from 'node:timers/promises';

@@ -1,11 +1,13 @@
 // Batches for an engine over the network: what is asked for gathers while a batch or two are out, and goes with the next
-// (docs/decisions.md, "Over a cluster"). It knows nothing of what the jobs are; etcd and Redis share it.
+// (docs/cluster.md). It knows nothing of what the jobs are; etcd and Redis share it.
 //
 // Invariants:
 // - Jobs leave in the order in which they came, each once. Whoever wants a job tried again adds it again.
 // - The queue is bounded in jobs and in bytes; above that a job is not taken, and its adder answers at once.
 // - No job waits in the queue beyond its deadline: it is told by `expire`, and was never sent.
 // - A lane has one batch out at a time. `send` must settle all jobs of its batch and may not reject.
+// - Whoever was answered often asks again at once, over a connection that takes some turns: a lane that came back waits for as
+//   many as it has answered, `gatherMs` at most. Else what the first turn brings goes alone, and the rest waits for it.
 
 import { assert } from '../assert.js';
 import type { Clock, Timer } from '../env/env.js';
@@ -31,6 +33,8 @@ export interface BatchLimits {
    * answers all go with the next one then, and a batch costs more than its jobs.
    */
   readonly laneJobsMin?: number;
+  /** So long a lane that came back waits for those whom it has answered; undefined: not at all. */
+  readonly gatherMs?: number;
   readonly queuedJobsMax: number;
   readonly queuedBytesMax: number;
 }
@@ -58,6 +62,8 @@ export class Batcher<J extends Job> implements BatchFigures {
   #head = 0;
   #queuedBytes = 0;
   #isDeferred = false;
+  /** Nothing is sent before so many jobs wait, or the timer is due. */
+  #gathering: { readonly jobs: number; readonly timer: Timer } | undefined;
   /** No job that waits has an earlier deadline. */
   #watchedMs = Infinity;
   #timer: Timer | undefined;
@@ -85,6 +91,7 @@ export class Batcher<J extends Job> implements BatchFigures {
     if (this.#isClosed || this.queued >= queuedJobsMax) return false;
     if (this.#queuedBytes + job.bytes > queuedBytesMax && this.queued > 0) return false;
     this.#keep(job);
+    if (this.#gathering !== undefined && this.queued >= this.#gathering.jobs) this.#gathered();
     // What else this turn asks for goes along.
     if (!this.#isDeferred && this.#mayOpenLane()) {
       this.#isDeferred = true;
@@ -101,6 +108,7 @@ export class Batcher<J extends Job> implements BatchFigures {
   close(): Promise<void> {
     this.#isClosed = true;
     this.#timer?.cancel();
+    this.#gathered();
     for (const job of this.#take(Infinity, Infinity)) job.expire();
     if (!this.#busy.includes(true)) return Promise.resolve();
     return new Promise((resolve) => {
@@ -109,6 +117,7 @@ export class Batcher<J extends Job> implements BatchFigures {
   }
 
   #pump(): void {
+    if (this.#gathering !== undefined) return;
     const { jobsMax, bytesMax } = this.#limits;
     for (let lane = 0; lane < this.#busy.length && this.queued > 0; lane += 1) {
       if (this.#busy[lane] === true) continue;
@@ -117,6 +126,24 @@ export class Batcher<J extends Job> implements BatchFigures {
       const jobs = this.#take(jobsMax, bytesMax);
       if (jobs.length > 0) this.#sendBatch(jobs, lane);
     }
+  }
+
+  /** `answered`: jobs of the batch that came back just now. One alone is not worth a wait. */
+  #gather(answered: number): void {
+    const { gatherMs, jobsMax } = this.#limits;
+    if (gatherMs === undefined || answered < 2 || this.#isClosed) return;
+    this.#gathered();
+    const timer = this.#clock.setTimer(gatherMs, () => {
+      this.#gathering = undefined;
+      this.#pump();
+    });
+    this.#gathering = { jobs: Math.min(jobsMax, this.queued + answered), timer };
+    if (this.queued >= this.#gathering.jobs) this.#gathered();
+  }
+
+  #gathered(): void {
+    this.#gathering?.timer.cancel();
+    this.#gathering = undefined;
   }
 
   #mayOpenLane(): boolean {
@@ -132,6 +159,7 @@ export class Batcher<J extends Job> implements BatchFigures {
     const done = (): void => {
       this.#busy[lane] = false;
       this.latency.observe((this.#clock.monotonicMs() - startMs) / 1000);
+      this.#gather(jobs.length);
       this.#pump();
       if (!this.#busy.includes(true)) this.#whenIdle?.();
     };

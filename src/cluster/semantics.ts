@@ -22,7 +22,7 @@ export interface LiveItem extends DecodedItem {
 /** `damaged`: there are bytes, but they are no item. */
 export type OldItem = LiveItem | 'damaged' | undefined;
 
-export interface NewItem extends ItemHeader {
+interface NewItem extends ItemHeader {
   readonly value: Buffer;
 }
 

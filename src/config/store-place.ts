@@ -23,13 +23,13 @@ export interface TlsFiles {
   readonly keyPath: string | undefined;
 }
 
-export interface EtcdPlace extends Place {
+interface EtcdPlace extends Place {
   readonly kind: 'etcd';
   /** Before every key. */
   readonly prefix: string;
 }
 
-export interface RedisPlace extends Place {
+interface RedisPlace extends Place {
   readonly kind: 'redis';
   /** So many replicas must have a change before it is acknowledged. */
   readonly replicas: number;

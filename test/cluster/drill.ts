@@ -11,7 +11,7 @@ import { Experience, Session } from './session.js';
 import { SharedKeys } from './shared-keys.js';
 import { UniqueKeys, type UniqueFindings } from './unique-keys.js';
 
-export interface Drill {
+interface Drill {
   /** Unique in its cluster: the keys begin with it. */
   readonly name: string;
   /** Where the servers listen: ports, or paths of sockets. */

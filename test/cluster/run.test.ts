@@ -17,7 +17,7 @@ interface Started {
   readonly stdout: string;
   readonly stderr: string;
   /** Sends SIGTERM; the exit code. */
-  end(): Promise<number>;
+  readonly end: () => Promise<number>;
 }
 
 /** Resolves when it has printed the command line of a server. */
@@ -94,9 +94,8 @@ describe(`npm run cluster ${LONG}`, function () {
   });
 
   it('says what to install', async () => {
-    const found = await run('/usr/bin/env', [
-      ...['-i', 'PATH=/nowhere', process.execPath, SCRIPT, 'redis'],
-    ]);
+    const nowhere = ['-i', 'PATH=/nowhere', process.execPath, SCRIPT, 'redis'];
+    const found = await run('/usr/bin/env', nowhere);
     // Debian's daemons are also looked for in /usr/sbin, where neither engine is.
     expect(found.stderr).to.include('cluster: There is no program redis-server');
     expect(found.stderr).to.include('apt-get install redis-server');

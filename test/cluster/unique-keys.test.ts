@@ -12,7 +12,7 @@ async function judgeSeen(answer: Answer, isThere: boolean): Promise<string[]> {
   const keys = new UniqueKeys('w', 'test');
   const stop = new AbortController();
   let stored = '';
-  let answered: (answer: Answer) => void = () => undefined;
+  let answered: ((answer: Answer) => void) | undefined;
   const shown = (): string => `VALUE {w}:test:0 0 100\r\n${stored}\r\nEND`;
   const writing = keys.write(
     {
@@ -35,7 +35,7 @@ async function judgeSeen(answer: Answer, isThere: boolean): Promise<string[]> {
     },
     stop.signal,
   );
-  answered(answer);
+  answered?.(answer);
   await writing;
   const list = (): Promise<Answer> =>
     Promise.resolve({ kind: 'answered', reply: isThere ? shown() : 'END' });

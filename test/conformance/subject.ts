@@ -7,7 +7,7 @@ import { expect } from 'chai';
 import type * as S from '../../src/store/store.js';
 
 /** What a store may leave out. A case that is about it says what the store does instead. */
-export interface Offers {
+interface Offers {
   /** `fetched` and `idleSeconds` of an item: a read is noted. Else false and 0. */
   readonly uses: boolean;
   /** Values over 1 MiB, by openLargeValue(). Else a put of one is `too-large`. */

@@ -28,8 +28,9 @@ export async function startEtcd(
   const remove = (): void => rmSync(dir, { recursive: true, force: true });
   const places = Array.from({ length: count }, () => LOOPBACK);
   try {
-    const { nodes, end } = await startNodes({ program, dir, places, args });
-    const stop = (): Promise<void> => end().then(remove);
+    const cluster = await startNodes({ program, dir, places, args });
+    const stop = (): Promise<void> => cluster.end().then(remove);
+    const { nodes } = cluster;
     return { nodes, hosts: nodes.map(({ address }) => address), stop };
   } catch (error) {
     remove();

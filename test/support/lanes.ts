@@ -20,11 +20,39 @@ const STOPPING = ['SIGINT', 'SIGTERM'] as const;
 /** Of files that are quick: starting a process for each of them would take longer than their tests. */
 const FILES_PER_PART = 10;
 
-/** Files that take more than about 20 s, longest first: their names below test/. */
-export const LONGEST: readonly string[] = ['reliability/rows.test.ts', 'benchmarks/quick.test.ts'];
+/** Files that take about 20 s or more beside another, longest first: their names below test/. */
+export const LONGEST: readonly string[] = [
+  'reliability/rows.test.ts',
+  'benchmarks/quick.test.ts',
+  'sim/crash.test.ts',
+  'sim/fault.test.ts',
+  'unit/tools/kv-backup.test.ts',
+  'tidy/tiers.test.ts',
+  'crash/crash-loop.test.ts',
+  'unit/tools/output-files.test.ts',
+  'package.test.ts',
+  'browser/page.test.ts',
+  'unit/tools/kv-load.test.ts',
+  'unit/tools/kv-client-feed.test.ts',
+  'deb.test.ts',
+  'systemd.test.ts',
+  'unit/tools/kv-client.test.ts',
+  'conformance/durable-store.test.ts',
+  'differential/meta-sequences.test.ts',
+  'sim/bit-flip.test.ts',
+  'regression/strangers-files.test.ts',
+  'fuzz/connection-fuzz.test.ts',
+  'clients/memcached-commands.test.ts',
+  'regression/unwritable-output.test.ts',
+  'regression/file-failures.test.ts',
+  'differential/differential.test.ts',
+  'crash/delayed-flush.test.ts',
+  'crash/feed-copy.test.ts',
+  'unit/tools/kv-dump.test.ts',
+];
 
 /** Compiled test files that mocha loads in one process, as paths from the root. */
-export type Part = readonly string[];
+type Part = readonly string[];
 
 const NOT_RUN: PartReport = {
   passed: 0,

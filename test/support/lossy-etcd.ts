@@ -7,7 +7,7 @@ import { EtcdFailure } from '../../src/cluster/etcd/failure.js';
 /** 0 up to 1, as Math.random: seeded. */
 export type Chance = () => number;
 
-export interface Losses {
+interface Losses {
   /** Of each transaction, from 0 to 1. */
   readonly lost: number;
   readonly chance: Chance;

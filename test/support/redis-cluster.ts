@@ -14,7 +14,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 import { Redis } from 'ioredis';
 
-export interface RedisClusterOptions {
+interface RedisClusterOptions {
   /** From findProgram or requireProgram. */
   readonly program: string;
   readonly masters?: number;
@@ -40,7 +40,7 @@ async function freePorts(count: number): Promise<number[]> {
 }
 
 /** One node; it keeps its port and its directory when it is started again. */
-export class RedisNode {
+class RedisNode {
   readonly port: number;
   /** Where nodes speak with each other. */
   readonly busPort: number;
@@ -80,10 +80,20 @@ export class RedisNode {
     ];
     // A replica that is far behind would otherwise wait five seconds for others before it is sent anything.
     const times = [
-      ...['--cluster-node-timeout', String(nodeTimeoutMs), '--repl-diskless-sync-delay', '0'],
-      ...['--logfile', join(this.#dir, 'log')],
+      '--cluster-node-timeout',
+      String(nodeTimeoutMs),
+      '--repl-diskless-sync-delay',
+      '0',
     ];
-    const args = [...base, ...log, ...cluster, ...times, ...settings];
+    const args = [
+      ...base,
+      ...log,
+      ...cluster,
+      ...times,
+      '--logfile',
+      join(this.#dir, 'log'),
+      ...settings,
+    ];
     this.#child = spawn(program, args, { stdio: 'ignore' });
   }
 
@@ -121,8 +131,12 @@ export class RedisNode {
     const untilMs = Date.now() + READY_MS_MAX;
     for (;;) {
       const redis = new Redis({
-        ...{ host: '127.0.0.1', port: this.port, protocol: 2, lazyConnect: true },
-        ...{ retryStrategy: () => null, enableReadyCheck: false },
+        host: '127.0.0.1',
+        port: this.port,
+        protocol: 2,
+        lazyConnect: true,
+        retryStrategy: () => null,
+        enableReadyCheck: false,
       });
       redis.on('error', () => undefined);
       try {
@@ -200,8 +214,8 @@ export class RedisCluster {
     const [source, target] = await Promise.all([from.connect(), to.connect()]);
     try {
       const [sourceId, targetId] = await Promise.all([
-        source.cluster('MYID') as Promise<string>,
-        target.cluster('MYID') as Promise<string>,
+        source.cluster('MYID'),
+        target.cluster('MYID'),
       ]);
       await target.call('CLUSTER', 'SETSLOT', slot, 'IMPORTING', sourceId);
       await source.call('CLUSTER', 'SETSLOT', slot, 'MIGRATING', targetId);
@@ -253,7 +267,7 @@ export class RedisCluster {
           await link.call('CLUSTER', 'MEET', '127.0.0.1', node.port, node.busPort);
       }
       await this.#allKnown(links);
-      const ids = await Promise.all(links.map((link) => link.cluster('MYID') as Promise<string>));
+      const ids = await Promise.all(links.map((link) => link.cluster('MYID')));
       for (const [at, link] of links.slice(masters.length).entries()) {
         const replicasEach = this.replicas.length / masters.length;
         await link.call('CLUSTER', 'REPLICATE', ids[Math.floor(at / replicasEach)]!);
@@ -268,7 +282,7 @@ export class RedisCluster {
     const untilMs = Date.now() + READY_MS_MAX;
     for (const link of links) {
       for (;;) {
-        const info = String(await link.cluster('INFO'));
+        const info = await link.cluster('INFO');
         if (info.includes(`cluster_known_nodes:${this.nodes.length}\r`)) break;
         if (Date.now() > untilMs) throw new Error('The nodes did not meet');
         await delay(POLL_MS);

@@ -4,7 +4,7 @@ import { expect } from 'chai';
 import { commentsOf, engine, everything, exists, fileText } from './sources.js';
 
 /** The contract of a module that is loaded by its name: of threads (env/worker-entry.ts), loader hooks, mocha. */
-const ASKED_BY_NAME = new Set(['run', 'load', 'mochaHooks', 'CountReporter']);
+const ASKED_BY_NAME = new Set(['run', 'load', 'mochaHooks', 'PartReporter']);
 
 describe('names', () => {
   it('no name is exported by two files of src', () => {

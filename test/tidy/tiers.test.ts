@@ -22,10 +22,13 @@ function start(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Fi
   const words = Object.entries({ ...process.env, CAIRN_TEST_TIER: undefined, ...env })
     .filter(([, value]) => value !== undefined)
     .map(([name, value]) => `${name}=${value}`);
-  return run('/usr/bin/env', ['-i', ...words, process.execPath, RUN, ...args], { cwd: root });
+  const command = ['-i', ...words, process.execPath, RUN, ...args];
+  return run('/usr/bin/env', command, { cwd: root, timeoutMs: 240_000 });
 }
 
-describe('The tiers of the tests', () => {
+describe('The tiers of the tests', function () {
+  // Each loads all tests, some of them three times, maybe beside other builds.
+  this.timeout(300_000);
   let dir = '';
   before(() => (dir = temporaryFolder()));
   after(() => rmSync(dir, { recursive: true, force: true }));

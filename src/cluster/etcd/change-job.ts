@@ -18,7 +18,7 @@ import type { Seen, WriteFailure, WriteJob } from './write-lanes.js';
 const NOTHING_SEEN: Seen = { item: undefined, flushes: [], revision: 0 };
 
 /** What a change is: how it is decided, and where its answer goes. */
-export interface Request<O> {
+export interface ChangeRequest<O> {
   decide(old: OldItem, reason: S.MissReason, nowMs: number): Decision<O>;
   readonly settle: (outcome: O) => void;
   readonly fail: (failure: WriteFailure) => void;
@@ -29,8 +29,8 @@ export interface Request<O> {
 }
 
 /** A change that is decided on the item as it is. */
-export class Change<O> extends KeyJob implements ReadJob, WriteJob {
-  readonly #request: Request<O>;
+export class ChangeJob<O> extends KeyJob implements ReadJob, WriteJob {
+  readonly #request: ChangeRequest<O>;
   /** What the write is compared with. */
   #ground: Seen = NOTHING_SEEN;
   #decision: Decision<O> | undefined;
@@ -38,7 +38,7 @@ export class Change<O> extends KeyJob implements ReadJob, WriteJob {
   /** The old item counted: a flush since it was read matters. */
   #heedsFlushes = false;
 
-  constructor(shop: Workshop, called: Called, request: Request<O>) {
+  constructor(shop: Workshop, called: Called, request: ChangeRequest<O>) {
     super(shop, called, request.expectedBytes);
     this.#request = request;
   }

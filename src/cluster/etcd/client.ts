@@ -10,7 +10,7 @@ import type { ChannelCredentials, Client, Metadata, MethodDefinition } from '@gr
 
 import type { Env } from '../../env/env.js';
 import { KvError, systemCode } from '../../errors.js';
-import { EtcdFailure, failureOf } from './failure.js';
+import { EtcdFailure, etcdFailure } from './failure.js';
 import { DESCRIPTOR, type RangeRequest, type RangeResponse } from './messages.js';
 import type { StatusResponse, TxnRequest, TxnResponse } from './messages.js';
 
@@ -25,7 +25,7 @@ export interface EtcdOptions {
   readonly password?: string | undefined;
 }
 
-export interface EtcdTls {
+interface EtcdTls {
   /** Whoever signed the nodes' certificates; by default those that Node knows. */
   readonly ca?: Buffer | undefined;
   /** This server's own, where etcd wants one of its clients. */
@@ -146,7 +146,7 @@ export class EtcdClient {
       return await this.#send<T>(this.#hosts[at]!, method, request, timeLimitMs);
     } catch (error) {
       this.failures += 1;
-      const failure = error instanceof EtcdFailure ? error : failureOf(error, this.used);
+      const failure = error instanceof EtcdFailure ? error : etcdFailure(error, this.used);
       if (failure.kind === 'login') this.#login = undefined;
       else if (failure.kind === 'unknown' || failure.kind === 'not-executed') this.#turnFrom(at);
       throw failure;
@@ -163,6 +163,8 @@ export class EtcdClient {
   #renewLogin(at: number): void {
     const { user = '', password = '' } = this.#options;
     const request = { name: user, password };
+    // A token that has expired is refused even here.
+    this.#metadata = new this.#library.grpc.Metadata();
     const login = this.#send<{ token: string }>(
       this.#hosts[at]!,
       'Auth/Authenticate',
@@ -175,7 +177,7 @@ export class EtcdClient {
     });
     this.#login = login.catch((error: unknown) => {
       this.#login = undefined;
-      const failure = failureOf(error, this.#hosts[at]!.name);
+      const failure = etcdFailure(error, this.#hosts[at]!.name);
       const kind = failure.kind === 'unknown' ? 'not-executed' : failure.kind;
       throw new EtcdFailure(kind, `login refused: ${failure.message}`, error);
     });
@@ -193,7 +195,7 @@ export class EtcdClient {
         (error, response) => {
           timer.cancel();
           if (error === null) resolve(response as T);
-          else reject(failureOf(error, host.name));
+          else reject(etcdFailure(error, host.name));
         },
       );
       // A deadline of gRPC's would be a time of the wall clock, which may jump.

@@ -1,10 +1,10 @@
 // Failures of a call to etcd, told apart by what they mean for the request: whether it was done, will not be, or nobody knows.
-// The texts are those of etcd's rpctypes/error.go (3.4) and of grpc-js (docs/errors.md, "etcd").
+// The texts are those of etcd's rpctypes/error.go (3.4) and of grpc-js (docs/cluster.md, "Over etcd").
 //
 // Invariant: only what etcd refuses before it proposes the request, or what never left this process, is `not-executed`.
-// When in doubt it is `unknown`: then the slot of the batch tells (write-lane.ts).
+// When in doubt it is `unknown`: then the slot of the batch tells (write-lanes.ts).
 
-export type FailureKind =
+type FailureKind =
   /** Certainly not done, now or later; worth another try. */
   | 'not-executed'
   /** It may have been done, or be done yet. */
@@ -62,7 +62,7 @@ const CODES = new Map<number, FailureKind>([
 ]);
 
 /** Of an error that grpc-js gave for a call to `host`. */
-export function failureOf(error: unknown, host: string): EtcdFailure {
+export function etcdFailure(error: unknown, host: string): EtcdFailure {
   if (error instanceof EtcdFailure) return error;
   const { code, details } = error as { readonly code?: number; readonly details?: string };
   const text = details ?? (error instanceof Error ? error.message : String(error));

@@ -20,7 +20,7 @@ const PAGE_BYTES = 4 * 1024 * 1024;
 const DEADLINE_MS = 5000;
 
 /** Keys of a range, as they were at one revision. */
-export interface Page {
+interface Page {
   readonly items: readonly KeyValue[];
   readonly flushes: readonly KeyValue[];
   /** Where the next page begins; undefined: this was the last. */
@@ -57,7 +57,7 @@ export async function readPage(
   throw new KvError('KV_IO', 'No etcd node answered a listing; try again later', { cause: last });
 }
 
-export class Listing {
+export class EtcdListing {
   readonly #client: EtcdCalls;
   readonly #clock: Clock;
   readonly #places: Places;

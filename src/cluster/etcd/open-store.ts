@@ -8,13 +8,13 @@ import { EtcdFailure } from './failure.js';
 import { Places } from './places.js';
 import { Retries } from './retries.js';
 import { EtcdStore } from './store.js';
-import { PACE, type Pace } from './upkeep.js';
+import { PACE, type UpkeepPace } from './upkeep.js';
 
 export interface EtcdStoreOptions extends EtcdOptions {
   /** Longer values are refused; at most 1 MiB, which is the default. */
   readonly valueBytesMax?: number | undefined;
   /** Of the upkeep. */
-  readonly pace?: Pace | undefined;
+  readonly pace?: UpkeepPace | undefined;
 }
 
 const OPEN_MS = 10_000;

@@ -1,5 +1,5 @@
 // Places in etcd's keys: where items, flush records and the servers' own records lie below the prefix of a store
-// (docs/format.md, "Items in etcd").
+// (docs/format.md, "Items in a cluster").
 //
 // | key | what |
 // |---|---|
@@ -11,7 +11,7 @@
 import type { KeyValue } from './messages.js';
 
 /** A range of keys: from `key` up to `range_end`, without it. */
-export interface KeyRange {
+interface KeyRange {
   readonly key: Buffer;
   readonly range_end: Buffer;
 }

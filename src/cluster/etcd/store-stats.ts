@@ -1,5 +1,5 @@
 // What a store over etcd tells by `stats`: memcached's names where they mean the same, else with the prefix kv_etcd_
-// (docs/operations.md, "Over etcd").
+// (docs/cluster.md, "Over etcd").
 
 import type { Histogram } from '../../histogram.js';
 import type { BatchFigures } from '../batcher.js';

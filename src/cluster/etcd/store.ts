@@ -1,5 +1,5 @@
 // The Store over etcd: every call is a promise that settles when a majority of the nodes has it on disk, or has confirmed
-// what was read. It keeps no items: any number of servers may stand before one cluster (docs/decisions.md, "Over a cluster").
+// what was read. It keeps no items: any number of servers may stand before one cluster (docs/cluster.md).
 //
 // Invariants:
 // - Calls of one key apply in the order in which they were made (key-order.ts); a flush stands between all before it and
@@ -25,15 +25,15 @@ import type * as S from '../../store/store.js';
 import { WallTime } from '../wall-time.js';
 import type { EtcdCalls } from './client.js';
 import { ClusterState } from './cluster-state.js';
-import { Change, type Request } from './change-job.js';
+import { ChangeJob, type ChangeRequest } from './change-job.js';
 import type { Called, Workshop } from './key-job.js';
 import { KeyOrder } from './key-order.js';
-import { Listing } from './listing.js';
+import { EtcdListing } from './listing.js';
 import type { Places } from './places.js';
 import { FlushMark, Get, PlainDelete, PlainSet } from './plain-jobs.js';
 import { ReadLanes, type ReadJob } from './read-lanes.js';
 import { etcdStats, type EtcdCounters } from './store-stats.js';
-import { Upkeep, type Pace } from './upkeep.js';
+import { Upkeep, type UpkeepPace } from './upkeep.js';
 import { WriteLanes, type Seen, type WriteFailure, type WriteJob } from './write-lanes.js';
 
 /** Within this time a call is answered, or within one second more when it was sent and its fate is asked for. */
@@ -45,20 +45,22 @@ const WRITE_BYTES_MAX = MIB;
 const READ_BYTES_MAX = 4 * MIB;
 const WRITE_LANES = 2;
 const READ_LANES = 4;
+/** A batch takes some milliseconds. */
+const GATHER_MS = 1;
 const QUEUED_JOBS_MAX = 100_000;
 const QUEUED_BYTES_MAX = 256 * MIB;
 
 const NO_NUMBER = { after: 0, cas: 0n, number: 0n, expiresAt: 0, expiresAtBefore: 0 };
 const PLAIN: S.ReadOptions = {};
 
-export interface StoreParts {
+interface Parts {
   readonly env: Env;
   readonly client: EtcdCalls;
   readonly places: Places;
   /** Of this process: no other one has it. */
   readonly server: string;
   readonly valueBytesMax: number;
-  readonly pace: Pace;
+  readonly pace: UpkeepPace;
 }
 
 export class EtcdStore implements S.Store {
@@ -66,7 +68,7 @@ export class EtcdStore implements S.Store {
   readonly clockAheadMs = 0;
   readonly durability = ALWAYS_DURABLE;
   readonly changeLog = undefined;
-  readonly #parts: StoreParts;
+  readonly #parts: Parts;
   readonly #valueBytesMax: number;
   readonly #time: WallTime;
   readonly #readLanes: ReadLanes;
@@ -76,11 +78,11 @@ export class EtcdStore implements S.Store {
   readonly #order = new KeyOrder<Seen>();
   readonly #counters: EtcdCounters = { stored: 0, retries: 0 };
   readonly #shop: Workshop;
-  readonly #listing: Listing;
+  readonly #listing: EtcdListing;
   readonly #state: ClusterState;
   readonly #upkeep: Upkeep;
 
-  constructor(parts: StoreParts) {
+  constructor(parts: Parts) {
     const { client, places, server } = parts;
     const { clock } = parts.env;
     this.#parts = parts;
@@ -89,7 +91,8 @@ export class EtcdStore implements S.Store {
     this.#readLanes = new ReadLanes(client, clock, places);
     this.#writeLanes = new WriteLanes(client, clock, places, server, WRITE_LANES);
     const queued = { queuedJobsMax: QUEUED_JOBS_MAX, queuedBytesMax: QUEUED_BYTES_MAX };
-    const limits = { jobsMax: BATCH_JOBS_MAX, laneJobsMin: BATCH_JOBS_MAX, ...queued };
+    const gathering = { laneJobsMin: BATCH_JOBS_MAX, gatherMs: GATHER_MS };
+    const limits = { jobsMax: BATCH_JOBS_MAX, ...gathering, ...queued };
     this.#reads = new Batcher(
       clock,
       { ...limits, bytesMax: READ_BYTES_MAX, lanes: READ_LANES },
@@ -114,7 +117,7 @@ export class EtcdStore implements S.Store {
     };
     const nowMs = (): number => this.#time.nowMs();
     const averageBytes = (): number => this.#readLanes.averageBytes;
-    this.#listing = new Listing(client, clock, places, nowMs, averageBytes);
+    this.#listing = new EtcdListing(client, clock, places, nowMs, averageBytes);
     this.#state = new ClusterState(client, clock, places);
     this.#upkeep = new Upkeep(parts, nowMs, averageBytes);
     this.#state.start();
@@ -288,19 +291,19 @@ export class EtcdStore implements S.Store {
     end: number,
     isBlind: boolean,
     how: {
-      readonly decide: Request<O>['decide'];
+      readonly decide: ChangeRequest<O>['decide'];
       readonly failed: (failure: WriteFailure) => O;
     },
   ): Promise<O> {
     return new Promise((resolve) => {
-      const request: Request<O> = {
+      const request: ChangeRequest<O> = {
         decide: how.decide,
         settle: resolve,
         fail: (failure) => resolve(how.failed(failure)),
         isBlind,
         expectedBytes: this.#readLanes.averageBytes,
       };
-      this.#order.add(new Change(this.#shop, this.#called(key, start, end), request));
+      this.#order.add(new ChangeJob(this.#shop, this.#called(key, start, end), request));
     });
   }
 

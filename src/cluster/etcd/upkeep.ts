@@ -17,7 +17,7 @@ import { readPage } from './listing.js';
 import { RESULT, TARGET, type KeyValue, type RangeRequest } from './messages.js';
 import type { Places } from './places.js';
 
-export interface Pace {
+export interface UpkeepPace {
   /** Between two looks at what there is to do. */
   readonly tickMs: number;
   /** Between two pages. */
@@ -32,7 +32,7 @@ export interface Pace {
   readonly slotMs: number;
 }
 
-export const PACE: Pace = {
+export const PACE: UpkeepPace = {
   tickMs: 5000,
   pageMs: 100,
   sweepMs: 600_000,
@@ -53,7 +53,7 @@ interface Parts {
   readonly client: EtcdCalls;
   readonly places: Places;
   readonly server: string;
-  readonly pace: Pace;
+  readonly pace: UpkeepPace;
 }
 
 export interface UpkeepCounts {
@@ -75,7 +75,7 @@ export class Upkeep {
   readonly #env: Env;
   readonly #client: EtcdCalls;
   readonly #places: Places;
-  readonly #pace: Pace;
+  readonly #pace: UpkeepPace;
   readonly #nowMs: () => number;
   readonly #averageBytes: () => number;
   readonly #claim: Claim;

@@ -4,7 +4,7 @@ import { assert } from '../../assert.js';
 import { ttlSecondsOf } from '../../store/expiry.js';
 import type * as S from '../../store/store.js';
 import { decodeItem, ITEM_HEADER_BYTES, type DecodedItem } from '../item-bytes.js';
-import type { Refusal } from './operation.js';
+import type { NoAnswer } from './operation.js';
 import { REPLY } from './scripts.js';
 
 const STATUS: ReadonlyMap<string, S.Status> = new Map<string, S.Status>([
@@ -69,7 +69,7 @@ export function refusedArithmetic(status: S.Status, cas = 0n): S.ArithmeticOutco
 }
 
 /** A read was not executed, or changed the item perhaps. */
-export function refusedLookup(why: Refusal): S.Lookup {
+export function refusedLookup(why: NoAnswer): S.Lookup {
   if (why === 'damaged') return { kind: 'damaged', after: 0 };
   return { kind: 'refused', status: why, after: 0 };
 }

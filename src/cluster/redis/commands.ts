@@ -14,6 +14,8 @@ const WON = 2;
 export const KEY_PREFIX = 'k:';
 const MODES = { set: 's', replace: 'r', add: 'a', append: 'p', prepend: 'q' } as const;
 const NOTHING = Buffer.alloc(0);
+/** So much may the clock of a node be ahead of ours. */
+const CLOCKS_APART_MS_MAX = 60_000;
 const TWO_POW_32 = 2 ** 32;
 
 /** `k:` and the key's bytes. */
@@ -24,7 +26,7 @@ export function redisKey(key: Buffer, start = 0, end = key.length): Buffer {
   return bytes;
 }
 
-export interface NewItem {
+interface NewItem {
   readonly flags: number;
   readonly expiresAt: number;
   readonly token: number | bigint;
@@ -102,7 +104,9 @@ export function putCommand(
   const item = itemBytes({ flags, expiresAt, token }, value, valueStart, valueEnd);
   if (isPlainSet(put)) {
     const ends = expiresAt === 0 ? [] : ['PXAT', String(expiresAt)];
-    return { name: 'SET', args: [key, item, ...ends], effect: 'writes' };
+    // What has ended already, by Redis's clock, changes nothing where nothing was: WAIT would have no write.
+    const isSure = expiresAt === 0 || expiresAt > now.nowMs + CLOCKS_APART_MS_MAX;
+    return { name: 'SET', args: [key, item, ...ends], effect: isSure ? 'writes' : 'may-write' };
   }
   const letters =
     (chosenCas === undefined ? '' : 'c') +

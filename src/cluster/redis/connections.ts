@@ -18,7 +18,7 @@ interface Certificates {
   readonly key?: Buffer | undefined;
 }
 
-export interface Login {
+export interface RedisLogin {
   /** Present: TLS. */
   readonly tls?: Certificates | undefined;
   readonly user?: string | undefined;
@@ -31,7 +31,7 @@ export type Connect = (host: string) => Promise<Redis>;
 const CONNECT_MS_MAX = 1500;
 
 /** Throws KV_BAD_OPTION when the package is not there. */
-export async function connector(login: Login): Promise<Connect> {
+export async function connector(login: RedisLogin): Promise<Connect> {
   const Client = await loadClient();
   return async (host) => {
     const redis = new Client(optionsOf(host, login));
@@ -67,7 +67,7 @@ export function cut(redis: Redis): void {
   redis.stream.destroy();
 }
 
-function optionsOf(place: string, { tls, user, password }: Login): RedisOptions {
+function optionsOf(place: string, { tls, user, password }: RedisLogin): RedisOptions {
   const colon = place.lastIndexOf(':');
   const host = place.slice(0, colon).replace(/^\[(.*)\]$/, '$1');
   return {

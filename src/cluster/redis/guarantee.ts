@@ -1,6 +1,6 @@
 // The guarantee behind an answer: which commands stand behind a batch, and whether what they answered is enough.
 //
-// Invariants (docs/cluster.md, "Redis"):
+// Invariants (docs/decisions.md):
 // - WAIT covers what its own connection wrote. So a batch whose last command saw something, but may have written nothing,
 //   gets a write of its own behind it: the barrier.
 // - A plain read needs no barrier with `reads: 'fast'`; a change that was refused for what it saw always does.
@@ -18,7 +18,7 @@ export interface Guarantee {
 /** Shorter than what a batch may take in all. */
 const WAIT_MS_MAX = 2000;
 
-export interface Barrier {
+interface Barrier {
   /** There is a WAIT, as the last command. */
   readonly isAsked: boolean;
   /** A write of its own stands before the WAIT; else the last operation of the batch is the write. */

@@ -9,7 +9,7 @@ import type * as S from '../../store/store.js';
 import type { Cluster } from './cluster.js';
 import { KEY_PREFIX } from './commands.js';
 import { acknowledgedBy, waitCommand } from './guarantee.js';
-import { Operation, type Command, type Refusal } from './operation.js';
+import { Operation, type Command, type NoAnswer } from './operation.js';
 import type { SideConnections } from './side-connections.js';
 import { slotOf } from './slots.js';
 
@@ -113,13 +113,13 @@ export class Keyspace {
   async #onEachLink(
     command: Command | undefined,
     deadlineMs: number,
-  ): Promise<Refusal | undefined> {
+  ): Promise<NoAnswer | undefined> {
     const refusals = await Promise.all(
       this.#cluster.masters.map((host) => {
         const key = this.#cluster.barrierKeyAt(host);
         const barrier: Command = { name: 'SET', args: [key, '1'], effect: 'writes' };
         const target = { key, slot: slotOf(key), deadlineMs };
-        return new Promise<Refusal | undefined>((resolve) => {
+        return new Promise<NoAnswer | undefined>((resolve) => {
           const settle = (): void => resolve(undefined);
           this.#cluster.submit(new Operation(target, command ?? barrier, settle, resolve));
         });
@@ -130,7 +130,7 @@ export class Keyspace {
   }
 }
 
-function outcomeOf(refusal: Refusal | undefined): S.Outcome {
+function outcomeOf(refusal: NoAnswer | undefined): S.Outcome {
   return { status: refusal ?? 'ok', after: 0, cas: 0n };
 }
 

@@ -6,7 +6,7 @@ import type { Env } from '../../env/env.js';
 import { KvError, failureText } from '../../errors.js';
 import { INLINE_VALUE_BYTES_MAX } from '../../limits.js';
 import { Cluster, firstView, type ClusterParts } from './cluster.js';
-import { connector, type Login } from './connections.js';
+import { connector, type RedisLogin } from './connections.js';
 import { RedisStore } from './redis-store.js';
 import { hasWaitAof, requireDurable } from './safety.js';
 import { SideConnections } from './side-connections.js';
@@ -14,7 +14,7 @@ import { SERVER_NUMBERS, Tokens } from './tokens.js';
 import { unservedSlots } from './topology.js';
 import type { View } from './view.js';
 
-export interface RedisStoreOptions extends Login {
+export interface RedisStoreOptions extends RedisLogin {
   /** host:port of some nodes. */
   readonly hosts: readonly string[];
   /** So many replicas must have a change before it is acknowledged; 0: the master's own log is enough. */

@@ -4,10 +4,10 @@
 import type { Job } from '../batcher.js';
 
 /** An answer that is no answer of Redis's. `closed`: it was not executed. `unknown`: it may have been. */
-export type Refusal = 'closed' | 'unknown' | 'no-memory' | 'no-space' | 'damaged';
+export type NoAnswer = 'closed' | 'unknown' | 'no-memory' | 'no-space' | 'damaged';
 
 /** `writes`: it changes the key whenever it is executed. `may-write`: that depends on the item. */
-export type Effect = 'reads' | 'writes' | 'may-write';
+type Effect = 'reads' | 'writes' | 'may-write';
 
 /** The key as Redis has it, and where it belongs. */
 export interface Target {
@@ -31,13 +31,13 @@ export class Operation implements Job {
   isAsking = false;
   /** Called with Redis's reply when that is as durable as the store promises; never after refuse(). */
   readonly settle: (reply: unknown) => void;
-  readonly refuse: (why: Refusal) => void;
+  readonly refuse: (why: NoAnswer) => void;
 
   constructor(
     target: Target,
     command: Command,
     settle: (reply: unknown) => void,
-    refuse: (why: Refusal) => void,
+    refuse: (why: NoAnswer) => void,
   ) {
     this.target = target;
     this.command = command;

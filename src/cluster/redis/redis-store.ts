@@ -1,5 +1,5 @@
 // The store over a Redis cluster: each call is one operation on the shard that has the key, and its promise settles when
-// that is as durable as was asked for (docs/cluster.md, "Redis").
+// that is as durable as was asked for (docs/decisions.md).
 //
 // Invariants:
 // - Calls on one key apply in the order in which they were made; `after` is always 0.
@@ -18,8 +18,8 @@ import type { Cluster } from './cluster.js';
 import * as commands from './commands.js';
 import { ItemCount } from './item-count.js';
 import { Keyspace } from './keyspace.js';
-import { Operation, type Command, type Refusal, type Target } from './operation.js';
-import { Listing } from './listing.js';
+import { Operation, type Command, type NoAnswer, type Target } from './operation.js';
+import { SlotListing } from './slot-listing.js';
 import { Looks } from './looks.js';
 import type { SideConnections } from './side-connections.js';
 import { slotOf } from './slots.js';
@@ -29,7 +29,7 @@ import type { Tokens } from './tokens.js';
 /** Of a request until it is sent. */
 const OPERATION_MS_MAX = 1900;
 
-export interface RedisStoreParts {
+interface RedisStoreParts {
   readonly cluster: Cluster;
   readonly side: SideConnections;
   readonly tokens: Tokens;
@@ -46,7 +46,7 @@ export class RedisStore implements S.Store {
   readonly #tokens: Tokens;
   readonly #side: SideConnections;
   readonly #time: WallTime;
-  readonly #listing: Listing;
+  readonly #listing: SlotListing;
   readonly #count: ItemCount;
   readonly #keyspace: Keyspace;
   readonly #looks = new Looks();
@@ -59,7 +59,7 @@ export class RedisStore implements S.Store {
     this.#tokens = tokens;
     this.#time = new WallTime(env.clock);
     this.#keyspace = new Keyspace(cluster, side);
-    this.#listing = new Listing(cluster, side);
+    this.#listing = new SlotListing(cluster, side);
     this.#count = new ItemCount(cluster, side, env.clock);
     this.#valueBytesMax = Math.min(valueBytesMax, INLINE_VALUE_BYTES_MAX);
     void this.#count.refresh();
@@ -98,7 +98,7 @@ export class RedisStore implements S.Store {
       target,
       command,
       (reply) =>
-        command.effect === 'writes'
+        command.name === 'SET'
           ? { status: 'stored', after: 0, cas, valueBytes }
           : this.#seen(answers.putOutcome(reply, valueBytes)),
       (why) => ({ status: why, after: 0, cas: 0n, valueBytes }),
@@ -181,7 +181,7 @@ export class RedisStore implements S.Store {
 
   #get(target: Target, resolve: (lookup: S.Lookup) => void, isLook = false): void {
     const found = (reply: unknown): void => resolve(answers.lookupOf(reply, this.nowMs()));
-    const refuse = (why: Refusal): void => resolve(answers.refusedLookup(why));
+    const refuse = (why: NoAnswer): void => resolve(answers.refusedLookup(why));
     const get = new Operation(target, commands.getCommand(target.key), found, refuse);
     if (isLook) this.#keyspace.submit(get);
     else this.#submit(get);
@@ -190,6 +190,8 @@ export class RedisStore implements S.Store {
   /** A read that may win: by GET, and by the script when it does. Nothing that changes the key comes between them. */
   #look(target: Target, options: S.ReadOptions): Promise<S.Lookup> {
     return new Promise((resolve) => {
+      const settle = (reply: unknown): void => resolve(answers.readLookup(reply));
+      const refuse = (why: NoAnswer): void => resolve(answers.refusedLookup(why));
       const seen = (lookup: S.Lookup): void => {
         const isHit = lookup.kind === 'hit';
         if (!isHit || !answers.mayWin(lookup.item, options, this.nowMs())) {
@@ -197,8 +199,6 @@ export class RedisStore implements S.Store {
           return;
         }
         const command = commands.readCommand(target.key, options, this.#now());
-        const settle = (reply: unknown): void => resolve(answers.readLookup(reply));
-        const refuse = (why: Refusal): void => resolve(answers.refusedLookup(why));
         this.#keyspace.submit(new Operation(target, command, settle, refuse));
       };
       this.#get(target, seen, true);
@@ -221,7 +221,7 @@ export class RedisStore implements S.Store {
     target: Target,
     command: Command,
     answered: (reply: unknown) => T,
-    refused: (why: Refusal) => T,
+    refused: (why: NoAnswer) => T,
   ): Promise<T> {
     return new Promise((resolve) => {
       this.#submit(
@@ -261,7 +261,7 @@ function cannotList(error: unknown): never {
   throw new KvError('KV_IO', what, { cause: error });
 }
 
-function refusedOutcome(why: Refusal | 'not-offered'): S.Outcome {
+function refusedOutcome(why: NoAnswer | 'not-offered'): S.Outcome {
   return { status: why, after: 0, cas: 0n };
 }
 

@@ -1,5 +1,5 @@
 // Lua scripts of the Redis store: one for each verb that has to look at an item before it changes it. Each works on one
-// key, whose bytes are those of src/cluster/item-bytes.ts. docs/cluster.md says what each answers.
+// key, whose bytes are those of src/cluster/item-bytes.ts.
 //
 // Invariants:
 // - A script changes its key or answers why not; it never does both, and what it does is one step for everybody.

@@ -18,7 +18,7 @@ export function parseSlots(reply: unknown, asker: string): readonly ShardNodes[]
     const [master, ...replicas] = nodes.map((node) => placeOf(node, asker));
     if (master === undefined) continue;
     const shard = shards.get(master) ?? { replicas, ranges: [] };
-    shard.ranges.push([Number(first), Number(last)]);
+    shard.ranges.push([first, last]);
     shards.set(master, shard);
   }
   return [...shards].map(([master, { replicas, ranges }]) => ({ master, replicas, ranges }));
@@ -30,13 +30,9 @@ export function unservedSlots(shards: readonly ShardNodes[]): number {
   return SLOT_COUNT - served.reduce((sum, count) => sum + count, 0);
 }
 
+/** IPv6 without brackets, as Redis writes it: the last colon is before the port. */
 function placeOf(node: readonly unknown[], asker: string): string {
   const [name, port] = node;
-  const host = name === null || String(name) === '' ? undefined : String(name);
-  return hostPort(host ?? asker.slice(0, asker.lastIndexOf(':')), Number(port));
-}
-
-/** As `host:port`; IPv6 without brackets, as Redis writes it: the last colon is before the port. */
-export function hostPort(host: string, port: number): string {
-  return `${host}:${port}`;
+  const isNamed = typeof name === 'string' && name !== '';
+  return `${isNamed ? name : asker.slice(0, asker.lastIndexOf(':'))}:${Number(port)}`;
 }

@@ -1,8 +1,15 @@
 // Faults of an etcd cluster below two servers: nodes and servers killed, and parted from each other.
 
-import { drillPart, Results, roundsOf, withEtcd, type ClusterLife } from '../../cluster/life.js';
+import {
+  drillPart,
+  Results,
+  roundsOf,
+  withEtcd,
+  type ClusterLife,
+  type Part,
+} from '../../cluster/life.js';
 import { leaderOf } from '../../support/cluster/etcd-nodes.js';
-import { killAll, startAll, type ClusterNode } from '../../support/cluster/node.js';
+import { killAll, startAll, type ClusterNode, type Place } from '../../support/cluster/node.js';
 import { Network, networkNeeds } from '../../support/cluster/network.js';
 import { missingPackages } from '../machine.js';
 import type { Budget, FaultRow, Skipped, Tried } from '../row.js';
@@ -13,6 +20,8 @@ const TAGS = ['w0', 'w1', 'w2', 'w3'];
 const OVER_SECOND = ['w1', 'w3'];
 /** As many errors as make sure that a server which reaches nobody says so. */
 const CLIENTS_TOLD = 10;
+const NODE_PLACES = [0, 1, 2];
+const SERVER_PLACES = [3, 4];
 const REQUIRED =
   'Nothing acknowledged or seen is gone, nothing refused is there, each history has an order, counters are exact; ' +
   'every request is answered, writes go on by themselves';
@@ -73,37 +82,15 @@ async function tryPartitions(budget: Budget): Promise<Tried | Skipped> {
   const needs = missingPackages({ etcd: 'etcd-server' }) ?? networkNeeds();
   if (needs !== undefined) return { needs };
   const results = new Results();
-  const network = new Network(5);
-  const nodePlaces = [0, 1, 2];
-  const serverPlaces = [3, 4];
-  const placesOf = (indexes: readonly number[]) => indexes.map((at) => network.places[at]!);
+  const network = new Network(NODE_PLACES.length + SERVER_PLACES.length);
+  const placesOf = (indexes: readonly number[]): Place[] =>
+    indexes.map((at) => network.places[at]!);
   try {
-    const options = { places: placesOf(nodePlaces), serverPlaces: placesOf(serverPlaces) };
+    const options = { places: placesOf(NODE_PLACES), serverPlaces: placesOf(SERVER_PLACES) };
     await withEtcd(options, async (life) => {
-      const leaderPlace = async (): Promise<number> =>
-        network.places.indexOf((await mustLead(life)).place);
-      const cutLeader = async (others: readonly number[]): Promise<void> => {
-        const place = await leaderPlace();
-        network.cut(
-          place,
-          others.filter((other) => other !== place),
-        );
-      };
-      const heal = (): Promise<void> => Promise.resolve(network.heal());
-      const parts = [
-        { name: 'leader from nodes', strike: () => cutLeader(nodePlaces) },
-        { name: 'leader from all', strike: () => cutLeader([...nodePlaces, ...serverPlaces]) },
-        {
-          name: 'server from nodes',
-          goOn: OVER_SECOND,
-          errors: CLIENTS_TOLD,
-          strike: () => Promise.resolve(network.cut(serverPlaces[0]!, nodePlaces)),
-        },
-      ];
       for (let round = 0; round < roundsOf(budget); round++) {
-        for (const part of parts) {
-          const whole = { ...part, tags: TAGS, heal };
-          results.add(part.name, await drillPart(life, whole, budget.seed, round));
+        for (const part of cutsOf(life, network)) {
+          results.add(part.name, await drillPart(life, part, budget.seed, round));
         }
       }
     });
@@ -111,4 +98,28 @@ async function tryPartitions(budget: Budget): Promise<Tried | Skipped> {
     network.remove();
   }
   return results.tried(budget.seed);
+}
+
+function cutsOf(life: ClusterLife, network: Network): Part[] {
+  const cutLeader = async (others: readonly number[]): Promise<void> => {
+    const leader = network.places.indexOf((await mustLead(life)).place);
+    const parted = others.filter((other) => other !== leader);
+    network.cut(leader, parted);
+  };
+  const whole = { tags: TAGS, heal: () => Promise.resolve(network.heal()) };
+  return [
+    { ...whole, name: 'leader from nodes', strike: () => cutLeader(NODE_PLACES) },
+    {
+      ...whole,
+      name: 'leader from all',
+      strike: () => cutLeader([...NODE_PLACES, ...SERVER_PLACES]),
+    },
+    {
+      ...whole,
+      name: 'server from nodes',
+      goOn: OVER_SECOND,
+      errors: CLIENTS_TOLD,
+      strike: () => Promise.resolve(network.cut(SERVER_PLACES[0]!, NODE_PLACES)),
+    },
+  ];
 }

@@ -39,7 +39,7 @@ async function changeTogether(
   withLife: WithLife,
 ): Promise<Tried | Skipped> {
   if (needs !== undefined) return { needs };
-  const changes = tier === 'long' ? 200 : 8;
+  const changes = tier === 'long' ? 200 : 5;
   return withLife(async ({ servers }) => {
     const experience = new Experience();
     const { signal } = new AbortController();

@@ -6,7 +6,7 @@ import { run } from '../programs.js';
 import { ClusterNode, killAll, LOOPBACK, startAll, type Cluster, type Place } from './node.js';
 import { freePorts } from './ports.js';
 
-export interface EtcdSetup {
+interface EtcdSetup {
   /** From requireProgram() or findProgram(): Debian's etcd-server has it. */
   readonly program: string;
   /** An empty directory: each node makes its own in it. */
@@ -74,16 +74,17 @@ const ASK = `
   cat <&3
 `;
 
+async function leads({ place, port }: ClusterNode): Promise<boolean> {
+  const asking = [...place.inside, 'bash', '-c', ASK, place.host, String(port)];
+  const { stdout } = await run(asking[0]!, asking.slice(1));
+  const [member, leader] = ['member_id', 'leader'].map(
+    (name) => new RegExp(`"${name}":"(\\d+)"`).exec(stdout)?.[1],
+  );
+  return member !== undefined && member === leader;
+}
+
 /** The node that leads now; undefined while there is none. */
 export async function leaderOf({ nodes }: Cluster): Promise<ClusterNode | undefined> {
-  const leads = async ({ place, port }: ClusterNode): Promise<boolean> => {
-    const asking = [...place.inside, 'bash', '-c', ASK, place.host, String(port)];
-    const { stdout } = await run(asking[0]!, asking.slice(1));
-    const [member, leader] = ['member_id', 'leader'].map(
-      (name) => new RegExp(`"${name}":"(\\d+)"`).exec(stdout)?.[1],
-    );
-    return member !== undefined && member === leader;
-  };
   const alive = nodes.filter(({ isRunning }) => isRunning);
   const leading = await Promise.all(alive.map(leads));
   return alive.find((_, at) => leading[at]);

@@ -17,7 +17,7 @@ export interface Place {
 
 export const LOOPBACK: Place = { host: '127.0.0.1', inside: [] };
 
-export interface NodeLaunch {
+interface NodeLaunch {
   readonly name: string;
   readonly place: Place;
   /** The port for clients. */

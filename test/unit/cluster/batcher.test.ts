@@ -94,6 +94,30 @@ describe('Batcher', () => {
     expect(sent).to.deep.equal(['0:a', '1:bcd', '0:e']);
   });
 
+  it('a lane that came back waits until as many ask as it has answered, or for gatherMs', async () => {
+    const { clock, sent, add, turn, end } = setUp({ gatherMs: 1 });
+    add('ab');
+    await turn();
+    await end();
+    add('c');
+    await turn();
+    expect(sent).to.deep.equal(['0:ab']);
+    add('d');
+    await turn();
+    expect(sent).to.deep.equal(['0:ab', '0:cd']);
+    await end();
+    add('e');
+    await turn();
+    expect(sent).to.deep.equal(['0:ab', '0:cd']);
+    clock.pass(1);
+    expect(sent).to.deep.equal(['0:ab', '0:cd', '0:e']);
+    // One that asks alone waits for nobody.
+    await end();
+    add('f');
+    await turn();
+    expect(sent).to.deep.equal(['0:ab', '0:cd', '0:e', '0:f']);
+  });
+
   it('add() cuts batches by bytes, and sends what is larger alone', async () => {
     const { sent, turn, end, batcher } = setUp();
     for (const [name, bytes] of [

@@ -7,7 +7,7 @@ import { EtcdClient } from '../../../../src/cluster/etcd/client.js';
 import { openEtcdStore } from '../../../../src/cluster/etcd/open-store.js';
 import { Places } from '../../../../src/cluster/etcd/places.js';
 import { EtcdStore } from '../../../../src/cluster/etcd/store.js';
-import { PACE, type Pace } from '../../../../src/cluster/etcd/upkeep.js';
+import { PACE, type UpkeepPace } from '../../../../src/cluster/etcd/upkeep.js';
 import { nodeEnv } from '../../../../src/env/node-env.js';
 import { isKvError } from '../../../../src/errors.js';
 import { MIB } from '../../../../src/limits.js';
@@ -19,7 +19,14 @@ import { QuietLogger } from '../../../support/quiet-logger.js';
 import { seeded } from '../../../support/seed.js';
 
 const env = nodeEnv(new QuietLogger());
-const FAST: Pace = { tickMs: 20, pageMs: 1, sweepMs: 50, graceMs: 0, historyMs: 1e9, slotMs: 1e9 };
+const FAST: UpkeepPace = {
+  tickMs: 20,
+  pageMs: 1,
+  sweepMs: 50,
+  graceMs: 0,
+  historyMs: 1e9,
+  slotMs: 1e9,
+};
 
 /** The same numbers for the same seed (mulberry32). */
 function chanceOf(seed: number): Chance {
@@ -53,7 +60,7 @@ describe('EtcdStore over a real etcd @long', () => {
   let prefixes = 0;
   const stores: EtcdStore[] = [];
 
-  const open = async (prefix: string, pace: Pace = PACE): Promise<EtcdStore> => {
+  const open = async (prefix: string, pace: UpkeepPace = PACE): Promise<EtcdStore> => {
     const hosts = cluster?.hosts ?? [];
     const store = await openEtcdStore(env, { hosts, prefix, pace });
     stores.push(store);
@@ -250,6 +257,37 @@ describe('EtcdStore over a real etcd @long', () => {
       await store.close();
     } finally {
       await full.stop();
+    }
+  });
+
+  it('logs in again when the token is not known any more, and openEtcdStore() says when the login is refused', async () => {
+    const guarded = await startEtcd(program, 1);
+    try {
+      const hosts = guarded.hosts;
+      const admin = async (path: string, body: object): Promise<void> => {
+        const url = `http://${hosts[0]}/v3/auth/${path}`;
+        const answer = await fetch(url, { method: 'POST', body: JSON.stringify(body) });
+        expect(answer.status, path).to.equal(200);
+      };
+      await admin('user/add', { name: 'root', password: 'secret' });
+      await admin('role/add', { name: 'root' });
+      await admin('user/grant', { user: 'root', role: 'root' });
+      await admin('enable', {});
+      const login = { hosts, prefix: 'p/', user: 'root', password: 'secret' };
+      const store = await openEtcdStore(env, login);
+      expect((await set(store, 'k', 'x')).status).to.equal('stored');
+      // Tokens are in the memory of a node.
+      await guarded.nodes[0]!.kill();
+      await guarded.nodes[0]!.start();
+      expect((await set(store, 'k', 'y')).status).to.equal('stored');
+      expect(await valueOf(store, 'k')).to.equal('y');
+      await store.close();
+      const wrong = { ...login, password: 'guessed' };
+      const error = await openEtcdStore(env, wrong).catch((cause: unknown) => cause);
+      expect(isKvError(error, 'KV_BAD_OPTION') && error.message).to.include('login refused');
+      expect(String(error)).not.to.include('guessed');
+    } finally {
+      await guarded.stop();
     }
   });
 

@@ -39,7 +39,7 @@ interface Name {
   readonly hash: number;
 }
 
-export class Listing {
+export class SlotListing {
   readonly #cluster: Cluster;
   readonly #side: SideConnections;
 
