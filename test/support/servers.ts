@@ -14,9 +14,6 @@ import { cairnLaunch, ServerProcess, type Launch } from '../../tools/torture/ser
 
 type ServerKind = 'cairn' | 'memcached' | Engine;
 
-/** The servers that speak the binary protocol. */
-const BINARY_SPEAKERS: readonly ServerKind[] = ['memcached', 'cairn'];
-
 /** Cairn over each engine. */
 export const CAIRNS: readonly ServerKind[] = ['cairn', 'etcd', 'redis'];
 
@@ -44,7 +41,7 @@ export function memcachedLaunch(program: string, args: readonly string[] = []): 
 }
 
 /** Cairn over what `--store` names, on an ephemeral port of the loopback. */
-function clusterLaunch(storeUrl: string, args: readonly string[] = []): Launch {
+export function clusterLaunch(storeUrl: string, args: readonly string[] = []): Launch {
   const kvServer = join(import.meta.dirname, '../../tools/kv-server.js');
   return {
     command: process.execPath,
