@@ -181,11 +181,11 @@ async function noLaterFlush(s: Speaker, key: string): Promise<void> {
 describeServers(
   'conformance over the wire: text, meta and binary,',
   (server) => {
-    const meta = new MetaSpeaker(server.port);
+    const meta = new MetaSpeaker(() => server.port());
     const speakers: readonly (readonly [string, Speaker])[] = [
-      ['text', new TextSpeaker(server.port)],
+      ['text', new TextSpeaker(() => server.port())],
       ['meta', meta],
-      ['binary', new BinarySpeaker(server.port)],
+      ['binary', new BinarySpeaker(() => server.port())],
     ];
 
     for (const [name, speaker] of speakers) {
