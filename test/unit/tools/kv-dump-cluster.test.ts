@@ -59,12 +59,6 @@ describeServers(
   'kv-dump and kv-load',
   (server) => {
     let dir: string;
-    const ask = async (...words: string[]): Promise<string> => {
-      const { code, stdout, stderr } = await runTool('kv-client', [server.address(), ...words]);
-      expect(code, stderr).to.equal(0);
-      return stdout.toString();
-    };
-
     before(() => {
       dir = temporaryFolder();
     });
@@ -96,6 +90,12 @@ describeServers(
     });
 
     it('kv-client sets, lists and reads keys', async () => {
+      const address = server.address();
+      const ask = async (...words: string[]): Promise<string> => {
+        const { code, stdout, stderr } = await runTool('kv-client', [address, ...words]);
+        expect(code, stderr).to.equal(0);
+        return stdout.toString();
+      };
       await ask('set', 'asked:1', 'a value');
       expect(await ask('get', 'asked:1')).to.equal('a value');
       expect(await ask('keys', 'asked:')).to.equal('asked:1\n');

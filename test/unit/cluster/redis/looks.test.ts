@@ -4,23 +4,22 @@ import { Looks } from '../../../../src/cluster/redis/looks.js';
 
 const KEY = Buffer.from('k');
 
-function nothing(): void {}
-
-function never(): never {
-  return expect.fail('Not to be called');
-}
-
 /** A look that ends when it is told to. */
 function opened(said: string[], name: string): { look: () => Promise<string>; end: () => void } {
-  let end: () => void = nothing;
+  let settle: ((said: string) => void) | undefined;
   const ended = new Promise<string>((resolve) => {
-    end = () => resolve(name);
+    settle = resolve;
   });
+  const end = (): void => settle?.(name);
   const look = (): Promise<string> => {
     said.push(name);
     return ended;
   };
   return { look, end };
+}
+
+function call(): never {
+  return expect.fail('Not to be called');
 }
 
 async function turns(): Promise<void> {
@@ -41,10 +40,10 @@ describe('Looks', () => {
 
   it('holds() nothing without a look, nothing of other keys, and no read that nothing waits before', () => {
     const looks = new Looks();
-    expect(looks.holds(KEY, false, never)).to.equal(false);
+    expect(looks.holds(KEY, false, call)).to.equal(false);
     void looks.take(KEY, opened([], 'one').look);
-    expect(looks.holds(Buffer.from('other'), false, never)).to.equal(false);
-    expect(looks.holds(KEY, true, never)).to.equal(false);
+    expect(looks.holds(Buffer.from('other'), false, call)).to.equal(false);
+    expect(looks.holds(KEY, true, call)).to.equal(false);
   });
 
   it('holds() what changes the key until the looks have ended, and all behind it in order', async () => {
