@@ -18,7 +18,7 @@ interface Listing {
 }
 
 /** The next keys. Undefined: a cluster does not answer, and the client has been told. */
-export async function pageOf(
+export async function listedPage(
   session: Session,
   form: ReplyForm,
   cursor: number,
@@ -41,7 +41,7 @@ export async function sendListing(session: Session, listing: Listing): Promise<b
   let cursor = 0;
   do {
     if (!(await replies.room(replies.tail))) return false;
-    const page = await pageOf(session, listing.form, cursor, PAGE_KEYS);
+    const page = await listedPage(session, listing.form, cursor, PAGE_KEYS);
     if (page === undefined) return false;
     const lines = page.entries.flatMap((entry) => listing.lineOf(entry) ?? []).slice(0, left);
     if (!(await services.gate.durable(store.durability.lastSeq))) {
