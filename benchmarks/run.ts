@@ -72,9 +72,11 @@ function sizesOf({ quick, rounds, seconds }: Flags): Sizes {
   };
 }
 
+function holdsOneOf({ name }: Case, parts: readonly string[]): boolean {
+  return parts.some((part) => name.toLowerCase().includes(part.toLowerCase()));
+}
+
 function chosenCases({ case: asked, without = [] }: Flags): readonly Case[] {
-  const holdsOneOf = ({ name }: Case, parts: readonly string[]): boolean =>
-    parts.some((part) => name.toLowerCase().includes(part.toLowerCase()));
   const chosen = CASES.filter(
     (each) => (asked === undefined || holdsOneOf(each, asked)) && !holdsOneOf(each, without),
   );
