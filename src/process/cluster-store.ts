@@ -69,9 +69,11 @@ function certificatesOf({ caPath, certPath, keyPath }: TlsFiles): {
   readonly cert: Buffer | undefined;
   readonly key: Buffer | undefined;
 } {
-  const read = (path: string | undefined): Buffer | undefined =>
-    path === undefined ? undefined : readFile(path);
-  return { ca: read(caPath), cert: read(certPath), key: read(keyPath) };
+  return { ca: named(caPath), cert: named(certPath), key: named(keyPath) };
+}
+
+function named(path: string | undefined): Buffer | undefined {
+  return path === undefined ? undefined : readFile(path);
 }
 
 function readFile(path: string): Buffer {

@@ -37,6 +37,8 @@ export class Cluster implements LinkCluster {
   /** Where a slot's operations are queued, and where they are to be. */
   readonly #owners: (Link | undefined)[] = Array.from({ length: SLOT_COUNT });
   readonly #wanted: (Link | undefined)[] = Array.from({ length: SLOT_COUNT });
+  /** Some slot's operations are queued elsewhere than they are to be. */
+  #isMoving = false;
   readonly #barrierKeys = new Map<Link, Buffer>();
   readonly #seeds: readonly string[];
   #view: View;
@@ -130,6 +132,7 @@ export class Cluster implements LinkCluster {
 
   moved(slot: number, host: string): void {
     if (slot < SLOT_COUNT) this.#wanted[slot] = this.#linkTo(host);
+    this.#isMoving = true;
     this.#refreshIn(REFRESH_SOON_MS);
   }
 
@@ -147,7 +150,8 @@ export class Cluster implements LinkCluster {
   }
 
   onDrained(link: Link): void {
-    this.#adoptFrom(link);
+    // After nearly every batch: all slots are looked at only while one moves.
+    if (this.#isMoving) this.#adoptFrom(link);
   }
 
   barrierKey(link: Link): Buffer {
@@ -175,6 +179,7 @@ export class Cluster implements LinkCluster {
       for (const [first, last] of ranges) this.#wanted.fill(link, first, last + 1);
     }
     for (const [slot, link] of this.#wanted.entries()) this.#owners[slot] ??= link;
+    this.#isMoving = this.#wanted.some((link, slot) => link !== this.#owners[slot]);
     for (const link of this.links) if (link.isDrained) this.#adoptFrom(link);
     if (!this.#isClosed) for (const link of this.links) void link.open();
   }
@@ -182,10 +187,13 @@ export class Cluster implements LinkCluster {
   /** Its slots that belong elsewhere go there; a link without any is closed. */
   #adoptFrom(link: Link): void {
     let isUsed = false;
+    let isMoving = false;
     for (let slot = 0; slot < SLOT_COUNT; slot += 1) {
       if (this.#owners[slot] === link) this.#owners[slot] = this.#wanted[slot];
       isUsed ||= this.#wanted[slot] === link || this.#owners[slot] === link;
+      isMoving ||= this.#wanted[slot] !== this.#owners[slot];
     }
+    this.#isMoving = isMoving;
     if (isUsed || !this.#links.has(link.host) || !link.isDrained) return;
     this.#links.delete(link.host);
     this.#barrierKeys.delete(link);

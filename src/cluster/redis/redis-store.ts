@@ -6,6 +6,7 @@
 // - `closed`: nothing was changed. `unknown`: it may have been. No promise stays open longer than OPERATION_MS_MAX and what a
 //   batch may take.
 
+import { AssertionError } from '../../assert.js';
 import type { Env } from '../../env/env.js';
 import { KvError } from '../../errors.js';
 import { INLINE_VALUE_BYTES_MAX } from '../../limits.js';
@@ -148,7 +149,7 @@ export class RedisStore implements S.Store {
   }
 
   list(cursor: number, limit: number): Promise<S.ListPage> {
-    return this.#listing.page(cursor, limit, this.nowMs());
+    return this.#listing.page(cursor, limit, this.nowMs()).catch(cannotList);
   }
 
   openLargeValue(): Promise<S.LargeValueWriter> {
@@ -256,6 +257,13 @@ export class RedisStore implements S.Store {
     if (outcome.cas !== 0n) this.#tokens.observe(outcome.cas);
     return outcome;
   }
+}
+
+/** Whatever went wrong with a node; a bug goes on. */
+function cannotList(error: unknown): never {
+  if (error instanceof TypeError || error instanceof AssertionError) throw error;
+  const what = 'A Redis node did not answer a listing; try again later';
+  throw new KvError('KV_IO', what, { cause: error });
 }
 
 function refusedOutcome(why: NoAnswer | 'not-offered'): S.Outcome {

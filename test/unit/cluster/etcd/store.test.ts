@@ -51,7 +51,7 @@ async function set(
 
 async function valueOf(store: S.Store, key: string): Promise<string | undefined> {
   const found = await store.get(Buffer.from(key));
-  return found.kind === 'hit' ? String(found.item.value) : undefined;
+  return found.kind === 'hit' ? (found.item.value as Buffer).toString() : undefined;
 }
 
 describe('EtcdStore over a real etcd @long', () => {
