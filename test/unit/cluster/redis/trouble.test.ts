@@ -1,7 +1,11 @@
 // The store over Redis while something fails: answers that get lost, and a node that stands still.
 
+import { once } from 'node:events';
+import net from 'node:net';
+
 import { expect } from 'chai';
 
+import { failure } from '../../../support/failure.js';
 import { LossyPort } from '../../../support/lossy-port.js';
 import { requireProgram } from '../../../support/programs.js';
 import { RedisCluster } from '../../../support/redis-cluster.js';
@@ -15,9 +19,10 @@ describe('RedisStore, an answer that gets lost @long', () => {
   before(async function () {
     const program = requireProgram(this, 'redis-server', 'redis-server');
     port = await LossyPort.open();
-    const settings = ['--cluster-announce-port', String(port.port)];
-    cluster = await RedisCluster.start({ program, masters: 1, settings });
-    port.leadTo(cluster.nodes[0]!.port);
+    cluster = await RedisCluster.start({ program, masters: 1 });
+    const node = cluster.nodes[0]!;
+    await node.command('CONFIG', 'SET', 'cluster-announce-port', String(port.port));
+    port.leadTo(node.port);
     s = await RedisSubject.open(cluster, {
       hosts: [`127.0.0.1:${port.port}`],
       replicas: 0,
@@ -83,6 +88,24 @@ describe('RedisStore, a node that stands still @long', () => {
   after(async () => {
     await s?.fixture.close();
     await cluster?.close();
+  });
+
+  it('opening goes on to the next when one takes the connection and says nothing', async () => {
+    const silent = net.createServer().listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    const host = `127.0.0.1:${(silent.address() as net.AddressInfo).port}`;
+    try {
+      expect(await failure(RedisSubject.open(cluster, { hosts: [host] }))).to.include(
+        `${host}: It does not answer`,
+      );
+      const opened = await RedisSubject.open(cluster, {
+        hosts: [host, ...cluster.hosts],
+        replicas: 0,
+      });
+      await opened.fixture.close();
+    } finally {
+      silent.close();
+    }
   });
 
   it('nobody waits for the end of a deletion by prefix', async () => {
