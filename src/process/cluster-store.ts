@@ -14,6 +14,8 @@ interface Login {
   readonly password: string | undefined;
 }
 
+const KEEP_ALIVE_MS = 60_000;
+
 type ClusterConfig = Pick<Config, 'storeAuth' | 'storeAuthFile' | 'valueBytesMax'>;
 
 /**
@@ -25,6 +27,16 @@ export async function openClusterStore(
   place: StorePlace,
   config: ClusterConfig,
 ): Promise<Store> {
+  // The timers of a store keep no process alive, and neither do connections that are still to come: it would end in silence.
+  const waits = setInterval(() => undefined, KEEP_ALIVE_MS);
+  try {
+    return await open(env, place, config);
+  } finally {
+    clearInterval(waits);
+  }
+}
+
+async function open(env: Env, place: StorePlace, config: ClusterConfig): Promise<Store> {
   const { hosts } = place;
   const login = loginOf(config);
   const tls = place.tls === undefined ? undefined : certificatesOf(place.tls);

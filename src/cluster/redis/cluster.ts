@@ -13,6 +13,7 @@ import type { Connect } from './connections.js';
 import type { Guarantee } from './guarantee.js';
 import { Link, type LinkCluster } from './link.js';
 import type { Operation } from './operation.js';
+import { isNotAllowed } from './reply-errors.js';
 import { requireDurable } from './safety.js';
 import { SCRIPTS } from './scripts.js';
 import { ownKey, slotOf, SLOT_COUNT } from './slots.js';
@@ -242,7 +243,7 @@ export class Cluster implements LinkCluster {
   }
 }
 
-/** The first view of the cluster. Throws KV_BAD_OPTION when no node tells one. */
+/** The first view of the cluster. Throws KV_BAD_OPTION when a node refuses the login or is no cluster, KV_IO when none answers. */
 export async function firstView(parts: ClusterParts, seeds: readonly string[]): Promise<View> {
   const failures: string[] = [];
   for (const host of seeds) {
@@ -250,8 +251,14 @@ export async function firstView(parts: ClusterParts, seeds: readonly string[]): 
       return await askTopology(parts.connect, parts.clock, host);
     } catch (error: unknown) {
       if (error instanceof KvError) throw error;
-      failures.push(`${host}: ${failureText(error)}`);
+      const why = failureText(error).replace(/\.$/, '');
+      if (isNotAllowed(why)) {
+        const message = `${host} refuses the login: ${why}; give user:password by --store-auth-file or CAIRN_STORE_AUTH`;
+        throw new KvError('KV_BAD_OPTION', message, { cause: error });
+      }
+      failures.push(`${host}: ${why}`);
     }
   }
-  throw new KvError('KV_IO', `No node of the Redis cluster answers: ${failures.join('; ')}`);
+  const message = `No node of the Redis cluster answers: ${failures.join('; ')}; see that the nodes run and can be reached`;
+  throw new KvError('KV_IO', message);
 }

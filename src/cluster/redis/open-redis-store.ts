@@ -30,7 +30,7 @@ export interface RedisStoreOptions extends RedisLogin {
 /** Throws KV_BAD_OPTION when the nodes are not as they must be, KV_IO when none answers. */
 export async function openRedisStore(env: Env, options: RedisStoreOptions): Promise<RedisStore> {
   const { hosts, replicas, reads, durability, valueBytesMax = INLINE_VALUE_BYTES_MAX } = options;
-  const connect = await connector(options);
+  const connect = await connector(options, env.clock);
   const isOnDisk = durability === 'disk';
   const { clock, logger } = env;
   const guarantee = { replicas, reads, asksForLogs: false };

@@ -171,6 +171,10 @@ describe('RedisStore, one node @long', () => {
     } finally {
       await command('CONFIG', 'SET', 'appendfsync', 'always');
     }
+    const login = { replicas: 0, user: 'nobody', password: 'a secret' };
+    const unknown = await failure(RedisSubject.open(cluster, login));
+    expect(unknown).to.include(host).and.to.include('--store-auth-file');
+    expect(unknown).not.to.include('a secret');
     const few = await failure(RedisSubject.open(cluster, { replicas: 1 }));
     expect(few).to.include('0 replicas').and.to.include('replicas=1');
   });
