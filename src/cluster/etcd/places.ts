@@ -69,7 +69,11 @@ export class Places {
 
   /** The items that a flush record is about. */
   itemsOf(flush: KeyValue): KeyRange {
-    const prefix = flush.key.subarray(this.#flushes.length);
+    return this.itemsBelow(flush.key.subarray(this.#flushes.length));
+  }
+
+  /** The items whose keys begin with the client's `prefix`. */
+  itemsBelow(prefix: Buffer): KeyRange {
     return rangeOf(Buffer.concat([this.#items, prefix]));
   }
 
