@@ -12,18 +12,21 @@ import { quotedKey } from '../../printable.js';
 import { decodeItem } from '../item-bytes.js';
 import type { EtcdCalls, EtcdOptions } from './client.js';
 import { EtcdFailure, isCompacted, onlyEtcd } from './failure.js';
+import { KeyWalk } from './key-walk.js';
 import type { KeyValue, RangeRequest, RangeResponse } from './messages.js';
 import { openEtcdClient } from './open-client.js';
-import { Places } from './places.js';
+import { Places, rangeOf } from './places.js';
 import { Retries } from './retries.js';
 
 /** About so many bytes are asked for at once: etcd takes a number of keys only. */
 const PAGE_BYTES = 2 * 1024 * 1024;
-/** A page costs etcd a walk over all keys behind it, so there should be few; and keys may be followed by larger items. */
-const PAGE_KEYS_MAX = 5000;
+/** Small items may be followed by large ones. */
+const PAGE_KEYS_MAX = 1000;
 const PAGE_KEYS_FIRST = 32;
 /** An election, and some more: a dump has time. */
-const PAGE_DEADLINE_MS = 20_000;
+const DEADLINE_MS = 20_000;
+/** A node that is silent for so long is given up for another one; a count of millions of keys takes etcd a second. */
+const ATTEMPT_MS = 5000;
 
 interface RevisionItem {
   readonly key: Buffer;
@@ -62,7 +65,7 @@ export class RevisionReader {
 
   /** How many items begin with `prefix`, dead ones that are not removed yet among them. Throws as items() does. */
   async count(prefix: Buffer): Promise<number> {
-    const range = { ...this.#places.itemsBelow(prefix), count_only: true };
+    const range = { ...rangeOf(this.#places.stem(prefix)), count_only: true };
     return (await this.#asked(() => range)).count ?? 0;
   }
 
@@ -71,17 +74,17 @@ export class RevisionReader {
    * KV_TOO_OLD when etcd has forgotten the revision, KV_IO when no node answers for 20 s, KV_CORRUPTION for bytes that are no item.
    */
   async *items(prefix: Buffer): AsyncGenerator<RevisionItem> {
-    const range = this.#places.itemsBelow(prefix);
-    let page: Promise<RangeResponse> | undefined = this.#page(range);
+    const walk = new KeyWalk(this.#places.stem(prefix));
+    let page = this.#page(walk);
     while (page !== undefined) {
-      const { kvs, more }: RangeResponse = await page;
+      const { kvs, more, count = 0 }: RangeResponse = await page;
+      const [first, last] = [kvs[0], kvs.at(-1)];
+      if (more === true && first !== undefined && last !== undefined)
+        walk.goOn(first.key, last.key, count - kvs.length);
+      else walk.leave();
       this.#measure(kvs);
-      const end: Buffer | undefined = more === true ? kvs.at(-1)?.key : undefined;
       // Asked for while this page is written.
-      page =
-        end === undefined
-          ? undefined
-          : this.#page({ ...range, key: Buffer.concat([end, Buffer.alloc(1)]) });
+      page = this.#page(walk);
       // Its failure is thrown where it is awaited; an earlier one may end the loop before that.
       page?.catch(() => {});
       for (const stored of kvs) {
@@ -108,24 +111,27 @@ export class RevisionReader {
     return { key, flags, cas: ownCas ?? BigInt(stored.mod_revision), expiresAt, value };
   }
 
-  #page(range: RangeRequest): Promise<RangeResponse> {
-    return this.#asked(() => ({ ...range, limit: this.#pageKeys }));
+  #page({ piece }: KeyWalk): Promise<RangeResponse> | undefined {
+    if (piece === undefined) return undefined;
+    return this.#asked(() => ({ ...piece, limit: this.#pageKeys }));
   }
 
   /** Grows slowly, for small items may be followed by large ones. */
   #measure(kvs: readonly KeyValue[]): void {
-    const bytes = kvs.reduce((sum, { key, value }) => sum + key.length + (value?.length ?? 0), 1);
+    if (kvs.length === 0) return;
+    const bytes = kvs.reduce((sum, { key, value }) => sum + key.length + (value?.length ?? 0), 0);
     const fits = Math.floor((PAGE_BYTES * kvs.length) / bytes);
     this.#pageKeys = Math.max(1, Math.min(fits, 2 * this.#pageKeys, PAGE_KEYS_MAX));
   }
 
   async #asked(rangeNow: () => RangeRequest): Promise<RangeResponse> {
     const { clock } = this.#env;
-    const retries = new Retries(this.#client, clock, clock.monotonicMs() + PAGE_DEADLINE_MS);
+    const retries = new Retries(this.#client, clock, clock.monotonicMs() + DEADLINE_MS);
     let last: EtcdFailure | undefined;
     while (retries.leftMs > 0) {
       const request = { ...rangeNow(), revision: this.revision };
-      const answer = await this.#client.range(request, retries.limitMs).catch(onlyEtcd);
+      const limitMs = Math.min(retries.leftMs, ATTEMPT_MS);
+      const answer = await this.#client.range(request, limitMs).catch(onlyEtcd);
       if (!(answer instanceof EtcdFailure)) return answer;
       last = answer;
       if (isCompacted(answer)) throw this.#forgotten(answer);
