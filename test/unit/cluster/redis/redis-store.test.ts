@@ -3,6 +3,7 @@
 import { expect } from 'chai';
 import * as fc from 'fast-check';
 
+import { evictionPolicy } from '../../../../src/cluster/redis/safety.js';
 import {
   addDelta,
   composeDecimal,
@@ -158,6 +159,18 @@ describe('RedisStore, one node @long', () => {
       await command('CONFIG', 'SET', 'maxmemory', '0');
     }
     expect((await s.set('k', 'y')).status).to.equal('stored');
+  });
+
+  it('a node tells by which rule it evicts, and nothing when it refuses writes', async () => {
+    const redis = await cluster.nodes[0]!.connect();
+    try {
+      expect(await evictionPolicy(redis, 'node')).to.equal(undefined);
+      await command('CONFIG', 'SET', 'maxmemory-policy', 'allkeys-lru');
+      expect(await evictionPolicy(redis, 'node')).to.equal('allkeys-lru');
+    } finally {
+      await command('CONFIG', 'SET', 'maxmemory-policy', 'noeviction');
+      redis.disconnect();
+    }
   });
 
   it('opening refuses a node that may lose what it acknowledges, by name, and more replicas than there are', async () => {
