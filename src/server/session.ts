@@ -139,6 +139,8 @@ export class Session {
   readonly getProgress = newGetProgress();
   /** The same where the store answers later, in call order (commands/retrieval-ahead.ts). */
   getAhead: GetAhead | undefined;
+  /** Of the values that such a store is storing. */
+  bytesAhead = 0;
   upload: ValueUpload | undefined;
   isAuthenticated: boolean;
   /** The login that is being checked. */

@@ -1,6 +1,7 @@
 // Outcomes of the store → replies: the one place where their vocabularies meet.
 
 import { isKvError, isOutOfDescriptors, isPassing } from '../../errors.js';
+import { MIB } from '../../limits.js';
 import type { ReplyForm } from '../../protocol/reply-form.js';
 import {
   errorReply,
@@ -12,6 +13,9 @@ import type { Outcome, Status } from '../../store/store.js';
 import type { ReplySection } from '../reply-section.js';
 import type { Counters } from '../counters.js';
 import type { Session } from '../session.js';
+
+/** Values of a connection that an engine on other machines is storing: above this, its requests wait. */
+const BYTES_AHEAD_MAX = 4 * MIB;
 
 /** The reply to an outcome that is no error: one object, composed before it is filled again. */
 class OutcomeReply implements ResultReply {
@@ -65,26 +69,29 @@ export function countRefusal(counters: Counters, status: Status): void {
 
 /**
  * Answers when the store has settled; a failure of the store becomes the reply. The requests behind a change that is
- * not applied yet have to wait: hence the promise. Where changes apply in call order none has to: the answer gets its
- * place now. `form` is copied.
+ * not applied yet have to wait: hence the promise. Where changes apply in call order they need not, as long as what is
+ * under way, of which this change has `bytes`, is little: the answer gets its place now. `form` is copied.
  */
 export function settle<O extends Outcome>(
   session: Session,
   form: ReplyForm,
   outcome: Promise<O>,
   answer: (outcome: O, form: ReplyForm, section?: ReplySection) => void,
+  bytes = 0,
 ): Promise<void> | undefined {
   const kept = ownForm(form);
   if (session.store.appliesInCallOrder) {
     const { replies } = session;
     const section = replies.open();
-    void outcome.then((done) => {
+    session.bytesAhead += bytes;
+    const settled = outcome.then((done) => {
+      session.bytesAhead -= bytes;
       countRefusal(session.counters, done.status);
       if (form.quiet) noteQuiet(session, done.status);
       answer(done, kept, section);
       replies.close(section);
     });
-    return undefined;
+    return session.bytesAhead < BYTES_AHEAD_MAX ? undefined : settled;
   }
   return outcome.then(
     (done) => {

@@ -56,9 +56,9 @@ function store(
   const isCas = request.compareCas !== undefined;
   const outcome = session.store.put(CHANGE);
   if (outcome instanceof Promise) {
-    return settle(session, form, outcome, (done, kept, section) =>
-      answer(session, kept, done, isCas, event, section),
-    );
+    const settled = (done: PutOutcome, kept: ReplyForm, section?: ReplySection): void =>
+      answer(session, kept, done, isCas, event, section);
+    return settle(session, form, outcome, settled, request.valueBytes);
   }
   if (outcome.valueBytes >= LONG_VALUE_BYTES) session.isClockDue = true;
   if (outcome.status !== 'stored') countRefusal(counters, outcome.status);

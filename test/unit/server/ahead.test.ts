@@ -116,6 +116,21 @@ describe('A store that answers later, in call order', () => {
     expect(await client.take(replies.length)).to.equal(replies);
   });
 
+  it('hands on no more than 4 MiB of values before some are stored', async () => {
+    await start(new AheadStore({ holds: true }));
+    const value = 'v'.repeat(1024 * 1024 - 1);
+    client.send(`set a 0 0 ${value.length} noreply\r\n${value}\r\n`.repeat(8));
+    client.send('mn\r\n');
+    await held(5);
+    await roundTrip();
+    expect(server.store.heldCount).to.equal(5);
+    for (let left = 8; left > 0; left -= 1) {
+      await held(1);
+      server.store.answer();
+    }
+    expect(await client.take(4)).to.equal('MN\r\n');
+  });
+
   it('answers what it was asked before it closes', async () => {
     await start(new AheadStore({ holds: true }));
     client.send('set a 0 0 1\r\nx\r\nquit\r\n');
