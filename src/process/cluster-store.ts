@@ -1,11 +1,14 @@
 // The store of `--store`: reads what the URL names (certificates, the login), and opens the engine, whose code is loaded
 // only then.
+//
+// Invariant: the process lives until it is ended by a signal or an error, also while no node has a connection.
 
 import fs from 'node:fs';
 
 import type { Config } from '../config/config.js';
 import type { StorePlace, TlsFiles } from '../config/store-place.js';
 import type { Env } from '../env/env.js';
+import { keepAlive } from '../env/keep-alive.js';
 import { KvError, systemReason } from '../errors.js';
 import type { Store } from '../store/store.js';
 
@@ -25,6 +28,7 @@ export async function openClusterStore(
   place: StorePlace,
   config: ClusterConfig,
 ): Promise<Store> {
+  keepAlive();
   const { hosts } = place;
   const login = loginOf(config);
   const tls = place.tls === undefined ? undefined : certificatesOf(place.tls);
