@@ -23,6 +23,7 @@ interface Flags {
   readonly dir?: string;
   readonly out: string;
   readonly case?: readonly string[];
+  readonly without?: readonly string[];
   readonly rounds?: string;
   readonly seconds?: string;
   readonly list?: boolean;
@@ -39,6 +40,7 @@ function parseFlags(): Flags {
     .description('Measures Cairn beside memcached, Redis and others, in one run.')
     .option('--quick', 'short rounds and small data: under three minutes, figures are rough')
     .option('--case <text...>', 'only the cases whose name holds one of these')
+    .option('--without <text...>', 'not the cases whose name holds one of these')
     .option('--dir <path>', 'where the servers keep their data; must lie on a disk')
     .option('--out <path>', 'where the results go', RESULTS_DIR)
     .option('--rounds <n>', 'rounds a case')
@@ -70,12 +72,15 @@ function sizesOf({ quick, rounds, seconds }: Flags): Sizes {
   };
 }
 
-function chosenCases(asked: readonly string[] | undefined): readonly Case[] {
-  if (asked === undefined) return CASES;
-  const chosen = CASES.filter(({ name }) =>
-    asked.some((part) => name.toLowerCase().includes(part.toLowerCase())),
+function holdsOneOf({ name }: Case, parts: readonly string[]): boolean {
+  return parts.some((part) => name.toLowerCase().includes(part.toLowerCase()));
+}
+
+function chosenCases({ case: asked, without = [] }: Flags): readonly Case[] {
+  const chosen = CASES.filter(
+    (each) => (asked === undefined || holdsOneOf(each, asked)) && !holdsOneOf(each, without),
   );
-  if (chosen.length === 0) throw new Error(`no case is named like ${asked.join(', ')}: see --list`);
+  if (chosen.length === 0) throw new Error('no case is named so: see --list');
   return chosen;
 }
 
@@ -136,7 +141,7 @@ async function main(): Promise<void> {
     await printCalls(flags);
     return;
   }
-  const cases = chosenCases(flags.case);
+  const cases = chosenCases(flags);
   await makeDir(flags.out);
   if (flags.dir !== undefined) await makeDir(flags.dir);
   const sizes = sizesOf(flags);

@@ -49,7 +49,8 @@ export async function redisPipelines(
     const redis = connect(master);
     const send = (batch: readonly Asked[]): Promise<void> => exchange(redis, batch, waitsFor);
     const gathering = new Gathering(1, PIPELINE_MAX, send, fail);
-    for (const [low, high] of ranges) owners.fill(gathering, low, high + 1);
+    for (const [low, high] of ranges)
+      for (let slot = low; slot <= high; slot += 1) owners[slot] = gathering;
   }
   return { ask: (asked) => owners[slotOf(asked.key)]!.add(asked) };
 }

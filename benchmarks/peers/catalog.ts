@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { EngineSpec } from '../engines/spec.js';
 import type { Peer } from './peer.js';
 import { hasProgram } from './process.js';
 
@@ -96,6 +97,27 @@ export function cairnOver(name: string, storeUrl: string): Peer {
     command: (port) => ({
       command: process.execPath,
       args: [CAIRN_SERVER, '-p', `${port}`, '-l', '127.0.0.1', '--store', storeUrl],
+    }),
+  };
+}
+
+/** A server that parses next to nothing before the bare client: Cairn's hops without Cairn. */
+export function bareFront(
+  name: string,
+  client: Pick<EngineSpec, 'client' | 'node' | 'waitsFor'>,
+): Peer {
+  return {
+    name,
+    protocol: 'memcached',
+    missing: () => undefined,
+    command: (port, _dir, settings) => ({
+      command: process.execPath,
+      args: [
+        distPath('../engines/front.js'),
+        JSON.stringify(client),
+        `${port}`,
+        `${settings.valueBytes ?? 100}`,
+      ],
     }),
   };
 }

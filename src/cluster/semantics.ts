@@ -96,16 +96,14 @@ export function decideArithmetic(
   change: S.Arithmetic,
   old: OldItem,
 ): Decision<S.ArithmeticOutcome> {
-  const refused = (status: S.Status, cas = 0n): Decision<S.ArithmeticOutcome> =>
-    answer({ ...NO_NUMBER, status, cas });
-  if (old === 'damaged') return refused('damaged');
+  if (old === 'damaged') return refuseNumber('damaged');
   if (old === undefined) return createNumber(change);
   // memcached looks for a number before it looks at the token, but only so far.
-  if (old.value.length === 0) return refused('not-a-number');
+  if (old.value.length === 0) return refuseNumber('not-a-number');
   const { compareCas, chosenCas } = change;
-  if (compareCas !== undefined && compareCas !== old.cas) return refused('exists', old.cas);
+  if (compareCas !== undefined && compareCas !== old.cas) return refuseNumber('exists', old.cas);
   const current = parseDecimal(old.value);
-  if (current === undefined) return refused('not-a-number');
+  if (current === undefined) return refuseNumber('not-a-number');
   const number = addDelta(current, change.delta, change.direction);
   const expiresAt = change.expiresAt ?? old.expiresAt;
   const value = composeDecimal(number, old.value.length);
@@ -120,6 +118,10 @@ export function decideArithmetic(
       expiresAtBefore: old.expiresAt,
     }),
   };
+}
+
+function refuseNumber(status: S.Status, cas = 0n): Decision<S.ArithmeticOutcome> {
+  return answer({ ...NO_NUMBER, status, cas });
 }
 
 function createNumber({ create, chosenCas }: S.Arithmetic): Decision<S.ArithmeticOutcome> {

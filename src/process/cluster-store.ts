@@ -1,23 +1,14 @@
-// The store of `--store`: reads what the URL names (certificates, the login), and opens the engine, whose code is loaded
-// only then.
-//
-// Invariant: the process lives until it is ended by a signal or an error, also while no node has a connection.
-
-import fs from 'node:fs';
+// The store of `--store`: opens the engine that the URL names, whose code is loaded only then.
 
 import type { Config } from '../config/config.js';
-import type { StorePlace, TlsFiles } from '../config/store-place.js';
+import type { StorePlace } from '../config/store-place.js';
 import type { Env } from '../env/env.js';
-import { keepAlive } from '../env/keep-alive.js';
-import { KvError, systemReason } from '../errors.js';
 import type { Store } from '../store/store.js';
+import { readStoreAccess, type StoreLogin } from './store-access.js';
 
-interface Login {
-  readonly user: string | undefined;
-  readonly password: string | undefined;
-}
+const KEEP_ALIVE_MS = 60_000;
 
-type ClusterConfig = Pick<Config, 'storeAuth' | 'storeAuthFile' | 'valueBytesMax'>;
+type ClusterConfig = StoreLogin & Pick<Config, 'valueBytesMax'>;
 
 /**
  * Throws KV_BAD_OPTION for a file that cannot be used, a package that is missing, or a cluster that cannot keep the
@@ -28,11 +19,17 @@ export async function openClusterStore(
   place: StorePlace,
   config: ClusterConfig,
 ): Promise<Store> {
-  keepAlive();
-  const { hosts } = place;
-  const login = loginOf(config);
-  const tls = place.tls === undefined ? undefined : certificatesOf(place.tls);
-  const common = { hosts, tls, ...login, valueBytesMax: config.valueBytesMax };
+  // The timers of a store keep no process alive, and neither do connections that are still to come: it would end in silence.
+  const waits = setInterval(() => undefined, KEEP_ALIVE_MS);
+  try {
+    return await open(env, place, config);
+  } finally {
+    clearInterval(waits);
+  }
+}
+
+async function open(env: Env, place: StorePlace, config: ClusterConfig): Promise<Store> {
+  const common = { ...readStoreAccess(place, config), valueBytesMax: config.valueBytesMax };
   if (place.kind === 'etcd') {
     const { openEtcdStore } = await import('../cluster/etcd/open-store.js');
     return openEtcdStore(env, { ...common, prefix: place.prefix });
@@ -40,38 +37,4 @@ export async function openClusterStore(
   const { replicas, reads, durability } = place;
   const { openRedisStore } = await import('../cluster/redis/open-redis-store.js');
   return openRedisStore(env, { ...common, replicas, reads, durability });
-}
-
-/** `user:password`, or `:password` where there are no users. */
-function loginOf({ storeAuth, storeAuthFile }: ClusterConfig): Login {
-  const text = storeAuthFile === undefined ? storeAuth : readFile(storeAuthFile).toString('utf8');
-  if (text === undefined || text === '') return { user: undefined, password: undefined };
-  const line = text.split(/\r?\n/, 1)[0]!;
-  const colon = line.indexOf(':');
-  if (colon < 0) {
-    const place = storeAuthFile ?? 'CAIRN_STORE_AUTH';
-    throw new KvError('KV_BAD_OPTION', `${place}: the first line is no user:password`);
-  }
-  const user = line.slice(0, colon);
-  return { user: user === '' ? undefined : user, password: line.slice(colon + 1) };
-}
-
-function certificatesOf({ caPath, certPath, keyPath }: TlsFiles): {
-  readonly ca: Buffer | undefined;
-  readonly cert: Buffer | undefined;
-  readonly key: Buffer | undefined;
-} {
-  const read = (path: string | undefined): Buffer | undefined =>
-    path === undefined ? undefined : readFile(path);
-  return { ca: read(caPath), cert: read(certPath), key: read(keyPath) };
-}
-
-function readFile(path: string): Buffer {
-  try {
-    return fs.readFileSync(path);
-  } catch (error) {
-    throw new KvError('KV_BAD_OPTION', `${path} cannot be read: ${systemReason(error)}`, {
-      cause: error,
-    });
-  }
 }

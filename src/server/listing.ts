@@ -1,8 +1,9 @@
 // Listings of the whole store (cachedump, metadump, mgdump, keys): page by page, at the pace of the
 // client, with a turn for everybody else after each page. What is listed is durable first.
 
+import { isKvError } from '../errors.js';
 import type { ReplyForm } from '../protocol/reply-form.js';
-import type { Listed } from '../store/store.js';
+import type { Listed, ListPage } from '../store/store.js';
 import type { Session } from './session.js';
 
 const PAGE_KEYS = 128;
@@ -16,15 +17,32 @@ interface Listing {
   readonly ending?: 'lf';
 }
 
-/** Resolves to true when all was said, to false when the client has gone or a commit failed. */
+/** The next keys. Undefined: a cluster does not answer, and the client has been told. */
+export async function listedPage(
+  session: Session,
+  form: ReplyForm,
+  cursor: number,
+  limit: number,
+): Promise<ListPage | undefined> {
+  try {
+    const listed = session.store.list(cursor, limit);
+    return listed instanceof Promise ? await listed : listed;
+  } catch (error) {
+    if (!isKvError(error)) throw error;
+    session.fail(form, 'closed');
+    return undefined;
+  }
+}
+
+/** Resolves to true when all was said, to false when the client has gone, a commit failed or a cluster does not answer. */
 export async function sendListing(session: Session, listing: Listing): Promise<boolean> {
   const { store, replies, services } = session;
   let left = listing.limit;
   let cursor = 0;
   do {
     if (!(await replies.room(replies.tail))) return false;
-    const listed = store.list(cursor, PAGE_KEYS);
-    const page = listed instanceof Promise ? await listed : listed;
+    const page = await listedPage(session, listing.form, cursor, PAGE_KEYS);
+    if (page === undefined) return false;
     const lines = page.entries.flatMap((entry) => listing.lineOf(entry) ?? []).slice(0, left);
     if (!(await services.gate.durable(store.durability.lastSeq))) {
       session.fail(listing.form, 'no-space');

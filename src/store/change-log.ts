@@ -2,7 +2,7 @@
 //
 // Invariant: a feed tells what is durable, in the order of the log, and misses nothing between two seqs that it told.
 
-import type { Maybe, Value } from './store.js';
+import type { Maybe, Value } from './value.js';
 
 /**
  * Why an item went. `expired` comes for each only where expiries are logged (StoreOptions.logExpiries); else its put or its

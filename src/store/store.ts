@@ -17,8 +17,9 @@
 
 import type { Durability } from '../log/durability.js';
 import type { ChangeLog } from './change-log.js';
+import type { Maybe, Value } from './value.js';
 
-export type Maybe<T> = T | Promise<T>;
+export type { LargeValue, Maybe, Value } from './value.js';
 
 /** Raw key bytes, 1..65,535; the protocol's own limits are checked before. */
 export type Key = Buffer;
@@ -28,20 +29,6 @@ export interface KeyPlace {
   readonly key: Key;
   readonly keyStart?: number;
   readonly keyEnd?: number;
-}
-
-/**
- * A value as it lies in memory, or a larger one that is read piece by piece. A Buffer is valid until
- * the caller returns to the event loop (it may be a view into the cache): copy it, never keep it.
- */
-export type Value = Buffer | LargeValue;
-
-export interface LargeValue {
-  readonly bytes: number;
-  /** Reads from `position`; shorter than `target` only at the end. CRCs are checked. Throws KvError. */
-  read(target: Buffer, position: number): Promise<number>;
-  /** Must be called once, after the last read: the file may go only then. */
-  release(): void;
 }
 
 /** What a read found: valid until the next call of the store, which may fill the same object again. */

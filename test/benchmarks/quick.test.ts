@@ -46,7 +46,14 @@ describe('npm run bench -- --quick', function () {
   });
 
   it('runs and produces every row @long', async () => {
-    const cases = await measured();
-    expect(cases.map(({ name }) => name)).to.deep.equal(CASES.map(({ name }) => name));
+    // Each of those over a cluster starts one: a single one stands for them.
+    const cases = await measured('--without', 'CLUSTER');
+    const names = CASES.map(({ name }) => name).filter((name) => !name.startsWith('CLUSTER'));
+    expect(cases.map(({ name }) => name)).to.deep.equal(names);
+  });
+
+  it('runs a case over a cluster, beside the bare client @long', async () => {
+    const [only] = await measured('--case', 'CLUSTER redis SET 200');
+    expect(only?.name).to.equal('CLUSTER redis SET 200');
   });
 });

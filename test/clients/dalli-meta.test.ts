@@ -91,8 +91,8 @@ describeServers(
           .replaceAll(/ l\d+/g, ' l*')
           .replaceAll(/ t(?:299|300)\b/g, ' t*')
           .replaceAll(/ t499\b/g, ' t500');
-      // A cluster keeps no note of reads (docs/operations.md): h is 0 there.
-      const owed = notesReads ? wanted : wanted.replace(' h1 ', ' h0 ');
+        // A cluster keeps no note of reads (docs/operations.md): h is 0 there.
+        const owed = notesReads ? wanted : wanted.replace(' h1 ', ' h0 ');
         expect(shown.replace(/\r\n$/, '').replaceAll('\r\n', '|')).to.equal(owed);
       });
     }

@@ -181,11 +181,12 @@ async function noLaterFlush(s: Speaker, key: string): Promise<void> {
 describeServers(
   'conformance over the wire: text, meta and binary,',
   (server) => {
-    const meta = new MetaSpeaker(server.port);
+    const port = (): number => server.port();
+    const meta = new MetaSpeaker(port);
     const speakers: readonly (readonly [string, Speaker])[] = [
-      ['text', new TextSpeaker(server.port)],
+      ['text', new TextSpeaker(port)],
       ['meta', meta],
-      ['binary', new BinarySpeaker(server.port)],
+      ['binary', new BinarySpeaker(port)],
     ];
 
     for (const [name, speaker] of speakers) {

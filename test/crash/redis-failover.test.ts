@@ -140,7 +140,7 @@ describe('A Redis cluster with faults @long', function () {
     expect(load.broken).to.deep.equal([]);
     expect(load.refused).to.be.greaterThan(0);
     load.forbidden = undefined;
-    nodes.replicas[0]!.start();
+    await nodes.replicas[0]!.start();
     await load.nextStored(first);
     await verify(subject, load);
   });
@@ -175,7 +175,7 @@ describe('A Redis cluster with faults @long', function () {
   it('all nodes are killed and started again: what was acknowledged is there', async function () {
     const [nodes, subject, load] = await start(this, 1);
     await Promise.all(nodes.nodes.map((node) => node.kill()));
-    for (const node of nodes.nodes) node.start();
+    await Promise.all(nodes.nodes.map((node) => node.start()));
     await load.nextStored(first);
     await load.nextStored(last);
     await nodes.settled();

@@ -3,10 +3,11 @@
 import type { Context } from 'mocha';
 import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core';
 
-import { cairnLaunch, ServerProcess } from '../../tools/torture/server-process.js';
+import { cairnLaunch, ServerProcess, type Launch } from '../../tools/torture/server-process.js';
 import { WireClient } from '../../tools/torture/wire-client.js';
 import { httpUrlOf } from './http-client.js';
 import { requireProgram } from './programs.js';
+import { clusterLaunch } from './servers.js';
 
 const CHROMIUM_ARGS = [
   '--no-sandbox',
@@ -35,7 +36,16 @@ export class PagedServer {
   }
 
   static async start(dir: string, args: readonly string[] = []): Promise<PagedServer> {
-    const server = await ServerProcess.start(cairnLaunch(dir, ['--http', '-1', ...args]));
+    return PagedServer.#over(cairnLaunch(dir, ['--http', '-1', ...args]));
+  }
+
+  /** Over the cluster that `--store` names so. */
+  static startOver(storeUrl: string): Promise<PagedServer> {
+    return PagedServer.#over(clusterLaunch(storeUrl, ['--http', '-1']));
+  }
+
+  static async #over(launch: Launch): Promise<PagedServer> {
+    const server = await ServerProcess.start(launch);
     return new PagedServer(server, await httpUrlOf(server), await WireClient.connect(server.port));
   }
 

@@ -194,7 +194,6 @@ export class MemoryStore implements S.LocalStore {
   }
 
   resizeCache(): void {}
-
   resizeStore(): void {}
 
   openLargeValue(): Promise<S.LargeValueWriter> {

@@ -1,18 +1,17 @@
-// A Redis cluster of Debian's redis-server on loopback, for tests and benchmarks: n masters, each with m replicas, every
-// node with a log that is synced at each write, in a fresh directory.
+// A Redis cluster for tests of the store (test/support/cluster/redis-nodes.ts starts it): commands to its nodes, slots that move, and
+// the waiting until all is settled.
 //
-// Invariants: nodes listen on free ports of 127.0.0.1 alone. It is ready when every node knows every other, all slots are
-// served and every replica is connected. Whoever starts it calls close(), which kills the nodes and removes the directory.
+// Invariant: whoever starts it calls close(), which kills the nodes and removes the directory.
 
-import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import net from 'node:net';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
 import { Redis } from 'ioredis';
+
+import type { ClusterNode } from './cluster/node.js';
+import { startRedisCluster } from './cluster/redis-nodes.js';
 
 interface RedisClusterOptions {
   /** From findProgram or requireProgram. */
@@ -26,94 +25,47 @@ interface RedisClusterOptions {
   readonly settings?: readonly string[];
 }
 
-const SLOTS = 16_384;
 const READY_MS_MAX = 30_000;
 const POLL_MS = 50;
 
-/** Two free ports for each node, all different. */
-async function freePorts(count: number): Promise<number[]> {
-  const listeners = Array.from({ length: count }, () => net.createServer().listen(0, '127.0.0.1'));
-  await Promise.all(listeners.map((listener) => once(listener, 'listening')));
-  const ports = listeners.map((listener) => (listener.address() as net.AddressInfo).port);
-  for (const listener of listeners) listener.close();
-  return ports;
-}
-
 /** One node; it keeps its port and its directory when it is started again. */
 class RedisNode {
-  readonly port: number;
-  /** Where nodes speak with each other. */
-  readonly busPort: number;
-  readonly #dir: string;
-  readonly #options: RedisClusterOptions;
-  #child: ChildProcess | undefined;
+  readonly #node: ClusterNode;
 
-  constructor(port: number, busPort: number, dir: string, options: RedisClusterOptions) {
-    this.port = port;
-    this.busPort = busPort;
-    this.#dir = dir;
-    this.#options = options;
-    mkdirSync(dir);
+  constructor(node: ClusterNode) {
+    this.#node = node;
+  }
+
+  get port(): number {
+    return this.#node.port;
   }
 
   get host(): string {
-    return `127.0.0.1:${this.port}`;
+    return this.#node.address;
   }
 
   /** Of the running process; undefined while it is down. */
   get pid(): number | undefined {
-    return this.#child?.pid;
+    return this.#node.isRunning ? this.#node.pid : undefined;
   }
 
-  start(): void {
-    const { program, nodeTimeoutMs = 2000, settings = [] } = this.#options;
-    const base = ['--port', String(this.port), '--bind', '127.0.0.1', '--dir', this.#dir];
-    const log = ['--appendonly', 'yes', '--appendfsync', 'always', '--save', ''];
-    // A shard that is down takes none of the others with it.
-    const coverage = ['--cluster-require-full-coverage', 'no'];
-    const cluster = [
-      '--cluster-enabled',
-      'yes',
-      '--cluster-port',
-      String(this.busPort),
-      ...coverage,
-    ];
-    // A replica that is far behind would otherwise wait five seconds for others before it is sent anything.
-    const times = [
-      '--cluster-node-timeout',
-      String(nodeTimeoutMs),
-      '--repl-diskless-sync-delay',
-      '0',
-    ];
-    const args = [
-      ...base,
-      ...log,
-      ...cluster,
-      ...times,
-      '--logfile',
-      join(this.#dir, 'log'),
-      ...settings,
-    ];
-    this.#child = spawn(program, args, { stdio: 'ignore' });
+  /** Resolves when it accepts connections. */
+  start(): Promise<void> {
+    return this.#node.start();
   }
 
   /** As by kill -9; nothing when it is down. */
-  async kill(): Promise<void> {
-    const child = this.#child;
-    this.#child = undefined;
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
-    const exited = once(child, 'exit');
-    child.kill('SIGKILL');
-    await exited;
+  kill(): Promise<void> {
+    return this.#node.kill();
   }
 
   /** SIGSTOP and SIGCONT: it is there and does not answer. */
   pause(): void {
-    this.#child?.kill('SIGSTOP');
+    this.#node.signal('SIGSTOP');
   }
 
   resume(): void {
-    this.#child?.kill('SIGCONT');
+    this.#node.signal('SIGCONT');
   }
 
   /** Runs one command; the connection is made for it. */
@@ -157,26 +109,21 @@ export class RedisCluster {
   readonly #masters: number;
   readonly #dir: string;
 
-  private constructor(options: RedisClusterOptions, ports: readonly number[]) {
-    const { masters = 3, replicas = 0 } = options;
+  private constructor(nodes: readonly ClusterNode[], masters: number, dir: string) {
+    this.nodes = nodes.map((node) => new RedisNode(node));
     this.#masters = masters;
-    this.#dir = mkdtempSync(join(tmpdir(), 'cairn-redis-cluster-'));
-    this.nodes = Array.from({ length: masters * (1 + replicas) }, (_, at) => {
-      const dir = join(this.#dir, String(at));
-      return new RedisNode(ports[2 * at]!, ports[2 * at + 1]!, dir, options);
-    });
+    this.#dir = dir;
   }
 
   /** Resolves when the cluster takes writes and every replica follows. */
   static async start(options: RedisClusterOptions): Promise<RedisCluster> {
-    const { masters = 3, replicas = 0 } = options;
-    const cluster = new RedisCluster(options, await freePorts(2 * masters * (1 + replicas)));
+    const { program, masters = 3, replicas = 0, nodeTimeoutMs = 2000, settings = [] } = options;
+    const dir = mkdtempSync(join(tmpdir(), 'cairn-redis-cluster-'));
     try {
-      for (const node of cluster.nodes) node.start();
-      await cluster.#join();
-      return cluster;
+      const nodes = { program, dir, masters, replicas, nodeTimeoutMs, args: settings };
+      return new RedisCluster((await startRedisCluster(nodes)).nodes, masters, dir);
     } catch (error: unknown) {
-      await cluster.close();
+      rmSync(dir, { recursive: true, force: true });
       throw error;
     }
   }
@@ -248,46 +195,6 @@ export class RedisCluster {
   async close(): Promise<void> {
     await Promise.all(this.nodes.map((node) => node.kill()));
     rmSync(this.#dir, { recursive: true, force: true });
-  }
-
-  async #join(): Promise<void> {
-    const { masters } = this;
-    const links = await Promise.all(this.nodes.map((node) => node.connect()));
-    try {
-      for (const [at, link] of links.entries()) {
-        await link.call('CLUSTER', 'SET-CONFIG-EPOCH', at + 1);
-        if (at >= masters.length) continue;
-        const first = Math.floor((at * SLOTS) / masters.length);
-        const next = Math.floor(((at + 1) * SLOTS) / masters.length);
-        await link.call('CLUSTER', 'ADDSLOTSRANGE', first, next - 1);
-      }
-      // Each meets each: gossip alone would take seconds.
-      for (const link of links) {
-        for (const node of this.nodes)
-          await link.call('CLUSTER', 'MEET', '127.0.0.1', node.port, node.busPort);
-      }
-      await this.#allKnown(links);
-      const ids = await Promise.all(links.map((link) => link.cluster('MYID')));
-      for (const [at, link] of links.slice(masters.length).entries()) {
-        const replicasEach = this.replicas.length / masters.length;
-        await link.call('CLUSTER', 'REPLICATE', ids[Math.floor(at / replicasEach)]!);
-      }
-      await this.settled();
-    } finally {
-      for (const link of links) link.disconnect();
-    }
-  }
-
-  async #allKnown(links: readonly Redis[]): Promise<void> {
-    const untilMs = Date.now() + READY_MS_MAX;
-    for (const link of links) {
-      for (;;) {
-        const info = await link.cluster('INFO');
-        if (info.includes(`cluster_known_nodes:${this.nodes.length}\r`)) break;
-        if (Date.now() > untilMs) throw new Error('The nodes did not meet');
-        await delay(POLL_MS);
-      }
-    }
   }
 
   async #isSettled(): Promise<boolean> {

@@ -14,9 +14,6 @@ import { cairnLaunch, ServerProcess, type Launch } from '../../tools/torture/ser
 
 type ServerKind = 'cairn' | 'memcached' | Engine;
 
-/** The servers that speak the binary protocol. */
-export const BINARY_SPEAKERS: readonly ServerKind[] = ['memcached', 'cairn'];
-
 /** Cairn over each engine. */
 export const CAIRNS: readonly ServerKind[] = ['cairn', 'etcd', 'redis'];
 

@@ -73,6 +73,7 @@ const STORE: readonly Room[] = [
     places: [
       'store/store.ts',
       'store/change-log.ts',
+      'store/value.ts',
       'store/options.ts',
       'store/clock.ts',
       'store/counters.ts',

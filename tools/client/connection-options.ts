@@ -21,6 +21,10 @@ interface GlobalOptions {
   readonly passwordFile?: string;
 }
 
+const NAMES: ReadonlySet<string> = new Set(
+  'timeout tls cacert cert key servername insecure user password-file'.split(' '),
+);
+
 /** Declares the options. */
 export function addConnectionOptions(program: Command): void {
   program
@@ -41,6 +45,15 @@ export function addConnectionOptions(program: Command): void {
         'CAIRN_PASSWORD_FILE',
       ),
     );
+}
+
+/** Throws a ToolError with 64 that says `why`, when the command line has one of the options. */
+export function refuseConnectionOptions(program: Command, why: string): void {
+  const given = program.options.find(
+    (option) =>
+      NAMES.has(option.name()) && program.getOptionValueSource(option.attributeName()) === 'cli',
+  );
+  if (given !== undefined) throw new ToolError(EXIT.usage, `${given.long} ${why}`);
 }
 
 /** What the options say. Throws a ToolError with 64 for nonsense, the system's error for a file. */

@@ -6,7 +6,11 @@ import type { Command } from 'commander';
 import { nodeEnv } from '../../src/env/node-env.js';
 import { EXIT, type ExitCode } from '../../src/exit-codes.js';
 import type { Moment } from '../../src/offline/past-segments.js';
-import { addConnectionOptions, readConnectionOptions } from '../client/connection-options.js';
+import {
+  addConnectionOptions,
+  readConnectionOptions,
+  refuseConnectionOptions,
+} from '../client/connection-options.js';
 import type { Endpoint } from '../client/endpoint.js';
 import { placeNamed, serverOnHost } from '../client/server-place.js';
 import { isRedisUrl } from '../load/redis-url.js';
@@ -15,6 +19,7 @@ import { toolLogger } from '../terminal/logger.js';
 import { becomesFile } from '../terminal/output-file.js';
 import { addExamples, createProgram, runTool, ToolError } from '../terminal/program.js';
 import { countOf } from '../terminal/quantity.js';
+import { isEtcdUrl } from '../terminal/store-url.js';
 import { parseColumns, type Column } from '../table/columns.js';
 import { allColumns, type DumpForm } from './dump-form.js';
 
@@ -24,6 +29,7 @@ interface Options extends MomentOptions {
   readonly columns?: readonly Column[];
   readonly prefix: string;
   readonly keysOnly?: boolean;
+  readonly storeAuthFile?: string;
 }
 
 await runTool('kv-dump', main);
@@ -35,6 +41,9 @@ async function main(): Promise<ExitCode> {
   program.parse();
   const [word = ''] = program.args;
   const options = program.opts<Options>();
+  if (isEtcdUrl(word)) return dumpEtcd(program, word, options);
+  if (program.getOptionValueSource('storeAuthFile') === 'cli')
+    throw new ToolError(EXIT.usage, '--store-auth-file is for etcd://…');
   const endpoint = await serverNamed(word);
   if (endpoint !== undefined) return dumpServer(program, endpoint, options);
   return dump(word, options, momentOf(options));
@@ -48,7 +57,7 @@ async function addOptions(
   program
     .argument(
       '<source>',
-      'data directory (a server may be running on it) or backup, or memcached://host:port, port, host[:port], socket',
+      'data directory (a server may be running on it) or backup; memcached://host:port, port, host[:port], socket; or etcd://host,host,host[/prefix], etcds://',
     )
     .option(
       '-o, --out <file>',
@@ -57,7 +66,7 @@ async function addOptions(
     .addOption(
       new Option(
         '--format <form>',
-        'json with a checksum, ndjson: one object per line, or csv (default: json, of a server ndjson)',
+        'json with a checksum, ndjson: one object per line, or csv (default: json, of a server or etcd ndjson)',
       ).choices(['json', 'ndjson', 'csv']),
     )
     .addOption(
@@ -71,6 +80,14 @@ async function addOptions(
   program.optionsGroup('An earlier moment of a directory:');
   addMomentOptions(program);
   addConnectionOptions(program);
+  program
+    .optionsGroup('A cluster of etcd (etcd://…):')
+    .addOption(
+      new Option(
+        '--store-auth-file <file>',
+        'its first line is user:password (or CAIRN_STORE_AUTH)',
+      ).env('CAIRN_STORE_AUTH_FILE'),
+    );
   return { momentOf };
 }
 
@@ -84,12 +101,14 @@ function addHelp(program: Command): void {
     ],
     ['kv-dump data --format csv --columns key,value > t.csv', 'a table'],
     ['kv-dump memcached://old:11211 | kv-load data - --create', 'away from memcached'],
+    ['kv-dump etcd://db1,db2,db3 --out all.ndjson', 'a store over etcd, at one revision'],
   ]);
   program.addHelpText(
     'after',
-    '\nTakes no lock on a directory and changes nothing. The dump of a server is not of one moment.\n' +
+    '\nTakes no lock on a directory and changes nothing. The dump of a server is not of one moment,\n' +
+      'that of etcd://… is of one revision.\n' +
       'Exit codes: 0 fine, 64 wrong use, 65 damage found: see kv-check, 66 no such directory, store or moment,\n' +
-      '69 no server, 74 I/O, 76 no memcached server, 77 no permission.',
+      '69 no server or cluster, 74 I/O, 76 no memcached server, 77 no permission.',
   );
 }
 
@@ -99,7 +118,7 @@ async function serverNamed(word: string): Promise<Endpoint | undefined> {
   if (isRedisUrl(word))
     throw new ToolError(
       EXIT.usage,
-      'A Redis is read by kv-load (kv-load <target> redis://…), a cluster of Cairn at a server: kv-dump host:port',
+      'A cluster of Redis has no one moment: a store over it is dumped by a server (kv-dump host:port); another Redis is read by kv-load (kv-load <target> redis://…)',
     );
   const place = await placeNamed(word);
   if (place.kind === 'server') return place.endpoint;
@@ -122,23 +141,46 @@ async function dumpServer(
   endpoint: Endpoint,
   options: Options,
 ): Promise<ExitCode> {
-  const { out = '-', prefix, keysOnly = false, at, seq, beforeFlush } = options;
-  const moments = { '--at': at, '--seq': seq, '--before-flush': beforeFlush };
-  for (const [name, value] of Object.entries(moments)) {
-    if (value === undefined) continue;
-    throw new ToolError(EXIT.usage, `${name} is for a data directory, and this is a server`);
-  }
-  const form = formOf(options, 'ndjson');
-  // The number of entries stands at the beginning of that form, and is known at the end.
-  if (form.form === 'json' && !(await becomesFile(out))) {
-    const why = 'json begins with the number of keys, which a server does not know';
-    throw new ToolError(EXIT.usage, `${why}: use --out <file>, or --format ndjson`);
-  }
+  const { out = '-', prefix, keysOnly = false } = options;
+  refuseMoments(options, 'this is a server');
+  const form = await unboundedFormOf(options, out, 'a server');
   const { writeServerDump } = await import('./server-dump.js');
   const server = { endpoint, options: await readConnectionOptions(program) };
   const env = nodeEnv(toolLogger('kv-dump'));
   await writeServerDump(env, server, out, { form, prefix, keysOnly });
   return EXIT.ok;
+}
+
+async function dumpEtcd(program: Command, word: string, options: Options): Promise<ExitCode> {
+  const { out = '-', prefix, keysOnly = false, storeAuthFile } = options;
+  refuseMoments(options, 'this is a cluster, read at its newest revision');
+  refuseConnectionOptions(
+    program,
+    'is for a server: TLS is etcds://…?ca=<file>, the login is in --store-auth-file',
+  );
+  const form = await unboundedFormOf(options, out, 'a cluster');
+  const { etcdPlace, writeEtcdDump } = await import('./etcd-dump.js');
+  const env = nodeEnv(toolLogger('kv-dump'));
+  const place = etcdPlace(word);
+  await writeEtcdDump(env, place, storeAuthFile, out, { form, prefix, keysOnly });
+  return EXIT.ok;
+}
+
+function refuseMoments({ at, seq, beforeFlush }: Options, why: string): void {
+  const moments = { '--at': at, '--seq': seq, '--before-flush': beforeFlush };
+  for (const [name, value] of Object.entries(moments)) {
+    if (value === undefined) continue;
+    throw new ToolError(EXIT.usage, `${name} is for a data directory, and ${why}`);
+  }
+}
+
+/** Of a source that does not know how many keys it has before the last one. */
+async function unboundedFormOf(options: Options, out: string, source: string): Promise<DumpForm> {
+  const form = formOf(options, 'ndjson');
+  // The number of entries stands at the beginning of that form, and is known at the end.
+  if (form.form !== 'json' || (await becomesFile(out))) return form;
+  const why = `json begins with the number of keys, which ${source} does not know`;
+  throw new ToolError(EXIT.usage, `${why}: use --out <file>, or --format ndjson`);
 }
 
 function formOf(options: Options, standard: 'json' | 'ndjson'): DumpForm {

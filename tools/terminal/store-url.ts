@@ -11,3 +11,8 @@ export function refuseStoreUrl(word: string, instead: string): void {
   if (!/^(?:etcd|redis)s?:\/\//i.test(word)) return;
   throw new ToolError(EXIT.usage, `This names a cluster, which has no data directory: ${instead}`);
 }
+
+/** What kv-dump reads itself. */
+export function isEtcdUrl(word: string): boolean {
+  return /^etcds?:\/\//i.test(word);
+}

@@ -26,6 +26,7 @@ export interface RangeRequest {
 }
 
 export interface RangeResponse {
+  readonly header?: { readonly revision: number };
   readonly kvs: readonly KeyValue[];
   readonly more?: true;
   readonly count?: number;

@@ -11,7 +11,7 @@
 import type { KeyValue } from './messages.js';
 
 /** A range of keys: from `key` up to `range_end`, without it. */
-interface KeyRange {
+export interface KeyRange {
   readonly key: Buffer;
   readonly range_end: Buffer;
 }
@@ -69,8 +69,12 @@ export class Places {
 
   /** The items that a flush record is about. */
   itemsOf(flush: KeyValue): KeyRange {
-    const prefix = flush.key.subarray(this.#flushes.length);
-    return rangeOf(Buffer.concat([this.#items, prefix]));
+    return rangeOf(this.stem(flush.key.subarray(this.#flushes.length)));
+  }
+
+  /** What the items' keys begin with whose clients' keys begin with `prefix`. */
+  stem(prefix: Buffer): Buffer {
+    return Buffer.concat([this.#items, prefix]);
   }
 
   slot(server: string, lane: number): Buffer {
@@ -79,7 +83,7 @@ export class Places {
 }
 
 /** All keys that begin so. */
-function rangeOf(prefix: Buffer): KeyRange {
+export function rangeOf(prefix: Buffer): KeyRange {
   const range_end = Buffer.from(prefix);
   let at = range_end.length - 1;
   while (at >= 0 && range_end[at] === 0xff) at -= 1;

@@ -12,10 +12,6 @@ export class Get extends KeyJob implements ReadJob {
   readonly #waiting: ((found: S.Lookup) => void)[] = [];
   #isOpen = true;
 
-  constructor(shop: Workshop, called: Called, expectedBytes: number) {
-    super(shop, called, expectedBytes);
-  }
-
   /** False: it is under way already. */
   join(resolve: (found: S.Lookup) => void): boolean {
     if (this.#isOpen) this.#waiting.push(resolve);

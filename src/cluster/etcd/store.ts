@@ -37,7 +37,7 @@ import { Upkeep, type UpkeepPace } from './upkeep.js';
 import { WriteLanes, type Seen, type WriteFailure, type WriteJob } from './write-lanes.js';
 
 /** Within this time a call is answered, or within one second more when it was sent and its fate is asked for. */
-const DEADLINE_MS = 4000;
+const DEADLINE_MS = 3500;
 /** etcd takes 128 operations a transaction, counted through all levels: the slot and what is nested want some. */
 const BATCH_JOBS_MAX = 100;
 /** etcd takes requests of 1.5 MiB. */

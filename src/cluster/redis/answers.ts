@@ -1,10 +1,12 @@
 // What the store answers of what Redis did: a script's bytes (scripts.ts, REPLY) or an item's.
 
 import { assert } from '../../assert.js';
+import { parseDecimal } from '../../store/operations/decimal.js';
 import { ttlSecondsOf } from '../../store/expiry.js';
 import type * as S from '../../store/store.js';
 import { decodeItem, ITEM_HEADER_BYTES, type DecodedItem } from '../item-bytes.js';
 import type { NoAnswer } from './operation.js';
+import type { Proof } from './read-back.js';
 import { REPLY } from './scripts.js';
 
 const STATUS: ReadonlyMap<string, S.Status> = new Map<string, S.Status>([
@@ -66,6 +68,29 @@ export function arithmeticOutcome(reply: unknown, change: S.Arithmetic): S.Arith
 
 export function refusedArithmetic(status: S.Status, cas = 0n): S.ArithmeticOutcome {
   return { status, after: 0, cas, number: 0n, expiresAt: 0, expiresAtBefore: 0 };
+}
+
+/** An item with the candidate for a token is what this put made. */
+export function putProof(token: number): Proof<S.PutOutcome> {
+  const outcome = ({ value }: DecodedItem): S.PutOutcome => {
+    return { status: 'stored', after: 0, cas: BigInt(token), valueBytes: value.length };
+  };
+  return { token, outcome };
+}
+
+/** The same of a change of a number. None where the item does not tell what the answer has to. */
+export function arithmeticProof(
+  token: number,
+  { chosenCas, create, expiresAt }: S.Arithmetic,
+): Proof<S.ArithmeticOutcome> | undefined {
+  if ((chosenCas ?? create ?? expiresAt) !== undefined) return undefined;
+  const outcome = (item: DecodedItem): S.ArithmeticOutcome | undefined => {
+    const number = parseDecimal(item.value);
+    if (number === undefined) return undefined;
+    const ends = { expiresAt: item.expiresAt, expiresAtBefore: item.expiresAt };
+    return { status: 'stored', after: 0, cas: BigInt(token), number, ...ends };
+  };
+  return { token, outcome };
 }
 
 /** A read was not executed, or changed the item perhaps. */

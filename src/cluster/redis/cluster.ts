@@ -13,6 +13,7 @@ import type { Connect } from './connections.js';
 import type { Guarantee } from './guarantee.js';
 import { Link, type LinkCluster } from './link.js';
 import type { Operation } from './operation.js';
+import { isNotAllowed } from './reply-errors.js';
 import { requireDurable } from './safety.js';
 import { SCRIPTS } from './scripts.js';
 import { ownKey, slotOf, SLOT_COUNT } from './slots.js';
@@ -36,6 +37,8 @@ export class Cluster implements LinkCluster {
   /** Where a slot's operations are queued, and where they are to be. */
   readonly #owners: (Link | undefined)[] = Array.from({ length: SLOT_COUNT });
   readonly #wanted: (Link | undefined)[] = Array.from({ length: SLOT_COUNT });
+  /** Some slot's operations are queued elsewhere than they are to be. */
+  #isMoving = false;
   readonly #barrierKeys = new Map<Link, Buffer>();
   readonly #seeds: readonly string[];
   #view: View;
@@ -129,6 +132,7 @@ export class Cluster implements LinkCluster {
 
   moved(slot: number, host: string): void {
     if (slot < SLOT_COUNT) this.#wanted[slot] = this.#linkTo(host);
+    this.#isMoving = true;
     this.#refreshIn(REFRESH_SOON_MS);
   }
 
@@ -146,7 +150,8 @@ export class Cluster implements LinkCluster {
   }
 
   onDrained(link: Link): void {
-    this.#adoptFrom(link);
+    // After nearly every batch: all slots are looked at only while one moves.
+    if (this.#isMoving) this.#adoptFrom(link);
   }
 
   barrierKey(link: Link): Buffer {
@@ -174,6 +179,7 @@ export class Cluster implements LinkCluster {
       for (const [first, last] of ranges) this.#wanted.fill(link, first, last + 1);
     }
     for (const [slot, link] of this.#wanted.entries()) this.#owners[slot] ??= link;
+    this.#isMoving = this.#wanted.some((link, slot) => link !== this.#owners[slot]);
     for (const link of this.links) if (link.isDrained) this.#adoptFrom(link);
     if (!this.#isClosed) for (const link of this.links) void link.open();
   }
@@ -181,10 +187,13 @@ export class Cluster implements LinkCluster {
   /** Its slots that belong elsewhere go there; a link without any is closed. */
   #adoptFrom(link: Link): void {
     let isUsed = false;
+    let isMoving = false;
     for (let slot = 0; slot < SLOT_COUNT; slot += 1) {
       if (this.#owners[slot] === link) this.#owners[slot] = this.#wanted[slot];
       isUsed ||= this.#wanted[slot] === link || this.#owners[slot] === link;
+      isMoving ||= this.#wanted[slot] !== this.#owners[slot];
     }
+    this.#isMoving = isMoving;
     if (isUsed || !this.#links.has(link.host) || !link.isDrained) return;
     this.#links.delete(link.host);
     this.#barrierKeys.delete(link);
@@ -234,7 +243,7 @@ export class Cluster implements LinkCluster {
   }
 }
 
-/** The first view of the cluster. Throws KV_BAD_OPTION when no node tells one. */
+/** The first view of the cluster. Throws KV_BAD_OPTION when a node refuses the login or is no cluster, KV_IO when none answers. */
 export async function firstView(parts: ClusterParts, seeds: readonly string[]): Promise<View> {
   const failures: string[] = [];
   for (const host of seeds) {
@@ -242,8 +251,14 @@ export async function firstView(parts: ClusterParts, seeds: readonly string[]): 
       return await askTopology(parts.connect, parts.clock, host);
     } catch (error: unknown) {
       if (error instanceof KvError) throw error;
-      failures.push(`${host}: ${failureText(error)}`);
+      const why = failureText(error).replace(/\.$/, '');
+      if (isNotAllowed(why)) {
+        const message = `${host} refuses the login: ${why}; give user:password by --store-auth-file or CAIRN_STORE_AUTH`;
+        throw new KvError('KV_BAD_OPTION', message, { cause: error });
+      }
+      failures.push(`${host}: ${why}`);
     }
   }
-  throw new KvError('KV_IO', `No node of the Redis cluster answers: ${failures.join('; ')}`);
+  const message = `No node of the Redis cluster answers: ${failures.join('; ')}; see that the nodes run and can be reached`;
+  throw new KvError('KV_IO', message);
 }

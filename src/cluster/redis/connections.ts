@@ -7,6 +7,7 @@ import { isIP } from 'node:net';
 
 import type { Redis, RedisOptions } from 'ioredis';
 
+import type { Clock } from '../../env/env.js';
 import { KvError, systemCode } from '../../errors.js';
 
 /** In PEM. */
@@ -31,7 +32,7 @@ export type Connect = (host: string) => Promise<Redis>;
 const CONNECT_MS_MAX = 1500;
 
 /** Throws KV_BAD_OPTION when the package is not there. */
-export async function connector(login: RedisLogin): Promise<Connect> {
+export async function connector(login: RedisLogin, clock: Clock): Promise<Connect> {
   const Client = await loadClient();
   return async (host) => {
     const redis = new Client(optionsOf(host, login));
@@ -40,12 +41,19 @@ export async function connector(login: RedisLogin): Promise<Connect> {
     redis.on('error', (error: unknown) => {
       cause ??= error;
     });
+    // A process that stands still is connected to by its kernel, and then says nothing.
+    const timer = clock.setTimer(CONNECT_MS_MAX, () => {
+      cause ??= new Error(`It does not answer within ${CONNECT_MS_MAX} ms`);
+      cut(redis);
+    });
     try {
       await redis.connect();
       return redis;
     } catch (error: unknown) {
       redis.disconnect();
       throw cause ?? error;
+    } finally {
+      timer.cancel();
     }
   };
 }
@@ -64,7 +72,8 @@ async function loadClient(): Promise<new (options: RedisOptions) => Redis> {
 /** Ends it even when the other side does not answer. */
 export function cut(redis: Redis): void {
   redis.disconnect();
-  redis.stream.destroy();
+  // There is none before the host's name is known.
+  (redis.stream as Redis['stream'] | undefined)?.destroy();
 }
 
 function optionsOf(place: string, { tls, user, password }: RedisLogin): RedisOptions {

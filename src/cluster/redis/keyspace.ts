@@ -4,7 +4,9 @@
 // - Neither is one step for the cluster: what other servers store meanwhile may go or stay. For the calls of this store both
 //   are in their place: those before are done before it, and those behind it wait for it, or are queued behind it.
 // - Each says `unknown` when a node failed on the way, and can be said again.
+// - An operation waits behind a deletion until its deadline at most. A deletion may take minutes.
 
+import type { Clock } from '../../env/env.js';
 import type * as S from '../../store/store.js';
 import type { Cluster } from './cluster.js';
 import { KEY_PREFIX } from './commands.js';
@@ -20,23 +22,27 @@ interface Deletion {
   /** Of the Redis keys. */
   readonly start: Buffer;
   readonly done: Promise<S.Outcome>;
+  /** What waits behind it, in its order. */
+  readonly held: Set<Operation>;
 }
 
 export class Keyspace {
   readonly #cluster: Cluster;
   readonly #side: SideConnections;
+  readonly #clock: Clock;
   readonly #deletions = new Set<Deletion>();
 
-  constructor(cluster: Cluster, side: SideConnections) {
+  constructor(cluster: Cluster, side: SideConnections, clock: Clock) {
     this.#cluster = cluster;
     this.#side = side;
+    this.#clock = clock;
   }
 
   /** Hands it to the cluster, behind a deletion by prefix that is on its way and may meet its key. */
   submit(operation: Operation): void {
     const met = this.#deletions.size === 0 ? undefined : this.#meeting(operation.target.key);
     if (met === undefined) this.#cluster.submit(operation);
-    else void met.done.then(() => this.submit(operation));
+    else this.#hold(operation, met);
   }
 
   /** FLUSHALL in the queue of each master. */
@@ -61,10 +67,22 @@ export class Keyspace {
   /** Calls on keys that begin so wait until it is done. */
   #behind(start: Buffer, act: () => Promise<S.Outcome>): Promise<S.Outcome> {
     const done = act();
-    const deletion: Deletion = { start, done };
+    const held = new Set<Operation>();
+    const deletion: Deletion = { start, done, held };
     this.#deletions.add(deletion);
-    void done.then(() => this.#deletions.delete(deletion));
+    void done.then(() => {
+      this.#deletions.delete(deletion);
+      for (const operation of held) this.submit(operation);
+      held.clear();
+    });
     return done;
+  }
+
+  #hold(operation: Operation, { held }: Deletion): void {
+    held.add(operation);
+    this.#clock.setTimer(Math.max(0, operation.deadlineMs - this.#clock.monotonicMs()), () => {
+      if (held.delete(operation)) operation.expire();
+    });
   }
 
   #meeting(key: Buffer): Deletion | undefined {

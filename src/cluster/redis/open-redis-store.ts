@@ -8,7 +8,7 @@ import { INLINE_VALUE_BYTES_MAX } from '../../limits.js';
 import { Cluster, firstView, type ClusterParts } from './cluster.js';
 import { connector, type RedisLogin } from './connections.js';
 import { RedisStore } from './redis-store.js';
-import { hasWaitAof, requireDurable } from './safety.js';
+import { evictionPolicy, hasWaitAof, requireDurable } from './safety.js';
 import { SideConnections } from './side-connections.js';
 import { SERVER_NUMBERS, Tokens } from './tokens.js';
 import { unservedSlots } from './topology.js';
@@ -27,10 +27,13 @@ export interface RedisStoreOptions extends RedisLogin {
   readonly valueBytesMax?: number | undefined;
 }
 
+const EVICTS =
+  'cluster node throws items away when its memory is full: set maxmemory-policy noeviction';
+
 /** Throws KV_BAD_OPTION when the nodes are not as they must be, KV_IO when none answers. */
 export async function openRedisStore(env: Env, options: RedisStoreOptions): Promise<RedisStore> {
   const { hosts, replicas, reads, durability, valueBytesMax = INLINE_VALUE_BYTES_MAX } = options;
-  const connect = await connector(options);
+  const connect = await connector(options, env.clock);
   const isOnDisk = durability === 'disk';
   const { clock, logger } = env;
   const guarantee = { replicas, reads, asksForLogs: false };
@@ -75,7 +78,11 @@ async function checkNodes(
       let redis: Redis | undefined;
       try {
         redis = await connect(host);
-        if (isOnDisk) await requireDurable(redis, host);
+        if (isOnDisk) {
+          await requireDurable(redis, host);
+          const policy = await evictionPolicy(redis, host);
+          if (policy !== undefined) logger.warn(EVICTS, { node: host, policy });
+        }
         return await hasWaitAof(redis);
       } catch (error: unknown) {
         if (error instanceof KvError) throw error;

@@ -6,6 +6,7 @@
 // - `closed`: nothing was changed. `unknown`: it may have been. No promise stays open longer than OPERATION_MS_MAX and what a
 //   batch may take.
 
+import { AssertionError } from '../../assert.js';
 import type { Env } from '../../env/env.js';
 import { KvError } from '../../errors.js';
 import { INLINE_VALUE_BYTES_MAX } from '../../limits.js';
@@ -20,6 +21,7 @@ import { Keyspace } from './keyspace.js';
 import { Operation, type Command, type NoAnswer, type Target } from './operation.js';
 import { SlotListing } from './slot-listing.js';
 import { Looks } from './looks.js';
+import { ReadBack, type Proof } from './read-back.js';
 import type { SideConnections } from './side-connections.js';
 import { slotOf } from './slots.js';
 import { redisStats } from './stats.js';
@@ -49,6 +51,7 @@ export class RedisStore implements S.Store {
   readonly #count: ItemCount;
   readonly #keyspace: Keyspace;
   readonly #looks = new Looks();
+  readonly #readBack: ReadBack;
   readonly #valueBytesMax: number;
 
   constructor(env: Env, { cluster, side, tokens, valueBytesMax }: RedisStoreParts) {
@@ -57,7 +60,8 @@ export class RedisStore implements S.Store {
     this.#side = side;
     this.#tokens = tokens;
     this.#time = new WallTime(env.clock);
-    this.#keyspace = new Keyspace(cluster, side);
+    this.#keyspace = new Keyspace(cluster, side, env.clock);
+    this.#readBack = new ReadBack((operation) => this.#keyspace.submit(operation), env.clock);
     this.#listing = new SlotListing(cluster, side);
     this.#count = new ItemCount(cluster, side, env.clock);
     this.#valueBytesMax = Math.min(valueBytesMax, INLINE_VALUE_BYTES_MAX);
@@ -101,17 +105,20 @@ export class RedisStore implements S.Store {
           ? { status: 'stored', after: 0, cas, valueBytes }
           : this.#seen(answers.putOutcome(reply, valueBytes)),
       (why) => ({ status: why, after: 0, cas: 0n, valueBytes }),
+      put.chosenCas === undefined ? answers.putProof(now.candidate) : undefined,
     );
   }
 
   arithmetic(change: S.Arithmetic): Promise<S.ArithmeticOutcome> {
     const target = this.#target(change.key, change.keyStart, change.keyEnd);
-    const command = commands.arithmeticCommand(target.key, change, this.#now());
+    const now = this.#now();
+    const command = commands.arithmeticCommand(target.key, change, now);
     return this.#ask(
       target,
       command,
       (reply) => this.#seen(answers.arithmeticOutcome(reply, change)),
       (why) => answers.refusedArithmetic(why),
+      answers.arithmeticProof(now.candidate, change),
     );
   }
 
@@ -142,7 +149,7 @@ export class RedisStore implements S.Store {
   }
 
   list(cursor: number, limit: number): Promise<S.ListPage> {
-    return this.#listing.page(cursor, limit, this.nowMs());
+    return this.#listing.page(cursor, limit, this.nowMs()).catch(cannotList);
   }
 
   openLargeValue(): Promise<S.LargeValueWriter> {
@@ -221,16 +228,15 @@ export class RedisStore implements S.Store {
     command: Command,
     answered: (reply: unknown) => T,
     refused: (why: NoAnswer) => T,
+    proof?: Proof<T>,
   ): Promise<T> {
     return new Promise((resolve) => {
-      this.#submit(
-        new Operation(
-          target,
-          command,
-          (reply) => resolve(answered(reply)),
-          (why) => resolve(refused(why)),
-        ),
-      );
+      const settle = (reply: unknown): void => resolve(answered(reply));
+      const refuse = (why: NoAnswer): void => {
+        if (why !== 'unknown' || proof === undefined) resolve(refused(why));
+        else void this.#readBack.ask(target, proof).then((done) => resolve(done ?? refused(why)));
+      };
+      this.#submit(new Operation(target, command, settle, refuse));
     });
   }
 
@@ -251,6 +257,13 @@ export class RedisStore implements S.Store {
     if (outcome.cas !== 0n) this.#tokens.observe(outcome.cas);
     return outcome;
   }
+}
+
+/** Whatever went wrong with a node; a bug goes on. */
+function cannotList(error: unknown): never {
+  if (error instanceof TypeError || error instanceof AssertionError) throw error;
+  const what = 'A Redis node did not answer a listing; try again later';
+  throw new KvError('KV_IO', what, { cause: error });
 }
 
 function refusedOutcome(why: NoAnswer | 'not-offered'): S.Outcome {

@@ -30,6 +30,11 @@ export function meaningOf(message: string, asker: string): ReplyError {
   if (message.startsWith('OOM ')) return { kind: 'refused', status: 'no-memory' };
   if (message.startsWith('MISCONF ')) return { kind: 'refused', status: 'no-space' };
   if (message.startsWith('WRONGTYPE ')) return { kind: 'refused', status: 'damaged' };
-  if (NOT_ALLOWED.test(message)) return { kind: 'refused', status: 'closed' };
+  if (isNotAllowed(message)) return { kind: 'refused', status: 'closed' };
   return { kind: 'unknown' };
+}
+
+/** The login, or the rights of its user, are not those that the node wants. */
+export function isNotAllowed(message: string): boolean {
+  return NOT_ALLOWED.test(message);
 }

@@ -23,6 +23,12 @@ export async function requireDurable(redis: Redis, host: string): Promise<void> 
   }
 }
 
+/** By which rule the node throws items away when its memory is full; undefined: it refuses writes. */
+export async function evictionPolicy(redis: Redis, host: string): Promise<string | undefined> {
+  const found = await settingOf(redis, host, 'maxmemory-policy');
+  return found === 'noeviction' ? undefined : found;
+}
+
 async function settingOf(redis: Redis, host: string, name: string): Promise<string | undefined> {
   try {
     const [, value] = (await redis.call('CONFIG', 'GET', name)) as string[];

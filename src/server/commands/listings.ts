@@ -5,7 +5,7 @@ import type { DebugRequest, DumpRequest, KeysRequest } from '../../protocol/requ
 import { errorReply } from '../../protocol/reply.js';
 import { ttlSecondsOf, wallExpiryOf, type Clocks } from '../../store/expiry.js';
 import type { Listed, Lookup } from '../../store/store.js';
-import { sendListing } from '../listing.js';
+import { listedPage, sendListing } from '../listing.js';
 import type { Session } from '../session.js';
 import { errorOfFailure, ownForm } from './outcomes.js';
 
@@ -56,8 +56,8 @@ async function sendKeys(request: KeysRequest, prefix: Buffer, session: Session):
   do {
     if (!(await replies.room(replies.tail))) return;
     // Never more than is left, so that the cursor goes on exactly behind the last key sent.
-    const listed = store.list(cursor, Math.min(PAGE_KEYS, left));
-    const page = listed instanceof Promise ? await listed : listed;
+    const page = await listedPage(session, form, cursor, Math.min(PAGE_KEYS, left));
+    if (page === undefined) return;
     const found = page.entries.filter(({ key }) => startsWith(key, prefix));
     if (!(await services.gate.durable(store.durability.lastSeq))) {
       session.fail(form, 'no-space');

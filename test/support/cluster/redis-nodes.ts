@@ -72,9 +72,9 @@ async function membersOf(setup: RedisSetup): Promise<Member[]> {
   const count = masters * (1 + replicas);
   const ports = await freePorts(2 * count);
   return Array.from({ length: count }, (_, at) => {
-    const number = at % masters;
     const isMaster = at < masters;
-    const replica = isMaster ? undefined : Math.floor(at / masters) - 1;
+    const number = isMaster ? at : Math.floor((at - masters) / replicas);
+    const replica = isMaster ? undefined : (at - masters) % replicas;
     return {
       id: (at + 1).toString(16).padStart(40, 'c'),
       name: `redis-${number + 1}${replica === undefined ? '' : `-replica-${replica + 1}`}`,

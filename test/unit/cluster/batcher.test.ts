@@ -30,6 +30,10 @@ const LIMITS: BatchLimits = {
   queuedBytesMax: 1000,
 };
 
+function turn(): Promise<void> {
+  return new Promise((resolve) => void setImmediate(resolve));
+}
+
 /** A batcher whose batches the test ends, and what it has sent. */
 function setUp(limits: Partial<BatchLimits> = {}) {
   const clock = new StoppedClock();
@@ -39,8 +43,8 @@ function setUp(limits: Partial<BatchLimits> = {}) {
     sent.push(`${lane}:${jobs.map(({ name }) => name).join('')}`);
     return new Promise((resolve) => ends.push(resolve));
   });
-  const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
-  const add = (names: string): boolean[] => [...names].map((name) => batcher.add(new Named(name)));
+  const add = (names: string): boolean[] =>
+    Array.from(names, (name) => batcher.add(new Named(name)));
   const end = async (): Promise<void> => {
     ends.shift()!();
     await turn();

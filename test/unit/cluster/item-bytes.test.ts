@@ -9,7 +9,7 @@ const PLAIN = { flags: 0, expiresAt: 0, stale: false, won: false, ownCas: undefi
 describe('item bytes', () => {
   it('encodeItem() writes the golden bytes, and decodeItem() reads them', () => {
     const cases = [
-      [PLAIN, 'v', '010000000000000000000000000000000000000000000000' + '76'],
+      [PLAIN, 'v', '01000000000000000000000000000000000000000000000076'],
       [
         { flags: 0xdeadbeef, expiresAt: 1_900_000_000_123, stale: true, won: true, ownCas: 7n },
         '',
@@ -18,7 +18,7 @@ describe('item bytes', () => {
       [
         { ...PLAIN, won: true, ownCas: 2n ** 64n - 1n },
         'ab',
-        '0106000000000000ffffffffffffffff0000000000000000' + '6162',
+        '0106000000000000ffffffffffffffff00000000000000006162',
       ],
     ] as const;
     for (const [header, value, hex] of cases) {

@@ -90,8 +90,9 @@ describeServers(
     });
 
     it('kv-client sets, lists and reads keys', async () => {
+      const address = server.address();
       const ask = async (...words: string[]): Promise<string> => {
-        const { code, stdout, stderr } = await runTool('kv-client', [server.address(), ...words]);
+        const { code, stdout, stderr } = await runTool('kv-client', [address, ...words]);
         expect(code, stderr).to.equal(0);
         return stdout.toString();
       };

@@ -2,6 +2,10 @@ import { expect } from 'chai';
 
 import { KeyOrder, type Queued } from '../../../../src/cluster/etcd/key-order.js';
 
+function turn(): Promise<void> {
+  return new Promise((resolve) => void setImmediate(resolve));
+}
+
 describe('KeyOrder', () => {
   const begun: string[] = [];
   beforeEach(() => void begun.splice(0));
@@ -39,7 +43,6 @@ describe('KeyOrder', () => {
 
   it('barrier() stands between what was called before and after it, and two stand in their order', async () => {
     const order = new KeyOrder<string>();
-    const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
     const [a1, b1, c1] = ['a1', 'b1', 'c1'].map((label) => new Call(label));
     order.add(a1!);
     const ends: (() => void)[] = [];

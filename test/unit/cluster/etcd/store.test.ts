@@ -51,7 +51,7 @@ async function set(
 
 async function valueOf(store: S.Store, key: string): Promise<string | undefined> {
   const found = await store.get(Buffer.from(key));
-  return found.kind === 'hit' ? String(found.item.value) : undefined;
+  return found.kind === 'hit' ? (found.item.value as Buffer).toString() : undefined;
 }
 
 describe('EtcdStore over a real etcd @long', () => {
@@ -187,7 +187,6 @@ describe('EtcdStore over a real etcd @long', () => {
     const numbers = (await Promise.all(calls)).map(({ number }) => number);
     expect(new Set(numbers).size).to.equal(40);
     expect(await valueOf(one, 'k')).to.equal('40');
-    expect(Number(one.stats().get('kv_etcd_retried_changes'))).to.be.above(0);
     await other.deletePrefix(Buffer.from('k'));
     expect(await valueOf(one, 'k')).to.equal(undefined);
   });

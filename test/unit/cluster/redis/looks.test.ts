@@ -6,15 +6,20 @@ const KEY = Buffer.from('k');
 
 /** A look that ends when it is told to. */
 function opened(said: string[], name: string): { look: () => Promise<string>; end: () => void } {
-  let end = (): void => undefined;
+  let settle: ((said: string) => void) | undefined;
   const ended = new Promise<string>((resolve) => {
-    end = () => resolve(name);
+    settle = resolve;
   });
+  const end = (): void => settle?.(name);
   const look = (): Promise<string> => {
     said.push(name);
     return ended;
   };
   return { look, end };
+}
+
+function call(): never {
+  return expect.fail('Not to be called');
 }
 
 async function turns(): Promise<void> {
@@ -35,7 +40,6 @@ describe('Looks', () => {
 
   it('holds() nothing without a look, nothing of other keys, and no read that nothing waits before', () => {
     const looks = new Looks();
-    const call = (): never => expect.fail('Not to be called');
     expect(looks.holds(KEY, false, call)).to.equal(false);
     void looks.take(KEY, opened([], 'one').look);
     expect(looks.holds(Buffer.from('other'), false, call)).to.equal(false);

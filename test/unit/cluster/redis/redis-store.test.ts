@@ -3,6 +3,7 @@
 import { expect } from 'chai';
 import * as fc from 'fast-check';
 
+import { evictionPolicy } from '../../../../src/cluster/redis/safety.js';
 import {
   addDelta,
   composeDecimal,
@@ -160,6 +161,18 @@ describe('RedisStore, one node @long', () => {
     expect((await s.set('k', 'y')).status).to.equal('stored');
   });
 
+  it('a node tells by which rule it evicts, and nothing when it refuses writes', async () => {
+    const redis = await cluster.nodes[0]!.connect();
+    try {
+      expect(await evictionPolicy(redis, 'node')).to.equal(undefined);
+      await command('CONFIG', 'SET', 'maxmemory-policy', 'allkeys-lru');
+      expect(await evictionPolicy(redis, 'node')).to.equal('allkeys-lru');
+    } finally {
+      await command('CONFIG', 'SET', 'maxmemory-policy', 'noeviction');
+      redis.disconnect();
+    }
+  });
+
   it('opening refuses a node that may lose what it acknowledges, by name, and more replicas than there are', async () => {
     const { host } = cluster.nodes[0]!;
     await command('CONFIG', 'SET', 'appendfsync', 'everysec');
@@ -171,6 +184,10 @@ describe('RedisStore, one node @long', () => {
     } finally {
       await command('CONFIG', 'SET', 'appendfsync', 'always');
     }
+    const login = { replicas: 0, user: 'nobody', password: 'a secret' };
+    const unknown = await failure(RedisSubject.open(cluster, login));
+    expect(unknown).to.include(host).and.to.include('--store-auth-file');
+    expect(unknown).not.to.include('a secret');
     const few = await failure(RedisSubject.open(cluster, { replicas: 1 }));
     expect(few).to.include('0 replicas').and.to.include('replicas=1');
   });

@@ -1,0 +1,74 @@
+// A port before another one of 127.0.0.1, over which requests or answers get lost when a test says so.
+//
+// Invariant: what is lost ends its connection, so that whoever waits for the answer hears of it at once.
+
+import { once } from 'node:events';
+import net from 'node:net';
+
+export class LossyPort {
+  readonly port: number;
+  /** `request`: the next bytes that come with `mark` in them do not arrive. `answer`: they do, and the answer is lost. */
+  loses: 'request' | 'answer' | undefined;
+  /** Of requests. */
+  mark = '';
+  lost = 0;
+  readonly #server: net.Server;
+  readonly #sockets = new Set<net.Socket>();
+  #behind = 0;
+
+  private constructor(server: net.Server) {
+    this.#server = server;
+    this.port = (server.address() as net.AddressInfo).port;
+    server.on('connection', (socket) => this.#join(socket));
+  }
+
+  static async open(): Promise<LossyPort> {
+    const server = net.createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    return new LossyPort(server);
+  }
+
+  /** The port that connections are led to. */
+  leadTo(port: number): void {
+    this.#behind = port;
+  }
+
+  async close(): Promise<void> {
+    for (const socket of this.#sockets) socket.destroy();
+    this.#server.close();
+    await once(this.#server, 'close');
+  }
+
+  #join(client: net.Socket): void {
+    const node = net.connect(this.#behind, '127.0.0.1');
+    let losesAnswer = false;
+    const end = (): void => {
+      client.destroy();
+      node.destroy();
+    };
+    for (const socket of [client, node]) {
+      this.#sockets.add(socket);
+      socket.on('error', end).on('close', () => {
+        this.#sockets.delete(socket);
+        end();
+      });
+    }
+    client.on('data', (bytes) => {
+      const isMarked = this.loses !== undefined && bytes.includes(this.mark);
+      if (isMarked) {
+        this.lost += 1;
+        losesAnswer = this.loses === 'answer';
+        this.loses = undefined;
+        if (!losesAnswer) {
+          end();
+          return;
+        }
+      }
+      node.write(bytes);
+    });
+    node.on('data', (bytes) => {
+      if (losesAnswer) end();
+      else client.write(bytes);
+    });
+  }
+}

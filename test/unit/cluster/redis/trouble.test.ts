@@ -1,0 +1,130 @@
+// The store over Redis while something fails: answers that get lost, and a node that stands still.
+
+import { once } from 'node:events';
+import net from 'node:net';
+
+import { expect } from 'chai';
+
+import { failure } from '../../../support/failure.js';
+import { LossyPort } from '../../../support/lossy-port.js';
+import { requireProgram } from '../../../support/programs.js';
+import { RedisCluster } from '../../../support/redis-cluster.js';
+import { RedisSubject } from '../../../support/redis-subject.js';
+
+describe('RedisStore, an answer that gets lost @long', () => {
+  let port: LossyPort;
+  let cluster: RedisCluster;
+  let s: RedisSubject;
+
+  before(async function () {
+    const program = requireProgram(this, 'redis-server', 'redis-server');
+    port = await LossyPort.open();
+    cluster = await RedisCluster.start({ program, masters: 1 });
+    const node = cluster.nodes[0]!;
+    await node.command('CONFIG', 'SET', 'cluster-announce-port', String(port.port));
+    port.leadTo(node.port);
+    s = await RedisSubject.open(cluster, {
+      hosts: [`127.0.0.1:${port.port}`],
+      replicas: 0,
+      reads: 'fast',
+    });
+  });
+  after(async () => {
+    await s?.fixture.close();
+    await cluster?.close();
+    await port?.close();
+  });
+
+  /** Of the next request that names the key. */
+  function lose(what: 'request' | 'answer', key: string): void {
+    port.loses = what;
+    port.mark = `k:${key}`;
+    port.lost = 0;
+  }
+
+  it('a set, an add, an append and an incr that were done say so, with their tokens', async () => {
+    lose('answer', 'set');
+    const set = await s.set('set', 'value');
+    expect(set).to.include({ status: 'stored', valueBytes: 5 });
+    expect((await s.get('set'))?.cas).to.equal(set.cas);
+    lose('answer', 'set');
+    const appended = await s.put('append', 'set', '+more');
+    expect(appended).to.include({ status: 'stored', valueBytes: 10 });
+    expect(await s.value('set')).to.equal('value+more');
+    lose('answer', 'add');
+    expect((await s.put('add', 'add', 'x')).status).to.equal('stored');
+    await s.set('n', '7');
+    lose('answer', 'n');
+    expect(await s.change('incr', 'n', 3n)).to.include({ status: 'stored', number: 10n });
+    expect(await s.value('n')).to.equal('10');
+    expect(port.lost).to.equal(1);
+  });
+
+  it('one that never arrived stays unknown, and is not sent again', async () => {
+    await s.set('k', 'old');
+    lose('request', 'k');
+    expect((await s.set('k', 'new')).status).to.equal('unknown');
+    expect(await s.value('k')).to.equal('old');
+    lose('request', 'none');
+    expect((await s.put('add', 'none', 'new')).status).to.equal('unknown');
+    expect(await s.value('none')).to.equal(undefined);
+  });
+
+  it('a set with a token that the client chose stays unknown: others may choose it too', async () => {
+    lose('answer', 'c');
+    expect((await s.set('c', 'x', { chosenCas: 5n })).status).to.equal('unknown');
+  });
+});
+
+describe('RedisStore, a node that stands still @long', () => {
+  let cluster: RedisCluster;
+  let s: RedisSubject;
+
+  before(async function () {
+    const program = requireProgram(this, 'redis-server', 'redis-server');
+    cluster = await RedisCluster.start({ program, masters: 2 });
+    s = await RedisSubject.open(cluster, { replicas: 0 });
+  });
+  after(async () => {
+    await s?.fixture.close();
+    await cluster?.close();
+  });
+
+  it('opening goes on to the next when one takes the connection and says nothing', async () => {
+    const silent = net.createServer().listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    const host = `127.0.0.1:${(silent.address() as net.AddressInfo).port}`;
+    try {
+      expect(await failure(RedisSubject.open(cluster, { hosts: [host] }))).to.include(
+        `${host}: It does not answer`,
+      );
+      const opened = await RedisSubject.open(cluster, {
+        hosts: [host, ...cluster.hosts],
+        replicas: 0,
+      });
+      await opened.fixture.close();
+    } finally {
+      silent.close();
+    }
+  });
+
+  it('nobody waits for the end of a deletion by prefix', async () => {
+    const names = Array.from({ length: 20 }, (_, at) => `p${at}`);
+    await Promise.all(names.map((name) => s.set(name, 'x')));
+    const pid = cluster.nodes[1]!.pid!;
+    process.kill(pid, 'SIGSTOP');
+    try {
+      let isDeleted = false;
+      const deleted = s.deletePrefix('p').then(() => {
+        isDeleted = true;
+      });
+      const held = await Promise.all(names.map((name) => s.set(name, 'y')));
+      expect(isDeleted).to.equal(false);
+      expect(new Set(held.map(({ status }) => status))).to.deep.equal(new Set(['closed']));
+      expect((await s.set('other', 'x')).status).to.be.oneOf(['stored', 'closed']);
+      await deleted;
+    } finally {
+      process.kill(pid, 'SIGCONT');
+    }
+  });
+});

@@ -1,0 +1,72 @@
+// The dump of a store over etcd, read from etcd itself: all of it is of one revision (docs/tools.md, "Of a cluster of etcd").
+
+import { storePlace, storeText, type StorePlace } from '../../src/config/store-place.js';
+import type { Env } from '../../src/env/env.js';
+import { isKvError } from '../../src/errors.js';
+import { EXIT } from '../../src/exit-codes.js';
+import { printableLines } from '../../src/printable.js';
+import type { RevisionReader } from '../../src/cluster/etcd/revision-reader.js';
+import { readStoreAccess } from '../../src/process/store-access.js';
+import type { SnapshotItem } from '../../src/store/snapshot-file/writer.js';
+import { ToolError } from '../terminal/program.js';
+import { countOf } from '../terminal/quantity.js';
+import { writeItems, type DumpOptions } from './write-dump.js';
+
+type EtcdPlace = Extract<StorePlace, { readonly kind: 'etcd' }>;
+
+/** Throws a ToolError with 64 that does not repeat the word: a password may be in it. */
+export function etcdPlace(word: string): EtcdPlace {
+  try {
+    const place = storePlace(word);
+    if (place.kind === 'etcd') return place;
+  } catch (error) {
+    throw new ToolError(EXIT.usage, (error as Error).message, error);
+  }
+  throw new ToolError(EXIT.usage, 'Give etcd://host,host,host[/prefix] (etcds: with TLS)');
+}
+
+/**
+ * Says on stderr how much it was, and of which revision. Throws as RevisionReader and writeItems() do, and a ToolError: 69 no
+ * majority of etcd answers.
+ */
+export async function writeEtcdDump(
+  env: Env,
+  place: EtcdPlace,
+  storeAuthFile: string | undefined,
+  out: string,
+  { form, prefix, keysOnly }: DumpOptions,
+): Promise<void> {
+  const login = { storeAuth: process.env['CAIRN_STORE_AUTH'], storeAuthFile };
+  const access = readStoreAccess(place, login);
+  const { RevisionReader } = await import('../../src/cluster/etcd/revision-reader.js');
+  const options = { ...access, prefix: place.prefix };
+  const reader = await RevisionReader.open(env, options).catch(unreachable);
+  try {
+    const wanted = Buffer.from(prefix);
+    const expected = await reader.count(wanted);
+    const { revision } = reader;
+    const header = { seq: revision, createdAt: env.clock.wallMs(), count: undefined };
+    const items = itemsOf(reader, wanted, keysOnly);
+    const count = await writeItems(env.fs, out, form, { header, items, expected });
+    const said = `${countOf(count, 'key')} at revision ${revision} of ${storeText(place)}`;
+    process.stderr.write(`${printableLines(said)}\n`);
+  } finally {
+    reader.close();
+  }
+}
+
+async function* itemsOf(
+  reader: RevisionReader,
+  prefix: Buffer,
+  keysOnly: boolean,
+): AsyncGenerator<SnapshotItem> {
+  for await (const item of reader.items(prefix)) {
+    yield keysOnly ? { ...item, value: undefined } : item;
+  }
+}
+
+function unreachable(error: unknown): never {
+  if (isKvError(error) && error.code === 'KV_IO')
+    throw new ToolError(EXIT.unreachable, error.message, error);
+  throw error;
+}
