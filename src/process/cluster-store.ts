@@ -19,13 +19,10 @@ export async function openClusterStore(
   place: StorePlace,
   config: ClusterConfig,
 ): Promise<Store> {
-  // The timers of a store keep no process alive, and neither do connections that are still to come: it would end in silence.
-  const waits = setInterval(() => undefined, KEEP_ALIVE_MS);
-  try {
-    return await open(env, place, config);
-  } finally {
-    clearInterval(waits);
-  }
+  // The timers of a store keep no process alive, and neither do connections that are gone or still to come: it would end in
+  // silence, in the midst of its start or of its stop. Whoever ends it does so by process.exit.
+  setInterval(() => undefined, KEEP_ALIVE_MS);
+  return open(env, place, config);
 }
 
 async function open(env: Env, place: StorePlace, config: ClusterConfig): Promise<Store> {

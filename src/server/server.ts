@@ -50,8 +50,8 @@ const RECEIPT_BYTES = { claimsMax: 64 * MIB, reserveMax: 16 * MIB, waitingMax: 6
 const UPLOAD_FILES = { claimsMax: 16, reserveMax: 0, waitingMax: Number.POSITIVE_INFINITY };
 /** Clients that are being told that there are too many; within what descriptors.ts keeps back. */
 const REFUSALS_MAX = 16;
-/** Clients that do not read keep a clean stop waiting no longer than this. */
-const DRAIN_MS_MAX = 5000;
+/** Clients that do not read keep a clean stop waiting no longer than this: more than a request over a cluster takes, about 5 s. */
+const DRAIN_MS_MAX = 7000;
 
 interface ServerHooks {
   /** Of this program. */
