@@ -26,8 +26,8 @@ export function etcdPlace(word: string): EtcdPlace {
 }
 
 /**
- * Says on stderr how much it was, and of which revision. Throws as RevisionReader and writeItems() do, and a ToolError: 69 no
- * majority of etcd answers.
+ * Says on stderr how much it was, and of which revision. Throws as RevisionReader and writeItems() do, and a ToolError with 69 when
+ * no majority of etcd answers.
  */
 export async function writeEtcdDump(
   env: Env,
@@ -43,7 +43,7 @@ export async function writeEtcdDump(
   const reader = await RevisionReader.open(env, options).catch(unreachable);
   try {
     const wanted = Buffer.from(prefix);
-    const expected = await reader.count(wanted);
+    const expected = await reader.count(wanted).catch(unreachable);
     const { revision } = reader;
     const header = { seq: revision, createdAt: env.clock.wallMs(), count: undefined };
     const items = itemsOf(reader, wanted, keysOnly);
@@ -60,8 +60,11 @@ async function* itemsOf(
   prefix: Buffer,
   keysOnly: boolean,
 ): AsyncGenerator<SnapshotItem> {
-  for await (const item of reader.items(prefix)) {
-    yield keysOnly ? { ...item, value: undefined } : item;
+  const items = reader.items(prefix);
+  for (;;) {
+    const next = await items.next().catch(unreachable);
+    if (next.done === true) return;
+    yield keysOnly ? { ...next.value, value: undefined } : next.value;
   }
 }
 

@@ -133,7 +133,6 @@ describe("a cluster's URL", () => {
     ['kv-backup', '--to', 'x'],
     ['kv-restore', '--to', 'x'],
     ['kv-torture'],
-    ['kv-dump'],
     ['kv-load', '-'],
     ['kv-client'],
   ];
