@@ -89,7 +89,8 @@ export function parseFlags(
     .exitOverride()
     .configureOutput({
       writeOut: (text) => (stdout += text),
-      writeErr: (text) => (stderr += text),
+      // A message repeats the word that it is about, and who puts a password into a URL does not want it repeated.
+      writeErr: (text) => (stderr += text.replaceAll(/\/\/[^/@\s']*@/g, '//…@')),
     });
   const origins = watchFlags(program);
   try {

@@ -100,6 +100,8 @@ describe('--store', () => {
     }
     expect(configRefusal([...store, '-I', '2m'])).to.include('-I');
     expect(configRefusal(store, { CAIRN_MAX_KEYS: '3' })).to.include('--max-keys');
+    const typed = configRefusal(['--store', 'redis://me:secret@a']);
+    expect(typed).to.match(/^64 /).and.to.not.include('secret');
   });
 
   it('takes -m with a word about it, and refuses a login without a cluster', () => {
