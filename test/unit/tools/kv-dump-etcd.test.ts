@@ -56,11 +56,13 @@ describe('kv-dump etcd:// over a real etcd @long', () => {
 
   it('never has the later of two writes without the earlier one', async () => {
     for (const key of ['a:earlier', 'z:later']) await say(`ms ${key} 1\r\n0\r\n`);
-    let isOver = false;
+    const state = { isOver: false };
     let writes = 0;
-    const dumping = runTool('kv-dump', [url]).finally(() => (isOver = true));
+    const dumping = runTool('kv-dump', [url]).finally(() => {
+      state.isOver = true;
+    });
     // The dump reads in the order of keys: without one revision it would see the later writes of z.
-    while (!isOver) {
+    while (!state.isOver) {
       writes += 1;
       const value = String(writes);
       for (const key of ['a:earlier', 'z:later'])

@@ -1,7 +1,7 @@
 // The pieces of a walk over keys, against a list of keys that answers as etcd does.
 
 import { expect } from 'chai';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 
 import { KeyWalk } from '../../../../src/cluster/etcd/key-walk.js';
 import { seeded } from '../../../support/seed.js';

@@ -21,6 +21,21 @@ const KEYS = 1500;
 
 type Item = ReturnType<RevisionReader['items']> extends AsyncGenerator<infer T> ? T : never;
 
+async function read(reader: RevisionReader, below = ''): Promise<Map<string, Item>> {
+  const found = new Map<string, Item>();
+  for await (const item of reader.items(Buffer.from(below))) found.set(item.key.toString(), item);
+  return found;
+}
+
+async function failureOf(reading: Promise<unknown>): Promise<{ code: string; message: string }> {
+  const error: unknown = await reading.then(
+    () => undefined,
+    (failure: unknown) => failure,
+  );
+  if (!isKvError(error)) throw new Error('no KvError', { cause: error });
+  return error;
+}
+
 describe('RevisionReader over a real etcd @long', () => {
   let cluster: EtcdCluster | undefined;
   let store: EtcdStore;
@@ -51,22 +66,6 @@ describe('RevisionReader over a real etcd @long', () => {
   const fill = async (): Promise<void> => {
     await Promise.all(Array.from({ length: KEYS }, (_, at) => set(`key:${at}`, `value ${at}`)));
   };
-  const read = async (reader: RevisionReader, below = ''): Promise<Map<string, Item>> => {
-    const found = new Map<string, Item>();
-    for await (const item of reader.items(Buffer.from(below))) found.set(item.key.toString(), item);
-    return found;
-  };
-  const failureOf = async (
-    reading: Promise<unknown>,
-  ): Promise<{ code: string; message: string }> => {
-    const error: unknown = await reading.then(
-      () => undefined,
-      (failure: unknown) => failure,
-    );
-    if (!isKvError(error)) throw new Error('no KvError', { cause: error });
-    return error;
-  };
-
   before(async function () {
     cluster = await startEtcd(requireProgram(this, 'etcd', 'etcd-server'), 1);
   });
