@@ -6,8 +6,6 @@ import type { Env } from '../env/env.js';
 import type { Store } from '../store/store.js';
 import { readStoreAccess, type StoreLogin } from './store-access.js';
 
-const KEEP_ALIVE_MS = 60_000;
-
 type ClusterConfig = StoreLogin & Pick<Config, 'valueBytesMax'>;
 
 /**
@@ -19,13 +17,6 @@ export async function openClusterStore(
   place: StorePlace,
   config: ClusterConfig,
 ): Promise<Store> {
-  // The timers of a store keep no process alive, and neither do connections that are gone or still to come: it would end in
-  // silence, in the midst of its start or of its stop. Whoever ends it does so by process.exit.
-  setInterval(() => undefined, KEEP_ALIVE_MS);
-  return open(env, place, config);
-}
-
-async function open(env: Env, place: StorePlace, config: ClusterConfig): Promise<Store> {
   const common = { ...readStoreAccess(place, config), valueBytesMax: config.valueBytesMax };
   if (place.kind === 'etcd') {
     const { openEtcdStore } = await import('../cluster/etcd/open-store.js');

@@ -36,6 +36,9 @@ import type { Store } from '../store/store.js';
 /** The same signal twice is one: npm passes on what a terminal has sent to its whole group. */
 const SAME_SIGNAL_MS = 100;
 
+/** Any time will do. */
+const KEEP_ALIVE_MS = 60_000;
+
 /** Runs until a signal; ends the process. `argv` without node and the script. */
 export async function main(argv: readonly string[]): Promise<void> {
   const output = new LogOutput(process.stderr);
@@ -175,6 +178,9 @@ class ServerProcess {
 
   /** The cluster of --store. */
   async #openCluster(env: Env): Promise<Store> {
+    // The timers of a store keep no process alive, and neither do connections that are gone or still to come: it would end
+    // in silence, in the midst of its start or of its stop. It ends by process.exit.
+    setInterval(() => undefined, KEEP_ALIVE_MS);
     const { openClusterStore } = await import('./cluster-store.js');
     this.#store = await openClusterStore(env, this.#config.store!, this.#config);
     return this.#store;

@@ -18,7 +18,7 @@ describe('A set that the full disk took back', () => {
     await sim.advance(2000);
     expect(sim.store.durability.watermark).to.equal(sim.store.durability.lastSeq);
     expect(await sim.words.value('k')).to.equal(undefined);
-    expect(sim.words.listAll(10)).to.deep.equal([]);
+    expect(await sim.words.listAll(10)).to.deep.equal([]);
   });
 
   it('does not show again what a flush killed that was durable only after the set', async () => {
@@ -38,6 +38,6 @@ describe('A set that the full disk took back', () => {
     expect(await sim.words.value('k')).to.equal(undefined);
     await sim.advance(1000);
     expect(await sim.words.value('k'), 'when the flush is retired').to.equal(undefined);
-    expect(sim.words.listAll(10)).to.deep.equal([]);
+    expect(await sim.words.listAll(10)).to.deep.equal([]);
   });
 });
