@@ -98,7 +98,7 @@ const isInLanes = !isChosen && /^(?:--retries[ =]\d+)?$/.test(options.join(' '))
 const args = options.filter((word) => !words.has(word));
 if (isAll) say('all tests, two files at a time, for about twenty minutes');
 else if (!isChosen) {
-  say(`the fast tier, for about 90 s; npm run test:all runs all tests`);
+  say(`the fast tier, for about 100 s; npm run test:all runs all tests`);
   process.env['CAIRN_TEST_TIER'] = 'fast';
   args.push('--fgrep', LONG, '--invert');
 }
