@@ -1,4 +1,4 @@
-// What a bare client does for its callers: it gathers what they ask for while its batches are out, and sends that with the
+// Gathering, as a bare client does it for its callers: it keeps what they ask for while its batches are out, and sends that with the
 // next one. It knows no deadlines, no retries and no bounds: it is what Cairn's batcher (src/cluster) is measured by.
 
 /** A request of one caller, who waits for `settle`. */

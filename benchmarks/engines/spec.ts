@@ -1,4 +1,4 @@
-// What a load straight on an engine is: the contract between the harness and the bare client's process.
+// The load straight on an engine: the contract between the harness and the bare client's process.
 
 import type { Asked } from './gathering.js';
 

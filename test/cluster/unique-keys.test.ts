@@ -1,4 +1,4 @@
-// What a reader saw is remembered: it may neither be gone later, nor be refused.
+// The memory of what a reader saw: it may neither be gone later, nor be refused.
 
 import { expect } from 'chai';
 

@@ -3,35 +3,18 @@
 import { readConfig } from '../../src/config/config.js';
 import { nodeEnv } from '../../src/env/node-env.js';
 import { openClusterStore } from '../../src/process/cluster-store.js';
-import { Server } from '../../src/server/server.js';
+import { serveStore } from './durable-server.js';
 import { QuietLogger } from './quiet-logger.js';
-
-interface ClusterServer {
-  readonly port: number;
-  readonly stop: () => Promise<void>;
-}
 
 /** `argv`: flags of kv-server but for port and store. With a plain port, `port` is that one. The cluster is emptied first. */
 export async function startClusterServer(
   storeUrl: string,
   argv: readonly string[],
-): Promise<ClusterServer> {
+): ReturnType<typeof serveStore> {
   const config = readConfig(['-p', '-1', '--store', storeUrl, ...argv], {}, '0.0.0');
   if ('code' in config) throw new Error(config.stderr);
   const env = nodeEnv(new QuietLogger());
   const store = await openClusterStore(env, config.store!, config);
   await store.flush(0);
-  const server = new Server(env, config, store, {
-    version: '0.0.0',
-    onShutdown: () => undefined,
-    onVerbosity: () => undefined,
-  });
-  const address = (await server.start()).at(-1) ?? '';
-  return {
-    port: Number(address.slice(address.lastIndexOf(':') + 1)),
-    stop: async () => {
-      await server.stop();
-      await store.close();
-    },
-  };
+  return serveStore(env, config, store);
 }

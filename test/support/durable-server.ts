@@ -5,14 +5,16 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { readConfig } from '../../src/config/config.js';
+import { readConfig, type Config } from '../../src/config/config.js';
+import type { Env } from '../../src/env/env.js';
 import { nodeEnv } from '../../src/env/node-env.js';
 import { Server } from '../../src/server/server.js';
 import { openStore } from '../../src/store/open-store.js';
 import type { StoreOptions } from '../../src/store/options.js';
+import type { Store } from '../../src/store/store.js';
 import { QuietLogger } from './quiet-logger.js';
 
-interface DurableServer {
+interface ServedStore {
   readonly port: number;
   readonly stop: () => Promise<void>;
 }
@@ -21,7 +23,7 @@ interface DurableServer {
 export async function startDurableServer(
   argv: readonly string[],
   options: Partial<StoreOptions> = {},
-): Promise<DurableServer> {
+): Promise<ServedStore> {
   const config = readConfig(['-p', '-1', ...argv], {}, '0.0.0');
   if ('code' in config) throw new Error(config.stderr);
   const dir = mkdtempSync(join(tmpdir(), 'cairn-server-'));
@@ -34,6 +36,18 @@ export async function startDurableServer(
     evicts: config.evicts,
     ...options,
   });
+  const { port, stop } = await serveStore(env, config, store);
+  return {
+    port,
+    stop: async () => {
+      await stop();
+      rmSync(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+/** A server in this process over any store, which ends with it. */
+export async function serveStore(env: Env, config: Config, store: Store): Promise<ServedStore> {
   const server = new Server(env, config, store, {
     version: '0.0.0',
     onShutdown: () => undefined,
@@ -45,7 +59,6 @@ export async function startDurableServer(
     stop: async () => {
       await server.stop();
       await store.close();
-      rmSync(dir, { recursive: true, force: true });
     },
   };
 }

@@ -1,4 +1,4 @@
-// What is used of etcd's gRPC interface, as proto-loader takes it (fromJSON) and as TypeScript sees it: fields and numbers
+// The part of etcd's gRPC interface that is used, as proto-loader takes it (fromJSON) and as TypeScript sees it: fields and numbers
 // are those of rpc.proto and kv.proto of etcd 3.4. Enums are declared as int32, which is the same on the wire: a wrong
 // name of an enum would silently be its default.
 //

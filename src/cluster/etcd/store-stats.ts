@@ -1,4 +1,4 @@
-// What a store over etcd tells by `stats`: memcached's names where they mean the same, else with the prefix kv_etcd_
+// The statistics of a store over etcd: memcached's names where they mean the same, else with the prefix kv_etcd_
 // (docs/cluster.md, "Over etcd").
 
 import type { Histogram } from '../../histogram.js';

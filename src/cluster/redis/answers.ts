@@ -1,4 +1,4 @@
-// What the store answers of what Redis did: a script's bytes (scripts.ts, REPLY) or an item's.
+// The store's answers, made of what Redis did: a script's bytes (scripts.ts, REPLY) or an item's.
 
 import { assert } from '../../assert.js';
 import { parseDecimal } from '../../store/operations/decimal.js';

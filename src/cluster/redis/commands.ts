@@ -1,4 +1,4 @@
-// What each operation of the store is in Redis: a plain command where that is enough, else a script (scripts.ts).
+// The operations of the store as Redis has them: a plain command where that is enough, else a script (scripts.ts).
 //
 // Invariant: the bytes of keys and values are copied; nothing refers to the caller's buffers when these return.
 

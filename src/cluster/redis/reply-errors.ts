@@ -1,4 +1,4 @@
-// What an error reply of Redis means for the operation that got it.
+// The meaning of an error reply of Redis for the operation that got it.
 //
 // Invariant: `moved`, `asked` and `later` say that Redis has not executed the command, so that it may be sent again.
 

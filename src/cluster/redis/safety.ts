@@ -1,4 +1,4 @@
-// Whether a node keeps what it acknowledges, by its own settings; and what version it is of.
+// The settings by which a node keeps what it acknowledges, and its version.
 
 import type { Redis } from 'ioredis';
 

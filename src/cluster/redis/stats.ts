@@ -1,4 +1,4 @@
-// What `stats` tells of a store over Redis: its nodes, and each shard's state, times and queue.
+// The statistics of a store over Redis: its nodes, and each shard's state, times and queue.
 
 import type { Histogram } from '../../histogram.js';
 import type { Cluster } from './cluster.js';
