@@ -102,7 +102,9 @@ export async function replaceOutput(from: string, to: string): Promise<void> {
   const old = await lstatOf(to);
   if (old === undefined) return fs.promises.rename(from, to);
   if (!old.isFile()) {
-    throw new KvError('KV_BAD_OPTION', 'What lies where the output goes is no file', { path: to });
+    throw new KvError('KV_BAD_OPTION', 'The output can only replace a file; name another', {
+      path: to,
+    });
   }
   if (old.nlink === 1 && (await imitates(from, old))) return fs.promises.rename(from, to);
   // From now on `from` is the only whole copy.
