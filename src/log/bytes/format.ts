@@ -81,7 +81,7 @@ export interface LogRecord {
   readonly marks: number;
   readonly flags: number;
   readonly seq: number;
-  /** Unix ms, 0: never. A flush takes effect then, 0: at once; with a value, it carried out those up to then. */
+  /** Unix ms, 0: never. A flush takes effect then (0: at once); with a value, it carried out delayed ones up to then. */
   readonly expiresAt: number;
   readonly key: Buffer;
   readonly value: Buffer;

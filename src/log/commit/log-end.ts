@@ -6,7 +6,7 @@
 // - While the disk is short, puts leave a reserve of allocated bytes to deletes, so that a full store can
 //   be emptied. `short` ends only when there is room, also for a successor that is due.
 // - The active segment outgrows its limit by at most half, so that a compaction's output is bounded. While its
-//   successor cannot be made, it takes puts up to the limit and deletes up to that half; Log tries every second.
+//   successor cannot be made, it takes puts up to the limit and deletes up to that half, and asks every second.
 // - Zeros ahead save a short batch the file system's work, but double the bytes of a long batch. So while batches
 //   are long, no zeros are written ahead. Each batch is appended with a few zeros after it in the same write,
 //   which are the reserve for deletes (docs/decisions.md has the figures).
