@@ -23,7 +23,7 @@ import {
 import type { Segment } from './segments/segment.js';
 
 export interface HistoryOptions {
-  /** How long files stay after they were replaced; 0: they are removed at once. */
+  /** Time for which files stay after they were replaced; 0: they are removed at once. */
   readonly keepMs: number;
   /** Above this many bytes the oldest files are removed; 0: only the time bounds the history. */
   readonly bytesMax: number;

@@ -55,7 +55,7 @@ export interface SegmentHeader {
   /** The segment numbers that this file stands for: one number, or a compacted run of them. */
   readonly first: number;
   readonly last: number;
-  /** How often these numbers were rewritten. */
+  /** Number of times that these numbers were rewritten. */
   readonly generation: number;
   readonly salt: number;
   readonly createdAtMs: number;

@@ -19,7 +19,7 @@ export const HINT_HEADER_BYTES = 64;
 /** Hints have a format version of their own: a hint of another version is rebuilt. */
 export const HINT_VERSION = 2;
 
-/** What a replay of the segment would give besides the entries. */
+/** The last seq and time that a replay of the segment would give. */
 export interface HintFacts {
   readonly lastSeq: number;
   /** Highest batch time, Unix ms. */
@@ -48,7 +48,7 @@ export interface HintPlace {
   readonly committedBytes: number;
 }
 
-/** What an undamaged hint says about its segment, not compared with any segment. */
+/** The fields of an undamaged hint, not compared with any segment. */
 export interface HintClaim extends HintFacts, HintPlace {}
 
 /** Makes the hint of one segment from its frames. */
@@ -121,7 +121,7 @@ export function hintEntries(hint: Buffer): EntryList {
   return { bytes: hint, start: HINT_HEADER_BYTES, count: hint.readUInt32LE(52) };
 }
 
-/** What the header of a hint says, before any check of the rest. */
+/** The header of a hint, before any check of the rest. */
 export interface HintHead {
   /** Number of entries, at most as many as the segment could hold; used to allocate memory. */
   readonly count: number;

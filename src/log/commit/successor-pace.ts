@@ -10,7 +10,7 @@ import type { Clock, Timer } from '../../env/env.js';
 /** Pause between two lots of zeros that are not needed yet: a successor of 64 MiB takes a minute. */
 const PAUSE_MS = 250;
 
-/** How many zeros are due, as shares of all of them. */
+/** The zeros that are due, as shares of all of them. */
 export interface ZerosDue {
   /** The share that is written without a pause. */
   readonly leastShare: number;

@@ -22,7 +22,7 @@ export class WritableSegment {
     this.#zeroFile = zeroFile;
     this.zeros = new ZeroAhead(zeroFile, allocatedBytes);
     this.plannedBytes = segment.committedBytes;
-    // What a segment found at the start holds is not known here, so any batch counts as records.
+    // The batches of a segment found at the start are not known here, so any batch counts as records.
     this.holdsRecords = segment.committedBytes > SEGMENT_HEADER_BYTES;
   }
 

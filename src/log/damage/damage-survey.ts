@@ -77,7 +77,7 @@ export async function surveyDamage(
 
 interface Begun {
   readonly at: number;
-  /** Where the next header or frame begins, if the bytes here are right about it. */
+  /** The place where the next header or frame begins, if the bytes here are right about it. */
   readonly end: number;
   readonly what: LostPlace['what'];
   readonly defect: Defect;

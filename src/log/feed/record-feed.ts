@@ -15,7 +15,7 @@ import type { TakeFrame } from '../segments/segment-scanner.js';
 import type { FeedPace } from './feed-pace.js';
 import type { FeedSource, FeedSources } from './sources.js';
 
-/** How many times the feed looks for its next file when the file found is removed before it is opened. */
+/** Number of times the feed looks for its next file when the file found is removed before it is opened. */
 const LOOKS_MAX = 10;
 
 /** The file that is being read. */

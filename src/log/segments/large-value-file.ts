@@ -62,7 +62,8 @@ export async function checkLargeHeader(file: File, id: number, salt: number): Pr
     throw new KvError('KV_FORMAT_VERSION', message, { path, offset: 0 });
   }
   if (count === LARGE_HEADER_BYTES && header.equals(encodeHeader(id, salt))) return;
-  const message = "The header of a large value's file is damaged, or belongs to another large value";
+  const message =
+    "The header of a large value's file is damaged, or belongs to another large value";
   throw new KvError('KV_CORRUPTION', message, { path, offset: 0 });
 }
 

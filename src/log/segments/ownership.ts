@@ -113,7 +113,7 @@ function headOf(kind: FileKind['kind'], start: Buffer): Buffer {
   return kind === 'large-value' ? start.subarray(0, HEADER_BYTES) : start;
 }
 
-/** Checks whether a periodic snapshot may replace a file that begins with `start`. */
+/** Checks whether the store's own snapshot.json may replace a file that begins with `start`. */
 export function isSnapshotOrBlank(start: Buffer): boolean {
   return startsAs('snapshot', start) || isBlank(start);
 }

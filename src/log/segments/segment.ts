@@ -31,7 +31,7 @@ export class Segment {
   /** Durable end of its batches. */
   committedBytes = SEGMENT_HEADER_BYTES;
   sealed = false;
-  /** How many bytes of it the running compaction has read; undefined when no compaction copies its live records. */
+  /** Number of bytes that the running compaction has read of it; undefined when no compaction copies from it. */
   compactedBytes: number | undefined;
   /** The file has at least this many bytes, batches and zeros together; the manifest has the number or will get it. */
   zeroedBytes: number;

@@ -15,9 +15,13 @@ import { isOurs, kindOfBytes, startOf } from './ownership.js';
 export async function refuseStoreFile(fs: Fs, path: string, storeDir?: string): Promise<void> {
   const dir = dirname(path);
   const refuse = (): never => {
-    throw new KvError('KV_BAD_OPTION', 'The output would overwrite a file of a store; name another', {
-      path,
-    });
+    throw new KvError(
+      'KV_BAD_OPTION',
+      'The output would overwrite a file of a store; name another',
+      {
+        path,
+      },
+    );
   };
   const named = parseFileName(basename(path)).kind !== 'other';
   if (named && (await isStore(fs, dir))) refuse();

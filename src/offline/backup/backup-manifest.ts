@@ -16,7 +16,7 @@ import { readWholeFile } from '../../log/segments/whole-file.js';
 const FORMAT = 'cairn-backup';
 const VERSION = 1;
 
-/** How many bytes from the start of a file belong to the backup, and their CRC-32. */
+/** The number of bytes from the start of a file that belong to the backup, and their CRC-32. */
 export interface Checked {
   readonly bytes: number;
   readonly crc: number;
@@ -45,7 +45,7 @@ export interface BackupLargeValue extends Checked {
 }
 
 interface PastBackupLargeValue extends BackupLargeValue {
-  /** When it left the store, or when a backup first found it missing, Unix ms. */
+  /** The time when it left the store, or when a backup first found it missing, Unix ms. */
   readonly replacedMs: number;
 }
 

@@ -28,7 +28,7 @@ import {
 const CHUNK_BYTES = 1024 * 1024;
 /** Bytes per sync, few enough that the disk's queue stays short for the commits of a server. */
 const SYNC_BYTES = 4 * 1024 * 1024;
-/** How many bytes at the end of a growing file are compared with the source. */
+/** Number of bytes at the end of a growing file that are compared with the source. */
 const COMPARED_BYTES = 64 * 1024;
 
 /** Errors of a file system that cannot give this file a second name; the file is then copied. */
