@@ -309,10 +309,14 @@ async function refuseStrangers(fs: Fs, target: string): Promise<void> {
     names = await fs.list(target);
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return;
-    throw new KvError('KV_BAD_OPTION', 'Backups cannot be written to this directory', {
-      path: target,
-      cause: error,
-    });
+    throw new KvError(
+      'KV_BAD_OPTION',
+      'Backups cannot go here: it is no directory, or may not be read',
+      {
+        path: target,
+        cause: error,
+      },
+    );
   }
   const stranger = names.find(
     (name) => ![OF_FILE_SYSTEM, LOCK_NAME].includes(name) && kindOfBackupName(name) === undefined,
