@@ -21,7 +21,8 @@ const { O_RDONLY, O_WRONLY, O_CREAT, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK } = fs.
 /**
  * Takes the locks of descriptors 3 (the directory) and 4 (LOCK) in one spawn. stdout has flock(1)'s message about the
  * first lock, or `taken`. flock(1) exits with 1 and prints nothing when another process has the lock.
- * A lock belongs to the open file description, which this process keeps open (docs/decisions.md).
+ * A lock belongs to the open file description, which this process keeps open
+ * (docs/decisions/0015-lock-by-flock.md).
  */
 const TAKE_DIRECTORY = 'flock -xn 3 2>&1 || exit; echo taken';
 const TAKEN = 'taken\n';

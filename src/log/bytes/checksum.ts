@@ -1,5 +1,6 @@
 // CRC-32 of a part of a buffer, equal to zlib's. zlib's own is the fastest for many bytes. For the few bytes of a
-// usual frame, its call and the view that it needs cost three times the sum itself (docs/decisions.md).
+// usual frame, its call and the view that it needs cost three times the sum itself
+// (docs/decisions/0033-short-checksums.md).
 //
 // Checksums are linear: when bytes move to a place with another seed, their checksum changes by a difference that
 // depends only on their number and the two seeds.

@@ -1,7 +1,7 @@
 // Direct writes: decides whether a commit may block the thread that serves clients. A write through libuv's pool wakes
 // two threads, which is half of the time that a lone client waits. A write by the serving thread wakes none, but the
 // thread serves nobody meanwhile. So the thread writes itself while the disk is quick and no client reads: then all
-// requests have to wait for the disk anyway (docs/decisions.md, "Commits without readers").
+// requests have to wait for the disk anyway (docs/decisions/0050-commits-without-readers.md).
 //
 // Invariants:
 // - After a read, and until many writes in a row were quick, writes go through the pool.

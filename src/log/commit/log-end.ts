@@ -9,7 +9,7 @@
 //   successor cannot be made, it takes puts up to the limit and deletes up to that half, and asks every second.
 // - Zeros ahead save a short batch the file system's work, but double the bytes of a long batch. So while batches
 //   are long, no zeros are written ahead. Each batch is appended with a few zeros after it in the same write,
-//   which are the reserve for deletes (docs/decisions.md has the figures).
+//   which are the reserve for deletes (docs/decisions/0043-long-batches-appended.md).
 
 import { failureText } from '../../errors.js';
 import { assert } from '../../assert.js';

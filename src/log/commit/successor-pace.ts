@@ -1,5 +1,6 @@
 // Successor pace: decides how fast the zeros of a successor are written. They are written slowly, so that commits do
-// not queue behind them, but before the log needs them (docs/decisions.md, "Zeros stay out of the way of commits").
+// not queue behind them, but before the log needs them
+// (docs/decisions/0070-zeros-out-of-the-way.md).
 //
 // Invariants:
 // - While the active segment fills, the zeros keep ahead of it: they are done before it is full.

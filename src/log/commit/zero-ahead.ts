@@ -1,6 +1,6 @@
 // Zeros ahead: writes zeros after the log's end. A commit then overwrites blocks that exist and touches no
-// file-system metadata, which is 2.5 times faster than appending (docs/decisions.md). A full disk also shows here,
-// before a client's write depends on it.
+// file-system metadata, which is 2.5 times faster than appending
+// (docs/decisions/0010-zeros-written-ahead.md). A full disk also shows here, before a client's write depends on it.
 //
 // Invariants:
 // - Up to `allocatedBytes` the file's blocks are written and synced.
