@@ -19,9 +19,9 @@ export interface Clock {
   wallMs(): number;
   /** Ms since an arbitrary start, with fractions; never goes back. */
   monotonicMs(): number;
-  /** Calls once after `delayMs`. Does not keep the process alive. */
+  /** Calls `call` once after `delayMs`. Does not keep the process alive. */
   setTimer(delayMs: number, call: () => void): Timer;
-  /** Calls once after the input that has already arrived is handled (setImmediate). */
+  /** Calls `call` once after the input that has already arrived is handled (setImmediate). */
   defer(call: () => void): void;
 }
 

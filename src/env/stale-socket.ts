@@ -31,7 +31,7 @@ export function shutSocket(path: string, error: unknown): KvError | undefined {
   return new KvError('KV_NO_PERMISSION', message, { path, cause: error });
 }
 
-/** Checks whether something that is no socket has this name; a link that leads nowhere counts as something. */
+/** Checks whether something that is no socket has this name; it may be a link that leads nowhere. */
 function isNoSocket(path: string): boolean {
   return fs.lstatSync(path, { throwIfNoEntry: false })?.isSocket() === false;
 }

@@ -5,7 +5,7 @@
 // - `watermark` never goes back. Every record with a seq up to it is on the disk, or was taken back and is void.
 // - Listeners of `onFailed` run after the changes above the watermark were taken back; those of `onDurable` run after
 //   the watermark moved. Both are called in the order in which they were added.
-// - Only the group commit calls `advance`, `fail` and `tell`, and sets the fields.
+// - Only the group commit calls `fail` and `tell`, and sets the fields of `Durability`.
 
 export type FailureCause = 'no-space' | 'poisoned';
 

@@ -3,7 +3,7 @@
 //
 // Invariants:
 // - A segment's file has its name here, durably, before the manifest stops naming it: no crash leaves a gap. When a
-//   replacement was given up, the file may be here and in the log; neither name's file ever changes.
+//   replacement was given up, the file may be here and in the log; it never changes in either place.
 // - Serving and recovery never read it and do not depend on its success. A missing file makes moments unreadable,
 //   never wrong: a reader of the past compares horizons (offline/past-segments.ts).
 // - It holds at most `bytesMax` bytes, and is removed at once when the disk is full.

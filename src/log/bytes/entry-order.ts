@@ -22,7 +22,7 @@ import { hashWords } from './key-hash.js';
 import type { HashSeed } from './key-hash.js';
 
 const WORD_BYTES = 4;
-/** So many low bits of a hash are the keydir's shard; the others are the place in the shard. */
+/** Number of low bits of a hash that are the keydir's shard; the others are the place in the shard. */
 const SHARD_BITS = 10;
 const SHARDS = 1 << SHARD_BITS;
 const DIGIT_BITS = 11;

@@ -1,5 +1,5 @@
-// Idle timer: calls once when nothing has happened for a while. Each event only notes the time, because setting and
-// cancelling a timer for each commit costs more than the rest of a commit's bookkeeping.
+// Idle timer: calls a function once when nothing has happened for a while. Each event only notes the time, because
+// setting and cancelling a timer for each commit costs more than the rest of a commit's bookkeeping.
 
 import type { Clock, Timer } from '../../env/env.js';
 

@@ -1,4 +1,4 @@
-// Repeated warning: for an action that is retried often. The same text is logged again only after PAUSE_MS.
+// Repeated warning: logs failures of an action that is retried often. It repeats the same text only after PAUSE_MS.
 
 import type { Env } from '../../env/env.js';
 

@@ -46,7 +46,7 @@ interface DamageSurvey {
   readonly lost: readonly LostPlace[];
 }
 
-/** Returns the offset of the next valid batch header after a bad batch at `offset`; `limit` when there is none. */
+/** Returns the offset of the next whole batch after a bad batch at `offset`; `limit` when there is none. */
 export async function damageEnd(
   file: File,
   salt: number,

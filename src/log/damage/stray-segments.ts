@@ -21,7 +21,7 @@ interface StrayLog {
   readonly unreadable: readonly string[];
 }
 
-/** Throws KV_FORMAT_VERSION for a segment of an unknown format version. */
+/** Finds the segments in `dir`. Throws KV_FORMAT_VERSION for a segment of an unknown format version. */
 export async function findStrayLog(fs: Fs, dir: string): Promise<StrayLog> {
   const headers: { path: string; header: SegmentHeader }[] = [];
   const unreadable: string[] = [];

@@ -23,7 +23,7 @@ export const LARGE_CHUNK_HEADER_BYTES = 8;
 export const LARGE_CHUNK_BYTES = 256 * 1024;
 export const LARGE_DESCRIPTOR_BYTES = 16;
 
-/** Names a large value's file; the put record has it as its value, encoded as a descriptor. */
+/** A reference to a large value's file; the put record has it as its value, encoded as a descriptor. */
 export interface LargeReference {
   readonly id: number;
   readonly bytes: number;
