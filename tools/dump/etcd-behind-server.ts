@@ -11,7 +11,7 @@ import type { Connection } from '../client/connection.js';
 import { ToolError } from '../terminal/program.js';
 import { openRevision, type EtcdPlace } from './etcd-dump.js';
 
-export type EtcdBehind =
+type EtcdBehind =
   | { readonly kind: 'none' }
   /** `why`: no revision can be read from here. */
   | { readonly kind: 'out-of-reach'; readonly why: string }

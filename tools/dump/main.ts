@@ -81,7 +81,7 @@ async function addOptions(
   addMomentOptions(program);
   addConnectionOptions(program);
   program
-    .optionsGroup('A cluster of etcd, or a server over it:')
+    .optionsGroup('A cluster of etcd:')
     .addOption(
       new Option(
         '--store-auth-file <file>',
