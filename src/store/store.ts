@@ -109,7 +109,7 @@ export interface Put extends KeyPlace {
 }
 
 /**
- * The status of a change. Nothing changed with:
+ * The status of a change. The item is unchanged with:
  * - `no-memory`: the bounds of the store are reached and `-M` forbids eviction. `no-space`: the disk is full.
  *   `no-descriptors`: the process has none left for a file that the change needs. `closed`: the store is poisoned,
  *   closing or out of reach. `damaged`: the old value could not be read. `not-offered`: the engine cannot do it.

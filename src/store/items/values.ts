@@ -54,7 +54,7 @@ export class Values {
   /** Loads the content of the item of `ref`, whose key is key[start..end). A promise may reject with KV_IO. */
   load(ref: number, key: Buffer, start = 0, end = key.length): Maybe<LoadResult> {
     const seq = this.#parts.items.keydir.seq(ref);
-    // isKept is false: the caller copies the value at once, so its page need not be kept.
+    // isKept is false: the caller copies the value at once, so its page may be reused after this turn.
     return this.#parts.cache.get(ref, seq, false) ?? this.fetch(ref, seq, key, start, end);
   }
 
