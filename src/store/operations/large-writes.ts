@@ -73,14 +73,14 @@ export class LargeWrites {
     const piece = Buffer.allocUnsafe(LARGE_CHUNK_BYTES);
     for (let at = 0; at < source.bytes;) {
       const count = await source.read(piece, at);
-      assert(count > 0, 'A large value has the bytes that it says');
+      assert(count > 0, 'A large value is as long as its reference says');
       await writer.write(piece.subarray(0, count));
       at += count;
     }
   }
 }
 
-/** A join that found nothing to join creates the item. */
+/** Makes an append or prepend that found no item an add, which creates it. */
 function created(put: Put): Put {
   if (put.mode !== 'append' && put.mode !== 'prepend') return put;
   return { ...put, mode: 'add', expiresAt: put.vivifyExpiresAt ?? 0 };

@@ -310,7 +310,7 @@ function refusalOf(put: Put, exists: boolean, cas: bigint): Status | undefined {
   return 'exists';
 }
 
-/** As refusalOf, for a missing key: only a set and a replace then look at `compareCas`. */
+/** Returns the reason to refuse the put for a missing key. Only a set and a replace look at `compareCas`. */
 function refusalOfMissing(put: Put): Status | undefined {
   const { mode, compareCas } = put;
   if (mode === 'add') return undefined;
