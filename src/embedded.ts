@@ -37,7 +37,7 @@ export interface CairnEntry {
   readonly value: Buffer;
   /** The 32 bits that came with the value. */
   readonly flags: number;
-  /** For `cas`. */
+  /** The CAS token, to be passed to `cas`. */
   readonly cas: bigint;
   /** Unix ms; 0: never. */
   readonly expiresAt: number;

@@ -1,4 +1,4 @@
-// Opens a data directory as a Store: locks and recovers it, fills the keydir from the log, starts the
+// Opening of a store: locks and recovers a data directory, fills the keydir from the log, and starts the
 // background work.
 
 import { join } from 'node:path';

@@ -35,14 +35,14 @@ export interface StoreOptions {
   readonly compactRatio: number;
   /** Compaction waits until this many bytes are dead in all. */
   readonly compactMinBytes: number;
-  /** `compact`: after a compaction, at most every snapshotPauseMs; a number: every so many ms. */
+  /** `compact`: after a compaction, at most once per snapshotPauseMs. A number: once per so many ms. */
   readonly snapshot: 'never' | 'compact' | number;
   readonly snapshotPauseMs: number;
   /** Files that compaction replaces are kept for this long (docs/format.md, "history"); 0: not at all. */
   readonly keepHistoryMs: number;
   /** Above this size of the history, its oldest files are removed; 0: no bound. */
   readonly historyBytesMax: number;
-  /** Each expiry is a record, so that the change feed tells it. */
+  /** Each expiry is a record of its own, so that it comes in the change feed. */
   readonly logExpiries: boolean;
   /** Sealed segments and large values are checked for damage at this rate; 0: not at all. */
   readonly scrubBytesPerSecond: number;
@@ -108,7 +108,7 @@ const CHECKS: Readonly<Record<keyof StoreOptions, Check>> = {
   compactRatio: (value) =>
     typeof value === 'number' && value > 0 && value < 1
       ? undefined
-      : 'a number between 0 and 1, neither of them',
+      : 'a number above 0 and below 1',
   compactMinBytes: wholeNumber(0),
   snapshot: (value) =>
     value === 'never' || value === 'compact' || wholeNumber(1)(value) === undefined

@@ -17,7 +17,7 @@ export interface CompactTask {
   readonly output: Omit<ManifestEntry, 'bytes'>;
   readonly createdAtMs: number;
   readonly temporaryName: string;
-  /** For the hint. */
+  /** The seed of the hashes in the hint. */
   readonly hashSeed: HashSeed;
 }
 
