@@ -1,5 +1,5 @@
 // Compaction pace: a compaction runs as fast as it can while no client is served. Otherwise it keeps a pace that
-// leaves the disk and the processors to the clients (docs/decisions.md, "Compaction keeps a pace").
+// leaves the disk and the processors to the clients (docs/decisions/0047-compaction-pace.md).
 //
 // Invariants:
 // - While the disk is short of room, a compaction never waits.

@@ -1,4 +1,5 @@
-// Compaction plan: chooses the sealed segments to compact next. Pure policy over their sizes (docs/decisions.md).
+// Compaction plan: chooses the sealed segments to compact next. Pure policy over their sizes
+// (docs/decisions/0026-compaction-contiguous-runs.md).
 //
 // Invariants of a chosen run:
 // - The run is contiguous in the log, so that one file can replace it.
