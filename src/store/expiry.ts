@@ -1,5 +1,5 @@
-// Expiry: memcached's rule for an exptime, which no other file knows. 0 means never, a negative one at once;
-// up to 30 days it counts from now; above, it is an absolute Unix time (docs/protocol.md, "Expiry").
+// Expiry: memcached's rule for an exptime, which no other file knows. 0 means never, and a negative exptime at once.
+// Up to 30 days it counts from now; above, it is an absolute Unix time (docs/protocol.md, "Expiry").
 // Pure functions: the caller passes the time (Store.nowMs), so that tests need no clock.
 
 import { EXPTIME_RELATIVE_SECONDS_MAX } from '../limits.js';

@@ -1,5 +1,5 @@
-// Measures of the store, taken in addition to its counters when metrics are served: durations and sizes of commits,
-// durations of disk reads.
+// Measures of the store in addition to its counters: durations and sizes of commits, durations of disk reads. They are
+// taken only while the server serves metrics.
 
 import { Histogram, SECONDS_BOUNDS } from '../histogram.js';
 

@@ -35,9 +35,9 @@ const SEGMENTS_AIM = 8;
 const SEGMENT_BYTES_SMALL = 1024 * 1024;
 
 /**
- * Opens a store. Throws KV_LOCKED when another process has the directory, KV_CORRUPTION and KV_FORMAT_VERSION
- * when it must not be written to, KV_BAD_OPTION for a wrong option, KV_CLOCK when the wall clock is far behind
- * the log, KV_IO when the directory cannot be used.
+ * Opens a store. Throws KV_BAD_OPTION for a wrong option, KV_LOCKED when another process has the directory, and
+ * KV_IO when the directory cannot be used. Throws KV_CORRUPTION and KV_FORMAT_VERSION when the directory must
+ * not be written to, and KV_CLOCK when the wall clock is far behind the log.
  */
 export async function openStore(
   env: Env,
@@ -141,7 +141,7 @@ async function openLargeValues(
   try {
     await history.open();
     noteUnknownHorizons(log);
-    // The log as replayed is durable: files of values that it no longer refers to may be removed at once.
+    // All that was replayed is durable: the file of an item that is forgotten now needs no commit to be removed.
     large.settle(log.watermark);
     await large.removeOrphans(items.largeIds(), items.largeIdMax);
     return large;

@@ -98,8 +98,8 @@ export interface Put extends KeyPlace {
   /** The new CAS token, instead of the record's seq (meta flag E). */
   readonly chosenCas?: bigint | undefined;
   /**
-   * With this, a set or replace with an older token (but not 0) is stored too: the item is marked stale, stays `won` if
-   * it was, and keeps its expiry (meta flag I).
+   * With this, a set or replace with an older token (but not 0) is stored too (meta flag I). The item is then marked
+   * stale, stays `won` if it was, and keeps its expiry.
    */
   readonly invalidate?: boolean | undefined;
   /** An append or prepend of a missing key creates it with this expiry (meta flag N). */
@@ -193,8 +193,8 @@ export interface ReadOptions {
   /** Do not count this read as a use (no LRU bump, no idle reset): meta flag u. */
   readonly quiet?: boolean | undefined;
   /**
-   * Of a meta read. The first read of an item that is stale, or has less than `recacheMs` left in whole seconds (meta
-   * flag R), wins; the item is then marked `won` for later reads.
+   * Of a meta read. An item can be won when it is stale, or has less than `recacheMs` left in whole seconds (meta flag
+   * R). The first read wins it, and the item is marked `won` for later reads.
    */
   readonly win?: boolean | undefined;
   readonly recacheMs?: number | undefined;

@@ -1,5 +1,5 @@
-// Client of the background worker, on the main thread: starts the worker when it is first needed, gives it one
-// task at a time, and has the caller answer its questions. An idle worker is ended after a while: it holds tens
+// Client of the background worker, on the main thread: starts the worker when it is first needed and gives it one
+// task at a time. The caller answers the worker's questions. An idle worker is ended after a while: it holds tens
 // of MiB of garbage, which it would never collect without work.
 
 import { AssertionError, assert } from '../../assert.js';
@@ -50,7 +50,7 @@ export class Background {
     this.#nicerBy = nicerBy;
   }
 
-  /** Runs a task and answers the worker's questions by `answer`. Rejects with KvError when the worker fails. */
+  /** Runs a task and answers the worker's questions with `answer`. Rejects with KvError when the worker fails. */
   perform(task: Task, answer: Running['answer']): Promise<Done> {
     assert(this.#running === undefined, 'The background does one task at a time');
     if (this.#closed) return Promise.reject(closing());

@@ -47,9 +47,9 @@ export class Liveness {
   }
 
   /**
-   * Checks whether the item is dead and nothing can bring it back. A failed commit could (a flush that is not durable may
-   * yet be taken back), and so could a restart with a clock that is behind (the log must show a time at which the item
-   * was dead). Where expiries are logged, only the record of its expiry makes an expired item dead for good.
+   * Checks whether the item is dead and nothing can bring it back. A failed commit could, because it takes back a flush.
+   * A restart with a clock that is behind could too, unless the log shows a time at which the item was dead. Where
+   * expiries are logged, only the record of its expiry makes an expired item dead for good.
    */
   isDeadForGood(ref: number): boolean {
     const reason = this.deadReason(ref);

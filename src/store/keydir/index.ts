@@ -120,7 +120,7 @@ export class KeydirIndex {
     const first = number * this.#stride;
     const { pages } = this.#buckets;
     // Four tags are compared at a time. homeOf, pageOf and wordOf are written out, because every request makes this search.
-    // `hits` has bit 7 of each byte of `other` that is 0, and perhaps of a byte of 1 right above such a byte.
+    // `hits` has bit 7 of each byte of `other` that is 0, and perhaps of a byte of 1 above such a byte, never below.
     const tags = Math.imul((hash >>> SHARD_BITS) & 0xff || 1, ONES);
     let bucket = (((hash >>> SHARD_BITS) * buckets) / 2 ** (32 - SHARD_BITS)) >>> 0;
     for (let seen = 0; seen < buckets; seen += 1) {

@@ -1,5 +1,5 @@
 // The keydir: the newest record of every key, as key → location, seq, expiry, last use and marks. It is
-// made of typed arrays (design rule "In memory" of ARCHITECTURE.md): a Map of objects costs twice as
+// made of typed arrays (design rule "In memory" of ARCHITECTURE.md). A Map of objects costs twice as
 // much per key, burdens the garbage collector with each, and ends at 16.7 million.
 //
 // A key is found once, by `find` or `insert`, which returns its ref, a number. All other methods take
@@ -302,8 +302,8 @@ export class Keydir {
   /**
    * Visits the keys in the order of their refs, from `cursor` (0: start). Returns the cursor of the next call,
    * 0 at the end. Every key that is there during the whole walk is visited exactly once, whatever is
-   * inserted and removed between calls or by `visit`; other keys at most once for each insert. Reads no
-   * more than `budget` records, so a call may visit none. Any number is a safe cursor.
+   * inserted and removed between calls or by `visit`. Other keys are visited at most once per insert. Reads
+   * no more than `budget` records, so a call may visit none. Any number is a safe cursor.
    */
   walk(cursor: number, budget: number, visit: (ref: number) => void): number {
     return this.#entries.walk(cursor, budget, visit);

@@ -130,7 +130,7 @@ export class Bounds {
     });
   }
 
-  /** Called when the item of `ref` grew in place (incr), so that the store may be above its bounds. Never evicts `ref`. */
+  /** Called when the item of `ref` grew (incr): evicts a few other items at once if the bounds need it, then trims. */
   settle(ref: number): void {
     if (!this.#parts.options.evicts || !this.isBounded || !this.#isOver(0, ref)) return;
     for (let count = 0; count < EASY_ITEMS && this.#isOver(0, ref); count++) {
@@ -234,7 +234,7 @@ export class Bounds {
     return true;
   }
 
-  /** Trims at least TRIM_ITEMS_MIN items, because the row of waiting puts may never end. */
+  /** Trims with at least TRIM_ITEMS_MIN evictions, because there may always be a waiting put. */
   #trimSlice(): void {
     if (this.#left < TRIM_ITEMS_MIN) this.#beginTurn(TRIM_ITEMS_MIN);
     while (this.#isAbove() && this.#mayGoOn()) {

@@ -3,8 +3,8 @@
 //
 // Invariants:
 // - Memory holds the current line and its value, never the file.
-// - Nothing is guessed: a line that is no entry, a wrong checksum or count, and an end that comes too early
-//   throw KV_CORRUPTION with the number, the beginning and the byte offset of the line.
+// - Nothing is guessed. A line that is no entry, a wrong checksum or count, and an early end throw KV_CORRUPTION
+//   with the number, the beginning and the byte offset of the line.
 // - No byte is changed: bytes that are not valid UTF-8, and half a surrogate pair, are refused; otherwise two
 //   keys could become one.
 // - A large base64 value is decoded without ever being a JavaScript string: strings end at 512 MiB.

@@ -34,7 +34,7 @@ const RUN_SEGMENTS_MAX = 64;
 const SMALL_SHARE = 1 / 8;
 const SMALL_RUN_MIN = 8;
 
-/** Returns the run that frees the most, or undefined when no run is worth it. */
+/** Returns the run that frees the most, or undefined when no run is worth it. `segments` are in log order. */
 export function planRun(segments: readonly SegmentSizes[], options: PlanOptions): Run | undefined {
   const dead = segments.reduce((sum, segment) => sum + segment.bytes - neededBytes(segment, 1), 0);
   const small = smallRun(segments, options);

@@ -1,8 +1,8 @@
-// Compaction of one run of sealed segments: has the worker copy the records that are still needed, replaces the run
-// by the copy in one atomic step, points the keydir at the copy, and removes the run (docs/recovery.md, "Compaction").
+// Compaction of one run of sealed segments (docs/recovery.md, "Compaction"). The worker copies the records that are
+// still needed. The copy replaces the run in one atomic step; then the keydir is pointed at it, and the run is removed.
 //
 // Invariants:
-// - Before the switch, nothing that a restart reads has changed; after it, no restart needs the run's files.
+// - Before the switch, nothing that counts has changed; after it, no restart needs the run's files.
 // - The run's segments stay readable until no item and no undo refers to them.
 // - The copy is discarded when a commit was taken back meanwhile: it may lack records that are needed again.
 

@@ -1,5 +1,5 @@
-// The scrubber (--scrub-rate): reads sealed segments and large values again, piece by piece at that rate, so that
-// damage is known before a client meets it, and while backups are still good.
+// The scrubber (--scrub-rate): reads sealed segments and large values again, piece by piece at that rate. So damage
+// is known before a client meets it, and while backups are still good.
 //
 // Invariants:
 // - Each piece is one turn of the background work: a compaction waits for one piece at most, and no segment

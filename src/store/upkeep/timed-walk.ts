@@ -9,7 +9,7 @@ const PIECE_KEYS = 8;
 
 /**
  * Does what Keydir.walk does, for `sliceMs` at most. When the time is over, the remaining keys are skipped and the
- * cursor is set back to them: this is quicker than many short walks, each of which has to find its place again.
+ * cursor is set back to them. This is quicker than many short walks, each of which has to find its place again.
  */
 export function walkFor(
   clock: Clock,

@@ -8,8 +8,8 @@ import { MIB } from '../../limits.js';
 const SLOTS_MIN = 16;
 const SHARDS_MAX = 4096;
 /**
- * One shard per so many bytes of cache: its growth then takes no longer than emptying a page, and the shards are so
- * few that they stay in the processor's cache; otherwise a get would wait for memory.
+ * One shard per so many bytes of cache: its growth then takes no longer than emptying a page. The shards are so few
+ * that they stay in the processor's cache; otherwise a get would wait for memory.
  */
 const CACHE_BYTES_PER_SHARD = MIB;
 const SLOT_BYTES = 8;

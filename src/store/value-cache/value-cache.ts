@@ -2,7 +2,7 @@
 // a few large pages outside the JavaScript heap; a value costs no object.
 //
 // Values are appended to the newest page. When there is no room for another page, the oldest one is
-// emptied: values that were read since they were put there move to the newest page (up to half of it), the
+// emptied. Values that were read since they were put there move to the newest page (up to half of it); the
 // others are evicted. This comes close to LRU without a list (benchmarks/README.md).
 //
 // Invariants:
@@ -10,7 +10,7 @@
 // - An entry is valid only for the seq it was put with. So no lookup returns an old value for a ref that another
 //   key got, or for a newer record of the same key.
 // - A returned value is a view. It stays unchanged while less than half a page (64 KiB or more) is put
-//   after it: a page that was emptied is not written to before the next one is full. A long value stays
+//   after it, because an emptied page is not written to before the next one is full. A long value stays
 //   unchanged for good: its page takes new memory when it is emptied.
 
 import { assert } from '../../assert.js';
