@@ -226,7 +226,7 @@ export class Cairn {
     if (this.#failure !== undefined) throw poisoned(this.#failure.cause);
   }
 
-  /** Awaits the work. Throws its failure as KV_POISONED or KV_CLOSED when the log failed or the store was closed meanwhile. */
+  /** Awaits the work. Its failure is KV_POISONED or KV_CLOSED when the log failed or the store was closed meanwhile. */
   async #explained<T>(work: Promise<T>, message: string, path?: string): Promise<T> {
     try {
       return await work;

@@ -260,7 +260,7 @@ export interface SegmentView {
 export interface Store {
   /** Unix time in ms on the store's clock: never goes back, also across restarts. */
   nowMs(): number;
-  /** The ms, in whole seconds, that the store's clock is ahead of the wall clock. Every expiry here is on the store's clock. */
+  /** The ms, in whole seconds, that the store's clock is ahead of the wall clock. Every expiry is on the store's clock. */
   readonly clockAheadMs: number;
   /**
    * True: calls on one key apply in the order in which they were made, although their answers come later. The caller

@@ -4,7 +4,7 @@
 
 import { AssertionError, assert } from '../../assert.js';
 import type { Env, Timer, Worker } from '../../env/env.js';
-import { KvError } from '../../errors.js';
+import { KvError, failureText } from '../../errors.js';
 import type {
   CompactDone,
   ExportDone,
@@ -87,7 +87,8 @@ export class Background {
     worker.done.catch((error: unknown) => {
       if (this.#worker !== worker) return;
       this.#worker = undefined;
-      this.#end()?.reject(new KvError('KV_IO', 'The background thread died', { cause: error }));
+      const message = `The background thread failed: ${failureText(error)}`;
+      this.#end()?.reject(new KvError('KV_IO', message, { cause: error }));
     });
     this.#worker = worker;
     return worker;

@@ -13,7 +13,7 @@ import { join } from 'node:path';
 import { assert } from '../../assert.js';
 import type { Env, Fs } from '../../env/env.js';
 import { PoolShare, sharing } from '../../env/pool-share.js';
-import { failureText, isKvError, KvError } from '../../errors.js';
+import { failureText, isKvError, KvError, systemReason } from '../../errors.js';
 import { largeValueName, parseFileName } from '../../log/bytes/file-names.js';
 import {
   LargeValueFileWriter,
@@ -257,6 +257,7 @@ async function reported<T>(path: string, call: () => Promise<T>): Promise<T> {
     if (isNoSpace(error)) {
       throw new KvError('KV_NO_SPACE', 'The disk is full', { path, cause: error });
     }
-    throw new KvError('KV_IO', "A large value's file failed", { path, cause: error });
+    const message = `The file of a large value could not be read or written: ${systemReason(error)}`;
+    throw new KvError('KV_IO', message, { path, cause: error });
   }
 }
