@@ -2,7 +2,7 @@
 
 import type { Passage } from './passages.js';
 
-export interface Rule {
+interface Rule {
   /** A blank in it stands for any white space. */
   readonly avoid: RegExp;
   readonly say: string;
@@ -13,7 +13,7 @@ export interface Rule {
   readonly isForOpenings?: true;
 }
 
-export interface Violation {
+interface Violation {
   readonly path: string;
   readonly line: number;
   readonly found: string;

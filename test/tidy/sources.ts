@@ -71,14 +71,6 @@ export function withoutComments(text: string): string {
   return text.replaceAll(/\/\*[\s\S]*?\*\//g, '').replaceAll(/(^|\s)\/\/.*$/gm, '');
 }
 
-/** The comments of a source, each block or run of lines as one line of words. */
-export function commentsOf(text: string): string[] {
-  const found = text.match(/\/\*[\s\S]*?\*\/|(?:^[ \t]*\/\/.*\n)+|[ \t]\/\/ .*/gm) ?? [];
-  return found.map((comment) =>
-    comment.replaceAll(/^[ \t]*(?:\/\/|\/?\*+\/?)|\*\/$/gm, ' ').replaceAll(/\s+/g, ' '),
-  );
-}
-
 function namesAsked(node: Node): string[] {
   if (isExportDeclaration(node)) {
     const clause = node.exportClause;
