@@ -1,4 +1,4 @@
-// The server and its clients on a machine that crashes; and that a lie to a client would be noticed.
+// The server and its clients on a machine that crashes. Planted bugs show that a wrong answer to a client would be noticed.
 
 import { expect } from 'chai';
 

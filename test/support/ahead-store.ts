@@ -27,7 +27,7 @@ export class AheadStore implements S.Store {
     this.#holds = options.holds ?? false;
   }
 
-  /** Answers that are held back. */
+  /** The number of answers that are held back. */
   get heldCount(): number {
     return this.#held.length;
   }

@@ -96,7 +96,7 @@ export const RECORDS: Readonly<Record<string, LogRecord>> = {
   }),
 };
 
-/** The offset that RECORDS take their frames to stand at. */
+/** The offset at which the frames of RECORDS stand. */
 export const FRAME_OFFSET = SEGMENT_HEADER_BYTES + BATCH_HEADER_BYTES;
 
 export function frameOf(entry: LogRecord, offset = FRAME_OFFSET): Buffer {
