@@ -1,5 +1,5 @@
-// An expiry after January 2038 does not fit 31 bits: the binary protocol took it as negative, said success and the
-// item was gone. Every command that takes an exptime is tried, in all three protocols.
+// An expiry after January 2038 does not fit 31 bits: the binary protocol took it as negative, answered success, and the
+// item was gone. The test tries every command that takes an exptime, in all three protocols.
 
 import { expect } from 'chai';
 
@@ -8,7 +8,7 @@ import { arithmeticExtras, exptimeExtras, packet, setExtras } from '../support/b
 import { startDurableServer } from '../support/durable-server.js';
 
 const EXPTIMES = [2 ** 31, 4_102_444_800, 2 ** 32 - 2];
-/** What is sent, given the exptime. */
+/** Returns the request for an exptime. */
 type Sent = (exptime: number) => string | Buffer;
 
 const MISSING: Readonly<Record<string, Sent>> = {

@@ -1,5 +1,5 @@
-// SIGTERM to `npm start` once ended npm and its shell, and left the server running: the next start said that the
-// directory is locked.
+// SIGTERM to `npm start` once ended npm and its shell and left the server running: the next start failed because the
+// directory was locked.
 
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -36,7 +36,7 @@ describe('npm start @long', () => {
   });
   beforeEach(() => {
     root = mkdtempSync(join(tmpdir(), 'cairn-npm-'));
-    // The script as it is, but for the build, which is done.
+    // The script is as in package.json, except for the build, which is done already.
     const start = scripts['start']!.replace('node tools/bootstrap.mjs', 'true').replace(
       'dist/',
       `${ROOT}dist/`,
@@ -50,7 +50,7 @@ describe('npm start @long', () => {
     removeFolderInUse(root);
   });
 
-  /** `group`: the signal goes to all that a terminal would send it to. */
+  /** Starts and signals. `group`: the signal goes to every process that a terminal would send it to. */
   async function startAndSignal(signal: NodeJS.Signals, group: boolean): Promise<string> {
     const pidFile = join(root, 'pid');
     const args = ['start', '--', '-p', '-1', '--data', join(root, 'data'), '-P', pidFile];
@@ -80,7 +80,7 @@ describe('npm start @long', () => {
     });
   }
 
-  it('and every script that runs a program after the build replaces the shell by it', () => {
+  it('every script that runs a program after the build replaces the shell by the program', () => {
     for (const [name, script] of Object.entries(scripts)) {
       const last = script.split(' && ').at(-1)!;
       if (!script.includes(' && ') || last.startsWith('npm ')) continue;

@@ -1,5 +1,5 @@
-// A server whose log had failed, and which was ending for that, took a first SIGTERM for the second of a stop: it
-// ended with the code of a bug (70), and its supervisor never heard that the log had failed (79).
+// A server whose log had failed and that was therefore stopping took a first SIGTERM for the second signal of a stop. It
+// ended with the code of a bug (70), and its supervisor never learned that the log had failed (79).
 
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';

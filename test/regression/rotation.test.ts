@@ -1,4 +1,4 @@
-// Two that want a new segment at the same time: a compaction of everything, and a segment half full.
+// Two tasks want a new segment at the same time: a compaction of everything, and a segment that is half full.
 
 import { expect } from 'chai';
 
