@@ -1,4 +1,4 @@
-// Says which version of each client the suites ran with: a result without it cannot be repeated.
+// Prints the version of each client that the suites ran with: a result without it cannot be repeated.
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -14,7 +14,7 @@ export type Answer =
   | { readonly kind: 'refused'; readonly reply: string }
   | { readonly kind: 'unknown' };
 
-/** What all clients of a drill met together. */
+/** The common experience of all clients of a drill. */
 export class Experience {
   answered = 0;
   refused = 0;

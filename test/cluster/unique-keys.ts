@@ -7,7 +7,7 @@ import type { Session } from './session.js';
 /** The part of a session that stores and reads the keys. */
 type Asked = Pick<Session, 'line' | 'list'>;
 
-/** What a key may hold in the end: its value when it was acknowledged or seen, nothing when it was refused. */
+/** The outcome of a write. In the end the key holds its value when acknowledged or seen, and nothing when refused. */
 type Known = 'acknowledged' | 'seen' | 'refused' | 'unknown';
 
 export interface UniqueFindings {

@@ -1,5 +1,5 @@
-// A store that was stopped in order and then cut short was once called torn: "nobody was told that this was stored". And a
-// copy by cp -al was written to together with the store that it was copied from.
+// A store that was stopped in order and then cut short was once called torn, as if the missing writes had never been
+// acknowledged. And a copy by cp -al was written to together with the store that it was copied from.
 
 import { execFileSync } from 'node:child_process';
 import {

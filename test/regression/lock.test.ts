@@ -76,7 +76,7 @@ describe('lock() of the real environment @long', () => {
     await (await fs.lock(join(dir, 'LOCK'))).release();
   });
 
-  it('a process that locks only LOCK, as older releases do, keeps the directory; so does one that locks only the directory', async () => {
+  it('a process that locks only LOCK (as older releases do) or only the directory keeps the directory', async () => {
     writeFileSync(join(dir, 'LOCK'), '');
     for (const path of [join(dir, 'LOCK'), dir]) {
       const other = spawn('flock', ['-xn', path, 'sh', '-c', 'echo held; read line']);

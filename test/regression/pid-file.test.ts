@@ -76,7 +76,7 @@ describe('The pid file @long', () => {
     expect(existsSync(data), 'nothing was opened').to.equal(false);
   });
 
-  it('replaces the file of a killed server, and is removed only when it holds the server's own id', async () => {
+  it('replaces the file of a killed server, and is removed only when it holds the id of its server', async () => {
     writeFileSync(pidFile, '12345\n');
     const server = serve();
     await server.port();

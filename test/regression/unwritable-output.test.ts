@@ -69,7 +69,7 @@ describe('Output that cannot be written @long', () => {
     rmSync(root, { recursive: true, force: true });
   });
 
-  /** Starts a tool whose output `stream` is broken; the tests can read the other one. */
+  /** Starts a tool whose output `stream` is broken; the tests can read its other output. */
   function start(
     tool: string,
     args: readonly string[],
@@ -151,7 +151,7 @@ describe('Output that cannot be written @long', () => {
     [2, READER_GONE, EXIT.ok],
     [2, DISK_FULL, EXIT.ok],
   ] as const) {
-    it(`what the tools print of a store: ${stream === 1 ? 'stdout' : 'stderr'} is ${broken.name}`, async () => {
+    it(`every tool that prints a store ends without a stack trace: ${stream === 1 ? 'stdout' : 'stderr'} is ${broken.name}`, async () => {
       const data = join(root, 'data');
       expect((await runTool('kv-load', ['--create', '--partial', data, '-'], DUMP)).code).to.equal(
         EXIT.ok,

@@ -18,7 +18,7 @@ interface Version {
   readonly seq: number;
   /** The item after the change; undefined: deleted. */
   readonly entry: Entry | undefined;
-  /** The seq of the change that stored the value. A flush removes what is older than itself, a later one what is older than its time. */
+  /** The seq of the change that stored the value: a flush removes older ones. A flush for a later time compares `storedMs`. */
   readonly storedSeq: number;
   readonly storedMs: number;
 }
@@ -54,7 +54,7 @@ export class History {
     this.#versions.set(key, versions);
   }
 
-  /** Checks whether the time of a later flush, up to `seq`, came after `fromMs` and by `toMs`: if so, all that was there is gone. */
+  /** Checks whether a later flush, up to `seq`, came due after `fromMs` and by `toMs`, and so removed everything. */
   isDueBy(fromMs: number, toMs: number, seq: number): boolean {
     return this.#flushes.some(
       (flush) => flush.seq <= seq && flush.atMs > fromMs && flush.atMs <= toMs,

@@ -1,5 +1,5 @@
-// What a power loss keeps: the styles of crash that the simulation tries, from the kindest disk (it keeps everything
-// written) to the most hostile (it keeps any subset of sectors and directory changes).
+// The styles of power loss that the simulation tries, from the kindest disk (it keeps everything written) to the most
+// hostile (it keeps any subset of sectors and directory changes).
 
 import { SECTOR_BYTES, type Change, type Fate, type Survival } from './inode.js';
 import { SeededRandom } from '../../tools/torture/seeded-random.js';

@@ -20,7 +20,7 @@ import { SimWorld, type SimProcess } from './sim-world.js';
 /** A recovered store takes a write within this time (O7). */
 const SERVES_WITHIN_MS = 1000;
 
-/** What is known about the moment of a crash. */
+/** The facts that are known about the moment of a crash. */
 export interface Bounds {
   readonly history: History;
   /** Clients have got answers for everything up to this seq. */

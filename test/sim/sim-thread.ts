@@ -1,4 +1,4 @@
-// What the parts of a simulated process (file system, clock, threads) know of the world around them: the contract that
+// The contract between the parts of a simulated process (file system, clock, threads) and the world around them, which
 // SimWorld and SimProcess keep.
 
 import type { Env, File } from '../../src/env/env.js';

@@ -13,7 +13,7 @@ export interface PartReport {
   readonly skipped: readonly string[];
   /** Titles of the tests that ran a second time. */
   readonly retried: readonly string[];
-  /** What the skipped tests would have needed. */
+  /** The needs of the skipped tests: packages, or other things in words. */
   readonly wanted: readonly string[];
 }
 

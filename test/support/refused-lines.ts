@@ -36,7 +36,7 @@ const META_MISTAKES: readonly (readonly [string, string])[] = [
   ['$$$ b v v', 'duplicate flag'],
 ];
 
-/** What the client sends, and what comes back. */
+/** Pairs of a request and the expected reply. */
 export const REFUSED_LINES: readonly (readonly [string, string])[] = [
   // Too few words, empty lines, unknown commands.
   ['get\r\n', BAD_LINE],

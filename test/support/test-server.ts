@@ -118,7 +118,7 @@ export class TestClient {
     this.socket.write(text, 'latin1');
   }
 
-  /** What has arrived and has not been taken yet. */
+  /** The text that has arrived and has not been taken yet. */
   get received(): string {
     return this.#received;
   }
