@@ -266,7 +266,7 @@ async function checked(dir: string): Promise<'whole' | 'damaged'> {
   }
 }
 
-/** Returns what a refused start changed: only the lock file may differ. */
+/** Returns a failure when a refused start changed the names of files other than the lock file. */
 function changesSince(before: string, dir: string): string | undefined {
   return namesIn(before) === namesIn(dir) ? undefined : 'the refused start removed files';
 }
