@@ -3,7 +3,7 @@
 import type { Passage } from './passages.js';
 
 /** Paths that nobody has read by these rules yet. A path leaves the list when `npm run prose -- PATH` finds nothing. */
-const UNREAD = 'README.md docs packaging src tools benchmarks test'.split(' ');
+const UNREAD = 'README.md docs src tools benchmarks test'.split(' ');
 
 /** Checks whether the rules hold for a passage already. */
 export function isRead({ path }: Passage): boolean {
