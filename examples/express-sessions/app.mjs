@@ -2,10 +2,9 @@
 // survives a kill -9 of the store, of this process, or of both.
 // Environment: SESSION_SECRET (needed), CAIRN (host:port of the store), PORT (0: any free one).
 
-import connectMemcached from 'connect-memcached';
 import express from 'express';
 import session from 'express-session';
-import Memcached from 'memcached';
+import { SessionStore } from './store.mjs';
 
 const { SESSION_SECRET, CAIRN = '127.0.0.1:11211', PORT = '3000' } = process.env;
 if (!SESSION_SECRET) {
@@ -14,14 +13,7 @@ if (!SESSION_SECRET) {
 }
 const LIFETIME_S = 7 * 24 * 3600;
 
-// The client goes on asking a server that does not answer, once per 200 ms: the store is back soon after a crash.
-const client = new Memcached(CAIRN, { retries: 0, retry: 200, failures: 1e9, timeout: 2000 });
-const SessionStore = connectMemcached(session);
-const store = new SessionStore({ client, prefix: 'sess:', ttl: LIFETIME_S });
-// connect-memcached touches a session by writing all of it, which could put an old cart over a newer one.
-// The touch command changes the lifetime alone.
-store.touch = (id, _session, done) => client.touch(store.getKey(id), LIFETIME_S, done);
-
+const store = new SessionStore({ server: CAIRN, lifetimeS: LIFETIME_S });
 const app = express();
 app.use(
   session({

@@ -20,7 +20,8 @@ app.get('/flags', (_request, response) => {
 });
 
 app.put('/flags/:name', async (request, response) => {
-  const [percent, seconds] = [Number(request.query.percent), Number(request.query.seconds ?? 0)];
+  const percent = Number.parseFloat(request.query.percent);
+  const seconds = Number.parseFloat(request.query.seconds ?? '0');
   if (!(percent >= 0 && percent <= 100 && seconds >= 0)) {
     response.status(400).send('percent is a number from 0 to 100, seconds a number from 0\n');
     return;

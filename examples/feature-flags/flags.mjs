@@ -1,8 +1,5 @@
-// Feature flags in a store inside this process, with a cache of all of them. The cache is fed by the store's change feed,
-// so a question costs no read and no promise.
-//
-// Invariants: the cache tells only what is on disk, because the feed does. Every change reaches it, whoever made it:
-// this class, an expiry, or other code that uses the store.
+// Feature flags in a store inside this process, with a cache of all of them that is fed by the store's change feed.
+// Invariants: the cache tells only what is on disk, because the feed does. Every change reaches it, also an expiry.
 
 import { EventEmitter } from 'node:events';
 import { isKvError, open } from 'cairn-kv';
@@ -10,7 +7,7 @@ import { bucketOf } from './rollout.mjs';
 
 const PREFIX = 'flag:';
 
-/** Emits `change` (name, percent; undefined when the flag is gone), and `error` when changes cannot be followed. */
+/** Emits `change` (name, percent; undefined: the flag is gone), and `error` when changes cannot be followed. */
 export class Flags extends EventEmitter {
   #store;
   /** Name → percentage of the users for whom the flag is on. */
@@ -46,7 +43,7 @@ export class Flags extends EventEmitter {
     await this.#store.set(PREFIX + name, String(percent), { ttlMs });
   }
 
-  async remove(name) {
+  remove(name) {
     return this.#store.delete(PREFIX + name);
   }
 
@@ -59,45 +56,43 @@ export class Flags extends EventEmitter {
   /** Fills the cache. Resolves to a seq: the cache has all changes up to it, and maybe some after it. */
   async #load() {
     const seq = Number(this.#store.stats().get('kv_last_seq'));
-    this.#percents.clear();
+    const percents = new Map();
     for await (const { key } of this.#store.scan(PREFIX)) {
       const entry = await this.#store.get(key);
-      if (entry) this.#percents.set(nameOf(key), Number(entry.value));
+      if (entry) percents.set(key.toString().slice(PREFIX.length), Number(entry.value));
     }
+    const names = new Set([...this.#percents.keys(), ...percents.keys()]);
+    for (const name of names) this.#keep(name, percents.get(name));
     return seq;
   }
 
   async #follow(after) {
-    const options = { prefix: PREFIX, values: true, signal: this.#closing.signal };
-    for (let seq = after; !this.#closing.signal.aborted; seq = await this.#load()) {
-      try {
-        for await (const change of this.#store.changes({ ...options, after: seq })) {
-          this.#apply(change);
-        }
-      } catch (error) {
-        // Compaction was faster than this loop: read all flags again, and go on from there.
-        if (!isKvError(error, 'KV_TOO_OLD')) throw error;
-      }
+    const options = { after, prefix: PREFIX, values: true, signal: this.#closing.signal };
+    try {
+      for await (const change of this.#store.changes(options)) this.#apply(change);
+    } catch (error) {
+      if (!isKvError(error, 'KV_TOO_OLD')) throw error;
+      // Compaction was faster than this loop: read all flags again, and go on from there.
+      await this.#follow(await this.#load());
     }
   }
 
   #apply({ type, key, value, expiresAt }) {
-    if (type === 'put') this.#tell(nameOf(key), Number(value));
-    else if (type === 'delete') this.#tell(nameOf(key), undefined);
+    const text = key.toString();
+    const name = text.slice(PREFIX.length);
+    if (type === 'put') this.#keep(name, Number(value));
+    else if (type === 'delete') this.#keep(name, undefined);
     else if (type === 'delete_prefix' || (type === 'flush' && expiresAt === 0)) {
       // Of a flush the key is empty: every key begins with it.
-      const gone = [...this.#percents.keys()].filter((name) => `${PREFIX}${name}`.startsWith(key));
-      for (const name of gone) this.#tell(name, undefined);
+      const gone = [...this.#percents.keys()].filter((each) => (PREFIX + each).startsWith(text));
+      for (const each of gone) this.#keep(each, undefined);
     }
   }
 
-  #tell(name, percent) {
+  #keep(name, percent) {
+    if (percent === this.#percents.get(name)) return;
     if (percent === undefined) this.#percents.delete(name);
     else this.#percents.set(name, percent);
     this.emit('change', name, percent);
   }
-}
-
-function nameOf(key) {
-  return key.toString().slice(PREFIX.length);
 }
