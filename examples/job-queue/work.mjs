@@ -6,7 +6,6 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 export async function work(body, { ticket, signal }) {
   await delay(1000, undefined, { signal });
-  const greeting = `Hello ${body}`;
-  console.log(`${ticket}: ${greeting}`);
-  return greeting;
+  console.log(`Job ${ticket}: hello ${body}`);
+  return `greeted ${body}`;
 }

@@ -48,7 +48,8 @@ async function workOn(job) {
   try {
     const signal = AbortSignal.timeout(Math.max(0, job.until - Date.now()));
     const result = await work(job.body, { ticket: job.ticket, signal });
-    if (!(await finish(job, result))) console.error(`Job ${job.ticket} went to another worker`);
+    if (await finish(job, result)) console.log(`Job ${job.ticket} is done`);
+    else console.error(`The claim on job ${job.ticket} was over before its result was stored`);
   } catch (error) {
     // The job stays claimed: another attempt follows when the claim is over.
     console.error(`Job ${job.ticket} failed in attempt ${job.attempts}: ${error.message}`);

@@ -22,11 +22,13 @@ class Origin {
   readonly #web: Server;
   readonly #held: ServerResponse[] = [];
   #wake: () => void = () => undefined;
+  #ready: string | undefined;
 
   constructor() {
     this.#web = createServer((_request, response) => {
       this.asked++;
-      this.#held.push(response);
+      if (this.#ready === undefined) this.#held.push(response);
+      else response.end(this.#ready);
       this.#wake();
     });
   }
@@ -41,6 +43,12 @@ class Origin {
   async answer(body: string, status = 200): Promise<void> {
     while (this.#held.length === 0) await new Promise<void>((resolve) => (this.#wake = resolve));
     this.#held.shift()?.writeHead(status).end(body);
+  }
+
+  /** Answers all requests from now on at once. */
+  answerAll(body: string): void {
+    this.#ready = body;
+    for (const response of this.#held.splice(0)) response.end(body);
   }
 
   stop(): void {
@@ -85,8 +93,11 @@ describe('examples/stale-while-revalidate', () => {
   }
 
   /** Asks until the page is this one: the proxy stores it some time after the origin has answered. */
-  async function becomes(path: string, body: string): Promise<void> {
-    while ((await page(path)).body !== body);
+  async function becomes(path: string, body: string): Promise<Page> {
+    for (;;) {
+      const found = await page(path);
+      if (found.body === body) return found;
+    }
   }
 
   it('asks the origin once when all want a page that is in no cache', async () => {
@@ -127,23 +138,22 @@ describe('examples/stale-while-revalidate', () => {
     await becomes('/won', 'again');
   });
 
+  it('hands the failure of the origin on, and lets the next client try at once', async () => {
+    await Promise.all([page('/broken'), origin.answer('no', 500)]);
+    expect(proxies[0]!.output).to.contain('The origin answers /broken with 500');
+    const [{ body, how }] = await Promise.all([page('/broken'), origin.answer('repaired')]);
+    expect([body, how]).to.deep.equal(['repaired', 'computed']);
+  });
+
   it('stores as stale what was computed before the page was purged again', async () => {
     await Promise.all([page('/twice'), origin.answer('one')]);
     await purge('/twice');
     expect((await page('/twice')).body).to.equal('one');
     await purge('/twice');
     await origin.answer('two');
-    // The first request that finds it wins, and asks the origin for a newer one.
-    await becomes('/twice', 'two');
-    await origin.answer('three');
-    await becomes('/twice', 'three');
-    expect((await page('/twice')).how).to.equal('fresh');
-  });
-
-  it('hands the failure of the origin on, and lets the next client try at once', async () => {
-    await Promise.all([page('/broken'), origin.answer('no', 500)]);
-    expect(proxies[0]!.output).to.contain('The origin answers /broken with 500');
-    const [{ body, how }] = await Promise.all([page('/broken'), origin.answer('repaired')]);
-    expect([body, how]).to.deep.equal(['repaired', 'computed']);
+    expect(await becomes('/twice', 'two')).to.deep.equal({ body: 'two', how: 'stale' });
+    origin.answerAll('three');
+    while ((await page('/twice')).how !== 'fresh');
+    expect((await page('/twice')).body).to.equal('three');
   });
 });

@@ -45,7 +45,7 @@ export class ExampleProcess {
     env: Readonly<Record<string, string>>,
   ): Promise<ExampleProcess> {
     const example = new ExampleProcess(script, env);
-    await example.#up(script);
+    await example.says(/^(?:listening on \S+|ready)$/m);
     return example;
   }
 
@@ -70,9 +70,10 @@ export class ExampleProcess {
     return this.#child.exitCode;
   }
 
-  async #up(script: string): Promise<void> {
-    while (!/^(?:listening on \S+|ready)$/m.test(this.#output)) {
-      if (!running.has(this.#child)) throw new Error(`${script} ended early: ${this.#output}`);
+  /** Waits until what it wrote matches. Rejects when it ends before. One caller at a time may wait. */
+  async says(pattern: RegExp): Promise<void> {
+    while (!pattern.test(this.#output)) {
+      if (!running.has(this.#child)) throw new Error(`It ended early: ${this.#output}`);
       await new Promise<void>((resolve) => (this.#wake = resolve));
     }
   }
