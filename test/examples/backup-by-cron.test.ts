@@ -18,7 +18,7 @@ async function keysIn(dir: string): Promise<string[]> {
   return dump.stdout.toString().match(/key\d+/g) ?? [];
 }
 
-describe('examples/backup-by-cron', function () {
+describe('examples/backup-by-cron @long', function () {
   // Each line starts processes that read a store.
   this.timeout(120_000);
   let server: ExampleServer;

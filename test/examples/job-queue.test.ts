@@ -147,7 +147,7 @@ describe('examples/job-queue', () => {
     expect((await queue.look(ticket + 1))?.state).to.equal('void');
   });
 
-  it('put.mjs prints tickets, and says when a job may be lost', async () => {
+  it('put.mjs prints tickets, and says when a job may be lost @long', async () => {
     expect((await runPut(server.address)).stdout).to.equal('1: a\n2: b\n');
     await server.kill();
     const failed = await runPut(server.address);

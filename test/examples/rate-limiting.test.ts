@@ -58,7 +58,7 @@ describe('examples/rate-limiting', () => {
     expect(await status('bob')).to.equal(200);
   });
 
-  it('lets no more than the limit pass when the server is killed in the middle of them', async () => {
+  it('lets no more than the limit pass when the server is killed in the middle of them @long', async () => {
     let killed: Promise<void> | undefined;
     const statuses = await crowd('eve', () => {
       killed ??= server.kill();
@@ -72,7 +72,7 @@ describe('examples/rate-limiting', () => {
     expect(passed + unknown).to.be.at.least(LIMIT);
   });
 
-  it('begins a new window when the first one is over', async () => {
+  it('begins a new window when the first one is over @long', async () => {
     const app = await startApp(1);
     apps.push(app);
     for (let i = 0; i < LIMIT; i++) expect(await status('kim', app)).to.be.oneOf([200, 429]);
