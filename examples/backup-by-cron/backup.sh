@@ -4,7 +4,7 @@
 # Environment: CAIRN_DATA (data directory), BACKUP_DIR (backup directory, on another disk), BACKUP_KEEP (7d),
 # KV_TOOLS (directory of kv-backup.js in a clone; without it the installed command is run).
 set -u
-: "${CAIRN_DATA:?is the data directory}" "${BACKUP_DIR:?is the backup directory}"
+: "${CAIRN_DATA:?has to name the data directory}" "${BACKUP_DIR:?has to name the backup directory}"
 
 kv_backup() {
   if [ -n "${KV_TOOLS:-}" ]; then node "$KV_TOOLS/kv-backup.js" "$@"; else kv-backup "$@"; fi

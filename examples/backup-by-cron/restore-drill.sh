@@ -1,10 +1,10 @@
 #!/bin/sh
 # Tries the newest backup: restores it into a directory of its own, reads every byte of the new store, and checks that
-# the backup is not too old. A backup that nobody has restored is a hope. For cron: it prints one line when all went well.
+# the backup is not too old. Only a restore shows that a backup is good. For cron: it prints one line when all went well.
 # Environment: BACKUP_DIR (backup directory), MAX_AGE_S (7200: two hours), TMPDIR (needs room for the store),
 # KV_TOOLS (directory of kv-restore.js in a clone; without it the installed commands are run).
 set -eu
-: "${BACKUP_DIR:?is the backup directory}"
+: "${BACKUP_DIR:?has to name the backup directory}"
 
 tool() {
   name=$1

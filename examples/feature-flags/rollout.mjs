@@ -1,4 +1,4 @@
-// Which users a flag is on for: a flag of 25 % is on for those whose bucket is below 25.
+// Rollout: decides for which users a flag is on. A flag of 25 % is on for users whose bucket is below 25.
 
 import { createHash } from 'node:crypto';
 
