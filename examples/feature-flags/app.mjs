@@ -6,7 +6,7 @@
 import express from 'express';
 import { Flags } from './flags.mjs';
 
-const { FLAGS_DIR = 'data/flags', PORT = '3000' } = process.env;
+const { FLAGS_DIR = 'flags-data', PORT = '3000' } = process.env;
 const flags = await Flags.open(FLAGS_DIR);
 const app = express();
 
