@@ -146,6 +146,8 @@ function sentencesOf({ text }: Passage): { sentence: string; at: number }[] {
 }
 
 function longSentencesOf(passage: Passage): { at: number; say: string }[] {
+  // A string may be a program, as the scripts of Redis are.
+  if (passage.kind === 'string') return [];
   const counted = sentencesOf(passage).map(({ sentence, at }) => ({
     at: at + sentence.length - sentence.trimStart().length,
     words: sentence.split(/\s+/).filter((word) => /[\w·]/.test(word)).length,
