@@ -17,7 +17,8 @@ import { dirname, join } from 'node:path';
 import { freePort } from '../../support/free-port.js';
 import { PROJECT_DIR } from '../../support/golden-file.js';
 import { ServerProcess } from '../../../tools/torture/server-process.js';
-import { run } from '../../support/programs.js';
+import { removeFolderInUse } from '../../support/folder-in-use.js';
+import { requireProgram, run } from '../../support/programs.js';
 import { cairnLaunch, temporaryFolder } from '../../support/servers.js';
 
 const README = readFileSync(join(PROJECT_DIR, 'README.md'), 'utf8');
@@ -44,9 +45,37 @@ const NC = `#!/bin/bash
 exec 3<>"/dev/tcp/$1/$2" && cat >&3 && cat <&3
 `;
 
+const [DEMO = '', START, ...EXAMPLES] = [...README.matchAll(/```sh\n([^]*?)```/g)].map(
+  ([, text = '']) => text,
+);
+
+describe('README.md, the first lines @long', () => {
+  let clone = '';
+  before(function () {
+    requireProgram(this, 'npm', 'npm');
+    clone = temporaryFolder();
+    mkdirSync(join(clone, 'data'));
+    symlinkSync(join(PROJECT_DIR, 'dist'), join(clone, 'dist'));
+    // Without the build, which is done.
+    const scripts = { start: 'exec node dist/tools/kv-server.js' };
+    writeFileSync(join(clone, 'package.json'), JSON.stringify({ name: 'clone', scripts }));
+  });
+  after(() => {
+    process.kill(Number(readFileSync(join(clone, 'data/cairn.pid'), 'utf8')), 'SIGKILL');
+    removeFolderInUse(clone);
+  });
+
+  it('store, kill the server, start it again and find the value', async () => {
+    expect(DEMO.trim().split('\n')).to.have.length(3);
+    const environment = `export CAIRN_PORT=${await freePort()} npm_config_loglevel=silent\n`;
+    const done = await run('bash', ['-ec', environment + DEMO], { cwd: clone });
+    expect(done.code, done.stderr).to.equal(0);
+    expect(done.stdout.trim().split('\n')).to.deep.equal(['STORED', 'hello']);
+    expect(done.stderr).to.contain(' 0 keys recovered').and.contain(' 1 key recovered');
+  });
+}).timeout(60_000);
+
 describe('README.md, what is pasted into a shell after the quick start @long', () => {
-  const pasted = [...README.matchAll(/```sh\n([^]*?)```/g)].map(([, text = '']) => text);
-  const [start, ...rest] = pasted;
   let dir = '';
   let server: ServerProcess;
   let plainPort = 0;
@@ -66,11 +95,11 @@ describe('README.md, what is pasted into a shell after the quick start @long', (
   });
 
   it('begins with the quick start', () => {
-    expect(start).to.equal('npm start\n');
-    expect(rest).to.have.length.above(3);
+    expect(START).to.equal('npm start\n');
+    expect(EXAMPLES).to.have.length.above(3);
   });
 
-  for (const text of rest) {
+  for (const text of EXAMPLES) {
     it(`works: ${text.trim().split('\n').at(0)}`, async () => {
       const script = text
         .replaceAll('11211', String(server.port))
@@ -87,18 +116,33 @@ describe('README.md, what is pasted into a shell after the quick start @long', (
   }
 }).timeout(60_000);
 
-describe('documents', () => {
-  const top = readdirSync(PROJECT_DIR).map((name) => name);
-  const docs = readdirSync(join(PROJECT_DIR, 'docs')).map((name) => join('docs', name));
-  const pages = [...top, ...docs].filter((name) => name.endsWith('.md'));
+/** The anchors of a page's headings, as GitHub makes them. */
+function anchorsOf(page: string): string[] {
+  const text = readFileSync(join(PROJECT_DIR, page), 'utf8').replaceAll(/^```[^]*?^```/gm, '');
+  return [...text.matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) =>
+    heading
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N}\s_-]/gu, '')
+      .replaceAll(' ', '-'),
+  );
+}
 
-  for (const page of pages) {
+describe('documents', () => {
+  const top = readdirSync(PROJECT_DIR).filter((name) => name.endsWith('.md'));
+  const below = ['docs', 'benchmarks', 'packaging'].flatMap((folder) =>
+    readdirSync(join(PROJECT_DIR, folder), { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.endsWith('.md') && !name.includes('node_modules'))
+      .map((name) => join(folder, name)),
+  );
+
+  for (const page of [...top, ...below]) {
     it(`${page} has no dead link`, () => {
       const text = readFileSync(join(PROJECT_DIR, page), 'utf8');
-      for (const [, target = ''] of text.matchAll(/\]\(([^)#]+)[^)]*\)/g)) {
+      for (const [, target = '', anchor] of text.matchAll(/\]\(([^)\s#]*)(?:#([^)\s]+))?\)/g)) {
         if (/^[a-z]+:/.test(target)) continue;
-        const path = join(PROJECT_DIR, dirname(page), target);
-        expect(existsSync(path), target).to.equal(true);
+        const path = target === '' ? page : join(dirname(page), target);
+        expect(existsSync(join(PROJECT_DIR, path)), path).to.equal(true);
+        if (anchor !== undefined) expect(anchorsOf(path), path).to.include(anchor);
       }
     });
   }
