@@ -11,7 +11,10 @@ const MARKED = /(<!-- flags, ([\w ]+): written by npm run pages -->\n\n)[^]*?(<!
 export function withFlagTables(page: string, { sections }: HelpText): string {
   const tables = new Map(
     sections
-      .map(({ title, items }) => ({ title, flags: items.filter(({ term }) => /^-/.test(term)) }))
+      .map(({ title, items }) => ({
+        title,
+        flags: items.filter(({ term }) => term.startsWith('-')),
+      }))
       .filter(({ flags }) => flags.length > 0)
       .map(({ title, flags }) => [title, tableOf(flags)]),
   );
@@ -30,19 +33,15 @@ function tableOf(flags: readonly HelpItem[]): string {
   const head = ['flag', 'environment', 'default', 'meaning'];
   const rows = [head, ...flags.map(cellsOf)];
   const widths = head.map((_, column) =>
-    Math.max(...rows.map((cells) => [...(cells[column] ?? '')].length)),
+    Math.max(...rows.map((cells) => cells[column]?.length ?? 0)),
   );
-  const lines = rows.map((cells) => cells.map((cell, column) => padded(cell, widths[column])));
+  const lines = rows.map((cells) => cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)));
   lines.splice(
     1,
     0,
     widths.map((width) => '-'.repeat(width)),
   );
   return lines.map((cells) => `| ${cells.join(' | ')} |`).join('\n');
-}
-
-function padded(cell: string, width = 0): string {
-  return cell + ' '.repeat(width - [...cell].length);
 }
 
 function cellsOf({ term, description }: HelpItem): string[] {
