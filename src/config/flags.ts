@@ -69,7 +69,7 @@ export const LOCAL_ONLY: readonly string[] = [
   'httpBackup',
 ];
 
-/** What the process should print and do instead of serving. */
+/** The output and the exit code of a process that does not serve. */
 export interface Exit {
   readonly code: number;
   readonly stdout: string;

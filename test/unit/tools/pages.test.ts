@@ -59,7 +59,7 @@ describe('npm run pages @long', function () {
     expect(await warningsOf(man, wrong)).to.contain('nosuch');
   });
 
-  it('what roff would read as its own is shown as it stands', async function () {
+  it('man shows characters of roff as they stand in the help', async function () {
     const man = requireProgram(this, 'man', 'man-db');
     const help = parseHelp("Usage: x\n\n.A 'q' \\n a-b ~^`.\n\nExamples:\n  x '\\.'  .dots\n");
     const page = join(dir, 'odd.1');
@@ -87,7 +87,7 @@ describe('npm run pages @long', function () {
     const script = requireProgram(this, 'script', 'bsdutils');
     const bash = requireProgram(this, 'bash', 'bash');
     const started = join(dir, 'bashrc');
-    // What was typed is printed as the words that a program would be given.
+    // The programs print the words that they get.
     writeFileSync(
       started,
       `cd '${dir}'; . ./cairn-kv.bash\nkv-server() { printf '[%s]' "$@"; echo; }\nkv-client() { kv-server "$@"; }\n`,
