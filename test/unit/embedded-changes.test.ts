@@ -103,9 +103,8 @@ describe('Cairn.changes()', () => {
       import { open } from ${JSON.stringify(index)};
       const store = await open(${JSON.stringify(`${dir}/own`)}, { snapshot: 'never' });
       const changes = store.changes();
-      const coming = changes.next();
-      await store.set('k', 'v');
-      const { value } = await coming;
+      setTimeout(() => void store.set('k', 'v'), 50).unref();
+      const { value } = await changes.next();
       console.log(value.key.toString());
       await store.close();`;
     const args = ['--input-type=module', '--eval', program];
