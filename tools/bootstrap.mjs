@@ -1,7 +1,6 @@
-// Makes a fresh clone runnable: installs the packages of package-lock.json and compiles to dist/. It skips a step that is
-// already done. It is plain JavaScript, because nothing is installed when it first runs.
-//
-// Invariant: dist/ never has a file whose source is gone, because each build removes dist/ first.
+// Makes a fresh clone runnable: installs what package-lock.json names and compiles to dist/, and does
+// neither when it is already done. Plain JavaScript, because nothing is installed when it first runs.
+// Invariant: dist/ never holds a file whose source is gone (it is removed before each build).
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, readFileSync, readdirSync } from 'node:fs';
 import { rmSync, statSync, writeFileSync } from 'node:fs';
@@ -11,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const stamp = join(root, 'dist', '.built');
 
-// Comes first, so that nothing is installed for a Node that could not run it.
+// Before anything is installed for a Node that could not run it.
 const wanted = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).engines.node.slice(2);
 const [have, need] = [process.versions.node, wanted].map((text) => text.split('.').map(Number));
 const differs = need.findIndex((part, at) => part !== have[at]);
@@ -26,10 +25,10 @@ function mtimeMs(path) {
   return existsSync(path) ? statSync(path).mtimeMs : 0;
 }
 
-// Runs of the benchmarks write "results" beside the sources.
+// Written by runs of the benchmarks, next to their sources.
 const NOT_SOURCES = new Set(['node_modules', 'results']);
 
-/** Returns the newest change below a folder. The folders count too, so that a removal shows. */
+/** The newest change below a folder, counting the folders themselves, so that a removal shows too. */
 function newestMs(dir) {
   if (!existsSync(dir)) return 0;
   let newest = mtimeMs(dir);
@@ -42,12 +41,12 @@ function newestMs(dir) {
 }
 
 function run(command, args) {
-  // Messages go to stderr, because stdout belongs to the command that starts afterwards.
+  // Messages go to stderr: stdout belongs to the command that is started afterwards.
   const done = spawnSync(command, args, { cwd: root, stdio: ['ignore', 2, 2] });
   if (done.status !== 0) process.exit(done.status ?? 1);
 }
 
-/** Checks whether node_modules has every package of the lock file in its version. Optional packages may be missing. */
+/** Whether node_modules holds every package of the lock file in its version (optional ones may lack). */
 function isInstalled() {
   const installed = join(root, 'node_modules', '.package-lock.json');
   if (!existsSync(installed)) return false;
@@ -72,7 +71,7 @@ if (process.argv.includes('--force') || mtimeMs(stamp) < newest) {
   rmSync(join(root, 'dist'), { recursive: true, force: true });
   const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
   run(process.execPath, [tsc]);
-  // The page runs in browsers, so it has other type libraries. The server sends the files beside its modules unchanged.
+  // The page runs in browsers: other libraries, and files beside the modules that are served as they are.
   const page = join('src', 'http', 'page', 'browser');
   run(process.execPath, [tsc, '-p', join(root, page)]);
   for (const name of readdirSync(join(root, page)).filter((each) =>
