@@ -3,7 +3,15 @@
 import type { Passage } from './passages.js';
 
 /** Paths that nobody has read by these rules yet. A path leaves the list when `npm run prose -- PATH` finds nothing. */
-const UNREAD = 'README.md docs src tools benchmarks test'.split(' ');
+const UNREAD = [
+  ...'cluster errors feed format library metrics operations protocol recovery reliability tools'
+    .split(' ')
+    .map((page) => `docs/${page}.md`),
+  'src',
+  'tools',
+  'benchmarks',
+  'test',
+];
 
 /** Checks whether the rules hold for a passage already. */
 export function isRead({ path }: Passage): boolean {
