@@ -8,6 +8,7 @@ import type { Endpoint } from '../config/config.js';
 import type { Fs } from '../env/env.js';
 import { adoptNamed } from '../env/adopt.js';
 import { OutputFile, placeOfOutput } from '../env/output-file.js';
+import { requireWholeSocketPath } from '../env/socket-path.js';
 import { refuseStoreFile } from '../log/segments/store-file.js';
 import { isKvError, systemCode } from '../errors.js';
 import { ListenError } from './errors.js';
@@ -119,7 +120,10 @@ async function listen(
     doorOf(endpoint, () => address),
   );
   try {
-    if (endpoint.kind === 'unix') await removeStaleSocket(endpoint.path);
+    if (endpoint.kind === 'unix') {
+      requireWholeSocketPath(endpoint.path);
+      await removeStaleSocket(endpoint.path);
+    }
     await started(server, endpoint, backlog);
     if (endpoint.kind === 'unix') adoptNamed(endpoint.path);
   } catch (error) {
