@@ -63,6 +63,6 @@ function readFile(path: string): Buffer {
   try {
     return fs.readFileSync(path);
   } catch (error) {
-    throw optionFileFailure(path, path, error);
+    throw optionFileFailure(path, undefined, error);
   }
 }
