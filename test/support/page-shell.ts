@@ -74,11 +74,11 @@ export class PageShell {
     const timer = setTimeout(() => void killGroup(child), BLOCK_TIMEOUT_MS);
     const [code, signal] = (await once(child, 'close')) as [number | null, string | null];
     clearTimeout(timer);
-    if (code !== 0) throw new Error(`It ended with ${code ?? signal}:\n${printed()}`);
+    if (code !== 0) throw new Error(`${block.text}ended with ${code ?? signal}:\n${printed()}`);
     this.#folder = readFileSync(place, 'utf8').trim();
     const { shown } = block;
     if (shown !== undefined && !shownPattern(shown).test(plainText(printed()))) {
-      throw new Error(`The page shows\n${shown}\nand it printed\n${printed()}`);
+      throw new Error(`${block.text}should print\n${shown}\nand printed\n${printed()}`);
     }
   }
 
@@ -95,7 +95,7 @@ export class PageShell {
     let isOver = false;
     void gone.then(() => (isOver = true));
     while (!isReady()) {
-      if (isOver) throw new Error(`It has not said\n${block.shown}\nbut\n${printed()}`);
+      if (isOver) throw new Error(`${block.text}has not said\n${block.shown}\nbut\n${printed()}`);
       await Promise.race([once(child.stdout!, 'data'), once(child.stderr!, 'data'), gone]);
     }
   }
