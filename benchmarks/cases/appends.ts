@@ -1,5 +1,5 @@
 // Appends to one item that becomes long, one after the other on one connection: what each costs while the item
-// grows. Redis logs only the piece, Cairn the whole value (docs/decisions.md, "No record for an append").
+// grows. Redis logs only the piece, Cairn the whole value (docs/decisions/0077-no-record-for-append.md).
 
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';

@@ -21,7 +21,7 @@ const { O_RDONLY, O_WRONLY, O_CREAT, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK } = fs.
 /**
  * Takes the locks of descriptor 3, the directory, and 4, LOCK, in one spawn. What is said of the first is on stdout,
  * and that it was taken. flock(1) ends with 1 and without a word when somebody has the lock.
- * A lock belongs to the open file description, which this process keeps (docs/decisions.md).
+ * A lock belongs to the open file description, which this process keeps (docs/decisions/0015-lock-by-flock.md).
  */
 const TAKE_DIRECTORY = 'flock -xn 3 2>&1 || exit; echo taken';
 const TAKEN = 'taken\n';

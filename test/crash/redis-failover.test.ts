@@ -1,5 +1,5 @@
 // Faults of a Redis cluster under load: what was acknowledged is there afterwards, answers come in time, and writes go on
-// by themselves (docs/decisions.md).
+// by themselves (docs/decisions/0110-link-broken-or-slot-moved.md).
 
 import { expect } from 'chai';
 import { setTimeout as delay } from 'node:timers/promises';

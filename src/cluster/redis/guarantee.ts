@@ -1,6 +1,6 @@
 // The guarantee behind an answer: which commands stand behind a batch, and whether what they answered is enough.
 //
-// Invariants (docs/decisions.md):
+// Invariants (docs/decisions/0104-wait-and-strict-reads.md, docs/decisions/0109-barrier-without-sync.md):
 // - WAIT covers what its own connection wrote. So a batch whose last command saw something, but may have written nothing,
 //   gets a write of its own behind it: the barrier.
 // - A plain read needs no barrier with `reads: 'fast'`; a change that was refused for what it saw always does.

@@ -1,5 +1,5 @@
 // The store over a Redis cluster: each call is one operation on the shard that has the key, and its promise settles when
-// that is as durable as was asked for (docs/decisions.md).
+// that is as durable as was asked for (docs/decisions/0104-wait-and-strict-reads.md).
 //
 // Invariants:
 // - Calls on one key apply in the order in which they were made; `after` is always 0.

@@ -1,5 +1,6 @@
 // CRC-32 as zlib has it, of a part of a buffer. zlib's own is the fastest for many bytes, but for the few
-// of a usual frame the call and the view that it wants cost three times the sum (docs/decisions.md).
+// of a usual frame the call and the view that it wants cost three times the sum
+// (docs/decisions/0033-short-checksums.md).
 //
 // Sums are linear: bytes that move to a place with another seed keep theirs but for a difference that only their
 // number and the two seeds decide.

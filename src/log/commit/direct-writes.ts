@@ -1,7 +1,7 @@
 // Whether a commit may hold up the thread that serves clients. A write through libuv's pool costs two wakings, which
 // is half of what a lone client waits for; a write by the thread itself costs none, but nothing else is done
 // meanwhile. So it writes itself while all that it is asked for has to wait for the disk anyway, and the disk
-// is quick (docs/decisions.md, "Commits without readers").
+// is quick (docs/decisions/0050-commits-without-readers.md).
 //
 // Invariants:
 // - After a read, and until many writes in a row were quick, writes go through the pool.

@@ -10,7 +10,7 @@
 //
 // Zeros ahead spare a short batch the file system's work, and double the bytes of a long one. So while batches
 // are long nothing is zeroed ahead: they are appended, each with a little of zeros behind it in the same write,
-// which is the reserve for deletes (docs/decisions.md has the figures).
+// which is the reserve for deletes (docs/decisions/0043-long-batches-appended.md).
 
 import { failureText } from '../../errors.js';
 import { assert } from '../../assert.js';

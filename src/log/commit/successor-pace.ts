@@ -1,5 +1,5 @@
 // How fast the zeros of a successor are written: slowly, so that they do not queue in front of commits, but not later
-// than the log needs them (docs/decisions.md, "Zeros stay out of the way of commits").
+// than the log needs them (docs/decisions/0070-zeros-out-of-the-way.md).
 //
 // Invariants:
 // - While the active segment fills, the zeros keep ahead of it: they are done before it is full.

@@ -1,6 +1,6 @@
 // Writes zeros ahead of the log's end, so that a commit overwrites blocks that exist already and touches
-// no file-system metadata: 2.5 times faster than appending (docs/decisions.md), and a full disk shows
-// here, before a client's write depends on it.
+// no file-system metadata: 2.5 times faster than appending (docs/decisions/0010-zeros-written-ahead.md), and a
+// full disk shows here, before a client's write depends on it.
 //
 // Invariants:
 // - Up to `allocatedBytes` the file's blocks are written and synced.

@@ -1,5 +1,5 @@
 // How fast a compaction may go: as fast as it can while nobody is served, else at a pace that leaves the disk
-// and the processors to the clients (docs/decisions.md, "Compaction keeps a pace").
+// and the processors to the clients (docs/decisions/0047-compaction-pace.md).
 //
 // Invariants:
 // - A disk that is short of room is never made to wait.

@@ -1,4 +1,5 @@
-// Which sealed segments to compact next: pure policy over their sizes (docs/decisions.md).
+// Which sealed segments to compact next: pure policy over their sizes
+// (docs/decisions/0026-compaction-contiguous-runs.md).
 //
 // Invariants of what is chosen:
 // - The run is contiguous in the log, so that one file can stand where it stood.
