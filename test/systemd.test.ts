@@ -1,4 +1,4 @@
-// The unit, and what docs/how-to/run-under-systemd.md says to type, under a real systemd, which is process 1 of namespaces of its
+// The unit, and what pages of docs/how-to say to type there, under a real systemd, which is process 1 of namespaces of its
 // own: a root that is laid over the machine's and gone afterwards, its own network, and the Debian package installed in it.
 
 import { spawn, type ChildProcess } from 'node:child_process';
@@ -121,13 +121,17 @@ describe('cairn.service @long', function () {
     expect(await inside('ls', '/var/lib/cairn')).to.contain('IMAGE');
   });
 
-  it('does what docs/how-to/run-under-systemd.md says', async () => {
-    const page = readFileSync(join(root, 'docs/how-to/run-under-systemd.md'), 'utf8');
-    const blocks = pageBlocks(page).filter(({ kind }) => kind === 'root');
-    expect(blocks).to.have.length.above(5);
-    for (const { text, shown } of blocks) {
-      const printed = await inside('bash', '-ec', `exec 2>&1\n${text}`);
-      if (shown !== undefined) expect(printed.trim()).to.match(shownPattern(shown));
-    }
-  });
+  // In this order: what the first one installs, the second one restores.
+  for (const name of ['run-under-systemd', 'back-up-and-restore']) {
+    it(`does what docs/how-to/${name}.md says`, async () => {
+      const page = readFileSync(join(root, 'docs/how-to', `${name}.md`), 'utf8');
+      const blocks = pageBlocks(page).filter(({ kind }) => kind === 'root');
+      expect(blocks).to.have.length.above(2);
+      for (const { text, shown } of blocks) {
+        const printed = await inside('bash', '-ec', `exec 2>&1\n${text}`);
+        if (shown !== undefined) expect(printed.trim()).to.match(shownPattern(shown));
+      }
+      expect(await inside('kv-client', 'get', 'greeting')).to.equal('hello');
+    });
+  }
 });
