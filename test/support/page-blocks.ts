@@ -1,11 +1,11 @@
 // The blocks of a page of docs/ that a test runs as a reader would: what is pasted into a shell, what stays running in a
 // terminal of its own, and what is saved as a file. The words behind the language of a block say which it is:
 //
-//   ```sh            is pasted; a ```text block behind it is what it prints
-//   ```sh terminal   stays running in a terminal of its own; the ```text block is what it has said when it is ready
-//   ```sh root       is pasted by root, on a machine with systemd (test/systemd.test.ts)
-//   ```sh by-hand    is not run by any test
-//   ```js app.js     is saved under that name; so are toml and other languages
+// - ```sh is pasted. A ```text block behind it shows what it prints.
+// - ```sh terminal stays running in a terminal of its own. The ```text block shows what it prints until it is ready.
+// - ```sh root is pasted by root, on a machine with systemd (test/systemd.test.ts).
+// - ```sh by-hand is not run by any test.
+// - ```js app.js is saved under that name. Other languages are saved in the same way.
 //
 // In a ```text block `…` stands for what is different each time, or, alone on a line, for lines that do not matter.
 
@@ -16,7 +16,7 @@ export interface PageBlock {
   /** Of its first line, on the page. */
   readonly line: number;
   readonly text: string;
-  /** What is to be seen, when the page says so. */
+  /** The output that the page shows. */
   readonly shown?: string;
   /** The name of a `file`. */
   readonly name?: string;

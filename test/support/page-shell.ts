@@ -1,8 +1,10 @@
 // A reader of a page of docs/: pastes its blocks into a shell, saves its files, and keeps terminals open. The programs of the
 // package are on the path, and its library and the development dependencies can be imported.
 //
-// Invariants: a block begins in the folder where the block before it ended, a terminal that is used again in its own; a block
-// that fails, or does not print what the page shows, is an error with all that was printed; end() leaves no process.
+// Invariants:
+// - A block begins in the folder where the block before it ended. A terminal that is used again begins where it began first.
+// - A block that fails, or does not print what the page shows, is an error with all that was printed.
+// - end() leaves no process.
 
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -29,7 +31,7 @@ export class PageShell {
   readonly #dir: string;
   readonly #env: NodeJS.ProcessEnv;
   readonly #terminals = new Set<ChildProcess>();
-  /** Where a terminal was opened, by its command. */
+  /** The folder in which a terminal was opened, by its command. */
   readonly #folders = new Map<string, string>();
   #folder: string;
 

@@ -30,7 +30,7 @@ function blocksOf(
   );
 }
 
-/** What a page expects to be there: names on the page, and what stands for them. */
+/** Starts the servers that a page expects; resolves to names on the page, each with the address that takes its place. */
 type Stage = (context: Context) => Promise<readonly [string, string][]>;
 
 describe('docs/how-to', function () {
