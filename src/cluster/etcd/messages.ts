@@ -25,8 +25,14 @@ export interface RangeRequest {
   readonly max_mod_revision?: number;
 }
 
+interface ResponseHeader {
+  readonly revision: number;
+  /** Rounded to what a number holds, as all of these are; enough to tell clusters apart. */
+  readonly cluster_id: number;
+}
+
 export interface RangeResponse {
-  readonly header?: { readonly revision: number };
+  readonly header?: ResponseHeader;
   readonly kvs: readonly KeyValue[];
   readonly more?: true;
   readonly count?: number;
@@ -64,13 +70,13 @@ export interface ResponseOp {
 }
 
 export interface TxnResponse {
-  readonly header?: { readonly revision: number };
+  readonly header?: ResponseHeader;
   readonly succeeded?: true;
   readonly responses: readonly ResponseOp[];
 }
 
 export interface StatusResponse {
-  readonly header: { readonly revision: number; readonly member_id: number };
+  readonly header: ResponseHeader & { readonly member_id: number };
   readonly version: string;
   readonly dbSize: number;
   readonly dbSizeInUse?: number;
@@ -211,7 +217,11 @@ export const DESCRIPTOR = {
     },
     etcdserverpb: {
       nested: {
-        ResponseHeader: message({ member_id: ['uint64', 2], revision: ['int64', 3] }),
+        ResponseHeader: message({
+          cluster_id: ['uint64', 1],
+          member_id: ['uint64', 2],
+          revision: ['int64', 3],
+        }),
         ...RANGES,
         ...TRANSACTIONS,
         ...UPKEEP,

@@ -15,6 +15,7 @@ import { EtcdFailure, isCompacted, onlyEtcd } from './failure.js';
 import { KeyWalk } from './key-walk.js';
 import type { KeyValue, RangeRequest, RangeResponse } from './messages.js';
 import { openEtcdClient } from './open-client.js';
+import { clusterName } from './cluster-state.js';
 import { Places, rangeOf } from './places.js';
 import { Retries } from './retries.js';
 
@@ -45,6 +46,8 @@ export class RevisionReader {
   readonly #flushes: readonly KeyValue[];
   readonly #nowMs: number;
   readonly revision: number;
+  /** As `kv_etcd_cluster` of a server's stats. */
+  readonly cluster: string;
   #pageKeys = PAGE_KEYS_FIRST;
 
   private constructor(env: Env, client: EtcdCalls, places: Places, flushes: RangeResponse) {
@@ -54,6 +57,7 @@ export class RevisionReader {
     this.#flushes = flushes.kvs;
     this.#nowMs = env.clock.wallMs();
     this.revision = flushes.header?.revision ?? 0;
+    this.cluster = clusterName(flushes.header?.cluster_id);
   }
 
   /** At the newest revision. Throws as openEtcdClient() does. */
