@@ -60,7 +60,7 @@ describe('docs/how-to', function () {
     'move-from-redis.md': async (context) => {
       const client = requireProgram(context, 'redis-cli', 'redis-tools');
       redis = await startRedis(requireProgram(context, 'redis-server', 'redis-server'), dir);
-      const commands = 'SET user:1 Ada\nSET user:2 Bob EX 100\nHSET h f 1\nZADD z 1 a\n';
+      const commands = 'SET user:1 Ada\nSET user:2 Bob EX 100\nHSET h1 f 1\nHSET h2 f 1\n';
       await run(client, ['-p', String(redis.port)], { input: commands });
       return [['db1:6379', `127.0.0.1:${redis.port}`]];
     },
