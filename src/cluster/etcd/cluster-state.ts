@@ -1,4 +1,4 @@
-// The state of the nodes for stats: asked for at intervals, since stats answers at once.
+// State of the nodes, for `stats`. It is asked for at intervals, because `stats` answers at once.
 
 import type { Clock, Timer } from '../../env/env.js';
 import type { EtcdCalls } from './client.js';
@@ -8,7 +8,7 @@ import type { Places } from './places.js';
 
 const STATUS_MS = 5000;
 const LIMIT_MS = 2000;
-/** Counting goes through all keys. */
+/** Rounds between two counts, because a count goes through all keys. */
 const COUNT_EVERY = 12;
 
 type Node = { readonly status: StatusResponse } | { readonly failure: string };
@@ -43,7 +43,7 @@ export class ClusterState {
     return this.#asking;
   }
 
-  /** name → value; the state is some seconds old, the number of items up to a minute. */
+  /** Lines of `stats`. The state is some seconds old, the number of items up to a minute. */
   lines(): (readonly [name: string, value: number | string])[] {
     const found = this.#nodes.flatMap((node) =>
       node !== undefined && 'status' in node ? [node.status] : [],
@@ -54,7 +54,7 @@ export class ClusterState {
       const node = this.#nodes[at];
       return node !== undefined && 'status' in node && isLeader(node.status);
     });
-    // Without a majority nobody leads, and nobody that answers knows a leader.
+    // Without a majority there is no leader, and no node that answers knows one.
     const isReachable =
       this.#nodes.length === 0 || found.some((status) => (status.leader ?? 0) !== 0);
     return [
@@ -97,7 +97,7 @@ function isLeader({ leader, header }: StatusResponse): boolean {
   return leader === header.member_id;
 }
 
-/** Which cluster it is, for programs that compare two: hexadecimal digits, the last of which are rounded. `unknown`: not asked yet. */
+/** Name of the cluster, to tell two apart: hexadecimal digits of its id, the last of which are rounded. `unknown`: not asked yet. */
 export function clusterName(id: number | undefined): string {
   return id === undefined ? 'unknown' : BigInt(id).toString(16);
 }
