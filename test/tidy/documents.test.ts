@@ -1,12 +1,13 @@
 // Documents agree with the code: codes, flags, sizes, commands, folders, versions.
 
-import { join } from 'node:path';
 import { expect } from 'chai';
+import { readConfig } from '../../src/config/config.js';
 import { ERROR_CODES } from '../../src/errors.js';
 import { LINE_READERS } from '../../src/protocol/text/commands.js';
-import { run } from '../support/programs.js';
+import { withFlagTables } from '../../tools/pages/flag-tables.js';
+import { parseHelp } from '../../tools/pages/help-text.js';
 import { files } from './passages.js';
-import { everything, exists, fileText, root } from './sources.js';
+import { everything, exists, fileText } from './sources.js';
 
 /** Returns the value of `8 * 1024`; NaN when it is another expression. */
 function product(expression: string): number {
@@ -78,14 +79,12 @@ describe('documents agree with the code', () => {
     expect(new Set(shown.map(([, each]) => each))).to.deep.equal(new Set([version]));
   });
 
-  it('README.md names every flag of kv-server --help', async () => {
-    const server = join(root, 'dist/tools/kv-server.js');
-    const { stdout, code } = await run(process.execPath, [server, '--help']);
-    expect(code).to.equal(0);
-    const flags = new Set(stdout.match(/(?<![\w-])--[a-z][a-z-]+/g));
-    expect(flags.size).to.be.above(30);
-    const readme = fileText('README.md');
-    expect([...flags].filter((flag) => !readme.includes(flag))).to.deep.equal([]);
+  it('docs/configuration.md has the flag tables that npm run pages writes', () => {
+    const help = readConfig(['--help'], {}, '');
+    if (!('code' in help)) throw new Error('--help serves');
+    const page = fileText('docs/configuration.md');
+    expect(page.match(/^\| `-/gm)).to.have.length.above(40);
+    expect(page, 'npm run pages').to.equal(withFlagTables(page, parseHelp(help.stdout)));
   });
 
   it('docs/format.md has every size and magic of src/log/bytes/format.ts', () => {

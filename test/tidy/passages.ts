@@ -11,8 +11,8 @@ export interface Passage {
   readonly path: string;
   /** The line of the file on which the passage begins, from 1. */
   readonly line: number;
-  /** `opening`: a comment or the title of a test. `text`: a paragraph of a document, or a string of the code. */
-  readonly kind: 'opening' | 'text';
+  /** `opening`: a comment or the title of a test. `text`: a paragraph of a document. `string`: a string of the code. */
+  readonly kind: 'opening' | 'text' | 'string';
   /** Comment marks and quotes are blank, code is dots. */
   readonly text: string;
   /** The same with its code. */
@@ -109,7 +109,7 @@ function passagesOf(path: string): Passage[] {
   const strings = source.strings.map(({ text: string, at, isTitle }): Passage => ({
     path,
     line: lineAt(text, at),
-    kind: isTitle ? 'opening' : 'text',
+    kind: isTitle ? 'opening' : 'string',
     text: withoutCode(` ${string.slice(1, -1)} `),
     shown: ` ${string.slice(1, -1)} `,
   }));

@@ -3,7 +3,15 @@
 import type { Passage } from './passages.js';
 
 /** Paths that nobody has read by these rules yet. A path leaves the list when `npm run prose -- PATH` finds nothing. */
-const UNREAD = 'README.md docs packaging src tools benchmarks test'.split(' ');
+const UNREAD = [
+  ...'cluster errors feed format library metrics operations protocol recovery reliability tools'
+    .split(' ')
+    .map((page) => `docs/${page}.md`),
+  'src',
+  'tools',
+  'benchmarks',
+  'test',
+];
 
 /** Checks whether the rules hold for a passage already. */
 export function isRead({ path }: Passage): boolean {
@@ -146,6 +154,8 @@ function sentencesOf({ text }: Passage): { sentence: string; at: number }[] {
 }
 
 function longSentencesOf(passage: Passage): { at: number; say: string }[] {
+  // A string may be a program, as the scripts of Redis are.
+  if (passage.kind === 'string') return [];
   const counted = sentencesOf(passage).map(({ sentence, at }) => ({
     at: at + sentence.length - sentence.trimStart().length,
     words: sentence.split(/\s+/).filter((word) => /[\w·]/.test(word)).length,

@@ -1,4 +1,4 @@
-// What the prose refers to is there: links, anchors, sections of documents, files and folders.
+// References of the prose lead to something: links, anchors, sections of documents, files and folders.
 
 import { expect } from 'chai';
 
