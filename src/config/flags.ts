@@ -1,7 +1,7 @@
-// The command line of kv-server: memcached's flags under the names its users know, and our own. One
-// table; help, defaults, environment names, the settings of a file, man pages and completions come from it.
-// Order of precedence: flag, environment, file, default (config/sources.ts). What is accepted without effect is
-// listed in WITHOUT_EFFECT and said so at start.
+// The command line of kv-server: memcached's flags under the names that its users know, and our own. Help, defaults,
+// environment names, the settings of a file, man pages and completions all come from one table.
+// Order of precedence: flag, environment, file, default (config/sources.ts). Flags that are accepted without effect
+// are listed in WITHOUT_EFFECT, and the server reports them at the start.
 
 import { Command, CommanderError, Option } from 'commander';
 
@@ -28,7 +28,7 @@ import { count, duration, octalMode, ratio, size, sizeText } from './values.js';
 
 const NO_LIMIT = Number.MAX_SAFE_INTEGER;
 
-/** Flags of memcached that mean nothing here: attribute name → why. */
+/** Flags of memcached that have no effect here: attribute name → reason. */
 export const WITHOUT_EFFECT: Readonly<Record<string, string>> = {
   threads: 'one thread serves all connections',
   lockMemory: 'values live on disk',
@@ -44,12 +44,12 @@ interface ParsedFlags {
   readonly values: Readonly<Record<string, unknown>>;
   /** Attribute names that a flag, the environment or the file gave. */
   readonly given: ReadonlySet<string>;
-  /** By attribute name: where from, and in which words. */
+  /** Origin and words of each setting, by attribute name. */
   readonly origins: SettingOrigins;
   readonly options: readonly Option[];
 }
 
-/** Flags of the data directory, which mean nothing where the items are in a cluster: attribute names. */
+/** Attribute names of the flags that only a data directory has; a store in a cluster refuses them. */
 export const LOCAL_ONLY: readonly string[] = [
   'data',
   'maxKeys',
@@ -69,14 +69,14 @@ export const LOCAL_ONLY: readonly string[] = [
   'httpBackup',
 ];
 
-/** What the process should print and do instead of serving. */
+/** The output and the exit code of a process that ends instead of serving. */
 export interface Exit {
   readonly code: number;
   readonly stdout: string;
   readonly stderr: string;
 }
 
-/** Parses without printing or exiting; `version` is what `-V` prints, `file` what `--config` named. */
+/** Parses without printing or exiting; `version` is the text that `-V` prints, `file` the file that `--config` named. */
 export function parseFlags(
   argv: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
@@ -89,7 +89,7 @@ export function parseFlags(
     .exitOverride()
     .configureOutput({
       writeOut: (text) => (stdout += text),
-      // A message repeats the word that it is about, and who puts a password into a URL does not want it repeated.
+      // A message repeats the word that it is about. A password in a URL must not be repeated with it.
       writeErr: (text) => (stderr += text.replaceAll(/\/\/[^/@\s']*@/g, '//…@')),
     });
   const origins = watchFlags(program);
@@ -107,12 +107,12 @@ export function parseFlags(
   return { values, given, origins, options: program.options };
 }
 
-/** The file of `--config`, when there is one to read and the command line is one that can be. */
+/** Returns the path of `--config`; undefined when none is named or the command line does not parse. */
 export function configPathOf(
   argv: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
 ): string | undefined {
-  // Nearly nobody has one: their command line is parsed once.
+  // Few command lines have --config. All others are parsed once only.
   const isNamed = argv.some((word) => word.startsWith('--config'));
   if (!isNamed && (env['CAIRN_CONFIG'] ?? '') === '') return undefined;
   const parsed = parseFlags(argv, env, '');
@@ -121,7 +121,7 @@ export function configPathOf(
 
 const EXIT_USAGE = 64;
 
-/** A line for a combination that parses but cannot be. */
+/** Returns the refusal, with exit code 64, of a combination that parses but is impossible. */
 export function usageExit(message: string): Exit {
   return { code: EXIT_USAGE, stdout: '', stderr: `error: ${message}\n${HINT}\n` };
 }
@@ -143,8 +143,8 @@ function commandOf(version: string): Command {
 }
 
 const EXAMPLES = `
-Every flag can be given as an environment variable, as shown, or in the file of --config by its long name; a flag
-wins over the environment, and that over the file.
+Every flag can be given as an environment variable, as shown, or in the file of --config by its long name. A flag
+wins over the environment, and the environment wins over the file.
 
 Examples:
   kv-server                                  serve 127.0.0.1:11211 from ./data
@@ -153,8 +153,8 @@ Examples:
   kv-server -s /run/cairn.sock -a 770        a unix socket instead of TCP
   kv-server --max-bytes 10g                  evict the least recently used above 10 GB
   kv-server --store etcd://h1,h2,h3          items in a cluster of etcd (docs/cluster.md)
-  kv-server --config cairn.toml              what stands in the file
-  kv-server --check-config                   what would be in force, and where each setting is from
+  kv-server --config cairn.toml              the settings of that file
+  kv-server --check-config                   print the settings in force and the source of each
 `;
 
 function flag(flags: string, description: string, parse?: (text: string) => unknown): Option {
@@ -212,7 +212,7 @@ const GROUPS: Readonly<Record<string, readonly Option[]>> = {
     ).default(0, '0'),
     flag(
       '--stall-timeout <time>',
-      'close one that leaves a request unfinished or replies unread; 0: never',
+      'close a connection that leaves a request unfinished or replies unread; 0: never',
       duration(0),
     ).default(60_000, '60s'),
     flag('-R, --max-reqs-per-event <n>', 'requests of a client before others have their turn')
@@ -275,18 +275,18 @@ const GROUPS: Readonly<Record<string, readonly Option[]>> = {
     ).default('compact'),
     flag(
       '--keep-history <duration>',
-      'keep what compaction replaces, so that each moment can be read again; 0: not',
+      'keep what compaction replaces, so that each moment can be read again; 0: off',
       duration(0),
     ).default(0, '0'),
     flag(
       '--history-bytes <size>',
-      'the oldest of it goes above this; 0: no bound',
+      'delete the oldest history above this size; 0: no bound',
       size(0, NO_LIMIT),
     ).default(0, '0'),
-    flag('--log-expiries', 'log each expiry, so that the change feed tells it'),
+    flag('--log-expiries', 'log each expiry, so that the change feed reports it'),
     flag(
       '--scrub-rate <size>',
-      'bytes a second to re-read for damage; 0: off',
+      'bytes per second to re-read for damage; 0: off',
       size(0, NO_LIMIT),
     ).default(0, '0'),
     flag('--accept-clock', 'start although the clock is a day behind the log'),
@@ -295,9 +295,9 @@ const GROUPS: Readonly<Record<string, readonly Option[]>> = {
   Access: withEnvironment([
     flag('-S, --enable-sasl', 'SASL PLAIN in the binary protocol, with the users of -Y'),
     flag('-Y, --auth-file <file>', 'user:password lines; clients must authenticate'),
-    flag('--http-token-file <file>', 'the token of who asks --http from another machine'),
+    flag('--http-token-file <file>', 'the token for clients of --http on other machines'),
     flag('--http-write', 'the page of --http may set and delete keys'),
-    flag('--http-backup <dir>', 'the page of --http may back the store up into it'),
+    flag('--http-backup <dir>', 'the page of --http may back the store up to this directory'),
     flag('-Z, --enable-ssl', 'TLS, with -o ssl_chain_cert=<file>,ssl_key=<file>'),
     flag('-A, --enable-shutdown', 'allow the shutdown command'),
     flag('-F, --disable-flush-all', 'refuse flush_all'),
@@ -305,9 +305,15 @@ const GROUPS: Readonly<Record<string, readonly Option[]>> = {
     flag('-W, --disable-watch', 'refuse watch'),
   ]),
   Process: withEnvironment([
-    flag('--config <file>', 'settings as TOML: the long names of the flags, without dashes before'),
-    flag('--check-config', 'say what is in force and where from, without starting anything'),
-    flag('-v, --verbose', 'tell of connections, errors and events; -vv: requests and replies too')
+    flag(
+      '--config <file>',
+      'settings as TOML: the long names of the flags, without the dashes in front',
+    ),
+    flag(
+      '--check-config',
+      'print the settings in force and the source of each, without starting anything',
+    ),
+    flag('-v, --verbose', 'log connections, errors and events; -vv: requests and replies too')
       .argParser((_: unknown, before: number) => before + 1)
       .default(0),
     flag('--log-format <name>', 'lines of text, or of JSON')

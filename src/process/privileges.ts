@@ -1,5 +1,5 @@
-// `-u`: gives up root for good, before the data directory is opened. Where that is missing, and needed, it is made before, for that
-// user, who may not be allowed to. Without root there is nothing to give up, as with memcached.
+// `-u`: gives up root for good, before the data directory is opened. A missing data directory is made first and given to
+// the user, who may not be allowed to make it. Without root there is nothing to give up, as with memcached.
 
 import { spawnSync } from 'node:child_process';
 

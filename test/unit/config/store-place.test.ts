@@ -62,7 +62,7 @@ describe('storePlace()', () => {
       expect(refusalOf(url), url).to.include('Give etcd://');
     }
     for (const url of ['etcd://', 'etcd://a,,b', 'etcd://a:0', 'redis://a:65536', 'etcd://a b']) {
-      expect(refusalOf(url), url).to.include('is no host');
+      expect(refusalOf(url), url).to.include('is not a host');
     }
     const secret = refusalOf('redis://me:secret@a');
     expect(secret).to.include('--store-auth-file').and.not.to.include('secret');
