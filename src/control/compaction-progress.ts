@@ -1,5 +1,5 @@
-// Compaction progress: reads from the store's counters how many bytes of segments were compacted since the compaction
-// began, and how many there were at its start.
+// Compaction progress: takes from the store's counters the bytes of segments that the compaction has read, and the
+// bytes that there were at its start.
 
 import type { ControlProgress } from './messages.js';
 import type { Store } from '../store/store.js';

@@ -19,7 +19,7 @@ export interface ControlResults {
   readonly stats: ControlStats;
 }
 
-/** Bytes of segments that were compacted, and the total at the start. */
+/** Bytes of segments that the compaction has read, and the total at its start. */
 export interface ControlProgress {
   readonly done: number;
   readonly total: number;
