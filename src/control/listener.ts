@@ -117,22 +117,22 @@ export class Control {
   async #answer(socket: net.Socket, line: string): Promise<void> {
     const request = parseControlRequest(line);
     if (typeof request === 'string') {
-      say(socket, { error: { code: 'KV_BAD_OPTION', message: request } });
-      this.#dismiss(socket);
+      sendLine(socket, { error: { code: 'KV_BAD_OPTION', message: request } });
+      this.#end(socket);
       return;
     }
     try {
-      say(socket, { result: await this.#perform(request, socket) });
+      sendLine(socket, { result: await this.#perform(request, socket) });
     } catch (error: unknown) {
       const code = isKvError(error) ? error.code : 'KV_IO';
       const message = failureText(error);
-      say(socket, { error: { code, message } });
+      sendLine(socket, { error: { code, message } });
     }
-    this.#dismiss(socket);
+    this.#end(socket);
   }
 
   /** Sends what was written, and drops a client that does not close within PATIENCE_MS. */
-  #dismiss(socket: net.Socket): void {
+  #end(socket: net.Socket): void {
     socket.end();
     // Bytes after the request are discarded: left unread, they would hide that the client has closed.
     socket.resume();
@@ -147,7 +147,7 @@ export class Control {
   }
 
   async #compact(everything: boolean, socket: net.Socket): Promise<CompactionReport> {
-    const stop = this.#tellProgress(socket);
+    const stop = this.#sendProgress(socket);
     try {
       return await this.#store.compact({ everything });
     } finally {
@@ -155,19 +155,19 @@ export class Control {
     }
   }
 
-  #tellProgress(socket: net.Socket): () => void {
+  #sendProgress(socket: net.Socket): () => void {
     const progress = watchCompaction(this.#store);
     let timer: Timer;
-    const tell = (): void => {
+    const send = (): void => {
       // A client that does not read misses some progress lines.
-      if (!socket.writableNeedDrain) say(socket, { progress: progress() });
-      timer = this.#clock.setTimer(PROGRESS_MS, tell);
+      if (!socket.writableNeedDrain) sendLine(socket, { progress: progress() });
+      timer = this.#clock.setTimer(PROGRESS_MS, send);
     };
-    tell();
+    send();
     return () => timer.cancel();
   }
 }
 
-function say(socket: net.Socket, answer: ControlAnswer): void {
+function sendLine(socket: net.Socket, answer: ControlAnswer): void {
   if (socket.writable) socket.write(`${JSON.stringify(answer)}\n`);
 }

@@ -1,5 +1,5 @@
-// `-d`: starts the same command line again without a terminal and waits until that daemon serves. Until then the daemon
-// writes its messages to the starting process; afterwards it writes none, as memcached does.
+// `-d`: starts the same command line again as a daemon, without a terminal, and waits until it serves. Until then the
+// daemon writes its messages to the starting process; afterwards it writes none, as with memcached.
 
 import { spawn } from 'node:child_process';
 

@@ -27,7 +27,7 @@ export class TextLogger implements Logger {
   readonly #nowMs: () => number;
   readonly #form: LogForm;
   /** For each warning: when it was last logged, and how often it came since. */
-  readonly #said = new Map<string, { atMs: number; times: number }>();
+  readonly #logged = new Map<string, { atMs: number; times: number }>();
 
   /** `nowMs` never goes back. */
   constructor(
@@ -95,16 +95,16 @@ export class TextLogger implements Logger {
   /** Returns the text that counts the repetitions of a warning; undefined when it was logged within REPEAT_MS. */
   #repeats(warning: string): string | undefined {
     const nowMs = this.#nowMs();
-    const said = this.#said.get(warning);
-    if (said !== undefined && nowMs - said.atMs < REPEAT_MS) {
-      said.times += 1;
+    const last = this.#logged.get(warning);
+    if (last !== undefined && nowMs - last.atMs < REPEAT_MS) {
+      last.times += 1;
       return undefined;
     }
-    const [oldest] = this.#said.keys();
-    if (said === undefined && this.#said.size >= REMEMBERED_MAX && oldest !== undefined)
-      this.#said.delete(oldest);
-    this.#said.set(warning, { atMs: nowMs, times: 0 });
-    return said === undefined || said.times === 0 ? '' : ` (and ${said.times} times before)`;
+    const [oldest] = this.#logged.keys();
+    if (last === undefined && this.#logged.size >= REMEMBERED_MAX && oldest !== undefined)
+      this.#logged.delete(oldest);
+    this.#logged.set(warning, { atMs: nowMs, times: 0 });
+    return last === undefined || last.times === 0 ? '' : ` (and ${last.times} times before)`;
   }
 }
 

@@ -200,7 +200,7 @@ class ServerProcess {
       return await Control.listen(store, clock, this.#config.dataDir);
     } catch (error) {
       this.#logger.warn(
-        `No control socket, kv-compact cannot ask this server: ${messageOf(error)}`,
+        `There is no control socket, so kv-compact cannot reach this server: ${messageOf(error)}`,
       );
       return undefined;
     }
@@ -227,7 +227,7 @@ class ServerProcess {
   async #end(reason: string): Promise<void> {
     if (this.#isEnding) return;
     this.#isEnding = true;
-    this.#logger.info(`ending: ${reason}`);
+    this.#logger.info(`stopping: ${reason}`);
     this.#http?.drain();
     try {
       await this.#server?.stop();

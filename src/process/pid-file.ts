@@ -31,8 +31,8 @@ export function requirePidFile(path: string): void {
   refuseStoreName(path, 'the pid file (-P)');
   const text = pidTextAt(path);
   if (text === undefined || /^\d*\s*$/.test(text)) return;
-  const what = 'The file at the path of -P is not a pid file; move it away or name another file';
-  throw new KvError('KV_BAD_OPTION', what, { path });
+  const message = 'The file at the path of -P is not a pid file; move it away or name another file';
+  throw new KvError('KV_BAD_OPTION', message, { path });
 }
 
 /** Removes the file only if it holds this process's id: another server may have been given the same name. */

@@ -19,7 +19,7 @@ export async function dropTo(user: string, dataDir: string | undefined): Promise
 }
 
 function idOf(flag: '-u' | '-g', user: string): number {
-  const asked = spawnSync('id', [flag, user], { encoding: 'utf8' });
-  if (asked.status === 0 && /^\d+\n$/.test(asked.stdout)) return Number(asked.stdout);
+  const { status, stdout } = spawnSync('id', [flag, user], { encoding: 'utf8' });
+  if (status === 0 && /^\d+\n$/.test(stdout)) return Number(stdout);
   throw new KvError('KV_BAD_OPTION', `There is no user '${user}' to run as (-u)`);
 }

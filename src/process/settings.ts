@@ -22,7 +22,10 @@ export async function readSettings(
   } catch (error) {
     return usageExit(`${path}: the file of --config cannot be read: ${systemReason(error)}`);
   }
-  if (bytes.length > MIB) return usageExit(`${path}: a file of settings has at most 1 MiB`);
+  if (bytes.length > MIB)
+    return usageExit(
+      `${path}: this is larger than 1 MiB, the most that a file of settings may have`,
+    );
   const file = await parseSettings(path, bytes);
   return 'fault' in file ? usageExit(file.fault) : readConfig(argv, env, version, file);
 }

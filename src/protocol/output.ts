@@ -172,7 +172,7 @@ export class Output {
 
   /** Returns the bytes so far and leaves this output empty. Call recycle() when they are sent. */
   take(): Buffer {
-    if (this.#lent !== undefined) broken('What was lent leaves in parts');
+    if (this.#lent !== undefined) broken('An output with lent values is taken in parts');
     const bytes = this.buffer.subarray(0, this.end);
     this.#taken = this.#memory;
     this.#memory = EMPTY;
@@ -224,7 +224,7 @@ export class Output {
   truncate(length: number): void {
     assert(length <= this.length, 'Only bytes that were written can be taken back');
     const more = this.length - length;
-    assert(this.end - more >= this.#tailStart, 'What was lent is not taken back');
+    assert(this.end - more >= this.#tailStart, 'A lent value cannot be taken back');
     this.end -= more;
     this.length = length;
   }

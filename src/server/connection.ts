@@ -108,7 +108,7 @@ export class Connection
     return isAnswering ? 0 : this.#times.silenceMs(nowMs);
   }
 
-  /** True when the client has not logged in in time although it must. The time of a password check does not count. */
+  /** True when the client is too late with a login that it needs. The time of a password check does not count. */
   isLoginOverdue(nowMs: number): boolean {
     if (this.#session.isAuthenticated || this.#phase === PHASE.BUSY) return false;
     return nowMs - this.#times.acceptedMs >= LOGIN_MS_MAX;

@@ -48,19 +48,19 @@ export interface DirectOutput {
 }
 
 /** At most this many sockets are ended or taken apart in one turn. */
-const OVER_PER_TURN = 64;
-let over: (() => void)[] = [];
+const ENDINGS_PER_TURN = 64;
+let endings: (() => void)[] = [];
 
 function inItsTurn(call: () => void): void {
-  over.push(call);
-  if (over.length === 1) setImmediate(runOver);
+  endings.push(call);
+  if (endings.length === 1) setImmediate(runEndings);
 }
 
-function runOver(): void {
-  const due = over.slice(0, OVER_PER_TURN);
+function runEndings(): void {
+  const due = endings.slice(0, ENDINGS_PER_TURN);
   for (const call of due) call();
-  over = over.slice(due.length);
-  if (over.length > 0) setImmediate(runOver);
+  endings = endings.slice(due.length);
+  if (endings.length > 0) setImmediate(runEndings);
 }
 
 type OnRead = (this: Handle, bytes: unknown) => unknown;
@@ -86,13 +86,16 @@ function readStateOf(inside: object): ReadState | undefined {
 }
 
 /** Wraps `onread`: the end or the failure of the input waits for its turn, and no Error is made before. */
-function patient(onread: OnRead, { streamBaseState, kReadBytesOrError }: ReadState): OnRead {
-  return function mine(this: Handle, bytes) {
+function withDeferredEnd(
+  onread: OnRead,
+  { streamBaseState, kReadBytesOrError }: ReadState,
+): OnRead {
+  return function handler(this: Handle, bytes) {
     const count = streamBaseState[kReadBytesOrError]!;
     if (count >= 0) return onread.call(this, bytes);
     inItsTurn(() => {
       // A different handler means that the socket has been taken apart meanwhile.
-      if (this.onread !== mine) return;
+      if (this.onread !== handler) return;
       streamBaseState[kReadBytesOrError] = count;
       onread.call(this, bytes);
     });
@@ -107,15 +110,15 @@ let ours: OnRead | undefined;
 /** Makes the end or the failure of the socket's input wait for its turn from now on. */
 export function endInTurn(socket: net.Socket): void {
   const { _handle: handle } = socket as Internals;
-  if (typeof handle === 'object' && handle !== null) overInTurn(handle);
+  if (typeof handle === 'object' && handle !== null) deferEndings(handle);
 }
 
-function overInTurn(handle: Handle): void {
+function deferEndings(handle: Handle): void {
   const { onread } = handle;
   if (readState === undefined || typeof onread !== 'function') return;
   if (onread !== original || ours === undefined) {
     original = onread;
-    ours = patient(onread, readState);
+    ours = withDeferredEnd(onread, readState);
   }
   handle.onread = ours;
 }
@@ -173,7 +176,7 @@ export function lending(accepted: net.Socket): net.Socket {
   if (typeof inside._handle?.useUserBuffer !== 'function') return accepted;
   const socket = new LendingSocket(inside._handle);
   const outside: Internals = socket as Internals;
-  overInTurn(inside._handle);
+  deferEndings(inside._handle);
   outside._server = inside._server;
   inside._handle = null;
   inside._server = null;

@@ -106,7 +106,7 @@ export class Server implements ServerControl, ConnectionOwner {
     const logins =
       config.authFile === undefined ? undefined : new Logins(new Users(config.authFile), env);
     const { version, latencies, httpUrl } = hooks;
-    const told = { version, latencies, httpUrl };
+    const facts = { version, latencies, httpUrl };
     const slices = new Slices(clock.defer.bind(clock));
     const onDropped = (): void => void (counters.receipt_kicks += 1);
     const receipts = new Receipts(RECEIPT_BYTES, clock, onDropped);
@@ -116,7 +116,7 @@ export class Server implements ServerControl, ConnectionOwner {
     const shared = { config, trace, slices, receipts, uploads, store, gate, counters, clock };
     this.#services = {
       ...shared,
-      ...told,
+      ...facts,
       logger,
       control: this,
       detail,
@@ -324,7 +324,7 @@ export class Server implements ServerControl, ConnectionOwner {
     if (before === undefined) this.#admission.enter(connection);
     else this.#admission.become(before, connection);
     this.#services.trace.opened(connection.id, remoteOf(socket));
-    this.#tellConnection('conn_new', connection, '');
+    this.#reportConnection('conn_new', connection, '');
   }
 
   spoke(connection: Connection): void {
@@ -337,7 +337,7 @@ export class Server implements ServerControl, ConnectionOwner {
     this.#admission.leave(connection);
     this.#countSpeakers();
     this.#services.trace.closed(connection.id, isBroken);
-    this.#tellConnection('conn_close', connection, ` reason=${isBroken ? 'error' : 'normal'}`);
+    this.#reportConnection('conn_close', connection, ` reason=${isBroken ? 'error' : 'normal'}`);
   }
 
   #countSpeakers(): void {
@@ -345,7 +345,7 @@ export class Server implements ServerControl, ConnectionOwner {
     this.#services.store.durability.serve(count - silentCount);
   }
 
-  #tellConnection(type: string, { id, socket }: Connection, reason: string): void {
+  #reportConnection(type: string, { id, socket }: Connection, reason: string): void {
     const { watchers } = this.#services;
     if (watchers.count === 0) return;
     const { remoteAddress, remotePort } = socket;

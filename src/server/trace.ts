@@ -4,7 +4,7 @@
 //
 // Invariants:
 // - Callers check `level` before any work for a line, because most servers run without -v.
-// - A reply is logged when it is made. It leaves, or becomes an error, once the commit of its record is known.
+// - A reply is logged when it is made. It leaves, or becomes an error, after the commit on which it depends.
 
 import type { Logger } from '../env/env.js';
 import { printable, printableKey } from '../printable.js';

@@ -6,11 +6,11 @@ import type { Clock } from '../env/env.js';
 
 /** After this time in a turn, connections with more requests wait for the next turn. */
 const TURN_MS = 5;
-/** New input still runs for this long after TURN_MS, so that hundreds of connections need no further turn. */
+/** New input still runs for this long after TURN_MS, so that hundreds of connections need not wait for a further turn. */
 const INPUT_MS = 2;
 /** Waiting connections get at least this time, even if input has used up the turn. */
 const REST_MS = 1;
-/** The clock of a turn starts only after this many inputs, because reading it costs as much as a few of them. */
+/** The clock of a turn starts only after this many inputs. For fewer inputs it would cost as much as they do. */
 const INPUTS = 64;
 /** The clock is read once per this many requests; during the first looks of a process once per request. */
 const LOOK_REQUESTS = 8;

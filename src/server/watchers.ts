@@ -73,13 +73,13 @@ export class Watchers {
     const line = Buffer.from(text, 'latin1');
     this.#counters.log_worker_written += 1;
     for (const watcher of this.#watchers) {
-      if (watcher.streams.has(stream)) this.#tell(watcher, line, after);
+      if (watcher.streams.has(stream)) this.#send(watcher, line, after);
     }
     this.#flushSoon();
   }
 
   /** Sends the line if the watcher has read enough. After a gap, it first gets the number of events that it missed. */
-  #tell(watcher: Watcher, line: Buffer, after: number): void {
+  #send(watcher: Watcher, line: Buffer, after: number): void {
     const { replies, form, skipped } = watcher;
     if (replies.isFull) {
       this.#counters.log_watcher_skipped += 1;
@@ -87,8 +87,8 @@ export class Watchers {
       return;
     }
     if (skipped > 0) {
-      const told = Buffer.from(`skipped=${skipped}`, 'latin1');
-      replies.send(form, { kind: 'line', line: told, ending: 'lf' }, 0);
+      const gap = Buffer.from(`skipped=${skipped}`, 'latin1');
+      replies.send(form, { kind: 'line', line: gap, ending: 'lf' }, 0);
       watcher.skipped = 0;
     }
     this.#counters.log_watcher_sent += 1;
