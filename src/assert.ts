@@ -1,5 +1,5 @@
-// Assertions: always on. A failed one is a bug in Cairn, never the world's fault or the client's, and
-// ends the process: a restart from the log is safe, going on is not (docs/errors.md).
+// Assertions: always on. A failed assertion is a bug in Cairn, never the fault of the world or of a client. It
+// ends the process, because a restart from the log is safe and going on is not (docs/errors.md).
 
 export class AssertionError extends Error {
   override readonly name = 'AssertionError';
@@ -9,7 +9,7 @@ export function assert(condition: boolean, message: string): asserts condition {
   if (!condition) broken(message);
 }
 
-/** As a failed assertion: on the way of a request `if (…) broken(…)` enters no function for what never happens. */
+/** Fails as an assertion does. On the hot path, `if (…) broken(…)` calls no function as long as all is well. */
 export function broken(message: string): never {
   throw new AssertionError(message);
 }

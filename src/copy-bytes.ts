@@ -1,10 +1,10 @@
 // Copies of short runs of bytes. Buffer.copy makes a view of the source first, which for a key or a value of a hundred
 // bytes costs more than the copy (benchmarks/README.md, "What a read costs inside").
 
-/** Up to so many bytes the loop is ahead. */
+/** Up to this many bytes, the loop is faster than Buffer.copy. */
 const LOOP_BYTES_MAX = 256;
 
-/** Copies source[start..end) to `at` of `target`, where the room must be; returns the position behind them. */
+/** Copies source[start..end) to `at` of `target`, which must have the room. Returns the position behind the copy. */
 export function copyBytes(
   target: Buffer,
   at: number,

@@ -1,11 +1,11 @@
-// What the engine does when nobody says otherwise: the one place for defaults that the server's flags
-// (src/config/config.ts) and the embeddable library share. Limits that nobody may change are in limits.ts.
+// Defaults of the engine: the one place for the defaults that the server's flags (src/config/config.ts) and the
+// embeddable library share. Limits that nobody may change are in limits.ts.
 
 import { KIB, MIB } from './limits.js';
 
 /** A segment is sealed when it would grow over this. */
 export const SEGMENT_BYTES_DEFAULT = 64 * MIB;
-/** From here on a commit is faster appended than into zeros that are written ahead. */
+/** A commit of at least this size is faster when it is appended than when it overwrites zeros written ahead. */
 export const APPEND_BYTES_DEFAULT = 512 * KIB;
 /** Memory for hot values; memcached's `-m` default. */
 export const CACHE_BYTES_DEFAULT = 64 * MIB;

@@ -1,10 +1,10 @@
-// The arguments that an embedding program passes to the library, checked before anything is done with it: a wrong argument is a
-// TypeError that names it, a wrong option of the store KV_BAD_OPTION (docs/errors.md).
+// Arguments of the library: checks what an embedding program passes, before anything is done with it. A wrong argument is
+// a TypeError that names it; a wrong option of the store is KV_BAD_OPTION (docs/errors.md).
 //
 // Invariants:
-// - undefined and null mean "not given", wherever something may be left out; what may not is refused.
-// - 0 as a lifetime or a time of expiry means "never".
-// - Nothing is cut, joined, rounded down or made of something else: text is text, a number is a number.
+// - undefined and null mean "not given" for every argument that may be left out, and are refused for every other.
+// - 0 as a lifetime or as a time of expiry means "never".
+// - No argument is cut, joined, rounded down or converted: text is text, a number is a number.
 
 import { types } from 'node:util';
 
@@ -21,24 +21,24 @@ import { shown, type StoreOptions } from './store/options.js';
 export type Bytes = Buffer | Uint8Array | string;
 
 export interface PutOptions {
-  /** 32 bits, returned with the value. */
+  /** 32 bits that are returned with the value. */
   readonly flags?: number | null | undefined;
-  /** Lives this long from now, in ms; 0: for ever. */
+  /** The lifetime from now, in ms; 0: for ever. */
   readonly ttlMs?: number | null | undefined;
-  /** Or until this time, Unix ms; 0: for ever. One in the past is over at once. */
+  /** Instead of `ttlMs`: the end of the lifetime, Unix ms; 0: for ever. An entry whose time is past expires at once. */
   readonly expiresAt?: number | null | undefined;
 }
 
 export interface ChangesOptions {
-  /** A seq: what was changed later is told. `oldest`: all that is kept without a gap. By default what comes from now on. */
+  /** A seq: yields the changes after it. `oldest`: all that are kept without a gap. Default: those from now on. */
   readonly after?: number | 'oldest' | null | undefined;
-  /** Only of keys that begin so, and what may have changed such keys: flushes, and prefixes that were deleted. */
+  /** Only changes of keys with this prefix, and those that may have changed such keys: flushes and deletes of a prefix. */
   readonly prefix?: Bytes | null | undefined;
-  /** Only of this key, likewise. */
+  /** Only changes of this key, and flushes and deletes of a prefix that may have changed it. */
   readonly key?: Bytes | null | undefined;
-  /** With the values of puts. */
+  /** True: puts come with their values. */
   readonly values?: boolean | null | undefined;
-  /** Ends it. */
+  /** Ends the iteration when it is aborted. */
   readonly signal?: AbortSignal | null | undefined;
 }
 
@@ -46,31 +46,31 @@ export type CairnOptions = {
   readonly [Name in keyof Omit<StoreOptions, 'useHints' | 'ownsThread'>]?:
     StoreOptions[Name] | null | undefined;
 } & {
-  /** Where the engine's messages go; default: nowhere. */
+  /** Gets the messages of the engine; by default they go nowhere. */
   readonly logger?: Logger | null | undefined;
 };
 
-/** The last time that the disk format can hold, Unix ms: in the year 10889. */
+/** The last time that the disk format can hold, Unix ms: it is in the year 10889. */
 const TIME_MS_MAX = 2 ** 48 - 1;
 const FLAGS_MAX = 2 ** 32 - 1;
 const UINT64_MAX = 2n ** 64n - 1n;
 const PUT_OPTIONS: readonly string[] = ['flags', 'ttlMs', 'expiresAt'];
 const CHANGES_OPTIONS: readonly string[] = ['after', 'prefix', 'key', 'values', 'signal'];
 const LEVELS = ['debug', 'info', 'warn', 'error'] as const;
-/** Of the store's options, what is the engine's own affair. */
-const OWN_AFFAIRS: readonly string[] = ['useHints', 'ownsThread'];
+/** Options of the store that an embedding program may not set. */
+const INTERNAL_OPTIONS: readonly string[] = ['useHints', 'ownsThread'];
 
-/** `wanted` goes on from "must be". */
+/** `wanted` continues the message after "must be". */
 function wrong(name: string, value: unknown, wanted: string): TypeError {
   return new TypeError(`${name} must be ${wanted}, not ${shown(value)}`);
 }
 
-/** The directory as an absolute path: the program may change its working directory later. */
+/** Returns the directory as an absolute path: the program may change its working directory later. */
 export function dirOf(dir: unknown): string {
   return pathOf('dir', dir);
 }
 
-/** Absolute, or undefined when none is given. */
+/** Returns the path as an absolute one, or undefined when none is given. */
 export function snapshotPathOf(path: unknown): string | undefined {
   return path === undefined || path === null ? undefined : pathOf('path', path);
 }
@@ -81,7 +81,7 @@ function pathOf(name: string, path: unknown): string {
   return absolutePath(path);
 }
 
-/** The store's own options are checked by the store. */
+/** Splits the logger from the other options, which the store checks itself. */
 export function optionsOf(given: unknown): {
   readonly logger: Logger;
   readonly rest: Partial<StoreOptions>;
@@ -89,7 +89,7 @@ export function optionsOf(given: unknown): {
   if (given === undefined || given === null) return { logger: SILENT, rest: {} };
   if (typeof given !== 'object') throw wrong('options', given, 'an object');
   const { logger, ...rest } = given as CairnOptions;
-  for (const name of OWN_AFFAIRS)
+  for (const name of INTERNAL_OPTIONS)
     if (Object.hasOwn(rest, name))
       throw new KvError('KV_BAD_OPTION', `There is no option '${name}'`);
   return { logger: loggerOf(logger), rest: rest as Partial<StoreOptions> };
@@ -97,7 +97,7 @@ export function optionsOf(given: unknown): {
 
 const SILENT: Logger = { debug() {}, info() {}, warn() {}, error() {} };
 
-/** What it throws is the program's affair and reaches it as an uncaught exception: the engine goes on. */
+/** Returns a logger that never throws: what the program's logger throws becomes an uncaught exception. */
 function loggerOf(given: unknown): Logger {
   if (given === undefined || given === null) return SILENT;
   const logger = given as Logger;
@@ -132,25 +132,25 @@ export function keyOf(key: unknown): Buffer {
   return bytes;
 }
 
-/** `name` is what a message calls it. */
+/** `name` is the argument's name in the message of an error. */
 export function bytesOf(name: string, bytes: unknown): Buffer {
   if (typeof bytes === 'string') {
     if (isWellFormed(bytes)) return Buffer.from(bytes);
     throw wrong(name, bytes, 'text without lone surrogates, which have no UTF-8');
   }
   if (Buffer.isBuffer(bytes)) return bytes;
-  // Also of another realm, as test runners have them.
+  // Test runners pass arrays of another realm, for which instanceof is false.
   if (types.isUint8Array(bytes))
     return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   throw wrong(name, bytes, 'text, a Buffer or a Uint8Array');
 }
 
-/** Of ES2024, which Node 20 has. */
+/** String.isWellFormed is of ES2024: Node 20 has it, the types that this project compiles with do not. */
 function isWellFormed(text: string): boolean {
   return (text as string & { isWellFormed(): boolean }).isWellFormed();
 }
 
-/** Flags, and the expiry on the store's clock that begins at `nowMs`. */
+/** Returns the flags, and the expiry on the store's clock of an entry that is put at `nowMs`. */
 export function putOptionsOf(
   given: unknown,
   nowMs: number,
@@ -208,24 +208,24 @@ function expiryOf(ttlMs: unknown, expiresAt: unknown, nowMs: number, clocks: Clo
   if (typeof expiresAt !== 'number' || !(expiresAt >= 0 && expiresAt <= TIME_MS_MAX))
     throw wrong('expiresAt', expiresAt, `Unix time in ms, from 0 to ${TIME_MS_MAX}`);
   if (expiresAt === 0) return 0;
-  // The first ms of 1970 is as long ago as any: 0 would be never.
+  // At least 1, because 0 would mean "never".
   return Math.min(TIME_MS_MAX, Math.max(1, storeExpiryOf(Math.ceil(expiresAt), clocks)));
 }
 
-/** When a lifetime that begins at `nowMs` ends, on the same clock; 0: never. */
+/** Returns the end of a lifetime that begins at `nowMs`, on the same clock; 0: never. */
 export function lifetimeEnd(ttlMs: unknown, nowMs: number): number {
   if (typeof ttlMs !== 'number' || !(ttlMs >= 0 && ttlMs <= TIME_MS_MAX - nowMs))
     throw wrong('ttlMs', ttlMs, `ms from 0 (for ever) to ${TIME_MS_MAX - nowMs}`);
   return ttlMs === 0 ? 0 : nowMs + Math.ceil(ttlMs);
 }
 
-/** A token as `get` gave it. */
+/** Requires a token as `get` returns it. */
 export function tokenOf(cas: unknown): bigint {
   if (typeof cas === 'bigint' && cas >= 0n && cas <= UINT64_MAX) return cas;
   throw wrong('cas', cas, 'a token as get() gives it, a bigint');
 }
 
-/** Unsigned 64 bits; 1 when it is not given. */
+/** Returns the delta as unsigned 64 bits; 1 when it is not given. */
 export function deltaOf(delta: unknown): bigint {
   if (delta === undefined || delta === null) return 1n;
   if (typeof delta === 'bigint' && delta >= 0n && delta <= UINT64_MAX) return delta;

@@ -1,39 +1,41 @@
-// The change feed of the library: what store/store.ts tells, with keys and values that the program may keep.
+// The change feed of the library: yields the changes of store/change-log.ts with keys and values that the program may keep.
 
 import type { Change, ChangeFeed, ChangeType, DeleteReason } from './store/change-log.js';
 import type { LargeValue } from './store/store.js';
 
 const PIECE_BYTES = 256 * 1024;
+/** As long as a timer can be. */
+const HOLD_MS = 2 ** 31 - 1;
 
 export interface CairnChange {
   readonly type: ChangeType;
-  /** Follow `after` it, and what comes next is what came next. */
+  /** A feed with `after: seq` continues with the next change. */
   readonly seq: number;
-  /** When it was committed, Unix ms. */
+  /** Time of the commit, Unix ms. */
   readonly timeMs: number;
-  /** Of a `delete_prefix` the prefix; of a `flush`, which is for all keys, empty. */
+  /** Of a `delete_prefix`: the prefix. Of a `flush`, which concerns all keys: empty. */
   readonly key: Buffer;
-  /** Of a `put`: the 32 bits that came with the value; else 0. */
+  /** Of a `put`: the 32 bits that came with the value; otherwise 0. */
   readonly flags: number;
   /**
-   * Of a `put` and a `touch`: Unix ms, 0: never. Of a `flush`: when it is to take effect, which a flush of its own then
-   * tells; 0: at once.
+   * Of a `put` and a `touch`: Unix ms; 0: never. Of a `flush`: the time when it takes effect, at which a second `flush`
+   * is yielded; 0: at once.
    */
   readonly expiresAt: number;
-  /** Of a `put`: its CAS token; else 0n. */
+  /** Of a `put`: its CAS token; otherwise 0n. */
   readonly cas: bigint;
-  /** Why a `delete` came to be; else undefined. */
+  /** Of a `delete`: its reason; otherwise undefined. */
   readonly reason: DeleteReason | undefined;
-  /** Of a `put`: how long its value is; else 0. */
+  /** Of a `put`: the length of its value; otherwise 0. */
   readonly valueBytes: number;
   /**
-   * Of a `put`, with the option `values`. Undefined: not asked for; or the value has over 1 MiB, was replaced since, and
-   * is gone.
+   * Of a `put`, with the option `values`. Undefined when it was not asked for, or when a value of over 1 MiB has been
+   * replaced since and its file is gone.
    */
   readonly value: Buffer | undefined;
 }
 
-/** Each change, as it comes. Ends when the feed does, or with `signal`; the feed is closed then. */
+/** Yields each change as it comes. Ends, and closes the feed, when the feed ends or `signal` is aborted. */
 export async function* changesOf(
   feed: ChangeFeed,
   signal: AbortSignal | undefined,
@@ -43,12 +45,22 @@ export async function* changesOf(
     while (!isOver()) {
       const found = feed.next();
       const change = found instanceof Promise ? await found : found;
-      if (change === undefined) await feed.more(signal);
+      if (change === undefined) await waitFor(feed, signal);
       else yield await ownChange(change);
     }
     return undefined;
   } finally {
     await feed.close();
+  }
+}
+
+/** The process stays alive meanwhile: the store's timers do not hold it, and the program may have nothing else to do. */
+async function waitFor(feed: ChangeFeed, signal: AbortSignal | undefined): Promise<void> {
+  const hold = setInterval(() => {}, HOLD_MS);
+  try {
+    await feed.more(signal);
+  } finally {
+    clearInterval(hold);
   }
 }
 
@@ -59,7 +71,7 @@ async function ownChange(change: Change): Promise<CairnChange> {
   return { ...change, key: Buffer.from(key), value: own };
 }
 
-/** The whole value, which is released. */
+/** Reads the whole value and releases it. */
 export async function readAll(value: LargeValue): Promise<Buffer> {
   try {
     const whole = Buffer.allocUnsafe(value.bytes);

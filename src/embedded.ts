@@ -1,9 +1,8 @@
-// The library's face of a Store: promises instead of seqs, Buffers or strings instead of views. A promise
-// of a change resolves when the change is on disk; a promise of a read when what it tells cannot be taken
-// back any more.
+// The library's interface to a Store: promises instead of seqs, Buffers or strings instead of views. The promise
+// of a change resolves when the change is on disk. The promise of a read resolves when no crash can take back
+// what the read found.
 //
-// Invariant: outcomes are values; what is thrown is a KvError (docs/errors.md) or a TypeError for a wrong
-// argument.
+// Invariant: outcomes are values. Only a KvError (docs/errors.md) is thrown, or a TypeError for a wrong argument.
 
 import { assert } from './assert.js';
 import {
@@ -38,7 +37,7 @@ export interface CairnEntry {
   readonly value: Buffer;
   /** The 32 bits that came with the value. */
   readonly flags: number;
-  /** For `cas`. */
+  /** The CAS token, to be passed to `cas`. */
   readonly cas: bigint;
   /** Unix ms; 0: never. */
   readonly expiresAt: number;
@@ -54,8 +53,8 @@ export interface KeyListing {
 }
 
 /**
- * Opens a data directory, creating it when missing. Throws KvError: KV_BAD_OPTION, KV_LOCKED, KV_CORRUPTION, KV_IO…
- * A relative path counts from the working directory as it is now.
+ * Opens a data directory and creates it when it is missing. Throws KvError: KV_BAD_OPTION, KV_LOCKED, KV_CORRUPTION,
+ * KV_IO… A relative path starts at the working directory as it is now.
  */
 export async function open(dir: string, options: CairnOptions = {}): Promise<Cairn> {
   const { logger, rest } = optionsOf(options);
@@ -68,19 +67,19 @@ export async function open(dir: string, options: CairnOptions = {}): Promise<Cai
 }
 
 /**
- * An open store. A wrong argument is a TypeError, and nothing is done. Where something may be left out, undefined and
- * null mean that it is; 0 as a lifetime means for ever. After `close` every method but close throws KV_CLOSED. Once the
- * log has failed, what would change or copy the store throws KV_POISONED, while get, scan and stats go on telling what
- * is on the disk.
+ * An open store. A method with a wrong argument throws a TypeError and does nothing. undefined and null stand for an
+ * argument that is left out; 0 as a lifetime means for ever. After `close`, every method but close throws KV_CLOSED.
+ * Once the log has failed, every method that would change or copy the store throws KV_POISONED, while get, scan and
+ * stats still return what is on the disk.
  */
 export class Cairn {
   readonly #store: S.LocalStore;
   readonly #gate: Gate;
   #closed: Promise<void> | undefined;
-  /** Why nothing is written any more. */
+  /** The failure since which nothing is written any more. */
   #failure: { readonly cause: unknown } | undefined;
 
-  /** Made by `open`. */
+  /** Programs call `open` instead. */
   constructor(store: S.LocalStore) {
     this.#store = store;
     this.#gate = new Gate(store.durability);
@@ -89,12 +88,12 @@ export class Cairn {
     });
   }
 
-  /** The entry, or undefined when there is none. Throws KV_CORRUPTION when its record is damaged. */
+  /** Returns the entry, or undefined when there is none. Throws KV_CORRUPTION when its record is damaged. */
   async get(key: Bytes): Promise<CairnEntry | undefined> {
     return this.#read(key);
   }
 
-  /** As get, and gives the entry a new lifetime. */
+  /** Returns the entry as get does, and gives it a new lifetime. */
   async getAndTouch(key: Bytes, ttlMs: number): Promise<CairnEntry | undefined> {
     this.#requireWritable();
     return this.#read(key, { expiresAt: lifetimeEnd(ttlMs, this.#store.nowMs()) });
@@ -104,43 +103,43 @@ export class Cairn {
     return this.#put('set', key, value, options);
   }
 
-  /** Stores when there is none. */
+  /** Stores the entry if the key has none. */
   async add(key: Bytes, value: Bytes, options: PutOptions = {}): Promise<PutResult> {
     return this.#put('add', key, value, options);
   }
 
-  /** Stores when there is one. */
+  /** Stores the entry if the key has one. */
   async replace(key: Bytes, value: Bytes, options: PutOptions = {}): Promise<PutResult> {
     return this.#put('replace', key, value, options);
   }
 
-  /** Adds behind the value; its flags and lifetime stay. */
+  /** Adds bytes behind the value; its flags and lifetime stay. */
   async append(key: Bytes, value: Bytes): Promise<PutResult> {
     return this.#put('append', key, value);
   }
 
-  /** Adds before the value; its flags and lifetime stay. */
+  /** Adds bytes before the value; its flags and lifetime stay. */
   async prepend(key: Bytes, value: Bytes): Promise<PutResult> {
     return this.#put('prepend', key, value);
   }
 
-  /** Stores when the entry still has that CAS token. */
+  /** Stores the entry if it still has that CAS token. */
   async cas(key: Bytes, value: Bytes, cas: bigint, options: PutOptions = {}): Promise<PutResult> {
     this.#requireWritable();
     return this.#put('set', key, value, options, tokenOf(cas));
   }
 
-  /** The new number (unsigned, 64 bits, wraps), undefined when there is none or it is not a number. */
+  /** Returns the new number (unsigned, 64 bits, wraps), or undefined when there is no entry or its value is no number. */
   async incr(key: Bytes, delta: bigint | number = 1n): Promise<bigint | undefined> {
     return this.#add(key, delta, 'incr');
   }
 
-  /** The new number, at least 0; undefined when there is none or it is not a number. */
+  /** Returns the new number, at least 0, or undefined when there is no entry or its value is no number. */
   async decr(key: Bytes, delta: bigint | number = 1n): Promise<bigint | undefined> {
     return this.#add(key, delta, 'decr');
   }
 
-  /** True when there was one. */
+  /** Gives the entry a new lifetime. Returns true when there was an entry. */
   async touch(key: Bytes, ttlMs: number): Promise<boolean> {
     this.#requireWritable();
     const expiresAt = lifetimeEnd(ttlMs, this.#store.nowMs());
@@ -148,7 +147,7 @@ export class Cairn {
     return outcome.status === 'touched';
   }
 
-  /** True when there was one. */
+  /** Returns true when there was an entry. */
   async delete(key: Bytes): Promise<boolean> {
     this.#requireWritable();
     const outcome = await this.#settled(this.#store.delete({ key: keyOf(key) }));
@@ -161,14 +160,14 @@ export class Cairn {
     await this.#settled(this.#store.flush(0));
   }
 
-  /** All keys, in no order; what is changed meanwhile may or may not be among them. */
+  /** Yields all keys, in no order. A key that changes meanwhile may or may not be among them. */
   async *scan(prefix: Bytes = ''): AsyncGenerator<KeyListing> {
     const start = Buffer.from(bytesOf('prefix', prefix));
     let cursor = 0;
     do {
       this.#requireOpen();
       const page = this.#store.list(cursor, LIST_KEYS);
-      // After a failure what is listed is what was durable before.
+      // After a failure the list holds only what was durable before it.
       if (this.#failure === undefined) await this.#durable(this.#store.durability.lastSeq);
       for (const { key, cas, expiresAt } of page.entries) {
         if (key.subarray(0, start.length).equals(start)) {
@@ -180,31 +179,31 @@ export class Cairn {
   }
 
   /**
-   * What is changed, in the order of the log, once it is durable: waits for what comes, and ends with `signal` or with
-   * `close`. Throws KV_TOO_OLD when compaction has removed changes after `after`.
+   * Yields each change once it is durable, in the order of the log, and waits for the next. Ends when `signal` is
+   * aborted and at `close`. Throws KV_TOO_OLD when compaction has removed changes after `after`.
    */
   async *changes(options: ChangesOptions = {}): AsyncGenerator<CairnChange> {
     this.#requireOpen();
     const { signal, ...wanted } = changesOptionsOf(options);
     const log = this.#store.changeLog;
-    assert(log !== undefined, 'A store of the library keeps a log');
+    assert(log !== undefined, 'A store that the library opened keeps a log');
     yield* changesOf(await log.follow(wanted), signal);
   }
 
-  /** Frees the space of dead records now instead of when it is worth it. */
+  /** Frees the space of dead records now, even if there are few. */
   async compact(): Promise<S.CompactionReport> {
     this.#requireWritable();
-    return this.#orWhyNot(
+    return this.#explained(
       this.#store.compact({ everything: true }),
       'The store cannot be compacted',
     );
   }
 
-  /** Writes the JSON snapshot; default: snapshot.json in the data directory. */
+  /** Writes the JSON snapshot to `path`; default: snapshot.json in the data directory. */
   async snapshot(path?: string | null): Promise<S.SnapshotReport> {
     this.#requireWritable();
     const given = snapshotPathOf(path);
-    return this.#orWhyNot(this.#store.snapshot(given), 'The snapshot cannot be written', given);
+    return this.#explained(this.#store.snapshot(given), 'The snapshot cannot be written', given);
   }
 
   stats(): ReadonlyMap<string, number | string> {
@@ -212,7 +211,7 @@ export class Cairn {
     return this.#store.stats();
   }
 
-  /** Makes everything durable, seals the log, frees the directory. May be called again: it is the same end. */
+  /** Makes everything durable, seals the log and frees the directory. A second call returns the same promise. */
   close(): Promise<void> {
     this.#closed ??= this.#store.close();
     return this.#closed;
@@ -227,23 +226,23 @@ export class Cairn {
     if (this.#failure !== undefined) throw poisoned(this.#failure.cause);
   }
 
-  /** The work; when the store was closed or poisoned under it, that is why it failed. */
-  async #orWhyNot<T>(work: Promise<T>, what: string, path?: string): Promise<T> {
+  /** Awaits the work. Its failure is KV_POISONED or KV_CLOSED when the log failed or the store was closed meanwhile. */
+  async #explained<T>(work: Promise<T>, message: string, path?: string): Promise<T> {
     try {
       return await work;
     } catch (error) {
       if (this.#failure !== undefined) throw poisoned(this.#failure.cause);
-      if (this.#closed === undefined) throw fileFailure(what, path, error);
+      if (this.#closed === undefined) throw fileFailure(message, path, error);
       if (isKvError(error, 'KV_CLOSED')) throw error;
       throw new KvError('KV_CLOSED', CLOSED, { cause: error });
     }
   }
 
-  /** Without options it is a plain read, which changes nothing. */
+  /** Without options this is a plain read, which changes nothing. */
   async #read(key: Bytes, options?: S.ReadOptions): Promise<CairnEntry | undefined> {
     this.#requireOpen();
     const waiting = this.#store.get(keyOf(key), options);
-    // What comes at once may be a view into memory that is valid for this turn only.
+    // A lookup that is no promise may hold a view into memory that is valid for this turn only.
     const found = ownLookup(waiting instanceof Promise ? await waiting : waiting);
     if (found.kind === 'refused') throw this.#refusal(found.status);
     await this.#durable(found.after);
@@ -285,10 +284,10 @@ export class Cairn {
     return outcome.status === 'stored' ? outcome.number : undefined;
   }
 
-  /** The outcome, once nothing can take it back. */
+  /** Returns the outcome once no crash can take it back. */
   async #settled<T extends S.Outcome>(pending: S.Maybe<T>): Promise<T> {
     const outcome = pending instanceof Promise ? await pending : pending;
-    // Read before the first wait: the store fills the object of an outcome again.
+    // Read before the first wait: the store reuses the object of an outcome.
     const { status, after } = outcome;
     if (isRefusal(status)) throw this.#refusal(status);
     await this.#durable(after);
@@ -301,7 +300,7 @@ export class Cairn {
     throw new KvError('KV_NO_SPACE', 'The change was taken back: the log could not be written');
   }
 
-  /** A log that failed takes nothing, as one that is closed. */
+  /** A store whose log has failed answers `closed` too. */
   #refusal(status: S.RefusedStatus): KvError {
     if (status === 'closed' && this.#failure !== undefined) return poisoned(this.#failure.cause);
     return refusal(status);

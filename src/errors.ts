@@ -1,5 +1,5 @@
-// The world's failures, each with a documented code (docs/errors.md; a test keeps the two in step).
-// Outcomes (a miss, NOT_STORED) are values and never come here; client mistakes are replies; bugs are
+// Failures of the world, each with a documented code (docs/errors.md; a test keeps the two in step).
+// Outcomes (a miss, NOT_STORED) are values and never become a KvError. Client mistakes are replies, bugs are
 // assertions. Callers match on `code`, never on the text.
 
 export const ERROR_CODES = [
@@ -24,7 +24,7 @@ export interface KvErrorDetails {
   readonly path?: string;
   /** Byte position in that file. */
   readonly offset?: number;
-  /** Of KV_TOO_OLD from a feed: all changes after this seq are kept. */
+  /** With KV_TOO_OLD from a feed: all changes after this seq are kept. */
   readonly oldestSeq?: number;
   readonly cause?: unknown;
 }
@@ -53,39 +53,39 @@ export function isKvError(error: unknown, code?: KvErrorCode): error is KvError 
   return error instanceof KvError && (code === undefined || error.code === code);
 }
 
-/** What the process or the machine is out of for the moment: such a failure says nothing about a file. */
+/** Codes of a resource that the process or the machine has run out of for the moment: they say nothing about a file. */
 const PASSING: ReadonlySet<string> = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN']);
 
-/** True when `error`, or what caused it, may be gone at the next try. */
+/** Checks whether `error`, or its cause, may be gone at the next try. */
 export function isPassing(error: unknown): boolean {
   if (PASSING.has(systemCode(error) ?? '')) return true;
   return error instanceof Error && error.cause !== undefined && isPassing(error.cause);
 }
 
-/** True when the process, or the machine, has no descriptor left: it says nothing about the file. */
+/** Checks whether the process or the machine has no descriptor left, which says nothing about the file. */
 export function isOutOfDescriptors(error: unknown): boolean {
   if (['EMFILE', 'ENFILE'].includes(systemCode(error) ?? '')) return true;
   return error instanceof Error && error.cause !== undefined && isOutOfDescriptors(error.cause);
 }
 
-/** The operating system's code of a failed call (`ENOSPC`), or undefined. */
+/** Returns the operating system's code of a failed call (`ENOSPC`), or undefined. */
 export function systemCode(error: unknown): string | undefined {
   if (!(error instanceof Error)) return undefined;
   const code = (error as NodeJS.ErrnoException).code;
   return typeof code === 'string' ? code : undefined;
 }
 
-/** What the system's codes mean, in words. */
+/** The meaning of the system's codes, in words. */
 const REASONS: Readonly<Record<string, string>> = {
   EACCES: 'permission denied',
   EBADF: 'the descriptor is not open for that',
   EBUSY: 'it is in use',
   EDQUOT: 'the disk quota is used up',
-  EEXIST: 'something lies there already',
+  EEXIST: 'it exists already',
   EFBIG: 'the file would be larger than files may be',
   EIO: 'the device failed',
   EISDIR: 'it is a directory',
-  ELOOP: 'it leads from link to link',
+  ELOOP: 'its path has too many symbolic links',
   EMFILE: 'the process has no descriptor left (ulimit -n)',
   ENAMETOOLONG: 'the name is too long',
   ENFILE: 'the machine has no descriptor left',
@@ -93,17 +93,17 @@ const REASONS: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such file or directory',
   ENOMEM: 'out of memory',
   ENOSPC: 'there is no room on the disk',
-  ENOTDIR: 'a part of the path is no directory',
+  ENOTDIR: 'a part of the path is not a directory',
   ENOTEMPTY: 'the directory is not empty',
   ENXIO: 'nobody is at the other end, or there is no such device',
   EPERM: 'the system does not allow it',
   EPIPE: 'nobody reads any more',
   EROFS: 'the file system is read-only',
-  ETXTBSY: 'it is a program that runs',
-  EXDEV: 'it lies on another file system',
+  ETXTBSY: 'it is a running program',
+  EXDEV: 'it is on another file system',
 };
 
-/** Why a call of the system failed, in words with its code; for other errors their message. Never a class's name. */
+/** Returns the reason of a failed system call in words, with its code; for another error its message. */
 export function systemReason(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const code = systemCode(error) ?? '';
@@ -111,7 +111,7 @@ export function systemReason(error: unknown): string {
   return reason === undefined ? error.message : `${reason} (${code})`;
 }
 
-/** As systemReason, with the path that the system named: for an error that comes with no words of ours. */
+/** Returns systemReason with the path that the system named, for an error whose message is not Cairn's own. */
 export function failureText(error: unknown): string {
   const reason = systemReason(error);
   const path = error instanceof Error ? (error as NodeJS.ErrnoException).path : undefined;

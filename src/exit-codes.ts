@@ -1,4 +1,4 @@
-// Exit codes: how every program of Cairn ends, server and tools alike (docs/errors.md, "Exit codes"; a test keeps
+// Exit codes of every program of Cairn, server and tools alike (docs/errors.md, "Exit codes"; a test keeps
 // the two in step). The numbers are those of sysexits.h where it has one for the case.
 // Invariant: one number means one thing in every program.
 
@@ -25,7 +25,7 @@ export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
 const OF_ERROR: Readonly<Record<KvErrorCode, ExitCode>> = {
   KV_BAD_OPTION: EXIT.usage,
-  // It may pass: a machine without a clock of its own has the time a little after its start.
+  // The error may pass: a machine without a clock of its own gets the time shortly after its start.
   KV_CLOCK: EXIT.system,
   KV_CLOSED: EXIT.bug,
   KV_CORRUPTION: EXIT.damage,
@@ -39,7 +39,7 @@ const OF_ERROR: Readonly<Record<KvErrorCode, ExitCode>> = {
   KV_TOO_OLD: EXIT.noInput,
 };
 
-/** What the system says; the rest is a failure of reading or writing. */
+/** Exit codes by the system's code; any other system failure counts as one of reading or writing. */
 const OF_SYSTEM: Readonly<Record<string, ExitCode>> = {
   EACCES: EXIT.noPermission,
   EADDRINUSE: EXIT.system,
@@ -50,7 +50,7 @@ const OF_SYSTEM: Readonly<Record<string, ExitCode>> = {
   EROFS: EXIT.noPermission,
 };
 
-/** With what a program ends that this error stopped. What is no known failure of the world is a bug. */
+/** Returns the exit code of a program that this error ended. An error that is no known failure of the world is a bug. */
 export function exitCodeOf(error: unknown): ExitCode {
   if (isKvError(error)) return OF_ERROR[error.code];
   const code = systemCode(error);

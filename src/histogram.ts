@@ -1,9 +1,9 @@
-// A histogram of plain numbers: cheap enough for every request, read by whoever serves metrics (docs/metrics.md).
+// A histogram of plain numbers: cheap enough for every request, read when metrics are served (docs/metrics.md).
 //
-// Invariant: `counts` has one place for each bound and one for what lies above all of them; they are not summed up.
+// Invariant: `counts` has one element for each bound and one for the values above all bounds. They are not cumulative.
 
 export class Histogram {
-  /** Upper bounds, inclusive, growing. */
+  /** Upper bounds, inclusive, in ascending order. */
   readonly bounds: readonly number[];
   readonly counts: Float64Array;
   count = 0;
@@ -14,7 +14,7 @@ export class Histogram {
     this.counts = new Float64Array(bounds.length + 1);
   }
 
-  /** So many observations of one value. */
+  /** Counts `times` observations of one value. */
   observe(value: number, times = 1): void {
     const { bounds } = this;
     let at = 0;

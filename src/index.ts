@@ -1,5 +1,5 @@
 // Cairn as a library: the engine inside your process, with the same promises as the server. One process
-// may have a directory open at a time (KV_LOCKED otherwise). Each option, method and error: docs/library.md.
+// may have a directory open at a time (KV_LOCKED otherwise). docs/library.md lists each option, method and error.
 
 export { open, Cairn } from './embedded.js';
 export type { CairnChange } from './embedded-changes.js';

@@ -1,5 +1,5 @@
-// The limits that hold everywhere, whoever the client and whatever the options. What an operator may
-// change is in src/config/config.ts; what is fixed by the disk format is in src/log/bytes/format.ts.
+// Limits that hold everywhere, whoever the client is and whatever the options are. What an operator may
+// change is in src/config/config.ts; what the disk format fixes is in src/log/bytes/format.ts.
 
 import { assert } from './assert.js';
 
@@ -20,13 +20,13 @@ export const VALUE_BYTES_LIMIT = GIB;
  * the commits of others depend on their size (docs/format.md, "Large values").
  */
 export const INLINE_VALUE_BYTES_MAX = MIB;
-/** A command line that grows over this without a line end closes the connection (memcached's own). */
+/** A command line that grows over this without a line end closes the connection (memcached's limit). */
 export const LINE_BYTES_MAX = 2048;
 /** A relative exptime reaches 30 days; anything above is an absolute Unix time (memcached's rule). */
 export const EXPTIME_RELATIVE_SECONDS_MAX = 60 * 60 * 24 * 30;
-/** seq is kept in 48 bits, in memory and on disk: 89 years at 100,000 writes a second. */
+/** seq is kept in 48 bits, in memory and on disk: 89 years at 100,000 writes per second. */
 export const SEQ_MAX = 2 ** 48 - 1;
-/** The version we report: clients change what they expect by it (libmemcached reads three numbers). */
+/** The version that the server reports: clients adapt to it (libmemcached reads three numbers). */
 export const MEMCACHED_VERSION = '1.6.45';
 
 assert(KEY_BYTES_MAX_DEFAULT <= KEY_BYTES_LIMIT, 'The default key limit fits the format');

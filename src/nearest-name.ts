@@ -1,9 +1,9 @@
-// What somebody who mistyped a name may have meant, for messages. Pure.
+// Suggestions for mistyped names: finds the name that somebody may have meant, for messages. Pure.
 
-/** More changed letters than this make another word. */
+/** Two names that differ in more letters than this are different words. */
 const EDITS_MAX = 3;
 
-/** ` (did you mean keysMax?)`, or nothing when no name is near. Neither letter case nor the order of words counts. */
+/** Returns ` (did you mean keysMax?)`, or '' when no name is near. Letter case and the order of words do not count. */
 export function suggestion(word: string, names: readonly string[]): string {
   let nearest: string | undefined;
   let fewest = Math.min(EDITS_MAX, Math.ceil(word.length / 2)) + 1;
@@ -17,7 +17,7 @@ export function suggestion(word: string, names: readonly string[]): string {
   return nearest === undefined ? '' : ` (did you mean ${nearest}?)`;
 }
 
-/** The words of `keysMax` or `MAX_KEYS`, in one order. */
+/** Returns the words of `keysMax` or `MAX_KEYS`, in lower case and sorted. */
 function wordsOf(name: string): string {
   const words = name.replaceAll(/([a-z])([A-Z])/g, '$1 $2').split(/[ _-]/);
   return words
@@ -26,7 +26,7 @@ function wordsOf(name: string): string {
     .join(' ');
 }
 
-/** Letters to insert, remove or replace. */
+/** Returns the number of letters to insert, remove or replace. */
 function editsBetween(one: string, other: string): number {
   let row = Array.from({ length: other.length + 1 }, (_, at) => at);
   for (let at = 1; at <= one.length; at++) {

@@ -1,7 +1,7 @@
-// Passwords as they are kept in an auth file: `$scrypt$ln=15,r=8,p=1$<salt>$<hash>`, the PHC string
-// format, salt (16 bytes) and hash (32 bytes) in base64 without padding; N = 2^ln (docs/tools.md,
-// "Password lines"). `kv-client passwd` composes them.
-// Invariant: a digest made with any parameters in bounds can be checked; comparing takes constant time.
+// Password digests of an auth file: `$scrypt$ln=15,r=8,p=1$<salt>$<hash>`, the PHC string format. Salt (16 bytes)
+// and hash (32 bytes) are in base64 without padding; N = 2^ln (docs/tools.md, "Password lines").
+// `kv-client passwd` composes the digests.
+// Invariant: a digest made with any parameters in bounds can be checked. The comparison takes constant time.
 
 import { randomBytes, scryptSync, timingSafeEqual } from 'node:crypto';
 
@@ -10,7 +10,7 @@ const BLOCK_SIZE = 8;
 const PARALLEL = 1;
 const SALT_BYTES = 16;
 const HASH_BYTES = 32;
-/** A line of an auth file must not be able to ask for more memory than this to check. */
+/** Checking a line of an auth file never takes more memory than this, whatever its parameters are. */
 const MEMORY_BYTES_MAX = 256 * 1024 * 1024;
 
 const DIGEST = /^\$scrypt\$ln=(\d{1,2}),r=(\d{1,2}),p=(\d{1,2})\$([\w+/-]+)\$([\w+/-]+)$/;
@@ -19,7 +19,7 @@ export function isPasswordDigest(text: string): boolean {
   return DIGEST.test(text);
 }
 
-/** The digest of a password with a fresh salt. Takes some 32 MiB and 0.1 s of the calling thread. */
+/** Returns the digest of a password with a fresh salt. Takes some 32 MiB and 0.1 s of the calling thread. */
 export function composePasswordDigest(password: string): string {
   const salt = randomBytes(SALT_BYTES);
   const bytes = Buffer.from(password);
@@ -28,7 +28,7 @@ export function composePasswordDigest(password: string): string {
   return `$scrypt$${parameters}$${unpadded(salt)}$${unpadded(hash)}`;
 }
 
-/** Whether the password is the one of the digest, false for anything that is no digest; takes as long as composing. */
+/** Checks whether the digest is of this password; false for a text that is no digest. Takes as long as composing. */
 export function isPasswordOf(password: Uint8Array, digest: string): boolean {
   const [, costLog2, blockSize, parallel, salt = '', hash = ''] = DIGEST.exec(digest) ?? [];
   if (costLog2 === undefined) return false;

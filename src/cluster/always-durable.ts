@@ -1,5 +1,5 @@
-// Durability of a store over a cluster: a promise that has settled is durable, so that nothing waits for a watermark and
-// nothing is ever taken back.
+// Durability of a store over a cluster: a promise that has settled is durable. So no reply waits for a watermark, and no
+// change is ever taken back.
 
 import type { Durability } from '../log/durability.js';
 

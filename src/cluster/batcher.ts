@@ -1,45 +1,46 @@
-// Batches for an engine over the network: what is asked for gathers while a batch or two are out, and goes with the next
-// (docs/cluster.md). It knows nothing of what the jobs are; etcd and Redis share it.
+// Batcher: gathers the jobs for an engine over the network while one or two batches are out, and sends them as the next batch
+// (docs/cluster.md). It does not know what the jobs do; the stores over etcd and Redis share it.
 //
 // Invariants:
-// - Jobs leave in the order in which they came, each once. Whoever wants a job tried again adds it again.
-// - The queue is bounded in jobs and in bytes; above that a job is not taken, and its adder answers at once.
-// - No job waits in the queue beyond its deadline: it is told by `expire`, and was never sent.
+// - Jobs leave in the order in which they came, each once. A caller that wants to try a job again adds it again.
+// - The queue is bounded in jobs and in bytes. A job above the bound is not taken, and its caller answers at once.
+// - No job waits in the queue beyond its deadline: its `expire` is called, and it was never sent.
 // - A lane has one batch out at a time. `send` must settle all jobs of its batch and may not reject.
-// - Whoever was answered often asks again at once, over a connection that takes some turns: a lane that came back waits for as
-//   many as it has answered, `gatherMs` at most. Else what the first turn brings goes alone, and the rest waits for it.
+// - A client that was answered often asks again at once, but its request takes some turns of the loop to arrive. So a lane whose
+//   batch came back waits for as many jobs as it has answered, for at most `gatherMs`. Otherwise the jobs of the first turn would
+//   go alone, and the rest would wait for them.
 
 import { assert } from '../assert.js';
 import type { Clock, Timer } from '../env/env.js';
 import { Histogram, SECONDS_BOUNDS } from '../histogram.js';
 
 export interface Job {
-  /** Of the request. */
+  /** Size of the request. */
   readonly bytes: number;
-  /** On the monotonic clock. */
+  /** Deadline on the monotonic clock. */
   readonly deadlineMs: number;
-  /** It was not sent before its deadline, or before the batcher was closed. */
+  /** Called when the job was not sent before its deadline, or before the batcher was closed. */
   expire(): void;
 }
 
 export interface BatchLimits {
-  /** Of one batch; a single job may have more bytes. */
+  /** Limits of one batch; a single job may have more bytes. */
   readonly jobsMax: number;
   readonly bytesMax: number;
-  /** Batches that are out at a time. */
+  /** Number of batches that may be out at the same time. */
   readonly lanes: number;
   /**
-   * While a batch is out, another one goes for no fewer jobs than these (by default 1): callers who wait for their
-   * answers all go with the next one then, and a batch costs more than its jobs.
+   * While a batch is out, another one is sent only when at least this many jobs wait (default 1). A batch costs more than
+   * its jobs, and callers that wait for the batch that is out can all go with the next one.
    */
   readonly laneJobsMin?: number;
-  /** So long a lane that came back waits for those whom it has answered; undefined: not at all. */
+  /** Time that a lane whose batch came back waits for the clients that it has answered; undefined: it does not wait. */
   readonly gatherMs?: number;
   readonly queuedJobsMax: number;
   readonly queuedBytesMax: number;
 }
 
-/** What there is to tell of a batcher. */
+/** Figures of a batcher, for statistics. */
 export interface BatchFigures {
   readonly batches: number;
   readonly jobs: number;
@@ -49,7 +50,7 @@ export interface BatchFigures {
   readonly latency: Histogram;
 }
 
-/** Gone from the front of the queue before its array is cut. */
+/** Number of jobs taken from the front of the queue before its array is cut. */
 const CUT_JOBS = 1024;
 
 export class Batcher<J extends Job> implements BatchFigures {
@@ -62,12 +63,12 @@ export class Batcher<J extends Job> implements BatchFigures {
   #head = 0;
   #queuedBytes = 0;
   #isDeferred = false;
-  /** Nothing is sent before so many jobs wait, or the timer is due. */
+  /** Nothing is sent before this many jobs wait, or the timer fires. */
   #gathering: { readonly jobs: number; readonly timer: Timer } | undefined;
-  /** No job that waits has an earlier deadline. */
+  /** A lower bound of the deadlines of all jobs that wait. */
   #watchedMs = Infinity;
   #timer: Timer | undefined;
-  /** When it comes. */
+  /** Time at which the timer fires. */
   #timerMs = Infinity;
   #isClosed = false;
   #whenIdle: (() => void) | undefined;
@@ -85,14 +86,14 @@ export class Batcher<J extends Job> implements BatchFigures {
     return this.#queue.length - this.#head;
   }
 
-  /** False: the queue is full, or closed; the job was not taken. */
+  /** Queues the job. False: the queue is full or closed, and the job was not taken. */
   add(job: J): boolean {
     const { queuedJobsMax, queuedBytesMax } = this.#limits;
     if (this.#isClosed || this.queued >= queuedJobsMax) return false;
     if (this.#queuedBytes + job.bytes > queuedBytesMax && this.queued > 0) return false;
     this.#keep(job);
     if (this.#gathering !== undefined && this.queued >= this.#gathering.jobs) this.#gathered();
-    // What else this turn asks for goes along.
+    // Jobs that are added later in this turn go along.
     if (!this.#isDeferred && this.#mayOpenLane()) {
       this.#isDeferred = true;
       this.#clock.defer(() => {
@@ -104,7 +105,7 @@ export class Batcher<J extends Job> implements BatchFigures {
     return true;
   }
 
-  /** Expires what waits, takes no more, and resolves when no batch is out. */
+  /** Expires the jobs that wait, takes no more, and resolves when no batch is out. */
   close(): Promise<void> {
     this.#isClosed = true;
     this.#timer?.cancel();
@@ -128,7 +129,7 @@ export class Batcher<J extends Job> implements BatchFigures {
     }
   }
 
-  /** `answered`: jobs of the batch that came back just now. One alone is not worth a wait. */
+  /** Waits for more jobs. `answered`: number of jobs in the batch that came back; a single one is not worth a wait. */
   #gather(answered: number): void {
     const { gatherMs, jobsMax } = this.#limits;
     if (gatherMs === undefined || answered < 2 || this.#isClosed) return;
@@ -204,7 +205,7 @@ export class Batcher<J extends Job> implements BatchFigures {
     this.#watchedMs = Math.min(this.#watchedMs, job.deadlineMs);
   }
 
-  /** A timer runs until the earliest deadline of what waits, or one that has left. */
+  /** Sets a timer to the earliest deadline of the queue, or to one of a job that has left it. */
   #watch(): void {
     if (this.#queue.length === 0 || this.#timerMs <= this.#watchedMs) return;
     this.#timer?.cancel();

@@ -1,5 +1,5 @@
-// An item's bytes in a distributed engine: the one layout that the etcd and the Redis store share, so that each value of
-// theirs tells all of an item. docs/format.md ("Items in a cluster") has it byte by byte; test/unit/cluster holds golden bytes.
+// Bytes of an item in a distributed engine: the one layout that the etcd and the Redis store share. Each value in the engine
+// holds everything about an item. docs/format.md ("Items in a cluster") has it byte by byte; test/unit/cluster holds golden bytes.
 //
 // | at | bytes | what |
 // |---|---|---|
@@ -11,8 +11,8 @@
 // | 16 | 8 | expiry, Unix time in ms; 0: never |
 // | 24 | | the value |
 //
-// Invariants: integers are unsigned and big-endian. What does not begin with a known version is no item: it is never
-// guessed at, and whoever reads it is told that it is damaged.
+// Invariants: integers are unsigned and big-endian. Bytes that do not begin with a known version are no item: the code never
+// guesses at them, and their reader is told that the item is damaged.
 
 /** Bytes before the value. */
 export const ITEM_HEADER_BYTES = 24;
@@ -29,16 +29,16 @@ export interface ItemHeader {
   readonly expiresAt: number;
   readonly stale: boolean;
   readonly won: boolean;
-  /** The token, where it is not the one that the engine gives to each write (a touch keeps it, a client chose it). */
+  /** The CAS token, where it is not the one that the engine gives to each write (a touch keeps the token, or a client chose it). */
   readonly ownCas: bigint | undefined;
 }
 
 export interface DecodedItem extends ItemHeader {
-  /** A view into the bytes that were decoded. */
+  /** The value, as a view into the decoded bytes. */
   readonly value: Buffer;
 }
 
-/** The item's bytes, in a Buffer of its own; the value is source[start..end). */
+/** Encodes an item into a new Buffer; the value is source[start..end). */
 export function encodeItem(header: ItemHeader, source: Buffer, start: number, end: number): Buffer {
   const bytes = Buffer.allocUnsafe(ITEM_HEADER_BYTES + end - start);
   const { flags, expiresAt, stale, won, ownCas } = header;
@@ -55,7 +55,7 @@ export function encodeItem(header: ItemHeader, source: Buffer, start: number, en
   return bytes;
 }
 
-/** Undefined when the bytes are no item of this layout. */
+/** Decodes an item. Undefined when the bytes are no item of this layout. */
 export function decodeItem(bytes: Buffer | undefined): DecodedItem | undefined {
   if (bytes === undefined || bytes.length < ITEM_HEADER_BYTES || bytes[0] !== VERSION)
     return undefined;

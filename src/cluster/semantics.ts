@@ -1,10 +1,10 @@
-// The semantics of memcached over an item that is read, decided on and written back: old item + request → what to write
-// and what to answer. Pure functions, the one place of it in src/cluster; the Redis store says the same in Lua
-// (docs/protocol.md has the rules, test/conformance holds both to them).
+// Semantics of memcached for an engine where an item is read, decided on and written back: from the old item and the request
+// they make the bytes to write and the answer. All of it is pure functions. The Redis store has the same rules in Lua
+// (docs/protocol.md lists the rules, and test/conformance holds both stores to them).
 //
 // Invariants:
-// - `old` is alive: what has expired or was flushed is no old item, and the caller says so by `undefined`.
-// - The token of a write is known only when the engine has done it: `outcome` is made of that token then.
+// - `old` is alive: an item that has expired or was flushed is no old item, and the caller passes `undefined` for it.
+// - The token of a write is known only when the engine has done the write: `outcome` makes the answer from it then.
 // - A touch and a won read keep the token; every other write has a new one.
 
 import { ttlSecondsOf } from '../store/expiry.js';
@@ -13,13 +13,13 @@ import type * as S from '../store/store.js';
 import { ITEM_HEADER_BYTES, type DecodedItem, type ItemHeader } from './item-bytes.js';
 
 export interface LiveItem extends DecodedItem {
-  /** Its own token, or the one that the engine gave to its last write. */
+  /** The item's own token, or the one that the engine gave to its last write. */
   readonly cas: bigint;
-  /** What `value` is a view into. */
+  /** The buffer that `value` is a view into. */
   readonly bytes: Buffer;
 }
 
-/** `damaged`: there are bytes, but they are no item. */
+/** The item that a request finds. `damaged`: there are bytes, but they are no item. */
 export type OldItem = LiveItem | 'damaged' | undefined;
 
 interface NewItem extends ItemHeader {
@@ -27,12 +27,12 @@ interface NewItem extends ItemHeader {
 }
 
 export interface Decision<O> {
-  /** Undefined: nothing is written, and `outcome` is asked with 0n. */
+  /** The item to write. Undefined: nothing is written, and `outcome` is called with 0n. */
   readonly write: NewItem | 'removal' | undefined;
   readonly outcome: (token: bigint) => O;
 }
 
-/** A put whose bytes are its own. */
+/** A put that owns its bytes. */
 export interface OwnPut extends Omit<S.Put, 'value' | 'key' | 'keyStart' | 'keyEnd'> {
   readonly value: Buffer;
 }
@@ -48,7 +48,7 @@ function refuse(status: S.Status, cas = 0n): Decision<S.Outcome> {
   return answer({ status, after: 0, cas });
 }
 
-/** With the token that the item has: a read or a touch is no new version of it. */
+/** Keeps the token of the item: a read or a touch makes no new version of it. */
 function touched(old: LiveItem, expiresAt: number, won: boolean): NewItem {
   return { ...old, expiresAt, won, ownCas: old.cas };
 }
@@ -98,7 +98,7 @@ export function decideArithmetic(
 ): Decision<S.ArithmeticOutcome> {
   if (old === 'damaged') return refuseNumber('damaged');
   if (old === undefined) return createNumber(change);
-  // memcached looks for a number before it looks at the token, but only so far.
+  // memcached refuses an empty value before it looks at the token, and any other text after that.
   if (old.value.length === 0) return refuseNumber('not-a-number');
   const { compareCas, chosenCas } = change;
   if (compareCas !== undefined && compareCas !== old.cas) return refuseNumber('exists', old.cas);
@@ -174,7 +174,7 @@ export function decideDelete(change: S.Delete, old: OldItem): Decision<S.Outcome
   };
 }
 
-/** `reason`: why there is no old item, when there is none. */
+/** Decides on a read. `reason`: why there is no old item, when there is none. */
 export function decideGet(
   options: S.ReadOptions,
   old: OldItem,
@@ -207,7 +207,7 @@ function vivify(options: S.ReadOptions, reason: S.MissReason): Decision<S.Lookup
   };
 }
 
-/** What a read gives of the item as it found it. */
+/** The answer of a read: the item as the read found it. */
 export function hitOf(old: LiveItem, wins: boolean): S.Item {
   return {
     value: old.value,
@@ -243,7 +243,7 @@ function refusalOf(put: OwnPut, cas: bigint): S.Status | undefined {
   return 'exists';
 }
 
-/** Only a set and a replace ask what is not there for its token. */
+/** The refusal where there is no item. Only set and replace compare the token of a missing item. */
 function refusalOfMissing({ mode, compareCas, vivifyExpiresAt }: OwnPut): S.Status | undefined {
   if (mode === 'add') return undefined;
   if (mode === 'append' || mode === 'prepend') {
@@ -253,7 +253,7 @@ function refusalOfMissing({ mode, compareCas, vivifyExpiresAt }: OwnPut): S.Stat
   return mode === 'replace' ? 'not-stored' : undefined;
 }
 
-/** An older value in place of the item with that token, which its client allows (meta flag I). 0 is no token. */
+/** Checks whether the put brings a value that is older than the item with this token, and allows that (meta flag I). 0 is no token. */
 function isStale({ mode, invalidate, compareCas }: OwnPut, cas: bigint): boolean {
   if (invalidate !== true || compareCas === undefined) return false;
   return (mode === 'set' || mode === 'replace') && compareCas !== 0n && compareCas < cas;

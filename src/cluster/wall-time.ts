@@ -1,5 +1,5 @@
-// The clock of a store over a cluster: the machine's wall clock, since an expiry is read by every server; it never goes
-// back while the process runs. The servers' clocks must agree (NTP): an item expires by the clock of whoever reads it.
+// Clock of a store over a cluster: the machine's wall clock, because every server reads the expiries. It never goes back
+// while the process runs. The clocks of the servers must agree (NTP): an item expires by the clock of the server that reads it.
 
 import type { Clock } from '../env/env.js';
 

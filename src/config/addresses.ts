@@ -1,5 +1,5 @@
 // The addresses to listen on: turns `-l`, `-p`, `-U`, `-s` and `--plain-port` into endpoints, by memcached's rules
-// (README.md, "Flags"). Without any of these flags the server listens on loopback only. An address of `-l` may choose
+// (docs/configuration.md). Without any of these flags the server listens on loopback only. An address of `-l` may choose
 // the TLS of its listener, as with memcached: notls, btls (asks for no client certificate), mtls (requires one).
 
 import net from 'node:net';

@@ -1,6 +1,6 @@
 // The configuration: turns flags, environment and file into one frozen, validated Config. Everything that can be
 // refused is refused here, before a file or a socket is touched. No module below reads the command line or the
-// environment. The flags are in config/flags.ts; README, "Flags", documents them.
+// environment. The flags are in config/flags.ts; docs/configuration.md documents them.
 
 import { INLINE_VALUE_BYTES_MAX, MIB } from '../limits.js';
 import { endpointsOf, isLoopback, sharedPlace } from './addresses.js';

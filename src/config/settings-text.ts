@@ -1,4 +1,4 @@
-// The text of a file of --config: parses flat TOML into settings, with the line of each (README.md, "Flags"). The TOML
+// The text of a file of --config: parses flat TOML into settings, with the line of each (docs/configuration.md). The TOML
 // parser is loaded only when there is a file. Pure.
 
 import type { FileSetting, SettingsFile } from './sources.js';

@@ -1,5 +1,5 @@
 // The sources of settings besides the defaults: the command line, the environment, and the file of --config
-// (README.md, "Flags"). All of them give words, which the parsers of the flags read.
+// (docs/configuration.md). All of them give words, which the parsers of the flags read.
 //
 // Invariant: a later source never changes a setting of an earlier one; the order is flag, environment, file, default.
 

@@ -83,6 +83,13 @@ export function storeText({ kind, hosts }: StorePlace): string {
   return `${kind} at ${hosts.join(', ')}`;
 }
 
+/** For other programs: the URL without the files of TLS, which are those of this machine. */
+export function storeUrl(place: StorePlace): string {
+  const { kind, hosts, tls } = place;
+  const path = place.kind === 'etcd' ? `/${place.prefix}` : '';
+  return `${kind}${tls === undefined ? '' : 's'}://${hosts.join(',')}${path}`;
+}
+
 function hostOf(name: string, portDefault: number): string {
   const [, host, port] = /^(\[[\da-fA-F:.]+\]|[^\s:[\]]+)(?::(\d{1,5}))?$/.exec(name) ?? [];
   if (host === undefined || Number(port ?? 1) < 1 || Number(port ?? 1) > 65_535) {

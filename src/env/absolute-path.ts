@@ -1,10 +1,10 @@
-// A path that stays the same whatever becomes of the working directory.
+// Absolute paths: a path that still names the same file after the working directory has changed or was removed.
 
 import { resolve } from 'node:path';
 
 import { KvError } from '../errors.js';
 
-/** Throws KV_BAD_OPTION for a relative path while the working directory is one that was removed. */
+/** Returns `path` made absolute. Throws KV_BAD_OPTION for a relative path when the working directory was removed. */
 export function absolutePath(path: string): string {
   try {
     return resolve(path);

@@ -1,9 +1,9 @@
-// Whose a new file is: tools and servers run as root on a service user's directory must leave files that the
-// service user's own server can use (docs/recovery.md, "Whose the files are").
+// Owner and rights of new files: tools and servers that root runs in a service user's directory must leave files that
+// the service user's own server can use (docs/recovery.md, "Whose the files are").
 //
 // Invariants:
-// - Only root gives anything away, and only to the owner of the directory that the file lies in.
-// - A file is never readable for more than its owner unless the directory is shut to strangers and open to its group.
+// - Only root gives a file away, and only to the owner of the directory that the file lies in.
+// - Only a file's owner can read it, unless its directory is closed to strangers and open to its group.
 
 import fs from 'node:fs';
 import { dirname } from 'node:path';
@@ -17,10 +17,10 @@ const OWNER_RIGHTS = 0o600;
 const GROUP_RIGHTS = 0o060;
 const OTHERS_RIGHTS = 0o007;
 
-/** A descriptor, which no collection of garbage closes. */
+/** Opens a plain descriptor: garbage collection does not close it, as it does a FileHandle. */
 const openNew = promisify(fs.open);
 
-/** The rights of a new file in a directory of those rights: 0750 makes 0640, 0770 0660, 0700 and 0755 0600. */
+/** Returns the rights of a new file by those of its directory: 0640 in 0750, 0660 in 0770, 0600 in 0700 and 0755. */
 function fileMode(dirMode: number): number {
   if ((dirMode & OTHERS_RIGHTS) !== 0) return OWNER_RIGHTS;
   return OWNER_RIGHTS | (dirMode & GROUP_RIGHTS);
@@ -30,17 +30,17 @@ function fileMode(dirMode: number): number {
 export async function createFile(path: string, flags: number): Promise<number> {
   const dir = await fs.promises.stat(dirname(path));
   const fd = await openNew(path, flags, fileMode(dir.mode));
-  // Root alone is held up, by two calls that touch no disk.
+  // These calls block, but only for root, and the two of them touch no disk.
   return adopted(fd, dir);
 }
 
-/** The same by the calling thread alone. */
+/** As createFile, but blocks the calling thread. */
 export function createFileSync(path: string, flags: number): number {
   const dir = fs.statSync(dirname(path));
   return adopted(fs.openSync(path, flags, fileMode(dir.mode)), dir);
 }
 
-/** The descriptor, which is closed when the file cannot be given away. */
+/** Gives the file to the owner of its directory; returns the descriptor, which it closes when that fails. */
 function adopted(fd: number, dir: fs.Stats): number {
   if (!isAnothers(dir)) return fd;
   try {
@@ -53,14 +53,14 @@ function adopted(fd: number, dir: fs.Stats): number {
   }
 }
 
-/** Gives a socket that was just made to the owner of its directory, in whose group's reach it is as a file would be. */
+/** Gives a new socket to the owner of its directory; the directory's group may use it as it may use a file. */
 export function adoptSocket(path: string): void {
   const dir = fs.statSync(dirname(path));
   if (isAnothers(dir)) fs.lchownSync(path, dir.uid, dir.gid);
   fs.chmodSync(path, fileMode(dir.mode));
 }
 
-/** Gives what was just made under a name of the operator to the owner of its directory; its rights stay. */
+/** Gives a new file whose name the operator chose to the owner of its directory; its rights stay. */
 export function adoptNamed(path: string): void {
   const dir = fs.statSync(dirname(path));
   if (isAnothers(dir)) fs.lchownSync(path, dir.uid, dir.gid);
@@ -77,9 +77,9 @@ export function adoptFile(path: string, fd: number): void {
 type Owner = Pick<fs.Stats, 'uid' | 'gid'>;
 
 /**
- * Makes a directory with its parents; what is new belongs to `user`, else to the owner of what was there. Throws
- * KvError, with the path that cannot be made. Each step is taken once: where a parent cannot be made (below /proc, in a directory that was
- * removed) the runtime's own recursion goes round for ever.
+ * Makes a directory with its parents. New directories belong to `user`, or to the owner of the deepest directory that
+ * existed. Throws KvError with the path that cannot be made. Tries each parent once: Node's own recursive mkdir loops
+ * for ever where a parent cannot be made (below /proc, in a directory that was removed).
  */
 export async function makeDir(dir: string, user?: Owner): Promise<void> {
   const missing: string[] = [];
@@ -93,7 +93,7 @@ export async function makeDir(dir: string, user?: Owner): Promise<void> {
   }
 }
 
-/** False when somebody else was faster. */
+/** Returns false when another process made the directory first. */
 async function madeOne(path: string): Promise<boolean> {
   try {
     await fs.promises.mkdir(path, { mode: 0o700 });
@@ -104,7 +104,7 @@ async function madeOne(path: string): Promise<boolean> {
   }
 }
 
-/** Whether a directory lies there, and not nothing. Throws for anything else. */
+/** Checks whether a directory is at `path`. Returns false when nothing is there; throws when something else is. */
 async function isDirectory(path: string): Promise<boolean> {
   let stats: fs.Stats;
   try {
@@ -114,7 +114,7 @@ async function isDirectory(path: string): Promise<boolean> {
     throw dirRefusal(path, error);
   }
   if (stats.isDirectory()) return true;
-  const message = 'A directory is to be made where something else lies; name another';
+  const message = 'A directory cannot be made here: something else has this name; name another';
   throw new KvError('KV_BAD_OPTION', message, { path });
 }
 

@@ -1,8 +1,8 @@
-// Files for a thread that has nothing else to do: every call is the system's own and returns when it is
-// done. The way over libuv's pool costs two wakings each, takes the pool from the main thread, and lets a
-// background thread's reads and writes run with the priority of the pool's.
+// Files of a background thread, which has nothing else to do: each call blocks the thread until the system call
+// is done. A call through libuv's pool would wake two threads and take a pool thread from the main thread. The
+// background thread's reads and writes would also run with the priority of the pool's threads.
 //
-// Invariant: only background threads use it; on the main thread it would hold up everybody.
+// Invariant: only background threads use it; on the main thread it would block all requests.
 
 import fs from 'node:fs';
 
@@ -10,7 +10,7 @@ import { createFileSync } from './adopt.js';
 import type { File } from './env.js';
 import { refuseOther } from './regular-file.js';
 
-/** An open file by its descriptor. */
+/** A file that is read and written by blocking calls on its descriptor. */
 export class BlockingFile implements File {
   readonly path: string;
   readonly #fd: number;

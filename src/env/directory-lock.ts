@@ -2,9 +2,9 @@
 // while it is held, and on its file LOCK, which older releases look at (docs/recovery.md, "The lock").
 //
 // Invariants:
-// - A lock is held only while both descriptors have it; the directory's comes first. A file system that has
-//   no locks for directories is the one exception: then LOCK alone guards, and a warning says so.
-// - A LOCK that is no regular file is refused by name: no link is followed, no pipe waited for.
+// - A lock is held only while both descriptors have it; the directory's is taken first. The one exception is a
+//   file system without locks for directories: there the lock on LOCK is the only one, and a warning says so.
+// - A LOCK that is no regular file is refused by name: opening it follows no link and waits for no pipe.
 
 import { spawnSync, type SpawnSyncReturns } from 'node:child_process';
 import fs from 'node:fs';
@@ -19,15 +19,16 @@ import { fileFailure } from './file-failure.js';
 const { O_RDONLY, O_WRONLY, O_CREAT, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
 
 /**
- * Takes the locks of descriptor 3, the directory, and 4, LOCK, in one spawn. What is said of the first is on stdout,
- * and that it was taken. flock(1) ends with 1 and without a word when somebody has the lock.
- * A lock belongs to the open file description, which this process keeps (docs/decisions/0015-lock-by-flock.md).
+ * Takes the locks of descriptors 3 (the directory) and 4 (LOCK) in one spawn. stdout has flock(1)'s message about the
+ * first lock, or `taken`. flock(1) exits with 1 and prints nothing when another process has the lock.
+ * A lock belongs to the open file description, which this process keeps open
+ * (docs/decisions/0015-lock-by-flock.md).
  */
 const TAKE_DIRECTORY = 'flock -xn 3 2>&1 || exit; echo taken';
 const TAKEN = 'taken\n';
 const TAKE_FILE = 'exec flock -xn 4';
 
-/** From here on a shell's code means that the program did not run, or that a signal ended it. */
+/** From this exit code on, the shell says that the program did not run, or that a signal ended it. */
 const CODE_DID_NOT_RUN = 126;
 const CODE_NOT_FOUND = 127;
 const CODE_OF_SIGNAL = 128;
@@ -79,7 +80,7 @@ async function openRegular(
   } catch (error) {
     const code = systemCode(error) ?? '';
     if (mode === 'existing' && code === 'ENOENT') return undefined;
-    // A symbolic link, a directory, a pipe that nobody reads or a socket, in this order.
+    // ELOOP is a symbolic link, EISDIR a directory, ENXIO a pipe without a reader or a socket.
     if (['ELOOP', 'EISDIR', 'ENXIO'].includes(code)) throw notRegular(path, error);
     if (!['EACCES', 'EPERM'].includes(code)) throw error;
     const message = `The lock file may not be opened: ${code}; give it and its directory to the user that runs this`;
@@ -127,14 +128,14 @@ function run(
   return ended;
 }
 
-/** `said`: what flock(1) said of the lock at `path`; LOCK has so many `links`. */
+/** `said` is what flock(1) printed about the lock at `path`; `links` is how many names LOCK has. */
 function refusalOf(
   path: string,
   { status, signal }: SpawnSyncReturns<string>,
   said: string,
   links: number,
 ): KvError {
-  // A lock that somebody has: 1, without a word. A file system that cannot lock is something else.
+  // Another process has the lock. A file system that cannot lock prints a message.
   if (status === 1 && said === '') {
     const copied =
       links === 1

@@ -1,14 +1,16 @@
-// The environment: what the engine may ask of the world outside the process: files, time, randomness, background
-// threads, the operator's log. src/env/node-env.ts is the real one; test/sim has one that crashes.
-// Invariant: nothing below main imports node:fs, timers, Date or Math.random except through this.
+// The environment: all that the engine uses outside the process: files, time, randomness, background threads and
+// the operator's log. src/env/node-env.ts is the real one; test/sim has one that crashes.
+// Invariant: the engine uses node:fs, timers, Date and Math.random only through this interface.
 
 export interface Env {
   readonly fs: Fs;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
-  /** Runs `module` (its exported `run(env, port, input)`) beside the main thread. */
-  /** `nicerBy`: by so much its thread stands back behind the serving one (nice(2)), where the system has that. */
+  /**
+   * Runs `module` (its exported `run(env, port, input)`) in a thread of its own. `nicerBy` is added to the thread's
+   * nice value (nice(2)), where the system has one per thread.
+   */
   startWorker(module: URL, input: unknown, nicerBy?: number): Worker;
 }
 
@@ -17,9 +19,9 @@ export interface Clock {
   wallMs(): number;
   /** Ms since an arbitrary start, with fractions; never goes back. */
   monotonicMs(): number;
-  /** Calls once after `delayMs`. Does not keep the process alive. */
+  /** Calls `call` once after `delayMs`. Does not keep the process alive. */
   setTimer(delayMs: number, call: () => void): Timer;
-  /** Calls once after the input that is already there has been handled (setImmediate). */
+  /** Calls `call` once after the input that has already arrived is handled (setImmediate). */
   defer(call: () => void): void;
 }
 
@@ -31,7 +33,7 @@ export interface Random {
   bytes(count: number): Buffer;
 }
 
-/** Operator's messages. `fields` are printed as `name=value`; never a client's data. */
+/** Messages to the operator. `fields` are printed as `name=value`. A message never contains a client's data. */
 export interface Logger {
   debug(message: string, fields?: LogFields): void;
   info(message: string, fields?: LogFields): void;
@@ -44,7 +46,7 @@ export type LogFields = Readonly<Record<string, string | number | boolean | unde
 export interface Worker extends Port {
   /** Resolves when the worker's `run` returned, rejects when it threw or the thread died. */
   readonly done: Promise<void>;
-  /** Posts the last message and waits for the thread's end; the process stays alive for that. */
+  /** Posts the last message and waits until the thread has ended; keeps the process alive meanwhile. */
   end(message: unknown): Promise<void>;
 }
 
@@ -62,51 +64,54 @@ export interface Port {
  */
 export type OpenMode = 'read' | 'create' | 'write' | 'write-through';
 
-/** `create` (the default): a lock file that is missing is made. `existing`: it is not; the directory's lock is enough. */
+/** `create` (the default) makes a lock file that is missing. `existing` does not: the directory's lock is enough. */
 export type LockMode = 'create' | 'existing';
-/** What lies under a name; a link is not followed. */
+/** The kind of a directory entry; a link is not followed. */
 export type EntryKind = 'file' | 'directory' | 'link' | 'other';
 
-/** All paths absolute or relative to the working directory. Failures are thrown as the system's errors (with `code`). */
+/** Paths are absolute or relative to the working directory. Failures are thrown as the system's errors (with `code`). */
 export interface Fs {
-  /** Throws KV_CORRUPTION when something else than a file lies there: a directory, a pipe, a device. */
+  /** Throws KV_CORRUPTION when `path` is not a file but a directory, a pipe or a device. */
   open(path: string, mode: OpenMode): Promise<File>;
-  /** Undefined when nothing lies there. */
+  /** Returns undefined when nothing has this name. */
   kindOf(path: string): Promise<EntryKind | undefined>;
-  /** Whether both names lead to one file. */
+  /** Checks whether both names lead to one file. */
   isSameFile(path: string, other: string): Promise<boolean>;
-  /** Twelve hex digits that no other file which is being written has in its name. */
+  /** Returns twelve hex digits, for the name of a temporary file, that no other temporary file has. */
   unique(): string;
-  /** Names in a directory, in no order. */
+  /** Returns the names in a directory, in any order. */
   list(dir: string): Promise<string[]>;
   /** Creates the directory and its parents when missing. */
   makeDir(dir: string): Promise<void>;
   /** Replaces `to` when it exists. Durable only after syncDir. */
   rename(from: string, to: string): Promise<void>;
-  /** A second name for a file. Durable only after syncDir. Throws the system's error where a file has but one name. */
+  /**
+   * Gives a file a second name. Durable only after syncDir. Throws the system's error where the file system has no
+   * second names.
+   */
   link(from: string, to: string): Promise<void>;
-  /** Where what is written to `path` has to go: behind its links. Throws KV_BAD_OPTION when that cannot be a file. */
+  /** Returns the path that `path` leads to by its links. Throws KV_BAD_OPTION when the output cannot be a file there. */
   outputOf(path: string): Promise<string>;
   /**
-   * As rename, for an output that the user named: who owned the old file, and its rights, stay; when it has other
-   * names, they have the new bytes too.
+   * As rename, for an output that the user named. The old file's owner and rights stay; its other names, if it has
+   * any, lead to the new bytes too.
    */
   replaceOutput(from: string, to: string): Promise<void>;
   /** Removes a file; no error when it does not exist. Durable only after syncDir. */
   remove(path: string): Promise<void>;
-  /** Makes creations, renames and removals in that directory durable. */
+  /** Makes creations, renames and removals in a directory durable. */
   syncDir(dir: string): Promise<void>;
   /** Takes the kernel's exclusive lock on a file and on the directory it is in, or throws KV_LOCKED. */
   lock(path: string, mode?: LockMode): Promise<Lock>;
-  /** Bytes that may still be written to the file system of `dir`. */
+  /** Returns how many bytes can still be written to the file system of `dir`. */
   freeBytes(dir: string): Promise<number>;
 }
 
 export interface File {
   readonly path: string;
   /**
-   * Reads into `target` from byte `position` of the file; fewer bytes than asked only at the end of
-   * the file. Returns the count.
+   * Reads into `target` from byte `position` of the file. Returns the count, which is less than asked for only at
+   * the end of the file.
    */
   read(target: Uint8Array, position: number): Promise<number>;
   /**
@@ -114,15 +119,15 @@ export interface File {
    * disk, a file-size limit): the caller compares it.
    */
   write(source: Uint8Array, position: number): Promise<number>;
-  /** The same by the calling thread, which does nothing else until it is done; it may be a write that is waited for. */
+  /** As write, but blocks the calling thread until it is done where the environment can; otherwise returns a promise. */
   writeNow(source: Uint8Array, position: number): number | Promise<number>;
   /** fdatasync. After a failure nothing written before may be trusted (docs/recovery.md). */
   sync(): Promise<void>;
   truncate(bytes: number): Promise<void>;
   size(): Promise<number>;
-  /** How many names it has: more than one after `cp -al`. */
+  /** Returns how many names the file has: more than one after `cp -al`. */
   links(): Promise<number>;
-  /** Whether its path still leads to this very file: it was not removed, moved or replaced. */
+  /** Checks whether its path still leads to this file: it was not removed, moved or replaced. */
   isInPlace(): Promise<boolean>;
   close(): Promise<void>;
 }

@@ -1,5 +1,5 @@
-// The system's refusal of a file, as it is told to whoever runs a program: what, which path, what to do, and the code that
-// decides how the program ends (docs/errors.md). The one translation, for whoever opens, makes or replaces a file.
+// Errors for a file that the system refuses: they say what failed, at which path and what to do, and their code
+// decides the exit code (docs/errors.md). All code that opens, makes or replaces a file translates errors here.
 
 import { KvError, systemCode, systemReason, type KvErrorCode } from '../errors.js';
 
@@ -20,7 +20,7 @@ const NEXT_STEPS: Partial<Readonly<Record<KvErrorCode, string>>> = {
   KV_BAD_OPTION: 'name another',
 };
 
-/** `what` says what did not work: `A directory cannot be made`. What is no failure of the system is passed on. */
+/** `what` says what failed: `A directory cannot be made`. Returns an error that is not the system's unchanged. */
 export function fileFailure(what: string, path: string | undefined, cause: unknown): unknown {
   const code = systemCode(cause);
   if (code === undefined || cause instanceof KvError) return cause;
@@ -30,7 +30,7 @@ export function fileFailure(what: string, path: string | undefined, cause: unkno
   return new KvError(kind, message, { ...(path === undefined ? {} : { path }), cause });
 }
 
-/** As fileFailure when the disk is full or the quota used up: the system's error names no file. Others are passed on. */
+/** As fileFailure for a full disk or quota, because the system's error names no file. Returns other errors unchanged. */
 export function fullDiskFailure(what: string, path: string, cause: unknown): unknown {
   return CODES[systemCode(cause) ?? ''] === 'KV_NO_SPACE' ? fileFailure(what, path, cause) : cause;
 }

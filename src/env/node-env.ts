@@ -1,9 +1,9 @@
 // The real Env: the only importer of the file system, timers and the clock (docs/recovery.md, "What we
-// ask of the machine"). Thin on purpose: what is here is not simulated.
+// ask of the machine"). It is thin on purpose, because the simulation does not run this code.
 
 import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
-// The global one is an accessor, called for each reading.
+// The global `performance` is an accessor, which would be called for each reading.
 import { performance } from 'node:perf_hooks';
 import { Worker as Thread } from 'node:worker_threads';
 
@@ -28,7 +28,7 @@ import type {
   Worker,
 } from './env.js';
 
-// A pipe that nobody holds the other end of would hold up its opener for ever.
+// O_NONBLOCK: without it, opening a pipe whose other end nobody has open would wait for ever.
 const { O_RDONLY, O_RDWR, O_CREAT, O_EXCL, O_DSYNC, O_NONBLOCK } = fs.constants;
 
 const OPEN_FLAGS: Readonly<Record<OpenMode, number>> = {
@@ -48,7 +48,7 @@ export function nodeEnv(logger: Logger): Env {
   };
 }
 
-/** The same for a background thread, whose reads, writes and syncs block it and take nothing from libuv's pool. */
+/** The Env of a background thread: its reads, writes and syncs block the thread and use no thread of libuv's pool. */
 export function nodeThreadEnv(logger: Logger): Env {
   const env = nodeEnv(logger);
   return {
@@ -129,10 +129,10 @@ function kindOfStats(stats: fs.Stats): EntryKind {
 }
 
 const readThread = new ReadThread();
-/** Any client can ask for any number of reads: what they have of the pool is bounded. */
+/** Clients can cause any number of reads, so their share of the pool is bounded. */
 const pooledReads = new PoolShare(readsInPool(process.env['UV_THREADPOOL_SIZE']));
 
-/** A descriptor, not a FileHandle: the promise of fs.write costs a third of fs.promises' on the hot path. */
+/** Uses a descriptor, not a FileHandle: a promise around fs.write costs a third of one from fs.promises. */
 class NodeFile implements File {
   readonly path: string;
   readonly #fd: number;
@@ -216,7 +216,7 @@ function settle<T>(start: (done: (error: Error | null, value?: T) => void) => vo
   });
 }
 
-/** About a third of the serving thread's share of a processor, so that work goes on beside a busy one. */
+/** Nice value by which a background thread gets about a third of a busy serving thread's share of a processor. */
 const NICER_BY = 5;
 
 function startThread(logger: Logger, module: URL, input: unknown, nicerBy: number): Worker {
@@ -247,7 +247,7 @@ function startThread(logger: Logger, module: URL, input: unknown, nicerBy: numbe
   };
 }
 
-/** What worker-entry sends for its logger. */
+/** A message of the thread's logger, as worker-entry posts it. */
 interface LogLine {
   readonly log: { level: keyof Logger; text: string; fields?: LogFields };
 }

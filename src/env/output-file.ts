@@ -1,10 +1,10 @@
-// The file or pipe that a user's output goes to, and how it takes the place of an older file (docs/tools.md, "Output files"): the one
-// owner of that for tools, server and library.
+// Output files: the file or pipe that a user's output goes to, and how it replaces an older file. Tools, server and
+// library all use it (docs/tools.md, "Output files").
 //
 // Invariants:
-// - A link stays a link: what it leads to is written. A pipe, a device or an open descriptor is written, never replaced.
-// - A file is replaced when all is written and synced; its owner and its rights stay. When it has other names, or
-//   its owner cannot be kept, its bytes are overwritten instead, after room for them was taken.
+// - A link stays a link: its target is written. A pipe, a device or an open descriptor is written, never replaced.
+// - A file is replaced when the output is written whole and synced; its owner and its rights stay. When it has other
+//   names, or its owner cannot be kept, its bytes are overwritten instead, after disk space for them was reserved.
 
 import fs from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
@@ -25,14 +25,14 @@ const DESCRIPTORS: ReadonlyMap<string, number> = new Map([
 const DESCRIPTOR_PATTERN = /^\/(?:dev|proc\/(?:self|thread-self|\d+))\/fd\/(\d+)$/;
 
 export type OutputPlace =
-  /** A descriptor of this process; `path` of the plain file that it leads to. */
+  /** A descriptor of this process; `path` is that of the plain file that it leads to, if it does. */
   | { readonly kind: 'descriptor'; readonly fd: number; readonly path: string | undefined }
   /** A pipe or a device. */
   | { readonly kind: 'stream'; readonly path: string }
-  /** A file, which need not exist; no part of the path is a link. */
+  /** A file, which need not exist. No part of its path is a link. */
   | { readonly kind: 'file'; readonly path: string; readonly stats: fs.Stats | undefined };
 
-/** What a path given by a user leads to; `-` is stdout. Throws KV_BAD_OPTION for a directory or a socket. */
+/** Returns where a path given by a user leads to; `-` is stdout. Throws KV_BAD_OPTION for a directory or a socket. */
 export async function placeOfOutput(given: string): Promise<OutputPlace> {
   if (given === '-') return descriptorPlace(1);
   let path = resolve(given);
@@ -58,7 +58,7 @@ async function descriptorPlace(fd: number): Promise<OutputPlace> {
   return { kind: 'descriptor', fd, path: await plainFileOf(fd) };
 }
 
-/** Undefined also for a descriptor that is not open, which writing says, and for a file that has lost its name. */
+/** Returns undefined also when the descriptor is not open (the write will fail) or the file has lost its name. */
 async function plainFileOf(fd: number): Promise<string | undefined> {
   try {
     const opened = fs.fstatSync(fd);
@@ -102,16 +102,18 @@ export async function replaceOutput(from: string, to: string): Promise<void> {
   const old = await lstatOf(to);
   if (old === undefined) return fs.promises.rename(from, to);
   if (!old.isFile()) {
-    throw new KvError('KV_BAD_OPTION', 'What lies where the output goes is no file', { path: to });
+    throw new KvError('KV_BAD_OPTION', 'The output can only replace a file; name another', {
+      path: to,
+    });
   }
   if (old.nlink === 1 && (await imitates(from, old))) return fs.promises.rename(from, to);
-  // From now on that has the only whole copy.
+  // From now on `from` is the only whole copy.
   unfinished.delete(from);
   await overwrite(from, to);
   await fs.promises.unlink(from);
 }
 
-/** Gives the file the owner and the rights of the old one; false when that is not allowed. */
+/** Gives the file the owner and the rights of the old file. Returns false when the system does not allow it. */
 async function imitates(path: string, old: fs.Stats): Promise<boolean> {
   const own = await fs.promises.stat(path);
   try {
@@ -124,7 +126,7 @@ async function imitates(path: string, old: fs.Stats): Promise<boolean> {
   }
 }
 
-/** The bytes of one file into another that stays the same file. A full disk leaves that as it was. */
+/** Copies the bytes of `from` into the existing file `to`. A full disk leaves `to` as it was. */
 async function overwrite(from: string, to: string): Promise<void> {
   const source = await fs.promises.open(from, 'r');
   try {
@@ -162,7 +164,7 @@ async function takeRoom(target: fs.promises.FileHandle, size: number): Promise<v
   }
 }
 
-/** A count that is short is a full disk, which the next call would say. */
+/** Writes all bytes. After a short write the next call throws the reason, such as a full disk. */
 async function writeAt(file: fs.promises.FileHandle, bytes: Buffer, at: number): Promise<void> {
   for (let done = 0; done < bytes.length;) {
     const { bytesWritten } = await file.write(bytes, done, bytes.length - done, at + done);
@@ -173,18 +175,18 @@ async function writeAt(file: fs.promises.FileHandle, bytes: Buffer, at: number):
 /** The temporary files of outputs that are being written. */
 const unfinished = new Set<string>();
 
-/** For a process that is about to end by a signal. */
+/** Removes the temporary files of outputs; called when a signal is about to end the process. */
 export function removeUnfinishedOutputs(): void {
   for (const path of unfinished) fs.rmSync(path, { force: true });
 }
 
 /** An output that is being written from its start to its end. */
 export class OutputFile {
-  /** Whether it becomes a file, and not what a reader takes at once. */
+  /** True when the output becomes a file; false when a reader gets its bytes at once. */
   readonly isFile: boolean;
   readonly #fd: number;
   readonly #owns: boolean;
-  /** Where it lies until it is whole, and then. */
+  /** The temporary path until the output is whole, and the path after that. */
   readonly #move: { readonly from: string; readonly to: string } | undefined;
 
   private constructor(fd: number, owns: boolean, move?: { from: string; to: string }) {
@@ -194,7 +196,7 @@ export class OutputFile {
     this.isFile = move !== undefined;
   }
 
-  /** `unique`: of the temporary name. Waits for the reader of a pipe. Throws the system's errors. */
+  /** `unique` is part of the temporary name. Waits for the reader of a pipe. Throws the system's errors. */
   static async open(place: OutputPlace, unique: string): Promise<OutputFile> {
     if (place.kind === 'descriptor') return new OutputFile(place.fd, false);
     if (place.kind === 'stream') {
@@ -217,13 +219,13 @@ export class OutputFile {
     return writeAllTo(this.#fd, bytes);
   }
 
-  /** Writes over bytes that are there already: only where it becomes a file. */
+  /** Replaces bytes that were already written. Allowed only when `isFile`. */
   overwrite(bytes: Uint8Array, position: number): Promise<void> {
     assert(this.isFile, 'What a reader has taken cannot be written again');
     return writeAllTo(this.#fd, bytes, position);
   }
 
-  /** Makes it the file that was asked for; when it throws, nothing is left behind. */
+  /** Moves the output to the path that was asked for. When it throws, it leaves no temporary file. */
   async finish(): Promise<void> {
     const move = this.#move;
     if (move === undefined) return this.abandon();
@@ -243,7 +245,7 @@ export class OutputFile {
     await syncDirOf(move.to);
   }
 
-  /** Leaves nothing behind and the old file as it was. */
+  /** Removes the temporary file and leaves the old file as it was. */
   async abandon(): Promise<void> {
     if (this.#owns) fs.closeSync(this.#fd);
     if (this.#move === undefined) return;
@@ -252,7 +254,7 @@ export class OutputFile {
   }
 }
 
-/** Makes the name durable. A directory that is gone was removed by somebody who has read the file already. */
+/** Makes the name durable. Does nothing when the directory is gone: whoever removed it had the whole file before. */
 async function syncDirOf(path: string): Promise<void> {
   let dir: fs.promises.FileHandle;
   try {
@@ -270,7 +272,10 @@ async function syncDirOf(path: string): Promise<void> {
 
 const AGAIN_MS = 5;
 
-/** All bytes to a descriptor, at its own position unless another is given, however short each write is. Throws the system's errors. */
+/**
+ * Writes all bytes to a descriptor, at its own position unless another is given, however short each write is. Throws
+ * the system's errors.
+ */
 export async function writeAllTo(
   fd: number,
   bytes: Uint8Array,
@@ -281,7 +286,7 @@ export async function writeAllTo(
       const at = position === null ? null : position + done;
       done += await writeSome(fd, bytes, done, at);
     } catch (error) {
-      // Somebody who shares the descriptor has made it one that does not wait.
+      // Another process that shares the descriptor has made it non-blocking.
       if (systemCode(error) !== 'EAGAIN') throw error;
       await new Promise((resume) => setTimeout(resume, AGAIN_MS));
     }

@@ -1,20 +1,20 @@
-// A share of libuv's pool. Commits are written by that pool, and everything else that runs in it stands in
-// one line with them: what clients can cause at will must never fill it (ARCHITECTURE.md, "Threads").
-// Pure but for the promises: what is done is the caller's.
+// A share of libuv's pool: bounds how many calls of one kind are in the pool at the same time. The pool writes
+// the commits too, and its calls wait in one queue. So calls that clients cause must never fill the pool
+// (ARCHITECTURE.md, "Threads"). The share itself does no I/O.
 //
-// Invariant: of the calls that go through one share at most `callsMax` are under way; the others wait their turn.
+// Invariant: at most `callsMax` calls of one share are under way; the others wait in the order they came.
 
 import type { File, Fs } from './env.js';
 
 const POOL_THREADS = 4;
 const READS_MAX = 2;
-/** Those who have had their turn are taken from the line in lots. */
+/** Entries of the queue that have had their turn are removed at least this many at a time. */
 const FORGET_EVERY = 1024;
 
 export class PoolShare {
   readonly #callsMax: number;
   #calls = 0;
-  /** Waiting, from #next on: taking the first of many must not move the others. */
+  /** The queue: entries from #next on still wait. An index takes the first without moving all others. */
   #waiting: (() => void)[] = [];
   #next = 0;
 
@@ -32,7 +32,7 @@ export class PoolShare {
     }
   }
 
-  /** The place goes to who waits for longest. */
+  /** Passes the place of a finished call to the call that has waited longest. */
   #pass(): void {
     const wake = this.#waiting[this.#next];
     if (wake === undefined) {
@@ -51,15 +51,15 @@ export class PoolShare {
 }
 
 /**
- * How many reads may be in a pool of `threads` (UV_THREADPOOL_SIZE): two are left, for commits and for one
- * call of the large values.
+ * Returns how many reads may be in a pool of `threads` (UV_THREADPOOL_SIZE). They leave two threads: one for commits
+ * and one for a call of the large values.
  */
 export function readsInPool(threads: string | undefined): number {
   const count = Number(threads ?? POOL_THREADS);
   return Math.max(1, Math.min(READS_MAX, Number.isInteger(count) ? count - 2 : READS_MAX));
 }
 
-/** The same file system by way of a share. Reads of its files go without: the system's side bounds those. */
+/** Returns a file system whose calls go through `share`. Reads do not: NodeFile bounds them already. */
 export function sharing(fs: Fs, share: PoolShare): Fs {
   return {
     open: async (path, mode) => sharingFile(await share.run(() => fs.open(path, mode)), share),

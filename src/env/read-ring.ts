@@ -1,15 +1,15 @@
-// The memory that the read thread and its client share: a ring of places, each a small read asked for and,
-// later, its bytes. Both sides import this file, and nothing else knows the layout.
+// The read ring: memory that the read thread and its client share. It has places; each holds a small read that
+// was asked for and, later, its bytes. Both sides import this file, and nothing else knows the layout.
 //
-//   state   word 0  reads asked for       1  reads done       2  the client has been told and has not looked
+//   state   word 0  reads asked for       1  reads done       2  1: the client was told and has not looked yet
 //   places  5 words each: descriptor, position low and high, bytes wanted, bytes read (-1: failed)
-//   bytes   READ_BYTES_MAX a place
+//   bytes   READ_BYTES_MAX per place
 //
-// Invariants: reads are done in the order they were asked for. A place belongs to the client but between
-// being asked for and being done.
+// Invariants: the thread does reads in the order they were asked for. A place belongs to the thread from the
+// moment a read is asked for until the read is done, and to the client otherwise.
 
 export const PLACES = 256;
-/** A longer read is not worth the copy. */
+/** For a longer read the copy out of the ring would cost more than the ring saves. */
 export const READ_BYTES_MAX = 4096;
 
 export const ASKED = 0;
@@ -34,7 +34,7 @@ export class ReadRing {
     this.#bytes = new Uint8Array(memory, BYTES_START);
   }
 
-  /** Asks for `wanted` bytes; `number` counts the reads asked for so far. */
+  /** Asks for `wanted` bytes. `number` is how many reads were asked for before this one. */
   ask(number: number, fd: number, position: number, wanted: number): void {
     const at = placeOf(number) * PLACE_WORDS;
     const high = Math.floor(position / HIGH);
@@ -46,7 +46,7 @@ export class ReadRing {
     Atomics.notify(this.state, ASKED, 1);
   }
 
-  /** Does a read that was asked for. */
+  /** Does read `number` by calling `read`. */
   serve(
     number: number,
     read: (
@@ -64,12 +64,12 @@ export class ReadRing {
     try {
       words[at + 4] = read(words[at]!, this.#bytes, start, words[at + 3]!, position);
     } catch {
-      // The client reads again by itself and meets the error where it can be told.
+      // The client then reads by itself and gets the error, which it can pass to its caller.
       words[at + 4] = FAILED;
     }
   }
 
-  /** Copies what was read to `target`; false when it is not whole. */
+  /** Copies the bytes read to `target`. Returns false when they do not fill it. */
   take(number: number, target: Uint8Array): boolean {
     const place = placeOf(number);
     if (this.#words[place * PLACE_WORDS + 4] !== target.length) return false;

@@ -1,5 +1,5 @@
-// The read thread: takes one small read after the other from the ring, sleeps when there is none, and
-// tells the client once for all that is done when it looks.
+// The loop of the read thread: does the small reads of the ring one after the other and sleeps when there is
+// none. It posts the client one message for all reads that are done until the client looks.
 
 import fs from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';

@@ -1,13 +1,13 @@
 // Small reads by a thread of our own: a busy server reads many values from the disk at the same time, and
-// libuv's pool wakes a thread and the main loop for each (benchmarks/README.md, "Last figures"). Here a
-// batch costs one waking on each side. The thread starts when so many reads meet that it pays; until then,
-// and for whatever does not fit the ring, the caller reads by itself.
+// libuv's pool wakes a thread and the main loop for each (benchmarks/README.md, "Last figures"). This thread
+// wakes each side once per group of reads. It starts when enough reads are under way for it to pay. Until
+// then, and for each read that does not fit the ring, the caller reads by itself.
 
 import { Worker } from 'node:worker_threads';
 
 import { DONE, PLACES, READ_BYTES_MAX, ReadRing, TOLD } from './read-ring.js';
 
-/** So many reads in flight in libuv's pool start the thread. */
+/** Number of reads in flight in libuv's pool that starts the thread. */
 const START_READS = 8;
 
 interface Waiting {
@@ -25,8 +25,8 @@ export class ReadThread {
   #pooled = 0;
 
   /**
-   * Reads target.length bytes of `fd` at `position`: resolves to false when they could not be read whole.
-   * Undefined: read by yourself, between pooled(1) and pooled(-1).
+   * Reads target.length bytes of `fd` at `position`. Resolves to false when it could not read them all. Returns
+   * undefined when the caller must read by itself, between pooled(1) and pooled(-1).
    */
   read(fd: number, target: Uint8Array, position: number): Promise<boolean> | undefined {
     const isFull = ((this.#asked - this.#done) | 0) >= PLACES;
@@ -39,7 +39,7 @@ export class ReadThread {
     });
   }
 
-  /** Counts the reads that libuv's pool does meanwhile. */
+  /** Counts the reads in libuv's pool; starts the thread when they are START_READS. */
   pooled(change: 1 | -1): void {
     this.#pooled += change;
     if (this.#pooled >= START_READS) this.#thread ??= this.#start();
@@ -53,7 +53,7 @@ export class ReadThread {
     thread.unref();
     thread.on('message', () => this.#collect());
     thread.once('online', () => (this.#isOnline = true));
-    // Without the thread the pool does its work; what it was asked for is read again by who asked.
+    // Without the thread the pool reads; the callers repeat the reads that the thread did not finish.
     thread.once('error', () => this.#giveUp());
     return thread;
   }

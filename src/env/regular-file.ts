@@ -1,16 +1,16 @@
-// Where a file of the store belongs and something else lies: a directory, a pipe, a device. Said in words, with the
-// place and what to do, instead of the system's EISDIR (docs/errors.md).
+// Errors for a name of the store's file under which there is no file but a directory, a pipe or a device. They say so
+// with the path and the next step, instead of the system's EISDIR (docs/errors.md).
 
 import { KvError, systemCode } from '../errors.js';
 
 const WHAT_ELSE: ReadonlySet<string | undefined> = new Set(['EISDIR', 'ENXIO', 'ELOOP']);
 
-/** What the system says when the user may not open it. */
+/** The system's codes for a file that this user may not open. */
 const NOT_ALLOWED: ReadonlySet<string | undefined> = new Set(['EACCES', 'EPERM']);
 
 /**
- * Throws `error`; KV_NO_PERMISSION when that says so; KV_CORRUPTION when that means (or there is none) that what lies at
- * `path` is no file.
+ * Throws KV_NO_PERMISSION when `error` is a lack of permission, KV_CORRUPTION when `error` says that `path` is no file
+ * or when there is no `error`, and `error` itself otherwise.
  */
 export function refuseOther(path: string, error?: unknown): never {
   const code = systemCode(error);

@@ -1,5 +1,5 @@
-// Unix sockets in directories with long names: the kernel takes 107 bytes of path and Node cuts off the
-// rest in silence. A longer path is reached through an open descriptor of the directory.
+// Paths of unix sockets in directories with long names: the kernel takes at most 107 bytes of path, and Node cuts off
+// the rest without an error. A longer path is reached through an open descriptor of the directory.
 
 import fs from 'node:fs';
 import { join } from 'node:path';
@@ -12,7 +12,7 @@ export interface SocketPath {
   close(): void;
 }
 
-/** The path of the socket `name` in `dir`. Throws the system's error when there is no such directory. */
+/** Returns a path of the socket `name` in `dir`. Throws the system's error when there is no such directory. */
 export function openSocketPath(dir: string, name: string): SocketPath {
   const path = join(dir, name);
   if (Buffer.byteLength(path) <= PATH_BYTES_MAX) return { path, close: () => {} };

@@ -1,6 +1,6 @@
-// Descriptors held back for the store: when the process has no other left, one of these is given up for a file that
-// the log cannot do without (its next segment, the manifest), and taken again when there are some.
-// Invariant: without hold() nothing is held and nothing changes.
+// Spare descriptors: when the process has no other descriptor left, one of these is closed so that the log can open a
+// file it needs (its next segment, the manifest). It is opened again when there are free descriptors.
+// Invariant: without holdSpareDescriptors() none is held, and openedBySpares() only calls `open`.
 
 import fs from 'node:fs';
 
@@ -12,12 +12,12 @@ const REFILL_MS = 1000;
 const spares: number[] = [];
 let timer: NodeJS.Timeout | undefined;
 
-/** Begins to hold them; for a process that serves. */
+/** Opens the spare descriptors and keeps them; for a process that serves. */
 export function holdSpareDescriptors(): void {
   refill();
 }
 
-/** Opens by `open`, by a spare descriptor if need be. */
+/** Returns what `open` returns; when no descriptor is left, closes a spare one and calls `open` again. */
 export async function openedBySpares<T>(open: () => Promise<T>): Promise<T> {
   for (;;) {
     try {
@@ -35,7 +35,7 @@ function refill(): void {
   try {
     while (spares.length < SPARES_MAX) spares.push(fs.openSync('/dev/null', 'r'));
   } catch {
-    // Not yet: there are none.
+    // There are no free descriptors yet.
     refillLater();
   }
 }

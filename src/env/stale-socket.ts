@@ -1,4 +1,4 @@
-// The file of a unix socket that a killed server left: the only thing that may be removed to listen in its place.
+// Stale sockets: the unix socket that a killed server left. Nothing else may be removed to listen in its place.
 
 import fs from 'node:fs';
 import net from 'node:net';
@@ -7,8 +7,8 @@ import { dirname } from 'node:path';
 import { KvError, systemCode } from '../errors.js';
 
 /**
- * Removes a socket that nobody listens on. Whatever else lies there stays, and listening will say so. Throws
- * KV_NO_PERMISSION for what may not be looked at or removed: nobody knows whether a server is behind it.
+ * Removes a socket that nobody listens on. Anything else stays, and listening will fail with the reason. Throws
+ * KV_NO_PERMISSION for a socket that this user may not connect to or remove: a server might be behind it.
  */
 export async function removeStaleSocket(path: string): Promise<void> {
   try {
@@ -19,7 +19,7 @@ export async function removeStaleSocket(path: string): Promise<void> {
   }
 }
 
-/** What a refusal of the system means for the socket at `path`; undefined for other errors. */
+/** Returns the KvError for a refusal by the system to use the socket at `path`; undefined for other errors. */
 export function shutSocket(path: string, error: unknown): KvError | undefined {
   const code = systemCode(error) ?? '';
   if (code === 'EADDRINUSE' && isNoSocket(path)) {
@@ -31,17 +31,20 @@ export function shutSocket(path: string, error: unknown): KvError | undefined {
   return new KvError('KV_NO_PERMISSION', message, { path, cause: error });
 }
 
-/** A link that leads nowhere is none either. */
+/** Checks whether something that is no socket has this name; it may be a link that leads nowhere. */
 function isNoSocket(path: string): boolean {
   return fs.lstatSync(path, { throwIfNoEntry: false })?.isSocket() === false;
 }
 
-/** There is no directory for it. The runtime calls that a lack of permission. */
+/** Checks whether the socket's directory is missing. Node reports that as a lack of permission. */
 export function isHomelessSocket(path: string): boolean {
   return !fs.existsSync(dirname(path));
 }
 
-/** A socket of another kind answers with another error. Rejects when this one may not be connected to. */
+/**
+ * Checks whether nobody listens on the socket. A socket of another type (datagram) fails with another error and
+ * gives false. Rejects when this user may not connect to it.
+ */
 function isRefused(path: string): Promise<boolean> {
   return new Promise((resolve, reject) => {
     const probe = net.connect(path);

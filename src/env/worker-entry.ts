@@ -1,6 +1,6 @@
-// The first file of every background thread: loads the module that startWorker named and runs it with
-// an Env of its own, whose messages to the operator travel to the main thread's logger.
-// Invariant: where processors are scarce, the main thread comes first.
+// The first file of every background thread: loads the module that startWorker named and runs it with an Env of
+// its own. The Env's logger posts each message to the main thread, whose logger prints it.
+// Invariant: where processors are scarce, the main thread has the higher priority.
 
 import os from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
@@ -17,7 +17,7 @@ const { module, input, nicerBy } = workerData as {
   nicerBy: number;
 };
 
-// On Linux it is the thread's; elsewhere it would be the priority of the whole process.
+// Only Linux has a priority per thread; elsewhere this call would change the whole process.
 if (process.platform === 'linux') {
   os.setPriority(Math.min(os.getPriority() + nicerBy, NICE_MAX));
 }

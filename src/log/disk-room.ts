@@ -1,5 +1,5 @@
-// Room on the disk: checks whether there is enough for what is written beside the log's end, and for what a full disk
-// needs to be emptied.
+// Room on the disk: checks whether the disk has enough for files other than the log's end, and for the writes by which
+// a full disk is emptied.
 
 import type { Fs } from '../env/env.js';
 import { KvError } from '../errors.js';
@@ -19,7 +19,7 @@ export class DiskRoom {
     this.#segmentBytesMax = segmentBytesMax;
   }
 
-  /** Whether the log's end may grow by so many bytes; false also when the system does not say. */
+  /** Checks whether the log's end may grow by `bytes`. Returns false also when the system call fails. */
   async isFor(bytes: number): Promise<boolean> {
     try {
       await this.#check(bytes);
@@ -30,14 +30,14 @@ export class DiskRoom {
   }
 
   /**
-   * Throws KV_NO_SPACE unless `bytes` may be written beside the log's end and enough is left for what
-   * empties a full disk: the output of a compaction (or the tail rewrite of a start), and the deletes.
+   * Throws KV_NO_SPACE unless `bytes` can be written to other files and enough is left for the writes that empty a
+   * full disk: the output of a compaction (or the tail rewrite of a start), and the deletes.
    */
   async check(bytes: number): Promise<void> {
     await this.#check(bytes + 2 * overgrowthBytes(this.#segmentBytesMax));
   }
 
-  /** Throws KV_NO_SPACE unless a compaction's output and a manifest find room beside so many bytes. */
+  /** Throws KV_NO_SPACE unless the disk has room for `bytes`, a compaction's output and a manifest. */
   async #check(bytes: number): Promise<void> {
     const needed = bytes + roomBytes(this.#table.ordered, this.#segmentBytesMax);
     const free = await this.#fs.freeBytes(this.#dir);

@@ -1,29 +1,29 @@
-// Durability: what is on the disk, whether input should wait for it, and who is told when that changes. One object
-// for the whole way of a request: the log makes and changes it, the store and the server read it.
+// Durability: says what is on the disk and whether input should wait for it, and calls listeners when that changes.
+// There is one object: the log makes and changes it, the store and the server read it.
 //
 // Invariants (promises 1 and 2 of ARCHITECTURE.md rest on them):
 // - `watermark` never goes back. Every record with a seq up to it is on the disk, or was taken back and is void.
 // - Listeners of `onFailed` run after the changes above the watermark were taken back; those of `onDurable` run after
 //   the watermark moved. Both are called in the order in which they were added.
-// - Only the group commit calls `advance`, `fail` and `tell`, and sets the fields.
+// - Only the group commit calls `fail` and `tell`, and sets the fields of `Durability`.
 
 export type FailureCause = 'no-space' | 'poisoned';
 
-/** What everybody above the log may know. The fields are read for every request: plain numbers and flags. */
+/** The part that the code above the log uses. Every request reads the fields, so they are plain numbers and flags. */
 export interface Durability {
   /** Highest seq on disk. */
   readonly watermark: number;
-  /** Highest seq given out: a barrier (`mn`, shutdown) waits for it. */
+  /** Highest seq given to a record: a barrier (`mn`, shutdown) waits for it. */
   readonly lastSeq: number;
-  /** So much is unsynced that who waits for the disk should send no more. */
+  /** True when so much is unsynced that connections that wait for the disk should send no more. */
   readonly congested: boolean;
-  /** Far too much is: hold every input back. Implies congested. */
+  /** True when far too much is unsynced: all input should wait. Implies congested. */
   readonly overloaded: boolean;
-  /** Call with the number of clients who have spoken: what a lone one writes need not wait for the input of others. */
+  /** Sets the number of clients that have sent input: a commit for a single one need not wait for others' input. */
   serve(clientCount: number): void;
-  /** Calls after the watermark moved, or after input may go on. */
+  /** Adds a listener that is called after the watermark moved, or when input may go on. */
   onDurable(call: () => void): void;
-  /** Calls after a commit failed: every answer that depends on a seq above the watermark is void. */
+  /** Adds a listener that is called after a commit failed: replies that depend on a seq above the watermark are void. */
   onFailed(call: (cause: FailureCause, error: unknown) => void): void;
 }
 
@@ -49,7 +49,7 @@ export class CommitDurability implements Durability {
     this.#failedCalls.push(call);
   }
 
-  /** Tells that what is durable, or whether input should wait, has changed. */
+  /** Calls the listeners: the watermark, or whether input should wait, has changed. */
   tell(): void {
     const calls = this.#durableCalls;
     for (let at = 0; at < calls.length; at += 1) calls[at]!();
@@ -60,5 +60,5 @@ export class CommitDurability implements Durability {
   }
 }
 
-/** Of a log that nobody writes to. */
+/** Durability of a log that is only read. */
 export const ALL_DURABLE: Pick<Durability, 'watermark'> = { watermark: Number.MAX_SAFE_INTEGER };

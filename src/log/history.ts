@@ -1,12 +1,12 @@
-// The history: what compaction replaced and what the log no longer needs, kept for a time in a folder of the data
-// directory, so that every moment of that time can be read again (docs/format.md, "history").
+// The history: keeps the files that compaction replaced or that the log no longer needs, for a time, in a folder of the
+// data directory. So the store can be read as it was at any moment of that time (docs/format.md, "history").
 //
 // Invariants:
-// - A segment's file has its name here, durably, before the manifest ceases to name it: no crash leaves a gap. One whose
-//   replacement was given up may be here and in the log; nothing ever changes either.
-// - Nothing that serves or recovers reads it, or waits for it to succeed. A file that is missing makes moments unreadable,
-//   never wrong: whoever reads the past compares horizons (offline/past-segments.ts).
-// - It holds at most `bytesMax` bytes and goes at once when the disk is full.
+// - A segment's file has its name here, durably, before the manifest stops naming it: no crash leaves a gap. When a
+//   replacement was given up, the file may be here and in the log; it never changes in either place.
+// - Serving and recovery never read it and do not depend on its success. A missing file makes moments unreadable,
+//   never wrong: a reader of the past compares horizons (offline/past-segments.ts).
+// - It holds at most `bytesMax` bytes, and is removed at once when the disk is full.
 
 import { join } from 'node:path';
 
@@ -23,13 +23,13 @@ import {
 import type { Segment } from './segments/segment.js';
 
 export interface HistoryOptions {
-  /** Files stay for so long after they were replaced; 0: they are removed at once. */
+  /** Time for which files stay after they were replaced; 0: they are removed at once. */
   readonly keepMs: number;
-  /** The oldest go above this; 0: no bound but the time. */
+  /** Above this many bytes the oldest files are removed; 0: only the time bounds the history. */
   readonly bytesMax: number;
 }
 
-/** The moment of a replacement, on the clocks of the store. */
+/** The store's clock and newest seq, which give the moment of a replacement. */
 interface HistoryClock {
   nowMs(): number;
   readonly lastSeq: number;
@@ -48,14 +48,14 @@ interface WholeSegment {
   /** The log number that it stands for. */
   readonly last: number;
   readonly path: string;
-  /** Up to the end of its last batch. */
+  /** Length up to the end of its last batch. */
   readonly bytes: number;
 }
 
 interface HistoryStats {
   readonly files: number;
   readonly bytes: number;
-  /** Unix ms; 0: there is none. */
+  /** The oldest file's time of replacement, Unix ms; 0: there is none. */
   readonly oldestMs: number;
 }
 
@@ -66,7 +66,7 @@ export class History {
   readonly #folder: string;
   readonly #options: HistoryOptions;
   readonly #clock: HistoryClock;
-  /** By the time of their replacement. */
+  /** Sorted by the time of their replacement. */
   #files: KeptFile[] = [];
   #bytes = 0;
 
@@ -93,7 +93,7 @@ export class History {
     return { files: this.#files.length, bytes: this.#bytes, oldestMs };
   }
 
-  /** Makes the folder when it is wanted, and learns what is in it. Requires: the directory's lock. */
+  /** Makes the folder if files are to be kept, and lists what is in it. Requires: the directory's lock. */
   async open(): Promise<void> {
     if (!this.isKept) return;
     await this.#fs.makeDir(this.#folder);
@@ -113,7 +113,7 @@ export class History {
 
   /**
    * Gives the files of segments that are about to be replaced a second name here, durable when it returns. `seq` is
-   * the horizon of what replaces them. What cannot be kept is told, and goes.
+   * the horizon of their replacement. Logs a warning when a file cannot be kept; compaction then removes it.
    */
   async keepSegments(run: readonly Segment[], seq: number): Promise<void> {
     const replacedMs = this.#clock.nowMs();
@@ -127,7 +127,10 @@ export class History {
     });
   }
 
-  /** Removes the file of a large value whose item went by the record of `seq`; 0: no record ever told of it. */
+  /**
+   * Removes the file of a large value, and keeps it here if wanted. `seq` is that of the record that removed its item;
+   * 0: no record ever named the file.
+   */
   async takeLargeValue(id: number, bytes: number, seq: number): Promise<void> {
     const name = largeValueName(id);
     const replacedMs = this.#clock.nowMs();
@@ -136,7 +139,7 @@ export class History {
     await this.#fs.remove(join(this.#dir, name));
   }
 
-  /** The segments here that lack no record, by the log number that each stands for. */
+  /** Returns the segments here that lack no record, by the log number that each stands for. */
   wholeSegments(): ReadonlyMap<number, WholeSegment> {
     const found = new Map<number, WholeSegment>();
     for (const { name, bytes, wholeLast: last } of this.#files) {
@@ -145,14 +148,14 @@ export class History {
     return found;
   }
 
-  /** Where the large value of that number is kept; undefined: nowhere here. */
+  /** Returns the path of the kept large value `id`; undefined when it is not here. */
   largeValuePath(id: number): string | undefined {
     const start = keptLargeValueStart(id);
     const kept = this.#files.find(({ name }) => name.startsWith(start));
     return kept === undefined ? undefined : join(this.#folder, kept.name);
   }
 
-  /** Removes what is too old and what is too much. */
+  /** Removes files that are too old, and the oldest while the files are too large together. */
   async trim(): Promise<void> {
     const { keepMs, bytesMax } = this.#options;
     const endMs = this.#clock.nowMs() - keepMs;
@@ -163,13 +166,13 @@ export class History {
     }
   }
 
-  /** Gives all of it up: the disk is full, and what is served comes first. */
+  /** Removes all files, because the disk is full and the served data needs the room. */
   async clear(): Promise<void> {
     for (let file = this.#files[0]; file !== undefined; file = this.#files[0])
       await this.#drop(file);
   }
 
-  /** A disk that is full, or has no second names, must not hold up what is served: the past has a gap then. */
+  /** Only warns when the disk is full or has no second names: the server goes on, and the history has a gap. */
   async #tryKeep(link: () => Promise<void>): Promise<void> {
     if (!this.isKept) return;
     try {
@@ -186,7 +189,7 @@ export class History {
     try {
       await this.#fs.link(join(this.#dir, name), join(this.#folder, kept));
     } catch (error) {
-      // A replacement that was given up, and is tried again.
+      // An earlier try of this replacement, which was given up, has linked the file.
       if (systemCode(error) === 'EEXIST') return;
       throw error;
     }

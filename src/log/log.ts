@@ -1,6 +1,6 @@
 // The log as the store sees it: append a record, read a frame, know the watermark, seal and close.
-// Wires recovery, group commit, the manifest (manifest-writer.ts), the making of the next segment (succession.ts),
-// the step of a compaction (run-replacement.ts) and the room on the disk (disk-room.ts) together.
+// Connects recovery, group commit, the manifest (manifest-writer.ts), the making of the next segment (succession.ts),
+// the atomic step of a compaction (run-replacement.ts) and the room on the disk (disk-room.ts).
 //
 // Invariant: the manifest on disk names every segment that a batch was written to, before that batch is durable.
 
@@ -40,18 +40,18 @@ interface LogOptions extends Pick<ReplayOptions, 'onBegin' | 'onProgress'> {
   /** See CommitOptions. */
   readonly appendBytesMin: number;
   readonly storeClock: LogClock;
-  /** Where files go that are replaced. */
+  /** Keeps the files that compaction replaces. */
   readonly history: History;
   /** See DirectWrites. */
   readonly reads?: ReadCount | undefined;
   readonly useHints: boolean;
-  /** Told when all has been read and nothing changed yet: what it throws refuses the start. */
+  /** Called when the log was read and no file was changed yet; by throwing, it refuses the start. */
   readonly verify?: (found: Recovered, report: ReplayReport) => Promise<void>;
-  /** See recover(); none: the image is not looked at. */
+  /** See recover(). Without it the image is not read. */
   readonly restore?: Restore;
 }
 
-/** What the log fills and others look into: made before it, empty. */
+/** State that the log fills and other code reads. The caller makes it empty before the log. */
 interface LogState {
   readonly table: SegmentTable;
   readonly durability: CommitDurability;
@@ -64,10 +64,10 @@ export class Log {
   readonly storeId: string;
   readonly table: SegmentTable;
   readonly durability: Durability;
-  /** For compaction. */
+  /** Replaces runs of segments, for compaction. */
   readonly runs: RunReplacement;
   readonly recovery: RecoveryReport;
-  /** Called when a segment was sealed: its hint may be written, compaction may look at it. */
+  /** Called when a segment was sealed: its hint may be written and compaction may read it. */
   onSealed: (segment: Segment) => void = () => {};
   readonly #env: Env;
   readonly #lock: Lock;
@@ -75,7 +75,7 @@ export class Log {
   readonly #manifest: ManifestWriter;
   readonly #room: DiskRoom;
   readonly #succession: Succession;
-  /** See Recovered: before another image is written. */
+  /** See Recovered.tidy; done before another image is written. */
   readonly #tidied: Promise<void>;
   #rotation: Promise<void> = Promise.resolve();
   #closing = false;
@@ -101,12 +101,12 @@ export class Log {
       const replaying = (): Promise<ReplayReport> => replay(table.ordered, scans, visit, seeded);
       const report = recovered.restored ?? (await table.closedOnFailure(replaying()));
       await table.closedOnFailure(options.verify?.(recovered, report) ?? Promise.resolve());
-      // Not before: a start that is refused, for damage or its clock, has changed nothing.
+      // Files change only from here on: a start that is refused, for damage or its clock, changes none.
       await table.closedOnFailure(recovered.mend());
       const active = await reopenTail(env.fs, dir, table);
       return new Log(env, dir, lock, { table, durability }, recovered, report, active, options);
     } catch (error) {
-      // A start that is refused leaves nothing where no store is; the first failure is the one to tell.
+      // A refused start leaves no LOCK in a directory without a store. Later failures must not hide the first.
       const kind = await env.fs.kindOf(join(dir, MANIFEST_NAME)).catch(() => 'file' as const);
       if (!hadLock && kind !== 'file') await env.fs.remove(lockPath).catch(() => undefined);
       await lock.release();
@@ -136,7 +136,7 @@ export class Log {
     this.#manifest = manifest;
     this.#room = room;
     this.#tidied = tidy().catch((error: unknown) => {
-      env.logger.warn(`What the last run left could not be removed: ${failureText(error)}`);
+      env.logger.warn(`Files that the last run left could not be removed: ${failureText(error)}`);
     });
     this.recovery = { ...rest, ...report };
     this.#commit = new GroupCommit(env, active, report, options, durability, {
@@ -165,18 +165,18 @@ export class Log {
   get provableSeq(): number {
     return this.#commit.provableSeq;
   }
-  /** The newest time, Unix ms on the store's clock, that a start would find in the log. */
+  /** The newest time that a start would find in the log, Unix ms on the store's clock. */
   get durableTimeMs(): number {
     return this.#commit.durableTimeMs;
   }
   get poisoned(): boolean {
     return this.#commit.poisoned;
   }
-  /** The disk had no room when it was last asked. */
+  /** True when the disk had no room at the last try. */
   get short(): boolean {
     return this.#commit.end.short;
   }
-  /** The next segment cannot be made before the process has a descriptor for it. */
+  /** True when the next segment cannot be made until the process has a free descriptor. */
   get lacksDescriptors(): boolean {
     return this.#succession.lacksDescriptors;
   }
@@ -187,7 +187,7 @@ export class Log {
     return this.#commit.counters;
   }
 
-  /** Called with the ms that each commit's write and sync took, its bytes and its records. */
+  /** Sets the listener that gets, for each commit, the ms of its write and sync, its bytes and its records. */
   set onLatency(call: (ms: number, bytes: number, records: number) => void) {
     this.#commit.onLatency = call;
   }
@@ -198,9 +198,9 @@ export class Log {
   }
 
   /**
-   * The frame at a place that the keydir knows; at once when it is not yet on disk, else a promise. The
-   * views of a frame that came at once are valid until the caller returns to the event loop. A defect
-   * means that the disk holds something else. Throws the system's error when it cannot be read.
+   * Reads the frame at a place from the keydir. Returns the frame itself when it is not yet on disk; its views are
+   * then valid until the caller returns to the event loop. Otherwise returns a promise. A defect means that the disk
+   * has other bytes there. Throws the system's error when the disk cannot be read.
    */
   read(slot: number, offset: number, bytes: number): Frame | Defect | Promise<Frame | Defect> {
     const segment = this.table.at(slot);
@@ -229,7 +229,7 @@ export class Log {
     return this.#commit.drainedUpTo(seq);
   }
 
-  /** Seals the active segment although it is not full, so that compaction may look at it. */
+  /** Seals the active segment before it is full, so that compaction may read it. */
   async rotate(): Promise<void> {
     await this.#commit.drainedUpTo(this.lastSeq);
     if (!this.#commit.end.active.holdsRecords) return;
@@ -241,17 +241,17 @@ export class Log {
     await this.#rotation;
   }
 
-  /** Proves the last batch and writes the store's clock, when nothing else is being written. */
+  /** Writes a seal, which proves the last batch and has the store's time, when nothing else is being written. */
   seal(): void {
     this.#commit.seal();
   }
 
-  /** Room may have been freed. */
+  /** Checks whether the disk has room again. */
   retrySpace(): void {
     this.#commit.retrySpace();
   }
 
-  /** Commits everything, seals cleanly, writes the image that `contentOf` gives, frees the lock. */
+  /** Commits all records, writes the clean seal and the image that `contentOf` returns, and frees the lock. */
   async close(contentOf?: () => ImageContent): Promise<void> {
     if (this.#closing) return;
     this.#closing = true;
@@ -266,7 +266,7 @@ export class Log {
     await this.#lock.release();
   }
 
-  /** Without it the next start replays the log: slower, nothing else. */
+  /** Saves the image. A failure only makes the next start slower, because it replays the log. */
   async #saveImage(content: ImageContent): Promise<void> {
     const { fs, logger } = this.#env;
     try {
@@ -284,7 +284,7 @@ export class Log {
 
   #rotated(sealed: WritableSegment): void {
     this.#rotation = this.#finishRotation(sealed).catch((error: unknown) => {
-      // The manifest on disk is older but still right: the next write of it says the same and more.
+      // The manifest on disk is older but still right, and the next write of it includes this change.
       this.#env.logger.warn(`The manifest could not be written: ${failureText(error)}`);
     });
   }

@@ -1,9 +1,9 @@
-// The manifest on disk while the log is open: composed from the table of segments, written by turns.
+// Manifest writer: composes the manifest from the table of segments and writes it while the log is open.
 //
 // Invariants:
 // - Manifest writes are serialised; each composes the state at its turn.
-// - A segment's file is removed only when no manifest that a start could find names it. A write that failed leaves two
-//   such manifests: `#named` holds the names of both. A write that is under way may name it too: it is waited for.
+// - A segment's file is removed only when no manifest that a start could find names it. After a failed write a start
+//   may find the old or the new manifest: `#named` has the names of both. Removal waits for a write under way.
 
 import { join } from 'node:path';
 
@@ -19,7 +19,7 @@ export class ManifestWriter {
   #turn: Promise<void> = Promise.resolve();
   #named: Set<string>;
 
-  /** Requires: the manifest on disk says what the table says. */
+  /** Requires: the manifest on disk names the segments of the table. */
   constructor(fs: Fs, dir: string, storeId: string, table: SegmentTable) {
     this.#fs = fs;
     this.#dir = dir;
@@ -41,21 +41,21 @@ export class ManifestWriter {
     return turn;
   }
 
-  /** Resolves when no write is under way, however the last one ended. */
+  /** Resolves when no write is under way, even if the last one failed. */
   idle(): Promise<void> {
     return this.#turn;
   }
 
   /**
-   * Makes sure that no manifest on disk names a file that is to go, nor one that is on its way there. Throws when it
-   * cannot. Requires: the table does not have it any more.
+   * Makes sure that neither the manifest on disk nor one being written names a file that will be removed. Throws when
+   * it cannot. Requires: the file is no longer in the table.
    */
   async unname(name: string): Promise<void> {
     await this.#turn;
     if (this.#named.has(name)) await this.write();
   }
 
-  /** Removes the file of a segment that did not come to be. When it throws, the file stays for the next start. */
+  /** Removes the file of a segment that was given up. When it throws, the next start removes the file. */
   async discard(segment: Segment): Promise<void> {
     await this.unname(segment.name);
     await this.#fs.remove(join(this.#dir, segment.name));

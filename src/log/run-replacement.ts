@@ -1,7 +1,7 @@
-// The atomic step of a compaction: a new segment stands where a run of sealed ones stood.
+// Run replacement: the atomic step of a compaction, by which a new segment replaces a run of sealed ones.
 //
-// Invariant: whatever step a crash hits, the manifest on disk names the whole run or the new segment, and the files of
-// what it names are there.
+// Invariant: at whatever step a crash happens, the manifest on disk names the whole run or the new segment, and the
+// files that it names exist.
 
 import { join } from 'node:path';
 
@@ -21,7 +21,7 @@ export class RunReplacement {
   readonly #history: History;
   readonly #onRoom: () => void;
 
-  /** `onRoom` is called when files have gone. */
+  /** `onRoom` is called when files were removed. */
   constructor(
     fs: Fs,
     dir: string,
@@ -40,10 +40,10 @@ export class RunReplacement {
 
   /**
    * Puts `output`, durable under its own name, in the place of the contiguous `run` of sealed segments. When it
-   * throws, the old run stands and its files must stay; the output's goes by `discard`, because the manifest
-   * on disk may name it.
+   * throws, the run stays part of the log and its files must stay. The caller then removes the output's file with
+   * `discard`, because the manifest on disk may name it.
    *
-   * What the run's files hold more than the output's stays in the history, if that is kept.
+   * The history keeps the run's files, if there is one, because the output lacks some of their records.
    */
   async replace(run: readonly Segment[], output: Segment): Promise<void> {
     assert(
@@ -67,8 +67,8 @@ export class RunReplacement {
   }
 
   /**
-   * Removes the files of a run that was replaced, once nobody reads them. One that cannot be removed stays
-   * for the next start, and is thrown when all the others have gone.
+   * Removes the files of a replaced run, once nobody reads them. A file that cannot be removed stays for the next
+   * start; the error is thrown when the others are removed.
    */
   async retire(run: readonly Segment[]): Promise<void> {
     let failure: unknown;

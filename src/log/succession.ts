@@ -1,8 +1,8 @@
-// Makes the segment that follows the active one, before it is needed: file, zeros ahead, a line in the manifest.
+// Succession: makes the segment after the active one before it is needed: file, zeros ahead, entry in the manifest.
 //
 // Invariants:
 // - The manifest on disk names a successor before group commit may write to it.
-// - One that did not come to be leaves no file behind, unless the disk refuses that as well.
+// - A successor that was given up leaves no file, unless the disk refuses to remove it.
 
 import type { Env } from '../env/env.js';
 import { failureText, isOutOfDescriptors } from '../errors.js';
@@ -31,9 +31,9 @@ interface Options {
 }
 
 export class Succession {
-  /** Segments that were begun since the start. */
+  /** Number of segments created since the start. */
   segmentsCreated = 0;
-  /** The last one was refused for want of a descriptor. */
+  /** True when the last try failed for lack of a descriptor. */
   lacksDescriptors = false;
   readonly #around: Surroundings;
   readonly #options: Options;
@@ -47,7 +47,7 @@ export class Succession {
     this.#refusal = new RepeatedWarning(around.env);
   }
 
-  /** Group commit is told how it ended. */
+  /** Begins to make a successor; passes it, or the failure, to group commit. */
   prepare(): void {
     if (this.#closed) return;
     this.#making = this.#make().catch((error: unknown) => {
@@ -57,12 +57,12 @@ export class Succession {
     });
   }
 
-  /** Resolves when none is being made. */
+  /** Resolves when no successor is being made. */
   idle(): Promise<void> {
     return this.#making;
   }
 
-  /** None is begun any more. */
+  /** Begins no further successor; resolves when the last one is done. */
   close(): Promise<void> {
     this.#closed = true;
     return this.#making;

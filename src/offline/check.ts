@@ -1,7 +1,7 @@
-// A data directory looked at as a whole, for kv-check: every byte of the log, whether its parts fit, the
-// files that a crash left, the hints, the image, the snapshot. No lock, no change (docs/tools.md, "kv-check").
+// Check: checks a data directory as a whole, for kv-check: every byte of the log, whether its parts fit together, files
+// that a crash left, hints, image, snapshot. It takes no lock and changes nothing (docs/tools.md, "kv-check").
 //
-// Invariant: what a second look does not confirm was a running server at work, and is not told.
+// Invariant: a finding that a second look does not confirm is not reported: a running server changed the files.
 
 import { join } from 'node:path';
 
@@ -23,7 +23,7 @@ import { StoreReader, requireStore } from './store-reader.js';
 interface HintStates {
   readonly good: number;
   readonly missing: number;
-  /** Names of those that will not be used. */
+  /** Names of the hints that a start will not use. */
   readonly unusable: readonly string[];
 }
 
@@ -38,7 +38,7 @@ export interface CheckReport {
   readonly keys: number | undefined;
   readonly seq: number | undefined;
   readonly hints: HintStates;
-  /** Of the keydir, from a clean stop: whether the next start will use it. */
+  /** The image of the keydir from a clean stop: `good` when the next start will use it. */
   readonly image: 'none' | 'good' | 'unusable';
   /** Names of files that the next start removes. */
   readonly leftovers: readonly string[];
@@ -46,7 +46,7 @@ export interface CheckReport {
 }
 
 interface CheckOptions {
-  /** A server has the directory open: its unfinished files are no leftovers. */
+  /** True when a server has the directory open: then its unfinished files are no leftovers. */
   readonly isServed: boolean;
   readonly onProgress: (done: number, total: number) => void;
 }
@@ -59,7 +59,7 @@ interface Look {
   readonly seq?: number;
 }
 
-/** Throws KV_NOT_A_STORE, and KV_FORMAT_VERSION for a store of a newer release. */
+/** Checks the store in `dir`. Throws KV_NOT_A_STORE, and KV_FORMAT_VERSION for a store of a newer release. */
 export async function checkStore(
   env: Env,
   dir: string,
@@ -87,7 +87,7 @@ export async function checkStore(
 
 async function look(env: Env, dir: string, options: CheckOptions): Promise<Look> {
   const { manifest, findings } = await readManifestOrStandIn(env, dir);
-  // Before the log: what they claim it must then come up to, whatever a server goes on to write.
+  // Claims are read before the log, so that the log must reach them even while a server writes on.
   const claims = await readClaims(env.fs, dir, manifest);
   const verification = await verifyLog(env.fs, dir, manifest, progressOf(manifest, options));
   const all = [...findings, ...verification.findings, ...(await strangers(env, dir, manifest))];
@@ -97,7 +97,7 @@ async function look(env: Env, dir: string, options: CheckOptions): Promise<Look>
   return { manifest, verification, ...(await replayed(env, dir, all)) };
 }
 
-/** Of a log that cannot be replayed: what the files beside it prove to be missing at its end is told as well. */
+/** For a log that cannot be replayed, adds what other files prove to be missing at its end. */
 async function withMissing(
   claims: readonly LossClaim[],
   { lastSeq, segments }: Verification,
@@ -110,7 +110,7 @@ async function withMissing(
   return [...besideMissing(findings), { ...whole, offset: tail?.end ?? 0 }];
 }
 
-/** A torn tail, of which nobody was told, cannot stand beside what was acknowledged and is missing. */
+/** Removes torn tails: where acknowledged records are missing, the cut bytes may be one of them. */
 function besideMissing(findings: readonly Finding[]): Finding[] {
   return findings.filter(({ isDamage }) => isDamage);
 }
@@ -120,7 +120,7 @@ function progressOf(manifest: Manifest, { onProgress }: CheckOptions): (bytes: n
   return (bytes) => onProgress(bytes, Math.max(bytes, known));
 }
 
-/** What only a replay shows: segments that do not fit together, a missing file of a large value. */
+/** Adds what only a replay shows: segments that do not fit together, a missing file of a large value. */
 async function replayed(
   env: Env,
   dir: string,
@@ -139,20 +139,20 @@ async function replayed(
   }
 }
 
-/** Segments that the manifest does not explain. */
+/** Returns a finding for a segment that the manifest does not explain. */
 async function strangers(env: Env, dir: string, manifest: Manifest): Promise<Finding[]> {
   try {
     await findLeftovers(env.fs, dir, manifest);
     return [];
   } catch (error: unknown) {
-    // The manifest is of this release: one file that says otherwise is damaged.
+    // The manifest has the version of this release, so a file with another version is damaged.
     const isDamage = isKvError(error, 'KV_CORRUPTION') || isKvError(error, 'KV_FORMAT_VERSION');
     if (!isDamage) throw error;
     return [wholeFile(error.path ?? dir, plain(error))];
   }
 }
 
-/** What a second look finds in the same place. A torn tail alone costs only a look at the open end. */
+/** Returns the findings that a second look confirms. For a torn tail alone it reads only the open segments. */
 async function confirmed(
   env: Env,
   dir: string,
@@ -210,7 +210,7 @@ async function leftoversOf(env: Env, dir: string, manifest: Manifest): Promise<r
     return await findLeftovers(env.fs, dir, manifest);
   } catch (error: unknown) {
     if (!(error instanceof KvError)) throw error;
-    // A stranger hides the rest: these go at any start that gets so far.
+    // findLeftovers stops at an unknown segment. The next start that succeeds removes at least these files.
     const names = await env.fs.list(dir);
     const temporaries = names.filter((name) => parseFileName(name).kind === 'temporary');
     const ours = await Promise.all(temporaries.map((name) => isOurs(env.fs, dir, name)));

@@ -1,7 +1,7 @@
-// What a repair could not save, for the operator: which keys, and what became of them in the end; byte ranges
-// where not even the key can be made out.
+// Losses: lists for the operator what a repair could not save: keys with their fate, and byte ranges where not even
+// the key can be read.
 //
-// Invariant: every damaged place is told, whatever became of it; a later write of a key is what counts for it.
+// Invariant: every damaged place is listed. A later write of the same key decides the key's fate.
 
 import type { LostPlace } from '../log/damage/damage-survey.js';
 import { quotedKey } from '../printable.js';
@@ -10,10 +10,11 @@ import { isFlushPromise } from '../log/bytes/entry-list.js';
 import type { ReplayEntry } from '../log/bytes/entry-list.js';
 
 /**
- * - `lost`: its newest value is gone, and the key with it.
- * - `stale`: an older value is shown in its place. `back`: it seems to have been deleted, and is there again.
- * - `expiry`: its time to live may be an older one.
- * - `overwritten`: it was written or deleted again later; nothing is lost.
+ * The fate of a key:
+ * - `lost`: its newest value is gone, and the repaired store does not have the key.
+ * - `stale`: the repaired store has an older value. `back`: the key seems to have been deleted, but is there again.
+ * - `expiry`: it may have an older expiry.
+ * - `overwritten`: it was written or deleted later; nothing is lost.
  */
 export type Fate = 'lost' | 'stale' | 'back' | 'expiry' | 'overwritten';
 
@@ -22,19 +23,19 @@ export interface Loss {
   readonly offset: number;
   /** Undefined: the whole file. */
   readonly bytes: number | undefined;
-  /** Undefined: nobody can tell which. */
+  /** Undefined when the key cannot be read. */
   readonly key: Buffer | undefined;
-  /** A hint, or a whole record, says so; else it is what the damaged bytes seem to say. */
+  /** True when a hint or a whole record has the key; false when only the damaged bytes seem to have it. */
   readonly isCertain: boolean;
-  /** Undefined: any key may be concerned. */
+  /** Undefined: the loss may concern any key. */
   readonly fate: Fate | undefined;
-  /** For places without a key: what it was. */
+  /** For a loss without a key, what was lost. */
   readonly what: string;
 }
 
 interface Pending extends Omit<Loss, 'fate'> {
   readonly type: RecordType | undefined;
-  /** How many flushes had been seen before it. */
+  /** Number of flushes before it in the log. */
   readonly flushes: number;
   superseded: boolean;
 }
@@ -42,11 +43,11 @@ interface Pending extends Omit<Loss, 'fate'> {
 export class Losses {
   readonly #settled: Loss[] = [];
   readonly #pending = new Map<string, Pending[]>();
-  /** How many flushes were seen, and the number of the newest of each prefix: a log may have a million of them. */
+  /** Number of flushes so far, and the number of the newest flush per prefix: a log may have a million flushes. */
   #flushes = 0;
   readonly #newestOf = new Map<string, number>();
 
-  /** Bytes that were acknowledged and that nothing valid covers. */
+  /** Notes acknowledged bytes that belong to no valid record. */
   place(path: string, { offset, bytes, what, seems }: LostPlace): void {
     const place = { path, offset, bytes, isCertain: false };
     // Headers hold nothing that a client stored.
@@ -54,13 +55,13 @@ export class Losses {
     const key = seems?.key;
     const type = seems?.type;
     if (type === RECORD.flush) {
-      const told = 'a flush_all, as it seems: what it removed may be back';
+      const told = 'it seems to be a flush_all: the items that it removed may be back';
       this.#settled.push({ ...place, key: undefined, fate: undefined, what: told });
     } else if (type === RECORD.deletePrefix && key !== undefined) {
-      const told = `a delete_prefix, as it seems, of ${quotedKey(key)}: what it removed may be back`;
+      const told = `it seems to be a delete_prefix of ${quotedKey(key)}: the items that it removed may be back`;
       this.#settled.push({ ...place, key: undefined, fate: undefined, what: told });
     } else if (key === undefined || key.length === 0) {
-      const told = what === 'zeros' ? 'zeros stand there' : 'nothing can be made out';
+      const told = what === 'zeros' ? 'the bytes are zeros' : 'no record can be recognized';
       const all = `${told}: any key may have lost its newest change`;
       this.#settled.push({ ...place, key: undefined, fate: undefined, what: all });
     } else
@@ -74,41 +75,41 @@ export class Losses {
       });
   }
 
-  /** A whole segment of which nothing is known. */
+  /** Notes a missing segment that has no hint. */
   segment(path: string): void {
     const what = 'the segment is gone: any key may have lost changes that it held';
     const place = { path, offset: 0, bytes: undefined, key: undefined };
     this.#settled.push({ ...place, isCertain: true, fate: undefined, what });
   }
 
-  /** A compacted segment without manifest and hint: where it ended nothing says. */
+  /** Notes a compacted segment without manifest and hint, whose end is unknown. */
   unknownEnd(path: string): void {
-    const what = 'where the segment ended nothing says: any key may have lost changes that it held';
+    const what = 'the end of the segment is unknown: any key may have lost changes that it held';
     const place = { path, offset: 0, bytes: undefined, key: undefined };
     this.#settled.push({ ...place, isCertain: false, fate: undefined, what });
   }
 
-  /** The end of the log, as another file proves. */
+  /** Notes that the end of the log is missing, as another file proves. */
   newest(path: string, offset: number, what: string): void {
     const place = { path, offset, bytes: undefined, key: undefined };
     const told = `${what}; any key may have lost its newest change`;
     this.#settled.push({ ...place, isCertain: true, fate: undefined, what: told });
   }
 
-  /** A put of which a hint knows everything but the value. */
+  /** Notes a lost put, of which a hint has all but value and flags. */
   put(path: string, { key, offset, bytes, type }: ReplayEntry): void {
     const place = { path, offset, bytes, key: Buffer.from(key), isCertain: true };
     this.#add({ ...place, what: 'frame', type, flushes: this.#flushes, superseded: false });
   }
 
-  /** The file of a large value that a record refers to is damaged or gone. */
+  /** Notes that the file of a large value is damaged or missing. */
   largeValue(path: string, key: Buffer): void {
     const what = 'large value';
     const place = { path, offset: 0, bytes: undefined, key: Buffer.from(key) };
     this.#settled.push({ ...place, isCertain: true, fate: 'lost', what });
   }
 
-  /** A record that is there: what was lost of its key before it does not matter any more. */
+  /** Takes a whole record: earlier losses of its key no longer matter. */
   supersededBy(record: Pick<LogRecord, 'type' | 'key' | 'value' | 'expiresAt'>): void {
     const { type, key } = record;
     if (this.#pending.size === 0 || type === RECORD.touch) return;
@@ -121,7 +122,7 @@ export class Losses {
     settle(this.#pending.get(key.toString('latin1')) ?? []);
   }
 
-  /** In the order of the log as far as keys are known. `isLive`: whether the repaired store has it. */
+  /** Returns all losses: first the records with a known key. `isLive` checks whether the repaired store has a key. */
   all(isLive: (key: Buffer) => boolean): Loss[] {
     const losses = [...this.#pending.values()].flat().map((pending) => {
       const { superseded, flushes, type, ...loss } = pending;

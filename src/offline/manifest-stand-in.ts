@@ -1,5 +1,5 @@
-// The manifest of a directory, or what stands in for one that is damaged or gone, so that the rest can be
-// looked at all the same (docs/recovery.md).
+// Manifest stand-in: reads the manifest of a directory, or makes a substitute for a damaged or missing one, so that the
+// rest of the directory can still be checked (docs/recovery.md).
 
 import { join } from 'node:path';
 
@@ -11,7 +11,7 @@ import { readManifest } from '../log/segments/manifest-file.js';
 import { findStrayLog } from '../log/damage/stray-segments.js';
 import type { Finding } from '../log/damage/verification.js';
 
-/** The manifest, or one made of what lies there, and what is wrong with that. */
+/** Returns the manifest, or one made from the segments found, and the findings about it. */
 export async function readManifestOrStandIn(
   env: Env,
   dir: string,
@@ -28,17 +28,17 @@ export async function readManifestOrStandIn(
   const stray = await findStrayLog(env.fs, dir);
   const findings = [wholeFile(path, what)];
   for (const each of stray.unreadable) {
-    findings.push(wholeFile(each, 'no segment of this store, as far as its header can be read'));
+    findings.push(wholeFile(each, 'by its header, this is no segment of this store'));
   }
   return { manifest: stray.manifest, findings };
 }
 
-/** Damage that has no place of its own in a file. */
+/** Returns a finding of damage that concerns the whole file. */
 export function wholeFile(path: string, what: string): Finding {
   return { path, offset: 0, bytes: undefined, what, isDamage: true, key: undefined };
 }
 
-/** The message without its place. */
+/** Returns the message of an error without path and offset. */
 export function plain(error: KvError): string {
   return error.message.replace(/ \([^()]*\)$/, '');
 }

@@ -1,14 +1,14 @@
-// The past of a store: which segment files, of the log and of its history, hold the state at an earlier seq.
+// The past of a store: finds the segment files, of the log and of its history, that hold the state at an earlier seq.
 //
-// A file is named by the manifest from its horizon on until it is replaced. So the files that were named together when
-// a seq was the newest are, for each place in the log, those whose `replacedSeq` is the next one at or above that seq.
-// Only files that were named together may be read together: a compaction drops what no older file of its time needs.
+// The manifest names a file from the file's horizon on until the file is replaced. So the manifest of the time when a
+// seq was the newest named, for each place in the log, the file with the lowest `replacedSeq` at or above that seq.
+// Only files that one manifest named may be read together: a compaction drops what no older file of its time needs.
 //
-// A backup knows of a file that was replaced between two of its rounds only that it was named in the first: then
-// `replacedSeq` is the seq of that round, lower than the truth, and the rule stays right.
+// If a file was replaced between two rounds of a backup, the backup only knows that the manifest named it in the first
+// round. Then `replacedSeq` is the seq of that round, which is lower than the true one, and the rule is still right.
 //
-// Invariant: a moment is read exactly or refused (KV_TOO_OLD): a file that is not kept any more is never made up for by
-// one whose horizon lies above the moment.
+// Invariant: a moment is read exactly or refused (KV_TOO_OLD): a file with a horizon above the moment never stands in
+// for a file that is no longer kept.
 
 import { join } from 'node:path';
 
@@ -23,7 +23,7 @@ import { SegmentScanner } from '../log/segments/segment-scanner.js';
 import type { ScannedBatch } from '../log/segments/segment-scanner.js';
 import { SegmentTable, type Segment } from '../log/segments/segment.js';
 
-/** The state after that record, at that time (Unix ms), or before the newest flush_all or delete_prefix. */
+/** A moment: after the record `seq`, at the time `ms` (Unix ms), or before the newest flush_all or delete_prefix. */
 export type Moment =
   | { readonly kind: 'seq'; readonly seq: number }
   | { readonly kind: 'time'; readonly ms: number }
@@ -31,9 +31,9 @@ export type Moment =
 
 export interface PastSegment {
   readonly segment: Segment;
-  /** The newest seq when another file took its place; Infinity: none has. */
+  /** The newest seq when another file replaced it; Infinity: it was not replaced. */
   readonly replacedSeq: number;
-  /** Unix ms: until then it was in its place; Infinity: it is still. */
+  /** The time when it was replaced, Unix ms; Infinity: it was not replaced. */
   readonly replacedMs: number;
 }
 
@@ -44,8 +44,9 @@ interface Past {
 }
 
 /**
- * The files that hold the state at `moment`, of a store whose log is `live` with its end found; its files that are
- * not needed are closed. Throws KV_TOO_OLD when the moment is not kept (any more), KV_BAD_OPTION when it has not come.
+ * Opens the files that hold the state at `moment` of a store whose log is `live`; closes files that are not needed.
+ * Requires: the end of `live` was found. Throws KV_TOO_OLD when the moment is not kept, KV_BAD_OPTION when it is in the
+ * future.
  */
 export async function openPast(
   fs: Fs,
@@ -65,7 +66,7 @@ export async function openPast(
   return pastAt(all, moment, dir);
 }
 
-/** The same of all files that there are of a store, which lie in `dir`. */
+/** As openPast, with all files that exist of a store in `dir`, already open. */
 export async function pastAt(
   all: readonly PastSegment[],
   moment: Moment,
@@ -91,12 +92,12 @@ export async function pastAt(
   }
 }
 
-/** Closes their files. */
+/** Closes the files of the segments. */
 export async function closePast(segments: readonly PastSegment[]): Promise<void> {
   await Promise.all(segments.map(({ segment }) => segment.file.close()));
 }
 
-/** What the history of the store in `dir` has, open for reading. */
+/** Opens all segments in the history of the store in `dir` for reading. */
 export async function openHistory(fs: Fs, dir: string, storeId: string): Promise<PastSegment[]> {
   const folder = join(dir, HISTORY_NAME);
   if ((await fs.kindOf(folder)) !== 'directory') return [];
@@ -116,7 +117,7 @@ export async function openHistory(fs: Fs, dir: string, storeId: string): Promise
   }
 }
 
-/** Undefined: it went meanwhile, or belongs to another store. */
+/** Opens a segment of the history; returns undefined when it was removed meanwhile or belongs to another store. */
 async function openKept(
   fs: Fs,
   path: string,
@@ -138,7 +139,7 @@ async function openKept(
   return { segment, replacedSeq, replacedMs };
 }
 
-/** The files that the manifest named when `seq` was the newest; undefined: one of them is not kept. */
+/** Returns the files that the manifest named when `seq` was the newest; undefined when one of them is not kept. */
 async function segmentsAt(
   seq: number,
   all: readonly PastSegment[],
@@ -154,7 +155,7 @@ async function segmentsAt(
         (a, b) => a.replacedSeq - b.replacedSeq || a.segment.generation - b.segment.generation,
       );
     if (named === undefined || named.segment.horizon > seq) {
-      // What the log holds behind a record of that seq or a higher one does not matter: there was nothing of it yet.
+      // Files after a record with this seq or a higher one are not needed: at that moment they did not exist.
       const before = chosen.at(-1);
       return before !== undefined && (await lastSeqOf(before)) >= seq ? chosen : undefined;
     }
@@ -173,7 +174,7 @@ async function lastSeqOf({ segment }: PastSegment): Promise<number> {
   return last;
 }
 
-/** The time of its last batch; of a compacted file that of its seal, up to which what had expired was dropped. */
+/** Returns the time of its last batch; in a compacted file that is the seal, up to whose time expired items were dropped. */
 async function endMsOf({ segment }: PastSegment): Promise<number> {
   let endMs = 0;
   const scanner = new SegmentScanner(segment.file, segment.salt, segment.committedBytes);
@@ -183,9 +184,9 @@ async function endMsOf({ segment }: PastSegment): Promise<number> {
 }
 
 /**
- * Throws KV_TOO_OLD unless `seq`, of the newest record up to that time that is kept, is that of the newest there was:
- * either its files were still in place then, or those that follow it lack nothing behind it. Nor may a compaction since
- * have dropped what had expired later, with no record in between.
+ * Throws KV_TOO_OLD unless the state after `seq`, the newest kept record up to time `ms`, is the state at `ms`. Either
+ * the files of `seq` were in the log until `ms`, or the files that followed them lack no record after `seq`. Also, no
+ * compaction with horizon `seq` may have dropped items that expired after `ms`.
  */
 async function requireWholeUntil(
   ms: number,
@@ -253,24 +254,24 @@ async function seqOf(moment: Moment, all: readonly PastSegment[], dir: string): 
   throw new KvError('KV_BAD_OPTION', `The newest record has seq ${newest}`, { path: dir });
 }
 
-/** Of a seal the last seq given out before it. */
+/** Returns the seqs of a batch's records; for a seal, the last seq that was given to a record before it. */
 function seqsOf({ header, frames }: ScannedBatch): number[] {
   return frames.length === 0 ? [header.firstSeq] : frames.map(({ record }) => record.seq);
 }
 
-/** What kills at once, a promise that is carried out too. */
+/** Checks whether a record removes items at once; a flush that carries out a delayed one does too. */
 function isFlush(record: LogRecord): boolean {
   if (record.type === RECORD.deletePrefix) return true;
   return record.type === RECORD.flush && !isFlushPromise(record);
 }
 
-/** The highest seq that `seqsIn` names, looked for from the newest file on, as far as it must be. */
+/** Returns the highest seq that `seqsIn` returns for any batch; reads from the newest file backwards as far as needed. */
 async function newestSeq(
   all: readonly PastSegment[],
   seqsIn: (batch: ScannedBatch) => readonly number[],
 ): Promise<number | undefined> {
   let newest: number | undefined;
-  // Of a file that an unclean stop cut short, the copy of the next generation goes on.
+  // After an unclean stop, the copy with the next generation continues the file, so it is read first.
   const byAge = all.toSorted(
     ({ segment: a }, { segment: b }) => b.last - a.last || b.generation - a.generation,
   );
@@ -279,13 +280,13 @@ async function newestSeq(
     for (let batch = await scanner.next(); batch !== undefined; batch = await scanner.next()) {
       for (const seq of seqsIn(batch)) newest = Math.max(newest ?? 0, seq);
     }
-    // Files that lack nothing hold all seqs between their first and their last.
+    // A file that lacks no record has all seqs between its first and its last.
     if (newest !== undefined && segment.horizon === 0) break;
   }
   return newest;
 }
 
-/** Where the history has large values, by their ids. */
+/** Returns the paths of the large values in the history, by their ids. */
 export async function keptLargeFiles(fs: Fs, dir: string): Promise<ReadonlyMap<number, string>> {
   const found = new Map<number, string>();
   const folder = join(dir, HISTORY_NAME);

@@ -1,9 +1,9 @@
-// Makes a new store of what is left of a damaged one: the live items with their seqs, CAS tokens, flags and
-// expiries, and a list of what is lost (docs/recovery.md, "When acknowledged records are damaged").
+// Repair: makes a new store from what is left of a damaged one: the live items with their seqs, CAS tokens, flags and
+// expiries. It also lists the losses (docs/recovery.md, "When acknowledged records are damaged").
 //
 // Invariants:
 // - The damaged directory is only read.
-// - The new one has a MANIFEST only when everything else in it is durable: half a copy never starts.
+// - The new store gets its MANIFEST when all its other files are durable: an unfinished copy never starts.
 
 import { ALL_DURABLE } from '../log/durability.js';
 import { join } from 'node:path';
@@ -31,7 +31,7 @@ import { StoreClock } from '../store/clock.js';
 import { requireStore } from './store-reader.js';
 
 const PIECE_BYTES = 1024 * 1024;
-/** Seqs that a lost end of the log may have given out: none of them is given out again. */
+/** Number of seqs that a lost end of the log may have used: the new store uses none of them. */
 const SEQ_MARGIN = 1_000_000;
 
 export interface RepairReport {
@@ -41,7 +41,7 @@ export interface RepairReport {
   readonly largeValues: number;
   readonly lastSeq: number;
   readonly losses: readonly Loss[];
-  /** Bytes of an incomplete last batch, which nobody was told of. */
+  /** Bytes of an incomplete last batch, which was never acknowledged. */
   readonly tornBytes: number;
 }
 
@@ -64,7 +64,7 @@ export class Repair {
     this.#dir = dir;
     this.#log = log;
     this.#state = state;
-    // What is cut off where acknowledged writes are missing may be one of them: no torn tail.
+    // Where acknowledged writes are missing, cut bytes may be one of them, so they are no torn tail.
     const torn = isCutShort ? [] : log.findings.filter(({ isDamage }) => !isDamage);
     this.report = {
       findings: isCutShort ? log.findings.filter(({ isDamage }) => isDamage) : log.findings,
@@ -76,7 +76,7 @@ export class Repair {
     };
   }
 
-  /** Reads everything and decides; writes nothing. Requires: nobody else writes to `dir`. */
+  /** Reads the damaged store and decides what to save; writes nothing. Requires: nobody else writes to `dir`. */
   static async plan(env: Env, dir: string, onProgress: (bytes: number) => void): Promise<Repair> {
     await requireStore(env, dir);
     const log = await SalvagedLog.open(env, dir, onProgress);
@@ -91,7 +91,7 @@ export class Repair {
       const claim = await provedLoss(log.claims, state.lastSeq);
       if (claim !== undefined) {
         losses.newest(claim.path, 0, lossText(claim, state.lastSeq));
-        // Neither these nor what followed them is given out again.
+        // The new store uses neither the missing seqs nor those that may have followed them.
         state.note(claim.seq + SEQ_MARGIN, 0);
       }
       if (log.isEndUnknown) state.note(state.lastSeq + SEQ_MARGIN, 0);
@@ -138,10 +138,10 @@ export class Repair {
   }
 }
 
-/** Only puts are looked for in their segment. */
+/** A segment for records that are no puts: the keydir points only to puts. */
 const NOWHERE = { slot: 0 };
 
-/** The keydir that a start would have, had it read around the damage. */
+/** The state that a start would have if it could skip the damage. */
 class Replayed {
   readonly items: Items;
   readonly #flushes: Flushes;
@@ -167,7 +167,7 @@ class Replayed {
     replayEntry(this.items, this.#flushes, entry, segment, 0);
   }
 
-  /** A record that is no put, and so needs no place. */
+  /** Replays a hint's entry that is no put, and so needs no place. */
   visitHinted(entry: ReplayEntry): void {
     if (entry.type === RECORD.delete) this.remove(entry.key);
     else if (entry.type !== RECORD.put) replayEntry(this.items, this.#flushes, entry, NOWHERE, 0);
@@ -178,7 +178,7 @@ class Replayed {
     if (ref !== 0) this.items.remove(ref);
   }
 
-  /** Everything was visited: from now on it is known what is alive. */
+  /** Sets the time at which items are judged live, and counts them. Requires: all records were visited. */
   settle(): void {
     this.#clock.catchUp(this.timeMs);
     this.nowMs = this.#clock.nowMs();
@@ -214,11 +214,11 @@ class Replayed {
     return found;
   }
 
-  /** What of a part stands in the new store; undefined: nothing. */
+  /** Returns the record that a part gives the new store; undefined when it gives none. */
   recordFor(part: Salvaged): LogRecord | undefined {
     if (part.kind !== 'frame' && part.kind !== 'hinted') return undefined;
     const record = part.kind === 'frame' ? part.frame.record : recordOf(part.entry);
-    // One that is due has done its work: the items that it kills are left out.
+    // A delayed flush whose time has come is not needed: the items that it removes are left out.
     if (record.type === RECORD.flush) {
       return isFlushPromise(record) && record.expiresAt > this.nowMs ? record : undefined;
     }
@@ -243,7 +243,7 @@ function apply(part: Salvaged, state: Replayed, losses: Losses): void {
     losses.supersededBy(record);
     state.visit({ ...record, offset, bytes }, part.segment);
   } else if (part.entry.type === RECORD.put) {
-    // An older value is known to be wrong: better none.
+    // An older value is known to be wrong, so no value is kept.
     losses.supersededBy({ ...part.entry, type: RECORD.delete });
     losses.put(part.path, part.entry);
     state.remove(part.entry.key);
@@ -254,7 +254,7 @@ function apply(part: Salvaged, state: Replayed, losses: Losses): void {
   }
 }
 
-/** Takes out the items whose large value cannot be read to its end. */
+/** Removes the items whose large value cannot be read whole. */
 async function dropUnreadable(
   env: Env,
   dir: string,

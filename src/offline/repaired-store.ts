@@ -1,5 +1,5 @@
-// Writes the store that a repair makes: sealed segments with hints, the files of large values, an empty
-// active segment, and the MANIFEST last.
+// Repaired store: writes the new store of a repair or a restore: sealed segments with hints, the files of large values,
+// an empty active segment, and the MANIFEST last.
 
 import { join } from 'node:path';
 
@@ -45,7 +45,7 @@ export class RepairedStore {
   #lastSeq = 0;
   #timeMs = 0;
 
-  /** `dir` is empty. A new store id: files of the damaged one never pass for this one's. */
+  /** Requires: `dir` is empty. The store gets a new id, so files of the old store never pass for its own. */
   constructor(env: Env, dir: string, createdAtMs: number) {
     this.#env = env;
     this.#dir = dir;
@@ -54,20 +54,20 @@ export class RepairedStore {
     this.#hashSeed = hashSeed(env.random.bytes(SEED_BYTES));
   }
 
-  /** The log had come so far where the next record stood. */
+  /** Notes the last seq and time that the old log had reached before the next record. */
   note(lastSeq: number, timeMs: number): void {
     this.#lastSeq = Math.max(this.#lastSeq, lastSeq);
     this.#timeMs = Math.max(this.#timeMs, timeMs);
   }
 
-  /** Requires: seqs grow. */
+  /** Adds a record. Requires: its seq is higher than that of the record before. */
   async add(record: LogRecord): Promise<void> {
     const growing = this.#growing ?? (await this.#begin());
     await growing.writer.add(record);
     if (growing.writer.bytes >= SEGMENT_BYTES_DEFAULT) await this.#seal(growing);
   }
 
-  /** Throws KV_CORRUPTION when it is damaged. */
+  /** Copies the file of a large value. Throws KV_CORRUPTION when it is damaged. */
   async copyLarge(source: File, reference: LargeReference): Promise<void> {
     const path = join(this.#dir, largeValueName(reference.id));
     const file = await this.#env.fs.open(path, 'create');
@@ -85,7 +85,7 @@ export class RepairedStore {
     }
   }
 
-  /** Makes it a store. Nothing may follow. */
+  /** Completes the store. No other call may follow. */
   async finish(lastSeq: number, timeMs: number): Promise<void> {
     this.note(lastSeq, timeMs);
     await this.#seal(this.#growing ?? (await this.#begin()));
@@ -127,7 +127,7 @@ export class RepairedStore {
     this.#sealed.push({ ...place, bytes: committedBytes });
   }
 
-  /** Empty but for the clean seal of an orderly stop. */
+  /** Makes an active segment that has only the clean seal of an orderly stop. */
   async #makeActive(): Promise<ManifestEntry> {
     const place = this.#nextPlace();
     const header = { ...place, storeId: this.#storeId, createdAtMs: this.#createdAtMs };

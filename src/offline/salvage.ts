@@ -1,9 +1,9 @@
-// What is left of a damaged log, record by record in log order: the whole batches, the whole frames of
-// damaged ones, what a hint still knows of the others, and the places of which nothing is known. Reads only.
+// Salvage: reads what is left of a damaged log, in log order: whole batches, whole frames of damaged batches, a
+// hint's entries for lost frames, and the places of which nothing is known. It writes nothing.
 //
 // Invariants:
-// - Only what had been acknowledged is salvaged from a damaged place: a torn tail is cut, as at a start.
-// - Two passes give the same.
+// - Only acknowledged records are salvaged from a damaged place: a torn tail is cut, as at a start.
+// - Each pass over the log gives the same result.
 
 import { join } from 'node:path';
 
@@ -29,26 +29,26 @@ import { readManifestOrStandIn } from './manifest-stand-in.js';
 
 export type Salvaged =
   | { readonly kind: 'frame'; readonly frame: ScannedFrame; readonly segment: Segment }
-  /** Its bytes are gone, but the segment's hint knows it, all but a put's value and flags. */
+  /** A record whose bytes are gone, but which the segment's hint has, without a put's value and flags. */
   | { readonly kind: 'hinted'; readonly entry: ReplayEntry; readonly path: string }
   | { readonly kind: 'lost'; readonly place: LostPlace; readonly path: string }
-  /** A whole segment of which nothing is known. */
+  /** A whole segment that is missing and has no hint. */
   | { readonly kind: 'gone'; readonly path: string };
 
-/** What one step of the log gives; views are valid until the next step. */
+/** One step through the log; views are valid until the next step. */
 interface SalvagedStep {
   readonly parts: readonly Salvaged[];
-  /** Highest that it tells of. */
+  /** The highest seq in this step. */
   readonly lastSeq: number;
   readonly timeMs: number;
 }
 
 export class SalvagedLog {
   readonly verification: Verification;
-  /** All that is wrong, the manifest included. */
+  /** All findings, including those about the manifest. */
   readonly findings: readonly Finding[];
   readonly table = new SegmentTable();
-  /** What other files prove of its end. */
+  /** What other files claim about the end of the log. */
   readonly claims: readonly LossClaim[];
   readonly #env: Env;
   readonly #dir: string;
@@ -70,7 +70,7 @@ export class SalvagedLog {
     this.findings = [...more, ...verification.findings];
   }
 
-  /** Requires: nobody writes to the directory. Throws KV_FORMAT_VERSION for a newer release's. */
+  /** Requires: nobody writes to the directory. Throws KV_FORMAT_VERSION for a store of a newer release. */
   static async open(
     env: Env,
     dir: string,
@@ -84,14 +84,14 @@ export class SalvagedLog {
     return log;
   }
 
-  /** The newest segment's bytes are nowhere: seqs may have been given out that nothing tells of. */
+  /** True when the newest segment is missing: the log may have used seqs that no file shows. */
   get isEndUnknown(): boolean {
     return this.verification.segments.at(-1)?.path === undefined;
   }
 
   /**
-   * Files of segments that a compaction wrote, without a hint, when the manifest is gone: of others the next segment says
-   * where they ended.
+   * Paths of compacted segments without a hint, when the manifest is gone: their ends are unknown. The end of another
+   * segment is known from the segment after it.
    */
   get unknownEnds(): string[] {
     if (!this.#lacksManifest) return [];
@@ -129,7 +129,7 @@ export class SalvagedLog {
     return { ...hinted, parts };
   }
 
-  /** Of a sealed segment that is damaged or missing. */
+  /** Returns the hint of a sealed segment that is damaged or missing. */
   async #hintOf({ entry, ranges, path }: SegmentCondition): Promise<Hinted | undefined> {
     if (entry.bytes === null || (path !== undefined && ranges.length === 0)) return undefined;
     const entries: ReplayEntry[] = [];
@@ -139,12 +139,12 @@ export class SalvagedLog {
       if (hint === undefined) return undefined;
       const { bytes, start, count } = hint.entries;
       visitEntries(bytes, start, count, (known) => entries.push(known));
-      // A hint stands in hash order.
+      // A hint has its entries in hash order.
       entries.sort((a, b) => a.offset - b.offset);
       return { ...hint.facts, entries };
     } catch (error: unknown) {
       if (isKvError(error)) throw error;
-      // A hint that the disk cannot read is as good as none.
+      // A hint that the disk cannot read is treated as missing.
       return undefined;
     }
   }
@@ -216,7 +216,7 @@ function seqOf(part: Salvaged): number {
   return part.kind === 'hinted' ? part.entry.seq : 0;
 }
 
-/** A hint's entry as the record that it stands for; not for puts, whose value and flags it lacks. */
+/** Returns the record that a hint's entry stands for; not for puts, because the entry lacks their value and flags. */
 export function recordOf(entry: ReplayEntry): LogRecord {
   const { type, marks, seq, expiresAt, key, value } = entry;
   return { type, marks, flags: 0, seq, expiresAt, key, value, cas: 0n };

@@ -1,11 +1,11 @@
-// Looks at a directory that somebody else may change meanwhile: a running server compacts segments away, a backup
-// removes what is too old.
+// Settled looks: reads a directory that another process may change meanwhile. A running server removes compacted
+// segments; a backup removes files that are too old.
 //
-// Invariant: a failure that a second look does not confirm was the other one at work, not damage.
+// Invariant: a failure that a second look does not confirm was a change by that process, not damage.
 
 import { isKvError, systemCode } from '../errors.js';
 
-/** The directory is changed only so often; after this many looks it is damage. */
+/** Another process changes the directory only rarely, so a failure at this many looks is damage. */
 const LOOKS_MAX = 10;
 
 /** Repeats a look at the directory until it succeeds or fails twice in the same way. */

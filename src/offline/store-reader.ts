@@ -1,12 +1,12 @@
-// A data directory as it is, for kv-dump: no lock, no change, whether a server runs on it, has stopped or
-// has crashed. Gives the state at one seq: where the log ended when it was opened.
+// Store reader: reads a data directory for kv-dump without a lock or a change, whether a server runs on it, has
+// stopped or has crashed. It gives the state at one seq: the end of the log when it was opened.
 //
 // Invariants:
-// - Every file it will need is open when `open` returns: what a running server removes afterwards stays
-//   readable, and what it appends is not looked at.
-// - A failure that a second look does not confirm was the server at work (a segment compacted away, a
-//   batch half written), not damage.
-// - Of a running server's newest batch it may show what is not synced yet: it is no client.
+// - Every file it needs is open when `open` returns: a file that a running server then removes stays
+//   readable, and records that the server appends are not read.
+// - A failure that a second look does not confirm was a change by the server (a compacted segment was removed,
+//   a batch was half written), not damage.
+// - It may show records of a running server's newest batch that are not synced yet; only clients must not see them.
 
 import { ALL_DURABLE } from '../log/durability.js';
 import { join } from 'node:path';
@@ -53,38 +53,38 @@ interface ReaderParts {
   readonly clocks: Clocks;
 }
 
-/** What is replayed, and up to where. */
+/** The segments to replay, and the end of the replay. */
 interface Source {
   readonly table: SegmentTable;
   readonly scans: Scans;
-  /** Of the past: the last record that counts, and the time, when it was asked for by that. */
+  /** For a past moment: its last record, and its time if the moment was given as a time. */
   readonly seq?: number;
   readonly nowMs?: number | undefined;
-  /** Where the files of large values are, when a missing one is not kept; else they lie in the directory. */
+  /** Returns a large value's path, or undefined when it is not kept. Without it, the files are in the directory. */
   readonly largePath?: (reference: LargeReference) => string | undefined;
   readonly isHinted: boolean;
   /** See ReplayOptions. */
   readonly advice?: string;
 }
 
-/** Files of a store that lie elsewhere than in its directory: those of a backup. */
+/** Open files of a store as of one moment: from its log and history, or from a backup. */
 type SeparateFiles = Pick<Source, 'table' | 'seq' | 'nowMs' | 'advice'> &
   Required<Pick<Source, 'largePath'>>;
 
 export interface StoreSizes {
   readonly segments: number;
-  /** Of the segments and of the files of large values: live, dead, and headers and marks. */
+  /** Size of segments and large values: live and dead records, headers and tombstones. */
   readonly bytes: number;
-  /** Of records that a client can reach, and of large values. */
+  /** Size of the records that a client can reach, and of large values. */
   readonly liveBytes: number;
-  /** Of records that compaction may drop; an estimate. */
+  /** Estimated size of the records that compaction may drop. */
   readonly deadBytes: number;
 }
 
 export class StoreReader {
-  /** The state is that after this record. */
+  /** The seq of the last record in this state. */
   readonly seq: number;
-  /** A time at which that was the newest: Unix ms, on the store's clock. */
+  /** A time at which that record was the newest, Unix ms on the store's clock. */
   readonly timeMs: number;
   readonly #table: SegmentTable;
   readonly #items: Items;
@@ -104,8 +104,8 @@ export class StoreReader {
   }
 
   /**
-   * Throws KV_NOT_A_STORE when there is no store, KV_CORRUPTION and KV_FORMAT_VERSION when it cannot be
-   * read whole. With `moment`, the state at that moment; KV_TOO_OLD when it is not kept.
+   * Opens the store in `dir`, as of `moment` if given. Throws KV_NOT_A_STORE when there is no store, KV_CORRUPTION and
+   * KV_FORMAT_VERSION when it cannot be read whole, KV_TOO_OLD when the moment is not kept.
    */
   static async open(env: Env, dir: string, moment?: Moment): Promise<StoreReader> {
     return settled(() => StoreReader.#look(env, dir, moment));
@@ -113,7 +113,7 @@ export class StoreReader {
 
   static async #look(env: Env, dir: string, moment?: Moment): Promise<StoreReader> {
     const manifest = await requireManifest(env, dir);
-    // Before the log: what they claim it must then come up to, whatever a server goes on to write.
+    // Claims are read before the log, so that the log must reach them even while a server writes on.
     const claims = await readClaims(env.fs, dir, manifest);
     const table = await openSegments(env.fs, dir, manifest);
     const tail = await table.closedOnFailure(findTail(table));
@@ -131,7 +131,7 @@ export class StoreReader {
     return StoreReader.openFiles(env, dir, { ...past, nowMs, largePath });
   }
 
-  /** Takes over the open files of `files`, which lie in `dir`. Throws as open. */
+  /** Reads a store from files in `dir` that are already open, and takes them over. Throws as open. */
   static openFiles(env: Env, dir: string, files: SeparateFiles): Promise<StoreReader> {
     return StoreReader.#read(env, dir, { ...files, scans: new Map(), isHinted: false }, () =>
       Promise.resolve(),
@@ -189,7 +189,7 @@ export class StoreReader {
     }
   }
 
-  /** What the segments hold, as far as the keydir reaches it or not. */
+  /** Returns the sizes of live and dead data. */
   sizes(): StoreSizes {
     const segments = this.#table.ordered;
     const sum = (of: (segment: Segment) => number): number =>
@@ -202,7 +202,7 @@ export class StoreReader {
     };
   }
 
-  /** Live keys that begin with the prefix. */
+  /** Returns the number of live keys that begin with the prefix. */
   count(prefix = Buffer.alloc(0)): number {
     let count = 0;
     this.#walk((ref) => {
@@ -212,8 +212,8 @@ export class StoreReader {
   }
 
   /**
-   * The live items whose keys begin with the prefix, in the order of the log; key and value of each are
-   * valid until the next is asked for. Throws KV_CORRUPTION where a record is damaged.
+   * Gives the live items whose keys begin with the prefix, in log order. Key and value of an item are valid
+   * until the next item is asked for. Throws KV_CORRUPTION where a record is damaged.
    */
   async *items(prefix = Buffer.alloc(0)): AsyncGenerator<SnapshotItem> {
     for (const segment of this.#table.ordered) {
@@ -227,8 +227,8 @@ export class StoreReader {
   }
 
   /**
-   * All that a new store needs to be in this state, in the order of the log: the live items' records, with the expiry
-   * that holds, and flushes that are still to come. Valid as those of `items`; throws as that.
+   * Gives the records that a new store needs for this state, in log order: those of live items, with their current
+   * expiry, and future flushes. Validity and errors are as with `items`.
    */
   async *records(): AsyncGenerator<LogRecord> {
     for (const segment of this.#table.ordered) {
@@ -241,7 +241,7 @@ export class StoreReader {
     }
   }
 
-  /** The large values of live items, and their open files. */
+  /** Gives the large values of live items, with their open files. */
   *largeValues(): Generator<{ readonly reference: LargeReference; readonly file: File }> {
     for (const reference of liveLargeReferences(
       this.#items,
@@ -290,7 +290,7 @@ export class StoreReader {
   #recordOf(frame: ScannedFrame, segment: Segment): LogRecord | undefined {
     const { record } = frame;
     if (record.seq > this.seq) return undefined;
-    // One that is due has done its work: the items that it kills are left out.
+    // A delayed flush whose time has come is not needed: the items that it removes are left out.
     if (record.type === RECORD.flush)
       return isFlushPromise(record) && record.expiresAt > this.#nowMs ? record : undefined;
     if (record.type !== RECORD.put) return undefined;
@@ -301,7 +301,7 @@ export class StoreReader {
     return { ...record, expiresAt: keydir.expiresAt(ref), marks: record.marks | won };
   }
 
-  /** The item that this put is the newest state of; 0: it is not live, or the put is an older one. */
+  /** Returns the item whose newest put this frame is; 0 when the item is not live or has a newer put. */
   #liveRefOf({ record, offset }: ScannedFrame, { slot }: Segment): number {
     const { keydir } = this.#items;
     const ref = keydir.find(record.key);
@@ -328,7 +328,7 @@ export class StoreReader {
     } while (cursor !== 0);
   }
 
-  /** Only those of live items: a running server removes the others as it likes. */
+  /** Opens only the files of live items: a running server may remove the others at any time. */
   async #openLargeFiles(env: Env, dir: string, keptPath: Source['largePath']): Promise<void> {
     const references = liveLargeReferences(this.#items, this.#flushes, this.#nowMs, this.seq);
     if (keptPath === undefined) await requireLargeFiles(env.fs, dir, references);
@@ -366,7 +366,7 @@ function largeFileMissing(path: string, isPast: boolean): KvError {
   return new KvError(code, `The file of a large value is ${what}`, { path });
 }
 
-/** The manifest, or KV_NOT_A_STORE when there is nothing that one could belong to. */
+/** Returns the manifest. Throws KV_NOT_A_STORE when there is no store, KV_CORRUPTION when only the manifest is missing. */
 export async function requireManifest(env: Env, dir: string): Promise<Manifest> {
   await requireStore(env, dir);
   const manifest = await readManifest(env.fs, dir);
@@ -378,7 +378,7 @@ export async function requireManifest(env: Env, dir: string): Promise<Manifest> 
   throw new KvError('KV_CORRUPTION', message, { path: dir });
 }
 
-/** Throws KV_NOT_A_STORE when there is nothing that could be one. */
+/** Throws KV_NOT_A_STORE when the directory has no files of a store. */
 export async function requireStore(env: Env, dir: string): Promise<void> {
   let names: string[];
   try {

@@ -28,7 +28,7 @@ const POOL_BYTES_MAX = 8 * 1024 * 1024;
 /** A block up to this length is received without asking for room. */
 const FREE_BYTES = 4 * 1024;
 
-/** The owner of the memory for blocks, who grants room. */
+/** The owner of the memory for blocks, which grants room. */
 export interface BlockRooms {
   /** True when the whole block may be gathered. Otherwise nothing should be pushed until it may. May be called again. */
   claim(bytes: number, arrivedBytes: number): boolean;

@@ -38,7 +38,7 @@ const LOGIN_MS_MAX = 60_000;
 export interface ConnectionOwner {
   /** The client has made its first request (see the invariants). */
   spoke(connection: Connection): void;
-  /** The socket is closed. `isBroken`: an error closed it. */
+  /** The socket has closed; `isBroken`: by an error. */
   gone(connection: Connection, isBroken: boolean): void;
 }
 

@@ -4,7 +4,7 @@
 
 import type { Durability, FailureCause } from '../log/durability.js';
 
-/** Gets a call when its state may have changed. It must tolerate a needless call, and a call after its end. */
+/** Gets a call after a commit or its failure. It must tolerate a call with nothing to do, even after its own end. */
 export interface DiskWaiter {
   onDurable(): void;
   /** A commit failed: changes with a seq above the watermark never happened. */
@@ -42,7 +42,7 @@ export class Gate {
     return after > this.#voidAbove && after <= this.voidUpto;
   }
 
-  /** Calls `waiter` once, at the next move of the watermark or the next failure. It must not wait twice at a time. */
+  /** Calls `waiter` once, at the next move of the watermark or the next failure. A waiter may wait only once at a time. */
   wait(waiter: DiskWaiter): void {
     this.#waiters.push(waiter);
   }

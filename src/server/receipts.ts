@@ -19,7 +19,7 @@ import type { Clock } from '../env/env.js';
 
 /** While others wait, a value may take this long. */
 const CLAIM_MS_MAX = 10_000;
-/** While others wait, a receiver must send a piece within the patience: PATIENCE_MS_MAX for few, _MIN for many waiting. */
+/** While others wait, a receiver must send a piece within the patience: the first if few wait, the second if many do. */
 const PIECE_BYTES = 16 * 1024;
 const PATIENCE_MS_MAX = 1000;
 const PATIENCE_MS_MIN = 250;

@@ -231,7 +231,7 @@ export class Replies implements DiskWaiter {
     this.#roomWaiters = [];
   }
 
-  /** Replaces the replies that depend on records that were taken back by errors. */
+  /** Puts errors in the place of the replies whose records were taken back. */
   #fail(section: ReplySection, error: ErrorName): void {
     const { watermark } = this.#durability;
     const onQuiet = (): void => {

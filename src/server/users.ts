@@ -41,7 +41,7 @@ export class Users {
   }
 }
 
-/** Hashes, because the comparison needs equal lengths for any input. */
+/** Returns a hash, because timingSafeEqual() needs equal lengths. */
 function sha256(bytes: Buffer): Buffer {
   return createHash('sha256').update(bytes).digest();
 }

@@ -1,8 +1,8 @@
-// The store's clock: Unix time in ms that never goes back, within a run (it follows the monotonic clock)
-// and across restarts (it starts no earlier than the newest time in the log). What has expired stays
-// expired, whatever happens to the machine's clock (docs/recovery.md, "Time").
-// Absolute times of clients are the wall clock's: they are moved by `aheadMs` on their way in and out
-// (store/expiry.ts), so that they are right although this clock is ahead.
+// The store's clock: Unix time in ms that never goes back. Within a run it follows the monotonic clock; after a
+// restart it starts no earlier than the newest time in the log. What has expired stays expired, whatever happens
+// to the machine's clock (docs/recovery.md, "Time").
+// Absolute times of clients are on the wall clock. store/expiry.ts moves them by `aheadMs` on their way in and
+// out, so that they are right although this clock is ahead.
 
 import type { Clock } from '../env/env.js';
 import { KvError } from '../errors.js';
@@ -30,26 +30,26 @@ export class StoreClock {
     return Math.floor(this.#baseMs + this.#clock.monotonicMs() - this.#startedMs);
   }
 
-  /** What nowMs() was, or will be, when the monotonic clock shows `monotonicMs`. */
+  /** Returns nowMs() as it was, or will be, when the monotonic clock shows `monotonicMs`. */
   timeMsAt(monotonicMs: number): number {
     return Math.floor(this.#baseMs + monotonicMs - this.#startedMs);
   }
 
-  /** Whole seconds of it. */
+  /** Returns the time in whole seconds. */
   nowSeconds(): number {
     return Math.floor((this.#baseMs + this.#clock.monotonicMs() - this.#startedMs) / 1000);
   }
 
   /**
-   * By how much the store's clock is ahead of the wall clock as that is now, in whole seconds; negative when it is
-   * behind. Less than a second is nothing: the two are read one after the other.
+   * The ms that the store's clock is ahead of the wall clock now, rounded to seconds; negative when it is behind. Less
+   * than a second counts as 0, because the two clocks are read one after the other.
    */
   get aheadMs(): number {
     const aheadMs = this.nowMs() - this.#clock.wallMs();
     return Math.abs(aheadMs) < SECOND_MS ? 0 : Math.round(aheadMs / SECOND_MS) * SECOND_MS;
   }
 
-  /** The log was written at `ms`: it is no earlier now. Returns by how many ms the wall clock is behind. */
+  /** Moves the clock up to `ms`, the time of the newest record. Returns how many ms the clock was behind it. */
   catchUp(ms: number): number {
     const behindMs = ms - this.nowMs();
     if (behindMs <= 0) return 0;
@@ -64,7 +64,7 @@ export class StoreClock {
     if (ms - nowMs <= BEHIND_MS_MAX) return;
     const message =
       `The clock is behind the log by ${spanText(ms - nowMs)}: it says ${timeText(nowMs)}, the newest record ` +
-      `is of ${timeText(ms)}; set the clock, or if it is right go on with --accept-clock (acceptClock)`;
+      `is of ${timeText(ms)}; set the clock, or start with --accept-clock (acceptClock) if it is right`;
     throw new KvError('KV_CLOCK', message, { path: dir });
   }
 }

@@ -1,4 +1,4 @@
-// What the store counts since the start or the last `stats reset`.
+// Counters of the store since the start or the last `stats reset`.
 
 export class StoreCounters {
   evictions = 0;
@@ -17,7 +17,7 @@ export class StoreCounters {
   compactions = 0;
   compactionsFailed = 0;
   compactedBytes = 0;
-  /** Records that compactions carried over. */
+  /** Records that compactions copied. */
   compactedRecords = 0;
   snapshots = 0;
   snapshotsFailed = 0;

@@ -1,4 +1,4 @@
-// The Store on disk: hands each call to the part that knows, and passes on what the log reports.
+// The Store on disk: passes each call to the part that implements it, and the reports of the log to all parts.
 
 import { failureText } from '../errors.js';
 import type { Durability, FailureCause } from '../log/durability.js';
@@ -17,19 +17,19 @@ import { Sweeper } from './upkeep/sweeper.js';
 import { Values } from './items/values.js';
 import { Writes } from './operations/writes.js';
 
-/** What opening the store found, for the line on start and for stats. */
+/** Findings of the start, for its log line and for stats. */
 interface OpenReport {
   readonly keys: number;
   readonly durationMs: number;
 }
 
 export class DurableStore implements S.LocalStore {
-  /** What the disk answers later may be overtaken. */
+  /** False: a later call may overtake a call that waits for the disk. */
   readonly appliesInCallOrder = false;
   readonly opened: OpenReport;
   readonly durability: Durability;
   readonly #parts: StoreParts;
-  /** So far: who reads shall not wait for commits. */
+  /** Reads so far: DirectWrites looks at it, so that reads do not wait for commits. */
   readonly #readCount: { count: number };
   readonly #bounds: Bounds;
   readonly #reads: Reads;
@@ -37,7 +37,7 @@ export class DurableStore implements S.LocalStore {
   readonly #changes: Changes;
   readonly #sweeper: Sweeper;
   readonly #janitor: Janitor;
-  /** Made when somebody follows. */
+  /** Made when a follower comes. */
   #changeLog: LogChanges | undefined;
 
   constructor(parts: StoreParts, opened: OpenReport, readCount: { count: number }) {
@@ -45,7 +45,7 @@ export class DurableStore implements S.LocalStore {
     this.#parts = parts;
     this.#readCount = readCount;
     this.durability = parts.log.durability;
-    // The first to be told: what the others ask then is up to date.
+    // The first listener: the store is up to date when the later listeners call it.
     this.durability.onDurable(this.#durable);
     this.durability.onFailed((cause, error) => this.#failed(cause, error));
     const values = new Values(parts);
@@ -58,7 +58,7 @@ export class DurableStore implements S.LocalStore {
     this.#janitor = new Janitor(parts);
     parts.log.onSealed = (segment) => this.#janitor.sealed(segment);
     if (bounds.trim()) {
-      parts.env.logger.warn('The store is above its bounds: it evicts while it serves', {
+      parts.env.logger.warn('The store is above its bounds: it evicts items while it serves', {
         keys: parts.items.count,
         bytes: parts.items.liveBytes,
       });
@@ -147,7 +147,7 @@ export class DurableStore implements S.LocalStore {
     this.#bounds.onEvicted(call);
   }
 
-  /** The watermark moved. */
+  /** Called when the watermark has moved. */
   readonly #durable = (): void => {
     const { items, large, commits } = this.#parts;
     const { watermark } = this.durability;
@@ -157,14 +157,14 @@ export class DurableStore implements S.LocalStore {
     if (this.#bounds.isPaused) this.#bounds.onDurable();
   };
 
-  /** Everything above the watermark was taken back. */
+  /** Called when everything above the watermark was taken back. */
   #failed(cause: FailureCause, error: unknown): void {
     const { items, env } = this.#parts;
     items.unsynced.clear();
     env.logger.error(
       cause === 'no-space'
         ? 'The disk is full: writes are refused until there is room'
-        : 'The log failed and is not trusted again: nothing more is written',
+        : 'The log failed and is not trusted again: nothing is written any more',
       { error: failureText(error) },
     );
     this.#bounds.onFailed();
@@ -174,7 +174,7 @@ export class DurableStore implements S.LocalStore {
     return engineStats(this.#parts, this.opened, this.#janitor.scrubFindings);
   }
 
-  /** From now on it measures into `measures` too. */
+  /** Adds every measure from now on to `measures` too. */
   measure(measures: StoreMeasures): void {
     this.#parts.observed.measures = measures;
   }
@@ -191,9 +191,9 @@ export class DurableStore implements S.LocalStore {
     return ordered.map((segment) => {
       const { first, last, generation, committedBytes: bytes, liveBytes, deadBytes } = segment;
       const { compactedBytes = 0 } = segment;
-      const complete = segment.compactedBytes === undefined ? 'sealed' : 'compacting';
-      const open = segment === active ? 'active' : 'next';
-      const state = segment.sealed ? complete : open;
+      const sealedState = segment.compactedBytes === undefined ? 'sealed' : 'compacting';
+      const openState = segment === active ? 'active' : 'next';
+      const state = segment.sealed ? sealedState : openState;
       return { first, last, generation, state, bytes, liveBytes, deadBytes, compactedBytes };
     });
   }

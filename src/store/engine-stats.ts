@@ -1,10 +1,10 @@
-// The engine's part of `stats`: memcached's names where they mean the same, ours with the prefix kv_, and
-// extstore_* telling of the log (docs/protocol.md, "Classic text commands").
+// The engine's part of `stats`: memcached's names where they mean the same, and Cairn's own with the prefix kv_
+// (docs/protocol.md, "Classic text commands").
 
 import type { StoreParts } from './items/parts.js';
 import type { ScrubFindings } from './upkeep/scrub-findings.js';
 
-/** What opening the store found. */
+/** Findings of the start. */
 interface Opened {
   readonly keys: number;
   readonly durationMs: number;
@@ -121,7 +121,7 @@ function upkeepLines({ counters }: StoreParts, scrubFindings: ScrubFindings): Li
   ];
 }
 
-/** Seconds since the least recently used item was used; 0 when that is not known. */
+/** Returns the seconds since the least recently used item was used; 0 when they are not known. */
 function oldestUseSeconds(parts: StoreParts): number {
   const { keydir } = parts.items;
   const { oldest } = keydir;

@@ -1,4 +1,5 @@
-// Measures of the store beside its counters, taken when metrics are served: commits, their sizes, reads from the disk.
+// Measures of the store in addition to its counters: durations and sizes of commits, durations of disk reads. They are
+// taken only while the server serves metrics.
 
 import { Histogram, SECONDS_BOUNDS } from '../histogram.js';
 
@@ -6,11 +7,11 @@ const BYTES_BOUNDS = [256, 1024, 4096, 16_384, 65_536, 262_144, 1_048_576, 4_194
 const RECORDS_BOUNDS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 4096];
 
 export class StoreMeasures {
-  /** Of each write and sync of a batch. */
+  /** Duration of each write and sync of a batch. */
   readonly commitSeconds = new Histogram(SECONDS_BOUNDS);
   readonly batchBytes = new Histogram(BYTES_BOUNDS);
   readonly batchRecords = new Histogram(RECORDS_BOUNDS);
-  /** Of each value that came from a segment. */
+  /** Duration of each read of a value from a segment. */
   readonly diskReadSeconds = new Histogram(SECONDS_BOUNDS);
 
   committed(ms: number, bytes: number, records: number): void {

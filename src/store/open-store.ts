@@ -1,4 +1,4 @@
-// Opens a data directory as a Store: locks and recovers it, fills the keydir from the log, starts the
+// Opening of a store: locks and recovers a data directory, fills the keydir from the log, and starts the
 // background work.
 
 import { join } from 'node:path';
@@ -29,15 +29,15 @@ import { checkedOptions } from './options.js';
 import type { StoreOptions } from './options.js';
 import { ValueCache } from './value-cache/value-cache.js';
 
-/** The free room of a disk holds at least so many segments. */
+/** Segments are made small enough that this many fit into the free space of the disk. */
 const SEGMENTS_AIM = 8;
-/** No small disk makes them smaller than this. */
+/** A small disk makes segments no smaller than this. */
 const SEGMENT_BYTES_SMALL = 1024 * 1024;
 
 /**
- * Throws KV_LOCKED when another process has the directory, KV_CORRUPTION and KV_FORMAT_VERSION when it
- * must not be written to, KV_BAD_OPTION for an option that cannot be, KV_CLOCK when the wall clock is far
- * behind it, KV_IO when it cannot be used.
+ * Opens a store. Throws KV_BAD_OPTION for a wrong option, KV_LOCKED when another process has the directory, and
+ * KV_IO when the directory cannot be used. Throws KV_CORRUPTION and KV_FORMAT_VERSION when the directory must
+ * not be written to, and KV_CLOCK when the wall clock is far behind the log.
  */
 export async function openStore(
   env: Env,
@@ -59,7 +59,7 @@ export async function openStore(
   const behindMs = clock.catchUp(log.recovery.timeMs);
   if (behindMs > 1000) {
     env.logger.warn(
-      "The clock is behind the newest record; the store's clock goes on from there, absolute expiries count by the clock of the machine",
+      "The clock is behind the newest record; the store's clock continues from that record, absolute expiries follow the machine's clock",
       { behindMs: Math.round(behindMs) },
     );
   }
@@ -73,7 +73,7 @@ export async function openStore(
 
 type State = ReturnType<typeof emptyState>;
 
-/** What the log fills when it is opened. */
+/** Makes the empty state that the log fills when it is opened. */
 function emptyState(env: Env, options: StoreOptions) {
   const table = new SegmentTable();
   const durability = new CommitDurability();
@@ -92,7 +92,7 @@ function emptyState(env: Env, options: StoreOptions) {
   };
 }
 
-/** Refuses the start, with nothing changed, when the clock, a claim or a large value says that something is missing. */
+/** Refuses the start, with nothing changed, when the clock is wrong, or when a claim or a large value proves a loss. */
 function openLog(
   env: Env,
   dir: string,
@@ -129,7 +129,7 @@ function openLog(
   );
 }
 
-/** Removes the files that no item refers to. */
+/** Opens the history and removes the files of large values that no item refers to. */
 async function openLargeValues(
   env: Env,
   dir: string,
@@ -141,7 +141,7 @@ async function openLargeValues(
   try {
     await history.open();
     noteUnknownHorizons(log);
-    // What is forgotten before the first commit of this life needs no further one for its file to go.
+    // All that was replayed is durable: the file of an item that is forgotten now needs no commit to be removed.
     large.settle(log.watermark);
     await large.removeOrphans(items.largeIds(), items.largeIdMax);
     return large;
@@ -151,7 +151,7 @@ async function openLargeValues(
   }
 }
 
-/** What an older release compacted may lack anything that died before this start. */
+/** A segment that an older release compacted may lack any record that was dead before this start. */
 function noteUnknownHorizons({ table, lastSeq }: Log): void {
   for (const segment of table.ordered) {
     if (segment.horizon === Infinity) segment.horizon = lastSeq;
@@ -162,7 +162,7 @@ function historyOptionsOf({ keepHistoryMs, historyBytesMax }: StoreOptions): His
   return { keepMs: keepHistoryMs, bytesMax: historyBytesMax };
 }
 
-/** Whether a start would find a store there, and not make one. */
+/** Checks whether the directory holds a store, so that a start would not create one. */
 export async function hasStore(env: Env, dir: string): Promise<boolean> {
   return (await env.fs.kindOf(join(dir, MANIFEST_NAME))) !== undefined;
 }

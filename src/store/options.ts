@@ -1,5 +1,5 @@
-// The options of a store: what an operator or an embedding program may set, with the defaults of src/defaults.ts, and the one place
-// that says what each may be.
+// Options of a store: those that an operator or an embedding program may set. This file alone checks their values; their
+// defaults are in src/defaults.ts.
 
 import { inspect } from 'node:util';
 
@@ -18,7 +18,7 @@ import { suggestion } from '../nearest-name.js';
 export interface StoreOptions {
   /** A segment is sealed when it would grow over this. */
   readonly segmentBytesMax: number;
-  /** Commits of so many bytes are appended to the log; shorter ones go into zeros that were written ahead. */
+  /** Commits of at least this size are appended to the log; shorter ones overwrite zeros that were written ahead. */
   readonly appendBytesMin: number;
   /** Memory for hot values; 0: none. */
   readonly cacheBytesMax: number;
@@ -35,24 +35,24 @@ export interface StoreOptions {
   readonly compactRatio: number;
   /** Compaction waits until this many bytes are dead in all. */
   readonly compactMinBytes: number;
-  /** `compact`: after a compaction, at most every snapshotPauseMs; a number: every so many ms. */
+  /** `compact`: after a compaction, at most once per snapshotPauseMs. A number: once per so many ms. */
   readonly snapshot: 'never' | 'compact' | number;
   readonly snapshotPauseMs: number;
-  /** What compaction replaces stays readable for so long (docs/format.md, "history"); 0: not. */
+  /** Files that compaction replaces are kept for this long (docs/format.md, "history"); 0: not at all. */
   readonly keepHistoryMs: number;
-  /** The oldest of it goes above this; 0: no bound. */
+  /** Above this size of the history, its oldest files are removed; 0: no bound. */
   readonly historyBytesMax: number;
-  /** Each expiry is a record, so that the change feed tells it. */
+  /** Each expiry is a record of its own, so that it comes in the change feed. */
   readonly logExpiries: boolean;
-  /** Sealed segments and large values are read again for damage at this rate; 0: not. */
+  /** Sealed segments and large values are checked for damage at this rate; 0: not at all. */
   readonly scrubBytesPerSecond: number;
-  /** The thread belongs to the store: short commits may hold it up (log/commit/direct-writes.ts). */
+  /** The thread belongs to the store: short commits may block it (log/commit/direct-writes.ts). */
   readonly ownsThread: boolean;
-  /** Start from hints where they are good. */
+  /** Start from hints where they are valid. */
   readonly useHints: boolean;
   /** Go on although the wall clock is more than a day behind the log (KV_CLOCK otherwise). */
   readonly acceptClock: boolean;
-  /** Told while the log is replayed. */
+  /** Called while the log is replayed. */
   readonly onProgress?: ((segmentsDone: number, segmentsTotal: number) => void) | undefined;
 }
 
@@ -78,11 +78,11 @@ export const STORE_OPTIONS_DEFAULT: StoreOptions = {
   acceptClock: false,
 };
 
-/** Smaller ones would make more files than slots. */
+/** Smaller segments would make more files than there are slots. */
 const SEGMENT_BYTES_MIN = 4096;
 const SEGMENT_BYTES_LIMIT = 4 * GIB;
 
-/** What is wrong with a value, in words that go on from "must be"; undefined when nothing is. */
+/** Returns what the option must be, as words after "must be"; undefined when the value is right. */
 type Check = (value: unknown) => string | undefined;
 
 function wholeNumber(min: number, max = Number.MAX_SAFE_INTEGER): Check {
@@ -108,7 +108,7 @@ const CHECKS: Readonly<Record<keyof StoreOptions, Check>> = {
   compactRatio: (value) =>
     typeof value === 'number' && value > 0 && value < 1
       ? undefined
-      : 'a number between 0 and 1, neither of them',
+      : 'a number above 0 and below 1',
   compactMinBytes: wholeNumber(0),
   snapshot: (value) =>
     value === 'never' || value === 'compact' || wholeNumber(1)(value) === undefined
@@ -126,8 +126,8 @@ const CHECKS: Readonly<Record<keyof StoreOptions, Check>> = {
 };
 
 /**
- * All options, from those that are given: undefined and null mean not given. Throws KV_BAD_OPTION, which names option and
- * value, also for a name that there is not.
+ * Returns all options, with defaults for those that are undefined or null. Throws KV_BAD_OPTION, which names option and
+ * value, for a wrong value and for an unknown name.
  */
 export function checkedOptions(given: Readonly<Partial<StoreOptions>>): StoreOptions {
   const options: Record<string, unknown> = { ...STORE_OPTIONS_DEFAULT };
@@ -150,7 +150,7 @@ function unknownOption(name: string, known: readonly string[]): KvError {
   return new KvError('KV_BAD_OPTION', message);
 }
 
-/** A value as a message names it: on one line, cut short. */
+/** Returns a value as messages show it: on one line, cut short. */
 export function shown(value: unknown): string {
   return inspect(value, { depth: 0, breakLength: Infinity, maxStringLength: 60 });
 }

@@ -1,8 +1,8 @@
-// What a look-up found, for who keeps it longer than until the next call of the store.
+// Copies of lookups, for callers that keep a lookup beyond the next call of the store.
 
 import type { Item, Lookup } from './store.js';
 
-/** The same with a value of its own, which nothing changes: it may be kept. */
+/** Returns the lookup with its own copy of the value: it may be kept. */
 export function ownLookup(found: Lookup): Lookup {
   if (found.kind !== 'hit') return found;
   return { kind: 'hit', item: ownItem(found.item), after: found.after };

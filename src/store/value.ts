@@ -1,17 +1,18 @@
-// A value as a store gives it: its bytes, or the means to read them piece by piece; now, or as a promise.
+// Values as a store returns them: the bytes, or an object that reads them piece by piece.
 
+/** An answer that is there at once, or a promise of it. */
 export type Maybe<T> = T | Promise<T>;
 
 /**
- * A value as it lies in memory, or a larger one that is read piece by piece. A Buffer is valid until
- * the caller returns to the event loop (it may be a view into the cache): copy it, never keep it.
+ * A value in memory, or a large value that is read piece by piece. A Buffer is valid until the
+ * caller returns to the event loop (it may be a view into the cache): copy it, never keep it.
  */
 export type Value = Buffer | LargeValue;
 
 export interface LargeValue {
   readonly bytes: number;
-  /** Reads from `position`; shorter than `target` only at the end. CRCs are checked. Throws KvError. */
+  /** Reads from `position` and checks CRCs. Fills less than `target` only at the end of the value. Throws KvError. */
   read(target: Buffer, position: number): Promise<number>;
-  /** Must be called once, after the last read: the file may go only then. */
+  /** Must be called once, after the last read: only then may the file be removed. */
   release(): void;
 }

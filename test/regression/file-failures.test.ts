@@ -83,7 +83,7 @@ const CASES: readonly Case[] = [
   {
     name: 'a data directory that is a file',
     code: EXIT.usage,
-    says: /something else lies/,
+    says: /something else has this name/,
     prepare: (root) => {
       writeFileSync(join(root, 'data'), '');
       return join(root, 'data');

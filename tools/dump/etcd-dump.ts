@@ -12,7 +12,7 @@ import { ToolError } from '../terminal/program.js';
 import { countOf } from '../terminal/quantity.js';
 import { writeItems, type DumpOptions } from './write-dump.js';
 
-type EtcdPlace = Extract<StorePlace, { readonly kind: 'etcd' }>;
+export type EtcdPlace = Extract<StorePlace, { readonly kind: 'etcd' }>;
 
 /** Throws a ToolError with 64 that does not repeat the word: a password may be in it. */
 export function etcdPlace(word: string): EtcdPlace {
@@ -26,21 +26,39 @@ export function etcdPlace(word: string): EtcdPlace {
 }
 
 /**
- * Says on stderr how much it was, and of which revision. Throws as RevisionReader and writeItems() do, and a ToolError with 69 when
- * no majority of etcd answers.
+ * Says on stderr how much it was, and of which revision. Throws as openRevision() and writeRevision() do.
  */
 export async function writeEtcdDump(
   env: Env,
   place: EtcdPlace,
   storeAuthFile: string | undefined,
   out: string,
-  { form, prefix, keysOnly }: DumpOptions,
+  options: DumpOptions,
 ): Promise<void> {
+  const reader = await openRevision(env, place, storeAuthFile);
+  await writeRevision(env, reader, place, out, options);
+}
+
+/** Throws as RevisionReader.open() does, and a ToolError with 69 when no majority of etcd answers. */
+export async function openRevision(
+  env: Env,
+  place: EtcdPlace,
+  storeAuthFile: string | undefined,
+): Promise<RevisionReader> {
   const login = { storeAuth: process.env['CAIRN_STORE_AUTH'], storeAuthFile };
   const access = readStoreAccess(place, login);
   const { RevisionReader } = await import('../../src/cluster/etcd/revision-reader.js');
-  const options = { ...access, prefix: place.prefix };
-  const reader = await RevisionReader.open(env, options).catch(unreachable);
+  return RevisionReader.open(env, { ...access, prefix: place.prefix }).catch(unreachable);
+}
+
+/** Closes the reader. Throws as RevisionReader and writeItems() do, and a ToolError with 69 when etcd goes away meanwhile. */
+export async function writeRevision(
+  env: Env,
+  reader: RevisionReader,
+  place: EtcdPlace,
+  out: string,
+  { form, prefix, keysOnly }: DumpOptions,
+): Promise<void> {
   try {
     const wanted = Buffer.from(prefix);
     const expected = await reader.count(wanted).catch(unreachable);

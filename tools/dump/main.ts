@@ -42,10 +42,10 @@ async function main(): Promise<ExitCode> {
   const [word = ''] = program.args;
   const options = program.opts<Options>();
   if (isEtcdUrl(word)) return dumpEtcd(program, word, options);
-  if (program.getOptionValueSource('storeAuthFile') === 'cli')
-    throw new ToolError(EXIT.usage, '--store-auth-file is for etcd://…');
   const endpoint = await serverNamed(word);
   if (endpoint !== undefined) return dumpServer(program, endpoint, options);
+  if (program.getOptionValueSource('storeAuthFile') === 'cli')
+    throw new ToolError(EXIT.usage, '--store-auth-file is for etcd://… and a server over it');
   return dump(word, options, momentOf(options));
 }
 
@@ -105,8 +105,8 @@ function addHelp(program: Command): void {
   ]);
   program.addHelpText(
     'after',
-    '\nTakes no lock on a directory and changes nothing. The dump of a server is not of one moment,\n' +
-      'that of etcd://… is of one revision.\n' +
+    '\nTakes no lock on a directory and changes nothing. The dump of etcd://… is of one revision, and so is\n' +
+      'that of a server over etcd which can be reached from here. Of other servers it is not of one moment.\n' +
       'Exit codes: 0 fine, 64 wrong use, 65 damage found: see kv-check, 66 no such directory, store or moment,\n' +
       '69 no server or cluster, 74 I/O, 76 no memcached server, 77 no permission.',
   );
@@ -141,11 +141,11 @@ async function dumpServer(
   endpoint: Endpoint,
   options: Options,
 ): Promise<ExitCode> {
-  const { out = '-', prefix, keysOnly = false } = options;
+  const { out = '-', prefix, keysOnly = false, storeAuthFile } = options;
   refuseMoments(options, 'this is a server');
   const form = await unboundedFormOf(options, out, 'a server');
   const { writeServerDump } = await import('./server-dump.js');
-  const server = { endpoint, options: await readConnectionOptions(program) };
+  const server = { endpoint, options: await readConnectionOptions(program), storeAuthFile };
   const env = nodeEnv(toolLogger('kv-dump'));
   await writeServerDump(env, server, out, { form, prefix, keysOnly });
   return EXIT.ok;

@@ -23,7 +23,6 @@ export class ServerItems {
   readonly #spool: KeySpool;
   readonly #keysOnly: boolean;
   readonly #notListed: string | undefined;
-  readonly #isOverEtcd: boolean;
   #gone = 0;
   #unnamed = 0;
 
@@ -33,14 +32,12 @@ export class ServerItems {
     spool: KeySpool,
     keysOnly: boolean,
     notListed: string | undefined,
-    isOverEtcd: boolean,
   ) {
     this.#connection = connection;
     this.#dialect = dialect;
     this.#spool = spool;
     this.#keysOnly = keysOnly;
     this.#notListed = notListed;
-    this.#isOverEtcd = isOverEtcd;
   }
 
   /** Lists the keys. Throws a ToolError: 64 a server that lists none, 69 no server, 76 no memcached. */
@@ -49,8 +46,7 @@ export class ServerItems {
     const spool = await KeySpool.create();
     try {
       const notListed = await listKeys(connection, prefix, spool);
-      const isOverEtcd = dialect.kind === 'meta' && (await hasEtcd(connection));
-      return new ServerItems(connection, dialect, spool, keysOnly, notListed, isOverEtcd);
+      return new ServerItems(connection, dialect, spool, keysOnly, notListed);
     } catch (error: unknown) {
       await spool.close();
       throw error;
@@ -80,10 +76,6 @@ export class ServerItems {
   /** What whoever uses the dump should know, a line each; complete after the last item. */
   notes(): string[] {
     const notes = ['the dump is not of one moment: what was written meanwhile may be in it or not'];
-    if (this.#isOverEtcd)
-      notes.push(
-        'the store is over etcd: kv-dump etcd://… (the URL of --store) is of one revision',
-      );
     if (this.#notListed !== undefined) notes.push(this.#notListed);
     if (this.#dialect.kind === 'classic')
       notes.push('the server has no meta commands: expiries are those of the listing');
@@ -108,10 +100,4 @@ async function dialectOf(connection: Connection): Promise<Dialect> {
   const probe = Buffer.from(`mg kv-dump-${randomBytes(8).toString('hex')} v u\r\n`);
   const { last } = await connection.request([probe], 'reply');
   return { kind: 'meta', withoutBump: last === 'EN' };
-}
-
-/** Whether it is a Cairn over etcd (docs/protocol.md, `stats settings`). */
-async function hasEtcd(connection: Connection): Promise<boolean> {
-  const { rows } = await connection.request([Buffer.from('stats settings\r\n')], 'reply');
-  return rows.some((row) => row.startsWith('STAT kv_store etcd:'));
 }

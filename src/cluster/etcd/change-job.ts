@@ -1,10 +1,11 @@
-// A change that is decided on the item as it is: read, decide, write if the item is still that one, else decide again.
+// Change job: a change that depends on the item. It reads, decides, and writes if the item is still the same; otherwise it
+// decides again.
 //
 // Invariants:
-// - What is written is compared with what it was decided on, and with the flush records, when the old item counted: a
-//   flush in between must not be undone by what was touched.
-// - A guess (what the call before left behind, or that an `add` finds nothing) is only ever the ground of a compared
-//   write. An answer that writes nothing is of a state that was read after the call was made.
+// - A write compares the item with the one that it was decided on. When the old item counted, it compares the flush records
+//   too: a touch must not undo a flush that came between.
+// - A guess (the item that the call before left behind, or that an `add` finds nothing) is used only for a write that
+//   compares. An answer without a write is about a state that was read after the call was made.
 
 import { encodeItem } from '../item-bytes.js';
 import type { Decision, OldItem } from '../semantics.js';
@@ -17,25 +18,25 @@ import type { Seen, WriteFailure, WriteJob } from './write-lanes.js';
 
 const NOTHING_SEEN: Seen = { item: undefined, flushes: [], revision: 0 };
 
-/** What a change is: how it is decided, and where its answer goes. */
+/** A change: how it is decided, and where its answer goes. */
 export interface ChangeRequest<O> {
   decide(old: OldItem, reason: S.MissReason, nowMs: number): Decision<O>;
   readonly settle: (outcome: O) => void;
   readonly fail: (failure: WriteFailure) => void;
-  /** Nothing is expected there: the first try need not read. */
+  /** The change expects no item: the first try need not read. */
   readonly isBlind: boolean;
-  /** Of the old item, about. */
+  /** Estimated size of the old item. */
   readonly expectedBytes: number;
 }
 
-/** A change that is decided on the item as it is. */
+/** A change that depends on the item. */
 export class ChangeJob<O> extends KeyJob implements ReadJob, WriteJob {
   readonly #request: ChangeRequest<O>;
-  /** What the write is compared with. */
+  /** The state that the write compares. */
   #ground: Seen = NOTHING_SEEN;
   #decision: Decision<O> | undefined;
   #item: Buffer | undefined;
-  /** The old item counted: a flush since it was read matters. */
+  /** The decision used the old item: a flush after the read matters. */
   #heedsFlushes = false;
 
   constructor(shop: Workshop, called: Called, request: ChangeRequest<O>) {
@@ -111,7 +112,7 @@ export class ChangeJob<O> extends KeyJob implements ReadJob, WriteJob {
     this.finish(undefined);
   }
 
-  /** Another server was faster: decided again on what it left. */
+  /** Another server was faster: the change is decided again on the item that it left. */
   #again(seen: Seen): void {
     this.shop.counters.retries += 1;
     this.found(seen);
@@ -128,7 +129,7 @@ export class ChangeJob<O> extends KeyJob implements ReadJob, WriteJob {
     this.finish(guess);
   }
 
-  /** Whether there is something to write. */
+  /** Checks whether there is something to write. */
   #decide(seen: Seen): boolean {
     const { old, reason } = standingOf(this.shop, seen);
     const decision = this.#request.decide(old, reason, this.shop.nowMs());

@@ -1,12 +1,12 @@
-// The claim to the upkeep: one server at a time does it, so that not each reads all items. It is a record with the time;
-// one that is old is anybody's. Two that both believe to have it do no harm, only the work twice.
+// Claim to the upkeep: one server at a time does it, so that not every server reads all items. The claim is a record with a
+// time, and any server may take an old one. Two servers that both believe they have it do no harm; the work is done twice.
 
 import type { Clock } from '../../env/env.js';
 import type { EtcdCalls } from './client.js';
 import { EtcdFailure } from './failure.js';
 import { RESULT, TARGET } from './messages.js';
 
-/** By the wall clocks of the servers: a claim that was not renewed for so long has ended. */
+/** A claim that was not renewed for this long has ended, by the wall clocks of the servers. */
 const CLAIM_MS = 60_000;
 const RENEW_MS = 20_000;
 const LIMIT_MS = 1500;
@@ -25,7 +25,7 @@ export class Claim {
     this.#server = server;
   }
 
-  /** Claims or renews when that is due. Throws EtcdFailure. */
+  /** Claims, or renews the claim when that is due. Throws EtcdFailure. */
   async isOurs(): Promise<boolean> {
     if (this.#clock.monotonicMs() - this.#renewedMs < RENEW_MS) return true;
     const key = this.#key;
@@ -45,7 +45,7 @@ export class Claim {
       if (succeeded === true) this.#renewedMs = this.#clock.monotonicMs();
       return succeeded === true;
     } catch (error) {
-      // No room for a claim: the more is there to do.
+      // etcd has no room for a claim: the upkeep is needed all the more.
       if (error instanceof EtcdFailure && error.kind === 'no-space') return true;
       throw error;
     }

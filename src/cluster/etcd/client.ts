@@ -1,10 +1,10 @@
-// Calls to an etcd cluster by gRPC: one connection to each host, one of them in use; a host that fails hands over to the
-// next at once. The packages are loaded when a store is opened: nobody else needs them.
+// Client of etcd: calls by gRPC, with one connection to each host, of which one is in use. When that host fails, the next one
+// is used at once. The packages are loaded when a store is opened, because no other part needs them.
 //
 // Invariants:
-// - A call is sent once. Whether it may be sent again is for its caller, who is told by EtcdFailure.kind.
+// - A call is sent once. Its caller decides by EtcdFailure.kind whether it may be sent again.
 // - A call ends by its time limit, whatever the network does.
-// - A password is in no message.
+// - No message contains a password.
 
 import type { ChannelCredentials, Client, Metadata, MethodDefinition } from '@grpc/grpc-js';
 
@@ -15,32 +15,32 @@ import { DESCRIPTOR, type RangeRequest, type RangeResponse } from './messages.js
 import type { StatusResponse, TxnRequest, TxnResponse } from './messages.js';
 
 export interface EtcdOptions {
-  /** host:port of each node that is known; one that answers is enough. */
+  /** host:port of each known node; one that answers is enough. */
   readonly hosts: readonly string[];
-  /** Before every key; by default `cairn/`. Ends as given: nothing is put between it and the rest. */
+  /** Text before every key, by default `cairn/`. Nothing is put between it and the rest. */
   readonly prefix: string;
-  /** Present: TLS. The certificates in PEM. */
+  /** The certificates in PEM. Undefined: no TLS. */
   readonly tls?: EtcdTls | undefined;
   readonly user?: string | undefined;
   readonly password?: string | undefined;
 }
 
 interface EtcdTls {
-  /** Whoever signed the nodes' certificates; by default those that Node knows. */
+  /** Certificates of the authorities that signed the nodes' ones; by default those that Node knows. */
   readonly ca?: Buffer | undefined;
-  /** This server's own, where etcd wants one of its clients. */
+  /** This server's own certificate, where etcd wants one from its clients. */
   readonly cert?: Buffer | undefined;
   readonly key?: Buffer | undefined;
 }
 
 const CHANNEL_OPTIONS = {
-  // A batch is bounded by this store, an answer by etcd.
+  // The store bounds a batch, and etcd bounds an answer.
   'grpc.max_receive_message_length': -1,
   'grpc.max_send_message_length': -1,
-  // A host that comes back is used soon.
+  // A host that comes back is used again soon.
   'grpc.initial_reconnect_backoff_ms': 100,
   'grpc.max_reconnect_backoff_ms': 1000,
-  // etcd cuts whoever pings more often than every 5 s.
+  // etcd cuts clients that ping more often than every 5 s.
   'grpc.keepalive_time_ms': 10_000,
   'grpc.keepalive_timeout_ms': 3000,
   // A write is sent once.
@@ -61,7 +61,7 @@ interface Host {
   readonly client: Client;
 }
 
-/** What the store asks of a cluster: the calls of EtcdClient, which tests lose and delay. */
+/** The calls of EtcdClient that the store uses; tests replace them by calls that are lost or delayed. */
 export type EtcdCalls = Pick<
   EtcdClient,
   'txn' | 'range' | 'compact' | 'status' | 'pause' | 'close'
@@ -76,9 +76,9 @@ export class EtcdClient {
   #used = 0;
   #metadata: Metadata;
   #login: Promise<void> | undefined;
-  /** Calls that failed, by whatever cause. */
+  /** Number of calls that failed for any cause. */
   failures = 0;
-  /** How often another host was turned to. */
+  /** Number of times that the client turned to another host. */
   turns = 0;
 
   private constructor(env: Env, options: EtcdOptions, library: Library) {
@@ -94,7 +94,7 @@ export class EtcdClient {
     this.#metadata = new grpc.Metadata();
   }
 
-  /** Connects to nothing yet. Throws KvError KV_BAD_OPTION when the packages are missing. */
+  /** Makes a client that has no connection yet. Throws KvError KV_BAD_OPTION when the packages are missing. */
   static async load(env: Env, options: EtcdOptions): Promise<EtcdClient> {
     return new EtcdClient(env, options, await loadLibrary());
   }
@@ -103,27 +103,27 @@ export class EtcdClient {
     return this.#hosts.map(({ name }) => name);
   }
 
-  /** The host that calls go to. */
+  /** The host to which calls go. */
   get used(): string {
     return this.#hosts[this.#used]!.name;
   }
 
-  /** Throws EtcdFailure. */
+  /** Executes a transaction. Throws EtcdFailure. */
   txn(request: TxnRequest, timeLimitMs: number): Promise<TxnResponse> {
     return this.#call<TxnResponse>('KV/Txn', request, timeLimitMs);
   }
 
-  /** Throws EtcdFailure. */
+  /** Reads a range. Throws EtcdFailure. */
   range(request: RangeRequest, timeLimitMs: number): Promise<RangeResponse> {
     return this.#call<RangeResponse>('KV/Range', request, timeLimitMs);
   }
 
-  /** Forgets the states before `revision`. Throws EtcdFailure. */
+  /** Has etcd forget the states before `revision`. Throws EtcdFailure. */
   async compact(revision: number, timeLimitMs: number): Promise<void> {
     await this.#call('KV/Compact', { revision }, timeLimitMs);
   }
 
-  /** Of the host with that number. Throws EtcdFailure. */
+  /** Asks the host with this number for its state. Throws EtcdFailure. */
   status(at: number, timeLimitMs: number): Promise<StatusResponse> {
     const host = this.#hosts[at]!;
     return this.#send<StatusResponse>(host, 'Maintenance/Status', {}, timeLimitMs);
@@ -153,7 +153,7 @@ export class EtcdClient {
     }
   }
 
-  /** The next host is used from now on, unless somebody has turned away from this one already. */
+  /** Uses the next host from now on, unless another call has turned away from this one already. */
   #turnFrom(at: number): void {
     if (this.#used !== at || this.#hosts.length === 1) return;
     this.#used = (at + 1) % this.#hosts.length;
@@ -163,7 +163,7 @@ export class EtcdClient {
   #renewLogin(at: number): void {
     const { user = '', password = '' } = this.#options;
     const request = { name: user, password };
-    // A token that has expired is refused even here.
+    // etcd refuses an expired token even with a request for a new one.
     this.#metadata = new this.#library.grpc.Metadata();
     const login = this.#send<{ token: string }>(
       this.#hosts[at]!,
@@ -198,7 +198,7 @@ export class EtcdClient {
           else reject(etcdFailure(error, host.name));
         },
       );
-      // A deadline of gRPC's would be a time of the wall clock, which may jump.
+      // A deadline of gRPC would be a time of the wall clock, which may jump.
       const timer = this.#env.clock.setTimer(Math.max(1, timeLimitMs), () => call.cancel());
     });
   }
@@ -218,7 +218,7 @@ async function loadLibrary(): Promise<Library> {
   try {
     const grpc = await import('@grpc/grpc-js');
     const { fromJSON } = await import('@grpc/proto-loader');
-    // What was not sent is left out: filling in defaults takes longer than all the rest.
+    // Fields that were not sent are left out: to fill in their defaults takes longer than all the rest.
     const options = { keepCase: true, longs: Number, defaults: false, arrays: true };
     const loaded = fromJSON(DESCRIPTOR, options);
     const methods = new Map<string, Method>();

@@ -1,4 +1,4 @@
-// The state of the nodes for stats: asked for at intervals, since stats answers at once.
+// State of the nodes, for `stats`. It is asked for at intervals, because `stats` answers at once.
 
 import type { Clock, Timer } from '../../env/env.js';
 import type { EtcdCalls } from './client.js';
@@ -8,7 +8,7 @@ import type { Places } from './places.js';
 
 const STATUS_MS = 5000;
 const LIMIT_MS = 2000;
-/** Counting goes through all keys. */
+/** Rounds between two counts, because a count goes through all keys. */
 const COUNT_EVERY = 12;
 
 type Node = { readonly status: StatusResponse } | { readonly failure: string };
@@ -43,7 +43,7 @@ export class ClusterState {
     return this.#asking;
   }
 
-  /** name → value; the state is some seconds old, the number of items up to a minute. */
+  /** Lines of `stats`. The state is some seconds old, the number of items up to a minute. */
   lines(): (readonly [name: string, value: number | string])[] {
     const found = this.#nodes.flatMap((node) =>
       node !== undefined && 'status' in node ? [node.status] : [],
@@ -54,13 +54,14 @@ export class ClusterState {
       const node = this.#nodes[at];
       return node !== undefined && 'status' in node && isLeader(node.status);
     });
-    // Without a majority nobody leads, and nobody that answers knows a leader.
+    // Without a majority there is no leader, and no node that answers knows one.
     const isReachable =
       this.#nodes.length === 0 || found.some((status) => (status.leader ?? 0) !== 0);
     return [
       ['curr_items', this.#count],
       ['kv_cluster_reachable', isReachable ? 1 : 0],
       ['bytes', largest(({ dbSizeInUse = 0 }) => dbSizeInUse)],
+      ['kv_etcd_cluster', clusterName(found[0]?.header.cluster_id)],
       ['kv_etcd_db_bytes', largest(({ dbSize }) => dbSize)],
       ['kv_etcd_quota_bytes', largest(({ dbSizeQuota = 0 }) => dbSizeQuota)],
       ['kv_etcd_revision', largest(({ header }) => header.revision)],
@@ -94,6 +95,11 @@ export class ClusterState {
 
 function isLeader({ leader, header }: StatusResponse): boolean {
   return leader === header.member_id;
+}
+
+/** Name of the cluster, to tell two apart: hexadecimal digits of its id, the last of which are rounded. `unknown`: not asked yet. */
+export function clusterName(id: number | undefined): string {
+  return id === undefined ? 'unknown' : BigInt(id).toString(16);
 }
 
 function stateOf(node: Node): string {

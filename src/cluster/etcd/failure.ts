@@ -1,19 +1,19 @@
-// Failures of a call to etcd, told apart by what they mean for the request: whether it was done, will not be, or nobody knows.
-// The texts are those of etcd's rpctypes/error.go (3.4) and of grpc-js (docs/cluster.md, "Over etcd").
+// Failures of a call to etcd, by their meaning for the request: it was not done, it will never be done, or its fate is unknown.
+// The texts are those of rpctypes/error.go in etcd 3.4 and of grpc-js (docs/cluster.md, "Over etcd").
 //
-// Invariant: only what etcd refuses before it proposes the request, or what never left this process, is `not-executed`.
-// When in doubt it is `unknown`: then the slot of the batch tells (write-lanes.ts).
+// Invariant: a failure is `not-executed` only when etcd refused the request before it proposed it, or when the request never
+// left this process. In doubt the failure is `unknown`: then the slot of the batch tells its fate (write-lanes.ts).
 
 type FailureKind =
-  /** Certainly not done, now or later; worth another try. */
+  /** The request is certainly not done, now or later; another try is worth it. */
   | 'not-executed'
-  /** It may have been done, or be done yet. */
+  /** The request may have been done, or may still be done. */
   | 'unknown'
-  /** etcd's quota is used up. The request may have been done all the same: etcd 3.4 says so after the put that was too much. */
+  /** etcd's quota is used up. The request may have been done all the same: etcd 3.4 says this after the put that went over it. */
   | 'no-space'
-  /** The token of this login is not known any more: not done. */
+  /** etcd no longer knows the token of this login. The request is not done. */
   | 'login'
-  /** Certainly not done, and it will never be: a right is missing, or the request is not to etcd's liking. */
+  /** The request is certainly not done and never will be: a right is missing, or etcd does not accept the request. */
   | 'refused';
 
 export class EtcdFailure extends Error {
@@ -26,7 +26,7 @@ export class EtcdFailure extends Error {
   }
 }
 
-/** gRPC's codes. */
+/** Status codes of gRPC. */
 const CODE = {
   invalidArgument: 3,
   deadlineExceeded: 4,
@@ -42,7 +42,7 @@ const CODE = {
 const TEXTS: readonly (readonly [RegExp, FailureKind])[] = [
   [/database space exceeded/, 'no-space'],
   [/invalid auth token|revision of auth store is old|user name is empty/, 'login'],
-  // Refused before anything is proposed: the queue of the node is full, or it knows no leader.
+  // The node refuses before it proposes: its queue is full, or it knows no leader.
   [/too many requests|etcdserver: no leader|not capable/, 'not-executed'],
   [
     /^No connection established|^Name resolution failed|^Channel has been shut down/,
@@ -61,7 +61,7 @@ const CODES = new Map<number, FailureKind>([
   [CODE.resourceExhausted, 'refused'],
 ]);
 
-/** Of an error that grpc-js gave for a call to `host`. */
+/** The failure that an error of grpc-js means, for a call to `host`. */
 export function etcdFailure(error: unknown, host: string): EtcdFailure {
   if (error instanceof EtcdFailure) return error;
   const { code, details } = error as { readonly code?: number; readonly details?: string };
@@ -71,13 +71,13 @@ export function etcdFailure(error: unknown, host: string): EtcdFailure {
   return new EtcdFailure(kind, `etcd at ${host}: ${text}`, error);
 }
 
-/** For a catch: what is no failure of a call is a bug, and goes on as it came. */
+/** For a catch: returns a failure of a call. Any other error is a bug and is thrown again. */
 export function onlyEtcd(error: unknown): EtcdFailure {
   if (error instanceof EtcdFailure) return error;
   throw error;
 }
 
-/** History is gone up to a revision that was asked for. */
+/** Checks whether etcd has forgotten the revision that was asked for. */
 export function isCompacted(error: unknown): boolean {
   return error instanceof Error && error.message.includes('has been compacted');
 }

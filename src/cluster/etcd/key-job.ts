@@ -1,4 +1,4 @@
-// A job of one key: one call of the store on its way through the line of its key, into a batch and back to its caller.
+// Key job: one call of the store on its way through the line of its key, into a batch and back to its caller.
 
 import { decodeItem } from '../item-bytes.js';
 import type { Job } from '../batcher.js';
@@ -9,7 +9,7 @@ import type { Places } from './places.js';
 import type { ReadJob } from './read-lanes.js';
 import type { Seen, WriteFailure, WriteJob } from './write-lanes.js';
 
-/** What the jobs of one store share. */
+/** The parts that the jobs of one store share. */
 export interface Workshop {
   readonly places: Places;
   readonly order: KeyOrder<Seen>;
@@ -26,19 +26,19 @@ export interface Called {
   readonly deadlineMs: number;
 }
 
-/** Of a request beside its key and value. */
+/** Bytes of a request beside its key and value. */
 export const FRAME_BYTES = 64;
 
-/** The item as the server's clock and the flush records have it. */
+/** The item by the server's clock and the flush records. */
 interface Standing {
   readonly old: OldItem;
-  /** Why there is none. */
+  /** The reason why there is no item. */
   readonly reason: S.MissReason;
 }
 
 const ABSENT: Standing = { old: undefined, reason: 'absent' };
 
-/** What a transaction saw, as an item that is alive or a reason. */
+/** Makes of what a transaction saw an item that is alive, or the reason why there is none. */
 export function standingOf(shop: Workshop, { item, flushes }: Seen): Standing {
   if (item === undefined) return ABSENT;
   for (const flush of flushes) {
@@ -66,7 +66,7 @@ export abstract class KeyJob implements Job, Queued<Seen> {
   readonly name: string;
   readonly key: Buffer;
   readonly deadlineMs: number;
-  /** Changes only while the job is in no batcher. */
+  /** Size of the request; it changes only while the job is in no batcher. */
   bytes: number;
   following: Queued<Seen> | undefined = undefined;
   protected readonly shop: Workshop;

@@ -1,27 +1,27 @@
-// The order of calls: those of one key are done one after the other, in the order in which they were made; those of
-// different keys know nothing of each other. A barrier (flush, delete of a prefix) stands between all calls before it and
-// all after it.
+// Order of calls: the calls of one key are done one after the other, in the order in which they were made. Calls of different
+// keys do not wait for each other. A barrier (a flush or the deletion of a prefix) stands between all calls before it and all
+// calls after it.
 //
-// Invariant: a key has at most one job under way. So a batch has no key twice, which etcd would refuse.
+// Invariant: a key has at most one job under way. So no batch has a key twice, which etcd would refuse.
 
 /** A job in the line of its key. */
 export interface Queued<Guess> {
   /** The key, as a string of latin1. */
   readonly name: string;
-  /** The next of the same key. */
+  /** The next job of the same key. */
   following: Queued<Guess> | undefined;
-  /** `guess`: what the job before it left behind. */
+  /** Begins the job. `guess`: the state that the job before it left behind. */
   begin(guess: Guess | undefined): void;
 }
 
 export class KeyOrder<Guess> {
   readonly #last = new Map<string, Queued<Guess>>();
-  /** In the order in which they were called, while a barrier waits or is under way. */
+  /** Calls that came while a barrier waits or is under way, in their order. */
   #held: (() => void)[] = [];
   #isBarred = false;
   #whenEmpty: (() => void) | undefined;
 
-  /** Keys with jobs under way. */
+  /** Keys that have a job under way. */
   get keys(): number {
     return this.#last.size;
   }
@@ -37,12 +37,12 @@ export class KeyOrder<Guess> {
     else before.following = job;
   }
 
-  /** The last call of that key, if nothing stands between it and the next. */
+  /** The last call of this key, if no barrier stands between it and the next call. */
   lastOf(name: string): Queued<Guess> | undefined {
     return this.#isBarred ? undefined : this.#last.get(name);
   }
 
-  /** The job is settled: the next of its key may begin. */
+  /** Tells that the job is settled: the next job of its key may begin. */
   finished(job: Queued<Guess>, guess: Guess | undefined): void {
     if (job.following !== undefined) {
       job.following.begin(guess);
@@ -52,7 +52,7 @@ export class KeyOrder<Guess> {
     if (this.#last.size === 0) this.#whenEmpty?.();
   }
 
-  /** Runs `call` when all calls before are settled; what is called meanwhile begins when it is done. */
+  /** Runs `call` when all calls before it are settled. Calls that come meanwhile begin when it is done. */
   barrier<T>(call: () => Promise<T>): Promise<T> {
     if (this.#isBarred) {
       return new Promise((resolve) => {
@@ -76,7 +76,7 @@ export class KeyOrder<Guess> {
       this.#isBarred = false;
       const held = this.#held;
       this.#held = [];
-      // A barrier among them holds those behind it again, in their order.
+      // A barrier among them holds the calls behind it again, in their order.
       for (const again of held) again();
     }
   }

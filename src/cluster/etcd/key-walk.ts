@@ -1,27 +1,28 @@
-// A walk over a range of etcd's keys in pieces, each asked for page by page. For every page etcd walks over all keys up to the end
-// that was given, because it counts them (0.25 µs per key, measured): to the end of millions of keys that is most of the work. So
-// a piece with many keys is made shorter where keys begin to differ from the last page's, and behind its end a longer one follows.
+// Key walk: goes over a range of etcd's keys in pieces, each of which is asked for page by page. For every page etcd walks over
+// all keys up to the given end, because it counts them (0.25 µs per key, measured). With millions of keys that is most of the
+// work. So a piece with many keys is made shorter, at the point where keys differ from those of the last page. A longer piece
+// follows behind its end.
 //
-// Invariant: the pieces lie side by side from the first key of the range to its end, wherever they end.
+// Invariant: the pieces cover the range from its first key to its end, without gap or overlap.
 
 import { assert } from '../../assert.js';
 import { rangeOf, type KeyRange } from './places.js';
 
-/** A piece with fewer keys is not made shorter: etcd walks over them in the time of a page. */
+/** A piece with fewer keys is not made shorter: etcd walks over them in the time that a page takes. */
 const MANY_KEYS = 20_000;
-/** So often the stem loses one byte only. */
+/** Number of times that the stem loses only one byte. */
 const SMALL_STEPS = 3;
 
 export class KeyWalk {
   readonly #prefix: Buffer;
   readonly #all: KeyRange;
   #piece: KeyRange | undefined;
-  /** All keys of the piece begin so. */
+  /** The bytes with which all keys of the piece begin. */
   #stem: Buffer;
-  /** Pieces that were left since a page was full. */
+  /** Number of pieces that were left since a page was full. */
   #steps = 0;
 
-  /** Over all keys that begin so. */
+  /** Walks over all keys that begin with these bytes. */
   constructor(prefix: Buffer) {
     this.#prefix = prefix;
     this.#all = rangeOf(prefix);
@@ -29,12 +30,12 @@ export class KeyWalk {
     this.#stem = prefix;
   }
 
-  /** What to ask for; undefined: all has been read. */
+  /** The range to ask for; undefined: everything has been read. */
   get piece(): KeyRange | undefined {
     return this.#piece;
   }
 
-  /** The page had these first and last keys, and the piece has so many more. */
+  /** Tells the first and the last key of a page, and how many keys of the piece are left. */
   goOn(first: Buffer, last: Buffer, more: number): void {
     this.#steps = 0;
     if (more > MANY_KEYS) {
@@ -45,7 +46,7 @@ export class KeyWalk {
     this.#take(Buffer.concat([last, Buffer.alloc(1)]));
   }
 
-  /** The piece has been read to its end. */
+  /** Tells that the piece has been read to its end. */
   leave(): void {
     assert(this.#piece !== undefined, 'Nobody asks for more than all');
     const key = this.#piece.range_end;

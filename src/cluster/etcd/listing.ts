@@ -1,7 +1,7 @@
-// Pages of keys, in their order: each page is a range of etcd's from where the last one ended, with the flush records of
-// the same revision. Keys that stay are listed once, whatever comes and goes between the pages.
+// Listing: pages of keys in their order. Each page is a range of etcd that begins where the last one ended, with the flush
+// records of the same revision. Keys that stay are listed once, whatever other clients write between the pages.
 //
-// Invariant: a cursor is a number that this server gave; the oldest are forgotten, and then name the end.
+// Invariant: a cursor is a number that this server gave. The oldest cursors are forgotten, and then mean the end.
 
 import type { Clock } from '../../env/env.js';
 import { KvError } from '../../errors.js';
@@ -13,22 +13,22 @@ import type { KeyValue, RangeRequest } from './messages.js';
 import type { Places } from './places.js';
 import { Retries } from './retries.js';
 
-/** Listings that may be under way at a time. */
+/** Number of listings that may be under way at the same time. */
 const CURSORS_MAX = 1000;
-/** etcd gives the values along: so many bytes at most are asked for at once, about. */
+/** Bytes that one page asks for, about: etcd sends the values along. */
 const PAGE_BYTES = 4 * 1024 * 1024;
 const DEADLINE_MS = 5000;
 
-/** Keys of a range, as they were at one revision. */
+/** The keys of a range at one revision. */
 interface Page {
   readonly items: readonly KeyValue[];
   readonly flushes: readonly KeyValue[];
-  /** Where the next page begins; undefined: this was the last. */
+  /** The key at which the next page begins; undefined: this was the last page. */
   readonly next: Buffer | undefined;
   readonly revision: number;
 }
 
-/** Throws KvError KV_IO when no node answers before the deadline. */
+/** Reads one page. Throws KvError KV_IO when no node answers before the deadline. */
 export async function readPage(
   client: EtcdCalls,
   clock: Clock,

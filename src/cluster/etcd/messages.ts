@@ -1,10 +1,10 @@
-// The part of etcd's gRPC interface that is used, as proto-loader takes it (fromJSON) and as TypeScript sees it: fields and numbers
-// are those of rpc.proto and kv.proto of etcd 3.4. Enums are declared as int32, which is the same on the wire: a wrong
-// name of an enum would silently be its default.
+// Messages of etcd's gRPC interface that Cairn uses, in the form of proto-loader (fromJSON) and as TypeScript types. Fields and
+// numbers are those of rpc.proto and kv.proto of etcd 3.4. Enums are declared as int32, which has the same bytes: a wrong name of
+// an enum would silently become its default.
 //
 // Invariants:
-// - A number of a field here is etcd's. 64-bit integers are read as numbers: revisions stay below 2^53.
-// - In an answer, a field with its default (0, false, no bytes) is not there; a repeated one always is.
+// - The field numbers are those of etcd. 64-bit integers are read as numbers: revisions stay below 2^53.
+// - In an answer, a field with its default (0, false, no bytes) is missing; a repeated field is always present.
 
 export interface KeyValue {
   readonly key: Buffer;
@@ -15,18 +15,24 @@ export interface KeyValue {
 
 export interface RangeRequest {
   readonly key: Buffer;
-  /** Up to this key, without it. */
+  /** The end of the range: this key does not belong to it. */
   readonly range_end?: Buffer;
   readonly limit?: number;
-  /** The state at that revision; 0: the newest. */
+  /** The revision to read; 0: the newest. */
   readonly revision?: number;
   readonly keys_only?: boolean;
   readonly count_only?: boolean;
   readonly max_mod_revision?: number;
 }
 
+interface ResponseHeader {
+  readonly revision: number;
+  /** The id of the cluster, rounded to 53 bits. That is enough to tell clusters apart. */
+  readonly cluster_id: number;
+}
+
 export interface RangeResponse {
-  readonly header?: { readonly revision: number };
+  readonly header?: ResponseHeader;
   readonly kvs: readonly KeyValue[];
   readonly more?: true;
   readonly count?: number;
@@ -64,19 +70,19 @@ export interface ResponseOp {
 }
 
 export interface TxnResponse {
-  readonly header?: { readonly revision: number };
+  readonly header?: ResponseHeader;
   readonly succeeded?: true;
   readonly responses: readonly ResponseOp[];
 }
 
 export interface StatusResponse {
-  readonly header: { readonly revision: number; readonly member_id: number };
+  readonly header: ResponseHeader & { readonly member_id: number };
   readonly version: string;
   readonly dbSize: number;
   readonly dbSizeInUse?: number;
-  /** Not told before etcd 3.6. */
+  /** Versions before etcd 3.6 do not send it. */
   readonly dbSizeQuota?: number;
-  /** None: there is none. */
+  /** The leader's id; undefined: there is no leader. */
   readonly leader?: number;
   readonly raftTerm: number;
   readonly raftIndex: number;
@@ -211,7 +217,11 @@ export const DESCRIPTOR = {
     },
     etcdserverpb: {
       nested: {
-        ResponseHeader: message({ member_id: ['uint64', 2], revision: ['int64', 3] }),
+        ResponseHeader: message({
+          cluster_id: ['uint64', 1],
+          member_id: ['uint64', 2],
+          revision: ['int64', 3],
+        }),
         ...RANGES,
         ...TRANSACTIONS,
         ...UPKEEP,

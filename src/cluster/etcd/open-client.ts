@@ -1,4 +1,4 @@
-// Opening a client of etcd, for the store and for whoever reads a revision: loads the packages, and asks the cluster for a word
+// Opening a client of etcd, for the store and for readers of a revision: loads the packages, and reads from the cluster once
 // before anything else.
 
 import type { Env } from '../../env/env.js';

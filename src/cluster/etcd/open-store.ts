@@ -1,4 +1,4 @@
-// Opening a store over etcd: the cluster has answered before anything is served.
+// Opening a store over etcd: the cluster has answered before the server serves anything.
 
 import type { Env } from '../../env/env.js';
 import { INLINE_VALUE_BYTES_MAX } from '../../limits.js';
@@ -11,7 +11,7 @@ import { PACE, type UpkeepPace } from './upkeep.js';
 export interface EtcdStoreOptions extends EtcdOptions {
   /** Longer values are refused; at most 1 MiB, which is the default. */
   readonly valueBytesMax?: number | undefined;
-  /** Of the upkeep. */
+  /** The pace of the upkeep. */
   readonly pace?: UpkeepPace | undefined;
 }
 

@@ -1,16 +1,16 @@
-// Places in etcd's keys: where items, flush records and the servers' own records lie below the prefix of a store
+// Places: the keys in etcd of items, flush records and the servers' own records, below the prefix of a store
 // (docs/format.md, "Items in a cluster").
 //
 // | key | what |
 // |---|---|
 // | `<prefix>k/<key>` | an item, as src/cluster/item-bytes.ts has it |
-// | `<prefix>m/f/<prefix of keys>` | a flush record: what was stored before its mod_revision and begins so is gone |
-// | `<prefix>m/w/<server>/<lane>` | the slot of a lane: which batch of writes was done last |
-// | `<prefix>m/s` | which server sweeps, and since when |
+// | `<prefix>m/f/<prefix of keys>` | a flush record: items with this prefix that were stored before its mod_revision are gone |
+// | `<prefix>m/w/<server>/<lane>` | the slot of a lane: the number of the batch of writes that was done last |
+// | `<prefix>m/s` | the claim: which server does the upkeep, and since when |
 
 import type { KeyValue } from './messages.js';
 
-/** A range of keys: from `key` up to `range_end`, without it. */
+/** A range of keys from `key` up to `range_end`, which does not belong to it. */
 export interface KeyRange {
   readonly key: Buffer;
   readonly range_end: Buffer;
@@ -20,11 +20,11 @@ export class Places {
   readonly #items: Buffer;
   readonly #flushes: Buffer;
   readonly #records: Buffer;
-  /** All items. */
+  /** The range of all items. */
   readonly items: KeyRange;
-  /** All flush records. */
+  /** The range of all flush records. */
   readonly flushes: KeyRange;
-  /** All slots. */
+  /** The range of all slots. */
   readonly slots: KeyRange;
   readonly sweep: Buffer;
 
@@ -38,7 +38,7 @@ export class Places {
     this.sweep = Buffer.concat([this.#records, Buffer.from('s')]);
   }
 
-  /** Of the key source[start..end). */
+  /** The key in etcd of the client's key source[start..end). */
   item(source: Buffer, start: number, end: number): Buffer {
     const prefix = this.#items;
     const key = Buffer.allocUnsafe(prefix.length + end - start);
@@ -47,7 +47,7 @@ export class Places {
     return key;
   }
 
-  /** The client's key of an item's. */
+  /** The client's key for an item's key in etcd. */
   keyOf(itemKey: Buffer): Buffer {
     return itemKey.subarray(this.#items.length);
   }
@@ -56,7 +56,7 @@ export class Places {
     return Buffer.concat([this.#flushes, prefix]);
   }
 
-  /** Whether that flush record is about that item, and younger than it. */
+  /** Checks whether the flush record covers the item and is younger than it. */
   isFlushed(item: KeyValue, flush: KeyValue): boolean {
     if (flush.mod_revision <= item.mod_revision) return false;
     const { key } = item;
@@ -67,12 +67,12 @@ export class Places {
     return key.compare(flush.key, from, flush.key.length, start, start + bytes) === 0;
   }
 
-  /** The items that a flush record is about. */
+  /** The range of the items that a flush record covers. */
   itemsOf(flush: KeyValue): KeyRange {
     return rangeOf(this.stem(flush.key.subarray(this.#flushes.length)));
   }
 
-  /** What the items' keys begin with whose clients' keys begin with `prefix`. */
+  /** The first bytes in etcd of all items whose keys begin with `prefix`. */
   stem(prefix: Buffer): Buffer {
     return Buffer.concat([this.#items, prefix]);
   }
@@ -82,12 +82,12 @@ export class Places {
   }
 }
 
-/** All keys that begin so. */
+/** The range of all keys that begin with these bytes. */
 export function rangeOf(prefix: Buffer): KeyRange {
   const range_end = Buffer.from(prefix);
   let at = range_end.length - 1;
   while (at >= 0 && range_end[at] === 0xff) at -= 1;
-  // Only bytes of 255: up to the end of all keys, which etcd calls \0.
+  // All bytes are 255: the range goes to the end of all keys, which etcd writes as \0.
   if (at < 0) return { key: prefix, range_end: Buffer.from([0]) };
   range_end[at] = range_end[at]! + 1;
   return { key: prefix, range_end: range_end.subarray(0, at + 1) };

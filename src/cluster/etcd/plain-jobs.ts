@@ -1,4 +1,4 @@
-// Jobs that decide nothing: a read, a plain set, a plain delete, and a flush record.
+// Plain jobs: those that need not look at the item, which are a read, a plain set, a plain delete and a flush record.
 
 import { hitOf } from '../semantics.js';
 import type * as S from '../../store/store.js';
@@ -7,12 +7,12 @@ import type { RequestOp, ResponseOp } from './messages.js';
 import type { ReadJob } from './read-lanes.js';
 import type { Seen, WriteFailure, WriteJob } from './write-lanes.js';
 
-/** Reads that change nothing; all that are called before it is sent share it. */
+/** A read that changes nothing. All reads of the key that are called before it is sent share it. */
 export class Get extends KeyJob implements ReadJob {
   readonly #waiting: ((found: S.Lookup) => void)[] = [];
   #isOpen = true;
 
-  /** False: it is under way already. */
+  /** Shares the read. False: it is under way already. */
   join(resolve: (found: S.Lookup) => void): boolean {
     if (this.#isOpen) this.#waiting.push(resolve);
     return this.#isOpen;
@@ -44,13 +44,13 @@ export class Get extends KeyJob implements ReadJob {
   }
 }
 
-/** A put that asks nothing of what was there. */
+/** A put that does not depend on the old item. */
 export class PlainSet extends KeyJob implements WriteJob {
   readonly isRemoval = false;
   readonly #item: Buffer;
   readonly #settle: (failure: WriteFailure | undefined, revision: number) => void;
 
-  /** `item`: its bytes. `settle`: with the revision of the write, or why there was none. */
+  /** `item`: its bytes. `settle` gets the revision of the write, or the reason why there was none. */
   constructor(
     shop: Workshop,
     called: Called,
@@ -86,7 +86,7 @@ export class PlainSet extends KeyJob implements WriteJob {
   }
 }
 
-/** A delete whatever the token: what went tells whether there was an item. */
+/** A delete that compares no token. The removed item, if any, tells whether there was one. */
 export class PlainDelete extends KeyJob implements WriteJob {
   readonly isRemoval = true;
   readonly #settle: (status: WriteFailure | 'deleted' | 'not-found') => void;
@@ -128,7 +128,7 @@ export class PlainDelete extends KeyJob implements WriteJob {
   }
 }
 
-/** A flush record: its revision is when it was. */
+/** A flush record. Its revision says when the flush was. */
 export class FlushMark implements WriteJob {
   readonly isRemoval = false;
   readonly key: Buffer;

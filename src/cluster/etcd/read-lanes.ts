@@ -1,7 +1,7 @@
-// Batches of reads: the ranges of many keys and the flush records in one read-only transaction. etcd answers it at one
-// revision that is not older than the call (linearizable), without a word in its log.
+// Read lanes: batches of reads, each the ranges of many keys and the flush records in one read-only transaction. etcd answers
+// at one revision that is not older than the call (linearizable), and writes nothing to its log.
 //
-// Invariant: a read changes nothing, so that it may be asked again until its deadline.
+// Invariant: a read changes nothing, so it may be sent again until its deadline.
 
 import type { Clock } from '../../env/env.js';
 import type { Job } from '../batcher.js';
@@ -15,7 +15,7 @@ import type { Seen } from './write-lanes.js';
 export interface ReadJob extends Job {
   /** The key in etcd. */
   readonly key: Buffer;
-  /** It is being asked for now: what is called from now on may not share the answer. */
+  /** Tells that the read is sent now: calls from now on may not share its answer. */
   begun(): void;
   found(seen: Seen): void;
   failed(failure: 'closed'): void;
@@ -25,7 +25,7 @@ export class ReadLanes {
   readonly #client: EtcdCalls;
   readonly #clock: Clock;
   readonly #places: Places;
-  /** Of an item as it is stored, about; for how many go into one answer. */
+  /** Estimated size of a stored item; it decides how many reads go into one answer. */
   averageBytes = 1024;
 
   constructor(client: EtcdCalls, clock: Clock, places: Places) {
@@ -34,7 +34,7 @@ export class ReadLanes {
     this.#places = places;
   }
 
-  /** Settles every job. Never rejects. */
+  /** Sends a batch and settles every job of it. Never rejects. */
   async send(jobs: readonly ReadJob[]): Promise<void> {
     const ranges: RequestOp[] = [{ request_range: this.#places.flushes }];
     let deadlineMs = Infinity;
@@ -69,7 +69,7 @@ export class ReadLanes {
   }
 
   #measure(bytes: number): void {
-    // Grows at once, shrinks slowly.
+    // The average grows at once and shrinks slowly.
     const average = this.averageBytes;
     this.averageBytes = bytes > average ? (bytes + average) / 2 : average + (bytes - average) / 64;
   }

@@ -1,11 +1,11 @@
-// Attempts within a deadline: how long each may take, and the growing pause between them.
+// Retries: attempts within a deadline, the time that each may take, and the growing pause between them.
 
 import type { Clock } from '../../env/env.js';
 import type { EtcdCalls } from './client.js';
 
-/** A node that is silent for so long is given up for another one; an election takes about as long. */
+/** A node that is silent for this long is given up for another one. An election takes about as long. */
 const ATTEMPT_MS = 1500;
-/** An answer that was lost is looked for a while beyond the deadline. */
+/** Time beyond the deadline in which the fate of a lost answer is asked for. */
 const EXTENSION_MS = 1000;
 const PAUSE_MS_MIN = 10;
 const PAUSE_MS_MAX = 160;
@@ -28,12 +28,12 @@ export class Retries {
     return this.#deadlineMs - this.#clock.monotonicMs();
   }
 
-  /** Of the next attempt. */
+  /** Time limit of the next attempt. */
   get limitMs(): number {
     return Math.min(this.leftMs, ATTEMPT_MS);
   }
 
-  /** Once: something was sent, and its fate is to be found out. */
+  /** Extends the deadline once, when something was sent and its fate has to be found out. */
   extend(): void {
     if (!this.#isExtended) this.#deadlineMs += EXTENSION_MS;
     this.#isExtended = true;

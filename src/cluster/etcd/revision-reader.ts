@@ -1,10 +1,10 @@
-// The items of one revision of etcd, read beside the servers and without any (`kv-dump etcd://…`, docs/tools.md): page by page, each
-// asked for at the revision at which the flush records were read. What is written meanwhile has a later one.
+// Revision reader: reads the items of one revision from etcd itself, with or without servers (`kv-dump etcd://…`, docs/tools.md).
+// It reads page by page, each at the revision at which the flush records were read. Later writes have a later revision.
 //
 // Invariants:
-// - Every live item of that revision comes once, in the order of keys, or items() throws.
-// - Memory: one page, and the next one on its way.
-// - It writes nothing. Only etcd's history bounds its time: the servers forget what is older than five to ten minutes.
+// - Every live item of the revision comes once, in the order of keys, or items() throws.
+// - It holds one page in memory, and the next one on its way.
+// - It writes nothing. Only etcd's history bounds its time: the servers have etcd forget revisions after five to ten minutes.
 
 import type { Env } from '../../env/env.js';
 import { KvError } from '../../errors.js';
@@ -15,17 +15,18 @@ import { EtcdFailure, isCompacted, onlyEtcd } from './failure.js';
 import { KeyWalk } from './key-walk.js';
 import type { KeyValue, RangeRequest, RangeResponse } from './messages.js';
 import { openEtcdClient } from './open-client.js';
+import { clusterName } from './cluster-state.js';
 import { Places, rangeOf } from './places.js';
 import { Retries } from './retries.js';
 
-/** About so many bytes are asked for at once: etcd takes a number of keys only. */
+/** Bytes that one page asks for, about: etcd takes only a number of keys. */
 const PAGE_BYTES = 2 * 1024 * 1024;
-/** Small items may be followed by large ones. */
+/** Bound of a page, because large items may follow small ones. */
 const PAGE_KEYS_MAX = 1000;
 const PAGE_KEYS_FIRST = 32;
-/** An election, and some more: a dump has time. */
+/** Longer than an election: a dump has time. */
 const DEADLINE_MS = 20_000;
-/** A node that is silent for so long is given up for another one; a count of millions of keys takes etcd a second. */
+/** A node that is silent for this long is given up for another one. A count of millions of keys takes etcd a second. */
 const ATTEMPT_MS = 5000;
 
 interface RevisionItem {
@@ -45,6 +46,8 @@ export class RevisionReader {
   readonly #flushes: readonly KeyValue[];
   readonly #nowMs: number;
   readonly revision: number;
+  /** As `kv_etcd_cluster` of a server's stats. */
+  readonly cluster: string;
   #pageKeys = PAGE_KEYS_FIRST;
 
   private constructor(env: Env, client: EtcdCalls, places: Places, flushes: RangeResponse) {
@@ -54,23 +57,24 @@ export class RevisionReader {
     this.#flushes = flushes.kvs;
     this.#nowMs = env.clock.wallMs();
     this.revision = flushes.header?.revision ?? 0;
+    this.cluster = clusterName(flushes.header?.cluster_id);
   }
 
-  /** At the newest revision. Throws as openEtcdClient() does. */
+  /** Opens a reader of the newest revision. Throws as openEtcdClient() does. */
   static async open(env: Env, options: EtcdOptions): Promise<RevisionReader> {
     const places = new Places(options.prefix);
     const { client, flushes } = await openEtcdClient(env, options, places);
     return new RevisionReader(env, client, places, flushes);
   }
 
-  /** How many items begin with `prefix`, dead ones that are not removed yet among them. Throws as items() does. */
+  /** Counts the items that begin with `prefix`, including dead ones that are not removed yet. Throws as items() does. */
   async count(prefix: Buffer): Promise<number> {
     const range = { ...rangeOf(this.#places.stem(prefix)), count_only: true };
     return (await this.#asked(() => range)).count ?? 0;
   }
 
   /**
-   * The live items whose keys begin with `prefix`; what had expired when the reader was opened is left out. Throws KvError
+   * The live items whose keys begin with `prefix`, without those that had expired when the reader was opened. Throws KvError
    * KV_TOO_OLD when etcd has forgotten the revision, KV_IO when no node answers for 20 s, KV_CORRUPTION for bytes that are no item.
    */
   async *items(prefix: Buffer): AsyncGenerator<RevisionItem> {
@@ -83,9 +87,9 @@ export class RevisionReader {
         walk.goOn(first.key, last.key, count - kvs.length);
       else walk.leave();
       this.#measure(kvs);
-      // Asked for while this page is written.
+      // The next page is asked for while this one is written.
       page = this.#page(walk);
-      // Its failure is thrown where it is awaited; an earlier one may end the loop before that.
+      // Its failure is thrown where it is awaited. An earlier failure may end the loop before that.
       page?.catch(() => {});
       for (const stored of kvs) {
         const item = this.#live(stored);
@@ -103,7 +107,7 @@ export class RevisionReader {
     const key = this.#places.keyOf(stored.key);
     const item = decodeItem(stored.value);
     if (item === undefined) {
-      const message = `What etcd has under the key ${quotedKey(key)} is no item: see who wrote it; delete it, and dump again`;
+      const message = `The value that etcd has under the key ${quotedKey(key)} is no item: find out who wrote it, delete it, and dump again`;
       throw new KvError('KV_CORRUPTION', message);
     }
     const { flags, expiresAt, ownCas, value } = item;
@@ -116,7 +120,7 @@ export class RevisionReader {
     return this.#asked(() => ({ ...piece, limit: this.#pageKeys }));
   }
 
-  /** Grows slowly, for small items may be followed by large ones. */
+  /** Adapts the size of a page. It grows slowly, because large items may follow small ones. */
   #measure(kvs: readonly KeyValue[]): void {
     if (kvs.length === 0) return;
     const bytes = kvs.reduce((sum, { key, value }) => sum + key.length + (value?.length ?? 0), 0);
@@ -136,7 +140,7 @@ export class RevisionReader {
       last = answer;
       if (isCompacted(answer)) throw this.#forgotten(answer);
       if (answer.kind === 'refused') break;
-      // Perhaps it was too much for the time.
+      // The page may have been too large for the time.
       this.#pageKeys = Math.max(1, Math.floor(this.#pageKeys / 2));
       await retries.pause();
     }

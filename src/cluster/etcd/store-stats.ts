@@ -1,4 +1,4 @@
-// The statistics of a store over etcd: memcached's names where they mean the same, else with the prefix kv_etcd_
+// Statistics of a store over etcd: memcached's names where they mean the same, otherwise names that begin with kv_etcd_
 // (docs/cluster.md, "Over etcd").
 
 import type { Histogram } from '../../histogram.js';
@@ -9,9 +9,9 @@ import type { UpkeepCounts } from './upkeep.js';
 import type { WriteLanes } from './write-lanes.js';
 
 export interface EtcdCounters {
-  /** Puts that were stored. */
+  /** Number of puts that were stored. */
   stored: number;
-  /** Changes that were decided again, because somebody else had changed the item. */
+  /** Number of changes that were decided again because another server had changed the item. */
   retries: number;
 }
 
@@ -61,7 +61,7 @@ function batchLines(
   ];
 }
 
-/** An upper bound, as fine as the histogram. */
+/** An upper bound of a percentile, as fine as the histogram. */
 function quantileUs({ bounds, counts, count }: Histogram, part: number): number {
   let below = 0;
   for (let at = 0; at < bounds.length; at += 1) {

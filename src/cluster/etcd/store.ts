@@ -1,10 +1,10 @@
-// The Store over etcd: every call is a promise that settles when a majority of the nodes has it on disk, or has confirmed
-// what was read. It keeps no items: any number of servers may stand before one cluster (docs/cluster.md).
+// Store over etcd: every call returns a promise. It settles when a majority of the nodes has the change on disk, or has confirmed
+// what was read. The store keeps no items, so any number of servers may stand before one cluster (docs/cluster.md).
 //
 // Invariants:
-// - Calls of one key apply in the order in which they were made (key-order.ts); a flush stands between all before it and
-//   all after it.
-// - Each call is answered within 5 s: `closed` when it was certainly not done, `unknown` when nobody can tell.
+// - Calls of one key apply in the order in which they were made (key-order.ts). A flush stands between all calls before it
+//   and all calls after it.
+// - Each call is answered within 5 s: `closed` when it was certainly not done, `unknown` when its fate cannot be found out.
 
 import { assert } from '../../assert.js';
 import type { Env } from '../../env/env.js';
@@ -36,16 +36,16 @@ import { etcdStats, type EtcdCounters } from './store-stats.js';
 import { Upkeep, type UpkeepPace } from './upkeep.js';
 import { WriteLanes, type Seen, type WriteFailure, type WriteJob } from './write-lanes.js';
 
-/** Within this time a call is answered, or within one second more when it was sent and its fate is asked for. */
+/** A call is answered within this time, or one second later when it was sent and its fate is asked for. */
 const DEADLINE_MS = 3500;
-/** etcd takes 128 operations a transaction, counted through all levels: the slot and what is nested want some. */
+/** etcd takes 128 operations per transaction, counted through all levels. The slot and nested transactions need some of them. */
 const BATCH_JOBS_MAX = 100;
 /** etcd takes requests of 1.5 MiB. */
 const WRITE_BYTES_MAX = MIB;
 const READ_BYTES_MAX = 4 * MIB;
 const WRITE_LANES = 2;
 const READ_LANES = 4;
-/** A batch takes some milliseconds. */
+/** Short beside a batch, which takes some milliseconds. */
 const GATHER_MS = 1;
 const QUEUED_JOBS_MAX = 100_000;
 const QUEUED_BYTES_MAX = 256 * MIB;
@@ -57,7 +57,7 @@ interface Parts {
   readonly env: Env;
   readonly client: EtcdCalls;
   readonly places: Places;
-  /** Of this process: no other one has it. */
+  /** The name of this process, which no other process has. */
   readonly server: string;
   readonly valueBytesMax: number;
   readonly pace: UpkeepPace;
@@ -151,7 +151,7 @@ export class EtcdStore implements S.Store {
 
   put(put: S.Put): Promise<S.PutOutcome> {
     const { key, keyStart = 0, keyEnd = key.length, value, valueStart = 0 } = put;
-    assert(Buffer.isBuffer(value), 'A store without large values gives no handles of such');
+    assert(Buffer.isBuffer(value), 'A store without large values gives no handles of them');
     const { valueEnd = value.length, mode } = put;
     const valueBytes = valueEnd - valueStart;
     if (mode === 'set' && put.compareCas === undefined && valueBytes <= this.#valueBytesMax) {
@@ -217,7 +217,7 @@ export class EtcdStore implements S.Store {
   }
 
   flush(atMs: number): Promise<S.Outcome> {
-    // Which server would carry it out, when all may be gone by then?
+    // No server can promise to carry it out: all of them may be gone by then.
     if (atMs !== 0) return Promise.resolve({ status: 'not-offered', after: 0, cas: 0n });
     return this.deletePrefix(Buffer.alloc(0));
   }
@@ -278,7 +278,7 @@ export class EtcdStore implements S.Store {
     return Promise.reject(notOffered('snapshots: take one with etcdctl snapshot save'));
   }
 
-  /** What waits is answered `closed`; what is out is waited for. */
+  /** Answers the calls that wait with `closed`, and waits for those that were sent. */
   async close(): Promise<void> {
     await Promise.all([this.#reads.close(), this.#writes.close()]);
     await Promise.all([this.#state.stop(), this.#upkeep.stop()]);
@@ -320,7 +320,7 @@ export class EtcdStore implements S.Store {
   }
 }
 
-/** A read writes what was there already, or nothing: it cannot be too large. */
+/** For reads: a read writes an item that was there already, or none, so it cannot be too large. */
 function refusalOf(failure: WriteFailure): S.RefusedStatus {
   return failure === 'too-large' ? 'closed' : failure;
 }

@@ -1,11 +1,11 @@
-// Upkeep of a store over etcd, by whichever server has claimed it: items that expired or were flushed are removed in small
-// transactions, old revisions are forgotten, slots of servers that are gone are removed.
+// Upkeep of a store over etcd, done by the server that has claimed it. It removes items that expired or were flushed in small
+// transactions, has etcd forget old revisions, and removes the slots of servers that are gone.
 //
 // Invariants:
-// - Nothing depends on it: an item that is dead is a miss before it is removed. Only room does.
-// - A removal is compared with what was seen: what was stored meanwhile stays.
-// - A flush record goes last, when no item is left that is older.
-// - At most REMOVALS_MAX keys a transaction: requests between them wait for no more than that.
+// - No answer depends on it: a dead item is a miss before it is removed. Only the room in etcd depends on it.
+// - A removal compares the item with the one that was seen: an item that was stored meanwhile stays.
+// - A flush record is removed last, when no older item is left.
+// - A transaction removes at most REMOVALS_MAX keys, so that requests between two of them wait no longer than that.
 
 import type { Env } from '../../env/env.js';
 import { isKvError } from '../../errors.js';
@@ -18,17 +18,17 @@ import { RESULT, TARGET, type KeyValue, type RangeRequest } from './messages.js'
 import type { Places } from './places.js';
 
 export interface UpkeepPace {
-  /** Between two looks at what there is to do. */
+  /** Time between two looks at what there is to do. */
   readonly tickMs: number;
-  /** Between two pages. */
+  /** Time between two pages. */
   readonly pageMs: number;
-  /** Between two searches for expired items: each reads all. */
+  /** Time between two searches for expired items, each of which reads all items. */
   readonly sweepMs: number;
-  /** An item stays so long after its expiry: another server's clock may be behind. */
+  /** Time that an item stays after its expiry, because another server's clock may be behind. */
   readonly graceMs: number;
-  /** Revisions are kept so long. A lost answer is looked up in them (write-lanes.ts). */
+  /** Time that revisions are kept. A lost answer is looked up in them (write-lanes.ts). */
   readonly historyMs: number;
-  /** A slot that was not used for so long is nobody's. */
+  /** A slot that was not used for this long belongs to no server. */
   readonly slotMs: number;
 }
 
@@ -42,7 +42,7 @@ export const PACE: UpkeepPace = {
 };
 
 const REMOVALS_MAX = 100;
-/** Of flushed items only the keys are asked for. */
+/** Keys per page of flushed items, of which only the keys are asked for. */
 const KEYS_PER_PAGE = 1000;
 const PAGE_BYTES = 256 * 1024;
 const LIMIT_MS = 2000;
@@ -88,7 +88,7 @@ export class Upkeep {
   #slotsAtMs = BEGINNING;
   #oldSlots = new Map<string, number>();
 
-  /** `averageBytes`: of an item as it is stored. */
+  /** `averageBytes`: average size of a stored item. */
   constructor(parts: Parts, nowMs: () => number, averageBytes: () => number) {
     const { env, client, places, server, pace } = parts;
     this.#env = env;
@@ -104,7 +104,7 @@ export class Upkeep {
     this.#done = this.#run();
   }
 
-  /** Resolves when nothing of it is under way. */
+  /** Stops the upkeep. Resolves when nothing of it is under way. */
   stop(): Promise<void> {
     this.#isStopped = true;
     this.#wake?.();
@@ -112,13 +112,13 @@ export class Upkeep {
   }
 
   async #run(): Promise<void> {
-    // Servers that were started together do not all look at once.
+    // A random delay: servers that were started together do not all look at once.
     await this.#pause(this.#pace.tickMs * (0.5 + this.#env.random.bytes(1)[0]! / 256));
     while (!this.#isStopped) {
       try {
         if (await this.#claim.isOurs()) await this.#tick();
       } catch (error) {
-        // The cluster is not there, which requests tell as well; or history was forgotten by somebody else.
+        // The cluster is away, which requests report as well; or another server has had the history forgotten.
         if (!(error instanceof EtcdFailure) && !isKvError(error)) throw error;
         if (!isCompacted(error)) {
           this.#env.logger.debug('etcd: upkeep waits', { reason: error.message });
@@ -178,7 +178,7 @@ export class Upkeep {
     await this.#remove([flush]);
   }
 
-  /** How many of them were still as they were seen, and are gone now. */
+  /** Removes the items that are still as they were seen, and returns how many these were. */
   async #remove(seen: readonly KeyValue[]): Promise<number> {
     if (seen.length === 0) return 0;
     const success = seen.map(({ key, mod_revision }) => ({
@@ -193,7 +193,7 @@ export class Upkeep {
     return responses.filter(({ response_txn }) => response_txn?.succeeded === true).length;
   }
 
-  /** Forgets what was the newest revision one round ago. */
+  /** Has etcd forget the revisions before the one that was the newest one round ago. */
   async #forget(revision: number): Promise<void> {
     const old = this.#oldRevision;
     this.#historyAtMs = this.#env.clock.monotonicMs();
@@ -203,7 +203,7 @@ export class Upkeep {
     this.counts.forgottenRevision = old;
   }
 
-  /** Of servers that are gone: those that stand as they stood one round ago. A server that comes back makes its own again. */
+  /** Removes the slots of servers that are gone: those that are as they were one round ago. A server that comes back makes a new one. */
   async #removeSlots(): Promise<void> {
     const { kvs } = await this.#client.range(this.#places.slots, LIMIT_MS);
     const unused = kvs.filter(
@@ -220,7 +220,7 @@ export class Upkeep {
     return readPage(this.#client, this.#env.clock, this.#places, range);
   }
 
-  /** Or until stop(). */
+  /** Waits for this time, or until stop(). */
   #pause(delayMs: number): Promise<void> {
     if (this.#isStopped) return Promise.resolve();
     return new Promise((resolve) => {

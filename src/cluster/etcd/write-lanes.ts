@@ -1,14 +1,14 @@
-// Batches of writes, each one transaction, and what became of them when the network does not say.
+// Write lanes: batches of writes, each of which is one transaction, and the way to find out its fate when the answer is lost.
 //
-// Each lane has a slot, a key of its own that every batch of it compares and writes along. So a batch is done once or
-// never, and its fate can be asked for: the slot has the batch's number, or it is overwritten (fenced), after which a
-// batch that is still under way somewhere can do nothing any more. A batch that was done and whose answer was lost is
-// told from the state one revision earlier, which etcd keeps: the same comparisons have the same results there.
+// Each lane has a slot: a key of its own that every batch of the lane compares and writes. So a batch is done once or never,
+// and its fate can be asked for. Either the slot has the number of the batch, or the lane overwrites the slot (it fences the
+// batch off), after which a batch that is still under way can do nothing. The results of a batch that was done and whose answer
+// was lost come from the state one revision earlier, which etcd keeps: there the same comparisons have the same results.
 //
 // Invariants:
 // - A batch is sent again only when it is certain that it was not done and never will be.
-// - `unknown` is answered only when no node told the fate before the deadline.
-// - When etcd's quota is used up, what removes goes on: without a slot, which would be a put.
+// - The answer `unknown` is given only when no node told the fate before the deadline.
+// - When etcd's quota is used up, removals go on. They do so without a slot, which would be a put.
 
 import type { Clock } from '../../env/env.js';
 import type { Job } from '../batcher.js';
@@ -19,33 +19,33 @@ import type { TxnRequest } from './messages.js';
 import type { Places } from './places.js';
 import { Retries } from './retries.js';
 
-/** What a transaction saw of one key. */
+/** The state of one key that a transaction saw. */
 export interface Seen {
   readonly item: KeyValue | undefined;
-  /** All flush records. */
+  /** All flush records at that revision. */
   readonly flushes: readonly KeyValue[];
   readonly revision: number;
 }
 
-/** `closed`: certainly not done. */
+/** The reason why a write has no result. `closed`: it was certainly not done. */
 export type WriteFailure = 'closed' | 'unknown' | 'no-space' | 'too-large';
 
 export interface WriteJob extends Job {
   /** The key in etcd. */
   readonly key: Buffer;
-  /** It puts nothing: possible when etcd has no room. */
+  /** The job puts nothing, so that it is possible when etcd has no room. */
   readonly isRemoval: boolean;
   operation(): RequestOp;
-  /** Done in the transaction of that revision; `seen` lacks the item, which is in the response. */
+  /** Tells that the job was done in the transaction of this revision. `seen` lacks the item, which is in the response. */
   answered(response: ResponseOp, seen: Seen): void;
-  /** Done likewise, but the response was lost: what it was is told by the state before. */
+  /** Tells that the job was done but its response was lost: the state before it has the result. */
   replayed(before: Seen, revision: number): void;
   failed(failure: WriteFailure): void;
 }
 
 interface Slot {
   readonly key: Buffer;
-  /** Of its last write by this server; 0: never written. */
+  /** The revision of the last write to the slot by this server; 0: never written. */
   revision: number;
 }
 
@@ -58,10 +58,10 @@ export class WriteLanes {
   readonly #server: string;
   readonly #slots: readonly Slot[];
   #batches = 0;
-  /** Batches whose answer was lost, and those of them that were told all the same. */
+  /** Number of batches whose answer was lost, and of those whose fate was found out all the same. */
   lost = 0;
   resolved = 0;
-  /** Seen last: etcd's quota is used up. */
+  /** The last answer said that etcd's quota is used up. */
   isFull = false;
 
   constructor(client: EtcdCalls, clock: Clock, places: Places, server: string, lanes: number) {
@@ -75,7 +75,7 @@ export class WriteLanes {
     }));
   }
 
-  /** Settles every job. Never rejects. */
+  /** Sends a batch and settles every job of it. Never rejects. */
   async send(jobs: readonly WriteJob[], lane: number): Promise<void> {
     const slot = this.#slots[lane]!;
     const retries = new Retries(this.#client, this.#clock, deadlineOf(jobs));
@@ -90,7 +90,7 @@ export class WriteLanes {
       }
       const { succeeded, header, responses } = response;
       if (!succeeded) {
-        // Somebody has removed or written the slot: nothing was done.
+        // Another process has removed or written the slot: nothing was done.
         slot.revision = responses[0]?.response_range?.kvs[0]?.mod_revision ?? 0;
         continue;
       }
@@ -102,7 +102,7 @@ export class WriteLanes {
     for (const job of jobs) job.failed('closed');
   }
 
-  /** False: every job is settled. True: nothing was done, it may be tried again. */
+  /** False: every job is settled. True: nothing was done, and the batch may be tried again. */
   async #afterFailure(
     failure: EtcdFailure,
     jobs: readonly WriteJob[],
@@ -141,7 +141,7 @@ export class WriteLanes {
     return false;
   }
 
-  /** The request, not the cluster, is wrong: halves of it may do. */
+  /** The request is wrong, not the cluster: each half of it is tried. */
   async #refused(jobs: readonly WriteJob[], slot: Slot, failure: EtcdFailure): Promise<void> {
     const lane = this.#slots.indexOf(slot);
     const isTooLarge = /too large|larger than/.test(failure.message);
@@ -169,14 +169,14 @@ export class WriteLanes {
     return operations;
   }
 
-  /** `responses`: of #operations. */
+  /** Settles the jobs. `responses`: the responses to #operations. */
   #answer(jobs: readonly WriteJob[], responses: readonly ResponseOp[], revision: number): void {
     const flushes = responses[0]?.response_range?.kvs ?? [];
     const seen = { item: undefined, flushes, revision };
     for (let at = 0; at < jobs.length; at += 1) jobs[at]!.answered(responses[at + 1]!, seen);
   }
 
-  /** `asksOnly`: etcd takes no put, and has answered, so that nothing is under way. */
+  /** Finds out the fate of a batch. `asksOnly`: etcd takes no put and has answered, so that nothing is under way. */
   async #fateOf(slot: Slot, value: Buffer, asksOnly: boolean, retries: Retries): Promise<Fate> {
     const { key } = slot;
     const fence = Buffer.from(`${this.#server}/fence`);
@@ -205,7 +205,7 @@ export class WriteLanes {
     return 'unknown';
   }
 
-  /** Tells the jobs of a batch that was done at `revision` what it came to. */
+  /** Tells the jobs of a batch that was done at `revision` their results. */
   async #replay(jobs: readonly WriteJob[], revision: number, retries: Retries): Promise<void> {
     const before = revision - 1;
     const ranges: RequestOp[] = [
@@ -230,7 +230,7 @@ export class WriteLanes {
     for (const job of jobs) job.failed('unknown');
   }
 
-  /** What removes, without a slot. Its fate cannot be asked for. */
+  /** Sends removals without a slot. Their fate cannot be asked for. */
   async #remove(jobs: readonly WriteJob[], retries: Retries): Promise<void> {
     if (jobs.length === 0) return;
     const request = { compare: [], success: this.#operations(jobs), failure: [] };

@@ -1,4 +1,4 @@
-// The store's answers, made of what Redis did: a script's bytes (scripts.ts, REPLY) or an item's.
+// Answers of the store, made from the reply of Redis: the bytes of a script (scripts.ts, REPLY) or of an item.
 
 import { assert } from '../../assert.js';
 import { parseDecimal } from '../../store/operations/decimal.js';
@@ -24,7 +24,7 @@ interface Answer {
   readonly letter: string;
   readonly status: S.Status;
   readonly cas: bigint;
-  /** Behind the token. */
+  /** The bytes behind the token. */
   readonly rest: Buffer;
 }
 
@@ -32,7 +32,7 @@ function answerOf(reply: unknown): Answer {
   assert(Buffer.isBuffer(reply) && reply.length > 0, 'A script answers with bytes');
   const letter = String.fromCharCode(reply[0]!);
   const status = STATUS.get(letter);
-  assert(status !== undefined, `A script answers with a letter that is known: ${letter}`);
+  assert(status !== undefined, `A script answers with a known letter: ${letter}`);
   const cas = reply.length >= 9 ? reply.readBigUInt64BE(1) : 0n;
   return { letter, status, cas, rest: reply.subarray(9) };
 }
@@ -70,7 +70,7 @@ export function refusedArithmetic(status: S.Status, cas = 0n): S.ArithmeticOutco
   return { status, after: 0, cas, number: 0n, expiresAt: 0, expiresAtBefore: 0 };
 }
 
-/** An item with the candidate for a token is what this put made. */
+/** The proof of a put: an item with the candidate as its token was made by this put. */
 export function putProof(token: number): Proof<S.PutOutcome> {
   const outcome = ({ value }: DecodedItem): S.PutOutcome => {
     return { status: 'stored', after: 0, cas: BigInt(token), valueBytes: value.length };
@@ -78,7 +78,7 @@ export function putProof(token: number): Proof<S.PutOutcome> {
   return { token, outcome };
 }
 
-/** The same of a change of a number. None where the item does not tell what the answer has to. */
+/** The proof of an incr or decr. Undefined where the item does not hold everything that the answer needs. */
 export function arithmeticProof(
   token: number,
   { chosenCas, create, expiresAt }: S.Arithmetic,
@@ -93,7 +93,7 @@ export function arithmeticProof(
   return { token, outcome };
 }
 
-/** A read was not executed, or changed the item perhaps. */
+/** The answer of a read that was not executed, or that may have changed the item. */
 export function refusedLookup(why: NoAnswer): S.Lookup {
   if (why === 'damaged') return { kind: 'damaged', after: 0 };
   return { kind: 'refused', status: why, after: 0 };
@@ -103,7 +103,7 @@ const MISS: S.Lookup = { kind: 'miss', reason: 'absent', after: 0 };
 const EXPIRED: S.Lookup = { kind: 'miss', reason: 'expired', after: 0 };
 const DAMAGED: S.Lookup = { kind: 'damaged', after: 0 };
 
-/** What GET found; `nowMs` decides what has expired. */
+/** The answer from the reply of GET; `nowMs` decides whether the item has expired. */
 export function lookupOf(reply: unknown, nowMs: number): S.Lookup {
   if (reply === null) return MISS;
   const bytes = reply as Buffer;
@@ -113,7 +113,7 @@ export function lookupOf(reply: unknown, nowMs: number): S.Lookup {
   return { kind: 'hit', item: new FoundItem(bytes, item, false, false), after: 0 };
 }
 
-/** What the script of a read found and did. */
+/** The answer from the reply of the script of a read. */
 export function readLookup(reply: unknown): S.Lookup {
   assert(Buffer.isBuffer(reply) && reply.length > 0, 'A script answers with bytes');
   const letter = String.fromCharCode(reply[0]!);
@@ -126,14 +126,14 @@ export function readLookup(reply: unknown): S.Lookup {
   return { kind: 'hit', item: new FoundItem(bytes, item, wins, isCreated), after: 0 };
 }
 
-/** Whether this read, at `nowMs`, is to win the item: then a script has to say so to those that follow. */
+/** Checks whether this read wins the item at `nowMs`. Then a script has to mark the item for the reads that follow. */
 export function mayWin(item: S.Item, options: S.ReadOptions, nowMs: number): boolean {
   if (options.win !== true || item.won) return false;
   const isShort = ttlSecondsOf(item.expiresAt, nowMs) * 1000 < (options.recacheMs ?? 0);
   return item.stale || (item.expiresAt !== 0 && isShort);
 }
 
-/** An item over the bytes that came from Redis. */
+/** An item as a view over the bytes that came from Redis. */
 class FoundItem implements S.Item {
   readonly source: Buffer;
   readonly words = undefined;

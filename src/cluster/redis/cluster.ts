@@ -1,9 +1,9 @@
-// The cluster as the store sees it: which link serves which slot, kept up to date through failovers and moved slots.
+// Redis cluster: knows which link serves which slot, through failovers and while slots move.
 //
 // Invariants:
-// - Operations on one key are executed in the order in which they came, whatever moves meanwhile: a slot's new link gets
-//   operations only when all that went to the old one were answered or forwarded.
-// - A view of the cluster that is older than the one in use, or of a node that is cut off, is not taken.
+// - Operations on one key are executed in the order in which they came, also while slots move. The new link of a slot gets
+//   operations only when all operations of the old one were answered or forwarded.
+// - The cluster does not take a view that is older than the one in use, or that comes from a node that is cut off.
 
 import type { Redis } from 'ioredis';
 
@@ -27,17 +27,17 @@ export interface ClusterParts {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly guarantee: Guarantee;
-  /** Nodes must keep what they acknowledge. */
+  /** Nodes must keep the writes that they acknowledge. */
   readonly isOnDisk: boolean;
 }
 
 export class Cluster implements LinkCluster {
   readonly #parts: ClusterParts;
   readonly #links = new Map<string, Link>();
-  /** Where a slot's operations are queued, and where they are to be. */
+  /** By slot: the link where its operations are queued, and the link where they belong. */
   readonly #owners: (Link | undefined)[] = Array.from({ length: SLOT_COUNT });
   readonly #wanted: (Link | undefined)[] = Array.from({ length: SLOT_COUNT });
-  /** Some slot's operations are queued elsewhere than they are to be. */
+  /** Operations of some slot are queued at another link than the one where they belong. */
   #isMoving = false;
   readonly #barrierKeys = new Map<Link, Buffer>();
   readonly #seeds: readonly string[];
@@ -60,7 +60,7 @@ export class Cluster implements LinkCluster {
     return this.#view;
   }
 
-  /** The masters' links. */
+  /** The links to the masters. */
   get links(): readonly Link[] {
     return [...this.#links.values()];
   }
@@ -73,7 +73,7 @@ export class Cluster implements LinkCluster {
     return this.#links.get(host);
   }
 
-  /** host:port; undefined slots have none, and the first master says so. */
+  /** host:port of the master of a slot. A slot without a master gets the first master, which refuses it. */
   masterOf(slot: number): string {
     return (this.#wanted[slot] ?? this.links[0]!).host;
   }
@@ -82,12 +82,12 @@ export class Cluster implements LinkCluster {
     return this.barrierKey(this.#linkTo(host));
   }
 
-  /** Every master's host, as of now. */
+  /** The hosts of all masters at the moment. */
   get masters(): readonly string[] {
     return this.#view.shards.map((shard) => shard.master);
   }
 
-  /** Resolves when each link has been tried once. */
+  /** Opens the links. Resolves when each of them has been tried once. */
   async open(): Promise<void> {
     await Promise.all(this.links.map((link) => link.open()));
   }
@@ -150,7 +150,7 @@ export class Cluster implements LinkCluster {
   }
 
   onDrained(link: Link): void {
-    // After nearly every batch: all slots are looked at only while one moves.
+    // This runs after nearly every batch, so it looks at all slots only while one moves.
     if (this.#isMoving) this.#adoptFrom(link);
   }
 
@@ -184,7 +184,7 @@ export class Cluster implements LinkCluster {
     if (!this.#isClosed) for (const link of this.links) void link.open();
   }
 
-  /** Its slots that belong elsewhere go there; a link without any is closed. */
+  /** Hands slots that belong elsewhere to their new links, and closes a link without slots. */
   #adoptFrom(link: Link): void {
     let isUsed = false;
     let isMoving = false;
@@ -203,7 +203,7 @@ export class Cluster implements LinkCluster {
   #refreshIn(delayMs: number): void {
     if (this.#isClosed || this.#isRefreshing) return;
     const atMs = this.#parts.clock.monotonicMs() + delayMs;
-    // Never put off: whoever asks again and again would see none.
+    // The refresh is never put off: callers that ask again and again would see none.
     if (this.#timer !== undefined && this.#refreshAtMs <= atMs) return;
     this.#timer?.cancel();
     this.#refreshAtMs = atMs;
@@ -217,7 +217,7 @@ export class Cluster implements LinkCluster {
     });
   }
 
-  /** Asks one node after the other. True when all is well. */
+  /** Asks one node after the other for its view. True when all slots are served. */
   async #refresh(): Promise<boolean> {
     const hosts = new Set([
       ...this.#view.shards.flatMap(({ master, replicas }) => [master, ...replicas]),

@@ -1,6 +1,6 @@
-// The operations of the store as Redis has them: a plain command where that is enough, else a script (scripts.ts).
+// Commands: the operations of the store as Redis commands, plain ones where that is enough, otherwise scripts (scripts.ts).
 //
-// Invariant: the bytes of keys and values are copied; nothing refers to the caller's buffers when these return.
+// Invariant: these functions copy the bytes of keys and values. Nothing refers to the caller's buffers when they return.
 
 import { ITEM_HEADER_BYTES } from '../item-bytes.js';
 import type * as S from '../../store/store.js';
@@ -10,15 +10,15 @@ import { SCRIPTS, type Script } from './scripts.js';
 const VERSION = 1;
 const OWN_CAS = 4;
 const WON = 2;
-/** Before the bytes of a key in Redis: other keys are not the store's items. */
+/** Prefix of an item's key in Redis. Other keys are no items of the store. */
 export const KEY_PREFIX = 'k:';
 const MODES = { set: 's', replace: 'r', add: 'a', append: 'p', prepend: 'q' } as const;
 const NOTHING = Buffer.alloc(0);
-/** So much may the clock of a node be ahead of ours. */
+/** Time by which the clock of a node may be ahead of this server's. */
 const CLOCKS_APART_MS_MAX = 60_000;
 const TWO_POW_32 = 2 ** 32;
 
-/** `k:` and the key's bytes. */
+/** The key in Redis: `k:` and the bytes of the key. */
 export function redisKey(key: Buffer, start = 0, end = key.length): Buffer {
   const bytes = Buffer.allocUnsafe(2 + end - start);
   bytes.write(KEY_PREFIX, 0, 'latin1');
@@ -33,7 +33,7 @@ interface NewItem {
   readonly won?: boolean;
 }
 
-/** An item's bytes with a value from source[start..end). */
+/** Encodes an item whose value is source[start..end). */
 function itemBytes(item: NewItem, source: Buffer, start: number, end: number): Buffer {
   const { flags, expiresAt, token, won } = item;
   const bytes = Buffer.allocUnsafe(ITEM_HEADER_BYTES + end - start);
@@ -74,7 +74,7 @@ function call(script: Script, key: Buffer, nowMs: number, ...args: (string | Buf
   };
 }
 
-/** Times and tokens of one operation. */
+/** The time and the token of one operation. */
 export interface Now {
   readonly nowMs: number;
   /** The token that a change gets unless the item has a larger one. */
@@ -85,7 +85,7 @@ export function getCommand(key: Buffer): Command {
   return { name: 'GET', args: [key], effect: 'reads' };
 }
 
-/** A set without a condition needs to know nothing of what was there. */
+/** Checks whether the put is a set without a condition, which does not depend on the old item. */
 export function isPlainSet({ mode, compareCas, keepsExpiry }: S.Put): boolean {
   return mode === 'set' && compareCas === undefined && keepsExpiry !== true;
 }
@@ -104,7 +104,7 @@ export function putCommand(
   const item = itemBytes({ flags, expiresAt, token }, value, valueStart, valueEnd);
   if (isPlainSet(put)) {
     const ends = expiresAt === 0 ? [] : ['PXAT', String(expiresAt)];
-    // What has ended already, by Redis's clock, changes nothing where nothing was: WAIT would have no write.
+    // An item that has expired by Redis's clock changes nothing where there was none, and WAIT would have no write.
     const isSure = expiresAt === 0 || expiresAt > now.nowMs + CLOCKS_APART_MS_MAX;
     return { name: 'SET', args: [key, item, ...ends], effect: isSure ? 'writes' : 'may-write' };
   }

@@ -1,7 +1,7 @@
-// Connections to the nodes: how each is made. ioredis is loaded when the first store over Redis is opened.
+// Connections to the nodes. ioredis is loaded when the first store over Redis is opened.
 //
-// Invariants: a connection that ends stays ended, and nothing is sent twice: whoever owns it opens another. A password is in
-// no message.
+// Invariants: a connection that ends stays ended, and nothing is sent twice: its owner opens another. No message contains a
+// password.
 
 import { isIP } from 'node:net';
 
@@ -10,38 +10,38 @@ import type { Redis, RedisOptions } from 'ioredis';
 import type { Clock } from '../../env/env.js';
 import { KvError, systemCode } from '../../errors.js';
 
-/** In PEM. */
+/** Certificates in PEM. */
 interface Certificates {
-  /** Whoever signed the nodes' certificates; by default those that Node knows. */
+  /** Certificates of the authorities that signed the nodes' ones; by default those that Node knows. */
   readonly ca?: Buffer | undefined;
-  /** This server's own, where the nodes want one of their clients. */
+  /** This server's own certificate, where the nodes want one from their clients. */
   readonly cert?: Buffer | undefined;
   readonly key?: Buffer | undefined;
 }
 
 export interface RedisLogin {
-  /** Present: TLS. */
+  /** Undefined: no TLS. */
   readonly tls?: Certificates | undefined;
   readonly user?: string | undefined;
   readonly password?: string | undefined;
 }
 
-/** Resolves when the node at host:port has taken the login. Rejects with what failed. */
+/** Connects to host:port. Resolves when the node has taken the login; rejects with the failure. */
 export type Connect = (host: string) => Promise<Redis>;
 
 const CONNECT_MS_MAX = 1500;
 
-/** Throws KV_BAD_OPTION when the package is not there. */
+/** Loads ioredis. Throws KV_BAD_OPTION when the package is missing. */
 export async function connector(login: RedisLogin, clock: Clock): Promise<Connect> {
   const Client = await loadClient();
   return async (host) => {
     const redis = new Client(optionsOf(host, login));
-    // connect() says only that the connection is closed.
+    // connect() reports only that the connection is closed.
     let cause: unknown;
     redis.on('error', (error: unknown) => {
       cause ??= error;
     });
-    // A process that stands still is connected to by its kernel, and then says nothing.
+    // The kernel accepts connections for a process that stands still, and then no answer comes.
     const timer = clock.setTimer(CONNECT_MS_MAX, () => {
       cause ??= new Error(`It does not answer within ${CONNECT_MS_MAX} ms`);
       cut(redis);
@@ -69,10 +69,10 @@ async function loadClient(): Promise<new (options: RedisOptions) => Redis> {
   }
 }
 
-/** Ends it even when the other side does not answer. */
+/** Ends a connection even when the other side does not answer. */
 export function cut(redis: Redis): void {
   redis.disconnect();
-  // There is none before the host's name is known.
+  // There is no stream before the host's name is resolved.
   (redis.stream as Redis['stream'] | undefined)?.destroy();
 }
 
@@ -85,12 +85,12 @@ function optionsOf(place: string, { tls, user, password }: RedisLogin): RedisOpt
     ...(user === undefined ? {} : { username: user }),
     ...(password === undefined ? {} : { password }),
     ...(tls === undefined ? {} : { tls: isIP(host) === 0 ? { ...tls, servername: host } : tls }),
-    // What every version of Redis, Valkey and Kvrocks speaks.
+    // Every version of Redis, Valkey and Kvrocks speaks this one.
     protocol: 2,
     connectionName: 'cairn',
     lazyConnect: true,
     connectTimeout: CONNECT_MS_MAX,
-    // It asks for INFO, which not every user may have, and waits while a node loads: LOADING is an answer.
+    // The check asks for INFO, which not every user may do, and waits while a node loads; LOADING is an answer here.
     enableReadyCheck: false,
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,

@@ -1,6 +1,6 @@
-// One batch over one connection: its commands and the barrier in one pipeline, and what became of each operation.
+// Exchange: sends one batch and its barrier over one connection as a pipeline, and reports what became of each operation.
 //
-// Invariant: an answer is `covered` only if the WAIT behind it was about a write that Redis executed after it.
+// Invariant: an answer is `covered` only if the WAIT behind it was about a write that Redis executed after the answer.
 
 import type { Redis } from 'ioredis';
 
@@ -13,24 +13,24 @@ import { ownKey } from './slots.js';
 export type Verdict =
   | { readonly kind: 'answer'; readonly reply: unknown }
   | { readonly kind: 'error'; readonly meaning: ReplyError; readonly message: string }
-  /** The connection ended first: it may have been executed. */
+  /** The connection ended first: the operation may have been executed. */
   | { readonly kind: 'lost' };
 
 export interface Exchanged {
-  /** In the order of the batch. */
+  /** One per operation, in the order of the batch. */
   readonly verdicts: readonly Verdict[];
   /** The answers are as durable as was asked for. */
   readonly isCovered: boolean;
-  /** Replicas that have it; undefined: nobody asked. */
+  /** Number of replicas that have the batch; undefined: it was not asked for. */
   readonly acknowledged: number | undefined;
 }
 
-/** What ioredis says of a command that it did not even write. */
+/** The error of ioredis for a command that it did not write. */
 const NOT_SENT = "Stream isn't writeable";
 
 type Reply = readonly [error: Error | null, reply: unknown];
 
-/** Never rejects. A batch of nothing only asks whether a write reaches enough replicas. */
+/** Sends the batch. Never rejects. An empty batch only asks whether a write reaches enough replicas. */
 export async function exchange(
   redis: Redis,
   host: string,
@@ -46,7 +46,7 @@ export async function exchange(
   }
   if (barrier.isOwn) {
     const last = batch.at(-1);
-    // Whoever is only given a slot takes nothing for others yet.
+    // A node that is only being given a slot takes commands for it after ASKING alone.
     const key = last?.isAsking === true ? ownKey(last.target.slot) : barrierKey;
     if (last?.isAsking === true) pipeline.callBuffer('ASKING');
     pipeline.callBuffer('EVAL', BARRIER, '1', key);
@@ -67,7 +67,7 @@ export async function exchange(
     return { verdicts, isCovered: false, acknowledged: undefined };
   }
   if (!barrier.isOwn && written[0] !== null) {
-    // The write that the WAIT was to be about was refused: what stood before it has no barrier yet.
+    // The write that WAIT was to be about was refused: the operations before it have no barrier yet.
     return { ...(await exchange(redis, host, [], guarantee, barrierKey)), verdicts };
   }
   const acknowledged = acknowledgedBy(waited[1]);

@@ -1,4 +1,4 @@
-// About how many items the cluster has: asked for when somebody wants to know, told as it was at the time before.
+// Item count: about how many items the cluster has. A request for it starts a count, and gets the result of the one before.
 
 import type { Clock } from '../../env/env.js';
 import type { Cluster } from './cluster.js';
@@ -19,13 +19,13 @@ export class ItemCount {
     this.#clock = clock;
   }
 
-  /** As of the last question; a new one is asked when that is older than a second. */
+  /** The result of the last count; a new count begins when it is older than a second. */
   get latest(): number {
     if (this.#clock.monotonicMs() - this.#askedMs > FRESH_MS) void this.refresh();
     return this.#count;
   }
 
-  /** With the few keys that are the store's own. Masters that do not answer are not counted. Never rejects. */
+  /** Counts, with the few keys that are the store's own. Masters that do not answer are left out. Never rejects. */
   async refresh(): Promise<void> {
     this.#askedMs = this.#clock.monotonicMs();
     const counts = await Promise.allSettled(

@@ -1,10 +1,10 @@
-// Flush and deletion by prefix: what is about all keys, on every master.
+// Keyspace: flush and deletion by prefix, which concern keys on every master.
 //
 // Invariants:
-// - Neither is one step for the cluster: what other servers store meanwhile may go or stay. For the calls of this store both
-//   are in their place: those before are done before it, and those behind it wait for it, or are queued behind it.
-// - Each says `unknown` when a node failed on the way, and can be said again.
-// - An operation waits behind a deletion until its deadline at most. A deletion may take minutes.
+// - Neither is one step for the cluster: an item that another server stores meanwhile may go or stay. For the calls of this
+//   store both keep their place: calls before it are done before it, and calls behind it wait for it, or are queued behind it.
+// - Each answers `unknown` when a node failed on the way, and can be sent again.
+// - An operation waits behind a deletion at most until its deadline. A deletion may take minutes.
 
 import type { Clock } from '../../env/env.js';
 import type * as S from '../../store/store.js';
@@ -19,10 +19,10 @@ const SCAN_KEYS = 500;
 const GLOB_CHARACTERS = /[*?[\]\\]/g;
 
 interface Deletion {
-  /** Of the Redis keys. */
+  /** Prefix of the keys in Redis. */
   readonly start: Buffer;
   readonly done: Promise<S.Outcome>;
-  /** What waits behind it, in its order. */
+  /** Operations that wait behind the deletion, in their order. */
   readonly held: Set<Operation>;
 }
 
@@ -38,14 +38,14 @@ export class Keyspace {
     this.#clock = clock;
   }
 
-  /** Hands it to the cluster, behind a deletion by prefix that is on its way and may meet its key. */
+  /** Hands an operation to the cluster, behind a deletion by prefix that is under way and may meet its key. */
   submit(operation: Operation): void {
     const met = this.#deletions.size === 0 ? undefined : this.#meeting(operation.target.key);
     if (met === undefined) this.#cluster.submit(operation);
     else this.#hold(operation, met);
   }
 
-  /** FLUSHALL in the queue of each master. */
+  /** Puts a FLUSHALL into the queue of each master. */
   async flush(deadlineMs: number): Promise<S.Outcome> {
     const command: Command = { name: 'FLUSHALL', args: ['ASYNC'], effect: 'writes' };
     if (this.#deletions.size > 0) {
@@ -58,13 +58,13 @@ export class Keyspace {
     return outcomeOf(await this.#onEachLink(command, deadlineMs));
   }
 
-  /** UNLINK of each key that SCAN finds. Of an empty prefix too. */
+  /** Removes each key that SCAN finds by UNLINK. The prefix may be empty. */
   deletePrefix(prefix: Buffer, deadlineMs: number): Promise<S.Outcome> {
     const start = Buffer.concat([Buffer.from(KEY_PREFIX), prefix]);
     return this.#behind(start, () => this.#delete(start, deadlineMs));
   }
 
-  /** Calls on keys that begin so wait until it is done. */
+  /** Holds calls on keys with this prefix until the deletion is done. */
   #behind(start: Buffer, act: () => Promise<S.Outcome>): Promise<S.Outcome> {
     const done = act();
     const held = new Set<Operation>();
@@ -94,7 +94,7 @@ export class Keyspace {
   }
 
   async #delete(start: Buffer, deadlineMs: number): Promise<S.Outcome> {
-    // What was asked for before goes first.
+    // Operations that were called before go first.
     const refusal = await this.#onEachLink(undefined, deadlineMs);
     if (refusal !== undefined) return outcomeOf('closed');
     const results = await Promise.allSettled(
@@ -112,7 +112,7 @@ export class Keyspace {
         const args = [cursor, 'MATCH', pattern, 'COUNT', SCAN_KEYS];
         const [next, keys] = (await redis.callBuffer('SCAN', ...args)) as [Buffer, Buffer[]];
         const pipeline = redis.pipeline();
-        // One by one: they are in different slots.
+        // One command per key, because the keys are in different slots.
         for (const key of keys) pipeline.unlink(key);
         for (const [error] of (await pipeline.exec()) ?? []) if (error !== null) throw error;
         return next.toString();
@@ -127,7 +127,7 @@ export class Keyspace {
     });
   }
 
-  /** Through the queue of each master; by default a write that changes nothing. The worst that came of it. */
+  /** Sends a command through the queue of each master, by default a write that changes nothing. Returns the worst outcome. */
   async #onEachLink(
     command: Command | undefined,
     deadlineMs: number,
@@ -152,7 +152,7 @@ function outcomeOf(refusal: NoAnswer | undefined): S.Outcome {
   return { status: refusal ?? 'ok', after: 0, cas: 0n };
 }
 
-/** As a pattern that means these bytes alone. */
+/** Escapes bytes as a pattern of SCAN that matches only them. */
 function escaped(start: Buffer): Buffer {
   return Buffer.from(start.toString('latin1').replace(GLOB_CHARACTERS, '\\$&'), 'latin1');
 }

@@ -1,10 +1,10 @@
-// The link to one master: a connection, and a queue whose batches go over it one at a time (src/cluster/batcher.ts).
+// Link to one master: a connection, and a queue whose batches go over it one at a time (src/cluster/batcher.ts).
 //
 // Invariants:
-// - Operations are executed in the order in which they came, or are refused. What was sent and got no answer is never sent
-//   again, but for reads.
-// - An answer is given only when enough replicas have what it depends on; else a write is `unknown`, and reads are tried again.
-// - Nobody waits longer than GRACE_MS for a link in trouble, nor for a batch longer than IN_FLIGHT_MS_MAX.
+// - Operations are executed in the order in which they came, or are refused. An operation that was sent and got no answer is
+//   never sent again, except a read.
+// - An answer is given only when enough replicas have what it depends on. Otherwise a write is `unknown`, and a read is tried again.
+// - No operation waits longer than GRACE_MS for a link in trouble, or longer than IN_FLIGHT_MS_MAX for a batch.
 
 import type { Redis } from 'ioredis';
 
@@ -15,7 +15,7 @@ import { exchange, type Exchanged, type Verdict } from './exchange.js';
 import type { Guarantee } from './guarantee.js';
 import type { Operation } from './operation.js';
 
-/** So long operations wait for a link that does not work; then they are refused at once. */
+/** Time that operations wait for a link that does not work. After it they are refused at once. */
 const GRACE_MS = 1500;
 const IN_FLIGHT_MS_MAX = 3000;
 const RETRY_MS = 100;
@@ -27,30 +27,30 @@ const LIMITS = {
   queuedBytesMax: 256 * 1024 * 1024,
 };
 
-/** What the link asks of the cluster that it is part of. */
+/** The cluster as its links use it. */
 export interface LinkCluster {
-  /** A connection that knows the scripts, to a node that keeps what it says. */
+  /** Opens a connection with loaded scripts, to a node that keeps the writes it acknowledges. */
   connect(host: string): Promise<Redis>;
   isAt(operation: Operation, link: Link): boolean;
-  /** It serves slots. */
+  /** The link serves slots. */
   isUsed(link: Link): boolean;
-  /** Queues it where its slot is served now. */
+  /** Queues the operation at the link that serves its slot now. */
   forward(operation: Operation): void;
-  /** The node says that another serves the slot, or has the key already. */
+  /** The node says that another node serves the slot, or has the key already. */
   moved(slot: number, host: string): void;
   ask(operation: Operation, host: string): void;
-  /** It may no longer be the master. */
+  /** The node of the link may no longer be a master. */
   onTrouble(link: Link): void;
-  /** Nothing is queued, nothing is out. */
+  /** The link has nothing queued and nothing under way. */
   onDrained(link: Link): void;
-  /** A key for the barrier in a slot of this link. */
+  /** Returns a key for the barrier in a slot of this link. */
   barrierKey(link: Link): Buffer;
 }
 
 export class Link {
   readonly host: string;
   readonly batcher: Batcher<Operation>;
-  /** Replicas that had the last batch. */
+  /** Number of replicas that had the last batch. */
   acknowledged: number | undefined;
   readonly #clock: Clock;
   readonly #guarantee: Guarantee;
@@ -59,13 +59,13 @@ export class Link {
   #isConnecting = false;
   #isClosed = false;
   #troubleSinceMs: number | undefined;
-  /** A batch is out since then. */
+  /** The time at which the batch that is out was sent. */
   #outSinceMs: number | undefined;
-  /** It failed, or a WAIT came back short: nothing is sent until a barrier has come through. */
+  /** The link failed, or a WAIT came back short: nothing is sent until a barrier has come through. */
   #isSuspect = false;
   #isRecovering = false;
   #isSending = false;
-  /** What the last failure was, for stats and messages. */
+  /** The last failure, for stats and messages. */
   #cause: unknown;
 
   constructor(host: string, clock: Clock, guarantee: Guarantee, cluster: LinkCluster) {
@@ -76,13 +76,13 @@ export class Link {
     this.batcher = new Batcher(clock, LIMITS, (jobs) => this.#send(jobs));
   }
 
-  /** `short`: it answers, but too few replicas do, or it does not serve its slots. */
+  /** `short`: the node answers, but too few replicas do, or the node does not serve its slots. */
   get state(): 'ready' | 'short' | 'down' {
     if (this.#redis === undefined) return 'down';
     return this.#isSuspect ? 'short' : 'ready';
   }
 
-  /** Nothing is queued, and no batch is out. */
+  /** Checks whether nothing is queued and no batch is out. */
   get isDrained(): boolean {
     return this.batcher.queued === 0 && !this.#isSending;
   }
@@ -95,7 +95,7 @@ export class Link {
     if (this.#isHopeless() || !this.batcher.add(operation)) operation.refuse('closed');
   }
 
-  /** Opens the connection when there is none. Never rejects: what failed is tried again. */
+  /** Opens the connection when there is none. Never rejects: a failed attempt is repeated later. */
   async open(): Promise<void> {
     if (this.#redis !== undefined || this.#isConnecting || this.#isClosed) return;
     this.#isConnecting = true;
@@ -139,7 +139,7 @@ export class Link {
     if (redis !== undefined) cut(redis);
   }
 
-  /** From now on it is tried again and again, whether anybody asks for something or not. */
+  /** Handles a lost connection: from now on the link tries to connect again and again, also without requests. */
   #trouble(): void {
     this.#troubleSinceMs ??= this.#clock.monotonicMs();
     this.#isSuspect = true;
@@ -166,7 +166,7 @@ export class Link {
     return sinceMs !== undefined && this.#clock.monotonicMs() - sinceMs > GRACE_MS;
   }
 
-  /** Until each of them is answered, refused or forwarded. */
+  /** Sends a batch. Resolves when each operation is answered, refused or forwarded. */
   async #send(jobs: readonly Operation[]): Promise<void> {
     this.#isSending = true;
     let batch = this.#own(jobs);
@@ -188,7 +188,7 @@ export class Link {
     if (this.isDrained) this.#cluster.onDrained(this);
   }
 
-  /** Those that are still for this link and in time. */
+  /** Returns the operations that still belong to this link and are in time. */
   #own(batch: readonly Operation[]): readonly Operation[] {
     const nowMs = this.#clock.monotonicMs();
     return batch.filter((operation) => {
@@ -216,7 +216,7 @@ export class Link {
     return done;
   }
 
-  /** Answers what can be answered; gives back what is to be tried again, in its order. */
+  /** Answers the operations that can be answered. Returns those to be tried again, in their order. */
   #conclude(batch: readonly Operation[], { verdicts, isCovered }: Exchanged): Operation[] {
     const again: Operation[] = [];
     let forgotScripts = false;
@@ -242,7 +242,7 @@ export class Link {
         if (meaning.kind === 'later' && !meaning.loadsScripts) this.#trouble();
       }
     }
-    // A new connection loads them.
+    // A new connection loads the scripts.
     if (forgotScripts) this.#drop(new Error('The node has forgotten the scripts'));
     return again;
   }
@@ -251,7 +251,7 @@ export class Link {
     return command.effect !== 'reads' || this.#guarantee.reads === 'strict';
   }
 
-  /** A later one on its key was executed: to send it now would turn their order round. */
+  /** Checks whether a later operation on the same key was executed: to send this one now would reverse their order. */
   #isOvertaken(batch: readonly Operation[], verdicts: readonly Verdict[], at: number): boolean {
     const { key } = batch[at]!.target;
     for (let later = at + 1; later < batch.length; later += 1) {

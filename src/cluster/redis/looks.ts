@@ -1,8 +1,8 @@
-// The order of meta reads and what comes behind them. Such a read may have to change the item (the first one of a stale item
-// wins), which a script does; most need not, so it looks by GET, and the script follows when there is something to do. Until
-// a look has ended, whatever may change its key waits: else the script would find what a later call has left.
+// Looks: the order of meta reads and the calls behind them. Such a read may have to change the item (the first read of a stale
+// item wins), which a script does. Most reads change nothing, so a read looks by GET first, and the script follows when it is
+// needed. Until a look has ended, calls that may change its key wait: otherwise the script would find the item of a later call.
 //
-// Invariant: what waits for a key is called in the order in which it came.
+// Invariant: the calls that wait for a key are made in the order in which they came.
 
 interface Line {
   looks: number;
@@ -12,7 +12,7 @@ interface Line {
 export class Looks {
   readonly #lines = new Map<string, Line>();
 
-  /** Takes the look at that key in its turn: at once, or behind what waits for earlier ones. `look` does not reject. */
+  /** Makes the look at the key at once, or behind the calls that wait for earlier looks. `look` does not reject. */
   take<T>(key: Buffer, look: () => Promise<T>): Promise<T> {
     const name = key.toString('latin1');
     const found = this.#lines.get(name);
@@ -30,7 +30,7 @@ export class Looks {
     });
   }
 
-  /** True: `call` is made when the looks at its key have ended. False: nothing is in its way. */
+  /** True: `call` will be made when the looks at its key have ended. False: the caller need not wait. */
   holds(key: Buffer, onlyReads: boolean, call: () => void): boolean {
     if (this.#lines.size === 0) return false;
     const line = this.#lines.get(key.toString('latin1'));
@@ -43,7 +43,7 @@ export class Looks {
     line.looks -= 1;
     if (line.looks > 0) return;
     this.#lines.delete(name);
-    // A look among them holds those behind it again, in their order.
+    // A look among them holds the calls behind it again, in their order.
     for (const call of line.held) call();
   }
 }

@@ -1,4 +1,4 @@
-// Opening the store over Redis: the cluster is asked for its nodes, each node for its settings, and the links are opened.
+// Opening the store over Redis: asks the cluster for its nodes and each node for its settings, and opens the links.
 
 import type { Redis } from 'ioredis';
 
@@ -17,9 +17,9 @@ import type { View } from './view.js';
 export interface RedisStoreOptions extends RedisLogin {
   /** host:port of some nodes. */
   readonly hosts: readonly string[];
-  /** So many replicas must have a change before it is acknowledged; 0: the master's own log is enough. */
+  /** Number of replicas that must have a change before it is acknowledged; 0: the master's own log is enough. */
   readonly replicas: number;
-  /** `fast`: a read may see what a failover takes back. */
+  /** `fast`: a read may see a write that a failover takes back. */
   readonly reads: 'strict' | 'fast';
   /** `memory`: nodes that do not sync each write are accepted. */
   readonly durability: 'disk' | 'memory';
@@ -30,7 +30,7 @@ export interface RedisStoreOptions extends RedisLogin {
 const EVICTS =
   'cluster node throws items away when its memory is full: set maxmemory-policy noeviction';
 
-/** Throws KV_BAD_OPTION when the nodes are not as they must be, KV_IO when none answers. */
+/** Opens the store. Throws KV_BAD_OPTION when the nodes are not set up as they must be, KV_IO when none answers. */
 export async function openRedisStore(env: Env, options: RedisStoreOptions): Promise<RedisStore> {
   const { hosts, replicas, reads, durability, valueBytesMax = INLINE_VALUE_BYTES_MAX } = options;
   const connect = await connector(options, env.clock);
@@ -67,7 +67,7 @@ function requireUsable(view: View, { replicas }: RedisStoreOptions): void {
   }
 }
 
-/** Whether all of them know WAITAOF. Throws KV_BAD_OPTION naming the node that does not keep what it says. */
+/** Checks whether all nodes know WAITAOF. Throws KV_BAD_OPTION that names a node which does not keep what it acknowledges. */
 async function checkNodes(
   { connect, isOnDisk, logger }: ClusterParts,
   view: View,
@@ -86,7 +86,7 @@ async function checkNodes(
         return await hasWaitAof(redis);
       } catch (error: unknown) {
         if (error instanceof KvError) throw error;
-        // It may be down for the moment: its shard does without it, or is told to be short of replicas.
+        // The node may be down at the moment: its shard does without it, or lacks replicas and says so.
         logger.warn('cluster node does not answer', { node: host, cause: failureText(error) });
         return false;
       } finally {
@@ -97,7 +97,7 @@ async function checkNodes(
   return known.every((knows) => knows);
 }
 
-/** Drawn from a counter in the cluster, so that the next server gets another one. */
+/** Draws the server's number from a counter in the cluster, so that the next server gets another one. */
 async function serverNumber(cluster: Cluster, side: SideConnections, view: View): Promise<number> {
   const host = view.shards[0]!.master;
   const key = cluster.barrierKey(cluster.linkOf(host)!);

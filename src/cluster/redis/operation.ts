@@ -1,19 +1,19 @@
-// One operation on one key, on its way to the shard that has it: the command, what is made of its answer, and what it
-// is told when there is none.
+// Operation: one command on one key, on its way to the shard that has the key, with the functions that take its answer or the
+// reason why there is none.
 
 import type { Job } from '../batcher.js';
 
-/** An answer that is no answer of Redis's. `closed`: it was not executed. `unknown`: it may have been. */
+/** The reason why Redis gave no answer. `closed`: the operation was not executed. `unknown`: it may have been. */
 export type NoAnswer = 'closed' | 'unknown' | 'no-memory' | 'no-space' | 'damaged';
 
-/** `writes`: it changes the key whenever it is executed. `may-write`: that depends on the item. */
+/** `writes`: the command always changes the key. `may-write`: that depends on the item. */
 type Effect = 'reads' | 'writes' | 'may-write';
 
-/** The key as Redis has it, and where it belongs. */
+/** The key in Redis, its slot, and the deadline. */
 export interface Target {
   readonly key: Buffer;
   readonly slot: number;
-  /** On the monotonic clock: what has not been sent by then is refused. */
+  /** Deadline on the monotonic clock: an operation that has not been sent by then is refused. */
   readonly deadlineMs: number;
 }
 
@@ -27,9 +27,9 @@ export class Operation implements Job {
   readonly target: Target;
   readonly command: Command;
   readonly bytes: number;
-  /** The key is being moved: the node takes it only after ASKING. */
+  /** The key is being moved: the node takes the command only after ASKING. */
   isAsking = false;
-  /** Called with Redis's reply when that is as durable as the store promises; never after refuse(). */
+  /** Takes the reply of Redis when it is as durable as the store promises; never called after refuse(). */
   readonly settle: (reply: unknown) => void;
   readonly refuse: (why: NoAnswer) => void;
 

@@ -1,20 +1,20 @@
-// The fate of a write whose answer was lost: its item is read back, and tells it by its token.
+// Read-back: finds out the fate of a write whose answer was lost. It reads the item, whose token tells.
 //
 // Invariants:
-// - An item with the write's own token proves that the write was done. Another item proves nothing, and a miss neither:
-//   somebody may have written since, or the request lies in a node's buffer and is done later.
-// - What is proved is as durable as an answer: a barrier stands behind the read, with `reads=fast` too.
-// - The answer comes no later than that of a write which was sent and waited for as long as possible.
+// - An item with the token of the write proves that the write was done. Another item proves nothing, and neither does a miss:
+//   another client may have written since, or the request is still in a node's buffer and is done later.
+// - The proof is as durable as an answer: a barrier follows the read, also with `reads=fast`.
+// - The answer comes no later than that of a write that took as long as a write may.
 
 import type { Clock } from '../../env/env.js';
 import { decodeItem, type DecodedItem } from '../item-bytes.js';
 import { Operation, type Command, type Target } from './operation.js';
 
-/** Behind the deadline of the write: the read is sent by then, and answered by then. */
+/** Times after the deadline of the write by which the read is sent, and by which it is answered. */
 const SEND_MS_MAX = 1500;
 const ANSWER_MS_MAX = 3000;
 
-/** The outcome of a write, as its item tells it when it has this token. */
+/** The outcome of a write, made from an item that has this token. */
 export interface Proof<T> {
   readonly token: number;
   readonly outcome: (item: DecodedItem) => T | undefined;
@@ -29,7 +29,7 @@ export class ReadBack {
     this.#clock = clock;
   }
 
-  /** Resolves with the outcome of the write, or with undefined: nobody can tell. `target` is the write's. */
+  /** Resolves with the outcome of the write, or with undefined when it stays unknown. `target` is that of the write. */
   ask<T>(target: Target, { token, outcome }: Proof<T>): Promise<T | undefined> {
     const { key, slot, deadlineMs } = target;
     return new Promise((resolve) => {
@@ -42,7 +42,7 @@ export class ReadBack {
         resolve(item?.ownCas === BigInt(token) ? outcome(item) : undefined);
       };
       const until = { key, slot, deadlineMs: deadlineMs + SEND_MS_MAX };
-      // Called a write, so that a barrier stands behind it whatever reads may do without.
+      // Marked as a write, so that a barrier follows it even where reads do without one.
       const command: Command = { name: 'GET', args: [key], effect: 'may-write' };
       this.#submit(new Operation(until, command, found, giveUp));
     });

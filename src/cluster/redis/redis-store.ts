@@ -1,10 +1,10 @@
-// The store over a Redis cluster: each call is one operation on the shard that has the key, and its promise settles when
-// that is as durable as was asked for (docs/decisions/0104-wait-and-strict-reads.md).
+// Store over a Redis cluster: each call is one operation on the shard that has the key. Its promise settles when the change is
+// as durable as the URL asks for (docs/decisions/0104-wait-and-strict-reads.md).
 //
 // Invariants:
 // - Calls on one key apply in the order in which they were made; `after` is always 0.
-// - `closed`: nothing was changed. `unknown`: it may have been. No promise stays open longer than OPERATION_MS_MAX and what a
-//   batch may take.
+// - `closed`: nothing was changed. `unknown`: the change may have been made. No promise stays open longer than OPERATION_MS_MAX
+//   plus the time that a batch may take.
 
 import { AssertionError } from '../../assert.js';
 import type { Env } from '../../env/env.js';
@@ -27,7 +27,7 @@ import { slotOf } from './slots.js';
 import { redisStats } from './stats.js';
 import type { Tokens } from './tokens.js';
 
-/** Of a request until it is sent. */
+/** Time in which a request has to be sent. */
 const OPERATION_MS_MAX = 1900;
 
 interface RedisStoreParts {
@@ -74,7 +74,7 @@ export class RedisStore implements S.Store {
 
   get(key: S.Key, options?: S.ReadOptions, start?: number, end?: number): Promise<S.Lookup> {
     const target = this.#target(key, start, end);
-    // These change the item whenever there is one, or none.
+    // These options change the item if there is one, or make one if there is none.
     const changes = options?.expiresAt !== undefined || options?.vivifyExpiresAt !== undefined;
     if (changes) return this.#readByScript(target, options);
     if (options?.win !== true) return new Promise((resolve) => this.#get(target, resolve));
@@ -193,7 +193,7 @@ export class RedisStore implements S.Store {
     else this.#submit(get);
   }
 
-  /** A read that may win: by GET, and by the script when it does. Nothing that changes the key comes between them. */
+  /** A read that may win: by GET, and then by the script if it does win. No change of the key comes between the two. */
   #look(target: Target, options: S.ReadOptions): Promise<S.Lookup> {
     return new Promise((resolve) => {
       const settle = (reply: unknown): void => resolve(answers.readLookup(reply));
@@ -259,7 +259,7 @@ export class RedisStore implements S.Store {
   }
 }
 
-/** Whatever went wrong with a node; a bug goes on. */
+/** Turns the failure of a node into a KvError. A bug is thrown as it is. */
 function cannotList(error: unknown): never {
   if (error instanceof TypeError || error instanceof AssertionError) throw error;
   const what = 'A Redis node did not answer a listing; try again later';
@@ -274,7 +274,7 @@ function notHere(what: string): KvError {
   return new KvError('KV_BAD_OPTION', `A store over Redis is not ${what}`);
 }
 
-/** Takes what it is given and keeps nothing: the put of it is refused as too large. */
+/** A writer that takes bytes and keeps none: the put of the value is refused as too large. */
 function refusedLargeValue(): S.LargeValueWriter {
   let bytes = 0;
   return {

@@ -1,23 +1,23 @@
-// The meaning of an error reply of Redis for the operation that got it.
+// Error replies of Redis: their meaning for the operation that got one.
 //
 // Invariant: `moved`, `asked` and `later` say that Redis has not executed the command, so that it may be sent again.
 
 export type ReplyError =
-  /** The slot is served by that node. */
+  /** That node serves the slot. */
   | { readonly kind: 'moved'; readonly slot: number; readonly host: string }
   /** The key is on its way to that node, which takes it after ASKING. */
   | { readonly kind: 'asked'; readonly host: string }
-  /** The node cannot at the moment. `loadsScripts`: it has forgotten the scripts. */
+  /** The node cannot execute it at the moment. `loadsScripts`: it has forgotten the scripts. */
   | { readonly kind: 'later'; readonly loadsScripts: boolean }
   | { readonly kind: 'refused'; readonly status: 'no-memory' | 'no-space' | 'damaged' | 'closed' }
-  /** A reply that is not known: it may have been executed. */
+  /** The reply is not known: the command may have been executed. */
   | { readonly kind: 'unknown' };
 
 const NOT_NOW = /^(?:CLUSTERDOWN|TRYAGAIN|LOADING|READONLY|MASTERDOWN|BUSY|NOREPLICAS) /;
 const NOT_ALLOWED = /^(?:NOAUTH|NOPERM|WRONGPASS) /;
 const PLACE = /^(MOVED|ASK) (\d+) (\S+)/;
 
-/** `asker`: host:port that answered; a node without a name of its own says `:port` for its own host. */
+/** Parses an error reply. `asker`: host:port that answered; a node without a name of its own says `:port` for its own host. */
 export function meaningOf(message: string, asker: string): ReplyError {
   const place = PLACE.exec(message);
   if (place !== null) {
@@ -34,7 +34,7 @@ export function meaningOf(message: string, asker: string): ReplyError {
   return { kind: 'unknown' };
 }
 
-/** The login, or the rights of its user, are not those that the node wants. */
+/** Checks whether the node refuses the login, or the user lacks a right. */
 export function isNotAllowed(message: string): boolean {
   return NOT_ALLOWED.test(message);
 }

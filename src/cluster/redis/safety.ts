@@ -1,17 +1,17 @@
-// The settings by which a node keeps what it acknowledges, and its version.
+// Safety of a node: its version, and the settings by which it keeps the writes that it acknowledges.
 
 import type { Redis } from 'ioredis';
 
 import { KvError } from '../../errors.js';
 
-/** What a node must be set to, so that WAIT means "on so many disks". */
+/** Settings that a node must have, so that WAIT means "on this many disks". */
 const SETTINGS = [
   ['appendonly', 'yes'],
   ['appendfsync', 'always'],
   ['no-appendfsync-on-rewrite', 'no'],
 ] as const;
 
-/** Throws KV_BAD_OPTION naming node and setting. */
+/** Checks the settings of a node. Throws KV_BAD_OPTION that names the node and the setting. */
 export async function requireDurable(redis: Redis, host: string): Promise<void> {
   for (const [name, wanted] of SETTINGS) {
     const found = await settingOf(redis, host, name);
@@ -23,7 +23,7 @@ export async function requireDurable(redis: Redis, host: string): Promise<void> 
   }
 }
 
-/** By which rule the node throws items away when its memory is full; undefined: it refuses writes. */
+/** The policy by which the node evicts items when its memory is full; undefined: it refuses writes. */
 export async function evictionPolicy(redis: Redis, host: string): Promise<string | undefined> {
   const found = await settingOf(redis, host, 'maxmemory-policy');
   return found === 'noeviction' ? undefined : found;
@@ -40,7 +40,7 @@ async function settingOf(redis: Redis, host: string, name: string): Promise<stri
   }
 }
 
-/** From 7.2 on a node says itself whether the logs have it (WAITAOF). */
+/** Checks whether the node knows WAITAOF, which came with version 7.2. */
 export async function hasWaitAof(redis: Redis): Promise<boolean> {
   const found = (await redis.call('COMMAND', 'INFO', 'WAITAOF')) as unknown[];
   return found[0] !== null && found[0] !== undefined;

@@ -1,11 +1,11 @@
-// Lua scripts of the Redis store: one for each verb that has to look at an item before it changes it. Each works on one
-// key, whose bytes are those of src/cluster/item-bytes.ts.
+// Lua scripts of the Redis store: one for each verb that has to look at an item before it changes it. Each works on one key,
+// whose value has the layout of src/cluster/item-bytes.ts.
 //
 // Invariants:
-// - A script changes its key or answers why not; it never does both, and what it does is one step for everybody.
-// - ARGV[1] is the server's time in ms: an item whose header has expired is absent, whatever Redis's own clock says.
-// - Tokens of 64 bits are 8 bytes. They become numbers only below 2^53, where Lua's numbers are exact.
-// - An answer begins with one letter of REPLY, then the 8 bytes of the token where there is one.
+// - A script either changes its key or answers why it did not. It is one step for all clients.
+// - ARGV[1] is the server's time in ms. By it an item expires, whatever Redis's own clock says.
+// - A token of 64 bits is 8 bytes. It becomes a number only below 2^53, where Lua's numbers are exact.
+// - An answer begins with one letter of REPLY. The 8 bytes of the token follow where there is one.
 
 import { createHash } from 'node:crypto';
 
@@ -25,11 +25,11 @@ export const REPLY = {
 
 export interface Script {
   readonly text: string;
-  /** By which EVALSHA names it. */
+  /** The digest by which EVALSHA names the script. */
   readonly sha: string;
 }
 
-/** The live item's header and expiry; nil when there is none, 'D' when what lies there is no item. */
+/** Lua: the header and the expiry of the live item; nil when there is none, 'D' when the bytes are no item. */
 const HEADER = `
 local now = tonumber(ARGV[1])
 local function checked(bytes)
@@ -45,8 +45,8 @@ end
 `;
 
 /**
- * The token after `old`: the candidate, or if that is not larger the next one that ends like the candidate. A token of 2^53
- * and more was chosen by a client: nothing is counted from there.
+ * Lua: the token after `old`. It is the candidate, or, if that is not larger, the next number that ends like the candidate. A
+ * token of 2^53 and more was chosen by a client, and no token is counted from it.
  */
 const NEXT_TOKEN = `
 local function nextToken(old, candidate)
@@ -57,7 +57,7 @@ local function nextToken(old, candidate)
 end
 `;
 
-/** Gives the key its end in Redis too; '0' is never. */
+/** Lua: gives the key its expiry in Redis too; '0' means never. */
 const EXPIRE = `
 local function expire(expiry)
   if expiry == '0' then redis.call('PERSIST', KEYS[1]) else redis.call('PEXPIREAT', KEYS[1], expiry) end
@@ -125,7 +125,7 @@ if keeps then redis.call('SET', KEYS[1], bytes, 'KEEPTTL') else store(bytes, exp
 return 'S' .. token .. (#bytes - 24)
 `;
 
-/** Unsigned numbers as decimal digits without leading zeros: exact where Lua's numbers are not. */
+/** Lua: arithmetic on unsigned numbers as decimal digits without leading zeros, which is exact where Lua's numbers are not. */
 const DECIMALS = `
 local MODULUS = '18446744073709551616'
 local function isBelow(a, b)
@@ -241,7 +241,7 @@ return 'S' .. token
 
 /**
  * ARGV: now, new expiry or '', letters (w may win, l recaches by the new expiry), recache ms, the item to create or '', its
- * expiry. Answers the item as it was.
+ * expiry. It answers with the item before the change.
  */
 const READ = `
 local expiry, letters = ARGV[2], ARGV[3]
@@ -268,8 +268,8 @@ return (wins and 'W' or 'H') .. bytes
 `;
 
 /**
- * A write that replicas get and that changes nothing there: it makes WAIT ask them, and costs no disk a sync. It is sent as a
- * text, so that no node can have forgotten it, and a full memory does not refuse it.
+ * A write that goes to the replicas and changes nothing there. It makes WAIT ask the replicas, and costs no disk a sync. It is
+ * sent as text, so that no node can have forgotten it, and a full memory does not refuse it.
  */
 export const BARRIER = `#!lua flags=allow-oom
 redis.set_repl(redis.REPL_NONE)

@@ -1,4 +1,4 @@
-// Connections beside the links, for what takes long or is about all keys: requests do not wait behind it.
+// Side connections: for commands that take long or concern all keys, so that requests do not wait behind them.
 //
 // Invariant: each answer comes within ANSWER_MS_MAX, or the connection is cut and the call rejects.
 
@@ -19,7 +19,7 @@ export class SideConnections {
     this.#clock = clock;
   }
 
-  /** One round trip to that node. Rejects when it cannot be reached, or as `use` does. */
+  /** Makes one round trip to the node. Rejects when the node cannot be reached, or as `use` does. */
   async ask<T>(host: string, use: (redis: Redis) => Promise<T>): Promise<T> {
     const redis = await this.#to(host);
     const timer = this.#clock.setTimer(ANSWER_MS_MAX, () => cut(redis));

@@ -1,7 +1,8 @@
-// A listing of the keys, page by page: by slots, and in a slot by the hash of the key. So a key that stays is listed exactly
-// once, whatever comes, goes or moves to another node meanwhile, and the place is a number that any server can go on from.
+// Slot listing: lists the keys page by page, by slots, and within a slot by the hash of the key. So a key that stays is listed
+// exactly once, also when other keys come, go or move to another node meanwhile. The cursor is a number that any server can
+// continue from.
 //
-// Invariant: a page has at most `limit` entries, but for keys of one slot with the same 32 bits of hash, which stay together.
+// Invariant: a page has at most `limit` entries, except that keys of one slot with the same 32-bit hash stay together.
 
 import { crc32 } from 'node:zlib';
 
@@ -12,12 +13,12 @@ import { KEY_PREFIX } from './commands.js';
 import type { SideConnections } from './side-connections.js';
 import { SLOT_COUNT } from './slots.js';
 
-/** Of so many it is asked at once how many keys they have: first, and at most. */
+/** Number of slots whose keys are counted at once: at first, and at most. */
 const WINDOW_SLOTS_FIRST = 64;
 const WINDOW_SLOTS_MAX = 4096;
-/** A page that is not full after a window looks at so many times more. */
+/** Factor by which the window grows when a page is not full after it. */
 const WINDOW_GROWTH = 4;
-/** A cursor is slot × this + the least hash that is still to come. */
+/** A cursor is slot × this + the least hash that is not listed yet. */
 const HASHES = 2 ** 32;
 const HEADER_END = 23;
 
@@ -28,7 +29,7 @@ interface Filled {
 
 interface Window {
   readonly host: string;
-  /** The slot behind it. */
+  /** The slot behind the window. */
   readonly end: number;
   readonly filled: readonly Filled[];
 }
@@ -48,7 +49,7 @@ export class SlotListing {
     this.#side = side;
   }
 
-  /** `nowMs` says what has expired. Rejects when a node does not answer. */
+  /** Reads a page. `nowMs` decides which items have expired. Rejects when a node does not answer. */
   async page(cursor: number, limit: number, nowMs: number): Promise<S.ListPage> {
     const entries: S.Listed[] = [];
     let slot = Math.floor(cursor / HASHES);
@@ -76,7 +77,7 @@ export class SlotListing {
     return { entries, cursor: slot < SLOT_COUNT ? slot * HASHES + from : 0 };
   }
 
-  /** The slots with keys among `width` from that one on, as far as one master has them all. */
+  /** The slots that have keys, among the next `width` slots as far as they have the same master. */
   async #window(first: number, width: number): Promise<Window> {
     const host = this.#cluster.masterOf(first);
     let end = first + 1;
@@ -98,12 +99,12 @@ export class SlotListing {
     return { host, end, filled };
   }
 
-  /** By slot, and in the order of their hashes. */
+  /** The keys of the slots, in the order of their hashes. */
   async #names(host: string, slots: readonly Filled[]): Promise<Name[]> {
     const replies = await this.#side.ask(host, async (redis) => {
       const pipeline = redis.pipeline();
       for (const { slot, count } of slots) {
-        // Some may have come since they were counted.
+        // Keys may have come since the count.
         pipeline.callBuffer('CLUSTER', 'GETKEYSINSLOT', slot, count + 1000);
       }
       return (await pipeline.exec()) ?? [];
@@ -127,7 +128,7 @@ export class SlotListing {
     });
     return names.flatMap(({ key }, at): S.Listed[] => {
       const [error, header] = replies[2 * at]!;
-      // It is on its way to another node, and is listed there only if asked again.
+      // The key is on its way to another node, and is found there only by another request.
       if (error !== null) throw error;
       const item = decodeItem(header as Buffer);
       if (item === undefined || (item.expiresAt !== 0 && item.expiresAt <= nowMs)) return [];
@@ -139,14 +140,14 @@ export class SlotListing {
   }
 }
 
-/** The first slots that have so many keys together; one at least. */
+/** The first slots that together have this many keys; at least one. */
 function groupOf(filled: readonly Filled[], keys: number): readonly Filled[] {
   let sum = 0;
   const end = filled.findIndex(({ count }) => (sum += count) >= keys);
   return end < 0 ? filled : filled.slice(0, end + 1);
 }
 
-/** The first `limit` of them, and those behind that have the same hash as the last. */
+/** The first `limit` entries, and those behind them that have the same hash as the last. */
 function cutAt(names: readonly Name[], limit: number): readonly Name[] {
   let end = Math.min(limit, names.length);
   while (end < names.length && isTie(names[end]!, names[end - 1]!)) end += 1;

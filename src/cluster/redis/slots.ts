@@ -1,6 +1,6 @@
-// Hash slots: which of the 16,384 a key is in (Redis cluster specification, "Key distribution model").
+// Hash slots: the one of 16,384 that a key belongs to (Redis cluster specification, "Key distribution model").
 //
-// Invariant: the slot is that of the whole Redis key with its prefix; where that has a tag in braces, of the tag alone.
+// Invariant: the slot is that of the whole Redis key with its prefix. Where the key has a tag in braces, only the tag counts.
 
 export const SLOT_COUNT = 16_384;
 
@@ -31,7 +31,7 @@ export function slotOf(key: Buffer): number {
 
 let tags: Uint16Array | undefined;
 
-/** A key `m:{..}` in that slot: the store's own, which are no items. */
+/** A key `m:{..}` in the slot, for records of the store that are no items. */
 export function ownKey(slot: number): Buffer {
   tags ??= slotTags();
   const key = Buffer.from('m:{..}');
@@ -39,7 +39,7 @@ export function ownKey(slot: number): Buffer {
   return key;
 }
 
-/** Two bytes for each slot, none of them a brace: a CRC of two bytes takes every value once, so each slot has four. */
+/** Two bytes for each slot, none of them a brace. A CRC of two bytes takes every value once, so each slot has four candidates. */
 function slotTags(): Uint16Array {
   const made = new Uint16Array(SLOT_COUNT);
   const bytes = Buffer.alloc(2);

@@ -1,4 +1,4 @@
-// The statistics of a store over Redis: its nodes, and each shard's state, times and queue.
+// Statistics of a store over Redis: its nodes, and the state, the times and the queue of each shard.
 
 import type { Histogram } from '../../histogram.js';
 import type { Cluster } from './cluster.js';
@@ -7,7 +7,7 @@ export function redisStats(cluster: Cluster, items: number): ReadonlyMap<string,
   const stats = new Map<string, number | string>();
   stats.set('curr_items', items);
   const { shards } = cluster.view;
-  // One shard that answers: the keys of the others are refused, and nobody is sent away for them.
+  // One shard that answers is enough: requests for keys of the others are refused one by one.
   const isReachable = shards.some(({ master }) => cluster.linkOf(master)?.state === 'ready');
   stats.set('kv_cluster_reachable', isReachable ? 1 : 0);
   stats.set('kv_store', 'redis');
@@ -28,7 +28,7 @@ export function redisStats(cluster: Cluster, items: number): ReadonlyMap<string,
   return stats;
 }
 
-/** The upper bound of the bucket that it falls into; of what is above all bounds, the last bound. */
+/** The upper bound of the bucket of the percentile, or the last bound for values above all bounds. */
 function percentileMicros({ bounds, counts, count }: Histogram, percent: number): number {
   let left = (count * percent) / 100;
   for (const [at, bound] of bounds.entries()) {

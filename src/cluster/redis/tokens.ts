@@ -1,30 +1,30 @@
-// CAS tokens of the items in a Redis cluster: made by the server, so that a plain set needs no script in Redis.
+// CAS tokens of the items in a Redis cluster. The server makes them, so that a plain set needs no script in Redis.
 //
-// A token is the time in µs, rounded so that its last 4 bits are the number that this server drew from the cluster at its
-// start: two servers never give the same one, and one server never gives one twice.
+// A token is the time in µs, rounded so that its last 4 bits are the number that this server drew from the cluster when it
+// started. So two servers never give the same token, and one server never gives a token twice.
 //
-// Invariants: tokens grow, also when the clock goes back; they stay below 2^53, where Lua counts exactly (until 2255).
+// Invariants: tokens grow, also when the clock goes back. They stay below 2^53, where Lua counts exactly (until 2255).
 
-/** As many servers as can tell their tokens apart. */
+/** Number of servers whose tokens are different. */
 export const SERVER_NUMBERS = 16;
 
 export class Tokens {
   #last = 0;
   readonly #serverNumber: number;
 
-  /** `serverNumber`: 0..SERVER_NUMBERS-1. */
+  /** `serverNumber`: 0 to SERVER_NUMBERS - 1. */
   constructor(serverNumber: number) {
     this.#serverNumber = serverNumber;
   }
 
-  /** The next token; `wallMs` may have a fraction. */
+  /** Returns the next token; `wallMs` may have a fraction. */
   next(wallMs: number): number {
     const micros = Math.floor((wallMs * 1000) / SERVER_NUMBERS) * SERVER_NUMBERS;
     this.#last = Math.max(this.#last + SERVER_NUMBERS, micros + this.#serverNumber);
     return this.#last;
   }
 
-  /** An item has this token: those that come are larger. A client's own, of 2^53 and more, does not count. */
+  /** Notes the token of an item: later tokens are larger. A token of 2^53 and more is a client's own and does not count. */
   observe(token: bigint): void {
     if (token <= BigInt(this.#last) || token > BigInt(Number.MAX_SAFE_INTEGER)) return;
     const seen = Number(token);

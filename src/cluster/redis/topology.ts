@@ -1,16 +1,16 @@
-// The topology of a Redis cluster as CLUSTER SLOTS tells it: which master serves which slots, and who follows it.
+// Topology of a Redis cluster, from CLUSTER SLOTS: the slots of each master, and its replicas.
 
 import { SLOT_COUNT } from './slots.js';
 
 export interface ShardNodes {
-  /** host:port; the same shard has another one after a failover. */
+  /** host:port of the master, which changes with a failover. */
   readonly master: string;
   readonly replicas: readonly string[];
-  /** Both ends inclusive. */
+  /** Ranges of slots; both ends belong to them. */
   readonly ranges: readonly (readonly [first: number, last: number])[];
 }
 
-/** `asker`: host:port that answered; nodes that do not know their own name have its host. */
+/** Parses the reply. `asker`: host:port that answered, whose host stands for nodes that do not know their own name. */
 export function parseSlots(reply: unknown, asker: string): readonly ShardNodes[] {
   const shards = new Map<string, { replicas: string[]; ranges: [number, number][] }>();
   for (const range of reply as readonly [number, number, ...unknown[][]][]) {
@@ -24,13 +24,13 @@ export function parseSlots(reply: unknown, asker: string): readonly ShardNodes[]
   return [...shards].map(([master, { replicas, ranges }]) => ({ master, replicas, ranges }));
 }
 
-/** How many slots nobody serves. */
+/** Number of slots that no master serves. */
 export function unservedSlots(shards: readonly ShardNodes[]): number {
   const served = shards.flatMap(({ ranges }) => ranges.map(([first, last]) => last - first + 1));
   return SLOT_COUNT - served.reduce((sum, count) => sum + count, 0);
 }
 
-/** IPv6 without brackets, as Redis writes it: the last colon is before the port. */
+/** Splits host and port. Redis writes IPv6 addresses without brackets: the last colon is the one before the port. */
 function placeOf(node: readonly unknown[], asker: string): string {
   const [name, port] = node;
   const isNamed = typeof name === 'string' && name !== '';

@@ -1,4 +1,5 @@
-// One node's view of the cluster, asked over a connection of its own: the links to masters stand still while a WAIT does.
+// View that one node has of the cluster. It is asked for over a connection of its own, because a link to a master stands still
+// during a WAIT.
 
 import type { Redis } from 'ioredis';
 
@@ -9,7 +10,7 @@ import { parseSlots, type ShardNodes } from './topology.js';
 
 export interface View {
   readonly shards: readonly ShardNodes[];
-  /** Grows with every failover and every moved slot; a node that is cut off stays behind. */
+  /** Number that grows with every failover and every moved slot; a node that is cut off stays behind. */
   readonly epoch: number;
   /** The node sees a majority, and all slots are served. */
   readonly isWell: boolean;
@@ -17,7 +18,7 @@ export interface View {
 
 const ASK_MS_MAX = 1500;
 
-/** Rejects as ioredis does when the node does not answer in time; throws KV_BAD_OPTION when it is no cluster. */
+/** Asks a node. Rejects as ioredis does when the node does not answer in time; throws KV_BAD_OPTION when it is no cluster. */
 export async function askTopology(connect: Connect, clock: Clock, host: string): Promise<View> {
   const redis = await connect(host);
   const timer = clock.setTimer(ASK_MS_MAX, () => cut(redis));

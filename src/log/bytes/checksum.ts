@@ -1,22 +1,22 @@
-// CRC-32 as zlib has it, of a part of a buffer. zlib's own is the fastest for many bytes, but for the few
-// of a usual frame the call and the view that it wants cost three times the sum
+// CRC-32 of a part of a buffer, equal to zlib's. zlib's own is the fastest for many bytes. For the few bytes of a
+// usual frame, its call and the view that it needs cost three times the sum itself
 // (docs/decisions/0033-short-checksums.md).
 //
-// Sums are linear: bytes that move to a place with another seed keep theirs but for a difference that only their
-// number and the two seeds decide.
+// Checksums are linear: when bytes move to a place with another seed, their checksum changes by a difference that
+// depends only on their number and the two seeds.
 //
-// Invariant: all ways give the same sum.
+// Invariant: the tables and zlib give the same checksum.
 
 import { crc32 } from 'node:zlib';
 
-/** Up to so many bytes the tables are ahead. */
+/** Up to this many bytes the tables are faster than zlib. */
 const TABLES_BYTES_MAX = 512;
 const STEP = 8;
 
-/** STEP tables of 256: table n has the sum of a byte that n bytes follow. */
+/** STEP tables of 256 entries: table n has the checksum of a byte that is followed by n bytes. */
 const TABLES = makeTables();
 
-/** The CRC-32 of bytes `from` to `to`; `seed` is the running value that it starts from. */
+/** Returns the CRC-32 of the bytes from `from` to before `to`; `seed` is the running value that it starts from. */
 export function checksum(bytes: Buffer, from: number, to: number, seed: number): number {
   if (to - from > TABLES_BYTES_MAX) return crc32(bytes.subarray(from, to), seed);
   let sum = ~seed;
@@ -36,7 +36,7 @@ export function checksum(bytes: Buffer, from: number, to: number, seed: number):
   return ~sum >>> 0;
 }
 
-/** The checksum of the same `byteCount` bytes from another seed, without looking at them. */
+/** Returns the checksum of the same `byteCount` bytes with another seed, without reading them. */
 export function reseeded(sum: number, byteCount: number, seed: number, newSeed: number): number {
   let change = seed ^ newSeed;
   for (let step = 0, left = byteCount; left !== 0; step += 1, left >>>= 1) {
@@ -45,7 +45,7 @@ export function reseeded(sum: number, byteCount: number, seed: number, newSeed: 
   return (sum ^ change) >>> 0;
 }
 
-/** For each step, how a difference between two running sums looks 2^step bytes later: a table a byte. */
+/** For each step, what a difference between two running sums becomes 2^step bytes later: one table per byte. */
 const advances: Int32Array[] = [];
 
 function passed(advance: Int32Array, change: number): number {

@@ -1,5 +1,5 @@
-// What replaying a segment tells the keydir, as a list of entries in memory and, behind a header, in a hint
-// (docs/format.md, "Hints"): each record's place and key, without the values.
+// Entry lists: what the replay of a segment adds to the keydir, in memory or after the header of a hint
+// (docs/format.md, "Hints"). An entry has a record's place and key, without its value.
 //
 //   entry: 0 offset/8 u32 | 4 frame bytes/8 u32 | 8 seq u48 | 14 expires at u48 | 20 type u8 | 21 marks u8
 //          22 key bytes u16 | 24 value bytes u16 | 26 zero u16 | 28 hash of the key u32
@@ -7,10 +7,10 @@
 //
 // Invariants:
 // - Entries begin at multiples of 4 and are read as 32-bit words, key included: loading makes no object
-//   and no view for each. So the machine must be little-endian.
-// - The value is there only where a replay needs it (touch, flush: the seq it is meant for; a large value: where
-//   that lies); behind a key without one there are zeros.
-// - The hash is there in lists in hash order (entry-order.ts), else 0.
+//   and no view per entry. So the machine must be little-endian.
+// - An entry has the value only where a replay needs it: the seq that a touch or flush applies to, the file of a
+//   large value. Zeros follow a key without a value.
+// - The hash field is set in lists in hash order (entry-order.ts); in others it may be 0.
 
 import { assert } from '../../assert.js';
 import { returnedMemory } from './returned-memory.js';
@@ -24,7 +24,7 @@ const WORD_BYTES = 4;
 const NO_VALUE = Buffer.alloc(0);
 const HIGH = 2 ** 32;
 
-/** What one record of the log means to the keydir. `key` and `value` are views. */
+/** One record as the keydir needs it. `key` and `value` are views. */
 export interface ReplayEntry {
   readonly type: RecordType;
   readonly marks: number;
@@ -34,43 +34,43 @@ export interface ReplayEntry {
   readonly key: Buffer;
   readonly value: Buffer;
   readonly offset: number;
-  /** Of the frame. */
+  /** Size of the frame. */
   readonly bytes: number;
 }
 
 /** Entries back to back. */
 export interface EntryList {
   readonly bytes: Buffer;
-  /** Where the first one begins. */
+  /** Byte at which the first entry begins. */
   readonly start: number;
   readonly count: number;
 }
 
-/** True when a replay needs the record's value, not only its place. */
+/** Checks whether a replay needs the record's value, not only its place. */
 export function replaysValue(record: Pick<LogRecord, 'type' | 'marks'>): boolean {
   const namesSeq = record.type === RECORD.touch || record.type === RECORD.flush;
   return namesSeq || (record.marks & RECORD_MARK.largeValue) !== 0;
 }
 
-/** A flush for a later time; one with a value has carried out such ones. */
+/** Checks whether the record is a flush that takes effect later. A flush with a value carried out earlier ones. */
 export function isFlushPromise(record: Pick<LogRecord, 'type' | 'expiresAt' | 'value'>): boolean {
   return record.type === RECORD.flush && record.expiresAt !== 0 && record.value.length === 0;
 }
 
-/** A list that grows; memory grows with it, so large ones belong into a worker. Its bytes own their memory. */
+/** A list that grows in memory, so large lists belong in a background thread. Its bytes own their memory. */
 export class EntryListBuilder implements EntryList {
   readonly start = 0;
   #bytes: Buffer;
   #words: Uint32Array;
   #end = 0;
   #count = 0;
-  /** What frames were read from last, and its words. */
+  /** The buffer that the last frame was read from, and its words. */
   #source: Buffer = NO_VALUE;
   #sourceWords: Uint32Array = new Uint32Array(0);
-  /** The highest that was added. */
+  /** The highest seq that was added. */
   lastSeq = 0;
 
-  /** Makes room for `bytes` of entries at once; what is never used of it costs no memory. */
+  /** Allocates room for `bytes` of entries; the part that stays unused costs no memory. */
   constructor(bytes = BUFFER_BYTES_MIN) {
     this.#bytes = Buffer.from(returnedMemory(padded(Math.max(bytes, BUFFER_BYTES_MIN))));
     this.#words = wordsOf({ bytes: this.#bytes });
@@ -80,14 +80,14 @@ export class EntryListBuilder implements EntryList {
     return this.#count;
   }
 
-  /** All entries so far. A view. */
+  /** A view of all entries so far. */
   get bytes(): Buffer {
     return this.#bytes.subarray(0, this.#end);
   }
 
   /**
-   * Adds the frame at `at` of `source`, which stands at `offset` of its segment, with the hash of its key where
-   * that is known. Requires: it was checked, and stands at a whole word.
+   * Adds the frame at `at` of `source`, which is at `offset` of its segment, with the hash of its key if that is
+   * known. Requires: the frame was checked and begins at a whole word.
    */
   addFrame(source: Buffer, at: number, offset: number, hash = 0): void {
     if (source !== this.#source) this.#readFrom(source);
@@ -102,7 +102,7 @@ export class EntryListBuilder implements EntryList {
     const words = this.#words;
     words[to] = offset / ALIGNMENT_BYTES;
     words[to + 1] = from[frame + 1]! / ALIGNMENT_BYTES;
-    // Seq and expiry stand in a frame as they do here, and so do type, marks and key bytes.
+    // A frame has seq and expiry in the same layout as an entry, and also type, marks and key bytes.
     words[to + 2] = from[frame + 5]!;
     words[to + 3] = from[frame + 6]!;
     words[to + 4] = from[frame + 7]!;
@@ -117,7 +117,7 @@ export class EntryListBuilder implements EntryList {
     if (rest > 0) words[first + whole] = from[key + whole]! & ((1 << (rest * 8)) - 1);
   }
 
-  /** Adds the entry at word `at` of another list, whose frame stands at `offset` now. */
+  /** Adds the entry at word `at` of another list; its frame is now at `offset`. */
   addEntry(words: Uint32Array, at: number, offset: number): void {
     const length = nextWord(words, at) - at;
     const to = this.#add(length * WORD_BYTES, seqAt(words, at));
@@ -126,13 +126,13 @@ export class EntryListBuilder implements EntryList {
     target[to] = offset / ALIGNMENT_BYTES;
   }
 
-  /** Frames are read as words too: they stand at multiples of 8 in their segment, and so in what is read of it. */
+  /** Frames are read as words too: they begin at multiples of 8 in their segment and in the buffers read from it. */
   #readFrom(source: Buffer): void {
     this.#source = source;
     this.#sourceWords = wordsOf({ bytes: source });
   }
 
-  /** Room for one more entry; returns its first word. */
+  /** Makes room for one more entry; returns its first word. */
   #add(bytes: number, seq: number): number {
     const start = this.#end;
     this.#end += bytes;
@@ -150,7 +150,7 @@ export class EntryListBuilder implements EntryList {
   }
 }
 
-/** The words of a list, to be read with the functions below. */
+/** Returns the words of a list, for the functions below. */
 export function wordsOf({ bytes }: Pick<EntryList, 'bytes'>): Uint32Array {
   assert(bytes.byteOffset % WORD_BYTES === 0, 'Entries stand at whole words');
   assert(IS_LITTLE_ENDIAN, 'The machine is little-endian');
@@ -159,12 +159,12 @@ export function wordsOf({ bytes }: Pick<EntryList, 'bytes'>): Uint32Array {
 
 const IS_LITTLE_ENDIAN = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1;
 
-/** The first entry's word. */
+/** Returns the word at which the first entry begins. */
 export function firstWord({ start }: EntryList): number {
   return start / WORD_BYTES;
 }
 
-/** The word where the entry behind the one at `at` begins. */
+/** Returns the word at which the entry after the entry at `at` begins. */
 export function nextWord(words: Uint32Array, at: number): number {
   return at + padded(ENTRY_BYTES + keyBytesAt(words, at) + valueBytesAt(words, at)) / WORD_BYTES;
 }
@@ -177,7 +177,7 @@ export function marksAt(words: Uint32Array, at: number): number {
   return (words[at + 5]! >>> 8) & 0xff;
 }
 
-/** Adds marks to those of the entry. */
+/** Adds marks to an entry. */
 export function addMarksAt(words: Uint32Array, at: number, marks: number): void {
   words[at + 5]! |= marks << 8;
 }
@@ -186,7 +186,7 @@ export function keyBytesAt(words: Uint32Array, at: number): number {
   return words[at + 5]! >>> 16;
 }
 
-/** The word where the key begins. Its last word is padded with zeros, unless a value follows. */
+/** Returns the word at which the key begins. The key's last word is padded with zeros, unless a value follows. */
 export function keyWord(at: number): number {
   return at + ENTRY_BYTES / WORD_BYTES;
 }
@@ -195,7 +195,7 @@ export function valueBytesAt(words: Uint32Array, at: number): number {
   return words[at + 6]!;
 }
 
-/** The key's hash, signed. */
+/** Returns the key's hash as a signed number. */
 export function hashAt(words: Uint32Array, at: number): number {
   return words[at + 7]! | 0;
 }
@@ -217,23 +217,23 @@ export function setExpiresAtAt(words: Uint32Array, at: number, ms: number): void
   words[at + 4] = Math.floor(ms / 2 ** 16);
 }
 
-/** Place of the frame in the segment. */
+/** Returns the frame's offset in the segment. */
 export function offsetAt(words: Uint32Array, at: number): number {
   return words[at]! * ALIGNMENT_BYTES;
 }
 
-/** Bytes of the frame. */
+/** Returns the frame's size in bytes. */
 export function lengthAt(words: Uint32Array, at: number): number {
   return words[at + 1]! * ALIGNMENT_BYTES;
 }
 
-/** The entry at that word as an object, for what is rare. */
+/** Returns the entry at word `at` as an object; for rare cases, because it is slow. */
 export function entryAt(words: Uint32Array, at: number): ReplayEntry {
   const bytes = Buffer.from(words.buffer, words.byteOffset, words.byteLength);
   return decodeEntry(bytes, at * WORD_BYTES);
 }
 
-/** Visits `count` entries from `start` on; returns where the last one ends. */
+/** Visits `count` entries from `start` on; returns the byte at which the last one ends. */
 export function visitEntries(
   bytes: Buffer,
   start: number,
@@ -259,7 +259,7 @@ function decodeEntry(bytes: Buffer, at: number): ReplayEntry {
     seq: bytes.readUIntLE(at + 8, 6),
     expiresAt: bytes.readUIntLE(at + 14, 6),
     key: bytes.subarray(keyAt, valueAt),
-    // Most have none, and making a view costs more than the rest of an entry.
+    // Most entries have no value, and a view costs more than the rest of an entry.
     value: end === valueAt ? NO_VALUE : bytes.subarray(valueAt, end),
     offset: bytes.readUInt32LE(at) * ALIGNMENT_BYTES,
     bytes: bytes.readUInt32LE(at + 4) * ALIGNMENT_BYTES,

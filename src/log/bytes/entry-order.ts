@@ -1,6 +1,6 @@
-// The order of a hint's entries: by the hash of the key, turned so that the keydir's shard comes first and
-// the place in the shard next. Loading then goes through the index from its beginning to its end, and so does
-// not wait for memory; in log order each key would be a jump to another place.
+// The order of a hint's entries: by the hash of the key, rotated so that the keydir's shard comes first and then
+// the place in the shard. Loading then goes through the keydir's index from its beginning to its end and does not
+// wait for memory; in log order each key would be at a random place.
 //
 // Invariant: entries of one key stay in log order, because equal hashes do.
 
@@ -22,14 +22,14 @@ import { hashWords } from './key-hash.js';
 import type { HashSeed } from './key-hash.js';
 
 const WORD_BYTES = 4;
-/** Of a hash: the keydir's shard. The rest is the place in the shard. */
+/** Number of low bits of a hash that are the keydir's shard; the others are the place in the shard. */
 const SHARD_BITS = 10;
 const SHARDS = 1 << SHARD_BITS;
 const DIGIT_BITS = 11;
 const DIGITS = 1 << DIGIT_BITS;
 const scratch = new Uint32Array((KEY_BYTES_LIMIT + 3) >>> 2);
 
-/** Gives every entry the hash of its key with that seed. */
+/** Sets each entry's hash, computed from its key with `seed`. */
 export function hashEntries(list: EntryList, seed: HashSeed): void {
   const words = wordsOf(list);
   let at = firstWord(list);
@@ -39,7 +39,7 @@ export function hashEntries(list: EntryList, seed: HashSeed): void {
   }
 }
 
-/** The list in hash order, behind `start` free bytes. Requires: its entries have their hashes. */
+/** Returns the list in hash order, after `start` free bytes. Requires: its entries have their hashes. */
 export function inHashOrder(list: EntryList, start: number): EntryList {
   const { count } = list;
   const words = wordsOf(list);
@@ -63,14 +63,14 @@ export function inHashOrder(list: EntryList, start: number): EntryList {
   return sorted;
 }
 
-/** The words where the entries of a list in hash order begin, in the order of the log. */
+/** Returns the words at which the entries of a list in hash order begin, in log order. */
 export function wordsInLogOrder(list: EntryList): Int32Array {
   const words = wordsOf(list);
   const keys = newKeys(list.count);
   const places = newPlaces(list.count);
   let at = firstWord(list);
   for (let n = 0; n < list.count; n += 1) {
-    // An entry's first word is the frame's place in the segment.
+    // An entry's first word has the frame's offset in the segment.
     keys[n] = words[at]!;
     places[n] = at;
     at = nextWord(words, at);
@@ -79,9 +79,9 @@ export function wordsInLogOrder(list: EntryList): Int32Array {
 }
 
 /**
- * The words where the entries of a list in log order begin, by the keydir's shard: a shard fits the processor's
- * nearest cache, so that the full order, and a copy in it, would cost more than they spare. Requires: the entries
- * have their hashes.
+ * Returns the words at which the entries of a list in log order begin, sorted by the keydir's shard. A shard fits
+ * the processor's first-level cache, so the full hash order, and a copy in it, would cost more than they save.
+ * Requires: the entries have their hashes.
  */
 export function wordsByShard(list: EntryList): Int32Array {
   const words = wordsOf(list);
@@ -91,7 +91,7 @@ export function wordsByShard(list: EntryList): Int32Array {
     ends[(hashAt(words, at) & (SHARDS - 1)) + 1]! += 1;
     at = nextWord(words, at);
   }
-  // Of each shard where it begins, which becomes where it ends.
+  // From here on, ends[shard] is where the shard begins; the loop below advances it to the shard's end.
   for (let shard = 0; shard < SHARDS; shard += 1) ends[shard + 1]! += ends[shard]!;
   const places = newPlaces(list.count);
   at = firstWord(list);
@@ -124,7 +124,7 @@ function newPlaces(count: number): Int32Array {
   return new Int32Array(returnedMemory(count * WORD_BYTES), 0, count);
 }
 
-/** The values in the order of their keys; equal keys keep theirs. Both arrays are used up. */
+/** Returns the values sorted by their keys; values of equal keys stay in order. Overwrites both arrays. */
 function sortedBy(keys: Uint32Array, values: Int32Array): Int32Array {
   assert(keys.length === values.length, 'Each value has a key');
   const counts = new Uint32Array(DIGITS);

@@ -1,24 +1,24 @@
-// The names of the files of a data directory, and only the names (docs/format.md, "Files").
-// Invariants: sorted by name, segments stand in log order; a temporary name is never read; only names that are
-// told here are ever removed or replaced (ownership.ts).
+// File names of a data directory: composes and parses them, without looking at the files (docs/format.md, "Files").
+// Invariants: sorting segments by name gives log order; a file with a temporary name is never read; only files with
+// names that this module composes are ever removed or replaced (ownership.ts).
 
 export const MANIFEST_NAME = 'MANIFEST';
 export const LOCK_NAME = 'LOCK';
 export const SNAPSHOT_NAME = 'snapshot.json';
 export const IMAGE_NAME = 'IMAGE';
 export const CONTROL_NAME = 'control.sock';
-/** The folder of what compaction replaced, when it is kept. */
+/** The folder of the segments that compaction replaced, when the operator keeps them. */
 export const HISTORY_NAME = 'history';
 export const TEMPORARY_SUFFIX = '.tmp';
 
-/** `<name>.cairn-<hex digits>.tmp`: unlike anybody else's. */
+/** Makes `<name>.cairn-<hex digits>.tmp`, a name that no other program uses. */
 const TEMPORARY_MARK = '.cairn-';
 const TEMPORARY_PATTERN = /^(.+?)(\.cairn-[0-9a-f]{1,12})?\.tmp$/;
 
 const SEGMENT_PATTERN = /^(\d{10})-(\d{4,})\.(seg|hint)$/;
 const LARGE_VALUE_PATTERN = /^(\d{15})\.val$/;
 
-/** `last` is the newest segment number that the file stands for. */
+/** Returns a segment's name; `last` is the newest segment number that the file stands for. */
 export function segmentName(last: number, generation: number): string {
   return `${placeName(last, generation)}.seg`;
 }
@@ -35,7 +35,7 @@ export function largeValueName(id: number): string {
   return `${String(id).padStart(15, '0')}.val`;
 }
 
-/** The name under which a file of that name is written. `unique`: hex digits, of which each name has its own. */
+/** Returns the temporary name of file `name` while it is written. `unique` is hex digits that no other file has. */
 export function temporaryName(name: string, unique: string): string {
   return `${name}${TEMPORARY_MARK}${unique}${TEMPORARY_SUFFIX}`;
 }
@@ -45,7 +45,7 @@ type FinalKind =
   | { readonly kind: 'large-value'; readonly id: number }
   | { readonly kind: 'manifest' | 'image' | 'snapshot' | 'lock' | 'control' };
 
-/** `isMarked` false: as releases before the mark named it, and anybody may. */
+/** `isMarked` false: named as by releases before the mark; another program may have used such a name too. */
 export type FileKind =
   | FinalKind
   | { readonly kind: 'temporary'; readonly of: FinalKind['kind']; readonly isMarked: boolean }
@@ -59,7 +59,7 @@ const FIXED_NAMES: ReadonlyMap<string, FinalKind> = new Map([
   [CONTROL_NAME, { kind: 'control' }],
 ]);
 
-/** What a name in the data directory says its file is. */
+/** Returns what kind of file a name in the data directory stands for. */
 export function parseFileName(name: string): FileKind {
   const temporary = TEMPORARY_PATTERN.exec(name);
   if (temporary === null) return parseFinalName(name) ?? { kind: 'other' };
@@ -79,22 +79,22 @@ function parseFinalName(name: string): FinalKind | undefined {
   return FIXED_NAMES.get(name);
 }
 
-/** A segment that was replaced: when, and what it holds. Its name says all of that. */
+/** A replaced segment that is kept. Its name has all of these fields. */
 export interface KeptSegment {
   readonly last: number;
   readonly generation: number;
-  /** Up to the end of its last batch. */
+  /** Length up to the end of its last batch. */
   readonly bytes: number;
   readonly horizon: number;
-  /** The newest seq when it was replaced, and the time on the store's clock. */
+  /** The newest seq, and the time on the store's clock, when it was replaced. */
   readonly replacedSeq: number;
   readonly replacedMs: number;
 }
 
-/** A large value whose item is gone. */
+/** A large value that is kept after its item was deleted or replaced. */
 interface KeptLargeValue {
   readonly id: number;
-  /** Of the record by which it went. */
+  /** Seq and time of the record that deleted or replaced the item. */
   readonly replacedSeq: number;
   readonly replacedMs: number;
 }
@@ -102,23 +102,23 @@ interface KeptLargeValue {
 const KEPT_SEGMENT_PATTERN = /^(\d{10})-(\d{4,})\.(\d+)\.(\d+)\.(\d+)\.(\d+)\.seg$/;
 const KEPT_LARGE_PATTERN = /^(\d{15})\.(\d+)\.(\d+)\.val$/;
 
-/** `<place>.<bytes>.<horizon>.<seq>.<ms>.seg` */
+/** Returns `<place>.<bytes>.<horizon>.<seq>.<ms>.seg`. */
 export function keptSegmentName(kept: KeptSegment): string {
   const { last, generation, bytes, horizon, replacedSeq, replacedMs } = kept;
   return `${placeName(last, generation)}.${bytes}.${horizon}.${replacedSeq}.${replacedMs}.seg`;
 }
 
-/** `<id>.<seq>.<ms>.val` */
+/** Returns `<id>.<seq>.<ms>.val`. */
 export function keptLargeValueName({ id, replacedSeq, replacedMs }: KeptLargeValue): string {
   return `${keptLargeValueStart(id)}${replacedSeq}.${replacedMs}.val`;
 }
 
-/** With what the name of every kept file of that large value begins. */
+/** Returns the beginning that the names of all kept files of one large value share. */
 export function keptLargeValueStart(id: number): string {
   return `${String(id).padStart(15, '0')}.`;
 }
 
-/** What a name in the folder of the history says; undefined: nothing of ours. */
+/** Parses a name in the history folder; returns undefined for a file that is not Cairn's. */
 export function parseKeptName(name: string): KeptSegment | KeptLargeValue | undefined {
   const segment = KEPT_SEGMENT_PATTERN.exec(name)?.slice(1).map(Number);
   if (segment !== undefined) {

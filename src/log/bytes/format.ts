@@ -1,15 +1,15 @@
-// Every byte that Cairn writes to a segment: layouts, magics, sizes, checksums. Pure functions over
-// buffers; no file, no clock. docs/format.md describes the same bytes for readers (a test compares).
+// The bytes of a segment: layouts, magics, sizes, checksums. The functions are pure and work on buffers.
+// docs/format.md describes the same bytes for readers; a test compares the two.
 //
-// A segment is a header and then batches, back to back, each a header and then frames:
+// A segment is a header and then batches without gaps. Each batch is a header and then frames:
 //
 //   | segment header 64 | batch header 48 | frame | frame | … | batch header 48 | frame | … | zeros …
 //
 // Invariants:
 // - All numbers are little-endian; batches and frames start at multiples of 8.
-// - Each CRC-32 covers everything after it in its header (and a frame's key, value and padding), and is
-//   seeded with the segment's random salt and the place in the file: bytes of another segment, of a
-//   recycled file or of a client's value never pass for ours, nor do our own in another place.
+// - Each CRC-32 covers everything after it in its header (and a frame's key, value and padding). It is
+//   seeded with the segment's random salt and the offset in the file. So bytes of another segment, of a
+//   recycled file, of a client's value or from another offset never pass as a valid frame.
 // - Lengths are checked against limits before they are trusted.
 
 import { crc32 } from 'node:zlib';
@@ -30,7 +30,7 @@ export const STORE_ID_BYTES = 16;
 /** "BTCH" in the file. */
 export const BATCH_MAGIC = 0x48435442;
 export const BATCH_HEADER_BYTES = 48;
-/** No batch is larger: a length above it is damage. Group commit gathers half of it at most. */
+/** No batch is larger: a length above it is damage. Group commit gathers at most half of it. */
 export const BATCH_BYTES_LIMIT = 8 * 1024 * 1024;
 
 export const FRAME_HEADER_BYTES = 32;
@@ -39,7 +39,7 @@ export const CHOSEN_CAS_BYTES = 8;
 export const RECORD = { put: 1, delete: 2, touch: 3, flush: 4, deletePrefix: 5 } as const;
 export type RecordType = (typeof RECORD)[keyof typeof RECORD];
 
-/** Bits of a put record. */
+/** Mark bits of a put record. */
 export const RECORD_MARK = { chosenCas: 1, stale: 2, won: 4, largeValue: 8 } as const;
 const MARKS_ALL =
   RECORD_MARK.chosenCas | RECORD_MARK.stale | RECORD_MARK.won | RECORD_MARK.largeValue;
@@ -47,41 +47,41 @@ const MARKS_ALL =
 /** Why a delete record was written; kept in its flags field. */
 export const DELETE_REASON = { deleted: 0, evicted: 1, expired: 2, idle: 3 } as const;
 
-/** A seal holds no frame; a clean seal is the last thing that an orderly stop writes. */
+/** A seal has no frame. A clean seal is the last batch that an orderly stop writes. */
 export const BATCH_KIND = { records: 0, seal: 1, cleanSeal: 3 } as const;
 
 export interface SegmentHeader {
   readonly storeId: Buffer;
-  /** Numbers of the log's segments that this file stands for: one, or a compacted run. */
+  /** The segment numbers that this file stands for: one number, or a compacted run of them. */
   readonly first: number;
   readonly last: number;
-  /** How often this place was rewritten. */
+  /** Number of times that these numbers were rewritten. */
   readonly generation: number;
   readonly salt: number;
   readonly createdAtMs: number;
 }
 
 export interface BatchHeader {
-  /** Header and frames. */
+  /** Size of the header and the frames. */
   readonly batchBytes: number;
   readonly frameCount: number;
   readonly kind: number;
-  /** Log end that was already durable when this batch was built. */
+  /** The log end that was already durable when this batch was built. */
   readonly durableSegment: number;
   readonly durableOffset: number;
-  /** Seq of its first record; for a seal the last seq given out before it. */
+  /** Seq of its first record; for a seal, the last seq that was given to a record before it. */
   readonly firstSeq: number;
   /** The store's clock when it was built, Unix ms. */
   readonly timeMs: number;
 }
 
-/** One logical change. Decoded ones have views into the source buffer as key and value. */
+/** One logical change. Key and value of a decoded record are views of the source buffer. */
 export interface LogRecord {
   readonly type: RecordType;
   readonly marks: number;
   readonly flags: number;
   readonly seq: number;
-  /** Unix ms, 0: never. For a flush: when it takes effect, 0: at once; with a value, up to when others did. */
+  /** Unix ms, 0: never. A flush takes effect then (0: at once); with a value, it carried out delayed ones up to then. */
   readonly expiresAt: number;
   readonly key: Buffer;
   readonly value: Buffer;
@@ -89,7 +89,7 @@ export interface LogRecord {
   readonly cas: bigint;
 }
 
-/** A record to encode. Key and value may be parts of longer buffers: bytes from start to before end, else all of them. */
+/** A record to encode. Key and value are the bytes from start to before end of their buffers; by default all. */
 export interface RecordSource extends LogRecord {
   readonly keyStart?: number;
   readonly keyEnd?: number;
@@ -97,10 +97,10 @@ export interface RecordSource extends LogRecord {
   readonly valueEnd?: number;
 }
 
-/** Why bytes are not what should stand there. */
+/** The reason why bytes are not a valid header or frame. */
 export type Defect = 'magic' | 'length' | 'checksum' | 'content';
 
-/** What the checksums at `offset` of a segment with that salt start from. */
+/** Returns the seed of checksums at `offset` of a segment with this salt. */
 export function placeSeed(salt: number, offset: number): number {
   return (salt ^ (offset / ALIGNMENT_BYTES)) >>> 0;
 }
@@ -164,7 +164,7 @@ export function decodeSegmentHeader(bytes: Buffer): DecodedHeader {
  *   0 magic u32 | 4 crc u32 | 8 batch bytes u32 | 12 frame count u32 | 16 durable segment u32
  *  20 kind u32 | 24 durable offset u64 | 32 first seq u64 | 40 time, Unix ms u64
  *
- * Writes to `target` at `at`; the batch will stand at `offset` of a segment with that salt.
+ * Writes to `target` at `at`; the batch will be at `offset` of a segment with this salt.
  */
 export function encodeBatchHeader(
   target: Buffer,
@@ -185,7 +185,7 @@ export function encodeBatchHeader(
   target.writeUInt32LE(checksum(target, at + 8, at + BATCH_HEADER_BYTES, seed), at + 4);
 }
 
-/** The batch header at `at`, or what is wrong with it. Says nothing of the frames. */
+/** Returns the batch header at `at`, or what is wrong with it. Does not check the frames. */
 export function decodeBatchHeader(
   source: Buffer,
   at: number,
@@ -213,14 +213,14 @@ export function decodeBatchHeader(
 
 // ── frame ─────────────────────────────────────────────────────────────────────────────────────────
 
-/** Bytes of the frame of a record with a key and value of these sizes, padding included. */
+/** Returns the size of a frame whose key and value have these sizes, with padding. */
 export function frameBytes(keyBytes: number, valueBytes: number, marks: number): number {
   const cas = (marks & RECORD_MARK.chosenCas) === 0 ? 0 : CHOSEN_CAS_BYTES;
   const bytes = FRAME_HEADER_BYTES + cas + keyBytes + valueBytes;
   return bytes + (-bytes & (ALIGNMENT_BYTES - 1));
 }
 
-/** Bytes of the frame of that record. */
+/** Returns the size of the frame of a record. */
 export function sourceBytes(record: Omit<RecordSource, 'seq'>): number {
   const { key, value, marks } = record;
   const { keyStart = 0, keyEnd = key.length, valueStart = 0, valueEnd = value.length } = record;
@@ -231,7 +231,7 @@ export function sourceBytes(record: Omit<RecordSource, 'seq'>): number {
  *   0 crc u32 | 4 frame bytes u32 | 8 type u8 | 9 marks u8 | 10 key bytes u16 | 12 value bytes u32
  *  16 flags u32 | 20 seq u48 | 26 expires at, Unix ms u48 | 32 [chosen cas u64] key value zeros
  *
- * Writes to `target` at `at`, where the room must be; returns the frame's bytes.
+ * Writes to `target` at `at`, which must have room; returns the frame's size.
  */
 export function encodeFrame(
   target: Buffer,
@@ -269,17 +269,17 @@ export function encodeFrame(
   return bytes;
 }
 
-/** What a copy of a frame says otherwise than the frame. */
+/** The fields in which a copy of a frame differs from the frame. */
 export interface FrameChanges {
   readonly expiresAt: number;
-  /** Marks that are added; none that needs room. */
+  /** Marks to add; not chosenCas, which would need room for the token. */
   readonly marks: number;
 }
 
 /**
- * Copies the frame at `from` of `source`, which was checked, to `at` of `target`, changed or as it is; the
- * seeds are those of its old and its new place. As it is, its checksum moves with it and is not computed again:
- * a bit that turns on the way is found by whoever reads the copy. Returns its bytes.
+ * Copies the checked frame at `from` of `source` to `at` of `target`, with `changes` if given; the seeds are those
+ * of its old and its new place. The checksum of an unchanged frame is adapted, not computed from its bytes: so it
+ * shows a bit that flips in the copying to whoever reads the copy. Returns the frame's size.
  */
 export function copyFrame(
   target: Buffer,
@@ -302,7 +302,7 @@ export function copyFrame(
   return bytes;
 }
 
-/** Bytes of the frame at `at`, by its own word. */
+/** Returns the size that the frame at `at` says it has. */
 export function frameBytesAt(source: Buffer, at: number): number {
   return source.readUInt32LE(at + 4);
 }
@@ -314,8 +314,8 @@ export interface Frame {
 }
 
 /**
- * Bytes of the frame at `at` of `source`, which must hold it whole, or what is wrong with it. `offset` is
- * its place in the segment with that salt.
+ * Returns the size of the frame at `at` of `source`, which must hold it whole, or what is wrong with it. `offset`
+ * is its place in a segment with this salt.
  */
 export function checkFrame(
   source: Buffer,
@@ -336,7 +336,7 @@ export function checkFrame(
   return frameBytes(keyBytes, source.readUInt32LE(at + 12), marks) === bytes ? bytes : 'content';
 }
 
-/** The record of the frame at `at`. Requires: checkFrame found nothing wrong. */
+/** Returns the record of the frame at `at`. Requires: checkFrame accepted the frame. */
 export function frameRecord(source: Buffer, at: number): LogRecord {
   const marks = source[at + 9]!;
   const keyAt = frameKeyAt(source, at);
@@ -358,18 +358,18 @@ export function frameSeqAt(source: Buffer, at: number): number {
   return source.readUIntLE(at + 20, 6);
 }
 
-/** Unix ms; 0: never. */
+/** Returns Unix ms; 0: never. */
 export function frameExpiresAt(source: Buffer, at: number): number {
   return source.readUIntLE(at + 26, 6);
 }
 
-/** Where the key of the frame at `at` begins. */
+/** Returns the index at which the key of the frame at `at` begins. */
 export function frameKeyAt(source: Buffer, at: number): number {
   const hasCas = (source[at + 9]! & RECORD_MARK.chosenCas) !== 0;
   return at + FRAME_HEADER_BYTES + (hasCas ? CHOSEN_CAS_BYTES : 0);
 }
 
-/** The frame at `at`, as checkFrame and frameRecord. */
+/** Returns the frame at `at`, or what is wrong with it, as checkFrame does. */
 export function decodeFrame(
   source: Buffer,
   at: number,
@@ -380,7 +380,7 @@ export function decodeFrame(
   return typeof bytes === 'string' ? bytes : { bytes, record: frameRecord(source, at) };
 }
 
-/** The CAS token of a record: its seq, unless a client chose one. */
+/** Returns the CAS token of a record: its seq, unless a client chose one. */
 export function casOf(record: LogRecord): bigint {
   return (record.marks & RECORD_MARK.chosenCas) === 0 ? BigInt(record.seq) : record.cas;
 }

@@ -1,10 +1,10 @@
-// A hint: what replaying one sealed segment would tell the keydir, without the values. Rebuildable at
-// any time: a missing, damaged or stale one changes nothing but the start-up time (docs/format.md).
+// Hints: what the replay of one sealed segment would add to the keydir, without the values. A hint can be rebuilt at
+// any time: a missing, damaged or stale one changes only the start-up time (docs/format.md).
 //
 //   | header 64 | entry | entry | … |        entries as in entry-list.ts, in the order of entry-order.ts
 //
-// Invariant: a hint is used only when it names the very segment beside it: store, numbers, generation,
-// salt and length; and when the checksum over all entries holds.
+// Invariant: a hint is used only when its numbers, generation, salt and length are those of the segment beside it
+// and the checksum over all entries is right.
 
 import { crc32 } from 'node:zlib';
 
@@ -16,30 +16,30 @@ import type { HashSeed } from './key-hash.js';
 import { HINT_MAGIC } from './magic.js';
 
 export const HINT_HEADER_BYTES = 64;
-/** Of its own: a hint of another version is made again. */
+/** Hints have a format version of their own: a hint of another version is rebuilt. */
 export const HINT_VERSION = 2;
 
-/** What the segment was when its hint was made, and what else its replay would have told. */
+/** The last seq and time that a replay of the segment would give. */
 export interface HintFacts {
   readonly lastSeq: number;
   /** Highest batch time, Unix ms. */
   readonly timeMs: number;
 }
 
-/** A hint that was found good. */
+/** A hint that was checked. */
 export interface LoadedHint extends ReplayedSegment {
   readonly seed: HashSeed;
 }
 
-/** All that a replay of one segment tells. */
+/** The result of a replay of one segment. */
 export interface ReplayedSegment {
-  /** Of the entries' hashes, when they are in hash order. */
+  /** The seed of the entries' hashes; set when the entries are in hash order. */
   readonly seed?: HashSeed;
   readonly facts: HintFacts;
   readonly entries: EntryList;
 }
 
-/** The segment that a hint is of. */
+/** The fields by which a hint names its segment. */
 export interface HintPlace {
   readonly first: number;
   readonly last: number;
@@ -48,7 +48,7 @@ export interface HintPlace {
   readonly committedBytes: number;
 }
 
-/** What a whole hint tells of its segment, whatever that is. */
+/** The fields of an undamaged hint, not compared with any segment. */
 export interface HintClaim extends HintFacts, HintPlace {}
 
 /** Makes the hint of one segment from its frames. */
@@ -65,7 +65,7 @@ export class HintBuilder {
     this.#entries.addEntry(words, at, offset);
   }
 
-  /** The highest that was added. */
+  /** The highest seq that was added. */
   get lastSeq(): number {
     return this.#entries.lastSeq;
   }
@@ -75,7 +75,7 @@ export class HintBuilder {
    * 24 generation u32 | 28 salt u32 | 32 segment bytes u48 | 38 last seq u48 | 44 time u48 | 50 zero u16
    * 52 entries u32 | 56 hash seed, two u32
    *
-   * `areHashed`: all entries were added with their hashes. The bytes own their memory.
+   * `areHashed`: all entries were added with their hashes. The returned buffer owns its memory.
    */
   finish(place: HintPlace, facts: HintFacts, seed: HashSeed, areHashed = false): Buffer {
     if (!areHashed) hashEntries(this.#entries, seed);
@@ -97,13 +97,13 @@ export class HintBuilder {
   }
 }
 
-/** What the segment's hint tells; undefined when it is not a good one. */
+/** Decodes the hint of `segment`; returns undefined when it is damaged or belongs to another segment. */
 export function decodeHint(bytes: Buffer, segment: HintPlace): LoadedHint | undefined {
   if (!isHintOf(bytes, segment)) return undefined;
   return { facts: factsOf(bytes), entries: hintEntries(bytes), seed: seedOf(bytes) };
 }
 
-/** Undefined when the hint is damaged. */
+/** Decodes what a hint says about its segment; returns undefined when the hint is damaged. */
 export function decodeHintClaim(bytes: Buffer): HintClaim | undefined {
   if (!isWholeHint(bytes)) return undefined;
   return {
@@ -116,19 +116,19 @@ export function decodeHintClaim(bytes: Buffer): HintClaim | undefined {
   };
 }
 
-/** The entries in a whole hint. */
+/** Returns the entries of an undamaged hint. */
 export function hintEntries(hint: Buffer): EntryList {
   return { bytes: hint, start: HINT_HEADER_BYTES, count: hint.readUInt32LE(52) };
 }
 
-/** What the head of a hint says, which nothing has proved yet. */
+/** The header of a hint, before any check of the rest. */
 export interface HintHead {
-  /** No more than the segment could hold: good for making room. */
+  /** Number of entries, at most as many as the segment could hold; used to allocate memory. */
   readonly count: number;
   readonly seed: HashSeed;
 }
 
-/** Undefined when it is of no hint that this release knows. */
+/** Returns undefined when `head` is too short or of another hint version. */
 export function decodeHintHead(head: Buffer, segment: HintPlace): HintHead | undefined {
   if (head.length < HINT_HEADER_BYTES || head.readUInt32LE(8) !== HINT_VERSION) return undefined;
   return {
@@ -154,7 +154,7 @@ function isWholeHint(bytes: Buffer): boolean {
   );
 }
 
-/** Whether it is whole and of that very segment. */
+/** Checks whether the bytes are an undamaged hint of `segment`. */
 export function isHintOf(bytes: Buffer, segment: HintPlace): boolean {
   return (
     isWholeHint(bytes) &&

@@ -1,10 +1,10 @@
 // The hash of keys: HalfSipHash-1-3, the keyed 32-bit hash that the Linux kernel uses for its hash tables
-// (https://github.com/veorq/SipHash). Not murmur3 or xxh32:
-// they are a little faster, but murmur3 has sets of keys that collide under every seed, and neither is made
-// against an opponent: a client could make all of a store's keys meet in one place.
+// (https://github.com/veorq/SipHash). murmur3 and xxh32 are a little faster, but neither is made against an
+// attacker, and murmur3 has sets of keys that collide under every seed. With them a client could choose keys
+// that all collide.
 //
 // Invariant: keys are hashed as little-endian u32 words, the last one padded with zeros, as the keydir
-// holds them; the bytes after the last whole word count only up to `byteCount`.
+// holds them. Only the first `byteCount` bytes change the hash.
 
 import { KEY_BYTES_LIMIT } from '../../limits.js';
 
@@ -16,14 +16,14 @@ export interface HashSeed {
 
 export const SEED_BYTES = 8;
 
-/** Makes a seed of SEED_BYTES random bytes. */
+/** Returns a seed made from SEED_BYTES random bytes. */
 export function hashSeed(random: Buffer): HashSeed {
   return { k0: random.readInt32LE(0), k1: random.readInt32LE(4) };
 }
 
 /**
- * Writes the key `source[start..end)` to `words` from index 0, the last word padded with zeros. Requires: room for it.
- * Returns the number of words.
+ * Writes the key `source[start..end)` to `words` from index 0, the last word padded with zeros. Requires: `words` has
+ * room. Returns the number of words.
  */
 export function packKey(
   source: Uint8Array,
@@ -47,13 +47,13 @@ export function packKey(
 const scratch = new Uint32Array((KEY_BYTES_LIMIT + 3) >>> 2);
 const NO_WORDS = new Uint32Array(0);
 
-/** The hash of a key, as hashWords. */
+/** Returns the hash of a key, as hashWords does. */
 export function hashKey(key: Uint8Array, seed: HashSeed): number {
   packKey(key, scratch);
   return hashWords(scratch, 0, key.length, seed);
 }
 
-/** The hash of `byteCount` bytes packed into words from `start`, as a signed 32-bit number: V8 boxes larger ones. */
+/** Returns the hash of `byteCount` bytes packed into words from `start`. It is signed, since V8 boxes numbers ≥ 2^31. */
 export function hashWords(
   words: Uint32Array,
   start: number,
@@ -66,8 +66,8 @@ export function hashWords(
   let v3 = 0x74656462 ^ v1;
   const end = start + (byteCount >>> 2);
   const tail = (byteCount & 3) === 0 ? 0 : words[end]!;
-  // One round a word, one for the last (tail and length), three to finish: the loop holds the only copy
-  // of the round, so that it is inlined and stays in registers.
+  // One round per word, one for the tail and the length, three to finish. The loop has the only copy of the
+  // round, so V8 compiles it inline and keeps it in registers.
   for (let at = start; at < end + 4; at += 1) {
     const word = at < end ? words[at]! | 0 : at === end ? tail | (byteCount << 24) : 0;
     if (at === end + 1) v2 ^= 0xff;
@@ -88,13 +88,13 @@ export function hashWords(
 }
 
 /**
- * The hashes of the beginnings of a packed key, the same as hashWords gives: asked for in growing lengths, all of
- * them together cost little more than the longest.
+ * Computes the hashes of a packed key's prefixes, equal to those of hashWords. Asked for in growing lengths, all
+ * of them together cost little more than the longest.
  */
 export class PrefixHash {
   readonly #seed: HashSeed;
   #words: Uint32Array = NO_WORDS;
-  /** Words that are in the state. */
+  /** Number of words that the state includes. */
   #done = 0;
   #v0 = 0;
   #v1 = 0;
@@ -105,7 +105,7 @@ export class PrefixHash {
     this.#seed = seed;
   }
 
-  /** Of the key packed in `words` from index 0. */
+  /** Begins with the key packed in `words` from index 0. */
   begin(words: Uint32Array): void {
     const { k0, k1 } = this.#seed;
     this.#words = words;
@@ -116,7 +116,7 @@ export class PrefixHash {
     this.#v3 = 0x74656462 ^ k1;
   }
 
-  /** The hash of the first `byteCount` bytes. Requires: no fewer than before. */
+  /** Returns the hash of the first `byteCount` bytes. Requires: no fewer than in the call before. */
   hashOf(byteCount: number): number {
     const whole = byteCount >>> 2;
     for (; this.#done < whole; this.#done += 1) this.#round(this.#words[this.#done]! | 0);
@@ -137,7 +137,7 @@ export class PrefixHash {
     return hash;
   }
 
-  /** As in hashWords. */
+  /** The round of hashWords. */
   #round(word: number): void {
     let v0 = this.#v0;
     let v1 = this.#v1;

@@ -1,4 +1,4 @@
-// How each kind of file begins that has a magic (docs/format.md): what tells Cairn's files from a stranger's.
+// Magics: the first 8 bytes of each kind of file, which tell Cairn's files from other files (docs/format.md).
 
 export const SEGMENT_MAGIC = 'CAIRNSEG';
 export const HINT_MAGIC = 'CAIRNHNT';

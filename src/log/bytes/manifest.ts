@@ -1,11 +1,11 @@
-// The MANIFEST: which segment files make up the log, in log order. It is the truth; a segment that it
-// does not name is a leftover, one that it names and that is missing is damage (docs/format.md).
+// The MANIFEST: lists the segment files of the log, in log order. A segment that it does not name is a leftover;
+// a segment that it names and that is missing is damage (docs/format.md).
 //
 // Invariants:
-// - Numbers are contiguous from 1: each entry starts one above the last of the one before.
-// - A sealed entry knows its length; at most the last two are open (the active one and its successor,
-//   which is listed before its first batch is written, so that rotation needs no sync of its own).
-// - Readable text, because operators read it at three in the morning.
+// - Numbers are contiguous from 1: each entry starts one above the last number of the entry before.
+// - A sealed entry has its length. At most the last two are open: the active segment and its successor, which
+//   is listed before its first batch is written, so that rotation needs no sync of its own.
+// - It is readable text, because operators read it in emergencies.
 
 import { crc32 } from 'node:zlib';
 
@@ -19,14 +19,14 @@ export interface ManifestEntry {
   readonly salt: number;
   /** Length when sealed, null while open. */
   readonly bytes: number | null;
-  /** While open: so many bytes of the file, batches and zeros ahead, have been written. A shorter file was cut. */
+  /** While open: how many bytes, batches and zeros ahead, have been written to it. A shorter file was cut. */
   readonly zeroed?: number;
-  /** Of a compacted segment: it lacks only records that were dead when this seq was the newest. 0: it lacks none. */
+  /** A compacted segment lacks only records that were dead when this seq was the newest. 0: it lacks none. */
   readonly horizon?: number;
 }
 
 export interface Manifest {
-  /** 16 bytes in hex: every segment of this store carries it. */
+  /** 16 bytes in hex. The header of each segment of the store has it too. */
   readonly storeId: string;
   readonly segments: readonly ManifestEntry[];
 }
@@ -38,7 +38,7 @@ interface ManifestText {
   readonly segments: readonly ManifestEntry[];
 }
 
-/** One line of JSON for the content, one for its checksum. */
+/** Returns two lines: the content as JSON, and its checksum. */
 export function composeManifest({ storeId, segments }: Manifest): string {
   const content: ManifestText = {
     format: 'cairn-manifest',

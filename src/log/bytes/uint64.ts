@@ -1,4 +1,4 @@
-// 64-bit fields as plain numbers: no BigInt. Every number that the log keeps in 64 bits is a safe integer.
+// 64-bit fields as plain numbers, without BigInt: each number that the log keeps in 64 bits is a safe integer.
 
 import { broken } from '../../assert.js';
 

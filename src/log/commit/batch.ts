@@ -1,9 +1,9 @@
-// A batch while it gathers: frames are encoded straight into the buffer that will be written, at the
-// place in the segment where they will stand, so that their locations are known before the write.
+// A batch that gathers records: it encodes frames into the buffer that will be written. Their locations in the
+// segment are therefore known before the write.
 //
 // Invariants:
-// - One batch is one write and lies in one segment.
-// - It knows, for each of its records, what takes the change back should the write fail.
+// - One batch is one write into one segment.
+// - It has, for each record, the function that takes the change back if the write fails.
 
 import { assert, broken } from '../../assert.js';
 import {
@@ -17,9 +17,9 @@ import {
 import type { LogRecord, RecordSource } from '../bytes/format.js';
 import type { Segment } from '../segments/segment.js';
 
-/** A record without its seq, which the append gives. */
+/** A record without its seq, which append() gives it. */
 export type NewRecord = Omit<RecordSource, 'seq'>;
-/** Takes back the change of the record with that key and seq. */
+/** Takes back the change of the record with this key and seq. */
 export type Undo = (key: Buffer, seq: number) => void;
 
 /** A batch takes no further record above this; a single record may be larger. */
@@ -30,21 +30,21 @@ const POOL_BUFFERS_MAX = 3;
 
 const pool: Buffer[] = [];
 
-/** Gives up the buffers kept for reuse. */
+/** Frees the buffers kept for reuse. */
 export function forgetSpareBatches(): void {
   pool.length = 0;
 }
 
 export class Batch {
   readonly segment: Segment;
-  /** Where it will stand in the segment. */
+  /** Its offset in the segment. */
   readonly offset: number;
   readonly kind: number;
   readonly #undo: Undo[];
   #buffer: Buffer;
-  /** Header and frames so far. */
+  /** Size of the header and the frames so far. */
   bytes: number;
-  /** Where it ends in the segment. */
+  /** The offset in the segment at which it ends. */
   end: number;
   frameCount: number;
   /** Seq of its newest record; 0 for a seal. */
@@ -66,7 +66,7 @@ export class Batch {
     return this.frameCount === 0 || this.bytes + bytes <= GATHER_BYTES_MAX;
   }
 
-  /** Encodes a record of that seq, whose frame has `bytes`; returns the frame's place in the segment. */
+  /** Encodes a record with `seq`, whose frame has `bytes` bytes; returns the frame's place in the segment. */
   add(record: NewRecord, seq: number, bytes: number, undo: Undo): number {
     if (this.kind !== BATCH_KIND.records) broken('A seal holds no record');
     if (this.bytes + bytes > this.#buffer.length) this.#grow(this.bytes + bytes);
@@ -97,8 +97,8 @@ export class Batch {
   }
 
   /**
-   * The bytes to write, header complete, and `zeroBytes` zeros behind them. `sealSeq` stands in the header of
-   * a batch without records.
+   * Returns the bytes to write, with the complete header, followed by `zeroBytes` zeros. The header of a batch
+   * without records gets `sealSeq`.
    */
   compose(
     durable: { segment: number; offset: number },
@@ -124,7 +124,7 @@ export class Batch {
     return this.#buffer.subarray(0, end);
   }
 
-  /** The frame at that place of the segment, if it is in this batch. A view: copy before `recycle`. */
+  /** Returns the frame at `place` of the segment if it is in this batch. It is a view: copy it before `recycle`. */
   frameAt(segment: Segment, place: number, bytes: number): Buffer | undefined {
     if (segment !== this.segment || place < this.offset || place >= this.end) return undefined;
     const at = place - this.offset;

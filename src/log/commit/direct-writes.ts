@@ -1,24 +1,24 @@
-// Whether a commit may hold up the thread that serves clients. A write through libuv's pool costs two wakings, which
-// is half of what a lone client waits for; a write by the thread itself costs none, but nothing else is done
-// meanwhile. So it writes itself while all that it is asked for has to wait for the disk anyway, and the disk
-// is quick (docs/decisions/0050-commits-without-readers.md).
+// Direct writes: decides whether a commit may block the thread that serves clients. A write through libuv's pool wakes
+// two threads, which is half of the time that a lone client waits. A write by the serving thread wakes none, but the
+// thread serves nobody meanwhile. So the thread writes itself while the disk is quick and no client reads: then all
+// requests have to wait for the disk anyway (docs/decisions/0050-commits-without-readers.md).
 //
 // Invariants:
 // - After a read, and until many writes in a row were quick, writes go through the pool.
-// - A disk that was stuck once is never given the thread again: what it can hold up is one moment of the process' life.
+// - After one write that was stuck, the thread never writes itself again: a stuck disk blocks it once per process.
 
-/** A longer batch takes long by itself. */
+/** A longer batch takes long on any disk. */
 const BYTES_MAX = 128 * 1024;
-/** Since the last read: clients that read are not kept waiting, not even those that read now and then. */
+/** Time since the last read, so that even clients that read seldom do not wait for writes. */
 const READ_PAUSE_MS = 10_000;
-/** A write that takes longer shows a disk that is busy. */
+/** A write that takes longer shows that the disk is busy. */
 const SLOW_MS = 20;
-/** So many quick ones in a row show a disk that is not. */
+/** This many quick writes in a row show that the disk is not busy. */
 const QUICK_WRITES_MIN = 64;
-/** A write that takes longer shows a disk that may be stuck again, and for longer. */
+/** After a write that takes longer, the disk may get stuck again, and for longer. */
 const STUCK_MS = 100;
 
-/** How many reads were served so far. */
+/** The number of reads served so far. */
 export interface ReadCount {
   readonly count: number;
 }
@@ -30,12 +30,12 @@ export class DirectWrites {
   #quickWrites = 0;
   #wasStuck = false;
 
-  /** `reads` undefined: the thread is never held up. */
+  /** Without `reads` no write is direct. */
   constructor(reads: ReadCount | undefined) {
     this.#reads = reads;
   }
 
-  /** A batch of so many bytes may be written by the thread itself at `nowMs`, monotonic. */
+  /** Checks whether the thread itself may write a batch of `bytes` bytes at `nowMs`, monotonic. */
   allows(bytes: number, nowMs: number): boolean {
     if (this.#reads === undefined || this.#reads.count !== this.#readsSeen || this.#wasStuck)
       return false;
@@ -43,7 +43,7 @@ export class DirectWrites {
     return nowMs - this.#readMs >= READ_PAUSE_MS;
   }
 
-  /** A write, direct or not, took so long and ended at `nowMs`. */
+  /** Notes that a write, direct or not, took `ms` and ended at `nowMs`. */
   took(ms: number, nowMs: number): void {
     this.#quickWrites = ms > SLOW_MS ? 0 : this.#quickWrites + 1;
     if (ms > STUCK_MS) this.#wasStuck = true;

@@ -1,18 +1,18 @@
-// Group commit: it gathers records into batches, writes one batch at a time and moves the watermark.
+// Group commit: gathers records into batches, writes one batch at a time and moves the watermark.
 // docs/recovery.md explains why a failed write is never trusted again.
 //
 // Two state machines, asserted where they move:
-//   phase   open → taking-back → open        no room on the disk: what is above the watermark is taken back
+//   phase   open → taking-back → open        no room on the disk: the records above the watermark are taken back
 //           open → taking-back → poisoned    any other failure: nothing is ever written again
 //           open → closed, poisoned → closed
 //   writer  idle → scheduled → writing → idle | scheduled
 //
 // Invariants:
-// - One write is in flight; the next batch gathers meanwhile. A batch is written only after the one
+// - At most one write is in flight; the next batch gathers meanwhile. A batch is written only after the batch
 //   before it is durable, so its header can say so (`durableUpto`).
-// - `append` gives a record its seq and place at once, in phase `open` alone; it is durable when `watermark >= seq`.
-// - What is taken back is taken back newest first.
-// - A seal follows the last batch within SEAL_DELAY_MS of idleness, and proves it.
+// - `append` gives a record its seq and place at once, only in phase `open`; it is durable when `watermark >= seq`.
+// - Records are taken back newest first.
+// - A seal follows the last batch within SEAL_DELAY_MS of idleness, and proves that it was durable.
 
 import { assert, broken } from '../../assert.js';
 import type { Env } from '../../env/env.js';
@@ -43,13 +43,13 @@ type Writer = 'idle' | 'scheduled' | 'writing';
 /** The store's clock: Unix time in ms that never goes back. */
 export interface LogClock {
   nowMs(): number;
-  /** What nowMs() is when the monotonic clock shows `monotonicMs`. */
+  /** Returns what nowMs() is when the monotonic clock shows `monotonicMs`. */
   timeMsAt(monotonicMs: number): number;
 }
 
 interface CommitOptions {
   readonly segmentBytesMax: number;
-  /** Batches of so many bytes are appended; shorter ones go into zeros that were written ahead. */
+  /** Batches of at least this many bytes are appended; shorter ones go into zeros that were written ahead. */
   readonly appendBytesMin: number;
   readonly storeClock: LogClock;
   /** See DirectWrites. */
@@ -61,7 +61,7 @@ interface CommitEvents extends Omit<LogEndEvents, 'onFatal'> {
   onRotated(sealed: WritableSegment): void;
 }
 
-/** Where a record is put. One object is filled again by each append: it is valid until the next. */
+/** A record's seq and place. Every append returns the same object, which is valid until the next append. */
 export interface Placed {
   readonly seq: number;
   readonly segment: Segment;
@@ -69,7 +69,7 @@ export interface Placed {
   readonly bytes: number;
 }
 
-/** Counted since the start. */
+/** Counters since the start. */
 export interface CommitCounters {
   batches: number;
   records: number;
@@ -82,30 +82,30 @@ export class GroupCommit {
   readonly #env: Env;
   readonly #options: CommitOptions;
   readonly #events: CommitEvents;
-  /** What a start would find as the last one: seqs that were taken back are nowhere until the next batch. */
+  /** The last seq that a start would find: no file has seqs that were taken back until the next batch. */
   provableSeq: number;
-  /** The store's clock as the last durable batch has it, Unix ms. */
+  /** The time of the last durable batch on the store's clock, Unix ms. */
   durableTimeMs: number;
-  /** The end of the log: what succession and rotation ask. */
+  /** The end of the log, which succession and rotation ask. */
   readonly end: LogEnd;
   readonly counters: CommitCounters = { batches: 0, records: 0, bytes: 0, seals: 0, failures: 0 };
-  /** Called with the ms that each write and sync took, and with what was written. */
+  /** Called after each write and sync, with the ms it took and the bytes and records it wrote. */
   onLatency: (ms: number, bytes: number, records: number) => void = () => {};
   /** Batches not yet durable, oldest first; the last one gathers. */
   #queue: Batch[] = [];
   readonly #durability: CommitDurability;
   readonly #placed: { seq: number; segment: Segment; offset: number; bytes: number };
-  /** Seq and time when the batch that is being written was composed. */
+  /** The last seq, and the time, when the batch that is being written was composed. */
   #writtenSeq = 0;
   #writtenTimeMs = 0;
-  /** When the last write had ended, monotonic. */
+  /** The time when the last write ended, monotonic. */
   #endedMs = 0;
   #unsyncedBytes = 0;
   #phase: Phase = 'open';
   #writer: Writer = 'idle';
-  /** Something other than a batch failed for good (zeros, a removed file); told at the writer's next turn. */
+  /** A failure of something other than a batch (zeros, a removed file); the writer poisons the log at its next turn. */
   #fatal: unknown;
-  /** The last durable batch is a seal, or nothing was written since the start. */
+  /** True when the last durable batch is a seal, or nothing was written since the start. */
   #sealed = true;
   readonly #sealTimer: IdleTimer;
   readonly #direct: DirectWrites;
@@ -146,9 +146,9 @@ export class GroupCommit {
     return this.#phase === 'poisoned';
   }
   /**
-   * Gives the record a seq and a place in the next batch; key and value are copied. Undefined when it cannot be taken:
-   * poisoned, closed, or no room on the disk. `undo` takes the change back should the commit fail; it is called
-   * newest record first.
+   * Gives the record a seq and a place in the next batch; copies key and value. Returns undefined when the log is
+   * poisoned or closed, or the disk has no room. `undo` takes the change back if the commit fails; it is called for
+   * the newest record first.
    */
   append(record: NewRecord, undo: Undo): Placed | undefined {
     if (this.#phase !== 'open') return undefined;
@@ -171,7 +171,7 @@ export class GroupCommit {
     return placed;
   }
 
-  /** The bytes of a frame that is not yet durable, as a view; undefined when it is on disk. */
+  /** Returns a view of a frame that is not yet durable; undefined when it is on disk. */
   pendingFrame(segment: Segment, offset: number, bytes: number): Buffer | undefined {
     if (offset < segment.committedBytes) return undefined;
     for (const batch of this.#queue) {
@@ -181,7 +181,7 @@ export class GroupCommit {
     return undefined;
   }
 
-  /** The successor is durable and in the manifest: the next batch that does not fit goes there. */
+  /** Takes a successor that is durable and in the manifest: the next batch that does not fit goes there. */
   succeed(successor: WritableSegment): void {
     const { late } = this.end;
     this.end.succeed(successor);
@@ -189,7 +189,7 @@ export class GroupCommit {
     if (late) this.#durability.tell();
   }
 
-  /** It is asked for again when there is room, or with the next commit. */
+  /** Notes that no successor could be made. LogEnd asks for it again later. */
   successorFailed(error: unknown): void {
     const { late } = this.end;
     this.end.successorFailed(error);
@@ -197,12 +197,12 @@ export class GroupCommit {
     if (late) this.#durability.tell();
   }
 
-  /** Asks whether there is room again (compaction freed some). */
+  /** Checks whether the disk has room again (compaction freed some). */
   retrySpace(): void {
     if (!this.poisoned) this.end.retrySpace();
   }
 
-  /** Resolves when all that was appended is durable or was taken back. */
+  /** Resolves when every appended record is durable or was taken back. */
   async drained(): Promise<void> {
     if (!this.#isIdle) await new Promise<void>((resolve) => this.#idleWaiters.push(resolve));
   }
@@ -213,14 +213,14 @@ export class GroupCommit {
     await new Promise<void>((wake) => this.#seqWaiters.push({ seq, wake }));
   }
 
-  /** Goes on in the successor although the active segment is not full. False when there is nothing to seal. */
+  /** Moves on to the successor before the active segment is full. Returns false when there is nothing to seal. */
   rotate(): boolean {
     if (this.#phase !== 'open' || !this.end.rotate()) return false;
     this.#push(BATCH_KIND.seal);
     return true;
   }
 
-  /** Commits what is there, writes the clean seal and takes nothing more. */
+  /** Commits all appended records, writes the clean seal and takes no more records. */
   async close(): Promise<void> {
     await this.drained();
     this.#sealTimer.cancel();
@@ -232,13 +232,13 @@ export class GroupCommit {
     await this.end.close();
   }
 
-  /** A batch with room for a frame: the gathering one, a new one, or one in the successor. */
+  /** Returns a batch with room for a frame: the batch that gathers, or a new one, maybe in the successor. */
   #batchFor(bytes: number): Batch {
     const gathering = this.#queue.at(-1);
-    // The oldest batch is the one that is being written: its bytes are the kernel's.
+    // While the writer writes, the oldest batch is with the kernel and must not change.
     const open = this.#queue.length > (this.#writer === 'writing' ? 1 : 0) ? gathering : undefined;
     const mayJoin = open?.kind === BATCH_KIND.records && open.hasRoom(bytes);
-    // When the successor is late, growing beyond the limit beats waiting.
+    // When the successor is late, growing beyond the limit is better than waiting.
     const staysHere = this.end.fits(bytes) || !this.end.moveOn();
     if (mayJoin && staysHere) return open;
     return this.#push(BATCH_KIND.records);
@@ -255,8 +255,8 @@ export class GroupCommit {
   }
 
   /**
-   * The writer starts when the input that is there has been handled, so that it gathers all of that. A lone client's
-   * input is handled when what runs now has returned.
+   * Starts the writer after the input that has already arrived is handled, so that the batch gathers all of it. With
+   * only one client, that is as soon as the code that runs now returns.
    */
   #schedule(): void {
     if (this.#writer !== 'idle') return;
@@ -297,7 +297,7 @@ export class GroupCommit {
     if (this.#fatal !== undefined) throw this.#fatal;
     const end = this.end;
     const { zeros } = end.writableOf(batch.segment);
-    // Nothing is written where zeros may be on their way to.
+    // A batch must not be written where a write of zeros is still in flight.
     while (batch.end > zeros.allocatedBytes && zeros.settled !== undefined) await zeros.settled;
     const { segment } = end.durable;
     const durable = { segment: segment.last, offset: segment.committedBytes };
@@ -344,7 +344,7 @@ export class GroupCommit {
     this.#durability.tell();
   }
 
-  /** Takes back all that is not durable; poisons unless the disk was merely full. */
+  /** Takes back every record that is not durable; poisons the log unless the disk was only full. */
   async #fail(error: unknown): Promise<void> {
     assert(this.#phase === 'open', 'Only an open log fails');
     this.counters.failures += 1;
@@ -366,12 +366,12 @@ export class GroupCommit {
     this.#wakeUpTo(Number.POSITIVE_INFINITY);
     this.#durability.fail(cause, shown);
     if (this.poisoned) return;
-    // The seqs taken back are never given out again: the watermark passes over them.
+    // No other record gets the seqs that were taken back: the watermark skips them.
     this.#durability.watermark = this.#durability.lastSeq;
     this.#durability.tell();
   }
 
-  /** Input should wait while too much is unsynced, or while the log waits for its next segment. */
+  /** Decides whether input should wait: while too much is unsynced, or while the log waits for its next segment. */
   #noteLoad(): void {
     const end = this.end;
     const late = end.active.plannedBytes > end.bytesMax && end.late;
@@ -385,7 +385,7 @@ export class GroupCommit {
     for (const waiter of waiters) if (waiter.seq <= seq) waiter.wake();
   }
 
-  /** Writes an empty batch when idle, sealed or not: it proves the last one, and carries the store's clock. */
+  /** Writes a seal when idle, even after a seal: it proves the last batch, and has the time on the store's clock. */
   seal(): void {
     if (this.#isIdle && this.#phase === 'open') this.#push(BATCH_KIND.seal);
   }

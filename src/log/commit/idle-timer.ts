@@ -1,5 +1,5 @@
-// Calls once when nothing has happened for a while. What happens often only notes the time: a timer that is set and
-// cancelled for each commit costs more than the rest of its bookkeeping.
+// Idle timer: calls a function once when nothing has happened for a while. Each event only notes the time, because
+// setting and cancelling a timer for each commit costs more than the rest of a commit's bookkeeping.
 
 import type { Clock, Timer } from '../../env/env.js';
 
@@ -16,7 +16,7 @@ export class IdleTimer {
     this.#call = call;
   }
 
-  /** Idleness begins at `nowMs`, monotonic. */
+  /** Lets idleness begin at `nowMs`, monotonic. */
   restart(nowMs: number): void {
     this.#dueMs = nowMs + this.#idleMs;
     if (this.#timer === undefined) this.#arm(this.#idleMs);
@@ -31,7 +31,7 @@ export class IdleTimer {
     this.#timer = this.#clock.setTimer(delayMs, () => {
       this.#timer = undefined;
       const leftMs = this.#dueMs - this.#clock.monotonicMs();
-      // Whole ms: a rest of rounding would set it anew for no time at all, again and again.
+      // Whole ms: rounding could leave a rest below 1 ms, and setTimeout would then fire again at once.
       if (leftMs > 0) this.#arm(Math.ceil(leftMs));
       else this.#call();
     });

@@ -1,16 +1,15 @@
-// The end of the log: the segment that new batches go to, the one that is durable so far, and the prepared
-// successor; room ahead of the end, and what is left of it when the disk is full.
+// The end of the log: the segment that new batches go to, the segment of the durable end, and the prepared
+// successor. It also keeps room ahead of the end, and divides what is left of it when the disk is full.
 //
 // Invariants:
-// - `active` is `durable`, or its successor between the first batch planned there and that being durable.
+// - `active` is `durable`, or the successor of `durable` while the first batch there is not yet durable.
 // - While the disk is short, puts leave a reserve of allocated bytes to deletes, so that a full store can
-//   be emptied; `short` ends only when room was really found, also for a successor that is due.
-// - The active segment outgrows its limit by no more than half, so that a compaction's output is bounded: while its
-//   successor cannot be made it takes puts up to its limit, deletes up to that half, and it is tried every second.
-//
-// Zeros ahead spare a short batch the file system's work, and double the bytes of a long one. So while batches
-// are long nothing is zeroed ahead: they are appended, each with a little of zeros behind it in the same write,
-// which is the reserve for deletes (docs/decisions/0043-long-batches-appended.md).
+//   be emptied. `short` ends only when there is room, also for a successor that is due.
+// - The active segment outgrows its limit by at most half, so that a compaction's output is bounded. While its
+//   successor cannot be made, it takes puts up to the limit and deletes up to that half, and asks every second.
+// - Zeros ahead save a short batch the file system's work, but double the bytes of a long batch. So while batches
+//   are long, no zeros are written ahead. Each batch is appended with a few zeros after it in the same write,
+//   which are the reserve for deletes (docs/decisions/0043-long-batches-appended.md).
 
 import { failureText } from '../../errors.js';
 import { assert } from '../../assert.js';
@@ -25,16 +24,16 @@ import type { WritableSegment } from './writable-segment.js';
 import { isNoSpace } from './zero-ahead.js';
 
 const SPACE_RETRY_MS = 1000;
-/** An entry of the manifest, as text, is no longer. */
+/** Longest text of an entry in the manifest. */
 const MANIFEST_ENTRY_BYTES_MAX = 256;
 const SUCCESSOR_RETRY_MS = 1000;
 /** Zeros are kept this far ahead of the end, and written in steps of this. */
 const AHEAD_BYTES = 4 * 1024 * 1024;
-/** Zeros behind a batch that is appended: room for some hundred deletes. */
+/** Zeros after a batch that is appended: room for some hundred deletes. */
 const BEHIND_BYTES = 64 * 1024;
-/** When so much of the active segment is full, the zeros of its successor are to be written. */
+/** When this share of the active segment is full, all zeros of its successor should be written. */
 const ZEROED_AT_SHARE = 7 / 8;
-/** The mean length of the batches follows the last ones by this share. */
+/** Weight of a new batch in the running mean of batch lengths. */
 const MEAN_SHARE = 1 / 8;
 
 interface LogEndOptions {
@@ -44,13 +43,13 @@ interface LogEndOptions {
 }
 
 export interface LogEndEvents {
-  /** A successor is wanted, which Log prepares: `succeed` or `successorFailed` follows. Told once until then. */
+  /** Asks for a successor. Log then calls `succeed` or `successorFailed`; the next call comes only after that. */
   onSuccessorWanted(): void;
-  /** Whether so many bytes more leave enough for a compaction. Never rejects. */
+  /** Checks whether the disk has room for a compaction after `bytes` more are taken. Never rejects. */
   hasRoom(bytes: number): Promise<boolean>;
-  /** The manifest is to say how long the open segments are. Throws when it cannot be written. */
+  /** Writes to the manifest how long the open segments are. Throws when it cannot be written. */
   noteZeroed(): Promise<void>;
-  /** Zeros could not be written for another reason than a full disk, or the log was taken away. */
+  /** Called when zeros cannot be written though the disk is not full, or the log was removed or moved. */
   onFatal(error: unknown): void;
 }
 
@@ -60,35 +59,35 @@ export class LogEnd {
   readonly #appendBytesMin: number;
   readonly #events: LogEndEvents;
   readonly #successorPace: SuccessorPace;
-  /** Where new batches go. This and the next are read for every commit: plain fields, which only this class sets. */
+  /** New batches go here. Every commit reads this and `durable`, so they are plain fields; only this class sets them. */
   active: WritableSegment;
-  /** Where the durable end is. */
+  /** The durable end is here. */
   durable: WritableSegment;
   #successor: WritableSegment | undefined;
-  /** The disk had no room when it was last asked. */
+  /** True when the disk had no room at the last try. */
   short = false;
-  /** The successor could not be made, and not for want of room. */
+  /** True when the successor could not be made for a reason other than a full disk. */
   isSuccessorRefused = false;
-  /** Above this a segment without successor makes clients wait. */
+  /** When a segment without a successor is longer than this, clients wait. */
   readonly bytesMax: number;
-  /** Zeros to write behind a batch that ends beyond those that are there. */
+  /** Number of zeros to write after a batch that ends beyond the zeros written so far. */
   readonly behindBytes: number;
   readonly #stepBytes: number;
-  /** A segment that is appended to is noted in the manifest each time that it has grown by so much. */
+  /** The manifest gets the length of a segment that is appended to each time it has grown by this much. */
   readonly #notedBytes: number;
-  /** What puts leave to deletes. */
+  /** Allocated bytes that puts leave to deletes. */
   readonly #reserveBytes: number;
   #successorAsked = false;
-  /** It is waited for, and the log is not full. */
+  /** True when a caller waits for the successor although the active segment is not full. */
   #successorAwaited = false;
   #successorTimer: Timer | undefined;
   #spaceTimer: Timer | undefined;
   readonly #place: PlaceWatch;
-  /** Up to here zeros are written for deletes when the disk is short, also beyond the limit. */
+  /** When the disk is short, zeros for deletes are written up to here, also beyond the segment's limit. */
   #ballastEnd = 0;
   #closed = false;
   #meanBatchBytes = 0;
-  /** A write is with the kernel: its bytes and everything above are not to be touched. */
+  /** True while the kernel writes a batch: the file must not be touched from the batch's offset on. */
   writeInFlight = false;
 
   constructor(env: Env, active: WritableSegment, options: LogEndOptions, events: LogEndEvents) {
@@ -105,7 +104,7 @@ export class LogEnd {
     this.#appendBytesMin = options.appendBytesMin;
     this.#events = events;
     this.#successorPace = new SuccessorPace(env.clock, () => this.#zerosDue());
-    // No successor before the first write: a start has better things to do, and the next one would have to drop it.
+    // No successor is made before the first write: it would slow the start, and the next start would drop it.
     this.#zeroAhead();
     this.#place = new PlaceWatch(
       env,
@@ -115,8 +114,8 @@ export class LogEnd {
   }
 
   /**
-   * Has a successor made, unless there is one or one is being made. Not while the log is on its way to the
-   * last one: the manifest never has a third open segment.
+   * Asks for a successor, unless there is one or it was asked for. Does nothing until the first batch in the active
+   * segment is durable: the manifest never has a third open segment.
    */
   askSuccessor(): void {
     if (
@@ -131,13 +130,13 @@ export class LogEnd {
     this.#events.onSuccessorWanted();
   }
 
-  /** The successor that is being made is to be there soon. */
+  /** Lets the successor that is being made be ready soon, with the zeros that it has. */
   hurrySuccessor(): void {
     this.#successorAwaited = this.#successorAsked;
     this.#successorPace.hurry();
   }
 
-  /** The active segment has outgrown its limit while its successor is being made: clients have to wait. */
+  /** True when the active segment has reached `bytesMax` while its successor is being made: clients have to wait. */
   get late(): boolean {
     return (
       this.active.plannedBytes > this.bytesMax &&
@@ -146,19 +145,19 @@ export class LogEnd {
     );
   }
 
-  /** Writes the zeros that a successor is to have before it is used. Resolves as ZeroAhead.extend. */
+  /** Writes the zeros that a successor should have before it is used. Resolves as ZeroAhead.extend. */
   zeroSuccessor({ zeros }: WritableSegment): Promise<unknown> {
     const bytes = this.#appends() ? this.#reserveBytes : this.#segmentBytesMax;
     return zeros.extend(bytes, this.#successorPace);
   }
 
-  /** What the active segment may yet take from the file system. */
+  /** Returns how many bytes the active segment may still take from the file system. */
   get unallocatedBytes(): number {
     if (!this.#appends()) return 0;
     return Math.max(0, this.#segmentBytesMax - this.active.zeros.allocatedBytes);
   }
 
-  /** Whether a record whose frame has `bytes` may be taken. */
+  /** Checks whether the log may take a record whose frame has `bytes` bytes. */
   admits(type: RecordType, bytes: number): boolean {
     if (this.isSuccessorRefused && !this.#mayGrow(type, bytes)) return false;
     if (!this.short) return true;
@@ -167,21 +166,21 @@ export class LogEnd {
     return end <= this.active.zeros.allocatedBytes - reserve;
   }
 
-  /** Whether a frame of `bytes` fits the active segment. */
+  /** Checks whether a frame of `bytes` bytes fits the active segment. */
   fits(bytes: number): boolean {
     return this.active.plannedBytes + BATCH_HEADER_BYTES + bytes <= this.#segmentBytesMax;
   }
 
-  /** A record was given a place: asks for a successor in time. */
-  planned(bytes: number): void {
+  /** Notes that a record was given a place before `end`; asks for a successor in time. */
+  planned(end: number): void {
     const { active } = this;
-    active.plannedBytes = bytes;
+    active.plannedBytes = end;
     active.holdsRecords = true;
-    const isHalfFull = bytes > this.#segmentBytesMax / 2;
+    const isHalfFull = end > this.#segmentBytesMax / 2;
     if (isHalfFull && this.#successor === undefined && !this.short) this.askSuccessor();
   }
 
-  /** Makes the successor the active segment; false when there is none yet. */
+  /** Makes the successor the active segment. Returns false when there is none yet. */
   moveOn(): boolean {
     if (this.#successor === undefined) {
       this.#successorPace.hurry();
@@ -192,12 +191,12 @@ export class LogEnd {
     return true;
   }
 
-  /** As moveOn, when there is anything to seal and nothing is on its way to the successor already. */
+  /** As moveOn, but only when the active segment has records and its first batch is durable. */
   rotate(): boolean {
     return this.active.holdsRecords && this.active === this.durable && this.moveOn();
   }
 
-  /** The successor is durable and in the manifest. */
+  /** Takes the successor, which is durable and in the manifest. */
   succeed(successor: WritableSegment): void {
     assert(this.#successor === undefined, 'There is one successor');
     this.#successorAsked = false;
@@ -209,7 +208,7 @@ export class LogEnd {
     this.keepAhead();
   }
 
-  /** The successor could not be made. */
+  /** Notes that the successor could not be made. */
   successorFailed(error: unknown): void {
     this.#successorAsked = false;
     this.#successorAwaited = false;
@@ -222,7 +221,7 @@ export class LogEnd {
     void this.#renewReserve();
   }
 
-  /** A batch of `bytes` is durable. Returns the segment that is complete by it, if the log moved on. */
+  /** Notes that a batch of `bytes` is durable. Returns the segment that it completed, if the log moved on. */
   committed(segment: Segment, bytes: number, end: number): WritableSegment | undefined {
     const rotated = segment === this.durable.segment ? undefined : this.durable;
     if (rotated !== undefined) {
@@ -230,7 +229,7 @@ export class LogEnd {
       this.durable = this.active;
     }
     segment.committedBytes = end;
-    // Seals say nothing of the load.
+    // Seals say nothing about the load.
     if (bytes > BATCH_HEADER_BYTES)
       this.#meanBatchBytes += (bytes - this.#meanBatchBytes) * MEAN_SHARE;
     const { zeros } = this.durable;
@@ -243,7 +242,7 @@ export class LogEnd {
     return rotated;
   }
 
-  /** Zeros ahead of the end, and the word to prepare a successor in time. */
+  /** Keeps zeros ahead of the end, and asks for a successor in time. */
   keepAhead(): void {
     if (this.writeInFlight || this.#closed || this.short) return;
     const { plannedBytes, zeros } = this.active;
@@ -252,7 +251,7 @@ export class LogEnd {
     if (isHalfFull && this.#successor === undefined) this.askSuccessor();
   }
 
-  /** Asks whether there is room again: for zeros, and for a successor if one is due. */
+  /** Checks whether the disk has room again: for zeros, and for a successor if it is due. */
   retrySpace(): void {
     if (!this.short || this.#closed) return;
     this.#retryLater();
@@ -268,17 +267,17 @@ export class LogEnd {
     });
   }
 
-  /** Asks again every second until there is room. */
+  /** Notes that the disk is full, and checks every second until there is room. */
   tooShort(): void {
     this.short = true;
     this.#retryLater();
   }
 
-  /** Nothing of what was planned beyond the durable end is left in the files. */
+  /** Removes from the files all bytes beyond the durable end. */
   async cutUncommitted(): Promise<void> {
     await this.durable.cutUncommitted(() => this.#events.noteZeroed());
     if (this.active === this.durable) return;
-    // Nothing durable is in the active one yet: it is the successor again.
+    // The active segment has no durable batch yet: it becomes the successor again.
     await this.active.cutUncommitted(() => this.#events.noteZeroed());
     this.#successor = this.active;
     this.active = this.durable;
@@ -294,12 +293,12 @@ export class LogEnd {
     await this.#successor?.close();
   }
 
-  /** Batches are long at the moment. */
+  /** True while batches are long. */
   #appends(): boolean {
     return this.#meanBatchBytes >= this.#appendBytesMin;
   }
 
-  /** The active or the durable one, which `segment` is. */
+  /** Returns the writable segment, active or durable, that `segment` is. */
   writableOf(segment: Segment): WritableSegment {
     return segment === this.durable.segment ? this.durable : this.active;
   }
@@ -314,7 +313,7 @@ export class LogEnd {
     };
   }
 
-  /** Whether a frame of `bytes` is still taken without a successor. */
+  /** Checks whether the log takes a frame of `bytes` bytes although the successor cannot be made. */
   #mayGrow(type: RecordType, bytes: number): boolean {
     const end = this.active.plannedBytes + BATCH_HEADER_BYTES + bytes;
     return end <= (type === RECORD.put ? this.#segmentBytesMax : this.bytesMax);
@@ -354,7 +353,7 @@ export class LogEnd {
     return error;
   }
 
-  /** A manifest that cannot be written is older, and still right: it is tried again with the next zeros. */
+  /** Writes the length to the manifest. After a failure the old one is still right; the next zeros try again. */
   async #noteZeros(segment: Segment, bytes: number): Promise<void> {
     const before = segment.zeroedBytes;
     if (this.#closed || segment.sealed || before >= bytes) return;
@@ -365,7 +364,7 @@ export class LogEnd {
     });
   }
 
-  /** There is no room for a segment, but maybe for the deletes that would make some. */
+  /** Writes zeros for deletes, which can make room: the disk has no room for a segment, but maybe for them. */
   async #renewReserve(): Promise<void> {
     if (!(await this.#events.hasRoom(this.#reserveBytes))) return;
     if (this.writeInFlight || this.#closed || !this.short) return;
@@ -379,12 +378,12 @@ export class LogEnd {
   }
 }
 
-/** By so much a segment may outgrow its limit while its successor is being made. */
+/** Returns by how much a segment may outgrow its limit while its successor is being made. */
 export function overgrowthBytes(segmentBytesMax: number): number {
   return segmentBytesMax / 2;
 }
 
-/** What a compaction's output and a manifest need. */
+/** Returns how many bytes a compaction's output and a manifest need. */
 export function roomBytes(segments: readonly Segment[], segmentBytesMax: number): number {
   const output = segments.reduce(
     (most, { committedBytes }) => Math.max(most, committedBytes),

@@ -1,5 +1,5 @@
-// Whether the log is still where it was opened: what is written to a removed file is gone with the process, so
-// nothing more may be acknowledged. It is looked at every second.
+// Place watch: checks every second whether the log is still where it was opened. A write to a removed file is lost
+// when the process ends, so no further write may be acknowledged.
 
 import type { Env, Timer } from '../../env/env.js';
 import { failureText, KvError } from '../../errors.js';
@@ -14,7 +14,7 @@ export class PlaceWatch {
   #timer: Timer | undefined;
   #closed = false;
 
-  /** `durable`: the segment where the durable end is. `onGone` is called once. */
+  /** `durable` returns the segment of the durable end. `onGone` is called once. */
   constructor(env: Env, durable: () => Segment, onGone: (error: KvError) => void) {
     this.#env = env;
     this.#durable = durable;
@@ -45,12 +45,12 @@ export class PlaceWatch {
   }
 }
 
-/** True also when nobody can tell: a look that fails has lost nothing. */
+/** Returns true also when the check itself fails, because that loses no data. */
 async function isInPlace(env: Env, { file }: Segment): Promise<boolean> {
   try {
     return await file.isInPlace();
   } catch (error) {
-    env.logger.debug(`It cannot be seen whether the log is in its place: ${failureText(error)}`);
+    env.logger.debug(`Could not check whether the log is in its place: ${failureText(error)}`);
     return true;
   }
 }

@@ -1,4 +1,4 @@
-// A warning about what is tried again and again: the same words are said again only after a while.
+// Repeated warning: logs failures of an action that is retried often. It repeats the same text only after PAUSE_MS.
 
 import type { Env } from '../../env/env.js';
 
@@ -21,7 +21,7 @@ export class RepeatedWarning {
     this.#env.logger.warn(text);
   }
 
-  /** It went well: the next failure is news. */
+  /** Notes that the action succeeded: the next failure is logged at once. */
   end(): void {
     this.#text = '';
   }

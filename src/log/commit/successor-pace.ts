@@ -1,22 +1,23 @@
-// How fast the zeros of a successor are written: slowly, so that they do not queue in front of commits, but not later
-// than the log needs them (docs/decisions/0070-zeros-out-of-the-way.md).
+// Successor pace: decides how fast the zeros of a successor are written. They are written slowly, so that commits do
+// not queue behind them, but before the log needs them
+// (docs/decisions/0070-zeros-out-of-the-way.md).
 //
 // Invariants:
 // - While the active segment fills, the zeros keep ahead of it: they are done before it is full.
-// - Whoever needs the successor at once takes it as it is: zeros spare work, and grow with the log later.
+// - A successor that is needed at once is used with the zeros it has: zeros only save work, and more follow later.
 
 import type { Clock, Timer } from '../../env/env.js';
 
-/** Between two lots of zeros that nobody needs yet: a successor of 64 MiB takes a minute. */
+/** Pause between two lots of zeros that are not needed yet: a successor of 64 MiB takes a minute. */
 const PAUSE_MS = 250;
 
-/** How far the zeros have to be, as shares of all of them. */
+/** The zeros that are due, as shares of all of them. */
 export interface ZerosDue {
-  /** So much of them is written in any case. */
+  /** The share that is written without a pause. */
   readonly leastShare: number;
-  /** So much of them the log's progress asks for. */
+  /** The share that is due by how full the active segment is. */
   readonly share: number;
-  /** The successor is waited for. */
+  /** True when the log waits for the successor. */
   readonly isAwaited: boolean;
 }
 
@@ -31,7 +32,7 @@ export class SuccessorPace {
     this.#due = due;
   }
 
-  /** Waits for the turn of the next lot, when `doneShare` of the zeros is written. False: what is there is enough. */
+  /** Waits until the next lot is due; `doneShare` is written. Returns false when the successor is used as it is. */
   async next(doneShare: number): Promise<boolean> {
     const { leastShare, share, isAwaited } = this.#due();
     if (doneShare < leastShare) return true;
@@ -39,7 +40,7 @@ export class SuccessorPace {
     return !this.#due().isAwaited;
   }
 
-  /** What is due has changed: the pause ends. */
+  /** Ends the pause, because what is due has changed. */
   hurry(): void {
     this.#timer?.cancel();
     this.#wake?.();

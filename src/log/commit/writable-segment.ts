@@ -1,4 +1,4 @@
-// The end of the log: a segment that takes batches, with its write-through file and its zeros ahead.
+// Writable segment: a segment that takes batches, with its write-through file and its zeros ahead.
 // Invariant: `plannedBytes` is the end of the last batch that was given a place here, written or not.
 
 import { join } from 'node:path';
@@ -14,7 +14,7 @@ export class WritableSegment {
   readonly zeros: ZeroAhead;
   readonly #zeroFile: File;
   plannedBytes: number;
-  /** False while there are only seals in it: it is not worth being sealed. */
+  /** False while it has only seals: then it is not worth sealing. */
   holdsRecords: boolean;
 
   private constructor(segment: Segment, zeroFile: File, allocatedBytes: number) {
@@ -22,7 +22,7 @@ export class WritableSegment {
     this.#zeroFile = zeroFile;
     this.zeros = new ZeroAhead(zeroFile, allocatedBytes);
     this.plannedBytes = segment.committedBytes;
-    // Of one that was found at the start nothing is known.
+    // The batches of a segment found at the start are not known here, so any batch counts as records.
     this.holdsRecords = segment.committedBytes > SEGMENT_HEADER_BYTES;
   }
 
@@ -33,8 +33,8 @@ export class WritableSegment {
   }
 
   /**
-   * Wipes out, durably, what a failed write left behind the durable end. The allocated part stays where the
-   * file system lets it: it is the reserve of a full disk. `beforeCut`: the manifest is to say that the file may be shorter.
+   * Overwrites, durably, what a failed write left after the durable end. The allocated part stays where the file
+   * system allows it: it is the reserve of a full disk. `beforeCut` lets the manifest say that the file may be shorter.
    */
   async cutUncommitted(beforeCut: () => Promise<void>): Promise<void> {
     await this.zeros.stop();
@@ -53,14 +53,14 @@ export class WritableSegment {
     }
   }
 
-  /** Ends the zeros; the segment's own file stays open for reading. */
+  /** Waits for running zeros and closes their file; the segment's own file stays open for reading. */
   async close(): Promise<void> {
     await this.zeros.stop();
     await this.#zeroFile.close();
   }
 }
 
-/** The last segment, opened anew for write-through; its end is known from recovery. Requires: nobody reads it. */
+/** Reopens the last segment for write-through; recovery has found its end. Requires: nobody reads it. */
 export async function reopenTail(
   fs: Fs,
   dir: string,

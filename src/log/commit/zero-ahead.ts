@@ -1,13 +1,12 @@
-// Writes zeros ahead of the log's end, so that a commit overwrites blocks that exist already and touches
-// no file-system metadata: 2.5 times faster than appending (docs/decisions/0010-zeros-written-ahead.md), and a
-// full disk shows here, before a client's write depends on it.
+// Zeros ahead: writes zeros after the log's end. A commit then overwrites blocks that exist and touches no
+// file-system metadata, which is 2.5 times faster than appending
+// (docs/decisions/0010-zeros-written-ahead.md). A full disk also shows here, before a client's write depends on it.
 //
 // Invariants:
 // - Up to `allocatedBytes` the file's blocks are written and synced.
-// - Zeros go only to where no batch was written: a batch that would end above `allocatedBytes` waits
-//   for `settled` first.
-// - Pieces are short. A long write makes large folios in the page cache (ext4 from Linux 6.16 on, XFS before): each
-//   commit into one is then accounted, and walked through, as if it had changed all of it.
+// - Zeros never overwrite a batch: a batch that would end above `allocatedBytes` waits for `settled` first.
+// - Pieces are short. A long write makes large folios in the page cache (ext4 from Linux 6.16 on, XFS before). The
+//   kernel then accounts and walks each commit into a folio as if the commit had changed all of it.
 
 import type { File } from '../../env/env.js';
 import { isKvError, systemCode } from '../../errors.js';
@@ -15,11 +14,11 @@ import { writeFully } from '../segments/whole-file.js';
 import type { SuccessorPace } from './successor-pace.js';
 
 const PIECE_BYTES = 64 * 1024;
-/** Synced at once: so much stands in front of a commit at most. */
+/** Bytes per sync: a commit waits for at most this much. */
 const LOT_BYTES = 4 * PIECE_BYTES;
 const ZEROS = Buffer.alloc(PIECE_BYTES);
 
-/** True for the ways a file system says that there is no room. */
+/** Checks whether an error means that the file system has no room. */
 export function isNoSpace(error: unknown): boolean {
   if (isKvError(error, 'KV_NO_SPACE')) return true;
   return ['ENOSPC', 'EDQUOT', 'EFBIG'].includes(systemCode(error) ?? '');
@@ -27,11 +26,11 @@ export function isNoSpace(error: unknown): boolean {
 
 export class ZeroAhead {
   readonly #file: File;
-  /** Read for every commit: a plain field, which only this class changes. */
+  /** A plain field because every commit reads it; only this class changes it. */
   allocatedBytes: number;
   #running: Promise<unknown> | undefined;
 
-  /** `file` without write-through; it stays the caller's to close. */
+  /** `file` is open without write-through; the caller closes it. */
   constructor(file: File, allocatedBytes: number) {
     this.#file = file;
     this.allocatedBytes = allocatedBytes;
@@ -42,14 +41,14 @@ export class ZeroAhead {
     return this.#running;
   }
 
-  /** The log's end moved past the allocated part, or back below it after a truncation. */
+  /** Sets the allocated bytes: the log's end moved past them, or the file was cut. */
   reset(bytes: number): void {
     this.allocatedBytes = bytes;
   }
 
   /**
-   * Allocates up to byte `target`; resolves with undefined, or with the failure that stopped it (what was
-   * synced before counts). It stops short of that when `pace` says so. One at a time: a call while one runs joins it.
+   * Allocates up to byte `target`, or less when `pace` stops it. Resolves with undefined, or with the failure that
+   * stopped it; the zeros synced before that count. A call while another runs returns the promise of that one.
    */
   extend(target: number, pace?: SuccessorPace): Promise<unknown> {
     if (this.#running !== undefined) return this.#running;
@@ -64,7 +63,7 @@ export class ZeroAhead {
     return this.#running;
   }
 
-  /** Writes zeros again from `start` to the allocated end. Throws what the file system says. */
+  /** Writes zeros again from `start` to the allocated end. Throws the system's errors. */
   async rewrite(start: number): Promise<void> {
     await this.#writeLot(start, this.allocatedBytes);
   }
@@ -88,7 +87,7 @@ export class ZeroAhead {
     await this.#file.sync();
   }
 
-  /** Waits for a running extension and closes nothing. */
+  /** Waits for a running extension; does not close the file. */
   async stop(): Promise<void> {
     await this.#running;
   }

@@ -1,9 +1,9 @@
-// What can still be told of damaged bytes in a segment: the frames that are whole nevertheless, and for each
-// of the others the record that seems to have stood there (docs/recovery.md, "Torn or corrupt").
+// Damage survey: finds the frames that are still whole in a damaged part of a segment. For the other bytes it guesses
+// which record they held (docs/recovery.md, "Torn or corrupt").
 //
 // Invariants:
-// - `frames` are proved by their own checksums, which are seeded with salt and place: nothing else passes.
-// - `lost` is a guess from unproved bytes: good for a message and for nothing else.
+// - Each of `frames` has a correct checksum, seeded with salt and place: no other bytes pass as a frame.
+// - `lost` is a guess from unproved bytes, to be used only in messages.
 
 import type { File } from '../../env/env.js';
 import {
@@ -24,14 +24,14 @@ import type { Defect, RecordType } from '../bytes/format.js';
 import type { ScannedFrame } from '../segments/segment-scanner.js';
 import { SegmentScanner } from '../segments/segment-scanner.js';
 
-/** Bytes that nothing valid covers. */
+/** Bytes that belong to no valid batch header or frame. */
 export interface LostPlace {
   readonly offset: number;
   readonly bytes: number;
-  /** `zeros`: nothing but these is left of what stood there. */
+  /** `zeros`: all of the bytes are zero. */
   readonly what: 'batch header' | 'frame' | 'zeros';
   readonly defect: Defect;
-  /** What the bytes seem to have said; undefined when nothing can be made out. */
+  /** The record that the bytes seem to have held; undefined when no guess is possible. */
   readonly seems: SeemingRecord | undefined;
 }
 
@@ -46,7 +46,7 @@ interface DamageSurvey {
   readonly lost: readonly LostPlace[];
 }
 
-/** Where the next whole batch begins behind a bad one at `offset`; `limit` when there is none. */
+/** Returns the offset of the next whole batch after a bad batch at `offset`; `limit` when there is none. */
 export async function damageEnd(
   file: File,
   salt: number,
@@ -59,7 +59,7 @@ export async function damageEnd(
   return later?.offset ?? limit;
 }
 
-/** Looks at every place from `start`, where a bad batch begins, to `end`. Holds all of it in memory. */
+/** Surveys the bytes from `start`, where a bad batch begins, to `end`. Holds all of them in memory. */
 export async function surveyDamage(
   file: File,
   salt: number,
@@ -77,7 +77,7 @@ export async function surveyDamage(
 
 interface Begun {
   readonly at: number;
-  /** Where the next thing begins, if what stands here can be believed. */
+  /** The place where the next header or frame begins, if the bytes here are right about it. */
   readonly end: number;
   readonly what: LostPlace['what'];
   readonly defect: Defect;
@@ -104,7 +104,7 @@ class Surveyor implements DamageSurvey {
     this.#finish(this.#bytes.length);
   }
 
-  /** The file is shorter than it should be. */
+  /** Notes that the file is `missingBytes` shorter than it should be. */
   beyond(missingBytes: number): void {
     const offset = this.#start + this.#bytes.length;
     this.lost.push({
@@ -116,7 +116,7 @@ class Surveyor implements DamageSurvey {
     });
   }
 
-  /** Returns by how much to go on. */
+  /** Looks at the bytes at `at`; returns how many bytes to advance. */
   #step(at: number): number {
     const offset = this.#start + at;
     const header = decodeBatchHeader(this.#bytes, at, this.#salt, offset);
@@ -159,7 +159,7 @@ class Surveyor implements DamageSurvey {
   }
 }
 
-/** A batch header but for its magic. */
+/** Checks whether the bytes look like a batch header, apart from the magic and the checksum. */
 function looksLikeHeader(bytes: Buffer, at: number): boolean {
   if (bytes.length - at < BATCH_HEADER_BYTES) return false;
   const batchBytes = bytes.readUInt32LE(at + 8);
@@ -169,7 +169,7 @@ function looksLikeHeader(bytes: Buffer, at: number): boolean {
 }
 
 interface Claim {
-  /** The lengths agree with each other and with what is there. */
+  /** True when the lengths agree with each other and with the bytes that are there. */
   readonly fits: boolean;
   readonly end: number;
   readonly seems: SeemingRecord | undefined;
@@ -177,7 +177,7 @@ interface Claim {
 
 const NOTHING: Claim = { fits: false, end: Number.POSITIVE_INFINITY, seems: undefined };
 
-/** What a frame at `at` would say of itself. */
+/** Returns what the bytes at `at` would mean as a frame. */
 function claimAt(bytes: Buffer, at: number): Claim {
   if (bytes.length - at < FRAME_HEADER_BYTES || bytes.readUInt32LE(at) === BATCH_MAGIC)
     return NOTHING;

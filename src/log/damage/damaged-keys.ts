@@ -1,5 +1,5 @@
-// Which keys a damaged batch was about, for the operator: what is left of its frames is read without
-// trusting it. A guess by nature; nothing but a message is made of it.
+// Damaged keys: guesses which keys a damaged batch held, for a message to the operator. It reads what is left of the
+// frames without a valid checksum, so the result is used only in messages.
 
 import { quotedKey } from '../../printable.js';
 import { damageEnd, surveyDamage } from './damage-survey.js';
@@ -9,8 +9,8 @@ const LOOK_BYTES = 1024 * 1024;
 const KEYS_MAX = 10;
 
 /**
- * `; keys that may be stale: "a", "b"` for what is damaged from `offset` on, or nothing when none can be
- * made out.
+ * Returns `; keys that may be stale: "a", "b"` for the damage from `offset` on, or an empty string when no key can
+ * be guessed.
  */
 export async function staleKeysNote({ file, salt }: Segment, offset: number): Promise<string> {
   const end = await damageEnd(file, salt, offset, await file.size());

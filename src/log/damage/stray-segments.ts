@@ -1,5 +1,5 @@
-// A log without its manifest: which segments lie there, by their own headers. A stand-in for checking and
-// salvaging; no server ever starts from it (docs/recovery.md).
+// Stray segments: makes a manifest for a log that has lost its own, from the headers of the segments found. Only
+// checking and salvaging use it; no server ever starts from it (docs/recovery.md).
 
 import { join } from 'node:path';
 
@@ -13,15 +13,15 @@ import type { Manifest, ManifestEntry } from '../bytes/manifest.js';
 
 interface StrayLog {
   /**
-   * A segment counts as open when it has no hint: where a sealed one ends only that and the manifest know. Numbers
-   * that no file stands for have an entry whose file is missing.
+   * A segment counts as open when it has no hint, because only the hint and the lost manifest have a sealed segment's
+   * length. Numbers that no file stands for have an entry whose file is missing.
    */
   readonly manifest: Manifest;
-  /** Files whose header says nothing, or another store's name. */
+  /** Files with an unreadable header, or with the header of another store. */
   readonly unreadable: readonly string[];
 }
 
-/** Throws KV_FORMAT_VERSION: without a manifest nothing else says how such a file is to be read. */
+/** Finds the segments in `dir`. Throws KV_FORMAT_VERSION for a segment of an unknown format version. */
 export async function findStrayLog(fs: Fs, dir: string): Promise<StrayLog> {
   const headers: { path: string; header: SegmentHeader }[] = [];
   const unreadable: string[] = [];
@@ -54,7 +54,7 @@ export async function findStrayLog(fs: Fs, dir: string): Promise<StrayLog> {
   return { manifest: { storeId, segments }, unreadable: [...unreadable, ...strangers] };
 }
 
-/** In log order; a file that a newer generation stands for is left out. */
+/** Returns the headers in log order, without those whose numbers a file of a newer generation covers. */
 function newest(headers: readonly SegmentHeader[]): SegmentHeader[] {
   const isReplaced = (old: SegmentHeader): boolean =>
     headers.some(
@@ -64,7 +64,7 @@ function newest(headers: readonly SegmentHeader[]): SegmentHeader[] {
   return headers.filter((header) => !isReplaced(header)).sort((a, b) => a.first - b.first);
 }
 
-/** Sealed when a whole hint is beside it, which is made of sealed segments only. */
+/** Returns the segment's entry: sealed when it has an undamaged hint, because only sealed segments get one. */
 async function entryOf(
   fs: Fs,
   dir: string,

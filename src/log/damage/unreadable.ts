@@ -1,16 +1,16 @@
-// Reading a file that the disk no longer gives whole: what cannot be read becomes zeros, which fail every
-// checksum, so that everything around it is still found; the places are told.
+// Unreadable bytes: reads a file of which the disk can no longer read some blocks. It replaces these with zeros, which
+// fail every checksum, so that the data around them is still found. It reports their places.
 
 import type { File } from '../../env/env.js';
 import { systemCode } from '../../errors.js';
 
-/** A file system's block: what a disk fails to read is lost in such pieces. */
+/** A file system's block: a disk fails to read at least this much at a time. */
 const PIECE_BYTES = 4096;
 
-/** Told once for each piece that could not be read. */
+/** Called once for each piece that could not be read. */
 type OnUnreadable = (path: string, offset: number, bytes: number) => void;
 
-/** The same file for reading; EIO is told and passed over. */
+/** Returns a File that reads from `file`; on EIO it calls `onUnreadable` and goes on. */
 export function readingAround(file: File, onUnreadable: OnUnreadable): File {
   const told = new Set<number>();
   const tell = (offset: number, bytes: number): void => {

@@ -1,11 +1,11 @@
-// Checks every byte of a log: each segment that the manifest names, each batch and frame in it, each file
-// of a large value. Reads only, and goes on after damage, so that all of it is named (docs/recovery.md).
+// Verification: checks every byte of a log: each segment that the manifest names, each batch and frame in it, each
+// large value's file. It only reads, and goes on after damage, so that it reports all of it (docs/recovery.md).
 //
 // Invariants:
-// - In a sealed segment every defect is damage. In an open one bad bytes are damage exactly if a valid
-//   later batch proves that they were on disk; else they are the torn tail, of which nobody was told.
-// - A segment whose own header is damaged, or which lies under another's name, is read all the same: the
-//   manifest has its salt, and no frame passes in a place that is not its own.
+// - In a sealed segment every defect is damage. In an open one, bad bytes are damage exactly if a valid later
+//   batch proves that they were on disk; otherwise they are the torn tail, which was never acknowledged.
+// - A segment whose own header is damaged, or which has another segment's name, is read all the same: the
+//   manifest has its salt, and no frame passes its checksum at an offset that is not its own.
 
 import { join } from 'node:path';
 
@@ -44,23 +44,23 @@ export interface Finding {
   readonly what: string;
   /** False: a torn tail, which is no damage. */
   readonly isDamage: boolean;
-  /** What the bytes seem to have said of: a guess, for the operator. */
+  /** The key that the bytes seem to have held: a guess, for the operator. */
   readonly key: Buffer | undefined;
 }
 
-/** Bad bytes, from a batch that is not whole to the next one that is. */
+/** Bad bytes, from a batch that is not whole to the next whole batch. */
 export interface DamagedRange {
   readonly offset: number;
   readonly end: number;
-  /** Up to here the bytes had been acknowledged; `offset` when nothing proves that: a torn tail. */
+  /** Up to here the bytes are proved to have been durable; `offset` when none are: a torn tail. */
   provedEnd: number;
 }
 
 export interface SegmentCondition {
   readonly entry: ManifestEntry;
-  /** Where its bytes are; undefined when they are nowhere. */
+  /** The file that has its batches; undefined when there is none. */
   path: string | undefined;
-  /** Where its batches must end, or the file's end. */
+  /** The sealed length, or the file's size while the segment is open. */
   end: number;
   readonly ranges: DamagedRange[];
 }
@@ -72,21 +72,21 @@ export interface Verification {
   readonly frames: number;
   readonly largeValues: number;
   readonly bytes: number;
-  /** The highest that a whole batch has; 0: there is none. */
+  /** The highest seq in a whole batch; 0: there is none. */
   readonly lastSeq: number;
 }
 
-/** Bad bytes in an open segment, until it is known whether they had been acknowledged. */
+/** Bad bytes in an open segment, until it is known whether they had been durable. */
 interface Suspicion {
   readonly entry: ManifestEntry;
   readonly range: DamagedRange;
   readonly lost: readonly LostPlace[];
   readonly path: string;
-  /** Zeros, as they are written ahead: suspect only when the log is known to go on there. */
+  /** True for zeros, which are normally written ahead: they are damage only when the log is proved to go on. */
   readonly isBlank: boolean;
 }
 
-/** Checks the whole log. `onProgress` is told the bytes that are done. */
+/** Checks the whole log. Calls `onProgress` with the number of bytes checked so far. */
 export async function verifyLog(
   fs: Fs,
   dir: string,
@@ -107,7 +107,7 @@ class Verifier {
   readonly #findings: Finding[] = [];
   readonly #segments: SegmentCondition[] = [];
   #suspicions: Suspicion[] = [];
-  /** Open segments that are shorter than they were; no damage when the log ends with a clean seal. */
+  /** Open segments that are shorter than they once were; no damage when the log ends with a clean seal. */
   readonly #cuts: Finding[] = [];
   #isClean = false;
   readonly #large = new Map<number, LargeReference>();
@@ -144,7 +144,7 @@ class Verifier {
     }
   }
 
-  /** Every file that a record names, as far as it is still there. */
+  /** Checks each large value's file that a record names, if it still exists. */
   async largeValues(): Promise<void> {
     for (const reference of this.#large.values()) {
       const path = join(this.#dir, largeValueName(reference.id));
@@ -183,7 +183,7 @@ class Verifier {
     this.#findings.push({ path, offset, bytes, what, isDamage: true, key: undefined });
   };
 
-  /** The file that holds the entry's batches, under its own name or another's. */
+  /** Returns the file that has the entry's batches, under its own name or another segment's. */
   async #locate(entry: ManifestEntry): Promise<File | undefined> {
     const named = join(this.#dir, segmentName(entry.last, entry.generation));
     let file: File | undefined;
@@ -207,7 +207,7 @@ class Verifier {
       const file = await this.#fs.open(path, 'read');
       try {
         checkIdentity(await readHeader(file), entry, this.#storeId, path);
-        const what = `what belongs here lies in ${name}`;
+        const what = `the segment that belongs here is in ${name}`;
         const whole = { offset: 0, bytes: undefined, isDamage: true, key: undefined };
         this.#findings.push({ path: named, what, ...whole });
         return file;
@@ -243,7 +243,7 @@ class Verifier {
     this.#isClean = batch.header.kind === BATCH_KIND.cleanSeal;
     this.#frames += batch.frames.length;
     this.#bytes += batch.header.batchBytes;
-    // Of a seal, the last seq that was given out before it.
+    // For a seal, firstSeq is the last seq that was given to a record before it.
     this.#lastSeq = Math.max(this.#lastSeq, batch.frames.length === 0 ? batch.header.firstSeq : 0);
     for (const { record } of batch.frames) {
       this.#lastSeq = Math.max(this.#lastSeq, record.seq);
@@ -254,7 +254,7 @@ class Verifier {
     this.#onProgress(this.#bytes);
   }
 
-  /** A valid batch proves that everything below its `durable…` had been on disk. */
+  /** Reports as damage what a valid batch proves: all bytes below its `durable…` had been on disk. */
   #convict(header: BatchHeader): void {
     this.#suspicions = this.#suspicions.filter((suspicion) => {
       const { entry, range, isBlank } = suspicion;
@@ -300,7 +300,7 @@ class Verifier {
     else this.#damaged(suspicion);
   }
 
-  /** Told, and passed: the chunks say by themselves whether they are right. */
+  /** Reports a bad header, but goes on: the chunks have checksums of their own. */
   async #largeHeader(file: File, { id, salt }: LargeReference): Promise<void> {
     try {
       await checkLargeHeader(file, id, salt);
@@ -343,7 +343,7 @@ function findingOf(path: string, { offset, bytes, what, defect, seems }: LostPla
   };
 }
 
-/** One finding for all of it: nobody was told of any of these records. */
+/** Returns one finding for the whole torn tail, none of which was acknowledged. */
 function tornTail({ path, range, lost }: Suspicion): Finding[] {
   const last = lost.findLast(({ what }) => what !== 'zeros');
   if (last === undefined) return [];
@@ -352,14 +352,14 @@ function tornTail({ path, range, lost }: Suspicion): Finding[] {
   return [{ path, offset: range.offset, bytes, what, isDamage: false, key: undefined }];
 }
 
-/** True when nothing was written from `offset` on: the zeros that were written ahead. */
+/** Checks whether no batch was written at `offset`: the bytes are zeros, as written ahead. */
 async function startsBlank(file: File, offset: number, end: number): Promise<boolean> {
   const header = Buffer.alloc(Math.min(BATCH_HEADER_BYTES, end - offset));
   await file.read(header, offset);
   return header.every((byte) => byte === 0);
 }
 
-/** True when the file has a batch of that very segment, whatever its header says. */
+/** Checks whether the file has a batch of the entry's segment, whatever its header says. */
 async function startsWithBatch(file: File, { salt, bytes }: ManifestEntry): Promise<boolean> {
   const around = readingAround(file, () => {});
   const end = bytes ?? (await file.size());

@@ -1,8 +1,8 @@
-// The feeds of one log: begins them, and wakes all that wait when the watermark has moved. Made when somebody follows for
-// the first time: until then nothing of it costs a commit anything.
+// The feeds of one log: begins feeds, and wakes those that wait when the watermark has moved. The object is made when
+// the first follower comes, so that without followers a commit has no extra cost.
 //
-// Whoever waits is woken at once when it was quiet, else after a short while with all that came meanwhile: reading each commit
-// on its own costs more than the commit.
+// A waiting feed is woken at once if the last wake is at least WAKE_PAUSE_MS ago. Otherwise it is woken after the rest
+// of that pause and reads several commits together, because reading each commit alone costs more than the commit.
 //
 // Invariant: opening and closing files take one thread of the pool at a time, however many followers come and go.
 
@@ -14,12 +14,12 @@ import { FeedPace } from './feed-pace.js';
 import { RecordFeed } from './record-feed.js';
 import { FeedSources, type FeedLog } from './sources.js';
 
-/** Between two wakings. */
+/** Shortest time between two wakes. */
 const WAKE_PAUSE_MS = 5;
 
 export class Feeds {
   readonly pace: FeedPace;
-  /** How often there was news: whoever has seen the same number has missed none. */
+  /** Counts the watermark's moves: a feed that has seen the same number has missed none. */
   moves = 0;
   isClosed = false;
   readonly #log: FeedLog;
@@ -39,14 +39,14 @@ export class Feeds {
   }
 
   /**
-   * A feed of the records after that seq; undefined: of those to come; `oldest`: of all that are kept without a gap. Throws
-   * KV_TOO_OLD, KV_BAD_OPTION for a seq that was not given out, KV_CLOSED.
+   * Begins a feed of the records after seq `after`; undefined: of future records; `oldest`: of all records that are
+   * kept without a gap. Throws KV_TOO_OLD, KV_CLOSED, and KV_BAD_OPTION for a seq that no record has yet.
    */
   async begin(after: number | 'oldest' | undefined): Promise<RecordFeed> {
     if (this.isClosed) throw closed();
     const { provableSeq, durability } = this.#log;
     if (typeof after === 'number' && after > durability.lastSeq) {
-      const message = `The newest change has seq ${durability.lastSeq}: ${after} is not of this store`;
+      const message = `The newest change has seq ${durability.lastSeq}: seq ${after} is not of this store`;
       throw new KvError('KV_BAD_OPTION', message);
     }
     const seq = after === 'oldest' ? await this.#sources.oldest() : (after ?? provableSeq);
@@ -59,7 +59,7 @@ export class Feeds {
     return feed;
   }
 
-  /** Resolves when there is more news than `seen`, when the store closes, or when `signal` is aborted. */
+  /** Resolves when `moves` is no longer `seen`, when the store closes, or when `signal` is aborted. */
   async moved(seen: number, signal?: AbortSignal): Promise<void> {
     if (this.isClosed || signal?.aborted === true) return;
     await new Promise<void>((resolve) => {
@@ -79,7 +79,7 @@ export class Feeds {
     await feed.close();
   }
 
-  /** Every feed ends; resolves when their files are closed. */
+  /** Ends every feed; resolves when their files are closed. */
   async close(): Promise<void> {
     this.isClosed = true;
     this.#wakeTimer?.cancel();
@@ -87,7 +87,7 @@ export class Feeds {
     await Promise.all([...this.#open].map((feed) => this.end(feed)));
   }
 
-  /** Asked again after a wait. */
+  /** Reads `isClosed` after an await: TypeScript would take the field for still false. */
   #hasClosed(): boolean {
     return this.isClosed;
   }

@@ -1,10 +1,10 @@
 // A record feed: every durable record after a seq, in the order of the log, read from the files and never from memory.
 //
 // Invariants:
-// - Only what is durable is read: of the active segment its committed bytes, which no failed commit takes back.
-// - It holds one file and one window, and nothing else waits for it: a file that compaction replaced stays readable for
-//   whoever has it open. What was removed before it was opened is told as KV_TOO_OLD.
-// - No record comes twice and none is left out: a place of the log is read once, from its beginning to its end.
+// - It reads only durable bytes: of the active segment the committed bytes, which no failed commit takes back.
+// - It has one file open and one window in memory, and nothing else waits for it. A file that compaction replaced stays
+//   readable while a feed has it open. A file that was removed before the feed opened it gives KV_TOO_OLD.
+// - No record comes twice and none is left out: the feed reads each file once, from its beginning to its end.
 
 import type { File } from '../../env/env.js';
 import { KvError, systemCode } from '../../errors.js';
@@ -15,7 +15,7 @@ import type { TakeFrame } from '../segments/segment-scanner.js';
 import type { FeedPace } from './feed-pace.js';
 import type { FeedSource, FeedSources } from './sources.js';
 
-/** How often files may go while they are looked for. */
+/** Number of times the feed looks for its next file when the file found is removed before it is opened. */
 const LOOKS_MAX = 10;
 
 /** The file that is being read. */
@@ -28,9 +28,9 @@ interface OpenSource {
 export class RecordFeed {
   readonly #sources: FeedSources;
   readonly #pace: FeedPace;
-  /** Every record up to this seq was passed on. Whoever takes the frames moves it. */
+  /** Every record up to this seq was passed on. The caller, which takes the frames, moves it. */
   position: number;
-  /** The log numbers up to this one were read to their ends. */
+  /** The log numbers up to this number were read to their ends. */
   #place = 0;
   #open: OpenSource | undefined;
   #work: Promise<unknown> = Promise.resolve();
@@ -50,9 +50,9 @@ export class RecordFeed {
   }
 
   /**
-   * Calls `take` for each frame of the next batch; what it is given is valid until the next call. Frames up to `position`
-   * may be among them. Undefined: there is none yet, or the feed was closed. Throws KV_TOO_OLD when compaction has
-   * overtaken it, KV_CORRUPTION where the log is damaged.
+   * Calls `take` for each frame of the next batch; its arguments are valid until the next call. Frames up to `position`
+   * may be among them. Returns undefined when there is no batch yet, or the feed was closed. Throws KV_TOO_OLD when
+   * compaction has removed changes that the feed has not read, KV_CORRUPTION where the log is damaged.
    */
   async next(take: TakeFrame): Promise<BatchHeader | undefined> {
     const work = this.#next(take);
@@ -60,7 +60,7 @@ export class RecordFeed {
     return work;
   }
 
-  /** Closes the file, when nobody reads it any more. */
+  /** Closes the file after a read under way has ended. */
   async close(): Promise<void> {
     this.#closed = true;
     await this.#work;
@@ -73,7 +73,7 @@ export class RecordFeed {
       const open = this.#open ?? (await this.#openNext());
       if (open === undefined) return undefined;
       const { scanner, source } = open;
-      // Both in one turn: a segment that is sealed grows no more.
+      // Both are read in one turn of the event loop: if the segment is sealed, `end` is final.
       const end = endOf(source);
       const isDone = source.segment?.sealed ?? true;
       if (scanner.position < end) {
@@ -89,7 +89,7 @@ export class RecordFeed {
     return undefined;
   }
 
-  /** Opens the file that comes next; undefined: the log has no further one. */
+  /** Opens the next file; returns undefined when the log has no further file. */
   async #openNext(): Promise<OpenSource | undefined> {
     for (let looks = 1; ; looks += 1) {
       try {

@@ -1,9 +1,9 @@
-// The sources of a feed: which files, of the log and of its history, hold every record after a seq.
+// The sources of a feed: the files, of the log and of its history, that hold every record after a seq.
 //
-// A file lacks only records that were dead when its horizon was the newest seq (docs/format.md, "MANIFEST"), so it is whole
-// for whoever asks for records behind that. A feed needs an unbroken row of whole files up to the end of the log.
+// A file lacks only records that were dead when its horizon was the newest seq (docs/format.md, "MANIFEST"). So it has
+// every record after its horizon. A feed needs an unbroken row of such whole files up to the end of the log.
 //
-// Invariant: what is missing is told (KV_TOO_OLD), never passed over.
+// Invariant: missing records give KV_TOO_OLD; they are never skipped silently.
 
 import { join } from 'node:path';
 
@@ -26,13 +26,13 @@ export interface FeedSource {
   readonly path: string;
   /** The newest log number that it stands for. */
   readonly last: number;
-  /** Of the log; undefined: of the history. */
+  /** The segment of a file of the log; undefined for a file of the history. */
   readonly segment: Segment | undefined;
-  /** Of the history: up to the end of its last batch. */
+  /** For a file of the history, the length up to the end of its last batch. */
   readonly bytes: number;
 }
 
-/** Where the row of whole files breaks off. */
+/** The place where the row of whole files ends. */
 interface Gap {
   readonly segment: Segment;
   /** The newest log number whose records are missing. */
@@ -45,7 +45,7 @@ interface Row {
   readonly gap: Gap | undefined;
 }
 
-/** What the sources are looked for in. */
+/** The parts of the log in which the sources are found. */
 export interface FeedLog {
   readonly dir: string;
   readonly table: SegmentTable;
@@ -65,14 +65,14 @@ export class FeedSources {
     this.#history = history;
   }
 
-  /** From which seq on nothing is missing: a feed may begin after it. */
+  /** Returns the seq after which no record is missing: a feed may begin after it. */
   async oldest(): Promise<number> {
     return this.#endOf(this.#rowAfter(0));
   }
 
   /**
-   * The files that hold every record after `seq` behind the log number `place`, in log order. Throws KV_TOO_OLD when
-   * some of these records are gone, and the system's error when a file went meanwhile.
+   * Returns the files after log number `place` that hold every record after `seq`, in log order. Throws KV_TOO_OLD when
+   * some of these records are gone, and the system's error when a file is removed meanwhile.
    */
   async after(seq: number, place: number): Promise<readonly FeedSource[]> {
     const row = this.#rowAfter(seq);
@@ -89,12 +89,12 @@ export class FeedSources {
     );
   }
 
-  /** Which of `sources` is the first to read for the records after `seq`, and from which byte on. */
+  /** Returns the first of `sources` to read for the records after `seq`, and the byte at which to begin. */
   async beginningOf(
     sources: readonly FeedSource[],
     seq: number,
   ): Promise<{ readonly index: number; readonly offset: number }> {
-    // All that is on the disk was passed on: what comes next goes where the log ends now.
+    // Every record on the disk was passed on: the next one will be written at the current end of the log.
     if (seq >= this.#log.durability.watermark) {
       const index = sources.findIndex(({ segment }) => segment?.sealed === false);
       return { index, offset: sources[index]?.segment?.committedBytes ?? SEGMENT_HEADER_BYTES };
@@ -109,7 +109,7 @@ export class FeedSources {
     return { index: from, offset: SEGMENT_HEADER_BYTES };
   }
 
-  /** Opens the file. The salt that its checksums are made with comes with it. */
+  /** Opens the file; returns it with the salt of its checksums. */
   async open({ path, segment }: FeedSource): Promise<{ file: File; salt: number }> {
     const file = await this.#fs.open(path, 'read');
     if (segment !== undefined) return { file, salt: segment.salt };
@@ -129,7 +129,7 @@ export class FeedSources {
       const { horizon, first, last } = segment;
       if (horizon <= seq) {
         found.push({ path: join(dir, segment.name), last, segment, bytes: 0 });
-        // What is older than it was there when it was written, and is not after `seq` either.
+        // All older records were there when a compacted segment was written, so they are not after `seq`.
         if (horizon > 0) break;
         continue;
       }
@@ -143,7 +143,7 @@ export class FeedSources {
     return { sources: found.toReversed(), gap: undefined };
   }
 
-  /** The highest seq that may be missing before the row; 0: none is. */
+  /** Returns the highest seq that may be missing before the row; 0: none is missing. */
   async #endOf({ sources: [next], gap }: Row): Promise<number> {
     if (gap === undefined) return 0;
     const { segment, place } = gap;
@@ -152,7 +152,7 @@ export class FeedSources {
     return Math.min(segment.horizon, behind, own);
   }
 
-  /** Of the first record in the file; Infinity: there is none yet. */
+  /** Returns the seq of the first record in the file; Infinity when there is none yet. */
   async #firstSeqOf(source: FeedSource): Promise<number> {
     const { file, salt } = await this.open(source);
     try {
@@ -168,7 +168,10 @@ export class FeedSources {
     }
   }
 
-  /** What a compacted segment's last batch says: the highest seq of all that it stands for. Infinity: it ends otherwise. */
+  /**
+   * Returns the seq in the seal that ends a compacted segment: the highest seq of the segments that it replaced.
+   * Infinity when it does not end with a seal.
+   */
   async #sealSeqOf(segment: Segment): Promise<number> {
     if (!segment.sealed) return Infinity;
     const file = await this.#fs.open(join(this.#log.dir, segment.name), 'read');

@@ -1,10 +1,10 @@
-// Which log an image belongs to, and whether that is the one that lies here (docs/recovery.md, "The image").
+// Image proof: checks whether an image belongs to the log in its directory (docs/recovery.md, "The image").
 //
-// Invariant: an image is used only when the manifest is the very one of the clean stop, its last segment with
-// batches still ends with that clean seal, and nothing but zeros follows it. Every batch that was acknowledged
-// since would be something, there or in a segment that the manifest names since: a successor that was blank at
-// the stop stays blank, because each start drops it. So an image that was not removed,
-// came back with a power loss or was copied from elsewhere cannot be taken for another state of the log.
+// Invariant: an image is used only when the manifest is that of the clean stop, the last segment with batches still
+// ends with that clean seal, and only zeros follow the seal. A batch acknowledged since then would follow the seal, or
+// be in a segment that the manifest did not name then. A successor that was blank at the stop stays blank, because
+// each start drops it. So an image that was not removed, came back with a power loss or was copied from elsewhere is
+// never used with another state of the log.
 
 import type { Fs } from '../../env/env.js';
 import { failureText, systemCode } from '../../errors.js';
@@ -23,7 +23,7 @@ import { dirtyBytes } from './replay.js';
 import type { ReplayReport, Tail } from './replay.js';
 import type { Segment, SegmentTable } from '../segments/segment.js';
 
-/** Fills the store from an image that belongs to the log; why not, when that does not come about. */
+/** Fills the store from an image that belongs to the log; returns the reason when it cannot. */
 export type Restore = (image: ImageFile) => Promise<string | undefined>;
 
 interface ClosedLog {
@@ -32,13 +32,13 @@ interface ClosedLog {
   readonly recovery: { readonly hashSeed: HashSeed };
 }
 
-/** What a start finds out without a replay. */
+/** The result of a start without a replay. */
 interface Restored {
   readonly tail: Tail;
   readonly report: ReplayReport;
 }
 
-/** Writes the image of a log that was closed, unless that does not end with a clean seal. */
+/** Writes the image of a closed log, if the log ends with a clean seal. */
 export async function saveImage(
   fs: Fs,
   dir: string,
@@ -56,7 +56,7 @@ export async function saveImage(
   await writeImage(fs, dir, { storeId, segments, end, lastSeq, timeMs, hashSeed }, content);
 }
 
-/** Whether the directory's image would be used; undefined when there is none. `table` stays as it is. */
+/** Checks whether a start would use the directory's image; undefined when there is none. Does not change `table`. */
 export async function isImageGood(
   fs: Fs,
   dir: string,
@@ -73,8 +73,8 @@ export async function isImageGood(
 }
 
 /**
- * What the directory's image tells, once `restore` has taken it over; why it is not used; or undefined when
- * there is none. Gives the segments the slots and the accounting that it knows.
+ * Restores the store from the directory's image by `restore`, and gives the segments the image's slots and accounting.
+ * Returns the reason when the image is not used, and undefined when there is none.
  */
 export async function restoreImage(
   fs: Fs,
@@ -122,7 +122,7 @@ async function restored(
   };
 }
 
-/** The last segment with batches, and the one behind it, when the log is the one of the image. */
+/** Returns the last segment with batches, and its blank successor, if the log is that of the image. */
 async function provedTail(
   log: ImagedLog,
   storeId: string,
@@ -152,7 +152,7 @@ function isEntryOf(imaged: ImagedLog['segments'][number], { entry }: Segment): b
   );
 }
 
-/** The clean seal that ends there, when that is one which says that all before it was durable. */
+/** Returns the clean seal that ends at `end`, if there is one and it says that all before it was durable. */
 async function cleanSealAt(segment: Segment, end: number): Promise<BatchHeader | undefined> {
   const at = end - BATCH_HEADER_BYTES;
   if (at < SEGMENT_HEADER_BYTES) return undefined;

@@ -1,9 +1,9 @@
-// Makes a data directory ready to be written: creates it, or finds where its log ends, removes leftovers
+// Recovery: makes a data directory ready for writing. It creates a store, or finds where the log ends, removes leftovers
 // and, after an unclean stop, rewrites the last segment (docs/recovery.md, the decision table).
 //
 // Invariants:
 // - Idempotent: a crash at any step leaves a directory that recovers to the same records.
-// - A file that has another name is not written to: it may be another store's (cp -al).
+// - A file that has a second name is not written to: that name may be in another store (cp -al).
 // - After an unclean stop nothing is served from the last segment before its bytes were written again and
 //   synced: the page cache may show bytes that the disk lacks (a failed sync is reported only once).
 
@@ -41,19 +41,20 @@ export interface Recovered {
   /** Bytes of an incomplete last batch that were cut off. */
   readonly tornBytes: number;
   readonly leftovers: readonly string[];
-  /** What is known already of the segments at the end. */
+  /** Scans of the last segments, which the replay need not read again. */
   readonly scans: Scans;
-  /** What an image told, instead of a replay. */
+  /** The report from an image, which replaces a replay. */
   readonly restored: ReplayReport | undefined;
-  /** Removes leftovers and the image, cuts and rewrites a tail that was not closed in order; the table then has the new one. */
+  /** Removes leftovers, and rewrites a tail that was not closed in order; the table then has the new segment. */
   readonly mend: () => Promise<void>;
-  /** What may be done while the store serves already: until then it is of no harm. */
+  /** Removes the image and closes removed files; does no harm when it runs while the store already serves. */
   readonly tidy: () => Promise<void>;
 }
 
 /**
- * Looks at everything and changes nothing, but for making a store where none is: `mend` is for when the
- * replay has found no damage either. `table` gets the segments, opened for reading; the last one is the tail. `hints` are those that the replay is to use. Requires: the directory's lock. Throws KV_CORRUPTION,
+ * Reads the directory and changes nothing, except that it makes a store where there is none. The caller calls `mend`
+ * when the replay has found no damage either. `table` gets the segments, opened for reading; the last one is the tail.
+ * `hints` is the reader that the replay will use. Requires: the directory's lock. Throws KV_CORRUPTION,
  * KV_FORMAT_VERSION, KV_NOT_A_STORE.
  */
 export async function recover(
@@ -88,13 +89,13 @@ export async function recover(
         { path: tail.segment.file.path },
       );
     }
-    // What another directory shares is never written to.
+    // A file that another directory shares is never written to.
     if (clean && links === 1) {
       await confirmSeal(fs, dir, tail);
       close = await dropBlank(fs, dir, storeId, table, tail.blank);
     } else close = await rewriteTail(env, dir, storeId, table, tail);
   };
-  // Closing what is removed frees its blocks, as does the removal of the image: both take a while.
+  // Closing a removed file frees its blocks, and so does removing the image: both take a while.
   const tidy = async (): Promise<void> => {
     await removeOurs(fs, dir, IMAGE_NAME);
     await close?.();
@@ -103,7 +104,7 @@ export async function recover(
   return { ...report, scans, restored: image?.report, mend, tidy };
 }
 
-/** Reads the hint that a replay wants first while the end of the log is looked for. */
+/** Finds the end of the log, and meanwhile reads the hint that the replay needs first. */
 async function findTailAhead(table: SegmentTable, hints: HintReader): Promise<Tail> {
   hints.begin(table.ordered[0]);
   try {
@@ -125,7 +126,7 @@ async function createStore(env: Env, dir: string): Promise<Manifest> {
   return manifest;
 }
 
-/** Segments without a manifest: only the one of an interrupted creation, which is empty, may go. */
+/** Throws for segments without a manifest, except the empty segment of an interrupted creation. */
 async function refuseOrphans(fs: Fs, dir: string): Promise<void> {
   for (const name of await fs.list(dir)) {
     if (parseFileName(name).kind !== 'segment') continue;
@@ -141,7 +142,7 @@ async function refuseOrphans(fs: Fs, dir: string): Promise<void> {
   }
 }
 
-/** Zeros where the first batch would be. */
+/** Checks whether there are zeros where the first batch would be. */
 async function isUnused(fs: Fs, path: string): Promise<boolean> {
   const file = await fs.open(path, 'read');
   try {
@@ -158,8 +159,8 @@ export function newSalt(env: Env): number {
 }
 
 /**
- * A new segment file with its header and what is to stand behind that, durable under its name, which it has from
- * then on only: no file of that name has half a header.
+ * Creates a segment file with its header and `rest` after it. The file gets its name when it is durable, so no file
+ * of that name has half a header.
  */
 export async function createSegment(
   fs: Fs,
@@ -172,8 +173,8 @@ export async function createSegment(
 }
 
 /**
- * Copies the durable part of the last segment to its next generation and makes the manifest name that. Returns how to
- * close the files that this has removed.
+ * Copies the durable part of the last segment to its next generation and makes the manifest name the copy. Returns a
+ * function that closes the removed files.
  */
 async function rewriteTail(
   env: Env,
@@ -185,7 +186,7 @@ async function rewriteTail(
   const { fs } = env;
   const { segment: old, blank } = tail;
   const { zeroed: _, ...place } = old.entry;
-  // A copy of all that counted lacks no more than the old file.
+  // The copy has every record of the old file, so it has the same horizon.
   const horizon = old.horizon === Infinity ? {} : { horizon: old.horizon };
   const entry: ManifestEntry = {
     ...place,
@@ -235,8 +236,8 @@ async function confirmSeal(fs: Fs, dir: string, { segment, end }: Tail): Promise
 }
 
 /**
- * Takes back a successor that was prepared and never used: the tail is the last segment again. Returns how to close
- * its file, which is removed.
+ * Removes a successor that was prepared and never used, so that the tail is the last segment again. Returns a function
+ * that closes the removed file.
  */
 async function dropBlank(
   fs: Fs,

@@ -1,7 +1,7 @@
-// What a store leaves behind when its MANIFEST and its segments are gone: an image, hints, large values, a
-// snapshot (docs/recovery.md, "Cut short"). Told by content: a stranger's file of that name is none.
+// Remnants: files of a store whose MANIFEST and segments are gone: an image, hints, large values, a snapshot
+// (docs/recovery.md, "Cut short"). Their content decides: another program's file of the same name is no remnant.
 //
-// Invariant: a store is created durably before it writes any of these, so that no crash leaves them alone.
+// Invariant: a store is created durably before it writes any of these, so no crash leaves them without a MANIFEST.
 
 import { join } from 'node:path';
 
@@ -14,8 +14,8 @@ const SNAPSHOT_START = '{"format":"cairn-snapshot"';
 const STARTS = [IMAGE_MAGIC, HINT_MAGIC, LARGE_MAGIC, SNAPSHOT_START];
 
 /**
- * Files that only a store can have left, in a directory without its MANIFEST and its segments: throws KV_CORRUPTION,
- * for a new store there would hide that the old one is missing.
+ * Throws KV_CORRUPTION when a directory without MANIFEST and segments has a remnant: a new store there would hide that
+ * the old one is missing.
  */
 export async function refuseRemnants(fs: Fs, dir: string): Promise<void> {
   for (const name of await fs.list(dir)) {

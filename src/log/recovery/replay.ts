@@ -1,10 +1,10 @@
-// Replays the log: every record in log order, sealed segments from their hints when these are good, and
-// tells the torn tail from corruption (docs/recovery.md). Reads only; repairs are recovery's.
+// Replay: visits every record in log order, for sealed segments from their hints if these are good. It also tells
+// the torn tail from corruption (docs/recovery.md). It only reads; recovery repairs.
 //
 // Invariants:
 // - A sealed segment is whole up to its length, or the start is refused.
-// - In the open ones, bad bytes at X are corruption exactly if a valid later batch says that X was already
-//   durable when it was built; else X is where the log ends.
+// - In an open segment, bad bytes at X are corruption exactly if a valid later batch says that X was already
+//   durable when that batch was built; otherwise the log ends at X.
 
 import { KvError } from '../../errors.js';
 import { staleKeysNote } from '../damage/damaged-keys.js';
@@ -21,35 +21,35 @@ import { SegmentScanner } from '../segments/segment-scanner.js';
 import type { ScannedBatch } from '../segments/segment-scanner.js';
 
 const CHECK_BYTES = 1024 * 1024;
-/** Values of 100 bytes make a segment three times as long as its entries. */
+/** With values of 100 bytes, a segment is three times as long as its entry list. */
 const ENTRIES_SHARE = 3;
 
 /**
- * Told of all records of a segment with their hashes, `isSorted`: in hash order (entry-order.ts), else in that of
- * the log; segments in log order. The list is valid until it returns.
+ * Called with all records of a segment and their hashes: in hash order (entry-order.ts) if `isSorted`, otherwise in
+ * log order. The segments come in log order. The list is valid until the call returns.
  */
 export type Visit = (entries: EntryList, isSorted: boolean, segment: Segment) => void;
 
-/** What the scans for the tail have read already, by the last number of the segment. */
+/** Segments that the search for the tail has already read, by their last number. */
 export type Scans = ReadonlyMap<number, ReplayedSegment>;
 
 export interface Tail {
   readonly segment: Segment;
   /** Durable end of the log. */
   readonly end: number;
-  /** The last thing in it is a clean seal, and nothing follows. */
+  /** True when the last batch is a clean seal and only zeros follow. */
   readonly clean: boolean;
   /** Bytes of an incomplete last batch. */
   readonly tornBytes: number;
   /** The successor that was never written to. */
   readonly blank: Segment | undefined;
-  /** Of the open segments that hold batches. */
+  /** The scans of the open segments that have batches. */
   readonly scans: Scans;
 }
 
 interface OpenScan extends ReplayedSegment {
   readonly end: number;
-  /** Bytes behind the end, up to the last one that is not zero. */
+  /** Number of bytes after the end, up to the last byte that is not zero. */
   readonly tornBytes: number;
   readonly first: BatchHeader | undefined;
   readonly last: BatchHeader | undefined;
@@ -60,7 +60,7 @@ export async function findTail(table: SegmentTable): Promise<Tail> {
   const open = table.ordered.filter((segment) => !segment.sealed);
   const [older, newer] = open;
   if (older === undefined) throw new KvError('KV_CORRUPTION', 'The manifest names no open segment');
-  // Together: the one is read while the other is checked.
+  // In parallel: one segment is read while the other is checked.
   const scanning = open.slice(0, 2).map((segment) => scanOpen(segment));
   await Promise.allSettled(scanning);
   const scan = await scanning[0]!;
@@ -89,14 +89,14 @@ function tailOf(
   return { segment, end, clean, tornBytes, blank, scans };
 }
 
-/** Every batch of an open segment; throws when a defect is proved to be damage. */
+/** Scans every batch of an open segment; throws when a later batch proves that a defect is damage. */
 async function scanOpen(segment: Segment): Promise<OpenScan> {
   const size = await segment.file.size();
   const scanner = new SegmentScanner(segment.file, segment.salt, size);
   const { first, last, ...replayed } = await scanAll(scanner, size);
   const end = scanner.position;
   const tornBytes = await dirtyBytes(segment, end);
-  // Most logs end with zeros, which hold no batch.
+  // Most logs end with zeros, in which there is no batch to find.
   if (scanner.defect !== undefined && tornBytes > 0) {
     for (
       let later = await scanner.resync();
@@ -114,7 +114,7 @@ interface WholeScan extends ReplayedSegment {
   readonly last: BatchHeader | undefined;
 }
 
-/** Every batch of a segment of so many bytes, up to its end or a defect. */
+/** Scans every batch of a segment up to its end or a defect; `segmentBytes` sizes the entry list. */
 async function scanAll(
   scanner: SegmentScanner,
   segmentBytes: number,
@@ -133,7 +133,7 @@ async function scanAll(
   for (let header = await scanner.nextInto(take); header !== undefined;) {
     first ??= header;
     last = header;
-    // Of a seal that is the last seq given out before it.
+    // For a seal, firstSeq is the last seq that was given to a record before it.
     if (header.firstSeq <= seqMax) {
       lastSeq = Math.max(lastSeq, header.firstSeq);
       timeMs = Math.max(timeMs, header.timeMs);
@@ -170,7 +170,7 @@ async function corruption(
   );
 }
 
-/** Bytes from `start` to the last one that is not zero. */
+/** Returns the number of bytes from `start` to the last byte that is not zero. */
 export async function dirtyBytes(segment: Segment, start: number): Promise<number> {
   const size = await segment.file.size();
   const chunkBytes = Math.min(CHECK_BYTES, Math.max(0, size - start));
@@ -192,23 +192,23 @@ export async function dirtyBytes(segment: Segment, start: number): Promise<numbe
 }
 
 export interface ReplayReport extends HintFacts {
-  /** Segments that were scanned for want of a good hint: sealed ones want one written. */
+  /** Sealed segments that were scanned because they had no good hint; they should get one. */
   readonly scanned: readonly Segment[];
   readonly hashSeed: HashSeed;
 }
 
 export interface ReplayOptions {
-  /** The one that was begun for the first segment, if any was. */
+  /** The reader that may already have begun the first segment's hint. */
   readonly hints: HintReader;
-  /** Taken when no hint says which one the keys were hashed with. */
+  /** The seed to use when no hint has the seed of the store's keys. */
   readonly hashSeed: HashSeed;
-  /** Records with a higher seq are passed over, and so are hints, which tell of all; nothing may be in `scans` then. */
+  /** Records with a higher seq are skipped. Then `hints` must find no hint, and `scans` must be empty. */
   readonly seqMax?: number;
-  /** What to do about damage; else it is kv-check's to name it. */
+  /** The next step that an error about damage names; by default kv-check. */
   readonly advice?: string;
-  /** Told before the first record is visited: about how many will be, and how they are hashed. */
+  /** Called before the first visit with about how many records will be visited, and the seed of their hashes. */
   readonly onBegin?: (records: number, seed: HashSeed) => void;
-  /** Told after each segment. */
+  /** Called after each segment. */
   readonly onProgress?: (segmentsDone: number, segmentsTotal: number) => void;
 }
 
@@ -236,12 +236,12 @@ export async function replay(
     if (segment.sealed && hinted === undefined) scanned.push(segment);
     const replayed =
       hinted ?? scans.get(segment.last) ?? (await scanSealed(segment, seqMax, advice));
-    // The next hint is read from the disk while this one is taken in.
+    // The next hint is read from the disk while `visit` takes in this one.
     hints.begin(segments[index + 1]);
     const { entries, seed } = replayed;
     const isReady = seed?.k0 === hashSeed.k0 && seed.k1 === hashSeed.k1;
     if (!isReady) hashEntries(entries, hashSeed);
-    // What a hint with another seed says is in an order of no use; a scan's is that of the log.
+    // A hint with another seed has another hash order and is sorted again; a scan is in log order.
     const isStray = seed !== undefined && !isReady;
     visit(isStray ? inHashOrder(entries, 0) : entries, seed !== undefined, segment);
     lastSeq = Math.max(lastSeq, replayed.facts.lastSeq);
@@ -251,7 +251,7 @@ export async function replay(
   return { lastSeq, timeMs, scanned, hashSeed };
 }
 
-/** By the hints; segments without one are taken to hold as many records a byte, but no more in all. */
+/** Estimates the number of records: segments without a count get the others' per byte, at most as many in all. */
 function expectedRecords(
   segments: readonly Segment[],
   heads: ReadonlyMap<Segment, HintHead>,

@@ -1,5 +1,5 @@
-// Writes a compacted segment: batches of frames with the new salt and places, a seal at the end that
-// carries the highest seq and time of what was read, and the hint that goes with it.
+// Compacted segment writer: writes batches of frames with the new salt and places, and at the end a seal with the
+// highest seq and time of the batches that were read. It also makes the segment's hint.
 
 import type { File } from '../../env/env.js';
 import { returnedBuffer } from '../../log/bytes/returned-memory.js';
@@ -23,18 +23,18 @@ import type { HashSeed } from '../bytes/key-hash.js';
 import { writeFully } from './whole-file.js';
 import type { ManifestEntry } from '../bytes/manifest.js';
 
-/** Room for the largest record beside what was gathered before it. */
+/** Room for the largest record after the frames gathered before it. */
 const BUFFER_BYTES = 4 * 1024 * 1024;
 const GATHER_BYTES_MAX = 1024 * 1024;
-/** Synced so often that the disk's queue stays short for the commits of clients. */
+/** Bytes per sync, few enough that the disk's queue stays short for the commits of clients. */
 const SYNC_BYTES = 2 * 1024 * 1024;
 
-/** The segment to be. */
+/** The segment to write. */
 interface Output {
   readonly storeId: string;
   readonly output: Omit<ManifestEntry, 'bytes'>;
   readonly createdAtMs: number;
-  /** For its hint. */
+  /** The seed of the hashes in its hint. */
   readonly hashSeed: HashSeed;
 }
 
@@ -51,11 +51,11 @@ export class CompactedSegmentWriter {
   readonly #buffer = returnedBuffer(BUFFER_BYTES);
   readonly #hashSeed: HashSeed;
   readonly #hint = new HintBuilder();
-  /** Where the gathering batch stands in the file. */
+  /** The offset in the file of the batch that gathers. */
   #offset = SEGMENT_HEADER_BYTES;
   #bytes = BATCH_HEADER_BYTES;
   #frames = 0;
-  /** Of all frames so far. */
+  /** Size of all frames so far. */
   #frameBytes = 0;
   #firstSeq = 0;
   #timeMs = 0;
@@ -80,23 +80,23 @@ export class CompactedSegmentWriter {
     return new CompactedSegmentWriter(file, task);
   }
 
-  /** Bytes of the file so far. */
+  /** Length of the file so far, with the batch that gathers. */
   get bytes(): number {
     return this.#offset + this.#bytes;
   }
 
-  /** A batch with that time and last seq was read: the output is no older. */
+  /** Notes the time and last seq of a batch that was read: the output's are at least these. */
   noteBatch(timeMs: number, lastSeq: number): void {
     this.#timeMs = Math.max(this.#timeMs, timeMs);
     this.#lastSeq = Math.max(this.#lastSeq, lastSeq);
   }
 
-  /** Records that had expired by then are not in it: its seal, which comes last, says so. */
+  /** Notes that records expired by `nowMs` are left out: the seal, which comes last, has this time. */
   noteJudged(nowMs: number): void {
     this.#judgedMs = Math.max(this.#judgedMs, nowMs);
   }
 
-  /** Adds a record; resolves, if it gives a promise, when it is added. */
+  /** Adds a record. A promise, if returned, resolves when the record is added. */
   add(record: LogRecord): Promise<void> | undefined {
     if (this.#hasRoom(frameBytes(record.key.length, record.value.length, record.marks))) {
       this.#encode(record);
@@ -106,8 +106,8 @@ export class CompactedSegmentWriter {
   }
 
   /**
-   * Adds a copy of the frame at `at` of `source`, which was checked and stood where the checksum seed was
-   * `seed`; as add. Its entry is at word `entry` of `words`, with the changes and the hash.
+   * Adds, as `add` does, a copy of the checked frame at `at` of `source`, whose checksum has the seed `seed`. Its
+   * entry, with the changes and the hash, is at word `entry` of `words`.
    */
   copy(
     source: Buffer,
@@ -165,7 +165,7 @@ export class CompactedSegmentWriter {
     this.#frames += 1;
   }
 
-  /** Seals and syncs; returns the file's length, the bytes of records in it and its hint. */
+  /** Seals and syncs the file; returns its length, the size of its frames and its hint. */
   async finish(): Promise<Finished> {
     if (this.#frames > 0) await this.#flush();
     this.noteBatch(this.#judgedMs, 0);

@@ -1,6 +1,6 @@
-// What lies in a data directory: opens every segment that the manifest names, checks that each is the
-// one meant, and tells leftovers from files that should not be there (docs/recovery.md, the table).
-// Reads only: kv-dump uses it on a directory that a server has open.
+// A data directory's files: opens every segment that the manifest names, checks that each is the right file, and tells
+// leftovers from files that should not be there (docs/recovery.md, the table).
+// It only reads: kv-dump uses it on a directory that a server has open.
 
 import { join } from 'node:path';
 
@@ -17,8 +17,8 @@ import { SegmentTable } from './segment.js';
 import { readWholeFile } from './whole-file.js';
 
 /**
- * Opens all segments of the manifest for reading; `table`, which is empty, gets them. Throws KV_CORRUPTION naming the
- * file that is not right.
+ * Opens all segments of the manifest for reading and adds them to `table`, which must be empty. Throws KV_CORRUPTION
+ * with the path of the first wrong file.
  */
 export async function openSegments(
   fs: Fs,
@@ -58,8 +58,8 @@ async function openSegment(
 }
 
 /**
- * What an open segment's file of only `size` bytes shows; undefined: it is as long as it was. When the log ends with
- * a clean seal nothing was lost with it but zeros.
+ * Returns the finding for an open segment whose file of `size` bytes was cut; undefined when it was not. If the log
+ * ends with a clean seal, only zeros were lost.
  */
 export function cutText({ bytes, zeroed }: ManifestEntry, size: number): string | undefined {
   if (bytes !== null || zeroed === undefined || size >= zeroed) return undefined;
@@ -103,7 +103,7 @@ function headerError(decoded: DecodedHeader & { ok: false }, path: string): KvEr
   });
 }
 
-/** Throws KV_CORRUPTION when the file is another than the one that the manifest means. */
+/** Throws KV_CORRUPTION when the file is not the segment of the manifest's entry. */
 export function checkIdentity(
   header: SegmentHeader,
   entry: ManifestEntry,
@@ -128,8 +128,8 @@ export function checkIdentity(
 }
 
 /**
- * Files of ours that an interrupted rotation or compaction left behind: safe to remove. Throws
- * KV_CORRUPTION for a segment that nothing explains (a copy, a stranger, a manifest older than the log).
+ * Returns Cairn's files that an interrupted rotation or compaction left: they are safe to remove. Throws KV_CORRUPTION
+ * for any other segment that the manifest does not name (a copy, another store's, a manifest older than the log).
  */
 export async function findLeftovers(fs: Fs, dir: string, manifest: Manifest): Promise<string[]> {
   const named = new Set(
@@ -152,7 +152,7 @@ export async function findLeftovers(fs: Fs, dir: string, manifest: Manifest): Pr
   return leftovers;
 }
 
-/** Before anything is changed: a large value of a newer release says so only in its own header. */
+/** Refuses a large value of a newer release before any file is changed: only its own header has its version. */
 async function refuseNewer(fs: Fs, path: string): Promise<void> {
   const start = (await readWholeFile(fs, path, LARGE_HEADER_BYTES)) ?? Buffer.alloc(0);
   const version = largeVersion(start);
@@ -183,8 +183,8 @@ async function explainUnnamed(
     if (isVoid && last === newest + 1 && generation === 0) return;
     const ours = decoded.ok && decoded.header.storeId.toString('hex') === storeId;
     const { last: says, generation: saysGeneration, salt = 0 } = decoded.ok ? decoded.header : {};
-    // A copy under another name is nobody's leftover. Zeros ahead may have reached the disk garbled, so the
-    // test is for a whole batch, not for zeros.
+    // A copy under another name is no leftover. Zeros ahead may have reached the disk garbled, so the check is
+    // for a whole batch, not for zeros.
     if (ours && says === last && saysGeneration === generation) {
       if (last <= newest || !(await hasBatch(file, salt))) return;
     }
@@ -193,7 +193,7 @@ async function explainUnnamed(
   }
   throw new KvError(
     'KV_CORRUPTION',
-    'A segment lies here that the manifest does not name: a copy, a stranger, or the manifest is older than the log; move it away if you know that it does not belong here',
+    "A segment lies here that the manifest does not name: it is a copy, another store's, or newer than the manifest; move it away if you know that it does not belong here",
     { path },
   );
 }

@@ -1,7 +1,7 @@
-// Of a segment, which flushes are needed because only they tell that puts in it are dead: their records may not go
-// before it. Known of items that were forgotten; those in the keydir speak for themselves.
+// Flush need of a segment: the flushes that must stay as long as the segment, because only they prove that some of its
+// puts are dead. It covers puts whose items were removed from the keydir; for the others the keydir has the answer.
 //
-// Invariant: a range that covers all of them. One seq is needed for each such put, whichever flush killed it.
+// Invariant: the range of seqs includes, for each such put, one flush that made it dead; any such flush will do.
 
 export interface FlushNeedState {
   readonly from: number;
@@ -9,7 +9,7 @@ export interface FlushNeedState {
 }
 
 export class FlushNeed {
-  /** Seqs; both 0: none. */
+  /** First and last seq of the range; both 0: no flush is needed. */
   #from = 0;
   #to = 0;
 
@@ -25,7 +25,7 @@ export class FlushNeed {
     return seq >= this.#from && seq <= this.#to;
   }
 
-  /** Whether any seq of that other range is in it. */
+  /** Checks whether the two ranges overlap. */
   meets({ from, to }: FlushNeedState): boolean {
     return to !== 0 && this.#to !== 0 && from <= this.#to && to >= this.#from;
   }
@@ -40,7 +40,7 @@ export class FlushNeed {
     this.#to = Math.max(this.#to, to);
   }
 
-  /** Forgets everything and returns what it was. */
+  /** Empties the range and returns what it was. */
   take(): FlushNeedState {
     const { state } = this;
     this.#from = 0;

@@ -1,7 +1,7 @@
-// The hint beside a sealed segment, read and written (log/bytes/hint.ts says what is in it). Rebuildable at any time: a
-// missing, damaged or stale one changes nothing but the start-up time.
+// Hint files: reads and writes the hint beside a sealed segment (log/bytes/hint.ts describes its content). A hint can
+// be rebuilt at any time: a missing, damaged or stale one changes only the start-up time.
 //
-// Invariant: a hint is used only when it names the very segment beside it.
+// Invariant: a hint is used only when it names the segment beside it.
 
 import { join } from 'node:path';
 
@@ -19,7 +19,7 @@ import type { HintClaim, HintHead, HintPlace, LoadedHint } from '../bytes/hint.j
 import { readWholeFile, replaceFileBy, writeFully } from './whole-file.js';
 import type { ReadRoom } from './whole-file.js';
 
-/** Synced so often: no commit waits for tens of megabytes. */
+/** Bytes per sync, so that no commit waits for tens of megabytes. */
 const PIECE_BYTES = 1024 * 1024;
 
 export async function writeHint(
@@ -36,7 +36,7 @@ export async function writeHint(
   });
 }
 
-/** What the segment's hint tells, read into `room`; undefined when there is no good one. */
+/** Reads the segment's hint into `room`; returns undefined when there is no good one. */
 export async function loadHint(
   fs: Fs,
   dir: string,
@@ -48,13 +48,13 @@ export async function loadHint(
   return bytes === undefined ? undefined : decodeHint(bytes, segment);
 }
 
-/** See decodeHintClaim; undefined when there is no whole hint of that name. */
+/** See decodeHintClaim; returns undefined when there is no undamaged hint of this name. */
 export async function hintClaim(fs: Fs, dir: string, name: string): Promise<HintClaim | undefined> {
   const bytes = await readWholeFile(fs, join(dir, name));
   return bytes === undefined ? undefined : decodeHintClaim(bytes);
 }
 
-/** Whether a start would use the segment's hint. */
+/** Checks whether a start would use the segment's hint. */
 export async function hintState(
   fs: Fs,
   dir: string,
@@ -66,7 +66,7 @@ export async function hintState(
   return { name, state: isHintOf(bytes, segment) ? 'good' : 'unusable' };
 }
 
-/** The head of the segment's hint; undefined when there is none. */
+/** Returns the header of the segment's hint; undefined when there is none. */
 export async function peekHint(
   fs: Fs,
   dir: string,
@@ -77,7 +77,7 @@ export async function peekHint(
   return head === undefined ? undefined : decodeHintHead(head, segment);
 }
 
-/** Undefined also for one that may not be read, or is no file: a hint is a cache, and is made again. */
+/** Returns undefined also when the hint may not be read, or is no file: a hint is a cache and is rebuilt. */
 async function readHintFile(
   fs: Fs,
   path: string,

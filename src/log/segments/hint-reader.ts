@@ -1,7 +1,8 @@
-// Reads the hints of a log one after the other, each while the one before is taken in, and the first while the end of
-// the log is looked for. They share two rooms: memory that is new costs more than what is read into it.
+// Hint reader: reads the hints of a log one after the other. It reads each hint while the store takes in the one
+// before, and the first while recovery looks for the end of the log. The hints share two buffers, because new memory
+// costs more than reading into it.
 //
-// Invariant: what a hint told is valid until the hint after the next one is begun.
+// Invariant: a loaded hint is valid until the hint after the next one is begun.
 
 import type { Fs } from '../../env/env.js';
 import { loadHint, peekHint } from './hint-file.js';
@@ -17,14 +18,14 @@ export class HintReader {
   #otherRoom = new ReadRoom();
   #begun: { readonly segment: Segment; readonly hint: Promise<LoadedHint | undefined> } | undefined;
 
-  /** `useHints` false: finds none. */
+  /** With `useHints` false it finds no hint. */
   constructor(fs: Fs, dir: string, useHints: boolean) {
     this.#fs = fs;
     this.#dir = dir;
     this.#useHints = useHints;
   }
 
-  /** The head of the segment's hint; undefined when there is none. */
+  /** Returns the header of the segment's hint; undefined when there is none. */
   async peek(segment: Segment): Promise<HintHead | undefined> {
     return this.#mayHave(segment) ? peekHint(this.#fs, this.#dir, segment) : undefined;
   }
@@ -34,7 +35,7 @@ export class HintReader {
     if (segment === undefined || !this.#mayHave(segment)) return;
     [this.#room, this.#otherRoom] = [this.#otherRoom, this.#room];
     this.#begun = { segment, hint: loadHint(this.#fs, this.#dir, segment, this.#room) };
-    // Whoever wants it is told.
+    // load() returns this promise, so its caller gets the error.
     this.#begun.hint.catch(() => undefined);
   }
 
@@ -43,13 +44,13 @@ export class HintReader {
     if (this.#begun !== undefined) await Promise.allSettled([this.#begun.hint]);
   }
 
-  /** What the segment's hint tells; undefined when there is no good one. Throws the system's errors. */
+  /** Returns the segment's hint; undefined when there is no good one. Throws the system's errors. */
   async load(segment: Segment): Promise<LoadedHint | undefined> {
     if (this.#begun?.segment !== segment) this.begin(segment);
     return this.#begun?.segment === segment ? this.#begun.hint : undefined;
   }
 
-  /** Only a sealed segment has one. */
+  /** Checks whether the segment can have a hint: only a sealed one can. */
   #mayHave({ sealed }: Segment): boolean {
     return this.#useHints && sealed;
   }

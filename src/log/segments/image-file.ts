@@ -1,13 +1,13 @@
 // The image: the keydir as it was at a clean stop, so that the next start copies it into memory instead of
-// replaying the log (docs/format.md, "IMAGE"). Derived data: one that is missing, damaged or of another
-// state of the log changes nothing but the start-up time. What the words and the state mean is the store's.
+// replaying the log (docs/format.md, "IMAGE"). It is derived data: an image that is missing, damaged or of another
+// state of the log changes only the start-up time. Only the store knows what the words and the state mean.
 //
 //   header 32: 0 magic 8 | 8 version u32 | 12 crc u32 of 16..31 and the description | 16 description bytes u32
 //              20 crc u32 of the words | 24 bytes of the words u48 | 30 zero u16
-//   description: a line of JSON, `log` and `store`      words: back to back, 32 bits each
+//   description: a line of JSON, `log` and `store`      words: 32 bits each, without gaps
 //
-// Invariant: the header is written last and the file gets its name when it is whole. Nothing is synced, which would
-// hold up the stop for as long as the disk takes: after a power loss the checksums tell what came of it.
+// Invariant: the header is written last and the file gets its name when it is whole. The image is not synced, because
+// the stop would have to wait for the disk: after a power loss the checksums show whether it is whole.
 
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
@@ -22,34 +22,34 @@ import { openIfThere, writeFully } from './whole-file.js';
 import { IMAGE_MAGIC } from '../bytes/magic.js';
 
 export const IMAGE_HEADER_BYTES = 32;
-/** Of its own: grows with any change of the words or of the state, and an image of another version is not used. */
+/** Rises with any change of the words or of the state. An image of another version is not used. */
 export const IMAGE_VERSION = 4;
 
 const CHECKED_FROM = 16;
 const CHECK_BYTES = 1024 * 1024;
 
-/** A segment as the keydir knows it. */
+/** A segment with the keydir's accounting of it. */
 type ImagedSegment = ManifestEntry & SegmentState;
 
-/** The log that an image belongs to, and no other. */
+/** The log that an image belongs to. */
 export interface ImagedLog {
   readonly storeId: string;
   readonly segments: readonly ImagedSegment[];
-  /** The end of the clean seal with which it ends. */
+  /** The end of the clean seal that ends the log. */
   readonly end: { readonly last: number; readonly offset: number };
-  /** As the clean seal says. */
+  /** From the clean seal, as is timeMs. */
   readonly lastSeq: number;
   readonly timeMs: number;
   readonly hashSeed: HashSeed;
 }
 
-/** The store's part: `state` is kept as JSON. */
+/** The store's part of an image. `state` is saved as JSON. */
 export interface ImageContent {
   readonly state: unknown;
   readonly words: readonly Uint32Array[];
 }
 
-/** Writes the words from where they are, a piece at a time. */
+/** Writes the image. The words are written from their own memory, one array at a time. */
 export async function writeImage(
   fs: Fs,
   dir: string,
@@ -67,7 +67,7 @@ export async function writeImage(
     }
     await fs.rename(temporary, join(dir, IMAGE_NAME));
   } catch (error) {
-    // It may take the last room of a full disk; the first failure is the one to tell.
+    // The temporary file may use the last room of a full disk. A failed removal must not hide the first error.
     await fs.remove(temporary).catch(() => undefined);
     throw error;
   }
@@ -99,7 +99,7 @@ async function writeParts(
   await writeFully(file, header, 0);
 }
 
-/** An image whose description is whole; the words are read and checked by `fill`. */
+/** An image whose description was checked; `fill` reads and checks the words. */
 export class ImageFile {
   readonly log: ImagedLog;
   readonly state: unknown;
@@ -118,7 +118,10 @@ export class ImageFile {
     this.state = store;
   }
 
-  /** The directory's image; why it cannot be used; or undefined when there is none. Throws the system's errors. */
+  /**
+   * Opens the directory's image. Returns the reason when it cannot be used, and undefined when there is none. Throws
+   * the system's errors.
+   */
   static async open(fs: Fs, dir: string): Promise<ImageFile | string | undefined> {
     const file = await openIfThere(fs, join(dir, IMAGE_NAME));
     if (file === undefined) return undefined;
@@ -147,7 +150,7 @@ export class ImageFile {
       : 'it is damaged';
   }
 
-  /** Whether the words are as they were written. Throws the system's errors. */
+  /** Checks whether the words are as they were written. Throws the system's errors. */
   async isWhole(): Promise<boolean> {
     const bytes = Buffer.alloc(Math.min(CHECK_BYTES, this.#wordsBytes));
     let sum = 0;
@@ -159,12 +162,12 @@ export class ImageFile {
     return sum === this.#sum;
   }
 
-  /** Reads the words into `target`, as many as were written; false when they are damaged. Throws the system's errors. */
+  /** Reads all words into `target`; returns false when they are damaged or do not fill it. Throws the system's errors. */
   async fill(target: readonly Uint32Array[]): Promise<boolean> {
     const total = target.reduce((sum, { byteLength }) => sum + byteLength, 0);
     if (total !== this.#wordsBytes) return false;
     let position = this.#start;
-    // All at once: threads copy while this one checks what has come.
+    // All reads start at once: pool threads read while this thread checks the arrays that have come.
     const reads = target.map((piece) => {
       position += piece.byteLength;
       return this.#file.read(bytesOf(piece), position - piece.byteLength);

@@ -1,5 +1,5 @@
-// A value that is too large for the log, in a file of its own; the put record in the log has only its
-// descriptor. Written once, piece by piece, synced before the record is appended, never changed
+// Large values: a value that is too large for the log has a file of its own; the put record in the log has only its
+// descriptor. The file is written once, piece by piece, synced before the record is appended, and never changed
 // (docs/format.md, "Large values").
 //
 //   header 32: 0 magic 8 | 8 version u32 | 12 crc u32 of 16..32 | 16 id u48 | 22 zero u16 | 24 salt u32 | 28 zero u32
@@ -7,7 +7,7 @@
 //
 // Invariants:
 // - Every chunk but the last is full, so a position is found without an index.
-// - A chunk's CRC is seeded with the salt and its number: chunks cannot pass for one another.
+// - A chunk's CRC is seeded with the salt and the chunk's number, so no chunk is valid in the place of another.
 
 import { crc32 } from 'node:zlib';
 
@@ -23,14 +23,14 @@ export const LARGE_CHUNK_HEADER_BYTES = 8;
 export const LARGE_CHUNK_BYTES = 256 * 1024;
 export const LARGE_DESCRIPTOR_BYTES = 16;
 
-/** Where a large value is: what its put record holds as value. */
+/** A reference to a large value's file; the put record has it as its value, encoded as a descriptor. */
 export interface LargeReference {
   readonly id: number;
   readonly bytes: number;
   readonly salt: number;
 }
 
-/** 0 id u48 | 6 value bytes u48 | 12 salt u32 */
+/** Encodes a descriptor: 0 id u48 | 6 value bytes u48 | 12 salt u32. */
 export function encodeDescriptor({ id, bytes, salt }: LargeReference): Buffer {
   const descriptor = Buffer.alloc(LARGE_DESCRIPTOR_BYTES);
   descriptor.writeUIntLE(id, 0, 6);
@@ -49,8 +49,8 @@ export function decodeDescriptor(descriptor: Buffer): LargeReference {
 }
 
 /**
- * Throws when the file is not that large value's: KV_FORMAT_VERSION for a version of the future,
- * KV_CORRUPTION for everything else.
+ * Throws when the file is not that of the large value `id`: KV_FORMAT_VERSION for an unknown version, KV_CORRUPTION
+ * otherwise.
  */
 export async function checkLargeHeader(file: File, id: number, salt: number): Promise<void> {
   const header = Buffer.alloc(LARGE_HEADER_BYTES);
@@ -62,17 +62,18 @@ export async function checkLargeHeader(file: File, id: number, salt: number): Pr
     throw new KvError('KV_FORMAT_VERSION', message, { path, offset: 0 });
   }
   if (count === LARGE_HEADER_BYTES && header.equals(encodeHeader(id, salt))) return;
-  const message = "The header of a large value's file is damaged, or it is another one's";
+  const message =
+    "The header of a large value's file is damaged, or belongs to another large value";
   throw new KvError('KV_CORRUPTION', message, { path, offset: 0 });
 }
 
-/** The format version that the start of a file states; undefined when it is no large value's. */
+/** Returns the format version in the start of a file; undefined when the file is no large value. */
 export function largeVersion(start: Buffer): number | undefined {
   if (start.length < 12 || start.toString('latin1', 0, 8) !== LARGE_MAGIC) return undefined;
   return start.readUInt32LE(8);
 }
 
-/** The salt of the large value whose file begins with that header; undefined when it is none, or damaged. */
+/** Returns the salt in the header of a large value's file; undefined when the header is damaged or of another file. */
 export function saltOfLarge(header: Buffer): number | undefined {
   const salt = header.readUInt32LE(24);
   return header.equals(encodeHeader(header.readUIntLE(16, 6), salt)) ? salt : undefined;
@@ -88,7 +89,7 @@ function encodeHeader(id: number, salt: number): Buffer {
   return header;
 }
 
-/** Gathers pieces into chunks; holds one chunk of memory. */
+/** Gathers pieces into chunks and writes them; uses the memory of one chunk. */
 export class LargeValueFileWriter {
   readonly #file: File;
   readonly #id: number;
@@ -116,7 +117,7 @@ export class LargeValueFileWriter {
     }
   }
 
-  /** Writes the last chunk and the header and syncs the file; its name is the caller's to make durable. */
+  /** Writes the last chunk and the header, and syncs the file; the caller makes its name durable. */
   async finish(): Promise<LargeReference> {
     const bytes = this.#chunks * LARGE_CHUNK_BYTES + this.#filled;
     if (this.#filled > 0) await this.#flush();
@@ -135,7 +136,7 @@ export class LargeValueFileWriter {
   }
 }
 
-/** Length of the file that holds a value of so many bytes. */
+/** Returns the length of the file for a value of `valueBytes` bytes. */
 export function largeFileBytes(valueBytes: number): number {
   const chunks = Math.ceil(valueBytes / LARGE_CHUNK_BYTES);
   return LARGE_HEADER_BYTES + chunks * LARGE_CHUNK_HEADER_BYTES + valueBytes;
@@ -146,8 +147,8 @@ function chunkOffset(chunk: number): number {
 }
 
 /**
- * Reads from byte `position` of the value into `target`, checking each chunk; returns the count, short only
- * at the value's end. Throws KV_CORRUPTION with the chunk's offset.
+ * Reads from byte `position` of the value into `target` and checks each chunk. Returns the count, which is less than
+ * target.length only at the value's end. Throws KV_CORRUPTION with the chunk's offset.
  */
 export async function readLargeValue(
   file: File,

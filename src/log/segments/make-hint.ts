@@ -1,4 +1,4 @@
-// Makes the hint of a sealed segment by reading it.
+// Making a hint: reads a sealed segment and writes its hint.
 
 import type { Fs } from '../../env/env.js';
 import { KvError } from '../../errors.js';

@@ -1,5 +1,5 @@
-// The MANIFEST of a directory, read and written (log/bytes/manifest.ts says what is in it).
-// Invariant: replaced atomically as a whole.
+// Manifest file: reads and writes the MANIFEST of a directory (log/bytes/manifest.ts describes its content).
+// Invariant: the file is replaced atomically as a whole.
 
 import { join } from 'node:path';
 
@@ -9,7 +9,7 @@ import { composeManifest, parseManifest } from '../bytes/manifest.js';
 import type { Manifest } from '../bytes/manifest.js';
 import { readWholeFile, replaceFile } from './whole-file.js';
 
-/** When it throws after it called `switching`, either manifest may be the one on disk. */
+/** Writes the manifest. When it throws after it called `switching`, the old or the new manifest may be on disk. */
 export async function writeManifest(
   fs: Fs,
   dir: string,
@@ -19,7 +19,7 @@ export async function writeManifest(
   await replaceFile(fs, dir, MANIFEST_NAME, Buffer.from(composeManifest(manifest)), switching);
 }
 
-/** The manifest of a directory, or undefined when it has none. Throws KV_CORRUPTION, KV_FORMAT_VERSION. */
+/** Returns the manifest of a directory; undefined when it has none. Throws KV_CORRUPTION, KV_FORMAT_VERSION. */
 export async function readManifest(fs: Fs, dir: string): Promise<Manifest | undefined> {
   const path = join(dir, MANIFEST_NAME);
   const bytes = await readWholeFile(fs, path);

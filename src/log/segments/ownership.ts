@@ -1,8 +1,8 @@
-// Which files are Cairn's to remove or to replace: those with a name that it gives, that are plain files, and whose
-// bytes begin as it begins them. All others are a stranger's, whatever they are called, and stay (docs/format.md,
-// "Files of others").
+// Ownership: decides which files Cairn may remove or replace: plain files with a name that Cairn gives and a beginning
+// that Cairn writes. All other files belong to others, whatever their names, and stay (docs/format.md, "Files of
+// others").
 //
-// Invariant: what is not known to be ours is not ours; no name with an answer here costs more than one small read.
+// Invariant: a file that is not known to be ours is not ours; the check costs at most one small read.
 
 import { join } from 'node:path';
 
@@ -13,7 +13,7 @@ import type { FileKind } from '../bytes/file-names.js';
 import { HINT_MAGIC, IMAGE_MAGIC, LARGE_MAGIC, SEGMENT_MAGIC } from '../bytes/magic.js';
 
 const START_BYTES = 64;
-/** Of an image and a large value the header is written last. */
+/** Size of the header of an image and of a large value, which is written last. */
 const HEADER_BYTES = 32;
 const MANIFEST_START = '{"format":"cairn-manifest"';
 const SNAPSHOT_START = '{"format":"cairn-snapshot"';
@@ -28,12 +28,12 @@ const STARTS: ReadonlyMap<FileKind['kind'], string> = new Map([
   ['snapshot', SNAPSHOT_START],
 ]);
 
-/** Whether the file of that name may be removed or replaced; false when there is none. */
+/** Checks whether the file `name` is ours and may be removed or replaced. Returns false when there is none. */
 export async function isOurs(fs: Fs, dir: string, name: string): Promise<boolean> {
   const path = join(dir, name);
   const parsed = parseFileName(name);
   if (parsed.kind === 'other' || (await fs.kindOf(path)) !== 'file') return false;
-  // Of what a crash cut short the bytes may be anything: the mark has to do. LOCK and the socket are never written so.
+  // A file that a crash cut short may have any bytes, so its mark decides. LOCK and the socket never have a mark.
   if (parsed.kind === 'temporary' && parsed.isMarked) return STARTS.has(parsed.of);
   const start = await startIfReadable(fs, path);
   if (start === undefined) return false;
@@ -42,7 +42,7 @@ export async function isOurs(fs: Fs, dir: string, name: string): Promise<boolean
     : startsAs(parsed.kind, start) || isBlank(headOf(parsed.kind, start));
 }
 
-/** The first temporary name for a file in a store that nothing has. Requires: nobody else writes there. */
+/** Returns the first free temporary name for the file `name`. Requires: nobody else writes to the directory. */
 export async function freeTemporaryName(fs: Fs, dir: string, name: string): Promise<string> {
   for (let number = 1; ; number += 1) {
     const free = temporaryName(name, number.toString(16));
@@ -50,36 +50,36 @@ export async function freeTemporaryName(fs: Fs, dir: string, name: string): Prom
   }
 }
 
-/** Removes the file of that name when it is ours, and nothing else. */
+/** Removes the file `name` if it is ours. */
 export async function removeOurs(fs: Fs, dir: string, name: string): Promise<void> {
   if (await isOurs(fs, dir, name)) await fs.remove(join(dir, name));
 }
 
-/** Whether a file is missing or ours, so that ours may be put there. */
+/** Checks whether our file may get this name: nothing has it, or our file has it. */
 async function mayPut(fs: Fs, dir: string, name: string): Promise<boolean> {
   const found = await fs.kindOf(join(dir, name));
-  // The manifest that lies there was read and proved at the start.
+  // The manifest in the directory was read and checked at the start.
   if (found === 'file' && name === MANIFEST_NAME) return true;
   return found === undefined || (await isOurs(fs, dir, name));
 }
 
-/** Throws KV_CORRUPTION when a stranger's file lies where ours is to be put. */
+/** Throws KV_CORRUPTION when another program's file has the name that our file should get. */
 export async function requireMayPut(fs: Fs, dir: string, name: string): Promise<void> {
   if (await mayPut(fs, dir, name)) return;
   const what =
-    'What lies where a file of the store belongs is not one; it was not touched: move it away';
+    "Another program's file lies where a file of the store belongs; it was not touched: move it away";
   throw new KvError('KV_CORRUPTION', what, { path: join(dir, name) });
 }
 
-/** Throws KV_CORRUPTION when something else than a file lies there. */
+/** Throws KV_CORRUPTION when something that is no file has this path. */
 export async function requireFile(fs: Fs, path: string): Promise<void> {
   const found = await fs.kindOf(path);
   if (found === undefined || found === 'file') return;
-  const what = `What lies where a file of the store belongs is a ${found === 'other' ? 'pipe, a socket or a device' : found}`;
+  const what = `A ${found === 'other' ? 'pipe, a socket or a device' : found} lies where a file of the store belongs`;
   throw new KvError('KV_CORRUPTION', `${what}; it was not touched: move it away`, { path });
 }
 
-/** Undefined when this user may not read it. */
+/** Returns the first bytes of a file; undefined when this user may not read it. */
 async function startIfReadable(fs: Fs, path: string): Promise<Buffer | undefined> {
   try {
     return await startOf(fs, path);
@@ -89,7 +89,7 @@ async function startIfReadable(fs: Fs, path: string): Promise<Buffer | undefined
   }
 }
 
-/** The first bytes of a file. Throws the system's errors. */
+/** Returns the first bytes of a file. Throws the system's errors. */
 export async function startOf(fs: Fs, path: string): Promise<Buffer> {
   const file = await fs.open(path, 'read');
   try {
@@ -100,7 +100,7 @@ export async function startOf(fs: Fs, path: string): Promise<Buffer> {
   }
 }
 
-/** What the bytes say a file is that begins so; undefined when it is none of a store's. */
+/** Returns the kind of a store's file that begins with `start`; undefined when it is no such file. */
 export function kindOfBytes(start: Buffer): FileKind['kind'] | undefined {
   for (const [kind, text] of STARTS) {
     if (kind !== 'snapshot' && startsWith(start, text)) return kind;
@@ -108,12 +108,12 @@ export function kindOfBytes(start: Buffer): FileKind['kind'] | undefined {
   return undefined;
 }
 
-/** What a power loss, or the end of an upload to an older release, may have left of zeros. */
+/** Returns the bytes that may be zero after a power loss, or after an upload to an older release was cut short. */
 function headOf(kind: FileKind['kind'], start: Buffer): Buffer {
   return kind === 'large-value' ? start.subarray(0, HEADER_BYTES) : start;
 }
 
-/** Whether a file that begins so may be replaced by a snapshot that nobody asked for. */
+/** Checks whether the store's own snapshot.json may replace a file that begins with `start`. */
 export function isSnapshotOrBlank(start: Buffer): boolean {
   return startsAs('snapshot', start) || isBlank(start);
 }
@@ -134,7 +134,7 @@ function startsWith(bytes: Buffer, text: string): boolean {
   return bytes.toString('latin1', 0, text.length) === text;
 }
 
-/** Nothing, or zeros: a power loss took the bytes of a file that kept its name. */
+/** Checks whether there are no bytes or only zeros: after a power loss a file may have its name but not its bytes. */
 function isBlank(bytes: Buffer): boolean {
   return bytes.every((byte) => byte === 0);
 }

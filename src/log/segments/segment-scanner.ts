@@ -1,8 +1,8 @@
-// Reads the batches of a segment one after the other; yields what is proved by checksums, names the
-// first defect, repairs nothing (docs/format.md). Recovery, compaction, hints and kv-dump all read here.
+// Segment scanner: reads the batches of a segment one after the other and returns those with correct checksums. It
+// names the first defect and repairs nothing (docs/format.md). Recovery, compaction, hints and kv-dump use it.
 //
 // Invariants:
-// - A batch is yielded whole or not at all: its header and every frame have been checked.
+// - A batch is returned whole or not at all: its header and every frame have been checked.
 // - Memory is bounded by the window, whatever the file's size.
 
 import { assert } from '../../assert.js';
@@ -32,14 +32,14 @@ export interface ScannedFrame {
   readonly bytes: number;
 }
 
-/** Views into the scanner's window: valid until the next call of `next` or `resync`. */
+/** A batch as views of the scanner's window, valid until the next call of `next` or `resync`. */
 export interface ScannedBatch {
   readonly offset: number;
   readonly header: BatchHeader;
   readonly frames: readonly ScannedFrame[];
 }
 
-/** Told of a frame: where it is in `source`, where in the segment, and its bytes. */
+/** Called with a frame: its index in `source`, its offset in the segment, and its size. */
 export type TakeFrame = (source: Buffer, at: number, offset: number, bytes: number) => void;
 
 export interface ScanDefect {
@@ -56,13 +56,13 @@ export class SegmentScanner {
   #windowStart = 0;
   #defect: ScanDefect | undefined;
   /**
-   * Reads into the same memory again and again, for who keeps nothing of the window: each fresh mebibyte costs
-   * more than its scan, as the system has to clear it page by page.
+   * True to read into the same memory each time, for callers that keep no view of the window. A new mebibyte costs
+   * more than its scan, because the system clears it page by page.
    */
   reusesWindow = false;
   #memory: Buffer = NO_BYTES;
 
-  /** Scans the batches of `file` (with that salt) from byte `start` to byte `end` or the file's end. */
+  /** Scans the batches of `file`, whose salt is `salt`, from byte `start` to byte `end` or the file's end. */
   constructor(file: File, salt: number, end: number, start = SEGMENT_HEADER_BYTES) {
     this.#file = file;
     this.#salt = salt;
@@ -70,17 +70,17 @@ export class SegmentScanner {
     this.#position = start;
   }
 
-  /** End of the last batch that was yielded. */
+  /** End of the last batch that was returned. */
   get position(): number {
     return this.#position;
   }
 
-  /** What stopped `next` before the end; undefined at the end. */
+  /** The defect that stopped `next` before the end; undefined at the end. */
   get defect(): ScanDefect | undefined {
     return this.#defect;
   }
 
-  /** The next batch; undefined at the end or at a defect. */
+  /** Returns the next batch; undefined at the end or at a defect. */
   async next(): Promise<ScannedBatch | undefined> {
     const offset = this.#position;
     const header = await this.#advance();
@@ -88,8 +88,8 @@ export class SegmentScanner {
   }
 
   /**
-   * As next, for who wants the frames where they are: `take` is called for each with the window, the
-   * frame's place in it and its place in the segment.
+   * As next, but without copies: calls `take` for each frame with the window, the frame's index in it and its offset
+   * in the segment.
    */
   async nextInto(take: TakeFrame): Promise<BatchHeader | undefined> {
     const offset = this.#position;
@@ -98,7 +98,7 @@ export class SegmentScanner {
     return header;
   }
 
-  /** Checks the next batch and moves on behind it. */
+  /** Checks the next batch and moves on to its end. */
   async #advance(): Promise<BatchHeader | undefined> {
     if (this.#defect !== undefined || this.#position >= this.#end) return undefined;
     const header = await this.#checkBatch(this.#position);
@@ -110,7 +110,7 @@ export class SegmentScanner {
     return header;
   }
 
-  /** After a defect: the first whole batch at any later place, from where `next` goes on. */
+  /** Returns the first whole batch after a defect, at any later place; `next` goes on from there. */
   async resync(): Promise<ScannedBatch | undefined> {
     assert(this.#defect !== undefined, 'A scan resyncs only after a defect');
     let at = this.#defect.offset + ALIGNMENT_BYTES;
@@ -126,7 +126,7 @@ export class SegmentScanner {
     return undefined;
   }
 
-  /** The file has batches up to byte `end` by now. Requires: no fewer than before. */
+  /** Lets the scan go on to byte `end`, because the file has grown. Requires: `end` is not less than before. */
   extend(end: number): void {
     assert(end >= this.#end, 'A file that is scanned only grows');
     this.#end = end;
@@ -138,7 +138,7 @@ export class SegmentScanner {
     this.#position = offset;
   }
 
-  /** The header of the batch at `offset`, which is whole and in the window then; or what is wrong with it. */
+  /** Returns the header of the batch at `offset`, which then is in the window; or what is wrong with the batch. */
   async #checkBatch(offset: number): Promise<BatchHeader | Defect> {
     if (!this.#holds(offset, BATCH_HEADER_BYTES)) await this.#fetch(offset, BATCH_HEADER_BYTES);
     const header = decodeBatchHeader(this.#window, offset - this.#windowStart, this.#salt, offset);
@@ -178,14 +178,14 @@ export class SegmentScanner {
     }
   }
 
-  /** First place from `from` on where a batch's magic stands; the end when there is none. */
+  /** Returns the first offset from `from` on that has a batch's magic; the end when there is none. */
   async #findMagic(from: number): Promise<number> {
     for (let offset = from; offset < this.#end;) {
       if (!this.#holds(offset, BATCH_HEADER_BYTES)) await this.#fetch(offset, BATCH_HEADER_BYTES);
       const at = offset - this.#windowStart;
       const last = this.#window.length - BATCH_HEADER_BYTES;
       if (at > last) return this.#end;
-      // A search of bytes is ten times as fast as reading every word: most of it is zeros, at each start.
+      // indexOf is ten times as fast as reading every word; at each start most of the bytes are zeros.
       let found = this.#window.indexOf(MAGIC, at);
       while (found >= 0 && found <= last) {
         if ((found - at) % ALIGNMENT_BYTES === 0) return offset + found - at;
@@ -206,7 +206,7 @@ export class SegmentScanner {
     assert(bytes <= BATCH_BYTES_LIMIT, 'No batch is larger than its limit');
     const wanted = Math.min(Math.max(bytes, WINDOW_BYTES), Math.max(0, this.#end - offset));
     const target = this.#room(wanted);
-    // What it held goes now: the window never says more than it has.
+    // If the read fails, the window must not show bytes that it no longer has.
     this.#window = NO_BYTES;
     const count = await this.#file.read(target, offset);
     this.#window = target.subarray(0, count);
@@ -214,7 +214,7 @@ export class SegmentScanner {
   }
 
   #room(bytes: number): Buffer {
-    // A fresh buffer: the batch yielded before may still be looked at through its views.
+    // A new buffer, because views of the batch returned before may still be in use.
     if (!this.reusesWindow) return Buffer.allocUnsafeSlow(bytes);
     if (this.#memory.length < bytes) this.#memory = Buffer.allocUnsafeSlow(bytes);
     return this.#memory.subarray(0, bytes);

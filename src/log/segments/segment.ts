@@ -1,8 +1,8 @@
-// A live segment as the process knows it, and the table of all of them.
+// Segments: the state of each segment in memory, and the table of all of them.
 //
 // Invariants:
-// - A slot (u16, what the keydir stores) names one segment until that is retired AND its last reader has
-//   left; only then are its file closed and its slot given out again.
+// - A slot (u16, the keydir stores it) names one segment until the segment is retired AND its last reader has
+//   left; only then is its file closed and its slot used for another segment.
 // - `liveBytes` is the sum of the frames that the keydir points to (design: live and dead bytes).
 
 import { join } from 'node:path';
@@ -21,7 +21,7 @@ const SEGMENT_SLOTS_MAX = 65_536;
 const NO_FLUSHES: FlushNeedState = { from: 0, to: 0 };
 
 export class Segment {
-  /** Given by the table. */
+  /** Assigned by the table. */
   slot: number;
   readonly first: number;
   readonly last: number;
@@ -31,21 +31,21 @@ export class Segment {
   /** Durable end of its batches. */
   committedBytes = SEGMENT_HEADER_BYTES;
   sealed = false;
-  /** So much of it a compaction has read that copies what lives in it; undefined: none does. */
+  /** Number of bytes that the running compaction has read of it; undefined when no compaction copies from it. */
   compactedBytes: number | undefined;
-  /** The file is no shorter, batches and zeros ahead together, and the manifest says so (or is to say so). */
+  /** The file has at least this many bytes, batches and zeros together; the manifest has the number or will get it. */
   zeroedBytes: number;
   /** See ManifestEntry; Infinity: an older release compacted it. */
   horizon: number;
   /** Bytes of frames that the keydir points to. */
   liveBytes = 0;
-  /** Headers and stuck frames that a compaction could not spare: exact for what a compaction wrote. */
+  /** Headers and stuck frames that no compaction can save: exact for a segment that a compaction wrote. */
   overheadBytes = SEGMENT_HEADER_BYTES + BATCH_HEADER_BYTES;
-  /** Bytes that a compaction of this segment had to keep beside the live ones (tombstones, touches). */
+  /** Bytes that a compaction of this segment had to keep besides the live ones (tombstones, touches). */
   keptBytes = 0;
-  /** Flushes whose records lie in other segments and are needed for puts in this one. */
+  /** Flushes whose records are in other segments and are needed for puts in this one. */
   readonly flushNeed = new FlushNeed();
-  /** Records of flushes that a compaction kept here because an older segment may need them, and their bytes. */
+  /** Seqs of the flush records that a compaction kept here because an older segment may need them; their size. */
   keptFlushes: FlushNeedState = NO_FLUSHES;
   keptFlushBytes = 0;
   #readers = 0;
@@ -66,7 +66,7 @@ export class Segment {
     return segmentName(this.last, this.generation);
   }
 
-  /** Frames that nothing reaches and that compaction may drop; an estimate above zero costs a look. */
+  /** Estimated size of the frames that a compaction can drop. Too high an estimate costs a needless compaction. */
   get deadBytes(): number {
     const needed = this.overheadBytes + this.liveBytes + this.keptBytes + this.keptFlushBytes;
     return Math.max(0, this.committedBytes - needed);
@@ -81,14 +81,14 @@ export class Segment {
     return this.zeroedBytes === 0 ? open : { ...open, zeroed: this.zeroedBytes };
   }
 
-  /** With what the keydir points to, all that is known of its content (docs/format.md, "IMAGE"). */
+  /** The accounting of its content, besides what the keydir points to (docs/format.md, "IMAGE"). */
   get state(): SegmentState {
     const { slot, liveBytes, overheadBytes, keptBytes, keptFlushBytes, keptFlushes } = this;
     const flushNeed = this.flushNeed.state;
     return { slot, liveBytes, overheadBytes, keptBytes, keptFlushBytes, keptFlushes, flushNeed };
   }
 
-  /** Takes over what `state` has but for slot and live bytes. */
+  /** Takes over the accounting of `state`, without slot and live bytes. */
   account({
     overheadBytes,
     keptBytes,
@@ -113,7 +113,7 @@ export class Segment {
     if (this.#readers === 0) this.#onIdle?.();
   }
 
-  /** Resolves when nobody reads it any more; readers may not be added after retirement. */
+  /** Resolves when it has no readers. Requires: no reader is added after it was retired. */
   idle(): Promise<void> {
     if (this.#readers === 0) return Promise.resolve();
     return new Promise((resolve) => {
@@ -135,10 +135,9 @@ export interface SegmentState {
 export class SegmentTable {
   readonly #slots: (Segment | undefined)[] = [];
   readonly #free: number[] = [];
-  /** In log order. */
   #ordered: Segment[] = [];
 
-  /** All live segments in log order. */
+  /** All segments of the log, in log order. */
   get ordered(): readonly Segment[] {
     return this.#ordered;
   }
@@ -166,7 +165,7 @@ export class SegmentTable {
     return segment;
   }
 
-  /** A segment with a slot that is not yet in the log order: a compaction's output before its switch. */
+  /** Creates a segment with a slot but not yet in the log order: a compaction's output before its switch. */
   create(place: Omit<ManifestEntry, 'bytes'>, file: File): Segment {
     const slot = this.#free.pop() ?? this.#slots.length;
     assert(slot < SEGMENT_SLOTS_MAX, 'There are fewer segments than slots');
@@ -175,7 +174,10 @@ export class SegmentTable {
     return segment;
   }
 
-  /** Gives the segments, in log order, the slots and the accounting that an image of the keydir knows. Requires: none is read. */
+  /**
+   * Gives the segments the slots and the accounting of an image, which has them in log order. Requires: no segment has
+   * readers.
+   */
   assign(imaged: readonly SegmentState[]): void {
     this.#slots.length = 0;
     for (const [index, state] of imaged.entries()) {
@@ -192,7 +194,7 @@ export class SegmentTable {
     }
   }
 
-  /** Puts `output` where the contiguous `run` stood. The run's slots stay valid until `retire`. */
+  /** Puts `output` in the place of the contiguous `run`. The run's slots stay valid until `retire`. */
   replace(run: readonly Segment[], output: Segment): void {
     const [head] = run;
     assert(head !== undefined, 'A run is not empty');
@@ -205,7 +207,7 @@ export class SegmentTable {
     ];
   }
 
-  /** Undoes `replace`: the switch could not be made durable. */
+  /** Undoes `replace`, because the switch could not be made durable. */
   restore(run: readonly Segment[], output: Segment): void {
     this.#ordered = this.#ordered.flatMap((segment) => (segment === output ? run : [segment]));
   }
@@ -216,7 +218,7 @@ export class SegmentTable {
     segment.file = await fs.open(join(dir, segment.name), mode);
   }
 
-  /** The file of the next generation, with the same bytes, in the place of a segment: slot and accounting stay. */
+  /** Replaces a segment by the file of its next generation, which has the same bytes: slot and accounting stay. */
   regenerate(old: Segment, place: ManifestEntry, file: File): void {
     const segment = new Segment(old.slot, place, file);
     segment.committedBytes = old.committedBytes;
@@ -227,17 +229,17 @@ export class SegmentTable {
     this.#ordered = this.#ordered.map((other) => (other === old ? segment : other));
   }
 
-  /** Takes the newest segment out of the order: a successor that was never written to. */
+  /** Removes the newest segment from the log order: a successor that was never written to. */
   drop(segment: Segment): void {
     this.#ordered = this.#ordered.filter((other) => other !== segment);
   }
 
-  /** Closes every file, for whoever only read them. */
+  /** Closes every file; for callers that only read them. */
   async close(): Promise<void> {
     await Promise.all(this.#ordered.map(({ file }) => file.close()));
   }
 
-  /** What `work` over the open files comes to; when it fails they are closed. */
+  /** Returns the result of `work` on the open files; closes them when it fails. */
   async closedOnFailure<T>(work: Promise<T>): Promise<T> {
     try {
       return await work;
@@ -247,7 +249,7 @@ export class SegmentTable {
     }
   }
 
-  /** Closes the file once the last reader has left and gives the slot back. */
+  /** Closes the file once the last reader has left, and frees the slot. */
   async retire(segment: Segment): Promise<void> {
     await segment.idle();
     await segment.file.close();

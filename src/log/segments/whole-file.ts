@@ -1,6 +1,6 @@
-// Writing and reading files whole: the MANIFEST, hints, the image.
-// Invariants: replaceFile is atomic and durable when it returns (temporary name, sync, rename, directory
-// sync) and replaces no stranger's file; a short write is an error, never taken for success (Node reports it as a smaller count).
+// Whole files: writes and reads files as a whole: the MANIFEST, hints, the image.
+// Invariants: replaceFile is atomic, and durable when it returns (temporary name, sync, rename, directory sync); it
+// replaces no file that is not ours. A short write, which Node reports only as a smaller count, is an error.
 
 import { join } from 'node:path';
 
@@ -9,21 +9,21 @@ import { KvError, systemCode } from '../../errors.js';
 import { returnedBuffer } from '../bytes/returned-memory.js';
 import { freeTemporaryName, requireMayPut } from './ownership.js';
 
-/** Writes all of `bytes` at `position` or throws; a count that is short is KV_NO_SPACE. */
+/** Writes all of `bytes` at `position` or throws; a short count gives KV_NO_SPACE. */
 export async function writeFully(file: File, bytes: Uint8Array, position: number): Promise<void> {
   const count = await file.write(bytes, position);
   if (count !== bytes.length) throw shortWrite(file, count, bytes.length, position);
 }
 
-/** Only `count` of `bytes` were written at `position`. */
+/** Returns the error for a write at `position` that wrote only `count` of `bytes` bytes. */
 export function shortWrite(file: File, count: number, bytes: number, position: number): KvError {
   const message = `Only ${count} of ${bytes} bytes could be written`;
   return new KvError('KV_NO_SPACE', message, { path: file.path, offset: position });
 }
 
 /**
- * Puts `bytes` under `name`, replacing what was there. `name` never shows a partial file. When it throws
- * after it called `switching`, either file may be the one that a later start finds.
+ * Writes `bytes` to the file `name`, replacing the old file. `name` never leads to a partial file. When it throws
+ * after it called `switching`, a later start may find the old or the new file.
  */
 export async function replaceFile(
   fs: Fs,
@@ -35,7 +35,7 @@ export async function replaceFile(
   await replaceFileBy(fs, dir, name, (file) => writeFully(file, bytes, 0), switching);
 }
 
-/** The same with what `write` puts into the new file. */
+/** As replaceFile; `write` writes the content of the new file. */
 export async function replaceFileBy(
   fs: Fs,
   dir: string,
@@ -50,7 +50,7 @@ export async function replaceFileBy(
     switching();
     await fs.rename(temporary, join(dir, name));
   } catch (error) {
-    // It may take the last room of a full disk; the first failure is the one to tell.
+    // The temporary file may use the last room of a full disk. A failed removal must not hide the first error.
     await fs.remove(temporary).catch(() => undefined);
     throw error;
   }
@@ -71,7 +71,7 @@ async function writeSynced(
   }
 }
 
-/** The file open for reading; undefined when it does not exist. */
+/** Opens a file for reading; returns undefined when it does not exist. */
 export async function openIfThere(fs: Fs, path: string): Promise<File | undefined> {
   try {
     return await fs.open(path, 'read');
@@ -81,14 +81,14 @@ export async function openIfThere(fs: Fs, path: string): Promise<File | undefine
   }
 }
 
-/** Memory that one file after the other is read into: the system need not clear it for each. */
+/** Memory that is used for one file after the other, so that the system need not clear new memory for each. */
 export class ReadRoom {
   #bytes: Buffer = Buffer.alloc(0);
 
-  /** So many bytes, with anything in them, valid until the next call. They begin at a whole word. */
+  /** Returns `bytes` bytes with any content, valid until the next call. They begin at a whole word. */
   of(bytes: number): Buffer {
     if (bytes > this.#bytes.length) {
-      // Files of a kind are about as long: the next one should find room.
+      // Files of one kind have about the same length, so the next one should find room.
       this.#bytes = returnedBuffer(bytes + (bytes >>> 4));
     }
     return this.#bytes.subarray(0, bytes);
@@ -96,8 +96,8 @@ export class ReadRoom {
 }
 
 /**
- * The whole file, or no more than its first `bytesMax` bytes, in `room` or in memory of its own; undefined when it
- * does not exist.
+ * Reads the whole file, or its first `bytesMax` bytes, into `room` or into memory of its own. Returns undefined when
+ * the file does not exist.
  */
 export async function readWholeFile(
   fs: Fs,

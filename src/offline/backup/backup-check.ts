@@ -1,5 +1,5 @@
-// Reads everything of a backup directory back and compares it with the checksums of its manifests, and replays the
-// newest state as a restore would.
+// Backup check: reads every file of a backup directory back, compares it with the checksums of the manifests, and
+// replays the newest state as a restore would.
 
 import { crc32 } from 'node:zlib';
 import { join } from 'node:path';
@@ -25,8 +25,8 @@ interface BackupCheck {
 }
 
 /**
- * Throws KV_CORRUPTION with the first file that is not what was backed up, KV_NOT_A_STORE when there is no backup.
- * Requires: nobody makes one meanwhile.
+ * Checks the backups in `dir`. Throws KV_CORRUPTION with the first file that differs from its checksum, KV_NOT_A_STORE
+ * when there is no backup. Requires: no backup is made there meanwhile.
  */
 export async function checkBackup(
   env: Env,
@@ -35,7 +35,7 @@ export async function checkBackup(
 ): Promise<BackupCheck> {
   const names = await backupManifestNames(env.fs, dir);
   if (names.length === 0) throw new KvError('KV_NOT_A_STORE', 'There is no backup', { path: dir });
-  /** Of each file the lengths that count, and the checksums up to there. */
+  /** For each file, the lengths that the manifests name, each with the checksum up to there. */
   const wanted = new Map<string, Checked[]>();
   for (const name of names) {
     for (const [file, checked] of filesOf(await readBackupManifest(env.fs, dir, name)))

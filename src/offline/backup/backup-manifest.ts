@@ -1,10 +1,10 @@
-// The manifest of a backup: which files of the backup directory hold the state of a store at one seq, and which others
-// hold earlier moments, each with its length and checksum (docs/format.md, "Backup").
+// The manifest of a backup: lists the files of the backup directory that hold the state of a store at one seq, and the
+// files of earlier moments, each with its length and checksum (docs/format.md, "Backup").
 //
 // Invariants:
-// - A manifest is written when everything that it names is durable, under a name that no other had: a backup that was
-//   cut short has none, and leaves those before it as they were.
-// - Sorted by name, manifests stand in the order in which they were made.
+// - A manifest is written when all files that it names are durable, under a name that no other manifest had. A backup
+//   that was cut short has no manifest, and leaves earlier manifests as they were.
+// - Sorting manifests by name gives the order in which they were made.
 
 import { crc32 } from 'node:zlib';
 import { join } from 'node:path';
@@ -16,13 +16,13 @@ import { readWholeFile } from '../../log/segments/whole-file.js';
 const FORMAT = 'cairn-backup';
 const VERSION = 1;
 
-/** So many bytes from the start of a file count, and their CRC-32. */
+/** The number of bytes from the start of a file that belong to the backup, and their CRC-32. */
 export interface Checked {
   readonly bytes: number;
   readonly crc: number;
 }
 
-/** A segment's file: its place in the log as in the MANIFEST of the store. */
+/** A segment's file, with its place in the log as in the MANIFEST of the store. */
 export interface BackupSegment extends Checked {
   readonly first: number;
   readonly last: number;
@@ -35,7 +35,7 @@ export interface BackupSegment extends Checked {
 export interface PastBackupSegment extends BackupSegment {
   /** The highest seq for which the log is known to have had this file. */
   readonly replacedSeq: number;
-  /** The latest time of which that is known: Unix ms. */
+  /** The latest time at which the log is known to have had it, Unix ms. */
   readonly replacedMs: number;
 }
 
@@ -45,15 +45,15 @@ export interface BackupLargeValue extends Checked {
 }
 
 interface PastBackupLargeValue extends BackupLargeValue {
-  /** When it was first missed, or left the store: Unix ms. */
+  /** The time when it left the store, or when a backup first found it missing, Unix ms. */
   readonly replacedMs: number;
 }
 
 export interface BackupManifest {
   readonly storeId: string;
-  /** The state is that after this record. */
+  /** The seq of the last record in the backup. */
   readonly seq: number;
-  /** Everything up to this time is in it: Unix ms. */
+  /** Every record up to this time is in the backup, Unix ms. */
   readonly atMs: number;
   /** In log order. */
   readonly segments: readonly BackupSegment[];
@@ -70,7 +70,7 @@ export function backupManifestName({ seq, atMs }: Pick<BackupManifest, 'seq' | '
   return `backup-${digits(seq, 15)}-${digits(atMs, 15)}.json`;
 }
 
-/** `<last>-<generation>-<salt>.seg`: unlike that of any other segment that there ever was. */
+/** Returns `<last>-<generation>-<salt>.seg`, a name that no other segment of the store ever has. */
 export function backupSegmentName(place: {
   readonly last: number;
   readonly generation: number;
@@ -79,7 +79,7 @@ export function backupSegmentName(place: {
   return `${digits(place.last, 10)}-${digits(place.generation, 4)}-${hex(place.salt)}.seg`;
 }
 
-/** `<id>-<salt>.val` */
+/** Returns `<id>-<salt>.val`. */
 export function backupLargeName({
   id,
   salt,
@@ -90,7 +90,7 @@ export function backupLargeName({
   return `${digits(id, 15)}-${hex(salt)}.val`;
 }
 
-/** What a name in a backup directory says; undefined: nothing of ours. */
+/** Returns the kind of file that a name in a backup directory stands for; undefined for a file that is not ours. */
 export function kindOfBackupName(name: string): 'manifest' | 'file' | 'temporary' | undefined {
   if (MANIFEST_PATTERN.test(name)) return 'manifest';
   if (POOL_PATTERN.test(name)) return 'file';
@@ -98,7 +98,7 @@ export function kindOfBackupName(name: string): 'manifest' | 'file' | 'temporary
   return of !== undefined && kindOfBackupName(of) !== undefined ? 'temporary' : undefined;
 }
 
-/** The names of all files that it names, and what it says of them. */
+/** Returns the names of all files that the manifest lists, with their lengths and checksums. */
 export function filesOf(manifest: BackupManifest): ReadonlyMap<string, Checked> {
   const { segments, past, large, pastLarge } = manifest;
   return new Map<string, Checked>([
@@ -107,7 +107,7 @@ export function filesOf(manifest: BackupManifest): ReadonlyMap<string, Checked> 
   ]);
 }
 
-/** Throws KV_CORRUPTION when a file that it names is not in the directory. */
+/** Throws KV_CORRUPTION when a file that the manifest lists is not in the directory. */
 export async function requireFiles(fs: Fs, dir: string, manifest: BackupManifest): Promise<void> {
   const there = new Set(await fs.list(dir));
   const missing = [...filesOf(manifest).keys()].find((name) => !there.has(name));
@@ -115,13 +115,13 @@ export async function requireFiles(fs: Fs, dir: string, manifest: BackupManifest
   throw fileMissing(join(dir, missing), '; begin a new backup directory');
 }
 
-/** `advice`: what to do about it, with its semicolon. */
+/** Returns the error for a missing file. `advice` is the next step, beginning with a semicolon. */
 export function fileMissing(path: string, advice = '', cause?: unknown): KvError {
   const message = `A file that the manifest of the backup names is missing${advice}`;
   return new KvError('KV_CORRUPTION', message, { path, cause });
 }
 
-/** One line of JSON for the content, one for its checksum, as the MANIFEST of a store. */
+/** Returns two lines, as in the MANIFEST of a store: the content as JSON, and its checksum. */
 export function composeBackupManifest(manifest: BackupManifest): string {
   const line = JSON.stringify({ format: FORMAT, version: VERSION, ...manifest });
   return `${line}\ncrc32 ${hex(crc32(line))}\n`;
@@ -147,7 +147,7 @@ function parseBackupManifest(text: string, path: string): BackupManifest {
   throw new KvError('KV_FORMAT_VERSION', message, { path });
 }
 
-/** The names of the manifests in a directory, the oldest first. */
+/** Returns the names of the manifests in a directory, the oldest first. */
 export async function backupManifestNames(fs: Fs, dir: string): Promise<string[]> {
   const names = await fs.list(dir);
   return names.filter((name) => kindOfBackupName(name) === 'manifest').toSorted();
@@ -161,10 +161,10 @@ export async function readBackupManifest(
   const path = join(dir, name);
   const bytes = await readWholeFile(fs, path);
   if (bytes !== undefined) return parseBackupManifest(bytes.toString('utf8'), path);
-  throw new KvError('KV_CORRUPTION', 'The manifest of a backup has gone', { path });
+  throw new KvError('KV_CORRUPTION', 'The manifest of a backup was removed', { path });
 }
 
-/** The newest manifest; undefined: there is none. */
+/** Returns the newest manifest; undefined when there is none. */
 export async function newestBackup(fs: Fs, dir: string): Promise<BackupManifest | undefined> {
   const name = (await backupManifestNames(fs, dir)).at(-1);
   return name === undefined ? undefined : readBackupManifest(fs, dir, name);

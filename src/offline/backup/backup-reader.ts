@@ -1,5 +1,5 @@
-// A backup directory, or a store's own directory, read as it was at one moment: for kv-restore and kv-dump. Takes no lock
-// and changes nothing; a backup may be made meanwhile.
+// Backup reader: reads a backup directory, or a store's own directory, as it was at one moment, for kv-restore and
+// kv-dump. It takes no lock and changes nothing; a backup may be made meanwhile.
 
 import { join } from 'node:path';
 
@@ -21,20 +21,20 @@ import {
 } from './backup-manifest.js';
 
 /**
- * Throws KV_NOT_A_STORE when neither is there, KV_TOO_OLD when the moment is not kept, KV_BAD_OPTION when it lies after
- * the newest backup, KV_CORRUPTION when files of it are damaged.
+ * Opens the backup or the store in `dir`. Throws KV_NOT_A_STORE when there is neither, KV_TOO_OLD when the moment is not
+ * kept, KV_BAD_OPTION when it is later than the newest backup, KV_CORRUPTION when files are damaged.
  */
 export async function openReader(env: Env, dir: string, moment?: Moment): Promise<StoreReader> {
   if ((await backupIn(env, dir)) === undefined) return StoreReader.open(env, dir, moment);
   return settled(async () => {
     const manifest = await newestBackup(env.fs, dir);
     if (manifest === undefined)
-      throw new KvError('KV_CORRUPTION', 'The backup has gone', { path: dir });
+      throw new KvError('KV_CORRUPTION', 'The backup was removed', { path: dir });
     return openBackup(env, dir, manifest, moment);
   });
 }
 
-/** The newest manifest in the directory; undefined: it holds no backup. */
+/** Returns the newest manifest in the directory; undefined when it holds no backup. */
 async function backupIn(env: Env, dir: string): Promise<BackupManifest | undefined> {
   try {
     return await newestBackup(env.fs, dir);
@@ -60,11 +60,11 @@ async function openBackup(
     return join(dir, name);
   };
   if (moment?.kind === 'time' && moment.ms > atMs) {
-    const message = `The newest backup there is of ${new Date(atMs).toISOString()}`;
+    const message = `The newest backup there was made at ${new Date(atMs).toISOString()}`;
     throw new KvError('KV_BAD_OPTION', message, { path: dir });
   }
   const advice = `kv-backup --to ${dir} --verify reads all of the backup`;
-  // Damage of what only earlier moments need is no matter to the newest one.
+  // Reading the newest moment ignores the files of earlier moments, so damage in those does not matter.
   const past = moment === undefined ? [] : manifest.past;
   const all = await openSegments(env, dir, { ...manifest, past });
   if (moment === undefined) {

@@ -1,9 +1,9 @@
-// One round of a backup: the state of a store at one seq goes into a backup directory, beside what earlier rounds put
-// there (docs/format.md, "Backup"). Takes no lock in the store's directory and changes nothing in it.
+// One round of a backup: writes the state of a store at one seq into a backup directory, beside the files of earlier
+// rounds (docs/format.md, "Backup"). It takes no lock in the store's directory and changes nothing in it.
 //
 // Invariants:
-// - The new manifest comes last; until then the one before it is the newest, and all that it names is there.
-// - All files of the log are open before the first byte is copied: what a compaction removes meanwhile is copied still.
+// - The new manifest is written last; until then the manifest before it is the newest, and all its files are there.
+// - All files of the log are open before the first byte is copied, so a file that a compaction removes is still copied.
 
 import { join } from 'node:path';
 
@@ -33,17 +33,17 @@ import { cutLog, newestSeq, type CutSegment, type LogCut } from './log-cut.js';
 import { Pace } from './pace.js';
 import { Pool, type BackupSink, type PoolReport } from './pool.js';
 
-/** What a new file system has in its root is not in the way. */
+/** The folder in the root of a new file system, which the target directory may have. */
 const OF_FILE_SYSTEM = 'lost+found';
-/** The newest, and the one before it: should the newest be damaged, that is still there. */
+/** The newest manifest and the one before it, in case the newest is damaged. */
 const MANIFESTS_KEPT = 2;
 
 interface BackupOptions {
-  /** Whether a server runs on the store's directory now. */
+  /** Checks whether a server runs on the store's directory now. */
   readonly isServed: () => Promise<boolean>;
-  /** What was replaced longer ago goes; Infinity: nothing does. */
+  /** Files that were replaced longer ago are removed; Infinity: none is. */
   readonly keepMs: number;
-  /** Told of bytes that were read: so many more. */
+  /** Called with the number of bytes read since the last call. */
   readonly onBytes?: (bytes: number) => void;
 }
 
@@ -54,8 +54,8 @@ export interface BackupReport extends PoolReport {
 }
 
 /**
- * Throws as StoreReader.open does for the store; KV_BAD_OPTION when `target` holds something else, or backups of another
- * store; KV_LOCKED while another backup is made there; KV_NO_SPACE.
+ * Makes a backup of the store in `dir`. Throws as StoreReader.open does for the store; KV_BAD_OPTION when `target` has
+ * other files, or backups of another store; KV_LOCKED while another backup is made there; KV_NO_SPACE.
  */
 export async function backUp(
   env: Env,
@@ -63,7 +63,7 @@ export async function backUp(
   target: string,
   options: BackupOptions,
 ): Promise<BackupReport> {
-  // Before anything is made there: whether there is a store at all.
+  // This throws when there is no store, before anything is created in the target.
   const since = await newestSeq(env, dir);
   await refuseStrangers(env.fs, target);
   await env.fs.makeDir(target);
@@ -85,7 +85,7 @@ async function backUpLocked(
   options: BackupOptions,
 ): Promise<BackupReport> {
   const before = await newestBackup(env.fs, target);
-  // The new manifest would name them, too, and would be of no use.
+  // The new manifest would list the same files, and would be useless if one is missing.
   if (before !== undefined) await requireFiles(env.fs, target, before);
   const pace = new Pace(env.clock, await options.isServed());
   const pool = new Pool(env, target, before, options.onBytes ?? (() => undefined), pace);
@@ -110,7 +110,7 @@ async function lockTarget(fs: Fs, target: string): Promise<Lock> {
   }
 }
 
-/** The newest state and the store's history, into `sink`. Returns the manifest, which belongs behind all that went there. */
+/** Writes the newest state and the store's history to `sink`. Returns the manifest, which belongs after all of it. */
 export async function streamBackup(
   env: Env,
   dir: string,
@@ -146,7 +146,7 @@ async function gather(
   }
 }
 
-/** The log at one seq, and all large values that are live there in the pool. */
+/** Cuts the log at one seq, after all large values that are live at that seq are in the sink. */
 async function cutWithLarge(
   env: Env,
   dir: string,
@@ -159,7 +159,7 @@ async function cutWithLarge(
   const take = async (): Promise<void> => {
     for (const found of await takeLargeValues(env, dir, sink)) {
       const name = backupLargeName(found);
-      // One in the history may be in use as well while it is being moved there.
+      // While a value is being moved to the history, it may be found in both places.
       if (found.replacedMs === undefined || !all.has(name)) all.set(name, found);
     }
   };
@@ -175,7 +175,8 @@ async function cutWithLarge(
       await cut.close();
       throw error;
     }
-    // It went before it could be taken, at once after it came. What came up to here and is still there is in the pool.
+    // A large value was removed soon after it was written, before it could be taken. All values written up to this
+    // cut that still exist are in the sink, so the next check begins after this cut.
     from = cut.seq;
     await cut.close();
   }
@@ -189,11 +190,11 @@ function refuseOther(cut: LogCut, before: BackupManifest | undefined, target: st
     throw new KvError('KV_BAD_OPTION', message, { path: target });
   }
   if (before.seq <= cut.seq) return;
-  const message = `The log of the store ends at seq ${cut.seq}, and the newest backup there has seq ${before.seq}: it is of another life of this store; choose another directory`;
+  const message = `The log of the store ends at seq ${cut.seq}, but the newest backup there has seq ${before.seq}: the store was put back to an earlier state, or is an older copy; choose another directory`;
   throw new KvError('KV_BAD_OPTION', message, { path: target });
 }
 
-/** What was the end of the log in the newest backup must not have become something else. */
+/** Throws KV_BAD_OPTION when the segment that ended the log in the newest backup now has other bytes there. */
 async function requireSameLog(
   cut: LogCut,
   before: BackupManifest | undefined,
@@ -218,7 +219,7 @@ async function putSegments(
   return put;
 }
 
-/** Of the files that the log has no more. */
+/** Puts the history's files that are no longer in the log. */
 async function putHistory(
   past: readonly PastSegment[],
   live: readonly BackupSegment[],
@@ -255,14 +256,14 @@ function composed(
   keepMs: number,
 ): BackupManifest {
   const { storeId, seq } = cut;
-  // Each has a name of its own, and the newest sorts last, whatever the clock does.
+  // Each manifest gets a name of its own, and the newest sorts last, whatever the clock does.
   const atMs = seq === before?.seq ? Math.max(cut.atMs, before.atMs + 1) : cut.atMs;
   const endMs = atMs - keepMs;
   const live = new Set(segments.map((each) => backupSegmentName(each)));
   const past = new Map<string, PastBackupSegment>();
   for (const each of before?.past ?? []) past.set(backupSegmentName(each), each);
   for (const each of before?.segments ?? []) {
-    // It was in its place then; how much longer nobody knows, unless the store's history does.
+    // The log had the file at that time; only the store's history knows whether it had it for longer.
     const known = { replacedSeq: before!.seq, replacedMs: before!.atMs };
     past.set(backupSegmentName(each), { ...each, ...known });
   }
@@ -292,7 +293,7 @@ function composed(
   };
 }
 
-/** Removes what nothing names any more: older manifests first, so that each that is there has its files. */
+/** Removes files that no kept manifest lists: older manifests first, so that each manifest there has its files. */
 async function sweep(fs: Fs, target: string, pool: Pool): Promise<void> {
   const names = await backupManifestNames(fs, target);
   for (const name of names.slice(0, -MANIFESTS_KEPT)) await fs.remove(join(target, name));
@@ -301,22 +302,26 @@ async function sweep(fs: Fs, target: string, pool: Pool): Promise<void> {
   await pool.sweep(await Promise.all(kept));
 }
 
-/** Throws KV_BAD_OPTION when something else than backups lies there. */
+/** Throws KV_BAD_OPTION when the directory has a file that is not part of a backup. */
 async function refuseStrangers(fs: Fs, target: string): Promise<void> {
   let names: string[];
   try {
     names = await fs.list(target);
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return;
-    throw new KvError('KV_BAD_OPTION', 'This is no directory that backups can go to', {
-      path: target,
-      cause: error,
-    });
+    throw new KvError(
+      'KV_BAD_OPTION',
+      'Backups cannot go here: it is no directory, or may not be read',
+      {
+        path: target,
+        cause: error,
+      },
+    );
   }
   const stranger = names.find(
     (name) => ![OF_FILE_SYSTEM, LOCK_NAME].includes(name) && kindOfBackupName(name) === undefined,
   );
   if (stranger === undefined) return;
-  const message = 'This directory holds something else than backups; name a new one';
+  const message = 'This directory has a file that is not part of a backup; name a new directory';
   throw new KvError('KV_BAD_OPTION', message, { path: join(target, stranger) });
 }

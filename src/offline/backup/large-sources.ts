@@ -1,8 +1,8 @@
-// The large values of a store for a backup of it. Which of them a record refers to only a replay would tell, so all that
-// lie there are taken; a server removes one when its item has gone.
+// Large sources: takes a store's large values into a backup. Only a replay could tell which of them a record refers to,
+// so all files are taken; a server removes a file when its item is gone.
 //
-// Invariant: a value that is live at the cut is taken. It lay there when all were taken before the cut, or its record is
-// so new that it is looked for (`lacksLarge`).
+// Invariant: each value that is live at the cut is taken. Its file existed when all files were taken before the cut, or
+// its record is newer than that and `lacksLarge` checks it.
 
 import { join } from 'node:path';
 
@@ -22,11 +22,11 @@ import type { LogCut } from './log-cut.js';
 import type { BackupSink } from './pool.js';
 
 export interface FoundLarge extends BackupLargeValue {
-  /** Of the store's history: when it left the log. Undefined: it may be in use. */
+  /** When a value in the store's history left the log. Undefined: the value may be in use. */
   readonly replacedMs: number | undefined;
 }
 
-/** Puts all that lie in the directory, and in its history, into the pool; returns them. */
+/** Puts all large values in the directory and its history into the pool; returns them. */
 export async function takeLargeValues(
   env: Env,
   dir: string,
@@ -60,11 +60,11 @@ async function take(
   if (file === undefined) return;
   try {
     const salt = await saltOf(file);
-    // Zeros: a power loss took it before any record referred to it.
+    // A file without a header lost its bytes to a power loss before any record referred to it.
     if (salt === undefined) return;
     found.push({ id, salt, ...(await pool.putLarge({ id, salt }, file)), replacedMs });
   } catch (error) {
-    // A server may remove it while it is looked at; what is damaged is still there.
+    // A server may remove the file while it is read. A file that is really damaged is still in its place.
     if (isKvError(error, 'KV_CORRUPTION') && !(await file.isInPlace())) return;
     throw error;
   } finally {
@@ -78,7 +78,7 @@ async function saltOf(file: File): Promise<number | undefined> {
   return saltOfLarge(header);
 }
 
-/** Whether a record above `seq` and before the cut refers to a large value that the pool does not have. */
+/** Checks whether a record after `seq` and before the cut refers to a large value that the pool does not have. */
 export async function lacksLarge(cut: LogCut, seq: number, pool: BackupSink): Promise<boolean> {
   for (const { segment, bytes } of cut.segments.toReversed()) {
     const scanner = new SegmentScanner(segment.file, segment.salt, bytes);

@@ -1,10 +1,10 @@
-// The log of a store at one seq, for a backup: its files, open, and up to where each counts. Takes no lock and changes
-// nothing, whether a server runs on the directory, has stopped or has crashed.
+// Log cut: opens the log of a store at one seq for a backup, with the length of each file that belongs to it. It takes
+// no lock and changes nothing, whether a server runs on the directory, has stopped or has crashed.
 //
 // Invariants:
-// - What is in the log when this begins is before the cut: who got STORED finds the record in the backup.
-// - Of a running server only what its log proves to be on the disk is before the cut: no power loss takes back what is
-//   in a backup.
+// - Every record that is in the log when the cut begins is in it: a record that got STORED before is in the backup.
+// - With a running server, the cut has only records that the log proves to be on the disk: no power loss takes back a
+//   record that is in a backup.
 // - No file lacks a record that was still needed at the seq of the cut (the horizons of compacted segments).
 
 import type { Env } from '../../env/env.js';
@@ -18,26 +18,26 @@ import { readClaims, refuseLoss } from '../../store/restart/loss-proof.js';
 import { settled } from '../settled.js';
 import { requireManifest } from '../store-reader.js';
 
-/** A log that ends with a seal, and has not grown for so many looks, is all there is: its server is idle. */
+/** A log that ends with a seal and has not grown for this many looks is complete: its server is idle. */
 const STILL_LOOKS = 3;
-/** An idle server proves its last batch within a second. One that proves nothing for so long is taken as it is. */
+/** An idle server proves its last batch within a second. After this many looks the log is taken as it is. */
 const LOOKS_MAX = 100;
 const PAUSE_MS = 100;
 
 export interface CutSegment {
   readonly segment: Segment;
-  /** Up to the end of its last batch that counts. */
+  /** Length up to the end of its last batch in the cut. */
   readonly bytes: number;
-  /** The MANIFEST calls it sealed: nothing writes to its file any more. */
+  /** True when the MANIFEST calls it sealed: nothing writes to its file any more. */
   readonly isSealed: boolean;
 }
 
 export interface LogCut {
   readonly storeId: string;
   readonly seq: number;
-  /** Every record up to this time is before the cut: Unix ms, on the store's clock. */
+  /** Every record up to this time is before the cut, Unix ms on the store's clock. */
   readonly atMs: number;
-  /** In log order; not empty but for a store without a record. */
+  /** In log order; empty only for a store without a record. */
   readonly segments: readonly CutSegment[];
   close(): Promise<void>;
 }
@@ -51,14 +51,14 @@ interface Place {
 interface Look {
   readonly manifest: Manifest;
   readonly table: SegmentTable;
-  /** Where the log ends, and up to where it is proved to be on the disk. */
+  /** The end of the log, and the place up to which it is proved to be on the disk. */
   readonly end: Place;
   readonly proved: Place;
-  /** It ends with a seal. */
+  /** True when the log ends with a seal. */
   readonly isSealed: boolean;
 }
 
-/** Throws KV_NOT_A_STORE, KV_CORRUPTION, KV_FORMAT_VERSION. */
+/** Cuts the log of the store in `dir`. Throws KV_NOT_A_STORE, KV_CORRUPTION, KV_FORMAT_VERSION. */
 export async function cutLog(
   env: Env,
   dir: string,
@@ -87,7 +87,7 @@ export async function cutLog(
   }
 }
 
-/** The newest seq, proved or not. */
+/** Returns the newest seq in the log, even if it is not proved to be on the disk. */
 export async function newestSeq(env: Env, dir: string): Promise<number> {
   const look = await settled(() => lookAt(env, dir));
   const cut = await look.table.closedOnFailure(cutAt(look, look.end));
@@ -97,7 +97,7 @@ export async function newestSeq(env: Env, dir: string): Promise<number> {
 
 async function lookAt(env: Env, dir: string): Promise<Look> {
   const manifest = await requireManifest(env, dir);
-  // Before the log: what they claim it must then come up to, whatever a server goes on to write.
+  // Claims are read before the log, so that the log must reach them even while a server writes on.
   const claims = await readClaims(env.fs, dir, manifest);
   const table = await openSegments(env.fs, dir, manifest);
   return table.closedOnFailure(
@@ -114,7 +114,7 @@ async function lookAt(env: Env, dir: string): Promise<Look> {
   );
 }
 
-/** A seal is written when all before it is on the disk. */
+/** Returns the place up to which the last batch proves the log. A seal is written when all before it is on the disk. */
 function provedBy(last: BatchHeader | undefined, end: Place): Place {
   if (last === undefined || last.frameCount === 0) return end;
   if (last.durableSegment === end.last) return { last: end.last, offset: last.durableOffset };
@@ -162,7 +162,8 @@ async function scanned({ file, salt, horizon }: Segment, bytes: number): Promise
     lastSeq = Math.max(lastSeq, frameSeqAt(source, at));
   };
   for (let header = await scanner.nextInto(take); header !== undefined;) {
-    // A seal says which seq was given out last, and that record may stand behind it. What a compaction read was there.
+    // A seal has the last seq given to a record, but that record may come after the seal. In a compacted segment the
+    // seal counts, because the compaction had read the record.
     if (header.frameCount > 0 || horizon > 0) lastSeq = Math.max(lastSeq, header.firstSeq);
     last = header;
     header = await scanner.nextInto(take);

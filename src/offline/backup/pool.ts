@@ -1,10 +1,10 @@
-// The files of a backup directory: puts segments and large values there, by a hard link where the file system lets it,
-// else by a copy, and removes what no manifest names any more.
+// The pool: the files of a backup directory. It puts segments and large values there, by a hard link where the file
+// system allows it and by a copy otherwise, and removes files that no manifest names any more.
 //
 // Invariants:
-// - Every byte that a manifest is to name was read and found as the store wrote it, and is durable before that.
-// - Only a file whose end is known changes: it grows behind that, and only while it has no other name. So what a
-//   manifest says of a file stays true, at whatever instant this is killed.
+// - Before a manifest names a byte, the byte was read, checked against the store's checksums, and is durable.
+// - A file changes only by growing after the length that a manifest gives, and only while it has no other name. So what
+//   a manifest says about a file stays true, even if the backup is killed at any moment.
 // - Only files with the names of a backup are removed.
 
 import { crc32 } from 'node:zlib';
@@ -26,12 +26,12 @@ import {
 } from './backup-manifest.js';
 
 const CHUNK_BYTES = 1024 * 1024;
-/** Synced so often that the disk's queue stays short for the commits of a server. */
+/** Bytes per sync, few enough that the disk's queue stays short for the commits of a server. */
 const SYNC_BYTES = 4 * 1024 * 1024;
-/** Of a file that grows so much of its end is compared. */
+/** Number of bytes at the end of a growing file that are compared with the source. */
 const COMPARED_BYTES = 64 * 1024;
 
-/** Of a file system that has no second names, or not for this file: then it is copied. */
+/** Errors of a file system that cannot give this file a second name; the file is then copied. */
 const NO_LINKS: ReadonlySet<string> = new Set([
   'EXDEV',
   'EPERM',
@@ -47,7 +47,7 @@ const NO_LINKS: ReadonlySet<string> = new Set([
 export interface SourceFile {
   readonly file: File;
   readonly bytes: number;
-  /** Nothing writes to it any more. */
+  /** True when nothing writes to it any more. */
   readonly isSealed: boolean;
 }
 
@@ -62,7 +62,7 @@ export interface PooledLarge {
   readonly salt: number;
 }
 
-/** Where a backup puts its files: a backup directory, or a stream. */
+/** Takes the files of a backup: a backup directory, or a stream. */
 export interface BackupSink {
   hasLarge(id: number, salt: number): boolean;
   /** Both throw KV_CORRUPTION for damaged bytes. */
@@ -71,7 +71,7 @@ export interface BackupSink {
 }
 
 export interface PoolReport {
-  /** Bytes that were copied, and that got a second name. */
+  /** Bytes that were copied, and bytes whose file got a second name. */
   readonly copiedBytes: number;
   readonly linkedBytes: number;
 }
@@ -81,12 +81,12 @@ export class Pool implements BackupSink {
   readonly #dir: string;
   readonly #onBytes: (bytes: number) => void;
   readonly #pace: Pace;
-  /** What is there, by the newest manifest and what came since. */
+  /** The files in the directory, from the newest manifest and from this round. */
   readonly #known: Map<string, Checked>;
   #copiedBytes = 0;
   #linkedBytes = 0;
 
-  /** `onBytes` is told of bytes that were read. Requires: the directory's lock. */
+  /** `onBytes` is called with the number of bytes read. Requires: the directory's lock. */
   constructor(
     { fs }: Pick<Env, 'fs'>,
     dir: string,
@@ -114,7 +114,7 @@ export class Pool implements BackupSink {
     const known = this.#known.get(name);
     if (known?.bytes === source.bytes) return known;
     const from = known?.bytes ?? 0;
-    if (from > source.bytes) throw this.#anotherLife(name);
+    if (from > source.bytes) throw this.#otherCourse(name);
     await checkSegmentBytes(source.file, place.salt, source.bytes, from, this.#pace);
     return this.#put(name, known, source);
   }
@@ -127,7 +127,7 @@ export class Pool implements BackupSink {
     return this.#put(name, undefined, { file, bytes, isSealed: true });
   }
 
-  /** Whether what was copied of a file that is not whole yet is still how it begins. */
+  /** Throws KV_BAD_OPTION unless the source still begins with what was copied of it, if anything was. */
   async requireSameStart(place: PooledSegment, source: File): Promise<void> {
     const name = backupSegmentName(place);
     const known = this.#known.get(name);
@@ -140,18 +140,18 @@ export class Pool implements BackupSink {
       const [ours, theirs] = [Buffer.alloc(count), Buffer.alloc(count)];
       await file.read(ours, at);
       await source.read(theirs, at);
-      if (!ours.equals(theirs)) throw this.#anotherLife(name);
+      if (!ours.equals(theirs)) throw this.#otherCourse(name);
     } finally {
       await file.close();
     }
   }
 
-  /** Makes the names of what was put durable. */
+  /** Makes the names of the files that were put durable. */
   settle(): Promise<void> {
     return this.#fs.syncDir(this.#dir);
   }
 
-  /** Removes the files that none of the manifests names, and what a backup that was cut short left. */
+  /** Removes the files that none of the manifests names, and the temporary files of backups that were cut short. */
   async sweep(kept: readonly BackupManifest[]): Promise<void> {
     const named = new Set(kept.flatMap((manifest) => [...filesOf(manifest).keys()]));
     for (const name of await this.#fs.list(this.#dir)) {
@@ -170,7 +170,7 @@ export class Pool implements BackupSink {
     return checked;
   }
 
-  /** Undefined: the file has other names, and what lies under those is not ours to change. */
+  /** Appends the new bytes. Returns undefined when the file has other names, because their owners must not see a change. */
   async #grow(name: string, known: Checked, source: SourceFile): Promise<Checked | undefined> {
     const file = await openForGrowth(this.#fs, join(this.#dir, name), known);
     if (file === undefined) return undefined;
@@ -185,7 +185,7 @@ export class Pool implements BackupSink {
 
   async #link(name: string, { file, bytes }: SourceFile): Promise<Checked | undefined> {
     const path = join(this.#dir, name);
-    // Left by a backup that was cut short: how much of it is good nobody knows.
+    // A backup that was cut short may have left this file, with an unknown part of it valid.
     await this.#fs.remove(path);
     try {
       await this.#fs.link(file.path, path);
@@ -193,7 +193,7 @@ export class Pool implements BackupSink {
       if (NO_LINKS.has(systemCode(error) ?? '')) return undefined;
       throw error;
     }
-    // Its path may lead to another file by now.
+    // The path may lead to another file by now.
     const linked = await openIfThere(this.#fs, path);
     try {
       if (linked === undefined || !(await file.isInPlace())) return undefined;
@@ -219,13 +219,13 @@ export class Pool implements BackupSink {
       await this.#fs.rename(temporary, join(this.#dir, name));
       return { bytes, crc };
     } catch (error) {
-      // It may take the last room of a full disk; the first failure is the one to tell.
+      // The temporary file may use the last room of a full disk. A failed removal must not hide the first error.
       await this.#fs.remove(temporary).catch(() => undefined);
       throw error;
     }
   }
 
-  /** The CRC with the bytes from `start` to `end` added; they go to `to`, if that is given. */
+  /** Reads the bytes from `start` to `end`, and writes them to `to` if given. Returns `crc` with these bytes added. */
   async #transfer(from: File, start: number, end: number, crc: number, to?: File): Promise<number> {
     const chunk = Buffer.allocUnsafeSlow(Math.min(CHUNK_BYTES, end - start));
     let sum = crc;
@@ -254,9 +254,9 @@ export class Pool implements BackupSink {
     return sum;
   }
 
-  #anotherLife(name: string): KvError {
+  #otherCourse(name: string): KvError {
     const message =
-      'The backups there are of another life of this store: what they have of its log is not in it any more; choose another directory';
+      'The backups there have records that the log of the store no longer has: the store was put back to an earlier state, or is a copy that went on by itself; choose another directory';
     return new KvError('KV_BAD_OPTION', message, { path: join(this.#dir, name) });
   }
 }

@@ -1,9 +1,9 @@
-// Makes a new store of what a reader shows of a backup, or of a store's own past, and reads it back.
+// Restore: makes a new store with the state that a reader shows of a backup, or of a store's own past, and reads it back.
 //
 // Invariants:
-// - Values, flags, expiries, CAS tokens and flushes that are still to come are those of the moment.
-// - The new store has an id of its own: files of the old one never pass for its.
-// - It gives out no seq, and so no CAS token, that the old one may have given out after the moment.
+// - Values, flags, expiries, CAS tokens and future flushes are those of the moment.
+// - The new store has an id of its own: files of the old store never pass for files of the new one.
+// - It gives no record a seq, and so a CAS token, that the old store may have used after the moment.
 
 import { crc32 } from 'node:zlib';
 
@@ -15,7 +15,7 @@ import { checkStore } from '../check.js';
 import { RepairedStore } from '../repaired-store.js';
 import { StoreReader } from '../store-reader.js';
 
-/** So many seqs may have been given out between the moment and the end of the old store: weeks of writes. */
+/** Number of seqs that the old store may have used after the moment: weeks of writes. */
 const SEQ_MARGIN = 10_000_000_000;
 
 export interface RestoreReport {
@@ -26,8 +26,9 @@ export interface RestoreReport {
 }
 
 /**
- * Writes the state that `reader` shows into `dir`, which is empty, and reads it back. Throws KV_CORRUPTION when the
- * source is damaged, KV_IO when what was written does not read back the same, KV_NO_SPACE. `onKeys` is told of progress.
+ * Writes the state that `reader` shows into `dir` and reads it back. Requires: `dir` is empty. Throws KV_CORRUPTION when
+ * the source is damaged, KV_IO when the new store does not read back the same, KV_NO_SPACE. Calls `onKeys` with the
+ * number of keys written so far.
  */
 export async function restore(
   env: Env,
@@ -49,13 +50,13 @@ export async function restore(
   return { keys: written.keys, seq, timeMs };
 }
 
-/** Every byte, and every record as it was handed over. */
+/** Checks every byte of the new store, and compares every record with the written one. */
 async function readBack(env: Env, dir: string, written: Digest, timeMs: number): Promise<void> {
   const { findings } = await checkStore(env, dir, { isServed: false, onProgress: () => undefined });
   const [finding] = findings;
   if (finding !== undefined) throw notTheSame(finding.what, finding.path);
   const read = new Digest();
-  // At the moment itself: what has expired since stands there all the same.
+  // It is read as of the moment itself, so that items that have expired since are compared too.
   const reader = await StoreReader.open(env, dir, { kind: 'time', ms: timeMs });
   try {
     for await (const record of reader.records()) read.add(record);
@@ -72,7 +73,7 @@ function notTheSame(what: string, path: string): KvError {
   return new KvError('KV_IO', message, { path });
 }
 
-/** Of records in their order; of a large value its descriptor. */
+/** A checksum over records in their order; for a large value it includes only the descriptor. */
 class Digest {
   keys = 0;
   crc = 0;

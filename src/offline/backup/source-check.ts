@@ -1,5 +1,5 @@
-// The check of a backup's sources: their bytes are checked before they are copied, because a copy of damaged bytes with a
-// good checksum of its own would be worse than none.
+// Source check: checks a backup's sources before they are copied, because a copy of damaged bytes with a good checksum
+// of its own would be worse than no copy.
 
 import type { File } from '../../env/env.js';
 import { KvError } from '../../errors.js';
@@ -16,7 +16,7 @@ import type { Pace } from './pace.js';
 
 const PIECE_BYTES = 1024 * 1024;
 
-/** Throws KV_CORRUPTION unless all batches up to `end` are whole, from `start` on, where one begins. */
+/** Throws KV_CORRUPTION unless all batches from `start`, where a batch begins, to `end` are whole. */
 export async function checkSegmentBytes(
   file: File,
   salt: number,

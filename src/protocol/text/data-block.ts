@@ -1,4 +1,4 @@
-// The data block behind a storage line: finds its begin and its end. memcached's block is exactly `bytes` long and
+// The data block behind a storage line: finds where it begins and ends. memcached's block is exactly `bytes` long and
 // followed by CR LF. When the exact length does not fit, the plain dialect tolerates one space before the value,
 // behind it, or both.
 

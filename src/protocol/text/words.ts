@@ -35,7 +35,7 @@ export class Words {
     this.count = count;
   }
 
-  /** Returns the bytes in word `index`; 0 when there is no such word. */
+  /** Returns the length of word `index` in bytes; 0 when there is no such word. */
   lengthOf(index: number): number {
     return index < this.count ? this.ends[index]! - this.starts[index]! : 0;
   }

@@ -1,5 +1,6 @@
 // `stats settings`: prints memcached's names. Booleans are yes and no, and values hold no space (the exporter's rule).
 
+import { storeUrl } from '../../config/store-place.js';
 import type { Services } from '../session.js';
 import { limitBytes } from './general.js';
 import type { StatLines } from './lines.js';
@@ -34,10 +35,7 @@ function ownLines({ config, httpUrl }: Services): StatLines {
     ['kv_compact_min', config.compactMinBytes],
     ['kv_snapshot', config.snapshot],
     ['kv_http', httpUrl ?? 'no'],
-    [
-      'kv_store',
-      config.store === undefined ? 'log' : `${config.store.kind}:${config.store.hosts.join(',')}`,
-    ],
+    ['kv_store', config.store === undefined ? 'log' : storeUrl(config.store)],
   ];
 }
 

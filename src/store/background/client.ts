@@ -1,10 +1,10 @@
-// The main thread's side of the background worker: started when first needed, one task at a time, its
-// questions answered by the caller. One that has had nothing to do for a while ends: what it leaves behind
-// for its garbage collector is tens of MiB, and without work it would never collect.
+// Client of the background worker, on the main thread: starts the worker when it is first needed and gives it one
+// task at a time. The caller answers the worker's questions. An idle worker is ended after a while: it holds tens
+// of MiB of garbage, which it would never collect without work.
 
 import { AssertionError, assert } from '../../assert.js';
 import type { Env, Timer, Worker } from '../../env/env.js';
-import { KvError } from '../../errors.js';
+import { KvError, failureText } from '../../errors.js';
 import type {
   CompactDone,
   ExportDone,
@@ -23,7 +23,7 @@ type Question = JudgeQuestion | ExportMore;
 type Answer = JudgeAnswer | ExportItems;
 type Done = CompactDone | HintDone | ExportDone | ScrubDone;
 
-/** Under load there is more to do every few seconds: a new thread would begin with cold code. */
+/** Longer than the few seconds between two tasks under load: a new thread would begin with cold code. */
 const IDLE_MS_MAX = 5000;
 
 interface Running {
@@ -39,7 +39,7 @@ export class Background {
   #worker: Worker | undefined;
   #running: Running | undefined;
   #idleTimer: Timer | undefined;
-  /** The last worker that was told to stop has ended. */
+  /** Resolves when every worker that was stopped has ended. */
   #ended: Promise<void> = Promise.resolve();
   #closed = false;
 
@@ -50,7 +50,7 @@ export class Background {
     this.#nicerBy = nicerBy;
   }
 
-  /** Runs a task; `answer` is asked in between. Rejects with KvError when the worker could not do it. */
+  /** Runs a task and answers the worker's questions with `answer`. Rejects with KvError when the worker fails. */
   perform(task: Task, answer: Running['answer']): Promise<Done> {
     assert(this.#running === undefined, 'The background does one task at a time');
     if (this.#closed) return Promise.reject(closing());
@@ -62,7 +62,7 @@ export class Background {
     });
   }
 
-  /** Lets the worker end; a task under way fails with KV_CLOSED. */
+  /** Ends the worker; a task under way fails with KV_CLOSED. */
   async close(): Promise<void> {
     this.#closed = true;
     this.#stop();
@@ -87,7 +87,8 @@ export class Background {
     worker.done.catch((error: unknown) => {
       if (this.#worker !== worker) return;
       this.#worker = undefined;
-      this.#end()?.reject(new KvError('KV_IO', 'The background thread died', { cause: error }));
+      const message = `The background thread failed: ${failureText(error)}`;
+      this.#end()?.reject(new KvError('KV_IO', message, { cause: error }));
     });
     this.#worker = worker;
     return worker;

@@ -1,9 +1,9 @@
-// The task 'compact': copies what is needed of a run of sealed segments into one new file. The main
-// thread judges each record (it has the keydir); this side reads, writes and syncs.
+// The task 'compact': copies the records that are still needed of a run of sealed segments into one new file. The
+// main thread judges each record (it has the keydir); the worker reads, writes and syncs.
 //
 // Invariants:
 // - The output keeps the order of the log, and its times and seqs never go back.
-// - It is written under a temporary name and synced before the main thread hears of it.
+// - The worker writes the output under a temporary name and syncs it before it tells the main thread.
 
 import { join } from 'node:path';
 
@@ -35,9 +35,9 @@ import { VERDICT } from './messages.js';
 import type { CompactTask, Line, SegmentPlace } from './messages.js';
 
 const NO_VALUE = Buffer.alloc(0);
-/** Records are judged in lots of about this many bytes of segment… */
+/** Records are judged in lots of about this many bytes of segment. */
 const LOT_BYTES = 1024 * 1024;
-/** …but no more records: judging them is nearly always one turn of the main thread, well below a millisecond. */
+/** Bound of a lot: judging so many nearly always takes one turn of the main thread, well below a millisecond. */
 const LOT_RECORDS = 1500;
 
 export async function compactRun(
@@ -151,7 +151,7 @@ async function copyLot(
   }
 }
 
-/** Writes the record as it is to stand in the output. */
+/** Writes to the output what the verdict makes of the record. */
 function writeJudged(
   writer: CompactedSegmentWriter,
   source: Buffer,

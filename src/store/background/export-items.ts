@@ -1,5 +1,5 @@
-// The task 'export': writes the JSON snapshot of the items that the main thread names, reading their
-// records from the segments. Order and seq are the main thread's business; the text is snapshot-format's.
+// The task 'export': writes the JSON snapshot of the items that the main thread names, and reads their records
+// from the segments. The main thread chooses the items and the seq; store/snapshot-file/format.ts composes the text.
 
 import { dirname, join } from 'node:path';
 
@@ -20,7 +20,7 @@ import type { EntryHead } from '../snapshot-file/format.js';
 import type { ExportItem, ExportItems, ExportTask, Line, SegmentPlace } from './messages.js';
 
 const WRITE_BYTES = 1024 * 1024;
-/** Read at once: neighbours of the item that is wanted are wanted next. */
+/** Bytes read at once: the neighbours of an item are wanted next. */
 const WINDOW_BYTES = 128 * 1024;
 
 export async function exportItems(
@@ -57,7 +57,7 @@ export async function exportItems(
   }
 }
 
-/** By place on the disk: neighbours are read one after the other. */
+/** Sorts items by their place on the disk, so that neighbours are read one after the other. */
 function sorted(items: readonly ExportItem[]): ExportItem[] {
   return [...items].sort((a, b) => a.slot - b.slot || a.offset - b.offset);
 }
@@ -91,13 +91,13 @@ async function exportItem(
   await text.write(composer.closeEntry());
 }
 
-/** The segments that items were found in, opened when first needed. */
+/** The segments that hold the items, opened when they are first needed. */
 class Sources {
   readonly #fs: Fs;
   readonly #dir: string;
   readonly #places = new Map<number, SegmentPlace>();
   readonly #files = new Map<number, File>();
-  /** Bytes read ahead: the items come sorted by place. */
+  /** Bytes that were read ahead: the items come sorted by place. */
   #window = Buffer.alloc(0);
   #windowOffset = 0;
   #windowSlot = -1;
@@ -107,7 +107,7 @@ class Sources {
     this.#dir = dir;
   }
 
-  /** The segments of the items that follow. Slots are given anew when a segment has gone, so others are forgotten. */
+  /** Notes the segments of the items that follow and forgets all others: the slot of a removed segment is reused. */
   async know({ segments }: ExportItems): Promise<void> {
     const before = new Map(this.#places);
     this.#places.clear();
@@ -122,10 +122,10 @@ class Sources {
     }
   }
 
-  /** The item's record; views into memory that the next call may replace. */
+  /** Returns the item's record, as views into memory that the next call may replace. */
   async read({ slot, offset, bytes }: ExportItem): Promise<LogRecord> {
     const place = this.#places.get(slot);
-    assert(place !== undefined, 'An item is in a segment that was named');
+    assert(place !== undefined, 'The segment of an item was named before');
     const file = await this.#fileOf(slot, place);
     if (slot !== this.#windowSlot || !this.#windowHolds(offset, bytes)) {
       const window = Buffer.allocUnsafe(Math.max(bytes, WINDOW_BYTES));
@@ -167,7 +167,7 @@ class Sources {
   }
 }
 
-/** Text appended in large writes. */
+/** A text file that is written in large pieces. */
 class TextFile {
   readonly #file: File;
   #parts: Buffer[] = [];

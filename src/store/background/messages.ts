@@ -1,4 +1,4 @@
-// The messages between the main thread and the background worker. Buffers are transferred, not copied.
+// Messages between the main thread and the background worker. Buffers are transferred, not copied.
 
 import type { HashSeed } from '../../log/bytes/key-hash.js';
 import type { LargeReference } from '../../log/segments/large-value-file.js';
@@ -9,7 +9,7 @@ export interface SegmentPlace extends Omit<ManifestEntry, 'bytes'> {
   readonly committedBytes: number;
 }
 
-/** Copy what is needed of `run` into `temporaryName`, which stands for `output` afterwards. */
+/** Copy the records of `run` that are still needed into `temporaryName`, which becomes `output` afterwards. */
 export interface CompactTask {
   readonly task: 'compact';
   readonly storeId: string;
@@ -17,7 +17,7 @@ export interface CompactTask {
   readonly output: Omit<ManifestEntry, 'bytes'>;
   readonly createdAtMs: number;
   readonly temporaryName: string;
-  /** For the hint. */
+  /** The seed of the hashes in the hint. */
   readonly hashSeed: HashSeed;
 }
 
@@ -28,7 +28,7 @@ export interface HintTask {
   readonly hashSeed: HashSeed;
 }
 
-/** Export to `temporaryName` the items that follow as ExportItems messages. */
+/** Export to `temporaryPath` the items that follow as ExportItems messages. */
 export interface ExportTask {
   readonly task: 'export';
   readonly temporaryPath: string;
@@ -37,36 +37,35 @@ export interface ExportTask {
   readonly storeId: string;
 }
 
-/** Read a piece of a file again: of a sealed segment, or of a large value. */
+/** Read again a piece of a sealed segment or of a large value's file. */
 export interface ScrubTask {
   readonly task: 'scrub';
   readonly storeId: string;
   readonly target: SegmentPlace | LargeReference;
-  /** Byte of the segment, or of the value, from where; 0: with the file's header. */
+  /** The first byte of the segment or of the value to read; 0: check the file's header too. */
   readonly from: number;
-  /** About so much. */
+  /** About the number of bytes to read. */
   readonly bytesMax: number;
 }
 
 export type Task = CompactTask | HintTask | ExportTask | ScrubTask;
 
-/** Worker → main: what becomes of each of these records? `entries` as in entry-list.ts. */
+/** Worker → main: asks what becomes of each record. `entries` is a list of log/bytes/entry-list.ts, with hashes. */
 export interface JudgeQuestion {
   readonly ask: 'judge';
   readonly count: number;
-  /** With their hashes. */
   readonly entries: Uint8Array;
-  /** Bytes of segment that were read for it. */
+  /** Bytes of segment that were read for these records. */
   readonly bytes: number;
 }
 
-/** Main → worker, an element a record. */
+/** Main → worker: a verdict for each record. */
 export interface JudgeAnswer {
   readonly answer: 'judged';
-  /** When, on the store's clock: what had expired by then is dropped. */
+  /** Time of the judgement, on the store's clock: records that had expired by then are dropped. */
   readonly nowMs: number;
   readonly verdicts: Uint8Array;
-  /** Those of the question, with the expiry to write with VERDICT.keep. */
+  /** The entries of the question, with the expiry to write for VERDICT.keep. */
   readonly entries: Uint8Array;
 }
 
@@ -74,11 +73,11 @@ export const VERDICT = {
   drop: 0,
   /** Write it with the expiry that its entry has now. */
   keep: 1,
-  /** As keep, and mark it won. */
+  /** Write it as for keep, and mark it won. */
   keepWon: 2,
-  /** Write as it is: the key has changes that are not durable. */
+  /** Write it unchanged: the key has changes that are not durable. */
   verbatim: 3,
-  /** Write a tombstone in its place: something older may hold the key. */
+  /** Write a tombstone in its place: an older segment may hold the key. */
   tombstone: 4,
 } as const;
 
@@ -86,9 +85,9 @@ export const VERDICT = {
 export interface CompactDone {
   readonly done: 'compact';
   readonly committedBytes: number;
-  /** Of the records in it. */
+  /** Bytes of the frames in the output. */
   readonly frameBytes: number;
-  /** A whole hint of the output, ready to be written; its puts are what has moved. */
+  /** A whole hint of the output, ready to be written. Its puts are the records that have moved. */
   readonly hint: Uint8Array;
 }
 
@@ -96,7 +95,7 @@ export interface HintDone {
   readonly done: 'hint';
 }
 
-/** Main → worker: items to export; `last` ends the export. Locations are in segments by slot. */
+/** Main → worker: items to export, each at a place in the segment of a slot; `last` ends the export. */
 export interface ExportItems {
   readonly answer: 'items';
   readonly items: readonly ExportItem[];
@@ -111,7 +110,7 @@ export interface ExportItem {
   readonly expiresAt: number;
 }
 
-/** Worker → main: the items sent so far are written; send more. */
+/** Worker → main: asks for more items; those sent so far are written. */
 export interface ExportMore {
   readonly ask: 'items';
 }
@@ -119,7 +118,7 @@ export interface ExportMore {
 export interface ScrubDone {
   readonly done: 'scrub';
   readonly bytes: number;
-  /** From where to go on; undefined: the file is done. */
+  /** The byte to continue at; undefined: the file is done. */
   readonly next: number | undefined;
   readonly damage: { readonly offset: number; readonly what: string } | undefined;
   readonly isMissing: boolean;
@@ -141,9 +140,9 @@ export type FromWorker =
   JudgeQuestion | CompactDone | HintDone | ScrubDone | ExportMore | ExportDone | TaskFailed;
 export type ToWorker = Task | JudgeAnswer | ExportItems | { readonly stop: true };
 
-/** A task's line to the main thread: one question at a time. */
+/** The connection of a task to the main thread: one question at a time. */
 export interface Line {
   post(message: FromWorker, transfer?: readonly ArrayBuffer[]): void;
-  /** The next answer. */
+  /** Resolves to the next answer. */
   answer(): Promise<JudgeAnswer | ExportItems>;
 }

@@ -1,5 +1,5 @@
-// The task 'scrub': re-reads a piece of a sealed segment, or of a large value's file, and says whether it is
-// still what was written. Reads only; damage is an answer, not a failure.
+// The task 'scrub': reads again a piece of a sealed segment, or of a large value's file, and checks whether it is
+// still what was written. The task only reads; damage is an answer, not a failure.
 
 import { join } from 'node:path';
 
@@ -39,7 +39,7 @@ export async function scrubFile(fs: Fs, dir: string, task: ScrubTask, line: Line
   }
 }
 
-/** What the rest of the file holds is not looked at in this pass: nothing is known of where it goes on. */
+/** Skips the rest of the file in this pass: after such an error, no place to continue at is known. */
 function answerOf(error: unknown): ScrubDone {
   const none = { done: 'scrub', bytes: 0, next: undefined } as const;
   if (systemCode(error) === 'ENOENT') return { ...none, isMissing: true, damage: undefined };

@@ -1,5 +1,5 @@
-// The background thread: takes one task after the other from the main thread. It reads segments and
-// writes new files; it never sees the keydir and never changes a file that the main thread uses.
+// The background worker: performs one task after the other for the main thread. It reads segments and
+// writes new files. It never sees the keydir and never changes a file that the main thread uses.
 
 import type { Env, Port } from '../../env/env.js';
 import { failureText, isKvError, KvError, systemCode } from '../../errors.js';
@@ -13,7 +13,7 @@ interface WorkerInput {
   readonly dir: string;
 }
 
-/** Runs until it is told to stop; a task under way then ends at its next question, and cleans up. */
+/** Runs until the main thread stops it. A task under way then ends at its next question, and cleans up. */
 export async function run(env: Env, port: Port, input: unknown): Promise<void> {
   const { dir } = input as WorkerInput;
   let waiting: Waiting | undefined;

@@ -1,4 +1,4 @@
-// The task 'hint': scans a sealed segment and writes the hint that spares the next start that scan.
+// The task 'hint': scans a sealed segment and writes its hint, so that the next start need not scan the segment.
 
 import { join } from 'node:path';
 

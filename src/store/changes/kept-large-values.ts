@@ -1,7 +1,7 @@
-// Large values of the past: those whose files are still there, in the data directory or in the history.
+// Large values of past records: opens those whose files are still there, in the data directory or in the history.
 //
-// Invariant: a value is given only when its file is the very one that the record means; its number may have been given
-// out again. Nothing waits for whoever reads it: once it is open, the file may be removed.
+// Invariant: a value is returned only from the very file that the record means, because another value may have got the
+// same number since. Nothing waits for its reader: once the file is open, it may be removed.
 
 import { join } from 'node:path';
 
@@ -32,11 +32,11 @@ export class KeptLargeValues {
     this.#history = history;
   }
 
-  /** Undefined: it is gone. `close` must be called. */
+  /** Returns the value, which the caller must close, or undefined when its file is gone. */
   async open(reference: LargeReference): Promise<KeptLargeValue | undefined> {
     const { id, bytes } = reference;
     const live = join(this.#dir, largeValueName(id));
-    // It moves from the one to the other.
+    // In this order, because a file moves from the data directory into the history.
     const file =
       (await this.#openFile(live, reference)) ??
       (await this.#openFile(this.#history.largeValuePath(id), reference));

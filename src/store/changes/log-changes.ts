@@ -1,9 +1,9 @@
-// The change feed out of the log: each record as the change that it stands for (store/store.ts, docs/format.md,
-// "Types").
+// Change feeds from the log: turns each record into the change that it stands for (store/change-log.ts,
+// docs/format.md, "Types").
 //
 // Invariants:
-// - Memory: one window of the log for each feed, whatever its reader does; keys and values are views into it.
-// - A turn of the loop has a bounded share of the work (log/feed/feed-pace.ts).
+// - Each feed takes the memory of one window of the log, whatever its reader does; keys and values are views into it.
+// - A turn of the loop does a bounded share of the work (log/feed/feed-pace.ts).
 
 import type { Env } from '../../env/env.js';
 import { fileFailure } from '../../env/file-failure.js';
@@ -28,7 +28,7 @@ import type { Maybe, Value } from '../store.js';
 import { wallExpiryOf, type Clocks } from '../expiry.js';
 import { KeptLargeValues, type KeptLargeValue } from './kept-large-values.js';
 
-/** The time is looked at each so many records. */
+/** The time is checked once per so many records. */
 const PIECE_RECORDS = 16;
 const NO_BYTES = Buffer.alloc(0);
 
@@ -39,7 +39,7 @@ const TYPES: Readonly<Record<LogRecord['type'], ChangeType>> = {
   [RECORD.flush]: 'flush',
   [RECORD.deletePrefix]: 'delete_prefix',
 };
-/** By DELETE_REASON. */
+/** Indexed by DELETE_REASON. */
 const REASONS: readonly DeleteReason[] = ['deleted', 'evicted', 'expired', 'idle'];
 
 export class LogChanges implements ChangeLog {
@@ -69,16 +69,17 @@ class LogChangeFeed implements ChangeFeed {
   readonly #large: KeptLargeValues;
   readonly #clocks: Clocks;
   readonly #options: FollowOptions;
-  /** The frames of the batch at hand: where they lie in #window. */
+  /** Positions in #window of the frames of the batch at hand. */
   readonly #frames: number[] = [];
   #window: Buffer = NO_BYTES;
   #timeMs = 0;
-  /** The next of them. */
+  /** Index in #frames of the next frame. */
   #at = 0;
-  /** See Feeds: as it was when the end was found. */
+  /** Feeds.moves, as it was when this feed found no further batch. */
   #seenMoves = 0;
-  #lent: KeptLargeValue | undefined;
-  /** A change was found and is not told yet. */
+  /** The open large value of the last change. */
+  #openValue: KeptLargeValue | undefined;
+  /** The large value of the next change is being opened. */
   #isOpening = false;
   #isClosed = false;
 
@@ -106,7 +107,7 @@ class LogChangeFeed implements ChangeFeed {
   }
 
   next(): Maybe<Change | undefined> {
-    const found = this.#lent === undefined ? this.#search() : 'later';
+    const found = this.#openValue === undefined ? this.#search() : 'later';
     return found === undefined || found === 'later' ? this.#nextLater() : found;
   }
 
@@ -117,12 +118,12 @@ class LogChangeFeed implements ChangeFeed {
 
   async close(): Promise<void> {
     this.#isClosed = true;
-    await this.#takeBack();
+    await this.#closeValue();
     await this.#feeds.end(this.#records);
   }
 
   async #nextLater(): Promise<Change | undefined> {
-    await this.#takeBack();
+    await this.#closeValue();
     while (!this.isEnded) {
       const found = this.#search();
       if (found === 'later') await this.#feeds.pace.nextTurn();
@@ -132,18 +133,18 @@ class LogChangeFeed implements ChangeFeed {
     return undefined;
   }
 
-  /** The next change in the batch at hand; undefined: it has none; `later`: the time of this turn is used up. */
+  /** Returns the next change in the batch at hand; undefined: there is none; `later`: this turn's time is used up. */
   #search(): Maybe<Change> | undefined | 'later' {
     while (this.#at < this.#frames.length && !this.isEnded) {
       if (this.#at % PIECE_RECORDS === 0 && this.#feeds.pace.isOver) return 'later';
-      const record = this.#nextOwn();
+      const record = this.#nextWanted();
       if (record !== undefined) return this.#changeOf(record);
     }
     return undefined;
   }
 
-  /** The next record of the batch, when it is one that was asked for. */
-  #nextOwn(): LogRecord | undefined {
+  /** Returns the next record of the batch, or undefined when it was not asked for. */
+  #nextWanted(): LogRecord | undefined {
     const place = this.#frames[this.#at]!;
     this.#at += 1;
     const seq = frameSeqAt(this.#window, place);
@@ -153,7 +154,7 @@ class LogChangeFeed implements ChangeFeed {
     return isWanted(record, this.#options) ? record : undefined;
   }
 
-  /** The next batch. False: there is none yet. */
+  /** Fetches the next batch. Returns false when there is none yet. */
   async #fetch(): Promise<boolean> {
     const frames = this.#frames;
     frames.length = 0;
@@ -163,7 +164,7 @@ class LogChangeFeed implements ChangeFeed {
     if (header === undefined) return false;
     this.#timeMs = header.timeMs;
     const last = frames.at(-1);
-    // All of it was told before: the place was looked for in front of it.
+    // The feed was positioned before this batch, which holds only changes up to its position.
     if (last !== undefined && frameSeqAt(this.#window, last) <= this.position) frames.length = 0;
     return true;
   }
@@ -188,11 +189,11 @@ class LogChangeFeed implements ChangeFeed {
   async #withLarge(record: LogRecord, reference: LargeReference): Promise<Change> {
     this.#isOpening = true;
     try {
-      this.#lent = await reported(this.#large.open(reference));
+      this.#openValue = await reported(this.#large.open(reference));
     } finally {
       this.#isOpening = false;
     }
-    return this.#compose(record, reference.bytes, this.#lent);
+    return this.#compose(record, reference.bytes, this.#openValue);
   }
 
   #compose(record: LogRecord, valueBytes: number, value: Value | undefined): Change {
@@ -218,23 +219,23 @@ class LogChangeFeed implements ChangeFeed {
     return wallExpiryOf(expiresAt, this.#clocks);
   }
 
-  async #takeBack(): Promise<void> {
-    const lent = this.#lent;
-    this.#lent = undefined;
-    await lent?.close();
+  async #closeValue(): Promise<void> {
+    const value = this.#openValue;
+    this.#openValue = undefined;
+    await value?.close();
   }
 }
 
-/** What the system refuses, as a KvError. */
+/** Awaits the work and throws what the system refuses as a KvError. */
 async function reported<T>(work: Promise<T>): Promise<T> {
   try {
     return await work;
   } catch (error) {
-    throw fileFailure('The log cannot be read for whoever follows', undefined, error);
+    throw fileFailure('The log cannot be read for a change feed', undefined, error);
   }
 }
 
-/** Whether the record may have changed a key that is asked for. */
+/** Checks whether the record may have changed a key that was asked for. */
 function isWanted({ type, key }: LogRecord, { prefix, key: wanted }: FollowOptions): boolean {
   if (type === RECORD.flush) return true;
   const isPrefix = type === RECORD.deletePrefix;

@@ -1,13 +1,13 @@
-// flush_all and delete_prefix: which items are gone by one record. A flush kills the items with a smaller seq
-// (and its prefix); a walk of the sweeper clears them away afterwards, so that even ten million cost no pause.
+// Flushes (flush_all and delete_prefix): say which items one record has deleted. A flush kills the items with a smaller
+// seq (and its prefix). A walk of the sweeper removes them afterwards, so that even ten million cost no pause.
 //
-// Open flushes are kept in sets by their seqs: a young one takes the new ones, the others are closed. A walk that
-// began after sets were closed retires them all at once when it ends (pass.ts), so that a million flushes
-// need no more walks than one. No set open: a look-up costs nothing.
+// Open flushes are kept in sets by their seqs: the young set takes new flushes, the others are closed. A walk that
+// began after sets were closed retires them all at once when it ends (pass.ts). So a million flushes need no more
+// walks than one. While no flush is open, a lookup costs nothing.
 //
 // Invariants:
 // - A set is retired only when no item that it kills is left in the keydir, and nothing can put one back.
-// - The sets' seqs ascend: a seq at which sets were closed lies between two of them.
+// - The sets' seqs ascend, and no two sets overlap.
 
 import { KEY_BYTES_LIMIT } from '../../limits.js';
 import { packKey } from '../../log/bytes/key-hash.js';
@@ -18,7 +18,7 @@ import { FlushSet } from './set.js';
 import type { FlushSetState } from './set.js';
 import type { KeydirView } from '../keydir/keydir.js';
 
-/** With `words`, all that is open (docs/format.md, "IMAGE"). */
+/** Together with `words`, all open flushes (docs/format.md, "IMAGE"). */
 export interface FlushesState {
   readonly sets: readonly FlushSetState[];
   readonly promises: readonly FlushPromise[];
@@ -30,9 +30,9 @@ export class Flushes {
   #young: FlushSet;
   /** Oldest first. */
   #closed: FlushSet[] = [];
-  /** There may be items that a flush has killed. */
+  /** True while the keydir may hold items that a flush has killed. */
   isOpen = false;
-  /** The key that is looked up, as bytes and as words. */
+  /** The key of a lookup, as bytes and as words. */
   readonly #key = Buffer.alloc(KEY_BYTES_LIMIT);
   readonly #words = new Uint32Array((KEY_BYTES_LIMIT + 3) >>> 2);
 
@@ -41,7 +41,7 @@ export class Flushes {
     this.#young = new FlushSet(seed);
   }
 
-  /** Seq of the newest that is open; 0: none. */
+  /** Seq of the newest open flush; 0: none. */
   get newest(): number {
     return this.#young.newest || (this.#closed.findLast((set) => !set.isEmpty)?.newest ?? 0);
   }
@@ -50,12 +50,12 @@ export class Flushes {
     return { sets: this.#openSets().map(({ state }) => state), promises: this.promises.all };
   }
 
-  /** As Keydir.words. */
+  /** The memory of all sets, as in Keydir.words. */
   get words(): Uint32Array[] {
     return this.#openSets().flatMap(({ words }) => words);
   }
 
-  /** Becomes what `state` was of; the caller fills `words` or calls `clear`. Requires: nothing is open. */
+  /** Restores `state`; the caller then fills `words` or calls `clear`. Requires: no flush is open. */
   restore({ sets, promises }: FlushesState): void {
     this.#closed = sets.map((set) => FlushSet.restored(set, this.#seed));
     for (const promise of promises) this.promises.add(promise);
@@ -69,7 +69,7 @@ export class Flushes {
     this.#changed();
   }
 
-  /** The newest of all flushes; gives back how to undo that. An empty prefix: of all keys. */
+  /** Adds the newest flush of all, with an empty prefix for all keys. Returns a function that undoes this. */
   add(seq: number, prefix: Buffer, watermark: number): () => void {
     const undo = this.#young.add(seq, prefix, watermark);
     this.isOpen = true;
@@ -79,13 +79,13 @@ export class Flushes {
     };
   }
 
-  /** One that the log has: in any order, and not to be taken back. The prefix is packed, 0 bytes: all keys. */
+  /** Adds a durable flush at a start, in any order. The prefix is packed; 0 bytes: all keys. */
   replay(seq: number, words: Uint32Array, start: number, byteCount: number): void {
     this.#young.replay(seq, words, start, byteCount);
     this.isOpen = true;
   }
 
-  /** Seq of a flush up to `seqMax` that has killed the item of `ref`; 0: it lives. */
+  /** Returns the seq of a flush up to `seqMax` that has killed the item of `ref`; 0: none has. */
   killerOf(keydir: KeydirView, ref: number, seqMax: number): number {
     const seq = keydir.seq(ref);
     let killer = this.#killerIn(this.#young, keydir, ref, seq, seqMax);
@@ -104,7 +104,7 @@ export class Flushes {
     return set.killerByPrefix(seq, this.#words, bytes, seqMax);
   }
 
-  /** What comes from now on is apart from what is open; returns how many sets are closed. */
+  /** Closes the young set, so that new flushes go into another. Returns the number of closed sets. */
   close(): number {
     if (!this.#young.isEmpty) {
       this.#closed.push(this.#young);
@@ -113,13 +113,13 @@ export class Flushes {
     return this.#closed.length;
   }
 
-  /** The oldest `count` closed sets have no item left that they kill. */
+  /** Drops the oldest `count` closed sets. Requires: no item that they kill is left. */
   retire(count: number): void {
     this.#closed.splice(0, count);
     this.#changed();
   }
 
-  /** No item that the flush of that seq has killed is in the keydir. Requires: that flush was added. */
+  /** Checks whether no item that the flush of that seq killed is in the keydir. Requires: that flush was added. */
   isRetired(seq: number): boolean {
     for (const { first } of this.#closed) if (seq >= first) return false;
     return seq < this.#young.first;

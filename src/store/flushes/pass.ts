@@ -1,9 +1,9 @@
-// When a walk over the keydir retires flushes: all that were open before, once it has seen every item that they
-// have killed.
+// Flush pass: decides when a walk over the keydir retires flushes. The walk retires all flushes that were open before
+// it, once it has seen every item that they have killed.
 //
-// A failed commit may put an old item back, which the walk would not see. So it begins only when the flushes that it
-// is for are durable, and after that all that was appended before they were: who has appended since knows that
-// what the flushes have killed is dead for good, and puts nothing of that back.
+// A failed commit may put an old item back, which the walk could miss. So the walk begins only when its flushes are
+// durable, and then every record that was appended until they were. A change that is appended later sees that the
+// flushes are durable, and its undo puts back no item that they have killed.
 
 import type { Log } from '../../log/log.js';
 import type { Flushes } from './flushes.js';
@@ -11,9 +11,9 @@ import type { Flushes } from './flushes.js';
 export class FlushPass {
   readonly #flushes: Flushes;
   readonly #log: Pick<Log, 'lastSeq' | 'watermark'>;
-  /** Closed sets that the pass is for; 0: there is none. */
+  /** The number of closed sets that the pass will retire; 0: there is no pass. */
   #sets = 0;
-  /** What must be durable for the next step. */
+  /** The seq that must be durable for the next step. */
   #awaitedSeq = 0;
   #step: 'flushes' | 'others' | 'ready' | 'walking' = 'flushes';
 
@@ -22,7 +22,7 @@ export class FlushPass {
     this.#log = log;
   }
 
-  /** Takes the next step, now and then: true when the next walk over all keys will retire flushes. */
+  /** Called now and then: takes the next step. Returns true when the next walk over all keys will retire flushes. */
   prepare(): boolean {
     const { lastSeq, watermark } = this.#log;
     if (this.#sets === 0) {
@@ -39,12 +39,12 @@ export class FlushPass {
     return this.#step === 'ready';
   }
 
-  /** A walk over all keys begins. */
+  /** Called when a walk over all keys begins. */
   begin(): void {
     if (this.#step === 'ready') this.#step = 'walking';
   }
 
-  /** It is over. */
+  /** Called when the walk is over. */
   end(): void {
     if (this.#step !== 'walking') return;
     this.#flushes.retire(this.#sets);

@@ -1,10 +1,10 @@
-// The prefixes that one set of flushes covers, each with the seq of its newest delete_prefix, in a keydir of
-// their own: a million cost no more than a million keys, and so does the start that reads them.
+// Prefixes of one set of flushes, each with the seq of its newest delete_prefix. They have a keydir of their own, so a
+// million prefixes cost no more than a million keys, in memory and at a start.
 //
-// A key is looked up once for each length that a prefix has, which its own length bounds, however many there are.
+// A key takes one lookup for each different length of a prefix up to its own length, however many prefixes there are.
 //
-// Invariant: of each prefix two seqs are kept, the newest and the newest that was durable when that one came: a
-// flush that may yet be taken back hides no older one. The keydir's field for the expiry holds the second.
+// Invariant: each prefix has two seqs, the newest one and the newest one that was durable when that one came. So a
+// flush that may yet be taken back hides no older one. The keydir's field for the expiry holds the second seq.
 
 import { KEY_BYTES_LIMIT } from '../../limits.js';
 import { PrefixHash, hashWords } from '../../log/bytes/key-hash.js';
@@ -12,7 +12,7 @@ import type { HashSeed } from '../../log/bytes/key-hash.js';
 import { Keydir } from '../keydir/keydir.js';
 import type { KeydirState } from '../keydir/state.js';
 
-/** With `words`, all that a table is. */
+/** Together with `words`, the whole table. */
 export interface PrefixSeqsState {
   readonly table: KeydirState;
   readonly seed: HashSeed;
@@ -23,7 +23,7 @@ export class PrefixSeqs {
   readonly #table: Keydir;
   readonly #seed: HashSeed;
   readonly #hash: PrefixHash;
-  /** Of the prefixes, in bytes, ascending. */
+  /** The different lengths of the prefixes, in bytes, ascending. */
   #lengths: number[] = [];
   readonly #hasLength = new Uint8Array(KEY_BYTES_LIMIT + 1);
 
@@ -41,12 +41,12 @@ export class PrefixSeqs {
     return { table: this.#table.state, seed: this.#seed, lengths: this.#lengths };
   }
 
-  /** As Keydir.words. */
+  /** The memory of the table, as in Keydir.words. */
   get words(): Uint32Array[] {
     return this.#table.words;
   }
 
-  /** The table that `state` was of, its `words` zeros that the caller fills. */
+  /** Restores a table from its state, with `words` of zeros that the caller fills. */
   static restored({ table, seed, lengths }: PrefixSeqsState): PrefixSeqs {
     const prefixes = new PrefixSeqs(seed);
     prefixes.#table.restore(table, seed);
@@ -54,10 +54,7 @@ export class PrefixSeqs {
     return prefixes;
   }
 
-  /**
-   * Notes a newer seq of the prefix packed in `words` from `start` on, whose last word is padded with zeros; gives
-   * back how to undo that. The seqs up to the watermark are durable.
-   */
+  /** Notes a newer seq of the prefix. Returns a function that undoes this. The seqs up to the watermark are durable. */
   add(prefix: Buffer, seq: number, watermark: number): () => void {
     const table = this.#table;
     const found = table.find(prefix);
@@ -77,7 +74,10 @@ export class PrefixSeqs {
     };
   }
 
-  /** As add, for what the log has: in any order, and not to be taken back. */
+  /**
+   * Notes a durable seq at a start, in any order. The prefix is packed in `words` from `start` on, its last word padded
+   * with zeros.
+   */
   replay(words: Uint32Array, start: number, byteCount: number, seq: number): void {
     const table = this.#table;
     const hash = hashWords(words, start, byteCount, this.#seed);
@@ -88,8 +88,8 @@ export class PrefixSeqs {
   }
 
   /**
-   * A seq above `itemSeq` and up to `seqMax` of a prefix with which the key begins that is packed in `words` from
-   * index 0; 0: none. `words` are as they were when it returns.
+   * Returns a seq above `itemSeq`, up to `seqMax`, of a prefix of the key; 0: there is none. The key is packed in `words`
+   * from index 0. `words` change meanwhile, but are as before when the method returns.
    */
   killerOf(itemSeq: number, words: Uint32Array, byteCount: number, seqMax: number): number {
     const table = this.#table;
@@ -106,7 +106,7 @@ export class PrefixSeqs {
     return 0;
   }
 
-  /** What follows the prefix in its last word is no part of it. */
+  /** Masks the bytes that follow the prefix in its last word, as long as it searches. */
   #find(hash: number, words: Uint32Array, length: number): number {
     const rest = length & 3;
     if (rest === 0) return this.#table.findPacked(hash, words, 0, length);

@@ -1,28 +1,28 @@
-// flush_all for a later time: a promise, which is no flush yet. When its time has come, and before anything else
-// is stored, a second record carries it out, a flush like any other. So what was stored in between goes as well,
-// what comes after stays, and a restart knows: while the second record is missing, all that the log has is older.
+// Flush promises: each is a flush_all for a later time, which is no flush yet. When the time has come, and before
+// anything else is stored, a second record carries the promise out. This record is a flush like any other, so it also
+// deletes the items that were stored in between. While it is missing, a restart knows that every item in the log is older.
 //
-// One record carries out all that are due: the newest of them takes all that the others would. So thousands that
-// come due at once cost no more than one.
+// One record carries out all promises that are due: it deletes all that each of them would. So thousands of promises
+// that are due at once cost no more than one.
 //
 // Invariants:
 // - A promise is forgotten only when another record has carried it out.
-// - As long as the record of a promise is in the log, so is the one that carried it out: the segment with the
-//   promise needs that flush (noteNeeds). A start would carry out the promise again, and take what came after.
+// - While the record of a promise is in the log, so is the one that carried it out: the segment with the promise
+//   needs that flush (noteNeeds). Without it, a start would carry the promise out again and delete newer items.
 
 export interface FlushPromise {
   readonly seq: number;
   /** Unix ms. */
   readonly atMs: number;
-  /** Of the segment with its record. */
+  /** Slot of the segment with the record. */
   readonly slot: number;
 }
 
-/** Promises by time, in chunks none of which is empty: what comes or goes moves few others. */
+/** Promises by time, in chunks that are never empty: adding or removing one moves few others. */
 type Chunks = Placed[][];
 type Placed = { -readonly [K in keyof FlushPromise]: FlushPromise[K] };
 
-/** What one record has carried out, as long as that may be taken back. */
+/** The promises that one record has carried out, kept as long as the record may be taken back. */
 interface CarriedOut {
   readonly by: number;
   readonly chunks: Chunks;
@@ -33,7 +33,7 @@ interface Seqs {
   readonly to: number;
 }
 
-/** A segment: it notes the flushes that it needs. */
+/** A segment, which notes the flushes that it needs. */
 interface Needing {
   readonly flushNeed: { add(needed: Seqs): void };
 }
@@ -43,20 +43,20 @@ const NOT_DONE = (): void => {};
 
 export class FlushPromises {
   #open: Chunks = [];
-  /** By the seq of that record. */
+  /** In the order of the records' seqs. */
   #carriedOut: CarriedOut[] = [];
-  /** By slot: what the segment needs and does not know yet. */
+  /** By slot: flushes that the segment needs and has not noted yet. */
   readonly #needs = new Map<number, Seqs>();
 
-  /** Unix ms at which the next is to be carried out; Infinity: there is none. Asked for every request. */
+  /** Unix ms at which the next promise is due; Infinity: there is none. Every request reads it. */
   nextMs = Infinity;
 
-  /** By seq. */
+  /** All open promises, by seq. */
   get all(): FlushPromise[] {
     return this.#open.flat().toSorted((a, b) => a.seq - b.seq);
   }
 
-  /** The last, by its time, of those that are to be carried out now. */
+  /** Returns the last, by its time, of the promises that are due. */
   due(nowMs: number): FlushPromise | undefined {
     if (this.nextMs > nowMs) return undefined;
     const at = chunkFor(this.#open, nowMs + 1);
@@ -64,21 +64,21 @@ export class FlushPromises {
     return chunk[placeFor(chunk, nowMs + 1) - 1] ?? this.#open[at - 1]!.at(-1);
   }
 
-  /** Seq of an open one for that very time, which does all that another would; 0: none. */
+  /** Returns the seq of an open promise for that very time, which makes a second one needless; 0: there is none. */
   seqAt(atMs: number): number {
     const chunk = this.#open[chunkFor(this.#open, atMs)];
     const promise = chunk?.[placeFor(chunk, atMs)];
     return promise?.atMs === atMs ? promise.seq : 0;
   }
 
-  /** The time of the open one with that seq; 0: there is none. */
+  /** Returns the time of the open promise with that seq; 0: there is none. */
   timeOf(seq: number): number {
     for (const chunk of this.#open)
       for (const each of chunk) if (each.seq === seq) return each.atMs;
     return 0;
   }
 
-  /** Gives back how to undo that. */
+  /** Adds a promise. Returns a function that undoes this. */
   add({ seq, atMs, slot }: FlushPromise): () => void {
     const open = this.#open;
     const promise = { seq, atMs, slot };
@@ -91,8 +91,8 @@ export class FlushPromises {
   }
 
   /**
-   * The flush of `seq` has carried out all promises for a time up to `untilMs`; gives back how to undo that. What is
-   * up to the watermark cannot be taken back.
+   * Notes that the flush of `seq` has carried out all promises for a time up to `untilMs`. Returns a function that undoes
+   * this. Records up to the watermark cannot be taken back.
    */
   carryOut(untilMs: number, seq: number, watermark: number): () => void {
     this.#carriedOut = this.#carriedOut.filter(({ by }) => by > watermark);
@@ -115,13 +115,13 @@ export class FlushPromises {
     };
   }
 
-  /** Tells the segments which flushes they need because of promises that these carried out. */
+  /** Tells each segment with a promise which flush has carried the promise out, so that the segment notes its need. */
   noteNeeds(segmentAt: (slot: number) => Needing): void {
     for (const [slot, need] of this.#needs) segmentAt(slot).flushNeed.add(need);
     this.#needs.clear();
   }
 
-  /** The records of those segments stand in another one now. */
+  /** Notes that the records of the segments `from` are now in the segment of `slot`. */
   move(from: ReadonlySet<number>, slot: number): void {
     for (const chunks of [this.#open, ...this.#carriedOut.map((done) => done.chunks)]) {
       for (const chunk of chunks)
@@ -129,12 +129,12 @@ export class FlushPromises {
     }
   }
 
-  /** Whether the record of that seq, for that time, promises what is still to be done. */
+  /** Checks whether the promise with that seq and time is still open. */
   isOpen(seq: number, atMs: number): boolean {
     return has(this.#open, seq, atMs);
   }
 
-  /** It is done by a record above the watermark. */
+  /** Checks whether a record above the watermark has carried out the promise with that seq and time. */
   isDoneAbove(watermark: number, seq: number, atMs: number): boolean {
     return this.#carriedOut.some(({ by, chunks }) => by > watermark && has(chunks, seq, atMs));
   }
@@ -169,7 +169,7 @@ export class FlushPromises {
   }
 }
 
-/** Index of the first chunk that ends at that time or later; their number: none does. */
+/** Returns the index of the first chunk that ends at that time or later, or the number of chunks. */
 function chunkFor(chunks: Chunks, atMs: number): number {
   let [from, to] = [0, chunks.length];
   while (from < to) {
@@ -181,7 +181,7 @@ function chunkFor(chunks: Chunks, atMs: number): number {
   return from;
 }
 
-/** The same in a chunk. */
+/** Returns the index of the first promise in the chunk for that time or later, or the chunk's length. */
 function placeFor(chunk: readonly FlushPromise[], atMs: number): number {
   let [from, to] = [0, chunk.length];
   while (from < to) {
@@ -201,7 +201,7 @@ function has(chunks: Chunks, seq: number, atMs: number): boolean {
   return false;
 }
 
-/** Takes out all for a time up to `untilMs`. */
+/** Removes and returns all promises for a time up to `untilMs`. */
 function takeUntil(chunks: Chunks, untilMs: number): Chunks {
   const taken = chunks.splice(0, chunkFor(chunks, untilMs + 1));
   const first = chunks[0];

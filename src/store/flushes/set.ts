@@ -1,14 +1,14 @@
-// The flushes of one span of seqs: which items they kill, and no more than that. A flush_all is one number,
-// however often it comes, and swallows what came before it; a prefix counts by its newest seq.
+// Flush set: the flushes of one span of seqs, reduced to what decides which items they kill. All flush_alls together
+// are one number, their newest seq, which covers every older flush. Each prefix has its newest seq.
 //
-// Invariant: a flush kills the items with a smaller seq. An undo is called only while nothing newer is there: a
+// Invariant: a flush kills the items with a smaller seq. An undo is called only while the set has no newer flush: a
 // failed commit is taken back from its end.
 
 import type { HashSeed } from '../../log/bytes/key-hash.js';
 import { PrefixSeqs } from './prefix-seqs.js';
 import type { PrefixSeqsState } from './prefix-seqs.js';
 
-/** With `words`, all that a set is. */
+/** Together with `words`, the whole set. */
 export interface FlushSetState {
   readonly first: number;
   readonly newest: number;
@@ -19,12 +19,13 @@ export interface FlushSetState {
 
 export class FlushSet {
   readonly #seed: HashSeed;
-  /** No flush in it has a smaller seq. Infinity while it never had one. */
+  /** No flush of the set has a smaller seq. Infinity while the set never had one. */
   #first = Infinity;
-  /** The highest seq in it. */
+  /** The highest seq in the set; 0: it is empty. */
   #newest = 0;
-  /** Seq of the newest flush of everything, and of the newest that was durable when that came; 0: none. */
+  /** Seq of the newest flush of everything; 0: none. */
   #all = 0;
+  /** Seq of the newest flush of everything that was durable when #all came; 0: none. */
   #allBefore = 0;
   #prefixes: PrefixSeqs | undefined;
 
@@ -49,12 +50,12 @@ export class FlushSet {
     return { first, newest, all, allBefore, prefixes: this.#prefixes?.state ?? null };
   }
 
-  /** As Keydir.words. */
+  /** The memory of the set, as in Keydir.words. */
   get words(): Uint32Array[] {
     return this.#prefixes?.words ?? [];
   }
 
-  /** The set that `state` was of, its `words` zeros that the caller fills. Requires: that was not empty. */
+  /** Restores a set from its state, with `words` of zeros that the caller fills. Requires: the set was not empty. */
   static restored(
     { first, newest, all, allBefore, prefixes }: FlushSetState,
     seed: HashSeed,
@@ -68,7 +69,7 @@ export class FlushSet {
     return set;
   }
 
-  /** Adds the newest flush of all, of the keys with that prefix (empty: of all keys); gives back how to undo that. */
+  /** Adds the newest flush of all, with an empty prefix for all keys. Returns a function that undoes this. */
   add(seq: number, prefix: Buffer, watermark: number): () => void {
     const before = { first: this.#first, newest: this.#newest };
     const undo =
@@ -104,7 +105,7 @@ export class FlushSet {
     };
   }
 
-  /** As add, for what the log has: in any order, and not to be taken back. The prefix is packed, 0 bytes: all. */
+  /** Adds a durable flush at a start, in any order. The prefix is packed; 0 bytes: all keys. */
   replay(seq: number, words: Uint32Array, start: number, byteCount: number): void {
     if (byteCount === 0) {
       if (seq > this.#newest) this.#prefixes = undefined;
@@ -117,7 +118,7 @@ export class FlushSet {
     this.#newest = Math.max(this.#newest, seq);
   }
 
-  /** Seq of a flush of everything, up to `seqMax`, that kills an item of `itemSeq`; 0: none does. */
+  /** Returns the seq of a flush of everything, up to `seqMax`, that kills an item of `itemSeq`; 0: none does. */
   killerOfAll(itemSeq: number, seqMax: number): number {
     const all = this.#all <= seqMax ? this.#all : this.#allBefore;
     return all > itemSeq && all <= seqMax ? all : 0;
@@ -127,7 +128,7 @@ export class FlushSet {
     return this.#prefixes !== undefined;
   }
 
-  /** The same of a delete_prefix and an item whose key is packed in `words` (see PrefixSeqs). */
+  /** Returns the same for a delete_prefix and an item whose key is packed in `words` (see PrefixSeqs). */
   killerByPrefix(itemSeq: number, words: Uint32Array, byteCount: number, seqMax: number): number {
     return this.#prefixes?.killerOf(itemSeq, words, byteCount, seqMax) ?? 0;
   }

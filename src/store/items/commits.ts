@@ -1,9 +1,9 @@
-// Commits: every change of an item is a record that is appended to the log first; the keydir, the cache and the files
-// of large values follow in the same turn, and what undoes it is noted.
+// Commits: every change of an item is a record that is appended to the log first. The keydir, the cache and the files
+// of large values follow in the same turn, and the state before the change is kept to undo it.
 //
 // Invariants:
 // - Flushes whose time has come get their record before any other (`carryOutFlushes`).
-// - What `#takeBack` is told of, newest first, is exactly what was committed here: then the keydir is what it was.
+// - The log calls `#takeBack` for exactly the changes that were committed here, newest first, which restores the keydir.
 
 import { RECORD_MARK, DELETE_REASON, RECORD, type RecordType } from '../../log/bytes/format.js';
 import type { NewRecord } from '../../log/commit/batch.js';
@@ -28,11 +28,11 @@ import { PastStates } from './past-states.js';
 
 const NO_BYTES: Buffer = Buffer.alloc(0);
 
-/** The value of a touch and of a flush that carries out others: the seq (u48) it is meant for, two zeros. */
+/** The value of a touch, or of a flush that carries out a promise: the seq (u48) of the put or the promise, two zeros. */
 const SEQ_VALUE_BYTES = 8;
 const TARGET = Buffer.alloc(SEQ_VALUE_BYTES);
 
-/** Filled again for each record and each state: nobody keeps them. */
+/** Reused for each record and each state: nobody keeps them. */
 const RECORD_DRAFT: { -readonly [K in keyof NewRecord]-?: NewRecord[K] } = {
   type: RECORD.put,
   marks: 0,
@@ -49,9 +49,9 @@ const RECORD_DRAFT: { -readonly [K in keyof NewRecord]-?: NewRecord[K] } = {
 const BEFORE = emptyRecord();
 const STATE = emptyRecord();
 
-/** What a put record is made of, beside its key. */
+/** The content of a put record, without its key. */
 export interface Content {
-  /** value[valueStart..valueEnd), by default all of it. */
+  /** The value is value[valueStart..valueEnd), by default all of it. */
   readonly value: Buffer;
   readonly valueStart?: number;
   readonly valueEnd?: number;
@@ -87,9 +87,9 @@ export class Commits {
   readonly #flushes: Flushes;
   readonly #large: LargeValues;
   readonly #counters: StoreCounters;
-  /** What takes changes back; durable ones are dropped from it. */
+  /** The states before changes that are not durable yet. */
   readonly past = new PastStates();
-  /** The store closes: nothing is committed any more. */
+  /** True once the store closes: nothing is committed any more. */
   closed = false;
 
   constructor(parts: CommitParts) {
@@ -103,7 +103,7 @@ export class Commits {
     this.#counters = parts.counters;
   }
 
-  /** Why the log took no record. */
+  /** Returns the reason why the log took no record. */
   refusal(): RefusedStatus {
     const log = this.#log;
     if (this.closed || log.poisoned) return 'closed';
@@ -111,8 +111,8 @@ export class Commits {
   }
 
   /**
-   * Stores an item under the key `key[start..end)`; `ref` is the key's in the keydir (dead or alive), 0 when it has none.
-   * Returns where its record stands; undefined: the log took none.
+   * Stores an item under the key key[start..end). `ref` is the key's entry in the keydir (dead or alive), or 0. Returns
+   * the place of the record; undefined: the log took none.
    */
   put(key: Buffer, ref: number, content: Content, start = 0, end = key.length): Placed | undefined {
     if (this.#flushes.promises.nextMs !== Infinity && !this.carryOutFlushes()) return undefined;
@@ -156,7 +156,7 @@ export class Commits {
     return placed;
   }
 
-  /** Deletes the item of `ref`, whose key is key[start..end), durably. */
+  /** Deletes the item of `ref`, whose key is key[start..end), by a record. */
   removal(
     key: Buffer,
     ref: number,
@@ -178,7 +178,7 @@ export class Commits {
     return placed;
   }
 
-  /** Gives the item of `ref` another expiry, and with `wins` the mark that a client refills it, durably. */
+  /** Gives the item of `ref` another expiry by a record, and with `wins` the mark that a client refills it. */
   touch(
     key: Buffer,
     ref: number,
@@ -208,10 +208,10 @@ export class Commits {
   }
 
   /**
-   * Makes sure that a restart with a clock that is behind finds no item under the key[start..end) either, of which the
-   * keydir holds `held`, dead, or 0: commits its expiry where the log does not show it. Returns the seq that must be
-   * durable before anyone hears that there is no item; 0: at once. When a flush is due, the next record carries it
-   * out (carryOutFlushes), and has the next seq.
+   * Returns the seq that must be durable before a client hears that there is no item under key[start..end); 0: at once.
+   * `held` is the key's dead entry in the keydir, or 0. A restart with a clock that is behind must not find the item
+   * either: where the log does not show its end, its expiry is committed. When a flush is due, the next record
+   * carries it out (carryOutFlushes), and has the next seq.
    */
   absence(held: number, key: Buffer, start = 0, end = key.length): number {
     if (held !== 0) {
@@ -225,7 +225,7 @@ export class Commits {
     return newest > this.#log.watermark ? Math.max(newest, after) : after;
   }
 
-  /** 0 when the log takes nothing. */
+  /** Commits the expiry of an item. Returns the record's seq; 0: the log took none. */
   #expiry(key: Buffer, start: number, end: number, ref: number): number {
     const isUnfetched = (this.#items.keydir.marks(ref) & ITEM_MARK.FETCHED) === 0;
     const placed = this.removal(key, ref, 'expired', start, end);
@@ -234,7 +234,7 @@ export class Commits {
     return placed.seq;
   }
 
-  /** flush_all and, with a prefix, delete_prefix; `atMs` 0: at once. Gives the record's seq; 0: the log took none. */
+  /** Commits a flush_all, or with a prefix a delete_prefix; `atMs` 0: at once. Returns its seq; 0: the log took none. */
   flush(prefix: Buffer, atMs: number): number {
     if (!this.carryOutFlushes()) return 0;
     const flushes = this.#flushes;
@@ -256,9 +256,9 @@ export class Commits {
   }
 
   /**
-   * Flushes whose time has come get their record before anything else is appended: items behind it are
-   * younger. False when the log took none; then nothing else may be stored either. The sweeper calls it at
-   * their time: queries do not write.
+   * Appends the record of flushes whose time has come, before anything else is appended: items behind it are
+   * younger. Returns false when the log took none; then nothing else may be stored either. The sweeper calls
+   * this at the time of a flush, because queries do not write.
    */
   carryOutFlushes(): boolean {
     const { promises } = this.#flushes;
@@ -267,7 +267,7 @@ export class Commits {
     return due === undefined || this.#carryOut(due);
   }
 
-  /** With all that were due before it. */
+  /** Carries out `due` and all promises that were due before it. */
   #carryOut(due: FlushPromise): boolean {
     const flushes = this.#flushes;
     const log = this.#log;
@@ -288,8 +288,8 @@ export class Commits {
   }
 
   /**
-   * Takes an item that is dead for good out of the keydir; its record stays in the log and means nothing any more.
-   * When a flush killed it, that is needed as long: by the record's segment, or by what `need` says.
+   * Removes an item that is dead for good from the keydir. Its record stays in the log without effect. When a flush killed
+   * the item, the log needs that flush as long as the record: `need` notes it, by default for the record's segment.
    */
   forget(ref: number, need = this.#segmentOf(ref).flushNeed): void {
     const items = this.#items;
@@ -300,9 +300,9 @@ export class Commits {
       return;
     }
     const { keydir } = items;
-    // The touch that gave it its end may yet be taken back.
+    // The touch that made the item expire may yet be taken back.
     const seq = Math.max(keydir.seq(ref), items.afterOf(ref, keydir.key(ref)));
-    // First the item: a running snapshot takes hold of the file when it goes.
+    // The item first: a running snapshot opens the file when the item is removed.
     items.remove(ref);
     this.#large.dropAfter(reference, seq);
   }
@@ -311,7 +311,7 @@ export class Commits {
     return !this.closed && !this.#log.poisoned && !this.#log.short;
   }
 
-  /** The one draft of a record, without a value. */
+  /** Resets the one record draft, without a value. */
   #draft(type: RecordType, key: Buffer, start: number, end: number): typeof RECORD_DRAFT {
     const record = RECORD_DRAFT;
     record.type = type;
@@ -329,9 +329,9 @@ export class Commits {
   }
 
   /**
-   * Loads what the item of `ref` is into BEFORE and notes it as what was before the change of `seq`. Of an item that is dead
-   * for good nothing is noted: no failed commit puts it back. Its record may stay in the log, which needs the flush
-   * that killed it.
+   * Loads the item of `ref` into BEFORE and notes it as the state before the change of `seq`. An item that is dead for good
+   * is noted as no item: no failed commit puts it back. Its record may stay in the log, which needs the flush that
+   * killed it.
    */
   #keepPast(seq: number, ref: number): void {
     const items = this.#items;
@@ -347,7 +347,7 @@ export class Commits {
     this.past.push(seq, BEFORE, items.hasLarge ? items.largeOf(ref) : undefined);
   }
 
-  /** The change of that key by the record of `seq` did not come to be. */
+  /** Undoes the change of that key by the record of `seq`, whose commit failed. */
   readonly #takeBack = (key: Buffer, seq: number): void => {
     const items = this.#items;
     const large = this.#large;

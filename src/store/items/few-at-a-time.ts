@@ -1,5 +1,6 @@
-// Calls that need something scarce (a descriptor) for a short time: so many run, the others wait in order.
-// Invariant: a call waits for those before it alone, and these end by themselves.
+// Limiter for calls that need something scarce (a descriptor) for a short time: a fixed number run at the same time,
+// the others wait in order.
+// Invariant: a call waits only for calls that began before it, and those end by themselves.
 
 export class FewAtATime {
   #left: number;

@@ -1,11 +1,11 @@
-// What is stored: the keydir with the accounting that goes with every change of it, and which changes
-// are not yet durable. The only writer of the keydir: everybody else has a view without setters.
+// Items: the keydir, the accounting that goes with every change of it, and the changes that are not yet durable.
+// Items is the only writer of the keydir: all other code has a view without setters.
 //
 // Invariants:
 // - A segment's liveBytes is the sum of the frames that the keydir points to in it.
-// - `unsynced` has every key whose deletion or touch is above the watermark: an entry's own seq tells of
-//   puts alone. Everyone who answers from an entry, or from its absence, asks `afterOf` first.
-// - `restore` puts back exactly what `load` gave: a failed commit is taken back with it.
+// - `unsynced` has every key whose deletion or touch is above the watermark: an entry's own seq shows only
+//   puts. An answer from an entry, or from its absence, is given only after a call of `afterOf`.
+// - `restore` puts back exactly the state that `load` gave, so that a failed commit can be taken back.
 
 import { expiresAtAt, hashAt, keyBytesAt, keyWord, lengthAt } from '../../log/bytes/entry-list.js';
 import type { HashSeed } from '../../log/bytes/key-hash.js';
@@ -17,30 +17,30 @@ import { emptyRecord, type KeydirRecord } from '../keydir/record.js';
 import type { KeydirState } from '../keydir/state.js';
 import { UnsyncedKeys } from './unsynced-keys.js';
 
-/** Everything known of a key but the key. */
+/** Everything that is known of an item, apart from its key. */
 export interface ItemState extends Readonly<KeydirRecord> {
   readonly large: LargeReference | undefined;
 }
 
-/** Looks on while items change: the snapshot exports what was before, compaction checks nothing. */
+/** A running snapshot, which exports an item as it was before a change. */
 export interface ItemWatcher {
-  /** `ref` is about to be changed or removed. */
+  /** Called before the item of `ref` is changed or removed. */
   beforeChange(ref: number): void;
   /** Mark bits that a new item gets. */
   readonly newMarks: number;
 }
 
-/** What is known of all items together, beside the keydir (docs/format.md, "IMAGE"). */
+/** The state of all items together, apart from the keydir (docs/format.md, "IMAGE"). */
 export interface ItemsState {
   readonly liveBytes: number;
   readonly expiringCount: number;
   readonly restingMarks: number;
-  /** By ref. */
+  /** Large values by ref. */
   readonly large: readonly (readonly [number, LargeReference])[];
   readonly largeIdMax: number;
 }
 
-/** Filled again for each change. */
+/** Reused for each change. */
 const BEFORE = emptyRecord();
 
 export class Items {
@@ -51,15 +51,15 @@ export class Items {
   /** Keys whose deletion or touch may not be durable yet. */
   readonly unsynced = new UnsyncedKeys();
   readonly #large = new Map<number, LargeReference>();
-  /** Of all records of large values that were seen, dead ones too: no id is given out again while the log names it. */
+  /** The highest id in any record, also a dead one: no id is used again while the log names it. */
   largeIdMax = 0;
   /** Set while a snapshot runs. */
   watcher: ItemWatcher | undefined;
-  /** Frames of live items, and large values. */
+  /** Bytes of the frames of live items and of their large values. */
   liveBytes = 0;
-  /** Items with an expiry: the sweeper rests when there are none. */
+  /** The number of items with an expiry: the sweeper rests when there are none. */
   expiringCount = 0;
-  /** Some item's value is in a file of its own. */
+  /** True when the value of some item is in a file of its own. */
   hasLarge = false;
 
   constructor(
@@ -77,7 +77,7 @@ export class Items {
     return this.keydir.count;
   }
 
-  /** Of the files of large values; they are part of liveBytes. */
+  /** Bytes of the large values, which are part of liveBytes. */
   get largeBytes(): number {
     let bytes = 0;
     for (const large of this.#large.values()) bytes += large.bytes;
@@ -89,7 +89,7 @@ export class Items {
     return { liveBytes, expiringCount, restingMarks, large: [...this.#large], largeIdMax };
   }
 
-  /** The keydir is that of `state` already. */
+  /** Restores `state`. Requires: the keydir is restored already. */
   restoreState(state: ItemsState): void {
     const { liveBytes, expiringCount, restingMarks, large, largeIdMax } = state;
     this.largeIdMax = largeIdMax;
@@ -100,18 +100,18 @@ export class Items {
     this.hasLarge = this.#large.size > 0;
   }
 
-  /** About so many keys will come, hashed with that seed. Requires: there is none. */
+  /** Prepares the keydir for about so many keys, hashed with that seed. Requires: it holds no key. */
   begin(keys: number, seed: HashSeed): void {
     this.#keydir.reseed(seed);
     this.#keydir.reserve(keys);
   }
 
-  /** See Keydir.restore; the rest is told by restoreState. */
+  /** See Keydir.restore; restoreState restores the rest. */
   restoreKeydir(state: KeydirState, seed: HashSeed): boolean {
     return this.#keydir.restore(state, seed);
   }
 
-  /** Of a keydir that could not be filled. */
+  /** Empties the keydir when it could not be filled. */
   clearKeydir(): void {
     this.#keydir.clear();
   }
@@ -124,23 +124,23 @@ export class Items {
     return [...this.#large.values()];
   }
 
-  /** Of the items that have one. */
+  /** Returns the refs of the items with a large value. */
   largeRefs(): number[] {
     return [...this.#large.keys()];
   }
 
-  /** Ids of all large values that an item refers to. */
+  /** Returns the ids of all large values that an item refers to. */
   largeIds(): Set<number> {
     return new Set([...this.#large.values()].map(({ id }) => id));
   }
 
-  /** Reads what is known of the key of `ref`, without the marks of a snapshot, which are not its own. */
+  /** Reads the state of the item of `ref`, without the mark of a snapshot, which is not the item's own. */
   load(ref: number, into: KeydirRecord): void {
     this.keydir.load(ref, into);
     into.marks &= ~ITEM_MARK.SNAPSHOT;
   }
 
-  /** A new item: the key `key[start..end)`, which the keydir does not hold, in that state. Returns its ref. */
+  /** Adds an item for key[start..end), which the keydir does not hold yet. Returns its ref. */
   add(
     key: Buffer,
     start: number,
@@ -160,7 +160,7 @@ export class Items {
     return ref;
   }
 
-  /** The item of `ref`, which is `before` (see load), in another state, and the newest in use. Returns `ref`. */
+  /** Gives the item of `ref` another state and makes it the most recently used; `before` is from load. Returns `ref`. */
   replace(
     ref: number,
     before: Readonly<KeydirRecord>,
@@ -181,8 +181,8 @@ export class Items {
   }
 
   /**
-   * Gives the key that state, as it was used last at that second; `ref` is the key's, 0 when it is new.
-   * Returns its ref. Its place in the order of use stays.
+   * Gives the key that state, with the time of its last use; `ref` is the key's, 0 when it is new.
+   * Returns its ref. The item keeps its place in the order of use.
    */
   set(
     key: Buffer,
@@ -216,8 +216,8 @@ export class Items {
   }
 
   /**
-   * As set, for the replay of a log: what the put entry at `at` of `words` says (entry-list.ts), no snapshot runs,
-   * and no object is made. `found`: what the keydir holds of its key, or 0; `marks` of the keydir.
+   * Does what set does, for the replay of a log, without making an object. The put entry is at `at` of `words`
+   * (entry-list.ts); `found` is the key's entry in the keydir, or 0; `marks` are the keydir's. Requires: no snapshot runs.
    */
   replayPut(
     found: number,
@@ -256,28 +256,28 @@ export class Items {
     if (expiresAt !== 0) this.expiringCount += 1;
   }
 
-  /** The item was read at that second: it is the newest in use. */
+  /** Notes that the item was read at that second and makes it the most recently used. */
   use(ref: number, seconds: number): void {
     this.#keydir.use(ref, seconds);
   }
 
-  /** It was written again, which was no use of it: it was read and used last as before. `fetched`: that mark, or 0. */
+  /** After a write that is no use: gives the item its old last use back, and the mark `fetched` (or 0). */
   keepUse(ref: number, fetched: number, usedSeconds: number): void {
     this.addMarks(ref, fetched);
     this.#keydir.setLastUsedSeconds(ref, usedSeconds);
   }
 
-  /** The newest in use, as if it were. */
+  /** Makes the item the most recently used, without a use. */
   refresh(ref: number): void {
     this.#keydir.touch(ref);
   }
 
-  /** Bits of ITEM_MARK. */
+  /** `marks` are bits of ITEM_MARK. */
   addMarks(ref: number, marks: number): void {
     this.#keydir.setMarks(ref, this.#keydir.marks(ref) | marks);
   }
 
-  /** The running snapshot has the item, or must not have it: it carries the new parity. */
+  /** Gives the item the new parity: the running snapshot has exported it, or must not. */
   markExported(ref: number): void {
     this.#keydir.setMarks(ref, this.#keydir.marks(ref) ^ ITEM_MARK.SNAPSHOT);
   }
@@ -288,7 +288,7 @@ export class Items {
     this.#keydir.remove(ref);
   }
 
-  /** Back to what the key was before a change that did not come to be; undefined: it had no item. */
+  /** Restores the state of the key before a change whose commit failed; undefined: the key had no item. */
   restore(key: Buffer, before: ItemState | undefined): void {
     const ref = this.keydir.find(key);
     if (before !== undefined) this.set(key, ref, before, before.large);
@@ -296,8 +296,8 @@ export class Items {
   }
 
   /**
-   * Compaction copied the record of `seq` to another place; nothing when the item has changed since. `ref`
-   * is the key's.
+   * Points the key to the place to which compaction copied the record of `seq`. Does nothing when the item has changed
+   * since. `ref` is the key's.
    */
   relocate(ref: number, seq: number, slot: number, offset: number): void {
     const keydir = this.#keydir;
@@ -308,7 +308,7 @@ export class Items {
     this.#segments.at(slot).liveBytes += bytes;
   }
 
-  /** Seq that must be durable before anyone may be told of the key's state; 0: at once. */
+  /** Returns the seq that must be durable before an answer may show the key's state; 0: at once. */
   afterOf(ref: number, key: Buffer, start = 0, end = key.length): number {
     const own = ref === 0 ? 0 : this.keydir.seq(ref);
     const noted = this.unsynced.isEmpty ? 0 : this.unsynced.seqOf(key, start, end);

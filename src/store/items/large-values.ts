@@ -1,19 +1,19 @@
-// The files of values that are too large for the log: who writes, reads and still needs each.
+// Files of values that are too large for the log: writes and reads them, and removes those that nothing needs any more.
 //
 // Invariants:
 // - A file is removed only when the record that made it dead is durable and its last reader has left.
-// - A file that no item refers to is a leftover of a crash and goes at the next start.
-// - No id is given out that the log names, in a dead record or a dead item's: whatever replaces that item has the file
-//   of its id removed, and kv-check would take the new file for the old one, damaged.
-// - Of all that is done to them one call at a time is in libuv's pool, reads apart (env/pool-share.ts): however
-//   many clients send and drop large values, commits find a thread.
+// - A file that no item refers to is a leftover of a crash, and the next start removes it.
+// - No new file gets an id that the log names, not even in a dead record. A change that replaces a dead item removes the
+//   file of its id, and kv-check would take the new file for the old one and call it damaged.
+// - Apart from reads, one call at a time is in libuv's pool (env/pool-share.ts). However many clients send and drop
+//   large values, commits find a thread.
 
 import { join } from 'node:path';
 
 import { assert } from '../../assert.js';
 import type { Env, Fs } from '../../env/env.js';
 import { PoolShare, sharing } from '../../env/pool-share.js';
-import { failureText, isKvError, KvError } from '../../errors.js';
+import { failureText, isKvError, KvError, systemReason } from '../../errors.js';
 import { largeValueName, parseFileName } from '../../log/bytes/file-names.js';
 import {
   LargeValueFileWriter,
@@ -27,12 +27,12 @@ import { isNoSpace } from '../../log/commit/zero-ahead.js';
 import { FewAtATime } from './few-at-a-time.js';
 import type { LargeValue, LargeValueHandle, LargeValueWriter } from '../store.js';
 
-/** Files that are open for reading at the same time. */
+/** The most files that are open for reading at the same time. */
 const READS_MAX = 8;
 
 interface Doomed {
   readonly reference: LargeReference;
-  /** It may go when this seq is durable. */
+  /** The file may be removed when this seq is durable. */
   readonly seq: number;
 }
 
@@ -51,7 +51,7 @@ export class LargeValues {
   readonly #removals = new Set<Promise<void>>();
   readonly #reads = new FewAtATime(READS_MAX);
 
-  /** `checkRoom` throws KV_NO_SPACE when so many bytes more would take what the log needs. */
+  /** `checkRoom` throws KV_NO_SPACE when so many more bytes would take the room that the log needs. */
   constructor(
     env: Env,
     dir: string,
@@ -65,7 +65,7 @@ export class LargeValues {
     this.#checkRoom = (bytes) => this.#share.run(() => checkRoom(bytes));
   }
 
-  /** At the start: removes what no item refers to. `used`: the ids of all items; `idMax`: the highest in the log. */
+  /** At the start: removes files that no item refers to. `used`: ids of all items; `idMax`: the highest id in the log. */
   async removeOrphans(used: ReadonlySet<number>, idMax: number): Promise<void> {
     this.#nextId = idMax + 1;
     for (const name of await this.#fs.list(this.#dir)) {
@@ -76,7 +76,7 @@ export class LargeValues {
     }
   }
 
-  /** One that the log names belonged to an item; an upload that was cut short never did. */
+  /** A file with an id that the log names belonged to an item; one above is of an upload that was cut short. */
   async #removeOrphan(name: string, id: number, idMax: number): Promise<void> {
     if (!(await isOurs(this.#fs, this.#dir, name))) return;
     await this.#history.takeLargeValue(id, 0, id <= idMax ? this.#watermark : 0);
@@ -88,7 +88,7 @@ export class LargeValues {
     const { random } = this.#env;
     const fs = this.#fs;
     const path = this.#pathOf(id);
-    // It has its own name once it is whole: a file with another start is a stranger's.
+    // The file gets its final name once it is whole: a file of that name with a wrong header is not Cairn's.
     const temporary = join(this.#dir, await freeTemporaryName(fs, this.#dir, largeValueName(id)));
     const file = await reported(path, () => fs.open(temporary, 'create'));
     const writer = new LargeValueFileWriter(file, id, random.bytes(4).readUInt32LE(0));
@@ -132,21 +132,21 @@ export class LargeValues {
     };
   }
 
-  /** The reference behind a writer's handle, which may still be taken. */
+  /** Returns the reference of a writer's handle, which may still be taken. */
   peek(handle: LargeValueHandle): LargeReference {
     const reference = this.#finished.get(handle.largeValueId);
-    assert(reference !== undefined, 'A large value is there until it is put');
+    assert(reference !== undefined, 'A large value is kept until it is put');
     return reference;
   }
 
-  /** Nobody needs what a writer made, unless it was taken. */
+  /** Drops the file of a writer's handle, unless the handle was taken. */
   discard(handle: LargeValueHandle): void {
     const reference = this.#finished.get(handle.largeValueId);
     this.#finished.delete(handle.largeValueId);
     this.dropNow(reference);
   }
 
-  /** The reference behind a writer's handle, once. */
+  /** Returns the reference of a writer's handle, which can be taken once. */
   take(handle: LargeValueHandle): LargeReference {
     const reference = this.#finished.get(handle.largeValueId);
     assert(reference !== undefined, 'A large value is put once, after it is finished');
@@ -158,7 +158,7 @@ export class LargeValues {
     return encodeDescriptor(reference);
   }
 
-  /** The value for reading; its `release` must be called. */
+  /** Returns the value for reading; the caller must call its `release`. */
   open(reference: LargeReference): LargeValue {
     const { id, bytes } = reference;
     this.#readers.set(id, (this.#readers.get(id) ?? 0) + 1);
@@ -166,7 +166,7 @@ export class LargeValues {
     let released = false;
     return {
       bytes,
-      // Opened for each piece: a client that does not read its value holds no descriptor.
+      // The file is opened for each piece, so that a client that stops reading holds no descriptor.
       read: (target, position) =>
         this.#reads.run(() =>
           reported(path, async () => {
@@ -186,12 +186,12 @@ export class LargeValues {
     };
   }
 
-  /** The item that refers to it is there (again): a change was taken back. */
+  /** Keeps the file: a change was taken back, so that an item refers to it again. */
   keep(reference: LargeReference | undefined): void {
     if (reference !== undefined) this.#doomed.delete(reference.id);
   }
 
-  /** Nothing refers to it once `seq` is durable. */
+  /** Removes the file once `seq` is durable, because nothing refers to it then. */
   dropAfter(reference: LargeReference | undefined, seq: number): void {
     if (reference === undefined) return;
     const doomed = { reference, seq };
@@ -199,12 +199,12 @@ export class LargeValues {
     this.#removeIfDone(doomed);
   }
 
-  /** Nothing refers to it, nor ever did durably. */
+  /** Removes the file: no durable record has ever referred to it. */
   dropNow(reference: LargeReference | undefined): void {
     this.dropAfter(reference, 0);
   }
 
-  /** Records up to `watermark` are durable: files they made dead may go. */
+  /** Notes that records up to `watermark` are durable, and removes the files that they made dead. */
   settle(watermark: number): void {
     this.#watermark = watermark;
     for (const doomed of this.#doomed.values()) this.#removeIfDone(doomed);
@@ -236,7 +236,7 @@ export class LargeValues {
     this.settle(this.#watermark);
   }
 
-  /** A file that cannot be removed is a leftover for the next start; the operator hears of it. */
+  /** Awaits a removal. A file that cannot be removed is logged and stays as a leftover for the next start. */
   #track(work: Promise<void>): void {
     const tracked = work.catch((error: unknown) => this.#warn(error));
     this.#removals.add(tracked);
@@ -248,7 +248,7 @@ export class LargeValues {
   }
 }
 
-/** What the file system refuses, as the KvError that Store promises. */
+/** Makes the call and throws what the file system refuses as the KvError that Store promises. */
 async function reported<T>(path: string, call: () => Promise<T>): Promise<T> {
   try {
     return await call();
@@ -257,6 +257,7 @@ async function reported<T>(path: string, call: () => Promise<T>): Promise<T> {
     if (isNoSpace(error)) {
       throw new KvError('KV_NO_SPACE', 'The disk is full', { path, cause: error });
     }
-    throw new KvError('KV_IO', "A large value's file failed", { path, cause: error });
+    const message = `The file of a large value could not be read or written: ${systemReason(error)}`;
+    throw new KvError('KV_IO', message, { path, cause: error });
   }
 }

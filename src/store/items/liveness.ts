@@ -1,7 +1,7 @@
-// The life of an item that the keydir holds, or its end: expired or flushed ones are still there until somebody clears them
-// away. Questions alone: nothing here changes anything.
+// Liveness: says whether an item of the keydir is live, expired or flushed. Dead items stay in the keydir until something
+// removes them. Nothing in this file changes the store.
 //
-// Invariant: an item that has expired or was flushed is never found.
+// Invariant: no lookup finds an item that has expired or was flushed.
 
 import { SEQ_MAX } from '../../limits.js';
 import type { Log } from '../../log/log.js';
@@ -33,12 +33,12 @@ export class Liveness {
     this.#log = log;
   }
 
-  /** Of what the keydir holds of a key, `ref` or 0: the same if it lives, else 0. */
+  /** Returns `ref`, a key's entry in the keydir or 0, if its item is live; otherwise 0. */
   live(ref: number): number {
     return ref !== 0 && this.deadReason(ref) === undefined ? ref : 0;
   }
 
-  /** Why an item that is in the keydir is not live; undefined when it is. */
+  /** Returns the reason why an item of the keydir is dead; undefined when it is live. */
   deadReason(ref: number): DeadReason | undefined {
     const { isOpen, promises } = this.#flushes;
     if ((isOpen || promises.nextMs !== Infinity) && this.#isFlushed(ref)) return 'flushed';
@@ -47,9 +47,9 @@ export class Liveness {
   }
 
   /**
-   * Dead, and nothing can bring it back: no failed commit (a flush that is not durable may yet be taken
-   * back), and no restart with a clock that is behind (the log must show a time when it was dead). Where expiries are
-   * logged, an expired item is so only when its record has taken it away.
+   * Checks whether the item is dead and nothing can bring it back. A failed commit could, because it takes back a flush.
+   * A restart with a clock that is behind could too, unless the log shows a time at which the item was dead. Where
+   * expiries are logged, only the record of its expiry makes an expired item dead for good.
    */
   isDeadForGood(ref: number): boolean {
     const reason = this.deadReason(ref);
@@ -59,19 +59,19 @@ export class Liveness {
     return !this.logsExpiries && this.#keydir.expiresAt(ref) <= durableTimeMs;
   }
 
-  /** Dead by the clock, of which a restart would find nothing in the log. */
+  /** Checks whether the item is dead by the clock alone, so that a restart would not find its end in the log. */
   isDeadByTimeAlone(ref: number): boolean {
     const reason = this.deadReason(ref);
     if (reason === undefined || this.isDeadForGood(ref)) return false;
     return reason === 'expired' || this.isFlushDue;
   }
 
-  /** The time of a later flush has come, and its record has not: all that is there is dead. */
+  /** True when the time of a flush promise has come and its record is still missing: every item is dead. */
   get isFlushDue(): boolean {
     return this.#flushes.promises.nextMs <= this.#clock.nowMs();
   }
 
-  /** Seq of a flush up to `seqMax` that has killed the item; 0: none has. */
+  /** Returns the seq of a flush up to `seqMax` that has killed the item; 0: none has. */
   killerOf(ref: number, seqMax: number): number {
     return this.#flushes.isOpen ? this.#flushes.killerOf(this.#keydir, ref, seqMax) : 0;
   }

@@ -1,9 +1,9 @@
-// The marks of a put record, as the keydir has them.
+// Marks: converts the marks of a put record to those of the keydir.
 
 import { RECORD_MARK } from '../../log/bytes/format.js';
 import { ITEM_MARK } from '../keydir/keydir.js';
 
-/** The keydir's marks of a put record with those marks. */
+/** Returns the keydir's marks for a put record with `marks`. */
 export function keydirMarks(marks: number): number {
   return (
     ((marks & RECORD_MARK.chosenCas) === 0 ? 0 : ITEM_MARK.CHOSEN_CAS) |

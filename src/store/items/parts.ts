@@ -1,4 +1,4 @@
-// The parts of one store, by name, as its operations and its upkeep are given them. No rules live here.
+// Parts of one store, by name: operations and upkeep get them from here. This file holds no rules.
 
 import { createHistogram, type RecordableHistogram } from 'node:perf_hooks';
 
@@ -16,7 +16,7 @@ import type { Items } from './items.js';
 import type { LargeValues } from './large-values.js';
 import { Liveness } from './liveness.js';
 
-/** What opening a store has made. */
+/** The parts that opening a store makes. */
 interface OpenedParts {
   readonly env: Env;
   readonly options: StoreOptions;
@@ -33,14 +33,14 @@ interface OpenedParts {
 export interface StoreParts extends OpenedParts {
   readonly liveness: Liveness;
   readonly commits: Commits;
-  /** Of each commit's write and sync, in ns. */
+  /** Duration of each commit's write and sync, in ns. */
   readonly syncLatency: RecordableHistogram;
   readonly observed: Observed;
 }
 
-/** Who measures beside the counters. */
+/** The measures that are taken in addition to the counters. */
 export interface Observed {
-  /** Undefined: nobody. */
+  /** Undefined: nothing is measured. */
   measures: StoreMeasures | undefined;
 }
 

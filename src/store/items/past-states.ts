@@ -1,30 +1,30 @@
-// Past states: what keys were before changes that are not yet durable, so that a failed commit can take them back. Words
-// in one ring of a typed array: a change leaves no object behind and no closure.
+// Past states: the states of keys before changes that are not yet durable, so that a failed commit can take the changes
+// back. They are words in one ring of a typed array: a change leaves no object behind and no closure.
 //
 // Invariants:
 // - States are pushed in the order of the log and popped newest first.
-// - What `pop` gives is what the key was before the record of that seq; it asserts that the newest state is of that seq.
+// - `pop` returns the state of the key before the record of that seq, and asserts that the newest state is of that seq.
 
 import { assert } from '../../assert.js';
 import type { LargeReference } from '../../log/segments/large-value-file.js';
 import type { ItemState } from './items.js';
 import type { KeydirRecord } from '../keydir/record.js';
 
-/** seq of the change, whether there was an item, then the fields of a KeydirRecord. */
+/** The seq of the change, 1 or 0 for an item or none, then the fields of a KeydirRecord. */
 const STATE_WORDS = 9;
 const STATES_MIN = 1024;
-/** A longer ring is given up when nothing is left in it. */
+/** A longer ring is replaced by a short one when it is empty. */
 const STATES_KEPT = 16_384;
 
 export class PastStates {
   #words = new Float64Array(STATES_MIN * STATE_WORDS);
-  /** States pushed and dropped since the start: the ring's places are these modulo its size. */
+  /** Numbers of states pushed and dropped since the start; modulo the ring's size, they are places in it. */
   #pushed = 0;
   #dropped = 0;
-  /** By seq of the change; few items have one. */
+  /** Large values by the seq of the change; few items have one. */
   readonly #large = new Map<number, LargeReference>();
 
-  /** The key was `record` before the change of `seq`; undefined: it had no item. */
+  /** Notes the state `record` of a key before the change of `seq`; undefined: the key had no item. */
   push(
     seq: number,
     record: Readonly<KeydirRecord> | undefined,
@@ -47,7 +47,7 @@ export class PastStates {
     if (large !== undefined) this.#large.set(seq, large);
   }
 
-  /** Takes the newest state, which is of `seq`. */
+  /** Removes and returns the newest state, which must be of `seq`. */
   pop(seq: number): ItemState | undefined {
     assert(this.#pushed > this.#dropped, 'There is a state to take back');
     this.#pushed -= 1;
@@ -69,7 +69,7 @@ export class PastStates {
     };
   }
 
-  /** Changes up to `seq` are durable: nobody takes them back. */
+  /** Drops the states of changes up to `seq`, which are durable and never taken back. */
   dropUpTo(seq: number): void {
     const words = this.#words;
     while (this.#dropped < this.#pushed) {
@@ -78,7 +78,7 @@ export class PastStates {
       if (this.#large.size > 0) this.#large.delete(own);
       this.#dropped += 1;
     }
-    // What a burst made room for is given back.
+    // Frees the memory that a burst took.
     if (this.#words.length > STATES_KEPT * STATE_WORDS) {
       this.#words = new Float64Array(STATES_MIN * STATE_WORDS);
       this.#dropped = this.#pushed = 0;

@@ -1,11 +1,11 @@
-// Unsynced keys: which keys were deleted or touched by records that are not durable yet, by the newest such record.
+// Unsynced keys: the keys that were deleted or touched by records that are not durable yet, each with the newest such seq.
 //
-// Two generations: while a batch of a hundred thousand records becomes durable, nothing is done for each of them. When the
-// older generation is durable as a whole it is dropped, and the younger one becomes the older.
+// The keys are in two generations, so that no work per key is needed when a batch of a hundred thousand records becomes
+// durable. When the older generation is durable as a whole, it is dropped, and the younger one becomes the older.
 //
 // Invariant: a key whose newest noted seq is above the watermark is here with that seq. Others may be here as well.
 
-/** A larger generation is left to the collector: to clear it would take as long as all its keys. */
+/** A larger generation is left to the garbage collector: the time to clear it grows with the number of its keys. */
 const CLEARED_MAX = 1024;
 
 export class UnsyncedKeys {
@@ -14,24 +14,24 @@ export class UnsyncedKeys {
   /** Newest seq of each generation. */
   #olderUpto = 0;
   #youngerUpto = 0;
-  /** Nothing is here. Read for every request: a plain field. */
+  /** True when no key is here. A plain field, because every request reads it. */
   isEmpty = true;
 
-  /** The key `key[start..end)` was changed by the record of `seq`, the newest one. */
+  /** Notes that the record of `seq`, the newest one, has changed the key key[start..end). */
   note(key: Buffer, start: number, end: number, seq: number): void {
     this.#younger.set(key.toString('latin1', start, end), seq);
     this.#youngerUpto = seq;
     this.isEmpty = false;
   }
 
-  /** The newest seq that was noted for the key, or one that is durable, or 0. */
+  /** Returns the newest seq that was noted for the key, or a durable seq, or 0. */
   seqOf(key: Buffer, start: number, end: number): number {
     if (this.isEmpty) return 0;
     const name = key.toString('latin1', start, end);
     return this.#younger.get(name) ?? this.#older.get(name) ?? 0;
   }
 
-  /** Records up to `watermark` are durable. */
+  /** Notes that records up to `watermark` are durable. */
   settle(watermark: number): void {
     if (this.#olderUpto > watermark) return;
     const durable = this.#older;
@@ -43,7 +43,7 @@ export class UnsyncedKeys {
     this.isEmpty = true;
   }
 
-  /** Everything above the watermark was taken back. */
+  /** Forgets all keys: everything above the watermark was taken back. */
   clear(): void {
     this.#older = new Map();
     this.#younger = new Map();

@@ -1,6 +1,6 @@
-// Values, wherever they are: in the cache, in a batch that is not yet written, or in a segment. Checks what it
-// reads: the frame's CRC, its key and its seq; what does not match is damage, counted and reported to
-// the operator with its place, and never served.
+// Values: loads the value of an item from the cache, from a batch that is not yet written, or from a segment. Each
+// frame that is read is checked by its CRC, its key and its seq. A mismatch is damage: it is counted, logged with
+// file and offset, and never served.
 
 import type { Defect, Frame } from '../../log/bytes/format.js';
 import { casOf } from '../../log/bytes/format.js';
@@ -14,7 +14,7 @@ import type { Items } from './items.js';
 import type { Observed } from './parts.js';
 import type { Item, Maybe } from '../store.js';
 
-/** Where the bytes of a value lie, and what its record says beside them. */
+/** The place of a value's bytes in memory, and the rest of its record. */
 export interface PlacedValue extends Pick<
   Item,
   'words' | 'start' | 'valueBytes' | 'isLasting' | 'flags' | 'cas'
@@ -28,11 +28,11 @@ export interface PlacedValue extends Pick<
  */
 export interface Loaded extends PlacedValue {
   readonly value: Buffer;
-  /** The value lies in this file, `value` is only its descriptor. */
+  /** The file of a large value; `value` is then only its descriptor. */
   readonly large: LargeReference | undefined;
 }
 
-/** Undefined: damaged. */
+/** Undefined: the record is damaged. */
 export type LoadResult = Loaded | undefined;
 
 interface ValueParts {
@@ -51,14 +51,14 @@ export class Values {
     this.#parts = parts;
   }
 
-  /** The content of the item of `ref`, whose key is key[start..end). A promise may reject with KV_IO. */
+  /** Loads the content of the item of `ref`, whose key is key[start..end). A promise may reject with KV_IO. */
   load(ref: number, key: Buffer, start = 0, end = key.length): Maybe<LoadResult> {
     const seq = this.#parts.items.keydir.seq(ref);
-    // What is appended to is copied at once: its page takes no other memory for that.
+    // isKept is false: the caller copies the value at once, so its page may be reused after this turn.
     return this.#parts.cache.get(ref, seq, false) ?? this.fetch(ref, seq, key, start, end);
   }
 
-  /** As load, of an item of that seq which the cache does not have. */
+  /** Loads the content of an item with that seq, which the cache does not have. */
   fetch(ref: number, seq: number, key: Buffer, start: number, end: number): Maybe<LoadResult> {
     const { items, log } = this.#parts;
     const { keydir } = items;
@@ -120,7 +120,7 @@ export class Values {
     cache.put(ref, seq, loaded.flags, loaded.cas, loaded.value);
   }
 
-  /** Throws KV_IO when the failure says nothing about the record: it may be read the next time. */
+  /** Throws KV_IO when the failure says nothing about the record, which may be readable the next time. */
   #failed(slot: number, offset: number, error: unknown): undefined {
     if (!isPassing(error)) return this.#unreadable(slot, offset, failureText(error));
     const path = this.#parts.log.table.at(slot).file.path;

@@ -1,11 +1,11 @@
-// The memory of the keydir's index: buckets of one cache line, handed out in blocks, so that tables of
-// any size grow in place and leave no holes behind.
+// Buckets: the memory of the keydir's index. A bucket takes one cache line. Buckets are allocated in blocks, so
+// that tables of any size grow in place and leave no holes behind.
 //
 //   bucket  word 0..2   tags: one byte of hash for each of 12 refs, 0: empty
-//                3      how many keys were put past this full bucket (sticks at OVERFLOW_MAX)
+//                3      number of keys that passed this full bucket on the way to theirs
 //                4..15  refs
 //
-// Invariant: a free block is all zeros but for its first word, the number of the next free block.
+// Invariant: a free block is all zeros, except for its first word, the number of the next free block.
 
 import type { BucketsState } from './state.js';
 
@@ -16,14 +16,14 @@ const BLOCK_WORDS = 1 << BLOCK_BITS;
 const PAGE_BITS = 18;
 const PAGE_WORDS = 1 << PAGE_BITS;
 export const BLOCKS_BITS = PAGE_BITS - BLOCK_BITS;
-/** Large allocations begin 16 bytes into a memory page; this puts the buckets on cache lines. */
+/** Large allocations begin 16 bytes into a memory page; this offset aligns the buckets to cache lines. */
 export const ALIGN_WORDS = 12;
 
-export const BUCKETS_A_BLOCK = 1 << BUCKETS_BITS;
-export const REFS_A_BUCKET = 12;
+export const BUCKETS_PER_BLOCK = 1 << BUCKETS_BITS;
+export const REFS_PER_BUCKET = 12;
 
 export class KeydirBuckets {
-  /** Read by the index on its hot path: the words of bucket b are pages[pageOf(…)][wordOf(…) + 0..15]. */
+  /** The index reads them on its hot path: the words of a bucket are pages[pageOf(…)][wordOf(…) + 0..15]. */
   readonly pages: Uint32Array[] = [];
   #used = 0;
   #free = 0;
@@ -36,7 +36,7 @@ export class KeydirBuckets {
     return { used: this.#used, free: this.#free };
   }
 
-  /** Every page, as far as it is used: the memory itself. */
+  /** The used part of every page: the memory itself, not a copy. */
   get words(): Uint32Array[] {
     const end = wordOf(this.#used, 0) + BLOCK_WORDS;
     const last = this.pages.length - 1;
@@ -45,7 +45,7 @@ export class KeydirBuckets {
     );
   }
 
-  /** Becomes what `state` was of; `words`, all zeros then, are for the caller to fill. Requires: it is empty. */
+  /** Restores `state`, with `words` of zeros that the caller fills. Requires: there are no buckets. */
   restore({ used, free }: BucketsState): void {
     this.#used = used;
     this.#free = free;
@@ -53,7 +53,7 @@ export class KeydirBuckets {
     for (let page = 0; page < pages; page += 1) this.#addPage();
   }
 
-  /** The number of an empty block. */
+  /** Returns the number of an empty block. */
   allocate(): number {
     const free = this.#free;
     if (free !== 0) {
@@ -95,11 +95,11 @@ export function pageOf(block: number): number {
   return block >>> BLOCKS_BITS;
 }
 
-/** Where the bucket's words begin in its page; of `bucket` only the place in the block counts. */
+/** Returns the place of the bucket's words in its page; of `bucket` only its place in the block counts. */
 export function wordOf(block: number, bucket: number): number {
   return (
     ALIGN_WORDS +
     ((block & ((1 << BLOCKS_BITS) - 1)) << BLOCK_BITS) +
-    ((bucket & (BUCKETS_A_BLOCK - 1)) << BUCKET_BITS)
+    ((bucket & (BUCKETS_PER_BLOCK - 1)) << BUCKET_BITS)
   );
 }

@@ -1,13 +1,13 @@
-// The keydir's records: one a key, of 32-bit words in pages outside the JavaScript heap. A record costs
-// 28 bytes (36 with the recency links) and its key padded to words; nothing for the garbage collector.
+// Records of the keydir: one per key, made of 32-bit words in pages outside the JavaScript heap. A record costs
+// 28 bytes (36 with the recency links) plus its key padded to words, and no work of the garbage collector.
 // record.ts has the layout.
 //
 // Invariants:
-// - A ref is page * PAGE_WORDS + word; 0 is none (the first word of page 0 is never given out).
-// - A page is a gapless row of records, live or free, up to its first zero word 0.
-// - The start of a record stays the start of a record as long as its page lives: a free record may be
-//   split, never joined. So a walk that goes on later finds its place again.
-// - A page without live records is given back, unless it is the one being filled.
+// - A ref is page * PAGE_WORDS + word; 0 is no ref (the first word of page 0 is never used).
+// - A page is a gapless row of records, live or free, up to the first record whose word 0 is zero.
+// - The start of a record stays the start of a record as long as its page exists: a free record may be
+//   split, but is never joined with another. So a walk that continues later finds its place again.
+// - A page without live records is freed, unless it is the page being filled.
 
 import { assert, broken } from '../../assert.js';
 import { KEY_BYTES_LIMIT, SEQ_MAX } from '../../limits.js';
@@ -37,14 +37,14 @@ assert(SEQ_MAX === U48_MAX, 'A seq has 48 bits');
 export class KeydirEntries {
   readonly #headerWords: number;
   #pages: (Uint32Array | undefined)[] = [];
-  /** Live records of each page. */
+  /** Number of live records of each page. */
   #live: number[] = [];
-  /** Numbers of pages that were given back. */
+  /** Numbers of pages that were freed. */
   #vacant: number[] = [];
   /** The page being filled, and its first word that was never used. */
   #filling = 0;
   #end = PAGE_WORDS;
-  /** First free record of each size in words. */
+  /** The first free record of each size in words. */
   #free = new Uint32Array(0);
   #freeWordsMax = 0;
 
@@ -68,7 +68,7 @@ export class KeydirEntries {
     };
   }
 
-  /** Every page, as far as it is used. */
+  /** The used part of every page. */
   get words(): Uint32Array[] {
     return this.#pages.flatMap((page, number) => {
       if (page === undefined) return [];
@@ -76,7 +76,7 @@ export class KeydirEntries {
     });
   }
 
-  /** Becomes what `state` was of; `words`, all zeros then, are for the caller to fill. False: records of another size. */
+  /** Restores `state`, with `words` of zeros that the caller fills. Returns false for records of another size. */
   restore({ headerWords, live, filling, end, free }: EntriesState): boolean {
     if (headerWords !== this.#headerWords) return false;
     this.#pages = live.map((count) => (count === null ? undefined : new Uint32Array(PAGE_WORDS)));
@@ -90,7 +90,7 @@ export class KeydirEntries {
     return true;
   }
 
-  /** A zeroed record holding the key that is packed in `words` from `start` on. */
+  /** Returns a new record with the key that is packed in `words` from `start` on; all other fields are 0. */
   create(words: Uint32Array, start: number, keyLength: number): number {
     const keyWords = (keyLength + 3) >>> 2;
     const ref = this.#allocate(this.#headerWords + keyWords);
@@ -104,7 +104,7 @@ export class KeydirEntries {
     return ref;
   }
 
-  /** Frees a record. Its ref may come back from a later `create`. */
+  /** Frees a record. A later `create` may return the same ref. */
   release(ref: number): void {
     const page = ref >>> PAGE_BITS;
     this.#putFree(ref, this.#headerWords + ((this.keyLength(ref) + 3) >>> 2));
@@ -117,12 +117,12 @@ export class KeydirEntries {
     this.restore({ headerWords, live: [], filling: 0, end: PAGE_WORDS, free: [] });
   }
 
-  /** Bytes of the key; 0 says that the record is free. */
+  /** Bytes of the key; 0: the record is free. */
   keyLength(ref: number): number {
     return this.#pages[ref >>> PAGE_BITS]![ref & WORD_MASK]! >>> 16;
   }
 
-  /** The page that holds the record: with keyStart, the key's packed words. */
+  /** Returns the page of the record, in which the key's packed words begin at keyStart. */
   page(ref: number): Uint32Array {
     return this.#pages[ref >>> PAGE_BITS]!;
   }
@@ -131,7 +131,7 @@ export class KeydirEntries {
     return (ref & WORD_MASK) + this.#headerWords;
   }
 
-  /** Whether the record's key is the one packed in `words` from `start` on. */
+  /** Checks whether the record's key is the one packed in `words` from `start` on. */
   matches(ref: number, words: Uint32Array, start: number, keyLength: number): boolean {
     const page = this.#pages[ref >>> PAGE_BITS]!;
     const at = ref & WORD_MASK;
@@ -144,7 +144,7 @@ export class KeydirEntries {
     return true;
   }
 
-  /** Writes the key's bytes to `target` from 0. Requires: room. Returns their count. */
+  /** Copies the key's bytes to the start of `target`. Returns their number. Requires: room for them. */
   copyKey(ref: number, target: Uint8Array): number {
     const page = this.#pages[ref >>> PAGE_BITS]!;
     const length = this.keyLength(ref);
@@ -221,8 +221,8 @@ export class KeydirEntries {
   }
 
   /**
-   * Sets place, length, seq and expiry as the entry of a replay at `at` of `words` has them (entry-list.ts).
-   * Requires: they fit, as they do when the log wrote them.
+   * Copies place, length, seq and expiry from the entry of a replay at `at` of `words` (entry-list.ts).
+   * Requires: the values fit, as all values do that the log wrote.
    */
   fill(ref: number, segment: number, words: Uint32Array, at: number, marks: number): void {
     const page = this.#pages[ref >>> PAGE_BITS]!;
@@ -236,7 +236,7 @@ export class KeydirEntries {
     page[to + 5] = (words[at + 4]! << 16) | (highs >>> 16);
   }
 
-  /** Reads all that the record says beside its key. */
+  /** Reads all fields of the record, without its key. */
   load(ref: number, into: KeydirRecord): void {
     const page = this.#pages[ref >>> PAGE_BITS]!;
     const at = ref & WORD_MASK;
@@ -251,7 +251,7 @@ export class KeydirEntries {
   }
 
   /**
-   * Sets all that the record says beside its key, with `mark` added to its marks; those of `kept` that it has, it keeps.
+   * Sets all fields of the record. Its marks become those of the argument, `mark`, and those of its own that are in `kept`.
    * Requires: the bounds of the setters above.
    */
   store(ref: number, record: Readonly<KeydirRecord>, mark: number, kept: number): void {
@@ -275,7 +275,7 @@ export class KeydirEntries {
     page[at + 6] = lastUsedSeconds;
   }
 
-  /** A use at that second: it sets `mark` too. */
+  /** Notes a use at that second, and sets `mark`. */
   use(ref: number, seconds: number, mark: number): void {
     const page = this.#pages[ref >>> PAGE_BITS]!;
     const at = ref & WORD_MASK;
@@ -308,7 +308,7 @@ export class KeydirEntries {
     this.#pages[ref >>> PAGE_BITS]![(ref & WORD_MASK) + 8] = newer;
   }
 
-  /** Keydir.walk. */
+  /** See Keydir.walk. */
   walk(cursor: number, budget: number, visit: (ref: number) => void): number {
     return walkRecords(this.#pages, this.#headerWords, cursor, budget, visit);
   }
@@ -338,7 +338,7 @@ export class KeydirEntries {
     if (full !== number && this.#live[full] === 0) this.#dropPage(full);
   }
 
-  /** Gives back a page that has only free records. */
+  /** Frees a page that has only free records. */
   #dropPage(number: number): void {
     const words = this.#pages[number];
     if (words === undefined) return;
@@ -353,7 +353,7 @@ export class KeydirEntries {
     const page = this.#pages[ref >>> PAGE_BITS]!;
     const at = ref & WORD_MASK;
     page[at] = words;
-    // The rest of a page may be too short to be of use; it only says its size.
+    // The rest of a page may be too short for a record; then it only holds its size.
     if (words < RECORD_WORDS_MIN) return;
     if (words >= this.#free.length) {
       const longer = new Uint32Array(Math.min(RECORD_WORDS_MAX + 1, words * 2));
@@ -384,7 +384,7 @@ export class KeydirEntries {
     return ref;
   }
 
-  /** Makes a record of a longer free one, so that keys of new lengths use the room of old ones. */
+  /** Cuts a record out of a longer free one, so that keys of new lengths use the room of old ones. */
   #splitFree(words: number): number {
     for (let size = words + RECORD_WORDS_MIN; size <= this.#freeWordsMax; size += 1) {
       const ref = this.#takeFree(size);

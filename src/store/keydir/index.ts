@@ -1,17 +1,17 @@
-// The keydir's index: hash of a key → ref. 1,024 small open-addressing tables ("shards"), each grown by
-// a quarter when it is full, so that the longest pause is the rehash of a thousandth of the keys.
+// The keydir's index: hash of a key → ref. It has 1,024 small open-addressing tables ("shards"). A full shard grows
+// by a quarter, so that the longest pause is the rehash of a thousandth of the keys.
 //
-// A shard is a row of buckets (buckets.ts). A key goes to its home bucket or, when that is full, to
-// the next with room; every full bucket on the way counts it, so that a search ends at the first bucket
-// nobody was put past, and a deletion only takes the counts back: no tombstones, nothing is moved.
-// A search compares twelve tags in three steps and so looks at the record of a wrong key once in 20 times.
-// The hash itself is not stored; growth makes it anew from the keys in the records.
+// A shard is a row of buckets (buckets.ts). A key goes to its home bucket or, when that is full, to the next with
+// room, and every full bucket on the way counts the key. So a search ends at the first bucket that no key has
+// passed, and a deletion only decrements the counts: there are no empty markers, and no key is moved.
+// A search compares twelve tags in three steps, and so reads the record of a wrong key in one of 20 searches.
+// The hash itself is not stored; growth computes it again from the keys in the records.
 //
-// What a search needs of a shard, its size and its blocks, is in two typed arrays and not in an object each: a
-// thousand objects are out of the processor's nearest cache when they are wanted, and each hop is a wait.
+// A search needs the size and the blocks of a shard. Both are in typed arrays and not in an object per shard: a
+// thousand objects would not stay in the processor's nearest cache, and each access would be a wait.
 //
 // Invariants:
-// - From a key's home to its bucket every bucket has counted it.
+// - Every bucket from a key's home up to its own bucket has counted the key.
 // - Block b of shard s is #blocks[s * #stride + b].
 
 import { assert } from '../../assert.js';
@@ -20,10 +20,10 @@ import {
   ALIGN_WORDS,
   BLOCKS_BITS,
   BLOCK_BITS,
-  BUCKETS_A_BLOCK,
+  BUCKETS_PER_BLOCK,
   BUCKET_BITS,
   KeydirBuckets,
-  REFS_A_BUCKET,
+  REFS_PER_BUCKET,
   pageOf,
   wordOf,
 } from './buckets.js';
@@ -40,18 +40,19 @@ const OVERFLOW = 3;
 const REFS = 4;
 const ONES = 0x01010101;
 const TOPS = 0x80808080 | 0;
-/** So many standard deviations above the mean a reserved shard holds. */
+/** A reserved shard has room for the mean of keys and this many standard deviations more. */
 const RESERVE_DEVIATIONS = 2.5;
-/** Blocks of a shard that there is room for at first. */
+/** The table of blocks begins with room for so many blocks per shard. */
 const STRIDE_MIN = 4;
 
-/** What of a shard only changes need. */
+/** The fields of a shard that only changes need. */
 interface Shard {
   readonly number: number;
-  /** Keys held. */
+  /** The number of keys. */
   count: number;
-  /** Grow above, shrink below. */
+  /** At this count, the shard grows before the next key. */
   countMax: number;
+  /** Below this count, it shrinks. */
   countMin: number;
   /** The size in blocks before rounding: it starts different in each shard. */
   size: number;
@@ -63,13 +64,13 @@ export class KeydirIndex {
   #seed: HashSeed;
   readonly #buckets = new KeydirBuckets();
   #shards = noShards();
-  /** Buckets in use of each shard: all of its blocks'. */
+  /** The number of buckets of each shard. */
   #bucketCounts = new Uint32Array(SHARDS);
   #blocks = new Uint32Array(SHARDS * STRIDE_MIN);
   #stride = STRIDE_MIN;
-  /** Blocks that a new shard begins with, before staggering. */
+  /** The number of blocks of a new shard, before staggering. */
   #blocksMin = 1;
-  /** The refs of a shard and their hashes while it is resized. */
+  /** Scratch arrays: the refs of a shard and their hashes while it is resized. */
   #refs = new Uint32Array(0);
   #hashes = new Int32Array(0);
 
@@ -93,12 +94,12 @@ export class KeydirIndex {
     return { blocksMin: this.#blocksMin, buckets: this.#buckets.state, shards };
   }
 
-  /** The memory of the buckets itself. */
+  /** The memory of the buckets itself, not a copy. */
   get words(): Uint32Array[] {
     return this.#buckets.words;
   }
 
-  /** Becomes what `state` was of; `words`, all zeros then, are for the caller to fill. Requires: it is empty. */
+  /** Restores `state`, with `words` of zeros that the caller fills. Requires: the index is empty. */
   restore({ blocksMin, buckets, shards }: IndexState): void {
     this.#blocksMin = blocksMin;
     this.#buckets.restore(buckets);
@@ -111,15 +112,15 @@ export class KeydirIndex {
     }
   }
 
-  /** The ref of the key packed in `words` from `start` on, or 0. `hash` is its hash. */
+  /** Returns the ref of the key that is packed in `words` from `start` on, or 0. `hash` is its hash. */
   find(hash: number, words: Uint32Array, start: number, keyLength: number): number {
     const number = hash & (SHARDS - 1);
     const buckets = this.#bucketCounts[number]!;
     if (buckets === 0) return 0;
     const first = number * this.#stride;
     const { pages } = this.#buckets;
-    // Four tags at a time, as homeOf, pageOf and wordOf have their places, written out: every request makes this search.
-    // `hits`: bit 7 of each byte that is 0, and perhaps of a 1 above it, never below.
+    // Four tags are compared at a time. homeOf, pageOf and wordOf are written out, because every request makes this search.
+    // `hits` has bit 7 of each byte of `other` that is 0, and perhaps of a byte of 1 above such a byte, never below.
     const tags = Math.imul((hash >>> SHARD_BITS) & 0xff || 1, ONES);
     let bucket = (((hash >>> SHARD_BITS) * buckets) / 2 ** (32 - SHARD_BITS)) >>> 0;
     for (let seen = 0; seen < buckets; seen += 1) {
@@ -128,7 +129,7 @@ export class KeydirIndex {
       const at =
         ALIGN_WORDS +
         ((block & BLOCK_MASK) << BLOCK_BITS) +
-        ((bucket & (BUCKETS_A_BLOCK - 1)) << BUCKET_BITS);
+        ((bucket & (BUCKETS_PER_BLOCK - 1)) << BUCKET_BITS);
       for (let word = 0; word < 3; word += 1) {
         const other = page[at + word]! ^ tags;
         for (let hits = (other - ONES) & ~other & TOPS; hits !== 0; hits &= hits - 1) {
@@ -144,17 +145,17 @@ export class KeydirIndex {
     return 0;
   }
 
-  /** Requires: it is empty. */
+  /** Hashes with another seed from now on. Requires: the index is empty. */
   reseed(seed: HashSeed): void {
     this.#seed = seed;
   }
 
   /** Makes new shards as large as `keys` keys will need. */
   reserve(keys: number): void {
-    // Hashes spread unevenly: most of the shards that get more than the mean need not grow either.
+    // Hashes spread unevenly. With this size, most shards that get more than the mean need not grow either.
     const mean = keys / SHARDS;
     const most = mean + RESERVE_DEVIATIONS * Math.sqrt(mean);
-    this.#blocksMin = Math.max(1, most / (BUCKETS_A_BLOCK * REFS_A_BUCKET * LOAD_MAX));
+    this.#blocksMin = Math.max(1, most / (BUCKETS_PER_BLOCK * REFS_PER_BUCKET * LOAD_MAX));
   }
 
   /** Requires: no record of that key is in the index. */
@@ -162,7 +163,7 @@ export class KeydirIndex {
     const number = hash & (SHARDS - 1);
     let shard = this.#shards[number];
     if (shard === undefined) {
-      // The sizes are staggered, so that shards, which fill alike, do not all grow at the same time.
+      // The sizes are staggered, because shards fill alike and would all grow at the same time.
       const sizeMin = this.#blocksMin * GROWTH ** (number / SHARDS);
       shard = { number, count: 0, countMax: 0, countMin: 0, size: sizeMin, sizeMin };
       this.#shards[number] = shard;
@@ -174,7 +175,7 @@ export class KeydirIndex {
     shard.count += 1;
   }
 
-  /** Takes the ref out. Requires: it is in the index, and `hash` is the hash of its key. */
+  /** Removes the ref. Requires: it is in the index, and `hash` is the hash of its key. */
   delete(hash: number, ref: number): void {
     const number = hash & (SHARDS - 1);
     const shard = this.#shards[number];
@@ -187,7 +188,7 @@ export class KeydirIndex {
       const block = this.#blocks[first + (bucket >>> 3)]!;
       const page = this.#buckets.pages[pageOf(block)]!;
       const at = wordOf(block, bucket);
-      const slot = page.subarray(at + REFS, at + REFS + REFS_A_BUCKET).indexOf(ref);
+      const slot = page.subarray(at + REFS, at + REFS + REFS_PER_BUCKET).indexOf(ref);
       if (slot >= 0) {
         page[at + REFS + slot] = 0;
         page[at + (slot >>> 2)]! &= ~(0xff << ((slot & 3) << 3));
@@ -219,7 +220,7 @@ export class KeydirIndex {
     const buckets = this.#bucketCounts[number]!;
     const first = number * this.#stride;
     const { pages } = this.#buckets;
-    // Written out, as in find().
+    // homeOf, pageOf and wordOf are written out, as in find().
     const tag = (hash >>> SHARD_BITS) & 0xff || 1;
     let bucket = (((hash >>> SHARD_BITS) * buckets) / 2 ** (32 - SHARD_BITS)) >>> 0;
     for (;;) {
@@ -228,7 +229,7 @@ export class KeydirIndex {
       const at =
         ALIGN_WORDS +
         ((block & BLOCK_MASK) << BLOCK_BITS) +
-        ((bucket & (BUCKETS_A_BLOCK - 1)) << BUCKET_BITS);
+        ((bucket & (BUCKETS_PER_BLOCK - 1)) << BUCKET_BITS);
       for (let word = 0; word < 3; word += 1) {
         const tags = page[at + word]!;
         const empty = (tags - ONES) & ~tags & TOPS;
@@ -266,10 +267,10 @@ export class KeydirIndex {
   }
 
   #blockCount(number: number): number {
-    return this.#bucketCounts[number]! / BUCKETS_A_BLOCK;
+    return this.#bucketCounts[number]! / BUCKETS_PER_BLOCK;
   }
 
-  /** Room for so many blocks a shard in the table of blocks: 4 bytes for 90 keys, so all of it is moved at once. */
+  /** Makes room for so many blocks per shard in the table of blocks: 4 bytes for 90 keys, so it is copied at once. */
   #makeRoom(blocks: number): void {
     if (blocks <= this.#stride) return;
     const stride = Math.max(blocks, Math.ceil(this.#stride * 1.5));
@@ -283,10 +284,10 @@ export class KeydirIndex {
     this.#stride = stride;
   }
 
-  /** What follows from its size and blocks. */
+  /** Computes the bounds of a shard from its size and its blocks. */
   #setBounds(shard: Shard, blocks: number): void {
-    const buckets = blocks * BUCKETS_A_BLOCK;
-    const refs = buckets * REFS_A_BUCKET;
+    const buckets = blocks * BUCKETS_PER_BLOCK;
+    const refs = buckets * REFS_PER_BUCKET;
     this.#bucketCounts[shard.number] = buckets;
     shard.countMax = Math.floor(refs * LOAD_MAX);
     shard.countMin = shard.size > shard.sizeMin ? Math.floor(refs * LOAD_MIN) : 0;
@@ -305,16 +306,16 @@ export class KeydirIndex {
     for (let at = first; at < end; at += 1) {
       const block = this.#blocks[at]!;
       const page = this.#buckets.pages[pageOf(block)]!;
-      for (let bucket = 0; bucket < BUCKETS_A_BLOCK; bucket += 1) {
+      for (let bucket = 0; bucket < BUCKETS_PER_BLOCK; bucket += 1) {
         const from = wordOf(block, bucket) + REFS;
-        for (let slot = from; slot < from + REFS_A_BUCKET; slot += 1) {
+        for (let slot = from; slot < from + REFS_PER_BUCKET; slot += 1) {
           if (page[slot] !== 0) refs[count++] = page[slot]!;
         }
       }
       this.#buckets.empty(block);
     }
-    // Records lie all over memory. Reading a word of each first, with nothing between the reads, lets the
-    // processor fetch many at a time.
+    // Records are scattered in memory. A first pass reads one word of each and does nothing between the reads,
+    // so that the processor fetches many at a time.
     let read = 0;
     for (let n = 0; n < count; n += 1) read ^= this.#entries.keyLength(refs[n]!);
     assert(read <= 0xffff, 'Lengths have 16 bits');
@@ -327,7 +328,7 @@ function noShards(): (Shard | undefined)[] {
   return Array.from({ length: SHARDS });
 }
 
-// Bits of a hash: 0..9 shard, 10..17 tag, the upper ones the place in the shard.
+// Bits of a hash: 0..9 are the shard, 10..17 the tag, the upper ones the place in the shard.
 
 function homeOf(hash: number, buckets: number): number {
   return (((hash >>> SHARD_BITS) * buckets) / 2 ** (32 - SHARD_BITS)) >>> 0;

@@ -1,14 +1,14 @@
-// The keydir: the newest record of every key, as key → location, seq, expiry, last use and marks. It
-// lives in typed arrays (design rule "In memory" of ARCHITECTURE.md): a Map of objects costs twice as
-// much a key, burdens the garbage collector with each, and ends at 16.7 million.
+// The keydir: the newest record of every key, as key → location, seq, expiry, last use and marks. It is
+// made of typed arrays (design rule "In memory" of ARCHITECTURE.md). A Map of objects costs twice as
+// much per key, burdens the garbage collector with each, and ends at 16.7 million.
 //
-// A key is found once, by `find` or `insert`, which gives its ref, a number; everything else is asked
-// and set by ref. Nothing but `insert`, `remove`, `key` and growth allocates.
+// A key is found once, by `find` or `insert`, which returns its ref, a number. All other methods take
+// the ref. Only `insert`, `remove`, `key` and growth allocate.
 //
 // Invariants:
-// - A ref is valid from `insert` until `remove` or `clear`; then it may be given to another key. Who keeps
+// - A ref is valid from `insert` until `remove` or `clear`; then another key may get it. Code that keeps
 //   a ref across turns of the event loop must check seq.
-// - Growth and shrinking are done in pieces: no call takes more than a few ms, whatever the count.
+// - The keydir grows and shrinks in pieces: no call takes more than a few ms, whatever the count.
 
 import { assert, broken } from '../../assert.js';
 import { KEY_BYTES_LIMIT } from '../../limits.js';
@@ -21,25 +21,25 @@ import type { KeydirState } from './state.js';
 
 /** Bits of a key's marks. */
 export const ITEM_MARK = {
-  /** Invalidated but served. */
+  /** The item is invalidated but served. */
   STALE: 1,
-  /** A client has been told to refill it. */
+  /** A client has been told to refill the item. */
   WON: 2,
-  /** The CAS token was chosen by a client: it is in the frame, it is not the seq. */
+  /** A client chose the CAS token: it is in the frame and is not the seq. */
   CHOSEN_CAS: 4,
-  /** Read since it was written. */
+  /** The item was read since it was written. */
   FETCHED: 8,
-  /** Equal to the parity of the running snapshot: already exported. */
+  /** Equal to the parity of the running snapshot: the item is already exported. */
   SNAPSHOT: 16,
 } as const;
 
 interface KeydirOptions {
   readonly seed: HashSeed;
-  /** Keep the order of use (8 bytes a key). */
+  /** Keep the order of use (8 bytes per key). */
   readonly recency: boolean;
 }
 
-/** What changes a keydir: the business of Items alone. */
+/** Methods that change a keydir: only Items calls them. */
 type KeydirSetter =
   | 'reseed'
   | 'reserve'
@@ -58,7 +58,7 @@ type KeydirSetter =
   | 'setMarks'
   | 'touch';
 
-/** A keydir for those who only ask. */
+/** A keydir without the methods that change it. */
 export type KeydirView = Omit<Keydir, KeydirSetter>;
 
 export class Keydir {
@@ -66,13 +66,13 @@ export class Keydir {
   readonly #entries: KeydirEntries;
   readonly #index: KeydirIndex;
   readonly #recency: KeydirRecency | undefined;
-  /** Whether the order of use is kept. */
+  /** True when the order of use is kept. */
   readonly keepsOrder: boolean;
-  /** Room for the longest key, packed. */
+  /** The key that was looked up last, packed; there is room for the longest key. */
   readonly #words = new Uint32Array((KEY_BYTES_LIMIT + 3) >>> 2);
-  /** Of the key that was looked for last: it lies in `#words`. */
+  /** The hash of that key. */
   #hash = 0;
-  /** Its length when it was not there, and nothing was added since; else -1. */
+  /** The length of that key if it was absent and no key was added since; otherwise -1. */
   #absentLength = -1;
   #count = 0;
 
@@ -84,7 +84,7 @@ export class Keydir {
     this.keepsOrder = recency;
   }
 
-  /** Keys held. */
+  /** The number of keys. */
   get count(): number {
     return this.#count;
   }
@@ -94,7 +94,7 @@ export class Keydir {
     return this.#entries.memoryBytes + this.#index.memoryBytes + this.#words.byteLength;
   }
 
-  /** Hashes with another seed from now on. Requires: it is empty. */
+  /** Hashes with another seed from now on. Requires: the keydir is empty. */
   reseed(seed: HashSeed): void {
     assert(this.#count === 0, 'Only an empty keydir takes another seed');
     this.#seed = seed;
@@ -103,15 +103,15 @@ export class Keydir {
   }
 
   /**
-   * Expects about so many keys: filling an empty keydir then takes half the time, as it need not grow.
-   * Requires: it is empty. Costs no memory until the keys come.
+   * Prepares for about so many keys: filling the keydir then takes half the time, because it need not grow.
+   * Costs no memory until the keys come. Requires: the keydir is empty.
    */
   reserve(keys: number): void {
     assert(this.#count === 0, 'Room is reserved in an empty keydir');
     this.#index.reserve(keys);
   }
 
-  /** With `words`, all that it is. */
+  /** Together with `words`, the whole keydir. */
   get state(): KeydirState {
     return {
       count: this.#count,
@@ -127,9 +127,9 @@ export class Keydir {
   }
 
   /**
-   * Becomes the keydir that `state` was of, hashed with `seed`; the caller fills `words` or calls `clear`.
-   * False, and nothing done, when that one kept the order of use and this one does not, or the other way
-   * round. Requires: it is empty.
+   * Restores `state` of a keydir that was hashed with `seed`; the caller then fills `words` or calls `clear`.
+   * Returns false, with nothing done, when only one of the two keydirs keeps the order of use. Requires: the
+   * keydir is empty.
    */
   restore(state: KeydirState, seed: HashSeed): boolean {
     this.reseed(seed);
@@ -140,7 +140,7 @@ export class Keydir {
     return true;
   }
 
-  /** The ref of the key `source[start..end)`, or 0. */
+  /** Returns the ref of the key source[start..end), or 0. */
   find(source: Uint8Array, start = 0, end = source.length): number {
     const length = end - start;
     if (length > KEY_BYTES_LIMIT) return 0;
@@ -152,8 +152,8 @@ export class Keydir {
   }
 
   /**
-   * Adds a key, all its fields 0, the newest in use. Requires: it is absent, 1..65,535 bytes. Who has just looked for it
-   * pays for no second search.
+   * Adds a key with all fields 0 and makes it the most recently used. Returns its ref. Searches for the key only if it was
+   * not the last one looked up. Requires: the key is absent, 1..65,535 bytes.
    */
   insert(source: Uint8Array, start = 0, end = source.length): number {
     if (!this.#isLastAbsent(source, start, end)) {
@@ -162,7 +162,7 @@ export class Keydir {
     return this.insertPacked(this.#hash, this.#words, 0, end - start);
   }
 
-  /** The key was looked for last, was not there, and has not been added since. */
+  /** Checks whether the key was the last one looked up, was absent, and has not been added since. */
   #isLastAbsent(source: Uint8Array, start: number, end: number): boolean {
     if (this.#absentLength !== end - start) return false;
     const words = this.#words;
@@ -174,12 +174,12 @@ export class Keydir {
     return true;
   }
 
-  /** As find, of a packed key and its hash. */
+  /** Does what find does, for a packed key and its hash. */
   findPacked(hash: number, words: Uint32Array, start: number, keyLength: number): number {
     return this.#index.find(hash, words, start, keyLength);
   }
 
-  /** As insert, of a packed key and its hash. Its absence is not looked at again. */
+  /** Does what insert does, for a packed key and its hash, without a check that the key is absent. */
   insertPacked(hash: number, words: Uint32Array, start: number, keyLength: number): number {
     if (keyLength <= 0 || keyLength > KEY_BYTES_LIMIT) broken('A key has 1..65,535 bytes');
     const ref = this.#entries.create(words, start, keyLength);
@@ -190,9 +190,9 @@ export class Keydir {
     return ref;
   }
 
-  /** Requires: a valid ref. It is invalid afterwards. */
+  /** Removes a key, whose ref is invalid afterwards. Requires: a valid ref. */
   remove(ref: number): void {
-    assert(this.#entries.keyLength(ref) > 0, 'A removed key is there');
+    assert(this.#entries.keyLength(ref) > 0, 'A removed key is in the keydir');
     this.#index.delete(this.#index.hashOf(ref), ref);
     this.#recency?.delete(ref);
     this.#entries.release(ref);
@@ -206,7 +206,7 @@ export class Keydir {
     this.#count = 0;
   }
 
-  /** A copy of the key. */
+  /** Returns a copy of the key. */
   key(ref: number): Buffer {
     const key = Buffer.allocUnsafe(this.#entries.keyLength(ref));
     this.#entries.copyKey(ref, key);
@@ -218,7 +218,7 @@ export class Keydir {
     return this.#entries.keyLength(ref);
   }
 
-  /** Copies the key to the start of `target`; returns its bytes. Requires: room for them. */
+  /** Copies the key to the start of `target`. Returns the number of bytes. Requires: room for them. */
   copyKey(ref: number, target: Uint8Array): number {
     return this.#entries.copyKey(ref, target);
   }
@@ -274,17 +274,17 @@ export class Keydir {
     this.#entries.setLastUsedSeconds(ref, seconds);
   }
 
-  /** Reads all that is known of the key. */
+  /** Reads all fields of the key's record. */
   load(ref: number, into: KeydirRecord): void {
     this.#entries.load(ref, into);
   }
 
-  /** Sets all that is known of the key, in one step, with `mark` added to its marks. A parity mark that is there stays. */
+  /** Sets all fields of the key's record and adds `mark` to its marks. Its mark SNAPSHOT stays. */
   store(ref: number, record: Readonly<KeydirRecord>, mark = 0): void {
     this.#entries.store(ref, record, mark, ITEM_MARK.SNAPSHOT);
   }
 
-  /** The key was read at that second: it is the newest in use. */
+  /** Notes that the key was read at that second and makes it the most recently used. */
   use(ref: number, seconds: number): void {
     this.#entries.use(ref, seconds, ITEM_MARK.FETCHED);
     if (this.#recency !== undefined) this.#recency.touch(ref);
@@ -300,16 +300,16 @@ export class Keydir {
   }
 
   /**
-   * Visits the keys in the order of their refs, from `cursor` (0: start), and returns the cursor to go on
-   * from, 0 at the end. Every key that is there during the whole walk is visited exactly once, whatever
-   * is inserted and removed between calls or by `visit`; others at most once for each insert. Looks at
+   * Visits the keys in the order of their refs, from `cursor` (0: start). Returns the cursor of the next call,
+   * 0 at the end. Every key that is there during the whole walk is visited exactly once, whatever is
+   * inserted and removed between calls or by `visit`. Other keys are visited at most once per insert. Reads
    * no more than `budget` records, so a call may visit none. Any number is a safe cursor.
    */
   walk(cursor: number, budget: number, visit: (ref: number) => void): number {
     return this.#entries.walk(cursor, budget, visit);
   }
 
-  /** Makes the key the newest in use; nothing without recency. */
+  /** Makes the key the most recently used. Does nothing without recency. */
   touch(ref: number): void {
     this.#recency?.touch(ref);
   }

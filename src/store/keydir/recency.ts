@@ -1,4 +1,4 @@
-// The order of use of the keydir's records: a doubly linked list through the records themselves, from
+// Recency: the order of use of the keydir's records. It is a doubly linked list through the records, from
 // the oldest, which is evicted first, to the newest. Every step is O(1).
 
 import type { KeydirEntries } from './entries.js';
@@ -23,7 +23,7 @@ export class KeydirRecency {
     return [this.#oldest, this.#newest];
   }
 
-  /** The links are in the records already. */
+  /** Restores the ends. Requires: the links are in the records already. */
   restore([oldest, newest]: RecencyEnds): void {
     this.#oldest = oldest;
     this.#newest = newest;

@@ -1,11 +1,11 @@
-// Pages of the keydir's records: where one begins, and the walk over all records in the order of their refs
-// (record.ts has the layout).
+// Record walk: visits all records of the keydir in the order of their refs (record.ts has the layout). Also defines
+// the size of a page and the place of its first record.
 
 export const PAGE_BITS = 18;
 export const PAGE_WORDS = 1 << PAGE_BITS;
 export const WORD_MASK = PAGE_WORDS - 1;
 
-/** The first word of page 0 is never given out: ref 0 is none. */
+/** The first word of page 0 is never used, because ref 0 means no ref. */
 export function firstRecordWord(page: number): number {
   return page === 0 ? 1 : 0;
 }
@@ -32,13 +32,13 @@ export function walkRecords(
     at += sizeOf(head, headerWords);
     if (head >>> 16 === 0) continue;
     visit(ref);
-    // Perhaps another page has its number now: nothing in it has been visited.
+    // `visit` removed the page. Another page may have its number now, of which nothing has been visited.
     if (pages[page] !== words) at = firstRecordWord(page);
   }
   return page < pages.length ? page * PAGE_WORDS + at : 0;
 }
 
-/** The first start of a record at or after `cursor` in its page: a cursor may come from a client. */
+/** Returns the first start of a record at or after `cursor` in its page: a cursor may come from a client. */
 function boundary(
   pages: readonly (Uint32Array | undefined)[],
   headerWords: number,
@@ -51,7 +51,7 @@ function boundary(
   return at;
 }
 
-/** Words of the record, live or free, that begins with `head`. */
+/** Returns the number of words of the record, live or free, that begins with `head`. */
 function sizeOf(head: number, headerWords: number): number {
   const keyLength = head >>> 16;
   return keyLength === 0 ? head : headerWords + ((keyLength + 3) >>> 2);

@@ -1,8 +1,8 @@
-// A record of the keydir: its words, and what they say beside the key as one object, loaded and stored in one step.
+// A record of the keydir: the layout of its words, and an object with all its fields that is loaded and stored in one step.
 //
 //   word  0  keyLength u16 << 16 | segment slot u16      free record: 0 << 16 | its own size in words
 //         1  frame offset / 8                            free record: next free record of its size
-//         2  frame length / 8 (27 bits) << 5 | marks     free record: the one before
+//         2  frame length / 8 (27 bits) << 5 | marks     free record: previous free record of its size
 //         3  seq, low 32 bits
 //         4  seq, high 16 bits << 16 | expiry, high 16 bits
 //         5  expiry (Unix ms), low 32 bits; 0: never
@@ -10,7 +10,7 @@
 //        [7  the next older record   8  the next newer record: only with recency]
 //         …  key bytes, packed little-endian, padded with zeros
 
-/** All that the keydir says of a key. `segment` is the slot of the segment that holds the frame; units as in Keydir. */
+/** All fields of a key's record. `segment` is the slot of the segment that holds the frame; units as in Keydir. */
 export interface KeydirRecord {
   segment: number;
   offset: number;
@@ -21,7 +21,7 @@ export interface KeydirRecord {
   lastUsedSeconds: number;
 }
 
-/** A record to be loaded into. */
+/** Returns a record to load into. */
 export function emptyRecord(): KeydirRecord {
   return { segment: 0, offset: 0, length: 0, seq: 0, expiresAt: 0, marks: 0, lastUsedSeconds: 0 };
 }

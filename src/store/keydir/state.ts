@@ -1,6 +1,6 @@
-// What a keydir is beside its words, as an image has it (docs/format.md, "IMAGE"): small enough for JSON.
+// State of a keydir in an image, without its words (docs/format.md, "IMAGE"): small enough for JSON.
 
-/** All that a keydir is but its words (docs/format.md, "IMAGE"). */
+/** A keydir without its words (docs/format.md, "IMAGE"). */
 export interface KeydirState {
   readonly count: number;
   /** Null: the order of use is not kept. */
@@ -9,30 +9,30 @@ export interface KeydirState {
   readonly index: IndexState;
 }
 
-/** What the records are, beside their words (docs/format.md, "IMAGE"). */
+/** The records without their words (docs/format.md, "IMAGE"). */
 export interface EntriesState {
   readonly headerWords: number;
-  /** Live records of each page; null: given back. */
+  /** Number of live records of each page; null: the page was freed. */
   readonly live: readonly (number | null)[];
   readonly filling: number;
   readonly end: number;
-  /** A size in words and the first free record of it. */
+  /** Pairs of a size in words and the first free record of that size. */
   readonly free: readonly (readonly [number, number])[];
 }
 
-/** What the index is, beside the words of its buckets (docs/format.md, "IMAGE"). */
+/** The index without the words of its buckets (docs/format.md, "IMAGE"). */
 export interface IndexState {
   readonly blocksMin: number;
   readonly buckets: BucketsState;
   readonly shards: readonly ShardState[];
 }
 
-/** Its number, keys, size and least size in blocks; then its blocks. */
+/** A shard's number, count of keys, size and least size in blocks; then its blocks. */
 export type ShardState = readonly [number, number, number, number, ...number[]];
 
-/** What the blocks are, beside their words. */
+/** The buckets without their words. */
 export interface BucketsState {
-  /** Blocks that were ever handed out: they are numbered from 1. */
+  /** Number of blocks that were ever allocated; they are numbered from 1. */
   readonly used: number;
   /** The first free block; 0: none. */
   readonly free: number;

@@ -1,36 +1,36 @@
-// --max-keys and --max-bytes: makes room by dropping the least recently used items, durably, or says that
-// there is none (-M). Evictions are delete records: what was evicted stays gone after a restart.
+// Bounds (--max-keys and --max-bytes): makes room by evicting the least recently used items, or refuses the
+// put (-M). Evictions are delete records: an evicted item stays gone after a restart.
 //
-// Room that takes a few evictions is made at once. What takes more is made in slices, one in each turn of the
+// Room that takes a few evictions is made at once. Room that takes more is made in slices, one per turn of the
 // loop, while the put waits (promise 7 of README.md):
-// - Puts wait in the order in which they came. Only the first has items evicted for it, and what is free is set
-//   aside for it: a small put in between makes its own room, at once, and takes none of that.
+// - Puts wait in the order in which they came. Items are evicted only for the first, and free room is reserved
+//   for it: a small put in between evicts its own items, at once, and takes no reserved room.
 // - A put that has waited is decided again: `whenRoom` calls its attempt when there is room, in the same turn.
-// - A store that is above its bounds (the last life had larger ones, an item grew, a failed commit brought
-//   evicted items back) is trimmed in the same slices. Meanwhile nothing makes it larger: a put makes room
-//   for itself below the ceiling, which comes down to the bounds with each slice.
+// - A store may be above its bounds, because they were larger before the start, an item grew, or a failed commit
+//   restored evicted items. It is trimmed in the same slices. Meanwhile nothing makes it larger: a put makes
+//   room for itself below the ceiling, which each slice lowers towards the bounds.
 
 import { assert } from '../../assert.js';
 import type { StoreParts } from '../items/parts.js';
 import { Evictor } from './evictor.js';
 import type { Evicted, Maybe, RefusedStatus } from '../store.js';
 
-/** Evictions for one put that are never waited for: a record of a common size replaces no more. */
+/** Evictions for one put that never wait: a record of a common size replaces no more items. */
 const EASY_ITEMS = 4;
-/** Evictions of one turn beyond those, and the time after which it has no more. */
+/** Bounds of a turn: its evictions beyond those, and the time after which it makes no more. */
 const SLICE_ITEMS = 512;
 const SLICE_MS = 2;
-/** The clock is read once in so many. */
+/** The clock is read once per so many evictions. */
 const CLOCK_ITEMS = 16;
-/** So many slices of a process run code that is not compiled yet: they are short, and look at the clock more often. */
+/** The first slices of a process run code that is not compiled yet: they are short and read the clock more often. */
 const COLD_SLICES = 100;
 const COLD_SLICE_MS = 1;
 const COLD_CLOCK_ITEMS = 2;
-/** What a put that has waited takes of a slice: it may be copied and encoded in it, with a MiB. */
+/** Evictions that the attempt of a waiting put counts as: it may copy and encode a MiB. */
 const ATTEMPT_ITEMS = 64;
-/** Of each slice for the bounds, while puts wait. */
+/** Evictions of each slice that are kept for trimming while puts wait. */
 const TRIM_ITEMS_MIN = 128;
-/** So many evictions at most are not durable, so that a commit has no more than that to settle. */
+/** At most so many evictions are not durable, so that a commit has no more of them to settle. */
 const UNSYNCED_ITEMS_MAX = 4 * SLICE_ITEMS;
 
 type Room = 'ok' | 'later' | RefusedStatus;
@@ -44,26 +44,27 @@ interface Waiting {
 export class Bounds {
   readonly #parts: StoreParts;
   readonly #evictor: Evictor;
-  /** There are bounds. */
+  /** True when the store has a bound. */
   readonly isBounded: boolean;
-  /** 0: none. */
+  /** 0: no bound. */
   #bytesMax: number;
   readonly #waiting: Waiting[] = [];
-  /** Free bytes that belong to the first who waits. */
+  /** Free bytes that are reserved for the first waiting put. */
   #reservedBytes = 0;
-  /** What counts instead of the bounds while the store is above them; 0: it is not. */
+  /** Replace the bounds while the store is above them; 0: it is not. */
   #keysCeiling = 0;
   #bytesCeiling = 0;
-  /** Evictions that are left for this turn, and when it ends in any case. */
+  /** The number of evictions that are left for this turn. */
   #left = SLICE_ITEMS;
+  /** The time at which this turn's evictions end in any case. */
   #endMs = 0;
   #coldSlices = COLD_SLICES;
   #isScheduled = false;
   #isSlicing = false;
-  /** The next slice waits for the disk: onDurable is to be called. */
+  /** True while the next slice waits for the disk, until a call of onDurable. */
   isPaused = false;
   #unsyncedItems = 0;
-  /** When this is durable, the unsynced items are. */
+  /** When this seq is durable, the unsynced evictions are. */
   #unsyncedUpto = 0;
 
   constructor(parts: StoreParts) {
@@ -73,7 +74,7 @@ export class Bounds {
     this.isBounded = parts.options.keysMax !== 0 || this.#bytesMax !== 0;
   }
 
-  /** Another bound of the bytes, of a store that has one. */
+  /** Changes the bound of the bytes. Requires: the store has one. */
   resize(bytesMax: number): void {
     assert(this.#bytesMax !== 0 && bytesMax > 0, 'A store without a bound keeps no order of use');
     this.#bytesMax = bytesMax;
@@ -81,9 +82,9 @@ export class Bounds {
   }
 
   /**
-   * Room for a record of `bytes` under a key whose item is `ref` (0: a new one). `later`: it takes too many
-   * evictions for one turn, ask whenRoom (only with `mayWait`); `no-memory`: the bounds hold and nothing may
-   * be evicted, or the record alone is over them; else why the log took no record.
+   * Makes room for a record of `bytes` under a key whose item is `ref` (0: a new one). `later`: it takes too many
+   * evictions for one turn, call whenRoom (only with `mayWait`). `no-memory`: the bounds are reached and nothing
+   * may be evicted, or the record alone is above them. Other answers are the log's refusal of an eviction.
    */
   makeRoom(bytes: number, ref: number, mayWait: boolean): Room {
     const parts = this.#parts;
@@ -110,7 +111,7 @@ export class Bounds {
     return 'ok';
   }
 
-  /** Calls `attempt` when there is room for so many bytes under that key, or never will be. */
+  /** Calls `attempt` when there is room for so many bytes under that key, or when there will never be. */
   whenRoom<T>(key: Buffer, bytes: number, attempt: () => Maybe<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({
@@ -129,7 +130,7 @@ export class Bounds {
     });
   }
 
-  /** An item grew in its place (incr): `ref`, which stays. The store may be above its bounds now. */
+  /** Called when the item of `ref` grew (incr): evicts a few other items at once if the bounds need it, then trims. */
   settle(ref: number): void {
     if (!this.#parts.options.evicts || !this.isBounded || !this.#isOver(0, ref)) return;
     for (let count = 0; count < EASY_ITEMS && this.#isOver(0, ref); count++) {
@@ -138,7 +139,7 @@ export class Bounds {
     this.trim();
   }
 
-  /** Brings the store below its bounds, a slice at a time; false when it is not above them or may not evict. */
+  /** Brings the store below its bounds, slice by slice. Returns false when it is not above them or may not evict. */
   trim(): boolean {
     if (!this.#parts.options.evicts || !this.#isAbove()) return false;
     this.#setCeiling();
@@ -151,13 +152,13 @@ export class Bounds {
     this.#evictor.onEvicted = call;
   }
 
-  /** The watermark moved: a slice that waited for the disk goes on. */
+  /** Called when the watermark has moved: continues a slice that waited for the disk. */
   onDurable(): void {
     this.isPaused = false;
     this.#schedule();
   }
 
-  /** A commit failed: evicted items are back, and who waits may never get room. */
+  /** Called when a commit failed: evicted items are back, and waiting puts may never get room. */
   onFailed(): void {
     this.#unsyncedItems = 0;
     this.isPaused = false;
@@ -166,7 +167,7 @@ export class Bounds {
     if (this.#waiting.length > 0) this.#schedule();
   }
 
-  /** The store closes (StoreParts.closed): nobody waits for room any more. */
+  /** Called when the store closes (Commits.closed): ends the wait of all puts. */
   close(): void {
     this.#reservedBytes = 0;
     for (const { attempt } of this.#waiting.splice(0)) attempt();
@@ -191,7 +192,7 @@ export class Bounds {
     this.#endMs = this.#parts.env.clock.monotonicMs() + (isCold ? COLD_SLICE_MS : SLICE_MS);
   }
 
-  /** One eviction more in this turn. */
+  /** Takes one eviction of this turn's. Returns false when none is left or the disk must catch up first. */
   #mayGoOn(): boolean {
     if (this.#left <= 0 || this.#mustPause()) return false;
     this.#left -= 1;
@@ -202,7 +203,7 @@ export class Bounds {
     return true;
   }
 
-  /** For the first who waits, then the next; and for the bounds. */
+  /** Makes room for the first waiting put, then for the next, and trims the store. */
   #slice(): void {
     while (this.#left > 0) {
       const first = this.#waiting[0];
@@ -220,9 +221,9 @@ export class Bounds {
     else this.#schedule();
   }
 
-  /** True as well when there is nothing to wait for: the attempt then says why. */
+  /** Makes room for a waiting put. Also returns true when there never will be room: the attempt then finds the reason. */
   #hasRoomFor({ key, bytes }: Waiting): boolean {
-    // The item may have gone, come or changed with each turn.
+    // The item may have been added, removed or changed since the last turn.
     const ref = this.#parts.items.keydir.find(key);
     const more = bytes - this.#evictor.bytesOf(ref);
     this.#reservedBytes = 0;
@@ -233,12 +234,12 @@ export class Bounds {
     return true;
   }
 
-  /** Some of it in any case: one who waits may follow the other. */
+  /** Trims with at least TRIM_ITEMS_MIN evictions, because there may always be a waiting put. */
   #trimSlice(): void {
     if (this.#left < TRIM_ITEMS_MIN) this.#beginTurn(TRIM_ITEMS_MIN);
     while (this.#isAbove() && this.#mayGoOn()) {
       if (this.#evictBut(0) === 'evicted') continue;
-      // On a full disk not even deletes find room: with the next commit they may.
+      // On a full disk not even deletes find room. After the next commit they may.
       this.isPaused = true;
       return;
     }
@@ -263,12 +264,12 @@ export class Bounds {
 
   #reserve(): void {
     const { items } = this.#parts;
-    const isAnybody = this.#waiting.length > 0 && this.#bytesMax !== 0;
+    const first = this.#bytesMax === 0 ? undefined : this.#waiting[0];
     const free = Math.max(this.#bytesMax, this.#bytesCeiling) - items.liveBytes;
-    this.#reservedBytes = isAnybody ? Math.max(0, Math.min(this.#waiting[0]!.bytes, free)) : 0;
+    this.#reservedBytes = first === undefined ? 0 : Math.max(0, Math.min(first.bytes, free));
   }
 
-  /** `more`: bytes that come; `ref`: the item under whose key they do, 0 when there is none yet. */
+  /** Checks whether `more` bytes would exceed the bounds. `ref` is the item whose key they belong to, 0: a new one. */
   #isOver(more: number, ref: number): boolean {
     const { items, options } = this.#parts;
     const { keysMax } = options;
@@ -289,7 +290,7 @@ export class Bounds {
     );
   }
 
-  /** To what the store has, with what is set aside; below its bounds it has none. */
+  /** Sets the ceiling to the store's size with the reserved bytes; there is none when the store is within its bounds. */
   #setCeiling(): void {
     const { items, options } = this.#parts;
     const { keysMax, evicts } = options;

@@ -1,4 +1,4 @@
-// incr and decr, touch, delete, flush: the changes that are not a plain put.
+// Changes that are not a plain put: incr and decr, touch, delete, flush.
 
 import type { Bounds } from './bounds.js';
 import type { Content } from '../items/commits.js';
@@ -13,7 +13,7 @@ import type { Known, Writes } from './writes.js';
 const NOTHING = Buffer.alloc(0);
 const NO_NUMBER = { cas: 0n, number: 0n, expiresAt: 0, expiresAtBefore: 0 };
 
-/** With a key of its own: the caller's lives only in this turn. */
+/** Returns the change with its own copy of the key: the caller's bytes are valid only in this turn. */
 function withOwnKey<C extends S.KeyPlace>(change: C): C {
   const { key, keyStart, keyEnd } = change;
   const own = Buffer.from(key.subarray(keyStart, keyEnd));
@@ -55,7 +55,7 @@ export class Changes {
     const { key, keyStart = 0, keyEnd = key.length } = change;
     const after = parts.items.afterOf(ref, key, keyStart, keyEnd);
     if (old === undefined) return { status: 'damaged', after, ...NO_NUMBER };
-    // memcached looks for a number before it looks at the token, but only so far.
+    // memcached checks for an empty value before the token, and for a number after it.
     if (old.large === undefined && old.value.length === 0) {
       return { status: 'not-a-number', after, ...NO_NUMBER };
     }
@@ -105,7 +105,7 @@ export class Changes {
     return put instanceof Promise ? put.then(answer) : answer(put);
   }
 
-  /** Of the key key[start..end). */
+  /** Touches the item of the key key[start..end). */
   touch(key: Buffer, expiresAt: number, start: number, end: number): S.Outcome {
     const parts = this.#parts;
     const { items, liveness, commits } = parts;
@@ -116,7 +116,7 @@ export class Changes {
     }
     const placed = parts.commits.touch(key, ref, expiresAt, false, start, end);
     if (placed === undefined) return { status: parts.commits.refusal(), after: 0, cas: 0n };
-    // As in memcached, it counts as having been read.
+    // As in memcached, a touch counts as a read.
     items.use(ref, parts.clock.nowSeconds());
     return { status: 'touched', after: placed.seq, cas: BigInt(items.keydir.seq(ref)) };
   }
@@ -166,7 +166,7 @@ export class Changes {
     return this.#deleted;
   }
 
-  /** Meta `md` with I or x: the item stays, marked stale or without its value, with a new CAS. */
+  /** Meta `md` with I or x: keeps the item, marked stale or without its value, with a new CAS token. */
   #keepItem(change: S.Delete, ref: number, old: Loaded): S.Outcome {
     const parts = this.#parts;
     const { keydir } = parts.items;
@@ -185,7 +185,7 @@ export class Changes {
     const { key, keyStart, keyEnd } = change;
     const placed = parts.commits.put(key, ref, content, keyStart, keyEnd);
     if (placed === undefined) return { status: parts.commits.refusal(), after: 0, cas: 0n };
-    // The value's file has a new record that refers to it: it is not dead with the old one.
+    // The new record refers to the value's file too, so the file must survive the old record.
     parts.large.keep(content.large);
     if (!drops) parts.items.keepUse(ref, marks & ITEM_MARK.FETCHED, usedSeconds);
     const { seq } = placed;

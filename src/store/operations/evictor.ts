@@ -1,12 +1,12 @@
-// Drops one item because the store is at its bounds (bounds.ts says which and when): the record that keeps it
-// gone after a restart, the counters, and those who watch evictions.
+// Evictor: drops one item because the store is at its bounds (bounds.ts says when). It commits the record that
+// keeps the item gone after a restart, counts the eviction, and reports it to `watch evictions`.
 
 import type { StoreParts } from '../items/parts.js';
 import type { Evicted } from '../store.js';
 import { ITEM_MARK } from '../keydir/keydir.js';
 
 export class Evictor {
-  /** Told of each eviction (`watch evictions`). */
+  /** Called for each eviction (`watch evictions`). */
   onEvicted: ((item: Evicted) => void) | undefined;
   readonly #parts: StoreParts;
 
@@ -14,20 +14,20 @@ export class Evictor {
     this.#parts = parts;
   }
 
-  /** What the item counts below --max-bytes; 0 for no item. */
+  /** Returns the bytes that the item counts for --max-bytes; 0 for no item. */
   bytesOf(ref: number): number {
     const { items } = this.#parts;
     return ref === 0 ? 0 : items.keydir.length(ref) + (items.largeOf(ref)?.bytes ?? 0);
   }
 
-  /** The least recently used item that is not `ref`; 0: there is none. */
+  /** Returns the least recently used item that is not `ref`; 0: there is none. */
   oldestBut(ref: number): number {
     const { keydir } = this.#parts.items;
     const { oldest } = keydir;
     return oldest === ref && oldest !== 0 ? keydir.newer(oldest) : oldest;
   }
 
-  /** False when the log took no record. */
+  /** Drops the item of `ref`. Returns false when the log took no record. */
   evict(ref: number): boolean {
     const parts = this.#parts;
     const { keydir } = parts.items;

@@ -1,8 +1,8 @@
-// What a read found, in one object that the next read fills again: a hit from memory makes no object, no
-// view of the value and no BigInt of the token that its reply may not show.
+// Found item: the item that a read found, in one object that the next read reuses. A hit from memory makes no
+// object, no view of the value, and no BigInt of the token, which the reply may not show.
 //
-// Invariant: what is asked of a FoundItem is right until the next call of the store. Who keeps it longer, over
-// a turn or a wait, takes `ownLookup` first.
+// Invariant: a FoundItem is valid until the next call of the store. Code that keeps it longer, over a turn or
+// a wait, calls `ownLookup` first.
 
 import type { PlacedValue } from '../items/values.js';
 import type { Item, LargeValue, Value } from '../store.js';
@@ -31,11 +31,11 @@ export class FoundItem implements Item {
   valueBytes = 0;
   isLasting = true;
   flags = 0;
-  /** Asked for the token, which is a BigInt: when it is wanted. */
+  /** Gives the token, which is a BigInt, only when it is wanted. */
   #content = NOTHING;
   #large: LargeValue | undefined;
 
-  /** Becomes an item of which all but the content is known. */
+  /** Sets all fields but the content. */
   begin(
     expiresAt: number,
     fetched: boolean,
@@ -60,7 +60,7 @@ export class FoundItem implements Item {
     this.#large = undefined;
   }
 
-  /** `content` may itself be valid only until the next call of the store. */
+  /** Sets the content, which may itself be valid only until the next call of the store. */
   complete(content: PlacedValue, large: LargeValue | undefined): void {
     this.#content = content;
     this.#large = large;
@@ -72,14 +72,14 @@ export class FoundItem implements Item {
     this.flags = content.flags;
   }
 
-  /** Another one with the same beginning, for a content that comes later. */
+  /** Returns a new item with the same fields, for a content that comes later. */
   draft(): FoundItem {
     const draft = new FoundItem();
     draft.begin(this.expiresAt, this.fetched, this.idleSeconds, this.stale, this.won, this.wins);
     return draft;
   }
 
-  /** Makes a view: who only needs the bytes takes `source`. */
+  /** Makes a view on each call: callers that only need the bytes use `source`. */
   get value(): Value {
     if (this.#large !== undefined) return this.#large;
     return this.source!.subarray(this.start, this.start + this.valueBytes);

@@ -1,5 +1,5 @@
-// Puts whose value belongs into a file of its own: given as a Buffer by an embedding program, or grown
-// by append and prepend. Writes the file, then the put goes on as a plain set with the file's handle.
+// Large writes: puts whose value belongs into a file of its own, because an embedding program gave a large
+// Buffer or an append or prepend made the value large. Writes the file and returns a put with the file's handle.
 
 import { assert } from '../../assert.js';
 import { isKvError, isOutOfDescriptors } from '../../errors.js';
@@ -9,7 +9,7 @@ import type { StoreParts } from '../items/parts.js';
 import type { LargeValue, LargeValueWriter, Put, PutOutcome } from '../store.js';
 import type { Loaded } from '../items/values.js';
 
-/** Where bytes come from; a file is held until `release`. */
+/** Bytes to copy; a file is held until `release`. */
 type Source = Buffer | LargeValue;
 
 export class LargeWrites {
@@ -20,8 +20,8 @@ export class LargeWrites {
   }
 
   /**
-   * The same put with its value in a file; for a join with `base`, which must be unchanged then: a replace
-   * that compares its CAS; for one without, an add. Or the outcome when the disk had no room. The caller discards a
+   * Returns the same put with its value in a file, or the outcome when the disk had no room. An append or prepend with
+   * `base` becomes a replace that compares the CAS token of `base`; one without becomes an add. The caller discards a
    * given handle that was not put.
    */
   async make(put: Put, base: Loaded | undefined): Promise<Put | PutOutcome> {
@@ -30,7 +30,7 @@ export class LargeWrites {
     if (base === undefined && !Buffer.isBuffer(put.value)) return created({ ...put, key });
     const given = this.#sourceOf(put.value);
     const old = base === undefined ? undefined : this.#sourceOf(base.large ?? base.value);
-    // What a load gives is another item's after the next one.
+    // Copied before the first wait: the next load reuses the object `base`.
     const kept = base && {
       flags: base.flags,
       compareCas: put.compareCas ?? base.cas,
@@ -57,7 +57,7 @@ export class LargeWrites {
     }
   }
 
-  /** Bytes of our own, or a file that is held from now on: the caller's may go while we wait. */
+  /** Returns a copy of the bytes, or the file, held from now on: the caller's bytes or the file may go during a wait. */
   #sourceOf(value: Put['value'] | LargeReference): Source {
     const { large } = this.#parts;
     if (Buffer.isBuffer(value)) return Buffer.from(value);
@@ -73,14 +73,14 @@ export class LargeWrites {
     const piece = Buffer.allocUnsafe(LARGE_CHUNK_BYTES);
     for (let at = 0; at < source.bytes;) {
       const count = await source.read(piece, at);
-      assert(count > 0, 'A large value has the bytes that it says');
+      assert(count > 0, 'A large value is as long as its reference says');
       await writer.write(piece.subarray(0, count));
       at += count;
     }
   }
 }
 
-/** A join that found nothing to join creates the item. */
+/** Makes an append or prepend that found no item an add, which creates it. */
 function created(put: Put): Put {
   if (put.mode !== 'append' && put.mode !== 'prepend') return put;
   return { ...put, mode: 'add', expiresAt: put.vivifyExpiresAt ?? 0 };

@@ -1,7 +1,7 @@
-// The outcome of a change that was made: one object that the next one fills again, so that a write makes neither an
-// object nor the BigInt of a token that its reply may not show.
+// Outcomes of changes that were made: one object that the next change reuses. A write makes no object and no BigInt of
+// the token, which the reply may not show.
 //
-// Invariant: it is right until the next call of the store. Who waits longer takes `ownOutcome` first.
+// Invariant: an outcome is valid until the next call of the store. Code that keeps it longer calls `ownOutcome` first.
 
 import type { Outcome, PutOutcome, Status } from '../store.js';
 
@@ -15,7 +15,7 @@ export class StoredOutcome implements PutOutcome {
     this.status = status;
   }
 
-  /** The token: the record's seq, or the one that a client chose. */
+  /** The CAS token: the record's seq, or the token that a client chose. */
   get cas(): bigint {
     return this.#chosenCas ?? BigInt(this.after);
   }
@@ -28,7 +28,7 @@ export class StoredOutcome implements PutOutcome {
   }
 }
 
-/** The same, to be kept. */
+/** Returns a copy of the outcome, to be kept. */
 export function ownOutcome<O extends Outcome>(outcome: O): O {
   return { ...outcome, cas: outcome.cas };
 }

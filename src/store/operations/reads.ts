@@ -1,5 +1,5 @@
-// get and its relatives: finds the item, settles at the time of the call what the read changes (expiry,
-// recency, who wins the right to refill), then fetches the value, which may take a turn.
+// Reads: get and its relatives. A read finds the item and applies its changes (expiry, recency, the right to
+// refill) at the time of the call. Then it fetches the value, which may take a turn.
 
 import { assert } from '../../assert.js';
 import { RECORD_MARK, frameBytes } from '../../log/bytes/format.js';
@@ -36,10 +36,10 @@ interface Miss {
   after: number;
 }
 
-/** As the keydir has the item that is being read. */
+/** The keydir's record of the item that is being read. */
 const RECORD = emptyRecord();
 
-/** A read that changes nothing but the order of use: what most are, told by being this very object. */
+/** The options of most reads, which change only the order of use. Recognized by identity. */
 export const PLAIN_READ: ReadOptions = {};
 
 export class Reads {
@@ -47,7 +47,7 @@ export class Reads {
   readonly #durability: Durability;
   readonly #values: Values;
   readonly #bounds: Bounds;
-  /** What memory answers is filled in here, one read after the other. */
+  /** Reused for each read that memory answers. */
   readonly #hit: Hit = { kind: 'hit', item: new FoundItem(), after: 0 };
   readonly #missed: Miss = { kind: 'miss', reason: 'absent', after: 0 };
 
@@ -58,7 +58,7 @@ export class Reads {
     this.#bounds = bounds;
   }
 
-  /** Of the key key[start..end). */
+  /** Reads the item of the key key[start..end). */
   get(key: Buffer, options: ReadOptions, start: number, end: number): Maybe<Lookup> {
     const { items, clock, flushes, liveness, cache, commits } = this.#parts;
     const ref = items.keydir.find(key, start, end);
@@ -96,7 +96,7 @@ export class Reads {
     return hit;
   }
 
-  /** A value that the cache does not have. */
+  /** Fetches a value that the cache does not have. */
   #fetch(
     key: Buffer,
     start: number,
@@ -108,7 +108,7 @@ export class Reads {
     const parts = this.#parts;
     const hit = this.#hit;
     const reference = parts.items.largeOf(ref);
-    // Held from now on: a delete must not take the file away before it is read.
+    // Opened now, so that no delete removes the file before it is read.
     const large = reference === undefined ? undefined : parts.large.open(reference);
     const loaded = this.#values.fetch(ref, seq, key, start, end);
     if (loaded instanceof Promise) {
@@ -119,7 +119,7 @@ export class Reads {
     return filled(hit, loaded, large);
   }
 
-  /** Whether this read of the item in RECORD wins the right to refill it. */
+  /** Checks whether this read of the item in RECORD wins the right to refill it. */
   #winsRefill(options: ReadOptions, nowMs: number): boolean {
     const { marks } = RECORD;
     if (options.win !== true || (marks & ITEM_MARK.WON) !== 0) return false;
@@ -129,7 +129,7 @@ export class Reads {
     return end !== 0 && ttlSecondsOf(end, nowMs) * 1000 < recacheMs;
   }
 
-  /** `held`: what the keydir holds of the key, dead, or 0. */
+  /** Answers a miss. `held` is the key's dead entry in the keydir, or 0. */
   #miss(
     key: Buffer,
     start: number,
@@ -150,7 +150,7 @@ export class Reads {
     return miss;
   }
 
-  /** Creates an empty item, which this read has won, in place of the dead one `held`, if that is not 0. */
+  /** Creates an empty item, which this read has won. It replaces the dead entry `held`, if that is not 0. */
   #vivify(key: Buffer, held: number, vivifyExpiresAt: number, options: ReadOptions): Lookup {
     const { items, commits } = this.#parts;
     const { chosenCas } = options;
@@ -163,15 +163,15 @@ export class Reads {
     };
     const marks = chosenCas === undefined ? 0 : RECORD_MARK.chosenCas;
     const bytes = frameBytes(key.length, 0, marks);
-    // An empty item is small: the read need not wait for its room.
+    // An empty item is small, so its room is made at once.
     const room = this.#bounds.makeRoom(bytes, held, false);
     if (room !== 'ok') {
-      assert(room !== 'later', 'Who may not wait is not asked to');
+      assert(room !== 'later', 'A call that may not wait gets its room at once');
       return { kind: 'refused', status: room, after: 0 };
     }
     const placed = commits.put(key, held, content);
     if (placed === undefined) return { kind: 'refused', status: commits.refusal(), after: 0 };
-    // As memcached has it, the creation counts as a use.
+    // As in memcached, the creation counts as a use.
     if (options.quiet !== true) items.addMarks(items.keydir.find(key), ITEM_MARK.FETCHED);
     const hit = this.#hit;
     const cas = chosenCas ?? BigInt(placed.seq);
@@ -182,7 +182,7 @@ export class Reads {
     return hit;
   }
 
-  /** A dead item goes at the first miss; a flushed one only when the flush cannot be taken back. */
+  /** Removes a dead item at the first miss, unless its end may yet be taken back. */
   #forgetDead(ref: number): void {
     const { items, liveness, commits, counters } = this.#parts;
     if (!liveness.isDeadForGood(ref)) return;
@@ -191,7 +191,7 @@ export class Reads {
   }
 }
 
-/** The hit with its content, or the news that there is none. */
+/** Returns the hit with its content, or `damaged` when there is none. */
 function filled(hit: Hit, loaded: LoadResult, large: LargeValue | undefined): Lookup {
   if (loaded === undefined) {
     large?.release();

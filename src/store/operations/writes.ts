@@ -1,8 +1,8 @@
-// set, add, replace, append, prepend, cas: memcached's conditions, then one put record.
+// Writes: set, add, replace, append, prepend and cas. A write checks memcached's conditions, then appends a put record.
 //
-// Invariant: a write that needs bytes from the disk, or room that takes more than a turn to make, is decided
-// again when it has them; if the item has changed meanwhile its bytes are fetched again. So the order of changes
-// is the order of the log.
+// Invariant: a write may have to wait for bytes from the disk, or for room that takes more than a turn to make. It is
+// decided again after the wait; if the item has changed meanwhile, its bytes are fetched again. So the order of
+// changes is the order of the log.
 
 import { isKvError } from '../../errors.js';
 import { INLINE_VALUE_BYTES_MAX } from '../../limits.js';
@@ -17,7 +17,7 @@ import { StoredOutcome, ownOutcome } from './outcomes.js';
 import type { Maybe, Put, PutOutcome, Status } from '../store.js';
 import type { LoadResult, Loaded, Values } from '../items/values.js';
 
-/** The content of an item as it was with that seq. */
+/** The content of an item when it had that seq. */
 export interface Known {
   readonly seq: number;
   readonly loaded: LoadResult;
@@ -29,7 +29,7 @@ export class Writes {
   readonly #bounds: Bounds;
   readonly #large: LargeWrites;
   readonly #stored = new StoredOutcome('stored');
-  /** Longer values are refused, or go into files of their own. */
+  /** Longer values are refused, or written to files of their own. */
   readonly #inlineBytesMax: number;
 
   constructor(parts: StoreParts, values: Values, bounds: Bounds) {
@@ -49,7 +49,7 @@ export class Writes {
     return this.#set(put, value, valueStart, valueEnd);
   }
 
-  /** A set of a value that lies in memory and goes into the log, in a store without bounds: what most puts are. */
+  /** The path of most puts: sets a value in memory that goes into the log, in a store without bounds. */
   #set(put: Put, value: Buffer, valueStart: number, valueEnd: number): PutOutcome {
     const { items, flushes, liveness, commits, counters } = this.#parts;
     const { key, keyStart = 0, keyEnd = key.length } = put;
@@ -79,7 +79,7 @@ export class Writes {
   #attempt(put: Put, known: Known | undefined): Maybe<PutOutcome> {
     const parts = this.#parts;
     const { keydir } = parts.items;
-    // A dead item's record is still there: the put replaces it.
+    // A dead item may still be in the keydir: the put replaces it.
     const held = keydir.find(put.key, put.keyStart, put.keyEnd);
     const ref = parts.liveness.live(held);
     let old: Loaded | undefined;
@@ -109,7 +109,7 @@ export class Writes {
     return this.#store(put, held, ref, joins ? old : undefined, cas);
   }
 
-  /** Through a file of its own; a join whose item changed meanwhile begins again with the new one. */
+  /** Puts the value through a file. An append or prepend whose item changed meanwhile begins again. */
   async #putLarge(put: Put, base: Loaded | undefined): Promise<PutOutcome> {
     const own = ownCopy(put);
     let isOver = true;
@@ -125,7 +125,7 @@ export class Writes {
     return ownOutcome(await this.#attempt(own, undefined));
   }
 
-  /** `held`: what the keydir has of the key, dead or alive; `ref`: the same if it is alive, else 0. */
+  /** `held` is the key's entry in the keydir, dead or alive, or 0; `ref` is the same if it is alive, otherwise 0. */
   #store(
     put: Put,
     held: number,
@@ -135,7 +135,7 @@ export class Writes {
   ): Maybe<PutOutcome> {
     const parts = this.#parts;
     const bytes = recordBytes(put, base);
-    // A dead item makes room for its successor, not for another key.
+    // A dead item's bytes count as free for the put that replaces it.
     const room = this.#bounds.makeRoom(bytes, held, true);
     if (room === 'later') {
       const own = ownCopy(put);
@@ -167,7 +167,7 @@ export class Writes {
     const stale = ref !== 0 && isStale(put, oldCas);
     const content = CONTENT;
     content.flags = put.flags;
-    // A stale value may not make the item live longer, nor let a second client win it.
+    // A stale value must not extend the item's lifetime, nor let a second client win.
     content.expiresAt = stale || put.keepsExpiry === true ? keydir.expiresAt(ref) : put.expiresAt;
     content.chosenCas = put.chosenCas;
     content.stale = stale;
@@ -189,14 +189,14 @@ export class Writes {
       : withJoined(content, added, base.value);
   }
 
-  /** Waits for the old value with bytes of its own: the caller's live only in this turn. */
+  /** Waits for the old value with copied bytes: the caller's bytes are valid only in this turn. */
   async #later(put: Put, seq: number, loading: Promise<LoadResult>): Promise<PutOutcome> {
     const own = ownCopy(put);
     let loaded: LoadResult;
     try {
       loaded = await loading;
     } catch (error) {
-      // The old value could not be read: the new one, in a file of its own, is not needed.
+      // The old value could not be read, so the file of the new one is not needed.
       if (isKvError(error) && !Buffer.isBuffer(own.value))
         this.#parts.large.dropNow(this.#parts.large.take(own.value));
       throw error;
@@ -220,7 +220,7 @@ export class Writes {
   }
 }
 
-/** With bytes of its own: the caller's live only in this turn. */
+/** Returns the put with copied bytes: the caller's bytes are valid only in this turn. */
 function ownCopy(put: Put): Put {
   const { keyStart, keyEnd, valueStart, valueEnd, ...rest } = put;
   const { value } = put;
@@ -231,12 +231,12 @@ function ownCopy(put: Put): Put {
   };
 }
 
-/** Of the value. */
+/** Returns the length of the put's value. */
 function bytesOf({ value, valueStart = 0, valueEnd }: Put): number {
   return Buffer.isBuffer(value) ? (valueEnd ?? value.length) - valueStart : value.bytes;
 }
 
-/** A Content that is filled again for each put. */
+/** A Content that is reused for each put. */
 type PutContent = { -readonly [K in keyof Content]: Content[K] } & {
   valueStart: number;
   valueEnd: number;
@@ -261,7 +261,7 @@ function withValue(content: PutContent, value: Buffer, start = 0, end = value.le
   return content;
 }
 
-/** Joined values: filled again for each, as the log and the cache copy theirs. A fresh one each time is work for the collector. */
+/** Memory for joined values. Reused, because the log and the cache copy it and new memory would burden the collector. */
 let joined = Buffer.alloc(0);
 
 function withJoined(content: PutContent, first: Buffer, second: Buffer): PutContent {
@@ -273,7 +273,7 @@ function withJoined(content: PutContent, first: Buffer, second: Buffer): PutCont
   return withValue(content, joined, 0, bytes);
 }
 
-/** Of the frame, and of the value's file if it has one. */
+/** Returns the bytes of the frame, plus those of the value's file if it has one. */
 function recordBytes(put: Put, base: Loaded | undefined): number {
   const { key, keyStart = 0, keyEnd = key.length, value } = put;
   const marks = put.chosenCas === undefined ? 0 : RECORD_MARK.chosenCas;
@@ -288,7 +288,7 @@ function valueBytesOf(loaded: Loaded): number {
   return loaded.large?.bytes ?? loaded.value.length;
 }
 
-/** The item's value or the CAS token that a client chose is wanted: both are only in the record. */
+/** Checks whether the put needs the item's value or the CAS token that a client chose: both are only in the record. */
 function needsOld(put: Put, marks: number): boolean {
   if (joinsOld(put)) return true;
   return (
@@ -296,12 +296,12 @@ function needsOld(put: Put, marks: number): boolean {
   );
 }
 
-/** A value that belongs into a file is in one already. */
+/** Checks whether a value that belongs into a file is in one already. */
 function isReady(put: Put, joins: boolean): boolean {
   return !joins && !Buffer.isBuffer(put.value);
 }
 
-/** Why the put may not be stored, or undefined. `exists`: there is a live item, with that CAS. */
+/** Returns the reason to refuse the put, or undefined. `exists`: there is a live item, with the CAS token `cas`. */
 function refusalOf(put: Put, exists: boolean, cas: bigint): Status | undefined {
   const { mode, compareCas } = put;
   if (!exists) return refusalOfMissing(put);
@@ -310,7 +310,7 @@ function refusalOf(put: Put, exists: boolean, cas: bigint): Status | undefined {
   return 'exists';
 }
 
-/** Only a set and a replace ask what is not there for its token. */
+/** Returns the reason to refuse the put for a missing key. Only a set and a replace look at `compareCas`. */
 function refusalOfMissing(put: Put): Status | undefined {
   const { mode, compareCas } = put;
   if (mode === 'add') return undefined;
@@ -319,14 +319,14 @@ function refusalOfMissing(put: Put): Status | undefined {
   return mode === 'replace' ? 'not-stored' : undefined;
 }
 
-/** An older value in place of the item with that CAS, which its client allows (meta flag I). 0 is no token. */
+/** Checks whether the put stores an older value over the item with that CAS token (meta flag I). 0 is no token. */
 function isStale(put: Put, cas: bigint): boolean {
   const { mode, compareCas } = put;
   if (put.invalidate !== true || compareCas === undefined) return false;
   return (mode === 'set' || mode === 'replace') && compareCas !== 0n && compareCas < cas;
 }
 
-/** Whether the item of a join through a file has changed, so that it begins again. Its piece is still there then. */
+/** Checks whether the item of a join through a file has changed, so that the join begins again with its own piece. */
 function isOvertaken(put: Put, hasBase: boolean, status: Status): boolean {
   if (hasBase)
     return put.compareCas === undefined && (status === 'exists' || status === 'not-found');

@@ -1,8 +1,7 @@
-// What of the store an image holds: the keydir, the accounting of the items, the flushes (docs/format.md,
-// "IMAGE").
+// The store's part of an image: the keydir, the accounting of the items, and the flushes (docs/format.md, "IMAGE").
 //
-// Invariant: everything that the store knows beside the log's own state is in it: a store that was restored
-// goes on as if it had never stopped.
+// Invariant: the image holds everything that the store knows besides the state of the log. A restored store continues
+// as if it had never stopped.
 
 import type { ImageContent, ImageFile } from '../../log/segments/image-file.js';
 import { assert } from '../../assert.js';
@@ -18,9 +17,9 @@ interface StoreState {
 }
 
 const OTHER_KIND =
-  'it was made with bounds of the store and there are none now, or the other way round (--max-keys, --max-bytes): no harm';
+  'it was made by a store with bounds (--max-keys, --max-bytes) and there are none now, or the reverse: no harm';
 
-/** Requires: no snapshot runs, and nothing is changed until it is written: the words are the keydir's own. */
+/** Requires: no snapshot runs, and nothing changes until the image is written: the words are the keydir's own. */
 export function imageOf({ items, flushes, log }: StoreParts): ImageContent {
   assert(items.watcher === undefined, 'No snapshot runs');
   const large = items.largeReferences().reduce((sum, { bytes }) => sum + bytes, 0);
@@ -35,8 +34,8 @@ export function imageOf({ items, flushes, log }: StoreParts): ImageContent {
 }
 
 /**
- * Takes the image over; why not, with all as empty as before, when it is damaged or of a keydir of another kind: one
- * with bounds keeps the order of use.
+ * Restores the store from the image. Returns the reason, and leaves everything empty, when the image is damaged or of
+ * a keydir of another kind: only a keydir with bounds keeps the order of use.
  */
 export async function restoreFrom(
   image: ImageFile,

@@ -1,8 +1,8 @@
-// Are the files of the large values there, and as long as they were? Asked at a start and by whoever reads the
-// store, before anything is shown: an incomplete copy leaves such files out (docs/recovery.md, "Cut short").
+// Files of large values: checks that they are there and not too short (docs/recovery.md, "Cut short"). A start, and a
+// tool that reads the directory, do this before they show anything, because an incomplete copy may lack such files.
 //
-// Invariant: a file is synced before its record is appended and removed after the record's end is durable. So
-// one of a live item that is missing or short was on the disk, and no crash explains it.
+// Invariant: a file is synced before its record is appended, and removed after the end of the item is durable. So no
+// crash explains a file of a live item that is missing or short: it was on the disk.
 
 import { join } from 'node:path';
 
@@ -14,10 +14,10 @@ import type { LargeReference } from '../../log/segments/large-value-file.js';
 import type { Flushes } from '../flushes/flushes.js';
 import type { Items } from '../items/items.js';
 
-/** So many files are looked at together. */
-const TOGETHER = 16;
+/** So many files are checked at a time. */
+const FILES_AT_A_TIME = 16;
 
-/** The large values of items that are alive at `nowMs`, when `lastSeq` is the newest record. */
+/** Returns the large values of items that are alive at `nowMs`, when `lastSeq` is the newest record. */
 export function liveLargeReferences(
   items: Items,
   flushes: Flushes,
@@ -25,7 +25,7 @@ export function liveLargeReferences(
   lastSeq: number,
 ): LargeReference[] {
   const { keydir } = items;
-  // A later flush whose time has come: all that is there is dead.
+  // The time of a flush promise has come: every item is dead.
   if (flushes.promises.nextMs <= nowMs) return [];
   return items.largeRefs().flatMap((ref) => {
     const expiresAt = keydir.expiresAt(ref);
@@ -35,7 +35,7 @@ export function liveLargeReferences(
   });
 }
 
-/** Throws KV_CORRUPTION, with the number of those that are not right, naming the first. */
+/** Throws KV_CORRUPTION when files are missing or short; the error names the first and counts the others. */
 export async function requireLargeFiles(
   fs: Fs,
   dir: string,
@@ -45,11 +45,11 @@ export async function requireLargeFiles(
   const names = new Set(await fs.list(dir));
   let bad = 0;
   let first: KvError | undefined;
-  for (let at = 0; at < references.length; at += TOGETHER) {
-    const looks = references
-      .slice(at, at + TOGETHER)
+  for (let at = 0; at < references.length; at += FILES_AT_A_TIME) {
+    const checks = references
+      .slice(at, at + FILES_AT_A_TIME)
       .map((reference) => defectOf(fs, dir, reference, names));
-    for (const defect of await Promise.all(looks)) {
+    for (const defect of await Promise.all(checks)) {
       if (defect === undefined) continue;
       bad += 1;
       first ??= defect;
@@ -59,9 +59,8 @@ export async function requireLargeFiles(
   if (bad === 1) throw first;
   const { path = '', message } = first;
   const plain = message.replace(/ \([^()]*\)$/, '');
-  throw new KvError('KV_CORRUPTION', `${plain}, and those of ${bad - 1} more are not right`, {
-    path,
-  });
+  const others = bad === 2 ? 'one more is' : `${bad - 1} more are`;
+  throw new KvError('KV_CORRUPTION', `${plain}, and ${others} missing or too short`, { path });
 }
 
 async function defectOf(
@@ -91,7 +90,7 @@ async function sizeOf(fs: Fs, path: string): Promise<number> {
       await file.close();
     }
   } catch (error) {
-    // A running server removes what is dead by now as it likes.
+    // A running server may have removed the file meanwhile, because the item is dead now.
     if (systemCode(error) !== 'ENOENT') throw error;
     return 0;
   }

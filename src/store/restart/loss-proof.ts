@@ -1,11 +1,11 @@
-// What the files beside the log tell of how far it had come: an image, a snapshot and a hint are written only
-// when the records that they speak of are on the disk. A log that ends below one of them was cut short, or is
-// older than the rest: a copy that was interrupted, a backup mixed with another (docs/recovery.md, "Cut short").
+// Proofs of loss: files beside the log show how far the log had come. An image, a snapshot and a hint are written only
+// when the records that they name are on the disk. A log that ends below one of them was cut short, for instance by an
+// interrupted copy, or is older than the rest, as in a mixture of two backups (docs/recovery.md, "Cut short").
 //
 // Invariants:
-// - A claim counts only when its file is whole and of this very store, so that no crash makes one: of a file that
-//   is half written, or came back with a power loss, nothing is true that is not true of the log as well.
-// - Who looks at a directory that a server writes to reads the claims before the log.
+// - A claim counts only when its file is whole and of this very store, so that no crash makes a false claim. A file
+//   that is half written claims nothing; one that came back with a power loss claims only what the log holds too.
+// - A reader of a directory that a server writes to reads the claims before the log.
 
 import { join } from 'node:path';
 
@@ -22,20 +22,20 @@ import { snapshotHead, snapshotState } from '../snapshot-file/state.js';
 
 export interface LossClaim {
   readonly path: string;
-  /** The record of this seq had been on the disk. */
+  /** The file proves that the record of this seq was on the disk. */
   readonly seq: number;
-  /** When that was: "by the orderly stop of …". */
+  /** The end of the message: "by the orderly stop of …". */
   readonly when: string;
-  /** Reads the whole file, where a look at its head did not prove it. */
+  /** Reads the whole file and checks the claim, when the head of the file alone does not prove it. */
   readonly confirm?: () => Promise<boolean>;
 }
 
 interface ClaimSources {
-  /** False when the image was found to be that of the log. */
+  /** False when the image was already used, because it matched the log. */
   readonly image: boolean;
 }
 
-/** What the directory's files claim. One that cannot be read, or is damaged, claims nothing. */
+/** Returns the claims of the directory's files. A file that cannot be read, or is damaged, claims nothing. */
 export async function readClaims(
   fs: Fs,
   dir: string,
@@ -58,7 +58,7 @@ export async function readClaims(
   return claims.filter((claim) => claim !== undefined);
 }
 
-/** The highest of the claims that the log does not come up to; undefined when nothing is missing. */
+/** Returns the highest claim above the end of the log; undefined when nothing is missing. */
 export async function provedLoss(
   claims: readonly LossClaim[],
   lastSeq: number,
@@ -71,8 +71,8 @@ export async function provedLoss(
 }
 
 /**
- * Throws KV_CORRUPTION when a claim proves that the log had gone on, or when an open segment is shorter than it was.
- * `isClean`: the log ends with a clean seal, so that nothing was behind it.
+ * Throws KV_CORRUPTION when a claim proves that the log was longer, or when an open segment is shorter than it was.
+ * `isClean`: the log ends with a clean seal, so nothing followed it.
  */
 export async function refuseLoss(
   claims: readonly LossClaim[],
@@ -90,7 +90,7 @@ export async function refuseLoss(
     segments.at(-1);
   throw new KvError(
     'KV_CORRUPTION',
-    `${lossText(claim, lastSeq)}; copy the files again from where they came, all of one moment`,
+    `${lossText(claim, lastSeq)}; copy all files again from their source, as of one moment`,
     tail === undefined ? {} : { path: tail.file.path, offset: tail.committedBytes },
   );
 }
@@ -106,7 +106,7 @@ async function refuseCut(segments: readonly Segment[]): Promise<void> {
   }
 }
 
-/** `2 newer writes are missing: the log ends at seq 2, and data/IMAGE proves…` */
+/** Returns `2 newer writes are missing: the log ends at seq 2, and data/IMAGE proves…`. */
 export function lossText({ path, seq, when }: LossClaim, lastSeq: number): string {
   const count = seq - lastSeq;
   const missing = count === 1 ? '1 newer write is missing' : `${count} newer writes are missing`;
@@ -140,7 +140,7 @@ async function claimOfSnapshot(
   return { path, seq: head.seq, when, confirm };
 }
 
-/** Of a segment that the manifest does not name, or still calls open. */
+/** Returns the claim of a hint whose segment the manifest does not name or still calls open. */
 async function claimOfHint(
   fs: Fs,
   dir: string,

@@ -1,8 +1,8 @@
-// Fills the items from the log when a store opens: what each record means to the keydir, in log order.
+// Replay of items: applies each record of the log to the keydir and the flushes when a store opens.
 //
-// Puts and deletes, which are nearly all of them, are read as words where they stand, in the order of their
-// places in the keydir's index (from a list that was not sorted: of their tables in it); in log order only where
-// the order of use is kept.
+// Nearly all records are puts and deletes, which are read in place as words. They come in the order of their places
+// in the keydir's index, or of their tables in it when the list was not sorted. Only a keydir that keeps the order
+// of use takes them in log order.
 
 import {
   entryAt,
@@ -34,8 +34,8 @@ const WON = ITEM_MARK.WON;
 const prefixWords = new Uint32Array((KEY_BYTES_LIMIT + 3) >>> 2);
 
 /**
- * Applies all records of a segment, which come with their hashes, in hash order or in that of the log.
- * `usedSeconds` stands for the last use, of which the log knows nothing.
+ * Applies all records of a segment, which come with their hashes, in hash order (`isSorted`) or in log order.
+ * `usedSeconds` becomes the time of the last use, which the log does not hold.
  */
 export function replayEntries(
   items: Items,
@@ -58,13 +58,13 @@ export function replayEntries(
   }
 }
 
-/** Where the entries begin, in the order to take them in; undefined: as they come. */
+/** Returns the words at which the entries begin, in the order to apply them; undefined: in the list's order. */
 function orderOf(list: EntryList, isSorted: boolean, keepsOrder: boolean): Int32Array | undefined {
   if (keepsOrder) return isSorted ? wordsInLogOrder(list) : undefined;
   return isSorted ? undefined : wordsByShard(list);
 }
 
-/** A put or a delete. */
+/** Applies a put or a delete. */
 function replayPlain(
   items: Items,
   words: Uint32Array,
@@ -84,7 +84,7 @@ function replayPlain(
   items.replayPut(found, segment, words, at, marks, usedSeconds);
 }
 
-/** No object is made for it: there may be as many as puts. */
+/** Applies a delete_prefix without making an object: there may be as many as puts. */
 function replayPrefix(flushes: Flushes, words: Uint32Array, at: number): void {
   flushes.replay(seqAt(words, at), words, keyWord(at), keyBytesAt(words, at));
 }
@@ -96,14 +96,14 @@ function replayFlush(flushes: Flushes, entry: ReplayEntry, slot: number): void {
     promises.add({ seq, atMs: expiresAt, slot });
     return;
   }
-  // Without a time it is of before one carried out many.
+  // A record without a time is of an older release: it carried out the one promise whose seq it holds.
   if (value.length > 0)
     promises.carryOut(expiresAt || promises.timeOf(value.readUIntLE(0, 6)), seq, seq);
   packKey(key, prefixWords);
   flushes.replay(seq, prefixWords, 0, key.length);
 }
 
-/** Applies one record. `usedSeconds` stands for the last use, of which the log knows nothing. */
+/** Applies one record. `usedSeconds` becomes the time of the last use, which the log does not hold. */
 export function replayEntry(
   items: Items,
   flushes: Flushes,
@@ -134,7 +134,7 @@ export function replayEntry(
   } else if (ref !== 0 && entry.type === RECORD.delete) {
     items.remove(ref);
   } else if (ref !== 0 && keydir.seq(ref) === entry.value.readUIntLE(0, 6)) {
-    // A touch is meant for one put; after that was overwritten it means nothing.
+    // A touch belongs to one put, and has no effect once that put was overwritten.
     items.setExpiresAt(ref, expiresAt);
     if ((entry.marks & RECORD_MARK.won) !== 0) items.addMarks(ref, WON);
     items.refresh(ref);

@@ -1,8 +1,8 @@
-// The fields of an entry of a dump, and which values they may have, whatever text they were read from: a line of JSON or a
-// row of a table (docs/format.md, "JSON snapshot"). Pure.
+// Fields of an entry of a dump: checks their values, whether they were read from a line of JSON or from a row of a table
+// (docs/format.md, "JSON snapshot"). Pure.
 //
-// Invariant: no byte is changed. Half a surrogate pair and what is not quite base64 are refused; else two keys could
-// become one.
+// Invariant: no byte is changed. Half a surrogate pair and text that is not exact base64 are refused; otherwise two keys
+// could become one.
 
 import { KEY_BYTES_LIMIT } from '../../limits.js';
 import type { EntryHead } from './format.js';
@@ -11,7 +11,7 @@ export interface SnapshotEntry extends EntryHead {
   readonly value: Buffer;
 }
 
-/** Throws, with the place of the entry; `field` is the one that is wrong. */
+/** Throws an error with the place of the entry; `field` is the name of the wrong field. */
 export type RefuseField = (message: string, field: string) => never;
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -19,7 +19,7 @@ type Fields = Readonly<Record<string, unknown>>;
 const U64_MAX = 2n ** 64n - 1n;
 const LONE_SURROGATE = /\p{Cs}/u;
 
-/** The entry; flags, expiry and CAS token are 0 where there is no field of them. */
+/** Returns the entry. Flags, expiry and CAS token are 0 where their field is missing. */
 export function entryOfFields(fields: Fields, refuse: RefuseField): SnapshotEntry {
   const head = headOfFields(fields, refuse);
   const value = bytesOf(fields['value'], fields['encoding'] ?? 'utf8', 'value', refuse);
@@ -46,14 +46,14 @@ function bytesOf(text: unknown, encoding: unknown, field: string, refuse: Refuse
   }
   if (encoding !== 'base64') refuse(`its ${field} has an unknown encoding`, field);
   const bytes = Buffer.from(text, 'base64');
-  // Buffer.from skips what is not base64; only a text that says the same again was base64.
+  // Buffer.from skips characters that are not base64, so the text is base64 only if encoding gives it again.
   if (bytes.toString('base64') !== text) refuse(`its ${field} is not base64`, field);
   return bytes;
 }
 
 function wholeNumber(value: unknown, field: string, max: number, refuse: RefuseField): number {
   if (typeof value !== 'number' || !Number.isInteger(value) || value < 0 || value > max)
-    return refuse(`${field} is not a number that fits`, field);
+    return refuse(`${field} is not a whole number from 0 to ${max}`, field);
   return value;
 }
 
@@ -61,5 +61,6 @@ function casOf(value: unknown, refuse: RefuseField): bigint {
   if (typeof value !== 'string')
     return BigInt(wholeNumber(value, 'cas', Number.MAX_SAFE_INTEGER, refuse));
   const cas = /^\d{1,20}$/.test(value) ? BigInt(value) : undefined;
-  return cas !== undefined && cas <= U64_MAX ? cas : refuse('cas is not a number that fits', 'cas');
+  if (cas !== undefined && cas <= U64_MAX) return cas;
+  return refuse(`cas is not a whole number from 0 to ${U64_MAX}`, 'cas');
 }

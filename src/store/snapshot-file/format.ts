@@ -1,12 +1,13 @@
-// The JSON export of a store, as text: header, one entry a line, trailer with the checksum; and the same
-// entries as ndjson, without the header (docs/format.md, "JSON snapshot"). No I/O. parser.ts reads it back.
+// Snapshot format: composes the JSON export of a store as text, with a header, one entry per line, and a trailer with
+// the checksum. Composes ndjson too, with the same entries and no header (docs/format.md, "JSON snapshot"). No I/O.
+// parser.ts reads the text back.
 //
 // Invariants:
-// - Any bytes survive: what is not valid UTF-8 is base64 and says so. So are values over
+// - Any bytes survive: bytes that are not valid UTF-8 are base64, and a field says so. So are values over
 //   INLINE_VALUE_BYTES_MAX, whatever they hold: they are composed piece by piece, in one pass.
-// - Nothing in it steers a terminal: control characters, C1 and DEL among them, are escaped.
-// - Memory does not depend on the size of the store, nor on that of a large value.
-// - The number of entries stands before them but is known after them: its place has a fixed width.
+// - The text is safe on a terminal: control characters, C1 and DEL among them, are escaped.
+// - Memory depends neither on the size of the store nor on that of a large value.
+// - The number of entries is in the header, but is known only after them: its place has a fixed width.
 
 import { isUtf8 } from 'node:buffer';
 import { crc32 } from 'node:zlib';
@@ -26,13 +27,13 @@ export interface SnapshotHeader {
   readonly seq: number;
   /** Unix ms. */
   readonly createdAt: number;
-  /** Of the server's own snapshots: whose records up to `seq` were on the disk. */
+  /** Only in the server's own snapshots: the store whose records up to `seq` were on the disk. */
   readonly storeId?: string | undefined;
-  /** Undefined while it is not known: see countPatch(). */
+  /** Undefined while the count is not known: see countPatch(). */
   readonly count: number | undefined;
 }
 
-/** An entry but for its value. */
+/** An entry without its value. */
 export interface EntryHead {
   readonly key: Buffer;
   readonly flags: number;
@@ -41,13 +42,13 @@ export interface EntryHead {
   readonly cas: bigint;
 }
 
-/** Composes one snapshot from its first byte to its last; the calls come in the order of the text. */
+/** Composes one snapshot from its first byte to its last. Requires: the calls come in the order of the text. */
 export class SnapshotComposer {
   readonly #form: SnapshotForm;
   #header: SnapshotHeader | undefined;
   #entries = 0;
   #checksum = 0;
-  /** Of a large value: bytes that do not fill a base64 group yet. */
+  /** Bytes of a large value that do not fill a base64 group yet. */
   #carry: Buffer = Buffer.alloc(0);
   #openEntry: EntryHead | undefined;
 
@@ -64,7 +65,7 @@ export class SnapshotComposer {
     return this.#form === 'json' ? composeHeader(header) : Buffer.alloc(0);
   }
 
-  /** A whole entry; `value` undefined leaves the value out (a listing, which cannot be loaded). */
+  /** Composes a whole entry; `value` undefined leaves the value out (a listing, which cannot be loaded). */
   entry(head: EntryHead, value: Buffer | undefined): Buffer {
     if (value === undefined) return this.#line(composeHead(head) + composeTail(head, undefined));
     const encoding = isUtf8(value) ? 'utf8' : 'base64';
@@ -72,14 +73,14 @@ export class SnapshotComposer {
     return this.#line(`${composeHead(head)},"value":${text}${composeTail(head, encoding)}`);
   }
 
-  /** Begins an entry whose value follows in pieces. */
+  /** Composes the beginning of an entry whose value follows in pieces. */
   openEntry(head: EntryHead): Buffer {
     assert(this.#openEntry === undefined, 'One entry is composed at a time');
     this.#openEntry = head;
     return this.#lineStart(`${composeHead(head)},"value":"`);
   }
 
-  /** The next bytes of the value, however many. */
+  /** Composes the next bytes of the value, however many. */
   valuePiece(piece: Buffer): Buffer {
     assert(this.#openEntry !== undefined, 'A piece belongs to an open entry');
     const bytes = this.#carry.length === 0 ? piece : Buffer.concat([this.#carry, piece]);
@@ -98,8 +99,8 @@ export class SnapshotComposer {
   }
 
   /**
-   * The last line. The checksum covers the entries and then the header as it is in the end; in ndjson, which has
-   * no header, the entries.
+   * Composes the last line. The checksum covers the entries and then the header with its final count; in ndjson,
+   * which has no header, only the entries.
    */
   trailer(): Buffer {
     if (this.#form === 'ndjson') {
@@ -115,8 +116,8 @@ export class SnapshotComposer {
   }
 
   /**
-   * What to write over the header's place for the count, once all entries are composed; undefined in a
-   * form that has no header.
+   * Returns the count's bytes and their position in the header, to be written once all entries are composed;
+   * undefined in ndjson, which has no header.
    */
   countPatch(): { readonly position: number; readonly bytes: Buffer } | undefined {
     if (this.#form === 'ndjson') return undefined;
@@ -130,7 +131,7 @@ export class SnapshotComposer {
     return this.#lineStart(text + this.#lineEnd());
   }
 
-  /** In JSON the comma of an entry is written by the next one: the last has none. */
+  /** In JSON, each entry writes the comma of the entry before it: the last entry has none. */
   #lineStart(text: string): Buffer {
     const comma = this.#form === 'json' && this.#entries > 0 ? ',\n' : '';
     this.#entries += 1;
@@ -148,7 +149,7 @@ export class SnapshotComposer {
   }
 }
 
-/** `crc32:` and eight hex digits. */
+/** Returns `crc32:` and eight hex digits. */
 export function composeChecksum(checksum: number): string {
   return `crc32:${checksum.toString(16).padStart(8, '0')}`;
 }
@@ -166,7 +167,7 @@ function composeHead({ key }: EntryHead): string {
   return `{${composeKey(key)}`;
 }
 
-/** The fields that name a key. */
+/** Returns the JSON fields of a key. */
 export function composeKey(key: Buffer): string {
   if (isUtf8(key)) return `"key":${jsonLine(key.toString('utf8'))}`;
   return `"key":"${key.toString('base64')}","keyEncoding":"base64"`;
@@ -178,7 +179,7 @@ function composeTail(head: EntryHead, encoding: 'utf8' | 'base64' | undefined): 
   return `${said},"flags":${head.flags},"expiresAt":${expiresAt},"cas":${composeCas(head.cas)}}`;
 }
 
-/** Tokens that a JSON number cannot hold exactly are strings. */
+/** Returns a token as a JSON number, or as a string when a number cannot hold it exactly. */
 export function composeCas(cas: bigint): string {
   return cas <= BigInt(Number.MAX_SAFE_INTEGER) ? String(cas) : `"${cas}"`;
 }

@@ -1,13 +1,13 @@
-// Reads a JSON snapshot, or ndjson, back into entries: bytes in, entries out, line by line
-// (docs/format.md, "JSON snapshot"). No I/O: the caller brings the chunks.
+// Snapshot parser: reads a JSON snapshot, or ndjson, back into entries, line by line
+// (docs/format.md, "JSON snapshot"). No I/O: the caller passes the chunks.
 //
 // Invariants:
-// - Memory: the current line and its value; never the file.
-// - Nothing is guessed: a line that is no entry, a checksum or count that does not fit, and an end that
-//   comes too early throw KV_CORRUPTION with the number, the beginning and the byte offset of the line.
-// - No byte is changed: what is not valid UTF-8, and half a surrogate pair, are refused; else two keys could
-//   become one.
-// - A large base64 value is decoded without ever being a JavaScript string: those end at 512 MiB.
+// - Memory holds the current line and its value, never the file.
+// - Nothing is guessed. A line that is no entry, a wrong checksum or count, and an early end throw KV_CORRUPTION
+//   with the number, the beginning and the byte offset of the line.
+// - No byte is changed: bytes that are not valid UTF-8, and half a surrogate pair, are refused; otherwise two
+//   keys could become one.
+// - A large base64 value is decoded without ever being a JavaScript string: strings end at 512 MiB.
 
 import { constants, isUtf8 } from 'node:buffer';
 import { crc32 } from 'node:zlib';
@@ -21,15 +21,15 @@ import type { SnapshotForm } from './format.js';
 
 interface SnapshotSummary {
   readonly form: SnapshotForm;
-  /** Of a JSON snapshot; undefined for ndjson. */
+  /** The seq of a JSON snapshot; undefined for ndjson. */
   readonly seq: number | undefined;
   readonly createdAt: number | undefined;
   readonly count: number;
-  /** Whether a last line said how many entries there are, with their checksum. */
+  /** True when a last line had the right number of entries and their checksum. */
   readonly isProved: boolean;
 }
 
-/** A line above this is not given to JSON.parse whole. */
+/** The value of a longer line is decoded apart: JSON.parse gets the line without it. */
 const PARSE_WHOLE_BYTES_MAX = 16 * 1024 * 1024;
 /** Characters of base64 that are decoded at once; a multiple of 4. */
 const DECODE_PIECE_BYTES = 4 * 1024 * 1024;
@@ -37,19 +37,19 @@ const LINE_FEED = 0x0a;
 const COMMA = 0x2c;
 const VALUE_START = Buffer.from('"value":"');
 const BYTE_ORDER_MARK = Buffer.from('\ufeff');
-/** The last line of ndjson; no entry begins so. */
+/** The last line of ndjson; no entry begins like this. */
 const LINES_TRAILER = /^\{"count":\d{1,16},"checksum":"crc32:[0-9a-f]{8}"\}$/;
 const EXCERPT_BYTES = 40;
 
 interface DumpReading {
-  /** Lines of ndjson may have been taken out or put together: its last lines are not compared. */
+  /** Lines of ndjson may have been removed or joined from several files: last lines are not checked. */
   readonly partial?: boolean;
 }
 
 export class SnapshotParser {
   readonly #path: string;
   #pieces: Buffer[] = [];
-  /** Byte position of the line that is being gathered. */
+  /** Byte position of the current line. */
   #offset = 0;
   #header: Buffer | undefined;
   #form: SnapshotForm | undefined;
@@ -61,18 +61,18 @@ export class SnapshotParser {
   #current: Buffer = Buffer.alloc(0);
   #lineNumber = 0;
 
-  /** `path` is what errors name. */
+  /** `path` is named in errors. */
   constructor(path: string, options: DumpReading = {}) {
     this.#path = path;
     this.#partial = options.partial === true;
   }
 
-  /** Number of the line that was read last, from 1 on. */
+  /** Number of the last line that was read, from 1 on. */
   get line(): number {
     return this.#lineNumber;
   }
 
-  /** The entries whose lines end in this chunk; take them all before the next call. */
+  /** Yields the entries whose lines end in this chunk. Requires: the caller takes them all before the next call. */
   *push(chunk: Buffer): Generator<SnapshotEntry> {
     let rest = chunk;
     for (;;) {
@@ -87,17 +87,17 @@ export class SnapshotParser {
     if (rest.length > 0) this.#pieces.push(Buffer.from(rest));
   }
 
-  /** After the last chunk: an entry without a line end (ndjson only), then the checks. */
+  /** Called after the last chunk: yields an entry without a line end (ndjson only), then checks the end. */
   *end(): Generator<SnapshotEntry> {
     if (this.#pieces.length > 0) {
       const entry = this.#line(this.#joined(Buffer.alloc(0)));
       if (entry !== undefined) yield entry;
     }
     if (this.#form === 'json' && !this.#ended)
-      this.#refuse('it is the last one, and the snapshot ends before its end');
+      this.#refuse('the file ends after this line, but the snapshot does not');
   }
 
-  /** What was read; complete after end(). */
+  /** Returns a summary of the lines that were read; complete after end(). */
   summary(): SnapshotSummary {
     const { seq, createdAt } = this.#summary ?? {};
     const [form, count, isProved] = [this.#form ?? 'ndjson', this.#count, this.#ended] as const;
@@ -138,7 +138,7 @@ export class SnapshotParser {
     return entry;
   }
 
-  /** The first line says which form it is. */
+  /** Finds the form from the first line. Returns true when the line is a header. */
   #takeHeader(line: Buffer, content: Buffer): boolean {
     if (!content.toString('latin1', 0, 10).startsWith('{"format"')) {
       this.#form = 'ndjson';
@@ -223,7 +223,7 @@ export class SnapshotParser {
 
   #number(value: unknown, name: string, max = Number.MAX_SAFE_INTEGER): number {
     if (typeof value !== 'number' || !Number.isInteger(value) || value < 0 || value > max) {
-      return this.#refuse(`${name} is not a number that fits`);
+      return this.#refuse(`${name} is not a whole number from 0 to ${max}`);
     }
     return value;
   }
@@ -238,8 +238,8 @@ export class SnapshotParser {
 }
 
 /**
- * Where the text of the value lies. The bytes `"value":"` cannot stand inside a JSON string, where the
- * quotes would be escaped; and base64 has no quote: the next one ends it.
+ * Returns the place of the value's text. The bytes `"value":"` cannot be inside a JSON string, where the
+ * quotes would be escaped. base64 has no quote, so the next quote ends the value.
  */
 function largeValueOf(content: Buffer): { start: number; end: number } | undefined {
   const at = content.indexOf(VALUE_START);

@@ -1,4 +1,4 @@
-// Is a JSON snapshot whole? Read to its end, because its checksum is its last line.
+// State of a JSON snapshot: checks whether the file is whole, by reading it to its last line, which has the checksum.
 
 import type { File, Fs } from '../../env/env.js';
 import { isKvError, systemCode } from '../../errors.js';
@@ -8,7 +8,7 @@ const CHUNK_BYTES = 1024 * 1024;
 const HEAD_BYTES = 256;
 const HEAD =
   /^\{"format":"cairn-snapshot","version":1,"seq":(\d+),"createdAt":(\d+)[.\d]*,"storeId":"([0-9a-f]{32})",/;
-/** A Date holds no later one. */
+/** The last time that a Date can hold. */
 const TIME_MAX_MS = 8.64e15;
 
 export type SnapshotState =
@@ -41,7 +41,7 @@ export async function snapshotState(fs: Fs, path: string): Promise<SnapshotState
   }
 }
 
-/** What the first line says, which nothing has proved yet; undefined when it is none of a server's snapshot. */
+/** Returns the first line's fields, unchecked; undefined when the line is not of a snapshot that a server wrote. */
 export async function snapshotHead(
   fs: Fs,
   path: string,
@@ -62,7 +62,7 @@ export async function snapshotHead(
 async function parsed(file: File): Promise<SnapshotState> {
   const parser = new SnapshotParser(file.path);
   for (let position = 0; ;) {
-    // A fresh one each time: the parser keeps views.
+    // A new chunk each time, because the parser keeps views.
     const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
     const count = await file.read(chunk, position);
     if (count === 0) break;
@@ -74,7 +74,7 @@ async function parsed(file: File): Promise<SnapshotState> {
   return { state: 'good', keys: count, seq, createdAt };
 }
 
-/** The entries are checked as they are made; nobody wants them. */
+/** Reads all entries, which checks them, and drops them. */
 function drain(entries: Iterable<unknown>): void {
   const iterator = entries[Symbol.iterator]();
   while (iterator.next().done !== true);

@@ -1,7 +1,7 @@
-// Composes a snapshot out of entries as they come; kv-dump and kv-compact --snapshot come from here.
+// Snapshot writer: composes a snapshot from entries as they come, for kv-dump and kv-compact --snapshot.
 //
 // Invariants:
-// - Memory: one chunk, and a piece of a large value.
+// - Memory holds one chunk, and a piece of a large value.
 // - Every large value is released, also after a failure.
 
 import type { SnapshotComposer } from './format.js';
@@ -19,7 +19,7 @@ export interface SnapshotItem extends EntryHead {
 
 type SnapshotItems = AsyncIterable<SnapshotItem> | Iterable<SnapshotItem>;
 
-/** The text, in chunks that the consumer owns. The composer knows the count afterwards. */
+/** Yields the text, in chunks that the consumer owns. The composer knows the count afterwards. */
 export async function* composeSnapshot(
   composer: SnapshotComposer,
   header: SnapshotHeader,

@@ -1,19 +1,19 @@
-// How fast a compaction may go: as fast as it can while nobody is served, else at a pace that leaves the disk
-// and the processors to the clients (docs/decisions/0047-compaction-pace.md).
+// Compaction pace: a compaction runs as fast as it can while no client is served. Otherwise it keeps a pace that
+// leaves the disk and the processors to the clients (docs/decisions/0047-compaction-pace.md).
 //
 // Invariants:
-// - A disk that is short of room is never made to wait.
-// - The pace is a multiple of what clients write: a compaction does not fall behind them.
+// - While the disk is short of room, a compaction never waits.
+// - The pace is at least a multiple of what clients write, so a compaction does not fall behind them.
 
 import type { StoreParts } from '../items/parts.js';
 
-/** Bytes of segments read a second beside clients. */
+/** Bytes of segments to read per second while clients are served. */
 const BYTES_PER_SECOND = 128 * 1024 * 1024;
-/** Of what clients write: with half of a run dead, and more, this frees faster than they fill. */
+/** Multiple of what clients write: if half of a run or more is dead, compaction then frees faster than they fill. */
 const WRITTEN_FACTOR = 4;
-/** Served within so long: there are clients. */
+/** Clients are served if the last request was not longer ago than this. */
 const SERVED_MS = 100;
-/** So much of a delay is made up for. */
+/** The compaction makes up for a delay of up to this. */
 const LATE_MS_MAX = 100;
 
 export class CompactionPace {
@@ -21,12 +21,12 @@ export class CompactionPace {
   #served = 0;
   #servedMs = Number.NEGATIVE_INFINITY;
   #written = 0;
-  /** When the next bytes may be read. */
+  /** The time from which the next bytes may be read. */
   #dueMs = 0;
   #lastMs: number;
   #writtenPerSecond = 0;
 
-  /** Of a compaction that begins now. */
+  /** Begins the pace of a compaction. */
   constructor(parts: StoreParts) {
     this.#parts = parts;
     this.#lastMs = this.#nowMs();
@@ -35,10 +35,10 @@ export class CompactionPace {
     this.#written = parts.log.counters.bytes;
   }
 
-  /** Ms to wait now that so many bytes more have been read. */
+  /** Returns the ms to wait after so many more bytes were read. */
   delayMs(bytes: number): number {
     const nowMs = this.#nowMs();
-    this.#look(nowMs);
+    this.#observeClients(nowMs);
     if (this.#parts.log.short || nowMs - this.#servedMs > SERVED_MS) {
       this.#dueMs = nowMs;
       return 0;
@@ -48,14 +48,14 @@ export class CompactionPace {
     return Math.max(0, this.#dueMs - nowMs);
   }
 
-  /** What clients did since the last look. */
-  #look(nowMs: number): void {
+  /** Notes what clients did since the last call. */
+  #observeClients(nowMs: number): void {
     const served = servedBy(this.#parts);
     if (served !== this.#served) this.#servedMs = nowMs;
     this.#served = served;
     const { bytes } = this.#parts.log.counters;
     const seconds = Math.max(1, nowMs - this.#lastMs) / 1000;
-    // Over about a second.
+    // An average over about a second.
     const share = Math.min(1, seconds);
     const perSecond = (bytes - this.#written) / seconds;
     this.#writtenPerSecond += share * (perSecond - this.#writtenPerSecond);
@@ -68,7 +68,7 @@ export class CompactionPace {
   }
 }
 
-/** Grows with whatever clients ask that may have to wait. */
+/** Returns a count that grows with every request that may have to wait. */
 function servedBy({ cache, log }: StoreParts): number {
   const { hits, misses } = cache.stats;
   return hits + misses + log.counters.records;

@@ -1,25 +1,25 @@
-// Which sealed segments to compact next: pure policy over their sizes
+// Compaction plan: chooses the sealed segments to compact next. Pure policy over their sizes
 // (docs/decisions/0026-compaction-contiguous-runs.md).
 //
-// Invariants of what is chosen:
-// - The run is contiguous in the log, so that one file can stand where it stood.
-// - What must be copied fits one segment, so that a compaction needs bounded room and time.
+// Invariants of a chosen run:
+// - The run is contiguous in the log, so that one file can replace it.
+// - The bytes to copy fit into one segment, so that a compaction needs bounded room and time.
 
-/** What the policy sees of a sealed segment, in log order. */
+/** The sizes of a sealed segment. */
 export interface SegmentSizes {
-  /** Durable length of the file, less the headers that cannot be spared. */
+  /** Durable length of the file, without the overhead that no compaction can free. */
   readonly bytes: number;
   /** Frames that the keydir points to. */
   readonly liveBytes: number;
-  /** Frames that an earlier compaction had to keep beside those: needed unless the run is the oldest. */
+  /** Other frames that an earlier compaction had to keep: needed unless the run begins with the oldest segment. */
   readonly keptBytes: number;
 }
 
 interface PlanOptions {
   readonly segmentBytesMax: number;
-  /** Share of dead bytes in the run. */
+  /** The least share of dead bytes in a run. */
   readonly ratio: number;
-  /** Nothing is chosen while fewer bytes are dead in all. */
+  /** While fewer bytes than this are dead in all, only small segments are joined. */
   readonly minBytes: number;
 }
 
@@ -30,11 +30,11 @@ interface Run {
 }
 
 const RUN_SEGMENTS_MAX = 64;
-/** Segments that are this much smaller than they may be are gathered even without dead bytes. */
+/** Segments of at most this share of the full size are joined even without dead bytes. */
 const SMALL_SHARE = 1 / 8;
 const SMALL_RUN_MIN = 8;
 
-/** The run that frees the most, or undefined when none is worth it. */
+/** Returns the run that frees the most, or undefined when no run is worth it. `segments` are in log order. */
 export function planRun(segments: readonly SegmentSizes[], options: PlanOptions): Run | undefined {
   const dead = segments.reduce((sum, segment) => sum + segment.bytes - neededBytes(segment, 1), 0);
   const small = smallRun(segments, options);
@@ -60,12 +60,12 @@ export function planRun(segments: readonly SegmentSizes[], options: PlanOptions)
   return best ?? small;
 }
 
-/** What a run that starts at `from` has to keep of the segment. */
+/** Returns the bytes of the segment that a run from index `from` has to keep. */
 function neededBytes({ liveBytes, keptBytes }: SegmentSizes, from: number): number {
   return from === 0 ? liveBytes : liveBytes + keptBytes;
 }
 
-/** Many small neighbours become one, so that the number of files stays bounded. */
+/** Returns a run of many small neighbours, which are joined so that the number of files stays bounded. */
 function smallRun(segments: readonly SegmentSizes[], options: PlanOptions): Run | undefined {
   const limit = options.segmentBytesMax * SMALL_SHARE;
   let from = 0;
@@ -79,8 +79,8 @@ function smallRun(segments: readonly SegmentSizes[], options: PlanOptions): Run 
 }
 
 /**
- * The first run of a full compaction from the segment `start` on: neighbours as long as what is needed fits one
- * segment. Undefined when nothing there is dead or can be joined.
+ * Returns the first run of a full compaction from the segment `start` on: as many neighbours as fit into one segment.
+ * Undefined when nothing there is dead or can be joined.
  */
 export function planAll(
   segments: readonly SegmentSizes[],

@@ -1,10 +1,10 @@
-// Compacts one run of sealed segments: has the worker copy what is needed, puts the copy in the run's
-// place in one atomic step, moves the keydir over, removes the run (docs/recovery.md, "Compaction").
+// Compaction of one run of sealed segments (docs/recovery.md, "Compaction"). The worker copies the records that are
+// still needed. The copy replaces the run in one atomic step; then the keydir is pointed at it, and the run is removed.
 //
 // Invariants:
-// - Until the switch nothing that counts has changed; after it the run's files are needed by no restart.
+// - Before the switch, nothing that counts has changed; after it, no restart needs the run's files.
 // - The run's segments stay readable until no item and no undo refers to them.
-// - A commit that was taken back meanwhile makes the copy worthless: it is thrown away.
+// - The copy is discarded when a commit was taken back meanwhile: it may lack records that are needed again.
 
 import { join } from 'node:path';
 
@@ -48,10 +48,10 @@ export class Compaction {
     this.#background = background;
   }
 
-  /** Requires: sealed, contiguous, in log order. Throws when nothing was changed. */
+  /** Compacts the run. Throws when nothing was changed. Requires: its segments are sealed, contiguous, in log order. */
   async compact(run: readonly Segment[]): Promise<void> {
     const judge = this.#judgeOf(run);
-    // From here on a segment of the run notes what kills items whose records were copied alive.
+    // From here on, a segment of the run notes the flushes that kill items whose records were copied alive.
     const before = new FlushNeed();
     for (const { flushNeed } of run) before.add(flushNeed.take());
     for (const segment of run) segment.compactedBytes = 0;
@@ -82,7 +82,7 @@ export class Compaction {
       if (log.counters.failures !== failures) {
         throw new KvError(
           'KV_IO',
-          'A commit failed during the compaction; it is started again later',
+          'A commit failed during the compaction, which is tried again later',
         );
       }
       await requireMayPut(fs, log.dir, name);
@@ -174,7 +174,7 @@ export class Compaction {
     }
   }
 
-  /** Without its hint the segment is scanned at the next start: slower, nothing else. */
+  /** Writes the hint. Without it, the next start scans the segment, which is slower and no other harm. */
   async #saveHint(segment: Segment, hint: Buffer): Promise<void> {
     const { env, log } = this.#parts;
     try {
@@ -185,8 +185,8 @@ export class Compaction {
   }
 
   /**
-   * Points the keydir at the copies. Again from the start when a commit was taken back meanwhile: that
-   * put old places back. Ends when no undo is left that could do so.
+   * Points the keydir at the copies. Starts again when a commit was taken back meanwhile, because that
+   * restored old places. Ends when no undo is left that could do so.
    */
   async #moveItems(segment: Segment, hint: Buffer): Promise<void> {
     const { log } = this.#parts;
@@ -230,7 +230,7 @@ export class Compaction {
   }
 }
 
-/** So many bytes more of the run have been read, which is done in its order. */
+/** Adds the bytes that were read to the segments' progress: the run is read in log order. */
 function advance(run: readonly Segment[], bytes: number): void {
   let left = bytes;
   for (const segment of run) {
@@ -240,7 +240,7 @@ function advance(run: readonly Segment[], bytes: number): void {
   }
 }
 
-/** What of the output is live is known by now; the rest is overhead, or was kept. */
+/** Sets the sizes of the output. Its live bytes are known by now; the rest is overhead or was kept. */
 function account(
   segment: Segment,
   { committedBytes, frameBytes }: CompactDone,

@@ -1,8 +1,8 @@
-// The background work: hints of segments that were sealed, compaction when it is worth it, scrubbing, one
-// thing at a time; beside them snapshots when they are due. Nobody waits for it but who asked for it.
+// The janitor: starts the background work. Hints of sealed segments, compaction and scrubbing run one at a time;
+// snapshots run beside them when they are due. No request waits for this work, except one that asks for it.
 //
-// Invariant: snapshots have a thread and a turn of their own. A long one must not hold up compaction: the log
-// would grow meanwhile without bound.
+// Invariant: snapshots have a thread and a queue of their own. A long snapshot must not delay compaction, because
+// the log would grow meanwhile without bound.
 
 import type { Timer } from '../../env/env.js';
 import { failureText, isKvError } from '../../errors.js';
@@ -21,13 +21,13 @@ import { Snapshot } from './snapshot.js';
 import type { CompactionReport, SnapshotReport } from '../store.js';
 
 const TICK_MS = 5_000;
-/** Nothing waits for a snapshot, while compaction has to keep up: a tenth of the serving thread's share. */
+/** Gives a snapshot a tenth of the serving thread's share: nothing waits for it, while compaction has to keep up. */
 const EXPORTER_NICER_BY = 10;
-/** After a compaction failed: it would most likely fail again at once. */
+/** The pause after a failed compaction, which would most likely fail again at once. */
 const FAILED_PAUSE_MS = 60_000;
-/** The same on a full disk, where writes wait for it. */
+/** The same pause on a full disk, where writes wait for the compaction. */
 const SHORT_PAUSE_MS = 5_000;
-/** On a full disk this share of dead bytes is worth it, however few they are. */
+/** On a full disk, a run with this share of dead bytes is compacted, however few they are. */
 const SHORT_RATIO = 0.02;
 
 export class Janitor {
@@ -60,14 +60,14 @@ export class Janitor {
     return this.#scrubber.findings;
   }
 
-  /** A segment is complete: it wants a hint, and there may be enough to compact. */
+  /** Called when a segment was sealed: it needs a hint, and there may be enough to compact. */
   sealed(segment: Segment): void {
-    // What is compacted at once needs no hint: it would be read for nothing.
+    // Compaction comes first: a segment that it replaces needs no hint.
     this.#later(() => this.#compactIfWorth());
     this.#later(() => this.#writeHint(segment));
   }
 
-  /** Compacts what is worth it, or with `everything` all that holds anything dead. */
+  /** Compacts the runs that are worth it, or with `everything` all that hold anything dead. */
   compact(everything: boolean): Promise<CompactionReport> {
     return this.#inTurn(async () => {
       const before = this.#sizes();
@@ -90,7 +90,7 @@ export class Janitor {
     return result;
   }
 
-  /** Stops: a compaction or snapshot under way is abandoned, its leftovers go at the next start. */
+  /** Stops. A compaction or snapshot under way is abandoned; the next start removes its leftovers. */
   async close(): Promise<void> {
     this.#closing = true;
     this.#timer?.cancel();
@@ -113,7 +113,7 @@ export class Janitor {
     });
   }
 
-  /** On a full disk writes wait for room: the past goes first. */
+  /** Trims the history. On a full disk, removes all of it, because writes wait for room. */
   #trimHistory(): Promise<void> {
     const { history, log } = this.#parts;
     return log.short ? history.clear() : history.trim();
@@ -128,21 +128,21 @@ export class Janitor {
     return result;
   }
 
-  /** As #inTurn for work that nobody waits for: the operator hears of its failure. */
+  /** Does in its turn work that nobody waits for, and logs its failure. */
   #later(work: () => Promise<void>): void {
     const done = this.#inTurn(async () => {
       if (!this.#closing) await work();
     });
-    this.#tellFailure(done);
+    this.#logFailure(done);
   }
 
-  /** A snapshot that is due, in its turn. */
+  /** Takes a snapshot that is due, in its turn. */
   #snapshotLater(): void {
     this.#lastSnapshotMs = this.#nowMs();
-    this.#tellFailure(this.snapshot(undefined));
+    this.#logFailure(this.snapshot(undefined));
   }
 
-  #tellFailure(done: Promise<unknown>): void {
+  #logFailure(done: Promise<unknown>): void {
     done.catch((error: unknown) => {
       if (this.#closing || isKvError(error, 'KV_CLOSED')) return;
       this.#parts.env.logger.warn(`Background work failed: ${failureText(error)}`);
@@ -165,7 +165,7 @@ export class Janitor {
     const done = await this.#background.perform(task, () => {
       throw new Error('A scrub asks nothing');
     });
-    assert(done.done === 'scrub', 'A scrub ends with what it found');
+    assert(done.done === 'scrub', 'A scrub ends with its findings');
     return done;
   }
 
@@ -177,7 +177,7 @@ export class Janitor {
     if (this.#nowMs() - this.#lastSnapshotMs >= snapshotPauseMs) this.#snapshotLater();
   }
 
-  /** Compacts run after run until none is worth it; false when none was. */
+  /** Compacts run after run until none is worth it. Returns false when none was. */
   async #compactWorth(): Promise<boolean> {
     const { log, options } = this.#parts;
     for (let compacted = false; !this.#closing; compacted = true) {
@@ -194,8 +194,8 @@ export class Janitor {
   }
 
   /**
-   * Compacts all that holds anything dead, each segment that is complete by now once: under constant writes
-   * there would always be more.
+   * Compacts all runs that hold anything dead. Each segment that is complete by now is compacted once: under constant
+   * writes there would always be more.
    */
   async #compactAll(): Promise<void> {
     const { log, options } = this.#parts;
@@ -239,7 +239,7 @@ export class Janitor {
     }
   }
 
-  /** Flushes that an older segment needed, and that none needs any more, are dead bytes now. */
+  /** Returns the sizes for the plan. Kept flushes count as dead once no older segment needs them. */
   #sizesOf(sealed: readonly Segment[]): SegmentSizes[] {
     const { flushes } = this.#parts;
     const older: FlushNeed[] = [];

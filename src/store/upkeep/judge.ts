@@ -1,12 +1,11 @@
-// The judge of compaction, which says what becomes of each record of a run: the rules that keep the deleted deleted, the expired
-// expired, and the unsynced undone (docs/recovery.md, "Compaction").
+// The judge of compaction: decides for each record of a run whether it is kept, dropped, or replaced by a tombstone. Its
+// rules make sure that no compaction brings back a deleted or expired item (docs/recovery.md, "Compaction").
 //
-// A record may go when a durable record in a later place says more about its key, or when it is dead and
-// nothing older can still hold its key, that is when the run begins with the oldest segment. What is dead
-// elsewhere becomes a tombstone. While a key has changes above the watermark, all its records stay as they
-// are: the changes may yet be taken back.
+// A record is dropped when a durable record behind it replaces it. A dead record is dropped when nothing older can
+// hold its key, that is when the run begins with the oldest segment; elsewhere a tombstone replaces it. While a
+// key has changes above the watermark, all its records stay as they are: the changes may yet be taken back.
 //
-// Invariant: a turn of the loop judges for a few ms at most, however much each record asks of the flushes.
+// Invariant: a turn of the loop judges for a few ms at most, however long each record takes to compare with the flushes.
 
 import {
   entryAt,
@@ -30,7 +29,7 @@ import type { JudgeAnswer, JudgeQuestion } from '../background/messages.js';
 import type { StoreParts } from '../items/parts.js';
 import { ITEM_MARK } from '../keydir/keydir.js';
 
-/** A slice ends after this time, looked at each few records. */
+/** A slice ends after this time, which is checked once per PIECE_RECORDS. */
 const SLICE_MS = 3;
 const PIECE_RECORDS = 8;
 const NO_KEY = Buffer.alloc(0);
@@ -39,18 +38,18 @@ export class Judge {
   readonly #parts: StoreParts;
   readonly #runSlots: ReadonlySet<number>;
   readonly #isOldest: boolean;
-  /** What flushes the segments before the run need, as it was when the slice began. */
+  /** The flushes that segments before the run need, as they were when the slice began. */
   #olderNeeds: readonly FlushNeed[] = [];
-  /** Some record was kept that a flush has killed, because that may yet be taken back. */
+  /** True when a record was kept that a flush has killed, because the flush may yet be taken back. */
   #keptDead = false;
-  /** Some record was kept for changes that are not durable: then no flush may go either. */
+  /** True when a record was kept for changes that are not durable: then no flush may be dropped either. */
   keptVerbatim = false;
-  /** Frames that are dead but could not go yet: compacting the run again at once would free nothing. */
+  /** Bytes of dead frames that could not be dropped yet: compacting the run again at once would free nothing. */
   stuckBytes = 0;
   /** Flushes that older segments may need, and their bytes. */
   readonly keptFlushes = new FlushNeed();
   keptFlushBytes = 0;
-  /** What killed the items that were forgotten: needed when the compaction comes to nothing. */
+  /** The flushes that killed the forgotten items: still needed when the compaction fails. */
   readonly killers = new FlushNeed();
 
   /** `runSlots`: slots of the run's segments; `isOldest`: nothing in the log is older than the run. */
@@ -60,7 +59,7 @@ export class Judge {
     this.#isOldest = isOldest;
   }
 
-  /** Throws KV_CLOSED when the store closes meanwhile. */
+  /** Judges the records of the question. Throws KV_CLOSED when the store closes meanwhile. */
   async answer({ count, entries }: JudgeQuestion): Promise<JudgeAnswer> {
     const { clock } = this.#parts.env;
     let endMs = this.#begin();
@@ -80,7 +79,7 @@ export class Judge {
     return { answer: 'judged', nowMs: this.#parts.clock.nowMs(), verdicts, entries };
   }
 
-  /** A slice begins; returns when it is over. */
+  /** Begins a slice. Returns the time of its end. */
   #begin(): number {
     const { commits, env } = this.#parts;
     if (commits.closed) throw new KvError('KV_CLOSED', 'The store is closing');
@@ -88,7 +87,7 @@ export class Judge {
     return env.clock.monotonicMs() + SLICE_MS;
   }
 
-  /** A put or a delete: no object is made for it. */
+  /** Judges a put or a delete without making an object. */
   #judgePlain(words: Uint32Array, at: number): number {
     const { items } = this.#parts;
     const hash = hashAt(words, at);
@@ -106,7 +105,7 @@ export class Judge {
     return this.#judgeItem(words, at, ref, entry.key);
   }
 
-  /** `key` matters only while some keys are unsynced. */
+  /** Judges a record of an item. `key` is used only while some keys are unsynced. */
   #judgeItem(words: Uint32Array, at: number, ref: number, key: Buffer): number {
     const { items } = this.#parts;
     const type = typeAt(words, at);
@@ -142,8 +141,8 @@ export class Judge {
   }
 
   /**
-   * A touch is needed while it says the item's expiry, unless its put is in the run and is written with it.
-   * When the item is gone, the touch may be what ended it, and an older segment may hold the put.
+   * Judges a touch. It is needed while it holds the item's expiry, unless its put is in the run and is written with it.
+   * When the item is gone, the touch may have ended it, while an older segment may still hold the put.
    */
   #judgeTouch(ref: number, entry: ReplayEntry): number {
     if (ref === 0) return this.#isOldest ? VERDICT.drop : VERDICT.tombstone;
@@ -154,13 +153,13 @@ export class Judge {
   }
 
   /**
-   * A flush goes when nothing older is left that it kills: nothing in the keydir, because it is retired, and no
-   * record in an older segment; those in the run have been judged before it.
+   * Judges a flush or a promise. A flush is dropped when nothing that it kills is left: no item in the keydir, because
+   * it is retired, and no record in an older segment. The run's own older records have been judged before.
    */
   #judgeFlush({ seq, bytes, expiresAt }: ReplayEntry): number {
     const { promises } = this.#parts.flushes;
     const isUndurable = promises.isDoneAbove(this.#parts.log.watermark, seq, expiresAt);
-    // What carried it out stays with it.
+    // The flush that carried it out must stay too.
     if (isUndurable) this.keptVerbatim = true;
     const isDone = !isUndurable && !promises.isOpen(seq, expiresAt);
     if (isDone && this.#mayBeNeeded(seq)) {

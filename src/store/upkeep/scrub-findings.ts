@@ -1,6 +1,6 @@
-// Damage that the scrubber has met since the start, each place once.
+// Scrub findings: the damage that the scrubber has found since the start, each place once.
 
-/** More are counted no longer: the disk is gone, and one more name helps nobody. */
+/** More places are not counted: the disk is gone, and one more name helps nobody. */
 const PLACES_MAX = 10_000;
 
 export class ScrubFindings {
@@ -11,12 +11,12 @@ export class ScrubFindings {
     return this.#places.size;
   }
 
-  /** `file@offset` of the newest. */
+  /** The newest place, as `file@offset`. */
   get last(): string | undefined {
     return this.#last;
   }
 
-  /** True when it was not known. */
+  /** Notes damage. Returns true when the place was not known yet. */
   note(file: string, offset: number): boolean {
     const place = `${file}@${offset}`;
     if (this.#places.has(place) || this.#places.size >= PLACES_MAX) return false;

@@ -1,9 +1,9 @@
-// The scrubber (--scrub-rate): reads sealed segments and large values again, a piece at a time at that rate,
-// so that damage is known before a client meets it, and while the copies are still good.
+// The scrubber (--scrub-rate): reads sealed segments and large values again, piece by piece at that rate. So damage
+// is known before a client meets it, and while backups are still good.
 //
 // Invariants:
-// - Each piece is one turn of the background: a compaction or a snapshot waits for a piece at most, and no
-//   segment disappears while it is read.
+// - Each piece is one turn of the background work: a compaction waits for one piece at most, and no segment
+//   disappears while it is read.
 // - A large value that is deleted meanwhile is no damage.
 
 import { failureText } from '../../errors.js';
@@ -16,10 +16,10 @@ import { placeOf } from './compaction.js';
 import type { StoreParts } from '../items/parts.js';
 import { ScrubFindings } from './scrub-findings.js';
 
-/** Read at once: below a MiB a scan would read the same bytes again and again. */
+/** Bounds of the bytes read at once: below a MiB, a scan would read the same bytes again and again. */
 const PIECE_BYTES_MIN = 1024 * 1024;
 const PIECE_BYTES_MAX = 8 * 1024 * 1024;
-/** A small store is not read again and again without a pause. */
+/** The least time between the starts of two passes: a small store is not read without a pause. */
 const PASS_MS_MIN = 60_000;
 
 type Target = Segment | LargeReference;
@@ -35,7 +35,7 @@ export class Scrubber {
   #isPassing = false;
   #closed = false;
 
-  /** `perform` runs a task when the background is free; it asks which only then. */
+  /** `perform` waits until the background worker is free, and only then asks for the task. */
   constructor(
     parts: StoreParts,
     perform: (task: () => ScrubTask | undefined) => Promise<ScrubDone | undefined>,
@@ -64,7 +64,7 @@ export class Scrubber {
       bytes = await this.#scrubPiece();
     } catch (error) {
       if (this.#closed) return;
-      logger.warn(`The scrubber could not go on: ${failureText(error)}`);
+      logger.warn(`The scrubber skips a file: ${failureText(error)}`);
       this.#advance(undefined);
     }
     const pieceMs = (bytes / this.#parts.options.scrubBytesPerSecond) * 1000;
@@ -86,7 +86,7 @@ export class Scrubber {
     this.#targets = [...sealed, ...items.largeReferences()];
   }
 
-  /** Returns the bytes that were read. */
+  /** Scrubs the next piece. Returns the number of bytes that were read. */
   async #scrubPiece(): Promise<number> {
     const { counters } = this.#parts;
     const target = this.#targets[0];
@@ -96,13 +96,14 @@ export class Scrubber {
       return 0;
     }
     counters.scrubbedBytes += done.bytes;
-    if (done.damage !== undefined) this.#tell(target, done.damage.offset, done.damage.what);
-    else if (done.isMissing && this.#isNeeded(target)) this.#tell(target, 0, 'The file is missing');
+    if (done.damage !== undefined) this.#report(target, done.damage.offset, done.damage.what);
+    else if (done.isMissing && this.#isNeeded(target))
+      this.#report(target, 0, 'The file is missing');
     this.#advance(done.next);
     return done.bytes;
   }
 
-  /** Undefined when the target was compacted away or deleted since the pass began. */
+  /** Returns the task, or undefined when the target was compacted away or deleted since the pass began. */
   #taskFor(target: Target | undefined): ScrubTask | undefined {
     if (target === undefined || !this.#isNeeded(target)) return undefined;
     const { scrubBytesPerSecond } = this.#parts.options;
@@ -125,7 +126,7 @@ export class Scrubber {
     if (next === undefined) this.#targets.shift();
   }
 
-  #tell(target: Target, offset: number, what: string): void {
+  #report(target: Target, offset: number, what: string): void {
     const { env } = this.#parts;
     const file =
       'id' in target ? largeValueName(target.id) : segmentName(target.last, target.generation);

@@ -1,13 +1,13 @@
-// The JSON snapshot: exports the whole store at exactly one seq while writers go on. Nothing is copied up
-// front: a walk over the keydir sends each item's place to the worker, and an item that changes before the
-// walk has come to it is sent, as it was, just before the change.
+// The JSON snapshot: exports the whole store at exactly one seq while writers go on. Nothing is copied in
+// advance: a walk over the keydir sends each item's place to the worker. An item that changes before the
+// walk has reached it is sent, as it was, just before the change.
 //
 // Invariants:
-// - Every item carries the parity mark of the last snapshot; while one runs, the other parity means "sent,
-//   or born later". So each item of the seq is sent exactly once, and none that is younger.
-// - What is sent is durable: nothing goes to the worker before the watermark has reached the seq.
-// - A segment that was named to the worker is held until the worker has read what it was named for, so
-//   that a compaction may go on beside.
+// - Between snapshots, all items have the same parity mark. While a snapshot runs, the other parity means
+//   "sent, or newer than the snapshot". So each item of the seq is sent exactly once, and no newer item is sent.
+// - Only durable items are sent: nothing goes to the worker before the watermark has reached the seq.
+// - A segment that was named to the worker is held until the worker has read its items, so that a
+//   compaction may run at the same time.
 // - The file appears under its name whole and durable, or not at all.
 
 import { dirname, join, resolve } from 'node:path';
@@ -30,7 +30,7 @@ import { ITEM_MARK } from '../keydir/keydir.js';
 import { walkFor } from './timed-walk.js';
 import type { SnapshotReport } from '../store.js';
 
-/** Items looked at in one turn of the event loop, and for how long at most. */
+/** Bounds of one turn of the event loop: items visited, and time. */
 const SLICE_KEYS = 2_000;
 const SLICE_MS = 3;
 
@@ -54,9 +54,9 @@ export class Snapshot {
     try {
       await parts.log.drainedUpTo(seq);
       if (parts.log.counters.failures !== failures) {
-        throw new KvError('KV_IO', 'A commit failed while the snapshot began; ask again');
+        throw new KvError('KV_IO', 'A commit failed while the snapshot began; try again');
       }
-      // Seqs that a full disk took back are nowhere: a snapshot proves what the log must come up to.
+      // A start requires the log to reach the snapshot's seq, but seqs that a full disk took back are in no file.
       const provable = Math.min(seq, parts.log.provableSeq);
       const { createdAtMs, clockAheadMs } = walk;
       const { storeId } = parts.log;
@@ -83,7 +83,7 @@ export class Snapshot {
   }
 }
 
-/** The file that is to be written, behind its links, and its name until then. Makes its directory when that is missing. */
+/** Returns the file to write, with links resolved, and its temporary path. Makes its directory when that is missing. */
 async function placeFor(
   fs: Fs,
   dir: string,
@@ -96,10 +96,10 @@ async function placeFor(
     await refuseStoreFile(fs, target);
     return { target, temporaryPath: temporaryName(target, fs.unique()) };
   }
-  // Nobody asked for it by name, so nothing of anybody's goes for it.
+  // The store's own snapshot may be written unasked, so it never replaces another kind of file.
   if ((await fs.kindOf(target)) === 'file' && !isSnapshotOrBlank(await startOf(fs, target))) {
-    const what = 'What lies where the snapshot goes is none; it was not touched: move it away';
-    throw new KvError('KV_IO', what, { path: target });
+    const message = 'The file in the place of the snapshot is no snapshot and was not touched';
+    throw new KvError('KV_IO', `${message}: move it away`, { path: target });
   }
   const isInside = target === resolve(own);
   const temporaryPath = isInside
@@ -115,17 +115,17 @@ function countsOf({ count, bytes }: ExportDone): {
   return { count, bytes };
 }
 
-/** The items of one seq, in whatever order they come. */
+/** Walks over the items of one seq, in any order. */
 class SnapshotWalk implements ItemWatcher {
   readonly seq: number;
   readonly createdAtMs: number;
-  /** What is exported is by the wall clock. */
+  /** Exported times are on the wall clock. */
   readonly clockAheadMs: number;
   readonly newMarks: number;
   readonly #parts: StoreParts;
-  /** A flush was due, but the log took no record for it. */
+  /** True when a flush is due but the log took no record for it: all items are dead. */
   readonly #isEmpty: boolean;
-  /** Sent before their change, waiting for the next message. */
+  /** Items that were about to change; they wait for the next message. */
   #early: ExportItem[] = [];
   /** Segments of the items of the next message, and of those that the worker reads now. */
   #gathered = new Set<Segment>();
@@ -153,19 +153,19 @@ class SnapshotWalk implements ItemWatcher {
     if (item !== undefined) this.#early.push(item);
   }
 
-  /** The next message to the worker. */
+  /** Returns the next message to the worker. */
   async next(): Promise<ExportItems> {
     const items = this.#early;
     this.#early = [];
     if (!this.#ended) this.#walkOn((item) => void items.push(item));
     const segments = this.#turnOver();
     await new Promise<void>((resolve) => this.#parts.env.clock.defer(resolve));
-    // What went early meanwhile goes with the next message, and so do its segments.
+    // Items that changed during the wait go into the next message, with their segments.
     const last = this.#ended && this.#early.length === 0;
     return { answer: 'items', items, segments, last };
   }
 
-  /** The worker has read what it was sent: the segments of the next message take the place of those. */
+  /** Releases the segments that the worker has read, and returns those of the next message. */
   #turnOver(): ExportItems['segments'] {
     for (const segment of this.#reading) segment.release();
     this.#reading = this.#gathered;
@@ -173,7 +173,7 @@ class SnapshotWalk implements ItemWatcher {
     return [...this.#reading].map((segment) => ({ ...placeOf(segment), slot: segment.slot }));
   }
 
-  /** Gives every item the new parity, also when the export failed, and lets go. */
+  /** Gives every item the new parity, also when the export failed, and releases segments and values. */
   async end(): Promise<void> {
     while (!this.#ended) {
       this.#walkOn(() => {});
@@ -196,7 +196,7 @@ class SnapshotWalk implements ItemWatcher {
     if (this.#cursor === 0) this.#ended = true;
   }
 
-  /** Marks the item as sent; what to send, or undefined when it was sent, is younger, or is dead. */
+  /** Marks the item as sent and returns it; undefined when it was sent before, is newer than the snapshot, or is dead. */
   #send(ref: number): ExportItem | undefined {
     const parts = this.#parts;
     const { items } = parts;

@@ -1,5 +1,5 @@
-// Clears away what is dead but still in the keydir (expired, flushed) and drops what nobody used for
-// --max-idle, a slice at a time, so that no request waits for it. Rests when there is nothing to find.
+// The sweeper: removes dead items (expired, flushed) from the keydir and drops items that nobody used for --max-idle.
+// It works in slices, so that no request waits for it, and rests when there is nothing to find.
 
 import type { Timer } from '../../env/env.js';
 import type { StoreParts } from '../items/parts.js';
@@ -10,18 +10,18 @@ import { walkFor } from './timed-walk.js';
 const TICK_MS = 100;
 const SLICE_KEYS_MIN = 1_000;
 const SLICE_KEYS_MAX = 20_000;
-/** However many keys a slice has, it ends after this time. */
+/** A slice ends after this time, however many keys are left of it. */
 const SLICE_MS_MAX = 5;
-/** A walk over all keys is meant to take about this many ticks. */
+/** A walk over all keys takes about this many ticks. */
 const WALK_TICKS = 300;
-/** The least time between two seals that are written for the sake of expired items. */
+/** The least time between two seals that are written because of expired items. */
 const SEAL_PAUSE_MS = 1_000;
 
 export class Sweeper {
   readonly #parts: StoreParts;
   readonly #pass: FlushPass;
   #timer: Timer | undefined;
-  /** Set when a flush is to be carried out before the next tick. */
+  /** Set when a flush is due before the next tick. */
   #flushTimer: Timer | undefined;
   #cursor = 0;
   #stopped = false;
@@ -39,7 +39,7 @@ export class Sweeper {
     this.#flushTimer?.cancel();
   }
 
-  /** One slice of the walk. */
+  /** Does one slice of the walk. */
   sweep(): void {
     const parts = this.#parts;
     const { items, options, counters } = parts;
@@ -56,12 +56,12 @@ export class Sweeper {
     const { clock } = parts.env;
     this.#cursor = walkFor(clock, SLICE_MS_MAX, items.keydir, this.#cursor, budget, (ref) => {
       counters.sweeperChecked += 1;
-      this.#look(ref, idleBefore);
+      this.#visit(ref, idleBefore);
     });
     if (this.#cursor === 0) this.#pass.end();
   }
 
-  #look(ref: number, idleBefore: number): void {
+  #visit(ref: number, idleBefore: number): void {
     const parts = this.#parts;
     const { keydir } = parts.items;
     const reason = parts.liveness.deadReason(ref);
@@ -91,7 +91,7 @@ export class Sweeper {
     counters.sweeperReclaimed += 1;
   }
 
-  /** The log must show a time when an item was dead before it is forgotten; an idle one shows none. */
+  /** Seals, because an item is forgotten only when the log shows a time at which it was dead; an idle log shows none. */
   #sealSoon(): void {
     const { clock, log } = this.#parts;
     if (clock.nowMs() - log.durableTimeMs >= SEAL_PAUSE_MS) log.seal();
@@ -106,7 +106,7 @@ export class Sweeper {
     });
   }
 
-  /** A flush whose time comes before the next tick gets its record at that time, not when somebody asks. */
+  /** Plans the record of a flush that is due before the next tick, so that it does not wait for a request. */
   #planFlush(): void {
     const { env, clock, flushes } = this.#parts;
     const delayMs = flushes.promises.nextMs - clock.nowMs();

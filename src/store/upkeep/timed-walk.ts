@@ -1,15 +1,15 @@
-// One slice of a walk over the keydir: so many keys, and no longer than so many ms, whatever a look at each costs
-// (under many delete_prefix of all lengths it is a hundred times the usual).
+// Timed walk: one slice of a walk over the keydir, with a bound of keys and of ms. A visit may cost a hundred times
+// the usual, for instance under many delete_prefix of all lengths.
 
 import type { Clock } from '../../env/env.js';
 import type { KeydirView } from '../keydir/keydir.js';
 
-/** The clock is asked each few keys. */
+/** The clock is read once per so many keys. */
 const PIECE_KEYS = 8;
 
 /**
- * As Keydir.walk, for `sliceMs` at most. What is left when they are over is passed over, and the cursor goes back to
- * it: that is quicker than many short walks, which each look for their place again.
+ * Does what Keydir.walk does, for `sliceMs` at most. When the time is over, the remaining keys are skipped and the
+ * cursor is set back to them. This is quicker than many short walks, each of which has to find its place again.
  */
 export function walkFor(
   clock: Clock,

@@ -1,5 +1,5 @@
-// The value cache's index: keydir ref → place in the cache. As the keydir's, it is cut into shards, so
-// that growing it never takes long; the hash of a ref is cheap, so a shard is plain linear probing.
+// The value cache's index: keydir ref → place in the cache. Like the keydir's index, it is divided into shards, so
+// that its growth never takes long. The hash of a ref is cheap, so a shard uses plain linear probing.
 //
 // Invariants: a shard is at most three quarters full. From a ref's home to its slot no slot is empty.
 
@@ -8,10 +8,10 @@ import { MIB } from '../../limits.js';
 const SLOTS_MIN = 16;
 const SHARDS_MAX = 4096;
 /**
- * A shard for so many bytes of cache: growing one then takes no longer than emptying a page, and so few shards
- * stay in the processor's cache, which a get would else have to wait for.
+ * One shard per so many bytes of cache: its growth then takes no longer than emptying a page. The shards are so few
+ * that they stay in the processor's cache; otherwise a get would wait for memory.
  */
-const CACHE_BYTES_A_SHARD = MIB;
+const CACHE_BYTES_PER_SHARD = MIB;
 const SLOT_BYTES = 8;
 export const NO_PLACE = -1;
 
@@ -30,7 +30,7 @@ export class ValueCacheIndex {
   #count = 0;
 
   constructor(cacheBytes: number) {
-    const shards = Math.min(SHARDS_MAX, Math.max(1, cacheBytes / CACHE_BYTES_A_SHARD));
+    const shards = Math.min(SHARDS_MAX, Math.max(1, cacheBytes / CACHE_BYTES_PER_SHARD));
     this.#shardBits = Math.floor(Math.log2(shards));
     this.#shards = Array.from({ length: 2 ** this.#shardBits });
   }
@@ -43,9 +43,9 @@ export class ValueCacheIndex {
     return this.#slots * SLOT_BYTES;
   }
 
-  /** The ref's place, or NO_PLACE. */
+  /** Returns the ref's place, or NO_PLACE. */
   find(ref: number): number {
-    // As hashOf and #probe, written out: every read makes this search.
+    // hashOf and #probe are written out, because every read makes this search.
     let hash = Math.imul(ref ^ (ref >>> 16), 0x85ebca6b);
     hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
     hash ^= hash >>> 16;
@@ -60,13 +60,13 @@ export class ValueCacheIndex {
     return table[slot * 2 + 1]!;
   }
 
-  /** As set, where the index need not grow for it; false, and nothing done, where it must. */
+  /** Sets the ref's place, new or not. Returns false, with nothing done, when the index would have to grow. */
   trySet(ref: number, place: number): boolean {
     const hash = hashOf(ref);
     const shard = this.#shards[hash & (this.#shards.length - 1)];
     if (shard === undefined) return false;
     const { table, slots } = shard;
-    // As in find().
+    // #probe is written out, as in find().
     let slot = (hash >>> this.#shardBits) & (slots - 1);
     while (table[slot * 2] !== ref && table[slot * 2] !== 0) slot = (slot + 1) & (slots - 1);
     const at = slot * 2;
@@ -80,7 +80,7 @@ export class ValueCacheIndex {
     return true;
   }
 
-  /** Bytes by which `set` of a new ref would make the index grow. */
+  /** Returns the bytes by which `set` of a new ref would make the index grow. */
   growthBytes(ref: number): number {
     const shard = this.#shards[hashOf(ref) & (this.#shards.length - 1)];
     if (shard === undefined) return SLOTS_MIN * SLOT_BYTES;
@@ -105,7 +105,7 @@ export class ValueCacheIndex {
     shard.table[at + 1] = place;
   }
 
-  /** Nothing when the ref is not there. */
+  /** Deletes the ref, if it is there. */
   delete(ref: number): void {
     const hash = hashOf(ref);
     const shard = this.#shards[hash & (this.#shards.length - 1)];
@@ -120,7 +120,7 @@ export class ValueCacheIndex {
     }
   }
 
-  /** Where the ref is in the table, or the empty slot where it would go. */
+  /** Returns the ref's position in the table, or that of the empty slot where the ref would go. */
   #probe({ table, slots }: Shard, hash: number, ref: number): number {
     let slot = (hash >>> this.#shardBits) & (slots - 1);
     while (table[slot * 2] !== ref && table[slot * 2] !== 0) slot = (slot + 1) & (slots - 1);
@@ -137,7 +137,7 @@ export class ValueCacheIndex {
     let gap = freed;
     for (let slot = (gap + 1) & mask; table[slot * 2] !== 0; slot = (slot + 1) & mask) {
       const home = this.#home(hashOf(table[slot * 2]!), slots);
-      // Its way from home to here passes the gap.
+      // Skip a ref whose home is behind the gap: its probe does not pass the gap.
       if (((slot - home) & mask) < ((slot - gap) & mask)) continue;
       table[gap * 2] = table[slot * 2]!;
       table[gap * 2 + 1] = table[slot * 2 + 1]!;
@@ -172,7 +172,7 @@ function isFull(shard: Shard): boolean {
   return shard.count >= (shard.slots >>> 2) * 3;
 }
 
-/** Mixes all bits of a ref into all bits (the last step of murmur3). Clients do not choose refs. */
+/** Mixes all bits of a ref into all bits (the last step of murmur3). It needs no seed: clients do not choose refs. */
 function hashOf(ref: number): number {
   let hash = Math.imul(ref ^ (ref >>> 16), 0x85ebca6b);
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);

@@ -1,4 +1,4 @@
-// A page of the value cache: entries one after the other, appended, never changed but for their hit mark.
+// A page of the value cache: entries are appended one after the other, and only their hit mark changes later.
 //
 //   entry  word 0..1  CAS token u64          2  keydir ref
 //               3     seq, low 32 bits       4  seq, high 16 bits | HIT
@@ -13,12 +13,12 @@ const HIGH = 2 ** 32;
 const HIT = 0x10000;
 const NOTHING = Buffer.alloc(0);
 
-/** Bytes that an entry takes in its page. */
+/** Returns the bytes that an entry takes in its page. */
 export function entryBytes(valueBytes: number): number {
   return (HEADER_BYTES + valueBytes + 7) & ~7;
 }
 
-/** A value in the cache: one object, filled again by each look-up. */
+/** A value in the cache: one object, which each lookup reuses. */
 export class CachedValue {
   /** The value is source[start .. start + valueBytes): copy it before 64 KiB more are put, unless it is lasting. */
   source: Buffer = NOTHING;
@@ -27,12 +27,12 @@ export class CachedValue {
   valueBytes = 0;
   isLasting = false;
   flags = 0;
-  /** Values in files of their own are not cached: this makes what is found a Loaded (values.ts). */
+  /** Values in files of their own are not cached. This field makes a CachedValue a Loaded (values.ts). */
   readonly large = undefined;
-  /** The page's memory once more. */
+  /** The page's memory, as CAS tokens. */
   tokens: BigUint64Array | undefined;
 
-  /** Refers to no page any more. */
+  /** Drops the reference to the page. */
   clear(): void {
     this.source = NOTHING;
     this.words = undefined;
@@ -41,7 +41,7 @@ export class CachedValue {
     this.valueBytes = 0;
   }
 
-  /** A view. */
+  /** Makes a view on each call. */
   get value(): Buffer {
     return this.source.subarray(this.start, this.start + this.valueBytes);
   }
@@ -52,13 +52,13 @@ export class CachedValue {
 }
 
 export class ValueCachePage {
-  /** Its place among the pages of the cache. */
+  /** The page's index among the pages of the cache. */
   readonly number: number;
-  /** All of the page. Other memory once it was lent and emptied. */
+  /** The whole page. Emptying a page that was lent gives it new memory. */
   bytes: Buffer;
-  /** The same memory. A value begins at a word. */
+  /** The same memory as words. A value begins at a word. */
   words: Uint32Array;
-  /** Bytes taken by entries, dead ones too: the offset of the next. */
+  /** Bytes taken by entries, dead ones too: the offset of the next entry. */
   used = 0;
   #tokens: BigUint64Array;
   #isLent = false;
@@ -75,7 +75,7 @@ export class ValueCachePage {
     return this.used + entryBytes <= this.bytes.length;
   }
 
-  /** Somebody keeps a view: what is in the page now stays as it is, also when the page is emptied. */
+  /** Notes that a caller keeps a view: the present memory stays as it is, also when the page is emptied. */
   lend(): void {
     this.#isLent = true;
   }
@@ -91,7 +91,7 @@ export class ValueCachePage {
     this.#tokens = new BigUint64Array(memory);
   }
 
-  /** Reads the entry at `offset` into `found` and marks it hit; false when it is not of that seq. */
+  /** Reads the entry at `offset` into `found` and marks it hit. Returns false when the entry has another seq. */
   find(offset: number, seq: number, found: CachedValue): boolean {
     const { words } = this;
     const at = offset >>> 2;
@@ -107,7 +107,7 @@ export class ValueCachePage {
     return true;
   }
 
-  /** Appends an entry of the value `value[start..end)`. Requires: room. Returns its offset. */
+  /** Appends an entry with the value value[start..end). Returns its offset. Requires: room. */
   append(
     ref: number,
     seq: number,
@@ -139,11 +139,11 @@ export class ValueCachePage {
     return offset;
   }
 
-  /** Appends a copy of another page's entry, not hit yet. Requires: room. Returns its offset. */
+  /** Appends a copy of another page's entry, without its hit mark. Returns its offset. Requires: room. */
   adopt(from: ValueCachePage, offset: number): number {
     const to = this.used;
     const bytes = from.entryBytesAt(offset);
-    assert(this.hasRoom(bytes), 'An adopted entry has room');
+    assert(this.hasRoom(bytes), 'The page has room for an adopted entry');
     this.bytes.set(from.bytes.subarray(offset, offset + bytes), to);
     this.words[(to >>> 2) + 4]! &= ~HIT;
     this.used += bytes;

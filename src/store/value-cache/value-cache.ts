@@ -1,17 +1,17 @@
-// The value cache: hot values in memory, at most so many bytes all in, index included (`-m`). It lives in
+// The value cache: hot values in memory. `-m` bounds its size, index included. The cache consists of
 // a few large pages outside the JavaScript heap; a value costs no object.
 //
 // Values are appended to the newest page. When there is no room for another page, the oldest one is
-// emptied: values that were read since they got there move to the newest page (up to half of it), the
-// others are evicted. That comes close to LRU without a list to keep (benchmarks/README.md).
+// emptied. Values that were read since they were put there move to the newest page (up to half of it); the
+// others are evicted. This comes close to LRU without a list (benchmarks/README.md).
 //
 // Invariants:
 // - memoryBytes <= the bound after every call.
-// - An entry is valid only for the seq it was put with: a ref that went to another key, or a newer record
-//   of the same key, is never answered with an old value.
-// - A value given out is a view. It stays as it is while less than half a page (64 KiB or more) is put
-//   after it: a page that was emptied is not written to before the next one is full. A long value stays for
-//   good: its page takes other memory when it was emptied.
+// - An entry is valid only for the seq it was put with. So no lookup returns an old value for a ref that another
+//   key got, or for a newer record of the same key.
+// - A returned value is a view. It stays unchanged while less than half a page (64 KiB or more) is put
+//   after it, because an emptied page is not written to before the next one is full. A long value stays
+//   unchanged for good: its page takes new memory when it is emptied.
 
 import { assert } from '../../assert.js';
 import { GIB, INLINE_VALUE_BYTES_MAX, KIB, MIB } from '../../limits.js';
@@ -20,8 +20,8 @@ import { CachedValue, ValueCachePage, entryBytes } from './page.js';
 
 const PAGE_BYTES_MIN = 128 * KIB;
 /**
- * Emptying a page is the longest pause: this keeps it to about 2 ms with the smallest values. It has room
- * for the longest value that is not in a file of its own.
+ * Emptying a page is the longest pause: this size keeps it to about 2 ms with the smallest values. A page has
+ * room for the longest value that is not in a file of its own.
  */
 const PAGE_BYTES_MAX = INLINE_VALUE_BYTES_MAX + 4 * KIB;
 const PAGES_AIM = 32;
@@ -30,7 +30,7 @@ const PAGES_MIN = 4;
 const UNIT = 8;
 const CACHE_BYTES_MAX = 32 * GIB;
 
-/** Values from here on are given out for as long as somebody refers to them: a socket sends them from the page. */
+/** Values of at least this size stay unchanged while they are referenced: a socket sends them from the page. */
 const LASTING_BYTES_MIN = 256 * KIB;
 
 interface ValueCacheStats {
@@ -47,20 +47,20 @@ export class ValueCache {
   #bytesMax = 0;
   #pageBytes = PAGE_BYTES_MIN;
   #index = new ValueCacheIndex(0);
-  /** By number; holes are numbers of pages that were given back. */
+  /** Pages by number; undefined: the page was freed. */
   #pages: (ValueCachePage | undefined)[] = [];
-  /** Pages with entries, oldest first; the last is being filled. */
+  /** Pages with entries, oldest first; the last one is being filled. */
   #queue: ValueCachePage[] = [];
   /** The page that was emptied last. */
   #spare: ValueCachePage | undefined;
-  /** The last of the queue. */
+  /** The last page of the queue. */
   #filling: ValueCachePage | undefined;
   #pageCount = 0;
   #hits = 0;
   #misses = 0;
   #evicted = 0;
 
-  /** `bytesMax` below 512 KiB: off. */
+  /** `bytesMax` below 512 KiB turns the cache off. */
   constructor(bytesMax: number) {
     this.resize(bytesMax);
   }
@@ -88,8 +88,8 @@ export class ValueCache {
   }
 
   /**
-   * The value that was put with this ref and seq, or undefined. `isKept` false: nobody will refer to it behind this turn,
-   * so that its page, of a long value too, can be written to again when it was emptied.
+   * Returns the value that was put with this ref and seq, or undefined. `isKept` false: nobody will refer to the value
+   * after this turn, so that even the page of a long value can be reused when it is emptied.
    */
   get(ref: number, seq: number, isKept = true): CachedValue | undefined {
     const place = this.#index.find(ref);
@@ -113,8 +113,8 @@ export class ValueCache {
   }
 
   /**
-   * Holds the value `value[start..end)`. It takes the place of an older one of that ref. A value that does not fit a page
-   * is not held. `cas` undefined: the token is the seq.
+   * Puts the value value[start..end), which replaces an older value of that ref. A value that does not fit into a page is
+   * not put. `cas` undefined: the token is the seq.
    */
   put(
     ref: number,
@@ -158,7 +158,7 @@ export class ValueCache {
     this.#found.clear();
   }
 
-  /** Sets the bound in bytes; below 512 KiB: off. Values go, if they must; all, if the page size changes. */
+  /** Sets the bound in bytes; below 512 KiB: off. Evicts values as needed, and all when the page size changes. */
   resize(bytesMax: number): void {
     assert(bytesMax >= 0, 'A cache has no negative size');
     const bytes = bytesMax < PAGES_MIN * PAGE_BYTES_MIN ? 0 : Math.min(bytesMax, CACHE_BYTES_MAX);
@@ -172,7 +172,7 @@ export class ValueCache {
     while (this.memoryBytes > this.#bytesMax) this.#shrink();
   }
 
-  /** The newest page, with room for an entry. */
+  /** Returns the newest page, after opening another one if it has no room for the entry. */
   #pageFor(bytes: number): ValueCachePage {
     for (;;) {
       const page = this.#queue.at(-1);
@@ -183,7 +183,7 @@ export class ValueCache {
   }
 
   #openPage(): void {
-    // The last page that fits is kept for `spare`.
+    // The last page that fits into the bound is kept for `spare`.
     if (this.memoryBytes + 2 * this.#pageBytes <= this.#bytesMax) {
       this.#queue.push(this.#createPage());
       return;
@@ -205,7 +205,7 @@ export class ValueCache {
     return page;
   }
 
-  /** Takes the oldest page out of the queue; what was hit in it moves to `heir`, up to half a page. */
+  /** Takes the oldest page out of the queue and moves its hit entries to `heir`, up to half a page. */
   #emptyOldest(heir: ValueCachePage | undefined): ValueCachePage {
     const page = this.#queue.shift();
     assert(page !== undefined, 'There is a page to empty');
@@ -227,7 +227,7 @@ export class ValueCache {
     return page;
   }
 
-  /** Makes room for the index to grow. False: there is none but in the page being filled. */
+  /** Makes room for the index to grow. Returns false when only the page being filled could give room. */
   #makeRoom(bytes: number): boolean {
     while (this.memoryBytes + bytes > this.#bytesMax) {
       if (this.#queue.length < 2) return false;
@@ -236,7 +236,7 @@ export class ValueCache {
     return true;
   }
 
-  /** Gives a page back: the spare one, or the oldest with what it holds. */
+  /** Frees a page: the spare one, or the oldest one with its values. */
   #shrink(): void {
     const page = this.#spare ?? this.#emptyOldest(undefined);
     this.#spare = undefined;

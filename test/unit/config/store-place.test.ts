@@ -4,7 +4,7 @@ import { expect } from 'chai';
 import { InvalidArgumentError } from 'commander';
 
 import { readConfig } from '../../../src/config/config.js';
-import { storePlace, storeText } from '../../../src/config/store-place.js';
+import { storePlace, storeText, storeUrl } from '../../../src/config/store-place.js';
 
 function refusalOf(url: string): string {
   try {
@@ -73,6 +73,19 @@ describe('storePlace()', () => {
     expect(refusalOf('redis://a?replicas=17')).to.include('replicas=');
     expect(refusalOf('redis://a?reads=maybe')).to.include('strict or fast');
     expect(refusalOf('etcd://a?replicas=1')).to.include('There is no option replicas=');
+  });
+
+  it('is told to other programs as a URL that leads to the same items, without files of this machine', () => {
+    for (const url of ['etcd://a,b:1', 'etcds://[::1]:2/shop?ca=/secret/ca.pem', 'rediss://a']) {
+      const { kind, hosts, ...rest } = storePlace(url);
+      const told = storeUrl(storePlace(url));
+      expect(storePlace(told)).to.deep.include({ kind, hosts });
+      expect(told.startsWith('etcds:') || told.startsWith('rediss:')).to.equal(
+        rest.tls !== undefined,
+      );
+      expect(told).to.not.include('secret');
+      if ('prefix' in rest) expect(storePlace(told)).to.include({ prefix: rest.prefix });
+    }
   });
 
   it('is told in messages without certificates', () => {

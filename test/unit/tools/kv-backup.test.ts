@@ -166,7 +166,7 @@ describe('kv-backup and kv-restore', function () {
     for (const [tool, args, code, text] of [
       ['kv-backup', [dir], 64, '--to'],
       ['kv-backup', ['--to', to], 64, 'Say what to back up'],
-      ['kv-backup', [dir, '--to', full], 64, 'something else than backups'],
+      ['kv-backup', [dir, '--to', full], 64, 'a file that is not part of a backup'],
       ['kv-backup', [dir, '--to', join(full, 'mine')], 64, 'no directory'],
       ['kv-backup', [dir, '--to', join(dir, 'b')], 64, 'not touched'],
       ['kv-backup', [dir, '--to', join(link, 'b')], 64, 'not touched'],
@@ -179,7 +179,12 @@ describe('kv-backup and kv-restore', function () {
       ['kv-restore', [to, '--to', full], 64, 'not empty'],
       ['kv-restore', [to, '--to', join(to, 'r')], 64, 'not touched'],
       ['kv-restore', [to, '--seq', '99', '--to', join(root, 'r')], 64, 'newest record has seq'],
-      ['kv-restore', [to, '--at', '0s', '--to', join(root, 'r')], 64, 'newest backup there is of'],
+      [
+        'kv-restore',
+        [to, '--at', '0s', '--to', join(root, 'r')],
+        64,
+        'newest backup there was made at',
+      ],
       ['kv-restore', [to, '--before-flush', '--to', join(root, 'r')], 66, 'No flush_all'],
       ['kv-restore', [full, '--to', join(root, 'r')], 66, 'no store'],
     ] as const) {
@@ -210,7 +215,9 @@ describe('kv-backup and kv-restore', function () {
     await expectRun('kv-backup', [dir, '--to', to], 0);
     writeFileSync(join(to, 'mine'), 'x');
     const args = [dir, '--to', to, '--every', '1s'];
-    expect(await expectRun('kv-backup', args, 64)).to.contain('something else than backups');
+    expect(await expectRun('kv-backup', args, 64)).to.contain(
+      'a file that is not part of a backup',
+    );
   });
 
   it('has what a server has just acknowledged, and a kill -9 of that server in between is no matter @long', async () => {

@@ -124,7 +124,7 @@ describe('kv-check @long', () => {
     swapped.write(first, swapped.read(second));
     swapped.write(second, bytes);
     const { stdout } = await runTool('kv-check', [swapped.path]);
-    expect(stdout.toString()).to.contain(`what belongs here lies in ${second}`);
+    expect(stdout.toString()).to.contain(`the segment that belongs here is in ${second}`);
     const headless = copy();
     headless.flip('MANIFEST', 30);
     const { code, report } = await check(headless.path);

@@ -186,7 +186,7 @@ describe('kv-client follow and history @long', function () {
     const late = await run('follow', '--after', '99');
     expect([late.code, late.stderr]).to.deep.equal([
       EXIT.usage,
-      'kv-client: The newest change has seq 0: 99 is not of this store\n',
+      'kv-client: The newest change has seq 0: seq 99 is not of this store\n',
     ]);
     await server.kill();
     server = await ServerProcess.start(cairnLaunch(dir));

@@ -5,9 +5,13 @@ import { join } from 'node:path';
 
 import { expect } from 'chai';
 
+import { nodeEnv } from '../../../src/env/node-env.js';
 import { MIB } from '../../../src/limits.js';
 import { Connection } from '../../../tools/client/connection.js';
+import { etcdBehind } from '../../../tools/dump/etcd-behind-server.js';
 import { ServerProcess } from '../../../tools/torture/server-process.js';
+import { QuietLogger } from '../../support/quiet-logger.js';
+import { startScripted } from '../../support/scripted-server.js';
 import { clusterLaunch, temporaryFolder } from '../../support/servers.js';
 import { sharedStoreUrl } from '../../support/shared-cluster.js';
 import { runTool, type ToolRun } from '../../support/tool-run.js';
@@ -79,26 +83,35 @@ describe('kv-dump etcd:// over a real etcd @long', () => {
     expect(dump.stderr).to.match(/^2,003 keys at revision \d+ of etcd at 127\.0\.0\.1:\d+\n$/);
   });
 
-  it('goes into a directory byte for byte, and says the same as a dump by the server', async () => {
+  it('of a server over etcd is of one revision, too', async () => {
+    const { stderr } = await runTool('kv-dump', [server.address]);
+    expect(stderr).to.match(/^[\d,]+ keys at revision \d+ of etcd at 127\.0\.0\.1:\d+\n$/);
+  });
+
+  it('goes into a directory byte for byte, and is the same by its server', async () => {
     const dump = await runTool('kv-dump', [url]);
     const byServer = await runTool('kv-dump', [server.address]);
-    expect(byServer.stderr).to.include('not of one moment').and.include('kv-dump etcd://');
+    expect(itemsOf(byServer)).to.deep.equal(itemsOf(dump));
     const into = join(dir, 'back');
     const loaded = await runTool('kv-load', [into, '-', '--create'], dump.stdout);
     expect(loaded.code, loaded.stderr).to.equal(0);
     const back = await runTool('kv-dump', [into, '--format', 'ndjson']);
-    const items = itemsOf(dump);
-    expect(itemsOf(back)).to.deep.equal(items);
-    const expiries = (found: typeof items): unknown => {
-      const large = found.get('large');
-      return (
-        Math.abs(Number(large?.['expiresAt']) - Number(items.get('large')?.['expiresAt'])) <= 1000
-      );
-    };
-    const seen = itemsOf(byServer);
-    expect(expiries(seen)).to.equal(true);
-    for (const found of [seen, items]) delete found.get('large')!['expiresAt'];
-    expect(seen).to.deep.equal(items);
+    expect(itemsOf(back)).to.deep.equal(itemsOf(dump));
+  });
+
+  it('by its server is not of another cluster that has the same name', async () => {
+    const scripted = await startScripted((line) => {
+      const value = line === 'stats settings' ? `kv_store ${url}` : 'kv_etcd_cluster 1';
+      return `STAT ${value}\r\nEND\r\n`;
+    });
+    const endpoint = { kind: 'tcp', host: '127.0.0.1', port: scripted.port } as const;
+    const other = await Connection.open(endpoint, { timeoutMs: 10_000 });
+    const env = nodeEnv(new QuietLogger());
+    const behind = await etcdBehind(env, other, undefined);
+    expect(behind).to.include({ kind: 'out-of-reach' });
+    expect(behind).to.have.property('why').that.includes('another cluster');
+    await other.close();
+    await scripted.close();
   });
 
   it('--prefix, --keys-only, --columns and json into a file are those of other dumps', async () => {
@@ -148,7 +161,7 @@ describe('kv-dump etcd://', () => {
     [/json begins with the number of keys/, 'etcd://127.0.0.1:1', '--format', 'json'],
     [/no half=/, 'etcd://127.0.0.1:1?half=1'],
     [/cannot be read/, 'etcd://127.0.0.1:1', '--store-auth-file', '/nowhere/at/all'],
-    [/--store-auth-file is for etcd:/, '127.0.0.1:1', '--store-auth-file', 'x'],
+    [/--store-auth-file is for etcd:/, '.', '--store-auth-file', 'x'],
     [/no one moment.*host:port/, 'redis://u:secret@127.0.0.1:1'],
   ];
 

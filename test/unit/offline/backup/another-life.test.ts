@@ -37,7 +37,7 @@ describe('backUp() into a directory with backups', () => {
     cpSync(dir, join(root, 'older'), { recursive: true });
     await write(dir, 'second', 3);
     const { manifest } = await taken(dir, to);
-    expect(String(await attempt(join(root, 'older')))).to.contain('another life of this store');
+    expect(String(await attempt(join(root, 'older')))).to.contain('put back to an earlier state');
     expect(await checkBackup(env, to)).to.have.property('seq', manifest.seq);
   });
 

@@ -192,7 +192,11 @@ describe('CsvReader', () => {
       [parseColumns('key'), 'key,value\n', 'Line 1: No column is the value'],
       [undefined, 'key,value\na,1\n,2\n', 'Line 3, column "key": its key has an impossible length'],
       [undefined, 'key,value,flags\na,"1\n2",0\nb,2,x\n', 'Line 4, column "flags": flags is not'],
-      [own, 'n,id,body\n-1,a,1\n', 'Line 2, column "n": flags is not a number'],
+      [
+        own,
+        'n,id,body\n-1,a,1\n',
+        'Line 2, column "n": flags is not a whole number from 0 to 4294967295',
+      ],
       [undefined, 'key,value,expiresAt\na,1,soon\n', 'Line 2, column "expiresAt"'],
       [undefined, 'key,value,expiresAt\na,1,2030-01-01T00:00:00\n', 'Line 2, column "expiresAt"'],
       [undefined, 'key,value,expiresAt\na,1,2030-02-29T00:00Z\n', 'Line 2, column "expiresAt"'],
