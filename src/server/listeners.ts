@@ -16,7 +16,7 @@ import { isHomelessSocket, removeStaleSocket, shutSocket } from '../env/stale-so
 
 const KEEP_ALIVE_DELAY_MS = 60_000;
 
-/** The taker of the sockets of one listener. */
+/** Takes the sockets of one listener. */
 export interface Door {
   /** Takes a client that is ready to be served. */
   accept(socket: net.Socket): void;

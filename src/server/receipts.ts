@@ -19,8 +19,9 @@ import type { Clock } from '../env/env.js';
 
 /** While others wait, a value may take this long. */
 const CLAIM_MS_MAX = 10_000;
-/** While others wait, a receiver must send a piece within the patience: the first if few wait, the second if many do. */
+/** While others wait, a receiver must send this many bytes within the patience. */
 const PIECE_BYTES = 16 * 1024;
+/** The patience while few receivers wait, and while many do. */
 const PATIENCE_MS_MAX = 1000;
 const PATIENCE_MS_MIN = 250;
 const CHECK_MS = 50;
