@@ -5,7 +5,9 @@ import fs from 'node:fs';
 import { readConfig, type Config, type Exit } from '../config/config.js';
 import { configPathOf, usageExit } from '../config/flags.js';
 import { parseSettings } from '../config/settings-text.js';
+import { optionFileFailure } from '../env/file-failure.js';
 import { systemReason } from '../errors.js';
+import { exitCodeOf } from '../exit-codes.js';
 import { MIB } from '../limits.js';
 
 /** Reads the settings. Never prints and never exits; reads the file of `--config` and changes nothing. */
@@ -20,7 +22,10 @@ export async function readSettings(
   try {
     bytes = bounded(path);
   } catch (error) {
-    return usageExit(`${path}: the file of --config cannot be read: ${systemReason(error)}`);
+    const refused = usageExit(
+      `${path}: the file of --config cannot be read: ${systemReason(error)}`,
+    );
+    return { ...refused, code: exitCodeOf(optionFileFailure('--config', path, error)) };
   }
   if (bytes.length > MIB)
     return usageExit(

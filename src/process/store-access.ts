@@ -7,7 +7,8 @@ import fs from 'node:fs';
 
 import type { Config } from '../config/config.js';
 import type { StorePlace, TlsFiles } from '../config/store-place.js';
-import { KvError, systemReason } from '../errors.js';
+import { optionFileFailure } from '../env/file-failure.js';
+import { KvError } from '../errors.js';
 
 interface Certificates {
   readonly ca: Buffer | undefined;
@@ -30,7 +31,7 @@ interface StoreAccess extends Login {
 /** The source of the login: a file, or without one `storeAuth`, the text of CAIRN_STORE_AUTH. */
 export type StoreLogin = Pick<Config, 'storeAuth' | 'storeAuthFile'>;
 
-/** Reads certificates and login without connecting. Throws KvError KV_BAD_OPTION for a file that cannot be used. */
+/** Reads without connecting. Throws KV_BAD_OPTION for a file that cannot be used, KV_NO_PERMISSION without permission. */
 export function readStoreAccess(place: StorePlace, login: StoreLogin): StoreAccess {
   const tls = place.tls === undefined ? undefined : certificatesOf(place.tls);
   return { hosts: place.hosts, tls, ...loginOf(login) };
@@ -62,8 +63,6 @@ function readFile(path: string): Buffer {
   try {
     return fs.readFileSync(path);
   } catch (error) {
-    throw new KvError('KV_BAD_OPTION', `${path} cannot be read: ${systemReason(error)}`, {
-      cause: error,
-    });
+    throw optionFileFailure(path, undefined, error);
   }
 }

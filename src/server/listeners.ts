@@ -7,7 +7,9 @@ import net from 'node:net';
 import type { Endpoint } from '../config/config.js';
 import type { Fs } from '../env/env.js';
 import { adoptNamed } from '../env/adopt.js';
+import { fileFailure } from '../env/file-failure.js';
 import { OutputFile, placeOfOutput } from '../env/output-file.js';
+import { requireWholeSocketPath } from '../env/socket-path.js';
 import { refuseStoreFile } from '../log/segments/store-file.js';
 import { isKvError, systemCode } from '../errors.js';
 import { ListenError } from './errors.js';
@@ -119,7 +121,10 @@ async function listen(
     doorOf(endpoint, () => address),
   );
   try {
-    if (endpoint.kind === 'unix') await removeStaleSocket(endpoint.path);
+    if (endpoint.kind === 'unix') {
+      requireWholeSocketPath(endpoint.path);
+      await removeStaleSocket(endpoint.path);
+    }
     await started(server, endpoint, backlog);
     if (endpoint.kind === 'unix') adoptNamed(endpoint.path);
   } catch (error) {
@@ -168,11 +173,19 @@ export async function writePortFile(
     if (typeof bound !== 'object' || bound === null) return [];
     return [`TCP ${bound.family === 'IPv6' ? 'INET6' : 'INET'}: ${bound.port}\n`];
   });
+  try {
+    await writeOutput(fs, path, Buffer.from(lines.join('')));
+  } catch (error) {
+    throw fileFailure('The port file (MEMCACHED_PORT_FILENAME) cannot be written', path, error);
+  }
+}
+
+async function writeOutput(fs: Fs, path: string, bytes: Buffer): Promise<void> {
   const place = await placeOfOutput(path);
   if (place.kind !== 'stream' && place.path !== undefined) await refuseStoreFile(fs, place.path);
   const output = await OutputFile.open(place, fs.unique());
   try {
-    await output.write(Buffer.from(lines.join('')));
+    await output.write(bytes);
   } catch (error) {
     await output.abandon();
     throw error;

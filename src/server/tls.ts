@@ -16,7 +16,8 @@ import tls from 'node:tls';
 import type { TlsMode } from '../config/addresses.js';
 import type { TlsConfig } from '../config/config.js';
 import type { Clock, Env, Logger } from '../env/env.js';
-import { KvError } from '../errors.js';
+import { optionFileFailure } from '../env/file-failure.js';
+import { KvError, isKvError } from '../errors.js';
 import { endInTurn } from './lending-socket.js';
 import type { Door, HandshakeDoor, ServerMaker } from './listeners.js';
 
@@ -53,7 +54,7 @@ export class TlsListeners {
     return (options, door) => this.#make(mode, options, door);
   }
 
-  /** Throws KV_BAD_OPTION when a certificate or key cannot be used. */
+  /** Throws KV_BAD_OPTION when a certificate or key cannot be used, KV_NO_PERMISSION when its file may not be read. */
   #make(mode: TlsMode, options: net.ServerOpts, door: Door): net.Server {
     try {
       const server = tls.createServer({
@@ -91,10 +92,10 @@ export class TlsListeners {
   #context(): tls.SecureContextOptions {
     const { chainCertPath, keyPath, caCertPath, minVersion, ciphers } = this.#config;
     return {
-      cert: fs.readFileSync(chainCertPath),
-      key: fs.readFileSync(keyPath),
+      cert: readPem(chainCertPath),
+      key: readPem(keyPath),
       minVersion,
-      ...(caCertPath === undefined ? {} : { ca: fs.readFileSync(caCertPath) }),
+      ...(caCertPath === undefined ? {} : { ca: readPem(caCertPath) }),
       ...(ciphers === undefined ? {} : { ciphers }),
     };
   }
@@ -180,7 +181,16 @@ function isWholeRecord(bytes: Buffer): boolean {
   return bodyBytes > RECORD_BYTES_MAX || bytes.length >= RECORD_HEADER_BYTES + bodyBytes;
 }
 
+function readPem(path: string): Buffer {
+  try {
+    return fs.readFileSync(path);
+  } catch (cause) {
+    throw optionFileFailure('TLS cannot start: a file of -o ssl_*', path, cause);
+  }
+}
+
 function asBadOption(cause: unknown): KvError {
+  if (isKvError(cause)) return cause;
   const reason = cause instanceof Error ? cause.message : String(cause);
   return new KvError('KV_BAD_OPTION', `TLS cannot start: ${reason}`, { cause });
 }

@@ -5,6 +5,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import fs from 'node:fs';
 
+import { optionFileFailure } from '../env/file-failure.js';
 import { KvError } from '../errors.js';
 import { isPasswordDigest } from '../password-digest.js';
 
@@ -14,7 +15,7 @@ export class Users {
   /** Grows when the users are read again. */
   generation = 0;
 
-  /** Throws KV_BAD_OPTION when the file cannot be read or a line is not user:password. */
+  /** Throws KV_NO_PERMISSION without permission to read, KV_BAD_OPTION for an unusable file or a bad line. */
   constructor(path: string) {
     this.#path = path;
     this.#passwords = readUsers(path);
@@ -51,7 +52,7 @@ function readUsers(path: string): ReadonlyMap<string, string> {
   try {
     text = fs.readFileSync(path, 'latin1');
   } catch (cause) {
-    throw new KvError('KV_BAD_OPTION', 'The file of -Y cannot be read', { path, cause });
+    throw optionFileFailure('The file of -Y', path, cause);
   }
   const users = new Map<string, string>();
   for (const [index, line] of text.split('\n').entries()) {
