@@ -121,7 +121,7 @@ describe('cairn.service @long', function () {
     expect(await inside('ls', '/var/lib/cairn')).to.contain('IMAGE');
   });
 
-  // In this order: what the first one installs, the second one restores.
+  // The order matters: the second page restores what the first one installs.
   for (const name of ['run-under-systemd', 'back-up-and-restore']) {
     it(`does what docs/how-to/${name}.md says`, async () => {
       const page = readFileSync(join(root, 'docs/how-to', `${name}.md`), 'utf8');

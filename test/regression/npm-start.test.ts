@@ -18,7 +18,7 @@ const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
   scripts: Readonly<Record<string, string>>;
 };
 
-/** A process that has ended but that nobody has waited for yet is not there. */
+/** Returns whether the process runs. A process that has ended but that no parent has waited for counts as ended. */
 function isThere(id: number): boolean {
   const stat = `/proc/${id}/stat`;
   return existsSync(stat) && !/\) Z /.test(readFileSync(stat, 'latin1'));
