@@ -48,7 +48,9 @@ export async function judgeFlip(
   const found = unwrap(read, 'read');
   for (const key of new Set([...expected.keys(), ...found.keys()])) {
     if (damaged.has(key) || isSameEntry(expected.get(key), found.get(key))) continue;
-    throw new Violation(`${path}@${position} bit ${bit}: ${key} is wrong, and no error was reported`);
+    throw new Violation(
+      `${path}@${position} bit ${bit}: ${key} is wrong, and no error was reported`,
+    );
   }
   return damaged.size > 0 ? 'answered' : 'harmless';
 }

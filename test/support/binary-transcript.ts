@@ -1,7 +1,7 @@
 // Transcripts of binary conversations, as test/golden/wire/*.hex keep them:
 //
 //   # a comment
-//   ! -S -Y USERS                 flags of the server, once, first
+//   ! -S -Y USERS                 the flags of the server; this line comes once, first
 //   > 80 01 0001 08 00 0000 0000000a deadbeef 0000000000000000 | 0000000000000000 | 6b | 76   ; "k" "v"
 //   < 81 01 ...                   each response: header, extras, key, value; printable bytes after the `;`
 //   = closed                      the server closed the connection; a new one follows

@@ -1,10 +1,10 @@
 // Transcripts of conversations with a server, as test/golden/wire keeps them:
 //
 //   # a comment
-//   ! -F -A                       flags of the server, once, first
-//   > set k 0 0 1\r\nv\r\n        what is sent; line ends are shown, other bytes as \xNN
-//   < STORED\r\n                  what comes back, each line of it
-//   = closed                      the server closed the connection; a new one follows
+//   ! -F -A                       the flags of the server; this line comes once, first
+//   > set k 0 0 1\r\nv\r\n        a request; line ends are shown, other bytes as \xNN
+//   < STORED\r\n                  the reply, each line of it.
+//   = closed                      The server closed the connection; a new one follows.
 //
 // The barrier that ends each reply is not shown.
 
