@@ -46,7 +46,7 @@ describe('packaging @long', function () {
   beforeEach(() => (dir = mkdtempSync(join(tmpdir(), 'cairn-packaging-'))));
   afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
-  it('systemd finds nothing wrong with the unit, and little that it may do', async function () {
+  it('systemd finds no mistake in the unit, and rates its exposure as low', async function () {
     const analyze = requireProgram(this, 'systemd-analyze', 'systemd');
     const unit = join(packaging, 'cairn.service');
     const verified = await run(analyze, ['verify', unit]);

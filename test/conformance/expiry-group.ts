@@ -1,4 +1,4 @@
-// Expiry, touch and flush: by the store's clock, never early, never late.
+// Expiry, touch and flush follow the store's clock: never early, never late.
 
 import { expect } from 'chai';
 

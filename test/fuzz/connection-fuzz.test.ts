@@ -45,7 +45,7 @@ describe('fuzz: three parsers behind a real connection', function () {
   );
   const round = fc.array(stream, { minLength: AT_ONCE, maxLength: AT_ONCE });
 
-  it(`${ROUNDS * AT_ONCE} streams: no end, no hang, bounded memory, and the next client is served`, async () => {
+  it(`${ROUNDS * AT_ONCE} streams: the server neither ends nor hangs, its memory is bounded, and it serves the next client`, async () => {
     const before = memoryBytes(server.pid, 'VmHWM');
     const attack = async (streams: readonly (readonly [Buffer, number[]])[]): Promise<void> => {
       await Promise.all(streams.map(([bytes, cuts]) => converse(server.port, pieces(bytes, cuts))));

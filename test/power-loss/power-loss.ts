@@ -51,7 +51,7 @@ const ENDS_WITHIN_MS = 5000;
 export interface PowerLossOptions {
   /** The largest value of the load. */
   readonly valueBytesMax?: number;
-  /** See Writer. */
+  /** The share of writes with long values, as Writer takes it. */
   readonly longShare?: number;
   readonly serverArgs?: readonly string[];
   /** Environment variables that break the server under load; the servers that check the images do without. */

@@ -75,7 +75,7 @@ describe('A store that was killed, and cut short by a copy @long', function () {
     }
   });
 
-  it('is refused too when its values are long, which have no zeros ahead', async () => {
+  it('is refused too when its values are long and have no zeros ahead', async () => {
     const data = new DataDirectory(join(root, 'long'));
     const server = await ServerProcess.start(cairnLaunch(data.path, ['--segment-size', '8m']));
     const client = await WireClient.connect(server.port);

@@ -54,14 +54,14 @@ describe('A directory that cannot be made @long', () => {
     ['kv-load', (dir) => ['--create', dir, '-']],
   ];
   for (const [tool, argsOf] of STARTS) {
-    it(`${tool}: is refused with its path, below /proc`, async () => {
+    it(`${tool} is refused with the path of a directory below /proc`, async () => {
       const { code, said } = await run(false, tool, ...argsOf(NOWHERE));
       expect(code, said).to.equal(EXIT.usage);
       expect(said)
         .to.contain('/proc/cairn')
         .and.not.match(/\n\s+at /);
     });
-    it(`${tool}: is refused in a working directory that was removed`, async () => {
+    it(`${tool} is refused in a working directory that was removed`, async () => {
       const { code, said } = await run(true, tool, ...argsOf('./data'));
       expect(code, said).to.equal(EXIT.usage);
       expect(said)

@@ -187,7 +187,7 @@ describe('A refusal of the system @long', () => {
   afterEach(() => rmSync(root, { recursive: true, force: true }));
 
   for (const { name, code, says, prepare, argv } of CASES) {
-    it(`${name}: ${code}, in words`, () => {
+    it(`${name} ends with ${code} and a message in words`, () => {
       const path = prepare(root);
       const [tool, ...args] = argv(root);
       const ended = asNobody(tool, args);

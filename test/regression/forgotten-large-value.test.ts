@@ -7,7 +7,7 @@ import { drawLife } from '../sim/swarm.js';
 describe('A large value that is dead at the start', () => {
   it('loses its file without a write', async () => {
     const drawn = drawLife(1);
-    // The end of the life counts files and items again.
+    // live() counts files and items again at its end.
     await live({
       ...drawn,
       engine: {

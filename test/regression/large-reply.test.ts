@@ -35,7 +35,7 @@ describe('A large value without its file @long', () => {
   });
 });
 
-describe('A large value with much behind it @long', () => {
+describe('A large value with many replies behind it @long', () => {
   it('is answered, and so are the requests behind it', async () => {
     const dir = temporaryFolder();
     const server = await ServerProcess.start(cairnLaunch(dir, ['-I', '8m']));

@@ -67,7 +67,7 @@ describe('An expiry after January 2038', () => {
     ...Object.entries(HELD).map(([title, sent]) => [title, sent, 'set k 0 0 1\r\n1\r\n'] as const),
   ];
   for (const [title, sent, prepared] of cases) {
-    it(`is the item's after ${title}`, async () => {
+    it(`becomes the expiry of the item after ${title}`, async () => {
       for (const exptime of EXPTIMES) {
         await ask(prepared);
         const reply = await ask(sent(exptime));
@@ -79,7 +79,7 @@ describe('An expiry after January 2038', () => {
   }
 
   for (const [title, sent] of Object.entries(FLUSHES)) {
-    it(`is far away for ${title}`, async () => {
+    it(`is far in the future for ${title}`, async () => {
       for (const exptime of EXPTIMES) {
         await ask('set k 0 0 1\r\n1\r\n');
         await ask(sent(exptime));

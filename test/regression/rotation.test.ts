@@ -8,7 +8,7 @@ import { SimWorld } from '../sim/sim-world.js';
 
 const OPTIONS = { segmentBytesMax: 4096, cacheBytesMax: 0 };
 
-describe('A rotation that is asked for while the segment is half full @long', () => {
+describe('A rotation that two tasks want while the segment is half full @long', () => {
   it('makes one successor, and everything is there after the next start', async function () {
     this.timeout(60_000);
     for (let seed = 1; seed <= 20; seed++) {

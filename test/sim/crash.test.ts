@@ -30,7 +30,7 @@ describe('Crash at every instant, and again in the recovery', () => {
     });
   }
 
-  it(`${STATES_MIN} crash states in all ${LONG}`, () => {
+  it(`at least ${STATES_MIN} crash states are tried in all ${LONG}`, () => {
     console.log(`      ${all} crash states, ${((all / ms) * 1000).toFixed(0)} per second`);
     expect(all).to.be.at.least(STATES_MIN);
   });

@@ -30,7 +30,7 @@ export interface SimMachine {
   /** The number of temporary names given out. */
   uniqueNames: number;
   wallOffsetMs: number;
-  /** Called at each instant worth a crash. */
+  /** Called at each instant at which a crash is worth trying. */
   readonly observe: ((observation: Observation) => void) | undefined;
   crash(): void;
   latencyMs(kind: OperationKind): number;

@@ -35,7 +35,7 @@ export class SimWorld implements SimMachine {
   /** The number of temporary names given out. */
   uniqueNames = 0;
   wallOffsetMs = 0;
-  /** Called at each instant worth a crash. */
+  /** Called at each instant at which a crash is worth trying. */
   observe: ((observation: Observation) => void) | undefined;
   #boot: Boot | undefined;
 

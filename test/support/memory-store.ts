@@ -31,7 +31,7 @@ export interface MemoryStoreOptions {
   readonly nowMs?: () => number;
   /** Values longer than this are answered as LargeValue. */
   readonly inlineBytes?: number;
-  /** Longer values (after an append as well) are `too-large`. */
+  /** Longer values, also after an append, are refused as `too-large`. */
   readonly valueBytesMax?: number;
   /** Lookups for which this returns true settle in a later turn, as if read from the disk. */
   readonly slow?: (key: string) => boolean;

@@ -1,4 +1,4 @@
-// Damaged stores repaired into new ones: everything undamaged is there, everything lost is named.
+// Damaged stores are repaired into new ones: everything undamaged is there, and everything lost is named.
 
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
