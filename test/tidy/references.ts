@@ -56,10 +56,10 @@ function leads(path: string): boolean {
   return ['', '.ts', '.test.ts'].some((ending) => exists(path + ending));
 }
 
-/** The file that a document or comment at `from` means by a path, from the root; undefined when there is none. */
-function resolved(from: string, path: string): string | undefined {
+/** The files that a document or comment at `from` may mean by a path, from the root. README.md is in several folders. */
+function resolved(from: string, path: string): string[] {
   const beside = normalize(join(from, '..', path));
-  return [beside, ...PLACES.map((place) => place + path)].find(leads);
+  return [beside, ...PLACES.map((place) => place + path)].filter(leads);
 }
 
 /** The relative links of a document that lead nowhere. */
@@ -84,8 +84,8 @@ function deadSections({ path, shown }: Passage): string[] {
   const own = path.endsWith('.md') ? [...words.matchAll(/\bsee "()([A-Z][^"]+)"/g)] : [];
   return [...named, ...own]
     .filter(([, page = '', section = '']) => {
-      const target = page === '' ? path : resolved(path, page);
-      return target === undefined || !hasSection(target, section);
+      const targets = page === '' ? [path] : resolved(path, page);
+      return !targets.some((target) => hasSection(target, section));
     })
     .map(([all]) => all);
 }
@@ -100,7 +100,7 @@ function deadPaths({ path, shown }: Passage): string[] {
     ...shown.matchAll(/(?<![\w./<*-])(?:\.\.\/)*((?:[\w-]+\/)*[a-z][\w.-]*\.(?:ts|md))\b/g),
   ]
     .map(([, each = '']) => each)
-    .filter((each) => !names.has(each) && resolved(path, each) === undefined);
+    .filter((each) => !names.has(each) && resolved(path, each).length === 0);
   const rooms = [
     ...shown.matchAll(/`((?:env|log|store|server|protocol|cluster|http)\/[a-z/-]+[a-z])`/g),
   ]
