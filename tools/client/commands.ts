@@ -1,5 +1,5 @@
-// The one-shot commands as commander declares them. Each only notes in the session what to run: it runs
-// when the whole command line has been read.
+// The one-shot commands as commander declares them. Each action only notes in the session which work to do, and the
+// work begins when the whole command line has been read.
 
 import { Option, type Command } from 'commander';
 
@@ -14,11 +14,11 @@ import type { FollowOptions, HistoryOptions } from './follow.js';
 import type { GetOptions, StoreOptions } from './one-shot.js';
 import { checkKeys, checkNumber } from './words.js';
 
-/** What the command line came to. */
+/** The session that the command line describes. */
 export interface Session {
   endpoint: Endpoint;
   mode: Mode;
-  /** `timeoutMsMax` bounds what the options say. */
+  /** `timeoutMsMax` is an upper bound of the option's value. */
   connect: (timeoutMsMax?: number) => Promise<Connection>;
   connectionOptions: () => Promise<ConnectionOptions>;
   run: () => Promise<ExitCode>;
@@ -39,7 +39,7 @@ function addReading(program: Command, session: Session): void {
     .command('get <key...>')
     .description('print the value of a key, or several as the server says them')
     .option('-l, --long', 'with the VALUE line')
-    .option('--json', 'one JSON object a line, with flags and CAS token')
+    .option('--json', 'one JSON object per line, with flags and CAS token')
     .option('--touch <exptime>', 'also set a new expiry')
     .action((keys: string[], options: GetOptions) => {
       checkKeys(keys);
@@ -56,7 +56,7 @@ function addReading(program: Command, session: Session): void {
     });
   program
     .command('keys [pattern]')
-    .description('print the keys, one a line: all, those that begin so, or fit * ? []')
+    .description('print the keys, one per line: all, those with a prefix, or those that match * ? []')
     .action((pattern = '') => {
       session.run = () =>
         withServer(session, (server, one) => one.listKeys(server, pattern as string));
@@ -148,9 +148,9 @@ function addFeed(program: Command, session: Session): void {
   withPlace(program.command('follow'))
     .description('print what is changed on a Cairn server with --http, as it comes; until Ctrl-C')
     .option('--after <seq>', 'begin behind that change, or with the "oldest" that is kept')
-    .option('--prefix <prefix>', 'only keys that begin so')
+    .option('--prefix <prefix>', 'only keys with this prefix')
     .option('--values', 'with the values')
-    .option('--json', 'one JSON object a line')
+    .option('--json', 'one JSON object per line')
     .action((options: FollowOptions) => {
       const { after } = options;
       if (after !== undefined && after !== 'oldest') checkNumber('A seq', after);
@@ -162,7 +162,7 @@ function addFeed(program: Command, session: Session): void {
   withPlace(program.command('history <key>'))
     .description('print what is kept of the changes of a key there, oldest first')
     .option('--whole', 'with whole values; without it their beginnings are shown')
-    .option('--json', 'one JSON object a line, with whole values')
+    .option('--json', 'one JSON object per line, with whole values')
     .action((key: string, options: HistoryOptions) => {
       checkKeys([key]);
       session.run = async () => {

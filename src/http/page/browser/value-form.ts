@@ -1,4 +1,4 @@
-// The form that sets a key: a new one, or one that was looked at.
+// The form that sets a key: a new key, or one that the user has looked at.
 
 import type { ChangeAnswer, ShownValue } from '../wire.js';
 import { make } from './elements.js';
@@ -14,7 +14,7 @@ const STATUS_TEXTS: Readonly<Record<string, string>> = {
   'too-large': 'The value is too large.',
 };
 
-/** As it was seen. */
+/** The item as the user saw it. */
 interface Seen {
   readonly key: Uint8Array;
   readonly text: string;
