@@ -1,6 +1,6 @@
 // Makes a fresh clone runnable: installs the packages of package-lock.json and compiles to dist/, each only when
 // needed. It is plain JavaScript, because nothing is installed when it first runs.
-// Invariant: dist/ never holds a file whose source is gone (it is removed before each build).
+// Invariant: dist/ never holds a file whose source is gone, because it is removed before each build.
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, readFileSync, readdirSync } from 'node:fs';
 import { rmSync, statSync, writeFileSync } from 'node:fs';

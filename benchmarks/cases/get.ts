@@ -1,9 +1,9 @@
-// Reads of values in memory: 50 connections, one request at a time and 16 pipelined.
+// Reads of values in memory: 50 connections, with one request at a time and with 16 pipelined.
 
 import { distanceTo, loadCase, type Entrant } from '../load-case.js';
 import * as peers from '../peers/catalog.js';
 
-/** Nothing is committed here. */
+/** The lean server; a GET commits nothing, so it needs no variant. */
 const LEAN = 'lean';
 
 const SERVERS: readonly Entrant[] = [

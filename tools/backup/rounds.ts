@@ -81,7 +81,7 @@ export async function backUpEvery(env: Env, task: Task, everyMs: number): Promis
       await backUpOnce(env, task);
     } catch (error: unknown) {
       if (LASTING.has(exitCodeOf(error)) || isKvError(error, 'KV_FORMAT_VERSION')) throw error;
-      env.logger.error(`This round failed, the next one will be tried: ${failureText(error)}`);
+      env.logger.error(`This round failed, the next one is tried: ${failureText(error)}`);
     }
     await stop.within(Math.max(0, beganMs + everyMs - env.clock.monotonicMs()));
   }

@@ -36,7 +36,7 @@ export interface Reply {
 }
 
 const ROW = /^(?:STAT|ITEM|PREFIX|key=\S*) ?/;
-/** A row of mgdump; from other servers, an echo of `mg`. */
+/** Rows of a listing. Outside a listing, a line with `mg` is the echo of a server that is no memcached. */
 const LISTED = /^(?:OK$|mg )/;
 /**
  * The beginnings of replies, in every dialect. Redis says `-ERR` or `$-1`, a web server `HTTP/1.1`, and an echo

@@ -1,5 +1,5 @@
-// kv-dump: a store, or what a memcached server holds, as JSON or as a table. On a directory it takes no lock and changes
-// nothing, whether it is running, stopped or crashed (docs/tools.md).
+// kv-dump: prints a store, or the items of a memcached server, as JSON or as a table. It takes no lock on a directory
+// and changes nothing in it, whether its server is running, stopped or crashed (docs/tools.md).
 
 import type { Command } from 'commander';
 
@@ -112,9 +112,9 @@ function addHelp(program: Command): void {
   );
 }
 
-/** Undefined: the word names a directory, there or not. */
+/** Returns undefined when the word names a directory, whether it exists or not. */
 async function serverNamed(word: string): Promise<Endpoint | undefined> {
-  // The word is not repeated: a password may be in it.
+  // The message does not repeat the word, which may hold a password.
   if (isRedisUrl(word))
     throw new ToolError(
       EXIT.usage,
@@ -174,10 +174,10 @@ function refuseMoments({ at, seq, beforeFlush }: Options, why: string): void {
   }
 }
 
-/** Of a source that does not know how many keys it has before the last one. */
+/** Returns the form for a source that does not know its number of keys before the last one. */
 async function unboundedFormOf(options: Options, out: string, source: string): Promise<DumpForm> {
   const form = formOf(options, 'ndjson');
-  // The number of entries stands at the beginning of that form, and is known at the end.
+  // That form begins with the number of entries, which is known only at the end.
   if (form.form !== 'json' || (await becomesFile(out))) return form;
   const why = `json begins with the number of keys, which ${source} does not know`;
   throw new ToolError(EXIT.usage, `${why}: use --out <file>, or --format ndjson`);

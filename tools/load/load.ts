@@ -1,7 +1,7 @@
-// One run of kv-load, from the words of the command line to the count.
+// One run of kv-load, from the words of the command line to the number of loaded keys.
 //
-// Invariant: what can be known before the dump is read is: a target that will not take it is refused first, and a
-// file is read to its end before anything is stored.
+// Invariant: everything that can be checked beforehand is checked first. A target that will not take the dump is
+// refused before the dump is read, and a file is read to its end before anything is stored.
 
 import { stat } from 'node:fs/promises';
 
@@ -54,7 +54,7 @@ export class Load {
     const place = await findPlace(this.#env, this.#word, this.#options.create === true);
     const isFile = this.#path !== '-' && !isRedisUrl(this.#path);
     const bytes = isFile ? await this.#sizeOfFile() : 0;
-    // A file may take minutes to check: that nobody will take it is found out before.
+    // The check of a file may take minutes, so it is known before that whether the target will take it.
     await this.#requireReady(place);
     if (isFile) await this.#check(bytes);
     const source = await this.#source(bytes);
@@ -92,7 +92,7 @@ export class Load {
     return (await stat(this.#path)).size;
   }
 
-  /** Reads the dump to its end, so that a damaged one changes nothing. */
+  /** Reads the dump to its end, so that a damaged dump changes nothing. */
   async #check(bytes: number): Promise<void> {
     const progress = await startProgress('checking', 'bytes', bytes);
     const source = await this.#source(bytes);
@@ -108,7 +108,7 @@ export class Load {
     }
   }
 
-  /** Resolves with what the source has to say. */
+  /** Resolves with the notes of the source. */
   async #load(target: LoadTarget, source: EntrySource): Promise<readonly string[]> {
     const progress = await startProgress('loading', source.unit, source.total, source.total > 0);
     let entries = 0;
@@ -122,7 +122,7 @@ export class Load {
     } finally {
       progress.stop();
       source.close();
-      // What came before a damaged line was whole.
+      // The entries before a damaged line are whole.
       await target.finish();
     }
     return source.notes();
@@ -162,7 +162,7 @@ async function withAdvice<T>(dir: string, open: () => Promise<T>): Promise<T> {
   }
 }
 
-/** The failure, with how far the load came. */
+/** Returns the failure, with the number of keys that were loaded before it. */
 function told(error: unknown, stored: number): ToolError {
   const code = exitCodeOfFailure(error);
   const why = error instanceof Error ? error.message : String(error);

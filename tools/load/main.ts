@@ -1,5 +1,5 @@
-// kv-load: puts what kv-dump wrote, a table, or the strings of a Redis into a data directory or a running server, byte for
-// byte (docs/tools.md).
+// kv-load: puts a dump of kv-dump, a table, or the strings of a Redis into a data directory or a running server, byte
+// for byte (docs/tools.md).
 
 import type { ExitCode } from '../../src/exit-codes.js';
 import { addConnectionOptions } from '../client/connection-options.js';

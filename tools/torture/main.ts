@@ -1,5 +1,5 @@
-// kv-torture: a proof on one's own disk. Runs a server in a new directory, kills it again and again under
-// load and compares what it holds with a ledger of what it acknowledged (docs/reliability.md).
+// kv-torture: tests durability on the user's own disk. Runs a server in a new directory, kills it again and again
+// under load, and compares its items with a ledger of the acknowledged writes (docs/reliability.md).
 // Invariant: nothing that was in the directory before is read or changed.
 
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -33,7 +33,7 @@ interface Options {
 
 const KILLS_DEFAULT = 100;
 const START_TIMEOUT_MS = 60_000;
-/** Small segments, so that rotation, hints and compaction are under way when the kill comes. */
+/** Segments are small, so that rotation, hints and compaction are under way at the time of a kill. */
 const SERVER_ARGS = ['--segment-size', '1m', '--compact-min', '512k', '--compact-ratio', '0.2'];
 
 const EXPLANATION = `
@@ -50,7 +50,7 @@ Ctrl-C prints what was found so far and ends with that signal.`;
 let interruptedBy: NodeJS.Signals | undefined;
 
 await runTool('kv-torture', main);
-// As every program that a signal ended: whoever started it sees that it was not done.
+// The tool ends like every program that a signal ends, so that its parent process sees that it was not done.
 if (interruptedBy !== undefined && process.exitCode === EXIT.ok) {
   process.kill(process.pid, interruptedBy);
 }
@@ -64,9 +64,9 @@ async function main(): Promise<ExitCode> {
     .argument('[server-flags...]', 'after --: flags for the server')
     .optionsGroup('How long:')
     .option('--kills <n>', `how often (default: ${KILLS_DEFAULT})`, count(1, 10_000_000))
-    .option('--seconds <n>', 'or for so long', count(1, 10_000_000))
+    .option('--seconds <n>', 'or for this many seconds', count(1, 10_000_000))
     .optionsGroup('Load:')
-    .option('--connections <n>', 'that write; one more reads', count(1, 200), 5)
+    .option('--connections <n>', 'connections that write; one more reads', count(1, 200), 5)
     .addOption(
       new Option('--value-size <size>', 'largest value, up to 900k')
         .argParser(size(1, 900 * 1024))
@@ -124,7 +124,7 @@ async function torture(
   }
 }
 
-/** Runs the loop with a bar on a terminal, until it is done or a signal comes. */
+/** Runs the loop until it is done or a signal comes, with a progress bar on a terminal. */
 async function kill(
   data: string,
   serverFlags: readonly string[],
@@ -132,7 +132,7 @@ async function kill(
 ): Promise<CrashReport> {
   const stop = new AbortController();
   const interrupt = (signal: NodeJS.Signals): void => {
-    // Twice is once too often: the server ends with this process, the directory stays.
+    // A second signal ends the tool at once: the server ends with this process, and the directory stays.
     if (interruptedBy !== undefined) process.exit(EXIT.bug);
     interruptedBy = signal;
     stop.abort();
@@ -175,7 +175,7 @@ function ownVariables(): string[] {
   return Object.keys(process.env).filter((name) => name.startsWith('CAIRN_'));
 }
 
-/** With the exit code that the user is told. */
+/** Returns the failure with the exit code for the user. */
 function failureOf(error: unknown): unknown {
   if (error instanceof ServerRefusal) {
     return new ToolError(EXIT.io, `The server refused a request: ${error.message}`, error);

@@ -1,5 +1,5 @@
-// Everything that the page's answers need: the store, the server beside it, and the limits. It does not exist before
-// the log is replayed.
+// Everything that the page's answers need: the store, the server beside it, the jobs, and what the page must know of
+// the configuration. It does not exist before the log is replayed.
 
 import type { Gate } from '../../server/gate.js';
 import type { ConnectionDescription } from '../../server/session.js';
