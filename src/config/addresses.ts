@@ -1,5 +1,5 @@
 // The addresses to listen on: `-l`, `-p`, `-U`, `-s` and `--plain-port` → endpoints, by memcached's rules
-// (README.md, "Flags"), except that nothing said means loopback. An address of `-l` may say how much TLS its listener
+// (docs/configuration.md), except that nothing said means loopback. An address of `-l` may say how much TLS its listener
 // speaks, as with memcached: notls, btls (no certificate of the client is asked for), mtls (one is needed).
 
 import net from 'node:net';

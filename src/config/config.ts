@@ -1,6 +1,6 @@
 // Flags, environment and file → one frozen, validated Config. Everything that can be refused is refused here,
 // before a file or a socket is touched; nobody below reads the command line or the environment.
-// The flags are in config/flags.ts; docs: README, "Flags".
+// The flags are in config/flags.ts; document: docs/configuration.md.
 
 import { INLINE_VALUE_BYTES_MAX, MIB } from '../limits.js';
 import { endpointsOf, isLoopback, sharedPlace } from './addresses.js';

@@ -1,4 +1,4 @@
-// The text of a file of --config → settings: TOML, flat, with the line of each (README.md, "Flags"). The parser of TOML
+// The text of a file of --config → settings: TOML, flat, with the line of each (docs/configuration.md). The parser of TOML
 // is loaded when there is a file. Pure.
 
 import type { FileSetting, SettingsFile } from './sources.js';

@@ -1,5 +1,5 @@
 // The sources of settings beside the defaults: the command line, the environment, and the file of --config
-// (README.md, "Flags"). All give words, which the parsers of the flags read.
+// (docs/configuration.md). All give words, which the parsers of the flags read.
 //
 // Invariant: a source that comes later never changes what one before it gave: flag, environment, file, default.
 

@@ -1,6 +1,6 @@
 // The file of --config and --check-config: what wins, what is refused with which line, and that nothing is started.
 
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -8,6 +8,7 @@ import { expect } from 'chai';
 
 import type { Config, Exit } from '../../../src/config/config.js';
 import { readSettings } from '../../../src/process/settings.js';
+import { PROJECT_DIR } from '../../support/golden-file.js';
 import { ServerCommand } from '../../support/server-command.js';
 
 type Environment = Record<string, string>;
@@ -69,6 +70,17 @@ describe('--config and --check-config', () => {
       verbosity: 2,
       snapshot: 600_000,
     });
+  });
+
+  it('prints what docs/configuration.md shows', async () => {
+    const page = readFileSync(join(PROJECT_DIR, 'docs/configuration.md'), 'utf8');
+    const file = /```toml\n([^]*?)```/.exec(page)?.[1] ?? '';
+    const [, flags = '', shown = ''] =
+      /\$ kv-server --config cairn\.toml (.*) --check-config\n([^]*?)```/.exec(page) ?? [];
+    const printed = await checked(file, flags.split(' '), { CAIRN_MAX_KEYS: '1000000' });
+    const lines = shown.split('\n').map((line) => line.replaceAll(/ +/g, ' '));
+    expect(lines).to.have.length.above(7);
+    expect(printed.map((line) => line.replace(path, 'cairn.toml'))).to.include.members(lines);
   });
 
   it('a flag wins over the environment, that over the file, that over the default', async () => {
