@@ -27,7 +27,7 @@ const TICK_MS = 10;
 const LINE_FEED = 0x0a;
 
 const { rounds, ms } = new Command('feed-cost')
-  .option('--rounds <n>', 'of each number of followers', '11')
+  .option('--rounds <n>', 'rounds for each number of followers', '11')
   .option('--ms <n>', 'length of a round', '1000')
   .parse()
   .opts<{ rounds: string; ms: string }>();

@@ -1,6 +1,6 @@
 // The time for which answers of the live page hold up the loop of a server with many keys. Each kind of answer is
-// measured by itself, and beside it the same time with nothing to do, because other processes take the processor as well. CPU
-// time leaves out the time in which the server waited for a processor. Garbage collections count.
+// measured by itself, and beside it the same time with nothing to do, because other processes take the processor as
+// well. CPU time leaves out the time in which the server waited for a processor. Garbage collections count.
 //   node dist/benchmarks/page.js [--keys 1000000] [--seconds 5]
 
 import { fork, type ChildProcess } from 'node:child_process';
@@ -123,7 +123,7 @@ function kindsOf(url: string): Readonly<Record<string, () => Promise<number>>> {
 async function main(): Promise<void> {
   const program = new Command('page')
     .option('--keys <n>', 'keys in the store', Number, 1_000_000)
-    .option('--seconds <n>', 'of each kind of answer', Number, 5)
+    .option('--seconds <n>', 'seconds for each kind of answer', Number, 5)
     .parse();
   const { keys, seconds } = program.opts<{ keys: number; seconds: number }>();
   const dir = mkdtempSync(join(tmpdir(), 'cairn-page-'));

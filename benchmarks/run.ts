@@ -49,10 +49,7 @@ function parseFlags(): Flags {
       'measured time of each round of each server; the unmeasured time shrinks with it',
     )
     .option('--list', 'print the names of the cases')
-    .option(
-      '--calls',
-      'only print the files, functions and calls that a request enters',
-    )
+    .option('--calls', 'only print the files, functions and calls that a request enters')
     .option('--functions', 'with --calls: which functions of which files those are')
     .option('--before <path>', 'the kv-server.js of another build, to measure too')
     .parse()

@@ -3,7 +3,7 @@
 import { distanceTo, loadCase, type Entrant } from '../load-case.js';
 import * as peers from '../peers/catalog.js';
 
-/** The lean server; a GET commits nothing, so it needs no variant. */
+/** The name of the lean server without its way of committing, because a GET commits nothing. */
 const LEAN = 'lean';
 
 const SERVERS: readonly Entrant[] = [

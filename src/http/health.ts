@@ -22,11 +22,11 @@ export class Health {
     this.#cluster = cluster;
   }
 
-  /** What the server does before it serves clients, in words. */
+  /** The words for what the server does before it serves clients. */
   get opening(): string {
     return this.#cluster === undefined
       ? 'the log is being read'
-      : `${this.#cluster} is being asked`;
+      : `${this.#cluster} has not answered yet`;
   }
 
   /** Called when the store is open and the server serves clients. */
@@ -45,7 +45,7 @@ export class Health {
     const store = this.#store;
     const stats = store?.stats();
     const isFull = stats?.get('kv_disk_full') === 1;
-    const serving = check('serving', !this.isDraining, 'the server is ending');
+    const serving = check('serving', !this.isDraining, 'the server is shutting down');
     if (this.#cluster !== undefined) {
       const isReachable = stats?.get('kv_cluster_reachable') !== 0;
       return [

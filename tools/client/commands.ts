@@ -37,7 +37,7 @@ function addReading(program: Command, session: Session): void {
   program.commandsGroup('Reading:');
   program
     .command('get <key...>')
-    .description('print the value of a key, or several as the server says them')
+    .description('print the value of a key, or several as the server sends them')
     .option('-l, --long', 'with the VALUE line')
     .option('--json', 'one JSON object per line, with flags and CAS token')
     .option('--touch <exptime>', 'also set a new expiry')
@@ -56,7 +56,9 @@ function addReading(program: Command, session: Session): void {
     });
   program
     .command('keys [pattern]')
-    .description('print the keys, one per line: all, those with a prefix, or those that match * ? []')
+    .description(
+      'print the keys, one per line: all, or keys with a prefix, or keys that match * ? []',
+    )
     .action((pattern = '') => {
       session.run = () =>
         withServer(session, (server, one) => one.listKeys(server, pattern as string));
@@ -147,7 +149,7 @@ function addFeed(program: Command, session: Session): void {
   program.commandsGroup('Changes:');
   withPlace(program.command('follow'))
     .description('print what is changed on a Cairn server with --http, as it comes; until Ctrl-C')
-    .option('--after <seq>', 'begin behind that change, or with the "oldest" that is kept')
+    .option('--after <seq>', 'begin after this change, or with the "oldest" that is kept')
     .option('--prefix <prefix>', 'only keys with this prefix')
     .option('--values', 'with the values')
     .option('--json', 'one JSON object per line')
@@ -174,7 +176,10 @@ function addFeed(program: Command, session: Session): void {
 
 function withPlace(command: Command): Command {
   return command
-    .option('--http <place>', "port, host:port or URL of the server's --http (default: asked)")
+    .option(
+      '--http <place>',
+      "port, host:port or URL of the server's --http (default: kv-client asks it)",
+    )
     .addOption(
       new Option('--http-token-file <file>', 'holds the token, for another machine').env(
         'CAIRN_HTTP_TOKEN_FILE',
@@ -186,7 +191,7 @@ function addServer(program: Command, session: Session): void {
   program.commandsGroup('Server:');
   program
     .command('stats [name...]')
-    .description('counters: a table on a terminal, else as the server says them')
+    .description('print the counters: a table on a terminal, otherwise as the server sends them')
     .option('--json', 'one JSON object')
     .option('--every <time>', 'again and again: 1s, 500ms')
     .action((names: string[], options: { json?: boolean; every?: string }) => {

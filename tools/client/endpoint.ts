@@ -47,7 +47,7 @@ function endpointOfUrl(rest: string, defaultHost: string): Endpoint {
     place.startsWith('/') || !place.includes('/') ? parseEndpoint(place, defaultHost) : undefined;
   if (found !== undefined) return found;
   if (isHostAlone) return tcp(host, DEFAULT_PORT);
-  throw new ToolError(EXIT.usage, `No server is named so: ${jsonLine(SCHEME + rest)}`);
+  throw new ToolError(EXIT.usage, `This does not name a server: ${jsonLine(SCHEME + rest)}`);
 }
 
 /** Returns the endpoint of CAIRN_HOST and CAIRN_PORT, by default 127.0.0.1:11211. */

@@ -66,11 +66,11 @@ export async function askedUrl(connection: Connection, endpoint: Endpoint): Prom
   requireLogin(last);
   const told = rows.map((row) => /^STAT kv_http (\S+)$/.exec(row)?.[1]).find(Boolean);
   if (told === undefined) {
-    const what = 'The server tells of no change feed: it is not Cairn, or an earlier release';
+    const what = 'The server does not name a change feed: it is not Cairn, or an earlier release';
     throw new ToolError(EXIT.unreachable, what);
   }
   if (!URL.canParse(told)) {
-    const what = 'The server was started without --http, where its change feed would be';
+    const what = 'The server was started without --http, and so has no change feed';
     throw new ToolError(EXIT.unreachable, `${what}: start it with --http 9150`);
   }
   const url = new URL(told);
@@ -143,7 +143,7 @@ function ask(
   return new Promise((resolve, reject) => {
     const client = target.protocol === 'https:' ? https : http;
     const request = client.get(target, options, resolve);
-    request.on('timeout', () => request.destroy(new Error('it has gone silent')));
+    request.on('timeout', () => request.destroy(new Error('the server sends nothing any more')));
     request.on('error', (error) =>
       reject(new FeedFailure(EXIT.unreachable, `No feed at ${url}: ${error.message}`, error)),
     );

@@ -30,7 +30,7 @@ export interface CrashLoopOptions {
 }
 
 export interface CrashReport extends Findings {
-  /** How many times the server was killed, started again and compared. */
+  /** Counts how often the server was killed, started again and compared. */
   readonly kills: number;
   readonly seed: number;
   /** Times from the start of the process until it accepted connections, one per kill. */

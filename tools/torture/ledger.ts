@@ -2,7 +2,7 @@
 // key it holds the states that its writes lead to. It knows which of them is acknowledged or was seen by a reader
 // (neither may be taken back), and which are in flight (each prefix of them may have happened).
 //
-// Invariant: only one connection writes a key, so its writes happen in the order in which they were sent.
+// Invariant: only one connection writes each key, and so its writes happen in the order in which they were sent.
 
 /** Flags, expiry mark and value in one string; undefined when the key does not exist. */
 export type State = string | undefined;

@@ -60,10 +60,10 @@ async function main(): Promise<ExitCode> {
     'kv-torture',
     'Kill a server under load again and again, on your disk, and count what was lost.',
   )
-    .argument('<dir>', 'where: a new directory in it is used, and removed afterwards')
+    .argument('<dir>', 'parent of a new directory, which is removed afterwards')
     .argument('[server-flags...]', 'after --: flags for the server')
     .optionsGroup('How long:')
-    .option('--kills <n>', `how often (default: ${KILLS_DEFAULT})`, count(1, 10_000_000))
+    .option('--kills <n>', `number of kills (default: ${KILLS_DEFAULT})`, count(1, 10_000_000))
     .option('--seconds <n>', 'or for this many seconds', count(1, 10_000_000))
     .optionsGroup('Load:')
     .option('--connections <n>', 'connections that write; one more reads', count(1, 200), 5)
@@ -78,7 +78,7 @@ async function main(): Promise<ExitCode> {
         .default(300, '300ms'),
     )
     .addOption(
-      new Option('--seed <n>', 'chooses the writes and the moments')
+      new Option('--seed <n>', 'chooses the writes and the moments of the kills')
         .argParser(count(0, Number.MAX_SAFE_INTEGER))
         .default(Date.now() % 1_000_000_000, 'drawn and printed'),
     )

@@ -98,7 +98,7 @@ export class Sizes {
   /** Query: `?prefix=&delimiter=`. Answers with events, the last of which is the result. */
   async answer(exchange: Exchange, serving: Serving): Promise<void> {
     if (this.#isWalking) {
-      exchange.refuse(503, 'Somebody else has the keys weighed at the moment: ask again');
+      exchange.refuse(503, 'The keys are being weighed for somebody else: ask again later');
       return;
     }
     const { query } = exchange;

@@ -67,7 +67,7 @@ export class SizesView {
 
   #list({ largest, prefixes, all, others }: Extract<SizesEvent, { kind: 'sizes' }>): void {
     const rest =
-      others === 0 ? '' : `; ${countText(others)} keys of yet more prefixes are not told apart`;
+      others === 0 ? '' : `; ${countText(others)} keys of further prefixes are not listed`;
     this.#note.textContent = `${countText(all.keys)} keys, ${bytesText(all.bytes)}${rest}`;
     this.#weights.hidden = false;
     this.#prefixes.replaceChildren(
