@@ -30,7 +30,7 @@ async function exchange(
   const replies = (await pipeline.exec())!;
   for (const [error] of replies) if (error !== null) throw error;
   if (waitsFor !== undefined && Number(replies.at(-1)![1]) < waitsFor) {
-    throw new Error('WAIT came back short');
+    throw new Error('WAIT counted too few replicas');
   }
   for (const [at, asked] of batch.entries()) asked.settle(replies[at]![1] !== null);
 }

@@ -51,7 +51,7 @@ export class Exchange {
   /** Begins an answer without an end. Returns undefined when there are too many; the client has then been answered. */
   stream(contentType: string): Stream | undefined {
     if (this.request.method === 'HEAD') {
-      this.say(405, 'Only GET is answered: there is no end\n');
+      this.say(405, 'Only GET is answered here, because the answer has no end\n');
       return undefined;
     }
     const stream = Stream.begin(this.#guests, this.#guest, this.response, contentType);

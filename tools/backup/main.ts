@@ -43,21 +43,21 @@ async function main(): Promise<ExitCode> {
     .addOption(
       new Option(
         '--tar <file>',
-        'a tar archive of the newest state instead; - for stdout',
+        'write a tar archive of the newest state instead; - for stdout',
       ).conflicts(['to', 'every', 'keep', 'verify']),
     )
     .addOption(
       new Option(
         '--every <time>',
-        'go on as a service: a round each time that has passed',
+        'run as a service that makes a round after each such time',
       ).argParser(duration(EVERY_MIN_MS)),
     )
     .addOption(
-      new Option('--keep <time>', 'remove what only moments before that need').argParser(
+      new Option('--keep <time>', 'remove files that only older moments need').argParser(
         duration(0),
       ),
     )
-    .option('--verify', 'read everything back and compare it; without a store, that alone');
+    .option('--verify', 'read everything back and compare it; without a store, do only that');
   addExamples(program, [
     ['kv-backup data --to /backup/data', 'the first copies all, the next ones what is new'],
     ['kv-backup data --to /backup/data --every 10s --keep 7d', 'until SIGTERM'],

@@ -131,13 +131,13 @@ const COMMANDS: readonly CommandHelp[] = [
     name: 'verbosity',
     group: 'Server',
     form: '<level> [noreply]',
-    summary: 'how much it logs',
+    summary: 'set how much the server logs',
   },
   {
     name: 'flush_all',
     group: 'Server',
     form: '[<delay>] [noreply]',
-    summary: 'drop everything stored before',
+    summary: 'remove everything stored before',
   },
   {
     name: 'delete_prefix',

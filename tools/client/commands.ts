@@ -137,7 +137,7 @@ function addChanging(program: Command, session: Session): void {
   program
     .command('flush_all [delay]')
     .alias('flush-all')
-    .description('drop everything stored before')
+    .description('remove everything stored before')
     .action((delay?: string) => {
       if (delay !== undefined) checkNumber('A delay', delay);
       const words = delay === undefined ? ['flush_all'] : ['flush_all', delay];
@@ -148,7 +148,7 @@ function addChanging(program: Command, session: Session): void {
 function addFeed(program: Command, session: Session): void {
   program.commandsGroup('Changes:');
   withPlace(program.command('follow'))
-    .description('print what is changed on a Cairn server with --http, as it comes; until Ctrl-C')
+    .description('print the changes of a Cairn server with --http as they come, until Ctrl-C')
     .option('--after <seq>', 'begin after this change, or with the "oldest" that is kept')
     .option('--prefix <prefix>', 'only keys with this prefix')
     .option('--values', 'with the values')
@@ -162,7 +162,7 @@ function addFeed(program: Command, session: Session): void {
       };
     });
   withPlace(program.command('history <key>'))
-    .description('print what is kept of the changes of a key there, oldest first')
+    .description('print the changes of a key that the server has kept, oldest first')
     .option('--whole', 'with whole values; without it their beginnings are shown')
     .option('--json', 'one JSON object per line, with whole values')
     .action((key: string, options: HistoryOptions) => {
@@ -181,9 +181,10 @@ function withPlace(command: Command): Command {
       "port, host:port or URL of the server's --http (default: kv-client asks it)",
     )
     .addOption(
-      new Option('--http-token-file <file>', 'holds the token, for another machine').env(
-        'CAIRN_HTTP_TOKEN_FILE',
-      ),
+      new Option(
+        '--http-token-file <file>',
+        'file with the token, for a server on another machine',
+      ).env('CAIRN_HTTP_TOKEN_FILE'),
     );
 }
 
@@ -193,7 +194,7 @@ function addServer(program: Command, session: Session): void {
     .command('stats [name...]')
     .description('print the counters: a table on a terminal, otherwise as the server sends them')
     .option('--json', 'one JSON object')
-    .option('--every <time>', 'again and again: 1s, 500ms')
+    .option('--every <time>', 'print them again after each such time: 1s, 500ms')
     .action((names: string[], options: { json?: boolean; every?: string }) => {
       checkKeys(names);
       const everyMs = options.every === undefined ? undefined : intervalMs(options.every);
@@ -220,7 +221,7 @@ function addServer(program: Command, session: Session): void {
     });
   program
     .command('verbosity <level>')
-    .description('how much the server logs')
+    .description('set how much the server logs')
     .action((level: string) => {
       checkNumber('A level', level);
       session.run = () =>

@@ -39,7 +39,7 @@ async function main(): Promise<ExitCode> {
     'kv-compact',
     'Rewrite the live records of a store and give the rest of the disk back.',
   )
-    .argument('<dir>', 'data directory; a running server is asked to do it')
+    .argument('<dir>', 'data directory; a server that runs on it does the work')
     .option('-n, --dry-run', 'only show how much is live and dead; takes no lock')
     .option('--snapshot <file>', 'afterwards export the store as JSON, as kv-dump --out does')
     .option('--accept-clock', 'go on although the clock is over a day behind the store')
@@ -51,7 +51,7 @@ async function main(): Promise<ExitCode> {
   ]);
   program.addHelpText(
     'after',
-    '\nThe server compacts by itself; this is for the impatient, and for stores without a server.\n' +
+    '\nThe server compacts by itself; use this to do it at once, or for a store without a server.\n' +
       'Exit codes: 0 ok, 64 wrong use, 65 damage found, 66 no such directory or no store, 69 the server\n' +
       'does not answer, 71 the clock is behind the store, 74 I/O.',
   );

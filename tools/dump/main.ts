@@ -61,7 +61,7 @@ async function addOptions(
     )
     .option(
       '-o, --out <file>',
-      'write there: a file, replaced when all is written, a pipe, a device, - for stdout',
+      'output: a file (replaced when all is written), a pipe, a device, or - for stdout',
     )
     .addOption(
       new Option(
@@ -105,8 +105,8 @@ function addHelp(program: Command): void {
   ]);
   program.addHelpText(
     'after',
-    '\nTakes no lock on a directory and changes nothing. The dump of etcd://… is of one revision, and so is\n' +
-      'that of a server over etcd which can be reached from here. Of other servers it is not of one moment.\n' +
+    '\nTakes no lock on a directory and changes nothing. A dump of etcd://… is of one revision, and so is\n' +
+      'a dump of a server whose etcd can be reached from here. A dump of any other server is not of one moment.\n' +
       'Exit codes: 0 fine, 64 wrong use, 65 damage found: see kv-check, 66 no such directory, store or moment,\n' +
       '69 no server or cluster, 74 I/O, 76 no memcached server, 77 no permission.',
   );
@@ -118,7 +118,7 @@ async function serverNamed(word: string): Promise<Endpoint | undefined> {
   if (isRedisUrl(word))
     throw new ToolError(
       EXIT.usage,
-      'A cluster of Redis has no one moment: a store over it is dumped by a server (kv-dump host:port); another Redis is read by kv-load (kv-load <target> redis://…)',
+      'A Redis cluster has no single moment to dump: dump a store over it through its server (kv-dump host:port), and read any other Redis with kv-load (kv-load <target> redis://…)',
     );
   const place = await placeNamed(word);
   if (place.kind === 'server') return place.endpoint;

@@ -26,7 +26,7 @@ export async function findPlace(env: Env, word: string, create: boolean): Promis
   if (isRedisUrl(word))
     throw new ToolError(
       EXIT.usage,
-      'A Redis is only read (the target comes first, then redis://…); a cluster of Cairn is loaded at a server: host:port',
+      'kv-load only reads a Redis (the target comes first, then redis://…); to load a store over a cluster, name its server: host:port',
     );
   const place = await placeNamed(word);
   if (place.kind === 'server') return server(place.endpoint, create);

@@ -20,10 +20,10 @@ async function main(): Promise<ExitCode> {
       'dump or table, gzipped or not; - for stdin; redis://[user@]host[:port][/db], rediss:// with TLS',
     )
     .option('--create', 'make the directory, or a store in it, when there is none')
-    .option('--partial', 'ndjson that was picked or written by hand: without its last line');
+    .option('--partial', 'take ndjson without its last line, picked or written by hand');
   program.option(
     '--columns <list>',
-    'csv, ndjson: which column is what, as key=id,value=body; others are left out',
+    'csv, ndjson: the column of each field, as key=id,value=body; others are left out',
     parseColumns,
   );
   program.option(

@@ -69,10 +69,7 @@ function refuseUnreadableArguments(): void {
   if (!process.argv.some((word) => word.includes('\ufffd'))) return;
   const commandLine = '/proc/self/cmdline';
   if (existsSync(commandLine) && isUtf8(readFileSync(commandLine))) return;
-  throw new ToolError(
-    EXIT.usage,
-    'An argument is not valid UTF-8; a value is also read from stdin',
-  );
+  throw new ToolError(EXIT.usage, 'An argument is not valid UTF-8; give such a value on stdin');
 }
 
 function report(name: string, error: unknown): ExitCode {

@@ -37,12 +37,12 @@ const START_TIMEOUT_MS = 60_000;
 const SERVER_ARGS = ['--segment-size', '1m', '--compact-min', '512k', '--compact-ratio', '0.2'];
 
 const EXPLANATION = `
-What kill -9 proves: that a start after it finds every write that was acknowledged and every value that
-was shown, and nothing else; that the lock goes with its process; that half a batch is none.
-What it cannot prove: that the disk keeps what it says it has, because the system's memory outlives a
+A run without a loss proves that a start after kill -9 finds every acknowledged write and every value that
+was shown, and nothing else. It proves that the lock goes with its process, and that half a batch is
+dropped. It cannot prove that the disk keeps what it says it has, because the system's memory outlives a
 killed process. The time of a sync is a hint: kv-torture warns when it is too short to be true.
 
-Environment: NO_COLOR, FORCE_COLOR and TERM as usual. CAIRN_* do not reach the server that is tried.
+Environment: NO_COLOR, FORCE_COLOR and TERM as usual. CAIRN_* do not reach the server under test.
 Exit codes: 0 nothing lost, 64 wrong use, 65 something lost, invented or answered wrongly, or the server
 did not start again (the directory is kept then), 66 no such directory, 74 I/O or no room, 77 no permission.
 Ctrl-C prints what was found so far and ends with that signal.`;

@@ -81,7 +81,7 @@ export class SizesView {
       const none = make(
         'td',
         { colspan: '3', class: 'note' },
-        'No key has this delimiter further on',
+        'No key has this delimiter after the prefix',
       );
       this.#prefixes.replaceChildren(make('tr', {}, none));
     }

@@ -8,7 +8,7 @@ import { failureOf, post } from './session.js';
 const STATUS_TEXTS: Readonly<Record<string, string>> = {
   exists: 'It was changed meanwhile: look at it again.',
   'not-found': 'It is not there any more.',
-  'not-stored': 'There is such a key already: find it and look at it first.',
+  'not-stored': 'The key exists already: find it and open it first.',
   'no-space': 'The disk is full.',
   'no-memory': 'The store is at its bounds (-M).',
   'too-large': 'The value is too large.',
