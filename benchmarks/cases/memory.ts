@@ -12,7 +12,7 @@ import { alternate, compare, rowsOf, type Contender } from '../rounds.js';
 const BYTES_A_KEY_MAX = 64;
 const VALUE_BYTES = 100;
 const UNIT = 'B a key';
-/** The memory stands still when it has changed by no more than this in as many looks as the next constant says. */
+/** The memory stands still when it changed by no more than this in LOOKS_MIN looks, one after the other. */
 const STILL_BYTES_MAX = 1024 * 1024;
 const LOOKS_MIN = 4;
 const LOOKS_MAX = 30;

@@ -15,7 +15,7 @@ interface DumpText {
   patch(): { readonly position: number; readonly bytes: Buffer } | undefined;
 }
 
-/** Returns the columns of a table without --columns: all fields, or without values all other fields. */
+/** Returns the columns of a table without --columns: all fields, or, without values, all fields that keys have. */
 export function allColumns(keysOnly: boolean): readonly Column[] {
   const fields = FIELDS.filter((field) => !keysOnly || !['value', 'encoding'].includes(field));
   return fields.map((field) => ({ field, name: field }));

@@ -5,7 +5,7 @@ import type { SnapshotEntry } from '../../src/store/snapshot-file/entry-fields.j
 export interface LoadTarget {
   /** Unix ms by the clock of the target: entries that have expired by then are left out. */
   nowMs(): number;
-  /** The number of entries that are durable in the target. */
+  /** The number of entries that the target has accepted for good. */
   readonly stored: number;
   /**
    * Takes the entry from `place`, and resolves when the next one may come. Rejects when an earlier entry was refused.

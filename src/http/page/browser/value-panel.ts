@@ -96,7 +96,7 @@ export class ValuePanel {
     if (this.mayWrite) this.#body.append(this.#changes(key, shown, octets, isCut));
   }
 
-  /** Shows the form that the user chose last, where the value has that form. */
+  /** Returns the choice of forms, and shows the value in the form that the user chose last, if it has that form. */
   #tabs(octets: Uint8Array, isCut: boolean, text: HTMLElement): HTMLElement {
     const whole = isCut ? undefined : utf8Of(octets);
     const json = whole === undefined ? undefined : indentedJson(whole);
