@@ -87,7 +87,7 @@ async function cachedump(
   take: (listed: ListedKey) => Promise<void>,
 ): Promise<string | undefined> {
   const { rows, last } = await connection.request([Buffer.from('stats items\r\n')], 'reply');
-  if (last !== 'END') throw new ToolError(EXIT.usage, `The server lists no keys: ${why}, ${last}`);
+  if (last !== 'END') throw listsNone(why, last);
   const classes = rows
     .map((row) => /^STAT items:(\d+):number (\d+)$/.exec(row))
     .filter((match) => match !== null);
@@ -99,7 +99,7 @@ async function cachedump(
       const [, key, bytes, seconds] = /^ITEM (.+) \[(\d+) b; (\d+) s\]$/.exec(line) ?? [];
       if (key === undefined) {
         if (refused(line) === 'END') break;
-        throw new ToolError(EXIT.usage, `The server lists no keys: ${why}, ${line}`);
+        throw listsNone(why, line);
       }
       // An item that never expires has 0 or the time at which the server started. Items that have expired are not
       // listed.
@@ -120,6 +120,14 @@ export async function serverSeconds(connection: Connection): Promise<number> {
   const { rows } = await connection.request([Buffer.from('stats\r\n')], 'reply');
   const time = rows.map((row) => /^STAT time (\d+)$/.exec(row)?.[1]).find((text) => text);
   return time === undefined ? Math.floor(Date.now() / 1000) : Number(time);
+}
+
+/** Returns the failure. A SERVER_ERROR may pass: for example, a shard of the cluster behind the server is down. */
+function listsNone(why: string, line: string): ToolError {
+  const mayPass = [why, line].some((answer) => answer.startsWith('SERVER_ERROR'));
+  const code = mayPass ? EXIT.unreachable : EXIT.usage;
+  const next = mayPass ? '; see its log, and try again' : '';
+  return new ToolError(code, `The server lists no keys: ${why}, ${line}${next}`);
 }
 
 /** Returns the line when a server may send it instead of a key. */
