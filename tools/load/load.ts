@@ -1,8 +1,8 @@
 // One run of kv-load, from the words of the command line to the number of loaded keys.
 //
 // Invariant: everything that can be checked beforehand is checked first. A target that will not take the dump is
-// refused before the dump is read, and a file is read to its end before anything is stored. A
-// pipe can be read only once, so it is not checked first.
+// refused before the dump is read, and a file is read to its end before anything is stored. A pipe can be read only
+// once, so it is not checked first.
 
 import { stat } from 'node:fs/promises';
 
@@ -85,7 +85,7 @@ export class Load {
     else if (!place.isNew) await withAdvice(place.dir, () => requireUnlocked(this.#env, place.dir));
   }
 
-  /** The size of a source that can be read twice; undefined: stdin, a pipe, a Redis. */
+  /** Returns the size of a source that can be read twice; undefined for stdin, a pipe and a Redis. */
   async #checkedBytes(): Promise<number | undefined> {
     if (this.#path === '-' || isRedisUrl(this.#path)) return undefined;
     if (isServerUrl(this.#path)) {

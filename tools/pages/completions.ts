@@ -61,8 +61,7 @@ export function bashCompletion(programs: readonly Completed[]): string {
       '  local cur prev',
       '  _cairn_place',
       ...(cases.length === 0 ? [] : ['  case $prev in', ...cases, '  esac']),
-      `  if [[ $cur == -* ]]; then _cairn_words ${single(words)} "$cur"`,
-      `  else ${rest}`,
+      `  if [[ $cur == -* ]]; then _cairn_words ${single(words)} "$cur"\n  else ${rest}`,
       '  fi',
     ];
     return `${called}() {\n${body.join('\n')}\n}\ncomplete -F ${called} ${names.join(' ')}`;
