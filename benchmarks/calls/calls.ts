@@ -1,6 +1,6 @@
 // `npm run bench -- --calls`: the files, functions and calls that one request enters in a live server, by V8's
 // precise coverage. Only functions that every request enters count. A function that was entered less than once in two
-// requests belongs to a timer, a rotation or the HTTP page, and not to the way of a request.
+// requests belongs to a timer, a rotation or a new page of the keydir, and not to the way of a request.
 
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -11,13 +11,13 @@ import { freePort } from '../peers/process.js';
 import type { Entered } from './probe.js';
 
 const REQUESTS = 1000;
-/** Not measured: work that happens only once (a page, a first growth) is done in them. */
+/** Not measured: work that happens only once (a new page, a first growth) is done in them. */
 const WARM_UP_REQUESTS = 200;
 const KEYS = 500;
 const VALUE = 'v'.repeat(100);
 const START_TIMEOUT_MS = 20_000;
 const CONNECT_POLL_MS = 20;
-/** Optimised code does not count functions that were inlined into it, so nothing is optimised. */
+/** Optimized code does not count functions that were inlined into it, so nothing is optimized. */
 const COUNTED = ['--no-opt', '--import', new URL('probe.js', import.meta.url).href];
 export const SERVER = fileURLToPath(new URL('../../tools/kv-server.js', import.meta.url));
 

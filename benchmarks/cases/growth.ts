@@ -1,5 +1,5 @@
-// Requests as the store grows: the same load on a small and on a large store. Both have memory for all values, so
-// that the keydir is measured and not the page cache.
+// Checks whether requests become slower as the store grows: the same load on a small and on a large store. Both have
+// memory for all values, so that the keydir is measured and not the page cache.
 
 import type { Bench, Case, CaseResult } from '../bench.js';
 import { findPeers, startFilled } from '../figure-case.js';
