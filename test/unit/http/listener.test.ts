@@ -87,8 +87,10 @@ describe('HttpListener', () => {
     const { listener, url } = await listen('--http', '-1', '--store', 'etcd://a,b');
     const readyz = async (): Promise<string> => (await ask(`${url}/readyz`)).body;
     const name = 'etcd at a:2379, b:2379';
-    expect(await readyz()).to.equal(`[-] opened: ${name} is being asked\nnot ready\n`);
-    expect((await ask(`${url}/metrics`)).body).to.equal(`Not ready: ${name} is being asked\n`);
+    expect(await readyz()).to.equal(`[-] opened: ${name} has not answered yet\nnot ready\n`);
+    expect((await ask(`${url}/metrics`)).body).to.equal(
+      `Not ready: ${name} has not answered yet\n`,
+    );
     const stats = new Map([['kv_cluster_reachable', 1]]);
     const store = Object.assign(new MemoryStore(), { stats: () => stats });
     listener.serves(store, { statLines: () => [], describeConnections: () => [].values() });

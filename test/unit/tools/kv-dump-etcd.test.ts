@@ -159,10 +159,10 @@ describe('kv-dump etcd://', () => {
     [/--tls is for a server/, 'etcd://127.0.0.1:1', '--tls'],
     [/--password-file is for a server/, 'etcd://127.0.0.1:1', '--password-file', 'x'],
     [/json begins with the number of keys/, 'etcd://127.0.0.1:1', '--format', 'json'],
-    [/no half=/, 'etcd://127.0.0.1:1?half=1'],
+    [/no option half=/, 'etcd://127.0.0.1:1?half=1'],
     [/cannot be read/, 'etcd://127.0.0.1:1', '--store-auth-file', '/nowhere/at/all'],
     [/--store-auth-file is for etcd:/, '.', '--store-auth-file', 'x'],
-    [/no one moment.*host:port/, 'redis://u:secret@127.0.0.1:1'],
+    [/no single moment.*host:port/, 'redis://u:secret@127.0.0.1:1'],
   ];
 
   it('refuses with 64 what does not fit it, and repeats no password @long', async () => {

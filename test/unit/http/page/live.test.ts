@@ -73,7 +73,7 @@ describe('Live', () => {
     sample();
     const second = await next(events);
     expect(second.kind === 'sample' && second.sample.troubles).to.deep.equal([
-      'the server is ending',
+      'the server is shutting down',
     ]);
     await events.return(undefined);
   });

@@ -268,10 +268,10 @@ describe('parseColumns()', () => {
     ]);
   });
 
-  it('refuses what is no field, or stands there twice', () => {
+  it('refuses what is no field, or is named twice', () => {
     expect(() => parseColumns('key,vlaue')).to.throw('Did you mean value?');
     expect(() => parseColumns('')).to.throw('Fields are key');
-    expect(() => parseColumns('key,key=a')).to.throw('key stands there twice');
-    expect(() => parseColumns('key=a,value=a')).to.throw('a stands there twice');
+    expect(() => parseColumns('key,key=a')).to.throw('key is named twice');
+    expect(() => parseColumns('key=a,value=a')).to.throw('a is named twice');
   });
 });
