@@ -1,6 +1,6 @@
 // Every kind of file that a store has, left out, cut, put back from another moment or another store: the
 // start goes on with every key that was acknowledged, or is refused. The table in docs/recovery.md,
-// "Cut short", says which; this is that table, tried.
+// "Incomplete copies", says which; this is that table, tried.
 
 import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -20,7 +20,7 @@ export const incompleteCopy: FaultRow = {
   fault:
     'A file of any kind is missing, cut anywhere, of an older or newer moment, of another store, or a directory',
   required:
-    'As docs/recovery.md, "Cut short", says: refused, or every key is there; kv-check says the same; never fewer keys',
+    'As docs/recovery.md, "Incomplete copies", says: refused, or every key is there; kv-check says the same; never fewer keys',
   injection: 'each kind of file of a stopped store, with and without its image',
   try: async ({ tier }) => {
     // In memory where that is possible: some hundred starts, each with a dozen syncs.
