@@ -1,9 +1,9 @@
 // Random sequences of meta commands with every flag, also those that mean nothing to a command, between the text
 // commands that touch the same keys; tokens are the item's own, older, newer, none.
 //
-// What Debian's 1.6.18 does not do as 1.6.45 is said to it in its own words, or left out (docs/protocol.md, "What 1.6.18
-// does not do"). Left out for every version, because the servers are meant to differ there ("What is different from
-// memcached on purpose"): md x, P async, t between N and T, the TTL shown of what has just expired, and numbers that
+// What Debian's 1.6.18 does not do as 1.6.45 is said to it in its own words, or left out (docs/protocol.md, "Differences of
+// memcached 1.6.18"). Left out for every version, because the servers are meant to differ there ("Deliberate differences
+// from memcached"): md x, P async, t between N and T, the TTL shown of what has just expired, and numbers that
 // become longer.
 
 import * as fc from 'fast-check';

@@ -106,6 +106,8 @@ describe('--config and --check-config', () => {
     ['max_key = 3', 2, 'did you mean max-keys?'],
     ['CAIRN_MAXKEYS = 3', 2, 'did you mean CAIRN_MAX_KEYS?'],
     ['wibble = 3', 2, 'long names of the flags'],
+    ['max-keys = "99999999999999999999"', 2, 'It is too large.'],
+    ['conn-limit = "99999999999999999999"', 2, 'It is at most 1000000.'],
     ['port = "x"', 2, "port 'x' is invalid. Give a whole number."],
     ['log-format = "xml"', 2, 'Allowed choices are text, json'],
     ['daemon = "maybe"', 2, 'yes or no'],
@@ -141,7 +143,7 @@ describe('--config and --check-config', () => {
     for (const [file, said] of [
       [join(dir, 'nothing'), 'no such file'],
       [dir, 'it is a directory'],
-      ['/dev/zero', 'over 1 MiB'],
+      ['/dev/zero', 'larger than 1 MiB'],
     ] as const) {
       const exit = await readSettings(['--config', file], {}, '1.2.3');
       expect(exit).to.include({ code: 64 });
