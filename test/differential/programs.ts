@@ -4,8 +4,8 @@
 // What 1.6.18 does not know yet is said to it in its own words, which must have the same outcome: flag E
 // is left out (tokens are hidden anyway), `ms … MA N` becomes an add of nothing and an append.
 //
-// Left out on purpose, because the two servers are meant to differ there (docs/protocol.md, "What is
-// different from memcached on purpose"): exptimes above 2^31 - 1, values within 250 bytes of the limit,
+// Left out on purpose, because the two servers are meant to differ there (docs/protocol.md, "Deliberate
+// differences from memcached"): exptimes above 2^31 - 1, values within 250 bytes of the limit,
 // the short forms of set, ms s, md x, and what depends on how each counts its CAS tokens: a token in a
 // request is one that neither has given.
 
