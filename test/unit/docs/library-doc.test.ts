@@ -13,7 +13,7 @@ import { PROJECT_DIR } from '../../support/golden-file.js';
 
 const PAGE = readFileSync(join(PROJECT_DIR, 'docs/library.md'), 'utf8');
 
-/** The cells of the table of a chapter, without its heading. */
+/** Returns the cells of a chapter's table, without the heading row. */
 function tableOf(chapter: string): string[][] {
   const from = PAGE.indexOf(`\n## ${chapter}\n`);
   expect(from, chapter).to.be.at.least(0);
@@ -28,12 +28,12 @@ function tableOf(chapter: string): string[][] {
   );
 }
 
-/** What is written as code in a cell. */
+/** Returns the parts of a cell that are written as code. */
 function codesIn(cell: string): string[] {
   return [...cell.matchAll(/`([^`]+)`/g)].map(([, code = '']) => code);
 }
 
-/** A number, true, false or a word in quotes, as JavaScript has it. */
+/** Reads a number, true, false or a word in quotes, as JavaScript writes it. */
 function literal(code: string): unknown {
   return JSON.parse(code.replaceAll("'", '"')) as unknown;
 }
@@ -48,7 +48,7 @@ function isAccepted(name: string, value: unknown): boolean {
   }
 }
 
-/** What is not so in the cell of a range; numbers are tried at its ends and next to them. */
+/** Returns the faults of a range's cell; it tries the numbers at the ends and next to them. */
 function faultsOfRange(name: string, range: string): string[] {
   const tried = new Map<unknown, boolean>();
   const ends = codesIn(range).map(literal);
@@ -76,7 +76,7 @@ describe('docs/library.md', () => {
     ([name = '', unit = '', standard = '', range = '']) =>
       [codesIn(name)[0] ?? '', unit, standard, range] as const,
   );
-  /** What a program may not set: the engine's own affairs. */
+  /** The options that a program may set, without those that only the engine sets. */
   const known = Object.keys(STORE_OPTIONS_DEFAULT).filter(
     (name) => !['useHints', 'ownsThread'].includes(name),
   );

@@ -1,4 +1,4 @@
-// docs/operations.md against the programs: counters, flags and files that it names are there.
+// docs/operations.md against the programs: every counter, flag and file that it names exists.
 
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -31,7 +31,7 @@ describe('docs/operations.md', () => {
     expect(cells.filter((name) => !counters.has(name))).to.deep.equal([]);
   });
 
-  it('and the alerts name only flags that the server or a tool has', async () => {
+  it('names only flags that the server or a tool has, and so do the alerts', async () => {
     const tools = [
       'kv-server',
       'kv-dump',
@@ -48,7 +48,7 @@ describe('docs/operations.md', () => {
       }),
     );
     const known = helps.map(({ stdout }) => stdout.toString()).join('\n');
-    // Of npm, systemd and Docker.
+    // These flags belong to npm, systemd and Docker.
     const others = ['--global', '--now', '--health-cmd', '--time'];
     const alerts = readFileSync(join(PROJECT_DIR, 'packaging/prometheus/alerts.yml'), 'utf8');
     const texts = `${DOC}\n${alerts}`;
@@ -58,7 +58,7 @@ describe('docs/operations.md', () => {
     expect(flags.filter((flag) => !known.includes(`${flag} `))).to.deep.equal([]);
   });
 
-  it('names only files of packaging/ that are there', () => {
+  it('names only files of packaging/ that exist', () => {
     const files = named(/\bcairn\.(?:sysusers|toml|service)\b|packaging\/[A-Za-z.-]+\w/g);
     expect(files.length).to.be.greaterThan(3);
     const paths = files.map((name) => (name.startsWith('packaging/') ? name : `packaging/${name}`));

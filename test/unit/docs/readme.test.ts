@@ -1,5 +1,5 @@
-// README.md against the program: every flag of --help with its environment variable and default; and that
-// the links of all documents lead somewhere.
+// README.md against the program: every flag of --help with its environment variable and default. The links of
+// all documents must lead somewhere.
 
 import { expect } from 'chai';
 import {
@@ -24,7 +24,7 @@ import { cairnLaunch, temporaryFolder } from '../../support/servers.js';
 
 const README = readFileSync(join(PROJECT_DIR, 'README.md'), 'utf8');
 
-/** `--help` with each option's text on one line. */
+/** Returns `--help` with the text of each option on one line. */
 function helpText(): string {
   const exit = readConfig(['--help'], {}, '0.0.0');
   if (!('code' in exit)) throw new Error('--help serves');
@@ -65,7 +65,7 @@ describe('README.md', () => {
 });
 
 describe('README.md, the library example', () => {
-  it('runs as it stands there', async () => {
+  it('runs as README.md shows it', async () => {
     const dir = mkdtempSync(join(tmpdir(), 'cairn-readme-'));
     const [, code = ''] = /```js\n(import \{ open \} from 'cairn-kv';[^]*?)```/.exec(README) ?? [];
     const library = new URL('../../../src/index.js', import.meta.url).href;
@@ -80,13 +80,13 @@ describe('README.md, the library example', () => {
   });
 });
 
-/** As netcat does it, which not every machine has: `nc -z` looks whether somebody listens. */
+/** Stands in for netcat, which not every machine has: `nc -z` checks whether somebody listens. */
 const NC = `#!/bin/bash
 [ "$1" = -z ] && { exec 3<>"/dev/tcp/$2/$3"; exit; } 2>/dev/null
 exec 3<>"/dev/tcp/$1/$2" && cat >&3 && cat <&3
 `;
 
-describe('README.md, what is pasted into a shell after the quick start @long', () => {
+describe('README.md, the shell commands after the quick start @long', () => {
   const pasted = [...README.matchAll(/```sh\n([^]*?)```/g)].map(([, text = '']) => text);
   const [start, ...rest] = pasted;
   let dir = '';
@@ -96,7 +96,7 @@ describe('README.md, what is pasted into a shell after the quick start @long', (
   before(async () => {
     dir = temporaryFolder();
     writeFileSync(join(dir, 'nc'), NC, { mode: 0o755 });
-    // In its own place, as in a clone: data and dist lie beside each other.
+    // The commands run in a directory of their own, where data and dist lie side by side as in a clone.
     mkdirSync(join(dir, 'clone'));
     symlinkSync(join(PROJECT_DIR, 'dist'), join(dir, 'clone/dist'));
     server = await ServerProcess.start(cairnLaunch(join(dir, 'clone/data')));
