@@ -23,14 +23,14 @@ describe('key-hash', () => {
     }
   });
 
-  it('hashWords() gives the same wherever the words begin', () => {
+  it('hashWords() gives the same hash wherever the words begin', () => {
     const seed = hashSeed(BYTES);
     const words = new Uint32Array(20);
     packKey(BYTES.subarray(0, 19), words.subarray(7));
     expect(hashWords(words, 7, 19, seed) >>> 0).to.equal(VECTORS[19]);
   });
 
-  it('PrefixHash gives of each beginning what hashWords() gives of it', () => {
+  it('PrefixHash gives each prefix its published hash', () => {
     const seed = hashSeed(BYTES);
     const words = new Uint32Array(20);
     packKey(BYTES.subarray(0, 39), words);
