@@ -1,5 +1,5 @@
-// A backup that fails while it is made: the earlier backups stay good, and the next one succeeds. The failures are power
-// losses at its operations, a full disk, and files that a compaction removes.
+// A backup that fails while it is made: the earlier backups stay good, and the next one succeeds. The failures are
+// power losses at its operations, a full disk, and files that a compaction removes.
 
 import { expect } from 'chai';
 
