@@ -1,4 +1,4 @@
-// Man pages and completions as they are made: man reads each without a warning, and real shells complete with them.
+// The man pages and completions: man reads each page without a warning, and real shells complete with them.
 
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -48,7 +48,7 @@ describe('npm run pages @long', function () {
     expect(readFileSync(join(dir, 'man1/kv-client.1'), 'utf8')).to.contain('\\-\\-exptime');
   });
 
-  it('man has no warning for any page, and has one for a page that is wrong', async function () {
+  it('makes pages for which man has no warning, and man warns of a wrong page', async function () {
     const man = requireProgram(this, 'man', 'man-db');
     for (const page of readdirSync(join(dir, 'man1'))) {
       expect(await warningsOf(man, join(dir, 'man1', page)), page).to.equal('');
@@ -58,7 +58,7 @@ describe('npm run pages @long', function () {
     expect(await warningsOf(man, wrong)).to.contain('nosuch');
   });
 
-  it('what roff would read as its own is shown as it stands', async function () {
+  it('escapes characters that roff would interpret', async function () {
     const man = requireProgram(this, 'man', 'man-db');
     const help = parseHelp("Usage: x\n\n.A 'q' \\n a-b ~^`.\n\nExamples:\n  x '\\.'  .dots\n");
     const page = join(dir, 'odd.1');
@@ -69,7 +69,7 @@ describe('npm run pages @long', function () {
     expect(shown.stdout).to.contain(".A 'q' \\n a-b ~^`.").and.to.contain("x '\\.'");
   });
 
-  it('reads flags, their choices, and descriptions that go on', () => {
+  it('reads flags, their choices, and descriptions of several lines', () => {
     const flags = flagsOf(
       parseHelp(
         'Usage: x\n\nWhat it is.\n\nOptions:\n  -a, --all <name>  take\n' +
@@ -82,11 +82,11 @@ describe('npm run pages @long', function () {
     ]);
   });
 
-  it('bash completes flags, their values and commands', async function () {
+  it('makes bash complete flags, their values and commands', async function () {
     const script = requireProgram(this, 'script', 'bsdutils');
     const bash = requireProgram(this, 'bash', 'bash');
     const started = join(dir, 'bashrc');
-    // What was typed is printed as the words that a program would be given.
+    // The functions print the typed line as the words that a program would get.
     writeFileSync(
       started,
       `cd '${dir}'; . ./cairn-kv.bash\nkv-server() { printf '[%s]' "$@"; echo; }\nkv-client() { kv-server "$@"; }\n`,
@@ -103,7 +103,7 @@ describe('npm run pages @long', function () {
       .and.to.contain('[delete_prefix]');
   });
 
-  it('zsh completes flags and their values', async function () {
+  it('makes zsh complete flags and their values', async function () {
     const zsh = requireProgram(this, 'zsh', 'zsh');
     const drive = join(dir, 'drive.zsh');
     writeFileSync(
@@ -121,7 +121,7 @@ print -r -- $out
     expect(stdout, stderr).to.contain('<--log-format json>');
   });
 
-  it('fish completes flags, their values and commands', async function () {
+  it('makes fish complete flags, their values and commands', async function () {
     const fish = requireProgram(this, 'fish', 'fish');
     const asked = ['kv-server --log-format ', 'cairn-kv --log-f', 'kv-client delete_'];
     const script = `source '${dir}/cairn-kv.fish'; ${asked.map((line) => `complete -C '${line}'`).join('; ')}`;
