@@ -105,7 +105,7 @@ describeServers(
   { kinds: ['etcd', 'redis'] },
 );
 
-describe("the URL of a cluster", () => {
+describe('the URL of a cluster', () => {
   it('refuseStoreUrl() accepts every other word', () => {
     for (const word of [
       'data',

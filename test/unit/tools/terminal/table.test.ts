@@ -34,7 +34,7 @@ describe('renderTable()', () => {
   });
 });
 
-describe("the table of kv-torture", () => {
+describe('the table of kv-torture', () => {
   it('fits 80 columns, whatever the disk is called and however long it takes', async () => {
     const slow = { p50: 1234.5, p99: 65_432.1, max: 123_456_789 };
     const report = {
