@@ -87,7 +87,7 @@ export function optionsOf(given: unknown): {
   readonly rest: Partial<StoreOptions>;
 } {
   if (given === undefined || given === null) return { logger: SILENT, rest: {} };
-  if (typeof given !== 'object') throw wrong('options', given, 'an object');
+  if (!isOptions(given)) throw wrong('options', given, 'an object');
   const { logger, ...rest } = given as CairnOptions;
   for (const name of INTERNAL_OPTIONS)
     if (Object.hasOwn(rest, name))
@@ -157,7 +157,7 @@ export function putOptionsOf(
   clocks: Clocks,
 ): { readonly flags: number; readonly expiresAt: number } {
   if (given === undefined || given === null) return { flags: 0, expiresAt: 0 };
-  if (typeof given !== 'object') throw wrong('options', given, 'an object such as { ttlMs: 1000 }');
+  if (!isOptions(given)) throw wrong('options', given, 'an object such as { ttlMs: 1000 }');
   for (const name of Object.keys(given))
     if (!PUT_OPTIONS.includes(name))
       throw new TypeError(`There is no option ${shown(name)}${suggestion(name, PUT_OPTIONS)}`);
@@ -169,7 +169,7 @@ export function changesOptionsOf(
   given: unknown,
 ): FollowOptions & { readonly signal: AbortSignal | undefined } {
   const options = given ?? {};
-  if (typeof options !== 'object') throw wrong('options', given, 'an object such as { after: 0 }');
+  if (!isOptions(options)) throw wrong('options', given, 'an object such as { after: 0 }');
   for (const name of Object.keys(options))
     if (!CHANGES_OPTIONS.includes(name))
       throw new TypeError(`There is no option ${shown(name)}${suggestion(name, CHANGES_OPTIONS)}`);
@@ -188,6 +188,11 @@ export function changesOptionsOf(
     values: values ?? false,
     signal: signal ?? undefined,
   };
+}
+
+/** A list or a map would be taken for an object without any of the names. */
+function isOptions(given: unknown): given is object {
+  return typeof given === 'object' && !Array.isArray(given) && !types.isMap(given);
 }
 
 function isLeftOut(value: unknown): value is null | undefined {

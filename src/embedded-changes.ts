@@ -4,6 +4,8 @@ import type { Change, ChangeFeed, ChangeType, DeleteReason } from './store/chang
 import type { LargeValue } from './store/store.js';
 
 const PIECE_BYTES = 256 * 1024;
+/** As long as a timer can be. */
+const HOLD_MS = 2 ** 31 - 1;
 
 export interface CairnChange {
   readonly type: ChangeType;
@@ -43,12 +45,22 @@ export async function* changesOf(
     while (!isOver()) {
       const found = feed.next();
       const change = found instanceof Promise ? await found : found;
-      if (change === undefined) await feed.more(signal);
+      if (change === undefined) await waitFor(feed, signal);
       else yield await ownChange(change);
     }
     return undefined;
   } finally {
     await feed.close();
+  }
+}
+
+/** The process stays alive meanwhile: the store's timers do not hold it, and the program may have nothing else to do. */
+async function waitFor(feed: ChangeFeed, signal: AbortSignal | undefined): Promise<void> {
+  const hold = setInterval(() => {}, HOLD_MS);
+  try {
+    await feed.more(signal);
+  } finally {
+    clearInterval(hold);
   }
 }
 

@@ -42,6 +42,7 @@ describe('the tarball', function () {
       'README.md',
       'LICENSE',
       'docs/format.md',
+      'examples/job-queue/queue.mjs',
     ]);
     const tests = names.filter((name) => /^(?:dist\/)?(?:test|benchmarks)\//.test(name));
     expect(tests).to.deep.equal(['benchmarks/README.md']);

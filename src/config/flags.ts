@@ -1,7 +1,7 @@
-// The command line of kv-server: memcached's flags under the names its users know, and our own. One
-// table; help, defaults, environment names, the settings of a file, man pages and completions come from it.
-// Order of precedence: flag, environment, file, default (config/sources.ts). What is accepted without effect is
-// listed in WITHOUT_EFFECT and said so at start.
+// The command line of kv-server: memcached's flags under the names that its users know, and our own. One table gives
+// the help, defaults, environment names, settings of a file, man pages, completions and the tables of
+// docs/configuration.md. Order of precedence: flag, environment, file, default (config/sources.ts).
+// WITHOUT_EFFECT lists the flags that are accepted without effect; --check-config and a start with -v name those given.
 
 import { Command, CommanderError, Option } from 'commander';
 
@@ -28,28 +28,28 @@ import { count, duration, octalMode, ratio, size, sizeText } from './values.js';
 
 const NO_LIMIT = Number.MAX_SAFE_INTEGER;
 
-/** Flags of memcached that mean nothing here: attribute name → why. */
-export const WITHOUT_EFFECT: Readonly<Record<string, string>> = {
+/** Flags of memcached that have no effect here: attribute name → reason. */
+export const WITHOUT_EFFECT = {
   threads: 'one thread serves all connections',
   lockMemory: 'values live on disk',
-  enableCoredumps: 'see ulimit -c',
+  enableCoredumps: 'the limit of the system decides',
   slabGrowthFactor: 'there are no slabs',
   slabMinSize: 'there are no slabs',
   enableLargepages: 'there are no slabs',
   memoryFile: 'everything is durable without it',
   napiIds: 'one thread serves all connections',
-};
+} as const satisfies Readonly<Record<string, string>>;
 
 interface ParsedFlags {
   readonly values: Readonly<Record<string, unknown>>;
   /** Attribute names that a flag, the environment or the file gave. */
   readonly given: ReadonlySet<string>;
-  /** By attribute name: where from, and in which words. */
+  /** Origin and words of each setting, by attribute name. */
   readonly origins: SettingOrigins;
   readonly options: readonly Option[];
 }
 
-/** Flags of the data directory, which mean nothing where the items are in a cluster: attribute names. */
+/** Attribute names of the flags that only a data directory has; a store in a cluster refuses them. */
 export const LOCAL_ONLY: readonly string[] = [
   'data',
   'maxKeys',
@@ -69,14 +69,14 @@ export const LOCAL_ONLY: readonly string[] = [
   'httpBackup',
 ];
 
-/** What the process should print and do instead of serving. */
+/** The output and the exit code of a process that does not serve. */
 export interface Exit {
   readonly code: number;
   readonly stdout: string;
   readonly stderr: string;
 }
 
-/** Parses without printing or exiting; `version` is what `-V` prints, `file` what `--config` named. */
+/** Parses without printing or exiting; `version` is the text that `-V` prints, `file` the file that `--config` named. */
 export function parseFlags(
   argv: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
@@ -89,7 +89,7 @@ export function parseFlags(
     .exitOverride()
     .configureOutput({
       writeOut: (text) => (stdout += text),
-      // A message repeats the word that it is about, and who puts a password into a URL does not want it repeated.
+      // A message repeats the word that it is about. A password in a URL must not be repeated with it.
       writeErr: (text) => (stderr += text.replaceAll(/\/\/[^/@\s']*@/g, '//…@')),
     });
   const origins = watchFlags(program);
@@ -107,12 +107,12 @@ export function parseFlags(
   return { values, given, origins, options: program.options };
 }
 
-/** The file of `--config`, when there is one to read and the command line is one that can be. */
+/** Returns the path of `--config`; undefined when none is named or the command line does not parse. */
 export function configPathOf(
   argv: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
 ): string | undefined {
-  // Nearly nobody has one: their command line is parsed once.
+  // Few command lines have --config. All others are parsed once only.
   const isNamed = argv.some((word) => word.startsWith('--config'));
   if (!isNamed && (env['CAIRN_CONFIG'] ?? '') === '') return undefined;
   const parsed = parseFlags(argv, env, '');
@@ -121,7 +121,7 @@ export function configPathOf(
 
 const EXIT_USAGE = 64;
 
-/** A line for a combination that parses but cannot be. */
+/** Returns the refusal, with exit code 64, of a combination that parses but is impossible. */
 export function usageExit(message: string): Exit {
   return { code: EXIT_USAGE, stdout: '', stderr: `error: ${message}\n${HINT}\n` };
 }
@@ -143,8 +143,8 @@ function commandOf(version: string): Command {
 }
 
 const EXAMPLES = `
-Every flag can be given as an environment variable, as shown, or in the file of --config by its long name; a flag
-wins over the environment, and that over the file.
+Every flag has an environment variable, as shown, and a setting of its long name in the file of --config. A flag
+wins over the environment, and the environment over the file. docs/configuration.md explains them all.
 
 Examples:
   kv-server                                  serve 127.0.0.1:11211 from ./data
@@ -153,8 +153,8 @@ Examples:
   kv-server -s /run/cairn.sock -a 770        a unix socket instead of TCP
   kv-server --max-bytes 10g                  evict the least recently used above 10 GB
   kv-server --store etcd://h1,h2,h3          items in a cluster of etcd (docs/cluster.md)
-  kv-server --config cairn.toml              what stands in the file
-  kv-server --check-config                   what would be in force, and where each setting is from
+  kv-server --config cairn.toml              settings from a file
+  kv-server --check-config                   print every setting and its source
 `;
 
 function flag(flags: string, description: string, parse?: (text: string) => unknown): Option {
@@ -163,7 +163,14 @@ function flag(flags: string, description: string, parse?: (text: string) => unkn
 }
 
 function withEnvironment(options: readonly Option[]): readonly Option[] {
-  for (const option of options) option.description += ` (${environmentName(option)})`;
+  for (const option of options) {
+    option.description += ` (${environmentName(option)})`;
+    // Commander prints a default only when it is a value, and these are known by their absence.
+    const { defaultValue, defaultValueDescription = '' } = option;
+    if (defaultValue === undefined && defaultValueDescription !== '') {
+      option.description += ` (default: ${defaultValueDescription})`;
+    }
+  }
   return options;
 }
 
@@ -184,7 +191,7 @@ const GROUPS: Readonly<Record<string, readonly Option[]>> = {
     ),
     flag(
       '-l, --listen <addresses>',
-      'host, host:port, lists with commas, notls: or mtls: before them; may be repeated',
+      'host or host:port, or a list; notls: or mtls: in front; may be repeated',
     )
       .argParser(listenAddresses)
       .default(undefined, '127.0.0.1'),
@@ -196,7 +203,7 @@ const GROUPS: Readonly<Record<string, readonly Option[]>> = {
       'port or host:port for the page, metrics, health and changes; 0: none',
       httpAddress,
     ),
-    flag('--dialect <name>', 'both, or memcached to refuse the short forms')
+    flag('--dialect <name>', 'commands to accept; memcached refuses the short forms')
       .choices(['both', 'memcached'])
       .default('both'),
     flag('-B, --protocol <name>', 'protocols to accept')
@@ -212,10 +219,10 @@ const GROUPS: Readonly<Record<string, readonly Option[]>> = {
     ).default(0, '0'),
     flag(
       '--stall-timeout <time>',
-      'close one that leaves a request unfinished or replies unread; 0: never',
+      'close a connection with an unfinished request or unread replies; 0: never',
       duration(0),
     ).default(60_000, '60s'),
-    flag('-R, --max-reqs-per-event <n>', 'requests of a client before others have their turn')
+    flag('-R, --max-reqs-per-event <n>', 'requests of one client before the others have their turn')
       .argParser(count(1, 1_000_000))
       .default(256),
   ]),
@@ -223,7 +230,7 @@ const GROUPS: Readonly<Record<string, readonly Option[]>> = {
     flag('--data <dir>', 'the data directory').default('./data'),
     flag(
       '--store <url>',
-      'etcd://host,… or redis://host,…: the items are there, not in a directory',
+      'keep the items in a cluster: etcd://host,… or redis://host,…',
       storePlace,
     ),
     flag('--store-auth-file <file>', 'user:password for the cluster of --store'),
@@ -252,7 +259,7 @@ const GROUPS: Readonly<Record<string, readonly Option[]>> = {
     flag('-M, --disable-evictions', 'refuse writes above the bounds instead of evicting'),
     flag(
       '--max-idle <time>',
-      'drop keys that nobody used for this long; 0: never',
+      'remove keys that nobody has used for this long; 0: never',
       duration(0),
     ).default(0, '0'),
     flag('--segment-size <size>', 'bytes of a log file', size(MIB, 4 * GIB)).default(
@@ -270,23 +277,23 @@ const GROUPS: Readonly<Record<string, readonly Option[]>> = {
     ),
     flag(
       '--snapshot <when>',
-      'never, compact (after a compaction) or an interval',
+      'write a snapshot: never, compact (after a compaction) or an interval',
       snapshotMode,
     ).default('compact'),
     flag(
       '--keep-history <duration>',
-      'keep what compaction replaces, so that each moment can be read again; 0: not',
+      'keep replaced records this long, so that any moment can be read; 0: none',
       duration(0),
     ).default(0, '0'),
     flag(
       '--history-bytes <size>',
-      'the oldest of it goes above this; 0: no bound',
+      'remove the oldest history above this size; 0: no bound',
       size(0, NO_LIMIT),
     ).default(0, '0'),
-    flag('--log-expiries', 'log each expiry, so that the change feed tells it'),
+    flag('--log-expiries', 'write a record for each expiry, so that the change feed has it'),
     flag(
       '--scrub-rate <size>',
-      'bytes a second to re-read for damage; 0: off',
+      'bytes per second to read again in search of damage; 0: off',
       size(0, NO_LIMIT),
     ).default(0, '0'),
     flag('--accept-clock', 'start although the clock is a day behind the log'),
@@ -295,9 +302,9 @@ const GROUPS: Readonly<Record<string, readonly Option[]>> = {
   Access: withEnvironment([
     flag('-S, --enable-sasl', 'SASL PLAIN in the binary protocol, with the users of -Y'),
     flag('-Y, --auth-file <file>', 'user:password lines; clients must authenticate'),
-    flag('--http-token-file <file>', 'the token of who asks --http from another machine'),
+    flag('--http-token-file <file>', 'file with the token that other machines send to --http'),
     flag('--http-write', 'the page of --http may set and delete keys'),
-    flag('--http-backup <dir>', 'the page of --http may back the store up into it'),
+    flag('--http-backup <dir>', 'directory into which the page of --http may back up'),
     flag('-Z, --enable-ssl', 'TLS, with -o ssl_chain_cert=<file>,ssl_key=<file>'),
     flag('-A, --enable-shutdown', 'allow the shutdown command'),
     flag('-F, --disable-flush-all', 'refuse flush_all'),
@@ -305,14 +312,12 @@ const GROUPS: Readonly<Record<string, readonly Option[]>> = {
     flag('-W, --disable-watch', 'refuse watch'),
   ]),
   Process: withEnvironment([
-    flag('--config <file>', 'settings as TOML: the long names of the flags, without dashes before'),
-    flag('--check-config', 'say what is in force and where from, without starting anything'),
-    flag('-v, --verbose', 'tell of connections, errors and events; -vv: requests and replies too')
+    flag('--config <file>', 'settings as TOML: the long names of the flags'),
+    flag('--check-config', 'print every setting and its source, and start nothing'),
+    flag('-v, --verbose', 'log connections, errors and events; -vv: requests and replies too')
       .argParser((_: unknown, before: number) => before + 1)
       .default(0),
-    flag('--log-format <name>', 'lines of text, or of JSON')
-      .choices(['text', 'json'])
-      .default('text'),
+    flag('--log-format <name>', 'form of the log lines').choices(['text', 'json']).default('text'),
     flag('-d, --daemon', 'run in the background'),
     flag('-P, --pidfile <file>', 'write the process id to a file'),
     flag('-u, --user <name>', 'run as this user when started as root'),
@@ -320,14 +325,16 @@ const GROUPS: Readonly<Record<string, readonly Option[]>> = {
       '-o, --extended <options>',
       'idle_timeout=<s>, ssl_*; slab and LRU options have no effect',
     ).argParser(collectWords),
-    flag('-t, --threads <n>', 'accepted', count(1, 1024)).default(4),
-    flag('-k, --lock-memory', 'accepted'),
-    flag('-r, --enable-coredumps', 'accepted'),
-    flag('-L, --enable-largepages', 'accepted'),
-    flag('-f, --slab-growth-factor <n>', 'accepted'),
-    flag('-n, --slab-min-size <n>', 'accepted'),
-    flag('-e, --memory-file <file>', 'accepted'),
-    flag('-N, --napi-ids', 'accepted'),
     flag('-D, --delimiter <char>', 'ends the prefix that stats detail counts by').default(':'),
+  ]),
+  'Accepted without effect': withEnvironment([
+    flag('-t, --threads <n>', WITHOUT_EFFECT.threads, count(1, 1024)).default(4),
+    flag('-k, --lock-memory', WITHOUT_EFFECT.lockMemory),
+    flag('-r, --enable-coredumps', WITHOUT_EFFECT.enableCoredumps),
+    flag('-L, --enable-largepages', WITHOUT_EFFECT.enableLargepages),
+    flag('-f, --slab-growth-factor <n>', WITHOUT_EFFECT.slabGrowthFactor),
+    flag('-n, --slab-min-size <n>', WITHOUT_EFFECT.slabMinSize),
+    flag('-e, --memory-file <file>', WITHOUT_EFFECT.memoryFile),
+    flag('-N, --napi-ids', WITHOUT_EFFECT.napiIds),
   ]),
 };

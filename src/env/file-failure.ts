@@ -34,3 +34,13 @@ export function fileFailure(what: string, path: string | undefined, cause: unkno
 export function fullDiskFailure(what: string, path: string, cause: unknown): unknown {
   return CODES[systemCode(cause) ?? ''] === 'KV_NO_SPACE' ? fileFailure(what, path, cause) : cause;
 }
+
+/** `what` names an option's file that cannot be read: the system's reason, and whether it is one of rights, come with it. */
+export function optionFileFailure(what: string, path: string | undefined, cause: unknown): KvError {
+  const isForbidden = CODES[systemCode(cause) ?? ''] === 'KV_NO_PERMISSION';
+  const message = `${what} cannot be read: ${systemReason(cause)}`;
+  return new KvError(isForbidden ? 'KV_NO_PERMISSION' : 'KV_BAD_OPTION', message, {
+    ...(path === undefined ? {} : { path }),
+    cause,
+  });
+}

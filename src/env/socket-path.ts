@@ -4,7 +4,10 @@
 import fs from 'node:fs';
 import { join } from 'node:path';
 
+import { KvError } from '../errors.js';
+
 const PATH_BYTES_MAX = 100;
+const KERNEL_BYTES_MAX = 107;
 
 export interface SocketPath {
   /** For listen() and connect(); valid until close. */
@@ -18,4 +21,12 @@ export function openSocketPath(dir: string, name: string): SocketPath {
   if (Buffer.byteLength(path) <= PATH_BYTES_MAX) return { path, close: () => {} };
   const fd = fs.openSync(dir, fs.constants.O_RDONLY | fs.constants.O_DIRECTORY);
   return { path: `/proc/self/fd/${fd}/${name}`, close: () => fs.closeSync(fd) };
+}
+
+/** Throws KV_BAD_OPTION for a path of which the kernel would take only a beginning, which is another socket. */
+export function requireWholeSocketPath(path: string): void {
+  const bytes = Buffer.byteLength(path);
+  if (bytes <= KERNEL_BYTES_MAX) return;
+  const message = `The path of a unix socket has at most ${KERNEL_BYTES_MAX} bytes, and this one has ${bytes}; name a shorter one`;
+  throw new KvError('KV_BAD_OPTION', message, { path });
 }

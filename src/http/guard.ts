@@ -12,7 +12,8 @@ import type { IncomingMessage } from 'node:http';
 import net from 'node:net';
 
 import { isLoopback } from '../config/addresses.js';
-import { KvError, systemReason } from '../errors.js';
+import { optionFileFailure } from '../env/file-failure.js';
+import { KvError } from '../errors.js';
 import type { Access } from './routes.js';
 
 /** Shorter ones can be guessed. */
@@ -90,8 +91,7 @@ function readToken(path: string): string {
   try {
     text = fs.readFileSync(path, 'latin1');
   } catch (cause) {
-    const what = `The file of --http-token-file cannot be read: ${systemReason(cause)}`;
-    throw new KvError('KV_BAD_OPTION', what, { path, cause });
+    throw optionFileFailure('The file of --http-token-file', path, cause);
   }
   const token = text.trim();
   if (text.length <= TOKEN_FILE_BYTES_MAX && /^[\x21-\x7e]+$/.test(token)) {

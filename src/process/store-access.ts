@@ -1,13 +1,14 @@
-// Access to a cluster that `--store` names: the certificates and the login, read from their files, for the server and for
-// kv-dump alike (docs/cluster.md, "The URL").
+// Access to the cluster that `--store` names: reads the certificates and the login from their files, for the server and
+// for kv-dump alike (docs/cluster.md, "The URL").
 //
-// Invariant: a password is in no message.
+// Invariant: no message holds a password.
 
 import fs from 'node:fs';
 
 import type { Config } from '../config/config.js';
 import type { StorePlace, TlsFiles } from '../config/store-place.js';
-import { KvError, systemReason } from '../errors.js';
+import { optionFileFailure } from '../env/file-failure.js';
+import { KvError } from '../errors.js';
 
 interface Certificates {
   readonly ca: Buffer | undefined;
@@ -27,16 +28,16 @@ interface StoreAccess extends Login {
   readonly tls: Certificates | undefined;
 }
 
-/** Where the login stands: in a file, else in CAIRN_STORE_AUTH, whose text `storeAuth` is. */
+/** The source of the login: a file, or without one `storeAuth`, the text of CAIRN_STORE_AUTH. */
 export type StoreLogin = Pick<Config, 'storeAuth' | 'storeAuthFile'>;
 
-/** Connects to nothing. Throws KvError KV_BAD_OPTION for a file that cannot be used. */
+/** Reads without connecting. Throws KV_BAD_OPTION for a file that cannot be used, KV_NO_PERMISSION without permission. */
 export function readStoreAccess(place: StorePlace, login: StoreLogin): StoreAccess {
   const tls = place.tls === undefined ? undefined : certificatesOf(place.tls);
   return { hosts: place.hosts, tls, ...loginOf(login) };
 }
 
-/** `user:password`, or `:password` where there are no users. */
+/** Parses `user:password`, or `:password` for a cluster without users. */
 function loginOf({ storeAuth, storeAuthFile }: StoreLogin): Login {
   const text = storeAuthFile === undefined ? storeAuth : readFile(storeAuthFile).toString('utf8');
   if (text === undefined || text === '') return { user: undefined, password: undefined };
@@ -44,7 +45,7 @@ function loginOf({ storeAuth, storeAuthFile }: StoreLogin): Login {
   const colon = line.indexOf(':');
   if (colon < 0) {
     const place = storeAuthFile ?? 'CAIRN_STORE_AUTH';
-    throw new KvError('KV_BAD_OPTION', `${place}: the first line is no user:password`);
+    throw new KvError('KV_BAD_OPTION', `${place}: the first line is not user:password`);
   }
   const user = line.slice(0, colon);
   return { user: user === '' ? undefined : user, password: line.slice(colon + 1) };
@@ -62,8 +63,6 @@ function readFile(path: string): Buffer {
   try {
     return fs.readFileSync(path);
   } catch (error) {
-    throw new KvError('KV_BAD_OPTION', `${path} cannot be read: ${systemReason(error)}`, {
-      cause: error,
-    });
+    throw optionFileFailure(path, undefined, error);
   }
 }

@@ -1,11 +1,12 @@
 // That documents and code agree: codes, flags, sizes, commands.
 
-import { join } from 'node:path';
 import { expect } from 'chai';
+import { readConfig } from '../../src/config/config.js';
 import { ERROR_CODES } from '../../src/errors.js';
 import { LINE_READERS } from '../../src/protocol/text/commands.js';
-import { run } from '../support/programs.js';
-import { fileText, root } from './sources.js';
+import { withFlagTables } from '../../tools/pages/flag-tables.js';
+import { parseHelp } from '../../tools/pages/help-text.js';
+import { fileText } from './sources.js';
 
 /** `8 * 1024` as a number; not a number when it is another expression. */
 function product(expression: string): number {
@@ -18,14 +19,12 @@ describe('documents agree with the code', () => {
     expect([...named].toSorted()).to.deep.equal([...ERROR_CODES].toSorted());
   });
 
-  it('README.md names every flag of kv-server --help', async () => {
-    const server = join(root, 'dist/tools/kv-server.js');
-    const { stdout, code } = await run(process.execPath, [server, '--help']);
-    expect(code).to.equal(0);
-    const flags = new Set(stdout.match(/(?<![\w-])--[a-z][a-z-]+/g));
-    expect(flags.size).to.be.above(30);
-    const readme = fileText('README.md');
-    expect([...flags].filter((flag) => !readme.includes(flag))).to.deep.equal([]);
+  it('docs/configuration.md has the flag tables that npm run pages writes', () => {
+    const help = readConfig(['--help'], {}, '');
+    if (!('code' in help)) throw new Error('--help serves');
+    const page = fileText('docs/configuration.md');
+    expect(page.match(/^\| `-/gm)).to.have.length.above(40);
+    expect(page, 'npm run pages').to.equal(withFlagTables(page, parseHelp(help.stdout)));
   });
 
   it('docs/format.md has every size and magic of src/log/bytes/format.ts', () => {

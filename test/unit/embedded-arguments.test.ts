@@ -57,6 +57,9 @@ const PUT_OPTIONS: readonly unknown[] = [
   { flags: 1.5 },
   { flags: '1' },
   { ttlMs: 1, expiresAt: 1 },
+  [],
+  [{ ttlMs: 1 }],
+  new Map([['ttlMs', 1]]),
   ...LIFETIMES.map((ttlMs) => ({ ttlMs })),
   ...LIFETIMES.map((expiresAt) => ({ expiresAt })),
 ];

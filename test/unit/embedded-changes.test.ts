@@ -1,5 +1,6 @@
 // Cairn.changes(), as an embedding program uses it, on the real disk.
 
+import { spawnSync } from 'node:child_process';
 import { rmSync } from 'node:fs';
 
 import { expect } from 'chai';
@@ -94,6 +95,22 @@ describe('Cairn.changes()', () => {
     const gone = await take(1, { after: 3 }).catch((error: unknown) => error);
     expect(isKvError(gone, 'KV_TOO_OLD')).to.equal(true);
     expect(gone).to.include({ oldestSeq: 10 });
+  });
+
+  it('keeps a program alive that only waits for the next change', () => {
+    const index = new URL('../../src/index.js', import.meta.url).href;
+    const program = `
+      import { open } from ${JSON.stringify(index)};
+      const store = await open(${JSON.stringify(`${dir}/own`)}, { snapshot: 'never' });
+      const changes = store.changes();
+      setTimeout(() => void store.set('k', 'v'), 50).unref();
+      const { value } = await changes.next();
+      console.log(value.key.toString());
+      await store.close();`;
+    const args = ['--input-type=module', '--eval', program];
+    const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' });
+    expect(stderr).to.equal('');
+    expect({ status, stdout }).to.deep.equal({ status: 0, stdout: 'k\n' });
   });
 
   it('refuses a wrong option with a TypeError', async () => {

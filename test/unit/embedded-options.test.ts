@@ -80,7 +80,7 @@ describe('The options of open() @long', () => {
   });
 
   it('open() throws a TypeError for options that are no object and directories that are no path', async () => {
-    for (const options of [7, 'x', true])
+    for (const options of [7, 'x', true, [], [{}], new Map([['keysMax', 1]])])
       expect(await refusedBy(options)).to.be.instanceOf(TypeError);
     for (const path of PATHS) expect(await refusal(path, {})).to.be.instanceOf(TypeError);
   });

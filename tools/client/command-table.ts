@@ -75,9 +75,9 @@ const COMMANDS: readonly CommandHelp[] = [
   {
     name: 'delete',
     group: 'Writing',
-    form: '<key> [noreply]',
-    summary: 'remove a key',
-    keys: 'first',
+    form: '<key>…',
+    summary: 'remove keys',
+    keys: 'all',
   },
   {
     name: 'incr',

@@ -5,6 +5,7 @@
 
 import net from 'node:net';
 
+import { requireWholeSocketPath } from '../../src/env/socket-path.js';
 import { EXIT } from '../../src/exit-codes.js';
 import { ToolError } from '../terminal/program.js';
 import { describeEndpoint, type Endpoint } from './endpoint.js';
@@ -56,6 +57,7 @@ export class Connection {
   /** Connects and logs in. Rejects with a ToolError: 69 unreachable, 77 login refused. */
   static async open(endpoint: Endpoint, options: ConnectionOptions): Promise<Connection> {
     const name = describeEndpoint(endpoint);
+    if (endpoint.kind === 'unix') requireWholeSocketPath(endpoint.path);
     const socket = await connect(endpoint, options).catch((error: unknown) => {
       const why = error instanceof Error && error.message !== '' ? error.message : String(error);
       throw new ToolError(EXIT.unreachable, `No server at ${name}: ${why}`, error);

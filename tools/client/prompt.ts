@@ -152,6 +152,7 @@ export class Prompt {
     const connection = await this.#connected();
     if (name === 'keys') await one.listKeys(connection, word);
     else if (name === 'ttl') await one.ttl(connection, words);
+    else if (name === 'delete') await one.remove(connection, words);
     else if (name === 'stats') await one.stats(connection, words, false);
     else await one.removePrefix(connection, word);
   }

@@ -24,11 +24,16 @@ export type TypedLine =
       readonly reply: ReplyKind;
     };
 
-const OWN_NAMES = ['keys', 'ttl', 'stats', 'delete_prefix'] as const;
+const OWN_NAMES = ['keys', 'ttl', 'stats', 'delete', 'delete_prefix'] as const;
 export type OwnName = (typeof OWN_NAMES)[number];
 
 function isOwn(name: string): name is OwnName {
   return OWN_NAMES.some((own) => own === name);
+}
+
+/** Several keys, which no server takes in one line. `delete k 0` is an old form of one key. */
+function isDeleteOfSeveral(words: readonly string[]): boolean {
+  return words.length > 2 && words.at(-1) !== 'noreply' && words.slice(2).join(' ') !== '0';
 }
 
 const NUMBER = /^\d{1,10}$/;
@@ -44,7 +49,8 @@ export function readTypedLine(line: string, mode: Mode): TypedLine {
     lineFault(STORE_NAMES.has(name) ? words.slice(0, 2).join(' ') : line) ?? encodingFault(line);
   if (fault !== undefined) return { kind: 'refused', message: fault };
   if (name === 'help' || name === '?') return { kind: 'help', about: words[1] ?? '' };
-  if (isOwn(name)) return { kind: 'own', name, words: words.slice(1) };
+  if (isOwn(name) && (name !== 'delete' || isDeleteOfSeveral(words)))
+    return { kind: 'own', name, words: words.slice(1) };
   if (name === 'watch') return { kind: 'watch', bytes: composeLine(words) };
   if (name === 'quit' || name === 'exit') return { kind: 'leave' };
   if (STORE_NAMES.has(name)) return readStore(line, words, mode);

@@ -1,7 +1,7 @@
 // One run of kv-load, from the words of the command line to the count.
 //
 // Invariant: what can be known before the dump is read is: a target that will not take it is refused first, and a
-// file is read to its end before anything is stored.
+// file is read to its end before anything is stored. A pipe can be read only once, so it is not checked first.
 
 import { stat } from 'node:fs/promises';
 
@@ -52,11 +52,11 @@ export class Load {
   async run(): Promise<ExitCode> {
     const startedMs = performance.now();
     const place = await findPlace(this.#env, this.#word, this.#options.create === true);
-    const isFile = this.#path !== '-' && !isRedisUrl(this.#path);
-    const bytes = isFile ? await this.#sizeOfFile() : 0;
+    const checkedBytes = await this.#checkedBytes();
+    const bytes = checkedBytes ?? 0;
     // A file may take minutes to check: that nobody will take it is found out before.
     await this.#requireReady(place);
-    if (isFile) await this.#check(bytes);
+    if (checkedBytes !== undefined) await this.#check(checkedBytes);
     const source = await this.#source(bytes);
     const target = await this.#open(place).catch((error: unknown) => {
       source.close();
@@ -84,12 +84,15 @@ export class Load {
     else if (!place.isNew) await withAdvice(place.dir, () => requireUnlocked(this.#env, place.dir));
   }
 
-  async #sizeOfFile(): Promise<number> {
+  /** The size of a source that can be read twice; undefined: stdin, a pipe, a Redis. */
+  async #checkedBytes(): Promise<number | undefined> {
+    if (this.#path === '-' || isRedisUrl(this.#path)) return undefined;
     if (isServerUrl(this.#path)) {
       const next = 'kv-dump memcached://… | kv-load <target> -';
       throw new ToolError(EXIT.usage, `A server is dumped by kv-dump: ${next}`);
     }
-    return (await stat(this.#path)).size;
+    const stats = await stat(this.#path);
+    return stats.isFIFO() || stats.isCharacterDevice() ? undefined : stats.size;
   }
 
   /** Reads the dump to its end, so that a damaged one changes nothing. */

@@ -42,7 +42,7 @@ async function main(): Promise<ExitCode> {
   program.addHelpText(
     'after',
     '\nKeys of the source replace those of the target; its other keys stay. Expired entries are left out.\n' +
-      'A file is checked whole before anything is stored; stdin cannot be. Loading again is safe.\n' +
+      'A file is checked whole before anything is stored; stdin and a pipe cannot be. Loading again is safe.\n' +
       'Into a directory key, value, flags, expiry and CAS token are kept exactly. Through a server expiry\n' +
       'is kept to the second, and CAS tokens only where the server knows the meta flag E; keys and values\n' +
       "longer than the server's limits are refused.\n" +

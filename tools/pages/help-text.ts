@@ -18,7 +18,7 @@ export interface HelpText {
   readonly usage: string;
   readonly description: string;
   readonly sections: readonly HelpSection[];
-  /** What stands below the sections, in paragraphs. */
+  /** The paragraphs below the sections. */
   readonly remarks: readonly string[];
 }
 

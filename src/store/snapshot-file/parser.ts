@@ -132,7 +132,7 @@ export class SnapshotParser {
       this.#takeTrailer(content);
       return undefined;
     }
-    this.#checksum = crc32(line, this.#checksum);
+    this.#addToChecksum(line, content);
     const entry = this.#entry(content.at(-1) === COMMA ? content.subarray(0, -1) : content);
     this.#count += 1;
     return entry;
@@ -145,7 +145,7 @@ export class SnapshotParser {
       return false;
     }
     this.#form = 'json';
-    this.#header = line;
+    this.#header = hasCarriageReturn(line) ? Buffer.concat([content, Buffer.of(LINE_FEED)]) : line;
     const header = this.#json(`${content.toString('utf8')}]}`);
     const { format, version, seq, createdAt, count } = header;
     if (format !== SNAPSHOT_FORMAT) this.#refuse('this is no snapshot of Cairn');
@@ -159,6 +159,12 @@ export class SnapshotParser {
       count: this.#number(count, 'count'),
     };
     return true;
+  }
+
+  /** The checksum is over the lines as kv-dump wrote them: a copy through Windows may have put CR before each LF. */
+  #addToChecksum(line: Buffer, content: Buffer): void {
+    if (!hasCarriageReturn(line)) this.#checksum = crc32(line, this.#checksum);
+    else this.#checksum = crc32('\n', crc32(content, this.#checksum));
   }
 
   #takeTrailer(content: Buffer): void {
@@ -191,8 +197,11 @@ export class SnapshotParser {
         ? content.toString('utf8')
         : content.toString('utf8', 0, large.start) + content.toString('utf8', large.end),
     );
-    if (fields['value'] === undefined) this.#refuse('it has no value: this is a list of keys');
     const refuse: RefuseField = (message) => this.#refuse(message);
+    if (fields['value'] === undefined) {
+      headOfFields(fields, refuse);
+      this.#refuse('it has no value: this is a list of keys');
+    }
     if (large === undefined) return entryOfFields(fields, refuse);
     const value = this.#largeBytes(content.subarray(large.start, large.end), fields['encoding']);
     return { ...headOfFields(fields, refuse), value };
@@ -247,6 +256,10 @@ function largeValueOf(content: Buffer): { start: number; end: number } | undefin
   const start = at + VALUE_START.length;
   const end = content.indexOf('"', start, 'latin1');
   return end < 0 || content.subarray(start, end).includes('\\') ? undefined : { start, end };
+}
+
+function hasCarriageReturn(line: Buffer): boolean {
+  return line.at(-1) === LINE_FEED && line.at(-2) === 0x0d;
 }
 
 function withoutLineEnd(line: Buffer): Buffer {

@@ -1,6 +1,6 @@
 // --config and --check-config: which setting wins, which lines of the file are refused, and that nothing is started.
 
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -8,6 +8,7 @@ import { expect } from 'chai';
 
 import type { Config, Exit } from '../../../src/config/config.js';
 import { readSettings } from '../../../src/process/settings.js';
+import { PROJECT_DIR } from '../../support/golden-file.js';
 import { ServerCommand } from '../../support/server-command.js';
 
 type Environment = Record<string, string>;
@@ -71,6 +72,17 @@ describe('--config and --check-config', () => {
     });
   });
 
+  it('--check-config prints the output that docs/configuration.md shows', async () => {
+    const page = readFileSync(join(PROJECT_DIR, 'docs/configuration.md'), 'utf8');
+    const file = /```toml\n([^]*?)```/.exec(page)?.[1] ?? '';
+    const [, flags = '', shown = ''] =
+      /\$ kv-server --config cairn\.toml (.*) --check-config\n([^]*?)```/.exec(page) ?? [];
+    const printed = await checked(file, flags.split(' '), { CAIRN_MAX_KEYS: '1000000' });
+    const lines = shown.split('\n').map((line) => line.replaceAll(/ +/g, ' '));
+    expect(lines).to.have.length.above(7);
+    expect(printed.map((line) => line.replace(path, 'cairn.toml'))).to.include.members(lines);
+  });
+
   it('a flag wins over the environment, the environment over the file, and the file over the default', async () => {
     const text = 'max-keys = 1\nmax-idle = 1\nconn-limit = 1\nenable-shutdown = true\n';
     const env = { CAIRN_MAX_KEYS: '2', CAIRN_MAX_IDLE: '2', CAIRN_ENABLE_SHUTDOWN: '0' };
@@ -94,6 +106,8 @@ describe('--config and --check-config', () => {
     ['max_key = 3', 2, 'did you mean max-keys?'],
     ['CAIRN_MAXKEYS = 3', 2, 'did you mean CAIRN_MAX_KEYS?'],
     ['wibble = 3', 2, 'long names of the flags'],
+    ['max-keys = "99999999999999999999"', 2, 'It is too large.'],
+    ['conn-limit = "99999999999999999999"', 2, 'It is at most 1000000.'],
     ['port = "x"', 2, "port 'x' is invalid. Give a whole number."],
     ['log-format = "xml"', 2, 'Allowed choices are text, json'],
     ['daemon = "maybe"', 2, 'yes or no'],
@@ -129,7 +143,7 @@ describe('--config and --check-config', () => {
     for (const [file, said] of [
       [join(dir, 'nothing'), 'no such file'],
       [dir, 'it is a directory'],
-      ['/dev/zero', 'over 1 MiB'],
+      ['/dev/zero', 'larger than 1 MiB'],
     ] as const) {
       const exit = await readSettings(['--config', file], {}, '1.2.3');
       expect(exit).to.include({ code: 64 });

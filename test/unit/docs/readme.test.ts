@@ -1,5 +1,4 @@
-// README.md against the program: every flag of --help with its environment variable and default. The links of
-// all documents must lead somewhere.
+// README.md against the program: its examples run as they are shown. The links of all documents must lead somewhere.
 
 import { expect } from 'chai';
 import {
@@ -15,54 +14,14 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 
-import { readConfig } from '../../../src/config/config.js';
 import { freePort } from '../../support/free-port.js';
 import { PROJECT_DIR } from '../../support/golden-file.js';
 import { ServerProcess } from '../../../tools/torture/server-process.js';
-import { run } from '../../support/programs.js';
+import { removeFolderInUse } from '../../support/folder-in-use.js';
+import { requireProgram, run } from '../../support/programs.js';
 import { cairnLaunch, temporaryFolder } from '../../support/servers.js';
 
 const README = readFileSync(join(PROJECT_DIR, 'README.md'), 'utf8');
-
-/** Returns `--help` with the text of each option on one line. */
-function helpText(): string {
-  const exit = readConfig(['--help'], {}, '0.0.0');
-  if (!('code' in exit)) throw new Error('--help serves');
-  return exit.stdout.replaceAll(/\n {20,}/g, ' ');
-}
-
-function rowOf(flag: string): string {
-  const row = README.split('\n').find(
-    (line) => line.startsWith('|') && line.includes(`\`${flag}\``),
-  );
-  if (row === undefined) throw new Error(`README.md has no row for ${flag}`);
-  return row;
-}
-
-describe('README.md', () => {
-  const help = helpText();
-  const options = help.split('\n').filter((line) => /^ {2}-/.test(line));
-
-  it('has every flag of --help, with its environment variable and default', () => {
-    expect(options).to.have.length.above(40);
-    for (const option of options) {
-      const [, flag = '', text = ''] = /^ {2}(-.*?) {2,}(.*)$/.exec(option) ?? [];
-      const row = rowOf(flag);
-      const variable = /\((CAIRN_\w+)\)/.exec(text)?.[1];
-      if (variable !== undefined) expect(row).to.include(`\`${variable}\``);
-      const standard = /default: "?([^")]*)"?\)/.exec(text)?.[1];
-      if (standard !== undefined) expect(row, flag).to.include(`\`${standard}\``);
-    }
-  });
-
-  it('has no flag that --help does not have', () => {
-    const rows = README.split('\n').filter((line) => line.startsWith('| `-'));
-    for (const row of rows) {
-      const [, flag = ''] = /^\| `([^`]+)`/.exec(row) ?? [];
-      expect(help).to.include(`  ${flag} `);
-    }
-  });
-});
 
 describe('README.md, the library example', () => {
   it('runs as README.md shows it', async () => {
@@ -86,9 +45,37 @@ const NC = `#!/bin/bash
 exec 3<>"/dev/tcp/$1/$2" && cat >&3 && cat <&3
 `;
 
+const [DEMO = '', START, ...EXAMPLES] = [...README.matchAll(/```sh\n([^]*?)```/g)].map(
+  ([, text = '']) => text,
+);
+
+describe('README.md, the first lines @long', () => {
+  let clone = '';
+  before(function () {
+    requireProgram(this, 'npm', 'npm');
+    clone = temporaryFolder();
+    mkdirSync(join(clone, 'data'));
+    symlinkSync(join(PROJECT_DIR, 'dist'), join(clone, 'dist'));
+    // npm start runs without the build, which is done.
+    const scripts = { start: 'exec node dist/tools/kv-server.js' };
+    writeFileSync(join(clone, 'package.json'), JSON.stringify({ name: 'clone', scripts }));
+  });
+  after(() => {
+    process.kill(Number(readFileSync(join(clone, 'data/cairn.pid'), 'utf8')), 'SIGKILL');
+    removeFolderInUse(clone);
+  });
+
+  it('store a value, kill the server, start it again and find the value', async () => {
+    expect(DEMO.trim().split('\n')).to.have.length(3);
+    const environment = `export CAIRN_PORT=${await freePort()} npm_config_loglevel=silent\n`;
+    const done = await run('bash', ['-ec', environment + DEMO], { cwd: clone });
+    expect(done.code, done.stderr).to.equal(0);
+    expect(done.stdout.trim().split('\n')).to.deep.equal(['STORED', 'hello']);
+    expect(done.stderr).to.contain(' 0 keys recovered').and.contain(' 1 key recovered');
+  });
+}).timeout(60_000);
+
 describe('README.md, the shell commands after the quick start @long', () => {
-  const pasted = [...README.matchAll(/```sh\n([^]*?)```/g)].map(([, text = '']) => text);
-  const [start, ...rest] = pasted;
   let dir = '';
   let server: ServerProcess;
   let plainPort = 0;
@@ -108,11 +95,11 @@ describe('README.md, the shell commands after the quick start @long', () => {
   });
 
   it('begins with the quick start', () => {
-    expect(start).to.equal('npm start\n');
-    expect(rest).to.have.length.above(3);
+    expect(START).to.equal('npm start\n');
+    expect(EXAMPLES).to.have.length.above(3);
   });
 
-  for (const text of rest) {
+  for (const text of EXAMPLES) {
     it(`works: ${text.trim().split('\n').at(0)}`, async () => {
       const script = text
         .replaceAll('11211', String(server.port))

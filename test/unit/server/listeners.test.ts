@@ -8,7 +8,11 @@ import { once } from 'node:events';
 
 import { expect } from 'chai';
 
+import { nodeEnv } from '../../../src/env/node-env.js';
+import { isKvError } from '../../../src/errors.js';
 import { ListenError } from '../../../src/server/errors.js';
+import { writePortFile } from '../../../src/server/listeners.js';
+import { QuietLogger } from '../../support/quiet-logger.js';
 import { startServer, TestClient } from '../../support/test-server.js';
 import { serversOf } from '../../support/test-server-hooks.js';
 
@@ -87,5 +91,15 @@ describe('listeners', () => {
     const { port } = await start({ env: { MEMCACHED_PORT_FILENAME: file } });
     expect(fs.readFileSync(file, 'latin1')).to.equal(`TCP INET: ${port}\n`);
     expect(fs.readdirSync(dir)).to.deep.equal(['ports']);
+  });
+
+  it('writePortFile() names the setting when the file cannot be written', async () => {
+    const refused = await writePortFile(
+      nodeEnv(new QuietLogger()).fs,
+      path.join(dir, 'none/ports'),
+      [],
+    ).catch((error: unknown) => error);
+    expect(isKvError(refused, 'KV_IO')).to.equal(true);
+    expect(String(refused)).to.contain('MEMCACHED_PORT_FILENAME').and.contain('no such file');
   });
 });

@@ -182,6 +182,9 @@ describe('kv-client (against a scripted server) @long', () => {
       '2 keys deleted\n',
     ]);
     expect((await run([port, 'delete', 'a1', 'c'])).stderr).to.contain('1 key deleted');
+    const several = await run([port], 'Delete a1 c\n');
+    expect(several.stdout.toString()).to.equal('DELETED\n');
+    expect(several.stderr).to.contain('NOT_FOUND').and.contain('1 key deleted');
     expect((await run([port, 'gte', 'b'])).stderr).to.contain('Did you mean get?');
   });
 

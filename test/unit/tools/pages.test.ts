@@ -6,6 +6,7 @@ import { join } from 'node:path';
 
 import { expect } from 'chai';
 
+import { withFlagTables } from '../../../tools/pages/flag-tables.js';
 import { flagsOf, parseHelp } from '../../../tools/pages/help-text.js';
 import { composeManPage } from '../../../tools/pages/man-page.js';
 import { requireProgram, run } from '../../support/programs.js';
@@ -58,7 +59,7 @@ describe('npm run pages @long', function () {
     expect(await warningsOf(man, wrong)).to.contain('nosuch');
   });
 
-  it('escapes characters that roff would interpret', async function () {
+  it('makes man show characters of roff as they stand in the help', async function () {
     const man = requireProgram(this, 'man', 'man-db');
     const help = parseHelp("Usage: x\n\n.A 'q' \\n a-b ~^`.\n\nExamples:\n  x '\\.'  .dots\n");
     const page = join(dir, 'odd.1');
@@ -86,7 +87,7 @@ describe('npm run pages @long', function () {
     const script = requireProgram(this, 'script', 'bsdutils');
     const bash = requireProgram(this, 'bash', 'bash');
     const started = join(dir, 'bashrc');
-    // The functions print the typed line as the words that a program would get.
+    // The programs print the words that they get.
     writeFileSync(
       started,
       `cd '${dir}'; . ./cairn-kv.bash\nkv-server() { printf '[%s]' "$@"; echo; }\nkv-client() { kv-server "$@"; }\n`,
@@ -128,5 +129,34 @@ print -r -- $out
     const { stdout, stderr } = await run(fish, ['--no-config', '-c', script]);
     const words = stdout.split('\n').map((line) => line.split('\t', 1).join());
     expect(words, stderr).to.include.members(['json', 'text', '--log-format', 'delete_prefix']);
+  });
+});
+
+describe('withFlagTables()', () => {
+  const help = parseHelp(
+    'Usage: x\n\nWhat it is.\n\nData:\n' +
+      '  -a, --all <n>  all of -b, with o=<f>, or many_words; 0: none (CAIRN_ALL) (choices: "one", "two", default: "one")\n' +
+      '  --b            be (CAIRN_B)\n\nExamples:\n  x  run\n',
+  );
+  const start = '<!-- flags, Data: written by npm run pages -->\n\n';
+  const end = '<!-- end -->\n';
+  const table = [
+    '| flag            | environment | default | meaning                                                            |',
+    '| --------------- | ----------- | ------- | ------------------------------------------------------------------ |',
+    '| `-a, --all <n>` | `CAIRN_ALL` | `one`   | all of `-b`, with `o=<f>`, or `many_words`; 0: none (`one`, `two`) |',
+    '| `--b`           | `CAIRN_B`   |         | be                                                                 |',
+  ].join('\n');
+
+  it('writes a table between the marks of a section, leaves the prose, and may run again', () => {
+    const page = `# Page\n\n${start}old\n\n${end}\nProse.\n`;
+    const written = withFlagTables(page, help);
+    expect(written).to.equal(`# Page\n\n${start}${table}\n\n${end}\nProse.\n`);
+    expect(withFlagTables(written, help)).to.equal(written);
+  });
+
+  it('refuses a page without the marks of a section, and marks without a section', () => {
+    expect(() => withFlagTables('# Page\n', help)).to.throw('no marks for Data');
+    const page = `${start}${end}${start.replace('Data', 'Wibble')}${end}`;
+    expect(() => withFlagTables(page, help)).to.throw('no section Wibble');
   });
 });

@@ -47,7 +47,14 @@ describe('readTypedLine()', () => {
     expect(sent('set', 'tcp')).to.equal('refused');
     expect(sent('set k', 'memcached')).to.equal('refused');
     expect(sent('cas k 0 0 5', 'memcached')).to.equal('refused');
-    for (const own of ['keys a*', 'ttl k', 'STATS', 'delete_prefix a'])
+    for (const own of [
+      'keys a*',
+      'ttl k',
+      'STATS',
+      'delete a b',
+      'Delete a b c',
+      'delete_prefix a',
+    ])
       expect(sent(own, 'tcp'), own).to.equal('own');
     for (const name of ['GET k', 'Get k']) expect(sent(name, 'tcp')).to.equal('get k\r\n|reply');
     expect(sent('frobnicate x', 'tcp')).to.equal('frobnicate x\r\n|reply');
