@@ -173,7 +173,7 @@ describe('The arguments of the library', () => {
   });
 
   for (const [name, calls] of Object.entries(WRONG)) {
-    it(`${name}() refuses ${calls.length} wrong ones with a TypeError, and does nothing`, async () => {
+    it(`${name}() refuses ${calls.length} wrong calls with a TypeError, and does nothing`, async () => {
       await store.set('k', '5', { flags: 3 });
       const before = await store.get('k');
       for (const [at, args] of calls.entries()) {

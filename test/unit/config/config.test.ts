@@ -70,7 +70,7 @@ describe('readConfig()', () => {
     ]);
   });
 
-  it('-p -1 is any port, -p 0 none, -U alone sets the port, --plain-port adds one', () => {
+  it('-p -1 takes any port, -p 0 no TCP port, -U alone sets the port, and --plain-port adds one', () => {
     expect(config('-p -1').endpoints).to.deep.equal([tcp('127.0.0.1', 0)]);
     expect(config('-p 0').endpoints).to.deep.equal([]);
     expect(config('-U 8080').endpoints).to.deep.equal([tcp('127.0.0.1', 8080)]);
@@ -90,7 +90,7 @@ describe('readConfig()', () => {
     expect(config('-s /tmp/x -l 127.0.0.1:80').endpoints).to.have.length(2);
   });
 
-  it('sizes take k, m and g; -m counts in megabytes', () => {
+  it('sizes take k, m and g, and -m counts in megabytes', () => {
     expect(config('-m 128').cacheBytes).to.equal(128 * 2 ** 20);
     expect(config('-m 2g').cacheBytes).to.equal(2 ** 31);
     expect(config('-I 2m').valueBytesMax).to.equal(2 ** 21);
@@ -212,7 +212,7 @@ describe('readConfig()', () => {
     expect(config('', { CAIRN_MEMCACHED_LIMITS: '1' }).memcachedLimits).to.equal(true);
   });
 
-  it('-S needs users; MEMCACHED_SASL_PWDB names them as well', () => {
+  it('-S needs users, and MEMCACHED_SASL_PWDB names their file too', () => {
     expect(refused('-S').code).to.equal(64);
     expect(config('-S', { MEMCACHED_SASL_PWDB: '/u' }).authFile).to.equal('/u');
     expect(config('-S -Y /v').authFile).to.equal('/v');
@@ -258,7 +258,7 @@ describe('readConfig()', () => {
     '--nonsense',
     'word',
   ]) {
-    it(`refuses ${argv} with one line, a hint and exit 64`, () => {
+    it(`refuses ${argv} with one line, a hint and exit code 64`, () => {
       const { code, stdout, stderr } = refused(argv);
       expect(code).to.equal(64);
       expect(stdout).to.equal('');
@@ -268,7 +268,7 @@ describe('readConfig()', () => {
     });
   }
 
-  it('-h and -V print and exit 0', () => {
+  it('-h and -V print and end with exit code 0', () => {
     expect(refused('-V')).to.deep.equal({ code: 0, stdout: '1.2.3\n', stderr: '' });
     const help = refused('--help');
     expect(help.code).to.equal(0);

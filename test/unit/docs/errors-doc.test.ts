@@ -1,4 +1,4 @@
-// docs/errors.md against the code: every code with its exit code, every exit code with its name.
+// docs/errors.md against the code: it has every code with its exit code, and every exit code with its name.
 
 import { expect } from 'chai';
 import { readFileSync } from 'node:fs';

@@ -138,7 +138,7 @@ describe('docs/format.md', () => {
     for (const name of names) expect(DOC).to.include(`| \`${name}\``);
   });
 
-  it('says the sizes, limits and magics', () => {
+  it('gives the sizes, limits and magics', () => {
     const texts = [
       `The version is ${FORMAT_VERSION}.`,
       `### Segment header, ${SEGMENT_HEADER_BYTES} bytes`,
@@ -167,7 +167,7 @@ describe('docs/format.md', () => {
     expect(magic.toString('latin1')).to.equal('BTCH');
   });
 
-  it('says the record types, marks, reasons and kinds of batch', () => {
+  it('gives the record types, marks, reasons and kinds of batch', () => {
     const types = Object.entries(RECORD).map(([name, type]) => `${type} ${name}`);
     expect(DOC).to.include(types.join(', '));
     for (const type of types) expect(DOC).to.match(new RegExp(`^\\| ${type} +\\|`, 'm'));
@@ -187,7 +187,7 @@ describe('docs/format.md', () => {
     expect(DOC).to.include(`${records} records, ${seal} seal, ${cleanSeal} clean seal`);
   });
 
-  it('places every field of the header of an image where the golden one has it', () => {
+  it('places every field of the header of an image where the golden image has it', () => {
     const fields = layoutAfter('## IMAGE');
     expectGapless(fields, IMAGE_HEADER_BYTES);
     const image = parseHexDump(golden('log/image.txt', ''));

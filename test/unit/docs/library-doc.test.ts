@@ -1,5 +1,5 @@
-// docs/library.md against the library: every option with its default and range, every method, every type that a
-// signature names.
+// docs/library.md against the library: it has every option with its default and range, every method, and every type
+// that a signature names.
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -86,7 +86,7 @@ describe('docs/library.md', () => {
     expect(named.toSorted()).to.deep.equal([...known, 'onProgress', 'logger'].toSorted());
   });
 
-  it('says the default of each', () => {
+  it('gives the default of each option', () => {
     for (const [name, , standard] of options) {
       if (name === 'logger' || name === 'onProgress') expect(standard).to.match(/^none/);
       else {
@@ -96,14 +96,14 @@ describe('docs/library.md', () => {
     }
   });
 
-  it('says the range of each', () => {
+  it('gives the range of each option', () => {
     const faults = options
       .filter(([name]) => known.includes(name))
       .flatMap(([name, , , range]) => faultsOfRange(name, range));
     expect(faults).to.deep.equal([]);
   });
 
-  it('says the unit that the name of an option has', () => {
+  it('gives the unit that the name of an option has', () => {
     for (const [name, unit] of options) {
       if (/Bytes/.test(name)) expect(unit, name).to.match(/^bytes/);
       if (/Ms/.test(name)) expect(unit, name).to.equal('ms');

@@ -1,4 +1,4 @@
-// The reply buffer: numbers, growth, reuse.
+// Output, the reply buffer: numbers, growth, and reuse of memory.
 
 import { expect } from 'chai';
 import * as fc from 'fast-check';

@@ -52,7 +52,7 @@ const SLAB_NAMES = `chunk_size chunks_per_page total_pages total_chunks used_chu
 describe('stats', () => {
   const start = serversOf();
 
-  it('has every name of memcached, all counters zero on the first connection', async () => {
+  it('has every name of memcached, and every counter is zero on the first connection', async () => {
     const client = await (await start()).connect();
     const first = await stats(client);
     expect(Object.keys(first)).to.include.members(MEMCACHED_NAMES);

@@ -20,7 +20,7 @@ const END = 'END\r\n';
 const STRANGERS = 216;
 const CLOSE_WAIT = '08';
 
-/** The first bytes of a ClientHello; its length promises more. */
+/** The first bytes of a ClientHello; its length announces more bytes. */
 const HALF_HELLO = Buffer.from('1603010200010001fc0303', 'hex');
 
 async function numbers(client: TestClient): Promise<Map<string, number>> {

@@ -41,7 +41,7 @@ describe('groupsOf()', () => {
     expect(groupsOf([])).to.deep.equal([]);
   });
 
-  it('puts neighbours together above that, with the state that matters most', () => {
+  it('joins neighbours when there are more, and gives a group the state that matters most', () => {
     const groups = groupsOf(segments(10), 4);
     expect(groups.map(({ first, last, count }) => [first, last, count])).to.deep.equal([
       [1, 3, 3],

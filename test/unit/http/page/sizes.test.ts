@@ -28,7 +28,7 @@ describe('Weighing', () => {
     expect(weighing.result.prefixes.map(({ key }) => key)).to.deep.equal([text('\xff\0--')]);
   });
 
-  it('keeps the fifty largest, heaviest first', () => {
+  it('keeps the fifty largest keys, the largest first', () => {
     const weighing = new Weighing('', ':');
     for (let n = 0; n < 500; n += 1)
       weighing.add({ key: Buffer.from(`${n}`), bytes: (n * 7) % 500 });

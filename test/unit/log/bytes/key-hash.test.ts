@@ -44,7 +44,7 @@ describe('key-hash', () => {
     }
   });
 
-  it('packKey() pads the last word with zeros and says how many words it wrote', () => {
+  it('packKey() pads the last word with zeros and returns the number of words', () => {
     const words = new Uint32Array(3).fill(0xffffffff);
     expect(packKey(Buffer.from([1, 2, 3, 4, 0xfe]), words)).to.equal(2);
     expect([...words]).to.deep.equal([0x04030201, 0xfe, 0xffffffff]);

@@ -20,7 +20,7 @@ describe('DirectWrites', () => {
     return direct;
   }
 
-  it('allows() short writes while nobody reads', () => {
+  it('allows() short writes while there are no reads', () => {
     const direct = trusted();
     expect(direct.allows(4096, nowMs)).to.equal(true);
     expect(direct.allows(128 * 1024, nowMs)).to.equal(true);

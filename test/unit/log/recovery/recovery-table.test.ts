@@ -300,7 +300,7 @@ describe('docs/recovery.md, the decision table @long', () => {
     expect((await refused('KV_CORRUPTION')).path).to.include(older);
   });
 
-  it('row 21: bad bytes in a sealed segment that is scanned are refused with their offset', async () => {
+  it('row 21: bad bytes in a scanned sealed segment are refused with their offset', async () => {
     await stoppedWithSealed();
     for (const name of [...data.names('.hint'), IMAGE_NAME]) rmSync(data.pathOf(name));
     const [first = ''] = data.names('.seg');
@@ -311,7 +311,7 @@ describe('docs/recovery.md, the decision table @long', () => {
     expect(failure.offset).to.equal(second);
   });
 
-  it('row 22: a bad hint is not used, and written again', async () => {
+  it('row 22: a bad hint is not used, and is written again', async () => {
     await stoppedWithSealed();
     const [hint = ''] = data.names('.hint');
     const good = readFileSync(data.pathOf(hint));
@@ -344,7 +344,7 @@ describe('docs/recovery.md, the decision table @long', () => {
     await starts();
   });
 
-  it('row 26: an image that is damaged, or of another state of the log, is not used and removed', async () => {
+  it('row 26: an image that is damaged, or of another state of the log, is not used and is removed', async () => {
     await stopped();
     data.flip(IMAGE_NAME, data.read(IMAGE_NAME).length - 1);
     expect((await starts()).get('kv_recovery_image')).to.equal(0);
@@ -358,7 +358,7 @@ describe('docs/recovery.md, the decision table @long', () => {
     expect((await starts()).get('kv_recovery_image')).to.equal(0);
   });
 
-  it('has a test for every row but 24, which test/sim has', () => {
+  it('has a test for every row but row 24, whose test is in test/sim', () => {
     const text = readFileSync(join(PROJECT_DIR, 'docs', 'recovery.md'), 'utf8');
     const rows = [...text.matchAll(/^\| (\d+) +\|/gm)].map(([, number]) => Number(number));
     const source = ['recovery-table', 'recovery-copies']

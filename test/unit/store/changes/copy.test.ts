@@ -150,10 +150,10 @@ describe('A copy of a dump and the feed', () => {
   const seed = Number(process.env['CAIRN_TEST_SEED'] ?? Date.now() % 2 ** 31);
 
   for (const [title, keepHistoryMs] of [
-    ['with the history kept, from the first change on', 1e9],
-    ['beginning again from a dump where changes are gone', 0],
+    ['from the first change on when the history is kept', 1e9],
+    ['after new dumps when changes are gone', 0],
   ] as const) {
-    it(`is the store, byte for byte: ${title}`, async function () {
+    it(`equals the store, byte for byte, ${title}`, async function () {
       this.timeout(120_000);
       const lives = rounds(25, 6);
       console.log(`      CAIRN_TEST_SEED=${seed}, ${lives} lives`);

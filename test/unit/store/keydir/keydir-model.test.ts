@@ -26,7 +26,7 @@ const change: fc.Arbitrary<Change> = fc.oneof(
   },
 );
 
-/** A Map keeps the order of insertion: a key that is used is taken out and put in again. */
+/** The model. A Map keeps the order of insertion, so a used key is removed and inserted again. */
 class Model {
   readonly seqs = new Map<string, number>();
   /** The keys that the walk in progress must still visit. */
