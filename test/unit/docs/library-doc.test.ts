@@ -76,7 +76,7 @@ describe('docs/library.md', () => {
     ([name = '', unit = '', standard = '', range = '']) =>
       [codesIn(name)[0] ?? '', unit, standard, range] as const,
   );
-  /** The options that a program may set, without those that only the engine sets. */
+  /** The options that a program may set, without the two options that only the engine sets. */
   const known = Object.keys(STORE_OPTIONS_DEFAULT).filter(
     (name) => !['useHints', 'ownsThread'].includes(name),
   );

@@ -171,7 +171,7 @@ describe('kv-server over TLS @long', function () {
       const { keyPath } = authority.sign('third', 'server');
       fs.copyFileSync(known().keyPath, keyPath);
       await reload(false);
-      expect(server!.stderr, 'it is told').to.contain('TLS cannot start');
+      expect(server!.stderr, 'the log says so').to.contain('TLS cannot start');
       expect((await open(port)).name, 'the key of another certificate').to.equal('second');
 
       authority.sign('fourth', 'server');

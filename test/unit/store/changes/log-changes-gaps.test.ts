@@ -1,4 +1,4 @@
-// The change feed without some changes: those that a full disk took back, and those that compaction removed.
+// The change feed when changes are missing: a full disk took them back, or compaction removed them.
 
 import { expect } from 'chai';
 
