@@ -53,7 +53,7 @@ function setUp(limits: Partial<BatchLimits> = {}) {
 }
 
 describe('Batcher', () => {
-  it('add() gathers the jobs of one turn, and those jobs that come while a batch is out', async () => {
+  it('add() gathers the jobs of one turn, and the jobs that come while a batch is out', async () => {
     const { sent, add, turn, end, batcher } = setUp();
     add('ab');
     expect(sent).to.deep.equal([]);

@@ -88,7 +88,7 @@ describe('kv-dump etcd:// over a real etcd @long', () => {
     expect(stderr).to.match(/^[\d,]+ keys at revision \d+ of etcd at 127\.0\.0\.1:\d+\n$/);
   });
 
-  it('can be loaded into a directory byte for byte, and gives the same through the server', async () => {
+  it('gives a dump that loads byte for byte into a directory, and the same through the server', async () => {
     const dump = await runTool('kv-dump', [url]);
     const byServer = await runTool('kv-dump', [server.address]);
     expect(itemsOf(byServer)).to.deep.equal(itemsOf(dump));
