@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { countCalls } from '../../../benchmarks/calls/calls.js';
 import { deviceBytes } from '../../../benchmarks/cases/disk-bytes.js';
 
-describe('benchmarks/counters', () => {
+describe('the counters of benchmarks', () => {
   it('countCalls() counts the functions below the root that at least every other request enters', () => {
     const counts = [
       { file: 'file:///a/dist/src/x.js', name: 'once@1', calls: 1000 },
