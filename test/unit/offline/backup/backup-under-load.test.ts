@@ -1,5 +1,5 @@
-// A backup while unawaited writes and compactions go on: it holds what the store's own history says for its seq, and a
-// power loss undoes nothing in it.
+// A backup while writes without an awaited reply and compactions go on: it holds what the store's own history says for
+// its seq, and a power loss undoes nothing in it.
 
 import { expect } from 'chai';
 
