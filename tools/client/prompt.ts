@@ -1,7 +1,8 @@
 // The prompt: lines in, the server's words out. On a terminal with history, completion and help; from a pipe it
 // does the same in silence, so that a script of commands can be fed to it.
 // Invariants: one line is dealt with before the next; what the server says is printed unchanged, but on a
-// terminal control characters show as \xNN (a value must not be able to steer the terminal).
+// terminal control characters show as \xNN (a value must not be able to steer the terminal); fed from a pipe, each line
+// runs, and the first that was refused decides the exit code.
 
 import { isUtf8 } from 'node:buffer';
 
@@ -20,6 +21,7 @@ import {
 import type { Connection } from './connection.js';
 import type { History } from './history.js';
 import { PipedInput, type PromptInput } from './piped-input.js';
+import { refusalOf } from './reply-code.js';
 import type { Reply, ReplyKind } from './reply-reader.js';
 import { TerminalInput } from './terminal-input.js';
 import { readTypedLine, type OwnName, type TypedLine } from './typed-line.js';
@@ -141,6 +143,7 @@ export class Prompt {
       await this.#askOwn(name, words);
     } catch (error: unknown) {
       if (this.#connection?.closed !== false || !(error instanceof ToolError)) throw error;
+      this.#noteRefusal(error.exitCode);
       await this.#say(error.message);
     }
     return undefined;
@@ -170,6 +173,7 @@ export class Prompt {
       await this.#print(Buffer.from('Not-Exists\r\n'));
       return;
     }
+    this.#noteRefusal(refusalOf(reply));
     for (const piece of reply.raw) await this.#print(piece);
     if (reply.last === 'ERROR') await this.#suggest(pieces[0]);
   }
@@ -204,9 +208,15 @@ export class Prompt {
     return writeAll(process.stderr, `${printableLines(text)}\n`);
   }
 
-  /** Nothing was sent; a script of commands ends with 64 for it. */
+  /** A script of commands ends with the code of the first line that was refused. Undefined: the line was not. */
+  #noteRefusal(code: ExitCode | undefined): void {
+    if (code !== undefined && !this.#isTerminal && this.#exitCode === EXIT.ok)
+      this.#exitCode = code;
+  }
+
+  /** Nothing was sent. */
   #refuse(message: string): Promise<void> {
-    if (!this.#isTerminal) this.#exitCode = EXIT.usage;
+    this.#noteRefusal(EXIT.usage);
     return this.#say(message);
   }
 
