@@ -1,8 +1,10 @@
-// The prompt: lines in, the server's words out. On a terminal with history, completion and help; from a pipe it
-// does the same in silence, so that a script of commands can be fed to it.
-// Invariants: one line is dealt with before the next; what the server says is printed unchanged, but on a
-// terminal control characters show as \xNN (a value must not be able to steer the terminal); fed from a pipe, each line
-// runs, and the first that was refused decides the exit code.
+// The prompt: reads lines, and prints the server's words. On a terminal it has history, completion and help. From a
+// pipe it does the same without prompts, so that a script of commands can be fed to it.
+// Invariants:
+// - A line is done before the next one is read.
+// - The server's words are printed unchanged. On a terminal control characters show as \xNN, because a value must not
+//   be able to steer the terminal.
+// - From a pipe every line runs, and the first one that was refused decides the exit code.
 
 import { isUtf8 } from 'node:buffer';
 
@@ -29,7 +31,7 @@ import { composeLine } from './words.js';
 
 export interface PromptOptions {
   readonly connect: (timeoutMsMax?: number) => Promise<Connection>;
-  /** Where it is connected to, for the prompt. */
+  /** The name of the server, for the prompt. */
   readonly name: string;
   readonly mode: Mode;
   readonly history: History;
@@ -64,7 +66,7 @@ export class Prompt {
 
   /** Connects and serves lines until the end of input, `quit` or Ctrl-C; resolves with the exit code. */
   async run(): Promise<ExitCode> {
-    // A first connection at once: a wrong port should not show only after the first command.
+    // It connects at once, so that a wrong port shows before the first command.
     await this.#connected();
     if (this.#isTerminal) await this.#say(`${this.#options.mode} mode; help lists the commands`);
     for (;;) {
@@ -130,7 +132,7 @@ export class Prompt {
     return [await completeKey(beginning, this.#options.connect), beginning];
   }
 
-  /** As the one-shot command of that name, with its checks. */
+  /** Runs the one-shot command of that name, with its checks. */
   async #runOwn(name: OwnName, words: readonly string[]): Promise<void> {
     const [word = ''] = words;
     if (word === '' && (name === 'ttl' || name === 'delete_prefix'))
@@ -160,7 +162,7 @@ export class Prompt {
     else await one.removePrefix(connection, word);
   }
 
-  /** Goes on beside what is typed next; a pipe that ends waits for it. */
+  /** Starts a watch that goes on beside the next commands. When a pipe ends, the prompt waits for the watch. */
   async #watch(line: Buffer): Promise<void> {
     await this.#exchange([line], 'reply');
     this.#isWatching = true;
@@ -208,13 +210,13 @@ export class Prompt {
     return writeAll(process.stderr, `${printableLines(text)}\n`);
   }
 
-  /** A script of commands ends with the code of the first line that was refused. Undefined: the line was not. */
+  /** A script of commands ends with the code of its first refused line. Undefined: this line was not refused. */
   #noteRefusal(code: ExitCode | undefined): void {
     if (code !== undefined && !this.#isTerminal && this.#exitCode === EXIT.ok)
       this.#exitCode = code;
   }
 
-  /** Nothing was sent. */
+  /** Prints why nothing was sent. */
   #refuse(message: string): Promise<void> {
     this.#noteRefusal(EXIT.usage);
     return this.#say(message);
@@ -223,12 +225,12 @@ export class Prompt {
   async #complain(error: unknown): Promise<void> {
     this.#exitCode = exitCodeOfFailure(error);
     await this.#say(error instanceof Error ? error.message : String(error));
-    // Fed from a pipe the rest would only fail in the same way, or worse: out of step.
+    // The other lines of a pipe would fail in the same way, or would be out of step.
     if (!this.#isTerminal) this.#input.close();
   }
 }
 
-/** The ordinary port says END for a miss; the plain dialect has a word for it. */
+/** The usual dialect answers END for a miss; the plain dialect has a word for it. */
 function isMiss(line: Buffer | undefined, reply: Reply): boolean {
   const isGet = /^gets? [^ ]+\r\n$/.test(line?.toString('latin1') ?? '');
   return isGet && reply.items.length === 0 && reply.last === 'END';

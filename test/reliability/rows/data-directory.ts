@@ -1,5 +1,5 @@
-// The data directory is not what it should be, or is not ours alone: it cannot be used, another server has
-// it, the disk is slow.
+// The data directory is not what it should be, or another process shares it: it cannot be used, another server has it, the
+// disk is slow.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -73,7 +73,7 @@ function nobody(launch: Launch): Launch {
   return { ...launch, command: 'setpriv', args: [...user, launch.command, ...launch.args] };
 }
 
-/** How the start was refused; undefined when it was not. */
+/** Returns how the start was refused; undefined when it was not. */
 async function refusalOf(launch: Launch): Promise<ServerFailure | undefined> {
   try {
     const server = await ServerProcess.start(launch);
@@ -121,11 +121,11 @@ async function race(dir: string, races: number): Promise<Tried> {
   return { tried: races + 2, failures, figure: `a second start gives up after ${ms(tookMs)}` };
 }
 
-/** Of a second server on an idle first one: the ms until it exits; nothing may have changed. */
+/** Starts a second server on an idle first one; returns the ms until it exits. Nothing may have changed. */
 async function refuseSecond(dir: string, failures: string[]): Promise<number> {
   const owner = await ServerProcess.start(cairnLaunch(dir));
   try {
-    // The seal that follows a second of idleness is the owner's own.
+    // The seal that the owner writes after a second of idleness is not a change by the second server.
     await setTimeout(1500);
     const before = fingerprint(dir);
     const startedMs = performance.now();
@@ -161,7 +161,7 @@ export const slowDisk: FaultRow = {
 };
 
 const DELAY_MS = 300;
-/** What may be unsynced at a time, and as much again for requests that wait in buffers. */
+/** The limit for what is unsynced at a time, and as much again for requests that wait in buffers. */
 const GROWTH_BYTES_MAX = 64 * 1024 * 1024;
 
 async function trySlowDisk(): Promise<Tried | Skipped> {
@@ -205,7 +205,7 @@ async function trySlowDisk(): Promise<Tried | Skipped> {
   });
 }
 
-/** Reads one key again and again until `done`; the ms of each. */
+/** Reads one key again and again until `done`; returns the ms of each read. */
 async function timeReads(port: number, done: Promise<unknown>): Promise<number[]> {
   const reader = await WireClient.connect(port);
   const took: number[] = [];

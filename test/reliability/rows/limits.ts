@@ -1,4 +1,4 @@
-// What the machine allows runs out: descriptors, the size of a file, inodes, memory; and its clock jumps.
+// Limits of the machine are reached: descriptors, the size of a file, inodes, memory. And its clock jumps.
 
 import { writeFileSync } from 'node:fs';
 import { once } from 'node:events';
@@ -67,7 +67,7 @@ async function open(port: number): Promise<Socket> {
   return socket;
 }
 
-/** The answer to a set, or what the server said instead; empty when it closed. */
+/** Returns the answer to a set, or what the server sent instead; empty when it closed. */
 function setOf(socket: Socket, bytes = 1): Promise<string> {
   if (socket.destroyed) return Promise.resolve('');
   return new Promise((resolve) => {
@@ -127,7 +127,7 @@ export const inodes: FaultRow = {
   },
 };
 
-/** Writes until refusals, checks all of it, frees, and expects writes to resume. */
+/** Writes until refusals come, checks all items, frees room, and expects writes to resume. */
 async function fillAndFree(server: { readonly port: number }, free: () => string): Promise<Tried> {
   const client = await WireClient.connect(server.port);
   const failures: string[] = [];
@@ -240,7 +240,7 @@ async function jumpClock(): Promise<Tried | Skipped> {
       await setTimeout(1200);
       await expect('short', false, 'after its second');
       for (const offset of ['-1h', '-2h', '+0']) {
-        // The seal that carries the store's clock.
+        // The seal that carries the store's clock is written in this time.
         await setTimeout(1200);
         await server.kill();
         jumpTo(offset);

@@ -1,4 +1,4 @@
-// The disk cannot read: at a start, for a get, for a compaction. Every read in turn, once.
+// The disk cannot read: at a start, for a get, for a compaction. Every read fails in turn, once.
 
 import { openStore } from '../../../src/store/open-store.js';
 import { DIR } from '../../sim/engine.js';
@@ -57,7 +57,7 @@ function failRead(sim: SimStore, at: number): void {
   sim.world.faults = new FaultPlan([{ at, kinds: ['read'], effect }]);
 }
 
-/** True when the fault struck; none is left behind. */
+/** Returns true when the fault struck, and removes the fault. */
 function struck(sim: SimStore): boolean {
   const isStruck = sim.world.faults.fired > 0;
   sim.world.faults = new FaultPlan();

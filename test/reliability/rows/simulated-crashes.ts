@@ -1,5 +1,5 @@
-// Crashes of the simulated machine, one row a thing that the crash interrupts: each instant of a script, each
-// style of power loss, and again at each instant of the recovery.
+// Crashes of the simulated machine, one row per thing that the crash interrupts: each instant of a script, each style of
+// power loss, and again at each instant of the recovery.
 
 import { exploreCrashes } from '../../sim/crash-explorer.js';
 import { CRASH_SCRIPTS } from '../../sim/crash-scripts.js';
@@ -8,7 +8,7 @@ import type { Budget, FaultRow, Tried } from '../row.js';
 
 interface Part {
   readonly scripts: readonly string[];
-  /** Of the instants of a recovery, the part that gets a second crash. */
+  /** The share of a recovery's instants that get a second crash. */
   readonly secondCrashes: number;
 }
 

@@ -1,4 +1,4 @@
-// Random lives of the simulated machine, drawn for one kind of fault each.
+// Random lives of the simulated machine, each row for one kind of fault.
 
 import { EVERYTHING, sweepFaults } from '../../sim/fault-sweep.js';
 import { Violation } from '../../sim/history.js';
@@ -102,7 +102,7 @@ async function liveMany(
   return { tried: sum[counted], failures, figure };
 }
 
-/** Each stage anew; the bounds are off, so that everything must be there. */
+/** Draws each stage again, without the bounds, so that everything must be there. */
 function withStages(life: Life, draw: (stage: Stage, index: number) => Stage[]): Life {
   const engine = { ...life.engine, keysMax: 0 };
   return { ...life, engine, mayVanish: false, stages: life.stages.flatMap(draw) };

@@ -1,5 +1,5 @@
-// A data directory that is not ours alone: whatever runs in it, from the first start to a repair, nothing that
-// strangers have put there is changed or removed.
+// A data directory that holds other files than ours: whatever runs in it, from the first start to a repair, changes or
+// removes nothing that strangers have put there.
 
 import { cpSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -67,7 +67,7 @@ async function runAll(folder: string): Promise<Tried> {
   await use('kv-compact', dir, EXIT.ok);
   await use('kv-compact', dir, EXIT.ok, '--snapshot', join(folder, 'out.json'));
   await use('kv-dump', dir, EXIT.ok);
-  // Hints and files of large values by name that are none of ours are named as such.
+  // kv-check names files with names of hints or large values that are none of ours.
   await use('kv-check', dir, EXIT.mendable);
   const mended = join(folder, 'mended');
   await use('kv-check', dir, EXIT.ok, '--repair', '--to', mended);
@@ -76,7 +76,7 @@ async function runAll(folder: string): Promise<Tried> {
   return { tried, failures, figure };
 }
 
-/** Values of all kinds, written twice, so that segments rotate and are compacted. */
+/** Stores values of all kinds, twice each, so that segments rotate and are compacted. */
 async function store(port: number, values: number): Promise<void> {
   const client = await WireClient.connect(port);
   for (let n = 0; n < 2 * values; n++) {

@@ -50,7 +50,7 @@ async function tryZeros({ tier, seed }: Budget): Promise<Tried> {
   return { tried: seconds.length, failures, figure };
 }
 
-/** With a batch that was begun and never finished, or without. */
+/** Lengthens the file by zeros, after a batch that was begun and never finished when `isTorn`. */
 function lengthen(data: DataDirectory, zeroBytes: number, isTorn: boolean): void {
   const active = data.names('.seg').findLast((name) => data.batchesOf(name).length > 0)!;
   const bytes = data.read(active);
