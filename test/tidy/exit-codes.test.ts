@@ -1,4 +1,4 @@
-// That the exit codes of every program agree: in its --help, in docs/tools.md, in docs/errors.md and in its code.
+// Checks that the exit codes of every program agree: in its --help, in docs/tools.md, in docs/errors.md and in its code.
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -38,7 +38,7 @@ function codesOfPage(tool: string): number[] {
   return codesOf(lists[0]!);
 }
 
-/** What the sources of a tool name; a bug is none that a user expects. */
+/** Returns the codes that the sources of a tool name, but for that of a bug. */
 function codesOfSources(tool: string): number[] {
   const folder = `tools/${tool.replace('kv-', '')}/`;
   const named = everything

@@ -6,7 +6,7 @@ import { expect } from 'chai';
 import { startScripted } from '../../../support/scripted-server.js';
 import { runTool } from '../../../support/tool-run.js';
 
-/** What the server says to a line; it says nothing to any other, such as the head of a value. */
+/** The server's reply to each line. Other lines, such as the head of a value, have none. */
 const REPLIES: Readonly<Record<string, string>> = {
   v: 'STORED',
   mn: 'MN',
