@@ -62,7 +62,8 @@ install -D -m 644 packaging/cairn.toml "$tree/etc/cairn/cairn.toml"
 echo /etc/cairn/cairn.toml >"$tree/DEBIAN/conffiles"
 
 cp docs/operations.md docs/recovery.md docs/errors.md docs/tools.md docs/protocol.md "$doc"
-gzip -9n "$doc"/*.md
+cp -r docs/how-to "$doc"
+gzip -9n "$doc"/*.md "$doc"/how-to/*.md
 gzip -9nc CHANGELOG.md >"$doc/changelog.gz"
 date=$(date --utc -R -d "@${SOURCE_DATE_EPOCH:-$(date +%s)}")
 printf 'cairn-kv (%s) unstable; urgency=medium\n\n  * Release %s: see changelog.gz.\n\n -- %s  %s\n' \

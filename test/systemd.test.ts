@@ -1,13 +1,14 @@
-// The unit under a real systemd, which is process 1 of namespaces of its own: a root that is laid over the machine's and
-// gone afterwards, its own network, and the Debian package installed in it.
+// The unit, and what pages of docs/how-to say to type there, under a real systemd, which is process 1 of namespaces of its
+// own: a root that is laid over the machine's and gone afterwards, its own network, and the Debian package installed in it.
 
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdirSync, readdirSync } from 'node:fs';
+import { mkdirSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface, type Interface } from 'node:readline';
 
 import { expect } from 'chai';
 
+import { pageBlocks, shownPattern } from './support/page-blocks.js';
 import { requireProgram, run, skip } from './support/programs.js';
 import { temporaryFolder } from './support/servers.js';
 
@@ -119,4 +120,18 @@ describe('cairn.service @long', function () {
     expect(await inside('stat', '-c', '%U %a', '/var/lib/cairn')).to.equal('cairn 700\n');
     expect(await inside('ls', '/var/lib/cairn')).to.contain('IMAGE');
   });
+
+  // In this order: what the first one installs, the second one restores.
+  for (const name of ['run-under-systemd', 'back-up-and-restore']) {
+    it(`does what docs/how-to/${name}.md says`, async () => {
+      const page = readFileSync(join(root, 'docs/how-to', `${name}.md`), 'utf8');
+      const blocks = pageBlocks(page).filter(({ kind }) => kind === 'root');
+      expect(blocks).to.have.length.above(2);
+      for (const { text, shown } of blocks) {
+        const printed = await inside('bash', '-ec', `exec 2>&1\n${text}`);
+        if (shown !== undefined) expect(printed.trim()).to.match(shownPattern(shown));
+      }
+      expect(await inside('kv-client', 'get', 'greeting')).to.equal('hello');
+    });
+  }
 });

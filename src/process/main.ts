@@ -24,6 +24,7 @@ import type { HttpListener } from '../http/listener.js';
 import { ListenError } from '../server/errors.js';
 import { rehearse } from '../server/rehearsal.js';
 import { Server } from '../server/server.js';
+import { isBelowNpx, watchParent } from './parent-watch.js';
 import { recoveryProgress } from './recovery-progress.js';
 import { tellReady } from './service-manager.js';
 import { readSettings } from './settings.js';
@@ -103,6 +104,7 @@ class ServerProcess {
   async run(): Promise<void> {
     const startedMs = performance.now();
     this.#watchSignals();
+    if (isBelowNpx()) watchParent(() => void this.#end('npx has ended'));
     try {
       await this.#start(startedMs);
     } catch (error) {

@@ -3,7 +3,7 @@
 
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -18,13 +18,10 @@ const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
   scripts: Readonly<Record<string, string>>;
 };
 
+/** A process that has ended but that nobody has waited for yet is not there. */
 function isThere(id: number): boolean {
-  try {
-    process.kill(id, 0);
-    return true;
-  } catch {
-    return false;
-  }
+  const stat = `/proc/${id}/stat`;
+  return existsSync(stat) && !/\) Z /.test(readFileSync(stat, 'latin1'));
 }
 
 describe('npm start @long', () => {
@@ -51,10 +48,14 @@ describe('npm start @long', () => {
   });
 
   /** `group`: the signal goes to all that a terminal would send it to. */
-  async function startAndSignal(signal: NodeJS.Signals, group: boolean): Promise<string> {
+  async function startAndSignal(
+    signal: NodeJS.Signals,
+    group: boolean,
+    [program, ...words]: readonly [string, ...string[]] = ['npm', 'start', '--'],
+  ): Promise<string> {
     const pidFile = join(root, 'pid');
-    const args = ['start', '--', '-p', '-1', '--data', join(root, 'data'), '-P', pidFile];
-    const started = spawn('npm', args, { cwd: root, detached: true });
+    const args = [...words, '-p', '-1', '--data', join(root, 'data'), '-P', pidFile];
+    const started = spawn(program, args, { cwd: root, detached: true });
     npm = started;
     let said = '';
     for (const stream of [started.stdout, started.stderr])
@@ -79,6 +80,16 @@ describe('npm start @long', () => {
         expect(await startAndSignal(signal, group)).to.contain('cairn: stopped');
     });
   }
+
+  it('SIGTERM to npx: the server below its shell stops in order, and can be started again', async () => {
+    const bin = join(root, 'node_modules', '.bin');
+    mkdirSync(bin, { recursive: true });
+    const program = `#!/bin/sh\nexec '${process.execPath}' '${ROOT}dist/tools/kv-server.js' "$@"\n`;
+    writeFileSync(join(bin, 'cairn-kv'), program, { mode: 0o755 });
+    const command = ['npx', 'cairn-kv'] as const;
+    for (let life = 0; life < 2; life++)
+      expect(await startAndSignal('SIGTERM', false, command)).to.contain('cairn: stopped');
+  });
 
   it('and every script that runs a program after the build replaces the shell by it', () => {
     for (const [name, script] of Object.entries(scripts)) {

@@ -49,6 +49,7 @@ export const LONGEST: readonly string[] = [
   'crash/delayed-flush.test.ts',
   'crash/feed-copy.test.ts',
   'unit/tools/kv-dump.test.ts',
+  'unit/docs/how-to.test.ts',
 ];
 
 /** Compiled test files that mocha loads in one process, as paths from the root. */

@@ -1,6 +1,6 @@
-// docs/operations.md against the programs: counters, flags and files that it names are there.
+// docs/operations.md and the how-tos against the programs: counters, flags and files that they name are there.
 
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { expect } from 'chai';
@@ -11,9 +11,12 @@ import { runTool } from '../../support/tool-run.js';
 import { temporaryFolder } from '../../support/servers.js';
 
 const DOC = readFileSync(join(PROJECT_DIR, 'docs', 'operations.md'), 'utf8');
+const HOW_TO = join(PROJECT_DIR, 'docs/how-to');
+const HOW_TOS = readdirSync(HOW_TO).map((name) => readFileSync(join(HOW_TO, name), 'utf8'));
+const TEXTS = [DOC, ...HOW_TOS].join('\n');
 
-function named(pattern: RegExp): string[] {
-  return [...new Set(DOC.match(pattern))];
+function named(pattern: RegExp, text: string): string[] {
+  return [...new Set(text.match(pattern))];
 }
 
 describe('docs/operations.md', () => {
@@ -24,14 +27,14 @@ describe('docs/operations.md', () => {
     server.child.kill('SIGTERM');
     await server.ended;
     const counters = new Set(stdout.toString().match(/(?<=^STAT )\w+/gm));
-    const cells = named(/(?<=`)[a-z]+(?:_[a-z0-9]+)+(?=`)/g).filter(
+    const cells = named(/(?<=`)[a-z]+(?:_[a-z0-9]+)+(?=`)/g, DOC).filter(
       (word) => word !== 'stop_grace_period',
     );
     expect(cells.length).to.be.greaterThan(35);
     expect(cells.filter((name) => !counters.has(name))).to.deep.equal([]);
   });
 
-  it('and the alerts name only flags that the server or a tool has', async () => {
+  it('and the how-tos and alerts name only flags that the server or a tool has', async () => {
     const tools = [
       'kv-server',
       'kv-dump',
@@ -48,18 +51,20 @@ describe('docs/operations.md', () => {
       }),
     );
     const known = helps.map(({ stdout }) => stdout.toString()).join('\n');
-    // Of npm, systemd and Docker.
-    const others = ['--global', '--now', '--health-cmd', '--time'];
+    // Of npm, Docker, systemd and curl, and of a program on a page.
+    const others =
+      '--global --health-cmd --time --now --signal --property --unit --no-pager --lines --cacert --crash';
     const alerts = readFileSync(join(PROJECT_DIR, 'packaging/prometheus/alerts.yml'), 'utf8');
-    const texts = `${DOC}\n${alerts}`;
-    const named = new Set(texts.match(/(?<![\w-])--[a-z][a-z-]+/g));
-    const flags = [...named].filter((flag) => !others.includes(flag));
+    const texts = `${TEXTS}\n${alerts}`;
+    const flags = named(/(?<![\w-])--[a-z][a-z-]+/g, texts).filter(
+      (flag) => !others.split(' ').includes(flag),
+    );
     expect(flags.length).to.be.greaterThan(10);
     expect(flags.filter((flag) => !known.includes(`${flag} `))).to.deep.equal([]);
   });
 
-  it('names only files of packaging/ that are there', () => {
-    const files = named(/\bcairn\.(?:sysusers|toml|service)\b|packaging\/[A-Za-z.-]+\w/g);
+  it('and the how-tos name only files of packaging/ that are there', () => {
+    const files = named(/\bcairn\.(?:sysusers|toml|service)\b|packaging\/[A-Za-z.-]+\w/g, TEXTS);
     expect(files.length).to.be.greaterThan(3);
     const paths = files.map((name) => (name.startsWith('packaging/') ? name : `packaging/${name}`));
     expect(paths.filter((path) => !existsSync(join(PROJECT_DIR, path)))).to.deep.equal([]);
