@@ -1,6 +1,6 @@
-// The addresses to listen on: `-l`, `-p`, `-U`, `-s` and `--plain-port` → endpoints, by memcached's rules
-// (docs/configuration.md), except that nothing said means loopback. An address of `-l` may say how much TLS its listener
-// speaks, as with memcached: notls, btls (no certificate of the client is asked for), mtls (one is needed).
+// The addresses to listen on: turns `-l`, `-p`, `-U`, `-s` and `--plain-port` into endpoints, by memcached's rules
+// (docs/configuration.md). Without any of these flags the server listens on loopback only. An address of `-l` may choose
+// the TLS of its listener, as with memcached: notls, btls (asks for no client certificate), mtls (requires one).
 
 import net from 'node:net';
 
@@ -8,13 +8,13 @@ import { InvalidArgumentError } from 'commander';
 
 interface TcpEndpoint {
   readonly kind: 'tcp';
-  /** A name stands for all of its addresses; `*`: every address of this machine, IPv4 and IPv6. */
+  /** A name stands for all of its addresses, `*` for every address of this machine, IPv4 and IPv6. */
   readonly host: string;
   /** 0: the system chooses. */
   readonly port: number;
-  /** Answers in the plain form throughout. */
+  /** The listener answers every request in the plain form. */
   readonly plain: boolean;
-  /** Otherwise than -o ssl_verify_mode says. */
+  /** Overrides -o ssl_verify_mode for this listener. */
   readonly tls?: TlsMode;
 }
 
@@ -25,12 +25,12 @@ interface UnixEndpoint {
   readonly mode: number;
 }
 
-/** No TLS; no certificate of the client is asked for; one is, but it may have none; it needs one. */
+/** In order: no TLS; TLS without a client certificate; the server asks for one, but accepts none; it requires one. */
 export type TlsMode = 'none' | 'unverified' | 'asked' | 'verified';
 
 export type Endpoint = TcpEndpoint | UnixEndpoint;
 
-/** One item of `-l`: host, with the port when it names one. */
+/** One item of `-l`: a host, with the port if the item names one. */
 export interface ListenAddress {
   readonly host: string;
   readonly port: number | undefined;
@@ -55,7 +55,7 @@ const TLS_PREFIXES: Readonly<Record<string, TlsMode>> = {
   mtls: 'verified',
 };
 
-/** `-l` with repetition and comma lists: `host`, `host:port`, `[v6]:port`, a bare v6 address. */
+/** Parses one `-l` and appends it to those before: a comma list of `host`, `host:port`, `[v6]:port` or a bare v6 address. */
 export function listenAddresses(
   text: string,
   before: readonly ListenAddress[] = [],
@@ -63,14 +63,14 @@ export function listenAddresses(
   return [...before, ...text.split(',').map((word) => listenAddress(word.trim()))];
 }
 
-/** Where monitors ask, and what lets in those from elsewhere. */
+/** The address of the HTTP listener (`--http`). */
 export interface HttpAddress {
   readonly host: string;
   /** 0: the system chooses. */
   readonly port: number;
 }
 
-/** `--http`: a port (-1: any free one) of loopback, or host:port. Port 0 is `off`. */
+/** Parses `--http`: a port of loopback (-1: any free one), or host:port. Port 0 is `off`. */
 export function httpAddress(text: string): HttpAddress | 'off' {
   const [, host = '', digits = ''] = /^(?:(.+):)?(-1|\d{1,5})$/.exec(text) ?? [];
   if (digits === '' || Number(digits) > 65_535 || /^[^[].*:/.test(host)) {
@@ -107,7 +107,7 @@ export function endpointsOf(flags: ListenFlags): readonly Endpoint[] {
   return endpoints;
 }
 
-/** What is wrong when two of them would be the same; undefined when nothing is. */
+/** Returns the refusal when two endpoints have the same host and port; otherwise undefined. */
 export function sharedPlace(endpoints: readonly Endpoint[]): string | undefined {
   const seen = new Set<string>();
   for (const endpoint of endpoints) {
@@ -121,7 +121,7 @@ export function sharedPlace(endpoints: readonly Endpoint[]): string | undefined 
   return undefined;
 }
 
-/** What Kubernetes and Docker set CAIRN_PORT to for a service that is called cairn: not meant for us. */
+/** Checks whether CAIRN_PORT was set by Kubernetes or Docker for a service named cairn, and is not the user's setting. */
 export function isServiceAddress(text: string): boolean {
   return /^(tcp|udp):\/\//.test(text);
 }
@@ -130,7 +130,7 @@ function tlsPart({ tls }: ListenAddress): { readonly tls?: TlsMode } {
   return tls === undefined ? {} : { tls };
 }
 
-/** How much TLS a listener speaks; unix sockets as the others. */
+/** Returns the TLS mode of a listener. Unix sockets follow the same rules as TCP. */
 export function tlsModeOf(endpoint: Endpoint, config: TlsWishes | undefined): TlsMode {
   if (config === undefined) return 'none';
   if (endpoint.kind === 'tcp' && endpoint.tls !== undefined) return endpoint.tls;
@@ -143,12 +143,12 @@ interface TlsWishes {
   readonly clientsNeedCertificates: boolean;
 }
 
-/** True when only this machine can reach it. */
+/** True when only this machine can reach the endpoint. */
 export function isLocal(endpoint: Endpoint): boolean {
   return endpoint.kind === 'unix' || isLoopback(endpoint.host);
 }
 
-/** Of a name or an address as the operator wrote it. */
+/** True for a name or an address of loopback, as the operator wrote it. */
 export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || (host.startsWith('127.') && net.isIPv4(host));
 }

@@ -1,6 +1,6 @@
-// Flags, environment and file → one frozen, validated Config. Everything that can be refused is refused here,
-// before a file or a socket is touched; nobody below reads the command line or the environment.
-// The flags are in config/flags.ts; document: docs/configuration.md.
+// The configuration: turns flags, environment and file into one frozen, validated Config. Everything that can be
+// refused is refused here, before a file or a socket is touched. No module below reads the command line or the
+// environment. The flags are in config/flags.ts; docs/configuration.md documents them.
 
 import { INLINE_VALUE_BYTES_MAX, MIB } from '../limits.js';
 import { endpointsOf, isLoopback, sharedPlace } from './addresses.js';
@@ -18,12 +18,12 @@ export type { Exit } from './flags.js';
 
 export interface Config {
   readonly endpoints: readonly Endpoint[];
-  /** Where metrics and health are served; undefined: nowhere. */
+  /** Address that serves the page, metrics and health; undefined: none. */
   readonly http: HttpAddress | undefined;
   readonly httpTokenFile: string | undefined;
-  /** Its page may set and delete keys. */
+  /** The page of --http may set and delete keys. */
   readonly httpWrites: boolean;
-  /** Where its page may back the store up to; undefined: it may not. */
+  /** Directory into which the page of --http may write backups; undefined: it may not back up. */
   readonly httpBackupDir: string | undefined;
   readonly backlog: number;
   readonly connectionsMax: number;
@@ -35,14 +35,14 @@ export interface Config {
   readonly protocol: 'auto' | 'text' | 'binary';
   /** The short forms of the plain dialect on the ordinary port. */
   readonly shortForms: boolean;
-  /** Where memcached's test suites want the chosen ports written. */
+  /** File to which the server writes the ports it chose; memcached's test suites need it. */
   readonly portFile: string | undefined;
 
   readonly dataDir: string;
   /** Undefined: the items are in the data directory. */
   readonly store: StorePlace | undefined;
   readonly storeAuthFile: string | undefined;
-  /** user:password, of the environment. */
+  /** user:password, from the environment. */
   readonly storeAuth: string | undefined;
   readonly cacheBytes: number;
   readonly valueBytesMax: number;
@@ -50,14 +50,14 @@ export interface Config {
   /** 0: no bound. */
   readonly keysMax: number;
   readonly storeBytesMax: number;
-  /** -m, and cache_memlimit, bound the store as well: storeBytesMax is that of -m. */
+  /** -m and cache_memlimit bound the store as well: storeBytesMax has the value of -m. */
   readonly memcachedLimits: boolean;
   readonly evicts: boolean;
   readonly maxIdleMs: number;
   readonly segmentBytes: number;
   readonly compactRatio: number;
   readonly compactMinBytes: number;
-  /** An interval in ms, or when. */
+  /** A number is the interval in ms; `compact`: after each compaction. */
   readonly snapshot: 'never' | 'compact' | number;
   readonly keepHistoryMs: number;
   readonly historyBytesMax: number;
@@ -81,13 +81,13 @@ export interface Config {
   readonly user: string | undefined;
   readonly threads: number;
   readonly prefixDelimiter: string;
-  /** What was accepted and does nothing, each a sentence. */
+  /** Settings that were accepted and have no effect, one sentence each. */
   readonly notes: readonly string[];
-  /** What was accepted and is not what was most likely meant. */
+  /** Settings that were accepted and are most likely not what the operator meant, one sentence each. */
   readonly warnings: readonly string[];
 }
 
-/** `argv` without the program's name. Never prints, never exits, touches nothing. */
+/** Reads the settings; `argv` is without the program's name. Never prints, never exits, opens no file or socket. */
 export function readConfig(
   argv: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
@@ -131,7 +131,7 @@ function combined(flags: Flags, given: ReadonlySet<string>, env: Environment): C
   return shared === undefined ? config : usageExit(shared);
 }
 
-/** What commander makes of config/flags.ts. */
+/** The values that commander parses by the table in config/flags.ts. */
 interface Flags {
   readonly port?: number;
   readonly listen?: readonly ListenAddress[];
@@ -191,12 +191,12 @@ interface Flags {
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Combinations that cannot be, as a message; memcached refuses the same ones. */
+/** Returns the refusal of an impossible combination; memcached refuses the same ones. */
 function refusalOf(flags: Flags, given: ReadonlySet<string>, env: Environment): string | undefined {
   if (flags.enableSasl === true && authFileOf(flags, env) === undefined) {
     return '-S needs the users: give -Y <file> with user:password lines';
   }
-  // Values live on disk, so the default of -m says nothing about -I; said by the user, it does.
+  // Values live on disk, so the default of -m does not limit -I. A value of -m that the user gave does.
   const limits = flags.memcachedLimits === true;
   if ((given.has('memoryLimit') || limits) && flags.maxItemSize > flags.memoryLimit / 2) {
     return '-I must not be above half of the memory of -m';
@@ -219,14 +219,14 @@ function refusalOf(flags: Flags, given: ReadonlySet<string>, env: Environment): 
   return undefined;
 }
 
-/** What cannot be asked of a store in a cluster. */
+/** Returns the refusal of flags that a store in a cluster does not support. */
 function clusterRefusalOf(flags: Flags, given: ReadonlySet<string>): string | undefined {
   if (flags.store === undefined) {
     return given.has('storeAuthFile') ? '--store-auth-file is for --store <url>' : undefined;
   }
   const local = LOCAL_ONLY.filter((name) => given.has(name)).map((name) => `--${kebab(name)}`);
   if (local.length > 0) {
-    return `${local.join(', ')}: of a data directory, and with --store the items are in a cluster`;
+    return `${local.join(', ')}: only for a data directory; with --store the items are in a cluster`;
   }
   if (flags.maxItemSize > INLINE_VALUE_BYTES_MAX) {
     return '-I is at most 1m with --store: a cluster takes no longer values';
@@ -246,13 +246,13 @@ function warningsOf({ udpPort, maxBytes, segmentSize }: Flags): string[] {
   return warnings;
 }
 
-/** An address that asks for other TLS than there is. */
+/** Returns the refusal of an address of -l whose TLS mode the other settings do not allow. */
 function tlsRefusalOf({ listen = [] }: Flags, tls: TlsConfig | undefined): string | undefined {
   if (tls === undefined && listen.some((address) => address.tls !== undefined)) {
     return 'notls, btls and mtls before an address of -l need -Z';
   }
   if (tls?.caCertPath === undefined && listen.some((address) => address.tls === 'verified')) {
-    return 'mtls before an address of -l needs -o ssl_ca_cert=<file>, who vouches for the clients';
+    return 'mtls before an address of -l needs -o ssl_ca_cert=<file>, the authority of the client certificates';
   }
   return undefined;
 }
@@ -329,7 +329,7 @@ function httpOf({ http }: Flags): HttpAddress | undefined {
   return http === 'off' ? undefined : http;
 }
 
-/** MEMCACHED_SASL_PWDB is where memcached's own SASL tests put their users. */
+/** memcached's own SASL tests name their file of users in MEMCACHED_SASL_PWDB. */
 function authFileOf(flags: Flags, env: Environment): string | undefined {
   if (flags.authFile !== undefined) return flags.authFile;
   return flags.enableSasl === true ? env['MEMCACHED_SASL_PWDB'] : undefined;

@@ -1,5 +1,5 @@
-// `-o`: memcached's list of named options. TLS and the idle timeout mean something here; the others tune
-// slabs and LRUs that we do not have, are accepted and reported. What memcached has not either is refused.
+// `-o`: memcached's list of named options. Only TLS and the idle timeout have an effect here. The other options tune
+// slabs and LRUs that we do not have; they are accepted and reported. Options that memcached lacks too are refused.
 
 import { suggestion } from '../nearest-name.js';
 import type { Exit } from './flags.js';
@@ -11,9 +11,9 @@ export interface TlsConfig {
   readonly caCertPath: string | undefined;
   /** ssl_verify_mode, 0 to 3. */
   readonly verifyMode: number;
-  /** ssl_verify_mode 1 to 3: clients are asked for a certificate; a bad one is refused. */
+  /** ssl_verify_mode 1 to 3: the server asks clients for a certificate and refuses a bad one. */
   readonly asksForCertificates: boolean;
-  /** 2 and 3 ("once": nobody is asked again on an open connection): none is refused as well. */
+  /** ssl_verify_mode 2 and 3 refuse a missing certificate too. (3, "once": no second request on an open connection.) */
   readonly clientsNeedCertificates: boolean;
   readonly ciphers: string | undefined;
   readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
@@ -35,7 +35,7 @@ const TLS_WORDS: ReadonlySet<string> = new Set([
   'ssl_min_version',
 ]);
 
-/** Of memcached, this release and those before, without effect here. */
+/** Options of memcached, of this release and earlier ones, that have no effect here. */
 const IGNORED_WORDS: readonly string[] = (
   'maxconns_fast no_maxconns_fast hashpower no_hashexpand hash_algorithm slab_reassign no_slab_reassign ' +
   'slab_automove no_slab_automove slab_automove_version slab_automove_ratio slab_automove_window ' +
@@ -50,7 +50,7 @@ const IGNORED_WORDS: readonly string[] = (
   'slab_automove_freeratio ext_drop_unread no_ext_drop_unread'
 ).split(' ');
 
-/** memcached's numbers and names; what is older is not spoken. */
+/** memcached's numbers and names. Versions before TLS 1.2 are raised to it. */
 const MIN_VERSIONS: ReadonlyMap<string, TlsConfig['minVersion']> = new Map([
   ['0', 'TLSv1.2'],
   ['1', 'TLSv1.2'],
@@ -84,7 +84,7 @@ export function extendedOf(words: readonly string[]): Extended | Exit {
   return { idleTimeoutMs, tls, ignored };
 }
 
-/** Options of TLS without TLS: whoever gives them believes that nobody can listen in. */
+/** Returns the refusal of TLS options without -Z: whoever gives them believes that the connections are encrypted. */
 export function tlsWithoutZ({ tls, ignored }: Extended): string | undefined {
   const name = Object.keys(tls)[0] ?? ignored.find((word) => word.startsWith('ssl_'));
   return name === undefined ? undefined : `-o ${name} needs -Z, without which nothing is encrypted`;
@@ -99,8 +99,10 @@ export function tlsOf(words: Readonly<Record<string, string>>): TlsConfig | Exit
   if (![0, 1, 2, 3].includes(verifyMode)) return usageExit('-o ssl_verify_mode is 0, 1, 2 or 3');
   const caCertPath = words['ssl_ca_cert'];
   if (verifyMode !== 0 && caCertPath === undefined) {
-    // Without it any certificate that some public authority has issued would do.
-    return usageExit('-o ssl_verify_mode needs ssl_ca_cert=<file>, who vouches for the clients');
+    // Without ssl_ca_cert, a certificate of any public authority would be accepted.
+    return usageExit(
+      '-o ssl_verify_mode needs ssl_ca_cert=<file>, the authority of the client certificates',
+    );
   }
   const minVersion = MIN_VERSIONS.get(words['ssl_min_version'] ?? '2');
   if (minVersion === undefined) {

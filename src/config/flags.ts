@@ -1,6 +1,6 @@
-// The command line of kv-server: memcached's flags under the names its users know, and our own. One
-// table; help, defaults, environment names, the settings of a file, man pages, completions and the tables of
-// docs/configuration.md come from it. Order of precedence: flag, environment, file, default (config/sources.ts).
+// The command line of kv-server: memcached's flags under the names that its users know, and our own. One table gives
+// the help, defaults, environment names, settings of a file, man pages, completions and the tables of
+// docs/configuration.md. Order of precedence: flag, environment, file, default (config/sources.ts).
 // WITHOUT_EFFECT lists the flags that are accepted without effect; --check-config and a start with -v name those given.
 
 import { Command, CommanderError, Option } from 'commander';
@@ -28,7 +28,7 @@ import { count, duration, octalMode, ratio, size, sizeText } from './values.js';
 
 const NO_LIMIT = Number.MAX_SAFE_INTEGER;
 
-/** Flags of memcached that mean nothing here: attribute name → why. */
+/** Flags of memcached that have no effect here: attribute name → reason. */
 export const WITHOUT_EFFECT = {
   threads: 'one thread serves all connections',
   lockMemory: 'values live on disk',
@@ -44,12 +44,12 @@ interface ParsedFlags {
   readonly values: Readonly<Record<string, unknown>>;
   /** Attribute names that a flag, the environment or the file gave. */
   readonly given: ReadonlySet<string>;
-  /** By attribute name: where from, and in which words. */
+  /** Origin and words of each setting, by attribute name. */
   readonly origins: SettingOrigins;
   readonly options: readonly Option[];
 }
 
-/** Flags of the data directory, which mean nothing where the items are in a cluster: attribute names. */
+/** Attribute names of the flags that only a data directory has; a store in a cluster refuses them. */
 export const LOCAL_ONLY: readonly string[] = [
   'data',
   'maxKeys',
@@ -76,7 +76,7 @@ export interface Exit {
   readonly stderr: string;
 }
 
-/** Parses without printing or exiting; `version` is what `-V` prints, `file` what `--config` named. */
+/** Parses without printing or exiting; `version` is the text that `-V` prints, `file` the file that `--config` named. */
 export function parseFlags(
   argv: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
@@ -89,7 +89,7 @@ export function parseFlags(
     .exitOverride()
     .configureOutput({
       writeOut: (text) => (stdout += text),
-      // A message repeats the word that it is about, and who puts a password into a URL does not want it repeated.
+      // A message repeats the word that it is about. A password in a URL must not be repeated with it.
       writeErr: (text) => (stderr += text.replaceAll(/\/\/[^/@\s']*@/g, '//…@')),
     });
   const origins = watchFlags(program);
@@ -107,12 +107,12 @@ export function parseFlags(
   return { values, given, origins, options: program.options };
 }
 
-/** The file of `--config`, when there is one to read and the command line is one that can be. */
+/** Returns the path of `--config`; undefined when none is named or the command line does not parse. */
 export function configPathOf(
   argv: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
 ): string | undefined {
-  // Nearly nobody has one: their command line is parsed once.
+  // Few command lines have --config. All others are parsed once only.
   const isNamed = argv.some((word) => word.startsWith('--config'));
   if (!isNamed && (env['CAIRN_CONFIG'] ?? '') === '') return undefined;
   const parsed = parseFlags(argv, env, '');
@@ -121,7 +121,7 @@ export function configPathOf(
 
 const EXIT_USAGE = 64;
 
-/** A line for a combination that parses but cannot be. */
+/** Returns the refusal, with exit code 64, of a combination that parses but is impossible. */
 export function usageExit(message: string): Exit {
   return { code: EXIT_USAGE, stdout: '', stderr: `error: ${message}\n${HINT}\n` };
 }
@@ -219,7 +219,7 @@ const GROUPS: Readonly<Record<string, readonly Option[]>> = {
     ).default(0, '0'),
     flag(
       '--stall-timeout <time>',
-      'close one with an unfinished request or unread replies; 0: never',
+      'close a connection with an unfinished request or unread replies; 0: never',
       duration(0),
     ).default(60_000, '60s'),
     flag('-R, --max-reqs-per-event <n>', 'requests of one client before the others have their turn')

@@ -1,5 +1,5 @@
-// The origins of the settings: what is in force and where each is from. They are the answer to --check-config, which is itself a file for --config;
-// and what a refusal adds about settings of a file. Pure.
+// The origins of the settings: prints the settings in force and the source of each for --check-config. The printed
+// text is itself a valid file for --config. A refusal also names the lines of the file that it is about. Pure.
 
 import type { Option } from 'commander';
 
@@ -13,7 +13,7 @@ interface Parsed {
 
 const NOT_SHOWN: ReadonlySet<string> = new Set(['version', 'config', 'check-config']);
 
-/** One line for each setting, in the groups of the help. */
+/** Composes one line for each setting, in the groups of the help. */
 export function composeSettings({ origins, options }: Parsed): string {
   const lines: string[] = [];
   let group: string | undefined;
@@ -30,14 +30,14 @@ export function composeSettings({ origins, options }: Parsed): string {
       lines.push(`# ${option.name()} is not set`);
       continue;
     }
-    // As a file, this sets what is set now, and leaves the rest to the defaults of the day.
+    // Defaults are comments: as a file, the text sets only what is set now, and later defaults apply to the rest.
     const setting = `${origin === undefined ? '# ' : ''}${option.name()} = ${valueText(option, words)}`;
     lines.push(`${setting.padEnd(36)} # ${place}`);
   }
   return `${lines.join('\n')}\n`;
 }
 
-/** A refusal that speaks of flags tells on which lines of the file they were set. */
+/** Adds to a refusal the lines of the file on which the flags that it names were set. */
 export function withPlaces(exit: Exit, { origins, options }: Parsed): Exit {
   const named: ReadonlySet<string> = new Set(exit.stderr.match(/(?<![\w-])--?[A-Za-z][\w-]*/g));
   const places = options.flatMap((option) => {

@@ -1,14 +1,14 @@
-// The text of a file of --config → settings: TOML, flat, with the line of each (docs/configuration.md). The parser of TOML
-// is loaded when there is a file. Pure.
+// The text of a file of --config: parses flat TOML into settings, with the line of each (docs/configuration.md). The TOML
+// parser is loaded only when there is a file. Pure.
 
 import type { FileSetting, SettingsFile } from './sources.js';
 
-/** What is wrong with a file, with its place and what to do. */
+/** The fault of a file: its place, the reason and the next step. */
 interface SettingsFault {
   readonly fault: string;
 }
 
-/** The names are not looked at here: config/sources.ts knows them. */
+/** Parses a file without checking the names of its settings, which config/sources.ts does. */
 export async function parseSettings(
   path: string,
   bytes: Uint8Array,
@@ -17,11 +17,12 @@ export async function parseSettings(
   let text: string;
   let table: Readonly<Record<string, unknown>>;
   try {
-    // Without a byte order mark, should there be one.
+    // The decoder drops a byte order mark, if there is one.
     text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
     table = parse(text);
   } catch (error) {
-    if (error instanceof TypeError) return { fault: `${path}: this is not UTF-8: save it as such` };
+    if (error instanceof TypeError)
+      return { fault: `${path}: this is not UTF-8: save the file as UTF-8` };
     if (!(error instanceof TomlError)) throw error;
     const why = error.message.split('\n', 1)[0]?.replace(/^Invalid TOML document: /, '');
     const hint = 'a line is name = value, with quotes round text: max-bytes = "10g"';
@@ -48,7 +49,7 @@ function wordOf(value: unknown): string | undefined {
   return typeof value === 'number' || typeof value === 'boolean' ? String(value) : undefined;
 }
 
-/** Where a name is set, or its table begins. The parser does not tell. */
+/** Returns the line on which a name is set or its table begins, which the parser does not report. */
 function lineOf(text: string, name: string): number {
   const quoted = name.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&');
   const begins = new RegExp(`^\\s*\\[{0,2}\\s*["']?${quoted}["']?\\s*[=.\\]]`);

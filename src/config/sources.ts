@@ -1,21 +1,21 @@
-// The sources of settings beside the defaults: the command line, the environment, and the file of --config
-// (docs/configuration.md). All give words, which the parsers of the flags read.
+// The sources of settings besides the defaults: the command line, the environment, and the file of --config
+// (docs/configuration.md). All of them give words, which the parsers of the flags read.
 //
-// Invariant: a source that comes later never changes what one before it gave: flag, environment, file, default.
+// Invariant: a later source never changes a setting of an earlier one; the order is flag, environment, file, default.
 
 import { InvalidArgumentError, type Command, type Option } from 'commander';
 
 import { suggestion } from '../nearest-name.js';
 import { isServiceAddress } from './addresses.js';
 
-/** What a file says, in the order of its lines. */
+/** The settings of a file, in the order of its lines. */
 export interface SettingsFile {
   readonly path: string;
   readonly settings: readonly FileSetting[];
 }
 
 export interface FileSetting {
-  /** As the file has it: `max-keys` or `CAIRN_MAX_KEYS`. */
+  /** The name as the file has it: `max-keys` or `CAIRN_MAX_KEYS`. */
   readonly name: string;
   readonly words: readonly string[];
   readonly isList: boolean;
@@ -29,16 +29,16 @@ interface Origin {
   readonly words: readonly string[];
 }
 
-/** By attribute name; what is a default is not in it. */
+/** Origins by attribute name; settings that have their default are absent. */
 export type SettingOrigins = ReadonlyMap<string, Origin>;
 type GatheringOrigins = Map<string, Origin>;
 
-/** Options that may be repeated, and be a list in a file. */
+/** Options that may be repeated on the command line and be a list in a file. */
 const LISTS: ReadonlySet<string> = new Set(['listen', 'extended']);
-/** What stands in the file cannot say which file, nor what to do with it. */
+/** Options that a file cannot set, because they choose the file or say what to do with it. */
 const NOT_IN_A_FILE: ReadonlySet<string> = new Set(['config', 'check-config', 'version']);
 
-/** kv-client's, and our own. */
+/** Variables that are no settings of the server: those of kv-client, and internal ones. */
 const OTHERS_VARIABLES: ReadonlySet<string> = new Set([
   'CAIRN_HOST',
   'CAIRN_HISTORY',
@@ -49,15 +49,15 @@ const OTHERS_VARIABLES: ReadonlySet<string> = new Set([
   // A password has no flag (store-place.ts).
   'CAIRN_STORE_AUTH',
 ]);
-/** Of tests; and what Kubernetes and Docker set for a service that is called cairn. */
+/** Variables of the tests, and those that Kubernetes and Docker set for a service named cairn. */
 const OTHERS_PATTERN = /^CAIRN_(TEST_|SERVICE_|PORT_\d)/;
 
-/** `CAIRN_` and the long name: the attribute `maxKeys` is CAIRN_MAX_KEYS. */
+/** Returns `CAIRN_` and the long name: CAIRN_MAX_KEYS for the attribute `maxKeys`. */
 export function environmentName(option: Option): string {
   return `CAIRN_${option.name().toUpperCase().replaceAll('-', '_')}`;
 }
 
-/** Before the command line is parsed: notes what it gives. */
+/** Records what the command line gives. Call it before the command line is parsed. */
 export function watchFlags(program: Command): GatheringOrigins {
   const origins: GatheringOrigins = new Map();
   for (const option of program.options) {
@@ -72,7 +72,7 @@ export function watchFlags(program: Command): GatheringOrigins {
   return origins;
 }
 
-/** Same meaning as `.env()` of commander, but on an environment that is passed in. */
+/** Applies the environment with the meaning of commander's `.env()`, but from an object that is passed in. */
 export function applyEnvironment(
   program: Command,
   env: Readonly<Record<string, string | undefined>>,
@@ -97,7 +97,7 @@ export function applyEnvironment(
   }
 }
 
-/** What stands in it is checked whether it counts or not: a mistake shows before the day when it would. */
+/** Applies the file. Settings that a flag or the environment overrides are checked too, so that mistakes show early. */
 export function applyFile(program: Command, file: SettingsFile, origins: GatheringOrigins): void {
   const lines = new Map<string, number>();
   for (const setting of file.settings) {
@@ -151,7 +151,7 @@ function refuseUnknownVariables(
   }
 }
 
-/** Throws InvalidArgumentError with what would have been right. */
+/** Parses the words of one setting. Throws InvalidArgumentError that says what would have been right. */
 function valueOf(option: Option, words: readonly string[]): unknown {
   if (!option.required) return switchValue(option, words[0] ?? '');
   let value: unknown;
@@ -159,13 +159,13 @@ function valueOf(option: Option, words: readonly string[]): unknown {
   return value;
 }
 
-/** What is switched off is as if it were not there, but for the sources behind. */
+/** Sets a value. A switch that is off counts as absent, but later sources no longer change it. */
 function setValue(program: Command, option: Option, value: unknown, source: string): void {
   if (value === false) return;
   program.setOptionValueWithSource(option.attributeName(), value, source);
 }
 
-/** CAIRN_VERBOSE=2 is -vv; the others are switched on or off. */
+/** Parses the text of a switch. CAIRN_VERBOSE=2 is -vv; the other switches are on or off. */
 function switchValue(option: Option, text: string): boolean | number {
   if (/^(0|no|false|off)$/i.test(text)) return false;
   const counts = isCounted(option);

@@ -1,11 +1,11 @@
-// `--store`: a URL → the engine on other machines that has the items, and how it is asked (docs/cluster.md). Without it they
-// are in the data directory.
+// `--store`: parses the URL of the cluster that holds the items, with the options of its use (docs/cluster.md).
+// Without `--store` the items are in the data directory.
 //
 //   etcd://host[:2379],…[/prefix]                 etcds:// with TLS
 //   redis://host[:6379],…[?replicas=1&reads=strict&durability=disk]      rediss:// with TLS
-//   ?ca=<file>&cert=<file>&key=<file>             with TLS: who vouches for the nodes, and this server's own certificate
+//   ?ca=<file>&cert=<file>&key=<file>             with TLS: the authority of the nodes' certificates, and this server's own certificate
 //
-// Invariant: no user and no password stands in a URL, which every user of the machine can read in the list of processes.
+// Invariant: a URL holds no user and no password, because every user of the machine can read it in the process list.
 
 import { InvalidArgumentError } from 'commander';
 
@@ -16,7 +16,7 @@ interface Place {
   readonly tls: TlsFiles | undefined;
 }
 
-/** In PEM. Undefined: those who vouch for others are the ones that Node knows; no certificate of our own is shown. */
+/** Files in PEM. Without `caPath` Node's own authorities are trusted; without the others we show no certificate. */
 export interface TlsFiles {
   readonly caPath: string | undefined;
   readonly certPath: string | undefined;
@@ -25,17 +25,17 @@ export interface TlsFiles {
 
 interface EtcdPlace extends Place {
   readonly kind: 'etcd';
-  /** Before every key. */
+  /** Stands before every key in etcd. */
   readonly prefix: string;
 }
 
 interface RedisPlace extends Place {
   readonly kind: 'redis';
-  /** So many replicas must have a change before it is acknowledged. */
+  /** Number of replicas that must have a change before it is acknowledged. */
   readonly replicas: number;
-  /** `fast`: what is read may be gone after a failover. */
+  /** With `fast`, a value that a client has read may be gone after a failover. */
   readonly reads: 'strict' | 'fast';
-  /** `memory`: nodes that do not sync each write are accepted, and lose what was acknowledged. */
+  /** `memory` accepts nodes that do not sync each write, and so may lose acknowledged writes. */
   readonly durability: 'disk' | 'memory';
 }
 
@@ -47,7 +47,7 @@ const REPLICAS_MAX = 16;
 const TLS_WORDS = ['ca', 'cert', 'key'];
 const WORDS = { etcd: TLS_WORDS, redis: ['replicas', 'reads', 'durability', ...TLS_WORDS] };
 
-/** The URL of `--store`. Throws InvalidArgumentError that says what is wrong with it. */
+/** Parses the URL of `--store`. Throws InvalidArgumentError that says what is wrong with it. */
 export function storePlace(text: string): StorePlace {
   const match = /^(etcd|redis)(s?):\/\/([^/?#]*)(?:\/([^?#]*))?(?:\?([^#]*))?$/.exec(text);
   if (match === null) {
@@ -66,7 +66,8 @@ export function storePlace(text: string): StorePlace {
   const words = wordsOf(query, WORDS[kind]);
   const tls = tlsOf(words, s === 's');
   if (kind === 'etcd') return { kind, hosts, tls, prefix: prefixOf(path) };
-  if (path !== '') throw new InvalidArgumentError('A cluster of Redis has no databases: no path.');
+  if (path !== '')
+    throw new InvalidArgumentError('A cluster of Redis has no databases: leave out the path.');
   return {
     kind,
     hosts,
@@ -77,7 +78,7 @@ export function storePlace(text: string): StorePlace {
   };
 }
 
-/** For messages and stats: without what only a connection needs. */
+/** Composes the text for messages and stats: the kind and the hosts, without the options of the connection. */
 export function storeText({ kind, hosts }: StorePlace): string {
   return `${kind} at ${hosts.join(', ')}`;
 }
@@ -92,7 +93,7 @@ export function storeUrl(place: StorePlace): string {
 function hostOf(name: string, portDefault: number): string {
   const [, host, port] = /^(\[[\da-fA-F:.]+\]|[^\s:[\]]+)(?::(\d{1,5}))?$/.exec(name) ?? [];
   if (host === undefined || Number(port ?? 1) < 1 || Number(port ?? 1) > 65_535) {
-    throw new InvalidArgumentError(`'${name}' is no host, host:port or [v6]:port.`);
+    throw new InvalidArgumentError(`'${name}' is not a host, host:port or [v6]:port.`);
   }
   return `${host}:${port ?? portDefault}`;
 }
@@ -102,10 +103,10 @@ function wordsOf(query: string, known: readonly string[]): ReadonlyMap<string, s
   for (const [name, value] of new URLSearchParams(query)) {
     if (!known.includes(name)) {
       throw new InvalidArgumentError(
-        `There is no ${name}=: behind ? may stand ${known.join(', ')}.`,
+        `There is no option ${name}=: after the ? give ${known.join(', ')}.`,
       );
     }
-    if (words.has(name)) throw new InvalidArgumentError(`${name}= stands there twice.`);
+    if (words.has(name)) throw new InvalidArgumentError(`${name}= is given twice.`);
     words.set(name, value);
   }
   return words;

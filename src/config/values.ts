@@ -1,5 +1,5 @@
-// Words of the command line and the environment → numbers: sizes, durations, counts, ratios, modes.
-// Each throws InvalidArgumentError with what would have been right; commander names the flag.
+// Values of settings: parses words of the command line and the environment into sizes, durations, counts, ratios, modes.
+// Each parser throws InvalidArgumentError that says what would have been right; commander adds the name of the flag.
 
 import { InvalidArgumentError } from 'commander';
 
@@ -14,12 +14,12 @@ const MS_UNITS: Readonly<Record<string, number>> = {
   d: 86_400_000,
 };
 
-/** A whole number within bounds. */
+/** Returns a parser of whole numbers from `min` to `max`. */
 export function count(min: number, max: number): (text: string) => number {
   return (text) => within(wholeNumber(text), min, max, String);
 }
 
-/** Bytes: `512`, `64k`, `1m`, `2g`. A bare number counts in `unit` bytes (`-m` is in megabytes). */
+/** Returns a parser of bytes: `512`, `64k`, `1m`, `2g`. A bare number counts in `unit` bytes (`-m` is in megabytes). */
 export function size(min: number, max: number, unit = 1): (text: string) => number {
   return (text) => {
     const match = /^(\d+(?:\.\d+)?)([kmgt]?)(?:i?b)?$/i.exec(text);
@@ -30,7 +30,7 @@ export function size(min: number, max: number, unit = 1): (text: string) => numb
   };
 }
 
-/** Milliseconds: `30` (seconds), `500ms`, `10m`, `1h`, `7d`. */
+/** Returns a parser of times in milliseconds: `30` (seconds), `500ms`, `10m`, `1h`, `7d`. */
 export function duration(minMs: number): (text: string) => number {
   return (text) => {
     const match = /^(\d+(?:\.\d+)?)(ms|[smhd]?)$/i.exec(text);
@@ -42,7 +42,7 @@ export function duration(minMs: number): (text: string) => number {
   };
 }
 
-/** A share between 0 and 1. */
+/** Parses a share between 0 and 1, without both ends. */
 export function ratio(text: string): number {
   const value = Number(text);
   if (text === '' || !(value > 0 && value < 1)) {
@@ -51,13 +51,13 @@ export function ratio(text: string): number {
   return value;
 }
 
-/** A file mode in octal, as `chmod` takes it. */
+/** Parses a file mode in octal, as `chmod` takes it. */
 export function octalMode(text: string): number {
   if (!/^[0-7]{1,4}$/.test(text)) throw new InvalidArgumentError('Give an octal mode such as 700.');
   return Number.parseInt(text, 8);
 }
 
-/** 64m, 1g: as the flags take it, for messages. */
+/** Composes a size for messages in the form of the flags, such as 64m or 1g. */
 export function sizeText(bytes: number): string {
   for (const [suffix, unit] of Object.entries(SIZE_UNITS).toReversed()) {
     if (bytes >= unit && bytes % unit === 0) return `${bytes / unit}${suffix}`;

@@ -1,13 +1,13 @@
-// The server's side of the control socket (control/messages.ts): lets kv-compact ask the process
-// that holds the directory's lock. Listens in the data directory, for its owner alone.
+// The server's side of the control socket (control/messages.ts): lets kv-compact send requests to the process
+// that holds the directory's lock. The socket is in the data directory, and only its owner may connect.
 //
 // Invariants:
-// - A request never keeps the server alive or holds up its end: close() ends every connection at once;
-//   work that was asked for goes on or is given up with the store.
-// - Whoever connects has to ask within a time, and to leave within a time when it was answered. Only so many are inside;
-//   who has not asked yet makes room for the next.
-// - A socket that is found and that nobody listens on was left by a killed server: whoever has the lock may
-//   replace it. Anything else there is a stranger's and stays.
+// - A request neither keeps the server running nor delays its stop: close() ends every connection at once.
+//   The requested work goes on, or ends together with the store.
+// - A client must send its request within PATIENCE_MS, and close within PATIENCE_MS after the answer. At most
+//   CLIENTS_MAX are connected; a client without a request yet makes room for the next.
+// - A socket on which nobody listens was left by a killed server, so the holder of the lock may replace it. Any other
+//   file at that place belongs to somebody else and stays.
 
 import net from 'node:net';
 import { join } from 'node:path';
@@ -29,9 +29,9 @@ import type { CompactionReport, Store } from '../store/store.js';
 import { removeStaleSocket } from '../env/stale-socket.js';
 
 const PROGRESS_MS = 200;
-/** The question has to be there, and behind the answer the client gone, within this time. */
+/** A client has this time to send its request, and again this time to close after the answer. */
 const PATIENCE_MS = 10_000;
-/** Within the descriptors that descriptors.ts keeps back. */
+/** These connections use the descriptors that descriptors.ts reserves. */
 const CLIENTS_MAX = 8;
 const OWNER_ONLY = 0o600;
 
@@ -49,7 +49,7 @@ export class Control {
     this.#server = net.createServer({ allowHalfOpen: true }, (socket) => this.#accept(socket));
   }
 
-  /** Requires: the directory's lock. Throws the system's error when the socket cannot be made. */
+  /** Requires: the caller holds the directory's lock. Throws the system's error when the socket cannot be made. */
   static async listen(store: Store, clock: Clock, dir: string): Promise<Control> {
     const path = openSocketPath(dir, CONTROL_NAME);
     const control = new Control(store, clock, path);
@@ -64,7 +64,7 @@ export class Control {
     return control;
   }
 
-  /** Stops listening, ends what is connected, removes the socket file. */
+  /** Stops listening, ends all connections, removes the socket file. */
   async close(): Promise<void> {
     for (const socket of this.#sockets) socket.destroy();
     await new Promise((resolve) => this.#server.close(resolve));
@@ -97,7 +97,7 @@ export class Control {
       deadline.cancel();
       this.#sockets.leave(socket);
     });
-    // Whoever asked has gone: the work goes on, its answer has no reader.
+    // The client is gone. The work goes on, but nobody reads its answer.
     socket.on('error', () => socket.destroy());
     let text = '';
     const take = (chunk: Buffer): void => {
@@ -109,7 +109,7 @@ export class Control {
       this.#sockets.spoke(socket);
       void this.#answer(socket, end < 0 ? '' : text.slice(0, end));
     };
-    // Who closes its half behind the question still hears the answer.
+    // A client that closes its half after the request still gets the answer.
     const hangUp = (): void => void socket.end();
     socket.on('data', take).on('end', hangUp);
   }
@@ -117,24 +117,24 @@ export class Control {
   async #answer(socket: net.Socket, line: string): Promise<void> {
     const request = parseControlRequest(line);
     if (typeof request === 'string') {
-      say(socket, { error: { code: 'KV_BAD_OPTION', message: request } });
-      this.#dismiss(socket);
+      sendLine(socket, { error: { code: 'KV_BAD_OPTION', message: request } });
+      this.#end(socket);
       return;
     }
     try {
-      say(socket, { result: await this.#perform(request, socket) });
+      sendLine(socket, { result: await this.#perform(request, socket) });
     } catch (error: unknown) {
       const code = isKvError(error) ? error.code : 'KV_IO';
       const message = failureText(error);
-      say(socket, { error: { code, message } });
+      sendLine(socket, { error: { code, message } });
     }
-    this.#dismiss(socket);
+    this.#end(socket);
   }
 
-  /** What was said is sent; who does not leave then is dropped. */
-  #dismiss(socket: net.Socket): void {
+  /** Sends what was written, and drops a client that does not close within PATIENCE_MS. */
+  #end(socket: net.Socket): void {
     socket.end();
-    // What comes behind the question is not wanted; unread it would hide the end.
+    // Bytes after the request are discarded: left unread, they would hide that the client has closed.
     socket.resume();
     const deadline = this.#clock.setTimer(PATIENCE_MS, () => socket.destroy());
     socket.once('close', () => deadline.cancel());
@@ -147,7 +147,7 @@ export class Control {
   }
 
   async #compact(everything: boolean, socket: net.Socket): Promise<CompactionReport> {
-    const stop = this.#tellProgress(socket);
+    const stop = this.#sendProgress(socket);
     try {
       return await this.#store.compact({ everything });
     } finally {
@@ -155,19 +155,19 @@ export class Control {
     }
   }
 
-  #tellProgress(socket: net.Socket): () => void {
+  #sendProgress(socket: net.Socket): () => void {
     const progress = watchCompaction(this.#store);
     let timer: Timer;
-    const tell = (): void => {
-      // Who does not read misses some.
-      if (!socket.writableNeedDrain) say(socket, { progress: progress() });
-      timer = this.#clock.setTimer(PROGRESS_MS, tell);
+    const send = (): void => {
+      // A client that does not read misses some progress lines.
+      if (!socket.writableNeedDrain) sendLine(socket, { progress: progress() });
+      timer = this.#clock.setTimer(PROGRESS_MS, send);
     };
-    tell();
+    send();
     return () => timer.cancel();
   }
 }
 
-function say(socket: net.Socket, answer: ControlAnswer): void {
+function sendLine(socket: net.Socket, answer: ControlAnswer): void {
   if (socket.writable) socket.write(`${JSON.stringify(answer)}\n`);
 }

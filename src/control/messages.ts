@@ -1,6 +1,6 @@
-// What is said over the control socket of a running server, `control.sock` in its data directory, which
-// only the owner of the directory can reach: one JSON object a line. The tool sends one request; the
-// server answers with any number of progress lines and one last line, then closes (docs/tools.md).
+// Messages of the control socket of a running server, one JSON object per line. The socket is `control.sock` in the
+// data directory, and only the owner of the directory can reach it. The tool sends one request; the server
+// answers with any number of progress lines and one last line, then closes (docs/tools.md).
 
 import type { CompactionReport, SnapshotReport } from '../store/store.js';
 
@@ -19,7 +19,7 @@ export interface ControlResults {
   readonly stats: ControlStats;
 }
 
-/** Bytes of segments looked at, of those there were at the start. */
+/** Bytes of segments that the compaction has read, and the total at its start. */
 export interface ControlProgress {
   readonly done: number;
   readonly total: number;
@@ -30,10 +30,10 @@ export type ControlAnswer =
   | { readonly result: unknown }
   | { readonly error: { readonly code: string; readonly message: string } };
 
-/** No request is longer. */
+/** Longest request. */
 export const CONTROL_LINE_BYTES_MAX = 64 * 1024;
 
-/** The request of a line, or what is wrong with it. */
+/** Returns the request of a line, or a text that says what is wrong with it. */
 export function parseControlRequest(line: string): ControlRequest | string {
   let parsed: unknown;
   try {

@@ -1,4 +1,4 @@
-// The store of `--store`: opens the engine that the URL names, whose code is loaded only then.
+// The store of `--store`: opens the engine that the URL names, and loads its code only then.
 
 import type { Config } from '../config/config.js';
 import type { StorePlace } from '../config/store-place.js';
@@ -9,8 +9,8 @@ import { readStoreAccess, type StoreLogin } from './store-access.js';
 type ClusterConfig = StoreLogin & Pick<Config, 'valueBytesMax'>;
 
 /**
- * Throws KV_BAD_OPTION for a file that cannot be used, a package that is missing, or a cluster that cannot keep the
- * promises; KV_IO when it does not answer.
+ * Opens the store of `place`. Throws KV_BAD_OPTION for a file that cannot be used, a missing package, or a cluster that
+ * cannot keep the promises. Throws KV_IO when the cluster does not answer.
  */
 export async function openClusterStore(
   env: Env,

@@ -1,5 +1,5 @@
-// `-d`: starts the same command line again without a terminal and waits until it serves. The daemon
-// writes its messages to the starting process until then, and none afterwards, as memcached.
+// `-d`: starts the same command line again as a daemon, without a terminal, and waits until it serves. Until then the
+// daemon writes its messages to the starting process; afterwards it writes none, as with memcached.
 
 import { spawn } from 'node:child_process';
 
@@ -7,22 +7,22 @@ import { EXIT } from '../exit-codes.js';
 
 const IS_DAEMON = 'CAIRN_IS_DAEMON';
 
-/** Whether this process is the one that was started in the background. */
+/** Checks whether this process is the one that was started in the background. */
 export function isDaemon(): boolean {
   return process.env[IS_DAEMON] !== undefined;
 }
 
-/** In the daemon: tells the starting process that it serves. Returns whether this is a daemon. */
+/** Tells the starting process that this daemon serves. Returns false when this process is no daemon. */
 export function tellStarter(): boolean {
   if (!isDaemon()) return false;
-  // Whoever started it may have gone: it serves all the same.
+  // The starting process may be gone, which changes nothing for the daemon.
   process.send?.('ready', undefined, undefined, () => undefined);
   return true;
 }
 
 /**
- * Resolves with the exit code of the starting process: 0 once the daemon listens, else its own. `write` passes on what
- * the daemon says until then.
+ * Resolves with the exit code of the starting process: 0 once the daemon listens, otherwise the daemon's own code.
+ * `write` gets the messages of the daemon until then.
  */
 export function startDaemon(
   argv: readonly string[],

@@ -1,24 +1,24 @@
-// Where the server's own lines go: a stream that may be full, slow or gone. What cannot be written is dropped, counted,
-// and told of with the next line that can be: a log that nobody reads is no reason to stop serving.
+// Log output: writes the server's own lines to a stream that may be full, slow or closed. Lines that cannot be written
+// are dropped and counted, and the next written line reports the count. An unread log never stops the server.
 //
 // Invariants:
 // - No failure of the stream is thrown, and none ends the process.
-// - What waits for a slow reader is bounded; nobody is held up by one.
+// - The bytes that wait for a slow reader are bounded, and a slow reader delays nobody.
 
 import type { Writable } from 'node:stream';
 
 const WAITING_BYTES_MAX = 256 * 1024;
 
 export class LogOutput {
-  /** The lines are JSON: our own is too. */
+  /** True when the lines are JSON: the line that reports losses is then JSON too. */
   isJson = false;
   readonly #stream: Writable;
-  /** Lines since the last one that was written. */
+  /** Lines dropped since the last one that was written. */
   #lost = 0;
 
   constructor(stream: Writable) {
     this.#stream = stream;
-    // Each failure comes to the callback of its write as well.
+    // The callback of the failed write gets the same error.
     stream.on('error', () => undefined);
   }
 
@@ -40,7 +40,7 @@ export class LogOutput {
         if (error !== null && error !== undefined) this.#lost += lost + 1;
       });
     } catch {
-      // A file's stream may fail at once instead.
+      // The stream of a file may throw instead of calling back.
       this.#lost += lost + 1;
     }
   };

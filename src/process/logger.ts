@@ -1,33 +1,33 @@
-// The operator's log: one line a message on stderr, `<time> cairn: <message> name=value …`, or with
-// --log-format json an object with `time`, `level`, `message` and the values. Never a client's value on purpose; what a
-// message, a path, a key or a system's error brings along cannot make a line that looks like one of ours.
+// The operator's log: writes one line per message to stderr, `<time> cairn: <message> name=value …`, or with
+// --log-format json an object with `time`, `level`, `message` and the values. It logs no client's value on purpose.
+// The text of a message, a path, a key or a system's error cannot forge a line that looks like one of ours.
 //
-// Invariant: a warning that comes again and again, with every commit perhaps, is one line a minute with its count.
+// Invariant: a warning that repeats, perhaps with every commit, gives at most one line per minute, with its count.
 
 import type { LogFields, Logger } from '../env/env.js';
 import { jsonLine, printable, printableLines } from '../printable.js';
 
-/** So long is a warning that was said not said again. */
+/** A warning that was logged is not logged again within this time. */
 const REPEAT_MS = 60_000;
-/** No more warnings are remembered. */
+/** At most this many warnings are remembered. */
 const REMEMBERED_MAX = 50;
 
 interface LogForm {
   readonly format: 'text' | 'json';
-  /** Unix time, for the stamps. */
+  /** Unix time, for the time stamps. */
   readonly wallMs: () => number;
 }
 
 const LEVELS = { error: 0, warn: 0, info: 1, debug: 2 } as const;
 
-/** `verbosity`: 0 says warnings and errors, 1 (`-v`) info as well, 2 (`-vv`) debug. May change later. */
+/** `verbosity` 0 logs warnings and errors, 1 (`-v`) info as well, 2 (`-vv`) debug too. It may change at run time. */
 export class TextLogger implements Logger {
   verbosity: number;
   #write: (line: string) => void;
   readonly #nowMs: () => number;
   readonly #form: LogForm;
-  /** When each was last said, and how often it came since. */
-  readonly #said = new Map<string, { atMs: number; times: number }>();
+  /** For each warning: when it was last logged, and how often it came since. */
+  readonly #logged = new Map<string, { atMs: number; times: number }>();
 
   /** `nowMs` never goes back. */
   constructor(
@@ -58,12 +58,12 @@ export class TextLogger implements Logger {
     this.#line('error', message, fields);
   }
 
-  /** Nobody reads any more: a daemon that serves. */
+  /** Stops all output. A daemon calls this once it serves, because nobody reads its output then. */
   silence(): void {
     this.#write = () => undefined;
   }
 
-  /** Said whatever the level: the line of the start, the line of the end. */
+  /** Logs at every verbosity: used for the lines of the start and the stop. */
   notice(message: string): void {
     this.#write(this.#composed('notice', message, {}, ''));
   }
@@ -74,7 +74,7 @@ export class TextLogger implements Logger {
     if (suffix !== undefined) this.#write(this.#composed(level, message, fields, suffix));
   }
 
-  /** `suffix` is our own text, behind the rest. */
+  /** `suffix` is our own text and comes last. */
   #composed(
     level: keyof typeof LEVELS | 'notice',
     message: string,
@@ -92,23 +92,23 @@ export class TextLogger implements Logger {
     return `${time} cairn: ${mark}${inLines(message)}${shown.join('')}${suffix}\n`;
   }
 
-  /** What a warning has to add of earlier times; undefined when it was said just now. */
+  /** Returns the text that counts the repetitions of a warning; undefined when it was logged within REPEAT_MS. */
   #repeats(warning: string): string | undefined {
     const nowMs = this.#nowMs();
-    const said = this.#said.get(warning);
-    if (said !== undefined && nowMs - said.atMs < REPEAT_MS) {
-      said.times += 1;
+    const last = this.#logged.get(warning);
+    if (last !== undefined && nowMs - last.atMs < REPEAT_MS) {
+      last.times += 1;
       return undefined;
     }
-    const [oldest] = this.#said.keys();
-    if (said === undefined && this.#said.size >= REMEMBERED_MAX && oldest !== undefined)
-      this.#said.delete(oldest);
-    this.#said.set(warning, { atMs: nowMs, times: 0 });
-    return said === undefined || said.times === 0 ? '' : ` (and ${said.times} times before)`;
+    const [oldest] = this.#logged.keys();
+    if (last === undefined && this.#logged.size >= REMEMBERED_MAX && oldest !== undefined)
+      this.#logged.delete(oldest);
+    this.#logged.set(warning, { atMs: nowMs, times: 0 });
+    return last === undefined || last.times === 0 ? '' : ` (and ${last.times} times before)`;
   }
 }
 
-/** Lines after the first (a stack, what a program said) are indented. */
+/** Indents the lines after the first one (of a stack, or of a program's output). */
 function inLines(message: string): string {
   return printableLines(message).replaceAll('\n', '\n  ');
 }

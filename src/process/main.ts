@@ -1,5 +1,5 @@
-// The server process: config → env → store → server, then signals until the end. Exit codes are those of
-// docs/errors.md. Nothing here knows a protocol or the disk.
+// The server process: makes config, env, store and server in this order, then handles signals until it stops. Exit
+// codes are those of docs/errors.md. Nothing here knows a protocol or the disk.
 
 import fs from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -34,13 +34,13 @@ import { hasStore, openStore } from '../store/open-store.js';
 import type { StoreOptions } from '../store/options.js';
 import type { Store } from '../store/store.js';
 
-/** The same signal twice is one: npm passes on what a terminal has sent to its whole group. */
+/** A second signal within this time counts as the same one: npm repeats a signal that the terminal sent to the group. */
 const SAME_SIGNAL_MS = 100;
 
-/** Any time will do. */
+/** Period of a timer that does nothing but keep the process running; its length does not matter. */
 const KEEP_ALIVE_MS = 60_000;
 
-/** Runs until a signal; ends the process. `argv` without node and the script. */
+/** Runs the server until a signal, then ends the process. `argv` is without node and the script. */
 export async function main(argv: readonly string[]): Promise<void> {
   const output = new LogOutput(process.stderr);
   const { write } = output;
@@ -69,7 +69,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   await new ServerProcess(config, logger, version).run();
 }
 
-/** The help, the version or a refusal; returns the exit code. A reader that has gone is no failure, as for the tools. */
+/** Prints the help, the version or a refusal; returns the exit code. A closed stdout is no failure, as for the tools. */
 async function print(exit: Exit, writeLine: (text: string) => void): Promise<number> {
   writeLine(exit.stderr);
   try {
@@ -82,7 +82,7 @@ async function print(exit: Exit, writeLine: (text: string) => void): Promise<num
   }
 }
 
-/** One life: start, signals, one end. */
+/** One run of the server: a start, signals, and exactly one end. */
 class ServerProcess {
   readonly #config: Config;
   readonly #logger: TextLogger;
@@ -92,7 +92,7 @@ class ServerProcess {
   #control: Control | undefined;
   #http: HttpListener | undefined;
   #isEnding = false;
-  /** With what a signal ends a process that is ending already. */
+  /** Exit code of a process that gets a second signal while it stops. */
   #hurriedExit: ExitCode = EXIT.bug;
 
   constructor(config: Config, logger: TextLogger, version: string) {
@@ -157,7 +157,7 @@ class ServerProcess {
     }
   }
 
-  /** The log in the data directory. */
+  /** Opens the store in the data directory. */
   async #openLocal(env: Env): Promise<DurableStore> {
     const config = this.#config;
     if (!(await hasStore(env, config.dataDir))) {
@@ -178,17 +178,17 @@ class ServerProcess {
     return store;
   }
 
-  /** The cluster of --store. */
+  /** Opens the store in the cluster of --store. */
   async #openCluster(env: Env): Promise<Store> {
-    // The timers of a store keep no process alive, and neither do connections that are gone or still to come: it would end
-    // in silence, in the midst of its start or of its stop. It ends by process.exit.
+    // Neither the timers of a store nor missing connections keep a process running. Without this timer it would end
+    // silently during its start or stop. The process ends by process.exit.
     setInterval(() => undefined, KEEP_ALIVE_MS);
     const { openClusterStore } = await import('./cluster-store.js');
     this.#store = await openClusterStore(env, this.#config.store!, this.#config);
     return this.#store;
   }
 
-  /** Before the log is replayed, so that it can tell of that. */
+  /** Opens the HTTP listener before the log is replayed, so that it can report the progress of the replay. */
   async #openHttp(env: Env): Promise<void> {
     if (this.#config.http === undefined) return;
     const { HttpListener } = await import('../http/listener.js');
@@ -196,13 +196,13 @@ class ServerProcess {
     this.#logger.notice(`the page, health and metrics on ${this.#http.addresses.join(', ')}`);
   }
 
-  /** For kv-compact. A file system without sockets is no reason not to serve. */
+  /** Opens the control socket for kv-compact. On a file system without sockets the server runs without it. */
   async #openControl(store: Store, clock: Clock): Promise<Control | undefined> {
     try {
       return await Control.listen(store, clock, this.#config.dataDir);
     } catch (error) {
       this.#logger.warn(
-        `No control socket, kv-compact cannot ask this server: ${messageOf(error)}`,
+        `There is no control socket, so kv-compact cannot reach this server: ${messageOf(error)}`,
       );
       return undefined;
     }
@@ -225,11 +225,11 @@ class ServerProcess {
     });
   }
 
-  /** Answers what was received, makes it durable, seals the log, exits. */
+  /** Answers the received requests, makes their writes durable, seals the log, exits. */
   async #end(reason: string): Promise<void> {
     if (this.#isEnding) return;
     this.#isEnding = true;
-    this.#logger.info(`ending: ${reason}`);
+    this.#logger.info(`stopping: ${reason}`);
     this.#http?.drain();
     try {
       await this.#server?.stop();
@@ -245,10 +245,10 @@ class ServerProcess {
     process.exit(EXIT.ok);
   }
 
-  /** A write or sync failed: nothing more can be promised. The start after this one repairs the log. */
+  /** Stops after a failed write or sync, because nothing more can be promised. The next start repairs the log. */
   async #endPoisoned(): Promise<void> {
     this.#logger.error(
-      'The data directory cannot be trusted any more; ending, so that nothing is lost by trust',
+      'The data directory cannot be trusted any more; the server stops, so that it acknowledges nothing it could lose',
     );
     this.#isEnding = true;
     this.#hurriedExit = EXIT.poisoned;
@@ -269,12 +269,12 @@ class ServerProcess {
   }
 }
 
-/** What a burst left is given back soon after it. */
+/** Gives back the memory of a burst soon after the burst. */
 function collectWhenQuiet(clock: Clock): void {
   const collection = new QuietCollection(clock, threadBusyShare(), () => {
     forgetSpareBatches();
     forgetSpareReceiveBuffers();
-    // Asked for each time: in between, the process runs as if there were none.
+    // Fetched for each collection: between collections V8 runs without --expose-gc.
     v8Collector()();
   });
   collection.start();
@@ -301,7 +301,7 @@ function storeOptionsOf(config: Config): Partial<StoreOptions> {
   };
 }
 
-/** What happened and what to do next, for the operator. */
+/** Composes the message for the operator: what happened and what to do next. */
 function messageOf(error: unknown): string {
   if (isKvError(error)) return `${error.message}.${NEXT_STEPS[error.code] ?? ''}`;
   if (!(error instanceof Error)) return String(error);

@@ -1,6 +1,6 @@
-// The file of -P: the process id, for who supervises the server. Written whole under the name that was given, which is
-// never followed when it is a link; what is no pid file is never replaced, and no name is taken that a store gives its own
-// files (docs/errors.md).
+// The file of -P: holds the process id for the program that supervises the server. It appears whole under the given
+// name. A link at that name is never followed, a file that is no pid file is never replaced, and names that a store gives
+// its own files are refused (docs/errors.md).
 
 import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
@@ -12,7 +12,7 @@ import { refuseStoreName } from '../log/segments/store-file.js';
 
 const PID_FILE_BYTES_MAX = 32;
 
-/** One that cannot be written is a warning, as with memcached. Throws KV_BAD_OPTION when something else lies there. */
+/** Writes the pid file. A failed write is only a warning, as with memcached. Throws as requirePidFile. */
 export function writePidFile(path: string, logger: Logger): void {
   requirePidFile(path);
   const temporary = `${path}.cairn-${randomBytes(6).toString('hex')}.tmp`;
@@ -26,16 +26,16 @@ export function writePidFile(path: string, logger: Logger): void {
   }
 }
 
-/** For before anything is begun. Throws as writePidFile. */
+/** Checks the name before the start begins. Throws KV_BAD_OPTION when the file there is not a pid file. */
 export function requirePidFile(path: string): void {
   refuseStoreName(path, 'the pid file (-P)');
   const text = pidTextAt(path);
   if (text === undefined || /^\d*\s*$/.test(text)) return;
-  const what = 'What lies where the pid file goes (-P) is none; move it away or name another file';
-  throw new KvError('KV_BAD_OPTION', what, { path });
+  const message = 'The file at the path of -P is not a pid file; move it away or name another file';
+  throw new KvError('KV_BAD_OPTION', message, { path });
 }
 
-/** Only while it still has this process's id: another server may have been given the same name. */
+/** Removes the file only if it holds this process's id: another server may have been given the same name. */
 export function removePidFile(path: string, logger: Logger): void {
   if (pidTextAt(path)?.trim() !== String(process.pid)) return;
   try {
@@ -45,7 +45,7 @@ export function removePidFile(path: string, logger: Logger): void {
   }
 }
 
-/** What a plain file holds, cut short; undefined when nothing lies there, or nobody can tell what. */
+/** Returns the first PID_FILE_BYTES_MAX bytes of a plain file; undefined when it is missing or cannot be opened. */
 function pidTextAt(path: string): string | undefined {
   const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
   let fd: number;

@@ -1,5 +1,5 @@
-// `-u`: gives up root for good, before the data directory is opened. Where that is missing, and needed, it is made before, for that
-// user, who may not be allowed to. Without root there is nothing to give up, as with memcached.
+// `-u`: gives up root for good, before the data directory is opened. A missing data directory is made first and given to
+// the user, who may not be allowed to make it. Without root there is nothing to give up, as with memcached.
 
 import { spawnSync } from 'node:child_process';
 
@@ -19,7 +19,7 @@ export async function dropTo(user: string, dataDir: string | undefined): Promise
 }
 
 function idOf(flag: '-u' | '-g', user: string): number {
-  const asked = spawnSync('id', [flag, user], { encoding: 'utf8' });
-  if (asked.status === 0 && /^\d+\n$/.test(asked.stdout)) return Number(asked.stdout);
+  const { status, stdout } = spawnSync('id', [flag, user], { encoding: 'utf8' });
+  if (status === 0 && /^\d+\n$/.test(stdout)) return Number(stdout);
   throw new KvError('KV_BAD_OPTION', `There is no user '${user}' to run as (-u)`);
 }

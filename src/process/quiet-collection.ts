@@ -1,11 +1,11 @@
-// Quiet collection: after work, when the server has been quiet for a few seconds, gives up spare buffers and has V8
-// collect once. V8 collects when somebody allocates. A server without requests allocates nothing, and would keep the
-// dead buffers of the last burst, and the young generation as wide as that burst made it, until the next one.
+// Quiet collection: when the server has been quiet for a few seconds after work, gives up spare buffers and makes V8
+// collect once. V8 collects only when code allocates. A server without requests allocates nothing, and would keep the
+// dead buffers of the last burst, and the young generation that the burst enlarged, until the next burst.
 //
 // Invariants:
 // - Nothing is collected while the thread has work, nor twice for the same work: a collection stops the thread for
 //   some 10 ms.
-// - Two collections are at least GAP_MS apart, whatever the work looks like.
+// - Two collections are at least GAP_MS apart under any load.
 
 import { performance, type EventLoopUtilization } from 'node:perf_hooks';
 import v8 from 'node:v8';
@@ -14,9 +14,9 @@ import vm from 'node:vm';
 import type { Clock } from '../env/env.js';
 
 const LOOK_MS = 2000;
-/** The thread works when it is busy for this share of the time between two looks; below, it is quiet. */
+/** The thread counts as working when it is busy for this share of the time between two looks; below that it is quiet. */
 const BUSY_SHARE = 0.01;
-/** V8 makes the young generation small again only when next to nothing was allocated for 5 s. */
+/** V8 shrinks the young generation only when almost nothing was allocated for 5 s. */
 const QUIET_LOOKS = 3;
 const GAP_MS = 30_000;
 
@@ -28,14 +28,14 @@ export class QuietCollection {
   #quietLooks = 0;
   #collectedMs = Number.NEGATIVE_INFINITY;
 
-  /** `busyShare` tells of the time since it was asked last. */
+  /** `busyShare` returns the busy share of the time since its last call. */
   constructor(clock: Clock, busyShare: () => number, collect: () => void) {
     this.#clock = clock;
     this.#busyShare = busyShare;
     this.#collect = collect;
   }
 
-  /** Begins to look. What was before is not looked at. */
+  /** Begins to look. Work before this call does not count. */
   start(): void {
     this.#busyShare();
     this.#wait();
@@ -60,12 +60,12 @@ export class QuietCollection {
     this.#collectedMs = this.#clock.monotonicMs();
     this.#hasWorked = false;
     this.#collect();
-    // The collection itself is no work.
+    // The time of the collection itself does not count as work.
     this.#busyShare();
   }
 }
 
-/** Of this thread. */
+/** Returns a function that reports the busy share of this thread since its last call. */
 export function threadBusyShare(): () => number {
   let before: EventLoopUtilization | undefined;
   return () => {
@@ -76,7 +76,7 @@ export function threadBusyShare(): () => number {
   };
 }
 
-/** V8's own collector, which Node shows only when it is asked to by a flag. */
+/** Returns V8's own collector, which Node exposes only under a flag. */
 export function v8Collector(): () => void {
   v8.setFlagsFromString('--expose-gc');
   const collect = vm.runInNewContext('gc') as () => void;

@@ -1,4 +1,4 @@
-// How far the start has come, on a terminal, when it takes more than a second.
+// Recovery progress: shows on a terminal how far the start has come, if it takes more than a second.
 
 const SILENT_MS = 1000;
 const REDRAW_MS = 100;
@@ -9,7 +9,7 @@ interface RecoveryProgress {
   end(): void;
 }
 
-/** Undefined where nobody looks: messages then go to a file or a service manager. */
+/** Returns undefined without a terminal: messages then go to a file or a service manager. */
 export function recoveryProgress(
   out: { readonly isTTY?: boolean; write(text: string): unknown },
   nowMs: () => number,

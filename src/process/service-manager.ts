@@ -1,14 +1,14 @@
-// The service manager (systemd, `Type=notify`) is told that the server listens. The program `systemd-notify` tells
-// it, since Node cannot send to a datagram socket of the file system. Nothing is done where nobody asked.
+// The service manager: tells systemd (`Type=notify`) that the server listens. It runs the program `systemd-notify`,
+// because Node cannot send to a datagram socket of the file system. Without NOTIFY_SOCKET it does nothing.
 
 import { execFile } from 'node:child_process';
 
 import type { Logger } from '../env/env.js';
 
-/** systemd-notify waits until it was heard, but not longer than this. */
+/** systemd-notify waits until systemd has read the message, but not longer than this. */
 const TOLD_WITHIN_MS = 10_000;
 
-/** The start goes on meanwhile: whoever waits for the manager's word is delayed by one program only. */
+/** Sends the message in the background: units that wait for it are delayed only by the run of one program. */
 export function tellReady(
   env: Readonly<Record<string, string | undefined>>,
   status: string,

@@ -1,4 +1,4 @@
-// The whole of the settings: the command line, the environment, and the file that either of them names.
+// All settings of the process: the command line, the environment, and the file that either of them names.
 
 import fs from 'node:fs';
 
@@ -10,7 +10,7 @@ import { systemReason } from '../errors.js';
 import { exitCodeOf } from '../exit-codes.js';
 import { MIB } from '../limits.js';
 
-/** Never prints and never exits; reads the file of `--config` and changes nothing. */
+/** Reads the settings. Never prints and never exits; reads the file of `--config` and changes nothing. */
 export async function readSettings(
   argv: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
@@ -27,12 +27,15 @@ export async function readSettings(
     );
     return { ...refused, code: exitCodeOf(optionFileFailure('--config', path, error)) };
   }
-  if (bytes.length > MIB) return usageExit(`${path}: over 1 MiB is no file of settings`);
+  if (bytes.length > MIB)
+    return usageExit(
+      `${path}: this is larger than 1 MiB, the most that a file of settings may have`,
+    );
   const file = await parseSettings(path, bytes);
   return 'fault' in file ? usageExit(file.fault) : readConfig(argv, env, version, file);
 }
 
-/** At most one byte more than a file of settings has: a device may be endless. */
+/** Reads at most one byte more than the longest file of settings, because a device may be endless. */
 function bounded(path: string): Buffer {
   const descriptor = fs.openSync(path, 'r');
   try {

@@ -1,5 +1,5 @@
-// What the operator should know at the start, although the server starts: settings that are accepted because memcached's
-// command lines have them, and most likely not what was meant.
+// Warnings at the start: name settings that are accepted because memcached's command lines have them, but that are most
+// likely not what the operator meant.
 
 import os from 'node:os';
 
@@ -20,13 +20,13 @@ export function keysText(count: number): string {
 }
 
 function memoryWarning({ cacheBytes }: Config): string[] {
-  // A container may have less than its machine. 0 or more than that: it has all.
+  // A container may have less memory than its machine. 0, or more than the machine has, means no such limit.
   const constrained = process.constrainedMemory();
   const machine = os.totalmem();
   const bytes = constrained > 0 ? Math.min(machine, constrained) : machine;
   if (cacheBytes <= bytes) return [];
   const [asked, have] = [cacheBytes, bytes].map((each) => Math.floor(each / MIB));
-  return [`-m ${asked} is more than the ${have} MB of memory that there are`];
+  return [`-m ${asked} is more than the ${have} MB of memory of this machine or container`];
 }
 
 function openWarning({ endpoints, authFile, tls }: Config): string[] {
@@ -40,7 +40,7 @@ function openWarning({ endpoints, authFile, tls }: Config): string[] {
   ];
 }
 
-/** A new store in a directory that is somebody else's: nothing of theirs is touched, but it is hardly what was meant. */
+/** Warns of a new store in a directory with other files: the server leaves them alone, but the path is likely wrong. */
 export async function warnOfStrangers({ fs, logger }: Env, dir: string): Promise<void> {
   const names = await namesIn(fs, dir);
   const others = names.filter((name) => parseFileName(name).kind === 'other').toSorted();
@@ -52,7 +52,7 @@ export async function warnOfStrangers({ fs, logger }: Env, dir: string): Promise
   );
 }
 
-/** None when there is no such directory; why it cannot be read is the start's own affair. */
+/** Returns no names when the directory is missing or unreadable: opening the store reports such a failure. */
 async function namesIn(fs: Env['fs'], dir: string): Promise<string[]> {
   try {
     return await fs.list(dir);

@@ -1,7 +1,7 @@
-// Access to a cluster that `--store` names: the certificates and the login, read from their files, for the server and for
-// kv-dump alike (docs/cluster.md, "The URL").
+// Access to the cluster that `--store` names: reads the certificates and the login from their files, for the server and
+// for kv-dump alike (docs/cluster.md, "The URL").
 //
-// Invariant: a password is in no message.
+// Invariant: no message holds a password.
 
 import fs from 'node:fs';
 
@@ -28,16 +28,16 @@ interface StoreAccess extends Login {
   readonly tls: Certificates | undefined;
 }
 
-/** Where the login stands: in a file, else in CAIRN_STORE_AUTH, whose text `storeAuth` is. */
+/** The source of the login: a file, or without one `storeAuth`, the text of CAIRN_STORE_AUTH. */
 export type StoreLogin = Pick<Config, 'storeAuth' | 'storeAuthFile'>;
 
-/** Connects to nothing. Throws KV_BAD_OPTION for a file that cannot be used, KV_NO_PERMISSION for one that may not be read. */
+/** Reads without connecting. Throws KV_BAD_OPTION for a file that cannot be used, KV_NO_PERMISSION without permission. */
 export function readStoreAccess(place: StorePlace, login: StoreLogin): StoreAccess {
   const tls = place.tls === undefined ? undefined : certificatesOf(place.tls);
   return { hosts: place.hosts, tls, ...loginOf(login) };
 }
 
-/** `user:password`, or `:password` where there are no users. */
+/** Parses `user:password`, or `:password` for a cluster without users. */
 function loginOf({ storeAuth, storeAuthFile }: StoreLogin): Login {
   const text = storeAuthFile === undefined ? storeAuth : readFile(storeAuthFile).toString('utf8');
   if (text === undefined || text === '') return { user: undefined, password: undefined };
@@ -45,7 +45,7 @@ function loginOf({ storeAuth, storeAuthFile }: StoreLogin): Login {
   const colon = line.indexOf(':');
   if (colon < 0) {
     const place = storeAuthFile ?? 'CAIRN_STORE_AUTH';
-    throw new KvError('KV_BAD_OPTION', `${place}: the first line is no user:password`);
+    throw new KvError('KV_BAD_OPTION', `${place}: the first line is not user:password`);
   }
   const user = line.slice(0, colon);
   return { user: user === '' ? undefined : user, password: line.slice(colon + 1) };

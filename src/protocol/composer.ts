@@ -1,5 +1,5 @@
-// Writes replies: the one place where the Reply model becomes wire bytes, by the form that the request
-// asked for. A quiet form swallows what its protocol says it swallows.
+// The composer of all protocols: the one place where the Reply model becomes wire bytes, in the form that the request
+// asked for. A quiet form hides the replies that its protocol says it hides.
 
 import { composeBinary } from './binary/composer.js';
 import { composeMeta } from './meta/composer.js';

@@ -1,4 +1,4 @@
-// Every error that a client can be told: its line in text and meta, its status and text in binary.
+// Every error that a client can get: its line in text and meta, its status and text in binary.
 
 import { assert } from '../assert.js';
 import type { ErrorName } from './reply.js';
@@ -22,7 +22,7 @@ export const BINARY_STATUS = {
 } as const;
 
 interface ErrorForm {
-  /** With its line end. */
+  /** The line with its line end. */
   readonly line: Buffer;
   readonly status: number;
   readonly text: Buffer;
@@ -32,12 +32,12 @@ function form(line: string, status: number, text: string): ErrorForm {
   return { line: Buffer.from(`${line}\r\n`, 'latin1'), status, text: Buffer.from(text, 'latin1') };
 }
 
-/** A mistake in a text or meta line; binary has one answer for all of them. */
+/** The form of a mistake in a text or meta line; binary has one answer for all of them. */
 function mistake(line: string): ErrorForm {
   return form(`CLIENT_ERROR ${line}`, BINARY_STATUS.invalidArguments, 'Invalid arguments');
 }
 
-/** A failure of ours; binary clients retry status 0x86. */
+/** The form of a failure of the server; binary clients retry status 0x86. */
 function failure(text: string): ErrorForm {
   return form(`SERVER_ERROR ${text}`, BINARY_STATUS.temporaryFailure, text);
 }
@@ -113,7 +113,7 @@ const FORMS: Readonly<Record<ErrorName, ErrorForm>> = {
   unreadable: failure('stored value could not be read'),
   unwritten: failure('value could not be written, not stored'),
   closed: failure('storage is not available'),
-  // Not a temporary failure: a client that sends it again may do it twice.
+  // Not a temporary failure: a client that repeats the request may apply its change twice.
   unknown: form('SERVER_ERROR outcome unknown', BINARY_STATUS.internalError, 'Outcome unknown'),
   'not-offered': form(
     'SERVER_ERROR not offered by this store',
@@ -122,10 +122,10 @@ const FORMS: Readonly<Record<ErrorName, ErrorForm>> = {
   ),
 };
 
-/** All of them, for the tests of docs/protocol.md. */
+/** The names of all errors, for the tests of docs/protocol.md. */
 export const ERROR_NAMES: readonly ErrorName[] = Object.keys(FORMS) as ErrorName[];
 
-/** How `error` is said. */
+/** Returns the form of `error` on the wire. */
 export function formOfError(error: ErrorName): ErrorForm {
   const found = FORMS[error];
   assert(found !== undefined, 'Every error has a form');

@@ -1,31 +1,31 @@
-// Keys in listings and events, which are lines of words: a binary key may hold spaces, line ends, any byte, and
-// a text key control characters, and none of that may make a word or a line that a parser takes for another
-// one's (docs/protocol.md, "Keys in listings").
+// Keys in listings and events, which are lines of words. A binary key may hold any byte, a text key control
+// characters. None of these bytes may make a word or a line that a reader takes for another entry's
+// (docs/protocol.md, "Keys in listings").
 
 import { isUtf8 } from 'node:buffer';
 
 const SPACE = 0x20;
 const DELETE = 0x7f;
-/** C1, among bytes that are no UTF-8. */
+/** C1 control characters, for keys that are not UTF-8. */
 const C1 = /[\x80-\x9f]/;
-/** UTF-8, as Latin-1, of what printable.ts escapes as well: C1, line ends, what turns the writing direction. */
+/** UTF-8 bytes, read as Latin-1, of characters that printable.ts escapes too: C1, line ends, changes of direction. */
 const STEERING_UTF8 = /\xc2[\x80-\x9f]|\xe2\x80[\xa8-\xae]|\xe2\x81[\xa6-\xa9]/;
 
-/** memcached's form for metadump and events: all but letters, digits and - . _ ~ as %XX. */
+/** Returns memcached's form for metadump and events: all bytes but letters, digits and - . _ ~ become %XX. */
 export function uriEncoded(key: Buffer): string {
   return key.toString('latin1').replaceAll(/[^\w.~-]/g, percent);
 }
 
 /**
- * For lines that memcached prints raw (cachedump, detail): a plain key as it is, as Latin-1; of another all that is
- * not ASCII in print, and its percent signs, as %XX.
+ * Returns the form for lines in which memcached prints keys raw (cachedump, detail). A plain key stays as it is, as
+ * Latin-1. In any other key all bytes but printable ASCII, and percent signs, become %XX.
  */
 export function lineKey(key: Buffer): string {
   const text = key.toString('latin1');
   return isPlainKey(key) ? text : text.replaceAll(/[^!-$&-~]/g, percent);
 }
 
-/** A key that a text command can name, and that does nothing to a terminal on which a line shows it. */
+/** True for a key that a text command can name and that cannot control a terminal that shows it. */
 export function isPlainKey(key: Buffer): boolean {
   if (!key.every((byte) => byte > SPACE && byte !== DELETE)) return false;
   const text = key.toString('latin1');

@@ -12,10 +12,10 @@ const U64_LIMIT = 2n ** 64n;
 const INT32_MAX = 2_147_483_647;
 const UINT32_MAX = 4_294_967_295;
 
-/** What readUnsigned() and readExptime() answer for something that is not such a number. */
+/** The result of readUnsigned() and readExptime() for bytes that are not such a number. */
 const NOT_A_NUMBER = Number.NaN;
 
-/** An unsigned number of at most 15 digits, or NaN. */
+/** Reads an unsigned number of at most 15 digits; NaN for anything else. */
 export function readUnsigned(bytes: Buffer, start: number, end: number): number {
   const first = bytes[start] === PLUS ? start + 1 : start;
   if (first >= end || end - first > SAFE_DIGITS) return NOT_A_NUMBER;
@@ -29,8 +29,8 @@ export function readUnsigned(bytes: Buffer, start: number, end: number): number 
 }
 
 /**
- * A signed 32-bit number, or a Unix time up to the year 2106, or NaN. memcached cuts larger numbers off
- * to 32 bits; a time in 2040 shall not become one in the past.
+ * Reads a signed 32-bit number or a Unix time up to the year 2106; NaN for anything else. memcached cuts larger
+ * numbers off to 32 bits, which would turn a time in 2040 into one in the past.
  */
 export function readExptime(bytes: Buffer, start: number, end: number): number {
   const negative = bytes[start] === MINUS;
@@ -40,7 +40,7 @@ export function readExptime(bytes: Buffer, start: number, end: number): number {
   return number <= UINT32_MAX ? number : NOT_A_NUMBER;
 }
 
-/** An unsigned 64-bit number, or undefined. */
+/** Reads an unsigned 64-bit number; undefined for anything else. */
 export function readUint64(bytes: Buffer, start: number, end: number): bigint | undefined {
   const small = readUnsigned(bytes, start, end);
   if (!Number.isNaN(small)) return BigInt(small);

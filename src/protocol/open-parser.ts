@@ -1,4 +1,4 @@
-// Which protocol a connection speaks: its first byte decides, once. From then on the connection has the parser itself.
+// The choice of a connection's protocol: the first byte decides once. From then on the connection keeps that parser.
 
 import { BinaryParser } from './binary/parser.js';
 import type { ParserOptions, RequestParser } from './parser.js';
@@ -8,14 +8,14 @@ import { TextParser } from './text/parser.js';
 /** The first byte of every binary request. */
 const BINARY_MAGIC = 0x80;
 
-/** The parser that the first byte of `input` calls for; undefined: what it calls for is not spoken here. */
+/** Returns the parser for the first byte of `input`; undefined when `options` do not allow its protocol. */
 export function openParser(
   options: ParserOptions,
   input: ReceiveBuffer,
 ): RequestParser | undefined {
   const isBinary = input.bytes[input.start] === BINARY_MAGIC;
   if (options.protocol === 'text') return new TextParser(options, input);
-  // ASCII authentication (-Y) leaves no second door.
+  // With ASCII authentication (-Y) the binary protocol would be a way in without a login.
   if (isBinary && !options.asciiAuthentication) return new BinaryParser(options, input);
   return options.protocol === 'binary' ? undefined : new TextParser(options, input);
 }

@@ -1,16 +1,16 @@
-// The bytes of replies, gathered in one growing buffer until the connection writes them: the hot path
-// copies straight into it and makes neither strings nor objects.
+// The bytes of replies, gathered in one growing buffer until the connection writes them. The hot path
+// copies straight into the buffer and makes neither strings nor objects.
 //
-// Buffers come from a pool that all outputs share and go back when their bytes have been sent: a
-// connection without replies holds none, and a busy server writes into the same few, which stay in the
+// Buffers come from a pool that all outputs share, and go back when their bytes have been sent. A
+// connection without replies holds none, and a busy server writes into the same few buffers, which stay in the
 // processor's cache.
 //
-// Long values are not copied but lent: the output refers to them where they are, and they leave between its own
-// bytes. For a value of 1 MiB the copy, and the fresh memory that it wants, cost twice what sending it does.
+// Long values are not copied but lent: the output refers to them in place and sends them between its own bytes. For a
+// value of 1 MiB the copy, with the fresh memory that it needs, costs twice as much as sending it.
 //
 // Invariants:
-// - What take() gave stays as it is until recycle(); without that its memory is not used again.
-// - `#lent` is made of what lies before byte `#tailStart` of the buffer: our own bytes and lent ones, in order.
+// - The bytes that take() gave stay unchanged until recycle(). Without recycle() their memory is not used again.
+// - `#lent` holds, in order, the buffer's own bytes before `#tailStart` and the lent values.
 
 import { assert, broken } from '../assert.js';
 import { copyBytes } from '../copy-bytes.js';
@@ -18,25 +18,25 @@ import { copyBytes } from '../copy-bytes.js';
 const FIRST_CAPACITY = 4096;
 /** A buffer that grew over this is not kept for the next replies. */
 const KEPT_CAPACITY_MAX = 64 * 1024;
-/** Shorter values are cheaper to copy than to send as a piece of their own. No buffer that is kept is so long. */
+/** Shorter values are cheaper to copy than to send as a piece of their own. No pooled buffer is this long. */
 const LENT_BYTES_MIN = 2 * KEPT_CAPACITY_MAX;
 const POOL_BUFFERS_MAX = 64;
 const DIGIT_ZERO = 0x30;
 const CR = 0x0d;
 const LF = 0x0a;
-/** Longest decimal of a safe integer, and of a u64 with room to spare. */
+/** Enough bytes for the decimal digits of any safe integer and of any u64. */
 export const NUMBER_BYTES_MAX = 24;
 
 /**
- * Up to here a value that lies on words is copied word by word: a call into the runtime wants a view of the bytes
- * first, which costs more than the copy.
+ * Aligned values up to this length are copied word by word. A call into the runtime needs a view of the bytes first,
+ * which costs more than the copy.
  */
 const WORDS_BYTES_MAX = 512;
 
-/** As this machine has its words. */
+/** Byte order of this machine. */
 const IS_LITTLE_ENDIAN = new Uint8Array(new Uint32Array([1]).buffer)[0] === 1;
 
-/** A buffer, and the view by which words are written to any place in it. */
+/** A buffer, and a view that can write words to any place in it. */
 interface Memory {
   readonly bytes: Buffer;
   readonly view: DataView;
@@ -46,35 +46,35 @@ const EMPTY = memoryOf(Buffer.alloc(0));
 const pool: Memory[] = [];
 
 export class Output {
-  /** Bytes that take() or takeParts() would give. */
+  /** Number of bytes that take() or takeParts() would give. */
   length = 0;
-  /** take() would not give all: takeParts() does. */
+  /** True when values are lent: only takeParts() gives all bytes then. */
   hasLent = false;
-  /** Where a composer writes that asked for room (`reserve`), from `end` on; it says so by `wroteUpTo`. */
+  /** A composer that has called `reserve` may write here from `end` on, and then calls `wroteUpTo`. */
   buffer = EMPTY.bytes;
   end = 0;
   #memory = EMPTY;
-  /** Complete parts, once something was lent. */
+  /** The complete parts, once a value was lent. */
   #lent: Buffer[] | undefined;
-  /** From here on the buffer's bytes are in no part yet. */
+  /** The buffer's bytes from here on belong to no part yet. */
   #tailStart = 0;
-  /** What the last take() gave a part of. */
+  /** The memory of the bytes that the last take() gave. */
   #taken = EMPTY;
 
-  /** Room for so many bytes from `end` on. */
+  /** Makes room for `more` bytes from `end` on. */
   reserve(more: number): void {
     if (this.end + more > this.buffer.length) this.#grow(this.end + more);
   }
 
-  /** The bytes up to `end` were written. */
+  /** Counts the bytes up to `end` as written. */
   wroteUpTo(end: number): void {
     this.length += end - this.end;
     this.end = end;
   }
 
   /**
-   * Puts source[start..end) to the end, and a line end; with `isLasting` they stay as they are for as long as somebody
-   * refers to them. `words`, when given, are the same memory as `source`, and `start` is a multiple of 4.
+   * Appends source[start..end) and a line end. `isLasting` says that those bytes stay unchanged for as long as somebody
+   * refers to them. If `words` is given, it is the same memory as `source`, and `start` is a multiple of 4.
    */
   writeValueLine(
     source: Buffer,
@@ -119,7 +119,7 @@ export class Output {
     this.length += size;
   }
 
-  /** Copies bytes[start..end) to the end. */
+  /** Appends a copy of bytes[start..end). */
   writeBytes(bytes: Buffer, start = 0, end = bytes.length): void {
     const size = end - start;
     if (this.end + size > this.buffer.length) this.#grow(this.end + size);
@@ -134,13 +134,13 @@ export class Output {
     this.wroteUpTo(this.end + 1);
   }
 
-  /** Latin-1 text; not for the hot path. */
+  /** Appends Latin-1 text; not for the hot path. */
   writeText(text: string): void {
     this.reserve(text.length);
     this.wroteUpTo(this.end + this.buffer.write(text, this.end, 'latin1'));
   }
 
-  /** Decimal digits of a safe integer; a minus sign when it is negative. */
+  /** Appends the decimal digits of a safe integer, with a minus sign when it is negative. */
   writeNumber(number: number): void {
     this.reserve(NUMBER_BYTES_MAX);
     if (number < 0) this.buffer[this.end] = 0x2d;
@@ -148,7 +148,7 @@ export class Output {
     this.wroteUpTo(putNumber(this.buffer, at, Math.abs(number)));
   }
 
-  /** Decimal digits of an unsigned 64-bit number. */
+  /** Appends the decimal digits of an unsigned 64-bit number. */
   writeBigInt(number: bigint): void {
     const small = Number(number);
     if (Number.isSafeInteger(small)) this.writeNumber(small);
@@ -170,9 +170,9 @@ export class Output {
     this.wroteUpTo(this.buffer.writeBigUInt64BE(number, this.end));
   }
 
-  /** The bytes so far, which leave this output empty. Call recycle() when they are sent. */
+  /** Returns the bytes so far and leaves this output empty. Call recycle() when they are sent. */
   take(): Buffer {
-    if (this.#lent !== undefined) broken('What was lent leaves in parts');
+    if (this.#lent !== undefined) broken('An output with lent values is taken in parts');
     const bytes = this.buffer.subarray(0, this.end);
     this.#taken = this.#memory;
     this.#memory = EMPTY;
@@ -182,7 +182,7 @@ export class Output {
     return bytes;
   }
 
-  /** As take(), with what was lent, in parts that follow each other. */
+  /** As take(), with the lent values, in parts that follow each other. */
   takeParts(): Buffer[] {
     const parts = this.#lent ?? [];
     this.#lent = parts;
@@ -194,7 +194,7 @@ export class Output {
     return parts;
   }
 
-  /** The first `count` bytes have left and nobody refers to them. Requires: nothing is lent. */
+  /** Removes the first `count` bytes, which were sent and to which nobody refers. Requires: nothing is lent. */
   drop(count: number): void {
     if (count < this.end) {
       this.buffer.copyWithin(0, count, this.end);
@@ -211,7 +211,7 @@ export class Output {
     this.end = this.length = 0;
   }
 
-  /** The bytes of the last take() are not needed any more; optional. */
+  /** Gives back the memory of the last take(), whose bytes are no longer needed. Calling it is optional. */
   recycle(): void {
     const { length } = this.#taken.bytes;
     if (length !== 0 && length <= KEPT_CAPACITY_MAX && pool.length < POOL_BUFFERS_MAX) {
@@ -220,11 +220,11 @@ export class Output {
     this.#taken = EMPTY;
   }
 
-  /** Takes back everything written after `length` (a reply that failed half-way). */
+  /** Takes back all bytes written after `length`, for a reply that failed half-way. */
   truncate(length: number): void {
     assert(length <= this.length, 'Only bytes that were written can be taken back');
     const more = this.length - length;
-    assert(this.end - more >= this.#tailStart, 'What was lent is not taken back');
+    assert(this.end - more >= this.#tailStart, 'A lent value cannot be taken back');
     this.end -= more;
     this.length = length;
   }
@@ -240,7 +240,7 @@ export class Output {
     for (; from < end; from++, to++) buffer[to] = source[from]!;
   }
 
-  /** Our own bytes since the last part become one. */
+  /** Makes one part of the buffer's bytes since the last part. */
   #endPart(): void {
     if (this.end === this.#tailStart) return;
     this.#lent!.push(this.buffer.subarray(this.#tailStart, this.end));
@@ -262,7 +262,7 @@ export class Output {
   }
 }
 
-/** Writes the decimal digits of a safe integer, not negative, to `at`; returns the position behind them. */
+/** Writes the decimal digits of a non-negative safe integer to `at`; returns the position behind them. */
 export function putNumber(bytes: Buffer, at: number, number: number): number {
   if (number < 10) {
     bytes[at] = DIGIT_ZERO + number;

@@ -1,6 +1,6 @@
-// What every parser promises. Bytes go in by push(), requests come out by next(); no I/O, no clock, and
-// no exception whatever the bytes are. What comes out does not depend on how the bytes were cut, except
-// that a line over its limit closes only if it grew over it before its end arrived (memcached's rule).
+// The contract of every parser: bytes go in by push(), requests come out by next(). A parser does no I/O, reads no
+// clock, and throws for no bytes. The requests do not depend on how the bytes were cut, with one exception: a line
+// over the limit closes the connection only if it exceeds the limit before its end arrives (memcached's rule).
 //
 // Use:   parser.push(chunk);
 //        for (;;) { const parsed = parser.next(); if (parsed === NEED_MORE) break; … }
@@ -12,23 +12,23 @@ import {
 } from '../limits.js';
 import type { Request } from './request.js';
 
-/** All bytes are used up; also the moment from which earlier views are invalid. */
+/** All bytes are used up. From this moment on, earlier views are invalid. */
 export interface NeedMore {
   readonly kind: 'need-more';
 }
 
-/** Close without a byte, after the replies before it: a line over its limit, HTTP, not our protocol. */
+/** Close without a further byte, after the earlier replies: a line over its limit, HTTP, or another protocol. */
 interface Close {
   readonly kind: 'close';
 }
 
-/** Bytes of the large value whose `put` was given last. */
+/** Bytes of the large value that belongs to the last `put`. */
 interface ValuePiece {
   readonly kind: 'value-piece';
   readonly bytes: Buffer;
 }
 
-/** The large value is whole and was ended as the protocol asks. */
+/** The large value is whole and ends as the protocol demands. */
 interface ValueEnd {
   readonly kind: 'value-end';
 }
@@ -41,22 +41,22 @@ export const VALUE_END: ValueEnd = { kind: 'value-end' };
 
 export interface RequestParser {
   /**
-   * Lends the parser a chunk, which must stay as it is until next() answers `need-more` (the parser
-   * then has copied what it still needs: the caller may reuse the memory).
+   * Lends the parser a chunk, which must stay unchanged until next() returns `need-more`. The parser has then copied
+   * the bytes that it still needs, and the caller may reuse the memory.
    */
   push(chunk: Buffer): void;
-  /** The next request. After `close` it answers `close` for ever. */
+  /** Returns the next request. After `close` it returns `close` for ever. */
   next(): Parsed;
   /**
-   * After `need-more`: where the next bytes may be put before they are pushed, so that they need not be
-   * copied, or undefined. It stays so until the next push.
+   * Returns, after `need-more`, memory into which the next bytes may be read before they are pushed, so that they are
+   * not copied; or undefined. The memory stays valid until the next push.
    */
   room(): Buffer | undefined;
-  /** Copies what is left of a lent chunk before `need-more`: views that were given out die with it. */
+  /** Copies the rest of a lent chunk before `need-more`. Views that were given out are invalid afterwards. */
   settle(): void;
   /** ASCII authentication succeeded: from now on all commands are parsed. */
   admit(): void;
-  /** Bytes that were pushed and not yet given out: bounded by the value limit gathered and one line. */
+  /** Bytes that were pushed and not yet given out: at most one line and one value of `inlineValueBytesMax`. */
   readonly bufferedBytes: number;
   /** A value is being received (`conn_nread` of stats conns). */
   readonly inValue: boolean;

@@ -1,38 +1,38 @@
-// The bytes that a connection has sent and the parser has not used. A chunk is lent, not copied: only
-// what is left of it when the parser runs dry is copied into a buffer of our own, which grows with the
-// bytes that arrive: what a client announces counts from the moment when a part of it is there.
+// The bytes that a connection has sent and the parser has not used. A chunk is lent, not copied. Only the rest that
+// the parser has not used is copied into a buffer of our own. That buffer grows with the bytes that
+// arrive: an announced length counts only once a part of the block has arrived.
 //
-// While a long block arrives, the socket is offered the room in our own buffer (`room`), so that its bytes
-// are where they belong when they have left the kernel.
+// While a long block arrives, the socket reads into the free part of our own buffer (`room`), so that the kernel puts
+// the bytes at their final place.
 //
-// Large buffers of our own come from a pool that all connections share: a fresh megabyte costs the
-// system's zeroed pages and, freed, a full garbage collection, which is more than its value is worth.
+// Large buffers of our own come from a pool that all connections share. A fresh megabyte costs the
+// system's zeroed pages and, once freed, a full garbage collection: more than handling its value costs.
 //
-// The room for a block that was announced is asked for (BlockRooms): while it is not granted, nothing is kept but what
-// has arrived.
+// The buffer asks for the room of an announced block (BlockRooms). Until the room is granted, it keeps only bytes that
+// have arrived.
 //
 // Invariants:
-// - bytes[start..end) is unread. Views into `bytes` stay as they are until settle() or push().
-// - What room() gave is ours to be written to until the next push(): nothing is moved or given up before.
+// - bytes[start..end) is unread. Views into `bytes` stay unchanged until settle() or push().
+// - The memory that room() returned may be written until the next push(): nothing is moved or given up before.
 
 const OWN_CAPACITY_MIN = 512;
 /** A buffer of our own above this is given up when little is left in it. */
 const LARGE_CAPACITY = 64 * 1024;
-/** A block that was announced gets all its room when this part of it is there. */
+/** An announced block gets all its room when one part in this many has arrived. */
 const GROWTH = 32;
 /** Less than this is not worth a room of its own. */
 const ROOM_BYTES_MIN = 64 * 1024;
 /** All pooled buffers together. */
 const POOL_BYTES_MAX = 8 * 1024 * 1024;
 
-/** A block up to this length comes in without being asked for. */
+/** A block up to this length is received without asking for room. */
 const FREE_BYTES = 4 * 1024;
 
-/** Who grants the room for blocks. */
+/** The owner of the memory for blocks, which grants room. */
 export interface BlockRooms {
-  /** Whether the whole block may be gathered; if not, nothing should be pushed until it may. May be asked again. */
+  /** True when the whole block may be gathered. Otherwise nothing should be pushed until it may. May be called again. */
   claim(bytes: number, arrivedBytes: number): boolean;
-  /** The block that was claimed is whole. */
+  /** Gives the room back, because the claimed block is whole. */
   release(): void;
 }
 
@@ -51,7 +51,7 @@ export class ReceiveBuffer {
   bytes: Buffer = NOTHING;
   start = 0;
   end = 0;
-  /** Nothing can be read before so many bytes are there; 0: whatever comes. Set by `expect` and `arrived`. */
+  /** Number of bytes before which nothing can be read; 0: no such number. Set by `expect` and `arrived`. */
   expected = 0;
   #own: Buffer = NOTHING;
   readonly #rooms: BlockRooms;
@@ -62,12 +62,12 @@ export class ReceiveBuffer {
     this.#rooms = rooms;
   }
 
-  /** The parser reads nothing before so many bytes are there. */
+  /** Says that the parser reads nothing before this many bytes have arrived. */
   expect(bytes: number): void {
     this.expected = bytes;
   }
 
-  /** What was expected is there. */
+  /** Ends the expectation, because the bytes have arrived. */
   arrived(): void {
     this.expected = 0;
     if (!this.#hasAsked) return;
@@ -96,8 +96,8 @@ export class ReceiveBuffer {
   }
 
   /**
-   * Where the rest of an expected block may be written before it is pushed; undefined when little of it is
-   * missing. What is there must have been settled.
+   * Returns the memory into which the rest of an expected block may be read before it is pushed; undefined when little
+   * of the block is missing. Requires: settle() was called after the last push().
    */
   room(): Buffer | undefined {
     if (this.expected === 0) return undefined;
@@ -128,7 +128,7 @@ export class ReceiveBuffer {
     if (this.start === this.end) {
       this.bytes = NOTHING;
       if (this.#own !== NOTHING) {
-        // A large value has passed: its buffer is not kept for a connection that may now be idle.
+        // The large value is done. A connection that may now be idle does not keep its buffer.
         release(this.#own);
         this.#own = NOTHING;
       }
@@ -141,7 +141,7 @@ export class ReceiveBuffer {
       this.#own.length > LARGE_CAPACITY &&
       this.length * 4 < this.#own.length
     ) {
-      // The same with the beginning of the next request behind it.
+      // The large value is done too, but the beginning of the next request is behind it.
       const large = this.#own;
       this.#own = NOTHING;
       this.#takeOver(0);
@@ -149,14 +149,14 @@ export class ReceiveBuffer {
     }
   }
 
-  /** Moves what is unread to the front of our own buffer, with room for `more` bytes behind it. */
+  /** Moves the unread bytes to the front of our own buffer, with room for `more` bytes behind them. */
   #takeOver(more: number): void {
     const { bytes, start, end, length } = this;
     const owned = bytes === this.#own;
     const needed = length + more;
     if (owned && start + needed <= this.#own.length) return;
     if (needed > this.#own.length) {
-      // By factors: a value that arrives in many pieces is copied twice at most, not once a piece.
+      // The capacity grows by factors: a value in many pieces is copied twice at most, not once per piece.
       const isEarly = this.expected > GROWTH * length;
       const announced = isEarly || this.#waits() ? 0 : this.expected;
       const capacity = Math.max(
@@ -184,7 +184,7 @@ const NOTHING = Buffer.alloc(0);
 
 function allocate(bytes: number): Buffer {
   if (bytes < LARGE_CAPACITY) return Buffer.allocUnsafeSlow(bytes);
-  // Sizes are rounded up, so that few kinds of buffers serve all values.
+  // Sizes are rounded up, so that a few sizes of buffers serve all values.
   const rounded = 2 ** Math.ceil(Math.log2(bytes));
   const at = pool.findIndex(({ length }) => length === rounded);
   if (at < 0) return Buffer.allocUnsafeSlow(rounded);
@@ -192,7 +192,7 @@ function allocate(bytes: number): Buffer {
   return pool.splice(at, 1)[0]!;
 }
 
-/** Nobody has a view of `buffer` any more. */
+/** Returns `buffer` to the pool. Requires: nobody has a view of it. */
 function release(buffer: Buffer): void {
   if (buffer.length < LARGE_CAPACITY || poolBytes + buffer.length > POOL_BYTES_MAX) return;
   pool.push(buffer);

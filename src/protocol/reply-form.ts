@@ -1,10 +1,10 @@
-// How a reply must look: decided by the request's bytes alone, so the parser makes it and compose() reads
-// it; nobody between needs to know which protocol a client speaks.
+// The form of a reply: depends on the request's bytes alone, so the parser makes it and compose() reads it. The code
+// between them does not need to know which protocol a client speaks.
 
 export interface TextForm {
   /** `plain` is the dialect of `--plain-port`. */
   readonly wire: 'text' | 'plain';
-  /** noreply: nothing is answered, errors included. */
+  /** noreply: no reply is sent, not even an error. */
   readonly quiet: boolean;
   /** gets and gats: VALUE lines end in the CAS token. */
   readonly withCas: boolean;
@@ -28,10 +28,10 @@ export interface MetaForm {
 
 export interface BinaryForm {
   readonly wire: 'binary';
-  /** As sent: the quiet forms too. */
+  /** The opcode as sent, which may be a quiet one. */
   readonly opcode: number;
   readonly opaque: number;
-  /** A quiet opcode: successes (of gets: misses) are not answered. */
+  /** A quiet opcode: successes (for gets: misses) get no reply. */
   readonly quiet: boolean;
   /** GetK, GATK: hits and misses carry the key. */
   readonly withKey: boolean;

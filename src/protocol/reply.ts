@@ -1,7 +1,7 @@
-// The one Reply model of all protocols: what is answered, without the bytes it is said in. compose()
-// (composer.ts) writes it in the form that the request asked for, or nothing when that form is quiet.
+// The one Reply model of all protocols: the content of an answer, without its bytes. compose() (composer.ts) writes
+// it in the form that the request asked for, or writes nothing when that form is quiet.
 
-/** An item found: answer to a get, one for each key. */
+/** The answer of a get for a key that was found, one per key. */
 export interface HitReply {
   readonly kind: 'hit';
   /** The key is key[keyStart..keyEnd), by default all of it. */
@@ -9,46 +9,46 @@ export interface HitReply {
   readonly keyStart?: number;
   readonly keyEnd?: number;
   readonly item: HitItem;
-  /** Meta alone. */
+  /** Only for meta commands. */
   readonly meta: MetaHit | undefined;
 }
 
-/** What of an item is told; the store's items are such. */
+/** The fields of an item that replies show; the store's items have them. */
 export interface HitItem {
   readonly flags: number;
   /** CAS token; read only when the form shows it. */
   readonly cas: bigint;
   readonly valueBytes: number;
   /**
-   * The value is source[start .. start + valueBytes). Undefined: compose() writes what comes before it, the
-   * caller sends `valueBytes` bytes itself and then composes `value-end`.
+   * The value is source[start .. start + valueBytes). Undefined: compose() writes only the bytes before the value; the
+   * caller sends the `valueBytes` bytes itself and then composes `value-end`.
    */
   readonly source: Buffer | undefined;
-  /** The same memory as words, if there are such and `start` is a multiple of 4. */
+  /** The same memory as words, if it has such a view and `start` is a multiple of 4. */
   readonly words: Uint32Array | undefined;
   readonly start: number;
-  /** The value's bytes stay as they are for as long as somebody refers to them: it may be sent from there. */
+  /** The value's bytes stay unchanged for as long as somebody refers to them, so they may be sent from there. */
   readonly isLasting: boolean;
 }
 
 export interface MetaHit {
-  /** Whole seconds left; -1: never expires. `Before`: as it was before flag T of this request. */
+  /** Whole seconds left; -1: never expires. `Before` is the value before flag T of this request. */
   readonly ttlSeconds: number;
   readonly ttlSecondsBefore: number;
   /** Flag N of this request made the item. */
   readonly created: boolean;
-  /** Read before (h) and seconds since the last access (l). */
+  /** `fetched`: the item was read before (h). `idleSeconds`: seconds since the last access (l). */
   readonly fetched: boolean;
   readonly idleSeconds: number;
-  /** W: this client shall refill it. X: stale. Z: somebody else has won already. */
+  /** W: this client shall refill the item. X: the item is stale. Z: another client has won already. */
   readonly won: boolean;
   readonly stale: boolean;
   readonly winSent: boolean;
-  /** The item's CAS is the client's (flag C): HD without the value. */
+  /** The item's CAS equals the client's (flag C): the reply is HD without the value. */
   readonly known: boolean;
 }
 
-/** A key without an item: text says nothing, meta EN, binary status 1 (or nothing when quiet). */
+/** The answer for a key without an item: nothing in text, EN in meta, status 1 in binary (or nothing when quiet). */
 export interface MissReply {
   readonly kind: 'miss';
   readonly key: Buffer;
@@ -56,7 +56,7 @@ export interface MissReply {
   readonly keyEnd?: number;
 }
 
-/** What a change came to (the names of the Store's statuses). */
+/** The outcome of a change, with the names of the Store's statuses. */
 export type ResultStatus =
   'stored' | 'not-stored' | 'exists' | 'not-found' | 'deleted' | 'touched' | 'ok';
 
@@ -74,14 +74,14 @@ export interface NumberReply {
   readonly kind: 'number';
   readonly number: bigint;
   readonly cas: bigint;
-  /** Whole seconds left; -1: never (ma with flag t). `Before`: as it was before flags N and T. */
+  /** Whole seconds left (ma with flag t); -1: never expires. `Before` is the value before flags N and T. */
   readonly ttlSeconds: number;
   readonly ttlSecondsBefore: number;
   /** The item is new. */
   readonly created?: boolean | undefined;
 }
 
-/** Everything that went wrong; the texts and the binary statuses are in errors.ts. */
+/** The names of all errors; their texts and binary statuses are in errors.ts. */
 export type ErrorName =
   // Mistakes of clients, found by the parser.
   | 'unknown-command'
@@ -144,15 +144,15 @@ export interface StatReply {
 }
 
 /**
- * The last of a get, of stats, of a listing. `hits`: items found by the whole get; the plain form says
- * Not-Exists for 0. Meta and binary gets write nothing; binary stats write the empty packet.
+ * The last reply of a get, of stats or of a listing. `hits` is the number of items that the whole get found; the plain
+ * form writes Not-Exists for 0. Meta and binary gets write nothing; binary stats write the empty packet.
  */
 interface EndReply {
   readonly kind: 'end';
   readonly hits: number;
 }
 
-/** me: answer to a `debug` request that hit. */
+/** The answer to a `debug` request (me) that hit. */
 export interface DebugReply {
   readonly kind: 'debug';
   readonly key: Buffer;
@@ -161,15 +161,15 @@ export interface DebugReply {
   readonly idleSeconds: number;
   readonly cas: bigint;
   readonly fetched: boolean;
-  /** Bytes of the item, as memcached counts them. */
+  /** Bytes of the item, counted as memcached does. */
   readonly itemBytes: number;
 }
 
-/** One line as it is, without its line end (listings, MEMLIMIT_TOO_SMALL, OK of the tuning commands). */
+/** One line as given, without its line end (listings, MEMLIMIT_TOO_SMALL, OK of the tuning commands). */
 interface LineReply {
   readonly kind: 'line';
   readonly line: Buffer;
-  /** metadump and watch end their lines so. */
+  /** The lines of metadump and watch end in LF alone. */
   readonly ending?: 'lf';
 }
 
@@ -194,7 +194,7 @@ export type Reply =
   | LineReply
   | ConstantReply;
 
-/** A reply that is an error. */
+/** Makes the reply for `error`. */
 export function errorReply(error: ErrorName): ErrorReply {
   return { kind: 'error', error };
 }

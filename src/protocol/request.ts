@@ -1,11 +1,11 @@
-// The one Request model of the text, meta and binary protocols: what a client wants, without the bytes
-// it said it in. Adding a command touches a parser, this file, the command table and docs/protocol.md.
+// The one Request model of the text, meta and binary protocols: the wish of a client, without the bytes on the
+// wire. Adding a command touches a parser, this file, the command table and docs/protocol.md.
 //
 // Invariants:
-// - A request is valid until the next call of any parser's next(): the most frequent kinds are one object each, filled
-//   again for every request of every connection. Its bytes are places in the receive buffer: the store copies what it keeps.
-// - Exptimes are seconds as the client sent them (memcached's rule of relative, absolute and negative is
-//   the store's business); numbers are already checked against their ranges.
+// - A request is valid until the next call of any parser's next(). The most frequent kinds are one object each, filled
+//   again for every request of every connection. Its bytes lie in the receive buffer: the store copies those it keeps.
+// - Exptimes are seconds as the client sent them; the store applies memcached's rule for relative, absolute and
+//   negative ones. Numbers are already checked against their ranges.
 // - `form` is all that compose() needs to write the reply: it holds no view but the meta tokens.
 
 import type { ReplyForm } from './reply-form.js';
@@ -13,7 +13,7 @@ import type { Reply } from './reply.js';
 
 const NO_BYTES = Buffer.alloc(0);
 
-/** Of a request that was not filled yet. */
+/** The form of a request that was not filled yet. */
 const NO_FORM: ReplyForm = { wire: 'text', quiet: false, withCas: false };
 
 /** A request for one key: key[keyStart..keyEnd). */
@@ -31,31 +31,31 @@ class KeyRequest {
 }
 
 /**
- * get, gets, gat, gats, mg and their binary forms: one request per key. A get that ends after keys were given out
- * gives an empty key, which is `last`.
+ * get, gets, gat, gats, mg and their binary forms: one request per key. If a get ends after all its keys were given
+ * out, a request with an empty key follows, which is `last`.
  */
 export class GetRequest extends KeyRequest {
   readonly kind = 'get';
-  /** No key follows: answer `end` behind this one. Meta and binary gets have one key. */
+  /** No key follows: the reply `end` comes behind this one. Meta and binary gets have one key. */
   last = true;
   /** New expiry of the item found (gat, meta flag T). */
   touchExptime: number | undefined = undefined;
-  /** The remaining fields are for meta alone. `value`: return it (flag v); always true elsewhere. */
+  /** This field and all below are for meta only. Return the value (flag v); always true in other protocols. */
   wantsValue = true;
-  /** Not a use of the item: no LRU bump (flag u). */
+  /** The read does not count as a use of the item: no LRU bump (flag u). */
   unused = false;
   /** Create an empty item with this exptime on a miss, and win (flag N). */
   vivifyExptime: number | undefined = undefined;
   /** Win the right to refill an item that ends before this exptime would (flag R). */
   recacheExptime: number | undefined = undefined;
-  /** R came after T: it asks for the end that T gave. */
+  /** Flag R came after flag T: R compares with the expiry that T has set. */
   recachesLast = false;
   /** Leave the value out when the item's CAS is this one (flag C). */
   knownCas: bigint | undefined = undefined;
   /** CAS of a vivified item (flag E). */
   chosenCas: bigint | undefined = undefined;
 
-  /** A copy that outlives the turn, with a key of its own. */
+  /** Returns a copy that outlives the turn, with a key of its own. */
   kept(form: ReplyForm): GetRequest {
     const copy = new GetRequest();
     copy.form = form;
@@ -81,12 +81,12 @@ export class PutRequest extends KeyRequest {
   mode: PutRequestMode = 'set';
   flags = 0;
   exptime = 0;
-  /** NaN, for the parser alone: what was announced is no length, so that no block can be told to follow. */
+  /** Length of the value. NaN, seen by the parser alone: the announced word is no length, so no block can be skipped. */
   valueBytes = 0;
   /**
-   * The value is value[valueStart .. valueStart + valueBytes); undefined when it is larger than the parser gathers:
-   * then `value-piece`s of together `valueBytes` follow, and a `value-end` (store it, answer) or an `answer` (drop
-   * it, send that). The request is then to be copied before the next call of next().
+   * The value is value[valueStart .. valueStart + valueBytes). It is undefined when it is larger than the parser
+   * gathers. Then `value-piece`s with `valueBytes` in total follow, and then `value-end` (store it, answer) or `answer`
+   * (drop it, send that). Such a request must be copied before the next call of next().
    */
   value: Buffer | undefined = undefined;
   valueStart = 0;
@@ -96,7 +96,7 @@ export class PutRequest extends KeyRequest {
   invalidate = false;
   vivifyExptime: number | undefined = undefined;
 
-  /** Forgets the request before. */
+  /** Clears the fields of the earlier request. */
   reset(form: ReplyForm, mode: PutRequestMode): void {
     this.form = form;
     this.mode = mode;
@@ -111,7 +111,7 @@ export class PutRequest extends KeyRequest {
     this.vivifyExptime = undefined;
   }
 
-  /** A copy that outlives the turn, with a key of its own; its value follows in pieces. */
+  /** Returns a copy that outlives the turn, with a key of its own; its value follows in pieces. */
   kept(form: ReplyForm): PutRequest {
     const copy = new PutRequest();
     copy.reset(form, this.mode);
@@ -128,8 +128,8 @@ export class PutRequest extends KeyRequest {
 }
 
 /**
- * A value over the limit: answer the error `too-large`, and delete what the key held (memcached does,
- * so that no client reads a value it believes replaced). The parser swallows the block.
+ * A value over the limit: the reply is the error `too-large`, and the key's old value is deleted, as in memcached, so
+ * that no client reads a value that it believes replaced. The parser skips the block.
  */
 export interface OversizedPutRequest {
   readonly kind: 'oversized-put';
@@ -141,7 +141,7 @@ export interface OversizedPutRequest {
 export class DeleteRequest extends KeyRequest {
   readonly kind = 'delete';
   compareCas: bigint | undefined = undefined;
-  /** Meta flags E, I (keep it, marked stale), T (with I: new exptime) and x (drop the value alone). */
+  /** Meta flags E, I (keep the item, marked stale), T (with I: new exptime) and x (drop only the value). */
   chosenCas: bigint | undefined = undefined;
   invalidate = false;
   exptime: number | undefined = undefined;
@@ -173,21 +173,21 @@ export interface FlushRequest {
   readonly exptime: number;
 }
 
-/** me: what memcached would print about the item. */
+/** me: asks for memcached's debug line about the item. */
 export interface DebugRequest {
   readonly kind: 'debug';
   readonly form: ReplyForm;
   readonly key: Buffer;
 }
 
-/** `stats` and its words after the command, at most a handful. */
+/** `stats` with the words behind the command, of which there are few. */
 export interface StatsRequest {
   readonly kind: 'stats';
   readonly form: ReplyForm;
   readonly words: readonly string[];
 }
 
-/** lru_crawler metadump and mgdump. `classes` undefined: all. */
+/** lru_crawler metadump and mgdump. `classes` is undefined for all classes. */
 export interface DumpRequest {
   readonly kind: 'dump';
   readonly form: ReplyForm;
@@ -233,11 +233,11 @@ export interface ShutdownRequest {
   readonly kind: 'shutdown';
   readonly form: ReplyForm;
   readonly graceful: boolean;
-  /** False for a mode that is none: whether shutdown is allowed at all is told first. */
+  /** False for an unknown mode. The reply that shutdown is not enabled comes before the reply to a bad mode. */
   readonly isKnown: boolean;
 }
 
-/** Name and password, by `set <any> 0 0 <n>` (-Y) or SASL PLAIN (-S). Call admit() when they are right. */
+/** Name and password, from `set <any> 0 0 <n>` (-Y) or SASL PLAIN (-S). Call admit() when they are right. */
 export interface AuthenticateRequest {
   readonly kind: 'authenticate';
   readonly form: ReplyForm;
@@ -251,7 +251,7 @@ export interface BareRequest {
   readonly form: ReplyForm;
 }
 
-/** The parser has the reply itself: a client's mistake, or a command answered politely. Just send it. */
+/** A reply that the parser has made itself, for a client's mistake or a command without effect. It is sent as it is. */
 export interface Answer {
   readonly kind: 'answer';
   readonly form: ReplyForm;

@@ -1,14 +1,15 @@
-// Who is inside: every accepted socket of every listener, from its first moment, a TLS handshake included.
+// Admission: keeps the set of accepted sockets of every listener, from the accept on, TLS handshakes included.
+// A guest is one such socket, or the connection that it became.
 //
 // Invariants:
-// - No more than `max` are inside. The limit counts sockets, whatever state they are in.
-// - A guest that has not made a request yet (or has not come in, with -Y or -S) is silent. When the limit is
-//   reached, the oldest silent guest makes room for a new one: strangers cannot use up the connections of those
-//   who speak. Only when all have spoken is a newcomer refused.
+// - There are at most `limit` guests. The limit counts sockets in every state.
+// - A guest that has made no request yet (or, with -Y or -S, has not logged in) is silent. At the limit, the oldest
+//   silent guest is dropped for a new one, so idle strangers cannot use up the connections of real clients.
+//   A newcomer is refused only when no guest is silent.
 
 /** A socket that was accepted, or the connection that it became. */
 export interface Guest {
-  /** Drops it at once; its descriptor is free when this returns. */
+  /** Drops the guest at once; its descriptor is free when this returns. */
   destroy(): void;
 }
 
@@ -19,7 +20,7 @@ export class Admission {
   readonly #silent = new Set<Guest>();
   #onEmpty: (() => void) | undefined;
 
-  /** `limit` is asked for each newcomer. */
+  /** `limit` is called for each newcomer. */
   constructor(limit: () => number) {
     this.#limit = limit;
   }
@@ -28,12 +29,12 @@ export class Admission {
     return this.#guests.size;
   }
 
-  /** Those who have not spoken yet. */
+  /** Number of guests that have made no request yet. */
   get silentCount(): number {
     return this.#silent.size;
   }
 
-  /** `made`: the oldest silent guest was dropped. `none`: all have spoken. */
+  /** Makes room for one guest. `made`: the oldest silent guest was dropped. `none`: there is no silent guest. */
   makeRoom(): 'free' | 'made' | 'none' {
     if (this.#guests.size < this.#limit()) return 'free';
     const [oldest] = this.#silent;
@@ -48,14 +49,14 @@ export class Admission {
     this.#silent.add(guest);
   }
 
-  /** `guest` goes on as `next`, counted once. */
+  /** Replaces `guest` by `next`, the connection that it became. */
   become(guest: Guest, next: Guest): void {
     this.#guests.delete(guest);
     this.#silent.delete(guest);
     this.enter(next);
   }
 
-  /** It has made a request that counts: it is not dropped for another any more. */
+  /** Records the first request of `guest`, which is no longer dropped for another. */
   spoke(guest: Guest): void {
     this.#silent.delete(guest);
   }
@@ -65,7 +66,7 @@ export class Admission {
     if (this.#guests.delete(guest) && this.#guests.size === 0) this.#onEmpty?.();
   }
 
-  /** Calls when the last one has left; at once when nobody is inside. */
+  /** Calls `call` when the last guest has left; at once when there is none. */
   whenEmpty(call: () => void): void {
     if (this.#guests.size === 0) call();
     else this.#onEmpty = call;

@@ -2,21 +2,21 @@
 //
 // Invariants:
 // - A connection is in one phase at a time, and moves only as MOVES says.
-// - Whatever else is true of it at the same time (its input has ended, it waits for memory) is a field of its own.
+// - Other facts that hold at the same time (its input has ended, it waits for memory) are fields of their own.
 
 import { assert } from '../assert.js';
 
-/** What a connection is doing: one bit each. */
+/** The phases of a connection, one bit each. */
 export const PHASE = {
   /** The next request may run, or is still to come. */
   READING: 1,
   /** Requests are being run. */
   RUNNING: 2,
-  /** It has had its part of the turn, and waits for the next one. */
+  /** The connection has used its share of the turn and waits for the next turn. */
   YIELDING: 4,
-  /** A request is being answered that those behind it wait for. */
+  /** A request is being answered, and the requests behind it wait. */
   BUSY: 8,
-  /** Nothing more is read or run; closed when the replies have left. */
+  /** Nothing more is read or run; the socket is closed when the replies have left. */
   ENDING: 16,
   /** The socket is closed. */
   GONE: 32,
@@ -32,8 +32,8 @@ const MOVES: Readonly<Record<Phase, number>> = {
   [PHASE.GONE]: 0,
 };
 
-/** The phase after `from`; a move that there is not is a bug. */
+/** Returns `to` if a connection may move there from `from`; any other move is a bug. */
 export function moved(from: Phase, to: Phase): Phase {
-  assert((MOVES[from] & to) !== 0, 'A connection moves from phase to phase');
+  assert((MOVES[from] & to) !== 0, 'A connection makes only the moves in MOVES');
   return to;
 }

@@ -1,15 +1,15 @@
-// One client: bytes from its socket → parser → commands, in order; replies leave through Replies.
+// The connection of one client: its bytes go to the parser, the requests run in order, replies leave by Replies.
 //
 // Invariants:
-// - Requests are run only while there is room for their replies and, for whoever waits for the disk, while that
-//   keeps up; meanwhile the socket is not read, so that a client is slowed down and memory is bounded.
-// - At most `requestsPerTurn` requests (keys, of a get) a turn of the loop, and some ms: a client that pipelines without
-//   end delays nobody else. Those who have more share a part of each turn (turns.ts).
-// - A client that leaves a request unfinished or its replies unread is noticed (stall.ts), and so is one that does
-//   not log in where it has to.
-// - spoke() is called once, at the first request of a client who needs no login or has logged in.
-// - pump() may be called at any time, also when nothing has changed: whatever may have become possible is tried there.
-// - No request reads a clock to say that it came: look() notices it (stall.ts).
+// - Requests run only while there is room for their replies and, if those wait for the disk, while the disk keeps up.
+//   Otherwise the socket is not read, which slows the client down and bounds the memory.
+// - A turn of the loop runs at most `requestsPerTurn` requests (for a get: keys) and takes some ms, so endless
+//   pipelining delays nobody else. Connections with more requests share a part of each turn (turns.ts).
+// - The server notices a client that leaves a request unfinished or its replies unread (stall.ts), and one that does
+//   not log in although it has to.
+// - spoke() is called once, at the first request of a client that needs no login or has logged in.
+// - #pump() may be called at any time, even when nothing has changed. It tries all steps that may be possible now.
+// - No request reads a clock to record its arrival: look() notices the arrival (stall.ts).
 
 import type { Socket } from 'node:net';
 
@@ -28,17 +28,17 @@ import { InputTimes, StallWatch } from './stall.js';
 import { Session } from './session.js';
 import type { ConnectionControl, ConnectionDescription, Services } from './session.js';
 
-/** What a client may send behind a login that waits for its check. */
+/** Bytes that a client may send behind a login that waits for its check. */
 const BYTES_BEHIND_LOGIN_MAX = 16 * 1024;
 
-/** A client that has to log in has to do so within this time. */
+/** A client that has to log in must do so within this time. */
 const LOGIN_MS_MAX = 60_000;
 
-/** Who has the connections. */
+/** The owner of the connections. */
 export interface ConnectionOwner {
-  /** See the invariants. */
+  /** The client has made its first request (see the invariants). */
   spoke(connection: Connection): void;
-  /** `isBroken`: by an error. */
+  /** The socket has closed; `isBroken`: by an error. */
   gone(connection: Connection, isBroken: boolean): void;
 }
 
@@ -57,13 +57,13 @@ export class Connection
   readonly #session: Session;
   readonly #owner: ConnectionOwner;
   readonly #listenAddress: string;
-  /** Arrived while the parser could not take them; the socket is paused then. */
+  /** Chunks that arrived while the parser could not take them; the socket is then paused. */
   #waiting: Buffer[] = [];
   #phase: Phase = PHASE.READING;
   #isPaused = false;
   #hasInputEnded = false;
   #isSilent = true;
-  /** There is no memory yet for the value that has begun. */
+  /** True while the value that has begun waits for memory. */
   #awaitsRoom = false;
   #requests = 0;
   readonly #times: InputTimes;
@@ -97,24 +97,24 @@ export class Connection
     socket.on('close', () => this.#cleanUp());
   }
 
-  /** Call every second, before what asks for times. */
+  /** Notices new input. Call it every second, before the methods that return or compare times. */
   look(nowMs: number): void {
     this.#times.look(nowMs);
   }
 
-  /** Ms without input; 0 while a request is being answered. */
+  /** Returns the ms without input; 0 while a request is being answered. */
   idleMs(nowMs: number): number {
     const isAnswering = this.#phase === PHASE.BUSY || !this.#replies.isIdle;
     return isAnswering ? 0 : this.#times.silenceMs(nowMs);
   }
 
-  /** The client has to log in and has not done so in time. The time that a password's check takes is not its own. */
+  /** True when the client is too late with a login that it needs. The time of a password check does not count. */
   isLoginOverdue(nowMs: number): boolean {
     if (this.#session.isAuthenticated || this.#phase === PHASE.BUSY) return false;
     return nowMs - this.#times.acceptedMs >= LOGIN_MS_MAX;
   }
 
-  /** The client has left a request unfinished, or its replies unread, for so long. Ask every second. */
+  /** True when the client left a request unfinished or replies unread for `limitMs`. Call it every second. */
   isStalled(nowMs: number, limitMs: number): boolean {
     const { writableLength } = this.socket;
     const isUnfinished = !this.#isStopped() && (this.#input.length > 0 || this.#isInValue());
@@ -141,7 +141,7 @@ export class Connection
     };
   }
 
-  /** Answers what was received, reads nothing more, and closes. */
+  /** Answers the received requests, reads nothing more, and closes. */
   drain(): void {
     this.#hasInputEnded = true;
     if (this.#session.login !== undefined) this.#session.login.hasEnded = true;
@@ -206,9 +206,9 @@ export class Connection
     } else {
       this.#waiting.push(Buffer.from(chunk.subarray(0, count)));
     }
-    // The chunk's memory is lent for this call: what is left of it is copied.
+    // The chunk's memory is lent for this call only, so the rest of it is copied.
     if (this.#input.start < this.#input.end) this.#input.settle();
-    // One whose turn is soon need not be paused for that.
+    // A connection that only waits for its next turn is not paused.
     const isSoon = this.#phase === PHASE.YIELDING && this.#waiting.length === 0;
     if (!isSoon && this.#isStopped() && !this.#listensOn()) {
       this.#isPaused = true;
@@ -218,7 +218,7 @@ export class Connection
   }
 
   room(): Buffer | undefined {
-    // What is still waiting comes first.
+    // Waiting chunks must be pushed first.
     return this.#waiting.length === 0 ? this.#input.room() : undefined;
   }
 
@@ -228,7 +228,7 @@ export class Connection
     if (isOver || start < end || this.#waiting.length > 0) this.#pump();
   }
 
-  /** As `stats conns` names it. */
+  /** The state's name in `stats conns`. */
   #state(): string {
     if (this.#phase === PHASE.ENDING || this.#session.closing) return 'conn_closing';
     if (this.#isInValue()) return 'conn_nread';
@@ -240,20 +240,20 @@ export class Connection
     return this.#parser !== undefined && this.#parser.inValue;
   }
 
-  /** The disk has to catch up first. */
+  /** True while the disk must catch up before more requests run. */
   #isHeld(): boolean {
     const { congested, overloaded } = this.#durability;
     return congested && (overloaded || this.#replies.waitsForDisk);
   }
 
-  /** Input cannot be taken at the moment. */
+  /** True while no input can be taken. */
   #isStopped(): boolean {
     if (this.#phase !== PHASE.READING || this.#awaitsRoom) return true;
     if (this.#replies.isClear && !this.#durability.congested) return false;
     return this.#replies.isFull || (this.#durability.congested && this.#isHeld());
   }
 
-  /** While a login waits, the socket is read on within bounds: else nobody would see that its client has gone. */
+  /** While a login waits, a bounded amount is still read. Otherwise the server would not notice that the client left. */
   #listensOn(): boolean {
     if (this.#session.login === undefined || this.#phase === PHASE.ENDING) return false;
     let bytes = this.#input.length;
@@ -278,14 +278,14 @@ export class Connection
     }
   }
 
-  /** Runs what the parser gives until it needs more, something has to be waited for, or the turn is over. */
+  /** Runs requests until the parser needs more bytes, a request has to wait, or the turn is over. */
   #runRequests(hasTurn: boolean): void {
     const { config, turns } = this.#services;
     const input = this.#input;
     const session = this.#session;
     let left = turns.isCrowded && !hasTurn ? 1 : config.requestsPerTurn;
     let checkAt = left - turns.lookRequests;
-    // Before the first request the replies are as flush() left them.
+    // Before the first request the replies are as flush() left them, so isClear is still right.
     let mayFill = !this.#replies.isClear;
     for (;;) {
       if ((mayFill || this.#durability.congested) && !this.#hasRoomForReplies()) return;
@@ -319,14 +319,14 @@ export class Connection
       }
       const isDrained = input.start === input.end && this.#waiting.length === 0;
       if (isDrained && isRequest && !this.#hasInputEnded) {
-        // As after most requests: the parser has nothing to give, and the chunk goes back to who lent it.
+        // The usual case: the parser has no more bytes, and the chunk's memory goes back to the lender.
         input.settle();
         return;
       }
     }
   }
 
-  /** There is room for the replies to more requests, and the disk keeps up with who waits for it. */
+  /** True while there is room for more replies and the disk keeps up with the replies that wait for it. */
   #hasRoomForReplies(): boolean {
     const replies = this.#replies;
     if (replies.isFull) {
@@ -338,7 +338,7 @@ export class Connection
     return false;
   }
 
-  /** What the parser makes of the input; the first byte chooses the parser. */
+  /** Returns the next result of the parser, which the first byte of the input chooses. */
   #next(): Parsed {
     if (this.#parser === undefined) {
       if (this.#input.start === this.#input.end) return NEED_MORE;
@@ -348,7 +348,7 @@ export class Connection
     return this.#parser.next();
   }
 
-  /** The parser needs more: it gets what waits. False: nothing does. */
+  /** Gives the parser the next waiting chunk; returns false when there is none. */
   #feed(): boolean {
     const chunk = this.#waiting.shift();
     if (chunk !== undefined) {
@@ -365,7 +365,7 @@ export class Connection
     this.#owner.spoke(this);
   }
 
-  /** Holds the requests behind until `pending` settles. A rejection is a bug and ends the process. */
+  /** Holds further requests until `pending` settles. A rejection is a bug and ends the process. */
   #waitFor(pending: Promise<void>): void {
     this.#phase = moved(this.#phase, PHASE.BUSY);
     void pending.then(() => {
@@ -375,7 +375,7 @@ export class Connection
     });
   }
 
-  /** Lets the other connections have their turn. */
+  /** Gives the other connections their turn. */
   #yield(): void {
     this.#services.counters.conn_yields += 1;
     this.#phase = moved(this.#phase, PHASE.YIELDING);

@@ -1,5 +1,5 @@
-// What the server counts, as plain numbers in one table under memcached's own names; the store counts
-// the rest (Store.stats). `stats reset` zeroes them all.
+// The counters of the server: plain numbers in one table, under memcached's names or with a name of our own. The store
+// has its own counters (Store.stats). `stats reset` zeroes them all.
 
 const COUNTER_NAMES = [
   'total_connections',

@@ -1,9 +1,9 @@
-// Why the server could not start to listen; main turns it into a message and an exit code.
+// The error of a server that cannot listen; main turns it into a message and an exit code.
 
 export class ListenError extends Error {
   override readonly name = 'ListenError';
 
-  /** `address` as the operator wrote it. */
+  /** `address` is the text that the operator wrote. */
   constructor(address: string, cause: unknown) {
     const { code } = cause as NodeJS.ErrnoException;
     super(`Cannot listen on ${address}: ${reasonOf(code, cause)}`, { cause });

@@ -1,13 +1,13 @@
-// Who waits for the disk: connections whose next reply depends on a record that is not durable yet, and
-// those whose input is held back because too much is unsynced. One listener on the store serves all.
-// Invariant: promises 1 and 2 of ARCHITECTURE.md: isDurable() is what lets a reply out.
+// The gate to the disk: knows the connections whose next reply depends on a record that is not durable yet, and
+// those whose input is held because too much is unsynced. One listener on the store serves all of them.
+// Invariant: promises 1 and 2 of ARCHITECTURE.md. A reply leaves only if isDurable() holds for its seq.
 
 import type { Durability, FailureCause } from '../log/durability.js';
 
-/** Told when something may have changed for it; must be able to bear being told in vain, and when it has gone. */
+/** Gets a call after a commit or its failure. It must tolerate a call with nothing to do, even after its own end. */
 export interface DiskWaiter {
   onDurable(): void;
-  /** A commit failed: whatever depends on a seq above the watermark never happened. */
+  /** A commit failed: changes with a seq above the watermark never happened. */
   onFailed(cause: FailureCause): void;
 }
 
@@ -17,8 +17,8 @@ export class Gate {
   #barriers: { readonly after: number; readonly settle: (durable: boolean) => void }[] = [];
 
   /**
-   * Seqs that failed and are not given out again: above the first, up to the second. (On a full disk the
-   * store frees them instead, after all who learned of one have been told.)
+   * Seqs above `#voidAbove` and up to `voidUpto` failed and are not given out again. (On a full disk the store frees the
+   * seqs instead, after everybody who knew one of them was informed.)
    */
   #voidAbove = 0;
   /** No seq above it is void. */
@@ -35,14 +35,14 @@ export class Gate {
   }
 
   /**
-   * True when that record was taken back. An answer may learn its seq only after the commit failed, and
-   * the watermark passes over the seq with the next one that succeeds.
+   * True when the record with that seq was taken back. An answer may learn its seq only after the commit failed, and the
+   * next commit that succeeds moves the watermark beyond that seq.
    */
   isVoid(after: number): boolean {
     return after > this.#voidAbove && after <= this.voidUpto;
   }
 
-  /** Tells `waiter` once, at the next move of the watermark or the next failure. It must not ask again before. */
+  /** Calls `waiter` once, at the next move of the watermark or the next failure. A waiter may wait only once at a time. */
   wait(waiter: DiskWaiter): void {
     this.#waiters.push(waiter);
   }

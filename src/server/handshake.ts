@@ -1,5 +1,5 @@
-// A TLS client before it is a connection: it has a deadline, is counted, and can be dropped like any other.
-// What it sends in this time is read by Node's TLS alone.
+// The TLS handshake of a client that is no connection yet: it has a deadline, is counted, and can be dropped like any
+// other guest. Only Node's TLS reads the bytes that it sends in this time.
 
 import type { Socket } from 'node:net';
 
@@ -13,7 +13,7 @@ export class Handshake implements Guest {
   readonly #listenAddress: string;
   readonly #sinceMs: number;
 
-  /** `socket` is the plain one below. */
+  /** `socket` is the plain socket under the TLS one. */
   constructor(id: number, socket: Socket, listenAddress: string, nowMs: number) {
     this.id = id;
     this.#socket = socket;

@@ -1,10 +1,10 @@
-// Latencies of requests, by command: from the arrival of their last bytes to the hand-over of their reply to the socket.
-// Made only when metrics are served; plain numbers, no object for a request.
+// Latencies of requests, by command: from the arrival of the last bytes to the hand-over of the reply to the socket.
+// They exist only when metrics are served, and are plain numbers without an object per request.
 //
 // Invariants:
-// - A reply that waits for the disk, for a value or for the replies before it is timed until it leaves.
-// - What has no reply (noreply, quiet) is timed until those before it have left. Errors that replace a reply after a
-//   failed commit are not timed.
+// - A reply that waits for the disk, for a value or for earlier replies is timed until it leaves.
+// - A request without a reply (noreply, quiet) is timed until the earlier replies have left. Errors that replace a
+//   reply after a failed commit are not timed.
 
 import { Histogram, SECONDS_BOUNDS } from '../histogram.js';
 import type { Clock } from '../env/env.js';
@@ -30,20 +30,20 @@ export const COMMANDS = [
 
 type Command = (typeof COMMANDS)[number];
 
-/** Where each command is in COMMANDS. */
+/** The place of each command in COMMANDS. */
 const PLACE = Object.fromEntries(COMMANDS.map((command, at) => [command, at])) as Readonly<
   Record<Command, number>
 >;
-/** Replies of one section that are timed; those behind are not. */
+/** At most this many replies of one section are timed; the replies behind them are not. */
 const TIMED_MAX = 16_384;
-/** Longer columns are given up when the last reply has gone. */
+/** Longer columns are given up when the last reply has left. */
 const KEPT_MAX = 256;
-/** The end of a reply whose length is not known yet: that of its section. */
+/** Stands for the end of a reply of unknown length: the reply ends with its section. */
 export const SECTION_END = Number.MAX_SAFE_INTEGER;
 
 export class Latencies {
   readonly #clock: Clock;
-  /** By the place in COMMANDS. */
+  /** The histograms by the place in COMMANDS. */
   readonly ofCommand = COMMANDS.map(() => new Histogram(SECONDS_BOUNDS));
 
   constructor(clock: Clock) {
@@ -59,10 +59,10 @@ export class Latencies {
   }
 }
 
-/** No look-up by name for the most frequent ones. */
+/** The most frequent commands need no look-up by name. */
 const { get: GET, gat: GAT, set: SET } = PLACE;
 
-/** The place in COMMANDS; -1: a part of a request, whose end is still to come. */
+/** Returns the place in COMMANDS; -1 for a part of a request whose end is still to come. */
 export function commandOf(parsed: Parsed): number {
   switch (parsed.kind) {
     case 'get':
@@ -88,7 +88,7 @@ export function commandOf(parsed: Parsed): number {
   }
 }
 
-/** A value that comes in pieces is timed with its end. */
+/** Returns the place of a put. The put of a value in pieces is timed at the end of the value instead. */
 function ofPut({ mode, value, compareCas }: PutRequest): number {
   if (value === undefined) return -1;
   if (compareCas !== undefined) return PLACE.cas;
@@ -96,8 +96,8 @@ function ofPut({ mode, value, compareCas }: PutRequest): number {
 }
 
 /**
- * The replies of one section that have not left yet, in columns: where each ends, its command, when its bytes came. Equal ones
- * that leave together are one entry with a count.
+ * The timings of one section's replies that have not left yet, in columns: the end of each reply, its command and the
+ * arrival of its request. Equal replies that leave together are one entry with a count.
  */
 export class ReplyTimings {
   readonly #latencies: Latencies;
@@ -112,7 +112,7 @@ export class ReplyTimings {
     this.#latencies = latencies;
   }
 
-  /** `isFree`: nothing before it in the section waits for the disk, so that it leaves with the one before. */
+  /** Adds a reply. `isFree`: nothing before it in the section waits for the disk, so it leaves with the one before. */
   add(end: number, command: number, arrivedMs: number, isFree: boolean): void {
     const at = this.#end;
     const last = at - 1;
@@ -130,7 +130,7 @@ export class ReplyTimings {
     this.#end += 1;
   }
 
-  /** The first `bytes` of the section have left; `isWhole`: it is done with. */
+  /** Times the replies in the first `bytes` of the section, which have left. `isWhole`: the whole section has left. */
   handOver(bytes: number, isWhole: boolean): void {
     if (this.#first === this.#end) return;
     const nowMs = this.#latencies.nowMs();

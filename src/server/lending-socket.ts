@@ -1,12 +1,12 @@
-// Input without garbage: a plain socket reads into one buffer that all connections share, and lends each
-// piece for the time of a call; a long value is read to where the connection wants it. Node offers that
-// (`onread`) only to sockets that connect, not to those that a server accepts; so the accepted handle gets a
-// socket of our own. It is the one place that leans on Node's internals: without them the socket stays as it
-// is and its stream makes a buffer for each read (benchmarks/README.md has the difference; TLS always goes
-// that way). Output leaves by a system call on the socket's descriptor, as far as the system takes it at once.
+// The lending socket: a plain socket that reads into one buffer, which all connections share, and lends each
+// piece for the time of a call. A long value is read straight into the memory that the connection chooses. Node offers
+// this (`onread`) only to sockets that connect, not to accepted ones, so the accepted handle gets a socket of our own.
+// This file alone depends on Node's internals. Without them the socket stays unchanged, and its stream makes a
+// buffer for each read (benchmarks/README.md has the difference); TLS always works that way.
+// Output leaves by a system call on the socket's descriptor, as far as the system takes it at once.
 //
-// Invariant: one turn of the loop ends or breaks no more than a few sockets. Thousands can close or be reset at once,
-// and the kernel tells of all of them in the same turn; to be told costs little, to take a socket apart costs much.
+// Invariant: one turn of the loop takes apart no more than a few sockets. Thousands can close or be reset at once, and
+// the kernel reports all of them in the same turn. A report costs little, but taking a socket apart costs much.
 
 import fs from 'node:fs';
 import net from 'node:net';
@@ -14,58 +14,58 @@ import net from 'node:net';
 const READ_BYTES = 64 * 1024;
 const shared = Buffer.allocUnsafeSlow(READ_BYTES);
 
-/** What the system's side of a socket can do, beside what the types say. */
+/** The members of a socket's handle that Node's types do not have. */
 interface Handle {
-  /** The next reads go there. */
+  /** Makes the next reads go to `buffer`. */
   useUserBuffer(buffer: Buffer): void;
   onread?: OnRead;
   readonly fd: number;
 }
 
-/** What an accepted socket is made of, beside what the types say. */
+/** The members of an accepted socket that Node's types do not have. */
 interface Internals {
   _handle?: Handle | null;
-  /** Counts the connection, for `maxConnections` and close(). */
+  /** The server, which counts the connection for `maxConnections` and close(). */
   _server?: unknown;
 }
 
-/** Who takes a socket's input. */
+/** The receiver of a socket's input. */
 export interface InputReceiver {
   /**
-   * The first `count` of `bytes` have come. Their memory is lent until the call returns, unless it is the receiver's own
-   * room. Returns where the next input shall be put; it stays so until the next receive(). Undefined: anywhere.
+   * Takes the first `count` of `bytes`. Their memory is lent until the call returns, unless the receiver chose it.
+   * Returns the memory for the next input, which stays valid until the next receive(); undefined: any memory.
    */
   receive(bytes: Buffer, count: number): Buffer | undefined;
 }
 
-/** What leaves by a system call, past the stream. */
+/** Output by a system call that bypasses the stream. */
 export interface DirectOutput {
   /**
-   * Writes the first `count` bytes; returns how many the system took. What is left is for the stream, which also finds
+   * Writes the first `count` bytes; returns how many the system took. The stream gets the rest, and also finds
    * out when the client has gone.
    */
   writeNow(bytes: Buffer, count: number): number;
 }
 
-/** Sockets that are ended or taken apart in one turn. */
-const OVER_PER_TURN = 64;
-let over: (() => void)[] = [];
+/** At most this many sockets are ended or taken apart in one turn. */
+const ENDINGS_PER_TURN = 64;
+let endings: (() => void)[] = [];
 
 function inItsTurn(call: () => void): void {
-  over.push(call);
-  if (over.length === 1) setImmediate(runOver);
+  endings.push(call);
+  if (endings.length === 1) setImmediate(runEndings);
 }
 
-function runOver(): void {
-  const due = over.slice(0, OVER_PER_TURN);
+function runEndings(): void {
+  const due = endings.slice(0, ENDINGS_PER_TURN);
   for (const call of due) call();
-  over = over.slice(due.length);
-  if (over.length > 0) setImmediate(runOver);
+  endings = endings.slice(due.length);
+  if (endings.length > 0) setImmediate(runEndings);
 }
 
 type OnRead = (this: Handle, bytes: unknown) => unknown;
 
-/** What a read came to, as the stream's own handler finds it: bytes, or below 0 a code of libuv's. */
+/** The result of a read, where the stream's own handler finds it: a number of bytes, or a negative code of libuv. */
 interface ReadState {
   readonly streamBaseState: Int32Array;
   readonly kReadBytesOrError: number;
@@ -73,7 +73,7 @@ interface ReadState {
 
 const readState = readStateOf(process);
 
-/** Undefined: this Node keeps it to itself; ends and resets are then dealt with as they come. */
+/** Returns undefined when this Node hides the result; ends and resets are then handled as soon as they come. */
 function readStateOf(inside: object): ReadState | undefined {
   const { binding } = inside as { binding?: (name: string) => Partial<ReadState> };
   try {
@@ -85,14 +85,17 @@ function readStateOf(inside: object): ReadState | undefined {
   }
 }
 
-/** As `onread`, but the end of the input, or what broke it, comes in its turn: no Error is made before. */
-function patient(onread: OnRead, { streamBaseState, kReadBytesOrError }: ReadState): OnRead {
-  return function mine(this: Handle, bytes) {
+/** Wraps `onread`: the end or the failure of the input waits for its turn, and no Error is made before. */
+function withDeferredEnd(
+  onread: OnRead,
+  { streamBaseState, kReadBytesOrError }: ReadState,
+): OnRead {
+  return function handler(this: Handle, bytes) {
     const count = streamBaseState[kReadBytesOrError]!;
     if (count >= 0) return onread.call(this, bytes);
     inItsTurn(() => {
-      // Else the socket has been taken apart meanwhile.
-      if (this.onread !== mine) return;
+      // A different handler means that the socket has been taken apart meanwhile.
+      if (this.onread !== handler) return;
       streamBaseState[kReadBytesOrError] = count;
       onread.call(this, bytes);
     });
@@ -100,29 +103,29 @@ function patient(onread: OnRead, { streamBaseState, kReadBytesOrError }: ReadSta
   };
 }
 
-/** The stream's own handler, which is one for all, and ours in its place. */
+/** The stream's own handler, which all sockets share, and our replacement of it. */
 let original: OnRead | undefined;
 let ours: OnRead | undefined;
 
-/** From now on the end of the socket's input, or what breaks it, comes in its turn. */
+/** Makes the end or the failure of the socket's input wait for its turn from now on. */
 export function endInTurn(socket: net.Socket): void {
   const { _handle: handle } = socket as Internals;
-  if (typeof handle === 'object' && handle !== null) overInTurn(handle);
+  if (typeof handle === 'object' && handle !== null) deferEndings(handle);
 }
 
-function overInTurn(handle: Handle): void {
+function deferEndings(handle: Handle): void {
   const { onread } = handle;
   if (readState === undefined || typeof onread !== 'function') return;
   if (onread !== original || ours === undefined) {
     original = onread;
-    ours = patient(onread, readState);
+    ours = withDeferredEnd(onread, readState);
   }
   handle.onread = ours;
 }
 
 class LendingSocket extends net.Socket implements DirectOutput {
   receiver: InputReceiver | undefined;
-  /** Ours until it is destroyed; then another socket may have its number. */
+  /** Valid until the socket is destroyed; another socket may then have the same number. */
   readonly #descriptor: number;
 
   constructor(handle: Handle) {
@@ -155,25 +158,25 @@ class LendingSocket extends net.Socket implements DirectOutput {
     try {
       return fs.writeSync(this.#descriptor, bytes, 0, count);
     } catch {
-      // The client does not read, or has gone: the stream waits for the one and tells of the other.
+      // If the client does not read, the stream waits. If the client has gone, the stream reports it.
       return 0;
     }
   }
 
-  /** What the peer broke waits for its turn; what we drop goes at once, with its descriptor. */
+  /** A socket that the peer broke waits for its turn. One that we drop frees its descriptor at once. */
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
     if (error === null) super._destroy(error, callback);
     else inItsTurn(() => super._destroy(error, callback));
   }
 }
 
-/** Puts a socket of our own around the handle of one that was accepted and has not read yet. */
+/** Moves the handle of an accepted socket, which has read nothing yet, to a lending socket. */
 export function lending(accepted: net.Socket): net.Socket {
   const inside: Internals = accepted as Internals;
   if (typeof inside._handle?.useUserBuffer !== 'function') return accepted;
   const socket = new LendingSocket(inside._handle);
   const outside: Internals = socket as Internals;
-  overInTurn(inside._handle);
+  deferEndings(inside._handle);
   outside._server = inside._server;
   inside._handle = null;
   inside._server = null;
@@ -186,7 +189,7 @@ export function onInput(socket: net.Socket, receiver: InputReceiver): void {
   else socket.on('data', (bytes: Buffer) => void receiver.receive(bytes, bytes.length));
 }
 
-/** The way past the socket's stream, where it has one. */
+/** Returns the output that bypasses the socket's stream; undefined when the socket has none. */
 export function directOutput(socket: net.Socket): DirectOutput | undefined {
   return socket instanceof LendingSocket ? socket : undefined;
 }

@@ -1,5 +1,5 @@
-// Sockets that accept: TCP, unix, the plain port; the permissions of the unix socket; the file that tells
-// test suites which ports were chosen.
+// The listening sockets: TCP, unix and the plain port, the permissions of the unix socket, and the file from which test
+// suites read the chosen ports.
 
 import dns from 'node:dns';
 import net from 'node:net';
@@ -18,28 +18,28 @@ import { isHomelessSocket, removeStaleSocket, shutSocket } from '../env/stale-so
 
 const KEEP_ALIVE_DELAY_MS = 60_000;
 
-/** What becomes of the sockets of one listener. */
+/** Takes the sockets of one listener. */
 export interface Door {
-  /** The client is ready to be served. */
+  /** Takes a client that is ready to be served. */
   accept(socket: net.Socket): void;
-  /** Before that, a TLS handshake is due: whoever calls goes on with `accepted` when it is done. Undefined: refused. */
+  /** Takes a client that needs a TLS handshake first; the caller accepts it by the result. Undefined: refused. */
   begin(socket: net.Socket): HandshakeDoor | undefined;
-  /** A handshake failed. */
+  /** Counts a handshake that failed. */
   handshakeFailed(): void;
 }
 
 export interface HandshakeDoor {
-  /** `secure` is what `socket` has become. */
+  /** `secure` is the TLS socket over the socket of begin(). */
   accept(secure: net.Socket): void;
 }
 
-/** Makes the door of a listener; `address` as it was really bound. */
+/** Makes the door of a listener; `address` returns the address that was really bound. */
 type DoorMaker = (endpoint: Endpoint, address: () => string) => Door;
 
 /** Makes the server object of an endpoint: plain sockets, or TLS (tls.ts). */
 export type ServerMaker = (options: net.ServerOpts, door: Door) => net.Server;
 
-/** Nothing is read before the socket has been made a lending one. */
+/** Makes a server of plain sockets. A socket reads nothing before it has become a lending socket. */
 export const plainServer: ServerMaker = (options, door) =>
   net.createServer({ ...options, pauseOnConnect: true }, (socket) => door.accept(lending(socket)));
 
@@ -51,8 +51,8 @@ export interface Listener {
 }
 
 /**
- * Listens everywhere; throws, with the others closed, when one cannot be had: ListenError, or of a unix socket
- * KV_NO_PERMISSION or KV_BAD_OPTION. Of the addresses of one name those that this machine does not have are left out.
+ * Listens on all endpoints. If one fails, closes the others and throws ListenError, or for a unix socket
+ * KV_NO_PERMISSION or KV_BAD_OPTION. Leaves out those addresses of a name that this machine does not have.
  */
 export async function listenAll(
   endpoints: readonly Endpoint[],
@@ -84,7 +84,7 @@ export async function listenAll(
   }
 }
 
-/** A name is looked up, as memcached does it: `localhost` is 127.0.0.1 and ::1. */
+/** Looks up a name as memcached does: `localhost` is 127.0.0.1 and ::1. */
 async function placesOf(endpoint: Endpoint): Promise<readonly Endpoint[]> {
   if (endpoint.kind === 'unix' || endpoint.host === '*' || net.isIP(endpoint.host) !== 0)
     return [endpoint];
@@ -109,7 +109,7 @@ async function listen(
   make: ServerMaker,
 ): Promise<Listener> {
   const options = {
-    // The end of a client's input is not the end of the connection: its replies may still wait.
+    // A connection goes on after the end of the client's input, because replies may still wait.
     allowHalfOpen: true,
     noDelay: true,
     keepAlive: true,
@@ -147,12 +147,12 @@ function started(server: net.Server, endpoint: Endpoint, backlog: number): Promi
     };
     if (endpoint.kind === 'tcp') {
       const { host, port } = endpoint;
-      // As with memcached an IPv6 socket is for IPv6 alone, so that `0.0.0.0,::` is no conflict.
+      // As with memcached, an IPv6 socket takes IPv6 only, so that `0.0.0.0,::` is no conflict.
       const place = host === '*' ? { host: '::' } : { host, ipv6Only: net.isIPv6(host) };
       server.listen({ ...place, port, backlog }, done);
       return;
     }
-    // The socket file is made within this call: with the mask it is never open to more than it should.
+    // This call makes the socket file. With the mask, the file never allows more access than `mode`.
     const before = process.umask(0o777 & ~endpoint.mode);
     try {
       server.listen({ path: endpoint.path, backlog }, done);
@@ -162,7 +162,7 @@ function started(server: net.Server, endpoint: Endpoint, backlog: number): Promi
   });
 }
 
-/** memcached's format, written whole: readers poll for the file. */
+/** Writes the ports in memcached's format. The file appears whole, because readers poll for it. */
 export async function writePortFile(
   fs: Fs,
   path: string,

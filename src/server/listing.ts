@@ -1,5 +1,5 @@
 // Listings of the whole store (cachedump, metadump, mgdump, keys): page by page, at the pace of the
-// client, with a turn for everybody else after each page. What is listed is durable first.
+// client, with a turn for all other clients after each page. A page is sent only when its keys are durable.
 
 import { isKvError } from '../errors.js';
 import type { ReplyForm } from '../protocol/reply-form.js';
@@ -10,14 +10,14 @@ const PAGE_KEYS = 128;
 
 interface Listing {
   readonly form: ReplyForm;
-  /** Most lines to send. */
+  /** Maximum number of lines to send. */
   readonly limit: number;
-  /** One entry as a line, without its end; undefined leaves it out. */
+  /** Composes one entry as a line without its end; undefined leaves the entry out. */
   readonly lineOf: (entry: Listed) => string | undefined;
   readonly ending?: 'lf';
 }
 
-/** The next keys. Undefined: a cluster does not answer, and the client has been told. */
+/** Reads the next page of keys. Undefined: the cluster does not answer, and the client has got an error. */
 export async function listedPage(
   session: Session,
   form: ReplyForm,
@@ -34,7 +34,7 @@ export async function listedPage(
   }
 }
 
-/** Resolves to true when all was said, to false when the client has gone, a commit failed or a cluster does not answer. */
+/** Sends a listing. Resolves to false when the client has gone, a commit failed or the cluster does not answer. */
 export async function sendListing(session: Session, listing: Listing): Promise<boolean> {
   const { store, replies, services } = session;
   let left = listing.limit;

@@ -1,10 +1,10 @@
-// The two addresses of a connection and how long it has been silent, as `stats conns` prints them.
+// The two addresses and the idle time of a connection, in the form of `stats conns`.
 
 import type { Socket } from 'node:net';
 
 type Remote = Pick<Socket, 'remoteAddress' | 'remotePort' | 'remoteFamily'>;
 
-/** A client of a unix socket has no address of its own: it is shown with the socket's. */
+/** Returns both addresses. A client of a unix socket has no address of its own and is shown with the socket's. */
 export function addressOf(
   { remoteAddress, remotePort, remoteFamily }: Remote,
   listenAddress: string,
@@ -13,14 +13,14 @@ export function addressOf(
   return { address: remote === undefined ? listenAddress : `tcp:${remote}`, listenAddress };
 }
 
-/** Undefined: the client of a unix socket. */
+/** Returns the client's address; undefined for the client of a unix socket. */
 export function remoteOf({ remoteAddress, remotePort, remoteFamily }: Remote): string | undefined {
   if (remoteAddress === undefined) return undefined;
   const host = remoteFamily === 'IPv6' ? `[${remoteAddress}]` : remoteAddress;
   return `${host}:${remotePort}`;
 }
 
-/** As memcached shows it, which counts ticks of a clock of seconds: a second that has begun counts. */
+/** Returns whole seconds. A second that has begun counts, because memcached counts ticks of a clock of seconds. */
 export function idleSecondsOf(silenceMs: number): number {
   return Math.ceil(silenceMs / 1000);
 }

@@ -1,50 +1,52 @@
-// What values on their way in take, shared by all connections: memory of those up to 1 MiB, open files of the larger
-// ones. Who is in the middle of a value has a claim for the whole of it, or waits, unread, until there is room.
+// Receipts: shares the resources for incoming values among all connections: memory for values up to 1 MiB, open files
+// for larger ones. A receiver is a connection in the middle of a value. It has a claim for the whole value, or it waits,
+// and the server does not read from it, until there is room.
 //
 // Invariants:
-// - A claim is for a whole value: who has one needs nothing more to come to its end, so nobody waits for each other.
-// - Claims never exceed `claimsMax`, and what those who wait have in memory already never exceeds `waitingMax`.
-// - While others wait, a claim has to get on: who does not send another piece of it within the patience that is left,
-//   or is not done after a longer time, is dropped (docs/errors.md). The more wait, the shorter the patience, so
-//   that those who wait behind strangers that stall all have their turn within a second or two.
-// - Room goes in turns to who has waited longest and to who came last: those who fill the queue do not keep out
-//   who comes behind them, and nobody waits for ever.
-// - A part of the room is a reserve for newcomers, who find it while all else is taken. Who has a claim on it and is
-//   still when another newcomer wants it goes back to those who wait, unread, with what it has sent: so a client that
-//   sends its value promptly is through in some ms, whoever else has stopped in the middle of theirs. Only who comes
-//   in one crowd with hundreds that will stall cannot be told from them.
+// - A claim covers a whole value. Its holder needs nothing more to finish, so no two receivers wait for each other.
+// - Claims never exceed `claimsMax`, and the bytes that waiting receivers have in memory never exceed `waitingMax`.
+// - While others wait, the holder of a claim must make progress. It is dropped when it sends no further piece within
+//   the patience, or is not done within CLAIM_MS_MAX (docs/errors.md). The more receivers wait, the shorter the
+//   patience, so all that wait behind stalled clients get their turn within a second or two.
+// - Room goes in turns to the receiver that has waited longest and to the one that came last. So a full queue does not
+//   keep out those behind it, and nobody waits for ever.
+// - A part of the room is a reserve for newcomers, for when all else is taken. A holder of a reserve claim that is quiet
+//   when another newcomer needs the room goes back to waiting, unread, with the bytes that it has sent. So a client
+//   that sends its value promptly is done in some ms, even if other clients have stopped in the middle of theirs.
+//   Only a client that comes together with hundreds that will stall cannot be told from them.
 
 import type { Clock } from '../env/env.js';
 
-/** While others wait: how long a value may take. */
+/** While others wait, a value may take this long. */
 const CLAIM_MS_MAX = 10_000;
-/** While others wait: who sends less than a piece in this time does not get on; for one who waits, and for many. */
+/** While others wait, a receiver must send this many bytes within the patience. */
 const PIECE_BYTES = 16 * 1024;
+/** The patience while few receivers wait, and while many do. */
 const PATIENCE_MS_MAX = 1000;
 const PATIENCE_MS_MIN = 250;
 const CHECK_MS = 50;
-/** Who has been still for so long gives up the reserve to a newcomer. */
+/** A receiver that has been quiet for this long gives its reserve claim up to a newcomer. */
 const QUICK_MS = 20;
-/** So long after it came one is a newcomer. */
+/** A waiting receiver is a newcomer for this long. */
 const NEW_MS = 250;
 
-/** A connection, as seen from here. */
+/** A connection in the middle of a value. */
 export interface Receiver {
-  /** Of all that the client has sent. */
+  /** Number of all bytes that the client has sent. */
   readonly bytesReceived: number;
-  /** It is the server that does not read. */
+  /** True while the server itself does not read. */
   readonly isHeldUp: boolean;
-  /** Its claim is granted, or given back. */
+  /** The claim is granted, or granted again. */
   goOn(): void;
-  /** Its claim is taken back: nothing is to be read before goOn(). */
+  /** The claim is taken back: read nothing before goOn(). */
   holdUp(): void;
   destroy(): void;
 }
 
 interface ReceiptBounds {
-  /** In bytes, or in files. One claim is never larger. */
+  /** Bound of all claims, in bytes or in files; a single claim is never larger. */
   readonly claimsMax: number;
-  /** Of these, for newcomers. */
+  /** The part of `claimsMax` that is the reserve for newcomers. */
   readonly reserveMax: number;
   readonly waitingMax: number;
 }
@@ -53,14 +55,14 @@ interface Claim {
   readonly amount: number;
   readonly isReserve: boolean;
   readonly sinceMs: number;
-  /** When the last piece was there, and what had been received by then. */
+  /** Time of the last whole piece, and the bytes received by then. */
   movedMs: number;
   movedBytes: number;
 }
 
 interface Waiting {
   readonly amount: number;
-  /** In memory already, or room that it has for it. */
+  /** Bytes in memory already, or the room that the receiver holds for them. */
   readonly arrived: number;
   readonly sinceMs: number;
 }
@@ -70,19 +72,19 @@ export class Receipts {
   readonly #clock: Pick<Clock, 'monotonicMs' | 'defer' | 'setTimer'>;
   readonly #onDropped: () => void;
   readonly #claims = new Map<Receiver, Claim>();
-  /** In the order in which they asked. */
+  /** The waiting receivers in the order in which they asked. */
   readonly #waiting = new Map<Receiver, Waiting>();
-  /** The same, for the end of it; some have left meanwhile. Who was held up is not among them. */
+  /** The same order, for access to its end. Some have left meanwhile. Receivers that were held up are not in it. */
   #lastCome: Receiver[] = [];
   #isLastsTurn = true;
   #isWatching = false;
   #claimed = 0;
-  /** Of these, of the reserve. */
+  /** The part of `#claimed` that is in the reserve. */
   #reserved = 0;
   #arrived = 0;
   #isServing = false;
 
-  /** `onDropped`: who held up others was dropped. */
+  /** `onDropped` is called for each receiver that is dropped because it delayed others. */
   constructor(
     bounds: ReceiptBounds,
     clock: Pick<Clock, 'monotonicMs' | 'defer' | 'setTimer'>,
@@ -93,7 +95,7 @@ export class Receipts {
     this.#onDropped = onDropped;
   }
 
-  /** Claimed, and waiting in memory. */
+  /** Sum of the claims and of the waiting bytes in memory. */
   get amount(): number {
     return this.#claimed + this.#arrived;
   }
@@ -103,88 +105,88 @@ export class Receipts {
   }
 
   /**
-   * `granted`: the value may come. `waits`: nothing is to be read before goOn(). `refused`: so many wait that
-   * there is no room for what this one has sent.
+   * Claims `amount` for a value. `granted`: the value may come. `waits`: read nothing before goOn(). `refused`: so many
+   * receivers wait that there is no room for the bytes that this one has sent.
    */
-  claim(who: Receiver, amount: number, arrived: number): 'granted' | 'waits' | 'refused' {
-    if (this.#claims.has(who)) return 'granted';
-    if (this.#waiting.has(who)) return 'waits';
+  claim(receiver: Receiver, amount: number, arrived: number): 'granted' | 'waits' | 'refused' {
+    if (this.#claims.has(receiver)) return 'granted';
+    if (this.#waiting.has(receiver)) return 'waits';
     if (this.#waiting.size === 0 && this.#hasRoom(amount)) {
-      this.#grant(who, amount, false);
+      this.#grant(receiver, amount, false);
       return 'granted';
     }
     if (this.#clearReserve(amount)) {
-      this.#grant(who, amount, true);
+      this.#grant(receiver, amount, true);
       return 'granted';
     }
     if (this.#arrived + arrived > this.#bounds.waitingMax) return 'refused';
-    this.#lastCome.push(who);
-    this.#wait(who, amount, arrived);
+    this.#lastCome.push(receiver);
+    this.#wait(receiver, amount, arrived);
     return 'waits';
   }
 
-  #wait(who: Receiver, amount: number, arrived: number): void {
-    this.#waiting.set(who, { amount, arrived, sinceMs: this.#clock.monotonicMs() });
+  #wait(receiver: Receiver, amount: number, arrived: number): void {
+    this.#waiting.set(receiver, { amount, arrived, sinceMs: this.#clock.monotonicMs() });
     this.#arrived += arrived;
     this.#watch();
   }
 
-  /** Its value is done, or it has gone. */
-  release(who: Receiver): void {
-    this.#revoke(who);
-    this.#stopWaiting(who);
+  /** Ends the claim or the waiting, because the value is done or the connection has closed. */
+  release(receiver: Receiver): void {
+    this.#revoke(receiver);
+    this.#stopWaiting(receiver);
     this.#serveSoon();
   }
 
-  #grant(who: Receiver, amount: number, isReserve: boolean): void {
+  #grant(receiver: Receiver, amount: number, isReserve: boolean): void {
     const sinceMs = this.#clock.monotonicMs();
-    const movedBytes = who.bytesReceived;
-    this.#claims.set(who, { amount, isReserve, sinceMs, movedMs: sinceMs, movedBytes });
+    const movedBytes = receiver.bytesReceived;
+    this.#claims.set(receiver, { amount, isReserve, sinceMs, movedMs: sinceMs, movedBytes });
     this.#claimed += amount;
     if (isReserve) this.#reserved += amount;
   }
 
-  #revoke(who: Receiver): void {
-    const claim = this.#claims.get(who);
+  #revoke(receiver: Receiver): void {
+    const claim = this.#claims.get(receiver);
     if (claim === undefined) return;
-    this.#claims.delete(who);
+    this.#claims.delete(receiver);
     this.#claimed -= claim.amount;
     if (claim.isReserve) this.#reserved -= claim.amount;
   }
 
-  /** Beside the reserve. */
+  /** True when there is room for `amount` outside the reserve. */
   #hasRoom(amount: number): boolean {
     const { claimsMax, reserveMax } = this.#bounds;
     return this.#claimed - this.#reserved + amount <= claimsMax - reserveMax;
   }
 
-  /** Makes so much room in the reserve; false: it cannot be had from those who are still. */
+  /** Makes room for `amount` in the reserve by holding up quiet receivers; returns false when that is not enough. */
   #clearReserve(amount: number): boolean {
     const { reserveMax, waitingMax } = this.#bounds;
     if (amount > reserveMax) return false;
     const nowMs = this.#clock.monotonicMs();
-    for (const [who, claim] of this.#claims) {
+    for (const [receiver, claim] of this.#claims) {
       if (this.#reserved + amount <= reserveMax) break;
-      // What waits unread leaves room for what newcomers have sent.
+      // Half of `waitingMax` is kept free for the bytes that newcomers have sent.
       if (this.#arrived + claim.amount > waitingMax / 2) break;
-      if (!claim.isReserve || who.isHeldUp) continue;
-      this.#noteMove(who, claim, nowMs);
+      if (!claim.isReserve || receiver.isHeldUp) continue;
+      this.#noteMove(receiver, claim, nowMs);
       if (nowMs - claim.movedMs < QUICK_MS) continue;
-      this.#revoke(who);
-      this.#wait(who, claim.amount, claim.amount);
-      who.holdUp();
+      this.#revoke(receiver);
+      this.#wait(receiver, claim.amount, claim.amount);
+      receiver.holdUp();
     }
     return this.#reserved + amount <= reserveMax;
   }
 
-  /** A claim that has got on by a piece did so by now. */
-  #noteMove(who: Receiver, claim: Claim, nowMs: number): void {
-    if (!who.isHeldUp && who.bytesReceived - claim.movedBytes < PIECE_BYTES) return;
+  /** Records progress at `nowMs` when a whole piece has come since the last one, or while the server does not read. */
+  #noteMove(receiver: Receiver, claim: Claim, nowMs: number): void {
+    if (!receiver.isHeldUp && receiver.bytesReceived - claim.movedBytes < PIECE_BYTES) return;
     claim.movedMs = nowMs;
-    claim.movedBytes = who.bytesReceived;
+    claim.movedBytes = receiver.bytesReceived;
   }
 
-  /** For as long as somebody waits. */
+  /** Checks every CHECK_MS for as long as a receiver waits. */
   #watch(): void {
     if (this.#isWatching) return;
     this.#isWatching = true;
@@ -195,28 +197,28 @@ export class Receipts {
       this.#serveNew();
       this.#watch();
     };
-    // Not before what has come in a long turn was read.
+    // Deferred, so that input that has arrived during a long turn is read first.
     this.#clock.setTimer(CHECK_MS, () => this.#clock.defer(check));
   }
 
-  /** Drops who holds up others. */
+  /** Drops receivers that delay others. */
   #relieve(): void {
     const nowMs = this.#clock.monotonicMs();
     const share = this.#claims.size / (this.#claims.size + this.#waiting.size);
     const patienceMs = Math.max(PATIENCE_MS_MIN, PATIENCE_MS_MAX * share);
     let droppedMax = this.#waiting.size;
-    for (const [who, claim] of this.#claims) {
-      this.#noteMove(who, claim, nowMs);
+    for (const [receiver, claim] of this.#claims) {
+      this.#noteMove(receiver, claim, nowMs);
       const isStill = nowMs - claim.movedMs >= patienceMs;
-      if (who.isHeldUp || (!isStill && nowMs - claim.sinceMs < CLAIM_MS_MAX)) continue;
+      if (receiver.isHeldUp || (!isStill && nowMs - claim.sinceMs < CLAIM_MS_MAX)) continue;
       if (droppedMax <= 0) return;
       droppedMax -= 1;
       this.#onDropped();
-      who.destroy();
+      receiver.destroy();
     }
   }
 
-  /** Not at once: whoever releases is in the middle of a request. */
+  /** Serves in a later turn, because the caller of release() is in the middle of a request. */
   #serveSoon(): void {
     if (this.#isServing || this.#waiting.size === 0) return;
     this.#isServing = true;
@@ -229,43 +231,43 @@ export class Receipts {
   #serve(): void {
     for (;;) {
       const [first] = this.#waiting.keys();
-      const who = this.#isLastsTurn ? (this.#last() ?? first) : first;
-      if (who === undefined || !this.#hasRoom(this.#waiting.get(who)!.amount)) break;
+      const receiver = this.#isLastsTurn ? (this.#last() ?? first) : first;
+      if (receiver === undefined || !this.#hasRoom(this.#waiting.get(receiver)!.amount)) break;
       this.#isLastsTurn = !this.#isLastsTurn;
-      this.#goOn(who, false);
+      this.#goOn(receiver, false);
     }
     this.#serveNew();
   }
 
-  /** From the reserve. */
+  /** Serves waiting newcomers from the reserve. */
   #serveNew(): void {
     const newMs = this.#clock.monotonicMs() - NEW_MS;
-    for (let who = this.#last(); who !== undefined; who = this.#last()) {
-      const { amount, sinceMs } = this.#waiting.get(who)!;
+    for (let receiver = this.#last(); receiver !== undefined; receiver = this.#last()) {
+      const { amount, sinceMs } = this.#waiting.get(receiver)!;
       if (sinceMs <= newMs || !this.#clearReserve(amount)) return;
-      this.#goOn(who, true);
+      this.#goOn(receiver, true);
     }
   }
 
-  #goOn(who: Receiver, isReserve: boolean): void {
-    const { amount } = this.#waiting.get(who)!;
-    this.#stopWaiting(who);
-    this.#grant(who, amount, isReserve);
-    who.goOn();
+  #goOn(receiver: Receiver, isReserve: boolean): void {
+    const { amount } = this.#waiting.get(receiver)!;
+    this.#stopWaiting(receiver);
+    this.#grant(receiver, amount, isReserve);
+    receiver.goOn();
   }
 
-  /** Of those who wait and have not had their turn, the one who came last. */
+  /** Returns the receiver that came last among those that still wait. */
   #last(): Receiver | undefined {
     const last = this.#lastCome;
     while (last.length > 0 && !this.#waiting.has(last.at(-1)!)) last.pop();
     if (last.length > 2 * this.#waiting.size) {
-      this.#lastCome = last.filter((who) => this.#waiting.has(who));
+      this.#lastCome = last.filter((receiver) => this.#waiting.has(receiver));
     }
     return this.#lastCome.at(-1);
   }
 
-  #stopWaiting(who: Receiver): void {
-    this.#arrived -= this.#waiting.get(who)?.arrived ?? 0;
-    this.#waiting.delete(who);
+  #stopWaiting(receiver: Receiver): void {
+    this.#arrived -= this.#waiting.get(receiver)?.arrived ?? 0;
+    this.#waiting.delete(receiver);
   }
 }

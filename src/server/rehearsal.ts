@@ -1,5 +1,5 @@
-// The rehearsal of a start: it tries what a server needs beside its store before the store is made, so that a server that
-// cannot come up leaves nothing in a new directory. Where a store is, the start itself finds out.
+// The rehearsal of a start: before a new store is made, it tries all that a server needs besides the store. So a server
+// that cannot start leaves nothing in a new directory. With an existing store, the start itself finds such failures.
 
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
@@ -10,14 +10,14 @@ import type { Env } from '../env/env.js';
 import { listenAll, plainServer, type Door, type ServerMaker } from './listeners.js';
 import { Users } from './users.js';
 
-/** Who comes in so early is sent away. */
+/** Closes every client that connects during the rehearsal. */
 const SHUT: Door = {
   accept: (socket: Socket) => void socket.destroy(),
   begin: () => undefined,
   handshakeFailed: () => undefined,
 };
 
-/** Throws what Server would: ListenError, KV_BAD_OPTION, KV_NO_PERMISSION. */
+/** Tries users, certificates and addresses. Throws as Server does: ListenError, KV_BAD_OPTION, KV_NO_PERMISSION. */
 export async function rehearse(config: Config, env: Pick<Env, 'logger' | 'clock'>): Promise<void> {
   const { endpoints, backlog, authFile, tls } = config;
   if (authFile !== undefined) void new Users(authFile);

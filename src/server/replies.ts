@@ -1,8 +1,8 @@
-// The replies of one connection, in request order, each leaving as soon as what it depends on is durable:
-// immediate ones are composed straight into the output buffer, and everything that may leave goes out in
-// one write a turn.
-// Invariants: nothing leaves before Gate.isDurable; the order is the order of requests, also when a value
-// comes from the disk later (it has its own section, which holds up those behind it).
+// The replies of one connection, in request order. A reply leaves as soon as the records that it depends on are durable.
+// Immediate replies are composed straight into the output buffer, and all replies that may leave go out in
+// one write per turn.
+// Invariants: nothing leaves before Gate.isDurable. The order is the order of requests, even when a value
+// comes from the disk later: its reply has a section of its own, behind which later sections wait.
 
 import { Socket } from 'node:net';
 
@@ -16,16 +16,16 @@ import { type DirectOutput, directOutput } from './lending-socket.js';
 import { type Latencies, ReplyTimings, SECTION_END } from './latencies.js';
 import { ReplySection } from './reply-section.js';
 
-/** Output that a client has not read yet: above this, its requests wait. */
+/** Bytes of output that a client has not read yet; above this, its requests wait. */
 const BACKLOG_BYTES_MAX = 256 * 1024;
-/** Replies of a connection that wait for the disk: above this, its requests wait. */
+/** Replies of a connection that wait for the disk; above this, its requests wait. */
 const MARKS_MAX = 16_384;
-/** Values of a connection that are being read from the disk at the same time. */
+/** Values of a connection that are read from the disk at the same time. */
 const OPEN_SECTIONS_MAX = 16;
-/** Requests of a connection that an engine on other machines has at the same time. */
+/** Requests of a connection that a cluster handles at the same time. */
 const OPEN_AHEAD_MAX = 1024;
 
-/** Whose replies they are. */
+/** The owner of the replies. */
 export interface RepliesOwner {
   /** Replies have left, so that requests may go on. */
   onRoom(): void;
@@ -33,35 +33,35 @@ export interface RepliesOwner {
 
 export class Replies implements DiskWaiter {
   readonly #socket: Socket;
-  /** Undefined: all goes by the stream. */
+  /** Undefined: all output goes by the stream. */
   readonly #direct: DirectOutput | undefined;
-  /** The socket copies what it takes at once, so that the memory can be used again. */
+  /** The socket copies the bytes that it takes at once, so that their memory can be used again. */
   readonly #copies: boolean;
   readonly #durability: Durability;
   readonly #gate: Gate;
   readonly #counters: Counters;
   readonly #owner: RepliesOwner;
-  /** Undefined: nobody measures. */
+  /** Undefined: replies are not timed. */
   readonly #latencies: Latencies | undefined;
   /** When the newest bytes of the client came, in ms; only with latencies. */
   arrivedMs = 0;
   #sections: ReplySection[] = [new ReplySection(false)];
-  /** Where the next reply goes. */
+  /** The section for the next reply. */
   tail: ReplySection = this.#sections[0]!;
   #roomWaiters: { readonly section: ReplySection; readonly settle: (alive: boolean) => void }[] =
     [];
   #isDestroyed = false;
   readonly #openMax: number;
   #isInGate = false;
-  /** onDrain() comes before the loop's turn is over. */
+  /** True while a call of onDrain() is scheduled for this turn of the loop. */
   #isDraining = false;
   /** The last flush left nothing behind: no reply waits for the disk or for the client. */
   isClear = true;
-  /** Handed to the socket so far. */
+  /** Bytes handed to the socket so far. */
   bytesWritten = 0;
-  /** How a write without a reply failed since the last barrier. */
+  /** The error of a write without a reply that failed since the last barrier. */
   lostQuietWrite: ErrorName | undefined;
-  /** The get whose keys are being answered has been replaced by an error: nothing more may be said of it. */
+  /** An error has replaced the replies of the get whose keys are being answered: it gets no further replies. */
   hasLostGet = false;
 
   constructor(
@@ -75,7 +75,7 @@ export class Replies implements DiskWaiter {
     this.#socket = socket;
     this.#openMax = isAhead ? OPEN_AHEAD_MAX : OPEN_SECTIONS_MAX;
     this.#direct = directOutput(socket);
-    // TLS and the streams of tests may keep a reference to what was written.
+    // TLS sockets and the streams of tests may keep a reference to the written bytes.
     this.#copies = socket instanceof Socket && !('encrypted' in socket);
     this.#durability = gate.durability;
     this.#gate = gate;
@@ -84,7 +84,7 @@ export class Replies implements DiskWaiter {
     this.#latencies = latencies;
   }
 
-  /** True while the client has to read, or the disk to catch up, before more is answered. */
+  /** True while the client must read, or the disk catch up, before more is answered. */
   get isFull(): boolean {
     const sections = this.#sections;
     if (sections.length > this.#openMax || this.tail.marks.count >= MARKS_MAX) return true;
@@ -93,19 +93,19 @@ export class Replies implements DiskWaiter {
     return bytes > BACKLOG_BYTES_MAX;
   }
 
-  /** Replies wait for the disk. */
+  /** True when replies wait for the disk. */
   get waitsForDisk(): boolean {
     const sections = this.#sections;
     for (let at = 0; at < sections.length; at++) if (sections[at]!.marks.count > 0) return true;
     return false;
   }
 
-  /** Everything that was answered has been handed to the socket. */
+  /** True when all replies have been handed to the socket. */
   get isIdle(): boolean {
     return this.#sections.length === 1 && this.tail.isEmpty;
   }
 
-  /** Composes a reply that may leave when `after` is durable (0: at once). */
+  /** Composes a reply that may leave when the seq `after` is durable (0: at once). */
   send(form: ReplyForm, reply: Reply, after: number, section: ReplySection = this.tail): void {
     if (after === 0) {
       compose(section.output, form, reply);
@@ -116,7 +116,7 @@ export class Replies implements DiskWaiter {
     this.gate(section, start, form, after);
   }
 
-  /** Makes all that was composed since `start` in `section` wait for `after`, as one reply. */
+  /** Makes all bytes composed since `start` in `section` wait for `after`, as one reply. */
   gate(section: ReplySection, start: number, form: ReplyForm, after: number): void {
     const gate = this.#gate;
     const isVoid = after <= gate.voidUpto && gate.isVoid(after);
@@ -126,7 +126,7 @@ export class Replies implements DiskWaiter {
     if (isVoid) this.#fail(section, 'closed');
   }
 
-  /** As gate(), for a part of an answer of which more follows: the failure of one part is that of all. */
+  /** As gate(), for a part of an answer of which more follows. The failure of one part fails the whole answer. */
   gatePart(section: ReplySection, start: number, form: ReplyForm, after: number): void {
     const isVoid = this.#gate.isVoid(after);
     if (after <= this.#durability.watermark && !isVoid) return;
@@ -135,14 +135,14 @@ export class Replies implements DiskWaiter {
     if (isVoid) this.#fail(section, 'closed');
   }
 
-  /** Asks to be told of the disk's next step. */
+  /** Asks the gate for a call at the next commit or failure. */
   waitForDisk(): void {
     if (this.#isInGate) return;
     this.#isInGate = true;
     this.#gate.wait(this);
   }
 
-  /** The reply to a request ends where the output does now, or is `before`'s successor: a section of its own. */
+  /** Times a reply. It ends at the current end of the output, or it has a section of its own behind `before`. */
   time(command: number, before: ReplySection): void {
     if (this.#latencies === undefined || this.#isDestroyed) return;
     const { tail } = this;
@@ -153,7 +153,7 @@ export class Replies implements DiskWaiter {
     else section.timings.add(tail.output.length, command, this.arrivedMs, tail.marks.count === 0);
   }
 
-  /** Opens the place of a reply that comes later; those that follow wait behind it until close(). */
+  /** Opens a section for a reply that comes later. Later replies wait behind it until close(). */
   open(): ReplySection {
     const section = this.tail.isEmpty && !this.tail.isOpen ? this.tail : this.#append();
     section.isOpen = true;
@@ -161,7 +161,7 @@ export class Replies implements DiskWaiter {
     return section;
   }
 
-  /** Those that are closed in one turn of the loop leave together. */
+  /** Closes the section of open(). Sections that are closed in one turn of the loop leave together. */
   close(section: ReplySection): void {
     section.isOpen = false;
     if (this.#isDraining) return;
@@ -175,8 +175,8 @@ export class Replies implements DiskWaiter {
   };
 
   /**
-   * Resolves to true when `section` is the next to leave and the client has read enough of what is
-   * before, to false when the connection is gone.
+   * Resolves to true when `section` is the next to leave and the client has read enough of the earlier replies, to false
+   * when the connection is closed.
    */
   room(section: ReplySection): Promise<boolean> {
     if (this.#isDestroyed) return Promise.resolve(false);
@@ -185,7 +185,7 @@ export class Replies implements DiskWaiter {
     return new Promise((settle) => this.#roomWaiters.push({ section, settle }));
   }
 
-  /** Writes what may leave; asks the gate to be told when the rest may. */
+  /** Writes all bytes that may leave; asks the gate for a call when the rest may. */
   flush(): void {
     if (this.#isDestroyed) return;
     if (this.#sections.length > 1) {
@@ -204,7 +204,7 @@ export class Replies implements DiskWaiter {
   onDurable(): void {
     this.#isInGate = false;
     if (this.#isDestroyed) return;
-    // Half of those who wait are told too early: their record is in the next batch.
+    // Half of the calls come too early, because the record is in the next batch.
     const { marks } = this.#sections[0]!;
     if (marks.count > 0 && marks.heldFrom(this.#durability.watermark) === 0) this.waitForDisk();
     else this.onDrain();
@@ -219,7 +219,7 @@ export class Replies implements DiskWaiter {
     this.onDrain();
   }
 
-  /** Something may leave, or has left: the client has read, the disk has caught up. */
+  /** Goes on after the client has read or the disk has caught up. */
   onDrain(): void {
     this.flush();
     this.#owner.onRoom();
@@ -231,7 +231,7 @@ export class Replies implements DiskWaiter {
     this.#roomWaiters = [];
   }
 
-  /** Errors instead of the replies that depend on what was taken back. */
+  /** Puts errors in the place of the replies whose records were taken back. */
   #fail(section: ReplySection, error: ErrorName): void {
     const { watermark } = this.#durability;
     const onQuiet = (): void => {
@@ -261,13 +261,13 @@ export class Replies implements DiskWaiter {
     return section;
   }
 
-  /** What lies in the sections behind does not count: it leaves only after this one. */
+  /** Later sections do not count, because they leave only after this one. */
   #hasRoom(section: ReplySection): boolean {
     if (this.#sections[0] !== section) return false;
     return this.#socket.writableLength + section.output.length <= BACKLOG_BYTES_MAX;
   }
 
-  /** Writes the first `count` bytes, at once as far as the socket takes them. */
+  /** Writes the first `count` bytes: directly as far as the socket takes them, the rest by the stream. */
   #write(section: ReplySection, count: number): void {
     const { output, marks } = section;
     const sent = this.#direct === undefined ? 0 : this.#direct.writeNow(output.buffer, count);
@@ -281,14 +281,14 @@ export class Replies implements DiskWaiter {
     if (this.#copies && this.#socket.writableLength === 0) output.recycle();
   }
 
-  /** In one system call, as far as the socket takes them. */
+  /** Writes the parts in one system call, as far as the socket takes them. */
   #writeParts(parts: readonly Buffer[]): void {
     this.#socket.cork();
     for (const part of parts) this.#socket.write(part);
     this.#socket.uncork();
   }
 
-  /** Writes what may leave of the first section; true when it is done with and others follow. */
+  /** Writes all bytes of the first section that may leave; returns true when it is done and others follow. */
   #writeHead(): boolean {
     const head = this.#sections[0]!;
     const { output, marks } = head;

@@ -1,13 +1,13 @@
-// Which bytes of a reply section wait for the disk: ranges that may not leave before a seq is durable, in columns instead of
-// an object per reply. A connection without such replies holds nothing.
+// Reply marks: the ranges of a reply section that may not leave before a seq is durable. They are kept in columns
+// instead of an object per reply. A connection without such replies holds nothing.
 //
 // Invariants:
-// - Ranges are in order and do not overlap. The last one may be open: it then ends where the section ends.
-// - Bytes before the first range, and those behind a range up to the next, wait for nobody but the ranges before them.
+// - Ranges are in order and do not overlap. The last one may be open: it then ends at the end of the section.
+// - Bytes outside all ranges wait only for the ranges before them.
 
 import type { ReplyForm } from '../protocol/reply-form.js';
 
-/** Longer columns are given up when the last range has gone. */
+/** Longer columns are given up when the last range has left. */
 const KEPT_MAX = 256;
 const OPEN = Number.MAX_SAFE_INTEGER;
 
@@ -15,14 +15,14 @@ export class ReplyMarks {
   #starts: number[] = [];
   #ends: number[] = [];
   #afters: number[] = [];
-  /** How to say that it failed. */
+  /** The form of the error if the change fails. */
   #forms: ReplyForm[] = [];
   #first = 0;
   #end = 0;
-  /** Ranges that are here. Read for every request: a plain field. */
+  /** Number of ranges. A plain field, because it is read for every request. */
   count = 0;
 
-  /** Where the first range begins, when it waits for a seq above `watermark`; -1: nothing does. */
+  /** Returns the start of the first range that waits for a seq above `watermark`; -1: no range does. */
   heldFrom(watermark: number): number {
     while (this.#first < this.#end && this.#afters[this.#first]! <= watermark) this.#first += 1;
     this.count = this.#end - this.#first;
@@ -31,7 +31,7 @@ export class ReplyMarks {
     return -1;
   }
 
-  /** Bytes from `start` to before `end` wait for `after`. */
+  /** Makes the bytes from `start` to before `end` wait for `after`. */
   add(start: number, end: number, after: number, form: ReplyForm): void {
     const at = this.#end;
     this.#starts[at] = start;
@@ -42,20 +42,20 @@ export class ReplyMarks {
     this.count += 1;
   }
 
-  /** As add(), with an end that is still to come, unless the last range is open already: that then waits for `after` too. */
+  /** As add(), with an end that is still to come. If the last range is open already, that range waits for `after` too. */
   open(start: number, after: number, form: ReplyForm): void {
     const last = this.#end - 1;
     if (last < this.#first || this.#ends[last] !== OPEN) this.add(start, OPEN, after, form);
     else if (after > this.#afters[last]!) this.#afters[last] = after;
   }
 
-  /** The open range, if there is one, ends at `end`. */
+  /** Ends the open range, if there is one, at `end`. */
   close(end: number): void {
     const last = this.#end - 1;
     if (last >= this.#first && this.#ends[last] === OPEN) this.#ends[last] = end;
   }
 
-  /** So many bytes before the ranges have gone. */
+  /** Moves all ranges, because the first `bytes` of the section have left. */
   shift(bytes: number): void {
     for (let at = this.#first; at < this.#end; at += 1) {
       this.#starts[at]! -= bytes;
@@ -64,8 +64,8 @@ export class ReplyMarks {
   }
 
   /**
-   * Takes all ranges out, in order: `visit` is given where each begins and ends (`length` for an open one), what it waits
-   * for and its form.
+   * Takes all ranges out, in order. `visit` gets the start and the end of each (`length` for an open one), the seq that
+   * it waits for and its form.
    */
   takeAll(
     length: number,

@@ -1,7 +1,7 @@
-// A run of replies in request order, composed into one buffer, with marks on those that may not leave
-// yet. What lies before the first mark that is not durable may be sent.
-// Invariants: a section that is open (its reply is still being
-// read from the disk) ends the run: later replies are in later sections.
+// A reply section: a run of replies in request order, composed into one buffer, with marks on those that may not leave
+// yet. The bytes before the first mark that is not durable may be sent.
+// Invariant: an open section, whose reply is still being read from the disk, ends the run: later replies are in later
+// sections.
 
 import { compose } from '../protocol/composer.js';
 import { Output } from '../protocol/output.js';
@@ -12,9 +12,9 @@ import { ReplyMarks } from './reply-marks.js';
 export class ReplySection {
   readonly output = new Output();
   isOpen: boolean;
-  /** Which of its bytes wait for the disk. */
+  /** The ranges of bytes that wait for the disk. */
   readonly marks = new ReplyMarks();
-  /** Undefined: nobody measures how long replies take. */
+  /** Undefined: replies are not timed. */
   timings: ReplyTimings | undefined;
 
   constructor(isOpen: boolean) {
@@ -25,12 +25,12 @@ export class ReplySection {
     return this.output.length === 0 && this.marks.count === 0;
   }
 
-  /** The answer that marks.open() began ends here. */
+  /** Ends the answer that marks.open() began. */
   endMark(): void {
     if (this.marks.count > 0) this.marks.close(this.output.length);
   }
 
-  /** As take(), when the output has lent bytes: their parts. */
+  /** As take(), but in parts, for an output with lent bytes. */
   takeParts(count: number): Buffer[] {
     const parts = this.output.takeParts();
     let left = count;
@@ -57,8 +57,8 @@ export class ReplySection {
 
   /**
    * Replaces every reply that depends on a record above `watermark` by an error; returns how many.
-   * `onQuiet` is called for each that its form does not answer, `onOpen` when one was not complete: nothing more may
-   * be said of it.
+   * Calls `onQuiet` for each reply whose form hides the error, and `onOpen` for an incomplete reply, which must get no
+   * further bytes.
    */
   fail(watermark: number, error: ErrorName, onQuiet: () => void, onOpen: () => void): number {
     if (this.marks.heldFrom(watermark) < 0) return 0;

@@ -1,4 +1,4 @@
-// Everything that listens and every connection: limits, idle clients, the end.
+// The server: owns all listeners and connections, with their limits, the checks for idle clients and the stop.
 // Invariant: some descriptors are never given to clients, so that the log can always go on (descriptors.ts).
 
 import type { Socket } from 'node:net';
@@ -42,26 +42,26 @@ import { Watchers } from './watchers.js';
 
 const TOO_MANY = 'ERROR Too many open connections\r\n';
 const CLIENT_CHECK_MS = 1000;
-/** A TLS handshake has to be done within this time. */
+/** A TLS handshake must be done within this time. */
 const HANDSHAKE_MS_MAX = 10_000;
 const MIB = 1024 * 1024;
 const RECEIPT_BYTES = { claimsMax: 64 * MIB, reserveMax: 16 * MIB, waitingMax: 64 * MIB };
-/** Within what descriptors.ts keeps back; whoever waits is busy and has nothing in memory but a piece. */
+/** These files use descriptors that descriptors.ts reserves. A connection that waits has only one piece in memory. */
 const UPLOAD_FILES = { claimsMax: 16, reserveMax: 0, waitingMax: Number.POSITIVE_INFINITY };
-/** Clients that are being told that there are too many; within what descriptors.ts keeps back. */
+/** Clients that are getting the error for too many connections, on descriptors that descriptors.ts reserves. */
 const REFUSALS_MAX = 16;
-/** Clients that do not read keep a clean stop waiting no longer than this: more than a request over a cluster takes, about 5 s. */
+/** A clean stop waits no longer for clients that do not read. A request over a cluster takes less, about 5 s. */
 const DRAIN_MS_MAX = 7000;
 
 interface ServerHooks {
-  /** Of this program. */
+  /** Version of this program. */
   readonly version: string;
-  /** A client asked for the end (shutdown). */
+  /** A client sent the shutdown command. */
   readonly onShutdown: (graceful: boolean) => void;
   readonly onVerbosity: (level: number) => void;
-  /** Undefined: nobody measures. */
+  /** Undefined: requests are not timed. */
   readonly latencies?: Latencies | undefined;
-  /** Of its own HTTP listener; undefined: there is none. */
+  /** URL of the server's HTTP listener; undefined: there is none. */
   readonly httpUrl?: string | undefined;
 }
 
@@ -75,7 +75,7 @@ export class Server implements ServerControl, ConnectionOwner {
   readonly #hooks: ServerHooks;
   readonly #services: Services;
   readonly #admission: Admission;
-  /** Those of the guests who have their connection. */
+  /** The guests that are connections already. */
   readonly #connections = new Set<Connection>();
   readonly #handshakes = new Set<Handshake>();
   #refusals = 0;
@@ -106,7 +106,7 @@ export class Server implements ServerControl, ConnectionOwner {
     const logins =
       config.authFile === undefined ? undefined : new Logins(new Users(config.authFile), env);
     const { version, latencies, httpUrl } = hooks;
-    const told = { version, latencies, httpUrl };
+    const facts = { version, latencies, httpUrl };
     const slices = new Slices(clock.defer.bind(clock));
     const onDropped = (): void => void (counters.receipt_kicks += 1);
     const receipts = new Receipts(RECEIPT_BYTES, clock, onDropped);
@@ -116,7 +116,7 @@ export class Server implements ServerControl, ConnectionOwner {
     const shared = { config, trace, slices, receipts, uploads, store, gate, counters, clock };
     this.#services = {
       ...shared,
-      ...told,
+      ...facts,
       logger,
       control: this,
       detail,
@@ -126,7 +126,7 @@ export class Server implements ServerControl, ConnectionOwner {
     };
   }
 
-  /** Listens everywhere; throws ListenError when one address cannot be had, with the others closed. */
+  /** Listens on all endpoints. When one fails, closes the others and throws ListenError. */
   async start(): Promise<readonly string[]> {
     const { endpoints, backlog, portFile } = this.#config;
     const { tls } = this.#config;
@@ -153,7 +153,7 @@ export class Server implements ServerControl, ConnectionOwner {
     return this.#admission.count;
   }
 
-  /** What the descriptors allow at the moment. */
+  /** Number of connections that the free descriptors allow now, at most -c. */
   get connectionsMax(): number {
     return connectionsWithin(this.#config.connectionsMax, this.#descriptorLimit, this.#segments);
   }
@@ -167,7 +167,7 @@ export class Server implements ServerControl, ConnectionOwner {
     return Math.floor((this.#env.clock.monotonicMs() - this.#tls.readMs) / 1000);
   }
 
-  /** Stops accepting, answers what was received, closes all connections. */
+  /** Stops accepting, answers the received requests, closes all connections. */
   async stop(): Promise<void> {
     for (const { server } of this.#listeners) server.close();
     this.#isStopping = true;
@@ -182,7 +182,7 @@ export class Server implements ServerControl, ConnectionOwner {
     timer.cancel();
   }
 
-  /** Users and certificates are read again; what cannot be used leaves the old ones in force. */
+  /** Reads users and certificates again. A bad file is logged, and the old ones stay in force. */
   reload(): void {
     const { logger } = this.#env;
     try {
@@ -195,7 +195,7 @@ export class Server implements ServerControl, ConnectionOwner {
     }
   }
 
-  /** What `stats`, `stats slabs` and `stats items` tell. */
+  /** Returns the lines of `stats`, `stats slabs` and `stats items`. */
   statLines(): StatLines {
     return measuredLines(this.#services);
   }
@@ -229,14 +229,14 @@ export class Server implements ServerControl, ConnectionOwner {
     }
   }
 
-  /** Composed one by one, as the caller goes on: there may be many. */
+  /** Describes all connections, one at a time as the caller goes on, because there may be many. */
   *describeConnections(): IterableIterator<ConnectionDescription> {
     const idleSeconds = idleSecondsOf(this.#env.clock.monotonicMs() - this.startedMs);
     for (const [id, { endpoint, address }] of this.#listeners.entries()) {
       const listening = { listenAddress: undefined, state: 'conn_listening', idleSeconds };
       yield { id, address: `${endpoint.kind}:${address}`, ...listening };
     }
-    // Who comes while this goes on is not told of, so that it comes to an end.
+    // Clients that connect during the iteration are left out, so that it ends.
     const idEnd = this.#nextId;
     for (const guests of [this.#handshakes, this.#connections]) {
       for (const guest of guests) {
@@ -261,7 +261,7 @@ export class Server implements ServerControl, ConnectionOwner {
     };
   }
 
-  /** Whether there is room, made by dropping a silent guest if need be. */
+  /** Checks whether there is room, if necessary after dropping a silent guest; refuses the socket if not. */
   #admits(socket: Socket, isHeard: boolean): boolean {
     if (this.#isStopping) {
       socket.destroy();
@@ -277,7 +277,7 @@ export class Server implements ServerControl, ConnectionOwner {
     return true;
   }
 
-  /** Those who are refused politely take a descriptor as well: beyond a few they are dropped unheard. */
+  /** Sends an error before closing. The error keeps a descriptor in use, so beyond a few clients are just dropped. */
   #refuse(socket: Socket, isHeard: boolean): void {
     this.counters.rejected_connections += 1;
     if (!isHeard || this.#refusals >= REFUSALS_MAX) {
@@ -310,7 +310,7 @@ export class Server implements ServerControl, ConnectionOwner {
     };
   }
 
-  /** The client's connection begins. `before`: what it was so far. */
+  /** Begins the client's connection. `before` is the guest that it was so far. */
   #open(socket: Socket, options: ParserOptions, listenAddress: string, before?: Guest): void {
     const connection = new Connection(
       this.#nextId++,
@@ -324,7 +324,7 @@ export class Server implements ServerControl, ConnectionOwner {
     if (before === undefined) this.#admission.enter(connection);
     else this.#admission.become(before, connection);
     this.#services.trace.opened(connection.id, remoteOf(socket));
-    this.#tellConnection('conn_new', connection, '');
+    this.#reportConnection('conn_new', connection, '');
   }
 
   spoke(connection: Connection): void {
@@ -337,7 +337,7 @@ export class Server implements ServerControl, ConnectionOwner {
     this.#admission.leave(connection);
     this.#countSpeakers();
     this.#services.trace.closed(connection.id, isBroken);
-    this.#tellConnection('conn_close', connection, ` reason=${isBroken ? 'error' : 'normal'}`);
+    this.#reportConnection('conn_close', connection, ` reason=${isBroken ? 'error' : 'normal'}`);
   }
 
   #countSpeakers(): void {
@@ -345,7 +345,7 @@ export class Server implements ServerControl, ConnectionOwner {
     this.#services.store.durability.serve(count - silentCount);
   }
 
-  #tellConnection(type: string, { id, socket }: Connection, reason: string): void {
+  #reportConnection(type: string, { id, socket }: Connection, reason: string): void {
     const { watchers } = this.#services;
     if (watchers.count === 0) return;
     const { remoteAddress, remotePort } = socket;
@@ -364,7 +364,7 @@ export class Server implements ServerControl, ConnectionOwner {
       keyBytesMax,
       valueBytesMax,
       inlineValueBytesMax: Math.min(INLINE_VALUE_BYTES_MAX, valueBytesMax),
-      // With -S binary comes in by SASL, and text not at all, as with memcached.
+      // With -S, binary clients log in by SASL, and text clients cannot log in, as with memcached.
       asciiAuthentication: authFile !== undefined && !sasl,
     };
   }
@@ -377,7 +377,7 @@ export class Server implements ServerControl, ConnectionOwner {
       if (this.#isStopping) return;
       const nowMs = this.#env.clock.monotonicMs();
       for (const handshake of this.#handshakes) {
-        // That it failed is counted where every failure is (tls.ts).
+        // tls.ts counts this failure, as it counts all failed handshakes.
         if (handshake.ageMs(nowMs) >= HANDSHAKE_MS_MAX) handshake.destroy();
       }
       for (const connection of this.#connections) {

@@ -1,5 +1,5 @@
-// The session of a connection, which a command handler works with: the services that all connections share, and what this connection
-// has been through so far (authentication, the get or the large value it is in the middle of).
+// The session of a connection, with which command handlers work: the services that all connections share, and the state
+// of this connection (its login, and the get or the large value that is under way).
 
 import type { Config } from '../config/config.js';
 import type { Clock, Logger } from '../env/env.js';
@@ -19,7 +19,7 @@ import type { Trace } from './trace.js';
 import type { Turns } from './turns.js';
 import type { Watchers } from './watchers.js';
 
-/** Shared by all connections. */
+/** The services that all connections share. */
 export interface Services {
   readonly config: Config;
   readonly store: Store;
@@ -28,47 +28,47 @@ export interface Services {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly control: ServerControl;
-  /** Of this program. */
+  /** Version of this program. */
   readonly version: string;
   readonly detail: PrefixStats;
   readonly watchers: Watchers;
-  /** What -v and -vv show of clients. */
+  /** The log lines of -v and -vv about clients. */
   readonly trace: Trace;
   readonly slices: Slices;
-  /** Memory of the values that come in. */
+  /** Memory for incoming values. */
   readonly receipts: Receipts;
-  /** Files of the large values that come in. */
+  /** Files for incoming large values. */
   readonly uploads: Receipts;
   readonly turns: Turns;
-  /** Undefined: nobody measures. */
+  /** Undefined: requests are not timed. */
   readonly latencies: Latencies | undefined;
-  /** Where health, metrics and changes are; undefined: nowhere. */
+  /** URL of health, metrics and changes; undefined: there is none. */
   readonly httpUrl: string | undefined;
-  /** Undefined: everyone may come in. */
+  /** Undefined: no client needs a login. */
   readonly logins: Logins | undefined;
 }
 
-/** What commands may ask of the server as a whole. */
+/** The server as commands see it. */
 export interface ServerControl {
   readonly connectionCount: number;
-  /** Of these: who has not made a request, or not logged in, yet. */
+  /** The part of `connectionCount` that has not made a request, or not logged in, yet. */
   readonly silentCount: number;
   readonly connectionsMax: number;
   /** Monotonic ms of the start. */
   readonly startedMs: number;
   readonly verbosity: number;
-  /** The first that was had; 0: none. */
+  /** The first TCP port on which the server listens; 0: none. */
   readonly tcpPort: number;
-  /** What -m says, until cache_memlimit says something else. */
+  /** The value of -m, or of the last cache_memlimit. */
   memoryLimitBytes: number;
-  /** Since the certificates were read; 0: there are none. */
+  /** Seconds since the certificates were read; 0: there are none. */
   readonly certificateAgeSeconds: number;
   setVerbosity(level: number): void;
   /** Ends the process, cleanly when `graceful`. */
   shutdown(graceful: boolean): void;
   /** Reads the certificates again; `failed`: the old ones stay. */
   refreshCertificates(): 'refreshed' | 'failed' | 'no-tls';
-  /** `stats conns`: one description a listener and a connection, in any pace. */
+  /** Returns one description per listener and per connection, for `stats conns`; the caller may pause between them. */
   describeConnections(): IterableIterator<ConnectionDescription>;
 }
 
@@ -80,28 +80,28 @@ export interface ConnectionDescription {
   readonly idleSeconds: number;
 }
 
-/** What a handler may ask of its own connection. */
+/** A connection as its command handlers see it. */
 export interface ConnectionControl {
-  /** For watchers, who know it as cfd. */
+  /** Watchers see it as cfd. */
   readonly id: number;
   /** Undefined: a unix socket. */
   readonly remoteAddress: string | undefined;
   admit(): void;
   destroy(): void;
-  /** Since it was accepted. */
+  /** Number of bytes since the connection was accepted. */
   readonly bytesReceived: number;
-  /** It is the server that does not read at the moment. */
+  /** True while the server itself does not read. */
   readonly isHeldUp: boolean;
 }
 
-/** How far a get with many keys has come. */
+/** The progress of a get with many keys. */
 export interface GetProgress {
-  /** Keys of it have been answered. */
+  /** Some of its keys have been answered. */
   begun: boolean;
   hits: number;
-  /** It has been answered by an error: nothing more of it is said. */
+  /** The get has been answered by an error and gets no further replies. */
   failed: boolean;
-  /** Where its answer begins, in the section that held the output of `bytesWritten` then. */
+  /** Start of its answer in the tail section, valid as long as the connection's `bytesWritten` is the one below. */
   start: number;
   bytesWritten: number;
 }
@@ -110,17 +110,17 @@ export function newGetProgress(): GetProgress {
   return { begun: false, hits: 0, failed: false, start: 0, bytesWritten: 0 };
 }
 
-/** Keys of one get that the store was asked for at once; they are answered in their order. */
+/** The keys of one get that the store looks up at the same time; they are answered in their order. */
 interface GetAhead {
   readonly section: ReplySection;
   readonly progress: GetProgress;
   /** Settles when every key so far has been answered. */
   answered: Promise<void>;
-  /** Keys that have not been. */
+  /** Number of keys that have not been answered. */
   waiting: number;
 }
 
-/** A large value on its way in (commands/large-upload.ts). */
+/** An incoming large value (commands/large-upload.ts). */
 export interface ValueUpload {
   piece(bytes: Buffer): Promise<void>;
   end(): Promise<void>;
@@ -132,24 +132,24 @@ export class Session {
   readonly store: Store;
   readonly counters: Counters;
   readonly trace: Trace;
-  /** Requests are timed. A plain field: read for every request. */
+  /** True when requests are timed. A plain field, because it is read for every request. */
   readonly isTimed: boolean;
   readonly replies: Replies;
-  /** The get whose keys are arriving, maybe in parts. */
+  /** The progress of the get whose keys are arriving, maybe in parts. */
   readonly getProgress = newGetProgress();
-  /** The same where the store answers later, in call order (commands/retrieval-ahead.ts). */
+  /** The same get when the store answers later, in call order (commands/retrieval-ahead.ts). */
   getAhead: GetAhead | undefined;
-  /** Of the values that such a store is storing. */
+  /** Bytes of the values that such a store is storing. */
   bytesAhead = 0;
   upload: ValueUpload | undefined;
   isAuthenticated: boolean;
   /** The login that is being checked. */
   login: Login | undefined;
-  /** The handler asks to close after what has been answered. */
+  /** A handler sets this to close the connection after the replies so far. */
   closing = false;
-  /** A request has moved many bytes: the next look at the clock is due. */
+  /** A request has moved many bytes, so the next look at the clock is due. */
   isClockDue = false;
-  /** Calls when the connection is gone. */
+  /** Functions to call when the connection is closed. */
   readonly cleanups: (() => void)[] = [];
   #writtenSeq = 0;
   #guest: LoginClient | undefined;
@@ -170,12 +170,12 @@ export class Session {
     return this.#connection.id;
   }
 
-  /** What is known of it for logins. */
+  /** The facts about this connection that logins use. */
   get guest(): LoginClient {
     return (this.#guest ??= { address: this.#connection.remoteAddress, failures: 0 });
   }
 
-  /** Highest seq that an answer of this connection depended on: what a barrier waits for. */
+  /** Highest seq on which an answer of this connection depended; a barrier waits for it. */
   get writtenSeq(): number {
     return this.#writtenSeq;
   }
@@ -186,7 +186,7 @@ export class Session {
     this.replies.send(form, reply, after);
   }
 
-  /** The answer to a change: counts those whose client does not want to know. `section`: where its place is kept, else at the end. */
+  /** Answers a change, and counts changes without a reply. `section` holds the place of the reply; default: the end. */
   answerChange(form: ReplyForm, reply: Reply, after: number, section?: ReplySection): void {
     if (form.quiet && isSilenced(form, reply)) {
       this.counters.noreply_writes += 1;
@@ -201,13 +201,13 @@ export class Session {
     this.answer(form, errorReply(error));
   }
 
-  /** Authenticated: all commands are parsed from now on. */
+  /** Records the login: all commands are parsed from now on. */
   admit(): void {
     this.isAuthenticated = true;
     this.#connection.admit();
   }
 
-  /** A large value that was on its way is not any more. */
+  /** Gives up the incoming large value, if there is one. */
   dropUpload(): Promise<void> | undefined {
     const { upload } = this;
     this.upload = undefined;
@@ -222,7 +222,7 @@ export class Session {
     return this.#connection.isHeldUp;
   }
 
-  /** Drops the connection: it cannot be kept in step any more. */
+  /** Drops the connection, whose replies can no longer match its requests. */
   abandon(): void {
     this.#connection.destroy();
   }
@@ -230,7 +230,7 @@ export class Session {
 
 const SUCCESSES: ReadonlySet<string> = new Set(['stored', 'deleted', 'touched', 'ok']);
 
-/** noreply silences everything; quiet commands of meta and binary only success. */
+/** noreply hides all replies; quiet commands of meta and binary hide only success. */
 function isSilenced({ wire }: ReplyForm, reply: Reply): boolean {
   if (wire === 'text' || wire === 'plain') return true;
   return reply.kind === 'number' || (reply.kind === 'result' && SUCCESSES.has(reply.status));

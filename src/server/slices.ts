@@ -1,5 +1,5 @@
-// Work that is long beside a get (statistics, listings of connections) shares the turns of the loop: so many
-// slices a turn for all clients together, in the order in which they asked. What is left waits for the next turn.
+// Slices: spread work that is long compared with a get (statistics, listings of connections) over turns of the loop. All
+// clients together get SLICES_PER_TURN slices per turn, in the order in which they asked. The rest waits for later turns.
 // Invariant: a turn runs no more than SLICES_PER_TURN slices, however many clients ask.
 
 const SLICES_PER_TURN = 8;
@@ -14,7 +14,7 @@ export class Slices {
     this.#defer = defer;
   }
 
-  /** Undefined: a slice may run at once. Else resolves when it may. */
+  /** Returns undefined when the slice may run at once, otherwise a promise that resolves when it may. */
   enter(): Promise<void> | undefined {
     this.#countTurn();
     if (this.#left > 0 && this.#waiting.length === 0) {

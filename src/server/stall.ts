@@ -1,19 +1,19 @@
-// Notices a client that holds a connection without getting on: half a request that never becomes whole, or
-// replies that it does not take. Looked at every second; between the looks it costs nothing.
+// The stall watch: notices a client that holds a connection without progress: a request that never becomes whole, or
+// replies that it does not read. It looks every second and costs nothing in between.
 //
-// Invariant: only what the client owes counts. Time that the server takes (a busy disk, a value on its way)
-// never does.
+// Invariant: only delays by the client count. Time that the server takes (a busy disk, a value that it is reading)
+// never counts.
 
-/** A request that is not whole has to arrive at least this fast, in bytes a second. */
+/** A request that is not whole must arrive at least this fast, in bytes per second. */
 const REQUEST_BYTES_PER_SECOND = 1024;
 
-/** What a connection has done so far; all but `isUnfinished` only grow. */
+/** The progress of a connection so far. The numbers only grow. */
 interface Progress {
   readonly bytesReceived: number;
   readonly requests: number;
   /** Bytes of replies that the system has taken for the client. */
   readonly bytesTaken: number;
-  /** A request has begun and is not whole, and its bytes would be read. */
+  /** A request has begun and is not whole, and the server would read its bytes. */
   readonly isUnfinished: boolean;
   /** Replies wait for the client to read. */
   readonly isUnread: boolean;
@@ -33,7 +33,7 @@ export class StallWatch {
   #request: Progress = NOTHING;
   #replies: Progress = NOTHING;
 
-  /** True when the client has owed the same for `limitMs`. */
+  /** True when the client has delayed the same request or the same replies for `limitMs`. */
   isStalled(now: Progress, nowMs: number, limitMs: number): boolean {
     const isNewRequest = !now.isUnfinished || !this.#request.isUnfinished;
     const arrived = now.bytesReceived - this.#request.bytesReceived;
@@ -51,7 +51,7 @@ export class StallWatch {
   }
 }
 
-/** When a client sent, known to the second: what came is noticed at the next look, so that no request reads a clock. */
+/** The times of a client's input, exact to the second: look() notices the input, so that no request reads a clock. */
 export class InputTimes {
   readonly acceptedMs: number;
   bytesReceived = 0;
@@ -63,14 +63,14 @@ export class InputTimes {
     this.#lastInputMs = acceptedMs;
   }
 
-  /** Call every second. */
+  /** Notices new input. Call it every second. */
   look(nowMs: number): void {
     if (this.bytesReceived === this.#bytesSeen) return;
     this.#bytesSeen = this.bytesReceived;
     this.#lastInputMs = nowMs;
   }
 
-  /** Ms without input. */
+  /** Returns the ms without input. */
   silenceMs(nowMs: number): number {
     return this.bytesReceived === this.#bytesSeen ? nowMs - this.#lastInputMs : 0;
   }

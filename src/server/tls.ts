@@ -1,12 +1,12 @@
-// TLS for the listeners (`-Z -o ssl_…`). Loaded only when asked for. Certificates are read again by
-// reload(): connections that are open keep the old ones.
+// TLS for the listeners (`-Z -o ssl_…`). This file is loaded only with -Z. reload() reads the certificates again;
+// open connections keep the old ones.
 //
 // Invariants:
-// - A client is let in by the door before its first byte is read, so that a handshake is counted, has a deadline,
+// - The door admits a client before its first byte is read, so that a handshake is counted, has a deadline,
 //   and can be dropped.
 // - A handshake begins when the client's first message is whole, and few begin in one turn of the loop: the server's
-//   part of each takes a ms or more, and thousands can ask for it at once.
-// - A client that ends its input in the middle of a handshake is gone: there is nothing to answer. Only behind the
+//   part of each takes a ms or more, and thousands can begin at once.
+// - A client that ends its input during a handshake has gone, because there is nothing to answer. Only after the
 //   handshake may it close its half and wait for replies.
 
 import fs from 'node:fs';
@@ -21,15 +21,15 @@ import { KvError, isKvError } from '../errors.js';
 import { endInTurn } from './lending-socket.js';
 import type { Door, HandshakeDoor, ServerMaker } from './listeners.js';
 
-/** What a TLS socket is made of, beside what the types say. */
+/** The members of a TLS socket that Node's types do not have. */
 interface Internals {
   readonly _parent?: net.Socket | null;
 }
 
-/** Each costs a signature. */
+/** Few, because each handshake costs a signature. */
 const HANDSHAKES_PER_TURN = 4;
 const HANDSHAKE_RECORD = 22;
-/** Of a TLS record: its type and version, and the length of what follows. */
+/** Header of a TLS record: its type, its version and the length of its body. */
 const RECORD_HEADER_BYTES = 5;
 const RECORD_LENGTH_AT = 3;
 const RECORD_BYTES_MAX = 16 * 1024;
@@ -38,7 +38,7 @@ export class TlsListeners {
   readonly #config: TlsConfig;
   readonly #logger: Logger;
   readonly #clock: Clock;
-  /** When the certificates that are in force were read, in monotonic ms. */
+  /** Time at which the certificates in force were read, in monotonic ms. */
   readMs: number;
   readonly #servers: tls.Server[] = [];
   #beginning: (() => void)[] = [];
@@ -79,7 +79,7 @@ export class TlsListeners {
   reload(): void {
     try {
       const context = this.#context();
-      // Tried before any server takes it: all have the new ones, or none.
+      // The context is tried before any server takes it, so that all servers get the new certificates, or none.
       tls.createSecureContext(context);
       for (const server of this.#servers) server.setSecureContext(context);
       this.readMs = this.#clock.monotonicMs();
@@ -88,7 +88,7 @@ export class TlsListeners {
     }
   }
 
-  /** All of it each time: what a new context does not name is the default again. */
+  /** Returns the whole context each time, because a new context resets all options that it does not name. */
   #context(): tls.SecureContextOptions {
     const { chainCertPath, keyPath, caCertPath, minVersion, ciphers } = this.#config;
     return {
@@ -100,7 +100,7 @@ export class TlsListeners {
     };
   }
 
-  /** Who listens: it hands each socket to `server` when the door has let it in. */
+  /** Makes the server that listens. It hands each socket to `server` when the door has admitted it. */
   #below(server: tls.Server, options: net.ServerOpts, door: Door, asks: boolean): net.Server {
     const doors = new WeakMap<net.Socket, HandshakeDoor>();
     server.on('secureConnection', (secure) => {
@@ -131,7 +131,7 @@ export class TlsListeners {
     });
   }
 
-  /** In the order in which they came, some in each turn. */
+  /** Begins handshakes in the order of their arrival, some in each turn. */
   #begin(call: () => void): void {
     this.#beginning.push(call);
     if (this.#beginning.length === 1) setImmediate(() => this.#beginSome());
@@ -144,7 +144,7 @@ export class TlsListeners {
     if (this.#beginning.length > 0) setImmediate(() => this.#beginSome());
   }
 
-  /** A client may come without a certificate, but not with one that nobody vouches for. */
+  /** True for a certificate that no trusted authority has signed. A client without a certificate is allowed. */
   #isForged(socket: tls.TLSSocket): boolean {
     if (socket.authorized) return false;
     if (Object.keys(socket.getPeerCertificate() ?? {}).length === 0) return false;
@@ -156,8 +156,8 @@ export class TlsListeners {
 }
 
 /**
- * Calls `begin` when the first record has come, or what cannot be a ClientHello; what was read is in the socket
- * again. `fail`: the socket has closed before that.
+ * Calls `begin` when the first record has arrived, or bytes that cannot be a ClientHello; the bytes read so far are put
+ * back into the socket. Calls `fail` when the socket closes before that.
  */
 function whenHello(socket: net.Socket, begin: () => void, fail: () => void): void {
   let got = Buffer.alloc(0);
@@ -174,7 +174,7 @@ function whenHello(socket: net.Socket, begin: () => void, fail: () => void): voi
   socket.on('close', fail);
 }
 
-/** Or too long to be one. */
+/** True for a whole record, and for a length that no record may have. */
 function isWholeRecord(bytes: Buffer): boolean {
   if (bytes.length < RECORD_HEADER_BYTES) return false;
   const bodyBytes = bytes.readUInt16BE(RECORD_LENGTH_AT);

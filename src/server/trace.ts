@@ -1,10 +1,10 @@
-// What -v and -vv show of clients, as memcached's users know it: `<28 set k 0 0 5`, `>28 STORED`. From -v on connections,
-// and replies that are errors; from -vv on every request and every reply. Keys are escaped; values, numbers that are
-// values, and passwords are never shown.
+// The trace: the log lines of -v and -vv about clients, as memcached's users know them: `<28 set k 0 0 5`, `>28 STORED`.
+// -v logs connections and replies that are errors; -vv also logs every request and every reply. Keys are escaped.
+// Values, numbers that are values, and passwords are never logged.
 //
 // Invariants:
-// - Ask `level` before making anything of a request: nobody looks on most of the time.
-// - A reply is told when it is made: it leaves, or becomes an error, when what it depends on is durable.
+// - Callers check `level` before any work for a line, because most servers run without -v.
+// - A reply is logged when it is made. It leaves, or becomes an error, after the commit on which it depends.
 
 import type { Logger } from '../env/env.js';
 import { printable, printableKey } from '../printable.js';
@@ -15,13 +15,13 @@ import type { BinaryForm, MetaForm, ReplyForm } from '../protocol/reply-form.js'
 import type { HitReply, Reply } from '../protocol/reply.js';
 import type { GetRequest, PutRequest, Request } from '../protocol/request.js';
 
-/** The verbosity from which requests are shown, and connections. */
+/** The verbosity from which requests are logged, and from which connections are. */
 const REQUESTS_LEVEL = 2;
 const CONNECTIONS_LEVEL = 1;
 const BINARY_STATUS_AT = 6;
 
 export class Trace {
-  /** A plain field: read for every request. */
+  /** The verbosity. A plain field, because it is read for every request. */
   level: number;
   readonly #logger: Logger;
 
@@ -40,14 +40,14 @@ export class Trace {
     this.#logger.info(`<${id} connection closed${isBroken ? ' by an error' : ''}`);
   }
 
-  /** Call with level > 0 only: the others are not looked for what they are. */
+  /** Logs a request. Call it only if `level` is above 0. */
   request(id: number, parsed: Parsed): void {
     if (this.level < REQUESTS_LEVEL) return;
     const line = requestLine(parsed);
     if (line !== undefined) this.#logger.debug(`<${id} ${line}`);
   }
 
-  /** Likewise. */
+  /** Logs a reply. Call it only if `level` is above 0. */
   reply(id: number, form: ReplyForm, reply: Reply): void {
     const isError = reply.kind === 'error';
     if (this.level < REQUESTS_LEVEL && !isError) return;
@@ -58,7 +58,7 @@ export class Trace {
   }
 }
 
-/** Undefined: a part of what was shown already. */
+/** Returns the line of a request; undefined for a part of a request that was logged already. */
 function requestLine(parsed: Parsed): string | undefined {
   switch (parsed.kind) {
     case 'need-more':
@@ -95,7 +95,7 @@ function binaryName({ opcode }: BinaryForm): string {
   return `binary 0x${opcode.toString(16).padStart(2, '0')}`;
 }
 
-/** As the text protocol names it; gets and gats are told by their form. */
+/** Returns the command's name in the text protocol; the form adds the s of gets and gats. */
 function nameOf(request: Request): string {
   switch (request.kind) {
     case 'get':
@@ -121,7 +121,7 @@ function nameOf(request: Request): string {
   }
 }
 
-/** What follows name and key. */
+/** Returns the words behind name and key. */
 function restOf(request: Request): string {
   switch (request.kind) {
     case 'put':
@@ -156,7 +156,7 @@ function putWords({ flags, exptime, valueBytes, compareCas }: PutRequest): strin
   return ` ${flags} ${exptime} ${valueBytes}${token}`;
 }
 
-/** Behind the key, unlike in a line: each key of a get is shown by itself. */
+/** Returns the exptime, to stand behind the key, because each key of a get is logged by itself. */
 function exptimeOf({ touchExptime }: GetRequest): string {
   return touchExptime === undefined ? '' : ` (exptime ${touchExptime})`;
 }
@@ -169,12 +169,12 @@ function keyOf(request: {
   return wordOf(request.key.subarray(request.keyStart ?? 0, request.keyEnd));
 }
 
-/** A key may hold any byte, also one that would make two words of it. */
+/** Escapes a key, which may hold any byte, even a space that would make two words of it. */
 function wordOf(key: Buffer): string {
   return printableKey(key).replaceAll(' ', String.raw`\x20`);
 }
 
-/** As it goes out, without the value; nothing for what its form hides. */
+/** Returns the lines of the reply without the value; no lines for a reply that its form hides. */
 function replyLines(form: ReplyForm, reply: Reply): string[] {
   if (reply.kind === 'number' && (form.wire === 'text' || form.wire === 'plain')) {
     return form.quiet ? [] : ['the number'];

@@ -1,21 +1,22 @@
-// Who has how much of a turn of the loop. Connections that run more than a few requests share some ms of each turn;
-// those that have more go on in later turns, in the order in which they gave up theirs, and share the same time.
+// Turns: divide each turn of the loop among the connections. Connections with more than a few requests share some ms of
+// each turn. When that time is over, they go on in later turns, in the order in which they yielded, and share the same
+// time of those turns.
 
 import type { Clock } from '../env/env.js';
 
-/** After this time those who have more wait. */
+/** After this time in a turn, connections with more requests wait for the next turn. */
 const TURN_MS = 5;
-/** What comes in is run until so much later, so that hundreds of connections need not wait for each other's turn. */
+/** New input still runs for this long after TURN_MS, so that hundreds of connections need not wait for a further turn. */
 const INPUT_MS = 2;
-/** What those who waited have at least, when input has used up the turn. */
+/** Waiting connections get at least this time, even if input has used up the turn. */
 const REST_MS = 1;
-/** The clock of a turn is started by so many inputs, else it would cost as much as they do. */
+/** The clock of a turn starts only after this many inputs. For fewer inputs it would cost as much as they do. */
 const INPUTS = 64;
-/** Whether a turn is over is asked once in so many requests; of the first looks of a process once per request. */
+/** The clock is read once per this many requests; during the first looks of a process once per request. */
 const LOOK_REQUESTS = 8;
-/** So many looks run code that is not compiled yet, and takes many times as long. */
+/** During this many first looks the code is not compiled yet, and takes many times as long. */
 const COLD_LOOKS = 1000;
-/** With so many waiting, a connection that comes beside them runs but one request at once. */
+/** While at least this many connections wait, a connection with new input runs only one request at once. */
 const CROWD = 32;
 
 export class Turns {
@@ -24,18 +25,18 @@ export class Turns {
   #isScheduled = false;
   #inputs = 0;
   #coldLooks = COLD_LOOKS;
-  /** Who runs requests asks `isUp` after so many. Read for every input: a plain field. */
+  /** Connections call `isUp` after this many requests. A plain field, because it is read for every input. */
   lookRequests = 1;
-  /** More are waiting than one turn may hold. Read for every request: a plain field. */
+  /** True while more connections wait than one turn may serve. A plain field, because it is read for every request. */
   isCrowded = false;
-  /** Of the running turn; undefined: nobody has asked in it. */
+  /** End of the running turn; undefined: its clock has not started. */
   #endMs: number | undefined;
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  /** The running turn is over for those who run requests. */
+  /** True when the running turn is over for connections that are running requests. */
   isUp(): boolean {
     const nowMs = this.#clock.monotonicMs();
     if (this.#coldLooks > 0) {
@@ -45,7 +46,7 @@ export class Turns {
     return nowMs >= (this.#endMs ?? this.#begin(nowMs));
   }
 
-  /** Call with each input: whether what came has to wait, because thousands had something to say in this turn. */
+  /** True when new input has to wait, because thousands of connections had input in this turn. Call it per input. */
   isOver(): boolean {
     if (this.#endMs !== undefined) return this.#clock.monotonicMs() >= this.#endMs + INPUT_MS;
     this.#inputs += 1;
@@ -62,7 +63,7 @@ export class Turns {
     this.#schedule();
   }
 
-  /** The turn's time begins. Returns when it is over. */
+  /** Starts the turn's clock; returns the end of the turn. */
   #begin(nowMs: number): number {
     this.#schedule();
     return (this.#endMs = nowMs + TURN_MS);
@@ -79,7 +80,7 @@ export class Turns {
 
   #run(): void {
     const nowMs = this.#clock.monotonicMs();
-    // Input of the same turn has had a part of its time.
+    // Input of the same turn has used a part of its time.
     const leftMs = this.#endMs === undefined ? TURN_MS : this.#endMs + INPUT_MS - nowMs;
     const endMs = nowMs + Math.min(TURN_MS, Math.max(REST_MS, leftMs));
     this.#endMs = endMs;

@@ -1,6 +1,6 @@
-// Who may come in: `-Y`'s lines `user:password` or `user:$scrypt$…` (kv-client passwd writes these).
-// Invariants: a comparison takes the same time wherever the password differs, and whether or not the user
-// exists as long as all lines are of one kind; names and passwords are never logged.
+// The users of `-Y`: reads lines `user:password` or `user:$scrypt$…` (kv-client passwd writes the latter).
+// Invariants: a comparison takes the same time wherever the password differs. If all lines are of one kind, it also
+// takes the same time for unknown users. Names and passwords are never logged.
 
 import { createHash, timingSafeEqual } from 'node:crypto';
 import fs from 'node:fs';
@@ -15,7 +15,7 @@ export class Users {
   /** Grows when the users are read again. */
   generation = 0;
 
-  /** Throws KV_NO_PERMISSION when the file may not be read, KV_BAD_OPTION when it cannot be or a line is none. */
+  /** Throws KV_NO_PERMISSION without permission to read, KV_BAD_OPTION for an unusable file or a bad line. */
   constructor(path: string) {
     this.#path = path;
     this.#passwords = readUsers(path);
@@ -27,14 +27,14 @@ export class Users {
     this.generation += 1;
   }
 
-  /** What the password is compared with: of a stranger the first user's, so that it takes as long. */
+  /** Returns the secret to compare with. An unknown user gets the first user's, so that the comparison takes as long. */
   secretOf(user: Buffer): { readonly secret: string; readonly isKnown: boolean } {
     const known = this.#passwords.get(user.toString('latin1'));
     const [first = ''] = this.#passwords.values();
     return { secret: known ?? first, isKnown: known !== undefined };
   }
 
-  /** Whether the pair is right when the user's line holds the password itself; undefined: it is a digest. */
+  /** Checks the pair if the user's line holds the password itself; undefined when it holds a digest. */
   isRightInClear(user: Buffer, password: Buffer): boolean | undefined {
     const { secret, isKnown } = this.secretOf(user);
     if (isPasswordDigest(secret)) return undefined;
@@ -42,7 +42,7 @@ export class Users {
   }
 }
 
-/** Equal lengths for the comparison, whatever was sent. */
+/** Returns a hash, because timingSafeEqual() needs equal lengths. */
 function sha256(bytes: Buffer): Buffer {
   return createHash('sha256').update(bytes).digest();
 }

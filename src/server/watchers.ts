@@ -1,6 +1,5 @@
-// `watch`: clients that are told what others do, one line an event. A watcher that does not keep up loses
-// events, of which it is told how many, and delays nobody. Its lines end in LF
-// alone, as memcached's.
+// `watch`: sends clients the events of other clients, one line per event. A watcher that does not keep up loses
+// events, gets their number, and delays nobody. Its lines end in LF alone, as in memcached.
 
 import { uriEncoded } from '../protocol/listed-key.js';
 import type { ReplyForm } from '../protocol/reply-form.js';
@@ -21,14 +20,14 @@ export const WATCH_STREAMS = [
 ] as const;
 type WatchStream = (typeof WATCH_STREAMS)[number];
 
-/** memcached's: whatever anybody does costs something for each of them. */
+/** memcached's limit. Every event costs time for each watcher. */
 const WATCHERS_MAX = 20;
 
 interface Watcher {
   readonly replies: Replies;
   readonly form: ReplyForm;
   readonly streams: ReadonlySet<string>;
-  /** Events that it was not told since the last one that it was. */
+  /** Number of events that it has missed since the last one that it got. */
   skipped: number;
 }
 
@@ -39,7 +38,7 @@ export class Watchers {
   readonly #nowMs: () => number;
   #lastId = 0;
   #isFlushing = false;
-  /** Ask before composing an event: nobody watches most of the time. Read for every request: a plain field. */
+  /** Check it before composing an event, as there is mostly no watcher. A plain field: it is read for every request. */
   count = 0;
 
   constructor(counters: Counters, nowMs: () => number, defer: (call: () => void) => void) {
@@ -48,12 +47,12 @@ export class Watchers {
     this.#defer = defer;
   }
 
-  /** No more may be added. */
+  /** True when no more watchers may be added. */
   get isFull(): boolean {
     return this.#watchers.size >= WATCHERS_MAX;
   }
 
-  /** Requires: not full. Returns what ends it. */
+  /** Adds a watcher; returns the function that removes it. Requires: not full. */
   add(replies: Replies, form: ReplyForm, streams: readonly string[]): () => void {
     const watcher = { replies, form, streams: new Set(streams), skipped: 0 };
     this.#watchers.add(watcher);
@@ -64,7 +63,7 @@ export class Watchers {
     };
   }
 
-  /** `fields`: `name=value` words; told when the record `after` is durable. */
+  /** Sends an event of `name=value` words, which leaves when the record `after` is durable. */
   emit(stream: WatchStream, fields: string, after = 0): void {
     const nowMs = this.#nowMs();
     const seconds = Math.floor(nowMs / 1000);
@@ -74,13 +73,13 @@ export class Watchers {
     const line = Buffer.from(text, 'latin1');
     this.#counters.log_worker_written += 1;
     for (const watcher of this.#watchers) {
-      if (watcher.streams.has(stream)) this.#tell(watcher, line, after);
+      if (watcher.streams.has(stream)) this.#send(watcher, line, after);
     }
     this.#flushSoon();
   }
 
-  /** Unless the watcher has not read enough; when it has again, it is told first how many events it missed. */
-  #tell(watcher: Watcher, line: Buffer, after: number): void {
+  /** Sends the line if the watcher has read enough. After a gap, it first gets the number of events that it missed. */
+  #send(watcher: Watcher, line: Buffer, after: number): void {
     const { replies, form, skipped } = watcher;
     if (replies.isFull) {
       this.#counters.log_watcher_skipped += 1;
@@ -88,8 +87,8 @@ export class Watchers {
       return;
     }
     if (skipped > 0) {
-      const told = Buffer.from(`skipped=${skipped}`, 'latin1');
-      replies.send(form, { kind: 'line', line: told, ending: 'lf' }, 0);
+      const gap = Buffer.from(`skipped=${skipped}`, 'latin1');
+      replies.send(form, { kind: 'line', line: gap, ending: 'lf' }, 0);
       watcher.skipped = 0;
     }
     this.#counters.log_watcher_sent += 1;
@@ -105,7 +104,7 @@ export class Watchers {
     this.emit('evictions', fields, after);
   }
 
-  /** One write a turn, however many events. */
+  /** Flushes once per turn, for any number of events. */
   #flushSoon(): void {
     if (this.#isFlushing) return;
     this.#isFlushing = true;

@@ -36,7 +36,7 @@ describe('A setting that is hardly meant @long', () => {
 
   for (const [argv, said] of [
     [['-U', '11211'], 'UDP is not offered'],
-    [['-m', '999999999'], 'MB of memory that there are'],
+    [['-m', '999999999'], 'MB of memory of this machine'],
     [['--max-bytes', '2m'], '--segment-size'],
   ] as const) {
     it(`is warned of once: ${argv.join(' ')}`, async () => {

@@ -1,5 +1,5 @@
-// Replies of the binary protocol: a 24-byte header, extras, key, value. A quiet opcode hides success (of
-// a get: the miss), never an error.
+// Replies of the binary protocol: a 24-byte header, extras, key, value. A quiet opcode hides success (for a get: the
+// miss), never an error.
 
 import { BINARY_STATUS, formOfError } from '../errors.js';
 import type { Output } from '../output.js';
@@ -16,13 +16,13 @@ const EXISTS = Buffer.from('Data exists for key.');
 const NOT_STORED = Buffer.from('Not stored.');
 const AUTHENTICATED = Buffer.from('Authenticated');
 
-// Opcodes whose failures or listings read differently.
+// Opcodes that have replies of their own for failures or listings.
 const ADD = new Set([0x02, 0x12]);
 const REPLACE = new Set([0x03, 0x13]);
 const CONCATENATE = new Set([0x0e, 0x0f, 0x19, 0x1a]);
 const STAT = 0x10;
 
-/** Appends `reply`; nothing when the opcode is quiet about it. */
+/** Appends `reply`, or nothing when the opcode is quiet about it. */
 export function composeBinary(output: Output, form: BinaryForm, reply: Reply): void {
   switch (reply.kind) {
     case 'hit':
@@ -67,7 +67,7 @@ export function composeBinary(output: Output, form: BinaryForm, reply: Reply): v
       break;
     case 'value-end':
     case 'debug':
-      // A value needs no end here, and me is not spoken.
+      // A value has no end mark here, and binary has no me.
       break;
   }
 }
@@ -119,7 +119,7 @@ function writeResult(output: Output, form: BinaryForm, result: ResultReply): voi
   }
 }
 
-/** add of an existing key, replace of a missing one, append to nothing: each has a status of its own. */
+/** Adding an existing key, replacing a missing one and appending to a missing one each have a status of their own. */
 function writeNotStored(output: Output, form: BinaryForm): void {
   if (ADD.has(form.opcode)) writeText(output, form, BINARY_STATUS.exists, EXISTS);
   else if (REPLACE.has(form.opcode)) writeText(output, form, BINARY_STATUS.notFound, NOT_FOUND);
@@ -135,7 +135,7 @@ function writeError(output: Output, form: BinaryForm, error: ErrorName): void {
   writeText(output, form, status, text);
 }
 
-/** A line of a listing: its first word is the key, since an empty key would end the listing. */
+/** Writes a line of a listing. Its first word becomes the key, because an empty key would end the listing. */
 function writeLine(output: Output, form: BinaryForm, line: Buffer): void {
   const space = line.indexOf(SPACE);
   const end = space < 0 ? line.length : space;

@@ -1,5 +1,5 @@
-// The opcodes of the binary protocol and the shape each request must have (docs/protocol.md, "Binary
-// protocol"). Quiet opcodes are the same commands without the replies to success.
+// The opcodes of the binary protocol and the shape that each request must have (docs/protocol.md, "Binary
+// protocol"). Quiet opcodes are the same commands without replies to success.
 
 type BinaryCommand =
   | 'get'
@@ -97,7 +97,7 @@ const TABLE: readonly (readonly [number, Opcode])[] = [
   [0x24, opcode('get-and-touch', { ...TOUCH, ...QUIET, withKey: true })],
 ];
 
-/** By number; undefined for an unknown one. */
+/** The opcodes by number; undefined for an unknown number. */
 export const OPCODES: readonly (Opcode | undefined)[] = fill();
 
 function fill(): (Opcode | undefined)[] {

@@ -1,9 +1,9 @@
-// The binary protocol: a 24-byte header, extras, key, value (docs/protocol.md, "Binary protocol").
+// The parser of the binary protocol: a 24-byte header, extras, key, value (docs/protocol.md, "Binary protocol").
 //
 // Invariants:
-// - A header is judged as soon as it is there: what it announces is never waited for when it cannot be
-//   right, and never allocated.
-// - After a malformed request the reply is the last one: nothing that follows can be trusted to be a
+// - A header is checked as soon as it has arrived. The parser never waits for a body that a wrong header announces,
+//   and never allocates it.
+// - The reply to a malformed request is the last one, because nothing that follows can be trusted to be a
 //   header.
 
 import { isWellFormed, type Opcode, OPCODES } from './opcodes.js';
@@ -23,15 +23,15 @@ import { PutRequest, type PutRequestMode, type Request } from '../request.js';
 
 const MAGIC = 0x80;
 const HEADER_BYTES = 24;
-/** Name and password are short; a SASL request over this is not one. */
+/** Name and password are short, so a longer SASL request is refused. */
 const SASL_BYTES_MAX = 16_384;
-/** In place of an expiration: do not create what is missing. */
+/** This expiration means: do not create a missing item. */
 const DO_NOT_CREATE = 0xff_ff_ff_ff;
 const STAT_WORDS_MAX = 8;
 
 type State = 'header' | 'pieces' | 'skip' | 'closed';
 
-/** One of a kind for all connections: a request is over before the next one is read. */
+/** All connections share one object per kind, because a request is over before the next one is read. */
 const REQUESTS = lineRequests();
 const PUT = new PutRequest();
 
@@ -39,7 +39,7 @@ export class BinaryParser implements RequestParser {
   readonly #options: ParserOptions;
   readonly #buffer: ReceiveBuffer;
   #state: State = 'header';
-  /** Bytes that must be there before the request at the front is whole. */
+  /** Bytes that must arrive before the request at the front is whole. */
   #needed = HEADER_BYTES;
   /** Bytes of a value still to give out, or of a body to skip. */
   #remaining = 0;
@@ -69,9 +69,9 @@ export class BinaryParser implements RequestParser {
     if (this.#state !== 'closed') this.#buffer.push(chunk);
   }
 
-  /** SASL needs no other parser: the server refuses what comes before. */
+  /** SASL does not change the parser: the server refuses requests that come before the login. */
   admit(): void {
-    // Nothing changes.
+    // Nothing to do.
   }
 
   next(): Parsed {
@@ -147,7 +147,7 @@ export class BinaryParser implements RequestParser {
     return this.#request(opcode, form, key, start, value);
   }
 
-  /** The request whose header begins at `start`, its body whole. */
+  /** Returns the request whose header begins at `start`. Requires: its body has arrived. */
   #request(opcode: Opcode, form: BinaryForm, key: Buffer, start: number, value: Buffer): Request {
     const { command } = opcode;
     switch (command) {
@@ -241,7 +241,7 @@ export class BinaryParser implements RequestParser {
     return request;
   }
 
-  /** CAS field of the header; 0 asks for no comparison. */
+  /** Returns the CAS field of the header; undefined for 0, which asks for no comparison. */
   #cas(start: number): bigint | undefined {
     const { bytes } = this.#buffer;
     if (bytes.readUInt32BE(start + 16) === 0 && bytes.readUInt32BE(start + 20) === 0) {
@@ -250,7 +250,7 @@ export class BinaryParser implements RequestParser {
     return bytes.readBigUInt64BE(start + 16);
   }
 
-  /** The extras of touch, gat and flush. Unsigned, as memcached takes it: from 2^31 on it is a time after January 2038. */
+  /** Reads the extras of touch, gat and flush. Unsigned, as in memcached: from 2^31 on it is a time after January 2038. */
   #exptime(start: number): number {
     return this.#buffer.bytes.readUInt32BE(start + HEADER_BYTES);
   }
@@ -286,7 +286,7 @@ export class BinaryParser implements RequestParser {
     return { kind: 'answer', form, reply: errorReply('unknown-command'), close: false };
   }
 
-  /** The last reply of this connection. */
+  /** Returns the error that is the last reply of this connection. */
   #refuse(form: BinaryForm, error: ErrorName): Parsed {
     this.#close();
     return { kind: 'answer', form, reply: errorReply(error), close: true };
@@ -307,7 +307,7 @@ function statWords(key: Buffer): readonly string[] {
     .filter((word) => word !== '');
 }
 
-/** SASL PLAIN: [authorization id] NUL user NUL password. Anything else is nobody. */
+/** Parses SASL PLAIN: [authorization id] NUL user NUL password. Any other value gives an empty name and password. */
 function authentication(form: BinaryForm, mechanism: Buffer, value: Buffer): Request {
   const userStart = value.indexOf(0) + 1;
   const userEnd = value.indexOf(0, userStart);

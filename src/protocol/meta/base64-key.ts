@@ -2,7 +2,7 @@
 
 const PAD = 0x3d;
 
-/** The bytes that bytes[start..end) encode; undefined when it is not strict base64 of at least one. */
+/** Decodes bytes[start..end); undefined when they are not strict base64 of at least one byte. */
 export function decodeKey(bytes: Buffer, start: number, end: number): Buffer | undefined {
   const length = end - start;
   if (length === 0 || length % 4 !== 0) return undefined;
@@ -12,7 +12,7 @@ export function decodeKey(bytes: Buffer, start: number, end: number): Buffer | u
   return Buffer.from(bytes.toString('latin1', start, end), 'base64');
 }
 
-/** One of the 64 digits of the standard alphabet. */
+/** True for one of the 64 digits of the standard alphabet. */
 function isDigit(byte: number): boolean {
   return (
     (byte >= 0x61 && byte <= 0x7a) ||

@@ -1,5 +1,5 @@
-// Reads meta lines: mg, md, ma, me and mn into requests, ms into the storage line that its block follows
-// (docs/protocol.md, "Meta commands").
+// The reader of meta lines: turns mg, md, ma, me and mn into requests, and ms into the storage line that a block
+// follows (docs/protocol.md, "Meta commands").
 
 import { decodeKey } from './base64-key.js';
 import { type LineContext, lineRequests, refusal } from '../text/line-context.js';
@@ -10,7 +10,7 @@ import type { PutRequestMode, Request } from '../request.js';
 import type { StorageLine } from '../text/storage-line.js';
 import { readLength } from '../text/storage.js';
 
-/** memcached's bound of the words of one meta line. */
+/** memcached's limit on the words of one meta line. */
 const WORDS_MAX = 20;
 const KEY = 1;
 const FLAGS = 2;
@@ -31,7 +31,7 @@ const DIRECTIONS: ReadonlyMap<string, 'incr' | 'decr'> = new Map([
   ['-', 'decr'],
 ]);
 
-/** One of a kind for all connections: a request is over before the next one is read. */
+/** All connections share one object per kind, because a request is over before the next one is read. */
 const REQUESTS = lineRequests();
 
 export class MetaReader {
@@ -45,7 +45,7 @@ export class MetaReader {
     this.#context = context;
   }
 
-  /** Any meta line but ms; the words are split, the line ends at `lineEnd`. */
+  /** Reads any meta line but ms. Requires: its words are split and it ends at `lineEnd`. */
   readLine(lineEnd: number): Request {
     const { words, forms } = this.#context;
     switch (words.bytes[words.starts[0]! + 1]) {
@@ -64,7 +64,7 @@ export class MetaReader {
     }
   }
 
-  /** ms <key> <bytes> <flags>*: a mistake ends up in `line.error`. */
+  /** Reads ms <key> <bytes> <flags>* into `line`; a mistake goes to `line.error`. */
   readStorage(line: StorageLine, lineEnd: number): void {
     const { words, forms, options } = this.#context;
     const flags = this.#flags;
@@ -165,7 +165,7 @@ export class MetaReader {
     return { kind: 'debug', form: this.#form('me', FLAGS, lineEnd), key };
   }
 
-  /** Key and flags of the line; the mistake in them, if there is one. */
+  /** Reads key and flags of the line; returns the mistake in them, if there is one. */
   #readFlags(first: number): ErrorName | undefined {
     const { words, options } = this.#context;
     const keyBytes = words.lengthOf(KEY);
@@ -186,7 +186,7 @@ export class MetaReader {
     return undefined;
   }
 
-  /** The key as it goes back: base64 in its one canonical form, as memcached encodes it again. */
+  /** Returns the key as the reply shows it. base64 has its canonical form, because memcached encodes the key again. */
   #nameOf(command: MetaForm['command']): Buffer {
     const { words } = this.#context;
     if (words.count <= KEY) return NO_KEY;
@@ -213,7 +213,7 @@ export class MetaReader {
   }
 }
 
-/** ma has one text for all mistakes in key and flags but for this one, which memcached finds later. */
+/** ma has one error for all mistakes in key and flags except a long opaque, which memcached finds later. */
 function summarized(error: ErrorName): ErrorName {
   return error === 'opaque-too-long' ? error : 'invalid-or-duplicate-flag';
 }

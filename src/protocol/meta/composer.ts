@@ -1,7 +1,7 @@
-// Replies of the meta commands: a code, then the flags that the client asked back, in its order (read
-// from its own words), then the marks W, X and Z.
+// Replies of the meta commands: a code, then the flags that the client wants back, in the order of its own words,
+// then the marks W, X and Z.
 //
-// Flag q hides a miss of mg, and success of the others; never an error, nor NS, EX and NF.
+// Flag q hides a miss of mg and the success of the other commands. It never hides an error, nor NS, EX and NF.
 
 import { assert } from '../../assert.js';
 import { formOfError } from '../errors.js';
@@ -45,7 +45,7 @@ const CODES: Readonly<Record<ResultReply['status'], Buffer>> = {
   'not-found': NF,
 };
 
-/** Appends `reply`; nothing when flag q hides it. */
+/** Appends `reply`, or nothing when flag q hides it. */
 export function composeMeta(output: Output, form: MetaForm, reply: Reply): void {
   switch (reply.kind) {
     case 'hit':
@@ -144,7 +144,7 @@ function writeResult(output: Output, form: MetaForm, result: ResultReply): void 
     const letter = tokens[at]!;
     if (form.command === 'ms' && letter === LETTER_CAS) {
       writeLetter(output, letter);
-      // What is there is not told: only a stored value has a token the client may use.
+      // The token of the item that stays is not told: a client may use only the token of a value that it stored.
       output.writeBigInt(code === HD ? result.cas : 0n);
     } else if (form.command === 'ms' && letter === LETTER_SIZE) {
       writeLetter(output, letter);
@@ -199,7 +199,7 @@ function writeDebug(output: Output, form: MetaForm, reply: DebugReply): void {
   );
 }
 
-/** Key and opaque, which come back whatever the outcome. */
+/** Writes key and opaque, which come back with every outcome. */
 function writeNames(output: Output, form: MetaForm): void {
   const { tokens } = form;
   for (let at = 0; at < tokens.length; at = nextToken(tokens, at)) writeName(output, form, at);
@@ -223,7 +223,7 @@ function writeLetter(output: Output, letter: number): void {
   output.writeByte(letter);
 }
 
-/** Where the word after the one at `at` begins. */
+/** Returns the start of the word after the one at `at`. */
 function nextToken(tokens: Buffer, at: number): number {
   let next = at;
   while (next < tokens.length && tokens[next] !== SPACE) next++;

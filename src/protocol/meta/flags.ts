@@ -1,17 +1,17 @@
-// The flags of a meta command: one pass over its words, into one object that is reused. What comes back
-// in a reply is not read here but by the composer, from the client's own words and in their order.
+// The flags of a meta command: one pass over its words, into one object that is reused. Flags that come back
+// in a reply are not read here: the composer reads them from the client's own words, in their order.
 //
-// The set of flags is one for all commands, as memcached has it: a flag that means nothing to a command
-// is ignored by it, an unknown one refuses the line.
+// All commands share one set of flags, as in memcached. A command ignores a flag that means nothing to it; an
+// unknown flag refuses the line.
 //
-// Invariant: of several mistakes the one is told that memcached tells, which reads the words in their order.
+// Invariant: of several mistakes the reply names the one that memcached names, which reads the words in their order.
 
 import { decodeKey } from './base64-key.js';
 import { readExptime, readUint64, readUnsigned } from '../numbers.js';
 import type { ErrorName } from '../reply.js';
 import type { Words } from '../text/words.js';
 
-/** The opaque's letter counts. */
+/** Bytes of the opaque, with its letter. */
 const OPAQUE_BYTES_MAX = 32;
 const TWO_POW_32 = 2 ** 32;
 const KEY = 1;
@@ -20,7 +20,7 @@ const ASYNC = Buffer.from('async');
 
 export class MetaFlags {
   base64 = false;
-  /** What the key encodes when flag b is there. */
+  /** The bytes that the key encodes, when flag b is there. */
   decodedKey: Buffer | undefined;
   quiet = false;
   value = false;
@@ -46,8 +46,8 @@ export class MetaFlags {
   #error: ErrorName | undefined;
 
   /**
-   * Reads the words from `first` on, behind the key. A repeated or unknown flag ends it at once; of bad tokens
-   * the last one is told.
+   * Reads the words from `first` on, behind the key. A repeated or unknown flag ends the reading at once. Of several
+   * bad tokens the last one is returned.
    */
   read(words: Words, first: number): ErrorName | undefined {
     this.#reset();
@@ -63,12 +63,12 @@ export class MetaFlags {
     return this.#error;
   }
 
-  /** Exptime of an item that mg or ma creates: of N and T the last one counts. Undefined without N. */
+  /** Exptime of an item that mg or ma creates: the later one of the flags N and T counts. Undefined without N. */
   get createdTtl(): number | undefined {
     return this.touchesLast ? this.ttl : this.vivifyTtl;
   }
 
-  /** The token of flag C where 0 asks for no comparison: in joins and counters. */
+  /** The token of flag C for append, prepend and ma, in which 0 asks for no comparison. */
   get token(): bigint | undefined {
     return this.compareCas === 0n ? undefined : this.compareCas;
   }
@@ -79,7 +79,7 @@ export class MetaFlags {
     if (this.decodedKey === undefined) this.#error = 'bad-key-encoding';
   }
 
-  /** False for an unknown letter. */
+  /** Reads one flag; returns false for an unknown letter. */
   #readFlag(letter: number, bytes: Buffer, start: number, end: number): boolean {
     switch (String.fromCharCode(letter)) {
       case 'q':
@@ -125,7 +125,7 @@ export class MetaFlags {
     }
   }
 
-  /** Flags with a TTL or a 64-bit number. */
+  /** Reads a flag with a TTL or a 64-bit number; returns false for an unknown letter. */
   #readNumber(letter: number, bytes: Buffer, start: number, end: number): boolean {
     switch (String.fromCharCode(letter)) {
       case 'T':

@@ -1,6 +1,6 @@
-// Lines that tune a cache: slabs, lru, lru_crawler, extstore and cache_memlimit. Cairn has nothing of
-// the kind to tune, and answers as memcached does when all is well, so that scripts go on; the listings
-// of lru_crawler and cache_memlimit are real.
+// The reader of lines that tune a cache: slabs, lru, lru_crawler, extstore and cache_memlimit. Cairn has no such
+// settings and answers as memcached does on success, so that scripts go on. Only the listings of lru_crawler and
+// cache_memlimit have an effect.
 
 import { type LineContext, answer, refusal, replyForm } from './line-context.js';
 import { readUnsigned } from '../numbers.js';
@@ -101,7 +101,7 @@ function readDump(context: LineContext, listing: 'metadump' | 'mgdump'): Request
   return { kind: 'dump', form, listing, classes };
 }
 
-/** Slab classes, separated by commas; `all` stands for none in particular. */
+/** Reads slab classes that are separated by commas; an empty list stands for `all`, undefined for a bad list. */
 function readClasses(list: string): number[] | undefined {
   if (list === 'all') return [];
   const classes = list.split(',').map(Number);

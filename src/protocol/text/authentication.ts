@@ -1,5 +1,5 @@
 // ASCII authentication (`-Y`): the client's first command is a fake `set <any> <any> <any> <bytes>` with
-// the block `<user> <password>`. Until it was right everything else is refused.
+// the block `<user> <password>`. Until the pair was right, everything else is refused.
 
 import { type LineContext, refusal } from './line-context.js';
 import { readUnsigned } from '../numbers.js';
@@ -20,7 +20,7 @@ export class AuthenticationReader {
     this.#context = context;
   }
 
-  /** Bytes of the block that follows the line in the context's words, or the answer to the line. */
+  /** Reads the line in the context's words. Returns the bytes of the block that follows, or the answer to the line. */
   readLine(): number | Answer {
     const { words, forms } = this.#context;
     if (words.count <= BYTES || words.text(0) !== 'set') {
@@ -32,7 +32,7 @@ export class AuthenticationReader {
     return bytes;
   }
 
-  /** The block bytes[start..end), with two more bytes behind it. */
+  /** Reads the block bytes[start..end). Requires: two more bytes have arrived behind it. */
   readBlock(bytes: Buffer, start: number, end: number): Request {
     const { forms } = this.#context;
     if (bytes[end] !== CR || bytes[end + 1] !== LF) return refusal(forms.normal, 'bad-termination');

@@ -1,5 +1,5 @@
-// Reads the lines of the text commands without a data block (but for get, whose keys may be more than a
-// line: parser.ts) into requests. The table at the end is the list of commands.
+// The readers of text commands without a data block: each turns a line into a request. parser.ts reads get itself,
+// because its keys may be longer than a line. The table at the end is the list of commands.
 
 import { SEQ_MAX } from '../../limits.js';
 import { type LineContext, lineRequests, refusal, replyForm, saysNoreply } from './line-context.js';
@@ -7,24 +7,24 @@ import { readExptime, readUint64, readUnsigned } from '../numbers.js';
 import type { Request } from '../request.js';
 import { readCacheMemlimit, readExtstore, readLru, readLruCrawler, readSlabs } from './admin.js';
 
-/** Keys of one answer to `keys` when the client does not say, and at most. */
+/** Number of keys in one answer to `keys`: the default and the maximum. */
 const LISTED_KEYS_DEFAULT = 1000;
 const LISTED_KEYS_MAX = 100_000;
 
-/** One of a kind for all connections: a request is over before the next one is read. */
+/** All connections share one object per kind, because a request is over before the next one is read. */
 const REQUESTS = lineRequests();
 
 type LineReader = (context: LineContext) => Request;
 
-/** True when the key is there and short enough. */
+/** True when the line has a key and the key is short enough. */
 function hasKey(context: LineContext): boolean {
   const bytes = context.words.lengthOf(1);
   return bytes > 0 && bytes <= context.options.keyBytesMax;
 }
 
 /**
- * delete <key> [0] [noreply]. memcached 1.6.45 ignores further words; 1.6.18 does not, and that is what
- * libmemcached's test of servers expects.
+ * delete <key> [0] [noreply]. memcached 1.6.45 ignores further words. 1.6.18 refuses them, as libmemcached's test of
+ * servers expects.
  */
 function readDelete(context: LineContext): Request {
   const { words } = context;
@@ -121,7 +121,7 @@ function readKeys(context: LineContext): Request {
   return { kind: 'keys', form: forms.normal, prefix, limit, cursor };
 }
 
-/** delete_prefix <prefix> [noreply]; an empty prefix is flush_all's business. */
+/** delete_prefix <prefix> [noreply]; an empty prefix is refused, because flush_all exists for that. */
 function readDeletePrefix(context: LineContext): Request {
   const { words } = context;
   const form = replyForm(context);

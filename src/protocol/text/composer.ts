@@ -1,5 +1,5 @@
-// Replies of the classic text protocol, and of the plain dialect, which differs in the answers to gets
-// alone: VALUE lines without flags, and Not-Exists when nothing was found (docs/protocol.md).
+// Replies of the classic text protocol and of the plain dialect. The dialect differs only in the answers to gets:
+// VALUE lines have no flags, and Not-Exists is the answer when nothing was found (docs/protocol.md).
 
 import { formOfError } from '../errors.js';
 import { NUMBER_BYTES_MAX, putNumber, type Output } from '../output.js';
@@ -29,7 +29,7 @@ const RESULTS: Readonly<Record<ResultStatus, Buffer>> = {
   ok: Buffer.from('OK\r\n'),
 };
 
-/** Appends `reply`; nothing when the request said noreply. */
+/** Appends `reply`, or nothing when the request said noreply. */
 export function composeText(output: Output, form: TextForm, reply: Reply): void {
   if (form.quiet) return;
   switch (reply.kind) {
@@ -75,12 +75,12 @@ export function composeText(output: Output, form: TextForm, reply: Reply): void 
       break;
     case 'debug':
     case 'sasl-mechanisms':
-      // Neither can be asked for in text.
+      // The text protocol has no request for either.
       break;
   }
 }
 
-/** `VALUE <key> <flags> <bytes>[ <cas>]`, written in one step into room that is there, and the value. */
+/** Writes `VALUE <key> <flags> <bytes>[ <cas>]` straight into reserved room, and then the value. */
 function writeHit(output: Output, form: TextForm, reply: HitReply): void {
   const { key, item } = reply;
   const { keyStart = 0, keyEnd = key.length } = reply;

@@ -1,19 +1,19 @@
-// Where the data block behind a storage line begins and ends. memcached's is exactly `bytes` long and
-// followed by CR LF; the plain dialect tolerates one space before it, behind it, or both, when the exact
-// length does not fit.
+// The data block behind a storage line: finds where it begins and ends. memcached's block is exactly `bytes` long and
+// followed by CR LF. When the exact length does not fit, the plain dialect tolerates one space before the value,
+// behind it, or both.
 
 const CR = 0x0d;
 const LF = 0x0a;
 const SPACE = 0x20;
 const CRLF_BYTES = 2;
-/** Spaces before and behind a value that does not fit exactly, in the order they are tried. */
+/** Spaces before and behind a value that does not fit exactly, in the order in which they are tried. */
 const PADDINGS: readonly (readonly [number, number])[] = [
   [1, 0],
   [0, 1],
   [1, 1],
 ];
 
-/** Reused: locate() fills it. */
+/** The place of a block. One object is reused: locate() fills it. */
 export class DataBlock {
   valueStart = 0;
   valueEnd = 0;
@@ -21,8 +21,8 @@ export class DataBlock {
   next = 0;
 
   /**
-   * Looks for a block of `valueBytes` at `start`. `more`: it cannot be told before bytes up to `next`
-   * are there.
+   * Looks for a block of `valueBytes` at `start`. `more`: the answer needs the bytes up to `next`, which have not
+   * arrived.
    */
   locate(
     bytes: Buffer,

@@ -3,7 +3,8 @@
 /** Spaces that memcached allows before a get of unlimited length. */
 const LEADING_SPACES_MAX = 100;
 const SPACE = 0x20;
-/** Position after `get` or `gets` (which a space follows) at the start of a line; 0: something else. */
+
+/** Returns the position after `get` or `gets` (which a space follows) at the start of a line; 0: something else. */
 export function readGetPrefix(bytes: Buffer, start: number, end: number): number {
   let at = start;
   const spacesEnd = Math.min(end, start + LEADING_SPACES_MAX);

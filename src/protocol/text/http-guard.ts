@@ -1,5 +1,5 @@
-// Browsers and port scanners are hung up on without a byte: nothing a client wrote into a request for a
-// web page shall ever be run as a command (memcached's rule, and the usual methods with a path).
+// The guard against HTTP: detects browsers and port scanners, whose connections are closed without a byte. No part of a
+// request for a web page may be run as a command. The rule is memcached's, plus the usual methods with a path.
 
 import type { Words } from './words.js';
 

@@ -1,4 +1,4 @@
-// What the functions that read one command line are given, and the two small answers they share.
+// The context of the functions that read one command line, and the small answers that they share.
 
 import type { ErrorName, Reply } from '../reply.js';
 import type { ReplyForm, TextForm } from '../reply-form.js';
@@ -13,7 +13,7 @@ import {
 } from '../request.js';
 import type { Words } from './words.js';
 
-/** The reply forms of the text commands of one listener, made once: requests share them. */
+/** The reply forms of the text commands of one listener. They are made once, and requests share them. */
 export interface TextForms {
   readonly normal: TextForm;
   readonly quiet: TextForm;
@@ -26,7 +26,7 @@ export interface LineContext {
   readonly words: Words;
 }
 
-/** Filled again for every request of their kind. */
+/** The request objects of a reader, filled again for every request of their kind. */
 interface LineRequests {
   readonly get: GetRequest;
   readonly delete: DeleteRequest;
@@ -36,7 +36,7 @@ interface LineRequests {
 
 const NOREPLY = Buffer.from('noreply');
 
-/** The forms of a listener that answers as `wire`. */
+/** Makes the forms of a listener that answers as `wire`. */
 export function textForms(wire: 'text' | 'plain'): TextForms {
   return {
     normal: { wire, quiet: false, withCas: false },
@@ -45,7 +45,7 @@ export function textForms(wire: 'text' | 'plain'): TextForms {
   };
 }
 
-/** Each reader has its own: what one leaves in them another would have to take out. */
+/** Makes the objects of one reader. Readers share none, because each would have to clear the fields of the others. */
 export function lineRequests(): LineRequests {
   return {
     get: new GetRequest(),
@@ -60,17 +60,17 @@ export function saysNoreply(words: Words): boolean {
   return words.count > 1 && words.lastIs(NOREPLY);
 }
 
-/** The form of a command that knows `noreply`: silent for every outcome, errors included. */
+/** Returns the form of a command that knows `noreply`, which hides every outcome, errors included. */
 export function replyForm(context: LineContext): TextForm {
   return saysNoreply(context.words) ? context.forms.quiet : context.forms.normal;
 }
 
-/** A reply that the parser has itself. */
+/** Makes an answer of a reply that the parser gives itself. */
 export function answer(form: ReplyForm, reply: Reply): Answer {
   return { kind: 'answer', form, reply, close: false };
 }
 
-/** A mistake of the client. */
+/** Makes the answer to a mistake of the client. */
 export function refusal(form: ReplyForm, error: ErrorName): Answer {
   return { kind: 'answer', form, reply: errorReply(error), close: false };
 }

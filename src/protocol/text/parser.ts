@@ -1,11 +1,11 @@
-// Text and meta: lines, data blocks and the keys of a get that may be longer than any line. What a line
-// means is read elsewhere (storage.ts, commands.ts, ../meta/commands.ts); this file knows where
+// The parser of text and meta: finds lines, data blocks and the keys of a get, which may be longer than any line.
+// Other files read the meaning of a line (storage.ts, commands.ts, ../meta/commands.ts); this file knows where
 // lines and blocks begin and end (docs/protocol.md, "Framing and limits").
 //
 // Invariants:
-// - What is kept for the next chunk is at most one line and one value of `inlineValueBytesMax`.
+// - At most one line and one value of `inlineValueBytesMax` are kept for the next chunk.
 // - A refused line is answered once, and its block is skipped when its length could be read.
-// - A line whose block is not in yet is read again when it is: nothing but `expected` of the buffer is remembered.
+// - A line whose block is incomplete is read again with the whole block: only the buffer's `expected` is remembered.
 
 import { LINE_BYTES_MAX, KEY_BYTES_MAX_DEFAULT } from '../../limits.js';
 import { DataBlock } from './data-block.js';
@@ -39,7 +39,7 @@ const SPACE = 0x20;
 const LOWER_M = 0x6d;
 const CRLF_BYTES = 2;
 
-/** One each for all connections: a request is over before the next one is read. */
+/** All connections share one object per kind, because a request is over before the next one is read. */
 const GET = new GetRequest();
 const STORAGE = new StorageLine();
 
@@ -70,7 +70,7 @@ export class TextParser implements RequestParser {
     this.#meta = new MetaReader(this.#context);
     this.#getForm = forms.normal;
     this.#blockForm = forms.normal;
-    // Longer keys (--max-key-bytes) lengthen the line they are in.
+    // Longer keys (--max-key-bytes) allow longer lines.
     this.#lineBytesMax = LINE_BYTES_MAX + options.keyBytesMax - KEY_BYTES_MAX_DEFAULT;
     if (options.asciiAuthentication) {
       this.#authentication = new AuthenticationReader(this.#context);
@@ -110,7 +110,7 @@ export class TextParser implements RequestParser {
     }
   }
 
-  /** One step; undefined when it used bytes without a result. */
+  /** Does one step; returns undefined when it used bytes without a result. */
   #step(): Parsed | undefined {
     switch (this.#state) {
       case 'keys':
@@ -207,14 +207,14 @@ export class TextParser implements RequestParser {
     return CLOSE;
   }
 
-  /** An unknown command is an error; a browser or a port scanner is hung up on without a byte. */
+  /** Answers an unknown command with an error; closes without a byte for a browser or a port scanner. */
   #unknown(after: number): Parsed {
     const { words, forms } = this.#context;
     if (looksLikeHttp(words)) return this.#close();
     return this.#done(after, refusal(forms.normal, 'unknown-command'));
   }
 
-  /** No line end yet: wait, or, for a line over its limit, close; a get goes on in parts. */
+  /** Handles a line without an end yet: waits, or closes if it is over the limit. A long get is read key by key. */
   #unendedLine(): Parsed | undefined {
     const { bytes, start, end } = this.#buffer;
     if (end - start <= this.#lineBytesMax) return NEED_MORE;
@@ -235,8 +235,8 @@ export class TextParser implements RequestParser {
   }
 
   /**
-   * A whole get line. One of ordinary length is refused before its first hit; a longer one when the
-   * bad key comes, however it was cut.
+   * Begins a whole get line. A bad key refuses a line of ordinary length before its first hit. It refuses a longer line
+   * when its turn comes, however the line was cut.
    */
   #openGet(
     form: TextForm,
@@ -262,7 +262,7 @@ export class TextParser implements RequestParser {
     return this.#nextKeys();
   }
 
-  /** The next key of a get, or the end of its line. */
+  /** Returns the next key of a get, or the end of its line. */
   #nextKeys(): Parsed | undefined {
     const buffer = this.#buffer;
     const { bytes, end } = buffer;
@@ -274,7 +274,7 @@ export class TextParser implements RequestParser {
     if (keyEnd - from > this.#options.keyBytesMax + (at < end ? 0 : 1))
       return this.#refuseKeys(from);
     buffer.start = from;
-    // Cut inside a key, or before its line end's CR.
+    // The chunk ends inside a key, or between the CR and the LF behind it.
     if (at >= end) return NEED_MORE;
     if (bytes[at] === SPACE) at = this.#passSpaces(at);
     const last = at < end && bytes[at] === LF;
@@ -289,7 +289,7 @@ export class TextParser implements RequestParser {
     return GET;
   }
 
-  /** Where the next key begins, or the line feed behind the spaces at `start`. */
+  /** Returns the position of the next key, or of the line feed, behind the spaces at `start`. */
   #passSpaces(start: number): number {
     const { bytes, end } = this.#buffer;
     let at = start;
@@ -297,7 +297,7 @@ export class TextParser implements RequestParser {
     return bytes[at] === CR && at + 1 < end && bytes[at + 1] === LF ? at + 1 : at;
   }
 
-  /** The keys before a bad one were given out: it does not matter where the line was cut. */
+  /** Refuses a get at a bad key. The keys before it were given out, wherever the line was cut. */
   #refuseKeys(from: number): Parsed {
     this.#buffer.start = from;
     this.#state = 'skip-line';
@@ -328,7 +328,7 @@ export class TextParser implements RequestParser {
     this.#state = 'skip-bytes';
   }
 
-  /** What follows a storage line: refuse it, give its value out, or wait until the value is in. */
+  /** Handles the block behind a storage line: refuses the line, gives its value out, or waits for the whole value. */
   #block(after: number): Parsed {
     const line = STORAGE;
     const buffer = this.#buffer;
@@ -385,7 +385,7 @@ export class TextParser implements RequestParser {
     return refusal(this.#blockForm, 'bad-chunk');
   }
 
-  /** Before admit(): only `set <any> <any> <any> <bytes>` with the block `user password` is heard. */
+  /** Reads a line before admit(): only `set <any> <any> <any> <bytes>` with the block `user password` is accepted. */
   #authenticate(start: number, lineEnd: number, after: number): Parsed {
     const buffer = this.#buffer;
     const reader = this.#authentication!;

@@ -1,9 +1,9 @@
-// The two lines that most requests are, read in one pass each: `get <key>` or `gets <key>` with one key, and
-// `set <key> <flags> <exptime> <bytes>` with its block. Whatever else a line is, or may still become, is left to
-// the parser, which reads it from its start (parser.ts).
+// The two most frequent lines, each read in one pass: `get <key>` or `gets <key>` with one key, and
+// `set <key> <flags> <exptime> <bytes>` with its block. All other lines, and incomplete ones, are left to
+// the parser, which reads them from their start (parser.ts).
 //
-// Invariant: a line that is read here means what the parser would have read, byte for byte; undefined leaves the
-// buffer as it is.
+// Invariant: a line that is read here gives the same request that the parser would give. A result of undefined leaves
+// the buffer unchanged.
 
 import { NEED_MORE, type NeedMore, type ParserOptions } from '../parser.js';
 import type { ReceiveBuffer } from '../receive-buffer.js';
@@ -17,15 +17,15 @@ const ZERO = 0x30;
 const NINE = 0x39;
 const LOWER_G = 0x67;
 const LOWER_S = 0x73;
-/** So many digits fit every number of the line: flags, exptime and length. */
+/** A number with this many digits fits every field of the line: flags, exptime and length. */
 const DIGITS_MAX = 9;
 const CRLF_BYTES = 2;
 
-/** One each for all connections. Only the fields that are set here ever differ from those of a new request. */
+/** All connections share these two. Only the fields that are set here ever differ from those of a new request. */
 const GET = new GetRequest();
 const SET = new PutRequest();
 
-/** The request at the start of the buffer, or NEED_MORE when its block is not in yet; undefined: something else. */
+/** Returns the request at the start of the buffer, NEED_MORE while its block is incomplete, undefined for another line. */
 export function readPlainLine(
   buffer: ReceiveBuffer,
   { forms, options }: LineContext,
@@ -78,7 +78,7 @@ function readPlainSet(
   if (keyEnd === keyStart || keyEnd - keyStart > options.keyBytesMax) return undefined;
   const request = SET;
   let number = 0;
-  // The bytes behind `end` are somebody else's: that a number reaches there is seen before it is believed.
+  // The bytes behind `end` are foreign: a number that reaches them is dropped before it is used.
   for (let field = 0; field < 3; field += 1) {
     if (bytes[at] !== SPACE) return undefined;
     const first = at + 1;

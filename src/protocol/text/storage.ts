@@ -1,8 +1,8 @@
-// Reads the lines of set, add, replace, append, prepend and cas, in memcached's form and in the short
+// The reader of the lines of set, add, replace, append, prepend and cas, in memcached's form and in the short
 // forms of the plain dialect: `set <key> <bytes>[ <flags>]` (docs/protocol.md, "The plain dialect").
 //
-// Invariant: a refused line still tells the length of its block when that can be read, so that exactly
-// one reply is given and the next command is found.
+// Invariant: a refused line still gives the length of its block if that can be read, so that the client gets exactly
+// one reply and the next command is found.
 
 import { type LineContext, saysNoreply } from './line-context.js';
 import { readExptime, readUint64, readUnsigned } from '../numbers.js';
@@ -10,7 +10,7 @@ import type { PutRequestMode } from '../request.js';
 import type { StorageLine } from './storage-line.js';
 import type { Words } from './words.js';
 
-/** memcached's bound of an announced length. */
+/** memcached's limit on an announced length. */
 const ANNOUNCED_BYTES_MAX = 2_147_483_645;
 const TWO_POW_32 = 2 ** 32;
 const KEY = 1;
@@ -19,12 +19,12 @@ const EXPTIME = 3;
 const BYTES = 4;
 const CAS = 5;
 
-/** `set`, told without making a string of it: most writes are. */
+/** Checks for `set` without making a string, because most writes are sets. */
 export function isSet(bytes: Buffer, start: number): boolean {
   return bytes[start] === 0x73 && bytes[start + 1] === 0x65 && bytes[start + 2] === 0x74;
 }
 
-/** Fills `line` from the words of a storage command; mistakes end up in `line.error`. */
+/** Fills `line` from the words of a storage command; a mistake goes to `line.error`. */
 export function readStorageLine(
   line: StorageLine,
   context: LineContext,
@@ -67,13 +67,13 @@ function readShortForm(line: StorageLine, words: Words, withFlags: boolean): voi
   if (Number.isNaN(line.valueBytes + line.flags)) line.error = 'bad-line';
 }
 
-/** Bytes of a data block, or NaN. */
+/** Reads the length of a data block in bytes, or NaN. */
 export function readLength(words: Words, index: number): number {
   const length = readUnsigned(words.bytes, words.starts[index]!, words.ends[index]!);
   return length <= ANNOUNCED_BYTES_MAX ? length : Number.NaN;
 }
 
-/** memcached takes larger numbers as well and keeps 32 bits of them. */
+/** Reads client flags. As in memcached, larger numbers are accepted and 32 bits of them are kept. */
 function readFlags(words: Words, index: number): number {
   return readUnsigned(words.bytes, words.starts[index]!, words.ends[index]!) % TWO_POW_32;
 }

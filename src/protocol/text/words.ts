@@ -1,13 +1,13 @@
-// The words of one command line: positions in the receive buffer, found once and reused for every line.
-// Words are separated by spaces alone; any other byte belongs to a word (keys may be UTF-8 or hold tabs).
+// The words of one command line: positions in the receive buffer, in one object that is reused for every line.
+// Only spaces separate words; any other byte belongs to a word (keys may be UTF-8 or hold tabs).
 
 const SPACE = 0x20;
-/** Positions of the first words are kept; the last word always is. No command looks at more. */
+/** The positions of this many first words are kept, and those of the last word. No command looks at more. */
 const WORDS_KEPT = 32;
 
 export class Words {
   bytes: Buffer = Buffer.alloc(0);
-  /** All words of the line, also those whose positions are not kept. */
+  /** Number of all words of the line, including those whose positions are not kept. */
   count = 0;
   readonly starts: Int32Array = new Int32Array(WORDS_KEPT);
   readonly ends: Int32Array = new Int32Array(WORDS_KEPT);
@@ -35,23 +35,23 @@ export class Words {
     this.count = count;
   }
 
-  /** Bytes of word `index`; 0 when there is no such word. */
+  /** Returns the length of word `index` in bytes; 0 when there is no such word. */
   lengthOf(index: number): number {
     return index < this.count ? this.ends[index]! - this.starts[index]! : 0;
   }
 
-  /** A view of word `index`, which must exist. */
+  /** Returns a view of word `index`, which must exist. */
   view(index: number): Buffer {
     return this.bytes.subarray(this.starts[index], this.ends[index]);
   }
 
-  /** Word `index` as Latin-1 text; '' when there is no such word. Not for the hot path. */
+  /** Returns word `index` as Latin-1 text; '' when there is no such word. Not for the hot path. */
   text(index: number): string {
     if (index >= this.count || index >= WORDS_KEPT) return '';
     return this.bytes.toString('latin1', this.starts[index], this.ends[index]);
   }
 
-  /** The words from `index` on, as Latin-1 text. */
+  /** Returns the words from `index` on, as Latin-1 text. */
   texts(index: number): string[] {
     const found: string[] = [];
     for (let at = index; at < Math.min(this.count, WORDS_KEPT); at++) found.push(this.text(at));

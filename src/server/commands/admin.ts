@@ -1,4 +1,5 @@
-// Commands about the connection and the server: version, verbosity, quit, mn, shutdown, cache_memlimit…
+// Commands about the connection and the server: version, verbosity, quit, mn, shutdown, cache_memlimit, watch and
+// refresh_certs.
 
 import { MEMCACHED_VERSION, MIB } from '../../limits.js';
 import type {
@@ -22,12 +23,12 @@ const MEMLIMIT_TOO_SMALL = Buffer.from(
 
 const WATCHER_TOO_MANY = Buffer.from('WATCHER_TOO_MANY log watcher limit reached', 'latin1');
 
-/** A barrier: answered when everything this connection wrote before is durable. */
+/** Answers a barrier once all earlier writes of this connection are durable. */
 export function noop(request: BareRequest, session: Session): Promise<void> | undefined {
   const { form } = request;
   if (form.wire === 'meta') session.counters.cmd_meta += 1;
   if (session.store.appliesInCallOrder) {
-    // Its turn comes when everything before it has been answered.
+    // There is room at the tail once all earlier requests have been answered.
     const { replies } = session;
     const kept = ownForm(form);
     return replies.room(replies.tail).then((alive) => {
@@ -45,7 +46,7 @@ function answerNoop(form: ReplyForm, session: Session): void {
     session.fail(form, lostQuietWrite);
     return;
   }
-  // Failed writes with a reply have been told, and their seqs were taken back: nothing to wait for.
+  // Failed writes that had a reply were answered by an error, and their seqs were taken back: do not wait for those.
   const after = Math.min(session.writtenSeq, session.store.durability.lastSeq);
   session.answer(form, { kind: 'noop' }, after);
 }
@@ -56,7 +57,7 @@ export function version(request: BareRequest, session: Session): undefined {
 }
 
 export function quit(request: BareRequest, session: Session): undefined {
-  // Binary answers, text does not.
+  // The binary protocol answers quit, text does not.
   if (request.form.wire === 'binary') session.answer(request.form, OK);
   session.closing = true;
   return undefined;
@@ -77,7 +78,7 @@ export function shutdown(request: ShutdownRequest, session: Session): undefined 
 }
 
 /**
- * The bound of the hot values, and with --memcached-limits of the store; else that is bounded by --max-bytes
+ * Sets the bound of the hot values, and with --memcached-limits that of the store, which is otherwise --max-bytes
  * (docs/protocol.md).
  */
 export function cacheMemlimit(request: CacheMemlimitRequest, session: Session): undefined {
@@ -93,7 +94,7 @@ export function cacheMemlimit(request: CacheMemlimitRequest, session: Session): 
   return undefined;
 }
 
-/** From now on this client is told what the streams say, besides the replies to its commands. */
+/** Subscribes this client to the events of the streams, besides the replies to its commands. */
 export function watch(request: WatchRequest, session: Session): undefined {
   const { config, watchers } = session.services;
   const streams = request.streams.length === 0 ? ['fetchers'] : request.streams;

@@ -1,11 +1,11 @@
-// Coming in: `set x 0 0 <n>` with user and password (-Y), SASL PLAIN in binary (-S). Until then nothing
-// else is run. When a pair is checked is up to login/logins.ts; meanwhile this client alone waits.
+// Logging in: `set x 0 0 <n>` with user and password (-Y), SASL PLAIN in binary (-S). No other request runs before
+// the login. login/logins.ts decides when a pair is checked; only this client waits for it.
 
 import type { AuthenticateRequest, BareRequest, Request } from '../../protocol/request.js';
 import type { ValueUpload, Session } from '../session.js';
 import { ownForm } from './outcomes.js';
 
-/** What a client may send before it has come in. */
+/** The requests that a client may send before it has logged in. */
 const OPEN_KINDS: ReadonlySet<Request['kind']> = new Set([
   'authenticate',
   'sasl-list',
@@ -13,7 +13,7 @@ const OPEN_KINDS: ReadonlySet<Request['kind']> = new Set([
   'quit',
 ]);
 
-/** Whether the request may run now; if not, it has been answered. */
+/** Checks whether the request may run now, and answers it if not. */
 export function isAdmitted(request: Request, session: Session): boolean {
   if (session.isAuthenticated || OPEN_KINDS.has(request.kind)) return true;
   const { form } = request;
@@ -66,7 +66,7 @@ export function listMechanisms(request: BareRequest, session: Session): undefine
   return undefined;
 }
 
-/** Swallows a value that may not come in. */
+/** Returns an upload that drops its value and answers `unauthenticated` at the end. */
 function refusedUpload(session: Session, form: Request['form']): ValueUpload {
   const kept = ownForm(form);
   return {

@@ -1,4 +1,4 @@
-// delete, touch, incr, decr, flush_all and their meta and binary forms.
+// The commands delete, touch, incr, decr, flush_all and delete_prefix, with their meta and binary forms.
 
 import type {
   ArithmeticRequest,
@@ -19,7 +19,7 @@ import { answerOutcome, countRefusal, settle } from './outcomes.js';
 
 const NO_BYTES: Buffer = Buffer.alloc(0);
 
-/** What requests ask the store for: one object of a kind, filled again for each. The store copies what it keeps. */
+/** The arguments for the store: one object per kind, filled again for each request. The store copies what it keeps. */
 const DELETE: { -readonly [K in keyof Delete]: Delete[K] } = {
   key: NO_BYTES,
   keyStart: 0,
@@ -54,7 +54,7 @@ export function remove(request: DeleteRequest, session: Session): Promise<void> 
   DELETE.invalidate = request.invalidate;
   DELETE.dropValue = request.dropValue;
   DELETE.expiresAt = exptime === undefined ? undefined : expiresAtOf(exptime, store.nowMs(), store);
-  // The item is written again with its value.
+  // The store writes the item with its whole value again, which can take long.
   if (request.invalidate) session.isClockDue = true;
   if (services.detail.isOn) services.detail.recordDelete(keyOf(request));
   const name = services.watchers.count === 0 ? undefined : uriEncoded(keyOf(request));
@@ -203,7 +203,7 @@ function answerWhole(
   return undefined;
 }
 
-/** The value was too large: the old one goes, so that nobody takes it for the new one. */
+/** Deletes the old value when the new one was too large, so that no client takes the old value for the new one. */
 export function dropOversized(
   request: OversizedPutRequest,
   session: Session,

@@ -1,8 +1,7 @@
-// The answer to one key of a get: a lookup becomes a reply in a section, is counted, and told to those who asked for it
-// (stats detail, watchers). Shared by the path that never waits (retrieval.ts) and the one that does
-// (retrieval-later.ts).
+// The answer to one key of a get: composes a lookup as a reply in a section, counts it, and reports it to stats detail
+// and watchers. The path that never waits (retrieval.ts) and the path that waits (retrieval-later.ts) share it.
 //
-// Invariant: the replies made here are one object of a kind, composed before the next one is made.
+// Invariant: the replies made here are one object per kind, composed before the next one is made.
 
 import { compose } from '../../protocol/composer.js';
 import { uriEncoded } from '../../protocol/listed-key.js';
@@ -58,7 +57,7 @@ export function composeFound(
     if (session.trace.level > 0) session.trace.reply(session.id, form, hit);
     compose(section.output, form, hit);
   } else if (found.kind === 'miss') {
-    // The text protocol passes over it.
+    // The text protocol has no reply to a miss.
     if (form.wire === 'text' || form.wire === 'plain') return;
     MISS.key = request.key;
     MISS.keyStart = request.keyStart;
@@ -71,7 +70,7 @@ export function composeFound(
   }
 }
 
-/** Of a get: all other replies go by the session. A hit and END, which every get has, are composed where they are made. */
+/** Composes a reply of a get; other commands answer by the session. The frequent hit and END bypass this function. */
 export function composeReply(
   session: Session,
   section: ReplySection,
@@ -82,7 +81,7 @@ export function composeReply(
   compose(section.output, form, reply);
 }
 
-/** Answers by an error, the last word about this get. */
+/** Answers by an error, after which this get gets no further reply. */
 export function composeError(
   request: GetRequest,
   session: Session,
@@ -94,7 +93,7 @@ export function composeError(
   composeReply(session, section, request.form, errorReply(error));
 }
 
-/** Behind the last key: END, unless an error was said. */
+/** Composes END behind the last key, unless the get was answered by an error. */
 export function composeEnd(
   request: GetRequest,
   session: Session,
@@ -113,7 +112,7 @@ export function composeEnd(
   session.replies.hasLostGet = false;
 }
 
-/** Counts a lookup by memcached's rules (a gat that hits is a touch, not a get_hit), and tells those who asked. */
+/** Counts a lookup by memcached's rules (a gat that hits is a touch, not a get_hit); reports it to detail and watchers. */
 export function noteFound(request: GetRequest, session: Session, found: Lookup): void {
   const { counters } = session;
   const { detail, watchers } = session.services;
@@ -131,10 +130,10 @@ export function noteFound(request: GetRequest, session: Session, found: Lookup):
       else if (found.reason === 'flushed') counters.get_flushed += 1;
     }
   }
-  if (detail.isOn || watchers.count > 0) tell(request, session, found);
+  if (detail.isOn || watchers.count > 0) report(request, session, found);
 }
 
-/** The reply to a hit, valid until the next one is made. */
+/** Makes the reply to a hit, which is valid until the next one is made. */
 export function hitReply(
   request: GetRequest,
   session: Session,
@@ -149,12 +148,12 @@ export function hitReply(
   return HIT;
 }
 
-/** False when the header says it all: meta without flag v, or with a CAS that the client knows. */
+/** False when the reply is a header alone: meta without flag v, or with a CAS that the client knows. */
 export function wantsBytes(request: GetRequest, item: Item): boolean {
   return request.wantsValue && request.knownCas !== item.cas;
 }
 
-function tell(request: GetRequest, session: Session, found: Lookup): void {
+function report(request: GetRequest, session: Session, found: Lookup): void {
   const { detail, watchers } = session.services;
   const key = request.key.subarray(request.keyStart, request.keyEnd);
   const isHit = found.kind === 'hit';
@@ -189,7 +188,7 @@ function metaHit(
   };
 }
 
-/** How the store shall read; undefined for a plain get, which makes no object. */
+/** Returns the options with which the store reads; undefined for a plain get, which makes no object. */
 export function readOptionsOf(request: GetRequest, store: Store): ReadOptions | undefined {
   const { touchExptime, vivifyExptime, recacheExptime = 0, form } = request;
   if (form.wire !== 'meta' && touchExptime === undefined) return undefined;

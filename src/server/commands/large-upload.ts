@@ -1,6 +1,6 @@
-// A value too large for memory on its way in: pieces go to the store as they come, one at a time, and
-// the put happens when the last one is there. A failure on the way is answered at the end, so that the
-// client's bytes are swallowed and the connection stays in step. Only so many are open at a time (receipts.ts).
+// The upload of a value that is too large for memory: pieces go to the store as they arrive, one at a time, and
+// the put happens after the last one. A failure is answered only at the end, so that all bytes of the value
+// are consumed and the connection stays in step. The number of open uploads is bounded (receipts.ts).
 
 import { assert } from '../../assert.js';
 import { errorReply, type ErrorName } from '../../protocol/reply.js';
@@ -32,7 +32,7 @@ export class LargeUpload implements Receiver {
     this.#store = store;
   }
 
-  /** Resolves when the next piece may come. The bytes are copied: their memory is lent for this turn. */
+  /** Resolves when the next piece may come. The bytes are copied, because their memory is lent only for this turn. */
   async piece(bytes: Buffer): Promise<void> {
     if (this.#error !== undefined) return;
     const own = Buffer.from(bytes);
@@ -59,14 +59,14 @@ export class LargeUpload implements Receiver {
   }
 
   holdUp(): void {
-    assert(false, 'A file that is open has no claim on a reserve');
+    assert(false, 'An upload has no claim on a reserve');
   }
 
   destroy(): void {
     this.#session.abandon();
   }
 
-  /** Undefined: the client has gone meanwhile. */
+  /** Waits for its turn and opens the file; undefined when the client has gone meanwhile. */
   async #open(): Promise<LargeValueWriter | undefined> {
     if (this.#session.services.uploads.claim(this, 1, 0) === 'waits') {
       await new Promise<void>((resolve) => (this.#onTurn = resolve));
@@ -74,7 +74,7 @@ export class LargeUpload implements Receiver {
     return this.#isAborted ? undefined : this.#session.store.openLargeValue();
   }
 
-  /** The value is whole: stores it and answers. */
+  /** Stores the whole value and answers. */
   async end(): Promise<void> {
     const handle = await this.#finish();
     if (handle === undefined) {
@@ -85,14 +85,14 @@ export class LargeUpload implements Receiver {
     await this.#store(this.#request, this.#session, handle);
   }
 
-  /** The client has gone, or the value did not end as it should. */
+  /** Gives the value up, because the client has gone or the value did not end as it should. */
   async abort(): Promise<void> {
     this.#isAborted = true;
     const writer = this.#writer;
     this.#writer = undefined;
     await writer?.abort();
     this.#session.services.uploads.release(this);
-    // Who still waits for its turn needs none.
+    // Wakes #open() if it still waits for its turn; it then opens nothing.
     this.#onTurn?.();
   }
 

@@ -1,4 +1,4 @@
-// lru_crawler metadump and mgdump, our own `keys`, and `me`.
+// The commands lru_crawler metadump and mgdump, our own `keys`, and `me`.
 
 import { isPlainKey, uriEncoded } from '../../protocol/listed-key.js';
 import type { DebugRequest, DumpRequest, KeysRequest } from '../../protocol/request.js';
@@ -10,7 +10,7 @@ import type { Session } from '../session.js';
 import { errorOfFailure, ownForm } from './outcomes.js';
 
 const PAGE_KEYS = 128;
-/** memcached counts an item's header, CAS token and ends with its bytes. */
+/** memcached counts these bytes of an item besides key and value: its header, CAS token and line ends. */
 const ITEM_OVERHEAD_BYTES = 59;
 const ONLY_CLASS = 1;
 
@@ -39,7 +39,7 @@ export function dump(request: DumpRequest, session: Session): Promise<void> | un
   });
 }
 
-/** `keys <prefix> [limit] [cursor]`: KEY lines, CURSOR when there is more, END. */
+/** Answers `keys <prefix> [limit] [cursor]` with KEY lines, CURSOR when there are more keys, END. */
 export function keys(request: KeysRequest, session: Session): Promise<void> | undefined {
   if (!session.services.config.dumpEnabled) {
     session.fail(request.form, 'unknown-command');
@@ -55,7 +55,7 @@ async function sendKeys(request: KeysRequest, prefix: Buffer, session: Session):
   let { cursor } = request;
   do {
     if (!(await replies.room(replies.tail))) return;
-    // Never more than is left, so that the cursor goes on exactly behind the last key sent.
+    // A page never has more keys than are left, so that the cursor continues exactly behind the last key sent.
     const page = await listedPage(session, form, cursor, Math.min(PAGE_KEYS, left));
     if (page === undefined) return;
     const found = page.entries.filter(({ key }) => startsWith(key, prefix));
@@ -76,7 +76,7 @@ async function sendKeys(request: KeysRequest, prefix: Buffer, session: Session):
   session.answer(form, { kind: 'end', hits: 1 });
 }
 
-/** me: what is known about an item, without using it. */
+/** Answers me with the facts about an item, without counting as a use of it. */
 export function debug(request: DebugRequest, session: Session): Promise<void> | undefined {
   const { store, counters } = session;
   counters.cmd_meta += 1;
@@ -109,7 +109,7 @@ function answerDebug(request: DebugRequest, session: Session, found: Lookup): vo
   }
 }
 
-/** Times by the wall clock. */
+/** Composes a metadump line; its times are by the wall clock. */
 function metadumpLine(entry: Listed, clocks: Clocks): string {
   const { key, expiresAt, lastUsedSeconds, cas, fetched, bytes } = entry;
   const exp = expiresAt === 0 ? -1 : Math.floor(wallExpiryOf(expiresAt, clocks) / 1000);

@@ -1,4 +1,4 @@
-// Outcomes of the store → replies: the one place where their vocabularies meet.
+// Outcomes of the store: turns them into replies. This is the one place that knows both vocabularies.
 
 import { isKvError, isOutOfDescriptors, isPassing } from '../../errors.js';
 import { MIB } from '../../limits.js';
@@ -14,17 +14,17 @@ import type { ReplySection } from '../reply-section.js';
 import type { Counters } from '../counters.js';
 import type { Session } from '../session.js';
 
-/** Values of a connection that an engine on other machines is storing: above this, its requests wait. */
+/** Bytes of one connection's values that a cluster is storing: above this, further requests of the connection wait. */
 const BYTES_AHEAD_MAX = 4 * MIB;
 
-/** The reply to an outcome that is no error: one object, composed before it is filled again. */
+/** The reply to an outcome that is no error. There is one object, composed before it is filled again. */
 class OutcomeReply implements ResultReply {
   readonly kind = 'result';
   status: ResultStatus = 'ok';
   valueBytes = 0;
   outcome: Outcome = { status: 'ok', after: 0, cas: 0n };
 
-  /** The token is a BigInt, which is made when the form shows it. */
+  /** The token is a BigInt, which is made only if the form shows it. */
   get cas(): bigint {
     return this.outcome.cas;
   }
@@ -32,7 +32,7 @@ class OutcomeReply implements ResultReply {
 
 const RESULT = new OutcomeReply();
 
-/** Answers a change. `valueBytes`: as stored, for ms with flag s. */
+/** Answers a change. `valueBytes` is the length of the stored value, for ms with flag s. */
 export function answerOutcome(
   session: Session,
   form: ReplyForm,
@@ -61,16 +61,16 @@ export function answerOutcome(
   }
 }
 
-/** Statuses that memcached counts as refusals. */
+/** Counts the statuses that memcached counts as refusals. */
 export function countRefusal(counters: Counters, status: Status): void {
   if (status === 'too-large') counters.store_too_large += 1;
   else if (status === 'no-memory') counters.store_no_memory += 1;
 }
 
 /**
- * Answers when the store has settled; a failure of the store becomes the reply. The requests behind a change that is
- * not applied yet have to wait: hence the promise. Where changes apply in call order they need not, as long as what is
- * under way, of which this change has `bytes`, is little: the answer gets its place now. `form` is copied.
+ * Answers when the store has settled; a failure of the store becomes the reply. The returned promise holds the requests
+ * behind a change that is not applied yet. Where changes apply in call order, the answer gets its place now, and the
+ * requests behind wait only while many bytes are under way, of which this change adds `bytes`. `form` is copied.
  */
 export function settle<O extends Outcome>(
   session: Session,
@@ -102,7 +102,7 @@ export function settle<O extends Outcome>(
   );
 }
 
-/** Whoever did not want an answer to a change is told of its failure by the next barrier. */
+/** Records the failure of a quiet change, which the next barrier reports. */
 function noteQuiet({ replies }: Session, status: Status): void {
   if (
     status === 'unknown' ||
@@ -114,13 +114,13 @@ function noteQuiet({ replies }: Session, status: Status): void {
     replies.lostQuietWrite = status;
 }
 
-/** A form that outlives the request: its views die when the parser goes on. */
+/** Returns a form that outlives the request, whose views are invalid when the parser goes on. */
 export function ownForm(form: ReplyForm): ReplyForm {
   if (form.wire !== 'meta') return form;
   return { ...form, key: Buffer.from(form.key), tokens: Buffer.from(form.tokens) };
 }
 
-/** The error to answer for a failure of the store; rethrows what is a bug. */
+/** Returns the error to answer for a failure of the store; rethrows a bug. */
 export function errorOfFailure(failure: unknown): ErrorName {
   if (!isKvError(failure)) throw failure;
   switch (failure.code) {
@@ -135,7 +135,7 @@ export function errorOfFailure(failure: unknown): ErrorName {
   }
 }
 
-/** The same where bytes of the client were being written. */
+/** Returns the error to answer for a failure while bytes of the client were being written. */
 export function errorOfWrite(failure: unknown): ErrorName {
   if (!isKvError(failure, 'KV_IO')) return errorOfFailure(failure);
   return isOutOfDescriptors(failure) ? 'no-descriptors' : 'unwritten';

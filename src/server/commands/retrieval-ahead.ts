@@ -1,9 +1,9 @@
-// Gets of a store that answers later and applies calls in their order (an engine on other machines): every key of a
-// get is asked for at once, and the requests behind go on meanwhile. Answering one key after the other would cost a round
-// trip per key.
+// Gets of a store that answers later and applies calls in their order (a cluster): the lookups of all keys of a get
+// start at once, and the requests behind go on meanwhile. Answering one key after the other would cost a round trip per
+// key.
 //
 // Invariants: the replies of one get leave in the order of its keys, in one section. At most KEYS_AHEAD_MAX values of a
-// get are in memory; the parser gives no further key before.
+// get are in memory; until these are answered, the parser gives no further key.
 
 import type { GetRequest } from '../../protocol/request.js';
 import { newGetProgress, type Session } from '../session.js';
@@ -12,7 +12,7 @@ import { answerLater, LaterAnswer } from './retrieval-later.js';
 
 const KEYS_AHEAD_MAX = 64;
 
-/** As get(); returns a promise when so many keys are being asked for that the next ones have to wait. */
+/** As get(). Returns a promise when KEYS_AHEAD_MAX lookups are under way, so that the next keys have to wait. */
 export function getAhead(request: GetRequest, session: Session): Promise<void> | undefined {
   const { store, replies } = session;
   const { form, key, keyStart, keyEnd, last } = request;

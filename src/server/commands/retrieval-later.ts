@@ -1,7 +1,7 @@
-// Gets that need the disk, a large value, or a client that reads before more is composed.
-// Invariants: of one connection, a get of a single key overlaps with the requests behind it (its reply
-// has a section of its own); everything else holds them. A large value is in memory a piece at a time.
-// The request's views die with the first wait: keys are copied before it.
+// Gets that wait for the disk, for pieces of a large value, or for a client that must read first.
+// Invariants: a get of a single key overlaps with later requests of its connection, because its reply has a section of
+// its own. Every other get here holds later requests. Only one piece of a large value is in memory at a time.
+// The request's views are invalid after the first wait: keys are copied before it.
 
 import { compose } from '../../protocol/composer.js';
 import type { ErrorName } from '../../protocol/reply.js';
@@ -23,7 +23,7 @@ import { errorOfFailure, ownForm } from './outcomes.js';
 
 const PIECE_BYTES = 256 * 1024;
 
-/** A get of one key, its value still on the disk: the requests behind it go on meanwhile. */
+/** Answers a get of one key whose value is still on disk. The requests behind it go on meanwhile. */
 export function answerLater(
   request: GetRequest,
   session: Session,
@@ -36,7 +36,7 @@ export function answerLater(
   return undefined;
 }
 
-/** A key in the middle of a get, or a large value: the requests behind it wait. */
+/** Answers a key in the middle of a get, or a large value. The requests behind it wait. */
 export function answerHere(
   request: GetRequest,
   session: Session,
@@ -74,7 +74,7 @@ export class LaterAnswer {
     this.#progress = progress;
   }
 
-  /** Composes the key (undefined: there is none), when its value is here and durable, and what ends the get. */
+  /** Composes the reply to the key (undefined: no key) once its value is read and durable, and the end of the get. */
   async answer(pending: Maybe<Lookup> | undefined): Promise<void> {
     if (pending !== undefined) await this.#answerKey(pending);
     if (this.#request.last) composeEnd(this.#request, this.#session, this.#section, this.#progress);
@@ -105,7 +105,7 @@ export class LaterAnswer {
     }
   }
 
-  /** What was said of this get before has been replaced by an error: nothing more is said. */
+  /** True when an error has replaced the earlier replies of this get, which then gets no further ones. */
   #isLost(): boolean {
     if (this.#progress.begun && this.#session.replies.hasLostGet) this.#progress.failed = true;
     return this.#progress.failed;
@@ -119,7 +119,7 @@ export class LaterAnswer {
     composeError(this.#request, this.#session, this.#section, this.#progress, error);
   }
 
-  /** Streams a large value out, at the pace of its client. */
+  /** Sends a large value piece by piece, at the pace of its client. */
   async #sendLarge(found: Lookup, value: LargeValue): Promise<void> {
     const request = this.#request;
     const session = this.#session;
@@ -136,7 +136,7 @@ export class LaterAnswer {
       const { form } = request;
       const wanted = wantsBytes(request, found.item);
       const piece = Buffer.allocUnsafeSlow(wanted ? Math.min(PIECE_BYTES, value.bytes) : 0);
-      // Read before the bytes are announced: a file that is not there can still be answered by an error.
+      // Reads before the length is announced: the answer to a missing file can then still be an error.
       let count = wanted ? await value.read(piece, 0) : 0;
       noteFound(request, session, found);
       this.#progress.hits += 1;
@@ -155,7 +155,7 @@ export class LaterAnswer {
       const reason = errorOfFailure(error);
       if (reason === 'damaged') session.counters.damaged_reads += 1;
       session.services.logger.error('A large value could not be read', { error: reason });
-      // Announced bytes that cannot be kept: closing is the only honest answer.
+      // The announced bytes cannot be sent, so only closing tells the client of the failure.
       if (isAnnounced) session.abandon();
       else this.#fail(reason);
     } finally {
@@ -164,7 +164,7 @@ export class LaterAnswer {
   }
 }
 
-/** Nobody wants the value any more; that it cannot be read does not matter then. */
+/** Releases a value that nobody wants any more; a failure to read it is ignored. */
 async function releaseUnread(pending: Maybe<Lookup>): Promise<void> {
   try {
     largeOf(await pending)?.release();

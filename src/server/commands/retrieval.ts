@@ -1,5 +1,5 @@
-// get, gets, gat, gats, mg and their binary forms, one key at a time: what memory can answer is composed at once,
-// without a promise; what needs the disk, or a client that reads first, goes on in retrieval-later.ts.
+// The commands get, gets, gat, gats, mg and their binary forms, one key at a time. A value in memory is answered at
+// once, without a promise. A get that waits for the disk or for a reading client goes on in retrieval-later.ts.
 
 import type { GetRequest } from '../../protocol/request.js';
 import type { ReplySection } from '../reply-section.js';
@@ -8,7 +8,7 @@ import { composeEnd, composeFound, readOptionsOf } from './get-answer.js';
 import { getAhead } from './retrieval-ahead.js';
 import { answerHere, answerLater } from './retrieval-later.js';
 
-/** Returns a promise when the requests behind it have to wait. */
+/** Answers one key; returns a promise when the requests behind it have to wait. */
 export function get(request: GetRequest, session: Session): Promise<void> | undefined {
   const { store, replies, getProgress: progress } = session;
   if (store.appliesInCallOrder) return getAhead(request, session);
@@ -27,7 +27,7 @@ export function get(request: GetRequest, session: Session): Promise<void> | unde
     if (!last || progress.begun) return answerHere(request, session, options, found);
     return answerLater(request, session, options, found);
   }
-  // A large value: it is read piece by piece.
+  // A large value is read piece by piece.
   if (found.kind === 'hit' && found.item.source === undefined)
     return answerHere(request, session, options, found);
   const { after } = found;
@@ -38,7 +38,7 @@ export function get(request: GetRequest, session: Session): Promise<void> | unde
   return undefined;
 }
 
-/** Where the part of the get begins that waits when one of its keys does: all of it, as far as none has left. */
+/** Returns where the bytes begin that wait as one part: at the start of the get, or here if a part of it has left. */
 function beginGet(session: Session, section: ReplySection, last: boolean): number {
   const { replies, getProgress: progress } = session;
   if (!progress.begun) {
@@ -49,7 +49,7 @@ function beginGet(session: Session, section: ReplySection, last: boolean): numbe
   return progress.bytesWritten === replies.bytesWritten ? progress.start : section.output.length;
 }
 
-/** An error was said in its place: by a lookup, or by a commit that failed while keys were still to come. */
+/** True when an error has replaced the get: a lookup failed, or a commit failed while keys were still to come. */
 function hasFailed({ replies, getProgress: progress }: Session): boolean {
   if (replies.hasLostGet) progress.failed = true;
   return progress.failed;

@@ -1,5 +1,5 @@
-// `stats` and its sub-commands, in text and binary. Each waits for a slice of the turn (slices.ts); what can be long
-// is sent in several.
+// The command `stats` and its sub-commands, in text and binary. Each waits for a slice of the turn (slices.ts); long
+// answers are sent in several slices.
 
 import { lineKey } from '../../protocol/listed-key.js';
 import { errorReply, type ErrorName } from '../../protocol/reply.js';
@@ -55,7 +55,7 @@ function answer(request: StatsRequest, session: Session): Promise<void> | undefi
     case 'cachedump':
       return cachedump(request, session);
     default:
-      // Binary has no status for an unknown statistic but this one.
+      // Binary has no other status for an unknown statistic.
       if (form.wire === 'binary') {
         session.answer(form, { kind: 'result', status: 'not-found', cas: 0n, valueBytes: 0 });
       } else session.fail(form, 'unknown-command');
@@ -97,7 +97,7 @@ function detail(request: StatsRequest, session: Session): Promise<void> | undefi
   return undefined;
 }
 
-/** `stats cachedump <class> <limit>`: class 1 holds everything. */
+/** Answers `stats cachedump <class> <limit>`; class 1 holds all items. */
 function cachedump(request: StatsRequest, session: Session): Promise<void> | undefined {
   const { form, words } = request;
   const classId = Number(words[1]);

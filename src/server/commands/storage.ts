@@ -1,4 +1,4 @@
-// set, add, replace, append, prepend, cas, ms and their binary forms, whole or in pieces.
+// The commands set, add, replace, append, prepend, cas, ms and their binary forms, with values whole or in pieces.
 
 import { uriEncoded } from '../../protocol/listed-key.js';
 import type { ReplyForm } from '../../protocol/reply-form.js';
@@ -12,10 +12,10 @@ import { LargeUpload } from './large-upload.js';
 import { answerOutcome, countRefusal, ownForm, settle } from './outcomes.js';
 
 const NO_BYTES: Buffer = Buffer.alloc(0);
-/** From here on a value is copied and summed for a part of a ms. */
+/** Copying a value of this length and computing its CRC takes a noticeable part of a millisecond. */
 const LONG_VALUE_BYTES = 32 * 1024;
 
-/** What a request asks the store for: one object, filled again for each. The store copies what it keeps. */
+/** The arguments for the store: one object, filled again for each request. The store copies what it keeps. */
 const CHANGE: { -readonly [K in keyof Put]: Put[K] } = {
   mode: 'set',
   key: NO_BYTES,
@@ -32,7 +32,7 @@ const CHANGE: { -readonly [K in keyof Put]: Put[K] } = {
   vivifyExpiresAt: undefined,
 };
 
-/** Returns a promise when the requests behind it have to wait. */
+/** Stores a value or begins its upload; returns a promise when the requests behind it have to wait. */
 export function put(request: PutRequest, session: Session): Promise<void> | undefined {
   const { value, form } = request;
   if (value !== undefined) return store(request, session, value);
@@ -40,7 +40,7 @@ export function put(request: PutRequest, session: Session): Promise<void> | unde
   return undefined;
 }
 
-/** Stores a value that is whole and answers. */
+/** Stores a whole value and answers. */
 function store(
   request: PutRequest,
   session: Session,
@@ -110,7 +110,7 @@ function keyOf({ key, keyStart, keyEnd }: PutRequest): Buffer {
   return key.subarray(keyStart, keyEnd);
 }
 
-/** What watchers of mutations are told of a request. */
+/** The fields of a request that watchers of mutations get. */
 interface PutEvent {
   readonly key: string;
   readonly cmd: string;

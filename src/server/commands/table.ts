@@ -1,5 +1,5 @@
-// The command table: what a parser gives, or the kind of a request → its handler. Adding a command touches a parser,
-// protocol/request.ts, this table and docs/protocol.md, nothing else.
+// The command table: maps the kind of a request to its handler, and runs all that a parser gives. Adding a command
+// touches a parser, protocol/request.ts, this table and docs/protocol.md, nothing else.
 
 import { assert } from '../../assert.js';
 import type { Parsed } from '../../protocol/parser.js';
@@ -14,9 +14,9 @@ import { get } from './retrieval.js';
 import { stats } from './stats.js';
 import { put } from './storage.js';
 
-/** Answers through the session; returns a promise when the requests behind have to wait for it. */
+/** Answers through the session; returns a promise when the requests behind it have to wait. */
 type Handler<R> = (request: R, session: Session) => Promise<void> | undefined;
-/** The commands; `answer` is not one. */
+/** All kinds of requests but `answer`, which needs no handler. */
 type Commands = Exclude<Request, { readonly kind: 'answer' }>;
 type Runnable = Exclude<Parsed, { readonly kind: 'need-more' }>;
 type Table = { readonly [K in Commands['kind']]: Handler<Extract<Commands, { readonly kind: K }>> };
@@ -46,7 +46,7 @@ const TABLE: Table = {
   'sasl-list': listMechanisms,
 };
 
-/** As run(), for whoever measures: the request is timed from here until its reply leaves. */
+/** As run(), but measures the time of the request until its reply leaves. */
 export function runTimed(parsed: Runnable, session: Session): Promise<void> | undefined {
   const { replies } = session;
   const command = commandOf(parsed);
@@ -58,10 +58,10 @@ export function runTimed(parsed: Runnable, session: Session): Promise<void> | un
   return undefined;
 }
 
-/** Runs what the parser gave. Returns a promise when what is behind it has to wait. */
+/** Runs what the parser gave. Returns a promise when the requests behind it have to wait. */
 export function run(parsed: Runnable, session: Session): Promise<void> | undefined {
   if (session.trace.level > 0) session.trace.request(session.id, parsed);
-  // The most frequent ones are spared the look-up by their name.
+  // The most frequent requests need no look-up by name.
   if (session.isAuthenticated) {
     if (parsed.kind === 'get') return get(parsed, session);
     if (parsed.kind === 'put') return put(parsed, session);

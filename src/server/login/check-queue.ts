@@ -1,12 +1,12 @@
-// Password checks that wait for the thread: which is next, and which have no place. Pure: no thread, no clock.
+// The queue of password checks that wait for the thread: orders them and drops the excess. Pure: no thread, no clock.
 //
 // Invariants:
-// - At most CHECKS_PER_ORIGIN_MAX checks of one origin wait, and CHECKS_MAX of all. Logins with the same
+// - At most CHECKS_PER_ORIGIN_MAX checks of one origin wait, and CHECKS_MAX in total. Logins with the same
 //   user and password share a check, so that a fleet that reconnects at once takes one place.
-// - The next one is of the origin with the fewest failures: while one address guesses, a login from another
-//   one goes before all its guesses. Then counts how often its connection has failed, then the newest goes
-//   first: whoever has waited for longest under a flood has given up most likely.
-// - What exceeds a bound is the last one in that order, never the newcomer as such.
+// - The next check is one of the origin with the fewest failures: while one address guesses, a login from another
+//   address goes before all the guesses. Among those, the connection with the fewest failures goes first, then the
+//   newest check: under a flood, the client that has waited longest has most likely given up.
+// - When a bound is exceeded, the last check in that order is dropped, which need not be the newest.
 
 import type { Origin } from './origins.js';
 
@@ -18,7 +18,7 @@ export interface LoginAttempt {
   readonly origin: Origin;
   /** Failed logins of its connection. */
   readonly failures: number;
-  /** The client sends nothing more; mostly it has gone. */
+  /** The client sends nothing more; most likely it has gone. */
   hasEnded: boolean;
 }
 
@@ -27,7 +27,7 @@ export class Check<W extends LoginAttempt = LoginAttempt> {
   readonly user: Buffer;
   readonly password: Buffer;
   readonly waiters = new Set<W>();
-  /** The origin that it counts for: the one with the fewest failures when it joined. */
+  /** The origin for which the check counts: among those of its logins, the one with the fewest failures on joining. */
   origin: Origin;
   /** Grows with each check. */
   readonly order: number;
@@ -49,7 +49,7 @@ export class CheckQueue<W extends LoginAttempt = LoginAttempt> {
     return this.#checks.size;
   }
 
-  /** Adds a login; returns the check that has no place any more, which may be its own. */
+  /** Adds a login; returns the check that was dropped for it, which may be its own. */
   join(
     pair: string,
     user: Buffer,
@@ -72,13 +72,13 @@ export class CheckQueue<W extends LoginAttempt = LoginAttempt> {
     return this.#excess(origin, nowMs);
   }
 
-  /** A login that does not want to know any more; a check that nobody waits for goes. */
+  /** Removes a login whose client has gone, and its check when no other login waits for it. */
   leave(pair: string, waiter: W): void {
     const check = this.#checks.get(pair);
     if (check?.waiters.delete(waiter) === true && check.waiters.size === 0) this.#remove(check);
   }
 
-  /** Takes the check that is next. */
+  /** Takes the next check out of the queue. */
   take(nowMs: number): Check<W> | undefined {
     let best: Check<W> | undefined;
     for (const check of this.#checks.values()) {
@@ -88,7 +88,7 @@ export class CheckQueue<W extends LoginAttempt = LoginAttempt> {
     return best;
   }
 
-  /** Takes all of them. */
+  /** Takes all checks out of the queue. */
   takeAll(): Check<W>[] {
     const all = [...this.#checks.values()];
     for (const check of all) this.#remove(check);

@@ -1,13 +1,13 @@
-// Coming in: who waits before a check, who is checked when, and what is known already. In the order of an
-// attempt: a pair that was proven comes in at once; an address that failed lately waits; then a password in
-// the clear is compared, and a digest goes through the queue to the thread (docs/protocol.md,
+// Logins: decides which attempt waits, when it is checked, and which pairs are known already. The steps of an
+// attempt: a proven pair succeeds at once. An attempt from an address that failed lately waits first. Then a password in
+// clear text is compared at once, and a digest goes through the queue to the thread (docs/protocol.md,
 // "Authentication").
 //
 // Invariants:
 // - One password is hashed at a time, by a thread of its own: neither the loop nor libuv's pool does it.
-// - A connection has at most one attempt under way. One that has gone is taken from the queue.
+// - A connection has at most one attempt under way. When the connection closes, its attempt leaves the queue.
 // - Identical attempts are answered together.
-// - A pair is proven only by a check that began and ended with the users as they are now.
+// - A pair is proven only by a check during which the users did not change.
 
 import type { Env, Timer } from '../../env/env.js';
 import type { Users } from '../users.js';
@@ -16,13 +16,13 @@ import { Origins, type Origin } from './origins.js';
 import { PasswordThread } from './password-thread.js';
 import { ProvenPairs } from './proven-pairs.js';
 
-/** Before the check of a login from where one failed lately. */
+/** Delay before the check of a login whose origin has failed lately. */
 const FAILURE_DELAY_MS = 500;
 
-/** `unchecked`: too many logins wait, or the server is ending; `gone`: nobody wants to know. */
+/** `unchecked`: too many logins wait, or the server is stopping; `gone`: the client has gone. */
 type LoginOutcome = 'right' | 'wrong' | 'unchecked' | 'gone';
 
-/** A connection as far as logins know it. */
+/** The facts about a connection that logins use. */
 export interface LoginClient {
   /** Undefined: a unix socket. */
   readonly address: string | undefined;
@@ -36,7 +36,7 @@ export class Login implements LoginAttempt {
   readonly failures: number;
   readonly outcome: Promise<LoginOutcome>;
   hasEnded = false;
-  /** Takes it out of wherever it waits. */
+  /** Takes the attempt out of the place where it waits. */
   withdraw: () => void = () => undefined;
   #settle: (outcome: LoginOutcome) => void = () => undefined;
 
@@ -50,7 +50,7 @@ export class Login implements LoginAttempt {
     this.#settle(outcome);
   }
 
-  /** The connection has gone. */
+  /** Ends the attempt, because the connection has closed. */
   cancel(): void {
     this.withdraw();
     this.#settle('gone');
@@ -75,7 +75,7 @@ export class Logins {
     this.#thread = new PasswordThread(env);
   }
 
-  /** Users are read again; throws KV_BAD_OPTION with the old ones in force. */
+  /** Reads the users again. Throws KV_BAD_OPTION for a bad file; the old users then stay in force. */
   reload(): void {
     this.#users.reload();
     this.#proven.clear();
@@ -96,7 +96,7 @@ export class Logins {
     return login;
   }
 
-  /** Nothing more is checked; whoever waits is told. */
+  /** Ends all checks; attempts that wait are answered as `unchecked`. */
   close(): void {
     this.#isClosed = true;
     for (const [login, timer] of this.#delayed) {

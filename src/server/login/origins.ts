@@ -1,10 +1,10 @@
-// Where logins come from, and how often those of an address failed lately: what the delay before a check
-// and the order of checks go by (docs/protocol.md, "Authentication").
-// Invariants: all unix sockets are one origin, and so is an IPv6 network of 64 bits, because whoever has one
-// of its addresses has them all. Failures are forgotten a minute after the last one. The number of origins
-// that are remembered is bounded; one that has checks waiting is never dropped.
+// The origins of logins: counts how often the logins of each origin failed lately. The delay before a check
+// and the order of checks depend on that count (docs/protocol.md, "Authentication").
+// Invariants: all unix sockets are one origin, and so is an IPv6 network of 64 bits, because the owner of one
+// of its addresses has them all. Failures are forgotten a minute after the last one. The number of remembered
+// origins is bounded; one that has waiting checks is never dropped.
 
-/** Without another failure for so long, an address is as good as new. */
+/** The failures of an origin are forgotten after this time without another failure. */
 const FORGET_MS = 60_000;
 const ORIGINS_MAX = 10_000;
 const UNIX = 'unix';
@@ -13,12 +13,12 @@ const NETWORK_GROUPS = 4;
 const ALL_GROUPS = 8;
 
 export class Origin {
-  /** Checks of its that wait; CheckQueue counts them. */
+  /** Number of waiting checks of this origin, kept by CheckQueue. */
   checks = 0;
   #failures = 0;
   #failedMs = 0;
 
-  /** How many logins failed lately. */
+  /** Returns how many logins failed lately. */
   failures(nowMs: number): number {
     if (nowMs - this.#failedMs >= FORGET_MS) this.#failures = 0;
     return this.#failures;
@@ -31,7 +31,7 @@ export class Origin {
 }
 
 export class Origins {
-  /** The one that was asked for last is the last one. */
+  /** The origins in the order of their last use, the newest last. */
   readonly #origins = new Map<string, Origin>();
 
   get size(): number {
@@ -56,14 +56,14 @@ export class Origins {
   }
 }
 
-/** The name of the origin of a socket's remote address; undefined is a unix socket. */
+/** Returns the name of the origin for a socket's remote address; undefined is a unix socket. */
 export function originOf(address: string | undefined): string {
   if (address === undefined || address === '') return UNIX;
   if (address.toLowerCase().startsWith(MAPPED_IPV4)) return address.slice(MAPPED_IPV4.length);
   return address.includes(':') ? networkOf(address) : address;
 }
 
-/** The first 64 bits of an IPv6 address, written out. */
+/** Returns the first 64 bits of an IPv6 address, written out. */
 function networkOf(address: string): string {
   const [plain = ''] = address.split('%');
   const [left = '', right] = plain.split('::');

@@ -1,6 +1,6 @@
-// The thread that hashes passwords, both sides of it: a hash takes a tenth of a second and much memory, and
-// libuv's pool is what commits are written by. Started with the first check; runs one at a time.
-// Invariant: on Linux its priority is lower than the main thread's (as of every background thread).
+// The thread that hashes passwords, with both of its sides. A hash takes a tenth of a second and much memory, and would
+// delay commits in libuv's pool. The thread starts with the first check and runs one check at a time.
+// Invariant: on Linux its priority is lower than the main thread's, as for every background thread.
 
 import { failureText } from '../../errors.js';
 import { assert } from '../../assert.js';
@@ -23,18 +23,18 @@ export class PasswordThread {
     this.#env = env;
   }
 
-  /** Whether the password is the digest's; undefined when the thread died. One question at a time. */
+  /** Checks the password against the digest; undefined when the thread died. At most one check runs at a time. */
   check(password: Buffer, digest: string): Promise<boolean | undefined> {
     assert(this.#settle === undefined, 'One password is checked at a time');
     const worker = (this.#worker ??= this.#start());
     return new Promise((resolve) => {
       this.#settle = resolve;
-      // A copy: a clone of a Buffer would take the pool around it along.
+      // A copy is sent, because the clone of a pooled Buffer would include its whole pool.
       worker.post({ password: Uint8Array.from(password), digest } satisfies Question);
     });
   }
 
-  /** The thread ends after the check that it is at. */
+  /** Ends the thread after its current check. */
   close(): void {
     this.#worker?.post(END);
     this.#worker = undefined;
@@ -64,7 +64,7 @@ export class PasswordThread {
   }
 }
 
-/** The thread's side. */
+/** Runs the thread's side: answers questions until END. */
 export async function run(_env: Env, port: Port): Promise<void> {
   await new Promise<void>((resolve) => {
     port.onMessage((message) => {

@@ -1,7 +1,7 @@
-// Pairs of user and password that were checked and found right, so that clients which connect for every
+// Proven pairs of user and password: remembers the pairs that were right, so that clients that connect for every
 // page (PHP's) do not cost a hash each time.
-// Invariants: what is kept is an HMAC under a key of this process, from which no password can be found; the
-// number is bounded, and the pair that was used longest ago goes first; clear() forgets all of them when the
+// Invariants: a pair is kept as an HMAC under a key of this process, from which no password can be found. The
+// number is bounded, and the least recently used pair goes first. clear() forgets all pairs when the
 // users are read again. A wrong pair is never kept.
 
 import { createHmac, randomBytes } from 'node:crypto';
@@ -17,7 +17,7 @@ export class ProvenPairs {
     return this.#pairs.size;
   }
 
-  /** The pair's name; equal for equal pairs alone. */
+  /** Returns the pair's name, which only equal pairs share. */
   nameOf(user: Uint8Array, password: Uint8Array): string {
     // The length keeps "ab" + "c" and "a" + "bc" apart.
     const hmac = createHmac('sha256', this.#key).update(`${user.length}:`);

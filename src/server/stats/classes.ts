@@ -1,5 +1,5 @@
-// `stats items` and `stats slabs`: there are no slab classes; monitors and tools get one, number 1, that
-// holds everything.
+// `stats items` and `stats slabs`: the store has no slab classes, so monitors and tools get one class, number 1, that
+// holds all items.
 
 import { MIB } from '../../limits.js';
 import type { Services } from '../session.js';
@@ -9,7 +9,7 @@ const CLASS = 1;
 const CHUNK_BYTES = 1024;
 const CHUNKS_PER_PAGE = MIB / CHUNK_BYTES;
 
-/** Empty while there is nothing, as memcached's. */
+/** Returns the lines of `stats items`; no lines while there are no items, as in memcached. */
 export function itemsLines({ store, counters }: Services): StatLines {
   const engine = store.stats();
   const of = (name: string): number => Number(engine.get(name) ?? 0);

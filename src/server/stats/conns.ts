@@ -1,4 +1,4 @@
-// `stats conns`: the listeners, then the connections; the number before the colon is a running one.
+// `stats conns`: the listeners, then the connections. The number before the colon is a running number.
 
 import type { ConnectionDescription } from '../session.js';
 

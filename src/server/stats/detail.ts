@@ -1,5 +1,5 @@
-// `stats detail`: how often keys of a prefix (up to the delimiter) were got, set and deleted. Off by
-// default; while it is on it costs one lookup a command. The number of prefixes is bounded, because
+// `stats detail`: counts how often keys of a prefix (up to the delimiter) were got, set and deleted. It is off by
+// default; while it is on, it costs one lookup per command. The number of prefixes is bounded, because
 // clients choose them.
 
 import { lineKey } from '../../protocol/listed-key.js';
@@ -39,7 +39,7 @@ export class PrefixStats {
     if (counts !== undefined) counts.deletes += 1;
   }
 
-  /** Lines of `stats detail dump`, in any pace. */
+  /** Returns the lines of `stats detail dump`; the caller may pause between them. */
   *lines(): IterableIterator<string> {
     for (const [prefix, { gets, hits, sets, deletes }] of this.#counts) {
       yield `PREFIX ${lineKey(Buffer.from(prefix, 'latin1'))} get ${gets} hit ${hits} set ${sets} del ${deletes}`;

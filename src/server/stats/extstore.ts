@@ -1,9 +1,9 @@
-// The log under the names of memcached's extstore, so that existing dashboards show it: pages are
-// segments, objects are records, fragmented bytes are dead ones.
+// Statistics of the log under the names of memcached's extstore, so that existing dashboards show them: pages are
+// segments, objects are records, fragmented bytes are dead bytes.
 
 import type { StatLines } from './lines.js';
 
-/** Name → the engine's name, or 0 for what cannot happen here. */
+/** Name → the engine's name, or 0 for events that cannot happen here. */
 const NAMES: Readonly<Record<string, string | 0>> = {
   extstore_compact_lost: 0,
   extstore_compact_rescues: 'kv_compacted_records',
@@ -27,7 +27,7 @@ const NAMES: Readonly<Record<string, string | 0>> = {
   extstore_io_queue: 'kv_watermark_lag',
 };
 
-/** What the engine says under these names itself is left to it. */
+/** Returns the lines. Names that the engine itself reports are left out. */
 export function extstoreLines(engine: ReadonlyMap<string, number | string>): StatLines {
   return Object.entries(NAMES)
     .filter(([name]) => !engine.has(name))

@@ -1,5 +1,5 @@
-// `stats`: memcached's names, in its order and formats (the exporter's rules: numbers, no colon in our own
-// names, rusage with six digits), then the engine's with the prefix kv_, and its log as extstore_*.
+// `stats`: first memcached's names, in its order and formats (the exporter's rules: numbers, no colon in our own
+// names, rusage with six digits), then the engine's names with the prefix kv_, and the log as extstore_*.
 
 import { arch } from 'node:process';
 
@@ -9,7 +9,7 @@ import type { Services } from '../session.js';
 import { extstoreLines } from './extstore.js';
 import type { StatLines } from './lines.js';
 
-/** A counter of ours, a value of the store by that name, or 0: what memcached has and we do not. */
+/** The names in memcached's order. Each is a counter of ours, a value of the store, or 0 when we have no such value. */
 const ORDER: readonly string[] = `
   pid uptime time version libevent pointer_size rusage_user rusage_system max_connections
   curr_connections total_connections rejected_connections connection_structures response_obj_oom
@@ -66,7 +66,7 @@ export function generalLines(services: Services): StatLines {
   return lines;
 }
 
-/** Bounds as memcached names them: of the store when it has one, else of the hot values. */
+/** Returns memcached's limit_maxbytes: the bound of the store if it has one, otherwise that of the hot values. */
 export function limitBytes({ config, control }: Services): number {
   const isOfStore = config.storeBytesMax > 0 && !config.memcachedLimits;
   return isOfStore ? config.storeBytesMax : control.memoryLimitBytes;
@@ -76,7 +76,7 @@ function processValues(services: Services): ReadonlyMap<string, string | number>
   const { control, store, clock, counters, config } = services;
   const usage = process.resourceUsage();
   const memory = Number(store.stats().get(KEYDIR_BYTES) ?? 0);
-  // At least 1: monitors divide by it.
+  // At least 1, because monitors divide by it.
   const uptime = 1 + Math.floor((clock.monotonicMs() - control.startedMs) / 1000);
   return new Map<string, string | number>([
     ['pid', process.pid],
@@ -102,7 +102,7 @@ function processValues(services: Services): ReadonlyMap<string, string | number>
   ]);
 }
 
-/** memcached's `%d.%06d`. */
+/** Composes seconds in memcached's format `%d.%06d`. */
 function secondsText(microseconds: number): string {
   const seconds = Math.floor(microseconds / 1e6);
   return `${seconds}.${String(Math.floor(microseconds % 1e6)).padStart(6, '0')}`;

@@ -1,9 +1,9 @@
-// What a stats command answers: names and values in the order to print; long lists in slices.
+// The answers of stats commands: names and values in the order to print; long lists are sent in slices.
 
 import type { ReplyForm } from '../../protocol/reply-form.js';
 import type { Session } from '../session.js';
 
-/** Entries of a long list that are composed at once. */
+/** Number of entries of a long list that are composed at once. */
 const SLICE_ENTRIES = 32;
 
 export type StatLines = Iterable<readonly [name: string, value: string | number]>;
@@ -16,7 +16,7 @@ export function answerLines(session: Session, form: ReplyForm, lines: StatLines)
   session.answer(form, { kind: 'end', hits: 1 });
 }
 
-/** Sends a list of any length in slices, at the pace of the client. Resolves to false when that has gone. */
+/** Sends a list of any length in slices, at the pace of the client. Resolves to false when the client has gone. */
 export async function sendInSlices<T>(
   session: Session,
   entries: Iterator<T>,

@@ -1,4 +1,4 @@
-// The statistics that metrics are made of: the lines of `stats`, `stats slabs` and `stats items`.
+// The statistics for the metrics: the lines of `stats`, `stats slabs` and `stats items`.
 
 import type { Services } from '../session.js';
 import { itemsLines, slabsLines } from './classes.js';

@@ -1,4 +1,4 @@
-// `stats settings`: memcached's names; booleans are yes and no, values hold no space (the exporter's rule).
+// `stats settings`: prints memcached's names. Booleans are yes and no, and values hold no space (the exporter's rule).
 
 import { storeUrl } from '../../config/store-place.js';
 import type { Services } from '../session.js';
@@ -7,7 +7,7 @@ import type { StatLines } from './lines.js';
 
 const yes = (is: boolean): string => (is ? 'yes' : 'no');
 
-/** Without TLS they are what memcached would begin with. */
+/** Returns the TLS lines; without TLS they have memcached's defaults. */
 function tlsLines({ config: { tls }, control }: Services): StatLines {
   return [
     ['ssl_chain_cert', tls?.chainCertPath ?? 'NULL'],
@@ -24,7 +24,7 @@ function tlsLines({ config: { tls }, control }: Services): StatLines {
   ];
 }
 
-/** What memcached does not have. */
+/** Returns the lines that memcached does not have. */
 function ownLines({ config, httpUrl }: Services): StatLines {
   return [
     ['kv_segment_size', config.segmentBytes],

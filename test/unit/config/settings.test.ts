@@ -143,7 +143,7 @@ describe('--config and --check-config', () => {
     for (const [file, said] of [
       [join(dir, 'nothing'), 'no such file'],
       [dir, 'it is a directory'],
-      ['/dev/zero', 'over 1 MiB'],
+      ['/dev/zero', 'larger than 1 MiB'],
     ] as const) {
       const exit = await readSettings(['--config', file], {}, '1.2.3');
       expect(exit).to.include({ code: 64 });

@@ -62,17 +62,17 @@ describe('storePlace()', () => {
       expect(refusalOf(url), url).to.include('Give etcd://');
     }
     for (const url of ['etcd://', 'etcd://a,,b', 'etcd://a:0', 'redis://a:65536', 'etcd://a b']) {
-      expect(refusalOf(url), url).to.include('is no host');
+      expect(refusalOf(url), url).to.include('is not a host');
     }
     const secret = refusalOf('redis://me:secret@a');
     expect(secret).to.include('--store-auth-file').and.not.to.include('secret');
     expect(refusalOf('redis://a/1')).to.include('no databases');
-    expect(refusalOf('redis://a?replica=1')).to.include('There is no replica=');
+    expect(refusalOf('redis://a?replica=1')).to.include('There is no option replica=');
     expect(refusalOf('redis://a?reads=fast&reads=fast')).to.include('twice');
     expect(refusalOf('redis://a?replicas=-1')).to.include('replicas=');
     expect(refusalOf('redis://a?replicas=17')).to.include('replicas=');
     expect(refusalOf('redis://a?reads=maybe')).to.include('strict or fast');
-    expect(refusalOf('etcd://a?replicas=1')).to.include('There is no replicas=');
+    expect(refusalOf('etcd://a?replicas=1')).to.include('There is no option replicas=');
   });
 
   it('is told to other programs as a URL that leads to the same items, without files of this machine', () => {
