@@ -1,7 +1,7 @@
 #!/bin/bash
-# Builds the Debian package of a built clone (npm run deb) with dpkg-deb; lintian has nothing to say about it.
-# What npm would install is in /usr/lib/cairn-kv, with the programs it needs; the rest is where Debian looks for it.
-# Usage: packaging/deb.sh [directory for the .deb, else the present one]
+# Builds the Debian package of a built clone (npm run deb) with dpkg-deb. lintian finds no fault in it.
+# /usr/lib/cairn-kv has the files that npm would install, and the libraries. All other files are where Debian expects them.
+# Usage: packaging/deb.sh [directory for the .deb; default: the current one]
 set -euo pipefail
 out=$(realpath "${1:-.}")
 cd "$(dirname "$0")/.."
@@ -21,7 +21,7 @@ cp package.json "$home"
 for part in src tools; do
   (cd dist && find "$part" \( -name '*.js' -o -name '*.html' -o -name '*.css' -o -name '*.svg' \) -print0 | tar --null -T - -cf -) | tar -xf - -C "$home/dist"
 done
-# What it needs while it runs, and no more.
+# The libraries that it needs at run time, and no others.
 npm ls --omit=dev --all --parseable | tail -n +2 | while read -r from; do
   into=$home/${from#"$PWD"/}
   mkdir -p "$into"
@@ -48,7 +48,7 @@ bash=$tree/usr/share/bash-completion/completions
 fish=$tree/usr/share/fish/vendor_completions.d
 install -D -m 644 "$tree/pages/cairn-kv.bash" "$bash/cairn-kv"
 install -D -m 644 "$tree/pages/cairn-kv.fish" "$fish/cairn-kv.fish"
-# Both look for a file by the name of the program.
+# bash and fish look for a file by the name of the program.
 for name in kv-server kv-client kv-backup kv-check kv-compact kv-dump kv-load kv-restore kv-torture; do
   ln -s cairn-kv "$bash/$name"
   ln -s cairn-kv.fish "$fish/$name.fish"
@@ -70,15 +70,15 @@ printf 'cairn-kv (%s) unstable; urgency=medium\n\n  * Release %s: see changelog.
   "$debian" "$version" "$maintainer" "$date" | gzip -9n >"$doc/changelog.Debian.gz"
 mkdir -p "$tree/usr/share/lintian/overrides"
 cat >"$tree/usr/share/lintian/overrides/cairn-kv" <<'OVERRIDES'
-# The package is built where it is used: there is no address to write to.
+# The package is built where it is used, so no mail address exists.
 cairn-kv: bogus-mail-host Maintainer *
 cairn-kv: bogus-mail-host-in-debian-changelog *
-# It is not uploaded to Debian.
+# The package is not uploaded to Debian.
 cairn-kv: initial-upload-closes-no-bugs *
-# Files of fs-extra, csv-parse and csv-stringify that have the names of other libraries.
+# These files of fs-extra, csv-parse and csv-stringify have the names of other libraries.
 cairn-kv: embedded-javascript-library *fs-extra/lib/util/async.js*
 cairn-kv: embedded-javascript-library *csv-*/lib/utils/underscore.js*
-# There is no debhelper here that would write these lines.
+# The package is built without debhelper, which would write these lines.
 cairn-kv: maintainer-script-calls-systemctl *
 OVERRIDES
 {
@@ -117,7 +117,7 @@ if [ "$1" = configure ]; then
   fi
   if [ -z "${DPKG_ROOT:-}" ] && [ -d /run/systemd/system ]; then
     systemctl daemon-reload
-    # After an upgrade the new release serves, where the old one did.
+    # After an upgrade a running server is replaced by the new release.
     systemctl try-restart cairn.service
   fi
 fi

@@ -6,7 +6,7 @@
 import { createHash } from 'node:crypto';
 import { MemcacheClient } from 'memcache-client';
 
-/** How often a counter may end between two commands before the limiter gives up. */
+/** Tries before the limiter gives up. A try fails when its counter ends between two commands. */
 const TRIES = 5;
 
 export class Limiter {

@@ -7,7 +7,7 @@ import { createHash } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { MetaClient } from './meta-client.mjs';
 
-/** How long an empty item waits for its winner. When the winner has died, another client wins after this time. */
+/** Time for which an empty item waits for its winner. When the winner has died, another client wins after this time. */
 const WIN_S = 20;
 const PAUSE_MS = 50;
 

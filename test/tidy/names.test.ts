@@ -1,7 +1,7 @@
-// Names: no exported name twice, none that nobody imports, and what comments name is there.
+// Names: no exported name twice, and none that nobody imports.
 
 import { expect } from 'chai';
-import { commentsOf, engine, everything, exists, fileText } from './sources.js';
+import { engine, everything } from './sources.js';
 
 /** The contract of a module that is loaded by its name: of threads (env/worker-entry.ts), loader hooks, mocha. */
 const ASKED_BY_NAME = new Set(['run', 'load', 'mochaHooks', 'PartReporter']);
@@ -37,50 +37,4 @@ describe('names', () => {
     );
     expect(idle).to.deep.equal([]);
   });
-
-  it('a chapter that a comment names exists', () => {
-    const missing = everything.flatMap(({ path, text }) =>
-      commentsOf(text).flatMap((comment) =>
-        [...comment.matchAll(/((?:[\w-]+\/)*[\w-]+\.md),? "([^"]+)"/g)]
-          .filter(([, page = '', heading = '']) => !hasHeading(page, heading))
-          .map(([named]) => `${path}: ${named}`),
-      ),
-    );
-    expect(missing).to.deep.equal([]);
-  });
-
-  it('a file that a comment names exists', () => {
-    const names = new Set(everything.flatMap(({ path }) => [path, path.split('/').at(-1) ?? '']));
-    const missing = everything.flatMap(({ path, text }) =>
-      commentsOf(text).flatMap((comment) =>
-        [...comment.matchAll(/(?<![\w./-])(?:\.\.\/)?((?:[\w.-]+\/)*[a-z][\w.-]*\.(?:ts|md))\b/g)]
-          .map(([, named = '']) => named)
-          .filter((named) => !names.has(named) && !isPath(named))
-          .map((named) => `${path}: ${named}`),
-      ),
-    );
-    expect(missing).to.deep.equal([]);
-  });
 });
-
-/** A heading, or a paragraph that begins with the words in bold. */
-function hasHeading(page: string, heading: string): boolean {
-  if (!exists(page)) return false;
-  const text = fileText(page);
-  const headings = [...text.matchAll(/^#+ (.*)$/gm)].map(([, words]) => words);
-  return headings.includes(heading) || text.includes(`\n**${heading}`);
-}
-
-/** From the root, or from a folder of src or docs. */
-function isPath(named: string): boolean {
-  return [
-    '',
-    'src/',
-    'src/store/',
-    'src/log/',
-    'src/server/',
-    'src/protocol/',
-    'docs/',
-    'test/',
-  ].some((folder) => exists(folder + named));
-}

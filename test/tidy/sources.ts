@@ -18,9 +18,11 @@ import {
   isLiteralTypeNode,
   isNamedExports,
   isNamedImports,
+  isNoSubstitutionTemplateLiteral,
   isPrivateIdentifier,
   isQualifiedName,
   isStringLiteral,
+  isTemplateExpression,
   isTypeParameterDeclaration,
   isTypeQueryNode,
   isTypeReferenceNode,
@@ -36,12 +38,22 @@ interface Import {
   readonly names: readonly string[];
 }
 
+/** A string or template of the code, with its quotes. */
+interface StringPlace {
+  readonly text: string;
+  /** Offset of its first character in the file. */
+  readonly at: number;
+  /** It names a test or a suite. */
+  readonly isTitle: boolean;
+}
+
 interface Source {
   /** From the root: src/log/bytes/format.ts. */
   readonly path: string;
   readonly text: string;
   /** Files only, not packages. Types, dynamic imports and what is exported again count as well. */
   readonly imports: readonly Import[];
+  readonly strings: readonly StringPlace[];
   readonly functions: readonly { readonly name: string; readonly lines: number }[];
   /** What the file itself declares and exports. */
   readonly exported: readonly string[];
@@ -57,14 +69,6 @@ export function fileText(path: string): string {
 /** Code without comments; strings stay. */
 export function withoutComments(text: string): string {
   return text.replaceAll(/\/\*[\s\S]*?\*\//g, '').replaceAll(/(^|\s)\/\/.*$/gm, '');
-}
-
-/** The comments of a source, each block or run of lines as one line of words. */
-export function commentsOf(text: string): string[] {
-  const found = text.match(/\/\*[\s\S]*?\*\/|(?:^[ \t]*\/\/.*\n)+|[ \t]\/\/ .*/gm) ?? [];
-  return found.map((comment) =>
-    comment.replaceAll(/^[ \t]*(?:\/\/|\/?\*+\/?)|\*\/$/gm, ' ').replaceAll(/\s+/g, ' '),
-  );
 }
 
 function namesAsked(node: Node): string[] {
@@ -137,8 +141,18 @@ function typesNamed(declaration: Node): string[] {
   return [...named].filter((each) => !own.has(each));
 }
 
+/** The argument of `it(…)`, `describe.skip(…)` and the like that names the test; undefined for every other node. */
+function titleOf(node: Node): Node | undefined {
+  if (!isCallExpression(node)) return undefined;
+  return /^(?:describe|it)(?:\.\w+)?$/.test(node.expression.getText())
+    ? node.arguments[0]
+    : undefined;
+}
+
 function read(path: string, file: SourceFile): Source {
   const imports: Import[] = [];
+  const strings: StringPlace[] = [];
+  const titles = new Set<Node | undefined>();
   const functions: { name: string; lines: number }[] = [];
   const { text } = file;
   const visit = (node: Node): void => {
@@ -146,6 +160,15 @@ function read(path: string, file: SourceFile): Source {
     if (specifier?.startsWith('.') === true) {
       const target = normalize(join(path, '..', specifier)).replace(/\.js$/, '.ts');
       imports.push({ target, names: namesAsked(node) });
+    }
+    titles.add(titleOf(node));
+    if (
+      isStringLiteral(node) ||
+      isNoSubstitutionTemplateLiteral(node) ||
+      isTemplateExpression(node)
+    ) {
+      const at = node.getStart(file);
+      strings.push({ text: text.slice(at, node.end), at, isTitle: titles.has(node) });
     }
     if (isFunctionLikeDeclaration(node)) {
       const lines = text.slice(node.getStart(file), node.end).split('\n').length;
@@ -163,7 +186,7 @@ function read(path: string, file: SourceFile): Source {
   const named = new Map<string, readonly string[]>();
   for (const [name, node] of declared)
     named.set(name, [...(named.get(name) ?? []), ...typesNamed(node)]);
-  return { path, text, imports, functions, exported, named };
+  return { path, text, imports, strings, functions, exported, named };
 }
 
 /** What runs on Node, and what runs in browsers. */

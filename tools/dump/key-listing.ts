@@ -83,7 +83,7 @@ async function cachedump(
   take: (listed: ListedKey) => Promise<void>,
 ): Promise<string | undefined> {
   const { rows, last } = await connection.request([Buffer.from('stats items\r\n')], 'reply');
-  if (last !== 'END') throw new ToolError(EXIT.usage, `The server lists no keys: ${why}, ${last}`);
+  if (last !== 'END') throw listsNone(why, last);
   const classes = rows
     .map((row) => /^STAT items:(\d+):number (\d+)$/.exec(row))
     .filter((match) => match !== null);
@@ -95,7 +95,7 @@ async function cachedump(
       const [, key, bytes, seconds] = /^ITEM (.+) \[(\d+) b; (\d+) s\]$/.exec(line) ?? [];
       if (key === undefined) {
         if (refused(line) === 'END') break;
-        throw new ToolError(EXIT.usage, `The server lists no keys: ${why}, ${line}`);
+        throw listsNone(why, line);
       }
       // What never expires has the time at which the server started, or 0; what has expired is not given out.
       const expiresAtSeconds = Number(seconds) <= now ? 0 : Number(seconds);
@@ -115,6 +115,14 @@ export async function serverSeconds(connection: Connection): Promise<number> {
   const { rows } = await connection.request([Buffer.from('stats\r\n')], 'reply');
   const time = rows.map((row) => /^STAT time (\d+)$/.exec(row)?.[1]).find((text) => text);
   return time === undefined ? Math.floor(Date.now() / 1000) : Number(time);
+}
+
+/** A SERVER_ERROR may pass: a shard of the cluster behind the server is down, for example. */
+function listsNone(why: string, line: string): ToolError {
+  const mayPass = [why, line].some((answer) => answer.startsWith('SERVER_ERROR'));
+  const code = mayPass ? EXIT.unreachable : EXIT.usage;
+  const next = mayPass ? '; see its log, and try again' : '';
+  return new ToolError(code, `The server lists no keys: ${why}, ${line}${next}`);
 }
 
 /** The line, when a server may say it instead of a key. */

@@ -1,18 +1,9 @@
-// README.md against the program: its examples run as they stand there. The links of all documents lead somewhere.
+// README.md against the program: its examples run as they stand there.
 
 import { expect } from 'chai';
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  readdirSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 
 import { freePort } from '../../support/free-port.js';
 import { PROJECT_DIR } from '../../support/golden-file.js';
@@ -115,20 +106,3 @@ describe('README.md, what is pasted into a shell after the quick start @long', (
     });
   }
 }).timeout(60_000);
-
-describe('documents', () => {
-  const top = readdirSync(PROJECT_DIR).map((name) => name);
-  const docs = readdirSync(join(PROJECT_DIR, 'docs')).map((name) => join('docs', name));
-  const pages = [...top, ...docs].filter((name) => name.endsWith('.md'));
-
-  for (const page of pages) {
-    it(`${page} has no dead link`, () => {
-      const text = readFileSync(join(PROJECT_DIR, page), 'utf8');
-      for (const [, target = ''] of text.matchAll(/\]\(([^)#]+)[^)]*\)/g)) {
-        if (/^[a-z]+:/.test(target)) continue;
-        const path = join(PROJECT_DIR, dirname(page), target);
-        expect(existsSync(path), target).to.equal(true);
-      }
-    });
-  }
-});

@@ -246,6 +246,7 @@ describe('ServerItems of a server that is old or fails', () => {
     ],
     ['wants a login', 77, () => 'CLIENT_ERROR unauthenticated\r\n'],
     ['lists nothing in any way', 64, () => 'ERROR\r\n'],
+    ['cannot list at the moment', 69, () => 'SERVER_ERROR temporary failure\r\n'],
     ['is no memcached', 76, () => 'HTTP/1.1 400 Bad Request\r\n'],
     [
       'lists nonsense',

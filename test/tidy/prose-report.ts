@@ -1,0 +1,14 @@
+// Lists what breaks the rules of CONTRIBUTING.md, "How we write", and which references lead nowhere, below some paths:
+// `npm run prose -- src/store docs`. Without a path it reads every file for which the rules hold already.
+
+import { passagesBelow } from './passages.js';
+import { isRead, violationsOf } from './prose-rules.js';
+import { deadReferencesBelow } from './references.js';
+
+const paths = process.argv.slice(2).map((path) => path.replace(/\/+$/, ''));
+const passages = passagesBelow(paths).filter((each) => paths.length > 0 || isRead(each));
+const dead = deadReferencesBelow(paths).map((reference) => `${reference} is not there`);
+const found = [...passages.flatMap(violationsOf), ...dead];
+for (const line of found) process.stdout.write(`${line}\n`);
+process.stdout.write(`${found.length} found\n`);
+process.exitCode = found.length === 0 ? 0 : 1;
