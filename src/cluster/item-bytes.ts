@@ -7,12 +7,12 @@
 // | 1 | 1 | marks: 1 stale, 2 won, 4 the CAS field counts |
 // | 2 | 2 | 0 |
 // | 4 | 4 | the client's flags |
-// | 8 | 8 | CAS token, if the marks say that it counts; else 0 |
+// | 8 | 8 | CAS token, if the marks say that it counts, and otherwise 0 |
 // | 16 | 8 | expiry, Unix time in ms; 0: never |
 // | 24 | | the value |
 //
 // Invariants: integers are unsigned and big-endian. Bytes that do not begin with a known version are no item: the code never
-// guesses at them, and their reader is told that the item is damaged.
+// guesses at them, and reports a damaged item.
 
 /** Bytes before the value. */
 export const ITEM_HEADER_BYTES = 24;

@@ -1,7 +1,7 @@
 // The read ring: memory that the read thread and its client share. It has places; each holds a small read that
 // was asked for and, later, its bytes. Both sides import this file, and nothing else knows the layout.
 //
-//   state   word 0  reads asked for       1  reads done       2  1: the client was told and has not looked yet
+//   state   word 0  reads asked for       1  reads done       2  1: the thread has woken the client, which has not looked yet
 //   places  5 words each: descriptor, position low and high, bytes wanted, bytes read (-1: failed)
 //   bytes   READ_BYTES_MAX per place
 //

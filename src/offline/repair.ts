@@ -64,7 +64,7 @@ export class Repair {
     this.#dir = dir;
     this.#log = log;
     this.#state = state;
-    // Where acknowledged writes are missing, cut bytes may be one of them, so they are no torn tail.
+    // When acknowledged writes are missing, cut bytes may be one of them, so they are no torn tail.
     const torn = isCutShort ? [] : log.findings.filter(({ isDamage }) => !isDamage);
     this.report = {
       findings: isCutShort ? log.findings.filter(({ isDamage }) => isDamage) : log.findings,

@@ -48,7 +48,7 @@ export class SalvagedLog {
   /** All findings, including those about the manifest. */
   readonly findings: readonly Finding[];
   readonly table = new SegmentTable();
-  /** What other files claim about the end of the log. */
+  /** The claims of other files about the end of the log. */
   readonly claims: readonly LossClaim[];
   readonly #env: Env;
   readonly #dir: string;

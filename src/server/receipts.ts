@@ -13,7 +13,7 @@
 // - A part of the room is a reserve for newcomers, for when all else is taken. A holder of a reserve claim that is quiet
 //   when another newcomer needs the room goes back to waiting, unread, with the bytes that it has sent. So a client
 //   that sends its value promptly is done in some ms, even if other clients have stopped in the middle of theirs.
-//   Only a client that comes together with hundreds that will stall cannot be told from them.
+//   Only a client that comes together with hundreds that will stall looks like one of them.
 
 import type { Clock } from '../env/env.js';
 

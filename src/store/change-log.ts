@@ -5,7 +5,7 @@
 import type { Maybe, Value } from './value.js';
 
 /**
- * Why an item was removed. `expired` comes only with StoreOptions.logExpiries; without it, an item expires with no change
+ * The reason why an item was removed. `expired` comes only with StoreOptions.logExpiries; without it, an item expires with no change
  * of its own, at the time that its put or touch gave.
  */
 export type DeleteReason = 'deleted' | 'evicted' | 'expired' | 'idle';

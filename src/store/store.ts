@@ -56,7 +56,7 @@ export interface Item {
   readonly idleSeconds: number;
   /** The item is invalidated but still served. */
   readonly stale: boolean;
-  /** An earlier read won: its client was told to refill the item. */
+  /** An earlier read won: its client has the task to refill the item. */
   readonly won: boolean;
   /** This read won: its client has to refill the item (only with ReadOptions.win). */
   readonly wins: boolean;

@@ -118,10 +118,10 @@ export const RULES: readonly Rule[] = [
     good: 'The log tells the listener.',
   },
   {
-    avoid: /\b(?:those (?:that|who|which)|the other ones?)\b/i,
+    avoid: /\b(?:those who|the other ones?)\b/i,
     say: 'the noun',
-    bad: 'It removes those that expired.',
-    good: 'It removes items that expired.',
+    bad: 'It answers those who wait.',
+    good: 'It answers the requests that wait.',
   },
   {
     avoid: new RegExp(
@@ -141,7 +141,7 @@ function patternOf({ avoid }: Rule): RegExp {
 
 const PATTERNS = RULES.map((rule) => ({ rule, pattern: patternOf(rule) }));
 
-/** The sentences of a passage, each with its offset. Rows of tables are none. */
+/** The sentences of a passage, each with its offset. Rows of tables and rulers of bytes are none. */
 function sentencesOf({ text }: Passage): { sentence: string; at: number }[] {
   const ends = /[.!?:](?=\s)|\n\s*\n|\n\s*(?:[-*]|\d+\.) |\n\s*\|.*/g;
   const found: { sentence: string; at: number }[] = [];
@@ -150,7 +150,9 @@ function sentencesOf({ text }: Passage): { sentence: string; at: number }[] {
     found.push({ sentence: text.slice(at, index), at });
     at = index + end.length;
   }
-  return found.filter(({ sentence }) => !sentence.trimStart().startsWith('|'));
+  return found.filter(
+    ({ sentence }) => !sentence.includes(' | ') && !sentence.trimStart().startsWith('|'),
+  );
 }
 
 function longSentencesOf(passage: Passage): { at: number; say: string }[] {

@@ -44,7 +44,7 @@ export const RECORD_MARK = { chosenCas: 1, stale: 2, won: 4, largeValue: 8 } as 
 const MARKS_ALL =
   RECORD_MARK.chosenCas | RECORD_MARK.stale | RECORD_MARK.won | RECORD_MARK.largeValue;
 
-/** Why a delete record was written; kept in its flags field. */
+/** The reason of a delete record, kept in its flags field. */
 export const DELETE_REASON = { deleted: 0, evicted: 1, expired: 2, idle: 3 } as const;
 
 /** A seal has no frame. A clean seal is the last batch that an orderly stop writes. */

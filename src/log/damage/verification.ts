@@ -348,7 +348,7 @@ function tornTail({ path, range, lost }: Suspicion): Finding[] {
   const last = lost.findLast(({ what }) => what !== 'zeros');
   if (last === undefined) return [];
   const bytes = last.offset + last.bytes - range.offset;
-  const what = 'torn tail: nobody was told that this was stored';
+  const what = 'torn tail: no client got an answer for this';
   return [{ path, offset: range.offset, bytes, what, isDamage: false, key: undefined }];
 }
 

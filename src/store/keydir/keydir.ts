@@ -23,7 +23,7 @@ import type { KeydirState } from './state.js';
 export const ITEM_MARK = {
   /** The item is invalidated but served. */
   STALE: 1,
-  /** A client has been told to refill the item. */
+  /** A client has the task to refill the item. */
   WON: 2,
   /** A client chose the CAS token: it is in the frame and is not the seq. */
   CHOSEN_CAS: 4,
