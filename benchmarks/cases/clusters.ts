@@ -1,5 +1,5 @@
-// Cairn over a cluster beside what the engine gives to a bare client in the same rounds on the same nodes, and what Cairn's
-// own process costs a request beside the local store (benchmarks/README.md, "Over a cluster").
+// Cairn over a cluster, beside a bare client of the engine in the same rounds on the same nodes. Also the CPU time of
+// Cairn's own process per request, beside the local store (benchmarks/README.md, "Over a cluster").
 
 import type { Bench, Case, CaseResult, Running } from '../bench.js';
 import type { EngineSpec } from '../engines/spec.js';
@@ -21,7 +21,7 @@ const VALUE_BYTES = 100;
 
 interface BareClient extends Pick<EngineSpec, 'client' | 'waitsFor'> {
   readonly name: string;
-  /** Of the rate that Cairn is to reach. */
+  /** The share of its rate that Cairn should reach. */
   readonly atLeast: number | undefined;
 }
 
@@ -38,11 +38,12 @@ interface Measured {
   readonly keyCount: number;
 }
 
-/** Cairn, over the cluster or not, filled and warm. */
+/** Returns Cairn, over the cluster or not, filled and warm. */
 async function contenderOf({ bench, spec, keyCount }: Measured, running: Running) {
   const { connections, isRead } = spec;
   const load = { connections, readRatio: isRead ? 1 : 0, keyCount, valueBytes: VALUE_BYTES };
-  // Over a network requests are few per second: by the time alone nothing would be compiled when the rounds begin.
+  // Over a network there are few requests per second: the heat-up time alone would compile nothing before the rounds
+  // begin.
   await bench.fill(running, keyCount, VALUE_BYTES);
   await bench.load(running, { ...load, warmupMs: 0, durationMs: bench.sizes.heatUpMs });
   return {
@@ -66,7 +67,7 @@ async function bareContender(
     isRead: spec.isRead,
   };
   if (spec.isRead) await bench.loadEngine({ ...load, isRead: false, fills: true });
-  // Its process is a new one each time, which has to be warm too.
+  // Each round starts a new process, which has to be warm too.
   const warmupMs = bench.sizes.warmupMs + bench.sizes.heatUpMs / 2;
   return {
     server: name,
@@ -88,7 +89,7 @@ async function runCase(test: string, bench: Bench, spec: ClusterCase): Promise<C
     await contenderOf(measured, await bench.start(cairnOver(name, cluster.storeUrl))),
   ];
   for (const client of clients) contenders.push(await bareContender(measured, client, cluster));
-  // The same sockets, processes and turns as Cairn has, on whatever machine.
+  // This server has the same sockets, processes and turns of the loop as Cairn, whatever the machine.
   const front = `server of ${clients[0]!.name}`;
   const behind = { ...clients[0]!, node: cluster.nodes[0]!.address };
   contenders.push(await contenderOf(measured, await bench.start(bareFront(front, behind))));

@@ -4,13 +4,8 @@ import type { Passage } from './passages.js';
 
 /** Paths that nobody has read by these rules yet. A path leaves the list when `npm run prose -- PATH` finds nothing. */
 const UNREAD = [
-  ...'cluster errors feed format library metrics operations protocol recovery reliability tools'
-    .split(' ')
-    .map((page) => `docs/${page}.md`),
-  'src',
-  'tools',
-  'benchmarks',
-  'test',
+  ...'cluster metrics operations reliability tools'.split(' ').map((page) => `docs/${page}.md`),
+  'benchmarks/README.md',
 ];
 
 /** Checks whether the rules hold for a passage already. */

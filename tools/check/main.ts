@@ -1,5 +1,5 @@
-// kv-check: is every byte of a store as it was written, and what can be saved when not? Takes no lock for a
-// check, and never changes the directory that it looks at (docs/tools.md).
+// kv-check: checks whether every byte of a store is as it was written, and saves what is left of a damaged one. A
+// check takes no lock, and never changes the directory (docs/tools.md).
 
 import { nodeEnv } from '../../src/env/node-env.js';
 import { EXIT, type ExitCode } from '../../src/exit-codes.js';

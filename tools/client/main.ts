@@ -1,5 +1,5 @@
-// kv-client: talks to a Cairn or memcached server, at a prompt or one command at a time
-// (docs/tools.md). Everything that is not needed for --help is loaded when it is used: start-up counts.
+// kv-client: talks to a Cairn or memcached server, at a prompt or with one command (docs/tools.md). Modules that
+// --help does not need are loaded when they are used, because start-up time counts.
 
 import type { Command } from 'commander';
 
@@ -41,7 +41,7 @@ async function main(): Promise<ExitCode> {
   const split = splitArguments(argv.slice(2), program, env);
   session.endpoint = split.endpoint ?? endpointFromEnvironment(env);
   session.mode = split.mode ?? 'memcached';
-  // Only then: with an action of its own commander would take a mistyped command for an argument.
+  // The action is set only here: with an action of its own, commander would take a mistyped command for an argument.
   if (!split.hasCommand) program.action(() => {});
   await program.parseAsync([...split.rest], { from: 'user' });
   return session.run();

@@ -1,4 +1,5 @@
-// kv-restore: a new store from a backup, or from a store's own past, as it was at one moment (docs/tools.md).
+// kv-restore: makes a new store from a backup, or from a store's own history, as it was at one moment
+// (docs/tools.md).
 
 import type { Env } from '../../src/env/env.js';
 import { fullDiskFailure } from '../../src/env/file-failure.js';

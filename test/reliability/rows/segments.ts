@@ -10,6 +10,7 @@ import { IMAGE_NAME, segmentName } from '../../../src/log/bytes/file-names.js';
 import { HINT_VERSION } from '../../../src/log/bytes/hint.js';
 import { composeManifest } from '../../../src/log/bytes/manifest.js';
 import { openStore } from '../../../src/store/open-store.js';
+import { countOf } from '../../../tools/terminal/quantity.js';
 import { SeededRandom } from '../../../tools/torture/seeded-random.js';
 import { DataDirectory, put } from '../../support/data-directory.js';
 import { contentsOf, copyOf, realEnv, recordStore } from '../../support/damaged-store.js';
@@ -168,7 +169,7 @@ async function tryNewerFormat(root: string, { seed, tier }: Budget): Promise<Tri
     const isSame = [...expected].every(([key, content]) => found.get(key) === content);
     if (!isSame || found.size !== expected.size) failures.push(`${name}: the contents differ`);
   }
-  const figure = `${tried} refused, ${hints.length} hints made again`;
+  const figure = `${tried} refused, ${countOf(hints.length, 'hint')} made again`;
   return { tried: tried + hints.length, failures, figure };
 }
 

@@ -1,4 +1,4 @@
-// Where the server listens: unix sockets, several addresses, the plain port, the file of the ports.
+// The listeners of the server: unix sockets, several addresses, the plain port, and the file of the ports.
 
 import fs from 'node:fs';
 import net from 'node:net';
@@ -29,11 +29,11 @@ describe('listeners', () => {
   beforeEach(() => (dir = fs.mkdtempSync(path.join(os.tmpdir(), 'cairn-listen-'))));
   afterEach(() => fs.rmSync(dir, { recursive: true }));
 
-  it('a unix socket with its permissions, replacing what a dead server left', async () => {
+  it('a unix socket has its permissions, and replaces the file that a dead server left', async () => {
     const file = path.join(dir, 'sock');
     const dead = net.createServer().listen(file);
     await once(dead, 'listening');
-    // Closed behind its back, as by kill -9: the file stays.
+    // The file stays although its server is closed, as after kill -9.
     const kept = path.join(dir, 'kept');
     fs.renameSync(file, kept);
     dead.close();
@@ -47,7 +47,7 @@ describe('listeners', () => {
     client.socket.destroy();
   });
 
-  it('an address in use is refused with its name and what to do, and nothing stays open', async () => {
+  it('an address in use is refused by name', async () => {
     const { port } = await start();
     let error: unknown;
     try {
@@ -59,7 +59,7 @@ describe('listeners', () => {
     expect(String(error)).to.contain(`127.0.0.1:${port}`).and.contain('in use');
   });
 
-  it('a live unix socket is not stolen', async () => {
+  it('a unix socket in use is refused', async () => {
     const file = path.join(dir, 'sock');
     await start({ argv: ['-s', file] });
     let error: unknown;
@@ -86,7 +86,7 @@ describe('listeners', () => {
     usual.socket.destroy();
   });
 
-  it('MEMCACHED_PORT_FILENAME tells the ports', async () => {
+  it('MEMCACHED_PORT_FILENAME names the file that holds the ports', async () => {
     const file = path.join(dir, 'ports');
     const { port } = await start({ env: { MEMCACHED_PORT_FILENAME: file } });
     expect(fs.readFileSync(file, 'latin1')).to.equal(`TCP INET: ${port}\n`);
