@@ -39,7 +39,10 @@ describe('versions of the clients', () => {
   it('prints the versions of the Debian packages', async function () {
     const query = requireProgram(this, 'dpkg-query', 'dpkg');
     for (const name of DEBIAN_CLIENTS) {
-      const { code, stdout } = await run(query, ['-W', '-f', '${Version}', name]);
+      const { code, stdout, stderr } = await run(query, ['-W', '-f', '${Version}', name]);
+      if (code === 0) expect(stdout, name).to.match(/^(?:\d+:)?\d\S*$|^$/);
+      // dpkg-query ends with 1 for a package that it does not know, and with 2 when it fails.
+      else expect(code, stderr).to.equal(1);
       console.log(`      ${name} ${code === 0 && stdout !== '' ? stdout : 'is not installed'}`);
     }
   });
