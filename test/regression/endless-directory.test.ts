@@ -19,6 +19,16 @@ const NOWHERE = '/proc/cairn/no/such/place';
 const { mkdir } = fs.promises;
 const DUMP = '{"key":"k","value":"v","encoding":"utf8","flags":0,"expiresAt":0,"cas":"1"}\n';
 
+/** Returns the paths of all later calls of mkdir, in their order. */
+function watchMkdir(): string[] {
+  const paths: string[] = [];
+  fs.promises.mkdir = ((path: string, ...more: never[]) => {
+    paths.push(path);
+    return mkdir(path, ...more);
+  }) as typeof mkdir;
+  return paths;
+}
+
 describe('A directory that cannot be made @long', () => {
   let root = '';
   let child: ChildProcess | undefined;
@@ -49,16 +59,6 @@ describe('A directory that cannot be made @long', () => {
     child.stdin?.end(DUMP);
     const [code] = (await once(child, 'close')) as [number | null];
     return { code, said };
-  }
-
-  /** Returns the paths of all later calls of mkdir, in their order. */
-  function watchMkdir(): string[] {
-    const paths: string[] = [];
-    fs.promises.mkdir = ((path: string, ...more: never[]) => {
-      paths.push(path);
-      return mkdir(path, ...more);
-    }) as typeof mkdir;
-    return paths;
   }
 
   const STARTS: readonly (readonly [string, (dir: string) => string[]])[] = [

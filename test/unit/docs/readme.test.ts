@@ -88,6 +88,7 @@ describe('README.md, what is pasted into a shell after the quick start @long', (
   it('begins with the quick start', () => {
     expect(START).to.equal('npm start\n');
     expect(EXAMPLES).to.have.length.above(3);
+    expect(EXAMPLES.join('')).to.contain('gaduValue').and.contain('greeting');
   });
 
   for (const text of EXAMPLES) {
