@@ -2,8 +2,8 @@
 // that touch the same keys. Tokens are the item's own, an older one, a newer one, or none.
 //
 // Debian's 1.6.18 does not do everything as 1.6.45 does: such commands are translated for it, or left out
-// (docs/protocol.md, "What 1.6.18 does not do"). Some are left out for every version, because the servers are meant to
-// differ there ("What is different from memcached on purpose"). These are md x, P async, t between N and T, the TTL of an
+// (docs/protocol.md, "Differences of memcached 1.6.18"). Some are left out for every version, because the servers are meant to
+// differ there ("Deliberate differences from memcached"). These are md x, P async, t between N and T, the TTL of an
 // item that has just expired, and numbers that become longer.
 
 import * as fc from 'fast-check';

@@ -4,8 +4,8 @@
 // Requests that 1.6.18 does not know yet are translated for it, and must have the same outcome: flag E is left out (tokens
 // are hidden anyway), and `ms … MA N` becomes an add of nothing and an append.
 //
-// Some requests are left out, because the two servers are meant to differ there (docs/protocol.md, "What is different from
-// memcached on purpose"): exptimes above 2^31 - 1, values within 250 bytes of the limit, the short forms of set, ms s and
+// Some requests are left out, because the two servers are meant to differ there (docs/protocol.md, "Deliberate differences from
+// memcached"): exptimes above 2^31 - 1, values within 250 bytes of the limit, the short forms of set, ms s and
 // md x. So is everything that depends on how each server counts its CAS tokens: a token in a request is one that neither
 // server has given.
 

@@ -1,8 +1,8 @@
-// The etcd behind a Cairn server: a dump of the server reads one revision of it, which no memcached command can ask for
-// (docs/tools.md, "Of a server"). The server says where its etcd is, as it knows the nodes itself.
+// The etcd behind a Cairn server: a dump of the server reads one revision of it, which no memcached command can ask
+// for (docs/tools.md, "Of a server"). The server says where its etcd is, with the host names that it uses itself.
 //
-// Invariant: another cluster than the server's is never read. The same name may lead elsewhere from this machine, so both
-// have to call the cluster by the same id.
+// Invariant: another cluster than the server's is never read. The same host name may lead elsewhere from this
+// machine, so the id of the cluster that is reached has to be the id that the server names.
 
 import { storePlace } from '../../src/config/store-place.js';
 import type { Env } from '../../src/env/env.js';
@@ -13,11 +13,14 @@ import { openRevision, type EtcdPlace } from './etcd-dump.js';
 
 type EtcdBehind =
   | { readonly kind: 'none' }
-  /** `why`: no revision can be read from here. */
+  /** `why` says why no revision can be read from here. */
   | { readonly kind: 'out-of-reach'; readonly why: string }
   | { readonly kind: 'open'; readonly place: EtcdPlace; readonly reader: RevisionReader };
 
-/** `none`: the server's items are elsewhere, or it is another memcached server. Throws as openRevision() does of a login that was given. */
+/**
+ * `none`: the items of the server are elsewhere, or it is another memcached server. When a login was given, throws as
+ * openRevision() does.
+ */
 export async function etcdBehind(
   env: Env,
   connection: Connection,
@@ -30,7 +33,7 @@ export async function etcdBehind(
   try {
     reader = await openRevision(env, place, storeAuthFile);
   } catch (error) {
-    // A login that was given has to be right; without one it is no fault that etcd wants one.
+    // A login that the user gave has to be right. Without one it is no error that etcd wants a login.
     const hasLogin = (storeAuthFile ?? process.env['CAIRN_STORE_AUTH']) !== undefined;
     if (hasLogin && !(error instanceof ToolError)) throw error;
     return { kind: 'out-of-reach', why: (error as Error).message };
@@ -42,7 +45,7 @@ export async function etcdBehind(
   return { kind: 'out-of-reach', why };
 }
 
-/** Undefined: the server has no such line. */
+/** Returns undefined when the server has no such line. */
 async function stat(
   connection: Connection,
   command: string,

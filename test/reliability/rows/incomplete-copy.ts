@@ -1,5 +1,5 @@
 // Every kind of file that a store has is left out, cut, or put back from another moment or another store. The start goes
-// on with every acknowledged key, or is refused. The table in docs/recovery.md, "Cut short", says which; this row tries
+// on with every acknowledged key, or is refused. The table in docs/recovery.md, "Incomplete copies", says which; this row tries
 // that table.
 
 import {
@@ -29,7 +29,7 @@ export const incompleteCopy: FaultRow = {
   fault:
     'A file of any kind is missing, cut anywhere, of an older or newer moment, of another store, or a directory',
   required:
-    'As docs/recovery.md, "Cut short", says: refused, or every key is there; kv-check says the same; never fewer keys',
+    'The start does as docs/recovery.md, "Incomplete copies", says: it is refused, or every key is there; kv-check says the same',
   injection: 'each kind of file of a stopped store, with and without its image',
   try: async ({ tier }) => {
     // The directory is in memory where that is possible: there are some hundred starts, each with a dozen syncs.
