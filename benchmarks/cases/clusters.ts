@@ -89,18 +89,22 @@ async function runCase(test: string, bench: Bench, spec: ClusterCase): Promise<C
     await contenderOf(measured, await bench.start(cairnOver(name, cluster.storeUrl))),
   ];
   for (const client of clients) contenders.push(await bareContender(measured, client, cluster));
-  // This server has the same sockets, processes and turns of the loop as Cairn, whatever the machine.
-  const front = `server of ${clients[0]!.name}`;
-  const behind = { ...clients[0]!, node: cluster.nodes[0]!.address };
-  contenders.push(await contenderOf(measured, await bench.start(bareFront(front, behind))));
+  // These servers have the same sockets, processes and turns of the loop as Cairn, whatever the machine.
+  const fronts = clients.map((client) => ({ client, name: `server of ${client.name}` }));
+  for (const { client, name: front } of fronts) {
+    const behind = { ...client, node: cluster.nodes[0]!.address };
+    contenders.push(await contenderOf(measured, await bench.start(bareFront(front, behind))));
+  }
   const comparisons: ComparisonSpec[] = clients.map((client) => ({
     metric: 'rps',
     server: name,
     against: client.name,
     ...(client.atLeast === undefined ? {} : { atLeast: client.atLeast }),
   }));
-  comparisons.push({ metric: 'rps', server: name, against: front });
-  comparisons.push({ metric: 'cpuUs', server: name, against: front });
+  for (const { name: front } of fronts) {
+    comparisons.push({ metric: 'rps', server: name, against: front });
+    comparisons.push({ metric: 'cpuUs', server: name, against: front });
+  }
   if (connections === 50) {
     contenders.push(await contenderOf(measured, await bench.start(CAIRN)));
     comparisons.push({ metric: 'cpuUs', server: name, against: CAIRN.name, atMost: 2.5 });

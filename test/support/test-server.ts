@@ -29,6 +29,7 @@ export interface TestServerOptions extends MemoryStoreOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly clock?: Partial<Clock>;
   readonly latencies?: Latencies;
+  readonly logger?: Logger;
 }
 
 function testConfig(options: TestServerOptions): Config {
@@ -55,7 +56,7 @@ async function serve<S extends Store>(
   letGo: (store: S) => void | Promise<void>,
 ): Promise<TestServer<S>> {
   const config = testConfig(options);
-  const real = nodeEnv(silent);
+  const real = nodeEnv(options.logger ?? silent);
   const env: Env = { ...real, clock: { ...real.clock, ...options.clock } };
   const shutdowns: boolean[] = [];
   const server = new Server(env, config, store, {

@@ -1,6 +1,6 @@
 // The arguments of every method of the library, with the mistakes that programs make.
 
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runInNewContext } from 'node:vm';
@@ -117,6 +117,29 @@ const WRONG: Readonly<Record<string, readonly (readonly unknown[])[]>> = {
 };
 /** The methods that take no argument. */
 const WITHOUT_ARGUMENTS = ['clear', 'compact', 'stats', 'close'];
+/** Each method with every argument that it has. */
+const FULL: Readonly<Record<string, readonly unknown[]>> = {
+  get: ['k'],
+  getAndTouch: ['k', 1],
+  set: ['k', 'v', {}],
+  add: ['k', 'v', {}],
+  replace: ['k', 'v', {}],
+  append: ['k', 'v'],
+  prepend: ['k', 'v'],
+  cas: ['k', 'v', 1n, {}],
+  incr: ['k', 1],
+  decr: ['k', 1],
+  touch: ['k', 1],
+  delete: ['k'],
+  clear: [],
+  scan: ['k'],
+  changes: [{ after: 0 }],
+  compact: [],
+  snapshot: [undefined],
+  stats: [],
+  close: [],
+};
+const SURPLUS: readonly unknown[] = [{ ttlMs: 5 }, {}, 0, 1, '', false, () => {}];
 const CHANGING = [
   ['set', 'k', 'v'],
   ['add', 'k', 'v'],
@@ -170,6 +193,7 @@ describe('The arguments of the library', () => {
     );
     const called = [...CHANGING, ...READING].map(([name]) => name as string);
     expect([...called, 'close'].toSorted()).to.deep.equal(methods().toSorted());
+    expect(Object.keys(FULL).toSorted()).to.deep.equal(methods().toSorted());
   });
 
   for (const [name, calls] of Object.entries(WRONG)) {
@@ -186,6 +210,29 @@ describe('The arguments of the library', () => {
       expect(await store.get('k')).to.deep.equal(before);
     });
   }
+
+  it('that a method does not have are refused by their place, and the call does nothing', async () => {
+    await store.set('k', '5', { flags: 3 });
+    const [before, entries] = [await store.get('k'), readdirSync(dir)];
+    for (const [name, args] of Object.entries(FULL)) {
+      for (const surplus of SURPLUS) {
+        for (const gap of [[], [undefined], [null, undefined]]) {
+          const outcome = await outcomeOf(store, name, [...args, ...gap, surplus]);
+          expect(outcome, name).to.be.instanceOf(TypeError);
+          const place = args.length + gap.length + 1;
+          expect((outcome as Error).message).to.match(
+            new RegExp(`^There is no argument ${place} of ${name}\\(\\), but .+ was given$`),
+          );
+        }
+      }
+    }
+    expect(await store.get('k')).to.deep.equal(before);
+    expect(readdirSync(dir)).to.deep.equal(entries);
+    for (const [name, args] of Object.entries(FULL)) {
+      const outcome = await outcomeOf(store, name, [...args, undefined, null]);
+      expect(outcome, `${name}: left out`).to.not.be.instanceOf(Error);
+    }
+  });
 
   it('take undefined and null as not given, and 0 as for ever, wherever these are allowed', async () => {
     const loose = store as unknown as Loose;

@@ -83,6 +83,9 @@ describe('The options of open() @long', () => {
     for (const options of [7, 'x', true, [], [{}], new Map([['keysMax', 1]])])
       expect(await refusedBy(options)).to.be.instanceOf(TypeError);
     for (const path of PATHS) expect(await refusal(path, {})).to.be.instanceOf(TypeError);
+    const loose = open as (...args: unknown[]) => Promise<unknown>;
+    const surplus = await loose(dir, {}, { keysMax: 1 }).catch((error: unknown) => error);
+    expect(String(surplus)).to.match(/^TypeError: There is no argument 3 of open\(\)/);
   });
 
   it('undefined and null leave each option at its default', async () => {

@@ -64,7 +64,10 @@ function addHelp(program: Command): void {
     'after',
     '\nDialects: memcached (default) sends memcached\'s own forms; tcp the plain ones, "set <key> <bytes>".\n' +
       'CAIRN_HOST and CAIRN_PORT name the server, CAIRN_HISTORY the history file of the prompt.\n' +
-      'Exit codes: 0 ok, 1 not found or not stored, 64 wrong use, 69 no server, 74 I/O, 77 no permission.',
+      'Commands from a pipe all run; the exit code is that of the first one that was refused.\n' +
+      'Exit codes: 0 ok, 1 not found or not stored, 64 wrong use, or the server said ERROR or CLIENT_ERROR,\n' +
+      '65 the log is damaged, 66 no such file, or the changes are not kept, 69 no server, 74 I/O, or the server\n' +
+      'said SERVER_ERROR, 76 no memcached server, 77 no permission.',
   );
 }
 

@@ -13,6 +13,7 @@ import { countOf } from '../terminal/quantity.js';
 import type { Mode } from './command-table.js';
 import type { Connection } from './connection.js';
 import { groupStats, keyFilter, keyOfRow } from './listing.js';
+import { codeOf } from './reply-code.js';
 import type { Reply, ReplyItem } from './reply-reader.js';
 import { announcedBytes, replyKind } from './typed-line.js';
 import { composeLine, lineFault } from './words.js';
@@ -255,13 +256,6 @@ function accepted(reply: Reply): Reply {
   const code = codeOf(reply.last);
   if (code === EXIT.ok || code === EXIT.notFound) return reply;
   throw new ToolError(code, reply.last);
-}
-
-function codeOf(last: string): ExitCode {
-  if (/^(?:NOT_FOUND|NOT_STORED|EXISTS|Not-Exists|EN|NF|NS|EX)\b/.test(last)) return EXIT.notFound;
-  if (last.startsWith('SERVER_ERROR')) return EXIT.io;
-  if (last === 'CLIENT_ERROR unauthenticated') return EXIT.noPermission;
-  return /^(?:ERROR|CLIENT_ERROR)/.test(last) ? EXIT.usage : EXIT.ok;
 }
 
 function jsonOf(item: ReplyItem, ttl: number | undefined): string {

@@ -4,6 +4,7 @@
 // - A line is done before the next one is read.
 // - The server's words are printed unchanged. On a terminal control characters show as \xNN, because a value must not
 //   be able to steer the terminal.
+// - From a pipe every line runs, and the first one that was refused decides the exit code.
 
 import { isUtf8 } from 'node:buffer';
 
@@ -22,6 +23,7 @@ import {
 import type { Connection } from './connection.js';
 import type { History } from './history.js';
 import { PipedInput, type PromptInput } from './piped-input.js';
+import { refusalOf } from './reply-code.js';
 import type { Reply, ReplyKind } from './reply-reader.js';
 import { TerminalInput } from './terminal-input.js';
 import { readTypedLine, type OwnName, type TypedLine } from './typed-line.js';
@@ -143,6 +145,7 @@ export class Prompt {
       await this.#askOwn(name, words);
     } catch (error: unknown) {
       if (this.#connection?.closed !== false || !(error instanceof ToolError)) throw error;
+      this.#noteRefusal(error.exitCode);
       await this.#say(error.message);
     }
     return undefined;
@@ -172,6 +175,7 @@ export class Prompt {
       await this.#print(Buffer.from('Not-Exists\r\n'));
       return;
     }
+    this.#noteRefusal(refusalOf(reply));
     for (const piece of reply.raw) await this.#print(piece);
     if (reply.last === 'ERROR') await this.#suggest(pieces[0]);
   }
@@ -206,9 +210,15 @@ export class Prompt {
     return writeAll(process.stderr, `${printableLines(text)}\n`);
   }
 
-  /** Prints why nothing was sent; a script of commands then ends with 64. */
+  /** A script of commands ends with the code of its first refused line. Undefined: this line was not refused. */
+  #noteRefusal(code: ExitCode | undefined): void {
+    if (code !== undefined && !this.#isTerminal && this.#exitCode === EXIT.ok)
+      this.#exitCode = code;
+  }
+
+  /** Prints why nothing was sent. */
   #refuse(message: string): Promise<void> {
-    if (!this.#isTerminal) this.#exitCode = EXIT.usage;
+    this.#noteRefusal(EXIT.usage);
     return this.#say(message);
   }
 

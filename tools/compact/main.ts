@@ -53,7 +53,7 @@ async function main(): Promise<ExitCode> {
     'after',
     '\nThe server compacts by itself; use this to do it at once, or for a store without a server.\n' +
       'Exit codes: 0 ok, 64 wrong use, 65 damage found, 66 no such directory or no store, 69 the server\n' +
-      'does not answer, 71 the clock is behind the store, 74 I/O.',
+      'does not answer, 71 the clock is behind the store, 74 I/O or no room, 77 no permission.',
   );
   program.parse();
   const [dir = ''] = program.args;

@@ -39,9 +39,9 @@ async function main(): Promise<ExitCode> {
   ]);
   program.addHelpText(
     'after',
-    '\nThe new store is read back before it gets its place. Exit codes: 0 fine, 64 wrong use, or the\n' +
-      'directory is not empty, 65 damage found, 66 no such directory, store or moment, 74 I/O or no room,\n' +
-      '77 no permission.',
+    '\nThe new store is read back before it gets its place.\n' +
+      'Exit codes: 0 fine, 64 wrong use, or the directory is not empty, 65 damage found, 66 no such directory,\n' +
+      'store or moment, 74 I/O or no room, 77 no permission.',
   );
   program.parse();
   const [source = ''] = program.args;

@@ -93,13 +93,30 @@ describe('listeners', () => {
     expect(fs.readdirSync(dir)).to.deep.equal(['ports']);
   });
 
-  it('writePortFile() names the setting when the file cannot be written', async () => {
-    const refused = await writePortFile(
-      nodeEnv(new QuietLogger()).fs,
-      path.join(dir, 'none/ports'),
-      [],
-    ).catch((error: unknown) => error);
-    expect(isKvError(refused, 'KV_IO')).to.equal(true);
-    expect(String(refused)).to.contain('MEMCACHED_PORT_FILENAME').and.contain('no such file');
+  for (const [what, name, reason] of [
+    ['in a directory that is not there', 'none/ports', 'no such file'],
+    ['below a file', 'file/ports', 'not a directory'],
+    ['with a name that is too long', 'n'.repeat(300), 'too long'],
+  ] as const) {
+    it(`a port file ${what} is a warning that names it, and the server serves`, async () => {
+      fs.writeFileSync(path.join(dir, 'file'), '');
+      const file = path.join(dir, name);
+      const logger = new QuietLogger();
+      const { port } = await start({ env: { MEMCACHED_PORT_FILENAME: file }, logger });
+      const client = await open(port);
+      expect(await client.ask('get a\r\n', 'END\r\n')).to.equal('END\r\n');
+      client.socket.destroy();
+      const [warning, ...more] = logger.lines.filter(({ level }) => level === 'warn');
+      expect(more).to.deep.equal([]);
+      expect(warning?.message).to.contain('MEMCACHED_PORT_FILENAME').and.contain(reason);
+      expect(warning?.fields).to.deep.equal({ path: file });
+    });
+  }
+
+  it('a port file in the place of a directory is refused, and nothing is written there', async () => {
+    const env = { ...nodeEnv(new QuietLogger()) };
+    const refused = await writePortFile(env, dir, []).catch((error: unknown) => error);
+    expect(isKvError(refused, 'KV_BAD_OPTION')).to.equal(true);
+    expect(fs.readdirSync(dir)).to.deep.equal([]);
   });
 });

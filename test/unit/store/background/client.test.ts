@@ -106,12 +106,16 @@ describe('Background', () => {
     expect(await done).to.include('Nothing is asked');
   });
 
-  it('a failed task keeps a code that callers know, and has its system error as cause', async () => {
+  it('a failed task keeps its code, and has its system error as cause', async () => {
     const { background, workers } = start();
     for (const [code, expected] of [
       ['KV_CORRUPTION', 'KV_CORRUPTION'],
       ['KV_CLOSED', 'KV_CLOSED'],
-      ['ENOSPC', 'KV_IO'],
+      ['KV_NO_SPACE', 'KV_NO_SPACE'],
+      ['ENOSPC', 'KV_NO_SPACE'],
+      ['EROFS', 'KV_NO_PERMISSION'],
+      ['EIO', 'KV_IO'],
+      ['ENOENT', 'KV_IO'],
       [undefined, 'KV_IO'],
     ] as const) {
       const done = background.perform(TASK, asksNothing).catch((error: unknown) => error);
