@@ -131,7 +131,8 @@ async function printCalls(flags: Flags): Promise<void> {
 async function main(): Promise<void> {
   const flags = parseFlags();
   if (flags.list === true) {
-    for (const { name, title } of CASES) process.stdout.write(`${name.padEnd(16)}${title}\n`);
+    const width = Math.max(...CASES.map(({ name }) => name.length)) + 2;
+    for (const { name, title } of CASES) process.stdout.write(`${name.padEnd(width)}${title}\n`);
     return;
   }
   if (flags.calls === true) {

@@ -31,11 +31,12 @@ async function codesOfHelp(tool: string): Promise<number[]> {
   return codesOf(lists[0]!);
 }
 
+/** Reads the table of exit codes in the chapter of a tool. */
 function codesOfPage(tool: string): number[] {
   const chapter = fileText('docs/tools.md').split(`\n## ${tool}\n`)[1]?.split('\n## ')[0] ?? '';
-  const lists = chapter.match(/Exit codes: [^]*?(?=\n\n|\n*$)/g) ?? [];
-  expect(lists, `docs/tools.md, ${tool}`).to.have.length(1);
-  return codesOf(lists[0]!);
+  const tables = chapter.match(/^\| exit code .*\n(?:\|.*\n)+/gm) ?? [];
+  expect(tables, `docs/tools.md, ${tool}`).to.have.length(1);
+  return [...tables[0]!.matchAll(/^\| (\d+) /gm)].map(([, code]) => Number(code));
 }
 
 /** Returns the codes that the sources of a tool name, but for that of a bug. */

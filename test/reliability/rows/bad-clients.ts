@@ -51,7 +51,8 @@ const p99 = (values: readonly number[]): string => ms(percentileOf(values, 99));
 export const slowloris: FaultRow = {
   name: 'slowloris',
   fault: 'Many clients trickle half a command or half a value',
-  required: 'Neighbours are served, memory a connection is bounded, --stall-timeout frees them all',
+  required:
+    'Neighbours are served, the memory of a connection is bounded, and --stall-timeout frees them all',
   injection: 'sockets that send a byte every 300 ms',
   try: ({ tier }) =>
     withServer(['-c', '4000', '--stall-timeout', '3s'], async ({ server }) => {
@@ -76,10 +77,10 @@ export const slowloris: FaultRow = {
       for (const socket of sockets) socket.destroy();
       const failures: string[] = [];
       if (left > 0) failures.push(`${left} of ${count} were not ended`);
-      if (bytesEach > TRICKLER_BYTES_MAX) failures.push(`${bytesEach} bytes a connection`);
+      if (bytesEach > TRICKLER_BYTES_MAX) failures.push(`${bytesEach} bytes per connection`);
       const figure =
         `neighbour's p99 ${p99(alone)} before, ${p99(beside)} beside them; ` +
-        `${(bytesEach / KIB).toFixed(1)} KB a connection; all ended by the deadline`;
+        `${(bytesEach / KIB).toFixed(1)} KB per connection; all ended by the deadline`;
       return { tried: count, failures, figure };
     }),
 };
@@ -90,7 +91,8 @@ const UNREAD_BYTES_MAX = 4 * 1024 * KIB;
 export const neverReads: FaultRow = {
   name: 'never-reads',
   fault: 'Clients ask for big values, pipelined, and never read',
-  required: 'Memory a connection is bounded, neighbours are served, the time limit ends them',
+  required:
+    'The memory of a connection is bounded, neighbours are served, and the time limit ends these clients',
   injection: 'sockets that are not read from',
   try: ({ tier }) =>
     withServer(['--stall-timeout', '4s', '-m', '64'], async ({ server }) => {
@@ -113,9 +115,9 @@ export const neverReads: FaultRow = {
       client.close();
       const failures: string[] = [];
       if (ended !== count) failures.push(`${ended} of ${count} were ended`);
-      if (bytesEach > UNREAD_BYTES_MAX) failures.push(`${megabytes(bytesEach)} a connection`);
+      if (bytesEach > UNREAD_BYTES_MAX) failures.push(`${megabytes(bytesEach)} per connection`);
       const figure =
-        `${megabytes(bytesEach)} a connection at most, of ${megabytes(2000 * value.length)} asked for; ` +
+        `${megabytes(bytesEach)} per connection at most, of ${megabytes(2000 * value.length)} asked for; ` +
         `neighbour's p99 ${p99(beside)}; all ended by the deadline`;
       return { tried: count, failures, figure };
     }),
@@ -199,10 +201,10 @@ export const manyConnections: FaultRow = {
       // The server closes connections beyond 16 that are being refused at a time, without an answer (server.ts).
       if (more.some((text) => text.includes('VALUE'))) failures.push('one too many was served');
       if (told === 0) failures.push('nobody got the error that there are too many');
-      if (bytesEach > CONNECTION_BYTES_MAX) failures.push(`${bytesEach} bytes a connection`);
+      if (bytesEach > CONNECTION_BYTES_MAX) failures.push(`${bytesEach} bytes per connection`);
       const figure =
-        `${right.toLocaleString('en')} answered, ${(bytesEach / KIB).toFixed(1)} KB a connection; ` +
-        `of 50 above -c ${told} told why, ${more.length - told} dropped`;
+        `${right.toLocaleString('en')} answered, ${(bytesEach / KIB).toFixed(1)} KB per connection; ` +
+        `of 50 above -c ${told} got an error that says why, ${more.length - told} dropped`;
       return { tried: count + more.length, failures, figure };
     });
   },

@@ -88,7 +88,7 @@ async function refusalOf(launch: Launch): Promise<ServerFailure | undefined> {
 export const twoServers: FaultRow = {
   name: 'two-servers',
   fault:
-    'Several servers are started on one directory at once; its owner is killed with -9; LOCK is removed by hand',
+    'Several servers are started on one directory at once; the owner of the lock is killed with -9; LOCK is removed by hand',
   required:
     'One serves, the others exit 75 and touch nothing; the lock goes with its owner, not with the file',
   injection: 'races of three starts, SIGKILL between them; rm LOCK',
@@ -155,7 +155,8 @@ function fingerprint(dir: string): string {
 export const slowDisk: FaultRow = {
   name: 'slow-disk',
   fault: 'Every write to the disk takes 300 ms',
-  required: 'All is answered in the end, the queue is bounded, reads go on, stats show it',
+  required:
+    'Every request is answered in the end, the queue is bounded, reads go on, and stats show it',
   injection: 'strace -e inject=pwrite64:delay_enter on a running server',
   try: trySlowDisk,
 };

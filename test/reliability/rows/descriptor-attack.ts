@@ -24,7 +24,7 @@ export const descriptorAttack: FaultRow = {
   name: 'descriptor-attack',
   fault: 'All descriptors are taken while clients write and read',
   required:
-    'No record is called damaged, a warning comes once, no segment outgrows its limit by more than half, refused writes are not stored, the others are; writes resume by themselves',
+    'No record is called damaged, a warning comes once, no segment outgrows its limit by more than half, refused writes are not stored, other writes are; writes resume by themselves',
   injection: 'prlimit --nofile lowered to what is open, lifted while it runs',
   try: async () => {
     if (findProgram('prlimit') === undefined) return { needs: 'util-linux' };

@@ -27,9 +27,9 @@ const SPREAD = 1.4;
 export const failingCalls: FaultRow = {
   name: 'failing-calls',
   fault:
-    'The n-th system call on the data directory fails (EIO, ENOSPC, EROFS, EMFILE) or is the last',
+    'The n-th system call on the data directory fails (EIO, ENOSPC, EROFS, EMFILE) or is the last one',
   required:
-    'A documented reply or exit code; the next start finds everything acknowledged and nothing else',
+    'Every reply and exit code is a documented one; the next start finds everything acknowledged and nothing else',
   injection: 'strace -e inject, during recovery, load, compaction, snapshot and stop',
   try: async (budget) => {
     const strace = findProgram('strace');

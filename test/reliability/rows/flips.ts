@@ -47,7 +47,7 @@ export const flipElsewhere: FaultRow = {
   fault:
     'A bit flips in a large value, a hint, the image, the manifest, the snapshot, a sealed segment that has a hint',
   required:
-    'Never served, never silent: refused, answered as damaged, or the hint or the image is not used',
+    'The damage is never served and never silent: the file is refused, the get says damaged, or the hint or the image is not used',
   injection: 'simulation: bits of every file; the snapshot read as kv-load reads it',
   try: tryFlipsElsewhere,
 };

@@ -20,7 +20,7 @@ export const incompleteCopy: FaultRow = {
   fault:
     'A file of any kind is missing, cut anywhere, of an older or newer moment, of another store, or a directory',
   required:
-    'As docs/recovery.md, "Incomplete copies", says: refused, or every key is there; kv-check says the same; never fewer keys',
+    'The start does as docs/recovery.md, "Incomplete copies", says: it is refused, or every key is there; kv-check says the same',
   injection: 'each kind of file of a stopped store, with and without its image',
   try: async ({ tier }) => {
     // The directory is in memory where that is possible: there are some hundred starts, each with a dozen syncs.

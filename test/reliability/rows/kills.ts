@@ -88,7 +88,8 @@ export const killedInStop: FaultRow = {
 export const terminated: FaultRow = {
   name: 'sigterm',
   fault: 'SIGTERM under load; a second one while a client holds the stop up',
-  required: 'Exit 0, nothing acknowledged is lost; the second signal ends it at once',
+  required:
+    'The exit code is 0 and nothing acknowledged is lost; the second signal ends the server at once',
   injection: 'SIGTERM',
   try: terminate,
 };

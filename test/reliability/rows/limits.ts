@@ -23,7 +23,8 @@ const REFUSED = 'SERVER_ERROR disk full, not stored';
 export const descriptors: FaultRow = {
   name: 'descriptors',
   fault: 'More clients than the limit of descriptors allows',
-  required: 'Those above the limit are refused, the others are served, the log goes on and rotates',
+  required:
+    'Clients above the limit are refused, the others are served, and the log goes on and rotates',
   injection: 'prlimit --nofile=160 at the start',
   try: async () => {
     if (findProgram('prlimit') === undefined) return { needs: 'util-linux' };
@@ -83,7 +84,7 @@ function setOf(socket: Socket, bytes = 1): Promise<string> {
 
 export const fileSize: FaultRow = {
   name: 'file-size',
-  fault: 'No file may grow beyond 3 MB (EFBIG, short writes), then may again',
+  fault: 'No file may grow beyond 3 MB (EFBIG, short writes), and then files may grow again',
   required: 'The refused writes are missing, reads go on, writes resume without a restart',
   injection: 'prlimit --fsize=3000000, lifted while it runs',
   try: async () => {
@@ -168,7 +169,7 @@ async function fillAndFree(server: { readonly port: number }, free: () => string
 export const heapLimit: FaultRow = {
   name: 'memory-limit',
   fault: 'Full load and slow readers under a small limit of memory',
-  required: 'All is served, the process does not end for want of memory',
+  required: 'Every client is served, and the process does not run out of memory',
   injection: '--max-old-space-size=96, 30 readers that do not read',
   try: ({ tier }) =>
     withServer(

@@ -148,7 +148,7 @@ export const outputs: FaultRow = {
   fault:
     'An output is a link, a pipe, a device, on a full disk, asked for twice at once, or a file of a store',
   required:
-    'Written through, never replaced; mode and other names kept; a full disk is 74 with nothing left; no file of a store is touched',
+    'Links, pipes and devices are written through, and never replaced; mode and other names stay; a full disk is 74 and leaves nothing; no file of a store is touched',
   injection: 'kv-dump --out, kv-compact --snapshot and kv-check --to on a stopped store',
   try: async () => {
     const root = temporaryFolder();

@@ -24,7 +24,7 @@ export const powerLossAfterEio: FaultRow = {
   name: 'power-loss-after-eio',
   fault: 'A write or flush of the disk fails, the server starts again, then power is lost',
   required:
-    'Exit 79 (a segment in preparation is thrown away instead); nothing acknowledged later lies behind a hole',
+    'The server ends with 79 (a segment in preparation is thrown away instead); nothing that is acknowledged later lies behind a hole',
   injection: 'the same disk: EIO at the N-th write or flush, the page cache kept',
   try: losePowerAfterEio,
 };

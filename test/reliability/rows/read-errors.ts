@@ -17,7 +17,7 @@ export const readErrors: FaultRow = {
   name: 'read-error',
   fault: 'EIO from a read at the start, for a get, for a compaction',
   required:
-    'The start is refused, never taken for the end of the log; the get says damaged, the key stays; the compaction leaves what was',
+    'The start is refused, and the error is never taken for the end of the log; the get says damaged, and the key stays; the compaction leaves what was',
   injection: 'simulation: the N-th read fails, N = 1, 2, 3… until none does',
   try: tryReadErrors,
 };

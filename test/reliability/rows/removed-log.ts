@@ -36,7 +36,7 @@ export const removedLog: FaultRow = {
   name: 'removed-log',
   fault: 'The log is removed, moved or replaced under a running server',
   required:
-    'It notices within seconds, names the file, acknowledges nothing more and ends with the code of a poisoned log',
+    'The server notices within seconds, names the file, acknowledges nothing more and ends with the code of a poisoned log',
   injection: 'rm, rm -r, mv, cp and mv; under load and idle',
   try: async () => {
     const outcomes = await Promise.all(

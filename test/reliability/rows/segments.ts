@@ -10,6 +10,7 @@ import { IMAGE_NAME, segmentName } from '../../../src/log/bytes/file-names.js';
 import { HINT_VERSION } from '../../../src/log/bytes/hint.js';
 import { composeManifest } from '../../../src/log/bytes/manifest.js';
 import { openStore } from '../../../src/store/open-store.js';
+import { countOf } from '../../../tools/terminal/quantity.js';
 import { SeededRandom } from '../../../tools/torture/seeded-random.js';
 import { DataDirectory, put } from '../../support/data-directory.js';
 import { contentsOf, copyOf, realEnv, recordStore } from '../../support/damaged-store.js';
@@ -20,15 +21,16 @@ export const wrongSegments: FaultRow = {
   name: 'wrong-segments',
   fault:
     'A segment is missing, cut, copied, of another store, of another number, or two are swapped',
-  required: 'The start is refused by the name of the file, nothing in the directory changes',
+  required: 'The start is refused by the name of the file, and nothing in the directory changes',
   injection: 'rm, cp, mv and truncate on a stopped directory, every segment and pair of them',
   try: (budget) => inFolder(budget, tryWrongSegments),
 };
 
 export const newerFormat: FaultRow = {
   name: 'newer-format',
-  fault: 'A file says a format version of the future: MANIFEST, a segment, a large value, a hint',
-  required: 'Refused by name, nothing changes; a hint, which is a cache, is written again',
+  fault: 'A file has a format version of the future: MANIFEST, a segment, a large value, a hint',
+  required:
+    'The file is refused by name, and nothing changes; a hint, which is a cache, is written again',
   injection: 'the version in each file of a stopped directory',
   try: (budget) => inFolder(budget, tryNewerFormat),
 };
@@ -167,7 +169,7 @@ async function tryNewerFormat(root: string, { seed, tier }: Budget): Promise<Tri
     const isSame = [...expected].every(([key, content]) => found.get(key) === content);
     if (!isSame || found.size !== expected.size) failures.push(`${name}: the contents differ`);
   }
-  const figure = `${tried} refused, ${hints.length} hints made again`;
+  const figure = `${tried} refused, ${countOf(hints.length, 'hint')} made again`;
   return { tried: tried + hints.length, failures, figure };
 }
 

@@ -15,7 +15,8 @@ interface Part {
 const crashAtEveryByte: FaultRow = {
   name: 'crash-every-byte',
   fault: 'Power lost at any instant of a commit, torn at any byte',
-  required: 'A prefix of the commit order that holds all that was acknowledged; no half batch',
+  required:
+    'The store is a prefix of the commit order that holds all that was acknowledged, without a half batch',
   injection: 'simulation: cut, zeros, garbage, any subset of sectors',
   try: (budget) => explore(budget, { scripts: ['batches'], secondCrashes: 0 }),
 };
@@ -41,7 +42,7 @@ const crashInSnapshot: FaultRow = {
 const crashInRecovery: FaultRow = {
   name: 'crash-in-recovery',
   fault: 'Power lost, and again while the start mends what the first loss left',
-  required: 'Recovery may be repeated: the same records, whatever step was interrupted',
+  required: 'A repeated recovery finds the same records, whatever step was interrupted',
   injection: 'simulation: each crash times each instant of the recovery from it',
   try: (budget) => explore(budget, { scripts: ['flush_all', 'eviction'], secondCrashes: 1 }),
 };

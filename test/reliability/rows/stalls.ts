@@ -31,7 +31,7 @@ interface Measured extends Stall {
 
 export const stalls: FaultRow = {
   name: 'stalls',
-  fault: 'Each thing that a client or the janitor can make the loop do, with many keys',
+  fault: 'Each thing that a client or the upkeep can make the loop do, with many keys',
   required: 'No turn of the loop is over 50 ms, none of an eviction or a flush over 10 ms',
   injection: 'a timer within the server and a reader beside it, 20,000 keys (long tier: 1,000,000)',
   try: (budget) => tryAll(budget),

@@ -17,8 +17,9 @@ const DUMP = '{"key":"k","value":"v","encoding":"utf8","flags":0,"expiresAt":0,"
 
 export const strangersFiles: FaultRow = {
   name: 'strangers-files',
-  fault: `Strangers' *.tmp, names of ours, directories, pipes, sockets and lost+found in the data directory`,
-  required: 'Every program runs as if they were not there; none of theirs is changed or removed',
+  fault: `The data directory has strangers' *.tmp files, names like ours, directories, pipes, sockets and lost+found`,
+  required:
+    'Every program runs as if these files were not there; none of them is changed or removed',
   injection: `${STRANGERS_FILES} files and directories, looked at after each program`,
   try: async () => {
     const folder = temporaryFolder();

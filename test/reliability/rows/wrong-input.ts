@@ -32,7 +32,7 @@ export const badNumbers: FaultRow = {
   fault:
     'Oversized keys, values and lines, bad numbers, negative and huge lengths, missing line ends, in text, meta and binary',
   required:
-    "memcached's reply at every way to cut the bytes; the next request is understood, or the connection closed",
+    "The reply is memcached's, wherever the bytes are cut; the next request is understood, or the connection closed",
   injection: 'a real connection for every input and cut',
   try: (budget) =>
     withServer(['--dialect', 'memcached'], ({ server }) =>
@@ -144,7 +144,7 @@ export const garbage: FaultRow = {
   name: 'garbage',
   fault: 'Bytes that are no request: noise, spoilt sessions, HTTP, TLS, SSH, Redis, binary headers',
   required:
-    'ERROR or the end of that connection; the server neither ends nor hangs, and serves the next client; no UDP',
+    'The answer is ERROR or the end of that connection; the server neither ends nor hangs, and serves the next client; there is no UDP',
   injection: 'seeded fuzz of real connections',
   try: (budget) => withServer([], ({ server }) => tryGarbage(server, budget)),
 };

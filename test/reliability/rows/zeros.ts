@@ -46,7 +46,7 @@ async function tryZeros({ tier, seed }: Budget): Promise<Tried> {
     rmSync(root, { recursive: true, force: true });
   }
   const perGb = seconds.map((each) => ((each * 1024 * MIB) / zeroBytes).toFixed(2));
-  const figure = `${perGb[0]} s a GiB of zeros after an orderly stop, ${perGb[1]} s behind a torn batch`;
+  const figure = `${perGb[0]} s per GiB of zeros after an orderly stop, ${perGb[1]} s behind a torn batch`;
   return { tried: seconds.length, failures, figure };
 }
 

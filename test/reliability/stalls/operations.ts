@@ -131,14 +131,14 @@ export const COMMON: readonly Operation[] = [
   },
   repeated('lru_crawler metadump all', 'lru_crawler metadump all', 1),
   repeated('lru_crawler mgdump all', 'lru_crawler mgdump all', 1),
-  repeated('keys that none begins so', 'keys nothing-begins-so', 1),
+  repeated('keys with a prefix that no key has', 'keys nothing-begins-so', 1),
   repeated('verbosity, 10,000 times', 'verbosity 1', 10_000),
   {
     name: 'cache_memlimit from 64 MB to 8 MB and back',
     run: ({ port }) => pour(port, ['cache_memlimit 8\r\n', 'cache_memlimit 64\r\n']),
   },
   { name: '20 watchers of everything, 20,000 sets and gets', run: watched },
-  repeated('requests that are none, 100,000 times', 'no such request', 100_000),
+  repeated('unknown commands, 100,000 times', 'no such request', 100_000),
   { name: '5,000 connections come, and are reset at once', run: comeAndGo },
   { name: '5,000 connections ask at once, and close at once', run: askTogether },
   {
@@ -166,12 +166,12 @@ export const FLUSHING: readonly Operation[] = [
       pour(port, [...requests(300, (n) => `delete_prefix p${n}\r\n`), ...gets(count)]),
   },
   {
-    name: 'flush_all, 300 times, and gets of what is gone',
+    name: 'flush_all, 300 times, and gets of flushed items',
     limitMs: 10,
     once: true,
     run: ({ port, count }) => pour(port, ['flush_all\r\n'.repeat(300), ...gets(count)]),
   },
-  { name: 'what was flushed is cleared away', once: true, run: ({ port }) => emptied(port) },
+  { name: 'removal of flushed items', once: true, run: ({ port }) => emptied(port) },
 ];
 
 /** Operations at --max-bytes, which the store has reached. */
@@ -223,7 +223,7 @@ export const IDLING: Operation = {
 
 export const EXPIRING: readonly Operation[] = [
   {
-    name: 'all items get the same end, and gets of what has just expired',
+    name: 'all items get the same expiry, and gets of items that have just expired',
     once: true,
     run: async ({ port, count }) => {
       const atSeconds = Math.ceil(Date.now() / 1000 + 2 + count / 20_000);
@@ -238,7 +238,7 @@ export const EXPIRING: readonly Operation[] = [
       );
     },
   },
-  { name: 'what has expired is cleared away', once: true, run: ({ port }) => emptied(port) },
+  { name: 'removal of expired items', once: true, run: ({ port }) => emptied(port) },
 ];
 
 /** Waits until at most 10 items are left; some keys of other operations may stay. */
