@@ -75,7 +75,7 @@ describe('exit codes', () => {
 
   it('kv-server: --help has what docs/errors.md tells a supervisor, and an orderly stop', async () => {
     const page = fileText('docs/errors.md').replaceAll(/\s+/g, ' ');
-    const advice = /For a supervisor: (.*? may pass)/.exec(page)?.[1] ?? '';
+    const advice = /A supervisor should act on the exit code: (.*? may pass)/.exec(page)?.[1] ?? '';
     const codes = [...advice.matchAll(/\d+/g)].map(([code]) => Number(code));
     expect(await codesOfHelp('kv-server')).to.deep.equal(
       [EXIT.ok, ...codes].toSorted((a, b) => a - b),

@@ -5,6 +5,7 @@
 import { join } from 'node:path';
 
 import type { File, Fs } from '../../env/env.js';
+import { fullDiskFailure } from '../../env/file-failure.js';
 import { KvError, systemCode } from '../../errors.js';
 import { returnedBuffer } from '../bytes/returned-memory.js';
 import { freeTemporaryName, requireMayPut } from './ownership.js';
@@ -52,7 +53,7 @@ export async function replaceFileBy(
   } catch (error) {
     // The temporary file may use the last room of a full disk. A failed removal must not hide the first error.
     await fs.remove(temporary).catch(() => undefined);
-    throw error;
+    throw fullDiskFailure('A file of the store cannot be written', join(dir, name), error);
   }
   await fs.syncDir(dir);
 }

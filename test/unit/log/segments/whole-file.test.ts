@@ -40,6 +40,20 @@ describe('log/segments/whole-file', () => {
     expect(error).to.include({ path: `${DIR}/${NAME}`, offset: 5 });
   });
 
+  it('replaceFile() says which file a full disk has no room for', async () => {
+    const world = await machine();
+    const { fs } = world.boot();
+    const effect = { kind: 'error', code: 'ENOSPC' } as const;
+    world.faults = new FaultPlan([{ at: 1, kinds: ['write'], effect }]);
+    const error = await settle(
+      world,
+      replaceFile(fs, DIR, NAME, NEW).catch((reason: unknown) => reason),
+    );
+    expect(isKvError(error, 'KV_NO_SPACE')).to.equal(true);
+    expect(error).to.include({ path: `${DIR}/${NAME}` });
+    expect(String(error)).to.contain('there is no room on the disk (ENOSPC); free some');
+  });
+
   it('replaceFile() leaves the old file whole and no temporary file when it fails', async () => {
     const effects: [Fault['kinds'], Fault['effect']][] = [
       [['write'], { kind: 'short' }],
