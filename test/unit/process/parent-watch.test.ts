@@ -4,15 +4,16 @@ import { expect } from 'chai';
 
 import { isBelowNpx } from '../../../src/process/parent-watch.js';
 
-describe('isBelowNpx()', () => {
-  const isBelow = (npm_lifecycle_script: string, others: NodeJS.ProcessEnv = {}): boolean =>
-    isBelowNpx({
-      npm_command: 'exec',
-      npm_lifecycle_event: 'npx',
-      npm_lifecycle_script,
-      ...others,
-    });
+function isBelow(npm_lifecycle_script: string, others: NodeJS.ProcessEnv = {}): boolean {
+  return isBelowNpx({
+    npm_command: 'exec',
+    npm_lifecycle_event: 'npx',
+    npm_lifecycle_script,
+    ...others,
+  });
+}
 
+describe('isBelowNpx()', () => {
   for (const script of [
     'cairn-kv',
     "'cairn-kv'",
