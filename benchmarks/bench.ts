@@ -1,5 +1,5 @@
-// What a case has at hand: servers on fresh directories, loads in a process of their own, the sizes of
-// this run. Invariant: everything a case started is stopped and removed when the case ends.
+// The tools of a case: servers on fresh directories, loads in a process of their own, and the sizes of this run.
+// Invariant: everything that a case started is stopped and removed when the case ends.
 
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -13,13 +13,13 @@ import type { ServerProcess } from './peers/process.js';
 import type { Comparison, Row } from './rounds.js';
 import type { Cluster } from '../test/support/cluster/node.js';
 
-/** How much is measured: `--quick` or the full set. */
+/** The amounts to measure: `--quick` or the full set. */
 export interface Sizes {
   readonly isQuick: boolean;
   readonly rounds: number;
-  /** Unmeasured, once a server and case. */
+  /** Not measured; once per server and case. */
   readonly heatUpMs: number;
-  /** Unmeasured, at the start of each round of each server. */
+  /** Not measured; at the start of each round of each server. */
   readonly warmupMs: number;
   readonly durationMs: number;
 }
@@ -50,7 +50,7 @@ export interface Case {
   run(bench: Bench): Promise<CaseResult>;
 }
 
-/** A started server and how to talk to it. */
+/** A started server and the way to talk to it. */
 export interface Running {
   readonly peer: Peer;
   readonly process: ServerProcess;
@@ -61,7 +61,7 @@ const BARE_CLIENT = fileURLToPath(new URL('engines/main.js', import.meta.url));
 
 export class Bench {
   readonly sizes: Sizes;
-  /** Another build of Cairn to measure in the same rounds. */
+  /** Another build of Cairn, to measure in the same rounds. */
   readonly before: Peer | undefined;
   readonly #workDir: string;
   readonly #progress: (line: string) => void;
@@ -80,7 +80,7 @@ export class Bench {
     this.#progress(line);
   }
 
-  /** An empty directory on the disk under test. */
+  /** Returns an empty directory on the disk under test. */
   freshDir(): string {
     const dir = mkdtempSync(join(this.#workDir, 'cairn-bench-'));
     this.#dirs.push(dir);
@@ -114,7 +114,7 @@ export class Bench {
     return JSON.parse(await runLoad(GENERATOR, peer.name, spec)) as LoadResult;
   }
 
-  /** Three nodes of etcd, or three masters of Redis with a replica each. */
+  /** Starts three nodes of etcd, or three masters of Redis with a replica each. */
   async startCluster(engine: Cluster['engine']): Promise<Cluster> {
     this.#progress(`starting a cluster of ${engine}`);
     const cluster = await startCluster(engine, this.freshDir());
@@ -122,14 +122,14 @@ export class Bench {
     return cluster;
   }
 
-  /** Runs a load straight on an engine. Rejects with the client's message when it fails. */
+  /** Runs a load directly on an engine. Rejects with the client's message when it fails. */
   async loadEngine(load: EngineLoad): Promise<LoadResult> {
     const { warmupMs, durationMs } = this.sizes;
     const spec: EngineSpec = { fills: false, seed: 1, warmupMs, durationMs, ...load };
     return JSON.parse(await runLoad(BARE_CLIENT, spec.client, spec)) as LoadResult;
   }
 
-  /** Stores every key once, or `keyCount` keys `keyStep` apart. */
+  /** Stores every key once, or `keyCount` keys whose numbers are `keyStep` apart. */
   async fill(
     running: Running,
     keyCount: number,

@@ -1,4 +1,4 @@
-// A bar chart of a run as SVG: a group of bars for each test, requests a second, scaled group by group.
+// A bar chart of a run as SVG: a group of bars for each test, in requests per second, with a scale for each group.
 
 import type { CaseReport, Row } from './rounds.js';
 
@@ -30,7 +30,7 @@ function bar(row: Row, y: number, most: number): string {
   ].join('');
 }
 
-/** One image for the whole run. */
+/** Returns one image for the whole run. */
 export function chartSvg(reports: readonly CaseReport[]): string {
   const parts: string[] = [];
   let y = 20;

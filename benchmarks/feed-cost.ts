@@ -1,7 +1,8 @@
-// The cost of the change feed: the server's CPU time for each durable set of 100 bytes, with nobody following, with one and
-// with eight who take values too, in turns; and how fast the whole log is told to whoever begins at 0.
+// The cost of the change feed. First the server's CPU time per durable set of 100 bytes, in turns with no follower,
+// with one, and with eight that take values too. Then the speed at which a follower that begins at 0 gets the whole
+// log.
 //   node dist/benchmarks/feed-cost.js [--rounds 11] [--ms 1000]
-// CPU time is what a busy machine spreads least.
+// CPU time varies least on a busy machine.
 
 import { readFileSync, rmSync } from 'node:fs';
 import { mkdtemp } from 'node:fs/promises';
@@ -21,12 +22,12 @@ const CLIENTS = 20;
 const KEYS = 1000;
 const FOLLOWERS = [0, 1, 8];
 const VALUE = 'v'.repeat(100);
-/** Of the times in /proc: a hundredth of a second on every Linux. */
+/** The unit of the times in /proc: a hundredth of a second on every Linux. */
 const TICK_MS = 10;
 const LINE_FEED = 0x0a;
 
 const { rounds, ms } = new Command('feed-cost')
-  .option('--rounds <n>', 'of each number of followers', '11')
+  .option('--rounds <n>', 'rounds for each number of followers', '11')
   .option('--ms <n>', 'length of a round', '1000')
   .parse()
   .opts<{ rounds: string; ms: string }>();
@@ -69,7 +70,7 @@ async function measure(roundCount: number, roundMs: number): Promise<void> {
   for (const client of clients) client.close();
 }
 
-/** CPU µs of the server for each set. */
+/** Returns the CPU time of the server per set, in µs. */
 async function load(clients: readonly WireClient[], roundMs: number): Promise<number> {
   const beganMs = cpuMs();
   const end = performance.now() + roundMs;
@@ -86,7 +87,7 @@ async function load(clients: readonly WireClient[], roundMs: number): Promise<nu
   return ((cpuMs() - beganMs) * 1000) / count;
 }
 
-/** Of the server so far, in user and system mode. */
+/** Returns the CPU time of the server so far, in user and system mode. */
 function cpuMs(): number {
   const fields = readFileSync(`/proc/${server.pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
   return (Number(fields[11]) + Number(fields[12])) * TICK_MS;

@@ -1,11 +1,11 @@
-// Cases that measure one figure (bytes, seconds) and not a load: how servers and budgets become rows.
+// Cases that measure one figure (bytes, seconds) and not a load: they make rows of servers and budgets.
 
 import type { Bench, Running } from './bench.js';
 import type { Peer, PeerSettings } from './peers/peer.js';
 import { exchange } from './peers/process.js';
 import type { Contender, Row } from './rounds.js';
 
-/** A target as a contender, so that it stands in the table and in the ratios. */
+/** Makes a contender of a target, so that it stands in the table and in the ratios. */
 export function budget(value: number, unit: string): Contender {
   return { server: 'budget', unit, measure: async () => ({ value }) };
 }
@@ -15,7 +15,7 @@ export interface Present {
   readonly missing: readonly Row[];
 }
 
-/** Tells the peers that can be measured from rows that say why the others cannot. */
+/** Separates peers that can be measured from rows that say why the others cannot. */
 export function findPeers(test: string, peers: readonly Peer[]): Present {
   const missing = peers.flatMap((peer): Row[] => {
     const note = peer.missing();
@@ -24,10 +24,7 @@ export function findPeers(test: string, peers: readonly Peer[]): Present {
   return { present: peers.filter((peer) => peer.missing() === undefined), missing };
 }
 
-/**
- * Starts a peer and fills it. Redis does not sync while it is filled, to save time: its log is the
- * same afterwards.
- */
+/** Starts a peer and fills it. To save time Redis does not sync while it is filled; its log is the same afterwards. */
 export async function startFilled(
   bench: Bench,
   peer: Peer,

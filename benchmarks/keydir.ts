@@ -1,5 +1,5 @@
-// What a key costs in memory and time: the keydir with and without the order of use, beside a Map of
-// objects. Each runs in a process of its own, so that they cannot disturb each other's memory.
+// The memory and time of a key: the keydir with and without the order of use, beside a Map of objects. Each runs in a
+// process of its own, so that they cannot disturb each other's memory.
 //   node dist/benchmarks/keydir.js [--keys 1000000,5000000] [--key-bytes 20]
 
 import { fork } from 'node:child_process';
@@ -11,13 +11,13 @@ import Table from 'cli-table3';
 import { Command } from 'commander';
 import { Keydir } from '../src/store/keydir/keydir.js';
 
-/** Linux counts there how long a thread was ready to run and did not. */
+/** Linux counts in this file how long a thread was ready to run and did not run. */
 const schedstat = existsSync('/proc/self/schedstat')
   ? openSync('/proc/self/schedstat', 'r')
   : undefined;
 const statBytes = Buffer.alloc(128);
 
-/** One way to hold the keys. `put` adds a key, `has` looks it up; keys come as bytes, as from a client. */
+/** One way to hold the keys. `put` adds a key, `has` looks it up. Keys are bytes, as they come from a client. */
 interface Subject {
   put(key: Buffer, seq: number): void;
   has(key: Buffer): boolean;
@@ -82,7 +82,7 @@ function mapSubject(): Subject {
   };
 }
 
-/** Time is CPU time of the process, so that other work on the machine does not count. */
+/** Times are CPU times of the process, so that other work on the machine does not count. */
 function cpuMs(): number {
   const { user, system } = process.cpuUsage();
   return (user + system) / 1000;
@@ -102,7 +102,7 @@ function newKey(bytes: number): Buffer {
   return Buffer.from('k'.padEnd(bytes, '0'));
 }
 
-/** Mean ns of `call` on keys in random order, less the making of the keys. */
+/** Returns the mean ns of `call` on keys in random order, without the time to make the keys. */
 function timeNs(
   count: number,
   from: number,
@@ -113,7 +113,7 @@ function timeNs(
     const start = cpuMs();
     let n = 0;
     for (let done = 0; done < count; done += 1) {
-      // An odd prime stride goes through all numbers, in an order that no cache foresees.
+      // An odd prime stride visits all numbers, in an order that no cache can predict.
       n = (n + 7_368_787) % count;
       writeKey(scratch, from + n);
       call(scratch);
@@ -135,7 +135,7 @@ function fill(held: Subject, keys: number, keyBytes: number): void {
 
 async function measure({ subject, keys, keyBytes }: Task): Promise<Result> {
   const make = SUBJECTS[subject]!;
-  // Kept to the end, so that no memory of it is used again.
+  // It is kept until the end, so that none of its memory is used again.
   const exercised = exercise(make, keyBytes);
   globalThis.gc?.();
   await setTimeout(300);
@@ -173,7 +173,7 @@ async function measure({ subject, keys, keyBytes }: Task): Promise<Result> {
   };
 }
 
-/** Time of the slowest insert of a filling, less what the thread waited for a processor. */
+/** Returns the time of the slowest insert of a fill, without the time in which the thread waited for a processor. */
 function longestInsertMs(make: () => Subject, keys: number, keyBytes: number): number {
   const held = make();
   const key = newKey(keyBytes);
@@ -190,14 +190,17 @@ function longestInsertMs(make: () => Subject, keys: number, keyBytes: number): n
   return longest;
 }
 
-/** How long this thread was ready to run and did not: other work on the machine. 0 where nobody knows. */
+/**
+ * Returns how long this thread was ready to run and did not run, because of other work on the machine; 0 when the
+ * system does not say.
+ */
 function waitedMs(): number {
   if (schedstat === undefined) return 0;
   const bytes = readSync(schedstat, statBytes, 0, statBytes.length, 0);
   return Number(statBytes.toString('latin1', 0, bytes).split(' ')[1]) / 1e6;
 }
 
-/** Lets the compiler see everything before it is measured, with so few keys that memory stays as it was. */
+/** Lets the compiler see all code before it is measured, with few keys, so that memory stays as it was. */
 function exercise(make: () => Subject, keyBytes: number): Subject {
   const subject = make();
   const count = 2000;

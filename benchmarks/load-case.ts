@@ -1,4 +1,4 @@
-// The commonest kind of case: the same load on several servers, in alternating rounds.
+// The most common kind of case: the same load on several servers, in alternating rounds.
 
 import type { Bench, Case, CaseResult, Running } from './bench.js';
 import { DEFAULT_LOAD, type LoadSpec } from './load/spec.js';
@@ -18,11 +18,11 @@ import {
 export interface Entrant {
   readonly peer: Peer;
   readonly settings?: PeerSettings;
-  /** Name in the table when it is not the peer's. */
+  /** The name in the table, when it is not the peer's. */
   readonly server?: string;
 }
 
-/** How far Cairn is from a limit: its rate, and its CPU time a request. */
+/** Compares Cairn with a limit: its rate, and its CPU time per request. */
 export function distanceTo(against: string): readonly ComparisonSpec[] {
   return [
     { metric: 'rps', server: 'cairn', against },
@@ -35,7 +35,7 @@ export interface LoadCase {
   readonly title: string;
   readonly entrants: readonly Entrant[];
   readonly load: Partial<LoadSpec>;
-  /** Other contenders in the same rounds: limits, for instance. */
+  /** Other contenders in the same rounds, for instance limits. */
   readonly limits?: (bench: Bench) => readonly Contender[];
   readonly comparisons: readonly ComparisonSpec[];
 }
@@ -45,7 +45,7 @@ interface Started {
   readonly missing: readonly Row[];
 }
 
-/** With the other build of Cairn, when there is one, behind ours. */
+/** Adds the other build of Cairn behind ours, when there is one. */
 export function withBefore(bench: Bench, entrants: readonly Entrant[]): readonly Entrant[] {
   const { before } = bench;
   if (before === undefined) return entrants;
@@ -56,13 +56,13 @@ export function withBefore(bench: Bench, entrants: readonly Entrant[]): readonly
   );
 }
 
-/** The new build against the old one, when it was measured. */
+/** Compares the new build with the old one, when that was measured. */
 export function comparedToBefore(bench: Bench, metrics: readonly Metric[]): ComparisonSpec[] {
   if (bench.before === undefined) return [];
   return metrics.map((metric) => ({ metric, server: CAIRN.name, against: CAIRN_BEFORE }));
 }
 
-/** Starts and fills what is there; what is not becomes a row that says so. */
+/** Starts and fills the peers that are present. A missing peer becomes a row that says so. */
 async function startAll(bench: Bench, test: string, spec: LoadCase): Promise<Started> {
   const contenders: Contender[] = [];
   const missing: Row[] = [];
@@ -78,7 +78,8 @@ async function startAll(bench: Bench, test: string, spec: LoadCase): Promise<Sta
     if ((spec.load.readRatio ?? DEFAULT_LOAD.readRatio) > 0) {
       await bench.fill(running, keyCount, valueBytes);
     }
-    // A server compiled just in time is measured warm, as it runs for all of its life but a second.
+    // A server that compiles its code while it runs is measured warm: it is warm for all but the first second of its
+    // life.
     await bench.load(running, { ...spec.load, warmupMs: 0, durationMs: bench.sizes.heatUpMs });
     contenders.push({
       server,

@@ -1,7 +1,8 @@
-// The cost of metrics for a request: the server's own work on it, from the bytes' arrival to the hand-over of the reply,
-// without and with latencies, in turns in one process. No socket and no disk is in between, whose spread hides so little.
+// The cost of metrics per request: the server's own work from the arrival of the bytes to the hand-over of the reply,
+// without and with latencies, in turns in one process. There is no socket and no disk in between: their spread would
+// hide so small a cost.
 //   node dist/benchmarks/metrics-cost.js [--rounds 41] [--turns 400]
-// What it is of a whole request: divide it by the CPU time that the bench shows for one (benchmarks/README.md).
+// For its share of a whole request, divide it by the CPU time that the bench shows for one (benchmarks/README.md).
 
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -32,7 +33,7 @@ import { toolLogger } from '../tools/terminal/logger.js';
 const KEYS = 500;
 const CONNECTIONS = 50;
 const VALUE = Buffer.alloc(100, 'v');
-/** Requests that come in one piece. */
+/** The numbers of requests that come in one piece. */
 const PIPELINES = [1, 16];
 
 /** A socket that takes everything at once. */
@@ -96,7 +97,10 @@ function pieces(pipeline: number): Buffer[] {
   );
 }
 
-/** Ns per request: each connection has one piece per turn of the loop, and only their work on it is timed. */
+/**
+ * Returns ns per request. Each connection gets one piece per turn of the loop, and only the work on the pieces is
+ * timed.
+ */
 async function measure(
   connections: readonly Connection[],
   input: readonly Buffer[],
@@ -150,7 +154,7 @@ async function main(): Promise<void> {
     for (let round = 0; round < rounds; round += 1) {
       const ns = (await measure(plain, input, turns)) / pipeline;
       const nsTimed = (await measure(timed, input, turns)) / pipeline;
-      // The first rounds are compiled on the way.
+      // The first rounds are not counted, because the code is compiled during them.
       if (round < rounds / 4) continue;
       without.push(ns);
       more.push(nsTimed - ns);

@@ -1,6 +1,6 @@
-// The live page beside the loop of a server with many keys, and how long its answers hold that up: each kind of answer by itself, beside the same time
-// with nothing to do, because other processes take the processor as well. CPU time leaves out what the server waited for one;
-// collections of garbage count.
+// The time for which answers of the live page hold up the loop of a server with many keys. Each kind of answer is
+// measured by itself, and beside it the same time with nothing to do, because other processes take the processor as
+// well. CPU time leaves out the time in which the server waited for a processor. Garbage collections count.
 //   node dist/benchmarks/page.js [--keys 1000000] [--seconds 5]
 
 import { fork, type ChildProcess } from 'node:child_process';
@@ -16,7 +16,10 @@ import { Command } from 'commander';
 import type { KeyPage } from '../src/http/page/wire.js';
 
 const KV_SERVER = join(import.meta.dirname, '../tools/kv-server.js');
-/** Between two turns of the loop: the time that passed, and the CPU time of the whole process in it. Longest of each. */
+/**
+ * Measures, between two turns of the loop, the time that passed and the CPU time of the whole process in it. Keeps
+ * the longest of each.
+ */
 const MONITOR = `
 let [atMs, cpuUs, longest, longestOfCpu] = [performance.now(), 0, 0, 0];
 const cpuNow = () => { const { user, system } = process.cpuUsage(); return user + system; };
@@ -64,7 +67,7 @@ async function fill(port: number, keys: number): Promise<void> {
   socket.end();
 }
 
-/** From now until `work` has been done again and again for so long: what the monitor has, in ms. */
+/** Runs `work` again and again for the given time; returns the figures of the monitor, in ms. */
 async function measure(
   server: ChildProcess,
   seconds: number,
@@ -120,7 +123,7 @@ function kindsOf(url: string): Readonly<Record<string, () => Promise<number>>> {
 async function main(): Promise<void> {
   const program = new Command('page')
     .option('--keys <n>', 'keys in the store', Number, 1_000_000)
-    .option('--seconds <n>', 'of each kind of answer', Number, 5)
+    .option('--seconds <n>', 'seconds for each kind of answer', Number, 5)
     .parse();
   const { keys, seconds } = program.opts<{ keys: number; seconds: number }>();
   const dir = mkdtempSync(join(tmpdir(), 'cairn-page-'));

@@ -1,4 +1,4 @@
-// What a run leaves: tables on the terminal, JSON with everything, CSV in redis-benchmark's columns.
+// The output of a run: tables on the terminal, JSON with everything, CSV in redis-benchmark's columns.
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -56,7 +56,7 @@ function verdictOf({ met }: Comparison): string {
 
 const BARE_STYLE = { head: [], border: [], compact: true };
 
-/** Only the columns that some row has. */
+/** Tables have only the columns that some row has. */
 export function caseTables(report: CaseReport): string {
   const used = METRICS.filter((metric) =>
     report.rows.some(({ sample }) => {
@@ -97,7 +97,7 @@ function quoted(text: string): string {
   return `"${text.replaceAll('"', '""')}"`;
 }
 
-/** redis-benchmark's `--csv` columns first, by its names, so that the files can be laid side by side. */
+/** Returns redis-benchmark's `--csv` columns first, by its names, so that the files can be compared. */
 export function csvOf(reports: readonly CaseReport[]): string {
   const head = ['test', 'server', ...Object.values(COLUMNS), 'unit', 'note'];
   const lines = reports.flatMap(({ rows }) =>

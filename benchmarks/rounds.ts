@@ -1,9 +1,9 @@
-// Rounds that alternate between contenders (A B C A B C…), so that whatever else the machine does hits
-// all of them, and the comparisons made of them: medians, and ratios round by round.
+// Rounds that alternate between contenders (A B C A B C…), so that other work of the machine hits all of them. Also
+// the comparisons made of the rounds: medians, and ratios round by round.
 
 import type { LoadResult } from './load/spec.js';
 
-/** The figures of one measurement. The names of the columns are redis-benchmark's where it has them. */
+/** The figures of one measurement. A column has redis-benchmark's name where there is one. */
 export const COLUMNS = {
   rps: 'rps',
   avgMs: 'avg_latency_ms',
@@ -29,12 +29,12 @@ export type Sample = Readonly<Partial<Record<Metric, number>>>;
 
 export interface Contender {
   readonly server: string;
-  /** What `value` counts. */
+  /** The unit of `value`. */
   readonly unit?: string;
   measure(round: number): Promise<Sample>;
 }
 
-/** One line of the table: medians over the rounds. */
+/** One row of the table: medians over the rounds. */
 export interface Row {
   readonly test: string;
   readonly server: string;
@@ -46,7 +46,7 @@ export interface Row {
 export interface ComparisonSpec {
   readonly metric: Metric;
   readonly server: string;
-  /** Several: their sum, as a limit made of parts. */
+  /** With several names the limit is their sum, made of parts. */
   readonly against: string | readonly string[];
   readonly atLeast?: number;
   readonly atMost?: number;
@@ -57,7 +57,7 @@ export interface Comparison extends ComparisonSpec {
   readonly ratios: readonly number[];
   /** NaN when a side is missing. */
   readonly median: number;
-  /** undefined: no target, or a side is missing. */
+  /** Undefined when there is no target or a side is missing. */
   readonly met: boolean | undefined;
 }
 
@@ -110,7 +110,7 @@ function valuesOf(samples: readonly Sample[], metric: Metric): number[] {
   return samples.flatMap((sample) => sample[metric] ?? []);
 }
 
-/** Medians, metric by metric; misses and errors are summed up, because none may hide. */
+/** Returns the median of each metric. Misses and errors are summed up, because none may be hidden. */
 export function medianSample(samples: readonly Sample[]): Sample {
   const medians: Partial<Record<Metric, number>> = {};
   for (const metric of METRICS) {
@@ -163,6 +163,6 @@ export interface CaseReport {
   readonly seconds: number;
   readonly rows: readonly Row[];
   readonly comparisons: readonly Comparison[];
-  /** Why the case could not be measured. */
+  /** The reason why the case could not be measured. */
   readonly failure?: string;
 }

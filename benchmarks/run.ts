@@ -1,5 +1,5 @@
-// `npm run bench`: measures Cairn and its peers in one run on this machine and writes
-// benchmarks/results/. benchmarks/README.md says how to read it.
+// `npm run bench`: measures Cairn and its peers in one run on this machine, and writes benchmarks/results/.
+// benchmarks/README.md explains the results.
 
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
@@ -39,20 +39,17 @@ function parseFlags(): Flags {
   return new Command('bench')
     .description('Measures Cairn beside memcached, Redis and others, in one run.')
     .option('--quick', 'short rounds and small data: under three minutes, figures are rough')
-    .option('--case <text...>', 'only the cases whose name holds one of these')
-    .option('--without <text...>', 'not the cases whose name holds one of these')
+    .option('--case <text...>', 'only cases whose name contains one of these')
+    .option('--without <text...>', 'no cases whose name contains one of these')
     .option('--dir <path>', 'where the servers keep their data; must lie on a disk')
     .option('--out <path>', 'where the results go', RESULTS_DIR)
-    .option('--rounds <n>', 'rounds a case')
+    .option('--rounds <n>', 'rounds per case')
     .option(
       '--seconds <n>',
       'measured time of each round of each server; the unmeasured time shrinks with it',
     )
     .option('--list', 'print the names of the cases')
-    .option(
-      '--calls',
-      'print the files, functions and calls that a request enters, and nothing else',
-    )
+    .option('--calls', 'only print the files, functions and calls that a request enters')
     .option('--functions', 'with --calls: which functions of which files those are')
     .option('--before <path>', 'the kv-server.js of another build, to measure too')
     .parse()
@@ -80,7 +77,7 @@ function chosenCases({ case: asked, without = [] }: Flags): readonly Case[] {
   const chosen = CASES.filter(
     (each) => (asked === undefined || holdsOneOf(each, asked)) && !holdsOneOf(each, without),
   );
-  if (chosen.length === 0) throw new Error('no case is named so: see --list');
+  if (chosen.length === 0) throw new Error('no case has such a name: see --list');
   return chosen;
 }
 
@@ -107,7 +104,7 @@ async function runCase(chosen: Case, bench: Bench): Promise<CaseReport> {
     const { rows, comparisons } = await chosen.run(bench);
     return { name, title, seconds: seconds(), rows, comparisons };
   } catch (error) {
-    // One server that fails must not take the other cases with it; the exit code tells.
+    // A failing server must not end the other cases; the exit code reports it.
     const failure = `failed: ${(error as Error).message}`;
     const rows = [{ test: name, server: 'cairn', sample: {}, note: failure }];
     return { name, title, seconds: seconds(), rows, comparisons: [], failure };
@@ -134,7 +131,8 @@ async function printCalls(flags: Flags): Promise<void> {
 async function main(): Promise<void> {
   const flags = parseFlags();
   if (flags.list === true) {
-    for (const { name, title } of CASES) process.stdout.write(`${name.padEnd(16)}${title}\n`);
+    const width = Math.max(...CASES.map(({ name }) => name.length)) + 2;
+    for (const { name, title } of CASES) process.stdout.write(`${name.padEnd(width)}${title}\n`);
     return;
   }
   if (flags.calls === true) {

@@ -1,5 +1,5 @@
-// How often the value cache has the value, beside an exact LRU of as many bytes that pays for nothing but
-// the entries, on requests that follow Zipf's law; and what a get and a put cost.
+// The hit rate of the value cache, on requests that follow Zipf's law. Beside it: an exact LRU of as many bytes,
+// which pays only for the entries. Also the time of a get and of a put.
 //   node dist/benchmarks/value-cache.js [--keys 1000000] [--requests 4000000] [--megabytes 16,64]
 
 import Table from 'cli-table3';
@@ -10,7 +10,7 @@ import { entryBytes } from '../src/store/value-cache/page.js';
 
 const VALUE = Buffer.alloc(4096, 'v');
 
-/** The same numbers in every run. */
+/** The numbers are the same in every run. */
 function randomOf(seed: number): () => number {
   let state = seed;
   return () => {
@@ -19,7 +19,7 @@ function randomOf(seed: number): () => number {
   };
 }
 
-/** Keys 1..count by popularity^-exponent, mixed so that popular ones are not neighbours. */
+/** Keys 1..count by popularity^-exponent, mixed so that popular keys are not neighbours. */
 function zipfTrace(count: number, requests: number, exponent: number): Uint32Array {
   const sums = new Float64Array(count);
   let sum = 0;
@@ -43,13 +43,13 @@ function zipfTrace(count: number, requests: number, exponent: number): Uint32Arr
   return trace;
 }
 
-/** 10 to 2,000 bytes, small ones more often; the same for a key every time. */
+/** Returns 10 to 2,000 bytes, small values more often; always the same for a key. */
 function valueBytesOf(ref: number): number {
   const share = (Math.imul(ref, 0x9e3779b1) >>> 0) / 2 ** 32;
   return Math.floor(10 + 1990 * share ** 3);
 }
 
-/** An exact LRU: a list through the keys, 0 being both its ends. */
+/** An exact LRU: a linked list through the keys, whose both ends are 0. */
 function runLru(trace: Uint32Array, keys: number, bytesMax: number): number {
   const older = new Uint32Array(keys + 1);
   const newer = new Uint32Array(keys + 1);
@@ -101,13 +101,13 @@ function runCache(trace: Uint32Array, cache: ValueCache): { hits: number; longes
   return { hits: hits / trace.length, longestMs };
 }
 
-/** Time is CPU time of the process, so that other work on the machine does not count. */
+/** Times are CPU times of the process, so that other work on the machine does not count. */
 function cpuMs(): number {
   const { user, system } = process.cpuUsage();
   return (user + system) / 1000;
 }
 
-/** Mean ns of a get of what is there, and of a put into a full cache. */
+/** Returns the mean ns of a get that hits, and of a put into a full cache. */
 function timeNs(cache: ValueCache): { get: number; put: number } {
   const count = 300_000;
   const value = VALUE.subarray(0, 100);

@@ -1,5 +1,5 @@
 // Copies of short runs of bytes. Buffer.copy makes a view of the source first, which for a key or a value of a hundred
-// bytes costs more than the copy (benchmarks/README.md, "What a read costs inside").
+// bytes costs more than the copy (benchmarks/README.md, "Cost of a read").
 
 /** Up to this many bytes, the loop is faster than Buffer.copy. */
 const LOOP_BYTES_MAX = 256;

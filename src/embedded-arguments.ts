@@ -3,6 +3,7 @@
 //
 // Invariants:
 // - undefined and null mean "not given" for every argument that may be left out, and are refused for every other.
+// - An argument that a method does not have is refused, so that no options object is ignored.
 // - 0 as a lifetime or as a time of expiry means "never".
 // - No argument is cut, joined, rounded down or converted: text is text, a number is a number.
 
@@ -63,6 +64,15 @@ const INTERNAL_OPTIONS: readonly string[] = ['useHints', 'ownsThread'];
 /** `wanted` continues the message after "must be". */
 function wrong(name: string, value: unknown, wanted: string): TypeError {
   return new TypeError(`${name} must be ${wanted}, not ${shown(value)}`);
+}
+
+/** Requires that nothing is given beyond the first `countMax` arguments of a method. */
+export function requireAtMost(method: string, countMax: number, given: ArrayLike<unknown>): void {
+  for (let at = countMax; at < given.length; at += 1)
+    if (!isLeftOut(given[at]))
+      throw new TypeError(
+        `There is no argument ${at + 1} of ${method}(), but ${shown(given[at])} was given`,
+      );
 }
 
 /** Returns the directory as an absolute path: the program may change its working directory later. */

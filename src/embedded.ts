@@ -14,6 +14,7 @@ import {
   lifetimeEnd,
   optionsOf,
   putOptionsOf,
+  requireAtMost,
   snapshotPathOf,
   tokenOf,
   type Bytes,
@@ -57,6 +58,7 @@ export interface KeyListing {
  * KV_IO… A relative path starts at the working directory as it is now.
  */
 export async function open(dir: string, options: CairnOptions = {}): Promise<Cairn> {
+  requireAtMost('open', 2, arguments);
   const { logger, rest } = optionsOf(options);
   const path = dirOf(dir);
   try {
@@ -90,57 +92,68 @@ export class Cairn {
 
   /** Returns the entry, or undefined when there is none. Throws KV_CORRUPTION when its record is damaged. */
   async get(key: Bytes): Promise<CairnEntry | undefined> {
+    requireAtMost('get', 1, arguments);
     return this.#read(key);
   }
 
   /** Returns the entry as get does, and gives it a new lifetime. */
   async getAndTouch(key: Bytes, ttlMs: number): Promise<CairnEntry | undefined> {
+    requireAtMost('getAndTouch', 2, arguments);
     this.#requireWritable();
     return this.#read(key, { expiresAt: lifetimeEnd(ttlMs, this.#store.nowMs()) });
   }
 
   async set(key: Bytes, value: Bytes, options: PutOptions = {}): Promise<PutResult> {
+    requireAtMost('set', 3, arguments);
     return this.#put('set', key, value, options);
   }
 
   /** Stores the entry if the key has none. */
   async add(key: Bytes, value: Bytes, options: PutOptions = {}): Promise<PutResult> {
+    requireAtMost('add', 3, arguments);
     return this.#put('add', key, value, options);
   }
 
   /** Stores the entry if the key has one. */
   async replace(key: Bytes, value: Bytes, options: PutOptions = {}): Promise<PutResult> {
+    requireAtMost('replace', 3, arguments);
     return this.#put('replace', key, value, options);
   }
 
   /** Adds bytes behind the value; its flags and lifetime stay. */
   async append(key: Bytes, value: Bytes): Promise<PutResult> {
+    requireAtMost('append', 2, arguments);
     return this.#put('append', key, value);
   }
 
   /** Adds bytes before the value; its flags and lifetime stay. */
   async prepend(key: Bytes, value: Bytes): Promise<PutResult> {
+    requireAtMost('prepend', 2, arguments);
     return this.#put('prepend', key, value);
   }
 
   /** Stores the entry if it still has that CAS token. */
   async cas(key: Bytes, value: Bytes, cas: bigint, options: PutOptions = {}): Promise<PutResult> {
+    requireAtMost('cas', 4, arguments);
     this.#requireWritable();
     return this.#put('set', key, value, options, tokenOf(cas));
   }
 
   /** Returns the new number (unsigned, 64 bits, wraps), or undefined when there is no entry or its value is no number. */
   async incr(key: Bytes, delta: bigint | number = 1n): Promise<bigint | undefined> {
+    requireAtMost('incr', 2, arguments);
     return this.#add(key, delta, 'incr');
   }
 
   /** Returns the new number, at least 0, or undefined when there is no entry or its value is no number. */
   async decr(key: Bytes, delta: bigint | number = 1n): Promise<bigint | undefined> {
+    requireAtMost('decr', 2, arguments);
     return this.#add(key, delta, 'decr');
   }
 
   /** Gives the entry a new lifetime. Returns true when there was an entry. */
   async touch(key: Bytes, ttlMs: number): Promise<boolean> {
+    requireAtMost('touch', 2, arguments);
     this.#requireWritable();
     const expiresAt = lifetimeEnd(ttlMs, this.#store.nowMs());
     const outcome = await this.#settled(this.#store.touch(keyOf(key), expiresAt));
@@ -149,6 +162,7 @@ export class Cairn {
 
   /** Returns true when there was an entry. */
   async delete(key: Bytes): Promise<boolean> {
+    requireAtMost('delete', 1, arguments);
     this.#requireWritable();
     const outcome = await this.#settled(this.#store.delete({ key: keyOf(key) }));
     return outcome.status === 'deleted';
@@ -156,12 +170,14 @@ export class Cairn {
 
   /** Deletes everything. */
   async clear(): Promise<void> {
+    requireAtMost('clear', 0, arguments);
     this.#requireWritable();
     await this.#settled(this.#store.flush(0));
   }
 
   /** Yields all keys, in no order. A key that changes meanwhile may or may not be among them. */
   async *scan(prefix: Bytes = ''): AsyncGenerator<KeyListing> {
+    requireAtMost('scan', 1, arguments);
     const start = Buffer.from(bytesOf('prefix', prefix));
     let cursor = 0;
     do {
@@ -183,10 +199,15 @@ export class Cairn {
    * aborted, at `return()` of the iterator and at `close`. Throws KV_TOO_OLD when compaction has removed changes after `after`.
    */
   changes(options: ChangesOptions = {}): AsyncGenerator<CairnChange> {
-    return endedByReturn((returned) => this.#changes(options, returned));
+    return endedByReturn((returned) => this.#changes(arguments, options, returned));
   }
 
-  async *#changes(options: ChangesOptions, returned: AbortSignal): AsyncGenerator<CairnChange> {
+  async *#changes(
+    given: IArguments,
+    options: ChangesOptions,
+    returned: AbortSignal,
+  ): AsyncGenerator<CairnChange> {
+    requireAtMost('changes', 1, given);
     this.#requireOpen();
     const { signal, ...wanted } = changesOptionsOf(options);
     const log = this.#store.changeLog;
@@ -197,6 +218,7 @@ export class Cairn {
 
   /** Frees the space of dead records now, even if there are few. */
   async compact(): Promise<S.CompactionReport> {
+    requireAtMost('compact', 0, arguments);
     this.#requireWritable();
     return this.#explained(
       this.#store.compact({ everything: true }),
@@ -206,18 +228,21 @@ export class Cairn {
 
   /** Writes the JSON snapshot to `path`; default: snapshot.json in the data directory. */
   async snapshot(path?: string | null): Promise<S.SnapshotReport> {
+    requireAtMost('snapshot', 1, arguments);
     this.#requireWritable();
     const given = snapshotPathOf(path);
     return this.#explained(this.#store.snapshot(given), 'The snapshot cannot be written', given);
   }
 
   stats(): ReadonlyMap<string, number | string> {
+    requireAtMost('stats', 0, arguments);
     this.#requireOpen();
     return this.#store.stats();
   }
 
   /** Makes everything durable, seals the log and frees the directory. A second call returns the same promise. */
   close(): Promise<void> {
+    requireAtMost('close', 0, arguments);
     this.#closed ??= this.#store.close();
     return this.#closed;
   }

@@ -1,4 +1,5 @@
-// The Debian package: lintian finds nothing, and in a root of its own it is installed, serves, is upgraded and removed.
+// The Debian package: lintian finds nothing, and in a root of its own the package is installed, serves, is upgraded and is
+// removed.
 
 import {
   appendFileSync,
@@ -31,7 +32,7 @@ describe('the Debian package @long', function () {
     deb = join(dir, readdirSync(dir).join());
   });
 
-  it('lintian has nothing to say', async function () {
+  it('lintian finds nothing', async function () {
     const lintian = requireProgram(this, 'lintian', 'lintian');
     const done = await run(lintian, ['--allow-root', '--fail-on', 'error,warning', deb]);
     expect(done.stdout).to.equal('');
@@ -48,7 +49,7 @@ describe('the Debian package @long', function () {
     writeFileSync(join(into, 'var/lib/dpkg/status'), '');
     const dpkg = async (...words: string[]): Promise<void> => {
       const log = `--log=${join(into, 'log')}`;
-      // There is no Node in that root: the one outside runs the programs.
+      // That root has no Node: the one outside runs the programs.
       const force = ['--force-depends', '--force-script-chrootless'];
       const done = await run('/usr/bin/dpkg', [`--root=${into}`, log, ...force, ...words]);
       expect(done.code, done.stderr).to.equal(0);

@@ -1,5 +1,5 @@
-// The package as a user gets it: packed, installed in an empty folder, every command run from there.
-// And `npm start`, which must come up from what is built already.
+// The package as a user gets it: packed, installed in an empty folder, every command run from there. And `npm start`, which
+// must start from what is built already.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -36,7 +36,7 @@ describe('the tarball', function () {
     names = (entry?.files ?? []).map(({ path }) => path);
   });
 
-  it('holds what runs and what documents it, no tests', () => {
+  it('holds the programs and their documents, and no tests', () => {
     expect(names).to.include.members([
       'dist/tools/kv-server.js',
       'README.md',
@@ -52,7 +52,7 @@ describe('the tarball', function () {
     const pages = names.filter((name) => name.endsWith('.md'));
     const links = pages.flatMap((page) => {
       const text = readFileSync(join(root, page), 'utf8');
-      // Both forms of Markdown: [words](target) and [words]: target.
+      // Both forms of Markdown links count: [words](target) and [words]: target.
       const targets = text.matchAll(/\]\(([^)\s#]+)[^)]*\)|^\[[^\]]+\]: ([^\s#]+)/gm);
       return [...targets]
         .map(([, inline, apart]) => inline ?? apart ?? '')
@@ -71,7 +71,7 @@ describe('the package @long', function () {
 
   before(async () => {
     dir = temporaryFolder();
-    // Without its prepack script: it would build dist/ again under the tests that run from there.
+    // Its prepack script is skipped: that would build dist/ again under the tests that run from there.
     const args = ['pack', '--json', '--ignore-scripts', '--pack-destination', dir];
     const [entry] = JSON.parse(await npm(args, root)) as { filename: string }[];
     const packed = join(dir, entry?.filename ?? '');
@@ -85,7 +85,7 @@ describe('the package @long', function () {
     it(`${name} --help and --version run from an installed package`, async () => {
       const help = await run(installed(name), ['--help'], { cwd: dir });
       expect(help.code, help.stderr).to.equal(0);
-      // Two names lead to the server: `npx cairn-kv` runs what is called like the package.
+      // Two names lead to the server: `npx cairn-kv` runs the command with the package's name.
       const program = basename(manifest.bin[name] ?? '', '.js');
       expect(help.stdout).to.match(new RegExp(`^Usage: ${program}\\b`));
       const version = await run(installed(name), ['--version'], { cwd: dir });
@@ -136,7 +136,7 @@ describe('the package @long', function () {
       const entry: CairnEntry | undefined = await store.get('k');
       for await (const { key } of store.scan()) key.toString('hex');
       const report: CompactionReport = await store.compact();
-      // @ts-expect-error: there is no such option.
+      // @ts-expect-error: this option does not exist.
       await open('data', { keyMax: 10 });
       const error: unknown = undefined;
       if (isKvError(error)) console.log(error.code, entry?.value.length, result, report.liveBytes);
@@ -172,7 +172,7 @@ describe('the package @long', function () {
       expect(await client.line('version\r\n')).to.match(/^VERSION 1\.6\./);
       client.close();
     } finally {
-      // The whole group: npm, its shell and the server.
+      // The signal goes to the whole group: npm, its shell and the server.
       if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
     }
   });

@@ -1,5 +1,5 @@
-// The files of packaging/ as operators use them: systemd takes the unit, the server tells systemd that it is ready, and what the
-// Dockerfile and the compose file name is there and works. No container is built here.
+// The files of packaging/ as operators use them: systemd accepts the unit, the server tells systemd that it is ready, and
+// everything that the Dockerfile and the compose file name exists and works. No container is built here.
 
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -25,7 +25,7 @@ function read(name: string): string {
   return readFileSync(join(packaging, name), 'utf8');
 }
 
-/** `ENV A=1 B=2` of the Dockerfile, `A: 'x'` of the compose file. */
+/** Returns the variables of `ENV A=1 B=2` in the Dockerfile, or of `A: 'x'` in the compose file. */
 function variablesOf(text: string): Record<string, string> {
   const found = text.matchAll(/\b(CAIRN_[A-Z_]+)(?:=|: )'?([^\s']+)/g);
   return Object.fromEntries([...found].map(([, name = '', value = '']) => [name, value]));
@@ -36,7 +36,7 @@ function instruction(name: string): string {
   return lines.filter((line) => line.startsWith(`${name} `)).join('\n');
 }
 
-/** Prints that it is bound, then what it receives: what systemd would hear. */
+/** Prints that it is bound, then what it receives: what systemd would receive. */
 const LISTENER = `use Socket; socket(my $s, AF_UNIX, SOCK_DGRAM, 0) or die $!; bind($s, sockaddr_un($ARGV[0])) or die $!;
 $| = 1; print "bound\\n"; recv($s, my $said, 4096, 0); print $said;`;
 
@@ -46,7 +46,7 @@ describe('packaging @long', function () {
   beforeEach(() => (dir = mkdtempSync(join(tmpdir(), 'cairn-packaging-'))));
   afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
-  it('systemd finds nothing wrong with the unit, and little that it may do', async function () {
+  it('systemd finds no mistake in the unit, and rates its exposure as low', async function () {
     const analyze = requireProgram(this, 'systemd-analyze', 'systemd');
     const unit = join(packaging, 'cairn.service');
     const verified = await run(analyze, ['verify', unit]);
@@ -72,13 +72,13 @@ describe('packaging @long', function () {
     expect(rated.code, rated.stdout.slice(-200)).to.equal(0);
   });
 
-  it('the unit does not start again after what needs a human (docs/errors.md)', () => {
+  it('the unit does not restart after failures that need a human (docs/errors.md)', () => {
     expect(read('cairn.service')).to.contain('RestartPreventExitStatus=64 65 66 77\n');
     const errors = readFileSync(join(root, 'docs/errors.md'), 'utf8');
     expect(errors).to.contain('do not restart after 64, 65, 66 and 77');
   });
 
-  it('the settings of the unit are taken, and keep the data where the unit allows it', async () => {
+  it('the server accepts the settings of the unit, which keep the data where the unit allows it', async () => {
     const file = join(packaging, 'cairn.toml');
     const checked = await runTool('kv-server', ['--config', file, '--check-config']);
     expect(checked.code, checked.stderr).to.equal(0);
@@ -86,7 +86,7 @@ describe('packaging @long', function () {
     expect(unit).to.contain('kv-server --config /etc/cairn/cairn.toml');
     expect(unit).to.contain('StateDirectory=cairn\n');
     expect(checked.stdout.toString()).to.match(/^data = "\/var\/lib\/cairn" /m);
-    // What is commented out is right too.
+    // The settings that are commented out are right too.
     const all = read('cairn.toml').replaceAll(/^# (?=[a-z-]+ = )/gm, '');
     const users = join(dir, 'auth.txt');
     const settings = [...all.matchAll(/^([a-z-]+) = (?:"([^"]*)"|(\d+))$/gm)];
@@ -118,7 +118,7 @@ describe('packaging @long', function () {
     expect(await server.ended).to.include({ code: 0 });
   });
 
-  it('says what to do when systemd cannot be told', async () => {
+  it('says what to do when it cannot tell systemd', async () => {
     const argv = ['-p', '-1', '--data', join(dir, 'data')];
     const server = new ServerCommand(argv, { NOTIFY_SOCKET: join(dir, 'nobody') });
     expect(await server.says('Type=exec')).to.contain('systemd was not told');
@@ -126,12 +126,12 @@ describe('packaging @long', function () {
     expect(await server.ended).to.include({ code: 0 });
   });
 
-  it('the Dockerfile names what there is', () => {
+  it('everything that the Dockerfile names exists', () => {
     expect(instruction('COPY')).to.contain('COPY . .').and.to.contain(`/${manifest.name}-*.tgz`);
     expect(existsSync(join(root, 'package-lock.json'))).to.equal(true);
     expect(instruction('ENTRYPOINT')).to.equal('ENTRYPOINT ["kv-server"]');
     expect(manifest.bin).to.have.property('kv-server');
-    // What it leaves out must not be needed; what is needed must not be left out.
+    // Nothing that it leaves out may be needed, and nothing that is needed may be left out.
     for (const needed of ['src', 'tools', 'test', 'benchmarks', 'package-lock.json']) {
       expect(read('Dockerfile.dockerignore').split('\n')).not.to.include(needed);
     }
@@ -159,7 +159,7 @@ describe('packaging @long', function () {
     expect(check()).to.equal(1);
   });
 
-  it('the compose file names what there is', async () => {
+  it('everything that the compose file names exists', async () => {
     const text = read('compose.yaml');
     const context = /context: (\S+)/.exec(text)?.[1] ?? '';
     const dockerfile = /dockerfile: (\S+)/.exec(text)?.[1] ?? '';

@@ -1,12 +1,12 @@
-// The runner of `npm test` and `npm run test:all`: mocha, over the tests that are asked for.
+// The runner of `npm test` and `npm run test:all`: runs mocha over the chosen tests.
 //
 //   npm test                                the fast tier (test/support/tier.ts)
 //   npm run test:all                        everything
-//   npm test -- test/unit/store             a folder or file, whole; sources or what was compiled from them
+//   npm test -- test/unit/store             a folder or file, whole; its sources or the compiled files
 //   npm test -- -g 'docs/format.md'         titles, among all tests
 //
-// Every other option is mocha's. A tier runs in two processes at a time (test/support/lanes.ts); what is chosen, or run
-// with an option other than --retries, in one. CAIRN_TEST_REPORT names a file for the line of counts of a tier.
+// Every other option is mocha's. A tier runs in two processes at a time (test/support/lanes.ts). Chosen tests, or tests with
+// an option other than --retries, run in one. CAIRN_TEST_REPORT names a file for the line of counts of a tier.
 
 import { existsSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -28,12 +28,12 @@ interface MochaOptions {
   readonly fgrep?: unknown;
 }
 
-/** As mocha itself reads its command line. */
+/** Reads a command line as mocha itself does. */
 const { loadOptions } = createRequire(import.meta.url)('mocha/lib/cli/options.cjs') as {
   readonly loadOptions: (args: readonly string[]) => MochaOptions;
 };
 
-/** What mocha is to load for a word such as `test/unit/store` or `test/package.test.ts`. */
+/** Returns the files that mocha must load for a word such as `test/unit/store` or `test/package.test.ts`. */
 function specOf(word: string): string {
   const asked = relative(ROOT, resolve(word)).replace(/^dist\//, '');
   for (const path of [asked, join('test', asked)]) {
@@ -57,7 +57,7 @@ function say(text: string): void {
   process.stderr.write(`cairn: ${text}\n`);
 }
 
-/** Runs the tests of the tier in two processes at a time; true when none failed. */
+/** Runs the tests of the tier in two processes at a time; resolves to true when none failed. */
 async function runTier(args: readonly string[]): Promise<boolean> {
   const colours = process.stdout.isTTY ? ['--color'] : [];
   const report = await runParts(allParts(), [...colours, ...args], (text) =>
@@ -80,7 +80,7 @@ async function runTier(args: readonly string[]): Promise<boolean> {
 /** Runs mocha in this process. */
 async function runMocha(args: readonly string[]): Promise<void> {
   process.argv.splice(2, Infinity, '--fail-zero', ...args);
-  // It has no types of its own.
+  // This module has no types of its own.
   const mocha: string = 'mocha/bin/mocha.js';
   await import(mocha);
 }
@@ -92,7 +92,7 @@ const parsed = loadOptions(options);
 const words = new Set([...(parsed._ ?? []), ...(parsed.spec ?? [])].map(String));
 const specs = [...words].map(specOf);
 const isChosen = specs.length > 0 || parsed.grep !== undefined || parsed.fgrep !== undefined;
-// Two processes sum what they count, and know no other wish.
+// Two processes can sum what they count, but follow no other option.
 const isInLanes = !isChosen && /^(?:--retries[ =]\d+)?$/.test(options.join(' '));
 
 const args = options.filter((word) => !words.has(word));

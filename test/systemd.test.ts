@@ -1,5 +1,5 @@
-// The unit, and what pages of docs/how-to say to type there, under a real systemd, which is process 1 of namespaces of its
-// own: a root that is laid over the machine's and gone afterwards, its own network, and the Debian package installed in it.
+// The unit, and the commands in pages of docs/how-to, under a real systemd. It is process 1 of namespaces of its own: a root
+// that is laid over the machine's and removed afterwards, a network of its own, and the Debian package installed in it.
 
 import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdirSync, readFileSync, readdirSync } from 'node:fs';
@@ -14,7 +14,7 @@ import { temporaryFolder } from './support/servers.js';
 
 const root = join(import.meta.dirname, '../..');
 
-/** $1: an empty directory, $2: the package. Nothing that is mounted here is seen outside. */
+/** $1: an empty directory, $2: the package. Nothing that is mounted here is visible outside. */
 const BOOT = `set -e
 mount -t tmpfs none "$1"
 mkdir "$1/upper" "$1/work" "$1/root"
@@ -32,14 +32,14 @@ printf '[Service]\\nType=oneshot\\nExecStart=/bin/sh -c "echo stage is up > /rea
 cat ready >&2 &
 exec env container=test chroot . /lib/systemd/systemd --unit=stage.service`;
 
-/** Resolves to the first line that says so. */
+/** Resolves to the first line that contains the text. */
 async function said(source: Interface, text: string): Promise<string> {
   const seen: string[] = [];
   for await (const line of source) {
     if (line.includes(text)) return line;
     seen.push(line);
   }
-  throw new Error(`Nobody said "${text}":\n${seen.join('\n')}`);
+  throw new Error(`No line said "${text}":\n${seen.join('\n')}`);
 }
 
 describe('cairn.service @long', function () {
@@ -47,7 +47,7 @@ describe('cairn.service @long', function () {
   let init: ChildProcess | undefined;
   let systemdPid = 0;
 
-  /** Runs it where that systemd is process 1. */
+  /** Runs a command where that systemd is process 1. */
   async function inside(...words: string[]): Promise<string> {
     const { code, stdout, stderr } = await run('nsenter', [...target(), ...words]);
     expect(code, `${words.join(' ')}: ${stdout}${stderr}`).to.equal(0);
@@ -90,7 +90,7 @@ describe('cairn.service @long', function () {
   });
   after(() => void init?.kill('SIGKILL'));
 
-  it('starts, tells that it is ready, comes again after kill -9, reloads and stops', async () => {
+  it('starts, reports that it is ready, comes back after kill -9, reloads and stops', async () => {
     await inside('systemctl', 'start', 'cairn');
     expect(await inside('systemctl', 'show', '--property=StatusText', 'cairn')).to.equal(
       'StatusText=listening on 127.0.0.1:11211\n',
@@ -121,7 +121,7 @@ describe('cairn.service @long', function () {
     expect(await inside('ls', '/var/lib/cairn')).to.contain('IMAGE');
   });
 
-  // In this order: what the first one installs, the second one restores.
+  // The order matters: the second page restores what the first one installs.
   for (const name of ['run-under-systemd', 'back-up-and-restore']) {
     it(`does what docs/how-to/${name}.md says`, async () => {
       const page = readFileSync(join(root, 'docs/how-to', `${name}.md`), 'utf8');

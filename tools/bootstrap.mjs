@@ -1,6 +1,6 @@
-// Makes a fresh clone runnable: installs what package-lock.json names and compiles to dist/, and does
-// neither when it is already done. Plain JavaScript, because nothing is installed when it first runs.
-// Invariant: dist/ never holds a file whose source is gone (it is removed before each build).
+// Makes a fresh clone runnable: installs the packages of package-lock.json and compiles to dist/, each only when
+// needed. It is plain JavaScript, because nothing is installed when it first runs.
+// Invariant: dist/ never holds a file whose source is gone, because it is removed before each build.
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, readFileSync, readdirSync } from 'node:fs';
 import { rmSync, statSync, writeFileSync } from 'node:fs';
@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const stamp = join(root, 'dist', '.built');
 
-// Before anything is installed for a Node that could not run it.
+// The version is checked before anything is installed for a Node that could not run it.
 const wanted = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).engines.node.slice(2);
 const [have, need] = [process.versions.node, wanted].map((text) => text.split('.').map(Number));
 const differs = need.findIndex((part, at) => part !== have[at]);
@@ -25,10 +25,10 @@ function mtimeMs(path) {
   return existsSync(path) ? statSync(path).mtimeMs : 0;
 }
 
-// Written by runs of the benchmarks, next to their sources.
+// Runs of the benchmarks write these folders next to their sources.
 const NOT_SOURCES = new Set(['node_modules', 'results']);
 
-/** The newest change below a folder, counting the folders themselves, so that a removal shows too. */
+/** Returns the time of the newest change below a folder. The folders themselves count, so that a removal shows too. */
 function newestMs(dir) {
   if (!existsSync(dir)) return 0;
   let newest = mtimeMs(dir);
@@ -46,7 +46,9 @@ function run(command, args) {
   if (done.status !== 0) process.exit(done.status ?? 1);
 }
 
-/** Whether node_modules holds every package of the lock file in its version (optional ones may lack). */
+/**
+ * Checks whether node_modules holds every package of the lock file in its version. Optional packages may be missing.
+ */
 function isInstalled() {
   const installed = join(root, 'node_modules', '.package-lock.json');
   if (!existsSync(installed)) return false;
@@ -71,7 +73,8 @@ if (process.argv.includes('--force') || mtimeMs(stamp) < newest) {
   rmSync(join(root, 'dist'), { recursive: true, force: true });
   const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
   run(process.execPath, [tsc]);
-  // The page runs in browsers: other libraries, and files beside the modules that are served as they are.
+  // The page runs in browsers: it is compiled against other libraries, and other files beside its modules are served
+  // unchanged.
   const page = join('src', 'http', 'page', 'browser');
   run(process.execPath, [tsc, '-p', join(root, page)]);
   for (const name of readdirSync(join(root, page)).filter((each) =>

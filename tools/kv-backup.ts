@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// kv-backup, which is in tools/backup/main.ts: what that needs of Node is looked at before it is loaded.
+// kv-backup: checks that Node is new enough for tools/backup/main.ts before loading it.
 
 import { requireNode } from './terminal/node-version.js';
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// kv-check, which is in tools/check/main.ts: what that needs of Node is looked at before it is loaded.
+// kv-check: checks that Node is new enough for tools/check/main.ts before loading it.
 
 import { requireNode } from './terminal/node-version.js';
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// kv-client, which is in tools/client/main.ts: what that needs of Node is looked at before it is loaded.
+// kv-client: checks that Node is new enough for tools/client/main.ts before loading it.
 
 import { requireNode } from './terminal/node-version.js';
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// kv-compact, which is in tools/compact/main.ts: what that needs of Node is looked at before it is loaded.
+// kv-compact: checks that Node is new enough for tools/compact/main.ts before loading it.
 
 import { requireNode } from './terminal/node-version.js';
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// kv-dump, which is in tools/dump/main.ts: what that needs of Node is looked at before it is loaded.
+// kv-dump: checks that Node is new enough for tools/dump/main.ts before loading it.
 
 import { requireNode } from './terminal/node-version.js';
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// kv-load, which is in tools/load/main.ts: what that needs of Node is looked at before it is loaded.
+// kv-load: checks that Node is new enough for tools/load/main.ts before loading it.
 
 import { requireNode } from './terminal/node-version.js';
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// kv-restore, which is in tools/restore/main.ts: what that needs of Node is looked at before it is loaded.
+// kv-restore: checks that Node is new enough for tools/restore/main.ts before loading it.
 
 import { requireNode } from './terminal/node-version.js';
 

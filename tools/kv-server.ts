@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// kv-server: the memcached-compatible server. Flags: src/config/flags.ts; the life of it: src/process/main.ts. What
-// that needs of Node is looked at before it is loaded.
+// kv-server: the memcached-compatible server. Flags: src/config/flags.ts; start and shutdown: src/process/main.ts.
+// Checks that Node is new enough for them before loading them.
 
 import { requireNode } from './terminal/node-version.js';
 

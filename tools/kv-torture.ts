@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// kv-torture, which is in tools/torture/main.ts: what that needs of Node is looked at before it is loaded.
+// kv-torture: checks that Node is new enough for tools/torture/main.ts before loading it.
 
 import { requireNode } from './terminal/node-version.js';
 

@@ -1,6 +1,6 @@
-// `npm run bench -- --calls`: the files, functions and calls that one request enters in a live server, by
-// V8's precise coverage. Only what every request enters counts: a function that was entered less than
-// once in two requests is a timer's, a rotation's or a page's and no part of the way of a request.
+// `npm run bench -- --calls`: the files, functions and calls that one request enters in a live server, by V8's
+// precise coverage. Only functions that every request enters count. A function that was entered less than once in two
+// requests belongs to a timer, a rotation or a new page of the keydir, and not to the way of a request.
 
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -11,17 +11,17 @@ import { freePort } from '../peers/process.js';
 import type { Entered } from './probe.js';
 
 const REQUESTS = 1000;
-/** Unmeasured, so that what happens once (a page, a first growth) has happened. */
+/** Not measured: work that happens only once (a new page, a first growth) is done in them. */
 const WARM_UP_REQUESTS = 200;
 const KEYS = 500;
 const VALUE = 'v'.repeat(100);
 const START_TIMEOUT_MS = 20_000;
 const CONNECT_POLL_MS = 20;
-/** Optimized code does not count the functions that were inlined into it, so nothing is optimized. */
+/** Optimized code does not count functions that were inlined into it, so nothing is optimized. */
 const COUNTED = ['--no-opt', '--import', new URL('probe.js', import.meta.url).href];
 export const SERVER = fileURLToPath(new URL('../../tools/kv-server.js', import.meta.url));
 
-/** What one request enters. */
+/** The code that one request enters. */
 export interface CallCount {
   readonly request: string;
   readonly files: number;
@@ -31,7 +31,7 @@ export interface CallCount {
   readonly entered: readonly EnteredPerRequest[];
 }
 
-/** A function of the table, by its file below src/. */
+/** A function of the table, with its file below src/. */
 export interface EnteredPerRequest {
   readonly file: string;
   readonly name: string;
@@ -41,7 +41,7 @@ export interface EnteredPerRequest {
 interface Kind {
   readonly request: string;
   readonly ending: string;
-  /** What the rebuilt way of a request is to enter at most. */
+  /** The most that the rebuilt way of a request should enter. */
   readonly budget: { readonly files: number; readonly calls: number };
   readonly bytes: (number: number) => string;
 }
@@ -81,7 +81,10 @@ const KINDS: readonly Kind[] = [
   },
 ];
 
-/** Sums up what requests entered in the files below `root`; rarer than once in two requests: not at all. */
+/**
+ * Sums up the functions that requests entered in the files below `root`. A function that was entered less than once
+ * in two requests does not count.
+ */
 export function countCalls(
   entered: readonly Entered[],
   requests: number,
@@ -146,14 +149,14 @@ async function connected(port: number): Promise<Socket> {
   }
 }
 
-/** What the server entered since it was last asked. */
+/** Returns the functions that the server entered since the last call. */
 async function take(child: ChildProcess): Promise<readonly Entered[]> {
   child.send('take');
   const [entered] = (await once(child, 'message')) as [readonly Entered[]];
   return entered;
 }
 
-/** Counts every kind of request on a server of its own, built at `server`, on an empty directory. */
+/** Counts every kind of request, each on a server of its own (the build at `server`) on an empty directory. */
 export async function measureCalls(dir: string, server = SERVER): Promise<readonly CallCount[]> {
   const port = await freePort();
   const args = [...COUNTED, server, '-p', `${port}`, '-l', '127.0.0.1', '--data', dir];
@@ -182,7 +185,7 @@ export async function measureCalls(dir: string, server = SERVER): Promise<readon
   }
 }
 
-/** The first table: what was counted beside what is aimed at. */
+/** Returns the first table: the counts beside their targets. */
 export function callTable(counts: readonly CallCount[]): string {
   const table = new Table({
     head: ['request', 'files', 'functions', 'calls', 'budget'],
@@ -197,7 +200,10 @@ export function callTable(counts: readonly CallCount[]): string {
   return `${table.toString()}\n`;
 }
 
-/** Below a line for each request: file, function and calls of each that it enters, most calls first. */
+/**
+ * Returns a heading for each request, and below it every function that it enters with its file and calls, most calls
+ * first.
+ */
 export function functionLists(counts: readonly CallCount[]): string {
   const lines = counts.flatMap(({ request, entered }) => [
     `${request}:`,

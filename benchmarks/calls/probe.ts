@@ -1,14 +1,14 @@
-// Counts what a server enters, from inside it: preloaded with `--import`, it starts V8's precise coverage
-// before the server's modules are loaded and answers each message with the counts since the last one.
+// Counts the functions that a server enters, from inside it. Preloaded with `--import`, it starts V8's precise
+// coverage before the server's modules are loaded. It answers each message with the counts since the last one.
 // Invariant: it touches nothing of the server; without a channel to a parent it does nothing.
 
 import { Session, type Profiler } from 'node:inspector';
 import { isMainThread } from 'node:worker_threads';
 
-/** How often a function was entered. */
+/** A function, and how many times it was entered. */
 export interface Entered {
   readonly file: string;
-  /** Its name and where it begins: two functions of one name stay apart. */
+  /** The name and the place of the function, so that two functions of one name stay apart. */
   readonly name: string;
   readonly calls: number;
 }

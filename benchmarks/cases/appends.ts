@@ -1,4 +1,4 @@
-// Appends to one item that becomes long, one after the other on one connection: what each costs while the item
+// Appends to one item that becomes long, one after the other on one connection: the cost of an append while the item
 // grows. Redis logs only the piece, Cairn the whole value (docs/decisions/0077-no-record-for-append.md).
 
 import { once } from 'node:events';
@@ -27,7 +27,7 @@ const DIALECTS: Partial<Record<Protocol, Dialect>> = {
   redis: { empty: 'DEL long\r\n', append: `APPEND long "${PIECE}"\r\n` },
 };
 
-/** Sends a request whose reply is one line, and waits for it. Rejects when the server says an error. */
+/** Sends a request whose reply is one line, and waits for the line. Rejects when the server answers with an error. */
 async function ask(socket: Socket, request: string): Promise<void> {
   socket.write(request);
   let reply = '';
@@ -35,7 +35,7 @@ async function ask(socket: Socket, request: string): Promise<void> {
   if (/^-|ERROR/.test(reply)) throw new Error(`an append was refused: ${reply.trim()}`);
 }
 
-/** Appends per second, beginning with an empty item. */
+/** Returns appends per second, beginning with an empty item. */
 async function appendsPerSecond(port: number, peer: Peer, count: number): Promise<number> {
   const { empty, append } = DIALECTS[peer.protocol] ?? MEMCACHED_DIALECT;
   const socket = connect({ host: '127.0.0.1', port, noDelay: true });

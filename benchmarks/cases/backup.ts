@@ -1,5 +1,6 @@
-// kv-backup while clients go on: the same open loop of GETs and SETs in short slices, without a backup and while backups
-// are made one after the other, each the first of its directory: by links, and as an archive that is copied and written.
+// kv-backup while clients go on: the same open loop of GETs and SETs in short slices, without a backup and during
+// backups. The backups are made one after the other, each into a new directory: by links, and as an archive that is
+// copied and written.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -16,15 +17,15 @@ const KV_BACKUP = fileURLToPath(new URL('../../tools/kv-backup.js', import.meta.
 const VALUE_BYTES = 1000;
 const SLICE_MS = 1000;
 const SLICES = { quick: 2, full: 6 };
-/** By links where they can be, and as an archive that is copied and written. */
+/** By links where the file system allows them, and as an archive that is copied and written. */
 const KINDS = ['--to', '--tar'];
 const RATE_PER_SECOND = 2000;
 const READ_RATIO = 0.9;
 const MB = 1_000_000;
-/** Nothing else is to be at work. */
+/** No other work runs in the server. */
 const QUIET = { flags: ['--compact-min', '1000g', '--snapshot', 'never'] };
 
-/** Makes one backup after the other until it is told to stop. */
+/** Makes one backup after the other until stop() is called. */
 class Backups {
   readonly #dir: string;
   readonly #kind: string;

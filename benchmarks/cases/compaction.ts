@@ -1,5 +1,5 @@
-// Compaction of a log that is half dead, while clients go on: the same loads in short slices, without
-// and with it. GET is an open loop: a pause of the server shows in all requests that it held up.
+// Compaction of a log that is half dead, while clients go on: the same loads in short slices, without and with a
+// compaction. GET is an open loop, so that a pause of the server shows in all requests that it held up.
 
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -15,14 +15,17 @@ const VALUE_BYTES = 1000;
 const SLICE_MS = 400;
 const IDLE_SLICES = 6;
 const POLL_MS = 20;
-/** No temporary file for so long: the compaction is over, not only between two runs. */
+/** Without a temporary file for this long, the compaction is over, and not only between two runs. */
 const QUIET_MS = 1500;
-/** The janitor looks for work every 5 s. */
+/** The server looks for segments to compact every 5 s. */
 const START_TIMEOUT_MS = 20_000;
 const PAUSE_MS_MAX = 50;
 const MB_A_SECOND_MIN = 100;
 const MB = 1_000_000;
-/** The output of a compaction until it is whole: a segment's first generation, 0000, is a successor's. */
+/**
+ * The output of a compaction until it is whole. A segment of the first generation, 0000, is the successor of the
+ * active one.
+ */
 const BEING_WRITTEN = /-(?!0000)\d+\.seg\.cairn-[0-9a-f]+\.tmp$/;
 
 const NEVER = { flags: ['--compact-min', '1000g', '--snapshot', 'never'] };
@@ -68,7 +71,7 @@ class CompactionWatch {
   }
 }
 
-/** Of the segments that were read, since the start. */
+/** Returns the bytes of the segments that compactions have read since the start. */
 async function compactedBytes(running: Running): Promise<number> {
   const stats = await exchange(running.process.port, 'stats\r\n', 'END\r\n');
   return Number(/^STAT kv_compacted_bytes (\d+)/m.exec(stats ?? '')?.[1] ?? NaN);
@@ -79,7 +82,7 @@ interface Slices {
   readonly set: Sample[];
 }
 
-/** One slice of each load. */
+/** Measures one slice of each load. */
 async function measureSlices(
   bench: Bench,
   running: Running,
@@ -115,7 +118,7 @@ async function run(bench: Bench): Promise<CaseResult> {
   }
   await bench.stop(before);
   const during = await bench.start(CAIRN, SOON, dir);
-  // As warm as the other, and before there is anything to compact with it.
+  // The server must be as warm as the first one before it has anything to compact.
   await measureSlices(bench, during, keyCount, { get: [], set: [] });
   const watch = new CompactionWatch(join(dir, 'data'));
   try {

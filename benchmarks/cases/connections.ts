@@ -1,5 +1,5 @@
-// New connections: what one costs that is made for a single request, as PHP's are, and how long the last
-// of many that come at once waits for its first answer while others keep the server busy.
+// New connections: the cost of a connection for a single request, as PHP makes them. Also the wait for the first
+// answer of the last of many connections that come at once, while others keep the server busy.
 
 import { setTimeout } from 'node:timers/promises';
 import type { Bench, Case, CaseResult } from '../bench.js';
@@ -12,7 +12,7 @@ import { alternate, compare, rowsOf, type ComparisonSpec, type Contender } from 
 
 const STORM_CLIENTS = 500;
 const FIRST_ANSWER_MS_MAX = 50;
-/** The load begins so long before the storm, and goes on for so long after it at least. */
+/** The load begins this long before the storm, and goes on for at least this long after it. */
 const LEAD_MS = 300;
 const TAIL_MS_MIN = 1000;
 const LOAD: Partial<LoadSpec> = { readRatio: 10 / 11, keyCount: 10_000, warmupMs: 0 };

@@ -1,5 +1,6 @@
-// A dead shard beside the others: the latency of requests for a shard that lives, while requests for one whose master and
-// replica are dead go on, beside the latency of the same before (benchmarks/README.md, "Over a cluster").
+// A dead shard beside the others: the latency of requests for a live shard while other requests go to a shard whose
+// master and replica are dead. It stands beside the latency of the same requests before (benchmarks/README.md, "Over
+// a cluster").
 
 import type { Bench, Case, CaseResult, Running } from '../bench.js';
 import type { LoadSpec } from '../load/spec.js';
@@ -7,14 +8,14 @@ import { cairnOver } from '../peers/catalog.js';
 import { clusterMissing } from '../peers/clusters.js';
 import { compare, rowsOf, sampleOf, type Contender, type Sample } from '../rounds.js';
 
-/** Tags of hash slots 3300 and 7365: of the first shard and of the second. */
+/** Tags of the hash slots 3300 and 7365, of the first and the second shard. */
 const DYING = '{b}:';
 const LIVING = '{c}:';
-/** An even pace: a shard that refuses at once would be asked more often than one that answers. */
+/** The pace is even: otherwise a shard that refuses at once would get more requests than one that answers. */
 const LOAD: Partial<LoadSpec> = { mode: 'open', readRatio: 0, keyCount: 2000, connections: 25 };
 const LIVING_PER_SECOND = 1000;
 const DYING_PER_SECOND = 200;
-/** Until nobody waits for the dead shard any more, and the living ones have said so. */
+/** Until no request waits for the dead shard any more, and the live shards have reported it. */
 const DEATH_MS = 5000;
 
 async function measure(bench: Bench, running: Running, seed: number): Promise<Sample> {
@@ -42,7 +43,7 @@ async function run(bench: Bench): Promise<CaseResult> {
   }
   const { nodes, storeUrl } = await bench.startCluster('redis');
   const running = await bench.start(cairnOver('cairn over redis', storeUrl));
-  // Warm, and the scripts and connections of both shards are there.
+  // Warms up the server, its scripts and the connections of both shards.
   await measure(bench, running, 0);
   const before = await roundsOf(bench, running, 'all shards live');
   const dying = nodes.filter(({ name }) => /^redis-1(-|$)/.test(name));

@@ -1,7 +1,7 @@
-// What a durable SET writes: bytes for each byte of records (key and value), without and with compaction,
-// beside Redis. Three counters: what the process handed to the system (`wchar`, its replies included), what
-// the system laid to its account (`write_bytes`, whole pages), what the device took, from everybody.
-// Measured until the process is quiet: what was begun behind the load is part of its price.
+// The bytes that a durable SET writes, for each byte of records (key and value), without and with compaction, beside
+// Redis. Three counters: the bytes that the process gave to the system (`wchar`, replies included), the bytes that
+// the system charged to it (`write_bytes`, whole pages), and the bytes that the device took, from all processes. The
+// case measures until the process is quiet, because work that begins after the load is part of its price.
 
 import { readFileSync, statSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
@@ -16,9 +16,12 @@ const VALUE_BYTES = 100;
 const SECTOR_BYTES = 512;
 const UNIT = 'B a byte of records';
 const BYTES_MAX = 1.5;
-/** Each key is written so often: with compaction three quarters of the log are dead. */
+/** Each key is written this many times: with compaction three quarters of the log are dead. */
 const PASSES = 4;
-/** Quiet: no write in so long; a seal, a hint and the janitor's next look lie within it. */
+/**
+ * The process is quiet when it writes nothing for this long. A seal, a hint and the next look for work to compact
+ * come sooner.
+ */
 const QUIET_MS = 7000;
 const QUIET_MS_QUICK = 1500;
 const QUIET_TIMEOUT_MS = 60_000;
@@ -34,13 +37,14 @@ const ENTRANTS: readonly Entrant[] = [
 interface Written {
   readonly wchar: number;
   readonly account: number;
-  /** undefined: the directory lies on no device of its own (overlay, network). */
+  /** Undefined when the directory is on no device of its own (overlay, network). */
   readonly device: number | undefined;
 }
 
-/** Bytes that a device took so far, out of /proc/diskstats; undefined when it is not there. */
+/** Returns the bytes that a device took so far, from /proc/diskstats; undefined when the device is not listed. */
 export function deviceBytes(diskstats: string, dev: number): number | undefined {
-  // As the kernel packs them for stat: 8 bits of the minor below the major, the rest of it above.
+  // The kernel packs the numbers for stat in this way: 8 bits of the minor below the major, the rest of the minor
+  // above it.
   const major = (dev >> 8) & 0xfff;
   const minor = (dev & 0xff) | ((dev >>> 12) & 0xfff00);
   for (const line of diskstats.split('\n')) {

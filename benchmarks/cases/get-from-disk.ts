@@ -3,7 +3,7 @@
 import { loadCase } from '../load-case.js';
 import { CAIRN } from '../peers/catalog.js';
 
-/** Flags for next to no memory: the item limit has to fit in half of it. */
+/** Flags for almost no memory: the item limit has to fit into half of it. */
 const WITHOUT_MEMORY = { memoryMb: 1, flags: ['-I', '256k'] };
 const FROM_DISK = 'cairn -m 1';
 

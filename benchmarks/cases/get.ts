@@ -1,9 +1,9 @@
-// Reads of values in memory: 50 connections, one request at a time and 16 pipelined.
+// Reads of values in memory: 50 connections, with one request at a time and with 16 pipelined.
 
 import { distanceTo, loadCase, type Entrant } from '../load-case.js';
 import * as peers from '../peers/catalog.js';
 
-/** Nothing is committed here. */
+/** The name of the lean server without its way of committing, because a GET commits nothing. */
 const LEAN = 'lean';
 
 const SERVERS: readonly Entrant[] = [

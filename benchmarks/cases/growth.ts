@@ -1,5 +1,5 @@
-// Whether requests become slower as the store grows: the same load on a small and on a large store. Both
-// have memory for all values, so that the keydir is measured and not the page cache.
+// Checks whether requests become slower as the store grows: the same load on a small and on a large store. Both have
+// memory for all values, so that the keydir is measured and not the page cache.
 
 import type { Bench, Case, CaseResult } from '../bench.js';
 import { findPeers, startFilled } from '../figure-case.js';
@@ -32,7 +32,7 @@ async function run(bench: Bench): Promise<CaseResult> {
       });
     }
   }
-  // Small beside large, kind by kind.
+  // Small and large stand side by side for each kind of load.
   contenders.sort((a, b) => a.server.localeCompare(b.server));
   const rounds = await alternate(contenders, bench.sizes.rounds, (line) => bench.progress(line));
   const comparison = (kind: string) => {

@@ -1,5 +1,5 @@
-// 10,000 connections that do nothing any more: what each one costs in memory, and what they cost the others.
-// The load is an open loop, so that every pause shows in the p99.
+// 10,000 connections that have become idle: the memory of each, and their cost to the others. The load is an open
+// loop, so that every pause shows in the p99.
 
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
@@ -15,15 +15,15 @@ const UNIT = 'B a connection';
 const KEY_COUNT = 10_000;
 const LOAD: Partial<LoadSpec> = { mode: 'open', ratePerSecond: 2000, keyCount: KEY_COUNT };
 const WITH_IDLE = 'cairn with idle ones';
-/** p99 of two equal servers differs by so much from run to run. */
+/** The p99 of two equal servers differs by up to this factor from run to run. */
 const UNCHANGED_MAX = 1.25;
 
-/** Opens a connection and has one request answered on it, as the connections of a pool have. */
+/** Opens a connection and has one request answered on it, like a connection of a pool. */
 async function openOne(port: number): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = connect({ host: '127.0.0.1', port });
     socket.once('error', reject);
-    // Both protocols take it as a line and answer that there is no such key.
+    // Both protocols read it as a line, and answer that the key does not exist.
     socket.write('get nothing\r\n');
     socket.once('data', () => resolve(socket));
   });
@@ -38,7 +38,7 @@ async function openIdle(port: number, count: number): Promise<readonly Socket[]>
   return sockets;
 }
 
-/** Resolves when its descriptor is free: the next server's connections need it. */
+/** Resolves when the descriptor is free, because the next server's connections need it. */
 async function closed(socket: Socket): Promise<void> {
   socket.destroy();
   if (!socket.closed) await once(socket, 'close');
@@ -47,7 +47,7 @@ async function closed(socket: Socket): Promise<void> {
 async function run(bench: Bench): Promise<CaseResult> {
   const test = IDLE.name;
   const count = bench.sizes.isQuick ? 2000 : 10_000;
-  // Cairn comes last: its idle connections stay, and this process may open so many files and no more.
+  // Cairn comes last: its idle connections stay open, and this process may open only a limited number of files.
   const { present, missing } = findPeers(test, [MEMCACHED, REDIS, CAIRN]);
   const idle: Socket[] = [];
   const contenders: Contender[] = [];

@@ -1,4 +1,4 @@
-// Values of 1 MiB: the bandwidth of the disk and of loopback is the limit, not the requests.
+// Values of 1 MiB: not the requests but the bandwidth of disk and loopback is the limit.
 
 import { loadCase } from '../load-case.js';
 import { syncWriteLimit, SYNC_WRITE } from '../limits/sync-write.js';
@@ -6,7 +6,7 @@ import type { LoadSpec } from '../load/spec.js';
 import { BARE, CAIRN, MEMCACHED, REDIS } from '../peers/catalog.js';
 
 const MIB = 1024 * 1024;
-/** So few that they fit in Cairn's memory. */
+/** There are few keys, so that their values fit in Cairn's memory. */
 const LOAD: Partial<LoadSpec> = { valueBytes: MIB, keyCount: 32, connections: 4 };
 
 export const SET_LARGE = loadCase({

@@ -1,6 +1,6 @@
-// Memory a key: how much the resident memory of each server grew while it took the same data, divided
-// by the keys. Cairn keeps hardly any value in memory here (-m 1), so what is left is its keydir. Measured
-// when the memory stands still: what a server does behind a fill is not what it needs for the data.
+// Memory per key: the growth of each server's resident memory while it took the same data, divided by the keys. Cairn
+// keeps hardly any value in memory here (-m 1), so the rest is its keydir. The memory is measured when it stands
+// still, because a server needs more while it works after a fill than it needs for the data.
 
 import { setTimeout } from 'node:timers/promises';
 import type { Bench, Case, CaseResult } from '../bench.js';
@@ -12,7 +12,7 @@ import { alternate, compare, rowsOf, type Contender } from '../rounds.js';
 const BYTES_A_KEY_MAX = 64;
 const VALUE_BYTES = 100;
 const UNIT = 'B a key';
-/** It stands still when it has not changed by more than this in so many looks. */
+/** The memory stands still when it changed by no more than this in LOOKS_MIN looks, one after the other. */
 const STILL_BYTES_MAX = 1024 * 1024;
 const LOOKS_MIN = 4;
 const LOOKS_MAX = 30;
@@ -71,11 +71,11 @@ export const MEMORY: Case = {
 const LOADED_BYTES_A_KEY_MAX = 75;
 const REST_MS = 10_000;
 
-/** A fixed time after the load, and not when all is quiet: what a load leaves behind is to go soon. */
+/** Measures at a fixed time after the load, not when all is quiet: the memory of a load should be free soon. */
 async function runAfterLoad(bench: Bench): Promise<CaseResult> {
   const test = MEMORY_AFTER_LOAD.name;
   const { present, missing } = findPeers(test, [CAIRN]);
-  // The same memory for values a key, whichever set.
+  // The memory for values per key is the same in both sets.
   const keyCount = bench.sizes.isQuick ? 200_000 : 2_000_000;
   const settings = bench.sizes.isQuick
     ? { memoryMb: 2, flags: ['-I', '512k'] }

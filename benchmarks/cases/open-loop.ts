@@ -1,5 +1,5 @@
-// The tail: writes at a fixed rate, latency from when each one was due, beside Redis. Small segments, so
-// that each round crosses rotations, hints, a compaction and a snapshot; a row says how many.
+// The tail: writes at a fixed rate, beside Redis. Latency counts from the time at which each write was due. Segments
+// are small, so that each round crosses rotations, hints, a compaction and a snapshot; a row says how many.
 
 import type { Bench, Case, CaseResult, Running } from '../bench.js';
 import { findPeers } from '../figure-case.js';
@@ -18,11 +18,19 @@ import {
   type Row,
 } from '../rounds.js';
 
-/** A round is so much longer than one of a closed loop: the janitor looks for work every 5 s. */
+/**
+ * A round is this many times longer than one of a closed loop, because the server looks for segments to compact every
+ * 5 s.
+ */
 const LONGER = 5;
-/** Every key is written about so often in a round of the full set: most of the log is dead after it. */
+/**
+ * In a round of the full set every key is written about once in this many seconds: most of the log is dead after it.
+ */
 const SECONDS_A_KEY = 4;
-/** A generator that was later than this measured itself: the round is repeated, so often at most. */
+/**
+ * A generator that was later than this measured itself. The round is then repeated, up to the number of attempts
+ * below.
+ */
 const LATE_P99_MS_MAX = 0.5;
 const LATEST_MS_MAX = 20;
 const ATTEMPTS_MAX = 3;
@@ -43,7 +51,7 @@ const TARGETS: readonly ComparisonSpec[] = (
   against: REDIS.name,
   ...(atMost === undefined ? {} : { atMost }),
 }));
-/** What a round is to cross, by the names of `stats`. */
+/** The events that a round should cross, by their names in `stats`. */
 const CROSSED = {
   kv_segments_created: 'segments',
   kv_compactions: 'compactions',
@@ -54,7 +62,7 @@ interface OpenLoop {
   readonly name: string;
   readonly title: string;
   readonly load: Partial<LoadSpec> & { readonly ratePerSecond: number };
-  /** Of Cairn, so that the rate fills several in a round. */
+  /** Cairn's segment size: small enough for the rate to fill several segments in a round. */
   readonly segmentSize: string;
 }
 
@@ -63,12 +71,12 @@ function flagsFor(segmentSize: string): readonly string[] {
   return ['-I', '512k', '--segment-size', segmentSize, ...compaction];
 }
 
-/** Whether the generator, and not the server, made the tail. */
+/** Checks whether the generator, and not the server, made the tail. */
 export function wasLate({ lateMs = 0, latestMs = 0 }: LoadResult): boolean {
   return lateMs > LATE_P99_MS_MAX || latestMs > LATEST_MS_MAX;
 }
 
-/** Measures until the generator was in time; when it never was, what it was least late with. */
+/** Measures until the generator was in time. When it never was, returns the attempt in which it was least late. */
 async function measureInTime(
   measure: () => Promise<LoadResult>,
   attemptsMax: number,
@@ -95,7 +103,7 @@ async function crossedRows(test: string, { process, peer }: Running): Promise<re
   });
 }
 
-/** Rounds in which Cairn paused for longer than it may and Redis did not. */
+/** Counts the rounds in which Cairn paused for longer than it may and Redis did not. */
 export function pausedRounds(rounds: Rounds): number {
   const others = rounds.get(REDIS.name) ?? [];
   return (rounds.get(CAIRN.name) ?? []).filter(

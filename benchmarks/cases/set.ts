@@ -1,4 +1,4 @@
-// Durable writes: every reply after its sync. memcached is not here: it keeps nothing.
+// Durable writes: every reply comes after its sync. memcached is not here, because it keeps nothing.
 
 import type { Case } from '../bench.js';
 import { syncWriteLimit, SYNC_WRITE } from '../limits/sync-write.js';

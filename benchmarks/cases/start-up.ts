@@ -1,5 +1,5 @@
-// From the start of the process to its first answer, after kill -9 and after a clean stop, beside
-// Redis loading the append-only file of the same data. The files are in the page cache for both.
+// The time from the start of the process to its first answer, after kill -9 and after a clean stop. Redis, beside it,
+// loads the append-only file of the same data. The files of both are in the page cache.
 
 import type { Bench, Case, CaseResult, Running } from '../bench.js';
 import { budget, findPeers, startFilled } from '../figure-case.js';
@@ -11,10 +11,10 @@ const VALUE_BYTES = 100;
 const UNIT = 's to the first answer';
 const AFTER_CLEAN_STOP = 'cairn, clean stop';
 const CLEAN_START_SECONDS_MAX = 0.5;
-/** The keys that the budget of a clean start is for; its seconds scale with the keys. */
+/** The number of keys for which the budget of a clean start is set; its seconds scale with the keys. */
 const CLEAN_START_KEYS = 2_000_000;
 
-/** Stops the server as told, then times its next start on the same directory. */
+/** Stops the server by the given signal, then times its next start on the same directory. */
 function restarts(
   bench: Bench,
   server: string,

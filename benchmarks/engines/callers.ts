@@ -1,5 +1,6 @@
-// Callers in the process of a bare client: each asks for one thing, and for the next when it has its answer, as the
-// connections of the load generator do (benchmarks/load/generator.ts). Latency counts from asking to the answer.
+// The callers in the process of a bare client. Each makes a request, and the next one when it has the answer, like
+// the connections of the load generator (benchmarks/load/generator.ts). Latency counts from the request to the
+// answer.
 
 import { performance } from 'node:perf_hooks';
 import { setTimeout } from 'node:timers/promises';
@@ -31,7 +32,7 @@ export class Callers {
     this.#left = spec.fills ? spec.keyCount : Infinity;
   }
 
-  /** Resolves when all that was asked for is answered. */
+  /** Resolves when all requests are answered. */
   async run(): Promise<LoadResult> {
     const { callers, fills, warmupMs, durationMs } = this.#spec;
     const done = new Promise<void>((resolve) => {
@@ -90,7 +91,7 @@ export class Callers {
       errors: 0,
       seconds,
       rps: requests / seconds,
-      // The client is what stands beside a server of Cairn: both talk to the engine.
+      // The client takes the place of Cairn's server here: both talk to the engine.
       serverCpuUsPerRequest: perRequest(user + system),
       serverUserUsPerRequest: perRequest(user),
       generatorBusy: (user + system) / 1e6 / seconds,

@@ -4,7 +4,7 @@ import { etcdBatches, etcdSingles } from './etcd-client.js';
 import { redisPipelines } from './redis-client.js';
 import type { EngineClient, EngineSpec } from './spec.js';
 
-/** A failing engine makes its figures worthless. */
+/** Ends the process: the figures of a failing engine are worthless. */
 export function fail(error: unknown): never {
   process.stderr.write(`${(error as Error).message}\n`);
   process.exit(1);

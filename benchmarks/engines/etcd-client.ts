@@ -1,5 +1,5 @@
-// Bare clients of etcd by gRPC: one call a request, or transactions of many requests, two of them in flight. They know
-// neither items nor expiry nor failures, so they are what the engine gives to a Node client.
+// Bare clients of etcd by gRPC: one call per request, or transactions of many requests, two of them in flight. They
+// know neither items nor expiry nor failures, so their figures are the most that the engine gives to a Node client.
 
 import * as grpc from '@grpc/grpc-js';
 import { fromJSON } from '@grpc/proto-loader';
@@ -52,7 +52,7 @@ function operationOf({ key, value }: Asked): RequestOp {
   return value === undefined ? { request_range: { key } } : { request_put: { key, value } };
 }
 
-/** `fail` is told of the first call that fails. */
+/** The first call that fails is given to `fail`. */
 export function etcdBatches(host: string, fail: (error: unknown) => void): EngineClient {
   const calls = new EtcdCalls(host);
   const send = async (batch: readonly Asked[]): Promise<void> => {
@@ -67,7 +67,7 @@ export function etcdBatches(host: string, fail: (error: unknown) => void): Engin
   return { ask: (asked) => gathering.add(asked) };
 }
 
-/** A put is a transaction of one operation, which etcd does as it does a put. */
+/** A put is sent as a transaction of one operation, for which etcd does the same work. */
 export function etcdSingles(host: string, fail: (error: unknown) => void): EngineClient {
   const calls = new EtcdCalls(host);
   const ask = async (asked: Asked): Promise<void> => {

@@ -1,6 +1,6 @@
-// A server of memcached's `get` and `set` before a bare client, which it parses just enough for: what a server between
-// clients and an engine costs at least, in processes, sockets and turns of the loop.
-// Arguments: the client as JSON, port, length of the values, which are all alike.
+// A server of memcached's `get` and `set` before a bare client; it parses only as much as the client needs. It shows
+// the least cost of a server between clients and an engine, in processes, sockets and turns of the loop.
+// Arguments: the client as JSON, port, length of the values, which is the same for all.
 //
 // Invariant: one request at a time on each connection, as the load generator sends them.
 
@@ -19,7 +19,7 @@ function hit(key: Buffer): Buffer {
   return Buffer.concat([Buffer.from(head), VALUE, Buffer.from(`${LINE_END}END${LINE_END}`)]);
 }
 
-/** The request at the front of `input`, when it is whole; how many bytes it took. */
+/** Serves the request at the front of `input` when it is whole; returns how many bytes it took. */
 function serve(input: Buffer, socket: Socket): number {
   const lineEnd = input.indexOf(LINE_END);
   if (lineEnd < 0) return 0;

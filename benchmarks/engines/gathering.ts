@@ -1,10 +1,11 @@
-// Gathering, as a bare client does it for its callers: it keeps what they ask for while its batches are out, and sends that with the
-// next one. It knows no deadlines, no retries and no bounds: it is what Cairn's batcher (src/cluster) is measured by.
+// Gathering, as a bare client does it for its callers: it keeps their requests while its batches are out, and sends
+// them with the next batch. It knows no deadlines, no retries and no bounds. Cairn's batcher (src/cluster) is
+// compared with it.
 
 /** A request of one caller, who waits for `settle`. */
 export interface Asked {
   readonly key: Buffer;
-  /** Undefined: a read. */
+  /** Undefined for a read. */
   readonly value: Buffer | undefined;
   settle(found: boolean): void;
 }
@@ -17,7 +18,7 @@ export class Gathering {
   #free: number;
   #isDeferred = false;
 
-  /** `lanes`: batches that are out at a time. `fail` is told what `send` rejects with. */
+  /** `lanes` is the number of batches that may be out at a time. A rejection of `send` is given to `fail`. */
   constructor(
     lanes: number,
     batchMax: number,
@@ -34,7 +35,7 @@ export class Gathering {
     this.#waiting.push(asked);
     if (this.#isDeferred || this.#free === 0) return;
     this.#isDeferred = true;
-    // What else this turn asks for goes along.
+    // The other requests of this turn join the batch.
     setImmediate(() => {
       this.#isDeferred = false;
       this.#pump();
@@ -52,7 +53,7 @@ export class Gathering {
     }
   }
 
-  /** No key twice: etcd refuses a transaction that puts one again. */
+  /** A batch holds no key twice: etcd refuses a transaction that puts a key again. */
   #take(): readonly Asked[] {
     const batch: Asked[] = [];
     const later: Asked[] = [];

@@ -8,7 +8,7 @@ const spec = JSON.parse(process.argv[2] ?? '{}') as EngineSpec;
 try {
   const result = await new Callers(spec, await clientOf(spec)).run();
   process.stdout.write(`${JSON.stringify(result)}\n`);
-  // Its connections would keep it.
+  // The open connections would keep the process alive.
   process.exit(0);
 } catch (error) {
   fail(error);

@@ -1,5 +1,5 @@
-// A bare client of a Redis cluster: one connection a master, on it one pipeline at a time, with WAIT behind it when the
-// writes are to be on replicas. It sets and gets, and knows nothing else.
+// A bare client of a Redis cluster: one connection per master, on it one pipeline at a time. A WAIT follows the
+// pipeline when the writes should be on replicas. It knows only set and get.
 
 import { Redis } from 'ioredis';
 import { slotOf, SLOT_COUNT } from '../../src/cluster/redis/slots.js';
@@ -7,7 +7,7 @@ import { parseSlots } from '../../src/cluster/redis/topology.js';
 import { Gathering, type Asked } from './gathering.js';
 import type { EngineClient } from './spec.js';
 
-/** As many as Cairn's. */
+/** The same as Cairn's. */
 const PIPELINE_MAX = 512;
 const WAIT_MS_MAX = 2000;
 
@@ -30,12 +30,12 @@ async function exchange(
   const replies = (await pipeline.exec())!;
   for (const [error] of replies) if (error !== null) throw error;
   if (waitsFor !== undefined && Number(replies.at(-1)![1]) < waitsFor) {
-    throw new Error('WAIT came back short');
+    throw new Error('WAIT counted too few replicas');
   }
   for (const [at, asked] of batch.entries()) asked.settle(replies[at]![1] !== null);
 }
 
-/** `waitsFor`: replicas; undefined: no WAIT. `fail` is told of the first batch that fails. */
+/** `waitsFor` is the number of replicas; without it there is no WAIT. The first batch that fails is given to `fail`. */
 export async function redisPipelines(
   node: string,
   waitsFor: number | undefined,

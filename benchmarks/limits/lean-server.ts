@@ -1,7 +1,8 @@
-// The limit that Node sets: a durable server with nothing in it but sockets that read into one lent
-// buffer, a parser of the generator's requests, a Map, a frame with a CRC and a group commit into a file
-// of zeros, opened with O_DSYNC. No expiry, no CAS, no recovery, no bounds: not a store, a measure.
-// Arguments: port, directory, `inline` or `pool` (who commits), `stream` or `descriptor` (how replies leave).
+// The limit that Node sets: a durable server of only a few parts. Its sockets read into one shared buffer. It has a
+// parser of the generator's requests, a Map, a frame with a CRC, and a group commit into a file of zeros, opened with
+// O_DSYNC. It has no expiry, no CAS, no recovery and no bounds: it is a measure and not a store.
+// Arguments: port, directory, `inline` or `pool` (the place of the commit), `stream` or `descriptor` (the way of the
+// replies).
 // Invariant: a reply to a set leaves after its commit, and replies of a connection leave in order.
 
 import { closeSync, constants, openSync, write, writeSync } from 'node:fs';
@@ -40,7 +41,7 @@ function openLog(): number {
 const log = openLog();
 let logEnd = 0;
 
-/** The frames of one commit and whose replies wait for it. */
+/** The frames of one commit, and the connections whose replies wait for it. */
 interface Batch {
   readonly bytes: Buffer;
   end: number;
@@ -102,7 +103,7 @@ function finish(batch: Batch, count: number): void {
   batch.end = 0;
 }
 
-/** A reading socket around an accepted handle, as src/server makes it. */
+/** Returns a reading socket around an accepted handle, as src/server makes it. */
 function lendingSocket(handle: unknown, receive: (bytes: Buffer) => void): Socket {
   const callback = (count: number): boolean => {
     receive(received.subarray(0, count));
@@ -116,7 +117,7 @@ class Connection {
   readonly #socket: Socket;
   readonly #fd: number;
   #rest: Buffer | undefined;
-  /** Replies behind a set that is being gathered, and behind one that is being written. */
+  /** Replies that wait for a set in the batch being gathered, and for one in the batch being written. */
   #held = '';
   #sealed = '';
 
@@ -154,7 +155,7 @@ class Connection {
       const valueAt = lineEnd + 1;
       const valueEnd = valueAt + lengthBefore(input, lineEnd - 1);
       if (input.length < valueEnd + 2) break;
-      // What was answered before leaves before what has to wait.
+      // Earlier answers leave before the reply that has to wait.
       end = this.#send(end);
       this.#store(input.subarray(at + 4, keyEnd), input.subarray(valueAt, valueEnd));
       at = valueEnd + 2;
@@ -187,16 +188,16 @@ class Connection {
     return at + replies.write(`\r\n${END}`, at, 'latin1');
   }
 
-  /** Sends what was composed; returns where the next replies begin. */
+  /** Sends the composed replies; returns where the next ones begin. */
   #send(end: number): number {
     if (end === 0) return 0;
     let sent = 0;
-    // A descriptor that was closed may be another file's by now.
+    // The descriptor of a closed socket may belong to another file by now.
     if (BY_DESCRIPTOR && !this.#socket.destroyed && this.#socket.writableLength === 0) {
       try {
         sent = writeSync(this.#fd, replies, 0, end);
       } catch (error) {
-        // The socket is full, or gone: the stream waits, or reports it.
+        // The socket is full or gone: the stream waits, or reports the failure.
         if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') this.#socket.destroy();
       }
     }
@@ -204,13 +205,13 @@ class Connection {
     return 0;
   }
 
-  /** Its commit begins. */
+  /** Called when its commit begins. */
   seal(): void {
     this.#sealed = this.#held;
     this.#held = '';
   }
 
-  /** Its commit is on the disk. */
+  /** Called when its commit is on the disk. */
   release(): void {
     const text = this.#sealed;
     this.#sealed = '';
@@ -219,7 +220,7 @@ class Connection {
   }
 }
 
-/** The decimal number that ends before `end`. */
+/** Returns the decimal number that ends before `end`. */
 function lengthBefore(input: Buffer, end: number): number {
   let number = 0;
   for (let at = end - 1, unit = 1; input[at] !== SPACE; at--, unit *= 10) {

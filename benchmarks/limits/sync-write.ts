@@ -1,5 +1,5 @@
-// The limit that the disk sets: one O_DSYNC write after the other into a file filled with zeros ahead,
-// each of the bytes that a record takes. Nothing durable can be acknowledged faster, one at a time.
+// The limit that the disk sets: one O_DSYNC write after the other into a file filled with zeros ahead, each as long
+// as a record. No store can acknowledge single durable writes faster.
 
 import { closeSync, constants, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
@@ -16,7 +16,7 @@ import type { Contender, Sample } from '../rounds.js';
 
 const MIB = 1024 * 1024;
 const FILE_BYTES = 64 * MIB;
-/** What Cairn writes beside the value when one client waits: a batch of one frame (docs/format.md). */
+/** The bytes that Cairn writes beside the value when one client waits: a batch of one frame (docs/format.md). */
 const RECORD_OVERHEAD_BYTES = BATCH_HEADER_BYTES + FRAME_HEADER_BYTES + KEY_BYTES;
 
 export const SYNC_WRITE = 'bare O_DSYNC write';
@@ -47,7 +47,7 @@ function measure(path: string, writeBytes: number, durationMs: number): Sample {
   return { ...latency.summary(), rps: (latency.count * 1000) / (now - startedAt) };
 }
 
-/** Writes of `valueBytes` and a record's overhead; rps counts writes. */
+/** Writes `valueBytes` and a record's overhead; rps counts the writes. */
 export function syncWriteLimit(bench: Bench, valueBytes: number): Contender {
   const path = join(bench.freshDir(), 'limit');
   createZeroed(path);

@@ -1,8 +1,8 @@
-# Clients as PHP's are: a blocking connect, one request, its answer, close. In Perl, because connecting costs
-# so much in Node that its servers would be hidden behind it. Needs nothing but Debian's perl.
+# Clients like PHP's: a blocking connect, one request, its answer, close. They are in Perl, because connecting costs
+# so much in Node that it would hide the cost of the servers. They need only Debian's perl.
 #
-# perl clients.pl cycle PORT COUNT   COUNT times, one after the other: prints the µs of each, a line each
-# perl clients.pl storm PORT COUNT   COUNT at once: prints the µs from each connect to its first answer
+# perl clients.pl cycle PORT COUNT   runs COUNT clients one after the other; prints the µs of each, one per line
+# perl clients.pl storm PORT COUNT   runs COUNT at once; prints the µs from each connect to its first answer
 
 use strict;
 use warnings;
@@ -11,7 +11,7 @@ use Time::HiRes qw(clock_gettime CLOCK_MONOTONIC);
 
 my ($mode, $port, $count) = @ARGV;
 my $address = pack_sockaddr_in($port, inet_aton('127.0.0.1'));
-# memcached and Redis both take it as a line and answer that there is no such key.
+# memcached and Redis both read it as a line, and answer that the key does not exist.
 my $request = "get nothing\r\n";
 my $timeout_seconds = 30;
 

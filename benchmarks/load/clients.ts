@@ -1,4 +1,4 @@
-// Connections that are made for one request: runs clients.pl and sums up what its clients waited.
+// Connections for a single request: runs clients.pl and sums up how long its clients waited.
 
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
@@ -8,11 +8,11 @@ import type { Sample } from '../rounds.js';
 import { processCpu } from './generator.js';
 import { LatencyHistogram } from './histogram.js';
 
-/** Not compiled, so it lies beside the source. */
+/** It is not compiled, so it lies beside the source. */
 const CLIENTS = fileURLToPath(new URL('../../../benchmarks/load/clients.pl', import.meta.url));
 const US_PER_MS = 1000;
 
-/** Why clients cannot be run here; undefined when they can. */
+/** Returns the reason why clients cannot run here; undefined when they can. */
 export function clientsMissing(): string | undefined {
   return hasProgram('perl') ? undefined : "missing: needs Debian's perl";
 }
@@ -31,7 +31,7 @@ async function output(args: readonly string[]): Promise<string> {
   return text;
 }
 
-/** `cycle`: clients one after the other; `storm`: all at once. `value` is the mean in µs. */
+/** `cycle` runs clients one after the other, `storm` all at once. `value` is the mean in µs. */
 export async function runClients(
   { process }: Running,
   mode: 'cycle' | 'storm',
@@ -46,7 +46,7 @@ export async function runClients(
   return {
     ...summary,
     value: summary.avgMs * US_PER_MS,
-    // In a storm the server serves others too, so its CPU time is not the storm's.
+    // During a storm the server serves other clients too, so its CPU time is not that of the storm.
     ...(mode === 'cycle'
       ? {
           cpuUs: (after.totalUs - before.totalUs) / count,

@@ -1,13 +1,13 @@
-// The clock of an open loop: a thread that sleeps until the next request is due and then wakes the
-// generator's loop. The loop's own timers are too coarse (a millisecond), and a loop that spins instead
-// takes a core away from the server under test.
-// Invariant: at most one wake-up is on its way; a generator that is late gets one for all that is due.
+// The clock of an open loop: a thread that sleeps until the next request is due and then wakes the generator's loop.
+// The loop's own timers are too coarse (a millisecond), and a loop that spins would take a core away from the server
+// under test.
+// Invariant: at most one wake-up is on its way; a late generator gets one wake-up for all requests that are due.
 
 import { once } from 'node:events';
 import { readlinkSync, writeFileSync } from 'node:fs';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 
-/** Shorter sleeps than this are not worth a system call; several requests are due at once then. */
+/** Shorter sleeps are not worth a system call; several requests are then due at once. */
 const SLEEP_MS_MIN = 0.05;
 const TIMER_SLACK_NS = 1000;
 
@@ -17,7 +17,7 @@ interface ClockData {
   readonly pending: Int32Array;
 }
 
-/** Wakes a loop whenever a request of such a rate is due, roughly: the schedule says which ones are. */
+/** Wakes a loop about when a request of the rate is due. The schedule says which requests are due. */
 export class Clock {
   readonly #worker: Worker;
 
@@ -25,7 +25,7 @@ export class Clock {
     this.#worker = worker;
   }
 
-  /** Resolves when it ticks: a thread takes its time to start. */
+  /** Resolves when the clock ticks: a thread takes some time to start. */
   static async start(ratePerSecond: number, onTick: () => void): Promise<Clock> {
     const pending = new Int32Array(new SharedArrayBuffer(4));
     const data: ClockData = { gapMs: 1000 / ratePerSecond, pending };
@@ -49,7 +49,7 @@ function sleepExactly(): void {
     const thread = readlinkSync('/proc/thread-self').split('/').at(-1);
     writeFileSync(`/proc/${thread}/timerslack_ns`, `${TIMER_SLACK_NS}`);
   } catch {
-    // Not allowed here: the sleeps are coarser, and the column "late" shows by how much.
+    // When this is not allowed, the sleeps are coarser, and the column "late" shows by how much.
   }
 }
 

@@ -1,7 +1,8 @@
-// The load generator: connections that send batches of requests and time the replies. Runs in a process
-// of its own (main.ts), so that it never shares a loop with what it measures.
-// Invariant: latency counts from when a request was sent (closed loop) to the turn in which its batch was
-// answered, as redis-benchmark counts a pipeline; in an open loop from when it was due to its own answer.
+// The load generator: connections that send batches of requests and time the replies. It runs in a process of its own
+// (main.ts), so that it never shares a loop with the server.
+// Invariant: in a closed loop, latency counts from the sending of a request to the turn in which its batch was
+// answered, as redis-benchmark counts a pipeline. In an open loop it counts from the time when a request was due to
+// its own answer.
 
 import { readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
@@ -14,22 +15,22 @@ import { BatchComposer, templatesOf } from './requests.js';
 import { Schedule } from './schedule.js';
 import type { LoadResult, LoadSpec } from './spec.js';
 
-/** Clock ticks of /proc a second: fixed at 100 on every Linux that Node runs on. */
+/** Clock ticks of /proc per second: 100 on every Linux that Node runs on. */
 const PROC_TICKS_PER_SECOND = 100;
-/** Shared by all connections: a reply is counted before the next one is read. */
+/** All connections share the buffer: a reply is counted before the next one is read. */
 const RECEIVE_BYTES = 256 * 1024;
-/** A fill that gets no reply for so long has failed. */
+/** A fill that gets no reply for this long has failed. */
 const STALL_MS = 30_000;
-/** Open loop: requests of one write at most. */
+/** Open loop: the most requests in one write. */
 const DUE_BATCH_MAX = 64;
 
 export interface CpuTime {
-  /** In the program's own code, and in all with the kernel's work for it. */
+  /** CPU time in the program's own code; the other figure includes the kernel's work for it. */
   readonly userUs: number;
   readonly totalUs: number;
 }
 
-/** CPU time that a process has used so far, all threads, in steps of 10 ms. */
+/** Returns the CPU time that a process has used so far, of all threads, in steps of 10 ms. */
 export function processCpu(pid: number): CpuTime {
   if (pid === 0) return { userUs: 0, totalUs: 0 };
   const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
@@ -41,7 +42,7 @@ export function processCpu(pid: number): CpuTime {
   return { userUs, totalUs: userUs + kernelUs };
 }
 
-/** What the counters stood at when the measured time began. */
+/** The values of the counters when the measured time began. */
 interface Marks {
   cpu: CpuTime;
   ownCpu: NodeJS.CpuUsage;
@@ -64,19 +65,19 @@ interface Connection {
   readonly counter: ReplyCounter;
   outstanding: number;
   batch: number;
-  /** performance.now() that latency counts from. */
+  /** The performance.now() from which latency counts. */
   since: number;
   /** Open loop: requests sent and answered so far. */
   sent: number;
   answered: number;
-  /** Open loop: the server did not take what was sent before. */
+  /** Open loop: the server has not yet taken the bytes that were sent before. */
   isHeldUp: boolean;
 }
 
 export class LoadGenerator {
   readonly #spec: LoadSpec;
   readonly #latency = new LatencyHistogram();
-  /** Open loop: how much after its time the generator came with what was due. */
+  /** Open loop: how late the generator was with the requests that were due. */
   readonly #late = new LatencyHistogram();
   readonly #nextKey: KeyPicker;
   readonly #random;
@@ -84,7 +85,7 @@ export class LoadGenerator {
   #connections: Connection[] = [];
   #schedule: Schedule | undefined;
   #clock: Clock | undefined;
-  /** Open loop: no request that is due later is sent. */
+  /** Open loop: requests that are due after this time are not sent. */
   #lastDueMs = Infinity;
   #toSend: number;
   #answered = 0;
@@ -104,7 +105,7 @@ export class LoadGenerator {
     const failed = new Promise<never>((_resolve, reject) => {
       this.#fail = reject;
     });
-    // Raced below, each time something is waited for; this keeps a late failure from being unhandled.
+    // This promise takes part in a race below; the handler keeps a late failure from being unhandled.
     failed.catch(() => {});
     try {
       return await Promise.race([this.#measure(), failed]);
@@ -152,7 +153,7 @@ export class LoadGenerator {
     }
   }
 
-  /** A pause at the end of an open loop counts in full: all that was due is waited for. */
+  /** A pause at the end of an open loop counts in full: the generator waits for all requests that were due. */
   async #untilAnswered(): Promise<void> {
     this.#lastDueMs = performance.now();
     const deadline = this.#lastDueMs + STALL_MS;
@@ -162,7 +163,7 @@ export class LoadGenerator {
     }
   }
 
-  /** Forgets the latencies so far and notes where the counters stand. */
+  /** Forgets the latencies so far, and notes the values of the counters. */
   #mark(): Marks {
     this.#latency.reset();
     this.#late.reset();
@@ -259,10 +260,10 @@ export class LoadGenerator {
     }
   }
 
-  /** Sends what is due on a connection, unless the server does not take what was sent before. */
+  /** Sends the requests that are due on a connection, unless the server has not yet taken the earlier bytes. */
   #sendDue(connection: Connection, index: number, due: number, now: number): void {
     const { composer, socket } = connection;
-    // The composer's memory belongs to the socket until the kernel has it.
+    // The composer's memory belongs to the socket until the kernel has taken the bytes.
     if (due === connection.sent) return;
     if (socket.writableLength > 0) {
       connection.isHeldUp = true;

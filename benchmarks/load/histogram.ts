@@ -1,5 +1,5 @@
-// A latency histogram in one typed array: log-linear, 64 steps an octave, so that any quantile is
-// within 1.6 % while recording costs a few nanoseconds and no garbage.
+// A latency histogram in one typed array. It is log-linear with 64 steps per octave: any quantile is within 1.6 %,
+// while recording costs a few nanoseconds and no garbage.
 // Invariant: ticks are 100 ns, from 0 to 2^32 - 1 (7 minutes); longer ones count as the longest.
 
 const TICKS_PER_MS = 10_000;
@@ -7,14 +7,14 @@ const STEP_BITS = 6;
 const STEPS = 1 << STEP_BITS;
 const TICKS_MAX = 2 ** 32 - 1;
 
-/** The bucket of a number of ticks. Below 128 each tick has a bucket of its own. */
+/** Returns the bucket of a number of ticks. Below 128 each tick has a bucket of its own. */
 export function bucketOf(ticks: number): number {
   if (ticks < 2 * STEPS) return ticks;
   const shift = 31 - Math.clz32(ticks) - STEP_BITS;
   return shift * STEPS + (ticks >>> shift);
 }
 
-/** The middle of a bucket, in ticks. */
+/** Returns the middle of a bucket, in ticks. */
 function middleOf(bucket: number): number {
   const shift = Math.max(0, (bucket >> STEP_BITS) - 1);
   const width = 2 ** shift;
@@ -29,7 +29,7 @@ export interface LatencySummary {
   readonly p95Ms: number;
   readonly p99Ms: number;
   readonly maxMs: number;
-  /** Not a column of redis-benchmark. */
+  /** redis-benchmark has no such column. */
   readonly p999Ms: number;
 }
 
@@ -54,7 +54,7 @@ export class LatencyHistogram {
     if (ms > this.#maxMs) this.#maxMs = ms;
   }
 
-  /** The latency in ms that a share `quantile` (0..1) of the requests did not exceed; 0 when empty. */
+  /** Returns the latency in ms that a share `quantile` (0..1) of the requests did not exceed; 0 when empty. */
   quantileMs(quantile: number): number {
     const rank = Math.max(1, Math.ceil(quantile * this.#count));
     let seen = 0;
@@ -80,7 +80,7 @@ export class LatencyHistogram {
     };
   }
 
-  /** Forgets everything: the warm-up is over. */
+  /** Forgets everything, at the end of the warm-up. */
   reset(): void {
     this.#counts.fill(0);
     this.#count = 0;

@@ -1,7 +1,7 @@
-// Which key comes next: uniform, zipfian (hot keys spread over the key space) or each one once.
-// Invariant: the same seed gives the same keys, so that every server meets the same requests.
+// Picks the next key: uniform, zipfian (hot keys spread over the key space) or each one once.
+// Invariant: the same seed gives the same keys, so that every server gets the same requests.
 
-/** Numbers in [0, 1), repeatable: mulberry32. */
+/** Returns repeatable numbers in [0, 1): mulberry32. */
 export type Random = () => number;
 
 export function seededRandom(seed: number): Random {
@@ -14,7 +14,7 @@ export function seededRandom(seed: number): Random {
   };
 }
 
-/** Numbers of keys, 0 to keyCount - 1. */
+/** Returns numbers of keys, 0 to keyCount - 1. */
 export type KeyPicker = () => number;
 
 export function uniformKeys(keyCount: number, random: Random): KeyPicker {
@@ -25,9 +25,9 @@ export function uniformKeys(keyCount: number, random: Random): KeyPicker {
 export const ZIPF_EXPONENT = 0.99;
 
 /**
- * Ranks 0, 1, 2… with probability proportional to 1 / (rank + 1) ^ exponent, by the approximation of
- * Gray et al., "Quickly generating billion-record synthetic databases": constant time a number, one
- * pass over the ranks to start.
+ * Returns ranks 0, 1, 2… with probability proportional to 1 / (rank + 1) ^ exponent, by the approximation of Gray et
+ * al., "Quickly generating billion-record synthetic databases": constant time per number, and one pass over the ranks
+ * to start.
  */
 export function zipfianRanks(
   keyCount: number,
@@ -48,7 +48,7 @@ export function zipfianRanks(
   };
 }
 
-/** Zipfian with the ranks scattered by a hash: neighbours in heat are not neighbours on disk. */
+/** Returns zipfian keys whose ranks a hash scatters: keys that are equally hot are not neighbours on disk. */
 export function zipfianKeys(keyCount: number, random: Random): KeyPicker {
   const nextRank = zipfianRanks(keyCount, random);
   return () => {
@@ -58,7 +58,7 @@ export function zipfianKeys(keyCount: number, random: Random): KeyPicker {
   };
 }
 
-/** 0, step, 2 × step… for filling a store. */
+/** Returns 0, step, 2 × step…, to fill a store. */
 export function sequentialKeys(step = 1): KeyPicker {
   let next = -step;
   return () => (next += step);

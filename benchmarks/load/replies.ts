@@ -1,6 +1,6 @@
 // Counts replies by their first byte and their known length instead of parsing them.
-// Invariant: a reply that is neither of known length nor one line throws: a generator out of step with
-// its server must not go on counting.
+// Invariant: a reply that is neither of known length nor one line throws, because a generator that is out of step
+// with its server must not go on counting.
 
 import { KEY_BYTES } from './requests.js';
 import type { Protocol } from './spec.js';
@@ -11,11 +11,11 @@ export interface ReplyCounter {
   /** Gets that found nothing, and replies that are errors, so far. */
   readonly misses: number;
   readonly errors: number;
-  /** Takes the next `length` bytes received; returns how many replies ended in them. */
+  /** Takes the next `length` received bytes; returns how many replies ended in them. */
   feed(chunk: Uint8Array, length: number): number;
 }
 
-/** What a first byte means: a reply of fixed length, or a line of any length. */
+/** The kind of reply that a first byte stands for: of fixed length, or a line of any length. */
 interface Kind {
   readonly bytes: number | undefined;
   readonly outcome: 'ok' | 'miss' | 'error';
@@ -25,13 +25,13 @@ function code(letter: string): number {
   return letter.charCodeAt(0);
 }
 
-/** Replies told apart by their first byte, and where that is not enough (`SERVER_ERROR`), by the second. */
+/** Distinguishes replies by their first byte and, where that is not enough (`SERVER_ERROR`), by the second. */
 class LineCounter implements ReplyCounter {
   misses = 0;
   errors = 0;
   readonly #kindOf: (first: number, second: number) => Kind;
   #first = -1;
-  /** Bytes of the present reply still to come; -1: up to the line end; -2: its kind is not known yet. */
+  /** Bytes of the present reply that are still to come; -1: up to the line end; -2: its kind is not known yet. */
   #left = -2;
 
   constructor(kindOf: (first: number, second: number) => Kind) {
@@ -101,7 +101,7 @@ function redisKind(valueBytes: number): (first: number, second: number) => Kind 
   };
 }
 
-/** HTTP replies with a Content-Length; only etcd speaks it, which is slow enough for strings. */
+/** Counts HTTP replies with a Content-Length. Only etcd speaks HTTP, and it is slow enough for strings. */
 class HttpCounter implements ReplyCounter {
   misses = 0;
   errors = 0;

@@ -1,23 +1,23 @@
-// Requests made by patching a key's digits into ready-made bytes: the generator must be cheaper than
-// the servers it measures.
-// Invariant: keys are 20 bytes, four of a prefix (`key:`) and 16 digits, so every request of one kind has one length.
+// Makes requests by patching a key's digits into ready-made bytes: the generator must be cheaper than the servers
+// that it measures.
+// Invariant: keys are 20 bytes, a prefix of four (`key:`) and 16 digits, so all requests of one kind have one length.
 
 import type { Protocol } from './spec.js';
 
-/** What keys begin with unless a load says otherwise. */
+/** The prefix of keys, unless a load has another. */
 export const KEY_PREFIX = 'key:';
 const KEY_DIGITS = 16;
 export const KEY_BYTES = KEY_PREFIX.length + KEY_DIGITS;
 
-/** `prefix`: four bytes. */
+/** The `prefix` has four bytes. */
 export function keyName(number: number, prefix = KEY_PREFIX): string {
   return prefix + String(number).padStart(KEY_DIGITS, '0');
 }
 
-/** Ready-made bytes of one kind of request, and where its key's digits lie. */
+/** The ready-made bytes of one kind of request, and the place of its key's digits. */
 export interface Template {
   readonly bytes: Buffer;
-  /** undefined: the key is not plain in it (etcd's base64), `make` is used. */
+  /** Undefined when the key is not plain in it (etcd's base64); `make` is used then. */
   readonly digitsAt: number | undefined;
   readonly make?: (key: number) => Buffer;
 }
@@ -27,7 +27,7 @@ function template(text: string, key: string, value: Buffer = Buffer.alloc(0), en
   return { bytes, digitsAt: text.lastIndexOf(key) + KEY_BYTES - KEY_DIGITS };
 }
 
-/** Letters, so that a value never looks like a line end or a number. */
+/** Values consist of letters, so that none looks like a line end or a number. */
 export function valueOf(valueBytes: number): Buffer {
   return Buffer.alloc(valueBytes, 'abcdefghijklmnopqrstuvwxyz');
 }
@@ -84,7 +84,7 @@ const TEMPLATES: Readonly<Record<Protocol, (valueBytes: number, prefix: string) 
   etcd: etcdTemplates,
 };
 
-/** The requests of a protocol with values of `valueBytes`. */
+/** Returns the requests of a protocol with values of `valueBytes`. */
 export function templatesOf(
   protocol: Protocol,
   valueBytes: number,
@@ -102,12 +102,12 @@ function patchDigits(target: Buffer, at: number, number: number): void {
   }
 }
 
-/** One connection's batch of requests, composed in place again and again. */
+/** The batch of requests of one connection, composed again and again in the same memory. */
 export class BatchComposer {
   readonly #read: Template;
   readonly #write: Template;
   readonly #buffer: Buffer;
-  /** What lies where since the last batch: a template already there is only patched. */
+  /** The templates in the buffer and their places: a template that is already at its place is only patched. */
   readonly #laid: { kind: Template | undefined; at: number }[] = [];
   #end = 0;
   #count = 0;
@@ -116,7 +116,7 @@ export class BatchComposer {
     this.#read = templates.read;
     this.#write = templates.write;
     const longest = Math.max(templates.read.bytes.length, templates.write.bytes.length);
-    // Base64 and decimal lengths are fixed, so a made request is never longer than its first one.
+    // Base64 and decimal lengths are fixed, so no request is longer than the template.
     this.#buffer = Buffer.allocUnsafeSlow(longest * pipeline);
   }
 
@@ -137,14 +137,14 @@ export class BatchComposer {
       kind.bytes.copy(this.#buffer, at);
       laid.kind = kind;
       laid.at = at;
-      // It may lie on what was laid behind it.
+      // It may have overwritten the templates behind it.
       this.#laid.length = this.#count;
     }
     patchDigits(this.#buffer, at + kind.digitsAt, key);
     this.#end = at + kind.bytes.length;
   }
 
-  /** A view of the batch; valid until the next `add`. */
+  /** Returns a view of the batch, valid until the next `add`. */
   bytes(): Buffer {
     return this.#buffer.subarray(0, this.#end);
   }

@@ -1,5 +1,5 @@
-// When the requests of an open loop are due: at even intervals, in turn on each connection. All in
-// arithmetic, so that nothing has to be kept about a request that is on its way.
+// The times at which the requests of an open loop are due: at even intervals, on each connection in turn. They are
+// computed, so that nothing has to be stored about a request on its way.
 // Invariant: replies of one connection come in the order of its requests.
 
 export class Schedule {
@@ -14,14 +14,14 @@ export class Schedule {
     this.#connections = connections;
   }
 
-  /** When request `index` of a connection is due. */
+  /** Returns the time at which request `index` of a connection is due. */
   dueMs(connection: number, index: number): number {
     return this.#startMs + (connection + index * this.#connections) * this.#gapMs;
   }
 
-  /** How many requests of a connection are due up to `nowMs`. */
+  /** Returns how many requests of a connection are due up to `nowMs`. */
   dueCount(connection: number, nowMs: number): number {
-    // Told from a multiple of the gap, a request must not miss its own time by a rounding.
+    // When the time is computed from a multiple of the gap, rounding must not make a request miss its own time.
     const gaps = Math.floor((nowMs - this.#startMs) / this.#gapMs + 1e-6);
     return gaps < connection ? 0 : Math.floor((gaps - connection) / this.#connections) + 1;
   }

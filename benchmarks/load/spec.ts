@@ -1,4 +1,4 @@
-// What a load is and what came of it: the contract between the harness and the generator's process.
+// A load and its result: the contract between the harness and the generator's process.
 
 import type { LatencySummary } from './histogram.js';
 
@@ -8,29 +8,30 @@ export interface LoadSpec {
   readonly protocol: Protocol;
   readonly port: number;
   readonly connections: number;
-  /** Requests sent at once on a connection; the next ones follow when all replies are there. */
+  /** Requests sent at once on a connection; the next ones follow when all replies have come. */
   readonly pipeline: number;
   readonly keyCount: number;
-  /** What keys begin with, four bytes: with a tag in braces all of them are in one slot of a Redis cluster. */
+  /** The prefix of the keys, four bytes. With a tag in braces all keys are in one slot of a Redis cluster. */
   readonly keyPrefix: string;
-  /** Fill only: each key's number is a multiple of it, so that others stay as they are. */
+  /** Fill only: the number of each key is a multiple of it, so that other keys stay as they are. */
   readonly keyStep: number;
   readonly valueBytes: number;
   readonly distribution: 'uniform' | 'zipfian';
   /** Share of reads, 0 (only SET) to 1 (only GET). */
   readonly readRatio: number;
   /**
-   * `closed`: as fast as replies come. `open`: `ratePerSecond` requests are due at even intervals and
-   * latency counts from when a request was due, not from when it could be sent, so that a pause of the
-   * server is felt by all the requests it held up (no coordinated omission). What is due on a connection
-   * goes out at once, also behind requests that are not answered yet. `fill`: every key once.
+   * - `closed`: requests go out as fast as replies come.
+   * - `open`: `ratePerSecond` requests are due at even intervals. Latency counts from the time when a request was
+   *   due, not when it could be sent, so that all requests that a pause of the server held up show it (no coordinated
+   *   omission). Requests that are due on a connection go out at once, even behind unanswered ones.
+   * - `fill`: every key once.
    */
   readonly mode: 'closed' | 'open' | 'fill';
   readonly ratePerSecond: number;
   readonly warmupMs: number;
   readonly durationMs: number;
   readonly seed: number;
-  /** Process whose CPU time is read at both ends of the measured time; 0: none. */
+  /** The process whose CPU time is read at both ends of the measured time; 0: none. */
   readonly serverPid: number;
 }
 
@@ -43,11 +44,11 @@ export interface LoadResult extends LatencySummary {
   readonly seconds: number;
   readonly rps: number;
   readonly serverCpuUsPerRequest: number;
-  /** The part of it in the server's own code; the rest is the kernel's and depends on who sleeps. */
+  /** The part of it in the server's own code. The rest is the kernel's, and depends on which process sleeps. */
   readonly serverUserUsPerRequest: number;
-  /** Share of one core that the generator used: near 1, it is the bottleneck and not the server. */
+  /** Share of one core that the generator used. Near 1 the generator is the bottleneck, and not the server. */
   readonly generatorBusy: number;
-  /** Open loop: how late the generator itself came with requests, p99 and longest. It is part of the latency. */
+  /** Open loop: how late the generator itself was with requests, p99 and longest. It is part of the latency. */
   readonly lateMs?: number;
   readonly latestMs?: number;
 }

@@ -1,5 +1,5 @@
-// The limit that loopback and Node's sockets set: answers requests of the generator by counting their
-// bytes, with replies of the right length, without parsing, looking up or storing anything.
+// The limit that loopback and Node's sockets set: answers the generator's requests by counting their bytes, with
+// replies of the right length. It does not parse, look up or store anything.
 // Arguments: port, value bytes.
 
 import { createServer, type Socket } from 'node:net';

@@ -1,4 +1,4 @@
-// The servers that are measured, each with the flags that make the comparison fair.
+// The servers to measure, each with the flags that make the comparison fair.
 
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -47,7 +47,7 @@ export const REDIS: Peer = {
     args: [
       ['--port', `${port}`, '--bind', '127.0.0.1', '--dir', dir, '--save', ''],
       ['--appendonly', 'yes', '--appendfsync', 'always', '--maxclients', `${CONNECTIONS_MAX}`],
-      // The load of the log as it was written is measured, not the load of a rewritten one.
+      // The start loads the log as it was written, not a rewritten one.
       ['--auto-aof-rewrite-percentage', '0'],
     ].flat(),
   }),
@@ -69,7 +69,7 @@ export const ETCD: Peer = {
 
 const CAIRN_SERVER = distPath('../../tools/kv-server.js');
 
-/** Cairn from a build whose `kv-server.js` is named. */
+/** Returns the Cairn of a build, named by the path of its `kv-server.js`. */
 export function cairn(name: string, server: string): Peer {
   return {
     name,
@@ -89,7 +89,7 @@ export function cairn(name: string, server: string): Peer {
 
 export const CAIRN = cairn('cairn', CAIRN_SERVER);
 
-/** Cairn before a cluster: `storeUrl` as --store takes it. */
+/** Returns Cairn before a cluster: `storeUrl` is the value of --store. */
 export function cairnOver(name: string, storeUrl: string): Peer {
   return {
     ...CAIRN,
@@ -101,7 +101,7 @@ export function cairnOver(name: string, storeUrl: string): Peer {
   };
 }
 
-/** A server that parses next to nothing before the bare client: Cairn's hops without Cairn. */
+/** Returns a server before the bare client that parses almost nothing: the hops of Cairn without Cairn. */
 export function bareFront(
   name: string,
   client: Pick<EngineSpec, 'client' | 'node' | 'waitsFor'>,
@@ -122,10 +122,10 @@ export function bareFront(
   };
 }
 
-/** What the peer of another build is called in the tables. */
+/** The name of the other build's peer in the tables. */
 export const CAIRN_BEFORE = 'cairn before';
 
-/** Where `npm install --ignore-scripts` puts the npm baselines: see benchmarks/README.md. */
+/** The folder into which `npm install --ignore-scripts` puts the npm baselines: see benchmarks/README.md. */
 const NPM_PEERS = distPath('../../../benchmarks/npm-peers');
 
 function npmBaseline(name: string): Peer {
@@ -150,7 +150,7 @@ function npmBaseline(name: string): Peer {
 export const CLASSIC_LEVEL = npmBaseline('classic-level');
 export const LMDB = npmBaseline('lmdb');
 
-/** Not a store: what loopback and Node's sockets allow at most. */
+/** Not a store: the most that loopback and Node's sockets allow. */
 export const BARE: Peer = {
   name: 'bare server',
   protocol: 'memcached',
@@ -161,7 +161,7 @@ export const BARE: Peer = {
   }),
 };
 
-/** Not a store either: what a Node server with a parser, a Map and a durable log reaches. */
+/** Not a store either: the rate of a Node server with a parser, a Map and a durable log. */
 function lean(name: string, commit: 'inline' | 'pool', replies: 'stream' | 'descriptor'): Peer {
   return {
     name,

@@ -1,4 +1,4 @@
-// The clusters that Cairn is measured over: those of the tests (test/support/cluster), on the disk under test.
+// The clusters over which Cairn is measured: those of the tests (test/support/cluster), on the disk under test.
 
 import { startEtcd } from '../../test/support/cluster/etcd-nodes.js';
 import type { Cluster } from '../../test/support/cluster/node.js';
@@ -7,13 +7,13 @@ import { findProgram } from '../../test/support/programs.js';
 
 const PROGRAMS = { etcd: 'etcd', redis: 'redis-server' } as const;
 
-/** Why there can be none, with what to install. */
+/** Returns the reason why there can be no cluster, with the package to install. */
 export function clusterMissing(engine: Cluster['engine']): string | undefined {
   if (findProgram(PROGRAMS[engine]) !== undefined) return undefined;
   return `missing: needs Debian's ${engine}-server`;
 }
 
-/** Three nodes of etcd, or three masters of Redis with a replica each, in an empty directory. */
+/** Starts three nodes of etcd, or three masters of Redis with a replica each, in an empty directory. */
 export async function startCluster(engine: Cluster['engine'], dir: string): Promise<Cluster> {
   const program = findProgram(PROGRAMS[engine]);
   if (program === undefined) throw new Error(clusterMissing(engine));

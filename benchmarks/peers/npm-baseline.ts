@@ -1,4 +1,4 @@
-// What a Node user would write instead of taking Cairn: a database from npm behind a minimal server of
+// A server that a Node user would write instead of using Cairn: a database from npm behind a minimal server of
 // memcached's `get` and `set`, each write synced before its reply.
 // Arguments: package, port, directory, folder whose node_modules holds the package.
 
@@ -6,7 +6,7 @@ import { createRequire } from 'node:module';
 import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 
-/** As much of the packages' interfaces as is used. */
+/** The part of the packages' interfaces that is used. */
 interface Database {
   get(key: string): Promise<Buffer | undefined> | Buffer | undefined;
   put(key: string, value: Buffer): Promise<unknown>;
@@ -59,7 +59,10 @@ async function answer(line: string, value: Buffer | undefined): Promise<Buffer |
   return Buffer.concat([head, found, Buffer.from('\r\nEND\r\n')]);
 }
 
-/** Takes one request off the front: its line and value, and the bytes used; undefined when incomplete. */
+/**
+ * Takes one request off the front; returns its line, its value and the bytes used, or undefined when it is
+ * incomplete.
+ */
 function takeRequest(
   input: Buffer,
 ): { line: string; value: Buffer | undefined; used: number } | undefined {
@@ -74,7 +77,7 @@ function takeRequest(
 
 function serve(socket: Socket): void {
   let input: Buffer = Buffer.alloc(0);
-  // Replies leave in the order of the requests, while the requests themselves run side by side.
+  // Replies leave in the order of the requests, while the requests themselves run in parallel.
   let previous: Promise<unknown> = Promise.resolve();
   socket.on('data', (chunk) => {
     input = input.length === 0 ? chunk : Buffer.concat([input, chunk]);

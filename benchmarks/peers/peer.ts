@@ -1,23 +1,23 @@
-// A kind of server that can be measured: how to start it durably (or not) and whether it is there.
+// A kind of server to measure: starts it, durable or not, and checks whether it is installed.
 
 import { join } from 'node:path';
 import type { Protocol } from '../load/spec.js';
 import { freePort, ServerProcess } from './process.js';
 
-/** What a case may ask for beyond the defaults; a peer that has no such setting ignores it. */
+/** Settings of a case beyond the defaults; a peer that has no such setting ignores it. */
 export interface PeerSettings {
   /** Memory for values in MB. */
   readonly memoryMb?: number;
   /** Further flags for Cairn. */
   readonly flags?: readonly string[];
-  /** Length of the values it will be asked for: the bare server answers without looking. */
+  /** Length of the requested values: the bare server answers without a look at them. */
   readonly valueBytes?: number;
 }
 
 export interface Peer {
   readonly name: string;
   readonly protocol: Protocol;
-  /** Why it cannot be measured here, with what to install; undefined when it can. */
+  /** Returns the reason why it cannot be measured here, with the package to install; undefined when it can. */
   missing(): string | undefined;
   command(
     port: number,
@@ -32,7 +32,7 @@ const PROBES: Record<Protocol, { request: string; reply: string }> = {
   etcd: { request: 'GET /health HTTP/1.0\r\n\r\n', reply: 'HTTP/1.0 200' },
 };
 
-/** Starts a peer on a directory: fresh, or left by an earlier start. */
+/** Starts a peer on a directory, fresh or left by an earlier start. */
 export async function startPeer(
   peer: Peer,
   workDir: string,

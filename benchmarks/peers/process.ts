@@ -1,5 +1,5 @@
-// A server process that the harness started: with a port of its own on loopback, its output in a file,
-// stopped by its pid. Invariant: whatever way the harness ends, no process and no directory is left.
+// A server process that the harness started: with a port of its own on loopback, and its output in a file. It is
+// stopped by its pid. Invariant: however the harness ends, no process and no directory is left.
 
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { mkdirSync, openSync, closeSync, readFileSync } from 'node:fs';
@@ -13,17 +13,17 @@ const KIB = 1024;
 
 const running = new Set<ChildProcess>();
 
-/** Kills what is still running; for the harness' exit and for a signal. */
+/** Kills all servers that still run; for the harness' exit and for signals. */
 export function killAll(): void {
   for (const child of running) child.kill('SIGKILL');
 }
 
-/** Whether a program is on the PATH. */
+/** Checks whether a program is on the PATH. */
 export function hasProgram(name: string): boolean {
   return spawnSync('sh', ['-c', 'command -v "$0"', name], { stdio: 'ignore' }).status === 0;
 }
 
-/** A port that was free a moment ago. */
+/** Returns a port that was free a moment ago. */
 export async function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();
@@ -35,7 +35,7 @@ export async function freePort(): Promise<number> {
   });
 }
 
-/** One exchange on a new connection: what comes back up to `ending`, or undefined when that does not come. */
+/** Makes one exchange on a new connection. Returns the reply up to `ending`, or undefined when that does not come. */
 export async function exchange(
   port: number,
   request: string,
@@ -65,7 +65,7 @@ export interface StartOptions {
   readonly args: readonly string[];
   readonly dir: string;
   readonly port: number;
-  /** Sent until the reply starts with `reply`: the server is ready when it answers a request. */
+  /** The request is sent until the reply starts with `reply`: the server is ready when it answers a request. */
   readonly probe: { readonly request: string; readonly reply: string };
   readonly readyTimeoutMs: number;
 }
@@ -73,7 +73,7 @@ export interface StartOptions {
 export class ServerProcess {
   readonly port: number;
   readonly dir: string;
-  /** From the start of the process to its first good answer. */
+  /** Time from the start of the process to its first good answer. */
   readonly readyAfterMs: number;
   readonly #child: ChildProcess;
   readonly #ended: Promise<void>;
@@ -129,7 +129,7 @@ export class ServerProcess {
     return new ServerProcess(options, child, ended, performance.now() - startedAt);
   }
 
-  /** SIGTERM (or another signal), and SIGKILL when that does not help. */
+  /** Sends SIGTERM (or another signal), and SIGKILL when that does not help. */
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
     this.#child.kill(signal);
     const timer = setTimeout(() => this.#child.kill('SIGKILL'), STOP_TIMEOUT_MS);
@@ -137,7 +137,7 @@ export class ServerProcess {
     clearTimeout(timer);
   }
 
-  /** Resident memory in bytes. */
+  /** Returns the resident memory in bytes. */
   residentBytes(): number {
     const status = readFileSync(`/proc/${this.pid}/status`, 'latin1');
     return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? 0) * KIB;

@@ -145,6 +145,9 @@ function commandOf(version: string): Command {
 const EXAMPLES = `
 Every flag has an environment variable, as shown, and a setting of its long name in the file of --config. A flag
 wins over the environment, and the environment over the file. docs/configuration.md explains them all.
+Exit codes: 0 an orderly stop, 64 wrong use, 65 damage found, 66 no store where one was expected, 70 a bug or a second
+signal, 71 an address in use, or the clock is behind the store, 74 I/O or no room, 75 another process has the directory,
+77 no permission, 79 a write failed, or the log was removed. docs/errors.md says after which a restart helps.
 
 Examples:
   kv-server                                  serve 127.0.0.1:11211 from ./data

@@ -1,5 +1,5 @@
 // Owner and rights of new files: tools and servers that root runs in a service user's directory must leave files that
-// the service user's own server can use (docs/recovery.md, "Whose the files are").
+// the service user's own server can use (docs/recovery.md, "Owners of the files").
 //
 // Invariants:
 // - Only root gives a file away, and only to the owner of the directory that the file lies in.

@@ -1,7 +1,7 @@
 // Errors for a file that the system refuses: they say what failed, at which path and what to do, and their code
 // decides the exit code (docs/errors.md). All code that opens, makes or replaces a file translates errors here.
 
-import { KvError, systemCode, systemReason, type KvErrorCode } from '../errors.js';
+import { ERROR_CODES, KvError, systemCode, systemReason, type KvErrorCode } from '../errors.js';
 
 const CODES: Readonly<Record<string, KvErrorCode>> = {
   EACCES: 'KV_NO_PERMISSION',
@@ -28,6 +28,11 @@ export function fileFailure(what: string, path: string | undefined, cause: unkno
   const next = NEXT_STEPS[kind];
   const message = `${what}: ${systemReason(cause)}${next === undefined ? '' : `; ${next}`}`;
   return new KvError(kind, message, { ...(path === undefined ? {} : { path }), cause });
+}
+
+/** Returns the code of the KvError for a failure of another thread, which tells the code of a KvError or of the system. */
+export function failureKind(code: string | undefined): KvErrorCode {
+  return ERROR_CODES.find((known) => known === code) ?? CODES[code ?? ''] ?? 'KV_IO';
 }
 
 /** As fileFailure for a full disk or quota, because the system's error names no file. Returns other errors unchanged. */

@@ -1,5 +1,5 @@
-// The real Env: the only importer of the file system, timers and the clock (docs/recovery.md, "What we
-// ask of the machine"). It is thin on purpose, because the simulation does not run this code.
+// The real Env: the only importer of the file system, timers and the clock (docs/recovery.md,
+// "Requirements on the machine"). It is thin on purpose, because the simulation does not run this code.
 
 import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';

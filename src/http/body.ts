@@ -1,19 +1,22 @@
-// Bodies of POST requests: JSON objects, bounded, read whole before anything is done. How long one may take to come is the patience
-// with its guest (guests.ts).
+// Bodies of POST requests: JSON objects of bounded length, read whole before the handler acts. The time limit of the
+// connection (guests.ts) bounds how long a body may take to arrive.
 
 import type { Exchange } from './exchange.js';
 
-/** Room for the longest value that is no file of its own, in base64, for its key and the rest. */
+/** Room in base64 for the longest value that has no file of its own, and for its key and the other fields. */
 const BODY_BYTES_MAX = 1.5 * 1024 * 1024;
 
 export type Fields = Readonly<Record<string, unknown>>;
 
-/** The object that was sent. Undefined: it was none, which was said, or its sender has gone. */
+/**
+ * Returns the object that was sent. Returns undefined when the body is not an object, which the client has then been
+ * answered, or when the client has gone.
+ */
 export async function readFields(exchange: Exchange): Promise<Fields | undefined> {
   const body = await readBody(exchange);
   if (body === 'gone') return undefined;
   if (body === 'too-long') {
-    // The rest of it is not read: the connection ends with the answer.
+    // The rest of the body is not read: the connection ends with the answer.
     exchange.response.shouldKeepAlive = false;
     exchange.refuse(413, `The request is longer than ${BODY_BYTES_MAX} bytes: use kv-client`);
     return undefined;

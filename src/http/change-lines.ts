@@ -1,8 +1,9 @@
-// The lines of the change feed: each change as one JSON object on a line, with the names and the encodings of the dump
-// (docs/format.md, "JSON snapshot"; docs/feed.md), in newline-delimited JSON or as server-sent events.
+// The lines of the change feed: each change is one JSON object on a line, in newline-delimited JSON or as a
+// server-sent event. Names and encodings are those of the dump (docs/format.md, "JSON snapshot"; docs/feed.md).
 //
 // Invariants:
-// - A line is whole or the answer ends in it: what a client has read up to a line end is what was sent.
+// - A line is whole, or the answer breaks off inside it. Whatever a client has read up to a line end is as it was
+//   sent.
 // - Memory does not depend on the size of a value: a large one is sent in pieces.
 
 import { isUtf8 } from 'node:buffer';
@@ -17,7 +18,10 @@ const PIECE_BYTES = 192 * 1024;
 
 export type LineForm = 'ndjson' | 'events';
 
-/** The whole line; of a large value up to its value (`largeValuePieces` has the rest). */
+/**
+ * Returns the whole line of a change. For a large value the line stops before its value, and `largeValuePieces` gives
+ * the rest.
+ */
 export function changeLine(change: Change, form: LineForm, hasValues: boolean): string {
   const { value, type, seq } = change;
   const head = lineStart(form, seq) + changeHead(change);
@@ -29,7 +33,7 @@ export function changeLine(change: Change, form: LineForm, hasValues: boolean): 
   return `${head},"encoding":"${encoding}","value":${text}}${lineEnd(form)}`;
 }
 
-/** What comes behind the line's beginning. Throws KvError where the value is damaged. */
+/** Yields the rest of the line of a change with a large value. Throws KvError where the value is damaged. */
 export async function* largeValuePieces(value: LargeValue, form: LineForm): AsyncGenerator<string> {
   const piece = Buffer.allocUnsafe(Math.min(PIECE_BYTES, value.bytes));
   for (let position = 0; position < value.bytes;) {
@@ -40,7 +44,7 @@ export async function* largeValuePieces(value: LargeValue, form: LineForm): Asyn
   yield `"}${lineEnd(form)}`;
 }
 
-/** Something that is no change: up to `seq` everything was told. */
+/** Returns a line that is not a change. Every change up to `seq` has been sent before it. */
 export function noteLine(
   form: LineForm,
   seq: number,
@@ -70,7 +74,7 @@ function timeText(ms: number): string {
   return ms === 0 ? 'null' : String(ms);
 }
 
-/** An event's id is the seq to go on after. */
+/** The id of an event is the seq after which a client goes on. */
 function lineStart(form: LineForm, seq: number): string {
   return form === 'events' ? `id: ${seq}\ndata: ` : '';
 }

@@ -1,9 +1,9 @@
 // GET /changes: the change feed over HTTP (docs/feed.md).
 //
 // Invariants:
-// - Back pressure: nothing is read from the log while a piece waits to be taken. A client that takes none is dropped
-//   (stream.ts), and goes on after the last seq that it has read whole.
-// - Where changes are missing the answer is 410, or a line that says so, and never a feed with a hole.
+// - Back pressure: nothing is read from the log while a piece waits for the client to take it. A client that takes
+//   none is dropped (stream.ts). It goes on later after the last seq that it has read whole.
+// - Where changes are missing, the answer is 410 or a line that says so, and never a feed with a hole.
 
 import type { Clock, Timer } from '../env/env.js';
 import { isKvError } from '../errors.js';
@@ -14,7 +14,7 @@ import { changeLine, largeValuePieces, noteLine, type LineForm } from './change-
 import type { Exchange } from './exchange.js';
 import type { Stream } from './stream.js';
 
-/** However quiet it is, something is sent this often: a peer that has gone is noticed by it, on both sides. */
+/** However quiet the feed is, something is sent this often, so that both sides notice when the other has gone. */
 const HEARTBEAT_MS = 15_000;
 const PIECE_CHARACTERS = 64 * 1024;
 const JSON_TYPE = 'application/json; charset=utf-8';
@@ -24,15 +24,15 @@ const TYPES: Readonly<Record<LineForm, string>> = {
 };
 const PARAMETERS = ['after', 'prefix', 'key', 'keyEncoding', 'values', 'wait'];
 
-/** What is asked for. */
+/** The parameters of a request, checked. */
 interface Wanted extends FollowOptions {
   readonly form: LineForm;
   readonly values: boolean;
-  /** Goes on at the end with what comes. */
+  /** The feed waits for new changes at the end of the log. */
   readonly waits: boolean;
 }
 
-/** Answers with changes for as long as the client stays. */
+/** Answers with changes until the client leaves or the feed ends. */
 export async function sayChanges(
   exchange: Exchange,
   { changeLog, durability }: Pick<Store, 'changeLog' | 'durability'>,
@@ -59,13 +59,13 @@ export async function sayChanges(
   }
 }
 
-/** The parameters, or what is wrong with them. */
+/** Returns the parameters, or a sentence that says what is wrong with them. */
 function wantedOf({ query, request }: Exchange): Wanted | string {
   const unknown = [...query.keys()].find((name) => !PARAMETERS.includes(name));
   if (unknown !== undefined) {
     return `There is no parameter ${jsonLine(unknown)}: there are ${PARAMETERS.join(', ')}`;
   }
-  // Of a client of events that comes back: newer than what its address says.
+  // A client of events that reconnects sends this header: it is newer than the parameter in its address.
   const { 'last-event-id': lastId, accept = '' } = request.headers;
   const after = seqOf(typeof lastId === 'string' ? lastId : query.get('after'));
   if (after === 'wrong') return 'after is a seq, or oldest';
@@ -96,23 +96,23 @@ function seqOf(text: string | null): number | 'oldest' | undefined | 'wrong' {
   return /^\d{1,15}$/.test(text) ? Number(text) : 'wrong';
 }
 
-/** Buffer.from skips what is no base64, which would be another key. */
+/** Buffer.from skips characters that are not base64, and would so make another key of the text. */
 function isBase64(text: string): boolean {
   return Buffer.from(text, 'base64').toString('base64') === text;
 }
 
-/** Undefined: it is no such word. */
+/** Returns undefined for a word other than 0 and 1. */
 function isOn(text: string | null, whenMissing: boolean): boolean | undefined {
   if (text === null) return whenMissing;
   return text === '0' || text === '1' ? text === '1' : undefined;
 }
 
-/** Where it ends: with this seq, or when there is none, with the client. */
+/** A request with its end: the feed ends after this seq; with Infinity it goes on until the client leaves. */
 interface Bounded extends Wanted {
   readonly end: number;
 }
 
-/** Sends what a feed gives. */
+/** Sends the changes of a feed to the client. */
 class Pouring {
   readonly #feed: ChangeFeed;
   readonly #stream: Stream;
@@ -129,17 +129,17 @@ class Pouring {
     this.#clock = clock;
   }
 
-  /** Until the feed or the client ends. */
+  /** Resolves when the feed or the client ends. */
   async run(): Promise<void> {
     try {
-      // The first line says where it begins: whoever breaks off before the first change can go on from there.
+      // The first line says where the feed begins: a client that leaves before the first change can go on from there.
       await this.#beat();
       await this.#pour();
       await this.#flush();
     } catch (error) {
       const { body } = failureOf(error);
       await this.#flush();
-      // Half a line is all that whoever reads needs to see that it failed.
+      // Half a line is enough to show the client that the feed failed.
       if (!this.#isInLine) await this.#stream.send(this.#note({ type: 'error', ...body }));
     }
     this.#stream.end();
@@ -177,7 +177,7 @@ class Pouring {
     this.#isInLine = false;
   }
 
-  /** Until there may be more; at last for a heartbeat. */
+  /** Resolves when there may be more changes, at the latest after a heartbeat. */
   async #wait(): Promise<void> {
     const { ended } = this.#stream;
     const waiting = new AbortController();
@@ -190,7 +190,7 @@ class Pouring {
     if (waiting.signal.aborted) await this.#beat();
   }
 
-  /** A search for what is asked for may take as long as it takes to read the log. */
+  /** Sends heartbeats meanwhile: a search for a key or a prefix may take as long as it takes to read the log. */
   async #beatingUntil<T>(work: Promise<T>): Promise<T> {
     let beating = Promise.resolve();
     let timer: Timer;
@@ -210,7 +210,7 @@ class Pouring {
   }
 
   async #beat(): Promise<void> {
-    // What was found before comes before the news of how far the search has come.
+    // Changes that were found go out before the heartbeat that says how far the search has come.
     await this.#flush();
     const { position } = this.#feed;
     await this.#stream.send(this.#note({ type: 'heartbeat', seq: position }));
@@ -239,7 +239,7 @@ interface Failure {
   readonly body: Readonly<Record<string, unknown>>;
 }
 
-/** How a failure is told. What is no failure of the world is a bug, and is thrown again. */
+/** Returns the answer for a failure of the world. Any other error is a bug, and is thrown again. */
 function failureOf(error: unknown): Failure {
   if (!isKvError(error)) throw error;
   const { code, message, oldestSeq } = error;
@@ -250,7 +250,7 @@ function failureOf(error: unknown): Failure {
 const STATUSES: Readonly<Record<string, number>> = {
   KV_BAD_OPTION: 400,
   KV_CLOSED: 503,
-  // Out of descriptors, most likely.
+  // The likely reason is that no descriptor is left.
   KV_IO: 503,
   KV_TOO_OLD: 410,
 };

@@ -1,5 +1,5 @@
-// The metrics of a cluster: of nodes and shards, of which there are as many as `stats` names. docs/metrics.md lists them; a
-// test compares. A local store has none of them.
+// The metrics of a cluster: of its nodes and shards, as many as `stats` names. docs/metrics.md lists them, and a test
+// compares. A local store has none of them.
 //
 // Invariant: names that the cluster gives (hosts) are labels, never parts of a metric's name.
 
@@ -7,11 +7,11 @@ export interface ClusterMetric {
   readonly name: string;
   readonly type: 'counter' | 'gauge';
   readonly help: string;
-  /** Undefined: it has no label, and one value. */
+  /** The label of the metric. A metric without a label has one value. */
   readonly label: 'node' | 'lane' | undefined;
-  /** Each fits some names in `stats`; what its brackets hold is the label. */
+  /** Each pattern matches some names in `stats`; its capture group is the value of the label. */
   readonly patterns: readonly RegExp[];
-  /** Of the statistic. */
+  /** Turns a value in `stats` into the value of the metric. */
   readonly valueOf: (stat: string | number) => number;
 }
 
@@ -26,7 +26,7 @@ function inSeconds(micros: string | number): number {
   return Number(micros) / MICROS_PER_SECOND;
 }
 
-/** `lane`: the number of a shard of Redis; `read` or `write` of etcd. */
+/** `lane` is the number of a shard of Redis; with etcd it is `read` or `write`. */
 export const CLUSTER_METRICS: readonly ClusterMetric[] = [
   {
     name: 'cairn_cluster_reachable',
@@ -115,7 +115,7 @@ interface LabelledValue {
   readonly value: number;
 }
 
-/** What the statistics of a server say of it: nothing over a local store. */
+/** Returns the values that a metric has in the statistics of a server; none over a local store. */
 export function valuesOf(
   { label, patterns, valueOf }: ClusterMetric,
   stats: ReadonlyMap<string, string | number>,

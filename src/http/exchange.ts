@@ -1,4 +1,4 @@
-// An exchange: one request of a guest and what is answered to it. Handlers see nothing of sockets and listeners.
+// An exchange: one request of a client and the answer to it. Handlers see no sockets and no listeners.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
@@ -24,11 +24,11 @@ export class Exchange {
     const { url = '' } = request;
     const pathEnd = url.indexOf('?');
     this.path = pathEnd < 0 ? url : url.slice(0, pathEnd);
-    // Other question marks belong to what is asked for.
+    // Question marks after the first one belong to the query.
     this.query = new URLSearchParams(pathEnd < 0 ? '' : url.slice(pathEnd + 1));
   }
 
-  /** The whole answer. */
+  /** Sends the whole answer. */
   say(status: number, body: string | Buffer, contentType = TEXT): void {
     this.response.writeHead(status, {
       'Content-Type': contentType,
@@ -43,15 +43,15 @@ export class Exchange {
     this.say(200, JSON.stringify(value), JSON_TYPE);
   }
 
-  /** As the page shows it. */
+  /** Refuses with a JSON object, the form that the page shows. */
   refuse(status: number, why: string): void {
     this.say(status, JSON.stringify({ error: why }), JSON_TYPE);
   }
 
-  /** Begins an answer without an end; undefined: there are too many, which was said. */
+  /** Begins an answer without an end. Returns undefined when there are too many; the client has then been answered. */
   stream(contentType: string): Stream | undefined {
     if (this.request.method === 'HEAD') {
-      this.say(405, 'Only GET is answered: there is no end\n');
+      this.say(405, 'Only GET is answered here, because the answer has no end\n');
       return undefined;
     }
     const stream = Stream.begin(this.#guests, this.#guest, this.response, contentType);

@@ -1,9 +1,11 @@
-// The guard of HTTP: from loopback everybody may ask, from elsewhere whoever has the token (--http-token-file).
+// The guard of HTTP: clients on this machine may ask without a token, all others need the one of --http-token-file.
 //
 // Invariants:
-// - A page of a stranger in somebody's browser cannot ask: its request names the stranger's host (DNS rebinding), and
-//   Host has to be a name of loopback, what --http says, or the address that was reached. Whoever has the token may name any.
-// - Nor can it make the browser ask in its own name (Sec-Fetch-Site), and what acts has to come from the server's own page (Origin).
+// - A foreign page in somebody's browser cannot ask, because its request names the foreign host (DNS rebinding): Host
+//   has to be a name of loopback, the host of --http, or the address that the request came to. With the token any
+//   host is accepted.
+// - A foreign page cannot make the browser ask for it either: Sec-Fetch-Site is checked. A request that changes
+//   something has to come from the server's own page (Origin).
 // - Tokens are compared by their digests, in constant time.
 
 import { createHash, timingSafeEqual } from 'node:crypto';
@@ -16,11 +18,11 @@ import { optionFileFailure } from '../env/file-failure.js';
 import { KvError } from '../errors.js';
 import type { Access } from './routes.js';
 
-/** Shorter ones can be guessed. */
+/** Shorter tokens can be guessed. */
 const TOKEN_CHARACTERS_MIN = 16;
 const TOKEN_FILE_BYTES_MAX = 4096;
 
-/** Why a request is not answered. */
+/** The status and the reason of a refusal. */
 interface Refusal {
   readonly status: 401 | 403 | 421;
   readonly why: string;
@@ -35,11 +37,11 @@ const LOGIN: Refusal = {
 export class Guard {
   readonly #host: string;
   readonly #tokenPath: string | undefined;
-  /** Those who come by the memcached protocol have to prove who they are: HTTP is no way around that. */
+  /** Clients of the memcached protocol have to log in: HTTP must not be a way around the login. */
   readonly #clientsLogIn: boolean;
   #digest: Buffer | undefined;
 
-  /** Throws KV_BAD_OPTION when there is no token in the file at `tokenPath`. */
+  /** Throws KV_BAD_OPTION when the file at `tokenPath` holds no token. */
   constructor(host: string, tokenPath: string | undefined, clientsLogIn: boolean) {
     this.#host = host.toLowerCase();
     this.#clientsLogIn = clientsLogIn;
@@ -47,12 +49,12 @@ export class Guard {
     this.reload();
   }
 
-  /** Reads the token again; on failure the old one stays and the error is thrown. */
+  /** Reads the token again. On failure the old token stays in force and the error is thrown. */
   reload(): void {
     if (this.#tokenPath !== undefined) this.#digest = digestOf(readToken(this.#tokenPath));
   }
 
-  /** Undefined: it may be answered. */
+  /** Returns undefined when the request may be answered. */
   refusalOf(request: IncomingMessage, access: Access): Refusal | undefined {
     const { authorization } = request.headers;
     const isKnown = this.#isToken(authorization);
@@ -105,28 +107,32 @@ function digestOf(token: string): Buffer {
   return createHash('sha256').update(token, 'latin1').digest();
 }
 
-/** A browser asks for another page, or what acts does not say that it is from here. */
+/**
+ * Checks whether another site's page made the browser ask, or whether a POST does not say that it comes from this
+ * server's page.
+ */
 function isForeign({ headers, method }: IncomingMessage): boolean {
   const { origin, host = '' } = headers;
   if (method === 'POST') return origin !== `http://${host}` && origin !== `https://${host}`;
   const site = headers['sec-fetch-site'];
   const isAsked = site === undefined || site === 'same-origin' || site === 'none';
-  // Whoever follows a link sees what it leads to. A frame in another page is that page's, which could hold all places by frames.
+  // A user who follows a link sees the page that it leads to. A frame belongs to the page around it, which could take
+  // all places with frames.
   return !isAsked && headers['sec-fetch-dest'] !== 'document';
 }
 
-/** Of `name:port` or `[v6]:port`. */
+/** Returns the host of `name:port` or `[v6]:port`. */
 function hostName(host: string): string {
   const [, v6, name = ''] = /^(?:\[([^\]]*)\]|([^:]*))(?::\d+)?$/.exec(host) ?? [];
   return (v6 ?? name).toLowerCase();
 }
 
-/** Asked for from this machine. */
+/** Checks whether a request comes from this machine. */
 function isNear(address: string | undefined): boolean {
   return address !== undefined && isLoopback(plain(address));
 }
 
-/** An IPv4 address that came to an IPv6 socket, as IPv4. */
+/** Returns an IPv4 address that an IPv6 socket shows as `::ffff:…` in the form of IPv4. */
 function plain(address: string): string {
   const inner = address.startsWith('::ffff:') ? address.slice('::ffff:'.length) : address;
   return net.isIPv4(inner) ? inner : address;

@@ -1,20 +1,24 @@
-// The connections of the HTTP listener, from their first moment, a TLS handshake included: how many there may be, and how long each
-// may take.
+// The connections of the HTTP listener, from their first moment and including a TLS handshake. This module bounds how
+// many there are and how long each may take.
 //
 // Invariants:
-// - When all places are taken, the oldest connection goes: a newcomer is never locked out by those who say nothing.
-// - A connection has a time for its handshake, its request and the reading of its answer together. The time begins again
-//   with each whole answer. So a slow or endless client is dropped, whatever it is slow at.
-// - One request of a connection is answered at a time: whoever sends more in advance is dropped.
-// - An endless answer (stream.ts) has no time as a whole. Each of its pieces has to be taken within that time. Such
-//   connections are kept when others need room; they are few, and take no place from those: a browser opens six at once.
+// - When all places are taken, the oldest connection is dropped: silent clients never lock a new one out.
+// - A connection has one time limit for its handshake, its request and the reading of its answer together. The time
+//   begins again after each whole answer. So a slow or endless client is dropped, whatever it is slow at.
+// - One request of a connection is answered at a time: a client that pipelines requests is dropped.
+// - An endless answer (stream.ts) has no limit as a whole; each of its pieces has to be taken within the time. Its
+//   connection is kept when others need room. There are few of them, and they take no place from other connections: a
+//   browser opens six at once.
 
 import type { Duplex } from 'node:stream';
 
 import type { Clock, Timer } from '../env/env.js';
 import { Admission } from '../server/admission.js';
 
-/** Beside the endless answers; both within the descriptors that the server keeps back from its clients (server/descriptors.ts). */
+/**
+ * Bound of connections beside the endless answers. Both bounds are within the descriptors that the server keeps back
+ * from its clients (server/descriptors.ts).
+ */
 const GUESTS_MAX = 12;
 const STREAMS_MAX = 8;
 const PATIENCE_MS = 10_000;
@@ -23,7 +27,7 @@ export class Visitor {
   readonly #socket: Duplex;
   readonly #clock: Clock;
   #deadline: Timer;
-  /** A request is being answered. */
+  /** True while a request of this connection is being answered. */
   isBusy = false;
 
   constructor(socket: Duplex, clock: Clock) {
@@ -38,18 +42,18 @@ export class Visitor {
     this.#socket.destroy();
   }
 
-  /** From now on it may stay, until `hurry` is called. */
+  /** Stops the time limit until `hurry` is called. */
   rest(): void {
     this.#deadline.cancel();
   }
 
-  /** It has its time again to take what was sent. */
+  /** Starts the time limit again, for the client to take what was sent. */
   hurry(): void {
     this.#deadline.cancel();
     if (!this.#socket.destroyed) this.#deadline = this.#newDeadline();
   }
 
-  /** Its answer has gone out. */
+  /** Called when the answer has gone out. */
   answered(): void {
     this.isBusy = false;
     this.hurry();
@@ -63,7 +67,7 @@ export class Visitor {
 export class Guests {
   readonly #clock: Clock;
   readonly #inside = new Admission(() => GUESTS_MAX + this.#streams);
-  /** By the socket that HTTP is spoken on: with TLS that is not the one which was accepted. */
+  /** Visitors by the socket that carries HTTP: with TLS that is another socket than the accepted one. */
   readonly #bySocket = new WeakMap<Duplex, Visitor>();
   #streams = 0;
 
@@ -71,7 +75,7 @@ export class Guests {
     this.#clock = clock;
   }
 
-  /** A socket was accepted. */
+  /** Takes in an accepted socket. */
   enter(socket: Duplex): Visitor {
     this.#inside.makeRoom();
     const guest = new Visitor(socket, this.#clock);
@@ -80,17 +84,20 @@ export class Guests {
     return guest;
   }
 
-  /** `socket` is what HTTP is spoken on with `guest`. */
+  /** `socket` is the socket that carries HTTP for `guest`. */
   speak(guest: Visitor, socket: Duplex): void {
     this.#bySocket.set(socket, guest);
   }
 
-  /** Undefined: it has gone. */
+  /** Returns undefined when the connection has gone. */
   of(socket: Duplex): Visitor | undefined {
     return this.#bySocket.get(socket);
   }
 
-  /** False: there are as many endless answers as there may be. Else `endStream` must be called once. */
+  /**
+   * Returns false when there are as many endless answers as there may be. Otherwise the caller must call `endStream`
+   * once.
+   */
   beginStream(guest: Visitor): boolean {
     if (this.#streams >= STREAMS_MAX) return false;
     this.#streams += 1;

@@ -1,12 +1,12 @@
-// Health: what /livez and /readyz say. Alive means that the loop turns, because a restart mends nothing else. Ready means that
-// requests would be answered, writes included; each check says why not.
+// Health: what /livez and /readyz answer. Alive means that the event loop turns, because a restart repairs nothing
+// else. Ready means that the server would answer requests, writes included. Each check that fails says why.
 
 import type { Store } from '../store/store.js';
 
-/** One thing that has to be so. */
+/** One condition of health. */
 export interface HealthCheck {
   readonly name: string;
-  /** Undefined: all is well. */
+  /** The reason of a failure; undefined when the check passes. */
   readonly failure: string | undefined;
 }
 
@@ -14,22 +14,22 @@ export class Health {
   readonly #cluster: string | undefined;
   #store: Store | undefined;
   #isPoisoned = false;
-  /** The process ends: it answers what it has, and takes nothing more. */
+  /** The server shuts down: it answers the requests that it has, and takes no new ones. */
   isDraining = false;
 
-  /** `cluster` names the one that has the items; undefined: they are in a log. */
+  /** `cluster` names the cluster that holds the items; without it they are in a log. */
   constructor(cluster?: string) {
     this.#cluster = cluster;
   }
 
-  /** What the server does until it serves. */
+  /** The words for what the server does before it serves clients. */
   get opening(): string {
     return this.#cluster === undefined
       ? 'the log is being read'
-      : `${this.#cluster} is being asked`;
+      : `${this.#cluster} has not answered yet`;
   }
 
-  /** The store is open, and clients are served. */
+  /** Called when the store is open and the server serves clients. */
   serves(store: Store): void {
     this.#store = store;
     store.durability.onFailed((cause) => {
@@ -45,7 +45,7 @@ export class Health {
     const store = this.#store;
     const stats = store?.stats();
     const isFull = stats?.get('kv_disk_full') === 1;
-    const serving = check('serving', !this.isDraining, 'the server is ending');
+    const serving = check('serving', !this.isDraining, 'the server is shutting down');
     if (this.#cluster !== undefined) {
       const isReachable = stats?.get('kv_cluster_reachable') !== 0;
       return [
@@ -68,7 +68,7 @@ export function isWell(checks: readonly HealthCheck[]): boolean {
   return checks.every(({ failure }) => failure === undefined);
 }
 
-/** `ok`, or what fails; with `verbose` every check. */
+/** Returns `ok` or the checks that fail; with `verbose` all checks. */
 export function healthText(checks: readonly HealthCheck[], verbose: boolean): string {
   const lines = checks.flatMap(({ name, failure }) => {
     if (failure !== undefined) return [`[-] ${name}: ${failure}`];

@@ -1,11 +1,11 @@
-// The HTTP listener (--http): health, metrics and the live page for whoever watches the server (docs/metrics.md), and its
-// changes for whoever follows it (docs/feed.md). Loaded only when it is asked for.
+// The HTTP listener (--http): health, metrics and the live page for people and programs that watch the server
+// (docs/metrics.md), and the change feed (docs/feed.md). It is loaded only when --http is given.
 //
 // Invariants:
-// - It is bounded (guests.ts): headers too, and bodies, which only some requests have (routes.ts). Whoever asks costs the server
-//   one short answer, or slices of a long one.
-// - It listens before the log is replayed, so that /readyz can say so, and until the very end.
-// - On loopback it speaks plain HTTP; elsewhere TLS with the certificate of -Z, when that is given.
+// - It is bounded (guests.ts). Headers are bounded too, and so are bodies, which only some requests have (routes.ts).
+//   A request costs the server one short answer, or slices of a long one.
+// - It listens before the log is replayed, so that /readyz can say so, and until the process ends.
+// - On loopback it speaks plain HTTP. On other addresses it speaks TLS when -Z is given, with that certificate.
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import net from 'node:net';
@@ -36,7 +36,7 @@ const HEADERS_MAX = 64;
 const BACKLOG = 64;
 const PATHS = '/, /metrics, /changes, /livez, /readyz and /healthz';
 
-/** Accepted sockets go to the door as they are. */
+/** The door gets accepted sockets as they are. */
 const plainMaker: ServerMaker = (options, door) =>
   net.createServer(options, (socket) => door.accept(socket));
 
@@ -46,7 +46,7 @@ export class HttpListener {
   readonly #guests: Guests;
   readonly #health: Health;
   readonly #http: Server;
-  /** Who measures what it serves. */
+  /** The metrics in which the server counts what it measures. */
   readonly metrics: Metrics;
   readonly #page: Page;
   readonly #routes: Routes;
@@ -73,7 +73,7 @@ export class HttpListener {
     this.#http.on('checkContinue', (request, response) => void this.#answer(request, response));
   }
 
-  /** Requires --http. Throws ListenError, and KV_BAD_OPTION for a token or a certificate that cannot be used. */
+  /** Requires --http. Throws ListenError, or KV_BAD_OPTION for a token or a certificate that cannot be used. */
   static async listen(env: Env, config: Config): Promise<HttpListener> {
     const { http = { host: '127.0.0.1', port: 0 }, httpTokenFile, tls } = config;
     const guard = new Guard(http.host, httpTokenFile, clientsLogIn(config));
@@ -95,13 +95,13 @@ export class HttpListener {
     return listener;
   }
 
-  /** Where it listens, as URLs. */
+  /** The URLs that it listens on. */
   get addresses(): readonly string[] {
     const scheme = this.#tls === undefined ? 'http' : 'https';
     return this.#listeners.map(({ address }) => `${scheme}://${address}`);
   }
 
-  /** The log was replayed, and clients are served. */
+  /** Called when the log is replayed and the server serves clients. */
   serves(store: Store, server: ServerView): void {
     this.#health.serves(store);
     this.#store = store;
@@ -109,12 +109,12 @@ export class HttpListener {
     this.#page.serves(store, server);
   }
 
-  /** From now on it says that it is not ready. */
+  /** From now on /readyz answers that the server is not ready. */
   drain(): void {
     this.#health.isDraining = true;
   }
 
-  /** Token and certificate are read again; what cannot be used leaves the old ones in force. */
+  /** Reads the token and the certificate again. A file that cannot be used leaves the old one in force. */
   reload(): void {
     try {
       this.#guard.reload();
@@ -125,7 +125,7 @@ export class HttpListener {
     }
   }
 
-  /** Drops everybody at once. */
+  /** Drops all connections at once. */
   close(): void {
     for (const { server } of this.#listeners) server.close();
     this.#guests.destroyAll();
@@ -204,7 +204,7 @@ function watch(answer: Route['answer']): Route {
   return { method: 'GET', access: 'watch', answer };
 }
 
-/** By name and password, or by certificates. */
+/** Checks whether clients log in, by name and password or by certificate. */
 function clientsLogIn({ authFile, tls }: Config): boolean {
   return authFile !== undefined || tls?.clientsNeedCertificates === true;
 }
@@ -232,7 +232,10 @@ async function answerBy(route: Route | undefined, exchange: Exchange): Promise<v
   }
 }
 
-/** What the world did wrong is told, and kept from ending the process. */
+/**
+ * Answers a failure of the world with its text, so that it does not end the process. Any other error is a bug, and is
+ * thrown again.
+ */
 async function answerOrFail(route: Route, exchange: Exchange): Promise<void> {
   try {
     await route.answer(exchange);

@@ -1,12 +1,16 @@
-// Every metric that /metrics serves: name, type, meaning, and the statistic it comes from. docs/metrics.md lists them; a
-// test compares. Names with memcached_ are those of memcached_exporter, so that its boards work.
+// Every metric that /metrics serves: name, type, meaning, and the statistic that it is read from. docs/metrics.md
+// lists them, and a test compares. Names with memcached_ are those of memcached_exporter, so that its dashboards
+// work.
 
-/** Name, meaning, and the name in `stats` (or 0: what memcached has and there is nothing of here), maybe with a factor. */
+/**
+ * Name, meaning, and name in `stats`, perhaps with a factor. A 0 instead of the name: memcached has the statistic,
+ * and it cannot be other than 0 here.
+ */
 type PlainRow = readonly [name: string, help: string, stat: string | 0, factor?: number];
 
 interface Sample {
   readonly labels: Readonly<Record<string, string>>;
-  /** In `stats`; 0: what cannot happen here. */
+  /** The name in `stats`; 0 for an event that cannot happen here. */
   readonly stat: string | 0;
 }
 
@@ -15,11 +19,11 @@ export interface StatMetric {
   readonly type: 'counter' | 'gauge';
   readonly help: string;
   readonly samples: readonly Sample[];
-  /** Of the statistic; the metric is in seconds and bytes. */
+  /** Multiplies the statistic: the metric is in seconds and bytes. */
   readonly factor: number;
 }
 
-/** Those that memcached_exporter calls counters, although their names do not end like one. */
+/** Names that memcached_exporter calls counters although they do not end like counters. */
 const OTHER_COUNTERS =
   /^memcached_(?:uptime_seconds|slab_(?:mem_requested_bytes|items_evicted_time_seconds|items_moves_\w+))$/;
 
@@ -113,7 +117,7 @@ const OWN: readonly PlainRow[] = [
   ['cairn_recovery_duration_seconds', 'time to replay at the start', 'kv_recovery_ms', 0.001],
 ];
 
-/** Of the one class that `stats slabs` and `stats items` show (server/stats/classes.ts). */
+/** Metrics of the single class that `stats slabs` and `stats items` show (server/stats/classes.ts). */
 const SLAB: readonly PlainRow[] = [
   ['memcached_slab_chunk_size_bytes', 'bytes of a chunk', '1:chunk_size'],
   ['memcached_slab_chunks_per_page', 'chunks of a MiB', '1:chunks_per_page'],
@@ -182,12 +186,12 @@ const COMMANDS_TOTAL: StatMetric = {
     ]),
     { labels: { command: 'cas', status: 'badval' }, stat: 'cas_badval' },
     { labels: { command: 'flush', status: 'hit' }, stat: 'cmd_flush' },
-    // cmd_set without those of cas (SET_HITS).
+    // cmd_set minus the stores by cas (SET_HITS).
     { labels: { command: 'set', status: 'hit' }, stat: 'set_hits' },
   ],
 };
 
-/** Label → statistic. */
+/** Statistics by label. */
 const ERRORS: Readonly<Record<string, string>> = {
   commit: 'kv_failed_commits',
   reply: 'kv_failed_replies',

@@ -1,8 +1,9 @@
-// /metrics: the table (metric-table.ts) filled from `stats` and the histograms, in Prometheus' text form.
+// /metrics: fills the table (metric-table.ts) from `stats` and the histograms, in the text format of Prometheus.
 //
 // Invariants:
-// - What is measured is counted in plain numbers elsewhere; prom-client sees it when somebody asks.
-// - An answer is composed at most once in a while and shared: many who ask hold up the loop no longer than one.
+// - Measurements are counted in plain numbers elsewhere; prom-client sees them only when somebody asks.
+// - An answer is composed at most once per interval and shared: many clients that ask hold up the loop no longer than
+//   one.
 // - Nothing here walks over keys.
 
 import {
@@ -26,7 +27,7 @@ const LOOP_BOUNDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1,
 
 type Stats = ReadonlyMap<string, string | number>;
 
-/** A histogram and the label that tells it from the others of its name. */
+/** A histogram and the label that distinguishes it from the others of its name. */
 interface Labelled {
   readonly labels: Readonly<Record<string, string>>;
   readonly histogram: Histogram;
@@ -42,7 +43,9 @@ export class Metrics {
   #stats: Stats = new Map();
   #shared: { readonly text: Promise<string>; readonly madeMs: number } | undefined;
 
-  /** `isReady` is asked for cairn_ready; `isCluster`: the items are in one, and its metrics are served too. */
+  /**
+   * `isReady` is asked for cairn_ready. With `isCluster` the items are in a cluster, and its metrics are served too.
+   */
   constructor(clock: Clock, isReady: () => boolean, isCluster = false) {
     this.#clock = clock;
     this.latencies = new Latencies(clock);
@@ -56,18 +59,21 @@ export class Metrics {
       ['cairn_heap_used_bytes', 'used heap of V8', () => process.memoryUsage().heapUsed],
     ];
     for (const [name, help, valueOf] of gauges) this.#addGauge(name, help, valueOf);
-    this.#addVersion('memcached_version', 'version', 'version that clients are told');
+    this.#addVersion('memcached_version', 'version', 'version that the server tells its clients');
     this.#addVersion('cairn_version', 'kv_version', 'version of Cairn');
     this.#addHistograms();
     this.#watchLoop();
   }
 
-  /** The first answer compiles what composes it, which takes longest: done before anybody waits. */
+  /**
+   * Composes a first answer before any client waits: the first one takes longest, because V8 compiles the code for
+   * it.
+   */
   async warmUp(): Promise<void> {
     await this.#registry.metrics();
   }
 
-  /** `stats`: what the server counts now; asked for only when the last answer is too old. */
+  /** `stats` gives what the server counts now. It is called only when the last answer is too old. */
   text(stats: () => Iterable<readonly [string, string | number]>): Promise<string> {
     const nowMs = this.#clock.monotonicMs();
     if (this.#shared !== undefined && nowMs - this.#shared.madeMs < SHARED_MS) {
@@ -103,7 +109,7 @@ export class Metrics {
     }
   }
 
-  /** Nodes and shards come and go: each answer names those of now. */
+  /** Nodes and shards come and go: each answer names the present ones. */
   #addCluster(metric: ClusterMetric): void {
     const { name, help, type, label } = metric;
     const labelNames = label === undefined ? [] : [label];
@@ -131,7 +137,7 @@ export class Metrics {
     if (stat === 0) return 0;
     const number = (name: string): number => Number(this.#stats.get(name) ?? 0);
     if (stat !== 'set_hits') return number(stat);
-    // cmd_set counts those of cas too; a counter does not go below 0.
+    // cmd_set counts the stores by cas too; a counter does not go below 0.
     return Math.max(
       0,
       number('cmd_set') - number('cas_hits') - number('cas_misses') - number('cas_badval'),
@@ -189,7 +195,7 @@ export class Metrics {
   }
 }
 
-/** One whose values were counted elsewhere. */
+/** A histogram whose values are counted elsewhere. */
 class FilledHistogram extends PromHistogram {
   readonly #name: string;
   readonly #help: string;
@@ -202,7 +208,7 @@ class FilledHistogram extends PromHistogram {
     this.#histograms = histograms;
   }
 
-  /** What the registry prints. */
+  /** Called by the registry when it prints. */
   getForPromString(): Promise<unknown> {
     const name = this.#name;
     const values = this.#histograms.flatMap(({ labels, histogram }) => [
@@ -218,7 +224,7 @@ class FilledHistogram extends PromHistogram {
   }
 }
 
-/** Summed up, as Prometheus wants them. */
+/** Returns the counts summed up from bucket to bucket, as Prometheus needs them. */
 function bucketsOf({ bounds, counts }: Histogram): (readonly [le: string, count: number])[] {
   let sum = 0;
   return [...bounds, Infinity].map((bound, at) => {

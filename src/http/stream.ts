@@ -1,7 +1,7 @@
-// An endless answer: pieces are sent as they come, for as long as the client takes them (guests.ts).
+// An endless answer: sends pieces as they come, as long as the client takes them (guests.ts).
 //
-// Invariant: at most one piece waits in memory. Whoever sends awaits `send`, and a client that leaves a piece lying for too
-// long is dropped.
+// Invariant: at most one piece waits in memory. The sender awaits `send`, and a client that does not take a piece in
+// time is dropped.
 
 import type { ServerResponse } from 'node:http';
 
@@ -10,7 +10,7 @@ import type { Guests, Visitor } from './guests.js';
 export class Stream {
   readonly #response: ServerResponse;
   readonly #guest: Visitor;
-  /** Aborted when the client has gone, or `end` was called. */
+  /** Aborted when the client has gone or `end` was called. */
   readonly ended: AbortSignal;
 
   private constructor(response: ServerResponse, guest: Visitor, ended: AbortSignal) {
@@ -19,7 +19,7 @@ export class Stream {
     this.ended = ended;
   }
 
-  /** Begins the answer; undefined, with nothing sent, when there are too many or the client has gone. */
+  /** Begins the answer. Returns undefined, and sends nothing, when there are too many or the client has gone. */
   static begin(
     guests: Guests,
     guest: Visitor,
@@ -32,7 +32,7 @@ export class Stream {
       guests.endStream();
       ending.abort();
     });
-    // The connection ends with the answer: nothing else may come on it.
+    // The connection ends with the answer: nothing else may follow on it.
     response.shouldKeepAlive = false;
     response.writeHead(200, {
       'Content-Type': contentType,
@@ -43,7 +43,7 @@ export class Stream {
     return new Stream(response, guest, ending.signal);
   }
 
-  /** Resolves when the next piece may come, or the client has gone (`ended`). */
+  /** Resolves when the next piece may come, or when the client has gone (`ended`). */
   async send(piece: string | Buffer): Promise<void> {
     if (this.ended.aborted || this.#response.write(piece)) return;
     this.#guest.hurry();
@@ -51,7 +51,7 @@ export class Stream {
     this.#guest.rest();
   }
 
-  /** Nothing more comes. */
+  /** Ends the answer. */
   end(): void {
     this.#response.end();
   }

@@ -5,13 +5,12 @@ import dns from 'node:dns';
 import net from 'node:net';
 
 import type { Endpoint } from '../config/config.js';
-import type { Fs } from '../env/env.js';
+import type { Env, Fs } from '../env/env.js';
 import { adoptNamed } from '../env/adopt.js';
-import { fileFailure } from '../env/file-failure.js';
 import { OutputFile, placeOfOutput } from '../env/output-file.js';
 import { requireWholeSocketPath } from '../env/socket-path.js';
 import { refuseStoreFile } from '../log/segments/store-file.js';
-import { isKvError, systemCode } from '../errors.js';
+import { failureText, isKvError, systemCode } from '../errors.js';
 import { ListenError } from './errors.js';
 import { lending } from './lending-socket.js';
 import { isHomelessSocket, removeStaleSocket, shutSocket } from '../env/stale-socket.js';
@@ -162,9 +161,12 @@ function started(server: net.Server, endpoint: Endpoint, backlog: number): Promi
   });
 }
 
-/** Writes the ports in memcached's format. The file appears whole, because readers poll for it. */
+/**
+ * Writes the ports in memcached's format. The file appears whole, because readers poll for it. As with memcached, a file
+ * that cannot be written is a warning. Throws KV_BAD_OPTION for a file of a store, a directory or a socket.
+ */
 export async function writePortFile(
-  fs: Fs,
+  { fs, logger }: Pick<Env, 'fs' | 'logger'>,
   path: string,
   listeners: readonly Listener[],
 ): Promise<void> {
@@ -176,7 +178,9 @@ export async function writePortFile(
   try {
     await writeOutput(fs, path, Buffer.from(lines.join('')));
   } catch (error) {
-    throw fileFailure('The port file (MEMCACHED_PORT_FILENAME) cannot be written', path, error);
+    if (isKvError(error, 'KV_BAD_OPTION') || systemCode(error) === undefined) throw error;
+    const what = 'The port file (MEMCACHED_PORT_FILENAME) could not be written';
+    logger.warn(`${what}: ${failureText(error)}`, { path });
   }
 }
 

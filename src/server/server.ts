@@ -140,7 +140,7 @@ export class Server implements ServerControl, ConnectionOwner {
     };
     const listeners = await listenAll(endpoints, backlog, this.#doorOf.bind(this), makerOf);
     this.#listeners = listeners;
-    if (portFile !== undefined) await writePortFile(this.#env.fs, portFile, listeners);
+    if (portFile !== undefined) await writePortFile(this.#env, portFile, listeners);
     this.#watchClients();
     return this.addresses;
   }

@@ -1,4 +1,4 @@
-// The quick set of benchmarks, as short as it gets: it must run, and produce every row. No figure is judged.
+// The quick set of benchmarks, as short as possible: it must run, and produce every row. No figure is judged.
 
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -12,14 +12,14 @@ import { run } from '../support/programs.js';
 const BENCH = join(import.meta.dirname, '../../benchmarks/run.js');
 
 describe('npm run bench -- --quick', function () {
-  // Under four minutes alone; the rest is patience with a busy machine.
+  // It takes under four minutes alone; the rest is patience with a busy machine.
   this.timeout(1_200_000);
   let dir: string;
 
   before(() => (dir = mkdtempSync(join(tmpdir(), 'cairn-bench-'))));
   after(() => rmSync(dir, { recursive: true }));
 
-  /** What was reported for each case. */
+  /** Returns the report of each case. */
   async function measured(...more: readonly string[]): Promise<RunReport['cases']> {
     const short = ['--quick', '--rounds', '1', '--seconds', '0.1', '--out', dir];
     const { code, stdout, stderr } = await run(process.execPath, [BENCH, ...short, ...more], {
@@ -30,7 +30,7 @@ describe('npm run bench -- --quick', function () {
     const { cases } = JSON.parse(text) as RunReport;
     for (const { name, rows } of cases) {
       expect(rows.length, name).to.be.above(0);
-      // Measured, or a peer that says what it would need; what Cairn is part of is always measured.
+      // A row is measured, or a peer names what it would need; rows with Cairn are always measured.
       for (const { server, sample, note } of rows) {
         const isMissing = !server.startsWith('cairn') && (note ?? '').includes('needs');
         const isMeasured = Object.keys(sample).length > 0;
@@ -46,7 +46,7 @@ describe('npm run bench -- --quick', function () {
   });
 
   it('runs and produces every row @long', async () => {
-    // Each of those over a cluster starts one: a single one stands for them.
+    // Each case over a cluster starts one: a single case stands for them all.
     const cases = await measured('--without', 'CLUSTER');
     const names = CASES.map(({ name }) => name).filter((name) => !name.startsWith('CLUSTER'));
     expect(cases.map(({ name }) => name)).to.deep.equal(names);

@@ -1,4 +1,4 @@
-// The page of a server over a cluster: charts and keys, and nothing of a log.
+// The page of a server over a cluster: it has charts and keys, and nothing of a log.
 
 import { expect } from 'chai';
 import type { Browser } from 'playwright-core';
@@ -18,7 +18,7 @@ describe('the page over a cluster @long', () => {
     await browser?.close();
   });
 
-  it('shows figures and keys, and neither a log nor what works on one', async function () {
+  it('shows figures and keys, and neither a log nor the actions on one', async function () {
     server = await PagedServer.startOver(await sharedStoreUrl(this, 'etcd'));
     await server.set('over:etcd', 'value');
     const opened = await WatchedPage.open(browser, server.url);

@@ -1,4 +1,4 @@
-// The page in Debian's Chromium over a real server: live figures, the keys, changes, themes, small screens, and who is kept out.
+// The page in Debian's Chromium over a real server: live figures, keys, changes, themes, small screens, and refused access.
 
 import { readdirSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
@@ -107,7 +107,7 @@ describe('the page in a browser @long', function () {
     expect(complaints).to.deep.equal([]);
   });
 
-  it('whoever clicks faster than the server answers sees the page and the value that it says', async () => {
+  it('shows the page and the value that it names when the user clicks faster than the server answers', async () => {
     await serve();
     for (let n = 0; n < 120; n += 1) await server.set(`key:${n}`, `value of key:${n}`);
     const { page, complaints } = await open('#keys');
@@ -131,7 +131,7 @@ describe('the page in a browser @long', function () {
     const late = page.waitForResponse('**/page/value');
     await held[0]!.continue();
     await (await late).finished();
-    // What comes behind it has come: the page has seen it.
+    // By now the answer behind it has come, and the page has seen it.
     await page.evaluate("fetch('/livez').then((response) => response.text())");
     expect(await page.locator('#value-title').textContent()).to.equal(name);
     expect(await shown.textContent()).to.equal(`value of ${name}`);
@@ -150,7 +150,7 @@ describe('the page in a browser @long', function () {
     expect(complaints).to.deep.equal([]);
   });
 
-  it('goes on to the next page of what was searched for, and finds a server that is back', async () => {
+  it('goes on to the next page of the last search, and finds a server that is back', async () => {
     await serve();
     for (let n = 0; n < 120; n += 1) await server.set(`many:${n}`, 'v');
     const { page } = await open('#keys');
@@ -166,7 +166,7 @@ describe('the page in a browser @long', function () {
     await page.getByText('Page 2, 50 keys').waitFor();
   });
 
-  it('keys and values are never markup', async () => {
+  it('never shows keys and values as markup', async () => {
     await serve();
     await server.set(EVIL.replaceAll(' ', ''), `${EVIL}\t<b>`);
     const { page, complaints } = await open('#keys');
@@ -180,7 +180,7 @@ describe('the page in a browser @long', function () {
     expect(complaints).to.deep.equal([]);
   });
 
-  it('compacts and takes a snapshot, and says what came of it', async () => {
+  it('compacts and takes a snapshot, and shows the results', async () => {
     await serve();
     for (let n = 0; n < 20; n += 1) await server.set('k', 'x'.repeat(50_000));
     const { page, complaints } = await open();
@@ -192,7 +192,7 @@ describe('the page in a browser @long', function () {
     expect(complaints).to.deep.equal([]);
   });
 
-  it('backs up with --http-backup alone, and says what came of it', async () => {
+  it('backs up with --http-backup alone, and shows the result', async () => {
     await serve();
     const without = await open();
     await without.page.locator('#state[data-state=live]').waitFor();
@@ -241,11 +241,11 @@ describe('the page in a browser @long', function () {
     expect(complaints).to.deep.equal([]);
   });
 
-  it('another page cannot ask or act', async () => {
+  it('refuses requests and actions of another page', async () => {
     await serve('--http-write');
     const { port } = new URL(server.url);
     const strange = await open(`/livez`);
-    // The same machine by another name is another origin for a browser, and no stranger to the server.
+    // For a browser the same machine by another name is another origin; for the server it is no stranger.
     await strange.page.goto(`http://localhost:${port}/livez`);
     const status = (path: string, init: string): Promise<unknown> =>
       strange.page.evaluate(
@@ -283,7 +283,7 @@ describe('the page in a browser @long', function () {
     expect(complaints).to.deep.equal([]);
   });
 
-  it('asks for the token where other machines reach it, and keeps it for the tab', async function () {
+  it('asks for the token on an address that other machines can reach, and keeps it for the tab', async function () {
     const all = Object.values(os.networkInterfaces()).flatMap((each) => each ?? []);
     const host = all.find(({ family, internal }) => family === 'IPv4' && !internal)?.address;
     if (host === undefined) {

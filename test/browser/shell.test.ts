@@ -1,4 +1,4 @@
-// The shell and the modules of the page agree: what modules look for by its id is there, once.
+// The shell and the modules of the page agree: each id that a module looks for exists once.
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -14,7 +14,7 @@ const modules = readdirSync(browser)
 describe('the shell of the page', () => {
   const ids = [...shell.matchAll(/\bid="([^"]+)"/g)].map(([, id]) => id);
 
-  it('has every id once, and those that modules look for', () => {
+  it('has every id once, and every id that modules look for', () => {
     expect(new Set(ids).size).to.equal(ids.length);
     const asked = modules.flatMap((text) => [
       ...[...text.matchAll(/byId\('([^']+)'/g)].map(([, id]) => id),

@@ -1,15 +1,15 @@
-// What dalli 3.2 and later send as Rails' cache store, to the byte: their order of flags, quiet pipelines
-// with a closing mn, base64 for keys a line cannot hold. Debian's dalli 3.0.6 speaks binary alone (its own
-// commands run in script-clients.test.ts), so the requests are replayed.
+// The requests of dalli 3.2 and later as Rails' cache store, to the byte: their order of flags, quiet pipelines with a
+// closing mn, base64 for keys that a line cannot hold. Debian's dalli 3.0.6 speaks binary alone (its own commands run in
+// script-clients.test.ts), so the requests are replayed.
 
 import { expect } from 'chai';
 import { exchange } from '../differential/exchange.js';
 import { describeServers, EVERYWHERE } from '../support/servers.js';
 
-/** Key that is base64 on the wire. */
+/** A key that is base64 on the wire. */
 const ODD = Buffer.from('ünïcödé ☃').toString('base64');
 
-/** What is sent, and what a client must be able to read; `c*` is a token. */
+/** The requests, and what a client must be able to read; `c*` is a token. */
 const CASES: readonly (readonly [string, readonly string[], string])[] = [
   ['version', ['version'], 'VERSION *'],
   ['flush_all', ['flush_all', 'flush_all 0', 'flush_all noreply', 'mn'], 'OK|OK|MN'],
@@ -68,7 +68,7 @@ const CASES: readonly (readonly [string, readonly string[], string])[] = [
     'VA 0 f0 W||VA 0 f0 Z||HD c*|VA 3 f0|new',
   ],
   [
-    'delete_stale: the old value until it is set anew',
+    'delete_stale: the old value until it is set again',
     ['md lock I T60', 'mg lock v f', 'mg lock v f', 'ms lock 1 c F0 T300 MS\r\nx', 'mg lock v f'],
     'HD|VA 3 f0 X W|new|VA 3 f0 Z X|new|HD c*|VA 1 f0|x',
   ],
@@ -84,14 +84,14 @@ describeServers(
         const bytes = requests.map((request) => `${request}\r\n`).join('');
         const reply = (await exchange(server.port(), Buffer.from(bytes))).toString('latin1');
         const shown = reply
-          // 1.6.18 answers when it creates the counter, q or not.
+          // 1.6.18 answers when it creates the counter, with or without q.
           .replace(/^VA 1\r\n1\r\n(?=MN\r\n)/, '')
           .replaceAll(/^VERSION .*\r$/gm, 'VERSION *\r')
           .replaceAll(/ c[1-9]\d*/g, ' c*')
           .replaceAll(/ l\d+/g, ' l*')
           .replaceAll(/ t(?:299|300)\b/g, ' t*')
           .replaceAll(/ t499\b/g, ' t500');
-        // A cluster keeps no note of reads (docs/operations.md): h is 0 there.
+        // A cluster keeps no note of reads (docs/operations.md), so h is 0 there.
         const owed = notesReads ? wanted : wanted.replace(' h1 ', ' h0 ');
         expect(shown.replace(/\r\n$/, '').replaceAll('\r\n', '|')).to.equal(owed);
       });

@@ -1,5 +1,5 @@
-// The two express stores on memcached: sessions (connect-memcached) and rate limits
-// (rate-limit-memcached), behind a real HTTP server.
+// The two express stores on memcached, for sessions (connect-memcached) and rate limits (rate-limit-memcached), behind a
+// real HTTP server.
 
 import { once } from 'node:events';
 import { createServer, type RequestListener, type Server } from 'node:http';
@@ -101,7 +101,7 @@ describeServers('express stores @long', (server) => {
     expect((await store.increment('ada')).totalHits).to.equal(1);
   });
 
-  it('rate-limit-memcached counts hits at once without losing one', async () => {
+  it('rate-limit-memcached counts concurrent hits without losing one', async () => {
     const store = new RateLimitStore({ client, prefix: 'rl:' });
     store.init({ windowMs: 60_000 } as never);
     await store.increment('crowd');

@@ -1,4 +1,4 @@
-// The npm client `memcache-client` over every command it has, unhappy paths included.
+// The npm client `memcache-client` with every command it has, refusals included.
 
 import { expect } from 'chai';
 import { MemcacheClient } from 'memcache-client';
@@ -30,14 +30,14 @@ describeServers('npm memcache-client', (server) => {
     }
   });
 
-  it('get() of many keys gives those that are there', async () => {
+  it('get() of many keys gives the existing ones', async () => {
     await Promise.all(['a', 'c'].map((key) => client.set(key, `value of ${key}`)));
     const found = await client.get<string>(['a', 'b', 'c']);
     expect(Object.keys(found)).to.have.members(['a', 'c']);
     expect(await client.get('missing')).to.equal(undefined);
   });
 
-  it('set() with noreply is there for the next command of the connection', async () => {
+  it('set() with noreply stores before the next command of the connection', async () => {
     const single = new MemcacheClient({ server: { server: server.address(), maxConnections: 1 } });
     await single.version();
     for (let i = 0; i < 50; i++) await single.set(`quiet:${i}`, `${i}`, { noreply: true });
@@ -46,7 +46,7 @@ describeServers('npm memcache-client', (server) => {
     single.shutdown();
   });
 
-  it('add(), replace(), append() and prepend() say NOT_STORED', async () => {
+  it('add(), replace(), append() and prepend() answer NOT_STORED', async () => {
     expect(await failure(client.replace('k', 'x'))).to.equal('NOT_STORED');
     expect(await failure(client.append('k', 'x'))).to.equal('NOT_STORED');
     expect(await failure(client.prepend('k', 'x'))).to.equal('NOT_STORED');
@@ -109,7 +109,7 @@ describeServers('npm memcache-client', (server) => {
     expect(await client.set('k', 'still fine')).to.deep.equal(['STORED']);
   });
 
-  it('many requests at once on few connections keep their answers apart', async () => {
+  it('many requests at once on few connections get their own answers', async () => {
     const keys = Array.from({ length: 300 }, (_, i) => `at-once:${i}`);
     await Promise.all(keys.map((key) => client.set(key, key)));
     expect(await Promise.all(keys.map(value))).to.deep.equal(keys);

@@ -1,4 +1,4 @@
-// The npm client `memcache-plus` over every command it has, unhappy paths included.
+// The npm client `memcache-plus` with every command it has, refusals included.
 
 import { createRequire } from 'node:module';
 import { expect } from 'chai';
@@ -54,7 +54,7 @@ describeServers('npm memcache-plus @long', (server) => {
     expect(await client.get('k', { compressed: true })).to.equal('many words '.repeat(100));
   });
 
-  it('get() gives null for what is missing, alone and among many', async () => {
+  it('get() gives null for a missing key, alone and among many', async () => {
     await client.set('here', 'yes');
     expect(await client.get('missing')).to.equal(null);
     expect(await client.get(['here', 'missing'])).to.deep.equal({ here: 'yes', missing: null });
@@ -70,7 +70,7 @@ describeServers('npm memcache-plus @long', (server) => {
     expect(await client.get('k')).to.equal('two');
   });
 
-  it('add(), replace(), append() and prepend() keep to their conditions', async () => {
+  it('add(), replace(), append() and prepend() store only under their conditions', async () => {
     expect(await failure(client.replace('k', 'x'))).to.be.a('string');
     expect(await failure(client.append('k', 'x'))).to.be.a('string');
     await client.add('k', 'middle');
@@ -107,7 +107,7 @@ describeServers('npm memcache-plus @long', (server) => {
     expect(await client.version()).to.match(/^1\.6\.\d+$/);
   });
 
-  it('many requests at once keep their answers apart', async () => {
+  it('many requests at once get their own answers', async () => {
     const keys = Array.from({ length: 200 }, (_, i) => `at-once:${i}`);
     await Promise.all(keys.map((key) => client.set(key, key)));
     expect(await Promise.all(keys.map((key) => client.get(key)))).to.deep.equal(keys);

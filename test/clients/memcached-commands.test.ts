@@ -1,5 +1,5 @@
-// Command lines that packages of memcached ship, and that their users write in unit files: each starts Cairn as it
-// stands, but for the port, the user's name and where the pid file goes, which are the test machine's.
+// Command lines that packages of memcached ship, and that their users write in unit files. Each starts Cairn as it stands,
+// except for the port, the user's name and the place of the pid file, which are the test machine's.
 
 import { once } from 'node:events';
 import { chmodSync, existsSync, mkdtempSync, readFileSync, statSync } from 'node:fs';
@@ -19,7 +19,7 @@ import { TestClient } from '../support/test-server.js';
 
 const PROGRAM = fileURLToPath(new URL('../../tools/kv-server.js', import.meta.url));
 
-/** Whose it is → the words after `memcached`. */
+/** The origin of the command line → the words after `memcached`. */
 const COMMANDS: readonly (readonly [string, string])[] = [
   [
     'Debian, memcached.conf',
@@ -109,11 +109,11 @@ describe("Command lines of memcached's packages @long", () => {
       await once(child, 'exit');
     }
     if (daemonPid !== 0) process.kill(daemonPid, 'SIGTERM');
-    // A daemon may still be ending.
+    // A daemon may still be stopping.
     removeFolderInUse(root);
   });
 
-  /** Starts it with the working directory of a service, until it listens; a daemon's pid is in `daemonPid`. */
+  /** Starts a command line in the working directory of a service, until it listens; a daemon's pid is in `daemonPid`. */
   async function start(argv: readonly string[], pidFile: string | undefined): Promise<string> {
     const started = spawn(process.execPath, [PROGRAM, ...argv], { cwd: root });
     child = started;
@@ -176,7 +176,7 @@ describe("Command lines of memcached's packages @long", () => {
   }
 }).timeout(60_000);
 
-/** What is left of a word where the machine has no IPv6. */
+/** Returns what is left of a word where the machine has no IPv6. */
 function withoutV6(word: string): string[] {
   if (word === '::' || word === '::1' || word === '*') return ['127.0.0.1'];
   return [word.replace(/,::1?$/, '')];

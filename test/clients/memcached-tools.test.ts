@@ -7,7 +7,7 @@ import { expect } from 'chai';
 import { requireProgram, run, type Finished } from '../support/programs.js';
 import { describeServers, EVERYWHERE } from '../support/servers.js';
 
-/** `memccapable` prints one line a test: its name and [pass], [FAIL] or [SKIP]. */
+/** Reads the verdicts of `memccapable`, which prints one line per test: its name and [pass], [FAIL] or [SKIP]. */
 function verdicts(output: string): { passed: number; others: string[] } {
   const lines = output.split('\n').filter((line) => /\[\w+\]/.test(line));
   const others = lines.filter((line) => !line.includes('[pass]'));
@@ -66,7 +66,7 @@ describeServers(
       const files = keys.map((key, i) => fileWith(key, 'x'.repeat(i * 100)));
       await tool(memccp, files);
       const done = await tool(memcdump, []);
-      // memcached lists flushed items too, until it reuses their memory.
+      // memcached also lists flushed items, until it reuses their memory.
       expect(done.stdout.trim().split('\n')).to.include.members(keys);
     });
 
@@ -97,7 +97,7 @@ describeServers(
       const show = (mode: string): Promise<Finished> => run(perl, [script, server.address(), mode]);
       const memccp = requireProgram(this, 'memccp', 'libmemcached-tools');
       await tool(memccp, [fileWith('shown', 'to the tool')]);
-      // The items of a cluster are counted once in a while: there is no class before that.
+      // A cluster counts its items once in a while: it shows no class before that.
       const isCounted = server.kind === 'cairn' || server.kind === 'memcached';
       const classes = isCounted ? /Item_Size[\s\S]*\n\s+\d+\s/ : /Item_Size/;
       expect((await show('display')).stdout).to.match(classes);

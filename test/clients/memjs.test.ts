@@ -1,5 +1,4 @@
-// The npm client `memjs` (binary protocol only) over every command it has, and `@keyv/memcache`, which
-// stands on it.
+// The npm client `memjs` (binary protocol only) with every command it has, and `@keyv/memcache`, which is built on it.
 
 import { createRequire } from 'node:module';
 import { expect } from 'chai';
@@ -72,7 +71,7 @@ describeServers(
       expect(await text('empty')).to.equal('');
     });
 
-    it('set() of a value over the limit is refused and the old one gone', async () => {
+    it('set() of a value over the limit is refused and removes the old value', async () => {
       await client.set('big', 'old', {});
       const refusal = client.set('big', Buffer.alloc(1_048_577), {});
       expect(await failure(refusal)).to.match(/too large/i);
@@ -80,7 +79,7 @@ describeServers(
       expect(await client.set('big', Buffer.alloc(1_048_000), {})).to.equal(true);
     });
 
-    it('add() and replace() keep to their conditions', async () => {
+    it('add() and replace() store only under their conditions', async () => {
       expect(await client.replace('k', 'x', {})).to.equal(false);
       expect(await client.add('k', 'added', {})).to.equal(true);
       expect(await client.add('k', 'again', {})).to.equal(false);
@@ -97,7 +96,7 @@ describeServers(
       expect(await failure(client.increment('n', 1, {}))).to.match(/non-numeric|invalid/i);
     });
 
-    it('append() joins; prepend() sends the same opcode, a mistake of this client', async () => {
+    it('append() joins; prepend() sends the same opcode, which is a mistake of this client', async () => {
       expect(await failure(client.append('k', 'x'))).to.match(/not stored/i);
       await client.set('k', 'a', {});
       expect(await client.append('k', 'b')).to.equal(true);
@@ -121,7 +120,7 @@ describeServers(
       expect((await statsOf(''))['get_hits']).to.equal('0');
     });
 
-    it('many requests at once on one connection keep their answers apart', async () => {
+    it('many requests at once on one connection get their own answers', async () => {
       const keys = Array.from({ length: 300 }, (_, i) => `at-once:${i}`);
       await Promise.all(keys.map((key) => client.set(key, key, {})));
       expect(await Promise.all(keys.map(text))).to.deep.equal(keys);

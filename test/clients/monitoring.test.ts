@@ -1,5 +1,5 @@
-// What monitors make of `stats`: prometheus memcached_exporter's rules and names, and the names that
-// phpMemcachedAdmin shows. memcached beside Cairn shows that the rules are theirs.
+// Monitors read `stats`: the rules and names of prometheus' memcached_exporter, and the names that phpMemcachedAdmin shows.
+// memcached beside Cairn shows that the rules are theirs.
 
 import { once } from 'node:events';
 import { connect } from 'node:net';
@@ -9,14 +9,14 @@ import { TestClient } from '../support/test-server.js';
 
 const words = (text: string): string[] => text.trim().split(/\s+/);
 
-/** Without these the exporter says that the server is down. */
+/** Without these names the exporter reports the server as down. */
 const REQUIRED = words('cmd_set cas_misses cas_hits cas_badval');
 const READ = words(`
   uptime time get_hits get_misses delete_hits delete_misses incr_hits incr_misses decr_hits decr_misses
   touch_hits touch_misses cmd_flush rusage_user rusage_system bytes limit_maxbytes curr_items total_items
   bytes_read bytes_written curr_connections total_connections rejected_connections conn_yields
   listen_disabled_num accepting_conns evictions reclaimed store_too_large store_no_memory`);
-/** Read when there is an LRU crawler or an extstore. */
+/** Names that are read when there is an LRU crawler or an extstore. */
 const READ_IF = words(`
   lru_crawler_starts crawler_items_checked crawler_reclaimed moves_to_cold moves_to_warm moves_within_lru
   direct_reclaims`);
@@ -34,7 +34,7 @@ const ITEM = words(`
 const CRAWLER = words(`
   lru_crawler_sleep lru_crawler_tocrawl lru_maintainer_thread hot_lru_pct warm_lru_pct hot_max_factor
   warm_max_factor`);
-/** phpMemcachedAdmin's pages. */
+/** The names on phpMemcachedAdmin's pages. */
 const SHOWN = {
   stats: words(`
     pid uptime time version pointer_size rusage_user rusage_system curr_connections total_connections
@@ -49,7 +49,7 @@ const SHOWN = {
     binding_protocol auth_enabled_sasl item_size_max maxconns_fast hashpower_init`),
 };
 
-/** The exporter's client: `STAT name value` lines to END; one with more words is left out. */
+/** Reads like the exporter's client: `STAT name value` lines to END; it leaves out a line with more words. */
 async function ask(client: TestClient, request: string): Promise<Map<string, string>> {
   client.send(`${request}\r\n`);
   const text = await client.until('END\r\n');
@@ -74,7 +74,7 @@ function number(stats: ReadonlyMap<string, string>, name: string): number {
   return read;
 }
 
-/** `items:1:number` and `1:chunk_size` → their class. */
+/** Groups `items:1:number` and `1:chunk_size` by their class. */
 function byClass(stats: ReadonlyMap<string, string>): Map<string, Map<string, string>> {
   const classes = new Map<string, Map<string, string>>();
   for (const [name, value] of stats) {
@@ -114,7 +114,7 @@ describeServers('monitoring', (server) => {
       expect(stats.get(name), name).to.match(/^\d+\.\d{6}$/);
     }
     if (stats.has('extstore_limit_maxbytes')) for (const name of EXTSTORE) number(stats, name);
-    // memcached_commands_total{command="set"}: what is left of cmd_set.
+    // memcached_commands_total{command="set"} is the rest of cmd_set.
     const cas =
       number(stats, 'cas_hits') + number(stats, 'cas_misses') + number(stats, 'cas_badval');
     expect(number(stats, 'cmd_set') - cas).to.equal(2);
@@ -151,7 +151,7 @@ describeServers('monitoring', (server) => {
   });
 
   if (server.kind === 'cairn') {
-    it('extstore_* tells of the log, and our own names begin with kv_', async () => {
+    it('extstore_* describes the log, and our own names begin with kv_', async () => {
       const stats = await ask(client, 'stats');
       for (const name of [...EXTSTORE, ...READ_IF]) number(stats, name);
       expect(number(stats, 'extstore_bytes_used')).to.be.greaterThan(0);

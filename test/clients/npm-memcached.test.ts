@@ -1,4 +1,4 @@
-// The npm client `memcached` over every command it has, unhappy paths included.
+// The npm client `memcached` with every command it has, refusals included.
 
 import { once } from 'node:events';
 import { expect } from 'chai';
@@ -6,7 +6,7 @@ import Memcached from 'memcached';
 import { failure } from '../support/failure.js';
 import { describeServers } from '../support/servers.js';
 
-/** Calls `method(...args, callback)` and gives what the callback got. */
+/** Calls `method(...args, callback)` and returns what the callback got. */
 function call<T>(start: (callback: (error: unknown, result: T) => void) => void): Promise<T> {
   return new Promise((resolve, reject) => {
     start((error, result) => {
@@ -22,7 +22,7 @@ describeServers('npm memcached', (server) => {
   const set = (key: string, value: unknown, seconds = 0): Promise<boolean> =>
     call((done) => client.set(key, value, seconds, done));
   const get = (key: string): Promise<unknown> => call((done) => client.get(key, done));
-  // The following are on the key `k`, the numbers on `n`.
+  // The following calls are on the key `k`, the counters on `n`.
   const add = (): Promise<boolean> => call((done) => client.add('k', 'added', 0, done));
   const replace = (): Promise<boolean> => call((done) => client.replace('k', 'new', 0, done));
   const append = (): Promise<boolean> => call((done) => client.append('k', ' end', done));
@@ -41,7 +41,7 @@ describeServers('npm memcached', (server) => {
     await call((done) => client.flush(done));
   });
 
-  // First: memcached lists, and this client chokes on, what was flushed before.
+  // This test is the first: memcached lists items flushed earlier, which this client cannot handle.
   it('stats(), settings(), items(), slabs() and cachedump() are understood', async () => {
     await set('listed', 'here');
     const [stats] = await call<Memcached.StatusData[]>((done) => client.stats(done));
@@ -84,11 +84,11 @@ describeServers('npm memcached', (server) => {
     expect(await get('missing')).to.equal(undefined);
   });
 
-  it('set() of a value at the limit is stored, over it is refused', async () => {
+  it('set() stores a value at the limit, and is refused for a larger one', async () => {
     const big = Buffer.alloc(1_048_000, 'x');
     expect(await set('big', big)).to.equal(true);
     expect(await get('big')).to.have.length(big.length);
-    // A SERVER_ERROR is a failure of the server to it, which it remembers by timers of five minutes.
+    // To this client a SERVER_ERROR is a failure of the server, which it remembers by timers of five minutes.
     const forgetful = { retries: 0, retry: 1, failuresTimeout: 1 };
     const roomy = new Memcached(server.address(), { maxValue: 4 * 1024 * 1024, ...forgetful });
     // The client reports a SERVER_ERROR as `false` and an 'issue' event that names it.
@@ -102,7 +102,7 @@ describeServers('npm memcached', (server) => {
     roomy.end();
   });
 
-  it('getMulti() gives those that are there', async () => {
+  it('getMulti() gives the existing keys', async () => {
     const keys = Array.from({ length: 500 }, (_, i) => `multi:${i}`);
     await Promise.all(keys.filter((_, i) => i % 2 === 0).map((key) => set(key, `value of ${key}`)));
     const found = await call<Record<string, unknown>>((done) => client.getMulti(keys, done));
@@ -167,20 +167,20 @@ describeServers('npm memcached', (server) => {
     expect(await get('k')).to.equal(undefined);
   });
 
-  it('version() is of three numbers', async () => {
+  it('version() gives three numbers', async () => {
     const [version] = await call<Memcached.VersionData[]>((done) => client.version(done));
     expect(version?.version).to.match(/^1\.6\.\d+$/);
     expect([version?.major, version?.minor].map(Number)).to.deep.equal([1, 6]);
   });
 
-  it('a key over 250 bytes is refused or shortened by the client, others keep working', async () => {
+  it('the client refuses or shortens a key over 250 bytes, and other requests keep working', async () => {
     expect(await set('k'.repeat(250), 'longest')).to.equal(true);
     expect(await get('k'.repeat(250))).to.equal('longest');
     expect(await failure(set('with space', 'x'))).to.be.a('string');
     expect(await set('after', 'x')).to.equal(true);
   });
 
-  it('many requests at once on few connections keep their answers apart', async () => {
+  it('many requests at once on few connections get their own answers', async () => {
     const keys = Array.from({ length: 300 }, (_, i) => `at-once:${i}`);
     await Promise.all(keys.map((key) => set(key, key)));
     const values = await Promise.all(keys.map(get));

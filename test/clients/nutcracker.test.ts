@@ -1,5 +1,4 @@
-// nutcracker (twemproxy) in front of three servers: ketama sharding, get, set, delete and multi-get through
-// one address.
+// nutcracker (twemproxy) in front of three servers: ketama sharding, and get, set, delete and multi-get through one address.
 
 import { spawn, type ChildProcess } from 'node:child_process';
 import { rmSync, writeFileSync } from 'node:fs';
@@ -12,7 +11,7 @@ import { ServerProcess } from '../../tools/torture/server-process.js';
 import { cairnLaunch, temporaryFolder } from '../support/servers.js';
 import { WireClient } from '../../tools/torture/wire-client.js';
 
-/** nutcracker says nowhere when it listens: connect until it answers. */
+/** Connects until nutcracker answers, because nutcracker prints nothing when it listens. */
 async function connectPatiently(port: number): Promise<WireClient> {
   for (;;) {
     try {

@@ -1,5 +1,5 @@
-// Clients in other languages, from Debian's packages: each runs the script in test/clients/scripts that
-// holds its commands and the answers it must get, and ends with the number of its checks.
+// Clients in other languages, from Debian's packages. Each runs its script in test/clients/scripts, which holds the commands
+// and the answers that it must get, and prints the number of its checks at the end.
 
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -12,7 +12,7 @@ const scripts = join(import.meta.dirname, '../../../test/clients/scripts');
 
 interface ScriptClient {
   readonly debianPackage: string;
-  /** Debian's own interpreter: the packages are made for no other. */
+  /** Debian's own interpreter, which is the only one that the packages are made for. */
   readonly interpreter: string;
   readonly interpreterPackage: string;
   /** Arguments with which the interpreter succeeds when the package is there. */

@@ -1,4 +1,4 @@
-// Says which version of each client the suites ran with: a result without it cannot be repeated.
+// Prints the version of each client that the suites ran with: a result without it cannot be repeated.
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -27,7 +27,7 @@ const DEBIAN_CLIENTS = [
 ];
 
 describe('versions of the clients', () => {
-  it('npm', () => {
+  it('prints the versions of the npm packages', () => {
     for (const name of NPM_CLIENTS) {
       const text = readFileSync(join(modules, name, 'package.json'), 'utf8');
       const { version } = JSON.parse(text) as { version: string };
@@ -36,7 +36,7 @@ describe('versions of the clients', () => {
     }
   });
 
-  it('Debian', async function () {
+  it('prints the versions of the Debian packages', async function () {
     const query = requireProgram(this, 'dpkg-query', 'dpkg');
     for (const name of DEBIAN_CLIENTS) {
       const { code, stdout } = await run(query, ['-W', '-f', '${Version}', name]);

@@ -1,4 +1,5 @@
-// The drills themselves, without a cluster: over one server all is well, and every lie that is planted in it is found.
+// The drills themselves, without a cluster: over one healthy server they find nothing, and they find every fault that is
+// planted in it.
 
 import { expect } from 'chai';
 
@@ -6,7 +7,7 @@ import { WireClient } from '../../tools/torture/wire-client.js';
 import { startServer } from '../support/test-server.js';
 import { runDrill, type DrillReport } from './drill.js';
 
-/** A drill over a store in memory; `plant` changes it behind the clients' backs while they are at it. */
+/** Runs a drill over a store in memory; `plant` changes the store behind the clients' backs meanwhile. */
 async function drillOver(plant: (client: WireClient) => Promise<unknown>): Promise<DrillReport> {
   const server = await startServer();
   const planter = await WireClient.connect(server.port);
@@ -26,7 +27,7 @@ async function drillOver(plant: (client: WireClient) => Promise<unknown>): Promi
   }
 }
 
-/** Every promise is checked, and nothing else than `what` is found. */
+/** Expects that every promise is checked, and that nothing else than `what` is found. */
 async function expectFinding(what: RegExp, ...requests: string[]): Promise<void> {
   const report = await drillOver(async (client) => {
     for (const request of requests) await client.line(request);
@@ -47,11 +48,11 @@ describe('runDrill()', () => {
   it('finds an acknowledged key that is gone', () =>
     expectFinding(/1 acknowledged and gone: \{w0\}:drill:0/, 'delete {w0}:drill:0\r\n'));
 
-  it('finds a key with a value that nobody stored', () =>
+  it('finds a key with a value that no client stored', () =>
     expectFinding(/1 invented: \{w1\}:drill:1 is x/, 'set {w1}:drill:1 0 0 1\r\nx\r\n'));
 
-  it('finds a register that was changed by nobody', () => {
-    // One alone may be overwritten before anybody looks.
+  it('finds a register that no client changed', () => {
+    // A single change may be overwritten before any client reads it.
     const changes = Array.from({ length: 30 }, () => 'set drill-r:register:0 0 0 1\r\nx\r\n');
     return expectFinding(/drill-r:register:0 has no order/, ...changes);
   });

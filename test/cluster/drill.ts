@@ -1,7 +1,7 @@
-// A drill: clients load a cluster through one or two servers, a fault strikes, is healed, and what the clients know is
-// compared with what is there. Nothing waits for a time: each step waits for so many more acknowledged writes.
+// A drill: clients load a cluster through one or two servers, a fault strikes and is healed, and what the clients know is
+// compared with what is there. Nothing waits for a time: each step waits for a number of further acknowledged writes.
 //
-// Invariants of a passed drill: no acknowledged key is gone, none that was seen is gone, none that was refused is there;
+// Invariants of a passed drill: every acknowledged key is there, every key that was seen is there, and no refused one is;
 // every key's history has an order; shared counters are exact; no request hangs; writes go on by themselves.
 
 import { SeededRandom } from '../../tools/torture/seeded-random.js';
@@ -12,22 +12,22 @@ import { SharedKeys } from './shared-keys.js';
 import { UniqueKeys, type UniqueFindings } from './unique-keys.js';
 
 interface Drill {
-  /** Unique in its cluster: the keys begin with it. */
+  /** A name that is unique in its cluster: the keys begin with it. */
   readonly name: string;
-  /** Where the servers listen: ports, or paths of sockets. */
+  /** The ports, or paths of sockets, on which the servers listen. */
   readonly places: readonly (number | string)[];
   readonly seed: number;
-  /** Hash tags of the writers of unique keys, all different. Writer i asks server i, counted round. */
+  /** Hash tags of the writers of unique keys, all different. Writer i asks server i, modulo the number of servers. */
   readonly tags: readonly string[];
-  /** Writes that each writer has acknowledged before the fault, during it and after it. */
+  /** The number of writes that each writer has acknowledged before the fault, during it and after it. */
   readonly writes: number;
-  /** Settles when the fault is there. */
+  /** Causes the fault; settles when it is there. */
   strike(): Promise<void>;
-  /** Which writers go on while the fault lasts, by tag (default: all). */
+  /** The tags of the writers that go on while the fault lasts (default: all). */
   readonly goOn?: readonly string[];
-  /** The fault lasts until the clients were told so many errors (default: 0). */
+  /** The fault lasts until the clients got this many errors (default: 0). */
   readonly errors?: number;
-  /** Settles when everything is as it was before. */
+  /** Ends the fault; settles when everything is as it was before. */
   heal(): Promise<void>;
 }
 
@@ -35,19 +35,19 @@ export interface DrillReport {
   readonly unique: UniqueFindings;
   readonly registers: RegisterFindings;
   readonly experience: Experience;
-  /** Of any writer, from one acknowledgement to the next. */
+  /** The longest time of any writer from one acknowledgement to the next. */
   readonly longestSilenceMs: number;
-  /** What broke a promise, a line for each; empty when all is well. */
+  /** The broken promises, one line each; empty when all is well. */
   readonly failures: readonly string[];
 }
 
-/** Connections that use registers and shared keys, through each server. */
+/** The number of connections that use registers and shared keys through each server. */
 const CLIENTS = 3;
 const DEPTH = 4;
-/** Longer than any failover takes on a busy machine: it tells only "never". */
+/** Longer than any failover takes on a busy machine: it detects only "never". */
 const PATIENCE_MS = 60_000;
 
-/** Throws when writes do not go on by themselves. */
+/** Runs a drill. Throws when writes do not go on by themselves. */
 export async function runDrill(drill: Drill): Promise<DrillReport> {
   const experience = new Experience();
   const stop = new AbortController();
@@ -76,7 +76,7 @@ export async function runDrill(drill: Drill): Promise<DrillReport> {
     running.push(registers.use(session(at), random.fork(), signal), share(session(at)));
   }
   const broken = Promise.all(running);
-  // It is awaited at the end; what it says before that is thrown by the step that it breaks.
+  // The promise is awaited at the end; an error before that is thrown by the step that it breaks.
   broken.catch(() => undefined);
   try {
     const go = async (who: readonly UniqueKeys[], when: string, errors = 0): Promise<void> => {
@@ -146,7 +146,7 @@ function describeErrors({ errors }: Experience): string {
   return [...errors].map(([error, count]) => `${count} × ${error}`).join(', ') || 'no errors';
 }
 
-/** Drills of one kind in a line, for the table of docs/reliability.md: sums, and the worst of the times. */
+/** Sums up drills of one kind in a line for the table of docs/reliability.md, with the worst of the times. */
 export function drillFigure(reports: readonly DrillReport[]): string {
   const sum = (pick: (report: DrillReport) => number): string =>
     reports.reduce((total, report) => total + pick(report), 0).toLocaleString('en');

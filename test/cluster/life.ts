@@ -1,4 +1,4 @@
-// A cluster with Cairn's servers over it, for a few drills; all of it goes with the body that uses it.
+// A cluster with Cairn's servers over it, for a few drills; all of it ends with the body that uses it.
 
 import { rmSync } from 'node:fs';
 
@@ -13,27 +13,27 @@ import { drillServer, type DrillServer } from './servers.js';
 
 export interface ClusterLife {
   readonly cluster: Cluster;
-  /** Two, which run. */
+  /** Two running servers. */
   readonly servers: readonly DrillServer[];
 }
 
 interface LifeOptions {
-  /** Where the two servers run (default: the loopback). */
+  /** The places where the two servers run (default: the loopback). */
   readonly serverPlaces?: readonly Place[];
-  /** What stands behind the question mark of --store, instead of what the cluster says. */
+  /** The query of --store, instead of the cluster's own. */
   readonly query?: string;
 }
 
 const SERVERS = [0, 1] as const;
 
-/** The path of etcd or redis-server. Asked after missingPackages() said that it is there. */
+/** Returns the path of etcd or redis-server. Called only after missingPackages() found that it is installed. */
 export function engineProgram(name: 'etcd' | 'redis-server'): string {
   const program = findProgram(name);
   if (program === undefined) throw new Error(`There is no ${name}`);
   return program;
 }
 
-/** Three nodes of etcd, each in a place of its own (default: the loopback). */
+/** Starts three nodes of etcd, each in a place of its own (default: the loopback). */
 export function withEtcd<T>(
   options: LifeOptions & { readonly places?: readonly Place[] },
   body: (life: ClusterLife) => Promise<T>,
@@ -83,9 +83,9 @@ async function withCluster<T>(
 export interface Part {
   readonly name: string;
   readonly tags: readonly string[];
-  /** Which of the tags go on while it lasts (default: all). */
+  /** The tags that go on while the fault lasts (default: all). */
   readonly goOn?: readonly string[];
-  /** It lasts until the clients were told so many errors (default: 0). */
+  /** The fault lasts until the clients got this many errors (default: 0). */
   readonly errors?: number;
   strike(): Promise<void>;
   heal(): Promise<void>;
@@ -94,12 +94,12 @@ export interface Part {
 const WRITES = 40;
 const LONG_ROUNDS = 20;
 
-/** How often to repeat the parts. */
+/** Returns how often to repeat the parts. */
 export function roundsOf({ tier }: Budget): number {
   return tier === 'long' ? LONG_ROUNDS : 1;
 }
 
-/** One drill a part over both servers of a life. */
+/** Runs one drill per part over both servers of a life. */
 export async function drillPart(
   { servers }: ClusterLife,
   { name, ...part }: Part,
@@ -115,7 +115,7 @@ export async function drillPart(
   });
 }
 
-/** What the drills of a row came to, for the table; the figures of the same part are put together by their worst. */
+/** The results of the drills of a row, for the table; figures of the same part are combined into their worst. */
 export class Results {
   readonly #reports: { readonly name: string; readonly report: DrillReport }[] = [];
 

@@ -1,5 +1,5 @@
-// Clients that read and change a few keys all at once and write down what each was told and when. In the end each key's
-// history must be linearizable (test/sim/linearizability.ts), however many servers and failovers lay between.
+// Clients that read and change a few keys all at once, and record what each was answered and when. In the end each key's
+// history must be linearizable (test/sim/linearizability.ts), whatever servers and failovers were between.
 
 import type { SeededRandom } from '../../tools/torture/seeded-random.js';
 import {
@@ -20,7 +20,7 @@ interface Token {
   readonly cas: string;
 }
 
-/** A history with more of either takes too long to search. */
+/** A key's history with more operations than this takes too long to search. */
 const OPERATIONS_A_KEY = 150;
 const UNKNOWN_A_KEY = 6;
 const KEYS = 3;
@@ -45,7 +45,7 @@ export interface RegisterFindings {
   readonly broken: readonly string[];
 }
 
-/** Keys that several clients share; used-up ones are replaced, so that every history stays small. */
+/** Keys that several clients share; used-up keys are replaced, so that every history stays small. */
 export class Registers {
   readonly #name: string;
   readonly #histories = new Map<string, KeyOperation[]>();
@@ -59,7 +59,7 @@ export class Registers {
     for (let count = 0; count < KEYS; count++) this.#makeKey();
   }
 
-  /** Asks one request after the other until the signal. */
+  /** Sends one request after the other until the signal. */
   async use(session: Session, random: SeededRandom, signal: AbortSignal): Promise<void> {
     const tokens = new Map<string, Token>();
     while (!signal.aborted) {
@@ -82,7 +82,7 @@ export class Registers {
     };
   }
 
-  /** Every second key is a counter: incr gives no unique values, so nobody uses cas there. */
+  /** Every second key is a counter. incr gives no unique values, so no client uses cas on counters. */
   #makeKey(): void {
     const key = `${this.#name}:${this.#made % 2 === 0 ? 'register' : 'counter'}:${this.#made}`;
     this.#made += 1;
@@ -94,7 +94,7 @@ export class Registers {
     this.#number += 1;
     if (key.includes(':counter:')) {
       const kind = random.pick(COUNTER_KINDS);
-      // Far enough from each other: no incr leads from one to the next.
+      // The values are far from each other: no incr leads from one to the next.
       return kind === 'set' ? { do: kind, value: `${this.#number}0000` } : { do: kind };
     }
     const value = `[${this.#number}]`;
@@ -122,7 +122,7 @@ export class Registers {
       const output = outputOf(input, answer, key, tokens);
       history.push({ input, output, callMs, returnMs });
     } else if (input.do !== 'get') {
-      // It may still be under way.
+      // The operation may still be under way.
       history.push({ input, output: undefined, callMs, returnMs: Infinity });
     }
     const at = this.#open.indexOf(key);

@@ -1,4 +1,4 @@
-// `npm run cluster` from its start to its end by a signal: real nodes, nothing left behind.
+// `npm run cluster` from its start to its end by a signal: real nodes run, and nothing is left behind.
 
 import { expect } from 'chai';
 import { spawn } from 'node:child_process';
@@ -16,11 +16,11 @@ const SCRIPT = join(import.meta.dirname, 'run.js');
 interface Started {
   readonly stdout: string;
   readonly stderr: string;
-  /** Sends SIGTERM; the exit code. */
+  /** Sends SIGTERM; resolves to the exit code. */
   readonly end: () => Promise<number>;
 }
 
-/** Resolves when it has printed the command line of a server. */
+/** Resolves when the process has printed the command line of a server. */
 async function start(args: readonly string[]): Promise<Started> {
   const child = spawn(process.execPath, [SCRIPT, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
   const said = { stdout: '', stderr: '' };
@@ -47,7 +47,7 @@ async function answers(address: string): Promise<boolean> {
     await once(socket, 'connect');
     return true;
   } catch {
-    // Refused: nobody listens.
+    // The connection was refused, so no process listens.
     return false;
   } finally {
     socket.destroy();
@@ -73,12 +73,12 @@ async function expectCluster(engine: string, args: readonly string[], nodes: num
 describe(`npm run cluster ${LONG}`, function () {
   this.timeout(60_000);
 
-  it('etcd: three nodes, and nothing is left after a signal', async function () {
+  it('etcd: starts three nodes, and leaves nothing after a signal', async function () {
     requireProgram(this, 'etcd', 'etcd-server');
     expect(existsSync(await expectCluster('etcd', [], 3))).to.equal(false);
   });
 
-  it('redis: masters and replicas; --keep leaves the directory', async function () {
+  it('redis: starts masters and replicas, and --keep leaves the directory', async function () {
     requireProgram(this, 'redis-server', 'redis-server');
     const dir = mkdtempSync(join(tmpdir(), 'cairn-test-'));
     try {
@@ -93,7 +93,7 @@ describe(`npm run cluster ${LONG}`, function () {
     }
   });
 
-  it('says what to install', async () => {
+  it('names the package to install when the engine is missing', async () => {
     const nowhere = ['-i', 'PATH=/nowhere', process.execPath, SCRIPT, 'redis'];
     const found = await run('/usr/bin/env', nowhere);
     // Debian's daemons are also looked for in /usr/sbin, where neither engine is.

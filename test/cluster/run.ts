@@ -1,7 +1,7 @@
-// `npm run cluster`: a cluster on this machine for whoever tries Cairn over it. Starts the nodes on the loopback over a
+// `npm run cluster`: a cluster on this machine for anyone that tries Cairn over it. It starts the nodes on the loopback in a
 // fresh directory, prints the command line of a server over them, and ends them at Ctrl-C.
 //
-// Invariant: the nodes end with this process, and the directory goes with them unless --keep names it.
+// Invariant: the nodes end with this process, and the directory is removed with them unless --keep names it.
 
 import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -26,8 +26,8 @@ await runTool('cluster', main);
 
 async function main(): Promise<ExitCode> {
   const program = createProgram('cluster', 'Start a cluster on this machine, to try Cairn over it.')
-    .addArgument(new Argument('<engine>', 'what runs in it').choices(['etcd', 'redis']))
-    .option('--replicas <n>', 'of each of the three Redis masters', count(0, 5), 1)
+    .addArgument(new Argument('<engine>', 'the engine of the cluster').choices(['etcd', 'redis']))
+    .option('--replicas <n>', 'replicas of each of the three Redis masters', count(0, 5), 1)
     .option('--keep <dir>', 'keep the data in this directory, which must be empty or not exist');
   addExamples(program, [
     ['npm run cluster -- etcd', 'three nodes of etcd'],
@@ -36,7 +36,7 @@ async function main(): Promise<ExitCode> {
   program.addHelpText(
     'after',
     '\nCtrl-C ends all nodes and removes their directory.\n' +
-      'Exit codes: 0 ended by a signal, 64 wrong use, or the engine is not installed.',
+      'Exit codes: 0 ended by a signal, 64 wrong use or the engine is not installed.',
   );
   program.parse();
   const engine = program.args[0] === 'etcd' ? 'etcd' : 'redis';
@@ -78,7 +78,7 @@ function makeDir(keep: string | undefined): string {
   const dir = resolve(keep);
   mkdirSync(dir, { recursive: true });
   if (readdirSync(dir).length > 0) {
-    throw new ToolError(EXIT.usage, `${dir} is not empty: name a new directory`);
+    throw new ToolError(EXIT.usage, `${dir} is not empty: name a new or an empty directory`);
   }
   return dir;
 }

@@ -1,5 +1,5 @@
-// Cairn's servers of a drill, over a cluster: each on a socket in the file system, which is reached from any network
-// namespace and stays the same when the server is started again.
+// Cairn's servers of a drill, over a cluster. Each listens on a socket in the file system, which any network namespace can
+// reach and which stays the same when the server is started again.
 
 import { join } from 'node:path';
 
@@ -12,7 +12,7 @@ export interface DrillServer {
   readonly socket: string;
 }
 
-/** Not started yet. `flags` say where the items are: `--store …` or `--data …`. */
+/** Returns a server that is not started yet. `flags` say where the items are: `--store …` or `--data …`. */
 export function drillServer(
   dir: string,
   name: string,

@@ -1,6 +1,7 @@
-// A client of a drill: asks one server, comes back to it when the connection is lost, and notes how it was answered.
+// A client of a drill: it asks one server, connects again when the connection is lost, and notes how it was answered.
 //
-// Invariant: what is asked is sent once. After that it was answered, or refused and certainly not done, or nobody knows.
+// Invariant: each request is sent once. Then it was answered, or it was refused and certainly not done, or its outcome is
+// unknown.
 
 import { setTimeout } from 'node:timers/promises';
 
@@ -9,11 +10,11 @@ import { WireClient } from '../../tools/torture/wire-client.js';
 
 export type Answer =
   | { readonly kind: 'answered'; readonly reply: string }
-  /** An error that says: not done. */
+  /** The server answered with an error that means "not done". */
   | { readonly kind: 'refused'; readonly reply: string }
   | { readonly kind: 'unknown' };
 
-/** What the clients of a drill met, all together. */
+/** The common experience of all clients of a drill. */
 export class Experience {
   answered = 0;
   refused = 0;
@@ -21,11 +22,11 @@ export class Experience {
   slowestMs = 0;
   /** Requests without any answer for HANG_MS. */
   readonly hangs: string[] = [];
-  /** How often each error came. */
+  /** The number of times that each error came. */
   readonly errors = new Map<string, number>();
   #wake: () => void = () => undefined;
 
-  /** Resolves when the clients were told so many more errors. */
+  /** Resolves when the clients got that many more errors. */
   async moreErrors(count: number): Promise<void> {
     const until = this.refused + this.unknown + count;
     while (this.refused + this.unknown < until) {
@@ -45,10 +46,10 @@ export class Experience {
   }
 }
 
-/** The server answers within 5 s, if only by an error; a machine with other work gets twice that. */
+/** The server answers within 5 s, at least with an error; a machine with other work gets twice that. */
 const HANG_MS = 10_000;
 const RETRY_MS = 50;
-/** A client that was told of an error asks again a little later. */
+/** A client that got an error asks again after this time. */
 const BACK_OFF_MS = 100;
 const OUTCOME_UNKNOWN = 'SERVER_ERROR outcome unknown';
 
@@ -58,19 +59,19 @@ export class Session {
   readonly #signal: AbortSignal;
   #client: Promise<WireClient> | undefined;
 
-  /** `place`: a port, or the path of a socket. It gives up connecting when `signal` is aborted. */
+  /** `place`: a port, or the path of a socket. The session stops connecting when `signal` is aborted. */
   constructor(place: number | string, experience: Experience, signal: AbortSignal) {
     this.#place = place;
     this.#experience = experience;
     this.#signal = signal;
   }
 
-  /** A request with one line as its reply. */
+  /** Sends a request that is answered with one line. */
   line(request: string): Promise<Answer> {
     return this.#ask(request, (client) => client.line(request));
   }
 
-  /** A request whose reply ends with END. */
+  /** Sends a request whose reply ends with END. */
   list(request: string): Promise<Answer> {
     return this.#ask(request, (client) => client.list(request));
   }
@@ -90,7 +91,7 @@ export class Session {
       answer = answerOf(await asked);
     } catch (error) {
       if (String(error).includes('No answer')) this.#experience.hangs.push(request);
-      // The server that was asked is gone, or silent; the next request goes over another connection.
+      // The server that was asked is gone or silent; the next request goes over another connection.
       client.close();
       if (this.#client === connecting) this.#client = undefined;
       answer = { kind: 'unknown' };
@@ -120,7 +121,7 @@ function answerOf(reply: string): Answer {
   return { kind: 'answered', reply };
 }
 
-/** Nobody listens there at the moment. */
+/** Ignores that no process listens there at the moment. */
 function ignoreRefused(error: unknown): void {
   const { code } = error as NodeJS.ErrnoException;
   if (code !== 'ECONNREFUSED' && code !== 'ENOENT' && code !== 'ECONNRESET') throw error;

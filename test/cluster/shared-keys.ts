@@ -1,5 +1,5 @@
-// One number and one text that many clients change through several servers: what they come to must be exact, neither
-// an incr, an append nor a cas too few or too many, but for those whose outcome nobody knows.
+// One number and one text that many clients change through several servers. The results must be exact: no incr, append or
+// cas too few or too many, except those with an unknown outcome.
 
 import { valuesIn } from './unique-keys.js';
 import type { Answer, Session } from './session.js';
@@ -17,7 +17,7 @@ export class SharedKeys {
   readonly #casCounter: string;
   readonly #incremented = none();
   readonly #swapped = none();
-  /** By what was appended. */
+  /** The outcome of each append, by the appended word. */
   readonly #appended = new Map<string, 'acknowledged' | 'unknown'>();
   #number = 0;
 
@@ -28,7 +28,7 @@ export class SharedKeys {
     this.#casCounter = `${name}:cas`;
   }
 
-  /** Before the others. */
+  /** Creates the keys, before the other clients use them. */
   async create(session: Session): Promise<void> {
     for (const key of [this.#counter, this.#casCounter]) {
       expectReply(await session.line(`set ${key} 0 0 1\r\n0\r\n`), 'STORED');
@@ -36,7 +36,7 @@ export class SharedKeys {
     expectReply(await session.line(`set ${this.#text} 0 0 1\r\n,\r\n`), 'STORED');
   }
 
-  /** One incr, one append and one cas. */
+  /** Does one incr, one append and one cas. */
   async change(session: Session): Promise<void> {
     tally(this.#incremented, await session.line(`incr ${this.#counter} 1\r\n`), /^\d+$/);
     const word = `${this.#number++},`;
@@ -49,7 +49,7 @@ export class SharedKeys {
     await this.#swap(session);
   }
 
-  /** A line for each that is not exact. */
+  /** Returns a line for each key that is not exact. */
   async judge(session: Session): Promise<string[]> {
     const reply = await session.list(`get ${this.#counter} ${this.#casCounter} ${this.#text}\r\n`);
     if (reply.kind !== 'answered') throw new Error(JSON.stringify(reply));
@@ -77,7 +77,7 @@ export class SharedKeys {
     return wrong;
   }
 
-  /** Of each kind, those that were acknowledged. */
+  /** The numbers of acknowledged changes of each kind. */
   get counts(): Readonly<Record<'incremented' | 'appended' | 'swapped', number>> {
     const appended = [...this.#appended.values()].filter((known) => known === 'acknowledged');
     return {
@@ -87,7 +87,7 @@ export class SharedKeys {
     };
   }
 
-  /** Adds one by gets and cas; when another was quicker, it is not done. */
+  /** Adds one by gets and cas; when another client was quicker, the addition is dropped. */
   async #swap(session: Session): Promise<void> {
     const seen = await session.list(`gets ${this.#casCounter}\r\n`);
     if (seen.kind !== 'answered') return;

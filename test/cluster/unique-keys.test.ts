@@ -1,4 +1,4 @@
-// The memory of what a reader saw: it may neither be gone later, nor be refused.
+// The memory of what a reader saw: such a key must not be gone later, nor be refused.
 
 import { expect } from 'chai';
 
@@ -7,7 +7,7 @@ import { UniqueKeys } from './unique-keys.js';
 
 const REFUSED: Answer = { kind: 'refused', reply: 'SERVER_ERROR busy' };
 
-/** A server that shows a write before it answers it, then answers so, and holds what it is told to hold in the end. */
+/** A server that shows a write before it answers it with `answer`, and in the end holds the key when `isThere`. */
 async function judgeSeen(answer: Answer, isThere: boolean): Promise<string[]> {
   const keys = new UniqueKeys('w', 'test');
   const stop = new AbortController();
@@ -45,7 +45,7 @@ async function judgeSeen(answer: Answer, isThere: boolean): Promise<string[]> {
 }
 
 describe('UniqueKeys', () => {
-  it('a write that was seen is there whatever its writer was told', async () => {
+  it('accepts a write that was seen and is there, whatever its writer was answered', async () => {
     expect(await judgeSeen({ kind: 'unknown' }, true)).to.deep.equal([]);
   });
 

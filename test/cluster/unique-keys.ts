@@ -1,25 +1,25 @@
 // Clients that store keys of their own, each once, and readers that look at the newest of them. In the end every key is
-// read back: a counter that grows would hide a loss, a key that was acknowledged and is gone does not.
+// read back: a counter that grows would hide a loss, but a missing acknowledged key does not.
 
 import { MISSING } from '../sim/linearizability.js';
 import type { Session } from './session.js';
 
-/** Whom the keys are asked of. */
+/** The part of a session that stores and reads the keys. */
 type Asked = Pick<Session, 'line' | 'list'>;
 
-/** What a key may hold in the end: its value when it was acknowledged or seen, nothing when it was refused. */
+/** The outcome of a write. In the end the key holds its value when acknowledged or seen, and nothing when refused. */
 type Known = 'acknowledged' | 'seen' | 'refused' | 'unknown';
 
 export interface UniqueFindings {
   readonly acknowledged: number;
   readonly seen: number;
   readonly unknown: number;
-  /** Of the unknown ones, those that are there. */
+  /** The number of unknown writes that did happen. */
   readonly happened: number;
   readonly lost: readonly string[];
-  /** Seen, never acknowledged, and gone. */
+  /** Keys that were seen, were never acknowledged, and are gone. */
   readonly seenAndGone: readonly string[];
-  /** Refused as not done, or never sent with that value, and there. */
+  /** Keys that are there although they were refused as not done, or were never sent with that value. */
   readonly invented: readonly string[];
 }
 
@@ -38,7 +38,7 @@ export class UniqueKeys {
   #longestSilenceMs = 0;
   #wake: () => void = () => undefined;
 
-  /** The two together must be unique in the cluster. */
+  /** `tag` and `name` together must be unique in the cluster. */
   constructor(tag: string, name: string) {
     this.tag = tag;
     this.#name = name;
@@ -53,7 +53,7 @@ export class UniqueKeys {
     return this.#longestSilenceMs;
   }
 
-  /** Resolves when so many more were acknowledged from now on. */
+  /** Resolves when that many more writes were acknowledged from now on. */
   async more(count: number): Promise<void> {
     const until = this.#acknowledged + count;
     while (this.#acknowledged < until) await new Promise<void>((resolve) => (this.#wake = resolve));
@@ -66,7 +66,7 @@ export class UniqueKeys {
     }
   }
 
-  /** Looks at the newest keys until the signal, those under way included. */
+  /** Reads the newest keys until the signal, including keys whose write is under way. */
   async look(session: Asked, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       await new Promise((resolve) => void setImmediate(resolve));
@@ -82,7 +82,7 @@ export class UniqueKeys {
     }
   }
 
-  /** Reads all back, when the cluster is whole again. */
+  /** Reads all keys back, when the cluster is whole again. */
   async judge(session: Asked): Promise<UniqueFindings> {
     const lost: string[] = [];
     const seenAndGone: string[] = [];
@@ -123,7 +123,7 @@ export class UniqueKeys {
   async #store(session: Asked): Promise<void> {
     const key = this.#key(this.#sent++);
     const value = valueOf(key);
-    // Until it is answered nobody knows; a reader that sees it meanwhile does.
+    // Until the write is answered its outcome is unknown, unless a reader sees it meanwhile.
     this.#known.set(key, 'unknown');
     const answer = await session.line(`set ${key} 0 0 ${value.length}\r\n${value}\r\n`);
     if (answer.kind === 'unknown') return;
@@ -148,7 +148,7 @@ function valueOf(key: string): string {
   return `value of ${key}`.padEnd(100, '.');
 }
 
-/** Keys and values of a reply to get; the values hold no line ends. */
+/** Returns the keys and values of a reply to get; the values hold no line ends. */
 export function valuesIn(reply: string): ReadonlyMap<string, string> {
   const found = reply.matchAll(/^VALUE (\S+) \d+ \d+(?: \d+)?\r\n(.*)\r$/gm);
   return new Map([...found].map(([, key = '', value = '']) => [key, value]));

@@ -1,4 +1,4 @@
-// incr and decr: unsigned 64 bits, memcached's text of a number, CAS, creation.
+// incr and decr: unsigned 64 bits, memcached's text of a number, CAS tokens, creation.
 
 import { expect } from 'chai';
 
@@ -8,7 +8,7 @@ const MAX = 2n ** 64n - 1n;
 
 export function arithmeticGroup(subject: () => Subject): void {
   describe('arithmetic()', () => {
-    it('counts in unsigned 64 bits: wraps upwards, stops at 0 downwards', async () => {
+    it('counts in unsigned 64 bits: an increment wraps, a decrement stops at 0', async () => {
       const s = subject();
       const cases: [string, 'incr' | 'decr', bigint, bigint][] = [
         ['10', 'incr', 5n, 15n],
@@ -37,7 +37,7 @@ export function arithmeticGroup(subject: () => Subject): void {
       expect((await s.change('incr', 'n', 1n)).number).to.equal(10n);
     });
 
-    it('keeps flags and expiry, gives a new CAS', async () => {
+    it('keeps flags and expiry, and gives a new CAS token', async () => {
       const s = subject();
       const expiresAt = s.store.nowMs() + 60_000;
       const { cas } = await s.set('n', '1', { flags: 9, expiresAt });
@@ -50,7 +50,7 @@ export function arithmeticGroup(subject: () => Subject): void {
       expect((await s.get('n'))?.expiresAt).to.equal(later);
     });
 
-    it('refuses what is not a number of at most 64 bits, and changes nothing', async () => {
+    it('refuses values that are not a number of at most 64 bits, and changes nothing', async () => {
       const s = subject();
       for (const value of ['', 'x', '-1', '1.5', '0x10', '18446744073709551616', '9'.repeat(21)]) {
         const { cas } = await s.set('n', value);
@@ -59,7 +59,7 @@ export function arithmeticGroup(subject: () => Subject): void {
       }
     });
 
-    it('a missing key is not found, or created with the first value', async () => {
+    it('does not find a missing key, or creates it with the first value', async () => {
       const s = subject();
       expect((await s.change('incr', 'n', 1n)).status).to.equal('not-found');
       expect(await s.value('n')).to.equal(undefined);
@@ -80,7 +80,7 @@ export function arithmeticGroup(subject: () => Subject): void {
       expect((await s.get('n'))?.cas).to.equal(77n);
     });
 
-    it('fifty increments that run together add up', async () => {
+    it('adds up fifty increments that run together', async () => {
       const s = subject();
       await s.set('n', '0');
       await s.durable();

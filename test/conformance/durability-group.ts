@@ -1,4 +1,4 @@
-// `after` and the watermark (promises 1 and 2): who must wait for the disk, and for which seq.
+// `after` and the watermark (promises 1 and 2): which answers must wait for the disk, and for which seq.
 
 import { expect } from 'chai';
 
@@ -20,7 +20,7 @@ export function durabilityGroup(subject: () => Subject): void {
       expect(s.store.durability.watermark).to.be.at.least(done.after);
     });
 
-    it('what depends on an unsynced change waits for it, what does not waits for nothing', async () => {
+    it('an answer that depends on an unsynced change waits for it, any other answer waits for nothing', async () => {
       const s = subject();
       if (!s.offers.answersEarly) return;
       await s.set('other', 'x');
@@ -29,7 +29,7 @@ export function durabilityGroup(subject: () => Subject): void {
       const { store } = s;
       const key = Buffer.from('k');
       const change = { mode: 'set', key, value: Buffer.from('1'), flags: 0, expiresAt: 0 } as const;
-      // In one turn, so that no commit can come between.
+      // Both changes are in one turn, so that no commit can come between.
       const put = store.put(change);
       const read = kept(store.get(key));
       const other = kept(store.get(Buffer.from('other')));

@@ -1,5 +1,5 @@
-// The conformance suite over the store on the real disk, once with its cache and once without. A kill is
-// an image of the directory taken while the store is open, opened as another store.
+// The conformance suite over the store on the real disk, once with its cache and once without. A kill is an image of the
+// directory that is taken while the store is open and opened as another store.
 
 import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,4 +1,4 @@
-// The conformance suite over a real etcd: one node of Debian's for all cases, and a prefix of its own for each.
+// The conformance suite over a real etcd: one node of Debian's etcd for all cases, and a prefix of its own for each case.
 
 import type { Env } from '../../src/env/env.js';
 import { openEtcdStore } from '../../src/cluster/etcd/open-store.js';

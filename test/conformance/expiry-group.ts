@@ -1,4 +1,4 @@
-// Expiry, touch and flush: by the store's clock, never early, never late.
+// Expiry, touch and flush follow the store's clock: never early, never late.
 
 import { expect } from 'chai';
 
@@ -13,7 +13,7 @@ export function expiryGroup(subject: () => Subject): void {
       await s.fixture.advance(expiresAt - s.store.nowMs() - 5000);
       expect(await s.value('k')).to.equal('x');
       await s.fixture.advance(expiresAt - s.store.nowMs() + 1);
-      // A sweep may have removed it already: then it is simply absent.
+      // A sweep may have removed it already: then it is absent.
       const missed = await s.lookup('k');
       expect(missed.kind === 'miss' && missed.reason).to.be.oneOf(['expired', 'absent']);
       expect((await s.delete('k')).status).to.equal('not-found');
@@ -22,13 +22,13 @@ export function expiryGroup(subject: () => Subject): void {
       expect((await s.put('append', 'k', 'y')).status).to.equal('not-stored');
     });
 
-    it('an expiry in the past is one at once', async () => {
+    it('an expiry in the past takes effect at once', async () => {
       const s = subject();
       expect((await s.set('k', 'x', { expiresAt: 1 })).status).to.equal('stored');
       expect(await s.value('k')).to.equal(undefined);
     });
 
-    it('touch() and reading with expiresAt set a new end, and touch keeps the token', async () => {
+    it('touch() and reading with expiresAt set a new expiry, and touch() keeps the token', async () => {
       const s = subject();
       const { cas } = await s.set('k', 'x', { flags: 3 });
       const soon = s.store.nowMs() + 20_000;
@@ -53,7 +53,7 @@ export function expiryGroup(subject: () => Subject): void {
   });
 
   describe('deletePrefix()', () => {
-    it('ends the items whose key begins so, and those alone', async () => {
+    it('removes the items whose key has the prefix, and no others', async () => {
       const s = subject();
       for (const key of ['a:1', 'a:2', 'a', 'b:1']) await s.set(key, key);
       expect((await s.deletePrefix('a:')).status).to.equal('ok');
@@ -63,7 +63,7 @@ export function expiryGroup(subject: () => Subject): void {
       expect(await s.value('b:1')).to.equal('b:1');
     });
 
-    it('leaves what is stored after it', async () => {
+    it('leaves items that are stored after it', async () => {
       const s = subject();
       await s.set('a:1', 'old');
       await s.deletePrefix('a:');
@@ -73,7 +73,7 @@ export function expiryGroup(subject: () => Subject): void {
   });
 
   describe('flush()', () => {
-    it('removes what is there and not what comes after', async () => {
+    it('removes existing items and none that are stored later', async () => {
       const s = subject();
       for (const key of ['a', 'b']) await s.set(key, 'x');
       expect((await s.flush(0)).status).to.equal('ok');
@@ -85,7 +85,7 @@ export function expiryGroup(subject: () => Subject): void {
       expect(await s.value('a')).to.equal('again');
     });
 
-    it('acts later when told so, on all that was stored before its time', async () => {
+    it('acts at its time when that is later, on all items stored before that time', async () => {
       const s = subject();
       for (const key of ['old', 'touched', 'changed', 'replaced']) await s.set(key, '1');
       if (!s.offers.delayedFlush) {

@@ -1,4 +1,4 @@
-// changeLog: what was changed is told in order, once, and as it was, by an engine that keeps a log.
+// changeLog: an engine that keeps a log gives the changes in order, once each, and as they were made.
 
 import { expect } from 'chai';
 
@@ -19,7 +19,7 @@ export function feedGroup(subject: () => Subject): void {
   };
 
   describe('changeLog', () => {
-    it('a copy that follows is the store, whatever command made a change, and after a kill', async () => {
+    it('a copy that follows equals the store, whatever command made a change, also after a kill', async () => {
       const s = subject();
       const copy = new FeedCopy();
       const expiresAt = s.store.nowMs() + 500_000;
@@ -60,7 +60,7 @@ export function feedGroup(subject: () => Subject): void {
       expect(copy.live(s.store.nowMs())).to.deep.equal(found);
     });
 
-    it('tells nothing that is not durable, and each durable change once', async () => {
+    it('gives no change that is not durable, and each durable change once', async () => {
       const s = subject();
       const feed = await s.wait(s.store.changeLog!.follow({ after: 0 }));
       const seen: number[] = [];

@@ -1,18 +1,18 @@
-// list(), large values, compact(), snapshot(), stats().
+// The calls list(), compact(), snapshot() and stats(), and large values.
 
 import { expect } from 'chai';
 
 import { MIB } from '../../src/limits.js';
 import type { Subject } from './subject.js';
 
-/** Bytes that differ at every place. */
+/** Returns bytes that differ at every place. */
 function pattern(bytes: number, seed: number): Buffer {
   const piece = Buffer.alloc(bytes);
   for (let at = 0; at < bytes; at++) piece[at] = (at * 31 + (at >> 8) * 7 + seed) & 0xff;
   return piece;
 }
 
-/** A store without large values says so of the put, and keeps what it had; there is nothing more to try then. */
+/** A store without large values refuses the put and keeps the old value; then there is nothing more to try. */
 async function refusesLarge(s: Subject): Promise<boolean> {
   if (s.offers.largeValues) return false;
   await s.set('k', 'old');
@@ -23,7 +23,7 @@ async function refusesLarge(s: Subject): Promise<boolean> {
 
 export function listingGroup(subject: () => Subject): void {
   describe('list()', () => {
-    it('gives every live key once, whatever the page', async () => {
+    it('gives every live key once, with any page size', async () => {
       const s = subject();
       expect(await s.listAll(10)).to.deep.equal([]);
       const expiresAt = s.store.nowMs() + 60_000;
@@ -43,7 +43,7 @@ export function listingGroup(subject: () => Subject): void {
       expect(entry?.cas).to.equal((await s.get(entry?.key.toString() ?? ''))?.cas);
     });
 
-    it('keys that stay are listed exactly once while others come and go', async () => {
+    it('lists keys that stay exactly once while others come and go', async () => {
       const s = subject();
       for (let at = 0; at < 100; at++) await s.set(`stay${at}`, 'x');
       const seen: string[] = [];
@@ -64,7 +64,7 @@ export function listingGroup(subject: () => Subject): void {
   });
 
   describe('openLargeValue()', () => {
-    it('takes a value in pieces and gives it back in others', async () => {
+    it('takes a value in pieces and gives it back in different ones', async () => {
       const s = subject();
       if (await refusesLarge(s)) return;
       const pieces = [pattern(700_000, 1), pattern(MIB, 2), pattern(3, 3)];
@@ -104,7 +104,7 @@ export function listingGroup(subject: () => Subject): void {
   });
 
   describe('compact() and snapshot()', () => {
-    it('change nothing that a client sees', async () => {
+    it('do not change anything that a client sees', async () => {
       const s = subject();
       for (let round = 0; round < 5; round++) {
         for (let at = 0; at < 30; at++) await s.set(`k${at}`, `${round}-${at}`, { flags: at });

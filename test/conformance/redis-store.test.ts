@@ -1,4 +1,4 @@
-// The conformance suite over the Redis store: a cluster of three masters with a replica each, that the suite shares.
+// The conformance suite over the Redis store: a cluster of three masters with one replica each, which the cases share.
 
 import type { Env } from '../../src/env/env.js';
 import { nodeEnv } from '../../src/env/node-env.js';

@@ -1,4 +1,4 @@
-// What a restart keeps: everything that was durable, however the process ended (promises 3 and 8).
+// A restart keeps everything that was durable, however the process ended (promises 3 and 8).
 
 import { expect } from 'chai';
 
@@ -56,7 +56,7 @@ export function restartGroup(subject: () => Subject, how: 'close' | 'kill'): voi
       expect(await s.get('stale', { win: true })).to.include({ stale: true, wins: true });
     });
 
-    it('what a prefix deleted stays gone, with a compaction in between', async () => {
+    it('items deleted by prefix stay gone, with a compaction in between', async () => {
       const s = subject();
       for (const key of ['a:1', 'a:2', 'b:1']) await s.set(key, key);
       await s.deletePrefix('a:');
@@ -71,7 +71,7 @@ export function restartGroup(subject: () => Subject, how: 'close' | 'kill'): voi
       }
     });
 
-    it('what expired or was flushed stays gone, later flushes still come', async () => {
+    it('expired and flushed items stay gone, and later flushes still happen', async () => {
       const s = subject();
       await s.set('expired', 'x', { expiresAt: s.store.nowMs() + 1000 });
       await s.set('flushed', 'x');
@@ -95,7 +95,7 @@ export function restartGroup(subject: () => Subject, how: 'close' | 'kill'): voi
       expect(await values([...keys, 'after'])).to.deep.equal([...gone, 'x']);
     });
 
-    it('a flush whose time comes while nothing runs: what was there goes, what comes stays', async () => {
+    it('a flush whose time comes while no process runs removes earlier items and no later ones', async () => {
       const s = subject();
       await s.set('old', 'x');
       await s.flush(s.store.nowMs() + 1000);
@@ -131,7 +131,7 @@ export function restartGroup(subject: () => Subject, how: 'close' | 'kill'): voi
       expect(s.store.nowMs()).to.be.at.least(before);
     });
 
-    it('compaction before it changes nothing', async () => {
+    it('a compaction before it changes nothing', async () => {
       const s = subject();
       for (let round = 0; round < 3; round++) {
         for (let at = 0; at < 40; at++) await s.set(`k${at}`, `${round}`);

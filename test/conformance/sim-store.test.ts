@@ -1,5 +1,5 @@
-// The conformance suite over the store on the simulated disk: the same code, no real time, and a kill
-// that keeps the page cache while a power loss would not.
+// The conformance suite over the store on the simulated disk: the same code, no real time, and a kill that keeps the page
+// cache, while a power loss would not.
 
 import { SimWorld } from '../sim/sim-world.js';
 import { DIR, openEngine } from '../sim/engine.js';

@@ -1,5 +1,5 @@
-// One client in three protocols: the same calls, with the same outcomes, said in text, meta and binary.
-// Each call is a connection of its own.
+// One client in three protocols: the same calls, with the same outcomes, in text, meta and binary. Each call is a
+// connection of its own.
 
 import { exchange } from '../differential/exchange.js';
 import {
@@ -24,7 +24,7 @@ interface Stored {
 interface StoreMore {
   readonly flags?: number;
   readonly exptime?: number;
-  /** Store only when the item has this token (set alone). */
+  /** Stores only when the item has this token (set alone). */
   readonly cas?: bigint;
 }
 
@@ -32,22 +32,22 @@ export interface Speaker {
   store(mode: StoreMode, key: string, value: string, more?: StoreMore): Promise<StoreOutcome>;
   get(key: string): Promise<Stored | undefined>;
   delete(key: string): Promise<'deleted' | 'not-found'>;
-  /** The new number. */
+  /** Adds or subtracts; returns the new number. */
   count(
     how: 'incr' | 'decr',
     key: string,
     delta: bigint,
   ): Promise<bigint | 'not-found' | 'no-number'>;
   touch(key: string, exptime: number): Promise<'touched' | 'not-found'>;
-  /** Meta has no flush of its own: its clients send flush_all. */
+  /** Flushes. Meta has no flush of its own: its clients send flush_all. */
   flush(exptime: number): Promise<'ok'>;
-  /** Each in its way: get with many keys, a pipeline of quiet gets and a barrier. Only those that are there. */
+  /** Reads each key by get with many keys, or by a pipeline of quiet gets and a barrier. Returns only existing items. */
   getMany(keys: readonly string[]): Promise<ReadonlyMap<string, string>>;
-  /** By metadump, by mgdump; binary has no listing: undefined. */
+  /** Lists the keys by metadump or by mgdump; binary has no listing: undefined. */
   list(): Promise<readonly string[] | undefined>;
 }
 
-/** What a reply means; throws on any other. */
+/** Returns the meaning of a reply; throws on any other. */
 function meaning<T>(table: Readonly<Record<string, T>>, reply: string): T {
   const found = table[reply];
   if (found === undefined) throw new Error(`Unexpected reply ${JSON.stringify(reply)}`);
@@ -239,7 +239,7 @@ export class BinarySpeaker implements Speaker {
       extras,
       cas: more.cas ?? 0n,
     });
-    // Add and Replace say why they did not store; the text protocol only that.
+    // Add and Replace give the reason why they did not store; the text protocol gives only NOT_STORED.
     if (mode !== 'set' && more.cas === undefined && (status === 1 || status === 2))
       return 'not-stored';
     return meaning<StoreOutcome>(
@@ -286,13 +286,13 @@ export class BinarySpeaker implements Speaker {
     return new Map(found.slice(0, -1).map(({ key, value }) => [key, value]));
   }
 
-  /** The protocol has no listing. */
+  /** Returns undefined: the protocol has no listing. */
   list(): Promise<undefined> {
     return Promise.resolve(undefined);
   }
 }
 
-/** The binary protocol has no negative exptime: what is to be past at once is a time that is. */
+/** The binary protocol has no negative exptime: for an expiry in the past it sends a past time. */
 function unsigned(exptime: number): number {
   return exptime < 0 ? 2_592_001 : exptime;
 }

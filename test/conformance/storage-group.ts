@@ -1,4 +1,4 @@
-// put, get and delete: every mode, every status, CAS, flags and marks.
+// The calls put, get and delete: every mode, every status, CAS tokens, flags and marks.
 
 import { expect } from 'chai';
 
@@ -6,7 +6,7 @@ import type { Subject } from './subject.js';
 
 export function storageGroup(subject: () => Subject): void {
   describe('put()', () => {
-    it('set stores value, flags and expiry and says how long the value is', async () => {
+    it('set stores value, flags and expiry and returns the length of the value', async () => {
       const s = subject();
       const expiresAt = s.store.nowMs() + 60_000;
       const done = await s.set('k', 'value', { flags: 4_294_967_295, expiresAt });
@@ -52,7 +52,7 @@ export function storageGroup(subject: () => Subject): void {
       expect(await s.value('k')).to.equal('');
     });
 
-    it('add stores only what is missing, replace only what is there', async () => {
+    it('add stores only missing keys, replace only existing ones', async () => {
       const s = subject();
       expect((await s.put('replace', 'k', 'r')).status).to.equal('not-stored');
       expect(await s.value('k')).to.equal(undefined);
@@ -63,7 +63,7 @@ export function storageGroup(subject: () => Subject): void {
       expect(await s.get('k')).to.include({ value: 'r', flags: 3 });
     });
 
-    it('add stores over what is expired or deleted', async () => {
+    it('add stores over an expired or deleted item', async () => {
       const s = subject();
       await s.set('k', 'old', { expiresAt: s.store.nowMs() + 1000 });
       await s.fixture.advance(1001);
@@ -73,7 +73,7 @@ export function storageGroup(subject: () => Subject): void {
       expect(await s.value('k')).to.equal('newer');
     });
 
-    it('append and prepend keep flags and expiry and give a new CAS', async () => {
+    it('append and prepend keep flags and expiry and give a new CAS token', async () => {
       const s = subject();
       const expiresAt = s.store.nowMs() + 60_000;
       const first = await s.set('k', 'b', { flags: 7, expiresAt });
@@ -96,7 +96,7 @@ export function storageGroup(subject: () => Subject): void {
       expect(await s.get('k')).to.include({ value: 'x', expiresAt: vivifyExpiresAt });
     });
 
-    it('joined values of several keys do not meet, whatever their lengths', async () => {
+    it('joined values of several keys do not mix, whatever their lengths', async () => {
       const s = subject();
       const long = 'l'.repeat(5000);
       await Promise.all([s.set('a', 'a'), s.set('b', long), s.set('c', 'c')]);
@@ -111,7 +111,7 @@ export function storageGroup(subject: () => Subject): void {
       expect(await s.value('c')).to.equal(`c${long}`);
     });
 
-    it('what was read of a long value stays as it was while it is appended to', async () => {
+    it('a long value that was read stays as it was while it is appended to', async () => {
       const s = subject();
       let value = 'l'.repeat(300_000);
       await s.set('k', value);
@@ -137,7 +137,7 @@ export function storageGroup(subject: () => Subject): void {
   });
 
   describe('compareCas', () => {
-    it('stores on the right token; exists on another; not-found without an item', async () => {
+    it('answers stored to the right token, exists to another, and not-found without an item', async () => {
       const s = subject();
       expect((await s.set('k', 'x', { compareCas: 1n })).status).to.equal('not-found');
       expect(await s.value('k')).to.equal(undefined);
@@ -152,7 +152,7 @@ export function storageGroup(subject: () => Subject): void {
       expect(await s.get('k')).to.include({ value: 'b', cas: right.cas });
     });
 
-    it('without an item: set and replace do not find it, an add and a join do as without a token', async () => {
+    it('without an item, set and replace do not find it, and an add and a join act as without a token', async () => {
       const s = subject();
       const expiresAt = s.store.nowMs() + 60_000;
       const cases = [
@@ -173,7 +173,7 @@ export function storageGroup(subject: () => Subject): void {
       }
     });
 
-    it('every change gives a larger token, and reading gives none', async () => {
+    it('every change gives a larger token, and reading leaves the token', async () => {
       const s = subject();
       const seen: bigint[] = [];
       seen.push((await s.set('n', '1')).cas);
@@ -184,7 +184,7 @@ export function storageGroup(subject: () => Subject): void {
       for (let at = 1; at < seen.length; at++) expect(seen[at]! > seen[at - 1]!).to.equal(true);
     });
 
-    it('a chosen token is the token, of 64 bits', async () => {
+    it('a chosen token of 64 bits becomes the token', async () => {
       const s = subject();
       for (const chosenCas of [5n, 2n ** 53n + 1n, 2n ** 64n - 1n]) {
         expect((await s.set('k', 'x', { chosenCas })).cas).to.equal(chosenCas);
@@ -260,7 +260,7 @@ function marksGroup(subject: () => Subject): void {
       expect(await s.get('k')).to.include({ value: 'c', stale: true });
     });
 
-    it('what is stored stale ends when the old item did, and is won if that was', async () => {
+    it('a value that is stored stale has the expiry and the won mark of the old item', async () => {
       for (const mode of ['set', 'replace'] as const) {
         for (const wins of [true, false]) {
           const s = subject();
@@ -293,7 +293,7 @@ function marksGroup(subject: () => Subject): void {
       expect(await s.value('k')).to.equal('b');
     });
 
-    it('invalidating is no use of the item: who had read it has read it', async () => {
+    it('invalidating does not count as a use of the item, and keeps the mark that it was read', async () => {
       const s = subject();
       for (const reads of [true, false]) {
         await s.set('k', 'x');
@@ -308,7 +308,7 @@ function marksGroup(subject: () => Subject): void {
       }
     });
 
-    it('recacheMs is about the expiry that the read finds, or with recachesLast the one it gives', async () => {
+    it('recacheMs compares with the expiry that the read finds, or with recachesLast the one that it gives', async () => {
       const s = subject();
       const soon = s.store.nowMs() + 10_000;
       const late = soon + 90_000;
@@ -327,7 +327,7 @@ function marksGroup(subject: () => Subject): void {
       }
     });
 
-    it('recacheMs counts whole seconds: 10 of 10 left is not less', async () => {
+    it('recacheMs counts whole seconds: 10 left are not less than 10', async () => {
       const s = subject();
       await s.set('k', 'x', { expiresAt: s.store.nowMs() + 10_000 });
       await s.fixture.advance(5);

@@ -1,5 +1,5 @@
-// The conformance of a Store: all that each must do, as one suite over an environment: the real disk, the simulated one, memory.
-// A promise of src/store/store.ts that no test here could break is missing from it.
+// The conformance of a Store: everything that each store must do, as one suite over an environment (the real disk, the
+// simulated one, memory). A promise of src/store/store.ts that no test here could break is missing from it.
 
 import { arithmeticGroup } from './arithmetic-group.js';
 import { durabilityGroup } from './durability-group.js';
@@ -12,7 +12,7 @@ import { Subject, type OpenFixture } from './subject.js';
 
 export type { OpenFixture, StoreFixture } from './subject.js';
 
-/** `restarts`: the environment keeps the files, so that reopen() is there. */
+/** Makes the suite. `restarts`: the environment keeps the files and offers reopen(). */
 export function storeConformance(name: string, open: OpenFixture, restarts: boolean): void {
   describe(`Store (${name})`, () => {
     let current: Subject | undefined;

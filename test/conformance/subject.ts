@@ -1,24 +1,24 @@
-// The store under test with short words for what the conformance groups do with it, and what an
-// environment must offer for them to run.
+// The store under test with short words for what the conformance groups do with it, and what an environment must offer for
+// them to run.
 
 import { keptOutcome } from '../support/kept-lookup.js';
 import { expect } from 'chai';
 
 import type * as S from '../../src/store/store.js';
 
-/** What a store may leave out. A case that is about it says what the store does instead. */
+/** The features that a store may leave out. A case about one of them says what the store does instead. */
 interface Offers {
-  /** `fetched` and `idleSeconds` of an item: a read is noted. Else false and 0. */
+  /** `fetched` and `idleSeconds` of an item: a read is noted. Otherwise they are false and 0. */
   readonly uses: boolean;
-  /** Values over 1 MiB, by openLargeValue(). Else a put of one is `too-large`. */
+  /** Values over 1 MiB, by openLargeValue(). Otherwise a put of one is `too-large`. */
   readonly largeValues: boolean;
-  /** A flush for a later time. Else `not-offered`. */
+  /** A flush for a later time. Otherwise the answer is `not-offered`. */
   readonly delayedFlush: boolean;
-  /** An answer may come before it is durable and say so by `after`. Else `after` is 0. */
+  /** An answer may come before it is durable and say so by `after`. Otherwise `after` is 0. */
   readonly answersEarly: boolean;
-  /** compact() and snapshot(). Else they reject with KV_BAD_OPTION. */
+  /** compact() and snapshot(). Otherwise they reject with KV_BAD_OPTION. */
   readonly files: boolean;
-  /** A miss says that a flush is why. Else it is `absent`. */
+  /** A miss says when a flush is the reason. Otherwise the reason is `absent`. */
   readonly flushedMisses: boolean;
   /** stats() counts the items exactly and at once. */
   readonly exactCount: boolean;
@@ -37,13 +37,13 @@ const ALL: Offers = {
 /** One open store in its environment; `store` is another one after reopen(). */
 export interface StoreFixture {
   readonly store: S.Store;
-  /** Absent: all. */
+  /** Absent: the store offers everything. */
   readonly offers?: Partial<Offers>;
-  /** Awaits; a simulated environment makes its time pass meanwhile. */
+  /** Awaits the promise; a simulated environment makes its time pass meanwhile. */
   wait<T>(promise: S.Maybe<T>): Promise<T>;
   /** Lets `delayMs` pass on the store's clock. */
   advance(delayMs: number): Promise<void>;
-  /** Ends the store, orderly or by a kill, and opens it again. Absent: nothing survives. */
+  /** Ends the store, orderly or by a kill, and opens it again. Absent: the environment keeps nothing. */
   reopen?(how: 'close' | 'kill'): Promise<void>;
   close(): Promise<void>;
 }
@@ -110,10 +110,10 @@ export class Subject {
     return this.wait(this.store.get(Buffer.from(key), options));
   }
 
-  /** The item, or undefined for a miss. */
+  /** Returns the item, or undefined for a miss. */
   async get(key: string, options: S.ReadOptions = {}): Promise<Read | undefined> {
     const lookup = this.store.get(Buffer.from(key), options);
-    // The bytes are taken where the promise settles: they may be a view that lives for one turn.
+    // The bytes are taken where the promise settles: they may be a view that is valid for one turn.
     const read = (found: S.Lookup): S.Maybe<Read | undefined> => this.#readOf(found);
     return this.wait(lookup instanceof Promise ? lookup.then(read) : read(lookup));
   }
@@ -164,7 +164,7 @@ export class Subject {
     );
   }
 
-  /** All keys, page by page. */
+  /** Returns all keys, read page by page. */
   async listAll(limit: number): Promise<S.Listed[]> {
     const entries: S.Listed[] = [];
     let cursor = 0;

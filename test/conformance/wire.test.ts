@@ -1,5 +1,5 @@
-// The same cases over text, meta and binary against a real server, each written in one protocol and read
-// back in all of them; and what a kill -9 must leave: values, flags, tokens, TTLs and stale marks. Over the log, over
+// The same cases over text, meta and binary against a real server, each written in one protocol and read back in all of
+// them; and what a kill -9 must leave: values, flags, tokens, TTLs and stale marks. The server runs over the log, over
 // etcd and over Redis.
 
 import { expect } from 'chai';
@@ -9,7 +9,7 @@ import { BinarySpeaker, MetaSpeaker, TextSpeaker, type Speaker } from './speaker
 
 const MAX = 2n ** 64n - 1n;
 const AT_ONCE = -1;
-/** In a line, or as a status of the binary protocol. */
+/** The refusal of a later flush: in a line, or as a status of the binary protocol. */
 const NOT_OFFERED = /not offered|"131"/;
 
 /** `key` is new for each case and speaker. */
@@ -85,7 +85,7 @@ const CASES: readonly (readonly [string, (s: Speaker, key: string) => Promise<vo
     },
   ],
   [
-    'incr of what is no number changes nothing',
+    'incr of a value that is not a number changes nothing',
     async (s, key) => {
       for (const value of ['text', '', '-1', '18446744073709551616']) {
         await s.store('set', key, value);
@@ -96,7 +96,7 @@ const CASES: readonly (readonly [string, (s: Speaker, key: string) => Promise<vo
     },
   ],
   [
-    'expiry: a time in the past is at once; one to come is not yet',
+    'expiry: a time in the past takes effect at once, a later one does not',
     async (s, key) => {
       const now = Math.floor(Date.now() / 1000);
       for (const exptime of [AT_ONCE, 2_592_001]) {
@@ -122,7 +122,7 @@ const CASES: readonly (readonly [string, (s: Speaker, key: string) => Promise<vo
     },
   ],
   [
-    'many keys at once: those that are there, in a pipeline',
+    'many keys at once: the existing ones come, in a pipeline',
     async (s, key) => {
       const keys = Array.from({ length: 200 }, (_, i) => `${key}:${i}`);
       for (const each of keys.slice(0, 20)) await s.store('set', each, `of ${each}`);
@@ -132,7 +132,7 @@ const CASES: readonly (readonly [string, (s: Speaker, key: string) => Promise<vo
     },
   ],
   [
-    'a listing names every key once, whatever its bytes, and none that is gone',
+    'a listing names every existing key once, whatever its bytes',
     async (s, key) => {
       const keys = [`${key}:%`, `${key}:\t`, `${key}:plain`];
       for (const each of keys) await s.store('set', each, 'x');
@@ -146,7 +146,7 @@ const CASES: readonly (readonly [string, (s: Speaker, key: string) => Promise<vo
     },
   ],
   [
-    'flush: what is there goes, what comes after stays',
+    'flush: existing items go, later ones stay',
     async (s, key) => {
       await s.store('set', key, 'old');
       expect(await s.flush(0)).to.equal('ok');
@@ -158,20 +158,20 @@ const CASES: readonly (readonly [string, (s: Speaker, key: string) => Promise<vo
   ],
 ];
 
-/** Everything lives until its time; what was stored meanwhile goes as well. */
+/** Every item lives until the flush's time; items stored meanwhile go as well. */
 async function laterFlush(s: Speaker, key: string): Promise<void> {
   await s.store('set', key, 'old');
   expect(await s.flush(2)).to.equal('ok');
   await s.store('set', `${key}:between`, 'x');
   expect((await s.get(key))?.value).to.equal('old');
-  // Reads do not renew an item: it is polled until it has gone.
+  // Reads do not renew an item, so the test polls until it has gone.
   while ((await s.get(key)) !== undefined) await new Promise((resolve) => setTimeout(resolve, 50));
   expect(await s.get(`${key}:between`)).to.equal(undefined);
   expect(await s.store('add', key, 'new')).to.equal('stored');
   expect((await s.get(key))?.value).to.equal('new');
 }
 
-/** Over a cluster nobody would carry it out, should all servers be gone by then. */
+/** Over a cluster a later flush is refused: all servers might be gone by its time. */
 async function noLaterFlush(s: Speaker, key: string): Promise<void> {
   await s.store('set', key, 'old');
   expect(await failure(s.flush(2))).to.match(NOT_OFFERED);
@@ -203,7 +203,7 @@ describeServers(
           : noLaterFlush(speaker, `${name}-later`));
     }
 
-    it('what one protocol stores the others read: value, flags and token are the same', async () => {
+    it('the other protocols read what one protocol stores, with the same value, flags and token', async () => {
       for (const [name, writer] of speakers) {
         await writer.store('set', `by-${name}`, 'shared', { flags: 77 });
         const seen = await Promise.all(speakers.map(([, reader]) => reader.get(`by-${name}`)));
@@ -229,12 +229,12 @@ describeServers(
         'ms stale 3 F5\r\nold\r\nmd stale I T3000\r\nms chosen 1 E123456789012345\r\nx\r\n',
       );
       keys.push('stale', 'chosen');
-      // t is a number of seconds: it may only have gone down meanwhile, by the time that passed.
+      // t is a number of seconds: meanwhile it may only have gone down, by the time that passed.
       const ttls = (): Promise<string[]> =>
         Promise.all(keys.map((key) => meta.ask(`mg ${key} t\r\n`)));
       const states = (): Promise<unknown[]> =>
         Promise.all(keys.flatMap((key) => speakers.map(([, speaker]) => speaker.get(key))));
-      // The first meta read of a stale item wins: read once, so that both states are those of later readers.
+      // The first meta read of a stale item wins, so the test reads once before it compares the states that later readers see.
       expect(await meta.ask('mg stale v\r\n')).to.match(/ W.*\r\nold\r\n$/);
       const [before, ttlsBefore] = [await states(), await ttls()];
       const startedMs = Date.now();

@@ -1,5 +1,5 @@
-// Fifty clients on one key: the order is the log's, so counters, lists and cas loops come out exact, also
-// when the server is killed half way and started again.
+// Fifty clients on one key: the log's order decides, so counters, lists and cas loops come out exact, also when the server
+// is killed half way and started again.
 
 import { rmSync } from 'node:fs';
 import { expect } from 'chai';
@@ -26,7 +26,7 @@ async function put(client: WireClient, key: string, value: string): Promise<void
   expect(await client.line(`set ${key} 0 0 ${value.length}\r\n${value}\r\n`)).to.equal('STORED');
 }
 
-/** Adds one by gets and cas, again and again until it was the first. */
+/** Adds one by gets and cas, and tries again until it was the first. */
 async function addByCas(client: WireClient, key: string): Promise<void> {
   for (;;) {
     const reply = await client.meta(`mg ${key} c v\r\n`);
@@ -49,7 +49,7 @@ describeServers('fifty clients on one key @long', (server) => {
   });
   after(() => closeAll(clients));
 
-  it('incr gives each of them numbers of their own, and the right sum', async () => {
+  it('incr gives each client different numbers, and the right sum', async () => {
     await put(first, 'n', '0');
     const sums = clients.flatMap((client) =>
       Array.from({ length: 20 }, () => client.line('incr n 1\r\n')),
@@ -96,7 +96,7 @@ describe('fifty clients on one key, across a kill -9 @long', function () {
     rmSync(dir, { recursive: true, force: true });
   });
 
-  /** Every client repeats `step` until the server is gone, which it is after `kill` acknowledgements. */
+  /** Every client repeats `step` until the server is gone, which happens after `kill` acknowledgements. */
   async function untilKilled(
     kill: number,
     step: (client: WireClient, c: number, i: number) => Promise<void>,
@@ -118,7 +118,7 @@ describe('fifty clients on one key, across a kill -9 @long', function () {
     await server.restart();
   }
 
-  it('incr: the sum is at least what was acknowledged, at most what was asked for', async () => {
+  it('incr: the sum is at least what was acknowledged, and at most what was requested', async () => {
     const setup = await WireClient.connect(server.port);
     await put(setup, 'n', '0');
     let asked = 0;
@@ -132,7 +132,7 @@ describe('fifty clients on one key, across a kill -9 @long', function () {
     reader.close();
   });
 
-  it('append: every acknowledged piece is there once, none twice, none unasked', async () => {
+  it('append: every acknowledged piece is there once, and no piece twice or unrequested', async () => {
     const setup = await WireClient.connect(server.port);
     await put(setup, 'list', ';');
     const asked: string[] = [];
@@ -151,7 +151,7 @@ describe('fifty clients on one key, across a kill -9 @long', function () {
     reader.close();
   });
 
-  it('cas: no addition that was acknowledged is missing', async () => {
+  it('cas: no acknowledged addition is missing', async () => {
     const setup = await WireClient.connect(server.port);
     await put(setup, 'total', '0');
     let added = 0;

@@ -1,4 +1,4 @@
-// kill -9 under load, again and again: nothing acknowledged or seen is lost, nothing is invented.
+// kill -9 under load, again and again: nothing acknowledged or seen is lost, and nothing is invented.
 
 import { rmSync } from 'node:fs';
 import { expect } from 'chai';
@@ -32,11 +32,11 @@ describe('kill -9 under load', function () {
     expect(report.seen).to.be.above(0);
   }
 
-  it('every acknowledged or seen write survives, nothing is invented', async () => {
+  it('every acknowledged or seen write survives, and nothing is invented', async () => {
     await survives({ kills: rounds(40, 4), valueBytesMax: 4000, lifeMsMax: 150 }, []);
   });
 
-  it('the same while segments rotate, compactions and snapshots run', async () => {
+  it('the same holds while segments rotate and compactions and snapshots run', async () => {
     const small = ['--segment-size', '1m', '--compact-min', '512k', '--compact-ratio', '0.2'];
     await survives({ kills: rounds(20, 2), valueBytesMax: 100_000, lifeMsMax: 400 }, [
       ...small,
@@ -45,7 +45,7 @@ describe('kill -9 under load', function () {
     ]);
   });
 
-  it('the loop sees losses: memcached, which keeps nothing, loses @long', async function () {
+  it('the loop sees losses: memcached, which keeps nothing, loses writes @long', async function () {
     const launch = memcachedLaunch(requireProgram(this, 'memcached', 'memcached'));
     const report = await crashLoop({ launch, kills: 1, seed, valueBytesMax: 4000, lifeMsMax: 200 });
     expect(report.lost).to.not.deep.equal([]);
@@ -55,7 +55,7 @@ describe('kill -9 under load', function () {
     });
   });
 
-  it('a server that neither answers nor ends is a failure that names its seed @long', async () => {
+  it('the loop fails with its seed when a server neither answers nor ends @long', async () => {
     const deaf = `require('node:net').createServer(() => {}).listen(0, '127.0.0.1', function () {
       const line = 'TCP INET: ' + this.address().port + '\\n';
       require('node:fs').writeFileSync(process.env.MEMCACHED_PORT_FILENAME, line);

@@ -1,5 +1,5 @@
-// A server with a delayed flush is killed before or after that came due, with no time to carry it out or with all of
-// it: after the next start each key that it was to take is a miss, and each later one is there.
+// A server with a delayed flush is killed before or after the flush came due, with no time to carry it out or with enough.
+// After the next start each key that it was to remove is a miss, and each later key is there.
 
 import { rmSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
@@ -29,7 +29,7 @@ async function found(client: WireClient, prefix: string): Promise<number> {
 const dueIn = (dueMs: number, ms: number): Promise<void> =>
   setTimeout(Math.max(0, dueMs + ms - Date.now()));
 
-/** When the kill and the next start come, from when the flush is due. */
+/** When the kill and the next start come, in ms from the time when the flush is due. */
 const CASES: readonly (readonly [string, number, number])[] = [
   ['before it is due, and started after', -500, 300],
   ['at the very time', 0, 0],
@@ -41,7 +41,7 @@ describe('A server with a delayed flush that is killed @long', function () {
   this.timeout(60_000);
 
   for (const [when, killAfterMs, startAfterMs] of CASES) {
-    it(`${when}: what was flushed is a miss, what came later is there, also after more kills`, async () => {
+    it(`${when}: flushed keys are misses and later keys are there, also after more kills`, async () => {
       const dir = temporaryFolder();
       const server = await ServerProcess.start(cairnLaunch(dir));
       try {
@@ -58,7 +58,7 @@ describe('A server with a delayed flush that is killed @long', function () {
         client = await WireClient.connect(server.port);
         await dueIn(dueMs, 50);
         await setAll(client, 'new');
-        // With no time to do more than acknowledge, then with some.
+        // The first pause leaves time only to acknowledge, the second one leaves more.
         for (const pauseMs of [0, 1500]) {
           await setTimeout(pauseMs);
           await server.kill();
@@ -76,7 +76,7 @@ describe('A server with a delayed flush that is killed @long', function () {
     });
   }
 
-  it('of very many that come due while it is down: one start carries them out, and what came later is there', async () => {
+  it('carries out very many delayed flushes that came due while it was down in one start, and keeps later keys', async () => {
     const dir = temporaryFolder();
     const server = await ServerProcess.start(cairnLaunch(dir));
     try {

@@ -1,5 +1,5 @@
-// A copy that is built from dumps and the feed of a real server, under load, while that is killed and compacts: at the end
-// it is what the server holds, byte for byte.
+// A copy that is built from dumps and the feed of a real server under load, while that server is killed and compacts. At
+// the end the copy equals what the server holds, byte for byte.
 
 import { rmSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
@@ -40,12 +40,12 @@ function changeOf(line: FeedLine): KeptChange {
   };
 }
 
-/** Whoever follows a server over its lives. */
+/** A client that follows a server over its restarts. */
 class Follower {
   readonly copy = new FeedCopy();
   dumps = 0;
   breaks = 0;
-  /** It stays away meanwhile. */
+  /** While true, the follower stays away. */
   isPaused = false;
   readonly #dir: string;
   readonly #server: ServerProcess;
@@ -55,7 +55,7 @@ class Follower {
     this.#server = server;
   }
 
-  /** Until `isOver` says so when the connection has ended; the last time to the end of what there is. */
+  /** Follows until `isOver` says so when the connection has ended; the last time, to the end of the existing changes. */
   async follow(isOver: () => boolean): Promise<void> {
     for (;;) {
       const isLast = isOver();
@@ -106,7 +106,7 @@ async function urlOf(connection: Connection, endpoint: Endpoint): Promise<string
   }
 }
 
-/** Random commands, until the server dies. */
+/** Sends random commands until the server dies. */
 async function load(port: number, random: SeededRandom): Promise<void> {
   const client = await WireClient.connect(port);
   try {
@@ -137,14 +137,14 @@ function command(random: SeededRandom): string {
   return dice < 999 ? 'flush_all\r\n' : 'flush_all 1\r\n';
 }
 
-describe('A copy that follows a server which is killed and compacts @long', function () {
+describe('A copy that follows a server that is killed and compacts @long', function () {
   this.timeout(180_000);
 
   for (const [title, args] of [
     ['with the history kept', ['--keep-history', '1h']],
-    ['beginning again from dumps', []],
+    ['each time from a new dump', []],
   ] as const) {
-    it(`is the server's content, byte for byte: ${title}`, async () => {
+    it(`equals the server's content, byte for byte: ${title}`, async () => {
       const seed = Number(process.env['CAIRN_TEST_SEED'] ?? Date.now() % 2 ** 31);
       console.log(`      CAIRN_TEST_SEED=${seed}`);
       const random = new SeededRandom(seed);
@@ -166,7 +166,7 @@ describe('A copy that follows a server which is killed and compacts @long', func
           await server.restart();
         }
         follower.isPaused = false;
-        // Until the delayed flushes have come, and what expires soon has expired.
+        // By then the delayed flushes have happened, and the items that expire soon have expired.
         await setTimeout(4000);
         isOver = true;
         await server.kill();

@@ -1,5 +1,5 @@
-// delete_prefix by the hundred thousand: a start after them takes about what it takes after as many
-// sets, and not what their number squared would.
+// 100,000 calls of delete_prefix: a start after them takes about as long as a start after as many sets, and not the square
+// of their number.
 
 import { expect } from 'chai';
 import { rmSync } from 'node:fs';
@@ -9,9 +9,9 @@ import { ServerProcess, cairnLaunch } from '../../tools/torture/server-process.j
 import { temporaryFolder } from '../support/servers.js';
 
 const CALLS = 100_000;
-/** Lines sent before their answers are waited for. */
+/** The number of lines that are sent before their answers are awaited. */
 const LINES_AHEAD = 5_000;
-/** The start after flushes may take so many times that after sets; machines that test are busy with other things. */
+/** The start after flushes may take this many times as long: test machines have other work. */
 const RATIO_MAX = 10;
 
 const dirs: string[] = [];
@@ -48,7 +48,7 @@ async function pipeline(
   }
 }
 
-/** Ms that the server took to recover its store. */
+/** Returns the ms that the server took to recover its store. */
 async function recoveryMs(port: number): Promise<number> {
   const text = await ask(port, 'stats\r\n', 'END\r\n');
   return Number(/STAT kv_recovery_ms (\d+)/.exec(text)?.[1]);
@@ -65,7 +65,7 @@ async function ask(port: number, line: string, end: string): Promise<string> {
   return text;
 }
 
-/** Starts again after a kill and after a stop; the times of both. */
+/** Starts again after a kill and after a stop; returns the times of both. */
 async function restartTimes(lineOf: (at: number) => string): Promise<[number, number]> {
   const server = await started();
   await pipeline(server.port, 2000, (at) => `set kept${at} 0 0 4\r\nkept\r\n`);
@@ -82,13 +82,13 @@ async function restartTimes(lineOf: (at: number) => string): Promise<[number, nu
   return [killed, stopped];
 }
 
-describe('A store with 100,000 delete_prefix behind it @long', () => {
+describe('A store after 100,000 calls of delete_prefix @long', () => {
   after(async () => {
     for (const server of servers) await server.kill();
     for (const dir of dirs) rmSync(dir, { recursive: true, force: true });
   });
 
-  it('starts about as fast as one with as many sets', async function () {
+  it('starts about as fast as a store after as many sets', async function () {
     this.timeout(120_000);
     const sets = await restartTimes((at) => `set p${at}:abcdefgh 0 0 1\r\nx\r\n`);
     const flushes = await restartTimes((at) => `delete_prefix p${at}:abcdefgh\r\n`);

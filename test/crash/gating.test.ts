@@ -1,5 +1,5 @@
-// Promises 1 and 2 as the kernel sees them: strace shows that no STORED leaves before the record's
-// synchronous write is done, and with slow writes nobody sees a change before that.
+// Promises 1 and 2 as the kernel sees them: strace shows that no STORED leaves before the record's synchronous write is
+// done, and that with slow writes no client sees a change before that.
 
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -86,7 +86,7 @@ describe('gating of replies @long', function () {
       while (!said.includes('attached')) said += String((await once(child.stderr, 'data'))[0]);
     }
 
-    it('a change takes as long and nobody sees it before; others are not held up', async function () {
+    it('a change takes as long, no client sees it before, and other requests are not held up', async function () {
       const strace = requireProgram(this, 'strace', 'strace');
       const started = await ServerProcess.start(cairnLaunch(join(dir, 'data')));
       server = started;

@@ -1,5 +1,5 @@
-// Faults of a Redis cluster under load: what was acknowledged is there afterwards, answers come in time, and writes go on
-// by themselves (docs/decisions/0110-link-broken-or-slot-moved.md).
+// Faults of a Redis cluster under load: acknowledged writes are there afterwards, answers come in time, and writes go on by
+// themselves (docs/decisions/0110-link-broken-or-slot-moved.md).
 
 import { expect } from 'chai';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -9,19 +9,19 @@ import { requireProgram } from '../support/programs.js';
 import { RedisCluster } from '../support/redis-cluster.js';
 import { RedisSubject } from '../support/redis-subject.js';
 
-/** No client waits longer for an answer. */
+/** No client waits longer than this for an answer. */
 const ANSWER_MS_MAX = 5000;
 const CALLERS = 20;
 
-/** Writers of unique keys, which note what became of each. */
+/** Writers of unique keys, which note the outcome of each write. */
 class Load {
   readonly acknowledged: string[] = [];
   readonly counts = new Map<string, number>();
   slowestMs = 0;
-  /** Whose writes are begun when none may be acknowledged; those that are all the same. */
+  /** Writes of these slots must not be acknowledged when they begin while this is set; acknowledged ones are noted. */
   forbidden: ((slot: number) => boolean) | undefined;
   readonly broken: string[] = [];
-  /** Writes that were forbidden and sent, as far as the client can tell. */
+  /** The number of writes that were sent although forbidden, and that the client knows to be refused. */
   refused = 0;
   #isOver = false;
   readonly #done: Promise<unknown>;
@@ -31,7 +31,7 @@ class Load {
     this.#done = Promise.all(Array.from({ length: CALLERS }, (_, at) => this.#call(s, at)));
   }
 
-  /** Resolves at the next acknowledged write to such a slot that was begun from now on. */
+  /** Resolves at the next acknowledged write to such a slot that begins from now on. */
   nextStored(slot: (slot: number) => boolean): Promise<void> {
     return new Promise((call) => {
       this.#whenStored = { slot, call };
@@ -55,7 +55,7 @@ class Load {
       if (isForbidden && status === 'stored') this.broken.push(key);
       if (isForbidden && status !== 'stored') this.refused += 1;
       if (status === 'stored') this.acknowledged.push(key);
-      // A refusal comes at once: others are to have the processor too.
+      // A refusal comes at once, so this writer leaves the processor to others for a while.
       else await delay(10);
       const isMeant = waiting?.slot(slotOf(Buffer.from(`k:${key}`))) === true;
       if (status === 'stored' && isMeant) waiting?.call();
@@ -63,7 +63,7 @@ class Load {
   }
 }
 
-/** All that was acknowledged is there. */
+/** Checks that every acknowledged write is there. */
 async function verify(subject: RedisSubject, load: Load): Promise<void> {
   await load.end();
   console.log(
@@ -78,7 +78,7 @@ async function verify(subject: RedisSubject, load: Load): Promise<void> {
   }
 }
 
-/** Slots of the first and of the last of three masters. */
+/** The slots of the first and of the last of three masters. */
 const first = (slot: number): boolean => slot <= 5460;
 const last = (slot: number): boolean => slot > 10_922;
 
@@ -106,7 +106,7 @@ describe('A Redis cluster with faults @long', function () {
     return [cluster, s, load];
   };
 
-  it('a master is killed: its shard goes on with a replica, the others never stop', async function () {
+  it('a master is killed: its shard goes on with a replica, and the others never stop', async function () {
     const [nodes, subject, load] = await start(this, 2);
     await nodes.masters[0]!.kill();
     await load.nextStored(last);
@@ -124,7 +124,7 @@ describe('A Redis cluster with faults @long', function () {
     await verify(subject, load);
   });
 
-  it('the only replica is gone: no write of its shard is acknowledged until it is back', async function () {
+  it('the only replica is gone: no write of its shard is acknowledged until the replica is back', async function () {
     const [nodes, subject, load] = await start(this, 1);
     await nodes.replicas[0]!.kill();
     load.forbidden = first;
@@ -135,7 +135,7 @@ describe('A Redis cluster with faults @long', function () {
     )!;
     expect((await subject.set(key, 'x')).status).to.be.oneOf(['unknown', 'closed']);
     expect((await subject.lookup(key)).kind).to.equal('refused');
-    // Writes begun while the first batch was waiting for the replica go with the second one.
+    // Writes that began while the first batch was waiting for the replica go with the second batch.
     await delay(ANSWER_MS_MAX);
     expect(load.broken).to.deep.equal([]);
     expect(load.refused).to.be.greaterThan(0);
@@ -145,7 +145,7 @@ describe('A Redis cluster with faults @long', function () {
     await verify(subject, load);
   });
 
-  it('slots move under load: nothing is refused, and order is kept', async function () {
+  it('slots move under load: no write is refused, and order is kept', async function () {
     const [nodes, subject, load] = await start(this, 1);
     const key = 'count';
     const slot = slotOf(Buffer.from(`k:${key}`));
@@ -172,7 +172,7 @@ describe('A Redis cluster with faults @long', function () {
     await verify(subject, load);
   });
 
-  it('all nodes are killed and started again: what was acknowledged is there', async function () {
+  it('all nodes are killed and started again: acknowledged writes are there', async function () {
     const [nodes, subject, load] = await start(this, 1);
     await Promise.all(nodes.nodes.map((node) => node.kill()));
     await Promise.all(nodes.nodes.map((node) => node.start()));

@@ -1,19 +1,19 @@
-// Reads the output of `strace -f` of a running server: which STORED left before the synchronous write of
-// its record had completed. Keys are told by their form `gate-<connection>-<number>-`.
+// Reads the output of `strace -f` of a running server and finds each STORED that left before the synchronous write of its
+// record had completed. It recognizes keys by their form `gate-<connection>-<number>-`.
 //
-// Invariant: strace prints events of all threads in one order, a call's start and its end on lines of
-// their own (`<unfinished ...>`, `<... resumed>`) when others come between.
+// Invariant: strace prints events of all threads in one order. It prints a call's start and its end on lines of their own
+// (`<unfinished ...>`, `<... resumed>`) when other events come between.
 
 interface Call {
   readonly name: string;
   readonly args: string;
-  /** Undefined at the start of a call. */
+  /** The result; undefined at the start of a call. */
   readonly result: number | undefined;
 }
 
 const KEY = /gate-\d+-\d+-/g;
 
-/** Starts and ends of calls, in their order; a call on one line is both. */
+/** Yields starts and ends of calls, in their order; a call on one line is both. */
 function* callsIn(trace: string): Generator<Call> {
   const begun = new Map<string, { name: string; args: string }>();
   for (const line of trace.split('\n')) {
@@ -38,7 +38,7 @@ function* callsIn(trace: string): Generator<Call> {
 export function unsyncedReplies(trace: string): { replies: number; unsynced: string[] } {
   const synchronous = new Set<number>();
   const durable = new Set<string>();
-  /** Keys that a connection asked to store and was not answered about, by descriptor. */
+  /** Keys that a connection asked to store and that are not answered yet, by descriptor. */
   const asked = new Map<number, string[]>();
   const unsynced: string[] = [];
   let replies = 0;

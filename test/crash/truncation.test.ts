@@ -1,5 +1,6 @@
-// The log of a real disk, cut at every byte, with zeros behind as a crash leaves it: always a start, never a half record,
-// always a prefix. (A file that became shorter is a copy's: test/regression/cut-after-crash.test.ts.)
+// The log of a real disk, cut at every byte, with zeros behind, as a crash leaves it: the server always starts, with a
+// prefix of the records and never half a record. (A file that became shorter was copied badly:
+// test/regression/cut-after-crash.test.ts.)
 
 import { cpSync, mkdtempSync, readdirSync, rmSync, statSync, truncateSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -17,14 +18,14 @@ import { QuietLogger } from '../support/quiet-logger.js';
 const OPTIONS = { segmentBytesMax: 4096, cacheBytesMax: 0 };
 const VALUES = ['first', '', 'last'];
 
-/** The real disk without its lock: hundreds of starts would otherwise run flock(1) hundreds of times. */
+/** Opens the real disk without its lock: hundreds of starts would otherwise run flock(1) hundreds of times. */
 function open(dir: string): Promise<DurableStore> {
   const env = nodeEnv(new QuietLogger());
   const lock = { release: () => Promise.resolve() };
   return openStore({ ...env, fs: { ...env.fs, lock: () => Promise.resolve(lock) } }, dir, OPTIONS);
 }
 
-/** The values of k0, k1…, one batch each; the directory as a kill leaves it. */
+/** Records the values of k0, k1…, one batch each; leaves the directory as a kill does. */
 async function record(dir: string, image: string): Promise<void> {
   const store = await open(dir);
   for (const [at, value] of VALUES.entries()) {
@@ -45,7 +46,7 @@ async function record(dir: string, image: string): Promise<void> {
   await store.close();
 }
 
-/** The values that are there, in order, as far as they follow each other. */
+/** Returns how many values are there, in order, without a gap. */
 async function prefixOf(store: DurableStore): Promise<number> {
   const { entries } = store.list(0, 100);
   for (let at = 0; at < entries.length; at++) {
@@ -87,7 +88,7 @@ describe('A real log cut at every byte @long', () => {
     }
   });
 
-  it('cut inside its header is refused by name', async () => {
+  it('a log that is cut inside its header is refused by name', async () => {
     const root = mkdtempSync(join(tmpdir(), 'cairn-truncation-'));
     try {
       await record(join(root, 'recorded'), join(root, 'image'));

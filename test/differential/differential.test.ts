@@ -1,5 +1,5 @@
-// The same generated sessions go to Debian's memcached and to Cairn; their replies must be equal, except
-// for what programs.ts leaves out and exchange.ts evens out.
+// The same generated sessions go to Debian's memcached and to Cairn. Their replies must be equal, except for what
+// programs.ts leaves out and exchange.ts evens out.
 
 import { rmSync } from 'node:fs';
 import { config, expect } from 'chai';
@@ -33,7 +33,7 @@ describe('differential: memcached and Cairn answer alike', function () {
     if (dir !== undefined) rmSync(dir, { recursive: true, force: true });
   });
 
-  /** Sends it to both under a new session name; what they said, as latin1 with the name taken out. */
+  /** Sends a session to both under a new session name; returns both replies as latin1, without the name. */
   async function both(theirs: Buffer, ours = theirs): Promise<[Buffer, Buffer]> {
     if (memcached === undefined || cairn === undefined) throw new Error('Not started');
     const name = `s${String((sessions += 1)).padStart(SESSION.length - 1, '0')}`;
@@ -62,17 +62,17 @@ describe('differential: memcached and Cairn answer alike', function () {
     expect(ours).to.deep.equal(theirs);
   }
 
-  it('text commands', async () => {
+  it('to text commands', async () => {
     const sessionOf = fc.array(textCommand, { minLength: 1, maxLength: 8 });
     await fc.assert(fc.asyncProperty(sessionOf, compareText), seeded('text', 1500));
   });
 
-  it('meta commands', async () => {
+  it('to meta commands', async () => {
     const sessionOf = fc.array(metaCommand, { minLength: 1, maxLength: 8 });
     await fc.assert(fc.asyncProperty(sessionOf, compareText), seeded('meta', 1500));
   });
 
-  it('binary commands', async () => {
+  it('to binary commands', async () => {
     const sessionOf = fc.array(binaryCommand, { minLength: 1, maxLength: 8 });
     await fc.assert(fc.asyncProperty(sessionOf, compareBinary), seeded('binary', 1500));
   });

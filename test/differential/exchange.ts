@@ -1,5 +1,5 @@
-// One client session with a server: everything is sent at once, the sending side closed, and what comes
-// back until the server closes is the reply. And the forms in which replies are compared.
+// One client session with a server: everything is sent at once and the sending side is closed; the reply is what comes back
+// until the server closes. And the forms in which replies are compared.
 
 import { connect } from 'node:net';
 import { PREPARED, type TextCommand } from './programs.js';
@@ -7,7 +7,7 @@ import { responses } from '../support/binary-packets.js';
 
 const SILENCE_MS = 10_000;
 
-/** All bytes a server sends for `request`. Rejects when it neither sends nor closes. */
+/** Returns all bytes that a server sends for `request`. Rejects when the server neither sends nor closes. */
 export function exchange(port: number, request: Buffer): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
@@ -18,7 +18,7 @@ export function exchange(port: number, request: Buffer): Promise<Buffer> {
     });
     socket.on('data', (chunk: Buffer) => chunks.push(chunk));
     socket.on('error', (error: NodeJS.ErrnoException) => {
-      // A server that closed before it read everything resets: what it said before counts.
+      // A server that closed before it had read everything resets the connection: what it sent before counts.
       if (error.code !== 'ECONNRESET' && error.code !== 'EPIPE') reject(error);
     });
     socket.on('end', () => socket.destroy());
@@ -28,14 +28,14 @@ export function exchange(port: number, request: Buffer): Promise<Buffer> {
 }
 
 /**
- * Follows the command with number `i` and marks the end of its reply: a miss of a key of its own. Sent
- * twice, because a block that is announced too long swallows a part of one.
+ * Returns the request that follows command number `i` and marks the end of its reply: a miss of a key of its own. It is
+ * sent twice, because a block that is announced too long swallows a part of one.
  */
 export function sentinel(i: number): string {
   return `mg ~${i} k\r\n`.repeat(2);
 }
 
-/** One reply for each command; they are missing from where a server closed. */
+/** Returns one reply per command; the replies after a server closed are missing. */
 function splitAtSentinels(text: string): string[] {
   const replies: string[] = [];
   let rest = text;
@@ -50,14 +50,13 @@ function splitAtSentinels(text: string): string[] {
 }
 
 /**
- * The replies of a text session, one string a command, as they are compared:
+ * Returns the replies of a text session, one string per command, in the form that is compared:
  * - CAS tokens, times and sizes in memory are hidden: each server has its own.
- * - 1.6.18 (Debian's) says ERROR for a known command with too few words, newer versions say
- *   CLIENT_ERROR bad command line format. After a refused line 1.6.18 reads its block as commands and
- *   refuses those too; newer versions skip it. So errors of these two kinds are one, and repeated ones
- *   count once.
- * - What was prepared for memcached alone is cut away. A TTL may be a second less here or there.
- * - `noreply` silences such an error; 1.6.18 gives it all the same.
+ * - 1.6.18 (Debian's) answers ERROR to a known command with too few words, newer versions answer CLIENT_ERROR bad command
+ *   line format. After a refused line 1.6.18 reads its block as commands and refuses those too; newer versions skip it. So
+ *   errors of these two kinds count as one kind, and repeated ones count once.
+ * - Replies to what was prepared for memcached alone are cut away. A TTL may be a second less on one side.
+ * - `noreply` silences such an error; 1.6.18 sends it all the same.
  * - 1.6.18 has one name for all mistakes in the flags of md.
  */
 export function textReplies(bytes: Buffer, commands: readonly TextCommand[]): string[] {
@@ -90,7 +89,7 @@ function isDeletion(command: TextCommand | undefined): boolean {
 
 const PREPARED_END = PREPARED.replace('mg ~prepared k', 'EN k~prepared');
 
-/** Tokens (but not that there is none), idle seconds; a TTL to ten seconds. */
+/** Hides tokens (but not the absence of one) and idle seconds; rounds a TTL to ten seconds. */
 export function hideMoving(line: string): string {
   return line
     .replaceAll(/ c[1-9]\d*/g, ' c*')
@@ -99,7 +98,7 @@ export function hideMoving(line: string): string {
 }
 
 /**
- * The responses of a binary session; a CAS is shown as being there or not, the version not at all, nor the
+ * Returns the responses of a binary session. A CAS is shown only as present or absent. The version is not shown, nor are the
  * flags that memcached adds to the answer to Touch.
  */
 export function binaryReplies(bytes: Buffer): string[] {

@@ -1,5 +1,5 @@
-// 3,000 random sequences of meta commands, one command at a time, to memcached and to Cairn: each reply and what
-// is left of the keys must be equal.
+// 3,000 random sequences of meta commands go, one command at a time, to memcached and to Cairn: each reply and the
+// remaining items must be equal.
 
 import { rmSync } from 'node:fs';
 import { config, expect } from 'chai';
@@ -15,15 +15,15 @@ import { FINAL_KEYS, finalLine, metaSequence, type MetaCommand } from './meta-se
 // Failures show both replies whole.
 config.truncateThreshold = 0;
 
-/** Versions from here on are taken for what docs/protocol.md describes. */
+/** Versions from this one on count as what docs/protocol.md describes. */
 const YARDSTICK = [1, 6, 45];
-/** Asked for when there is no item: a token of none. */
+/** The token that a command uses when there is no item. */
 const NO_ITEM = '5';
 
-/** One of the two servers, and how it is spoken to. */
+/** One of the two servers, and how the test talks to it. */
 class Side {
   readonly #client: TestClient;
-  /** The lines of a command for this server. */
+  /** Returns the lines of a command for this server. */
   readonly #linesOf: (command: MetaCommand) => readonly string[];
 
   constructor(client: TestClient, linesOf: (command: MetaCommand) => readonly string[]) {
@@ -31,7 +31,7 @@ class Side {
     this.#linesOf = linesOf;
   }
 
-  /** The reply to a command on the key of that sequence, as it is compared. */
+  /** Returns the reply to a command on the key of that sequence, in the form that is compared. */
   async reply(sequence: string, command: MetaCommand): Promise<string> {
     const { key } = command;
     const name = `${key}${sequence}`;
@@ -47,7 +47,7 @@ class Side {
     return (
       said
         .replaceAll(wire, 'KEY')
-        // memcached names an item as it was made, Cairn as it was asked for.
+        // memcached names an item as it was created, Cairn as it was requested.
         .replaceAll(name, 'KEY')
         .replaceAll(' kKEY b', ' kKEY')
         .replaceAll(/ t\d{6,}/g, ' tfar')
@@ -87,7 +87,7 @@ describe('differential: sequences of meta commands', function () {
     servers.push(server);
     const client = await TestClient.open(server.port);
     clients.push(client);
-    // Tokens of what is stored later are above 1, which stands for an older one.
+    // Tokens of later items are above 1, which stands for an older token.
     client.send('set first 0 0 1\r\nx\r\nset first 0 0 1\r\nx\r\nversion\r\n');
     return client;
   }

@@ -1,19 +1,19 @@
-// Random sequences of meta commands with every flag, also those that mean nothing to a command, between the text
-// commands that touch the same keys; tokens are the item's own, older, newer, none.
+// Random sequences of meta commands with every flag, including flags that mean nothing to a command, between text commands
+// that touch the same keys. Tokens are the item's own, an older one, a newer one, or none.
 //
-// What Debian's 1.6.18 does not do as 1.6.45 is said to it in its own words, or left out (docs/protocol.md, "What 1.6.18
-// does not do"). Left out for every version, because the servers are meant to differ there ("What is different from
-// memcached on purpose"): md x, P async, t between N and T, the TTL shown of what has just expired, and numbers that
-// become longer.
+// Debian's 1.6.18 does not do everything as 1.6.45 does: such commands are translated for it, or left out
+// (docs/protocol.md, "Differences of memcached 1.6.18"). Some are left out for every version, because the servers are meant to
+// differ there ("Deliberate differences from memcached"). These are md x, P async, t between N and T, the TTL of an
+// item that has just expired, and numbers that become longer.
 
 import * as fc from 'fast-check';
 
 export interface MetaCommand {
-  /** The key's name; its first byte says how it is addressed: b in base64. */
+  /** The name of the key; its first byte says how it is sent: b in base64. */
   readonly key: string;
-  /** The line with the key as KEY, and the token of the item as TOKEN; its data block. */
+  /** The line with the key as KEY and the token of the item as TOKEN, and its data block. */
   readonly line: string;
-  /** What is said when memcached is older: to Cairn, and to it, of which the last line's reply counts. */
+  /** The lines for an older memcached: one for Cairn, and several for memcached, whose last reply counts. */
   readonly older: { readonly ours: string; readonly theirs: readonly string[] };
 }
 
@@ -89,7 +89,7 @@ const MODES = ['', '', '', 'MS', 'ME', 'MR', 'MA', 'MP'];
 const DIRECTIONS = ['', '', 'MI', 'M+', 'MD', 'M-'];
 const KEYS = ['a', 'a', 'b', NUMBERS];
 
-/** One flag of a letter, in any order. */
+/** Draws one flag per letter, in any order. */
 function flagsOf(choices: readonly string[]): fc.Arbitrary<string[]> {
   return fc
     .array(fc.constantFrom(...choices), { maxLength: 9 })
@@ -102,7 +102,7 @@ function dataOf(key: string): fc.Arbitrary<string> {
     : fc.constantFrom('', 'x', 'text', 'v'.repeat(3000));
 }
 
-/** Without what the servers are meant to tell differently. */
+/** Removes the flags that the servers are meant to answer differently. */
 function comparable(flags: readonly string[]): string[] {
   const line = flags.join(' ');
   const isPast = flags.includes('T-1') || flags.includes('N-1');
@@ -129,7 +129,7 @@ function lineOf(words: readonly string[], data?: string): string {
 
 const mg = fc.tuple(fc.constantFrom(...KEYS), flagsOf(FLAGS.mg)).map(([key, all]) => {
   const flags = comparable(all);
-  // Whether the client has that value already is not asked by older ones.
+  // Older versions do not compare the value that the client has already.
   const known = without(flags, 'C');
   const older = {
     ours: lineOf(['mg', 'KEY', ...known]),
@@ -142,7 +142,7 @@ const ms = fc.constantFrom(...KEYS).chain((key) =>
   fc.tuple(flagsOf(FLAGS.ms), fc.constantFrom(...MODES), dataOf(key)).map(([all, mode, data]) => {
     const joins = mode === 'MA' || mode === 'MP';
     const creates = joins && has(all, 'N');
-    // An older one is told to add nothing first: a token would then find that.
+    // An older version is first asked to add nothing: a token would then find that item.
     const flags = creates ? without(all, 'CI') : all;
     const head = ['ms', 'KEY', String(data.length)];
     const line = lineOf([...head, ...all, mode], data);
@@ -172,7 +172,7 @@ const ma = fc
     const creates = has(all, 'N');
     const seeded = creates && !has(all, 'J') ? [...all, 'J1000'] : all;
     const flags = comparable(seeded);
-    // q hides that of older ones only when the number was there.
+    // q hides the reply of older versions only when the number was there.
     const shown = creates ? without(flags, 'q') : flags;
     const older = {
       ours: lineOf(['ma', 'KEY', ...shown, mode]),
@@ -181,7 +181,7 @@ const ma = fc
     return { key, line: lineOf(['ma', 'KEY', ...flags, mode]), older };
   });
 
-/** In text commands the key of the base64 ones is not named: they would tell it in their own way. */
+/** Text commands do not use the base64 keys: the servers would show those differently. */
 const text = fc
   .tuple(
     fc.constantFrom('a', NUMBERS),
@@ -215,13 +215,13 @@ export const metaSequence: fc.Arbitrary<MetaCommand[]> = fc.array(
   { minLength: 2, maxLength: 12 },
 );
 
-/** What is known of a key at the end: its value, its marks, its end. */
+/** Asks for everything known about a key at the end: its value, its marks, its expiry. */
 export function finalLine(key: string): MetaCommand {
   const line = lineOf(['mg', 'KEY', 'u', 'h', 't', 'f', 's', 'v']);
   return plain(key, line);
 }
 
-/** What is the same for all versions. */
+/** Returns a command that is the same for all versions. */
 function plain(key: string, line: string): MetaCommand {
   return { key, line, older: { ours: line, theirs: [line] } };
 }

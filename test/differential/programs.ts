@@ -1,27 +1,27 @@
-// Generators of client sessions for the differential test: well-formed commands beside edge-case numbers,
-// wrong lines and blocks of a wrong length, in the text, the meta and the binary protocol.
+// Generators of client sessions for the differential test: well-formed commands beside edge-case numbers, wrong lines and
+// blocks of a wrong length, in the text, the meta and the binary protocol.
 //
-// What 1.6.18 does not know yet is said to it in its own words, which must have the same outcome: flag E
-// is left out (tokens are hidden anyway), `ms … MA N` becomes an add of nothing and an append.
+// Requests that 1.6.18 does not know yet are translated for it, and must have the same outcome: flag E is left out (tokens
+// are hidden anyway), and `ms … MA N` becomes an add of nothing and an append.
 //
-// Left out on purpose, because the two servers are meant to differ there (docs/protocol.md, "What is
-// different from memcached on purpose"): exptimes above 2^31 - 1, values within 250 bytes of the limit,
-// the short forms of set, ms s, md x, and what depends on how each counts its CAS tokens: a token in a
-// request is one that neither has given.
+// Some requests are left out, because the two servers are meant to differ there (docs/protocol.md, "Deliberate differences from
+// memcached"): exptimes above 2^31 - 1, values within 250 bytes of the limit, the short forms of set, ms s and
+// md x. So is everything that depends on how each server counts its CAS tokens: a token in a request is one that neither
+// server has given.
 
 import * as fc from 'fast-check';
 import { arithmeticExtras, exptimeExtras, packet, setExtras } from '../support/binary-packets.js';
 
-/** Stands in a command for a prefix that is new for each session, so that sessions do not meet. */
+/** Stands in a command for a prefix that is new for each session, so that sessions do not share keys. */
 export const SESSION = '@@@@@@@@';
 
-/** A command with what is sent to memcached instead: the reply to all before PREPARED is not compared. */
+/** A command with its translation for memcached: the replies to everything before PREPARED are not compared. */
 interface Translated {
   readonly ours: string;
   readonly theirs: string;
 }
 export type TextCommand = string | Translated;
-/** Asks for a key that is never there. */
+/** Reads a key that never exists. */
 export const PREPARED = 'mg ~prepared k\r\n';
 const NO_TOKEN = '1152921504606846976';
 
@@ -60,7 +60,7 @@ const noreply = fc.oneof(
   { weight: 6, arbitrary: fc.constant('') },
   { weight: 1, arbitrary: fc.constant(' noreply') },
 );
-/** How far the announced length of a block is from the true one. */
+/** The difference between the announced length of a block and the true one. */
 const misfit = fc.oneof(
   { weight: 12, arbitrary: fc.constant(0) },
   { weight: 1, arbitrary: fc.constantFrom(-2, -1, 1, 2) },
@@ -83,7 +83,7 @@ const storage = fc
     return `${head}${each.noreply}\r\n${each.data}\r\n`;
   });
 
-/** No key that is too long: 1.6.18 then forgets replies to earlier commands that it had not sent yet. */
+/** Keys are never too long: 1.6.18 then forgets replies to earlier commands that it had not sent yet. */
 const some = fc
   .array(fc.constantFrom(...keys, `${SESSION}☃ü`), { minLength: 1, maxLength: 4 })
   .map((list) => list.join(' '));
@@ -163,7 +163,7 @@ export const textCommand = fc.oneof(
   { weight: 1, arbitrary: oddLine.map((each) => `${each}\r\n`) },
 );
 
-/** Flags of one meta command, and now and then a wrong one: which of two is named, each has its way. */
+/** Draws the flags of one meta command, and now and then a wrong one: of two, each server would name another. */
 function metaFlags(choices: readonly string[], wrong: readonly string[]): fc.Arbitrary<string> {
   const mistake = fc.oneof(
     { weight: 6, arbitrary: fc.constant([]) },
@@ -174,13 +174,13 @@ function metaFlags(choices: readonly string[], wrong: readonly string[]): fc.Arb
     .map(([list, more]) => [...list, ...more].map((flag) => ` ${flag}`).join(''));
 }
 
-// No opaque that is too long: 1.6.18 has acted by the time it finds it.
+// The opaque is never too long: 1.6.18 has acted by the time it finds that.
 const wrong = ['zz', 'Tabc', 'k k'];
 const anyGetFlags = metaFlags(
   ['v', 'f', 's', 'k', 'q', 'O1', 'N30', 'T300', 'R20', 't', 'h', 'l', 'u', 'c', `C${NO_TOKEN}`],
   [...wrong, 'Nabc'],
 );
-/** Between N and T memcached tells the TTL of the first. */
+/** Between N and T memcached answers the TTL of the first. */
 const getFlags = anyGetFlags.map((list) =>
   / [NT]\d+.* t\b.* [NT]\d/.test(list) ? list.replace(/ t\b/, '') : list,
 );
@@ -195,11 +195,11 @@ const arithmeticFlags = fc.oneof(
   metaFlags([...countFlags, 'q'], wrongCounts),
   metaFlags(createFlags, wrongCounts),
 );
-/** Of their own, so that no other form of the key is asked for. */
+/** These keys are used in this form alone, so that no other form of the key is requested. */
 const encodedKeys = [`${SESSION.slice(0, 8)}QUJD`, `${SESSION.slice(0, 8)}QUI=`];
 const modes = fc.constantFrom('', '', '', ' MS', ' ME', ' MA', ' MP', ' MR', ' Mappend');
 
-/** Flag E, which hides in the tokens. */
+/** Requests with flag E, whose effect is not compared: tokens are hidden. */
 const newer = fc
   .tuple(key, setFlags, modes, data, fc.constantFrom('E7', 'E18446744073709551615'))
   .map(([each, more, mode, value, chosen]) => {
@@ -208,7 +208,7 @@ const newer = fc
     return { ours: `${line} ${chosen}${end}`, theirs: line + end };
   });
 
-/** Append or prepend, or create with a TTL. */
+/** Appends or prepends, or creates with a TTL. */
 const joinOrCreate = fc
   .tuple(
     fc.constantFrom(...keys),
@@ -303,7 +303,7 @@ export const binaryCommand: fc.Arbitrary<Buffer> = fc.oneof(
       extras: opcode === 0x04 ? Buffer.alloc(0) : arithmeticExtras(1n, 0n, 0xffffffff),
     }),
   ),
-  // Wrong shapes: answered with status 4, then closed.
+  // Wrong shapes are answered with status 4, and then the connection is closed.
   fc.constantFrom(
     packet(0x00),
     packet(0x01, { key: `${SESSION}a`, value: 'no extras' }),

@@ -16,7 +16,7 @@ class Visitor {
   readonly #sent = new Set<string>();
   #cookie = '';
 
-  /** Whether the shop said that the item is in the cart. */
+  /** Checks whether the shop said that the item is in the cart. */
   async add(shop: ExampleProcess): Promise<boolean> {
     const item = `item-${this.#sent.size}`;
     this.#sent.add(item);

@@ -1,6 +1,6 @@
-// Random and mutated bytes against a real server process, cut at random places: it neither ends nor hangs,
-// its memory stays bounded, and whoever connects next is served in all three protocols. What the bytes mean
-// is no matter here; test/unit/protocol/splits.test.ts compares that.
+// Random and mutated bytes against a real server process, cut at random places: it neither ends nor hangs, its memory stays
+// bounded, and the next client is served in all three protocols. The meaning of the bytes does not matter here;
+// test/unit/protocol/splits.test.ts compares that.
 
 import { rmSync } from 'node:fs';
 import { expect } from 'chai';
@@ -15,7 +15,7 @@ import { garbage, mutated, pieces, WELL_FORMED } from './streams.js';
 
 const AT_ONCE = 8;
 const ROUNDS = rounds(375, 40);
-/** Above what the server needs to begin with; bodies of 2 GB are announced all the time. */
+/** The limit is above what the server needs to begin with; bodies of 2 GB are announced all the time. */
 const GROWTH_BYTES_MAX = 256 * 1024 * 1024;
 
 describe('fuzz: three parsers behind a real connection', function () {
@@ -45,7 +45,7 @@ describe('fuzz: three parsers behind a real connection', function () {
   );
   const round = fc.array(stream, { minLength: AT_ONCE, maxLength: AT_ONCE });
 
-  it(`${ROUNDS * AT_ONCE} streams: no end, no hang, bounded memory, and the next client is served`, async () => {
+  it(`${ROUNDS * AT_ONCE} streams: the server neither ends nor hangs, its memory is bounded, and it serves the next client`, async () => {
     const before = memoryBytes(server.pid, 'VmHWM');
     const attack = async (streams: readonly (readonly [Buffer, number[]])[]): Promise<void> => {
       await Promise.all(streams.map(([bytes, cuts]) => converse(server.port, pieces(bytes, cuts))));

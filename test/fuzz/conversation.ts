@@ -1,4 +1,4 @@
-// One connection for one stream of bytes, whatever they mean; and whether the server still serves others.
+// One connection for one stream of bytes, whatever they mean; and a check whether the server still serves other clients.
 
 import { connect } from 'node:net';
 
@@ -6,7 +6,7 @@ import { packet, setExtras } from '../support/binary-packets.js';
 
 const SILENCE_MS = 10_000;
 
-/** Sends the pieces one a turn, then closes; everything that came back. Rejects when the server hangs. */
+/** Sends one piece per turn, then closes; returns everything that came back. Rejects when the server hangs. */
 export function converse(port: number, chunks: readonly Buffer[]): Promise<string> {
   return new Promise((resolve, reject) => {
     let reply = '';
@@ -17,7 +17,7 @@ export function converse(port: number, chunks: readonly Buffer[]): Promise<strin
     });
     socket.setEncoding('latin1');
     socket.on('data', (text: string) => (reply += text));
-    // A server that closed before it read everything resets; a refused connection shows as a wrong reply.
+    // A server that closed before it had read everything resets; a refused connection shows as a wrong reply.
     socket.on('error', () => socket.destroy());
     socket.on('end', () => socket.destroy());
     socket.on('close', () => resolve(reply));
@@ -31,7 +31,7 @@ export function converse(port: number, chunks: readonly Buffer[]): Promise<strin
   });
 }
 
-/** A new connection for each protocol; each stores and reads back. Says what was not answered as it should be. */
+/** Stores and reads back over a new connection for each protocol. Returns the requests with wrong answers. */
 export async function notServed(port: number): Promise<string[]> {
   const extras = setExtras(0, 0);
   const binary = [packet(0x01, { key: 'fz', value: 'three', extras }), packet(0x0c, { key: 'fz' })];

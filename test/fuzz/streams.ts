@@ -1,12 +1,12 @@
-// What the fuzz test sends: bytes without any sense, and well-formed sessions of the three protocols that
-// were spoilt, because pure noise seldom gets past the first word.
+// The streams of the fuzz test: bytes without any meaning, and well-formed sessions of the three protocols that were spoilt,
+// because pure noise seldom gets past the first word.
 
 import * as fc from 'fast-check';
 import { arithmeticExtras, packet, setExtras } from '../support/binary-packets.js';
 
 const text = (lines: string): Buffer => Buffer.from(lines, 'latin1');
 
-/** Sessions whose replies are the same whenever they are run. */
+/** Sessions whose replies are the same in every run. */
 export const WELL_FORMED: readonly Buffer[] = [
   text('set fs 5 0 4\r\na\r\nb\r\nget fs no fs\r\ndelete fs\r\nincr fs 1\r\nbogus\r\nversion\r\n'),
   text(
@@ -87,7 +87,7 @@ export const mutated: fc.Arbitrary<Buffer> = fc
   )
   .map(([parts, changes]) => changes.reduce(spoil, Buffer.concat(parts)));
 
-/** The stream cut at these places. */
+/** Returns the stream cut at these places. */
 export function pieces(stream: Buffer, cuts: readonly number[]): Buffer[] {
   const places = cuts.filter((at) => at < stream.length).toSorted((a, b) => a - b);
   return [...places, stream.length].map((to, i) =>

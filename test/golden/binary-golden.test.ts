@@ -1,5 +1,5 @@
-// Binary conversations with a real server over a real disk, against test/golden/wire/*.hex: every opcode, its
-// quiet form, and what goes wrong with it. GOLDEN_UPDATE=1 writes the replies.
+// Binary conversations with a real server over a real disk, against test/golden/wire/*.hex: every opcode, its quiet form,
+// and its errors. GOLDEN_UPDATE=1 writes the replies.
 
 import { expect } from 'chai';
 import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';

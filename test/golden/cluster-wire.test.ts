@@ -1,8 +1,8 @@
-// The same conversations as in wire-golden and binary-golden.test.ts, with servers over etcd and over Redis: what a client is
-// told there is what the transcripts in test/golden/wire say, but for the differences listed here.
+// The conversations of wire-golden and binary-golden.test.ts, with servers over etcd and over Redis. The replies there are
+// those of the transcripts in test/golden/wire, except for the differences listed here.
 //
-// Tokens, sizes of records and cursors are the store's own, and are not compared; nor is the order of a listing, nor what
-// the store tells of itself in `stats` (kv_…).
+// Tokens, sizes of records and cursors are the store's own, and are not compared. The same holds for the order of a listing
+// and for what the store reports of itself in `stats` (kv_…).
 
 import { expect } from 'chai';
 import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
@@ -17,15 +17,15 @@ import { parseTranscript, playTranscript } from '../support/wire-transcript.js';
 
 const WIRE_DIR = join(PROJECT_DIR, 'test', 'golden', 'wire');
 
-/** About the bounds of a store, which a cluster has its own of: the flags in them are refused. */
+/** Transcripts about the bounds of a store: a cluster has its own, so their flags are refused. */
 const OF_A_DIRECTORY = ['bounds.txt', 'eviction.txt'];
 const NAMES = readdirSync(WIRE_DIR).filter((name) => !OF_A_DIRECTORY.includes(name));
 
-/** What is answered to what, otherwise than by the log. */
+/** The requests that are answered differently than by the log, and their answers. */
 const DIFFERENCES: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
-  // Nobody would carry out a flush for later, should all servers have ended by then.
+  // A flush for later is refused: all servers might be gone by its time.
   'changes.txt': { 'flush_all 100\\r\\n': ['< SERVER_ERROR not offered by this store\\r\\n'] },
-  // No note is kept of reads: it would be a write for each.
+  // Reads are not noted: that would be a write for each.
   'meta.txt': {
     'mg k s v t f c k Oopaque h l\\r\\n': [
       '< VA 2 s2 t-1 f0 c* kk Oopaque h0 l*\\r\\n',
@@ -35,7 +35,7 @@ const DIFFERENCES: Readonly<Record<string, Readonly<Record<string, readonly stri
     'mg read h\\r\\n': ['< HD h0 X W\\r\\n'],
   },
   'binary.hex': {
-    // The transcript stores by the token that the log gives first; so the value stays that of before.
+    // The transcript stores by the token that the log gives first; here the value stays as it was.
     '80 01 0001 08 00 0000 0000000a deadbeef 0000000000000001 | 0000000000000000 | 6b | 79 ; "k" "y"':
       [
         '< 81 01 0000 00 00 0002 00000014 deadbeef 0000000000000000 | 446174612065786973747320666f72206b65792e ; "Data exists for key."',
@@ -71,7 +71,7 @@ function exchangesOf(name: string, text: string): Exchange[] {
       if (!line.startsWith('< STAT kv_')) exchanges.at(-1)?.replies.push(masked(name, line));
     }
   }
-  // Both count the items once in a while only.
+  // Both engines count the items only once in a while.
   const compared = exchanges.filter(({ sent }) => !/^stats (?:items|slabs)\\r/.test(sent));
   for (const { sent, replies } of compared) {
     if (/^(?:keys|lru_crawler|stats cachedump)\b/.test(sent)) replies.sort();
@@ -79,7 +79,7 @@ function exchangesOf(name: string, text: string): Exchange[] {
   return compared;
 }
 
-/** Without what each store has its own way of. */
+/** Hides what each store shows in its own way. */
 function masked(name: string, line: string): string {
   if (name.endsWith('.hex')) {
     return line.replace(/^(< 81(?: \S+){7}) (?!0{16})[\da-f]{16}/, '$1 *');
@@ -116,7 +116,7 @@ for (const engine of ['etcd', 'redis'] as const) {
     after(() => rmSync(tempDir, { recursive: true, force: true }));
 
     for (const name of NAMES) {
-      it(`the server answers as in wire/${name}, but for what is listed`, async function () {
+      it(`the server answers as in wire/${name}, except for the listed differences`, async function () {
         const storeUrl = await sharedStoreUrl(this, engine);
         const played = exchangesOf(name, await play(name, storeUrl, authFile));
         const wanted = exchangesOf(name, readFileSync(join(WIRE_DIR, name), 'utf8'));

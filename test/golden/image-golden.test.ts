@@ -1,5 +1,5 @@
-// The bytes of an image against test/golden/log/image.txt. A difference needs another IMAGE_VERSION: a release
-// must not take the keydir's words of another one for its own.
+// The bytes of an image against test/golden/log/image.txt. A difference needs another IMAGE_VERSION: a release must not take
+// another release's words of the keydir for its own.
 
 import { expect } from 'chai';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -21,7 +21,7 @@ import { QuietLogger } from '../support/quiet-logger.js';
 
 const HASH_SEED = { k0: 0x5eed, k1: -2 };
 
-/** Two keys and the free record of a third between them. */
+/** Returns a keydir with two keys and the free record of a third between them. */
 function exampleKeydir(): Keydir {
   const keydir = new Keydir({ seed: HASH_SEED, recency: true });
   for (const [at, key] of ['greeting', 'gone', 'n'].entries()) {

@@ -1,5 +1,5 @@
-// The bytes of every frame type, of the headers, of a small log, of a hint and of a large value, against
-// the files in test/golden/log. These bytes lie on disks: a difference needs a new format version.
+// The bytes of every frame type, of the headers, of a small log, of a hint and of a large value, against the files in
+// test/golden/log. These bytes are on users' disks: a difference needs a new format version.
 
 import { expect } from 'chai';
 

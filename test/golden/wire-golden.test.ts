@@ -1,5 +1,5 @@
-// Conversations with a real server over a real disk, against the transcripts in test/golden/wire: every
-// text and meta command, every error that a client can be told. GOLDEN_UPDATE=1 writes the replies.
+// Conversations with a real server over a real disk, against the transcripts in test/golden/wire: every text and meta
+// command, and every error that a client can get. GOLDEN_UPDATE=1 writes the replies.
 
 import { expect } from 'chai';
 import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
@@ -16,11 +16,11 @@ const WIRE_DIR = join(PROJECT_DIR, 'test', 'golden', 'wire');
 const NAMES = readdirSync(WIRE_DIR).filter((name) => name.endsWith('.txt'));
 const TEXTS = NAMES.map((name) => readFileSync(join(WIRE_DIR, name), 'utf8'));
 
-/** Said in binary alone, or only when a disk fails; other tests have them. */
+/** Errors that only binary clients get, or that come only when a disk fails; other tests have them. */
 const NOT_HERE = new Set([
   // Needs a broken certificate: test/unit/server/authentication.test.ts.
   'bad-certificates',
-  // Needs dozens of clients: the same file.
+  // This one needs dozens of clients: the same file.
   'too-many-logins',
   'too-many-connections',
   'no-space',
@@ -29,7 +29,7 @@ const NOT_HERE = new Set([
   'unreadable',
   'unwritten',
   'closed',
-  // Over a cluster alone: test/unit/server/ahead.test.ts.
+  // This one comes over a cluster alone: test/unit/server/ahead.test.ts.
   'unknown',
   'not-offered',
 ]);
@@ -73,7 +73,7 @@ describe('golden wire', () => {
     expect(words).to.include.keys(...LINE_READERS.keys(), ...storage, ...meta);
   });
 
-  it('has every error that a text client can be told', () => {
+  it('has every error that a text client can get', () => {
     const replies = TEXTS.join('\n');
     for (const name of ERROR_NAMES) {
       if (NOT_HERE.has(name)) continue;

@@ -1,5 +1,5 @@
-// A server without syncs, to prove that the test of power loss sees what they are for. Preloaded
-// (LD_PRELOAD), it turns fsync and fdatasync into nothing and takes O_DSYNC and O_SYNC off every open.
+// A server without syncs, to prove that the test of power loss sees what syncs are for. The library is preloaded
+// (LD_PRELOAD): it turns fsync and fdatasync into nothing and removes O_DSYNC and O_SYNC from every open.
 
 #define _GNU_SOURCE
 #include <dlfcn.h>

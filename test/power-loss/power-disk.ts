@@ -1,8 +1,8 @@
-// A mounted file system on a disk that can lose power: powerdisk.c as a FUSE file, a loop device over it,
-// mkfs and mount. And images of such a disk, mounted to look at.
+// A mounted file system on a disk that can lose power: powerdisk.c as a FUSE file, a loop device over it, mkfs and mount.
+// And images of such a disk, mounted for reading.
 //
-// Invariant: what is mounted or started here is unmounted and ended by close(), on every path; with the
-// process, when close() was not reached.
+// Invariant: everything mounted or started here is unmounted and ended by close(), on every path, or when the process ends
+// without close().
 
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -22,12 +22,12 @@ import { setTimeout } from 'node:timers/promises';
 
 import { findProgram, run } from '../support/programs.js';
 
-/** ext4 must not go on formatting in the background: a failing write would hit that. */
+/** ext4 must not go on formatting in the background: a failing write would hit the formatting. */
 const EXT4_NOW = 'nodiscard,lazy_itable_init=0,lazy_journal_init=0';
 /**
- * Smallest disks that mkfs accepts, with room for the load, and the bytes that they write whole or not at
- * all. XFS takes a directory block as written when its first sector is, and btrfs mounts by a superblock of 4 KiB that it
- * overwrites in place: both need a disk of 4 KiB sectors.
+ * The smallest disks that mkfs accepts, with room for the load, and the bytes that they write whole or not at all. XFS takes
+ * a directory block as written when its first sector is, and btrfs mounts by a superblock of 4 KiB that it overwrites in
+ * place: both need a disk of 4 KiB sectors.
  */
 const MKFS = {
   ext4: { diskMiB: 96, sectorBytes: 512, args: ['-q', '-F', '-m', '0', '-E', EXT4_NOW] },
@@ -50,7 +50,7 @@ process.on('exit', () => {
   for (const folder of folders) rmSync(folder, { recursive: true, force: true });
 });
 
-/** The bit of CAP_SYS_ADMIN in the capabilities of a process, which mount(2) asks for. */
+/** The bit of CAP_SYS_ADMIN in the capabilities of a process, which mount(2) requires. */
 const SYS_ADMIN = 1n << 21n;
 
 function mayMount(): boolean {
@@ -58,7 +58,7 @@ function mayMount(): boolean {
   return (BigInt(`0x${found?.[1] ?? '0'}`) & SYS_ADMIN) !== 0n;
 }
 
-/** Opened, not looked at: a container's rules about devices show only then. */
+/** Opens the device instead of looking at it: a container's rules about devices show only then. */
 function opens(device: string): boolean {
   try {
     closeSync(openSync(device, 'r+'));
@@ -68,14 +68,14 @@ function opens(device: string): boolean {
   }
 }
 
-/** The Debian package of its `mkfs`. */
+/** The Debian package of the file system's `mkfs`. */
 const MAKERS: Readonly<Record<FileSystem, string>> = {
   ext4: 'e2fsprogs',
   xfs: 'xfsprogs',
   btrfs: 'btrfs-progs',
 };
 
-/** What this machine lacks for a disk that loses power; undefined when nothing. */
+/** Returns what this machine lacks for a disk that loses power; undefined when it has everything. */
 export function lacking(fileSystem: FileSystem = 'ext4'): string | undefined {
   if (process.platform !== 'linux') return 'Linux';
   if (!mayMount()) return 'root';
@@ -95,7 +95,7 @@ async function must(program: string, ...args: readonly string[]): Promise<void> 
   }
 }
 
-/** A file system did not come back after a power cut. */
+/** A file system that did not come back after a power cut. */
 export class MountFailure extends Error {
   override readonly name = 'MountFailure';
 }
@@ -107,7 +107,7 @@ async function mount(from: string, to: string): Promise<void> {
   mounted.add(to);
 }
 
-/** The kernel may still be busy for a moment with what was closed. */
+/** Unmounts; the kernel may still be busy for a moment with files that were closed. */
 async function unmount(path: string): Promise<void> {
   for (let tries = 1; mounted.has(path); tries++) {
     const args = tries < MOUNT_TRIES ? [path] : ['-l', path];
@@ -120,7 +120,7 @@ async function unmount(path: string): Promise<void> {
 const built = new Map<string, Promise<string>>();
 let buildDir: string | undefined;
 
-/** Compiles a source of this folder, once a process; the path of what came out. */
+/** Compiles a source of this folder, once per process; returns the path of the result. */
 function build(name: string, ...args: readonly string[]): Promise<string> {
   if (buildDir === undefined) {
     buildDir = mkdtempSync(join(tmpdir(), 'cairn-power-build-'));
@@ -134,15 +134,15 @@ function build(name: string, ...args: readonly string[]): Promise<string> {
   return done;
 }
 
-/** What is to be preloaded by a server that shall not sync. */
+/** Returns the library that a server without syncs must preload. */
 export function buildNoSync(): Promise<string> {
   return build('no-sync', '-shared', '-fPIC', '-ldl');
 }
 
 export class PowerDisk {
-  /** A folder for images and the like, not on the disk; gone with close(). */
+  /** A folder for images and the like, not on the disk; close() removes it. */
   readonly dir: string;
-  /** Where its file system is. */
+  /** The mount point of the file system. */
   readonly root: string;
   readonly #fuse: string;
   readonly #process: ChildProcess;
@@ -154,7 +154,7 @@ export class PowerDisk {
     this.#process = process;
   }
 
-  /** A new disk with an empty file system, mounted. Requires: lacking() nothing. */
+  /** Starts a new disk with an empty file system, mounted. Requires: lacking() returns undefined. */
   static async start(fileSystem: FileSystem): Promise<PowerDisk> {
     const dir = mkdtempSync(join(tmpdir(), 'cairn-power-'));
     folders.add(dir);
@@ -169,7 +169,7 @@ export class PowerDisk {
     const child = spawn(program, ['-f', '-s', join(dir, 'fuse')], {
       env: { ...process.env, POWERDISK_IMAGE: image, POWERDISK_SECTOR: String(sectorBytes) },
       stdio: 'inherit',
-      // Ctrl-C is for the test, which unmounts first.
+      // Ctrl-C must reach only the test, which unmounts first.
       detached: true,
     });
     const disk = new PowerDisk(dir, child);
@@ -191,35 +191,35 @@ export class PowerDisk {
     }
   }
 
-  /** What a power cut could leave at this instant, as a file; `seed` chooses what of the cache it keeps. */
+  /** Writes to a file what a power cut could leave at this instant; `seed` chooses what of the cache it keeps. */
   crash(seed: number, image: string): Promise<void> {
     return this.#tell(`crash ${seed} ${image}`);
   }
 
-  /** The `count`-th write from now fails with EIO. */
+  /** Makes the `count`-th write from now fail with EIO. */
   failWrite(count: number): Promise<void> {
     return this.#tell(`write-error ${count}`);
   }
 
-  /** The `count`-th flush from now fails with EIO, and the disk's cache is lost. */
+  /** Makes the `count`-th flush from now fail with EIO and lose the disk's cache. */
   failFlush(count: number): Promise<void> {
     return this.#tell(`flush-error ${count}`);
   }
 
-  /** Nothing may be open there. What the kernel still writes is of no account: powerOn() takes an image. */
+  /** Turns the disk off. No file may be open there. What the kernel still writes does not matter: powerOn() takes an image. */
   async powerOff(): Promise<void> {
     await unmount(this.root);
   }
 
-  /** The machine starts again with what the power cut left. After powerOff(). */
+  /** Starts the machine again with what the power cut left. Call it after powerOff(). */
   async powerOn(image: string): Promise<void> {
     await this.#tell(`load ${image}`);
     await mount(join(this.#fuse, 'disk'), this.root);
   }
 
   /**
-   * Mounts a copy of an image while `look` looks at it. After powerOff(): two file systems with one
-   * identity cannot be mounted together.
+   * Mounts a copy of an image while `look` reads it. Call it after powerOff(): two file systems with one identity cannot be
+   * mounted together.
    */
   async inspect<T>(image: string, look: (root: string) => Promise<T>): Promise<T> {
     const place = join(this.dir, 'look');
@@ -234,7 +234,7 @@ export class PowerDisk {
     }
   }
 
-  /** Unmounts all, ends the FUSE process, removes the folder. */
+  /** Unmounts all, ends the FUSE process, and removes the folder. */
   async close(): Promise<void> {
     await unmount(join(this.dir, 'look'));
     await unmount(this.root);

@@ -1,10 +1,10 @@
-// A server under load on a disk that loses power (power-disk.ts): images of the disk at random instants,
-// each mounted, its journal recovered, a server started on it, and every key compared with the ledger of
-// that instant. Rounds: power comes back with the last image, on which the server goes on, and images are
-// taken while it recovers too.
+// A server under load on a disk that loses power (power-disk.ts). Images of the disk are taken at random instants. Each is
+// mounted, its journal is recovered, a server is started on it, and every key is compared with the ledger of that instant.
+// There are several rounds: power comes back with the last image, on which the server goes on. Images are also taken while
+// it recovers.
 //
-// Invariant: what an image must hold was acknowledged or seen before the cut began, what it may hold was
-// sent before it was done.
+// Invariant: whatever an image must hold was acknowledged or seen before the cut began; whatever it may hold was sent
+// before the cut was done.
 
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -25,14 +25,14 @@ import { cairnLaunch, ServerFailure, ServerProcess } from '../../tools/torture/s
 import { WireClient } from '../../tools/torture/wire-client.js';
 import { MountFailure, type PowerDisk } from './power-disk.js';
 
-/** A power cut: the image that it left and what each key may hold in it. */
+/** A power cut: the image that it left, and what each key may hold in it. */
 interface Cut {
   readonly image: string;
   readonly seed: number;
   readonly possible: ReadonlyMap<string, readonly State[]>;
 }
 
-/** Small, so that rotation, hints and compactions are under way at a cut. */
+/** Small limits, so that rotation, hints and compactions are under way at a cut. */
 const SERVER_ARGS_DEFAULT = [
   '--segment-size',
   '1m',
@@ -44,23 +44,23 @@ const SERVER_ARGS_DEFAULT = [
 const WRITERS = 4;
 const VALUE_BYTES_MAX_DEFAULT = 4000;
 const BETWEEN_CUTS_MS_MAX = 120;
-/** With what a server ends whose disk failed (docs/errors.md). */
+/** The exit code of a server whose disk failed (docs/errors.md). */
 export const POISONED = 79;
 const ENDS_WITHIN_MS = 5000;
 
 export interface PowerLossOptions {
-  /** Largest value of the load. */
+  /** The largest value of the load. */
   readonly valueBytesMax?: number;
-  /** See Writer. */
+  /** The share of writes with long values, as Writer takes it. */
   readonly longShare?: number;
   readonly serverArgs?: readonly string[];
-  /** For the server under load, not for those that look: what breaks it. */
+  /** Environment variables that break the server under load; the servers that check the images do without. */
   readonly env?: Readonly<Record<string, string>>;
 }
 
 export class PowerLoss {
   readonly findings: Findings = noFindings();
-  /** Images that could not be mounted or that no server started on, with what it said. */
+  /** Images that could not be mounted or on which no server started, with the error output. */
   readonly notStarted: string[] = [];
   images = 0;
   readonly #disk: PowerDisk;
@@ -80,7 +80,7 @@ export class PowerLoss {
     this.#env = options.env ?? {};
   }
 
-  /** Load, and `cuts` images while it runs; the server is killed at the last one. Server and power are on. */
+  /** Runs load and takes `cuts` images meanwhile; kills the server at the last one. Server and power must be on. */
   async load(cuts: number): Promise<void> {
     const server = this.#running();
     await underLoad(server, this.#writers, this.#random, this.findings, async () => {
@@ -90,8 +90,8 @@ export class PowerLoss {
   }
 
   /**
-   * The server starts on what is there, `cuts` images are taken meanwhile, and it is compared. Throws
-   * ServerFailure when it does not come up.
+   * Starts the server on the existing files, takes `cuts` images meanwhile, and compares. Throws ServerFailure when the server
+   * does not come up.
    */
   async start(cuts: number): Promise<void> {
     const launch = {
@@ -103,14 +103,14 @@ export class PowerLoss {
     await compare(this.#server.port, this.#writers, this.findings);
   }
 
-  /** What the server under load printed since its start. */
+  /** The output of the server under load since its start. */
   get output(): string {
     return this.#running().output;
   }
 
   /**
-   * Load until the server ends because of a fault that `strike` sets, or is killed after a time without it;
-   * its exit code.
+   * Runs load until the server ends because of a fault that `strike` sets, or kills it after some time without one; returns its
+   * exit code.
    */
   async loadUntilEnd(strike: () => Promise<void>): Promise<number | null> {
     const server = this.#running();
@@ -135,7 +135,7 @@ export class PowerLoss {
     return code;
   }
 
-  /** Power off; every image since the last time is mounted and compared. The newest comes back on. */
+  /** Turns power off, mounts and compares every image since the last time, and turns power on with the newest. */
   async lookAndPowerOn(): Promise<void> {
     await this.#running().kill();
     await this.#disk.powerOff();
@@ -154,13 +154,13 @@ export class PowerLoss {
     await this.#server?.kill();
   }
 
-  /** One line for each broken promise. */
+  /** Returns one line for each broken promise. */
   failures(): string[] {
     const { lost, invented, wrongReplies } = this.findings;
     return [...lost, ...invented, ...wrongReplies, ...this.notStarted];
   }
 
-  /** One power cut at this instant. */
+  /** Cuts power once, at this instant. */
   async cutNow(): Promise<void> {
     const seed = this.#random.next32();
     const ledgers = this.#writers.flatMap((writer) => [...writer.ledgers]);

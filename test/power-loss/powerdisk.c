@@ -1,22 +1,22 @@
-// powerdisk: a disk with a volatile write cache, as a FUSE file system of two files. A loop device over
-// its file `disk` is a block device that loses power, and fails, when the test says so.
+// powerdisk: a disk with a volatile write cache, as a FUSE file system of two files. A loop device over its file `disk` is
+// a block device that loses power, and fails, when the test says so.
 //
 //   POWERDISK_IMAGE=first.img POWERDISK_SECTOR=512 powerdisk -f -s MOUNTPOINT
 //
-// A sector is what the disk writes whole or not at all.
+// A sector is the unit that the disk writes whole or not at all.
 //
-// disk  as large as the first image. A write goes to the cache; a flush (fsync) makes all of the cache
+// disk  has the size of the first image. A write goes to the cache; a flush (fsync) makes all of the cache
 //       durable. Reads see the cache, as on a real disk.
-// ctl   takes one command a write; a command that fails is EIO, one that is unknown EINVAL:
+// ctl   takes one command per write; a command that fails is EIO, an unknown one EINVAL:
 //   crash SEED FILE   writes what a power cut could leave now: the durable bytes and some of the
-//                     unflushed writes: the first so many, any of them, or any of their sectors
-//   load FILE         the disk holds this image, durably; same size
-//   lose              the cache is gone
-//   write-error N     the N-th write from now on fails with EIO and changes nothing
-//   flush-error N     the N-th flush from now on fails with EIO and loses the cache
+//                     unflushed writes: a first part of them, any of them, or any of their sectors.
+//   load FILE         the disk holds this image, durably; it has the same size.
+//   lose              the cache is lost.
+//   write-error N     the N-th write from now on fails with EIO and changes nothing.
+//   flush-error N     the N-th flush from now on fails with EIO and loses the cache.
 //
-// Invariants: `seen` is `durable` with all of `pending` applied in order. One thread (-s), so a command
-// falls between two operations and an image is of one instant.
+// Invariants: `seen` is `durable` with all of `pending` applied in order. There is one thread (-s), so a command falls
+// between two operations and an image is of one instant.
 
 #define FUSE_USE_VERSION 31
 #include <errno.h>
@@ -60,7 +60,7 @@ static char *memory(void) {
   return bytes;
 }
 
-/** Ends all that is pending: made durable, or lost. */
+/** Ends all pending writes: they become durable, or are lost. */
 static void settle(int keep) {
   while (first != NULL) {
     struct pending *write = first;
@@ -74,7 +74,7 @@ static void settle(int keep) {
 
 static const char zeros[BLOCK];
 
-/** Blocks of zeros are not touched where zeros are, so that they take no memory. */
+/** Blocks of zeros are not written over zeros, so that they take no memory. */
 static void put(char *to, const char *block) {
   if (memcmp(to, block, BLOCK) != 0) memcpy(to, block, BLOCK);
 }
@@ -97,7 +97,7 @@ static int write_all(int file, const char *bytes, size_t count, off_t at) {
   return pwrite(file, bytes, count, at) == (ssize_t)count ? 0 : -EIO;
 }
 
-/** What is pending, over the durable bytes in `file`, as far as the seed keeps it. */
+/** Writes the pending bytes over the durable ones in `file`, as far as the seed keeps them. */
 static int write_kept(int file) {
   uint32_t style = random32() % 3;
   long prefix = (long)(random32() % (pending_count + 1));
@@ -115,7 +115,7 @@ static int write_kept(int file) {
   return result;
 }
 
-/** Holes stay holes: an image takes as much room as it has bytes that are not zero. */
+/** Holes stay holes: an image takes only as much room as it has bytes that are not zero. */
 static int crash(uint64_t seed, const char *path) {
   random_state = seed * 0x9e3779b97f4a7c15ULL + 1;
   for (int warm = 0; warm < 8; warm++) random32();
@@ -163,7 +163,7 @@ static int pd_readdir(const char *path, void *to, fuse_fill_dir_t fill, off_t at
 
 static int pd_open(const char *path, struct fuse_file_info *info) {
   (void)path;
-  // The kernel keeps no copy: what is read is what the disk has.
+  // The kernel keeps no copy: reads return what the disk has.
   info->direct_io = 1;
   return 0;
 }

@@ -1,5 +1,5 @@
-// A server that does not write its tail anew after an unclean stop, to prove that the test of finding a
-// stale page cache sees what that is for. Given to node with --import; changes the module as it is loaded.
+// A server that does not write its tail again after an unclean stop. It proves that the test which finds a stale page cache
+// sees what the rewrite is for. It is given to node with --import, and changes the module as it is loaded.
 
 import { register, type LoadHook } from 'node:module';
 import { isMainThread } from 'node:worker_threads';

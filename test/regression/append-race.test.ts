@@ -1,5 +1,5 @@
-// Two appends that grow one large value at the same time were answered `exists` for the one that came
-// second: a plain append knows no such answer. Both must be stored.
+// Two appends grew one large value at the same time, and the one that came second was answered `exists`, which is no answer
+// to a plain append. Both must be stored.
 
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -10,7 +10,7 @@ import { expect } from 'chai';
 import { open } from '../../src/index.js';
 
 describe('append() to a large value', () => {
-  it('is stored twice when asked twice at once', async () => {
+  it('stores both of two appends that come at once', async () => {
     const dir = mkdtempSync(join(tmpdir(), 'cairn-append-'));
     const store = await open(dir);
     try {

@@ -16,7 +16,7 @@ describe('close()', () => {
       threads += 1;
       return startWorker(module, input);
     };
-    // The first one is not over before the end comes.
+    // The first task is still running when the store is closed.
     sim.slow('rename', 100);
     const failed: unknown[] = [];
     const note = (error: unknown): void => void failed.push(error);

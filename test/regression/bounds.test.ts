@@ -1,4 +1,4 @@
-// Bounds of the store that once were not kept, or took a live item although there was room.
+// Bounds of the store that once were not kept, or that evicted a live item although there was room.
 
 import { expect } from 'chai';
 
@@ -22,7 +22,7 @@ describe('--max-keys', () => {
     expect(await sim.contents()).to.deep.equal({ a: 'x' });
   });
 
-  it('evicts nobody for a key whose expired item is replaced', async () => {
+  it('evicts no item for a key whose expired item is replaced', async () => {
     const sim = await SimStore.open({ keysMax: 2 });
     await sim.words.set('live', 'x');
     await sim.words.set('dead', 'x', { expiresAt: 1 });

@@ -1,5 +1,5 @@
-// A life with a clock that was ten years ahead once made every later absolute expiry a silent miss: the store's
-// clock stayed ahead, and the client's time had passed by it.
+// A server once ran with a clock that was ten years ahead. From then on every absolute expiry was a silent miss: the
+// store's clock stayed ahead and had passed the client's time already.
 
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -52,7 +52,7 @@ describe('a clock that is behind the log @long', () => {
     rmSync(dir, { recursive: true });
   });
 
-  /** A life ten years ahead, with one item that stays and one that lives for 1000 s. */
+  /** Runs a server ten years ahead and stores one item that stays and one that expires after 1000 s. */
   async function liveInTheFuture(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
     const server = run(IN_THE_FUTURE);
     const client = await TestClient.open(await server.port());
@@ -78,7 +78,7 @@ describe('a clock that is behind the log @long', () => {
     });
   }
 
-  it('--accept-clock goes on: absolute expiries count by the wall clock, relative ones as ever', async () => {
+  it('--accept-clock goes on: absolute expiries count by the wall clock, relative ones as before', async () => {
     await liveInTheFuture('SIGTERM');
     const server = run({ CAIRN_ACCEPT_CLOCK: '1' });
     const client = await TestClient.open(await server.port());
@@ -107,7 +107,7 @@ describe('a clock that is behind the log @long', () => {
     const time = Number(/STAT time (\d+)/.exec(stats)?.[1]);
     expect(Math.abs(time - Date.now() / 1000)).to.be.below(100);
 
-    // To the second: the two clocks are compared in whole ones.
+    // The time is in whole seconds, because the two clocks are compared in whole seconds.
     const end = Math.floor(Date.now() / 1000) + 2;
     expect(await ask(`set ends 0 ${end} 1\r\nx\r\n`, '\r\n')).to.equal('STORED\r\n');
     while ((await ask('mg ends t\r\n', '\r\n')) !== 'EN\r\n') {
@@ -117,7 +117,7 @@ describe('a clock that is behind the log @long', () => {
     client.socket.destroy();
   });
 
-  it('kv-compact and kv-load refuse alike and take the flag; kv-dump reads, with expiries by the wall clock', async () => {
+  it('kv-compact and kv-load refuse likewise and take the flag; kv-dump reads, with expiries by the wall clock', async () => {
     await liveInTheFuture('SIGKILL');
     const dump = await runTool('kv-dump', [data, '--format', 'ndjson']);
     expect(dump.code, dump.stderr).to.equal(EXIT.ok);

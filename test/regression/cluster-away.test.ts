@@ -1,6 +1,6 @@
-// A server over etcd whose nodes were all down at its start once ended within a second with Node's code 13 and without a
-// word: no socket was open, and the timers of its waits keep no process alive. A stop while they were down ended likewise,
-// in its midst: the pid file stayed.
+// A server over etcd whose nodes were all down at its start once ended within a second, with Node's code 13 and without a
+// message: no socket was open, and the timers of its waits keep no process alive. A stop while they were down ended in the
+// same way, before it was complete: the pid file stayed.
 
 import { expect } from 'chai';
 import { spawn } from 'node:child_process';
@@ -13,7 +13,7 @@ import { startEtcd } from '../support/etcd-cluster.js';
 import { requireProgram } from '../support/programs.js';
 import { clusterLaunch } from '../support/servers.js';
 
-/** Nobody listens there any more. */
+/** Returns a port on which no process listens any more. */
 async function closedPort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
@@ -38,7 +38,7 @@ describe('A start over a cluster that is away', () => {
 });
 
 describe('A stop while the cluster is away', () => {
-  it('comes to its end, with a write under way whose client has gone @long', async function () {
+  it('ends in order, with a write under way whose client has gone @long', async function () {
     const cluster = await startEtcd(requireProgram(this, 'etcd', 'etcd-server'), 1);
     try {
       const server = await ServerProcess.start(clusterLaunch(`etcd://${cluster.hosts.join(',')}`));

@@ -1,5 +1,5 @@
-// A listing while no node of the cluster answered was an error that nobody caught, and ended the server. It is a refusal;
-// the server lives, and /readyz says why it is not ready.
+// A listing while no node of the cluster answered was an error that no code caught, and it ended the server. The listing is
+// refused now; the server goes on, and /readyz says why it is not ready.
 
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -38,7 +38,7 @@ const STARTS: Readonly<Record<string, (context: Context, dir: string) => Promise
 
 describe('a cluster out of reach @long', () => {
   for (const [name, start] of Object.entries(STARTS)) {
-    it(`over ${name}: listings are refused, the server lives and is not ready`, async function () {
+    it(`over ${name}: listings are refused, and the server goes on and is not ready`, async function () {
       const dir = temporaryFolder();
       mkdirSync(join(dir, 'nodes'));
       let cluster: Cluster | undefined;

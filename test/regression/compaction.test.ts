@@ -5,7 +5,7 @@ import { expect } from 'chai';
 import { SimStore } from '../support/sim-store.js';
 
 describe('compact() of everything', () => {
-  it('ends while a flush is still to come, and keeps it', async () => {
+  it('ends while a flush for a later time is waiting, and keeps that flush', async () => {
     const sim = await SimStore.open({ segmentBytesMax: 16 * 1024, snapshot: 'never' });
     for (let at = 0; at < 10; at++) await sim.words.set('k', `value ${at}`);
     sim.store.flush(sim.store.nowMs() + 600_000);
@@ -17,13 +17,13 @@ describe('compact() of everything', () => {
     await sim.reopen('kill');
     expect(await sim.contents()).to.deep.equal({ k: 'value 9', later: 'x' });
     await sim.advance(600_001);
-    // What was stored before its time goes as well.
+    // Items that were stored before the flush's time are removed as well.
     expect(await sim.contents()).to.deep.equal({});
     await sim.words.set('after', 'y');
     expect(await sim.contents()).to.deep.equal({ after: 'y' });
   });
 
-  it('ends while one of the keys is written all the time', async () => {
+  it('ends while one of the keys is being written all the time', async () => {
     const sim = await SimStore.open({ segmentBytesMax: 16 * 1024, snapshot: 'never' });
     for (let at = 0; at < 10; at++) await sim.words.set('hot', `value ${at}`);
     await sim.words.set('other', 'x');

@@ -1,5 +1,5 @@
-// A store that was killed has no image. When a copy of it was cut, its log looked torn: the server started with what was
-// left and rewrote the tail. The manifest knows how long the file had been.
+// A killed store has no image. When a copy of it was cut, its log looked torn: the server started with what was left and
+// rewrote the tail. The manifest knows how long the file had been.
 
 import { cpSync, existsSync, readFileSync, rmSync, statSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
@@ -15,7 +15,7 @@ import { cairnLaunch, temporaryFolder } from '../support/servers.js';
 import { runTool } from '../support/tool-run.js';
 
 const KEYS = ['a', 'b', 'c', 'd'];
-/** From the header alone to one byte less than there was. */
+/** Lengths from the header alone to one byte less than the file had. */
 const CUTS = [64, 100, 200, 300, 4096, 1_000_000, -1];
 
 describe('A store that was killed, and cut short by a copy @long', function () {
@@ -62,7 +62,7 @@ describe('A store that was killed, and cut short by a copy @long', function () {
     }
   });
 
-  it('starts with every key when nothing is missing, and when an orderly stop shows that only zeros are', async () => {
+  it('starts with every key when nothing is missing, and when an orderly stop shows that only zeros are missing', async () => {
     const data = copy('whole');
     for (const life of ['after the kill', 'after a stop, without zeros']) {
       const server = await ServerProcess.start(cairnLaunch(data.path));
@@ -75,7 +75,7 @@ describe('A store that was killed, and cut short by a copy @long', function () {
     }
   });
 
-  it('is refused too when its values are long, which have no zeros ahead', async () => {
+  it('is refused too when its values are long and have no zeros ahead', async () => {
     const data = new DataDirectory(join(root, 'long'));
     const server = await ServerProcess.start(cairnLaunch(data.path, ['--segment-size', '8m']));
     const client = await WireClient.connect(server.port);

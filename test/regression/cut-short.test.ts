@@ -1,5 +1,5 @@
-// A store that was stopped in order and then cut short was once called torn: "nobody was told that this was
-// stored". And a copy by cp -al was written to together with the store that it was taken from.
+// A store that was stopped in order and then cut short was once called torn, as if the missing writes had never been
+// acknowledged. And a copy by cp -al was written to together with the store that it was copied from.
 
 import { execFileSync } from 'node:child_process';
 import {
@@ -59,12 +59,12 @@ describe('A store that was cut short after an orderly stop @long', function () {
   function cut(name: string): DataDirectory {
     const data = copy(name);
     const [segment = ''] = data.names('.seg');
-    // Behind the second of the four.
+    // The cut is after the second of the four batches.
     truncateSync(data.pathOf(segment), data.batchesOf(segment)[2]! + 11);
     return data;
   }
 
-  it('is refused by the server and by every tool, with what is missing of which stop', async () => {
+  it('is refused by the server and by every tool, and each says what is missing since which stop', async () => {
     const data = cut('refused');
     const missing =
       /2 newer writes are missing: the log ends at seq 2, and .*IMAGE proves that seq 4 was on disk by the orderly stop of 20\d\d-.*\.seg@\d+/;
@@ -91,7 +91,7 @@ describe('A store that was cut short after an orderly stop @long', function () {
     expect(data.contents()).to.equal(before);
   });
 
-  it('and is damaged besides: kv-check says both', async () => {
+  it('is reported by kv-check as cut and as damaged when it is both', async () => {
     const data = cut('damaged');
     const [segment = ''] = data.names('.seg');
     const [first = 0] = new DataDirectory(stopped).batchesOf(segment);
@@ -104,7 +104,7 @@ describe('A store that was cut short after an orderly stop @long', function () {
     expect(told).not.to.include('torn');
   });
 
-  it('is made a new store by kv-check --repair, which says how many writes are missing', async () => {
+  it('becomes a new store by kv-check --repair, which says how many writes are missing', async () => {
     const data = cut('repaired');
     const to = join(root, 'repaired-new');
     const { code, stdout } = await runTool('kv-check', [data.path, '--repair', '--to', to]);
@@ -117,7 +117,7 @@ describe('A store that was cut short after an orderly stop @long', function () {
     await server.stop();
   });
 
-  it('of which only the image is left is no place for a new store', async () => {
+  it('is no place for a new store when only its image is left', async () => {
     const data = copy('left');
     for (const name of data.names()) if (name !== 'IMAGE') rmSync(data.pathOf(name));
     const { code, message } = await refusal(cairnLaunch(data.path));
@@ -126,10 +126,10 @@ describe('A store that was cut short after an orderly stop @long', function () {
     expect(message).to.include('IMAGE');
   });
 
-  it('or copied by cp -al goes on in a file of its own', async () => {
+  it('writes to a file of its own when it was copied by cp -al', async () => {
     const path = join(root, 'linked');
     execFileSync('cp', ['-al', stopped, path]);
-    // LOCK is one file for both directories: they cannot be open at the same time.
+    // LOCK is one file for both directories, so they cannot be open at the same time.
     const shared = new DataDirectory(stopped);
     const before = shared.contents();
     const server = await ServerProcess.start(cairnLaunch(path));
@@ -145,7 +145,7 @@ describe('A store that was cut short after an orderly stop @long', function () {
       expect(statSync(join(path, name)).nlink).to.equal(1);
   });
 
-  it('or has a file that may not be read is refused by its name, unless that is a cache', async function () {
+  it('is refused with the name of a file that may not be read, unless that file is a cache', async function () {
     if (process.getuid?.() !== 0) skip(this, 'root');
     if (findProgram('setpriv') === undefined) skip(this, 'util-linux');
     chmodSync(root, 0o755);
@@ -155,7 +155,7 @@ describe('A store that was cut short after an orderly stop @long', function () {
       chmodSync(data.pathOf(name), 0);
       const user = [`--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups'];
       if (name === 'IMAGE') {
-        // As the server does, but without the port file that the test could not read.
+        // It runs as the server does, but without the port file, which the test could not read.
         const { code } = await run('setpriv', [...user, process.execPath, KV_COMPACT, data.path]);
         expect(code).to.equal(EXIT.ok);
         const dump = await runTool('kv-dump', [data.path]);

@@ -13,7 +13,7 @@ import { SimStore } from '../support/sim-store.js';
 
 const OPTIONS = { segmentBytesMax: 4096, cacheBytesMax: 0 };
 
-/** A store whose next write comes out short, as on a disk that is full. */
+/** Returns a store whose next write comes out short, as on a full disk. */
 async function fullDisk(): Promise<{ world: SimWorld; store: DurableStore; failures: string[] }> {
   const world = new SimWorld(1);
   world.disk.makeDir(DIR);
@@ -29,7 +29,7 @@ function set(key: string, value: string): Parameters<DurableStore['put']>[0] {
   return { mode: 'set', key: Buffer.from(key), value: Buffer.from(value), flags: 0, expiresAt: 0 };
 }
 
-/** Writes in floods, as clients do: all that the store takes in one turn. */
+/** Writes in floods, as clients do: as much as the store takes in one turn. */
 async function fill(world: SimWorld, store: DurableStore): Promise<string[]> {
   const stored: string[] = [];
   for (let refused = 0, at = 0; refused < 20; at++) {
@@ -46,7 +46,7 @@ async function fill(world: SimWorld, store: DurableStore): Promise<string[]> {
   return stored;
 }
 
-/** The reserve takes some deletes; a compaction frees what they made dead, and there is a reserve again. */
+/** Deletes all keys: the reserve takes some deletes, a compaction frees the bytes that died, and the reserve is back. */
 async function deleteAll(world: SimWorld, store: DurableStore, keys: string[]): Promise<void> {
   let since = 0;
   for (const name of keys) {
@@ -146,7 +146,7 @@ describe('A successor whose manifest cannot be written', () => {
 });
 
 describe('A compaction that cannot remove one of its inputs', () => {
-  it('lets go of all of them', async () => {
+  it('closes all of them', async () => {
     const sim = await SimStore.open({
       segmentBytesMax: 4096,
       snapshot: 'never',

@@ -1,5 +1,5 @@
-// A directory that could not be made (below /proc, in a working directory that was removed) kept the runtime's recursive
-// mkdir going round for ever, at 90 % of a processor and without a word.
+// A directory that could not be made (below /proc, or in a working directory that was removed) kept the runtime's recursive
+// mkdir in a loop for ever, at 90 % of a processor and without a message.
 
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -29,7 +29,7 @@ describe('A directory that cannot be made @long', () => {
     removeFolderInUse(root);
   });
 
-  /** In a working directory that goes before the tool starts, when `isGone`. */
+  /** Runs a tool, when `isGone` in a working directory that is removed before the tool starts. */
   async function run(
     isGone: boolean,
     tool: string,
@@ -54,14 +54,14 @@ describe('A directory that cannot be made @long', () => {
     ['kv-load', (dir) => ['--create', dir, '-']],
   ];
   for (const [tool, argsOf] of STARTS) {
-    it(`${tool}: is refused with its path, below /proc`, async () => {
+    it(`${tool} is refused with the path of a directory below /proc`, async () => {
       const { code, said } = await run(false, tool, ...argsOf(NOWHERE));
       expect(code, said).to.equal(EXIT.usage);
       expect(said)
         .to.contain('/proc/cairn')
         .and.not.match(/\n\s+at /);
     });
-    it(`${tool}: is refused in a working directory that was removed`, async () => {
+    it(`${tool} is refused in a working directory that was removed`, async () => {
       const { code, said } = await run(true, tool, ...argsOf('./data'));
       expect(code, said).to.equal(EXIT.usage);
       expect(said)
@@ -70,7 +70,7 @@ describe('A directory that cannot be made @long', () => {
     });
   }
 
-  it('kv-check --repair --to, and a snapshot of the library: the same', async () => {
+  it('kv-check --repair --to and a snapshot of the library are refused likewise', async () => {
     const data = join(root, 'data');
     const store = await open(data);
     await store.set('k', 'v');
@@ -82,7 +82,7 @@ describe('A directory that cannot be made @long', () => {
     expect(said).to.contain('/proc/cairn');
   });
 
-  it('open() of the library: KV_BAD_OPTION for what no directory can be, with the path', async () => {
+  it('open() of the library fails with KV_BAD_OPTION and the path when no directory can have that name', async () => {
     const file = join(root, 'file');
     writeFileSync(file, '');
     symlinkSync('nowhere', join(root, 'link'));
@@ -101,7 +101,7 @@ describe('A directory that cannot be made @long', () => {
     }
   });
 
-  it('makeDir() makes what is missing, once, whoever makes it at the same time', async () => {
+  it('makeDir() makes the missing directories once, even when others make them at the same time', async () => {
     const dir = join(root, 'a/b/c');
     await Promise.all([makeDir(dir), makeDir(dir), makeDir(join(root, 'a/b/d'))]);
     await makeDir(dir);

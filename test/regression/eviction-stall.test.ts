@@ -1,5 +1,5 @@
-// Eviction once held the loop for as long as a put's room took: 68,924 items for a set of 8 MB in one turn, and
-// all that was too much after a start with smaller bounds.
+// Eviction once held up the loop until it had made all the room that a put needed: 68,924 items for a set of 8 MB in one
+// turn, and everything that was too much after a start with smaller bounds.
 
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -38,7 +38,7 @@ describe('eviction @long', function () {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  it('others are served while a set waits for its room; what is behind it on its connection follows it', async () => {
+  it('others are served while a set waits for its room, and requests behind it on its connection follow it', async () => {
     server = await ServerProcess.start(cairnLaunch(join(folder, 'd'), ['--max-bytes', '2m']));
     const client = await WireClient.connect(server.port);
     const other = await WireClient.connect(server.port);
@@ -51,7 +51,7 @@ describe('eviction @long', function () {
     });
     const appended = client.line('append big 0 0 1\r\nc\r\n');
     const read = client.meta('mg big s\r\n');
-    // The put's bytes may be on their way still: only what is answered after its first evictions counts.
+    // The put's bytes may still be on their way, so only requests answered after its first evictions count.
     let served = 0;
     while (!seen.isStored) {
       const evictions = await statOf(other, 'evictions');
@@ -67,7 +67,7 @@ describe('eviction @long', function () {
     other.close();
   });
 
-  it('a start with smaller bounds serves at once, ends within them, and what went stays gone', async () => {
+  it('a start with smaller bounds serves at once, reaches the bounds, and evicted items stay gone', async () => {
     const dir = join(folder, 'd');
     server = await ServerProcess.start(cairnLaunch(dir));
     const first = await WireClient.connect(server.port);
@@ -80,7 +80,7 @@ describe('eviction @long', function () {
     while ((await statOf(client, 'curr_items')) > 1000) {
       expect(await client.line('set new 0 0 1\r\ny\r\n')).to.equal('STORED');
     }
-    // Durable: a barrier behind the last eviction.
+    // Everything is durable now: this is a barrier behind the last eviction.
     expect(await client.line('set last 0 0 1\r\nx\r\n')).to.equal('STORED');
     client.close();
     await server.kill();

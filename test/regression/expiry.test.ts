@@ -1,4 +1,4 @@
-// What had expired came back: after a compaction, and after the clock went back between two starts.
+// Expired items that came back: after a compaction, and after the clock went back between two starts.
 
 import { expect } from 'chai';
 
@@ -10,7 +10,7 @@ import { SimStore } from '../support/sim-store.js';
 const SMALL = { segmentBytesMax: 4096, cacheBytesMax: 0, compactMinBytes: 1, compactRatio: 0.5 };
 const HOUR_MS = 3_600_000;
 
-/** Sizes of what is written before and after the touch: by them compaction chooses the segments. */
+/** Sizes of the items written before and after the touch: by these sizes compaction chooses the segments. */
 const FIRST = ['live0:1144', 'live1:1183', 'live2:1191', 'gone0:50', 'gone1:50'];
 const BEFORE = ['k1:661', 'k0:553', 'k1:653'];
 const AFTER =
@@ -57,7 +57,7 @@ describe('An item whose end a client has seen', () => {
             ? store.touch(key, 0)
             : await sim.wait(store.delete({ key }));
       expect('kind' in told ? told.kind : told.status).to.be.oneOf(['miss', 'not-found']);
-      // The answer waits for what makes it true for ever.
+      // The answer waits for the record that makes it true for ever.
       expect(told.after).to.be.above(store.durability.watermark);
       await words.durable();
       sim.world.wallOffsetMs -= HOUR_MS;
@@ -95,7 +95,7 @@ describe('An item whose end a client has seen', () => {
     expect(await sim.words.value('large')).to.equal(undefined);
   });
 
-  it('and a flush that was due stays done', async () => {
+  it('stays gone when its end was a flush that had come due', async () => {
     const sim = await SimStore.open();
     const { words, store } = sim;
     await words.set('k', 'x');

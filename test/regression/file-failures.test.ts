@@ -1,5 +1,5 @@
-// Refusals of the system were told as `EACCES: permission denied, open 'bad1/LOCK'`, with 71, on which a supervisor
-// restarts for ever. Each is told in words, with its path, what to do, and the code of docs/errors.md.
+// Refusals of the system were reported as `EACCES: permission denied, open 'bad1/LOCK'`, with exit code 71, on which a
+// supervisor restarts for ever. Each message now has the reason, the path and the next step, and the code of docs/errors.md.
 
 import { spawnSync } from 'node:child_process';
 import {
@@ -28,9 +28,9 @@ const DUMP = '{"key":"k","value":"v","encoding":"utf8","flags":0,"expiresAt":0,"
 interface Case {
   readonly name: string;
   readonly code: number;
-  /** What has to be said beside the path. */
+  /** The text that the message must contain beside the path. */
   readonly says: RegExp;
-  /** Prepares what the path of the result is about. */
+  /** Prepares the path of the result. */
   readonly prepare: (root: string) => string;
   readonly argv: (root: string) => readonly [tool: string, ...args: string[]];
 }
@@ -50,7 +50,7 @@ function directory(path: string, mode: number, uid = NOBODY): string {
   return path;
 }
 
-/** Run as nobody. */
+/** The cases, each run as the user nobody. */
 const CASES: readonly Case[] = [
   {
     name: 'a data directory that may not be made',
@@ -174,7 +174,7 @@ function expectWords(said: string): void {
   expect(said).to.not.match(/KvError|SystemError|\bE[A-Z]+: |, \w+ '|\n\s+at /);
 }
 
-describe('What the system refuses @long', () => {
+describe('A refusal of the system @long', () => {
   let root = '';
   before(function () {
     if (process.getuid?.() !== 0) skip(this, 'root');
@@ -187,7 +187,7 @@ describe('What the system refuses @long', () => {
   afterEach(() => rmSync(root, { recursive: true, force: true }));
 
   for (const { name, code, says, prepare, argv } of CASES) {
-    it(`${name}: ${code}, in words`, () => {
+    it(`${name} ends with ${code} and a message in words`, () => {
       const path = prepare(root);
       const [tool, ...args] = argv(root);
       const ended = asNobody(tool, args);
@@ -197,7 +197,7 @@ describe('What the system refuses @long', () => {
     });
   }
 
-  it('every file of a store that may not be read: 77 by every program, with its path', async () => {
+  it('a file of a store that may not be read ends every program with 77 and the path', async () => {
     const data = join(root, 'data');
     mkdirSync(data);
     chmodSync(data, 0o777);
@@ -222,7 +222,7 @@ describe('What the system refuses @long', () => {
     }
   });
 
-  it('an output that may not be written', async () => {
+  it('an output that may not be written is refused with its path', async () => {
     const data = join(root, 'data');
     expect((await runTool('kv-load', ['--create', '--partial', data, '-'], DUMP)).code).to.equal(
       EXIT.ok,

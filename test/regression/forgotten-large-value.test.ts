@@ -1,5 +1,5 @@
-// After a start the file of a large value that a flush, or its end, had killed stayed until somebody wrote: what
-// was durable already counted only from the first commit on. (Simulated clock jumps, seed 20261785.)
+// After a start, the file of a large value that a flush or its expiry had removed stayed until the next write: the first
+// commit was needed to mark what was durable already. (Simulated clock jumps, seed 20261785.)
 
 import { live } from '../sim/machine-life.js';
 import { drawLife } from '../sim/swarm.js';
@@ -7,7 +7,7 @@ import { drawLife } from '../sim/swarm.js';
 describe('A large value that is dead at the start', () => {
   it('loses its file without a write', async () => {
     const drawn = drawLife(1);
-    // The end of the life counts files and items again.
+    // live() counts files and items again at its end.
     await live({
       ...drawn,
       engine: {

@@ -1,6 +1,6 @@
 // A join through a file of its own takes many turns. Meanwhile other requests loaded other items, and the flags and the
-// token of one of them were stored with the joined value, or compared: `append` was answered `exists`. A touch in
-// between was undone, and a join whose piece came as a file was never begun again.
+// token of one of them were stored with the joined value, or compared: `append` was answered `exists`. A touch in between
+// was undone, and a join whose piece came as a file was never started again.
 
 import { expect } from 'chai';
 
@@ -11,7 +11,7 @@ import { SimStore } from '../support/sim-store.js';
 const PIECE = Buffer.alloc(1000, 'p');
 const BIG = Buffer.alloc(MIB + 1000, 'b');
 
-/** `piece` as a request brings it, when it is long enough in a file. */
+/** Returns `piece` as a request brings it: in a file when it is long enough. */
 async function arrived(sim: SimStore, piece: Buffer): Promise<Put['value']> {
   if (piece.length < MIB) return piece;
   const writer = await sim.wait(sim.store.openLargeValue());
@@ -34,7 +34,7 @@ describe('A join that makes a large value @long', () => {
   ];
   for (const { name, first, piece } of ways) {
     const bytes = first.length + piece.length;
-    /** The join is under way. */
+    /** Starts the join. */
     const begin = async (): Promise<{ done: Maybe<PutOutcome> }> => {
       if (first.length > MIB) await sim.words.putLarge('a', [first], { flags: 7 });
       else await sim.words.set('a', first.toString(), { flags: 7 });

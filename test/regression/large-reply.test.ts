@@ -1,6 +1,6 @@
-// Replies of large values. A file that has vanished: once its bytes were announced, there was nothing left
-// but to close. Replies behind it that were composed already, and more than a connection may have unread:
-// they counted as such, so that the value waited for itself, for ever.
+// Replies of large values. When the file of one had vanished after its bytes were announced, the server could only close
+// the connection. And replies behind a large value that were composed already counted against the limit of unread bytes:
+// when they exceeded it, the value waited for itself, for ever.
 
 import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -35,8 +35,8 @@ describe('A large value without its file @long', () => {
   });
 });
 
-describe('A large value with much behind it @long', () => {
-  it('is answered, and so is what is behind', async () => {
+describe('A large value with many replies behind it @long', () => {
+  it('is answered, and so are the requests behind it', async () => {
     const dir = temporaryFolder();
     const server = await ServerProcess.start(cairnLaunch(dir, ['-I', '8m']));
     try {

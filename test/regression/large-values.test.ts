@@ -1,5 +1,5 @@
-// Files of large values that once went although an acknowledged item needed them, or stayed although
-// none did.
+// Files of large values that were once removed although an acknowledged item needed them, or that stayed although no item
+// needed them.
 
 import { expect } from 'chai';
 
@@ -12,7 +12,7 @@ const OPTIONS = { segmentBytesMax: 64 * 1024, cacheBytesMax: 0, snapshot: 'never
 const BIG = Buffer.alloc(MIB + 10, 'big');
 const SHORT_WRITE = { at: 1, kinds: ['write'], effect: { kind: 'short' } } as const;
 
-/** A store that holds the large value `big`, durably. */
+/** Returns a store that holds the large value `big`, durably. */
 async function withLarge(): Promise<SimStore> {
   const sim = await SimStore.open(OPTIONS);
   await sim.words.putLarge('big', [BIG]);
@@ -39,7 +39,7 @@ describe('A large value', () => {
     await expectWhole(sim);
   });
 
-  it('outlives the sweep of an expiry that is not durable, and then is lost or taken back', async () => {
+  it('outlives the sweep of an expiry that is not durable, when the expiry is then lost or taken back', async () => {
     for (const end of ['power', 'full'] as const) {
       const sim = await withLarge();
       if (end === 'full') sim.world.faults = new FaultPlan([SHORT_WRITE]);
@@ -53,7 +53,7 @@ describe('A large value', () => {
     }
   });
 
-  it('is in the snapshot of its seq although it expires while that is written', async () => {
+  it('is in the snapshot of its seq although it expires while the snapshot is written', async () => {
     const sim = await withLarge();
     await sim.words.touch('big', sim.store.nowMs() + 500);
     await sim.words.durable();
@@ -78,7 +78,7 @@ describe('A large value', () => {
     expect(sim.names('.val')).to.deep.equal([]);
   });
 
-  it('can be read and appended to by who found it before a delete', async () => {
+  it('can be read and appended to by a request that found it before a delete', async () => {
     const sim = await withLarge();
     sim.slow('read', 50);
     const read = sim.words.value('big');

@@ -1,5 +1,5 @@
-// An expiry after January 2038 does not fit 31 bits: the binary protocol took it as negative, said success and the
-// item was gone. Every command that takes an exptime is tried, in all three protocols.
+// An expiry after January 2038 does not fit 31 bits: the binary protocol took it as negative, answered success, and the
+// item was gone. The test tries every command that takes an exptime, in all three protocols.
 
 import { expect } from 'chai';
 
@@ -8,7 +8,7 @@ import { arithmeticExtras, exptimeExtras, packet, setExtras } from '../support/b
 import { startDurableServer } from '../support/durable-server.js';
 
 const EXPTIMES = [2 ** 31, 4_102_444_800, 2 ** 32 - 2];
-/** What is sent, given the exptime. */
+/** Returns the request for an exptime. */
 type Sent = (exptime: number) => string | Buffer;
 
 const MISSING: Readonly<Record<string, Sent>> = {
@@ -67,7 +67,7 @@ describe('An expiry after January 2038', () => {
     ...Object.entries(HELD).map(([title, sent]) => [title, sent, 'set k 0 0 1\r\n1\r\n'] as const),
   ];
   for (const [title, sent, prepared] of cases) {
-    it(`is the item's after ${title}`, async () => {
+    it(`becomes the expiry of the item after ${title}`, async () => {
       for (const exptime of EXPTIMES) {
         await ask(prepared);
         const reply = await ask(sent(exptime));
@@ -79,7 +79,7 @@ describe('An expiry after January 2038', () => {
   }
 
   for (const [title, sent] of Object.entries(FLUSHES)) {
-    it(`is far away for ${title}`, async () => {
+    it(`is far in the future for ${title}`, async () => {
       for (const exptime of EXPTIMES) {
         await ask('set k 0 0 1\r\n1\r\n');
         await ask(sent(exptime));

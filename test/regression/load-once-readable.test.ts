@@ -1,5 +1,5 @@
-// kv-load read a pipe twice, once to check it, and then found nothing in it: `kv-load <target> <(zcat dump.gz)` failed. And a
-// dump that was copied through Windows (CR LF) was refused for its checksum.
+// kv-load read a pipe twice, once to check it, and then found nothing in it: `kv-load <target> <(zcat dump.gz)` failed. And
+// it refused a dump that was copied through Windows (CR LF), because of its checksum.
 
 import { spawnSync } from 'node:child_process';
 import { rmSync, writeFileSync } from 'node:fs';
@@ -25,7 +25,7 @@ describe('kv-load of a source that can be read only once, or has other line ends
   afterEach(() => rmSync(root, { recursive: true, force: true }));
 
   for (const form of ['json', 'ndjson', 'csv'] as const) {
-    it(`loads ${form} out of a pipe, and with CR LF`, async () => {
+    it(`loads ${form} from a pipe, and with CR LF`, async () => {
       const dump = await runTool('kv-dump', [store, '--format', form]);
       const path = join(root, 'dump');
       writeFileSync(path, dump.stdout);
@@ -56,7 +56,7 @@ describe('kv-load of a source that can be read only once, or has other line ends
     expect(stderr).to.contain('the checksum is');
   });
 
-  it('says of an object that is no entry what it lacks', async () => {
+  it('names what is missing in an object that is not an entry', async () => {
     const path = join(root, 'objects');
     writeFileSync(path, '{"a":1}\n');
     const { code, stderr } = await runTool('kv-load', [store, path, '--partial']);

@@ -1,5 +1,5 @@
-// A file system that cannot lock, or a flock(1) that was killed, was once taken for another server that has the
-// directory: whoever read the message looked for a process that was not there.
+// A file system that cannot lock, or a flock(1) that was killed, was once reported as another server that has the
+// directory: whoever read the message looked for a process that did not exist.
 
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -40,7 +40,7 @@ describe('lock() of the real environment @long', () => {
     return fs.lock(join(dir, 'LOCK')).catch((error: unknown) => error);
   }
 
-  it('KV_LOCKED is said of a lock that somebody has', async () => {
+  it('lock() fails with KV_LOCKED when another process has the lock', async () => {
     const { fs } = nodeEnv(new QuietLogger());
     const lock = await fs.lock(join(dir, 'LOCK'));
     expect(isKvError(await refusal(), 'KV_LOCKED')).to.equal(true);
@@ -52,7 +52,7 @@ describe('lock() of the real environment @long', () => {
     ['busybox fails, with the 1 of a lock that is taken', 'echo "flock: EIO" >&2; exit 1', 'EIO'],
     ['flock is killed', 'kill -9 $$', 'SIGKILL'],
   ] as const) {
-    it(`KV_IO with the reason when ${what}`, async () => {
+    it(`lock() fails with KV_IO and the reason when ${what}`, async () => {
       writeFileSync(join(dir, 'flock'), `#!/bin/sh\n${script}\n`);
       chmodSync(join(dir, 'flock'), 0o755);
       process.env['PATH'] = `${dir}:${before}`;
@@ -62,7 +62,7 @@ describe('lock() of the real environment @long', () => {
     });
   }
 
-  it('LOCK removed by hand does not free the directory, nor does another name of it', async () => {
+  it('the removal of LOCK by hand does not free the directory, nor does another name of the directory', async () => {
     const { fs } = nodeEnv(new QuietLogger());
     const lock = await fs.lock(join(dir, 'LOCK'));
     rmSync(join(dir, 'LOCK'));
@@ -76,7 +76,7 @@ describe('lock() of the real environment @long', () => {
     await (await fs.lock(join(dir, 'LOCK'))).release();
   });
 
-  it('a process that has only LOCK, as older releases have, keeps it; so does one that has only the directory', async () => {
+  it('a process that locks only LOCK (as older releases do) or only the directory keeps the directory', async () => {
     writeFileSync(join(dir, 'LOCK'), '');
     for (const path of [join(dir, 'LOCK'), dir]) {
       const other = spawn('flock', ['-xn', path, 'sh', '-c', 'echo held; read line']);
@@ -89,7 +89,7 @@ describe('lock() of the real environment @long', () => {
     }
   });
 
-  it('a copy whose LOCK is the same file is named as what it is', async () => {
+  it('a copy whose LOCK is the same file is refused with that reason', async () => {
     const copy = join(dir, 'copy');
     mkdirSync(copy);
     const { fs } = nodeEnv(new QuietLogger());
@@ -119,8 +119,8 @@ describe('lock() of the real environment @long', () => {
     });
   }
 
-  it('a file system without locks for directories: LOCK alone, with one warning', async () => {
-    // Refuses descriptor 3, the directory, as NFS does.
+  it('lock() locks LOCK alone, with one warning, on a file system without locks for directories', async () => {
+    // This flock refuses descriptor 3, the directory, as NFS does.
     const fake = `[ "$2" = 3 ] && { echo "flock: 3: Bad file descriptor" >&2; exit 65; }`;
     const bin = mkdtempSync(join(tmpdir(), 'cairn-flock-'));
     const real = execFileSync('sh', ['-c', 'command -v flock'], { encoding: 'utf8' }).trim();
@@ -137,7 +137,7 @@ describe('lock() of the real environment @long', () => {
     rmSync(bin, { recursive: true });
   });
 
-  it('KV_NO_PERMISSION, with the path and what to do, for a LOCK that may not be opened', async function () {
+  it('lock() fails with KV_NO_PERMISSION, the path and the next step when LOCK may not be opened', async function () {
     if (process.getuid?.() !== 0) skip(this, 'root');
     const path = join(dir, 'LOCK');
     chmodSync(dir, 0o755);
@@ -148,7 +148,7 @@ describe('lock() of the real environment @long', () => {
     expect(String(error)).to.contain(path).and.contain('give it and its directory to the user');
   });
 
-  it('existing: the directory is locked and no LOCK is made', async () => {
+  it('lock() with existing locks the directory and makes no LOCK', async () => {
     const { fs } = nodeEnv(new QuietLogger());
     const lock = await fs.lock(join(dir, 'LOCK'), 'existing');
     expect(readdirSync(dir)).to.deep.equal([]);
@@ -156,7 +156,7 @@ describe('lock() of the real environment @long', () => {
     await lock.release();
   });
 
-  it('flock(1) that is missing is said', async () => {
+  it('lock() reports a missing flock(1)', async () => {
     const shell = execFileSync('sh', ['-c', 'command -v sh'], { encoding: 'utf8' }).trim();
     symlinkSync(shell, join(dir, 'sh'));
     process.env['PATH'] = dir;

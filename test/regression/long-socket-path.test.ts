@@ -1,5 +1,5 @@
-// The runtime cuts a path of a unix socket off at 107 bytes: `-s` with a longer one listened at another place, or said that the
-// address is in use, and a tool asked whatever server was there.
+// The runtime cuts the path of a unix socket off at 107 bytes. With a longer one, `-s` listened at another place or reported
+// that the address is in use, and a tool talked to whatever server was there.
 
 import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -28,7 +28,7 @@ describe('A unix socket whose path is longer than the kernel takes', () => {
     ['kv-load', (socket, dir) => [`memcached://${socket}`, join(dir, 'dump'), '--partial']],
   ];
   for (const [tool, argsOf] of commands) {
-    it(`${tool} refuses it and says how long one may be`, async () => {
+    it(`${tool} refuses it and names the longest allowed length`, async () => {
       const { code, stderr } = await runTool(tool, argsOf(path, root));
       expect(code, stderr).to.equal(EXIT.usage);
       expect(stderr).to.contain('at most 107 bytes');

@@ -1,5 +1,5 @@
-// SIGTERM to `npm start` once ended npm and its shell, and left the server running: the next start said that the
-// directory is locked.
+// SIGTERM to `npm start` once ended npm and its shell and left the server running: the next start failed because the
+// directory was locked.
 
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -18,7 +18,7 @@ const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
   scripts: Readonly<Record<string, string>>;
 };
 
-/** A process that has ended but that nobody has waited for yet is not there. */
+/** Returns whether the process runs. A process that has ended but that no parent has waited for counts as ended. */
 function isThere(id: number): boolean {
   const stat = `/proc/${id}/stat`;
   return existsSync(stat) && !/\) Z /.test(readFileSync(stat, 'latin1'));
@@ -33,7 +33,7 @@ describe('npm start @long', () => {
   });
   beforeEach(() => {
     root = mkdtempSync(join(tmpdir(), 'cairn-npm-'));
-    // The script as it is, but for the build, which is done.
+    // The script is as in package.json, except for the build, which is done already.
     const start = scripts['start']!.replace('node tools/bootstrap.mjs', 'true').replace(
       'dist/',
       `${ROOT}dist/`,
@@ -47,7 +47,7 @@ describe('npm start @long', () => {
     removeFolderInUse(root);
   });
 
-  /** `group`: the signal goes to all that a terminal would send it to. */
+  /** Starts and signals. `group`: the signal goes to every process that a terminal would send it to. */
   async function startAndSignal(
     signal: NodeJS.Signals,
     group: boolean,
@@ -91,7 +91,7 @@ describe('npm start @long', () => {
       expect(await startAndSignal('SIGTERM', false, command)).to.contain('cairn: stopped');
   });
 
-  it('and every script that runs a program after the build replaces the shell by it', () => {
+  it('every script that runs a program after the build replaces the shell by the program', () => {
     for (const [name, script] of Object.entries(scripts)) {
       const last = script.split(' && ').at(-1)!;
       if (!script.includes(' && ') || last.startsWith('npm ')) continue;

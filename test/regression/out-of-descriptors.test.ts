@@ -16,7 +16,7 @@ const LARGE = 'w'.repeat(1_500_000);
 describe('A server that is out of descriptors @long', function () {
   this.timeout(60_000);
 
-  it('says so, stores nothing of what it refused, and takes writes again by itself', async function () {
+  it('answers with that reason, stores no refused write, and takes writes again by itself', async function () {
     const prlimit = requireProgram(this, 'prlimit', 'util-linux');
     const dir = temporaryFolder();
     const server = await ServerProcess.start(
@@ -31,7 +31,7 @@ describe('A server that is out of descriptors @long', function () {
       const set = (key: string, value = VALUE): Promise<string> =>
         client.line(`set ${key} 0 0 ${value.length}\r\n${value}\r\n`);
       expect(await set('first')).to.equal('STORED');
-      // Every number up to here is taken, those that are held back for the log among them.
+      // Every descriptor number up to here is taken, including the ones that are held back for the log.
       await limit(10);
       expect(await set('large', LARGE)).to.equal(REFUSED);
       let stored = 0;

@@ -1,4 +1,4 @@
-// The pid file was once written through a link and over any file, and removed whatever had come in its place.
+// The pid file was once written through a link and over any file, and the stop removed whatever had come in its place.
 
 import {
   existsSync,
@@ -56,7 +56,7 @@ describe('The pid file @long', () => {
     }
   });
 
-  it('has no name that a store gives its own files, in whatever directory', async () => {
+  it('has no name that a store gives its own files, in any directory', async () => {
     const other = join(root, 'other');
     mkdirSync(other);
     const data = join(root, 'data');
@@ -76,7 +76,7 @@ describe('The pid file @long', () => {
     expect(existsSync(data), 'nothing was opened').to.equal(false);
   });
 
-  it('replaces one that a killed server left, and goes only with its own id', async () => {
+  it('replaces the file of a killed server, and is removed only when it holds the id of its server', async () => {
     writeFileSync(pidFile, '12345\n');
     const server = serve();
     await server.port();

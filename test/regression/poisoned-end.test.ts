@@ -1,5 +1,5 @@
-// A server whose log had failed, and which was ending for that, took a first SIGTERM for the second of a stop: it
-// ended with the code of a bug (70), and its supervisor never heard that the log had failed (79).
+// A server whose log had failed and that was therefore stopping took a first SIGTERM for the second signal of a stop. It
+// ended with the code of a bug (70), and its supervisor never learned that the log had failed (79).
 
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -16,7 +16,7 @@ import { temporaryFolder } from '../support/servers.js';
 describe('A server that ends because its log failed @long', function () {
   this.timeout(30_000);
 
-  it('ends with 79, also when a signal hurries it', async () => {
+  it('ends with 79, also when a signal comes meanwhile', async () => {
     const folder = temporaryFolder();
     const dir = join(folder, 'data');
     const server = await ServerProcess.start(cairnLaunch(dir));
@@ -24,7 +24,7 @@ describe('A server that ends because its log failed @long', function () {
       const client = await WireClient.connect(server.port);
       const value = 'v'.repeat(500_000);
       await client.line(`set big 0 0 ${value.length}\r\n${value}\r\n`);
-      // A reader that does not read holds the end up.
+      // A client that does not read delays the end.
       client.pause();
       const asked = client.list('get big\r\n'.repeat(200)).catch(() => undefined);
       removeFolderInUse(dir);

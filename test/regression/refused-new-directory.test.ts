@@ -1,5 +1,5 @@
-// A start that was refused (a port in use, a certificate that cannot be read, files of which no store can be made) left
-// a store, or a LOCK, behind in a directory that had none.
+// A refused start (a port in use, a certificate that cannot be read, files of which no store can be made) left a store, or a
+// LOCK, behind in a directory that had none.
 
 import fs from 'node:fs';
 import net from 'node:net';
@@ -27,7 +27,7 @@ describe('A start that is refused in a new directory @long', function () {
     return (await server.ended).code;
   }
 
-  it('leaves nothing when something beside the data is wrong', async () => {
+  it('leaves nothing when something other than the data is wrong', async () => {
     const other = net.createServer().listen(0, '127.0.0.1');
     await once(other, 'listening');
     const { port } = other.address() as net.AddressInfo;
@@ -47,7 +47,7 @@ describe('A start that is refused in a new directory @long', function () {
     other.close();
   });
 
-  it('leaves what it found, and no LOCK, where no store can be made', async () => {
+  it('leaves the files that it found, and no LOCK, where no store can be made', async () => {
     fs.mkdirSync(data);
     const segment = join(data, '0000000002-0000.seg');
     fs.writeFileSync(segment, 'of another');

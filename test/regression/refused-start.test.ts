@@ -1,5 +1,5 @@
-// A start that is refused once left the segments open that it had looked at, and removed what it would have
-// done without before the replay found damage.
+// A refused start once left open the segments that it had read. It also removed files that it took for unneeded before the
+// replay found damage.
 
 import { expect } from 'chai';
 
@@ -27,7 +27,7 @@ describe('A start that is refused', () => {
       Buffer.from('half'),
       0,
     );
-    // In a sealed segment, which the replay finds, and in the open one, where the end is looked for.
+    // The damage is in a sealed segment, where the replay finds it, and in the open one, where the start looks for the end.
     for (const at of [0, -1]) {
       const { world } = sim;
       // A successor that was never written to has nothing to damage.

@@ -1,6 +1,6 @@
-// An item with a large value had expired, its file was removed, and the server started again: the item was still known,
-// dead. The next large value got the same id, and when it was the same key's, replacing the dead item removed the
-// new file: an acknowledged value was lost, and the start after that was refused.
+// An item with a large value had expired, its file was removed, and the server started again. The dead item was still in the
+// keydir, and the next large value got the same id. When it had the same key, replacing the dead item removed the new file:
+// an acknowledged value was lost, and the start after that was refused.
 
 import { live } from '../sim/machine-life.js';
 import { drawLife } from '../sim/swarm.js';

@@ -1,4 +1,4 @@
-// Two that want a new segment at the same time: a compaction of everything, and a segment half full.
+// Two tasks want a new segment at the same time: a compaction of everything, and a segment that is half full.
 
 import { expect } from 'chai';
 
@@ -8,7 +8,7 @@ import { SimWorld } from '../sim/sim-world.js';
 
 const OPTIONS = { segmentBytesMax: 4096, cacheBytesMax: 0 };
 
-describe('A rotation that is asked for while the segment is half full @long', () => {
+describe('A rotation that two tasks want while the segment is half full @long', () => {
   it('makes one successor, and everything is there after the next start', async function () {
     this.timeout(60_000);
     for (let seed = 1; seed <= 20; seed++) {

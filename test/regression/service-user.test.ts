@@ -1,5 +1,5 @@
-// A tool that root ran on a service user's store once left files of root:0600 there: the user's own server then could
-// not start.
+// A tool that root ran on a service user's store once left files of root with mode 0600 there: the user's own server then
+// could not start.
 
 import { spawnSync } from 'node:child_process';
 import {
@@ -27,7 +27,7 @@ import { runTool } from '../support/tool-run.js';
 const NOBODY = 65_534;
 
 function expectOwned(dir: string, fileMode: number): void {
-  // What a server is just making is given away a moment after it was made.
+  // A file that a server is just making gets its owner a moment later.
   for (const name of readdirSync(dir).filter((each) => !each.endsWith('.tmp'))) {
     const { uid, gid, mode } = lstatSync(join(dir, name));
     expect([uid, gid, (mode & 0o777).toString(8)], name).to.deep.equal([
@@ -89,7 +89,7 @@ describe('A store of a service user @long', () => {
     [0o770, 0o660],
     [0o755, 0o600],
   ] as const) {
-    it(`${dirMode.toString(8)}: what root's server and tools leave has the owner, and ${fileMode.toString(8)}`, async () => {
+    it(`${dirMode.toString(8)}: files that root's server and tools leave have the directory's owner, and mode ${fileMode.toString(8)}`, async () => {
       const dir = join(root, 'data');
       mkdirSync(dir);
       chmodSync(dir, dirMode);
@@ -112,7 +112,7 @@ describe('A store of a service user @long', () => {
     });
   }
 
-  it("root's unix socket and pid file are its directory's owner's, who starts after kill -9", async () => {
+  it("root's unix socket and pid file belong to the directory's owner, whose server starts after kill -9", async () => {
     const dir = join(root, 'data');
     mkdirSync(dir);
     chownSync(dir, NOBODY, NOBODY);
@@ -149,7 +149,7 @@ describe('A store of a service user @long', () => {
     expectOwned(dir, 0o600);
     const made = lstatSync(dir);
     expect([made.uid, made.mode & 0o777]).to.deep.equal([NOBODY, 0o700]);
-    // A LOCK that a release before left to root.
+    // This LOCK is one that an earlier release left to root.
     chownSync(join(dir, 'LOCK'), 0, 0);
     expect((await runTool('kv-compact', [dir])).code).to.equal(EXIT.ok);
     const { stderr } = asNobody('kv-compact', [dir]);
@@ -161,7 +161,7 @@ describe('A store of a service user @long', () => {
     expect(asNobody('kv-compact', [repaired]).status).to.equal(EXIT.ok);
   });
 
-  it('keeps the owner and the rights of an output that is there', async () => {
+  it('keeps the owner and the mode of an output file that exists already', async () => {
     const dir = join(root, 'data');
     expect(
       (

@@ -1,5 +1,5 @@
-// Settings that were accepted in silence although they are hardly what was meant: the server starts, since memcached's
-// command lines have them, and says so once.
+// Settings that were accepted without a message although users hardly mean them. The server starts, because memcached's
+// command lines have them, and warns once.
 
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -10,7 +10,7 @@ import { expect } from 'chai';
 import { EXIT } from '../../src/exit-codes.js';
 import { ServerCommand } from '../support/server-command.js';
 
-describe('A setting that is hardly meant @long', () => {
+describe('A setting that users hardly mean @long', () => {
   let root = '';
   let data = '';
   let server: ServerCommand | undefined;
@@ -39,14 +39,14 @@ describe('A setting that is hardly meant @long', () => {
     [['-m', '999999999'], 'MB of memory of this machine'],
     [['--max-bytes', '2m'], '--segment-size'],
   ] as const) {
-    it(`is warned of once: ${argv.join(' ')}`, async () => {
+    it(`is reported in one warning: ${argv.join(' ')}`, async () => {
       const warnings = await warningsOf(...argv);
       expect(warnings).to.have.length(1);
       expect(warnings[0]).to.contain(said);
     });
   }
 
-  it('is warned of once: a new store among the files of another program', async () => {
+  it('is reported in one warning: a new store among the files of another program', async () => {
     for (const name of ['index.html', 'notes.txt']) writeFileSync(join(data, name), 'x');
     const warnings = await warningsOf();
     expect(warnings).to.have.length(1);
@@ -54,13 +54,13 @@ describe('A setting that is hardly meant @long', () => {
     expect(await warningsOf(), 'a store that is there').to.deep.equal([]);
   });
 
-  it('is none: what a new disk or a repository has in an empty directory', async () => {
+  it('no warning: the files that a new disk or a repository has in an empty directory', async () => {
     mkdirSync(join(data, 'lost+found'));
     writeFileSync(join(data, '.gitkeep'), '');
     expect(await warningsOf()).to.deep.equal([]);
   });
 
-  it('is none: another kind of bounds than the image was made with; the image is not damaged', async () => {
+  it('another kind of bounds than the image was made with is called harmless, and the image is not called damaged', async () => {
     expect(await warningsOf()).to.deep.equal([]);
     for (const warning of await warningsOf('--max-keys', '5')) {
       expect(warning).to.contain('--max-keys').and.contain('no harm').and.not.contain('damaged');

@@ -1,5 +1,5 @@
-// A first start once removed every file *.tmp of a directory, whoever had put it there, and whatever was called IMAGE
-// or control.sock; a directory MANIFEST.tmp stopped a tool with EISDIR and a server's log was 654 warnings.
+// A first start once removed every file *.tmp of a directory, whoever had put it there, and any file called IMAGE or
+// control.sock. A directory MANIFEST.tmp stopped a tool with EISDIR, and made a server log 654 warnings.
 
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
@@ -15,7 +15,7 @@ import { changedFiles, litter } from '../support/strangers-files.js';
 import { runTool } from '../support/tool-run.js';
 
 const FILLED_KEYS = 30;
-/** Lines of a dump that are no keys. */
+/** Lines of a dump that are not keys. */
 const HEAD_AND_END = 2;
 
 function expectUntouched(dir: string): void {
@@ -108,13 +108,13 @@ describe('Files of strangers in the data directory @long', () => {
     });
   }
 
-  /** Some sealed segments, all with hints, stopped in order. */
+  /** Fills some sealed segments, all with hints, and stops in order. */
   async function filled(): Promise<void> {
     const server = serve('--segment-size', '1m');
     for (let at = 0; at < FILLED_KEYS; at++) await store(server, `k${at}`, 100_000);
     server.child.kill('SIGTERM');
     expect((await server.ended).code).to.equal(EXIT.ok);
-    // Writes the hints that are not there yet.
+    // kv-compact writes the hints that are missing.
     expect((await runTool('kv-compact', [dir])).code).to.equal(EXIT.ok);
     const again = serve('--segment-size', '1m');
     for (let at = 0; at < FILLED_KEYS; at++) await store(again, `k${at}`, 99_999);
@@ -122,7 +122,7 @@ describe('Files of strangers in the data directory @long', () => {
     expect((await again.ended).code).to.equal(EXIT.ok);
   }
 
-  it('a pipe in the place of a segment is refused and holds nobody up', async () => {
+  it('a pipe in the place of a segment is refused at once', async () => {
     mkdirSync(dir);
     execFileSync('mkfifo', [join(dir, '0000000001-0000.seg')]);
     const { code, stderr } = await serve().ended;
@@ -134,7 +134,7 @@ describe('Files of strangers in the data directory @long', () => {
     ['a directory', (path: string) => mkdirSync(path)],
     ['a link to nowhere', (path: string) => symlinkSync('nowhere', path)],
   ] as const) {
-    it(`${what} in the place of a segment that nothing names, or of a hint: refused by name, or done without`, async () => {
+    it(`${what} in the place of an unlisted segment is refused by name, and in the place of a hint is ignored`, async () => {
       await filled();
       const path = join(dir, '0000000009-0000.seg');
       place(path);
@@ -154,7 +154,7 @@ describe('Files of strangers in the data directory @long', () => {
     });
   }
 
-  it('a directory in the place of a segment: kv-check names it and what is in the others', async () => {
+  it('kv-check names a directory in the place of a segment, and what the other segments hold', async () => {
     await filled();
     const [segment = ''] = readdirSync(dir).filter((name) => name.endsWith('.seg'));
     rmSync(join(dir, segment));
@@ -165,7 +165,7 @@ describe('Files of strangers in the data directory @long', () => {
     expect(stderr).to.match(/checked: \d+ segments, [1-9]/);
   });
 
-  it('a directory of a temporary name of ours is gone around, with no warning', async () => {
+  it('a directory with a temporary name of ours is left alone, without a warning', async () => {
     for (const name of ['MANIFEST.tmp', 'MANIFEST.cairn-1.tmp'])
       mkdirSync(join(dir, name), { recursive: true });
     const server = serve('--segment-size', '1m');

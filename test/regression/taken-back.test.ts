@@ -1,4 +1,4 @@
-// What a commit that failed once brought back although it had been gone for good.
+// Items that were gone for good once came back when a later commit failed.
 
 import { expect } from 'chai';
 
@@ -11,7 +11,7 @@ describe('A set that the full disk took back', () => {
     await sim.words.set('k', 'flushed');
     sim.store.flush(0);
     await sim.words.durable();
-    // Nothing is swept before the set, and one whole sweep goes by before it is taken back.
+    // Nothing is swept before the set, and one whole sweep passes before the set is taken back.
     sim.world.faults = new FaultPlan([{ at: 1, kinds: ['write'], effect: { kind: 'short' } }]);
     sim.slow('write', 400);
     await sim.words.set('k', 'new');
@@ -21,7 +21,7 @@ describe('A set that the full disk took back', () => {
     expect(await sim.words.listAll(10)).to.deep.equal([]);
   });
 
-  it('does not show again what a flush killed that was durable only after the set', async () => {
+  it('does not show again an item removed by a flush that was durable only after the set', async () => {
     const sim = await SimStore.open({ segmentBytesMax: 64 * 1024 });
     await sim.words.set('k', 'flushed');
     await sim.words.durable();

@@ -1,5 +1,5 @@
-// A server whose log nobody read any more ended with 70 and without an image, and any client could bring that about by
-// `verbosity 1`; `kv-server --help | head -1` was a stack trace.
+// A server whose log had no reader any more ended with 70 and without an image, and any client could cause that with
+// `verbosity 1`. And `kv-server --help | head -1` printed a stack trace.
 
 import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process';
 import { once } from 'node:events';
@@ -30,7 +30,7 @@ function programOf(tool: string): string {
   return fileURLToPath(new URL(`../../tools/${tool}.js`, import.meta.url));
 }
 
-/** How an output cannot be written: what to give to spawn, and what to do with the child then. */
+/** A way in which an output cannot be written: what to pass to spawn, and what to do with the child then. */
 interface Broken {
   readonly name: string;
   readonly open: () => number | 'pipe';
@@ -69,7 +69,7 @@ describe('Output that cannot be written @long', () => {
     rmSync(root, { recursive: true, force: true });
   });
 
-  /** `stderr` of the tests' own: the other output is read. */
+  /** Starts a tool whose output `stream` is broken; the tests can read its other output. */
   function start(
     tool: string,
     args: readonly string[],
@@ -106,7 +106,7 @@ describe('Output that cannot be written @long', () => {
         expect(await client.take(8)).to.equal('OK\r\nOK\r\n');
         client.send('set k 0 0 1\r\nv\r\nget k\r\n');
         expect(await client.take(8)).to.equal('STORED\r\n');
-        // Each that comes through is a line.
+        // Each signal that comes through makes the server print a line.
         for (let at = 0; at < 20; at++) child.kill('SIGHUP');
         client.socket.destroy();
         child.kill('SIGTERM');
@@ -117,7 +117,7 @@ describe('Output that cannot be written @long', () => {
     }
   }
 
-  it('a reader that sleeps holds up nobody, however much there is to say', async () => {
+  it('a reader that sleeps does not hold up the server, however much it prints', async () => {
     const url = new URL('../../src/process/log-output.js', import.meta.url).href;
     const script = `import { LogOutput } from '${url}';
       const { write } = new LogOutput(process.stderr);
@@ -151,7 +151,7 @@ describe('Output that cannot be written @long', () => {
     [2, READER_GONE, EXIT.ok],
     [2, DISK_FULL, EXIT.ok],
   ] as const) {
-    it(`what the tools print of a store: ${stream === 1 ? 'stdout' : 'stderr'} is ${broken.name}`, async () => {
+    it(`every tool that prints a store ends without a stack trace: ${stream === 1 ? 'stdout' : 'stderr'} is ${broken.name}`, async () => {
       const data = join(root, 'data');
       expect((await runTool('kv-load', ['--create', '--partial', data, '-'], DUMP)).code).to.equal(
         EXIT.ok,

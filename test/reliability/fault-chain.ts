@@ -1,8 +1,8 @@
-// One data directory that lives through system call faults, each followed by a life without: start, compare
-// with the ledger, some load, kill -9.
+// One data directory that goes through system call faults. Each faulty life of a server is followed by one without a
+// fault: start, comparison with the ledger, some load, kill -9.
 //
 // Invariants:
-// - Each life ends within PATIENCE_MS, or it is killed and counts as a failure.
+// - Each life ends within PATIENCE_MS; otherwise it is killed and counts as a failure.
 // - A failure names its fault and the line that tries faults of this kind again.
 
 import { rmSync } from 'node:fs';
@@ -39,23 +39,23 @@ import {
   type SystemFault,
 } from './strace.js';
 
-/** What docs/errors.md knows for a disk that fails. */
+/** The exit codes that docs/errors.md gives for a disk that fails. */
 const EXITS: readonly number[] = [EXIT.ok, EXIT.system, EXIT.io, EXIT.poisoned];
 const SMALL = ['-I', '2m', '-m', '4', '--segment-size', '1m', '--compact-min', '64k'];
 const VALUE_BYTES_MAX = 1_300_000;
 const WRITERS = 2;
-/** Writes of each writer: before compaction and snapshot, behind them, and in a life without a fault. */
+/** The writes of each writer: before compaction and snapshot, after them, and in a life without a fault. */
 const STEPS = { before: 5, behind: 2, healthy: 2 };
-/** Far above what a life takes on a busy machine: it only tells a hang. */
+/** Far longer than a life takes on a busy machine: it only detects a hang. */
 const PATIENCE_MS = 60_000;
 
-/** The server neither did what was asked nor ended. */
+/** The server neither did what it was asked nor ended. */
 class Hang extends Error {}
 
 export class FaultChain {
   readonly findings = noFindings();
   readonly failures: string[] = [];
-  /** How faulty lives ended: "exit 79", "SIGKILL", "hung". */
+  /** The ends of faulty lives: "exit 79", "SIGKILL", "hung". */
   readonly exits: string[] = [];
   struck = 0;
   refused = 0;
@@ -66,14 +66,14 @@ export class FaultChain {
   readonly #dir = join(this.#folder, 'data');
   readonly #trace = join(this.#folder, 'trace');
   readonly #writers: readonly Writer[];
-  /** A write of theirs is without an answer until the next start: what it led to is not known before. */
+  /** Writers with a write that has no answer until the next start: before that its outcome is unknown. */
   readonly #waiting = new Set<Writer>();
   readonly #launch: Launch = {
     ...cairnLaunch(this.#dir, [...SMALL, '--snapshot', 'never']),
     startTimeoutMs: PATIENCE_MS,
   };
 
-  /** `replay` is added to each failure. `end` must be called. */
+  /** `replay` is added to each failure. The caller must call `end`. */
   constructor(strace: string, random: SeededRandom, replay: string) {
     this.#strace = strace;
     this.#replay = replay;
@@ -81,7 +81,7 @@ export class FaultChain {
     this.#writers = makeWriters(WRITERS, random, VALUE_BYTES_MAX);
   }
 
-  /** A life with the fault and one without. False when the fault never struck. */
+  /** Runs a life with the fault and one without. Returns false when the fault never struck. */
   async run(fault: SystemFault): Promise<boolean> {
     if (this.exits.length === 0) await this.#healthyLife('nothing');
     const what = describeFault(fault);
@@ -95,7 +95,7 @@ export class FaultChain {
     return isStruck;
   }
 
-  /** How often a life makes each system call on the directory, in the thread that makes it most. */
+  /** Returns how often a life makes each system call on the directory, in the thread that makes it most. */
   async count(): Promise<ReadonlyMap<string, number>> {
     await this.#healthyLife('nothing');
     const launch = countedLaunch(this.#launch, this.#strace, this.#dir, this.#trace);
@@ -111,7 +111,7 @@ export class FaultChain {
     this.failures.push(`${what}\n      again: ${this.#replay}`);
   }
 
-  /** Start, load, compaction, snapshot, load, stop; how it ended. */
+  /** Runs start, load, compaction, snapshot, load and stop; returns how the life ended. */
   async #life(launch: Launch, what: string, mayBeKilled: boolean): Promise<string> {
     let server: ServerProcess;
     try {
@@ -133,7 +133,7 @@ export class FaultChain {
     return `exit ${code}`;
   }
 
-  /** Kills a server that leaves the work of its life unanswered, and notes it. */
+  /** Waits for the work of a life; kills a server that leaves it unanswered, and notes this as a failure. */
   async #endsInTime(work: Promise<void>, what: string, server: ServerProcess): Promise<boolean> {
     try {
       await withinTime(PATIENCE_MS, work, () => new Hang());
@@ -150,7 +150,7 @@ export class FaultChain {
     await this.#load(server, STEPS.before);
     for (const command of ['compact', 'snapshot'] as const) {
       const request = command === 'compact' ? { command, everything: true } : { command };
-      // Refused or cut off: what counts is what the next start finds.
+      // The request may be refused or cut off: what counts is what the next start finds.
       await askServer(this.#dir, request).catch(ignoreRefusal);
     }
     await this.#load(server, STEPS.behind);
@@ -178,7 +178,7 @@ export class FaultChain {
     }
   }
 
-  /** A read may fail, but never lie. */
+  /** Reads keys of a writer: a read may fail, but must never be wrong. */
   async #look(client: WireClient, writer: Writer): Promise<void> {
     const [key, ledger] = this.#random.pick([...writer.ledgers]);
     try {
@@ -190,7 +190,7 @@ export class FaultChain {
     }
   }
 
-  /** It must start and hold what the ledger says. Ends by kill -9. */
+  /** Starts without a fault: the server must start and hold what the ledger says. Ends by kill -9. */
   async #healthyLife(after: string): Promise<void> {
     const server = await ServerProcess.start(this.#launch);
     const { lost, invented } = this.findings;
@@ -206,7 +206,7 @@ export class FaultChain {
   }
 }
 
-/** What the control socket may answer while calls fail: an error of the store, or nothing any more. */
+/** Accepts what the control socket may answer while calls fail: an error of the store, or no answer at all. */
 function ignoreRefusal(error: unknown): void {
   if (!isKvError(error) && !(error instanceof ToolError) && !isLostConnection(error)) throw error;
 }

@@ -1,4 +1,4 @@
-// A server of a row's own, on a directory that goes with it.
+// A server that belongs to one row, on a directory that is removed with it.
 
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,11 +10,11 @@ import { temporaryFolder } from '../support/servers.js';
 export interface Life {
   readonly server: ServerProcess;
   readonly dir: string;
-  /** For files of the row; the data directory is in it. */
+  /** The folder for files of the row; the data directory is in it. */
   readonly folder: string;
 }
 
-/** Runs `body` with a server; `wrap` may change how it is started. Killed and removed in the end. */
+/** Runs `body` with a server; `wrap` may change how it is started. In the end the server is killed and the folder removed. */
 export async function withServer<T>(
   flags: readonly string[],
   body: (life: Life) => Promise<T>,
@@ -32,7 +32,7 @@ export async function withServer<T>(
   }
 }
 
-/** Some lines of `stats`, as numbers. */
+/** Returns the numeric lines of `stats`. */
 export async function statsOf(port: number): Promise<ReadonlyMap<string, number>> {
   const client = await WireClient.connect(port);
   const text = await client.list('stats\r\n');
@@ -40,7 +40,7 @@ export async function statsOf(port: number): Promise<ReadonlyMap<string, number>
   return new Map([...text.matchAll(/^STAT (\S+) (\S+)\r?$/gm)].map((m) => [m[1]!, Number(m[2])]));
 }
 
-/** The p-th percentile, p from 0 to 100. */
+/** Returns the p-th percentile, p from 0 to 100. */
 export function percentileOf(values: readonly number[], p: number): number {
   const sorted = values.toSorted((a, b) => a - b);
   return sorted[Math.min(sorted.length - 1, Math.floor((sorted.length * p) / 100))] ?? 0;

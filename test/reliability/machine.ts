@@ -1,5 +1,5 @@
-// The machine, as far as rows need it: programs, root, small file systems, the figures of a process. What is
-// missing makes a row say what it needs; what was mounted is unmounted, also when the run is interrupted.
+// The machine, as far as rows need it: programs, root, small file systems, the figures of a process. A row says what it
+// lacks on this machine. What was mounted is unmounted, also when the run is interrupted.
 
 import { execFileSync } from 'node:child_process';
 import { closeSync, ftruncateSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs';
@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { findProgram } from '../support/programs.js';
 import { temporaryFolder } from '../support/servers.js';
 
-/** The Debian packages whose programs are not there, with commas; undefined when all are. */
+/** Returns the Debian packages whose programs are missing, with commas; undefined when all are installed. */
 export function missingPackages(programs: Readonly<Record<string, string>>): string | undefined {
   const missing = Object.keys(programs)
     .filter((name) => findProgram(name) === undefined)
@@ -18,9 +18,9 @@ export function missingPackages(programs: Readonly<Record<string, string>>): str
 export const isRoot = (): boolean => process.getuid?.() === 0;
 
 export interface SmallDisk {
-  /** An empty directory on it. */
+  /** An empty directory on the disk. */
   readonly dir: string;
-  /** Its root. */
+  /** The root of the disk. */
   readonly mountPoint: string;
   remove(): void;
 }
@@ -30,12 +30,12 @@ process.on('exit', () => {
   for (const path of mounted) unmount(path);
 });
 
-/** Mounts; throws what mount(8) says. `remove` must be called. */
+/** Mounts a tmpfs; throws the error that mount(8) prints. The caller must call `remove`. */
 export function mountTmpfs(options: string): SmallDisk {
   return mountAt((path) => run('mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', path]));
 }
 
-/** A file with ext4 in it, on a loop device. */
+/** Mounts a file with ext4 in it, on a loop device. */
 export function mountExt4(megabytes: number): SmallDisk {
   return mountAt((path, folder) => {
     const image = join(folder, 'image');
@@ -47,7 +47,7 @@ export function mountExt4(megabytes: number): SmallDisk {
   });
 }
 
-/** True where this user may mount: root in a container often may not. */
+/** Checks whether this user may mount: root in a container often may not. */
 export function canMount(): boolean {
   if (!isRoot()) return false;
   try {
@@ -82,7 +82,7 @@ function mountAt(mount: (path: string, folder: string) => void): SmallDisk {
 }
 
 function unmount(path: string): void {
-  // Lazily: a server that is just being killed may still have files open.
+  // The unmount is lazy: a server that is just being killed may still have files open.
   run('umount', ['-l', path]);
   mounted.delete(path);
 }
@@ -94,7 +94,7 @@ export function run(program: string, args: readonly string[]): string {
   });
 }
 
-/** Bytes of a process: resident now (`VmRSS`) or at most so far (`VmHWM`). */
+/** Returns the memory of a process in bytes: resident now (`VmRSS`) or the peak so far (`VmHWM`). */
 export function memoryBytes(pid: number, which: 'VmRSS' | 'VmHWM'): number {
   const status = readFileSync(`/proc/${pid}/status`, 'latin1');
   return Number(new RegExp(`^${which}:\\s+(\\d+) kB`, 'm').exec(status)?.[1]) * 1024;

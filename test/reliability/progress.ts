@@ -1,10 +1,10 @@
-// How far a row of the long tier is, on stderr: a bar on a terminal, elsewhere a line each half minute.
+// The progress of a row of the long tier, on stderr: a bar on a terminal, otherwise one line per half minute.
 
 import { startProgress, type Progress } from '../../tools/terminal/progress.js';
 
 const LINE_MS = 30_000;
 
-/** Starts to tell. `stop` must be called. */
+/** Starts to show progress. The caller must call `stop`. */
 export async function watchRow(name: string, unit: 'faults', total: number): Promise<Progress> {
   if (process.stderr.isTTY) return startProgress(name, unit, total);
   const startedMs = performance.now();

@@ -1,5 +1,5 @@
-// `npm run reliability`: tries every row of the fault matrix and writes the table in docs/reliability.md,
-// with the seed and the commit it was made from. Exit code 1 when a requirement was broken.
+// `npm run reliability`: tries every row of the fault matrix and writes the table in docs/reliability.md, with the seed and
+// the commit that it was made from. The exit code is 1 when a requirement was broken.
 
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -41,7 +41,7 @@ const { values } = parseArgs({
   allowNegative: true,
 });
 
-// What rows start and mount is ended and unmounted as the process exits: Ctrl-C shall be an exit.
+// The exit of this process ends and unmounts what rows started and mounted, so Ctrl-C has to be an exit.
 process.once('SIGINT', () => process.exit(130));
 process.once('SIGTERM', () => process.exit(143));
 

@@ -1,40 +1,43 @@
-// A row of the fault matrix in docs/reliability.md: a fault, what must happen, and the code that tries it.
-// The same rows run as tests (fast) and as `npm run reliability` (fast or long), so that the table in the
-// document is what was run and nothing else.
+// A row of the fault matrix in docs/reliability.md: a fault, what must happen, and the code that tries it. The same rows
+// run as tests (fast) and as `npm run reliability` (fast or long), so that the table in the document shows exactly what
+// was run.
 
 export interface Budget {
-  /** fast: in every CI, at most some seconds a row. long: as much as a figure deserves. */
+  /** fast: runs in every CI, and takes at most some seconds per row. long: takes as long as a good figure needs. */
   readonly tier: 'fast' | 'long';
   readonly seed: number;
-  /** A part of the row, as a failure named it; undefined for all of it. */
+  /** The part of the row to try, as a failure named it; undefined for the whole row. */
   readonly only?: string | undefined;
 }
 
 export interface Tried {
-  /** How often the fault struck. */
+  /** The number of times that the fault struck. */
   readonly tried: number;
-  /** One line for each time the requirement was broken; none when all is well. */
+  /** One line for each time the requirement was broken; empty when all is well. */
   readonly failures: readonly string[];
-  /** What was measured, for the table: "1,200 connections trickling, neighbour's p99 1.1 times". */
+  /** The measurement for the table: "1,200 connections trickling, neighbour's p99 1.1 times". */
   readonly figure: string;
 }
 
-/** What this machine lacks, Debian packages by their names: "strace", "gcc, libfuse3-dev", "root". The row is reported as skipped, never as passed. */
+/**
+ * The things that this machine lacks, Debian packages by their names: "strace", "gcc, libfuse3-dev", "root". The row is
+ * reported as skipped, never as passed.
+ */
 export interface Skipped {
   readonly needs: string;
 }
 
 export interface FaultRow {
-  /** Short and unique, for --row: "torn-tail". */
+  /** A short and unique name for --row: "torn-tail". */
   readonly name: string;
   readonly fault: string;
   readonly required: string;
-  /** How it is injected: "simulation", "strace", "tmpfs of 24 MB". */
+  /** The way the fault is injected: "simulation", "strace", "tmpfs of 24 MB". */
   readonly injection: string;
   try(budget: Budget): Promise<Tried | Skipped>;
 }
 
-/** Tries a row. What it throws, a hang above all, is a failure with its seed. */
+/** Tries a row. Whatever the row throws, above all a hang, is a failure with its seed. */
 export async function tryRow(row: FaultRow, budget: Budget): Promise<Tried | Skipped> {
   try {
     return await row.try(budget);

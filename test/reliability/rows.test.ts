@@ -9,7 +9,7 @@ import { FAULT_ROWS } from './rows.js';
 
 const seed = Number(process.env['CAIRN_TEST_SEED'] ?? Date.now() % 1_000_000_000);
 
-/** Rows of the fast tier: one of each kind of trial. */
+/** The rows of the fast tier: one of each kind of trial. */
 const FAST_ROWS = new Set(['torn-tail', 'power-loss']);
 
 describe('Fault matrix', function () {

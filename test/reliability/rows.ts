@@ -1,4 +1,4 @@
-// Every row of the fault matrix, in the order of docs/reliability.md.
+// The rows of the fault matrix, in the order of docs/reliability.md.
 
 import type { FaultRow } from './row.js';
 import { CLUSTER_ROWS } from './rows/clusters.js';

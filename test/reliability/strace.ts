@@ -1,6 +1,6 @@
-// Runs a server under strace: to count the system calls on the files of its data directory, or with one fault:
-// the n-th call of a kind fails, or kills the process. With one thread in libuv's pool, because strace counts
-// calls by thread: the n-th is that of each thread which makes so many.
+// Runs a server under strace, either to count the system calls on the files of its data directory, or with one fault: the
+// n-th call of a kind fails, or kills the process. libuv's pool has one thread, because strace counts calls per thread: the
+// n-th call is that of each thread which makes that many.
 
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -18,14 +18,14 @@ import type { Launch } from '../../tools/torture/server-process.js';
 /** A kind of fault. */
 export interface FaultKind {
   readonly call: string;
-  /** An error's name, or SIGKILL. */
+  /** The name of an error, or SIGKILL. */
   readonly effect: string;
-  /** That call and all after it. */
+  /** True: the fault hits that call and all after it. */
   readonly always: boolean;
 }
 
 export interface SystemFault extends FaultKind {
-  /** From 1: which of the calls. */
+  /** The number of the call that fails, from 1. */
   readonly nth: number;
 }
 
@@ -33,7 +33,7 @@ export function describeFault({ call, effect, nth, always }: SystemFault): strin
   return `${effect} at ${call} number ${nth}${always ? ' and all after it' : ''}`;
 }
 
-/** The server of `launch` with the fault; what strace saw goes to the file `trace`. */
+/** Returns the server of `launch` with the fault; strace writes what it saw to the file `trace`. */
 export function faultyLaunch(
   launch: Launch,
   strace: string,
@@ -42,13 +42,13 @@ export function faultyLaunch(
   { call, effect, nth, always }: SystemFault,
 ): Launch {
   const what = effect === 'SIGKILL' ? 'signal=SIGKILL' : `error=${effect}`;
-  // A seccomp filter stops the server at the traced calls alone; but strace 6.1 sends no signal with one.
+  // With a seccomp filter the server stops only at the traced calls; but strace 6.1 sends no signal with a filter.
   const filter = effect === 'SIGKILL' ? [] : ['--seccomp-bpf'];
   const inject = [...filter, '-e', `inject=${call}:${what}:when=${nth}${always ? '+' : ''}`];
   return watchedLaunch(launch, strace, dataDir, trace, ['-e', `trace=${call}`, ...inject]);
 }
 
-/** The server of `launch`, every call on its files written to `trace`. */
+/** Returns the server of `launch`, with every call on its files written to `trace`. */
 export function countedLaunch(
   launch: Launch,
   strace: string,
@@ -70,7 +70,7 @@ function watchedLaunch(
   expressions: readonly string[],
 ): Launch {
   const paths = pathsOf(dataDir).flatMap((path) => ['-P', path]);
-  // -D: the server stays our child, strace watches from beside.
+  // -D: the server stays our child process, and strace watches it from outside.
   const how = ['-D', '-f', '-q', '-o', trace];
   return {
     ...launch,
@@ -80,15 +80,15 @@ function watchedLaunch(
   };
 }
 
-/** Whether the fault struck; call it when the server has ended. */
+/** Returns whether the fault struck; call it when the server has ended. */
 export async function didStrike(trace: string, { effect }: FaultKind): Promise<boolean> {
   const text = await ended(trace);
   if (effect !== 'SIGKILL') return text.includes('(INJECTED)');
-  // Of a server that was not killed, but stopped, a thread or a child may have been.
+  // SIGKILL may have hit a thread or a child of a server that was not killed, but stopped.
   return /^\d+ +\+\+\+ killed by SIGKILL/m.test(text);
 }
 
-/** Calls of each kind in the trace of a life, those of the thread that made the most. */
+/** Returns the calls of each kind in the trace of a life, counted in the thread that made the most. */
 export async function countCalls(trace: string): Promise<ReadonlyMap<string, number>> {
   const byThread = new Map<string, number>();
   const most = new Map<string, number>();
@@ -100,7 +100,7 @@ export async function countCalls(trace: string): Promise<ReadonlyMap<string, num
   return most;
 }
 
-/** The whole trace: strace, beside the server, may be a moment behind its end. */
+/** Returns the whole trace: strace, beside the server, may finish a moment after the server. */
 async function ended(trace: string): Promise<string> {
   let before = '';
   for (let wait = 0; wait < 200; wait++) {
@@ -114,7 +114,7 @@ async function ended(trace: string): Promise<string> {
   return before;
 }
 
-/** Every file that a life of the server may touch: those that are there, and those it would make next. */
+/** Returns every file that a life of the server may touch: the existing files, and the ones it would make next. */
 function pathsOf(dataDir: string): string[] {
   const names = new Set(['', 'LOCK', 'MANIFEST', 'snapshot.json', 'IMAGE']);
   let last = 0;

@@ -1,4 +1,4 @@
-// Waiting for the disk as a client does that has no reply to wait for.
+// Waiting for the disk, for a client that has no reply to wait for.
 
 import type { Durability } from '../../src/log/durability.js';
 

@@ -9,7 +9,7 @@ import { SeededRandom } from '../../tools/torture/seeded-random.js';
 const ENGINE = { segmentBytesMax: 4096, cacheBytesMax: 0 };
 
 describe('A flipped bit', () => {
-  it('in any acknowledged byte of the active segment makes the start refuse, by file', async function () {
+  it('in any acknowledged byte of the active segment makes the start refuse and name the file', async function () {
     this.timeout(120_000);
     const { disk, content } = await recordSealed(ENGINE, [9, 0, 30], true);
     const [path, end] = sealAt(disk);
@@ -55,7 +55,7 @@ describe('A flipped bit', () => {
     const bytes = disk.find(path)?.size ?? 0;
     for (let position = 0; position < bytes; position++) {
       const flip = { path, position, bit: position % 8 };
-      // The line end that closes the file says nothing.
+      // The line end that closes the file carries no information.
       if ((await judgeFlip(disk, flip, content, ENGINE)) !== 'refused') {
         expect(position).to.equal(bytes - 1);
       }

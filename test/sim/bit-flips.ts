@@ -1,5 +1,5 @@
-// Damage behind everybody's back: one flipped bit in bytes that were acknowledged, and what the next
-// start makes of it. Oracle O6: never silent.
+// Damage that no code caused: one flipped bit in acknowledged bytes, and what the next start makes of it. Oracle O6:
+// damage is never silent.
 
 import { isKvError } from '../../src/errors.js';
 import { BATCH_HEADER_BYTES } from '../../src/log/bytes/format.js';
@@ -12,8 +12,8 @@ import type { SimDisk } from './sim-disk.js';
 import { SimWorld } from './sim-world.js';
 
 /**
- * - `refused`: the start named the file and where. `answered`: the read of a key said damaged.
- * - `harmless`: everything reads as before (a hint made the start without those bytes).
+ * - `refused`: the start named the file and the offset. `answered`: the read of a key reported damage.
+ * - `harmless`: everything reads as before (thanks to a hint, the start did not need those bytes).
  */
 export type Verdict = 'refused' | 'answered' | 'harmless';
 
@@ -23,7 +23,7 @@ export interface Flip {
   readonly bit: number;
 }
 
-/** Opens a copy of the disk with that bit flipped; throws a Violation when something is wrong in silence. */
+/** Opens a copy of the disk with that bit flipped; throws a Violation when something is wrong without an error. */
 export async function judgeFlip(
   disk: SimDisk,
   flip: Flip,
@@ -48,7 +48,9 @@ export async function judgeFlip(
   const found = unwrap(read, 'read');
   for (const key of new Set([...expected.keys(), ...found.keys()])) {
     if (damaged.has(key) || isSameEntry(expected.get(key), found.get(key))) continue;
-    throw new Violation(`${path}@${position} bit ${bit}: ${key} is wrong, and nobody was told`);
+    throw new Violation(
+      `${path}@${position} bit ${bit}: ${key} is wrong, and no error was reported`,
+    );
   }
   return damaged.size > 0 ? 'answered' : 'harmless';
 }
@@ -58,7 +60,7 @@ interface Recorded {
   readonly content: ReadonlyMap<string, Entry>;
 }
 
-/** A store with these values, sealed by idleness and killed. */
+/** Records a store with these values, sealed because it was idle, and then killed. */
 export async function recordSealed(
   engine: EngineOptions,
   values: readonly number[],
@@ -83,7 +85,7 @@ export async function recordSealed(
   return { disk: world.disk, content };
 }
 
-/** The active segment, and where in it the seal begins: it proves what is before, and may itself be lost. */
+/** Returns the active segment, and where its seal begins. The seal proves the bytes before it, and may itself be lost. */
 export function sealAt(disk: SimDisk): [path: string, offset: number] {
   const paths = [...disk.files().keys()].filter((path) => path.endsWith('.seg')).sort();
   const path = paths.at(-1) ?? '';
@@ -92,7 +94,7 @@ export function sealAt(disk: SimDisk): [path: string, offset: number] {
   return [path, Math.floor((end - BATCH_HEADER_BYTES) / 8) * 8];
 }
 
-/** One acknowledged bit of a small store; throws a Violation when its flip goes unnoticed. */
+/** Flips one acknowledged bit of a small store; throws a Violation when the flip goes unnoticed. */
 export async function flipOneBit(seed: number, bug: BrokenWorld): Promise<Verdict> {
   const random = new SeededRandom(seed);
   const engine = { segmentBytesMax: 4096, cacheBytesMax: 0 };

@@ -1,5 +1,5 @@
-// Wrappers around the engine's Env and Store that break one promise each: what planted-bugs.ts plants.
-// The engine itself is untouched: what it asks for is done wrongly beneath it, or told wrongly above it.
+// Wrappers around the engine's Env and Store that break one promise each: planted-bugs.ts plants them. The engine itself
+// is unchanged: a layer beneath it does its requests wrongly, or a layer above it reports its answers wrongly.
 
 import { basename } from 'node:path';
 
@@ -19,7 +19,7 @@ import { ownLookup } from '../../src/store/own-lookup.js';
 import type * as S from '../../src/store/store.js';
 import type { SimProcess } from './sim-world.js';
 
-/** What is wrong with the world of an engine. */
+/** The faults of the world around an engine. */
 export interface BrokenWorld {
   readonly env?: (process: SimProcess) => Env;
   readonly store?: (store: S.LocalStore) => S.LocalStore;
@@ -58,7 +58,7 @@ export function withFs(env: Env, calls: Partial<Env['fs']>): Env {
   return withEnv(env, { fs: { ...plain, ...calls } });
 }
 
-/** `through`: the mode that a write-through file is opened in. */
+/** Replaces calls of files. `through`: the mode that a write-through file is opened in. */
 export function withFiles(env: Env, calls: FileCalls, through: OpenMode = 'write-through'): Env {
   return withFs(env, {
     open: async (path, mode) => {
@@ -81,7 +81,7 @@ export function withFiles(env: Env, calls: FileCalls, through: OpenMode = 'write
   });
 }
 
-/** Renames are not made durable. Nothing is created under its own name, so that no creation needs a sync by itself. */
+/** Renames are not made durable. No file is created under its final name, so no creation needs a sync of its own. */
 export function withoutDirSync(env: Env): Env {
   return withFs(env, { syncDir: () => Promise.resolve() });
 }
@@ -120,7 +120,7 @@ export function withRemovalsFirst(env: Env): Env {
   });
 }
 
-/** The copy of the last segment lies in the old one's blocks, as if that had never been written again. */
+/** The copy of the last segment shares the old segment's blocks, as if the copy had never been written. */
 export function withoutTailRewrite(process: SimProcess): Env {
   const { fs } = process;
   return withFs(process, {
@@ -138,14 +138,14 @@ export function withoutTailRewrite(process: SimProcess): Env {
   });
 }
 
-/** All salts are the same, so that whoever sends values can compute the checksums of frames. */
+/** All salts are the same, so that a client that sends values can compute the checksums of frames. */
 export function withoutSalt(env: Env): Env {
   const { random } = env;
   const bytes = (count: number): Buffer => (count === 4 ? Buffer.alloc(4) : random.bytes(count));
   return withEnv(env, { random: { bytes } });
 }
 
-/** Batches do not say what was on disk when they were built (but where a segment begins). */
+/** Batches do not say what was on disk when they were built (except where a segment begins). */
 export function withoutWatermark(env: Env): Env {
   return withFiles(env, {
     write: async (file, source, position) => {
@@ -166,12 +166,12 @@ export function withoutWatermark(env: Env): Env {
   });
 }
 
-/** Compaction drops what says that a key is gone, also when something older may still hold it. */
+/** Compaction drops records that say that a key is gone, even when something older may still hold the key. */
 export function withoutTombstones(env: Env): Env {
   return withoutRecords(env, (type) => type === RECORD.delete, true);
 }
 
-/** The same of flushes. */
+/** Compaction drops flushes likewise. */
 export function withoutFlushes(env: Env): Env {
   return withoutRecords(env, isFlush, false);
 }
@@ -214,7 +214,7 @@ function withoutRecords(env: Env, isDropped: (type: number) => boolean, tombston
   });
 }
 
-/** What expires follows the machine's time of day. */
+/** Expiry follows the machine's time of day. */
 export function withWallClock(env: Env): Env {
   const { clock } = env;
   const wall: Clock = {

@@ -1,5 +1,5 @@
-// A client that knows what every answer must be: runs one command after the other, without waiting for the disk,
-// compares each answer with the history, and checks that none comes before what it depends on is durable (O2).
+// A client that knows what every answer must be. It runs one command after the other, without waiting for the disk,
+// compares each answer with the history, and checks that no answer comes before what it depends on is durable (O2).
 
 import { isKvError } from '../../src/errors.js';
 import type * as S from '../../src/store/store.js';
@@ -63,7 +63,7 @@ export class Client {
     this.history = history;
     this.#numbers = numbers;
     this.#options = options;
-    // The watermark passes over what was taken back: what was durable before is what counts.
+    // The watermark moves past records that were taken back, so the check uses what was durable before.
     let durableSeq = store.durability.watermark;
     store.durability.onDurable(() => (durableSeq = store.durability.watermark));
     store.durability.onFailed((cause) => {
@@ -89,7 +89,7 @@ export class Client {
     if (!this.isPoisoned) await allDurable(this.store.durability);
   }
 
-  /** Evictions are the engine's choice: the model learns of them before it expects something. */
+  /** Evictions are the engine's choice: the model learns of them before it forms an expectation. */
   async #noticeVanished(key: string): Promise<void> {
     if (this.#known(key).entry === undefined) return;
     const lookup = await kept(this.store.get(Buffer.from(key), { quiet: true }));
@@ -276,7 +276,7 @@ export class Client {
     // An item may expire while its value is read.
     const isHit = lookup.kind === 'hit';
     const known = (now.entry !== undefined) === isHit ? now : this.history.at(key, startMs);
-    // Even when the value cannot be read after that.
+    // This holds even when the value cannot be read after that.
     const isTouched = lookup.kind === 'hit' || lookup.kind === 'damaged';
     const touched = isTouched ? touchedBy(command, known.entry, expiresAt) : undefined;
     if (touched !== undefined) this.history.put(lookup.after, key, touched, undefined);
@@ -341,7 +341,7 @@ export class Client {
     this.history.put(after, key, { stale: false, won: false, ...entry, cas }, this.store.nowMs());
   }
 
-  /** What is known now, or at the start of a command that took time, if the status says so. */
+  /** Returns what is known now, or what was known when a slow command began, if the status says so. */
   #knownSince(
     startMs: number,
     key: string,
@@ -362,13 +362,13 @@ export class Client {
     return this.history.at(key, this.store.nowMs());
   }
 
-  /** True when the status is the wanted one; false when a fault excuses another. */
+  /** Returns true when the status is the wanted one, and false when a fault excuses another. */
   #expect(command: Command, status: S.Status, wanted: S.Status): boolean {
     if (status === wanted) return true;
     if (EXCUSED.has(status) && this.#options.mayFail) return false;
-    // A commit has failed and its changes are taken back, but onFailed() is still to come.
+    // A commit has failed and its changes are taken back, but onFailed() has not been called yet.
     if (this.#options.mayFail && UNCHANGED.has(status) && this.#hasUnsynced()) return false;
-    // An evicted item is as good as deleted.
+    // An evicted item counts as deleted.
     const missing = status === 'not-found' || status === 'not-stored';
     if (this.#options.mayVanish && missing && 'key' in command) {
       this.history.put(this.store.durability.watermark, command.key, undefined, this.store.nowMs());
@@ -386,14 +386,14 @@ export class Client {
     if (this.#options.mayFail) return;
     if (known.seq <= this.store.durability.watermark || after >= known.seq) return;
     throw new Violation(
-      `${commandText(command)} may be told at ${after}, depends on seq ${known.seq}, ` +
+      `${commandText(command)} may be answered at ${after}, depends on seq ${known.seq}, ` +
         `the watermark is ${this.store.durability.watermark}`,
     );
   }
 
   #value(bytes: number): string {
     const number = this.#numbers.next++;
-    // Numbers for incr, and short values that differ.
+    // Short values are numbers, which incr can use and which differ.
     return bytes < 12 ? String(number) : `${number}:`.padEnd(bytes, 'abcdefghijklmnop');
   }
 }

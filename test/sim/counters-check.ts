@@ -1,5 +1,5 @@
-// Oracles O5 and O8: what the store says of itself is what there is. Items and bytes are counted again from
-// the listing, files from the directory.
+// Oracles O5 and O8: the store's counters match its content. Items and bytes are counted again from the listing, and
+// files from the directory.
 
 import type * as S from '../../src/store/store.js';
 import { parseFileName } from '../../src/log/bytes/file-names.js';
@@ -7,11 +7,11 @@ import { DIR } from './engine.js';
 import { Violation } from './history.js';
 import type { SimWorld } from './sim-world.js';
 
-/** Long enough for the sweeper to forget what is dead, and for the log to show a time when it was. */
+/** Long enough for the sweeper to drop dead items, and for the log to record a time after they died. */
 const SETTLE_MS = 3000;
 const TRIES = 4;
 
-/** Requires: no faults, nobody writes. Throws a Violation. */
+/** Compares the counters. Requires: no faults, and no client writes. Throws a Violation. */
 export async function checkCounters(world: SimWorld, store: S.LocalStore): Promise<void> {
   let wrong = '';
   for (let tries = 0; tries < TRIES; tries++) {
@@ -36,7 +36,7 @@ function differenceOf(world: SimWorld, store: S.LocalStore): string {
   const names = world.disk.list(DIR) ?? [];
   const kinds = names.map((name) => parseFileName(name));
   const segments = kinds.filter(({ kind }) => kind === 'segment').length;
-  // A prepared successor is in the table, too.
+  // The table also contains a prepared successor.
   if (segments !== told('kv_segments')) {
     return `There are ${segments} segments, counted as ${told('kv_segments')}: ${names.join(' ')}`;
   }

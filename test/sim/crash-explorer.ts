@@ -1,5 +1,5 @@
-// Runs a script once and looks at every crash that could have happened: at each instant at which the
-// disk changed, in each style of power loss, and again during the recovery from it.
+// Runs a script once and tries every crash that could have happened: at each instant at which the disk changed, in each
+// style of power loss, and again during the recovery from it.
 
 import { crc32 } from 'node:zlib';
 
@@ -18,27 +18,27 @@ export interface Exploration {
   readonly seed: number;
   readonly engine: EngineOptions;
   readonly commands: readonly Command[];
-  /** Random images for each instant, besides the orderly ones. */
+  /** The number of random images per instant, besides the orderly ones. */
   readonly randomImages: number;
-  /** Tear pending writes at every n-th byte; long ones (zeros ahead, copies) only here and there. */
+  /** Pending writes are torn at every n-th byte; long ones (zeros ahead, copies) only at some offsets. */
   readonly byteStep: number;
-  /** Of the instants of a recovery, the part that gets a second crash. */
+  /** The share of a recovery's instants that get a second crash. */
   readonly secondCrashes: number;
   readonly mayVanish?: boolean;
 }
 
 export interface Explored {
-  /** Crash states that were made, and those of them that were not equal to one checked before. */
+  /** The number of crash states that were made; `distinct` counts the states that no earlier one was equal to. */
   states: number;
   distinct: number;
   instants: number;
 }
 
 const LONG_WRITE_BYTES = 1000;
-/** Of the recoveries, the part that is followed by a second start. */
+/** The share of the recoveries that a second start follows. */
 const SECOND_STARTS = 0.2;
 
-/** Throws a Violation whose message names the instant and the style. */
+/** Explores a script. Throws a Violation whose message names the instant and the style. */
 export async function exploreCrashes(
   exploration: Exploration,
   bug: BrokenWorld = {},
@@ -50,7 +50,7 @@ export async function exploreCrashes(
   return explorer.explored;
 }
 
-/** The script without a crash: the disk at every instant, and what was promised then. */
+/** Runs the script without a crash; returns the disk at every instant, and what was promised by then. */
 async function record(exploration: Exploration, bug: BrokenWorld): Promise<RecoveryPoint[]> {
   const { seed, engine, commands, mayVanish = false } = exploration;
   const world = new SimWorld(seed);
@@ -111,7 +111,7 @@ class Explorer {
   #styles(disk: SimDisk): CrashStyle[] {
     const { randomImages, byteStep } = this.#exploration;
     const styles: CrashStyle[] = [{ kind: 'lost' }, { kind: 'kept' }];
-    // Nothing can be lost: all styles leave the same.
+    // Nothing is pending, so every style leaves the same disk.
     if (disk.pendingOrders().length === 0) return styles.slice(0, 1);
     disk.pendingLengths().forEach((length, changes) => {
       const step = length > LONG_WRITE_BYTES ? Math.max(byteStep, length / 3) : byteStep;
@@ -149,7 +149,7 @@ class Explorer {
   }
 }
 
-/** Two images with the same digest recover the same way and have the same to prove. */
+/** Returns a digest: two images with the same digest recover in the same way and have the same to prove. */
 function digestOf(disk: SimDisk, { minSeq, maxSeq }: Bounds): string {
   let crc = 0;
   let bytes = 0;

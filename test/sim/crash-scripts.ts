@@ -1,5 +1,5 @@
-// Short scripts, one for each thing that the engine does to the disk, for the exhaustive mode: every crash of
-// each of them, and every second crash during the recovery from it.
+// Short scripts, one for each thing that the engine does to the disk, for the exhaustive mode: it tries every crash of
+// each script, and every second crash during the recovery from it.
 
 import { exploreCrashes, type Exploration, type Explored } from './crash-explorer.js';
 import { SeededRandom } from '../../tools/torture/seeded-random.js';
@@ -161,7 +161,7 @@ export const CRASH_SCRIPTS: readonly CrashScript[] = [
   },
 ];
 
-/** A random script, torn here and there. */
+/** Draws a random script, whose crashes tear writes at a few offsets only. */
 export function drawScript(seed: number): CrashScript {
   const random = new SeededRandom(seed);
   const shape = { ...drawShape(random), valueBytesMax: random.pick([30, 300, 1500]) };
@@ -188,8 +188,8 @@ interface ScriptsExplored extends Explored {
 }
 
 /**
- * Explores all scripts and then random ones until that many crash states were tried; `onScript` hears of
- * each. Throws a Violation that names script and seed.
+ * Explores all scripts and then random ones until that many crash states were tried; it calls `onScript` for each script.
+ * Throws a Violation that names script and seed.
  */
 export async function exploreScripts(
   seed: number,

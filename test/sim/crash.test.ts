@@ -1,5 +1,5 @@
-// Every crash of short scripts: at each instant, at each byte of what was being written, in each style, and
-// again at each instant of the recovery. `npm run sim -- --states N` goes on with random scripts.
+// Every crash of short scripts: at each instant, at each byte of a pending write, in each style, and again at each
+// instant of the recovery. `npm run sim -- --states N` goes on with random scripts.
 
 import { expect } from 'chai';
 
@@ -8,7 +8,7 @@ import { CRASH_SCRIPTS } from './crash-scripts.js';
 import { LONG } from '../support/tier.js';
 
 const STATES_MIN = 100_000;
-/** Scripts of the fast tier: short ones. */
+/** The scripts of the fast tier, which are short. */
 const FAST_SCRIPTS = new Set(['eviction', 'a large value, replaced and deleted']);
 
 describe('Crash at every instant, and again in the recovery', () => {
@@ -30,8 +30,8 @@ describe('Crash at every instant, and again in the recovery', () => {
     });
   }
 
-  it(`${STATES_MIN} crash states in all ${LONG}`, () => {
-    console.log(`      ${all} crash states, ${((all / ms) * 1000).toFixed(0)} a second`);
+  it(`at least ${STATES_MIN} crash states are tried in all ${LONG}`, () => {
+    console.log(`      ${all} crash states, ${((all / ms) * 1000).toFixed(0)} per second`);
     expect(all).to.be.at.least(STATES_MIN);
   });
 });

@@ -1,4 +1,4 @@
-// A background thread for the simulator's own test: answers each number with its double, writes a file.
+// A background thread for the simulator's own test: it answers each number with its double, and writes a file.
 
 import type { Env, Port } from '../../src/env/env.js';
 

@@ -1,4 +1,4 @@
-// The engine under simulation: how it is opened, and its whole content as a client can read it.
+// The engine under simulation: opens it, and reads its whole content as a client can.
 
 import { openStore } from '../../src/store/open-store.js';
 import type { StoreOptions } from '../../src/store/options.js';
@@ -12,13 +12,13 @@ export const DIR = '/data';
 
 export type EngineOptions = Partial<StoreOptions>;
 
-/** `bug`: what is wrong with the world on purpose. */
+/** Opens the engine. `bug`: what is wrong with the world on purpose. */
 export async function openEngine(
   process: SimProcess,
   options: EngineOptions,
   bug: BrokenWorld = {},
 ): Promise<S.LocalStore> {
-  // Its clock jumps by days.
+  // The simulated clock jumps by days.
   const store = await openStore(bug.env?.(process) ?? process, DIR, {
     acceptClock: true,
     ...options,
@@ -26,7 +26,7 @@ export async function openEngine(
   return bug.store?.(store) ?? store;
 }
 
-/** Everything that the store holds; a damaged item is a Violation, unless told to `skipDamaged`. */
+/** Returns everything that the store holds. A damaged item is a Violation, unless `skipDamaged` is set. */
 export async function readAll(
   store: S.LocalStore,
   onDamage: (key: string) => void = damageIsAViolation,

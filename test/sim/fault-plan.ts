@@ -1,4 +1,4 @@
-// Which operation fails, and how: a list small enough to print with the seed and to replay by hand.
+// The operations that fail, and how each fails: a list small enough to print with the seed and to replay by hand.
 
 export type OperationKind =
   | 'open'
@@ -19,9 +19,9 @@ export type OperationKind =
 export type FaultCode = 'EIO' | 'ENOSPC' | 'EMFILE' | 'EROFS';
 
 /**
- * `at`: the number of the operation, from 1, counted among the `kinds` given (all without).
- * - `error`: fails with `code`; with `forever` all later ones of those kinds too.
- * - `short`: a write of `at` writes only part of what was asked, without an error.
+ * `at`: the number of the operation, from 1, counted among the `kinds` given (among all operations when there are none).
+ * - `error`: the operation fails with `code`; with `forever` all later operations of those kinds fail too.
+ * - `short`: a write of `at` writes only a part of its bytes, without an error.
  * - `crash`: the power is lost before, during or after the operation.
  */
 export interface Fault {
@@ -38,7 +38,7 @@ export type FaultEffect = Fault['effect'];
 export class FaultPlan {
   readonly faults: readonly Fault[];
   readonly #counts: number[];
-  /** How many faults took effect. */
+  /** The number of faults that took effect. */
   fired = 0;
 
   constructor(faults: readonly Fault[] = []) {
@@ -46,7 +46,7 @@ export class FaultPlan {
     this.#counts = faults.map(() => 0);
   }
 
-  /** Counts the operation and says what happens to it. */
+  /** Counts the operation and returns what happens to it. */
   next(kind: OperationKind): FaultEffect | undefined {
     let found: FaultEffect | undefined;
     this.faults.forEach((fault, index) => {
@@ -59,7 +59,7 @@ export class FaultPlan {
     return found;
   }
 
-  /** One line without spaces, for a replay. */
+  /** Returns the plan in one line without spaces, for a replay. */
   toString(): string {
     return JSON.stringify(this.faults);
   }

@@ -1,6 +1,6 @@
-// The N-th operation fails, once or for ever, for N = 1, 2, 3… until a run is over before its fault:
-// every single operation of a script has then failed. After each run a restart in the same boot, one
-// after a power loss, and the checks of both.
+// The N-th operation fails, once or for ever, for N = 1, 2, 3… until a run ends before its fault: by then every single
+// operation of a script has failed. Each run is followed by a restart in the same boot and by one after a power loss, each
+// with its checks.
 
 import { live, type Life } from './machine-life.js';
 import type { FaultCode, OperationKind } from './fault-plan.js';
@@ -13,13 +13,13 @@ interface Sweep {
   readonly commands: readonly Command[];
   readonly code: FaultCode;
   readonly forever: boolean;
-  /** Only these operations; all without. */
+  /** Only operations of these kinds are counted; all kinds when it is missing. */
   readonly kinds?: readonly OperationKind[];
-  /** Of `step` operations, one fails. */
+  /** One of `step` operations fails. */
   readonly step?: number;
 }
 
-/** All that the engine does to the disk, in few operations. */
+/** Everything that the engine does to the disk, in few operations. */
 export const EVERYTHING: readonly Command[] = [
   { do: 'set', key: 'a', bytes: 900, flags: 1, ttlMs: 0 },
   { do: 'set', key: 'b', bytes: 900, flags: 1, ttlMs: 300 },
@@ -40,7 +40,7 @@ export const EVERYTHING: readonly Command[] = [
   { do: 'set', key: 'l', bytes: 9, flags: 1, ttlMs: 0 },
   { do: 'flush', delayMs: 0 },
 ];
-/** How many operations failed. Throws a Violation that names the operation. */
+/** Returns how many operations failed. Throws a Violation that names the operation. */
 export async function sweepFaults(sweep: Sweep): Promise<number> {
   const { seed, engine, commands, code, forever, kinds, step = 1 } = sweep;
   let tried = 0;

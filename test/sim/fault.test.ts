@@ -38,12 +38,12 @@ describe('Each operation of a kind fails in turn, until none is left @long', () 
       const once = await sweepFaults({ ...sweep, forever: false });
       const forever = await sweepFaults({ ...sweep, forever: true, step: 4 });
       console.log(`      seed 12: ${once} and ${forever} operations failed`);
-      // Only what is there is removed: few calls.
+      // Only existing files are removed, so there are few calls.
       expect(once).to.be.greaterThan(kind === 'remove' ? 1 : 3);
     });
   }
 
-  it('truncate, which only a failed write asks for: EIO', async function () {
+  it('truncate, which the engine calls only after a failed write: EIO', async function () {
     this.timeout(120_000);
     let tried = 0;
     for (let at = 1, fired = 1; fired > 0; at++) {

@@ -1,6 +1,6 @@
-// What a malicious client would store: a value that holds batch headers as a segment does, each claiming
-// that everything before it was on disk. With a salt that nobody knows they are bytes like others; without
-// one, a torn write in front of them would be taken for proved damage.
+// The value that a malicious client would store: it holds batch headers like those in a segment, and each claims that
+// everything before it was on disk. With a salt that no client knows, these bytes are like any others. Without a salt, a
+// torn write in front of them would be taken for proven damage.
 
 import {
   BATCH_HEADER_BYTES,
@@ -11,7 +11,7 @@ import {
 } from '../../src/log/bytes/format.js';
 import { SECTOR_BYTES } from './inode.js';
 
-/** A value of that many bytes, as latin1, that is right if it is the first record of the first segment. */
+/** Returns a value of that many bytes, as latin1. Its headers are valid if it is the first record of the first segment. */
 export function forgedValue(key: string, bytes: number, number: number): string {
   const value = Buffer.alloc(bytes, `${number}:forged `);
   const headers = SEGMENT_HEADER_BYTES + BATCH_HEADER_BYTES + FRAME_HEADER_BYTES;

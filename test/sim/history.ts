@@ -1,5 +1,5 @@
-// The plain model of the store, with its past: every change in the order of its seq, so that the state
-// after any prefix of the commit order can be asked for. What the engine must be equal to.
+// The plain model of the store, with its past: every change in the order of its seq. It can give the state after any
+// prefix of the commit order, and the engine must be equal to that state.
 
 import type * as S from '../../src/store/store.js';
 
@@ -16,9 +16,9 @@ export interface Entry {
 
 interface Version {
   readonly seq: number;
-  /** Undefined: deleted. */
+  /** The item after the change; undefined: deleted. */
   readonly entry: Entry | undefined;
-  /** Of the change that stored the value: a flush removes what is older than itself, a later one its time. */
+  /** The seq of the change that stored the value: a flush removes older ones. A flush for a later time compares `storedMs`. */
   readonly storedSeq: number;
   readonly storedMs: number;
 }
@@ -26,11 +26,11 @@ interface Version {
 interface Flush {
   readonly seq: number;
   readonly atMs: number;
-  /** Empty: of all keys. */
+  /** The prefix that is flushed; empty: all keys. */
   readonly prefix: string;
 }
 
-/** What is there for a key, and the newest change that this answer depends on. */
+/** The item of a key, and the newest change that this answer depends on. */
 export interface Known {
   readonly entry: Entry | undefined;
   readonly seq: number;
@@ -44,7 +44,7 @@ export class History {
     return [...this.#versions.keys()];
   }
 
-  /** `storedMs`: when a new value was stored; undefined: the item's other fields changed. */
+  /** Records a change. `storedMs`: the time when a new value was stored; undefined: only the item's other fields changed. */
   put(seq: number, key: string, entry: Entry | undefined, storedMs: number | undefined): void {
     const versions = this.#versions.get(key) ?? [];
     const before = versions.at(-1);
@@ -54,7 +54,7 @@ export class History {
     this.#versions.set(key, versions);
   }
 
-  /** Whether the time of a later flush, up to `seq`, came after `fromMs` and by `toMs`: all that was there is gone. */
+  /** Checks whether a later flush, up to `seq`, came due after `fromMs` and by `toMs`, and so removed everything. */
   isDueBy(fromMs: number, toMs: number, seq: number): boolean {
     return this.#flushes.some(
       (flush) => flush.seq <= seq && flush.atMs > fromMs && flush.atMs <= toMs,
@@ -65,7 +65,7 @@ export class History {
     this.#flushes.push({ seq, atMs, prefix });
   }
 
-  /** The state of a key when all changes up to `upTo` happened and the clock shows `nowMs`. */
+  /** Returns the state of a key after all changes up to `upTo`, when the clock shows `nowMs`. */
   at(key: string, nowMs: number, upTo = Infinity): Known {
     const version = this.#versions.get(key)?.findLast((each) => each.seq <= upTo);
     if (version === undefined) return { entry: undefined, seq: 0 };
@@ -77,13 +77,13 @@ export class History {
         key.startsWith(each.prefix) &&
         (each.atMs === 0 ? each.seq > storedSeq : each.atMs <= nowMs && storedMs < each.atMs),
     );
-    // A miss from then on, whatever becomes of the version: all before it are as old.
+    // From then on the key misses, whatever happens to this version: all versions before are as old.
     if (flush !== undefined) return { entry: undefined, seq: flush.seq };
     const isExpired = entry.expiresAt !== 0 && entry.expiresAt <= nowMs;
     return { entry: isExpired ? undefined : entry, seq };
   }
 
-  /** The last changes of a key, for a message. */
+  /** Returns the last changes of a key as text, for a message. */
   describe(key: string): string {
     const versions = (this.#versions.get(key) ?? []).slice(-3);
     const flushes = this.#flushes
@@ -95,7 +95,7 @@ export class History {
     return [...changes, ...flushes].join('; ');
   }
 
-  /** Seqs of all changes in (from, to], sorted. */
+  /** Returns the seqs of all changes in (from, to], sorted. */
   seqsBetween(from: number, to: number): number[] {
     const seqs = new Set<number>();
     for (const versions of this.#versions.values()) for (const { seq } of versions) seqs.add(seq);
@@ -103,7 +103,7 @@ export class History {
     return [...seqs].filter((seq) => seq > from && seq <= to).sort((a, b) => a - b);
   }
 
-  /** Changes above `seq` never happened. */
+  /** Removes the changes above `seq`, as if they had never happened. */
   forgetAfter(seq: number): void {
     for (const [key, versions] of this.#versions) {
       this.#versions.set(
@@ -122,21 +122,21 @@ export class History {
   }
 }
 
-/** A broken promise of the engine; the message says which and how. */
+/** A promise that the engine broke; the message says which promise and how. */
 export class Violation extends Error {
   override readonly name = 'Violation';
 }
 
-/** The store's clock when reading everything began and ended: what expired meanwhile may be there or not. */
+/** The store's clock when the reading of all keys began and ended: items that expired meanwhile may be there or not. */
 export interface ReadTime {
   readonly fromMs: number;
   readonly toMs: number;
 }
 
 /**
- * The prefixes of the commit order, from `minSeq` to `maxSeq`, that the store found after a crash is
- * equal to; throws a Violation that compares the nearest one when there is none (oracles O1 and O2).
- * `mayVanish`: keys may be missing, because the engine evicts.
+ * Returns the prefixes of the commit order, from `minSeq` to `maxSeq`, that are equal to the store found after a crash.
+ * When there is none, throws a Violation that compares the nearest prefix (oracles O1 and O2). `mayVanish`: keys may be
+ * missing, because the engine evicts.
  */
 export function matchingPrefixes(
   history: History,
@@ -181,7 +181,7 @@ function differencesAt(
   return differences;
 }
 
-/** The item's value must be taken at once: it may be a view that lives for one turn. */
+/** Returns the entry of an item. The value must be read at once: it may be a view that is valid for one turn. */
 export async function entryOf(item: S.Item): Promise<Entry> {
   const { flags, cas, expiresAt, stale, won } = item;
   const { value } = item;

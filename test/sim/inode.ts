@@ -1,14 +1,14 @@
-// One simulated file: what the disk holds (durable), what the page cache shows (cache), and the changes
-// between the two, in order, none of which a power loss has to keep.
-// Invariants: durable plus all pending changes is the cache, but for what a failed sync dropped
-// (ghosts: the cache shows them, no later sync writes them). Overwriting a part of a sector never
-// harms the rest of the sector (disks that do are outside the model; docs/recovery.md says so).
+// One simulated file: what the disk holds (durable), what the page cache shows (cache), and the changes between the two,
+// in order. A power loss may drop any of these changes.
+// Invariants: durable plus all pending changes is the cache, except for what a failed sync dropped (ghosts: the cache
+// shows them, and no later sync writes them). Overwriting a part of a sector never harms the rest of the sector (disks
+// that do harm it are outside the model; docs/recovery.md says so).
 
 import type { SeededRandom } from '../../tools/torture/seeded-random.js';
 
 export const SECTOR_BYTES = 512;
 
-/** Bytes that grow, and that clones share until one of them writes. */
+/** A growing byte array, which clones share until one of them writes. */
 class SharedBytes {
   #data: Uint8Array;
   #length: number;
@@ -73,7 +73,7 @@ export type Change =
     }
   | { readonly kind: 'truncate'; readonly order: number; readonly size: number };
 
-/** What a power loss does to a part of a pending write. */
+/** The fate of a part of a pending write at a power loss. */
 export type Fate = 'kept' | 'old' | 'zero' | 'garbage';
 
 /** Decides what a power loss leaves of each change. */
@@ -84,7 +84,7 @@ export interface Survival {
     change: Change & { kind: 'write' },
     part: (from: number, to: number, fate: Fate) => void,
   ): void;
-  /** The size after a write that lengthens the file: it was `before`, the parts kept need `needed`. */
+  /** The size after a write that lengthens the file: it was `before`, and the parts that are kept need `needed`. */
   sizeAfterGrowth(before: number, needed: number, written: number): number;
   readonly random: SeededRandom;
 }
@@ -93,7 +93,7 @@ export class Inode {
   #durable: SharedBytes;
   #cache: SharedBytes;
   #pending: Change[];
-  /** Write-through writes that have not been answered. */
+  /** Write-through writes that have not been answered yet. */
   readonly inFlight = new Set<Change>();
 
   constructor(durable = new SharedBytes(), cache = new SharedBytes(), pending: Change[] = []) {
@@ -128,7 +128,7 @@ export class Inode {
     this.#pending.push(change);
   }
 
-  /** The given changes reach the disk; those that are no longer pending have already. */
+  /** Writes the given changes to the disk; changes that are no longer pending are there already. */
   makeDurable(changes: readonly Change[]): void {
     const going = new Set(changes);
     const staying: Change[] = [];
@@ -136,13 +136,13 @@ export class Inode {
       if (going.has(change)) this.#applyDurable(change);
       else staying.push(change);
     }
-    // The disk writes a page as it is now: an older write may not come back over a newer one.
+    // The disk writes a page as it is now, so an older write cannot come back over a newer one.
     this.#pending = staying.flatMap((change) =>
       changes.reduce((parts, newer) => parts.flatMap((part) => cutOut(part, newer)), [change]),
     );
   }
 
-  /** The disk refused these, the cache shows them, and nobody will write them again. */
+  /** Turns changes into ghosts: the disk refused them, the cache shows them, and nothing will write them again. */
   makeGhosts(changes: readonly Change[], survival: Survival): void {
     const going = new Set(changes);
     const ghosts = this.#pending.filter((change) => going.has(change));
@@ -150,7 +150,7 @@ export class Inode {
     this.#survive(ghosts, survival);
   }
 
-  /** Damage behind everybody's back: disk and cache alike. */
+  /** Damages disk and cache alike, unnoticed by the engine. */
   corrupt(position: number, mask: number): void {
     for (const bytes of [this.#durable, this.#cache]) {
       const old = bytes.view()[position];
@@ -158,7 +158,7 @@ export class Inode {
     }
   }
 
-  /** The disk keeps of this file what it keeps of `older`, where the cache says that both are the same. */
+  /** Makes the disk keep of this file what it keeps of `older`, where the cache says that both are the same. */
   shareBlocks(older: Inode): void {
     const [here, there] = [this.#cache.view(), older.#cache.view()];
     const disk = older.#durable.view();
@@ -169,7 +169,7 @@ export class Inode {
     for (const [at, byte] of differs) this.#durable.write(Uint8Array.of(byte), at);
   }
 
-  /** What is there after a power loss. */
+  /** Returns the file as it is after a power loss. */
   afterPowerLoss(survival: Survival): Inode {
     const after = this.clone();
     after.#survive(after.#pending, survival);
@@ -204,7 +204,7 @@ export class Inode {
   }
 }
 
-/** The parts of an older change that a newer one, already on the disk, does not supersede. */
+/** Returns the parts of an older change that a newer one, already on the disk, does not replace. */
 function cutOut(older: Change, newer: Change): Change[] {
   if (older.kind !== 'write' || newer.kind !== 'write' || older.order > newer.order) return [older];
   const { order, position, bytes } = older;

@@ -40,7 +40,7 @@ function lost(callMs: number, returnMs: number, value: string): Op {
   return op(callMs, returnMs, { do: 'set', value }, undefined);
 }
 
-/** Nobody was answered, and nothing ends it: it may happen at any later time. */
+/** Returns an operation that nobody answered and that nothing ends: it may happen at any later time. */
 function underWay(callMs: number, value: string): Op {
   return op(callMs, Infinity, { do: 'set', value }, undefined);
 }
@@ -126,7 +126,7 @@ describe('isLinearizable()', () => {
     });
   }
 
-  it('accepts what a real register answered, however calls and returns overlap', () => {
+  it('accepts the answers of a real register, however calls and returns overlap', () => {
     const step = fc.record({
       kind: fc.constantFrom('set', 'get', 'add', 'delete', 'append'),
       before: fc.nat(30),
@@ -162,7 +162,7 @@ describe('isLinearizable()', () => {
     );
   });
 
-  it('says so when a history is too large for it', () => {
+  it('throws when a history is too large for it', () => {
     const history = Array.from({ length: 30 }, (_, at) => set(0, 100, `${at}`));
     history.push(get(101, 102, 'nothing'));
     expect(() => isLinearizable(history, REGISTER, 1000)).to.throw('More than 1000 steps');

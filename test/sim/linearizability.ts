@@ -1,22 +1,22 @@
-// Is there an order of these operations of one key, each between its call and its return, in which every
-// answer is right? Wing and Gong's search with Lowe's memory of (operations placed, state).
+// Searches for an order of these operations on one key, each between its call and its return, in which every answer is
+// right. It is Wing and Gong's search with Lowe's memory of (operations placed, state).
 //
-// An operation whose outcome nobody knows (the process died) may have happened or not, but not after the
-// crash: its return. Where nothing ends it (it is under way in a network) the return is Infinity, and it may have
-// happened at any later time. Small histories only: at most some hundred operations of a few clients on a key.
+// An operation with an unknown outcome (the process died) may have happened or not, but not after the crash, which is its
+// return. When nothing ends an operation (it is under way in a network), its return is Infinity, and it may have happened
+// at any later time. Histories must be small: at most some hundred operations of a few clients on a key.
 
 export interface Operation<Input, Output> {
   readonly input: Input;
-  /** Undefined: nobody was answered. */
+  /** The answer; undefined: there was none. */
   readonly output: Output | undefined;
-  /** In the same unit; the call is earlier than the return. */
+  /** The time of the return, in the same unit; the call is earlier than the return. */
   readonly callMs: number;
   readonly returnMs: number;
 }
 
 /**
- * `step`: the state after an operation, or undefined when that answer is wrong in this state. Without an
- * output any answer is right. `keyOf`: equal for equal states.
+ * `step`: returns the state after an operation, or undefined when that answer is wrong in this state. Without an output
+ * any answer is right. `keyOf`: equal for equal states.
  */
 interface Model<State, Input, Output> {
   readonly initial: State;
@@ -24,7 +24,7 @@ interface Model<State, Input, Output> {
   keyOf(state: State): string;
 }
 
-/** True when there is such an order. Throws when the search takes more than `stepsMax`. */
+/** Returns true when there is such an order. Throws when the search takes more than `stepsMax` steps. */
 export function isLinearizable<State, Input, Output>(
   history: readonly Operation<Input, Output>[],
   model: Model<State, Input, Output>,
@@ -46,12 +46,12 @@ export function isLinearizable<State, Input, Output>(
     const owed = open.filter(({ output }) => output !== undefined);
     if (owed.length === 0) return true;
     const firstReturnMs = owed.reduce((least, { returnMs }) => Math.min(least, returnMs), Infinity);
-    // Those that were answered come first: most of the others never happened.
+    // Answered operations come first, because most of the unanswered ones never happened.
     for (const at of inOrder) {
       const operation = operations[at]!;
       if (operation.callMs > firstReturnMs) continue;
       if (((placed >> BigInt(at)) & 1n) !== 0n) continue;
-      // One that nobody was answered is not owed; it too has its place before what was called later.
+      // An unanswered operation need not have happened; it too has its place before operations that were called later.
       if (operation.returnMs < lastCallMs) continue;
       const next = model.step(state, operation.input, operation.output);
       if (next === undefined) continue;
@@ -64,7 +64,7 @@ export function isLinearizable<State, Input, Output>(
   return search(model.initial, 0n, -Infinity);
 }
 
-/** What clients ask of one key. Values are unique in a history and not empty; `token`: the value last read. */
+/** The operations of clients on one key. Values are unique in a history and not empty; `token`: the value last read. */
 export type RegisterInput =
   | { readonly do: 'get' }
   | { readonly do: 'delete' }
@@ -72,14 +72,14 @@ export type RegisterInput =
   | { readonly do: 'set' | 'add' | 'replace' | 'append'; readonly value: string }
   | { readonly do: 'cas'; readonly value: string; readonly token: string };
 
-/** What a get shows (MISSING: nothing) or an incr counted to, or what became of a change. */
+/** The value that a get shows (MISSING: none), the number that an incr counted to, or the outcome of a change. */
 export type RegisterOutput =
   { readonly value: string } | { readonly count: string } | { readonly done: Done };
 export type Done = 'yes' | 'no' | 'missing';
 
 export const MISSING = '';
 
-/** A key of the store; its state is its value. */
+/** The model of one key of the store; its state is its value. */
 export const REGISTER: Model<string, RegisterInput, RegisterOutput> = {
   initial: MISSING,
   keyOf: (state) => state,

@@ -1,5 +1,5 @@
-// The life of one machine: boots, workload, faults, an end of each process (orderly, kill, power loss),
-// the next boot, and at each of them the check that nothing was lost and nothing invented.
+// The life of one machine: boots, workload, faults, and an end of each process (orderly, kill, power loss). Each boot
+// checks that nothing was lost and nothing invented.
 
 import type * as S from '../../src/store/store.js';
 import { Client } from './client.js';
@@ -13,14 +13,14 @@ import { checkRecovery, unwrap } from './recovery-check.js';
 import { SimWorld, type SimProcess } from './sim-world.js';
 import type { Command } from './workload.js';
 
-/** One boot until its end. `end` counts when no fault ended it before. */
+/** One boot until its end. `end` counts when no fault ended the boot before. */
 export interface Stage {
   readonly commands: readonly Command[];
   readonly faults: readonly Fault[];
   readonly end: 'close' | 'kill' | CrashStyle;
-  /** Size of the disk; it has room for everything without. */
+  /** The size of the disk; when it is missing, everything fits. */
   readonly capacityBytes?: number;
-  /** Wall time jumps by this before the boot. */
+  /** The wall time jumps by this much before the boot. */
   readonly wallJumpMs?: number;
 }
 
@@ -33,13 +33,13 @@ export interface Life {
 
 interface Lived {
   boots: number;
-  /** Faults that took effect. */
+  /** The number of faults that took effect. */
   faults: number;
   operations: number;
   commands: number;
 }
 
-/** Throws a Violation when a promise was broken. */
+/** Runs a life. Throws a Violation when the engine broke a promise. */
 export async function live(life: Life, bug: BrokenWorld = {}): Promise<Lived> {
   const machine = new Machine(life, bug);
   for (const stage of life.stages) await machine.run(stage);
@@ -47,7 +47,7 @@ export async function live(life: Life, bug: BrokenWorld = {}): Promise<Lived> {
   return machine.lived;
 }
 
-/** Once the disk has room again, writes resume within so many seconds. */
+/** Once the disk has room again, writes resume within this many seconds. */
 const RESUME_TRIES = 10;
 
 class Machine {
@@ -57,7 +57,7 @@ class Machine {
   readonly #world: SimWorld;
   readonly #history = new History();
   readonly #numbers = { next: 1 };
-  /** Everything up to here was told to a client. */
+  /** Clients have got answers for everything up to this seq. */
   #minSeq = 0;
   #nowMs = 0;
 
@@ -84,7 +84,7 @@ class Machine {
     else world.kill();
   }
 
-  /** The last boot has no faults: everything must be there, twice, and the store must serve. */
+  /** Runs the last boot, which has no faults: everything must be there, twice, and the store must serve. */
   async finish(): Promise<void> {
     const { engine, seed, mayVanish } = this.#life;
     this.#world.disk.capacityBytes = Infinity;
@@ -106,7 +106,7 @@ class Machine {
     this.lived.operations += this.#world.operations;
   }
 
-  /** Opens and checks; undefined when a fault kept it from opening. */
+  /** Opens the store and checks it; returns undefined when a fault kept it from opening. */
   async #open(process: SimProcess, mayFail: boolean): Promise<S.LocalStore | undefined> {
     const world = this.#world;
     const { mayVanish } = this.#life;
@@ -128,7 +128,7 @@ class Machine {
     const range = { minSeq: this.#minSeq, maxSeq: Infinity };
     const time = { fromMs, toMs: store.nowMs() };
     const matching = matchingPrefixes(this.#history, read.value, time, range, mayVanish);
-    // Seqs that a full disk took back are given out again after a restart.
+    // After a restart the engine gives out again the seqs that a full disk took back.
     const seq =
       matching.findLast((each) => each <= store.durability.lastSeq) ?? store.durability.lastSeq;
     this.#minSeq = seq;
@@ -136,7 +136,7 @@ class Machine {
     return store;
   }
 
-  /** The faults are over: it serves again by itself (O7), and its counters are right (O5, O8). */
+  /** Ends the faults: the store serves again by itself (O7), and its counters are right (O5, O8). */
   async #recover(client: Client, mayFail: boolean): Promise<void> {
     const world = this.#world;
     const { store } = client;
@@ -156,7 +156,7 @@ class Machine {
     throw new Violation(`No write is taken ${RESUME_TRIES} s after the faults have ended`);
   }
 
-  /** Reads that failed say nothing of what is there: the run goes on at the next boot. */
+  /** A failed read says nothing about the content of the store, so the run goes on at the next boot. */
   #trustless(_store: S.LocalStore): undefined {
     return undefined;
   }
@@ -186,7 +186,7 @@ class Machine {
         throw new Violation(`Open after close(): ${paths}`);
       }
     }
-    // The watermark passes over seqs that were taken back; the next boot gives those out again.
+    // The watermark moves past seqs that were taken back; the next boot gives these out again.
     const durable = this.#history.seqsBetween(this.#minSeq, store.durability.watermark).at(-1);
     this.#minSeq = durable ?? this.#minSeq;
     this.#nowMs = Math.max(this.#nowMs, process.clock.wallMs());

@@ -1,5 +1,5 @@
-// The store against a plain model, as a property: any commands, with restarts between them, shrunk to
-// the shortest that fails. The model is History; the checks are the client's and the recovery's.
+// The store against a plain model, as a property: any commands with restarts between them agree, and a failure is shrunk
+// to the shortest one. The model is History; the checks are those of the client and of the recovery.
 
 import * as fc from 'fast-check';
 

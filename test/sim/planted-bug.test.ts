@@ -1,4 +1,4 @@
-// The tester tested: each planted bug is found, and in how many runs.
+// A test of the tests: each planted bug is found, and the output says in how many runs.
 
 import { expect } from 'chai';
 
@@ -15,7 +15,7 @@ import {
 } from './planted-bugs.js';
 import { LONG } from '../support/tier.js';
 
-/** Found after tens of runs. */
+/** The bugs that are found only after tens of runs. */
 const LATE = new Set([
   'short counts ignored',
   'expiry from the wall clock',

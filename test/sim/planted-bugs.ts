@@ -1,6 +1,5 @@
-// The tester tested: bugs put under the engine on purpose, to see that the simulation finds them, and in
-// how many runs. Each is an Env or a Store that breaks one promise (broken-worlds.ts); nothing of this is
-// in the product.
+// A test of the tests: bugs put under the engine on purpose, to see that the simulation finds them, and in how many runs.
+// Each is an Env or a Store that breaks one promise (broken-worlds.ts); no part of it is in the product.
 
 import * as broken from './broken-worlds.js';
 import type { BrokenWorld } from './broken-worlds.js';
@@ -14,13 +13,13 @@ import type { Command } from './workload.js';
 
 interface PlantedBug extends BrokenWorld {
   readonly name: string;
-  /** How it is looked for, for the table in docs/reliability.md. */
+  /** The kind of runs that look for the bug, for the table in docs/reliability.md. */
   readonly foundBy: string;
-  /** One run; throws a Violation when it came upon the bug. */
+  /** Runs once; throws a Violation when the run met the bug. */
   readonly run: (seed: number, bug: BrokenWorld) => Promise<unknown>;
 }
 
-/** No planted bug may need more. */
+/** No planted bug may need more runs than this. */
 export const PLANTED_RUNS_MAX = 300;
 
 const FSYNC_LIES = 'lives in which one sync fails and the power is lost';
@@ -53,7 +52,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     env: (env) => broken.withFiles(env, { sync: () => Promise.resolve() }, 'write'),
   }),
   swarm('commits not written through', { env: (env) => broken.withFiles(env, {}, 'write') }),
-  // A commit that is written again is on the disk: only a sync that is tried again lies.
+  // A commit that is written again is on the disk: only a sync that is repeated lies.
   hunt('a failed write or sync is tried again', FSYNC_LIES, drawFailingSyncs, {
     env: (env) =>
       broken.withFiles(env, {
@@ -108,7 +107,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   swarm('expiry from the wall clock', { env: broken.withWallClock }),
 ];
 
-/** Runs it with one seed after the other; undefined when no run of them found the bug. */
+/** Runs one seed after the other; returns undefined when no run found the bug. */
 export async function runsUntilFound(
   bug: PlantedBug,
   runsMax: number,
@@ -125,7 +124,7 @@ export async function runsUntilFound(
   return undefined;
 }
 
-/** In each boot one sync fails, and the power is lost at its end. */
+/** Draws a life in which one sync per boot fails and the power is lost at the end of the boot. */
 export function drawFailingSyncs(seed: number): Life {
   const effect = { kind: 'error', code: 'EIO' } as const;
   const life = drawLife(seed);
@@ -136,7 +135,7 @@ export function drawFailingSyncs(seed: number): Life {
   return { ...life, stages };
 }
 
-/** A commit fails, the process starts again over the same cache, and then the power is lost. */
+/** Draws a life in which a commit fails, the process starts again over the same cache, and then the power is lost. */
 export function drawFailingCommits(seed: number): Life {
   const effect = { kind: 'error', code: 'EIO' } as const;
   const life = drawLife(seed);
@@ -151,7 +150,7 @@ export function drawFailingCommits(seed: number): Life {
   return { ...life, mayVanish: false, engine: { ...life.engine, keysMax: 0 }, stages };
 }
 
-/** A client whose first value holds batches that claim to prove what they stand in; the write is torn. */
+/** Draws a client whose first value holds batches that claim to prove the bytes around them; the write is torn. */
 export function drawForgery(seed: number): Life {
   const random = new SeededRandom(seed);
   const at = random.between(1, 12);
@@ -165,8 +164,9 @@ export function drawForgery(seed: number): Life {
 }
 
 /**
- * Small segments: the oldest is full of what lives, but for keys that are deleted in the next ones, which
- * otherwise hold what is overwritten again and again. A compaction of those must remember the deletes.
+ * Draws a life of deletions over small segments. The oldest segment is full of live items, except for keys that the next
+ * segments delete. Those segments otherwise hold items that are overwritten again and again. A compaction of them must
+ * keep the tombstones.
  */
 export function drawDeletions(seed: number): Life {
   return drawRemovals(seed, [
@@ -179,7 +179,7 @@ export function drawFlushes(seed: number): Life {
   return drawRemovals(seed, [{ do: 'deletePrefix', prefix: 'gone' }]);
 }
 
-/** Items in a segment that stays, their removal in others that are compacted, and a kill. */
+/** Draws a life with items in a segment that stays, their removal in others that are compacted, and a kill. */
 function drawRemovals(seed: number, removals: readonly Command[]): Life {
   const random = new SeededRandom(seed);
   const commands: Command[] = [];
@@ -187,9 +187,10 @@ function drawRemovals(seed: number, removals: readonly Command[]): Life {
   commands.push(set('gone0', 50), set('gone1', 50), { do: 'durable' });
   for (let at = 0; at < 20; at++) {
     const other = set(`k${random.below(3)}`, random.between(300, 1000));
-    // A pause in which the next segment is made, so that none outgrows its size.
+    // In this pause the next segment is made, so that no segment outgrows its size.
     commands.push(other, { do: 'durable' }, { do: 'sleep', ms: 5 });
-    // What stays beside the removals does not fit a segment with what the oldest holds: no run has both.
+    // The items that stay beside the removals do not fit into one segment with the items of the oldest: no compaction run
+    // has both.
     if (at === 2) commands.push(...removals, set('stays', random.between(1300, 1500)));
   }
   commands.push({ do: 'sleep', ms: 12_000 });
@@ -201,7 +202,7 @@ function set(key: string, bytes: number): Command {
   return { do: 'set', key, bytes, flags: 0, ttlMs: 0 };
 }
 
-/** Every crash of a script that rotates and compacts, on a disk that keeps any of what was not synced. */
+/** Explores every crash of a script that rotates and compacts, on a disk that keeps any part of what was not synced. */
 async function exploreCompaction(seed: number, bug: BrokenWorld): Promise<void> {
   const { engine, stages } = drawDeletions(seed);
   const [{ commands } = { commands: [] }] = stages;

@@ -1,5 +1,5 @@
-// What a power loss keeps: the styles of crash that the simulation tries, from the kindest disk (all
-// that was written is there) to the most hostile (any subset of sectors and directory changes).
+// The styles of power loss that the simulation tries, from the kindest disk (it keeps everything written) to the most
+// hostile (it keeps any subset of sectors and directory changes).
 
 import { SECTOR_BYTES, type Change, type Fate, type Survival } from './inode.js';
 import { SeededRandom } from '../../tools/torture/seeded-random.js';
@@ -7,8 +7,8 @@ import { SeededRandom } from '../../tools/torture/seeded-random.js';
 /**
  * - `lost`: only what was synced. `kept`: everything written.
  * - `prefix`: the first `changes` pending changes of the disk and the first `bytes` of the next one.
- * - `random`: each 512-byte sector kept, old, zero or garbage; sizes in between; directory changes
- *   any prefix, or any subset when hostile.
+ * - `random`: each 512-byte sector is kept, old, zero or garbage; sizes are in between; of the directory changes any
+ *   prefix is kept, or any subset when the disk is hostile.
  */
 export type CrashStyle =
   | { readonly kind: 'lost' }
@@ -18,7 +18,7 @@ export type CrashStyle =
 
 /** Decides for files and directories; `pendingOrders` are the orders of all pending changes, sorted. */
 export interface DiskSurvival extends Survival {
-  /** Which of `count` pending changes of a directory, with these orders, are kept. */
+  /** Returns, for each of the pending changes of a directory with these orders, whether it is kept. */
   keepsDirChanges(orders: readonly number[]): boolean[];
 }
 
@@ -35,7 +35,7 @@ export function survivalOf(style: CrashStyle, pendingOrders: readonly number[]):
   }
 }
 
-/** All changes before `order` are kept, and `bytes` of that one. */
+/** Keeps all changes before `order`, and `bytes` of that one. */
 function inOrder(order: number, bytes: number): DiskSurvival {
   return {
     random: new SeededRandom(1),
@@ -60,7 +60,7 @@ class RandomSurvival implements DiskSurvival {
   constructor(random: SeededRandom, hostile: boolean) {
     this.random = random;
     this.#hostile = hostile;
-    // Few images are interesting when every sector is a fair coin: each image has a leaning.
+    // When every sector is a fair coin, few images are interesting, so each image leans to one side.
     this.#keep = random.pick([0.05, 0.3, 0.5, 0.8, 0.97]);
     this.#lostFates = random.pick<readonly Fate[]>([
       ['old'],

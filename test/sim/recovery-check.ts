@@ -1,5 +1,5 @@
-// Opens what a crash left and checks it against the history: the oracles O1, O2, O4, O5 and O6, and
-// that the store serves again (O7).
+// Opens what a crash left and checks it against the history: the oracles O1, O2, O4, O5 and O6, and that the store serves
+// again (O7).
 
 import type * as S from '../../src/store/store.js';
 import { checkCounters } from './counters-check.js';
@@ -20,19 +20,19 @@ import { SimWorld, type SimProcess } from './sim-world.js';
 /** A recovered store takes a write within this time (O7). */
 const SERVES_WITHIN_MS = 1000;
 
-/** What is known of the moment of a crash. */
+/** The facts that are known about the moment of a crash. */
 export interface Bounds {
   readonly history: History;
-  /** Everything up to here was told to a client. */
+  /** Clients have got answers for everything up to this seq. */
   readonly minSeq: number;
-  /** Nothing above was ever asked for. */
+  /** No client asked for anything above this seq. */
   readonly maxSeq: number;
-  /** The store's clock, so that the restarted machine's is not behind. */
+  /** The store's clock; the clock of the restarted machine must not be behind it. */
   readonly nowMs: number;
   readonly mayVanish: boolean;
 }
 
-/** A disk that a recovery left at some instant, and what must then hold. */
+/** A disk as it was at some instant of a recovery, and what must then hold. */
 export interface RecoveryPoint {
   readonly disk: SimDisk;
   readonly bounds: Bounds;
@@ -41,17 +41,17 @@ export interface RecoveryPoint {
 interface RecoveryOptions {
   readonly engine: EngineOptions;
   readonly seed: number;
-  /** Start a second time, and compare. */
+  /** The recovery is repeated by a second start, and both are compared. */
   readonly twice: boolean;
-  /** Count items, bytes and files again (O5, O8). */
+  /** Items, bytes and files are counted again (O5, O8). */
   readonly counters?: boolean;
-  /** Collect the disks at all instants of the recovery, for a second crash there. */
+  /** Collects the disks at all instants of the recovery, for a second crash there. */
   readonly onPoint?: (point: RecoveryPoint) => void;
 }
 
 /**
- * Recovers a disk, checks what is found, restarts and checks again. Returns the seq whose prefix was
- * found (the largest, when several look the same).
+ * Recovers a disk, checks what is found, restarts and checks again. Returns the seq whose prefix was found (the largest,
+ * when several look the same).
  */
 export async function checkRecovery(
   disk: SimDisk,
@@ -75,7 +75,7 @@ export async function checkRecovery(
   );
   const seq =
     matching.findLast((each) => each <= first.store.durability.lastSeq) ?? matching[0] ?? 0;
-  // What was served may not change any more.
+  // From now on, what was served must not change.
   known = { ...bounds, minSeq: matching[0] ?? seq, maxSeq: matching.at(-1) ?? seq };
   if (!options.twice) {
     world.observe = undefined;
@@ -120,7 +120,7 @@ async function openAndRead(world: SimWorld, engine: EngineOptions): Promise<Open
   return { world, process, store, found, readMs: { fromMs, toMs: store.nowMs() } };
 }
 
-/** Files that a start must remove; a hint may be written anew at once. */
+/** Returns the files that a start must remove. A hint is not among them: a start may write it again at once. */
 function temporaries(world: SimWorld): string[] {
   const names = world.disk.list(DIR) ?? [];
   return names.filter((name) => name.endsWith('.tmp') && !name.includes('.hint'));
@@ -134,7 +134,7 @@ async function closeCleanly({ world, process, store }: Opened): Promise<void> {
   }
 }
 
-/** A write becomes durable: the recovered store works. */
+/** Waits until a write becomes durable, so that the recovered store works. */
 async function serve(world: SimWorld, store: S.LocalStore): Promise<void> {
   const put = store.put({
     mode: 'set',
@@ -156,7 +156,7 @@ async function serve(world: SimWorld, store: S.LocalStore): Promise<void> {
   if (tookMs > SERVES_WITHIN_MS) throw new Violation(`The first write took ${tookMs} ms`);
 }
 
-/** `mayVanish`: a start with more items than the bound evicts some, after they were read. */
+/** Compares two starts. `mayVanish`: a start with more items than the bound evicts some, after they were read. */
 function compare(
   first: ReadonlyMap<string, Entry>,
   second: ReadonlyMap<string, Entry>,
@@ -171,7 +171,7 @@ function compare(
   }
 }
 
-/** The value, or a Violation that says which step failed how. */
+/** Returns the value, or throws a Violation that says which step failed and how. */
 export function unwrap<T>(settled: Settled<T>, step: string): T {
   if (settled.kind === 'value') return settled.value;
   if (settled.kind === 'error' || settled.kind === 'fatal') {

@@ -1,9 +1,9 @@
-// The simulation as a command: `npm run sim -- --seed S --runs N`. Each run is a random life of a
-// machine; every twentieth also tries all crashes of a random script. The first failure is printed with the
-// line that replays it and the shortest life found that still fails.
-// `--states N`: crashes alone, of all scripts and then of random ones, until N states were tried.
+// The simulation as a command: `npm run sim -- --seed S --runs N`. Each run is a random life of a machine; every twentieth
+// also tries all crashes of a random script. The first failure is printed with the line that replays it and the shortest
+// life found that still fails.
+// `--states N`: tries crashes alone, of all scripts and then of random ones, until N states were tried.
 // `--wire`: each run is the life of a server and its clients, whose histories must be linearizable.
-// `--planted`: how many runs each planted bug needs, for docs/reliability.md.
+// `--planted`: prints how many runs each planted bug needs, for docs/reliability.md.
 
 import { parseArgs } from 'node:util';
 
@@ -31,7 +31,7 @@ const runs = Number(values.runs);
 const counts = { boots: 0, faults: 0, commands: 0, states: 0, distinct: 0 };
 const startedMs = performance.now();
 let failed = 0;
-// A rejection that nobody awaits would end the real process: it belongs to the run that is going on.
+// A rejection that no code awaits would end the real process; here it belongs to the run that is going on.
 let stray: unknown;
 process.on('unhandledRejection', (reason) => (stray ??= reason));
 

@@ -1,7 +1,7 @@
-// Virtual time: everything that happens later in a simulation (a disk's answer, a timer, a message) is
-// an event here, run one by one in the order of its time. Between two events all promises settle.
-// Invariants: time never goes back; events of equal time run in the order they were made; real time
-// and real I/O never decide anything (an import of a module halts virtual time until it is there).
+// Virtual time: everything that happens later in a simulation (a disk's answer, a timer, a message) is an event here. Events
+// run one by one in the order of their time. Between two events all promises settle.
+// Invariants: time never goes back; events of equal time run in the order in which they were made; real time and real I/O
+// never decide anything (an import of a module halts virtual time until it is loaded).
 
 export interface Event {
   cancel(): void;
@@ -14,10 +14,10 @@ interface Entry extends Event {
 }
 
 /**
- * How waiting for a promise ended.
+ * The ways in which waiting for a promise ends.
  * - `stopped`: the process died meanwhile (stop() was called).
  * - `fatal`: an event threw, as an uncaught exception would end a real process.
- * - `stuck`: nothing is left that could settle the promise, or it took longer than the limit.
+ * - `stuck`: no event is left that could settle the promise, or it took longer than the limit.
  */
 export type Settled<T> =
   | { readonly kind: 'value'; readonly value: T }
@@ -58,17 +58,17 @@ export class Scheduler {
     this.#outside.push(promise);
   }
 
-  /** Ends every settle() that is running: the process that it waited on is dead. */
+  /** Ends every settle() that is running: the process that it waited for is dead. */
   stop(): void {
     this.#stops++;
   }
 
-  /** Records what would have been an uncaught exception. */
+  /** Records an error that would have been an uncaught exception. */
   fail(error: unknown): void {
     this.#fatal ??= { error };
   }
 
-  /** Runs events until `promise` settles, or says why it never will. */
+  /** Runs events until `promise` settles; otherwise returns why it never will. */
   async settle<T>(promise: Promise<T> | T): Promise<Settled<T>> {
     let result: Settled<T> | undefined;
     const stops = this.#stops;
@@ -153,7 +153,7 @@ function isEarlier(a: Entry, b: Entry): boolean {
   return a.atMs < b.atMs || (a.atMs === b.atMs && a.order < b.order);
 }
 
-/** Resolves when every promise that could settle without a new event has settled. */
+/** Resolves when every promise that can settle without a new event has settled. */
 function allPromises(): Promise<void> {
   return new Promise((resolve) => void setImmediate(resolve));
 }

@@ -1,4 +1,4 @@
-// What commands make of items, and answer: memcached's rules, as the simulated client expects them.
+// The rules of memcached as the simulated client expects them: what commands make of items, and what they answer.
 
 import type * as S from '../../src/store/store.js';
 import { parseNumber as parseDecimal } from '../support/decimal.js';
@@ -21,23 +21,23 @@ export const UNCHANGED: ReadonlySet<S.Status> = new Set([
   'not-a-number',
 ]);
 
-/** What incr and decr make of a number: 64 bits that wrap, and nothing below zero. */
+/** Returns what incr and decr make of a number: 64 bits that wrap, and nothing below zero. */
 export function changed(number: bigint, delta: bigint, direction: 'incr' | 'decr'): bigint {
   if (direction === 'incr') return (number + delta) % 2n ** 64n;
   return delta > number ? 0n : number - delta;
 }
 
-/** Values are Latin-1 text here. */
+/** Parses a number; values are Latin-1 text here. */
 export function parseNumber(value: string): bigint | undefined {
   return parseDecimal(Buffer.from(value, 'latin1'));
 }
 
-/** What incr and decr answer. */
+/** Returns the status that incr and decr answer. */
 export function arithmeticStatus({ entry }: Known): S.Status {
   return entry !== undefined && parseNumber(entry.value) === undefined ? 'not-a-number' : 'stored';
 }
 
-/** What a read leaves of the item; undefined when it changes nothing. */
+/** Returns the item after a read; undefined when the read changes nothing. */
 export function touchedBy(
   command: GetCommand,
   entry: Entry | undefined,

@@ -1,10 +1,10 @@
-// Makes a failing life shorter: leaves out stages, faults and commands as long as it still fails.
+// Makes a failing life shorter: leaves out stages, faults and commands as long as the life still fails.
 
 import { live, type Life, type Stage } from './machine-life.js';
 
 const ATTEMPTS = 400;
 
-/** The shortest failing life found; undefined when the life given does not fail. */
+/** Returns the shortest failing life found; undefined when the given life does not fail. */
 export async function shrink(life: Life): Promise<Life | undefined> {
   if (!(await fails(life))) return undefined;
   let best = life;

@@ -1,9 +1,9 @@
-// The clock of a simulated process: monotonic time is the scheduler's, wall time may be made to jump.
+// The clock of a simulated process: monotonic time is the scheduler's, and wall time can be made to jump.
 
 import type { Clock, Timer } from '../../src/env/env.js';
 import type { SimThread } from './sim-thread.js';
 
-/** Where wall time starts: some day in 2023. */
+/** The start of wall time: some day in 2023. */
 const FIRST_WALL_MS = 1_700_000_000_000;
 
 export class SimClock implements Clock {

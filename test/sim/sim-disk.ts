@@ -1,7 +1,6 @@
 // The simulated disk: directories and inodes, each with what is durable and what is only cached.
-// Invariant: a directory entry (created, renamed, removed) is durable only after the directory was
-// synced, which is stricter than ext4, XFS and btrfs for creations. Directories themselves are durable
-// as soon as they are made.
+// Invariant: a directory entry (created, renamed, removed) is durable only after the directory was synced. This is
+// stricter than ext4, XFS and btrfs are for creations. Directories themselves are durable as soon as they are made.
 
 import { posix } from 'node:path';
 
@@ -26,7 +25,7 @@ interface Dir {
 }
 
 export class SimDisk {
-  /** Bytes of all files; Infinity: never full. */
+  /** The limit for the bytes of all files; Infinity: the disk is never full. */
   capacityBytes = Infinity;
   #dirs = new Map<string, Dir>();
   #orders = 0;
@@ -44,7 +43,7 @@ export class SimDisk {
     return dir === undefined ? undefined : [...dir.cached.keys()];
   }
 
-  /** The file, or undefined when there is none; `isDir` tells a missing directory. */
+  /** Returns the file, or undefined when there is none; `isDir` reports a missing directory. */
   find(path: string): Inode | undefined {
     const [dir, name] = this.#place(path);
     return dir?.cached.get(name);
@@ -62,7 +61,7 @@ export class SimDisk {
     return inode;
   }
 
-  /** False when there is nothing to rename. */
+  /** Renames; returns false when there is nothing to rename. */
   rename(from: string, to: string): boolean {
     const [fromDir, fromName] = this.#place(from);
     const [toDir, toName] = this.#place(to);
@@ -78,7 +77,7 @@ export class SimDisk {
     return true;
   }
 
-  /** False when there is nothing to give a second name. */
+  /** Gives a second name; returns false when there is no such file. */
   link(from: string, to: string): boolean {
     const [fromDir, fromName] = this.#place(from);
     const [toDir, name] = this.#place(to);
@@ -99,7 +98,7 @@ export class SimDisk {
     return this.#dirs.get(posix.resolve('/', path))?.pending ?? [];
   }
 
-  /** The given changes of a directory reach the disk. */
+  /** Writes the given changes of a directory to the disk. */
   makeDirDurable(path: string, changes: readonly DirChange[]): void {
     const dir = this.#dirs.get(posix.resolve('/', path));
     if (dir === undefined) return;
@@ -125,7 +124,7 @@ export class SimDisk {
     return [...inodes].reduce((sum, inode) => sum + inode.size, 0);
   }
 
-  /** Every file there is, for checks and for damage: path → inode. */
+  /** Returns every existing file, for checks and for damage: path → inode. */
   files(): Map<string, Inode> {
     const files = new Map<string, Inode>();
     for (const [path, dir] of this.#dirs) {
@@ -134,7 +133,7 @@ export class SimDisk {
     return files;
   }
 
-  /** Orders of all changes that a power loss may take back, sorted. */
+  /** Returns the orders of all changes that a power loss may take back, sorted. */
   pendingOrders(): number[] {
     const inodes = new Set<Inode>();
     const orders: number[] = [];
@@ -147,7 +146,7 @@ export class SimDisk {
     return orders.sort((a, b) => a - b);
   }
 
-  /** Pending writes in the order of pendingOrders(): their lengths (0 for a change that is atomic). */
+  /** Returns the lengths of pending writes in the order of pendingOrders() (0 for a change that is atomic). */
   pendingLengths(): number[] {
     const lengths = new Map<number, number>();
     for (const inode of this.#allInodes()) {
@@ -158,12 +157,12 @@ export class SimDisk {
     return this.pendingOrders().map((order) => lengths.get(order) ?? 0);
   }
 
-  /** A copy that shares nothing that either may change. Open handles stay with the original. */
+  /** Returns a copy that shares nothing that either may change. Open handles stay with the original. */
   clone(): SimDisk {
     return this.#copy((inode) => inode.clone());
   }
 
-  /** The disk as it is found after the power was lost now. */
+  /** Returns the disk as it would be found if the power were lost now. */
   afterPowerLoss(style: CrashStyle): SimDisk {
     const survival = survivalOf(style, this.pendingOrders());
     const after = this.#copy((inode) => inode.afterPowerLoss(survival));
@@ -221,7 +220,7 @@ function applyDirChange(entries: Map<string, Inode>, change: DirChange): void {
   } else if (change.kind === 'unlink') {
     entries.delete(change.name);
   } else {
-    // The entry names the inode: what else was lost (a hostile disk) does not change which file it is.
+    // The entry names the inode: whatever else was lost (on a hostile disk), this does not change which file it is.
     if (entries.get(change.from) === change.inode) entries.delete(change.from);
     entries.set(change.to, change.inode);
   }

@@ -1,6 +1,6 @@
-// Fs over a SimDisk. Each operation takes two events: it starts (the cache changes, its bytes may reach
-// the disk from now on) and it finishes (its answer, and its durability if it promised some). A crash
-// may come between. Answers of operations in flight together come in any order.
+// Fs over a SimDisk. Each operation takes two events. When it starts, the cache changes, and from then on its bytes may
+// reach the disk. When it finishes, it answers, and what it promised to be durable is durable. A crash may come between.
+// Operations that are in flight together are answered in any order.
 
 import { posix } from 'node:path';
 
@@ -11,7 +11,7 @@ import type { Change, Inode } from './inode.js';
 import { survivalOf } from './power-loss.js';
 import type { SimThread } from './sim-thread.js';
 
-/** What an operation does when it starts; returns what it does, and answers, when it finishes. */
+/** The effect of an operation when it starts; returns a function with its effect and its answer when it finishes. */
 type Start<T> = (effect: FaultEffect | undefined) => () => T;
 
 export class SimFs implements Fs {
@@ -37,7 +37,7 @@ export class SimFs implements Fs {
     });
   }
 
-  /** No event of its own, as isInPlace. */
+  /** Takes no event of its own, like isInPlace. */
   kindOf(path: string): Promise<EntryKind | undefined> {
     const { disk } = this.process.world;
     if (disk.find(path) !== undefined) return Promise.resolve('file');
@@ -190,7 +190,7 @@ class SimFile implements File {
 
   write(source: Uint8Array, position: number): Promise<number> {
     const { world } = this.#fs.process;
-    // As libuv does, the bytes are taken when the write runs, not when it is asked for.
+    // As in libuv, the bytes are taken when the write runs, not when the engine asks for it.
     const start: Start<number> = (effect) => {
       this.#checkWritable();
       const room = Math.min(
@@ -216,7 +216,7 @@ class SimFile implements File {
     return this.#fs.operate('write', this.path, start, ghosts);
   }
 
-  /** No thread is held up here: nothing else would run meanwhile, and what runs does not depend on it. */
+  /** Holds up no thread here: nothing else would run meanwhile, and what runs does not depend on it. */
   writeNow(source: Uint8Array, position: number): Promise<number> {
     return this.write(source, position);
   }
@@ -227,7 +227,7 @@ class SimFile implements File {
       const changes = this.#inode.pending.slice();
       return () => this.#inode.makeDurable(changes);
     };
-    // What another descriptor is writing through is that one's to report.
+    // The bytes that another descriptor is writing through are for that descriptor to report.
     const ghosts = (): void => {
       const { pending, inFlight } = this.#inode;
       this.#makeGhosts(pending.filter((change) => !inFlight.has(change)));
@@ -250,12 +250,12 @@ class SimFile implements File {
     });
   }
 
-  /** There are no links in this world. */
+  /** Links do not exist in this world. */
   links(): Promise<number> {
     return Promise.resolve(1);
   }
 
-  /** No event of its own: nothing on the disk begins or ends by it. */
+  /** Takes no event of its own: no change of the disk begins or ends with it. */
   isInPlace(): Promise<boolean> {
     return Promise.resolve(this.#fs.process.world.disk.find(this.path) === this.#inode);
   }
@@ -265,7 +265,7 @@ class SimFile implements File {
       this.#isClosed = true;
       this.#fs.process.openFiles.delete(this);
     };
-    // Linux frees the descriptor whatever else close(2) says.
+    // Linux frees the descriptor, whatever close(2) returns.
     return this.#fs.operate(
       'close',
       this.path,
@@ -278,7 +278,7 @@ class SimFile implements File {
     );
   }
 
-  /** A write-through write is on the disk, with the file's size; so is what was cut off before it. */
+  /** A write-through write is on the disk, together with the file's size and any earlier truncation. */
   #makeDurableUpTo(change: Change): void {
     const { pending } = this.#inode;
     const cut = pending.findLastIndex(
@@ -287,7 +287,7 @@ class SimFile implements File {
     this.#inode.makeDurable([...pending.slice(0, cut + 1), change]);
   }
 
-  /** A write error below the cache: some sectors may have made it. */
+  /** Applies a write error below the cache: some sectors may have been written. */
   #makeGhosts(changes: readonly Change[]): void {
     const { random } = this.#fs.process.world;
     const style = random.chance(0.5)
@@ -296,7 +296,7 @@ class SimFile implements File {
     this.#inode.makeGhosts(changes, survivalOf(style, []));
   }
 
-  /** How many of the bytes fit on the disk. */
+  /** Returns how many of the bytes fit on the disk. */
   #room(source: Uint8Array, position: number): number {
     const { disk } = this.#fs.process.world;
     if (disk.capacityBytes === Infinity) return Infinity;

@@ -1,6 +1,6 @@
-// The real server logic (connections, parsers, commands, replies, gate) on a simulated machine: sockets are
-// streams in memory whose bytes arrive late and in pieces. What leaves a socket is looked at as bytes: no
-// reply may tell of a record that is not on the disk (oracles O1 and O2, as a client sees them).
+// The real server logic (connections, parsers, commands, replies, gate) on a simulated machine. Sockets are streams in
+// memory whose bytes arrive late and in pieces. The bytes that leave a socket are checked: no reply may reveal a record
+// that is not on the disk (oracles O1 and O2, as a client sees them).
 
 import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
@@ -21,7 +21,7 @@ import type { Store } from '../../src/store/store.js';
 import { Violation } from './history.js';
 import type { SimProcess } from './sim-world.js';
 
-/** Tokens in the first lines of meta replies; values must not look like them. */
+/** The tokens in the first lines of meta replies; values must not look like them. */
 const TOKENS = /^(?:HD|VA \d+)(?: [^\r\n]*)? c(\d+)/gm;
 const MEAN_LATENCY_MS = 0.2;
 
@@ -46,7 +46,7 @@ export class SimServer {
   readonly #services: Services;
   readonly #connections = new Set<Connection>();
   #ids = 1;
-  /** The newest record that any bytes told of. */
+  /** The seq of the newest record that any bytes revealed. */
   toldSeq = 0;
 
   constructor(process: SimProcess, store: Store) {
@@ -86,7 +86,7 @@ export class SimServer {
     };
   }
 
-  /** A new connection; `receive` is called with what comes back, in pieces. */
+  /** Opens a connection; calls `receive` with what comes back, in pieces. */
   connect(receive: (bytes: Buffer) => void): SimLink {
     const link = new SimLink(this.#process, receive, (bytes) => this.#check(bytes));
     const id = this.#ids++;
@@ -126,7 +126,7 @@ export class SimLink extends Duplex {
   readonly #process: SimProcess;
   readonly #receive: (bytes: Buffer) => void;
   readonly #leaving: (bytes: Buffer) => void;
-  /** Left the server, and not yet arrived. */
+  /** Bytes that have left the server and have not arrived yet. */
   #onTheWay: Buffer[] = [];
   #lastMs = 0;
 
@@ -141,7 +141,7 @@ export class SimLink extends Duplex {
     this.#leaving = leaving;
   }
 
-  /** Bytes to the server, cut anywhere. */
+  /** Sends bytes to the server, cut anywhere. */
   send(bytes: Buffer): void {
     const { random, scheduler } = this.#process.world;
     for (let from = 0; from < bytes.length;) {
@@ -153,7 +153,7 @@ export class SimLink extends Duplex {
     }
   }
 
-  /** The process is dead, the network is not: what had left it still arrives. */
+  /** Delivers what had left the process before it died: the network still works. */
   arrive(): void {
     for (const bytes of this.#onTheWay.splice(0)) this.#receive(bytes);
   }
@@ -163,7 +163,7 @@ export class SimLink extends Duplex {
   }
 
   override _read(): void {
-    // Bytes come by send().
+    // The bytes come by send().
   }
 
   override _write(chunk: Buffer, _: BufferEncoding, done: () => void): void {

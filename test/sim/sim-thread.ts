@@ -1,5 +1,5 @@
-// What the parts of a simulated process (file system, clock, threads) know of the world around them: the contract
-// that SimWorld and SimProcess keep.
+// The contract between the parts of a simulated process (file system, clock, threads) and the world around them, which
+// SimWorld and SimProcess keep.
 
 import type { Env, File } from '../../src/env/env.js';
 import type { SeededRandom } from '../../tools/torture/seeded-random.js';
@@ -7,7 +7,7 @@ import type { FaultPlan, OperationKind } from './fault-plan.js';
 import type { Event, Scheduler } from './scheduler.js';
 import type { SimDisk } from './sim-disk.js';
 
-/** An instant at which a crash differs from one before: something began or ended. */
+/** An instant at which a crash differs from a crash before: something began or ended. */
 export interface Observation {
   readonly kind: OperationKind;
   readonly path: string;
@@ -18,19 +18,19 @@ export interface Boot {
   isAlive: boolean;
 }
 
-/** The machine: what outlives a process. */
+/** The machine: everything that outlives a process. */
 export interface SimMachine {
   readonly random: SeededRandom;
   readonly scheduler: Scheduler;
   readonly locks: Map<string, Boot>;
   readonly disk: SimDisk;
   readonly faults: FaultPlan;
-  /** Operations that started so far. */
+  /** The number of operations that started so far. */
   operations: number;
-  /** Temporary names given out. */
+  /** The number of temporary names given out. */
   uniqueNames: number;
   wallOffsetMs: number;
-  /** Called at each instant worth a crash. */
+  /** Called at each instant at which a crash is worth trying. */
   readonly observe: ((observation: Observation) => void) | undefined;
   crash(): void;
   latencyMs(kind: OperationKind): number;

@@ -1,5 +1,5 @@
-// A background thread without a thread: the module's run() in this one, with an Env that dies with it,
-// over a pair of ports. Messages are structured clones, arrive later and in order.
+// A background thread without a thread: the module's run() in this thread, with an Env that ends with it, over a pair of
+// ports. Messages are structured clones; they arrive later and in order.
 
 import { assert } from '../../src/assert.js';
 import type { Port, Worker } from '../../src/env/env.js';

@@ -1,4 +1,4 @@
-// What the simulator promises is true: without this, a green simulation proves nothing.
+// The promises of the simulator are true: without this test, a green simulation proves nothing.
 
 import { expect } from 'chai';
 
@@ -25,7 +25,7 @@ async function done<T>(world: SimWorld, promise: Promise<T>): Promise<T> {
   throw settled.kind === 'error' ? settled.error : new Error(settled.kind);
 }
 
-/** A file with these bytes, durable with its name. */
+/** Makes a file with these bytes, durable with its name. */
 async function durableFile(
   { world, process }: ReturnType<typeof start>,
   bytes: Buffer,
@@ -165,7 +165,7 @@ describe('SimWorld directories', () => {
     expect(at.world.disk.afterPowerLoss(LOST).list(DIR)).to.deep.equal([]);
   });
 
-  it('keeps a prefix of the changes, and any subset on a hostile disk', async () => {
+  it('keeps a prefix of the changes, and on a hostile disk any subset', async () => {
     const { world, process } = start();
     for (const name of ['1', '2', '3'])
       await done(world, process.fs.open(`/data/${name}`, 'create'));
@@ -203,7 +203,7 @@ async function withFault(
 }
 
 describe('SimWorld faults', () => {
-  it('lets a failed sync lie: the cache good, the disk bad, the next sync ok', async () => {
+  it('lets a failed sync lie: the cache is good, the disk is bad, and the next sync succeeds', async () => {
     const error = { kind: 'error', code: 'EIO' } as const;
     const [world, ended] = await withFault(
       { at: 1, kinds: ['sync'], effect: error },
@@ -245,7 +245,7 @@ describe('SimWorld faults', () => {
     }
   });
 
-  it('writes short without an error, by fault and at the end of a full disk, then ENOSPC', async () => {
+  it('writes short without an error, by fault and when the disk fills up, and then fails with ENOSPC', async () => {
     const [, ended] = await withFault(
       { at: 1, kinds: ['write'], effect: { kind: 'short' } },
       (file) => file.write(Buffer.alloc(50), 0),
@@ -289,7 +289,7 @@ async function orderOfAnswers(seed: number): Promise<string> {
 }
 
 describe('SimWorld time and threads', () => {
-  it('runs timers in order, in virtual time, and none of a dead process', async () => {
+  it('runs timers in order, in virtual time, and no timer of a dead process', async () => {
     const { world, process } = start();
     const calls: string[] = [];
     process.clock.setTimer(5000, () => calls.push('5 s'));
@@ -308,7 +308,7 @@ describe('SimWorld time and threads', () => {
     expect(calls).to.deep.equal(['now', '1 s']);
   });
 
-  it('settle() says stuck when nothing can happen, fatal when a timer throws', async () => {
+  it('settle() returns stuck when nothing can happen, and fatal when a timer throws', async () => {
     const { world, process } = start();
     expect(await world.scheduler.settle(new Promise(() => {}))).to.have.property('kind', 'stuck');
     process.clock.setTimer(1, () => {

@@ -1,6 +1,5 @@
-// The simulated machine: one disk, one clock, one seed, and the processes that run on it one after the
-// other. `boot()` starts a process; `kill()` ends it and keeps the page cache; `losePower()` ends it
-// and keeps only what the disk has.
+// The simulated machine: one disk, one clock, one seed, and the processes that run on it one after the other. `boot()`
+// starts a process; `kill()` ends it and keeps the page cache; `losePower()` ends it and keeps only what the disk has.
 
 import type { File, LogFields, Logger, Worker } from '../../src/env/env.js';
 import { FaultPlan, type OperationKind } from './fault-plan.js';
@@ -19,7 +18,7 @@ interface LogLine {
   readonly fields: LogFields;
 }
 
-/** Mean ms of an operation that reaches the disk, and of one that does not. */
+/** Mean duration in ms of an operation that reaches the disk, and of one that does not. */
 const DISK_MS = 0.3;
 const CACHE_MS = 0.02;
 const DISK_KINDS: ReadonlySet<OperationKind> = new Set(['sync', 'syncDir', 'write']);
@@ -31,12 +30,12 @@ export class SimWorld implements SimMachine {
   readonly locks = new Map<string, Boot>();
   disk = new SimDisk();
   faults = new FaultPlan();
-  /** Operations that started so far. */
+  /** The number of operations that started so far. */
   operations = 0;
-  /** Temporary names given out. */
+  /** The number of temporary names given out. */
   uniqueNames = 0;
   wallOffsetMs = 0;
-  /** Called at each instant worth a crash. */
+  /** Called at each instant at which a crash is worth trying. */
   observe: ((observation: Observation) => void) | undefined;
   #boot: Boot | undefined;
 
@@ -45,7 +44,7 @@ export class SimWorld implements SimMachine {
     this.disk = disk;
   }
 
-  /** A new process; the one before must be gone. */
+  /** Starts a new process; the one before must be gone. */
   boot(): SimProcess {
     this.kill();
     const boot: Boot = { isAlive: true };
@@ -53,7 +52,7 @@ export class SimWorld implements SimMachine {
     return new SimProcess(this, boot);
   }
 
-  /** SIGKILL: the cache stays, locks are freed, nothing in flight is answered. */
+  /** Ends the process as SIGKILL does: the cache stays, locks are freed, operations in flight get no answer. */
   kill(): void {
     if (this.#boot !== undefined) this.#boot.isAlive = false;
     this.#boot = undefined;
@@ -62,13 +61,13 @@ export class SimWorld implements SimMachine {
     this.scheduler.stop();
   }
 
-  /** The machine stops; what the disk then holds depends on the style. */
+  /** Stops the machine; the style decides what the disk then holds. */
   losePower(style: CrashStyle): void {
     this.kill();
     this.disk = this.disk.afterPowerLoss(style);
   }
 
-  /** The crash of a fault plan: the process stops here, the caller then chooses what the disk keeps. */
+  /** Carries out a crash of a fault plan: the process stops here, and the caller then chooses what the disk keeps. */
   crash(): void {
     this.kill();
   }
@@ -79,7 +78,7 @@ export class SimWorld implements SimMachine {
     return mean * slow * 2 * this.random.fraction();
   }
 
-  /** How much of a write a short one does: less than all, at least a byte. */
+  /** Returns how much of a write a short write does: less than all, at least a byte. */
   shortOf(bytes: number): number {
     return bytes <= 1 ? bytes : this.random.between(1, bytes - 1);
   }
@@ -93,7 +92,7 @@ export class SimProcess implements SimThread {
   readonly clock: SimClock;
   readonly random: SeededRandom;
   readonly logger: Logger;
-  /** For the check that nothing leaks. */
+  /** The open files, for the check that nothing leaks. */
   readonly openFiles = new Set<File>();
   #isRunning = true;
 
@@ -131,7 +130,7 @@ export class SimProcess implements SimThread {
     return startSimWorker(this, module, input);
   }
 
-  /** Its files are its own: Node closes what a thread left open when it ends. */
+  /** Makes a thread with files of its own: Node closes what a thread left open when it ends. */
   thread(): SimProcess {
     return new SimProcess(this.world, this.boot);
   }

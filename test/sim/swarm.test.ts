@@ -1,4 +1,4 @@
-// A few hundred random lives of a machine; `npm run sim -- --seed S --runs N` lives more of them.
+// A few hundred random lives of a machine; `npm run sim -- --seed S --runs N` runs more of them.
 
 import { live } from './machine-life.js';
 import { drawLargeLife, drawLife } from './swarm.js';
@@ -31,7 +31,7 @@ describe('Random lives with crashes and faults', () => {
     await liveAll(drawLife, RUNS, (seed) => `npm run sim -- --seed ${seed} --runs 1`);
   });
 
-  it(`${LARGE_RUNS} lives of large values that end soon and come back lose nothing`, async function () {
+  it(`${LARGE_RUNS} lives of large values that expire soon and are written again lose nothing`, async function () {
     this.timeout(120_000);
     await liveAll(drawLargeLife, LARGE_RUNS, (seed) => `drawLargeLife(${seed})`);
   });

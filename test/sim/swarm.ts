@@ -1,5 +1,5 @@
-// A random life from one seed: engine options, workload, faults and crashes, each drawn once per run, so
-// that runs differ more than the dice within one run would make them (swarm testing).
+// A random life from one seed: engine options, workload, faults and crashes. Each is drawn once per run, so that runs
+// differ more than dice within one run would make them (swarm testing).
 
 import type { EngineOptions } from './engine.js';
 import type { Fault, FaultCode, OperationKind } from './fault-plan.js';
@@ -17,7 +17,7 @@ const FAULTY_KINDS: readonly (readonly OperationKind[] | undefined)[] = [
   ['read'],
 ];
 const CODES: readonly FaultCode[] = ['EIO', 'EIO', 'ENOSPC', 'EMFILE', 'EROFS'];
-/** Always appended, now and then, never. By the seed alone, so that the seeds of old finds stay what they are. */
+/** Appends: always, now and then, never. The seed alone decides, so that the seeds of old finds keep their meaning. */
 export const APPEND_BYTES = [1e9, 0, 400, 1e9] as const;
 
 export function drawLife(seed: number): Life {
@@ -44,7 +44,7 @@ export function drawLife(seed: number): Life {
   };
 }
 
-/** Large values of a few keys, which end soon and are written again at once after each start: their files come and go. */
+/** Large values of a few keys, which expire soon and are written again at once after each start: their files come and go. */
 const LARGE: WorkloadShape = {
   weights: {
     large: 16,
@@ -64,7 +64,7 @@ const LARGE: WorkloadShape = {
   largeBytes: 1_048_577,
 };
 
-/** A life of large values. */
+/** Draws a life of large values. */
 export function drawLargeLife(seed: number): Life {
   const { engine } = drawLife(seed);
   const random = new SeededRandom(seed);

@@ -1,5 +1,5 @@
-// A client of a simulated server: asks by the meta protocol, a few requests at a time, and writes down what
-// it asked and what it was told, when. Its values are unique, so that a history says which write was read.
+// A client of a simulated server. It asks by the meta protocol, a few requests at a time, and records what it asked, what
+// it was answered, and when. Its values are unique, so that a history shows which write was read.
 
 import type { Operation, Done, RegisterInput, RegisterOutput } from './linearizability.js';
 import { MISSING } from './linearizability.js';
@@ -40,7 +40,7 @@ export class WireClient {
   #settle: () => void = () => {};
   readonly done: Promise<void>;
 
-  /** `name`: unique over all boots. Asks `count` times. */
+  /** Asks `count` times. `name` is unique over all boots. */
   constructor(
     world: SimWorld,
     server: SimServer,
@@ -57,7 +57,7 @@ export class WireClient {
     world.scheduler.after(world.random.fraction(), () => this.#ask());
   }
 
-  /** The process died: nobody knows what became of what was not answered. */
+  /** Handles the death of the process: the outcome of unanswered requests is unknown. */
   lose(): void {
     this.#link.arrive();
     const returnMs = this.#world.scheduler.nowMs;
@@ -130,10 +130,10 @@ export class WireClient {
 
   #answered(line: string, value: string): void {
     const asked = this.#asked.shift();
-    if (asked === undefined) throw new Violation(`${this.#name} was told "${line}", unasked`);
+    if (asked === undefined) throw new Violation(`${this.#name} got "${line}" without asking`);
     const returnMs = this.#world.scheduler.nowMs;
     if (line.startsWith('SERVER_ERROR')) {
-      // Poisoned: whether it happened the next start will tell.
+      // The store is poisoned: the next start shows whether the change happened.
       this.#refused.push(asked);
       this.#left = 0;
       if (this.#asked.length === 0) this.#ask();

@@ -1,4 +1,4 @@
-// The server and its clients on a machine that crashes; and that a lie to a client would be noticed.
+// The server and its clients on a machine that crashes. Planted bugs show that a wrong answer to a client would be noticed.
 
 import { expect } from 'chai';
 
@@ -25,7 +25,7 @@ const LIES: Readonly<Record<string, BrokenWorld>> = {
 };
 
 describe('Clients of a server on a machine that crashes', () => {
-  it(`seeds ${FIRST_SEED} to ${FIRST_SEED + RUNS - 1}: histories are linearizable, nothing leaves early`, async function () {
+  it(`seeds ${FIRST_SEED} to ${FIRST_SEED + RUNS - 1}: histories are linearizable, and no reply leaves early`, async function () {
     this.timeout(180_000);
     const sum = { boots: 0, operations: 0, unknown: 0, keys: 0 };
     for (let seed = FIRST_SEED; seed < FIRST_SEED + RUNS; seed++) {
@@ -45,7 +45,7 @@ describe('Clients of a server on a machine that crashes', () => {
   });
 
   for (const [name, bug] of Object.entries(LIES)) {
-    it(`would notice: ${name}`, async function () {
+    it(`notice a planted bug: ${name}`, async function () {
       this.timeout(120_000);
       let found = 0;
       for (let seed = 1; seed <= 50 && found === 0; seed++) {

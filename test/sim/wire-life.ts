@@ -1,5 +1,5 @@
-// Clients, a server and a machine that crashes: several boots, each with some clients that ask at the same
-// time, and at the end one history a key over all of them, which must be linearizable.
+// Clients, a server and a machine that crashes. There are several boots, each with some clients that ask at the same time.
+// At the end there is one history per key over all boots, which must be linearizable.
 
 import type { BrokenWorld } from './broken-worlds.js';
 import { DIR, openEngine, type EngineOptions } from './engine.js';
@@ -17,14 +17,14 @@ import { WireClient, type KeyOperation } from './wire-client.js';
 interface WireLived {
   boots: number;
   operations: number;
-  /** Of them, those that nobody was answered. */
+  /** The number of these operations that got no answer. */
   unknown: number;
   keys: number;
 }
 
 const CLIENTS_MAX = 8;
 
-/** Throws a Violation when a client was told what cannot be. */
+/** Runs such a life. Throws a Violation when a client got an impossible answer. */
 export async function liveOnTheWire(seed: number, bug: BrokenWorld = {}): Promise<WireLived> {
   const random = new SeededRandom(seed);
   const world = new SimWorld(seed);

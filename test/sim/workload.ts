@@ -2,7 +2,7 @@
 
 import type { SeededRandom } from '../../tools/torture/seeded-random.js';
 
-/** `bytes`: size of the value; `ttlMs` 0: never expires. `large`: a set of a streamed value. */
+/** `bytes`: the size of the value; `ttlMs` 0: it never expires. `large`: a set of a streamed value. */
 export interface PutCommand {
   readonly do: 'set' | 'add' | 'replace' | 'append' | 'prepend' | 'large';
   readonly key: string;
@@ -11,7 +11,7 @@ export interface PutCommand {
   readonly ttlMs: number;
 }
 
-/** A set whose value holds batches as a segment does (forgery.ts). */
+/** A set whose value holds batches like those of a segment (forgery.ts). */
 interface ForgeCommand {
   readonly do: 'forge';
   readonly key: string;
@@ -32,7 +32,7 @@ export interface ArithmeticCommand {
   readonly delta: bigint;
 }
 
-/** `gat` alone has a `ttlMs`; `win` is a meta read. */
+/** Only `gat` has a `ttlMs`; `win` is a meta read. */
 export interface GetCommand {
   readonly do: 'get' | 'gat' | 'win';
   readonly key: string;
@@ -64,7 +64,7 @@ export type Command =
   /** `jump`: the machine's time of day is set. */
   | { readonly do: 'sleep' | 'jump'; readonly ms: number };
 
-/** How often each kind of command comes, and the sizes: drawn once per run, so that runs differ. */
+/** The frequency of each kind of command, and the sizes: both are drawn once per run, so that runs differ. */
 export interface WorkloadShape {
   readonly weights: Readonly<Partial<Record<Command['do'], number>>>;
   readonly keys: readonly string[];
@@ -170,7 +170,7 @@ function drawKind(random: SeededRandom, { weights }: WorkloadShape): Command['do
   return 'set';
 }
 
-/** For a message. */
+/** Returns a command as text, for a message. */
 export function commandText(command: Command): string {
   return JSON.stringify(command, (_, value: unknown) =>
     typeof value === 'bigint' ? value.toString() : value,

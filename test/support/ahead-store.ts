@@ -1,14 +1,14 @@
-// A Store like those on other machines: each call applies when it is made and is answered later, in a turn of its own or
-// when the test lets it go. What is answered is durable.
+// A Store like the ones on other machines: each call applies when it is made and is answered later. The answer comes in a
+// turn of its own, or when the test releases it. Whatever has been answered is durable.
 //
-// Invariant: answers come in any order that the test likes; what they say was settled by the order of the calls.
+// Invariant: answers come in any order that the test likes; the order of the calls settled what they say.
 
 import type * as S from '../../src/store/store.js';
 import { ownLookup } from '../../src/store/own-lookup.js';
 import { MemoryStore, type MemoryStoreOptions } from './memory-store.js';
 
 interface AheadOptions extends MemoryStoreOptions {
-  /** Answers come when the test calls `answer`; else after the turn of the loop. */
+  /** Answers come when the test calls `answer`; otherwise they come after the turn of the loop. */
   readonly holds?: boolean;
 }
 
@@ -17,7 +17,7 @@ export class AheadStore implements S.Store {
   readonly changeLog = undefined;
   readonly clockAheadMs = 0;
   readonly memory: MemoryStore;
-  /** The next change is answered by this status. */
+  /** The next change is answered with this status. */
   nextStatus: S.Status | undefined;
   readonly #holds: boolean;
   readonly #held: (() => void)[] = [];
@@ -27,12 +27,12 @@ export class AheadStore implements S.Store {
     this.#holds = options.holds ?? false;
   }
 
-  /** Answers that are held back. */
+  /** The number of answers that are held back. */
   get heldCount(): number {
     return this.#held.length;
   }
 
-  /** Lets the `at`th of the held answers go. */
+  /** Releases one of the held answers, by its index. */
   answer(at = 0): void {
     const [call] = this.#held.splice(at, 1);
     call?.();

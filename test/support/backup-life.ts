@@ -1,4 +1,4 @@
-// A store on a simulated machine that lives, is backed up now and then, and tells what it held after each record.
+// A store on a simulated machine that runs, is backed up now and then, and notes what it held after each record.
 
 import { expect } from 'chai';
 
@@ -26,13 +26,13 @@ type Contents = Readonly<Record<string, Kept>>;
 
 interface Restored {
   readonly items: Contents;
-  /** The time of that state. */
+  /** The time for which these contents hold. */
   readonly ms: number;
 }
 
 interface State {
   readonly seq: number;
-  /** On the store's clock, when it was durable. */
+  /** The time on the store's clock at which the record was durable. */
   readonly ms: number;
   readonly items: Contents;
 }
@@ -41,12 +41,12 @@ export class BackupLife {
   readonly sim: SimStore;
   readonly seed: number;
   readonly random: SeededRandom;
-  /** The seqs of the backups that there are. */
+  /** The seqs of the existing backups. */
   readonly backups: number[] = [];
   readonly #states: State[] = [{ seq: 0, ms: 0, items: {} }];
   #now: Record<string, Kept> = {};
   #restores = 0;
-  /** When the newest backup began. */
+  /** The time at which the newest backup began. */
   #backedUpMs = 0;
 
   private constructor(sim: SimStore, seed: number) {
@@ -64,7 +64,7 @@ export class BackupLife {
     return this.sim.close();
   }
 
-  /** A change, a compaction, a backup (also with changes meanwhile), or an end and a start. */
+  /** Makes a change, a compaction or a backup (some with changes meanwhile), or stops and starts the store. */
   async step(): Promise<void> {
     const draw = this.random.below(100);
     if (draw < 86) await this.change();
@@ -81,7 +81,7 @@ export class BackupLife {
     });
   }
 
-  /** With so many changes and a compaction while it is made. */
+  /** Makes a backup, with that many changes and a compaction while it runs. */
   async backUp(changes = 0): Promise<void> {
     const fromMs = this.sim.store.nowMs();
     const work = this.begin();
@@ -92,7 +92,7 @@ export class BackupLife {
     this.backups.push(manifest.seq);
   }
 
-  /** What the backups make a new store of; it is read from that. */
+  /** Restores the backups into a new store and returns what that store holds. */
   async restored(moment?: Moment): Promise<Restored> {
     const { process } = this.sim;
     const target = `/restored-${(this.#restores += 1)}`;
@@ -113,7 +113,7 @@ export class BackupLife {
     return this.sim.wait(work());
   }
 
-  /** What the store held after that record, without what had expired at `ms`. */
+  /** Returns what the store held after that record, without the items that had expired at `ms`. */
   at(seq: number, ms: number): Contents {
     const { items } = this.#states.findLast((each) => each.seq <= seq)!;
     return Object.fromEntries(
@@ -121,12 +121,12 @@ export class BackupLife {
     );
   }
 
-  /** Throws unless that is what the store held after the record. */
+  /** Throws unless the restored items are what the store held after the record. */
   expectAt(seq: number, { items, ms }: Restored, which: string): void {
     expect(items, `seed ${this.seed}, ${which}, seq ${seq}`).to.deep.equal(this.at(seq, ms));
   }
 
-  /** A time that the newest backup reaches to, at which all was durable. */
+  /** Returns a time that the newest backup covers and at which all was durable. */
   someTime(): { readonly seq: number; readonly ms: number } {
     const known = this.#states.filter(({ seq, ms }) => seq > 0 && ms <= this.#backedUpMs);
     return known[this.random.below(known.length)]!;
@@ -171,13 +171,13 @@ export class BackupLife {
     await this.sim.advance(0);
   }
 
-  /** What the store says of the keys that may have changed is what has to be restored. */
+  /** Notes what the store says of the keys that may have changed: a restore has to bring this back. */
   async #note(changed: string, beganMs: number): Promise<void> {
     await this.sim.words.durable();
     const { lastSeq: seq } = this.sim.store.durability;
     for (const key of [changed, 'n0', 'n1', 'n2']) {
       const found = await this.sim.words.get(key);
-      // What had expired before the change has no record of its end.
+      // An item that had expired before the change has no record of its end.
       const expiresAt = this.#now[key]?.expiresAt ?? 0;
       if (found === undefined && expiresAt !== 0 && expiresAt <= beganMs) continue;
       if (found === undefined) delete this.#now[key];
@@ -217,7 +217,7 @@ async function contentsOf(
   return found;
 }
 
-/** Of a large value its length and its start. */
+/** Returns the length and the start of a large value, and a small one whole. */
 function shortened(value: string): string {
   return value.length > 10_000 ? `${value.length} ${value.slice(0, 8)}` : value;
 }

@@ -1,5 +1,4 @@
-// Packets of the binary protocol, made and taken apart by hand: tests of our own parser must not lean on
-// it.
+// Packets of the binary protocol, made and taken apart by hand: tests of our own parser must not depend on that parser.
 
 const HEADER_BYTES = 24;
 
@@ -9,13 +8,13 @@ export interface PacketFields {
   readonly value?: string;
   readonly opaque?: number;
   readonly cas?: bigint;
-  /** Announced lengths, when they shall be wrong. */
+  /** Announced lengths, for packets that announce wrong ones. */
   readonly keyBytes?: number;
   readonly extrasBytes?: number;
   readonly bodyBytes?: number;
 }
 
-/** A request. */
+/** Returns the bytes of a request. */
 export function packet(opcode: number, fields: PacketFields = {}): Buffer {
   const key = Buffer.from(fields.key ?? '', 'latin1');
   const extras = fields.extras ?? Buffer.alloc(0);
@@ -31,7 +30,7 @@ export function packet(opcode: number, fields: PacketFields = {}): Buffer {
   return Buffer.concat([header, extras, key, value]);
 }
 
-/** Extras of set, add and replace. */
+/** Returns the extras of set, add and replace. */
 export function setExtras(flags: number, exptime: number): Buffer {
   const extras = Buffer.alloc(8);
   extras.writeUInt32BE(flags, 0);
@@ -39,7 +38,7 @@ export function setExtras(flags: number, exptime: number): Buffer {
   return extras;
 }
 
-/** Extras of incr and decr. */
+/** Returns the extras of incr and decr. */
 export function arithmeticExtras(delta: bigint, initial: bigint, expiration: number): Buffer {
   const extras = Buffer.alloc(20);
   extras.writeBigUInt64BE(delta, 0);
@@ -48,7 +47,7 @@ export function arithmeticExtras(delta: bigint, initial: bigint, expiration: num
   return extras;
 }
 
-/** Extras of touch, gat and flush. */
+/** Returns the extras of touch, gat and flush. */
 export function exptimeExtras(exptime: number): Buffer {
   const extras = Buffer.alloc(4);
   extras.writeUInt32BE(exptime, 0);
@@ -65,7 +64,7 @@ export interface Response {
   readonly cas: bigint;
 }
 
-/** The responses in `bytes`, which must be whole. */
+/** Returns the responses in `bytes`, which must be whole. */
 export function responses(bytes: Buffer): Response[] {
   const found: Response[] = [];
   for (let at = 0; at < bytes.length;) {

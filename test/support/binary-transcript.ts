@@ -1,12 +1,12 @@
 // Transcripts of binary conversations, as test/golden/wire/*.hex keep them:
 //
 //   # a comment
-//   ! -S -Y USERS                 flags of the server, once, first
+//   ! -S -Y USERS                 the flags of the server; this line comes once, first
 //   > 80 01 0001 08 00 0000 0000000a deadbeef 0000000000000000 | 0000000000000000 | 6b | 76   ; "k" "v"
 //   < 81 01 ...                   each response: header, extras, key, value; printable bytes after the `;`
 //   = closed                      the server closed the connection; a new one follows
 //
-// The Noop that ends each reply is not shown. Of statistics only the names are: values differ each time.
+// The Noop that ends each reply is not shown. Statistics are shown by their names alone, because values differ each time.
 
 import { packet } from './binary-packets.js';
 import { TestClient } from './test-server.js';
@@ -31,12 +31,12 @@ export function parseBinaryTranscript(text: string): BinaryTranscript {
   return { argv, lines: lines.filter((line) => !line.startsWith('< ') && line !== '= closed') };
 }
 
-/** Bytes of a line: hexadecimal digits up to the `;`. */
+/** Returns the bytes of a line: the hexadecimal digits up to the `;`. */
 export function bytesOf(line: string): Buffer {
   return Buffer.from(line.slice(2).replace(/;.*$/, '').replaceAll(/[\s|]/g, ''), 'hex');
 }
 
-/** Plays it; returns the whole text of the file with the replies that came. */
+/** Plays a transcript; returns the whole text of the file with the replies that came. */
 export async function playBinaryTranscript(
   { lines }: BinaryTranscript,
   port: number,
@@ -79,7 +79,7 @@ async function readReplies(client: TestClient): Promise<{ replies: Buffer[]; clo
   }
 }
 
-/** One packet a line, its fields apart, and what can be read of it. */
+/** Shows one packet per line, its fields apart, with the printable bytes after them. */
 function shown(bytes: Buffer): string {
   const hex = (from: number, to: number): string => bytes.toString('hex', from, to);
   const keyStart = HEADER_BYTES + (bytes[4] ?? 0);

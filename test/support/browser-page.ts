@@ -1,4 +1,4 @@
-// The page in Debian's Chromium, beside a real server: what it asks for, and what its console says.
+// The page in Debian's Chromium, beside a real server: the requests that it makes, and the messages on its console.
 
 import type { Context } from 'mocha';
 import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core';
@@ -39,7 +39,7 @@ export class PagedServer {
     return PagedServer.#over(cairnLaunch(dir, ['--http', '-1', ...args]));
   }
 
-  /** Over the cluster that `--store` names so. */
+  /** Starts a server over the cluster that `--store` names by this URL. */
   static startOver(storeUrl: string): Promise<PagedServer> {
     return PagedServer.#over(clusterLaunch(storeUrl, ['--http', '-1']));
   }
@@ -54,14 +54,14 @@ export class PagedServer {
     await this.server.stop();
   }
 
-  /** Requires: neither key nor value has a line end. */
+  /** Stores a value. Requires: neither key nor value has a line end. */
   async set(key: string, value: string, exptime = 0): Promise<void> {
     const bytes = Buffer.byteLength(value);
     await this.client.line(`set ${key} 5 ${exptime} ${bytes}\r\n${value}\r\n`);
   }
 }
 
-/** A page that tells what went wrong in it: messages of the console, and requests to elsewhere. */
+/** A page that collects what goes wrong in it: messages of the console, and requests to other servers. */
 export class WatchedPage {
   readonly page: Page;
   readonly complaints: string[] = [];

@@ -1,5 +1,5 @@
-// Certificates as openssl makes them: an authority, and what it has signed. Ed25519, so that a key costs
-// no time.
+// Certificates made by openssl: an authority, and what it has signed. The keys are Ed25519, which openssl makes in no
+// noticeable time.
 
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
@@ -10,7 +10,7 @@ export interface Certificate {
   readonly keyPath: string;
 }
 
-/** Whether openssl is there. */
+/** Checks whether openssl is installed. */
 export function canMakeCertificates(): boolean {
   return spawnSync('openssl', ['version']).status === 0;
 }
@@ -30,7 +30,7 @@ export class Authority {
     return this.#path('pem');
   }
 
-  /** A certificate for `name`, in files of that name; made anew when it is there. */
+  /** Makes a certificate for `name`, in files of that name, and replaces one that is already there. */
   sign(name: string, file = name): Certificate {
     const [certPath, keyPath] = [`${file}.pem`, `${file}.key`].map((each) =>
       path.join(this.#dir, each),
@@ -48,7 +48,7 @@ export class Authority {
   }
 }
 
-/** As options of a TLS client. */
+/** Returns the certificate and its key as options of a TLS client. */
 export function clientFiles({ certPath, keyPath }: Certificate): { cert: Buffer; key: Buffer } {
   return { cert: fs.readFileSync(certPath), key: fs.readFileSync(keyPath) };
 }

@@ -6,7 +6,10 @@ import { openClusterStore } from '../../src/process/cluster-store.js';
 import { serveStore } from './durable-server.js';
 import { QuietLogger } from './quiet-logger.js';
 
-/** `argv`: flags of kv-server but for port and store. With a plain port, `port` is that one. The cluster is emptied first. */
+/**
+ * Starts a server over an emptied cluster. `argv`: flags of kv-server, except port and store. With a plain port, `port` is
+ * the plain one.
+ */
 export async function startClusterServer(
   storeUrl: string,
   argv: readonly string[],

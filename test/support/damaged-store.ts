@@ -1,5 +1,5 @@
-// A store with everything in it that a repair must carry over, and what its clients know of it: for tests
-// that damage its files.
+// A store that holds everything that a repair must carry over, and what its clients know of it: for tests that damage its
+// files.
 
 import { cpSync, readdirSync, rmSync } from 'node:fs';
 
@@ -17,7 +17,7 @@ export const realEnv: Env = nodeEnv(new QuietLogger());
 const SEGMENT_BYTES = 32 * 1024;
 const KEYS = 60;
 
-/** Key (latin1) → everything that a client can see of it, as one text. */
+/** Maps a key (latin1) to everything that a client can see of its item, as one text. */
 type Contents = ReadonlyMap<string, string>;
 
 export interface RecordedStore {
@@ -26,7 +26,7 @@ export interface RecordedStore {
   readonly everHeld: ReadonlyMap<string, ReadonlySet<string>>;
 }
 
-/** Runs a random life of `operations` steps in `dir` and stops in order, hints written. */
+/** Runs `operations` random steps on a store in `dir` and stops it in order, with its hints written. */
 export async function recordStore(
   dir: string,
   random: SeededRandom,
@@ -52,7 +52,7 @@ async function step(
   at: number,
   everHeld: Map<string, Set<string>>,
 ): Promise<void> {
-  // No flipped bit makes one of another.
+  // No flipped bit turns one of these numbers into another.
   const number = random.below(KEYS);
   const name = `key-${number}-${(number * 7919 + 1234567).toString(36)}`;
   const key = Buffer.from(name);
@@ -80,7 +80,7 @@ async function hintsWritten(dir: string): Promise<void> {
   while (data.names('.hint').length < sealed()) await turn();
 }
 
-/** What a client would see, without a start. */
+/** Returns what a client would see, without starting a server. */
 export async function contentsOf(dir: string): Promise<Map<string, string>> {
   const reader = await StoreReader.open(realEnv, dir);
   const found = new Map<string, string>();
@@ -92,7 +92,7 @@ export async function contentsOf(dir: string): Promise<Map<string, string>> {
   return found;
 }
 
-/** The value in what contentsOf() says of a key. */
+/** Returns the value in the text that contentsOf() gives for a key. */
 export function valueIn(content: string): string {
   return content.slice(0, content.indexOf('|'));
 }
@@ -103,7 +103,7 @@ export function copyOf(dir: string, to: string): DataDirectory {
   return new DataDirectory(to);
 }
 
-/** Segments with the bytes that their batches take. */
+/** Returns the segments with the bytes that their batches take. */
 export function segmentEnds(data: DataDirectory): { name: string; bytes: number }[] {
   return readdirSync(data.path)
     .filter((name) => name.endsWith('.seg'))

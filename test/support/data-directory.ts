@@ -1,4 +1,4 @@
-// A data directory as tests of recovery bend it: reads and changes its files behind the engine's back.
+// A data directory for tests of recovery: reads and changes its files while no engine looks.
 
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -26,7 +26,7 @@ export class DataDirectory {
     return join(this.path, name);
   }
 
-  /** Sorted; of the files whose names end so. */
+  /** Returns the names of the files with this ending, sorted. */
   names(suffix = ''): string[] {
     return readdirSync(this.path)
       .filter((name) => name.endsWith(suffix))
@@ -56,7 +56,7 @@ export class DataDirectory {
     this.write('MANIFEST', composeManifest(manifest));
   }
 
-  /** Where the batches of a segment start. */
+  /** Returns the offsets at which the batches of a segment start. */
   batchesOf(name: string): number[] {
     const bytes = this.read(name);
     const starts: number[] = [];
@@ -70,7 +70,7 @@ export class DataDirectory {
     return starts;
   }
 
-  /** Every file with its bytes, as one text. */
+  /** Returns every file with its bytes, as one text. */
   contents(): string {
     return this.names()
       .map((name) => `${name}\n${this.read(name).toString('hex')}`)
@@ -78,7 +78,7 @@ export class DataDirectory {
   }
 }
 
-/** A segment file of its own making; with a seal in it when `sealed`. */
+/** Returns a segment file made by the test, with a seal at its end when `sealed`. */
 export function segmentBytes(
   last: number,
   generation: number,
@@ -117,13 +117,13 @@ export function durable(store: DurableStore): Promise<void> {
   });
 }
 
-/** The value under the key, undefined for a miss. */
+/** Returns the value under the key, undefined for a miss. */
 export async function valueOf(store: DurableStore, key: string): Promise<string | undefined> {
   const found = await store.get(Buffer.from(key));
   return found.kind === 'hit' ? (found.item.value as Buffer).toString() : undefined;
 }
 
-/** Waits for the segment after the first: one that is late would let the first grow instead. */
+/** Waits for the segment after the first: if it came late, the first would grow instead. */
 export async function successor(store: DurableStore): Promise<void> {
   while (store.stats().get('kv_segments_created') === 0) await turn();
 }

@@ -2,7 +2,7 @@
 
 const U64 = 2n ** 64n;
 
-/** The number that a value begins with, up to a space or NUL, as strtoull reads it; or undefined. */
+/** Returns the number that a value begins with, up to a space or NUL, as strtoull reads it; or undefined. */
 export function parseNumber(value: Buffer): bigint | undefined {
   const [first = ''] = value
     .toString('latin1')
@@ -13,7 +13,7 @@ export function parseNumber(value: Buffer): bigint | undefined {
   return number < U64 ? number : undefined;
 }
 
-/** Wraps at 2^64, stops at 0. */
+/** Adds or subtracts a delta: an increment wraps at 2^64, a decrement stops at 0. */
 export function addDelta(number: bigint, delta: bigint, direction: 'incr' | 'decr'): bigint {
   if (direction === 'incr') return (number + delta) % U64;
   return delta > number ? 0n : number - delta;

@@ -1,5 +1,5 @@
-// A real server over the real engine, in this process, on a loopback port and a directory of its own that
-// goes with it.
+// A real server over the real engine, in this process, on a loopback port. It has a directory of its own, which is removed
+// with it.
 
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -19,7 +19,7 @@ interface ServedStore {
   readonly stop: () => Promise<void>;
 }
 
-/** `argv`: flags of kv-server but for port and directory. With a plain port, `port` is that one. */
+/** Starts the server. `argv`: flags of kv-server, except port and directory. With a plain port, `port` is the plain one. */
 export async function startDurableServer(
   argv: readonly string[],
   options: Partial<StoreOptions> = {},
@@ -46,7 +46,7 @@ export async function startDurableServer(
   };
 }
 
-/** A server in this process over any store, which ends with it. */
+/** Serves any store in this process; the store ends with the server. */
 export async function serveStore(env: Env, config: Config, store: Store): Promise<ServedStore> {
   const server = new Server(env, config, store, {
     version: '0.0.0',

@@ -1,4 +1,4 @@
-// An etcd cluster for tests of the store: one node or three, in a fresh directory that goes with them.
+// An etcd cluster for tests of the store: one node or three, in a fresh directory that is removed with them.
 
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -9,15 +9,15 @@ import { LOOPBACK, type ClusterNode } from './cluster/node.js';
 
 export interface EtcdCluster {
   readonly nodes: readonly ClusterNode[];
-  /** 127.0.0.1:port of each. */
+  /** The address of each node, as 127.0.0.1:port. */
   readonly hosts: readonly string[];
   /** Kills every node and removes the directories. */
   stop(): Promise<void>;
 }
 
 /**
- * Starts one node or three; `program` from requireProgram(context, 'etcd', 'etcd-server'). `args` are for each node, as
- * `--quota-backend-bytes=…`. Resolves when all of them serve clients.
+ * Starts one node or three. `program` is from requireProgram(context, 'etcd', 'etcd-server'). `args` are flags for each
+ * node, for example `--quota-backend-bytes=…`. Resolves when all nodes serve clients.
  */
 export async function startEtcd(
   program: string,

@@ -1,5 +1,5 @@
 // Fixed records and a small log of them: the bytes in test/golden/log and the example in docs/format.md.
-// Nothing here may ever change for an existing format version: what it encodes lies on people's disks.
+// Nothing here may ever change for an existing format version: users have these bytes on their disks.
 
 import {
   BATCH_HEADER_BYTES,
@@ -51,7 +51,7 @@ function seqOf(seq: number): Buffer {
   return value;
 }
 
-/** One record of every kind that is written, by the name of its golden file. */
+/** One record of every kind that is written, keyed by the name of its golden file. */
 export const RECORDS: Readonly<Record<string, LogRecord>> = {
   put: record({ value: Buffer.from('hello'), flags: 5 }),
   'put-empty-value': record({ seq: 2 }),
@@ -96,7 +96,7 @@ export const RECORDS: Readonly<Record<string, LogRecord>> = {
   }),
 };
 
-/** Where the frames of RECORDS are said to stand. */
+/** The offset at which the frames of RECORDS stand. */
 export const FRAME_OFFSET = SEGMENT_HEADER_BYTES + BATCH_HEADER_BYTES;
 
 export function frameOf(entry: LogRecord, offset = FRAME_OFFSET): Buffer {
@@ -105,7 +105,7 @@ export function frameOf(entry: LogRecord, offset = FRAME_OFFSET): Buffer {
   return bytes;
 }
 
-/** A batch at `offset` whose header says that the log was durable up to there. */
+/** Returns a batch at `offset` whose header says that the log was durable up to that offset. */
 export function batchOf(
   records: readonly LogRecord[],
   offset: number,
@@ -131,7 +131,7 @@ export function batchOf(
   return Buffer.concat([header, ...frames]);
 }
 
-/** `set greeting 5 0 5`, `delete greeting`, then an orderly stop: the example of docs/format.md. */
+/** Returns the log of `set greeting 5 0 5`, `delete greeting` and an orderly stop: the example of docs/format.md. */
 export function smallLog(): Buffer {
   const put = record({ value: Buffer.from('hello'), flags: 5 });
   const removal = record({ type: RECORD.delete, seq: 2 });

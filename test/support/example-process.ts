@@ -1,7 +1,7 @@
 // A program of examples/ as a process of its own, as a reader of its page starts it.
 //
-// Invariants: start() settles when the program has said that it is up, or rejects with all that it printed. A program is
-// ended by kill(), or with the process that started it.
+// Invariants: start() settles when the program has printed that it is up, or rejects with all its output. A program is ended
+// by kill(), or with the process that started it.
 
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -39,7 +39,7 @@ export class ExampleProcess {
     });
   }
 
-  /** `script` is a path below examples/. Its port is a free one, unless `env` names it. */
+  /** Starts `script`, a path below examples/. Its port is a free one, unless `env` names it. */
   static async start(
     script: string,
     env: Readonly<Record<string, string>>,
@@ -53,24 +53,24 @@ export class ExampleProcess {
     return this.#child.pid ?? 0;
   }
 
-  /** What it wrote to stdout and stderr. */
+  /** The program's output to stdout and stderr. */
   get output(): string {
     return this.#output;
   }
 
-  /** Where it listens. */
+  /** The URL at which the program listens. */
   get url(): string {
     return /^listening on (\S+)$/m.exec(this.#output)?.[1] ?? '';
   }
 
-  /** Sends a signal, and resolves to the exit code when the program has ended and all that it printed has come. */
+  /** Sends a signal, and resolves to the exit code when the program has ended and all its output has come. */
   async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<number | null> {
     this.#child.kill(signal);
     await this.#closed;
     return this.#child.exitCode;
   }
 
-  /** Waits until what it wrote matches. Rejects when it ends before. One caller at a time may wait. */
+  /** Waits until the output matches. Rejects when the program ends before. One caller at a time may wait. */
   async says(pattern: RegExp): Promise<void> {
     while (!pattern.test(this.#output)) {
       if (!running.has(this.#child)) throw new Error(`It ended early: ${this.#output}`);

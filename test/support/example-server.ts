@@ -9,7 +9,7 @@ import { temporaryFolder } from './servers.js';
 
 export class ExampleServer {
   readonly #server: ServerProcess;
-  /** A folder of the test's own; removed by stop(). */
+  /** A folder that belongs to the test; stop() removes it. */
   readonly folder: string;
   /** The data directory. */
   readonly dataDir: string;
@@ -35,7 +35,7 @@ export class ExampleServer {
     return this.#server.port;
   }
 
-  /** kill -9. */
+  /** Kills the server as kill -9 does. */
   async kill(): Promise<void> {
     await this.#server.kill();
   }

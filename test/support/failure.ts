@@ -1,6 +1,6 @@
-// What a promise that must be rejected was rejected with.
+// The error of a promise that must be rejected.
 
-/** The message of the error that `promise` ends with. Throws when it succeeds. */
+/** Returns the message of the error that rejects `promise`. Throws when the promise succeeds. */
 export async function failure(promise: Promise<unknown>): Promise<string> {
   try {
     await promise;

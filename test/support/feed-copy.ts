@@ -1,9 +1,9 @@
-// A copy of a store that is built from a dump and the changes after it, as a follower would keep one.
+// A copy of a store that is built from a dump and the changes after it, as a follower would build one.
 
 import type { Change, ChangeFeed } from '../../src/store/change-log.js';
 import type { LargeValue, Value } from '../../src/store/store.js';
 
-/** Bytes as latin1: tests compare them. */
+/** An item of the copy. Bytes are latin1, because tests compare them. */
 interface CopiedItem {
   readonly value: string;
   readonly flags: number;
@@ -11,7 +11,7 @@ interface CopiedItem {
   readonly cas: bigint;
 }
 
-/** A change that may be kept. */
+/** A change that may be kept after the next one has come. */
 export interface KeptChange extends Omit<Change, 'key' | 'value'> {
   readonly key: string;
   readonly value: string | undefined;
@@ -19,10 +19,10 @@ export interface KeptChange extends Omit<Change, 'key' | 'value'> {
 
 export class FeedCopy {
   readonly items = new Map<string, CopiedItem>();
-  /** Up to this one everything was applied. */
+  /** The seq up to which everything was applied. */
   seq = 0;
 
-  /** Begins again from a dump of the store, as JSON. */
+  /** Begins again from a dump of the store in JSON. */
   load(dump: string): void {
     const { seq, entries } = JSON.parse(dump) as { seq: number; entries: Entry[] };
     this.items.clear();
@@ -34,7 +34,7 @@ export class FeedCopy {
     }
   }
 
-  /** Throws when it is not newer than the one before. */
+  /** Applies a change. Throws when it is not newer than the one before. */
   apply({ type, seq, key, value, flags, expiresAt, cas }: KeptChange): void {
     if (seq <= this.seq) throw new Error(`Seq ${seq} came after ${this.seq}`);
     this.seq = seq;
@@ -48,7 +48,7 @@ export class FeedCopy {
     }
   }
 
-  /** What has not expired. */
+  /** Returns the items that have not expired. */
   live(nowMs: number): Record<string, CopiedItem> {
     const found = [...this.items].filter(
       ([, { expiresAt }]) => expiresAt === 0 || expiresAt > nowMs,
@@ -67,7 +67,7 @@ interface Entry {
   readonly cas: number | string;
 }
 
-/** All that the feed has at the moment, but no more than `max`. */
+/** Returns all changes that the feed has at the moment, but no more than `max`. */
 export async function drain(feed: ChangeFeed, max = Infinity): Promise<KeptChange[]> {
   const found: KeptChange[] = [];
   while (found.length < max) {

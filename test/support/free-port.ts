@@ -1,11 +1,11 @@
-// A port for a server that has to be told one. The kernel gives ports above 32768 to whoever asks for any, other tests and
-// every client among them; these lie below, so only another call of this can draw the same one.
+// A port for a server that needs its port given to it. The kernel gives ports above 32768 to anyone that asks for any port,
+// for example to other tests and to every client. The ports of this module lie below, so only another call can draw the same.
 
 import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import net from 'node:net';
 
-/** Above the ports that services are known by, below those that Linux gives away (net.ipv4.ip_local_port_range). */
+/** The range lies above the well-known ports and below the ports that Linux gives away (net.ipv4.ip_local_port_range). */
 const [FIRST, END] = [12_000, 32_000];
 
 /** Resolves to a port on which nobody listens now, on any address. */

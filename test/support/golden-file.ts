@@ -1,5 +1,5 @@
-// Golden files: what a test compares with is in a file under test/golden, in the source tree. With
-// GOLDEN_UPDATE=1 in the environment the files are written instead; read the difference before you keep it.
+// Golden files: a test compares with a file under test/golden, in the source tree. With GOLDEN_UPDATE=1 in the
+// environment the test writes the file instead; read the difference before you keep it.
 
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -10,7 +10,7 @@ const GOLDEN_DIR = join(PROJECT_DIR, 'test', 'golden');
 
 const isGoldenUpdate = process.env['GOLDEN_UPDATE'] === '1';
 
-/** The text that `name` (such as `log/put.txt`) should hold; with GOLDEN_UPDATE=1 it is made to. */
+/** Returns the text that `name` (such as `log/put.txt`) should hold. With GOLDEN_UPDATE=1 it first writes `actual` there. */
 export function golden(name: string, actual: string): string {
   const path = join(GOLDEN_DIR, name);
   if (isGoldenUpdate) {

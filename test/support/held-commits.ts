@@ -1,5 +1,5 @@
-// The durability of a MemoryStore, in the hands of the test: seqs, the watermark, and what a failed
-// commit takes back. Not held, everything given out in one turn of the loop becomes durable after it.
+// The durability of a MemoryStore, controlled by the test: seqs, the watermark, and what a failed commit takes back.
+// When it is not held, every seq given out in one turn of the loop becomes durable after that turn.
 
 import { CommitDurability, type FailureCause } from '../../src/log/durability.js';
 
@@ -13,7 +13,7 @@ export class HeldCommits extends CommitDurability {
     this.#held = held;
   }
 
-  /** The seq of the next record. */
+  /** Returns the seq of the next record. */
   next(): number {
     this.lastSeq += 1;
     if (!this.#held && !this.#scheduled) {
@@ -26,7 +26,7 @@ export class HeldCommits extends CommitDurability {
     return this.lastSeq;
   }
 
-  /** Called in reverse order when the newest record is taken back. */
+  /** Registers a call for when the newest record is taken back. The calls run in reverse order. */
   onUndo(call: () => void): void {
     this.#undo.push({ seq: this.lastSeq, call });
   }
@@ -39,7 +39,7 @@ export class HeldCommits extends CommitDurability {
     this.tell();
   }
 
-  /** Fails everything above the watermark; on a full disk the seqs are used again. */
+  /** Fails everything above the watermark. On a full disk the seqs are used again. */
   failAll(cause: FailureCause = 'no-space'): void {
     for (const one of this.#undo.toReversed()) one.call();
     this.#undo = [];

@@ -1,5 +1,5 @@
-// Bytes as `hexdump -C` shows them, and back: golden files and docs/format.md keep bytes in this form,
-// so that a difference in a test reads like one on an operator's screen.
+// Conversion of bytes to the form of `hexdump -C`, and back. Golden files and docs/format.md keep bytes in this form, so
+// that a difference in a test reads like one on an operator's screen.
 
 const LINE_BYTES = 16;
 
@@ -15,7 +15,7 @@ export function hexDump(bytes: Buffer): string {
   return `${lines.join('\n')}\n`;
 }
 
-/** The bytes of a dump; lines that are not of one (titles, empty lines) are passed over. */
+/** Returns the bytes of a dump. Lines outside the dump (titles, empty lines) are passed over. */
 export function parseHexDump(dump: string): Buffer {
   const lines = dump.split('\n').filter((line) => /^[0-9a-f]{8} {2}/.test(line));
   return Buffer.concat(

@@ -1,8 +1,8 @@
-// What a reply to a get tells of an item, for the tests of composers: a value as it lies in memory.
+// An item as a reply to a get shows it, for the tests of composers: its value lies in memory.
 
 import type { HitItem } from '../../src/protocol/reply.js';
 
-/** `value` lies between other bytes. Undefined: it is sent by the caller. */
+/** Makes the item. `value` lies between other bytes. When it is undefined, the caller sends the value. */
 export function hitItem(value: Buffer | undefined, more: Partial<HitItem> = {}): HitItem {
   const source = value && Buffer.concat([Buffer.from('before'), value, Buffer.from('after')]);
   const valueBytes = value?.length ?? 0;

@@ -1,5 +1,5 @@
-// Root hooks of every test run: a promise rejection that no test awaited fails the test it came from; the clusters that
-// suites shared end with the run; and its last line says how many tests were skipped, and what to install for them.
+// Root hooks of every test run. A promise rejection that no test awaited fails the test that it came from. The clusters that
+// suites shared end with the run. The last line of the run says how many tests were skipped, and what to install for them.
 
 import type { Context, Suite } from 'mocha';
 
@@ -10,7 +10,7 @@ const stray: unknown[] = [];
 process.on('unhandledRejection', (reason) => stray.push(reason));
 
 let skipped = 0;
-// After the last word of the reporter, whichever it is.
+// This runs after the reporter's last line, whichever reporter it is.
 process.on('exit', () => {
   if (skipped > 0) process.stderr.write(`${skipSummary(skipped)}\n`);
 });

@@ -10,7 +10,7 @@ interface HttpAnswer {
   readonly body: string;
 }
 
-/** Waits for the whole answer, on a connection of its own. */
+/** Sends a request on a connection of its own and waits for the whole answer. */
 export async function askHttp(
   url: string,
   options: https.RequestOptions = {},
@@ -26,7 +26,7 @@ export async function askHttp(
   return { status: response.statusCode ?? 0, headers: response.headers, body: text };
 }
 
-/** As the page itself posts: JSON, with the origin of `url`. */
+/** Posts JSON as the page itself does, with the origin of `url`. */
 export function postJson(
   url: string,
   fields: object,
@@ -37,7 +37,7 @@ export function postJson(
   return askHttp(url, options, JSON.stringify(fields));
 }
 
-/** What comes until the answer ends, or nobody takes more. */
+/** Yields what comes until the answer ends or the caller stops. */
 export async function* eventsOf(
   url: string,
   headers: Readonly<Record<string, string>> = {},
@@ -58,7 +58,7 @@ export async function* eventsOf(
   }
 }
 
-/** Where a server that was started with --http serves it. What it printed before it listened may arrive after that. */
+/** Returns the URL that a server started with --http serves. What the server printed before it listened may arrive later. */
 export async function httpUrlOf(server: { readonly output: string }): Promise<string> {
   for (;;) {
     const url = /metrics on (http\S+)\n/.exec(server.output)?.[1];
@@ -67,7 +67,7 @@ export async function httpUrlOf(server: { readonly output: string }): Promise<st
   }
 }
 
-/** Every file that the page at `url` is made of: those that the shell names, and what they import. */
+/** Returns every file that the page at `url` is made of: the files that the shell names, and what they import. */
 export async function pageFiles(url: string): Promise<ReadonlyMap<string, number>> {
   const statuses = new Map<string, number>();
   const due = ['/'];

@@ -1,10 +1,10 @@
-// The tests of a tier in parts, two parts at a time: each is a mocha process over some files, and its output is printed
-// whole when it ends. Files that take long are parts of their own and come first, so that both lanes end together.
-// mocha's own --parallel does not serve: its workers lose the hook for stray rejections (hooks.ts) after one file,
-// and no file can ask to run alone.
+// The tests of a tier in parts, two parts at a time. Each part is a mocha process over some files, and its output is
+// printed whole when it ends. Files that take long are parts of their own and come first, so that both lanes end together.
+// mocha's own --parallel does not serve: its workers lose the hook for stray rejections (hooks.ts) after one file, and no
+// file can ask to run alone.
 //
-// Invariants: each file is in one part; a part that ends without a report, or with a code that its report does not
-// explain, is a failure.
+// Invariants: each file is in one part. A part that ends without a report, or with a code that its report does not explain,
+// is a failure.
 
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -17,10 +17,10 @@ import { temporaryFolder } from './servers.js';
 const ROOT = join(import.meta.dirname, '../../..');
 const LANES = 2;
 const STOPPING = ['SIGINT', 'SIGTERM'] as const;
-/** Of files that are quick: starting a process for each of them would take longer than their tests. */
+/** The number of quick files in a part: starting a process for each of them would take longer than their tests. */
 const FILES_PER_PART = 10;
 
-/** Files that take about 20 s or more beside another, longest first: their names below test/. */
+/** Files that take about 20 s or more beside another one, longest first, by their names below test/. */
 export const LONGEST: readonly string[] = [
   'reliability/rows.test.ts',
   'benchmarks/quick.test.ts',
@@ -63,12 +63,12 @@ const NOT_RUN: PartReport = {
   wanted: [],
 };
 
-/** The compiled file of a source below test/, as a path from the root. */
+/** Returns the compiled file of a source below test/, as a path from the root. */
 function compiledOf(name: string): string {
   return join('dist/test', name.replace(/\.ts$/, '.js'));
 }
 
-/** Every test file, in parts, in the order in which they start. */
+/** Returns every test file, in parts, in the order in which the parts start. */
 export function allParts(): Part[] {
   const long = LONGEST.map(compiledOf);
   const rest = readdirSync(join(ROOT, 'dist/test'), { recursive: true, encoding: 'utf8' })
@@ -82,8 +82,9 @@ export function allParts(): Part[] {
 }
 
 /**
- * Runs the parts with these options of mocha, and resolves to the sum of their reports. `print` is told when a part
- * starts, and is given its whole output when it ends. SIGINT and SIGTERM end what runs and leave out the rest: a failure.
+ * Runs the parts with these options of mocha, and resolves to the sum of their reports. It calls `print` when a part starts,
+ * and with the part's whole output when it ends. SIGINT and SIGTERM end the running parts and leave out the rest, which
+ * counts as a failure.
  */
 export async function runParts(
   parts: readonly Part[],
@@ -129,7 +130,7 @@ class RunningPart {
   readonly #outputPath: string;
   #child: ChildProcess | undefined;
 
-  /** What it writes is in files whose paths begin with `path`. */
+  /** The part writes files whose paths begin with `path`. */
   constructor(files: Part, path: string) {
     this.name = files.length === 1 ? files[0]! : `${files[0]!} to ${files.at(-1)!}`;
     this.#files = files;
@@ -146,7 +147,7 @@ class RunningPart {
     const reporter = ['--reporter', 'dist/test/support/part-reporter.js'];
     const report = ['--reporter-option', `report=${this.#reportPath}`];
     const argv = [...reporter, ...report, ...options, ...this.#files];
-    // A file, and no pipe, which a process that outlives its test would hold open.
+    // The output goes to a file, because a process that outlives its test would hold a pipe open.
     const output = openSync(this.#outputPath, 'w');
     this.#child = spawn(process.execPath, ['node_modules/mocha/bin/mocha.js', ...argv], {
       cwd: ROOT,

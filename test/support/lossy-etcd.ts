@@ -1,19 +1,19 @@
-// Calls to etcd whose answers get lost: some requests are done and nobody says so, some are never done, some are done
-// later than anybody waits for. For tests of what the store makes of that.
+// Calls to etcd whose answers get lost: some requests are done and no answer says so, some are never done, and some are
+// done after the caller has given up. Tests use it to see what the store makes of that.
 
 import type { EtcdCalls } from '../../src/cluster/etcd/client.js';
 import { EtcdFailure } from '../../src/cluster/etcd/failure.js';
 
-/** 0 up to 1, as Math.random: seeded. */
+/** Returns a number from 0 up to 1, as Math.random does, but seeded. */
 export type Chance = () => number;
 
 interface Losses {
-  /** Of each transaction, from 0 to 1. */
+  /** The share of transactions whose answer is lost, from 0 to 1. */
   readonly lost: number;
   readonly chance: Chance;
 }
 
-/** Requests that were given up and are done later; wait for them before the test ends. */
+/** Requests that the caller gave up and that are done later; wait for them before the test ends. */
 export class LossyEtcd {
   readonly calls: EtcdCalls;
   readonly #late: Promise<unknown>[] = [];

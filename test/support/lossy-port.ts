@@ -1,15 +1,15 @@
-// A port before another one of 127.0.0.1, over which requests or answers get lost when a test says so.
+// A port in front of another port of 127.0.0.1, over which requests or answers get lost when a test says so.
 //
-// Invariant: what is lost ends its connection, so that whoever waits for the answer hears of it at once.
+// Invariant: a loss ends its connection, so that whoever waits for the answer notices at once.
 
 import { once } from 'node:events';
 import net from 'node:net';
 
 export class LossyPort {
   readonly port: number;
-  /** `request`: the next bytes that come with `mark` in them do not arrive. `answer`: they do, and the answer is lost. */
+  /** `request`: the next bytes that come with `mark` in them do not arrive. `answer`: they arrive, and their answer is lost. */
   loses: 'request' | 'answer' | undefined;
-  /** Of requests. */
+  /** The text that a request must contain to be lost. */
   mark = '';
   lost = 0;
   readonly #server: net.Server;
@@ -28,7 +28,7 @@ export class LossyPort {
     return new LossyPort(server);
   }
 
-  /** The port that connections are led to. */
+  /** Sets the port that connections are forwarded to. */
   leadTo(port: number): void {
     this.#behind = port;
   }

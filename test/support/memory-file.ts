@@ -1,5 +1,4 @@
-// A File whose bytes are in memory, for tests of what is written to one file; test/sim has the one that
-// crashes.
+// A File whose bytes are in memory, for tests of what is written to one file. The File that crashes is in test/sim.
 
 import type { File } from '../../src/env/env.js';
 

@@ -1,7 +1,7 @@
-// A small, honest Store in memory for tests of the server and of the conformance suite: memcached's
-// semantics with expiry and flushes, and commits that the test holds back, lets go or makes fail. It keeps no log.
-// Invariants: an entry is never changed, only replaced, so that a failed commit is undone by putting
-// the old ones back; `after` is a seq above the watermark or 0.
+// A small, honest Store in memory for tests of the server and of the conformance suite. It has memcached's semantics with
+// expiry and flushes, and commits that the test holds back, releases or makes fail. It keeps no log.
+// Invariants: an entry is never changed, only replaced, so that a failed commit is undone by putting the old ones back;
+// `after` is a seq above the watermark or 0.
 
 import type { Durability } from '../../src/log/durability.js';
 import { assert } from '../../src/assert.js';
@@ -15,9 +15,9 @@ interface Entry {
   readonly flags: number;
   readonly cas: bigint;
   readonly expiresAt: number;
-  /** Of the last record that stored a value: a flush drops what is older than itself. */
+  /** The seq of the last record that stored a value: a flush drops every item that is older than the flush. */
   readonly storedSeq: number;
-  /** When that was: a flush for a later time drops what is older than the time. */
+  /** The time of that record: a flush for a later time drops every item that is older than this time. */
   readonly storedMs: number;
   readonly fetched: boolean;
   readonly usedAtMs: number;
@@ -26,12 +26,12 @@ interface Entry {
 }
 
 export interface MemoryStoreOptions {
-  /** Commit only when the test says so (`commits.release()`); else after each turn of the loop. */
+  /** Commits happen only when the test says so (`commits.release()`); otherwise they happen after each turn of the loop. */
   readonly held?: boolean;
   readonly nowMs?: () => number;
   /** Values longer than this are answered as LargeValue. */
   readonly inlineBytes?: number;
-  /** Longer values (after an append as well) are `too-large`. */
+  /** Longer values, also after an append, are refused as `too-large`. */
   readonly valueBytesMax?: number;
   /** Lookups for which this returns true settle in a later turn, as if read from the disk. */
   readonly slow?: (key: string) => boolean;
@@ -294,7 +294,7 @@ export class MemoryStore implements S.LocalStore {
     return { kind: 'hit', item, after: this.#afterOf(name) };
   }
 
-  /** Why `put` may not store, or undefined when it may. */
+  /** Returns why `put` may not store, or undefined when it may. */
   #refusal(put: S.Put, old: Entry | undefined, name: string): S.Outcome | undefined {
     const after = this.#afterOf(name);
     const { mode, compareCas } = put;
@@ -376,7 +376,7 @@ export class MemoryStore implements S.LocalStore {
   }
 }
 
-/** memcached's rule: a set with a lower token and meta flag I. */
+/** memcached's rule for a stale put: it is a set with a lower token and meta flag I. */
 function isStalePut({ mode, invalidate, compareCas = 0n }: S.Put, cas: bigint): boolean {
   const isSet = mode === 'set' || mode === 'replace';
   return isSet && invalidate === true && compareCas !== 0n && compareCas < cas;
@@ -386,7 +386,7 @@ function joinValues(mode: S.PutMode, old: Buffer, added: Buffer): Buffer {
   return Buffer.concat(mode === 'append' ? [old, added] : [added, old]);
 }
 
-/** Where an item's value lies. */
+/** Returns where an item's value lies. */
 function placed(
   value: S.Value,
 ): Pick<S.Item, 'source' | 'words' | 'start' | 'valueBytes' | 'isLasting'> {

@@ -1,4 +1,4 @@
-// A history that is not kept, for tests of what stands above it.
+// A history that keeps nothing, for tests of the code above it.
 
 import type { Env } from '../../src/env/env.js';
 import { History } from '../../src/log/history.js';

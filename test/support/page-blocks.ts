@@ -1,19 +1,19 @@
-// The blocks of a page of docs/ that a test runs as a reader would: what is pasted into a shell, what stays running in a
-// terminal of its own, and what is saved as a file. The words behind the language of a block say which it is:
+// The blocks of a page of docs/ that a test runs as a reader would: commands that are pasted into a shell, commands that stay
+// running in a terminal of their own, and texts that are saved as files. The words after the language of a block decide:
 //
-// - ```sh is pasted. A ```text block behind it shows what it prints.
-// - ```sh terminal stays running in a terminal of its own. The ```text block shows what it prints until it is ready.
+// - ```sh is pasted. A ```text block after it shows its output.
+// - ```sh terminal stays running in a terminal of its own. The ```text block shows its output until it is ready.
 // - ```sh root is pasted by root, on a machine with systemd (test/systemd.test.ts).
 // - ```sh by-hand is not run by any test.
 // - ```js app.js is saved under that name. Other languages are saved in the same way.
 //
-// In a ```text block `…` stands for what is different each time, or, alone on a line, for lines that do not matter.
+// In a ```text block `…` stands for text that is different each time, or, alone on a line, for lines that do not matter.
 
 type BlockKind = 'pasted' | 'terminal' | 'root' | 'by-hand' | 'file';
 
 export interface PageBlock {
   readonly kind: BlockKind;
-  /** Of its first line, on the page. */
+  /** The number of its first line on the page. */
   readonly line: number;
   readonly text: string;
   /** The output that the page shows. */
@@ -47,8 +47,8 @@ export function pageBlocks(page: string): PageBlock[] {
 }
 
 /**
- * Returns an expression for all that a block prints. `…` in a line stands for any text of that line, and alone on a line for any
- * number of lines.
+ * Returns an expression for the whole output of a block. `…` in a line stands for any text of that line, and alone on a line
+ * for any number of lines.
  */
 export function shownPattern(shown: string): RegExp {
   const lines = shown.trim().split('\n');

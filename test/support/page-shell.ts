@@ -2,8 +2,8 @@
 // package are on the path, and its library and the development dependencies can be imported.
 //
 // Invariants:
-// - A block begins in the folder where the block before it ended. A terminal that is used again begins where it began first.
-// - A block that fails, or does not print what the page shows, is an error with all that was printed.
+// - A block begins in the folder where the block before it ended. A terminal that is used again begins in its first folder.
+// - A block that fails, or does not print what the page shows, is an error with all its output.
 // - end() leaves no process.
 
 import { spawn, type ChildProcess } from 'node:child_process';
@@ -14,14 +14,14 @@ import { delimiter, join } from 'node:path';
 import { PROJECT_DIR } from './golden-file.js';
 import { shownPattern, type PageBlock } from './page-blocks.js';
 
-/** A block that takes longer fails. */
+/** A block that takes longer than this fails. */
 const BLOCK_TIMEOUT_MS = 60_000;
 
 const manifest = JSON.parse(readFileSync(join(PROJECT_DIR, 'package.json'), 'utf8')) as {
   bin: Record<string, string>;
 };
 
-/** Links what is installed, without asking a registry: what is not a dependency of the project is an error. */
+/** Links installed packages without asking a registry; a package that is not a dependency of the project is an error. */
 const NPM = `#!/bin/bash
 if [ "$1" != install ]; then PATH=\${PATH#*:} exec npm "$@"; fi
 for name in "\${@:2}"; do [ -e "${PROJECT_DIR}/node_modules/\${name%@*}" ] || exit 1; done
@@ -52,7 +52,7 @@ export class PageShell {
     this.#env = { ...process.env, ...quiet, ...env, PATH: path, TMPDIR: dir };
   }
 
-  /** Does what the block wants; resolves when it has ended, or says that it is ready. */
+  /** Does what the block wants; resolves when the block has ended, or has printed that it is ready. */
   async run(block: PageBlock): Promise<void> {
     if (block.kind === 'file') {
       writeFileSync(join(this.#folder, block.name ?? ''), block.text);
@@ -63,7 +63,7 @@ export class PageShell {
     }
   }
 
-  /** Ends what runs in the terminals. */
+  /** Ends the processes in the terminals. */
   async end(): Promise<void> {
     await Promise.all([...this.#terminals].map(killGroup));
   }
@@ -102,7 +102,7 @@ export class PageShell {
     }
   }
 
-  /** A group of its own, so that all that it starts can be ended. */
+  /** Starts a process group, so that everything it starts can be ended. */
   #spawn(text: string, cwd: string): ChildProcess {
     return spawn('bash', ['-eo', 'pipefail', '-c', text], {
       cwd,
@@ -113,7 +113,7 @@ export class PageShell {
   }
 }
 
-/** The project's modules, and the project itself under its name. */
+/** Links the project's modules, and the project itself under its name. */
 function linkModules(dir: string): void {
   mkdirSync(dir);
   const installed = join(PROJECT_DIR, 'node_modules');
@@ -123,7 +123,7 @@ function linkModules(dir: string): void {
   symlinkSync(PROJECT_DIR, join(dir, 'cairn-kv'));
 }
 
-/** Returns a function that tells all that the process has printed so far. */
+/** Returns a function that returns everything the process has printed so far. */
 function gather(child: ChildProcess): () => string {
   let text = '';
   for (const stream of [child.stdout!, child.stderr!]) {
@@ -132,12 +132,12 @@ function gather(child: ChildProcess): () => string {
   return () => text;
 }
 
-/** As a page shows it: line ends of the protocol and spaces at the ends of lines do not count. */
+/** Returns the text as a page shows it: line ends of the protocol and spaces at the ends of lines do not count. */
 function plainText(printed: string): string {
   return printed.replaceAll(/[ \r]+$/gm, '').trim();
 }
 
-/** The leader of the group may have ended before what it started. */
+/** Kills a process group, whose leader may have ended before the processes that it started. */
 async function killGroup(child: ChildProcess): Promise<void> {
   const hasEnded = child.exitCode !== null || child.signalCode !== null;
   const ended = hasEnded ? undefined : once(child, 'exit');

@@ -1,5 +1,5 @@
-// Drives a parser as a connection does, over one memory that is overwritten after each chunk (as a
-// reused read buffer is), and notes what comes out in a form that can be compared.
+// Drives a parser as a connection does, over one memory that is overwritten after each chunk, like a reused read buffer.
+// It notes what the parser returns in a form that can be compared.
 
 import { compose } from '../../src/protocol/composer.js';
 import { openParser } from '../../src/protocol/open-parser.js';
@@ -16,7 +16,7 @@ import { ReceiveBuffer } from '../../src/protocol/receive-buffer.js';
 import type { PutRequest } from '../../src/protocol/request.js';
 
 export interface Parsing {
-  /** One entry a request; parts of a get and pieces of a value are put together. */
+  /** One entry per request; the parts of a get and the pieces of a value are put together. */
   readonly events: readonly Note[];
   readonly bufferedBytesMax: number;
   readonly closed: boolean;
@@ -24,7 +24,7 @@ export interface Parsing {
 
 export type Note = Record<string, unknown>;
 
-/** As a connection holds it: input, and the parser that its first byte called for. */
+/** The parser's side of a connection: its input, and the parser that its first byte called for. */
 export class Incoming {
   readonly #options: ParserOptions;
   readonly #input = new ReceiveBuffer();
@@ -83,8 +83,8 @@ export function parseText(text: string, options: Partial<ParserOptions> = {}): r
 }
 
 /**
- * What the client would read if every command but the parser's own answers were answered by its name:
- * `<get k>`. Ends in `[closed]` when the parser closes.
+ * Returns what the client would read if every command were answered by its name, for example `<get k>`. The parser's own
+ * answers stand as they are. The text ends in `[closed]` when the parser closes.
  */
 export function dialogue(text: string, options: Partial<ParserOptions> = {}): string {
   const parser = new Incoming(options);
@@ -104,7 +104,7 @@ function name(parsed: Parsed): string {
   return 'key' in note ? `${parsed.kind} ${String(note['key'])}` : parsed.kind;
 }
 
-/** Appends, joining parts with what they belong to. */
+/** Appends an event, and joins a part with the event that it belongs to. */
 function add(events: Note[], parsed: Parsed): void {
   const note = plain(parsed) as Note;
   const before = events.at(-1);
@@ -124,7 +124,7 @@ function add(events: Note[], parsed: Parsed): void {
   }
 }
 
-/** A copy without Buffers and bigints. */
+/** Returns a copy without Buffers and bigints. */
 function plain(value: unknown): unknown {
   if (Buffer.isBuffer(value)) return value.toString('latin1');
   if (typeof value === 'bigint') return `${value}n`;
@@ -137,7 +137,7 @@ function plain(value: unknown): unknown {
   return copy;
 }
 
-/** Key and value themselves instead of their places; what a StorageLine notes for the parser alone is left out. */
+/** Returns key and value instead of their places, without what a StorageLine notes for the parser alone. */
 function wholeBytes(value: object): object {
   if (!('keyStart' in value)) return value;
   const {

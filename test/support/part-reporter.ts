@@ -1,5 +1,5 @@
-// mocha's spec reporter that also leaves, in the file of its option `report`, what became of each test of one part
-// (lanes.ts): the counts of all parts are summed from these.
+// mocha's spec reporter, which also writes the outcome of each test of one part (lanes.ts) to the file of its option
+// `report`. The counts of all parts are summed from these files.
 
 import { writeFileSync } from 'node:fs';
 import Mocha from 'mocha';
@@ -8,12 +8,12 @@ import { wanted } from './programs.js';
 
 export interface PartReport {
   readonly passed: number;
-  /** Titles of tests and hooks. */
+  /** Titles of the tests and hooks that failed. */
   readonly failed: readonly string[];
   readonly skipped: readonly string[];
-  /** Titles of tests that were tried once more. */
+  /** Titles of the tests that ran a second time. */
   readonly retried: readonly string[];
-  /** What the skipped tests would have needed. */
+  /** The needs of the skipped tests: packages, or other things in words. */
   readonly wanted: readonly string[];
 }
 

@@ -1,4 +1,4 @@
-// A background thread that tells its priority.
+// A background thread that reports its priority.
 
 import os from 'node:os';
 

@@ -1,12 +1,12 @@
-// Programs of the operating system that a test needs: is it there, and run it to its end.
-// A missing one skips the test and names the Debian package (`skipped: needs strace`), never passes it.
+// Programs of the operating system that a test needs: finds one, and runs it to its end.
+// A test whose program is missing is skipped and names the Debian package (`skipped: needs strace`); it never passes.
 
 import { execFile } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import type { Context } from 'mocha';
 
-/** Debian keeps daemons (nutcracker) outside the path of a plain user. */
+/** Debian keeps daemons (nutcracker) outside the PATH of an ordinary user. */
 const FOLDERS = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin', '/sbin'];
 
 function isExecutable(path: string): boolean {
@@ -18,13 +18,13 @@ function isExecutable(path: string): boolean {
   }
 }
 
-/** The full path of a program, or undefined when it is not installed. */
+/** Returns the full path of a program, or undefined when it is not installed. */
 export function findProgram(name: string): string | undefined {
   if (name.startsWith('/')) return isExecutable(name) ? name : undefined;
   return FOLDERS.map((folder) => join(folder, name)).find(isExecutable);
 }
 
-/** All that tests of this run were skipped for the want of. */
+/** Everything that tests of this run lacked and were skipped for. */
 const wants = new Set<string>();
 
 export function wanted(): string[] {
@@ -35,7 +35,7 @@ function isPackage(want: string): boolean {
   return want !== 'root' && /^[a-z0-9][a-z0-9.+-]+$/.test(want);
 }
 
-/** One line for all tests that were skipped: what to install, and what no package brings. */
+/** Returns one line for all tests that were skipped: what to install, and what no package brings. */
 export function skipSummary(skipped: number, needs: ReadonlySet<string> = wants): string {
   const all = [...needs].sort();
   const packages = all.filter(isPackage);
@@ -47,7 +47,7 @@ export function skipSummary(skipped: number, needs: ReadonlySet<string> = wants)
   return `${skipped} skipped: ${parts.length > 0 ? parts.join('; ') : 'see above'}`;
 }
 
-/** Marks the running test (or hook) as skipped and says what it would need: Debian packages, or other things in words. */
+/** Marks the running test (or hook) as skipped and prints what it would need: Debian packages, or other things in words. */
 export function skip(context: Context, ...wanted: readonly string[]): never {
   const note = `skipped: needs ${wanted.join(' and ')}`;
   if (context.test !== undefined) context.test.title += ` (${note})`;
@@ -56,7 +56,7 @@ export function skip(context: Context, ...wanted: readonly string[]): never {
   return context.skip();
 }
 
-/** The full path of a program; skips the test when its Debian package is not installed. */
+/** Returns the full path of a program; skips the test when its Debian package is not installed. */
 export function requireProgram(context: Context, name: string, debianPackage: string): string {
   return findProgram(name) ?? skip(context, debianPackage);
 }
@@ -67,7 +67,7 @@ export interface Finished {
   readonly stderr: string;
 }
 
-/** Runs a program to its end; a non-zero code is a result, not an error. Killed after `timeoutMs`. */
+/** Runs a program to its end; a non-zero code is a result, not an error. The program is killed after `timeoutMs`. */
 export function run(
   program: string,
   args: readonly string[],
@@ -87,7 +87,7 @@ export function run(
         }
       },
     );
-    // A program that ends without reading its input is judged by its exit code.
+    // The exit code, not this error, tells the fate of a program that ends without reading its input.
     child.stdin?.on('error', (error: NodeJS.ErrnoException) => {
       if (error.code !== 'EPIPE') reject(error);
     });

@@ -1,4 +1,4 @@
-// A logger for tests: keeps what it was told, prints nothing.
+// A logger for tests: it keeps its messages and prints nothing.
 
 import type { LogFields, Logger } from '../../src/env/env.js';
 

@@ -1,5 +1,5 @@
-// A Redis cluster for tests of the store (test/support/cluster/redis-nodes.ts starts it): commands to its nodes, slots that move, and
-// the waiting until all is settled.
+// A Redis cluster for tests of the store (test/support/cluster/redis-nodes.ts starts it): sends commands to its nodes, moves
+// slots, and waits until all is settled.
 //
 // Invariant: whoever starts it calls close(), which kills the nodes and removes the directory.
 
@@ -14,12 +14,12 @@ import type { ClusterNode } from './cluster/node.js';
 import { startRedisCluster } from './cluster/redis-nodes.js';
 
 interface RedisClusterOptions {
-  /** From findProgram or requireProgram. */
+  /** The path of redis-server, from findProgram or requireProgram. */
   readonly program: string;
   readonly masters?: number;
-  /** Of each master. */
+  /** The number of replicas of each master. */
   readonly replicas?: number;
-  /** After so long without a sign a node is taken for dead; a failover lasts about twice that. */
+  /** A node without a sign for this long counts as dead; a failover lasts about twice as long. */
   readonly nodeTimeoutMs?: number;
   /** More settings for each node, as on redis-server's command line. */
   readonly settings?: readonly string[];
@@ -44,22 +44,22 @@ class RedisNode {
     return this.#node.address;
   }
 
-  /** Of the running process; undefined while it is down. */
+  /** The pid of the running process; undefined while the node is down. */
   get pid(): number | undefined {
     return this.#node.isRunning ? this.#node.pid : undefined;
   }
 
-  /** Resolves when it accepts connections. */
+  /** Starts the node; resolves when it accepts connections. */
   start(): Promise<void> {
     return this.#node.start();
   }
 
-  /** As by kill -9; nothing when it is down. */
+  /** Kills the node as kill -9 does; does nothing when it is down. */
   kill(): Promise<void> {
     return this.#node.kill();
   }
 
-  /** SIGSTOP and SIGCONT: it is there and does not answer. */
+  /** Sends SIGSTOP, and SIGCONT later: meanwhile the node exists and does not answer. */
   pause(): void {
     this.#node.signal('SIGSTOP');
   }
@@ -68,7 +68,7 @@ class RedisNode {
     this.#node.signal('SIGCONT');
   }
 
-  /** Runs one command; the connection is made for it. */
+  /** Runs one command on a connection of its own. */
   async command(name: string, ...args: string[]): Promise<unknown> {
     const redis = await this.connect();
     try {
@@ -78,7 +78,7 @@ class RedisNode {
     }
   }
 
-  /** A connection of the caller's; waits until the node accepts one. */
+  /** Opens a connection, which the caller closes; waits until the node accepts it. */
   async connect(): Promise<Redis> {
     const untilMs = Date.now() + READY_MS_MAX;
     for (;;) {
@@ -104,7 +104,7 @@ class RedisNode {
 }
 
 export class RedisCluster {
-  /** The masters of the beginning first, then the replicas in the order of their masters. */
+  /** The first masters, then the replicas in the order of their masters. */
   readonly nodes: readonly RedisNode[];
   readonly #masters: number;
   readonly #dir: string;
@@ -115,7 +115,7 @@ export class RedisCluster {
     this.#dir = dir;
   }
 
-  /** Resolves when the cluster takes writes and every replica follows. */
+  /** Starts the cluster; resolves when it takes writes and every replica follows. */
   static async start(options: RedisClusterOptions): Promise<RedisCluster> {
     const { program, masters = 3, replicas = 0, nodeTimeoutMs = 2000, settings = [] } = options;
     const dir = mkdtempSync(join(tmpdir(), 'cairn-redis-cluster-'));
@@ -140,7 +140,7 @@ export class RedisCluster {
     return this.nodes.map((node) => node.host);
   }
 
-  /** The node that serves the slot now, by what the living ones agree on. */
+  /** Returns the node that serves the slot now, by what the running nodes agree on. */
   async masterOf(slot: number): Promise<RedisNode> {
     for (const node of this.nodes) {
       if (node.pid === undefined) continue;
@@ -182,7 +182,7 @@ export class RedisCluster {
     }
   }
 
-  /** Waits until every living node says that all slots are served and every replica follows. */
+  /** Waits until every running node says that all slots are served and every replica follows. */
   async settled(): Promise<void> {
     const untilMs = Date.now() + READY_MS_MAX;
     while (!(await this.#isSettled())) {
@@ -191,7 +191,7 @@ export class RedisCluster {
     }
   }
 
-  /** Kills what runs and removes the directories. */
+  /** Kills the running nodes and removes the directories. */
   async close(): Promise<void> {
     await Promise.all(this.nodes.map((node) => node.kill()));
     rmSync(this.#dir, { recursive: true, force: true });

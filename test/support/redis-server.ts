@@ -1,4 +1,4 @@
-// A redis-server of Debian's on a port of its own, that keeps nothing; it ends with the test.
+// Debian's redis-server on a port of its own. It keeps nothing on disk and ends with the test.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -7,11 +7,11 @@ import { freePort } from './free-port.js';
 
 export interface RedisServer {
   readonly port: number;
-  /** As by kill -9; safe to call again. */
+  /** Kills the server as kill -9 does; safe to call again. */
   kill(): Promise<void>;
 }
 
-/** Resolves when it accepts connections; `program` from requireProgram(). */
+/** Starts the server; resolves when it accepts connections. `program` is from requireProgram(). */
 export async function startRedis(
   program: string,
   dir: string,

@@ -1,4 +1,4 @@
-// A store over a Redis cluster, for tests: with short words for what they do with it.
+// A store over a Redis cluster for tests, with short words for its operations.
 
 import { openRedisStore } from '../../src/cluster/redis/open-redis-store.js';
 import type { RedisStoreOptions } from '../../src/cluster/redis/open-redis-store.js';

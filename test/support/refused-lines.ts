@@ -1,13 +1,13 @@
-// Lines that the parser answers itself: the replies of memcached 1.6.45 byte for byte, but for delete
-// with extra words (1.6.18's). `<put k>` stands for a command that reaches the store, `[closed]` for the end of
-// the connection. All in latin1.
+// Lines that the parser answers itself. The replies are those of memcached 1.6.45 byte for byte, except for delete with
+// extra words, which is answered as by 1.6.18. `<put k>` stands for a command that reaches the store, `[closed]` for the
+// end of the connection. All texts are latin1.
 
 const BAD_LINE = 'CLIENT_ERROR bad command line format\r\n';
 const BAD_CHUNK = 'CLIENT_ERROR bad data chunk\r\n';
 const USAGE = 'CLIENT_ERROR bad command line format.  Usage: delete <key> [noreply]\r\n';
 const LONG_KEY = 'a'.repeat(251);
 
-/** Key and flags of a meta line, and how mg, md and ms name the mistake in them; ma has one name for all. */
+/** Key and flags of a meta line, and the name that mg, md and ms give to the mistake in them; ma has one name for all. */
 const META_MISTAKES: readonly (readonly [string, string])[] = [
   ['k g', 'invalid flag'],
   ['k S1', 'invalid flag'],
@@ -26,7 +26,7 @@ const META_MISTAKES: readonly (readonly [string, string])[] = [
   ['$$$ b', 'error decoding key'],
   [`${LONG_KEY} q`, 'bad command line format'],
   [`k ${'v '.repeat(19)}`, 'options flags are too long'],
-  // Of several the last one, but an unknown or repeated flag ends the reading, and F gives no name.
+  // The last of several mistakes counts. But an unknown or repeated flag ends the reading, and F gives no name.
   ['$$$ b Tabc', 'bad token in command line format'],
   ['$$$ Tabc b', 'error decoding key'],
   ['k Tabc Dabc', 'invalid numeric delta value'],
@@ -36,7 +36,7 @@ const META_MISTAKES: readonly (readonly [string, string])[] = [
   ['$$$ b v v', 'duplicate flag'],
 ];
 
-/** What is sent, and what comes back. */
+/** Pairs of a request and the expected reply. */
 export const REFUSED_LINES: readonly (readonly [string, string])[] = [
   // Too few words, empty lines, unknown commands.
   ['get\r\n', BAD_LINE],
@@ -55,12 +55,12 @@ export const REFUSED_LINES: readonly (readonly [string, string])[] = [
   ['a'.repeat(3000), '[closed]'],
   [`get ${'a'.repeat(2100)}\r\nmn\r\n`, `${BAD_LINE}<noop>`],
   ['get k\r\n\r\nget k\r\n', `<get k>${BAD_LINE}<get k>`],
-  // HTTP.
+  // HTTP requests.
   ['GET / HTTP/1.0\r\n', '[closed]'],
   ['POST /x HTTP/1.1\r\n', '[closed]'],
   ['PUT /x\r\n', '[closed]'],
   ['foo HTTP/1.1\r\n', '[closed]'],
-  // Storage lines: one reply, the block swallowed when its length can be read.
+  // Storage lines get one reply, and the block is swallowed when its length can be read.
   ['set k 0 0\r\n', BAD_LINE],
   ['set k\r\n', BAD_LINE],
   ['set\r\n', BAD_LINE],
@@ -88,7 +88,7 @@ export const REFUSED_LINES: readonly (readonly [string, string])[] = [
   ['cas k 0 0 1 abc\r\nx\r\n', BAD_LINE],
   ['cas foo 0 0 6 \r\nbarva2\r\n', BAD_LINE],
   ['cas k 0 0 1 18446744073709551616\r\nx\r\n', BAD_LINE],
-  // noreply silences errors as well.
+  // With noreply, errors are silent as well.
   ['set k 0 abc 1 noreply\r\nx\r\nmn\r\n', '<noop>'],
   ['set k 0 0 1 noreply\r\nabc\r\n', BAD_LINE],
   ['incr k abc noreply\r\n', ''],
@@ -96,14 +96,14 @@ export const REFUSED_LINES: readonly (readonly [string, string])[] = [
   ['verbosity noreply\r\n', ''],
   ['cache_memlimit 4 noreply\r\n', ''],
   ['delete a b c d noreply\r\n', ''],
-  // delete
+  // The command delete.
   ['delete\r\n', BAD_LINE],
   ['delete k 10\r\n', USAGE],
   ['delete k foo\r\n', USAGE],
   ['delete k 0 0\r\n', USAGE],
   ['delete a b c d e\r\nmn\r\n', 'ERROR\r\n<noop>'],
   [`delete ${LONG_KEY}\r\n`, BAD_LINE],
-  // incr, decr, touch, gat
+  // The commands incr, decr, touch and gat.
   ['incr\r\n', BAD_LINE],
   ['incr k\r\n', BAD_LINE],
   ['incr k abc\r\n', 'CLIENT_ERROR invalid numeric delta argument\r\n'],
@@ -115,7 +115,7 @@ export const REFUSED_LINES: readonly (readonly [string, string])[] = [
   ['gat\r\n', BAD_LINE],
   ['gat 0\r\n', BAD_LINE],
   ['gat abc k\r\n', 'CLIENT_ERROR invalid exptime argument\r\n'],
-  // The others.
+  // The other classic commands.
   ['flush_all abc\r\n', 'CLIENT_ERROR invalid exptime argument\r\n'],
   ['flush_all 0 foo\r\n', '<flush>'],
   ['verbosity\r\n', BAD_LINE],
@@ -152,7 +152,7 @@ export const REFUSED_LINES: readonly (readonly [string, string])[] = [
   ['keys a 0\r\n', BAD_LINE],
   ['delete_prefix\r\n', BAD_LINE],
   ['delete_prefix a b\r\n', BAD_LINE],
-  // Meta.
+  // Meta commands.
   ['mg\r\n', BAD_LINE],
   [`mg ${LONG_KEY} v\r\n`, BAD_LINE],
   ['mg k zz\r\n', 'CLIENT_ERROR invalid flag\r\n'],

@@ -1,16 +1,16 @@
-// A memcached server that says what a test tells it to, for what no real one can be made to do: old versions, an
-// LRU crawler that is busy, an end in the middle.
+// A memcached server that answers as a test tells it to, for behaviour that no real server can be brought to: old versions,
+// an LRU crawler that is busy, an end in the middle of a reply.
 
 import { once } from 'node:events';
 import net from 'node:net';
 import { createInterface } from 'node:readline';
 
-/** What it says to a line, without its line end; `undefined` closes the connection. */
+/** Returns the answer to a line, without its line end; `undefined` closes the connection. */
 export type Script = (line: string) => string | undefined;
 
 interface ScriptedServer {
   readonly port: number;
-  /** All lines that came. */
+  /** All lines that the server received. */
   readonly asked: readonly string[];
   close(): Promise<void>;
 }

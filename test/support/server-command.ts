@@ -1,4 +1,4 @@
-// kv-server as its users start it: a process with flags, a data directory of its own, and an end.
+// kv-server as its users start it: a process with flags and a data directory of its own, which the test ends.
 
 import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { once } from 'node:events';
@@ -34,12 +34,12 @@ export class ServerCommand {
     return this.#stderr;
   }
 
-  /** Waits for a text on stderr, or the end. */
+  /** Waits for a text on stderr, or for the end of the process. */
   async says(text: string): Promise<string> {
     return this.saysTimes(text, 1);
   }
 
-  /** Waits until a text has come so many times on stderr, or the end. */
+  /** Waits until a text has come that many times on stderr, or for the end of the process. */
   async saysTimes(text: string, times: number): Promise<string> {
     const gone = this.ended.then(() => true);
     while (this.#stderr.split(text).length <= times) {
@@ -49,7 +49,7 @@ export class ServerCommand {
     return this.#stderr;
   }
 
-  /** Waits until it listens; its (first) port. */
+  /** Waits until the server listens; returns its (first) port. */
   async port(): Promise<number> {
     const line = await this.says(', ready in');
     const port = /listening on [^\n]*?:(\d+)/.exec(line)?.[1];

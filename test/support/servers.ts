@@ -1,5 +1,5 @@
 // The servers that the same test bodies run over: Cairn with its own log, over etcd and over Redis, and Debian's memcached,
-// which shows that a test is right. `describeServers` makes one suite of each, with a fresh server that the suite's tests share.
+// which shows that a test is right. `describeServers` makes one suite per server; the suite's tests share a fresh server.
 
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
@@ -14,10 +14,10 @@ import { cairnLaunch, ServerProcess, type Launch } from '../../tools/torture/ser
 
 type ServerKind = 'cairn' | 'memcached' | Engine;
 
-/** Cairn over each engine. */
+/** Cairn over each of its engines. */
 export const CAIRNS: readonly ServerKind[] = ['cairn', 'etcd', 'redis'];
 
-/** Every server, also Cairn over each engine of a cluster. */
+/** Every server: memcached, and Cairn over each of its engines. */
 export const EVERYWHERE: readonly ServerKind[] = ['memcached', ...CAIRNS];
 
 const NAMES: Readonly<Record<ServerKind, string>> = {
@@ -29,10 +29,10 @@ const NAMES: Readonly<Record<ServerKind, string>> = {
 
 export { cairnLaunch };
 
-/** Debian's memcached likewise; it needs a user name when root starts it. */
+/** Returns how to start Debian's memcached, which needs a user name when root starts it. */
 export function memcachedLaunch(program: string, args: readonly string[] = []): Launch {
   const user = process.getuid?.() === 0 ? ['-u', userInfo().username] : [];
-  // Without its LRU thread: what cachedump lists does not depend on when that ran.
+  // It runs without its LRU thread: otherwise the listing of cachedump would depend on when that thread ran.
   const still = ['-o', 'no_lru_maintainer'];
   return {
     command: program,
@@ -40,7 +40,7 @@ export function memcachedLaunch(program: string, args: readonly string[] = []): 
   };
 }
 
-/** Cairn over what `--store` names, on an ephemeral port of the loopback. */
+/** Returns how to start Cairn over the cluster that `--store` names, on an ephemeral port of the loopback. */
 export function clusterLaunch(storeUrl: string, args: readonly string[] = []): Launch {
   const kvServer = join(import.meta.dirname, '../../tools/kv-server.js');
   return {
@@ -49,7 +49,7 @@ export function clusterLaunch(storeUrl: string, args: readonly string[] = []): L
   };
 }
 
-/** A data directory of its own below the system's temporary folder. */
+/** Makes a data directory below the system's temporary folder. */
 export function temporaryFolder(): string {
   return mkdtempSync(join(tmpdir(), 'cairn-test-'));
 }
@@ -95,7 +95,7 @@ function describeServer(
       address: () => process().address,
     });
 
-    // After the body's own: clients leave before their server does, and need not wonder where it is.
+    // This hook runs after the body's own hooks: clients close before their server stops.
     after(async () => {
       await server?.kill();
       if (dir !== undefined) rmSync(dir, { recursive: true, force: true });
@@ -115,7 +115,7 @@ async function startOver(
   return server;
 }
 
-/** One suite for each server. `kinds` names those that must have what the suite needs. */
+/** Makes one suite per server. `kinds` names the servers that must have what the suite needs. */
 export function describeServers(
   title: string,
   body: (server: SuiteServer) => void,

@@ -1,8 +1,8 @@
-// One small cluster of each engine for all suites of a test process: started for the first that asks, ended with the process's
-// last test (hooks.ts). A cluster takes seconds to start, and the suites take turns.
+// One small cluster of each engine for all suites of a test process. The first suite that asks starts it, and it ends with
+// the process's last test (hooks.ts). A cluster takes seconds to start, and the suites take turns.
 //
-// Invariant: no suite finds what another one has left. Each has a prefix of its own in etcd; a Redis has none: a suite begins
-// with flush_all there (servers.ts).
+// Invariant: no suite finds what another one has left. Each has a prefix of its own in etcd. Redis has no prefixes, so a
+// suite begins with flush_all there (servers.ts).
 
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -21,7 +21,7 @@ const clusters = new Map<Engine, Promise<Cluster>>();
 let root: string | undefined;
 let urls = 0;
 
-/** What --store names the cluster by, with room for one suite. Skips it when the engine is not installed. */
+/** Returns the --store URL of the cluster, with room for one suite. Skips the suite when the engine is not installed. */
 export async function sharedStoreUrl(context: Context, engine: Engine): Promise<string> {
   const program =
     engine === 'etcd'
@@ -37,7 +37,7 @@ export async function sharedStoreUrl(context: Context, engine: Engine): Promise<
   return engine === 'etcd' ? `${storeUrl}/suite-${urls}` : storeUrl;
 }
 
-/** Safe when there is none. */
+/** Ends the shared clusters; safe when there are none. */
 export async function endSharedClusters(): Promise<void> {
   const started = await Promise.allSettled(clusters.values());
   clusters.clear();
@@ -46,7 +46,7 @@ export async function endSharedClusters(): Promise<void> {
   root = undefined;
 }
 
-/** One node of etcd; two masters of Redis with a replica each, so that keys have shards and writes have a WAIT. */
+/** Starts one node of etcd, or two masters of Redis with one replica each, so that keys have shards and writes have a WAIT. */
 function start(engine: Engine, program: string): Promise<Cluster> {
   root ??= mkdtempSync(join(tmpdir(), 'cairn-clusters-'));
   const dir = join(root, engine);

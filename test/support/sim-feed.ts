@@ -4,7 +4,7 @@ import type { ChangeFeed, FollowOptions } from '../../src/store/change-log.js';
 import { drain, type KeptChange } from './feed-copy.js';
 import type { SimStore } from './sim-store.js';
 
-/** Of stores with several small segments, which compact when they are told to. */
+/** Options for stores with several small segments that compact when a test tells them to. */
 export const FEED_OPTIONS = {
   segmentBytesMax: 8 * 1024,
   cacheBytesMax: 0,
@@ -18,7 +18,7 @@ export function follow(sim: SimStore, options: FollowOptions): Promise<ChangeFee
   return sim.wait(sim.store.changeLog.follow(options));
 }
 
-/** What a feed has from there to the end, which it then leaves. */
+/** Returns what a feed has from that point to the end, and closes the feed. */
 export async function told(sim: SimStore, options: FollowOptions): Promise<KeptChange[]> {
   const feed = await follow(sim, options);
   const found = await sim.wait(drain(feed));
@@ -28,7 +28,7 @@ export async function told(sim: SimStore, options: FollowOptions): Promise<KeptC
 
 export const seqs = (changes: readonly KeptChange[]): number[] => changes.map(({ seq }) => seq);
 
-/** What following is refused with; undefined: it is not. */
+/** Returns the error that following is refused with, or undefined when it is accepted. */
 export async function refused(sim: SimStore, options: FollowOptions): Promise<unknown> {
   return follow(sim, options).then(
     () => undefined,
@@ -36,7 +36,7 @@ export async function refused(sim: SimStore, options: FollowOptions): Promise<un
   );
 }
 
-/** Enough for several segments; returns the last seq. */
+/** Writes enough for several segments; returns the last seq. */
 export async function fill(sim: SimStore, count: number, keys = count): Promise<number> {
   for (let at = 0; at < count; at++) {
     await sim.words.set(`fill${at % keys}`, FILLER);

@@ -1,4 +1,4 @@
-// A log alone on a simulated machine: what its events told, and what a replay visited.
+// A log alone on a simulated machine: its events, and the records that a replay visited.
 
 import { RECORD } from '../../src/log/bytes/format.js';
 import type { RecordType } from '../../src/log/bytes/format.js';
@@ -16,7 +16,7 @@ import { SimWorld, type SimProcess } from '../sim/sim-world.js';
 import { noHistory } from './no-history.js';
 import { settle } from './sim-store.js';
 
-/** The entries of a list, as copies, in the order of the log. */
+/** Returns the entries of a list, as copies, in the order of the log. */
 export function entriesOf({ bytes, start, count }: EntryList): ReplayEntry[] {
   const entries: ReplayEntry[] = [];
   visitEntries(bytes, start, count, (entry) => {
@@ -29,7 +29,7 @@ export function entriesOf({ bytes, start, count }: EntryList): ReplayEntry[] {
 export class SimLog {
   readonly world = new SimWorld(1);
   readonly #segmentBytesMax: number;
-  /** Of the next start. */
+  /** The limit that the next start uses. */
   appendBytesMin = Infinity;
   /** `durable 3` for a watermark, `failed no-space`, `sealed <file>`, `undone <key>`. */
   readonly events: string[] = [];
@@ -58,7 +58,7 @@ export class SimLog {
     return this.#log;
   }
 
-  /** Starts a process on what is there; the one before must have ended. */
+  /** Starts a process on the existing files; the process before must have ended. */
   async open(useHints = false): Promise<void> {
     const process = this.world.boot();
     this.#process = process;
@@ -105,12 +105,12 @@ export class SimLog {
     unwrap(await this.world.scheduler.advance(delayMs), 'wait');
   }
 
-  /** Events since the last call. */
+  /** Returns the events since the last call. */
   told(): string[] {
     return this.events.splice(0);
   }
 
-  /** Keys in the order of the log. */
+  /** The keys in the order of the log. */
   get keys(): string[] {
     return this.entries.map(({ key }) => key.toString());
   }

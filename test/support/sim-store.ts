@@ -1,4 +1,4 @@
-// A store on a simulated machine for a test of one part: opened, ended and opened again in a line each.
+// A store on a simulated machine for a test of one part: it is opened, ended and opened again in one line each.
 // `words` has the short words of the conformance suite; `process` and `world` reach beneath the store.
 
 import { openStore } from '../../src/store/open-store.js';
@@ -48,7 +48,7 @@ export class SimStore implements StoreFixture {
     unwrap(await this.world.scheduler.advance(delayMs), 'wait');
   }
 
-  /** Opens again after an orderly stop, a kill, or a power loss of that style. */
+  /** Opens the store again after an orderly stop, a kill, or a power loss of that style. */
   async reopen(
     how: 'close' | 'kill' | CrashStyle = 'close',
     options = this.#options,
@@ -68,17 +68,17 @@ export class SimStore implements StoreFixture {
     return Number(this.store.stats().get(name));
   }
 
-  /** From now on operations of `kind` take twice `delayMs`, all others almost nothing. */
+  /** From now on operations of `kind` take twice `delayMs`, and all others almost no time. */
   slow(kind: OperationKind, delayMs: number): void {
     this.world.latencyMs = (each) => (each === kind ? delayMs : 0.05);
   }
 
-  /** Names in the data directory that end so, sorted. */
+  /** Returns the names in the data directory with this ending, sorted. */
   names(ending: string): string[] {
     return (this.world.disk.list(DIR) ?? []).filter((name) => name.endsWith(ending)).sort();
   }
 
-  /** Every key and its value as a client reads them. */
+  /** Returns every key and its value as a client reads them. */
   async contents(): Promise<Record<string, string | undefined>> {
     const found: Record<string, string | undefined> = {};
     for (const { key } of await this.words.listAll(100)) {
@@ -88,7 +88,7 @@ export class SimStore implements StoreFixture {
   }
 }
 
-/** The promise's value, or what it was rejected with; the simulated time passes meanwhile. */
+/** Returns the promise's value, or the error that it was rejected with; simulated time passes meanwhile. */
 export async function settle<T>(world: SimWorld, promise: Maybe<T>): Promise<T> {
   const settled = await world.scheduler.settle(promise);
   if (settled.kind === 'error') throw settled.error;

@@ -1,4 +1,4 @@
-// A clock that moves when the test says so.
+// A clock that moves only when the test says so.
 
 import type { Clock, Timer } from '../../src/env/env.js';
 
@@ -24,7 +24,7 @@ export class StoppedClock implements Clock {
     setImmediate(call);
   }
 
-  /** Calls what is due until then. */
+  /** Moves the clock on and calls everything that is due until then. */
   pass(ms: number): void {
     this.#nowMs += ms;
     const due = this.#timers.filter(({ dueMs }) => dueMs <= this.#nowMs);

@@ -1,5 +1,5 @@
-// What strangers may have put into a data directory: files, directories, pipes, sockets and links, many of them with
-// names that Cairn gives, none with what Cairn puts there.
+// Files that another program may have put into a data directory: files, directories, pipes, sockets and links. Many have
+// names that Cairn gives, and none holds what Cairn puts there.
 
 import { execFileSync, spawnSync } from 'node:child_process';
 import {
@@ -33,9 +33,9 @@ const DIRECTORIES = ['x.tmp', 'lost+found', 'snapshot.json.cairn-1.tmp', 'MANIFE
 const PIPE = 'pipe.tmp';
 const SOCKET = 'socket.tmp';
 const LINK = 'IMAGE.cairn-1.tmp';
-/** In each of the directories. */
+/** The name of the file in each of the directories. */
 const INNER = '0000000001-0000.seg.cairn-1.tmp';
-/** A socket stays in the file system when who listened ends by a signal. */
+/** A socket stays in the file system when a signal ends the process that listened. */
 const LISTENING = `require('net').createServer().listen(process.argv[1], () => process.kill(process.pid, 'SIGKILL'))`;
 
 export const STRANGERS_FILES = TEXTS.length + 2 * DIRECTORIES.length + 3;
@@ -54,7 +54,7 @@ export function litter(dir: string): void {
   symlinkSync('notes.txt', join(dir, LINK));
 }
 
-/** The names of those that are not any more what litter() made. */
+/** Returns the names of the files that are no longer as litter() made them. */
 export function changedFiles(dir: string): string[] {
   const isSame = (name: string): boolean => {
     const path = join(dir, name);

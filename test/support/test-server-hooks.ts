@@ -1,8 +1,8 @@
-// One server a test, stopped after it.
+// One server per test, stopped after the test.
 
 import { startServer, type TestServer, type TestServerOptions } from './test-server.js';
 
-/** Call inside describe(): gives a starter whose servers end with the test. */
+/** Returns a starter whose servers end with the test. Call it inside describe(). */
 export function serversOf(): (options?: TestServerOptions) => Promise<TestServer> {
   const running: TestServer[] = [];
   afterEach(async () => {

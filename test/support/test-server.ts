@@ -1,5 +1,5 @@
-// A real server on a loopback port over a MemoryStore, and a client that speaks in raw bytes: tests of
-// the server wait for bytes, never for time.
+// A real server on a loopback port over a MemoryStore, and a client that speaks in raw bytes. Tests of the server wait for
+// bytes, never for time.
 
 import { once } from 'node:events';
 import net from 'node:net';
@@ -29,6 +29,7 @@ export interface TestServerOptions extends MemoryStoreOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly clock?: Partial<Clock>;
   readonly latencies?: Latencies;
+  readonly logger?: Logger;
 }
 
 function testConfig(options: TestServerOptions): Config {
@@ -41,7 +42,7 @@ export function startServer(options: TestServerOptions = {}): Promise<TestServer
   return serve(new MemoryStore(options), options, (store) => store.commits.release());
 }
 
-/** The same over a store that answers later, in call order. */
+/** Starts the same server over a store that answers later, in call order. */
 export function startServerAhead(
   store: AheadStore,
   options: TestServerOptions = {},
@@ -55,7 +56,7 @@ async function serve<S extends Store>(
   letGo: (store: S) => void | Promise<void>,
 ): Promise<TestServer<S>> {
   const config = testConfig(options);
-  const real = nodeEnv(silent);
+  const real = nodeEnv(options.logger ?? silent);
   const env: Env = { ...real, clock: { ...real.clock, ...options.clock } };
   const shutdowns: boolean[] = [];
   const server = new Server(env, config, store, {
@@ -85,7 +86,7 @@ async function serve<S extends Store>(
   };
 }
 
-/** Speaks latin1, so that one character is one byte. */
+/** A client that speaks latin1, so that one character is one byte. */
 export class TestClient {
   readonly socket: net.Socket;
   #received = '';
@@ -118,12 +119,12 @@ export class TestClient {
     this.socket.write(text, 'latin1');
   }
 
-  /** What has arrived and was not taken yet. */
+  /** The text that has arrived and has not been taken yet. */
   get received(): string {
     return this.#received;
   }
 
-  /** Waits until as many bytes have come as `expected` has, and returns these. */
+  /** Waits until that many bytes have come, and returns them. */
   async take(bytes: number): Promise<string> {
     while (this.#received.length < bytes && !this.#ended) await this.#more();
     const text = this.#received.slice(0, bytes);
@@ -131,26 +132,26 @@ export class TestClient {
     return text;
   }
 
-  /** Sends, waits for a reply of that length and returns it: `expect(await ask(…, x)).to.equal(x)`. */
+  /** Sends a text, waits for a reply of the expected length and returns it: `expect(await ask(…, x)).to.equal(x)`. */
   async ask(text: string, expected: string): Promise<string> {
     this.send(text);
     return this.take(expected.length);
   }
 
-  /** Waits for a text to have arrived and takes everything up to its end. */
+  /** Waits until a text has arrived and takes everything up to its end. */
   async until(mark: string): Promise<string> {
     while (!this.#received.includes(mark) && !this.#ended) await this.#more();
     const at = this.#received.indexOf(mark);
     return this.take(at < 0 ? this.#received.length : at + mark.length);
   }
 
-  /** Whatever has come, at least one byte; empty when the server has closed. */
+  /** Takes whatever has come, at least one byte; returns an empty text when the server has closed. */
   async some(): Promise<string> {
     while (this.#received === '' && !this.#ended) await this.#more();
     return this.take(this.#received.length);
   }
 
-  /** Everything until the server closes. */
+  /** Takes everything until the server closes. */
   async rest(): Promise<string> {
     while (!this.#ended) await this.#more();
     return this.take(this.#received.length);

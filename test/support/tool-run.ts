@@ -10,7 +10,7 @@ export interface ToolRun {
   readonly stderr: string;
 }
 
-/** `tool` is the name of a program in tools/. Nobody's history or environment is touched. */
+/** Runs a tool; `tool` is the name of a program in tools/. The user's history and environment stay untouched. */
 export async function runTool(
   tool: string,
   args: readonly string[],

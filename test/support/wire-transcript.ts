@@ -1,17 +1,17 @@
 // Transcripts of conversations with a server, as test/golden/wire keeps them:
 //
 //   # a comment
-//   ! -F -A                       flags of the server, once, first
-//   > set k 0 0 1\r\nv\r\n        what is sent; line ends are shown, other bytes as \xNN
-//   < STORED\r\n                  what comes back, each line of it
-//   = closed                      the server closed the connection; a new one follows
+//   ! -F -A                       the flags of the server; this line comes once, first
+//   > set k 0 0 1\r\nv\r\n        a request; line ends are shown, other bytes as \xNN
+//   < STORED\r\n                  the reply, each line of it.
+//   = closed                      The server closed the connection; a new one follows.
 //
 // The barrier that ends each reply is not shown.
 
 import { TestClient } from './test-server.js';
 
 interface Exchange {
-  /** Lines of the file that stand before it: flags, comments, blanks. */
+  /** The lines of the file before the requests: flags, comments, blanks. */
   readonly preface: readonly string[];
   readonly sent: string;
 }
@@ -21,7 +21,7 @@ interface Transcript {
   readonly exchanges: readonly Exchange[];
 }
 
-/** What a file asks for; the replies in it are only compared, as text. */
+/** Parses a file of requests; the replies in it are only compared, as text. */
 export function parseTranscript(text: string): Transcript {
   const exchanges: Exchange[] = [];
   let argv: string[] = [];
@@ -64,7 +64,7 @@ export async function playTranscript(
 
 const BARRIER = 'mn\r\n';
 const PATIENCE_MS = 5000;
-/** Until a client has authenticated, the barrier is refused as well. */
+/** The replies to the barrier; it is also refused until a client has authenticated. */
 const BARRIER_REPLIES = [/^(?:[^]*\n)?MN\r\n$/, /^[^]*\nCLIENT_ERROR unauthenticated\r\n$/];
 
 async function ask(
@@ -72,7 +72,7 @@ async function ask(
   request: string,
 ): Promise<{ readonly reply: string; readonly closed: boolean }> {
   client.send(request + BARRIER);
-  // A request that swallows the barrier would wait for ever: better to see which.
+  // A request that swallows the barrier would wait for ever; this shows which request it is.
   let isLate = false;
   const giveUp = setTimeout(() => {
     isLate = true;
@@ -98,7 +98,7 @@ async function readReply(
   return { reply, closed: false };
 }
 
-/** The reply's lines, escaped; numbers that differ from run to run are stars. */
+/** Returns the lines of the reply, escaped; numbers that differ from run to run are stars. */
 function masked(reply: string, request: string, authFile: string): string[] {
   const lines = reply.split(/(?<=\n)/).filter((line) => line !== '');
   const isStats = request.startsWith('stats') && !request.startsWith('stats cachedump');
@@ -117,7 +117,7 @@ function escape(text: string): string {
     .replaceAll(/[^\x20-\x7e]/g, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`);
 }
 
-/** `\xNN*300` is that byte 300 times. */
+/** Undoes the escapes: `\xNN*300` is that byte 300 times. */
 function unescape(text: string): string {
   return text.replaceAll(
     /\\(?:x([0-9a-f]{2})(?:\*(\d+))?|(.))/g,

@@ -9,12 +9,12 @@ import { parseHelp } from '../../tools/pages/help-text.js';
 import { files } from './passages.js';
 import { everything, exists, fileText } from './sources.js';
 
-/** `8 * 1024` as a number; not a number when it is another expression. */
+/** Returns the value of `8 * 1024`; NaN when it is another expression. */
 function product(expression: string): number {
   return expression.split('*').reduce((all, each) => all * Number(each.replaceAll('_', '')), 1);
 }
 
-/** Every folder below one that has a source in it, or in a folder of its own. */
+/** Returns every folder below `top` that has a source in it, or in a folder of its own. */
 function foldersBelow(top: string): string[] {
   const folders = everything
     .filter(({ path }) => path.startsWith(`${top}/`))
@@ -34,7 +34,7 @@ describe('documents agree with the code', () => {
   it('ARCHITECTURE.md, "Codemap", has every folder of src and tools', () => {
     const codemap =
       /^## Codemap\n\n```\n([\s\S]*?)^```$/m.exec(fileText('ARCHITECTURE.md'))?.[1] ?? '';
-    // A line that is indented more goes on below the folders of the lines before it.
+    // A line with more indent lists folders below the folders of the lines before it.
     const above: string[] = [];
     const named = codemap.split('\n').flatMap((line) => {
       const depth = /^ */.exec(line)![0].length / 2;
@@ -60,7 +60,7 @@ describe('documents agree with the code', () => {
     expect(rows.toSorted()).to.deep.equal(folders.toSorted());
   });
 
-  it('CHANGELOG.md begins with the version of package.json, and each release tells of the disk format', () => {
+  it('CHANGELOG.md begins with the version of package.json, and each release names its disk format', () => {
     const { version } = JSON.parse(fileText('package.json')) as { version: string };
     const releases = fileText('CHANGELOG.md').split(/^## /m).slice(1);
     expect(releases.length).to.be.above(2);

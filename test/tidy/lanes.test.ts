@@ -1,4 +1,4 @@
-// The lanes of the tests: that no file is left out or run twice, and that what went wrong in a part is counted.
+// The lanes of the tests: no file is left out or run twice, and every failure of a part is counted.
 
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -34,14 +34,14 @@ describe('runParts() @long', function () {
   beforeEach(() => (dir = temporaryFolder()));
   afterEach(() => rmSync(dir, { recursive: true }));
 
-  /** A file of tests of its own. */
+  /** Makes a file of tests. */
   function file(name: string, text: string): string {
     const path = join(dir, `${name}.cjs`);
     writeFileSync(path, text);
     return path;
   }
 
-  it('sums what passed, failed, was skipped and tried twice, and prints all of it', async () => {
+  it('sums what passed, failed, was skipped and tried twice, and prints all output', async () => {
     const first = file('first', `it('passes', () => console.log('said by it'));`);
     const second = file(
       'second',
@@ -88,7 +88,7 @@ describe('runParts() @long', function () {
     });
   }
 
-  it('ends what runs at SIGTERM, starts nothing more, and is no success', async () => {
+  it('ends the running parts at SIGTERM, starts no more, and reports a failure', async () => {
     const endless = file('endless', `it('waits', (done) => void setTimeout(done, 50_000));`);
     const good = file('good', `it('passes', () => undefined);`);
     let begun = 0;

@@ -1,19 +1,19 @@
-// That a program can name every type of the library: what the signatures of src/index.ts name is exported there.
+// A program can name every type of the library: the types in the signatures of src/index.ts are exported there.
 
 import { expect } from 'chai';
 import { everything, fileText } from './sources.js';
 
-/** Of TypeScript and Node. */
+/** The types of TypeScript and Node. */
 const GIVEN = new Set(
   'AbortSignal AsyncGenerator Buffer Error Omit Partial Promise ReadonlyMap Readonly Record Uint8Array const'.split(
     ' ',
   ),
 );
-/** A program sees through them: CairnOptions is made of the first, KvErrorCode of the second. */
+/** Types that a program sees through: CairnOptions is made of the first, KvErrorCode of the second. */
 const SEEN_THROUGH = new Set(['StoreOptions', 'ERROR_CODES']);
 
 describe('the types of the library', () => {
-  it('each that a signature names is exported by src/index.ts', () => {
+  it('src/index.ts exports each type that a signature names', () => {
     const index = fileText('src/index.ts');
     const exported = new Map<string, string>();
     for (const [, names = '', from = ''] of index.matchAll(

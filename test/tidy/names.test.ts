@@ -1,9 +1,9 @@
-// Names: no exported name twice, and none that nobody imports.
+// Names: no name is exported twice, and every exported name is imported somewhere.
 
 import { expect } from 'chai';
 import { engine, everything } from './sources.js';
 
-/** The contract of a module that is loaded by its name: of threads (env/worker-entry.ts), loader hooks, mocha. */
+/** Names of modules that are loaded by name: threads (env/worker-entry.ts), loader hooks, mocha. */
 const ASKED_BY_NAME = new Set(['run', 'load', 'mochaHooks', 'PartReporter']);
 
 describe('names', () => {
@@ -20,7 +20,7 @@ describe('names', () => {
     expect(places.size).to.be.above(500);
   });
 
-  it('what is exported, somebody imports', () => {
+  it('every exported name is imported somewhere', () => {
     const asked = new Set(
       everything.flatMap(({ imports }) =>
         imports.flatMap(({ target, names }) => names.map((name) => `${target} ${name}`)),

@@ -40,7 +40,7 @@ const LANGUAGES: Readonly<Record<string, string>> = {
   md: 'paragraphs',
   yml: 'paragraphs',
   yaml: 'paragraphs',
-  html: 'paragraphs',
+  html: 'markup',
 };
 
 /** Folders of what is not written by hand. */
@@ -101,6 +101,7 @@ function passagesOf(path: string): Passage[] {
   if (language === undefined) return [];
   const text = fileText(path);
   if (language === 'paragraphs') return paragraphsIn(path, text);
+  if (language === 'markup') return paragraphsIn(path, text.replaceAll(/<[^>]*>/g, blank));
   const source = everything.find((each) => each.path === path);
   if (source === undefined) return commentsIn(path, text, language);
   let code = text;

@@ -2,22 +2,6 @@
 
 import type { Passage } from './passages.js';
 
-/** Paths that nobody has read by these rules yet. A path leaves the list when `npm run prose -- PATH` finds nothing. */
-const UNREAD = [
-  ...'cluster errors feed format library metrics operations protocol recovery reliability tools'
-    .split(' ')
-    .map((page) => `docs/${page}.md`),
-  'src',
-  'tools',
-  'benchmarks',
-  'test',
-];
-
-/** Checks whether the rules hold for a passage already. */
-export function isRead({ path }: Passage): boolean {
-  return !UNREAD.some((each) => path === each || path.startsWith(`${each}/`));
-}
-
 interface Rule {
   /** A blank in it stands for any white space. */
   readonly avoid: RegExp;

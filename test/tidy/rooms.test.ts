@@ -1,11 +1,11 @@
-// Who imports whom: the rooms of the house, no cycles, one side of the process for the outside world. A type-only
+// The imports between rooms: only allowed ones, no cycles, and one side of the process for the outside world. A type-only
 // import is an import.
 
 import { expect } from 'chai';
 import { ROOMS, mayImport, roomOf } from './rooms.js';
 import { engine, everything, tools, withoutComments } from './sources.js';
 
-/** Groups of files that reach each other (Tarjan's strongly connected components), each sorted. */
+/** Returns the groups of files that reach each other (Tarjan's strongly connected components), each sorted. */
 function knotsOf(graph: ReadonlyMap<string, readonly string[]>): string[][] {
   const order = new Map<string, number>();
   const lowest = new Map<string, number>();
@@ -66,7 +66,7 @@ describe('rooms', () => {
     expect(engine.flatMap(({ imports }) => imports).length).to.be.above(900);
   });
 
-  it('what a room may import, some file of it does', () => {
+  it('some file of a room imports each room that the room may import', () => {
     const arrows = new Set(
       engine.flatMap(({ path, imports }) =>
         imports.map(({ target }) => `${roomOf(path)?.name} → ${roomOf(target)?.name}`),
@@ -96,7 +96,7 @@ describe('rooms', () => {
     expect(wrong).to.deep.equal([]);
   });
 
-  it('there are no cycles, of types neither', () => {
+  it('there are no cycles, not even of types', () => {
     const graph = new Map(
       everything.map(({ path, imports }) => [path, imports.map(({ target }) => target)]),
     );
@@ -110,7 +110,7 @@ describe('rooms', () => {
     expect(knotsOf(knot)).to.deep.equal([['a', 'b', 'c']]);
   });
 
-  it('only src/env touches the file system, timers, the clock and chance', () => {
+  it('only src/env uses the file system, timers, the clock and random numbers', () => {
     const outside =
       /from 'node:(?:fs|fs\/promises|timers|timers\/promises)'|\bDate\.now\(|\bnew Date\(\)|\bMath\.random\(|\bset(?:Timeout|Interval|Immediate)\(/;
     const inside = ['src/log/', 'src/store/', 'src/protocol/'];

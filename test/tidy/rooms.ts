@@ -1,13 +1,13 @@
-// The rooms of the house and who may import whom (ARCHITECTURE.md, "Codemap"), in one table. A room is a folder, or a
-// few files that stand apart in one. The first entry that fits a path counts, so files stand before their folder.
+// The rooms of the house and the imports that each may have (ARCHITECTURE.md, "Codemap"), in one table. A room is a folder,
+// or a few files that stand apart in one. The first entry that fits a path counts, so files stand before their folder.
 //
-// Invariant: a room may import only rooms that stand above it in ROOMS: there can be no cycle of rooms.
+// Invariant: a room may import only rooms that stand above it in ROOMS, so there can be no cycle of rooms.
 
 interface Room {
   readonly name: string;
   /** Paths from src: a folder with its slash, or files. */
   readonly places: readonly string[];
-  /** Other rooms that it may import; SHARED besides. Undefined: all above it. */
+  /** Other rooms that it may import, besides SHARED. Undefined: all rooms above it. */
   readonly may?: readonly string[];
 }
 
@@ -15,7 +15,7 @@ function names(words: string): string[] {
   return words.split(' ');
 }
 
-/** What everybody may import; these import nothing but each other. */
+/** Files that every room may import; these import nothing but each other. */
 const SHARED: Room = {
   name: 'shared',
   places: [
@@ -44,7 +44,7 @@ const LOG: readonly Room[] = [
   { name: 'durability', places: ['log/durability.ts'], may: [] },
   { name: 'bytes', places: ['log/bytes/'], may: [] },
   { name: 'segments', places: ['log/segments/'], may: names('env bytes') },
-  // Whether an output would fall on a file of a store: asked by whoever writes a file that the operator named.
+  // Checks whether an output would hit a file of a store, for code that writes a file named by the operator.
   { name: 'store-file', places: ['log/segments/store-file.ts'], may: names('env bytes segments') },
   { name: 'commit', places: ['log/commit/'], may: names('env durability bytes segments') },
   { name: 'damage', places: ['log/damage/'], may: names('env bytes segments') },
@@ -58,7 +58,7 @@ const LOG: readonly Room[] = [
     places: ['log/'],
     may: names('env durability bytes segments commit recovery'),
   },
-  // Whoever follows the log: reads it again while it is written.
+  // Follows the log: reads it again while it is written.
   {
     name: 'feed',
     places: ['log/feed/'],
@@ -68,7 +68,7 @@ const LOG: readonly Room[] = [
 
 const STORE: readonly Room[] = [
   {
-    // The Store interface and what an engine and its users both need to speak of it.
+    // The Store interface, and what an engine and its users both need to speak of it.
     name: 'interface',
     places: [
       'store/store.ts',
@@ -98,7 +98,7 @@ const STORE: readonly Room[] = [
     may: names('env durability bytes segments commit log interface keydir value-cache flushes'),
   },
   {
-    // The change feed: what each record of the log means to whoever follows.
+    // The change feed: what each record of the log means to a follower.
     name: 'changes',
     places: ['store/changes/'],
     may: names('env bytes segments log feed interface'),
@@ -130,7 +130,7 @@ const STORE: readonly Room[] = [
 ];
 
 const HOUSE: readonly Room[] = [
-  // The store over engines that others keep: etcd, Redis.
+  // The store over engines outside the process: etcd, Redis.
   { name: 'cluster', places: ['cluster/'], may: names('env durability interface') },
   {
     name: 'offline',
@@ -139,7 +139,7 @@ const HOUSE: readonly Room[] = [
       'env durability bytes segments damage recovery interface keydir flushes snapshot-file items restart',
     ),
   },
-  // Who is inside a listening socket, and who waits for the disk: they know no connection.
+  // The clients inside a listening socket, and the requests that wait for the disk: these files know no connection.
   { name: 'admission', places: ['server/admission.ts'], may: [] },
   { name: 'gate', places: ['server/gate.ts'], may: names('durability') },
   {
@@ -152,10 +152,10 @@ const HOUSE: readonly Room[] = [
     places: ['control/'],
     may: names('env bytes interface admission'),
   },
-  // What the page says to the server and hears from it, and the page itself, which runs in a browser.
+  // The messages between the page and the server, and the page itself, which runs in a browser.
   { name: 'page wire', places: ['http/page/wire.ts'], may: [] },
   { name: 'browser', places: ['http/page/browser/'], may: ['page wire'] },
-  // Health, metrics and the page for whoever watches the server: loaded only with --http.
+  // Health, metrics and the page, for operators that watch the server: loaded only with --http.
   {
     name: 'http',
     places: ['http/'],
@@ -185,7 +185,7 @@ const BY_PLACE = ROOMS.flatMap((room) => room.places.map((place) => ({ place, ro
   (one, other) => other.place.length - one.place.length,
 );
 
-/** The room of a path from the root; undefined outside src. */
+/** Returns the room of a path from the root; undefined outside src. */
 export function roomOf(path: string): Room | undefined {
   if (!path.startsWith('src/')) return undefined;
   const below = path.slice('src/'.length);

@@ -7,7 +7,7 @@ const FILE_LINES_MAX = 400;
 const FUNCTION_LINES_MAX = 70;
 
 describe('sizes and forms', () => {
-  it('there are sources to look at', () => {
+  it('there are sources to check', () => {
     expect(engine.length).to.be.above(150);
     expect(everything.length).to.be.above(400);
   });
@@ -26,7 +26,7 @@ describe('sizes and forms', () => {
     );
     const long = all.filter(({ lines }) => lines > FUNCTION_LINES_MAX).map(({ name }) => name);
     expect(long).to.deep.equal([]);
-    // The measure sees every form of function.
+    // This many shows that the parser finds every form of function.
     expect(all.length).to.be.above(3000);
   });
 
@@ -41,7 +41,7 @@ describe('sizes and forms', () => {
     expect(odd.map(({ path }) => path)).to.deep.equal([]);
   });
 
-  it('nothing is left to do, and no test runs alone', () => {
+  it('no file holds a to-do, and no test is marked to run alone', () => {
     const words = /\b(?:TODO|FIXME|XXX|HACK)\b|\.only\(/;
     const left = everything.filter(
       ({ path, text }) => path !== 'test/tidy/sizes.test.ts' && words.test(text),

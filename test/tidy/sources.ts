@@ -1,5 +1,5 @@
-// The sources as the tidy tests know them: text, imports, functions, exported names. The compiler's own parser
-// reads them, so that no way of writing an import or a function is invisible. Read once for all tests.
+// The sources as the tidy tests know them: text, imports, functions, exported names. The compiler's own parser reads them,
+// so that no way of writing an import or a function is missed. They are read once for all tests.
 
 import { existsSync, readFileSync } from 'node:fs';
 import { join, normalize, relative } from 'node:path';
@@ -32,9 +32,9 @@ import {
 export const root = join(import.meta.dirname, '../../..');
 
 interface Import {
-  /** From the root: src/log/bytes/format.ts. */
+  /** The path from the root: src/log/bytes/format.ts. */
   readonly target: string;
-  /** The names that are asked of the target; '*' for all. */
+  /** The names that are imported from the target; '*' for all. */
   readonly names: readonly string[];
 }
 
@@ -43,30 +43,30 @@ interface StringPlace {
   readonly text: string;
   /** Offset of its first character in the file. */
   readonly at: number;
-  /** It names a test or a suite. */
+  /** True: it names a test or a suite. */
   readonly isTitle: boolean;
 }
 
 interface Source {
-  /** From the root: src/log/bytes/format.ts. */
+  /** The path from the root: src/log/bytes/format.ts. */
   readonly path: string;
   readonly text: string;
-  /** Files only, not packages. Types, dynamic imports and what is exported again count as well. */
+  /** Imported files, not packages. Types, dynamic imports and names that are exported again count as well. */
   readonly imports: readonly Import[];
   readonly strings: readonly StringPlace[];
   readonly functions: readonly { readonly name: string; readonly lines: number }[];
-  /** What the file itself declares and exports. */
+  /** Names that the file itself declares and exports. */
   readonly exported: readonly string[];
   /** Exported name → the types that its signature names: no bodies, no private members, no constructors. */
   readonly named: ReadonlyMap<string, readonly string[]>;
 }
 
-/** A document or source that must exist. */
+/** Returns the text of a document or source that must exist. */
 export function fileText(path: string): string {
   return readFileSync(join(root, path), 'utf8');
 }
 
-/** Code without comments; strings stay. */
+/** Returns code without comments; strings stay. */
 export function withoutComments(text: string): string {
   return text.replaceAll(/\/\*[\s\S]*?\*\//g, '').replaceAll(/(^|\s)\/\/.*$/gm, '');
 }
@@ -89,7 +89,7 @@ function namesAsked(node: Node): string[] {
   return bindings.elements.map((each) => (each.propertyName ?? each.name).text);
 }
 
-/** The text after `from`, or in `import('…')`, of any kind of import; undefined for every other node. */
+/** Returns the text after `from`, or in `import('…')`, of any kind of import; undefined for every other node. */
 function specifierOf(node: Node): string | undefined {
   let place: Node | undefined;
   if (isImportDeclaration(node) || isExportDeclaration(node)) place = node.moduleSpecifier;
@@ -115,7 +115,7 @@ function exportedDeclarations(file: SourceFile): (readonly [string, Node])[] {
   });
 }
 
-/** The types that a declaration names to who uses it. */
+/** Returns the types that a declaration names to its users. */
 function typesNamed(declaration: Node): string[] {
   const named = new Set<string>();
   const own = new Set<string>();
@@ -141,7 +141,7 @@ function typesNamed(declaration: Node): string[] {
   return [...named].filter((each) => !own.has(each));
 }
 
-/** The argument of `it(…)`, `describe.skip(…)` and the like that names the test; undefined for every other node. */
+/** Returns the argument of `it(…)`, `describe.skip(…)` and the like that names the test; undefined for every other node. */
 function titleOf(node: Node): Node | undefined {
   if (!isCallExpression(node)) return undefined;
   return /^(?:describe|it)(?:\.\w+)?$/.test(node.expression.getText())
@@ -189,7 +189,7 @@ function read(path: string, file: SourceFile): Source {
   return { path, text, imports, strings, functions, exported, named };
 }
 
-/** What runs on Node, and what runs in browsers. */
+/** The projects of the code that runs on Node, and of the code that runs in browsers. */
 const PROJECTS = ['tsconfig.json', 'src/http/page/browser/tsconfig.json'];
 
 function readAll(): Source[] {

@@ -1,5 +1,5 @@
-// The two tiers of the tests: that the fast one has every kind, that a file or title that is asked for is run whole, and
-// that what was skipped ends in one line.
+// The two tiers of the tests: the fast one has every kind of test, a chosen file or title is run whole, and the skipped
+// tests are summed up in one line.
 
 import { readFileSync, rmSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
@@ -27,13 +27,13 @@ function start(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Fi
 }
 
 describe('The tiers of the tests', function () {
-  // Each loads all tests, some of them three times, maybe beside other builds.
+  // Each of these tests loads all tests, some of them three times, maybe beside other builds.
   this.timeout(300_000);
   let dir = '';
   before(() => (dir = temporaryFolder()));
   after(() => rmSync(dir, { recursive: true, force: true }));
 
-  /** What mocha would run: the source of each test, from the root, and its title. */
+  /** Returns what mocha would run: the source of each test, from the root, and its title. */
   async function listed(...args: string[]): Promise<Listed[]> {
     const path = join(dir, 'listed.json');
     const json = ['--dry-run', '--reporter', 'json', '--reporter-option', `output=${path}`];
@@ -57,13 +57,13 @@ describe('The tiers of the tests', function () {
     expect(fast.filter(({ fullTitle }) => fullTitle.includes(LONG))).to.deep.equal([]);
   });
 
-  it('npm run test:all has those and the long ones @long', async () => {
+  it('npm run test:all has the fast tests and the long ones @long', async () => {
     const files = new Set((await listed('--all')).map(({ file }) => file));
     const sources = everything.map(({ path }) => path).filter((path) => path.endsWith('.test.ts'));
     expect([...files].toSorted()).to.deep.equal(sources.toSorted());
   });
 
-  it('a file or folder is run alone and whole, by its source or what was compiled @long', async () => {
+  it('a file or folder is run alone and whole, by its source or its compiled file @long', async () => {
     const file = 'test/crash/crash-loop.test.ts';
     for (const word of [file, `${root}/${file}`, 'dist/test/crash/crash-loop.test.js']) {
       const tests = await listed(word);
@@ -81,7 +81,7 @@ describe('The tiers of the tests', function () {
     expect(titles.filter((title) => !title.includes(LONG))).to.deep.equal([]);
   });
 
-  it('a file that is not there, and a title that no test has, are no success @long', async () => {
+  it('a missing file, and a title that no test has, are failures @long', async () => {
     const unknown = await start(['test/unit/nowhere']);
     expect(unknown.code).to.equal(64);
     expect(unknown.stderr).to.match(/^There is no test test\/unit\/nowhere: [^\n]+\n$/);
@@ -90,7 +90,7 @@ describe('The tiers of the tests', function () {
     );
   });
 
-  it('skipped tests end in one line, whichever reporter @long', async () => {
+  it('skipped tests are summed up in one line at the end, with any reporter @long', async () => {
     for (const reporter of ['spec', 'dot']) {
       const args = ['test/differential', '--reporter', reporter];
       const done = await start(args, { PATH: '/nowhere' });
@@ -105,7 +105,7 @@ describe('The tiers of the tests', function () {
 });
 
 describe('skipSummary()', () => {
-  it('names packages once and in order, and apart from them what no package brings', () => {
+  it('names packages once and in order, and after them what no package brings', () => {
     expect(skipSummary(3, new Set(['strace', 'memcached']))).to.equal(
       '3 skipped: apt-get install memcached strace',
     );
@@ -117,7 +117,7 @@ describe('skipSummary()', () => {
 });
 
 describe('rounds()', () => {
-  it('are fewer in the fast tier only', () => {
+  it('returns fewer rounds in the fast tier only', () => {
     const before = process.env['CAIRN_TEST_TIER'];
     try {
       delete process.env['CAIRN_TEST_TIER'];

@@ -1,6 +1,6 @@
-// Every argument of every method of the library, as programs get it wrong.
+// The arguments of every method of the library, with the mistakes that programs make.
 
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runInNewContext } from 'node:vm';
@@ -65,7 +65,7 @@ const PUT_OPTIONS: readonly unknown[] = [
 ];
 const PATHS: readonly unknown[] = ['', 7, {}, 'a\0b', Buffer.from('x'), new URL('file:///tmp')];
 
-/** Method → each of its arguments: what may not be there, beside arguments that may. */
+/** Method → calls with one wrong argument each, beside right ones. */
 const WRONG: Readonly<Record<string, readonly (readonly unknown[])[]>> = {
   get: KEYS.map((key) => [key]),
   getAndTouch: [
@@ -115,8 +115,31 @@ const WRONG: Readonly<Record<string, readonly (readonly unknown[])[]>> = {
   ],
   snapshot: PATHS.map((path) => [path]),
 };
-/** They take nothing. */
+/** The methods that take no argument. */
 const WITHOUT_ARGUMENTS = ['clear', 'compact', 'stats', 'close'];
+/** Each method with every argument that it has. */
+const FULL: Readonly<Record<string, readonly unknown[]>> = {
+  get: ['k'],
+  getAndTouch: ['k', 1],
+  set: ['k', 'v', {}],
+  add: ['k', 'v', {}],
+  replace: ['k', 'v', {}],
+  append: ['k', 'v'],
+  prepend: ['k', 'v'],
+  cas: ['k', 'v', 1n, {}],
+  incr: ['k', 1],
+  decr: ['k', 1],
+  touch: ['k', 1],
+  delete: ['k'],
+  clear: [],
+  scan: ['k'],
+  changes: [{ after: 0 }],
+  compact: [],
+  snapshot: [undefined],
+  stats: [],
+  close: [],
+};
+const SURPLUS: readonly unknown[] = [{ ttlMs: 5 }, {}, 0, 1, '', false, () => {}];
 const CHANGING = [
   ['set', 'k', 'v'],
   ['add', 'k', 'v'],
@@ -134,14 +157,14 @@ const CHANGING = [
   ['snapshot'],
 ] as const;
 const READING = [['get', 'k'], ['scan'], ['changes', { after: 0 }], ['stats']] as const;
-/** What they give is asked for. */
+/** The methods that return an iterator; the test asks it for a first element. */
 const ITERATED: readonly string[] = ['scan', 'changes'];
 
 function methods(): string[] {
   return Object.getOwnPropertyNames(Cairn.prototype).filter((name) => name !== 'constructor');
 }
 
-/** What the call came to; what is iterated is begun. */
+/** Returns the result or the error of a call; of an iterator it returns the first step. */
 async function outcomeOf(store: Cairn, name: string, args: readonly unknown[]): Promise<unknown> {
   try {
     const called = (store as unknown as Loose)[name]!(...args);
@@ -164,16 +187,17 @@ describe('The arguments of the library', () => {
     rmSync(dir, { recursive: true, force: true });
   });
 
-  it('are tried for every method there is', () => {
+  it('are tried for every method', () => {
     expect([...Object.keys(WRONG), ...WITHOUT_ARGUMENTS].toSorted()).to.deep.equal(
       methods().toSorted(),
     );
     const called = [...CHANGING, ...READING].map(([name]) => name as string);
     expect([...called, 'close'].toSorted()).to.deep.equal(methods().toSorted());
+    expect(Object.keys(FULL).toSorted()).to.deep.equal(methods().toSorted());
   });
 
   for (const [name, calls] of Object.entries(WRONG)) {
-    it(`${name}() refuses ${calls.length} wrong ones with a TypeError, and does nothing`, async () => {
+    it(`${name}() refuses ${calls.length} wrong calls with a TypeError, and does nothing`, async () => {
       await store.set('k', '5', { flags: 3 });
       const before = await store.get('k');
       for (const [at, args] of calls.entries()) {
@@ -187,7 +211,30 @@ describe('The arguments of the library', () => {
     });
   }
 
-  it('undefined and null mean not given, 0 means for ever, wherever they may stand', async () => {
+  it('that a method does not have are refused by their place, and the call does nothing', async () => {
+    await store.set('k', '5', { flags: 3 });
+    const [before, entries] = [await store.get('k'), readdirSync(dir)];
+    for (const [name, args] of Object.entries(FULL)) {
+      for (const surplus of SURPLUS) {
+        for (const gap of [[], [undefined], [null, undefined]]) {
+          const outcome = await outcomeOf(store, name, [...args, ...gap, surplus]);
+          expect(outcome, name).to.be.instanceOf(TypeError);
+          const place = args.length + gap.length + 1;
+          expect((outcome as Error).message).to.match(
+            new RegExp(`^There is no argument ${place} of ${name}\\(\\), but .+ was given$`),
+          );
+        }
+      }
+    }
+    expect(await store.get('k')).to.deep.equal(before);
+    expect(readdirSync(dir)).to.deep.equal(entries);
+    for (const [name, args] of Object.entries(FULL)) {
+      const outcome = await outcomeOf(store, name, [...args, undefined, null]);
+      expect(outcome, `${name}: left out`).to.not.be.instanceOf(Error);
+    }
+  });
+
+  it('take undefined and null as not given, and 0 as for ever, wherever these are allowed', async () => {
     const loose = store as unknown as Loose;
     const later = Date.now() + 600_000;
     for (const name of ['set', 'add', 'replace', 'cas']) {
@@ -225,13 +272,13 @@ describe('The arguments of the library', () => {
     await (await open(join(dir, 'other'), null as unknown as CairnOptions)).close();
   });
 
-  it('fractions of a ms are never shorter than asked', async () => {
+  it('keep at least the whole ms of a ttlMs with a fraction', async () => {
     const before = Date.now();
     await store.set('k', 'v', { ttlMs: 59_999.5 });
     expect((await store.get('k'))!.expiresAt).to.be.at.least(before + 59_999);
   });
 
-  it('takes the bytes of another realm, and tokens as get gave them', async () => {
+  it('may be bytes of another realm, and tokens that get() gave', async () => {
     const foreign = runInNewContext('new Uint8Array([107])') as Uint8Array;
     expect(await store.set(foreign, foreign)).to.equal('stored');
     const found = await store.get('k');
@@ -239,7 +286,7 @@ describe('The arguments of the library', () => {
     expect(await store.cas('k', 'w', found!.cas)).to.equal('stored');
   });
 
-  it('a closed store says KV_CLOSED, whatever is called, and close may be called again', async () => {
+  it('a closed store refuses every call with KV_CLOSED, and close() may be called again', async () => {
     await store.set('k', 'v');
     const scan = store.scan();
     expect((await scan.next()).done).to.equal(false);
@@ -254,7 +301,7 @@ describe('The arguments of the library', () => {
     await store.close();
   });
 
-  it('what was begun before close ends as if there were none, or says KV_CLOSED', async () => {
+  it('a call that began before close() ends as without it, or with KV_CLOSED', async () => {
     await store.set('large', Buffer.alloc(3 * 1024 * 1024, 'v'));
     const begun = [...CHANGING, ...READING].map(([name, ...args]) => outcomeOf(store, name, args));
     await store.close();
@@ -262,10 +309,10 @@ describe('The arguments of the library', () => {
       if (outcome instanceof Error) expect(isKvError(outcome, 'KV_CLOSED')).to.equal(true);
   });
 
-  it('a store whose log was removed says KV_POISONED to all that would change or copy it', async () => {
+  it('a store whose log was removed refuses every change and copy with KV_POISONED', async () => {
     await store.set('k', 'v');
     rmSync(dir, { recursive: true });
-    // It is noticed within a second.
+    // The store notices the removal within a second.
     let refused: unknown;
     while (!(refused instanceof Error)) refused = await outcomeOf(store, 'set', ['k', 'w']);
     expect(isKvError(refused, 'KV_POISONED'), refused.message).to.equal(true);
@@ -276,7 +323,7 @@ describe('The arguments of the library', () => {
     }
     for (const [name, ...args] of READING) {
       const outcome = await outcomeOf(store, name, args);
-      // It opens the files of the log, which are gone.
+      // changes() opens the files of the log, which are gone.
       if (name === 'changes') expect(isKvError(outcome, 'KV_IO')).to.equal(true);
       else expect(outcome, name).to.not.be.instanceOf(Error);
     }

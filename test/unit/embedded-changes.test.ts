@@ -1,4 +1,4 @@
-// changes() as an embedding program uses it, on the real disk.
+// Cairn.changes(), as an embedding program uses it, on the real disk.
 
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -27,7 +27,7 @@ describe('Cairn.changes()', () => {
     rmSync(dir, { recursive: true, force: true });
   });
 
-  /** The next `count`. */
+  /** Returns the next `count` changes. */
   async function take(count: number, options: ChangesOptions): Promise<CairnChange[]> {
     const found: CairnChange[] = [];
     for await (const change of store.changes(options)) {
@@ -37,7 +37,7 @@ describe('Cairn.changes()', () => {
     return found;
   }
 
-  it('gives what was and what comes, with keys and values of its own', async () => {
+  it('gives past and coming changes, with copies of their keys and values', async () => {
     const large = Buffer.alloc(2 * MIB, 'large');
     await store.set('a', 'one', { flags: 7, ttlMs: 60_000 });
     await store.set('large', large);
@@ -58,7 +58,7 @@ describe('Cairn.changes()', () => {
     ]);
   });
 
-  it('goes on after a seq, also in another life, and by default with what comes', async () => {
+  it('goes on after a seq, also after a restart, and gives only coming changes by default', async () => {
     for (const key of ['a', 'b', 'c']) await store.set(key, 'x');
     await store.close();
     store = await open(dir);
@@ -73,7 +73,7 @@ describe('Cairn.changes()', () => {
     await coming.return?.(undefined);
   });
 
-  it('ends with its signal, and with the store', async () => {
+  it('ends when its signal aborts, and when the store closes', async () => {
     await store.set('a', 'x');
     const stopping = new AbortController();
     const signalled: number[] = [];
@@ -91,7 +91,7 @@ describe('Cairn.changes()', () => {
     expect(isKvError(closed, 'KV_CLOSED')).to.equal(true);
   });
 
-  it('says when changes are gone, and from where on none is', async () => {
+  it('says when changes are gone, and from which seq on none is gone', async () => {
     for (let at = 0; at < 10; at += 1) await store.set('k', String(at));
     await store.compact();
     const gone = await take(1, { after: 3 }).catch((error: unknown) => error);
@@ -128,7 +128,7 @@ describe('Cairn.changes()', () => {
     await once(stream, 'close');
   });
 
-  it('a wrong option is a TypeError', async () => {
+  it('refuses a wrong option with a TypeError', async () => {
     const wrong = [
       { after: -1 },
       { after: 1.5 },

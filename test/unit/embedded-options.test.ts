@@ -1,4 +1,4 @@
-// Every option of open() as programs get it wrong, and what a relative directory is.
+// The options of open(), with the mistakes that programs make, and the meaning of a relative directory.
 
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -65,7 +65,7 @@ describe('The options of open() @long', () => {
     ['__proto__x', [1]],
   ];
   for (const [name, values] of BAD) {
-    it(`${name}: ${values.length} wrong values are KV_BAD_OPTION, which names it`, async () => {
+    it(`${name}: ${values.length} wrong values are refused with a KV_BAD_OPTION that names it`, async () => {
       for (const value of values) {
         const error = await refusedBy({ [name]: value });
         expect(isKvError(error, 'KV_BAD_OPTION'), `${name}: ${String(error)}`).to.equal(true);
@@ -74,18 +74,21 @@ describe('The options of open() @long', () => {
     });
   }
 
-  it('what is near a name is named', async () => {
+  it('a refusal names the option that is meant, and the value', async () => {
     expect(((await refusedBy({ keyMax: 1 })) as Error).message).to.contain('mean keysMax?');
     expect(((await refusedBy({ bytesMax: '1g' })) as Error).message).to.contain("not '1g'");
   });
 
-  it('options that are no object, and directories that are no path, are a TypeError', async () => {
+  it('open() throws a TypeError for options that are no object and directories that are no path', async () => {
     for (const options of [7, 'x', true, [], [{}], new Map([['keysMax', 1]])])
       expect(await refusedBy(options)).to.be.instanceOf(TypeError);
     for (const path of PATHS) expect(await refusal(path, {})).to.be.instanceOf(TypeError);
+    const loose = open as (...args: unknown[]) => Promise<unknown>;
+    const surplus = await loose(dir, {}, { keysMax: 1 }).catch((error: unknown) => error);
+    expect(String(surplus)).to.match(/^TypeError: There is no argument 3 of open\(\)/);
   });
 
-  it('undefined and null leave each at its default', async () => {
+  it('undefined and null leave each option at its default', async () => {
     const names = [...NUMBERS, 'compactRatio', 'snapshot', 'evicts', 'acceptClock', 'onProgress'];
     for (const value of [undefined, null]) {
       const options = Object.fromEntries([...names, 'logger'].map((name) => [name, value]));
@@ -95,7 +98,7 @@ describe('The options of open() @long', () => {
     }
   });
 
-  it('a logger that throws disturbs nothing but its own program', async () => {
+  it('a logger that throws does not disturb the store, and its program gets the exception', async () => {
     const thrown = new Error('of the logger');
     const fail = (): never => {
       throw thrown;
@@ -109,7 +112,7 @@ describe('The options of open() @long', () => {
       const bounded = await open(dir, { logger });
       for (let at = 0; at < 20; at++) await bounded.set(`k${at}`, 'v');
       await bounded.close();
-      // It says that it is above its bounds.
+      // This store logs that it is above its bounds.
       const store = await open(dir, { logger, keysMax: 2 });
       expect(await store.set('k', 'v')).to.equal('stored');
       await store.close();
@@ -123,7 +126,7 @@ describe('The options of open() @long', () => {
 });
 
 describe('A relative directory', () => {
-  it('is the one of the working directory at open(), whatever that is later', async () => {
+  it('lies in the working directory at the time of open(), whatever that is later', async () => {
     const root = mkdtempSync(join(tmpdir(), 'cairn-relative-'));
     const before = process.cwd();
     try {
@@ -153,7 +156,7 @@ describe('A relative directory', () => {
     }
   }).timeout(30_000);
 
-  it('in a working directory that was removed is KV_BAD_OPTION', async () => {
+  it('is refused with KV_BAD_OPTION when the working directory was removed', async () => {
     const before = process.cwd();
     const gone = mkdtempSync(join(tmpdir(), 'cairn-gone-'));
     try {

@@ -1,4 +1,4 @@
-// The library as an embedding program uses it, on the real disk.
+// open() and the store it returns, as an embedding program uses them, on the real disk.
 
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -32,7 +32,7 @@ describe('open()', () => {
     expect(await store.get('nothing')).to.equal(undefined);
   });
 
-  it('the conditional puts keep memcached’s conditions', async () => {
+  it('the conditional puts keep the conditions of memcached', async () => {
     expect(await store.replace('k', 'x')).to.equal('not-stored');
     expect(await store.append('k', 'x')).to.equal('not-stored');
     expect(await store.add('k', 'b')).to.equal('stored');
@@ -70,7 +70,7 @@ describe('open()', () => {
     expect(await store.get('a:1')).to.equal(undefined);
   });
 
-  it('a value larger than the log takes goes through a file and comes back whole', async () => {
+  it('a value that is too large for the log goes into a file and comes back whole', async () => {
     const value = Buffer.alloc(3 * 1024 * 1024 + 17, 'cairn ');
     expect(await store.set('large', value)).to.equal('stored');
     expect((await store.get('large'))?.value.equals(value)).to.equal(true);
@@ -82,7 +82,7 @@ describe('open()', () => {
     expect(reopened?.value.subarray(-7).toString()).to.equal(`${value.subarray(-6).toString()}!`);
   });
 
-  it('what was stored is there after close() and open()', async () => {
+  it('stored items are there after close() and open()', async () => {
     await store.set('k', 'v', { ttlMs: 60_000 });
     const before = await store.get('k');
     await store.close();
@@ -95,7 +95,7 @@ describe('open()', () => {
     expect(isKvError(second, 'KV_LOCKED')).to.equal(true);
   });
 
-  it('a closed store throws KV_CLOSED', async () => {
+  it('a closed store rejects with KV_CLOSED', async () => {
     await store.close();
     const refused = await store.set('k', 'v').catch((error: unknown) => error);
     expect(isKvError(refused, 'KV_CLOSED')).to.equal(true);

@@ -9,7 +9,7 @@ function systemError(code: string, path?: string): NodeJS.ErrnoException {
 }
 
 describe('failureText()', () => {
-  it('says what the system refused in words, with its path, and never the name of a class', () => {
+  it('says in words what the system refused, with its path and without the name of a class', () => {
     expect(failureText(systemError('EACCES', '/x/LOCK'))).to.equal(
       '/x/LOCK: permission denied (EACCES)',
     );
@@ -33,7 +33,7 @@ describe('fileFailure()', () => {
     ['EIO', 'KV_IO', EXIT.io],
     ['EMFILE', 'KV_IO', EXIT.io],
   ] as const) {
-    it(`${code} is ${kind}, exit ${exit}, with what and where`, () => {
+    it(`${code} becomes ${kind} with exit code ${exit}, and the message says what failed and where`, () => {
       const error = fileFailure('It cannot be made', '/x', systemError(code)) as KvError;
       expect([error.code, error.path, exitCodeOf(error)]).to.deep.equal([kind, '/x', exit]);
       expect(error.message)
@@ -42,7 +42,7 @@ describe('fileFailure()', () => {
     });
   }
 
-  it('what is no failure of the system, or has words already, is passed on', () => {
+  it('passes on a KvError, and an error that is not of the system', () => {
     const known = new KvError('KV_LOCKED', 'x');
     const bug = new TypeError('x');
     expect([fileFailure('w', '/x', known), fileFailure('w', '/x', bug)]).to.deep.equal([
@@ -53,7 +53,7 @@ describe('fileFailure()', () => {
 });
 
 describe('exitCodeOf()', () => {
-  it('tells what the system refused as well', () => {
+  it('gives an exit code for the errors of the system too', () => {
     for (const [code, exit] of [
       ['EROFS', EXIT.noPermission],
       ['EPERM', EXIT.noPermission],

@@ -5,7 +5,7 @@ import { suggestion } from '../../src/nearest-name.js';
 const NAMES = ['keysMax', 'bytesMax', 'ttlMs'];
 
 describe('suggestion()', () => {
-  it('names what is near, whatever its letter case, and nothing that is far', () => {
+  it('names a similar name in any letter case, and none for a word that is not similar', () => {
     expect(suggestion('keyMax', NAMES)).to.equal(' (did you mean keysMax?)');
     expect(suggestion('BYTESMAX', NAMES)).to.equal(' (did you mean bytesMax?)');
     expect(suggestion('maxKeys', NAMES)).to.equal(' (did you mean keysMax?)');

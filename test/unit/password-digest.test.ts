@@ -6,7 +6,7 @@ import {
   isPasswordOf,
 } from '../../src/password-digest.js';
 
-// RFC 7914, section 12: scrypt("password", "NaCl", N=1024, r=8, p=16, 64 bytes).
+// From RFC 7914, section 12: scrypt("password", "NaCl", N=1024, r=8, p=16, 64 bytes).
 const RFC_DIGEST =
   '$scrypt$ln=10,r=8,p=16$TmFDbA$' +
   '/bq+HJ00cgB4VucZDQHp/nxq18vII3gw53N2Y0s3MWIurzDZLiKjiG/xCSedmDDaxyevuUqD7m2DYMvfoswGQA';
@@ -27,13 +27,13 @@ describe('isPasswordOf()', () => {
     expect(isPasswordOf(Buffer.from('password'), RFC_DIGEST)).to.equal(true);
   });
 
-  it('takes the bytes as they are, whatever their encoding', () => {
+  it('compares the bytes as they are, whatever their encoding', () => {
     const digest = composePasswordDigest('größe');
     expect(isPasswordOf(Buffer.from('größe'), digest)).to.equal(true);
     expect(isPasswordOf(Buffer.from('größe', 'latin1'), digest)).to.equal(false);
   });
 
-  it('is false for what is no digest or costs too much', () => {
+  it('gives false for a text that is no digest, and for a digest that costs too much', () => {
     expect(isPasswordOf(Buffer.from('x'), 'plain')).to.equal(false);
     expect(
       isPasswordOf(Buffer.from('x'), '$scrypt$ln=40,r=8,p=1$TmFDbA$/bq+HJ00cgB4VucZDQHp/n'),

@@ -11,7 +11,7 @@ import {
 const all = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte));
 
 describe('printable()', () => {
-  it('leaves nothing that steers a terminal, ends a line or turns the direction', () => {
+  it('leaves no character that controls a terminal, ends a line or changes the writing direction', () => {
     expect(printable('a\x1b[31m\n\r\tb\x7f\x9b\u2028\u202eé')).to.equal(
       'a\\x1b[31m\\x0a\\x0d\\x09b\\x7f\\x9b\\u2028\\u202eé',
     );
@@ -26,7 +26,7 @@ describe('printableLines()', () => {
 });
 
 describe('printableKey()', () => {
-  it('is the key where nothing in it needs escaping, and one line always', () => {
+  it('gives the key as it is when nothing in it needs escaping, and always one line', () => {
     expect(printableKey(Buffer.from('a\\b größe'))).to.equal('a\\b größe');
     expect(printableKey(Buffer.from('a\\b\nSTORED'))).to.equal('a\\\\b\\x0aSTORED');
     expect(printableKey(Buffer.from([0x61, 0xff, 0x9b]))).to.equal('a\\xff\\x9b');
@@ -35,7 +35,7 @@ describe('printableKey()', () => {
 });
 
 describe('jsonLine()', () => {
-  it('is JSON of the same value, without DEL, C1 and line separators', () => {
+  it('gives JSON of the same value, without DEL, C1 and line separators', () => {
     const value = { key: all.toString('latin1') + '\u2028\u202e' };
     expect(jsonLine(value)).not.to.match(/[\p{Cc}\u2028\u202e]/u);
     expect(JSON.parse(jsonLine(value))).to.deep.equal(value);

@@ -1,5 +1,5 @@
-// kv-backup: the state of a store at one seq into a backup directory, or as a tar archive; of a running, stopped or
-// crashed store, without a lock and without a change (docs/tools.md).
+// kv-backup: backs up the state of a store at one seq, into a backup directory or a tar archive. The store may be
+// running, stopped or crashed; kv-backup takes no lock and changes nothing in it (docs/tools.md).
 
 import { basename, dirname } from 'node:path';
 import { setPriority } from 'node:os';
@@ -22,9 +22,9 @@ interface Options {
   readonly verify?: boolean;
 }
 
-/** A round no sooner after the one before it. */
+/** Rounds begin at least this long after each other. */
 const EVERY_MIN_MS = 1000;
-/** What serves comes first: about a tenth of the processor beside a busy server. */
+/** The server comes first: beside a busy one, kv-backup gets about a tenth of the processor. */
 const NICENESS = 10;
 
 await runTool('kv-backup', main);
@@ -43,21 +43,21 @@ async function main(): Promise<ExitCode> {
     .addOption(
       new Option(
         '--tar <file>',
-        'a tar archive of the newest state instead; - for stdout',
+        'write a tar archive of the newest state instead; - for stdout',
       ).conflicts(['to', 'every', 'keep', 'verify']),
     )
     .addOption(
       new Option(
         '--every <time>',
-        'go on as a service: a round each time that has passed',
+        'run as a service that makes a round after each such time',
       ).argParser(duration(EVERY_MIN_MS)),
     )
     .addOption(
-      new Option('--keep <time>', 'remove what only moments before that need').argParser(
+      new Option('--keep <time>', 'remove files that only older moments need').argParser(
         duration(0),
       ),
     )
-    .option('--verify', 'read everything back and compare it; without a store, that alone');
+    .option('--verify', 'read everything back and compare it; without a store, do only that');
   addExamples(program, [
     ['kv-backup data --to /backup/data', 'the first copies all, the next ones what is new'],
     ['kv-backup data --to /backup/data --every 10s --keep 7d', 'until SIGTERM'],
@@ -99,7 +99,7 @@ function required(store: string | undefined): string {
   throw new ToolError(EXIT.usage, 'Say what to back up: a data directory');
 }
 
-/** The control socket stands for the directory that it lies in. */
+/** Returns the data directory; a control socket stands for the directory that it lies in. */
 function dirOf(store: string): string {
   return basename(store) === CONTROL_NAME ? dirname(store) : store;
 }

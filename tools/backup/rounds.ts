@@ -1,4 +1,4 @@
-// The rounds of kv-backup into a directory: one, or one after the other until a signal.
+// The rounds of kv-backup into a directory: a single round, or rounds until a signal.
 
 import type { Env } from '../../src/env/env.js';
 import { failureText, isKvError } from '../../src/errors.js';
@@ -46,7 +46,7 @@ export async function backUpOnce(env: Env, task: Task): Promise<ExitCode> {
   return task.verify ? verify(env, to) : EXIT.ok;
 }
 
-/** Reads back what is there. */
+/** Reads back and checks everything that the backup directory holds. */
 export async function verify(env: Env, to: string): Promise<ExitCode> {
   const progress = await startProgress('verifying', 'bytes', 0);
   let read = 0;
@@ -66,12 +66,12 @@ export async function verify(env: Env, to: string): Promise<ExitCode> {
   }
 }
 
-/** What a human has to mend: the next round would fail in the same way. */
+/** Failures that a human has to repair: the next round would fail in the same way. */
 const LASTING: ReadonlySet<ExitCode> = new Set([EXIT.usage, EXIT.bug, EXIT.noPermission]);
 
 /**
- * Goes on until SIGTERM or SIGINT, which lets the round that runs come to its end. A round that fails is told of, and
- * the next one is tried.
+ * Runs rounds until SIGTERM or SIGINT, after which the present round still ends. The log reports a round that fails,
+ * and the next one is tried.
  */
 export async function backUpEvery(env: Env, task: Task, everyMs: number): Promise<ExitCode> {
   const stop = new Stop();
@@ -88,7 +88,7 @@ export async function backUpEvery(env: Env, task: Task, everyMs: number): Promis
   return EXIT.ok;
 }
 
-/** The wish of a signal to end. */
+/** Remembers that a signal asked the service to end. */
 class Stop {
   isAsked = false;
   #wake: () => void = () => undefined;
@@ -102,7 +102,7 @@ class Stop {
     }
   }
 
-  /** Resolves after so long, or at once when it is asked to stop. */
+  /** Resolves after the delay, or at once when a signal asked for the end. */
   within(delayMs: number): Promise<void> {
     if (this.isAsked) return Promise.resolve();
     return new Promise((resolve) => {

@@ -1,6 +1,6 @@
-// A backup as a tar archive on a stream: what `tar xf` makes of it is a backup directory (docs/format.md, "Backup").
+// A backup as a tar archive on a stream: `tar xf` makes a backup directory of it (docs/format.md, "Backup").
 //
-// Invariant: the manifest comes last: of an archive that was cut short nothing passes for a backup.
+// Invariant: the manifest comes last, so that an archive that was cut short does not pass for a backup.
 
 import { once } from 'node:events';
 import { crc32 } from 'node:zlib';
@@ -39,7 +39,7 @@ export class TarSink implements BackupSink {
   constructor(write: (chunk: Uint8Array) => Promise<void>, pace: Pace) {
     this.#pace = pace;
     this.#done = flow(this.#pack, write);
-    // Whoever writes an entry is told as well.
+    // The writer of an entry gets the same failure.
     this.#done.catch(() => undefined);
   }
 
@@ -59,7 +59,7 @@ export class TarSink implements BackupSink {
     );
   }
 
-  /** Ends the archive; resolves when the output has all of it. */
+  /** Ends the archive and resolves when the output has all of it. */
   async finish(manifest: BackupManifest): Promise<void> {
     const bytes = Buffer.from(composeBackupManifest(manifest));
     this.#pack.entry(this.#header(backupManifestName(manifest), bytes.length), bytes);

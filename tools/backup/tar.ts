@@ -1,4 +1,4 @@
-// `kv-backup --tar`: the newest state of a store as one archive, into a file or a pipe.
+// `kv-backup --tar`: writes the newest state of a store as one archive, into a file or a pipe.
 
 import type { Env } from '../../src/env/env.js';
 import { EXIT, type ExitCode } from '../../src/exit-codes.js';
@@ -9,7 +9,10 @@ import { openOutput } from '../terminal/output-file.js';
 import { formatBytes } from '../terminal/quantity.js';
 import { TarSink } from './tar-sink.js';
 
-/** `out` as the user gave it: `-` is stdout. A reader that goes away is a failure: nobody has the backup then. */
+/**
+ * `out` is the word of the user; `-` is stdout. A reader that closes the pipe early is a failure, because nobody has
+ * the backup then.
+ */
 export async function backUpToTar(env: Env, dir: string, out: string): Promise<ExitCode> {
   const output = await openOutput(env.fs, out, dir);
   let bytes = 0;

@@ -1,5 +1,5 @@
-// kv-check: is every byte of a store as it was written, and what can be saved when not? Takes no lock for a
-// check, and never changes the directory that it looks at (docs/tools.md).
+// kv-check: checks whether every byte of a store is as it was written, and saves what is left of a damaged one. A
+// check takes no lock, and never changes the directory (docs/tools.md).
 
 import { nodeEnv } from '../../src/env/node-env.js';
 import { EXIT, type ExitCode } from '../../src/exit-codes.js';
@@ -38,9 +38,9 @@ async function main(): Promise<ExitCode> {
   ]);
   program.addHelpText(
     'after',
-    '\nExit codes of a check: 0 clean, 65 damage, 80 no damage, but a torn tail, leftovers, an unusable hint,\n' +
-      'image or snapshot, which the next start mends. Of a repair: 0 nothing is lost, 65 something is: it is listed.\n' +
-      'Of both: 64 wrong use, 66 no such directory or no store, 74 I/O, 75 a server has the directory.',
+    '\nExit codes: of a check, 0 clean, 65 damage, 80 no damage, but a torn tail, leftovers, an unusable hint,\n' +
+      'image or snapshot, which the next start mends; of a repair, 0 nothing is lost, 65 something is: it is listed;\n' +
+      'of both, 64 wrong use, 66 no such directory or no store, 74 I/O, 75 a server has the directory, 77 no permission.',
   );
   program.parse();
   const [dir = ''] = program.args;

@@ -1,5 +1,5 @@
-// `kv-check --repair`: what can be saved of a damaged store into a new directory, and what is lost, place by
-// place on stdout. The damaged directory is only read; its lock keeps a server away meanwhile.
+// `kv-check --repair`: saves what is left of a damaged store into a new directory, and prints each loss with its
+// place on stdout. The damaged directory is only read; its lock keeps servers away meanwhile.
 
 import { join } from 'node:path';
 
@@ -25,7 +25,7 @@ export interface RepairOptions {
   readonly json: boolean;
 }
 
-/** Returns 0 when nothing was lost, else 65. */
+/** Returns 0 when nothing is lost, otherwise 65. */
 export async function repair(env: Env, dir: string, options: RepairOptions): Promise<ExitCode> {
   const target = options.dryRun ? undefined : await targetOf(env, dir, options.to);
   const lock = await lockSource(env, dir);
@@ -84,12 +84,12 @@ async function targetOf(env: Env, dir: string, to: string | undefined): Promise<
   throw new ToolError(EXIT.usage, message);
 }
 
-/** Nothing is created for it in a directory that is only read, which may be read-only. */
+/** Creates no lock file, because the directory is only read and may be read-only. */
 async function lockSource(env: Env, dir: string): Promise<Lock | undefined> {
   try {
     return await env.fs.lock(join(dir, LOCK_NAME), 'existing');
   } catch (error: unknown) {
-    // Where no directory is, the plan says so.
+    // The plan reports a directory that does not exist.
     if (['ENOENT', 'ENOTDIR'].includes(systemCode(error) ?? '')) return undefined;
     throw error;
   }
@@ -107,7 +107,7 @@ const FATES: Readonly<Record<Fate, string>> = {
   overwritten: 'written again later, so nothing should be lost',
 };
 
-/** `lost: key "user:17" (data/0000000003-0000.seg@40960+152)`. */
+/** Returns a line like `lost: key "user:17" (data/0000000003-0000.seg@40960+152)`. */
 function lossLine({ path, offset, bytes, key, fate, isCertain, what }: Loss): string {
   const place = bytes === undefined ? path : `${path}@${offset}+${bytes}`;
   if (key === undefined || fate === undefined) return `unknown: ${what} (${place})`;

@@ -1,5 +1,5 @@
-// What kv-check found, in words: each place on stdout, one a line; the summary and the next step on stderr.
-// With --json everything is one object on stdout.
+// The findings of kv-check in words: one line for each place on stdout, the summary and the next step on stderr. With
+// --json everything is one object on stdout.
 
 import { EXIT, type ExitCode } from '../../src/exit-codes.js';
 import { jsonLine, printable, quotedKey } from '../../src/printable.js';
@@ -9,7 +9,7 @@ import type { SnapshotState } from '../../src/store/snapshot-file/state.js';
 import { writeAll } from '../terminal/output.js';
 import { countOf, formatBytes, formatCount } from '../terminal/quantity.js';
 
-/** Prints it and returns what the tool ends with. */
+/** Prints the report and returns the exit code of the tool. */
 export async function printReport(
   dir: string,
   report: CheckReport,
@@ -34,7 +34,7 @@ function exitCodeFor({ findings, hints, image, leftovers, snapshot }: CheckRepor
   return isUntidy || isUnusable ? EXIT.mendable : EXIT.ok;
 }
 
-/** `data/0000000003-0000.seg@40960+72: frame: checksum; key "user:17"`. */
+/** Returns a line like `data/0000000003-0000.seg@40960+72: frame: checksum; key "user:17"`. */
 export function lineOf({ path, offset, bytes, what, key }: Finding): string {
   const place = bytes === undefined ? `@${offset}` : `@${offset}+${bytes}`;
   const about = key === undefined || key.length === 0 ? '' : `; key ${quotedKey(key)}`;

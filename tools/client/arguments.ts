@@ -1,6 +1,6 @@
-// The command line of kv-client: `[port|host[:port]|socket] [tcp|memcached] [command…]` with options anywhere
-// before the command. commander wants the command first, so server and dialect are taken out here.
-// A host without a port is told from a mistyped command by its form, or by the command that follows it.
+// The command line of kv-client: `[port|host[:port]|socket] [tcp|memcached] [command…]` with options anywhere before
+// the command. commander wants the command first, so this module takes out server and dialect. The form of a word, or
+// the command after it, shows whether it is a host without a port or a mistyped command.
 
 import type { Command } from 'commander';
 
@@ -10,13 +10,13 @@ import { endpointOfHost, isHost, parseEndpoint, type Endpoint } from './endpoint
 interface SplitArguments {
   readonly endpoint: Endpoint | undefined;
   readonly mode: Mode | undefined;
-  /** What is left for commander: options and command. */
+  /** The words for commander: options and command. */
   readonly rest: readonly string[];
-  /** Whether a command is among them. */
+  /** True when `rest` has a command. */
   readonly hasCommand: boolean;
 }
 
-/** `args` without node and script; `program` knows the commands, and which options have a value. */
+/** `args` has no node and no script. `program` knows the commands, and which options take a value. */
 export function splitArguments(
   args: readonly string[],
   program: Command,
@@ -46,7 +46,7 @@ function isBareHost(word: string, next: string, program: Command): boolean {
   return isHost(word) || (/^[a-z0-9-]+$/i.test(word) && (isCommand(next) || isMode(next)));
 }
 
-/** Commands are known in any case. */
+/** Writes the command in lower case: any case is accepted. */
 function lowerCommand(args: string[], at: number, program: Command): void {
   const lower = args[at]?.toLowerCase();
   if (lower !== undefined && program.commands.some((known) => known.name() === lower))
@@ -57,7 +57,7 @@ function isMode(word: string): word is Mode {
   return word === 'tcp' || word === 'memcached';
 }
 
-/** Index of the first word from `start` that is neither an option nor an option's value. */
+/** Returns the index of the first word from `start` that is neither an option nor the value of one. */
 function nextOperand(args: readonly string[], start: number, program: Command): number {
   let at = start;
   while (at < args.length) {

@@ -1,4 +1,4 @@
-// A change as kv-client shows it to people: one line, whatever is in keys and values.
+// A change as kv-client shows it to people: one line, whatever bytes keys and values hold.
 
 import { printable, printableKey } from '../../src/printable.js';
 import { formatBytes } from '../terminal/quantity.js';
@@ -6,10 +6,10 @@ import type { FeedLine } from './feed.js';
 
 const VALUE_CHARACTERS = 60;
 
-/** How a value is shown: not at all, its beginning, or whole. */
+/** The part of a value that is shown: none, its beginning, or all. */
 type ValueShow = 'none' | 'cut' | 'whole';
 
-/** `1042  2026-11-29T08:53:50.387Z  put  greeting  5 B  flags 7  "hello"` */
+/** Returns a line like `1042  2026-11-29T08:53:50.387Z  put  greeting  5 B  flags 7  "hello"`. */
 export function changeText(line: FeedLine, showsKey: boolean, values: ValueShow): string {
   const { type, seq, time, reason } = line;
   const parts = [
@@ -28,7 +28,7 @@ export function changeText(line: FeedLine, showsKey: boolean, values: ValueShow)
   return parts.join('  ');
 }
 
-/** The bytes of a field. */
+/** Returns the bytes of a field. */
 function bytesOf(text: string, encoding: 'utf8' | 'base64' | undefined): Buffer {
   return Buffer.from(text, encoding ?? 'utf8');
 }
@@ -44,7 +44,7 @@ function keyText({ key = '', keyEncoding }: FeedLine): string {
 function valueTexts({ value, encoding, gone }: FeedLine, show: ValueShow): string[] {
   if (gone === true) return ['(its value is gone)'];
   if (value === undefined) return [];
-  // Cut before it is looked at: it may be long.
+  // The text is cut before any other work, because it may be long.
   const few = show === 'cut' ? value.slice(0, VALUE_CHARACTERS * 4) : value;
   const text = encoding === 'base64' ? printableKey(bytesOf(few, encoding)) : printable(few);
   const isCut = show === 'cut' && (text.length > VALUE_CHARACTERS || few.length < value.length);

@@ -1,5 +1,5 @@
-// The commands that the prompt completes and explains. One table: name, forms, what it does.
-// The server decides what it understands; a command that is not here is sent as it was typed.
+// The commands that the prompt completes and explains: one table of name, forms and meaning. The server decides what
+// it understands: a command that is not in the table is sent as it was typed.
 
 import { nearest } from './listing.js';
 
@@ -8,14 +8,14 @@ export type Mode = 'tcp' | 'memcached';
 interface CommandHelp {
   readonly name: string;
   readonly group: 'Reading' | 'Writing' | 'Meta' | 'Server' | 'Prompt';
-  /** Arguments as memcached knows them. */
+  /** Arguments in memcached's dialect. */
   readonly form: string;
-  /** Arguments in the plain dialect where they differ. */
+  /** Arguments in the plain dialect, where they differ. */
   readonly plainForm?: string;
   readonly summary: string;
-  /** What may follow, for completion. */
+  /** Words that may follow, for completion. */
   readonly words?: readonly string[];
-  /** Which of its words are keys, for completion. */
+  /** The words that are keys, for completion. */
   readonly keys?: 'first' | 'all' | 'from the second';
 }
 
@@ -131,19 +131,19 @@ const COMMANDS: readonly CommandHelp[] = [
     name: 'verbosity',
     group: 'Server',
     form: '<level> [noreply]',
-    summary: 'how much it logs',
+    summary: 'set how much the server logs',
   },
   {
     name: 'flush_all',
     group: 'Server',
     form: '[<delay>] [noreply]',
-    summary: 'drop everything stored before',
+    summary: 'remove everything stored before',
   },
   {
     name: 'delete_prefix',
     group: 'Server',
     form: '<prefix> [noreply]',
-    summary: 'remove all keys that begin so (Cairn only)',
+    summary: 'remove all keys with this prefix (Cairn only)',
     keys: 'first',
   },
   {
@@ -166,7 +166,7 @@ export const STORE_NAMES: ReadonlySet<string> = new Set([
   'prepend',
 ]);
 
-/** The form of a command in a dialect. */
+/** Returns the form of a command in a dialect. */
 export function formIn(mode: Mode, command: CommandHelp): string {
   return (mode === 'tcp' ? command.plainForm : undefined) ?? command.form;
 }
@@ -175,7 +175,7 @@ export function findCommand(name: string): CommandHelp | undefined {
   return COMMANDS.find((command) => command.name === name);
 }
 
-/** The command that was perhaps meant by a name that is none. */
+/** Returns the command that a user probably meant by a name that is not a command. */
 export function meant(name: string): string | undefined {
   return nearest(
     name.toLowerCase(),
@@ -183,7 +183,7 @@ export function meant(name: string): string | undefined {
   );
 }
 
-/** Completion as node:readline wants it: the candidates and the part they replace. */
+/** Completion as node:readline needs it: returns the candidates and the part of the line that they replace. */
 export function completeLine(line: string): [string[], string] {
   const space = line.indexOf(' ');
   if (space < 0) {
@@ -197,7 +197,7 @@ export function completeLine(line: string): [string[], string] {
   return [words.filter((word) => word.startsWith(typed)), typed];
 }
 
-/** The beginning of a key with which the line ends; undefined where no key belongs. */
+/** Returns the beginning of a key with which the line ends; undefined where no key belongs. */
 export function keyBeginning(line: string): string | undefined {
   const [name = '', ...words] = line.trimStart().split(/ +/);
   const keys = findCommand(name.toLowerCase())?.keys;
@@ -207,7 +207,7 @@ export function keyBeginning(line: string): string | undefined {
   return keys !== undefined && count > 0 && isKey ? words.at(-1) : undefined;
 }
 
-/** The text of `help` and `help <command>`. */
+/** Returns the text of `help` and `help <command>`. */
 export function helpText(mode: Mode, name?: string): string {
   if (name !== undefined && name !== '') {
     const command = findCommand(name);

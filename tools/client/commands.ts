@@ -1,5 +1,5 @@
-// The one-shot commands as commander declares them. Each only notes in the session what to run: it runs
-// when the whole command line has been read.
+// The one-shot commands as commander declares them. Each action only notes in the session which work to do, and the
+// work begins when the whole command line has been read.
 
 import { Option, type Command } from 'commander';
 
@@ -14,11 +14,11 @@ import type { FollowOptions, HistoryOptions } from './follow.js';
 import type { GetOptions, StoreOptions } from './one-shot.js';
 import { checkKeys, checkNumber } from './words.js';
 
-/** What the command line came to. */
+/** The session that the command line describes. */
 export interface Session {
   endpoint: Endpoint;
   mode: Mode;
-  /** `timeoutMsMax` bounds what the options say. */
+  /** `timeoutMsMax` is an upper bound of the option's value. */
   connect: (timeoutMsMax?: number) => Promise<Connection>;
   connectionOptions: () => Promise<ConnectionOptions>;
   run: () => Promise<ExitCode>;
@@ -37,9 +37,9 @@ function addReading(program: Command, session: Session): void {
   program.commandsGroup('Reading:');
   program
     .command('get <key...>')
-    .description('print the value of a key, or several as the server says them')
+    .description('print the value of a key, or several as the server sends them')
     .option('-l, --long', 'with the VALUE line')
-    .option('--json', 'one JSON object a line, with flags and CAS token')
+    .option('--json', 'one JSON object per line, with flags and CAS token')
     .option('--touch <exptime>', 'also set a new expiry')
     .action((keys: string[], options: GetOptions) => {
       checkKeys(keys);
@@ -56,7 +56,9 @@ function addReading(program: Command, session: Session): void {
     });
   program
     .command('keys [pattern]')
-    .description('print the keys, one a line: all, those that begin so, or fit * ? []')
+    .description(
+      'print the keys, one per line: all, or keys with a prefix, or keys that match * ? []',
+    )
     .action((pattern = '') => {
       session.run = () =>
         withServer(session, (server, one) => one.listKeys(server, pattern as string));
@@ -135,7 +137,7 @@ function addChanging(program: Command, session: Session): void {
   program
     .command('flush_all [delay]')
     .alias('flush-all')
-    .description('drop everything stored before')
+    .description('remove everything stored before')
     .action((delay?: string) => {
       if (delay !== undefined) checkNumber('A delay', delay);
       const words = delay === undefined ? ['flush_all'] : ['flush_all', delay];
@@ -146,11 +148,11 @@ function addChanging(program: Command, session: Session): void {
 function addFeed(program: Command, session: Session): void {
   program.commandsGroup('Changes:');
   withPlace(program.command('follow'))
-    .description('print what is changed on a Cairn server with --http, as it comes; until Ctrl-C')
-    .option('--after <seq>', 'begin behind that change, or with the "oldest" that is kept')
-    .option('--prefix <prefix>', 'only keys that begin so')
+    .description('print the changes of a Cairn server with --http as they come, until Ctrl-C')
+    .option('--after <seq>', 'begin after this change, or with the "oldest" that is kept')
+    .option('--prefix <prefix>', 'only keys with this prefix')
     .option('--values', 'with the values')
-    .option('--json', 'one JSON object a line')
+    .option('--json', 'one JSON object per line')
     .action((options: FollowOptions) => {
       const { after } = options;
       if (after !== undefined && after !== 'oldest') checkNumber('A seq', after);
@@ -160,9 +162,9 @@ function addFeed(program: Command, session: Session): void {
       };
     });
   withPlace(program.command('history <key>'))
-    .description('print what is kept of the changes of a key there, oldest first')
+    .description('print the changes of a key that the server has kept, oldest first')
     .option('--whole', 'with whole values; without it their beginnings are shown')
-    .option('--json', 'one JSON object a line, with whole values')
+    .option('--json', 'one JSON object per line, with whole values')
     .action((key: string, options: HistoryOptions) => {
       checkKeys([key]);
       session.run = async () => {
@@ -174,11 +176,15 @@ function addFeed(program: Command, session: Session): void {
 
 function withPlace(command: Command): Command {
   return command
-    .option('--http <place>', "port, host:port or URL of the server's --http (default: asked)")
+    .option(
+      '--http <place>',
+      "port, host:port or URL of the server's --http (default: kv-client asks it)",
+    )
     .addOption(
-      new Option('--http-token-file <file>', 'holds the token, for another machine').env(
-        'CAIRN_HTTP_TOKEN_FILE',
-      ),
+      new Option(
+        '--http-token-file <file>',
+        'file with the token, for a server on another machine',
+      ).env('CAIRN_HTTP_TOKEN_FILE'),
     );
 }
 
@@ -186,9 +192,9 @@ function addServer(program: Command, session: Session): void {
   program.commandsGroup('Server:');
   program
     .command('stats [name...]')
-    .description('counters: a table on a terminal, else as the server says them')
+    .description('print the counters: a table on a terminal, otherwise as the server sends them')
     .option('--json', 'one JSON object')
-    .option('--every <time>', 'again and again: 1s, 500ms')
+    .option('--every <time>', 'print them again after each such time: 1s, 500ms')
     .action((names: string[], options: { json?: boolean; every?: string }) => {
       checkKeys(names);
       const everyMs = options.every === undefined ? undefined : intervalMs(options.every);
@@ -215,7 +221,7 @@ function addServer(program: Command, session: Session): void {
     });
   program
     .command('verbosity <level>')
-    .description('how much the server logs')
+    .description('set how much the server logs')
     .action((level: string) => {
       checkNumber('A level', level);
       session.run = () =>

@@ -1,5 +1,5 @@
-// The options of kv-client that say how to reach a server: time-out, TLS, login. Environment variables
-// stand behind the options; a password comes from a file only.
+// The options of kv-client that say how to reach a server: time-out, TLS, login. Options override environment
+// variables, and a password comes only from a file.
 
 import { readFile } from 'node:fs/promises';
 
@@ -34,8 +34,8 @@ export function addConnectionOptions(program: Command): void {
     )
     .option('--tls', 'encrypt the connection')
     .addOption(new Option('--cacert <file>', 'trust this authority').env('CAIRN_CACERT'))
-    .option('--cert <file>', 'show this certificate')
-    .option('--key <file>', 'with this private key')
+    .option('--cert <file>', 'send this certificate')
+    .option('--key <file>', 'private key of that certificate')
     .option('--servername <name>', 'name that the certificate must have')
     .option('--insecure', 'do not check the certificate')
     .optionsGroup('Login:')
@@ -47,7 +47,7 @@ export function addConnectionOptions(program: Command): void {
     );
 }
 
-/** Throws a ToolError with 64 that says `why`, when the command line has one of the options. */
+/** Throws a ToolError with 64 and the text `why` when the command line has one of the options. */
 export function refuseConnectionOptions(program: Command, why: string): void {
   const given = program.options.find(
     (option) =>
@@ -56,7 +56,10 @@ export function refuseConnectionOptions(program: Command, why: string): void {
   if (given !== undefined) throw new ToolError(EXIT.usage, `${given.long} ${why}`);
 }
 
-/** What the options say. Throws a ToolError with 64 for nonsense, the system's error for a file. */
+/**
+ * Returns the values of the options. Throws a ToolError with 64 for a value that makes no sense, and the system's
+ * error for a file.
+ */
 export async function readConnectionOptions(program: Command): Promise<ConnectionOptions> {
   const options = program.opts<GlobalOptions>();
   const seconds = Number(options.timeout);

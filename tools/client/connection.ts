@@ -1,7 +1,9 @@
-// One connection to a server: TCP, TLS or a unix socket, with the text protocol's way of logging in.
-// Invariants: one request at a time; bytes that no request asked for (`watch`, replies of quiet meta
-// commands) go to `onUnasked`; every failure of the wire is a ToolError with exit code 69, an answer that no memcached
-// server gives one with 76.
+// One connection to a server: TCP, TLS or a unix socket, with the login of the text protocol.
+// Invariants:
+// - One request is sent at a time.
+// - Bytes that no request asked for (`watch`, replies of quiet meta commands) go to `onUnasked`.
+// - Every failure of the wire is a ToolError with exit code 69. An answer that no memcached server gives is one with
+//   76.
 
 import net from 'node:net';
 
@@ -20,7 +22,7 @@ export interface TlsOptions {
 }
 
 export interface ConnectionOptions {
-  /** Longest wait for the connection, and for the next byte while a reply is due; 0: for ever. */
+  /** Longest wait for the connection, and for the next byte while a reply is due; 0 waits for ever. */
   readonly timeoutMs: number;
   readonly tls?: TlsOptions;
   readonly login?: { readonly user: string; readonly password: string };
@@ -39,7 +41,7 @@ export class Connection {
   readonly #reader = new ReplyReader();
   #waiting: Waiting | undefined;
   #failure: ToolError | undefined;
-  /** Called when bytes came that lines() waits for, or when the connection failed. */
+  /** Called when bytes have come for which lines() waits, or when the connection failed. */
   #wake: () => void = () => {};
   /** Called with bytes that no request waits for. */
   onUnasked: (bytes: Buffer) => void = () => {};
@@ -72,8 +74,8 @@ export class Connection {
   }
 
   /**
-   * Sends the pieces and resolves with the reply; with kind `none` when they are sent. With `barrier`
-   * an `mn` goes behind them, and its `MN` is taken off the reply.
+   * Sends the pieces and resolves with the reply; with kind `none` it resolves when they are sent. With `barrier` it
+   * sends an `mn` after them, and takes the `MN` off the reply.
    */
   async request(pieces: readonly Buffer[], kind: ReplyKind): Promise<Reply> {
     if (this.#failure !== undefined) throw this.#failure;
@@ -96,8 +98,8 @@ export class Connection {
   }
 
   /**
-   * Sends a request and gives what comes back line by line, as latin1 and without line ends: for listings of any
-   * length. While nobody takes the lines the server is held back. Whoever takes them knows the last one.
+   * Sends a request and yields the answer line by line, as latin1 and without line ends: for listings of any length.
+   * The server is held back while nobody takes the lines. The caller has to recognise the last line.
    */
   async *lines(request: Buffer): AsyncGenerator<string, never> {
     if (this.#failure !== undefined) throw this.#failure;
@@ -124,7 +126,7 @@ export class Connection {
     }
   }
 
-  /** Until more bytes came. Throws when none will. */
+  /** Resolves when more bytes have come. Throws when none will come. */
   async #arrival(): Promise<void> {
     if (this.#failure !== undefined) throw this.#failure;
     this.#socket.setTimeout(this.#timeoutMs);
@@ -143,7 +145,7 @@ export class Connection {
     });
   }
 
-  /** Ends the connection after what was sent; resolves when it is closed. */
+  /** Ends the connection after the sent bytes, and resolves when it is closed. */
   async close(): Promise<void> {
     if (this.#socket.destroyed) return;
     const closed = new Promise((resolve) => this.#socket.once('close', resolve));

@@ -1,4 +1,4 @@
-// The place of the server: `11211`, `host:port`, `[::1]:11211`, the path of a unix socket, or any of them behind
+// The address of the server: `11211`, `host:port`, `[::1]:11211`, the path of a unix socket, or any of them after
 // `memcached://`. Pure.
 
 import { isServiceAddress } from '../../src/config/addresses.js';
@@ -17,7 +17,7 @@ const DEFAULT_HOST = '127.0.0.1';
 const DEFAULT_PORT = 11_211;
 const SCHEME = 'memcached://';
 
-/** The endpoint that a word names, or undefined when it looks like none (then it is a command). */
+/** Returns the endpoint that a word names; undefined when the word does not look like one (then it is a command). */
 export function parseEndpoint(word: string, defaultHost = DEFAULT_HOST): Endpoint | undefined {
   refuseStoreUrl(word, 'give host:port of a server over it');
   if (isServerUrl(word)) return endpointOfUrl(word.slice(SCHEME.length), defaultHost);
@@ -28,13 +28,13 @@ export function parseEndpoint(word: string, defaultHost = DEFAULT_HOST): Endpoin
   return tcp(match[1] ?? match[2] ?? defaultHost, Number(match[3]));
 }
 
-/** Whether a word can be nothing but a server. */
+/** Checks whether a word can only be a server. */
 export function isServerUrl(word: string): boolean {
   return word.startsWith(SCHEME);
 }
 
 function endpointOfUrl(rest: string, defaultHost: string): Endpoint {
-  // A password on the command line is one that every user of the machine can read: it is not said again.
+  // Every user of the machine can read a password on the command line: the message does not repeat it.
   if (rest.includes('@'))
     throw new ToolError(
       EXIT.usage,
@@ -47,10 +47,10 @@ function endpointOfUrl(rest: string, defaultHost: string): Endpoint {
     place.startsWith('/') || !place.includes('/') ? parseEndpoint(place, defaultHost) : undefined;
   if (found !== undefined) return found;
   if (isHostAlone) return tcp(host, DEFAULT_PORT);
-  throw new ToolError(EXIT.usage, `No server is named so: ${jsonLine(SCHEME + rest)}`);
+  throw new ToolError(EXIT.usage, `This does not name a server: ${jsonLine(SCHEME + rest)}`);
 }
 
-/** What CAIRN_HOST and CAIRN_PORT say, else 127.0.0.1:11211. */
+/** Returns the endpoint of CAIRN_HOST and CAIRN_PORT, by default 127.0.0.1:11211. */
 export function endpointFromEnvironment(env: NodeJS.ProcessEnv): Endpoint {
   const host = env['CAIRN_HOST'] ?? '';
   const given = env['CAIRN_PORT'] ?? '';
@@ -68,13 +68,13 @@ export function describeEndpoint(endpoint: Endpoint): string {
   return `${host}:${endpoint.port}`;
 }
 
-/** A host without a port: the port is CAIRN_PORT or the usual one. */
+/** Returns the endpoint of a host without a port: the port is CAIRN_PORT or the usual one. */
 export function endpointOfHost(word: string, env: NodeJS.ProcessEnv): Endpoint {
   const host = /^\[([^\]]+)\]$/.exec(word)?.[1] ?? word;
   return endpointFromEnvironment({ CAIRN_PORT: env['CAIRN_PORT'], CAIRN_HOST: host });
 }
 
-/** Whether a word can only be a host: `localhost`, an address, or a name with a domain. */
+/** Checks whether a word can only be a host: `localhost`, an address, or a name with a domain. */
 export function isHost(word: string): boolean {
   const isName = /^(?=.*[a-z])[a-z0-9-]+(?:\.[a-z0-9-]+)+\.?$/i.test(word);
   return word === 'localhost' || isName || isIP(word.replace(/^\[(.*)\]$/, '$1')) !== 0;

@@ -1,7 +1,8 @@
-// The change feed of a server as kv-client reads it: over HTTP, where the server's --http listens (docs/feed.md).
+// The change feed of a server as kv-client reads it: over HTTP, from the address of the server's --http
+// (docs/feed.md).
 //
-// Invariant: a line is passed on whole or not at all: one that was cut off when the connection broke comes again, because
-// whoever follows goes on after the last seq that came whole.
+// Invariant: a line is passed on whole or not at all. A line that was cut off when the connection broke comes again,
+// because a client goes on after the last seq that came whole.
 
 import http from 'node:http';
 import https from 'node:https';
@@ -13,12 +14,12 @@ import type { Connection, TlsOptions } from './connection.js';
 import type { Endpoint } from './endpoint.js';
 import { composeLine } from './words.js';
 
-/** The server sends something every 15 s: after this it has gone. */
+/** The server sends something every 15 s: after this much silence it has gone. */
 const SILENCE_MS_MAX = 45_000;
 const BODY_BYTES_MAX = 64 * 1024;
 const WILDCARDS: readonly string[] = ['0.0.0.0', '[::]'];
 
-/** A line of the feed, as far as kv-client looks at it. */
+/** A line of the feed, with the fields that kv-client uses. */
 export interface FeedLine {
   readonly type: string;
   readonly seq: number;
@@ -34,7 +35,7 @@ export interface FeedLine {
   readonly encoding?: 'utf8' | 'base64';
   readonly value?: string;
   readonly gone?: boolean;
-  /** Of an error. */
+  /** The code of an error. */
   readonly error?: string;
   readonly message?: string;
 }
@@ -45,10 +46,10 @@ export interface FeedPlace {
   readonly tls: TlsOptions | undefined;
 }
 
-/** The answer was no feed, or the connection failed: it may be tried again. */
+/** The answer was not a feed, or the connection failed. The request may be tried again. */
 export class FeedFailure extends ToolError {}
 
-/** What `--http` says (`port`, `host:port` or a URL), as a URL. Throws a ToolError with 64. */
+/** Returns the value of `--http` (`port`, `host:port` or a URL) as a URL. Throws a ToolError with 64. */
 export function givenUrl(text: string): string {
   const isUrl = /^https?:\/\//.test(text);
   const url = isUrl ? text : /^\d+$/.test(text) ? `http://127.0.0.1:${text}` : `http://${text}`;
@@ -56,17 +57,20 @@ export function givenUrl(text: string): string {
   throw new ToolError(EXIT.usage, `--http is a port, host:port or a URL: ${text}`);
 }
 
-/** Asks the server where its HTTP listens. Throws a ToolError when it listens nowhere, or where it cannot be reached. */
+/**
+ * Asks the server for the URL of its HTTP. Throws a ToolError when it has none, or when the URL cannot be reached
+ * from here.
+ */
 export async function askedUrl(connection: Connection, endpoint: Endpoint): Promise<string> {
   const { rows, last } = await connection.request([composeLine(['stats', 'settings'])], 'reply');
   requireLogin(last);
   const told = rows.map((row) => /^STAT kv_http (\S+)$/.exec(row)?.[1]).find(Boolean);
   if (told === undefined) {
-    const what = 'The server tells of no change feed: it is not Cairn, or an earlier release';
+    const what = 'The server does not name a change feed: it is not Cairn, or an earlier release';
     throw new ToolError(EXIT.unreachable, what);
   }
   if (!URL.canParse(told)) {
-    const what = 'The server was started without --http, where its change feed would be';
+    const what = 'The server was started without --http, and so has no change feed';
     throw new ToolError(EXIT.unreachable, `${what}: start it with --http 9150`);
   }
   const url = new URL(told);
@@ -82,7 +86,7 @@ export async function askedUrl(connection: Connection, endpoint: Endpoint): Prom
   return url.origin;
 }
 
-/** Throws a ToolError with 77 when this is the answer of a server that wants a login. */
+/** Throws a ToolError with 77 when `last` is the answer of a server that wants a login. */
 export function requireLogin(last: string): void {
   if (last !== 'CLIENT_ERROR unauthenticated') return;
   const next = 'give --user and --password-file';
@@ -90,8 +94,8 @@ export function requireLogin(last: string): void {
 }
 
 /**
- * The lines of an answer, each with the text that it was. Ends with the answer. Throws a FeedFailure when the connection
- * fails, a ToolError when the server refuses: 66 too old, 77 no token, 64 wrong use.
+ * Yields the lines of an answer, each with its text. Ends with the answer. Throws a FeedFailure when the connection
+ * fails, and a ToolError when the server refuses: 66 too old, 77 no token, 64 wrong use.
  */
 export async function* feedLines(
   place: FeedPlace,
@@ -119,7 +123,7 @@ export async function* feedLines(
   }
 }
 
-/** Node's name for an answer that was cut off, or the system's. */
+/** Checks for Node's code of an answer that was cut off, or for a code of the system. */
 function isOfNetwork(error: unknown): boolean {
   return error instanceof Error && 'code' in error;
 }
@@ -139,7 +143,7 @@ function ask(
   return new Promise((resolve, reject) => {
     const client = target.protocol === 'https:' ? https : http;
     const request = client.get(target, options, resolve);
-    request.on('timeout', () => request.destroy(new Error('it has gone silent')));
+    request.on('timeout', () => request.destroy(new Error('the server sends nothing any more')));
     request.on('error', (error) =>
       reject(new FeedFailure(EXIT.unreachable, `No feed at ${url}: ${error.message}`, error)),
     );

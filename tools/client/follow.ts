@@ -1,7 +1,8 @@
-// kv-client follow and history: what a server's change feed tells, as it comes, or of one key from the oldest that is kept.
+// kv-client follow and history: print the changes of a server's feed as they come, or the kept changes of one key,
+// oldest first.
 //
-// Invariant: follow prints every change once and in order, however often the connection breaks: it goes on after the last
-// seq that it has read.
+// Invariant: follow prints every change once and in order, however often the connection breaks: it goes on after the
+// last seq that it has read.
 
 import { setTimeout } from 'node:timers/promises';
 
@@ -28,7 +29,7 @@ const PAUSE_MS_MIN = 250;
 const PAUSE_MS_MAX = 5000;
 
 export interface PlaceOptions {
-  /** Where the server's HTTP listens; undefined: the server is asked. */
+  /** The address of the server's HTTP; when undefined, the client asks the server. */
   readonly http?: string;
   readonly httpTokenFile?: string;
 }
@@ -52,7 +53,7 @@ export interface FeedClient {
   readonly connectionOptions: () => Promise<ConnectionOptions>;
 }
 
-/** Until the user ends it, or changes are missing (66). */
+/** Prints changes until the user ends it, or until changes are missing (66). */
 export async function follow(client: FeedClient, options: FollowOptions): Promise<ExitCode> {
   const place = await placeOf(client, options);
   const { prefix, values = false, json = false } = options;
@@ -90,7 +91,7 @@ export async function follow(client: FeedClient, options: FollowOptions): Promis
   }
 }
 
-/** What is kept of a key, oldest first; 1 when nothing is. */
+/** Prints the kept changes of a key, oldest first; returns 1 when there are none. */
 export async function history(
   client: FeedClient,
   key: string,
@@ -110,12 +111,12 @@ export async function history(
     if (line.type === 'error') throw failureOf(line);
     if (line.type === 'end') return count > 0 ? EXIT.ok : EXIT.notFound;
     if (line.type === 'heartbeat') {
-      // The first says where it begins, others how far the search has come.
+      // The first heartbeat says where the feed begins, later ones how far the search has come.
       if (hasBegun) continue;
       hasBegun = true;
       const { seq } = line;
       if (seq > 0) await say(`changes up to seq ${seq} are not kept (--keep-history)`);
-      // Stored before the oldest change that is kept, and still there.
+      // The item was stored before the oldest change that is kept, and is still there.
       if (current !== undefined && current <= seq) {
         await say(`the value of seq ${current} is older than that: kv-client get shows it`);
         count += 1;
@@ -128,7 +129,10 @@ export async function history(
   throw new ToolError(EXIT.unreachable, 'The answer was cut off: more may be kept');
 }
 
-/** The CAS token of the key's item, which is its seq unless a client chose one; undefined: there is none. */
+/**
+ * Returns the CAS token of the key's item, which is its seq unless a client chose one; undefined when the key does
+ * not exist.
+ */
 async function currentSeq(client: FeedClient, key: string): Promise<number | undefined> {
   const connection = await client.connect();
   try {

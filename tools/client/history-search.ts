@@ -1,21 +1,22 @@
-// The search of the history backwards that Ctrl-R begins, as bash has it: what it looks for, where it stands, and
-// what each key does to it. Pure: the lines of the history in, the text of the prompt and the line found out.
+// The backward search of the history that Ctrl-R begins, as in bash: the text it looks for, the line it has found,
+// and the effect of each key. Pure: it gets the lines of the history, and gives the text of the prompt and the line
+// that was found.
 //
 // Invariant: each step back is undone by one Backspace, whether it was a character or another Ctrl-R.
 
 interface Place {
   readonly text: string;
-  /** Index of the line found; the number of lines when nothing was looked for yet. */
+  /** Index of the line that was found; the number of lines before anything was looked for. */
   readonly at: number;
-  /** Nothing older has the text: `at` is still the last line that was found. */
+  /** No older line has the text: `at` is still the last line that was found. */
   readonly failed: boolean;
 }
 
-/** How a key leaves the search. */
+/** The ways in which a key ends the search. */
 type SearchEnd =
-  /** The line found stands at the prompt; `rest` is for the prompt itself. */
+  /** The found line stands at the prompt; `rest` are keys for the prompt itself. */
   | { readonly kind: 'taken'; readonly rest: string }
-  /** The line is again what it was before. */
+  /** The line is again as it was before the search. */
   | { readonly kind: 'left'; readonly rest: string };
 
 const CTRL_C = '\x03';
@@ -26,7 +27,7 @@ const CONTROL = /\p{Cc}/u;
 
 export class HistorySearch {
   readonly #lines: readonly string[];
-  /** What stood at the prompt before. */
+  /** The line at the prompt before the search. */
   readonly #before: string;
   readonly #places: Place[];
 
@@ -37,13 +38,13 @@ export class HistorySearch {
     this.#places = [{ text: '', at: lines.length, failed: false }];
   }
 
-  /** What stands before the line while the search goes on. */
+  /** The text before the line while the search goes on. */
   get prompt(): string {
     const { text, failed } = this.#place();
     return `(${failed ? 'failed ' : ''}reverse-i-search)\`${text}': `;
   }
 
-  /** The line found, or what stood there before. */
+  /** Returns the line that was found, or the line before the search. */
   get line(): string {
     return this.#lines[this.#place().at] ?? this.#before;
   }
@@ -52,7 +53,7 @@ export class HistorySearch {
     return this.#before;
   }
 
-  /** Takes what was typed; undefined: the search goes on. */
+  /** Takes typed keys; returns undefined when the search goes on. */
   type(keys: string): SearchEnd | undefined {
     let typed = 0;
     for (const key of keys) {
@@ -77,7 +78,7 @@ export class HistorySearch {
     if (text !== '') this.#look(text, at - 1, this.line);
   }
 
-  /** The newest line from `from` back that has the text and is not `unlike`. */
+  /** Finds the newest line, from `from` backwards, that has the text and differs from `unlike`. */
   #look(text: string, from: number, unlike?: string): void {
     let at = Math.min(from, this.#lines.length - 1);
     while (at >= 0 && (!this.#lines[at]!.includes(text) || this.#lines[at] === unlike)) at -= 1;

@@ -1,6 +1,6 @@
-// The prompt's history: a file of one line a command in the user's state directory, newest last, 0600
-// because commands may hold values. Bounded: the file never grows far over HISTORY_LINES_MAX lines.
-// A history that cannot be read or written must not keep anybody from working: it is then not kept.
+// The prompt's history: a file in the user's state directory, one line per command, newest last. Its mode is 0600,
+// because commands may hold values. The file never grows far over HISTORY_LINES_MAX lines. A history that cannot be
+// read or written must not keep anybody from working: it is then not kept.
 
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -11,10 +11,12 @@ import { makeDir } from '../../src/env/adopt.js';
 import { failureText } from '../../src/errors.js';
 
 export const HISTORY_LINES_MAX = 1000;
-/** A longer line is some value that was pasted: nobody looks for it, and the file would have no bound. */
+/**
+ * A longer line is probably a pasted value: nobody looks for it, and without this limit the file would have no bound.
+ */
 export const HISTORY_LINE_LENGTH_MAX = 10_000;
 
-/** CAIRN_HISTORY (empty: none), else `cairn/client-history` in the XDG state directory. */
+/** Returns CAIRN_HISTORY (empty: no history), otherwise `cairn/client-history` in the XDG state directory. */
 export function historyPath(env: NodeJS.ProcessEnv): string | undefined {
   const own = env['CAIRN_HISTORY'];
   if (own !== undefined) return own === '' ? undefined : own;
@@ -32,7 +34,7 @@ export class History {
     this.lines = lines;
   }
 
-  /** Loads what was kept, and shortens a file that has grown over the bound. */
+  /** Loads the kept lines, and shortens a file that has grown over the bound. */
   static async load(path: string | undefined): Promise<History> {
     if (path === undefined) return new History(undefined, []);
     try {
@@ -50,7 +52,7 @@ export class History {
     }
   }
 
-  /** Keeps a line, at once, so that a crash of the terminal loses none. Repeats are kept once. */
+  /** Keeps a line at once, so that a crash of the terminal loses none. A repeated line is kept once. */
   add(line: string): void {
     if (line.trim() === '' || line === this.lines.at(-1)) return;
     if (line.length > HISTORY_LINE_LENGTH_MAX) return;
@@ -60,7 +62,7 @@ export class History {
     try {
       fs.appendFileSync(this.#path, `${line}\n`, { mode: 0o600 });
     } catch (error: unknown) {
-      // Said once.
+      // The message is printed once.
       this.#path = undefined;
       process.stderr.write(`The history is not kept: ${failureText(error)}\n`);
     }

@@ -1,9 +1,9 @@
-// Completion of keys by Tab: a listing of the server over a connection of its own, which is given up as soon as
-// enough is known. Another connection, because the prompt's own may wait for a reply, and because a listing that
-// was begun can only be ended with its connection.
+// Completion of keys by Tab: a listing of the server over a connection of its own, which is closed as soon as enough
+// is known. The prompt's own connection cannot serve, because it may wait for a reply, and because only the end of
+// its connection ends a listing.
 //
-// Invariants: at most SHOWN_KEYS_MAX keys are kept and COMPLETION_MS_MAX waited, however large the store is; a
-// server that does not list, or any failure, completes nothing and says nothing.
+// Invariants: at most SHOWN_KEYS_MAX keys are kept, and the wait is at most COMPLETION_MS_MAX, however large the
+// store is. A server that does not list keys, or any failure, completes nothing and prints nothing.
 
 import { printable } from '../../src/printable.js';
 import type { Connection } from './connection.js';
@@ -11,13 +11,13 @@ import { keyOfRow } from './listing.js';
 
 export const SHOWN_KEYS_MAX = 100;
 const COMPLETION_MS_MAX = 500;
-/** Stands behind keys when there are more; being no key's beginning, it also keeps anything from being put in. */
+/** Stands behind the keys when there are more. No key begins with it, so readline inserts nothing either. */
 const MORE = '…';
 const LIST_ALL = Buffer.from('lru_crawler metadump all\r\n');
 
 type Progress = 'more' | 'enough' | 'ended' | 'failed';
 
-/** Keys of one listing that begin so. Bytes in, as they come. */
+/** The keys of one listing that have a prefix, from the bytes as they come. */
 export class KeyListing {
   readonly #beginning: string;
   readonly #keys: string[] = [];
@@ -29,7 +29,7 @@ export class KeyListing {
     this.#beginning = beginning;
   }
 
-  /** `more`: the listing goes on, and what comes matters. */
+  /** Returns `more` while the listing goes on and further bytes matter. */
   push(bytes: Buffer): Progress {
     const lines = Buffer.concat([this.#rest, bytes]);
     let start = 0;
@@ -42,7 +42,7 @@ export class KeyListing {
     return this.#progress;
   }
 
-  /** What Tab offers, as far as the listing has come. */
+  /** Returns the candidates for Tab, as far as the listing has come. */
   candidates(): string[] {
     if (this.#progress === 'failed' || this.#shared === undefined) return [];
     if (this.#progress !== 'ended') return [...this.#keys, MORE];
@@ -62,7 +62,7 @@ export class KeyListing {
   }
 }
 
-/** Keys of the server that begin so, for completion. Never rejects. */
+/** Returns keys of the server that have a prefix, for completion. Never rejects. */
 export async function completeKey(
   beginning: string,
   connect: (timeoutMsMax: number) => Promise<Connection>,
@@ -75,7 +75,7 @@ export async function completeKey(
   const opened = connect(COMPLETION_MS_MAX);
   const read = opened.then((connection) => readListing(connection, listing));
   await Promise.race([read, passed]).catch(() => undefined);
-  // Also a connection that opens only now.
+  // This also closes a connection that opens only now.
   void opened.then((connection) => connection.close()).catch(() => undefined);
   return listing.candidates();
 }
@@ -90,7 +90,7 @@ async function readListing(connection: Connection, listing: KeyListing): Promise
   await Promise.race([known, connection.ended()]);
 }
 
-/** Others would be refused, or be another key, when the line is sent. */
+/** Other keys would be refused, or would be read as another key, when the line is sent. */
 function canBeTyped(key: string): boolean {
   return printable(key) === key && !/[ \ufffd]/.test(key);
 }
@@ -98,6 +98,6 @@ function canBeTyped(key: string): boolean {
 function sharedBeginning(a: string, b: string): string {
   let length = 0;
   while (length < a.length && a[length] === b[length]) length += 1;
-  // Not half a character.
+  // The cut must not leave half a character.
   return /[\ud800-\udbff]$/.test(a.slice(0, length)) ? a.slice(0, length - 1) : a.slice(0, length);
 }

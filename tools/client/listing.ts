@@ -1,7 +1,7 @@
-// Listings of a server as kv-client shows them: keys that fit a pattern, counters in groups, names that were
-// perhaps meant. Pure.
+// Listings of a server as kv-client shows them: keys that match a pattern, counters in groups, and suggestions for
+// mistyped names. Pure.
 
-/** The groups of the table of `stats`, in its order; what fits none is the last. */
+/** The groups of the table of `stats`, in its order. Counters that match none come last. */
 const STAT_GROUPS: readonly (readonly [string, RegExp])[] = [
   ['process', /^(?:pid|uptime|time|version|libevent|pointer_size|rusage_\w+|threads)$/],
   ['connections', /conn|listen|^read_buf|^response_obj|yields/],
@@ -13,7 +13,7 @@ const STAT_GROUPS: readonly (readonly [string, RegExp])[] = [
 const OTHER_GROUP = 'other';
 const DISTANCE_MAX = 2;
 
-/** Rows of group, name and value; a group is named in its first row only. */
+/** Returns rows of group, name and value; only the first row of a group has its name. */
 export function groupStats(pairs: readonly (readonly [string, string])[]): string[][] {
   const groupOf = (name: string): string =>
     STAT_GROUPS.find(([, pattern]) => pattern.test(name))?.[0] ?? OTHER_GROUP;
@@ -24,11 +24,11 @@ export function groupStats(pairs: readonly (readonly [string, string])[]): strin
   );
 }
 
-/** Keys that begin with the text, or, when it has `*`, `?` or `[`, that fit it as a shell's pattern. */
+/** Returns a filter for keys that begin with the text. A text with `*`, `?` or `[` is a shell pattern instead. */
 export function keyFilter(pattern: string): (key: Buffer) => boolean {
   const bytes = Buffer.from(pattern);
   if (!/[*?[\\]/.test(pattern)) return (key) => key.subarray(0, bytes.length).equals(bytes);
-  // Bytes as characters, so that any key can be looked at.
+  // Each byte becomes a character, so that the pattern can match any key.
   const source = bytes
     .toString('latin1')
     .replaceAll(/\\([^])|\[(!?)([^\]]+)\]|([^])/g, (_, escaped, not, set, char) =>
@@ -46,13 +46,13 @@ export function keyFilter(pattern: string): (key: Buffer) => boolean {
   return (key) => expression.test(key.toString('latin1'));
 }
 
-/** The key of a row of metadump; undefined for any other line. */
+/** Returns the key of a row of metadump; undefined for any other line. */
 export function keyOfRow(row: string): Buffer | undefined {
   const key = /^key=(\S*)/.exec(row)?.[1];
   return key === undefined ? undefined : percentDecoded(key);
 }
 
-/** The name that was perhaps meant; undefined when none is near. */
+/** Returns the name that a user probably meant; undefined when none is near. */
 export function nearest(word: string, names: readonly string[]): string | undefined {
   const near = names
     .map((name) => ({ name, far: distance(word, name) }))
@@ -65,7 +65,7 @@ function quoted(char: string): string {
   return char.replaceAll(/[.*+?^${}()|[\]\\/-]/g, String.raw`\$&`);
 }
 
-/** Letters to change, add, leave out, or swap with the next one. */
+/** Returns how many letters must be changed, added, left out, or swapped with the next one. */
 function distance(a: string, b: string): number {
   const rows = [Array.from({ length: b.length + 1 }, (_, at) => at)];
   for (let i = 1; i <= a.length; i += 1) {

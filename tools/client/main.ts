@@ -1,5 +1,5 @@
-// kv-client: talks to a Cairn or memcached server, at a prompt or one command at a time
-// (docs/tools.md). Everything that is not needed for --help is loaded when it is used: start-up counts.
+// kv-client: talks to a Cairn or memcached server, at a prompt or with one command (docs/tools.md). Modules that
+// --help does not need are loaded when they are used, because start-up time counts.
 
 import type { Command } from 'commander';
 
@@ -41,7 +41,7 @@ async function main(): Promise<ExitCode> {
   const split = splitArguments(argv.slice(2), program, env);
   session.endpoint = split.endpoint ?? endpointFromEnvironment(env);
   session.mode = split.mode ?? 'memcached';
-  // Only then: with an action of its own commander would take a mistyped command for an argument.
+  // The action is set only here: with an action of its own, commander would take a mistyped command for an argument.
   if (!split.hasCommand) program.action(() => {});
   await program.parseAsync([...split.rest], { from: 'user' });
   return session.run();
@@ -64,7 +64,10 @@ function addHelp(program: Command): void {
     'after',
     '\nDialects: memcached (default) sends memcached\'s own forms; tcp the plain ones, "set <key> <bytes>".\n' +
       'CAIRN_HOST and CAIRN_PORT name the server, CAIRN_HISTORY the history file of the prompt.\n' +
-      'Exit codes: 0 ok, 1 not found or not stored, 64 wrong use, 69 no server, 74 I/O, 77 no permission.',
+      'Commands from a pipe all run; the exit code is that of the first one that was refused.\n' +
+      'Exit codes: 0 ok, 1 not found or not stored, 64 wrong use, or the server said ERROR or CLIENT_ERROR,\n' +
+      '65 the log is damaged, 66 no such file, or the changes are not kept, 69 no server, 74 I/O, or the server\n' +
+      'said SERVER_ERROR, 76 no memcached server, 77 no permission.',
   );
 }
 

@@ -1,5 +1,5 @@
-// The commands of `kv-client <command>`: each sends one request, prints what a script wants to have,
-// and ends with a code that says how it went (docs/errors.md, "Exit codes").
+// The commands of `kv-client <command>`: each sends one request, prints what a script needs, and ends with a code
+// that tells the result (docs/errors.md, "Exit codes").
 
 import { isUtf8 } from 'node:buffer';
 import { setTimeout } from 'node:timers/promises';
@@ -13,6 +13,7 @@ import { countOf } from '../terminal/quantity.js';
 import type { Mode } from './command-table.js';
 import type { Connection } from './connection.js';
 import { groupStats, keyFilter, keyOfRow } from './listing.js';
+import { codeOf } from './reply-code.js';
 import type { Reply, ReplyItem } from './reply-reader.js';
 import { announcedBytes, replyKind } from './typed-line.js';
 import { composeLine, lineFault } from './words.js';
@@ -30,7 +31,7 @@ export interface StoreOptions {
 
 const END_OF_LINE = Buffer.from('\r\n');
 
-/** One key: its value alone. Several: as the server said. 1 when any is missing. */
+/** Prints the value alone for one key, and the server's words for several. Returns 1 when any key is missing. */
 export async function get(
   connection: Connection,
   mode: Mode,
@@ -51,14 +52,14 @@ export async function get(
     for (const piece of reply.raw) await writeForeign(stdout, piece);
   } else if (reply.items[0] !== undefined) {
     await writeForeign(stdout, reply.items[0].value);
-    // Exact bytes for a pipe or a file; on a terminal the prompt should not stick to the value.
+    // Pipes and files get the exact bytes; on a terminal the prompt should not stick to the value.
     if (stdout.isTTY) await writeAll(stdout, '\n');
   }
   if (mode === 'tcp' && reply.items.length === 0) await writeAll(process.stderr, 'Not-Exists\n');
   return reply.items.length === keys.length ? EXIT.ok : EXIT.notFound;
 }
 
-/** Seconds to live of each key, -1 for ever; with the key before them when there are several. */
+/** Prints the seconds to live of each key, -1 for ever; with several keys, each number follows its key. */
 export async function ttl(connection: Connection, keys: readonly string[]): Promise<ExitCode> {
   let code: ExitCode = EXIT.ok;
   for (const key of keys) {
@@ -70,14 +71,14 @@ export async function ttl(connection: Connection, keys: readonly string[]): Prom
   return code;
 }
 
-/** Undefined where the server has no meta commands. */
+/** Returns undefined where the server has no meta commands. */
 async function ttlOf(connection: Connection, key: string): Promise<number | undefined> {
   const { last } = await request(connection, ['mg', key, 't']);
   const seconds = /^HD t(-?\d+)/.exec(last)?.[1];
   return seconds === undefined ? undefined : Number(seconds);
 }
 
-/** set, add, replace, append, prepend, and cas with its token. */
+/** Runs set, add, replace, append, prepend, and cas with its token. */
 export async function store(
   connection: Connection,
   mode: Mode,
@@ -100,20 +101,20 @@ export async function store(
 }
 
 /**
- * memcached does not skip the value behind a key that is too long, but reads it as commands: whether the server
- * takes such a key is asked before.
+ * Asks the server first whether it takes such a key: memcached does not skip the value behind a key that is too long,
+ * but reads it as commands.
  */
 async function requireLongKey(connection: Connection, key: string): Promise<void> {
   if (Buffer.byteLength(key) > KEY_BYTES_MAX_DEFAULT)
     accepted(await request(connection, ['mg', key]));
 }
 
-/** delete, touch, flush_all, verbosity: says what the server said. */
+/** Runs delete, touch, flush_all and verbosity, and prints the server's answer. */
 export async function simple(connection: Connection, words: readonly string[]): Promise<ExitCode> {
   return finish(await request(connection, words));
 }
 
-/** Deletes each key; 1 when any was not there. */
+/** Deletes each key; returns 1 when any did not exist. */
 export async function remove(connection: Connection, keys: readonly string[]): Promise<ExitCode> {
   let code: ExitCode = EXIT.ok;
   let deleted = 0;
@@ -126,7 +127,7 @@ export async function remove(connection: Connection, keys: readonly string[]): P
   return code;
 }
 
-/** Says how many there were, as far as the server lists its keys. */
+/** Deletes the keys with a prefix, and prints how many there were if the server lists its keys. */
 export async function removePrefix(connection: Connection, prefix: string): Promise<ExitCode> {
   const { rows, last } = await request(connection, ['lru_crawler', 'metadump', 'all']);
   const begins = (key: Buffer | undefined): boolean =>
@@ -138,7 +139,7 @@ export async function removePrefix(connection: Connection, prefix: string): Prom
   return code;
 }
 
-/** Shows what happens on the server, until it or the user ends it. */
+/** Prints the events of the server until the server or the user ends the command. */
 export async function watch(connection: Connection, names: readonly string[]): Promise<ExitCode> {
   connection.onUnasked = (bytes) => void writeForeign(process.stdout, bytes);
   accepted(await request(connection, ['watch', ...names]));
@@ -146,14 +147,14 @@ export async function watch(connection: Connection, names: readonly string[]): P
   throw new ToolError(EXIT.unreachable, 'The server closed the connection');
 }
 
-/** The version alone. */
+/** Prints the version alone. */
 export async function version(connection: Connection): Promise<ExitCode> {
   const reply = accepted(await request(connection, ['version']));
   await writeAll(process.stdout, `${printable(reply.last.replace(/^VERSION /, ''))}\n`);
   return EXIT.ok;
 }
 
-/** A table on a terminal, the server's words elsewhere, one JSON object with --json. */
+/** Prints a table on a terminal, the server's words elsewhere, and one JSON object with --json. */
 export async function stats(
   connection: Connection,
   words: readonly string[],
@@ -169,7 +170,7 @@ export async function stats(
     const rows = pairs.map(
       ([, name = '', value = '']) => [printable(name), printable(value)] as const,
     );
-    // Only the general counters are so many that groups help.
+    // Groups help only with the general counters, which are many.
     const table =
       words.length > 0
         ? await renderTable(rows, ['name', 'value'])
@@ -181,7 +182,7 @@ export async function stats(
   return EXIT.ok;
 }
 
-/** `stats`, again and again, until the user ends it. */
+/** Prints `stats` again and again until the user ends the command. */
 export async function statsEvery(
   connection: Connection,
   words: readonly string[],
@@ -194,7 +195,7 @@ export async function statsEvery(
   }
 }
 
-/** The keys of the server that fit a pattern, one a line, whatever is in them. */
+/** Prints the keys of the server that match a pattern, one per line, whatever bytes they hold. */
 export async function listKeys(connection: Connection, pattern: string): Promise<ExitCode> {
   const fits = keyFilter(pattern);
   const reply = accepted(await request(connection, ['lru_crawler', 'metadump', 'all']));
@@ -205,7 +206,7 @@ export async function listKeys(connection: Connection, pattern: string): Promise
   return EXIT.ok;
 }
 
-/** Sends the line as it is, with the value after it when there is one; prints the whole reply. */
+/** Sends the line unchanged, with the value after it if there is one, and prints the whole reply. */
 export async function raw(
   connection: Connection,
   words: readonly string[],
@@ -221,11 +222,11 @@ export async function raw(
   const kind = replyKind(typed);
   const reply = await connection.request(pieces, kind);
   for (const piece of reply.raw) await writeForeign(process.stdout, piece);
-  // A miss of meta get ends as a listing does.
+  // A miss of meta get ends in the same way as a listing.
   return kind === 'listing' && reply.last === 'EN' ? EXIT.ok : codeOf(reply.last);
 }
 
-/** More or less than was announced, and the server would read values as commands or wait for more. */
+/** With a value longer or shorter than announced, the server would read its bytes as commands, or wait for more. */
 function requireValue(announced: number | undefined, value: Buffer | undefined): void {
   if (announced === value?.length) return;
   const wrong =
@@ -237,13 +238,13 @@ function requireValue(announced: number | undefined, value: Buffer | undefined):
   throw new ToolError(EXIT.usage, `${wrong}: nothing was sent`);
 }
 
-/** All words are checked, and none of them is a `noreply`, whatever a key is called: each request is answered. */
+/** Sends words that are all checked. A key named `noreply` is still a key, so each request gets a reply. */
 function request(connection: Connection, words: readonly string[]): Promise<Reply> {
   const kind = words[0] === 'lru_crawler' ? 'listing' : 'reply';
   return connection.request([composeLine(words)], kind);
 }
 
-/** Prints the last line: results to stdout, refusals to stderr. */
+/** Prints the last line: results go to stdout, refusals to stderr. */
 async function finish(reply: Reply): Promise<ExitCode> {
   accepted(reply);
   const code = codeOf(reply.last);
@@ -255,13 +256,6 @@ function accepted(reply: Reply): Reply {
   const code = codeOf(reply.last);
   if (code === EXIT.ok || code === EXIT.notFound) return reply;
   throw new ToolError(code, reply.last);
-}
-
-function codeOf(last: string): ExitCode {
-  if (/^(?:NOT_FOUND|NOT_STORED|EXISTS|Not-Exists|EN|NF|NS|EX)\b/.test(last)) return EXIT.notFound;
-  if (last.startsWith('SERVER_ERROR')) return EXIT.io;
-  if (last === 'CLIENT_ERROR unauthenticated') return EXIT.noPermission;
-  return /^(?:ERROR|CLIENT_ERROR)/.test(last) ? EXIT.usage : EXIT.ok;
 }
 
 function jsonOf(item: ReplyItem, ttl: number | undefined): string {

@@ -1,10 +1,10 @@
-// A password from whoever runs the tool: typed twice without an echo on a terminal, else the first
-// line of stdin. Never from the command line, where every user of the machine could read it.
+// Reads a password from the user: typed twice without an echo on a terminal, otherwise the first line of stdin. It
+// never comes from the command line, where every user of the machine could read it.
 
 import { EXIT } from '../../src/exit-codes.js';
 import { ToolError } from '../terminal/program.js';
 
-/** Rejects with 64 when it is empty or the second one differs. */
+/** Rejects with 64 when the password is empty or the second one differs. */
 export async function readPassword(input: NodeJS.ReadStream): Promise<string> {
   if (!input.isTTY) return checked(await firstLine(input));
   const password = checked(await typed(input, 'Password: '));

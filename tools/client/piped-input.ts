@@ -1,21 +1,21 @@
-// The prompt's input when it is no terminal: lines and values as bytes, exactly as they came.
+// The prompt's input when it is not a terminal: lines and values as bytes, exactly as they came.
 //
-// Invariant: a value is taken by its length, as a server takes it; line ends inside it are bytes like others.
+// Invariant: a value ends by its length, as on a server; line ends inside it are ordinary bytes.
 
 export type TypedValue =
   | { readonly kind: 'value'; readonly bytes: Buffer }
-  /** It was longer, or shorter, than announced. */
+  /** The value was longer or shorter than announced. */
   | { readonly kind: 'wrong'; readonly length: number }
   | { readonly kind: 'taken back' }
   | { readonly kind: 'ended' };
 
-/** Where the prompt has its lines from. */
+/** The source of the prompt's lines. */
 export interface PromptInput {
-  /** The next line without its end; undefined when there is none any more. */
+  /** Returns the next line without its end; undefined at the end of the input. */
   line(): Promise<Buffer | undefined>;
-  /** The value of so many bytes that a line announced. */
+  /** Returns the value, of the length in bytes that a line announced. */
   value(bytes: number): Promise<TypedValue>;
-  /** Nothing is read any more. */
+  /** Stops reading. */
   close(): void;
 }
 
@@ -41,7 +41,7 @@ export class PipedInput implements PromptInput {
     if (!(await this.#gather(bytes))) return { kind: 'ended' };
     const end = await this.#lineEnd(bytes);
     const line = this.#take(end);
-    // What ends the line may be CR LF; the value itself may end with a CR.
+    // The line may end with CR LF, and the value itself may end with a CR.
     const length = line.length === bytes ? bytes : withoutReturn(line).length;
     return length === bytes
       ? { kind: 'value', bytes: line.subarray(0, bytes) }
@@ -54,7 +54,7 @@ export class PipedInput implements PromptInput {
     void this.#chunks.return?.();
   }
 
-  /** Where the first line end at or behind `from` is, or the end of what will ever come. */
+  /** Returns the place of the first line end at or behind `from`, or the end of the input. */
   async #lineEnd(from: number): Promise<number> {
     for (let searched = from; ;) {
       const end = this.#rest.indexOf(LINE_FEED, searched);
@@ -64,7 +64,7 @@ export class PipedInput implements PromptInput {
     }
   }
 
-  /** Whether so many bytes come. A large value is joined once, not with each chunk. */
+  /** Checks whether that many bytes come. A large value is joined once, not with each chunk. */
   async #gather(bytes: number): Promise<boolean> {
     const pieces = [this.#rest];
     let gathered = this.#rest.length;
@@ -86,7 +86,7 @@ export class PipedInput implements PromptInput {
     return done !== true;
   }
 
-  /** The bytes before `end`; the line end there is taken too. */
+  /** Takes the bytes before `end`, and the line end there. */
   #take(end: number): Buffer {
     const taken = this.#rest.subarray(0, end);
     this.#rest = this.#rest.subarray(end + 1);

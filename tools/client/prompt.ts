@@ -1,7 +1,10 @@
-// The prompt: lines in, the server's words out. On a terminal with history, completion and help; from a pipe it
-// does the same in silence, so that a script of commands can be fed to it.
-// Invariants: one line is dealt with before the next; what the server says is printed unchanged, but on a
-// terminal control characters show as \xNN (a value must not be able to steer the terminal).
+// The prompt: reads lines, and prints the server's words. On a terminal it has history, completion and help. From a
+// pipe it does the same without prompts, so that a script of commands can be fed to it.
+// Invariants:
+// - A line is done before the next one is read.
+// - The server's words are printed unchanged. On a terminal control characters show as \xNN, because a value must not
+//   be able to steer the terminal.
+// - From a pipe every line runs, and the first one that was refused decides the exit code.
 
 import { isUtf8 } from 'node:buffer';
 
@@ -20,6 +23,7 @@ import {
 import type { Connection } from './connection.js';
 import type { History } from './history.js';
 import { PipedInput, type PromptInput } from './piped-input.js';
+import { refusalOf } from './reply-code.js';
 import type { Reply, ReplyKind } from './reply-reader.js';
 import { TerminalInput } from './terminal-input.js';
 import { readTypedLine, type OwnName, type TypedLine } from './typed-line.js';
@@ -27,7 +31,7 @@ import { composeLine } from './words.js';
 
 export interface PromptOptions {
   readonly connect: (timeoutMsMax?: number) => Promise<Connection>;
-  /** Where it is connected to, for the prompt. */
+  /** The name of the server, for the prompt. */
   readonly name: string;
   readonly mode: Mode;
   readonly history: History;
@@ -62,7 +66,7 @@ export class Prompt {
 
   /** Connects and serves lines until the end of input, `quit` or Ctrl-C; resolves with the exit code. */
   async run(): Promise<ExitCode> {
-    // A first connection at once: a wrong port should not show only after the first command.
+    // It connects at once, so that a wrong port shows before the first command.
     await this.#connected();
     if (this.#isTerminal) await this.#say(`${this.#options.mode} mode; help lists the commands`);
     for (;;) {
@@ -128,7 +132,7 @@ export class Prompt {
     return [await completeKey(beginning, this.#options.connect), beginning];
   }
 
-  /** As the one-shot command of that name, with its checks. */
+  /** Runs the one-shot command of that name, with its checks. */
   async #runOwn(name: OwnName, words: readonly string[]): Promise<void> {
     const [word = ''] = words;
     if (word === '' && (name === 'ttl' || name === 'delete_prefix'))
@@ -141,6 +145,7 @@ export class Prompt {
       await this.#askOwn(name, words);
     } catch (error: unknown) {
       if (this.#connection?.closed !== false || !(error instanceof ToolError)) throw error;
+      this.#noteRefusal(error.exitCode);
       await this.#say(error.message);
     }
     return undefined;
@@ -157,7 +162,7 @@ export class Prompt {
     else await one.removePrefix(connection, word);
   }
 
-  /** Goes on beside what is typed next; a pipe that ends waits for it. */
+  /** Starts a watch that goes on beside the next commands. When a pipe ends, the prompt waits for the watch. */
   async #watch(line: Buffer): Promise<void> {
     await this.#exchange([line], 'reply');
     this.#isWatching = true;
@@ -170,6 +175,7 @@ export class Prompt {
       await this.#print(Buffer.from('Not-Exists\r\n'));
       return;
     }
+    this.#noteRefusal(refusalOf(reply));
     for (const piece of reply.raw) await this.#print(piece);
     if (reply.last === 'ERROR') await this.#suggest(pieces[0]);
   }
@@ -204,21 +210,27 @@ export class Prompt {
     return writeAll(process.stderr, `${printableLines(text)}\n`);
   }
 
-  /** Nothing was sent; a script of commands ends with 64 for it. */
+  /** A script of commands ends with the code of its first refused line. Undefined: this line was not refused. */
+  #noteRefusal(code: ExitCode | undefined): void {
+    if (code !== undefined && !this.#isTerminal && this.#exitCode === EXIT.ok)
+      this.#exitCode = code;
+  }
+
+  /** Prints why nothing was sent. */
   #refuse(message: string): Promise<void> {
-    if (!this.#isTerminal) this.#exitCode = EXIT.usage;
+    this.#noteRefusal(EXIT.usage);
     return this.#say(message);
   }
 
   async #complain(error: unknown): Promise<void> {
     this.#exitCode = exitCodeOfFailure(error);
     await this.#say(error instanceof Error ? error.message : String(error));
-    // Fed from a pipe the rest would only fail in the same way, or worse: out of step.
+    // The other lines of a pipe would fail in the same way, or would be out of step.
     if (!this.#isTerminal) this.#input.close();
   }
 }
 
-/** The ordinary port says END for a miss; the plain dialect has a word for it. */
+/** The usual dialect answers END for a miss; the plain dialect has a word for it. */
 function isMiss(line: Buffer | undefined, reply: Reply): boolean {
   const isGet = /^gets? [^ ]+\r\n$/.test(line?.toString('latin1') ?? '');
   return isGet && reply.items.length === 0 && reply.last === 'END';

@@ -1,7 +1,7 @@
-// Cuts what a server sends into replies. No I/O: bytes in, replies out, whatever the chunks.
-// It knows both dialects: `VALUE <key> <flags> <bytes> [<cas>]` (memcached's) and `VALUE <key> <bytes>`
-// (the plain one), and meta's `VA <bytes> …`.
-// Invariant: a data block is never searched for line ends; its length alone ends it.
+// Cuts the bytes of a server into replies. No I/O: it gets bytes in chunks of any size, and gives replies. It knows
+// both dialects, memcached's `VALUE <key> <flags> <bytes> [<cas>]` and the plain `VALUE <key> <bytes>`, and meta's
+// `VA <bytes> …`.
+// Invariant: a data block is never searched for line ends; only its length ends it.
 
 import { EXIT } from '../../src/exit-codes.js';
 import { quotedKey } from '../../src/printable.js';
@@ -10,7 +10,7 @@ import { ToolError } from '../terminal/program.js';
 /**
  * - `none`: the server will not answer (noreply).
  * - `reply`: one line, or items or rows and a last line.
- * - `barrier`: whatever quiet commands leave to say, up to the `MN` that was asked for behind them.
+ * - `barrier`: the replies of quiet commands, up to the `MN` of the `mn` that was sent after them.
  * - `listing`: rows until END, with an `OK` before them that ends nothing (lru_crawler metadump).
  */
 export type ReplyKind = 'none' | 'reply' | 'barrier' | 'listing';
@@ -21,33 +21,36 @@ export interface ReplyItem {
   /** Undefined when the server did not say. */
   readonly cas: string | undefined;
   readonly value: Buffer;
-  /** Of meta: the flags behind the length, `f5`, `t-1`. */
+  /** The flags of a meta reply behind the length: `f5`, `t-1`. */
   readonly returned: readonly string[];
 }
 
 export interface Reply {
-  /** Everything the server sent for it, line ends and all. */
+  /** All bytes of the reply, with its line ends. */
   readonly raw: readonly Buffer[];
   readonly items: readonly ReplyItem[];
   /** Rows of a listing or of stats, without line ends. */
   readonly rows: readonly string[];
-  /** The line that ended it: `STORED`, `END`, `VA 5 f0`. */
+  /** The line that ends the reply: `STORED`, `END`, `VA 5 f0`. */
   readonly last: string;
 }
 
 const ROW = /^(?:STAT|ITEM|PREFIX|key=\S*) ?/;
-/** A row of mgdump; elsewhere it is what an echo says of `mg`. */
+/** Rows of a listing. Outside a listing, a line with `mg` is the echo of a server that is no memcached. */
 const LISTED = /^(?:OK$|mg )/;
-/** How a reply begins, in every dialect. Redis says `-ERR` or `$-1`, a web server `HTTP/1.1`, an echo what was sent. */
+/**
+ * The beginnings of replies, in every dialect. Redis says `-ERR` or `$-1`, a web server `HTTP/1.1`, and an echo
+ * server repeats the request.
+ */
 const REPLY = /^(?:[A-Z][A-Z_]+(?: |$)|Not-Exists$|\d+ *$)/;
 const EXCERPT_LENGTH = 60;
-/** No reply has a longer line; without a bound a wrong server could fill the memory. */
+/** No reply has a longer line. Without a bound a wrong server could fill the memory. */
 export const LINE_BYTES_MAX = 1024 * 1024;
 
 export class ReplyReader {
   #chunks: Buffer[] = [];
   #bytes = 0;
-  /** Nothing can be decided before so many bytes are there: a large value is joined once only. */
+  /** Nothing is decided before this many bytes have come, so that a large value is joined only once. */
   #neededBytes = 1;
   #raw: Buffer[] = [];
   #items: ReplyItem[] = [];
@@ -58,7 +61,10 @@ export class ReplyReader {
     this.#bytes += chunk.length;
   }
 
-  /** The next reply when all of it is there. Throws when the bytes are no reply at all; a ToolError with 76 for a line. */
+  /**
+   * Returns the next reply when all of it has come. Throws when the bytes are not a reply: a ToolError with 76 for a
+   * line.
+   */
   next(kind: ReplyKind): Reply | undefined {
     while (this.#bytes >= this.#neededBytes) {
       const step = this.#step(kind);
@@ -68,7 +74,7 @@ export class ReplyReader {
     return undefined;
   }
 
-  /** Takes what is there as it is: bytes that no request asked for. */
+  /** Takes the bytes that no request asked for, unchanged. */
   takeRest(): Buffer {
     const rest = Buffer.concat(this.#chunks, this.#bytes);
     this.#chunks = [];
@@ -77,7 +83,7 @@ export class ReplyReader {
     return rest;
   }
 
-  /** One line and its data block. */
+  /** Reads one line and its data block. */
   #step(kind: ReplyKind): 'more' | 'on' | { readonly last: string } {
     const buffer = this.#joined();
     const lineEnd = buffer.indexOf(0x0a);
@@ -143,7 +149,7 @@ function notOurs(line: string): ToolError {
   );
 }
 
-/** Length of the data block that follows a line, or undefined when none does. */
+/** Returns the length of the data block that follows a line; undefined when none does. */
 function dataBytes(words: readonly string[]): number | undefined {
   const text =
     words[0] === 'VA' ? words[1] : words[0] === 'VALUE' ? words[words.length === 3 ? 2 : 3] : '';

@@ -1,5 +1,5 @@
-// A word of the command line where a server as well as a data directory may stand (kv-dump, kv-load): what it names.
-// A port or `host:port` is always a server; `./11211` is a directory of that name.
+// A word of the command line that may name a server or a data directory (kv-dump, kv-load). A port or `host:port` is
+// always a server; `./11211` is a directory of that name.
 
 import { lookup } from 'node:dns/promises';
 import { stat } from 'node:fs/promises';
@@ -10,10 +10,10 @@ type NamedPlace =
   | { readonly kind: 'server'; readonly endpoint: Endpoint }
   | { readonly kind: 'directory' }
   | { readonly kind: 'file' }
-  /** `mayBeHost`: the word has no slash in it. */
+  /** `mayBeHost` says that the word has no slash in it. */
   | { readonly kind: 'nothing'; readonly mayBeHost: boolean };
 
-/** Looks at the file system and at no network. Throws a ToolError with 64 for what is no port or no URL. */
+/** Looks at the file system and not at the network. Throws a ToolError with 64 for a wrong port or URL. */
 export async function placeNamed(word: string): Promise<NamedPlace> {
   const endpoint = parseEndpoint(word);
   if (endpoint !== undefined && (endpoint.kind === 'tcp' || isServerUrl(word)))
@@ -27,12 +27,12 @@ export async function placeNamed(word: string): Promise<NamedPlace> {
   return found.isDirectory() ? { kind: 'directory' } : { kind: 'file' };
 }
 
-/** The server on a host that was named without a port; undefined where the name is no host's. */
+/** Returns the server on a host that was named without a port; undefined where no host has that name. */
 export async function serverOnHost(word: string): Promise<Endpoint | undefined> {
   try {
     await lookup(word.replace(/^\[(.*)\]$/, '$1'));
   } catch {
-    // Whatever the reason: it cannot be connected to.
+    // The reason does not matter: the host cannot be connected to.
     return undefined;
   }
   return endpointOfHost(word, process.env);

@@ -1,7 +1,7 @@
-// The prompt's input on a terminal: node:readline with history and completion. Ctrl-C takes back the value that
-// is being typed, else the line, else leaves; while a reply is due the owner decides.
-// Ctrl-R searches the history, which node:readline does not: keys pass through here before they come to it.
-// Line ends inside a value count as one byte, as they were typed.
+// The prompt's input on a terminal: node:readline with history and completion. Ctrl-C takes back the value that is
+// being typed, otherwise the line, otherwise it leaves; while a reply is due the owner decides. Ctrl-R searches the
+// history, which node:readline does not: keys pass through this module before node:readline gets them. A line end
+// inside a value counts as one byte, as it was typed.
 
 import readline from 'node:readline';
 import { Readable } from 'node:stream';
@@ -13,15 +13,15 @@ import { HISTORY_LINES_MAX } from './history.js';
 import type { PromptInput, TypedValue } from './piped-input.js';
 
 interface TerminalOptions {
-  /** What stands before the sign of the prompt. */
+  /** The name before the sign of the prompt. */
   readonly name: string;
-  /** Oldest first; lines that are added are found as well. */
+  /** Oldest first. Lines that are added later are found too. */
   readonly history: readonly string[];
-  /** What Tab offers, and the end of the line that it stands for. */
+  /** Returns the candidates for Tab, and the part at the end of the line that they replace. */
   readonly complete: (line: string) => Promise<[string[], string]>;
   readonly input: NodeJS.ReadStream;
   readonly output: NodeJS.WriteStream;
-  /** Ctrl-C while nothing is asked for; true when it was needed. */
+  /** Called on Ctrl-C while no line is asked for; returns true when it did something. */
   readonly onInterrupt: () => boolean;
 }
 
@@ -30,7 +30,7 @@ type Event = { readonly kind: 'line'; readonly text: string } | { readonly kind:
 export class TerminalInput implements PromptInput {
   readonly #options: TerminalOptions;
   readonly #readline: readline.Interface;
-  /** The keys as node:readline gets them. */
+  /** The keys that node:readline gets. */
   readonly #keys: Readable & { setRawMode?: (raw: boolean) => void };
   readonly #decoder = new StringDecoder();
   #search: HistorySearch | undefined;
@@ -38,7 +38,7 @@ export class TerminalInput implements PromptInput {
   #wake: () => void = () => {};
   /** Bytes that are missing from a value. */
   #missing: number | undefined;
-  /** Whether somebody waits for a line. */
+  /** True while the prompt waits for a line. */
   #asked = false;
   #closed = false;
 
@@ -93,7 +93,7 @@ export class TerminalInput implements PromptInput {
   }
 
   #complete(line: string): Promise<[string[], string]> {
-    // In a value Tab is a byte like others.
+    // In a value a Tab is an ordinary byte.
     if (this.#missing !== undefined) return Promise.resolve([['\t'], '']);
     return this.#options.complete(line);
   }
@@ -102,7 +102,7 @@ export class TerminalInput implements PromptInput {
     const { input } = this.#options;
     input.on('data', (bytes) => this.#pass(this.#decoder.write(bytes)));
     input.on('end', () => this.#keys.push(null));
-    // Nothing may overtake keys that wait in between.
+    // New keys must not overtake keys that wait.
     this.#readline.on('pause', () => input.pause());
     this.#readline.on('resume', () => input.resume());
     this.#readline.on('history', (history: string[]) => {
@@ -112,14 +112,14 @@ export class TerminalInput implements PromptInput {
     this.#readline.on('line', (text) => this.#push({ kind: 'line', text }));
     this.#readline.on('SIGINT', () => this.#interrupt());
     this.#readline.on('close', () => {
-      // The shell's prompt should not stand behind ours.
+      // The shell's prompt should begin on a line of its own.
       if (!this.#closed && this.#asked) this.#options.output.write('\n');
       this.#closed = true;
       this.#wake();
     });
   }
 
-  /** Keys on their way to node:readline, but those of a search. */
+  /** Passes keys on to node:readline, except keys of a search. */
   #pass(keys: string): void {
     if (this.#closed) return;
     if (this.#search === undefined) {
@@ -150,7 +150,7 @@ export class TerminalInput implements PromptInput {
   }
 
   async #next(): Promise<Event | undefined> {
-    // Also before a line that was typed ahead: the screen shows what asked for it.
+    // The prompt also shows before a line that was typed ahead, so that the screen shows the question.
     if (!this.#closed) this.#showPrompt();
     if (this.#events.length === 0 && !this.#closed) {
       this.#asked = true;

@@ -1,7 +1,7 @@
-// What a line typed at the prompt means, in either dialect (docs/protocol.md). Pure.
-// In both modes `set k 5`, `set k 5 0` and `set k 0 0 5` announce a value; anything else after the key is the value
-// itself. A value in double quotes may hold escapes, and is how a number is stored: set k "9".
-// Commands are known in any case; the server hears them as it knows them.
+// Parses a line typed at the prompt, in either dialect (docs/protocol.md). Pure. In both dialects `set k 5`, `set k 5
+// 0` and `set k 0 0 5` announce a value; any other text after the key is the value itself. A value in double quotes
+// may hold escapes. A number is stored in this way: set k "9". Commands may be typed in any case; the server gets
+// them in its own.
 
 import { findCommand, formIn, STORE_NAMES, type Mode } from './command-table.js';
 import type { ReplyKind } from './reply-reader.js';
@@ -13,7 +13,7 @@ export type TypedLine =
   | { readonly kind: 'leave' }
   | { readonly kind: 'refused'; readonly message: string }
   | { readonly kind: 'request'; readonly bytes: Buffer; readonly reply: ReplyKind }
-  /** What the client answers as its one-shot commands do. */
+  /** A command that the client runs as its one-shot command of that name. */
   | { readonly kind: 'own'; readonly name: OwnName; readonly words: readonly string[] }
   | { readonly kind: 'watch'; readonly bytes: Buffer }
   /** The value comes with the next lines; `head` is sent before it. */
@@ -44,7 +44,7 @@ export function readTypedLine(line: string, mode: Mode): TypedLine {
   if (typed === '') return { kind: 'nothing' };
   const name = findCommand(typed.toLowerCase())?.name ?? typed;
   words[0] = name;
-  // Behind the key of a store command is a value: any bytes, if only they are known.
+  // A store command has a value behind its key: any bytes, as long as the line is valid UTF-8.
   const fault =
     lineFault(STORE_NAMES.has(name) ? words.slice(0, 2).join(' ') : line) ?? encodingFault(line);
   if (fault !== undefined) return { kind: 'refused', message: fault };
@@ -59,7 +59,7 @@ export function readTypedLine(line: string, mode: Mode): TypedLine {
   return { kind: 'request', bytes: composeLine(words), reply: replyKind(words) };
 }
 
-/** How many words a command has at least when its last one is `noreply`; with fewer that is a key. */
+/** The least number of words of a command whose last word is `noreply`. With fewer words that word is a key. */
 const NOREPLY_WORDS_MIN: ReadonlyMap<string, number> = new Map([
   ...[...STORE_NAMES, 'cas'].map((name) => [name, 4] as const),
   ...['delete', 'delete_prefix', 'incr', 'decr', 'touch'].map((name) => [name, 3] as const),
@@ -72,7 +72,7 @@ function withoutNoreply(words: readonly string[]): readonly string[] {
   return words.length >= min && words.at(-1) === 'noreply' ? words.slice(0, -1) : words;
 }
 
-/** Bytes of the value that a line announces; undefined when none follows it. */
+/** Returns the length in bytes of the value that a line announces; undefined when none follows. */
 export function announcedBytes(words: readonly string[]): number | undefined {
   const known = withoutNoreply(words);
   const [name = '', , second, , fourth] = known;
@@ -88,13 +88,13 @@ export function announcedBytes(words: readonly string[]): number | undefined {
   return text !== undefined && NUMBER.test(text) ? Number(text) : undefined;
 }
 
-/** Which kind of reply a command line will have. */
+/** Returns the kind of reply that a command line will get. */
 export function replyKind(words: readonly string[]): ReplyKind {
   const name = words[0] ?? '';
   if (name === 'quit' || withoutNoreply(words) !== words) return 'none';
-  // Quiet meta commands answer only sometimes: a barrier behind them ends the wait.
+  // Quiet meta commands do not always answer: a barrier behind them ends the wait.
   if (/^m[gsda]$/.test(name) && words.slice(2).includes('q')) return 'barrier';
-  // It answers for ever.
+  // A watch answers for ever.
   if (name === 'watch') return 'none';
   return name === 'lru_crawler' && ['metadump', 'mgdump'].includes(words[1] ?? '')
     ? 'listing'
@@ -136,7 +136,7 @@ function refused(name: string, mode: Mode): TypedLine {
 
 const ESCAPES: Readonly<Record<string, string>> = { n: '\n', r: '\r', t: '\t', '0': '\0' };
 
-/** The bytes of a value as typed: in double quotes with escapes, else as it stands. */
+/** Returns the bytes of a value as typed: with escapes in double quotes, otherwise as it stands. */
 function typedValue(text: string): Buffer {
   const quoted = /^"((?:[^"\\]|\\.)*)"\s*$/.exec(text);
   if (quoted === null) return Buffer.from(text);

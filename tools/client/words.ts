@@ -1,14 +1,13 @@
-// The words of a request, checked before anything is sent: a line end in one of them would begin a second
-// command, and a space would make two words of one. The length of a key is the server's business: its limit can
-// be raised.
+// The words of a request, checked before anything is sent. A line end in a word would begin a second command, and a
+// space would make two words of it. The length of a key is not checked, because the limit of a server can be raised.
 //
-// Invariant: what passes reaches the server byte for byte as it was given; what does not is refused with 64.
+// Invariant: a word that passes reaches the server byte for byte. Any other word is refused with 64.
 
 import { EXIT } from '../../src/exit-codes.js';
 import { jsonLine } from '../../src/printable.js';
 import { ToolError } from '../terminal/program.js';
 
-/** Where Node put it for bytes that are no UTF-8, nobody knows any more what they were. */
+/** Node puts it in place of bytes that are not UTF-8, and those bytes are then lost. */
 const REPLACEMENT = '\ufffd';
 const CONTROL = /\p{Cc}/u;
 
@@ -30,14 +29,14 @@ export function checkKeys(keys: readonly string[]): void {
   }
 }
 
-/** Throws a ToolError with 64 for what is no such number. */
+/** Throws a ToolError with 64 for a text that is not such a number. */
 export function checkNumber(name: keyof typeof NUMBERS, text: string): void {
   const { pattern, min, max, what } = NUMBERS[name];
   if (pattern.test(text) && BigInt(text) >= min && BigInt(text) <= max) return;
   throw new ToolError(EXIT.usage, `${name} is a number ${what}: ${jsonLine(text)}`);
 }
 
-/** The request line of these words. Throws a ToolError with 64 where one of them is none. */
+/** Returns the request line of these words. Throws a ToolError with 64 where one of them cannot be a word. */
 export function composeLine(words: readonly string[]): Buffer {
   for (const word of words) {
     if (word !== '' && !word.includes(' ') && !CONTROL.test(word)) continue;
@@ -49,14 +48,17 @@ export function composeLine(words: readonly string[]): Buffer {
   return Buffer.from(`${words.join(' ')}\r\n`);
 }
 
-/** What is wrong with a line that a person wrote, of as many words as it likes; undefined: nothing. */
+/**
+ * Returns what is wrong with a line that a person typed, which may have any number of words; undefined when nothing
+ * is.
+ */
 export function lineFault(line: string): string | undefined {
   const control = CONTROL.exec(line)?.[0];
   if (control === undefined) return encodingFault(line);
   return `A request line has no control characters, and here is ${jsonLine(control)}: nothing was sent`;
 }
 
-/** The same for a line that holds a value. */
+/** Returns the same for a line that holds a value. */
 export function encodingFault(line: string): string | undefined {
   return line.includes(REPLACEMENT) ? 'The line is not valid UTF-8: nothing was sent' : undefined;
 }

@@ -15,7 +15,7 @@ import type {
 import { ToolError } from '../terminal/program.js';
 
 /**
- * Asks the server that has `dir` open and resolves with the result. Throws its KvError; a ToolError with
+ * Asks the server that has `dir` open and resolves with the result. Throws the server's KvError, or a ToolError with
  * 69 when no server answers.
  */
 export async function askServer<R extends ControlRequest>(
@@ -39,7 +39,7 @@ export async function askServer<R extends ControlRequest>(
   throw new ToolError(EXIT.unreachable, 'The server ended before it was done');
 }
 
-/** Whether a server has `dir` open, as far as its control socket says. */
+/** Checks whether a server has `dir` open, by its control socket. */
 export async function isServed(dir: string): Promise<boolean> {
   const place = openSocketPath(dir, CONTROL_NAME);
   try {

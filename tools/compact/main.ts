@@ -1,5 +1,5 @@
-// kv-compact: rewrites what is live and gives the rest of the disk back; itself when no server runs, else
-// by asking the running one over its control socket (docs/tools.md).
+// kv-compact: rewrites the live records of a store and frees the rest of the disk. It does the work itself when no
+// server runs; otherwise it asks the server over its control socket (docs/tools.md).
 
 import type { Writable } from 'node:stream';
 
@@ -39,7 +39,7 @@ async function main(): Promise<ExitCode> {
     'kv-compact',
     'Rewrite the live records of a store and give the rest of the disk back.',
   )
-    .argument('<dir>', 'data directory; a running server is asked to do it')
+    .argument('<dir>', 'data directory; a server that runs on it does the work')
     .option('-n, --dry-run', 'only show how much is live and dead; takes no lock')
     .option('--snapshot <file>', 'afterwards export the store as JSON, as kv-dump --out does')
     .option('--accept-clock', 'go on although the clock is over a day behind the store')
@@ -51,9 +51,9 @@ async function main(): Promise<ExitCode> {
   ]);
   program.addHelpText(
     'after',
-    '\nThe server compacts by itself; this is for the impatient, and for stores without a server.\n' +
+    '\nThe server compacts by itself; use this to do it at once, or for a store without a server.\n' +
       'Exit codes: 0 ok, 64 wrong use, 65 damage found, 66 no such directory or no store, 69 the server\n' +
-      'does not answer, 71 the clock is behind the store, 74 I/O.',
+      'does not answer, 71 the clock is behind the store, 74 I/O or no room, 77 no permission.',
   );
   program.parse();
   const [dir = ''] = program.args;
@@ -64,7 +64,7 @@ async function main(): Promise<ExitCode> {
   const options = program.opts<Options>();
   const env = nodeEnv(toolLogger('kv-compact'));
   if (options.dryRun === true) return estimate(env, dir, options);
-  // Opening a directory that has no store would make one.
+  // openStore() would make a store in a directory that has none.
   await requireManifest(env, dir);
   const { snapshot } = options;
   if (snapshot !== undefined) await checkOutput(env.fs, snapshot, dir);
@@ -83,7 +83,7 @@ async function main(): Promise<ExitCode> {
   return EXIT.ok;
 }
 
-/** Looks without the lock and changes nothing. */
+/** Estimates without the lock, and changes nothing. */
 async function estimate(env: Env, dir: string, options: Options): Promise<ExitCode> {
   const reader = await StoreReader.open(env, dir);
   const now = reader.sizes();
@@ -138,7 +138,7 @@ async function print(
   if (named.length > 1) await writeAll(to, `${formatBytes(bytesFreed)} freed\n`);
 }
 
-/** Exact, so that they can be seen to add up: the last row is the sum of the three above it. */
+/** Exact numbers, which visibly add up: the last row is the sum of the three rows above it. */
 function rowsOf(all: readonly StoreSizes[]): string[][] {
   const row = (label: string, of: (sizes: StoreSizes) => number): string[] => [
     label,

@@ -1,5 +1,5 @@
-// Who can compact a directory: this process when no server has it open, else the server itself. Both are
-// asked in the same words.
+// The owners that can compact a directory: this process when no server has it open, otherwise the server. Both have
+// the same interface.
 
 import type { Env } from '../../src/env/env.js';
 import { isKvError } from '../../src/errors.js';
@@ -18,7 +18,7 @@ export interface Owner {
   close(): Promise<void>;
 }
 
-/** Takes the lock, or finds the server that has it. Requires: a store is there. */
+/** Takes the lock, or finds the server that has it. Requires that the directory has a store. */
 export async function findOwner(env: Env, dir: string, acceptClock: boolean): Promise<Owner> {
   try {
     return await thisProcess(env, dir, acceptClock);
@@ -29,7 +29,7 @@ export async function findOwner(env: Env, dir: string, acceptClock: boolean): Pr
 }
 
 async function thisProcess(env: Env, dir: string, acceptClock: boolean): Promise<Owner> {
-  // A snapshot of its own would only be written over the one that was asked for.
+  // A snapshot of its own would only be overwritten by the snapshot that the user asked for.
   const store: Store = await openStore(env, dir, { snapshot: 'never', acceptClock });
   return {
     isServer: false,

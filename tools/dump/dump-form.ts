@@ -1,4 +1,4 @@
-// The forms of a dump, chosen by --format and --columns, as one thing that makes text out of items.
+// The forms of a dump, chosen by --format and --columns. Each form turns items into text.
 
 import { SnapshotComposer, type SnapshotHeader } from '../../src/store/snapshot-file/format.js';
 import { composeSnapshot, type SnapshotItem } from '../../src/store/snapshot-file/writer.js';
@@ -11,11 +11,11 @@ export type DumpForm =
 
 interface DumpText {
   readonly chunks: AsyncIterable<Buffer>;
-  /** After the last chunk: what to write over a part of the first one; undefined: nothing. */
+  /** Called after the last chunk: returns the bytes that replace a part of the first chunk; undefined when none do. */
   patch(): { readonly position: number; readonly bytes: Buffer } | undefined;
 }
 
-/** A table without --columns has all fields, without values those that are left. */
+/** Returns the columns of a table without --columns: all fields, or, without values, all fields that keys have. */
 export function allColumns(keysOnly: boolean): readonly Column[] {
   const fields = FIELDS.filter((field) => !keysOnly || !['value', 'encoding'].includes(field));
   return fields.map((field) => ({ field, name: field }));

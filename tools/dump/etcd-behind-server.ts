@@ -1,5 +1,5 @@
-// The etcd behind a Cairn server: a dump of the server reads one revision of it, which no memcached command can ask for
-// (docs/tools.md, "Of a server"). The server says where its etcd is, as it knows the nodes itself.
+// The etcd behind a Cairn server: a dump of the server reads one revision of it, which no memcached command can ask
+// for (docs/tools.md, "Of a server"). The server says where its etcd is, with the host names that it uses itself.
 //
 // Invariant: items of another cluster than the server's are never dumped. The same name may lead elsewhere from this machine.
 // The id of a cluster proves nothing: all clusters of one node that etcd starts without options have the same one. The proof is
@@ -15,11 +15,14 @@ import { openRevision, unreachable, type EtcdPlace } from './etcd-dump.js';
 
 type EtcdBehind =
   | { readonly kind: 'none' }
-  /** `why`: no revision can be read from here. */
+  /** `why` says why no revision can be read from here. */
   | { readonly kind: 'out-of-reach'; readonly why: string }
   | { readonly kind: 'open'; readonly place: EtcdPlace; readonly reader: RevisionReader };
 
-/** `none`: the server's items are elsewhere, or it is another memcached server. Throws as openRevision() does of a login that was given. */
+/**
+ * `none`: the items of the server are elsewhere, or it is another memcached server. When a login was given, throws as
+ * openRevision() does.
+ */
 export async function etcdBehind(
   env: Env,
   connection: Connection,
@@ -37,7 +40,7 @@ export async function etcdBehind(
   try {
     reader = await openRevision(env, place, storeAuthFile);
   } catch (error) {
-    // A login that was given has to be right; without one it is no fault that etcd wants one.
+    // A login that the user gave has to be right. Without one it is no error that etcd wants a login.
     const hasLogin = (storeAuthFile ?? process.env['CAIRN_STORE_AUTH']) !== undefined;
     if (hasLogin && !(error instanceof ToolError)) throw error;
     return { kind: 'out-of-reach', why: (error as Error).message };
@@ -61,7 +64,7 @@ function isSameOrLater(claim: string, seen: string): boolean {
   return server === seenServer && Number(time) >= Number(seenTime);
 }
 
-/** Undefined: the server has no such line. */
+/** Returns undefined when the server has no such line. */
 async function stat(
   connection: Connection,
   command: string,

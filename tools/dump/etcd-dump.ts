@@ -1,4 +1,5 @@
-// The dump of a store over etcd, read from etcd itself: all of it is of one revision (docs/tools.md, "Of a cluster of etcd").
+// The dump of a store over etcd, read from etcd itself. All of it is from one revision (docs/tools.md, "Of a cluster
+// of etcd").
 
 import { storePlace, storeText, type StorePlace } from '../../src/config/store-place.js';
 import type { Env } from '../../src/env/env.js';
@@ -14,7 +15,7 @@ import { writeItems, type DumpOptions } from './write-dump.js';
 
 export type EtcdPlace = Extract<StorePlace, { readonly kind: 'etcd' }>;
 
-/** Throws a ToolError with 64 that does not repeat the word: a password may be in it. */
+/** Throws a ToolError with 64 that does not repeat the word, which may hold a password. */
 export function etcdPlace(word: string): EtcdPlace {
   try {
     const place = storePlace(word);
@@ -26,7 +27,7 @@ export function etcdPlace(word: string): EtcdPlace {
 }
 
 /**
- * Says on stderr how much it was, and of which revision. Throws as openRevision() and writeRevision() do.
+ * Prints on stderr how many items were dumped and of which revision. Throws as openRevision() and writeRevision() do.
  */
 export async function writeEtcdDump(
   env: Env,
@@ -51,7 +52,9 @@ export async function openRevision(
   return RevisionReader.open(env, { ...access, prefix: place.prefix }).catch(unreachable);
 }
 
-/** Closes the reader. Throws as RevisionReader and writeItems() do, and a ToolError with 69 when etcd goes away meanwhile. */
+/**
+ * Closes the reader. Throws as RevisionReader and writeItems() do, and a ToolError with 69 when etcd stops answering.
+ */
 export async function writeRevision(
   env: Env,
   reader: RevisionReader,

@@ -1,7 +1,7 @@
-// Values of listed keys, asked for in windows of one round trip each: by meta get, which tells flags, expiry and CAS
-// token with them and can name every key, or by `gets`, with the expiry that the listing had.
+// The values of listed keys, asked for in windows of one round trip each. Meta get can name every key, and gives
+// flags, expiry and CAS token too. Without it the values come by `gets`, and the expiry is the one of the listing.
 //
-// Invariant: memory holds one window, bounded by what the listing says of the sizes.
+// Invariant: memory holds one window, bounded by the sizes in the listing.
 
 import { KEY_BYTES_MAX_DEFAULT, INLINE_VALUE_BYTES_MAX } from '../../src/limits.js';
 import { EXIT } from '../../src/exit-codes.js';
@@ -15,22 +15,22 @@ import type { ListedKey } from './key-spool.js';
 
 const WINDOW_BYTES = 4 * 1024 * 1024;
 const WINDOW_KEYS = 250;
-/** Servers of old end a connection whose line is longer than 2,048 bytes, unless it is a get. */
+/** Old servers end a connection whose line is longer than 2,048 bytes, unless the line is a get. */
 const GETS_LINE_BYTES = 2000;
 
-/** What a server can be asked. */
+/** The commands that a server understands. */
 export type Dialect =
   | { readonly kind: 'meta'; readonly withoutBump: boolean }
-  /** `aheadMs`: of the server's clock before ours. */
+  /** `aheadMs` is how far the server's clock is ahead of ours. */
   | { readonly kind: 'classic'; readonly aheadMs: number };
 
 interface Window {
   readonly items: readonly SnapshotItem[];
-  /** Keys that no request of this dialect can name. */
+  /** The number of keys that no request of this dialect can name. */
   readonly unnamed: number;
 }
 
-/** Groups keys so that a window's values fit in memory. */
+/** Groups keys so that the values of a group fit in memory. */
 export async function* windowsOf(keys: AsyncIterable<ListedKey>): AsyncGenerator<ListedKey[]> {
   let window: ListedKey[] = [];
   let bytes = 0;
@@ -44,7 +44,7 @@ export async function* windowsOf(keys: AsyncIterable<ListedKey>): AsyncGenerator
   if (window.length > 0) yield window;
 }
 
-/** The items of one window that are still there. Throws a ToolError when the server fails. */
+/** Returns the items of a window that still exist. Throws a ToolError when the server fails. */
 export async function readWindow(
   connection: Connection,
   dialect: Dialect,
@@ -75,8 +75,8 @@ async function readByMeta(
   const reply = await connection.request([Buffer.from(requests.join(''), 'latin1')], 'barrier');
   const refusals = reply.rows.filter((row) => !/^(?:EN|HD)(?: |$)/.test(row));
   requireServed(reply, refusals);
-  // Servers count whole seconds. From the beginning of this one on, what results is within a second of what the server
-  // has, and whole, so that a load through another server rounds nothing once more.
+  // Servers count whole seconds. Counted from the beginning of the present second, an expiry is within a second of
+  // the server's own, and a whole second. So a load through another server does not round it again.
   const nowMs = Math.floor(Date.now() / 1000) * 1000;
   const found = keysOnly
     ? reply.rows
@@ -98,7 +98,9 @@ async function readByMeta(
   return { items, unnamed: refusals.length };
 }
 
-/** A key that is too long for a request is refused by itself; anything else is a failure. */
+/**
+ * A key that is too long for a request gets a refusal of its own, which is accepted. Any other refusal is a failure.
+ */
 function requireServed({ last }: Reply, refusals: readonly string[]): void {
   const failed = refusals.find((row) => !row.startsWith('CLIENT_ERROR'));
   if (failed !== undefined)
@@ -129,7 +131,7 @@ async function readByGets(
   const request = Buffer.from(`gets ${words.join(' ')}\r\n`, 'latin1');
   const { items, last } = await connection.request([request], 'reply');
   if (last !== 'END') throw new ToolError(EXIT.io, `The server refused a get: ${last}`);
-  // They come in the order in which they were asked for.
+  // Items come in the order in which their keys were asked for.
   let at = 0;
   return items.map(({ key, flags, cas, value }) => {
     while (at < keys.length && keys[at]!.key.toString('utf8') !== key) at += 1;
@@ -148,7 +150,7 @@ async function readByGets(
   });
 }
 
-/** Values that a dump has in base64, whatever they hold, are composed piece by piece. */
+/** Values that a dump always has in base64 are composed piece by piece. */
 function asValue(value: Buffer): Value {
   if (value.length <= INLINE_VALUE_BYTES_MAX) return value;
   const large: LargeValue = {

@@ -1,8 +1,9 @@
-// The listing of a memcached server's keys: by its LRU crawler (`lru_crawler metadump`), else by `stats cachedump`, which old
-// servers have, and which shows a part of the keys only. By the hash table first: a walk along the LRU lists misses keys that
-// memcached moves from one list to another meanwhile (122 of a million, right after they were stored).
+// The listing of a memcached server's keys: by its LRU crawler (`lru_crawler metadump`), otherwise by `stats
+// cachedump`, which old servers have and which shows only a part of the keys. The hash table is walked first: a walk
+// along the LRU lists misses keys that memcached moves from one list to another meanwhile (122 of a million, right
+// after they were stored).
 //
-// Invariant: what a listing leaves out is counted, and told.
+// Invariant: keys that a listing leaves out are counted, and the user gets the count.
 
 import { setTimeout } from 'node:timers/promises';
 
@@ -14,11 +15,14 @@ import { ToolError } from '../terminal/program.js';
 import { formatCount } from '../terminal/quantity.js';
 import type { KeySpool, ListedKey } from './key-spool.js';
 
-/** The crawler of a memcached is at other work for a moment now and then. */
+/** The crawler of a memcached does other work for a moment now and then. */
 const BUSY_WAIT_MS = 200;
 const BUSY_WAITS_MAX = 150;
 
-/** Spools the keys that begin with `prefix`. Resolves with what was left out, for the user; undefined: nothing. */
+/**
+ * Spools the keys that begin with `prefix`. Resolves with a note for the user about keys that were left out;
+ * undefined when none were.
+ */
 export async function listKeys(
   connection: Connection,
   prefix: Buffer,
@@ -32,7 +36,7 @@ export async function listKeys(
   return answer === 'END' ? undefined : cachedump(connection, answer, take);
 }
 
-/** metadump(), as soon as the crawler has time for it. */
+/** Runs metadump() as soon as the crawler has time for it. */
 async function metadumpInTurn(
   connection: Connection,
   walk: 'hash' | 'all',
@@ -49,7 +53,7 @@ async function metadumpInTurn(
   );
 }
 
-/** Resolves with the last line: `END`, or why there is no listing. */
+/** Resolves with the last line: `END`, or the reason why there is no listing. */
 async function metadump(
   connection: Connection,
   walk: 'hash' | 'all',
@@ -70,7 +74,7 @@ async function metadump(
   return 'END';
 }
 
-/** `key=… exp=-1 la=… cas=… fetch=no cls=1 size=63` */
+/** Reads a line like `key=… exp=-1 la=… cas=… fetch=no cls=1 size=63`. */
 function metadumpFields(line: string): { bytes: number; expiresAtSeconds: number } {
   const expiry = Number(/ exp=(-?\d+)/.exec(line)?.[1] ?? 0);
   const bytes = Number(/ size=(\d+)/.exec(line)?.[1] ?? 0);
@@ -97,7 +101,8 @@ async function cachedump(
         if (refused(line) === 'END') break;
         throw listsNone(why, line);
       }
-      // What never expires has the time at which the server started, or 0; what has expired is not given out.
+      // An item that never expires has 0 or the time at which the server started. Items that have expired are not
+      // listed.
       const expiresAtSeconds = Number(seconds) <= now ? 0 : Number(seconds);
       await take({ key: Buffer.from(key, 'latin1'), bytes: Number(bytes), expiresAtSeconds });
       listed += 1;
@@ -110,14 +115,14 @@ async function cachedump(
   );
 }
 
-/** The server's clock, in Unix seconds. */
+/** Returns the server's clock, in Unix seconds. */
 export async function serverSeconds(connection: Connection): Promise<number> {
   const { rows } = await connection.request([Buffer.from('stats\r\n')], 'reply');
   const time = rows.map((row) => /^STAT time (\d+)$/.exec(row)?.[1]).find((text) => text);
   return time === undefined ? Math.floor(Date.now() / 1000) : Number(time);
 }
 
-/** A SERVER_ERROR may pass: a shard of the cluster behind the server is down, for example. */
+/** Returns the failure. A SERVER_ERROR may pass: for example, a shard of the cluster behind the server is down. */
 function listsNone(why: string, line: string): ToolError {
   const mayPass = [why, line].some((answer) => answer.startsWith('SERVER_ERROR'));
   const code = mayPass ? EXIT.unreachable : EXIT.usage;
@@ -125,7 +130,7 @@ function listsNone(why: string, line: string): ToolError {
   return new ToolError(code, `The server lists no keys: ${why}, ${line}${next}`);
 }
 
-/** The line, when a server may say it instead of a key. */
+/** Returns the line when a server may send it instead of a key. */
 function refused(line: string): string {
   if (line.endsWith('unauthenticated')) {
     const next = 'give --user and --password-file';

@@ -1,6 +1,6 @@
-// The keys of a server between listing and reading them, in a file without a name in the temporary directory: memory
-// does not depend on how many there are, the server is held up by its listing for a moment only, and a
-// killed tool leaves nothing behind.
+// The keys of a server between their listing and the reading of their values, in a file without a name in the
+// temporary directory. So memory does not depend on their number, the listing holds up the server only for a moment,
+// and a killed tool leaves nothing behind.
 
 import { mkdtemp, open, rm, type FileHandle } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -10,9 +10,9 @@ import { KvError, systemCode } from '../../src/errors.js';
 
 export interface ListedKey {
   readonly key: Buffer;
-  /** As the listing has it: of the value, or of the item with what the server adds. */
+  /** Bytes as the listing has them: of the value, or of the item with the overhead of the server. */
   readonly bytes: number;
-  /** Unix seconds by the server's clock; 0: never. */
+  /** Unix seconds by the server's clock; 0 never expires. */
   readonly expiresAtSeconds: number;
 }
 
@@ -43,7 +43,7 @@ export class KeySpool {
     if (this.#gathered.length >= CHUNK_CHARACTERS) await this.#write();
   }
 
-  /** All keys in their order; after the last add(). */
+  /** Yields all keys in their order; call it after the last add(). */
   async *keys(): AsyncGenerator<ListedKey> {
     await this.#write();
     for await (const line of this.#file.readLines({ start: 0, autoClose: false })) {

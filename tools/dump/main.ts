@@ -1,5 +1,5 @@
-// kv-dump: a store, or what a memcached server holds, as JSON or as a table. On a directory it takes no lock and changes
-// nothing, whether it is running, stopped or crashed (docs/tools.md).
+// kv-dump: prints a store, or the items of a memcached server, as JSON or as a table. It takes no lock on a directory
+// and changes nothing in it, whether its server is running, stopped or crashed (docs/tools.md).
 
 import type { Command } from 'commander';
 
@@ -61,7 +61,7 @@ async function addOptions(
     )
     .option(
       '-o, --out <file>',
-      'write there: a file, replaced when all is written, a pipe, a device, - for stdout',
+      'output: a file (replaced when all is written), a pipe, a device, or - for stdout',
     )
     .addOption(
       new Option(
@@ -105,20 +105,20 @@ function addHelp(program: Command): void {
   ]);
   program.addHelpText(
     'after',
-    '\nTakes no lock on a directory and changes nothing. The dump of etcd://… is of one revision, and so is\n' +
-      'that of a server over etcd which can be reached from here. Of other servers it is not of one moment.\n' +
+    '\nTakes no lock on a directory and changes nothing. A dump of etcd://… is of one revision, and so is\n' +
+      'a dump of a server whose etcd can be reached from here. A dump of any other server is not of one moment.\n' +
       'Exit codes: 0 fine, 64 wrong use, 65 damage found: see kv-check, 66 no such directory, store or moment,\n' +
       '69 no server or cluster, 74 I/O, 76 no memcached server, 77 no permission.',
   );
 }
 
-/** Undefined: the word names a directory, there or not. */
+/** Returns undefined when the word names a directory, whether it exists or not. */
 async function serverNamed(word: string): Promise<Endpoint | undefined> {
-  // The word is not repeated: a password may be in it.
+  // The message does not repeat the word, which may hold a password.
   if (isRedisUrl(word))
     throw new ToolError(
       EXIT.usage,
-      'A cluster of Redis has no one moment: a store over it is dumped by a server (kv-dump host:port); another Redis is read by kv-load (kv-load <target> redis://…)',
+      'A Redis cluster has no single moment to dump: dump a store over it through its server (kv-dump host:port), and read any other Redis with kv-load (kv-load <target> redis://…)',
     );
   const place = await placeNamed(word);
   if (place.kind === 'server') return place.endpoint;
@@ -174,10 +174,10 @@ function refuseMoments({ at, seq, beforeFlush }: Options, why: string): void {
   }
 }
 
-/** Of a source that does not know how many keys it has before the last one. */
+/** Returns the form for a source that does not know its number of keys before the last one. */
 async function unboundedFormOf(options: Options, out: string, source: string): Promise<DumpForm> {
   const form = formOf(options, 'ndjson');
-  // The number of entries stands at the beginning of that form, and is known at the end.
+  // That form begins with the number of entries, which is known only at the end.
   if (form.form !== 'json' || (await becomesFile(out))) return form;
   const why = `json begins with the number of keys, which ${source} does not know`;
   throw new ToolError(EXIT.usage, `${why}: use --out <file>, or --format ndjson`);

@@ -13,13 +13,13 @@ import { writeItems, type DumpOptions } from './write-dump.js';
 export interface Server {
   readonly endpoint: Endpoint;
   readonly options: ConnectionOptions;
-  /** Of the etcd behind it. */
+  /** The login for the etcd behind the server. */
   readonly storeAuthFile: string | undefined;
 }
 
 /**
- * Says on stderr how much it was and what may be missing. A server over etcd is dumped at one revision when its etcd can be
- * read from here. Throws as ServerItems, writeRevision() and writeItems() do.
+ * Prints on stderr how many items were dumped and what may be missing. A server over etcd is dumped at one revision
+ * when its etcd can be read from here. Throws as ServerItems, writeRevision() and writeItems() do.
  */
 export async function writeServerDump(
   env: Env,

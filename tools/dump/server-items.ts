@@ -1,7 +1,7 @@
-// The items of a running memcached server, real or Cairn: its keys are listed first, then their values are read. What it
-// gives is not of one moment: others write meanwhile.
+// The items of a running memcached server, real or Cairn: its keys are listed first, then their values are read. The
+// items are not of one moment, because other clients write meanwhile.
 //
-// Invariant: every key that was listed is given, or counted as gone or as one that the server cannot be asked for.
+// Invariant: every listed key is given, or counted as gone or as a key that the server cannot be asked for.
 
 import type { SnapshotItem } from '../../src/store/snapshot-file/writer.js';
 import { randomBytes } from 'node:crypto';
@@ -40,7 +40,10 @@ export class ServerItems {
     this.#notListed = notListed;
   }
 
-  /** Lists the keys. Throws a ToolError: 64 a server that lists none, 69 no server, 76 no memcached. */
+  /**
+   * Lists the keys. Throws a ToolError: 64 when the server lists none, 69 without a server, 76 when it is no
+   * memcached server.
+   */
   static async open(connection: Connection, { prefix, keysOnly }: Wanted): Promise<ServerItems> {
     const dialect = await dialectOf(connection);
     const spool = await KeySpool.create();
@@ -53,12 +56,12 @@ export class ServerItems {
     }
   }
 
-  /** How many keys were listed. */
+  /** The number of keys that were listed. */
   get listed(): number {
     return this.#spool.count;
   }
 
-  /** In the order of the listing. */
+  /** Yields the items in the order of the listing. */
   async *items(): AsyncGenerator<SnapshotItem> {
     for await (const keys of windowsOf(this.#spool.keys())) {
       const { items, unnamed } = await readWindow(
@@ -73,7 +76,7 @@ export class ServerItems {
     }
   }
 
-  /** What whoever uses the dump should know, a line each; complete after the last item. */
+  /** Returns notes for the user of the dump, one line each. They are complete after the last item. */
   notes(): string[] {
     const notes = ['the dump is not of one moment: what was written meanwhile may be in it or not'];
     if (this.#notListed !== undefined) notes.push(this.#notListed);
@@ -90,7 +93,7 @@ export class ServerItems {
   }
 }
 
-/** Asks what the server understands, with a key that nobody has. */
+/** Finds out which commands the server understands, with a key that does not exist. */
 async function dialectOf(connection: Connection): Promise<Dialect> {
   const barrier = await connection.request([Buffer.from('mn\r\n')], 'reply');
   if (barrier.last !== 'MN') {

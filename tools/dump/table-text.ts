@@ -1,8 +1,8 @@
-// Entries as rows of a table with chosen columns: CSV with a header line, or one JSON object a line (docs/tools.md,
+// Entries as rows of a table with chosen columns: CSV with a header line, or one JSON object per line (docs/tools.md,
 // "Tables").
 //
-// Invariant: no byte is changed or lost in silence. What is no printable text is base64, as the column of its encoding
-// says; without that column it is refused, with its key.
+// Invariant: no byte is changed or lost silently. Bytes that are not printable text become base64, and the column of
+// the encoding says so. Without that column the entry is refused, with its key.
 
 import { isUtf8 } from 'node:buffer';
 
@@ -17,14 +17,17 @@ import { formatBytes } from '../terminal/quantity.js';
 
 export type TableForm = 'csv' | 'ndjson';
 
-/** A row is made as one string, base64 and all. */
+/** A row is made as one string, base64 included. */
 const VALUE_BYTES_MAX = 128 * MIB;
 const CHUNK_CHARACTERS = 256 * 1024;
 const ROWS = 500;
 
 type Cell = string | number | null;
 
-/** The text, in chunks that the consumer owns. Throws a ToolError with 64 for what the columns cannot hold. */
+/**
+ * Yields the text in chunks that the consumer owns. Throws a ToolError with 64 for an entry that the columns cannot
+ * hold.
+ */
 export async function* composeTable(
   form: TableForm,
   columns: readonly Column[],
@@ -48,7 +51,7 @@ export async function* composeTable(
 
 async function csvComposer(): Promise<(names: readonly string[], rows: Cell[][]) => string> {
   const { stringify } = await import('csv-stringify/sync');
-  // An empty text is told from nothing at all by its quotes.
+  // Quotes distinguish an empty text from a missing value.
   return (_, rows) => stringify(rows, { quoted_empty: true });
 }
 
@@ -86,7 +89,9 @@ async function cellsOf(
   };
 }
 
-/** In JSON all characters can be escaped; in a CSV they stand as they are, in spreadsheets and on terminals. */
+/**
+ * JSON can escape every character. In a CSV, characters stand as they are, and spreadsheets and terminals read them.
+ */
 function isText(form: TableForm, bytes: Buffer): boolean {
   return isUtf8(bytes) && (form === 'ndjson' || isPrintableText(bytes.toString('utf8')));
 }

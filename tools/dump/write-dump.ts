@@ -1,5 +1,6 @@
-// A dump into an output, whatever the items come from; and the dump of a data directory or a backup, for kv-dump and for
-// kv-compact --snapshot: read without a lock and without a change, on a running, stopped or crashed one.
+// Writes items of any source as a dump into an output. Also dumps a data directory or a backup, for kv-dump and for
+// kv-compact --snapshot: it reads them without a lock and changes nothing, whether the server is running, stopped or
+// crashed.
 
 import type { Env, Fs } from '../../src/env/env.js';
 import type { SnapshotHeader } from '../../src/store/snapshot-file/format.js';
@@ -18,16 +19,16 @@ export interface DumpOptions {
 }
 
 interface StoreDumpOptions extends DumpOptions {
-  /** Undefined: now. */
+  /** The moment to dump; by default now. */
   readonly moment?: Moment | undefined;
 }
 
 interface DumpSource {
   readonly header: SnapshotHeader;
   readonly items: AsyncIterable<SnapshotItem>;
-  /** How many items there are likely to be. */
+  /** The number of items to expect. */
   readonly expected: number;
-  /** The store that is read: the output may be no file of it. */
+  /** The store that is read: the output must not be one of its files. */
   readonly storeDir?: string;
 }
 
@@ -36,7 +37,10 @@ interface DumpReport {
   readonly seq: number;
 }
 
-/** `out` as the user gave it: `-` is stdout. Nothing is left of it when this throws. Resolves with the number of items. */
+/**
+ * `out` is the word of the user; `-` is stdout. When this throws, no part of the output is left. Resolves with the
+ * number of items.
+ */
 export async function writeItems(
   fs: Fs,
   out: string,
@@ -44,7 +48,7 @@ export async function writeItems(
   source: DumpSource,
 ): Promise<number> {
   const output = await openOutput(fs, out, source.storeDir);
-  // On a terminal stdout shows the dump itself: a bar would only break its lines.
+  // On a terminal stdout shows the dump itself, and a bar would break its lines.
   const shown = output.isFile || !process.stdout.isTTY;
   const progress = await startProgress('dumping', 'keys', source.expected, shown);
   let count = 0;
@@ -67,7 +71,7 @@ export async function writeItems(
   return count;
 }
 
-/** The store in a directory, as writeItems() does. */
+/** Dumps the store in a directory, as writeItems() does. */
 export async function writeDump(
   env: Env,
   dir: string,

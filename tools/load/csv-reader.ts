@@ -1,5 +1,5 @@
-// Entries of a CSV (RFC 4180) with a header line that names the columns (docs/tools.md, "Tables"). A row is known by the
-// line on which it begins.
+// The entries of a CSV (RFC 4180) with a header line that names the columns (docs/tools.md, "Tables"). Messages name
+// a row by the line on which it begins.
 
 import { isUtf8 } from 'node:buffer';
 import { Readable, pipeline } from 'node:stream';
@@ -17,7 +17,7 @@ const BYTE_ORDER_MARK = Buffer.from('\ufeff');
 
 interface Row {
   readonly record: readonly Buffer[];
-  /** The last line of the row. */
+  /** `lines` is the number of the last line of the row. */
   readonly info: { readonly lines: number };
 }
 
@@ -26,7 +26,7 @@ export class CsvReader implements EntryReader {
   readonly #wanted: readonly Column[] | undefined;
   #line = 1;
 
-  /** `wanted`: what --columns says; without it the header has the names of the fields. */
+  /** `wanted` is the value of --columns; without it the header holds the names of the fields. */
   constructor(name: string, wanted: readonly Column[] | undefined) {
     this.#name = name;
     this.#wanted = wanted;
@@ -39,13 +39,14 @@ export class CsvReader implements EntryReader {
   async *entries(chunks: AsyncIterable<Buffer>): AsyncGenerator<SnapshotEntry> {
     const { parse } = await import('csv-parse');
     const parser = parse({
-      // Fields are bytes: what is not valid UTF-8 is refused, not replaced. The option `bom` would undo that.
+      // Fields are bytes: a field that is not valid UTF-8 is refused, and no byte is replaced. The option `bom` would
+      // undo that.
       encoding: null,
       info: true,
       skip_empty_lines: true,
       record_delimiter: ['\r\n', '\n'],
     });
-    // A failure of either comes out of what is read here.
+    // A failure of either stream comes out of the parser, which is read here.
     pipeline(Readable.from(withoutMark(chunks), { objectMode: false }), parser, () => undefined);
     let columns: ReadonlyMap<number, Column> | undefined;
     let linesBefore = 0;
@@ -62,7 +63,7 @@ export class CsvReader implements EntryReader {
     }
   }
 
-  /** What stands in which column. Throws KV_CORRUPTION for a header that does not fit. */
+  /** Returns the field of each column by its number. Throws KV_CORRUPTION for a header that does not fit. */
   #columnsOf(header: readonly Buffer[]): ReadonlyMap<number, Column> {
     const names = header.map((cell) => cell.toString('utf8'));
     const columns = new Map<number, Column>();
@@ -81,7 +82,7 @@ export class CsvReader implements EntryReader {
     return columns;
   }
 
-  /** Undefined: left out. */
+  /** Returns undefined for a column that is left out. */
   #columnNamed(name: string): Column | undefined {
     if (this.#wanted !== undefined) return this.#wanted.find((column) => column.name === name);
     if (isField(name)) return { field: name, name };
@@ -97,7 +98,7 @@ export class CsvReader implements EntryReader {
     for (const [at, { field }] of columns) {
       const cell = record[at]!;
       if (!isUtf8(cell)) refuseRow(place, 'it is not valid UTF-8', field);
-      // An empty text is a value; anywhere else it says nothing.
+      // An empty text is a value. In any other column it means that the row has none.
       if (cell.length > 0 || field === 'key' || field === 'value') cells[field] = cell.toString();
     }
     return entryOfCells(cells, place);
@@ -114,7 +115,7 @@ export class CsvReader implements EntryReader {
   #asDamage(error: unknown): unknown {
     const { code, lines } = error as Partial<CsvError> & { readonly lines?: number };
     if (typeof code !== 'string' || lines === undefined) return error;
-    // Its own message has the field as an object with the number of each byte.
+    // The message of the library shows the field as an object with the number of each byte.
     const why =
       code === 'INVALID_OPENING_QUOTE'
         ? 'A quote stands inside a field that has none around it: "a ""quoted"" word"'

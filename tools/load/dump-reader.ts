@@ -1,4 +1,4 @@
-// Entries of a dump as kv-dump writes it, JSON or ndjson with its last line of count and checksum.
+// The entries of a dump that kv-dump wrote: JSON, or ndjson whose last line has count and checksum.
 
 import { KvError } from '../../src/errors.js';
 import type { SnapshotEntry } from '../../src/store/snapshot-file/entry-fields.js';
@@ -10,7 +10,7 @@ export class DumpReader implements EntryReader {
   readonly #partial: boolean;
   readonly #parser: SnapshotParser;
 
-  /** `partial`: ndjson of which lines were taken out or put together; its last line is not asked for. */
+  /** `partial` is for ndjson whose lines were picked or put together: its last line is not required. */
   constructor(name: string, partial: boolean) {
     this.#name = name;
     this.#partial = partial;

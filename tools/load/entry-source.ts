@@ -3,21 +3,21 @@
 import type { SnapshotEntry } from '../../src/store/snapshot-file/entry-fields.js';
 
 export interface EntrySource {
-  /** In what `total` and `done` count. */
+  /** The unit of `total` and `done`. */
   readonly unit: 'bytes' | 'keys';
-  /** How much there is; 0: not known. */
+  /** The total amount; 0 when it is not known. */
   readonly total: number;
   readonly done: number;
-  /** Of the entry that came last, for messages: `Line 3`. */
+  /** The place of the last entry, for messages: `Line 3`. */
   readonly place: string;
-  /** Throws where something is damaged, incomplete or no entry, at the latest at the end. */
+  /** Throws, at the latest at the end, where something is damaged, incomplete or not an entry. */
   entries(): AsyncGenerator<SnapshotEntry>;
-  /** What the user should know, a line each; complete after the last entry. */
+  /** Returns notes for the user, one line each. They are complete after the last entry. */
   notes(): readonly string[];
   close(): void;
 }
 
-/** What makes entries of bytes: lines of a dump, rows of a table. */
+/** Makes entries of bytes: of the lines of a dump or the rows of a table. */
 export interface EntryReader {
   readonly place: string;
   entries(chunks: AsyncIterable<Buffer>): AsyncGenerator<SnapshotEntry>;

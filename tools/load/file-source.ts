@@ -1,4 +1,4 @@
-// The entries of a file or of stdin, gzipped or not. What it is, a dump or a table, is told by its first bytes.
+// The entries of a file or of stdin, gzipped or not. Its first bytes tell whether it is a dump or a table.
 
 import { createReadStream } from 'node:fs';
 import { Readable, pipeline } from 'node:stream';
@@ -12,13 +12,13 @@ import type { EntryReader, EntrySource } from './entry-source.js';
 import { foreignFormat, isCsv, isGzip } from './foreign-format.js';
 
 const CHUNK_BYTES = 1024 * 1024;
-/** So much is waited for before the form is told. */
+/** This many bytes are read before the form is decided. */
 const HEAD_BYTES = 1024;
 
 interface FileOptions {
-  /** Of the file; 0: not known. */
+  /** The size of the file; 0 when it is not known. */
   readonly bytes: number;
-  /** ndjson of which lines were taken out or put together: its last line is not asked for. */
+  /** For ndjson whose lines were picked or put together: its last line is not required. */
   readonly partial: boolean;
   readonly columns: readonly Column[] | undefined;
 }
@@ -32,7 +32,7 @@ export class FileSource implements EntrySource {
   #reader: EntryReader | undefined;
   done = 0;
 
-  /** `-` is stdin. */
+  /** The path `-` is stdin. */
   constructor(path: string, options: FileOptions) {
     this.#name = path === '-' ? 'stdin' : path;
     this.#source =
@@ -45,7 +45,7 @@ export class FileSource implements EntrySource {
     return this.#reader?.place ?? 'Line 1';
   }
 
-  /** Throws KV_CORRUPTION where it is damaged or incomplete, at the latest at its end. */
+  /** Throws KV_CORRUPTION, at the latest at the end, where the input is damaged or incomplete. */
   async *entries(): AsyncGenerator<SnapshotEntry> {
     const content = this.#content();
     const head = await content.next();
@@ -85,7 +85,7 @@ export class FileSource implements EntrySource {
       return;
     }
     const gunzip = createGunzip({ chunkSize: CHUNK_BYTES });
-    // A failure of either comes out of what is read here.
+    // A failure of either stream comes out of gunzip, which is read here.
     pipeline(Readable.from(joined(first, chunks)), gunzip, () => undefined);
     try {
       for await (const chunk of gunzip) yield chunk as Buffer;
@@ -108,7 +108,7 @@ export class FileSource implements EntrySource {
   }
 }
 
-/** The first bytes, enough to tell by them what it is. */
+/** Returns the first bytes, enough of them to tell the form. */
 async function gathered(chunks: AsyncGenerator<Buffer>): Promise<Buffer> {
   let head: Buffer = Buffer.alloc(0);
   while (head.length < HEAD_BYTES) {

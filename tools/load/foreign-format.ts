@@ -1,5 +1,5 @@
-// Formats besides dumps that people give to kv-load, told by their first bytes: a table is read; any other file is named, with the
-// way to make a dump of it, instead of being a line that is not JSON. Pure.
+// Formats besides dumps that people give to kv-load, recognised by their first bytes. A table is read. For any other
+// file the message names its format and the way to make a dump of it, instead of a line that is not JSON. Pure.
 
 const GZIP = Buffer.from([0x1f, 0x8b]);
 const TOOL = 'memcached-tool <host:port> restore';
@@ -32,7 +32,7 @@ const ONE_LINE_EACH = 'jq -c ".entries[]" <file> | kv-load <target> - --partial'
 /** A first line of two or more columns, of which the first may be in quotes. */
 const CSV = /^(?:"[^"\r\n]*"|[^",[{<\r\n]*),/;
 const COMMAS = 'kv-load wants commas, as of Save as CSV, or of mlr --ifs';
-/** Of the text behind a byte order mark. */
+/** Patterns for the text after a byte order mark. */
 const TEXTS: readonly (readonly [RegExp, string])[] = [
   [/^\{\s*\r?\n/, `pretty-printed JSON; kv-load wants one entry on each line: ${ONE_LINE_EACH}`],
   [
@@ -60,13 +60,13 @@ export function isGzip(head: Buffer): boolean {
   return head.subarray(0, GZIP.length).equals(GZIP);
 }
 
-/** What a file is that begins so, and what to do; undefined: perhaps a dump. */
+/** Returns the format of a file that begins with `head`, and what to do with it; undefined when it may be a dump. */
 export function foreignFormat(head: Buffer): string | undefined {
   for (const [magic, what] of MAGICS) if (head.subarray(0, magic.length).equals(magic)) return what;
   return TEXTS.find(([pattern]) => pattern.test(textOf(head)))?.[1];
 }
 
-/** Of what is no foreign format. */
+/** Checks whether a file is a CSV. Requires that it has no foreign format. */
 export function isCsv(head: Buffer): boolean {
   return CSV.test(textOf(head));
 }

@@ -1,7 +1,7 @@
-// The place that the first word of kv-load names: a server, a store, or a directory that is to become one.
+// The place that the first word of kv-load names: a server, a store, or a directory in which to make a store.
 //
-// Invariant: nothing is made here, and no directory becomes a store without `--create`: a host name or a wrong
-// path would else become an empty store that nobody looks for.
+// Invariant: nothing is created here, and no directory becomes a store without `--create`. Otherwise a host name or a
+// wrong path would become an empty store that nobody looks for.
 
 import { join } from 'node:path';
 
@@ -20,13 +20,13 @@ export type LoadPlace =
   | { readonly kind: 'server'; readonly endpoint: Endpoint }
   | { readonly kind: 'store'; readonly dir: string; readonly isNew: boolean };
 
-/** Throws a ToolError with 66 for what is not there, 64 for what is no target. */
+/** Throws a ToolError with 66 for a word that names nothing, and with 64 for a word that cannot be a target. */
 export async function findPlace(env: Env, word: string, create: boolean): Promise<LoadPlace> {
-  // The word is not repeated: a password may be in it.
+  // The message does not repeat the word, which may hold a password.
   if (isRedisUrl(word))
     throw new ToolError(
       EXIT.usage,
-      'A Redis is only read (the target comes first, then redis://…); a cluster of Cairn is loaded at a server: host:port',
+      'kv-load only reads a Redis (the target comes first, then redis://…); to load a store over a cluster, name its server: host:port',
     );
   const place = await placeNamed(word);
   if (place.kind === 'server') return server(place.endpoint, create);
@@ -42,7 +42,7 @@ export async function findPlace(env: Env, word: string, create: boolean): Promis
   throw new ToolError(EXIT.noInput, `There is ${nothing} ${name}: --create makes the directory`);
 }
 
-/** Throws KV_LOCKED when somebody has the store; nothing in it is changed. */
+/** Throws KV_LOCKED when another process has the store; changes nothing in it. */
 export async function requireUnlocked(env: Env, dir: string): Promise<void> {
   const lock = await env.fs.lock(join(dir, LOCK_NAME), 'existing');
   await lock.release();

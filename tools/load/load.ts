@@ -1,7 +1,8 @@
-// One run of kv-load, from the words of the command line to the count.
+// One run of kv-load, from the words of the command line to the number of loaded keys.
 //
-// Invariant: what can be known before the dump is read is: a target that will not take it is refused first, and a
-// file is read to its end before anything is stored. A pipe can be read only once, so it is not checked first.
+// Invariant: everything that can be checked beforehand is checked first. A target that will not take the dump is
+// refused before the dump is read, and a file is read to its end before anything is stored. A pipe can be read only
+// once, so it is not checked first.
 
 import { stat } from 'node:fs/promises';
 
@@ -54,7 +55,7 @@ export class Load {
     const place = await findPlace(this.#env, this.#word, this.#options.create === true);
     const checkedBytes = await this.#checkedBytes();
     const bytes = checkedBytes ?? 0;
-    // A file may take minutes to check: that nobody will take it is found out before.
+    // The check of a file may take minutes, so it is known before that whether the target will take it.
     await this.#requireReady(place);
     if (checkedBytes !== undefined) await this.#check(checkedBytes);
     const source = await this.#source(bytes);
@@ -84,7 +85,7 @@ export class Load {
     else if (!place.isNew) await withAdvice(place.dir, () => requireUnlocked(this.#env, place.dir));
   }
 
-  /** The size of a source that can be read twice; undefined: stdin, a pipe, a Redis. */
+  /** Returns the size of a source that can be read twice; undefined for stdin, a pipe and a Redis. */
   async #checkedBytes(): Promise<number | undefined> {
     if (this.#path === '-' || isRedisUrl(this.#path)) return undefined;
     if (isServerUrl(this.#path)) {
@@ -95,7 +96,7 @@ export class Load {
     return stats.isFIFO() || stats.isCharacterDevice() ? undefined : stats.size;
   }
 
-  /** Reads the dump to its end, so that a damaged one changes nothing. */
+  /** Reads the dump to its end, so that a damaged dump changes nothing. */
   async #check(bytes: number): Promise<void> {
     const progress = await startProgress('checking', 'bytes', bytes);
     const source = await this.#source(bytes);
@@ -111,7 +112,7 @@ export class Load {
     }
   }
 
-  /** Resolves with what the source has to say. */
+  /** Resolves with the notes of the source. */
   async #load(target: LoadTarget, source: EntrySource): Promise<readonly string[]> {
     const progress = await startProgress('loading', source.unit, source.total, source.total > 0);
     let entries = 0;
@@ -125,7 +126,7 @@ export class Load {
     } finally {
       progress.stop();
       source.close();
-      // What came before a damaged line was whole.
+      // The entries before a damaged line are whole.
       await target.finish();
     }
     return source.notes();
@@ -165,7 +166,7 @@ async function withAdvice<T>(dir: string, open: () => Promise<T>): Promise<T> {
   }
 }
 
-/** The failure, with how far the load came. */
+/** Returns the failure, with the number of keys that were loaded before it. */
 function told(error: unknown, stored: number): ToolError {
   const code = exitCodeOfFailure(error);
   const why = error instanceof Error ? error.message : String(error);

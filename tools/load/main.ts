@@ -1,5 +1,5 @@
-// kv-load: puts what kv-dump wrote, a table, or the strings of a Redis into a data directory or a running server, byte for
-// byte (docs/tools.md).
+// kv-load: puts a dump of kv-dump, a table, or the strings of a Redis into a data directory or a running server, byte
+// for byte (docs/tools.md).
 
 import type { ExitCode } from '../../src/exit-codes.js';
 import { addConnectionOptions } from '../client/connection-options.js';
@@ -20,10 +20,10 @@ async function main(): Promise<ExitCode> {
       'dump or table, gzipped or not; - for stdin; redis://[user@]host[:port][/db], rediss:// with TLS',
     )
     .option('--create', 'make the directory, or a store in it, when there is none')
-    .option('--partial', 'ndjson that was picked or written by hand: without its last line');
+    .option('--partial', 'take ndjson without its last line, picked or written by hand');
   program.option(
     '--columns <list>',
-    'csv, ndjson: which column is what, as key=id,value=body; others are left out',
+    'csv, ndjson: the column of each field, as key=id,value=body; others are left out',
     parseColumns,
   );
   program.option(

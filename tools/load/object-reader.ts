@@ -1,4 +1,4 @@
-// Entries of ndjson with named columns: one JSON object a line, of which --columns says what is what (docs/tools.md,
+// The entries of ndjson with named columns: one JSON object per line, whose fields --columns names (docs/tools.md,
 // "Tables").
 
 import { isUtf8 } from 'node:buffer';
@@ -56,7 +56,7 @@ export class ObjectReader implements EntryReader {
   }
 }
 
-/** Without line ends; the last line may lack its own. */
+/** Yields lines without their ends; the last line may lack its end. */
 async function* linesOf(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   let pieces: Buffer[] = [];
   for await (const chunk of chunks) {

@@ -1,10 +1,11 @@
-// The strings of a Redis with their expiries, for kv-load (docs/tools.md, "From a Redis"): SCAN names the keys, pipelines
-// ask for what each is, and then for its value. What is no string is counted by its type.
+// The strings of a Redis with their expiries, for kv-load (docs/tools.md, "From a Redis"). SCAN names the keys;
+// pipelines ask for the type of each, and then for its value. Keys of other types are counted by type.
 //
 // Invariants:
-// - Memory holds the values of one window, bounded by what STRLEN said.
-// - A key that SCAN named is given, or counted as gone or left out. SCAN may name one twice, which loads it twice.
-// - A password is in no message.
+// - Memory holds the values of one window, bounded by the lengths of STRLEN.
+// - A key that SCAN named is given, or counted as gone or left out. SCAN may name a key twice, and it is then loaded
+//   twice.
+// - No message holds a password.
 
 import { isIP } from 'node:net';
 
@@ -25,7 +26,7 @@ const WINDOW_KEYS = 250;
 const WINDOW_BYTES = 4 * 1024 * 1024;
 const WRONG_TYPE = /^WRONGTYPE/;
 
-/** What a failure says, and what to do. */
+/** The message of a failure, its exit code, and what to do. */
 const FAILURES: readonly (readonly [RegExp, ExitCode, string])[] = [
   [
     /^(?:NOAUTH|WRONGPASS|ERR (?:AUTH|invalid password))/,
@@ -56,7 +57,10 @@ export class RedisSource implements EntrySource {
     this.total = total;
   }
 
-  /** Throws a ToolError: 64 without the package ioredis, 69 no Redis, 76 something else, 77 a login that is wanted or refused. */
+  /**
+   * Throws a ToolError: 64 without the package ioredis, 69 without a Redis, 76 when something else answers, 77 when a
+   * login is missing or refused.
+   */
   static async open(place: RedisPlace, timeoutMs: number): Promise<RedisSource> {
     const Client = await loadClient();
     const redis = new Client({ ...optionsOf(place), ...timeouts(timeoutMs) });
@@ -67,7 +71,7 @@ export class RedisSource implements EntrySource {
     });
     try {
       await redis.connect();
-      // As an option, a database that there is not would be the first one.
+      // Given as an option, a database that does not exist would silently be the first one.
       await redis.select(place.db);
       return new RedisSource(redis, place.name, await redis.dbsize());
     } catch (error: unknown) {
@@ -104,7 +108,7 @@ export class RedisSource implements EntrySource {
     this.#redis.disconnect();
   }
 
-  /** Those that can be loaded, with their lengths; the others are counted. */
+  /** Returns the keys that can be loaded, with their lengths, and counts the others. */
   async #strings(keys: readonly Buffer[]): Promise<FoundString[]> {
     const pipeline = this.#redis.pipeline();
     for (const key of keys) pipeline.type(key).strlen(key);
@@ -129,13 +133,13 @@ export class RedisSource implements EntrySource {
     for (const [at, { key }] of window.entries()) {
       const ttlMs = Number(replies[2 * at]);
       const value = replies[2 * at + 1];
-      // Gone, or something else by now.
+      // The key is gone, or has another type by now.
       if (!Buffer.isBuffer(value)) this.#gone += 1;
       else yield { key, value, flags: 0, expiresAt: ttlMs < 0 ? 0 : nowMs + ttlMs, cas: 0n };
     }
   }
 
-  /** What each command of a pipeline said; undefined where the key is no string. */
+  /** Returns the answers to the commands of a pipeline; undefined where the key is not a string. */
   async #answers(pipeline: ChainableCommander): Promise<unknown[]> {
     const replies = (await this.#asked(pipeline.exec())) ?? [];
     return replies.map(([error, reply]) => {
@@ -176,18 +180,18 @@ function optionsOf({ host, port, user, password, isTls }: RedisPlace): RedisOpti
     ...(user === undefined ? {} : { username: user }),
     ...(password === undefined ? {} : { password }),
     ...(isTls ? { tls: isIP(host) === 0 ? { servername: host } : {} } : {}),
-    // What every version of Redis speaks.
+    // Every version of Redis speaks this protocol.
     protocol: 2,
     lazyConnect: true,
-    // It asks for INFO, which not every user may have, and says so on stderr.
+    // The check asks for INFO, which not every user may send, and prints that on stderr.
     enableReadyCheck: false,
-    // A load that was cut is told, and is safe to repeat.
+    // kv-load reports a load that was cut off, and it is safe to repeat.
     retryStrategy: () => null,
     maxRetriesPerRequest: 0,
   };
 }
 
-/** 0 is for ever. */
+/** A time-out of 0 waits for ever. */
 function timeouts(timeoutMs: number): RedisOptions {
   return timeoutMs === 0 ? {} : { connectTimeout: timeoutMs, commandTimeout: timeoutMs };
 }

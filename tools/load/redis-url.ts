@@ -1,5 +1,6 @@
-// A Redis as its own tools name it: `redis://[user[:password]@]host[:port][/db]`, `rediss://` with TLS. The password is
-// better given by REDISCLI_AUTH, as for redis-cli, or by a file: the command line can be read by every user of the machine.
+// The address of a Redis as its own tools write it: `redis://[user[:password]@]host[:port][/db]`, or `rediss://` with
+// TLS. The password is safer in REDISCLI_AUTH, as for redis-cli, or in a file: every user of the machine can read the
+// command line.
 
 import { readFile } from 'node:fs/promises';
 
@@ -13,7 +14,7 @@ export interface RedisPlace {
   readonly user: string | undefined;
   readonly password: string | undefined;
   readonly isTls: boolean;
-  /** For messages: without user and password. */
+  /** The name for messages: without user and password. */
   readonly name: string;
 }
 
@@ -24,7 +25,7 @@ export function isRedisUrl(word: string): boolean {
   return /^rediss?:\/\//i.test(word);
 }
 
-/** Throws a ToolError with 64 that does not repeat the word: a password may be in it. */
+/** Throws a ToolError with 64 that does not repeat the word, which may hold a password. */
 export async function redisPlace(
   word: string,
   env: NodeJS.ProcessEnv,

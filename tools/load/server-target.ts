@@ -1,10 +1,10 @@
-// Loading into a running server through the protocol. Meta commands carry every key (base64 where it has
-// spaces or control characters) and, where the server knows flag E, the CAS token; quiet ones with a
-// barrier behind each bundle, so that a bundle costs one round trip and one commit. A bundle of which something
-// was refused is sent once more, one by one: storing twice changes nothing, and the culprit is known by its key.
+// Loads into a running server through the protocol. Meta commands can name every key (in base64 where it has spaces
+// or control characters). They also carry the CAS token, where the server knows flag E. Quiet commands with a barrier
+// behind each bundle make a bundle cost one round trip and one commit. When a command of a bundle is refused, all its
+// commands are sent once more, one by one: storing twice changes nothing, and the reply then belongs to a key.
 //
-// Invariant: nothing is guessed from an entry: what the server can do is asked before the first one,
-// because a value sent behind a refused line could be read as commands.
+// Invariant: nothing is guessed. The server is asked for its abilities before the first entry, because it could read
+// a value behind a refused line as commands.
 
 import { randomBytes } from 'node:crypto';
 
@@ -42,7 +42,10 @@ export class ServerTarget implements LoadTarget {
     this.loss = `through a server expiry is kept to the second${cas}`;
   }
 
-  /** Asks what the server understands. Throws a ToolError, with the connection closed, when it has no meta commands. */
+  /**
+   * Finds out which commands the server understands. Throws a ToolError, and closes the connection, when it has no
+   * meta commands.
+   */
   static async open(connection: Connection): Promise<ServerTarget> {
     try {
       return await ServerTarget.#ask(connection);
@@ -57,7 +60,8 @@ export class ServerTarget implements LoadTarget {
     if (barrier.last !== 'MN') {
       throw new ToolError(EXIT.usage, 'The server has no meta commands (memcached 1.6 or later)');
     }
-    // Deleting what is not there changes nothing, and shows whether flag E is known.
+    // This command deletes a key that does not exist, and so changes nothing. It shows whether the server knows flag
+    // E.
     const probe = `md kv-load-${randomBytes(8).toString('hex')} E1\r\n`;
     const answer = await connection.request([Buffer.from(probe)], 'reply');
     return new ServerTarget(connection, answer.last === 'NF');
@@ -99,8 +103,8 @@ export class ServerTarget implements LoadTarget {
   }
 
   /**
-   * A server may read the value behind a key that is too long as commands: whether it takes the key is asked
-   * before. In base64, which spaces and control characters need, a key is a third longer.
+   * Asks the server first whether it takes such a key, because it may read the value behind a key that is too long as
+   * commands. Spaces and control characters need base64, which makes a key a third longer.
    */
   async #requireShortKey({ key }: SnapshotEntry, place: string): Promise<void> {
     const word = wordOfKey(key);
@@ -124,7 +128,7 @@ export class ServerTarget implements LoadTarget {
   }
 }
 
-/** What to do about a refusal, where that can be said. */
+/** Returns the next step after a refusal, where there is one. */
 function nextStep(refusal: string): string {
   if (!/too large/i.test(refusal)) return '';
   return (
@@ -133,13 +137,13 @@ function nextStep(refusal: string): string {
   );
 }
 
-/** `ms <key> <bytes> [b] F<flags> T<exptime> [E<cas>]` and the flags of `mode`. */
+/** Returns `ms <key> <bytes> [b] F<flags> T<exptime> [E<cas>]` and the flags of `mode`. */
 function composeHead(entry: SnapshotEntry, keepsCas: boolean, mode: string): Buffer {
   const { key, value, flags, expiresAt, cas } = entry;
   const words = ['ms', wordOfKey(key), String(value.length)];
   if (!isPlainKey(key)) words.push('b');
   words.push(`F${flags}`);
-  // Always an absolute time: a Unix time is far above the 30 days up to which one is relative.
+  // The time is always absolute: a Unix time is far above 30 days, below which a time is relative.
   if (expiresAt !== 0) words.push(`T${Math.ceil(expiresAt / 1000)}`);
   if (keepsCas && cas !== 0n) words.push(`E${cas}`);
   return Buffer.from(`${words.join(' ')}${mode}\r\n`, 'latin1');

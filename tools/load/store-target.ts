@@ -1,4 +1,4 @@
-// Loading into a data directory that no server has open: through the engine itself, with its lock.
+// Loads into a data directory that no server has open: through the engine itself, which holds the lock.
 
 import type { Env } from '../../src/env/env.js';
 import { KvError } from '../../src/errors.js';
@@ -66,7 +66,7 @@ export class StoreTarget implements LoadTarget {
     return this.#store.close();
   }
 
-  /** Until the next commit ended, well or badly. */
+  /** Resolves when the next commit has ended, well or badly. */
   async #turn(): Promise<void> {
     if (this.#failure !== undefined) throw this.#failure;
     await new Promise<void>((resolve) => {

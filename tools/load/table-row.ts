@@ -1,4 +1,4 @@
-// A row of a table, CSV or ndjson with named columns, as an entry of a dump (docs/tools.md, "Tables"). Pure.
+// Makes an entry of a dump from a row of a table: CSV, or ndjson with named columns (docs/tools.md, "Tables"). Pure.
 //
 // Invariant: a refusal names the line, the column as the table calls it, and what is wrong.
 
@@ -7,14 +7,14 @@ import { jsonLine } from '../../src/printable.js';
 import { entryOfFields, type SnapshotEntry } from '../../src/store/snapshot-file/entry-fields.js';
 import type { Column, Field } from '../table/columns.js';
 
-/** With its zone: the same row means the same everywhere. */
+/** A date needs its zone, so that the same row means the same everywhere. */
 const DATE = /^(\d{4})-(\d\d)-(\d\d)T\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d)$/;
 
-/** What stands in the columns; what a row leaves out is undefined. */
+/** The cells of a row by field; undefined where the row has none. */
 type Cells = Readonly<Partial<Record<Field, unknown>>>;
 
 export interface RowPlace {
-  /** The file, or stdin. */
+  /** The path of the file, or the name of stdin. */
   readonly path: string;
   readonly line: number;
   readonly columns: readonly Column[];
@@ -56,12 +56,12 @@ export function requireKeyAndValue(place: RowPlace, names: readonly string[]): v
   }
 }
 
-/** Whatever JSON has besides texts becomes its JSON text. */
+/** Any JSON value other than a text becomes its JSON text. */
 function textOf(cell: unknown): unknown {
   return typeof cell === 'string' || cell === undefined || cell === null ? cell : jsonLine(cell);
 }
 
-/** It is, or has in it, a number that reading may have rounded: two ids would become one key. */
+/** Checks for a number that parsing may have rounded, at any depth: two ids would become one key. */
 function isRounded(cell: unknown): boolean {
   if (typeof cell === 'number') return Math.abs(cell) > Number.MAX_SAFE_INTEGER;
   return typeof cell === 'object' && cell !== null && Object.values(cell).some(isRounded);
@@ -71,12 +71,12 @@ function numberOf(cell: unknown): unknown {
   return typeof cell === 'string' && /^\d{1,16}$/.test(cell) ? Number(cell) : cell;
 }
 
-/** Unix ms, as a dump has them, or a date. */
+/** Returns Unix ms, given as a number as in dumps, or as a date. */
 function timeOf(cell: unknown): unknown {
   return typeof cell === 'string' && isDate(cell) ? Date.parse(cell) : numberOf(cell);
 }
 
-/** JavaScript takes the 31st of a shorter month for a day of the next one. */
+/** JavaScript reads the 31st of a shorter month as a day of the next month. */
 function isDate(text: string): boolean {
   const [, year, month, day] = DATE.exec(text) ?? [];
   if (day === undefined) return false;

@@ -1,10 +1,10 @@
-// The help of the programs → completions for bash, zsh and fish: one file for each shell. Pure.
-// What a value is tells its name: a <file> or <path> is completed as a file, a <dir> as a directory.
+// Completions for bash, zsh and fish from the help of the programs: one file for each shell. Pure. The name of a
+// value tells how to complete it: <file> and <path> as a file, <dir> as a directory.
 
 import type { HelpFlag, HelpItem } from './help-text.js';
 
 export interface Completed {
-  /** All names that it is started by. */
+  /** All names of the program. */
   readonly names: readonly string[];
   readonly flags: readonly HelpFlag[];
   readonly commands: readonly HelpItem[];
@@ -61,8 +61,7 @@ export function bashCompletion(programs: readonly Completed[]): string {
       '  local cur prev',
       '  _cairn_place',
       ...(cases.length === 0 ? [] : ['  case $prev in', ...cases, '  esac']),
-      `  if [[ $cur == -* ]]; then _cairn_words ${single(words)} "$cur"`,
-      `  else ${rest}`,
+      `  if [[ $cur == -* ]]; then _cairn_words ${single(words)} "$cur"\n  else ${rest}`,
       '  fi',
     ];
     return `${called}() {\n${body.join('\n')}\n}\ncomplete -F ${called} ${names.join(' ')}`;
@@ -129,12 +128,12 @@ function spellings({ short, long }: HelpFlag): string[] {
   return short === undefined ? [`--${long}`] : [`-${short}`, `--${long}`];
 }
 
-/** Quoted for bash and zsh. */
+/** Quotes a text for bash and zsh. */
 function single(text: string): string {
   return `'${text.replaceAll("'", String.raw`'\''`)}'`;
 }
 
-/** Quoted for fish, where a backslash counts between single quotes. */
+/** Quotes a text for fish, in which a backslash is special between single quotes. */
 function fishText(text: string): string {
   return `'${text.replaceAll(/[\\']/g, String.raw`\$&`)}'`;
 }

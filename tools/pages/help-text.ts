@@ -1,9 +1,9 @@
-// The text of `--help` → what man pages and completions are made of. Commander lays it out from the definitions of
-// the flags: what a user reads there, in a page and behind the tab key is one thing.
+// Parses the text of `--help`, of which man pages and completions are made. Commander composes that text from the
+// definitions of the flags, so help, man pages and completions always agree.
 //
-// Invariant: a line that fits no form is kept as text; nothing of the help is lost.
+// Invariant: a line of no known form is kept as text, so that nothing of the help is lost.
 
-/** `--data <dir>` of a program, or `get <key...>` of kv-client. */
+/** An item such as `--data <dir>` of a program or `get <key...>` of kv-client. */
 export interface HelpItem {
   readonly term: string;
   readonly description: string;
@@ -26,7 +26,7 @@ export interface HelpText {
 export interface HelpFlag {
   readonly short: string | undefined;
   readonly long: string;
-  /** `dir` of `<dir>`; undefined when it takes no value. */
+  /** The `dir` of `<dir>`; undefined for a flag without a value. */
   readonly value: string | undefined;
   readonly choices: readonly string[];
   readonly description: string;
@@ -46,7 +46,7 @@ export function parseHelp(text: string): HelpText {
     } else if (description === '') {
       description = block.replaceAll('\n', ' ');
     } else {
-      // A line that begins something new stays one: `Exit codes: …`.
+      // A line that begins a topic, such as `Exit codes: …`, stays a line of its own.
       remarks.push(...block.replaceAll(/\n(?![A-Z][\w ]*: )/g, ' ').split('\n'));
     }
   }
@@ -83,7 +83,7 @@ export function flagsOf({ sections }: HelpText): HelpFlag[] {
   );
 }
 
-/** Commands of a program that has some, with one name each. */
+/** Returns the commands of a program that has some, one name for each. */
 export function commandsOf({ sections }: HelpText): HelpItem[] {
   const titled = sections.filter(({ title }) => title !== 'Arguments' && title !== 'Examples');
   return titled
@@ -95,7 +95,7 @@ export function commandsOf({ sections }: HelpText): HelpItem[] {
     }));
 }
 
-/** Without variable, choices and default: a shell shows one line. */
+/** Returns the description without variable, choices and default, because a shell shows one line. */
 function briefly(description: string): string {
   return description.replace(/ \((?:CAIRN_|env: |choices: |default: ).*$/, '');
 }

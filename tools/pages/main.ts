@@ -1,5 +1,5 @@
-// Man pages and completions of all programs of the package, written to a directory (`npm run pages`). They are made of
-// what each program prints for --help, so no second list of flags can fall behind.
+// Writes man pages and completions of all programs of the package to a directory (`npm run pages`). They are made
+// from the --help of each program, so there is no second list of flags that could become outdated.
 
 import { execFile } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -39,7 +39,7 @@ async function writePages(dir: string): Promise<void> {
     flags: withoutRepeats(flagsOf(help)),
     commands: commandsOf(help),
   }));
-  // Each under the name by which its shell finds it.
+  // Each file has the name by which its shell finds it.
   const completions = { 'cairn-kv.bash': bashCompletion, '_cairn-kv': zshCompletion };
   const all = { ...completions, 'cairn-kv.fish': fishCompletion };
   for (const [file, compose] of Object.entries(all)) {
@@ -66,12 +66,12 @@ async function describe(script: string): Promise<Described> {
   return { name: basename(script, '.js'), help: { ...help, sections } };
 }
 
-/** Commands of kv-client share names of flags. */
+/** Commands of kv-client have flags of the same names. */
 function withoutRepeats(flags: readonly HelpFlag[]): HelpFlag[] {
   return [...new Map(flags.map((flag) => [flag.long, flag])).values()];
 }
 
-/** Two names may lead to one program. */
+/** A program may have two names. */
 function namesOf(name: string): string[] {
   return Object.entries(manifest.bin)
     .filter(([, script]) => basename(script, '.js') === name)

@@ -1,8 +1,10 @@
-// The help of a program → its man page, in the macros of man(7). Pure.
+// Makes the man page of a program from its help, in the macros of man(7). Pure.
 
 import type { HelpText } from './help-text.js';
 
-/** `others` are the pages that it points to; the page bears no date, so that the same help gives the same bytes. */
+/**
+ * `others` are the pages that this page refers to. The page has no date, so that the same help gives the same bytes.
+ */
 export function composeManPage(
   name: string,
   version: string,
@@ -47,7 +49,7 @@ export function composeManPage(
   return `${lines.join('\n')}\n`;
 }
 
-/** The characters that roff would read as something else, or print as another. */
+/** Characters that roff would read as commands, or print as other characters. */
 const ESCAPES: Readonly<Record<string, string>> = {
   '\\': String.raw`\e`,
   '-': String.raw`\-`,

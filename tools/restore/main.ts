@@ -1,4 +1,5 @@
-// kv-restore: a new store from a backup, or from a store's own past, as it was at one moment (docs/tools.md).
+// kv-restore: makes a new store from a backup, or from a store's own history, as it was at one moment
+// (docs/tools.md).
 
 import type { Env } from '../../src/env/env.js';
 import { fullDiskFailure } from '../../src/env/file-failure.js';
@@ -38,9 +39,9 @@ async function main(): Promise<ExitCode> {
   ]);
   program.addHelpText(
     'after',
-    '\nThe new store is read back before it gets its place. Exit codes: 0 fine, 64 wrong use, or the\n' +
-      'directory is not empty, 65 damage found, 66 no such directory, store or moment, 74 I/O or no room,\n' +
-      '77 no permission.',
+    '\nThe new store is read back before it gets its place.\n' +
+      'Exit codes: 0 fine, 64 wrong use, or the directory is not empty, 65 damage found, 66 no such directory,\n' +
+      'store or moment, 74 I/O or no room, 77 no permission.',
   );
   program.parse();
   const [source = ''] = program.args;

@@ -1,5 +1,5 @@
-// Columns of a table, CSV or ndjson, as --columns names them: `key,value`, or `key=id,value=body` where the table has
-// other names than a dump (docs/tools.md, "Tables"). The fields are those of an entry of a dump. Pure.
+// The columns of a table, CSV or ndjson, as --columns names them: `key,value`, or `key=id,value=body` where the table
+// has other names than a dump (docs/tools.md, "Tables"). The fields are the fields of an entry of a dump. Pure.
 
 import { InvalidArgumentError } from 'commander';
 
@@ -19,7 +19,7 @@ export type Field = (typeof FIELDS)[number];
 
 export interface Column {
   readonly field: Field;
-  /** What the table calls it. */
+  /** The name of the column in the table. */
   readonly name: string;
 }
 
@@ -27,7 +27,9 @@ export function isField(word: string): word is Field {
   return (FIELDS as readonly string[]).includes(word);
 }
 
-/** In their order. Throws InvalidArgumentError for a field that there is not, or that stands there twice. */
+/**
+ * Returns the columns in their order. Throws InvalidArgumentError for a field that does not exist or is named twice.
+ */
 export function parseColumns(text: string): readonly Column[] {
   const columns = text.split(',').map((word) => {
     const [field = '', ...rest] = word.trim().split('=');
@@ -41,7 +43,7 @@ export function parseColumns(text: string): readonly Column[] {
   });
   for (const words of [columns.map(({ field }) => field), columns.map(({ name }) => name)]) {
     const twice = words.find((word, at) => words.indexOf(word) !== at);
-    if (twice !== undefined) throw new InvalidArgumentError(`${twice} stands there twice.`);
+    if (twice !== undefined) throw new InvalidArgumentError(`${twice} is named twice.`);
   }
   return columns;
 }

@@ -1,11 +1,11 @@
-// Colours for messages. picocolors decides once, for stdout (NO_COLOR, FORCE_COLOR, TERM=dumb); what
-// goes to stderr asks for stderr itself, because one of the two is often a pipe.
+// Colours for messages. picocolors decides once, for stdout (NO_COLOR, FORCE_COLOR, TERM=dumb). Messages on stderr
+// ask about stderr itself, because one of the two is often a pipe.
 
 import picocolors from 'picocolors';
 
 type Colours = ReturnType<typeof picocolors.createColors>;
 
-/** The colours that fit a stream: none when it is not a terminal, unless FORCE_COLOR insists. */
+/** Returns the colours for a stream: none when it is not a terminal, unless FORCE_COLOR is set. */
 export function coloursFor(stream: { readonly isTTY?: boolean }, env = process.env): Colours {
   return picocolors.createColors(wantsColour(stream, env));
 }

@@ -1,4 +1,4 @@
-// What the engine has to tell while a tool uses it: warnings and errors, one line each, on stderr.
+// The log of the engine while a tool uses it: prints warnings and errors on stderr, one line each.
 
 import { printable, printableLines } from '../../src/printable.js';
 import type { LogFields, Logger } from '../../src/env/env.js';

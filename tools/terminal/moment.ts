@@ -15,7 +15,10 @@ const UNIX_SECONDS = /^\d{9,11}(\.\d+)?$/;
 const DAY = /^\d{4}-\d\d-\d\d$/;
 const AGO = /^\d+(\.\d+)?(ms|[smhd])$/i;
 
-/** Unix ms of `2026-11-29T03:00:00Z`, `2026-11-29 03:00` and `2026-11-29` (local time), Unix seconds, or `10m` (ago). */
+/**
+ * Returns Unix ms of `2026-11-29T03:00:00Z`, of `2026-11-29 03:00` and `2026-11-29` (local time), of Unix seconds, or
+ * of `10m` (ago).
+ */
 function timeOf(text: string): number {
   const ms = readTime(text);
   if (Number.isNaN(ms)) {
@@ -27,11 +30,11 @@ function timeOf(text: string): number {
   return ms;
 }
 
-/** NaN: it is none. */
+/** Returns NaN for a text that is not a time. */
 function readTime(text: string): number {
   if (UNIX_SECONDS.test(text)) return Math.round(Number(text) * 1000);
   if (AGO.test(text)) return Date.now() - duration(0)(text);
-  // Alone, a day would begin at midnight in Greenwich, unlike one with an hour.
+  // Without the time, Date.parse would read a day as midnight in UTC, unlike a day with an hour.
   if (DAY.test(text)) return Date.parse(`${text} 00:00`);
   return /^\d{4}-\d\d-\d\d/.test(text) ? Date.parse(text) : Number.NaN;
 }
@@ -41,7 +44,7 @@ function seqOf(text: string): number {
   throw new InvalidArgumentError('Give a whole number.');
 }
 
-/** At most one of them may be given. */
+/** The user may give at most one of them. */
 export function addMomentOptions(program: Command): Command {
   const at = new Option(
     '--at <time>',
@@ -58,7 +61,7 @@ export function addMomentOptions(program: Command): Command {
     .addOption(beforeFlush.conflicts(['at', 'seq']));
 }
 
-/** Undefined: the newest state. */
+/** Returns undefined for the newest state. */
 export function momentOf({ at, seq, beforeFlush }: MomentOptions): Moment | undefined {
   if (at !== undefined) return { kind: 'time', ms: at };
   if (seq !== undefined) return { kind: 'seq', seq };

@@ -1,9 +1,10 @@
-// A new store in a directory that a user named: for kv-restore and for kv-check --repair.
+// Makes a new store in a directory that a user named, for kv-restore and for kv-check --repair.
 //
 // Invariants:
-// - Nothing goes into a directory that has something in it.
-// - The store is written and read back in a folder of its own there, and then moved up, its MANIFEST last: what is not
-//   whole and checked never starts. A folder that a kill left is removed by the next try.
+// - A directory that is not empty is refused.
+// - The store is written and read back in a folder of its own inside the directory. Then it is moved up, its MANIFEST
+//   last, so that a store that is not whole and checked never starts. The next try removes a folder that a kill left
+//   behind.
 
 import { realpath, rm, rmdir } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, relative, resolve } from 'node:path';
@@ -14,18 +15,18 @@ import { EXIT } from '../../src/exit-codes.js';
 import { LOCK_NAME, MANIFEST_NAME } from '../../src/log/bytes/file-names.js';
 import { ToolError } from './program.js';
 
-/** What a new file system has in its root is not in the way. */
+/** The root of a new file system holds this folder, and may still become a store. */
 const OF_FILE_SYSTEM = 'lost+found';
 const FOLDER_PATTERN = /^new-store\.cairn-[0-9a-f]+\.tmp$/;
 
-/** `to`, when it is empty or does not exist yet, and is not in `dir`, which is only read. */
+/** Returns `to` when it is empty or does not exist yet, and is not in `dir`, which is only read. */
 export async function emptyTarget(env: Env, dir: string, to: string): Promise<string> {
   await refuseInside(dir, to);
   await refuseOccupied(env, to, []);
   return to;
 }
 
-/** Throws when `to` is `dir`, or lies in it. */
+/** Throws when `to` is `dir` or lies in it. */
 export async function refuseInside(dir: string, to: string): Promise<void> {
   const within = relative(await realOf(dir), await realOf(to));
   if (within === '' || !(within.startsWith('..') || isAbsolute(within))) {
@@ -33,7 +34,7 @@ export async function refuseInside(dir: string, to: string): Promise<void> {
   }
 }
 
-/** `write` is given an empty folder, and has written and checked a store there when it returns. */
+/** Calls `write` with an empty folder. When `write` returns, it has written and checked a store there. */
 export async function writeNewStore(
   env: Env,
   target: string,
@@ -42,10 +43,10 @@ export async function writeNewStore(
   const wasThere = (await env.fs.kindOf(target)) !== undefined;
   await env.fs.makeDir(target);
   const lockPath = join(target, LOCK_NAME);
-  // Nobody else writes there meanwhile.
+  // The lock keeps other processes from writing there meanwhile.
   const lock = await env.fs.lock(lockPath, 'existing');
   try {
-    // Another one may have come first.
+    // Another process may have written there first.
     await refuseOccupied(env, target, [LOCK_NAME]);
     await removeRemnants(env, target);
     const folder = join(target, `new-store.cairn-${env.fs.unique()}.tmp`);
@@ -55,7 +56,7 @@ export async function writeNewStore(
     } catch (error: unknown) {
       await rm(folder, { recursive: true, force: true });
       await env.fs.remove(lockPath);
-      // What somebody put there meanwhile is theirs, and so the directory stays.
+      // Files that somebody put there meanwhile stay, and so does their directory: rmdir() removes only an empty one.
       if (!wasThere) await rmdir(target).catch(() => undefined);
       throw error;
     }
@@ -91,7 +92,7 @@ async function refuseOccupied(env: Env, dir: string, own: readonly string[]): Pr
   throw new ToolError(EXIT.usage, `${dir} is not empty; name a new directory`);
 }
 
-/** Without links, as far as it exists. */
+/** Returns the path without links, as far as it exists. */
 async function realOf(path: string): Promise<string> {
   const full = resolve(path);
   try {

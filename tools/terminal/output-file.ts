@@ -1,5 +1,5 @@
-// The outputs that a user names (docs/tools.md, "Output files"): files, links, pipes, devices, `-`. How they are
-// written is env/output-file's; that none of them is a file of a store is seen to here.
+// The outputs that a user names (docs/tools.md, "Output files"): files, links, pipes, devices, `-`. The writing is in
+// env/output-file; this module makes sure that no output is a file of a store.
 
 import type { Fs } from '../../src/env/env.js';
 import {
@@ -10,7 +10,10 @@ import {
 } from '../../src/env/output-file.js';
 import { refuseStoreFile } from '../../src/log/segments/store-file.js';
 
-/** Opens `given` for writing. `storeDir`, the store that is read: also a file that shares its inode with one there is refused. */
+/**
+ * Opens `given` for writing. `storeDir` is the store that is read: a file that shares its inode with one of its files
+ * is refused too.
+ */
 export async function openOutput(
   fs: Fs,
   given: string,
@@ -21,12 +24,12 @@ export async function openOutput(
   return OutputFile.open(place, fs.unique());
 }
 
-/** Throws as openOutput does for what is no output, before any work is done for it. */
+/** Throws as openOutput does for a word that cannot be an output, before any work is done for it. */
 export async function checkOutput(fs: Fs, given: string, storeDir: string): Promise<void> {
   await allowedPlace(fs, given, storeDir);
 }
 
-/** Also a descriptor, stdout too, may lead to a file of a store. */
+/** A descriptor, stdout too, may also lead to a file of a store. */
 async function allowedPlace(
   fs: Fs,
   given: string,
@@ -38,10 +41,10 @@ async function allowedPlace(
   return place;
 }
 
-/** A signal ends the tool as it always does, but for the temporary file, which goes first. */
+/** A signal ends the tool as usual, but the temporary file is removed first. */
 function leaveNothingBySignal(): void {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    // Nobody listens any more when it is raised again, so that it ends the process.
+    // The listener is gone when the signal is raised again, so that the signal ends the process.
     process.once(signal, () => {
       removeUnfinishedOutputs();
       process.kill(process.pid, signal);
@@ -49,12 +52,12 @@ function leaveNothingBySignal(): void {
   }
 }
 
-/** Whether it becomes a file, of which bytes can be written again before it is whole. */
+/** Checks whether the output becomes a file, whose bytes can be written again before it is whole. */
 export async function becomesFile(given: string): Promise<boolean> {
   return (await placeOfOutput(given)).kind === 'file';
 }
 
-/** Whether what goes there would meet what else a tool says on stdout. */
+/** Checks whether the output is stdout, where it would mix with other words of the tool. */
 export async function isStdout(given: string): Promise<boolean> {
   const place: OutputPlace = await placeOfOutput(given);
   return place.kind === 'descriptor' && place.fd === 1;

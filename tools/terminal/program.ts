@@ -1,5 +1,5 @@
-// The frame of every tool: commander set up alike everywhere, and every way to end mapped to its exit
-// code (docs/errors.md, "Exit codes"). stdout is for data; what goes wrong is one line on stderr.
+// The frame of every tool: sets up commander in the same way everywhere, and maps every end to its exit code
+// (docs/errors.md, "Exit codes"). stdout is for data; a failure is one line on stderr.
 
 import { isUtf8 } from 'node:buffer';
 import { existsSync, readFileSync } from 'node:fs';
@@ -25,7 +25,7 @@ export class ToolError extends Error {
   }
 }
 
-/** A commander program with Cairn's manners: -V prints the version alone, wrong use exits 64. */
+/** Creates a commander program with Cairn's conventions: -V prints the version alone, wrong use exits with 64. */
 export function createProgram(name: string, description: string): Command {
   return new Command(name)
     .description(description)
@@ -39,7 +39,7 @@ export function createProgram(name: string, description: string): Command {
     .showHelpAfterError(`(${name} --help lists the options)`);
 }
 
-/** `Examples:` below the help; each line a command and what it does. */
+/** Adds `Examples:` below the help; each line has a command and its meaning. */
 export function addExamples(
   program: Command,
   examples: readonly (readonly [string, string])[],
@@ -49,10 +49,10 @@ export function addExamples(
   program.addHelpText('after', `\nExamples:\n${lines.join('\n')}`);
 }
 
-/** Runs a tool's main and ends the process with the code that it, or its failure, stands for. */
+/** Runs the main function of a tool, and ends the process with its exit code or with the code of its failure. */
 export async function runTool(name: string, main: () => Promise<ExitCode>): Promise<void> {
   endOnFailingOutput(name);
-  // The engine's timers and threads do not keep a process alive; a tool that waits for them does.
+  // The engine's timers and threads do not keep a process alive, but a tool that waits for them must stay.
   const alive = setInterval(() => {}, ALIVE_MS);
   try {
     refuseUnreadableArguments();
@@ -64,15 +64,12 @@ export async function runTool(name: string, main: () => Promise<ExitCode>): Prom
   }
 }
 
-/** Node reads bytes that are no UTF-8 as U+FFFD: a word that was changed so is another key, value or path. */
+/** Node reads bytes that are not UTF-8 as U+FFFD: a word that was changed in this way is another key, value or path. */
 function refuseUnreadableArguments(): void {
   if (!process.argv.some((word) => word.includes('\ufffd'))) return;
   const commandLine = '/proc/self/cmdline';
   if (existsSync(commandLine) && isUtf8(readFileSync(commandLine))) return;
-  throw new ToolError(
-    EXIT.usage,
-    'An argument is not valid UTF-8; a value is also read from stdin',
-  );
+  throw new ToolError(EXIT.usage, 'An argument is not valid UTF-8; give such a value on stdin');
 }
 
 function report(name: string, error: unknown): ExitCode {
@@ -86,13 +83,13 @@ function report(name: string, error: unknown): ExitCode {
   return code;
 }
 
-/** Anything that is not a known failure of the world is a bug, and says so. */
+/** Any failure that is not a known failure of the world is a bug, and the message says so. */
 export function exitCodeOfFailure(error: unknown): ExitCode {
   if (error instanceof ToolError) return error.exitCode;
   return exitCodeOf(error);
 }
 
-/** From package.json, three levels above dist/tools/terminal. */
+/** Reads package.json, three levels above dist/tools/terminal. */
 function packageVersion(): string {
   const text = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8');
   return (JSON.parse(text) as { version: string }).version;

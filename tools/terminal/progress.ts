@@ -1,12 +1,12 @@
-// A progress bar for work that takes a while. Only on a terminal and only on stderr: stdout belongs to
-// the data. Elsewhere it is silent, so that logs hold no control characters.
+// A progress bar for work that takes a while. It appears only on a terminal and only on stderr: stdout belongs to the
+// data. Elsewhere it is silent, so that logs hold no control characters.
 
 import { formatBytes, formatCount } from './quantity.js';
 
 export interface Progress {
-  /** What was not known at the start. */
+  /** Sets a total that was not known at the start. */
   total(total: number): void;
-  /** So much is done by now (not: more). */
+  /** Sets how much is done by now, not how much was added. */
   at(done: number): void;
   /** Removes the bar from the screen. Safe to call more than once. */
   stop(): void;
@@ -14,7 +14,7 @@ export interface Progress {
 
 const SILENT: Progress = { total: () => {}, at: () => {}, stop: () => {} };
 
-/** Starts a bar counting bytes or things; loads cli-progress only when there is somebody to see it. */
+/** Starts a bar that counts bytes or things. cli-progress is loaded only when there is a terminal to show it. */
 export async function startProgress(
   label: string,
   unit: 'bytes' | 'keys' | 'kills' | 'seconds' | 'faults',
@@ -28,7 +28,7 @@ export async function startProgress(
   const bar = new cliProgress.SingleBar(
     {
       format: `${label} {bar} {percentage}% | {value} of {total}`,
-      // cli-progress shows every figure through this; ours are sizes or counts, percentages are not.
+      // cli-progress formats every figure with this function. Ours are sizes or counts, percentages are not.
       formatValue: (value, _options, type) =>
         type === 'value' || type === 'total' ? show(value) : String(value),
       stream,

@@ -1,13 +1,13 @@
-// Sizes and durations as people read them. Pure; the figures keep three digits or so, never more.
+// Sizes and durations as people read them. Pure. The figures have about three digits, never more.
 
 const SIZE_UNITS = ['KiB', 'MiB', 'GiB', 'TiB', 'PiB'] as const;
 
-/** `999 B`, `1.5 KiB`, `64 MiB`. */
+/** Returns a size such as `999 B`, `1.5 KiB`, `64 MiB`. */
 export function formatBytes(bytes: number): string {
   if (bytes < 1024) return `${bytes} B`;
   let scaled = bytes;
   let unit = -1;
-  // 1023.95 would print as 1024.0: the next unit begins where one decimal can no longer tell.
+  // 1023.95 would print as 1024.0: the next unit begins where one decimal would round up to it.
   while (scaled >= 1023.95 && unit < SIZE_UNITS.length - 1) {
     scaled /= 1024;
     unit += 1;
@@ -15,7 +15,7 @@ export function formatBytes(bytes: number): string {
   return `${trimmed(scaled)} ${SIZE_UNITS[unit]}`;
 }
 
-/** `0.4 ms`, `12 ms`, `1.5 s`, `2 min 5 s`, `3 h 20 min`. */
+/** Returns a duration such as `0.4 ms`, `12 ms`, `1.5 s`, `2 min 5 s`, `3 h 20 min`. */
 export function formatDuration(ms: number): string {
   if (ms < 10) return `${trimmed(ms)} ms`;
   if (ms < 999.5) return `${Math.round(ms)} ms`;
@@ -26,12 +26,12 @@ export function formatDuration(ms: number): string {
   return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
 }
 
-/** 1234567 → `1,234,567`, whatever the locale. */
+/** Returns 1234567 as `1,234,567`, whatever the locale. */
 export function formatCount(count: number): string {
   return String(count).replaceAll(/\B(?=(\d{3})+$)/g, ',');
 }
 
-/** `1 key`, `1,234 keys`. */
+/** Returns a count such as `1 key`, `1,234 keys`. */
 export function countOf(count: number, thing: string): string {
   return `${formatCount(count)} ${thing}${count === 1 ? '' : thing.endsWith('s') ? 'es' : 's'}`;
 }

@@ -1,7 +1,7 @@
-// The URL of a cluster (`kv-server --store`) where a tool takes a directory or a server: the items are in no directory, and
-// are asked for at a server over the cluster. Said before anybody looks for a file of that name.
+// Refuses the URL of a cluster (`kv-server --store`) where a tool takes a directory or a server. The items are in no
+// directory; a server over the cluster has them. The refusal comes before any tool looks for a file of that name.
 //
-// Invariant: the word is not repeated: whoever gives a URL may have put a password into it.
+// Invariant: the message does not repeat the word, because the user may have put a password into the URL.
 
 import { EXIT } from '../../src/exit-codes.js';
 import { ToolError } from './program.js';
@@ -12,7 +12,7 @@ export function refuseStoreUrl(word: string, instead: string): void {
   throw new ToolError(EXIT.usage, `This names a cluster, which has no data directory: ${instead}`);
 }
 
-/** What kv-dump reads itself. */
+/** kv-dump reads etcd itself. */
 export function isEtcdUrl(word: string): boolean {
   return /^etcds?:\/\//i.test(word);
 }

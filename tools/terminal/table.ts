@@ -1,13 +1,16 @@
-// Tables for a terminal, never wider than 80 columns: the last one is wrapped. cli-table3 is loaded only when one is drawn: it costs start-up time.
+// Tables for a terminal, never wider than 80 columns: the last column is wrapped. cli-table3 is loaded only when a
+// table is drawn, because it costs start-up time.
 
 import { stripVTControlCharacters } from 'node:util';
 
-/** What every terminal shows on one line. */
+/** Every terminal shows this many columns on a line. */
 const WIDTH_MAX = 80;
 /** A cell has a space on each side. */
 const PADDING = 2;
 
-/** Rows under a head, ruled; or without a head, for name and value pairs. Ends without a line end. */
+/**
+ * Draws rows under a head, with rules; without a head, pairs of name and value. The text has no line end at its end.
+ */
 export async function renderTable(
   rows: readonly (readonly string[])[],
   head: readonly string[] = [],
@@ -22,7 +25,10 @@ export async function renderTable(
   return table.toString();
 }
 
-/** Nothing when the table fits; else the widths of its columns, the last one with what is left. */
+/**
+ * Returns no option when the table fits; otherwise the widths of its columns, the last of which gets the rest of the
+ * line.
+ */
 function fitted(lines: readonly (readonly string[])[]): object {
   const columns = Math.max(...lines.map((line) => line.length));
   const widths = Array.from(
@@ -43,7 +49,7 @@ function fitted(lines: readonly (readonly string[])[]): object {
   };
 }
 
-/** Of the text alone, without what colours it. */
+/** Returns the width of the text alone, without its colour codes. */
 function widthOf(text: string): number {
   return Array.from(stripVTControlCharacters(text)).length;
 }

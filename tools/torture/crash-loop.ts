@@ -1,8 +1,8 @@
-// Kills a real server over and over at random moments under load, starts it again on the same data and
-// compares it with the ledger (ledger.ts). The loop of kv-torture and of the tests.
+// Kills a real server over and over at random moments under load, starts it again on the same data and compares it
+// with the ledger (ledger.ts). kv-torture and the tests use this loop.
 //
-// What it can show: recovery, the lock, half-written batches, stale values. What it cannot: a missing
-// sync, because the kernel keeps the pages of a killed process (test/sim and test/power-loss do that).
+// It can show faults of recovery, of the lock, half-written batches and stale values. It cannot show a missing sync,
+// because the kernel keeps the pages of a killed process (test/sim and test/power-loss do that).
 
 import { setTimeout } from 'node:timers/promises';
 import type { State } from './ledger.js';
@@ -16,31 +16,31 @@ export interface CrashLoopOptions {
   readonly launch: Launch;
   readonly kills: number;
   readonly seed: number;
-  /** Largest value of the load; large ones make segments rotate and compactions run. */
+  /** Largest value of the load. Large values make segments rotate and compactions run. */
   readonly valueBytesMax: number;
-  /** A life under load lasts up to so long. */
+  /** Longest time from a start under load to the kill. */
   readonly lifeMsMax: number;
-  /** A life, with the start and the comparison behind it, that takes longer is a hang (default: 2 minutes). */
+  /** A life that takes longer is a hang. The start and the comparison after the kill count (default: 2 minutes). */
   readonly patienceMs?: number;
-  /** Connections that write; one more reads. */
+  /** Number of connections that write; one more connection reads. */
   readonly writers?: number;
-  /** Ends the loop after the kill that it is at. */
+  /** When aborted, the loop ends after the present kill. */
   readonly signal?: AbortSignal;
   readonly progress?: (kills: number, findings: Findings) => void;
 }
 
 export interface CrashReport extends Findings {
-  /** How often it was killed, started again and compared. */
+  /** Counts how often the server was killed, started again and compared. */
   readonly kills: number;
   readonly seed: number;
-  /** From the start of the process until it accepted connections, one a kill. */
+  /** Times from the start of the process until it accepted connections, one per kill. */
   readonly restartMs: readonly number[];
 }
 
 const WRITERS = 5;
 const PATIENCE_MS = 120_000;
 
-/** Writers with keys of their own, all drawn from one seed. */
+/** Makes writers with keys of their own, all drawn from one seed. */
 export function makeWriters(
   count: number,
   random: SeededRandom,
@@ -53,12 +53,12 @@ export function makeWriters(
   );
 }
 
-/** For a finding: a key and what the server holds under it. */
+/** Returns the text of a finding: a key, and what the server holds under it. */
 export function describeFound(key: string, found: State): string {
   return found === undefined ? `${key} is gone` : `${key} came back as ${found.slice(0, 80)}`;
 }
 
-/** Compares every key with the ledger, and the list of keys with what is known. */
+/** Compares every key with the ledger, and the server's list of keys with the known keys. */
 export async function compare(
   port: number,
   writers: readonly Writer[],
@@ -83,8 +83,8 @@ export async function compare(
 }
 
 /**
- * Load from all connections until they are lost, and `during` it, from the first acknowledgement on.
- * Throws what stopped a writer, and ServerFailure when the server ended before `during` was done.
+ * Loads the server from all connections until they are lost. Runs `during` from the first acknowledgement on. Throws
+ * the failure that stopped a writer, or ServerFailure when the server ended before `during` was done.
  */
 export async function underLoad(
   server: ServerProcess,
@@ -112,8 +112,8 @@ export async function underLoad(
 }
 
 /**
- * What `life` gives. Throws ServerFailure when the server neither serves nor ends for `patienceMs`, which is
- * killed then; `name` says which life of which seed it was.
+ * Returns the result of `life`. When the server neither serves nor ends for `patienceMs`, kills it and throws
+ * ServerFailure. `name` says which life of which seed it was.
  */
 export function livesInTime<T>(
   server: ServerProcess,
@@ -128,8 +128,8 @@ export function livesInTime<T>(
 }
 
 /**
- * Runs the loop; the data directory must be empty at first. Throws ServerFailure, above all for a server that
- * hangs, and ServerRefusal.
+ * Runs the loop. The data directory must be empty at first. Throws ServerFailure, above all for a server that hangs,
+ * and ServerRefusal.
  */
 export async function crashLoop(options: CrashLoopOptions): Promise<CrashReport> {
   const random = new SeededRandom(options.seed);
@@ -164,7 +164,7 @@ export async function crashLoop(options: CrashLoopOptions): Promise<CrashReport>
   return { ...findings, kills: restartMs.length, seed: options.seed, restartMs };
 }
 
-/** The report in a line. */
+/** Returns the report as one line. */
 export function summary(report: CrashReport): string {
   const { seed, kills, acknowledged, seen, lost, invented, wrongReplies } = report;
   return (

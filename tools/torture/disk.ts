@@ -1,6 +1,6 @@
-// What a directory lies on, and how long its synchronous writes take: measured as the log writes, 4 KiB
-// with O_DSYNC over bytes that are there already. And the doubts that follow: a disk that is faster than
-// its kind can be keeps the write in a cache that a power cut empties.
+// The file system of a directory, and the time of its synchronous writes. They are measured as the log writes: 4 KiB
+// with O_DSYNC over bytes that exist already. The doubts follow from them: a disk that is faster than its kind can be
+// keeps the write in a cache that a power cut empties.
 
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
@@ -12,9 +12,9 @@ import { setImmediate } from 'node:timers/promises';
 import { spreadOf, type Spread } from './percentile.js';
 
 export interface Disk {
-  /** `ext4`, `tmpfs`; a number in hexadecimal when it has no name here. */
+  /** A name such as `ext4` or `tmpfs`; the type as a hexadecimal number when this module has no name for it. */
   readonly fileSystem: string;
-  /** What the block device tells the kernel about its cache: `write back`, `write through`. */
+  /** The kind of cache that the block device reports to the kernel: `write back`, `write through`. */
   readonly writeCache: string | undefined;
   readonly syncs: number;
   readonly syncMs: Spread;
@@ -24,12 +24,12 @@ const WRITE_BYTES = 4096;
 const FILE_BYTES = 1024 * 1024;
 const SYNCS_MAX = 1000;
 const MEASURE_MS_MAX = 2000;
-/** Programming a page of flash alone takes longer than this; so does any rotation of a plate. */
+/** Programming a page of flash takes longer than this, and so does any rotation of a magnetic disk. */
 const FLASH_MS_MIN = 0.15;
-/** No way to a disk and back is shorter. */
+/** No way to a disk and back takes less time. */
 const DEVICE_MS_MIN = 0.01;
 
-/** The types of statfs(2). */
+/** Names of the types of statfs(2). */
 const FILE_SYSTEMS: ReadonlyMap<number, string> = new Map([
   [0xef53, 'ext4'],
   [0x5846_5342, 'xfs'],
@@ -45,7 +45,7 @@ const FILE_SYSTEMS: ReadonlyMap<number, string> = new Map([
   [0x6573_5546, 'fuse'],
 ]);
 
-/** Measures in a file of its own in `dir`, which it leaves there. Takes two seconds or less. */
+/** Measures in a file of its own in `dir`, which it leaves there. Takes at most two seconds. */
 export async function measureDisk(dir: string): Promise<Disk> {
   const { type } = await statfs(dir);
   const samples = await timeSyncs(join(dir, 'sync-latency'));
@@ -69,7 +69,7 @@ async function timeSyncs(path: string): Promise<number[]> {
   try {
     for (let at = 0; samples.length < SYNCS_MAX && performance.now() < endMs; at += WRITE_BYTES) {
       const startedMs = performance.now();
-      // Not async: the way through a thread would be part of the figure.
+      // The write is not async: the way through a thread would be part of the figure.
       writeSync(file.fd, bytes, 0, WRITE_BYTES, at % FILE_BYTES);
       samples.push(performance.now() - startedMs);
       await setImmediate();
@@ -80,7 +80,7 @@ async function timeSyncs(path: string): Promise<number[]> {
   return samples;
 }
 
-/** Of the device below, or of the disk that it is a partition of; undefined where there is none. */
+/** Returns the cache of the device, or of the disk that it is a partition of; undefined where there is none. */
 async function writeCacheOf(dir: string): Promise<string | undefined> {
   const { dev } = await stat(dir);
   const [major, minor] = [(dev >> 8) & 0xfff, (dev & 0xff) | ((dev >> 12) & 0xfff00)];
@@ -92,7 +92,7 @@ async function writeCacheOf(dir: string): Promise<string | undefined> {
   return undefined;
 }
 
-/** Reasons not to believe that what is synced there survives a power cut, as sentences. */
+/** Returns the reasons to doubt that synced bytes survive a power cut there, as sentences. */
 export function doubtsOf({ fileSystem, syncMs }: Disk): string[] {
   if (fileSystem === 'tmpfs' || fileSystem === 'ramfs') {
     return [`This is memory, not a disk (${fileSystem}): a power cut empties it.`];

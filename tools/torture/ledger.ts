@@ -1,22 +1,22 @@
-// What a client may expect of the store after a crash. The ledger lives outside the server's process:
-// per key it holds the states that its writes lead to, which of them is acknowledged or was seen by a
-// reader (neither may be taken back), and which are in flight (each prefix of them may have happened).
+// The states of the store that a client may expect after a crash. The ledger lives outside the server's process. Per
+// key it holds the states that its writes lead to. It knows which of them is acknowledged or was seen by a reader
+// (neither may be taken back), and which are in flight (each prefix of them may have happened).
 //
-// Invariant: a key is written by one connection only, so its writes happen in the order they were sent.
+// Invariant: only one connection writes each key, and so its writes happen in the order in which they were sent.
 
-/** Flags, expiry mark and value in one string; undefined: there is no such key. */
+/** Flags, expiry mark and value in one string; undefined when the key does not exist. */
 export type State = string | undefined;
 
 type Verdict = 'right' | 'lost' | 'invented';
 
 export class KeyLedger {
-  /** states[0] is that of version #first; the last one is what the newest write leads to. */
+  /** states[0] is the state of version #first; the last one is the state that the newest write leads to. */
   #states: State[] = [undefined];
   #first = 0;
-  /** No version below may be found any more. */
+  /** No version below this one may be found any more. */
   #floor = 0;
   #acknowledged = 0;
-  /** States that were overwritten in the life before: finding one of them again is a loss. */
+  /** States that were overwritten before the last restart: finding one of them again is a loss. */
   #past = new Set<State>();
 
   /** The state that the newest write leads to. */
@@ -29,7 +29,7 @@ export class KeyLedger {
     return this.#floor;
   }
 
-  /** What a crash could have left that came after `floor` was taken, in the present life, and before now. */
+  /** Returns the states that a crash could leave: from `floor`, which was taken in the present life, up to now. */
   possibleSince(floor: number): State[] {
     return this.#states.slice(floor - this.#first);
   }
@@ -45,12 +45,12 @@ export class KeyLedger {
     this.#floor = Math.max(this.#floor, this.#acknowledged);
   }
 
-  /** The newest write, the only one unanswered, was certainly not done: nobody may ever see it. */
+  /** The newest write, the only unanswered one, was certainly not done: no reader may ever see it. */
   refused(): void {
     this.#states.pop();
   }
 
-  /** A reader was shown `state`: from now on at least the oldest version with it must survive. */
+  /** A reader saw `state`: from now on at least the oldest version with that state must survive. */
   seen(state: State): Verdict {
     const index = this.#states.indexOf(state);
     if (index < 0) return state === undefined || this.#past.has(state) ? 'lost' : 'invented';
@@ -58,14 +58,14 @@ export class KeyLedger {
     return 'right';
   }
 
-  /** Judges what is found where only `possible` should be. */
+  /** Judges a found state where only the `possible` states should be. */
   verdict(found: State, possible: readonly State[]): Verdict {
     if (possible.includes(found)) return 'right';
     const isOld = found === undefined || this.#states.includes(found) || this.#past.has(found);
     return isOld ? 'lost' : 'invented';
   }
 
-  /** The crash came when these were possible: what was sent later never was. Before recovered(). */
+  /** The crash came when only these states were possible: later writes never happened. Call it before recovered(). */
   cutBack(possible: readonly State[]): void {
     const first = this.#states.indexOf(possible[0]);
     for (const old of this.#states.slice(0, first)) this.#past.add(old);
@@ -73,7 +73,7 @@ export class KeyLedger {
     this.#floor = this.#first;
   }
 
-  /** Compares with what a restarted server holds, and goes on from there. */
+  /** Compares the ledger with the state that a restarted server holds, and goes on from that state. */
   recovered(found: State): Verdict {
     const verdict = this.verdict(found, this.possibleSince(this.#floor));
     this.#past = new Set(this.#states);

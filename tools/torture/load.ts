@@ -1,12 +1,12 @@
-// The load under which the server is killed: connections that each own some keys and write them with every
-// kind of change, pipelined, and readers that look at the keys of others. Every write's reply is known
-// beforehand from the ledger, every value is unique, and what was seen must survive.
+// The load under which the server is killed. Connections that each own some keys write them with every kind of
+// change, pipelined, and readers look at the keys of others. The ledger tells the reply to every write beforehand,
+// every value is unique, and a state that was seen must survive.
 
 import { SeededRandom } from './seeded-random.js';
 import { ConnectionLost, WireClient } from './wire-client.js';
 import { KeyLedger, type State } from './ledger.js';
 
-/** An item as a meta get shows it. `mark`: which of our far-off expiry times it has, 0 for none. */
+/** An item as a meta get shows it. `mark` says which of our far-off expiry times it has; 0 is none. */
 interface Item {
   readonly flags: number;
   readonly mark: number;
@@ -14,7 +14,7 @@ interface Item {
 }
 
 const MARK_SECONDS = 10_000;
-/** Expiry times are whole marks above this Unix time (2033): far off, and still 31 bits. */
+/** Expiry times are this Unix time (2033) plus a whole mark: far off, and still within 31 bits. */
 const MARK_BASE = 2_000_000_000;
 const APPENDED_BYTES_MAX = 8_000;
 
@@ -29,7 +29,7 @@ function decode(state: State): Item | undefined {
   return { flags: Number(flags), mark: Number(mark), value };
 }
 
-/** What `mg <key> f t v` says, as a ledger's state. */
+/** Returns the reply to `mg <key> f t v` as a state of the ledger. */
 export function stateOf(reply: string): State {
   if (reply === 'EN') return undefined;
   if (reply.startsWith('SERVER_ERROR')) throw new ServerRefusal(reply);
@@ -46,7 +46,7 @@ export const readOf = (key: string): string => `mg ${key} f t v\r\n`;
 
 const exptimeOf = (mark: number): number => (mark === 0 ? 0 : MARK_BASE + mark * MARK_SECONDS);
 
-/** The server gave up on a request: a full or broken disk. What it was asked for may or may not be. */
+/** The server gave up on a request, because its disk is full or broken. The write may or may not have happened. */
 export class ServerRefusal extends Error {
   override readonly name = 'ServerRefusal';
 }
@@ -54,7 +54,7 @@ export class ServerRefusal extends Error {
 interface Write {
   readonly request: string;
   readonly reply: string;
-  /** The state that it leads to; the same as before when it is refused. */
+  /** The state that the write leads to; when it is refused, the state before it. */
   readonly next: State;
 }
 
@@ -93,7 +93,7 @@ const TEXT_COMMANDS = [
 const NUMBER_COMMANDS = ['incr', 'incr', 'decr', 'touch', 'delete', 'set'] as const;
 type Command = (typeof TEXT_COMMANDS)[number] | (typeof NUMBER_COMMANDS)[number];
 
-/** Answers that mean: nothing was changed (docs/errors.md). */
+/** Answers that mean that nothing was changed (docs/errors.md). */
 const REFUSALS = [
   'SERVER_ERROR disk full, not stored',
   'SERVER_ERROR out of file descriptors, not stored',
@@ -102,7 +102,7 @@ const REFUSALS = [
   'SERVER_ERROR stored value could not be read',
 ];
 
-/** One connection's keys and the writes it makes on them. */
+/** The keys of one connection, and the writes that it makes on them. */
 export class Writer {
   readonly ledgers = new Map<string, KeyLedger>();
   readonly #name: string;
@@ -111,7 +111,7 @@ export class Writer {
   readonly #longShare: number;
   #written = 0;
 
-  /** `longShare` of the values may be as long as `valueBytesMax`; the others are short. */
+  /** A share `longShare` of the values may be as long as `valueBytesMax`; the others are short. */
   constructor(name: string, random: SeededRandom, valueBytesMax: number, longShare = 0.1) {
     this.#name = name;
     this.#random = random;
@@ -135,8 +135,9 @@ export class Writer {
   }
 
   /**
-   * One write while the disk fails, with none of ours behind it. `refused`: certainly not done, and noted so;
-   * `unknown`: the server does not know either, and is about to end.
+   * Sends one write while the disk fails, with no later write of ours in flight. Returns `refused` when the write was
+   * certainly not done, and notes that in the ledger. Returns `unknown` when the server does not know either and is
+   * about to end.
    */
   async writeUnderFaults(
     client: WireClient,
@@ -170,7 +171,9 @@ export class Writer {
     };
   }
 
-  /** A cas with the right token, which nobody else can have made stale, then one with that old token. */
+  /**
+   * Sends a cas with the right token, which no other client can have made stale, and then a cas with that old token.
+   */
   async #swap(client: WireClient, findings: Findings): Promise<void> {
     const key = `text:${this.#name}:${this.#random.below(8)}`;
     const ledger = this.ledgers.get(key) as KeyLedger;
@@ -240,7 +243,7 @@ export class Writer {
     const delta = this.#random.between(1, 1000);
     const request = `${command} ${key} ${delta}\r\n`;
     if (old === undefined) return refuse(request, 'NOT_FOUND');
-    // memcached keeps the length: a number that became shorter is padded with spaces.
+    // memcached keeps the length: it pads a number that became shorter with spaces.
     const before = BigInt(old.value.trim());
     const wanted = command === 'incr' ? before + BigInt(delta) : before - BigInt(delta);
     const after = String(wanted < 0n ? 0n : wanted);
@@ -257,7 +260,7 @@ export class Writer {
     const joins = wanted === 'append' || wanted === 'prepend';
     const command = joins && (old?.value.length ?? 0) > APPENDED_BYTES_MAX ? 'set' : wanted;
     let item = this.#item();
-    // Numbers start unlike each other, with room for sums.
+    // Numbers start with different values, with room for sums.
     if (key.startsWith('number')) item = { ...item, value: `${this.#written}000000` };
     const head = `${command} ${key} ${item.flags} ${exptimeOf(item.mark)} ${item.value.length}`;
     const request = `${head}\r\n${item.value}\r\n`;
@@ -270,7 +273,7 @@ export class Writer {
   }
 }
 
-/** Reads keys of all writers until the connection is lost; what it saw must survive. Throws as they do. */
+/** Reads keys of all writers until the connection is lost. The states it saw must survive. Throws as the writers do. */
 export async function readOthers(
   client: WireClient,
   writers: readonly Writer[],

@@ -1,5 +1,5 @@
-// kv-torture: a proof on one's own disk. Runs a server in a new directory, kills it again and again under
-// load and compares what it holds with a ledger of what it acknowledged (docs/reliability.md).
+// kv-torture: tests durability on the user's own disk. Runs a server in a new directory, kills it again and again
+// under load, and compares its items with a ledger of the acknowledged writes (docs/reliability.md).
 // Invariant: nothing that was in the directory before is read or changed.
 
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -33,16 +33,16 @@ interface Options {
 
 const KILLS_DEFAULT = 100;
 const START_TIMEOUT_MS = 60_000;
-/** Small segments, so that rotation, hints and compaction are under way when the kill comes. */
+/** Segments are small, so that rotation, hints and compaction are under way at the time of a kill. */
 const SERVER_ARGS = ['--segment-size', '1m', '--compact-min', '512k', '--compact-ratio', '0.2'];
 
 const EXPLANATION = `
-What kill -9 proves: that a start after it finds every write that was acknowledged and every value that
-was shown, and nothing else; that the lock goes with its process; that half a batch is none.
-What it cannot prove: that the disk keeps what it says it has, because the system's memory outlives a
+A run without a loss proves that a start after kill -9 finds every acknowledged write and every value that
+was shown, and nothing else. It proves that the lock goes with its process, and that half a batch is
+dropped. It cannot prove that the disk keeps what it says it has, because the system's memory outlives a
 killed process. The time of a sync is a hint: kv-torture warns when it is too short to be true.
 
-Environment: NO_COLOR, FORCE_COLOR and TERM as usual. CAIRN_* do not reach the server that is tried.
+Environment: NO_COLOR, FORCE_COLOR and TERM as usual. CAIRN_* do not reach the server under test.
 Exit codes: 0 nothing lost, 64 wrong use, 65 something lost, invented or answered wrongly, or the server
 did not start again (the directory is kept then), 66 no such directory, 74 I/O or no room, 77 no permission.
 Ctrl-C prints what was found so far and ends with that signal.`;
@@ -50,7 +50,7 @@ Ctrl-C prints what was found so far and ends with that signal.`;
 let interruptedBy: NodeJS.Signals | undefined;
 
 await runTool('kv-torture', main);
-// As every program that a signal ended: whoever started it sees that it was not done.
+// The tool ends like every program that a signal ends, so that its parent process sees that it was not done.
 if (interruptedBy !== undefined && process.exitCode === EXIT.ok) {
   process.kill(process.pid, interruptedBy);
 }
@@ -60,13 +60,13 @@ async function main(): Promise<ExitCode> {
     'kv-torture',
     'Kill a server under load again and again, on your disk, and count what was lost.',
   )
-    .argument('<dir>', 'where: a new directory in it is used, and removed afterwards')
+    .argument('<dir>', 'parent of a new directory, which is removed afterwards')
     .argument('[server-flags...]', 'after --: flags for the server')
     .optionsGroup('How long:')
-    .option('--kills <n>', `how often (default: ${KILLS_DEFAULT})`, count(1, 10_000_000))
-    .option('--seconds <n>', 'or for so long', count(1, 10_000_000))
+    .option('--kills <n>', `number of kills (default: ${KILLS_DEFAULT})`, count(1, 10_000_000))
+    .option('--seconds <n>', 'or for this many seconds', count(1, 10_000_000))
     .optionsGroup('Load:')
-    .option('--connections <n>', 'that write; one more reads', count(1, 200), 5)
+    .option('--connections <n>', 'connections that write; one more reads', count(1, 200), 5)
     .addOption(
       new Option('--value-size <size>', 'largest value, up to 900k')
         .argParser(size(1, 900 * 1024))
@@ -78,7 +78,7 @@ async function main(): Promise<ExitCode> {
         .default(300, '300ms'),
     )
     .addOption(
-      new Option('--seed <n>', 'chooses the writes and the moments')
+      new Option('--seed <n>', 'chooses the writes and the moments of the kills')
         .argParser(count(0, Number.MAX_SAFE_INTEGER))
         .default(Date.now() % 1_000_000_000, 'drawn and printed'),
     )
@@ -124,7 +124,7 @@ async function torture(
   }
 }
 
-/** Runs the loop with a bar on a terminal, until it is done or a signal comes. */
+/** Runs the loop until it is done or a signal comes, with a progress bar on a terminal. */
 async function kill(
   data: string,
   serverFlags: readonly string[],
@@ -132,7 +132,7 @@ async function kill(
 ): Promise<CrashReport> {
   const stop = new AbortController();
   const interrupt = (signal: NodeJS.Signals): void => {
-    // Twice is once too often: the server ends with this process, the directory stays.
+    // A second signal ends the tool at once: the server ends with this process, and the directory stays.
     if (interruptedBy !== undefined) process.exit(EXIT.bug);
     interruptedBy = signal;
     stop.abort();
@@ -175,7 +175,7 @@ function ownVariables(): string[] {
   return Object.keys(process.env).filter((name) => name.startsWith('CAIRN_'));
 }
 
-/** With the exit code that the user is told. */
+/** Returns the failure with the exit code for the user. */
 function failureOf(error: unknown): unknown {
   if (error instanceof ServerRefusal) {
     return new ToolError(EXIT.io, `The server refused a request: ${error.message}`, error);

@@ -1,4 +1,4 @@
-// The figures that sum up many durations.
+// Sums up many durations in a few figures.
 
 export interface Spread {
   readonly p50: number;
@@ -6,7 +6,7 @@ export interface Spread {
   readonly max: number;
 }
 
-/** Median, 99th percentile and largest, to three decimals; zeros when there are no samples. */
+/** Returns median, 99th percentile and largest, to three decimals; zeros when there are no samples. */
 export function spreadOf(samples: readonly number[]): Spread {
   const sorted = samples.toSorted((a, b) => a - b);
   const at = (share: number): number =>

@@ -1,4 +1,4 @@
-// What kv-torture found, for people and for programs.
+// The findings of kv-torture, for people and for programs.
 
 import { coloursFor } from '../terminal/colour.js';
 import { countOf, formatCount, formatDuration } from '../terminal/quantity.js';
@@ -9,7 +9,7 @@ import { spreadOf, type Spread } from './percentile.js';
 
 const SHOWN_MAX = 20;
 
-/** Every place where the server broke a promise, a line each; none when all is well. */
+/** Returns every place where the server broke a promise, one line each; none when all is well. */
 export function brokenPromises(report: CrashReport): string[] {
   const { lost, invented, wrongReplies } = report;
   return Object.entries({ lost, invented, wrong: wrongReplies }).flatMap(([word, lines]) =>
@@ -17,7 +17,7 @@ export function brokenPromises(report: CrashReport): string[] {
   );
 }
 
-/** One object on one line. Times are in ms. */
+/** Returns one object on one line. Times are in ms. */
 export function composeJson(report: CrashReport, disk: Disk): string {
   const { seed, kills, acknowledged, seen, lost, invented, wrongReplies, restartMs } = report;
   const figures = {
@@ -35,7 +35,7 @@ export function composeJson(report: CrashReport, disk: Disk): string {
   return `${JSON.stringify(figures)}\n`;
 }
 
-/** A table and, when a promise was broken, the first places. */
+/** Returns a table and, when a promise was broken, the first places. */
 export async function composeText(report: CrashReport, disk: Disk): Promise<string> {
   const { green, red } = coloursFor(process.stdout);
   const verdict = (lines: readonly string[]): string =>

@@ -1,5 +1,5 @@
-// Random numbers from one seed: the only source of chance in a simulation, so that a seed printed by a
-// failing run plays the same run again. Not for secrets.
+// Random numbers from one seed. They are the only source of chance in a simulation, so that the seed of a failing run
+// repeats the same run. Not for secrets.
 
 import type { Random } from '../../src/env/env.js';
 
@@ -16,7 +16,7 @@ export class SeededRandom implements Random {
     for (let round = 0; round < 12; round++) this.next32();
   }
 
-  /** 32 random bits, unsigned (the sfc32 generator). */
+  /** Returns 32 random bits, unsigned (the sfc32 generator). */
   next32(): number {
     const sum = (((this.#a + this.#b) | 0) + this.#counter) | 0;
     this.#counter = (this.#counter + 1) | 0;
@@ -26,17 +26,17 @@ export class SeededRandom implements Random {
     return sum >>> 0;
   }
 
-  /** Uniform in [0, 1). */
+  /** Returns a uniform number in [0, 1). */
   fraction(): number {
     return this.next32() / 2 ** 32;
   }
 
-  /** A whole number in [0, limit). */
+  /** Returns a whole number in [0, limit). */
   below(limit: number): number {
     return Math.floor(this.fraction() * limit);
   }
 
-  /** A whole number in [from, to]. */
+  /** Returns a whole number in [from, to]. */
   between(from: number, to: number): number {
     return from + this.below(to - from + 1);
   }
@@ -55,7 +55,7 @@ export class SeededRandom implements Random {
     return bytes;
   }
 
-  /** An independent generator: what it draws does not shift what this one draws later. */
+  /** Returns an independent generator: its numbers do not shift the later numbers of this one. */
   fork(): SeededRandom {
     return new SeededRandom(this.next32() * 2 ** 21 + (this.next32() >>> 11));
   }

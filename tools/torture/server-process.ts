@@ -1,9 +1,9 @@
-// A real server as a child process: started on an ephemeral port, stopped, killed, started again on the
-// same data directory. Waits are for events (the port file, an exit), never for a while.
+// A real server as a child process: started on an ephemeral port, stopped, killed, started again on the same data
+// directory. It waits for events (the port file, an exit), never for a fixed time.
 //
 // Invariants:
 // - start() settles only when connections are accepted, or rejects with everything the process printed.
-// - A started process is ended by stop() or kill(), or with the process that started it: never left behind.
+// - A started process is ended by stop() or kill(), or ends with its parent process: it is never left behind.
 
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -14,11 +14,13 @@ import { join } from 'node:path';
 export interface Launch {
   readonly command: string;
   readonly args: readonly string[];
-  /** Added to the environment; undefined takes a variable away. */
+  /** Variables added to the environment; undefined removes a variable. */
   readonly env?: Readonly<Record<string, string | undefined>>;
-  /** How long it may take until it listens. */
+  /** Longest time until the server listens. */
   readonly startTimeoutMs?: number;
-  /** Ctrl-C at the terminal is not for it: whoever started it decides what becomes of it. */
+  /**
+   * With a process group of its own the server does not get Ctrl-C at the terminal: its parent decides when it ends.
+   */
   readonly ownGroup?: boolean;
 }
 
@@ -27,10 +29,10 @@ interface Exit {
   readonly signal: NodeJS.Signals | null;
 }
 
-/** It did not come up, or ended by itself: what it printed is in the message. */
+/** The server did not start, or ended by itself: the message holds its output. */
 export class ServerFailure extends Error {
   override readonly name = 'ServerFailure';
-  /** Its exit code; undefined when a signal ended it, or it did not listen in time. */
+  /** The exit code; undefined when a signal ended the server, or when it did not listen in time. */
   readonly code: number | undefined;
 
   constructor(message: string, code: number | undefined) {
@@ -39,12 +41,12 @@ export class ServerFailure extends Error {
   }
 }
 
-/** Below the timeout of a test, so that the output is shown. */
+/** Shorter than the timeout of a test, so that the output is shown. */
 const START_TIMEOUT_MS = 15_000;
 
 const kvServer = join(import.meta.dirname, '../kv-server.js');
 
-/** Cairn on an ephemeral port of the loopback; `args` are appended. */
+/** Launches Cairn on an ephemeral port of the loopback; `args` are appended. */
 export function cairnLaunch(dataDir: string, args: readonly string[] = []): Launch {
   return {
     command: process.execPath,
@@ -57,7 +59,7 @@ process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL');
 });
 
-/** The TCP port in a port file (`TCP INET: 40123`), or undefined while there is none. */
+/** Returns the TCP port in a port file (`TCP INET: 40123`); undefined while there is none. */
 function portIn(path: string): number | undefined {
   let text: string;
   try {
@@ -81,14 +83,14 @@ export class ServerProcess {
     this.#launch = launch;
   }
 
-  /** Starts it and waits until it listens. Rejects when it exits before, quoting its output. */
+  /** Starts the server and waits until it listens. Rejects with its output when it exits before that. */
   static async start(launch: Launch): Promise<ServerProcess> {
     const server = new ServerProcess(launch);
     await server.restart();
     return server;
   }
 
-  /** The port of the present process; an ephemeral one changes with every restart. */
+  /** The port of the present process. An ephemeral port changes with every restart. */
   get port(): number {
     return this.#port;
   }
@@ -97,12 +99,12 @@ export class ServerProcess {
     return `127.0.0.1:${this.#port}`;
   }
 
-  /** The id of the started process (below a tracer: of the tracer). */
+  /** The id of the started process. Below a tracer it is the id of the tracer. */
   get pid(): number {
     return this.#child?.pid ?? 0;
   }
 
-  /** What it wrote to stdout and stderr since the last start. */
+  /** The output on stdout and stderr since the last start. */
   get output(): string {
     return this.#output;
   }
@@ -113,7 +115,7 @@ export class ServerProcess {
     return this.#exited;
   }
 
-  /** Starts it once more with the same arguments, after kill() or stop(). */
+  /** Starts the server once more with the same arguments, after kill() or stop(). */
   async restart(): Promise<void> {
     const dir = mkdtempSync(join(tmpdir(), 'cairn-port-'));
     const portFile = join(dir, 'port');
@@ -157,7 +159,7 @@ export class ServerProcess {
     return this.exited;
   }
 
-  /** kill -9: nothing of the process's own is flushed. */
+  /** Sends SIGKILL: the process flushes nothing that it still holds. */
   async kill(): Promise<Exit> {
     return this.stop('SIGKILL');
   }
@@ -171,7 +173,7 @@ export class ServerProcess {
     };
     child.stdout?.on('data', collect);
     child.stderr?.on('data', collect);
-    // 'exit' and not 'close': a grandchild that keeps the pipes open must not hold the test up.
+    // The event is 'exit' and not 'close': a grandchild that keeps the pipes open must not hold up the test.
     this.#exited = once(child, 'exit').then(([code, signal]: unknown[]) => {
       running.delete(child);
       return { code: code as number | null, signal: signal as NodeJS.Signals | null };

@@ -1,6 +1,6 @@
-// A limit for what a broken server might never answer: a hang must become a failure with a name.
+// A time limit for a broken server that might never answer: a hang must become a failure with a name.
 
-/** What `work` gives; rejects with `late()` when it takes longer. The work is not ended by that. */
+/** Returns the result of `work`; rejects with `late()` when it takes longer. The work itself goes on. */
 export async function withinTime<T>(
   limitMs: number,
   work: Promise<T>,

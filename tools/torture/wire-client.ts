@@ -1,5 +1,5 @@
-// A text-protocol connection for tests: pipelines freely, matches replies to requests in their order and
-// rejects what is unanswered when the connection is lost.
+// A connection for tests that speaks the text protocol: pipelines freely, matches replies to requests in their order,
+// and rejects unanswered requests when the connection is lost.
 
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
@@ -9,7 +9,7 @@ export class ConnectionLost extends Error {
 }
 
 interface Waiting {
-  /** The reply at the front of `bytes`, or undefined while it is incomplete. */
+  /** Returns the reply at the front of `bytes`; undefined while it is incomplete. */
   readonly take: (bytes: Buffer) => Taken | undefined;
   readonly resolve: (reply: string) => void;
   readonly reject: (error: Error) => void;
@@ -25,7 +25,7 @@ function takeLine(bytes: Buffer): Taken | undefined {
   return end < 0 ? undefined : { reply: bytes.toString('latin1', 0, end), bytes: end + 2 };
 }
 
-/** A line and, after `VA <bytes>` (meta), its block: `VA 3 f0\r\nabc`. */
+/** Takes a line and, after `VA <bytes>` (meta), its block: `VA 3 f0\r\nabc`. */
 function takeMeta(bytes: Buffer): Taken | undefined {
   const line = takeLine(bytes);
   if (line === undefined || !line.reply.startsWith('VA ')) return line;
@@ -35,7 +35,7 @@ function takeMeta(bytes: Buffer): Taken | undefined {
     : { reply: `${line.reply}\r\n${bytes.toString('latin1', line.bytes, end)}`, bytes: end + 2 };
 }
 
-/** Lines up to and including END (values must not hold the word on a line of its own), or an error. */
+/** Takes lines up to and including END (values must not hold that word on a line of its own), or an error. */
 function takeList(bytes: Buffer): Taken | undefined {
   const first = takeLine(bytes);
   if (first === undefined) return undefined;
@@ -57,14 +57,14 @@ export class WireClient {
     this.#socket = socket;
     socket.setNoDelay(true);
     socket.on('data', (chunk: Buffer) => this.#received(chunk));
-    socket.on('error', () => undefined); // 'close' follows and tells those who wait.
+    socket.on('error', () => undefined); // 'close' follows, and rejects the waiting requests.
     socket.on('close', () => {
       this.#lost = true;
       for (const { reject } of this.#waiting.splice(0)) reject(new ConnectionLost());
     });
   }
 
-  /** To a port of the loopback, or to the path of a unix socket. */
+  /** Connects to a port of the loopback, or to the path of a unix socket. */
   static async connect(place: number | string): Promise<WireClient> {
     const to = typeof place === 'string' ? { path: place } : { port: place, host: '127.0.0.1' };
     const socket = connect(to);
@@ -72,7 +72,7 @@ export class WireClient {
     return new WireClient(socket);
   }
 
-  /** Sends a request whose reply is one line; given without its line end, bytes as latin1. */
+  /** Sends a request whose reply is one line. The request has no line end; its characters are bytes (latin1). */
   line(request: string): Promise<string> {
     return this.#send(request, takeLine);
   }
@@ -87,7 +87,7 @@ export class WireClient {
     return this.#send(request, takeList);
   }
 
-  /** Reads nothing any more. */
+  /** Stops reading. */
   pause(): void {
     this.#socket.pause();
   }

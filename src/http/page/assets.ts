@@ -1,9 +1,10 @@
-// The files of the page: its shell, its modules (browser/, compiled), its style, and uPlot. They hold no data.
+// The files of the page: its shell, its modules (browser/, compiled), its styles, and uPlot. They hold no data.
 //
 // Invariants:
-// - They are in memory from the start: to answer needs no file, and so cannot fail.
-// - Only what is in the table is served: a path is looked up, never put together.
-// - Nothing from elsewhere: the policy allows scripts, styles and requests of this server alone, and none within the page.
+// - They are in memory from the start: an answer needs no file, and so cannot fail.
+// - Only files of the table are served: a path is looked up, never put together.
+// - Nothing comes from another server: the policy allows scripts, styles and requests of this server alone, and none
+//   inside the document.
 
 import fs from 'node:fs';
 import { createRequire } from 'node:module';
@@ -29,7 +30,7 @@ const TYPES = {
   svg: 'image/svg+xml',
 } as const;
 
-/** By the page's own path. */
+/** The page's own files by their paths. */
 const OWN: readonly (readonly [path: string, name: string])[] = [
   ['/', 'index.html'],
   ...fs
@@ -53,7 +54,7 @@ export function assetRoutes(): (readonly [path: string, route: Route])[] {
 
 function assetRoute(file: URL | string): Route {
   const ending = String(file).split('.').at(-1) as keyof typeof TYPES;
-  // Read at the start: an upgrade may replace or remove the files of the package while this process still runs.
+  // Files are read at the start, because an upgrade may replace or remove them while this process still runs.
   const bytes = fs.readFileSync(file);
   const answer = (exchange: Exchange): void => {
     const { response } = exchange;

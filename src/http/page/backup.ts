@@ -1,5 +1,5 @@
-// The backup that the page asks for (--http-backup): kv-backup in a process of its own, as whoever is at the machine would
-// start it. The server does none of its work, and its own commits come first (kv-backup gives way).
+// The backup that the page asks for (--http-backup): runs kv-backup in a process of its own, as a user of the machine
+// would. The server does none of the work, and its own commits come first, because kv-backup runs at a low priority.
 
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
@@ -8,7 +8,10 @@ import { KvError } from '../../errors.js';
 
 const TOOL = fileURLToPath(new URL('../../../tools/kv-backup.js', import.meta.url));
 
-/** Backs `dataDir` up into `backupDir`; resolves with what kv-backup says of it. Throws KV_IO with what it says else. */
+/**
+ * Backs `dataDir` up into `backupDir` and resolves with the last words of kv-backup. Throws KV_IO with those words
+ * when it fails.
+ */
 export function runBackup(dataDir: string, backupDir: string): Promise<string> {
   return new Promise((resolve, reject) => {
     execFile(process.execPath, [TOOL, dataDir, '--to', backupDir], (error, _stdout, stderr) => {

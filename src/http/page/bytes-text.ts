@@ -4,7 +4,7 @@ export function toText(bytes: Buffer): string {
   return bytes.toString('base64url');
 }
 
-/** Undefined: it is not that. */
+/** Returns undefined when the text is not base64url. */
 export function fromText(text: unknown): Buffer | undefined {
   if (typeof text !== 'string' || !/^[\w-]*$/.test(text)) return undefined;
   return Buffer.from(text, 'base64url');

@@ -1,6 +1,6 @@
-// Changes that the page makes with --http-write: set and delete.
+// The changes that the page makes with --http-write: it sets and deletes keys.
 //
-// Invariant: an answer to a change leaves when the change is durable.
+// Invariant: the answer to a change leaves when the change is durable.
 
 import { INLINE_VALUE_BYTES_MAX } from '../../limits.js';
 import type { Maybe, Outcome, Put, Store } from '../../store/store.js';
@@ -13,13 +13,13 @@ import type { ChangeAnswer } from './wire.js';
 const UINT32_MAX = 0xff_ff_ff_ff;
 const CAS_MAX = 2n ** 64n - 1n;
 
-/** Longest key and value that may be set. */
+/** The longest key and value that the page may set. */
 interface ChangeLimits {
   readonly keyBytesMax: number;
   readonly valueBytesMax: number;
 }
 
-/** `{ key, value, flags, ttl, cas?, isNew? }`: with `isNew` only when there is no such key. */
+/** Body: `{ key, value, flags, ttl, cas?, isNew? }`. With `isNew` the key is set only when it does not exist. */
 export async function setKey(
   exchange: Exchange,
   serving: Serving,
@@ -33,7 +33,7 @@ export async function setKey(
   else await answerChange(exchange, serving, store.put(put));
 }
 
-/** `{ key, cas? }`. */
+/** Body: `{ key, cas? }`. */
 export async function deleteKey(exchange: Exchange, serving: Serving): Promise<void> {
   const fields = await readFields(exchange);
   if (fields === undefined) return;
@@ -44,7 +44,7 @@ export async function deleteKey(exchange: Exchange, serving: Serving): Promise<v
   else await answerChange(exchange, serving, serving.store.delete({ key, compareCas }));
 }
 
-/** What `fields` ask to put, or what is wrong with them. */
+/** Returns the put that `fields` describe, or a sentence that says what is wrong with them. */
 function putOf(fields: Fields, limits: ChangeLimits, store: Store): Put | string {
   const { flags = 0, ttl = 0, isNew } = fields;
   const key = fromText(fields['key']);
@@ -65,7 +65,7 @@ function putOf(fields: Fields, limits: ChangeLimits, store: Store): Put | string
   return { mode: isNew === true ? 'add' : 'set', key, value, flags, expiresAt, compareCas };
 }
 
-/** Clients of the text protocol could not name it. */
+/** Checks for characters with which clients of the text protocol could not name the key. */
 function isSplit(key: Buffer): boolean {
   return key.some((byte) => byte <= 0x20 || byte === 0x7f);
 }
@@ -87,7 +87,7 @@ async function answerChange(
   pending: Maybe<Outcome>,
 ): Promise<void> {
   const outcome = pending instanceof Promise ? await pending : pending;
-  // Read before the wait: the store fills the object of an outcome again.
+  // Read before the wait, because the store reuses the object of an outcome.
   const { status, after } = outcome;
   if (await gate.durable(after)) exchange.sayJson({ status } satisfies ChangeAnswer);
   else exchange.refuse(503, 'The commit failed: nothing was changed');

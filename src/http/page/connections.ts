@@ -1,10 +1,10 @@
-// The connections as `stats conns` tells of them, for the page: so many of them as a page shows.
+// The connections that `stats conns` lists, for the page, as many as a page shows.
 
 import type { Exchange } from '../exchange.js';
 import type { Serving } from './serving.js';
 import type { ConnectionList, ConnectionView } from './wire.js';
 
-/** Composed in one turn. */
+/** The list is composed in one turn of the loop. */
 const LISTED_MAX = 500;
 
 export function listConnections(exchange: Exchange, { server }: Serving): void {

@@ -1,5 +1,5 @@
-// Long work that the page asked for: one of each kind at a time. What becomes of it is told to all who watch, because it may take
-// longer than a request may.
+// Long work that the page asked for: one job of each kind at a time. The live events report the result to all
+// watchers, because a job may take longer than a request may.
 
 import { watchCompaction } from '../../control/compaction-progress.js';
 import type { Clock } from '../../env/env.js';
@@ -9,17 +9,17 @@ import type { JobName, JobOutcome, JobView } from './wire.js';
 
 interface Job {
   readonly work: () => Promise<JobOutcome>;
-  /** Bytes; begins to count when it is called. */
+  /** Begins to count when it is called, and returns a function that gives the progress in bytes. */
   readonly watch?: () => () => { readonly done: number; readonly total: number };
 }
 
 export class Jobs {
   readonly #clock: Clock;
   readonly #jobs: Readonly<Record<JobName, Job>>;
-  /** The last of each kind. */
+  /** The last job of each kind. */
   readonly #views = new Map<JobName, () => JobView>();
 
-  /** `backUp` resolves with what came of it. */
+  /** `backUp` resolves with a sentence about the result. */
   constructor(clock: Clock, store: Store, backUp: () => Promise<string>) {
     this.#clock = clock;
     this.#jobs = {
@@ -36,7 +36,7 @@ export class Jobs {
     return [...this.#views.values()].map((view) => view());
   }
 
-  /** False: one is under way. */
+  /** Returns false when a job of that kind is under way. */
   start(name: JobName): boolean {
     if (this.#views.get(name)?.().state === 'running') return false;
     const { work, watch } = this.#jobs[name];

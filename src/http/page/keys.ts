@@ -1,7 +1,7 @@
 // Keys for the page: a page of the listing, and one value.
 //
-// Invariant: an answer looks at a bounded number of keys, and no slice of it holds up the loop: what is left is asked for with the
-// cursor. Nothing is told that a crash could take back.
+// Invariant: an answer looks at a bounded number of keys, and no slice of it holds up the loop. The page asks for the
+// rest with the cursor. The answer holds nothing that a crash could take back.
 
 import type { Clock } from '../../env/env.js';
 import { ttlSecondsOf } from '../../store/expiry.js';
@@ -12,14 +12,14 @@ import { fromText, toText } from './bytes-text.js';
 import type { Serving } from './serving.js';
 import type { KeyPage, ListedKey, ShownValue } from './wire.js';
 
-/** No more are looked at in one turn of the loop. */
+/** At most this many keys are looked at in one turn of the loop. */
 const PAGE_KEYS = 50;
-/** A rare prefix is looked for no longer than this in one answer. */
+/** The search for a rare prefix takes no longer than this in one answer. */
 const SEARCH_MS_MAX = 250;
-/** Of a value that is longer, this much is shown. */
+/** Of a longer value only this much is shown. */
 const SHOWN_BYTES_MAX = 64 * 1024;
 
-/** `?cursor=&prefix=`: the next keys that begin so, in the keydir's order. */
+/** Query: `?cursor=&prefix=`. Answers with the next keys that begin with the prefix, in the order of the keydir. */
 export async function listKeys(
   exchange: Exchange,
   { store, gate }: Serving,
@@ -63,7 +63,7 @@ export function nextTurn(clock: Clock): Promise<void> {
   return new Promise((resolve) => clock.defer(resolve));
 }
 
-/** `{ key }`: the beginning of its value. It is no use of the key. */
+/** Body: `{ key }`. Answers with the beginning of its value. This read does not count as a use of the key. */
 export async function showValue(exchange: Exchange, { store, gate }: Serving): Promise<void> {
   const fields = await readFields(exchange);
   if (fields === undefined) return;
@@ -73,7 +73,7 @@ export async function showValue(exchange: Exchange, { store, gate }: Serving): P
     return;
   }
   const waiting = store.get(key, { quiet: true });
-  // What comes at once is valid in this turn only, and until the next call of the store.
+  // A value that comes at once is valid only in this turn and until the next call of the store.
   const found = waiting instanceof Promise ? await waiting : waiting;
   const { after } = found;
   if (found.kind === 'hit') {

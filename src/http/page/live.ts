@@ -1,8 +1,9 @@
-// The live part of the page: a sample each second for all who watch, and the picture of the log when it changes.
+// The live part of the page: sends a sample each second to all watchers, and the picture of the log when it has
+// changed.
 //
 // Invariants:
-// - Nothing is sampled while nobody watches. What was sampled before is kept, bounded, for whoever comes back.
-// - Whoever reads slowly misses samples: no more than one piece waits for anybody (stream.ts).
+// - Nothing is sampled while nobody watches. A bounded number of earlier samples is kept for the next watcher.
+// - A client that reads slowly misses samples: at most one piece waits for each client (stream.ts).
 
 import type { Clock, Timer } from '../../env/env.js';
 import type { Exchange } from '../exchange.js';
@@ -14,7 +15,7 @@ import type { Serving } from './serving.js';
 import type { Hello, LiveEvent, LogPicture, Sample } from './wire.js';
 
 const SAMPLE_MS = 1000;
-/** Ten minutes. */
+/** This many samples are ten minutes. */
 const SAMPLES_MAX = 600;
 export const EVENT_STREAM = 'text/event-stream';
 
@@ -25,14 +26,14 @@ export function composeEvent(event: unknown): string {
 class Watcher {
   readonly #stream: Stream;
   #isBusy = false;
-  /** The picture of the log that it has seen. */
+  /** The picture of the log that this watcher has. */
   #logText = '';
 
   constructor(stream: Stream) {
     this.#stream = stream;
   }
 
-  /** Left out while a piece before it waits. */
+  /** Sends the text, or leaves it out while an earlier piece waits. */
   tell(text: string, logText: string): void {
     if (this.#isBusy) return;
     const isNew = logText !== this.#logText;
@@ -59,7 +60,7 @@ export class Live {
     this.#hello = hello;
   }
 
-  /** Answers with events for as long as the client stays. */
+  /** Answers with events until the client leaves. */
   watch(exchange: Exchange): void {
     const stream = exchange.stream(EVENT_STREAM);
     if (stream === undefined) return;

@@ -1,9 +1,9 @@
-// The log as a picture: its segments in log order, neighbours together when there are too many to show each.
+// The log as a picture: its segments in log order. Neighbours are grouped when there are too many to show each.
 
 import type { SegmentView } from '../../store/store.js';
 import type { SegmentGroup } from './wire.js';
 
-/** What a page can show, and what an answer each second may weigh. */
+/** As many groups as a page can show, and as an answer each second may hold. */
 const GROUPS_MAX = 400;
 
 const LIVELINESS = ['next', 'sealed', 'compacting', 'active'] as const;
@@ -17,7 +17,7 @@ export function groupsOf(segments: readonly SegmentView[], groupsMax = GROUPS_MA
   return groups;
 }
 
-/** Requires: not empty. */
+/** Requires that `segments` is not empty. */
 function groupOf(segments: readonly SegmentView[]): SegmentGroup {
   const sum = (sizeOf: (segment: SegmentView) => number): number =>
     segments.reduce((bytes, segment) => bytes + sizeOf(segment), 0);

@@ -1,4 +1,5 @@
-// The meter of the live page: what happened between two looks at the counters and histograms that are kept anyway.
+// The meter of the live page: returns what happened between two looks at the counters and histograms, which the
+// server keeps anyway.
 
 import type { Histogram } from '../../histogram.js';
 import { COMMANDS } from '../../server/latencies.js';
@@ -7,7 +8,7 @@ import type { CommandSample, Sample } from './wire.js';
 
 type Counters = ReadonlyMap<string, string | number>;
 
-/** How much of a histogram is new. */
+/** Reports the part of a histogram that is new. */
 class Growth {
   readonly #histogram: Histogram;
   #before: Float64Array;
@@ -19,7 +20,7 @@ class Growth {
     this.#countBefore = histogram.count;
   }
 
-  /** By bucket, since the last call. */
+  /** Returns the counts of the buckets since the last call. */
   take(): Buckets {
     const { counts, count, bounds } = this.#histogram;
     const grown = counts.map((each, at) => each - this.#before[at]!);
@@ -36,7 +37,10 @@ interface Buckets {
   readonly count: number;
 }
 
-/** In the unit of the bounds, as if the values of a bucket were spread evenly over it. Requires: there are some. */
+/**
+ * Returns a quantile in the unit of the bounds, as if the values of a bucket were spread evenly over it. Requires at
+ * least one value.
+ */
 export function quantileOf({ bounds, counts, count }: Buckets, share: number): number {
   const rank = share * count;
   let below = 0;
@@ -58,7 +62,7 @@ export class Meter {
   #before: Counters;
   #beforeMs: number;
 
-  /** `nowMs` is monotonic; `counters` are those of `stats`. */
+  /** `nowMs` is monotonic; `counters` are the counters of `stats`. */
   constructor({ latencies, measures, loopDelay }: Metrics, counters: Counters, nowMs: number) {
     this.#commands = latencies.ofCommand.map((histogram) => new Growth(histogram));
     this.#commits = new Growth(measures.commitSeconds);
@@ -67,14 +71,14 @@ export class Meter {
     this.#beforeMs = nowMs;
   }
 
-  /** Since the last call. `at` is Unix ms. */
+  /** Returns a sample of the time since the last call. `at` is Unix ms. */
   take(counters: Counters, nowMs: number, at: number): Omit<Sample, 'troubles'> {
     const before = this.#before;
     const seconds = Math.max(0.001, (nowMs - this.#beforeMs) / 1000);
     this.#before = counters;
     this.#beforeMs = nowMs;
     const gauge = (name: string): number => Number(counters.get(name) ?? 0);
-    // `stats reset` begins counters again.
+    // `stats reset` sets the counters to 0.
     const grown = (name: string): number =>
       Math.max(0, gauge(name) - Number(before.get(name) ?? 0));
     const rate = (name: string): number => grown(name) / seconds;
@@ -122,7 +126,7 @@ export class Meter {
   }
 }
 
-/** In ms; undefined: nothing was measured. */
+/** Returns ms; undefined when nothing was measured. */
 function p99Of(buckets: Buckets): number | undefined {
   return buckets.count === 0 ? undefined : quantileOf(buckets, 0.99) * 1000;
 }

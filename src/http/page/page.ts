@@ -1,4 +1,4 @@
-// The live page at `/` (docs/metrics.md, "The page"): which path of it is answered by whom.
+// The live page at `/` (docs/metrics.md, "The page"): the routes of the page and their handlers.
 
 import type { Config } from '../../config/config.js';
 import type { Clock } from '../../env/env.js';
@@ -44,7 +44,7 @@ export class Page {
     this.routes = new Map([...assetRoutes(), ...this.#watching(), ...this.#keys()]);
   }
 
-  /** The log was replayed. */
+  /** Called when the log is replayed. */
   serves(store: Store, server: ServerView): void {
     const { segmentBytes, httpWrites, httpBackupDir, prefixDelimiter, store: place } = this.#config;
     const dataDir = place === undefined ? this.#config.dataDir : storeText(place);
@@ -115,7 +115,7 @@ export class Page {
   }
 }
 
-/** Whoever watches hears what becomes of it. */
+/** Returns the answer that starts a job. The live events report its result. */
 function starting(name: JobName): Answer {
   return async (exchange, { jobs }) => {
     const fields = await readFields(exchange);

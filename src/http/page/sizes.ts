@@ -1,8 +1,10 @@
-// Sizes: the largest keys, and the prefixes by bytes. They come from a walk over all keys, in slices, when somebody asks.
+// Sizes: the largest keys, and the prefixes by bytes. A walk over all keys in slices finds them when somebody asks.
 //
 // Invariants:
-// - One walk at a time, given up when nobody waits for it. A slice is short, and everybody else has a turn after it.
-// - Memory is bounded, whatever the keys are: those of too many prefixes are counted together.
+// - One walk runs at a time, and it stops when nobody waits for it. A slice is short, and all other work has a turn
+//   after it.
+// - Memory is bounded, whatever the keys are: when there are too many prefixes, the keys of the further ones are
+//   counted together.
 
 import type { Clock } from '../../env/env.js';
 import type { Listed } from '../../store/store.js';
@@ -17,7 +19,7 @@ const SLICE_KEYS = 128;
 const PROGRESS_MS = 200;
 const SHOWN_MAX = 50;
 const PREFIXES_MAX = 20_000;
-/** Longer ones are told apart no further. */
+/** Prefixes that are equal up to this length count as one. */
 const PREFIX_BYTES_MAX = 256;
 
 interface Sum {
@@ -25,7 +27,7 @@ interface Sum {
   keys: number;
 }
 
-/** Keys that begin with `prefix`, weighed. */
+/** Weighs the keys that begin with `prefix`. */
 export class Weighing {
   readonly #prefix: Buffer;
   readonly #delimiter: Buffer;
@@ -36,7 +38,7 @@ export class Weighing {
   readonly #all: Sum = { bytes: 0, keys: 0 };
   #others = 0;
 
-  /** Prefixes end with the first `delimiter` after `prefix`. */
+  /** A prefix ends with the first `delimiter` after `prefix`. */
   constructor(prefix: string, delimiter: string, prefixesMax = PREFIXES_MAX) {
     this.#prefix = Buffer.from(prefix, 'utf8');
     this.#delimiter = Buffer.from(delimiter, 'utf8');
@@ -93,10 +95,10 @@ export class Sizes {
     this.#clock = clock;
   }
 
-  /** `?prefix=&delimiter=`: events, the last of them the result. */
+  /** Query: `?prefix=&delimiter=`. Answers with events, the last of which is the result. */
   async answer(exchange: Exchange, serving: Serving): Promise<void> {
     if (this.#isWalking) {
-      exchange.refuse(503, 'Somebody else has the keys weighed at the moment: ask again');
+      exchange.refuse(503, 'The keys are being weighed for somebody else: ask again later');
       return;
     }
     const { query } = exchange;

@@ -1,33 +1,33 @@
 // The messages between the page and the server, as JSON. Both sides are compiled against these types.
 //
-// Invariant: bytes (keys, values) are base64url, because neither has to be text; seqs and tokens are decimal text.
+// Invariant: bytes (keys, values) are base64url, because they need not be text; seqs and tokens are decimal text.
 
 /** Requests of one command during a sample. */
 export interface CommandSample {
   readonly command: string;
   readonly perSecond: number;
-  /** In ms, within the buckets of the histogram. */
+  /** Ms, as exactly as the buckets of the histogram tell. */
   readonly p50: number;
   readonly p99: number;
   readonly p999: number;
 }
 
-/** What happened since the sample before, and how things are. Bytes are bytes, times ms, rates per second. */
+/** The events since the last sample, and the present state. Bytes are bytes, times are ms, rates are per second. */
 export interface Sample {
   /** Unix ms. */
   readonly at: number;
-  /** Why /readyz would not say 200. */
+  /** The reasons why /readyz would not answer 200. */
   readonly troubles: readonly string[];
-  /** Those with requests; `all` is the first. */
+  /** Commands that had requests; `all` is the first. */
   readonly commands: readonly CommandSample[];
-  /** Share of keys asked for that were there; undefined: nobody asked. */
+  /** Share of the requested keys that existed; undefined when no key was requested. */
   readonly hitShare: number | undefined;
   readonly commits: number;
   readonly records: number;
   readonly commitP99: number | undefined;
   readonly received: number;
   readonly sent: number;
-  /** 99 of 100 timers were no later. */
+  /** Of 100 timers, 99 were late by no more than this. */
   readonly loopDelay: number | undefined;
   readonly items: number;
   readonly connections: number;
@@ -46,7 +46,7 @@ export interface Sample {
   };
 }
 
-/** Segments side by side; more than one when there are too many to show each. */
+/** Neighbouring segments; a group has more than one when there are too many to show each. */
 export interface SegmentGroup {
   readonly first: number;
   readonly last: number;
@@ -55,12 +55,12 @@ export interface SegmentGroup {
   readonly bytes: number;
   readonly live: number;
   readonly dead: number;
-  /** So much a compaction has read of it. */
+  /** Bytes that a compaction has read of it. */
   readonly compacted: number;
 }
 
 export interface LogPicture {
-  /** A full segment. */
+  /** Bytes of a full segment. */
   readonly segmentBytes: number;
   readonly groups: readonly SegmentGroup[];
   readonly jobs: readonly JobView[];
@@ -76,15 +76,15 @@ export interface JobOutcome {
     readonly bytesAfter: number;
   };
   readonly snapshot?: { readonly path: string; readonly count: number; readonly bytes: number };
-  /** As kv-backup says it. */
+  /** The words of kv-backup. */
   readonly backup?: string;
 }
 
-/** Work that somebody asked for on the page; `startedAt` is Unix ms. */
+/** Work that somebody started on the page; `startedAt` is Unix ms. */
 export type JobView = { readonly name: JobName; readonly startedAt: number } & (
   | {
       readonly state: 'running';
-      /** Bytes; undefined: nobody knows. */
+      /** Bytes; undefined when the progress is not known. */
       readonly progress: { readonly done: number; readonly total: number } | undefined;
     }
   | { readonly state: 'done'; readonly outcome: JobOutcome }
@@ -100,7 +100,7 @@ export interface Hello {
   readonly mayWrite: boolean;
   readonly mayBackUp: boolean;
   readonly delimiter: string;
-  /** Of the last minutes in which somebody watched. */
+  /** The samples of the last minutes in which somebody watched. */
   readonly samples: readonly Sample[];
 }
 
@@ -111,19 +111,19 @@ export type LiveEvent =
 
 export interface ListedKey {
   readonly key: string;
-  /** Of the record on disk. */
+  /** Bytes of the record on disk. */
   readonly bytes: number;
   /** Seconds; -1: never expires. */
   readonly ttl: number;
-  /** Since its last use. */
+  /** Seconds since its last use. */
   readonly idle: number;
 }
 
 export interface KeyPage {
   readonly keys: readonly ListedKey[];
-  /** Where the next page begins; 0: that was the last. */
+  /** The cursor of the next page; 0 when this page is the last. */
   readonly cursor: number;
-  /** The server stopped to let others go first: there may be more keys of this page. */
+  /** The server stopped early to let other work go first: the page may have more keys. */
   readonly isPart: boolean;
 }
 
@@ -132,9 +132,9 @@ export interface ShownValue {
   readonly cas: string;
   /** Seconds; -1: never expires. */
   readonly ttl: number;
-  /** Of the whole value. */
+  /** Bytes of the whole value. */
   readonly bytes: number;
-  /** Its beginning. */
+  /** The beginning of the value. */
   readonly value: string;
 }
 
@@ -142,7 +142,7 @@ export interface ShownValue {
 export interface Weight {
   readonly key: string;
   readonly bytes: number;
-  /** 1 of a key; how many begin so. */
+  /** 1 for a key; for a prefix the number of keys that begin with it. */
   readonly keys: number;
 }
 
@@ -153,7 +153,7 @@ export type SizesEvent =
       readonly largest: readonly Weight[];
       readonly prefixes: readonly Weight[];
       readonly all: { readonly keys: number; readonly bytes: number };
-      /** Keys of more prefixes than the server counts apart; 0: it counted all. */
+      /** Keys of more prefixes than the server counts apart; 0 when it counted all. */
       readonly others: number;
     };
 
@@ -167,11 +167,11 @@ export interface ConnectionView {
 
 export interface ConnectionList {
   readonly connections: readonly ConnectionView[];
-  /** There are more. */
+  /** There are more connections. */
   readonly isCut: boolean;
 }
 
-/** What a change came to, as the store says it. */
+/** The result of a change, in the words of the store. */
 export interface ChangeAnswer {
   readonly status: string;
 }

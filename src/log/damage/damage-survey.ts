@@ -1,5 +1,5 @@
 // Damage survey: finds the frames that are still whole in a damaged part of a segment. For the other bytes it guesses
-// which record they held (docs/recovery.md, "Torn or corrupt").
+// which record they held (docs/recovery.md, "Torn tails and corruption").
 //
 // Invariants:
 // - Each of `frames` has a correct checksum, seeded with salt and place: no other bytes pass as a frame.

@@ -1,5 +1,6 @@
 // Remnants: files of a store whose MANIFEST and segments are gone: an image, hints, large values, a snapshot
-// (docs/recovery.md, "Cut short"). Their content decides: another program's file of the same name is no remnant.
+// (docs/recovery.md, "Incomplete copies"). Their content decides: another program's file of the same name is no
+// remnant.
 //
 // Invariant: a store is created durably before it writes any of these, so no crash leaves them without a MANIFEST.
 

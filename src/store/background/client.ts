@@ -4,6 +4,7 @@
 
 import { AssertionError, assert } from '../../assert.js';
 import type { Env, Timer, Worker } from '../../env/env.js';
+import { failureKind } from '../../env/file-failure.js';
 import { KvError, failureText } from '../../errors.js';
 import type {
   CompactDone,
@@ -113,10 +114,9 @@ export class Background {
     this.#end();
     if (message.done !== 'failed') running.resolve(message);
     else {
-      const known = ['KV_CORRUPTION', 'KV_CLOSED'] as const;
-      const code = known.find((one) => one === message.code) ?? 'KV_IO';
-      const cause = Object.assign(new Error(message.message), { code: message.code });
-      running.reject(new KvError(code, message.message, { cause }));
+      const { code, message: text } = message;
+      const cause = Object.assign(new Error(text), { code });
+      running.reject(new KvError(failureKind(code), text, { cause }));
     }
   }
 

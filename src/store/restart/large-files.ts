@@ -1,5 +1,6 @@
-// Files of large values: checks that they are there and not too short (docs/recovery.md, "Cut short"). A start, and a
-// tool that reads the directory, do this before they show anything, because an incomplete copy may lack such files.
+// Files of large values: checks that they are there and not too short (docs/recovery.md, "Incomplete copies"). A start,
+// and a tool that reads the directory, do this before they show anything, because an incomplete copy may lack such
+// files.
 //
 // Invariant: a file is synced before its record is appended, and removed after the end of the item is durable. So no
 // crash explains a file of a live item that is missing or short: it was on the disk.

@@ -1,6 +1,6 @@
 // Proofs of loss: files beside the log show how far the log had come. An image, a snapshot and a hint are written only
 // when the records that they name are on the disk. A log that ends below one of them was cut short, for instance by an
-// interrupted copy, or is older than the rest, as in a mixture of two backups (docs/recovery.md, "Cut short").
+// interrupted copy, or is older than the rest, as in a mixture of two backups (docs/recovery.md, "Incomplete copies").
 //
 // Invariants:
 // - A claim counts only when its file is whole and of this very store, so that no crash makes a false claim. A file

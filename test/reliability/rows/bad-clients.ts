@@ -1,5 +1,5 @@
-// Clients that hold connections without getting on, never read, flood, or come by the thousand: the others are
-// served, memory is bounded, and each bad one is ended or told why.
+// Clients that hold connections without progress, never read, flood, or come by the thousand. The other clients are
+// served, memory is bounded, and each bad client is closed or gets the reason.
 
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
@@ -11,10 +11,10 @@ import { ms, percentileOf, statsOf, withServer } from '../life.js';
 import type { Budget, FaultRow, Tried } from '../row.js';
 
 const KIB = 1024;
-/** Of a connection that trickles: two socket objects, a parser, a small buffer. */
+/** The memory of a connection that trickles: two socket objects, a parser, a small buffer. */
 const TRICKLER_BYTES_MAX = 64 * KIB;
 
-/** A connection whose end is expected and whose replies nobody wants. */
+/** Opens a connection whose end is expected and whose replies nobody reads. */
 async function rawSocket(port: number): Promise<Socket> {
   const socket = connect({ port, host: '127.0.0.1', noDelay: true });
   socket.on('error', () => socket.destroy());
@@ -31,7 +31,7 @@ async function rawSockets(port: number, count: number): Promise<Socket[]> {
   return sockets;
 }
 
-/** How long a well-behaved neighbour waits for each of `count` pairs of set and get, in ms. */
+/** Returns how long a well-behaved neighbour waits for each of `count` pairs of set and get, in ms. */
 async function neighbour(port: number, count: number): Promise<number[]> {
   const client = await WireClient.connect(port);
   const took: number[] = [];
@@ -51,7 +51,8 @@ const p99 = (values: readonly number[]): string => ms(percentileOf(values, 99));
 export const slowloris: FaultRow = {
   name: 'slowloris',
   fault: 'Many clients trickle half a command or half a value',
-  required: 'Neighbours are served, memory a connection is bounded, --stall-timeout frees them all',
+  required:
+    'Neighbours are served, the memory of a connection is bounded, and --stall-timeout frees them all',
   injection: 'sockets that send a byte every 300 ms',
   try: ({ tier }) =>
     withServer(['-c', '4000', '--stall-timeout', '3s'], async ({ server }) => {
@@ -76,21 +77,22 @@ export const slowloris: FaultRow = {
       for (const socket of sockets) socket.destroy();
       const failures: string[] = [];
       if (left > 0) failures.push(`${left} of ${count} were not ended`);
-      if (bytesEach > TRICKLER_BYTES_MAX) failures.push(`${bytesEach} bytes a connection`);
+      if (bytesEach > TRICKLER_BYTES_MAX) failures.push(`${bytesEach} bytes per connection`);
       const figure =
         `neighbour's p99 ${p99(alone)} before, ${p99(beside)} beside them; ` +
-        `${(bytesEach / KIB).toFixed(1)} KB a connection; all ended by the deadline`;
+        `${(bytesEach / KIB).toFixed(1)} KB per connection; all ended by the deadline`;
       return { tried: count, failures, figure };
     }),
 };
 
-/** Output that a client does not read, what the kernel holds apart, and what a value being read takes. */
+/** The limit for output that a client does not read, without the kernel's part, and for a value that is being read. */
 const UNREAD_BYTES_MAX = 4 * 1024 * KIB;
 
 export const neverReads: FaultRow = {
   name: 'never-reads',
   fault: 'Clients ask for big values, pipelined, and never read',
-  required: 'Memory a connection is bounded, neighbours are served, the time limit ends them',
+  required:
+    'The memory of a connection is bounded, neighbours are served, and the time limit ends these clients',
   injection: 'sockets that are not read from',
   try: ({ tier }) =>
     withServer(['--stall-timeout', '4s', '-m', '64'], async ({ server }) => {
@@ -113,15 +115,15 @@ export const neverReads: FaultRow = {
       client.close();
       const failures: string[] = [];
       if (ended !== count) failures.push(`${ended} of ${count} were ended`);
-      if (bytesEach > UNREAD_BYTES_MAX) failures.push(`${megabytes(bytesEach)} a connection`);
+      if (bytesEach > UNREAD_BYTES_MAX) failures.push(`${megabytes(bytesEach)} per connection`);
       const figure =
-        `${megabytes(bytesEach)} a connection at most, of ${megabytes(2000 * value.length)} asked for; ` +
+        `${megabytes(bytesEach)} per connection at most, of ${megabytes(2000 * value.length)} asked for; ` +
         `neighbour's p99 ${p99(beside)}; all ended by the deadline`;
       return { tried: count, failures, figure };
     }),
 };
 
-/** Unsynced bytes are held below 8 MiB; the rest are the heap's and the buffers' swings. */
+/** The flood's limit: unsynced bytes are held below 8 MiB; the rest are variations of the heap and the buffers. */
 const FLOOD_BYTES_MAX = 160 * 1024 * KIB;
 
 export const flood: FaultRow = {
@@ -159,8 +161,8 @@ async function floodServer(
   const grown = memoryBytes(server.pid, 'VmHWM') - before;
   const failures: string[] = [];
   if (answered() < count) failures.push(`${answered()} of ${count} answered`);
-  // What is stored has its place in the keydir and, as a hot value, in the cache; of segments that are full
-  // a background thread makes hints, and it holds all the keys of one.
+  // A stored item has its place in the keydir and, as a hot value, in the cache. A background thread makes hints of full
+  // segments, and it holds all the keys of one.
   const bound = FLOOD_BYTES_MAX + count * 128;
   if (grown > bound) failures.push(`memory grew by ${megabytes(grown)}`);
   const figure =
@@ -169,16 +171,16 @@ async function floodServer(
   return { tried: count, failures, figure };
 }
 
-/** The keydir's and the kernel's part apart: a socket, a connection, a parser, reply buffers. */
+/** A connection without its part in the keydir and the kernel: a socket, a connection, a parser, reply buffers. */
 const CONNECTION_BYTES_MAX = 48 * KIB;
 
 export const manyConnections: FaultRow = {
   name: 'many-connections',
   fault: 'Thousands of connections at once, more than -c allows',
-  required: 'Each one up to -c is answered; those above are told why',
+  required: 'Each one up to -c is answered; those above get an error that says why',
   injection: '2,000 sockets (long tier: 10,000), and 50 too many',
   try: ({ tier }) => {
-    // Both ends of each connection are descriptors of this machine; the long tier takes the hard limit.
+    // Both ends of each connection are descriptors of this machine, and the long tier is limited by its hard limit.
     const count = Math.min(tier === 'fast' ? 2000 : 10_000, descriptorsMax() - 500);
     return withServer(['-c', `${count + 1}`], async ({ server }) => {
       const probe = await WireClient.connect(server.port);
@@ -196,13 +198,13 @@ export const manyConnections: FaultRow = {
       const told = more.filter((text) => text === 'ERROR Too many open connections\r\n').length;
       const failures: string[] = [];
       if (right !== count) failures.push(`${right} of ${count} answered`);
-      // Beyond 16 that are being told at a time the rest is dropped unheard (server.ts).
+      // The server closes connections beyond 16 that are being refused at a time, without an answer (server.ts).
       if (more.some((text) => text.includes('VALUE'))) failures.push('one too many was served');
-      if (told === 0) failures.push('nobody was told that there are too many');
-      if (bytesEach > CONNECTION_BYTES_MAX) failures.push(`${bytesEach} bytes a connection`);
+      if (told === 0) failures.push('nobody got the error that there are too many');
+      if (bytesEach > CONNECTION_BYTES_MAX) failures.push(`${bytesEach} bytes per connection`);
       const figure =
-        `${right.toLocaleString('en')} answered, ${(bytesEach / KIB).toFixed(1)} KB a connection; ` +
-        `of 50 above -c ${told} told why, ${more.length - told} dropped`;
+        `${right.toLocaleString('en')} answered, ${(bytesEach / KIB).toFixed(1)} KB per connection; ` +
+        `of 50 above -c ${told} got an error that says why, ${more.length - told} dropped`;
       return { tried: count + more.length, failures, figure };
     });
   },
@@ -212,7 +214,7 @@ function descriptorsMax(): number {
   return Number(run('sh', ['-c', 'ulimit -n']).trim());
 }
 
-/** Sends; what comes back, until it ends with a line or the connection is closed. */
+/** Sends a request; returns what comes back, until that ends with a line or the connection is closed. */
 async function firstAnswer(socket: Socket, request: string): Promise<string> {
   let text = '';
   socket.setEncoding('latin1');

@@ -1,4 +1,4 @@
-// Rows of the stores over etcd and over Redis.
+// The rows of the stores over etcd and over Redis.
 
 import type { FaultRow } from '../row.js';
 import { deadShard } from './dead-shard.js';

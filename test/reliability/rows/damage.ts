@@ -1,4 +1,4 @@
-// The rows of damaged data: what must be noticed, refused or saved.
+// The rows of damaged data, which must be noticed, refused or saved.
 
 import type { FaultRow } from '../row.js';
 import { flipElsewhere, flipInTail, flipMidLog } from './flips.js';

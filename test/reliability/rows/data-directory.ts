@@ -1,5 +1,5 @@
-// The data directory is not what it should be, or is not ours alone: it cannot be used, another server has
-// it, the disk is slow.
+// The data directory is not what it should be, or another process shares it: it cannot be used, another server has it, the
+// disk is slow.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -73,7 +73,7 @@ function nobody(launch: Launch): Launch {
   return { ...launch, command: 'setpriv', args: [...user, launch.command, ...launch.args] };
 }
 
-/** How the start was refused; undefined when it was not. */
+/** Returns how the start was refused; undefined when it was not. */
 async function refusalOf(launch: Launch): Promise<ServerFailure | undefined> {
   try {
     const server = await ServerProcess.start(launch);
@@ -88,7 +88,7 @@ async function refusalOf(launch: Launch): Promise<ServerFailure | undefined> {
 export const twoServers: FaultRow = {
   name: 'two-servers',
   fault:
-    'Several servers are started on one directory at once; its owner is killed with -9; LOCK is removed by hand',
+    'Several servers are started on one directory at once; the owner of the lock is killed with -9; LOCK is removed by hand',
   required:
     'One serves, the others exit 75 and touch nothing; the lock goes with its owner, not with the file',
   injection: 'races of three starts, SIGKILL between them; rm LOCK',
@@ -121,11 +121,11 @@ async function race(dir: string, races: number): Promise<Tried> {
   return { tried: races + 2, failures, figure: `a second start gives up after ${ms(tookMs)}` };
 }
 
-/** Of a second server on an idle first one: the ms until it exits; nothing may have changed. */
+/** Starts a second server on an idle first one; returns the ms until it exits. Nothing may have changed. */
 async function refuseSecond(dir: string, failures: string[]): Promise<number> {
   const owner = await ServerProcess.start(cairnLaunch(dir));
   try {
-    // The seal that follows a second of idleness is the owner's own.
+    // The seal that the owner writes after a second of idleness is not a change by the second server.
     await setTimeout(1500);
     const before = fingerprint(dir);
     const startedMs = performance.now();
@@ -155,13 +155,14 @@ function fingerprint(dir: string): string {
 export const slowDisk: FaultRow = {
   name: 'slow-disk',
   fault: 'Every write to the disk takes 300 ms',
-  required: 'All is answered in the end, the queue is bounded, reads go on, stats show it',
+  required:
+    'Every request is answered in the end, the queue is bounded, reads go on, and stats show it',
   injection: 'strace -e inject=pwrite64:delay_enter on a running server',
   try: trySlowDisk,
 };
 
 const DELAY_MS = 300;
-/** What may be unsynced at a time, and as much again for requests that wait in buffers. */
+/** The limit for what is unsynced at a time, and as much again for requests that wait in buffers. */
 const GROWTH_BYTES_MAX = 64 * 1024 * 1024;
 
 async function trySlowDisk(): Promise<Tried | Skipped> {
@@ -205,7 +206,7 @@ async function trySlowDisk(): Promise<Tried | Skipped> {
   });
 }
 
-/** Reads one key again and again until `done`; the ms of each. */
+/** Reads one key again and again until `done`; returns the ms of each read. */
 async function timeReads(port: number, done: Promise<unknown>): Promise<number[]> {
   const reader = await WireClient.connect(port);
   const took: number[] = [];

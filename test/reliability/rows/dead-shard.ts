@@ -1,5 +1,5 @@
-// One shard of three hangs: its process is stopped, so that its connections stay open and nothing is refused. Requests
-// to the other shards, through the same server, must not stand behind those that wait for it.
+// One shard of three hangs: its process is stopped, so that its connections stay open and nothing is refused. Requests to
+// the other shards, through the same server, must not queue behind requests that wait for the dead shard.
 
 import { withRedis } from '../../cluster/life.js';
 import { Experience, Session } from '../../cluster/session.js';
@@ -10,9 +10,9 @@ import type { FaultRow, Skipped, Tried } from '../row.js';
 /** Hash tags of the first shard and of the two others. */
 const DEAD = 'b';
 const ALIVE = ['c', 'a'];
-/** Requests that wait for the dead shard, each over a connection of its own. */
+/** The number of requests that wait for the dead shard, each over a connection of its own. */
 const WAITING = 50;
-/** Few enough to be done long before the first of those that wait gives up. */
+/** The number of rounds is small enough to end long before the first waiting request gives up. */
 const ROUNDS = 50;
 
 export const deadShard: FaultRow = {
@@ -28,7 +28,7 @@ export const deadShard: FaultRow = {
 async function tryDeadShard(): Promise<Tried | Skipped> {
   const needs = missingPackages({ 'redis-server': 'redis-server', 'redis-cli': 'redis-tools' });
   if (needs !== undefined) return { needs };
-  // Long enough for the nodes not to notice: what is tried is the server's own queues.
+  // The nodes do not notice within this time: the row tries the server's own queues.
   const options = { replicas: 0, query: 'replicas=0', nodeTimeoutMs: 15_000 };
   return withRedis(options, async ({ cluster, servers }) => {
     const { socket } = servers[0]!;

@@ -1,4 +1,4 @@
-// The server has no descriptor left, for as long as clients can make it, while writes and reads go on.
+// Clients leave the server no descriptor, for as long as they can, while writes and reads go on.
 
 import { readdirSync, statSync } from 'node:fs';
 import { connect } from 'node:net';
@@ -13,7 +13,7 @@ import type { FaultRow } from '../row.js';
 import { connections } from '../stalls/traffic.js';
 
 const SEGMENT_BYTES = 1024 * 1024;
-/** While its successor cannot be made the active segment takes as much again as half of it. */
+/** While its successor cannot be made, the active segment takes at most half as much again. */
 const SEGMENT_BYTES_MAX = 1.6 * SEGMENT_BYTES;
 const VALUE = 'v'.repeat(50_000);
 const SETS = 900;
@@ -24,7 +24,7 @@ export const descriptorAttack: FaultRow = {
   name: 'descriptor-attack',
   fault: 'All descriptors are taken while clients write and read',
   required:
-    'No record is called damaged, a warning comes once, no segment outgrows its limit by more than half, refused writes are not stored, the others are; writes resume by themselves',
+    'No record is called damaged, a warning comes once, no segment outgrows its limit by more than half, refused writes are not stored, other writes are; writes resume by themselves',
   injection: 'prlimit --nofile lowered to what is open, lifted while it runs',
   try: async () => {
     if (findProgram('prlimit') === undefined) return { needs: 'util-linux' };
@@ -45,7 +45,7 @@ export const descriptorAttack: FaultRow = {
       const openFiles = (): number[] => readdirSync(`/proc/${server.pid}/fd`).map(Number);
       const limit = Math.max(...openFiles()) + 1;
       run('prlimit', ['--pid', `${server.pid}`, `--nofile=${limit}:`]);
-      // What is free below the limit is taken as well.
+      // The descriptors that are free below the limit are taken as well.
       for (let n = 0; n < limit; n++) {
         const socket = connect({ port: server.port, host: '127.0.0.1' });
         socket.on('error', () => socket.destroy());

@@ -1,4 +1,4 @@
-// Faults of an etcd cluster below two servers: nodes and servers killed, and parted from each other.
+// Faults of an etcd cluster below two servers: nodes and servers are killed, and parted from each other.
 
 import {
   drillPart,
@@ -14,11 +14,11 @@ import { Network, networkNeeds } from '../../support/cluster/network.js';
 import { missingPackages } from '../machine.js';
 import type { Budget, FaultRow, Skipped, Tried } from '../row.js';
 
-/** Writers by turns over both servers. */
+/** Writers, spread in turn over both servers. */
 const TAGS = ['w0', 'w1', 'w2', 'w3'];
-/** Those over the second server. */
+/** The writers over the second server. */
 const OVER_SECOND = ['w1', 'w3'];
-/** As many errors as make sure that a server which reaches nobody says so. */
+/** This many errors make sure that a server which reaches no node says so. */
 const CLIENTS_TOLD = 10;
 const NODE_PLACES = [0, 1, 2];
 const SERVER_PLACES = [3, 4];

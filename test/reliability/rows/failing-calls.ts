@@ -1,8 +1,8 @@
-// Every system call on the data directory fails in turn, once or for good, or kills the process there: during
-// recovery, writes, rotation, compaction, snapshot and the stop. Then a start without faults, and the ledger.
+// Every system call on the data directory fails in turn, once or for good, or kills the process there: during recovery,
+// writes, rotation, compaction, snapshot and the stop. A start without faults follows, and the comparison with the ledger.
 //
-// The long tier counts the calls of a life first, so that it knows which there are and about how many faults
-// that makes; then each kind of fault has a directory of its own, at growing n until it strikes no more.
+// The long tier first counts the calls of a life, so that it knows which calls there are and about how many faults that
+// makes. Then each kind of fault has a directory of its own, and strikes at growing n until it strikes no more.
 
 import { crc32 } from 'node:zlib';
 
@@ -13,23 +13,23 @@ import { watchRow } from '../progress.js';
 import type { Budget, FaultRow, Skipped, Tried } from '../row.js';
 import type { FaultKind, SystemFault } from '../strace.js';
 
-/** Those of which a life makes many; the fast tier draws from them. */
+/** Calls that a life makes often; the fast tier draws from them. */
 const COMMON = ['openat', 'pwrite64', 'fdatasync', 'fsync', 'rename', 'unlink', 'pread64'];
-/** Those that a counted life may lack. */
+/** Calls that a counted life may lack. */
 const RARE = ['ftruncate', 'statx', 'getdents64', 'statfs', 'close', 'mkdir'];
 const ERRORS = ['EIO', 'ENOSPC', 'EROFS', 'EMFILE'];
-/** Directories at a time: a server below strace waits a lot. */
+/** The number of directories at a time: a server below strace waits a lot. */
 const CHAINS = 2;
-/** Every n up to this one; beyond, where a life repeats what it did, some. */
+/** Every n up to this one is tried; beyond, where a life repeats its calls, only some. */
 const EVERY_NTH_UP_TO = 8;
 const SPREAD = 1.4;
 
 export const failingCalls: FaultRow = {
   name: 'failing-calls',
   fault:
-    'The n-th system call on the data directory fails (EIO, ENOSPC, EROFS, EMFILE) or is the last',
+    'The n-th system call on the data directory fails (EIO, ENOSPC, EROFS, EMFILE) or is the last one',
   required:
-    'A documented reply or exit code; the next start finds everything acknowledged and nothing else',
+    'Every reply and exit code is a documented one; the next start finds everything acknowledged and nothing else',
   injection: 'strace -e inject, during recovery, load, compaction, snapshot and stop',
   try: async (budget) => {
     const strace = findProgram('strace');
@@ -77,7 +77,7 @@ async function tryAll(strace: string, { seed, only }: Budget): Promise<Tried> {
   let done = 0;
   const work = async (): Promise<void> => {
     for (let kind = kinds.shift(); kind !== undefined; kind = kinds.shift()) {
-      // From its name: the same whichever others are tried.
+      // The randomness comes from the kind's name, so it is the same whichever other kinds are tried.
       const random = new SeededRandom(seed + crc32(nameOf(kind)));
       const replay = `npm run reliability -- --long --row failing-calls --seed ${seed} --only ${nameOf(kind)}`;
       const chain = new FaultChain(strace, random, replay);
@@ -99,21 +99,21 @@ async function tryAll(strace: string, { seed, only }: Budget): Promise<Tried> {
   return report(chains, `; calls a life makes: ${listed}`);
 }
 
-/** The fault at growing n until it strikes no more. */
+/** Injects the fault at growing n until it strikes no more. */
 async function exhaust(chain: FaultChain, kind: FaultKind, onFault: () => void): Promise<void> {
   for (let nth = 1; await chain.run({ ...kind, nth }); nth = after(nth)) onFault();
 }
 
 const after = (nth: number): number => (nth < EVERY_NTH_UP_TO ? nth + 1 : Math.ceil(nth * SPREAD));
 
-/** How many n that makes of so many calls. */
+/** Returns how many n are tried for so many calls. */
 function countNths(calls: number): number {
   let count = 0;
   for (let nth = 1; nth <= calls; nth = after(nth)) count += 1;
   return count;
 }
 
-/** The calls of some lives and how often each life makes them, at most. */
+/** Returns the calls of some lives and how often each life makes them, at most. */
 async function countOf(chain: FaultChain): Promise<Map<string, number>> {
   const counts = new Map(RARE.map((call) => [call, 1]));
   try {
@@ -135,7 +135,7 @@ function effectsOf(call: string): FaultKind[] {
   return [...errors, { call, effect: 'SIGKILL', always: false }];
 }
 
-/** As --only takes it: "pwrite64:EIO:always". */
+/** Returns the name of a kind for --only: "pwrite64:EIO:always". */
 function nameOf({ call, effect, always }: FaultKind): string {
   return `${call}:${effect}:${always ? 'always' : 'once'}`;
 }

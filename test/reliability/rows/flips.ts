@@ -1,5 +1,5 @@
-// Flipped bits in bytes that were acknowledged: in the middle of the log, in its tail, in the last batch before
-// and after its seal, and in the other files of a store.
+// Flipped bits in acknowledged bytes: in the middle of the log, in its tail, in the last batch before and after its seal,
+// and in the other files of a store.
 
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -35,7 +35,7 @@ export const flipMidLog: FaultRow = {
 export const flipInTail: FaultRow = {
   name: 'bit-flip-tail',
   fault:
-    'A bit flips in the active segment: in acknowledged batches, and in a batch that nobody was told of',
+    'A bit flips in the active segment: in acknowledged batches, and in a batch that no client got an answer for',
   required:
     'The first is corruption and refused, the second is torn and cut, whatever follows: misjudged 0 both ways',
   injection: 'simulation: each bit of every batch before and after the seal',
@@ -47,7 +47,7 @@ export const flipElsewhere: FaultRow = {
   fault:
     'A bit flips in a large value, a hint, the image, the manifest, the snapshot, a sealed segment that has a hint',
   required:
-    'Never served, never silent: refused, answered as damaged, or the hint or the image is not used',
+    'The damage is never served and never silent: the file is refused, the get says damaged, or the hint or the image is not used',
   injection: 'simulation: bits of every file; the snapshot read as kv-load reads it',
   try: tryFlipsElsewhere,
 };
@@ -68,7 +68,7 @@ async function tryFlipsMidLog({ tier, seed }: Budget): Promise<Tried> {
     for (let at = 0; at < flips; at += 1) {
       const { name, bytes: end } = random.pick(segments);
       const isLast = name === segments.at(-1)?.name;
-      // Of the last seal of all nothing says that it was there.
+      // Nothing says that the very last seal was there.
       const place = random.below(isLast ? Math.floor((end - 1) / 8) * 8 - BATCH_HEADER_BYTES : end);
       const good = data.read(name);
       const bad = Buffer.from(good);
@@ -99,7 +99,7 @@ async function startWithoutHints(dir: string): Promise<unknown> {
   }
 }
 
-/** Names the file, and a place at or before the byte. */
+/** Checks whether the error names the file, and a place at or before the byte. */
 function isRefusal(error: unknown, path: string, place: number): boolean {
   const isCode = isKvError(error, 'KV_CORRUPTION') || isKvError(error, 'KV_FORMAT_VERSION');
   return isCode && error instanceof KvError && error.path === path && (error.offset ?? 0) <= place;
@@ -108,12 +108,12 @@ function isRefusal(error: unknown, path: string, place: number): boolean {
 interface Recorded {
   readonly disk: SimDisk;
   readonly content: ReadonlyMap<string, Entry>;
-  /** The active segment and where its batches start; the last entry is where they end. */
+  /** The active segment and the offsets of its batches; the last entry is the offset at which they end. */
   readonly path: string;
   readonly batches: readonly number[];
 }
 
-/** A killed store whose active segment holds `values` batches, sealed by idleness or not. */
+/** Records a killed store whose active segment holds `values` batches, sealed by idleness or not. */
 async function recordActive(values: number, isSealed: boolean): Promise<Recorded> {
   const sim = await SimStore.open(ENGINE);
   for (let at = 0; at < values; at += 1) {
@@ -125,7 +125,7 @@ async function recordActive(values: number, isSealed: boolean): Promise<Recorded
   sim.world.losePower({ kind: 'lost' });
   const { disk } = sim.world;
   const endOf = (name: string): number => dirtyEnd(Buffer.from(disk.find(name)?.cached() ?? []));
-  // What a tail rewrite removed may be there again; it is empty.
+  // A file that a tail rewrite removed may be there again; it is empty.
   const segments = [...disk.files().keys()].filter((name) => name.endsWith('.seg'));
   const [path = ''] = segments.sort((a, b) => endOf(b) - endOf(a));
   const bytes = Buffer.from(disk.find(path)?.cached() ?? []);
@@ -163,7 +163,7 @@ async function tryFlipsInTail({ tier, seed }: Budget): Promise<Tried> {
   return { tried, failures, figure };
 }
 
-/** `cut`: the start went on without the last batch; a seal, which holds nothing, or the newest value. */
+/** `cut`: the start went on without the last batch, which is a seal, holding nothing, or the newest value. */
 async function judgedTail(
   disk: SimDisk,
   flip: Flip,
@@ -175,7 +175,7 @@ async function judgedTail(
     return verdict === 'harmless' ? 'cut' : verdict;
   } catch (error: unknown) {
     if (!(error instanceof Violation)) throw error;
-    // Without a seal the last batch is cut: its one key shows what it was before.
+    // Without a seal the last batch is cut: its one key shows its earlier value.
     return isSealed ? error.message : 'cut';
   }
 }
@@ -189,7 +189,7 @@ async function tryFlipsElsewhere({ tier, seed }: Budget): Promise<Tried> {
   let tried = 0;
   for (const kind of [IMAGE_NAME, '.val', '.hint', 'MANIFEST', '.seg']) {
     const paths = [...disk.files().keys()].filter((path) => path.endsWith(kind)).sort();
-    // The active segment is another row's.
+    // Another row tries the active segment.
     const sealed = kind === '.seg' ? paths.slice(0, -2) : paths;
     for (let at = 0; at < each && sealed.length > 0; at += 1) {
       const path = random.pick(sealed);
@@ -202,13 +202,13 @@ async function tryFlipsElsewhere({ tier, seed }: Budget): Promise<Tried> {
       const name = `${kind} ${verdict}`;
       seen.set(name, (seen.get(name) ?? 0) + 1);
     }
-    // With it nobody would look at the hints.
+    // With an image the start would not read the hints.
     if (kind === IMAGE_NAME) disk.remove(`${DIR}/${IMAGE_NAME}`);
   }
   const snapshot = await snapshotBytes();
   for (let at = 0; at < each; at += 1) {
     tried += 1;
-    // The line end that closes the file says nothing.
+    // The line end that closes the file carries no information.
     const place = random.below(snapshot.length - 1);
     const bad = Buffer.from(snapshot);
     bad[place]! ^= 1 << random.below(8);

@@ -1,4 +1,4 @@
-// Clients flush and delete prefixes without end: the loop goes on, and the next start knows nothing of it.
+// Clients flush and delete prefixes without end. The loop goes on, and the next start takes no longer because of it.
 
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,7 +11,7 @@ import { stallOf, watchLaunch } from '../stalls/loop-probe.js';
 import { keyOf, pour, requests, sets } from '../stalls/traffic.js';
 
 const TURN_MS_MAX = 50;
-/** The start behind the storm, beside the start behind as many sets: both with what else the machine does. */
+/** The limit of a start after the storm, relative to a start after as many sets: both share the machine with others. */
 const START_RATIO_MAX = 3;
 const START_MS_MORE = 500;
 
@@ -88,7 +88,7 @@ async function storm(folder: string, { tier }: Budget): Promise<Tried> {
   return { tried: count, failures, figure };
 }
 
-/** A server whose starts are timed; ended by end(), or with this process. */
+/** A server whose starts are timed; it is ended by end(), or with this process. */
 class Store {
   readonly #dir: string;
   readonly #socketPath: string;

@@ -1,5 +1,5 @@
-// A disk that is really full, over and over: exactly the refused writes are missing, reads, deletes and
-// compaction go on, and writes resume by themselves when there is room.
+// A disk that is really full, over and over: exactly the refused writes are missing, reads, deletes and compaction go on,
+// and writes resume by themselves when there is room.
 
 import { setTimeout } from 'node:timers/promises';
 
@@ -13,7 +13,7 @@ import type { Budget, FaultRow, Skipped, Tried } from '../row.js';
 
 const MEGABYTES = 24;
 const REFUSED = 'SERVER_ERROR disk full, not stored';
-/** So many refusals in a row, and the disk counts as full. */
+/** The number of refusals in a row after which the disk counts as full. */
 const REFUSALS_ENOUGH = 24;
 const IN_FLIGHT = 8;
 const RESUME_MS_MAX = 15_000;
@@ -58,9 +58,9 @@ class FillCycles {
   readonly #dir: string;
   readonly #server: ServerProcess;
   readonly #random: SeededRandom;
-  /** What the store must hold. */
+  /** The items that the store must hold. */
   readonly #expected = new Map<string, string>();
-  /** Being written: one write of a key at a time, so that its outcome is known. */
+  /** Keys that are being written: one write per key at a time, so that its outcome is known. */
   readonly #inFlight = new Set<string>();
   readonly #refusedKeys = new Set<string>();
   readonly #failures: string[] = [];
@@ -91,7 +91,7 @@ class FillCycles {
     this.#client.close();
   }
 
-  /** A stop must be clean, and the next start must find the same. */
+  /** Stops the server, which must be clean; the next start must find the same items. */
   async end(): Promise<void> {
     const { code } = await this.#server.stop();
     if (code !== 0) this.#failures.push(`the stop ended with ${code}: ${this.#server.output}`);
@@ -124,7 +124,7 @@ class FillCycles {
     }
   }
 
-  /** Now and then an old key is overwritten, so that there is something dead. */
+  /** Stores a value; now and then it overwrites an old key, so that there are dead bytes. */
   async #put(fresh: string): Promise<boolean> {
     const known = [...this.#expected.keys()];
     const old = known.length > 0 && this.#random.chance(0.3) ? this.#random.pick(known) : fresh;

@@ -1,5 +1,5 @@
-// Clients that vanish without a word: power cut, cable pulled. Two network namespaces with a cable between them
-// that is taken down; nothing of the machine's own network is touched.
+// Clients that vanish without closing: power cut, cable pulled. Two network namespaces are connected by a cable that is
+// taken down; nothing of the machine's own network is touched.
 
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -14,7 +14,7 @@ import type { Budget, FaultRow, Skipped, Tried } from '../row.js';
 const HERE = '10.213.7.1';
 const THERE = '10.213.7.2';
 const PORT = 11_990;
-/** Connections of each kind. */
+/** The number of connections of each kind. */
 const EACH = 5;
 
 export const halfOpen: FaultRow = {
@@ -53,7 +53,7 @@ async function tryHalfOpen({ tier }: Budget): Promise<Tried | Skipped> {
 }
 
 interface Cable {
-  /** Namespaces of the server and of the clients. */
+  /** The namespace of the server; `there` is that of the clients. */
   readonly here: string;
   readonly there: string;
   cut(): void;
@@ -67,7 +67,7 @@ process.on('exit', () => {
 
 const ip = (...args: string[]): string => run('ip', args);
 
-/** Throws what ip(8) says. */
+/** Lays the cable; throws the error that ip(8) prints. */
 function layCable(): Cable {
   const [here, there] = [`cairn-${process.pid}-s`, `cairn-${process.pid}-c`];
   const cable: Cable = {
@@ -93,7 +93,7 @@ function layCable(): Cable {
       ip('-n', name, 'address', 'add', `${address}/24`, 'dev', 'veth0');
       for (const device of ['lo', 'veth0']) ip('-n', name, 'link', 'set', device, 'up');
     }
-    // A reply that nobody acknowledges is sent again for about 13 s instead of 15 minutes.
+    // A reply without an acknowledgement is then sent again for about 13 s instead of 15 minutes.
     run('ip', ['netns', 'exec', here, 'sh', '-c', 'echo 5 > /proc/sys/net/ipv4/tcp_retries2']);
   } catch (error) {
     cable.remove();
@@ -102,7 +102,7 @@ function layCable(): Cable {
   return cable;
 }
 
-/** One connection for each request, each answered by a line or more; then waits. */
+/** Opens one connection for each request, each answered by a line or more, and then waits. */
 const CLIENTS = `
   const [host, port, each, ...requests] = process.argv.slice(1);
   const answered = requests.flatMap((request) => Array.from({ length: Number(each) }, () =>
@@ -115,7 +115,7 @@ const CLIENTS = `
   setInterval(() => {}, 1000);
 `;
 
-/** Resolves when all are answered. */
+/** Resolves when all requests are answered. */
 async function connectClients(
   namespace: string,
   host: string,
@@ -134,7 +134,7 @@ async function connectClients(
   return child;
 }
 
-/** How many connections are still held, at the latest after `secondsMax`, and how long it took. */
+/** Returns how many connections are still held, at the latest after `secondsMax`, and how long the server took. */
 function vanish(
   cable: Cable,
   flags: readonly string[],
@@ -152,7 +152,7 @@ function vanish(
       if (open !== 3 * EACH) throw new Error(`${open} clients are connected`);
       cable.cut();
       const startedMs = performance.now();
-      // What the watchers are told now is under way for ever.
+      // Anything that the server sends to the watchers from now on is never acknowledged.
       const writer = await connectClients(cable.here, '127.0.0.1', 1, [set]);
       writer.kill('SIGKILL');
       let left = open;
@@ -173,9 +173,9 @@ function vanish(
   );
 }
 
-/** The sockets of connections from `address`, by inode: the server opens sockets of its own as well. */
+/** Returns the sockets of connections from `address`, by inode: the server opens sockets of its own as well. */
 function connectionsFrom(address: string, pid: number): ReadonlySet<string> {
-  // As /proc/PID/net/tcp writes it: the bytes backwards, in hexadecimal.
+  // The form of /proc/PID/net/tcp: the bytes backwards, in hexadecimal.
   const bytes = Buffer.from(address.split('.').map(Number).toReversed());
   const remote = `${bytes.toString('hex').toUpperCase()}:`;
   const lines = readFileSync(`/proc/${pid}/net/tcp`, 'latin1').split('\n');
@@ -184,13 +184,13 @@ function connectionsFrom(address: string, pid: number): ReadonlySet<string> {
   return new Set(found.map((each) => `socket:[${each[9]}]`));
 }
 
-/** How many of these sockets the process has open. */
+/** Returns how many of these sockets the process has open. */
 function heldOf(sockets: ReadonlySet<string>, pid: number): number {
   return readdirSync(`/proc/${pid}/fd`).filter((fd) => {
     try {
       return sockets.has(readlinkSync(`/proc/${pid}/fd/${fd}`));
     } catch {
-      // It was closed between the two looks.
+      // The socket was closed between the two looks.
       return false;
     }
   }).length;

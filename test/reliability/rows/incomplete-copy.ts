@@ -1,6 +1,6 @@
-// Every kind of file that a store has, left out, cut, put back from another moment or another store: the
-// start goes on with every key that was acknowledged, or is refused. The table in docs/recovery.md,
-// "Cut short", says which; this is that table, tried.
+// Every kind of file that a store has is left out, cut, or put back from another moment or another store. The start goes
+// on with every acknowledged key, or is refused. The table in docs/recovery.md, "Incomplete copies", says which; this row tries
+// that table.
 
 import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -20,10 +20,10 @@ export const incompleteCopy: FaultRow = {
   fault:
     'A file of any kind is missing, cut anywhere, of an older or newer moment, of another store, or a directory',
   required:
-    'As docs/recovery.md, "Cut short", says: refused, or every key is there; kv-check says the same; never fewer keys',
+    'The start does as docs/recovery.md, "Incomplete copies", says: it is refused, or every key is there; kv-check says the same',
   injection: 'each kind of file of a stopped store, with and without its image',
   try: async ({ tier }) => {
-    // In memory where that is possible: some hundred starts, each with a dozen syncs.
+    // The directory is in memory where that is possible: there are some hundred starts, each with a dozen syncs.
     const root = existsSync(MEMORY) ? mkdtempSync(join(MEMORY, 'cairn-test-')) : temporaryFolder();
     try {
       return await sweep(root, tier === 'long' ? 64 : 1);
@@ -34,8 +34,8 @@ export const incompleteCopy: FaultRow = {
 };
 
 /**
- * - `whole`: it starts, and every key has its value or that of the newer moment.
- * - `answered`: it starts; a key is there, or its value is answered as damaged.
+ * - `whole`: the store starts, and every key has its value or that of the newer moment.
+ * - `answered`: the store starts; a key is there, or its value is answered as damaged.
  */
 type Expected = 'refused' | 'whole' | 'answered';
 
@@ -43,13 +43,13 @@ interface Spoiling {
   readonly what: string;
   readonly expected: Expected;
   readonly spoil: (data: DataDirectory) => void;
-  /** Tried without an image too. */
+  /** True: it is tried without an image too. */
   readonly matters?: boolean;
 }
 
 type Values = ReadonlyMap<string, string>;
 
-/** The same store at three orderly stops, and another one. */
+/** The same store at three orderly stops, and another store. */
 interface Moments {
   readonly older: DataDirectory;
   readonly now: DataDirectory;
@@ -75,7 +75,7 @@ async function record(root: string): Promise<Moments> {
   return { older, now, newer, other, values: valuesNow, newerValues: values };
 }
 
-/** Fills a segment and some of the next, takes a snapshot, stops in order; gives a copy. */
+/** Fills a segment and some of the next, takes a snapshot, stops in order; returns a copy. */
 async function life(
   dir: string,
   copy: string,
@@ -107,7 +107,7 @@ function spoilings(moments: Moments, cuts: number): Spoiling[] {
   for (const name of now.names()) {
     if (name === 'LOCK') continue;
     const kind = name === active ? 'active' : (name.split('.').at(-1) ?? '');
-    // Without an image other files have to prove what is missing, and hints are read.
+    // Without an image other files have to prove what is missing, and the start reads hints.
     const matters = ['active', 'hint', 'json'].includes(kind);
     const told = [...cutsOf(now, name, kind, cuts), ...exchangesOf(moments, name, kind)];
     all.push(...told.map((each) => ({ ...each, matters })));
@@ -171,10 +171,10 @@ function expectedOfCut(
   end: number,
 ): Expected {
   if (kind === 'hint' || kind === 'IMAGE' || kind === 'json') return 'whole';
-  // Its last byte is a line end.
+  // The last byte of the manifest is a line end.
   if (kind === 'MANIFEST') return length < now.read(name).length - 1 ? 'refused' : 'whole';
   if (kind === 'val') return 'refused';
-  // Without the clean seal nothing says that the active one had ended there.
+  // Without the clean seal nothing says that the active segment had ended there.
   return length < end ? 'refused' : 'whole';
 }
 
@@ -198,7 +198,7 @@ function expectedOfExchange(kind: string, from: 'older' | 'newer' | 'other'): Ex
   if (kind === 'hint') return 'whole';
   if (kind === 'IMAGE' || kind === 'json') return from === 'newer' ? 'refused' : 'whole';
   if (kind === 'val') return 'answered';
-  // A newer state of the active segment begins with all that is expected.
+  // A newer state of the active segment begins with everything that is expected.
   if (kind === 'active' && from === 'newer') return 'whole';
   return 'refused';
 }
@@ -225,7 +225,7 @@ async function sweep(root: string, cuts: number): Promise<Tried> {
   return { tried, failures, figure: `${shown}; keys lost in silence: 0` };
 }
 
-/** What is wrong with the outcome; undefined when it is as expected. */
+/** Returns what is wrong with the outcome; undefined when it is as expected. */
 async function outcomeOf(
   dir: string,
   root: string,
@@ -266,7 +266,7 @@ async function checked(dir: string): Promise<'whole' | 'damaged'> {
   }
 }
 
-/** A refused start has changed nothing but the lock file. */
+/** Returns a failure when a refused start changed the names of files other than the lock file. */
 function changesSince(before: string, dir: string): string | undefined {
   return namesIn(before) === namesIn(dir) ? undefined : 'the refused start removed files';
 }
@@ -292,7 +292,7 @@ async function missingIn(
   return undefined;
 }
 
-/** The value, `damaged` when it cannot be had, undefined for a miss. */
+/** Returns the value, `damaged` when it cannot be read, undefined for a miss. */
 async function seen(store: DurableStore, key: string): Promise<string | undefined> {
   try {
     const found = await store.get(Buffer.from(key));

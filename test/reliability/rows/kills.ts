@@ -1,5 +1,5 @@
-// kill -9 and SIGTERM at every stage of a life: under load with compactions and snapshots, during recovery,
-// during the stop.
+// kill -9 and SIGTERM at every stage of a server's life: under load with compactions and snapshots, during recovery, during
+// the stop.
 
 import { rmSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
@@ -23,7 +23,7 @@ import type { Budget, FaultRow, Tried } from '../row.js';
 const SMALL = ['--segment-size', '1m', '--compact-min', '256k', '--compact-ratio', '0.2'];
 const VALUE_BYTES_MAX = 60_000;
 const WRITERS = 4;
-/** Far above what a round takes on a busy machine: it only tells a hang. */
+/** Far longer than a round takes on a busy machine: it only detects a hang. */
 const PATIENCE_MS = 60_000;
 const LOSES_NOTHING =
   'Everything acknowledged or seen is there after the next start, nothing is invented';
@@ -88,7 +88,8 @@ export const killedInStop: FaultRow = {
 export const terminated: FaultRow = {
   name: 'sigterm',
   fault: 'SIGTERM under load; a second one while a client holds the stop up',
-  required: 'Exit 0, nothing acknowledged is lost; the second signal ends it at once',
+  required:
+    'The exit code is 0 and nothing acknowledged is lost; the second signal ends the server at once',
   injection: 'SIGTERM',
   try: terminate,
 };
@@ -99,7 +100,7 @@ interface Round {
   readonly load: (during: () => Promise<void>) => Promise<void>;
 }
 
-/** `round` ends with the server gone and returns how often it was killed; then the ledger is compared. */
+/** `round` ends with the server gone and returns how often it was killed. After each the ledger is compared. */
 async function killLoop(
   { tier, seed }: Budget,
   round: (round: Round) => Promise<number>,
@@ -181,7 +182,7 @@ async function terminate({ tier, seed }: Budget): Promise<Tried> {
   });
 }
 
-/** A client that never reads its replies holds the orderly stop up. Returns the ms after the second signal. */
+/** Makes a client that never reads its replies hold up the orderly stop. Returns the ms after the second signal. */
 async function terminateTwice(server: ServerProcess, failures: string[]): Promise<number> {
   const client = await WireClient.connect(server.port);
   const value = 'v'.repeat(500_000);

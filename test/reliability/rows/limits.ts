@@ -1,4 +1,4 @@
-// What the machine allows runs out: descriptors, the size of a file, inodes, memory; and its clock jumps.
+// Limits of the machine are reached: descriptors, the size of a file, inodes, memory. And its clock jumps.
 
 import { writeFileSync } from 'node:fs';
 import { once } from 'node:events';
@@ -23,7 +23,8 @@ const REFUSED = 'SERVER_ERROR disk full, not stored';
 export const descriptors: FaultRow = {
   name: 'descriptors',
   fault: 'More clients than the limit of descriptors allows',
-  required: 'Those above the limit are refused, the others are served, the log goes on and rotates',
+  required:
+    'Clients above the limit are refused, the others are served, and the log goes on and rotates',
   injection: 'prlimit --nofile=160 at the start',
   try: async () => {
     if (findProgram('prlimit') === undefined) return { needs: 'util-linux' };
@@ -67,7 +68,7 @@ async function open(port: number): Promise<Socket> {
   return socket;
 }
 
-/** The answer to a set, or what the server said instead; empty when it closed. */
+/** Returns the answer to a set, or what the server sent instead; empty when it closed. */
 function setOf(socket: Socket, bytes = 1): Promise<string> {
   if (socket.destroyed) return Promise.resolve('');
   return new Promise((resolve) => {
@@ -83,7 +84,7 @@ function setOf(socket: Socket, bytes = 1): Promise<string> {
 
 export const fileSize: FaultRow = {
   name: 'file-size',
-  fault: 'No file may grow beyond 3 MB (EFBIG, short writes), then may again',
+  fault: 'No file may grow beyond 3 MB (EFBIG, short writes), and then files may grow again',
   required: 'The refused writes are missing, reads go on, writes resume without a restart',
   injection: 'prlimit --fsize=3000000, lifted while it runs',
   try: async () => {
@@ -127,7 +128,7 @@ export const inodes: FaultRow = {
   },
 };
 
-/** Writes until refusals, checks all of it, frees, and expects writes to resume. */
+/** Writes until refusals come, checks all items, frees room, and expects writes to resume. */
 async function fillAndFree(server: { readonly port: number }, free: () => string): Promise<Tried> {
   const client = await WireClient.connect(server.port);
   const failures: string[] = [];
@@ -168,7 +169,7 @@ async function fillAndFree(server: { readonly port: number }, free: () => string
 export const heapLimit: FaultRow = {
   name: 'memory-limit',
   fault: 'Full load and slow readers under a small limit of memory',
-  required: 'All is served, the process does not end for want of memory',
+  required: 'Every client is served, and the process does not run out of memory',
   injection: '--max-old-space-size=96, 30 readers that do not read',
   try: ({ tier }) =>
     withServer(
@@ -240,7 +241,7 @@ async function jumpClock(): Promise<Tried | Skipped> {
       await setTimeout(1200);
       await expect('short', false, 'after its second');
       for (const offset of ['-1h', '-2h', '+0']) {
-        // The seal that carries the store's clock.
+        // The seal that carries the store's clock is written in this time.
         await setTimeout(1200);
         await server.kill();
         jumpTo(offset);

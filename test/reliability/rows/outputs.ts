@@ -1,5 +1,5 @@
-// Where the tools write what a user asks for: each way to name an output × each thing that may be there already
-// (docs/tools.md, "Output files").
+// The output files of the tools: each way to name an output × each thing that may be there already (docs/tools.md,
+// "Output files").
 
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -46,7 +46,7 @@ interface Bench {
   readonly write: (out: string) => Promise<ToolRun>;
 }
 
-/** Each gives what is wrong, or undefined. */
+/** Each case returns what is wrong, or undefined. */
 type Case = (bench: Bench, run: string) => Promise<string | undefined>;
 
 const CASES: Readonly<Record<string, Case>> = {
@@ -135,7 +135,7 @@ const CASES: Readonly<Record<string, Case>> = {
     const out = join(root, `${run}-both.json`);
     mkdirSync(`${out}.tmp`);
     const codes = (await Promise.all([write(out), write(out)])).map(({ code }) => code);
-    // Two that compact cannot both have the store.
+    // Two tools that compact cannot both have the store.
     if (!codes.includes(EXIT.ok)) return `ended with ${codes.join(' and ')}`;
     const left = readdirSync(root).filter((name) => name.startsWith(basename(out)));
     if (left.length !== 2) return `left ${left.join(', ')}`;
@@ -148,7 +148,7 @@ export const outputs: FaultRow = {
   fault:
     'An output is a link, a pipe, a device, on a full disk, asked for twice at once, or a file of a store',
   required:
-    'Written through, never replaced; mode and other names kept; a full disk is 74 with nothing left; no file of a store is touched',
+    'Links, pipes and devices are written through, and never replaced; mode and other names stay; a full disk is 74 and leaves nothing; no file of a store is touched',
   injection: 'kv-dump --out, kv-compact --snapshot and kv-check --to on a stopped store',
   try: async () => {
     const root = temporaryFolder();
@@ -175,7 +175,7 @@ async function tryOutputs(root: string): Promise<Tried> {
       if (wrong !== undefined) failures.push(`${tool} ${flag}, ${what}: ${wrong}`);
     });
     tried += attempts.length;
-    // Who compacts has the store to itself.
+    // A tool that compacts has the store to itself.
     if (tool === 'kv-dump') await Promise.all(attempts.map((attempt) => attempt()));
     else for (const attempt of attempts) await attempt();
   }
@@ -188,7 +188,7 @@ async function tryOutputs(root: string): Promise<Tried> {
   return { tried, failures, figure: `${WRITERS.length} ways to name a file, and --to` };
 }
 
-/** A directory is what --to makes. */
+/** Tries kv-check --to, whose output is a directory. */
 async function tryRepairs(root: string, dir: string): Promise<[string, string | undefined][]> {
   const repair = (to: string): Promise<ToolRun> =>
     runTool('kv-check', [dir, '--repair', '--to', to]);

@@ -24,7 +24,7 @@ export const powerLossAfterEio: FaultRow = {
   name: 'power-loss-after-eio',
   fault: 'A write or flush of the disk fails, the server starts again, then power is lost',
   required:
-    'Exit 79 (a segment in preparation is thrown away instead); nothing acknowledged later lies behind a hole',
+    'The server ends with 79 (a segment in preparation is thrown away instead); nothing that is acknowledged later lies behind a hole',
   injection: 'the same disk: EIO at the N-th write or flush, the page cache kept',
   try: losePowerAfterEio,
 };
@@ -38,7 +38,7 @@ interface Rounds {
 const FAST: Rounds = { rounds: 1, cutsInLoad: 3, cutsInStart: 0 };
 const LONG: Rounds = { rounds: 10, cutsInLoad: 8, cutsInStart: 2 };
 const CONTROL: Rounds = { rounds: 1, cutsInLoad: 1, cutsInStart: 0 };
-/** Batches so long that they are appended: what the file's length says is lost with the power as well. */
+/** Batches so long that they are appended: a power loss then also loses the file's length. */
 const LONG_VALUES: PowerLossOptions = {
   valueBytesMax: 900_000,
   longShare: 0.9,
@@ -61,7 +61,7 @@ async function losePower({ tier, seed }: Budget): Promise<Tried | Skipped> {
       continue;
     }
     const trials = [await runRounds(kind, seed, tier === 'fast' ? FAST : LONG, {})];
-    // A disk for each: long values fill one sooner than compaction empties it.
+    // Each trial has a disk of its own: long values fill one sooner than compaction empties it.
     for (let disk = 0; disk < (tier === 'fast' ? 1 : LONG_VALUES_DISKS); disk++) {
       trials.push(await runRounds(kind, seed + disk, FAST, LONG_VALUES));
     }
@@ -104,7 +104,7 @@ async function runRounds(
   }
 }
 
-/** A lost write is a hole only where nothing is written over its page: large values make such holes. */
+/** A lost write is a hole only where no later write covers its page: large values make such holes. */
 const LARGE_BYTES_MAX = 60_000;
 const WITHOUT_TAIL_REWRITE = {
   NODE_OPTIONS: `--import ${new URL('../../power-loss/skip-tail-rewrite.js', import.meta.url).href}`,
@@ -164,7 +164,7 @@ async function tryEio(
   counts.failures.push(...trial.failures());
 }
 
-/** Whether the server came up again before power was lost. */
+/** Returns whether the server came up again before power was lost. */
 async function failThenLosePower(
   disk: PowerDisk,
   trial: PowerLoss,
@@ -176,7 +176,7 @@ async function failThenLosePower(
     const at = random.between(1, 6);
     return random.chance(0.7) ? disk.failWrite(at) : disk.failFlush(at);
   });
-  // Told and survived: what failed was the next segment, which nobody had been promised anything in.
+  // The log says so and the server goes on: what failed was the next segment, in which nothing was acknowledged.
   const thrownAway =
     code === null && trial.output.includes('segment cannot be prepared yet: Error: EIO');
   if (code !== POISONED && !thrownAway)
@@ -185,7 +185,7 @@ async function failThenLosePower(
   try {
     await trial.start(0);
   } catch (error) {
-    // The file system has gone read-only: nothing can be acknowledged, and power is lost like that.
+    // The file system has become read-only: nothing can be acknowledged, and power is lost in this state.
     if (!(error instanceof ServerFailure)) throw error;
     restarted = false;
   }

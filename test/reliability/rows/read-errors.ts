@@ -1,4 +1,4 @@
-// The disk cannot read: at a start, for a get, for a compaction. Every read in turn, once.
+// The disk cannot read: at a start, for a get, for a compaction. Every read fails in turn, once.
 
 import { openStore } from '../../../src/store/open-store.js';
 import { DIR } from '../../sim/engine.js';
@@ -17,7 +17,7 @@ export const readErrors: FaultRow = {
   name: 'read-error',
   fault: 'EIO from a read at the start, for a get, for a compaction',
   required:
-    'The start is refused, never taken for the end of the log; the get says damaged, the key stays; the compaction leaves what was',
+    'The start is refused, and the error is never taken for the end of the log; the get says damaged, and the key stays; the compaction leaves what was',
   injection: 'simulation: the N-th read fails, N = 1, 2, 3… until none does',
   try: tryReadErrors,
 };
@@ -57,7 +57,7 @@ function failRead(sim: SimStore, at: number): void {
   sim.world.faults = new FaultPlan([{ at, kinds: ['read'], effect }]);
 }
 
-/** True when the fault struck; none is left behind. */
+/** Returns true when the fault struck, and removes the fault. */
 function struck(sim: SimStore): boolean {
   const isStruck = sim.world.faults.fired > 0;
   sim.world.faults = new FaultPlan();

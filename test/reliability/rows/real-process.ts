@@ -1,4 +1,4 @@
-// Rows that a real process lives through: failing calls, full disks, kills, signals, bad clients.
+// The rows that a real process goes through: failing calls, full disks, kills, signals, bad clients.
 
 import type { FaultRow } from '../row.js';
 import { flood, manyConnections, neverReads, slowloris } from './bad-clients.js';

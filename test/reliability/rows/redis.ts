@@ -1,5 +1,5 @@
-// Faults of a Redis cluster below two servers: nodes and servers killed, a master cut off from its replicas. And the
-// control: the same cut with promises given up has to lose writes, or the rows above it prove nothing.
+// Faults of a Redis cluster below two servers: nodes and servers are killed, a master is cut off from its replicas. The
+// control is the same cut with promises given up: it has to lose writes, otherwise the rows before it prove nothing.
 
 import {
   drillPart,
@@ -16,9 +16,9 @@ import { Network, networkNeeds } from '../../support/cluster/network.js';
 import { missingPackages } from '../machine.js';
 import type { Budget, FaultRow, Skipped, Tried } from '../row.js';
 
-/** In the first, second and third of three shards. */
+/** Hash tags in the first, second and third of three shards. */
 const TAGS = ['b', 'c', 'a'];
-/** Of them, the writers over the second server. */
+/** The tags of the writers over the second server. */
 const OVER_SECOND = ['c'];
 const REQUIRED =
   'Nothing acknowledged or seen is gone, nothing refused is there, each history has an order, counters are exact; ' +
@@ -87,13 +87,13 @@ async function tryKills(budget: Budget): Promise<Tried | Skipped> {
 
 interface CutOptions {
   readonly name: string;
-  /** Whom the master of the first shard does not reach. */
+  /** The places that the master of the first shard does not reach. */
   readonly from: readonly number[];
-  /** Of --store, when the cluster's own is not meant. */
+  /** The query of --store, when it is not the cluster's own. */
   readonly query?: string;
 }
 
-/** A cluster whose first master is alone in its place, cut off there until the others have gone on without it. */
+/** Starts a cluster whose first master is alone in its place and is cut off there until the others have gone on without it. */
 async function cutMaster(
   { name, from, query }: CutOptions,
   budget: Budget,
@@ -131,7 +131,7 @@ async function cutMaster(
 /** Resolves when a replica of the first shard was elected. */
 async function anotherMaster({ cluster }: ClusterLife, program: string): Promise<void> {
   while ((await redisRoles(cluster, program)).masters.length <= MASTERS) {
-    // Each look takes its time.
+    // Each look takes some time by itself.
   }
 }
 
@@ -141,7 +141,7 @@ async function tryPartitions(budget: Budget): Promise<Tried | Skipped> {
   const results = new Results();
   for (let round = 0; round < roundsOf(budget); round++) {
     await cutMaster({ name: 'master from nodes', from: [1, 2] }, budget, round, results);
-    // The servers notice this one sooner: the first is the harder.
+    // The servers notice this cut sooner: the first one is harder.
     if (budget.tier === 'fast') continue;
     const everybody = [...NODE_PLACES.slice(1), ...SERVER_PLACES];
     await cutMaster({ name: 'master from all', from: everybody }, budget, round, results);

@@ -1,5 +1,5 @@
-// Somebody removes, moves or replaces the log under a running server. Its writes would go on to succeed, in
-// files that nobody will find: it must notice by itself.
+// The log is removed, moved or replaced under a running server. The server's writes would go on to succeed, in files that
+// no later start finds: it must notice by itself.
 
 import { copyFileSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,7 +10,7 @@ import { removeFolderInUse } from '../../support/folder-in-use.js';
 import { ms, withServer, type Life } from '../life.js';
 import type { FaultRow, Tried } from '../row.js';
 
-/** It looks once a second; the rest is patience with a busy machine. */
+/** The server looks once per second; the rest is patience with a busy machine. */
 const NOTICED_MS_MAX = 5000;
 
 const segmentsOf = (dir: string): string[] =>
@@ -36,7 +36,7 @@ export const removedLog: FaultRow = {
   name: 'removed-log',
   fault: 'The log is removed, moved or replaced under a running server',
   required:
-    'It notices within seconds, names the file, acknowledges nothing more and ends with the code of a poisoned log',
+    'The server notices within seconds, names the file, acknowledges nothing more and ends with the code of a poisoned log',
   injection: 'rm, rm -r, mv, cp and mv; under load and idle',
   try: async () => {
     const outcomes = await Promise.all(
@@ -95,7 +95,7 @@ async function tryWay(
   return { tookMs, failures };
 }
 
-/** Writes one key after the other until the connection is gone; all replies. */
+/** Writes one key after the other until the connection is gone; returns all replies. */
 async function writeUntilLost(client: WireClient): Promise<string[]> {
   const replies: string[] = [];
   try {

@@ -1,4 +1,4 @@
-// Damaged stores repaired into new ones: everything undamaged is there, everything lost is named.
+// Damaged stores are repaired into new ones: everything undamaged is there, and everything lost is named.
 
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -60,7 +60,7 @@ async function repairDamaged({ tier, seed }: Budget): Promise<Tried> {
   return { tried, failures, figure };
 }
 
-/** One to three damages of one kind; returns what was done. */
+/** Does one to three damages of one kind; returns what was done. */
 function spoil(data: DataDirectory, random: SeededRandom): string {
   const done: string[] = [];
   if (random.chance(0.3)) {
@@ -73,7 +73,7 @@ function spoil(data: DataDirectory, random: SeededRandom): string {
     const isLast = name === segments.at(-1)?.name;
     const isNamed = data.names('MANIFEST').length > 0;
     const kind = random.below(10);
-    // The last seal stays: nobody can tell a log without its end from one that ended there.
+    // The last seal stays: a log without its end looks like one that ended there.
     const end = isLast ? Math.floor((bytes - 1) / 8) * 8 - BATCH_HEADER_BYTES : bytes;
     const at = random.below(end);
     const room = Math.min(random.between(1, 5000), end - at);
@@ -134,7 +134,7 @@ async function judge(
     if (was === is) kept += 1;
     else if (is !== undefined && everHeld.get(key)?.has(valueIn(is)) !== true)
       problems.push(`${key} has a value that it never had`);
-    else if (!doubt.covers(key)) problems.push(`${key} is not as it was, and nobody was told`);
+    else if (!doubt.covers(key)) problems.push(`${key} is not as it was, and no report named it`);
   }
   const store = await openStore(realEnv, target, { snapshot: 'never' });
   if (!store.stats().get('kv_recovery_clean')) problems.push('the new store looks unclean');
@@ -144,7 +144,7 @@ async function judge(
   return { kept, named: losses.length, problems };
 }
 
-/** What the report says may not be as it was. */
+/** The keys that the report names as possibly changed. */
 class Doubt {
   readonly #keys = new Set<string>();
   readonly #isOpen: boolean;
@@ -153,7 +153,7 @@ class Doubt {
     for (const { key, fate } of losses) {
       if (key !== undefined && fate !== 'overwritten') this.#keys.add(key.toString('latin1'));
     }
-    // A place without a key, or whose key is garbled as everybody can see, warns of all.
+    // A place without a key, or with a visibly garbled key, casts doubt on all keys.
     this.#isOpen = losses.some(
       ({ key }) => key === undefined || !known.has(key.toString('latin1')),
     );

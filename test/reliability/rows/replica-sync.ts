@@ -1,5 +1,5 @@
 // A replica whose syncs are slow. WAIT counts it only when it has synced, so every acknowledgement takes at least that
-// long; were one quicker, the write would be on one disk alone.
+// long. If one came sooner, the write would be on one disk alone.
 
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -56,7 +56,7 @@ async function tryReplicaSync({ tier }: Budget): Promise<Tried | Skipped> {
   });
 }
 
-/** Resolves when strace holds up the process's syncs; killing strace ends that. */
+/** Resolves when strace delays the process's syncs; killing strace ends the delay. */
 async function delaySyncs(pid: number): Promise<ChildProcess> {
   const inject = `inject=fdatasync:delay_enter=${DELAY_MS * 1000}`;
   const tracer = spawn(

@@ -1,5 +1,5 @@
-// Segments that are missing, copied, foreign, swapped, cut or of a newer format: each start is refused by the
-// file's name, and nothing in the directory changes.
+// Segments that are missing, copied, foreign, swapped, cut or of a newer format. Each start is refused by the file's
+// name, and nothing in the directory changes.
 
 import { rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
@@ -10,6 +10,7 @@ import { IMAGE_NAME, segmentName } from '../../../src/log/bytes/file-names.js';
 import { HINT_VERSION } from '../../../src/log/bytes/hint.js';
 import { composeManifest } from '../../../src/log/bytes/manifest.js';
 import { openStore } from '../../../src/store/open-store.js';
+import { countOf } from '../../../tools/terminal/quantity.js';
 import { SeededRandom } from '../../../tools/torture/seeded-random.js';
 import { DataDirectory, put } from '../../support/data-directory.js';
 import { contentsOf, copyOf, realEnv, recordStore } from '../../support/damaged-store.js';
@@ -20,15 +21,16 @@ export const wrongSegments: FaultRow = {
   name: 'wrong-segments',
   fault:
     'A segment is missing, cut, copied, of another store, of another number, or two are swapped',
-  required: 'The start is refused by the name of the file, nothing in the directory changes',
+  required: 'The start is refused by the name of the file, and nothing in the directory changes',
   injection: 'rm, cp, mv and truncate on a stopped directory, every segment and pair of them',
   try: (budget) => inFolder(budget, tryWrongSegments),
 };
 
 export const newerFormat: FaultRow = {
   name: 'newer-format',
-  fault: 'A file says a format version of the future: MANIFEST, a segment, a large value, a hint',
-  required: 'Refused by name, nothing changes; a hint, which is a cache, is written anew',
+  fault: 'A file has a format version of the future: MANIFEST, a segment, a large value, a hint',
+  required:
+    'The file is refused by name, and nothing changes; a hint, which is a cache, is written again',
   injection: 'the version in each file of a stopped directory',
   try: (budget) => inFolder(budget, tryNewerFormat),
 };
@@ -85,7 +87,7 @@ function trialsOf(data: DataDirectory, other: DataDirectory): Trial[] {
     add(`${name} missing`, [name], (at) => rmSync(at.pathOf(name)));
     add(`${name} empty`, [name], (at) => at.write(name, ''));
     add(`${name} foreign`, [name], (at) => at.write(name, foreign));
-    // Behind its records a sealed segment may have zeros: those are nothing to miss.
+    // After its records a sealed segment may have zeros, whose loss does no harm.
     const end = sealedBytes.get(name) ?? 0;
     if (end > 0) add(`${name} cut`, [name], (at) => at.write(name, bytes.subarray(0, end - 1)));
     for (const copy of [segmentName(number, 77), segmentName(names.length + 40, 0)]) {
@@ -127,7 +129,7 @@ async function refusals(
   return { tried: trials.length, failures };
 }
 
-/** What the start was refused with; undefined when it succeeded. */
+/** Returns the error that refused the start; undefined when it succeeded. */
 async function startOf(dir: string): Promise<unknown> {
   try {
     await (await openStore(realEnv, dir, { snapshot: 'never' })).close();
@@ -167,7 +169,7 @@ async function tryNewerFormat(root: string, { seed, tier }: Budget): Promise<Tri
     const isSame = [...expected].every(([key, content]) => found.get(key) === content);
     if (!isSame || found.size !== expected.size) failures.push(`${name}: the contents differ`);
   }
-  const figure = `${tried} refused, ${hints.length} hints made anew`;
+  const figure = `${tried} refused, ${countOf(hints.length, 'hint')} made again`;
   return { tried: tried + hints.length, failures, figure };
 }
 
@@ -177,7 +179,7 @@ function versioned(bytes: Buffer, version: number): Buffer {
   return changed;
 }
 
-/** As a release of that version would write it, checksum and all. */
+/** Returns a manifest as a release of that version would write it, with its checksum. */
 function newerManifest(data: DataDirectory, version: number): string {
   const [line = ''] = composeManifest(data.manifest()).split('\n');
   const changed = line.replace('"version":1', `"version":${version}`);

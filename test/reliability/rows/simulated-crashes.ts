@@ -1,5 +1,5 @@
-// Crashes of the simulated machine, one row a thing that the crash interrupts: each instant of a script, each
-// style of power loss, and again at each instant of the recovery.
+// Crashes of the simulated machine, one row per thing that the crash interrupts: each instant of a script, each style of
+// power loss, and again at each instant of the recovery.
 
 import { exploreCrashes } from '../../sim/crash-explorer.js';
 import { CRASH_SCRIPTS } from '../../sim/crash-scripts.js';
@@ -8,14 +8,15 @@ import type { Budget, FaultRow, Tried } from '../row.js';
 
 interface Part {
   readonly scripts: readonly string[];
-  /** Of the instants of a recovery, the part that gets a second crash. */
+  /** The share of a recovery's instants that get a second crash. */
   readonly secondCrashes: number;
 }
 
 const crashAtEveryByte: FaultRow = {
   name: 'crash-every-byte',
   fault: 'Power lost at any instant of a commit, torn at any byte',
-  required: 'A prefix of the commit order that holds all that was acknowledged; no half batch',
+  required:
+    'The store is a prefix of the commit order that holds all that was acknowledged, without a half batch',
   injection: 'simulation: cut, zeros, garbage, any subset of sectors',
   try: (budget) => explore(budget, { scripts: ['batches'], secondCrashes: 0 }),
 };
@@ -41,7 +42,7 @@ const crashInSnapshot: FaultRow = {
 const crashInRecovery: FaultRow = {
   name: 'crash-in-recovery',
   fault: 'Power lost, and again while the start mends what the first loss left',
-  required: 'Recovery may be repeated: the same records, whatever step was interrupted',
+  required: 'A repeated recovery finds the same records, whatever step was interrupted',
   injection: 'simulation: each crash times each instant of the recovery from it',
   try: (budget) => explore(budget, { scripts: ['flush_all', 'eviction'], secondCrashes: 1 }),
 };

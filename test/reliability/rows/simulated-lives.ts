@@ -1,4 +1,4 @@
-// Random lives of the simulated machine, drawn for one kind of fault each.
+// Random lives of the simulated machine, each row for one kind of fault.
 
 import { EVERYTHING, sweepFaults } from '../../sim/fault-sweep.js';
 import { Violation } from '../../sim/history.js';
@@ -11,9 +11,9 @@ import type { Budget, FaultRow, Tried } from '../row.js';
 const randomLives: FaultRow = {
   name: 'random-lives',
   fault:
-    'Any of them: crashes, failing operations, full disks, clocks that jump, one after the other',
+    'Any of these, one after the other: crashes, failing operations, full disks, clocks that jump',
   required:
-    'Nothing acknowledged or shown is lost, nothing invented, it serves again, its counters are right',
+    'Nothing acknowledged or shown is lost, nothing is invented, the store serves again, and its counters are right',
   injection: 'simulation: random lives by seed',
   try: (budget) => liveMany(budget, 60, drawLife, 'boots'),
 };
@@ -21,7 +21,8 @@ const randomLives: FaultRow = {
 const failedSyncs: FaultRow = {
   name: 'failed-commit',
   fault: 'A write or sync fails with EIO, once or for ever; the cache looks good, the disk is not',
-  required: 'Nothing more is acknowledged; after a restart and a power loss all that was is there',
+  required:
+    'Nothing more is acknowledged; after a restart and a power loss, all that was acknowledged is there',
   injection: 'simulation: restart over the same cache, then power loss',
   try: (budget) => liveMany(budget, 60, drawFailedCommits, 'faults'),
 };
@@ -55,7 +56,8 @@ const failingReads: FaultRow = {
 const clientsSee: FaultRow = {
   name: 'shown-is-durable',
   fault: 'Clients ask at the same time, and the machine crashes under them',
-  required: 'No byte that leaves tells of what is not on the disk; histories are linearizable',
+  required:
+    'No byte that leaves the server tells of a record that is not on the disk; histories are linearizable',
   injection: 'simulation: the server, up to 8 clients, streams cut anywhere, several boots',
   try: askAndCrash,
 };
@@ -102,7 +104,7 @@ async function liveMany(
   return { tried: sum[counted], failures, figure };
 }
 
-/** Each stage anew; the bounds are off, so that everything must be there. */
+/** Draws each stage again, without the bounds, so that everything must be there. */
 function withStages(life: Life, draw: (stage: Stage, index: number) => Stage[]): Life {
   const engine = { ...life.engine, keysMax: 0 };
   return { ...life, engine, mayVanish: false, stages: life.stages.flatMap(draw) };

@@ -1,5 +1,5 @@
-// How long a turn of the server's loop is at most while it does each thing that a client or the janitor can
-// make it do: nobody waits for another's work (promise 7 of README.md, the stall table in docs/reliability.md).
+// The longest turn of the server's loop while it does each thing that a client or background work can make it do: no
+// request waits for another one's work (promise 7 of README.md, the stall table in docs/reliability.md).
 
 import { cpSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -20,7 +20,7 @@ import {
 } from '../stalls/operations.js';
 
 const LIMIT_MS = 50;
-/** An operation that is over its limit is tried again: the machine has other work. */
+/** An operation that is over its limit is tried again, because the machine has other work. */
 const TRIES = 3;
 const FLAGS = ['-I', '128m', '-c', '12000', '--segment-size', '16m'];
 
@@ -31,7 +31,7 @@ interface Measured extends Stall {
 
 export const stalls: FaultRow = {
   name: 'stalls',
-  fault: 'Each thing that a client or the janitor can make the loop do, with many keys',
+  fault: 'Each thing that a client or the upkeep can make the loop do, with many keys',
   required: 'No turn of the loop is over 50 ms, none of an eviction or a flush over 10 ms',
   injection: 'a timer within the server and a reader beside it, 20,000 keys (long tier: 1,000,000)',
   try: (budget) => tryAll(budget),
@@ -56,17 +56,17 @@ async function tryAll(budget: Budget): Promise<Tried> {
 
 /** The stores on which the operations run: one that is loaded, and copies of it with other bounds. */
 class Stages {
-  /** By name, the best of those tries that were needed. */
+  /** The best of the needed tries, by name of the operation. */
   readonly measured = new Map<string, Measured>();
   readonly #folder: string;
   readonly #count: number;
   readonly #only: string | undefined;
-  /** Prints the lines of the table in docs/reliability.md as it goes. */
+  /** True: the lines of the table in docs/reliability.md are printed as they are measured. */
   readonly #tells: boolean;
-  /** The fast tier runs beside whatever else a machine does: it finds what is wrong, the long one measures. */
+  /** The fast tier shares the machine with other work: it finds what is wrong, and the long tier measures. */
   readonly #tolerance: number;
   readonly #loaded: string;
-  /** Where the running server tells of its loop. */
+  /** The socket on which the running server reports about its loop. */
   #socketPath = '';
   #servers = 0;
 
@@ -91,7 +91,7 @@ class Stages {
     await this.#onCopies([], EXPIRING);
   }
 
-  /** On a copy of the loaded store, once more on another one when a limit was broken. */
+  /** Measures on a copy of the loaded store, and once more on another copy when a limit was broken. */
   async #onCopies(flags: readonly string[], operations: readonly Operation[]): Promise<void> {
     const dir = join(this.#folder, 'copy');
     if (!operations.some(({ name }) => name.includes(this.#only ?? ''))) return;
@@ -103,7 +103,7 @@ class Stages {
     }
   }
 
-  /** One that was not asked for is not measured. */
+  /** An operation that was not asked for is not measured. */
   #isOver(name: string): boolean {
     const measured = this.measured.get(name);
     return measured !== undefined && isOver(measured);

@@ -1,5 +1,5 @@
-// Commits that are starved, by what strangers and clients can put into the line that commits stand in, libuv's pool: passwords to be hashed,
-// reads of values that are not in memory, large values. Commits go on meanwhile.
+// Commits that strangers and clients try to starve through libuv's pool, which commits share: with passwords to be hashed,
+// reads of values that are not in memory, and large values. Commits go on meanwhile.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -16,14 +16,14 @@ import { ms, percentileOf, withServer } from '../life.js';
 import { isRoot } from '../machine.js';
 import type { Budget, FaultRow, Skipped, Tried } from '../row.js';
 
-/** Common clients give up then. */
+/** Common clients give up after this time. */
 const SET_MS_MAX = 500;
 const LOGIN_MS_MAX = 3000;
 const WRONG = 'CLIENT_ERROR authentication failure';
 
 const loginLine = (pair: string): string => `set x 0 0 ${pair.length}\r\n${pair}\r\n`;
 
-/** Sets by a client that has come in, for as long as `isOver` says no; the ms that each took. */
+/** Does sets by a client that has logged in, for as long as `isOver` says no; returns the ms that each took. */
 async function setsUntil(client: WireClient, isOver: () => boolean): Promise<number[]> {
   const took: number[] = [];
   while (!isOver()) {
@@ -44,7 +44,7 @@ async function timed<T>(
   return { result, tookMs: performance.now() - startedMs };
 }
 
-/** From an address of the loopback network of its own. */
+/** Logs in from an address of the loopback network that no other client uses. */
 async function loginFrom(localAddress: string, port: number, pair: string): Promise<string> {
   const socket = connect({ port, host: '127.0.0.1', localAddress });
   socket.on('error', () => socket.destroy());
@@ -60,7 +60,7 @@ async function guess(port: number, name: string, isOver: () => boolean): Promise
   let guesses = 0;
   while (!isOver()) {
     const client = await WireClient.connect(port);
-    // What is still being checked in the end would only take the row's time.
+    // A check that is still running in the end would only take the row's time.
     const end = setInterval(() => isOver() && client.close(), 100);
     for (let n = 0; n < 2; n++) {
       const reply = await client.line(loginLine(`ann ${name}-${guesses}`)).catch(() => 'closed');
@@ -119,7 +119,7 @@ async function guessAll(port: number, { tier }: Budget): Promise<Tried> {
   const beside = await setsUntil(client, isOver);
   const [guesses, elsewhereMs] = await Promise.all([attack, logins]);
   await vanish(port);
-  const afterMs = await logIn('after those who vanished', '127.0.0.3', 'cleo cleo-right');
+  const afterMs = await logIn('after clients that vanished', '127.0.0.3', 'cleo cleo-right');
   client.close();
   const longest = Math.max(...beside);
   if (longest > SET_MS_MAX) failures.push(`a set took ${ms(longest)}`);
@@ -136,7 +136,7 @@ function overIn(lastsMs: number): () => boolean {
   return () => performance.now() >= endsMs;
 }
 
-/** Clients that send a login and close before it is answered. */
+/** Makes clients that send a login and close before it is answered. */
 async function vanish(port: number): Promise<void> {
   const sockets: Socket[] = [];
   for (let n = 0; n < GUESSERS; n++) {

@@ -1,5 +1,5 @@
-// A data directory that is not ours alone: whatever runs in it, from the first start to a repair, nothing that
-// strangers have put there is changed or removed.
+// A data directory that holds other files than ours: whatever runs in it, from the first start to a repair, changes or
+// removes nothing that strangers have put there.
 
 import { cpSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -17,8 +17,9 @@ const DUMP = '{"key":"k","value":"v","encoding":"utf8","flags":0,"expiresAt":0,"
 
 export const strangersFiles: FaultRow = {
   name: 'strangers-files',
-  fault: `Strangers' *.tmp, names of ours, directories, pipes, sockets and lost+found in the data directory`,
-  required: 'Every program runs as if they were not there; none of theirs is changed or removed',
+  fault: `The data directory has strangers' *.tmp files, names like ours, directories, pipes, sockets and lost+found`,
+  required:
+    'Every program runs as if these files were not there; none of them is changed or removed',
   injection: `${STRANGERS_FILES} files and directories, looked at after each program`,
   try: async () => {
     const folder = temporaryFolder();
@@ -67,7 +68,7 @@ async function runAll(folder: string): Promise<Tried> {
   await use('kv-compact', dir, EXIT.ok);
   await use('kv-compact', dir, EXIT.ok, '--snapshot', join(folder, 'out.json'));
   await use('kv-dump', dir, EXIT.ok);
-  // Hints and files of large values by name that are none of ours are named as such.
+  // kv-check names files with names of hints or large values that are none of ours.
   await use('kv-check', dir, EXIT.mendable);
   const mended = join(folder, 'mended');
   await use('kv-check', dir, EXIT.ok, '--repair', '--to', mended);
@@ -76,7 +77,7 @@ async function runAll(folder: string): Promise<Tried> {
   return { tried, failures, figure };
 }
 
-/** Values of all kinds, written twice, so that segments rotate and are compacted. */
+/** Stores values of all kinds, twice each, so that segments rotate and are compacted. */
 async function store(port: number, values: number): Promise<void> {
   const client = await WireClient.connect(port);
   for (let n = 0; n < 2 * values; n++) {

@@ -1,5 +1,5 @@
-// Strangers: on a TLS port before any request, and in the middle of values. Neither may keep out those who want to be
-// served, hold up the loop, or take memory without bound.
+// Strangers: on a TLS port before any request, and in the middle of values. Neither kind may keep out real clients, hold up
+// the loop, or take memory without bound.
 
 import { once } from 'node:events';
 import { readFileSync, rmSync } from 'node:fs';
@@ -31,7 +31,7 @@ async function strangers(port: number, count: number): Promise<Socket[]> {
   );
 }
 
-/** What a client of TLS sends first. */
+/** Returns the first bytes that a TLS client sends. */
 async function clientHello(): Promise<Buffer> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -44,7 +44,7 @@ async function clientHello(): Promise<Buffer> {
   return hello;
 }
 
-/** Comes in over TLS, asks, and goes; the ms that it took. */
+/** Connects over TLS, asks, and closes; returns the ms that this took. */
 async function askOver(port: number, ca: Buffer): Promise<number> {
   const startedMs = performance.now();
   const options = { port, host: '127.0.0.1', ca, checkServerIdentity: () => undefined };
@@ -111,12 +111,12 @@ async function meetStrangers(port: number, ca: Buffer, socketPath: string): Prom
   return { tried, failures, figure };
 }
 
-/** Room of values on their way in, what the waiting have sent, and as much again as the collector may leave. */
+/** The limit: values on their way in, what the waiting clients have sent, and as much again as the collector may leave. */
 const HALF_SENT_BYTES_MAX = 256 * MIB;
-/** For how long the neighbour stores values, and how long half of them may take at most: the machine has other work too. */
+/** The time for which the neighbour stores values. The limit for half of the sets allows for the machine's other work. */
 const NEIGHBOUR_MS = 3000;
 const NEIGHBOUR_MEDIAN_MS_MAX = 100;
-/** The one that comes in the same moment as the strangers has to wait until enough of them are dropped. */
+/** A set that comes in the same moment as the strangers has to wait until enough of them are dropped. */
 const NEIGHBOUR_MS_MAX = 5000;
 
 /** Announces a value of 1 MB, sends half of it, and stops. */
@@ -125,7 +125,7 @@ function sendHalf(socket: Socket): void {
   socket.write(Buffer.alloc(500_000, 'x'));
 }
 
-/** Stores a value of 1 MB again and again; the ms that each took. */
+/** Stores a value of 1 MB again and again; returns the ms that each took. */
 async function setsOf(client: WireClient, durationMs: number): Promise<number[]> {
   const request = `set own 0 0 1000000\r\n${'y'.repeat(1_000_000)}\r\n`;
   const tookMs: number[] = [];
@@ -133,7 +133,7 @@ async function setsOf(client: WireClient, durationMs: number): Promise<number[]>
   while (performance.now() < endMs) {
     const startedMs = performance.now();
     const reply = await client.line(request);
-    if (reply !== 'STORED') throw new Error(`The neighbour was told ${reply}`);
+    if (reply !== 'STORED') throw new Error(`The neighbour was answered ${reply}`);
     tookMs.push(performance.now() - startedMs);
     await setTimeout(20);
   }

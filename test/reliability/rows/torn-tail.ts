@@ -9,7 +9,7 @@ import type { Budget, FaultRow, Tried } from '../row.js';
 export const tornTail: FaultRow = {
   name: 'torn-tail',
   fault: 'Crash in the middle of a commit: a torn last batch',
-  required: 'The tail is cut, everything acknowledged is there, nobody is asked',
+  required: 'The tail is cut without a question, and everything acknowledged is there',
   injection: 'simulation: cut, zeros, garbage, any subset of sectors',
   try: tearTails,
 };

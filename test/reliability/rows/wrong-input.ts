@@ -1,6 +1,6 @@
-// Input that is wrong: numbers and lengths that cannot be, lines and keys that are too long, and bytes that are
-// no protocol of ours. A wrong request is answered as memcached does, whatever way the bytes are cut, and the
-// next one on the same connection is understood; noise ends at most its own connection.
+// Wrong input: impossible numbers and lengths, lines and keys that are too long, and bytes of no protocol of ours. A wrong
+// request is answered as memcached answers it, wherever the bytes are cut, and the next request on the same connection is
+// understood. Noise ends at most its own connection.
 
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
@@ -17,13 +17,13 @@ import { withServer } from '../life.js';
 import { megabytes, memoryBytes } from '../machine.js';
 import type { Budget, FaultRow, Tried } from '../row.js';
 
-/** Lengths of gigabytes are announced all the time; what the server needs anyway is below this. */
+/** Lengths of gigabytes are announced all the time; the memory that the server needs anyway is below this limit. */
 const GROWTH_BYTES_MAX = 128 * 1024 * 1024;
 const AT_ONCE = 16;
 
 interface Wrong {
   readonly bytes: Buffer;
-  /** What is wrong with all that came back; undefined when it is right. */
+  /** Returns what is wrong with everything that came back; undefined when it is right. */
   readonly judge: (reply: string) => string | undefined;
 }
 
@@ -32,7 +32,7 @@ export const badNumbers: FaultRow = {
   fault:
     'Oversized keys, values and lines, bad numbers, negative and huge lengths, missing line ends, in text, meta and binary',
   required:
-    "memcached's reply at every way to cut the bytes; the next request is understood, or the connection closed",
+    "The reply is memcached's, wherever the bytes are cut; the next request is understood, or the connection closed",
   injection: 'a real connection for every input and cut',
   try: (budget) =>
     withServer(['--dialect', 'memcached'], ({ server }) =>
@@ -42,7 +42,7 @@ export const badNumbers: FaultRow = {
 
 const NOOP = packet(0x0a, { opaque: 99 });
 
-/** Those that the parser answers without the store, with a request behind that must be understood. */
+/** The inputs that the parser answers without the store, each followed by a request that must be understood. */
 const TEXT_INPUTS: readonly Wrong[] = REFUSED_LINES.flatMap(([sent, expected]) => {
   const said = expected
     .replaceAll('<noop>', 'MN\r\n')
@@ -50,7 +50,7 @@ const TEXT_INPUTS: readonly Wrong[] = REFUSED_LINES.flatMap(([sent, expected]) =
   if (/<\w/.test(said)) return [];
   const closes = said === '[closed]';
   const reply = closes ? '' : `${said}MN\r\n`;
-  // A line that long ends the connection when its end comes later.
+  // A line this long ends the connection when its end comes later.
   const mayClose = sent.indexOf('\n') > LINE_BYTES_MAX;
   return {
     bytes: Buffer.from(closes ? sent : `${sent}mn\r\n`, 'latin1'),
@@ -81,7 +81,7 @@ const BINARY_INPUTS: readonly Wrong[] = [
 
 const WRONG_INPUTS: readonly Wrong[] = [...TEXT_INPUTS, ...BINARY_INPUTS];
 
-/** A refusal, and then the answer to the request behind it or the end of the connection. */
+/** Expects a refusal, and then the answer to the request behind it or the end of the connection. */
 function judgePackets(reply: string): string | undefined {
   const [first, ...rest] = responses(Buffer.from(reply, 'latin1'));
   if (first !== undefined && first.status === 0 && first.opaque !== 99) return 'it was taken';
@@ -93,7 +93,7 @@ interface Cut extends Wrong {
   readonly at: number;
 }
 
-/** Every cut of a short input; of a long one those at its ends and some by chance. */
+/** Returns every cut of a short input; of a long one, the cuts at its ends and some random ones. */
 function cutsOf(inputs: readonly Wrong[], { tier, seed }: Budget): Cut[] {
   const random = new SeededRandom(seed);
   const everyBytesMax = tier === 'fast' ? 64 : 4000;
@@ -144,14 +144,14 @@ export const garbage: FaultRow = {
   name: 'garbage',
   fault: 'Bytes that are no request: noise, spoilt sessions, HTTP, TLS, SSH, Redis, binary headers',
   required:
-    'ERROR or the end of that connection; the server neither ends nor hangs, and serves the next client; no UDP',
+    'The answer is ERROR or the end of that connection; the server neither ends nor hangs, and serves the next client; there is no UDP',
   injection: 'seeded fuzz of real connections',
   try: (budget) => withServer([], ({ server }) => tryGarbage(server, budget)),
 };
 
 const latin1 = (text: string): Buffer => Buffer.from(text, 'latin1');
 
-/** What other protocols say first. A line of theirs is answered with an error at most. */
+/** The first bytes of other protocols. A line of theirs is answered with an error at most. */
 const STRANGERS: readonly Buffer[] = [
   latin1('GET / HTTP/1.1\r\nHost: x\r\n\r\n'),
   latin1('POST /a HTTP/1.1\r\nContent-Length: 20\r\n\r\nset k 0 0 1\r\nx\r\n'),
@@ -190,7 +190,7 @@ async function tryGarbage(server: ServerProcess, { tier, seed }: Budget): Promis
   return verdict(server, before, { tried, failures }, 'no UDP socket; ');
 }
 
-/** Noise and spoilt sessions, cut anywhere. */
+/** Returns noise and spoilt sessions, cut anywhere. */
 function streamsOf(seed: number, count: number): Buffer[][] {
   const stream = fc.tuple(
     fc.oneof(noise, mutated, mutated, mutated),
@@ -204,7 +204,7 @@ function listensOnUdp(pid: number): boolean {
     try {
       return /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/${pid}/fd/${fd}`))?.[1];
     } catch {
-      // It was closed between the two looks.
+      // The descriptor was closed between the two looks.
       return undefined;
     }
   });

@@ -46,11 +46,11 @@ async function tryZeros({ tier, seed }: Budget): Promise<Tried> {
     rmSync(root, { recursive: true, force: true });
   }
   const perGb = seconds.map((each) => ((each * 1024 * MIB) / zeroBytes).toFixed(2));
-  const figure = `${perGb[0]} s a GiB of zeros after an orderly stop, ${perGb[1]} s behind a torn batch`;
+  const figure = `${perGb[0]} s per GiB of zeros after an orderly stop, ${perGb[1]} s behind a torn batch`;
   return { tried: seconds.length, failures, figure };
 }
 
-/** With a batch that was begun and never finished, or without. */
+/** Lengthens the file by zeros, after a batch that was begun and never finished when `isTorn`. */
 function lengthen(data: DataDirectory, zeroBytes: number, isTorn: boolean): void {
   const active = data.names('.seg').findLast((name) => data.batchesOf(name).length > 0)!;
   const bytes = data.read(active);

@@ -1,5 +1,5 @@
-// A server whose loop is watched from inside (loop-watch.ts) and from outside, by a client that reads one key
-// without a pause for as long as an operation runs.
+// A server whose loop is watched from inside (loop-watch.ts) and from outside, by a client that reads one key without a
+// pause for as long as an operation runs.
 
 import { once } from 'node:events';
 import { connect } from 'node:net';
@@ -12,13 +12,13 @@ import { WireClient } from '../../../tools/torture/wire-client.js';
 export interface Stall {
   /** The longest turn of the loop. */
   readonly turnMs: number;
-  /** The longest that a read waited for its reply, with all that the machine did beside. */
+  /** The longest time that a read waited for its reply, with everything else that the machine did. */
   readonly readMs: number;
 }
 
 const WATCH = join(import.meta.dirname, 'loop-watch.js');
 
-/** The same server with its loop watched; told at `socketPath`. */
+/** Returns the same server with its loop watched; it reports at `socketPath`. */
 export function watchLaunch(launch: Launch, socketPath: string): Launch {
   return {
     ...launch,
@@ -28,7 +28,7 @@ export function watchLaunch(launch: Launch, socketPath: string): Launch {
   };
 }
 
-/** The longest turn since the last call. */
+/** Returns the longest turn since the last call. */
 export async function longestTurnMs(socketPath: string): Promise<number> {
   const socket = connect(socketPath);
   let text = '';
@@ -38,7 +38,7 @@ export async function longestTurnMs(socketPath: string): Promise<number> {
   return (JSON.parse(text) as { longestMs: number }).longestMs;
 }
 
-/** What the loop, and a reader, had to bear while `operation` ran. */
+/** Returns the longest turn of the loop, and the longest wait of a reader, while `operation` ran. */
 export async function stallOf(
   port: number,
   socketPath: string,

@@ -1,5 +1,5 @@
-// The operations of the stall table (docs/reliability.md): all that a client or the janitor can make the loop
-// do, in the order in which they run on one store, and how long a turn of the loop may be meanwhile.
+// The operations of the stall table (docs/reliability.md): everything that a client or background work can make the loop
+// do, in the order in which they run on one store, and the limit for a turn of the loop meanwhile.
 
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
@@ -13,15 +13,15 @@ import { bigSet, connections, keyOf, pour, pourFrom, requests, sets } from './tr
 interface Target {
   readonly port: number;
   readonly dir: string;
-  /** Keys in the store. */
+  /** The number of keys in the store. */
   readonly count: number;
 }
 
 export interface Operation {
   readonly name: string;
-  /** How long a turn may be; 50 when it is not said. */
+  /** The limit for a turn; 50 when it is missing. */
   readonly limitMs?: number;
-  /** Not again: the store is another one afterwards. */
+  /** The operation is not repeated: the store is another one afterwards. */
   readonly once?: true;
   run(target: Target): Promise<void>;
 }
@@ -32,7 +32,7 @@ const STATS_OF_CLASSES = ['items', 'slabs', 'settings', 'sizes']
   .join('\r\n');
 const KV_COMPACT = join(import.meta.dirname, '../../../tools/kv-compact.js');
 
-/** The same line, so many times in one stream. */
+/** Returns an operation that sends the same line that many times in one stream. */
 const repeated = (name: string, line: string, times: number): Operation => ({
   name,
   run: ({ port }) =>
@@ -42,7 +42,7 @@ const repeated = (name: string, line: string, times: number): Operation => ({
     ),
 });
 
-/** A request for each of so many keys, in one stream. */
+/** Returns an operation that sends a request for each of a share of the keys, in one stream. */
 const each = (name: string, share: number, requestOf: (key: string) => string): Operation => ({
   name,
   run: ({ port, count }) =>
@@ -59,7 +59,7 @@ async function compact(target: Target, ...more: string[]): Promise<void> {
   await promisify(execFile)(process.execPath, [KV_COMPACT, target.dir, ...more]);
 }
 
-/** On an empty store first: the keydir grows, segments rotate and get hints, the cache turns over. */
+/** The first one runs on an empty store: the keydir grows, segments rotate and get hints, the cache turns over. */
 export const COMMON: readonly Operation[] = [
   {
     name: 'load of all keys: growth of the keydir, rotation, hints, cache turnover',
@@ -131,14 +131,14 @@ export const COMMON: readonly Operation[] = [
   },
   repeated('lru_crawler metadump all', 'lru_crawler metadump all', 1),
   repeated('lru_crawler mgdump all', 'lru_crawler mgdump all', 1),
-  repeated('keys that none begins so', 'keys nothing-begins-so', 1),
+  repeated('keys with a prefix that no key has', 'keys nothing-begins-so', 1),
   repeated('verbosity, 10,000 times', 'verbosity 1', 10_000),
   {
     name: 'cache_memlimit from 64 MB to 8 MB and back',
     run: ({ port }) => pour(port, ['cache_memlimit 8\r\n', 'cache_memlimit 64\r\n']),
   },
   { name: '20 watchers of everything, 20,000 sets and gets', run: watched },
-  repeated('requests that are none, 100,000 times', 'no such request', 100_000),
+  repeated('unknown commands, 100,000 times', 'no such request', 100_000),
   { name: '5,000 connections come, and are reset at once', run: comeAndGo },
   { name: '5,000 connections ask at once, and close at once', run: askTogether },
   {
@@ -157,7 +157,7 @@ export const COMMON: readonly Operation[] = [
   },
 ];
 
-/** They end the store's life: last of all. */
+/** Operations that empty the store and therefore come last. */
 export const FLUSHING: readonly Operation[] = [
   {
     name: 'delete_prefix, 300 times, and gets',
@@ -166,15 +166,15 @@ export const FLUSHING: readonly Operation[] = [
       pour(port, [...requests(300, (n) => `delete_prefix p${n}\r\n`), ...gets(count)]),
   },
   {
-    name: 'flush_all, 300 times, and gets of what is gone',
+    name: 'flush_all, 300 times, and gets of flushed items',
     limitMs: 10,
     once: true,
     run: ({ port, count }) => pour(port, ['flush_all\r\n'.repeat(300), ...gets(count)]),
   },
-  { name: 'what was flushed is cleared away', once: true, run: ({ port }) => emptied(port) },
+  { name: 'removal of flushed items', once: true, run: ({ port }) => emptied(port) },
 ];
 
-/** At --max-bytes, which the store has reached. */
+/** Operations at --max-bytes, which the store has reached. */
 export const EVICTING: readonly Operation[] = [
   {
     name: 'eviction for a set of 5 % of the store (8 MB of a million keys)',
@@ -204,7 +204,7 @@ export const EVICTING: readonly Operation[] = [
   },
 ];
 
-/** After a start with --max-keys of half. The first turns after a start run code that is not compiled yet. */
+/** Runs after a start with --max-keys of half. The first turns after a start run code that is not compiled yet. */
 export const TRIMMING: Operation = {
   name: 'start with half of --max-keys: sets, until the bound holds',
   limitMs: 20,
@@ -223,7 +223,7 @@ export const IDLING: Operation = {
 
 export const EXPIRING: readonly Operation[] = [
   {
-    name: 'all items get the same end, and gets of what has just expired',
+    name: 'all items get the same expiry, and gets of items that have just expired',
     once: true,
     run: async ({ port, count }) => {
       const atSeconds = Math.ceil(Date.now() / 1000 + 2 + count / 20_000);
@@ -238,10 +238,10 @@ export const EXPIRING: readonly Operation[] = [
       );
     },
   },
-  { name: 'what has expired is cleared away', once: true, run: ({ port }) => emptied(port) },
+  { name: 'removal of expired items', once: true, run: ({ port }) => emptied(port) },
 ];
 
-/** Some keys of other operations may be left. */
+/** Waits until at most 10 items are left; some keys of other operations may stay. */
 async function emptied(port: number): Promise<void> {
   await untilItems(port, (items) => items <= 10);
 }
@@ -294,6 +294,6 @@ async function comeAndGo({ port, count }: Target): Promise<void> {
   const gone = sockets.map((socket) => once(socket, 'close'));
   for (const socket of sockets) socket.resetAndDestroy();
   await Promise.all(gone);
-  // Until the server has noticed, too.
+  // The server has to notice the end of the connections, too.
   while (((await statsOf(port)).get('curr_connections') ?? 0) > 10) await setTimeout(20);
 }

@@ -1,4 +1,4 @@
-// What the operations of the stall table send: long streams of requests, one connection or many.
+// The requests that the operations of the stall table send: long streams, on one connection or many.
 
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
@@ -7,7 +7,7 @@ const LOT = 1000;
 
 export const keyOf = (n: number): string => `k${String(n).padStart(9, '0')}`;
 
-/** Sends all of it without waiting for replies, and resolves when the last has come. */
+/** Sends everything without waiting for replies, and resolves when the last reply has come. */
 export async function pour(port: number, lots: Iterable<string | Buffer>): Promise<void> {
   const socket = connect({ port, host: '127.0.0.1' });
   socket.on('error', () => socket.destroy());
@@ -31,7 +31,7 @@ export async function pour(port: number, lots: Iterable<string | Buffer>): Promi
   socket.destroy();
 }
 
-/** `count` requests, made of their number, in lots. */
+/** Returns `count` requests, made from their numbers, in lots. */
 export function* requests(count: number, requestOf: (n: number) => string): Generator<string> {
   for (let from = 0; from < count; from += LOT) {
     const lot = Math.min(LOT, count - from);
@@ -39,13 +39,13 @@ export function* requests(count: number, requestOf: (n: number) => string): Gene
   }
 }
 
-/** Each of `count` keys with a value of `bytes`. */
+/** Returns a set for each of `count` keys, with a value of `bytes`. */
 export function sets(count: number, bytes: number, exptime = 0): Generator<string> {
   const value = 'v'.repeat(bytes);
   return requests(count, (n) => `set ${keyOf(n)} 0 ${exptime} ${bytes} noreply\r\n${value}\r\n`);
 }
 
-/** One value of that size, in pieces. */
+/** Returns one value of that size, in pieces. */
 export function* bigSet(key: string, bytes: number): Generator<string | Buffer> {
   const piece = Buffer.alloc(1024 * 1024, 'v');
   yield `set ${key} 0 0 ${bytes}\r\n`;
@@ -55,7 +55,7 @@ export function* bigSet(key: string, bytes: number): Generator<string | Buffer> 
   yield '\r\n';
 }
 
-/** The same from so many connections at once. */
+/** Sends the same from that many connections at once. */
 export async function pourFrom(
   port: number,
   connections: number,
@@ -64,7 +64,7 @@ export async function pourFrom(
   await Promise.all(Array.from({ length: connections }, (_, n) => pour(port, lotsOf(n))));
 }
 
-/** Opens so many connections, each of which is answered once. */
+/** Opens that many connections, each of which is answered once. */
 export async function connections(port: number, count: number): Promise<Socket[]> {
   const sockets: Socket[] = [];
   while (sockets.length < count) {

@@ -1,4 +1,4 @@
-// A cluster of Debian's etcd: three nodes, or one, over directories below one.
+// A cluster of Debian's etcd: three nodes, or one, whose directories are made in one directory.
 
 import { join } from 'node:path';
 
@@ -7,17 +7,17 @@ import { ClusterNode, killAll, LOOPBACK, startAll, type Cluster, type Place } fr
 import { freePorts } from './ports.js';
 
 interface EtcdSetup {
-  /** From requireProgram() or findProgram(): Debian's etcd-server has it. */
+  /** The path from requireProgram() or findProgram(); it is in Debian's package etcd-server. */
   readonly program: string;
   /** An empty directory: each node makes its own in it. */
   readonly dir: string;
-  /** One node in each (default: three on the loopback). */
+  /** A place for each node (default: three on the loopback). */
   readonly places?: readonly Place[];
-  /** More flags of each node. */
+  /** More flags for each node. */
   readonly args?: readonly string[];
 }
 
-/** Resolves when it has a leader and serves. */
+/** Starts the cluster; resolves when it has a leader and serves. */
 export async function startEtcd(setup: EtcdSetup): Promise<Cluster> {
   const places = setup.places ?? [LOOPBACK, LOOPBACK, LOOPBACK];
   const ports = await freePorts(2 * places.length);
@@ -66,7 +66,7 @@ export async function startEtcd(setup: EtcdSetup): Promise<Cluster> {
   };
 }
 
-/** One question by HTTP in the words of bash, which starts ten times as fast as Node and is in each namespace. */
+/** One HTTP request, written in bash: bash starts ten times as fast as Node and exists in each namespace. */
 const ASK = `
   exec 3<>/dev/tcp/$0/$1
   printf 'POST /v3/maintenance/status HTTP/1.1\\r\\nHost: %s\\r\\nConnection: close\\r\\n' $0 >&3
@@ -83,7 +83,7 @@ async function leads({ place, port }: ClusterNode): Promise<boolean> {
   return member !== undefined && member === leader;
 }
 
-/** The node that leads now; undefined while there is none. */
+/** Returns the node that leads now; undefined while no node does. */
 export async function leaderOf({ nodes }: Cluster): Promise<ClusterNode | undefined> {
   const alive = nodes.filter(({ isRunning }) => isRunning);
   const leading = await Promise.all(alive.map(leads));

@@ -1,8 +1,8 @@
-// A network of its own for a cluster: a namespace for each place, all on one bridge, which lies in a namespace too, so
-// that nothing of the machine's network is touched. Two places are parted by routes into a black hole, as a switch
-// parts them: nobody is told, what is sent is gone.
+// A network of its own for a cluster: one namespace per place, all on one bridge. The bridge lies in a namespace too, so
+// nothing of the machine's network is touched. Two places are parted by routes into a black hole, as a switch parts
+// them: nobody gets a notice, and what is sent is lost.
 //
-// Invariant: the namespaces go with remove(), or with the process.
+// Invariant: the namespaces are removed by remove(), or when the process ends.
 
 import { execFileSync } from 'node:child_process';
 
@@ -23,7 +23,7 @@ function ip(...args: string[]): string {
   });
 }
 
-/** What this machine lacks for a network; undefined when it has all. */
+/** Returns what this machine lacks for a network; undefined when it has everything. */
 export function networkNeeds(): string | undefined {
   if (process.getuid?.() !== 0) return 'root';
   if (findProgram('ip') === undefined) return 'iproute2';
@@ -41,7 +41,7 @@ export class Network {
   readonly #names: readonly string[];
   readonly #cuts: (readonly [number, number])[] = [];
 
-  /** Throws what ip(8) says. */
+  /** Throws the error that ip(8) prints. */
   constructor(places: number) {
     this.#hub = `cairn-${process.pid}-hub`;
     this.#names = Array.from({ length: places }, (_, at) => `cairn-${process.pid}-${at}`);
@@ -61,7 +61,7 @@ export class Network {
     }
   }
 
-  /** Parts one place from others. */
+  /** Parts one place from the others. */
   cut(place: number, others: readonly number[]): void {
     for (const other of others) {
       for (const [here, there] of [
@@ -80,7 +80,7 @@ export class Network {
     }
   }
 
-  /** Safe to call again. */
+  /** Removes the namespaces; safe to call again. */
   remove(): void {
     built.delete(this);
     const mine = new Set([this.#hub, ...this.#names]);

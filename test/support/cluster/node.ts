@@ -1,17 +1,17 @@
 // One node of a cluster: a process of etcd or redis-server that is started, killed and started again on its directory.
 //
 // Invariants:
-// - start() settles when the node said that it serves, or rejects with what it printed last.
-// - A node is ended by kill(), or with the process that started it: none is left behind. Ctrl-C is not for it.
+// - start() settles when the node has printed that it serves, or rejects with what it printed last.
+// - A node is ended by kill(), or with the process that started it: no node is left behind. Ctrl-C does not reach it.
 
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { appendFileSync } from 'node:fs';
 
-/** Where a process runs. */
+/** The place where a process runs. */
 export interface Place {
   readonly host: string;
-  /** The words before a command that runs there, such as `ip netns exec one`; none on this machine. */
+  /** The words before a command that runs there, such as `ip netns exec one`; empty for this machine itself. */
   readonly inside: readonly string[];
 }
 
@@ -24,9 +24,9 @@ interface NodeLaunch {
   readonly port: number;
   readonly program: string;
   readonly args: readonly string[];
-  /** What it prints as soon as it serves. */
+  /** The text that the node prints as soon as it serves. */
   readonly ready: string;
-  /** All that it prints is added to this file. */
+  /** Everything that the node prints is added to this file. */
   readonly logFile: string;
 }
 
@@ -43,7 +43,7 @@ export class ClusterNode {
   #child: ChildProcess | undefined;
   #exited: Promise<unknown> = Promise.resolve();
 
-  /** It runs after start() only. */
+  /** The node runs only after start(). */
   constructor(launch: NodeLaunch) {
     this.#launch = launch;
   }
@@ -60,12 +60,12 @@ export class ClusterNode {
     return this.#launch.port;
   }
 
-  /** `host:port`, as clients name it. */
+  /** The node's address as clients write it: `host:port`. */
   get address(): string {
     return `${this.place.host}:${this.port}`;
   }
 
-  /** Of the running process; 0 before the first start. */
+  /** The pid of the running process; 0 before the first start. */
   get pid(): number {
     return this.#child?.pid ?? 0;
   }
@@ -74,7 +74,7 @@ export class ClusterNode {
     return this.#child !== undefined && running.has(this.#child);
   }
 
-  /** Starts it, also again after kill(). A node of etcd serves only when most of its cluster is there. */
+  /** Starts the node, also after kill(). A node of etcd serves only when most of its cluster runs. */
   async start(): Promise<void> {
     const { place, program, args, ready, logFile } = this.#launch;
     const [command = '', ...words] = [...place.inside, program, ...args];
@@ -110,13 +110,13 @@ export class ClusterNode {
     });
   }
 
-  /** As by kill -9; safe to call again. */
+  /** Kills the node as kill -9 does; safe to call again. */
   async kill(): Promise<void> {
     if (this.isRunning) this.#child?.kill('SIGKILL');
     await this.#exited;
   }
 
-  /** SIGSTOP or SIGCONT: a process that hangs, and goes on. */
+  /** Sends SIGSTOP, after which the process hangs, or SIGCONT, after which it goes on. */
   signal(signal: 'SIGSTOP' | 'SIGCONT'): void {
     this.#child?.kill(signal);
   }
@@ -126,7 +126,7 @@ export class ClusterNode {
 export interface Cluster {
   readonly engine: 'etcd' | 'redis';
   readonly nodes: readonly ClusterNode[];
-  /** What a server's --store names it by. */
+  /** The URL of the cluster for a server's --store. */
   readonly storeUrl: string;
   /** Kills whatever still runs; the directories stay. */
   end(): Promise<void>;

@@ -1,4 +1,4 @@
-// Different ports for the nodes of a cluster, which are still free when a node is killed and started again.
+// Ports for the nodes of a cluster: all different, and still free when a node is killed and started again.
 
 import { freePort } from '../free-port.js';
 

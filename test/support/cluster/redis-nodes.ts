@@ -1,5 +1,5 @@
 // A cluster of Debian's redis-server: three masters that share the slots, each with its replicas, every write synced.
-// The nodes read who is who from files that are written before the start, so nothing has to be negotiated.
+// The nodes read their roles from files that are written before the start, so they need not negotiate.
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -10,18 +10,18 @@ import { ClusterNode, killAll, LOOPBACK, startAll, type Cluster, type Place } fr
 import { freePorts } from './ports.js';
 
 export interface RedisSetup {
-  /** From requireProgram() or findProgram(): Debian's redis-server has it, and redis-cli comes with it. */
+  /** The path from requireProgram() or findProgram(); it is in Debian's package redis-server, and redis-cli comes with it. */
   readonly program: string;
   /** An empty directory: each node makes its own in it. */
   readonly dir: string;
   readonly masters?: number;
-  /** Of each master (default: 1). */
+  /** The number of replicas per master (default: 1). */
   readonly replicas?: number;
-  /** Where a master runs, or a replica of it; both are counted from 0 (default: the loopback). */
+  /** Returns where a master runs, or a replica of it; both are counted from 0 (default: the loopback). */
   readonly placeOf?: (master: number, replica: number | undefined) => Place;
-  /** A node that does not answer for so long counts as failed. */
+  /** A node that does not answer for this long counts as failed. */
   readonly nodeTimeoutMs?: number;
-  /** More flags of each node. */
+  /** More flags for each node. */
   readonly args?: readonly string[];
 }
 
@@ -31,7 +31,7 @@ interface Member {
   readonly place: Place;
   readonly port: number;
   readonly busPort: number;
-  /** Whom it follows, by index; undefined for a master. */
+  /** The index of the master that the node follows; undefined for a master. */
   readonly master: number | undefined;
 }
 
@@ -40,7 +40,7 @@ const NODE_TIMEOUT_MS = 2000;
 const SERVES_TIMEOUT_MS = 30_000;
 const LOOK_MS = 100;
 
-/** Resolves when every slot is served and every replica follows its master. */
+/** Starts the cluster; resolves when every slot is served and every replica follows its master. */
 export async function startRedisCluster(setup: RedisSetup): Promise<Cluster> {
   const members = await membersOf(setup);
   const nodes = members.map((member, at) => {
@@ -86,7 +86,7 @@ async function membersOf(setup: RedisSetup): Promise<Member[]> {
   });
 }
 
-/** What a node would have written itself, had it been told by CLUSTER MEET, ADDSLOTS and REPLICATE. */
+/** Returns the file that a node would have written itself after CLUSTER MEET, ADDSLOTS and REPLICATE. */
 function nodesFile(members: readonly Member[], self: number): string {
   const masters = members.filter(({ master }) => master === undefined).length;
   const lines = members.map((member, at) => {
@@ -114,12 +114,12 @@ function redisNode(setup: RedisSetup, member: Member, dir: string): ClusterNode 
     'no-appendfsync-on-rewrite': 'no',
     'cluster-enabled': 'yes',
     'cluster-port': String(member.busPort),
-    // A shard without a master shall stop alone.
+    // When a shard has no master, only this shard stops.
     'cluster-require-full-coverage': 'no',
     'cluster-node-timeout': String(setup.nodeTimeoutMs ?? NODE_TIMEOUT_MS),
-    // A replica shall be one at once, not after the five seconds in which others might come too.
+    // A replica follows at once, instead of after the five seconds in which other replicas might come.
     'repl-diskless-sync-delay': '0',
-    // The others take it for one when it has something of its master, if only this.
+    // The other nodes count a replica as one only when it has something of its master, for example this ping.
     'repl-ping-replica-period': '1',
   }).flatMap(([flag, value]) => [`--${flag}`, value]);
   return new ClusterNode({
@@ -133,7 +133,7 @@ function redisNode(setup: RedisSetup, member: Member, dir: string): ClusterNode 
   });
 }
 
-/** What redis-cli prints for a command to one node; empty when it does not answer. */
+/** Returns what redis-cli prints for a command to one node; empty when the node does not answer. */
 async function askRedis(
   node: ClusterNode,
   program: string,
@@ -145,7 +145,7 @@ async function askRedis(
   return (await run(command, rest)).stdout;
 }
 
-/** Resolves when each of `nodes` says that it serves, that every slot is served, and that all the others take part. */
+/** Resolves when each of `nodes` reports that it serves, that every slot is served, and that all other nodes take part. */
 export async function redisServes(nodes: readonly ClusterNode[], program: string): Promise<void> {
   const deadlineMs = performance.now() + SERVES_TIMEOUT_MS;
   for (const node of nodes) {
@@ -153,7 +153,7 @@ export async function redisServes(nodes: readonly ClusterNode[], program: string
     const serves = async (): Promise<boolean> => {
       if (!(await ask('cluster', 'info')).includes('cluster_state:ok')) return false;
       if (!/^master|^connected$/m.test(await ask('role'))) return false;
-      // A replica is named only when it follows.
+      // CLUSTER SLOTS names a replica only once it follows.
       const ports = new Set((await ask('cluster', 'slots')).split(/\s+/));
       return nodes.every(({ port }) => ports.has(String(port)));
     };
@@ -164,7 +164,7 @@ export async function redisServes(nodes: readonly ClusterNode[], program: string
   }
 }
 
-/** Masters and replicas as they are now, of the nodes that run. */
+/** Returns the current masters and replicas among the running nodes. */
 export async function redisRoles(
   { nodes }: Cluster,
   program: string,

@@ -24,7 +24,7 @@ function draw(seed: number): number[] {
 }
 
 describe('benchmarks/load/keys', () => {
-  it('seededRandom() repeats itself with its seed only', () => {
+  it('seededRandom() repeats its numbers for the same seed only', () => {
     expect(draw(1)).to.deep.equal(draw(1));
     expect(draw(1)).to.not.deep.equal(draw(2));
   });

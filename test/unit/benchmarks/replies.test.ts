@@ -64,19 +64,19 @@ for (const protocol of ['memcached', 'redis', 'etcd'] as const) {
   });
 }
 
-it('replyCounter() throws when a value is not as long as it was asked for', () => {
+it('replyCounter() throws when a value does not have the expected length', () => {
   const reply = Buffer.from(`VALUE ${keyName(7)} 0 12\r\n${VALUE}ab\r\nEND\r\n`);
   expect(() => feedInPieces('memcached', reply, [])).to.throw('does not end where it should');
 });
 
-it('replyCounter() takes only the bytes that were received from a larger buffer', () => {
+it('replyCounter() reads only the received bytes of a larger buffer', () => {
   const counter = replyCounter('memcached', VALUE_BYTES);
   expect(counter.feed(Buffer.from('ERROR\r\n\n\n'), 4)).to.equal(0);
   expect(counter.feed(Buffer.from('R\r\n'), 3)).to.equal(1);
 });
 
 describe('benchmarks/load/requests', () => {
-  it('BatchComposer.add() lays requests of both kinds one behind the other, again and again', () => {
+  it('BatchComposer.add() puts requests of both kinds one behind the other, batch after batch', () => {
     const composer = new BatchComposer(templatesOf('memcached', 3), 4);
     for (const batch of [[1, -2, 3], [-9_999_999, 0, 5, -6], [4]]) {
       composer.clear();
@@ -86,10 +86,10 @@ describe('benchmarks/load/requests', () => {
     }
   });
 
-  it('BatchComposer.add() lays a request anew where another kind had been laid on it', () => {
+  it('BatchComposer.add() writes a request again where another kind had replaced it', () => {
     const templates = templatesOf('memcached', 10);
     const kept = new BatchComposer(templates, 2);
-    // The write of the second batch covers where the third has its second request again.
+    // The write of the second batch covers the place of the third batch's second request.
     for (const kinds of [[true, true], [false], [true, true]]) {
       kept.clear();
       const fresh = new BatchComposer(templates, 2);

@@ -34,7 +34,7 @@ describe('benchmarks/rounds', () => {
     expect(medianSample(samples)).to.deep.equal({ rps: 3, errors: 2, misses: 1 });
   });
 
-  it('compare() takes ratios within each round, against the sum of several', () => {
+  it('compare() takes the ratios within each round, against the sum of several contenders', () => {
     const rounds = new Map([
       ['cairn', [{ p50Ms: 3 }, { p50Ms: 8 }, { p50Ms: 4 }]],
       ['disk', [{ p50Ms: 1 }, { p50Ms: 3 }, { p50Ms: 1 }]],

@@ -13,7 +13,7 @@ import { COLUMNS, METRICS, type CaseReport, type Metric } from '../../../benchma
 const TINY: Sizes = { isQuick: true, rounds: 1, heatUpMs: 10, warmupMs: 0, durationMs: 50 };
 const ABSENT: Peer = { ...BARE, name: 'absent', missing: () => 'missing: needs nothing' };
 
-describe('benchmarks, one tiny run against the bare server @long', () => {
+describe('benchmarks, a tiny run against the bare server @long', () => {
   let dir = '';
   let bench: Bench;
 
@@ -36,7 +36,7 @@ describe('benchmarks, one tiny run against the bare server @long', () => {
     'closed loop': { connections: 3, pipeline: 4, keyCount: 100, readRatio: 0.5 },
     'open loop': { connections: 2, mode: 'open', ratePerSecond: 2000, keyCount: 100 } as const,
   })) {
-    it(`loadCase() fills every column, ${title}`, async () => {
+    it(`loadCase() fills every column (${title})`, async () => {
       const report = await reportOf(load);
       const { sample } = report.rows[0]!;
       const absent: readonly Metric[] =

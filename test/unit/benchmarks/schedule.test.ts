@@ -13,7 +13,7 @@ function longest(...figures: number[]): { maxMs: number }[] {
 }
 
 describe('benchmarks/load/schedule', () => {
-  it('dueMs() gives even intervals, in turn on each connection', () => {
+  it('dueMs() gives even intervals and takes the connections in turn', () => {
     const schedule = new Schedule(100, 1000, 3);
     const due = [0, 1].flatMap((index) => [0, 1, 2].map((one) => schedule.dueMs(one, index)));
     expect(due).to.deep.equal([100, 101, 102, 103, 104, 105]);
@@ -27,7 +27,7 @@ describe('benchmarks/load/schedule', () => {
     expect(schedule.dueCount(2, 102)).to.equal(1);
   });
 
-  it('dueCount() counts a request exactly when dueMs() has come', () => {
+  it('dueCount() counts a request exactly from its dueMs() on', () => {
     fc.assert(
       fc.property(
         fc.double({ min: 0, max: 1e6, noNaN: true }),
@@ -54,7 +54,7 @@ describe('benchmarks/load/schedule', () => {
 });
 
 describe('benchmarks/cases/open-loop', () => {
-  it('wasLate() tells a round that the generator itself spoiled', () => {
+  it('wasLate() recognizes a round that the generator itself spoiled', () => {
     expect(wasLate(result(0.1, 5))).to.equal(false);
     expect(wasLate(result(0.6, 5))).to.equal(true);
     expect(wasLate(result(0.1, 21))).to.equal(true);

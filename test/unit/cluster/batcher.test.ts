@@ -1,4 +1,4 @@
-// Batches over the network, with a clock that moves when the test says so.
+// Batcher: the batches over the network, with a clock that moves only when the test moves it.
 
 import { expect } from 'chai';
 
@@ -34,7 +34,7 @@ function turn(): Promise<void> {
   return new Promise((resolve) => void setImmediate(resolve));
 }
 
-/** A batcher whose batches the test ends, and what it has sent. */
+/** Returns a batcher whose batches the test ends, and the list of what it has sent. */
 function setUp(limits: Partial<BatchLimits> = {}) {
   const clock = new StoppedClock();
   const sent: string[] = [];
@@ -53,7 +53,7 @@ function setUp(limits: Partial<BatchLimits> = {}) {
 }
 
 describe('Batcher', () => {
-  it('add() gathers what one turn asks for, and while a batch is out', async () => {
+  it('add() gathers the jobs of one turn, and the jobs that come while a batch is out', async () => {
     const { sent, add, turn, end, batcher } = setUp();
     add('ab');
     expect(sent).to.deep.equal([]);
@@ -68,7 +68,7 @@ describe('Batcher', () => {
     expect(batcher.latency.count).to.equal(2);
   });
 
-  it('add() uses every lane, and each has one batch out', async () => {
+  it('add() uses every lane, and each lane has at most one batch out', async () => {
     const { sent, add, turn, end } = setUp({ lanes: 2 });
     add('a');
     await turn();
@@ -81,7 +81,7 @@ describe('Batcher', () => {
     expect(sent).to.deep.equal(['0:a', '1:b', '0:c']);
   });
 
-  it('add() opens another lane only for as many jobs as are wanted for that', async () => {
+  it('add() opens another lane only for at least laneJobsMin jobs', async () => {
     const { sent, add, turn, end } = setUp({ lanes: 2, laneJobsMin: 3 });
     add('a');
     await turn();
@@ -98,7 +98,7 @@ describe('Batcher', () => {
     expect(sent).to.deep.equal(['0:a', '1:bcd', '0:e']);
   });
 
-  it('a lane that came back waits until as many ask as it has answered, or for gatherMs', async () => {
+  it('a lane that came back waits for as many jobs as it has answered, or for gatherMs', async () => {
     const { clock, sent, add, turn, end } = setUp({ gatherMs: 1 });
     add('ab');
     await turn();
@@ -115,14 +115,14 @@ describe('Batcher', () => {
     expect(sent).to.deep.equal(['0:ab', '0:cd']);
     clock.pass(1);
     expect(sent).to.deep.equal(['0:ab', '0:cd', '0:e']);
-    // One that asks alone waits for nobody.
+    // The last batch had one job, so a single job does not wait.
     await end();
     add('f');
     await turn();
     expect(sent).to.deep.equal(['0:ab', '0:cd', '0:e', '0:f']);
   });
 
-  it('add() cuts batches by bytes, and sends what is larger alone', async () => {
+  it('add() cuts batches by bytes, and sends a larger job alone', async () => {
     const { sent, turn, end, batcher } = setUp();
     for (const [name, bytes] of [
       ['a', 6],
@@ -137,18 +137,18 @@ describe('Batcher', () => {
     expect(sent).to.deep.equal(['0:a', '0:b', '0:c', '0:d']);
   });
 
-  it('add() takes no more than the queue holds, in jobs and in bytes', async () => {
+  it('add() takes no more jobs and no more bytes than the queue holds', async () => {
     const { add, turn, end, batcher } = setUp({ queuedJobsMax: 2, queuedBytesMax: 5 });
     expect(add('abc')).to.deep.equal([true, true, false]);
     await turn();
     expect(batcher.add(new Named('d', 4))).to.equal(true);
     expect(batcher.add(new Named('e', 2))).to.equal(false);
     await end();
-    // One alone is taken whatever its bytes.
+    // An empty queue takes a job of any size.
     expect(batcher.add(new Named('f', 50))).to.equal(true);
   });
 
-  it('expire() tells what waited beyond its deadline, and no batch has it', async () => {
+  it('a job that waits beyond its deadline expires, and no batch contains it', async () => {
     const { clock, sent, turn, end, batcher } = setUp();
     const [first, late, next] = [new Named('a'), new Named('b', 1, 500), new Named('c', 1, 2000)];
     batcher.add(first);
@@ -164,7 +164,7 @@ describe('Batcher', () => {
     expect([first.isExpired, next.isExpired]).to.deep.equal([false, false]);
   });
 
-  it('close() expires what waits, takes no more and waits for what is out', async () => {
+  it('close() expires waiting jobs, takes no more jobs and waits for the batches that are out', async () => {
     const { turn, end, batcher } = setUp();
     const [out, waiting] = [new Named('a'), new Named('b')];
     batcher.add(out);

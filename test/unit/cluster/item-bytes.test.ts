@@ -1,4 +1,4 @@
-// The bytes of an item in a cluster: golden bytes, since two engines and every version of this server must agree.
+// The bytes of an item in a cluster are golden, since two engines and every version of this server must agree on them.
 
 import { expect } from 'chai';
 
@@ -31,7 +31,7 @@ describe('item bytes', () => {
     }
   });
 
-  it('decodeItem() takes nothing for an item that is none', () => {
+  it('decodeItem() refuses bytes that are no item', () => {
     const good = encodeItem(PLAIN, Buffer.from('v'), 0, 1);
     expect(decodeItem(good.subarray(0, ITEM_HEADER_BYTES - 1))).to.equal(undefined);
     for (const [at, byte] of [

@@ -1,5 +1,5 @@
-// Semantics over an item that is read and written back: what is written and answered, without an engine. That it is
-// memcached's is the conformance suite's business; here is what that cannot see: which writes keep the token.
+// The semantics of an item that is read and written back, without an engine. The conformance suite tests that they are
+// those of memcached; this file tests what that suite cannot see: which writes keep the token.
 
 import { expect } from 'chai';
 
@@ -29,7 +29,7 @@ function put(more: object = {}) {
 }
 
 describe('decide…()', () => {
-  it('a write has the token that the engine gives or the client chose, a touch the old one', () => {
+  it('a write has the token that the engine gives or the client chose, and a touch keeps the old token', () => {
     const old = item('7');
     const written = [
       decidePut(put(), old, 100),
@@ -62,7 +62,7 @@ describe('decide…()', () => {
     expect(read.write).to.include({ ownCas: 9n, expiresAt: 2, won: true, stale: true });
   });
 
-  it('what is refused writes nothing, and says what was there', () => {
+  it('a refused call writes nothing, and its outcome says what was there', () => {
     const old = item('text');
     const refused = [
       decidePut(put({ mode: 'add' }), old, 100),
@@ -88,7 +88,7 @@ describe('decide…()', () => {
     expect(refused[1]!.outcome(0n).cas).to.equal(9n);
   });
 
-  it('bytes that are no item are overwritten by a plain set, deleted, and nothing else', () => {
+  it('only a plain set and a delete change bytes that are no item', () => {
     expect(decidePut(put(), 'damaged', 100).outcome(1n).status).to.equal('stored');
     expect(decideDelete(KEY, 'damaged').write).to.equal('removal');
     const others = [
@@ -104,7 +104,7 @@ describe('decide…()', () => {
     expect(decideGet({}, 'damaged', 'absent', NOW_MS).outcome(0n).kind).to.equal('damaged');
   });
 
-  it('a read that changes nothing writes nothing; a vivified item is made with the token of its write', () => {
+  it('a read that changes nothing writes nothing, and a vivified item has the token of its write', () => {
     expect(decideGet({ win: true }, item('x'), 'absent', NOW_MS).write).to.equal(undefined);
     const made = decideGet({ win: true, vivifyExpiresAt: 4 }, undefined, 'expired', NOW_MS);
     expect(made.write).to.include({ won: true, expiresAt: 4, ownCas: undefined });
@@ -114,7 +114,7 @@ describe('decide…()', () => {
     expect(missed).to.include({ kind: 'miss', reason: 'flushed' });
   });
 
-  it('keepsExpiry leaves the end of the item', () => {
+  it('keepsExpiry leaves the expiry of the item', () => {
     const { write } = decidePut(put({ mode: 'replace', keepsExpiry: true }), item('x'), 100);
     expect(write).to.include({ expiresAt: NOW_MS + 60_000, flags: 1 });
   });

@@ -36,7 +36,7 @@ describe('readConfig()', () => {
     expect(Object.isFrozen(defaults)).to.equal(true);
   });
 
-  it('takes short and long names, with a space or =', () => {
+  it('takes short and long names, with a space or an equals sign', () => {
     for (const argv of ['-p 8080', '--port 8080', '--port=8080', '-p8080']) {
       expect(config(argv).endpoints, argv).to.deep.equal([tcp('127.0.0.1', 8080)]);
     }
@@ -49,7 +49,7 @@ describe('readConfig()', () => {
     expect(config('-C').casEnabled).to.equal(false);
   });
 
-  it('--http is off, on loopback with a port alone, elsewhere with a token file', () => {
+  it('--http is off by default, takes a port alone for loopback, and needs a token file elsewhere', () => {
     expect(config('').http).to.equal(undefined);
     expect(config('--http 0').http).to.equal(undefined);
     expect(config('--http 9150').http).to.deep.equal({ host: '127.0.0.1', port: 9150 });
@@ -60,7 +60,7 @@ describe('readConfig()', () => {
     expect(refused('--http h:80').stderr).to.contain('--http-token-file');
   });
 
-  it('listens at every address of -l: repeated, lists, ports, v6', () => {
+  it('listens at every address of -l, with repeated flags, lists, ports and IPv6', () => {
     const { endpoints } = config('-l 10.0.0.1,localhost:81 -l [::1]:82 -l ::1 -p 80');
     expect(endpoints).to.deep.equal([
       tcp('10.0.0.1', 80),
@@ -70,7 +70,7 @@ describe('readConfig()', () => {
     ]);
   });
 
-  it('-p -1 is any port, -p 0 none, -U alone sets the port, --plain-port adds one', () => {
+  it('-p -1 takes any port, -p 0 no TCP port, -U alone sets the port, and --plain-port adds one', () => {
     expect(config('-p -1').endpoints).to.deep.equal([tcp('127.0.0.1', 0)]);
     expect(config('-p 0').endpoints).to.deep.equal([]);
     expect(config('-U 8080').endpoints).to.deep.equal([tcp('127.0.0.1', 8080)]);
@@ -90,7 +90,7 @@ describe('readConfig()', () => {
     expect(config('-s /tmp/x -l 127.0.0.1:80').endpoints).to.have.length(2);
   });
 
-  it('sizes take k, m and g; -m counts in megabytes', () => {
+  it('sizes take k, m and g, and -m counts in megabytes', () => {
     expect(config('-m 128').cacheBytes).to.equal(128 * 2 ** 20);
     expect(config('-m 2g').cacheBytes).to.equal(2 ** 31);
     expect(config('-I 2m').valueBytesMax).to.equal(2 ** 21);
@@ -108,7 +108,7 @@ describe('readConfig()', () => {
     expect(config('--snapshot never').snapshot).to.equal('never');
   });
 
-  it('the environment gives what no flag gives', () => {
+  it('the environment gives a setting that no flag gives', () => {
     const env = { CAIRN_PORT: '8080', CAIRN_DATA: '/var/x', CAIRN_DISABLE_EVICTIONS: '1' };
     expect(config('', env).endpoints).to.deep.equal([tcp('127.0.0.1', 8080)]);
     expect(config('', env).dataDir).to.equal('/var/x');
@@ -120,12 +120,12 @@ describe('readConfig()', () => {
     expect(config('', { MEMCACHED_PORT_FILENAME: '/tmp/p' }).portFile).to.equal('/tmp/p');
   });
 
-  it('takes what Kubernetes sets for a service called cairn for no port of ours', () => {
+  it('ignores the CAIRN_PORT that Kubernetes sets for a service called cairn', () => {
     const address = 'tcp://10.0.0.7:11211';
     const env = { CAIRN_PORT: address, CAIRN_PORT_11211_TCP: address };
     expect(config('', env).endpoints).to.deep.equal([tcp('127.0.0.1', 11_211)]);
   });
-  it('refuses environment variables that there are not, and words that are neither yes nor no', () => {
+  it('refuses unknown environment variables, and words that are neither yes nor no', () => {
     for (const [name, text, said] of [
       ['CAIRN_MAXKEYS', '5', 'CAIRN_MAX_KEYS'],
       ['CAIRN_FOO', '', 'CAIRN_FOO'],
@@ -150,17 +150,17 @@ describe('readConfig()', () => {
       expect(config('', { [name]: 'x' }).verbosity, name).to.equal(0);
   });
 
-  it('no message holds a bound that nobody can mean', () => {
+  it('no message names a bound that is only the largest safe integer', () => {
     for (const argv of ['--max-keys 9999999999999999', '--max-bytes 9999999t', '--scrub-rate 9e9t'])
       expect(refused(argv).stderr, argv).to.not.contain('9007199254740991');
   });
 
-  it('warns of what is accepted and hardly meant', () => {
+  it('warns of accepted settings that are hardly meant', () => {
     expect(config('--max-bytes 2m').warnings.join()).to.contain('--segment-size 64m');
     expect(config('--max-bytes 2m --segment-size 1m').warnings).to.deep.equal([]);
   });
 
-  it('accepts what memcached has and we do not, and says so', () => {
+  it('accepts flags of memcached that have no effect here, and says so', () => {
     const { notes } = config(
       '-t 8 -k -r -L -f 1.1 -n 10 -U 5 -o slab_chunk_max=4,modern -N 2'.replace(' -N 2', ''),
     );
@@ -184,7 +184,7 @@ describe('readConfig()', () => {
     }
   });
 
-  it('an address of -l says how much TLS its listener speaks, where there is any', () => {
+  it('an address of -l says how much TLS its listener speaks, which needs -Z', () => {
     const files = '-Z -o ssl_chain_cert=a,ssl_key=b,ssl_ca_cert=c';
     const { endpoints } = config(`${files} -l notls:10.0.0.1:81,mtls:[::1]:82,btls:h -l ::1 -p 80`);
     expect(endpoints).to.deep.equal([
@@ -202,7 +202,7 @@ describe('readConfig()', () => {
     expect(refused(`${noOne} -l mtls:h`).stderr).to.contain('ssl_ca_cert');
   });
 
-  it('--memcached-limits: -m bounds the store, and -I', () => {
+  it('--memcached-limits makes -m bound the store and -I', () => {
     const limits = config('--memcached-limits');
     expect(limits).to.include({ storeBytesMax: 64 * 2 ** 20, cacheBytes: 64 * 2 ** 20 });
     expect(config('--memcached-limits -m 100').storeBytesMax).to.equal(100 * 2 ** 20);
@@ -212,7 +212,7 @@ describe('readConfig()', () => {
     expect(config('', { CAIRN_MEMCACHED_LIMITS: '1' }).memcachedLimits).to.equal(true);
   });
 
-  it('-S needs users; MEMCACHED_SASL_PWDB names them as well', () => {
+  it('-S needs users, and MEMCACHED_SASL_PWDB names their file too', () => {
     expect(refused('-S').code).to.equal(64);
     expect(config('-S', { MEMCACHED_SASL_PWDB: '/u' }).authFile).to.equal('/u');
     expect(config('-S -Y /v').authFile).to.equal('/v');
@@ -258,7 +258,7 @@ describe('readConfig()', () => {
     '--nonsense',
     'word',
   ]) {
-    it(`refuses ${argv} with one line, a hint and exit 64`, () => {
+    it(`refuses ${argv} with one line, a hint and exit code 64`, () => {
       const { code, stdout, stderr } = refused(argv);
       expect(code).to.equal(64);
       expect(stdout).to.equal('');
@@ -268,7 +268,7 @@ describe('readConfig()', () => {
     });
   }
 
-  it('-h and -V print and exit 0', () => {
+  it('-h and -V print and end with exit code 0', () => {
     expect(refused('-V')).to.deep.equal({ code: 0, stdout: '1.2.3\n', stderr: '' });
     const help = refused('--help');
     expect(help.code).to.equal(0);

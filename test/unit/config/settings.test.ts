@@ -1,4 +1,4 @@
-// The file of --config and --check-config: what wins, what is refused with which line, and that nothing is started.
+// --config and --check-config: which setting wins, which lines of the file are refused, and that nothing is started.
 
 import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -13,7 +13,7 @@ import { ServerCommand } from '../../support/server-command.js';
 
 type Environment = Record<string, string>;
 
-/** Without what is a default, and without where they are from. */
+/** Returns the settings that are no defaults, without the comment that says where each is from. */
 function settingsIn(lines: readonly string[]): string[] {
   return lines.filter((line) => !line.startsWith('#')).map((line) => line.split(' # ')[0] ?? '');
 }
@@ -72,7 +72,7 @@ describe('--config and --check-config', () => {
     });
   });
 
-  it('prints what docs/configuration.md shows', async () => {
+  it('--check-config prints the output that docs/configuration.md shows', async () => {
     const page = readFileSync(join(PROJECT_DIR, 'docs/configuration.md'), 'utf8');
     const file = /```toml\n([^]*?)```/.exec(page)?.[1] ?? '';
     const [, flags = '', shown = ''] =
@@ -83,12 +83,12 @@ describe('--config and --check-config', () => {
     expect(printed.map((line) => line.replace(path, 'cairn.toml'))).to.include.members(lines);
   });
 
-  it('a flag wins over the environment, that over the file, that over the default', async () => {
+  it('a flag wins over the environment, the environment over the file, and the file over the default', async () => {
     const text = 'max-keys = 1\nmax-idle = 1\nconn-limit = 1\nenable-shutdown = true\n';
     const env = { CAIRN_MAX_KEYS: '2', CAIRN_MAX_IDLE: '2', CAIRN_ENABLE_SHUTDOWN: '0' };
     const config = await taken(text, ['--max-keys', '3'], env);
     expect(config).to.include({ keysMax: 3, maxIdleMs: 2000, connectionsMax: 1, backlog: 1024 });
-    // Switched off before the file had its say.
+    // The environment switched it off, so the file cannot switch it on.
     expect(config.shutdownEnabled).to.equal(false);
     const named = await readSettings([], { CAIRN_CONFIG: path }, '1.2.3');
     expect(named).to.include({ keysMax: 1 });
@@ -124,7 +124,7 @@ describe('--config and --check-config', () => {
     ['max-bytes = 1000', 2, '--max-bytes is at least 1m'],
     ['listen = ["h", "a:b:c@"]', 2, "'a:b:c@' is not an address"],
   ] as const) {
-    it(`refuses ${JSON.stringify(text)} with its line, also when a flag would win`, async () => {
+    it(`refuses ${JSON.stringify(text)} and names its line, also when a flag would win`, async () => {
       for (const argv of [[], ['--check-config'], ['-c', '9']]) {
         const exit = await read(`# a comment\n${text}\n`, argv);
         if (!('code' in exit)) throw new Error('it was taken');
@@ -134,12 +134,12 @@ describe('--config and --check-config', () => {
     });
   }
 
-  it('a mistake in the file shows although a flag wins', async () => {
+  it('refuses a mistake in the file although a flag wins', async () => {
     const exit = await read('port = "x"', ['-p', '80']);
     expect(exit).to.include({ code: 64 });
   });
 
-  it('refuses what cannot be read with its path', async () => {
+  it('names the path of a file that cannot be read', async () => {
     for (const [file, said] of [
       [join(dir, 'nothing'), 'no such file'],
       [dir, 'it is a directory'],
@@ -156,7 +156,7 @@ describe('--config and --check-config', () => {
     expect(await taken('\ufeffmax-keys = 7')).to.include({ keysMax: 7 });
   });
 
-  it('--check-config says where each setting is from', async () => {
+  it('--check-config says where each setting comes from', async () => {
     const env = { CAIRN_DATA: '/srv/x' };
     const lines = await checked('port = 8080\nlisten = ["a", "b"]\nthreads = 8', ['-vv'], env);
     expect(lines).to.include.members([
@@ -169,7 +169,7 @@ describe('--config and --check-config', () => {
     ]);
   });
 
-  it('what --check-config prints is a file that says the same', async () => {
+  it('--check-config prints a file that gives the same settings', async () => {
     const before = await checked('listen = ["a", "b"]\ndelimiter = "\\""', ['-m', '100', '-M']);
     const after = await checked(before.join('\n'));
     expect(settingsIn(after)).to.deep.equal(settingsIn(before));

@@ -1,4 +1,4 @@
-// `--store`: what a URL says, and what is refused by name.
+// `--store`: the parts of its URL, and the mistakes that are refused by name.
 
 import { expect } from 'chai';
 import { InvalidArgumentError } from 'commander';
@@ -22,7 +22,7 @@ function configRefusal(argv: readonly string[], env: Record<string, string> = {}
 }
 
 describe('storePlace()', () => {
-  it('reads hosts with the usual ports, and what stands behind them', () => {
+  it('reads hosts with the usual ports, and the path and options behind them', () => {
     expect(storePlace('etcd://a,b:99,[::1]:7,[fe80::1]')).to.deep.equal({
       kind: 'etcd',
       hosts: ['a:2379', 'b:99', '[::1]:7', '[fe80::1]:2379'],
@@ -46,7 +46,7 @@ describe('storePlace()', () => {
     });
   });
 
-  it('takes certificates with TLS alone', () => {
+  it('takes certificates only with TLS', () => {
     expect(storePlace('etcds://a?ca=/x/ca.pem')).to.deep.include({
       tls: { caPath: '/x/ca.pem', certPath: undefined, keyPath: undefined },
     });
@@ -57,7 +57,7 @@ describe('storePlace()', () => {
     expect(refusalOf('etcds://a?cert=x')).to.include('belong together');
   });
 
-  it('refuses what it does not know, and passwords, by name', () => {
+  it('refuses unknown parts, and passwords, by name', () => {
     for (const url of ['', 'a', 'http://a', 'etcd:/a', 'redis://a#b']) {
       expect(refusalOf(url), url).to.include('Give etcd://');
     }
@@ -75,7 +75,7 @@ describe('storePlace()', () => {
     expect(refusalOf('etcd://a?replicas=1')).to.include('There is no option replicas=');
   });
 
-  it('is told to other programs as a URL that leads to the same items, without files of this machine', () => {
+  it('storeUrl() gives other programs a URL that leads to the same items, without files of this machine', () => {
     for (const url of ['etcd://a,b:1', 'etcds://[::1]:2/shop?ca=/secret/ca.pem', 'rediss://a']) {
       const { kind, hosts, ...rest } = storePlace(url);
       const told = storeUrl(storePlace(url));
@@ -88,7 +88,7 @@ describe('storePlace()', () => {
     }
   });
 
-  it('is told in messages without certificates', () => {
+  it('storeText() names the store in messages without its certificates', () => {
     expect(storeText(storePlace('etcds://a,b?ca=/secret/ca.pem'))).to.equal(
       'etcd at a:2379, b:2379',
     );
@@ -117,7 +117,7 @@ describe('--store', () => {
     expect(typed).to.match(/^64 /).and.to.not.include('secret');
   });
 
-  it('takes -m with a word about it, and refuses a login without a cluster', () => {
+  it('takes -m with a note about it, and refuses a login without a cluster', () => {
     const config = readConfig(['--store', 'redis://a', '-m', '64'], {}, '0.0.0');
     expect('notes' in config && config.notes.join()).to.include('-m has no effect');
     expect(configRefusal(['--store-auth-file', 'x'])).to.include('--store <url>');

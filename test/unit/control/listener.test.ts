@@ -41,7 +41,7 @@ describe('Control', () => {
     rmSync(dir, { recursive: true, force: true });
   });
 
-  /** Sends the bytes, may close its half, and gives back everything that comes until the server closes. */
+  /** Sends the bytes, closes its half if asked to, and returns everything until the server closes. */
   function say(bytes: string, closesHalf = false): Promise<string> {
     return new Promise((resolve, reject) => {
       const socket = net.connect(join(dir, 'control.sock'), () => {
@@ -67,7 +67,7 @@ describe('Control', () => {
     expect(snapshot).to.include({ path: '/x/y', count: 0 });
   });
 
-  it('drops who does not ask, or does not leave, in time; who has not asked makes room for the next', async () => {
+  it('drops clients that do not ask or leave in time, and when full the oldest that has not asked', async () => {
     await control.close();
     const timers: (() => void)[] = [];
     const setTimer = (_delayMs: number, call: () => void): { cancel: () => void } => {
@@ -88,7 +88,7 @@ describe('Control', () => {
     const dropped = once(silent, 'close');
     for (const call of timers) call();
     await dropped;
-    // Who keeps its half open learns that nobody is there when it writes.
+    // A client that keeps its half open notices the closed connection when it writes.
     asking.on('error', () => undefined).write('x');
     await closing;
 
@@ -107,7 +107,7 @@ describe('Control', () => {
     expect(String(error)).to.contain('No room (p)');
   });
 
-  it('refuses what is no request, and goes on', async () => {
+  it('refuses bytes that are no request, and goes on', async () => {
     for (const line of [
       'nonsense',
       '[]',
@@ -119,7 +119,7 @@ describe('Control', () => {
     expect(await askServer(dir, { command: 'stats' })).to.be.an('object');
   });
 
-  it('answers who closes its half behind the question, and hangs up on who asks nothing', async () => {
+  it('answers a client that closes its half after the question, and hangs up on one that asks nothing', async () => {
     const compact = store.compact.bind(store);
     store.compact = async (options) => {
       await setImmediate();
@@ -130,7 +130,7 @@ describe('Control', () => {
     expect(await say('{"comm', true)).to.equal('');
   });
 
-  it('is for the owner alone, and its file goes with it', async () => {
+  it('opens its socket to the owner alone, and close() removes the file', async () => {
     const path = join(dir, 'control.sock');
     expect(statSync(path).mode & 0o777).to.equal(0o600);
     await control.close();
@@ -138,7 +138,7 @@ describe('Control', () => {
     control = await Control.listen(store, clock, dir);
   });
 
-  it('close() does not wait for who is connected or has work under way', async () => {
+  it('close() does not wait for clients that are connected or have work under way', async () => {
     store.compact = () => new Promise(() => {});
     const asked = askServer(dir, { command: 'compact' }).catch((e: unknown) => e);
     const idle = say('');
@@ -152,7 +152,7 @@ describe('Control', () => {
   it('listen() replaces the file that a killed server left', async () => {
     const other = join(dir, 'other');
     mkdirSync(other);
-    // As a killed process leaves it: nobody listens.
+    // A killed process leaves a socket file at which nobody listens.
     const listening =
       "require('net').createServer().listen('control.sock', () => process.kill(process.pid, 9))";
     spawnSync(process.execPath, ['-e', listening], { cwd: other });
@@ -176,7 +176,7 @@ describe('Control', () => {
     expect(existsSync(join(long, 'control.sock'))).to.equal(false);
   });
 
-  it('askServer() says so when nobody listens', async () => {
+  it('askServer() says that nobody listens', async () => {
     const error = await askServer(join(dir, 'none'), { command: 'stats' }).catch((e: unknown) => e);
     expect(error).to.include({ exitCode: 69 });
   });

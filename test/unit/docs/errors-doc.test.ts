@@ -1,4 +1,4 @@
-// docs/errors.md against the code: every code with its exit code, every exit code with its name.
+// docs/errors.md against the code: it has every code with its exit code, and every exit code with its name.
 
 import { expect } from 'chai';
 import { readFileSync } from 'node:fs';
@@ -11,7 +11,7 @@ import { PROJECT_DIR } from '../../support/golden-file.js';
 
 const DOC = readFileSync(join(PROJECT_DIR, 'docs', 'errors.md'), 'utf8');
 
-/** Cells of the rows whose first cell matches. */
+/** Returns the cells of the rows whose first cell matches. */
 function rows(first: RegExp): string[][] {
   const lines = DOC.split('\n').filter((line) => line.startsWith('|'));
   const cells = lines.map((line) => line.slice(1, -1).split('|'));
@@ -37,7 +37,7 @@ describe('docs/errors.md', () => {
     );
   });
 
-  it('has the failures that clients are told, as they are told', () => {
+  it('has the lines with which the server reports a failure to clients', () => {
     const refused = ['too-large', 'no-memory', 'no-space', 'no-descriptors'] as const;
     const failures = [...refused, 'damaged', 'closed', 'unknown', 'not-offered'] as const;
     for (const name of failures) {

@@ -1,4 +1,4 @@
-// docs/format.md against the code: magics, sizes, names, numbers, the example's bytes, and every field of
+// docs/format.md against the code: magics, sizes, names, numbers, the bytes of the example, and every field of
 // every layout, read from encoded bytes at the place that the document gives.
 
 import { expect } from 'chai';
@@ -65,7 +65,7 @@ interface Field {
   readonly bytes: number;
 }
 
-/** The first table of layout after `heading`: name → place; bytes 0 where the size is not fixed. */
+/** Returns the first layout table after `heading` as name → place; bytes is 0 where the size is not fixed. */
 function layoutAfter(heading: string): Map<string, Field> {
   const start = DOC.indexOf(heading);
   expect(start, heading).to.be.at.least(0);
@@ -83,7 +83,7 @@ function layoutAfter(heading: string): Map<string, Field> {
   return fields;
 }
 
-/** Every byte of the layout belongs to one field, up to `size`. */
+/** Checks that every byte of the layout, up to `size`, belongs to one field. */
 function expectGapless(fields: ReadonlyMap<string, Field>, size: number): void {
   let end = 0;
   for (const [name, { at, bytes }] of fields) {
@@ -94,7 +94,7 @@ function expectGapless(fields: ReadonlyMap<string, Field>, size: number): void {
   expect(end).to.equal(size);
 }
 
-/** The number at the place that the document gives to `name`. */
+/** Returns the number at the place that the document gives to `name`. */
 function fieldOf(bytes: Buffer, fields: ReadonlyMap<string, Field>, name: string): number {
   const field = fields.get(name);
   if (field === undefined) throw new Error(`docs/format.md has no field ${name}`);
@@ -138,7 +138,7 @@ describe('docs/format.md', () => {
     for (const name of names) expect(DOC).to.include(`| \`${name}\``);
   });
 
-  it('says the sizes, limits and magics', () => {
+  it('gives the sizes, limits and magics', () => {
     const texts = [
       `The version is ${FORMAT_VERSION}.`,
       `### Segment header, ${SEGMENT_HEADER_BYTES} bytes`,
@@ -167,7 +167,7 @@ describe('docs/format.md', () => {
     expect(magic.toString('latin1')).to.equal('BTCH');
   });
 
-  it('says the record types, marks, reasons and kinds of batch', () => {
+  it('gives the record types, marks, reasons and kinds of batch', () => {
     const types = Object.entries(RECORD).map(([name, type]) => `${type} ${name}`);
     expect(DOC).to.include(types.join(', '));
     for (const type of types) expect(DOC).to.match(new RegExp(`^\\| ${type} +\\|`, 'm'));
@@ -187,7 +187,7 @@ describe('docs/format.md', () => {
     expect(DOC).to.include(`${records} records, ${seal} seal, ${cleanSeal} clean seal`);
   });
 
-  it('places every field of the header of an image where the golden one has it', () => {
+  it('places every field of the header of an image where the golden image has it', () => {
     const fields = layoutAfter('## IMAGE');
     expectGapless(fields, IMAGE_HEADER_BYTES);
     const image = parseHexDump(golden('log/image.txt', ''));

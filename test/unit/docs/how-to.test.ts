@@ -1,5 +1,5 @@
-// docs/how-to/, each page done as its reader does it: what it says to type is typed, and what it shows is seen. Blocks for root
-// are run by test/systemd.test.ts.
+// docs/how-to/, each page done as its reader does it: the test types the commands and expects the output that the page
+// shows. test/systemd.test.ts runs the blocks for root.
 
 import { readFileSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -30,7 +30,7 @@ function blocksOf(
   );
 }
 
-/** Starts the servers that a page expects; resolves to names on the page, each with the address that takes its place. */
+/** Starts the servers that a page expects; resolves to names on the page, each with its address in the test. */
 type Stage = (context: Context) => Promise<readonly [string, string][]>;
 
 describe('docs/how-to', function () {
@@ -70,7 +70,7 @@ describe('docs/how-to', function () {
     },
   };
 
-  it('has only pages of which most is tried', () => {
+  it('has only pages of which most blocks are tried', () => {
     expect(PAGES).to.include.members(Object.keys(stages));
     for (const page of PAGES) {
       const blocks = blocksOf(page);

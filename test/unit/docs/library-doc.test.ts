@@ -1,5 +1,5 @@
-// docs/library.md against the library: every option with its default and range, every method, every type that a
-// signature names.
+// docs/library.md against the library: it has every option with its default and range, every method, and every type
+// that a signature names.
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,7 +13,7 @@ import { PROJECT_DIR } from '../../support/golden-file.js';
 
 const PAGE = readFileSync(join(PROJECT_DIR, 'docs/library.md'), 'utf8');
 
-/** The cells of the table of a chapter, without its heading. */
+/** Returns the cells of a chapter's table, without the heading row. */
 function tableOf(chapter: string): string[][] {
   const from = PAGE.indexOf(`\n## ${chapter}\n`);
   expect(from, chapter).to.be.at.least(0);
@@ -28,12 +28,12 @@ function tableOf(chapter: string): string[][] {
   );
 }
 
-/** What is written as code in a cell. */
+/** Returns the parts of a cell that are written as code. */
 function codesIn(cell: string): string[] {
   return [...cell.matchAll(/`([^`]+)`/g)].map(([, code = '']) => code);
 }
 
-/** A number, true, false or a word in quotes, as JavaScript has it. */
+/** Reads a number, true, false or a word in quotes, as JavaScript writes it. */
 function literal(code: string): unknown {
   return JSON.parse(code.replaceAll("'", '"')) as unknown;
 }
@@ -48,7 +48,7 @@ function isAccepted(name: string, value: unknown): boolean {
   }
 }
 
-/** What is not so in the cell of a range; numbers are tried at its ends and next to them. */
+/** Returns the faults of a range's cell; it tries the numbers at the ends and next to them. */
 function faultsOfRange(name: string, range: string): string[] {
   const tried = new Map<unknown, boolean>();
   const ends = codesIn(range).map(literal);
@@ -76,7 +76,7 @@ describe('docs/library.md', () => {
     ([name = '', unit = '', standard = '', range = '']) =>
       [codesIn(name)[0] ?? '', unit, standard, range] as const,
   );
-  /** What a program may not set: the engine's own affairs. */
+  /** The options that a program may set, without the two options that only the engine sets. */
   const known = Object.keys(STORE_OPTIONS_DEFAULT).filter(
     (name) => !['useHints', 'ownsThread'].includes(name),
   );
@@ -86,7 +86,7 @@ describe('docs/library.md', () => {
     expect(named.toSorted()).to.deep.equal([...known, 'onProgress', 'logger'].toSorted());
   });
 
-  it('says the default of each', () => {
+  it('gives the default of each option', () => {
     for (const [name, , standard] of options) {
       if (name === 'logger' || name === 'onProgress') expect(standard).to.match(/^none/);
       else {
@@ -96,14 +96,14 @@ describe('docs/library.md', () => {
     }
   });
 
-  it('says the range of each', () => {
+  it('gives the range of each option', () => {
     const faults = options
       .filter(([name]) => known.includes(name))
       .flatMap(([name, , , range]) => faultsOfRange(name, range));
     expect(faults).to.deep.equal([]);
   });
 
-  it('says the unit that the name of an option has', () => {
+  it('gives the unit that the name of an option has', () => {
     for (const [name, unit] of options) {
       if (/Bytes/.test(name)) expect(unit, name).to.match(/^bytes/);
       if (/Ms/.test(name)) expect(unit, name).to.equal('ms');

@@ -1,4 +1,4 @@
-// docs/operations.md and the how-tos against the programs: counters, flags and files that they name are there.
+// docs/operations.md and the how-tos against the programs: every counter, flag and file that they name exists.
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -34,7 +34,7 @@ describe('docs/operations.md', () => {
     expect(cells.filter((name) => !counters.has(name))).to.deep.equal([]);
   });
 
-  it('and the how-tos and alerts name only flags that the server or a tool has', async () => {
+  it('names only flags that the server or a tool has, and so do the how-tos and alerts', async () => {
     const tools = [
       'kv-server',
       'kv-dump',
@@ -51,7 +51,7 @@ describe('docs/operations.md', () => {
       }),
     );
     const known = helps.map(({ stdout }) => stdout.toString()).join('\n');
-    // Of npm, Docker, systemd and curl, and of a program on a page.
+    // These flags belong to npm, Docker, systemd and curl, and to a program on a page.
     const others =
       '--global --health-cmd --time --now --signal --property --unit --no-pager --lines --cacert --crash';
     const alerts = readFileSync(join(PROJECT_DIR, 'packaging/prometheus/alerts.yml'), 'utf8');
@@ -63,7 +63,7 @@ describe('docs/operations.md', () => {
     expect(flags.filter((flag) => !known.includes(`${flag} `))).to.deep.equal([]);
   });
 
-  it('and the how-tos name only files of packaging/ that are there', () => {
+  it('names only files of packaging/ that exist, and so do the how-tos', () => {
     const files = named(/\bcairn\.(?:sysusers|toml|service)\b|packaging\/[A-Za-z.-]+\w/g, TEXTS);
     expect(files.length).to.be.greaterThan(3);
     const paths = files.map((name) => (name.startsWith('packaging/') ? name : `packaging/${name}`));

@@ -1,4 +1,4 @@
-// The reader of pages that are run: which blocks it finds, and what counts as printed.
+// pageBlocks() and shownPattern(): the blocks of a page that are run, and the output that matches.
 
 import { expect } from 'chai';
 
@@ -36,7 +36,7 @@ saved
 `;
 
 describe('pageBlocks()', () => {
-  it('finds what is typed, with what is shown in the same chapter, and what is saved', () => {
+  it('finds typed blocks with the output of the same chapter, and saved files', () => {
     expect(pageBlocks(PAGE)).to.deep.equal([
       { kind: 'pasted', line: 4, text: 'pasted\n', shown: 'shown\n' },
       { kind: 'terminal', line: 14, text: 'opened\n' },
@@ -44,13 +44,13 @@ describe('pageBlocks()', () => {
     ]);
   });
 
-  it('refuses a word that it does not know, so that no block is left out by a slip', () => {
+  it('refuses an unknown word, so that a typing mistake leaves out no block', () => {
     expect(() => pageBlocks('\n```sh termnal\nx\n```\n')).to.throw('line 2: no block is called');
   });
 });
 
 describe('shownPattern()', () => {
-  it('takes all that is printed literally, but for …', () => {
+  it('takes the printed text literally, except …', () => {
     const pattern = shownPattern('a (b) in … ms\n…\nend');
     expect('a (b) in 12 ms\n1\n2\nend').to.match(pattern);
     expect('a (b) in 12 ms\n1\n2\nend\nmore').not.to.match(pattern);

@@ -1,5 +1,5 @@
-// docs/protocol.md against the code: every command, opcode, error and limit is in it, and no error that
-// does not exist.
+// docs/protocol.md against the code: it has every command, opcode, error and limit, and no error that does not
+// exist.
 
 import { readFileSync } from 'node:fs';
 
@@ -18,7 +18,7 @@ import { ERROR_NAMES, formOfError } from '../../../src/protocol/errors.js';
 import { LINE_READERS } from '../../../src/protocol/text/commands.js';
 
 const DOCUMENT = readFileSync(new URL('../../../../docs/protocol.md', import.meta.url), 'utf8');
-/** Everything in backquotes, as it would be sent. */
+/** Returns everything in backquotes, as it would be sent. */
 const PROSE = DOCUMENT.replaceAll(/```[^]*?```/g, '');
 const QUOTED = [...PROSE.matchAll(/`([^`]+)`/g)].map(([, text]) => text!.replaceAll('\\|', '|'));
 const OTHER_COMMANDS =
@@ -48,7 +48,7 @@ describe('docs/protocol.md', () => {
     }
   });
 
-  it('has every text of a binary status that has one of its own', () => {
+  it('has the text of every binary status that has its own text', () => {
     for (const name of ERROR_NAMES) {
       const { status, text } = formOfError(name);
       if (status === 0x86) continue;

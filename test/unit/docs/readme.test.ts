@@ -1,4 +1,4 @@
-// README.md against the program: its examples run as they stand there.
+// README.md against the program: its examples run as they are shown.
 
 import { expect } from 'chai';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -15,7 +15,7 @@ import { cairnLaunch, temporaryFolder } from '../../support/servers.js';
 const README = readFileSync(join(PROJECT_DIR, 'README.md'), 'utf8');
 
 describe('README.md, the library example', () => {
-  it('runs as it stands there', async () => {
+  it('runs as README.md shows it', async () => {
     const dir = mkdtempSync(join(tmpdir(), 'cairn-readme-'));
     const [, code = ''] = /```js\n(import \{ open \} from 'cairn-kv';[^]*?)```/.exec(README) ?? [];
     const library = new URL('../../../src/index.js', import.meta.url).href;
@@ -30,7 +30,7 @@ describe('README.md, the library example', () => {
   });
 });
 
-/** As netcat does it, which not every machine has: `nc -z` looks whether somebody listens. */
+/** Stands in for netcat, which not every machine has: `nc -z` checks whether somebody listens. */
 const NC = `#!/bin/bash
 [ "$1" = -z ] && { exec 3<>"/dev/tcp/$2/$3"; exit; } 2>/dev/null
 exec 3<>"/dev/tcp/$1/$2" && cat >&3 && cat <&3
@@ -47,7 +47,7 @@ describe('README.md, the first lines @long', () => {
     clone = temporaryFolder();
     mkdirSync(join(clone, 'data'));
     symlinkSync(join(PROJECT_DIR, 'dist'), join(clone, 'dist'));
-    // Without the build, which is done.
+    // npm start runs without the build, which is done.
     const scripts = { start: 'exec node dist/tools/kv-server.js' };
     writeFileSync(join(clone, 'package.json'), JSON.stringify({ name: 'clone', scripts }));
   });
@@ -56,7 +56,7 @@ describe('README.md, the first lines @long', () => {
     removeFolderInUse(clone);
   });
 
-  it('store, kill the server, start it again and find the value', async () => {
+  it('store a value, kill the server, start it again and find the value', async () => {
     expect(DEMO.trim().split('\n')).to.have.length(3);
     const environment = `export CAIRN_PORT=${await freePort()} npm_config_loglevel=silent\n`;
     const done = await run('bash', ['-ec', environment + DEMO], { cwd: clone });
@@ -66,7 +66,7 @@ describe('README.md, the first lines @long', () => {
   });
 }).timeout(60_000);
 
-describe('README.md, what is pasted into a shell after the quick start @long', () => {
+describe('README.md, the shell commands after the quick start @long', () => {
   let dir = '';
   let server: ServerProcess;
   let plainPort = 0;
@@ -74,7 +74,7 @@ describe('README.md, what is pasted into a shell after the quick start @long', (
   before(async () => {
     dir = temporaryFolder();
     writeFileSync(join(dir, 'nc'), NC, { mode: 0o755 });
-    // In its own place, as in a clone: data and dist lie beside each other.
+    // The commands run in a directory of their own, where data and dist lie side by side as in a clone.
     mkdirSync(join(dir, 'clone'));
     symlinkSync(join(PROJECT_DIR, 'dist'), join(dir, 'clone/dist'));
     server = await ServerProcess.start(cairnLaunch(join(dir, 'clone/data')));

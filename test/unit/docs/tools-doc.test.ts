@@ -1,4 +1,4 @@
-// docs/tools.md against the programs: every option that a --help shows is explained there.
+// docs/tools.md against the programs: it explains every option that a --help shows.
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,5 +1,5 @@
-// docs/tutorial.md, done as its reader does it: every command is typed, every file saved, and what the page shows is seen. The
-// server is killed by kill -9 on the way.
+// docs/tutorial.md, done as its reader does it: the test types every command, saves every file, and expects the output
+// that the page shows. A kill -9 ends the server on the way.
 
 import { readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
@@ -26,7 +26,7 @@ describe('docs/tutorial.md', function () {
     rmSync(dir, { recursive: true, force: true });
   });
 
-  it('leads to a session that is still there after kill -9 of the server', async function () {
+  it('leads to a session that survives a kill -9 of the server', async function () {
     requireProgram(this, 'curl', 'curl');
     const port = String(await freePort());
     shell = new PageShell(dir, 'cairn', { CAIRN_PORT: port });

@@ -1,4 +1,4 @@
-// Files of background threads, on a real file system.
+// BlockingFile: the files of background threads, on a real file system.
 
 import { constants } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -16,7 +16,7 @@ describe('BlockingFile', () => {
   });
   after(() => fse.remove(dir));
 
-  it('does what a File is asked for, and rejects with the code of the system', async () => {
+  it('does what every File does, and rejects with the code of the system', async () => {
     const path = join(dir, 'file');
     const file = new BlockingFile(path, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL);
     expect(await file.write(Buffer.from('0123456789'), 5)).to.equal(10);

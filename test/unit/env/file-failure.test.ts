@@ -9,7 +9,7 @@ function refusal(code: string): Error {
 }
 
 describe('file-failure', () => {
-  it('optionFileFailure() tells a lack of rights (77) from a file that cannot be used (64), with the reason', () => {
+  it('optionFileFailure() tells missing rights (77) from a file that cannot be used (64), and says why', () => {
     for (const [code, exit, words] of [
       ['EACCES', 77, 'permission denied'],
       ['EPERM', 77, 'does not allow'],
@@ -26,7 +26,7 @@ describe('file-failure', () => {
     }
   });
 
-  it('fileFailure() passes on what is no failure of the system', () => {
+  it('fileFailure() passes on an error that is no failure of the system', () => {
     const bug = new TypeError('x');
     expect(fileFailure('A file', '/f', bug)).to.equal(bug);
     expect(isKvError(fileFailure('A file', '/f', refusal('ENOSPC')), 'KV_NO_SPACE')).to.equal(true);

@@ -1,4 +1,4 @@
-// The real Env by itself, on a real file system.
+// nodeEnv(): the real Env by itself, on a real file system.
 
 import os, { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -19,7 +19,7 @@ describe('nodeEnv()', () => {
   });
   after(() => fse.remove(dir));
 
-  it('a direct write is there when the call returns, and fails as any other', async () => {
+  it('writeNow() has written when it returns, and throws the error of the system', async () => {
     const path = join(dir, 'file');
     const { fs } = nodeEnv(new QuietLogger());
     const file = await fs.open(path, 'create');
@@ -29,7 +29,7 @@ describe('nodeEnv()', () => {
     expect(() => file.writeNow(Buffer.from('x'), 0)).to.throw('EBADF');
   });
 
-  it('startWorker() runs a thread that stands back behind the main thread', async function () {
+  it('startWorker() runs a thread of lower priority than the main thread', async function () {
     if (process.platform !== 'linux') skip(this, 'Linux');
     const worker = nodeEnv(new QuietLogger()).startWorker(PRIORITY_WORKER, undefined);
     const told = await new Promise((resolve) => worker.onMessage(resolve));

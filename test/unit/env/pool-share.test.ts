@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import { PoolShare, readsInPool } from '../../../src/env/pool-share.js';
 
 describe('PoolShare', () => {
-  it('has at most so many calls under way, and serves the others in their order', async () => {
+  it('has at most as many calls under way as it was given, and runs the others in order', async () => {
     const share = new PoolShare(2);
     const order: number[] = [];
     let underWay = 0;
@@ -35,7 +35,7 @@ describe('PoolShare', () => {
 });
 
 describe('readsInPool()', () => {
-  it('leaves two threads where there are so many, and is never none', () => {
+  it('leaves threads for other work in a large pool, and is at least 1', () => {
     const sizes = [undefined, '1', '2', '3', '4', '128', 'nonsense'];
     expect(sizes.map(readsInPool)).to.deep.equal([2, 1, 1, 1, 2, 2, 2]);
   });

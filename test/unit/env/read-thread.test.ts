@@ -1,4 +1,4 @@
-// Small reads by the read thread give what the file holds, and say so when they cannot.
+// ReadThread: small reads give the bytes of the file, and report when they cannot.
 
 import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -27,7 +27,7 @@ describe('ReadThread', () => {
     rmSync(dir, { recursive: true });
   });
 
-  /** A thread that has been started by as many reads as it takes, and has done its first. */
+  /** Returns a thread that enough pool reads have started, and that has done its first read. */
   async function started(): Promise<ReadThread> {
     const thread = new ReadThread();
     for (let reads = 0; reads < 8; reads++) thread.pooled(1);
@@ -42,13 +42,13 @@ describe('ReadThread', () => {
     return thread;
   }
 
-  it('read() gives nothing before enough reads have met in the pool', () => {
+  it('read() gives undefined before enough reads have met in the pool', () => {
     const thread = new ReadThread();
     for (let reads = 0; reads < 7; reads++) thread.pooled(1);
     expect(thread.read(fd, Buffer.alloc(10), 0)).to.equal(undefined);
   });
 
-  it('read() fills targets of all sizes at all places, also after the ring has gone round', async () => {
+  it('read() fills targets of all sizes from all places, also after the ring has wrapped', async () => {
     const thread = await started();
     for (let round = 0; round < 8; round++) {
       const reads = Array.from({ length: 200 }, (_, n) => {
@@ -63,7 +63,7 @@ describe('ReadThread', () => {
     }
   });
 
-  it('read() takes no more than the ring holds, and none that is too long', async () => {
+  it('read() takes no more reads than the ring holds, and no read that is too long', async () => {
     const thread = await started();
     const reads = Array.from({ length: 300 }, () => thread.read(fd, Buffer.alloc(8), 0));
     const taken = reads.filter((each) => each !== undefined);
@@ -72,7 +72,7 @@ describe('ReadThread', () => {
     expect(thread.read(fd, Buffer.alloc(READ_BYTES_MAX + 1), 0)).to.equal(undefined);
   });
 
-  it('read() is false for what is not there whole, and goes on', async () => {
+  it('read() gives false when it cannot read the whole range, and the thread goes on', async () => {
     const thread = await started();
     expect(await thread.read(fd, Buffer.alloc(100), FILE_BYTES - 10)).to.equal(false);
     expect(await thread.read(9999, Buffer.alloc(100), 0)).to.equal(false);
@@ -81,9 +81,9 @@ describe('ReadThread', () => {
     expect(target).to.deep.equal(contents.subarray(-100));
   });
 
-  it('read() counts places above 4 GiB in full', async () => {
+  it('read() keeps the upper half of an offset above 4 GiB', async () => {
     const thread = await started();
-    // Behind the end: a place that lost its upper half would be inside the file.
+    // The offset is behind the end of the file; without its upper half it would be inside.
     expect(await thread.read(fd, Buffer.alloc(10), 2 ** 32 + 5)).to.equal(false);
   });
 });

@@ -1,4 +1,4 @@
-// GET /changes: the lines of both forms, what is refused and how, and who waits for whom.
+// GET /changes: the lines of both forms, the refusals, and the waiting of the feed and of its client.
 
 import { once } from 'node:events';
 import { rmSync, writeFileSync } from 'node:fs';
@@ -28,7 +28,7 @@ interface Answer {
   readonly body: string;
 }
 
-/** A feed of the same change for ever, as fast as it is taken. */
+/** A feed that gives the same change for ever, as fast as its reader takes it. */
 class EndlessFeed implements ChangeFeed {
   count = 0;
   isEnded = false;
@@ -125,7 +125,7 @@ describe('GET /changes', () => {
     rmSync(dir, { recursive: true });
   });
 
-  it('has the names and the encodings of the dump, between where it begins and where it ends', async () => {
+  it('uses the names and encodings of the dump, between a first and a last line with a seq', async () => {
     const s = await open();
     await put(s, 'grüße\u0007', 'wörld');
     await s.put({
@@ -192,7 +192,7 @@ describe('GET /changes', () => {
     ]);
   });
 
-  it('a question mark is a part of what is asked for', async () => {
+  it('takes a question mark as a part of the prefix', async () => {
     const s = await open();
     await put(s, 'what', 'x');
     await put(s, 'what?', 'x');
@@ -200,7 +200,7 @@ describe('GET /changes', () => {
     expect(lines.flatMap(({ key = [] }) => key)).to.deep.equal(['what?']);
   });
 
-  it('as events: each has its seq as id, and a client that comes back goes on after its last', async () => {
+  it('gives each event its seq as id, and a client that comes back goes on after its last id', async () => {
     const s = await open();
     for (const key of ['a', 'b', 'c']) await put(s, key, 'x');
     const headers = { accept: 'text/event-stream' };
@@ -216,7 +216,7 @@ describe('GET /changes', () => {
     );
   });
 
-  it('a large value comes in pieces, and says when it is gone', async () => {
+  it('sends a large value in pieces, and says when it is gone', async () => {
     const s = await open();
     const value = Buffer.alloc(MIB + 100, 'large value ');
     const writer = await s.openLargeValue();
@@ -236,12 +236,12 @@ describe('GET /changes', () => {
     expect(gone).not.to.have.property('value');
   });
 
-  it('refuses what it does not understand, and what is not kept, as JSON', async () => {
+  it('refuses unknown words and changes that are not kept, as JSON', async () => {
     expect((await ask('')).status).to.equal(503);
     const s = await open({ segmentBytesMax: 8192 });
     for (let at = 0; at < 40; at += 1) await put(s, `k${at % 3}`, 'x'.repeat(700));
     const words = ['?aftr=1', '?after=-1', '?after=x', '?keyEncoding=hex', '?after=41'];
-    // What is no base64 would be another key; a plus sign that is not encoded is a space.
+    // Bad base64 would name another key; a plus sign that is not encoded is a space.
     const keys = ['!!', 'YQ', '+/8='].map((key) => `?key=${key}&keyEncoding=base64`);
     for (const query of [...words, ...keys, '?wait=false', '?values=no', '?values=']) {
       const { status, body } = await ask(query);
@@ -262,7 +262,7 @@ describe('GET /changes', () => {
     expect((await ask('')).status).to.equal(501);
   });
 
-  it('where clients have to log in it wants the token, on loopback too; health does not', async () => {
+  it('wants the token on loopback too when clients have to log in, and /readyz does not', async () => {
     listener.close();
     const [users, token] = ['users', 'token'].map((name) => join(dir, name));
     writeFileSync(users!, 'alice:secret\n');
@@ -279,7 +279,7 @@ describe('GET /changes', () => {
     expect(health.statusCode).to.equal(200);
   });
 
-  it('waits for what comes, and sends a heartbeat while nothing does', async () => {
+  it('waits for changes, and sends a heartbeat while none comes', async () => {
     const s = await open();
     await put(s, 'before', 'x');
     const response = (await begin('')).setEncoding('utf8');
@@ -302,7 +302,7 @@ describe('GET /changes', () => {
     await ended;
   });
 
-  it('with wait=0 it ends with what there was when it began, however much comes', async () => {
+  it('ends with wait=0 at the newest seq of its beginning, however much comes', async () => {
     serveFeed(new EndlessFeed());
     expect(linesOf((await ask('?wait=0')).body)).to.deep.equal([
       { type: 'heartbeat', seq: 0 },
@@ -310,7 +310,7 @@ describe('GET /changes', () => {
     ]);
   });
 
-  it('says how far it is while it searches, behind what it has found', async () => {
+  it('sends how far it has searched, after the changes that it has found', async () => {
     const feed = new EndlessFeed();
     const searches: ((change: undefined) => void)[] = [];
     const first = feed.next.bind(feed);
@@ -338,7 +338,7 @@ describe('GET /changes', () => {
     ]);
   });
 
-  it('reads nothing more while its client takes nothing, and lets go of one that stays away', async () => {
+  it('reads no more of the feed while its client reads nothing, and drops a client that stays away', async () => {
     const feed = new EndlessFeed();
     serveFeed(feed);
     const response = await begin('?values=1');
@@ -348,7 +348,7 @@ describe('GET /changes', () => {
       before = feed.count;
       for (let turns = 0; turns < 100; turns += 1) await turn();
     }
-    // What lies in the sockets of both sides, and one piece.
+    // The sockets of both sides hold changes, and one piece waits.
     expect(feed.count).to.be.below(20_000);
     const due = timers.findLast(({ delayMs, isSet }) => delayMs === 10_000 && isSet);
     due?.call();
@@ -357,7 +357,7 @@ describe('GET /changes', () => {
     response.destroy();
   });
 
-  it('a value that turns out to be damaged ends the answer within its line', async () => {
+  it('ends the answer within a line when the value turns out to be damaged', async () => {
     const value: LargeValue = {
       bytes: 2 * MIB,
       read: () => Promise.reject(new KvError('KV_CORRUPTION', 'damaged')),
@@ -370,7 +370,7 @@ describe('GET /changes', () => {
     expect(feed.closed).to.equal(1);
   });
 
-  it('damage of the log, and a feed that is overtaken, are a last line', async () => {
+  it('sends a last line when the log is damaged or the feed is overtaken', async () => {
     for (const code of ['KV_CORRUPTION', 'KV_TOO_OLD'] as const) {
       const feed = new EndlessFeed();
       feed.next = () => {

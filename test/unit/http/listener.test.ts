@@ -1,4 +1,4 @@
-// The HTTP listener: who may ask, what bounds it, and what it says of the server's health.
+// HttpListener: its access rules, its bounds, and the health of the server that it reports.
 
 import { once } from 'node:events';
 import fs from 'node:fs';
@@ -28,7 +28,7 @@ interface Answer {
   readonly body: string;
 }
 
-/** An address of this machine that is not of loopback. */
+/** Returns an address of this machine that is not of loopback. */
 function otherAddress(): string | undefined {
   const all = Object.values(os.networkInterfaces()).flatMap((each) => each ?? []);
   return all.find(({ family, internal }) => family === 'IPv4' && !internal)?.address;
@@ -53,7 +53,7 @@ describe('HttpListener', () => {
   let dir: string;
   let tokenFile: string;
   const open: HttpListener[] = [];
-  /** The calls of timers that were set, with their delays. */
+  /** The timers that were set: their calls and delays. */
   const timers: { readonly delayMs: number; readonly call: () => void }[] = [];
 
   const deadlines = (): typeof timers => timers.filter(({ delayMs }) => delayMs === 10_000);
@@ -83,12 +83,14 @@ describe('HttpListener', () => {
     fs.rmSync(dir, { recursive: true });
   });
 
-  it('over a cluster it is not ready until that was opened, nor while it cannot be reached or is full', async () => {
+  it('is not ready over a cluster before it is opened, while it cannot be reached or while it is full', async () => {
     const { listener, url } = await listen('--http', '-1', '--store', 'etcd://a,b');
     const readyz = async (): Promise<string> => (await ask(`${url}/readyz`)).body;
     const name = 'etcd at a:2379, b:2379';
-    expect(await readyz()).to.equal(`[-] opened: ${name} is being asked\nnot ready\n`);
-    expect((await ask(`${url}/metrics`)).body).to.equal(`Not ready: ${name} is being asked\n`);
+    expect(await readyz()).to.equal(`[-] opened: ${name} has not answered yet\nnot ready\n`);
+    expect((await ask(`${url}/metrics`)).body).to.equal(
+      `Not ready: ${name} has not answered yet\n`,
+    );
     const stats = new Map([['kv_cluster_reachable', 1]]);
     const store = Object.assign(new MemoryStore(), { stats: () => stats });
     listener.serves(store, { statLines: () => [], describeConnections: () => [].values() });
@@ -104,7 +106,7 @@ describe('HttpListener', () => {
     expect(await readyz()).to.include('[-] disk: the cluster has no room left');
   });
 
-  it('is alive at once, ready when it serves, and not when it drains or the log is poisoned', async () => {
+  it('is alive at once, ready when it serves, and not ready when it drains or the log is poisoned', async () => {
     const { listener, url } = await listen('--http', '-1');
     expect(await ask(`${url}/livez`)).to.deep.equal({ status: 200, body: 'ok\n' });
     const early = await ask(`${url}/readyz`);
@@ -129,7 +131,7 @@ describe('HttpListener', () => {
     expect((await ask(`${url}/livez`)).status).to.equal(200);
   });
 
-  it('Host has to be a name of this server, or the token has to be there', async () => {
+  it('refuses a request whose Host is no name of this server, unless it has the token', async () => {
     const { url } = await listen('--http', '-1', '--http-token-file', tokenFile);
     const { port } = new URL(url);
     const statusOf = async (headers: Record<string, string>): Promise<number> =>
@@ -145,7 +147,7 @@ describe('HttpListener', () => {
     expect(await statusOf({ host, authorization: `Bearer ${TOKEN}x` })).to.equal(421);
   });
 
-  it('from another address the token is needed, and SIGHUP reads it again', async function () {
+  it('wants the token from another address, and reload() reads the token again', async function () {
     const host = otherAddress();
     if (host === undefined) skip(this, 'an address that is not of loopback');
     const { listener, url } = await listen('--http', `${host}:-1`, '--http-token-file', tokenFile);
@@ -164,7 +166,7 @@ describe('HttpListener', () => {
     expect(await statusOf('Bearer another-token-of-ours')).to.equal(200);
   });
 
-  it('with -Z it speaks TLS where other machines reach it, and plain HTTP on loopback', async function () {
+  it('speaks TLS with -Z where other machines reach it, and plain HTTP on loopback', async function () {
     const host = otherAddress();
     if (host === undefined || !canMakeCertificates()) {
       skip(this, 'openssl and an address that is not of loopback');
@@ -196,7 +198,7 @@ describe('HttpListener', () => {
     expect(await statusOf('/livez', { headers: { long: 'x'.repeat(9000) } })).to.equal(431);
   });
 
-  it('the oldest of too many connections goes, and who asks in advance is dropped', async () => {
+  it('drops the oldest of too many connections, and a client that pipelines many requests', async () => {
     const { url } = await listen('--http', '-1');
     const port = Number(new URL(url).port);
     const sockets: net.Socket[] = [];
@@ -217,7 +219,7 @@ describe('HttpListener', () => {
     for (const socket of sockets) socket.destroy();
   });
 
-  it('each connection has a deadline, and a new one after each answer', async () => {
+  it('sets a deadline for each connection, and a new one after each answer', async () => {
     const { url } = await listen('--http', '-1');
     const socket = net.connect(Number(new URL(url).port), '127.0.0.1');
     socket.write('GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\nGET /sl');
@@ -228,7 +230,7 @@ describe('HttpListener', () => {
     await once(socket, 'close');
   });
 
-  it('refuses a token that can be guessed and an address in use', async () => {
+  it('refuses a token that is easy to guess, and an address in use', async () => {
     const failureOf = async (...argv: string[]): Promise<unknown> =>
       listen(...argv).then(
         () => undefined,

@@ -1,4 +1,4 @@
-// The metrics that are served, and that documents, board and alerts name nothing else.
+// /metrics: the served names; documents, board and alerts name no others.
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -20,7 +20,7 @@ interface Described {
   readonly help: string;
 }
 
-/** Name → what is said of it. */
+/** Returns name → type and help text. */
 function described(text: string): ReadonlyMap<string, Described> {
   const types = new Map([...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, a, b]) => [a, b]));
   const helps = [...text.matchAll(/^# HELP (\S+) (.*)$/gm)];
@@ -34,7 +34,7 @@ function unitOf(name: string): string {
   return ['seconds', 'bytes'].find((unit) => base.split('_').includes(unit)) ?? 'count';
 }
 
-/** Sample names that a query may use. */
+/** Returns the sample names that a query may use. */
 function sampleNames(text: string): ReadonlySet<string> {
   return new Set(text.match(/^[a-z]\w*/gm));
 }
@@ -72,7 +72,7 @@ describe('/metrics', () => {
     }
   });
 
-  it('the board is JSON whose panels do not overlap, and each alert says what to do', () => {
+  it('the board is JSON whose panels do not overlap, and each alert names the next step', () => {
     const board = JSON.parse(
       readFileSync(join(PROJECT_DIR, 'packaging/grafana/cairn.json'), 'utf8'),
     ) as { panels: { gridPos: { x: number; y: number; w: number; h: number } }[] };
@@ -88,7 +88,7 @@ describe('/metrics', () => {
     }
   });
 
-  it('serves what stats counts, set without cas, and histograms summed up', async () => {
+  it('serves the counters of stats, counts set without cas, and sums up histograms', async () => {
     const metrics = new Metrics(idle, () => false);
     metrics.latencies.observe(0, 0.2);
     metrics.latencies.observe(0, 30);
@@ -129,7 +129,7 @@ describe('/metrics', () => {
     ]);
   });
 
-  it('has a sample for each node and shard that stats names, and none of a cluster over a log', async () => {
+  it('has a sample for each node and shard in stats over a cluster, and none of them over a log', async () => {
     const stats: [string, string | number][] = [
       ['kv_cluster_reachable', 1],
       ['kv_etcd_node_10.0.0.1:2379', 'follower'],
@@ -156,7 +156,7 @@ describe('/metrics', () => {
     expect(await new Metrics(idle, () => true).text(() => stats)).to.not.include('cairn_cluster_');
   });
 
-  it('what it says of the one slab class is in `stats slabs` and `stats items`', () => {
+  it('takes the samples of its one slab class from `stats slabs` and `stats items`', () => {
     const store = { stats: () => new Map([['curr_items', 1]]) };
     const services = { store, counters: newCounters() } as unknown as Services;
     const told = [...slabsLines(services), ...itemsLines(services)].map(([name]) => name);
@@ -167,7 +167,7 @@ describe('/metrics', () => {
     expect(told).to.include.members(asked);
   });
 
-  it('many who ask at once share one answer', async () => {
+  it('gives requests that come at once the same answer', async () => {
     const metrics = new Metrics({ ...idle, monotonicMs: () => 0 }, () => true);
     let asked = 0;
     const stats = (): [] => {

@@ -1,4 +1,4 @@
-// Endless answers: how many there may be, and how long a client may leave a piece lying.
+// Stream: the number of endless answers, and the time for which a client may leave a piece unread.
 
 import { once } from 'node:events';
 import http from 'node:http';
@@ -65,7 +65,7 @@ describe('Stream', () => {
     return response;
   }
 
-  it('sends pieces as they come, and has no time as a whole', async () => {
+  it('sends pieces as they come, and has no deadline as a whole', async () => {
     const response = await ask();
     expect(timers.filter(({ isSet }) => isSet)).to.deep.equal([]);
     await streams[0]!.send('one\n');
@@ -77,7 +77,7 @@ describe('Stream', () => {
     await once(response, 'end');
   });
 
-  it('drops a client that leaves a piece lying for too long', async () => {
+  it('drops a client that leaves a piece unread for too long', async () => {
     const response = await ask();
     response.pause();
     const [stream] = streams;
@@ -95,7 +95,7 @@ describe('Stream', () => {
     expect(stream!.ended.aborted).to.equal(true);
   });
 
-  it(`has ${STREAMS_MAX} places, and a place is free when its client has gone`, async () => {
+  it(`has ${STREAMS_MAX} places, and frees a place when its client has gone`, async () => {
     const responses = [];
     for (let count = 0; count < STREAMS_MAX; count += 1) responses.push(await ask());
     const refused = await ask();
@@ -108,7 +108,7 @@ describe('Stream', () => {
   });
 });
 
-/** Behind what is already due in this turn of the loop. */
+/** Resolves after everything that is already due in this turn of the loop. */
 function nextTurn(): Promise<void> {
   return new Promise((resolve) => {
     setImmediate(() => setImmediate(resolve));

@@ -9,7 +9,7 @@ import { SimWorld } from '../../sim/sim-world.js';
 const DIR = '/data';
 
 describe('ManifestWriter', () => {
-  it('discard() waits for a write that is under way: no manifest names a file that is gone', async () => {
+  it('discard() waits for a write that is under way, so that no manifest names a removed file', async () => {
     const world = new SimWorld(1);
     world.disk.makeDir(DIR);
     const { fs } = world.boot();

@@ -1,5 +1,5 @@
 // The past of a store with --keep-history: each moment is read exactly, whatever compactions, kills and flushes lie
-// between, or refused.
+// between, or it is refused.
 
 import { expect } from 'chai';
 
@@ -26,7 +26,7 @@ const LARGE_BYTES = 1024 * 1024 + 1;
 
 type Contents = Readonly<Record<string, string>>;
 
-/** What the directory held at that moment. A long value is told by its length and its first letters. */
+/** Returns what the directory held at that moment. A long value is its length and its first letters. */
 async function past(sim: SimStore, moment?: Moment): Promise<Contents> {
   const reading = async (): Promise<Contents> => {
     const reader = await StoreReader.open(sim.process, DIR, moment);
@@ -50,12 +50,12 @@ async function past(sim: SimStore, moment?: Moment): Promise<Contents> {
   return sim.wait(reading());
 }
 
-/** A store that lives on, and what it held after each of its records. */
+/** A store that goes on changing, and what it held after each of its records. */
 class Life {
   readonly sim: SimStore;
   readonly random: SeededRandom;
   readonly after = new Map<number, Contents>([[0, {}]]);
-  /** Seqs of the records that flushed. */
+  /** The seqs of the flush records. */
   readonly flushes: number[] = [];
   #now: Record<string, string> = {};
 
@@ -64,7 +64,7 @@ class Life {
     this.random = random;
   }
 
-  /** A change, a compaction, or an end and a start. */
+  /** Makes a change, compacts the store, or ends and starts it. */
   async step(): Promise<void> {
     const draw = this.random.below(100);
     if (draw < 91) await this.change();
@@ -184,7 +184,7 @@ describe('The past of a store', function () {
     await sim.close();
   });
 
-  it('is refused, never wrong, where it is not kept', async () => {
+  it('is refused, and never wrong, when it is not kept', async () => {
     const sim = await SimStore.open({ ...OPTIONS, keepHistoryMs: 0 });
     const life = new Life(sim, new SeededRandom(7));
     for (let step = 0; step < 120; step += 1) await life.step();
@@ -203,7 +203,7 @@ describe('The past of a store', function () {
     await sim.close();
   });
 
-  it('goes when its time is over, when it is too much', async () => {
+  it('is removed when its time is over, and when it has too many bytes', async () => {
     const sim = await SimStore.open({
       ...OPTIONS,
       keepHistoryMs: MINUTE_MS,
@@ -220,7 +220,7 @@ describe('The past of a store', function () {
     await sim.close();
   });
 
-  it('has a gap where a file could not be kept, which holds up no compaction', async () => {
+  it('has a gap when a file cannot be kept, and the compaction succeeds', async () => {
     const sim = await SimStore.open(OPTIONS);
     const life = new Life(sim, new SeededRandom(5));
     for (let step = 0; step < 60; step += 1) await life.step();

@@ -30,7 +30,7 @@ describe('Repair @long', () => {
     return { report: plan.report, to };
   }
 
-  /** `victim` is put, overwritten or deleted, in a sealed segment with a hint. */
+  /** Puts `victim` and overwrites or deletes it, all in a sealed segment with a hint. */
   async function sealedWith(last: 'put' | 'delete'): Promise<DataDirectory> {
     const store = await openStore(realEnv, dir, OPTIONS);
     await put(store, 'victim', 'old value');
@@ -67,7 +67,7 @@ describe('Repair @long', () => {
     await store.close();
     const data = new DataDirectory(dir);
     const [first = '', second = '', third = ''] = data.names('.val');
-    // A damaged header costs nothing: every chunk says by itself whether it is right.
+    // A damaged header loses nothing, since every chunk has its own checksum.
     data.flip(first, 3);
     data.flip(second, 400_000);
     rmSync(data.pathOf(third));
@@ -79,7 +79,7 @@ describe('Repair @long', () => {
     expect([...(await contentsOf(to)).keys()]).to.deep.equal(['whole']);
   });
 
-  it('with a hint, a damaged delete stays a delete', async () => {
+  it('keeps a damaged delete as a delete when there is a hint', async () => {
     const data = await sealedWith('delete');
     const [segment = ''] = data.names('.seg');
     const bytes = data.read(segment);
@@ -89,7 +89,7 @@ describe('Repair @long', () => {
     expect((await contentsOf(to)).has('victim')).to.equal(false);
   });
 
-  it('with a hint, a damaged put shows no older value; without one it says so', async () => {
+  it('shows no older value for a damaged put when there is a hint, and reports it when there is none', async () => {
     const data = await sealedWith('put');
     const [segment = ''] = data.names('.seg');
     data.flip(segment, data.read(segment).indexOf('new value'));
@@ -106,7 +106,7 @@ describe('Repair @long', () => {
     await store.close();
   });
 
-  it('cuts a torn tail as a start does, and calls it no loss', async () => {
+  it('cuts a torn tail as a start does, and reports no loss', async () => {
     const store = await openStore(realEnv, dir, OPTIONS);
     await put(store, 'kept', 'value');
     await put(store, 'torn', 'away');
@@ -121,7 +121,7 @@ describe('Repair @long', () => {
     expect([...(await contentsOf(to)).keys()]).to.deep.equal(['kept']);
   });
 
-  it('reads segments that lie under one another’s names, and one whose header is damaged', async () => {
+  it('reads segments that have each other’s names, and a segment whose header is damaged', async () => {
     const data = await sealedWith('put');
     const expected = await contentsOf(dir);
     const [first = '', second = ''] = data.names('.seg');

@@ -29,7 +29,7 @@ async function durable(store: Store): Promise<void> {
   while (store.durability.watermark < store.durability.lastSeq) await new Promise(setImmediate);
 }
 
-/** Key → value of what the directory holds now, read without its lock. */
+/** Returns key → value of what the directory holds now, read without its lock. */
 async function read(dir: string, prefix = ''): Promise<Map<string, string>> {
   const reader = await StoreReader.open(env, dir);
   const found = new Map<string, string>();
@@ -68,7 +68,7 @@ describe('StoreReader', () => {
     rmSync(root, { recursive: true, force: true });
   });
 
-  it('gives what a client would see: neither deleted, expired, flushed nor overwritten', async () => {
+  it('gives what a client would see, without deleted, expired, flushed and overwritten values', async () => {
     await put(store, 'flushed', 'x');
     await store.flush(0);
     await put(store, 'a', '1');
@@ -101,7 +101,7 @@ describe('StoreReader', () => {
     expect(Object.fromEntries(await read(dir))).to.deep.equal({ large: 'small now' });
   });
 
-  it('gives the same of a running, a crashed and a stopped store, and changes no byte', async () => {
+  it('gives the same items of a running, a crashed and a stopped store, and changes no byte', async () => {
     for (let i = 0; i < 500; i += 1) await put(store, `key-${i % 200}`, `value ${i} `.repeat(50));
     await durable(store);
     const running = await read(dir);
@@ -122,7 +122,7 @@ describe('StoreReader', () => {
   it('gives the state at one seq while writers, rotation and compaction go on', async () => {
     let written = 0;
     const stop = new AbortController();
-    // Every record is a key of its own, in order: a state at one seq has no gap.
+    // Each `n-` record has the next number as its key, so the state at one seq has no gap.
     const writing = (async () => {
       while (!stop.signal.aborted) {
         for (let i = 0; i < 20; i += 1, written += 1) {
@@ -142,7 +142,7 @@ describe('StoreReader', () => {
     expect((await read(dir, 'n-')).size).to.equal(written);
   });
 
-  it('reads on from segments that were compacted away after it opened', async () => {
+  it('still reads segments that were compacted away after it opened', async () => {
     for (let i = 0; i < 300; i += 1) await put(store, `key-${i}`, 'x'.repeat(700));
     await durable(store);
     const reader = await StoreReader.open(env, dir);
@@ -160,7 +160,7 @@ describe('StoreReader', () => {
     await reader.close();
   });
 
-  it('open() tells no store from no directory, and both from damage', async () => {
+  it('open() refuses a missing directory and one without a store, and tells both from damage', async () => {
     expect(isKvError(await failure(join(root, 'none')), 'KV_NOT_A_STORE')).to.equal(true);
     expect(isKvError(await failure(root), 'KV_NOT_A_STORE')).to.equal(true);
     await put(store, 'a', 'b');

@@ -6,7 +6,7 @@ import { LogOutput } from '../../../src/process/log-output.js';
 
 type Done = (error?: Error | null) => void;
 
-/** A stream whose writes end as `end` says; `destroy` is as without effect as that of process.stderr. */
+/** A stream whose writes end as `end` says; `destroy` has no effect, as that of process.stderr. */
 function streamOf(end: (text: string, done: Done) => void): Writable {
   return new Writable({
     autoDestroy: false,
@@ -20,7 +20,7 @@ async function turn(): Promise<void> {
 }
 
 describe('LogOutput', () => {
-  it('counts what cannot be written and says so with the next line that can be', async () => {
+  it('counts the messages that cannot be written, and says so with the next one that can be written', async () => {
     const written: string[] = [];
     let isFull = false;
     const stream = new Writable({
@@ -31,7 +31,7 @@ describe('LogOutput', () => {
         done();
       },
       destroy(error, done) {
-        // As process.stderr does: it is never closed.
+        // This stream stays open, as process.stderr does.
         done(error);
         (this as unknown as { _undestroy(): void })._undestroy();
       },
@@ -52,7 +52,7 @@ describe('LogOutput', () => {
     ]);
   });
 
-  it('a reader that does not read is not waited for, and what it has to read is bounded', async () => {
+  it('does not wait for a reader that does not read, and bounds the bytes that wait for it', async () => {
     let taken = '';
     let resume: Done | undefined;
     const stream = streamOf((text, done) => {
@@ -73,7 +73,7 @@ describe('LogOutput', () => {
     expect(taken).to.match(/^cairn: warn: 7\d\d messages could not be written here\nlast\n$/);
   });
 
-  it('a stream that throws is borne as well', () => {
+  it('tolerates a stream that throws', () => {
     const stream = streamOf(() => {
       throw new Error('EIO');
     });

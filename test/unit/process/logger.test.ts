@@ -6,7 +6,7 @@ const FORM = { format: 'text', wallMs: () => 1_800_000_000_123 } as const;
 const TIME = '2027-01-15T08:00:00.123Z';
 
 describe('TextLogger', () => {
-  it('one message makes no second line of its own and steers no terminal', () => {
+  it('warn() and notice() let no message forge a line or control a terminal', () => {
     const lines: string[] = [];
     const logger = new TextLogger(
       2,
@@ -22,7 +22,7 @@ describe('TextLogger', () => {
     ]);
   });
 
-  it('warn() says a warning that keeps coming once a minute, with its count', () => {
+  it('warn() writes a repeated warning once per minute, with its count', () => {
     const lines: string[] = [];
     let nowMs = 0;
     const logger = new TextLogger(
@@ -47,7 +47,7 @@ describe('TextLogger', () => {
     expect(lines).to.have.length(1005);
   });
 
-  it('with the format json each message is one object on one line, whatever it says', () => {
+  it('writes each message with the format json as one object on one line, whatever it says', () => {
     const lines: string[] = [];
     const logger = new TextLogger(
       2,

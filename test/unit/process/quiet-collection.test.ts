@@ -1,11 +1,11 @@
-// When the process collects: once after work, when it is quiet, on the simulated machine's clock.
+// QuietCollection: one collection after work, when the process is quiet, on the clock of the simulated machine.
 
 import { expect } from 'chai';
 
 import { QuietCollection, v8Collector } from '../../../src/process/quiet-collection.js';
 import { SimWorld } from '../../sim/sim-world.js';
 
-/** Collections as [second, …] of a process that was busy for these shares of each 2 s; quiet after them. */
+/** Returns the seconds at which a process collects that is busy for these shares of each 2 s, then quiet. */
 async function collections(shares: readonly number[], seconds = 120): Promise<number[]> {
   const world = new SimWorld(1);
   const { clock } = world.boot();
@@ -23,29 +23,29 @@ async function collections(shares: readonly number[], seconds = 120): Promise<nu
 }
 
 describe('QuietCollection', () => {
-  it('collects once after work, when three looks found it quiet', async () => {
+  it('collects once after work, when the process was quiet at three samples', async () => {
     expect(await collections([0.9, 0.5, 0.02])).to.deep.equal([12]);
   });
 
-  it('never without work', async () => {
+  it('never collects without work', async () => {
     expect(await collections([0.001, 0.002, 0.009])).to.deep.equal([]);
   });
 
-  it('never while there is work, however short the rests', async () => {
+  it('never collects while there is work with short pauses', async () => {
     expect(await collections(Array.from({ length: 60 }, (_, n) => n % 2))).to.deep.equal([]);
   });
 
-  it('not again within 30 s', async () => {
-    // The share after the third rest is the collection's own.
+  it('does not collect again within 30 s', async () => {
+    // The share after the third pause is the work of the collection itself.
     expect(await collections([0.5, 0, 0, 0, 1, 0.5, 0, 0, 0])).to.deep.equal([8, 38]);
   });
 
-  it("v8Collector() collects, and takes back Node's flag", async () => {
+  it('v8Collector() collects, and switches the flag of Node off again', async () => {
     const collect = v8Collector();
     let dead: object | undefined = {};
     const reference = new WeakRef(dead);
     dead = undefined;
-    // A reference is kept to the end of the turn that made it.
+    // A WeakRef keeps its object until the end of the turn that made the WeakRef.
     await new Promise((resolve) => setImmediate(resolve));
     collect();
     expect(reference.deref()).to.equal(undefined);

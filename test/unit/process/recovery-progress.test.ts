@@ -3,11 +3,11 @@ import { expect } from 'chai';
 import { recoveryProgress } from '../../../src/process/recovery-progress.js';
 
 describe('recoveryProgress()', () => {
-  it('says nothing where nobody looks', () => {
+  it('gives no progress when the output is no terminal', () => {
     expect(recoveryProgress({ write: () => true }, () => 0)).to.equal(undefined);
   });
 
-  it('is silent for a second, then redraws one line ten times a second, and clears it', () => {
+  it('writes nothing for a second, then redraws one line ten times per second, and clears it', () => {
     let nowMs = 0;
     const drawn: string[] = [];
     const out = { isTTY: true, write: (text: string) => drawn.push(text) };

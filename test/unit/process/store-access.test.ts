@@ -1,4 +1,4 @@
-// Where the login and the certificates of a cluster come from.
+// readStoreAccess(): the sources of the login and the certificates of a cluster.
 
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -18,13 +18,13 @@ describe('readStoreAccess()', () => {
   });
   after(() => rmSync(dir, { recursive: true, force: true }));
 
-  it('has the hosts, and no login unless there is one', () => {
+  it('gives the hosts, and no login when none is configured', () => {
     const none = { hosts: ['a:2379', 'b:1'], tls: undefined, user: undefined, password: undefined };
     const access = readStoreAccess(place, { storeAuth: undefined, storeAuthFile: undefined });
     expect(access).to.deep.equal(none);
   });
 
-  it('reads user:password from the variable, or from the first line of the file, which comes first', () => {
+  it('reads user:password from the variable, or from the first line of the file, which wins', () => {
     const storeAuthFile = join(dir, 'login');
     writeFileSync(storeAuthFile, 'cairn:se:cret\r\nmore\n');
     const both = readStoreAccess(place, { storeAuth: ':other', storeAuthFile });

@@ -1,4 +1,4 @@
-// Numbers in request lines, at the edges of their ranges.
+// The numbers in request lines, at the ends of their ranges.
 
 import { expect } from 'chai';
 

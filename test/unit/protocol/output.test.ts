@@ -1,4 +1,4 @@
-// The reply buffer: numbers, growth, reuse.
+// Output, the reply buffer: numbers, growth, and reuse of memory.
 
 import { expect } from 'chai';
 import * as fc from 'fast-check';
@@ -7,7 +7,7 @@ import { Output } from '../../../src/protocol/output.js';
 import { seeded } from '../../support/seed.js';
 
 describe('Output', () => {
-  it('writeNumber() and writeBigInt() write what toString() does', () => {
+  it('writeNumber() and writeBigInt() write the digits that toString() gives', () => {
     const number = fc.oneof(fc.integer(), fc.maxSafeInteger(), fc.constantFrom(0, 9, 10, 99, 100));
     fc.assert(
       fc.property(number, fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }), (small, large) => {
@@ -58,7 +58,7 @@ describe('Output', () => {
     expect(another.take().buffer).to.equal(first.buffer);
   });
 
-  it('recycle() gives memory back once, and keeps no large one', () => {
+  it('recycle() gives memory back only once, and keeps no large memory', () => {
     const [output, one, two] = [new Output(), new Output(), new Output()];
     output.writeBytes(Buffer.alloc(1_000_000));
     const large = output.take();
@@ -71,14 +71,14 @@ describe('Output', () => {
     expect(bytes.map(({ buffer }) => buffer)).not.to.include(large.buffer);
   });
 
-  it('truncate() takes back what was written after it', () => {
+  it('truncate() takes back the bytes after a length', () => {
     const output = new Output();
     output.writeText('kept and dropped');
     output.truncate(4);
     expect(output.take().toString()).to.equal('kept');
   });
 
-  it('writeValue() copies a value of any length by words, to any place', () => {
+  it('writeValue() copies a value of any length by words to any offset', () => {
     const words = new Uint32Array(400);
     const source = Buffer.from(words.buffer);
     for (let at = 0; at < source.length; at++) source[at] = (at * 7) % 251;
@@ -92,7 +92,7 @@ describe('Output', () => {
     }
   });
 
-  it('writeValue() lends a long value that lasts: it leaves from where it is, in its place', () => {
+  it('writeValue() sends a long value that lasts from its own memory, in its place among the replies', () => {
     const output = new Output();
     const value = Buffer.alloc(200_000, 'v');
     output.writeText('one ');
@@ -112,7 +112,7 @@ describe('Output', () => {
     expect(output.take().toString()).to.equal('next');
   });
 
-  it('truncate() takes back what was written after a lent value, and not that', () => {
+  it('truncate() takes back bytes after a lent value, and throws when it would cut that value', () => {
     const output = new Output();
     output.writeValue(Buffer.alloc(200_000), undefined, 0, 200_000, true);
     output.writeText('kept dropped');

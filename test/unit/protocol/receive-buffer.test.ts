@@ -1,4 +1,4 @@
-// The receive buffer: what is lent stays the lender's, what is left is kept, nothing is kept for long.
+// ReceiveBuffer: a lent chunk stays the lender's, unread bytes are kept, and memory is given up soon.
 
 import { expect } from 'chai';
 import * as fc from 'fast-check';
@@ -10,7 +10,7 @@ function unread(buffer: ReceiveBuffer): string {
   return buffer.bytes.toString('latin1', buffer.start, buffer.end);
 }
 
-/** The memory that a large block came into; it has passed. */
+/** Returns the memory into which a large block came that has been read. */
 function memoryOfLarge(): ArrayBufferLike {
   const buffer = new ReceiveBuffer();
   buffer.expected = 300_000;
@@ -31,7 +31,7 @@ describe('ReceiveBuffer', () => {
     expect(buffer.bytes).to.equal(chunk);
   });
 
-  it('settle() copies what is left, so that the chunk may be overwritten', () => {
+  it('settle() copies the unread bytes, so that the chunk may be overwritten', () => {
     const buffer = new ReceiveBuffer();
     const chunk = Buffer.from('abcdef');
     buffer.push(chunk);
@@ -71,7 +71,7 @@ describe('ReceiveBuffer', () => {
     );
   });
 
-  it('settle() gives up the memory of a large value that has passed', () => {
+  it('settle() gives up the memory of a large value that has been read', () => {
     const buffer = new ReceiveBuffer();
     for (let count = 0; count < 10; count++) {
       buffer.push(Buffer.alloc(100_000, 'x'));
@@ -87,7 +87,7 @@ describe('ReceiveBuffer', () => {
     expect(buffer.bytes.length).to.equal(0);
   });
 
-  it('room() takes the rest of an expected block where it belongs, and nothing is copied', () => {
+  it('room() takes the rest of an expected block at its place, so that no byte is copied', () => {
     const buffer = new ReceiveBuffer();
     const block = Buffer.from(Array.from({ length: 500_000 }, (_, at) => at % 251));
     buffer.expect(block.length);
@@ -98,7 +98,7 @@ describe('ReceiveBuffer', () => {
     const { bytes } = buffer;
     for (let at = 70_000; at < block.length;) {
       const room = buffer.room();
-      // The last bytes are not worth it.
+      // For the last bytes there is no room(), since they are too few.
       const into = room ?? Buffer.alloc(block.length - at);
       expect(into.length).to.equal(block.length - at);
       expect(room === undefined).to.equal(block.length - at < 65_536);
@@ -112,7 +112,7 @@ describe('ReceiveBuffer', () => {
     expect(buffer.bytes.subarray(buffer.start, buffer.end).equals(block)).to.equal(true);
   });
 
-  it('forgetSpareReceiveBuffers() gives up what would have been used again', () => {
+  it('forgetSpareReceiveBuffers() frees the memory that the next buffer would use again', () => {
     forgetSpareReceiveBuffers();
     const first = memoryOfLarge();
     expect(memoryOfLarge(), 'used again').to.equal(first);
@@ -120,7 +120,7 @@ describe('ReceiveBuffer', () => {
     expect(memoryOfLarge()).not.to.equal(first);
   });
 
-  it('an announced block makes the buffer no larger before a part of it is there', () => {
+  it('an announced length alone does not make the buffer larger', () => {
     const buffer = new ReceiveBuffer();
     buffer.expect(1_000_000_000);
     buffer.push(Buffer.alloc(10_000));

@@ -1,4 +1,4 @@
-// Lines that the parser answers itself, as memcached does.
+// TextParser: the lines that it answers itself, as memcached does.
 
 import { expect } from 'chai';
 
@@ -18,7 +18,7 @@ describe('TextParser: ASCII authentication', () => {
   const options = { asciiAuthentication: true };
   const UNAUTHENTICATED = 'CLIENT_ERROR unauthenticated\r\n';
 
-  it('hears nothing but set with user and password', () => {
+  it('takes no command but a set with user and password', () => {
     expect(dialogue('get k\r\nversion\r\nmn\r\nset x 0 0 9\r\nuser pass\r\n', options)).to.equal(
       `${UNAUTHENTICATED.repeat(3)}<authenticate>`,
     );
@@ -37,7 +37,7 @@ describe('TextParser: ASCII authentication', () => {
     );
   });
 
-  it('leaves no way in through the binary protocol', () => {
+  it('refuses the binary protocol', () => {
     const noop = `\x80\x0b${'\0'.repeat(22)}\r\n`;
     expect(dialogue(noop, options)).to.equal(UNAUTHENTICATED);
   });

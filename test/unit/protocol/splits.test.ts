@@ -1,5 +1,5 @@
-// Properties of all parsers: how a stream is cut changes nothing, garbage throws nothing, and what is
-// kept between chunks is bounded.
+// Properties of all parsers: the cuts of a stream change nothing, garbage throws nothing, and the bytes that
+// are kept between chunks are bounded.
 
 import { expect } from 'chai';
 import * as fc from 'fast-check';
@@ -15,7 +15,7 @@ import { type Parsing, parseChunks } from '../../support/parsing.js';
 import { seeded } from '../../support/seed.js';
 
 const OPTIONS: Partial<ParserOptions> = { inlineValueBytesMax: 40, valueBytesMax: 80 };
-/** One line or one value that is gathered, and what surrounds it. */
+/** The bytes of one line, one gathered value and its line end. */
 const KEPT_BYTES_MAX = 2048 + 40 + 2;
 
 const key = fc.oneof(
@@ -70,7 +70,7 @@ const storageLine = fc
     form: fc.constantFrom('full', 'short', 'meta'),
     value,
     tail: fc.constantFrom('', ' noreply', ' 5', ' q c', ' zz'),
-    // Wrong lengths and padded blocks.
+    // These make wrong lengths and padded blocks.
     off: fc.constantFrom(0, 0, 0, 0, 1, -1),
     before: fc.constantFrom('', '', ' '),
     after: fc.constantFrom('\r\n', '\r\n', ' \r\n', '\n'),
@@ -140,7 +140,7 @@ function cut(stream: Buffer, places: readonly number[]): Buffer[] {
   return chunks;
 }
 
-/** Byte by byte; a long stream in pieces of a few. */
+/** Cuts a stream byte by byte, and a long stream into pieces of a few bytes. */
 function finely(stream: Buffer): Buffer[] {
   const step = Math.ceil(stream.length / 3000);
   const chunks: Buffer[] = [];
@@ -149,8 +149,8 @@ function finely(stream: Buffer): Buffer[] {
 }
 
 /**
- * The same requests; but a line over its limit (a get whose first bytes went into a wrong block) closes
- * only if it was cut, so that the rest is then missing.
+ * Checks that both parsings have the same requests. But a line over its limit (a get whose first bytes went into a
+ * wrong block) closes only if it was cut, and then the rest is missing.
  */
 function expectSame(stream: Buffer, whole: Parsing, parts: Parsing): void {
   const hasLongLine = /[^\n]{2048}/.test(stream.toString('latin1'));
@@ -162,7 +162,7 @@ function expectSame(stream: Buffer, whole: Parsing, parts: Parsing): void {
   expect(parts.closed).to.equal(whole.closed);
 }
 
-describe('openParser(): the way a stream is cut', () => {
+describe('openParser(): the cuts of a stream', () => {
   const streams: readonly (readonly [string, fc.Arbitrary<Buffer>, Partial<ParserOptions>])[] = [
     ['text and meta', text, OPTIONS],
     ['binary', binary, OPTIONS],
@@ -175,7 +175,7 @@ describe('openParser(): the way a stream is cut', () => {
     ],
   ];
   for (const [name, stream, options] of streams) {
-    it(`changes nothing in what is read: ${name}`, function () {
+    it(`change no request (${name})`, function () {
       this.timeout(60_000);
       fc.assert(
         fc.property(stream, cuts, (bytes, places) => {
@@ -189,7 +189,7 @@ describe('openParser(): the way a stream is cut', () => {
   }
 });
 
-describe('openParser(): bytes that mean nothing', () => {
+describe('openParser(): bytes that are no request', () => {
   it('throw nothing and are not kept', function () {
     this.timeout(60_000);
     fc.assert(
@@ -201,7 +201,7 @@ describe('openParser(): bytes that mean nothing', () => {
     );
   });
 
-  it('allocate nothing by an announced length', () => {
+  it('allocate nothing for an announced length', () => {
     const before = process.memoryUsage().arrayBuffers;
     const announced = [
       Buffer.from('set k 0 0 1048576\r\nx'),

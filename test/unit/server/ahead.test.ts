@@ -1,12 +1,12 @@
-// A store that answers later and applies calls in their order: requests of a client are handed on without waiting for
-// the answers, and the replies keep their places.
+// A store that answers later and applies calls in their order: the server passes the requests of a client on without
+// waiting for the answers, and the replies keep their order.
 
 import { expect } from 'chai';
 
 import { AheadStore } from '../../support/ahead-store.js';
 import { startServerAhead, type TestClient, type TestServer } from '../../support/test-server.js';
 
-describe('A store that answers later, in call order', () => {
+describe('a store that answers later and applies calls in their order', () => {
   let server: TestServer<AheadStore>;
   let client: TestClient;
 
@@ -17,17 +17,17 @@ describe('A store that answers later, in call order', () => {
 
   afterEach(() => server.stop());
 
-  /** So many calls have reached the store. */
+  /** Waits until so many calls have reached the store. */
   async function held(count: number): Promise<void> {
     while (server.store.heldCount < count) await new Promise((resolve) => setImmediate(resolve));
   }
 
-  /** What the server does meanwhile has been done, and what it said has come. */
+  /** Waits until the server has done its work so far and its replies have come. */
   async function roundTrip(): Promise<void> {
     await (await server.connect()).ask('version\r\n', 'VERSION 1.6.45\r\n');
   }
 
-  it('has every request of a pipeline at once, and answers in their order', async () => {
+  it('gets every request of a pipeline at once, and its replies leave in request order', async () => {
     await start(new AheadStore({ holds: true }));
     client.send('set a 1 0 1\r\nx\r\nget a\r\nincr n 1\r\nmg a v\r\ntouch a 9\r\ndelete a\r\n');
     await held(6);
@@ -40,7 +40,7 @@ describe('A store that answers later, in call order', () => {
     expect(await client.take(replies.length)).to.equal(replies);
   });
 
-  it('has all keys of a get at once, and answers them in their order', async () => {
+  it('gets all keys of a get at once, and the values leave in the order of the keys', async () => {
     await start(new AheadStore({ holds: true }));
     server.store.memory.put({
       mode: 'set',
@@ -63,7 +63,7 @@ describe('A store that answers later, in call order', () => {
     expect(await client.take(replies.length)).to.equal(replies);
   });
 
-  it('asks for no more than 64 keys of a get before one is answered', async () => {
+  it('gets no more than 64 keys of a get before it has answered one', async () => {
     await start(new AheadStore({ holds: true }));
     const keys = Array.from({ length: 200 }, (_, at) => `k${at}`).join(' ');
     client.send(`get ${keys}\r\nversion\r\n`);
@@ -77,7 +77,7 @@ describe('A store that answers later, in call order', () => {
     expect(await client.take(21)).to.equal('END\r\nVERSION 1.6.45\r\n');
   });
 
-  it('tells an outcome that is not known as such, in every protocol', async () => {
+  it('gives an unknown outcome, which clients see as such in every protocol', async () => {
     await start(new AheadStore());
     const said: string[] = [];
     for (const request of ['set a 0 0 1\r\nx\r\n', 'ms a 1\r\nx\r\n', 'incr a 1\r\n', 'md a\r\n']) {
@@ -90,7 +90,7 @@ describe('A store that answers later, in call order', () => {
     expect(await client.ask('flush_all 10\r\n', offered)).to.equal(offered);
     const binary = await server.connect();
     server.store.nextStatus = 'unknown';
-    // A binary set of `a` to `x`; the status is 0x84, which no client takes for "try again".
+    // This is a binary set of `a` to `x`. Its status is 0x84, which no client takes for "try again".
     binary.send(
       '\x80\x01\x00\x01\x08\x00\x00\x00\x00\x00\x00\x0a' +
         '\x00'.repeat(12) +
@@ -100,7 +100,7 @@ describe('A store that answers later, in call order', () => {
     expect((await binary.take(24 + 15)).slice(6, 8)).to.equal('\x00\x84');
   });
 
-  it('a barrier comes after everything before it, and tells of quiet failures', async () => {
+  it('mn is answered after everything before it, and reports quiet failures', async () => {
     await start(new AheadStore({ holds: true }));
     client.send('set a 0 0 1 noreply\r\nx\r\nmn\r\n');
     await held(1);
@@ -116,7 +116,7 @@ describe('A store that answers later, in call order', () => {
     expect(await client.take(replies.length)).to.equal(replies);
   });
 
-  it('hands on no more than 4 MiB of values before some are stored', async () => {
+  it('gets no more than 4 MiB of values before some are stored', async () => {
     await start(new AheadStore({ holds: true }));
     const value = 'v'.repeat(1024 * 1024 - 1);
     client.send(`set a 0 0 ${value.length} noreply\r\n${value}\r\n`.repeat(8));
@@ -131,7 +131,7 @@ describe('A store that answers later, in call order', () => {
     expect(await client.take(4)).to.equal('MN\r\n');
   });
 
-  it('answers what it was asked before it closes', async () => {
+  it('has its answers sent before quit closes the connection', async () => {
     await start(new AheadStore({ holds: true }));
     client.send('set a 0 0 1\r\nx\r\nquit\r\n');
     await held(1);
@@ -140,7 +140,7 @@ describe('A store that answers later, in call order', () => {
     expect(await client.rest()).to.equal('STORED\r\n');
   });
 
-  it('answers nobody who has gone', async () => {
+  it('may answer a client that has gone', async () => {
     await start(new AheadStore({ holds: true }));
     client.send('set a 0 0 1\r\nx\r\nget a b\r\n');
     await held(3);

@@ -1,4 +1,4 @@
-// `Pasync`: the one reply that does not wait for the disk, and only when it is asked for.
+// `Pasync`: the only write whose reply does not wait for the disk.
 
 import { expect } from 'chai';
 
@@ -7,7 +7,7 @@ import { serversOf } from '../../support/test-server-hooks.js';
 describe('Pasync', () => {
   const start = serversOf();
 
-  it('answers before the sync; other tokens of P wait for it', async () => {
+  it('is answered before the sync, and other tokens of P wait for the sync', async () => {
     const { connect, store } = await start({ held: true });
     const client = await connect();
     const early = await client.ask('ms k 1 Pasync\r\nx\r\n', 'HD\r\n');
@@ -18,7 +18,7 @@ describe('Pasync', () => {
     ]);
     client.send('ms k 1 Pelse\r\ny\r\n');
     while (store.durability.lastSeq < 2) await new Promise((resolve) => setImmediate(resolve));
-    // Another connection's round trip: a reply that did not wait would have come by then.
+    // After another connection's round trip, a reply that did not wait would have come.
     await (await connect()).ask('version\r\n', 'VERSION 1.6.45\r\n');
     expect(client.received).to.equal('');
     store.commits.release();

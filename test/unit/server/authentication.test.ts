@@ -1,4 +1,4 @@
-// Authentication, of whoever may come in: -Y in text, SASL PLAIN in binary, TLS.
+// Authentication: -Y in text, SASL PLAIN in binary, and TLS.
 
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
@@ -39,7 +39,7 @@ describe('authentication @long', () => {
   afterEach(() => fs.rmSync(dir, { recursive: true }));
 
   const FAILURE_DELAY_MS = 500;
-  /** No delay, but a note that there was one. */
+  /** Calls at once, and notes the delays that a failed login causes. */
   const delays: number[] = [];
   const clock = {
     setTimer: (delayMs: number, call: () => void) => {
@@ -49,7 +49,7 @@ describe('authentication @long', () => {
     },
   };
 
-  it('who has not logged in after a minute is dropped and counted, whatever it said; who has, stays', async () => {
+  it('a client without a login after a minute is dropped and counted, and one with a login stays', async () => {
     let nowMs = 0;
     const looks: (() => void)[] = [];
     const setTimer = (delayMs: number, call: () => void): { cancel(): void } => {
@@ -77,7 +77,7 @@ describe('authentication @long', () => {
     expect(server.counters.login_kicks).to.equal(2);
   });
 
-  it('-Y: nothing but a right pair is taken, per connection', async () => {
+  it('-Y takes nothing but a right pair, on each connection', async () => {
     const { connect } = await start({ argv: ['-Y', file] });
     const [client, other] = [await connect(), await connect()];
     const refused = 'CLIENT_ERROR unauthenticated\r\n';
@@ -87,7 +87,7 @@ describe('authentication @long', () => {
     expect(await other.ask('get a\r\n', refused)).to.equal(refused);
   });
 
-  it('after a wrong pair the next ones are looked at late, are counted, and leave the door open', async () => {
+  it('pairs after a wrong pair are checked late and counted, and a right pair still logs in', async () => {
     const { connect, server } = await start({ argv: ['-Y', file, '--stall-timeout', '0'], clock });
     const client = await connect();
     const refused = 'CLIENT_ERROR authentication failure\r\n';
@@ -101,7 +101,7 @@ describe('authentication @long', () => {
     expect(delays).to.deep.equal([500, 500]);
   });
 
-  it('-S: SASL PLAIN in binary; before it only what is needed to come in', async () => {
+  it('-S takes SASL PLAIN in binary, and before the login only what a login needs', async () => {
     const { connect } = await start({ argv: ['-S', '-Y', file], clock });
     const client = await connect();
     client.send(binary(0x00, 'a', ''));
@@ -116,7 +116,7 @@ describe('authentication @long', () => {
     expect(statusOf(await client.take(24 + 'Not found'.length))).to.equal(1);
   });
 
-  it('a large value of a stranger is swallowed and refused', async () => {
+  it('a large value before a login is skipped and refused', async () => {
     const { connect, store } = await start({ argv: ['-S', '-Y', file, '-I', '8m'], clock });
     const client = await connect();
     client.send(binary(0x01, 'a', 'x'.repeat(2 ** 21), '\0\0\0\0\0\0\0\0'));
@@ -129,7 +129,7 @@ describe('authentication @long', () => {
     const WRONG = 'CLIENT_ERROR authentication failure\r\n';
     beforeEach(() => fs.writeFileSync(file, `ann:${composePasswordDigest('größe')}\n`));
 
-    it('right and wrong, in text and by SASL', async () => {
+    it('a right password is taken in text and by SASL, and a wrong one is refused', async () => {
       const { connect } = await start({ argv: ['-Y', file], clock });
       const client = await connect();
       expect(await client.ask(pair('grösse'), WRONG)).to.equal(WRONG);
@@ -140,7 +140,7 @@ describe('authentication @long', () => {
       expect(await other.take(24 + 'Authenticated'.length)).to.match(/Authenticated$/);
     });
 
-    it('more pairs than have a place: those that lose theirs are told', async () => {
+    it('a client whose pair loses its place in the queue gets an error', async () => {
       const { connect, server } = await start({ argv: ['-Y', file], clock });
       const clients = await Promise.all(Array.from({ length: 80 }, () => connect()));
       for (const [n, client] of clients.entries()) client.send(pair(`guess-${n}`));
@@ -150,7 +150,7 @@ describe('authentication @long', () => {
       expect(server.counters.unchecked_logins).to.be.within(10, 16);
     });
 
-    it('who has gone while waiting is neither checked nor counted', async () => {
+    it('a client that has gone while it waits is not checked, and counts as no error', async () => {
       const { connect, server } = await start({ argv: ['-Y', file], clock });
       const clients = await Promise.all(Array.from({ length: 20 }, () => connect()));
       for (const [n, client] of clients.entries()) client.send(pair(`guess-${n}`));
@@ -163,7 +163,7 @@ describe('authentication @long', () => {
       expect(server.counters.auth_errors).to.be.below(3);
     });
 
-    it('who has only ended the input is answered', async () => {
+    it('a client that has only ended its input is answered', async () => {
       const { connect } = await start({ argv: ['-Y', file], clock });
       const client = await connect();
       client.socket.end(Buffer.from(`${pair('größe')}get a\r\n`, 'latin1'));
@@ -171,7 +171,7 @@ describe('authentication @long', () => {
     });
   });
 
-  it('Users: plain and digest lines, reload, and refusals that name the file', () => {
+  it('Users reads plain and digest lines, reloads them, and refuses a file that it cannot use', () => {
     fs.appendFileSync(file, `\n# a comment\n\neve:${composePasswordDigest('pass word')}\n`);
     const users = new Users(file);
     const isRight = (user: string, password: string): boolean | undefined =>
@@ -196,12 +196,12 @@ describe('authentication @long', () => {
     expect(() => new Users(path.join(dir, 'none'))).to.throw('cannot be read');
   });
 
-  it('refresh_certs without TLS is no command', async () => {
+  it('refresh_certs is no command without TLS', async () => {
     const client = await (await start()).connect();
     expect(await client.ask('refresh_certs\r\n', 'ERROR\r\n')).to.equal('ERROR\r\n');
   });
 
-  it('-Z: speaks TLS, also in pipelines and large replies, and takes new certificates', async function () {
+  it('-Z speaks TLS, also in pipelines and large replies, and takes new certificates', async function () {
     const made = certificate(dir, 'first');
     if (!made) skip(this, 'openssl');
     const [cert, key] = [path.join(dir, 'cert.pem'), path.join(dir, 'key.pem')];

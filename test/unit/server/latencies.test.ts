@@ -1,4 +1,4 @@
-// Latencies of requests, by command: until their reply leaves, whatever that waits for.
+// Latencies: the times of requests, by command, until their reply leaves, whatever the reply waits for.
 
 import { expect } from 'chai';
 
@@ -17,7 +17,7 @@ describe('Latencies', () => {
     latencies = new Latencies({ ...nodeClock, ...clock });
   });
 
-  /** Command → how many, and their seconds. */
+  /** Returns command → the number of its requests, and their seconds together. */
   function seen(): Record<string, readonly [count: number, seconds: number]> {
     const all = COMMANDS.map((command, at) => {
       const { count, sum } = latencies.ofCommand[at]!;
@@ -26,7 +26,7 @@ describe('Latencies', () => {
     return Object.fromEntries(all.filter(([, [count]]) => count > 0));
   }
 
-  it('a write is timed until it is durable, and so is what was asked behind it', async () => {
+  it('a write is timed until it is durable, and so are the requests after it', async () => {
     const { connect, store } = await start({ held: true, clock, latencies });
     const client = await connect();
     expect(await client.ask('get x\r\n', 'END\r\n')).to.equal('END\r\n');
@@ -49,7 +49,7 @@ describe('Latencies', () => {
     });
   });
 
-  it('a value from the disk is timed until it has come, and large values by their end', async () => {
+  it('requests for values from the disk and for large values are counted by command', async () => {
     let isSlow = false;
     const slow = (): boolean => isSlow;
     const { connect } = await start({ clock, latencies, slow, argv: ['-I', '4m'] });
@@ -75,7 +75,7 @@ describe('Latencies', () => {
     expect(seen()).to.deep.equal({ get: [9, 0], other: [2, 0], set: [1, 0] });
   });
 
-  it('each command has its name, with noreply and in every protocol', async () => {
+  it('each command counts under its name, with noreply too', async () => {
     const { connect } = await start({ clock, latencies });
     const client = await connect();
     for (const name of ['set', 'add', 'replace', 'append', 'prepend']) {
@@ -92,7 +92,7 @@ describe('Latencies', () => {
     });
   });
 
-  it('replies that a failed commit took back are not timed, and nothing is left over', async () => {
+  it('replies that a failed commit took back are not timed, and do not disturb later ones', async () => {
     const { connect, store } = await start({ held: true, clock, latencies });
     const client = await connect();
     client.send('set a 0 0 1\r\n1\r\n');

@@ -1,4 +1,4 @@
-// All connections read into one buffer: what one has not used yet must survive what another sends.
+// All connections read into one buffer: the unused input of one must survive the input of another.
 
 import net from 'node:net';
 import { Duplex } from 'node:stream';
@@ -11,7 +11,7 @@ import { serversOf } from '../../support/test-server-hooks.js';
 
 const STORED = 'STORED\r\n';
 
-/** The most that went between two turns, until nobody is there. */
+/** Returns the most connections that closed between two turns, after all have closed. */
 async function mostAtOnce(server: Server): Promise<number> {
   let most = 0;
   for (let before = server.connectionCount; before > 0;) {
@@ -38,7 +38,7 @@ describe('lending socket @long', () => {
     expect(await slow.ask('get a\r\n', reply)).to.equal(reply);
   });
 
-  it('requests that wait for the end of a turn survive as well', async () => {
+  it('requests that wait for the end of a turn survive too', async () => {
     const { connect } = await start({ argv: ['-R', '1'] });
     const clients = [await connect(), await connect(), await connect()];
     const requests = clients.map((_, at) =>
@@ -63,7 +63,7 @@ describe('lending socket @long', () => {
     expect((await first.ask('get a\r\n', reply)) === reply).to.equal(true);
   });
 
-  it('what the system does not take at once follows in its place', async () => {
+  it('reply bytes that the system does not take at once follow in order', async () => {
     const { connect } = await start();
     const client = await connect();
     const value = 'abcdefg'.repeat(9000);
@@ -71,14 +71,14 @@ describe('lending socket @long', () => {
     const reply = `VALUE a 0 ${value.length}\r\n${value}\r\nEND\r\n`;
     client.socket.pause();
     client.send('get a\r\nversion\r\n'.repeat(200));
-    // The server has written what it could meanwhile.
+    // The server has now written as much as the system takes.
     await (await connect()).ask('version\r\n', 'VERSION 1.6.45\r\n');
     client.socket.resume();
     const expected = `${reply}VERSION 1.6.45\r\n`.repeat(200);
     expect((await client.take(expected.length)) === expected).to.equal(true);
   });
 
-  it('a client that has gone before its reply is a closed connection, no more', async () => {
+  it('a client that has gone before its reply only closes its connection', async () => {
     const { connect, server, store } = await start({ held: true });
     const [gone, other] = [await connect(), await connect()];
     gone.send('set a 0 0 1\r\nx\r\n'.repeat(100));
@@ -106,7 +106,7 @@ describe('lending socket @long', () => {
     ['end their input', (socket) => socket.end()],
   ];
   for (const [what, act] of ends) {
-    it(`of hundreds that ${what} in one turn, a few at a time are taken apart`, async () => {
+    it(`hundreds of connections that ${what} in one turn are closed a few at a time`, async () => {
       const { connect, server } = await start();
       const clients = [];
       for (let n = 0; n < 400; n++) clients.push(await connect());
@@ -116,13 +116,13 @@ describe('lending socket @long', () => {
     });
   }
 
-  it('of hundreds whose replies find them gone in one turn, a few at a time are taken apart', async () => {
+  it('hundreds of connections that are gone before their replies in one turn are closed a few at a time', async () => {
     const { connect, server, store } = await start({ held: true });
     const clients = [];
     for (let n = 0; n < 400; n++) clients.push(await connect());
     for (const client of clients) client.send('set a 0 0 1\r\nx\r\n');
     while (server.counters.cmd_set < 400) await new Promise((resolve) => setImmediate(resolve));
-    // Nobody is read from any more: that they are gone is not seen.
+    // The server reads from no connection any more, so it does not see that they are gone.
     [store.commits.congested, store.commits.overloaded] = [true, true];
     const seen = server.counters.bytes_read;
     for (const client of clients) client.send('get a\r\n');
@@ -143,7 +143,7 @@ describe('lending socket @long', () => {
     expect(lending(socket)).to.equal(socket);
   });
 
-  it('values that arrive side by side, in pieces, do not mix, and neither does what follows them', async () => {
+  it('values that arrive in pieces at the same time do not mix, and neither do the requests after them', async () => {
     const { connect } = await start({ argv: ['-I', '1m'] });
     const clients = [await connect(), await connect(), await connect()];
     const values = ['abcdefg', 'hijkl', 'mnopqrstuvw'].map((word) =>
@@ -154,7 +154,7 @@ describe('lending socket @long', () => {
     for (const [at, cut] of cuts.entries()) {
       const from = cuts[at - 1] ?? 0;
       for (const [n, client] of clients.entries()) client.send(wire[n]!.slice(from, cut));
-      // The pieces of a round have arrived.
+      // The pieces of this round have arrived after this reply.
       await (await connect()).ask('version\r\n', 'VERSION 1.6.45\r\n');
     }
     const replies = `${STORED}VERSION 1.6.45\r\n`;

@@ -1,4 +1,4 @@
-// Bounds: no client can stall, starve or fill the server.
+// The bounds of the server: no client can stall, starve or fill it.
 
 import { once } from 'node:events';
 
@@ -14,7 +14,7 @@ const MIB = 2 ** 20;
 describe('server limits', () => {
   const start = serversOf();
 
-  /** Sends each second until the server has had enough; after how many seconds that was. */
+  /** Sends each second until the server drops the client; returns the seconds until then, at most 60. */
   async function stalled(send: (client: TestClient, second: number) => void): Promise<number> {
     let nowMs = 0;
     const checks: (() => void)[] = [];
@@ -37,7 +37,7 @@ describe('server limits', () => {
     return nowMs / 1000;
   }
 
-  it('a client that never reads is not read from, and others are served', async () => {
+  it('the server stops reading from a client that never reads, and serves others', async () => {
     const { connect, server } = await start();
     const [greedy, other] = [await connect(), await connect()];
     const value = 'v'.repeat(100_000);
@@ -46,7 +46,7 @@ describe('server limits', () => {
     const request = 'get a\r\n';
     const flood = request.repeat(20_000);
     greedy.send(flood);
-    // It stands still: two answers to another client, and not a byte more was written to the greedy one.
+    // The server stands still for the greedy client when another is answered twice without a further get.
     let before = -1;
     while (server.counters.cmd_get !== before) {
       before = server.counters.cmd_get;
@@ -59,7 +59,7 @@ describe('server limits', () => {
     expect(await greedy.take(answer.length)).to.equal(answer);
   });
 
-  it('a congested store holds input back until it has caught up', async () => {
+  it('a congested and overloaded store holds input back until it has caught up', async () => {
     const { connect, store } = await start({ held: true });
     const [client, other] = [await connect(), await connect()];
     client.send('set a 0 0 1\r\n1\r\n');
@@ -81,7 +81,7 @@ describe('server limits', () => {
     expect(await client.take(STORED.length)).to.equal(STORED);
   });
 
-  it('a congested store does not hold up who only reads, an overloaded one everybody', async () => {
+  it('a congested store does not hold up a client that only reads, and an overloaded store does', async () => {
     const { connect, store } = await start({ held: true });
     const [writer, reader] = [await connect(), await connect()];
     writer.send('set a 0 0 1\r\n1\r\n');
@@ -99,7 +99,7 @@ describe('server limits', () => {
     expect(await reader.take(5)).to.equal('END\r\n');
   });
 
-  it('-R: a client that pipelines gives the others their turn', async () => {
+  it('-R makes a client that pipelines yield to others', async () => {
     const { connect, server } = await start({ argv: ['-R', '1'] });
     const client = await connect();
     const expected = 'END\r\n'.repeat(6);
@@ -107,11 +107,11 @@ describe('server limits', () => {
     expect(server.counters.conn_yields).to.equal(5);
   });
 
-  it('changes of a long value end the turn by their time, not by their number', async () => {
+  it('changes of a long value end the turn by their time, and not by their number', async () => {
     let nowMs = 0;
     const { connect, server, store } = await start({ clock: { monotonicMs: () => nowMs } });
     const client = await connect();
-    // The first looks of a process at the clock come after every request.
+    // A process reads the clock after every request at first; these requests take it past that.
     const misses = 'END\r\n'.repeat(2000);
     expect(await client.ask('get a\r\n'.repeat(2000), misses)).to.equal(misses);
     const value = 'v'.repeat(100_000);
@@ -125,7 +125,7 @@ describe('server limits', () => {
     const yields = server.counters.conn_yields;
     const expected = STORED.repeat(7);
     expect(await client.ask('append long 0 0 1\r\nx\r\n'.repeat(7), expected)).to.equal(expected);
-    // The first starts the turn's time, and the last has nothing behind it.
+    // The first change starts the time of the turn, and nothing follows the last one.
     expect(server.counters.conn_yields - yields).to.equal(5);
   });
 
@@ -141,7 +141,7 @@ describe('server limits', () => {
     await flood.take(200_000 * 5 - 5);
   });
 
-  it('-c: the next connection is told and closed, and counted', async () => {
+  it('-c refuses the next connection with an error, closes it and counts it', async () => {
     const { connect, server } = await start({ argv: ['-c', '2'] });
     const [first, second] = [await connect(), await connect()];
     for (const client of [first, second]) await client.ask('version\r\n', 'VERSION 1.6.45\r\n');
@@ -155,7 +155,7 @@ describe('server limits', () => {
     expect(await next.ask('get a\r\n', 'END\r\n')).to.equal('END\r\n');
   });
 
-  it('-c: who has not made a request yet makes room for the next, the oldest first', async () => {
+  it('-c closes the oldest client without a request for the next one', async () => {
     const { connect, server } = await start({ argv: ['-c', '3'] });
     const speaker = await connect();
     await speaker.ask('version\r\n', 'VERSION 1.6.45\r\n');
@@ -172,7 +172,7 @@ describe('server limits', () => {
     expect(server.silentCount).to.equal(0);
   });
 
-  it('idle_timeout closes who is silent, and counts it', async () => {
+  it('idle_timeout closes a silent client, and counts it', async () => {
     let nowMs = 0;
     const checks: (() => void)[] = [];
     const clock = {
@@ -185,7 +185,7 @@ describe('server limits', () => {
     const { connect, server } = await start({ argv: ['-o', 'idle_timeout=3'], clock });
     const [silent, busy] = [await connect(), await connect()];
     await silent.ask('version\r\n', 'VERSION 1.6.45\r\n');
-    // Input is noticed when it is looked for, every second.
+    // The server checks for input every second.
     nowMs = 100;
     checks.pop()!();
     nowMs = 3000;
@@ -200,11 +200,11 @@ describe('server limits', () => {
   });
 
   describe('--stall-timeout', () => {
-    it('ends a command that trickles, a byte a second', async () => {
+    it('ends a command that comes at one byte per second', async () => {
       expect(await stalled((client) => client.send('g'))).to.be.within(20, 22);
     });
 
-    it('ends a value that trickles', async () => {
+    it('ends a value that comes at one byte per second', async () => {
       const sent = stalled((client, second) =>
         client.send(second === 0 ? 'set k 0 0 9000\r\n' : 'v'),
       );
@@ -221,7 +221,7 @@ describe('server limits', () => {
       expect(took).to.be.within(20, 23);
     });
 
-    it('leaves alone who is idle, who is slow but gets on, and who types', async () => {
+    it('does not end an idle client, a slow client that makes progress, or one that types', async () => {
       expect(await stalled(() => undefined)).to.equal(60);
       const upload = 'v'.repeat(2000);
       const slow = stalled((client, second) =>
@@ -242,7 +242,7 @@ describe('server limits', () => {
     expect(connectionsWithin(1024, 20, 1)).to.equal(1);
   });
 
-  it('descriptorLimit() reads the soft limit, and knows none without /proc', () => {
+  it('descriptorLimit() reads the soft limit, and gives no limit without /proc', () => {
     const text =
       'Limit   Soft Limit  Hard Limit  Units\nMax open files            120   4096   files\n';
     expect(descriptorLimit(() => text)).to.equal(120);
@@ -253,7 +253,7 @@ describe('server limits', () => {
 describe('server values', () => {
   const start = serversOf();
 
-  it('the slow client: others are answered while it stalls in its value', async () => {
+  it('others are answered while a slow client stalls in its value', async () => {
     const { connect } = await start();
     const [slow, one, two] = [await connect(), await connect(), await connect()];
     const value = 'x'.repeat(50);
@@ -269,7 +269,7 @@ describe('server values', () => {
     expect(await two.ask('get k\r\n', hit)).to.equal(hit);
   });
 
-  it('a large value goes in and out in pieces, in order with what surrounds it', async () => {
+  it('a large value comes in and leaves in pieces, in order with the requests around it', async () => {
     const { connect } = await start({ argv: ['-I', '8m'] });
     const client = await connect();
     const text = '0123456789abcdefghijklmnopqrstuvwxyz'.repeat(150_000);
@@ -280,7 +280,7 @@ describe('server values', () => {
     expect((await client.take(expected.length)) === expected).to.equal(true);
   });
 
-  it('a client that leaves in the middle of a large value leaves nothing behind', async () => {
+  it('a client that leaves in the middle of a large value stores nothing', async () => {
     const { connect, store, server } = await start({ argv: ['-I', '8m'] });
     const client = await connect();
     client.send(`set big 0 0 ${4 * MIB}\r\n${'x'.repeat(2 * MIB)}`);
@@ -290,7 +290,7 @@ describe('server values', () => {
     expect(store.durability.lastSeq).to.equal(0);
   });
 
-  it('a value over -I is refused, and what the key held is gone', async () => {
+  it('a value over -I is refused, and the old value of the key is gone', async () => {
     const { connect, server } = await start();
     const client = await connect();
     await client.ask('set a 0 0 1\r\n1\r\n', STORED);
@@ -312,7 +312,7 @@ describe('server end', () => {
     expect(await client.rest()).to.equal(`${STORED}VALUE a 0 1\r\n1\r\nEND\r\n`);
   });
 
-  it('quit closes after the replies before it, without one of its own', async () => {
+  it('quit closes the connection after the replies before it, without a reply of its own', async () => {
     const { connect, store } = await start({ held: true });
     const [client, other] = [await connect(), await connect()];
     client.send('set a 0 0 1\r\n1\r\nquit\r\nversion\r\n');
@@ -321,7 +321,7 @@ describe('server end', () => {
     expect(await client.rest()).to.equal(STORED);
   });
 
-  it('stop() answers what was received, when it is durable, and closes', async () => {
+  it('stop() answers the received requests when they are durable, and closes', async () => {
     const { connect, store, server, port } = await start({ held: true });
     const [client, other] = [await connect(), await connect()];
     client.send('set a 0 0 1\r\n1\r\n');

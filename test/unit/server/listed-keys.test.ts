@@ -1,4 +1,4 @@
-// A key that a binary client chose is in no listing a word, a line or a terminal's command.
+// Listings of keys: no key that a binary client chose can forge a word, a line or a command of a terminal.
 
 import { expect } from 'chai';
 
@@ -18,7 +18,7 @@ describe('listings of keys with any byte', () => {
     await client.take(24);
   };
 
-  it('each is one line, without a control byte, in every listing', async () => {
+  it('show each key in one line without a control byte', async () => {
     const { connect } = await start();
     const [binary, client] = [await connect(), await connect()];
     await setEvil(binary);
@@ -43,7 +43,7 @@ describe('listings of keys with any byte', () => {
     }
   });
 
-  it('C1 is printed raw in none, in UTF-8 or not, and mgdump and keys still name each key', async () => {
+  it('print no C1 byte raw, in UTF-8 or not, and mgdump still names each key', async () => {
     const { connect } = await start();
     const client = await connect();
     const made = [Buffer.from('c1:\x9b2J'), Buffer.from('c1:\x9b2J', 'latin1')];
@@ -74,7 +74,7 @@ describe('listings of keys with any byte', () => {
     }
   });
 
-  it('prefixes of stats detail are one line each', async () => {
+  it('show each prefix of stats detail in one line', async () => {
     const { connect } = await start({ argv: ['-D', '%'] });
     const [binary, client] = [await connect(), await connect()];
     await client.ask('stats detail on\r\n', 'OK\r\n');
@@ -86,7 +86,7 @@ describe('listings of keys with any byte', () => {
     );
   });
 
-  it('events name it in one word', async () => {
+  it('name the key of an event in one word', async () => {
     const { connect } = await start();
     const [binary, watcher] = [await connect(), await connect()];
     await watcher.ask('watch mutations\r\n', 'OK\r\n');

@@ -1,4 +1,4 @@
-// Where the server listens: unix sockets, several addresses, the plain port, the file of the ports.
+// The listeners of the server: unix sockets, several addresses, the plain port, and the file of the ports.
 
 import fs from 'node:fs';
 import net from 'node:net';
@@ -29,11 +29,11 @@ describe('listeners', () => {
   beforeEach(() => (dir = fs.mkdtempSync(path.join(os.tmpdir(), 'cairn-listen-'))));
   afterEach(() => fs.rmSync(dir, { recursive: true }));
 
-  it('a unix socket with its permissions, replacing what a dead server left', async () => {
+  it('a unix socket has its permissions, and replaces the file that a dead server left', async () => {
     const file = path.join(dir, 'sock');
     const dead = net.createServer().listen(file);
     await once(dead, 'listening');
-    // Closed behind its back, as by kill -9: the file stays.
+    // The file stays although its server is closed, as after kill -9.
     const kept = path.join(dir, 'kept');
     fs.renameSync(file, kept);
     dead.close();
@@ -47,7 +47,7 @@ describe('listeners', () => {
     client.socket.destroy();
   });
 
-  it('an address in use is refused with its name and what to do, and nothing stays open', async () => {
+  it('an address in use is refused by name', async () => {
     const { port } = await start();
     let error: unknown;
     try {
@@ -59,7 +59,7 @@ describe('listeners', () => {
     expect(String(error)).to.contain(`127.0.0.1:${port}`).and.contain('in use');
   });
 
-  it('a live unix socket is not stolen', async () => {
+  it('a unix socket in use is refused', async () => {
     const file = path.join(dir, 'sock');
     await start({ argv: ['-s', file] });
     let error: unknown;
@@ -86,20 +86,37 @@ describe('listeners', () => {
     usual.socket.destroy();
   });
 
-  it('MEMCACHED_PORT_FILENAME tells the ports', async () => {
+  it('MEMCACHED_PORT_FILENAME names the file that holds the ports', async () => {
     const file = path.join(dir, 'ports');
     const { port } = await start({ env: { MEMCACHED_PORT_FILENAME: file } });
     expect(fs.readFileSync(file, 'latin1')).to.equal(`TCP INET: ${port}\n`);
     expect(fs.readdirSync(dir)).to.deep.equal(['ports']);
   });
 
-  it('writePortFile() names the setting when the file cannot be written', async () => {
-    const refused = await writePortFile(
-      nodeEnv(new QuietLogger()).fs,
-      path.join(dir, 'none/ports'),
-      [],
-    ).catch((error: unknown) => error);
-    expect(isKvError(refused, 'KV_IO')).to.equal(true);
-    expect(String(refused)).to.contain('MEMCACHED_PORT_FILENAME').and.contain('no such file');
+  for (const [what, name, reason] of [
+    ['in a directory that is not there', 'none/ports', 'no such file'],
+    ['below a file', 'file/ports', 'not a directory'],
+    ['with a name that is too long', 'n'.repeat(300), 'too long'],
+  ] as const) {
+    it(`a port file ${what} is a warning that names it, and the server serves`, async () => {
+      fs.writeFileSync(path.join(dir, 'file'), '');
+      const file = path.join(dir, name);
+      const logger = new QuietLogger();
+      const { port } = await start({ env: { MEMCACHED_PORT_FILENAME: file }, logger });
+      const client = await open(port);
+      expect(await client.ask('get a\r\n', 'END\r\n')).to.equal('END\r\n');
+      client.socket.destroy();
+      const [warning, ...more] = logger.lines.filter(({ level }) => level === 'warn');
+      expect(more).to.deep.equal([]);
+      expect(warning?.message).to.contain('MEMCACHED_PORT_FILENAME').and.contain(reason);
+      expect(warning?.fields).to.deep.equal({ path: file });
+    });
+  }
+
+  it('a port file in the place of a directory is refused, and nothing is written there', async () => {
+    const env = { ...nodeEnv(new QuietLogger()) };
+    const refused = await writePortFile(env, dir, []).catch((error: unknown) => error);
+    expect(isKvError(refused, 'KV_BAD_OPTION')).to.equal(true);
+    expect(fs.readdirSync(dir)).to.deep.equal([]);
   });
 });

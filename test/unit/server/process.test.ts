@@ -1,4 +1,4 @@
-// kv-server as a process: what it says, how it ends, and with which code.
+// kv-server as a process: its messages, its end, and its exit codes.
 
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
@@ -32,11 +32,11 @@ describe('kv-server @long', () => {
   afterEach(async () => {
     for (const { child } of started) child.kill('SIGKILL');
     await Promise.all(started.splice(0).map(({ ended }) => ended));
-    // A daemon that was killed may still be ending.
+    // A daemon may still be ending after its kill.
     removeFolderInUse(dir);
   });
 
-  it('says one line on stderr, answers, and ends cleanly with the unsynced write durable', async () => {
+  it('writes one line to stderr, answers, and ends cleanly with the unsynced write durable', async () => {
     const server = run('-P', path.join(dir, 'pid'));
     const client = await TestClient.open(await server.port());
     expect(server.stderr).to.match(
@@ -60,7 +60,7 @@ describe('kv-server @long', () => {
     second.socket.destroy();
   });
 
-  it('--http listens before the data directory is touched, tells of it, and ends with the server', async () => {
+  it('--http listens before the data directory is touched, logs its URL, and ends with the server', async () => {
     const server = run('--http', '-1');
     await server.port();
     const url =
@@ -78,12 +78,12 @@ describe('kv-server @long', () => {
     const { code, stderr } = await second.ended;
     expect([code, fs.existsSync(`${data}2`)]).to.deep.equal([EXIT.system, false]);
     expect(stderr).to.contain('the address is in use').and.contain('--http');
-    // Its connection is still open, and holds up nothing.
+    // The HTTP connection is still open, and must not hold up the end.
     server.child.kill('SIGTERM');
     expect((await server.ended).code).to.equal(EXIT.ok);
   });
 
-  it('SIGHUP does not end it, SIGINT and SIGUSR1 do, with exit 0 @long', async () => {
+  it('SIGHUP does not end it, and SIGINT and SIGUSR1 end it with exit code 0 @long', async () => {
     for (const signal of ['SIGINT', 'SIGUSR1'] as const) {
       const server = run();
       const client = await TestClient.open(await server.port());
@@ -95,7 +95,7 @@ describe('kv-server @long', () => {
     }
   });
 
-  it('SIGHUP reads the users again: the new ones come in, the old ones no more', async () => {
+  it('SIGHUP reads the users again, so that new users log in and old ones no longer do', async () => {
     const users = path.join(dir, 'users');
     fs.writeFileSync(users, 'ann:secret\n');
     const server = run('-Y', users, '-v');
@@ -116,7 +116,7 @@ describe('kv-server @long', () => {
     expect(server.stderr).not.to.match(/secret|hunter2/);
   });
 
-  it('a directory that another server has, and a port that is taken, are refused by name @long', async () => {
+  it('refuses by name a directory that another server has, and a port in use @long', async () => {
     const port = await run().port();
     const locked = await run().ended;
     expect(locked.code).to.equal(EXIT.busy);
@@ -129,7 +129,7 @@ describe('kv-server @long', () => {
     expect(stderr).to.contain(`127.0.0.1:${port}`).and.contain('in use');
   });
 
-  it('LOCK removed by hand, or the directory by another name, lets no second server in @long', async () => {
+  it('refuses a second server although LOCK was removed, or when the directory has another name @long', async () => {
     await run().port();
     fs.rmSync(path.join(data, 'LOCK'));
     const link = path.join(dir, 'link');
@@ -142,8 +142,8 @@ describe('kv-server @long', () => {
     }
   });
 
-  it('a LOCK that may not be written to is refused by name, exit 77', async function () {
-    // Root may write to everything.
+  it('refuses by name a LOCK that may not be written, with exit code 77', async function () {
+    // Only root can start the server as another user.
     if (process.getuid?.() !== 0) skip(this, 'root');
     fs.mkdirSync(data);
     fs.writeFileSync(path.join(data, 'LOCK'), '', { mode: 0o400 });
@@ -154,7 +154,7 @@ describe('kv-server @long', () => {
     expect(code).to.equal(EXIT.noPermission);
   });
 
-  it('listens at every address of -l, repeated, listed, with a port, and at -s with the mode of -a', async () => {
+  it('listens at every address of -l, repeated, in a list or with a port, and at -s with the mode of -a', async () => {
     const free = net.createServer().listen(0, '127.0.0.3');
     await once(free, 'listening');
     const { port: fixed } = free.address() as net.AddressInfo;
@@ -187,7 +187,7 @@ describe('kv-server @long', () => {
     }
   });
 
-  it('no password is in its arguments or in what it logs with -vv @long', async () => {
+  it('has no password in its arguments or in its log with -vv @long', async () => {
     const users = path.join(dir, 'users');
     fs.writeFileSync(users, 'ann:hush-plain\n');
     const server = run('-S', '-Y', users, '-vv');
@@ -213,7 +213,7 @@ describe('kv-server @long', () => {
     expect(ended.stderr + ended.stdout).not.to.contain('hush');
   });
 
-  it('shutdown ends it when -A allows it', async () => {
+  it('the command shutdown ends it when -A allows that', async () => {
     const server = run('-A');
     const client = await TestClient.open(await server.port());
     client.send('shutdown graceful\r\n');
@@ -221,12 +221,12 @@ describe('kv-server @long', () => {
     expect((await server.ended).code).to.equal(EXIT.ok);
   });
 
-  it('warns when it listens beyond this machine without users', async () => {
+  it('warns when it listens beyond the machine without users', async () => {
     const server = run('-l', '0.0.0.0');
     expect(await server.says('Anyone who reaches')).to.contain('-Y <file>');
   });
 
-  it('-d returns when it serves, with the pid of the daemon in the file of -P', async () => {
+  it('-d returns when the daemon serves, with its pid in the file of -P', async () => {
     const pidFile = path.join(dir, 'pid');
     const socket = path.join(dir, 'sock');
     const starter = run('-d', '-P', pidFile, '-s', socket);
@@ -245,7 +245,7 @@ describe('kv-server @long', () => {
     }
   });
 
-  it('unusable flags and files end it with 64 before anything is touched @long', async () => {
+  it('unusable flags and files end it with exit code 64 before it touches anything @long', async () => {
     expect((await run('-c', '0').ended).code).to.equal(EXIT.usage);
     expect((await run('-Y', path.join(dir, 'none')).ended).code).to.equal(EXIT.usage);
     expect((await run('-l', 'no.such.host.invalid').ended).code).to.equal(EXIT.system);

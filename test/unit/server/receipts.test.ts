@@ -25,7 +25,7 @@ class Client implements Receiver {
   }
 }
 
-/** Six that are still have four claims, two of them on the reserve; two wait. */
+/** Returns six clients that send nothing: four have claims, two of them on the reserve, and two wait. */
 const crowd = (receipts: Receipts): Client[] => {
   const stills = Array.from({ length: 6 }, () => new Client());
   const outcomes = stills.map((one) => receipts.claim(one, 1, 1));
@@ -36,7 +36,7 @@ const crowd = (receipts: Receipts): Client[] => {
 describe('Receipts', () => {
   let nowMs = 0;
   let dropped = 0;
-  /** Timers that are due when a test lets time pass. */
+  /** The timers that are due when a test lets time pass. */
   let timers: (() => void)[] = [];
   const clock = {
     monotonicMs: () => nowMs,
@@ -58,7 +58,7 @@ describe('Receipts', () => {
     timers = [];
   });
 
-  it('grants whole claims up to the bound, then others as room comes back', async () => {
+  it('grants whole claims up to the bound, and later claims as room is released', async () => {
     const receipts = receiptsOf(10, 100);
     const [first, second, third] = [new Client(), new Client(), new Client()];
     expect(receipts.claim(first, 8, 1)).to.equal('granted');
@@ -75,14 +75,14 @@ describe('Receipts', () => {
     expect(receipts.count).to.equal(0);
   });
 
-  it('refuses when what the waiting have sent takes too much', () => {
+  it('refuses a claim when the bytes that waiting clients have sent take too much', () => {
     const receipts = receiptsOf(10, 5);
     receipts.claim(new Client(), 10, 1);
     expect(receipts.claim(new Client(), 10, 5)).to.equal('waits');
     expect(receipts.claim(new Client(), 10, 1)).to.equal('refused');
   });
 
-  it('room goes to the last who came and to who has waited longest, in turns', async () => {
+  it('gives room in turns to the newest client and to the one that has waited longest', async () => {
     const receipts = receiptsOf(1, 100);
     const [holder, ...others] = Array.from({ length: 6 }, () => new Client());
     receipts.claim(holder!, 1, 1);
@@ -101,7 +101,7 @@ describe('Receipts', () => {
     expect(order).to.deep.equal([3, 0, 2, 1]);
   });
 
-  it('drops the still and the slow while others wait, and nobody else', async () => {
+  it('drops silent and slow clients while others wait, and no other client', async () => {
     const receipts = receiptsOf(4, 100);
     const [still, trickling, held, quick] = Array.from({ length: 4 }, () => new Client());
     for (const one of [still, trickling, held, quick]) receipts.claim(one!, 1, 1);
@@ -140,7 +140,7 @@ describe('Receipts', () => {
   });
 
   describe('the reserve', () => {
-    it('a newcomer has it, at once, instead of one who is still, who waits and has its turn', async () => {
+    it('goes at once from a silent client to a newcomer, and the silent client waits for its turn', async () => {
       const receipts = receiptsOf(4, 100, 2);
       const stills = crowd(receipts);
       nowMs = 300;
@@ -166,7 +166,7 @@ describe('Receipts', () => {
       expect([receipts.amount, receipts.count, dropped]).to.deep.equal([0, 0, 0]);
     });
 
-    it('who gets on keeps it; a newcomer has it as soon as one there is still', async () => {
+    it('stays with a client that makes progress, and goes to a newcomer once its client is silent', async () => {
       const receipts = receiptsOf(4, 100, 2);
       const [, , first, second] = crowd(receipts);
       await pass(300);
@@ -182,7 +182,7 @@ describe('Receipts', () => {
       ]);
     });
 
-    it('takes nothing from anybody when those who wait have half of their room', () => {
+    it('is taken from no client when waiting clients use half of their room', () => {
       const receipts = receiptsOf(4, 6, 2);
       const stills = crowd(receipts);
       nowMs = 1000;
@@ -193,7 +193,7 @@ describe('Receipts', () => {
     });
   });
 
-  it('the more wait, the shorter is the patience', async () => {
+  it('drops silent clients sooner when more clients wait', async () => {
     const receipts = receiptsOf(4, 100);
     const holders = Array.from({ length: 4 }, () => new Client());
     for (const one of holders) receipts.claim(one, 1, 1);
@@ -205,10 +205,10 @@ describe('Receipts', () => {
   });
 });
 
-describe('values on their way in @long', () => {
+describe('values that are being received @long', () => {
   const start = serversOf();
 
-  it('half-sent values are bounded in memory together; others go on, and the rest comes in its turn', async () => {
+  it('half-sent values together are bounded in memory, others are served, and all values arrive', async () => {
     const { connect, server } = await start();
     const value = 'v'.repeat(MIB - 100);
     const half = value.slice(0, MIB / 2);
@@ -226,7 +226,7 @@ describe('values on their way in @long', () => {
       count = Number(/read_buf_count (\d+)/.exec(text)![1]);
       bytes = Math.max(bytes, Number(/read_buf_bytes (\d+)/.exec(text)![1]));
     }
-    // Those who gave up the reserve for others keep what they have sent.
+    // Clients that gave up the reserve for others keep the bytes that they have sent.
     expect(bytes).to.be.within(60 * MIB, 128 * MIB);
     expect(await other.ask('set small 0 0 1\r\n1\r\n', STORED)).to.equal(STORED);
     for (const client of clients) client.send(`${value.slice(half.length)}\r\n`);
@@ -236,7 +236,7 @@ describe('values on their way in @long', () => {
     expect(server.counters.receipt_kicks).to.equal(0);
   });
 
-  it('who comes last is not kept waiting by hundreds that stall', async () => {
+  it('a client that comes last does not wait for hundreds that stall', async () => {
     const { connect, server } = await start();
     const value = 'v'.repeat(MIB - 100);
     for (let n = 0; n < 300; n++) {
@@ -245,11 +245,11 @@ describe('values on their way in @long', () => {
     const other = await connect();
     while (server.counters.receipt_kicks === 0) await setImmediate();
     expect(await other.ask(`set own 0 0 ${value.length}\r\n${value}\r\n`, STORED)).to.equal(STORED);
-    // 64 hold all the room, in rounds: those who waited before are not through yet.
+    // 64 clients at a time hold all the room, so not all earlier clients have been dropped yet.
     expect(server.counters.receipt_kicks).to.be.below(200);
   });
 
-  it('no more than 16 large values come in at the same time, the next when one is done', async () => {
+  it('no more than 16 large values come in at the same time, and the next one when one ends', async () => {
     const { connect, store } = await start({ argv: ['-I', '8m'] });
     const open = store.openLargeValue.bind(store);
     const seen = { opened: 0 };

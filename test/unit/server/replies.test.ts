@@ -1,4 +1,4 @@
-// Which reply leaves when: order, the watermark, a failed commit.
+// Replies: the order in which they leave, the watermark, and a failed commit.
 
 import { expect } from 'chai';
 
@@ -12,10 +12,10 @@ const hit = (key: string, value: string): string =>
 const set = (key: string, value: string, noreply = ''): string =>
   `set ${key} 0 0 ${value.length}${noreply}\r\n${value}\r\n`;
 
-/** Keys whose values come from the disk. */
+/** Selects the keys whose values come from the disk. */
 const isSlow = (key: string): boolean => key.startsWith('s');
 
-/** The server has handled what was sent before: its answer to another client came back. */
+/** Waits until the server has handled all earlier input, by its answer to another client. */
 async function settled(other: TestClient): Promise<void> {
   await other.ask('version\r\n', 'VERSION 1.6.45\r\n');
 }
@@ -29,7 +29,7 @@ describe('Replies', () => {
     expect(await client.ask('get a\r\n', hit('a', 'abc'))).to.equal(hit('a', 'abc'));
   });
 
-  it('STORED waits until the record is durable', async () => {
+  it('holds STORED until the record is durable', async () => {
     const { store, connect } = await start({ held: true });
     const [client, other] = [await connect(), await connect()];
     client.send(set('a', '1'));
@@ -39,7 +39,7 @@ describe('Replies', () => {
     expect(await client.take(STORED.length)).to.equal(STORED);
   });
 
-  it('the get of an unsynced value waits too, on any connection', async () => {
+  it('holds the reply to a get of an unsynced value, on any connection', async () => {
     const { store, connect } = await start({ held: true });
     const [writer, reader, other] = [await connect(), await connect(), await connect()];
     writer.send(set('a', '1'));
@@ -51,7 +51,7 @@ describe('Replies', () => {
     expect(await reader.take(hit('a', '1').length)).to.equal(hit('a', '1'));
   });
 
-  it('the miss of an unsynced delete waits', async () => {
+  it('holds the miss of an unsynced delete', async () => {
     const { store, connect } = await start({ held: true });
     const [writer, reader, other] = [await connect(), await connect(), await connect()];
     writer.send(set('a', '1'));
@@ -66,7 +66,7 @@ describe('Replies', () => {
     expect(await reader.take(5)).to.equal('END\r\n');
   });
 
-  it('replies of one connection leave in order, of another one at once', async () => {
+  it('sends the replies of one connection in order, and those of another connection at once', async () => {
     const { store, connect } = await start({ held: true });
     const [writer, other] = [await connect(), await connect()];
     writer.send(`get b\r\n${set('a', '1')}get b\r\n`);
@@ -77,7 +77,7 @@ describe('Replies', () => {
     expect(await writer.take(13)).to.equal(`${STORED}END\r\n`);
   });
 
-  it('releases only what the watermark has reached', async () => {
+  it('releases only replies that the watermark has reached', async () => {
     const { store, connect } = await start({ held: true });
     const [client, other] = [await connect(), await connect()];
     client.send(set('a', '1') + set('b', '1'));
@@ -90,7 +90,7 @@ describe('Replies', () => {
     expect(await client.take(STORED.length)).to.equal(STORED);
   });
 
-  it('a failed commit turns the replies that depend on it into errors, and no others', async () => {
+  it('turns the replies that depend on a failed commit into errors, and no others', async () => {
     const { store, connect } = await start({ held: true });
     const [client, reader, other] = [await connect(), await connect(), await connect()];
     client.send(set('a', '1'));
@@ -108,7 +108,7 @@ describe('Replies', () => {
     expect(await reader.ask('get a b\r\n', hit('a', '1'))).to.equal(hit('a', '1'));
   });
 
-  it('long values are sent in their places, released and failed as the short ones', async () => {
+  it('sends long values in order, and releases and fails them as short ones', async () => {
     const { store, connect } = await start({ held: true, argv: ['-I', '2m'] });
     const [client, other] = [await connect(), await connect()];
     const [long, longer] = ['l'.repeat(300_000), 'x'.repeat(1_000_000)];
@@ -133,7 +133,7 @@ describe('Replies', () => {
     expect((await client.take(last.length)) === last).to.equal(true);
   });
 
-  it('mn waits for the noreply writes before it, and says when they failed', async () => {
+  it('holds MN for the noreply writes before it, and reports when they failed', async () => {
     const { store, server, connect } = await start({ held: true });
     const [client, other] = [await connect(), await connect()];
     client.send(`${set('a', '1', ' noreply')}mn\r\n`);
@@ -150,7 +150,7 @@ describe('Replies', () => {
     expect(server.counters.noreply_failed).to.equal(1);
   });
 
-  it('a value from the disk keeps its place; later requests go on meanwhile', async () => {
+  it('keeps the place of a value from the disk, and handles later requests meanwhile', async () => {
     const { connect, store } = await start({ slow: isSlow });
     const client = await connect();
     await client.ask(set('slow', 'old') + set('fast', 'f'), STORED + STORED);
@@ -160,7 +160,7 @@ describe('Replies', () => {
     expect(store.durability.lastSeq).to.equal(3);
   });
 
-  it('a multi-get with some values from the disk is answered in the order of its keys', async () => {
+  it('answers a multi-get with some values from the disk in the order of its keys', async () => {
     const { connect } = await start({ slow: isSlow });
     const client = await connect();
     await client.ask(set('s1', 'a') + set('f', 'b') + set('s2', 'c'), STORED.repeat(3));
@@ -171,7 +171,7 @@ describe('Replies', () => {
     expect(await client.take(expected.length)).to.equal(expected);
   });
 
-  it('a damaged value is an error, without END, and counted', async () => {
+  it('answers a damaged value with an error without END, and counts it', async () => {
     const { connect, store, server } = await start();
     const client = await connect();
     await client.ask(set('a', '1') + set('b', '2'), STORED + STORED);
@@ -182,7 +182,7 @@ describe('Replies', () => {
     expect(server.counters.damaged_reads).to.equal(1);
   });
 
-  it('pipelined gets are answered in one write', async () => {
+  it('answers pipelined gets in one write', async () => {
     const { connect } = await start();
     const client = await connect();
     await client.ask(set('a', '1'), STORED);

@@ -1,4 +1,4 @@
-// --scrub-rate in a real process: a flipped bit in a sealed segment is told before a client meets it.
+// --scrub-rate in a real process: it reports a flipped bit in a sealed segment before a client reads it.
 
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -22,7 +22,7 @@ describe('kv-server --scrub-rate @long', () => {
   const root = temporaryFolder();
   after(() => rmSync(root, { recursive: true, force: true }));
 
-  it('finds a flipped bit, and says so in stats and in the log', async () => {
+  it('finds a flipped bit, and reports it in stats and in the log', async () => {
     const data = new DataDirectory(join(root, 'data'));
     await recordStore(data.path, new SeededRandom(3), 300);
     const [segment = ''] = data.names('.seg');

@@ -4,7 +4,7 @@ import { Slices } from '../../../src/server/slices.js';
 import { serversOf } from '../../support/test-server-hooks.js';
 
 describe('Slices', () => {
-  it('runs so many in a turn, the rest in the next ones, in order', async () => {
+  it('runs a fixed number of calls per turn, and the rest in the next turns, in order', async () => {
     const turns: (() => void)[] = [];
     const slices = new Slices((call) => turns.push(call));
     const done: number[] = [];
@@ -26,7 +26,7 @@ describe('Slices', () => {
 
   const start = serversOf();
 
-  it('`stats` a thousand times, pipelined, is cut into turns in which others are served', async () => {
+  it('cuts a thousand pipelined `stats` into turns in which others are served', async () => {
     const { connect } = await start();
     const [greedy, other] = [await connect(), await connect()];
     const seen = { ended: 0 };

@@ -1,5 +1,5 @@
-// `stats` as clients and monitors read it (requirements: exact names, all zero at first, the exporter's
-// rules).
+// `stats` as clients and monitors read it: the exact names of memcached, all zero at first, and the rules of the
+// Prometheus exporter.
 
 import { mkdtempSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
@@ -52,7 +52,7 @@ const SLAB_NAMES = `chunk_size chunks_per_page total_pages total_chunks used_chu
 describe('stats', () => {
   const start = serversOf();
 
-  it('has every name of memcached, all counters zero on the first connection', async () => {
+  it('has every name of memcached, and every counter is zero on the first connection', async () => {
     const client = await (await start()).connect();
     const first = await stats(client);
     expect(Object.keys(first)).to.include.members(MEMCACHED_NAMES);
@@ -70,7 +70,7 @@ describe('stats', () => {
     expect(Number(first['uptime'])).to.be.greaterThan(0);
   });
 
-  it("keeps the exporter's rules: numbers, rusage with six digits, no colon, no space", async () => {
+  it("keeps the exporter's rules for numbers, six digits of rusage, colons and spaces", async () => {
     const client = await (await start()).connect();
     for (const [name, value] of Object.entries(await stats(client))) {
       expect(name).to.match(/^[a-z][\w]*$/);
@@ -114,7 +114,7 @@ describe('stats', () => {
     });
   });
 
-  it('noreply_writes counts every write that was not answered, in all three protocols', async () => {
+  it('counts in noreply_writes every unanswered write, in all three protocols', async () => {
     const { connect } = await start();
     const [client, binary] = [await connect(), await connect()];
     client.send('set a 0 0 1 noreply\r\nx\r\nincr a 1 noreply\r\nms b 1 q\r\nx\r\n');
@@ -128,14 +128,14 @@ describe('stats', () => {
     expect(await stats(client)).to.include({ noreply_writes: '4', noreply_failed: '1' });
   });
 
-  it('reset zeroes the counters and keeps the items', async () => {
+  it('zeroes the counters and keeps the items on reset', async () => {
     const client = await (await start()).connect();
     await client.ask('set a 0 0 1\r\n1\r\nget a\r\n', 'STORED\r\nVALUE a 0 1\r\n1\r\nEND\r\n');
     expect(await client.ask('stats reset\r\n', 'RESET\r\n')).to.equal('RESET\r\n');
     expect(await stats(client)).to.include({ cmd_get: '0', cmd_set: '0', curr_items: '1' });
   });
 
-  it('expired and flushed misses are told apart', async () => {
+  it('counts expired and flushed misses separately', async () => {
     let nowMs = 1_800_000_000_000;
     const client = await (await start({ nowMs: () => nowMs })).connect();
     await client.ask('set a 0 10 1\r\n1\r\nset b 0 0 1\r\n1\r\n', 'STORED\r\nSTORED\r\n');
@@ -144,7 +144,7 @@ describe('stats', () => {
     expect(await stats(client)).to.include({ get_expired: '1', get_flushed: '1', get_misses: '2' });
   });
 
-  it('settings shows what the flags said', async () => {
+  it('shows the values of the flags in settings', async () => {
     const argv = ['-c', '77', '-M', '-F', '-A', '-b', '12', '-I', '2m', '-B', 'ascii', '-m', '100'];
     const client = await (await start({ argv })).connect();
     expect(await stats(client, ' settings')).to.include({
@@ -163,7 +163,7 @@ describe('stats', () => {
     });
   });
 
-  it('items and slabs show one class that holds everything; END alone while empty', async () => {
+  it('shows one class for everything in items and slabs, and END alone in items while it is empty', async () => {
     const client = await (await start()).connect();
     expect(await client.ask('stats items\r\n', 'END\r\n')).to.equal('END\r\n');
     expect(await stats(client, ' slabs')).to.include({ active_slabs: '0', total_malloced: '0' });
@@ -177,7 +177,7 @@ describe('stats', () => {
     ]);
   });
 
-  it('conns: the listener first, a connection in its value is conn_nread', async () => {
+  it('shows in conns the listener first, and a connection in its value as conn_nread', async () => {
     const server = await start();
     const [slow, client] = [await server.connect(), await server.connect()];
     slow.send('set a 0 0 10\r\nab');
@@ -191,7 +191,7 @@ describe('stats', () => {
     expect(shown['1:secs_since_last_cmd']).to.match(/^\d+$/);
   });
 
-  it('conns: a client of a unix socket is shown with that, as its address and as what it came by', async () => {
+  it('shows in conns the path of a unix socket as the address of its client and of its listener', async () => {
     const dir = mkdtempSync(join(tmpdir(), 'cairn-conns-'));
     const path = join(dir, 's');
     await start({ argv: ['-s', path] });
@@ -203,12 +203,12 @@ describe('stats', () => {
     expect(shown['1:listen_addr']).to.equal(`unix:${path}`);
   });
 
-  it('conns: a second of silence that has begun counts', () => {
+  it('counts a second of silence in conns from its beginning', () => {
     const shown = [0, 1, 999, 1000, 1001, 2500].map(idleSecondsOf);
     expect(shown).to.deep.equal([0, 1, 1, 1, 2, 3]);
   });
 
-  it('settings: the names of TLS are there without it', async () => {
+  it('has the names of TLS in settings without TLS', async () => {
     const client = await (await start()).connect();
     expect(await stats(client, ' settings')).to.include({
       ssl_enabled: 'no',
@@ -231,7 +231,7 @@ describe('stats', () => {
     [['--memcached-limits'], 64, 100],
     [['--max-bytes', '10g'], 10_240, 10_240],
   ] as const) {
-    it(`cache_memlimit changes limit_maxbytes where it is that of -m (${argv.join(' ')})`, async () => {
+    it(`shows cache_memlimit in limit_maxbytes unless --max-bytes is set (${argv.join(' ')})`, async () => {
       const client = await (await start({ argv })).connect();
       const limits = async (): Promise<number[]> => {
         const shown = [(await stats(client))['limit_maxbytes']];
@@ -271,7 +271,7 @@ describe('stats', () => {
     });
   }
 
-  it('detail counts by prefix while it is on', async () => {
+  it('counts by prefix in detail while that is on', async () => {
     const client = await (await start()).connect();
     const run =
       'stats detail on\r\nset foo:a 0 0 1\r\n1\r\nget foo:a foo:b\r\ndelete foo:b\r\nget bar\r\nstats detail dump\r\n';
@@ -282,7 +282,7 @@ describe('stats', () => {
     expect(await client.ask('stats detail dump\r\n', 'END\r\n')).to.equal('END\r\n');
   });
 
-  it('cachedump, metadump, mgdump and keys list every key once, page by page', async () => {
+  it('lists every key once, page by page, in cachedump, metadump, mgdump and keys', async () => {
     const { connect } = await start();
     const client = await connect();
     const count = 300;
@@ -313,7 +313,7 @@ describe('stats', () => {
     expect(await listed('stats cachedump 1 7', 'END\r\n', /^ITEM (\S+)/gm)).to.have.length(7);
   });
 
-  it('watch tells of mutations when they are durable, and of fetches', async () => {
+  it('sends watchers mutations when these are durable, and fetches', async () => {
     const { connect, store } = await start({ held: true });
     const [watcher, client] = [await connect(), await connect()];
     await watcher.ask('watch mutations fetchers\r\n', 'OK\r\n');
@@ -330,7 +330,7 @@ describe('stats', () => {
     expect(await watcher.until('\n')).to.contain('type=item_get key=nokey status=not_found');
   });
 
-  it('watch tells of large values too, of cas, TTLs, and why there is nothing', async () => {
+  it('sends watchers large values, cas and TTLs too, and the reason of a miss', async () => {
     let nowMs = 1_800_000_000_000;
     const { connect } = await start({ nowMs: () => nowMs, inlineBytes: 10 });
     const [watcher, client] = [await connect(), await connect()];

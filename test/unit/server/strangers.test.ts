@@ -1,5 +1,5 @@
-// Clients that connect and never come to a request, against a real server process: whatever they do or leave undone,
-// and on whatever kind of listener, they cannot keep out those who want to be served.
+// Clients that connect and never make a request, against a real server process: whatever they do, and on whatever kind
+// of listener, they cannot keep out clients that make requests.
 
 import { once } from 'node:events';
 import fs from 'node:fs';
@@ -16,11 +16,11 @@ import { ServerCommand } from '../../support/server-command.js';
 import { TestClient } from '../../support/test-server.js';
 
 const END = 'END\r\n';
-/** More than `-c 200` and the clients that may be refused politely. */
+/** More than `-c 200` and the further clients that the server accepts only to refuse them. */
 const STRANGERS = 216;
 const CLOSE_WAIT = '08';
 
-/** The first bytes of a ClientHello; its length promises more. */
+/** The first bytes of a ClientHello; its length announces more bytes. */
 const HALF_HELLO = Buffer.from('1603010200010001fc0303', 'hex');
 
 async function numbers(client: TestClient): Promise<Map<string, number>> {
@@ -31,7 +31,7 @@ async function numbers(client: TestClient): Promise<Map<string, number>> {
   );
 }
 
-/** Sockets of the server's port whose peer has closed and the server has not. */
+/** Counts the sockets of the server's port that the peer has closed and the server has not. */
 function forgotten(port: number): number {
   const local = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
   const lines = fs.readFileSync('/proc/net/tcp', 'latin1').split('\n');
@@ -104,7 +104,7 @@ describe('strangers @long', function () {
     ['send nothing', () => undefined],
   ];
   for (const [what, act] of ways) {
-    it(`a TLS port goes on when ${STRANGERS} strangers ${what}`, async () => {
+    it(`a TLS port serves others when ${STRANGERS} strangers ${what}`, async () => {
       const port = await startTls();
       const speaker = await secure(port);
       expect(await speaker.ask('get a\r\n', END)).to.equal(END);
@@ -119,7 +119,7 @@ describe('strangers @long', function () {
     });
   }
 
-  it('a TLS handshake has a deadline, is counted and shown', async function () {
+  it('a TLS handshake has a deadline, and stats count and show it', async function () {
     this.timeout(40_000);
     const port = await startTls();
     const client = await secure(port);
@@ -129,7 +129,7 @@ describe('strangers @long', function () {
       await plain({ port, host: '127.0.0.1' }),
     ];
     half.write(HALF_HELLO);
-    // Who trickles wins no time.
+    // A client that sends byte by byte gets no more time.
     const trickle = setInterval(() => half.write('\0'), 500);
     try {
       while ((await numbers(client)).get('kv_silent_connections') !== 2);
@@ -148,7 +148,7 @@ describe('strangers @long', function () {
     expect(stats.get('curr_connections')).to.equal(1);
   });
 
-  it('a client that closes its half behind the handshake is answered', async () => {
+  it('a client that closes its half after the handshake is answered', async () => {
     const port = await startTls();
     const client = await secure(port);
     client.socket.end('get a\r\nget b\r\n');
@@ -179,7 +179,7 @@ describe('strangers @long', function () {
       const word = flags[0] === '-Y' ? 'set a 0 0 9\r\nme secret\r\n' : 'version\r\n';
       const reply = flags[0] === '-Y' ? 'STORED\r\n' : 'VERSION 1.6.45\r\n';
       for (let n = 0; n < STRANGERS; n++) {
-        // Behind a login nothing that a stranger says counts.
+        // Requests without a login do not count as requests when a login is required.
         const socket = await plain(where);
         if (flags[0] === '-Y') socket.write('version\r\n');
       }

@@ -1,5 +1,5 @@
-// TLS of a real server process: who is asked for a certificate, whose is good, and how new ones are taken
-// while old connections go on.
+// TLS of a real server process: the clients that must show a certificate, the certificates that are good, and the
+// change to new certificates while old connections go on.
 
 import { once } from 'node:events';
 import fs from 'node:fs';
@@ -20,12 +20,12 @@ import { ServerCommand } from '../../support/server-command.js';
 import { TestClient } from '../../support/test-server.js';
 
 const END = 'END\r\n';
-/** The names of the tests' certificates are no hosts. */
+/** The names in the certificates of the tests are no host names. */
 const checkServerIdentity = (): undefined => undefined;
 
 interface Opened {
   readonly client: TestClient;
-  /** Name in the server's certificate. */
+  /** The name in the server's certificate. */
   readonly name: string;
   readonly version: string | null;
 }
@@ -49,7 +49,7 @@ describe('kv-server over TLS @long', function () {
     fs.rmSync(path.join(dir, 'data'), { recursive: true, force: true });
   });
 
-  /** Starts it with the certificate `first` in the files of `server`. */
+  /** Starts the server with the certificate `first` in the files of `server`. */
   async function start(options: string, ...argv: string[]): Promise<number> {
     const { certPath, keyPath } = authority.sign('first', 'server');
     const words = `ssl_chain_cert=${certPath},ssl_key=${keyPath}${options}`;
@@ -58,7 +58,7 @@ describe('kv-server over TLS @long', function () {
     return server.port();
   }
 
-  /** Rejects when the handshake fails; with TLS 1.3 a client learns only later that it was refused. */
+  /** Connects; rejects when the handshake fails. With TLS 1.3 a client learns of its refusal only later. */
   async function open(port: number, more: tls.ConnectionOptions = {}): Promise<Opened> {
     const ca = fs.readFileSync(authority.certPath);
     const socket = tls.connect({ port, host: '127.0.0.1', ca, checkServerIdentity, ...more });
@@ -68,7 +68,7 @@ describe('kv-server over TLS @long', function () {
     return { client: new TestClient(socket), name, version: socket.getProtocol() };
   }
 
-  /** What a client with that certificate is answered; nothing when it is refused. */
+  /** Returns the reply to a client with that certificate, or an empty text when it is refused. */
   async function answered(port: number, shown: Certificate | undefined): Promise<string> {
     const { client } = await open(port, shown === undefined ? {} : clientFiles(shown));
     return client.ask('get a\r\n', END);
@@ -78,14 +78,14 @@ describe('kv-server over TLS @long', function () {
   const known = (): Certificate => authority.sign('known');
   const stranger = (): Certificate => new Authority(dir, 'theirs').sign('stranger');
 
-  it('ssl_verify_mode 0 asks nobody for a certificate', async () => {
+  it('ssl_verify_mode 0 asks no client for a certificate', async () => {
     const port = await start(`${client()}0`);
     for (const shown of [undefined, known(), stranger()]) {
       expect(await answered(port, shown)).to.equal(END);
     }
   });
 
-  it('ssl_verify_mode 1 lets clients come without, but not with one that nobody vouches for @long', async () => {
+  it('ssl_verify_mode 1 takes clients without a certificate, but not with one of a stranger @long', async () => {
     const port = await start(`${client()}1`);
     expect(await answered(port, undefined)).to.equal(END);
     expect(await answered(port, known())).to.equal(END);
@@ -93,7 +93,7 @@ describe('kv-server over TLS @long', function () {
   });
 
   for (const mode of [2, 3]) {
-    it(`ssl_verify_mode ${mode} takes clients with a good certificate alone @long`, async () => {
+    it(`ssl_verify_mode ${mode} takes only clients with a good certificate @long`, async () => {
       const port = await start(`${client()}${mode}`, '-vv');
       expect(await answered(port, known())).to.equal(END);
       expect(await answered(port, stranger()), 'signed by another').to.equal('');
@@ -103,7 +103,7 @@ describe('kv-server over TLS @long', function () {
     });
   }
 
-  it('notls, btls and mtls before an address are about its listener alone @long', async () => {
+  it('notls, btls and mtls before an address apply only to its listener @long', async () => {
     const addresses = 'notls:127.0.0.1,btls:127.0.0.1,mtls:127.0.0.1,127.0.0.1';
     await start(`${client()}1`, '-l', addresses);
     const said = await server!.says('ready in');
@@ -128,20 +128,20 @@ describe('kv-server over TLS @long', function () {
     }
   });
 
-  it('asking for certificates without an authority to check them is refused on start', async () => {
+  it('the start is refused when certificates are wanted and no authority can check them', async () => {
     await start(',ssl_verify_mode=2').catch(() => 0);
     const { code, stderr } = await server!.ended;
     expect(code).to.equal(64);
     expect(stderr).to.contain('ssl_ca_cert');
   });
 
-  it('who needs a certificate to come in needs no warning on an open address', async () => {
+  it('an open address gives no warning when clients need a certificate', async () => {
     await start(`${client()}2`, '-l', '0.0.0.0');
     await server!.says('ready in');
     expect(server!.stderr).not.to.contain('Anyone who reaches');
   });
 
-  it('plain text on a TLS port gets nothing', async () => {
+  it('plain text on a TLS port gets no reply', async () => {
     const port = await start('');
     const plain = await TestClient.open(port);
     plain.send('get a\r\n');
@@ -149,7 +149,7 @@ describe('kv-server over TLS @long', function () {
   });
 
   for (const how of ['SIGHUP', 'refresh_certs'] as const) {
-    it(`${how} serves new certificates to new connections, old ones go on @long`, async () => {
+    it(`${how} serves new certificates to new connections, and old connections go on @long`, async () => {
       const port = await start(',ssl_min_version=tlsv1.3', '-v');
       const first = await open(port);
       expect(first.name).to.equal('first');
@@ -171,7 +171,7 @@ describe('kv-server over TLS @long', function () {
       const { keyPath } = authority.sign('third', 'server');
       fs.copyFileSync(known().keyPath, keyPath);
       await reload(false);
-      expect(server!.stderr, 'it is told').to.contain('TLS cannot start');
+      expect(server!.stderr, 'the log says so').to.contain('TLS cannot start');
       expect((await open(port)).name, 'the key of another certificate').to.equal('second');
 
       authority.sign('fourth', 'server');
@@ -190,7 +190,7 @@ describe('kv-server over TLS @long', function () {
     });
   }
 
-  it('SIGHUP takes another authority: whom the old one vouched for stays out @long', async () => {
+  it('SIGHUP takes another authority, and clients of the old authority are refused @long', async () => {
     const port = await start(`${client()}2`, '-v');
     const [ours, file] = [known(), fs.readFileSync(authority.certPath)];
     expect(await answered(port, ours)).to.equal(END);

@@ -1,4 +1,4 @@
-// The trace that -v and -vv show of clients: connections, each request and reply line, keys escaped, values never.
+// The trace of clients with -v and -vv: connections, and each request and reply line with escaped keys and no value.
 
 import fs from 'node:fs';
 import os from 'node:os';
@@ -13,7 +13,7 @@ import { ServerCommand } from '../../support/server-command.js';
 const SECRET = '31415926535';
 const MIB = 'v'.repeat(1_100_000);
 
-/** What is sent, and the lines that tell of it, without the time. */
+/** The bytes to send, and the lines that show them, without the time. */
 const CASES: readonly (readonly [string | Buffer, readonly string[]])[] = [
   ['set k 0 0 5\r\nhello\r\n', ['<# set k 0 0 5', '># STORED']],
   ['set k 7 0 5 noreply\r\nhello\r\n', ['<# set k 7 0 5 noreply']],
@@ -61,7 +61,7 @@ const CASES: readonly (readonly [string | Buffer, readonly string[]])[] = [
   [packet(0x0a), ['<# binary 0x0a', '># binary 0x0a status 0x0000']],
 ];
 
-/** Whatever stores or shows a value. */
+/** Every request that stores or shows a value. */
 const SECRETS: readonly (string | Buffer)[] = [
   ...['set', 'add', 'replace', 'append', 'prepend'].map(
     (name) => `${name} s 0 0 ${SECRET.length}\r\n${SECRET}\r\n`,
@@ -97,7 +97,7 @@ describe('kv-server -v, -vv @long', () => {
     return server.port();
   }
 
-  /** The lines about clients since the last call, when the connection is gone. */
+  /** Returns the lines about clients since the last call, after the connection is closed. */
   let seen = 0;
   async function linesOf(port: number, sent: string | Buffer, times: number): Promise<string[]> {
     await exchange(port, typeof sent === 'string' ? Buffer.from(sent, 'latin1') : sent);
@@ -107,7 +107,7 @@ describe('kv-server -v, -vv @long', () => {
     return fresh.split('\n').filter((line) => / cairn: [<>]\d/.test(line));
   }
 
-  it('-vv shows each request and each reply, as it was sent but for values', async () => {
+  it('-vv shows each request and each reply as it was sent, without values', async () => {
     const port = await start('-vv', '-A');
     seen = server!.stderr.length;
     for (const [n, [sent, expected]] of CASES.entries()) {
@@ -123,7 +123,7 @@ describe('kv-server -v, -vv @long', () => {
     }
   }).timeout(60_000);
 
-  it('-v shows connections and errors alone', async () => {
+  it('-v shows only connections and errors', async () => {
     const port = await start('-v');
     seen = server!.stderr.length;
     const lines = await linesOf(port, 'set k 0 0 1\r\nx\r\nget k\r\nbogus\r\nincr k 1\r\n', 1);
@@ -135,7 +135,7 @@ describe('kv-server -v, -vv @long', () => {
     ]);
   });
 
-  it('without -v nothing is said of clients; verbosity changes that', async () => {
+  it('the log shows nothing of clients without -v, until verbosity changes that', async () => {
     const port = await start();
     await exchange(
       port,
@@ -153,7 +153,7 @@ describe('kv-server -v, -vv @long', () => {
   });
 
   for (const format of ['text', 'json']) {
-    it(`values and passwords are never shown (${format})`, async () => {
+    it(`-vv never shows values and passwords (${format})`, async () => {
       const port = await start('-vv', '-I', '2m', '--log-format', format);
       for (const sent of SECRETS) {
         const bytes = typeof sent === 'string' ? Buffer.from(sent, 'latin1') : sent;
@@ -170,7 +170,7 @@ describe('kv-server -v, -vv @long', () => {
     }).timeout(60_000);
   }
 
-  it('a password that logs a client in is not shown either', async () => {
+  it('-vv does not show a password that logs a client in', async () => {
     const users = path.join(dir, 'users');
     fs.writeFileSync(users, `user:${SECRET}\n`);
     const port = await start('-vv', '-Y', users);

@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import type { Clock } from '../../../src/env/env.js';
 import { Turns } from '../../../src/server/turns.js';
 
-/** Time stands still but for what a test lets pass; deferred calls run in `turn`. */
+/** A clock that only the test moves; deferred calls run in `turn`. */
 class HandClock {
   nowMs = 0;
   #deferred: (() => void)[] = [];
@@ -18,7 +18,7 @@ class HandClock {
 }
 
 describe('Turns', () => {
-  it('those who yielded go on in their order, for some ms of each turn, whoever comes meanwhile behind them', () => {
+  it('yield() runs its calls in order, for some ms of each turn, and calls that come meanwhile last', () => {
     const hand = new HandClock();
     const turns = new Turns(hand.clock);
     const ran: number[] = [];
@@ -35,7 +35,7 @@ describe('Turns', () => {
     expect(ran).to.deep.equal([0, 1, 2, 3, 4, 5, 6, 7, 10, 11, 12, 13]);
   });
 
-  it('isCrowded while more wait than a turn may hold', () => {
+  it('isCrowded is true while more calls wait than a turn may hold', () => {
     const hand = new HandClock();
     const turns = new Turns(hand.clock);
     for (let n = 0; n < 31; n++) turns.yield(() => undefined);
@@ -46,7 +46,7 @@ describe('Turns', () => {
     expect(turns.isCrowded).to.equal(false);
   });
 
-  it('isUp is one for all who ask in a turn, and begins anew in the next', () => {
+  it('isUp() counts one time for all callers of a turn, and begins again in the next turn', () => {
     const hand = new HandClock();
     const turns = new Turns(hand.clock);
     expect(turns.isUp()).to.equal(false);
@@ -60,7 +60,7 @@ describe('Turns', () => {
     expect(turns.isUp()).to.equal(true);
   });
 
-  it('of the first thousand looks each is after one request, later after eight', () => {
+  it('lookRequests is 1 for the first thousand looks at the clock, and 8 later', () => {
     const turns = new Turns(new HandClock().clock);
     for (let n = 0; n < 1000; n++) {
       expect(turns.lookRequests).to.equal(1);
@@ -69,7 +69,7 @@ describe('Turns', () => {
     expect(turns.lookRequests).to.equal(8);
   });
 
-  it('those who yielded have what input has left of the turn, 1 ms at least', () => {
+  it('yielded calls get the time that input has left of the turn, and at least 1 ms', () => {
     for (const [inputMs, expected] of [
       [0, 5],
       [4, 3],
@@ -91,7 +91,7 @@ describe('Turns', () => {
     }
   });
 
-  it('isOver when input has come for some ms, and no more in the next turn', () => {
+  it('isOver() is true when input has come for some ms, and false again in the next turn', () => {
     const hand = new HandClock();
     const turns = new Turns(hand.clock);
     for (let n = 0; n < 64; n++) expect(turns.isOver()).to.equal(false);

@@ -1,4 +1,4 @@
-// `watch evictions` over the real engine: each item that goes because the store is full is told.
+// `watch evictions` over the real engine: it names each item that is evicted because the store is full.
 
 import { once } from 'node:events';
 
@@ -8,7 +8,7 @@ import { startDurableServer } from '../../support/durable-server.js';
 import { TestClient } from '../../support/test-server.js';
 
 describe('watch evictions @long', () => {
-  it('names the item that went, and whether anybody had read it', async () => {
+  it('names the evicted item, and says whether a client had read it', async () => {
     const server = await startDurableServer(['--max-keys', '2']);
     const watcher = await TestClient.open(server.port);
     const client = await TestClient.open(server.port);
@@ -33,7 +33,7 @@ describe('watch evictions @long', () => {
     }
   });
 
-  it('twenty may watch, and the next when one of them leaves', async () => {
+  it('allows twenty watchers, and the next one when one of them leaves', async () => {
     const server = await startDurableServer([]);
     const watchers: TestClient[] = [];
     const tooMany = 'WATCHER_TOO_MANY log watcher limit reached\r\n';
@@ -55,7 +55,7 @@ describe('watch evictions @long', () => {
     }
   });
 
-  it('who does not keep up is told how many events it missed', async () => {
+  it('reports to a slow watcher how many events it missed', async () => {
     const server = await startDurableServer([]);
     const watcher = await TestClient.open(server.port);
     const client = await TestClient.open(server.port);
@@ -76,7 +76,7 @@ describe('watch evictions @long', () => {
       const read = (): Promise<string> => watcher.until('\n');
       for (let told = 0; told < sent;) {
         const line = await read();
-        // It had room now and then, while the system took what it does not read.
+        // The watcher had room now and then, while the system buffered bytes for it.
         if (line.startsWith('skipped=')) skipped -= Number(line.slice('skipped='.length));
         else told += 1;
       }
@@ -92,7 +92,7 @@ describe('watch evictions @long', () => {
     }
   }).timeout(60_000);
 
-  it('ma with q: also a counter that it creates is silent', async () => {
+  it('ma with q is silent about a counter that it creates', async () => {
     const server = await startDurableServer([]);
     const client = await TestClient.open(server.port);
     try {

@@ -12,7 +12,7 @@ async function clockAt(): Promise<{ world: SimWorld; clock: StoreClock }> {
 }
 
 describe('StoreClock', () => {
-  it('nowMs() starts at the wall clock and follows the monotonic one, whatever the wall does', async () => {
+  it('nowMs() starts at the wall clock and follows the monotonic clock, whatever the wall clock does', async () => {
     const { world, clock } = await clockAt();
     const start = clock.nowMs();
     for (const offsetMs of [-3_600_000, 86_400_000, 0]) {
@@ -33,7 +33,7 @@ describe('StoreClock', () => {
     expect(clock.nowMs()).to.equal(newest + 7);
   });
 
-  it('aheadMs is how much the wall clock is behind it now, to the second; negative when it is ahead', async () => {
+  it('aheadMs is by how many whole seconds the store is ahead of the wall clock, and may be negative', async () => {
     const { world, clock } = await clockAt();
     expect(clock.aheadMs).to.equal(0);
     clock.catchUp(clock.nowMs() + 999);
@@ -46,7 +46,7 @@ describe('StoreClock', () => {
     expect(clock.aheadMs).to.equal(-86_349_000);
   });
 
-  it('requireNear() takes a day, and refuses more with both times, the difference and what to do', async () => {
+  it('requireNear() takes a day, and refuses more with the time, the difference and the next step', async () => {
     const { clock } = await clockAt();
     const now = clock.nowMs();
     clock.requireNear(now + BEHIND_MS_MAX, 'data');

@@ -1,4 +1,4 @@
-// DurableStore.segments(): the log as a picture, and a compaction in it.
+// DurableStore.segments(): the state of each segment, also during a compaction.
 
 import { expect } from 'chai';
 
@@ -7,7 +7,7 @@ import { SimStore } from '../../support/sim-store.js';
 const OPTIONS = { segmentBytesMax: 8 * 1024, cacheBytesMax: 0, compactMinBytes: 1e9 };
 
 describe('DurableStore.segments()', () => {
-  it('has every segment in order, with the bytes that stats sums up, and says which are being compacted', async () => {
+  it('gives every segment in order, with the bytes that stats sums up, and marks those being compacted', async () => {
     const sim = await SimStore.open({ ...OPTIONS, snapshot: 'never' });
     for (let at = 0; at < 60; at += 1) {
       await sim.words.set(`key${at % 5}`, 'x'.repeat(700));

@@ -14,20 +14,20 @@ const EVEN = { clockAheadMs: 0 };
 const DAYS_30 = 2_592_000;
 
 describe('store/expiry', () => {
-  it('expiresAtOf() 0 is never, a negative one has passed', () => {
+  it('expiresAtOf() gives 0 (never) for 0, and a past time for a negative one', () => {
     expect(expiresAtOf(0, NOW, EVEN)).to.equal(0);
     expect(expiresAtOf(-1, NOW, EVEN)).to.be.within(1, NOW);
     expect(expiresAtOf(-2_147_483_648, NOW, EVEN)).to.be.within(1, NOW);
   });
 
-  it('expiresAtOf() is relative up to and including 30 days, absolute above', () => {
+  it('expiresAtOf() takes up to 30 days as relative, and more as absolute', () => {
     expect(expiresAtOf(1, NOW, EVEN)).to.equal(NOW + 1000);
     expect(expiresAtOf(DAYS_30, NOW, EVEN)).to.equal(NOW + DAYS_30 * 1000);
     expect(expiresAtOf(DAYS_30 + 1, NOW, EVEN)).to.equal((DAYS_30 + 1) * 1000);
     expect(expiresAtOf(1_800_000_060, NOW, EVEN)).to.equal(NOW + 60_000);
   });
 
-  it('expiresAtOf() of a relative time is never early', () => {
+  it('expiresAtOf() never gives an early time for a relative one', () => {
     assert(
       property(integer({ min: 1, max: DAYS_30 }), nat(2 ** 42), (exptime, nowMs) => {
         expect(expiresAtOf(exptime, nowMs, { clockAheadMs: 1000 }) - nowMs).to.equal(
@@ -37,7 +37,7 @@ describe('store/expiry', () => {
     );
   });
 
-  it('an absolute time is moved by what the store is ahead, on its way in and out', () => {
+  it('an absolute time is shifted by how far the store is ahead, on the way in and out', () => {
     const clocks = { clockAheadMs: 7_000 };
     const wallSeconds = NOW / 1000;
     const inMs = expiresAtOf(wallSeconds + 60, NOW + 7_000, clocks);
@@ -48,7 +48,7 @@ describe('store/expiry', () => {
     expect([wallExpiryOf(0, clocks), storeExpiryOf(0, clocks)]).to.deep.equal([0, 0]);
   });
 
-  it('flushAtOf() now for none, negative and past times', () => {
+  it('flushAtOf() gives 0 (now) for no time, and for negative and past times', () => {
     expect(flushAtOf(0, NOW, EVEN)).to.equal(0);
     expect(flushAtOf(-1, NOW, EVEN)).to.equal(0);
     expect(flushAtOf(DAYS_30 + 1, NOW, EVEN)).to.equal(0);
@@ -56,7 +56,7 @@ describe('store/expiry', () => {
     expect(flushAtOf(1_800_000_060, NOW, EVEN)).to.equal(NOW + 60_000);
   });
 
-  it('ttlSecondsOf() rounds up, is -1 for never and 0 once expired', () => {
+  it('ttlSecondsOf() rounds up, gives -1 for never and 0 for an expired item', () => {
     expect(ttlSecondsOf(0, NOW)).to.equal(-1);
     expect(ttlSecondsOf(NOW + 30_000, NOW)).to.equal(30);
     expect(ttlSecondsOf(NOW + 29_001, NOW)).to.equal(30);

@@ -32,7 +32,7 @@ import { cairnLaunch, temporaryFolder } from '../../support/servers.js';
 import { runTool } from '../../support/tool-run.js';
 
 const env = nodeEnv(new QuietLogger());
-/** Nothing is compacted but on request. */
+/** The store compacts only on request. */
 const OPTIONS = { segmentBytesMax: 64 * 1024, snapshot: 'never', compactRatio: 0.99 } as const;
 const KV_BACKUP = join(import.meta.dirname, '../../../tools/kv-backup.js');
 
@@ -64,7 +64,7 @@ describe('kv-backup and kv-restore', function () {
     return readdirSync(to).filter((name) => name.endsWith(ending));
   }
 
-  it('takes a store that is in use, then what is new, and gives any of it back', async () => {
+  it('back up a store in use, then only what is new, and restore any state of it', async () => {
     await put(store, 'a', 'one');
     await put(store, 'big', Buffer.alloc(1024 * 1024 + 1, 'B'));
     await expectRun('kv-backup', [dir, '--to', to, '--verify'], 0);
@@ -90,7 +90,7 @@ describe('kv-backup and kv-restore', function () {
     await expectRun('kv-backup', [old, '--to', to], 64);
   });
 
-  it('undoes a flush without any backup', async () => {
+  it('undo a flush without any backup', async () => {
     await put(store, 'a', 'one');
     store.flush(0);
     await store.close();
@@ -101,7 +101,7 @@ describe('kv-backup and kv-restore', function () {
     expect(readdirSync(target).filter((name) => name.endsWith('.tmp'))).to.deep.equal([]);
   });
 
-  it('links what is sealed, and --keep removes what only older moments need @long', async () => {
+  it('link sealed segments, and --keep removes files that only older moments need @long', async () => {
     for (let segment = 1; segment <= 5; segment += 1) {
       for (let n = 0; n < 8; n += 1) await put(store, `k${n % 5}`, Buffer.alloc(9000, `${n} `));
       while (Number(store.stats().get('kv_segments_created')) < segment) await turn();
@@ -119,7 +119,7 @@ describe('kv-backup and kv-restore', function () {
     await expectRun('kv-backup', ['--to', to, '--verify'], 0);
   });
 
-  it('names a damaged file, in the backup and in the store @long', async () => {
+  it('name a damaged file, in the backup and in the store @long', async () => {
     await put(store, 'a', Buffer.alloc(5000, 'x'));
     await expectRun('kv-backup', [dir, '--to', to], 0);
     const [name = ''] = filesIn('.seg');
@@ -141,7 +141,7 @@ describe('kv-backup and kv-restore', function () {
     expect(await expectRun('kv-backup', [dir, '--to', other], 65)).to.contain(segment);
   });
 
-  it('writes a tar archive that is a backup when it is unpacked @long', async () => {
+  it('write a tar archive that is a backup when it is unpacked @long', async () => {
     await put(store, 'a', 'one');
     await put(store, 'big', Buffer.alloc(2 * 1024 * 1024, 'B'));
     const { code, stdout, stderr } = await runTool('kv-backup', [dir, '--tar', '-']);
@@ -155,7 +155,7 @@ describe('kv-backup and kv-restore', function () {
     expect(await valuesIn(join(root, 'r'))).to.deep.equal({ a: 'one', big: 'B'.repeat(20) });
   });
 
-  it('refuses what is no place and no source, with its exit code @long', async () => {
+  it('refuse wrong targets and sources, each with its exit code @long', async () => {
     await put(store, 'a', 'one');
     const full = join(root, 'full');
     mkdirSync(full);
@@ -193,7 +193,7 @@ describe('kv-backup and kv-restore', function () {
     expect(readdirSync(root)).not.to.include('r');
   });
 
-  it('--every goes on, tells of a round that fails, and ends by SIGTERM after the one that runs @long', async () => {
+  it('--every goes on, reports a failed round, and ends at SIGTERM after the running round @long', async () => {
     await put(store, 'a', 'one');
     const child = spawn(process.execPath, [KV_BACKUP, dir, '--to', to, '--every', '1s']);
     const said = new Said(child.stderr);
@@ -210,7 +210,7 @@ describe('kv-backup and kv-restore', function () {
     expect(await valuesIn(to)).to.deep.equal({ a: 'one', b: 'two' });
   });
 
-  it('--every ends with its code when only a human can mend it @long', async () => {
+  it('--every ends with the exit code when only a person can fix the failure @long', async () => {
     await put(store, 'a', 'one');
     await expectRun('kv-backup', [dir, '--to', to], 0);
     writeFileSync(join(to, 'mine'), 'x');
@@ -220,7 +220,7 @@ describe('kv-backup and kv-restore', function () {
     );
   });
 
-  it('has what a server has just acknowledged, and a kill -9 of that server in between is no matter @long', async () => {
+  it('contain what a server has just acknowledged, also after a kill -9 of that server @long', async () => {
     const served = join(root, 'served');
     for (let round = 0; round < 5; round += 1) {
       const server = await ServerProcess.start(cairnLaunch(served));
@@ -240,7 +240,7 @@ describe('kv-backup and kv-restore', function () {
     expect(await valuesIn(join(root, 'r'))).to.deep.equal(await valuesIn(served));
   });
 
-  it('killed at any instant leaves a backup that is good @long', async () => {
+  it('leave a good backup when kv-backup is killed at any instant @long', async () => {
     const { seed } = seeded('kills of kv-backup', 1);
     const random = new SeededRandom(seed);
     for (let n = 0; n < 40; n += 1) await put(store, `k${n}`, Buffer.alloc(20_000, `${n} `));
@@ -248,7 +248,7 @@ describe('kv-backup and kv-restore', function () {
     for (let kill = 0; kill < 25; kill += 1) {
       for (let n = 0; n < 40; n += 1) await put(store, `k${n}`, Buffer.alloc(20_000, `${kill} `));
       const child = spawn(process.execPath, [KV_BACKUP, dir, '--to', to]);
-      // It may be done before it is killed.
+      // The backup may end before it is killed.
       const closed = once(child, 'close');
       await delay(100 + random.below(250));
       child.kill('SIGKILL');
@@ -262,7 +262,7 @@ describe('kv-backup and kv-restore', function () {
   });
 });
 
-/** A round may hold it now. */
+/** Takes the lock as soon as it is free; a round may hold it now. */
 async function lockedWhenFree(path: string): Promise<Lock> {
   for (;;) {
     try {
@@ -274,7 +274,7 @@ async function lockedWhenFree(path: string): Promise<Lock> {
   }
 }
 
-/** What a child has said so far. */
+/** The output of a child so far. */
 class Said {
   #text = '';
   #look: () => void = () => undefined;
@@ -286,7 +286,7 @@ class Said {
     });
   }
 
-  /** Resolves when the pattern has come so often. */
+  /** Resolves when the pattern has come `count` times. */
   times(pattern: RegExp, count: number): Promise<void> {
     return new Promise((resolve) => {
       this.#look = () => {
@@ -309,7 +309,7 @@ async function expectRun(tool: string, args: readonly string[], code: number): P
   return ended.stderr;
 }
 
-/** Key → value of a directory that kv-dump can read. */
+/** Returns key → value of a directory that kv-dump can read. */
 async function valuesIn(path: string): Promise<Record<string, string>> {
   const { code, stdout, stderr } = await runTool('kv-dump', [path, '--format', 'ndjson']);
   expect(code, stderr).to.equal(0);

@@ -46,7 +46,7 @@ describe('kv-check @long', () => {
     for (let i = 0; i < 40; i += 1) await put(store, `key-${i}`, `value ${i};`.repeat(600));
     await put(store, 'large', Buffer.alloc(1_500_000, 'large'));
     await store.snapshot();
-    // A stop in the middle of writing a hint leaves a file that the next start removes.
+    // All hints must be written, since a stop while one is written leaves a file that the next start removes.
     const data = new DataDirectory(stopped);
     const sealed = (): number =>
       data.manifest().segments.filter(({ bytes }) => bytes !== null).length;
@@ -55,14 +55,14 @@ describe('kv-check @long', () => {
   });
   after(() => rmSync(root, { recursive: true, force: true }));
 
-  /** A copy that may be spoiled. */
+  /** Returns a copy that the test may damage. */
   function copy(): DataDirectory {
     const path = mkdtempSync(join(root, 'copy-'));
     cpSync(stopped, path, { recursive: true });
     return new DataDirectory(path);
   }
 
-  it('finds nothing in a good store, and says what it has read', async () => {
+  it('finds no damage in a good store, and says what it has read', async () => {
     const { code, stdout, stderr } = await runTool('kv-check', [stopped]);
     expect([code, stdout.toString()]).to.deep.equal([0, '']);
     expect(stderr).to.match(
@@ -97,7 +97,7 @@ describe('kv-check @long', () => {
     expect(data.contents()).to.equal(before);
   });
 
-  it('tells what the next start mends from damage, by its exit code', async () => {
+  it('ends with another exit code for faults that the next start repairs than for damage', async () => {
     const data = copy();
     data.write(temporaryName('MANIFEST', '1'), 'half');
     data.write('report.tmp', 'of somebody else');
@@ -112,7 +112,7 @@ describe('kv-check @long', () => {
     expect(report.snapshot.state).to.equal('damaged');
   });
 
-  it('sees what is missing, swapped, foreign or not a manifest @long', async () => {
+  it('finds a missing segment, swapped segments and a damaged manifest @long', async () => {
     const missing = copy();
     const [first = '', second = ''] = missing.names('.seg');
     rmSync(missing.pathOf(first));
@@ -160,7 +160,7 @@ describe('kv-check @long', () => {
     }
   });
 
-  it('--repair refuses a target that is not new, or lies in the damaged directory @long', async () => {
+  it('--repair refuses a target that is not empty, or lies in the damaged directory @long', async () => {
     const data = copy();
     const full = await runTool('kv-check', [data.path, '--repair', '--to', stopped]);
     expect([full.code, full.stderr]).to.satisfy(
@@ -172,7 +172,7 @@ describe('kv-check @long', () => {
     expect((await runTool('kv-check', [data.path, '--dry-run'])).code).to.equal(64);
   });
 
-  it('works beside a running server and on what a kill leaves @long', async () => {
+  it('works beside a running server, and on the directory that a kill leaves @long', async () => {
     const data = join(root, 'served');
     const server = await ServerProcess.start(cairnLaunch(data));
     const client = await WireClient.connect(server.port);
@@ -199,7 +199,7 @@ describe('kv-check @long', () => {
     expect(torn.report.findings[0]).to.include({ path, offset: last });
   });
 
-  it('ends with 66 without a store and 64 without sense', async () => {
+  it('ends with 66 without a store, and with 64 for wrong use', async () => {
     expect((await runTool('kv-check', [join(root, 'nowhere')])).code).to.equal(66);
     expect((await runTool('kv-check', [root])).code).to.equal(66);
     expect((await runTool('kv-check', [])).code).to.equal(64);

@@ -1,4 +1,4 @@
-// kv-client follow and history as processes, over a real server with --http.
+// End to end: kv-client follow and history as processes, over a real server with --http.
 
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -22,7 +22,7 @@ const LINES = [
   '',
 ];
 
-/** kv-client as a process whose lines are waited for. */
+/** kv-client as a process; a test can wait for its lines. */
 class Running {
   readonly lines: string[] = [];
   stderr = '';
@@ -84,7 +84,7 @@ describe('kv-client follow and history @long', function () {
   const text = async (...args: string[]): Promise<string[]> =>
     (await run(...args)).stdout.toString().split('\n').slice(0, -1);
 
-  it('follow finds the feed, and goes on through kills: every change once and in order', async () => {
+  it('follow finds the feed, and gives every change once and in order through kills', async () => {
     await start();
     following = new Running([String(server.port), 'follow', '--after', '0', '--values', '--json']);
     for (let life = 0; life < 3; life += 1) {
@@ -105,7 +105,7 @@ describe('kv-client follow and history @long', function () {
     expect(await following.end()).to.deep.equal([null, 'SIGINT']);
   });
 
-  it('follow says when changes are gone, with 66, and what to do', async () => {
+  it('follow ends with 66 when changes are gone, and says what to do', async () => {
     await start();
     for (let at = 0; at < 5; at += 1) await run('set', 'k', String(at));
     await runTool('kv-compact', [dir]);
@@ -116,7 +116,7 @@ describe('kv-client follow and history @long', function () {
     );
   });
 
-  it('one line for people, whatever is in keys and values', async () => {
+  it('follow prints one readable line per change, whatever is in keys and values', async () => {
     await start();
     await run('set', 'a', 'x\u001b[2J\n', '--flags', '7', '--exptime', '100');
     await run('set', 'other', 'y');
@@ -142,7 +142,7 @@ describe('kv-client follow and history @long', function () {
     ]);
   });
 
-  it('history shows what is kept of a key, oldest first, and cuts values unless asked', async () => {
+  it('history shows the kept changes of a key, oldest first, and cuts values unless asked not to', async () => {
     await start('--keep-history', '1h');
     const long = 'long '.repeat(30);
     for (const value of ['one', 'two', long]) await run('set', 'k', value);
@@ -162,7 +162,7 @@ describe('kv-client follow and history @long', function () {
     expect((await run('history', 'never')).code).to.equal(EXIT.notFound);
   });
 
-  it('history says what is no longer kept', async () => {
+  it('history says when changes are no longer kept', async () => {
     await start();
     for (const value of ['one', 'two']) await run('set', 'k', value);
     await runTool('kv-compact', [dir]);
@@ -173,7 +173,7 @@ describe('kv-client follow and history @long', function () {
     expect((await run('history', 'never')).code).to.equal(EXIT.notFound);
   });
 
-  it('says why there is no feed: no --http, none that can be reached, wrong use', async () => {
+  it('says why there is no feed: the server has no --http, it cannot be reached, or the use is wrong', async () => {
     await start('--http', '-1');
     const wrong = await run('follow', '--http', 'not a place');
     expect([wrong.code, wrong.stderr]).to.deep.equal([
@@ -195,7 +195,7 @@ describe('kv-client follow and history @long', function () {
     expect(none.stderr).to.contain('was started without --http');
   });
 
-  it('says that the server wants a login, also where the token opens the feed', async () => {
+  it('says that the server wants a login, also when the token opens the feed', async () => {
     const [users, token] = [join(dir, 'users'), join(dir, 'token')];
     writeFileSync(users, 'u:p\n');
     writeFileSync(token, '0123456789abcdef\n');
@@ -210,7 +210,7 @@ describe('kv-client follow and history @long', function () {
     }
   });
 
-  it('shows the token of --http-token-file', async () => {
+  it('sends the token of --http-token-file', async () => {
     await start();
     const token = join(dir, 'token');
     writeFileSync(token, '0123456789abcdef\n');

@@ -1,4 +1,4 @@
-// End to end: the compiled tool as a process, against a small server inside the test and, where it is
+// End to end: the compiled kv-client as a process, against a small server inside the test and, where it is
 // installed, against memcached itself.
 
 import { expect } from 'chai';
@@ -16,7 +16,7 @@ function run(args: readonly string[], input: Buffer | string = ''): Promise<Tool
   return runTool('kv-client', args, input);
 }
 
-/** Answers each request that it knows and notes everything that it was sent. */
+/** A server that answers each request it knows, and notes these requests. */
 class Script {
   readonly received: string[] = [];
   readonly #server: net.Server;
@@ -74,7 +74,7 @@ describe('kv-client (against a scripted server) @long', () => {
     expect(code).to.equal(0);
   });
 
-  it('keys: one line a key, whatever is in it; get into a pipe: the bytes as they are', async () => {
+  it('keys prints one line per key, whatever is in it, and get into a pipe prints the bytes as they are', async () => {
     const port = await serve({
       'lru_crawler metadump all\r\n':
         'OK\r\nkey=a%0Ab%1B%5B2J exp=-1\nkey=gr%C3%B6%C3%9Fe exp=-1\nkey=%FF%5C exp=-1\nEND\r\n',
@@ -92,7 +92,7 @@ describe('kv-client (against a scripted server) @long', () => {
     expect(stdout.toString()).to.equal('Not-Exists\r\n');
   });
 
-  it('logs in with --user before the command, and says 77 when refused', async () => {
+  it('logs in with --user before the command, and ends with 77 when refused', async () => {
     const dir = await fs.mkdtemp(join(tmpdir(), 'client-'));
     const file = join(dir, 'password');
     await fs.writeFile(file, 'pw\n');
@@ -111,7 +111,7 @@ describe('kv-client (against a scripted server) @long', () => {
     await fs.remove(dir);
   });
 
-  it('ends with 74 for SERVER_ERROR and 69 when nobody answers @long', async () => {
+  it('ends with 74 for SERVER_ERROR, and with 69 when no server answers @long', async () => {
     const port = await serve({ 'delete a\r\n': 'SERVER_ERROR out of space\r\n' });
     expect((await run([port, 'delete', 'a'])).code).to.equal(74);
     script?.close();
@@ -138,7 +138,7 @@ describe('kv-client (against a scripted server) @long', () => {
     }
   });
 
-  it('in tcp mode says Not-Exists for a miss, whichever port answers', async () => {
+  it('prints Not-Exists for a miss in tcp mode, whichever port answers', async () => {
     const port = await serve({ 'get none\r\n': 'END\r\n', 'get a b\r\n': 'END\r\n' });
     const { stdout } = await run([port, 'tcp'], 'get none\n');
     expect(stdout.toString()).to.equal('Not-Exists\r\n');
@@ -147,7 +147,7 @@ describe('kv-client (against a scripted server) @long', () => {
     expect((await run([port], 'get none\n')).stdout.toString()).to.equal('END\r\n');
   });
 
-  it('announces a value by a number in both modes', async () => {
+  it('announces a value by its length in both modes', async () => {
     for (const [mode, head] of [
       ['tcp', 'set test 9\r\n'],
       ['memcached', 'set test 0 0 9\r\n'],
@@ -159,7 +159,7 @@ describe('kv-client (against a scripted server) @long', () => {
     }
   });
 
-  it('knows at the prompt what it knows as one command, in any case, and what was meant @long', async () => {
+  it('takes its commands at the prompt too, in any letter case, and suggests what was meant @long', async () => {
     const port = await serve({
       'lru_crawler metadump all\r\n': 'OK\r\nkey=a1 exp=-1\nkey=a2 exp=-1\nkey=b exp=-1\nEND\r\n',
       'mg a1 t\r\n': 'HD t30\r\n',
@@ -188,7 +188,7 @@ describe('kv-client (against a scripted server) @long', () => {
     expect((await run([port, 'gte', 'b'])).stderr).to.contain('Did you mean get?');
   });
 
-  it('raw ends with 0 behind a listing that ends in EN, and with 1 behind a miss', async () => {
+  it('raw ends with 0 after a listing that ends in EN, and with 1 after a miss', async () => {
     const port = await serve({
       'lru_crawler mgdump all\r\n': 'mg a\r\nEN\r\n',
       'mg a v\r\n': 'EN\r\n',
@@ -197,7 +197,7 @@ describe('kv-client (against a scripted server) @long', () => {
     expect((await run([port, 'raw', 'mg a v'])).code).to.equal(1);
   });
 
-  it('watch goes on until the server ends it, as a command, by raw and at the prompt', async () => {
+  it('watch goes on until the server ends it, as a command, with raw and at the prompt', async () => {
     const client = join(import.meta.dirname, '../../../tools/kv-client.js');
     for (const [args, input] of [
       [['watch', 'mutations'], ''],
@@ -217,7 +217,7 @@ describe('kv-client (against a scripted server) @long', () => {
       let said = '';
       while (!said.includes('gid=1')) said += String((await once(child.stdout, 'data'))[0]);
       child.stdout.on('data', (chunk) => (said += String(chunk)));
-      // It has said what came first, and is still there.
+      // The client has printed the first event, and must still run.
       socket.end('ts=2 gid=2 type=item_store key=a\n');
       await once(child, 'close');
       expect(said, args.join(' ')).to.contain('ts=2 gid=2 type=item_store key=a\n');
@@ -225,7 +225,7 @@ describe('kv-client (against a scripted server) @long', () => {
     }
   });
 
-  it('stats --every repeats until it is ended; nonsense is refused @long', async () => {
+  it('stats --every repeats until it is ended, and a wrong interval is refused @long', async () => {
     const port = await serve({ 'stats\r\n': 'STAT pid 7\r\nEND\r\n' });
     const client = join(import.meta.dirname, '../../../tools/kv-client.js');
     const args = [client, port, 'stats', '--json', '--every', '10ms'];
@@ -239,7 +239,7 @@ describe('kv-client (against a scripted server) @long', () => {
       expect((await run([port, 'stats', '--every', every])).code, every).to.equal(64);
   });
 
-  it('on a terminal prompts, shows control characters as text and keeps the history', async function () {
+  it('prompts on a terminal, shows control characters as text and keeps the history', async function () {
     const program = requireProgram(this, 'script', 'bsdutils');
     const port = await serve({
       'get a\r\n': 'VALUE a 0 3\r\n\x1b[m\r\nEND\r\n',
@@ -293,7 +293,7 @@ describe('kv-client (against memcached) @long', () => {
     await fs.remove(dir);
   });
 
-  it('get prints the value alone, byte for byte, and 1 for a miss', async () => {
+  it('get prints the value alone, byte for byte, and ends with 1 for a miss', async () => {
     const value = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte));
     expect((await run([socket, 'set', 'k', '-', '--flags', '5'], value)).code).to.equal(0);
     expect((await run([socket, 'get', 'k'])).stdout.equals(value)).to.equal(true);
@@ -304,7 +304,7 @@ describe('kv-client (against memcached) @long', () => {
     expect((await run([socket, 'get', 'k', 'none'])).code).to.equal(1);
   });
 
-  it('runs each command and tells by the code how it went', async () => {
+  it('runs each command, and its exit code says how it went', async () => {
     const steps: readonly (readonly [string, number, string])[] = [
       ['set n 41', 0, 'STORED\n'],
       ['add n 1', 1, ''],
@@ -342,7 +342,7 @@ describe('kv-client (against memcached) @long', () => {
     }
   });
 
-  it("speaks memcached's forms at the prompt, from a pipe", async () => {
+  it("takes memcached's forms at the prompt, from a pipe", async () => {
     const lines =
       'set k 0 0 5\na b\nc\nget k\nset s value\nms m 2 q\nhi\nmg m v q\nmg none v q\ndelete k noreply\nget k s\n';
     const { code, stdout } = await run([socket, 'memcached'], lines);
@@ -352,7 +352,7 @@ describe('kv-client (against memcached) @long', () => {
     expect(code).to.equal(0);
   });
 
-  it('stats is raw in a pipe and an object with --json', async () => {
+  it('stats prints the raw reply into a pipe, and an object with --json', async () => {
     expect((await run([socket, 'stats'])).stdout.toString()).to.match(
       /^STAT pid \d+\r\n[^]*END\r\n$/,
     );

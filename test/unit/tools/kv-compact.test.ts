@@ -21,7 +21,7 @@ interface Figures {
   readonly bytesFreed: number;
 }
 
-/** Three keys, each overwritten twenty times. */
+/** Writes three keys, each twenty times. */
 async function fill(dir: string): Promise<void> {
   const options = {
     segmentBytesMax: SEGMENT_BYTES,
@@ -38,7 +38,7 @@ async function fill(dir: string): Promise<void> {
   await store.close();
 }
 
-/** Live, dead, headers and size, of one column of the table. */
+/** Returns live, dead, headers and size of one column of the table. */
 function figures(table: string, column: number): number[] {
   const rows = table.split('\n').filter((line) => /bytes|marks/.test(line));
   return rows.map((line) => Number((line.split('│')[2 + column] ?? '').trim().replaceAll(',', '')));
@@ -61,7 +61,7 @@ describe('kv-compact @long', () => {
   });
   afterEach(() => rmSync(root, { recursive: true, force: true }));
 
-  it('gives the disk back without a server, keeps what is live, and exports it', async () => {
+  it('frees disk space without a server, keeps the live values, and exports them', async () => {
     const file = join(root, 'snapshot.json');
     const { code, stdout, stderr } = await runTool('kv-compact', [
       dir,
@@ -79,7 +79,7 @@ describe('kv-compact @long', () => {
     expect(JSON.parse(readFileSync(file, 'utf8'))).to.include({ count: 3 });
   });
 
-  it('--dry-run shows what it would find and changes nothing', async () => {
+  it('--dry-run shows the figures and changes nothing', async () => {
     const names = readdirSync(dir).sort();
     const { code, stdout } = await runTool('kv-compact', [dir, '--dry-run']);
     const [live = 0, dead = 0, rest = 0, size = 0] = figures(stdout.toString(), 0);
@@ -111,7 +111,7 @@ describe('kv-compact @long', () => {
     }
   });
 
-  it('makes no store where there was none', async () => {
+  it('creates no store when there is none', async () => {
     const { code } = await runTool('kv-compact', [root]);
     expect(code).to.equal(66);
     expect(readdirSync(root)).to.deep.equal(['data']);

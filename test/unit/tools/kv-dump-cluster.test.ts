@@ -1,5 +1,5 @@
-// End to end: a store into a cluster and back, byte for byte, through a server over it; and tools that are given a
-// cluster's URL.
+// End to end: a store loaded into a cluster and dumped back, byte for byte, through a server over it; and the tools
+// that are given the URL of a cluster.
 
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -17,7 +17,7 @@ function base64(bytes: Buffer): string {
   return bytes.toString('base64');
 }
 
-/** As kv-dump would write it: keys and values of any bytes, flags, expiries, tokens. */
+/** Returns lines as kv-dump writes them: keys and values of any bytes, flags, expiries, tokens. */
 function lines(): string[] {
   const any = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte));
   const entries = [
@@ -43,7 +43,7 @@ function lines(): string[] {
   );
 }
 
-/** The items of a dump, as text, whatever their order. */
+/** Returns the items of a dump as sorted text. */
 function itemsOf({ code, stdout, stderr }: ToolRun): string[] {
   expect(code, stderr).to.equal(0);
   const all = stdout.toString().trimEnd().split('\n');
@@ -64,7 +64,7 @@ describeServers(
     });
     after(() => rmSync(dir, { recursive: true, force: true }));
 
-    it('carry a store there and back: keys, values, flags, expiries and tokens', async () => {
+    it('carry a store there and back, with keys, values, flags, expiries and tokens', async () => {
       const [there, back] = [join(dir, 'there'), join(dir, 'back')];
       await load([there, '-', '--create', '--partial'], `${lines().join('\n')}\n`);
       const first = await runTool('kv-dump', [there, '--format', 'ndjson']);
@@ -79,7 +79,7 @@ describeServers(
       expect(itemsOf(await runTool('kv-dump', [back, '--format', 'ndjson']))).to.deep.equal(wanted);
     });
 
-    it('kv-load names the key whose value is over 1 MiB, and what to do', async () => {
+    it('kv-load names a key whose value is over 1 MiB, and says what to do', async () => {
       const value = 'x'.repeat(MIB + 1);
       const line = JSON.stringify({ key: 'huge', value, encoding: 'utf8', flags: 0 });
       const args = [server.address(), '-', '--partial'];
@@ -105,8 +105,8 @@ describeServers(
   { kinds: ['etcd', 'redis'] },
 );
 
-describe("a cluster's URL", () => {
-  it('refuseStoreUrl() lets every other word pass', () => {
+describe('the URL of a cluster', () => {
+  it('refuseStoreUrl() accepts every other word', () => {
     for (const word of [
       'data',
       './etcd',
@@ -119,7 +119,7 @@ describe("a cluster's URL", () => {
     }
   });
 
-  it('refuseStoreUrl() says what to use, and does not repeat a password', () => {
+  it('refuseStoreUrl() says what to use instead, and does not repeat a password', () => {
     for (const word of ['etcd://a', 'etcds://a:1,b', 'redis://u:secret@a', 'REDISS://a/1']) {
       expect(() => refuseStoreUrl(word, 'use that'))
         .to.throw(/use that$/)
@@ -138,7 +138,7 @@ describe("a cluster's URL", () => {
     ['kv-client'],
   ];
   for (const [tool, ...rest] of TOOLS) {
-    it(`${tool} ends with 64 at one @long`, async () => {
+    it(`${tool} refuses it with 64 @long`, async () => {
       for (const url of ['etcd://127.0.0.1:1', 'redis://127.0.0.1:1']) {
         const { code, stderr } = await runTool(tool, [url, ...rest]);
         expect(code, stderr).to.equal(64);

@@ -1,4 +1,4 @@
-// End to end: a store over etcd dumped from etcd itself, while a server writes into it; and what kv-dump refuses of a URL.
+// End to end: a store over etcd, dumped from etcd itself while a server writes into it; and refused URLs.
 
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -18,7 +18,7 @@ import { runTool, type ToolRun } from '../../support/tool-run.js';
 
 const KEYS = 2000;
 
-/** The keys of a dump in ndjson, with what stands in their lines. */
+/** Returns the keys of a dump in ndjson, with their lines. */
 function itemsOf({ code, stdout, stderr }: ToolRun): Map<string, Record<string, unknown>> {
   expect(code, stderr).to.equal(0);
   const lines = stdout.toString().trimEnd().split('\n');
@@ -73,14 +73,14 @@ describe('kv-dump etcd:// over a real etcd @long', () => {
     if (dir !== '') rmSync(dir, { recursive: true, force: true });
   });
 
-  it('never has the later of two writes without the earlier one', async () => {
+  it('never contains the later of two writes without the earlier one', async () => {
     for (const key of ['a:earlier', 'z:later']) await say(`ms ${key} 1\r\n0\r\n`);
     const state = { isOver: false };
     let writes = 0;
     const dumping = runTool('kv-dump', [url]).finally(() => {
       state.isOver = true;
     });
-    // The dump reads in the order of keys: without one revision it would see the later writes of z.
+    // The dump reads in the order of keys, so without one revision it would see later writes of z.
     while (!state.isOver) {
       writes += 1;
       const value = String(writes);
@@ -98,13 +98,13 @@ describe('kv-dump etcd:// over a real etcd @long', () => {
     expect(dump.stderr).to.match(/^2,003 keys at revision \d+ of etcd at 127\.0\.0\.1:\d+\n$/);
   });
 
-  it('of a server over etcd is of one revision, too', async () => {
+  it('dumps a server over etcd at one revision too', async () => {
     await claimSeen();
     const { stderr } = await runTool('kv-dump', [server.address]);
     expect(stderr).to.match(/^[\d,]+ keys at revision \d+ of etcd at 127\.0\.0\.1:\d+\n$/);
   });
 
-  it('goes into a directory byte for byte, and is the same by its server', async () => {
+  it('gives a dump that loads byte for byte into a directory, and the same through the server', async () => {
     await claimSeen();
     const dump = await runTool('kv-dump', [url]);
     const byServer = await runTool('kv-dump', [server.address]);
@@ -122,7 +122,7 @@ describe('kv-dump etcd:// over a real etcd @long', () => {
     ['an older copy of the cluster', olderCopyOf, 'another cluster'],
     ['a cluster that the server has not looked at yet', () => 'unknown', 'try again'],
   ] as const) {
-    it(`by its server is not of ${title}`, async () => {
+    it(`does not take ${title} for the one behind the server`, async () => {
       const claim = claimAt(await claimSeen());
       const scripted = await startScripted((line) => {
         const value = line === 'stats settings' ? `kv_store ${url}` : `kv_etcd_claim ${claim}`;
@@ -139,7 +139,7 @@ describe('kv-dump etcd:// over a real etcd @long', () => {
     });
   }
 
-  it('--prefix, --keys-only, --columns and json into a file are those of other dumps', async () => {
+  it('takes --prefix, --keys-only, --columns and json into a file as other dumps do', async () => {
     const keys = itemsOf(await runTool('kv-dump', [url, '--prefix', 'key:1', '--keys-only']));
     expect(keys).to.have.property('size', 1111);
     expect(keys.get('key:17')).to.include({ flags: 17 }).and.not.have.property('value');
@@ -168,7 +168,7 @@ describe('kv-dump etcd:// over a real etcd @long', () => {
     expect(count).to.be.above(KEYS);
   });
 
-  it('of another prefix there is nothing, and the dump of nothing can be loaded', async () => {
+  it('dumps nothing of another prefix, and the empty dump can be loaded', async () => {
     const dump = await runTool('kv-dump', [`${url}-other`]);
     expect(itemsOf(dump)).to.have.property('size', 0);
     const loaded = await runTool('kv-load', [join(dir, 'none'), '-', '--create'], dump.stdout);
@@ -187,10 +187,10 @@ describe('kv-dump etcd://', () => {
     [/no option half=/, 'etcd://127.0.0.1:1?half=1'],
     [/cannot be read/, 'etcd://127.0.0.1:1', '--store-auth-file', '/nowhere/at/all'],
     [/--store-auth-file is for etcd:/, '.', '--store-auth-file', 'x'],
-    [/no one moment.*host:port/, 'redis://u:secret@127.0.0.1:1'],
+    [/no single moment.*host:port/, 'redis://u:secret@127.0.0.1:1'],
   ];
 
-  it('refuses with 64 what does not fit it, and repeats no password @long', async () => {
+  it('refuses with 64 flags that do not fit, and repeats no password @long', async () => {
     for (const [why, ...args] of REFUSALS) {
       const { code, stdout, stderr } = await runTool('kv-dump', args);
       expect(code, stderr).to.equal(64);
@@ -199,7 +199,7 @@ describe('kv-dump etcd://', () => {
     }
   });
 
-  it('ends with 69 and leaves the old file when nobody answers @long', async () => {
+  it('ends with 69 and leaves the old file when no node answers @long', async () => {
     const dir = temporaryFolder();
     try {
       const out = join(dir, 'old.json');

@@ -1,4 +1,4 @@
-// The moments of kv-dump: --at, --seq and --before-flush as a user gives them, right and wrong.
+// The moments of kv-dump: right and wrong values of --at, --seq and --before-flush.
 
 import { rmSync } from 'node:fs';
 
@@ -40,7 +40,7 @@ describe('kv-dump of an earlier moment', function () {
     expect(await dumped()).to.deep.equal([0, '']);
   });
 
-  it('refuses what is no moment, has not come or is not kept', async () => {
+  it('refuses a text that is no moment, and a moment that has not come or is not kept', async () => {
     for (const [args, code, text] of [
       [['--at', 'nonsense'], 64, 'Give a time such as'],
       [['--at', '2026-13-45'], 64, 'Give a time such as'],

@@ -1,4 +1,4 @@
-// End to end: away from a real memcached, and what kv-dump refuses of a server; tables through the compiled programs.
+// End to end: kv-dump of a real memcached, flags that it refuses for a server, and tables.
 
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -24,7 +24,7 @@ async function connect(port: number): Promise<Connection> {
   return Connection.open({ kind: 'tcp', host: '127.0.0.1', port }, { timeoutMs: 10_000 });
 }
 
-/** The words that name the keys in requests: some in base64, as `b` wants it. */
+/** Returns the words that name the keys in requests, some in base64 with the flag `b`. */
 function words(): string[] {
   return Array.from({ length: KEYS }, (_, at) =>
     at % 7 === 0 ? `${Buffer.from(`bin ary\0${at}`).toString('base64')} b` : `key:%${at}`,
@@ -64,7 +64,7 @@ function entriesOf({ stdout }: ToolRun): { key: string; expiresAt: number | null
     .entries;
 }
 
-/** A line for each key, with its CAS token. */
+/** Returns a line for each key, with its CAS token. */
 async function casOf(place: string): Promise<string[]> {
   const args = [place, '--format', 'ndjson', '--columns', 'key,keyEncoding,cas', '--keys-only'];
   return (await runTool('kv-dump', args)).stdout.toString().split('\n').sort();
@@ -74,7 +74,7 @@ describe('kv-dump of a server @long', () => {
   let root = '';
   let memcached: ServerProcess;
   let cairn: ServerProcess;
-  /** When the first and the last key was stored. */
+  /** The times at which the first and the last key were stored. */
   let filledMs: readonly [number, number] = [0, 0];
 
   before(async function () {
@@ -92,7 +92,7 @@ describe('kv-dump of a server @long', () => {
     if (root !== '') rmSync(root, { recursive: true });
   });
 
-  it('memcached → kv-dump → kv-load → Cairn: each key with its flags, value, and expiry to a second', async () => {
+  it('memcached → kv-dump → kv-load → Cairn keeps each key with flags, value, and expiry to a second', async () => {
     const expected = await everything(memcached.port);
     for (const args of [[], ['--format', 'csv']]) {
       const dumped = await runTool('kv-dump', [`memcached://127.0.0.1:${memcached.port}`, ...args]);
@@ -116,7 +116,7 @@ describe('kv-dump of a server @long', () => {
       for (const { key, expiresAt } of entriesOf(await runTool('kv-dump', [join(root, 'data')]))) {
         const at = Number(/\d+$/.exec(key)?.[0]);
         if (at % 3 !== 0) expect(expiresAt, key).to.equal(null);
-        // A memcached is within a second of what it was asked for, and the dump within one of that.
+        // memcached expires within a second of the given time, and the dump is within a second of that.
         else
           expect(expiresAt, key).to.be.within(
             filledMs[0] + (998 + at) * 1000,
@@ -127,7 +127,7 @@ describe('kv-dump of a server @long', () => {
     }
   });
 
-  it('json into a file has the count that was not known before, and the CAS tokens', async () => {
+  it('json in a file has the count, which was not known before, and the CAS tokens', async () => {
     const out = join(root, 'dump.json');
     const { code, stderr } = await runTool('kv-dump', [
       memcached.address,
@@ -147,7 +147,7 @@ describe('kv-dump of a server @long', () => {
     expect(await casOf(join(root, 'store'))).to.deep.equal(await casOf(memcached.address));
   });
 
-  it('refuses by name what a server does not have', async () => {
+  it('refuses by name the flags that do not fit a server', async () => {
     for (const [args, said] of [
       [['--at', '10m'], '--at is for a data directory'],
       [['--seq', '5'], '--seq is for a data directory'],
@@ -169,7 +169,7 @@ describe('kv-dump of a server @long', () => {
     );
   });
 
-  it('a server that goes away leaves no file, and a stream that kv-load refuses', async () => {
+  it('leaves no file when the server goes away, and kv-load refuses the cut stream', async () => {
     let asked = 0;
     const server = await startScripted((line) => {
       if (line === 'mn') return 'MN\r\n';
@@ -201,7 +201,7 @@ describe('kv-dump of a server @long', () => {
     }
   });
 
-  it('a table of a store is loaded whole or not at all, and again', async () => {
+  it('kv-load loads a table whole or not at all, and may load it again', async () => {
     const table = join(root, 'table.csv');
     writeFileSync(table, 'id,body,note\na,"x,\n""y""",1\nb,2,2\n');
     const into = join(root, 'tables');

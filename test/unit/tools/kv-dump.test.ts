@@ -1,5 +1,5 @@
-// End to end: the compiled kv-dump and kv-load as processes, on directories that stand still, crashed or
-// have a server running.
+// End to end: the compiled kv-dump and kv-load as processes, on directories that stand still, crashed or are in use
+// by a server.
 
 import { execFileSync } from 'node:child_process';
 import { cpSync, existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
@@ -24,7 +24,7 @@ function set(store: Store, key: string | Buffer, value: string | Buffer, more = 
   return store.put({ mode: 'set', ...bytes, flags: 0, expiresAt: 0, ...more });
 }
 
-/** The entries of a dump, in an order that does not depend on where they came from. */
+/** Returns the entries of a dump, sorted, so that their source does not matter. */
 function entriesOf(dump: Buffer): string[] {
   const lines = dump.toString().split('\n').slice(1, -2);
   return lines.map((line) => line.replace(/,$/, '')).sort();
@@ -46,7 +46,7 @@ describe('kv-dump and kv-load @long', () => {
   });
   after(() => rmSync(root, { recursive: true, force: true }));
 
-  it('dump → load → dump gives the same, through a file and through a pipe', async () => {
+  it('dump → load → dump gives the same dump, through a file and through a pipe', async () => {
     const file = join(root, 'dump.json');
     const dumped = await runTool('kv-dump', [dir, '--out', file]);
     expect(dumped.stderr).to.contain('4 keys at seq');
@@ -63,7 +63,7 @@ describe('kv-dump and kv-load @long', () => {
     expect(entriesOf(first).length).to.equal(4);
   });
 
-  it('prints the keys of a prefix, with or without values', async () => {
+  it('print the keys of a prefix, with or without values', async () => {
     const args = [dir, '--prefix', 'user:', '--format', 'ndjson'];
     const whole = await runTool('kv-dump', args);
     const lines = whole.stdout.toString().trimEnd().split('\n');
@@ -78,7 +78,7 @@ describe('kv-dump and kv-load @long', () => {
     expect(refused.code).to.equal(65);
   });
 
-  it('prints no control character of a key or a value raw, and kv-load reads it back @long', async () => {
+  it('print no control character of a key or a value raw, and kv-load reads it back @long', async () => {
     const [key, value] = ['c1:\x9b2J\x7f\u202e', '\x9d\x7f'];
     const line = JSON.stringify({
       key,
@@ -106,7 +106,7 @@ describe('kv-dump and kv-load @long', () => {
     }
   });
 
-  it('changes nothing, and a reader that leaves early is no failure', async () => {
+  it('change nothing, and a reader that leaves early is no failure', async () => {
     const names = readdirSync(dir).sort();
     const program = join(import.meta.dirname, '../../../tools/kv-dump.js');
     const shell = `"${process.execPath}" "${program}" "${dir}" 2>&1 | head -c 10; exit \${PIPESTATUS[0]}`;
@@ -114,7 +114,7 @@ describe('kv-dump and kv-load @long', () => {
     expect(readdirSync(dir).sort()).to.deep.equal(names);
   });
 
-  it('ends with 66 without a store and 64 without sense', async () => {
+  it('end with 66 without a store, and with 64 for wrong use', async () => {
     expect((await runTool('kv-dump', [join(root, 'nowhere')])).code).to.equal(66);
     expect((await runTool('kv-dump', [root])).code).to.equal(66);
     expect((await runTool('kv-dump', [dir, '--format', 'xml'])).code).to.equal(64);
@@ -124,7 +124,7 @@ describe('kv-dump and kv-load @long', () => {
     expect((await runTool('kv-load', [dir, join(root, 'nowhere')])).code).to.equal(66);
   });
 
-  it('dumps nothing of a damaged store, and says what to do', async () => {
+  it('dump nothing of a damaged store, and say what to do', async () => {
     const spoiled = join(root, 'spoiled');
     cpSync(dir, spoiled, { recursive: true });
     const name = readdirSync(spoiled).find((file) => file.endsWith('.seg'))!;
@@ -137,7 +137,7 @@ describe('kv-dump and kv-load @long', () => {
     expect(dump.stderr).to.contain(path).and.contain('kv-check');
   });
 
-  it('a damaged dump changes nothing', async () => {
+  it('load nothing from a damaged dump', async () => {
     const file = join(root, 'bad.json');
     const { stdout } = await runTool('kv-dump', [dir]);
     stdout[stdout.indexOf('"one"') + 1]! ^= 1;
@@ -148,7 +148,7 @@ describe('kv-dump and kv-load @long', () => {
     expect(existsSync(join(root, 'untouched'))).to.equal(false);
   });
 
-  it('works beside a running server, and loads through it @long', async () => {
+  it('work beside a running server, and load through it @long', async () => {
     const data = join(root, 'served');
     const server = await ServerProcess.start(cairnLaunch(data, ['-I', '2m']));
     try {
@@ -162,7 +162,7 @@ describe('kv-dump and kv-load @long', () => {
         ([code, text]: [number, string]) => code === 0 && text.startsWith('4 keys loaded'),
       );
       const live = await runTool('kv-dump', [data]);
-      // The expiry comes back in whole seconds, rounded up.
+      // The expiry that comes back is in whole seconds, rounded up.
       const expected = entriesOf(stdout).map((line) =>
         line.replace('4000000000123', '4000000001000'),
       );
@@ -174,7 +174,7 @@ describe('kv-dump and kv-load @long', () => {
     expect(entriesOf(crashed.stdout).length).to.equal(4);
   });
 
-  it('keeps any bytes, flags, expiry and CAS token from dump to load to dump @long', async () => {
+  it('keep any bytes, flags, expiry and CAS token from dump to load to dump @long', async () => {
     const item = fc.record({
       key: fc.uint8Array({ minLength: 1, maxLength: 30 }),
       value: fc.uint8Array({ maxLength: 100 }),

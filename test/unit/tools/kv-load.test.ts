@@ -1,5 +1,5 @@
-// kv-load's two words: what it loads into, and what people give it as a dump. Whatever is refused is named with its
-// line, and what was loaded before is counted.
+// kv-load: the target that it loads into, and the files that people give it as a dump. It names the line of whatever
+// it refuses, and counts the keys that it loaded before.
 
 import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -64,7 +64,7 @@ describe('kv-load', () => {
     expect((await load(join(root, 'a/b'), json)).stderr).to.contain('2 keys loaded');
   });
 
-  it('takes a host without a port for a host, and makes nothing', async () => {
+  it('takes a host without a port as a host, and creates nothing', async () => {
     const before = readdirSync('.');
     for (const host of ['localhost', '127.0.0.1', '::1', '[::1]']) {
       const port = process.env['CAIRN_PORT'];
@@ -81,7 +81,7 @@ describe('kv-load', () => {
     expect(readdirSync('.')).to.deep.equal(before);
   });
 
-  it('names a dead server, a locked directory and swapped words before it reads the dump @long', async () => {
+  it('names a dead server, a locked directory and swapped arguments before it reads the dump @long', async () => {
     expect((await load('127.0.0.1:1', 'damaged')).code).to.equal(69);
     expect((await load(join(root, 'input'), json)).code).to.equal(64);
     const data = join(root, 'locked');
@@ -95,7 +95,7 @@ describe('kv-load', () => {
     }
   });
 
-  it('reads what people make of a dump: a byte order mark, CR LF, gzip, both forms @long', async () => {
+  it('reads changed dumps: a byte order mark, CR LF, gzip, both forms @long', async () => {
     const mark = '\ufeff';
     const read: readonly (readonly [string, string | Buffer, ...string[]])[] = [
       ['json with a mark', mark + json],
@@ -114,7 +114,7 @@ describe('kv-load', () => {
     }
   });
 
-  it('names every other form, and what to do @long', async () => {
+  it('names every other form, and says what to do @long', async () => {
     const pretty = JSON.stringify(JSON.parse(json), undefined, 2);
     const named: readonly (readonly [string | Buffer, RegExp])[] = [
       ['', /nothing in it/],
@@ -143,7 +143,7 @@ describe('kv-load', () => {
     }
   });
 
-  it('changes no byte: what is not valid Unicode is refused with its line @long', async () => {
+  it('refuses a line that is not valid Unicode, and so changes no byte @long', async () => {
     const first = '{"key":"a","value":"1"}\n';
     const spoiled: readonly (readonly [Buffer, RegExp])[] = [
       [Buffer.from(`${first}{"key":"k\xff","value":"1"}\n`, 'latin1'), /Line 2 .*not valid UTF-8/],
@@ -162,7 +162,7 @@ describe('kv-load', () => {
     expect(await keysIn(dir)).to.deep.equal(['k😀']);
   });
 
-  it('half a file is half a file, wherever it was cut, in both forms @long', async () => {
+  it('refuses a dump that was cut anywhere, in both forms @long', async () => {
     for (const dump of [json, ndjson]) {
       const lines = dump.split('\n');
       const cuts = [lines.slice(0, -2).join('\n'), `${lines.slice(0, 1).join('\n')}\n`];
@@ -180,7 +180,7 @@ describe('kv-load', () => {
     expect(existsSync(join(root, 'half'))).to.equal(false);
   });
 
-  it('from stdin it says how many were loaded, and loading again ends it @long', async () => {
+  it('says how many keys were loaded from a stdin that fails, and loading again completes them @long', async () => {
     const dir = join(root, 'piped');
     const dump = `${ndjson.split('\n')[0]}\nnonsense\n`;
     const { code, stderr } = await runTool('kv-load', [dir, '-', '--create'], dump);
@@ -193,7 +193,7 @@ describe('kv-load', () => {
     expect(await keysIn(dir)).to.deep.equal(['a', 'b']);
   });
 
-  it('through a server it names the key and the line that were refused @long', async () => {
+  it('names the key and the line that a server refused @long', async () => {
     const server = await ServerProcess.start(
       cairnLaunch(join(root, 'refusing'), ['-I', '1m', '--max-key-bytes', '260']),
     );
@@ -221,7 +221,7 @@ describe('kv-load', () => {
 }).timeout(120_000);
 
 describe('kv-client, kv-load: a host without a port', () => {
-  it('kv-client asks it at the usual port; a mistyped command is no host @long', async () => {
+  it('kv-client asks it at the usual port, and takes no mistyped command for a host @long', async () => {
     const port = process.env['CAIRN_PORT'];
     process.env['CAIRN_PORT'] = '1';
     try {

@@ -1,4 +1,4 @@
-// End to end: the compiled tool kills real servers in a directory of the test.
+// End to end: the compiled kv-torture kills real servers in a directory of the test.
 
 import { expect } from 'chai';
 import { spawn } from 'node:child_process';
@@ -32,7 +32,7 @@ describe('kv-torture @long', function () {
 
   const torture = (...args: string[]) => runTool('kv-torture', [dir, '--life', '50ms', ...args]);
 
-  it('kills so often, finds nothing lost, leaves nothing behind @long', async () => {
+  it('kills as often as asked, finds nothing lost, and leaves nothing behind @long', async () => {
     const { code, stdout, stderr } = await torture('--kills', '2', '--seed', '7', '--json');
     expect(code, stderr).to.equal(0);
     const figures = JSON.parse(stdout.toString()) as Figures;
@@ -53,7 +53,7 @@ describe('kv-torture @long', function () {
     expect(await fs.readdir(join(dir, made[0] ?? '', 'data'))).to.include('MANIFEST');
   });
 
-  it('sees losses: 65 with a server that evicts, and the data stays @long', async () => {
+  it('ends with 65 when a server loses data by eviction, and keeps the data @long', async () => {
     const { code, stdout, stderr } = await torture(
       '--life',
       '300ms',
@@ -68,20 +68,20 @@ describe('kv-torture @long', function () {
     expect(stderr).to.match(/^The data is in /m);
   });
 
-  it('a server that does not start ends it with that server’s words and code', async () => {
+  it('ends with the message and the code of a server that does not start', async () => {
     const { code, stderr } = await torture('--', '--no-such-flag');
     expect(code).to.equal(64);
     expect(stderr).to.include('--no-such-flag');
     expect(await fs.readdir(dir)).to.deep.equal(['mine']);
   });
 
-  it('64 for wrong use, 66 without the directory', async () => {
+  it('ends with 64 for wrong use, and with 66 without the directory', async () => {
     expect((await torture('--kills', '0')).code).to.equal(64);
     expect((await runTool('kv-torture', [])).code).to.equal(64);
     expect((await runTool('kv-torture', [join(dir, 'none')])).code).to.equal(66);
   });
 
-  it('SIGINT: the figures so far, the server and the directory are gone @long', async () => {
+  it('prints its figures so far at SIGINT, and removes the server and the directory @long', async () => {
     const program = join(import.meta.dirname, '../../../tools/kv-torture.js');
     const child = spawn(process.execPath, [program, dir, '--json'], {
       stdio: ['ignore', 'pipe', 'inherit'],

@@ -35,7 +35,7 @@ import { runTool } from '../../support/tool-run.js';
 import { canMount, mountTmpfs } from '../../reliability/machine.js';
 
 const PROGRAMS = join(import.meta.dirname, '../../../tools');
-/** The ways to have a dump written somewhere. */
+/** The tools and flags that write a dump to a file. */
 const WRITERS = [
   ['kv-dump', '--out'],
   ['kv-compact', '--snapshot'],
@@ -127,7 +127,7 @@ describe('Output files @long', () => {
       expect(lstatSync('/dev/stdout').isSymbolicLink()).to.equal(true);
     });
 
-    it(`${tool} ${flag} /dev/stdout goes on where a redirected stdout is`, () => {
+    it(`${tool} ${flag} /dev/stdout goes on at the place of a redirected stdout`, () => {
       const file = join(root, 'both');
       const fd = openSync(file, 'w');
       try {
@@ -144,7 +144,7 @@ describe('Output files @long', () => {
       expect(isDump(text.slice(7, -6))).to.equal(true);
     });
 
-    it(`${tool} ${flag} goes onto no file of a store, by whatever name`, async () => {
+    it(`${tool} ${flag} overwrites no file of a store, by whatever name`, async () => {
       const other = join(root, 'other');
       cpSync(dir, other, { recursive: true });
       const linked = join(root, 'linked');
@@ -177,7 +177,7 @@ describe('Output files @long', () => {
       expect((await runTool('kv-check', [dir])).code).to.equal(EXIT.ok);
     });
 
-    it(`${tool} ${flag} goes onto no file of a store that a descriptor leads to`, async () => {
+    it(`${tool} ${flag} overwrites no file of a store that a descriptor leads to`, async () => {
       const other = join(root, 'other');
       cpSync(dir, other, { recursive: true });
       linkSync(join(dir, 'LOCK'), join(root, 'hard'));
@@ -196,11 +196,11 @@ describe('Output files @long', () => {
       expect(statSync(join(dir, 'LOCK')).size).to.equal(statSync(join(other, 'LOCK')).size);
     });
 
-    it(`${tool} ${flag}: a signal leaves the old file and no temporary one`, async () => {
+    it(`${tool} ${flag} leaves the old file and no temporary file at a signal`, async () => {
       const out = join(root, 'out.json');
       writeFileSync(out, 'old');
       const late = join(root, 'late.mjs');
-      // The first write of the temporary file never ends.
+      // The first write to the temporary file never ends.
       writeFileSync(
         late,
         `import fs from 'node:fs';
@@ -229,9 +229,9 @@ describe('Output files @long', () => {
       }
     });
 
-    it(`${tool} ${flag}: two at once do not meet`, async () => {
+    it(`${tool} ${flag} may run twice at once`, async () => {
       const out = join(root, 'out.json');
-      // A stranger's, where the temporary file once was.
+      // This directory is not Cairn's; an earlier release put its temporary file there.
       mkdirSync(`${out}.tmp`);
       const runs =
         tool === 'kv-dump' ? await Promise.all([write(out), write(out)]) : [await write(out)];
@@ -240,7 +240,7 @@ describe('Output files @long', () => {
       expect(readdirSync(root).toSorted()).to.deep.equal(['data', 'out.json', 'out.json.tmp']);
     });
 
-    it(`${tool} ${flag}: a full disk is 74, nothing is left, the old file stands`, async function () {
+    it(`${tool} ${flag} ends with 74 on a full disk, leaves nothing and keeps the old file`, async function () {
       if (!canMount()) skip(this, 'root that may mount');
       const disk = mountTmpfs('size=128k');
       try {
@@ -259,7 +259,7 @@ describe('Output files @long', () => {
       }
     });
 
-    it(`${tool} ${flag}: /dev/full is 74, a directory 64, a missing one 66`, async () => {
+    it(`${tool} ${flag} ends with 74 for /dev/full, 64 for a directory and 66 for a missing one`, async () => {
       const full = await write('/dev/full');
       expect([full.code, full.stderr.includes('ENOSPC')]).to.deep.equal([EXIT.io, true]);
       expect((await write(root)).code).to.equal(EXIT.usage);
@@ -277,11 +277,11 @@ describe('Output files @long', () => {
     ['kv-client', () => ['--version']],
   ];
   for (const [tool, argsOf] of printing) {
-    it(`${tool} ${argsOf().join(' ')}: a full disk behind stdout is 74, a closed pipe 0`, () => {
+    it(`${tool} ${argsOf().join(' ')} ends with 74 when stdout is full, and with 0 when it is a closed pipe`, () => {
       const program = join(PROGRAMS, `${tool}.js`);
       const words = [process.execPath, program, ...argsOf()].map((word) => `'${word}'`).join(' ');
       const full = spawnSync('sh', ['-c', `${words} > /dev/full`], { encoding: 'utf8' });
-      // What a check says goes to stderr when there is nothing to list.
+      // A check that has nothing to list writes only to stderr.
       if (full.status !== EXIT.ok) expect(full.status, full.stderr).to.equal(EXIT.io);
       else expect([tool, argsOf().length]).to.deep.equal(['kv-check', 1]);
       expect(full.stderr).to.not.match(/\n\s+at /);
@@ -292,7 +292,7 @@ describe('Output files @long', () => {
     });
   }
 
-  it('kv-dump > file on a disk that has room for a part is 74', function () {
+  it('kv-dump > file ends with 74 on a disk that has room for only a part', function () {
     if (!canMount()) skip(this, 'root that may mount');
     const disk = mountTmpfs('size=128k');
     try {
@@ -305,7 +305,7 @@ describe('Output files @long', () => {
     }
   });
 
-  it('kv-check --to: a file, its own directory through a link, an occupied one are 64', async () => {
+  it('kv-check --to refuses a file, its own directory through a link and an occupied one with 64', async () => {
     const link = join(root, 'link');
     symlinkSync(dir, link);
     const occupied = join(root, 'occupied');
@@ -318,7 +318,7 @@ describe('Output files @long', () => {
     expect(readdirSync(occupied)).to.deep.equal(['report.tmp']);
   });
 
-  it('kv-check --to: lost+found is not in the way; a full disk is 74 with nothing left', async function () {
+  it('kv-check --to ignores lost+found, and ends with 74 and leaves nothing on a full disk', async function () {
     if (!canMount()) skip(this, 'root that may mount');
     const disk = mountTmpfs('size=128k');
     try {
@@ -337,7 +337,7 @@ describe('Output files @long', () => {
     expect(existsSync(join(target, 'lost+found'))).to.equal(true);
   });
 
-  it('kv-check --to: of two at once one does it, the other touches nothing', async () => {
+  it('kv-check --to lets one of two at once do it, and the other changes nothing', async () => {
     const target = join(root, 'target');
     const args = [dir, '--repair', '--to', target];
     const runs = await Promise.all([runTool('kv-check', args), runTool('kv-check', args)]);

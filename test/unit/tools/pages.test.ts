@@ -1,4 +1,4 @@
-// Man pages and completions as they are made: man reads each without a warning, and real shells complete with them.
+// The man pages and completions: man reads each page without a warning, and real shells complete with them.
 
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -49,7 +49,7 @@ describe('npm run pages @long', function () {
     expect(readFileSync(join(dir, 'man1/kv-client.1'), 'utf8')).to.contain('\\-\\-exptime');
   });
 
-  it('man has no warning for any page, and has one for a page that is wrong', async function () {
+  it('makes pages for which man has no warning, and man warns of a wrong page', async function () {
     const man = requireProgram(this, 'man', 'man-db');
     for (const page of readdirSync(join(dir, 'man1'))) {
       expect(await warningsOf(man, join(dir, 'man1', page)), page).to.equal('');
@@ -59,7 +59,7 @@ describe('npm run pages @long', function () {
     expect(await warningsOf(man, wrong)).to.contain('nosuch');
   });
 
-  it('man shows characters of roff as they stand in the help', async function () {
+  it('makes man show characters of roff as they stand in the help', async function () {
     const man = requireProgram(this, 'man', 'man-db');
     const help = parseHelp("Usage: x\n\n.A 'q' \\n a-b ~^`.\n\nExamples:\n  x '\\.'  .dots\n");
     const page = join(dir, 'odd.1');
@@ -70,7 +70,7 @@ describe('npm run pages @long', function () {
     expect(shown.stdout).to.contain(".A 'q' \\n a-b ~^`.").and.to.contain("x '\\.'");
   });
 
-  it('reads flags, their choices, and descriptions that go on', () => {
+  it('reads flags, their choices, and descriptions of several lines', () => {
     const flags = flagsOf(
       parseHelp(
         'Usage: x\n\nWhat it is.\n\nOptions:\n  -a, --all <name>  take\n' +
@@ -83,7 +83,7 @@ describe('npm run pages @long', function () {
     ]);
   });
 
-  it('bash completes flags, their values and commands', async function () {
+  it('makes bash complete flags, their values and commands', async function () {
     const script = requireProgram(this, 'script', 'bsdutils');
     const bash = requireProgram(this, 'bash', 'bash');
     const started = join(dir, 'bashrc');
@@ -104,7 +104,7 @@ describe('npm run pages @long', function () {
       .and.to.contain('[delete_prefix]');
   });
 
-  it('zsh completes flags and their values', async function () {
+  it('makes zsh complete flags and their values', async function () {
     const zsh = requireProgram(this, 'zsh', 'zsh');
     const drive = join(dir, 'drive.zsh');
     writeFileSync(
@@ -122,7 +122,7 @@ print -r -- $out
     expect(stdout, stderr).to.contain('<--log-format json>');
   });
 
-  it('fish completes flags, their values and commands', async function () {
+  it('makes fish complete flags, their values and commands', async function () {
     const fish = requireProgram(this, 'fish', 'fish');
     const asked = ['kv-server --log-format ', 'cairn-kv --log-f', 'kv-client delete_'];
     const script = `source '${dir}/cairn-kv.fish'; ${asked.map((line) => `complete -C '${line}'`).join('; ')}`;
@@ -147,7 +147,7 @@ describe('withFlagTables()', () => {
     '| `--b`           | `CAIRN_B`   |         | be                                                                 |',
   ].join('\n');
 
-  it('writes a table between the marks of a section and leaves the prose, again and again', () => {
+  it('writes a table between the marks of a section, leaves the prose, and may run again', () => {
     const page = `# Page\n\n${start}old\n\n${end}\nProse.\n`;
     const written = withFlagTables(page, help);
     expect(written).to.equal(`# Page\n\n${start}${table}\n\n${end}\nProse.\n`);

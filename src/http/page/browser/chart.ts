@@ -1,4 +1,4 @@
-// One chart: lines over the last ten minutes, with a legend of the newest values or of those below the pointer.
+// One chart: lines over the last ten minutes. Its legend shows the newest values, or the values below the pointer.
 
 import type { Sample } from '../wire.js';
 import { make } from './elements.js';
@@ -8,14 +8,14 @@ import uPlot from './uplot.js';
 const HEIGHT = 132;
 const WINDOW_SECONDS = 600;
 const WINDOW_SECONDS_MIN = 60;
-/** No sample for so long: nobody watched. */
+/** A gap of this length between samples means that nobody watched. */
 const GAP_MS = 3500;
 
 interface ChartLine {
   readonly label: string;
-  /** Of page.css. */
+  /** A colour of page.css, by its name. */
   readonly colour: string;
-  /** Undefined: there was nothing to measure. */
+  /** Returns undefined when there was nothing to measure. */
   readonly valueOf: (sample: Sample) => number | undefined;
   readonly isFilled?: boolean;
 }
@@ -24,7 +24,10 @@ export interface ChartPlan {
   readonly title: string;
   readonly lines: readonly ChartLine[];
   readonly format: (value: number) => string;
-  /** From 0 to the largest (with bytes in powers of two), from 0 to 1, or powers of ten. */
+  /**
+   * `zero` goes from 0 to the largest value, `bytes` as well in powers of two, `share` from 0 to 1, and `log` in
+   * powers of ten.
+   */
   readonly scale: 'zero' | 'bytes' | 'share' | 'log';
 }
 
@@ -55,7 +58,7 @@ export class Chart {
     this.#tell(this.#plot?.cursor.idx ?? null);
   }
 
-  /** Drawn again, in the colours of now. */
+  /** Draws the chart again in the present colours. */
   recolour(): void {
     const width = this.#place.clientWidth;
     if (width === 0) return;
@@ -68,7 +71,7 @@ export class Chart {
     else this.#plot.setSize({ width: this.#place.clientWidth, height: HEIGHT });
   }
 
-  /** The values at that place; null: the newest. */
+  /** Shows the values at that place, or the newest when it is null. */
   #tell(index: number | null): void {
     const at = index ?? this.#data[0].length - 1;
     for (const [line, element] of this.#values.entries()) {
@@ -110,7 +113,7 @@ export class Chart {
   }
 }
 
-/** Times in seconds and a column for each line, with holes where nobody watched. */
+/** Returns the times in seconds and a column for each line, with holes where nobody watched. */
 function columnsOf(samples: readonly Sample[], lines: readonly ChartLine[]): uPlot.AlignedData {
   const times: number[] = [];
   const columns: (number | null)[][] = lines.map(() => []);
@@ -127,7 +130,7 @@ function columnsOf(samples: readonly Sample[], lines: readonly ChartLine[]): uPl
   return [times, ...columns];
 }
 
-/** With seconds when the lines are less than a minute apart. */
+/** Times of the axis, with seconds when the lines are less than a minute apart. */
 function timesOf(_: uPlot, seconds: number[], __: number, ___: number, step: number): string[] {
   const parts = { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' } as const;
   const format = step < 60 ? { ...parts, second: '2-digit' as const } : parts;
@@ -154,7 +157,7 @@ function scaleOf(scale: ChartPlan['scale']): uPlot.Scale {
 
 const POWERS_OF_TWO = Array.from({ length: 50 }, (_, power) => 2 ** power);
 
-/** Where the axis of values has its lines. */
+/** Returns the places at which the axis of values has its lines. */
 function stepsOf(scale: ChartPlan['scale'], grid: uPlot.Axis.Grid): Partial<uPlot.Axis> {
   if (scale === 'bytes') return { incrs: POWERS_OF_TWO };
   if (scale !== 'log') return {};

@@ -1,4 +1,4 @@
-// The connections, as `stats conns` tells of them; asked for again while they are looked at.
+// The connections that `stats conns` lists. They are fetched again and again while the view is open.
 
 import type { ConnectionList } from '../wire.js';
 import { byId, make, numberCell, within } from './elements.js';

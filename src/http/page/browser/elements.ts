@@ -1,15 +1,16 @@
-// Elements of the page: found by their id, or made. Text is always set as text, so that no key or value is ever markup.
+// Elements of the page, found by their id or created. Text is always set as text, so that no key or value is ever
+// read as markup.
 
 type Child = Node | string;
 
-/** The element of the shell by that id, which has to be one of `type`. */
+/** Returns the element of the shell with that id, which has to be a `type`. */
 export function byId<T extends HTMLElement>(id: string, type: new () => T): T {
   const found = document.getElementById(id);
   if (!(found instanceof type)) throw new TypeError(`The shell has no #${id} of that type`);
   return found;
 }
 
-/** The one element below `parent` that `selector` names. */
+/** Returns the element below `parent` that `selector` names. */
 export function within<T extends Element>(
   parent: ParentNode,
   selector: string,
@@ -31,7 +32,7 @@ export function make<K extends keyof HTMLElementTagNameMap>(
   return made;
 }
 
-/** A cell whose figures stand below each other. */
+/** A cell in which figures align. */
 export function numberCell(text: string): HTMLTableCellElement {
   return make('td', { class: 'number' }, text);
 }

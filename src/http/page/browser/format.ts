@@ -12,7 +12,7 @@ export function bytesText(bytes: number): string {
   return `${unit === 0 ? size : short(size)} ${UNITS[unit]}`;
 }
 
-/** Three figures. */
+/** Returns the number with three figures. */
 function short(size: number): string {
   if (size >= 99.95) return size.toFixed(0);
   return size >= 9.995 ? size.toFixed(1) : size.toFixed(2);
@@ -22,7 +22,7 @@ export function countText(count: number): string {
   return Math.round(count).toLocaleString('en');
 }
 
-/** Per second. */
+/** Returns a rate per second. */
 export function rateText(rate: number): string {
   if (rate === 0 || rate >= 100) return countText(rate);
   return rate >= 10 ? rate.toFixed(1) : rate.toFixed(2);
@@ -38,7 +38,7 @@ export function msText(ms: number): string {
   return `${short(ms / 1000)} s`;
 }
 
-/** The two largest units. */
+/** Returns a duration in its two largest units. */
 export function durationText(seconds: number): string {
   const units: readonly (readonly [string, number])[] = [
     ['d', 86_400],
@@ -55,7 +55,7 @@ export function durationText(seconds: number): string {
   return rest === 0 ? first : `${first} ${rest} ${next![0]}`;
 }
 
-/** Of what the server gives; -1: never. */
+/** Returns a time to live as the server gives it, in seconds; -1 is "never". */
 export function ttlText(seconds: number): string {
   return seconds < 0 ? '–' : durationText(seconds);
 }

@@ -1,4 +1,5 @@
-// The browser of keys: a page at a time, with a filter by prefix. Arrows move between keys, Enter opens one.
+// The browser of keys: one page at a time, with a filter by prefix. Arrow keys move between the keys, Enter opens
+// one.
 
 import type { KeyPage, ListedKey } from '../wire.js';
 import { byId, make, numberCell, within } from './elements.js';
@@ -7,7 +8,7 @@ import { decodeBase64, keyText } from './octets.js';
 import { ask, failureOf } from './session.js';
 import type { ValuePanel } from './value-panel.js';
 
-/** A page of the server has at least so many, if there are. */
+/** A page of the server has at least this many keys, if the store has them. */
 const PAGE_KEYS = 50;
 
 export class KeysView {
@@ -17,14 +18,14 @@ export class KeysView {
   readonly #note = byId('page-note', HTMLElement);
   readonly #previous = byId('previous', HTMLButtonElement);
   readonly #next = byId('next', HTMLButtonElement);
-  /** Where the pages so far began; the last is the one that is shown. */
+  /** Cursors at which the pages so far began; the last is that of the page on the screen. */
   #cursors: readonly number[] = [0];
   #cursorAfter = 0;
-  /** The prefix that was searched for; the field may say another one by now. */
+  /** The prefix that was searched for; the field may hold another text by now. */
   #searched = '';
   #hasFailed = false;
   #isShown = false;
-  /** Counts searches: what comes too late is not shown. */
+  /** Counts searches: the answer to an earlier search is not shown. */
   #search = 0;
 
   constructor(panel: ValuePanel) {
@@ -46,14 +47,14 @@ export class KeysView {
     byId('new-key', HTMLButtonElement).hidden = !mayWrite;
   }
 
-  /** Asks for the first page when it is looked at for the first time. */
+  /** Fetches the first page when the view is opened for the first time. */
   show(): void {
     if (this.#isShown) return;
     this.#isShown = true;
     void this.refresh();
   }
 
-  /** The server is there again. */
+  /** Called when the server answers again. */
   recover(): void {
     if (this.#hasFailed) void this.refresh();
   }
@@ -63,7 +64,7 @@ export class KeysView {
     this.#prefix.select();
   }
 
-  /** The page that the last of `cursors` begins, as it is now; without any, the one that is shown. */
+  /** Fetches the page that the last of `cursors` begins; by default the page on the screen. */
   async refresh(cursors: readonly number[] = this.#cursors): Promise<void> {
     const search = ++this.#search;
     let cursor = cursors.at(-1) ?? 0;
@@ -79,7 +80,7 @@ export class KeysView {
         isPart = page.isPart && keys.length < PAGE_KEYS;
         if (isPart) this.#note.textContent = `Looking… ${keys.length} so far`;
       }
-      // Not before: whoever clicks again while an answer is on its way asks for the same page.
+      // The cursors change only now: whoever clicks twice while an answer is on its way asks for the same page.
       this.#cursors = cursors;
       this.#hasFailed = false;
       this.#list(keys, cursor);
@@ -119,7 +120,7 @@ export class KeysView {
     );
   }
 
-  /** One key of the table is in the order of the Tab key. */
+  /** Makes this the key of the table that the Tab key reaches. */
   #choose(button: HTMLButtonElement): void {
     for (const each of this.#buttons) each.tabIndex = each === button ? 0 : -1;
     for (const each of this.#buttons) each.toggleAttribute('aria-current', each === button);

@@ -1,5 +1,5 @@
-// The log as a picture: each segment as a bar of live and dead bytes, the active one growing, compactions as they run; beside it
-// what stands on the disk outside the segments.
+// The log as a picture: each segment is a bar of live and dead bytes, the active one grows, and compactions show as
+// they run. Beside it stands what the disk holds outside the segments.
 
 import type { JobOutcome, JobView, LogPicture, Sample, SegmentGroup } from '../wire.js';
 import { byId, make } from './elements.js';
@@ -33,7 +33,7 @@ export class LogView {
     byId('backup', HTMLButtonElement).hidden = !mayBackUp;
   }
 
-  /** Without a segment there is no log to be shown, compacted or exported: the items are in a cluster. */
+  /** Without a segment there is no log to show, compact or export, because the items are in a cluster. */
   show({ segmentBytes, groups, jobs }: LogPicture): void {
     this.#panel.hidden = groups.length === 0;
     const count = groups.reduce((sum, group) => sum + group.count, 0);
@@ -49,7 +49,7 @@ export class LogView {
     this.#showJobs(jobs, compacted);
   }
 
-  /** What is on the disk in all. */
+  /** Shows all that the store has on the disk. */
   showDisk({ disk }: Sample): void {
     const { segments, live, dead, large, history } = disk;
     const inSegments = Math.max(0, live - large);
@@ -100,7 +100,7 @@ export class LogView {
       ...jobs.map((job) => {
         const item = make('li', { 'data-state': job.state }, textOf(job));
         if (job.state === 'running' && job.progress !== undefined) {
-          // Of the run that goes on now, the counters of the store tell nothing yet.
+          // The counters of the store do not count the present run before it ends.
           const { total } = job.progress;
           const done = Math.min(total, job.progress.done + compacted);
           const max = String(Math.max(1, total));

@@ -1,4 +1,4 @@
-// The page begins: views by the hash of the address, the live events for all of them.
+// Starts the page: chooses the view by the hash of the address, and gives the live events to all views.
 
 import type { Hello, LiveEvent } from '../wire.js';
 import { ConnectionsView } from './connections-view.js';
@@ -37,7 +37,7 @@ function showView(): void {
   connectionsView.isShown = view === 'connections';
 }
 
-/** `nowMs` is Unix time on the clock of the server. */
+/** `nowMs` is Unix time by the clock of the server. */
 let tellUp: (nowMs: number) => void = () => undefined;
 
 function greet(hello: Hello): void {
@@ -60,7 +60,7 @@ function tellState(troubles: readonly string[]): void {
   else showState('trouble', `not ready: ${troubles.join('; ')}`);
 }
 
-/** Written only when it is another: each change is read aloud. */
+/** Sets the text only when it differs: a screen reader reads each change aloud. */
 function showState(name: 'waiting' | 'live' | 'trouble', text: string): void {
   const state = byId('state', HTMLElement);
   state.dataset['state'] = name;
@@ -84,7 +84,7 @@ function take(event: LiveEvent): void {
   }
 }
 
-/** Until the page has been out of sight for long: a server that ends may come back. */
+/** Reads events until the page has been out of sight for a while: a server that ended may come back. */
 async function live(signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     try {
@@ -94,14 +94,14 @@ async function live(signal: AbortSignal): Promise<void> {
       showState('waiting', 'the connection ended');
     } catch (error) {
       showState('waiting', failureOf(error));
-      // Nobody gave the token: it is not asked for again and again.
+      // Nobody gave the token: the page does not ask again and again.
       if (error instanceof Refusal && error.status === 401) return;
     }
     await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
   }
 }
 
-/** A browser has few connections to one server: a page that nobody sees gives its own back. */
+/** A browser has few connections to one server: a page out of sight gives its own back. */
 function watchSight(): void {
   let ending = new AbortController();
   let timer: number | undefined;

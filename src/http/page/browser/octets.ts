@@ -1,4 +1,4 @@
-// Bytes of keys and values: from and to the base64url of the wire, and as text, JSON and hex for people.
+// The bytes of keys and values: converted from and to the base64url of the messages, and shown as text, JSON and hex.
 
 const HEX_ROW_BYTES = 16;
 const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/u;
@@ -14,7 +14,7 @@ export function encodeBase64(bytes: Uint8Array): string {
   return btoa(letters).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
 }
 
-/** Undefined: it is no UTF-8. */
+/** Returns undefined when the bytes are not UTF-8. */
 export function utf8Of(bytes: Uint8Array): string | undefined {
   try {
     return strict.decode(bytes);
@@ -23,7 +23,7 @@ export function utf8Of(bytes: Uint8Array): string | undefined {
   }
 }
 
-/** On one line; what cannot be seen as \xNN. */
+/** Returns the text on one line, with invisible characters as \xNN. */
 export function keyText(bytes: Uint8Array): string {
   const text = utf8Of(bytes);
   if (text !== undefined && !UNPRINTABLE.test(text)) return text;
@@ -32,7 +32,7 @@ export function keyText(bytes: Uint8Array): string {
   ).join('');
 }
 
-/** With lines as they are; other things that cannot be seen as \xNN. */
+/** Returns the text with its lines, and with other invisible characters as \xNN. */
 export function valueText(bytes: Uint8Array): string {
   const text = utf8Of(bytes);
   if (text !== undefined) return text.replaceAll(/[^\P{Cc}\n\t\r]/gu, escaped);
@@ -45,7 +45,7 @@ function escaped(letter: string): string {
   return `\\x${hex(letter.codePointAt(0)!)}`;
 }
 
-/** Offset, bytes, and what of them is ASCII; a row for each 16 bytes. */
+/** Returns offset, bytes and ASCII characters, one row for each 16 bytes. */
 export function hexDump(bytes: Uint8Array): string {
   const rows: string[] = [];
   for (let at = 0; at < bytes.length; at += HEX_ROW_BYTES) {
@@ -66,7 +66,10 @@ function hex(byte: number): string {
   return byte.toString(16).padStart(2, '0');
 }
 
-/** JSON with line ends and indentation, every number and string as it was; undefined: it is no JSON. */
+/**
+ * Returns JSON with line ends and indentation, every number and string unchanged; undefined when the text is not
+ * JSON.
+ */
 export function indentedJson(text: string): string | undefined {
   try {
     JSON.parse(text);

@@ -140,7 +140,7 @@ export class Overview {
     });
   }
 
-  /** All samples that the server has. */
+  /** Shows all samples that the server has kept. */
   begin(samples: readonly Sample[]): void {
     this.#samples = [...samples];
     for (const sample of samples) this.#note(sample);

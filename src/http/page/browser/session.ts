@@ -1,13 +1,13 @@
-// The session with the server: requests, events, and the token where one is needed.
+// The session with the server: requests, events, and the token where the server asks for one.
 //
-// Invariant: the token is kept for this tab alone, and sent to this server alone.
+// Invariant: the token is kept for this tab only, and is sent to this server only.
 
 import type { Refused } from '../wire.js';
 import { byId } from './elements.js';
 
 const TOKEN_NAME = 'cairn-token';
 
-/** The server said no, or nothing (status 0). */
+/** The server refused, or did not answer (status 0). */
 export class Refusal extends Error {
   readonly status: number;
 
@@ -17,13 +17,13 @@ export class Refusal extends Error {
   }
 }
 
-/** What a failed request is called on the page; anything else that is thrown is a bug. */
+/** Returns the words that the page shows for a failed request. Any other error is a bug, and is thrown. */
 export function failureOf(error: unknown): string {
   if (error instanceof Refusal) return error.message;
   throw error;
 }
 
-/** Of a request that was not answered to its end. */
+/** Throws the failure of a request whose answer did not come to its end. */
 function lost(error: unknown): never {
   const isEnded = error instanceof DOMException && error.name === 'AbortError';
   throw new Refusal(0, isEnded ? 'Ended' : 'The server does not answer');
@@ -31,7 +31,7 @@ function lost(error: unknown): never {
 
 let isAsking: Promise<boolean> | undefined;
 
-/** Throws Refusal. A 401 asks for the token, and then once more. */
+/** Throws Refusal. A 401 asks the user for the token, and tries once more with it. */
 async function open(path: string, init: RequestInit): Promise<Response> {
   for (;;) {
     const token = sessionStorage.getItem(TOKEN_NAME);
@@ -52,7 +52,7 @@ function whyOf(text: string): string {
   return (JSON.parse(text) as Refused).error;
 }
 
-/** False: nobody gave one. */
+/** Resolves with false when the user gave no token. */
 function askToken(note: string): Promise<boolean> {
   const dialog = byId('login', HTMLDialogElement);
   const field = byId('token', HTMLInputElement);
@@ -65,7 +65,7 @@ function askToken(note: string): Promise<boolean> {
       'close',
       () => {
         const isGiven = dialog.returnValue === 'enter';
-        // No header holds other characters, and no token has them: the server says that it is wrong.
+        // A header holds no other characters, and neither does a token: with them the server refuses.
         const given = field.value.trim().replaceAll(/[^!-~]/gu, '?');
         if (isGiven) sessionStorage.setItem(TOKEN_NAME, given);
         resolve(isGiven);
@@ -85,7 +85,7 @@ export async function post<T>(path: string, fields: object = {}): Promise<T> {
   return (await response.json().catch(lost)) as T;
 }
 
-/** Server-sent events, read with fetch: EventSource cannot send the token. */
+/** Reads server-sent events with fetch, because EventSource cannot send the token. */
 export async function* events<T>(path: string, signal?: AbortSignal): AsyncGenerator<T> {
   const response = await open(path, signal === undefined ? {} : { signal });
   if (response.body === null) return;

@@ -1,4 +1,5 @@
-// The view of sizes: prefixes and keys by weight, when somebody asks. A prefix opens what lies below it.
+// The view of sizes: prefixes and keys by weight, computed when the user asks. A click on a prefix opens the prefixes
+// below it.
 
 import type { SizesEvent, Weight } from '../wire.js';
 import { byId, make, numberCell, within } from './elements.js';
@@ -16,7 +17,7 @@ export class SizesView {
   readonly #largest = within(document, '#largest tbody', HTMLTableSectionElement);
   readonly #openKey: (key: Uint8Array) => void;
   #walk: AbortController | undefined;
-  /** What the walk under way was asked for. */
+  /** The query of the walk that is under way. */
   #asked: string | undefined;
 
   constructor(openKey: (key: Uint8Array) => void) {
@@ -36,7 +37,7 @@ export class SizesView {
       prefix: this.#prefix.value,
       delimiter: this.#delimiter.value,
     }).toString();
-    // The server has one walk at a time: whoever clicks again would be refused for the sake of the first click.
+    // The server has one walk at a time: it would refuse a second click because of the first.
     if (query === this.#asked) return;
     this.#asked = query;
     this.#walk?.abort();
@@ -66,7 +67,7 @@ export class SizesView {
 
   #list({ largest, prefixes, all, others }: Extract<SizesEvent, { kind: 'sizes' }>): void {
     const rest =
-      others === 0 ? '' : `; ${countText(others)} keys of yet more prefixes are not told apart`;
+      others === 0 ? '' : `; ${countText(others)} keys of further prefixes are not listed`;
     this.#note.textContent = `${countText(all.keys)} keys, ${bytesText(all.bytes)}${rest}`;
     this.#weights.hidden = false;
     this.#prefixes.replaceChildren(
@@ -80,7 +81,7 @@ export class SizesView {
       const none = make(
         'td',
         { colspan: '3', class: 'note' },
-        'No key has this delimiter further on',
+        'No key has this delimiter after the prefix',
       );
       this.#prefixes.replaceChildren(make('tr', {}, none));
     }
@@ -102,7 +103,7 @@ export class SizesView {
     return make('tr', {}, name, numberCell(bytesText(bytes)));
   }
 
-  /** A prefix that is no text cannot be typed: it is not opened. */
+  /** Returns undefined for a prefix that is not text: it cannot be typed, so it cannot be opened. */
   #below(octets: Uint8Array): void {
     const text = utf8Of(octets);
     if (text === undefined) return;

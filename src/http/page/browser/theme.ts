@@ -1,4 +1,4 @@
-// Light and dark: as the system says, or as chosen here; kept for the next visit.
+// Light and dark: as the system says, or as chosen here. The choice is kept for the next visit.
 
 import { byId } from './elements.js';
 
@@ -7,7 +7,7 @@ const THEMES = ['system', 'light', 'dark'] as const;
 
 type Theme = (typeof THEMES)[number];
 
-/** `onChange`: the colours are others now. */
+/** `onChange` is called when the colours have changed. */
 export function startTheme(onChange: () => void): void {
   const button = byId('theme', HTMLButtonElement);
   const show = (theme: Theme): void => {
@@ -25,7 +25,7 @@ export function startTheme(onChange: () => void): void {
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', onChange);
 }
 
-/** A colour of page.css as the canvas of a chart needs it. */
+/** Returns a colour of page.css in the form that the canvas of a chart needs. */
 export function colourOf(name: string): string {
   const probe = document.createElement('span');
   probe.style.color = `var(--${name})`;

@@ -1,4 +1,4 @@
-// The form that sets a key: a new one, or one that was looked at.
+// The form that sets a key: a new key, or one that the user has looked at.
 
 import type { ChangeAnswer, ShownValue } from '../wire.js';
 import { make } from './elements.js';
@@ -8,13 +8,13 @@ import { failureOf, post } from './session.js';
 const STATUS_TEXTS: Readonly<Record<string, string>> = {
   exists: 'It was changed meanwhile: look at it again.',
   'not-found': 'It is not there any more.',
-  'not-stored': 'There is such a key already: find it and look at it first.',
+  'not-stored': 'The key exists already: find it and open it first.',
   'no-space': 'The disk is full.',
   'no-memory': 'The store is at its bounds (-M).',
   'too-large': 'The value is too large.',
 };
 
-/** As it was seen. */
+/** The item as the user saw it. */
 interface Seen {
   readonly key: Uint8Array;
   readonly text: string;

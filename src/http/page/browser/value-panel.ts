@@ -1,8 +1,8 @@
 // One key and its value, as text, JSON or hex; with --http-write a form to change it.
 //
 // Invariants:
-// - A change of a key that was looked at is made only if the key is still as it was seen (its CAS token).
-// - What stands under the title is of that key: an answer that comes after another was opened is not shown.
+// - A change of a key that the user has looked at is made only if the key is still as it was then (its CAS token).
+// - What stands below the title belongs to that key: an answer that comes after another key was opened is not shown.
 
 import type { ChangeAnswer, ShownValue } from '../wire.js';
 import { byId, make } from './elements.js';
@@ -29,16 +29,16 @@ export class ValuePanel {
   readonly #title = byId('value-title', HTMLElement);
   readonly #onChange: () => void;
   #form: Form | undefined;
-  /** Counts what was opened. */
+  /** Counts the keys that were opened. */
   #opening = 0;
   mayWrite = false;
 
-  /** `onChange`: keys are others now. */
+  /** `onChange` is called when keys have changed. */
   constructor(onChange: () => void) {
     this.#onChange = onChange;
   }
 
-  /** `what` was done with it before. */
+  /** Opens a key; `what` says what was done with it before. */
   async open(key: Uint8Array, what?: string): Promise<void> {
     const opening = ++this.#opening;
     this.#title.textContent = keyText(key);
@@ -56,7 +56,7 @@ export class ValuePanel {
     this.#panel.scrollIntoView({ block: 'nearest' });
   }
 
-  /** A new key. */
+  /** Opens the form for a new key. */
   compose(): void {
     this.#opening += 1;
     this.#title.textContent = 'New key';
@@ -96,7 +96,7 @@ export class ValuePanel {
     if (this.mayWrite) this.#body.append(this.#changes(key, shown, octets, isCut));
   }
 
-  /** How to show it: what was chosen last, where that can be. */
+  /** Returns the choice of forms, and shows the value in the form that the user chose last, if it has that form. */
   #tabs(octets: Uint8Array, isCut: boolean, text: HTMLElement): HTMLElement {
     const whole = isCut ? undefined : utf8Of(octets);
     const json = whole === undefined ? undefined : indentedJson(whole);
@@ -169,13 +169,13 @@ export class ValuePanel {
   }
 }
 
-/** Rows of a dump are not broken. */
+/** Sets the text of the element. Rows of a dump do not wrap. */
 function write(element: HTMLElement, form: Form, text: string): void {
   element.classList.toggle('rows', form === 'hex');
   element.textContent = text;
 }
 
-/** A field for text would change other line ends. */
+/** Returns undefined for a value that a text field would change, because of its line ends. */
 function editable(octets: Uint8Array): string | undefined {
   const text = utf8Of(octets);
   return text?.includes('\r') === true ? undefined : text;

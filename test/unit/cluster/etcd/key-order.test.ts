@@ -25,7 +25,7 @@ describe('KeyOrder', () => {
     }
   }
 
-  it('add() begins a call when those of its key before it are finished, and others at once', () => {
+  it('add() begins a call when the earlier calls of its key are finished, and otherwise at once', () => {
     const order = new KeyOrder<string>();
     const [a1, a2, a3, b1] = ['a1', 'a2', 'a3', 'b1'].map((label) => new Call(label));
     for (const call of [a1!, a2!, a3!, b1!]) order.add(call);
@@ -41,7 +41,7 @@ describe('KeyOrder', () => {
     expect(begun.at(-1)).to.equal('a3');
   });
 
-  it('barrier() stands between what was called before and after it, and two stand in their order', async () => {
+  it('barrier() separates the calls before it from the calls after it, and two barriers keep their order', async () => {
     const order = new KeyOrder<string>();
     const [a1, b1, c1] = ['a1', 'b1', 'c1'].map((label) => new Call(label));
     order.add(a1!);

@@ -1,4 +1,4 @@
-// The pieces of a walk over keys, against a list of keys that answers as etcd does.
+// KeyWalk: the pieces of a walk over keys, against a list of keys that answers as etcd does.
 
 import { expect } from 'chai';
 import * as fc from 'fast-check';
@@ -11,7 +11,7 @@ const PREFIX = Buffer.from('cairn/k/');
 interface Read {
   readonly keys: readonly Buffer[];
   readonly requests: number;
-  /** All keys that etcd would have counted. */
+  /** The number of keys that etcd would have counted. */
   readonly counted: number;
 }
 
@@ -34,7 +34,7 @@ function readAll(stored: readonly Buffer[], limit: number): Read {
     requests += 1;
     counted += there.length;
     const [first, last] = [page[0], page.at(-1)];
-    // As if each key stood for a thousand.
+    // Each key stands for a thousand keys.
     const more = 1000 * (there.length - page.length);
     if (more > 0 && first !== undefined && last !== undefined) walk.goOn(first, last, more);
     else walk.leave();
@@ -57,7 +57,7 @@ describe('KeyWalk', () => {
     );
   });
 
-  it('has etcd count few keys more than once', () => {
+  it('makes etcd count only few keys more than once', () => {
     const stored = Array.from({ length: 5000 }, (_, at) =>
       Buffer.from(`cairn/k/user:${String(at * 7).padStart(7, '0')}`),
     );
@@ -65,6 +65,6 @@ describe('KeyWalk', () => {
     expect(keys).to.have.lengthOf(5000);
     expect(requests, 'requests').to.be.below(4 * 250);
     expect(counted, 'counted').to.be.below(25 * 5000);
-    // Page by page to the end it would be 250 pages of 2,500 keys on average: 625,000.
+    // A walk page by page to the end would count 250 times 2,500 keys on average: 625,000.
   });
 });

@@ -1,4 +1,4 @@
-// Reading one revision of a real etcd while a store over it writes, flushes and forgets.
+// RevisionReader: reads one revision of a real etcd while a store over it writes, flushes and compacts.
 
 import { expect } from 'chai';
 
@@ -16,7 +16,7 @@ import { QuietLogger } from '../../../support/quiet-logger.js';
 
 const env = nodeEnv(new QuietLogger());
 const ALL = Buffer.alloc(0);
-/** Pages grow from 32 keys: so many are several of them. */
+/** Pages grow from 32 keys, so this many keys are several pages. */
 const KEYS = 1500;
 
 type Item = ReturnType<RevisionReader['items']> extends AsyncGenerator<infer T> ? T : never;
@@ -79,7 +79,7 @@ describe('RevisionReader over a real etcd @long', () => {
   });
   after(() => cluster?.stop());
 
-  it('items() are those of the revision, whatever is written behind the first page', async () => {
+  it('items() gives the items of the revision, whatever is written after the first page', async () => {
     await fill();
     await set('a:first', '1');
     await set('z:second', '1');
@@ -102,7 +102,7 @@ describe('RevisionReader over a real etcd @long', () => {
     expect(await read(await open())).to.have.property('size', 0);
   });
 
-  it('items() leave out what had expired or was flushed, and have flags, expiry, token and value', async () => {
+  it('items() leaves out expired and flushed items, and gives flags, expiry, token and value', async () => {
     const farMs = 4_000_000_000_000;
     await set('old', 'x');
     await set('gone:1', 'x');
@@ -122,7 +122,7 @@ describe('RevisionReader over a real etcd @long', () => {
     expect(got.kind === 'hit' && got.item.cas).to.equal(found.get('large')!.cas);
   });
 
-  it('items() has only keys that begin with the prefix, and none of another store', async () => {
+  it('items() gives only keys that begin with the prefix, and no key of another store', async () => {
     await fill();
     await set('key:', 'itself');
     const wanted = Array.from({ length: KEYS }, (_, at) => `key:${at}`);
@@ -133,7 +133,7 @@ describe('RevisionReader over a real etcd @long', () => {
     expect(await read(await open(), 'nobody')).to.have.property('size', 0);
   });
 
-  it('items() throws when etcd has forgotten the revision meanwhile', async () => {
+  it('items() throws when etcd has compacted the revision away meanwhile', async () => {
     await fill();
     const reader = await open();
     const client = await EtcdClient.load(env, { hosts: hosts(), prefix });
@@ -154,7 +154,7 @@ describe('RevisionReader over a real etcd @long', () => {
     expect(items).to.be.within(1, KEYS - 1);
   });
 
-  it('items() names a key that holds no item', async () => {
+  it('items() names a key whose bytes are no item', async () => {
     const client = await EtcdClient.load(env, { hosts: hosts(), prefix });
     const request_put = { key: Buffer.from(`${prefix}k/strange`), value: Buffer.from('hello') };
     await client.txn({ compare: [], success: [{ request_put }], failure: [] }, 5000);

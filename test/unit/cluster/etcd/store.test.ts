@@ -1,5 +1,5 @@
-// The store over a real etcd where the network fails, where etcd is full, and where another server changes what this one
-// reads. What it means to clients is the conformance suite's business.
+// EtcdStore over a real etcd: the network fails, etcd is full, or another server changes what this one reads.
+// The conformance suite tests what clients see.
 
 import { expect } from 'chai';
 
@@ -28,7 +28,7 @@ const FAST: UpkeepPace = {
   slotMs: 1e9,
 };
 
-/** The same numbers for the same seed (mulberry32). */
+/** Returns a generator that gives the same numbers for the same seed (mulberry32). */
 function chanceOf(seed: number): Chance {
   let state = seed;
   return () => {
@@ -77,7 +77,7 @@ describe('EtcdStore over a real etcd @long', () => {
   });
   after(() => cluster?.stop());
 
-  it('put(), arithmetic() and delete() are done once and told right, whatever answers get lost', async () => {
+  it('put(), arithmetic() and delete() apply once and report it correctly, whatever answers get lost', async () => {
     const { seed } = seeded('lost answers', 1);
     const prefix = newPrefix();
     const client = await EtcdClient.load(env, { hosts: cluster?.hosts ?? [], prefix });
@@ -119,7 +119,7 @@ describe('EtcdStore over a real etcd @long', () => {
     await Promise.all(servers.map((store) => store.close()));
   });
 
-  it('calls of one key apply in the order in which they were made, though none is waited for', async () => {
+  it('calls of one key apply in the order in which they were made, although the caller awaits none', async () => {
     const { seed } = seeded('order of calls', 1);
     const chance = chanceOf(seed);
     const store = await open(newPrefix());
@@ -173,7 +173,7 @@ describe('EtcdStore over a real etcd @long', () => {
     await Promise.all(checks);
   });
 
-  it('two servers before one cluster see each other at once, and add up', async () => {
+  it('two servers over one cluster see the same writes at once, and lose no increment', async () => {
     const prefix = newPrefix();
     const [one, other] = [await open(prefix), await open(prefix)];
     const { cas } = await set(one, 'k', '0');
@@ -191,7 +191,7 @@ describe('EtcdStore over a real etcd @long', () => {
     expect(await valueOf(one, 'k')).to.equal(undefined);
   });
 
-  it('a flush is not undone by a touch that was decided before it', async () => {
+  it('a touch that was decided before a flush does not undo the flush', async () => {
     const prefix = newPrefix();
     const [one, other] = [await open(prefix), await open(prefix)];
     for (let round = 0; round < 20; round += 1) {
@@ -203,7 +203,7 @@ describe('EtcdStore over a real etcd @long', () => {
     }
   });
 
-  it('the upkeep removes what expired or was flushed, and the flush record, and nothing else', async () => {
+  it('the upkeep removes expired and flushed items and the flush record, and nothing else', async () => {
     const prefix = newPrefix();
     const store = await open(prefix, FAST);
     const client = await EtcdClient.load(env, { hosts: cluster?.hosts ?? [], prefix });
@@ -222,7 +222,7 @@ describe('EtcdStore over a real etcd @long', () => {
     client.close();
   });
 
-  it('when etcd is full, puts are no-space and change nothing, deletes and reads go on', async () => {
+  it('put() gives no-space and changes nothing when etcd is full, and deletes and reads go on', async () => {
     const full = await startEtcd(program, 1, [`--quota-backend-bytes=${2 * MIB}`]);
     try {
       const store = await openEtcdStore(env, { hosts: full.hosts, prefix: 'full/' });
@@ -259,7 +259,7 @@ describe('EtcdStore over a real etcd @long', () => {
     }
   });
 
-  it('logs in again when the token is not known any more, and openEtcdStore() says when the login is refused or missing', async () => {
+  it('logs in again when etcd no longer knows the token, and openEtcdStore() reports a refused or missing login', async () => {
     const guarded = await startEtcd(program, 1);
     try {
       const hosts = guarded.hosts;
@@ -275,7 +275,7 @@ describe('EtcdStore over a real etcd @long', () => {
       const login = { hosts, prefix: 'p/', user: 'root', password: 'secret' };
       const store = await openEtcdStore(env, login);
       expect((await set(store, 'k', 'x')).status).to.equal('stored');
-      // Tokens are in the memory of a node.
+      // A node keeps its tokens in memory only.
       await guarded.nodes[0]!.kill();
       await guarded.nodes[0]!.start();
       expect((await set(store, 'k', 'y')).status).to.equal('stored');
@@ -294,7 +294,7 @@ describe('EtcdStore over a real etcd @long', () => {
     }
   });
 
-  it('without the cluster every call is answered within its deadline, and openEtcdStore() says who is missing', async () => {
+  it('every call ends within its deadline without the cluster, and openEtcdStore() names the hosts', async () => {
     const lonely = await startEtcd(program, 1);
     const store = await openEtcdStore(env, { hosts: lonely.hosts, prefix: 'gone/' });
     await set(store, 'k', 'x');

@@ -4,7 +4,7 @@ import { Looks } from '../../../../src/cluster/redis/looks.js';
 
 const KEY = Buffer.from('k');
 
-/** A look that ends when it is told to. */
+/** Returns a look, and the function with which the test ends it. */
 function opened(said: string[], name: string): { look: () => Promise<string>; end: () => void } {
   let settle: ((said: string) => void) | undefined;
   const ended = new Promise<string>((resolve) => {
@@ -38,7 +38,7 @@ describe('Looks', () => {
     expect(await both).to.deep.equal(['one', 'two']);
   });
 
-  it('holds() nothing without a look, nothing of other keys, and no read that nothing waits before', () => {
+  it('holds() lets pass a call without a look, a call of another key, and a read before which nothing waits', () => {
     const looks = new Looks();
     expect(looks.holds(KEY, false, call)).to.equal(false);
     void looks.take(KEY, opened([], 'one').look);
@@ -46,7 +46,7 @@ describe('Looks', () => {
     expect(looks.holds(KEY, true, call)).to.equal(false);
   });
 
-  it('holds() what changes the key until the looks have ended, and all behind it in order', async () => {
+  it('holds() keeps a call that changes the key until the looks end, and all later calls in order', async () => {
     const said: string[] = [];
     const looks = new Looks();
     const [one, two, three] = ['one', 'two', 'three'].map((name) => opened(said, name));

@@ -1,4 +1,4 @@
-// The store over a Redis of one node: what the scripts do at the edges, and what its node may not be.
+// RedisStore over one node: the edge cases of the scripts, and the nodes that it refuses.
 
 import { expect } from 'chai';
 import * as fc from 'fast-check';
@@ -65,7 +65,7 @@ describe('RedisStore, one node @long', () => {
     );
   });
 
-  it('a token behind one that a client chose is another one, and larger where Lua can count', async () => {
+  it('a token after one that a client chose is a new token', async () => {
     for (const chosenCas of [1n, 2n ** 53n - 1n, 2n ** 53n, 2n ** 64n - 1n]) {
       await s.set('k', '1', { chosenCas });
       const seen = [chosenCas];
@@ -77,7 +77,7 @@ describe('RedisStore, one node @long', () => {
     }
   });
 
-  it('what is no item of its layout is damaged, and a set replaces it', async () => {
+  it('a value that is no item counts as damaged, and a set replaces it', async () => {
     for (const foreign of [
       ['SET', 'k:odd', 'x'],
       ['SET', 'k:odd', `\u0002${'x'.repeat(40)}`],
@@ -95,7 +95,7 @@ describe('RedisStore, one node @long', () => {
     }
   });
 
-  it('an item ends in Redis too, and its end goes with touch, gat and set', async () => {
+  it('Redis expires an item too, and its expiry follows touch, gat and set', async () => {
     const soon = s.store.nowMs() + 60_000;
     await s.set('t', '1', { expiresAt: soon });
     expect(await ttl('k:t')).to.be.within(1, 60_000);
@@ -113,7 +113,7 @@ describe('RedisStore, one node @long', () => {
     expect(await ttl('k:t')).to.equal(-1);
   });
 
-  it('takes values of 1 MiB and no longer ones, joined ones included', async () => {
+  it('takes values of up to 1 MiB and no longer values, joined values included', async () => {
     const value = 'v'.repeat(MIB - 1);
     expect(await s.set('big', value)).to.include({ status: 'stored', valueBytes: MIB - 1 });
     expect(await s.put('append', 'big', 'w')).to.include({ status: 'stored', valueBytes: MIB });
@@ -125,7 +125,7 @@ describe('RedisStore, one node @long', () => {
     await s.delete('big');
   });
 
-  it('calls on a key apply in the order in which they were made', async () => {
+  it('calls of one key apply in the order in which they were made', async () => {
     const calls: Promise<unknown>[] = [s.set('order', '')];
     for (let at = 0; at < 200; at += 1) calls.push(s.put('append', 'order', `${at},`));
     calls.push(s.store.deletePrefix(Buffer.from('ord')) as Promise<unknown>);
@@ -147,7 +147,7 @@ describe('RedisStore, one node @long', () => {
     expect(await s.change('incr', 'n', 1n)).to.include({ status: 'stored', number: 2n });
   });
 
-  it('a full memory is an answer, and what is there can be read and deleted', async () => {
+  it('a full memory is a status, and existing items can still be read and deleted', async () => {
     await s.set('k', 'x');
     await command('CONFIG', 'SET', 'maxmemory', '1');
     try {
@@ -161,7 +161,7 @@ describe('RedisStore, one node @long', () => {
     expect((await s.set('k', 'y')).status).to.equal('stored');
   });
 
-  it('a node tells by which rule it evicts, and nothing when it refuses writes', async () => {
+  it('evictionPolicy() gives the rule of a node that evicts, and undefined when it refuses writes', async () => {
     const redis = await cluster.nodes[0]!.connect();
     try {
       expect(await evictionPolicy(redis, 'node')).to.equal(undefined);
@@ -173,7 +173,7 @@ describe('RedisStore, one node @long', () => {
     }
   });
 
-  it('opening refuses a node that may lose what it acknowledges, by name, and more replicas than there are', async () => {
+  it('opening refuses a node that may lose acknowledged writes, and a missing replica, by name', async () => {
     const { host } = cluster.nodes[0]!;
     await command('CONFIG', 'SET', 'appendfsync', 'everysec');
     try {

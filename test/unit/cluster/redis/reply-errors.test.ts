@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import { meaningOf } from '../../../../src/cluster/redis/reply-errors.js';
 
 describe('meaningOf()', () => {
-  it('reads where a slot has moved to', () => {
+  it('reads the node to which a slot has moved', () => {
     const cases = [
       ['MOVED 3999 127.0.0.1:6381', { kind: 'moved', slot: 3999, host: '127.0.0.1:6381' }],
       ['MOVED 3999 ::1:6381', { kind: 'moved', slot: 3999, host: '::1:6381' }],
@@ -15,7 +15,7 @@ describe('meaningOf()', () => {
     }
   });
 
-  it('knows what was not executed and may be sent again', () => {
+  it('recognizes a command that was not executed and may be sent again', () => {
     for (const message of [
       'CLUSTERDOWN The cluster is down',
       'TRYAGAIN Multiple keys request during rehashing of slot',
@@ -28,7 +28,7 @@ describe('meaningOf()', () => {
     expect(meaningOf('NOSCRIPT No matching script.', '')).to.include({ loadsScripts: true });
   });
 
-  it('tells a full memory from a full disk, and takes nothing for certain that it does not know', () => {
+  it('tells a full memory from a full disk, and gives unknown for an error that it does not know', () => {
     const statuses = [
       ["OOM command not allowed when used memory > 'maxmemory'.", 'no-memory'],
       ['MISCONF Errors writing to the AOF file: No space left on device', 'no-space'],

@@ -27,7 +27,7 @@ describe('Tokens', () => {
     expect(seen.size).to.equal(SERVER_NUMBERS * 100);
   });
 
-  it('observe() puts those that come above it, but for tokens that a client chose', () => {
+  it('observe() makes later tokens larger than the observed one, except after one that a client chose', () => {
     const tokens = new Tokens(3);
     const ahead = BigInt(tokens.next(1000)) + 1_000_005n;
     tokens.observe(ahead);

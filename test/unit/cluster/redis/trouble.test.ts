@@ -1,4 +1,4 @@
-// The store over Redis while something fails: answers that get lost, and a node that stands still.
+// RedisStore during failures: answers get lost, and a node stands still.
 
 import { once } from 'node:events';
 import net from 'node:net';
@@ -35,14 +35,14 @@ describe('RedisStore, an answer that gets lost @long', () => {
     await port?.close();
   });
 
-  /** Of the next request that names the key. */
+  /** Loses the next request that names the key, or its answer. */
   function lose(what: 'request' | 'answer', key: string): void {
     port.loses = what;
     port.mark = `k:${key}`;
     port.lost = 0;
   }
 
-  it('a set, an add, an append and an incr that were done say so, with their tokens', async () => {
+  it('a set, an add, an append and an incr that were applied report it, with their tokens', async () => {
     lose('answer', 'set');
     const set = await s.set('set', 'value');
     expect(set).to.include({ status: 'stored', valueBytes: 5 });
@@ -60,7 +60,7 @@ describe('RedisStore, an answer that gets lost @long', () => {
     expect(port.lost).to.equal(1);
   });
 
-  it('one that never arrived stays unknown, and is not sent again', async () => {
+  it('a request that never arrived stays unknown, and is not sent again', async () => {
     await s.set('k', 'old');
     lose('request', 'k');
     expect((await s.set('k', 'new')).status).to.equal('unknown');
@@ -70,7 +70,7 @@ describe('RedisStore, an answer that gets lost @long', () => {
     expect(await s.value('none')).to.equal(undefined);
   });
 
-  it('a set with a token that the client chose stays unknown: others may choose it too', async () => {
+  it('a set with a token that the client chose stays unknown, since others may choose that token too', async () => {
     lose('answer', 'c');
     expect((await s.set('c', 'x', { chosenCas: 5n })).status).to.equal('unknown');
   });
@@ -90,7 +90,7 @@ describe('RedisStore, a node that stands still @long', () => {
     await cluster?.close();
   });
 
-  it('opening goes on to the next when one takes the connection and says nothing', async () => {
+  it('opening goes on to the next host when one accepts the connection and never answers', async () => {
     const silent = net.createServer().listen(0, '127.0.0.1');
     await once(silent, 'listening');
     const host = `127.0.0.1:${(silent.address() as net.AddressInfo).port}`;
@@ -108,7 +108,7 @@ describe('RedisStore, a node that stands still @long', () => {
     }
   });
 
-  it('nobody waits for the end of a deletion by prefix', async () => {
+  it('other calls do not wait for the end of a deletion by prefix', async () => {
     const names = Array.from({ length: 20 }, (_, at) => `p${at}`);
     await Promise.all(names.map((name) => s.set(name, 'x')));
     const pid = cluster.nodes[1]!.pid!;

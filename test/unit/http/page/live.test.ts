@@ -1,4 +1,4 @@
-// The live events: what is told, that nothing is sampled while nobody watches, and what becomes of jobs.
+// Live: the events, the sampling, which stops while nobody watches, and the results of jobs.
 
 import { expect } from 'chai';
 
@@ -50,7 +50,7 @@ describe('Live', () => {
 
   const sample = (): void => timers.shift()?.call();
 
-  it('greets, tells of the log, then of each second; the log only when it is another', async () => {
+  it('sends a greeting, the log, then each second, and the log again only when it has changed', async () => {
     const events = eventsOf(`${url}/page/live`);
     const hello = await next(events);
     if (hello.kind !== 'hello') throw new Error('It greets first');
@@ -73,12 +73,12 @@ describe('Live', () => {
     sample();
     const second = await next(events);
     expect(second.kind === 'sample' && second.sample.troubles).to.deep.equal([
-      'the server is ending',
+      'the server is shutting down',
     ]);
     await events.return(undefined);
   });
 
-  it('samples while somebody watches; who comes later is given what was sampled', async () => {
+  it('samples while a client watches, and gives the samples to a client that comes later', async () => {
     expect(timers).to.deep.equal([]);
     const events = eventsOf(`${url}/page/live`);
     await next(events);
@@ -93,7 +93,7 @@ describe('Live', () => {
     await again.return(undefined);
   });
 
-  it('starts a job once, and tells all who watch what becomes of it', async () => {
+  it('starts a job once, and sends its progress and end to every client', async () => {
     const events = eventsOf(`${url}/page/live`);
     await next(events);
     await next(events);
@@ -117,7 +117,7 @@ describe('Live', () => {
     await events.return(undefined);
   });
 
-  it('all streams end with the listener', async () => {
+  it('ends all streams with the listener', async () => {
     const events = eventsOf(`${url}/page/live`);
     await next(events);
     await next(events);

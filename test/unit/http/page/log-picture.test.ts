@@ -1,4 +1,4 @@
-// groupsOf(): each segment by itself, or neighbours together, and nothing lost on the way.
+// groupsOf(): shows each segment by itself, or neighbours together, and loses no segment.
 
 import { expect } from 'chai';
 
@@ -20,7 +20,7 @@ function segments(count: number): SegmentView[] {
 }
 
 describe('groupsOf()', () => {
-  it('has one for each segment while there are few', () => {
+  it('has a group for each segment while there are few', () => {
     const groups = groupsOf(segments(4), 4);
     expect(groups.map(({ state }) => state)).to.deep.equal([
       'compacting',
@@ -41,7 +41,7 @@ describe('groupsOf()', () => {
     expect(groupsOf([])).to.deep.equal([]);
   });
 
-  it('puts neighbours together above that, with the state that matters most', () => {
+  it('joins neighbours when there are more, and gives a group the state that matters most', () => {
     const groups = groupsOf(segments(10), 4);
     expect(groups.map(({ first, last, count }) => [first, last, count])).to.deep.equal([
       [1, 3, 3],

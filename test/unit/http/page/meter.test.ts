@@ -1,4 +1,4 @@
-// quantileOf() and the Meter: what grew between two looks, and how long requests took.
+// quantileOf() and Meter: the growth of counters between two samples, and the latency of requests.
 
 import { expect } from 'chai';
 
@@ -15,14 +15,14 @@ const buckets = (...counts: number[]) => ({
 });
 
 describe('quantileOf()', () => {
-  it('lies within its bucket, at the share of what is in it', () => {
+  it('lies within its bucket, at the share of the requests in it', () => {
     expect(quantileOf(buckets(10, 0, 0, 0), 0.5)).to.equal(0.5);
     expect(quantileOf(buckets(0, 10, 0, 0), 0.5)).to.equal(1.5);
     expect(quantileOf(buckets(50, 0, 50, 0), 0.99)).to.be.closeTo(3.96, 1e-9);
     expect(quantileOf(buckets(1, 0, 0, 0), 0.999)).to.be.closeTo(0.999, 1e-9);
   });
 
-  it('what is above all bounds counts as the last bound', () => {
+  it('is the last bound for requests above all bounds', () => {
     expect(quantileOf(buckets(0, 0, 0, 5), 0.5)).to.equal(4);
   });
 });
@@ -31,7 +31,7 @@ describe('Meter.take()', () => {
   const metrics = new Metrics(nodeClock, () => true);
   const set = COMMANDS.indexOf('set');
 
-  it('tells rates of what grew, and of commands that there were', () => {
+  it('gives the rates of the counters that grew, and of the commands that came', () => {
     metrics.latencies.observe(set, 3, 1000);
     const meter = new Meter(metrics, new Map([['kv_batches', 10]]), 5000);
     metrics.latencies.observe(set, 3, 8);
@@ -46,7 +46,7 @@ describe('Meter.take()', () => {
     expect(next).to.deep.include({ commits: 0, commands: [] });
   });
 
-  it('counters that began again are no negative rates', () => {
+  it('gives no negative rate when the counters begin again', () => {
     const meter = new Meter(metrics, new Map([['kv_batches', 10]]), 0);
     expect(meter.take(new Map([['kv_batches', 2]]), 1000, 0).commits).to.equal(0);
   });

@@ -1,4 +1,4 @@
-// The page's paths over a store in memory: who may ask, what is told of keys, what may be changed.
+// Page: its paths over a store in memory: access, the data of keys, and changes.
 
 import fs, { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -46,7 +46,7 @@ describe('Page', () => {
     return listener.addresses[0] ?? '';
   }
 
-  it('serves the shell and its files with a policy that lets nothing else in, before the log is read too', async () => {
+  it('serves the shell and its files with a policy that allows nothing else, also before the log is read', async () => {
     const url = await serve(undefined);
     const shell = await askHttp(`${url}/`);
     expect(shell.status).to.equal(200);
@@ -63,7 +63,7 @@ describe('Page', () => {
     expect((await askHttp(`${url}/page/keys`)).status).to.equal(503);
   });
 
-  it('serves its files while those of the package are replaced', async () => {
+  it('serves its files while the files of the package are replaced', async () => {
     const url = await serve(undefined);
     const { readFileSync } = fs;
     fs.readFileSync = () => {
@@ -76,7 +76,7 @@ describe('Page', () => {
     }
   });
 
-  it('pages through the keys, each once, and finds those of a prefix', async () => {
+  it('pages through the keys, gives each once, and finds the keys of a prefix', async () => {
     const store = new MemoryStore();
     for (let n = 0; n < 170; n += 1) put(store, `${n % 10 === 0 ? 'rare:' : 'many:'}${n}`, 'v');
     const url = await serve(store);
@@ -96,7 +96,7 @@ describe('Page', () => {
     expect((await askHttp(`${url}/page/keys?cursor=x`)).status).to.equal(400);
   });
 
-  it('tells nothing that a crash could take back', async () => {
+  it('shows nothing that a crash could take back', async () => {
     const store = new MemoryStore({ held: true });
     put(store, 'k', 'v');
     const url = await serve(store);
@@ -109,7 +109,7 @@ describe('Page', () => {
     await Promise.all(asked);
   });
 
-  it('shows a value by any key, large ones cut with their size, and counts that as no use', async () => {
+  it('shows the value of any key, cuts large ones and gives their size, and counts no use of the item', async () => {
     const store = new MemoryStore({ inlineBytes: 100_000, nowMs: () => 1_000_000 });
     put(store, '\xff\0k', 'v', 1_060_000);
     put(store, 'long', 'x'.repeat(90_000));
@@ -135,7 +135,7 @@ describe('Page', () => {
     }
   });
 
-  it('backs up nowhere without --http-backup, and tells why kv-backup failed', async () => {
+  it('makes no backup without --http-backup, and says why kv-backup failed', async () => {
     const refused = await postJson(`${await serve(new MemoryStore())}/page/backup`, {});
     expect(refused.status).to.equal(403);
     expect(refused.body).to.contain('--http-backup');
@@ -151,7 +151,7 @@ describe('Page', () => {
     throw new Error('Nobody told of the failed backup');
   });
 
-  it('sets and deletes with --http-write alone, and only what is still as it was seen', async () => {
+  it('sets and deletes only with --http-write, and only an item that is unchanged since it was seen', async () => {
     const store = new MemoryStore({ nowMs: () => 1_000_000 });
     const refusing = await serve(store);
     const set = { key: text('k'), value: text('v'), flags: 3, ttl: 9 };
@@ -174,7 +174,7 @@ describe('Page', () => {
     expect(await statusOf('delete', { key: text('k'), cas: '2' })).to.equal('deleted');
   });
 
-  it('refuses what cannot be set', async () => {
+  it('refuses an item that cannot be set', async () => {
     const url = await serve(new MemoryStore(), '--http-write', '-I', '2k');
     const good = { key: text('k'), value: text('v') };
     const wrong: readonly object[] = [
@@ -203,7 +203,7 @@ describe('Page', () => {
     expect(await statusOf(' '.repeat(1024 * 1024 * 2))).to.equal(413);
   });
 
-  it('takes no requests of a stranger’s page: Host, Origin, Sec-Fetch-Site', async () => {
+  it('takes no requests of another site’s page, by Host, Origin and Sec-Fetch-Site', async () => {
     const store = new MemoryStore();
     const url = await serve(store, '--http-write');
     const fields = { key: text('k'), value: text('v') };
@@ -232,7 +232,7 @@ describe('Page', () => {
     expect(await statusOf({})).to.equal(200);
   });
 
-  it('where clients log in, keys and actions need the token on loopback too', async () => {
+  it('wants the token for keys and actions on loopback too when clients have to log in', async () => {
     const dir = temporaryFolder();
     const [users, tokenFile] = [join(dir, 'users'), join(dir, 'token')];
     writeFileSync(users, 'name:password\n');
@@ -249,7 +249,7 @@ describe('Page', () => {
     rmSync(dir, { recursive: true });
   });
 
-  it('-X keeps keys from being listed', async () => {
+  it('lists no keys with -X', async () => {
     const url = await serve(new MemoryStore(), '-X');
     for (const path of ['keys', 'sizes']) {
       expect((await askHttp(`${url}/page/${path}`)).status, path).to.equal(403);

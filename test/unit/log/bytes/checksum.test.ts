@@ -1,4 +1,4 @@
-// The checksum against zlib's, over lengths on both sides of where one takes over from the other.
+// checksum() against zlib: lengths on both sides of the one above which it calls zlib.
 
 import { crc32 } from 'node:zlib';
 
@@ -9,7 +9,7 @@ import { checksum, reseeded } from '../../../../src/log/bytes/checksum.js';
 describe('checksum()', () => {
   const bytes = Buffer.from(Array.from({ length: 1200 }, (_, at) => (at * at * 31 + at) & 0xff));
 
-  it('is zlib.crc32() of the part, for every length, place and seed', () => {
+  it('gives zlib.crc32() of the part, for every length, place and seed', () => {
     for (const seed of [0, 1, 0x5eed1234, 0xffffffff]) {
       for (let length = 0; length <= 1100; length += 1) {
         const from = length % 13;
@@ -26,7 +26,7 @@ describe('checksum()', () => {
 });
 
 describe('reseeded()', () => {
-  it('is the checksum of the same bytes from the other seed, for every length', () => {
+  it('gives the checksum of the same bytes for the other seed, for every length', () => {
     const bytes = Buffer.from(Array.from({ length: 70_000 }, (_, at) => (at * 37 + 11) & 0xff));
     const lengths = [...Array(300).keys(), 1020, 4095, 4096, 65_535, 70_000];
     for (const length of lengths) {

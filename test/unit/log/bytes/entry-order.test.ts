@@ -1,4 +1,4 @@
-// The orders in which a replay takes a list of entries in.
+// The orders in which a replay reads a list of entries.
 
 import { expect } from 'chai';
 
@@ -21,7 +21,7 @@ const SEED = { k0: 1, k1: 2 };
 const SHARDS = 1024;
 const COUNT = 5000;
 
-/** Puts of 1,000 keys, each several times, one after the other; the values make the last words of keys dirty. */
+/** Returns puts of 1,000 keys, round after round; the value follows in the last word of each key. */
 function listOf(): EntryListBuilder {
   const list = new EntryListBuilder();
   for (let n = 0; n < COUNT; n += 1) {
@@ -36,7 +36,7 @@ function listOf(): EntryListBuilder {
 }
 
 describe('The order of entries', () => {
-  it('wordsByShard() has each entry once, shard after shard, in a shard as the log', () => {
+  it('wordsByShard() gives each entry once, shard after shard, and in log order within a shard', () => {
     const list = listOf();
     const words = wordsOf(list);
     const places = [...wordsByShard(list)];
@@ -49,7 +49,7 @@ describe('The order of entries', () => {
     }
   });
 
-  it('wordsInLogOrder() finds the order of the log again in a sorted list', () => {
+  it('wordsInLogOrder() restores the log order of a sorted list', () => {
     const sorted = inHashOrder(listOf(), 0);
     const words = wordsOf(sorted);
     const offsets = Array.from(wordsInLogOrder(sorted), (at) => offsetAt(words, at));

@@ -14,7 +14,7 @@ const last = fc.integer({ min: 1, max: 9_999_999_999 });
 const generation = fc.nat(99_999);
 
 describe('log/bytes/file-names', () => {
-  it('parseFileName() gives back what the names were made of', () => {
+  it('parseFileName() gives back the parts of each name', () => {
     fc.assert(
       fc.property(last, generation, (each, age) => {
         const place = { last: each, generation: age };
@@ -27,7 +27,7 @@ describe('log/bytes/file-names', () => {
     );
   });
 
-  it('segmentName() sorts as the log is', () => {
+  it('segmentName() gives names that sort in the order of the log', () => {
     fc.assert(
       fc.property(fc.uniqueArray(last, { maxLength: 20 }), (numbers) => {
         const names = numbers.map((each) => segmentName(each, each % 3)).sort();
@@ -38,7 +38,7 @@ describe('log/bytes/file-names', () => {
     );
   });
 
-  it('parseFileName() takes nothing else for ours', () => {
+  it('parseFileName() takes no other name for a file of Cairn', () => {
     const temporary = { kind: 'temporary', of: 'segment' };
     const name = segmentName(1, 0);
     expect(parseFileName(`${name}.tmp`)).to.deep.equal({ ...temporary, isMarked: false });

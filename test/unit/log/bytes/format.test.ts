@@ -1,4 +1,4 @@
-// What a frame, a batch header and a segment header must detect, and what they must give back.
+// Frames, batch headers and segment headers: the errors that they detect, and the fields that they give back.
 
 import { expect } from 'chai';
 import * as fc from 'fast-check';
@@ -49,7 +49,7 @@ const record: fc.Arbitrary<LogRecord> = fc
 const salt = fc.integer({ min: 0, max: 0xffff_ffff });
 const place = fc.integer({ min: 8, max: 2 ** 29 }).map((each) => each * ALIGNMENT_BYTES);
 
-/** The batch header of the tests, at `SEGMENT_HEADER_BYTES` of a segment with SALT. */
+/** The batch header of the tests, at offset `SEGMENT_HEADER_BYTES` of a segment with SALT. */
 const BATCH: BatchHeader = {
   batchBytes: 4096,
   frameCount: 7,
@@ -66,7 +66,7 @@ function batchHeader(header: Partial<BatchHeader> = {}): Buffer {
   return target;
 }
 
-/** Calls with each copy of `whole` in which one bit is another. */
+/** Calls `call` with each copy of `whole` in which one bit is flipped. */
 function forEachFlip(whole: Buffer, call: (flipped: Buffer, bit: number) => void): void {
   for (let bit = 0; bit < whole.length * 8; bit++) {
     const flipped = Buffer.from(whole);
@@ -91,7 +91,7 @@ describe('log/bytes/format frames', () => {
     );
   });
 
-  it('decodeFrame() refuses every single-bit error, in each type of record', () => {
+  it('decodeFrame() refuses every single-bit error in each type of record', () => {
     for (const [name, each] of Object.entries(RECORDS)) {
       forEachFlip(frameOf(each), (flipped, bit) => {
         const decoded = decodeFrame(flipped, 0, SALT, FRAME_OFFSET);
@@ -100,7 +100,7 @@ describe('log/bytes/format frames', () => {
     }
   });
 
-  it('decodeFrame() refuses a frame at another place or of another segment', () => {
+  it('decodeFrame() refuses a frame at another offset or of another segment', () => {
     const frame = frameOf(RECORDS['put']!);
     for (let shift = 1; shift <= 64; shift++) {
       const offset = FRAME_OFFSET + shift * ALIGNMENT_BYTES;
@@ -120,7 +120,7 @@ describe('log/bytes/format frames', () => {
     }
   });
 
-  it('decodeFrame() says content of an unknown type and of lengths that do not add up', () => {
+  it('decodeFrame() gives content for an unknown type and for lengths that do not add up', () => {
     const unknown = { ...RECORDS['put']!, type: 77 as LogRecord['type'] };
     expect(decodeFrame(frameOf(unknown), 0, SALT, FRAME_OFFSET)).to.equal('content');
     const frame = frameOf(RECORDS['put']!);
@@ -130,7 +130,7 @@ describe('log/bytes/format frames', () => {
     expect(decodeFrame(frame, 0, SALT, FRAME_OFFSET)).to.equal('content');
   });
 
-  it('encodeFrame() takes no key, seq or mark beyond the limits', () => {
+  it('encodeFrame() throws for a key, seq or mark beyond the limits', () => {
     const put = RECORDS['put']!;
     const key = Buffer.alloc(KEY_BYTES_LIMIT + 1);
     expect(() => frameOf({ ...put, key })).to.throw('A key fits');
@@ -146,7 +146,7 @@ describe('log/bytes/format frames', () => {
     expect(casOf(RECORDS['put-chosen-cas']!)).to.equal(0xffff_ffff_ffff_fffen);
   });
 
-  it('frameBytes() is a multiple of 8, also of values that no 32 bits hold', () => {
+  it('frameBytes() is a multiple of 8, also for a value of more than 32 bits of bytes', () => {
     const bytes = [0, 1, 7, 8, 9, 2 ** 33 - 1].map((value) => frameBytes(0, value, 0) - 32);
     expect(bytes).to.deep.equal([0, 8, 8, 8, 16, 2 ** 33]);
   });
@@ -175,7 +175,7 @@ describe('log/bytes/format headers', () => {
     );
   });
 
-  it('decodeBatchHeader() refuses every single-bit error, another place and another segment', () => {
+  it('decodeBatchHeader() refuses every single-bit error, another offset and another segment', () => {
     const whole = batchHeader();
     forEachFlip(whole, (flipped, bit) => {
       const decoded = decodeBatchHeader(flipped, 0, SALT, SEGMENT_HEADER_BYTES);
@@ -187,14 +187,14 @@ describe('log/bytes/format headers', () => {
     expect(decodeBatchHeader(cut, 0, SALT, SEGMENT_HEADER_BYTES)).to.equal('length');
   });
 
-  it('decodeBatchHeader() trusts no length outside the limits, whatever the checksum', () => {
+  it('decodeBatchHeader() refuses a length outside the limits, although the checksum is right', () => {
     for (const batchBytes of [0, 40, BATCH_HEADER_BYTES + 1, BATCH_BYTES_LIMIT + 8, 0xffff_fff8]) {
       const header = batchHeader({ batchBytes });
       expect(decodeBatchHeader(header, 0, SALT, SEGMENT_HEADER_BYTES)).to.equal('length');
     }
   });
 
-  it('encodeBatchHeader() takes no number that is not exact', () => {
+  it('encodeBatchHeader() throws for a number that is no safe integer', () => {
     expect(() => batchHeader({ durableOffset: 2 ** 53 })).to.throw('safe integer');
     expect(() => batchHeader({ firstSeq: -1 })).to.throw('safe integer');
   });
@@ -210,7 +210,7 @@ describe('log/bytes/format headers', () => {
     expect(decodeSegmentHeader(cut)).to.deep.equal({ ok: false, defect: 'length' });
   });
 
-  it('decodeSegmentHeader() refuses a run or predecessor that cannot be', () => {
+  it('decodeSegmentHeader() refuses an impossible run or predecessor', () => {
     for (const [at, value] of [
       [32, 0],
       [32, 2],

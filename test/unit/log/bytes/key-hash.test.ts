@@ -23,14 +23,14 @@ describe('key-hash', () => {
     }
   });
 
-  it('hashWords() gives the same wherever the words begin', () => {
+  it('hashWords() gives the same hash wherever the words begin', () => {
     const seed = hashSeed(BYTES);
     const words = new Uint32Array(20);
     packKey(BYTES.subarray(0, 19), words.subarray(7));
     expect(hashWords(words, 7, 19, seed) >>> 0).to.equal(VECTORS[19]);
   });
 
-  it('PrefixHash gives of each beginning what hashWords() gives of it', () => {
+  it('PrefixHash gives each prefix its published hash', () => {
     const seed = hashSeed(BYTES);
     const words = new Uint32Array(20);
     packKey(BYTES.subarray(0, 39), words);
@@ -44,7 +44,7 @@ describe('key-hash', () => {
     }
   });
 
-  it('packKey() pads the last word with zeros and says how many words it wrote', () => {
+  it('packKey() pads the last word with zeros and returns the number of words', () => {
     const words = new Uint32Array(3).fill(0xffffffff);
     expect(packKey(Buffer.from([1, 2, 3, 4, 0xfe]), words)).to.equal(2);
     expect([...words]).to.deep.equal([0x04030201, 0xfe, 0xffffffff]);

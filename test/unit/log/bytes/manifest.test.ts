@@ -51,7 +51,7 @@ function withChecksum(line: string): string {
   return `${line}\ncrc32 ${crc32(line).toString(16).padStart(8, '0')}\n`;
 }
 
-describe('log/segments/manifest', () => {
+describe('log/bytes/manifest', () => {
   it('parseManifest() gives back what composeManifest() wrote', () => {
     fc.assert(
       fc.property(manifest, (each) => {
@@ -71,7 +71,7 @@ describe('log/segments/manifest', () => {
     }
   });
 
-  it('parseManifest() refuses gaps, overlaps and a wrong beginning', () => {
+  it('parseManifest() refuses gaps, overlaps and a wrong first segment', () => {
     const wrong = [
       [OPEN],
       [SEALED, SEALED],
@@ -86,7 +86,7 @@ describe('log/segments/manifest', () => {
     expect(codeOf(composeManifest(EXAMPLE))).to.equal('good');
   });
 
-  it('parseManifest() refuses another version by name, and what is no manifest', () => {
+  it('parseManifest() refuses another version by name, and a text that is no manifest', () => {
     const [line = ''] = composeManifest(EXAMPLE).split('\n');
     const newer = withChecksum(line.replace('"version":1', '"version":2'));
     expect(codeOf(newer)).to.equal('KV_FORMAT_VERSION');

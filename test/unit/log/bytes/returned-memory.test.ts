@@ -1,4 +1,4 @@
-// Memory that goes back to the system when it is gone: what is asked for is there, zero, and of the asked length.
+// Memory that goes back to the system when it is freed: it has the requested length and is zero.
 
 import { expect } from 'chai';
 
@@ -6,7 +6,7 @@ import { MIB } from '../../../../src/limits.js';
 import { returnedBuffer, returnedMemory } from '../../../../src/log/bytes/returned-memory.js';
 
 describe('returnedMemory', () => {
-  it('asks for more than glibc ever keeps, or for no more than a page of the keydir', () => {
+  it('takes more than glibc ever keeps, or no more than a page of the keydir', () => {
     for (const bytes of [0, 1, MIB, MIB + 1, 5 * MIB, 32 * MIB, 40 * MIB]) {
       const { byteLength } = returnedMemory(bytes);
       expect(byteLength).to.be.at.least(bytes);
@@ -14,7 +14,7 @@ describe('returnedMemory', () => {
     }
   });
 
-  it('a buffer has exactly its length, is zero and begins at a whole word', () => {
+  it('returnedBuffer() gives exactly the length, zeros and offset 0', () => {
     for (const bytes of [0, 7, 3 * MIB]) {
       const buffer = returnedBuffer(bytes);
       expect(buffer.length).to.equal(bytes);

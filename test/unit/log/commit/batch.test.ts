@@ -34,7 +34,7 @@ function add(batch: Batch, record: LogRecord, undo = nothing): number {
   return batch.add(record, record.seq, sourceBytes(record), undo);
 }
 
-/** The memory of a batch that was written. */
+/** Returns the memory of a batch that was written. */
 function memoryOf(): ArrayBufferLike {
   const batch = new Batch(segment(), OFFSET);
   const { buffer } = batch.compose(DURABLE, 0, 1234);
@@ -43,7 +43,7 @@ function memoryOf(): ArrayBufferLike {
 }
 
 describe('Batch', () => {
-  it('forgetSpareBatches() gives up what would have been used again', () => {
+  it('forgetSpareBatches() frees the memory that the next batch would use again', () => {
     forgetSpareBatches();
     const first = memoryOf();
     expect(memoryOf(), 'used again').to.equal(first);
@@ -51,7 +51,7 @@ describe('Batch', () => {
     expect(memoryOf()).not.to.equal(first);
   });
 
-  it('add() gives each record the place where compose() then has it', () => {
+  it('add() gives each record the place at which compose() then puts it', () => {
     const batch = new Batch(segment(), OFFSET);
     const records = [put(5, 'a'), put(6, 'bb', 100), put(7, 'ccc', 0)];
     const places = records.map((record) => add(batch, record));
@@ -74,7 +74,7 @@ describe('Batch', () => {
     expect(batch.lastSeq).to.equal(7);
   });
 
-  it('takeBack() undoes newest first, each with its own key', () => {
+  it('takeBack() undoes the newest record first, and each with its own key', () => {
     const batch = new Batch(segment(), OFFSET);
     const undone: string[] = [];
     for (const [at, key] of ['a', 'b', 'a', 'c'].entries()) {
@@ -84,7 +84,7 @@ describe('Batch', () => {
     expect(undone).to.deep.equal(['3c', '2a', '1b', '0a']);
   });
 
-  it('add() grows for records larger than its buffer and keeps what is there', () => {
+  it('add() grows the buffer for larger records and keeps the earlier ones', () => {
     const batch = new Batch(segment(), OFFSET);
     const places = [10, 70_000, MIB, 10].map((size, at) => add(batch, put(at + 1, 'k', size)));
     const bytes = batch.compose(DURABLE, 0, 0);
@@ -95,7 +95,7 @@ describe('Batch', () => {
     expect(sizes).to.deep.equal([10, 70_000, MIB, 10]);
   });
 
-  it('hasRoom() ends at half of the largest batch, but one record always fits', () => {
+  it('hasRoom() ends at half of the largest batch, but a first record always fits', () => {
     const batch = new Batch(segment(), OFFSET);
     expect(batch.hasRoom(7 * MIB)).to.equal(true);
     add(batch, put(1, 'k', MIB));
@@ -103,7 +103,7 @@ describe('Batch', () => {
     expect(batch.hasRoom(3 * MIB)).to.equal(false);
   });
 
-  it('frameAt() finds what is in it and nothing else', () => {
+  it('frameAt() finds the frames of the batch and nothing else', () => {
     const own = segment();
     const batch = new Batch(own, OFFSET);
     const place = add(batch, put(1, 'k'));
@@ -115,7 +115,7 @@ describe('Batch', () => {
     expect(batch.frameAt(own, batch.end, size)).to.equal(undefined);
   });
 
-  it('a seal has no record and says the last seq that was given out', () => {
+  it('a seal takes no record and holds the last seq that was given out', () => {
     const seal = new Batch(segment(), OFFSET, BATCH_KIND.cleanSeal);
     expect(() => add(seal, put(1, 'k'))).to.throw('A seal holds no record');
     const bytes = seal.compose(DURABLE, 77, 5);

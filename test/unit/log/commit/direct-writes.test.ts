@@ -1,4 +1,4 @@
-// When a commit may hold up the serving thread, by a clock that the test moves.
+// DirectWrites: the conditions under which a commit may hold up the serving thread, by a clock that the test moves.
 
 import { expect } from 'chai';
 
@@ -13,21 +13,21 @@ describe('DirectWrites', () => {
     reads.count = 0;
   });
 
-  /** On a disk that has shown to be quick. */
+  /** Returns the DirectWrites of a disk that has proved to be quick. */
   function trusted(): DirectWrites {
     const direct = new DirectWrites(reads);
     for (let write = 0; write < 64; write++) direct.took(1, nowMs);
     return direct;
   }
 
-  it('allows() short writes while nobody reads', () => {
+  it('allows() short writes while there are no reads', () => {
     const direct = trusted();
     expect(direct.allows(4096, nowMs)).to.equal(true);
     expect(direct.allows(128 * 1024, nowMs)).to.equal(true);
     expect(direct.allows(128 * 1024 + 1, nowMs), 'a long one takes long by itself').to.equal(false);
   });
 
-  it('allows() none for ten seconds after a read', () => {
+  it('allows() no write for ten seconds after a read', () => {
     const direct = trusted();
     reads.count = 1;
     expect(direct.allows(100, nowMs)).to.equal(false);
@@ -40,14 +40,14 @@ describe('DirectWrites', () => {
     expect(direct.allows(100, nowMs)).to.equal(false);
   });
 
-  it('allows() none any more on a disk that was stuck once', () => {
+  it('allows() no more writes on a disk that was stuck once', () => {
     const direct = trusted();
     direct.took(101, nowMs);
     for (let write = 0; write < 10_000; write++) direct.took(1, nowMs);
     expect(direct.allows(100, nowMs)).to.equal(false);
   });
 
-  it('allows() none before 64 quick writes in a row, at first and after a slow one', () => {
+  it('allows() no write before 64 quick writes in a row, at first and after a slow write', () => {
     const direct = new DirectWrites(reads);
     for (let round = 0; round < 2; round++) {
       for (let write = 0; write < 64; write++) {
@@ -60,7 +60,7 @@ describe('DirectWrites', () => {
     expect(direct.allows(100, nowMs)).to.equal(false);
   });
 
-  it('allows() nothing when the thread is not the store’s own', () => {
+  it('allows() no write when the store does not own the thread', () => {
     const direct = new DirectWrites(undefined);
     for (let write = 0; write < 64; write++) direct.took(1, nowMs);
     expect(direct.allows(1, nowMs)).to.equal(false);

@@ -1,4 +1,4 @@
-// Group commit over a simulated disk: who waits for whom, and what a failure takes back.
+// Group commit over a simulated disk: the order of batches and waits, and the records that a failure takes back.
 
 import { expect } from 'chai';
 
@@ -9,7 +9,7 @@ import { FaultPlan } from '../../../sim/fault-plan.js';
 import type { SimDisk } from '../../../sim/sim-disk.js';
 import { SimLog } from '../../../support/sim-log.js';
 
-/** Only commits write from now on, and each takes 10 ms. */
+/** Waits until only commits write; each takes 10 ms from then on. */
 async function quiet(sim: SimLog): Promise<void> {
   await sim.advance(3000);
   sim.world.latencyMs = (kind) => (kind === 'write' ? 5 : 0.01);
@@ -32,7 +32,7 @@ describe('GroupCommit', () => {
     expect(sim.told()).to.deep.equal(['durable 3']);
   });
 
-  it('while one batch is written the next gathers: two commits for any number of records', async () => {
+  it('records gather in the next batch while one is written, so any number takes two commits', async () => {
     const sim = await SimLog.open();
     await quiet(sim);
     const before = sim.log.counters.batches;
@@ -54,7 +54,7 @@ describe('GroupCommit', () => {
     expect(sim.told()).to.deep.equal(['durable 1', 'durable 31']);
   });
 
-  it('the batch of a lone client is begun when its input has been handled, of many in a later turn', async () => {
+  it('a commit begins after the input of a lone client, and a turn later with many clients', async () => {
     const sim = await SimLog.open();
     await quiet(sim);
     const { clock } = sim;
@@ -74,7 +74,7 @@ describe('GroupCommit', () => {
     }
   });
 
-  it('drainedUpTo() waits for its seq and not for later ones', async () => {
+  it('drainedUpTo() waits for its seq and not for later seqs', async () => {
     const sim = await SimLog.open();
     await quiet(sim);
     sim.append('a');
@@ -86,7 +86,7 @@ describe('GroupCommit', () => {
     expect(sim.log.watermark).to.equal(2);
   });
 
-  it('a commit that finds no room takes back newest first, and the next one goes on', async () => {
+  it('a commit without room takes back the newest records first, and the next commit succeeds', async () => {
     const sim = await SimLog.open();
     sim.append('kept');
     await sim.wait(sim.log.drained());
@@ -109,12 +109,12 @@ describe('GroupCommit', () => {
     expect(sim.log.recovery.tornBytes).to.equal(0);
   });
 
-  it('long batches are appended with one write and no sync; short ones get zeros ahead again', async () => {
+  it('long batches are appended with one write and no sync, and short batches get zeros ahead again', async () => {
     const sim = new SimLog(1024 * 1024);
     sim.appendBytesMin = 5000;
     await sim.open();
     const done: string[] = [];
-    // The manifest, which is told now and then how long the segment has grown, apart.
+    // Writes of the manifest, which records now and then how long the segment has grown, do not count.
     sim.world.observe = ({ kind, phase, path }) =>
       void (phase === 'started' && path.endsWith('.seg') && done.push(kind));
     const commit = async (bytes: number): Promise<string> => {
@@ -124,7 +124,7 @@ describe('GroupCommit', () => {
       await sim.advance(10);
       return done.join(' ');
     };
-    // Beyond the zeros of the start, and the successor is there.
+    // The log grows beyond the zeros of the start, and the successor exists.
     for (let at = 0; at < 30; at++) await commit(20_000);
     await sim.advance(1000);
     let appended = 0;
@@ -141,7 +141,7 @@ describe('GroupCommit', () => {
     expect(sim.keys.length).to.equal(86);
   });
 
-  it('a disk that is full while batches are appended takes deletes, until there is room again', async () => {
+  it('a disk that is full while batches are appended takes deletes, and puts when there is room again', async () => {
     const sim = new SimLog(64 * 1024);
     sim.appendBytesMin = 0;
     await sim.open();
@@ -168,7 +168,7 @@ describe('GroupCommit', () => {
     expect(sim.keys.at(-1)).to.equal('later');
   });
 
-  it('any other failure poisons: all is taken back, nothing is written again, no seal either', async () => {
+  it('any other failure poisons the log, takes back all records and stops every write, seals too', async () => {
     const sim = await SimLog.open();
     await quiet(sim);
     const effect = { kind: 'error', code: 'EIO' } as const;
@@ -194,7 +194,7 @@ describe('GroupCommit', () => {
     ['moved', (disk, path) => disk.rename(path, `${path}.old`)],
     ['replaced', (disk, path) => void (disk.remove(path), disk.create(path))],
   ] as readonly (readonly [string, (disk: SimDisk, path: string) => void])[]) {
-    it(`a log that was ${how} while it was open poisons within two seconds, also an idle one`, async () => {
+    it(`a log that was ${how} while it was open and idle is poisoned within two seconds`, async () => {
       const sim = await SimLog.open();
       sim.append('a');
       await quiet(sim);
@@ -209,7 +209,7 @@ describe('GroupCommit', () => {
     });
   }
 
-  it('under load the commits after a removal are refused, and told once', async () => {
+  it('a removal under load refuses later appends, and reports one failure', async () => {
     const sim = await SimLog.open();
     await quiet(sim);
     sim.world.disk.remove(sim.log.table.ordered.at(-1)!.file.path);
@@ -247,7 +247,7 @@ describe('GroupCommit', () => {
     expect(sim.append('k', 500)).to.not.equal(undefined);
   });
 
-  it('a seal follows after a second of idleness, once', async () => {
+  it('one seal follows after a second of idleness', async () => {
     const sim = await SimLog.open();
     await quiet(sim);
     const seals = (): number => sim.log.counters.seals;
@@ -281,7 +281,7 @@ describe('GroupCommit', () => {
     expect(sim.log.segmentsCreated).to.equal(1);
   });
 
-  it('a full segment is followed by the next; the manifest names both and all is replayed', async () => {
+  it('a full segment is followed by the next, the manifest names both and a start replays both', async () => {
     const sim = await SimLog.open(4096);
     const keys: string[] = [];
     for (let at = 0; at < 40; at++) {
@@ -304,7 +304,7 @@ describe('GroupCommit', () => {
     expect(seqs).to.deep.equal([...seqs].sort((a, b) => a - b));
   });
 
-  it('rotate() seals a segment that is not full, and an empty one not at all', async () => {
+  it('rotate() seals a segment that is not full, and does not seal an empty one', async () => {
     const sim = await SimLog.open();
     await sim.wait(sim.log.rotate());
     expect(sim.told()).to.deep.equal([]);
@@ -318,7 +318,7 @@ describe('GroupCommit', () => {
     expect(sim.keys).to.deep.equal(['a', 'b']);
   });
 
-  it('close() commits what was appended, seals cleanly and closes every file', async () => {
+  it('close() commits the appended records, seals cleanly and closes every file', async () => {
     const sim = await SimLog.open();
     sim.append('a');
     sim.append('b');
@@ -331,7 +331,7 @@ describe('GroupCommit', () => {
     expect(sim.log.recovery).to.include({ clean: true, tornBytes: 0, lastSeq: 2 });
   });
 
-  it('what is larger than a segment has one of its own', async () => {
+  it('a record that is larger than a segment is stored and replayed', async () => {
     const sim = await SimLog.open(4096);
     sim.append('small');
     sim.append('large', 100_000);

@@ -1,4 +1,4 @@
-// A call after idleness, on the simulated machine's clock.
+// IdleTimer: makes a call after idleness, on the clock of the simulated machine.
 
 import { expect } from 'chai';
 
@@ -7,7 +7,7 @@ import { IdleTimer } from '../../../../src/log/commit/idle-timer.js';
 import { SimWorld } from '../../../sim/sim-world.js';
 
 describe('IdleTimer', () => {
-  it('restart() puts the call off, and sets one timer for all of them', async () => {
+  it('restart() puts the call off, and many restarts share one timer', async () => {
     const world = new SimWorld(1);
     const { clock } = world.boot();
     let timers = 0;

@@ -1,5 +1,5 @@
-// A log whose next segment cannot be made for want of a descriptor: the segment's size stays bounded, clients and
-// the operator are told so, and it goes on by itself.
+// A log whose next segment cannot be created for want of a descriptor: the size of the segment stays bounded, clients
+// and the operator learn the reason, and the log recovers by itself.
 
 import { expect } from 'chai';
 
@@ -17,7 +17,7 @@ async function statusOfSet(sim: SimStore, key: string): Promise<string> {
 }
 
 describe('a successor that is refused', () => {
-  it('bounds the segment, is told once and for what it is, and comes when it can', async () => {
+  it('bounds the segment, is reported once with its reason, and comes when there are descriptors again', async () => {
     const sim = await SimStore.open({ segmentBytesMax: SEGMENT_BYTES, snapshot: 'never' });
     sim.world.faults = new FaultPlan([{ at: 1, kinds: ['open'], effect: OUT }]);
     const statuses = [];

@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import { SuccessorPace } from '../../../../src/log/commit/successor-pace.js';
 import { StoppedClock } from '../../../support/stopped-clock.js';
 
-/** What next() says once all that needs no time has happened; undefined: it waits. */
+/** Returns the answer of next() after everything that needs no time, or undefined while next() waits. */
 async function answerOf(turn: Promise<boolean>): Promise<boolean | undefined> {
   const later = new Promise<undefined>((resolve) => setImmediate(() => resolve(undefined)));
   return Promise.race([turn, later]);
@@ -20,7 +20,7 @@ describe('SuccessorPace', () => {
     pace = new SuccessorPace(clock, () => due);
   });
 
-  it('has no pause before the least is there, not even for who waits', async () => {
+  it('has no pause before the least share is written, even when the successor is awaited', async () => {
     due.isAwaited = true;
     expect(await answerOf(pace.next(0.05))).to.equal(true);
   });
@@ -34,13 +34,13 @@ describe('SuccessorPace', () => {
     expect(await answerOf(turn)).to.equal(true);
   });
 
-  it('has no pause while the log is ahead of the zeros', async () => {
+  it('pauses only when the log is not ahead of the zeros', async () => {
     due.share = 0.5;
     expect(await answerOf(pace.next(0.4))).to.equal(true);
     expect(await answerOf(pace.next(0.6))).to.equal(undefined);
   });
 
-  it('has enough at once when the successor is waited for, also in a pause', async () => {
+  it('says at once that there is enough when the successor is awaited, also in a pause', async () => {
     const turn = pace.next(0.2);
     expect(await answerOf(turn)).to.equal(undefined);
     due.isAwaited = true;

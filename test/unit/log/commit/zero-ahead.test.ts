@@ -7,7 +7,7 @@ import { SuccessorPace } from '../../../../src/log/commit/successor-pace.js';
 import { StoppedClock } from '../../../support/stopped-clock.js';
 import { MemoryFile } from '../../../support/memory-file.js';
 
-/** A file that notes what is done to it, and has room for `capacity` bytes. */
+/** A file that notes its writes and syncs, and has room for `capacity` bytes. */
 class NotedFile extends MemoryFile {
   readonly done: string[] = [];
   capacity = Infinity;
@@ -33,7 +33,7 @@ function systemError(code: string): Error {
 const PIECE = 64 * 1024;
 
 describe('ZeroAhead', () => {
-  it('extend() writes zeros from where they end and syncs each piece before it counts', async () => {
+  it('extend() writes zeros from the end of the earlier ones and syncs each piece before it counts', async () => {
     const file = new NotedFile(Buffer.alloc(100, 'x'));
     const zeros = new ZeroAhead(file, 100);
     expect(await zeros.extend(6 * PIECE)).to.equal(undefined);
@@ -53,7 +53,7 @@ describe('ZeroAhead', () => {
     expect(file.done.length).to.equal(9);
   });
 
-  it('extend() that finds no room says so, and what was synced before counts', async () => {
+  it('extend() gives the failure when there is no room, and counts what it synced before', async () => {
     const file = new NotedFile(Buffer.alloc(0));
     file.capacity = MIB + 10;
     const zeros = new ZeroAhead(file, 0);
@@ -61,7 +61,7 @@ describe('ZeroAhead', () => {
     expect(zeros.allocatedBytes).to.equal(MIB);
   });
 
-  it('extend() while one runs joins it and hears of the same failure', async () => {
+  it('extend() joins a running extend() and gives the same failure', async () => {
     const file = new NotedFile(Buffer.alloc(0));
     file.failure = systemError('ENOSPC');
     const zeros = new ZeroAhead(file, 0);
@@ -73,7 +73,7 @@ describe('ZeroAhead', () => {
     expect(await zeros.extend(10)).to.equal(undefined);
   });
 
-  it('extend() ends, without a failure, when its pace says that there is enough', async () => {
+  it('extend() ends without a failure when its pace says that there is enough', async () => {
     const zeros = new ZeroAhead(new NotedFile(Buffer.alloc(0)), 0);
     const isAwaited = (): boolean => zeros.allocatedBytes === MIB / 2;
     const pace = new SuccessorPace(new StoppedClock(), () => ({
@@ -86,7 +86,7 @@ describe('ZeroAhead', () => {
     expect(zeros.settled).to.equal(undefined);
   });
 
-  it('rewrite() puts zeros over what a failed write left, up to the allocated end', async () => {
+  it('rewrite() puts zeros over the bytes of a failed write, up to the allocated end', async () => {
     const file = new NotedFile(Buffer.alloc(3 * MIB, 'x'));
     const zeros = new ZeroAhead(file, 2 * MIB);
     await zeros.rewrite(500);
@@ -96,7 +96,7 @@ describe('ZeroAhead', () => {
     expect(file.done.at(-1)).to.equal('sync');
   });
 
-  it('isNoSpace() knows the ways to say that there is no room, and no other failure', () => {
+  it('isNoSpace() recognizes every error for a full disk, and no other failure', () => {
     for (const code of ['ENOSPC', 'EDQUOT', 'EFBIG']) {
       expect(isNoSpace(systemError(code)), code).to.equal(true);
     }

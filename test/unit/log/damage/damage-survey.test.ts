@@ -8,7 +8,7 @@ import { RECORDS, SALT, batchOf } from '../../../support/example-log.js';
 import { MemoryFile } from '../../../support/memory-file.js';
 import { seeded } from '../../../support/seed.js';
 
-/** Batches of the example's records, behind room for a segment header. */
+/** Returns batches of the example's records, behind room for a segment header. */
 function logOf(batches: readonly (readonly LogRecord[])[]): Buffer {
   let log = Buffer.alloc(SEGMENT_HEADER_BYTES);
   for (const records of batches) log = Buffer.concat([log, batchOf(records, log.length)]);
@@ -28,7 +28,7 @@ const records = Object.values(RECORDS);
 const [put, empty, expiring] = records as [LogRecord, LogRecord, LogRecord];
 
 describe('surveyDamage()', () => {
-  it('finds the whole frames beside a damaged one, and what that seems to have said', async () => {
+  it('finds the whole frames beside a damaged one, and the seq that this one seems to have had', async () => {
     const log = logOf([[put, empty, expiring]]);
     log[FIRST + 48 + 34]! ^= 1;
     const { lost } = (await survey(log)) as { lost: unknown[] };
@@ -36,7 +36,7 @@ describe('surveyDamage()', () => {
     expect(await survey(log)).to.deep.include({ frames: [put.seq, expiring.seq] });
   });
 
-  it('a damaged batch header costs no record', async () => {
+  it('loses no record to a damaged batch header', async () => {
     const log = logOf([[put, empty]]);
     log[SEGMENT_HEADER_BYTES + 9]! ^= 1;
     expect(await survey(log)).to.deep.equal({
@@ -45,7 +45,7 @@ describe('surveyDamage()', () => {
     });
   });
 
-  it('a damaged length costs that record alone', async () => {
+  it('loses only one record to a damaged length', async () => {
     const log = logOf([[put, empty, expiring]]);
     log[FIRST + 5]! ^= 1;
     expect(await survey(log)).to.deep.equal({
@@ -54,7 +54,7 @@ describe('surveyDamage()', () => {
     });
   });
 
-  it('says zeros and missing bytes', async () => {
+  it('reports zeros and missing bytes', async () => {
     const log = logOf([[put, empty]]);
     log.fill(0, FIRST);
     const { lost } = await surveyDamage(new MemoryFile(log), SALT, 64, log.length + 100);
@@ -64,13 +64,13 @@ describe('surveyDamage()', () => {
     ]);
   });
 
-  it('takes no frame that stands in another place', async () => {
+  it('takes no frame that was moved to another offset', async () => {
     const log = logOf([[put], [empty]]);
     const moved = Buffer.concat([log.subarray(0, 64), Buffer.alloc(8), log.subarray(64)]);
     expect(await survey(moved)).to.deep.include({ frames: [] });
   });
 
-  it('any flipped bit costs at most the frame it hits, whose key is named or whose bytes are', async () => {
+  it('loses at most the frame that a flipped bit hits, and names its bytes', async () => {
     const log = logOf([records.slice(0, 5), records.slice(5, 9), records.slice(9)]);
     const bits = (log.length - SEGMENT_HEADER_BYTES) * 8;
     const property = fc.asyncProperty(fc.nat(bits - 1), async (bit) => {
@@ -90,7 +90,7 @@ describe('surveyDamage()', () => {
 });
 
 describe('damageEnd()', () => {
-  it('is where the next whole batch begins, or the limit', async () => {
+  it('gives the offset of the next whole batch, or the limit', async () => {
     const log = logOf([[put], [empty], [expiring]]);
     const second = 64 + batchOf([put], 64).length;
     log[FIRST]! ^= 1;

@@ -22,7 +22,7 @@ async function verify(dir: string, fs: Fs = env.fs): Promise<readonly Finding[]>
   return (await verifyLog(fs, dir, manifest, () => {})).findings;
 }
 
-/** Changes one byte of a file; returns its place. */
+/** Changes one byte of a file. */
 function damage(path: string, offset: number): void {
   const bytes = readFileSync(path);
   bytes[offset]! ^= 0x10;
@@ -54,7 +54,7 @@ describe('verifyLog()', () => {
   });
   after(() => rmSync(root, { recursive: true, force: true }));
 
-  /** A copy that may be spoiled. */
+  /** Returns a copy that the test may damage. */
   function copyOf(dir: string): string {
     const copy = mkdtempSync(join(root, 'copy-'));
     cpSync(dir, copy, { recursive: true });
@@ -65,7 +65,7 @@ describe('verifyLog()', () => {
     expect(await verify(stopped)).to.deep.equal([]);
   });
 
-  it('names every damaged frame of a sealed segment by its own place', async () => {
+  it('names every damaged frame of a sealed segment by its own offset', async () => {
     const dir = copyOf(stopped);
     const [path = ''] = segments(dir);
     const bytes = readFileSync(path);
@@ -73,14 +73,14 @@ describe('verifyLog()', () => {
     for (const at of places) damage(path, at);
     const found = await verify(dir);
     expect(found.map((finding) => finding.path)).to.deep.equal([path, path]);
-    // A frame's value stands behind 32 bytes of header and the key.
+    // The value of a frame stands behind a header of 32 bytes and the key.
     expect(found.map(({ offset }) => offset)).to.deep.equal(places.map((at) => at - 32 - 2));
     expect(found.every(({ isDamage, what }) => isDamage && /frame: checksum/.test(what))).to.equal(
       true,
     );
   });
 
-  it('tells damage below a durable batch of the open segment from a torn tail, and a crash from both', async () => {
+  it('tells apart damage before a durable batch of the open segment, a torn tail and a mere crash', async () => {
     const sim = await SimLog.open();
     const placed: Placed[] = [];
     for (let i = 0; i < 5; i += 1) {
@@ -117,7 +117,7 @@ describe('verifyLog()', () => {
     const [finding, ...others] = await verify(again);
     expect(others).to.deep.equal([]);
     expect(finding).to.include({ path: join(again, large), isDamage: true });
-    // Chunks of 256 KiB with 8 bytes before each, behind a header of 32: the third holds the byte.
+    // Chunks of 256 KiB, each behind 8 bytes, follow a header of 32 bytes; the third holds the byte.
     expect(finding?.offset).to.equal(32 + 2 * (8 + 256 * 1024));
   });
 });

@@ -1,4 +1,4 @@
-// The rows of the decision table of docs/recovery.md that speak of copies: what is incomplete, of two moments, or
+// The rows of the decision table of docs/recovery.md about copies: a copy is incomplete, comes from two moments, or
 // shares its files with another directory.
 
 import { expect } from 'chai';
@@ -40,7 +40,7 @@ async function stoppedWithSealed(): Promise<void> {
   await store.close();
 }
 
-/** The start is refused with that code and changes nothing but the lock file. */
+/** Checks that the start is refused with that code and changes nothing but the lock file. */
 async function refused(code: KvError['code']): Promise<KvError> {
   writeFileSync(data.pathOf('LOCK'), '');
   const before = data.contents();
@@ -50,7 +50,7 @@ async function refused(code: KvError['code']): Promise<KvError> {
   return failure;
 }
 
-/** The start succeeds and `last` is there; returns its statistics. */
+/** Checks that the start succeeds and `last` is there; returns the statistics of the store. */
 async function starts(): Promise<ReadonlyMap<string, number | string>> {
   const store = await open();
   try {
@@ -86,14 +86,14 @@ describe('docs/recovery.md, the rows of copies @long', () => {
     expect(failure.path).to.include(name);
     rmSync(data.pathOf(IMAGE_NAME));
     expect((await refused('KV_CORRUPTION')).message).to.include('by the snapshot of');
-    // A snapshot that is not whole proves nothing.
+    // A snapshot that was cut proves nothing.
     const snapshot = data.read('snapshot.json');
     data.write('snapshot.json', snapshot.subarray(0, -3));
     data.write(name, whole);
     await starts();
   });
 
-  it('row 27, by the hint of a segment that the manifest still calls open', async () => {
+  it('row 27, proved by the hint of a segment that the manifest still calls open', async () => {
     await stoppedWithSealed();
     const [first = '', second = ''] = data.names('.seg');
     const { storeId, segments } = data.manifest();
@@ -119,7 +119,7 @@ describe('docs/recovery.md, the rows of copies @long', () => {
     await starts();
   });
 
-  it('row 29: what a store leaves without its log is no place for a new one', async () => {
+  it('row 29: files of a store without its log refuse a new store', async () => {
     await stoppedWithSealed();
     const hints = data.names('.hint');
     for (const left of [IMAGE_NAME, ...hints]) {

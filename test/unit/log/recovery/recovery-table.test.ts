@@ -1,5 +1,5 @@
-// The decision table of docs/recovery.md on the real disk: one test a row, by its number. Each makes a
-// directory as the row describes it and looks at what the start does, and that refusals change nothing.
+// The decision table of docs/recovery.md on the real disk: one test per row, by its number. Each test makes a
+// directory as the row describes it and checks what the start does, and that refusals change nothing.
 
 import { expect } from 'chai';
 import {
@@ -72,7 +72,7 @@ async function stoppedWithSealed(to = data): Promise<void> {
   expect(to.manifest().segments.map(({ bytes }) => bytes === null)).to.deep.equal([false, true]);
 }
 
-/** The start is refused with that code and changes nothing but the lock file. */
+/** Checks that the start is refused with that code and changes nothing but the lock file. */
 async function refused(code: KvError['code'], over: Env = env): Promise<KvError> {
   writeFileSync(data.pathOf('LOCK'), '');
   const before = data.contents();
@@ -87,7 +87,7 @@ async function refused(code: KvError['code'], over: Env = env): Promise<KvError>
   return failure;
 }
 
-/** The start succeeds and `last` is there; returns its statistics. */
+/** Checks that the start succeeds and `last` is there; returns the statistics of the store. */
 async function starts(): Promise<ReadonlyMap<string, number | string>> {
   const store = await open();
   try {
@@ -162,7 +162,7 @@ describe('docs/recovery.md, the decision table @long', () => {
     data.write(temporaryName('MANIFEST', '1'), 'half');
     data.write(temporaryName('MANIFEST', '2'), '');
     data.write(temporaryName('IMAGE', '3'), Buffer.alloc(5000));
-    // As the release before named them: by their content.
+    // The release before used these names; the start knows its files by their content.
     data.write('MANIFEST.tmp', manifest.slice(0, 50));
     data.write(
       'IMAGE.tmp',
@@ -185,7 +185,7 @@ describe('docs/recovery.md, the decision table @long', () => {
     await starts();
   });
 
-  it('row 9: a segment of another store, or another one of this store, is refused by name', async () => {
+  it('row 9: a segment of another store, or another segment of this store, is refused by name', async () => {
     await stoppedWithSealed();
     await stoppedWithSealed(new DataDirectory(join(root, 'other')));
     const [first = '', second = ''] = data.names('.seg');
@@ -195,7 +195,7 @@ describe('docs/recovery.md, the decision table @long', () => {
     expect((await refused('KV_CORRUPTION')).path).to.include(first);
   });
 
-  it('row 10: what a compaction or a tail rewrite left is removed', async () => {
+  it('row 10: a segment that a compaction or a tail rewrite left is removed', async () => {
     await stopped();
     const { storeId } = data.manifest();
     writeFileSync(data.pathOf('0000000001-0099.seg'), segmentBytes(1, 99, storeId, true));
@@ -208,7 +208,7 @@ describe('docs/recovery.md, the decision table @long', () => {
     const { storeId } = data.manifest();
     writeFileSync(data.pathOf('0000000002-0000.seg'), segmentBytes(2, 0, storeId, false));
     await starts();
-    // Of a release that did not write the header first.
+    // An earlier release did not write the header first.
     writeFileSync(data.pathOf('0000000002-0000.seg'), Buffer.alloc(100));
     await starts();
     expect(existsSync(data.pathOf('0000000002-0000.seg'))).to.equal(false);
@@ -245,7 +245,7 @@ describe('docs/recovery.md, the decision table @long', () => {
     expect(data.manifest().segments.at(-1)!.generation).to.equal(generation + 1);
   });
 
-  it('row 16: a bad last batch is torn: cut, and what is before it stays', async () => {
+  it('row 16: a bad last batch is cut as torn, and everything before it stays', async () => {
     await killedAfter(async (store) => {
       await put(store, 'last', 'value');
       await put(store, 'torn', 'away');
@@ -281,26 +281,26 @@ describe('docs/recovery.md, the decision table @long', () => {
     expect(data.names('.seg')).to.have.length(2);
     const unused = data.manifest().segments[1]?.salt;
     const store = await open();
-    // A new one may be on its way by now: the log is half full.
+    // The store may already be creating a new successor, since the log is half full.
     expect(data.manifest().segments.map(({ salt }) => salt)).not.to.include(unused);
     expect(await valueOf(store, 'last')).to.equal('value');
     await store.close();
   });
 
-  it('row 19: of two open segments the older is sealed where the newer says', async () => {
+  it('row 19: the older of two open segments is sealed at the end that the newer one says', async () => {
     await stoppedWithSealed();
     unsealNewest();
     await starts();
   });
 
-  it('row 20: and refused when it ends earlier', async () => {
+  it('row 20: the older of two open segments is refused when it ends earlier', async () => {
     await stoppedWithSealed();
     const older = unsealNewest();
     data.flip(older, data.batchesOf(older).at(-1)! + 4);
     expect((await refused('KV_CORRUPTION')).path).to.include(older);
   });
 
-  it('row 21: bad bytes in a sealed segment that is scanned are refused with their offset', async () => {
+  it('row 21: bad bytes in a scanned sealed segment are refused with their offset', async () => {
     await stoppedWithSealed();
     for (const name of [...data.names('.hint'), IMAGE_NAME]) rmSync(data.pathOf(name));
     const [first = ''] = data.names('.seg');
@@ -311,7 +311,7 @@ describe('docs/recovery.md, the decision table @long', () => {
     expect(failure.offset).to.equal(second);
   });
 
-  it('row 22: a bad hint is not used, and written again', async () => {
+  it('row 22: a bad hint is not used, and is written again', async () => {
     await stoppedWithSealed();
     const [hint = ''] = data.names('.hint');
     const good = readFileSync(data.pathOf(hint));
@@ -326,7 +326,7 @@ describe('docs/recovery.md, the decision table @long', () => {
   it('row 23: the file of a large value that no record refers to is removed', async () => {
     await stopped();
     writeFileSync(data.pathOf('000000000000007.val'), 'CAIRNVAL\x01\0\0\0 and more');
-    // Half an upload of a release that gave the name at once, and of this one.
+    // One half upload is from a release that used the final name at once, and one is from this release.
     const half = Buffer.concat([Buffer.alloc(32), Buffer.from('half an upload')]);
     writeFileSync(data.pathOf('000000000000008.val'), Buffer.concat([half, Buffer.alloc(32)]));
     writeFileSync(data.pathOf(temporaryName('000000000000009.val', '1')), half);
@@ -336,7 +336,7 @@ describe('docs/recovery.md, the decision table @long', () => {
     expect(data.names('.val')).to.deep.equal(['000000000000010.val']);
   });
 
-  it('row 25: without room for the tail rewrite the start is refused, and repeated later', async () => {
+  it('row 25: a start without room for the tail rewrite is refused, and succeeds later', async () => {
     await killedAfter((store) => put(store, 'last', 'value'));
     const full: Env = { ...env, fs: { ...env.fs, open: openOnFullDisk } };
     const failure = await open(data.path, full).catch((error: unknown) => error);
@@ -344,7 +344,7 @@ describe('docs/recovery.md, the decision table @long', () => {
     await starts();
   });
 
-  it('row 26: an image that is damaged, or of another state of the log, is not used and removed', async () => {
+  it('row 26: an image that is damaged, or of another state of the log, is not used and is removed', async () => {
     await stopped();
     data.flip(IMAGE_NAME, data.read(IMAGE_NAME).length - 1);
     expect((await starts()).get('kv_recovery_image')).to.equal(0);
@@ -358,7 +358,7 @@ describe('docs/recovery.md, the decision table @long', () => {
     expect((await starts()).get('kv_recovery_image')).to.equal(0);
   });
 
-  it('has a test for every row but 24, which test/sim has', () => {
+  it('has a test for every row but row 24, whose test is in test/sim', () => {
     const text = readFileSync(join(PROJECT_DIR, 'docs', 'recovery.md'), 'utf8');
     const rows = [...text.matchAll(/^\| (\d+) +\|/gm)].map(([, number]) => Number(number));
     const source = ['recovery-table', 'recovery-copies']
@@ -371,7 +371,7 @@ describe('docs/recovery.md, the decision table @long', () => {
   });
 });
 
-/** As if the process had died between the first batch of the newest segment and the next manifest. */
+/** Makes the manifest of a process that died between the newest segment's first batch and the next manifest. */
 function unsealNewest(): string {
   const { storeId, segments } = data.manifest();
   const at = segments.length - 2;
@@ -386,6 +386,6 @@ const openOnFullDisk: Env['fs']['open'] = async (path, mode) => {
   if (!path.endsWith('.tmp')) return file;
   const methods = ['read', 'sync', 'truncate', 'size', 'close'] as const;
   const bound = Object.fromEntries(methods.map((name) => [name, file[name].bind(file)]));
-  // As Node says it: no error, a smaller count.
+  // Node reports a full disk with a smaller count and no error.
   return { ...bound, path, write: () => Promise.resolve(10) } as unknown as typeof file;
 };

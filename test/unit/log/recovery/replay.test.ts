@@ -1,4 +1,4 @@
-// A start from hints and one from the segments tell the store the same.
+// replay(): a start from hints and a start from the segments give the store the same entries.
 
 import { expect } from 'chai';
 
@@ -13,7 +13,7 @@ import { noHistory } from '../../../support/no-history.js';
 import { entriesOf } from '../../../support/sim-log.js';
 import { settle, SimStore } from '../../../support/sim-store.js';
 
-/** A store with records of every type over several segments, some of them compacted; closed. */
+/** Makes a closed store with records of every type over several segments, some of them compacted. */
 async function closedStore(): Promise<SimStore> {
   const sim = await SimStore.open({
     segmentBytesMax: 8 * 1024,

@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import { FlushNeed } from '../../../../src/log/segments/flush-need.js';
 
 describe('FlushNeed', () => {
-  it('has what lies between the first and the last that was noted', () => {
+  it('has() every seq between the first and the last noted one', () => {
     const need = new FlushNeed();
     expect([need.isEmpty, need.has(1), need.has(5)]).to.deep.equal([true, false, false]);
     need.note(9);
@@ -19,7 +19,7 @@ describe('FlushNeed', () => {
     ]);
   });
 
-  it('meets() a range that shares a seq with it', () => {
+  it('meets() gives true for a range that shares a seq with it', () => {
     const need = new FlushNeed();
     expect(need.meets({ from: 1, to: 9 })).to.equal(false);
     need.note(5);
@@ -34,7 +34,7 @@ describe('FlushNeed', () => {
     }
   });
 
-  it('take() empties it', () => {
+  it('take() returns the range and empties it', () => {
     const need = new FlushNeed();
     need.note(5);
     expect(need.take()).to.deep.equal({ from: 5, to: 5 });

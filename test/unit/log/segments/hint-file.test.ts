@@ -1,4 +1,4 @@
-// A hint tells what its segment tells, or nothing.
+// Hints: a hint gives the same entries as its segment, or none.
 
 import { expect } from 'chai';
 import * as fc from 'fast-check';
@@ -36,7 +36,7 @@ function built(records: readonly LogRecord[]): { hint: Buffer; entries: ReplayEn
   return { hint: Buffer.from(builder.finish(PLACE, FACTS, SEED)), entries };
 }
 
-/** What loadHint() visits, or undefined when it takes the hint for none. */
+/** Returns the entries that loadHint() visits, or undefined when it ignores the hint. */
 async function loaded(
   hint: Buffer,
   place: typeof PLACE = PLACE,
@@ -62,8 +62,8 @@ const record = fc
     return { ...of, ...rest, key: Buffer.from(key), value: bytes };
   });
 
-describe('log/segments/hint', () => {
-  it('loadHint() visits what was added, in order, with its places', async () => {
+describe('log/segments/hint-file', () => {
+  it('loadHint() visits the added entries in order, with their places', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(record, { maxLength: 60 }), async (records) => {
         const { hint, entries } = built(records);
@@ -80,7 +80,7 @@ describe('log/segments/hint', () => {
     expect(await loaded(hint)).to.deep.equal({ facts: FACTS, entries });
   });
 
-  it('loadHint() ignores a hint in which any byte is wrong, or that is cut', async () => {
+  it('loadHint() ignores a hint in which any byte is wrong, and a hint that is cut', async () => {
     const { hint } = built(Object.values(RECORDS).slice(0, 3));
     for (let at = 0; at < hint.length; at++) {
       const flipped = Buffer.from(hint);
@@ -103,7 +103,7 @@ describe('log/segments/hint', () => {
     expect(await loaded(hint, { ...PLACE, generation: 1 })).to.equal(undefined);
   });
 
-  it('replaysValue() only of a touch, of a flush and of a large value', () => {
+  it('replaysValue() gives true only for a touch, a flush and a large value', () => {
     for (const [name, { type, marks }] of Object.entries(RECORDS)) {
       const namesSeq = name.startsWith('touch') || name.startsWith('flush');
       const expected = namesSeq || name === 'put-large-value';

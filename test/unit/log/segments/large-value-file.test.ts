@@ -46,7 +46,7 @@ async function offsetOfDamage(file: MemoryFile, reference: LargeReference): Prom
 }
 
 describe('log/segments/large-value-file', () => {
-  it('readLargeValue() gives back what was written, around the sizes of chunks', async () => {
+  it('readLargeValue() gives back the written value, for lengths around the sizes of chunks', async () => {
     const sizes = [1, LARGE_CHUNK_BYTES - 1, LARGE_CHUNK_BYTES, LARGE_CHUNK_BYTES + 1];
     for (const size of [...sizes, 3 * LARGE_CHUNK_BYTES, 3 * LARGE_CHUNK_BYTES + 77]) {
       const value = pattern(size);
@@ -58,7 +58,7 @@ describe('log/segments/large-value-file', () => {
     }
   });
 
-  it('readLargeValue() reads any part, short only at the end', async () => {
+  it('readLargeValue() reads any part, and fewer bytes only at the end', async () => {
     const value = pattern(2 * LARGE_CHUNK_BYTES + 1000);
     const { file, reference } = await written(value);
     await fc.assert(
@@ -73,7 +73,7 @@ describe('log/segments/large-value-file', () => {
     );
   });
 
-  it('readLargeValue() refuses every damaged chunk and names its place', async () => {
+  it('readLargeValue() refuses every damaged chunk and names its offset', async () => {
     const { file, reference } = await written(pattern(2 * LARGE_CHUNK_BYTES + 100));
     for (let chunk = 0; chunk < 3; chunk++) {
       const start = LARGE_HEADER_BYTES + chunk * STEP;
@@ -88,7 +88,7 @@ describe('log/segments/large-value-file', () => {
     expect(await offsetOfDamage(file, reference)).to.equal(0);
   });
 
-  it('readLargeValue() takes no chunk for another, of this file or of another one', async () => {
+  it('readLargeValue() refuses a chunk at the place of another, of this file or of another file', async () => {
     const { file, reference } = await written(pattern(2 * LARGE_CHUNK_BYTES));
     const [first, second] = [LARGE_HEADER_BYTES, LARGE_HEADER_BYTES + STEP];
     const good = Buffer.from(file.bytes);

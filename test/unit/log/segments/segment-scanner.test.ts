@@ -1,4 +1,4 @@
-// The scanner over segments that are whole, damaged anywhere, and larger than its window.
+// SegmentScanner: scans segments that are whole, damaged anywhere, or larger than its window.
 
 import { expect } from 'chai';
 import * as fc from 'fast-check';
@@ -19,7 +19,7 @@ import { seeded } from '../../../support/seed.js';
 
 const PUT = RECORDS['put']!;
 
-/** A segment with a batch for each of `batches`, and where each begins; the end is the last place. */
+/** Returns a segment with a batch for each of `batches`, the offset of each batch and, last, the end. */
 function segmentOf(batches: readonly (readonly LogRecord[])[]): {
   bytes: Buffer;
   starts: number[];
@@ -68,7 +68,7 @@ const SMALL = segmentOf([
 ]);
 
 describe('SegmentScanner', () => {
-  it('next() yields every batch, also across the borders of its window', async () => {
+  it('next() gives every batch, also across the borders of its window', async () => {
     const sizes = [700_000, 10, MIB, MIB - 100, 300, 900_000, 900_000, 5];
     const batches = [...sizes.map((size, at) => [put(at + 1, size)]), [put(90, MIB), put(91, MIB)]];
     const { bytes, starts } = segmentOf(batches);
@@ -84,7 +84,7 @@ describe('SegmentScanner', () => {
     });
   });
 
-  it('next() stops before the first bad batch and names its place, whichever byte is wrong', async () => {
+  it('next() stops before the first bad batch and names its offset, whichever byte is wrong', async () => {
     const { bytes, starts } = SMALL;
     for (let at = SEGMENT_HEADER_BYTES; at < bytes.length; at++) {
       const flipped = Buffer.from(bytes);
@@ -119,7 +119,7 @@ describe('SegmentScanner', () => {
     );
   });
 
-  it('resync() looks beyond its window, past garbage and past magics that mean nothing', async () => {
+  it('resync() searches beyond its window, past garbage and past magics without a batch', async () => {
     const { bytes, starts } = segmentOf([[put(1, 10)], [put(2, 3 * MIB)], [put(3, 10)]]);
     const second = starts[1]!;
     bytes.fill('BTCH', second + 1, second + 2 * MIB);
@@ -130,7 +130,7 @@ describe('SegmentScanner', () => {
     expect(scanner.defect).to.equal(undefined);
   });
 
-  it('resync() takes no batch out of a value, even one that was copied from a segment', async () => {
+  it('resync() takes no batch from a value, even when the value was copied from a segment', async () => {
     const forged = batchOf([put(99, 20)], SEGMENT_HEADER_BYTES);
     const value = Buffer.concat([forged, forged, forged]);
     const { bytes, starts } = segmentOf([[{ ...PUT, key: Buffer.from('12345678'), value }]]);
@@ -140,7 +140,7 @@ describe('SegmentScanner', () => {
     expect(await scanner.resync()).to.equal(undefined);
   });
 
-  it('next() reads nothing beyond the end it was given', async () => {
+  it('next() reads nothing beyond the given end', async () => {
     const { bytes, starts } = SMALL;
     const whole = scannerOf(bytes, starts[3]);
     expect((await allOf(whole)).starts).to.deep.equal(starts.slice(0, 3));
@@ -150,7 +150,7 @@ describe('SegmentScanner', () => {
     expect(cut.defect).to.deep.equal({ offset: starts[2], defect: 'length' });
   });
 
-  it('next() counts the frames that a batch says it has', async () => {
+  it('next() refuses a batch with fewer frames than its header says', async () => {
     const batch = batchOf([put(1, 8)], SEGMENT_HEADER_BYTES);
     const header = decodeBatchHeader(batch, 0, SALT, SEGMENT_HEADER_BYTES);
     if (typeof header === 'string') throw new Error(header);
@@ -161,7 +161,7 @@ describe('SegmentScanner', () => {
     expect(scanner.defect).to.deep.equal({ offset: SEGMENT_HEADER_BYTES, defect: 'content' });
   });
 
-  it('reusesWindow tells the same frames, from one piece of memory', async () => {
+  it('reusesWindow makes nextInto() give the same frames from one piece of memory', async () => {
     const { bytes } = segmentOf(Array.from({ length: 40 }, (_, n) => [put(n + 1, 100_000)]));
     const seqsOf = async (reuses: boolean): Promise<{ seqs: number[]; sources: number }> => {
       const scanner = scannerOf(bytes);

@@ -30,20 +30,20 @@ function isClosed(segment: Segment): boolean {
   return (segment.file as ClosableFile).isClosed;
 }
 
-/** Lets every promise settle that can. */
+/** Lets every promise settle that can settle now. */
 function turn(): Promise<void> {
   return new Promise((resolve) => void setImmediate(resolve));
 }
 
 describe('SegmentTable', () => {
-  it('at() finds each segment by its slot, and no slot has two', () => {
+  it('at() finds each segment by its slot, and no slot has two segments', () => {
     const { table, segments } = tableOf(5);
     expect(new Set(segments.map(({ slot }) => slot)).size).to.equal(5);
     for (const segment of segments) expect(table.at(segment.slot)).to.equal(segment);
     expect(() => table.at(5)).to.throw('A slot in the keydir names a live segment');
   });
 
-  it('retire() waits for the last reader; only then the file is closed and the slot free', async () => {
+  it('retire() closes the file and frees the slot only after the last reader', async () => {
     const { table, segments } = tableOf(3);
     const [, segment] = segments as [Segment, Segment, Segment];
     segment.acquire();
@@ -63,14 +63,14 @@ describe('SegmentTable', () => {
     expect(next.slot).to.equal(segment.slot);
   });
 
-  it('release() more often than acquire() is a bug', () => {
+  it('release() throws when it is called more often than acquire()', () => {
     const [segment] = tableOf(1).segments as [Segment];
     segment.acquire();
     segment.release();
     expect(() => segment.release()).to.throw('as often as it was acquired');
   });
 
-  it('replace() puts the output where the run stood, restore() takes it back', () => {
+  it('replace() puts the output in the place of the run, and restore() undoes it', () => {
     const { table, segments } = tableOf(5);
     const run = segments.slice(1, 4);
     const output = table.create(place(2, 4), new ClosableFile(Buffer.alloc(0)));
@@ -88,7 +88,7 @@ describe('SegmentTable', () => {
     expect(table.ordered).to.deep.equal(segments.slice(0, 2));
   });
 
-  it('entry says the length only of a sealed segment', () => {
+  it('entry has the length only of a sealed segment', () => {
     const [segment] = tableOf(1).segments as [Segment];
     segment.committedBytes = 4096;
     expect(segment.entry.bytes).to.equal(null);
@@ -97,7 +97,7 @@ describe('SegmentTable', () => {
     expect(segment.name).to.equal('0000000001-0000.seg');
   });
 
-  it('deadBytes is what is neither header, live nor kept, and never negative', () => {
+  it('deadBytes counts the bytes that are neither header, live nor kept, and is never negative', () => {
     const [segment] = tableOf(1).segments as [Segment];
     expect(segment.deadBytes).to.equal(0);
     segment.committedBytes = SEGMENT_HEADER_BYTES + BATCH_HEADER_BYTES + 1000;

@@ -1,4 +1,4 @@
-// replaceFile() at every failure and at every instant of a crash: the old file or the new one.
+// replaceFile() leaves the old file or the new one after every failure and after a crash at every instant.
 
 import { expect } from 'chai';
 
@@ -10,12 +10,12 @@ import { SimWorld } from '../../../sim/sim-world.js';
 import { settle } from '../../../support/sim-store.js';
 
 const DIR = '/data';
-/** Of the kind that is replaced by its content, which begins as such a file does. */
+/** A file of a kind that is replaced as a whole; OLD and NEW begin as such a file does. */
 const NAME = 'IMAGE';
 const OLD = Buffer.from('CAIRNIMG the old content');
 const NEW = Buffer.from('CAIRNIMG and the new, which is longer');
 
-/** A machine whose file `name` holds OLD, durably. */
+/** Returns a machine whose file NAME holds OLD, durably. */
 async function machine(): Promise<SimWorld> {
   const world = new SimWorld(1);
   world.disk.makeDir(DIR);
@@ -28,7 +28,7 @@ function shown(world: SimWorld): string {
 }
 
 describe('log/segments/whole-file', () => {
-  it('writeFully() takes a short write for a full disk and names the place', async () => {
+  it('writeFully() takes a short write for a full disk and names the offset', async () => {
     const world = await machine();
     const file = await settle(world, world.boot().fs.open(`${DIR}/${NAME}`, 'write'));
     world.faults = new FaultPlan([{ at: 1, kinds: ['write'], effect: { kind: 'short' } }]);
@@ -40,7 +40,7 @@ describe('log/segments/whole-file', () => {
     expect(error).to.include({ path: `${DIR}/${NAME}`, offset: 5 });
   });
 
-  it('replaceFile() that fails leaves the old file whole and no temporary one', async () => {
+  it('replaceFile() leaves the old file whole and no temporary file when it fails', async () => {
     const effects: [Fault['kinds'], Fault['effect']][] = [
       [['write'], { kind: 'short' }],
       [['write'], { kind: 'error', code: 'ENOSPC' }],
@@ -63,7 +63,7 @@ describe('log/segments/whole-file', () => {
     }
   });
 
-  it('replaceFile() shows the old file or the new one, whenever the power is lost', async () => {
+  it('replaceFile() leaves the old file or the new one, whenever the power is lost', async () => {
     const world = await machine();
     const { fs } = world.boot();
     const found = new Set<string>();
@@ -85,7 +85,7 @@ describe('log/segments/whole-file', () => {
     expect(shown(world)).to.equal(NEW.toString());
   });
 
-  it('readWholeFile() is undefined for a file that is not there, and throws what else is wrong', async () => {
+  it('readWholeFile() gives undefined for a missing file, and throws every other failure', async () => {
     const world = await machine();
     const { fs } = world.boot();
     expect(await settle(world, readWholeFile(fs, `${DIR}/none`))).to.equal(undefined);

@@ -1,5 +1,5 @@
-// A backup directory holds the backups of one life of one store: what a copy of it wrote, or an older state of it, is
-// refused, and the backups that there are stay good.
+// backUp() into a directory that holds the backups of one store: a copy of that store that was written to, and an older
+// state of that store, are refused, and the existing backups stay good.
 
 import { cpSync, existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -41,7 +41,7 @@ describe('backUp() into a directory with backups', () => {
     expect(await checkBackup(env, to)).to.have.property('seq', manifest.seq);
   });
 
-  it('refuses a copy of the store that went its own way', async () => {
+  it('refuses a copy of the store that has other writes', async () => {
     cpSync(dir, join(root, 'copy'), { recursive: true });
     await write(dir, 'second', 3);
     await taken(dir, to);
@@ -52,7 +52,7 @@ describe('backUp() into a directory with backups', () => {
     await checkBackup(env, to);
   });
 
-  it('refuses another store, and makes nothing where there is none', async () => {
+  it('refuses another store, and creates nothing when there is no store', async () => {
     await taken(dir, to);
     await write(join(root, 'another'), 'x', 9);
     expect(String(await attempt(join(root, 'another')))).to.contain('another store');
@@ -62,7 +62,7 @@ describe('backUp() into a directory with backups', () => {
     expect(existsSync(elsewhere)).to.equal(false);
   });
 
-  it('refuses to be the second at a time', async () => {
+  it('refuses a second backup at the same time', async () => {
     await env.fs.makeDir(to);
     const lock = await env.fs.lock(join(to, 'LOCK'));
     const refused = await attempt(dir);
@@ -72,12 +72,12 @@ describe('backUp() into a directory with backups', () => {
     await taken(dir, to);
   });
 
-  it('goes on in a new file when what is there has another name, and changes no other', async () => {
+  it('goes on in a new file when the existing file has a second name, and changes no other directory', async () => {
     await taken(dir, to);
     const shared = join(root, 'shared');
     cpSync(to, shared, { recursive: true });
     rmSync(to, { recursive: true });
-    // As cp -al leaves it.
+    // Makes the directory as cp -al does.
     await env.fs.makeDir(to);
     for (const name of readdirSync(shared)) await env.fs.link(join(shared, name), join(to, name));
     await write(dir, 'second', 3);
@@ -95,7 +95,7 @@ function taken(from: string, to: string): Promise<BackupReport> {
   });
 }
 
-/** A life of the store in which so many values were stored. */
+/** Opens the store, stores `count` values and closes it. */
 async function write(dir: string, value: string, count: number): Promise<void> {
   const store = await openStore(env, dir, { snapshot: 'never' });
   for (let n = 0; n < count; n += 1) await put(store, `k${n}`, `${value} ${n}`);

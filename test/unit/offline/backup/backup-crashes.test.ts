@@ -1,5 +1,5 @@
-// Whatever happens to a backup while it is made, those before it stay good, and the next one succeeds: power losses at
-// its operations, a full disk, files that a compaction takes away.
+// A backup that fails while it is made: the earlier backups stay good, and the next one succeeds. The failures are
+// power losses at its operations, a full disk, and files that a compaction removes.
 
 import { expect } from 'chai';
 
@@ -8,7 +8,7 @@ import { FaultPlan } from '../../../sim/fault-plan.js';
 import { BACKUP_DIR, BackupLife } from '../../../support/backup-life.js';
 import { rounds } from '../../../support/tier.js';
 
-/** A life with a backup, and more since. */
+/** Returns a life with a backup, and with more changes after it. */
 async function lifeWithBackup(seed: number): Promise<BackupLife> {
   const life = await BackupLife.open(seed, 0);
   for (let step = 0; step < 40; step += 1) await life.change();
@@ -19,7 +19,7 @@ async function lifeWithBackup(seed: number): Promise<BackupLife> {
 
 async function expectGood(life: BackupLife, which: string): Promise<void> {
   const { seq } = await life.sim.wait(checkBackup(life.sim.process, BACKUP_DIR));
-  // One that was cut short after its manifest had come counts.
+  // A backup that was cut short after its manifest was written counts.
   life.expectAt(seq, await life.restored(), which);
   const first = life.backups[0]!;
   expect(seq).to.be.at.least(first);
@@ -29,7 +29,7 @@ async function expectGood(life: BackupLife, which: string): Promise<void> {
 describe('A backup that is cut short', function () {
   this.timeout(600_000);
 
-  it('leaves those before it good, at whatever operation the power is lost', async () => {
+  it('leaves the earlier backups good, at whatever operation the power is lost', async () => {
     let crashes = 0;
     for (let at = 1, isOver = false; !isOver; at += rounds(12, 97)) {
       const life = await lifeWithBackup(11);
@@ -51,7 +51,7 @@ describe('A backup that is cut short', function () {
     expect(crashes).to.be.above(rounds(8, 2));
   });
 
-  it('by a full disk fails with KV_NO_SPACE, and the next one goes on', async () => {
+  it('fails with KV_NO_SPACE on a full disk, and the next one succeeds', async () => {
     let failed = 0;
     for (let at = 1, isOver = false; !isOver; at += 1) {
       const life = await lifeWithBackup(12);
@@ -72,7 +72,7 @@ describe('A backup that is cut short', function () {
       await expectGood(life, `write ${at}, the next`);
       await life.close();
     }
-    // What is copied, and the manifest.
+    // At least a copied file and the manifest are written.
     expect(failed).to.be.at.least(2);
   });
 });

@@ -1,4 +1,4 @@
-// The manifest of a backup as bytes and names: read back as it was written, refused when it is damaged or newer.
+// The manifest of a backup, its bytes and names: it is read as it was written, and refused when damaged or newer.
 
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -42,7 +42,7 @@ describe('The manifest of a backup', () => {
     return newestBackup(fs, dir).catch((error: unknown) => error);
   }
 
-  it('is read back as it was written, the newest first', async () => {
+  it('is read back as it was written, and of several the newest', async () => {
     expect(await newestBackup(fs, dir)).to.equal(undefined);
     for (const seq of [12, 2, 7]) {
       const manifest = { ...MANIFEST, seq };
@@ -52,7 +52,7 @@ describe('The manifest of a backup', () => {
     expect(await newestBackup(fs, dir)).to.deep.equal(MANIFEST);
   });
 
-  it('names each file by what it is', () => {
+  it('names each file by its kind and contents', () => {
     expect([...filesOf(MANIFEST)].map(([name, { bytes }]) => [name, bytes])).to.deep.equal([
       ['0000000007-0002-00abcdef.seg', 100],
       ['0000000007-0002-00000002.seg', 50],
@@ -66,7 +66,7 @@ describe('The manifest of a backup', () => {
       expect(kindOfBackupName(name), name).to.equal(undefined);
   });
 
-  it('is refused with each bit that is wrong, and when a newer release wrote it', async () => {
+  it('is refused when a bit is wrong, and when a newer release wrote it', async () => {
     const text = composeBackupManifest(MANIFEST);
     for (let at = 0; at < text.trimEnd().length; at += 7) {
       const bytes = Buffer.from(text);

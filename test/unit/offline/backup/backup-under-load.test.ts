@@ -1,5 +1,5 @@
-// A backup while writes that nobody waits for and compactions go on: what it holds is what the store's own history says of
-// that seq, and nothing in it is undone by a power loss.
+// A backup while writes without an awaited reply and compactions go on: it holds what the store's own history says for
+// its seq, and a power loss undoes nothing in it.
 
 import { expect } from 'chai';
 
@@ -27,7 +27,7 @@ const BACKUPS = rounds(40, 6);
 describe('A backup under load', function () {
   this.timeout(300_000);
 
-  it('holds the state at its seq, which no power loss takes back', async () => {
+  it('holds the state at its seq, and no power loss takes that back', async () => {
     const { seed } = seeded('backups under load', 1);
     const random = new SeededRandom(seed);
     const sim = await SimStore.open(OPTIONS, seed);

@@ -1,5 +1,5 @@
-// The cut of a backup through a log that is being written: after all that was acknowledged before, before all that is not
-// on the disk yet.
+// cutLog(): the cut of a backup through a log that is being written. It lies after everything that was acknowledged
+// before, and before everything that is not on disk yet.
 
 import { expect } from 'chai';
 
@@ -12,13 +12,13 @@ import { rounds } from '../../../support/tier.js';
 
 const OPTIONS = { segmentBytesMax: 8 * 1024, snapshot: 'never' } as const;
 const CUTS = rounds(200, 30);
-/** A write is in the page cache for so long before it is on the disk. */
+/** A write is in the page cache for this long before it is on disk. */
 const WRITE_MS = 150;
 
 describe('cutLog()', function () {
   this.timeout(120_000);
 
-  it('of a served store: not before what was acknowledged, not behind what is on the disk', async () => {
+  it('of a served store lies between the last acknowledged seq and the last seq on disk', async () => {
     const { seed } = seeded('cuts', 1);
     const random = new SeededRandom(seed);
     const sim = await SimStore.open(OPTIONS, seed);
@@ -47,7 +47,7 @@ describe('cutLog()', function () {
     await sim.close();
   });
 
-  it('of a store that nobody serves: all of it', async () => {
+  it('of a store that nobody serves takes all of the log', async () => {
     const sim = await SimStore.open(OPTIONS);
     for (let n = 0; n < 5; n += 1) await sim.words.set('a', `${n}`);
     await sim.words.durable();

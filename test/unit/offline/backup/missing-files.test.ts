@@ -1,5 +1,5 @@
-// A backup directory of which somebody has taken a file, or a part of one: no backup is built on it, and a restore names
-// what is not there, unless it can do without.
+// A backup directory from which somebody has removed a file, or a part of one: no backup is built on it, and a restore
+// names the missing file unless it does not need that file.
 
 import { readdirSync, rmSync, statSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
@@ -52,7 +52,7 @@ describe('A backup directory that lacks a file', () => {
   }
 
   for (const ending of ['.val', '.seg']) {
-    it(`says so for ${ending}, and makes no backup on it`, async () => {
+    it(`names the missing ${ending} file, and makes no backup on it`, async () => {
       const path = the(ending);
       rmSync(path);
       await put(store, 'b', 'two');
@@ -62,14 +62,14 @@ describe('A backup directory that lacks a file', () => {
     });
   }
 
-  it('says that a segment has become shorter, and does not take it for another life', async () => {
+  it('says that a segment has become shorter, and does not take it for another store', async () => {
     const path = the('.seg');
     truncateSync(path, statSync(path).size - 64);
     await put(store, 'b', 'two');
     await expectDamage(taken(), path, 'is shorter than');
   });
 
-  it('gives the newest state without a file that only earlier ones need', async () => {
+  it('gives the newest state without a file that only earlier backups need', async () => {
     const path = the('.seg');
     await store.compact({ everything: true });
     await taken();

@@ -1,5 +1,5 @@
-// Restore drills: random lives of a store with backups in between, and random moments restored and compared with a
-// model, record by record. A moment is exact or refused; that of a backup itself is never refused.
+// Restore drills: random lives of a store with backups in between. Random moments are restored and compared with a
+// model, record by record. A moment is exact or refused; the moment of a backup itself is never refused.
 
 import { expect } from 'chai';
 
@@ -16,11 +16,11 @@ const POINTS = rounds(50, 10);
 describe('Restore drills', function () {
   this.timeout(900_000);
 
-  it(`of ${LIVES * POINTS} moments give the state of then, or refuse`, async () => {
+  it(`restore the exact state at ${LIVES * POINTS} moments, or refuse`, async () => {
     const { seed: first } = seeded('restore drills', LIVES);
     let exact = 0;
     for (let seed = first; seed < first + LIVES; seed += 1) {
-      // The store of every other life keeps its history, which the backups take as well: then no moment is missing.
+      // Every other store keeps its history, which its backups contain too; then no moment is missing.
       const hasHistory = (seed - first) % 2 === 0;
       const life = await BackupLife.open(seed, hasHistory ? 24 * 3_600_000 : 0);
       for (let step = 0; step < STEPS; step += 1) await life.step();
@@ -40,7 +40,7 @@ describe('Restore drills', function () {
   });
 });
 
-/** False: it is not kept. */
+/** Restores a random moment and compares it; returns false when that moment is not kept. */
 async function tryMoment(life: BackupLife): Promise<boolean> {
   const { seq, ms } = life.someTime();
   const isTime = life.random.chance(0.4);

@@ -1,4 +1,4 @@
-// The binary protocol: each opcode to its request, each reply to its packet.
+// The binary protocol: each opcode becomes its request, and each reply its packet.
 
 import { expect } from 'chai';
 
@@ -22,7 +22,7 @@ function parse(...packets: Buffer[]): readonly Note[] {
   return parseChunks([Buffer.concat(packets)]).events;
 }
 
-/** The only request in `bytes`, without its form. */
+/** Returns the only request in `bytes`, without its form. */
 function request(bytes: Buffer): object {
   const events = parse(bytes);
   expect(events).to.have.length(1);
@@ -126,7 +126,7 @@ describe('BinaryParser.next()', () => {
     }
   });
 
-  it('closes after a request that is not well formed', () => {
+  it('closes after a malformed request', () => {
     const wrong: readonly Buffer[] = [
       packet(0x00),
       packet(0x00, { key: 'k', value: 'v' }),
@@ -162,14 +162,14 @@ describe('BinaryParser.next()', () => {
     expect(mixed.closed).to.equal(true);
   });
 
-  it('swallows a value over the limit and hands on its key', () => {
+  it('skips a value over the limit and passes on its key', () => {
     const big = packet(0x11, { key: 'k', extras: setExtras(0, 0), value: 'x'.repeat(2_000_000) });
     const events = parse(big, packet(0x0a));
     expect(events.map((event) => event['kind'])).to.deep.equal(['oversized-put', 'noop']);
     expect(events[0]).to.include({ key: 'k', valueBytes: 2_000_000 });
   });
 
-  it('gives a value that is not gathered out in pieces', () => {
+  it('gives out in pieces a value that is too large to gather', () => {
     const bytes = packet(0x01, { key: 'k', extras: setExtras(1, 2), value: 'abcdefgh' });
     const chunks = [bytes.subarray(0, 30), bytes.subarray(30, 36), bytes.subarray(36)];
     const { events } = parseChunks([...chunks, packet(0x0a)], { inlineValueBytesMax: 4 });
@@ -183,7 +183,7 @@ describe('BinaryParser.next()', () => {
     expect(events[1]).to.include({ bytes: 'abcdefgh' });
   });
 
-  it('is not spoken with protocol text, and nothing else with protocol binary', () => {
+  it('is refused with protocol text, and is the only protocol with protocol binary', () => {
     const version = packet(0x0b).toString('latin1');
     expect(dialogue(`${version}\r\n`, { protocol: 'text' })).to.contain('ERROR');
     expect(dialogue('get k\r\n', { protocol: 'binary' })).to.equal('[closed]');

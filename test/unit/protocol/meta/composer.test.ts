@@ -8,7 +8,7 @@ import type { MetaHit, Reply, ResultStatus } from '../../../../src/protocol/repl
 import { hitItem } from '../../../support/hit-item.js';
 import { Incoming } from '../../../support/parsing.js';
 
-/** The reply to `line` (and its block) when the command came to `reply`. */
+/** Returns the reply to `line` (and its block) when the command has the outcome `reply`. */
 function answerTo(line: string, reply: Reply): string {
   const parser = new Incoming();
   parser.push(Buffer.from(line, 'latin1'));
@@ -150,7 +150,7 @@ describe('compose() of meta replies', () => {
     });
   }
 
-  it('writes what comes before a value that the caller sends itself', () => {
+  it('writes the part before a value that the caller sends itself', () => {
     const streamed = hit({}, undefined, true);
     expect(answerTo('mg k v s\r\n', streamed)).to.equal('VA 1 s1\r\n');
     expect(answerTo('mg k v s\r\n', { kind: 'value-end' })).to.equal('\r\n');

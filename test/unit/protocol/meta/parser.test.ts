@@ -1,11 +1,11 @@
-// What the meta commands ask for; their replies are in composer.test.ts, wrong ones in
+// MetaReader: the requests of the meta commands. Their replies are in composer.test.ts, and wrong lines in
 // refusals.test.ts.
 
 import { expect } from 'chai';
 
 import { parseText } from '../../../support/parsing.js';
 
-/** The request without the form. */
+/** Returns the request without its form. */
 function request(sent: string): object {
   const [first, ...rest] = parseText(sent);
   expect(rest, 'one request').to.deep.equal([]);
@@ -118,7 +118,7 @@ describe('MetaReader', () => {
     });
   }
 
-  it('notes P async in the form, and no other token of P', () => {
+  it('notes Pasync in the form, and no other token of P', () => {
     expect(form('ms k 1 Pasync\r\nx\r\n')).to.include({ async: true });
     expect(form('ms k 1 P\r\nx\r\n')).to.include({ async: false });
     expect(form('ms k 1 Pasynchronous\r\nx\r\n')).to.include({ async: false });

@@ -1,4 +1,4 @@
-// Replies of the text protocol, byte for byte.
+// The replies of the text protocol, byte for byte.
 
 import { expect } from 'chai';
 
@@ -72,7 +72,7 @@ describe('compose() of text replies', () => {
     });
   }
 
-  it('ends VALUE in the CAS token for gets and gats', () => {
+  it('ends VALUE with the CAS token for gets and gats', () => {
     expect(composed(hit, { ...FORM, withCas: true })).to.equal(
       'VALUE caf\xe9 4294967295 4 18446744073709551615\r\na\r\nb\r\n',
     );
@@ -80,7 +80,7 @@ describe('compose() of text replies', () => {
 });
 
 describe('formOfError()', () => {
-  it('gives each error one line that clients can tell apart by its first word', () => {
+  it('gives each error one line whose first word says the kind of error', () => {
     for (const name of ERROR_NAMES) {
       const line = formOfError(name).line.toString();
       expect(line, name).to.match(/^(ERROR|CLIENT_ERROR|SERVER_ERROR)[^\r\n]*\r\n$/);

@@ -1,4 +1,4 @@
-// The text parser: what each line becomes. Exact replies to wrong lines are in refusals.test.ts.
+// TextParser: the request of each line. The exact replies to wrong lines are in refusals.test.ts.
 
 import { expect } from 'chai';
 
@@ -111,13 +111,13 @@ describe('TextParser.next()', () => {
     });
   }
 
-  it('takes keys up to keyBytesMax and lines as long as they need', () => {
+  it('takes keys up to keyBytesMax and lines as long as such keys need', () => {
     const key = 'k'.repeat(3000);
     const [request] = parseText(`delete ${key}\r\n`, { keyBytesMax: 4000 });
     expect(request).to.include({ kind: 'delete', key });
   });
 
-  it('gives a long multi-get out in parts that together are its keys', () => {
+  it('gives a long multi-get out in parts that together have all its keys', () => {
     const keys = Array.from({ length: 18_725 }, (_, index) => `key-${index}`);
     const line = Buffer.from(`get ${keys.join(' ')}\r\n`);
     const chunks: Buffer[] = [];
@@ -128,7 +128,7 @@ describe('TextParser.next()', () => {
     expect(parsing.bufferedBytesMax).to.be.at.most(2048);
   });
 
-  it('refuses a multi-get of ordinary length before its first hit, a longer one at the bad key', () => {
+  it('refuses a bad key before the first hit of a short multi-get, and at its place in a long one', () => {
     const bad = 'x'.repeat(251);
     expect(parseText(`get a ${bad} b\r\nversion\r\n`).map((event) => event['kind'])).to.deep.equal([
       'answer',
@@ -160,7 +160,7 @@ describe('TextParser.next() with values that are not gathered', () => {
     expect(events[1]).to.include({ bytes: 'abcdefgh' });
   });
 
-  it('ends a value that is not followed by CR LF in an answer', () => {
+  it('answers an error for a value that is not followed by CR LF', () => {
     const events = parseText('set k 0 0 8\r\nabcdefghXYversion\r\n', options);
     expect(events.map((event) => event['kind'])).to.deep.equal([
       'put',
@@ -170,7 +170,7 @@ describe('TextParser.next() with values that are not gathered', () => {
     ]);
   });
 
-  it('hands on the key of a value over the limit and swallows the value', () => {
+  it('passes on the key of a value over the limit and skips the value', () => {
     const text = `set k 0 0 1000000 noreply\r\n${'x'.repeat(1_000_000)}\r\nmn\r\n`;
     const chunks: Buffer[] = [];
     for (let at = 0; at < text.length; at += 65_536) {

@@ -33,11 +33,11 @@ describe('TextParser.next() in the plain dialect', () => {
     });
   }
 
-  it('goes on behind a padded block', () => {
+  it('goes on after a padded block', () => {
     expect(dialogue('set k 5\r\n hello \r\nget k\r\n')).to.equal('<put k><get k>');
   });
 
-  it('refuses a block that fits in no way', () => {
+  it('refuses a block whose length fits in no way', () => {
     expect(dialogue('set k 3\r\nabcde\r\n')).to.equal(
       'CLIENT_ERROR bad data chunk\r\nCLIENT_ERROR bad command line format\r\n',
     );
@@ -47,7 +47,7 @@ describe('TextParser.next() in the plain dialect', () => {
     expect(dialogue('set k 0 0 3\r\n abc\r\n')).to.contain('CLIENT_ERROR bad data chunk');
   });
 
-  it('is off with shortForms false, and is for set alone', () => {
+  it('is off with shortForms false, and applies only to set', () => {
     const refusal = 'CLIENT_ERROR bad command line format\r\n';
     expect(dialogue('set k 0 0\r\n', { shortForms: false })).to.equal(refusal);
     expect(dialogue('add k 5\r\n')).to.equal(refusal);

@@ -1,5 +1,5 @@
-// The lines that are read in one pass mean what the parser reads in them, word by word: a space more, which means
-// nothing, sends the same line the long way.
+// Plain lines: a line that is read in one pass means what the parser reads in it word by word. A further space, which
+// means nothing, makes the parser read the same line word by word.
 
 import { expect } from 'chai';
 import * as fc from 'fast-check';
@@ -8,7 +8,7 @@ import { DEFAULT_PARSER_OPTIONS, type Parsed } from '../../../../src/protocol/pa
 import { TextParser } from '../../../../src/protocol/text/parser.js';
 import { seeded } from '../../../support/seed.js';
 
-/** What a request says, without the buffers it says it in. */
+/** Returns the contents of a request, without its buffers. */
 function told(parsed: Parsed): unknown {
   if (parsed.kind === 'get') {
     const { form, key, keyStart, keyEnd, last, touchExptime } = parsed;
@@ -32,7 +32,7 @@ function told(parsed: Parsed): unknown {
 
 function parse(text: string): unknown[] {
   const parser = new TextParser({ ...DEFAULT_PARSER_OPTIONS, inlineValueBytesMax: 40 });
-  // Bytes behind the end belong to somebody else.
+  // The bytes behind the end must not be read.
   const memory = Buffer.from(`${text}9 \r\n9999\r\n`, 'latin1');
   parser.push(memory.subarray(0, text.length));
   const all: unknown[] = [];
@@ -53,7 +53,7 @@ const number = fc.oneof(
 );
 
 describe('Plain lines', () => {
-  it('`get` and `gets` mean what they mean with a space more', () => {
+  it('`get` and `gets` mean the same with a further space', () => {
     fc.assert(
       fc.property(fc.constantFrom('get', 'gets'), key, (name, word) => {
         expect(parse(`${name} ${word}\r\n`)).to.deep.equal(parse(` ${name} ${word}\r\n`));
@@ -63,7 +63,7 @@ describe('Plain lines', () => {
     );
   });
 
-  it('`set` means what it means with a space more, whatever its numbers and its block', () => {
+  it('`set` means the same with a further space, whatever its numbers and its block', () => {
     const block = fc.string({ maxLength: 60 }).map((text) => text.replaceAll(/[^ -~]/g, '.'));
     fc.assert(
       fc.property(key, number, number, number, block, (word, flags, exptime, bytes, value) => {

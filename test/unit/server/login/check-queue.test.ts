@@ -33,7 +33,7 @@ describe('CheckQueue', () => {
     return pairs;
   };
 
-  it('take() goes by the failures of the origin, then of the connection, then the newest', () => {
+  it('take() orders by the failures of the origin, then of the connection, and then takes the newest', () => {
     const [guesser, clean] = [failing(5), new Origin()];
     join('guess of one that failed', waiter(guesser, 3));
     join('old guess', waiter(guesser));
@@ -43,7 +43,7 @@ describe('CheckQueue', () => {
     expect(guesser.checks + clean.checks).to.equal(0);
   });
 
-  it('take() leaves those whose clients send nothing more for last', () => {
+  it('take() takes checks last whose clients have ended their input', () => {
     const gone = waiter(new Origin());
     join('gone', gone);
     join('guess', waiter(failing(9), 9));
@@ -51,7 +51,7 @@ describe('CheckQueue', () => {
     expect(order()).to.deep.equal(['guess', 'gone']);
   });
 
-  it('join() bounds the checks of an origin; who failed most loses the place', () => {
+  it('join() bounds the checks of an origin, and the client that failed most loses its place', () => {
     const [origin, other] = [new Origin(), new Origin()];
     join('failed', waiter(origin, 1));
     for (let n = 1; n < CHECKS_PER_ORIGIN_MAX; n++) {
@@ -65,7 +65,7 @@ describe('CheckQueue', () => {
     expect(queue.size).to.equal(CHECKS_PER_ORIGIN_MAX + 1);
   });
 
-  it('join() bounds all of them: an address that never failed finds a place', () => {
+  it('join() bounds all checks, and an address that never failed finds a place', () => {
     for (let n = 0; n < CHECKS_MAX; n++) join(`guess ${n}`, waiter(failing(2)));
     expect(join('right', waiter(new Origin()))).to.equal('guess 0');
     expect(queue.size).to.equal(CHECKS_MAX);
@@ -81,7 +81,7 @@ describe('CheckQueue', () => {
     expect(queue.take(0)?.waiters.size).to.equal(1001);
   });
 
-  it('leave() takes a check out when the last one who waits has left', () => {
+  it('leave() removes a check when the last waiting client has left', () => {
     const origin = new Origin();
     const [one, other] = [waiter(origin), waiter(origin)];
     join('pair', one);

@@ -1,4 +1,4 @@
-// Who is checked when, on a thread that answers when the test says so.
+// Logins: the order of the checks, on a thread that answers when the test says so.
 
 import fs from 'node:fs';
 import os from 'node:os';
@@ -57,7 +57,7 @@ describe('Logins', () => {
   });
   afterEach(() => fs.rmSync(dir, { recursive: true }));
 
-  it('one password at a time is given to the thread', async () => {
+  it('attempt() gives the thread one password at a time', async () => {
     const [first, second] = [attempt('a'), attempt('b')];
     await turn();
     expect(asked).to.deep.equal(['a']);
@@ -69,7 +69,7 @@ describe('Logins', () => {
     expect(await second.outcome).to.equal('wrong');
   });
 
-  it('a proven pair comes in without a check, also where a login failed; a wrong one never', async () => {
+  it('a proven pair logs in without a check, also after a failed login, and a wrong pair waits', async () => {
     const proven = attempt('a');
     answer(true);
     expect(await proven.outcome).to.equal('right');
@@ -83,7 +83,7 @@ describe('Logins', () => {
     expect(delays.length, 'waits').to.equal(1);
   });
 
-  it('after a failure an address waits before the check, another one does not', async () => {
+  it('an address waits before the check after a failure, and another address does not', async () => {
     const wrong = attempt('a');
     answer(false);
     expect(await wrong.outcome).to.equal('wrong');
@@ -98,7 +98,7 @@ describe('Logins', () => {
     expect(await late.outcome).to.equal('right');
   });
 
-  it('equal attempts are answered by one check, also those that come while it runs', async () => {
+  it('one check answers equal attempts, also attempts that come while it runs', async () => {
     const all = [attempt('a'), attempt('a'), attempt('a', guest('10.0.0.2'))];
     await turn();
     all.push(attempt('a'));
@@ -109,7 +109,7 @@ describe('Logins', () => {
     expect(asked).to.deep.equal(['a']);
   });
 
-  it('one that has gone is not checked any more, wherever it waited', async () => {
+  it('a cancelled attempt is not checked, wherever it waited', async () => {
     const running = attempt('a');
     const queued = attempt('b');
     queued.cancel();
@@ -129,7 +129,7 @@ describe('Logins', () => {
     expect(asked).to.deep.equal(['a', 'c']);
   });
 
-  it('reload() forgets what was proven, and what is being checked is checked again', async () => {
+  it('reload() forgets proven pairs, and repeats the check that is under way', async () => {
     const before = attempt('a');
     logins.reload();
     answer(true);
@@ -143,14 +143,14 @@ describe('Logins', () => {
     expect(asked.length).to.equal(3);
   });
 
-  it('a stranger is compared with the first user and stays out', async () => {
+  it('an unknown user is compared with the first user and refused', async () => {
     const stranger = attempt('a', guest(), 'mallory');
     await turn();
     answer(true);
     expect(await stranger.outcome).to.equal('wrong');
   });
 
-  it('a thread that dies lets nobody in, and the next check starts another one', async () => {
+  it('a thread that dies logs nobody in, and the next check starts another thread', async () => {
     const lost = attempt('a');
     await turn();
     die();
@@ -161,7 +161,7 @@ describe('Logins', () => {
     expect(await next.outcome).to.equal('right');
   });
 
-  it('close() tells all who wait, and whoever comes later', async () => {
+  it('close() answers waiting attempts and later ones with unchecked', async () => {
     const waiting = [attempt('a'), attempt('b')];
     logins.close();
     expect(await Promise.all(waiting.map(({ outcome }) => outcome))).to.deep.equal([
@@ -173,7 +173,7 @@ describe('Logins', () => {
 });
 
 describe('ProvenPairs', () => {
-  it('keeps a bounded number, and those longest that are used', () => {
+  it('keeps a bounded number of pairs, and used pairs longest', () => {
     const pairs = new ProvenPairs();
     const nameOf = (text: string): string => pairs.nameOf(Buffer.from('ann'), Buffer.from(text));
     pairs.add(nameOf('used'));
@@ -188,7 +188,7 @@ describe('ProvenPairs', () => {
     expect(pairs.has(nameOf('used'))).to.equal(false);
   });
 
-  it('nameOf() keeps user and password apart, and differs between processes', () => {
+  it('nameOf() keeps user and password apart, and differs between instances', () => {
     const pairs = new ProvenPairs();
     const name = pairs.nameOf(Buffer.from('ab'), Buffer.from('c'));
     expect(name).to.equal(pairs.nameOf(Buffer.from('ab'), Buffer.from('c')));

@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import { originOf, Origins } from '../../../../src/server/login/origins.js';
 
 describe('originOf()', () => {
-  it('is one for all unix sockets, for both forms of IPv4, and for an IPv6 network', () => {
+  it('gives one origin to all unix sockets, to both forms of an IPv4 address, and to an IPv6 network', () => {
     expect(originOf(undefined)).to.equal('unix');
     expect(originOf('10.1.2.3')).to.equal('10.1.2.3');
     expect(originOf('::ffff:10.1.2.3')).to.equal('10.1.2.3');
@@ -16,7 +16,7 @@ describe('originOf()', () => {
 });
 
 describe('Origins', () => {
-  it('forgets failures a minute after the last', () => {
+  it('forgets failures a minute after the last one', () => {
     const origin = new Origins().of('10.0.0.1');
     origin.failed(1000);
     origin.failed(2000);
@@ -26,7 +26,7 @@ describe('Origins', () => {
     expect(origin.failures(70_000)).to.equal(1);
   });
 
-  it('remembers a bounded number, and of those that wait every one', () => {
+  it('remembers a bounded number of origins, and every origin with waiting checks', () => {
     const origins = new Origins();
     const waiting = origins.of('10.0.0.1');
     waiting.checks = 1;

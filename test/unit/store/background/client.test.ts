@@ -1,4 +1,4 @@
-// The main thread's side of the background worker, with a worker that the test plays.
+// Background: the main thread's side of the background worker, with a worker that the test plays.
 
 import { expect } from 'chai';
 
@@ -14,7 +14,7 @@ const TASK: HintTask = {
   segment: { first: 1, last: 1, generation: 0, salt: 1, committedBytes: 64 },
 };
 
-/** A worker in the hands of the test. */
+/** A worker that the test controls. */
 class PlayedWorker implements Worker {
   readonly posted: ToWorker[] = [];
   readonly done: Promise<void>;
@@ -88,7 +88,7 @@ describe('Background', () => {
     expect(workers[0]!.posted).to.deep.equal([TASK, TASK, TASK]);
   });
 
-  it('perform() answers what the worker asks', async () => {
+  it('perform() answers the questions of the worker', async () => {
     const { background, workers } = start();
     const answer = { answer: 'items', items: [], segments: [], last: true } as const;
     const done = background.perform(TASK, () => Promise.resolve(answer));
@@ -106,12 +106,16 @@ describe('Background', () => {
     expect(await done).to.include('Nothing is asked');
   });
 
-  it('a task that fails keeps its code where callers know it, and its system error as cause', async () => {
+  it('a failed task keeps its code, and has its system error as cause', async () => {
     const { background, workers } = start();
     for (const [code, expected] of [
       ['KV_CORRUPTION', 'KV_CORRUPTION'],
       ['KV_CLOSED', 'KV_CLOSED'],
-      ['ENOSPC', 'KV_IO'],
+      ['KV_NO_SPACE', 'KV_NO_SPACE'],
+      ['ENOSPC', 'KV_NO_SPACE'],
+      ['EROFS', 'KV_NO_PERMISSION'],
+      ['EIO', 'KV_IO'],
+      ['ENOENT', 'KV_IO'],
       [undefined, 'KV_IO'],
     ] as const) {
       const done = background.perform(TASK, asksNothing).catch((error: unknown) => error);
@@ -148,7 +152,7 @@ describe('Background', () => {
     await next;
   });
 
-  it('close() ends the worker and the task under way, and takes no other', async () => {
+  it('close() ends the worker and the task under way, and later tasks fail', async () => {
     const { background, workers } = start();
     const done = codeOf(background.perform(TASK, asksNothing));
     await background.close();
@@ -159,7 +163,7 @@ describe('Background', () => {
     await background.close();
   });
 
-  it('close() of one that did nothing starts nothing', async () => {
+  it('close() starts no worker when there was no task', async () => {
     const { background, workers } = start();
     await background.close();
     expect(workers.length).to.equal(0);

@@ -1,5 +1,5 @@
-// A copy made of a dump and the feed, through lives of changes, kills, power losses, full disks and compactions: at the
-// end it is what the store is, byte for byte. And what a feed tells does not depend on how often it was broken off.
+// A copy made of a dump and the feed, through changes, kills, power losses, full disks and compactions: at the end it
+// equals the store, byte for byte. The changes that a feed gives do not depend on how often it was broken off.
 
 import { expect } from 'chai';
 
@@ -19,21 +19,21 @@ const OPTIONS = {
 const STEPS = 120;
 const KEYS = 12;
 
-/** A store, whoever follows it, and their copy. */
+/** A store, the feed that follows it, and the copy made of that. */
 class Life {
   readonly sim: SimStore;
   readonly copy = new FeedCopy();
-  /** As the copy was told. */
+  /** The changes that the copy was made of since its last dump. */
   readonly told: KeptChange[] = [];
   dumps = 0;
-  /** Of the last. */
+  /** The seq of the last dump. */
   dumpSeq = 0;
   readonly #random: SeededRandom;
   #feed: ChangeFeed | undefined;
 
   readonly #keepsHistory: boolean;
 
-  /** A full disk takes the history: where that is kept there is none. */
+  /** A full disk loses the history, so the disk never fills when the history is kept. */
   constructor(sim: SimStore, random: SeededRandom, keepsHistory: boolean) {
     this.sim = sim;
     this.#keepsHistory = keepsHistory;
@@ -75,7 +75,7 @@ class Life {
     else store.flush(random.below(2) === 0 ? 0 : store.nowMs() + random.below(500));
   }
 
-  /** Takes up to so many changes; begins again from a dump when they are gone. */
+  /** Applies up to `max` changes; begins again from a dump when changes are gone. */
   async #follow(max: number): Promise<void> {
     const { sim, copy } = this;
     try {
@@ -87,7 +87,7 @@ class Life {
     } catch (error) {
       if (!isKvError(error, 'KV_TOO_OLD')) throw error;
       await this.#leave();
-      // A full disk has no room for a dump: later.
+      // A full disk has no room for a dump, so it is made later.
       if (sim.world.disk.capacityBytes !== Infinity) return;
       await sim.wait(sim.store.snapshot());
       const dump = sim.world.disk.find('/data/snapshot.json');
@@ -99,7 +99,7 @@ class Life {
     }
   }
 
-  /** Follows meanwhile. */
+  /** Compacts, and follows the feed meanwhile. */
   async #compact(everything: boolean): Promise<void> {
     const { sim } = this;
     const compacting = sim.store.compact({ everything });
@@ -119,7 +119,7 @@ class Life {
     await this.sim.reopen(styles[this.#random.below(styles.length)]);
   }
 
-  /** Changes that are refused or taken back, until there is room again. */
+  /** Fills the disk, so that changes are refused or taken back, until there is room again. */
   async #fillDisk(): Promise<void> {
     const { disk } = this.sim.world;
     disk.capacityBytes = disk.usedBytes();
@@ -133,7 +133,7 @@ class Life {
   }
 }
 
-/** What a client reads. */
+/** Returns what a client reads. */
 async function contentsOf(sim: SimStore): Promise<ReturnType<FeedCopy['live']>> {
   const found: ReturnType<FeedCopy['live']> = {};
   const names = (await sim.words.listAll(100)).map(({ key }) => key.toString('latin1'));
@@ -150,10 +150,10 @@ describe('A copy of a dump and the feed', () => {
   const seed = Number(process.env['CAIRN_TEST_SEED'] ?? Date.now() % 2 ** 31);
 
   for (const [title, keepHistoryMs] of [
-    ['with the history kept, from the first change on', 1e9],
-    ['beginning again from a dump where changes are gone', 0],
+    ['from the first change on when the history is kept', 1e9],
+    ['after new dumps when changes are gone', 0],
   ] as const) {
-    it(`is the store, byte for byte: ${title}`, async function () {
+    it(`equals the store, byte for byte, ${title}`, async function () {
       this.timeout(120_000);
       const lives = rounds(25, 6);
       console.log(`      CAIRN_TEST_SEED=${seed}, ${lives} lives`);
@@ -167,7 +167,7 @@ describe('A copy of a dump and the feed', () => {
         const context = `CAIRN_TEST_SEED=${seed + at}`;
         expect(life.copy.live(sim.store.nowMs()), context).to.deep.equal(await contentsOf(sim));
         dumps += life.dumps;
-        // In one piece it is the same.
+        // A feed that is read in one piece gives the same changes.
         const feed = await sim.wait(sim.store.changeLog.follow({ after: 'oldest', values: true }));
         const from = Math.max(feed.position, life.dumpSeq);
         const behind = ({ seq }: KeptChange): boolean => seq > from;

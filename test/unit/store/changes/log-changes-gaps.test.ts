@@ -1,4 +1,4 @@
-// The change feed where changes are missing: what a full disk took back, and what compaction has removed.
+// The change feed when changes are missing: a full disk took them back, or compaction removed them.
 
 import { expect } from 'chai';
 
@@ -26,7 +26,7 @@ describe('LogChanges, where changes are missing', () => {
     expect([...sim.process.openFiles].map(({ path }) => path)).to.deep.equal([]);
   });
 
-  /** Puts that are taken back; no seal says yet that their seqs were given out. */
+  /** Makes puts that are taken back; no seal says yet that their seqs were given out. */
   const loseSome = async (): Promise<void> => {
     await open();
     await fill(sim, 5);
@@ -39,7 +39,7 @@ describe('LogChanges, where changes are missing', () => {
     expect(sim.store.durability.lastSeq).to.be.greaterThan((await sim.words.listAll(100)).length);
   };
 
-  it('never tells what a full disk took back', async () => {
+  it('never gives a change that a full disk took back', async () => {
     await open();
     const last = await fill(sim, 5);
     const feed = await follow(sim, { after: 0 });
@@ -67,7 +67,7 @@ describe('LogChanges, where changes are missing', () => {
   });
 
   describe('seqs that a full disk took back', () => {
-    it('are no reason to say that changes are missing', async () => {
+    it('do not count as missing changes', async () => {
       await loseSome();
       await sim.advance(5000);
       const feed = await follow(sim, { after: 0 });
@@ -81,7 +81,7 @@ describe('LogChanges, where changes are missing', () => {
       await sim.wait(feed.close());
     });
 
-    it('are nothing to go on after: a start gives them out again', async () => {
+    it('are no position of a feed, since a start gives them out again', async () => {
       await loseSome();
       const feed = await follow(sim, {});
       await sim.wait(drain(feed));
@@ -95,7 +95,7 @@ describe('LogChanges, where changes are missing', () => {
   });
 
   describe('after a compaction', () => {
-    it('says what is missing and from where on nothing is, and goes on from there', async () => {
+    it('says from which seq on no change is missing, and gives all changes after it', async () => {
       await open();
       await fill(sim, 30, 3);
       await sim.wait(sim.store.compact({ everything: true }));
@@ -114,7 +114,7 @@ describe('LogChanges, where changes are missing', () => {
       }
     });
 
-    it('tells all of it where the history is kept, until that goes', async () => {
+    it('gives all changes as long as the history is kept', async () => {
       await open(HISTORY);
       await fill(sim, 30, 3);
       const before = await told(sim, { after: 0, values: true });
@@ -131,13 +131,13 @@ describe('LogChanges, where changes are missing', () => {
       expect(isKvError(await refused(sim, { after: 0 }), 'KV_TOO_OLD')).to.equal(true);
     });
 
-    it('a feed in the middle of a file reads that to its end, and is told when the next one is gone', async () => {
+    it('a feed in the middle of a file reads it to its end, and fails when the next file is gone', async () => {
       await open();
       const last = await fill(sim, 40, 3);
       const feed = await follow(sim, { after: 0 });
       const begun = await sim.wait(drain(feed, 2));
       const files = sim.names('.seg');
-      // It waits for nobody who follows.
+      // Compaction does not wait for feeds.
       await sim.wait(sim.store.compact({ everything: true }));
       expect(sim.names('.seg')).not.to.include(files[0]);
       const rest: number[] = [];
@@ -158,7 +158,7 @@ describe('LogChanges, where changes are missing', () => {
       await sim.wait(feed.close());
     });
 
-    it('a feed at the end goes on whatever is compacted behind it', async () => {
+    it('a feed at the end goes on, although earlier segments are compacted', async () => {
       await open();
       const feed = await follow(sim, { after: 0 });
       const found: number[] = [];

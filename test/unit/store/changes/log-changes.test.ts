@@ -1,4 +1,4 @@
-// The change feed of the engine: what each record is told as, from where, and what is told when it is gone.
+// LogChanges, the change feed of the engine: the change of each record, its start, and missing changes.
 
 import { expect } from 'chai';
 
@@ -27,7 +27,7 @@ describe('LogChanges', () => {
     expect([...sim.process.openFiles].map(({ path }) => path)).to.deep.equal([]);
   });
 
-  it('tells every kind of change with what belongs to it', async () => {
+  it('gives every kind of change with its fields', async () => {
     await open();
     const expiresAt = sim.store.nowMs() + 60_000;
     await sim.words.set('a', 'one', { flags: 7, expiresAt });
@@ -58,7 +58,7 @@ describe('LogChanges', () => {
     expect(plain.map(({ valueBytes }) => valueBytes)).to.deep.equal([3, 1, 2, 0, 0, 0, 0]);
   });
 
-  it('tells a flush for later twice: when it is promised, and when it is carried out', async () => {
+  it('gives a delayed flush twice, when it is promised and when it is carried out', async () => {
     await open();
     await sim.words.set('a', 'x');
     const atMs = sim.store.nowMs() + 500;
@@ -71,7 +71,7 @@ describe('LogChanges', () => {
     ]);
   });
 
-  it('tells why an item went: evicted, idle, or expired when somebody asked for it', async () => {
+  it('says why an item was removed: evicted, idle, or expired when a client asked for it', async () => {
     await open({ ...OPTIONS, keysMax: 2, idleMsMax: 60_000 });
     for (const key of ['a', 'b', 'c']) await sim.words.set(key, 'x');
     await sim.words.set('brief', 'x', { expiresAt: sim.store.nowMs() + 50 });
@@ -91,7 +91,7 @@ describe('LogChanges', () => {
     expect(reasons.slice(3)).to.deep.equal([['c', 'idle']]);
   });
 
-  it('with logExpiries it tells each expiry once, whoever finds it: a reader, the sweeper, an eviction', async () => {
+  it('gives each expiry once with logExpiries, whether a reader, the sweeper or an eviction finds it', async () => {
     await open({ ...HISTORY, keysMax: 3, logExpiries: true });
     const expiresAt = sim.store.nowMs() + 50;
     for (const key of ['asked', 'evicted', 'swept']) await sim.words.set(key, 'x', { expiresAt });
@@ -113,7 +113,7 @@ describe('LogChanges', () => {
     expect(Object.keys(await sim.contents()).toSorted()).to.deep.equal(['new', 'newer']);
   });
 
-  it('a prefix and a key: their own changes, and what may have taken them', async () => {
+  it('gives a key or a prefix its own changes, and the flushes that may concern it', async () => {
     await open();
     for (const key of ['a:1', 'a:2', 'b:1', 'a:1']) await sim.words.set(key, 'x');
     for (const prefix of ['a', 'a:1', 'a:12', 'b']) sim.store.deletePrefix(Buffer.from(prefix));
@@ -127,7 +127,7 @@ describe('LogChanges', () => {
     ]);
   });
 
-  it('goes on after any seq with what came behind it, across segments and restarts', async () => {
+  it('gives the changes after any seq, across segments and restarts', async () => {
     await open();
     const last = await fill(sim, 40);
     expect(sim.names('.seg').length).to.be.greaterThan(3);
@@ -141,7 +141,7 @@ describe('LogChanges', () => {
     }
   });
 
-  it('by default what comes from now on; it waits, and is woken', async () => {
+  it('gives only coming changes by default, and more() waits for them', async () => {
     await open();
     await fill(sim, 3);
     const feed = await follow(sim, {});
@@ -163,7 +163,7 @@ describe('LogChanges', () => {
     expect(feed.isEnded).to.equal(true);
   });
 
-  it('ends when the store closes, and gives its file back though nobody reads it', async () => {
+  it('ends when the store closes, and closes its file although no one reads it', async () => {
     await open();
     await fill(sim, 3);
     const idle = await follow(sim, { after: 0 });
@@ -178,14 +178,14 @@ describe('LogChanges', () => {
     expect(isKvError(await refused(sim, { after: 0 }), 'KV_CLOSED')).to.equal(true);
   });
 
-  it('a seq that was never given out is refused', async () => {
+  it('refuses a seq that was never given out', async () => {
     await open();
     const last = await fill(sim, 2);
     expect(isKvError(await refused(sim, { after: last + 1 }), 'KV_BAD_OPTION')).to.equal(true);
     expect(await told(sim, { after: last })).to.deep.equal([]);
   });
 
-  it('tells a large value while its file is there, of the history too, and that it is gone', async () => {
+  it('gives a large value while its file exists, in the history too, and no value later', async () => {
     const piece = Buffer.alloc(MIB + 5, 'large');
     for (const options of [OPTIONS, HISTORY]) {
       await open(options);
@@ -204,7 +204,7 @@ describe('LogChanges', () => {
     }
   });
 
-  it('what the system refuses is a KvError, and nothing is lost for whoever asks again', async () => {
+  it('throws a KvError when the system fails, and a later feed loses no change', async () => {
     await open();
     const last = await fill(sim, 20);
     const faults = (kind: 'open' | 'read', code: 'EMFILE' | 'EIO'): void => {
@@ -225,7 +225,7 @@ describe('LogChanges', () => {
     expect([...seqs(found), ...seqs(rest)].at(-1)).to.equal(last);
   });
 
-  it('names the place of damage and tells nothing behind it', async () => {
+  it('names the offset of damage and gives no change after it', async () => {
     await open();
     await fill(sim, 5);
     const [name = ''] = sim.names('.seg');

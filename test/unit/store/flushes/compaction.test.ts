@@ -1,4 +1,4 @@
-// Flushes that compaction keeps: those that an older segment needs, and no others.
+// The flushes that compaction keeps: only the flushes that an older segment needs.
 
 import { expect } from 'chai';
 
@@ -19,7 +19,7 @@ const OPTIONS = {
 const COMPACTING = { ...OPTIONS, compactMinBytes: 1 };
 const FILLER = 'x'.repeat(700);
 
-/** Until a segment has been completed. */
+/** Writes until a segment has been completed. */
 async function fill(sim: SimStore, nameOf: (at: number) => string): Promise<void> {
   const before = sim.names('.seg').length;
   for (let at = 0; sim.names('.seg').length === before || at < 14; at++) {
@@ -29,7 +29,7 @@ async function fill(sim: SimStore, nameOf: (at: number) => string): Promise<void
   }
 }
 
-/** Old items in a segment that stays, one of them killed by one of many flushes; then a segment of dead bytes. */
+/** Makes old items in a segment that stays, many flushes of which one kills an item, then dead bytes. */
 async function flushed(): Promise<SimStore> {
   const sim = await SimStore.open(OPTIONS);
   for (const key of ['a:1', 'b:1']) await sim.words.set(key, 'old');
@@ -44,7 +44,7 @@ async function flushed(): Promise<SimStore> {
   return sim;
 }
 
-/** Records of flushes in all complete segments. */
+/** Returns the number of flush records in all complete segments. */
 async function flushesIn(sim: SimStore): Promise<number> {
   const { fs } = sim.process;
   let count = 0;
@@ -71,7 +71,7 @@ async function expectGone(sim: SimStore): Promise<void> {
 }
 
 describe('Compaction of flushes', () => {
-  it('drops in a later run those that nothing older needs, and keeps the one that something does', async () => {
+  it('drops flushes that no older segment needs, and keeps the one that such a segment needs', async () => {
     for (const how of ['close', 'kill'] as const) {
       const sim = await flushed();
       const oldest = sim.names('.seg')[0];
@@ -87,7 +87,7 @@ describe('Compaction of flushes', () => {
     }
   });
 
-  it('drops the last one when what needed it was compacted, without anyone asking', async () => {
+  it('drops the last flush by itself when the segment that needed it was compacted', async () => {
     const sim = await flushed();
     await sim.reopen('close', COMPACTING);
     await sim.wait(sim.store.compact());
@@ -101,7 +101,7 @@ describe('Compaction of flushes', () => {
     await expectGone(sim);
   });
 
-  it('keeps those that are still open: what they kill may not be known yet', async () => {
+  it('keeps a flush that is still open, since the items that it kills may not be known yet', async () => {
     const sim = await flushed();
     await sim.reopen('kill', COMPACTING);
     const compacted = sim.store.compact();
@@ -113,7 +113,7 @@ describe('Compaction of flushes', () => {
     expect(await sim.words.value('tail1')).to.equal(undefined);
   });
 
-  it('keeps what carried out a flush for a later time while an older segment has its promise @long', async () => {
+  it('keeps the record that carried out a delayed flush while an older segment has its promise @long', async () => {
     for (const how of ['close', 'kill'] as const) {
       const sim = await SimStore.open(OPTIONS);
       sim.store.flush(sim.store.nowMs() + 20_000);
@@ -124,7 +124,7 @@ describe('Compaction of flushes', () => {
       await sim.reopen('close', OPTIONS);
       await sim.advance(20_000);
       await sim.words.set('live', 'after');
-      // More than one run has: the next begins with the second.
+      // These are more segments than a run has, so the next run begins with the second segment.
       while (sim.names('.seg').length < 70) await fill(sim, () => 'dead');
       await sim.reopen(how, COMPACTING);
       while (sim.stat('kv_compactions') === 0) await sim.advance(1);

@@ -1,4 +1,4 @@
-// flush_all for a later time, many at once: what is due is gone at once and costs one record, what comes after stays.
+// Many delayed flushes at once: one record carries out all that are due, and later items stay.
 
 import { expect } from 'chai';
 
@@ -13,7 +13,7 @@ import { RECORDS } from '../../../support/example-log.js';
 import { SimStore } from '../../../support/sim-store.js';
 
 const PROMISES = 20_000;
-/** All are due by then. */
+/** All flushes are due by then. */
 const LATER_MS = 100_000;
 
 async function promised(): Promise<SimStore> {
@@ -25,15 +25,15 @@ async function promised(): Promise<SimStore> {
   return sim;
 }
 
-/** The process is stopped for so long that all are due. */
+/** Stops the process until all flushes are due, and starts it again. */
 async function asleep(sim: SimStore): Promise<void> {
   sim.world.kill();
   await sim.advance(LATER_MS);
   await sim.reopen('kill');
 }
 
-describe('Flushes for a later time', () => {
-  it('a start carries out all that came due meanwhile by one record; what is put then stays', async () => {
+describe('Delayed flushes', () => {
+  it('a start carries out all flushes that came due meanwhile by one record, and later items stay', async () => {
     const sim = await promised();
     await asleep(sim);
     expect(await sim.words.value('old')).to.equal(undefined);
@@ -46,7 +46,7 @@ describe('Flushes for a later time', () => {
     }
   });
 
-  it('a record without a time carries out the one whose seq it has, and what was due before that', () => {
+  it('a record without a time carries out the flush whose seq it holds, and all that were due before', () => {
     const seed = hashSeed(Buffer.alloc(8));
     const flushes = new Flushes(seed);
     const items = new Items(

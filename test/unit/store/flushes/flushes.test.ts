@@ -11,7 +11,7 @@ import { seeded } from '../../../support/seed.js';
 const SEED = hashSeed(Buffer.from('flushes!'));
 const ALL = Infinity;
 
-/** Flushes over a keydir of which only keys and seqs count; everything is durable but for `watermark`. */
+/** Flushes over a keydir of which only keys and seqs count; all is durable unless a test sets `watermark`. */
 class Case {
   readonly flushes = new Flushes(SEED);
   readonly keydir = new Keydir({ seed: SEED, recency: false });
@@ -30,13 +30,13 @@ class Case {
 }
 
 describe('Flushes', () => {
-  it('killerOf() is for items with a smaller seq, and for no later one', () => {
+  it('killerOf() gives the flush of an item with a smaller seq, and none for a later item', () => {
     const each = new Case();
     each.flush(10);
     expect([9, 10, 11].map((seq) => each.killer(seq))).to.deep.equal([10, 0, 0]);
   });
 
-  it('killerOf() of a prefix is for keys that begin so, whatever its length', () => {
+  it('killerOf() gives the flush of a prefix only for keys that begin with it, whatever its length', () => {
     for (const prefix of ['a', 'ab', 'abc', 'abcd', 'abcde', 'x'.repeat(250)]) {
       const each = new Case();
       each.flush(10, prefix);
@@ -48,7 +48,7 @@ describe('Flushes', () => {
     }
   });
 
-  it('killerOf() is none above seqMax, and an older one counts when a newer one is not durable', () => {
+  it('killerOf() gives no flush above seqMax, and the older flush when the newer one is not durable', () => {
     for (const prefix of ['', 'k']) {
       const each = new Case();
       each.flush(20, prefix);
@@ -61,7 +61,7 @@ describe('Flushes', () => {
     }
   });
 
-  it('add() is undone newest first, a flush of everything and what that swallowed too', () => {
+  it('add() can be undone newest first, also a flush of everything and the prefixes that it replaced', () => {
     const each = new Case();
     each.watermark = 0;
     const undos = [each.flush(10, 'k'), each.flush(20), each.flush(30, 'k'), each.flush(40, 'k')];
@@ -76,7 +76,7 @@ describe('Flushes', () => {
     expect(each.flushes.isRetired(10)).to.equal(true);
   });
 
-  it('retire() forgets what was closed, and nothing that came since', () => {
+  it('retire() forgets the closed flushes, and no flush that came since', () => {
     const each = new Case();
     each.flush(10);
     each.flush(20, 'k');
@@ -101,7 +101,7 @@ describe('Flushes', () => {
     expect(each.flushes.isOpen).to.equal(false);
   });
 
-  it('replay() takes them in any order', () => {
+  it('replay() takes flush records in any order', () => {
     const records = [
       { ...RECORDS['delete-prefix']!, key: Buffer.from('ab'), seq: 10 },
       { ...RECORDS['flush']!, seq: 20 },
@@ -126,7 +126,7 @@ describe('Flushes', () => {
     }
   });
 
-  it('restore() of the state and the words tells the same', () => {
+  it('restore() of the state and the words gives the same answers', () => {
     const each = new Case();
     for (let seq = 1; seq <= 2000; seq += 1) each.flush(seq, `p${seq % 700}:`);
     each.flushes.close();
@@ -148,7 +148,7 @@ describe('Flushes', () => {
     expect(copy.flushes.promises.nextMs).to.equal(ALL);
   });
 
-  it('tells of every item what a plain list of the flushes tells', () => {
+  it('gives the same answer for every item as a plain list of the flushes', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), checkAgainstList),
       seeded('Flushes', 400),
@@ -172,7 +172,7 @@ interface Change {
   readonly undo: () => void;
 }
 
-/** The same steps on Flushes and on a list; after each step both are asked of every item. */
+/** Does the same steps on Flushes and on a list, and compares them for every item after each step. */
 function checkAgainstList(steps: readonly { readonly do: string; readonly name: string }[]): void {
   const { flushes, keydir } = new Case();
   let list: Change[] = [];
@@ -208,7 +208,7 @@ function checkAgainstList(steps: readonly { readonly do: string; readonly name: 
       for (const seqMax of [ALL, watermark]) {
         const killer = flushes.isOpen ? flushes.killerOf(keydir, ref, seqMax) : 0;
         const isKilled = killed(itemSeq, itemKey, seqMax);
-        // Of two that are not durable the older one may be forgotten, and what it kills is told later.
+        // Of two unsynced flushes the older may be forgotten; the items that it kills are then found later.
         if (seqMax === ALL || watermark === seq) expect(killer !== 0).to.equal(isKilled);
         else if (killer !== 0) expect(isKilled).to.equal(true);
         if (killer === 0) continue;

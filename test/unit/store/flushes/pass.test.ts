@@ -17,14 +17,14 @@ function begun(): {
 }
 
 describe('FlushPass', () => {
-  it('prepare() has nothing to do while no flush is open', () => {
+  it('prepare() gives false while no flush is open', () => {
     const { flushes, pass } = begun();
     expect(pass.prepare()).to.equal(false);
     flushes.add(10, NO_PREFIX, 10);
     expect(pass.prepare()).to.equal(true);
   });
 
-  it('prepare() waits for the flushes, and then for what was appended before they were durable', () => {
+  it('prepare() waits for the flushes, and then for the records appended before these were durable', () => {
     const { flushes, log, pass } = begun();
     flushes.add(10, NO_PREFIX, 9);
     Object.assign(log, { lastSeq: 12, watermark: 9 });
@@ -37,7 +37,7 @@ describe('FlushPass', () => {
     expect(pass.prepare()).to.equal(true);
   });
 
-  it('end() retires what was open when it was prepared, and only after a walk that began ready', () => {
+  it('end() retires the flushes that were open at prepare(), only after a walk that began ready', () => {
     const { flushes, log, pass } = begun();
     flushes.add(10, NO_PREFIX, 10);
     log.watermark = 9;

@@ -15,7 +15,7 @@ function withTimes(times: readonly number[]): FlushPromises {
 }
 
 describe('FlushPromises', () => {
-  it('due() gives the last that is due, carryOut() does it and all before it', () => {
+  it('due() gives the last due promise, and carryOut() carries out that one and all before it', () => {
     const promises = withTimes([500, 100, 900, 300, 700, 200, 800, 400, 600]);
     expect(promises.due(99)).to.equal(undefined);
     expect(promises.due(650)).to.deep.equal({ seq: 9, atMs: 600, slot: SLOT });
@@ -25,7 +25,7 @@ describe('FlushPromises', () => {
     expect(promises.all.map(({ seq }) => seq)).to.deep.equal([3, 5, 7]);
   });
 
-  it('isOpen() and isDoneAbove() tell whether one is durably carried out', () => {
+  it('isOpen() and isDoneAbove() tell whether a promise is durably carried out', () => {
     const promises = withTimes([5000]);
     expect(promises.isOpen(1, 5000)).to.equal(true);
     expect(promises.isOpen(2, 5000)).to.equal(false);
@@ -40,7 +40,7 @@ describe('FlushPromises', () => {
     expect(promises.isDoneAbove(19, 1, 5000)).to.equal(false);
   });
 
-  it('add() is undone', () => {
+  it('add() can be undone', () => {
     const promises = withTimes([5000]);
     const undo = promises.add({ seq: 11, atMs: 4000, slot: SLOT });
     expect(promises.nextMs).to.equal(4000);
@@ -49,7 +49,7 @@ describe('FlushPromises', () => {
     expect(promises.seqAt(4000)).to.equal(0);
   });
 
-  it('seqAt() names an open one for that very time, timeOf() its time', () => {
+  it('seqAt() gives the open promise for exactly that time, and timeOf() its time', () => {
     const promises = withTimes([5000]);
     expect(promises.seqAt(5000)).to.equal(1);
     expect(promises.seqAt(5001)).to.equal(0);
@@ -59,7 +59,7 @@ describe('FlushPromises', () => {
     expect(promises.seqAt(5000)).to.equal(0);
   });
 
-  it('noteNeeds() tells each segment what carried out its promises, once, wherever they were moved to', () => {
+  it('noteNeeds() notes at each segment, once, the seq that carried out its promises, also moved ones', () => {
     const promises = new FlushPromises();
     for (const [seq, slot] of [1, 2, 3, 9].entries()) promises.add({ seq, atMs: 10 + seq, slot });
     promises.move(new Set([1, 2]), 7);
@@ -78,7 +78,7 @@ describe('FlushPromises', () => {
     expect(needs.size).to.equal(0);
   });
 
-  it('move() reaches one that was carried out and is open again', () => {
+  it('move() also moves a promise that was carried out and is open again', () => {
     const promises = withTimes([100]);
     const undo = promises.carryOut(100, 50, 0);
     promises.move(new Set([SLOT]), 7);
@@ -86,7 +86,7 @@ describe('FlushPromises', () => {
     expect(promises.all).to.deep.equal([{ seq: 1, atMs: 100, slot: 7 }]);
   });
 
-  it('tells what a plain list tells, of any number, through failed commits', () => {
+  it('gives the same answers as a plain list, for any number of promises, through failed commits', () => {
     const steps = fc.array(
       fc.oneof(
         fc.record({ add: fc.integer({ min: 1, max: 5000 }) }),

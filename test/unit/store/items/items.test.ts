@@ -1,4 +1,4 @@
-// The accounting of items against a model, and that restore() is the inverse of every change.
+// Items: compares the accounting with a model, and checks that restore() is the inverse of every change.
 
 import { expect } from 'chai';
 import * as fc from 'fast-check';
@@ -52,7 +52,7 @@ const change = fc.record({
   state,
 });
 
-/** What the counters must say. */
+/** Checks the counters and the items against the model. */
 function expectCounted(items: Items, segments: Segment[], model: Map<string, ItemState>): void {
   const all = [...model.values()];
   const sum = (of: (each: ItemState) => number): number =>
@@ -111,7 +111,7 @@ describe('Items', () => {
     );
   });
 
-  it('afterOf() is the seq of the newest change that is not durable, also of a key that is gone', () => {
+  it('afterOf() gives the seq of the newest change that is not durable, also for a removed key', () => {
     const { items, disk } = start();
     const key = Buffer.from('k');
     const put = { segment: 0, offset: 64, length: 40, expiresAt: 0, marks: 0, lastUsedSeconds: 0 };

@@ -1,5 +1,5 @@
-// Items is the only writer of the keydir: everybody else holds a KeydirView, which has no setters, and nobody but
-// Items and the keydir's own room names the class with setters, beside those who make one.
+// Items is the only writer of the keydir. All others hold a KeydirView, which has no setters. Only Items, the keydir's
+// own room and the files that make a keydir name the class with setters.
 
 import { readdirSync, readFileSync } from 'node:fs';
 
@@ -8,7 +8,7 @@ import { expect } from 'chai';
 const SOURCES = new URL('../../../../../src/', import.meta.url);
 const SETTER =
   /\bkeydir\.(?:reseed|reserve|restore|insert|insertPacked|remove|clear|set[A-Z]\w*|fill|store|use|touch)\(/;
-/** They make a keydir for the Items that will write it; the seqs of prefixes are in one of their own. */
+/** These files make a keydir for Items to write; the seqs of prefixes have a keydir of their own. */
 const MAKERS = [
   'offline/repair.ts',
   'offline/store-reader.ts',

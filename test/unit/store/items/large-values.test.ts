@@ -1,4 +1,4 @@
-// Files of large values: there as long as anyone needs them, gone when nobody does.
+// LargeValues: the file of a large value stays as long as it is needed, and is removed then.
 
 import { expect } from 'chai';
 
@@ -55,7 +55,7 @@ describe('LargeValues', () => {
     expect(sim.names('.val')).to.deep.equal([]);
   });
 
-  it('puts the old value back when the disk has no room for its successor', async () => {
+  it('puts the old value back when the disk has no room for the delete', async () => {
     const sim = await withBig();
     await sim.advance(2000);
     sim.world.faults = new FaultPlan([{ at: 1, kinds: ['write'], effect: { kind: 'short' } }]);
@@ -66,7 +66,7 @@ describe('LargeValues', () => {
     value.release();
   });
 
-  it('a put that is refused leaves no file', async () => {
+  it('a refused put leaves no file', async () => {
     const sim = await withBig();
     expect((await sim.words.putLarge('big', [BIG], { mode: 'add' })).status).to.equal('not-stored');
     const stale = { compareCas: 1n << 40n };
@@ -75,7 +75,7 @@ describe('LargeValues', () => {
     expect(sim.names('.val').length).to.equal(1);
   });
 
-  it('abort() removes what was written, also after the disk was full', async () => {
+  it('abort() removes the written file, also after the disk was full', async () => {
     const sim = await SimStore.open(OPTIONS);
     await sim.advance(2000);
     const writer = await sim.wait(sim.store.openLargeValue());
@@ -89,7 +89,7 @@ describe('LargeValues', () => {
     expect(sim.process.openFiles.size).to.be.greaterThan(0);
   });
 
-  it('append() and prepend() to a large value make a new one and remove the old', async () => {
+  it('append() and prepend() to a large value make a new file and remove the old one', async () => {
     const sim = await withBig();
     await sim.words.put('append', 'big', '-end');
     await sim.words.put('prepend', 'big', 'begin-');
@@ -101,7 +101,7 @@ describe('LargeValues', () => {
     expect((await sim.words.value('big')) === `begin-${BIG.toString()}-end`).to.equal(true);
   });
 
-  it('append() and prepend() that may create a missing item do so with a large value, in one file', async () => {
+  it('append() and prepend() that may create an item do so with a large value, in one file', async () => {
     for (const mode of ['append', 'prepend'] as const) {
       const sim = await SimStore.open(OPTIONS);
       const more = { mode, vivifyExpiresAt: sim.store.nowMs() + 60_000 };
@@ -124,7 +124,7 @@ describe('LargeValues', () => {
     }
   });
 
-  it('ids of files are not used again after a restart', async () => {
+  it('gives no id of an existing file out again after a restart', async () => {
     const sim = await withBig();
     const before = sim.names('.val');
     await sim.reopen('kill');
@@ -135,7 +135,7 @@ describe('LargeValues', () => {
   });
 
   for (const how of ['kill', 'close'] as const) {
-    it(`gives no id out again after a ${how}, also when its item is deleted`, async () => {
+    it(`gives no id of a deleted item out again after a ${how}`, async () => {
       const sim = await withBig();
       const [first] = sim.names('.val');
       await sim.words.delete('big');

@@ -8,7 +8,7 @@ import { seeded } from '../../../support/seed.js';
 const LARGE = { id: 7, bytes: 5_000_000, salt: 1 };
 
 describe('PastStates', () => {
-  it('pop() gives what push() was told, newest first, whatever became durable before', () => {
+  it('pop() gives the states that push() took, newest first, whatever became durable before', () => {
     const step = fc.oneof(
       fc.record({ push: fc.boolean(), large: fc.boolean() }),
       fc.constant('pop' as const),
@@ -44,7 +44,7 @@ describe('PastStates', () => {
     );
   });
 
-  it('pop() takes nothing back out of order', () => {
+  it('pop() throws when a state is not the newest', () => {
     const past = new PastStates();
     past.push(1, undefined, undefined);
     past.push(2, undefined, undefined);

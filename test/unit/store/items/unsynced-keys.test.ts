@@ -1,4 +1,4 @@
-// Unsynced keys against a map that forgets nothing: no key loses a seq that is not durable yet.
+// UnsyncedKeys against a map that forgets nothing: no key loses a seq that is not durable yet.
 
 import { expect } from 'chai';
 import * as fc from 'fast-check';
@@ -9,7 +9,7 @@ import { seeded } from '../../../support/seed.js';
 const KEYS = ['a', 'b', 'c', 'd'].map((key) => Buffer.from(key));
 
 describe('UnsyncedKeys', () => {
-  it('knows of each key the newest seq above the watermark, and empties when all are durable', () => {
+  it('knows the newest seq of each key above the watermark, and is empty when all are durable', () => {
     const step = fc.oneof(fc.nat(3), fc.constant('settle' as const), fc.constant('fail' as const));
     fc.assert(
       fc.property(fc.array(fc.tuple(step, fc.nat(5)), { maxLength: 60 }), (steps) => {

@@ -1,4 +1,4 @@
-// The keydir against a Map: random changes, with the whole state compared on the way.
+// The keydir against a Map: makes random changes, and compares the whole state on the way.
 import { expect } from 'chai';
 import * as fc from 'fast-check';
 import type { HashSeed } from '../../../../src/log/bytes/key-hash.js';
@@ -11,7 +11,7 @@ type Change =
   | { readonly kind: 'walk'; readonly budget: number }
   | { readonly kind: 'image' };
 
-/** Few keys of many lengths, so that they meet again, and records are recycled and split. */
+/** Gives few keys of many lengths, so that keys repeat, and records are recycled and split. */
 const key = fc
   .tuple(fc.nat({ max: 6 }), fc.constantFrom(1, 3, 4, 20, 21, 250, 16_000, 65_535))
   .map(([n, length]) => String.fromCodePoint(n + 65).repeat(length));
@@ -26,10 +26,10 @@ const change: fc.Arbitrary<Change> = fc.oneof(
   },
 );
 
-/** A Map keeps the order of insertion: a key that is used is taken out and put in again. */
+/** The model. A Map keeps the order of insertion, so a used key is removed and inserted again. */
 class Model {
   readonly seqs = new Map<string, number>();
-  /** What the walk in progress must still visit, and may. */
+  /** The keys that the walk in progress must still visit. */
   due = new Set<string>();
   cursor = 0;
 
@@ -41,7 +41,7 @@ class Model {
   }
 }
 
-/** Goes on with a copy, as a start does that finds an image. */
+/** Returns a copy, as a start makes it from an image. */
 function restored(keydir: Keydir, seed: HashSeed): Keydir {
   const state = JSON.parse(JSON.stringify(keydir.state)) as KeydirState;
   const copy = new Keydir({ seed: { k0: 0, k1: 0 }, recency: true });

@@ -29,7 +29,7 @@ function setFields(index: Keydir, ref: number, to: readonly number[]): void {
   index.setMarks(ref, to[6]!);
 }
 
-/** Numbers from 0 to `max`, the ends often. */
+/** Gives numbers from 0 to `max`, the ends often. */
 function u(max: number): fc.Arbitrary<number> {
   return fc.oneof(
     fc.constantFrom(0, 1, max),
@@ -55,14 +55,14 @@ function walkAll(index: Keydir, budget: number): string[] {
 }
 
 describe('Keydir', () => {
-  it('find() is 0 for every key of an empty keydir', () => {
+  it('find() gives 0 for a key of an empty keydir', () => {
     expect(keydir().find(Buffer.from('a'))).to.equal(0);
     expect(keydir().count).to.equal(0);
     expect(keydir().oldest).to.equal(0);
     expect(keydir().walk(0, 10, () => expect.fail())).to.equal(0);
   });
 
-  it('insert() gives a ref whose fields are all 0, also where a removed key was', () => {
+  it('insert() gives a ref whose fields are all 0, also in the place of a removed key', () => {
     const index = keydir();
     const first = index.insert(Buffer.from('one'));
     setFields(index, first, [9, 8, 8, 7, 7, 7, 7]);
@@ -73,7 +73,7 @@ describe('Keydir', () => {
     expect(index.find(Buffer.from('one'))).to.equal(0);
   });
 
-  it('insert() refuses a key that is there, an empty one and one over 65,535 bytes', () => {
+  it('insert() refuses an existing key, an empty key and a key over 65,535 bytes', () => {
     const index = keydir();
     index.insert(Buffer.from('one'));
     expect(() => index.insert(Buffer.from('one'))).to.throw('absent');
@@ -82,7 +82,7 @@ describe('Keydir', () => {
     expect(index.find(Buffer.alloc(65_536))).to.equal(0);
   });
 
-  it('setters hold every value of their range, each without touching the others', () => {
+  it('setters hold every value of their range, and change no other field', () => {
     const entry = fc.tuple(
       u(0xffff),
       u(0xffffffff).map((n) => n * 8),
@@ -110,7 +110,7 @@ describe('Keydir', () => {
     );
   });
 
-  it('setters refuse what does not fit', () => {
+  it('setters refuse values out of range', () => {
     const index = keydir();
     const ref = index.insert(Buffer.from('k'));
     expect(() => index.setLocation(ref, 65_536, 0, 0)).to.throw('slot');
@@ -146,7 +146,7 @@ describe('Keydir', () => {
     expect(walkAll(index, 3)).to.have.length(keys.length);
   });
 
-  it('clear() forgets every key and starts anew', () => {
+  it('clear() forgets every key, and keys can be inserted again', () => {
     const index = keydir();
     for (let n = 0; n < 5000; n += 1) index.insert(Buffer.from(`key-${n}`));
     index.clear();
@@ -159,10 +159,10 @@ describe('Keydir', () => {
     expect(index.oldest).to.equal(ref);
   });
 
-  it('grows to many keys and shrinks again, every key found at each size', () => {
+  it('grows to many keys and shrinks again, and finds every key at each size', () => {
     const index = keydir(false);
     const total = 64_000;
-    // How many of the keys are found and how many are absent, as they should be by `stays`.
+    // Counts the keys that are found or absent as `stays` says.
     const right = (upto: number, stays: (n: number) => boolean): number => {
       let count = 0;
       for (let n = 0; n < upto; n += 1) {
@@ -186,7 +186,7 @@ describe('Keydir', () => {
 });
 
 describe('Keydir memory', () => {
-  it('gives pages back when their keys are gone, and keys of another length use them', () => {
+  it('frees pages when their keys are gone, and keys of another length use them', () => {
     const index = keydir();
     const total = 60_000;
     for (let n = 0; n < total; n += 1) index.insert(numbered(n));
@@ -223,7 +223,7 @@ describe('Keydir memory', () => {
 });
 
 describe('Keydir reserve()', () => {
-  it('costs nothing until the keys come, and then no more than growing', () => {
+  it('takes no memory until the keys come, and then no more than growing', () => {
     const grown = keydir();
     const reserved = keydir();
     const empty = reserved.memoryBytes;
@@ -233,7 +233,7 @@ describe('Keydir reserve()', () => {
       reserved.insert(numbered(n));
       grown.insert(numbered(n));
     }
-    // Whole pages of 1 MiB are counted, and the scratch memory of growth.
+    // memoryBytes counts whole pages of 1 MiB and the scratch memory of growth.
     expect(reserved.memoryBytes).to.be.at.most(grown.memoryBytes + 1024 * 1024);
     let found = 0;
     for (let n = 0; n < 100_000; n += 1) if (reserved.find(numbered(n)) !== 0) found += 1;
@@ -243,7 +243,7 @@ describe('Keydir reserve()', () => {
 });
 
 describe('Keydir recency', () => {
-  it('touch() makes a key the newest; oldest and newer() go through them in the order of use', () => {
+  it('touch() makes a key the newest, and oldest and newer() give keys in the order of use', () => {
     const index = keydir();
     const refs = ['a', 'b', 'c', 'd'].map((key) => index.insert(Buffer.from(key)));
     index.touch(refs[0]!);

@@ -1,5 +1,5 @@
-// Bounds: room that takes more than a turn of the loop to make, the puts that wait for it, and a store that
-// is above its bounds.
+// Bounds, in slices: room that takes more than one turn of the loop to make, the puts that wait for it, and a store
+// that is above its bounds.
 
 import { expect } from 'chai';
 import * as fc from 'fast-check';
@@ -12,7 +12,7 @@ import { FaultPlan } from '../../../sim/fault-plan.js';
 
 const OPTIONS = { segmentBytesMax: 256 * 1024, snapshot: 'never' } as const;
 const SMALL = 'x'.repeat(60);
-/** What one turn may evict, and what is always allowed beside. */
+/** The most items that one turn may evict, with a margin. */
 const TURN_ITEMS_MAX = 520;
 
 function put(
@@ -25,7 +25,7 @@ function put(
   return sim.store.put({ ...fields, key: Buffer.from(key), value: Buffer.from(value), ...more });
 }
 
-/** Exactly full of small items k0, k1, … */
+/** Returns a store that is exactly full of small items k1000, k1001, … */
 async function fullOfSmall(count: number): Promise<SimStore> {
   const bytesMax = count * frameBytes('k1000'.length, SMALL.length, 0);
   const sim = await SimStore.open({ ...OPTIONS, bytesMax });
@@ -55,7 +55,7 @@ describe('Bounds, in slices @long', () => {
     }
     expect(await sim.wait(outcome)).to.include({ status: 'stored' });
     expect(sim.stat('bytes')).to.be.at.most(bytesMax);
-    // Small puts took nothing of what was set aside: little more went than had to.
+    // Small puts took no room from the waiting put, so little more than necessary was evicted.
     expect(sim.stat('bytes')).to.be.above(bytesMax * 0.97);
     expect(await sim.words.value('big')).to.have.length(bytesMax / 2);
     const kept = await sim.contents();
@@ -83,7 +83,7 @@ describe('Bounds, in slices @long', () => {
     expect(await sim.words.value('cas')).to.equal('other');
   });
 
-  it('a large value waits with its file, and the file goes when it is refused after all', async () => {
+  it('a large value waits for room with its file, and a refusal removes the file', async () => {
     const sim = await SimStore.open({ ...OPTIONS, bytesMax: 2_500_000 });
     for (let n = 0; n < 1200; n++) await sim.words.set(`k${n}`, 'x'.repeat(2000));
     const cas = (await sim.words.set('v', 'x')).cas;
@@ -101,31 +101,31 @@ describe('Bounds, in slices @long', () => {
     expect(sim.names('.val')).to.have.length(isHeld ? 1 : 0);
   });
 
-  it('waits end when the store closes, and when the disk takes nothing more', async () => {
+  it('waiting puts end when the store closes, and when the disk fails', async () => {
     const closing = await fullOfSmall(1500);
     const waiting = put(closing, 'big', 'b'.repeat(closing.stat('bytes') / 2));
     expect(waiting).to.be.instanceOf(Promise);
     await closing.close();
     expect(await closing.wait(waiting)).to.include({ status: 'closed' });
 
-    // So many evictions wait for the disk in between.
+    // So many evictions also wait for the disk in between.
     const failing = await fullOfSmall(4600);
     const before = Object.keys(await failing.contents());
     const failed = put(failing, 'big', 'b'.repeat(failing.stat('bytes') / 2));
     const fault = { kind: 'error', code: 'EIO', forever: true } as const;
     failing.world.faults = new FaultPlan([{ at: 1, kinds: ['write'], effect: fault }]);
-    // Whether the successor's file fails first, or a commit.
+    // The status depends on what fails first, the successor's file or a commit.
     expect((await failing.wait(failed)).status).to.be.oneOf(['closed', 'no-space']);
     await failing.advance(100);
     failing.world.faults = new FaultPlan();
     await failing.reopen('kill');
-    // The write that failed may have reached the disk: the oldest of one turn may be gone, nothing else.
+    // The failed write may have reached the disk, so only the oldest items of one turn may be gone.
     const kept = Object.keys(await failing.contents()).sort();
     expect(kept.length).to.be.at.least(before.length - TURN_ITEMS_MAX);
     expect(kept).to.deep.equal(before.sort().slice(before.length - kept.length));
   });
 
-  it('a start with smaller bounds evicts a slice at a time, and nothing grows meanwhile', async () => {
+  it('a start with smaller bounds evicts a slice at a time, and the store does not grow meanwhile', async () => {
     for (const bounds of [{ keysMax: 100 }, { bytesMax: 100 * 112 }]) {
       const sim = await SimStore.open(OPTIONS);
       for (let n = 0; n < 3000; n++) await sim.words.set(`k${1000 + n}`, SMALL);
@@ -139,7 +139,7 @@ describe('Bounds, in slices @long', () => {
         await sim.advance(0.1);
       }
       await sim.words.durable();
-      // Slices wait for the disk: the last of them come when it has caught up.
+      // Slices wait for the disk, so the last ones come when the disk has caught up.
       const isAbove = (): boolean => sim.stat('curr_items') > 100;
       for (let wait = 0; wait < 1000 && isAbove(); wait++) await sim.advance(1);
       if ('bytesMax' in bounds) expect(sim.stat('bytes')).to.be.within(11_000, 11_200);
@@ -149,7 +149,7 @@ describe('Bounds, in slices @long', () => {
     }
   });
 
-  it('items that grow in their place leave the store within its bounds', async () => {
+  it('an incr that makes items longer keeps the store within its bounds', async () => {
     const sim = await fullOfSmall(100);
     const bytesMax = sim.stat('bytes');
     for (let n = 0; n < 20; n++) await sim.words.set(`n${n}`, '9');
@@ -164,7 +164,7 @@ describe('Bounds, in slices @long', () => {
     expect(sim.stat('curr_items')).to.equal(keys);
   });
 
-  it('--max-bytes evicts exactly the least recently used that it has to, for sets of any size', async () => {
+  it('--max-bytes evicts exactly the necessary least recently used items, for sets of any size', async () => {
     const bytesMax = 40_000;
     const sets = fc.array(fc.tuple(fc.nat(60), fc.constantFrom(1, 40, 300, 9000, 30_000)), {
       maxLength: 120,
@@ -188,7 +188,7 @@ describe('Bounds, in slices @long', () => {
     );
   });
 
-  it('--max-bytes holds at every moment, whoever waits beside whom', async () => {
+  it('--max-bytes holds at every moment, whichever puts wait', async () => {
     const bytesMax = 60_000;
     const sets = fc.array(fc.tuple(fc.nat(400), fc.constantFrom(1, 40, 9000, 50_000)), {
       minLength: 100,

@@ -14,11 +14,11 @@ const use: fc.Arbitrary<Use> = fc.record({
 });
 
 describe('Bounds', () => {
-  it('--max-keys evicts exactly the least recently used, for any order of use', async () => {
+  it('--max-keys evicts exactly the least recently used items, for any order of use', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(use, { maxLength: 60 }), async (uses) => {
         const sim = await SimStore.open({ ...OPTIONS, keysMax: 4 });
-        // The newest last.
+        // The keys by their use, the newest last.
         const order: string[] = [];
         for (const { do: what, key } of uses) {
           const at = order.indexOf(key);
@@ -40,7 +40,7 @@ describe('Bounds', () => {
     );
   });
 
-  it('--max-bytes keeps the frames below it, and what was evicted stays gone', async () => {
+  it('--max-bytes bounds the bytes of the frames, and evicted items stay gone', async () => {
     const bytesMax = 4000;
     const sim = await SimStore.open({ ...OPTIONS, bytesMax });
     for (let at = 0; at < 40; at++) {
@@ -56,14 +56,14 @@ describe('Bounds', () => {
     expect(await sim.contents()).to.deep.equal(kept);
   });
 
-  it('a value that can never fit evicts nobody', async () => {
+  it('a value that can never fit evicts no item', async () => {
     const sim = await SimStore.open({ ...OPTIONS, bytesMax: 1000 });
     await sim.words.set('k', 'x');
     expect((await sim.words.set('big', 'x'.repeat(2000))).status).to.equal('no-memory');
     expect(await sim.contents()).to.deep.equal({ k: 'x' });
   });
 
-  it('-M refuses what is new and takes what replaces, or comes after a delete', async () => {
+  it('-M refuses a new item, and takes one that replaces an item or comes after a delete', async () => {
     const sim = await SimStore.open({ ...OPTIONS, keysMax: 2, evicts: false });
     for (const key of ['a', 'b']) await sim.words.set(key, 'x');
     expect((await sim.words.set('c', 'x')).status).to.equal('no-memory');

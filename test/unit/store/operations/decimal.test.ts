@@ -16,7 +16,7 @@ function parsed(text: string): bigint | undefined {
 }
 
 describe('store/operations/decimal', () => {
-  it('parseDecimal() reads back what composeDecimal() made, at any old length', () => {
+  it('parseDecimal() reads back the text of composeDecimal(), at any old length', () => {
     fc.assert(
       fc.property(u64, fc.nat(64), (number, oldBytes) => {
         const text = composeDecimal(number, oldBytes);
@@ -33,7 +33,7 @@ describe('store/operations/decimal', () => {
     expect(parsed(`000${MAX}`), 'zeros do not count').to.equal(MAX);
     expect(parsed('  12 ')).to.equal(12n);
     expect(parsed(MAX.toString())).to.equal(MAX);
-    // As strtoull: what follows a space or a NUL is not looked at.
+    // As with strtoull, the bytes after a space or a NUL do not count.
     for (const text of ['1 2', '1\n', '\t1', '+1', '1\0x']) expect(parsed(text)).to.equal(1n);
     const none = ['', ' ', '-1', '1.0', '1e3', '0x10', 'abc', '1a', '+', '++1'];
     const tooLarge = [(MAX + 1n).toString(), '9'.repeat(21), `1${' '.repeat(64)}`];

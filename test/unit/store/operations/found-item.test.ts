@@ -1,4 +1,4 @@
-// The one item that the store fills again for each hit, and what is kept of it.
+// FoundItem: the single item that the store fills again for each hit, and the copy that a caller keeps.
 
 import { expect } from 'chai';
 
@@ -25,7 +25,7 @@ function found(): FoundItem {
 }
 
 describe('FoundItem', () => {
-  it('complete() adds the content to what begin() said', () => {
+  it('complete() adds the content to the fields of begin()', () => {
     const { value, valueBytes, flags, cas, expiresAt, fetched, stale, wins } = found();
     expect(value).to.deep.equal(Buffer.from('value'));
     expect({ valueBytes, flags, cas, expiresAt, fetched, stale, wins }).to.deep.equal({
@@ -39,7 +39,7 @@ describe('FoundItem', () => {
     });
   });
 
-  it('begin() forgets the content of the item before', () => {
+  it('begin() forgets the content of the previous item', () => {
     const item = found();
     item.created = true;
     item.begin(0, false, 0, false, false, false);
@@ -61,7 +61,7 @@ describe('FoundItem', () => {
 });
 
 describe('ownLookup()', () => {
-  it('stays as it is when the item is filled again and the memory is written to', () => {
+  it('gives a copy that stays when the item is filled again and its memory is overwritten', () => {
     const item = found();
     const hit = { kind: 'hit', item, after: 5 } as const;
     const own = ownLookup(hit);

@@ -1,4 +1,4 @@
-// The image of a clean stop: a start from it tells what a replay tells, and goes on; in doubt it is not used.
+// The image of a clean stop: a start from it gives the state of a replay; an image in doubt is not used.
 
 import { expect } from 'chai';
 
@@ -15,7 +15,7 @@ import { SimStore } from '../../../support/sim-store.js';
 const PATH = `${DIR}/${IMAGE_NAME}`;
 const OPTIONS = { segmentBytesMax: 8 * 1024, compactMinBytes: 1e9, snapshot: 'never' } as const;
 
-/** Every kind of record over several segments, some of them compacted, so that slots are out of order. */
+/** Makes every kind of record over several segments, some of them compacted, so slots are out of order. */
 async function eventful(): Promise<SimStore> {
   const sim = await SimStore.open(OPTIONS);
   const { words, store } = sim;
@@ -35,7 +35,7 @@ async function eventful(): Promise<SimStore> {
   return sim;
 }
 
-/** All that a client can see, and the accounting behind it. */
+/** Returns everything that a client can see, and the accounting behind it. */
 async function seen(sim: SimStore): Promise<unknown[]> {
   const entries: unknown[] = (await sim.words.listAll(100))
     .map(({ key, cas, expiresAt, bytes }) => `${key.toString()} ${cas} ${expiresAt} ${bytes}`)
@@ -55,7 +55,7 @@ function putBack({ world: { disk } }: SimStore, image: Buffer): void {
   disk.write(disk.create(PATH), image, 0);
 }
 
-/** Stopped, started from its image, ended by a power loss after `change`; then the image is there again. */
+/** Starts a store from its image, loses power after `change`, and starts it with that image back. */
 async function withImageBack(change: (sim: SimStore) => Promise<void>): Promise<SimStore> {
   const sim = await SimStore.open(OPTIONS);
   await sim.words.set('a', 'old');
@@ -70,11 +70,11 @@ async function withImageBack(change: (sim: SimStore) => Promise<void>): Promise<
 }
 
 describe('The image of a clean stop', () => {
-  it('tells what a replay tells, once', async () => {
+  it('gives the state of a replay, and is used once', async () => {
     const sim = await eventful();
     await sim.reopen();
     expect(sim.stat('kv_recovery_image')).to.equal(1);
-    // It goes while the store serves already.
+    // The image is removed while the store serves already.
     await sim.advance(100);
     expect(sim.names(IMAGE_NAME)).to.deep.equal([]);
     const found = await seen(sim);
@@ -86,7 +86,7 @@ describe('The image of a clean stop', () => {
     await sim.close();
   });
 
-  it('is gone on from: flushes, expiries, deletes, compactions, another stop, a kill', async () => {
+  it('starts a store that takes deletes, flushes, compactions, another stop and a kill', async () => {
     const sim = await eventful();
     await sim.reopen();
     const { words } = sim;
@@ -128,7 +128,7 @@ describe('The image of a clean stop', () => {
     await sim.close();
   });
 
-  it('is refused with any byte changed or missing, and nothing else is changed by that @long', async () => {
+  it('is refused when any byte is changed or missing, and the contents stay @long', async () => {
     const sim = await SimStore.open(OPTIONS);
     await sim.words.set('a', 'x');
     await sim.words.set('b', 'y', { expiresAt: sim.store.nowMs() + 1e9 });
@@ -148,7 +148,7 @@ describe('The image of a clean stop', () => {
     }
   });
 
-  it('that comes back with a power loss is refused when anything was written since', async () => {
+  it('is refused when it comes back with a power loss and the store was written since', async () => {
     const sim = await withImageBack(async ({ words }) => {
       await words.set('a', 'new');
       await words.durable();
@@ -159,7 +159,7 @@ describe('The image of a clean stop', () => {
     await sim.close();
   });
 
-  it('that comes back with a power loss is used when nothing was written since', async () => {
+  it('is used when it comes back with a power loss and no durable write came since', async () => {
     const sim = await withImageBack(async ({ words }) => {
       await words.set('a', 'never acknowledged');
     });
@@ -168,7 +168,7 @@ describe('The image of a clean stop', () => {
     await sim.close();
   });
 
-  it('of before a compaction is refused', async () => {
+  it('is refused when it is older than a compaction', async () => {
     const sim = await eventful();
     await sim.close();
     const old = bytesOfImage(sim);
@@ -183,7 +183,7 @@ describe('The image of a clean stop', () => {
     await sim.close();
   });
 
-  it('spares the start the last segment, and damage in it is found when it is read', async () => {
+  it('spares the start reading the last segment, and a read finds the damage in it', async () => {
     const sim = await SimStore.open(OPTIONS);
     await sim.words.set('a', 'x');
     await sim.close();
@@ -197,7 +197,7 @@ describe('The image of a clean stop', () => {
     await sim.close();
   });
 
-  it('has the hints of sealed segments written that are missing', async () => {
+  it('leaves missing hints of sealed segments to be written after the start', async () => {
     const sim = await eventful();
     await sim.close();
     const hints = sim.names('.hint');
@@ -210,7 +210,7 @@ describe('The image of a clean stop', () => {
     await sim.close();
   });
 
-  it('is not written where the disk lacks the room', async () => {
+  it('is not written when the disk has no room', async () => {
     const sim = await SimStore.open(OPTIONS);
     await sim.words.set('a', 'x');
     await sim.words.durable();

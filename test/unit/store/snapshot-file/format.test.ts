@@ -50,7 +50,7 @@ function failure(text: Buffer | string): string {
   return 'none';
 }
 
-/** A large value as the store hands it out, which counts how often it was released. */
+/** A large value as the store gives it out; it counts how often it was released. */
 class Pieces implements LargeValue {
   readonly bytes: number;
   readonly #content: Buffer;
@@ -62,7 +62,7 @@ class Pieces implements LargeValue {
   }
 
   read(target: Buffer, position: number): Promise<number> {
-    // Short reads are allowed: base64 must not depend on where they end.
+    // Short reads are allowed, and base64 must not depend on their ends.
     const count = Math.min(target.length, 100_000, this.bytes - position);
     return Promise.resolve(this.#content.copy(target, 0, position, position + count));
   }
@@ -79,7 +79,7 @@ const EXAMPLE: readonly SnapshotEntry[] = [
 ];
 
 describe('SnapshotComposer', () => {
-  it('composes ordinary JSON that says the number of entries, one entry a line', async () => {
+  it('composes ordinary JSON with the number of entries, and one entry per line', async () => {
     const text = (await compose('json', EXAMPLE)).toString();
     const parsed = JSON.parse(text) as { count: number; entries: unknown[] };
     expect(parsed.count).to.equal(3);
@@ -107,7 +107,7 @@ describe('SnapshotComposer', () => {
 });
 
 describe('SnapshotParser', () => {
-  it('gives back what was composed, for any bytes, in both forms, however it is cut', async () => {
+  it('gives back the composed entries, for any bytes, in both forms, however the text is cut', async () => {
     const head = fc.record({
       key: fc.uint8Array({ minLength: 1, maxLength: 40 }).map((bytes) => Buffer.from(bytes)),
       value: fc
@@ -132,7 +132,7 @@ describe('SnapshotParser', () => {
     );
   });
 
-  it('refuses a file that any changed byte, or a cut, has damaged', async () => {
+  it('refuses a file with any changed byte, and a file that was cut', async () => {
     const text = await compose('json', EXAMPLE);
     for (let at = 0; at < text.length - 1; at += 1) {
       expect(failure(text.subarray(0, at)), `cut at ${at}`).to.match(at === 0 ? /none/ : /^KV_/);
@@ -142,7 +142,7 @@ describe('SnapshotParser', () => {
     }
   });
 
-  it('refuses what is no snapshot with the place of the line', () => {
+  it('refuses a text that is no snapshot, and names the offset of the line', () => {
     expect(failure('{"key":"a","value":"x"}\nnonsense\n')).to.contain('not JSON (x.json@24)');
     expect(failure('{"format":"other","entries":[\n')).to.contain('no snapshot of Cairn');
     expect(failure('{"format":"cairn-snapshot","version":7,"entries":[\n')).to.match(
@@ -155,14 +155,14 @@ describe('SnapshotParser', () => {
     expect(failure('{"key":"a","value":"","cas":"1x"}\n')).to.contain('cas');
   });
 
-  it('takes an ndjson line that says only key and value, with or without a line end', () => {
+  it('takes an ndjson line with only key and value, and without a line end', () => {
     const [found] = parse(Buffer.from('\n{ "key": "a", "value": "\\u00fc" }'));
     expect(found).to.deep.equal({ ...entry('a', ''), cas: 0n, value: Buffer.from('ü') });
   });
 });
 
 describe('composeSnapshot()', () => {
-  it('streams a large value as base64, read in pieces of any length, and releases it', async () => {
+  it('streams a large value as base64, reads it in pieces of any length, and releases it', async () => {
     const content = Buffer.alloc(20 * 1024 * 1024 + 1, 'Ab9');
     const value = new Pieces(content);
     const text = await compose('json', [{ ...entry('big', ''), value }, entry('z', 'y')]);

@@ -1,4 +1,4 @@
-// The pace of a compaction: at once while nobody is served, else a delay by the bytes.
+// The pace of a compaction: no delay while no client is served, and otherwise a delay by the bytes.
 
 import { expect } from 'chai';
 
@@ -22,7 +22,7 @@ class Scene {
     } as unknown as StoreParts);
   }
 
-  /** Ms that lots of 1 MiB take, one after the other, with `client` between them. */
+  /** Returns the ms that lots of 1 MiB take, one after the other, with a call of `client` before each. */
   run(lots: number, client: () => void): number {
     const startMs = this.nowMs;
     for (let lot = 0; lot < lots; lot += 1) {
@@ -34,7 +34,7 @@ class Scene {
 }
 
 describe('CompactionPace', () => {
-  it('delayMs() is 0 while nobody is served', () => {
+  it('delayMs() gives 0 while no client is served', () => {
     const scene = new Scene();
     expect(scene.run(100, () => undefined)).to.equal(100);
   });
@@ -57,17 +57,17 @@ describe('CompactionPace', () => {
     expect(scene.pace.delayMs(MIB)).to.equal(0);
   });
 
-  it('delayMs() is 0 on a disk without room', () => {
+  it('delayMs() gives 0 on a disk without room', () => {
     const scene = new Scene();
     scene.log.short = true;
     expect(scene.run(100, () => (scene.log.counters.records += 1))).to.equal(100);
   });
 
-  it('delayMs() reads four times as fast as clients write', () => {
+  it('delayMs() lets compaction read up to four times as fast as clients write', () => {
     const scene = new Scene();
     const write = (): void => {
       scene.log.counters.records += 1;
-      // 100 MiB/s, whatever the time between two lots.
+      // The client writes 100 MiB/s, whatever the time between two lots.
       scene.log.counters.bytes = (scene.nowMs / 1000) * 100 * MIB;
     };
     write();

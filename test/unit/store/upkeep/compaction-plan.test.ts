@@ -1,4 +1,4 @@
-// The policy as a table: sizes in, run out. A segment is written as [bytes, live, kept].
+// The compaction policy as a table of sizes and the planned run. A segment is written as [bytes, live, kept].
 
 import { expect } from 'chai';
 import * as fc from 'fast-check';
@@ -16,9 +16,9 @@ function of(sizes: readonly Sizes[]): SegmentSizes[] {
 }
 
 const TABLE: readonly (readonly [string, readonly Sizes[], [number, number] | undefined])[] = [
-  ['nothing', [], undefined],
+  ['no segments', [], undefined],
   [
-    'all live',
+    'live segments',
     [
       [1000, 1000],
       [1000, 1000],
@@ -26,18 +26,18 @@ const TABLE: readonly (readonly [string, readonly Sizes[], [number, number] | un
     undefined,
   ],
   [
-    'dead, but less than the ratio',
+    'fewer dead bytes than the ratio',
     [
       [1000, 600],
       [1000, 600],
     ],
     undefined,
   ],
-  ['dead enough, but less than the minimum', [[500, 250]], undefined],
+  ['fewer dead bytes than the minimum', [[500, 250]], undefined],
   ['one dead segment', [[1000, 0]], [0, 1]],
-  ['exactly the ratio', [[1000, 500]], [0, 1]],
+  ['dead bytes of exactly the ratio', [[1000, 500]], [0, 1]],
   [
-    'the dead one between two live ones',
+    'a dead segment between two live ones',
     [
       [1000, 1000],
       [1000, 100],
@@ -64,7 +64,7 @@ const TABLE: readonly (readonly [string, readonly Sizes[], [number, number] | un
     [1, 3],
   ],
   [
-    'a live one between is not worth it',
+    'a live segment between that is not worth it',
     [
       [1000, 0],
       [1000, 900],
@@ -73,7 +73,7 @@ const TABLE: readonly (readonly [string, readonly Sizes[], [number, number] | un
     [0, 2],
   ],
   [
-    'what is kept is needed in the middle',
+    'kept bytes that are needed in the middle',
     [
       [1000, 900],
       [1000, 100, 800],
@@ -81,7 +81,7 @@ const TABLE: readonly (readonly [string, readonly Sizes[], [number, number] | un
     undefined,
   ],
   [
-    'what is kept may go from the oldest',
+    'kept bytes that may go from the oldest segment',
     [
       [1000, 100, 800],
       [1000, 400],
@@ -108,7 +108,7 @@ function deadBytes({ bytes, liveBytes, keptBytes }: SegmentSizes, isOldest: bool
 
 describe('store/upkeep/compaction-plan', () => {
   for (const [name, segments, expected] of TABLE) {
-    it(`planRun() ${name}: ${expected === undefined ? 'none' : expected.join(' to ')}`, () => {
+    it(`planRun() gives ${expected?.join(' to ') ?? 'no run'} for ${name}`, () => {
       const run = planRun(of(segments), OPTIONS);
       const found = run === undefined ? undefined : [run.from, run.to];
       expect(found).to.deep.equal(expected);
@@ -142,7 +142,7 @@ describe('store/upkeep/compaction-plan', () => {
     );
   });
 
-  it('planAll() leaves nothing dead when it goes on behind each run', () => {
+  it('planAll() leaves no dead bytes when it goes on after each run', () => {
     fc.assert(
       fc.property(fc.array(sizes, { maxLength: 30 }), (given) => {
         const segments = [...given];

@@ -1,4 +1,4 @@
-// Compaction of a run in the middle of the log: what is gone must not come back from an older segment.
+// Compaction of a run in the middle of the log: a removed item must not come back from an older segment.
 
 import { expect } from 'chai';
 
@@ -14,7 +14,7 @@ const OPTIONS = {
 } as const;
 const FILLER = 'x'.repeat(700);
 
-/** Fills what is left of the active segment with items that stay. */
+/** Fills the rest of the active segment with items that stay. */
 async function fillLive(sim: SimStore, prefix: string): Promise<void> {
   const before = sim.names('.seg').length;
   for (let at = 0; sim.names('.seg').length === before || at < 14; at++) {
@@ -24,7 +24,7 @@ async function fillLive(sim: SimStore, prefix: string): Promise<void> {
   }
 }
 
-/** Fills segments with what is dead at once. */
+/** Fills segments with records that are dead at once. */
 async function fillDead(sim: SimStore): Promise<void> {
   for (let at = 0; at < 30; at++) {
     await sim.words.set('dead', FILLER);
@@ -33,7 +33,7 @@ async function fillDead(sim: SimStore): Promise<void> {
   }
 }
 
-/** Old items in a live segment, then `change`, then dead bytes around it, and a compaction of those. */
+/** Puts old items into a live segment, calls `change`, adds dead bytes around it, and compacts these. */
 async function compactedAfter(
   change: (sim: SimStore) => Promise<void> | void,
   options: object = {},
@@ -45,7 +45,7 @@ async function compactedAfter(
   await fillDead(sim);
   await fillLive(sim, 'tail');
   const oldest = sim.names('.seg')[0];
-  // Without the image of what the sweeper has cleared away: the oldest segment looks full of what lives.
+  // Without the image the start knows no swept items, so the oldest segment looks full of live records.
   await sim.reopen('close', { ...OPTIONS, ...options, useHints: false });
   await sim.wait(sim.store.compact());
   expect(sim.stat('kv_compactions')).to.be.greaterThan(0);
@@ -53,7 +53,7 @@ async function compactedAfter(
   return sim;
 }
 
-/** After a kill, with the hints and without. */
+/** Checks now, after kills and stops, and after compaction, with the hints and without. */
 async function afterRestarts(sim: SimStore, check: () => Promise<void>): Promise<void> {
   await check();
   await sim.reopen('kill', { ...OPTIONS, compactMinBytes: 1e9 });
@@ -67,7 +67,7 @@ async function afterRestarts(sim: SimStore, check: () => Promise<void>): Promise
 }
 
 describe('Compaction @long', () => {
-  it('of a run that is not the oldest keeps what was deleted deleted', async () => {
+  it('of a run that is not the oldest keeps deleted items deleted', async () => {
     const sim = await compactedAfter(async ({ words }) => {
       await words.delete('a');
       await words.set('b', 'new');
@@ -80,7 +80,7 @@ describe('Compaction @long', () => {
     });
   });
 
-  it('of a run that is not the oldest keeps what has expired gone', async () => {
+  it('of a run that is not the oldest keeps expired items gone', async () => {
     const sim = await compactedAfter(async ({ words, store }) => {
       await words.set('a', 'short', { expiresAt: store.nowMs() + 50 });
       await words.touch('b', store.nowMs() + 50);
@@ -92,7 +92,7 @@ describe('Compaction @long', () => {
     });
   });
 
-  it('of a run that is not the oldest keeps what was flushed gone', async () => {
+  it('of a run that is not the oldest keeps flushed items gone', async () => {
     const sim = await compactedAfter(async ({ words, store }) => {
       store.flush(0);
       await words.set('c', 'after the flush');
@@ -103,7 +103,7 @@ describe('Compaction @long', () => {
     });
   });
 
-  it('keeps token, flags, marks and expiry of what it moves, and folds touches in', async () => {
+  it('keeps token, flags, marks and expiry of the items that it moves, and applies touches', async () => {
     let touched = 0;
     const sim = await compactedAfter(async ({ words, store }) => {
       await words.set('a', 'moved', { flags: 99, chosenCas: 2n ** 64n - 5n });
@@ -130,7 +130,7 @@ describe('Compaction @long', () => {
     });
   });
 
-  it('of everything leaves no dead byte, and can be asked for again', async () => {
+  it('of everything leaves no dead byte, and can be repeated', async () => {
     const sim = await SimStore.open({ ...OPTIONS, compactMinBytes: 1e9 });
     await fillDead(sim);
     await fillLive(sim, 'live');
@@ -147,7 +147,7 @@ describe('Compaction @long', () => {
     expect(await sim.contents()).to.deep.equal(before);
   });
 
-  it('that fails at any operation leaves the contents as they were, and no leftovers at the next start', async () => {
+  it('that fails at any operation leaves the contents, and no temporary file after the next start', async () => {
     for (const kinds of [['open'], ['write'], ['sync'], ['rename'], ['syncDir']] as const) {
       for (const at of [1, 2]) {
         const sim = await SimStore.open({ ...OPTIONS, compactMinBytes: 1e9 });

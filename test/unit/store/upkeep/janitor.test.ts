@@ -1,4 +1,4 @@
-// The janitor's work, for which nobody asks: hints, compaction when it is worth it, snapshots.
+// Janitor: its work without a request: hints, compaction when enough is dead, and snapshots.
 
 import { expect } from 'chai';
 
@@ -20,7 +20,7 @@ function stem(name: string): string {
 }
 
 describe('Janitor @long', () => {
-  it('writes the hint of each sealed segment, and at the start those that are missing', async () => {
+  it('writes the hint of each sealed segment, and missing hints after the start', async () => {
     const sim = await SimStore.open(OPTIONS);
     await write(sim, 60);
     await sim.advance(1000);
@@ -35,7 +35,7 @@ describe('Janitor @long', () => {
     expect(Object.keys(before).length).to.equal(5);
   });
 
-  it('compacts by itself when enough is dead, and not before', async () => {
+  it('compacts by itself when enough bytes are dead, and not before', async () => {
     const sim = await SimStore.open({ ...OPTIONS, compactMinBytes: 30_000, compactRatio: 0.5 });
     await write(sim, 30);
     await sim.advance(6000);
@@ -52,7 +52,7 @@ describe('Janitor @long', () => {
     await write(sim, 60);
     const compacted = { isOver: false };
     const report = sim.store.compact({ everything: true }).finally(() => (compacted.isOver = true));
-    // A segment is full again long before one is compacted.
+    // Clients fill a segment long before one is compacted.
     for (let writes = 0; writes < 5000 && !compacted.isOver; writes += 1) {
       await sim.words.set(`k${writes % 5}`, 'x'.repeat(600));
       if (writes % 10 === 0) await sim.words.durable();
@@ -64,7 +64,7 @@ describe('Janitor @long', () => {
     await sim.close();
   });
 
-  it('waits a minute after a compaction that failed', async () => {
+  it('waits a minute after a failed compaction', async () => {
     const sim = await SimStore.open(OPTIONS);
     await write(sim, 60);
     await sim.advance(2000);
@@ -82,7 +82,7 @@ describe('Janitor @long', () => {
     expect(sim.stat('kv_compactions_failed')).to.equal(failed);
   });
 
-  it('takes a snapshot every so many ms when told to', async () => {
+  it('takes a snapshot at the interval of the option snapshot', async () => {
     const sim = await SimStore.open({ ...OPTIONS, snapshot: 60_000 });
     await write(sim, 3);
     await sim.advance(50_000);
@@ -94,7 +94,7 @@ describe('Janitor @long', () => {
     expect(sim.names('.json')).to.deep.equal(['snapshot.json']);
   });
 
-  it('takes a snapshot after a compaction, at most one in snapshotPauseMs', async () => {
+  it('takes a snapshot after a compaction, and at most one in snapshotPauseMs', async () => {
     const options = { compactMinBytes: 20_000, snapshot: 'compact', snapshotPauseMs: 1e6 } as const;
     const sim = await SimStore.open({ ...OPTIONS, ...options });
     await write(sim, 100);
@@ -105,7 +105,7 @@ describe('Janitor @long', () => {
     expect(sim.stat('kv_snapshots')).to.equal(1);
   });
 
-  it('close() in the middle of a compaction leaves the contents, and no file open', async () => {
+  it('close() in the middle of a compaction keeps the contents, and leaves no file open', async () => {
     for (const afterMs of [0.2, 0.6, 1, 2, 4]) {
       const sim = await SimStore.open(OPTIONS);
       await write(sim, 40);

@@ -1,4 +1,4 @@
-// Each rule of the judge by itself: a record of a run in, a verdict out.
+// Judge: each rule by itself, as the verdict on a record of a run.
 
 import { expect } from 'chai';
 
@@ -28,7 +28,7 @@ import { MemoryFile } from '../../../support/memory-file.js';
 
 const SEED = hashSeed(Buffer.alloc(8));
 const KEY = Buffer.from('greeting');
-/** The run is slot 1; slot 0 is older, slot 2 newer. */
+/** The run is slot 1; slot 0 is older and slot 2 is newer. */
 const [OLDER, RUN, NEWER] = [0, 1, 2];
 const PUT = RECORDS['put']!;
 
@@ -69,7 +69,7 @@ class Case {
     return this.parts.clock.nowMs();
   }
 
-  /** What the keydir knows of the key. */
+  /** Sets what the keydir knows of the key. */
   item(seq: number, slot: number, more: { expiresAt?: number; marks?: number } = {}): this {
     const { items } = this.parts;
     const place = { segment: slot, offset: 64, length: 48, lastUsedSeconds: 0 };
@@ -85,7 +85,7 @@ class Case {
     return this;
   }
 
-  /** The verdict on a record of the run by its name, and the expiry to write. */
+  /** Returns the verdict on a record of the run by its name, and the expiry to write. */
   async verdict(record: LogRecord): Promise<{ verdict: string | undefined; expiresAt: number }> {
     const entries = new EntryListBuilder();
     entries.addFrame(frameOf(record, 64), 0, 64);
@@ -128,16 +128,16 @@ describe('Judge', () => {
     expect(await touched.verdict(put(5))).to.deep.equal({ verdict: 'keepWon', expiresAt });
   });
 
-  it('drops a put that a durable later one replaces', async () => {
+  it('drops a put that a durable later put replaces', async () => {
     expect(await new Case().item(9, NEWER).of(put(5))).to.equal('drop');
   });
 
-  it('makes a tombstone of a put whose key is gone; drops it when nothing is older', async () => {
+  it('makes a tombstone of a put whose key is gone, and drops it when no segment is older', async () => {
     expect(await new Case().of(put(5))).to.equal('tombstone');
     expect(await new Case({ isOldest: true }).of(put(5))).to.equal('drop');
   });
 
-  it('makes a tombstone of what has expired or was flushed, and the item goes from memory', async () => {
+  it('makes a tombstone of an expired or flushed put, and removes the item from memory', async () => {
     for (const isOldest of [false, true]) {
       const expired = new Case({ isOldest }).item(5, RUN, { expiresAt: 1 });
       const flushed = new Case({ isOldest }).item(5, RUN).flush(9);
@@ -148,7 +148,7 @@ describe('Judge', () => {
     }
   });
 
-  it('keeps what is dead until the log shows a time when it was, or that its flush stays', async () => {
+  it('keeps a dead put until the log shows a time at which it was dead, or its durable flush', async () => {
     const expired = new Case({ isOldest: true });
     expired.item(5, RUN, { expiresAt: expired.nowMs }).log.durableTimeMs -= 1;
     expect(await expired.of(put(5))).to.equal('keep');
@@ -159,7 +159,7 @@ describe('Judge', () => {
     expect(flushed.judge.stuckBytes).to.equal(frameOf(flush(9)).length);
   });
 
-  it('keeps what a flush that is not durable, or not due, would kill', async () => {
+  it('keeps a put that only a flush would kill which is not durable or not due', async () => {
     const unsynced = new Case({ isOldest: true }).item(5, RUN).flush(101);
     expect(await unsynced.of(put(5))).to.equal('keep');
     const later = new Case({ isOldest: true }).item(5, RUN);
@@ -168,7 +168,7 @@ describe('Judge', () => {
     expect(later.parts.items.count).to.equal(1);
   });
 
-  it('keeps a delete while something older may hold the key, unless a later put says more', async () => {
+  it('keeps a delete while an older segment may hold the key, unless a later put replaces it', async () => {
     expect(await new Case().of(removal(6))).to.equal('keep');
     expect(await new Case({ isOldest: true }).of(removal(6))).to.equal('drop');
     expect(await new Case().item(9, NEWER).of(removal(6))).to.equal('drop');
@@ -186,7 +186,7 @@ describe('Judge', () => {
     }
   });
 
-  it('keeps a touch only of a put outside the run, while it says the expiry', async () => {
+  it('keeps a touch only of a put outside the run, and only while the touch gives its expiry', async () => {
     const expiresAt = new Case().nowMs + 5000;
     const older = new Case().item(5, OLDER, { expiresAt });
     expect(await older.verdict(touch(7, 5, expiresAt))).to.deep.equal({
@@ -200,7 +200,7 @@ describe('Judge', () => {
     );
   });
 
-  it('makes a tombstone of a touch whose item is gone: the put may lie in an older segment', async () => {
+  it('makes a tombstone of a touch whose item is gone, since the put may lie in an older segment', async () => {
     expect(await new Case().of(touch(7, 5, 1))).to.equal('tombstone');
     expect(await new Case({ isOldest: true }).of(touch(7, 5, 1))).to.equal('drop');
   });
@@ -229,14 +229,14 @@ describe('Judge', () => {
     expect(await newer.of(flush(9))).to.equal('drop');
   });
 
-  it('notes what killed an item for the case that the compaction comes to nothing', async () => {
+  it('notes the flush that killed an item, for the case that the compaction fails', async () => {
     const each = new Case().item(5, RUN).flush(9);
     expect(await each.of(put(5))).to.equal('tombstone');
     expect(each.judge.killers.state).to.deep.equal({ from: 9, to: 9 });
     expect(each.segments[RUN]!.flushNeed.isEmpty).to.equal(true);
   });
 
-  it('keeps a flush for a later time until another has durably carried it out', async () => {
+  it('keeps a delayed flush until another record has durably carried it out', async () => {
     for (const delayMs of [1000, -1000]) {
       const oldest = new Case({ isOldest: true });
       const atMs = oldest.nowMs + delayMs;
@@ -246,7 +246,7 @@ describe('Judge', () => {
       const { promises } = oldest.parts.flushes;
       const undo = promises.carryOut(atMs, 101, oldest.log.watermark);
       expect(await oldest.of(flush(9, atMs)), 'above the watermark').to.equal('verbatim');
-      // Until then the segment goes on needing what did it.
+      // Until then the segment still needs the record that carried it out.
       expect(oldest.judge.keptVerbatim).to.equal(true);
       oldest.judge.keptVerbatim = false;
       undo();
@@ -257,7 +257,7 @@ describe('Judge', () => {
     }
   });
 
-  it('keeps a flush that stands behind a record which had to stay as it is', async () => {
+  it('keeps a flush that stands after a record which had to stay as it is', async () => {
     const each = new Case({ isOldest: true });
     each.parts.items.unsynced.note(KEY, 0, KEY.length, 101);
     expect(await each.of(put(5))).to.equal('verbatim');
@@ -273,7 +273,7 @@ describe('Judge', () => {
     expect(await new Case().item(5, RUN).of(large)).to.equal('keep');
   });
 
-  it('takes a turn of the loop after a few ms, whatever each record costs', async () => {
+  it('yields to the loop after a few ms, whatever each record costs', async () => {
     const each = new Case();
     const { parts } = each;
     const { clock } = parts.env;

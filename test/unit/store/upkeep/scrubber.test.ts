@@ -1,4 +1,4 @@
-// The scrubber on a simulated machine: what it reads, at which rate, and what it says.
+// Scrubber on a simulated machine: the files that it reads, its rate, and its reports.
 
 import { expect } from 'chai';
 
@@ -36,7 +36,7 @@ function told(sim: SimStore): string[] {
 }
 
 describe('Scrubber @long', () => {
-  it('reads all that is sealed, a pass a minute, and finds nothing in a whole store', async () => {
+  it('reads all sealed segments, one pass per minute, and finds nothing in a whole store', async () => {
     const sim = await filled();
     await sim.advance(130_000);
     expect(sim.stat('kv_scrub_passes')).to.be.within(2, 3);
@@ -53,7 +53,7 @@ describe('Scrubber @long', () => {
     await sim.reopen();
     await sim.advance(20_000);
     const first = sim.stat('kv_scrub_bytes');
-    // A piece of a segment is read at once and then waited for.
+    // The scrubber reads a piece of a segment at once, and waits afterwards.
     expect(first).to.be.within(8 * 1024, 32 * 1024);
     await sim.advance(10_000);
     expect(sim.stat('kv_scrub_bytes') - first).to.be.within(1024, 24 * 1024);
@@ -67,7 +67,7 @@ describe('Scrubber @long', () => {
     await sim.close();
   });
 
-  it('names a flipped bit of a sealed segment once, and goes on behind it', async () => {
+  it('names a flipped bit of a sealed segment once, and goes on after it', async () => {
     const sim = await filled();
     const [first = '', second = ''] = sim.names('.seg');
     damage(sim, first, 700);
@@ -81,7 +81,7 @@ describe('Scrubber @long', () => {
     await sim.close();
   });
 
-  it('names damaged and missing files of large values, not those that were deleted', async () => {
+  it('names damaged and missing files of large values, and no deleted file', async () => {
     const sim = await filled();
     for (const key of ['damaged', 'missing', 'deleted'])
       await sim.words.set(key, key.repeat(300_000));
@@ -96,7 +96,7 @@ describe('Scrubber @long', () => {
     await sim.close();
   });
 
-  it('goes on while compaction takes the segments away', async () => {
+  it('goes on while compaction removes the segments', async () => {
     const sim = await filled();
     for (let round = 0; round < 5; round += 1) {
       for (let at = 0; at < 20; at += 1) await sim.words.set(`k${at}`, `${round}`.repeat(600));
@@ -109,7 +109,7 @@ describe('Scrubber @long', () => {
     await sim.close();
   });
 
-  it('calls what the disk cannot read damage', async () => {
+  it('reports bytes that the disk cannot read as damage', async () => {
     const sim = await filled();
     await sim.advance(61_000);
     sim.world.faults = new FaultPlan([
@@ -121,7 +121,7 @@ describe('Scrubber @long', () => {
     await sim.close();
   });
 
-  it('ends with the store, in the middle of a pass', async () => {
+  it('ends with the store, also in the middle of a pass', async () => {
     const sim = await filled({ scrubBytesPerSecond: 1024 });
     await sim.advance(3);
     await sim.close();

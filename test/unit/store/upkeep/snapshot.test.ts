@@ -1,4 +1,4 @@
-// The snapshot is the store at exactly one seq, whatever the writers do meanwhile.
+// snapshot(): exports the store at exactly one seq, whatever the writers do meanwhile.
 
 import { expect } from 'chai';
 
@@ -26,7 +26,7 @@ function exported(sim: SimStore): Map<string, string> {
   return found;
 }
 
-/** Random changes, and what the store holds after each of their seqs. */
+/** Makes random changes, and keeps what the store holds after each of their seqs. */
 class Writer {
   readonly #sim: SimStore;
   readonly #random: SeededRandom;
@@ -111,7 +111,7 @@ describe('snapshot()', () => {
     await sim.close();
   });
 
-  it('leaves out what had expired, and has what expires only later', async () => {
+  it('leaves out expired items, and has an item that expires only during the export', async () => {
     const sim = await SimStore.open(OPTIONS);
     await sim.words.set('gone', 'x', { expiresAt: 1 });
     const expiresAt = sim.store.nowMs() + 3;
@@ -123,7 +123,7 @@ describe('snapshot()', () => {
     expect([...exported(sim).keys()]).to.deep.equal(['soon']);
   });
 
-  it('that fails leaves the one before, and the next one is whole', async () => {
+  it('leaves the previous snapshot when it fails, and the next snapshot is whole', async () => {
     const sim = await SimStore.open(OPTIONS);
     await sim.words.set('k', 'old');
     await sim.words.durable();

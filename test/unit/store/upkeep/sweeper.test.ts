@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import { SimStore } from '../../../support/sim-store.js';
 
 describe('Sweeper', () => {
-  it('clears away what has expired, and nothing else, without anyone asking', async () => {
+  it('removes expired items, and nothing else, by itself', async () => {
     const sim = await SimStore.open();
     const { words, store } = sim;
     for (let at = 0; at < 50; at++) {
@@ -13,14 +13,14 @@ describe('Sweeper', () => {
     }
     await sim.advance(400);
     expect(sim.stat('curr_items')).to.equal(150);
-    // Once the log shows a time when they were dead.
+    // They are removed once the log shows a time at which they were dead.
     await sim.advance(2000);
     expect(sim.stat('curr_items')).to.equal(100);
     expect(sim.stat('crawler_reclaimed')).to.equal(50);
     expect(sim.stat('expired_unfetched')).to.equal(50);
   });
 
-  it('clears away what was flushed, at once or at its time, and then rests', async () => {
+  it('removes flushed items, at once or at the time of the flush, and then stops', async () => {
     const sim = await SimStore.open();
     for (let at = 0; at < 20; at++) await sim.words.set(`k${at}`, 'x');
     sim.store.flush(0);
@@ -39,7 +39,7 @@ describe('Sweeper', () => {
     expect(sim.stat('lru_crawler_starts')).to.equal(sweeps);
   });
 
-  it('drops what nobody used for --max-idle, durably; every use counts', async () => {
+  it('drops items that were not used for --max-idle, durably', async () => {
     const sim = await SimStore.open({ idleMsMax: 10_000 });
     const uses = ['read', 'touched', 'set', 'idle', 'peeked'];
     for (const key of uses) await sim.words.set(key, 'x');

@@ -9,7 +9,7 @@ const KEYS = 5000;
 const SLICE_MS = 3;
 
 describe('walkFor()', () => {
-  it('visits each key once, in slices that end in time, also when visits take keys away', () => {
+  it('visits each key once, in slices that end in time, also when visits remove keys', () => {
     for (const removes of [false, true]) {
       const keydir = new Keydir({ seed: hashSeed(Buffer.alloc(8)), recency: false });
       for (let n = 0; n < KEYS; n += 1) keydir.insert(Buffer.from(`key ${n}`));

@@ -34,7 +34,7 @@ describe('ValueCacheIndex', () => {
     );
   });
 
-  it('grows with its refs and shrinks without them', () => {
+  it('grows with its refs and shrinks when they are deleted', () => {
     const index = new ValueCacheIndex(1024 * 1024);
     for (let ref = 1; ref <= 50_000; ref += 1) index.set(ref * 14, ref);
     expect(index.count).to.equal(50_000);

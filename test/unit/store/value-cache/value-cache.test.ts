@@ -3,7 +3,7 @@ import * as fc from 'fast-check';
 import { KIB, MIB, SEQ_MAX } from '../../../../src/limits.js';
 import { ValueCache } from '../../../../src/store/value-cache/value-cache.js';
 
-/** A value that its ref and seq can be read from. */
+/** Returns a value from which its ref and seq can be read. */
 function valueOf(ref: number, seq: number, bytes: number): Buffer {
   const value = Buffer.alloc(bytes, (ref * 31 + seq) & 0xff);
   value.write(`${ref}:${seq}`.slice(0, bytes), 'latin1');
@@ -20,7 +20,7 @@ function held(cache: ValueCache, from: number, to: number): number {
   return count;
 }
 
-/** How many memories its pages have had after 300 long values, each of which was looked at. */
+/** Returns how many memories the pages have had after 300 long values, each of which was read. */
 function memoriesOf(isKept: boolean): number {
   const cache = new ValueCache(16 * MIB);
   const memories = new Set<ArrayBufferLike>();
@@ -35,7 +35,7 @@ function memoriesOf(isKept: boolean): number {
 }
 
 describe('ValueCache', () => {
-  it('get() gives back value, flags and CAS token of what was put', () => {
+  it('get() gives back value, flags and CAS token as put() took them', () => {
     const cache = new ValueCache(MIB);
     cache.put(1, SEQ_MAX, 0xffffffff, 2n ** 64n - 1n, Buffer.from('one'));
     cache.put(2 ** 31 - 1, 7, 0, 0n, Buffer.alloc(0));
@@ -52,7 +52,7 @@ describe('ValueCache', () => {
     expect(cache.get(4, 8)).to.equal(undefined);
   });
 
-  it('a long value that was given out stays as it is when its page is emptied and filled anew', () => {
+  it('get() gives a long value that stays as it is when its page is emptied and filled again', () => {
     const cache = new ValueCache(16 * MIB);
     const long = Buffer.alloc(250 * KIB, 'l');
     const longer = Buffer.alloc(256 * KIB, 'x');
@@ -66,7 +66,7 @@ describe('ValueCache', () => {
     expect(cache.memoryBytes).to.be.at.most(16 * MIB);
   });
 
-  it('a long value that is not kept costs its page no other memory: an append looks at it and is done', () => {
+  it('get() of a long value that is not kept, as for an append, does not give its page new memory', () => {
     expect(memoriesOf(false)).to.be.at.most(32);
     expect(memoriesOf(true)).to.be.above(100);
   });
@@ -89,7 +89,7 @@ describe('ValueCache', () => {
     fill(cache, 1, 3000, 1000);
     const view = cache.get(2900, 2900)!.value;
     const copy = Buffer.from(view);
-    // The page of the view is as far from being used again as the one emptied last.
+    // The page of the view is used again as late as a page that was just emptied.
     fill(cache, 3000, 3060, 1000);
     expect(view.equals(copy)).to.equal(true);
   });
@@ -103,7 +103,7 @@ describe('ValueCache', () => {
     expect(cache.stats.entries).to.equal(0);
   });
 
-  it('put() evicts the oldest, and keeps what was read', () => {
+  it('put() evicts the oldest values, and keeps values that are read', () => {
     const cache = new ValueCache(MIB);
     fill(cache, 1, 101, 1000);
     let newest = 100;
@@ -135,7 +135,7 @@ describe('ValueCache', () => {
     expect(cache.stats).to.include({ entries: 10, hits: 0, misses: 0 });
   });
 
-  it('clear() forgets all and frees the pages', () => {
+  it('clear() forgets all values and frees the pages', () => {
     const cache = new ValueCache(MIB);
     fill(cache, 1, 1000, 2000);
     cache.clear();
@@ -145,7 +145,7 @@ describe('ValueCache', () => {
     expect(held(cache, 1, 10)).to.equal(9);
   });
 
-  it('resize() keeps to the new bound and goes on', () => {
+  it('resize() keeps to the new bound, and the cache goes on', () => {
     const cache = new ValueCache(128 * MIB);
     fill(cache, 1, 20_000, 4000);
     const before = held(cache, 1, 20_000);
@@ -195,7 +195,7 @@ describe('ValueCache against a Map', () => {
     { weight: 1, arbitrary: fc.record({ kind: fc.constant('clear' as const) }) },
   );
 
-  it('what it holds is the last put, and the bound is never passed', () => {
+  it('get() gives only the last put value, and the bound is never exceeded', () => {
     fc.assert(
       fc.property(fc.array(action, { maxLength: 400 }), (actions) => {
         const model = new Map<number, { seq: number; value: Buffer }>();

@@ -1,4 +1,4 @@
-// Connection.lines(): listings of any length, from servers that send faster than anybody reads, or break off.
+// Connection.lines(): listings of any length, from servers that send faster than the tool reads, or break off.
 
 import { once } from 'node:events';
 import net from 'node:net';
@@ -8,7 +8,7 @@ import { expect } from 'chai';
 import { Connection } from '../../../../tools/client/connection.js';
 
 const TURNS = 2000;
-/** More than the system's buffers of a socket hold. */
+/** More than the buffers of a socket in the system hold. */
 const LISTING_BYTES = 32 * 1024 * 1024;
 
 describe('Connection', () => {
@@ -26,7 +26,7 @@ describe('Connection', () => {
     return Connection.open({ kind: 'tcp', host: '127.0.0.1', port }, { timeoutMs });
   }
 
-  it('lines() holds the server back while nobody takes them, and has every one', async () => {
+  it('lines() holds the server back while no line is taken, and gives every line', async () => {
     const line = `${'x'.repeat(1021)}\xff\r\n`;
     const count = LISTING_BYTES / line.length;
     let isSent = false;
@@ -56,7 +56,7 @@ describe('Connection', () => {
     await connection.close();
   });
 
-  it('lines() throws with 69 when the server ends in the middle, says nothing, or sends no line end', async () => {
+  it('lines() fails with 69 when the server breaks off, is silent, or sends no line end', async () => {
     for (const [end, timeoutMs, said] of [
       [(socket: net.Socket) => socket.end('a\r\nb'), 10_000, 'closed the connection'],
       [(socket: net.Socket) => socket.write('a\r\nb'), 50, 'No answer within'],

@@ -7,7 +7,7 @@ import {
 } from '../../../../tools/client/endpoint.js';
 
 describe('parseEndpoint()', () => {
-  it('reads ports, hosts with ports, IPv6 and sockets; nothing else', () => {
+  it('reads ports, hosts with ports, IPv6 and sockets, and nothing else', () => {
     expect(parseEndpoint('11211')).to.deep.equal({ kind: 'tcp', host: '127.0.0.1', port: 11211 });
     expect(parseEndpoint('11', 'db')).to.deep.equal({ kind: 'tcp', host: 'db', port: 11 });
     expect(parseEndpoint('db.x:1')).to.deep.equal({ kind: 'tcp', host: 'db.x', port: 1 });
@@ -18,7 +18,7 @@ describe('parseEndpoint()', () => {
     expect(() => parseEndpoint('99999')).to.throw('not a port');
   });
 
-  it('reads them behind memcached://, and repeats no login', () => {
+  it('reads an endpoint behind memcached://, and repeats no login', () => {
     expect(parseEndpoint('memcached://db')).to.deep.equal({ kind: 'tcp', host: 'db', port: 11211 });
     expect(parseEndpoint('memcached://db.x:7/')).to.deep.equal({
       kind: 'tcp',
@@ -50,7 +50,7 @@ function name(env: NodeJS.ProcessEnv): string {
 }
 
 describe('endpointFromEnvironment()', () => {
-  it('takes CAIRN_HOST and CAIRN_PORT, else the default', () => {
+  it('takes CAIRN_HOST and CAIRN_PORT, and otherwise the default', () => {
     expect(name({})).to.equal('127.0.0.1:11211');
     expect(name({ CAIRN_HOST: '::1', CAIRN_PORT: '5' })).to.equal('[::1]:5');
     expect(name({ CAIRN_HOST: '/run/kv.sock' })).to.equal('/run/kv.sock');

@@ -6,8 +6,8 @@ const LINES = ['get alpha', 'set beta 1', 'get beta', 'get beta', 'incr größe'
 const ESCAPE = '\x1b';
 
 describe('HistorySearch', () => {
-  it('finds what was typed last, and with each Ctrl-R what is older', () => {
-    // What is typed, the line found, and whether it says that there is none.
+  it('finds the newest line with the typed text, and an older one with each Ctrl-R', () => {
+    // The typed keys, the line found, and whether the prompt says that there is none.
     const table: readonly (readonly [string, string, boolean])[] = [
       ['', 'typed', false],
       ['\x12', 'typed', false],
@@ -36,7 +36,7 @@ describe('HistorySearch', () => {
     expect(search.prompt).to.equal("(reverse-i-search)`größ': ");
   });
 
-  it('is left by Ctrl-G and Ctrl-C with the line of before, by other keys with the one found', () => {
+  it('ends with the earlier line at Ctrl-G and Ctrl-C, and with the found line at other keys', () => {
     const table = [
       ['\x07', 'left', ''],
       ['\x07x', 'left', 'x'],
@@ -56,7 +56,7 @@ describe('HistorySearch', () => {
       });
   });
 
-  it('goes on without any history', () => {
+  it('works without any history', () => {
     const search = new HistorySearch([], 'typed');
     expect(search.type('a\x12\x7f\x12b')).to.equal(undefined);
     expect(search.line).to.equal('typed');

@@ -17,7 +17,7 @@ describe('History', () => {
   });
   afterEach(() => fs.remove(dir));
 
-  it('add() keeps lines for the next start, repeats once, for the owner only', async () => {
+  it('add() keeps lines for the next start, repeated ones once, in a file for the owner only', async () => {
     const path = join(dir, 'state', 'history');
     const history = await History.load(path);
     for (const line of ['get a', 'get a', ' ', 'get b']) history.add(line);
@@ -35,7 +35,7 @@ describe('History', () => {
     expect((await fs.readFile(path, 'utf8')).startsWith('get 5\n')).to.equal(true);
   });
 
-  it('add() keeps no line without a bound, and says once that nothing is kept', async () => {
+  it('add() keeps no line that is too long, and says once that it cannot write the file', async () => {
     const path = join(dir, 'history');
     const history = await History.load(path);
     history.add(`set k ${'x'.repeat(HISTORY_LINE_LENGTH_MAX)}`);
@@ -61,7 +61,7 @@ describe('History', () => {
 });
 
 describe('historyPath()', () => {
-  it('is the state directory, or CAIRN_HISTORY, or none', () => {
+  it('gives a file in the state directory, or CAIRN_HISTORY, or none', () => {
     expect(historyPath({ XDG_STATE_HOME: '/s' })).to.equal('/s/cairn/client-history');
     expect(historyPath({ CAIRN_HISTORY: '/h' })).to.equal('/h');
     expect(historyPath({ CAIRN_HISTORY: '' })).to.equal(undefined);

@@ -17,7 +17,7 @@ function rowsOf(keys: readonly string[]): string {
 
 function offered(beginning: string, listing: string): string[] {
   const keys = new KeyListing(beginning);
-  // Cut anywhere.
+  // The listing comes byte by byte, so it may be cut anywhere.
   for (const byte of Buffer.from(listing)) if (keys.push(Buffer.of(byte)) !== 'more') break;
   return keys.candidates();
 }
@@ -27,7 +27,7 @@ function connect(port: number): (timeoutMs: number) => Promise<Connection> {
 }
 
 describe('keyBeginning()', () => {
-  it('is the word at the end where the command has a key', () => {
+  it('gives the last word when the command has a key there', () => {
     const table: readonly (readonly [string, string | undefined])[] = [
       ['get us', 'us'],
       ['GET us', 'us'],
@@ -53,14 +53,14 @@ describe('keyBeginning()', () => {
     for (const [line, beginning] of table) expect(keyBeginning(line), line).to.equal(beginning);
   });
 
-  it('commands complete in any case', () => {
+  it('leaves commands to complete in any letter case', () => {
     expect(completeLine('DELETE_')).to.deep.equal([['delete_prefix '], 'DELETE_']);
     expect(completeLine('STATS sett')).to.deep.equal([['settings'], 'sett']);
   });
 });
 
 describe('KeyListing', () => {
-  it('offers keys that begin so and can be typed', () => {
+  it('offers keys that begin with the word and can be typed', () => {
     const rows = rowsOf(['user:1', 'größe', 'user:2', 'with space', 'user:\x1b', 'other']);
     expect(offered('user:', `${rows}END\r\n`)).to.deep.equal(['user:1', 'user:2']);
     expect(offered('gr', `OK\r\n${rows}END\r\n`)).to.deep.equal(['größe ']);
@@ -68,16 +68,16 @@ describe('KeyListing', () => {
     expect(offered('', `${rows}key=%FF exp=-1\nEND\r\n`)).to.have.length(4);
   });
 
-  it('offers what many share when all are known, and else marks that there are more', () => {
+  it('offers what many keys share when all are known, and otherwise marks that there are more', () => {
     const many = Array.from({ length: SHOWN_KEYS_MAX + 50 }, (_, at) => `user:${at}`);
     expect(offered('us', `${rowsOf(many)}END\r\n`)).to.deep.equal(['user:']);
     const cut = offered('user:', rowsOf(many));
     expect(cut).to.deep.equal([...many.slice(0, SHOWN_KEYS_MAX), '…']);
-    // The deadline passed before END.
+    // The listing ended at the deadline, before END.
     expect(offered('us', rowsOf(['user:1', 'user:2']))).to.deep.equal(['user:1', 'user:2', '…']);
   });
 
-  it('offers nothing where the server does not list', () => {
+  it('offers nothing when the server does not list keys', () => {
     for (const reply of ['ERROR\r\n', 'CLIENT_ERROR lru crawler disabled\r\n', '-ERR x\r\n', ''])
       expect(offered('', reply), reply).to.deep.equal([]);
     expect(offered('', `${rowsOf(['a'])}SERVER_ERROR no\r\n`)).to.deep.equal([]);
@@ -97,7 +97,7 @@ describe('completeKey()', () => {
     await once(server, 'listening');
     return (server.address() as net.AddressInfo).port;
   };
-  it('ends a listing that has no end as soon as enough is known', async () => {
+  it('ends an endless listing as soon as enough keys are known', async () => {
     let closed: Promise<unknown> = Promise.resolve();
     const port = await listen((socket) => {
       closed = new Promise((resolve) => socket.once('close', resolve));
@@ -112,12 +112,12 @@ describe('completeKey()', () => {
     await closed;
   });
 
-  it('does not wait longer than its deadline, and offers what it has', async () => {
+  it('does not wait longer than its deadline, and offers the keys so far', async () => {
     const port = await listen((socket) => socket.write(rowsOf(['key-1', 'key-2'])));
     expect(await completeKey('key', connect(port))).to.deep.equal(['key-1', 'key-2', '…']);
   });
 
-  it('offers nothing when the server breaks off, or there is none', async () => {
+  it('offers nothing when the server breaks off, or when there is none', async () => {
     const port = await listen((socket) => socket.destroy());
     expect(await completeKey('key', connect(port))).to.deep.equal([]);
     expect(await completeKey('key', connect(1))).to.deep.equal([]);

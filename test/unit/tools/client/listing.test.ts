@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import { groupStats, keyFilter, nearest } from '../../../../tools/client/listing.js';
 
 describe('keyFilter()', () => {
-  it('is the beginning, or a pattern as a shell has it', () => {
+  it('matches the beginning of a key, or a pattern as in a shell', () => {
     const keys = ['user:1', 'user:2', 'user.3', 'a*b', 'aXb', 'größe', 'a\nb', 'x^y', 'x-y'];
     const found = (pattern: string): string[] => {
       const fits = keyFilter(pattern);
@@ -29,7 +29,7 @@ describe('keyFilter()', () => {
 });
 
 describe('groupStats()', () => {
-  it('keeps every counter, once, and names each group once', () => {
+  it('keeps every counter once, and names each group once', () => {
     const pairs = ['pid', 'cmd_get', 'kv_keys', 'curr_items', 'odd', 'get_hits', 'bytes'].map(
       (name) => [name, '1'] as const,
     );
@@ -44,7 +44,7 @@ describe('groupStats()', () => {
 });
 
 describe('nearest()', () => {
-  it('finds what was perhaps meant, and nothing far away', () => {
+  it('gives the name that was probably meant, and none for a word that is not similar', () => {
     const names = ['get', 'set', 'stats', 'delete', 'flush_all', 'version'];
     const table: readonly (readonly [string, string | undefined])[] = [
       ['gte', 'get'],

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 
 import { ReplyReader, type Reply, type ReplyKind } from '../../../../tools/client/reply-reader.js';
 
-/** Feeds the pieces one by one and collects what comes out. */
+/** Feeds the pieces one by one, and collects the replies. */
 function readAll(pieces: readonly Buffer[], kinds: readonly ReplyKind[]): Reply[] {
   const reader = new ReplyReader();
   const replies: Reply[] = [];

@@ -1,4 +1,4 @@
-// The prompt on a terminal: the compiled client behind a pseudo terminal, against a small server.
+// The prompt of kv-client on a terminal: the compiled client on a pseudo terminal, against a small server.
 
 import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { once } from 'node:events';
@@ -15,7 +15,7 @@ import { temporaryFolder } from '../../../support/servers.js';
 const CLIENT = join(import.meta.dirname, '../../../../tools/kv-client.js');
 const LISTING = 'key=user:anna exp=-1\nkey=user:bert exp=-1\nkey=visits exp=-1\nEND\r\n';
 
-/** What a person sees, and types. */
+/** The screen that a person sees, and the keyboard. */
 class Screen {
   readonly #child: ChildProcessWithoutNullStreams;
   readonly exited: Promise<unknown[]>;
@@ -29,7 +29,7 @@ class Screen {
     this.exited = once(this.#child, 'exit');
   }
 
-  /** Types, and waits until this is seen from then on. */
+  /** Types the keys, and waits until `seen` is shown after that. */
   async type(keys: string, seen: string): Promise<void> {
     this.#shown = '';
     this.#child.stdin.write(keys);
@@ -54,7 +54,7 @@ describe('kv-client at a terminal', () => {
       let text = '';
       socket.on('data', (chunk) => {
         text += chunk.toString();
-        // A value comes in pieces of its own.
+        // A value comes in separate pieces after its command line.
         if (!/^(?:(?!set ).*|set .*\r\n.*)\r\n$/.test(text)) return;
         const isListing = text.startsWith('lru_crawler ');
         if (isListing) socket.once('close', () => server.emit('listed'));
@@ -80,7 +80,7 @@ describe('kv-client at a terminal', () => {
     return screen;
   };
 
-  it('Tab completes keys of the server, and shows them when there are several', async function () {
+  it('Tab completes keys of the server, and shows several keys as a list', async function () {
     const screen = await open(this);
     await screen.type('GET us', 'us');
     await screen.type('\t', 'er:');
@@ -88,7 +88,7 @@ describe('kv-client at a terminal', () => {
     await screen.type('b', 'b');
     await screen.type('\t', 'ert ');
     await screen.type('\r', 'END');
-    // In a value it is a byte.
+    // In a value Tab is a byte.
     await screen.type('set v', 'v');
     await screen.type('\t', 'isits ');
     await screen.type('3\r', '3 bytes> ');
@@ -100,7 +100,7 @@ describe('kv-client at a terminal', () => {
     expect(received).to.equal('get user:bert\r\nset visits 0 0 3\r\na\tb\r\nquit\r\n');
   });
 
-  it('Tab says nothing where the server does not list', async function () {
+  it('Tab shows nothing when the server does not list keys', async function () {
     lists = false;
     const screen = await open(this);
     await screen.type('get k', 'k');
@@ -125,7 +125,7 @@ describe('kv-client at a terminal', () => {
     await screen.type('\x12', "`alp': get alpha");
     await screen.type('\x12', '(failed reverse-i-search)');
     await screen.type('\r', 'END');
-    // Taken for a change of it, and left as it was before.
+    // The first search takes a line to change it; the second ends with the typed line as it was.
     await screen.type('\x12beta', "`beta': get beta");
     await screen.type('\x1b[D', '> get beta');
     await screen.type('2', 'bet2a');

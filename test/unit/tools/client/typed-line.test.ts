@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import { completeLine, helpText } from '../../../../tools/client/command-table.js';
 import { readTypedLine, replyKind } from '../../../../tools/client/typed-line.js';
 
-/** What would be sent, in one string, with what follows it. */
+/** Returns the bytes that would be sent and the kind of reply, in one string. */
 function sent(line: string, mode: 'tcp' | 'memcached'): string {
   const typed = readTypedLine(line, mode);
   if (typed.kind === 'request') return `${typed.bytes.toString('latin1')}|${typed.reply}`;
@@ -13,7 +13,7 @@ function sent(line: string, mode: 'tcp' | 'memcached'): string {
 }
 
 describe('readTypedLine()', () => {
-  it('in tcp mode announces a value by its length, or sends one typed on the line', () => {
+  it('announces a value by its length in tcp mode, or sends a value typed on the line', () => {
     expect(sent('set test 9', 'tcp')).to.equal('set test 9\r\n+9|reply');
     expect(sent('set test 9 0 ', 'tcp')).to.equal('set test 9 0\r\n+9|reply');
     expect(sent('set test 7 0 9', 'tcp')).to.equal('set test 7 0 9\r\n+9|reply');
@@ -22,7 +22,7 @@ describe('readTypedLine()', () => {
     expect(sent('set test "9"', 'tcp')).to.equal('set test 1\r\n9\r\n|reply');
   });
 
-  it("in memcached mode takes memcached's form, or a value", () => {
+  it('takes the form of memcached in memcached mode, or a value', () => {
     expect(sent('set k 0 0 5', 'memcached')).to.equal('set k 0 0 5\r\n+5|reply');
     expect(sent('add k 1 -1 5 noreply', 'memcached')).to.equal('add k 1 -1 5 noreply\r\n+5|none');
     expect(sent('set k "9"', 'memcached')).to.equal('set k 0 0 1\r\n9\r\n|reply');
@@ -34,13 +34,13 @@ describe('readTypedLine()', () => {
     expect(sent('ms k 5 q', 'memcached')).to.equal('ms k 5 q\r\n+5|barrier');
   });
 
-  it('counts bytes, not characters, and reads escapes in quotes', () => {
+  it('counts bytes and not characters, and reads escapes in quotes', () => {
     expect(sent('set k ü', 'tcp')).to.equal('set k 2\r\nÃ¼\r\n|reply');
     expect(sent('set k "a\\n\\x00\\xff\\"\\\\"', 'tcp')).to.equal('set k 6\r\na\n\0ÿ"\\\r\n|reply');
     expect(sent('set k "open', 'tcp')).to.equal('set k 5\r\n"open\r\n|reply');
   });
 
-  it('keeps what the client answers itself from the server', () => {
+  it('does not send the commands that the client answers itself', () => {
     expect(sent('  ', 'tcp')).to.equal('nothing');
     expect(sent('quit', 'tcp')).to.equal('leave');
     expect(sent('help set', 'tcp')).to.equal('help');
@@ -62,7 +62,7 @@ describe('readTypedLine()', () => {
 });
 
 describe('replyKind()', () => {
-  it('knows which requests are not answered, or by a listing', () => {
+  it('recognizes requests that get no reply, and requests that get a listing', () => {
     expect(replyKind(['delete', 'k', 'noreply'])).to.equal('none');
     expect(replyKind(['noreply'])).to.equal('reply');
     expect(replyKind(['get', 'noreply'])).to.equal('reply');
@@ -73,7 +73,7 @@ describe('replyKind()', () => {
 });
 
 describe('completeLine()', () => {
-  it('offers commands, and what may follow them', () => {
+  it('offers commands, and the words that may follow them', () => {
     expect(completeLine('ve')).to.deep.equal([['version ', 'verbosity '], 've']);
     expect(completeLine('stats sl')).to.deep.equal([['slabs'], 'sl']);
     expect(completeLine('help tou')).to.deep.equal([['touch'], 'tou']);

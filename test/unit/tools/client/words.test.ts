@@ -1,5 +1,5 @@
-// The words that kv-client sends: of every command and every argument nothing that a server could read as a second
-// command, and no byte that was not given.
+// The words that kv-client sends: no argument of any command reaches a server as a second command, and the client
+// sends no byte that was not given.
 
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -17,7 +17,7 @@ import { announcedBytes, replyKind } from '../../../../tools/client/typed-line.j
 import { createProgram, exitCodeOfFailure } from '../../../../tools/terminal/program.js';
 import { runTool } from '../../../support/tool-run.js';
 
-/** Each command with arguments that are right; `#` stands before what is a number. */
+/** Each command with right arguments; `#` marks a number. */
 const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   get: ['key', 'other'],
   history: ['key'],
@@ -39,7 +39,7 @@ const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   verbosity: ['#1'],
   raw: ['get', 'key'],
 };
-/** Those whose words are not sent. */
+/** The commands whose words are not sent. */
 const UNSENT = ['keys', 'follow', 'version', 'passwd', 'help'];
 const OPTIONS: readonly (readonly string[])[] = [
   ['get', 'key', '--touch'],
@@ -50,7 +50,7 @@ const HOSTILE = ['1\r\nflush_all', '1\nflush_all', '1\rflush_all', '1 noreply', 
 const NO_NUMBERS = ['x', '1e3', '0x10', '+1', '1.5', '18446744073709551616', '１'];
 const MODES = ['tcp', 'memcached'] as const;
 
-/** Notes what it is sent, and answers every line with OK. */
+/** A server that notes the bytes it receives, and answers every line with OK. */
 class Listener {
   received = Buffer.alloc(0);
   readonly #server = net.createServer((socket) => {
@@ -72,15 +72,15 @@ class Listener {
   }
 }
 
-/** All ways to put a hostile word into one place of one command. */
+/** Returns all lines with a hostile word in one place of one command. */
 function hostileLines(): string[][] {
   const lines: string[][] = [];
   for (const [name, given] of Object.entries(COMMANDS)) {
     const right = given.map((word) => word.replace('#', ''));
     for (const [at, word] of given.entries()) {
-      // A value is sent by its length, whatever it holds.
+      // A value is sent with its length, whatever it holds.
       if (word === 'value') continue;
-      // `raw` takes a whole line: spaces part its words.
+      // `raw` takes a whole line, in which spaces separate words.
       const words = name === 'raw' ? HOSTILE.filter((one) => /[\r\n\t\x7f]/.test(one)) : HOSTILE;
       const wrong = word.startsWith('#') ? [...words, ...NO_NUMBERS] : words;
       for (const one of wrong) lines.push([name, ...right.with(at, one)]);
@@ -91,7 +91,7 @@ function hostileLines(): string[][] {
   return lines;
 }
 
-/** The command inside this process: as a process each takes its time. Returns the exit code. */
+/** Runs the command inside this process, since a process of its own is slow. Returns the exit code. */
 async function runHere(port: string, mode: Mode, line: readonly string[]): Promise<number> {
   const endpoint = { kind: 'tcp', host: '127.0.0.1', port: Number(port) } as const;
   const session: Session = {
@@ -120,7 +120,7 @@ describe('kv-client: the words of a request @long', () => {
   });
   afterEach(() => listener.close());
 
-  it('the table has every command', async () => {
+  it('the table of this test has every command', async () => {
     const help = (await runTool('kv-client', ['--help'])).stdout.toString();
     const names = [...help.matchAll(/^ {2}([a-z_]+)(?:\|[a-z-]+)? .*$/gm)].map(
       (match) => match[1] ?? '',
@@ -132,7 +132,7 @@ describe('kv-client: the words of a request @long', () => {
     ).to.deep.equal([]);
   });
 
-  it('a word that holds a second command, a space or no number is refused, in both modes', async () => {
+  it('a word with a second command, a space or no number is refused, in both modes', async () => {
     const lines = hostileLines();
     expect(lines.length).to.be.above(150);
     for (const line of lines)
@@ -142,12 +142,12 @@ describe('kv-client: the words of a request @long', () => {
       }
   });
 
-  it('a value may hold anything, and keys anything that is one word', async () => {
+  it('a value may hold anything, and a key anything that is one word', async () => {
     await runTool('kv-client', [port, 'set', 'k\u00a0ü', 'a\r\nflush_all\r\n']);
     expect(listener.received.toString()).to.equal('set k\u00a0ü 0 0 14\r\na\r\nflush_all\r\n\r\n');
   });
 
-  it('raw sends a value only as long as it was announced @long', async () => {
+  it('raw sends a value only when it has the announced length @long', async () => {
     for (const args of [
       ['set k 0 0 1', '--value', 'x\r\nflush_all'],
       ['ms k 1', '--value', 'x\r\nflush_all'],
@@ -160,7 +160,7 @@ describe('kv-client: the words of a request @long', () => {
     }
   });
 
-  it('a key that is called noreply is a key: the answer is waited for', async () => {
+  it('a key may be called noreply, and the client waits for its reply', async () => {
     for (const name of ['delete', 'delete_prefix']) {
       const { code, stdout } = await runTool('kv-client', [port, name, 'noreply']);
       expect([code, stdout.toString()], name).to.deep.equal([0, 'OK\n']);
@@ -171,7 +171,7 @@ describe('kv-client: the words of a request @long', () => {
       expect(replyKind(line.split(' ')), line).to.equal('none');
   });
 
-  it('bytes of the command line that are not UTF-8 are refused, not changed', () => {
+  it('a command line with bytes that are not UTF-8 is refused, and not changed', () => {
     const program = join(import.meta.dirname, '../../../../tools/kv-client.js');
     for (const args of [`set k $'a\\xff'`, `get $'k\\xff'`, `keys $'\\xff'`]) {
       const script = `"${process.execPath}" "${program}" ${port} ${args}`;
@@ -197,7 +197,7 @@ describe('kv-client: the words of a request @long', () => {
 }).timeout(60_000);
 
 describe('announcedBytes()', () => {
-  it('knows the length in every form of a store command', () => {
+  it('reads the length in every form of a storage command', () => {
     const table: readonly (readonly [string, number | undefined])[] = [
       ['set k 0 0 5', 5],
       ['set k 0 0 5 noreply', 5],

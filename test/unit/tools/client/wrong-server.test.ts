@@ -1,5 +1,5 @@
-// kv-client and kv-load in front of something that is no memcached server: said with what came, and 76. A script that
-// set a key in a Redis was told that all was well, and a load into one never ended.
+// kv-client and kv-load in front of something that is no memcached server: they show what it said, and end with 76.
+// Before, a script that set a key in a Redis got success, and a load into one never ended.
 
 import net from 'node:net';
 import { once } from 'node:events';
@@ -39,9 +39,9 @@ const COMMANDS: readonly (readonly string[])[] = [
   ['watch'],
 ];
 
-describe('What is no memcached server @long', () => {
+describe('A server of another protocol @long', () => {
   for (const [name, answer] of Object.entries(SERVERS)) {
-    it(`${name} is called that by every command of kv-client, and by kv-load`, async () => {
+    it(`${name} is recognized by every command of kv-client, and by kv-load`, async () => {
       const server = net.createServer((socket) => {
         socket.on('error', () => undefined);
         socket.on('data', (bytes) => {

@@ -1,4 +1,4 @@
-// The items of a server, over real memcached and Cairn alike, and over scripted ones for what these do not do.
+// ServerItems over real memcached and Cairn, and over scripted servers for replies that these do not give.
 
 import { expect } from 'chai';
 
@@ -39,7 +39,7 @@ async function read(
   }
 }
 
-/** Bytes of a value that is not large. */
+/** Returns the bytes of a value that is not large. */
 function textOf({ value }: SnapshotItem): string | undefined {
   return Buffer.isBuffer(value) ? value.toString('latin1') : undefined;
 }
@@ -61,7 +61,7 @@ describeServers(
 
     beforeEach(() => store('flush_all'));
 
-    it('items() has key, flags, expiry, CAS token and value of each, whatever the bytes', async () => {
+    it('items() gives key, flags, expiry, CAS token and value of each item, whatever the bytes', async () => {
       const long = 'k'.repeat(250);
       const binary = Buffer.from([0xff, 0x20, 0x00, 0x0a]);
       await store(
@@ -88,7 +88,7 @@ describeServers(
       expect(notes).to.contain('not of one moment').and.not.contain('gone');
     });
 
-    it('items() has the keys of a prefix alone, and no values with keysOnly', async () => {
+    it('items() gives only the keys of a prefix, and no values with keysOnly', async () => {
       await store('ms user:1 1 F3\r\na', 'ms user:2 1\r\nb', 'ms other 1\r\nc');
       const { items } = await read(server.port(), { prefix: 'user:', keysOnly: true });
       const seen = items.map(
@@ -97,7 +97,7 @@ describeServers(
       expect(seen.sort()).to.deep.equal(['user:1 3 undefined', 'user:2 0 undefined']);
     });
 
-    it('items() of many windows has each key once', async () => {
+    it('items() gives each key of many windows once', async () => {
       const count = 3000;
       const connection = await connect(server.port());
       const requests = Array.from(
@@ -130,7 +130,7 @@ describeServers(
 describeServers(
   'ServerItems without an LRU crawler',
   (server) => {
-    it('items() come from cachedump, and what that does not list is told', async () => {
+    it('items() reads from cachedump, and notes say how many keys that does not list', async () => {
       const connection = await connect(server.port());
       const requests = ['ms a 1 F5 T100\r\nx\r\n', 'ms azEgMQ== 2 b\r\nhi\r\n', 'ms c 1\r\ny\r\n'];
       for (const request of requests)
@@ -145,7 +145,7 @@ describeServers(
   { kinds: ['memcached'], args: ['-o', 'no_lru_crawler'] },
 );
 
-describe('ServerItems of a server that is old or fails', () => {
+describe('ServerItems of an old or failing server', () => {
   let closing: (() => Promise<void>)[] = [];
   afterEach(async () => {
     await Promise.all(closing.map((close) => close()));
@@ -169,7 +169,7 @@ describe('ServerItems of a server that is old or fails', () => {
     'gets a gone ever': 'VALUE a 5 1 17\r\nx\r\nVALUE ever 0 2 18\r\n\r\n\r\nEND\r\n',
   };
 
-  it('items() are asked for by gets, with the expiry of the listing by the clock of the server', async () => {
+  it('items() reads an old server by gets, and takes the expiry from its listing and its clock', async () => {
     const { port } = await scripted((line) => OLD[line] ?? 'ERROR\r\n');
     const { items, notes } = await read(port);
     const nowMs = Date.now();
@@ -183,7 +183,7 @@ describe('ServerItems of a server that is old or fails', () => {
     expect(notes).to.contain('1 key had gone').and.contain('left out: 1 key');
   });
 
-  it('open() waits for an LRU crawler that is busy, and asks an older one for its other listing', async () => {
+  it('open() waits for a busy LRU crawler, and asks an older server for its other listing', async () => {
     const said = [
       'BADCLASS invalid class id\r\n',
       'BUSY currently processing crawler request\r\n',
@@ -198,7 +198,7 @@ describe('ServerItems of a server that is old or fails', () => {
     expect(items.map(({ key, cas }) => [key.toString(), cas])).to.deep.equal([['a b', 9n]]);
   });
 
-  it('a key that went between listing and reading is counted, and one that is refused is told', async () => {
+  it('notes count a key that went between listing and reading, and a key that the server refused', async () => {
     const { port, asked } = await scripted((line) => {
       if (line.startsWith('lru_crawler'))
         return 'key=a exp=-1\r\nkey=b exp=-1\r\nkey=c exp=-1\r\nEND\r\n';
@@ -255,7 +255,7 @@ describe('ServerItems of a server that is old or fails', () => {
     ],
   ];
   for (const [what, code, script] of failures) {
-    it(`a server that ${what} is a failure with ${code}`, async () => {
+    it(`items() fails with ${code} when the server ${what}`, async () => {
       const { port } = await scripted(script);
       const outcome = await read(port).catch((error: unknown) => error);
       expect(outcome).to.include({ name: 'ToolError', exitCode: code });

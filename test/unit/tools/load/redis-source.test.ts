@@ -1,4 +1,4 @@
-// The strings of a real Redis through kv-load's source, and what is refused or fails.
+// RedisSource: the strings of a real Redis, and the refusals and failures.
 
 import { once } from 'node:events';
 import { rmSync, writeFileSync } from 'node:fs';
@@ -58,7 +58,7 @@ describe('RedisSource', () => {
     return RedisSource.open(await redisPlace(url(rest), env, undefined), TIMEOUT_MS);
   }
 
-  it('entries() are the strings with their expiries, whatever the bytes; others are counted by type', async () => {
+  it('entries() gives the strings with their expiries, whatever the bytes, and counts others by type', async () => {
     const odd = Buffer.from([0xff, 0x00, 0x0d, 0x0a, 0x20]);
     await client.set('a', '1');
     await client.set(odd, odd, 'PX', 100_000);
@@ -97,21 +97,21 @@ describe('RedisSource', () => {
       expect(notes).to.contain(part);
   });
 
-  it('entries() of more keys than a SCAN names have each, and those of another database none', async () => {
+  it('entries() gives every key of more than one SCAN, and none of another database', async () => {
     const pipeline = client.pipeline();
     for (let at = 0; at < 3000; at += 1) pipeline.set(`key-${at}`, `value-${at}`);
     await pipeline.exec();
     const source = await open();
     expect(source.total).to.equal(3000);
     const { entries } = await read(source);
-    // SCAN may name a key twice.
+    // SCAN may give a key twice.
     const pairs = new Set(entries.map(({ key, value }) => `${key.toString()}=${value.toString()}`));
     expect(pairs.size).to.equal(3000);
     expect(pairs.has('key-2999=value-2999')).to.equal(true);
     expect((await read(await open('/3'))).entries).to.deep.equal([]);
   });
 
-  it('open() fails without the password (77), and for a database that there is not, before anything is read', async () => {
+  it('open() fails without the password (77), and for a database that does not exist (69)', async () => {
     for (const [rest, env, code] of [
       ['', {}, 77],
       ['', { REDISCLI_AUTH: 'wrong' }, 77],
@@ -122,7 +122,7 @@ describe('RedisSource', () => {
     }
   });
 
-  it('a user who may not read all of it is told what it needs (77), and of no password', async () => {
+  it('entries() fails with 77 for a user without the rights, and names these and no password', async () => {
     await client.set('a', '1');
     await client.set('k:1', '2');
     const rights = ['on', '>secret', '~k:*', '+@read', '+select'];
@@ -141,7 +141,7 @@ describe('RedisSource', () => {
     expect((await read(await openAsBob())).entries).to.have.length(2);
   });
 
-  it('open() says what is no Redis (76)', async () => {
+  it('open() fails with 76 at a server that is no Redis', async () => {
     const other = net.createServer((socket) => {
       socket.on('error', () => undefined);
       socket.on('data', () => socket.write('ERROR\r\n'));
@@ -160,7 +160,7 @@ describe('RedisSource', () => {
     }
   });
 
-  it('kv-load puts them into a store, says what was left out, and no password @long', async () => {
+  it('kv-load loads them into a store, says what it left out, and shows no password @long', async () => {
     await client.set('a', '1');
     await client.set('b', '2', 'EX', 100);
     await client.hset('h', 'f', 'v');
@@ -189,7 +189,7 @@ describe('RedisSource', () => {
     expect([swapped.code, swapped.stderr.includes(secret)]).to.deep.equal([64, false]);
   });
 
-  it('kv-load says what to install where ioredis is not @long', async () => {
+  it('kv-load says what to install when ioredis is missing @long', async () => {
     const hook = join(dir, 'hook.mjs');
     writeFileSync(
       hook,
@@ -213,7 +213,7 @@ describe('RedisSource', () => {
     }
   });
 
-  it('entries() throw with 69 when the Redis goes away in the middle', async () => {
+  it('entries() fails with 69 when the Redis goes away in the middle', async () => {
     const pipeline = client.pipeline();
     for (let at = 0; at < 3000; at += 1) pipeline.set(`key-${at}`, 'v');
     await pipeline.exec();
@@ -264,7 +264,7 @@ describe('redisPlace()', () => {
     expect(words.map(isRedisUrl)).to.deep.equal([false, false, true, true]);
   });
 
-  it('refuses what is none, without repeating it', async () => {
+  it('refuses a word that is no such URL, without repeating it', async () => {
     for (const word of [
       'redis://:secret@',
       'redis://:secret@h/x',

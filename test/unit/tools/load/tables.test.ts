@@ -1,4 +1,4 @@
-// Tables out and in: what composeTable() writes the readers read, whatever the bytes; headers and rows that do not fit.
+// Tables: the readers read what composeTable() writes, whatever the bytes, and name headers and rows that do not fit.
 
 import { expect } from 'chai';
 import * as fc from 'fast-check';
@@ -28,7 +28,7 @@ async function written(
   return Buffer.concat(chunks);
 }
 
-/** `pieceBytes`: of the chunks that come. */
+/** Reads a table that comes in chunks of `pieceBytes`. */
 async function readBack(
   form: TableForm,
   columns: readonly Column[] | undefined,
@@ -46,7 +46,7 @@ async function readBack(
   return entries;
 }
 
-/** The message of the refusal, with its code. */
+/** Returns the message of the refusal, with its code. */
 async function refusal(
   form: TableForm,
   columns: readonly Column[] | undefined,
@@ -63,7 +63,7 @@ async function* broken(): AsyncGenerator<Buffer> {
   throw new Error('gone');
 }
 
-/** Bytes and texts with what a CSV trips over. */
+/** Gives bytes, and texts with characters that are special in CSV. */
 const bytes = fc.oneof(
   fc.uint8Array({ minLength: 1, maxLength: 20 }).map((array) => Buffer.from(array)),
   fc
@@ -83,7 +83,7 @@ const entry: fc.Arbitrary<SnapshotEntry> = fc.record({
 
 describe('composeTable() and its readers', () => {
   for (const form of ['csv', 'ndjson'] as const) {
-    it(`${form}: every field of every entry comes back, whatever the bytes`, async () => {
+    it(`give back every field of every entry in ${form}, whatever the bytes`, async () => {
       const property = fc.asyncProperty(
         fc.array(entry, { maxLength: 8 }),
         fc.integer({ min: 1, max: 50 }),
@@ -96,7 +96,7 @@ describe('composeTable() and its readers', () => {
       await fc.assert(property, seeded(`${form} round trip`, 500));
     });
 
-    it(`${form}: other names for some of the fields`, async () => {
+    it(`take other names for some of the fields in ${form}`, async () => {
       const columns = parseColumns('value=a body,key=id');
       const two = { flags: 0, expiresAt: 0, cas: 0n };
       const entries = [
@@ -113,7 +113,7 @@ describe('composeTable() and its readers', () => {
     });
   }
 
-  it('bytes that are no text are refused where no column says base64, and control characters in CSV', async () => {
+  it('refuse bytes that are no text without an encoding column, and control characters in CSV', async () => {
     const head = { key: Buffer.from('k'), flags: 0, expiresAt: 0, cas: 0n };
     const columns = parseColumns('key,value');
     for (const [form, value, refused] of [
@@ -134,7 +134,7 @@ describe('composeTable() and its readers', () => {
       .and.contain('--columns needs encoding');
   });
 
-  it('a large value is read whole and released; one that no row can hold is refused', async () => {
+  it('read a large value whole and release it, and refuse one that no row can hold', async () => {
     const head = { key: Buffer.from('k'), flags: 0, expiresAt: 0, cas: 0n };
     const released: number[] = [];
     const large = (size: number): LargeValue => ({
@@ -164,7 +164,7 @@ describe('composeTable() and its readers', () => {
 });
 
 describe('CsvReader', () => {
-  it('reads what people make of a table', async () => {
+  it('reads a table that people wrote', async () => {
     const text =
       '\ufeffvalue,"key",expiresAt,flags\r\n1,a,2030-01-01T00:00:00Z,\r\n\r\n"x\r\ny",b,,7\r\n"",c,1893456000001,0';
     const entries = await readBack('csv', undefined, text, 3);
@@ -182,7 +182,7 @@ describe('CsvReader', () => {
     ]);
   });
 
-  it('names the line and the column of what does not fit', async () => {
+  it('names the line and the column of a value that does not fit', async () => {
     const own = parseColumns('key=id,value=body,flags=n');
     for (const [columns, text, said] of [
       [undefined, 'key,value,more\n', 'Line 1: The column "more" is none of'],
@@ -218,7 +218,7 @@ describe('CsvReader', () => {
     }
   });
 
-  it('a failure of what it reads from is not taken for its end', async () => {
+  it('does not take a failure of its source for the end', async () => {
     const rows = new CsvReader('t', undefined).entries(broken());
     const outcome: unknown = await (async () => {
       for await (const _ of rows);
@@ -230,7 +230,7 @@ describe('CsvReader', () => {
 describe('ObjectReader', () => {
   const columns = parseColumns('key=id,value=body');
 
-  it('takes the named columns; what is no text is its JSON', async () => {
+  it('takes the named columns, and the JSON of a value that is no text', async () => {
     const text = '\ufeff{"id":1,"body":{"a":[1]},"more":0}\r\n\n{"body":"t","id":"x"}';
     const entries = await readBack('ndjson', columns, text);
     expect(entries.map(({ key, value }) => [key.toString(), value.toString()])).to.deep.equal([
@@ -239,7 +239,7 @@ describe('ObjectReader', () => {
     ]);
   });
 
-  it('names the line and the column of what does not fit', async () => {
+  it('names the line and the column of a value that does not fit', async () => {
     for (const [text, said] of [
       ['{"id":"a"}', 'Line 1, column "body": its value is missing'],
       ['{"id":"a","body":null}', 'Line 1, column "body": its value is missing'],
@@ -268,10 +268,10 @@ describe('parseColumns()', () => {
     ]);
   });
 
-  it('refuses what is no field, or stands there twice', () => {
+  it('refuses a word that is no field, and a repeated field or name', () => {
     expect(() => parseColumns('key,vlaue')).to.throw('Did you mean value?');
     expect(() => parseColumns('')).to.throw('Fields are key');
-    expect(() => parseColumns('key,key=a')).to.throw('key stands there twice');
-    expect(() => parseColumns('key=a,value=a')).to.throw('a stands there twice');
+    expect(() => parseColumns('key,key=a')).to.throw('key is named twice');
+    expect(() => parseColumns('key=a,value=a')).to.throw('a is named twice');
   });
 });

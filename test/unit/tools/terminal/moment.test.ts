@@ -1,4 +1,4 @@
-// The moments of --at as people write them: days and hours are those of the user's clock.
+// The moments of --at as people write them; days and hours are of the user's clock.
 
 import { Command } from 'commander';
 import { expect } from 'chai';
@@ -28,13 +28,13 @@ describe('--at', () => {
     ['2026-01-29 03:00+01:00', '2026-01-29T02:00:00Z'],
     ['1769655600', '2026-01-29T03:00:00Z'],
   ] as const) {
-    it(`${text} in New York is ${time}`, () => {
+    it(`reads ${text} in New York as ${time}`, () => {
       expect(momentAt(text)).to.deep.equal({ kind: 'time', ms: Date.parse(time) });
     });
   }
 
   for (const text of ['29.01.2026', '2026-13-01', '2026-01-29 25:00', '-5m', 'soon', '']) {
-    it(`"${text}" is no time`, () => {
+    it(`refuses "${text}"`, () => {
       expect(() => momentAt(text)).to.throw();
     });
   }

@@ -1,4 +1,4 @@
-// A Node that is too old is told so in one line, by every command of the package.
+// Every command of the package reports a Node that is too old in one line.
 
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -12,7 +12,7 @@ import { PROJECT_DIR } from '../../../support/golden-file.js';
 const MANIFEST = JSON.parse(readFileSync(join(PROJECT_DIR, 'package.json'), 'utf8')) as {
   bin: Record<string, string>;
 };
-/** Loaded before the program: this Node says that it is another. */
+/** Loaded before the program; it makes this Node say that it has another version. */
 const PRETEND =
   'data:text/javascript,' +
   encodeURIComponent(
@@ -31,7 +31,7 @@ describe('nodeFault()', () => {
 
 describe('A Node that is too old @long', () => {
   for (const script of [...new Set(Object.values(MANIFEST.bin)), 'tools/bootstrap.mjs']) {
-    it(`is named in one line by ${script}, before anything else is loaded`, () => {
+    it(`is reported in one line by ${script}, before anything else is loaded`, () => {
       const args = ['--import', PRETEND, join(PROJECT_DIR, script), '--version'];
       const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' });
       expect(stderr).to.match(

@@ -9,7 +9,7 @@ function system(code: string): Error {
 }
 
 describe('exitCodeOfFailure()', () => {
-  it('tells the failures of the world from bugs', () => {
+  it('tells failures of the system from bugs', () => {
     expect(exitCodeOfFailure(new ToolError(EXIT.unreachable, 'x'))).to.equal(69);
     expect(exitCodeOfFailure(new KvError('KV_LOCKED', 'x'))).to.equal(75);
     expect(exitCodeOfFailure(system('ENOENT'))).to.equal(66);

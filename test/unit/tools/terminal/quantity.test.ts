@@ -8,7 +8,7 @@ import {
 } from '../../../../tools/terminal/quantity.js';
 
 describe('formatBytes()', () => {
-  it('picks the unit that reads best', () => {
+  it('picks the unit that is easiest to read', () => {
     expect(formatBytes(0)).to.equal('0 B');
     expect(formatBytes(1023)).to.equal('1023 B');
     expect(formatBytes(1536)).to.equal('1.5 KiB');
@@ -19,7 +19,7 @@ describe('formatBytes()', () => {
 });
 
 describe('formatDuration()', () => {
-  it('goes from parts of a millisecond to hours', () => {
+  it('writes durations from parts of a millisecond to hours', () => {
     expect(formatDuration(0.42)).to.equal('0.4 ms');
     expect(formatDuration(12)).to.equal('12 ms');
     expect(formatDuration(999.7)).to.equal('1 s');
@@ -30,7 +30,7 @@ describe('formatDuration()', () => {
 });
 
 describe('formatCount()', () => {
-  it('sets a comma at each thousand', () => {
+  it('writes a comma at each thousand', () => {
     expect(formatCount(7)).to.equal('7');
     expect(formatCount(1234567)).to.equal('1,234,567');
     expect(countOf(1, 'key')).to.equal('1 key');

@@ -5,7 +5,7 @@ import { expect } from 'chai';
 import { composeText } from '../../../../tools/torture/report.js';
 import { renderTable } from '../../../../tools/terminal/table.js';
 
-/** The widest line, in characters. */
+/** Returns the length of the longest line, in characters. */
 function width(table: string): number {
   return Math.max(
     ...table.split('\n').map((line) => Array.from(stripVTControlCharacters(line)).length),
@@ -13,7 +13,7 @@ function width(table: string): number {
 }
 
 describe('renderTable()', () => {
-  it('is never wider than 80 columns, and leaves nothing out', async () => {
+  it('gives a table of at most 80 columns, and leaves nothing out', async () => {
     const words = Array.from({ length: 30 }, (_, at) => `word${at}`).join(' ');
     for (const text of [
       'short',
@@ -34,7 +34,7 @@ describe('renderTable()', () => {
   });
 });
 
-describe("kv-torture's table", () => {
+describe('the table of kv-torture', () => {
   it('fits 80 columns, whatever the disk is called and however long it takes', async () => {
     const slow = { p50: 1234.5, p99: 65_432.1, max: 123_456_789 };
     const report = {

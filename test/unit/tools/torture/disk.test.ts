@@ -10,16 +10,16 @@ function disk(fileSystem: string, p50: number): Disk {
 }
 
 describe('doubtsOf()', () => {
-  it('calls memory memory, however slow', () => {
+  it('reports memory as memory, however slow it is', () => {
     expect(doubtsOf(disk('tmpfs', 5))[0]).to.match(/^This is memory/);
   });
 
-  it('believes flash and plates', () => {
+  it('does not doubt flash and spinning disks', () => {
     expect(doubtsOf(disk('ext4', 0.4))).to.deep.equal([]);
     expect(doubtsOf(disk('xfs', 12))).to.deep.equal([]);
   });
 
-  it('doubts what is faster than flash, and what no device can do', () => {
+  it('doubts a disk that is faster than flash, or faster than any device', () => {
     expect(doubtsOf(disk('ext4', 0.03))[0]).to.include('30 µs: faster than flash');
     expect(doubtsOf(disk('ext4', 0.003))[0]).to.include('no disk answers so fast');
   });
@@ -42,7 +42,7 @@ describe('measureDisk()', () => {
 });
 
 describe('spreadOf()', () => {
-  it('takes median, 99th percentile and largest, in any order', () => {
+  it('gives median, 99th percentile and largest of samples in any order', () => {
     const samples = Array.from({ length: 200 }, (_, at) => 200 - at);
     expect(spreadOf(samples)).to.deep.equal({ p50: 101, p99: 199, max: 200 });
     expect(spreadOf([])).to.deep.equal({ p50: 0, p99: 0, max: 0 });

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 
 import { KeyLedger } from '../../../../tools/torture/ledger.js';
 
-/** a and b acknowledged, c in flight. */
+/** Returns a ledger in which a and b are acknowledged and c is in flight. */
 function written(): KeyLedger {
   const ledger = new KeyLedger();
   for (const state of ['a', 'b', 'c']) ledger.sent(state);
@@ -12,31 +12,31 @@ function written(): KeyLedger {
 }
 
 describe('KeyLedger', () => {
-  it('recovered() allows what was acknowledged last and what was in flight', () => {
+  it('recovered() allows the last acknowledged state and a state that was in flight', () => {
     expect(written().recovered('b')).to.equal('right');
     expect(written().recovered('c')).to.equal('right');
   });
 
-  it('recovered() calls older states and absence lost, unknown ones invented', () => {
+  it('recovered() reports older states and absence as lost, and unknown states as invented', () => {
     expect(written().recovered('a')).to.equal('lost');
     expect(written().recovered(undefined)).to.equal('lost');
     expect(written().recovered('x')).to.equal('invented');
   });
 
-  it('recovered() remembers the states of the life before', () => {
+  it('recovered() remembers the states before the last restart', () => {
     const ledger = written();
     ledger.recovered('c');
     expect(ledger.recovered('b')).to.equal('lost');
     expect(ledger.recovered('c')).to.equal('lost');
   });
 
-  it('seen() forbids to go back behind what a reader was shown', () => {
+  it('seen() makes every state lost that is older than one that a reader got', () => {
     const ledger = written();
     expect(ledger.seen('c')).to.equal('right');
     expect(ledger.recovered('b')).to.equal('lost');
   });
 
-  it('possibleSince() is what a crash at another moment could leave', () => {
+  it('possibleSince() gives the states that a crash at another moment could leave', () => {
     const ledger = new KeyLedger();
     ledger.sent('a');
     ledger.answered();
@@ -51,7 +51,7 @@ describe('KeyLedger', () => {
     expect(ledger.verdict('x', possible)).to.equal('invented');
   });
 
-  it('cutBack() takes back what came after the moment, for good', () => {
+  it('cutBack() takes back for good the states that came after the moment', () => {
     const ledger = written();
     const possible = ledger.possibleSince(ledger.floor);
     ledger.sent('d');

@@ -11,8 +11,8 @@ import {
   ttlText,
 } from '../../../../../src/http/page/browser/format.js';
 
-describe('format of the page', () => {
-  it('sizes have three figures', () => {
+describe('the format of the page', () => {
+  it('writes sizes with three figures', () => {
     const sizes = [0, 1023, 1024, 1536, 10_240, 1_048_575, 1_048_576, 5e12].map(bytesText);
     expect(sizes).to.deep.equal([
       '0 B',
@@ -26,7 +26,7 @@ describe('format of the page', () => {
     ]);
   });
 
-  it('rates, shares and times', () => {
+  it('writes rates, shares and times', () => {
     expect([0, 0.5, 12.34, 1234.5].map(rateText)).to.deep.equal(['0', '0.50', '12.3', '1,235']);
     expect([0, 0.5, 0.9999, 1].map(shareText)).to.deep.equal(['0 %', '50 %', '100 %', '100 %']);
     expect([0.05, 1.234, 12.34, 1234].map(msText)).to.deep.equal([

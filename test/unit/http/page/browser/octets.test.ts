@@ -1,4 +1,4 @@
-// Bytes as the page shows them: nothing lost, nothing invisible, numbers of JSON as they are.
+// Bytes as the page shows them: it loses nothing, shows invisible bytes, and keeps the numbers of JSON.
 
 import { expect } from 'chai';
 import * as fc from 'fast-check';
@@ -17,7 +17,7 @@ import { seeded } from '../../../../support/seed.js';
 const bytes = (text: string): Uint8Array => Buffer.from(text, 'latin1');
 
 describe('octets of the page', () => {
-  it('base64url is that of Node, there and back', () => {
+  it('encodes and decodes base64url as Node does', () => {
     fc.assert(
       fc.property(fc.uint8Array(), (octets) => {
         const text = Buffer.from(octets).toString('base64url');
@@ -28,26 +28,26 @@ describe('octets of the page', () => {
     );
   });
 
-  it('keys that are text are shown so, others byte by byte', () => {
+  it('shows a key as text when it is text, and otherwise byte by byte', () => {
     expect(keyText(Buffer.from('schlüssel:1'))).to.equal('schlüssel:1');
     expect(keyText(bytes('a\xff b\0'))).to.equal(String.raw`a\xff\x20b\x00`);
     expect(keyText(Buffer.from('a‮b'))).to.equal(String.raw`a\xe2\x80\xaeb`);
   });
 
-  it('values keep their lines, and what is invisible is told', () => {
+  it('shows values with their lines, and marks invisible characters', () => {
     expect(valueText(bytes('a\r\n\tb\0'))).to.equal('a\r\n\tb\\x00');
     expect(valueText(bytes('a\xff\nb'))).to.equal('a\\xff\nb');
     expect(utf8Of(bytes('\xff'))).to.equal(undefined);
   });
 
-  it('a hex dump has offset, bytes and ASCII', () => {
+  it('writes a hex dump with offset, bytes and ASCII', () => {
     expect(hexDump(bytes('0123456789abcdef\0\xffz'))).to.equal(
       '000000  30 31 32 33 34 35 36 37 38 39 61 62 63 64 65 66  0123456789abcdef\n' +
         `000010  00 ff 7a${' '.repeat(39)}  ..z`,
     );
   });
 
-  it('JSON is indented and else as it was', () => {
+  it('indents JSON and changes nothing else', () => {
     const text = '{"a":12345678901234567890, "b":[1e5,{}, []],"c":"x, {\\"y\\"}: "}';
     expect(indentedJson(text)).to.equal(
       '{\n  "a": 12345678901234567890,\n  "b": [\n    1e5,\n    {},\n    []\n  ],\n  "c": "x, {\\"y\\"}: "\n}',
@@ -56,7 +56,7 @@ describe('octets of the page', () => {
     expect(indentedJson('{')).to.equal(undefined);
   });
 
-  it('indented JSON means the same', () => {
+  it('indents JSON without changing its meaning', () => {
     fc.assert(
       fc.property(fc.json(), (text) => {
         expect(JSON.parse(indentedJson(text) ?? '')).to.deep.equal(JSON.parse(text));
