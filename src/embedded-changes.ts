@@ -35,13 +35,30 @@ export interface CairnChange {
   readonly value: Buffer | undefined;
 }
 
+/**
+ * Makes a generator whose return() also ends a wait for the next change. The return() of a plain generator takes effect after
+ * the change that next() waits for, which may never come. Readable.destroy() calls return() while next() waits.
+ */
+export function endedByReturn(
+  changesUntil: (returned: AbortSignal) => AsyncGenerator<CairnChange>,
+): AsyncGenerator<CairnChange> {
+  const returning = new AbortController();
+  const changes = changesUntil(returning.signal);
+  const finish = changes.return.bind(changes);
+  changes.return = (value) => {
+    returning.abort();
+    return finish(value);
+  };
+  return changes;
+}
+
 /** Yields each change as it comes. Ends, and closes the feed, when the feed ends or `signal` is aborted. */
 export async function* changesOf(
   feed: ChangeFeed,
-  signal: AbortSignal | undefined,
+  signal: AbortSignal,
 ): AsyncGenerator<CairnChange, undefined> {
   try {
-    const isOver = (): boolean => signal?.aborted === true || feed.isEnded;
+    const isOver = (): boolean => signal.aborted || feed.isEnded;
     while (!isOver()) {
       const found = feed.next();
       const change = found instanceof Promise ? await found : found;
@@ -55,7 +72,7 @@ export async function* changesOf(
 }
 
 /** The process stays alive meanwhile: the store's timers do not hold it, and the program may have nothing else to do. */
-async function waitFor(feed: ChangeFeed, signal: AbortSignal | undefined): Promise<void> {
+async function waitFor(feed: ChangeFeed, signal: AbortSignal): Promise<void> {
   const hold = setInterval(() => {}, HOLD_MS);
   try {
     await feed.more(signal);

@@ -22,7 +22,7 @@ import {
   type ChangesOptions,
   type PutOptions,
 } from './embedded-arguments.js';
-import { changesOf, readAll, type CairnChange } from './embedded-changes.js';
+import { changesOf, endedByReturn, readAll, type CairnChange } from './embedded-changes.js';
 import { fileFailure } from './env/file-failure.js';
 import { nodeEnv } from './env/node-env.js';
 import { KvError, isKvError } from './errors.js';
@@ -196,15 +196,24 @@ export class Cairn {
 
   /**
    * Yields each change once it is durable, in the order of the log, and waits for the next. Ends when `signal` is
-   * aborted and at `close`. Throws KV_TOO_OLD when compaction has removed changes after `after`.
+   * aborted, at `return()` of the iterator and at `close`. Throws KV_TOO_OLD when compaction has removed changes after `after`.
    */
-  async *changes(options: ChangesOptions = {}): AsyncGenerator<CairnChange> {
-    requireAtMost('changes', 1, arguments);
+  changes(options: ChangesOptions = {}): AsyncGenerator<CairnChange> {
+    return endedByReturn((returned) => this.#changes(arguments, options, returned));
+  }
+
+  async *#changes(
+    given: IArguments,
+    options: ChangesOptions,
+    returned: AbortSignal,
+  ): AsyncGenerator<CairnChange> {
+    requireAtMost('changes', 1, given);
     this.#requireOpen();
     const { signal, ...wanted } = changesOptionsOf(options);
     const log = this.#store.changeLog;
     assert(log !== undefined, 'A store that the library opened keeps a log');
-    yield* changesOf(await log.follow(wanted), signal);
+    const over = signal === undefined ? returned : AbortSignal.any([signal, returned]);
+    yield* changesOf(await log.follow(wanted), over);
   }
 
   /** Frees the space of dead records now, even if there are few. */

@@ -21,7 +21,7 @@ const KEYS_QUICK = 2000;
 const VALUE_BYTES = 100;
 /** The heat-up of a server ends after this many requests, or this time. */
 const HEAT_REQUESTS = 150_000;
-const HEAT_MS_MAX = 40_000;
+const HEAT_MS_MAX = 20_000;
 
 interface BareClient extends Pick<EngineSpec, 'client' | 'waitsFor'> {
   readonly name: string;

@@ -27,4 +27,4 @@ moment=$(echo "$restored" | sed -n 's/.*, as of \([^,]*\),.*/\1/p')
 age=$(($(date +%s) - $(date -d "$moment" +%s)))
 [ "$age" -le "${MAX_AGE_S:-7200}" ] || failed "The newest backup is $age seconds old: $restored"
 
-echo "The drill went well: ${restored%%, in *}, $age seconds ago"
+echo "The drill went well: ${restored%%, in *}, $age s ago"

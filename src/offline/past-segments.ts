@@ -236,11 +236,17 @@ async function tooOld(
 
 async function seqOf(moment: Moment, all: readonly PastSegment[], dir: string): Promise<number> {
   if (moment.kind === 'time') {
-    const seq = await newestSeq(all, (batch) =>
-      batch.header.timeMs <= moment.ms ? seqsOf(batch) : [],
-    );
+    let oldestMs = Infinity;
+    const seq = await newestSeq(all, (batch) => {
+      oldestMs = Math.min(oldestMs, batch.header.timeMs);
+      return batch.header.timeMs <= moment.ms ? seqsOf(batch) : [];
+    });
     if (seq !== undefined) return seq;
-    throw new KvError('KV_TOO_OLD', 'The store has no record as old as that', { path: dir });
+    const oldest = Number.isFinite(oldestMs)
+      ? `; the oldest is of ${new Date(oldestMs).toISOString()}`
+      : '';
+    const message = `The store has no record as old as that${oldest}`;
+    throw new KvError('KV_TOO_OLD', message, { path: dir });
   }
   if (moment.kind === 'before-flush') {
     const seq = await newestSeq(all, ({ frames }) =>

@@ -104,7 +104,7 @@ class ServerProcess {
   async run(): Promise<void> {
     const startedMs = performance.now();
     this.#watchSignals();
-    if (isBelowNpx()) watchParent(() => void this.#end('npx has ended'));
+    if (isBelowNpx(process.env)) watchParent(() => void this.#end('npx has ended'));
     try {
       await this.#start(startedMs);
     } catch (error) {

@@ -265,19 +265,23 @@ describe('the page in a browser @long', function () {
     await page.locator('#charts canvas').nth(5).waitFor();
     const background = (): Promise<unknown> =>
       page.evaluate('getComputedStyle(document.body).backgroundColor');
-    const dark = await background();
-    for (const hash of ['#overview', '#keys', '#connections']) {
-      await page.goto(server.url + hash);
-      if (hash === '#keys') {
-        await page.locator('#key-table button.key').click();
-        await page.getByLabel('hex').check();
+    const expectFits = async (theme: string): Promise<void> => {
+      for (const hash of ['#overview', '#keys', '#connections']) {
+        await page.goto(server.url + hash);
+        if (hash === '#keys') {
+          await page.locator('#key-table button.key').click();
+          await page.getByLabel('hex').check();
+        }
+        expect(await page.evaluate(OVERFLOW), `${hash}, ${theme}`).to.equal(0);
       }
-      expect(await page.evaluate(OVERFLOW), hash).to.equal(0);
-    }
+    };
+    const dark = await background();
+    await expectFits('dark');
     await page.getByRole('button', { name: 'Theme: system' }).click();
     await page.getByRole('button', { name: 'Theme: light' }).waitFor();
     const light = await background();
     expect(light).not.to.equal(dark);
+    await expectFits('light');
     await page.reload();
     expect(await background()).to.equal(light);
     expect(complaints).to.deep.equal([]);

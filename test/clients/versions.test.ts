@@ -38,9 +38,16 @@ describe('versions of the clients', () => {
 
   it('prints the versions of the Debian packages', async function () {
     const query = requireProgram(this, 'dpkg-query', 'dpkg');
+    const format = '${db:Status-Status} ${Version}';
     for (const name of DEBIAN_CLIENTS) {
-      const { code, stdout } = await run(query, ['-W', '-f', '${Version}', name]);
-      console.log(`      ${name} ${code === 0 && stdout !== '' ? stdout : 'is not installed'}`);
+      const { code, stdout, stderr } = await run(query, ['-W', '-f', format, name]);
+      // dpkg-query ends with 1 for a package that it does not know, and with 2 when it fails.
+      expect([0, 1], stderr).to.include(code);
+      const [, version] = /^installed (\S+)$/.exec(stdout) ?? [];
+      if (version === undefined)
+        expect(stdout, name).to.match(/^(?:(?:not-installed|config-files) .*)?$/);
+      else expect(version, name).to.match(/^(?:\d+:)?\d/);
+      console.log(`      ${name} ${version ?? 'is not installed'}`);
     }
   });
 });

@@ -3,7 +3,7 @@
 
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from 'node:fs';
+import fs, { mkdtempSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -16,7 +16,18 @@ import { EXIT } from '../../src/exit-codes.js';
 import { removeFolderInUse } from '../support/folder-in-use.js';
 
 const NOWHERE = '/proc/cairn/no/such/place';
+const { mkdir } = fs.promises;
 const DUMP = '{"key":"k","value":"v","encoding":"utf8","flags":0,"expiresAt":0,"cas":"1"}\n';
+
+/** Returns the paths of all later calls of mkdir, in their order. */
+function watchMkdir(): string[] {
+  const paths: string[] = [];
+  fs.promises.mkdir = ((path: string, ...more: never[]) => {
+    paths.push(path);
+    return mkdir(path, ...more);
+  }) as typeof mkdir;
+  return paths;
+}
 
 describe('A directory that cannot be made @long', () => {
   let root = '';
@@ -26,6 +37,7 @@ describe('A directory that cannot be made @long', () => {
   });
   afterEach(() => {
     child?.kill('SIGKILL');
+    fs.promises.mkdir = mkdir;
     removeFolderInUse(root);
   });
 
@@ -87,24 +99,36 @@ describe('A directory that cannot be made @long', () => {
     writeFileSync(file, '');
     symlinkSync('nowhere', join(root, 'link'));
     symlinkSync('loop', join(root, 'loop'));
-    for (const path of [
-      NOWHERE,
-      file,
-      join(file, 'below'),
-      join(root, 'link'),
-      join(root, 'link', 'below'),
-      join(root, 'loop', 'below'),
-      join(root, 'n'.repeat(300)),
-    ]) {
+    for (const [path, told] of [
+      [NOWHERE, '/proc/cairn'],
+      [file, file],
+      [join(file, 'below'), join(file, 'below')],
+      [join(root, 'link'), join(root, 'link')],
+      [join(root, 'link', 'below'), join(root, 'link')],
+      [join(root, 'loop', 'below'), join(root, 'loop', 'below')],
+      [join(root, 'n'.repeat(300)), join(root, 'n'.repeat(300))],
+    ] as const) {
       const error = await open(path).catch((refused: unknown) => refused);
-      expect(isKvError(error, 'KV_BAD_OPTION'), `${path}: ${String(error)}`).to.equal(true);
+      if (!isKvError(error, 'KV_BAD_OPTION')) expect.fail(`${path}: ${String(error)}`);
+      expect(error.path).to.equal(told);
     }
   });
 
-  it('makeDir() makes the missing directories once, even when others make them at the same time', async () => {
+  it('makeDir() makes each missing directory once', async () => {
+    const made = watchMkdir();
     const dir = join(root, 'a/b/c');
-    await Promise.all([makeDir(dir), makeDir(dir), makeDir(join(root, 'a/b/d'))]);
     await makeDir(dir);
-    mkdirSync(join(dir, 'e'));
+    await makeDir(dir);
+    expect(made).to.deep.equal(['a', 'a/b', 'a/b/c'].map((name) => join(root, name)));
+    expect(statSync(dir).isDirectory()).to.equal(true);
+  });
+
+  it('makeDir() makes the missing directories when others make them at the same time', async () => {
+    const made = watchMkdir();
+    const [dir, other] = [join(root, 'a/b/c'), join(root, 'a/b/d')];
+    await Promise.all([makeDir(dir), makeDir(dir), makeDir(other)]);
+    // The three calls met at each directory.
+    expect(made.filter((path) => path === join(root, 'a/b'))).to.have.length(3);
+    for (const path of [dir, other]) expect(statSync(path).isDirectory()).to.equal(true);
   });
 }).timeout(30_000);

@@ -134,7 +134,7 @@ const CASES: readonly Case[] = [
   },
   {
     name: 'users that may not be read',
-    code: EXIT.usage,
+    code: EXIT.noPermission,
     says: /-Y/,
     prepare: (root) => {
       directory(join(root, 'data'), 0o700);

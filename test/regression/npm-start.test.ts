@@ -92,10 +92,11 @@ describe('npm start @long', () => {
   });
 
   it('every script that runs a program after the build replaces the shell by the program', () => {
-    for (const [name, script] of Object.entries(scripts)) {
-      const last = script.split(' && ').at(-1)!;
-      if (!script.includes(' && ') || last.startsWith('npm ')) continue;
-      expect(last, name).to.match(/^exec /);
-    }
+    const last = Object.values(scripts)
+      .filter((script) => script.includes(' && '))
+      .map((script) => script.split(' && ').at(-1)!)
+      .filter((command) => !command.startsWith('npm '));
+    expect(last).to.have.length.above(5);
+    expect(last.filter((command) => !command.startsWith('exec '))).to.deep.equal([]);
   });
 }).timeout(60_000);

@@ -53,6 +53,7 @@ describe('A start that is refused in a new directory @long', function () {
     fs.writeFileSync(segment, 'of another');
     expect(await refused('-p', '-1')).to.equal(EXIT.damage);
     expect(fs.readdirSync(data)).to.deep.equal(['0000000002-0000.seg']);
+    expect(fs.readFileSync(segment, 'utf8')).to.equal('of another');
     fs.rmSync(segment);
     fs.mkdirSync(join(data, 'MANIFEST'));
     expect(await refused('-p', '-1')).to.equal(EXIT.damage);

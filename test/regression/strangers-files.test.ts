@@ -2,7 +2,15 @@
 // control.sock. A directory MANIFEST.tmp stopped a tool with EISDIR, and made a server log 654 warnings.
 
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -166,8 +174,11 @@ describe('Files of strangers in the data directory @long', () => {
   });
 
   it('a directory with a temporary name of ours is left alone, without a warning', async () => {
-    for (const name of ['MANIFEST.tmp', 'MANIFEST.cairn-1.tmp'])
+    const names = ['MANIFEST.tmp', 'MANIFEST.cairn-1.tmp'];
+    for (const name of names) {
       mkdirSync(join(dir, name), { recursive: true });
+      writeFileSync(join(dir, name, 'inner'), name);
+    }
     const server = serve('--segment-size', '1m');
     const client = await TestClient.open(await server.port());
     for (let at = 0; at < 40; at++) {
@@ -179,5 +190,9 @@ describe('Files of strangers in the data directory @long', () => {
     const { code, stderr } = await server.ended;
     expect(code).to.equal(EXIT.ok);
     expect(stderr).to.not.contain('warn');
+    for (const name of names) {
+      expect(readdirSync(join(dir, name))).to.deep.equal(['inner']);
+      expect(readFileSync(join(dir, name, 'inner'), 'utf8')).to.equal(name);
+    }
   });
 }).timeout(60_000);

@@ -54,8 +54,16 @@ export function litter(dir: string): void {
   symlinkSync('notes.txt', join(dir, LINK));
 }
 
+const NAMES = [...TEXTS, ...DIRECTORIES, PIPE, SOCKET, LINK];
+
 /** Returns the names of the files that are no longer as litter() made them. */
 export function changedFiles(dir: string): string[] {
+  const intact = strangersIn(dir);
+  return NAMES.filter((name) => !intact.includes(name));
+}
+
+/** Returns the names of the files in a directory that are as litter() makes them. */
+export function strangersIn(dir: string): string[] {
   const isSame = (name: string): boolean => {
     const path = join(dir, name);
     if (name === PIPE) return lstatSync(path).isFIFO();
@@ -65,11 +73,11 @@ export function changedFiles(dir: string): string[] {
     const inner = readFileSync(join(path, INNER), 'utf8');
     return readdirSync(path).length === 1 && inner === textOf(name);
   };
-  return [...TEXTS, ...DIRECTORIES, PIPE, SOCKET, LINK].filter((name) => {
+  return NAMES.filter((name) => {
     try {
-      return !isSame(name);
+      return isSame(name);
     } catch {
-      return true;
+      return false;
     }
   });
 }

@@ -1,7 +1,9 @@
 // Cairn.changes(), as an embedding program uses it, on the real disk.
 
 import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { rmSync } from 'node:fs';
+import { Readable } from 'node:stream';
 
 import { expect } from 'chai';
 
@@ -111,6 +113,19 @@ describe('Cairn.changes()', () => {
     const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' });
     expect(stderr).to.equal('');
     expect({ status, stdout }).to.deep.equal({ status: 0, stdout: 'k\n' });
+  });
+
+  it('ends at return(), which ends a wait for the next change as well', async () => {
+    const changes = store.changes();
+    const next = changes.next();
+    const returned = changes.return(undefined);
+    expect(await next).to.deep.equal({ done: true, value: undefined });
+    expect((await returned).done).to.equal(true);
+    const stream = Readable.from(store.changes({ after: 0 }));
+    await store.set('a', 'x');
+    await once(stream, 'data');
+    stream.destroy();
+    await once(stream, 'close');
   });
 
   it('refuses a wrong option with a TypeError', async () => {

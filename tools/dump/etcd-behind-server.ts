@@ -1,15 +1,17 @@
 // The etcd behind a Cairn server: a dump of the server reads one revision of it, which no memcached command can ask
 // for (docs/tools.md, "Of a server"). The server says where its etcd is, with the host names that it uses itself.
 //
-// Invariant: another cluster than the server's is never read. The same host name may lead elsewhere from this
-// machine, so the id of the cluster that is reached has to be the id that the server names.
+// Invariant: items of another cluster than the server's are never dumped. The same name may lead elsewhere from this machine.
+// The id of a cluster proves nothing: all clusters of one node that etcd starts without options have the same one. The proof is
+// the claim (src/cluster/etcd/claim.ts), which holds a random name and a time. etcd must have the claim that the server has
+// seen, or a later one of the same name. A copy of the cluster from an old backup has an earlier one.
 
 import { storePlace } from '../../src/config/store-place.js';
 import type { Env } from '../../src/env/env.js';
 import type { RevisionReader } from '../../src/cluster/etcd/revision-reader.js';
 import type { Connection } from '../client/connection.js';
 import { ToolError } from '../terminal/program.js';
-import { openRevision, type EtcdPlace } from './etcd-dump.js';
+import { openRevision, unreachable, type EtcdPlace } from './etcd-dump.js';
 
 type EtcdBehind =
   | { readonly kind: 'none' }
@@ -29,6 +31,11 @@ export async function etcdBehind(
   const url = await stat(connection, 'stats settings', 'kv_store');
   if (url === undefined || !/^etcds?:/.test(url)) return { kind: 'none' };
   const place = storePlace(url) as EtcdPlace;
+  const seen = await stat(connection, 'stats', 'kv_etcd_claim');
+  if (seen === undefined || seen === 'unknown') {
+    const why = 'the server has not found out yet how to recognize its etcd: try again in 10 s';
+    return { kind: 'out-of-reach', why };
+  }
   let reader: RevisionReader;
   try {
     reader = await openRevision(env, place, storeAuthFile);
@@ -38,11 +45,23 @@ export async function etcdBehind(
     if (hasLogin && !(error instanceof ToolError)) throw error;
     return { kind: 'out-of-reach', why: (error as Error).message };
   }
-  const cluster = await stat(connection, 'stats', 'kv_etcd_cluster');
-  if (cluster === reader.cluster) return { kind: 'open', place, reader };
-  reader.close();
+  let isOpen = false;
+  try {
+    const claim = await reader.claim().catch(unreachable);
+    isOpen = claim !== undefined && isSameOrLater(claim, seen);
+  } finally {
+    if (!isOpen) reader.close();
+  }
+  if (isOpen) return { kind: 'open', place, reader };
   const why = `the etcd at ${place.hosts.join(', ')} is another cluster from here than from the server`;
   return { kind: 'out-of-reach', why };
+}
+
+/** Both: `<server> <Unix ms>`. */
+function isSameOrLater(claim: string, seen: string): boolean {
+  const [server, time] = claim.split(' ');
+  const [seenServer, seenTime] = seen.split(' ');
+  return server === seenServer && Number(time) >= Number(seenTime);
 }
 
 /** Returns undefined when the server has no such line. */

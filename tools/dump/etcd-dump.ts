@@ -89,7 +89,8 @@ async function* itemsOf(
   }
 }
 
-function unreachable(error: unknown): never {
+/** Throws a ToolError with 69 when no majority of etcd answers, otherwise the error itself. */
+export function unreachable(error: unknown): never {
   if (isKvError(error) && error.code === 'KV_IO')
     throw new ToolError(EXIT.unreachable, error.message, error);
   throw error;

@@ -147,8 +147,10 @@ export class EtcdClient {
     } catch (error) {
       this.failures += 1;
       const failure = error instanceof EtcdFailure ? error : etcdFailure(error, this.used);
-      if (failure.kind === 'login') this.#login = undefined;
-      else if (failure.kind === 'unknown' || failure.kind === 'not-executed') this.#turnFrom(at);
+      if (failure.kind === 'login') {
+        if (this.#options.user === undefined) throw withoutLogin(failure);
+        this.#login = undefined;
+      } else if (failure.kind === 'unknown' || failure.kind === 'not-executed') this.#turnFrom(at);
       throw failure;
     }
   }
@@ -235,4 +237,10 @@ async function loadLibrary(): Promise<Library> {
       'A store over etcd needs two packages beside cairn-kv: npm install @grpc/grpc-js@1 @grpc/proto-loader@0.8 (-g, if cairn-kv is global)';
     throw new KvError('KV_BAD_OPTION', message, { cause: error });
   }
+}
+
+/** No retry helps. */
+function withoutLogin(cause: EtcdFailure): EtcdFailure {
+  const next = 'etcd wants a login: give --store-auth-file <file> or CAIRN_STORE_AUTH';
+  return new EtcdFailure('refused', `${cause.message}; ${next}`, cause);
 }

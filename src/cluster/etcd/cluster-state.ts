@@ -61,7 +61,6 @@ export class ClusterState {
       ['curr_items', this.#count],
       ['kv_cluster_reachable', isReachable ? 1 : 0],
       ['bytes', largest(({ dbSizeInUse = 0 }) => dbSizeInUse)],
-      ['kv_etcd_cluster', clusterName(found[0]?.header.cluster_id)],
       ['kv_etcd_db_bytes', largest(({ dbSize }) => dbSize)],
       ['kv_etcd_quota_bytes', largest(({ dbSizeQuota = 0 }) => dbSizeQuota)],
       ['kv_etcd_revision', largest(({ header }) => header.revision)],
@@ -95,11 +94,6 @@ export class ClusterState {
 
 function isLeader({ leader, header }: StatusResponse): boolean {
   return leader === header.member_id;
-}
-
-/** Name of the cluster, to tell two apart: hexadecimal digits of its id, the last of which are rounded. `unknown`: not asked yet. */
-export function clusterName(id: number | undefined): string {
-  return id === undefined ? 'unknown' : BigInt(id).toString(16);
 }
 
 function stateOf(node: Node): string {

@@ -27,8 +27,6 @@ export interface RangeRequest {
 
 interface ResponseHeader {
   readonly revision: number;
-  /** The id of the cluster, rounded to 53 bits. That is enough to tell clusters apart. */
-  readonly cluster_id: number;
 }
 
 export interface RangeResponse {
@@ -217,11 +215,7 @@ export const DESCRIPTOR = {
     },
     etcdserverpb: {
       nested: {
-        ResponseHeader: message({
-          cluster_id: ['uint64', 1],
-          member_id: ['uint64', 2],
-          revision: ['int64', 3],
-        }),
+        ResponseHeader: message({ member_id: ['uint64', 2], revision: ['int64', 3] }),
         ...RANGES,
         ...TRANSACTIONS,
         ...UPKEEP,

@@ -15,7 +15,6 @@ import { EtcdFailure, isCompacted, onlyEtcd } from './failure.js';
 import { KeyWalk } from './key-walk.js';
 import type { KeyValue, RangeRequest, RangeResponse } from './messages.js';
 import { openEtcdClient } from './open-client.js';
-import { clusterName } from './cluster-state.js';
 import { Places, rangeOf } from './places.js';
 import { Retries } from './retries.js';
 
@@ -46,8 +45,6 @@ export class RevisionReader {
   readonly #flushes: readonly KeyValue[];
   readonly #nowMs: number;
   readonly revision: number;
-  /** As `kv_etcd_cluster` of a server's stats. */
-  readonly cluster: string;
   #pageKeys = PAGE_KEYS_FIRST;
 
   private constructor(env: Env, client: EtcdCalls, places: Places, flushes: RangeResponse) {
@@ -57,7 +54,6 @@ export class RevisionReader {
     this.#flushes = flushes.kvs;
     this.#nowMs = env.clock.wallMs();
     this.revision = flushes.header?.revision ?? 0;
-    this.cluster = clusterName(flushes.header?.cluster_id);
   }
 
   /** Opens a reader of the newest revision. Throws as openEtcdClient() does. */
@@ -65,6 +61,12 @@ export class RevisionReader {
     const places = new Places(options.prefix);
     const { client, flushes } = await openEtcdClient(env, options, places);
     return new RevisionReader(env, client, places, flushes);
+  }
+
+  /** The claim of the servers (claim.ts). Undefined: no server has claimed yet. Throws as items() does. */
+  async claim(): Promise<string | undefined> {
+    const { kvs } = await this.#asked(() => ({ key: this.#places.sweep }));
+    return kvs[0]?.value?.toString();
   }
 
   /** Counts the items that begin with `prefix`, including dead ones that are not removed yet. Throws as items() does. */
@@ -151,7 +153,7 @@ export class RevisionReader {
   #forgotten(cause: EtcdFailure): KvError {
     const message =
       `etcd has forgotten revision ${this.revision}, which was being read: its history is kept for five to ten minutes; ` +
-      'dump to a faster disk, or a part at a time (--prefix), or by a server (kv-dump host:port), which is of no one revision';
+      'dump to a faster disk, or a part at a time (--prefix)';
     return new KvError('KV_TOO_OLD', message, { cause });
   }
 }

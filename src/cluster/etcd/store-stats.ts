@@ -20,13 +20,15 @@ interface Told {
   readonly state: ClusterState;
   readonly counters: EtcdCounters;
   readonly upkeep: UpkeepCounts;
+  /** The claim as this server has seen it last. */
+  readonly claim: string | undefined;
   readonly lanes: WriteLanes;
   readonly reads: BatchFigures;
   readonly writes: BatchFigures;
 }
 
 export function etcdStats(told: Told): Map<string, number | string> {
-  const { client, state, counters, upkeep, lanes, reads, writes } = told;
+  const { client, state, counters, upkeep, claim, lanes, reads, writes } = told;
   return new Map<string, number | string>([
     ...state.lines(),
     ['total_items', counters.stored],
@@ -34,6 +36,7 @@ export function etcdStats(told: Told): Map<string, number | string> {
     ['crawler_reclaimed', upkeep.swept],
     ['crawler_items_checked', upkeep.checked],
     ['lru_crawler_starts', upkeep.sweeps],
+    ['kv_etcd_claim', claim ?? 'unknown'],
     ['kv_etcd_flushed_items_removed', upkeep.flushed],
     ['kv_etcd_forgotten_revision', upkeep.forgottenRevision],
     ['kv_etcd_host', client.used],

@@ -255,6 +255,7 @@ export class EtcdStore implements S.Store {
       state: this.#state,
       counters: this.#counters,
       upkeep: this.#upkeep.counts,
+      claim: this.#upkeep.claim,
       lanes: this.#writeLanes,
       reads: this.#reads,
       writes: this.#writes,

@@ -12,7 +12,7 @@ import { isKvError } from '../../errors.js';
 import { decodeItem } from '../item-bytes.js';
 import { Claim } from './claim.js';
 import type { EtcdCalls } from './client.js';
-import { EtcdFailure, isCompacted } from './failure.js';
+import { EtcdFailure, isCompacted, onlyEtcd } from './failure.js';
 import { readPage } from './listing.js';
 import { RESULT, TARGET, type KeyValue, type RangeRequest } from './messages.js';
 import type { Places } from './places.js';
@@ -100,6 +100,11 @@ export class Upkeep {
     this.#claim = new Claim(client, env.clock, places.sweep, server);
   }
 
+  /** The claim as this server has seen it last. */
+  get claim(): string | undefined {
+    return this.#claim.seen;
+  }
+
   start(): void {
     this.#done = this.#run();
   }
@@ -112,7 +117,8 @@ export class Upkeep {
   }
 
   async #run(): Promise<void> {
-    // A random delay: servers that were started together do not all look at once.
+    await this.#claim.begin().catch(onlyEtcd);
+    // A random delay: servers that were started together do not all claim at once.
     await this.#pause(this.#pace.tickMs * (0.5 + this.#env.random.bytes(1)[0]! / 256));
     while (!this.#isStopped) {
       try {

@@ -1,5 +1,5 @@
 // The keydir: the newest record of every key, as key → location, seq, expiry, last use and marks. It is
-// made of typed arrays (design rule "In memory" of ARCHITECTURE.md). A Map of objects costs twice as
+// made of typed arrays (docs/decisions/0016-keys-in-typed-arrays.md). A Map of objects costs twice as
 // much per key, burdens the garbage collector with each, and ends at 16.7 million.
 //
 // A key is found once, by `find` or `insert`, which returns its ref, a number. All other methods take

@@ -2,7 +2,16 @@
 // on with every acknowledged key, or is refused. The table in docs/recovery.md, "Incomplete copies", says which; this row tries
 // that table.
 
-import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
 import { join } from 'node:path';
 
 import { isKvError, systemCode } from '../../../src/errors.js';
@@ -266,16 +275,23 @@ async function checked(dir: string): Promise<'whole' | 'damaged'> {
   }
 }
 
-/** Returns a failure when a refused start changed the names of files other than the lock file. */
+/** Returns a failure when a refused start made, removed or changed files other than the lock file. */
 function changesSince(before: string, dir: string): string | undefined {
-  return namesIn(before) === namesIn(dir) ? undefined : 'the refused start removed files';
+  const [old, now] = [new DataDirectory(before), new DataDirectory(dir)];
+  const names = new Set([...old.names(), ...now.names()]);
+  names.delete('LOCK');
+  const changed = [...names].filter((name) => !isSameFile(old.pathOf(name), now.pathOf(name)));
+  return changed.length === 0 ? undefined : `the refused start changed ${changed.join(', ')}`;
 }
 
-function namesIn(dir: string): string {
-  return new DataDirectory(dir)
-    .names()
-    .filter((name) => name !== 'LOCK')
-    .join();
+function isSameFile(one: string, another: string): boolean {
+  if (!existsSync(one) || !existsSync(another)) return false;
+  const isFolder = statSync(one).isDirectory();
+  if (isFolder !== statSync(another).isDirectory()) return false;
+  // A directory in the place of a file is empty.
+  return isFolder
+    ? readdirSync(another).length === 0
+    : readFileSync(one).equals(readFileSync(another));
 }
 
 async function missingIn(

@@ -1,14 +1,19 @@
 // A data directory that holds other files than ours: whatever runs in it, from the first start to a repair, changes or
 // removes nothing that strangers have put there.
 
-import { cpSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { EXIT } from '../../../src/exit-codes.js';
 import { cairnLaunch, ServerProcess } from '../../../tools/torture/server-process.js';
 import { WireClient } from '../../../tools/torture/wire-client.js';
 import { temporaryFolder } from '../../support/servers.js';
-import { changedFiles, litter, STRANGERS_FILES } from '../../support/strangers-files.js';
+import {
+  changedFiles,
+  litter,
+  strangersIn,
+  STRANGERS_FILES,
+} from '../../support/strangers-files.js';
 import { runTool } from '../../support/tool-run.js';
 import type { FaultRow, Tried } from '../row.js';
 
@@ -72,7 +77,8 @@ async function runAll(folder: string): Promise<Tried> {
   await use('kv-check', dir, EXIT.mendable);
   const mended = join(folder, 'mended');
   await use('kv-check', dir, EXIT.ok, '--repair', '--to', mended);
-  cpSync(mended, join(folder, 'again'), { recursive: true });
+  const taken = strangersIn(mended);
+  if (taken.length > 0) failures.push(`A repair took ${taken.join(', ')} of strangers along`);
   const figure = `${tried / STRANGERS_FILES} looks at ${STRANGERS_FILES} files of theirs`;
   return { tried, failures, figure };
 }

@@ -123,7 +123,8 @@ describe('docs/library.md', () => {
     for (const [call = ''] of tableOf('Methods')) {
       const [, method = '', given = ''] = /^`(\w+)\((.*)\)`$/.exec(call) ?? [];
       const head = new RegExp(`^  (?:async )?\\*?${method}\\(([^)]*)\\)`, 'm').exec(source);
-      const wanted = (head?.[1] ?? '').matchAll(/(\w+)(\?)?: [^,=]+(=)?/g);
+      if (head === null) expect.fail(`src/embedded.ts has no ${method}()`);
+      const wanted = (head[1] ?? '').matchAll(/(\w+)(\?)?: [^,=]+(=)?/g);
       const parameters = [...wanted].map(([, name, mark, equals]) => [name, !!(mark ?? equals)]);
       const shown = given.split(', ').filter((part) => part !== '');
       const named = shown.map((part) => [/^\w+/.exec(part)?.[0], /[?=]/.test(part)]);

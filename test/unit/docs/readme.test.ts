@@ -1,7 +1,15 @@
 // README.md against the program: its examples run as they are shown.
 
 import { expect } from 'chai';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -88,6 +96,7 @@ describe('README.md, the shell commands after the quick start @long', () => {
   it('begins with the quick start', () => {
     expect(START).to.equal('npm start\n');
     expect(EXAMPLES).to.have.length.above(3);
+    expect(EXAMPLES.join('')).to.contain('gaduValue').and.contain('greeting');
   });
 
   for (const text of EXAMPLES) {
@@ -105,4 +114,11 @@ describe('README.md, the shell commands after the quick start @long', () => {
       if (text.includes('greeting')) expect(done.stdout).to.contain('STORED').and.contain('hello');
     });
   }
+
+  it('leave nothing in a clone that git or the check of the format would find', () => {
+    const ignored = readFileSync(join(PROJECT_DIR, '.gitignore'), 'utf8').split('\n');
+    const left = readdirSync(join(dir, 'clone')).filter((name) => !['data', 'dist'].includes(name));
+    expect(left).to.include.members(['backup', 'table.csv']);
+    expect(ignored).to.include.members(left.map((name) => `/${name}`));
+  });
 }).timeout(60_000);

@@ -79,7 +79,9 @@ describe('stats', () => {
       expect(Number(value), name).to.satisfy(Number.isFinite);
       if (name.startsWith('rusage')) expect(value).to.match(/^\d+\.\d{6}$/);
     }
-    for (const [name, value] of Object.entries(await stats(client, ' settings'))) {
+    const settings = Object.entries(await stats(client, ' settings'));
+    expect(settings).to.have.length.above(20);
+    for (const [name, value] of settings) {
       expect(value, name).to.match(/^\S+$/);
     }
   });

@@ -28,6 +28,12 @@ function itemsOf({ code, stdout, stderr }: ToolRun): Map<string, Record<string, 
   );
 }
 
+/** The claim that the server of an original has seen: its claim is renewed later than the one in the copy. */
+function olderCopyOf(claim: string): string {
+  const [holder, time] = claim.split(' ');
+  return `${holder} ${Number(time) + 60_000}`;
+}
+
 describe('kv-dump etcd:// over a real etcd @long', () => {
   let server: ServerProcess;
   let connection: Connection;
@@ -37,6 +43,15 @@ describe('kv-dump etcd:// over a real etcd @long', () => {
   const say = async (request: string | Buffer): Promise<void> => {
     const { last } = await connection.request([Buffer.from(request as string)], 'reply');
     expect(last).to.match(/^(?:HD|OK|STORED)/);
+  };
+
+  /** Resolves with the claim as soon as the server has seen it. */
+  const claimSeen = async (): Promise<string> => {
+    for (;;) {
+      const { rows } = await connection.request([Buffer.from('stats\r\n')], 'reply');
+      const claim = rows.find((row) => row.startsWith('STAT kv_etcd_claim '))?.slice(19);
+      if (claim !== undefined && claim !== 'unknown') return claim;
+    }
   };
 
   before(async function () {
@@ -84,11 +99,13 @@ describe('kv-dump etcd:// over a real etcd @long', () => {
   });
 
   it('dumps a server over etcd at one revision too', async () => {
+    await claimSeen();
     const { stderr } = await runTool('kv-dump', [server.address]);
     expect(stderr).to.match(/^[\d,]+ keys at revision \d+ of etcd at 127\.0\.0\.1:\d+\n$/);
   });
 
   it('gives a dump that loads byte for byte into a directory, and the same through the server', async () => {
+    await claimSeen();
     const dump = await runTool('kv-dump', [url]);
     const byServer = await runTool('kv-dump', [server.address]);
     expect(itemsOf(byServer)).to.deep.equal(itemsOf(dump));
@@ -99,20 +116,28 @@ describe('kv-dump etcd:// over a real etcd @long', () => {
     expect(itemsOf(back)).to.deep.equal(itemsOf(dump));
   });
 
-  it('does not take another cluster of the same name for the one behind the server', async () => {
-    const scripted = await startScripted((line) => {
-      const value = line === 'stats settings' ? `kv_store ${url}` : 'kv_etcd_cluster 1';
-      return `STAT ${value}\r\nEND\r\n`;
+  for (const [title, claimAt, why] of [
+    // All single nodes of etcd that start without options have one id: the id would be no proof.
+    ['another cluster that has the same name', () => `0123456789abcdef 1`, 'another cluster'],
+    ['an older copy of the cluster', olderCopyOf, 'another cluster'],
+    ['a cluster that the server has not looked at yet', () => 'unknown', 'try again'],
+  ] as const) {
+    it(`does not take ${title} for the one behind the server`, async () => {
+      const claim = claimAt(await claimSeen());
+      const scripted = await startScripted((line) => {
+        const value = line === 'stats settings' ? `kv_store ${url}` : `kv_etcd_claim ${claim}`;
+        return `STAT ${value}\r\nEND\r\n`;
+      });
+      const endpoint = { kind: 'tcp', host: '127.0.0.1', port: scripted.port } as const;
+      const other = await Connection.open(endpoint, { timeoutMs: 10_000 });
+      const env = nodeEnv(new QuietLogger());
+      const behind = await etcdBehind(env, other, undefined);
+      expect(behind).to.include({ kind: 'out-of-reach' });
+      expect(behind).to.have.property('why').that.includes(why);
+      await other.close();
+      await scripted.close();
     });
-    const endpoint = { kind: 'tcp', host: '127.0.0.1', port: scripted.port } as const;
-    const other = await Connection.open(endpoint, { timeoutMs: 10_000 });
-    const env = nodeEnv(new QuietLogger());
-    const behind = await etcdBehind(env, other, undefined);
-    expect(behind).to.include({ kind: 'out-of-reach' });
-    expect(behind).to.have.property('why').that.includes('another cluster');
-    await other.close();
-    await scripted.close();
-  });
+  }
 
   it('takes --prefix, --keys-only, --columns and json into a file as other dumps do', async () => {
     const keys = itemsOf(await runTool('kv-dump', [url, '--prefix', 'key:1', '--keys-only']));

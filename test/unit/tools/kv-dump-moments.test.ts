@@ -45,7 +45,7 @@ describe('kv-dump of an earlier moment', function () {
       [['--at', 'nonsense'], 64, 'Give a time such as'],
       [['--at', '2026-13-45'], 64, 'Give a time such as'],
       [['--at', '2999-01-01'], 64, 'has not come yet'],
-      [['--at', '1970-01-02'], 66, 'no record as old as that'],
+      [['--at', '1970-01-02'], 66, 'no record as old as that; the oldest is of 2'],
       [['--seq', '1e3'], 64, 'Give a whole number'],
       [['--seq', '-1'], 64, 'Give a whole number'],
       [['--seq', '99'], 64, 'The newest record has seq'],

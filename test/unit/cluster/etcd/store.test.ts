@@ -259,7 +259,7 @@ describe('EtcdStore over a real etcd @long', () => {
     }
   });
 
-  it('logs in again when etcd no longer knows the token, and openEtcdStore() reports a refused login', async () => {
+  it('logs in again when etcd no longer knows the token, and openEtcdStore() reports a refused or missing login', async () => {
     const guarded = await startEtcd(program, 1);
     try {
       const hosts = guarded.hosts;
@@ -285,6 +285,10 @@ describe('EtcdStore over a real etcd @long', () => {
       const error = await openEtcdStore(env, wrong).catch((cause: unknown) => cause);
       expect(isKvError(error, 'KV_BAD_OPTION') && error.message).to.include('login refused');
       expect(String(error)).not.to.include('guessed');
+      const none = await openEtcdStore(env, { hosts, prefix: 'p/' }).catch(
+        (cause: unknown) => cause,
+      );
+      expect(isKvError(none, 'KV_BAD_OPTION') && none.message).to.include('give --store-auth-file');
     } finally {
       await guarded.stop();
     }

@@ -39,6 +39,7 @@ describe('A Node that is too old @long', () => {
       );
       expect([status, stdout]).to.deep.equal([64, '']);
       const imports = readFileSync(join(PROJECT_DIR, script), 'utf8').match(/^import .*$/gm) ?? [];
+      expect(imports).to.not.deep.equal([]);
       for (const line of imports) expect(line).to.match(/node-version\.js|'node:/);
     });
   }
