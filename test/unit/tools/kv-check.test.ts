@@ -204,7 +204,7 @@ describe('kv-check @long', () => {
     expect((await runTool('kv-check', [root])).code).to.equal(66);
     const repaired = await runTool('kv-check', [join(root, 'nowhere'), '--repair', '--dry-run']);
     expect(repaired.code).to.equal(66);
-    expect(repaired.stderr.toString()).to.include('There is no such directory');
+    expect(repaired.stderr).to.include('There is no such directory');
     expect((await runTool('kv-check', [])).code).to.equal(64);
   });
 }).timeout(60_000);
