@@ -39,8 +39,8 @@ async function main(): Promise<ExitCode> {
   program.addHelpText(
     'after',
     '\nExit codes: of a check, 0 clean, 65 damage, 80 no damage, but a torn tail, leftovers, an unusable hint,\n' +
-      'image or snapshot, which the next start mends; of a repair, 0 nothing is lost, 65 something is: it is listed;\n' +
-      'of both, 64 wrong use, 66 no such directory or no store, 74 I/O, 75 a server has the directory, 77 no permission.',
+      'image or snapshot, which the next start mends; of a repair, 0 nothing is lost, 65 something is: it is listed,\n' +
+      '75 a server has the directory; of both, 64 wrong use, 66 no such directory or no store, 74 I/O, 77 no permission.',
   );
   program.parse();
   const [dir = ''] = program.args;

@@ -4,7 +4,6 @@
 import { join } from 'node:path';
 
 import type { Env, Lock } from '../../src/env/env.js';
-import { systemCode } from '../../src/errors.js';
 import { EXIT, type ExitCode } from '../../src/exit-codes.js';
 import { LOCK_NAME } from '../../src/log/bytes/file-names.js';
 import { checkStore } from '../../src/offline/check.js';
@@ -12,6 +11,7 @@ import { jsonLine, printable, quotedKey } from '../../src/printable.js';
 import type { Fate, Loss } from '../../src/offline/losses.js';
 import type { Finding } from '../../src/log/damage/verification.js';
 import { Repair, type RepairReport } from '../../src/offline/repair.js';
+import { requireStore } from '../../src/offline/store-reader.js';
 import { writeAll } from '../terminal/output.js';
 import { ToolError } from '../terminal/program.js';
 import { emptyTarget, writeNewStore } from '../terminal/new-store.js';
@@ -43,7 +43,7 @@ export async function repair(env: Env, dir: string, options: RepairOptions): Pro
       await plan.close();
     }
   } finally {
-    await lock?.release();
+    await lock.release();
   }
 }
 
@@ -85,14 +85,9 @@ async function targetOf(env: Env, dir: string, to: string | undefined): Promise<
 }
 
 /** Creates no lock file, because the directory is only read and may be read-only. */
-async function lockSource(env: Env, dir: string): Promise<Lock | undefined> {
-  try {
-    return await env.fs.lock(join(dir, LOCK_NAME), 'existing');
-  } catch (error: unknown) {
-    // The plan reports a directory that does not exist.
-    if (['ENOENT', 'ENOTDIR'].includes(systemCode(error) ?? '')) return undefined;
-    throw error;
-  }
+async function lockSource(env: Env, dir: string): Promise<Lock> {
+  await requireStore(env, dir);
+  return env.fs.lock(join(dir, LOCK_NAME), 'existing');
 }
 
 function isLossless({ losses }: RepairReport): boolean {

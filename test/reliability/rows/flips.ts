@@ -37,7 +37,7 @@ export const flipInTail: FaultRow = {
   fault:
     'A bit flips in the active segment: in acknowledged batches, and in a batch that no client got an answer for',
   required:
-    'The first is corruption and refused, the second is torn and cut, whatever follows: misjudged 0 both ways',
+    'A flip in an acknowledged batch is corruption and refused, a flip in the other batch is torn and cut; never the other way round',
   injection: 'simulation: each bit of every batch before and after the seal',
   try: tryFlipsInTail,
 };

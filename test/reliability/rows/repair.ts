@@ -26,7 +26,7 @@ export const repair: FaultRow = {
   fault:
     'Flipped bits, zeroed and cut pieces, missing segments, hints and manifest, then kv-check --repair',
   required:
-    'Everything undamaged is in the new store, everything else is named; the damaged one is not touched',
+    'Everything undamaged is in the new store, everything else is named; the damaged store is not touched',
   injection: 'files of real stores changed at random',
   try: repairDamaged,
 };

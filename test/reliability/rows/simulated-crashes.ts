@@ -41,7 +41,7 @@ const crashInSnapshot: FaultRow = {
 
 const crashInRecovery: FaultRow = {
   name: 'crash-in-recovery',
-  fault: 'Power lost, and again while the start mends what the first loss left',
+  fault: 'Power lost, and lost again at any instant of the recovery that follows',
   required: 'A repeated recovery finds the same records, whatever step was interrupted',
   injection: 'simulation: each crash times each instant of the recovery from it',
   try: (budget) => explore(budget, { scripts: ['flush_all', 'eviction'], secondCrashes: 1 }),

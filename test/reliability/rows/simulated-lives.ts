@@ -11,7 +11,7 @@ import type { Budget, FaultRow, Tried } from '../row.js';
 const randomLives: FaultRow = {
   name: 'random-lives',
   fault:
-    'Any of these, one after the other: crashes, failing operations, full disks, clocks that jump',
+    'Crashes, failing operations, full disks and clocks that jump, one after the other in any order',
   required:
     'Nothing acknowledged or shown is lost, nothing is invented, the store serves again, and its counters are right',
   injection: 'simulation: random lives by seed',
@@ -20,7 +20,8 @@ const randomLives: FaultRow = {
 
 const failedSyncs: FaultRow = {
   name: 'failed-commit',
-  fault: 'A write or sync fails with EIO, once or for ever; the cache looks good, the disk is not',
+  fault:
+    'A write or sync fails with EIO, once or for ever; the page cache shows bytes that the disk lacks',
   required:
     'Nothing more is acknowledged; after a restart and a power loss, all that was acknowledged is there',
   injection: 'simulation: restart over the same cache, then power loss',

@@ -202,6 +202,9 @@ describe('kv-check @long', () => {
   it('ends with 66 without a store, and with 64 for wrong use', async () => {
     expect((await runTool('kv-check', [join(root, 'nowhere')])).code).to.equal(66);
     expect((await runTool('kv-check', [root])).code).to.equal(66);
+    const repaired = await runTool('kv-check', [join(root, 'nowhere'), '--repair', '--dry-run']);
+    expect(repaired.code).to.equal(66);
+    expect(repaired.stderr).to.include('There is no such directory');
     expect((await runTool('kv-check', [])).code).to.equal(64);
   });
 }).timeout(60_000);
