@@ -75,7 +75,7 @@ describe('packaging @long', function () {
   it('the unit does not restart after failures that need a human (docs/errors.md)', () => {
     expect(read('cairn.service')).to.contain('RestartPreventExitStatus=64 65 66 77\n');
     const errors = readFileSync(join(root, 'docs/errors.md'), 'utf8');
-    expect(errors).to.contain('do not restart after 64, 65, 66 and 77');
+    expect(errors).to.contain('Do not restart after 64, 65, 66 and 77');
   });
 
   it('the server accepts the settings of the unit, which keep the data where the unit allows it', async () => {
