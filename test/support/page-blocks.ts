@@ -1,5 +1,6 @@
-// The blocks of a page of docs/ that a test runs as a reader would: commands that are pasted into a shell, commands that stay
-// running in a terminal of their own, and texts that are saved as files. The words after the language of a block decide:
+// The blocks of README.md or of a page of docs/ that a test runs as a reader would: commands that are pasted into a shell,
+// commands that stay running in a terminal of their own, and texts that are saved as files. The words after the language of a
+// block decide:
 //
 // - ```sh is pasted. A ```text block after it shows its output.
 // - ```sh terminal stays running in a terminal of its own. The ```text block shows its output until it is ready.

@@ -1,7 +1,8 @@
 // Sizes and forms that every file keeps.
 
 import { expect } from 'chai';
-import { engine, everything } from './sources.js';
+import { files } from './passages.js';
+import { engine, everything, fileText } from './sources.js';
 
 const FILE_LINES_MAX = 400;
 const FUNCTION_LINES_MAX = 70;
@@ -52,5 +53,12 @@ describe('sizes and forms', () => {
   it('no file names a place on somebody’s machine', () => {
     const left = everything.filter(({ text }) => /\/(?:home|root|Users)\/\w/.test(text));
     expect(left.map(({ path }) => path)).to.deep.equal([]);
+  });
+
+  it('no page names the host of a package registry', () => {
+    const pages = files.filter((path) => path.endsWith('.md'));
+    expect(pages).to.include('README.md').and.include('examples/express-sessions/README.md');
+    const hosts = /\b(?:npmjs\.(?:com|org)|pypi\.org|crates\.io|deb\.debian\.org)\b/;
+    expect(pages.filter((path) => hosts.test(fileText(path)))).to.deep.equal([]);
   });
 });

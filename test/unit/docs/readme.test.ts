@@ -15,6 +15,7 @@ import { join } from 'node:path';
 
 import { freePort } from '../../support/free-port.js';
 import { PROJECT_DIR } from '../../support/golden-file.js';
+import { pageBlocks } from '../../support/page-blocks.js';
 import { ServerProcess } from '../../../tools/torture/server-process.js';
 import { removeFolderInUse } from '../../support/folder-in-use.js';
 import { requireProgram, run } from '../../support/programs.js';
@@ -44,9 +45,9 @@ const NC = `#!/bin/bash
 exec 3<>"/dev/tcp/$1/$2" && cat >&3 && cat <&3
 `;
 
-const [DEMO = '', START, ...EXAMPLES] = [...README.matchAll(/```sh\n([^]*?)```/g)].map(
-  ([, text = '']) => text,
-);
+const [DEMO = '', START, ...EXAMPLES] = pageBlocks(README)
+  .filter(({ kind }) => kind === 'pasted')
+  .map(({ text }) => text);
 
 describe('README.md, the first lines @long', () => {
   let clone = '';
