@@ -3,7 +3,7 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, normalize } from 'node:path';
 import { expect } from 'chai';
 import { httpUrlOf, pageFiles } from './support/http-client.js';
@@ -11,6 +11,7 @@ import { findProgram, run } from './support/programs.js';
 import { ServerProcess } from '../tools/torture/server-process.js';
 import { temporaryFolder } from './support/servers.js';
 import { WireClient } from '../tools/torture/wire-client.js';
+import { removeFolder } from './support/remove-folder.js';
 
 const root = join(import.meta.dirname, '../..');
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
@@ -79,7 +80,7 @@ describe('the package @long', function () {
     const quiet = ['--no-audit', '--no-fund', '--prefer-offline'];
     await npm(['install', ...quiet, packed], dir);
   });
-  after(() => rmSync(dir, { recursive: true, force: true }));
+  after(() => removeFolder(dir));
 
   for (const name of Object.keys(manifest.bin)) {
     it(`${name} --help and --version run from an installed package`, async () => {

@@ -3,7 +3,7 @@
 
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 
@@ -12,6 +12,7 @@ import { expect } from 'chai';
 import { requireProgram, run } from './support/programs.js';
 import { ServerCommand } from './support/server-command.js';
 import { runTool } from './support/tool-run.js';
+import { removeFolder } from './support/remove-folder.js';
 
 const root = join(import.meta.dirname, '../..');
 const packaging = join(root, 'packaging');
@@ -44,7 +45,7 @@ describe('packaging @long', function () {
   this.timeout(60_000);
   let dir = '';
   beforeEach(() => (dir = mkdtempSync(join(tmpdir(), 'cairn-packaging-'))));
-  afterEach(() => rmSync(dir, { recursive: true, force: true }));
+  afterEach(() => removeFolder(dir));
 
   it('systemd finds no mistake in the unit, and rates its exposure as low', async function () {
     const analyze = requireProgram(this, 'systemd-analyze', 'systemd');

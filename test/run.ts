@@ -13,6 +13,7 @@ import { createRequire } from 'node:module';
 import { join, relative, resolve } from 'node:path';
 
 import { allParts, runParts } from './support/lanes.js';
+import type { Failure } from './support/part-reporter.js';
 import { skipSummary } from './support/programs.js';
 import { LONG } from './support/tier.js';
 
@@ -57,6 +58,11 @@ function say(text: string): void {
   process.stderr.write(`cairn: ${text}\n`);
 }
 
+/** The title of a failure and, indented below it, the reason: the whole output is long, and a log may keep only its end. */
+function paragraph({ title, reason }: Failure): string {
+  return `${title}\n${reason.replaceAll(/^/gm, '    ')}\n`;
+}
+
 /** Runs the tests of the tier in two processes at a time; resolves to true when none failed. */
 async function runTier(args: readonly string[]): Promise<boolean> {
   const colours = process.stdout.isTTY ? ['--color'] : [];
@@ -65,8 +71,8 @@ async function runTier(args: readonly string[]): Promise<boolean> {
   );
   const { passed, failed, skipped, retried } = report;
   for (const title of skipped) process.stdout.write(`skipped: ${title}\n`);
-  for (const title of retried) process.stdout.write(`tried twice: ${title}\n`);
-  for (const title of failed) process.stdout.write(`failed: ${title}\n`);
+  for (const each of retried) process.stdout.write(`tried twice: ${paragraph(each)}`);
+  for (const each of failed) process.stdout.write(`failed: ${paragraph(each)}`);
   const rest = skipped.length === 0 ? '' : `, ${skipped.length} skipped`;
   const counts = `${passed} passed, ${failed.length} failed${rest}\n`;
   process.stdout.write(counts);

@@ -1,6 +1,6 @@
 // The quick set of benchmarks, as short as possible: it must run, and produce every row. No figure is judged.
 
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -8,6 +8,7 @@ import { expect } from 'chai';
 import { CASES } from '../../benchmarks/cases/catalog.js';
 import type { RunReport } from '../../benchmarks/report.js';
 import { run } from '../support/programs.js';
+import { removeFolder } from '../support/remove-folder.js';
 
 const BENCH = join(import.meta.dirname, '../../benchmarks/run.js');
 
@@ -17,7 +18,7 @@ describe('npm run bench -- --quick', function () {
   let dir: string;
 
   before(() => (dir = mkdtempSync(join(tmpdir(), 'cairn-bench-'))));
-  after(() => rmSync(dir, { recursive: true }));
+  after(() => removeFolder(dir));
 
   /** Returns the report of each case. */
   async function measured(...more: readonly string[]): Promise<RunReport['cases']> {

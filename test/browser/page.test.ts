@@ -1,6 +1,6 @@
 // The page in Debian's Chromium over a real server: live figures, keys, changes, themes, small screens, and refused access.
 
-import { readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import { join } from 'node:path';
 
@@ -10,6 +10,7 @@ import type { Browser, Route } from 'playwright-core';
 import { PagedServer, startChromium, WatchedPage } from '../support/browser-page.js';
 import { skip } from '../support/programs.js';
 import { temporaryFolder } from '../support/servers.js';
+import { removeFolder } from '../support/remove-folder.js';
 
 const EVIL = '<script>window.evil=1</script><img/src=x/onerror=window.evil=1>';
 const OVERFLOW = 'document.documentElement.scrollWidth - document.documentElement.clientWidth';
@@ -31,7 +32,7 @@ describe('the page in a browser @long', function () {
   afterEach(async () => {
     for (const page of pages.splice(0)) await page.close();
     await server.stop();
-    rmSync(dir, { recursive: true });
+    removeFolder(dir);
   });
 
   async function serve(...args: string[]): Promise<void> {

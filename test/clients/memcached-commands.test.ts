@@ -13,7 +13,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { expect } from 'chai';
 
 import { EXIT } from '../../src/exit-codes.js';
-import { removeFolderInUse } from '../support/folder-in-use.js';
+import { removeFolder } from '../support/remove-folder.js';
 import { freePort } from '../support/free-port.js';
 import { TestClient } from '../support/test-server.js';
 
@@ -110,7 +110,7 @@ describe("Command lines of memcached's packages @long", () => {
     }
     if (daemonPid !== 0) process.kill(daemonPid, 'SIGTERM');
     // A daemon may still be stopping.
-    removeFolderInUse(root);
+    removeFolder(root);
   });
 
   /** Starts a command line in the working directory of a service, until it listens; a daemon's pid is in `daemonPid`. */

@@ -1,11 +1,12 @@
 // The command line tools of libmemcached and memcached, from Debian's packages.
 
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { expect } from 'chai';
 import { requireProgram, run, type Finished } from '../support/programs.js';
 import { describeServers, EVERYWHERE } from '../support/servers.js';
+import { removeFolder } from '../support/remove-folder.js';
 
 /** Reads the verdicts of `memccapable`, which prints one line per test: its name and [pass], [FAIL] or [SKIP]. */
 function verdicts(output: string): { passed: number; others: string[] } {
@@ -24,7 +25,7 @@ describeServers(
     before(() => {
       dir = mkdtempSync(join(tmpdir(), 'cairn-tools-'));
     });
-    after(() => rmSync(dir, { recursive: true, force: true }));
+    after(() => removeFolder(dir));
 
     function fileWith(name: string, text: string): string {
       const path = join(dir, name);

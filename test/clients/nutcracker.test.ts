@@ -1,7 +1,7 @@
 // nutcracker (twemproxy) in front of three servers: ketama sharding, and get, set, delete and multi-get through one address.
 
 import { spawn, type ChildProcess } from 'node:child_process';
-import { rmSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { expect } from 'chai';
@@ -10,6 +10,7 @@ import { requireProgram } from '../support/programs.js';
 import { ServerProcess } from '../../tools/torture/server-process.js';
 import { cairnLaunch, temporaryFolder } from '../support/servers.js';
 import { WireClient } from '../../tools/torture/wire-client.js';
+import { removeFolder } from '../support/remove-folder.js';
 
 /** Connects until nutcracker answers, because nutcracker prints nothing when it listens. */
 async function connectPatiently(port: number): Promise<WireClient> {
@@ -53,7 +54,7 @@ describe('nutcracker in front of three servers @long', () => {
     client?.close();
     proxy?.kill('SIGKILL');
     for (const server of servers) await server.kill();
-    if (dir !== undefined) rmSync(dir, { recursive: true, force: true });
+    if (dir !== undefined) removeFolder(dir);
   });
 
   it('set, get, delete and multi-get find each key on its server, and all three take part', async () => {

@@ -1,7 +1,5 @@
 // A cluster with Cairn's servers over it, for a few drills; all of it ends with the body that uses it.
 
-import { rmSync } from 'node:fs';
-
 import { findProgram } from '../support/programs.js';
 import { temporaryFolder } from '../support/servers.js';
 import { startEtcd } from '../support/cluster/etcd-nodes.js';
@@ -10,6 +8,7 @@ import { startRedisCluster, type RedisSetup } from '../support/cluster/redis-nod
 import type { Budget, Tried } from '../reliability/row.js';
 import { drillFigure, runDrill, type DrillReport } from './drill.js';
 import { drillServer, type DrillServer } from './servers.js';
+import { removeFolder } from '../support/remove-folder.js';
 
 export interface ClusterLife {
   readonly cluster: Cluster;
@@ -75,7 +74,7 @@ async function withCluster<T>(
   } finally {
     await killAll(servers.map(({ node }) => node));
     await cluster?.end();
-    rmSync(dir, { recursive: true, force: true });
+    removeFolder(dir);
   }
 }
 

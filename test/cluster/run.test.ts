@@ -3,13 +3,14 @@
 import { expect } from 'chai';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync } from 'node:fs';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { requireProgram, run } from '../support/programs.js';
 import { LONG } from '../support/tier.js';
+import { removeFolder } from '../support/remove-folder.js';
 
 const SCRIPT = join(import.meta.dirname, 'run.js');
 
@@ -89,7 +90,7 @@ describe(`npm run cluster ${LONG}`, function () {
       expect(again.code).to.equal(64);
       expect(again.stderr).to.include(`${dir} is not empty`);
     } finally {
-      rmSync(dir, { recursive: true, force: true });
+      removeFolder(dir);
     }
   });
 

@@ -3,7 +3,7 @@
 //
 // Invariant: the nodes end with this process, and the directory is removed with them unless --keep names it.
 
-import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
@@ -16,6 +16,7 @@ import { startEtcd } from '../support/cluster/etcd-nodes.js';
 import type { Cluster } from '../support/cluster/node.js';
 import { startRedisCluster } from '../support/cluster/redis-nodes.js';
 import { findProgram } from '../support/programs.js';
+import { removeFolder } from '../support/remove-folder.js';
 
 interface Options {
   readonly replicas: number;
@@ -67,7 +68,7 @@ async function serve(engine: Cluster['engine'], options: Options): Promise<ExitC
     await ended;
     await cluster.end();
   } finally {
-    if (options.keep === undefined) rmSync(dir, { recursive: true, force: true });
+    if (options.keep === undefined) removeFolder(dir);
     else process.stderr.write(`The data and the logs are in ${dir}\n`);
   }
   return EXIT.ok;

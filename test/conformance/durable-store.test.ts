@@ -1,7 +1,7 @@
 // The conformance suite over the store on the real disk, once with its cache and once without. A kill is an image of the
 // directory that is taken while the store is open and opened as another store.
 
-import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -13,6 +13,7 @@ import type { StoreOptions } from '../../src/store/options.js';
 import { QuietLogger } from '../support/quiet-logger.js';
 import { storeConformance } from './store-conformance.js';
 import type { StoreFixture } from './subject.js';
+import { removeFolder } from '../support/remove-folder.js';
 
 for (const cacheBytesMax of [0, 1024 * 1024]) {
   storeConformance(
@@ -55,7 +56,7 @@ async function openFixture(options: Partial<StoreOptions>): Promise<StoreFixture
     },
     async close() {
       for (const store of opened) await store.close();
-      rmSync(root, { recursive: true, force: true });
+      removeFolder(root);
     },
   };
 }

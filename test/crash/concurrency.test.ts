@@ -1,11 +1,11 @@
 // Fifty clients on one key: the log's order decides, so counters, lists and cas loops come out exact, also when the server
 // is killed half way and started again.
 
-import { rmSync } from 'node:fs';
 import { expect } from 'chai';
 import { ServerProcess } from '../../tools/torture/server-process.js';
 import { cairnLaunch, describeServers, temporaryFolder } from '../support/servers.js';
 import { ConnectionLost, WireClient } from '../../tools/torture/wire-client.js';
+import { removeFolder } from '../support/remove-folder.js';
 
 const CLIENTS = 50;
 
@@ -93,7 +93,7 @@ describe('fifty clients on one key, across a kill -9 @long', function () {
   });
   after(async () => {
     await server.kill();
-    rmSync(dir, { recursive: true, force: true });
+    removeFolder(dir);
   });
 
   /** Every client repeats `step` until the server is gone, which happens after `kill` acknowledgements. */

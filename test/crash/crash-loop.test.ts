@@ -1,12 +1,12 @@
 // kill -9 under load, again and again: nothing acknowledged or seen is lost, and nothing is invented.
 
-import { rmSync } from 'node:fs';
 import { expect } from 'chai';
 import { requireProgram } from '../support/programs.js';
 import { rounds } from '../support/tier.js';
 import { cairnLaunch, memcachedLaunch, temporaryFolder } from '../support/servers.js';
 import { ServerFailure } from '../../tools/torture/server-process.js';
 import { crashLoop, summary, type CrashLoopOptions } from '../../tools/torture/crash-loop.js';
+import { removeFolder } from '../support/remove-folder.js';
 
 const seed = Number(process.env['CAIRN_TEST_SEED'] ?? Date.now() % 1_000_000_000);
 
@@ -17,7 +17,7 @@ describe('kill -9 under load', function () {
   beforeEach(() => {
     dir = temporaryFolder();
   });
-  afterEach(() => rmSync(dir, { recursive: true, force: true }));
+  afterEach(() => removeFolder(dir));
 
   async function survives(options: Omit<CrashLoopOptions, 'launch' | 'seed'>, args: string[]) {
     const report = await crashLoop({ ...options, launch: cairnLaunch(dir, args), seed });

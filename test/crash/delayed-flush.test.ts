@@ -1,7 +1,6 @@
 // A server with a delayed flush is killed before or after the flush came due, with no time to carry it out or with enough.
 // After the next start each key that it was to remove is a miss, and each later key is there.
 
-import { rmSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 
 import { expect } from 'chai';
@@ -9,6 +8,7 @@ import { expect } from 'chai';
 import { ServerProcess } from '../../tools/torture/server-process.js';
 import { WireClient } from '../../tools/torture/wire-client.js';
 import { cairnLaunch, temporaryFolder } from '../support/servers.js';
+import { removeFolder } from '../support/remove-folder.js';
 
 const KEYS = 50;
 const DELAY_MS = 1000;
@@ -71,7 +71,7 @@ describe('A server with a delayed flush that is killed @long', function () {
         client.close();
       } finally {
         await server.kill();
-        rmSync(dir, { recursive: true, force: true });
+        removeFolder(dir);
       }
     });
   }
@@ -100,7 +100,7 @@ describe('A server with a delayed flush that is killed @long', function () {
       client.close();
     } finally {
       await server.kill();
-      rmSync(dir, { recursive: true, force: true });
+      removeFolder(dir);
     }
   });
 });

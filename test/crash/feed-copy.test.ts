@@ -1,7 +1,6 @@
 // A copy that is built from dumps and the feed of a real server under load, while that server is killed and compacts. At
 // the end the copy equals what the server holds, byte for byte.
 
-import { rmSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 
 import { expect } from 'chai';
@@ -17,6 +16,7 @@ import { WireClient } from '../../tools/torture/wire-client.js';
 import { FeedCopy, type KeptChange } from '../support/feed-copy.js';
 import { cairnLaunch, temporaryFolder } from '../support/servers.js';
 import { runTool } from '../support/tool-run.js';
+import { removeFolder } from '../support/remove-folder.js';
 
 const LIVES = 3;
 const LIFE_MS = 1200;
@@ -190,7 +190,7 @@ describe('A copy that follows a server that is killed and compacts @long', funct
         else expect(follower.dumps).to.be.greaterThan(0);
       } finally {
         await server.kill();
-        rmSync(dir, { recursive: true, force: true });
+        removeFolder(dir);
       }
     });
   }

@@ -2,11 +2,11 @@
 // of their number.
 
 import { expect } from 'chai';
-import { rmSync } from 'node:fs';
 import { connect } from 'node:net';
 
 import { ServerProcess, cairnLaunch } from '../../tools/torture/server-process.js';
 import { temporaryFolder } from '../support/servers.js';
+import { removeFolder } from '../support/remove-folder.js';
 
 const CALLS = 100_000;
 /** The number of lines that are sent before their answers are awaited. */
@@ -85,7 +85,7 @@ async function restartTimes(lineOf: (at: number) => string): Promise<[number, nu
 describe('A store after 100,000 calls of delete_prefix @long', () => {
   after(async () => {
     for (const server of servers) await server.kill();
-    for (const dir of dirs) rmSync(dir, { recursive: true, force: true });
+    for (const dir of dirs) removeFolder(dir);
   });
 
   it('starts about as fast as a store after as many sets', async function () {

@@ -3,7 +3,7 @@
 
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, rmSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { requireProgram } from '../support/programs.js';
@@ -11,6 +11,7 @@ import { ServerProcess } from '../../tools/torture/server-process.js';
 import { cairnLaunch, temporaryFolder } from '../support/servers.js';
 import { WireClient } from '../../tools/torture/wire-client.js';
 import { unsyncedReplies } from './strace-log.js';
+import { removeFolder } from '../support/remove-folder.js';
 
 async function serverPid(port: number): Promise<number> {
   const client = await WireClient.connect(port);
@@ -37,7 +38,7 @@ describe('gating of replies @long', function () {
       }
     }
     await server?.kill();
-    rmSync(dir, { recursive: true, force: true });
+    removeFolder(dir);
   });
 
   it('before every STORED there is a completed synchronous write of its record', async function () {

@@ -2,7 +2,7 @@
 // prefix of the records and never half a record. (A file that became shorter was copied badly:
 // test/regression/cut-after-crash.test.ts.)
 
-import { cpSync, mkdtempSync, readdirSync, rmSync, statSync, truncateSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, statSync, truncateSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -14,6 +14,7 @@ import { SEGMENT_HEADER_BYTES } from '../../src/log/bytes/format.js';
 import { openStore } from '../../src/store/open-store.js';
 import type { DurableStore } from '../../src/store/durable-store.js';
 import { QuietLogger } from '../support/quiet-logger.js';
+import { removeFolder } from '../support/remove-folder.js';
 
 const OPTIONS = { segmentBytesMax: 4096, cacheBytesMax: 0 };
 const VALUES = ['first', '', 'last'];
@@ -78,13 +79,13 @@ describe('A real log cut at every byte @long', () => {
         const store = await open(dir);
         found.push(await prefixOf(store));
         await store.close();
-        rmSync(dir, { recursive: true });
+        removeFolder(dir);
       }
       expect(found).to.deep.equal(found.toSorted((a, b) => a - b));
       expect([...new Set(found)]).to.deep.equal([0, 1, 2, 3]);
       console.log(`      ${found.length} cuts, ${found.length} starts`);
     } finally {
-      rmSync(root, { recursive: true, force: true });
+      removeFolder(root);
     }
   });
 
@@ -101,7 +102,7 @@ describe('A real log cut at every byte @long', () => {
       );
       expect(isKvError(failure, 'KV_CORRUPTION') && failure.path).to.equal(path);
     } finally {
-      rmSync(root, { recursive: true, force: true });
+      removeFolder(root);
     }
   });
 });

@@ -1,7 +1,6 @@
 // The same generated sessions go to Debian's memcached and to Cairn. Their replies must be equal, except for what
 // programs.ts leaves out and exchange.ts evens out.
 
-import { rmSync } from 'node:fs';
 import { config, expect } from 'chai';
 import * as fc from 'fast-check';
 import { requireProgram } from '../support/programs.js';
@@ -10,6 +9,7 @@ import { ServerProcess } from '../../tools/torture/server-process.js';
 import { cairnLaunch, memcachedLaunch, temporaryFolder } from '../support/servers.js';
 import { binaryReplies, exchange, sentinel, textReplies } from './exchange.js';
 import { binaryCommand, metaCommand, SESSION, textCommand, type TextCommand } from './programs.js';
+import { removeFolder } from '../support/remove-folder.js';
 
 // Failures show both replies whole.
 config.truncateThreshold = 0;
@@ -30,7 +30,7 @@ describe('differential: memcached and Cairn answer alike', function () {
   after(async () => {
     await memcached?.kill();
     await cairn?.kill();
-    if (dir !== undefined) rmSync(dir, { recursive: true, force: true });
+    if (dir !== undefined) removeFolder(dir);
   });
 
   /** Sends a session to both under a new session name; returns both replies as latin1, without the name. */

@@ -1,7 +1,6 @@
 // 3,000 random sequences of meta commands go, one command at a time, to memcached and to Cairn: each reply and the
 // remaining items must be equal.
 
-import { rmSync } from 'node:fs';
 import { config, expect } from 'chai';
 import * as fc from 'fast-check';
 import { requireProgram } from '../support/programs.js';
@@ -11,6 +10,7 @@ import { TestClient } from '../support/test-server.js';
 import { ServerProcess } from '../../tools/torture/server-process.js';
 import { hideMoving } from './exchange.js';
 import { FINAL_KEYS, finalLine, metaSequence, type MetaCommand } from './meta-sequences.js';
+import { removeFolder } from '../support/remove-folder.js';
 
 // Failures show both replies whole.
 config.truncateThreshold = 0;
@@ -107,7 +107,7 @@ describe('differential: sequences of meta commands', function () {
   after(async () => {
     for (const client of clients) client.socket.destroy();
     for (const server of servers) await server.kill();
-    if (dir !== undefined) rmSync(dir, { recursive: true, force: true });
+    if (dir !== undefined) removeFolder(dir);
   });
 
   async function compare(commands: readonly MetaCommand[]): Promise<void> {

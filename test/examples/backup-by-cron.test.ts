@@ -1,6 +1,6 @@
 // examples/backup-by-cron: the lines of its crontab as cron would run them, beside a server that is used and killed.
 
-import { readFileSync, readdirSync, rmSync, truncateSync } from 'node:fs';
+import { readFileSync, readdirSync, truncateSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect } from 'chai';
 
@@ -8,6 +8,7 @@ import { ExampleServer } from '../support/example-server.js';
 import { run, type Finished } from '../support/programs.js';
 import { runTool } from '../support/tool-run.js';
 import { WireClient } from '../../tools/torture/wire-client.js';
+import { removeFolder } from '../support/remove-folder.js';
 
 const ROOT = join(import.meta.dirname, '../../..');
 const CRONTAB = readFileSync(join(ROOT, 'examples/backup-by-cron/crontab'), 'utf8').split('\n');
@@ -65,7 +66,7 @@ describe('examples/backup-by-cron @long', function () {
     await store(10, 20);
     await server.kill();
     expect(await cron('backup.sh')).to.deep.equal(silent);
-    rmSync(server.dataDir, { recursive: true });
+    removeFolder(server.dataDir);
 
     const drill = await cron('restore-drill.sh');
     expect(drill.stdout).to.match(/^The drill went well: 20 keys at seq 20, .*, \d+ s ago\n$/);

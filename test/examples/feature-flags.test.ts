@@ -1,10 +1,10 @@
 // examples/feature-flags: flags that are set while the process with the store is killed, and what its cache tells.
 
-import { rmSync } from 'node:fs';
 import { expect } from 'chai';
 
 import { ExampleProcess } from '../support/example-process.js';
 import { temporaryFolder } from '../support/servers.js';
+import { removeFolder } from '../support/remove-folder.js';
 
 const WRITERS = 8;
 const WRITES_BEFORE = 60;
@@ -40,7 +40,7 @@ describe('examples/feature-flags', () => {
   });
   after(async () => {
     await app.kill();
-    rmSync(dir, { recursive: true, force: true });
+    removeFolder(dir);
   });
 
   async function set(query: string): Promise<number> {

@@ -2,7 +2,6 @@
 // bounded, and the next client is served in all three protocols. The meaning of the bytes does not matter here;
 // test/unit/protocol/splits.test.ts compares that.
 
-import { rmSync } from 'node:fs';
 import { expect } from 'chai';
 import * as fc from 'fast-check';
 import { memoryBytes } from '../reliability/machine.js';
@@ -12,6 +11,7 @@ import { ServerProcess } from '../../tools/torture/server-process.js';
 import { cairnLaunch, temporaryFolder } from '../support/servers.js';
 import { converse, notServed } from './conversation.js';
 import { garbage, mutated, pieces, WELL_FORMED } from './streams.js';
+import { removeFolder } from '../support/remove-folder.js';
 
 const AT_ONCE = 8;
 const ROUNDS = rounds(375, 40);
@@ -31,7 +31,7 @@ describe('fuzz: three parsers behind a real connection', function () {
   });
   after(async () => {
     await server?.kill();
-    if (dir !== undefined) rmSync(dir, { recursive: true, force: true });
+    if (dir !== undefined) removeFolder(dir);
   });
 
   async function expectServed(): Promise<void> {

@@ -2,7 +2,7 @@
 // and its errors. GOLDEN_UPDATE=1 writes the replies.
 
 import { expect } from 'chai';
-import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -14,6 +14,7 @@ import {
 } from '../support/binary-transcript.js';
 import { startDurableServer } from '../support/durable-server.js';
 import { PROJECT_DIR, golden } from '../support/golden-file.js';
+import { removeFolder } from '../support/remove-folder.js';
 
 const WIRE_DIR = join(PROJECT_DIR, 'test', 'golden', 'wire');
 const NAMES = readdirSync(WIRE_DIR).filter((name) => name.endsWith('.hex'));
@@ -26,7 +27,7 @@ describe('golden wire, binary', () => {
   const tempDir = mkdtempSync(join(tmpdir(), 'cairn-binary-'));
   const authFile = join(tempDir, 'users');
   writeFileSync(authFile, 'alice:secret\n');
-  after(() => rmSync(tempDir, { recursive: true, force: true }));
+  after(() => removeFolder(tempDir));
 
   for (const name of NAMES) {
     it(`the server answers as in wire/${name}`, async () => {

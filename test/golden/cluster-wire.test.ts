@@ -5,7 +5,7 @@
 // and for what the store reports of itself in `stats` (kv_…).
 
 import { expect } from 'chai';
-import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -14,6 +14,7 @@ import { startClusterServer } from '../support/cluster-server.js';
 import { PROJECT_DIR } from '../support/golden-file.js';
 import { sharedStoreUrl } from '../support/shared-cluster.js';
 import { parseTranscript, playTranscript } from '../support/wire-transcript.js';
+import { removeFolder } from '../support/remove-folder.js';
 
 const WIRE_DIR = join(PROJECT_DIR, 'test', 'golden', 'wire');
 
@@ -113,7 +114,7 @@ for (const engine of ['etcd', 'redis'] as const) {
     const tempDir = mkdtempSync(join(tmpdir(), 'cairn-wire-'));
     const authFile = join(tempDir, 'users');
     writeFileSync(authFile, 'alice:secret\n');
-    after(() => rmSync(tempDir, { recursive: true, force: true }));
+    after(() => removeFolder(tempDir));
 
     for (const name of NAMES) {
       it(`the server answers as in wire/${name}, except for the listed differences`, async function () {

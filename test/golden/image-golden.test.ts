@@ -2,7 +2,7 @@
 // another release's words of the keydir for its own.
 
 import { expect } from 'chai';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -18,6 +18,7 @@ import { SALT, STORE_ID, TIME_MS } from '../support/example-log.js';
 import { golden } from '../support/golden-file.js';
 import { hexDump, parseHexDump } from '../support/hex-dump.js';
 import { QuietLogger } from '../support/quiet-logger.js';
+import { removeFolder } from '../support/remove-folder.js';
 
 const HASH_SEED = { k0: 0x5eed, k1: -2 };
 
@@ -61,7 +62,7 @@ describe('golden image', () => {
   beforeEach(() => {
     dir = mkdtempSync(join(tmpdir(), 'cairn-image-'));
   });
-  afterEach(() => rmSync(dir, { recursive: true, force: true }));
+  afterEach(() => removeFolder(dir));
 
   it('writeImage() writes and ImageFile reads log/image.txt', async () => {
     const { fs } = nodeEnv(new QuietLogger());

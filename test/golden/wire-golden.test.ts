@@ -2,7 +2,7 @@
 // command, and every error that a client can get. GOLDEN_UPDATE=1 writes the replies.
 
 import { expect } from 'chai';
-import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -11,6 +11,7 @@ import { LINE_READERS } from '../../src/protocol/text/commands.js';
 import { startDurableServer } from '../support/durable-server.js';
 import { PROJECT_DIR, golden } from '../support/golden-file.js';
 import { parseTranscript, playTranscript } from '../support/wire-transcript.js';
+import { removeFolder } from '../support/remove-folder.js';
 
 const WIRE_DIR = join(PROJECT_DIR, 'test', 'golden', 'wire');
 const NAMES = readdirSync(WIRE_DIR).filter((name) => name.endsWith('.txt'));
@@ -38,7 +39,7 @@ describe('golden wire', () => {
   const tempDir = mkdtempSync(join(tmpdir(), 'cairn-wire-'));
   const authFile = join(tempDir, 'users');
   writeFileSync(authFile, 'alice:secret\n');
-  after(() => rmSync(tempDir, { recursive: true, force: true }));
+  after(() => removeFolder(tempDir));
 
   for (const name of NAMES) {
     it(`the server answers as in wire/${name}`, async () => {

@@ -21,6 +21,7 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 
 import { findProgram, run } from '../support/programs.js';
+import { removeFolder } from '../support/remove-folder.js';
 
 /** ext4 must not go on formatting in the background: a failing write would hit the formatting. */
 const EXT4_NOW = 'nodiscard,lazy_itable_init=0,lazy_journal_init=0';
@@ -47,7 +48,7 @@ const folders = new Set<string>();
 process.on('exit', () => {
   const paths = [...mounted].toReversed();
   if (!paths.every((path) => spawnSync('umount', ['-l', path]).status === 0)) return;
-  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+  for (const folder of folders) removeFolder(folder);
 });
 
 /** The bit of CAP_SYS_ADMIN in the capabilities of a process, which mount(2) requires. */
@@ -244,7 +245,7 @@ export class PowerDisk {
       this.#process.kill();
       await ended;
     }
-    rmSync(this.dir, { recursive: true, force: true });
+    removeFolder(this.dir);
     folders.delete(this.dir);
   }
 

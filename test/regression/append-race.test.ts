@@ -1,13 +1,14 @@
 // Two appends grew one large value at the same time, and the one that came second was answered `exists`, which is no answer
 // to a plain append. Both must be stored.
 
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { expect } from 'chai';
 
 import { open } from '../../src/index.js';
+import { removeFolder } from '../support/remove-folder.js';
 
 describe('append() to a large value', () => {
   it('stores both of two appends that come at once', async () => {
@@ -22,7 +23,7 @@ describe('append() to a large value', () => {
       expect(value?.subarray(-4).toString()).to.match(/^(aabb|bbaa)$/);
     } finally {
       await store.close();
-      rmSync(dir, { recursive: true });
+      removeFolder(dir);
     }
   });
 });

@@ -1,7 +1,7 @@
 // A server once ran with a clock that was ten years ahead. From then on every absolute expiry was a silent miss: the
 // store's clock stayed ahead and had passed the client's time already.
 
-import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -12,6 +12,7 @@ import { skip } from '../support/programs.js';
 import { ServerCommand } from '../support/server-command.js';
 import { TestClient } from '../support/test-server.js';
 import { runTool } from '../support/tool-run.js';
+import { removeFolder } from '../support/remove-folder.js';
 
 const LIBRARY = [
   '/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1',
@@ -49,7 +50,7 @@ describe('a clock that is behind the log @long', () => {
   afterEach(async () => {
     for (const { child } of started) child.kill('SIGKILL');
     await Promise.all(started.splice(0).map(({ ended }) => ended));
-    rmSync(dir, { recursive: true });
+    removeFolder(dir);
   });
 
   /** Runs a server ten years ahead and stores one item that stays and one that expires after 1000 s. */

@@ -1,7 +1,7 @@
 // A listing while no node of the cluster answered was an error that no code caught, and it ended the server. The listing is
 // refused now; the server goes on, and /readyz says why it is not ready.
 
-import { mkdirSync, rmSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 
@@ -16,6 +16,7 @@ import { startRedisCluster } from '../support/cluster/redis-nodes.js';
 import { freePort } from '../support/free-port.js';
 import { requireProgram } from '../support/programs.js';
 import { clusterLaunch, temporaryFolder } from '../support/servers.js';
+import { removeFolder } from '../support/remove-folder.js';
 
 const LISTINGS = [
   'lru_crawler metadump all',
@@ -59,7 +60,7 @@ describe('a cluster out of reach @long', () => {
       } finally {
         await server?.kill();
         await cluster?.end();
-        rmSync(dir, { recursive: true, force: true });
+        removeFolder(dir);
       }
     });
   }

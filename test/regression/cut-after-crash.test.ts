@@ -1,7 +1,7 @@
 // A killed store has no image. When a copy of it was cut, its log looked torn: the server started with what was left and
 // rewrote the tail. The manifest knows how long the file had been.
 
-import { cpSync, existsSync, readFileSync, rmSync, statSync, truncateSync } from 'node:fs';
+import { cpSync, existsSync, readFileSync, statSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 
@@ -13,6 +13,7 @@ import { WireClient } from '../../tools/torture/wire-client.js';
 import { DataDirectory } from '../support/data-directory.js';
 import { cairnLaunch, temporaryFolder } from '../support/servers.js';
 import { runTool } from '../support/tool-run.js';
+import { removeFolder } from '../support/remove-folder.js';
 
 const KEYS = ['a', 'b', 'c', 'd'];
 /** Lengths from the header alone to one byte less than the file had. */
@@ -34,7 +35,7 @@ describe('A store that was killed, and cut short by a copy @long', function () {
     while (!readFileSync(manifest, 'utf8').includes('"zeroed":')) await setTimeout(10);
     await server.kill();
   });
-  after(() => rmSync(root, { recursive: true, force: true }));
+  after(() => removeFolder(root));
 
   function copy(name: string): DataDirectory {
     const path = join(root, name);

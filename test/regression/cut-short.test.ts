@@ -24,6 +24,7 @@ import { PROJECT_DIR } from '../support/golden-file.js';
 import { findProgram, run, skip } from '../support/programs.js';
 import { cairnLaunch, temporaryFolder } from '../support/servers.js';
 import { runTool } from '../support/tool-run.js';
+import { removeFolder } from '../support/remove-folder.js';
 
 const NOBODY = 65534;
 const KV_COMPACT = join(PROJECT_DIR, 'dist/tools/kv-compact.js');
@@ -48,7 +49,7 @@ describe('A store that was cut short after an orderly stop @long', function () {
       expect(await client.line(`set ${key} 0 0 5\r\nvalue\r\n`)).to.equal('STORED');
     await server.stop();
   });
-  after(() => rmSync(root, { recursive: true, force: true }));
+  after(() => removeFolder(root));
 
   function copy(name: string): DataDirectory {
     const path = join(root, name);

@@ -13,7 +13,7 @@ import { expect } from 'chai';
 import { makeDir } from '../../src/env/adopt.js';
 import { isKvError, open } from '../../src/index.js';
 import { EXIT } from '../../src/exit-codes.js';
-import { removeFolderInUse } from '../support/folder-in-use.js';
+import { removeFolder } from '../support/remove-folder.js';
 
 const NOWHERE = '/proc/cairn/no/such/place';
 const { mkdir } = fs.promises;
@@ -38,7 +38,7 @@ describe('A directory that cannot be made @long', () => {
   afterEach(() => {
     child?.kill('SIGKILL');
     fs.promises.mkdir = mkdir;
-    removeFolderInUse(root);
+    removeFolder(root);
   });
 
   /** Runs a tool, when `isGone` in a working directory that is removed before the tool starts. */

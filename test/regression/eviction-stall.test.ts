@@ -1,7 +1,6 @@
 // Eviction once held up the loop until it had made all the room that a put needed: 68,924 items for a set of 8 MB in one
 // turn, and everything that was too much after a start with smaller bounds.
 
-import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { expect } from 'chai';
@@ -9,6 +8,7 @@ import { expect } from 'chai';
 import { ServerProcess } from '../../tools/torture/server-process.js';
 import { WireClient } from '../../tools/torture/wire-client.js';
 import { cairnLaunch, temporaryFolder } from '../support/servers.js';
+import { removeFolder } from '../support/remove-folder.js';
 
 const COUNT = 20_000;
 const VALUE = 'v'.repeat(60);
@@ -35,7 +35,7 @@ describe('eviction @long', function () {
   });
   afterEach(async () => {
     await server?.kill();
-    rmSync(folder, { recursive: true, force: true });
+    removeFolder(folder);
   });
 
   it('others are served while a set waits for its room, and requests behind it on its connection follow it', async () => {

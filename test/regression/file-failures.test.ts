@@ -8,7 +8,6 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
-  rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -21,6 +20,7 @@ import { expect } from 'chai';
 import { EXIT } from '../../src/exit-codes.js';
 import { requireProgram, skip } from '../support/programs.js';
 import { runTool } from '../support/tool-run.js';
+import { removeFolder } from '../support/remove-folder.js';
 
 const NOBODY = 65_534;
 const DUMP = '{"key":"k","value":"v","encoding":"utf8","flags":0,"expiresAt":0,"cas":"1"}\n';
@@ -184,7 +184,7 @@ describe('A refusal of the system @long', () => {
     root = mkdtempSync(join(tmpdir(), 'cairn-refused-'));
     chmodSync(root, 0o755);
   });
-  afterEach(() => rmSync(root, { recursive: true, force: true }));
+  afterEach(() => removeFolder(root));
 
   for (const { name, code, says, prepare, argv } of CASES) {
     it(`${name} ends with ${code} and a message in words`, () => {

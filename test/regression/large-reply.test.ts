@@ -10,6 +10,7 @@ import { expect } from 'chai';
 import { ServerProcess } from '../../tools/torture/server-process.js';
 import { cairnLaunch, temporaryFolder } from '../support/servers.js';
 import { WireClient } from '../../tools/torture/wire-client.js';
+import { removeFolder } from '../support/remove-folder.js';
 
 describe('A large value without its file @long', () => {
   it('is answered by an error, and the connection goes on', async () => {
@@ -30,7 +31,7 @@ describe('A large value without its file @long', () => {
       client.close();
     } finally {
       await server.kill();
-      rmSync(dir, { recursive: true, force: true });
+      removeFolder(dir);
     }
   });
 });
@@ -54,7 +55,7 @@ describe('A large value with many replies behind it @long', () => {
       client.close();
     } finally {
       await server.kill();
-      rmSync(dir, { recursive: true, force: true });
+      removeFolder(dir);
     }
   });
 });

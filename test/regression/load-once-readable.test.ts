@@ -2,13 +2,14 @@
 // it refused a dump that was copied through Windows (CR LF), because of its checksum.
 
 import { spawnSync } from 'node:child_process';
-import { rmSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { expect } from 'chai';
 
 import { temporaryFolder } from '../support/servers.js';
 import { runTool } from '../support/tool-run.js';
+import { removeFolder } from '../support/remove-folder.js';
 
 const LOAD = join(import.meta.dirname, '../../tools/kv-load.js');
 const LINES = '{"key":"a","value":"1"}\n{"key":"b","value":"2"}\n';
@@ -22,7 +23,7 @@ describe('kv-load of a source that can be read only once, or has other line ends
     writeFileSync(join(root, 'lines'), LINES);
     await runTool('kv-load', [store, join(root, 'lines'), '--create', '--partial']);
   });
-  afterEach(() => rmSync(root, { recursive: true, force: true }));
+  afterEach(() => removeFolder(root));
 
   for (const form of ['json', 'ndjson', 'csv'] as const) {
     it(`loads ${form} from a pipe, and with CR LF`, async () => {

@@ -23,6 +23,7 @@ import { nodeEnv } from '../../src/env/node-env.js';
 import { isKvError } from '../../src/errors.js';
 import { skip } from '../support/programs.js';
 import { QuietLogger } from '../support/quiet-logger.js';
+import { removeFolder } from '../support/remove-folder.js';
 
 describe('lock() of the real environment @long', () => {
   const before = process.env['PATH'];
@@ -33,7 +34,7 @@ describe('lock() of the real environment @long', () => {
   });
   afterEach(() => {
     process.env['PATH'] = before;
-    rmSync(dir, { recursive: true, force: true });
+    removeFolder(dir);
   });
 
   async function refusal(): Promise<unknown> {
@@ -140,7 +141,7 @@ describe('lock() of the real environment @long', () => {
     ).to.have.length(1);
     expect(isKvError(await refusal(), 'KV_LOCKED')).to.equal(true);
     await lock.release();
-    rmSync(bin, { recursive: true });
+    removeFolder(bin);
   });
 
   it('lock() fails with KV_NO_PERMISSION, the path and the next step when LOCK may not be opened', async function () {

@@ -1,7 +1,7 @@
 // The runtime cuts the path of a unix socket off at 107 bytes. With a longer one, `-s` listened at another place or reported
 // that the address is in use, and a tool talked to whatever server was there.
 
-import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { expect } from 'chai';
@@ -9,6 +9,7 @@ import { expect } from 'chai';
 import { EXIT } from '../../src/exit-codes.js';
 import { temporaryFolder } from '../support/servers.js';
 import { runTool } from '../support/tool-run.js';
+import { removeFolder } from '../support/remove-folder.js';
 
 describe('A unix socket whose path is longer than the kernel takes', () => {
   let root = '';
@@ -19,7 +20,7 @@ describe('A unix socket whose path is longer than the kernel takes', () => {
     path = join(root, 'sockets', 's'.repeat(120));
     writeFileSync(join(root, 'dump'), '{"key":"a","value":"1"}\n');
   });
-  afterEach(() => rmSync(root, { recursive: true, force: true }));
+  afterEach(() => removeFolder(root));
 
   const commands: readonly (readonly [string, (path: string, root: string) => string[]])[] = [
     ['kv-server', (socket, dir) => ['-s', socket, '--data', join(dir, 'data')]],

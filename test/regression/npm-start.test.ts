@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 
 import { expect } from 'chai';
 
-import { removeFolderInUse } from '../support/folder-in-use.js';
+import { removeFolder } from '../support/remove-folder.js';
 import { requireProgram } from '../support/programs.js';
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
@@ -44,7 +44,7 @@ describe('npm start @long', () => {
   afterEach(() => {
     npm?.kill('SIGKILL');
     if (pid !== 0 && isThere(pid)) process.kill(pid, 'SIGKILL');
-    removeFolderInUse(root);
+    removeFolder(root);
   });
 
   /** Starts and signals. `group`: the signal goes to every process that a terminal would send it to. */

@@ -1,13 +1,12 @@
 // A server that had no descriptor left for the next file of its log told clients that the disk was full.
 
-import { rmSync } from 'node:fs';
-
 import { expect } from 'chai';
 
 import { cairnLaunch, ServerProcess } from '../../tools/torture/server-process.js';
 import { WireClient } from '../../tools/torture/wire-client.js';
 import { requireProgram, run } from '../support/programs.js';
 import { temporaryFolder } from '../support/servers.js';
+import { removeFolder } from '../support/remove-folder.js';
 
 const REFUSED = 'SERVER_ERROR out of file descriptors, not stored';
 const VALUE = 'v'.repeat(500_000);
@@ -53,7 +52,7 @@ describe('A server that is out of descriptors @long', function () {
       after.close();
     } finally {
       await server.kill();
-      rmSync(dir, { recursive: true, force: true });
+      removeFolder(dir);
     }
   });
 });

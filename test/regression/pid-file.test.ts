@@ -18,6 +18,7 @@ import { expect } from 'chai';
 
 import { EXIT } from '../../src/exit-codes.js';
 import { ServerCommand } from '../support/server-command.js';
+import { removeFolder } from '../support/remove-folder.js';
 
 describe('The pid file @long', () => {
   let root = '';
@@ -35,7 +36,7 @@ describe('The pid file @long', () => {
   afterEach(async () => {
     for (const { child } of started) child.kill('SIGKILL');
     await Promise.all(started.splice(0).map(({ ended }) => ended));
-    rmSync(root, { recursive: true, force: true });
+    removeFolder(root);
   });
 
   it('is not written through a link, onto another file or a directory', async () => {

@@ -1,7 +1,6 @@
 // A server whose log had failed and that was therefore stopping took a first SIGTERM for the second signal of a stop. It
 // ended with the code of a bug (70), and its supervisor never learned that the log had failed (79).
 
-import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 
@@ -10,7 +9,7 @@ import { expect } from 'chai';
 import { EXIT } from '../../src/exit-codes.js';
 import { cairnLaunch, ServerProcess } from '../../tools/torture/server-process.js';
 import { WireClient } from '../../tools/torture/wire-client.js';
-import { removeFolderInUse } from '../support/folder-in-use.js';
+import { removeFolder } from '../support/remove-folder.js';
 import { temporaryFolder } from '../support/servers.js';
 
 describe('A server that ends because its log failed @long', function () {
@@ -27,14 +26,14 @@ describe('A server that ends because its log failed @long', function () {
       // A client that does not read delays the end.
       client.pause();
       const asked = client.list('get big\r\n'.repeat(200)).catch(() => undefined);
-      removeFolderInUse(dir);
+      removeFolder(dir);
       while (!server.output.includes('cannot be trusted any more')) await setTimeout(20);
       expect(await server.stop('SIGTERM')).to.deep.equal({ code: EXIT.poisoned, signal: null });
       client.close();
       await asked;
     } finally {
       await server.kill();
-      rmSync(folder, { recursive: true, force: true });
+      removeFolder(folder);
     }
   });
 });

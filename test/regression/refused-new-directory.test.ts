@@ -11,6 +11,7 @@ import { expect } from 'chai';
 import { EXIT } from '../../src/exit-codes.js';
 import { ServerCommand } from '../support/server-command.js';
 import { temporaryFolder } from '../support/servers.js';
+import { removeFolder } from '../support/remove-folder.js';
 
 describe('A start that is refused in a new directory @long', function () {
   this.timeout(60_000);
@@ -20,7 +21,7 @@ describe('A start that is refused in a new directory @long', function () {
     folder = temporaryFolder();
     data = join(folder, 'data');
   });
-  afterEach(() => fs.rmSync(folder, { recursive: true }));
+  afterEach(() => removeFolder(folder));
 
   async function refused(...argv: string[]): Promise<number | null> {
     const server = new ServerCommand(['-l', '127.0.0.1', '--data', data, ...argv]);

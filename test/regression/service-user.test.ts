@@ -9,7 +9,6 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
-  rmSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -23,6 +22,7 @@ import { requireProgram, skip } from '../support/programs.js';
 import { ServerCommand } from '../support/server-command.js';
 import { TestClient } from '../support/test-server.js';
 import { runTool } from '../support/tool-run.js';
+import { removeFolder } from '../support/remove-folder.js';
 
 const NOBODY = 65_534;
 
@@ -74,7 +74,7 @@ describe('A store of a service user @long', () => {
   afterEach(async () => {
     for (const { child } of started) child.kill('SIGKILL');
     await Promise.all(started.splice(0).map(({ ended }) => ended));
-    rmSync(root, { recursive: true, force: true });
+    removeFolder(root);
   });
 
   function serve(dir: string, ...argv: string[]): ServerCommand {

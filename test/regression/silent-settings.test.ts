@@ -1,7 +1,7 @@
 // Settings that were accepted without a message although users hardly mean them. The server starts, because memcached's
 // command lines have them, and warns once.
 
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -9,6 +9,7 @@ import { expect } from 'chai';
 
 import { EXIT } from '../../src/exit-codes.js';
 import { ServerCommand } from '../support/server-command.js';
+import { removeFolder } from '../support/remove-folder.js';
 
 describe('A setting that users hardly mean @long', () => {
   let root = '';
@@ -22,7 +23,7 @@ describe('A setting that users hardly mean @long', () => {
   afterEach(async () => {
     server?.child.kill('SIGKILL');
     await server?.ended;
-    rmSync(root, { recursive: true, force: true });
+    removeFolder(root);
   });
 
   async function warningsOf(...argv: string[]): Promise<string[]> {

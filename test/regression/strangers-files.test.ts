@@ -21,6 +21,7 @@ import { ServerCommand } from '../support/server-command.js';
 import { TestClient } from '../support/test-server.js';
 import { changedFiles, litter } from '../support/strangers-files.js';
 import { runTool } from '../support/tool-run.js';
+import { removeFolder } from '../support/remove-folder.js';
 
 const FILLED_KEYS = 30;
 /** Lines of a dump that are not keys. */
@@ -53,7 +54,7 @@ describe('Files of strangers in the data directory @long', () => {
   afterEach(async () => {
     for (const { child } of started) child.kill('SIGKILL');
     await Promise.all(started.splice(0).map(({ ended }) => ended));
-    rmSync(root, { recursive: true, force: true });
+    removeFolder(root);
   });
 
   it('survive the first start, a kill, a clean stop, and every tool', async () => {
@@ -149,7 +150,7 @@ describe('Files of strangers in the data directory @long', () => {
       const { code, stderr } = await serve().ended;
       expect(code).to.equal(EXIT.damage);
       expect(stderr).to.contain(path).and.contain('move it away');
-      rmSync(path, { recursive: true });
+      removeFolder(path);
       const [hint = ''] = readdirSync(dir).filter((name) => name.endsWith('.hint'));
       for (const name of [hint, 'IMAGE']) rmSync(join(dir, name));
       place(join(dir, hint));

@@ -3,7 +3,7 @@
 
 import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, openSync, closeSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, openSync, closeSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -13,6 +13,7 @@ import { expect } from 'chai';
 import { EXIT } from '../../src/exit-codes.js';
 import { TestClient } from '../support/test-server.js';
 import { runTool } from '../support/tool-run.js';
+import { removeFolder } from '../support/remove-folder.js';
 
 const TOOLS = [
   'kv-server',
@@ -66,7 +67,7 @@ describe('Output that cannot be written @long', () => {
       child.kill('SIGKILL');
       await once(child, 'exit');
     }
-    rmSync(root, { recursive: true, force: true });
+    removeFolder(root);
   });
 
   /** Starts a tool whose output `stream` is broken; the tests can read its other output. */

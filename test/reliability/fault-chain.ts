@@ -5,7 +5,6 @@
 // - Each life ends within PATIENCE_MS; otherwise it is killed and counts as a failure.
 // - A failure names its fault and the line that tries faults of this kind again.
 
-import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { EXIT } from '../../src/exit-codes.js';
@@ -38,6 +37,7 @@ import {
   faultyLaunch,
   type SystemFault,
 } from './strace.js';
+import { removeFolder } from '../support/remove-folder.js';
 
 /** The exit codes that docs/errors.md gives for a disk that fails. */
 const EXITS: readonly number[] = [EXIT.ok, EXIT.system, EXIT.io, EXIT.poisoned];
@@ -104,7 +104,7 @@ export class FaultChain {
   }
 
   end(): void {
-    rmSync(this.#folder, { recursive: true, force: true });
+    removeFolder(this.#folder);
   }
 
   #fail(what: string): void {

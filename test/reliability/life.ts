@@ -1,11 +1,11 @@
 // A server that belongs to one row, on a directory that is removed with it.
 
-import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { cairnLaunch, ServerProcess, type Launch } from '../../tools/torture/server-process.js';
 import { WireClient } from '../../tools/torture/wire-client.js';
 import { temporaryFolder } from '../support/servers.js';
+import { removeFolder } from '../support/remove-folder.js';
 
 export interface Life {
   readonly server: ServerProcess;
@@ -28,7 +28,7 @@ export async function withServer<T>(
     return await body({ server, dir, folder });
   } finally {
     await server?.kill();
-    rmSync(folder, { recursive: true, force: true });
+    removeFolder(folder);
   }
 }
 

@@ -2,10 +2,11 @@
 // lacks on this machine. What was mounted is unmounted, also when the run is interrupted.
 
 import { execFileSync } from 'node:child_process';
-import { closeSync, ftruncateSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { closeSync, ftruncateSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { findProgram } from '../support/programs.js';
 import { temporaryFolder } from '../support/servers.js';
+import { removeFolder } from '../support/remove-folder.js';
 
 /** Returns the Debian packages whose programs are missing, with commas; undefined when all are installed. */
 export function missingPackages(programs: Readonly<Record<string, string>>): string | undefined {
@@ -65,7 +66,7 @@ function mountAt(mount: (path: string, folder: string) => void): SmallDisk {
   try {
     mount(mountPoint, folder);
   } catch (error) {
-    rmSync(folder, { recursive: true, force: true });
+    removeFolder(folder);
     throw error;
   }
   mounted.add(mountPoint);
@@ -76,7 +77,7 @@ function mountAt(mount: (path: string, folder: string) => void): SmallDisk {
     mountPoint,
     remove: () => {
       unmount(mountPoint);
-      rmSync(folder, { recursive: true, force: true });
+      removeFolder(folder);
     },
   };
 }

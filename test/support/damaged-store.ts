@@ -1,7 +1,7 @@
 // A store that holds everything that a repair must carry over, and what its clients know of it: for tests that damage its
 // files.
 
-import { cpSync, readdirSync, rmSync } from 'node:fs';
+import { cpSync, readdirSync } from 'node:fs';
 
 import type { Env } from '../../src/env/env.js';
 import { nodeEnv } from '../../src/env/node-env.js';
@@ -11,6 +11,7 @@ import { StoreReader } from '../../src/offline/store-reader.js';
 import type { SeededRandom } from '../../tools/torture/seeded-random.js';
 import { DataDirectory, durable, turn } from './data-directory.js';
 import { QuietLogger } from './quiet-logger.js';
+import { removeFolder } from './remove-folder.js';
 
 export const realEnv: Env = nodeEnv(new QuietLogger());
 
@@ -98,7 +99,7 @@ export function valueIn(content: string): string {
 }
 
 export function copyOf(dir: string, to: string): DataDirectory {
-  rmSync(to, { recursive: true, force: true });
+  removeFolder(to);
   cpSync(dir, to, { recursive: true });
   return new DataDirectory(to);
 }

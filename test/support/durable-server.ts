@@ -1,7 +1,7 @@
 // A real server over the real engine, in this process, on a loopback port. It has a directory of its own, which is removed
 // with it.
 
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -13,6 +13,7 @@ import { openStore } from '../../src/store/open-store.js';
 import type { StoreOptions } from '../../src/store/options.js';
 import type { Store } from '../../src/store/store.js';
 import { QuietLogger } from './quiet-logger.js';
+import { removeFolder } from './remove-folder.js';
 
 interface ServedStore {
   readonly port: number;
@@ -41,7 +42,7 @@ export async function startDurableServer(
     port,
     stop: async () => {
       await stop();
-      rmSync(dir, { recursive: true, force: true });
+      removeFolder(dir);
     },
   };
 }

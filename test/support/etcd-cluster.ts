@@ -1,11 +1,12 @@
 // An etcd cluster for tests of the store: one node or three, in a fresh directory that is removed with them.
 
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { startEtcd as startNodes } from './cluster/etcd-nodes.js';
 import { LOOPBACK, type ClusterNode } from './cluster/node.js';
+import { removeFolder } from './remove-folder.js';
 
 export interface EtcdCluster {
   readonly nodes: readonly ClusterNode[];
@@ -25,7 +26,7 @@ export async function startEtcd(
   args: readonly string[] = [],
 ): Promise<EtcdCluster> {
   const dir = mkdtempSync(join(tmpdir(), 'cairn-etcd-'));
-  const remove = (): void => rmSync(dir, { recursive: true, force: true });
+  const remove = (): void => removeFolder(dir);
   const places = Array.from({ length: count }, () => LOOPBACK);
   try {
     const cluster = await startNodes({ program, dir, places, args });

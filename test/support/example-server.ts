@@ -1,11 +1,11 @@
 // Cairn for the programs of examples/: a server on a port that stays the same when it is killed and started again.
 
-import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { cairnLaunch, ServerProcess } from '../../tools/torture/server-process.js';
 import { freePort } from './free-port.js';
 import { temporaryFolder } from './servers.js';
+import { removeFolder } from './remove-folder.js';
 
 export class ExampleServer {
   readonly #server: ServerProcess;
@@ -47,6 +47,6 @@ export class ExampleServer {
 
   async stop(): Promise<void> {
     await this.#server.kill();
-    rmSync(this.folder, { recursive: true, force: true });
+    removeFolder(this.folder);
   }
 }

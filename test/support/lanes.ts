@@ -8,11 +8,12 @@
 
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, existsSync, openSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
 import type { PartReport } from './part-reporter.js';
 import { temporaryFolder } from './servers.js';
+import { removeFolder } from './remove-folder.js';
 
 const ROOT = join(import.meta.dirname, '../../..');
 const LANES = 2;
@@ -57,7 +58,7 @@ type Part = readonly string[];
 
 const NOT_RUN: PartReport = {
   passed: 0,
-  failed: ['a part was not run'],
+  failed: [{ title: 'a part was not run', reason: 'the run was ended before' }],
   skipped: [],
   retried: [],
   wanted: [],
@@ -111,7 +112,7 @@ export async function runParts(
     await Promise.all(Array.from({ length: LANES }, lane));
   } finally {
     for (const signal of STOPPING) process.off(signal, stop);
-    rmSync(dir, { recursive: true });
+    removeFolder(dir);
   }
   const all = [...reports.values()];
   return {
@@ -168,7 +169,7 @@ class RunningPart {
       : undefined;
     const isExplained = report !== undefined && (end === 0 || report.failed.length > 0);
     if (isExplained) return report;
-    const failure = `${this.name}: mocha ended with ${end}, and no report says why`;
-    return { ...NOT_RUN, ...report, failed: [failure] };
+    const reason = `mocha ended with ${end}, and no report says why`;
+    return { ...NOT_RUN, ...report, failed: [{ title: this.name, reason }] };
   }
 }

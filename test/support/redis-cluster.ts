@@ -3,7 +3,7 @@
 //
 // Invariant: whoever starts it calls close(), which kills the nodes and removes the directory.
 
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -12,6 +12,7 @@ import { Redis } from 'ioredis';
 
 import type { ClusterNode } from './cluster/node.js';
 import { startRedisCluster } from './cluster/redis-nodes.js';
+import { removeFolder } from './remove-folder.js';
 
 interface RedisClusterOptions {
   /** The path of redis-server, from findProgram or requireProgram. */
@@ -123,7 +124,7 @@ export class RedisCluster {
       const nodes = { program, dir, masters, replicas, nodeTimeoutMs, args: settings };
       return new RedisCluster((await startRedisCluster(nodes)).nodes, masters, dir);
     } catch (error: unknown) {
-      rmSync(dir, { recursive: true, force: true });
+      removeFolder(dir);
       throw error;
     }
   }
@@ -194,7 +195,7 @@ export class RedisCluster {
   /** Kills the running nodes and removes the directories. */
   async close(): Promise<void> {
     await Promise.all(this.nodes.map((node) => node.kill()));
-    rmSync(this.#dir, { recursive: true, force: true });
+    removeFolder(this.#dir);
   }
 
   async #isSettled(): Promise<boolean> {

@@ -1,7 +1,7 @@
 // The servers that the same test bodies run over: Cairn with its own log, over etcd and over Redis, and Debian's memcached,
 // which shows that a test is right. `describeServers` makes one suite per server; the suite's tests share a fresh server.
 
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import type { Context } from 'mocha';
@@ -11,6 +11,7 @@ import { findProgram, skip } from './programs.js';
 import { sharedStoreUrl, type Engine } from './shared-cluster.js';
 import { LONG } from './tier.js';
 import { cairnLaunch, ServerProcess, type Launch } from '../../tools/torture/server-process.js';
+import { removeFolder } from './remove-folder.js';
 
 type ServerKind = 'cairn' | 'memcached' | Engine;
 
@@ -98,7 +99,7 @@ function describeServer(
     // This hook runs after the body's own hooks: clients close before their server stops.
     after(async () => {
       await server?.kill();
-      if (dir !== undefined) rmSync(dir, { recursive: true, force: true });
+      if (dir !== undefined) removeFolder(dir);
     });
   });
 }

@@ -4,7 +4,7 @@
 // Invariant: no suite finds what another one has left. Each has a prefix of its own in etcd. Redis has no prefixes, so a
 // suite begins with flush_all there (servers.ts).
 
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -14,6 +14,7 @@ import { startEtcd } from './cluster/etcd-nodes.js';
 import { LOOPBACK, type Cluster } from './cluster/node.js';
 import { startRedisCluster } from './cluster/redis-nodes.js';
 import { requireProgram } from './programs.js';
+import { removeFolder } from './remove-folder.js';
 
 export type Engine = Cluster['engine'];
 
@@ -42,7 +43,7 @@ export async function endSharedClusters(): Promise<void> {
   const started = await Promise.allSettled(clusters.values());
   clusters.clear();
   for (const each of started) if (each.status === 'fulfilled') await each.value.end();
-  if (root !== undefined) rmSync(root, { recursive: true, force: true });
+  if (root !== undefined) removeFolder(root);
   root = undefined;
 }
 

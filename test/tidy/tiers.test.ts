@@ -1,7 +1,7 @@
 // The two tiers of the tests: the fast one has every kind of test, a chosen file or title is run whole, and the skipped
 // tests are summed up in one line.
 
-import { readFileSync, rmSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 
 import { expect } from 'chai';
@@ -10,6 +10,7 @@ import { run, skipSummary, type Finished } from '../support/programs.js';
 import { temporaryFolder } from '../support/servers.js';
 import { LONG, rounds } from '../support/tier.js';
 import { everything, root } from './sources.js';
+import { removeFolder } from '../support/remove-folder.js';
 
 const RUN = join(root, 'dist/test/run.js');
 
@@ -31,7 +32,7 @@ describe('The tiers of the tests', function () {
   this.timeout(300_000);
   let dir = '';
   before(() => (dir = temporaryFolder()));
-  after(() => rmSync(dir, { recursive: true, force: true }));
+  after(() => removeFolder(dir));
 
   /** Returns what mocha would run: the source of each test, from the root, and its title. */
   async function listed(...args: string[]): Promise<Listed[]> {

@@ -1,6 +1,6 @@
 // The arguments of every method of the library, with the mistakes that programs make.
 
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runInNewContext } from 'node:vm';
@@ -9,6 +9,7 @@ import { expect } from 'chai';
 
 import { Cairn, isKvError, open } from '../../src/index.js';
 import type { CairnOptions } from '../../src/index.js';
+import { removeFolder } from '../support/remove-folder.js';
 
 /** The library as JavaScript programs see it. */
 type Loose = Record<string, (...args: unknown[]) => Promise<unknown>>;
@@ -184,7 +185,7 @@ describe('The arguments of the library', () => {
   });
   afterEach(async () => {
     await store.close();
-    rmSync(dir, { recursive: true, force: true });
+    removeFolder(dir);
   });
 
   it('are tried for every method', () => {
@@ -311,7 +312,7 @@ describe('The arguments of the library', () => {
 
   it('a store whose log was removed refuses every change and copy with KV_POISONED', async () => {
     await store.set('k', 'v');
-    rmSync(dir, { recursive: true });
+    removeFolder(dir);
     // The store notices the removal within a second.
     let refused: unknown;
     while (!(refused instanceof Error)) refused = await outcomeOf(store, 'set', ['k', 'w']);

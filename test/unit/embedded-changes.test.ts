@@ -2,7 +2,6 @@
 
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { rmSync } from 'node:fs';
 import { Readable } from 'node:stream';
 
 import { expect } from 'chai';
@@ -11,6 +10,7 @@ import { isKvError, open } from '../../src/index.js';
 import type { Cairn, CairnChange, ChangesOptions } from '../../src/index.js';
 import { MIB } from '../../src/limits.js';
 import { temporaryFolder } from '../support/servers.js';
+import { removeFolder } from '../support/remove-folder.js';
 
 const seqOf = ({ seq }: CairnChange): number => seq;
 
@@ -24,7 +24,7 @@ describe('Cairn.changes()', () => {
   });
   afterEach(async () => {
     await store.close();
-    rmSync(dir, { recursive: true, force: true });
+    removeFolder(dir);
   });
 
   /** Returns the next `count` changes. */

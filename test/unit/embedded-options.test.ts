@@ -1,6 +1,6 @@
 // The options of open(), with the mistakes that programs make, and the meaning of a relative directory.
 
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -8,6 +8,7 @@ import { expect } from 'chai';
 
 import { isKvError, open } from '../../src/index.js';
 import type { CairnOptions } from '../../src/index.js';
+import { removeFolder } from '../support/remove-folder.js';
 
 const PATHS = [
   '',
@@ -29,7 +30,7 @@ describe('The options of open() @long', () => {
   beforeEach(() => {
     dir = mkdtempSync(join(tmpdir(), 'cairn-options-'));
   });
-  afterEach(() => rmSync(dir, { recursive: true, force: true }));
+  afterEach(() => removeFolder(dir));
 
   const refusedBy = (options: unknown): Promise<unknown> => refusal(dir, options);
 
@@ -152,7 +153,7 @@ describe('A relative directory', () => {
       await again.close();
     } finally {
       process.chdir(before);
-      rmSync(root, { recursive: true, force: true });
+      removeFolder(root);
     }
   }).timeout(30_000);
 
@@ -161,7 +162,7 @@ describe('A relative directory', () => {
     const gone = mkdtempSync(join(tmpdir(), 'cairn-gone-'));
     try {
       process.chdir(gone);
-      rmSync(gone, { recursive: true });
+      removeFolder(gone);
       const error = await open('data').catch((refused: unknown) => refused);
       expect(isKvError(error, 'KV_BAD_OPTION'), String(error)).to.equal(true);
       expect((error as Error).message).to.contain('working directory was removed');

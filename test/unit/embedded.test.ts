@@ -1,6 +1,6 @@
 // open() and the store it returns, as an embedding program uses them, on the real disk.
 
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -8,6 +8,7 @@ import { expect } from 'chai';
 
 import { isKvError, open } from '../../src/index.js';
 import type { Cairn } from '../../src/index.js';
+import { removeFolder } from '../support/remove-folder.js';
 
 describe('open()', () => {
   let dir: string;
@@ -19,7 +20,7 @@ describe('open()', () => {
   });
   afterEach(async () => {
     await store.close();
-    rmSync(dir, { recursive: true, force: true });
+    removeFolder(dir);
   });
 
   it('set() and get() take strings and bytes', async () => {

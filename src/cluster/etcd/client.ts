@@ -10,7 +10,7 @@ import type { ChannelCredentials, Client, Metadata, MethodDefinition } from '@gr
 
 import type { Env } from '../../env/env.js';
 import { KvError, systemCode } from '../../errors.js';
-import { EtcdFailure, etcdFailure } from './failure.js';
+import { EtcdFailure, etcdFailure, onlyEtcd } from './failure.js';
 import { DESCRIPTOR, type RangeRequest, type RangeResponse } from './messages.js';
 import type { StatusResponse, TxnRequest, TxnResponse } from './messages.js';
 
@@ -146,7 +146,7 @@ export class EtcdClient {
       return await this.#send<T>(this.#hosts[at]!, method, request, timeLimitMs);
     } catch (error) {
       this.failures += 1;
-      const failure = error instanceof EtcdFailure ? error : etcdFailure(error, this.used);
+      const failure = onlyEtcd(error);
       if (failure.kind === 'login') {
         if (this.#options.user === undefined) throw withoutLogin(failure);
         this.#login = undefined;
@@ -179,7 +179,7 @@ export class EtcdClient {
     });
     this.#login = login.catch((error: unknown) => {
       this.#login = undefined;
-      const failure = etcdFailure(error, this.#hosts[at]!.name);
+      const failure = onlyEtcd(error);
       const kind = failure.kind === 'unknown' ? 'not-executed' : failure.kind;
       throw new EtcdFailure(kind, `login refused: ${failure.message}`, error);
     });
@@ -187,7 +187,7 @@ export class EtcdClient {
 
   #send<T>(host: Host, name: string, request: object, timeLimitMs: number): Promise<T> {
     const method = this.#library.methods.get(name)!;
-    return new Promise((resolve, reject) => {
+    const answer = new Promise<T>((resolve, reject) => {
       const call = host.client.makeUnaryRequest(
         method.path,
         method.requestSerialize,
@@ -197,11 +197,15 @@ export class EtcdClient {
         (error, response) => {
           timer.cancel();
           if (error === null) resolve(response as T);
-          else reject(etcdFailure(error, host.name));
+          else reject(error);
         },
       );
       // A deadline of gRPC would be a time of the wall clock, which may jump.
       const timer = this.#env.clock.setTimer(Math.max(1, timeLimitMs), () => call.cancel());
+    });
+    // A call of a client that was closed throws at once, and its failure is one like all others.
+    return answer.catch((error: unknown) => {
+      throw etcdFailure(error, host.name);
     });
   }
 }

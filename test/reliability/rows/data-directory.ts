@@ -21,6 +21,7 @@ import { megabytes, memoryBytes } from '../machine.js';
 import { canMount, isRoot, run } from '../machine.js';
 import { ms, percentileOf, statsOf, withServer } from '../life.js';
 import type { FaultRow, Skipped, Tried } from '../row.js';
+import { removeFolder } from '../../support/remove-folder.js';
 
 export const unusableDirectory: FaultRow = {
   name: 'unusable-directory',
@@ -42,7 +43,7 @@ async function tryUnusable(): Promise<Tried | Skipped> {
     return { tried: 5, failures, figure: 'each refused before listening' };
   } finally {
     run('umount', ['-l', readOnly]);
-    rmSync(folder, { recursive: true, force: true });
+    removeFolder(folder);
   }
 }
 
@@ -97,7 +98,7 @@ export const twoServers: FaultRow = {
     try {
       return await race(join(folder, 'data'), tier === 'fast' ? 5 : 100);
     } finally {
-      rmSync(folder, { recursive: true, force: true });
+      removeFolder(folder);
     }
   },
 };

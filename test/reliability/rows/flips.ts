@@ -1,7 +1,6 @@
 // Flipped bits in acknowledged bytes: in the middle of the log, in its tail, in the last batch before and after its seal,
 // and in the other files of a store.
 
-import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { KvError, isKvError } from '../../../src/errors.js';
@@ -20,6 +19,7 @@ import { realEnv, recordStore, segmentEnds } from '../../support/damaged-store.j
 import { temporaryFolder } from '../../support/servers.js';
 import { SimStore } from '../../support/sim-store.js';
 import type { Budget, FaultRow, Tried } from '../row.js';
+import { removeFolder } from '../../support/remove-folder.js';
 
 const ENGINE = { segmentBytesMax: 8192, cacheBytesMax: 0, snapshot: 'never' } as const;
 
@@ -83,7 +83,7 @@ async function tryFlipsMidLog({ tier, seed }: Budget): Promise<Tried> {
     if (data.contents() !== before)
       failures.push(`seed ${seed}: a refused start changed something`);
   } finally {
-    rmSync(root, { recursive: true, force: true });
+    removeFolder(root);
   }
   const size = `${Math.round(bytes / 1024)} KiB of log`;
   return { tried: flips, failures, figure: `${size}, silent 0, keys named in ${named} refusals` };

@@ -9,6 +9,7 @@ import { ms } from '../life.js';
 import type { Budget, FaultRow, Tried } from '../row.js';
 import { stallOf, watchLaunch } from '../stalls/loop-probe.js';
 import { keyOf, pour, requests, sets } from '../stalls/traffic.js';
+import { removeFolder } from '../../support/remove-folder.js';
 
 const TURN_MS_MAX = 50;
 /** The limit of a start after the storm, relative to a start after as many sets: both share the machine with others. */
@@ -26,7 +27,7 @@ export const flushStorm: FaultRow = {
     try {
       return await storm(folder, budget);
     } finally {
-      rmSync(folder, { recursive: true, force: true });
+      removeFolder(folder);
     }
   },
 };

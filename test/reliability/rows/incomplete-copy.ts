@@ -23,6 +23,7 @@ import { DataDirectory, put, turn } from '../../support/data-directory.js';
 import { copyOf, realEnv, segmentEnds } from '../../support/damaged-store.js';
 import { temporaryFolder } from '../../support/servers.js';
 import type { FaultRow, Tried } from '../row.js';
+import { removeFolder } from '../../support/remove-folder.js';
 
 export const incompleteCopy: FaultRow = {
   name: 'incomplete-copy',
@@ -37,7 +38,7 @@ export const incompleteCopy: FaultRow = {
     try {
       return await sweep(root, tier === 'long' ? 64 : 1);
     } finally {
-      rmSync(root, { recursive: true, force: true });
+      removeFolder(root);
     }
   },
 };
@@ -243,7 +244,7 @@ async function outcomeOf(
 ): Promise<string | undefined> {
   const said = await checked(dir);
   const before = join(root, 'before');
-  rmSync(before, { recursive: true, force: true });
+  removeFolder(before);
   cpSync(dir, before, { recursive: true });
   let store: DurableStore;
   try {

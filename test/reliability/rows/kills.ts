@@ -1,7 +1,6 @@
 // kill -9 and SIGTERM at every stage of a server's life: under load with compactions and snapshots, during recovery, during
 // the stop.
 
-import { rmSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 
 import {
@@ -19,6 +18,7 @@ import { EXIT } from '../../../src/exit-codes.js';
 import { temporaryFolder } from '../../support/servers.js';
 import { ms, withServer } from '../life.js';
 import type { Budget, FaultRow, Tried } from '../row.js';
+import { removeFolder } from '../../support/remove-folder.js';
 
 const SMALL = ['--segment-size', '1m', '--compact-min', '256k', '--compact-ratio', '0.2'];
 const VALUE_BYTES_MAX = 60_000;
@@ -43,7 +43,7 @@ export const killedUnderLoad: FaultRow = {
       const report = await crashLoop({ launch, kills, seed, ...load });
       return triedOf(kills, report, '');
     } finally {
-      rmSync(dir, { recursive: true, force: true });
+      removeFolder(dir);
     }
   },
 };

@@ -12,7 +12,6 @@ import {
   readFileSync,
   readdirSync,
   readlinkSync,
-  rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
@@ -28,6 +27,7 @@ import { temporaryFolder } from '../../support/servers.js';
 import { runTool, type ToolRun } from '../../support/tool-run.js';
 import { canMount, mountTmpfs } from '../machine.js';
 import type { FaultRow, Tried } from '../row.js';
+import { removeFolder } from '../../support/remove-folder.js';
 
 const KEYS = 200;
 const WRITERS = [
@@ -155,7 +155,7 @@ export const outputs: FaultRow = {
     try {
       return await tryOutputs(root);
     } finally {
-      rmSync(root, { recursive: true, force: true });
+      removeFolder(root);
     }
   },
 };

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 
 import { ConnectionLost, WireClient } from '../../../tools/torture/wire-client.js';
 import { EXIT } from '../../../src/exit-codes.js';
-import { removeFolderInUse } from '../../support/folder-in-use.js';
+import { removeFolder } from '../../support/remove-folder.js';
 import { ms, withServer, type Life } from '../life.js';
 import type { FaultRow, Tried } from '../row.js';
 
@@ -20,7 +20,7 @@ const segmentsOf = (dir: string): string[] =>
 
 const WAYS: readonly (readonly [string, (dir: string) => void])[] = [
   ['rm of the segments', (dir) => segmentsOf(dir).forEach((path) => rmSync(path))],
-  ['rm -r of the directory', removeFolderInUse],
+  ['rm -r of the directory', removeFolder],
   ['mv of the directory', (dir) => renameSync(dir, `${dir}.moved`)],
   [
     'a copy put in its place',

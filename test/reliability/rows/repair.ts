@@ -20,6 +20,7 @@ import {
 } from '../../support/damaged-store.js';
 import { temporaryFolder } from '../../support/servers.js';
 import type { Budget, FaultRow, Tried } from '../row.js';
+import { removeFolder } from '../../support/remove-folder.js';
 
 export const repair: FaultRow = {
   name: 'repair',
@@ -54,7 +55,7 @@ async function repairDamaged({ tier, seed }: Budget): Promise<Tried> {
       }
     }
   } finally {
-    rmSync(root, { recursive: true, force: true });
+    removeFolder(root);
   }
   const figure = `${kept} keys kept as they were, ${named} named as lost or doubtful`;
   return { tried, failures, figure };
@@ -116,7 +117,7 @@ async function judge(
   target: string,
   { contents, everHeld }: RecordedStore,
 ): Promise<Judged> {
-  rmSync(target, { recursive: true, force: true });
+  removeFolder(target);
   mkdirSync(target);
   const before = data.contents();
   const plan = await Repair.plan(realEnv, data.path, () => undefined);

@@ -16,6 +16,7 @@ import { DataDirectory, put } from '../../support/data-directory.js';
 import { contentsOf, copyOf, realEnv, recordStore } from '../../support/damaged-store.js';
 import { temporaryFolder } from '../../support/servers.js';
 import type { Budget, FaultRow, Tried } from '../row.js';
+import { removeFolder } from '../../support/remove-folder.js';
 
 export const wrongSegments: FaultRow = {
   name: 'wrong-segments',
@@ -55,7 +56,7 @@ async function inFolder(
   try {
     return await run(root, budget);
   } finally {
-    rmSync(root, { recursive: true, force: true });
+    removeFolder(root);
   }
 }
 

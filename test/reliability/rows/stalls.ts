@@ -1,7 +1,7 @@
 // The longest turn of the server's loop while it does each thing that a client or background work can make it do: no
 // request waits for another one's work (promise 7 of README.md, the stall table in docs/reliability.md).
 
-import { cpSync, rmSync } from 'node:fs';
+import { cpSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { cairnLaunch, ServerProcess } from '../../../tools/torture/server-process.js';
@@ -18,6 +18,7 @@ import {
   TRIMMING,
   type Operation,
 } from '../stalls/operations.js';
+import { removeFolder } from '../../support/remove-folder.js';
 
 const LIMIT_MS = 50;
 /** An operation that is over its limit is tried again, because the machine has other work. */
@@ -43,7 +44,7 @@ async function tryAll(budget: Budget): Promise<Tried> {
   try {
     await stages.all();
   } finally {
-    rmSync(folder, { recursive: true, force: true });
+    removeFolder(folder);
   }
   const measured = [...stages.measured.values()];
   const failures = measured
@@ -98,7 +99,7 @@ class Stages {
     for (let tries = 0; tries < TRIES; tries++) {
       cpSync(this.#loaded, dir, { recursive: true });
       await this.#serve(dir, flags, (port) => this.#measure(port, dir, operations));
-      rmSync(dir, { recursive: true, force: true });
+      removeFolder(dir);
       if (!operations.some(({ name }) => this.#isOver(name))) return;
     }
   }

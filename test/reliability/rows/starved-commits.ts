@@ -3,7 +3,7 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { rmSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
@@ -15,6 +15,7 @@ import { temporaryFolder } from '../../support/servers.js';
 import { ms, percentileOf, withServer } from '../life.js';
 import { isRoot } from '../machine.js';
 import type { Budget, FaultRow, Skipped, Tried } from '../row.js';
+import { removeFolder } from '../../support/remove-folder.js';
 
 /** Common clients give up after this time. */
 const SET_MS_MAX = 500;
@@ -88,7 +89,7 @@ export const passwordGuessing: FaultRow = {
     try {
       return await withServer(['-Y', users], ({ server }) => guessAll(server.port, budget));
     } finally {
-      rmSync(folder, { recursive: true, force: true });
+      removeFolder(folder);
     }
   },
 };

@@ -1,7 +1,6 @@
 // A data directory that holds other files than ours: whatever runs in it, from the first start to a repair, changes or
 // removes nothing that strangers have put there.
 
-import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { EXIT } from '../../../src/exit-codes.js';
@@ -16,6 +15,7 @@ import {
 } from '../../support/strangers-files.js';
 import { runTool } from '../../support/tool-run.js';
 import type { FaultRow, Tried } from '../row.js';
+import { removeFolder } from '../../support/remove-folder.js';
 
 const FLAGS = ['--segment-size', '1m', '-I', '8m'];
 const DUMP = '{"key":"k","value":"v","encoding":"utf8","flags":0,"expiresAt":0,"cas":"1"}\n';
@@ -31,7 +31,7 @@ export const strangersFiles: FaultRow = {
     try {
       return await runAll(folder);
     } finally {
-      rmSync(folder, { recursive: true, force: true });
+      removeFolder(folder);
     }
   },
 };

@@ -2,7 +2,7 @@
 // the loop, or take memory without bound.
 
 import { once } from 'node:events';
-import { readFileSync, rmSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
@@ -16,6 +16,7 @@ import { ms, percentileOf, statsOf, withServer } from '../life.js';
 import { megabytes, memoryBytes } from '../machine.js';
 import type { FaultRow, Tried } from '../row.js';
 import { longestTurnMs, watchLaunch } from '../stalls/loop-probe.js';
+import { removeFolder } from '../../support/remove-folder.js';
 
 const TURN_MS_MAX = 50;
 const MIB = 1024 * 1024;
@@ -76,7 +77,7 @@ export const tlsStrangers: FaultRow = {
       return await meetStrangers(server.port, readFileSync(authority.certPath), socketPath);
     } finally {
       await server.kill();
-      rmSync(folder, { recursive: true, force: true });
+      removeFolder(folder);
     }
   },
 };

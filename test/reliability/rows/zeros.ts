@@ -1,6 +1,6 @@
 // A tail of nothing but zeros, as a machine leaves it that stopped with much room allocated.
 
-import { rmSync, truncateSync } from 'node:fs';
+import { truncateSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { openStore } from '../../../src/store/open-store.js';
@@ -9,6 +9,7 @@ import { DataDirectory } from '../../support/data-directory.js';
 import { contentsOf, copyOf, realEnv, recordStore } from '../../support/damaged-store.js';
 import { temporaryFolder } from '../../support/servers.js';
 import type { Budget, FaultRow, Tried } from '../row.js';
+import { removeFolder } from '../../support/remove-folder.js';
 
 const MIB = 1024 * 1024;
 
@@ -43,7 +44,7 @@ async function tryZeros({ tier, seed }: Budget): Promise<Tried> {
       }
     }
   } finally {
-    rmSync(root, { recursive: true, force: true });
+    removeFolder(root);
   }
   const perGb = seconds.map((each) => ((each * 1024 * MIB) / zeroBytes).toFixed(2));
   const figure = `${perGb[0]} s per GiB of zeros after an orderly stop, ${perGb[1]} s behind a torn batch`;

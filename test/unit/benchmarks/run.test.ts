@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -9,6 +9,7 @@ import type { Peer } from '../../../benchmarks/peers/peer.js';
 import { caseTables, csvOf } from '../../../benchmarks/report.js';
 import { chartSvg } from '../../../benchmarks/chart.js';
 import { COLUMNS, METRICS, type CaseReport, type Metric } from '../../../benchmarks/rounds.js';
+import { removeFolder } from '../../support/remove-folder.js';
 
 const TINY: Sizes = { isQuick: true, rounds: 1, heatUpMs: 10, warmupMs: 0, durationMs: 50 };
 const ABSENT: Peer = { ...BARE, name: 'absent', missing: () => 'missing: needs nothing' };
@@ -23,7 +24,7 @@ describe('benchmarks, a tiny run against the bare server @long', () => {
   });
   afterEach(async () => {
     await bench.cleanUp();
-    rmSync(dir, { recursive: true });
+    removeFolder(dir);
   });
 
   async function reportOf(load: Parameters<typeof loadCase>[0]['load']): Promise<CaseReport> {

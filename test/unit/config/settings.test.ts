@@ -1,6 +1,6 @@
 // --config and --check-config: which setting wins, which lines of the file are refused, and that nothing is started.
 
-import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -10,6 +10,7 @@ import type { Config, Exit } from '../../../src/config/config.js';
 import { readSettings } from '../../../src/process/settings.js';
 import { PROJECT_DIR } from '../../support/golden-file.js';
 import { ServerCommand } from '../../support/server-command.js';
+import { removeFolder } from '../../support/remove-folder.js';
 
 type Environment = Record<string, string>;
 
@@ -25,7 +26,7 @@ describe('--config and --check-config', () => {
     dir = mkdtempSync(join(tmpdir(), 'cairn-settings-'));
     path = join(dir, 'cairn.toml');
   });
-  afterEach(() => rmSync(dir, { recursive: true, force: true }));
+  afterEach(() => removeFolder(dir));
 
   function read(
     text: string | Buffer,

@@ -1,13 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { once } from 'node:events';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
@@ -23,6 +15,7 @@ import type { Store } from '../../../src/store/store.js';
 import { askServer } from '../../../tools/compact/control-client.js';
 import { MemoryStore } from '../../support/memory-store.js';
 import { QuietLogger } from '../../support/quiet-logger.js';
+import { removeFolder } from '../../support/remove-folder.js';
 
 const { clock } = nodeEnv(new QuietLogger());
 
@@ -38,7 +31,7 @@ describe('Control', () => {
   });
   afterEach(async () => {
     await control.close();
-    rmSync(dir, { recursive: true, force: true });
+    removeFolder(dir);
   });
 
   /** Sends the bytes, closes its half if asked to, and returns everything until the server closes. */

@@ -1,7 +1,7 @@
 // docs/how-to/, each page done as its reader does it: the test types the commands and expects the output that the page
 // shows. test/systemd.test.ts runs the blocks for root.
 
-import { readFileSync, readdirSync, rmSync } from 'node:fs';
+import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { expect } from 'chai';
@@ -16,6 +16,7 @@ import { requireProgram, run } from '../../support/programs.js';
 import { startRedis, type RedisServer } from '../../support/redis-server.js';
 import { memcachedLaunch, temporaryFolder } from '../../support/servers.js';
 import { runTool } from '../../support/tool-run.js';
+import { removeFolder } from '../../support/remove-folder.js';
 
 const FOLDER = join(PROJECT_DIR, 'docs/how-to');
 const PAGES = readdirSync(FOLDER).filter((name) => name.endsWith('.md'));
@@ -45,7 +46,7 @@ describe('docs/how-to', function () {
     await shell?.end();
     await memcached?.kill();
     await redis?.kill();
-    rmSync(dir, { recursive: true, force: true });
+    removeFolder(dir);
   });
 
   const stages: Readonly<Record<string, Stage>> = {

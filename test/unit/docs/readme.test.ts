@@ -6,7 +6,6 @@ import {
   mkdtempSync,
   readFileSync,
   readdirSync,
-  rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -17,7 +16,7 @@ import { freePort } from '../../support/free-port.js';
 import { PROJECT_DIR } from '../../support/golden-file.js';
 import { pageBlocks } from '../../support/page-blocks.js';
 import { ServerProcess } from '../../../tools/torture/server-process.js';
-import { removeFolderInUse } from '../../support/folder-in-use.js';
+import { removeFolder } from '../../support/remove-folder.js';
 import { requireProgram, run } from '../../support/programs.js';
 import { cairnLaunch, temporaryFolder } from '../../support/servers.js';
 
@@ -34,7 +33,7 @@ describe('README.md, the library example', () => {
     expect(script).to.include(library).and.to.include(dir);
     writeFileSync(join(dir, 'example.mjs'), script);
     const { code: exit, stdout } = await run(process.execPath, [join(dir, 'example.mjs')]);
-    rmSync(dir, { recursive: true, force: true });
+    removeFolder(dir);
     expect([exit, stdout]).to.deep.equal([0, 'hello\ngreeting\nvisits\n']);
   });
 });
@@ -62,7 +61,7 @@ describe('README.md, the first lines @long', () => {
   });
   after(() => {
     process.kill(Number(readFileSync(join(clone, 'data/cairn.pid'), 'utf8')), 'SIGKILL');
-    removeFolderInUse(clone);
+    removeFolder(clone);
   });
 
   it('store a value, kill the server, start it again and find the value', async () => {
@@ -91,7 +90,7 @@ describe('README.md, the shell commands after the quick start @long', () => {
   });
   after(async () => {
     await server.stop();
-    rmSync(dir, { recursive: true, force: true });
+    removeFolder(dir);
   });
 
   it('begins with the quick start', () => {

@@ -1,7 +1,7 @@
 // docs/tutorial.md, done as its reader does it: the test types every command, saves every file, and expects the output
 // that the page shows. A kill -9 ends the server on the way.
 
-import { readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { expect } from 'chai';
@@ -12,6 +12,7 @@ import { pageBlocks } from '../../support/page-blocks.js';
 import { PageShell } from '../../support/page-shell.js';
 import { requireProgram } from '../../support/programs.js';
 import { temporaryFolder } from '../../support/servers.js';
+import { removeFolder } from '../../support/remove-folder.js';
 
 const PAGE = readFileSync(join(PROJECT_DIR, 'docs/tutorial.md'), 'utf8');
 
@@ -23,7 +24,7 @@ describe('docs/tutorial.md', function () {
   beforeEach(() => (dir = temporaryFolder()));
   afterEach(async () => {
     await shell?.end();
-    rmSync(dir, { recursive: true, force: true });
+    removeFolder(dir);
   });
 
   it('leads to a session that survives a kill -9 of the server', async function () {

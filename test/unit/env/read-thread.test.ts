@@ -1,6 +1,6 @@
 // ReadThread: small reads give the bytes of the file, and report when they cannot.
 
-import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
@@ -9,6 +9,7 @@ import { expect } from 'chai';
 
 import { READ_BYTES_MAX } from '../../../src/env/read-ring.js';
 import { ReadThread } from '../../../src/env/read-thread.js';
+import { removeFolder } from '../../support/remove-folder.js';
 
 const FILE_BYTES = 1_000_000;
 
@@ -24,7 +25,7 @@ describe('ReadThread', () => {
   });
   after(() => {
     closeSync(fd);
-    rmSync(dir, { recursive: true });
+    removeFolder(dir);
   });
 
   /** Returns a thread that enough pool reads have started, and that has done its first read. */

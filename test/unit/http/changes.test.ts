@@ -1,7 +1,7 @@
 // GET /changes: the lines of both forms, the refusals, and the waiting of the feed and of its client.
 
 import { once } from 'node:events';
-import { rmSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import http from 'node:http';
 import { join } from 'node:path';
 
@@ -21,6 +21,7 @@ import { durable, put } from '../../support/data-directory.js';
 import { MemoryStore } from '../../support/memory-store.js';
 import { QuietLogger } from '../../support/quiet-logger.js';
 import { temporaryFolder } from '../../support/servers.js';
+import { removeFolder } from '../../support/remove-folder.js';
 
 interface Answer {
   readonly status: number;
@@ -122,7 +123,7 @@ describe('GET /changes', () => {
     listener.close();
     await store?.close();
     store = undefined;
-    rmSync(dir, { recursive: true });
+    removeFolder(dir);
   });
 
   it('uses the names and encodings of the dump, between a first and a last line with a seq', async () => {

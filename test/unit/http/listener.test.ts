@@ -20,6 +20,7 @@ import { Authority, canMakeCertificates } from '../../support/certificates.js';
 import { MemoryStore } from '../../support/memory-store.js';
 import { QuietLogger } from '../../support/quiet-logger.js';
 import { skip } from '../../support/programs.js';
+import { removeFolder } from '../../support/remove-folder.js';
 
 const TOKEN = '0123456789abcdef';
 
@@ -80,7 +81,7 @@ describe('HttpListener', () => {
   afterEach(() => {
     for (const listener of open.splice(0)) listener.close();
     timers.length = 0;
-    fs.rmSync(dir, { recursive: true });
+    removeFolder(dir);
   });
 
   it('is not ready over a cluster before it is opened, while it cannot be reached or while it is full', async () => {

@@ -8,6 +8,7 @@ import { SeededRandom } from '../../../tools/torture/seeded-random.js';
 import { DataDirectory, durable, put, turn, valueOf } from '../../support/data-directory.js';
 import { contentsOf, copyOf, realEnv, recordStore } from '../../support/damaged-store.js';
 import { temporaryFolder } from '../../support/servers.js';
+import { removeFolder } from '../../support/remove-folder.js';
 
 const OPTIONS = { segmentBytesMax: 16 * 1024, snapshot: 'never', compactRatio: 0.9 } as const;
 
@@ -19,7 +20,7 @@ describe('Repair @long', () => {
     root = temporaryFolder();
     dir = join(root, 'data');
   });
-  afterEach(() => rmSync(root, { recursive: true, force: true }));
+  afterEach(() => removeFolder(root));
 
   async function repaired(from = dir): Promise<{ report: RepairReport; to: string }> {
     const to = join(root, 'repaired');
@@ -98,7 +99,7 @@ describe('Repair @long', () => {
     expect(sure.report.losses[0]).to.include({ fate: 'lost', isCertain: true });
     expect((await contentsOf(sure.to)).has('victim')).to.equal(false);
     for (const hint of data.names('.hint')) rmSync(data.pathOf(hint));
-    rmSync(sure.to, { recursive: true });
+    removeFolder(sure.to);
     const guess = await repaired();
     expect(guess.report.losses[0]).to.include({ fate: 'stale', isCertain: false });
     const store = await openStore(realEnv, guess.to, OPTIONS);
@@ -134,7 +135,7 @@ describe('Repair @long', () => {
     data.write(second, data.read(first));
     data.write(first, bytes);
     data.flip(first, 20);
-    rmSync(to, { recursive: true });
+    removeFolder(to);
     const again = await repaired();
     expect(again.report.losses).to.deep.equal([]);
     expect(await contentsOf(to)).to.deep.equal(expected);

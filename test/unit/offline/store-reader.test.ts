@@ -10,6 +10,7 @@ import { openStore } from '../../../src/store/open-store.js';
 import { StoreReader } from '../../../src/offline/store-reader.js';
 import type { Store } from '../../../src/store/store.js';
 import { QuietLogger } from '../../support/quiet-logger.js';
+import { removeFolder } from '../../support/remove-folder.js';
 
 const env = nodeEnv(new QuietLogger());
 const OPTIONS = { segmentBytesMax: 64 * 1024, snapshot: 'never' } as const;
@@ -65,7 +66,7 @@ describe('StoreReader', () => {
   });
   afterEach(async () => {
     await store.close();
-    rmSync(root, { recursive: true, force: true });
+    removeFolder(root);
   });
 
   it('gives what a client would see, without deleted, expired, flushed and overwritten values', async () => {

@@ -1,6 +1,6 @@
 // readStoreAccess(): the sources of the login and the certificates of a cluster.
 
-import { rmSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { expect } from 'chai';
@@ -9,6 +9,7 @@ import { storePlace } from '../../../src/config/store-place.js';
 import { isKvError } from '../../../src/errors.js';
 import { readStoreAccess } from '../../../src/process/store-access.js';
 import { temporaryFolder } from '../../support/servers.js';
+import { removeFolder } from '../../support/remove-folder.js';
 
 describe('readStoreAccess()', () => {
   let dir = '';
@@ -16,7 +17,7 @@ describe('readStoreAccess()', () => {
   before(() => {
     dir = temporaryFolder();
   });
-  after(() => rmSync(dir, { recursive: true, force: true }));
+  after(() => removeFolder(dir));
 
   it('gives the hosts, and no login when none is configured', () => {
     const none = { hosts: ['a:2379', 'b:1'], tls: undefined, user: undefined, password: undefined };

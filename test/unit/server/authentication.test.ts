@@ -13,6 +13,7 @@ import { Users } from '../../../src/server/users.js';
 import { skip } from '../../support/programs.js';
 import { TestClient } from '../../support/test-server.js';
 import { serversOf } from '../../support/test-server-hooks.js';
+import { removeFolder } from '../../support/remove-folder.js';
 
 const login = (words: string): string => `set x 0 0 ${words.length}\r\n${words}\r\n`;
 const pair = (password: string): string => login(Buffer.from(`ann ${password}`).toString('latin1'));
@@ -36,7 +37,7 @@ describe('authentication @long', () => {
     file = path.join(dir, 'users');
     fs.writeFileSync(file, 'ann:secret\nbob:hunter2');
   });
-  afterEach(() => fs.rmSync(dir, { recursive: true }));
+  afterEach(() => removeFolder(dir));
 
   const FAILURE_DELAY_MS = 500;
   /** Calls at once, and notes the delays that a failed login causes. */

@@ -15,6 +15,7 @@ import { writePortFile } from '../../../src/server/listeners.js';
 import { QuietLogger } from '../../support/quiet-logger.js';
 import { startServer, TestClient } from '../../support/test-server.js';
 import { serversOf } from '../../support/test-server-hooks.js';
+import { removeFolder } from '../../support/remove-folder.js';
 
 const open = async (where: string | number): Promise<TestClient> => {
   const socket = typeof where === 'string' ? net.connect(where) : net.connect(where, '127.0.0.1');
@@ -27,7 +28,7 @@ describe('listeners', () => {
   const start = serversOf();
   let dir: string;
   beforeEach(() => (dir = fs.mkdtempSync(path.join(os.tmpdir(), 'cairn-listen-'))));
-  afterEach(() => fs.rmSync(dir, { recursive: true }));
+  afterEach(() => removeFolder(dir));
 
   it('a unix socket has its permissions, and replaces the file that a dead server left', async () => {
     const file = path.join(dir, 'sock');

@@ -11,7 +11,7 @@ import { expect } from 'chai';
 
 import { EXIT } from '../../../src/exit-codes.js';
 import { packet } from '../../support/binary-packets.js';
-import { removeFolderInUse } from '../../support/folder-in-use.js';
+import { removeFolder } from '../../support/remove-folder.js';
 import { skip } from '../../support/programs.js';
 import { ServerCommand } from '../../support/server-command.js';
 import { TestClient } from '../../support/test-server.js';
@@ -33,7 +33,7 @@ describe('kv-server @long', () => {
     for (const { child } of started) child.kill('SIGKILL');
     await Promise.all(started.splice(0).map(({ ended }) => ended));
     // A daemon may still be ending after its kill.
-    removeFolderInUse(dir);
+    removeFolder(dir);
   });
 
   it('writes one line to stderr, answers, and ends cleanly with the unsynced write durable', async () => {

@@ -1,6 +1,5 @@
 // --scrub-rate in a real process: it reports a flipped bit in a sealed segment before a client reads it.
 
-import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { expect } from 'chai';
@@ -11,6 +10,7 @@ import { recordStore } from '../../support/damaged-store.js';
 import { ServerProcess } from '../../../tools/torture/server-process.js';
 import { cairnLaunch, temporaryFolder } from '../../support/servers.js';
 import { WireClient } from '../../../tools/torture/wire-client.js';
+import { removeFolder } from '../../support/remove-folder.js';
 
 async function scrubbed(client: WireClient): Promise<Map<string, string>> {
   const lines = (await client.list('stats\r\n')).split('\r\n');
@@ -20,7 +20,7 @@ async function scrubbed(client: WireClient): Promise<Map<string, string>> {
 
 describe('kv-server --scrub-rate @long', () => {
   const root = temporaryFolder();
-  after(() => rmSync(root, { recursive: true, force: true }));
+  after(() => removeFolder(root));
 
   it('finds a flipped bit, and reports it in stats and in the log', async () => {
     const data = new DataDirectory(join(root, 'data'));

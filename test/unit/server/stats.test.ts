@@ -1,7 +1,7 @@
 // `stats` as clients and monitors read it: the exact names of memcached, all zero at first, and the rules of the
 // Prometheus exporter.
 
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,6 +12,7 @@ import { idleSecondsOf } from '../../../src/server/peer.js';
 import { packet, setExtras } from '../../support/binary-packets.js';
 import { TestClient } from '../../support/test-server.js';
 import { serversOf } from '../../support/test-server-hooks.js';
+import { removeFolder } from '../../support/remove-folder.js';
 
 type Pairs = Record<string, string>;
 
@@ -200,7 +201,7 @@ describe('stats', () => {
     const client = new TestClient(connect(path));
     const shown = await stats(client, ' conns');
     client.socket.destroy();
-    rmSync(dir, { recursive: true });
+    removeFolder(dir);
     expect(shown['1:addr']).to.equal(`unix:${path}`);
     expect(shown['1:listen_addr']).to.equal(`unix:${path}`);
   });

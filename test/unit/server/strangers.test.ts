@@ -14,6 +14,7 @@ import { Authority, canMakeCertificates } from '../../support/certificates.js';
 import { skip } from '../../support/programs.js';
 import { ServerCommand } from '../../support/server-command.js';
 import { TestClient } from '../../support/test-server.js';
+import { removeFolder } from '../../support/remove-folder.js';
 
 const END = 'END\r\n';
 /** More than `-c 200` and the further clients that the server accepts only to refuse them. */
@@ -52,12 +53,12 @@ describe('strangers @long', function () {
     dir = fs.mkdtempSync(path.join(os.tmpdir(), 'cairn-strangers-'));
     authority = new Authority(dir, 'ours');
   });
-  after(() => fs.rmSync(dir, { recursive: true, force: true }));
+  after(() => removeFolder(dir));
   afterEach(async () => {
     for (const socket of sockets.splice(0)) socket.destroy();
     server?.child.kill('SIGKILL');
     await server?.ended;
-    fs.rmSync(path.join(dir, 'data'), { recursive: true, force: true });
+    removeFolder(path.join(dir, 'data'));
   });
 
   async function start(...argv: string[]): Promise<number> {

@@ -18,6 +18,7 @@ import {
 import { skip } from '../../support/programs.js';
 import { ServerCommand } from '../../support/server-command.js';
 import { TestClient } from '../../support/test-server.js';
+import { removeFolder } from '../../support/remove-folder.js';
 
 const END = 'END\r\n';
 /** The names in the certificates of the tests are no host names. */
@@ -41,12 +42,12 @@ describe('kv-server over TLS @long', function () {
     dir = fs.mkdtempSync(path.join(os.tmpdir(), 'cairn-tls-'));
     authority = new Authority(dir, 'ours');
   });
-  after(() => fs.rmSync(dir, { recursive: true, force: true }));
+  after(() => removeFolder(dir));
   afterEach(async () => {
     for (const socket of sockets.splice(0)) socket.destroy();
     server?.child.kill('SIGKILL');
     await server?.ended;
-    fs.rmSync(path.join(dir, 'data'), { recursive: true, force: true });
+    removeFolder(path.join(dir, 'data'));
   });
 
   /** Starts the server with the certificate `first` in the files of `server`. */

@@ -9,6 +9,7 @@ import { expect } from 'chai';
 import { exchange } from '../../differential/exchange.js';
 import { arithmeticExtras, packet, setExtras } from '../../support/binary-packets.js';
 import { ServerCommand } from '../../support/server-command.js';
+import { removeFolder } from '../../support/remove-folder.js';
 
 const SECRET = '31415926535';
 const MIB = 'v'.repeat(1_100_000);
@@ -89,7 +90,7 @@ describe('kv-server -v, -vv @long', () => {
   afterEach(async () => {
     server?.child.kill('SIGKILL');
     await server?.ended;
-    fs.rmSync(dir, { recursive: true, force: true });
+    removeFolder(dir);
   });
 
   async function start(...argv: string[]): Promise<number> {

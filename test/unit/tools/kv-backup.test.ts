@@ -6,7 +6,6 @@ import {
   mkdirSync,
   readFileSync,
   readdirSync,
-  rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
@@ -30,6 +29,7 @@ import { QuietLogger } from '../../support/quiet-logger.js';
 import { seeded } from '../../support/seed.js';
 import { cairnLaunch, temporaryFolder } from '../../support/servers.js';
 import { runTool } from '../../support/tool-run.js';
+import { removeFolder } from '../../support/remove-folder.js';
 
 const env = nodeEnv(new QuietLogger());
 /** The store compacts only on request. */
@@ -57,7 +57,7 @@ describe('kv-backup and kv-restore', function () {
   });
   afterEach(async () => {
     await store.close();
-    rmSync(root, { recursive: true, force: true });
+    removeFolder(root);
   });
 
   function filesIn(ending: string): string[] {

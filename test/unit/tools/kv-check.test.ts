@@ -14,6 +14,7 @@ import { ServerProcess } from '../../../tools/torture/server-process.js';
 import { cairnLaunch, temporaryFolder } from '../../support/servers.js';
 import { runTool } from '../../support/tool-run.js';
 import { WireClient } from '../../../tools/torture/wire-client.js';
+import { removeFolder } from '../../support/remove-folder.js';
 
 const env = nodeEnv(new QuietLogger());
 
@@ -53,7 +54,7 @@ describe('kv-check @long', () => {
     while (data.names('.hint').length < Math.max(1, sealed())) await turn();
     await store.close();
   });
-  after(() => rmSync(root, { recursive: true, force: true }));
+  after(() => removeFolder(root));
 
   /** Returns a copy that the test may damage. */
   function copy(): DataDirectory {

@@ -2,7 +2,7 @@
 
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { rmSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
 import { join } from 'node:path';
@@ -14,6 +14,7 @@ import { ServerProcess } from '../../../tools/torture/server-process.js';
 import { freePort } from '../../support/free-port.js';
 import { cairnLaunch, temporaryFolder } from '../../support/servers.js';
 import { runTool } from '../../support/tool-run.js';
+import { removeFolder } from '../../support/remove-folder.js';
 
 const LINES = [
   '{"type":"heartbeat","seq":5}',
@@ -72,7 +73,7 @@ describe('kv-client follow and history @long', function () {
     await following?.end();
     following = undefined;
     await server.kill();
-    rmSync(dir, { recursive: true, force: true });
+    removeFolder(dir);
   });
 
   const start = async (...args: string[]): Promise<void> => {

@@ -1,6 +1,6 @@
 // End to end: the compiled kv-compact as a process, with and without a server on the directory.
 
-import { readFileSync, readdirSync, rmSync } from 'node:fs';
+import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { expect } from 'chai';
@@ -12,6 +12,7 @@ import { QuietLogger } from '../../support/quiet-logger.js';
 import { ServerProcess } from '../../../tools/torture/server-process.js';
 import { cairnLaunch, temporaryFolder } from '../../support/servers.js';
 import { runTool } from '../../support/tool-run.js';
+import { removeFolder } from '../../support/remove-folder.js';
 
 const env = nodeEnv(new QuietLogger());
 const SEGMENT_BYTES = 256 * 1024;
@@ -60,7 +61,7 @@ describe('kv-compact @long', () => {
     dir = join(root, 'data');
     await fill(dir);
   });
-  afterEach(() => rmSync(root, { recursive: true, force: true }));
+  afterEach(() => removeFolder(root));
 
   it('frees disk space without a server, keeps the live values, and exports them', async () => {
     const file = join(root, 'snapshot.json');

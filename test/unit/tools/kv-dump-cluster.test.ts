@@ -1,7 +1,6 @@
 // End to end: a store loaded into a cluster and dumped back, byte for byte, through a server over it; and the tools
 // that are given the URL of a cluster.
 
-import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { expect } from 'chai';
@@ -10,6 +9,7 @@ import { MIB } from '../../../src/limits.js';
 import { refuseStoreUrl } from '../../../tools/terminal/store-url.js';
 import { describeServers, temporaryFolder } from '../../support/servers.js';
 import { runTool, type ToolRun } from '../../support/tool-run.js';
+import { removeFolder } from '../../support/remove-folder.js';
 
 const FAR_MS = 4_000_000_000_000;
 
@@ -62,7 +62,7 @@ describeServers(
     before(() => {
       dir = temporaryFolder();
     });
-    after(() => rmSync(dir, { recursive: true, force: true }));
+    after(() => removeFolder(dir));
 
     it('carry a store there and back, with keys, values, flags, expiries and tokens', async () => {
       const [there, back] = [join(dir, 'there'), join(dir, 'back')];

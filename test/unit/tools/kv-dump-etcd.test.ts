@@ -1,6 +1,6 @@
 // End to end: a store over etcd, dumped from etcd itself while a server writes into it; and refused URLs.
 
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { expect } from 'chai';
@@ -15,6 +15,7 @@ import { startScripted } from '../../support/scripted-server.js';
 import { clusterLaunch, temporaryFolder } from '../../support/servers.js';
 import { sharedStoreUrl } from '../../support/shared-cluster.js';
 import { runTool, type ToolRun } from '../../support/tool-run.js';
+import { removeFolder } from '../../support/remove-folder.js';
 
 const KEYS = 2000;
 
@@ -70,7 +71,7 @@ describe('kv-dump etcd:// over a real etcd @long', () => {
   after(async () => {
     await connection?.close();
     await server?.kill();
-    if (dir !== '') rmSync(dir, { recursive: true, force: true });
+    if (dir !== '') removeFolder(dir);
   });
 
   it('never contains the later of two writes without the earlier one', async () => {
@@ -209,7 +210,7 @@ describe('kv-dump etcd://', () => {
       expect(stderr).to.include('No majority of etcd answers');
       expect(readFileSync(out, 'utf8')).to.equal('old');
     } finally {
-      rmSync(dir, { recursive: true, force: true });
+      removeFolder(dir);
     }
   });
 });

@@ -1,7 +1,5 @@
 // The moments of kv-dump: right and wrong values of --at, --seq and --before-flush.
 
-import { rmSync } from 'node:fs';
-
 import { expect } from 'chai';
 
 import { temporaryFolder } from '../../support/servers.js';
@@ -9,6 +7,7 @@ import { runTool } from '../../support/tool-run.js';
 import { nodeEnv } from '../../../src/env/node-env.js';
 import { openStore } from '../../../src/store/open-store.js';
 import { QuietLogger } from '../../support/quiet-logger.js';
+import { removeFolder } from '../../support/remove-folder.js';
 
 describe('kv-dump of an earlier moment', function () {
   this.timeout(60_000);
@@ -23,7 +22,7 @@ describe('kv-dump of an earlier moment', function () {
     store.flush(0);
     await store.close();
   });
-  after(() => rmSync(dir, { recursive: true, force: true }));
+  after(() => removeFolder(dir));
 
   async function dumped(...args: string[]): Promise<readonly [number | null, string]> {
     const { code, stdout, stderr } = await runTool('kv-dump', [dir, '--format', 'ndjson', ...args]);

@@ -1,6 +1,6 @@
 // End to end: kv-dump of a real memcached, flags that it refuses for a server, and tables.
 
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { expect } from 'chai';
@@ -11,6 +11,7 @@ import { requireProgram } from '../../support/programs.js';
 import { startScripted } from '../../support/scripted-server.js';
 import { cairnLaunch, memcachedLaunch, temporaryFolder } from '../../support/servers.js';
 import { runTool, type ToolRun } from '../../support/tool-run.js';
+import { removeFolder } from '../../support/remove-folder.js';
 
 const KEYS = 600;
 
@@ -89,7 +90,7 @@ describe('kv-dump of a server @long', () => {
   after(async () => {
     await memcached?.kill();
     await cairn?.kill();
-    if (root !== '') rmSync(root, { recursive: true });
+    if (root !== '') removeFolder(root);
   });
 
   it('memcached → kv-dump → kv-load → Cairn keeps each key with flags, value, and expiry to a second', async () => {

@@ -2,7 +2,7 @@
 // by a server.
 
 import { execFileSync } from 'node:child_process';
-import { cpSync, existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { expect } from 'chai';
@@ -17,6 +17,7 @@ import { seeded } from '../../support/seed.js';
 import { ServerProcess } from '../../../tools/torture/server-process.js';
 import { cairnLaunch, temporaryFolder } from '../../support/servers.js';
 import { runTool } from '../../support/tool-run.js';
+import { removeFolder } from '../../support/remove-folder.js';
 
 const env = nodeEnv(new QuietLogger());
 
@@ -45,7 +46,7 @@ describe('kv-dump and kv-load @long', () => {
     await set(store, 'large', Buffer.alloc(1_500_000, 'abc'));
     await store.close();
   });
-  after(() => rmSync(root, { recursive: true, force: true }));
+  after(() => removeFolder(root));
 
   it('dump → load → dump gives the same dump, through a file and through a pipe', async () => {
     const file = join(root, 'dump.json');

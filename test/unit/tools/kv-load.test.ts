@@ -1,7 +1,7 @@
 // kv-load: the target that it loads into, and the files that people give it as a dump. It names the line of whatever
 // it refuses, and counts the keys that it loaded before.
 
-import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 
@@ -10,6 +10,7 @@ import { expect } from 'chai';
 import { ServerProcess } from '../../../tools/torture/server-process.js';
 import { cairnLaunch, temporaryFolder } from '../../support/servers.js';
 import { runTool, type ToolRun } from '../../support/tool-run.js';
+import { removeFolder } from '../../support/remove-folder.js';
 
 const FULL_NDJSON =
   '{"key":"a","value":"1","encoding":"utf8","flags":0,"expiresAt":null,"cas":1}\n' +
@@ -39,7 +40,7 @@ describe('kv-load', () => {
     json = (await runTool('kv-dump', [store])).stdout.toString();
     ndjson = (await runTool('kv-dump', [store, '--format', 'ndjson'])).stdout.toString();
   });
-  after(() => rmSync(root, { recursive: true, force: true }));
+  after(() => removeFolder(root));
 
   function load(target: string, dump: string | Buffer, ...more: string[]): Promise<ToolRun> {
     const file = join(root, 'input');

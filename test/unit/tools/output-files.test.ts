@@ -33,6 +33,7 @@ import { QuietLogger } from '../../support/quiet-logger.js';
 import { temporaryFolder } from '../../support/servers.js';
 import { runTool } from '../../support/tool-run.js';
 import { canMount, mountTmpfs } from '../../reliability/machine.js';
+import { removeFolder } from '../../support/remove-folder.js';
 
 const PROGRAMS = join(import.meta.dirname, '../../../tools');
 /** The tools and flags that write a dump to a file. */
@@ -62,13 +63,13 @@ describe('Output files @long', () => {
     await put(store, 'last', 'v');
     await store.close();
   });
-  after(() => rmSync(pristine, { recursive: true }));
+  after(() => removeFolder(pristine));
   beforeEach(() => {
     root = temporaryFolder();
     dir = join(root, 'data');
     cpSync(join(pristine, 'data'), dir, { recursive: true });
   });
-  afterEach(() => rmSync(root, { recursive: true, force: true }));
+  afterEach(() => removeFolder(root));
 
   for (const [tool, flag] of WRITERS) {
     const write = async (out: string): Promise<{ code: number | null; stderr: string }> =>

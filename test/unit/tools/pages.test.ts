@@ -1,6 +1,6 @@
 // The man pages and completions: man reads each page without a warning, and real shells complete with them.
 
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -11,6 +11,7 @@ import { flagsOf, parseHelp } from '../../../tools/pages/help-text.js';
 import { composeManPage } from '../../../tools/pages/man-page.js';
 import { requireProgram, run } from '../../support/programs.js';
 import { runTool } from '../../support/tool-run.js';
+import { removeFolder } from '../../support/remove-folder.js';
 
 const root = join(import.meta.dirname, '../../../..');
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
@@ -31,7 +32,7 @@ describe('npm run pages @long', function () {
     const made = await runTool('pages/main', [dir]);
     expect(made.code, made.stderr).to.equal(0);
   });
-  after(() => rmSync(dir, { recursive: true, force: true }));
+  after(() => removeFolder(dir));
 
   it('makes a page for every program, with every flag of its help', async () => {
     const names = new Set(

@@ -82,7 +82,7 @@ describe('EtcdStore over a real etcd @long', () => {
     const prefix = newPrefix();
     const client = await EtcdClient.load(env, { hosts: cluster?.hosts ?? [], prefix });
     const lossy = new LossyEtcd(client, { lost: 0.15, chance: chanceOf(seed) });
-    const parts = { env, places: new Places(prefix), valueBytesMax: MIB, pace: PACE };
+    const parts = { env, places: new Places(prefix), valueBytesMax: MIB, pace: FAST };
     const servers = ['a', 'b'].map(
       (server) => new EtcdStore({ ...parts, client: lossy.calls, server }),
     );

@@ -1,6 +1,6 @@
 // Page: its paths over a store in memory: access, the data of keys, and changes.
 
-import fs, { rmSync, writeFileSync } from 'node:fs';
+import fs, { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { expect } from 'chai';
@@ -14,6 +14,7 @@ import { askHttp, eventsOf, pageFiles, postJson } from '../../../support/http-cl
 import { MemoryStore } from '../../../support/memory-store.js';
 import { QuietLogger } from '../../../support/quiet-logger.js';
 import { temporaryFolder } from '../../../support/servers.js';
+import { removeFolder } from '../../../support/remove-folder.js';
 
 const TOKEN = '0123456789abcdef';
 const text = (bytes: string): string => Buffer.from(bytes, 'latin1').toString('base64url');
@@ -246,7 +247,7 @@ describe('Page', () => {
         expect((await askHttp(url + path, { headers })).status, path).not.to.equal(401);
       }
     }
-    rmSync(dir, { recursive: true });
+    removeFolder(dir);
   });
 
   it('lists no keys with -X', async () => {

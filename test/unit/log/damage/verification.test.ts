@@ -13,6 +13,7 @@ import { openStore } from '../../../../src/store/open-store.js';
 import { DIR } from '../../../sim/engine.js';
 import { QuietLogger } from '../../../support/quiet-logger.js';
 import { SimLog } from '../../../support/sim-log.js';
+import { removeFolder } from '../../../support/remove-folder.js';
 
 const env = nodeEnv(new QuietLogger());
 
@@ -52,7 +53,7 @@ describe('verifyLog()', () => {
     }
     await store.close();
   });
-  after(() => rmSync(root, { recursive: true, force: true }));
+  after(() => removeFolder(root));
 
   /** Returns a copy that the test may damage. */
   function copyOf(dir: string): string {

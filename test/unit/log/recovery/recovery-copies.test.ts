@@ -13,6 +13,7 @@ import type { DurableStore } from '../../../../src/store/durable-store.js';
 import { openStore } from '../../../../src/store/open-store.js';
 import { realEnv } from '../../../support/damaged-store.js';
 import { DataDirectory, put, successor, turn, valueOf } from '../../../support/data-directory.js';
+import { removeFolder } from '../../../support/remove-folder.js';
 
 let root = '';
 let data = new DataDirectory('');
@@ -66,7 +67,7 @@ describe('docs/recovery.md, the rows of copies @long', () => {
     root = mkdtempSync(join(tmpdir(), 'cairn-copies-'));
     data = new DataDirectory(join(root, 'data'));
   });
-  afterEach(() => rmSync(root, { recursive: true, force: true }));
+  afterEach(() => removeFolder(root));
 
   it('row 27: a log that ends before what another file proves is refused', async () => {
     const store = await open();
@@ -127,7 +128,7 @@ describe('docs/recovery.md, the rows of copies @long', () => {
       for (const name of data.names()) rmSync(data.pathOf(name));
       data.write(left, bytes);
       expect((await refused('KV_CORRUPTION')).path).to.include(left);
-      rmSync(data.path, { recursive: true });
+      removeFolder(data.path);
       await stoppedWithSealed();
     }
     for (const name of data.names()) rmSync(data.pathOf(name));

@@ -33,6 +33,7 @@ import {
 } from '../../../support/data-directory.js';
 import { PROJECT_DIR } from '../../../support/golden-file.js';
 import { QuietLogger } from '../../../support/quiet-logger.js';
+import { removeFolder } from '../../../support/remove-folder.js';
 
 const SEGMENT_BYTES = 64 * 1024;
 const env = nodeEnv(new QuietLogger());
@@ -103,7 +104,7 @@ describe('docs/recovery.md, the decision table @long', () => {
     root = mkdtempSync(join(tmpdir(), 'cairn-table-'));
     data = new DataDirectory(join(root, 'data'));
   });
-  afterEach(() => rmSync(root, { recursive: true, force: true }));
+  afterEach(() => removeFolder(root));
 
   it('row 1: another process holds the lock', async () => {
     const store = await open();

@@ -1,7 +1,7 @@
 // backUp() into a directory that holds the backups of one store: a copy of that store that was written to, and an older
 // state of that store, are refused, and the existing backups stay good.
 
-import { cpSync, existsSync, readdirSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { expect } from 'chai';
@@ -13,6 +13,7 @@ import { openStore } from '../../../../src/store/open-store.js';
 import { put } from '../../../support/data-directory.js';
 import { QuietLogger } from '../../../support/quiet-logger.js';
 import { temporaryFolder } from '../../../support/servers.js';
+import { removeFolder } from '../../../support/remove-folder.js';
 
 const env = nodeEnv(new QuietLogger());
 
@@ -27,7 +28,7 @@ describe('backUp() into a directory with backups', () => {
     to = join(root, 'backup');
     await write(dir, 'first', 3);
   });
-  afterEach(() => rmSync(root, { recursive: true, force: true }));
+  afterEach(() => removeFolder(root));
 
   function attempt(from: string): Promise<unknown> {
     return taken(from, to).catch((error: unknown) => error);
@@ -76,7 +77,7 @@ describe('backUp() into a directory with backups', () => {
     await taken(dir, to);
     const shared = join(root, 'shared');
     cpSync(to, shared, { recursive: true });
-    rmSync(to, { recursive: true });
+    removeFolder(to);
     // Makes the directory as cp -al does.
     await env.fs.makeDir(to);
     for (const name of readdirSync(shared)) await env.fs.link(join(shared, name), join(to, name));

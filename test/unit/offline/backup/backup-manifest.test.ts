@@ -1,6 +1,6 @@
 // The manifest of a backup, its bytes and names: it is read as it was written, and refused when damaged or newer.
 
-import { rmSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 
@@ -17,6 +17,7 @@ import {
 } from '../../../../src/offline/backup/backup-manifest.js';
 import { QuietLogger } from '../../../support/quiet-logger.js';
 import { temporaryFolder } from '../../../support/servers.js';
+import { removeFolder } from '../../../support/remove-folder.js';
 
 const { fs } = nodeEnv(new QuietLogger());
 const PLACE = { first: 3, last: 7, generation: 2, salt: 0xabcdef, horizon: 9 };
@@ -35,7 +36,7 @@ const NAME = 'backup-000000000000012-001700000000000.json';
 describe('The manifest of a backup', () => {
   let dir = '';
   beforeEach(() => (dir = temporaryFolder()));
-  afterEach(() => rmSync(dir, { recursive: true, force: true }));
+  afterEach(() => removeFolder(dir));
 
   function failure(text: string): Promise<unknown> {
     writeFileSync(join(dir, NAME), text);

@@ -15,6 +15,7 @@ import { openStore } from '../../../../src/store/open-store.js';
 import { put } from '../../../support/data-directory.js';
 import { QuietLogger } from '../../../support/quiet-logger.js';
 import { temporaryFolder } from '../../../support/servers.js';
+import { removeFolder } from '../../../support/remove-folder.js';
 
 const env = nodeEnv(new QuietLogger());
 const LARGE = Buffer.alloc(1024 * 1024 + 1, 'B');
@@ -34,7 +35,7 @@ describe('A backup directory that lacks a file', () => {
   });
   afterEach(async () => {
     await store.close();
-    rmSync(root, { recursive: true, force: true });
+    removeFolder(root);
   });
 
   function taken(): Promise<BackupReport> {

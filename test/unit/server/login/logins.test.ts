@@ -11,6 +11,7 @@ import { nodeEnv } from '../../../../src/env/node-env.js';
 import { Logins, type LoginClient, type Login } from '../../../../src/server/login/logins.js';
 import { ProvenPairs } from '../../../../src/server/login/proven-pairs.js';
 import { Users } from '../../../../src/server/users.js';
+import { removeFolder } from '../../../support/remove-folder.js';
 
 const DIGEST = '$scrypt$ln=10,r=8,p=1$TmFDbA$/bq+HJ00cgB4VucZDQHp/nxq18vII3gw53N2Y0s3MWI';
 
@@ -55,7 +56,7 @@ describe('Logins', () => {
     const env: Env = { ...real, clock: { ...real.clock, setTimer }, startWorker };
     logins = new Logins(new Users(path.join(dir, 'users')), env);
   });
-  afterEach(() => fs.rmSync(dir, { recursive: true }));
+  afterEach(() => removeFolder(dir));
 
   it('attempt() gives the thread one password at a time', async () => {
     const [first, second] = [attempt('a'), attempt('b')];

@@ -2,7 +2,7 @@
 
 import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, rmSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import net from 'node:net';
 import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
@@ -11,6 +11,7 @@ import { expect } from 'chai';
 
 import { requireProgram } from '../../../support/programs.js';
 import { temporaryFolder } from '../../../support/servers.js';
+import { removeFolder } from '../../../support/remove-folder.js';
 
 const CLIENT = join(import.meta.dirname, '../../../../tools/kv-client.js');
 const LISTING = 'key=user:anna exp=-1\nkey=user:bert exp=-1\nkey=visits exp=-1\nEND\r\n';
@@ -70,7 +71,7 @@ describe('kv-client at a terminal', () => {
   });
   afterEach(() => {
     server.close();
-    rmSync(dir, { recursive: true });
+    removeFolder(dir);
   });
 
   const open = async (context: Mocha.Context): Promise<Screen> => {

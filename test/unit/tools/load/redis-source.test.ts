@@ -1,7 +1,7 @@
 // RedisSource: the strings of a real Redis, and the refusals and failures.
 
 import { once } from 'node:events';
-import { rmSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { join } from 'node:path';
 
@@ -15,6 +15,7 @@ import { requireProgram } from '../../../support/programs.js';
 import { startRedis, type RedisServer } from '../../../support/redis-server.js';
 import { temporaryFolder } from '../../../support/servers.js';
 import { runTool } from '../../../support/tool-run.js';
+import { removeFolder } from '../../../support/remove-folder.js';
 
 const PASSWORD = 'p@ss: word';
 const TIMEOUT_MS = 10_000;
@@ -43,7 +44,7 @@ describe('RedisSource', () => {
   after(async () => {
     client?.disconnect();
     await server?.kill();
-    if (dir !== '') rmSync(dir, { recursive: true });
+    if (dir !== '') removeFolder(dir);
   });
   beforeEach(() => client.flushall());
 

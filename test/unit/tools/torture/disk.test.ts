@@ -1,9 +1,10 @@
 import { expect } from 'chai';
-import { readdirSync, rmSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 
 import { doubtsOf, measureDisk, type Disk } from '../../../../tools/torture/disk.js';
 import { spreadOf } from '../../../../tools/torture/percentile.js';
 import { temporaryFolder } from '../../../support/servers.js';
+import { removeFolder } from '../../../support/remove-folder.js';
 
 function disk(fileSystem: string, p50: number): Disk {
   return { fileSystem, writeCache: undefined, syncs: 100, syncMs: { p50, p99: p50, max: p50 } };
@@ -36,7 +37,7 @@ describe('measureDisk()', () => {
       expect(fileSystem).to.not.equal('');
       expect(readdirSync(dir)).to.deep.equal(['sync-latency']);
     } finally {
-      rmSync(dir, { recursive: true, force: true });
+      removeFolder(dir);
     }
   });
 });

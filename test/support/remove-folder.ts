@@ -1,5 +1,6 @@
-// Removal of a folder in which a process still makes files, for example by an operator while the server runs. Node's own
-// `maxRetries` repeats only the rmdir, never the removal of a file that was made meanwhile.
+// Removal of a test's folder, also while a process still makes files in it: a daemon that is ending, or a server whose
+// directory a test removes on purpose. Node's own `maxRetries` repeats only the rmdir, never the removal of a file that was
+// made meanwhile. Tests remove folders by no other way (test/tidy/removal.test.ts).
 
 import { rmSync } from 'node:fs';
 
@@ -7,7 +8,7 @@ import { rmSync } from 'node:fs';
 const TRIES = 100;
 
 /** Removes the folder with everything that is made in it meanwhile. A folder that does not exist is no error. */
-export function removeFolderInUse(path: string): void {
+export function removeFolder(path: string): void {
   for (let left = TRIES; ; left--) {
     try {
       rmSync(path, { recursive: true, force: true });
