@@ -37,7 +37,7 @@ export interface RangeResponse {
 }
 
 export const RESULT = { equal: 0, less: 2 } as const;
-export const TARGET = { modRevision: 2, value: 3 } as const;
+export const TARGET = { modRevision: 2 } as const;
 
 export interface Compare {
   readonly result: number;
@@ -45,7 +45,6 @@ export interface Compare {
   readonly key: Buffer;
   readonly range_end?: Buffer;
   readonly mod_revision?: number;
-  readonly value?: Buffer;
 }
 
 export interface RequestOp {

@@ -1,8 +1,8 @@
 // Write lanes: batches of writes, each of which is one transaction, and the way to find out its fate when the answer is lost.
 //
 // Each lane has a slot: a key of its own that every batch of the lane compares and writes. So a batch is done once or never,
-// and its fate can be asked for. Either the slot has the number of the batch, or the lane overwrites the slot (it fences the
-// batch off), after which a batch that is still under way can do nothing. The results of a batch that was done and whose answer
+// and its fate can be asked for. Either the slot has the number of the batch, or the lane writes the slot (it fences the batch
+// off), after which a batch that is still under way can do nothing. The results of a batch that was done and whose answer
 // was lost come from the state one revision earlier, which etcd keeps: there the same comparisons have the same results.
 //
 // Invariants:
@@ -176,17 +176,23 @@ export class WriteLanes {
     for (let at = 0; at < jobs.length; at += 1) jobs[at]!.answered(responses[at + 1]!, seen);
   }
 
-  /** Finds out the fate of a batch. `asksOnly`: etcd takes no put and has answered, so that nothing is under way. */
+  /**
+   * Finds out the fate of a batch. The fence compares the same revision of the slot as the batch, so that only one of them is
+   * done, and a fence that arrives late does nothing to a later batch. `asksOnly`: etcd takes no put and has answered, so that
+   * nothing is under way.
+   */
   async #fateOf(slot: Slot, value: Buffer, asksOnly: boolean, retries: Retries): Promise<Fate> {
-    const { key } = slot;
-    const fence = Buffer.from(`${this.#server}/fence`);
+    const { key, revision } = slot;
     const ask: RequestOp = { request_range: { key } };
+    const fence: RequestOp = { request_put: { key, value: Buffer.from(`${this.#server}/fence`) } };
     let fences = !asksOnly;
     while (retries.leftMs > 0) {
       const request: TxnRequest = {
-        compare: [{ result: RESULT.equal, target: TARGET.value, key, value }],
-        success: [ask],
-        failure: [fences ? { request_put: { key, value: fence } } : ask],
+        compare: [
+          { result: RESULT.equal, target: TARGET.modRevision, key, mod_revision: revision },
+        ],
+        success: [fences ? fence : ask],
+        failure: [ask],
       };
       const answer = await this.#client.txn(request, retries.limitMs).catch(onlyEtcd);
       if (answer instanceof EtcdFailure) {
@@ -196,11 +202,13 @@ export class WriteLanes {
         continue;
       }
       const { succeeded, header, responses } = answer;
-      const found = responses[0]?.response_range?.kvs[0]?.mod_revision ?? 0;
-      if (fences && !succeeded) slot.revision = header?.revision ?? 0;
-      else slot.revision = found;
-      if (succeeded) return { doneAt: found };
-      return fences || asksOnly ? 'not-executed' : 'unknown';
+      if (succeeded) {
+        if (fences) slot.revision = header?.revision ?? 0;
+        return fences || asksOnly ? 'not-executed' : 'unknown';
+      }
+      const found = responses[0]?.response_range?.kvs[0];
+      slot.revision = found?.mod_revision ?? 0;
+      return found?.value?.equals(value) === true ? { doneAt: slot.revision } : 'not-executed';
     }
     return 'unknown';
   }
