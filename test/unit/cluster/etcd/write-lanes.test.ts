@@ -15,7 +15,7 @@ const env = nodeEnv(new QuietLogger());
 const LIMIT_MS = 2000;
 
 /**
- * What the network does to one request. `lost`: it never arrives. `held`: it arrives only when `release` comes. `unanswered`:
+ * Names what the network does to one request. `lost`: it never arrives. `held`: it arrives only when `release` comes. `unanswered`:
  * it is done and its answer is lost. `release`: as `unanswered`, and then the held requests arrive.
  */
 type Way = 'lost' | 'held' | 'unanswered' | 'release' | 'through';
