@@ -20,7 +20,7 @@ const FIRST_CAPACITY = 4096;
 const KEPT_CAPACITY_MAX = 64 * 1024;
 /** Shorter values are cheaper to copy than to send as a piece of their own. No pooled buffer is this long. */
 const LENT_BYTES_MIN = 2 * KEPT_CAPACITY_MAX;
-const POOL_BUFFERS_MAX = 64;
+const POOL_BUFFERS_MAX = 512;
 const DIGIT_ZERO = 0x30;
 const CR = 0x0d;
 const LF = 0x0a;

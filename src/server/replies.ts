@@ -25,6 +25,8 @@ const OPEN_SECTIONS_MAX = 16;
 /** Requests of a connection that a cluster handles at the same time. */
 const OPEN_AHEAD_MAX = 1024;
 
+/** A client with one request at a time needs two. */
+const SPARE_SECTIONS_MAX = 32;
 /** Replies that came later are joined up to this length, above which a system call costs little beside their copy. */
 const JOINED_BYTES_MAX = 64 * 1024;
 
@@ -49,6 +51,7 @@ export class Replies implements DiskWaiter {
   /** When the newest bytes of the client came, in ms; only with latencies. */
   arrivedMs = 0;
   #sections: ReplySection[] = [new ReplySection(false)];
+  readonly #spare: ReplySection[] = [];
   /** The section for the next reply. */
   tail: ReplySection = this.#sections[0]!;
   #roomWaiters: { readonly section: ReplySection; readonly settle: (alive: boolean) => void }[] =
@@ -194,7 +197,7 @@ export class Replies implements DiskWaiter {
     if (this.#sections.length > 1) {
       this.#join();
       this.#socket.cork();
-      while (this.#writeHead()) this.#sections.shift();
+      while (this.#writeHead()) this.#retire(this.#sections.shift()!);
       this.#socket.uncork();
     } else {
       this.#writeHead();
@@ -259,7 +262,7 @@ export class Replies implements DiskWaiter {
   }
 
   #append(): ReplySection {
-    const section = new ReplySection(false);
+    const section = this.#spare.pop() ?? new ReplySection(false);
     this.#sections.push(section);
     this.tail = section;
     return section;
@@ -307,7 +310,12 @@ export class Replies implements DiskWaiter {
       next.timings?.handOver(length, next !== this.tail);
       if (next !== this.tail) joined = at;
     }
-    sections.splice(1, joined);
+    for (const section of sections.splice(1, joined)) this.#retire(section);
+  }
+
+  /** Keeps a section that has left, and is empty, for a reply to come. */
+  #retire(section: ReplySection): void {
+    if (this.#spare.length < SPARE_SECTIONS_MAX) this.#spare.push(section);
   }
 
   /** Writes all bytes of the first section that may leave; returns true when it is done and others follow. */

@@ -32,7 +32,12 @@ export function answerLater(
 ): undefined {
   const section = session.replies.open();
   const later = new LaterAnswer(request, session, options, section, newGetProgress());
-  void later.answer(found).finally(() => session.replies.close(section));
+  const close = (): void => session.replies.close(section);
+  const waits = (lookup: Maybe<Lookup>): Promise<void> => later.answer(lookup).finally(close);
+  void found.then(
+    (lookup) => (later.answerAtOnce(lookup) ? close() : waits(lookup)),
+    () => waits(found),
+  );
   return undefined;
 }
 
@@ -74,9 +79,23 @@ export class LaterAnswer {
     this.#progress = progress;
   }
 
+  /** As answer(), for a lookup that need not wait for the disk or be read in pieces. Returns false for all others. */
+  answerAtOnce(found: Lookup): boolean {
+    if (largeOf(found) !== undefined || !this.#session.services.gate.isDurable(found.after)) {
+      return false;
+    }
+    if (!this.#isLost()) this.#compose(found);
+    this.#end();
+    return true;
+  }
+
   /** Composes the reply to the key (undefined: no key) once its value is read and durable, and the end of the get. */
   async answer(pending: Maybe<Lookup> | undefined): Promise<void> {
     if (pending !== undefined) await this.#answerKey(pending);
+    this.#end();
+  }
+
+  #end(): void {
     if (this.#request.last) composeEnd(this.#request, this.#session, this.#section, this.#progress);
   }
 
