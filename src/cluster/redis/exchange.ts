@@ -5,7 +5,7 @@
 import type { Redis } from 'ioredis';
 
 import { acknowledgedBy, barrierOf, waitCommand, type Guarantee } from './guarantee.js';
-import type { Operation } from './operation.js';
+import type { Bundle } from './bundles.js';
 import { meaningOf, type ReplyError } from './reply-errors.js';
 import { BARRIER } from './scripts.js';
 import { ownKey } from './slots.js';
@@ -30,22 +30,24 @@ const NOT_SENT = "Stream isn't writeable";
 
 type Reply = readonly [error: Error | null, reply: unknown];
 
-/** Sends the batch. Never rejects. An empty batch only asks whether a write reaches enough replicas. */
+/** Sends a batch in its bundles. Never rejects. An empty batch only asks whether a write reaches enough replicas. */
 export async function exchange(
   redis: Redis,
   host: string,
-  batch: readonly Operation[],
+  bundles: readonly Bundle[],
   guarantee: Guarantee,
   barrierKey: Buffer,
 ): Promise<Exchanged> {
   const pipeline = redis.pipeline();
-  const barrier = barrierOf(guarantee, batch);
-  for (const { isAsking, command } of batch) {
+  const last = bundles.at(-1)?.operations.at(-1);
+  const barrier = barrierOf(guarantee, bundles);
+  for (const { operations, call } of bundles) {
+    const { isAsking, command } = operations[0]!;
     if (isAsking) pipeline.callBuffer('ASKING');
-    pipeline.callBuffer(command.name, ...command.args);
+    if (call === undefined) pipeline.callBuffer(command.name, ...command.args);
+    else pipeline.callBuffer(...call);
   }
   if (barrier.isOwn) {
-    const last = batch.at(-1);
     // A node that is only being given a slot takes commands for it after ASKING alone.
     const key = last?.isAsking === true ? ownKey(last.target.slot) : barrierKey;
     if (last?.isAsking === true) pipeline.callBuffer('ASKING');
@@ -53,11 +55,7 @@ export async function exchange(
   }
   if (barrier.isAsked) pipeline.callBuffer(...waitCommand(guarantee));
   const replies = ((await pipeline.exec()) ?? []) as Reply[];
-  let at = 0;
-  const verdicts = batch.map(({ isAsking }) => {
-    at += isAsking ? 2 : 1;
-    return verdictOf(replies[at - 1], host);
-  });
+  const verdicts = verdictsOf(bundles, replies, host);
   if (!barrier.isAsked) {
     const isCovered = !barrier.isOwn || replies.at(-1)?.[0] === null;
     return { verdicts, isCovered, acknowledged: undefined };
@@ -66,13 +64,38 @@ export async function exchange(
   if (waited === undefined || waited[0] !== null || written === undefined) {
     return { verdicts, isCovered: false, acknowledged: undefined };
   }
-  if (!barrier.isOwn && written[0] !== null) {
+  if (!barrier.isOwn && verdicts.at(-1)?.kind !== 'answer') {
     // The write that WAIT was to be about was refused: the operations before it have no barrier yet.
     return { ...(await exchange(redis, host, [], guarantee, barrierKey)), verdicts };
   }
   const acknowledged = acknowledgedBy(waited[1]);
   const isCovered = acknowledged >= guarantee.replicas && written[0] === null;
   return { verdicts, isCovered, acknowledged };
+}
+
+function verdictsOf(
+  bundles: readonly Bundle[],
+  replies: readonly Reply[],
+  host: string,
+): Verdict[] {
+  const verdicts: Verdict[] = [];
+  let at = 0;
+  for (const { operations, call } of bundles) {
+    if (operations[0]!.isAsking) at += 1;
+    const reply = replies[at];
+    at += 1;
+    const answers = call === undefined || reply?.[0] !== null ? undefined : reply[1];
+    if (Array.isArray(answers)) {
+      for (const answer of answers) {
+        const each: Reply = answer instanceof Error ? [answer, undefined] : [null, answer];
+        verdicts.push(verdictOf(each, host));
+      }
+    } else {
+      const verdict = verdictOf(reply, host);
+      for (let count = operations.length; count > 0; count -= 1) verdicts.push(verdict);
+    }
+  }
+  return verdicts;
 }
 
 function verdictOf(reply: Reply | undefined, host: string): Verdict {

@@ -5,6 +5,7 @@
 //   gets a write of its own behind it: the barrier.
 // - A plain read needs no barrier with `reads: 'fast'`. A change that was refused because of what it saw always needs one.
 
+import type { Bundle } from './bundles.js';
 import type { Operation } from './operation.js';
 
 export interface Guarantee {
@@ -26,12 +27,14 @@ interface Barrier {
 }
 
 /** Decides what follows a batch. An empty batch asks whether writes come through. */
-export function barrierOf(guarantee: Guarantee, batch: readonly Operation[]): Barrier {
-  if (guarantee.replicas === 0) return { isAsked: false, isOwn: batch.length === 0 };
-  const needs = (one: Operation): boolean =>
-    one.command.effect !== 'reads' || guarantee.reads === 'strict';
-  if (batch.length > 0 && !batch.some(needs)) return { isAsked: false, isOwn: false };
-  return { isAsked: true, isOwn: batch.at(-1)?.command.effect !== 'writes' };
+export function barrierOf(guarantee: Guarantee, bundles: readonly Bundle[]): Barrier {
+  if (guarantee.replicas === 0) return { isAsked: false, isOwn: bundles.length === 0 };
+  const needs = ({ command }: Operation): boolean =>
+    command.effect !== 'reads' || guarantee.reads === 'strict';
+  const isNeeded = bundles.some(({ operations }) => operations.some(needs));
+  if (bundles.length > 0 && !isNeeded) return { isAsked: false, isOwn: false };
+  const last = bundles.at(-1)?.operations.at(-1);
+  return { isAsked: true, isOwn: last?.command.effect !== 'writes' };
 }
 
 export function waitCommand({ replicas, asksForLogs }: Guarantee): [string, ...string[]] {

@@ -10,6 +10,7 @@ import type { Redis } from 'ioredis';
 
 import type { Clock } from '../../env/env.js';
 import { Batcher } from '../batcher.js';
+import { Bundler } from './bundles.js';
 import { cut } from './connections.js';
 import { exchange, type Exchanged, type Verdict } from './exchange.js';
 import type { Guarantee } from './guarantee.js';
@@ -54,6 +55,7 @@ export class Link {
   acknowledged: number | undefined;
   readonly #clock: Clock;
   readonly #guarantee: Guarantee;
+  readonly #bundler = new Bundler();
   readonly #cluster: LinkCluster;
   #redis: Redis | undefined;
   #isConnecting = false;
@@ -203,7 +205,8 @@ export class Link {
     const timer = this.#clock.setTimer(IN_FLIGHT_MS_MAX, () => cut(redis));
     const key = this.#cluster.barrierKey(this);
     this.#outSinceMs = this.#clock.monotonicMs();
-    const done = await exchange(redis, this.host, batch, this.#guarantee, key);
+    const bundles = this.#bundler.bundlesOf(batch);
+    const done = await exchange(redis, this.host, bundles, this.#guarantee, key);
     this.#outSinceMs = undefined;
     timer.cancel();
     this.acknowledged = done.acknowledged ?? this.acknowledged;
@@ -224,6 +227,7 @@ export class Link {
       const verdict = verdicts[at]!;
       const isRead = operation.command.effect === 'reads';
       if (verdict.kind === 'answer' && (isCovered || !this.#isGuarded(operation))) {
+        if (isRead && verdict.reply instanceof Buffer) this.#bundler.measure(verdict.reply.length);
         operation.settle(verdict.reply);
       } else if (verdict.kind !== 'error') {
         if (isRead) again.push(operation);
@@ -233,6 +237,7 @@ export class Link {
       } else {
         const { meaning } = verdict;
         operation.isAsking = false;
+        operation.isAlone = meaning.kind === 'alone';
         if (meaning.kind === 'moved') this.#cluster.moved(meaning.slot, meaning.host);
         if (meaning.kind === 'asked') this.#cluster.ask(operation, meaning.host);
         else if (meaning.kind === 'refused') operation.refuse(meaning.status);

@@ -29,6 +29,8 @@ export class Operation implements Job {
   readonly bytes: number;
   /** The key is being moved: the node takes the command only after ASKING. */
   isAsking = false;
+  /** The node refused it within a script: it goes as a command of its own, whose error tells more. */
+  isAlone = false;
   /** Takes the reply of Redis when it is as durable as the store promises; never called after refuse(). */
   readonly settle: (reply: unknown) => void;
   readonly refuse: (why: NoAnswer) => void;

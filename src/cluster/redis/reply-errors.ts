@@ -1,6 +1,6 @@
 // Error replies of Redis: their meaning for the operation that got one.
 //
-// Invariant: `moved`, `asked` and `later` say that Redis has not executed the command, so that it may be sent again.
+// Invariant: `moved`, `asked`, `later` and `alone` say that Redis has not executed the command, so that it may be sent again.
 
 export type ReplyError =
   /** That node serves the slot. */
@@ -9,11 +9,14 @@ export type ReplyError =
   | { readonly kind: 'asked'; readonly host: string }
   /** The node cannot execute it at the moment. `loadsScripts`: it has forgotten the scripts. */
   | { readonly kind: 'later'; readonly loadsScripts: boolean }
+  /** The script may not use the key: its slot moves, or the node serves no slots. */
+  | { readonly kind: 'alone' }
   | { readonly kind: 'refused'; readonly status: 'no-memory' | 'no-space' | 'damaged' | 'closed' }
   /** The reply is not known: the command may have been executed. */
   | { readonly kind: 'unknown' };
 
 const NOT_NOW = /^(?:CLUSTERDOWN|TRYAGAIN|LOADING|READONLY|MASTERDOWN|BUSY|NOREPLICAS) /;
+const NOT_IN_SCRIPT = /Script attempted to access /;
 const NOT_ALLOWED = /^(?:NOAUTH|NOPERM|WRONGPASS) /;
 const PLACE = /^(MOVED|ASK) (\d+) (\S+)/;
 
@@ -30,6 +33,7 @@ export function meaningOf(message: string, asker: string): ReplyError {
   if (message.startsWith('OOM ')) return { kind: 'refused', status: 'no-memory' };
   if (message.startsWith('MISCONF ')) return { kind: 'refused', status: 'no-space' };
   if (message.startsWith('WRONGTYPE ')) return { kind: 'refused', status: 'damaged' };
+  if (NOT_IN_SCRIPT.test(message)) return { kind: 'alone' };
   if (isNotAllowed(message)) return { kind: 'refused', status: 'closed' };
   return { kind: 'unknown' };
 }

@@ -284,10 +284,30 @@ function script(...parts: readonly string[]): Script {
   return { text, sha: createHash('sha1').update(text).digest('hex') };
 }
 
+/** The values of many keys, which may be in many slots of the node. */
+export const GETS = script(`#!lua flags=no-writes,allow-cross-slot-keys
+local found = {}
+for at, key in ipairs(ARGV) do found[at] = redis.pcall('GET', key) end
+return found
+`);
+
+/** Sets many keys: ARGV is a key, an item and its expiry or '', again and again. */
+export const SETS = script(`#!lua flags=allow-cross-slot-keys
+local done = {}
+for at = 1, #ARGV, 3 do
+  local key, item, expiry = ARGV[at], ARGV[at + 1], ARGV[at + 2]
+  if expiry == '' then done[#done + 1] = redis.pcall('SET', key, item)
+  else done[#done + 1] = redis.pcall('SET', key, item, 'PXAT', expiry) end
+end
+return done
+`);
+
 export const SCRIPTS = {
   put: script(HEADER, NEXT_TOKEN, EXPIRE, PUT),
   arithmetic: script(HEADER, NEXT_TOKEN, EXPIRE, DECIMALS, ARITHMETIC),
   touch: script(HEADER, EXPIRE, TOUCH),
   delete: script(HEADER, NEXT_TOKEN, EXPIRE, DELETE),
   read: script(HEADER, EXPIRE, READ),
+  gets: GETS,
+  sets: SETS,
 } as const;
