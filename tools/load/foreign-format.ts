@@ -69,9 +69,15 @@ export function foreignFormat(head: Buffer): string | undefined {
   const [, wide] = WIDE.find(([pattern]) => pattern.test(head.toString('latin1', 0, 4))) ?? [];
   if (wide !== undefined)
     return `${wide}: iconv -f ${wide} -t UTF-8 <file> | kv-load <target> - (or dump with --out, not with >)`;
+  if (/^(?!\s)\p{Cc}/u.test(head.toString('latin1', 0, 1))) return 'a binary file, not a dump';
   if (head.toString('latin1', TAR.offset, TAR.offset + TAR.magic.length) === TAR.magic)
     return 'a tar archive: tar xf <file>, and then name a dump in it';
   return TEXTS.find(([pattern]) => pattern.test(textOf(head)))?.[1];
+}
+
+/** Checks whether a file is a JSON dump, which names its fields itself. */
+export function isJsonDump(head: Buffer): boolean {
+  return /^\{\s*"format"\s*:\s*"cairn-snapshot"/.test(textOf(head));
 }
 
 /** Checks whether a file is a CSV. Requires that it has no foreign format. */
