@@ -1,7 +1,8 @@
 // CAS tokens of the items in a Redis cluster. The server makes them, so that a plain set needs no script in Redis.
 //
 // A token is the time in µs, rounded so that its last 4 bits are the number that this server drew from the cluster when it
-// started. So two servers never give the same token, and one server never gives a token twice.
+// started. So two servers with different numbers never give the same token, and one server never gives a
+// token twice.
 //
 // Invariants: tokens grow, also when the clock goes back. They stay below 2^53, where Lua counts exactly (until 2255).
 
