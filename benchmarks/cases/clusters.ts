@@ -33,6 +33,8 @@ interface ClusterCase {
   readonly engine: Cluster['engine'];
   readonly isRead: boolean;
   readonly connections: number;
+  /** Requests under way on each connection. */
+  readonly pipeline: number;
   readonly clients: readonly BareClient[];
 }
 
@@ -44,13 +46,16 @@ interface Measured {
 
 /** Returns Cairn, over the cluster or not, filled and warm. */
 async function contenderOf({ bench, spec, keyCount }: Measured, running: Running) {
-  const { connections, isRead } = spec;
-  const load = { connections, readRatio: isRead ? 1 : 0, keyCount, valueBytes: VALUE_BYTES };
+  const { connections, pipeline, isRead } = spec;
+  const readRatio = isRead ? 1 : 0;
+  const load = { connections, pipeline, readRatio, keyCount, valueBytes: VALUE_BYTES };
+  const warmupMs = warmupMsOf(bench);
   await bench.fill(running, keyCount, VALUE_BYTES);
   await heatUp(bench, running, load);
   return {
     server: running.peer.name,
-    measure: async (round) => sampleOf(await bench.load(running, { ...load, seed: round + 1 })),
+    measure: async (round) =>
+      sampleOf(await bench.load(running, { ...load, warmupMs, seed: round + 1 })),
   } satisfies Contender;
 }
 
@@ -69,6 +74,14 @@ async function heatUp(bench: Bench, running: Running, load: Partial<LoadSpec>): 
   }
 }
 
+/**
+ * The warm-up of each round. A bare client is a new process each time, and a server that was idle while the others were
+ * measured has shrunk its heap.
+ */
+function warmupMsOf({ sizes }: Bench): number {
+  return sizes.warmupMs + 2 * sizes.heatUpMs;
+}
+
 async function bareContender(
   { bench, spec, keyCount }: Measured,
   { name, client, waitsFor }: BareClient,
@@ -78,14 +91,13 @@ async function bareContender(
     client,
     node: nodes[0]!.address,
     ...(waitsFor === undefined ? {} : { waitsFor }),
-    callers: spec.connections,
+    callers: spec.connections * spec.pipeline,
     keyCount,
     valueBytes: VALUE_BYTES,
     isRead: spec.isRead,
   };
   if (spec.isRead) await bench.loadEngine({ ...load, isRead: false, fills: true });
-  // Each round starts a new process, which has to be warm too.
-  const warmupMs = bench.sizes.warmupMs + 2 * bench.sizes.heatUpMs;
+  const warmupMs = warmupMsOf(bench);
   return {
     server: name,
     measure: async (round) =>
@@ -94,7 +106,7 @@ async function bareContender(
 }
 
 async function runCase(test: string, bench: Bench, spec: ClusterCase): Promise<CaseResult> {
-  const { engine, clients, connections } = spec;
+  const { engine, clients, connections, pipeline } = spec;
   const note = clusterMissing(engine);
   if (note !== undefined) {
     return { rows: [{ test, server: engine, sample: {}, note }], comparisons: [] };
@@ -106,8 +118,10 @@ async function runCase(test: string, bench: Bench, spec: ClusterCase): Promise<C
     await contenderOf(measured, await bench.start(cairnOver(name, cluster.storeUrl))),
   ];
   for (const client of clients) contenders.push(await bareContender(measured, client, cluster));
-  // These servers have the same sockets, processes and turns of the loop as Cairn, whatever the machine.
-  const fronts = clients.map((client) => ({ client, name: `server of ${client.name}` }));
+  // These servers have the same sockets, processes and turns of the loop as Cairn, whatever the machine. They take one
+  // request at a time from each connection.
+  const fronts =
+    pipeline > 1 ? [] : clients.map((client) => ({ client, name: `server of ${client.name}` }));
   for (const { client, name: front } of fronts) {
     const behind = { ...client, node: cluster.nodes[0]!.address };
     contenders.push(await contenderOf(measured, await bench.start(bareFront(front, behind))));
@@ -122,7 +136,7 @@ async function runCase(test: string, bench: Bench, spec: ClusterCase): Promise<C
     comparisons.push({ metric: 'rps', server: name, against: front });
     comparisons.push({ metric: 'cpuUs', server: name, against: front });
   }
-  if (connections === 50) {
+  if (connections === 50 && pipeline === 1) {
     contenders.push(await contenderOf(measured, await bench.start(CAIRN)));
     comparisons.push({ metric: 'cpuUs', server: name, against: CAIRN.name, atMost: 2.5 });
   }
@@ -134,9 +148,11 @@ async function runCase(test: string, bench: Bench, spec: ClusterCase): Promise<C
 }
 
 function clusterCase(spec: ClusterCase): Case {
-  const { engine, isRead, connections } = spec;
-  const name = `CLUSTER ${engine} ${isRead ? 'GET' : 'SET'} ${connections}`;
-  const title = `${isRead ? 'GET' : 'SET'} over ${engine}, ${connections} connections`;
+  const { engine, isRead, connections, pipeline } = spec;
+  const verb = isRead ? 'GET' : 'SET';
+  const name = `CLUSTER ${engine} ${verb} ${connections}${pipeline > 1 ? `x${pipeline}` : ''}`;
+  const many = pipeline > 1 ? `, ${pipeline} requests at a time on each` : '';
+  const title = `${verb} over ${engine}, ${connections} connections${many}`;
   return { name, title, run: (bench) => runCase(name, bench, spec) };
 }
 
@@ -145,39 +161,51 @@ const ETCD_SINGLES = { name: 'bare single calls', client: 'etcd singles' } as co
 const REDIS_PIPELINES = { name: 'bare pipelines', client: 'redis pipelines' } as const;
 const REDIS_WAIT = { ...REDIS_PIPELINES, name: 'bare pipelines, WAIT 1', waitsFor: 1 } as const;
 
+const SHAPES = [
+  { connections: 50, pipeline: 1 },
+  { connections: 200, pipeline: 1 },
+  { connections: 50, pipeline: 16 },
+] as const;
+/** Reads with one request per connection are measured with 50 connections alone. */
+const READ_SHAPES = SHAPES.filter(({ connections }) => connections === 50);
+
 export const CLUSTERS: readonly Case[] = [
-  ...[50, 200].map((connections) =>
+  ...SHAPES.map((shape) =>
     clusterCase({
+      ...shape,
       engine: 'etcd',
       isRead: false,
-      connections,
       clients: [
         { ...ETCD_BATCHES, atLeast: 0.8 },
         { ...ETCD_SINGLES, atLeast: 3 },
       ],
     }),
   ),
-  clusterCase({
-    engine: 'etcd',
-    isRead: true,
-    connections: 50,
-    clients: [
-      { ...ETCD_BATCHES, atLeast: undefined },
-      { ...ETCD_SINGLES, atLeast: 5 },
-    ],
-  }),
-  ...[50, 200].map((connections) =>
+  ...READ_SHAPES.map((shape) =>
     clusterCase({
+      ...shape,
+      engine: 'etcd',
+      isRead: true,
+      clients: [
+        { ...ETCD_BATCHES, atLeast: undefined },
+        { ...ETCD_SINGLES, atLeast: 5 },
+      ],
+    }),
+  ),
+  ...SHAPES.map((shape) =>
+    clusterCase({
+      ...shape,
       engine: 'redis',
       isRead: false,
-      connections,
       clients: [{ ...REDIS_WAIT, atLeast: 0.8 }],
     }),
   ),
-  clusterCase({
-    engine: 'redis',
-    isRead: true,
-    connections: 50,
-    clients: [{ ...REDIS_PIPELINES, atLeast: 0.7 }],
-  }),
+  ...READ_SHAPES.map((shape) =>
+    clusterCase({
+      ...shape,
+      engine: 'redis',
+      isRead: true,
+      clients: [{ ...REDIS_PIPELINES, atLeast: 0.7 }],
+    }),
+  ),
 ];

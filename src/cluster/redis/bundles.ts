@@ -26,7 +26,7 @@ export class Bundler {
   /** Cuts a batch into bundles, in its order. */
   bundlesOf(batch: readonly Operation[]): Bundle[] {
     const bundles: Bundle[] = [];
-    for (let start = 0; start < batch.length; ) {
+    for (let start = 0; start < batch.length;) {
       const end = this.#endOf(batch, start);
       const operations = batch.slice(start, end);
       bundles.push({ operations, call: operations.length > 1 ? callOf(operations) : undefined });

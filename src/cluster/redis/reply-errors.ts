@@ -16,7 +16,7 @@ export type ReplyError =
   | { readonly kind: 'unknown' };
 
 const NOT_NOW = /^(?:CLUSTERDOWN|TRYAGAIN|LOADING|READONLY|MASTERDOWN|BUSY|NOREPLICAS) /;
-const NOT_IN_SCRIPT = /Script attempted to access /;
+const NOT_IN_SCRIPT = /^(?:ERR )?Script attempted to /;
 const NOT_ALLOWED = /^(?:NOAUTH|NOPERM|WRONGPASS) /;
 const PLACE = /^(MOVED|ASK) (\d+) (\S+)/;
 

@@ -40,6 +40,39 @@ describe('a store that answers later and applies calls in their order', () => {
     expect(await client.take(replies.length)).to.equal(replies);
   });
 
+  it('has replies that came later sent in one write, in request order, again and again', async () => {
+    await start(new AheadStore({ holds: true }));
+    const values = ['a', 'b'.repeat(5000), 'c'.repeat(200_000)];
+    for (const [at, value] of values.entries()) {
+      server.store.memory.put({
+        mode: 'set',
+        key: Buffer.from(`k${at}`),
+        value: Buffer.from(value),
+        flags: 0,
+        expiresAt: 0,
+      });
+    }
+    const ask = async (keys: readonly number[]): Promise<void> => {
+      client.send(keys.map((at) => `get k${at}\r\n`).join(''));
+      await held(keys.length);
+      while (server.store.heldCount > 1) server.store.answer(1);
+      await roundTrip();
+      expect(client.received).to.equal('');
+      server.store.answer();
+      const replies = keys.map(
+        (at) => `VALUE k${at} 0 ${values[at]!.length}\r\n${values[at]}\r\nEND\r\n`,
+      );
+      const expected = replies.join('');
+      expect((await client.take(expected.length)) === expected, keys.join(' ')).to.equal(true);
+    };
+    const pieces: number[] = [];
+    client.socket.on('data', (text: string) => pieces.push(text.length));
+    const short = Array.from({ length: 40 }, () => 0);
+    for (let round = 0; round < 3; round += 1) await ask(short);
+    expect(pieces).to.have.length(3);
+    await ask([0, 1, 0, 2, 0, 0, 1, ...Array.from({ length: 40 }, () => 1), 2, 2, 0]);
+  });
+
   it('gets all keys of a get at once, and the values leave in the order of the keys', async () => {
     await start(new AheadStore({ holds: true }));
     server.store.memory.put({

@@ -28,6 +28,15 @@ describe('meaningOf()', () => {
     expect(meaningOf('NOSCRIPT No matching script.', '')).to.include({ loadsScripts: true });
   });
 
+  it('recognizes that a script may not use a key here', () => {
+    for (const message of [
+      'ERR Script attempted to access a non local key in a cluster node',
+      'ERR Script attempted to execute a command while the cluster is down',
+    ]) {
+      expect(meaningOf(message, ''), message).to.deep.equal({ kind: 'alone' });
+    }
+  });
+
   it('tells a full memory from a full disk, and gives unknown for an error that it does not know', () => {
     const statuses = [
       ["OOM command not allowed when used memory > 'maxmemory'.", 'no-memory'],
