@@ -52,7 +52,11 @@ const MEMCACHED: readonly PlainRow[] = [
   ['memcached_direct_reclaims_total', 'always 0', 'direct_reclaims'],
   ['memcached_lru_crawler_starts_total', 'sweeps for expired items', 'lru_crawler_starts'],
   ['memcached_lru_crawler_reclaimed_total', 'expired items swept', 'crawler_reclaimed'],
-  ['memcached_lru_crawler_items_checked_total', 'items that sweeps looked at', 'crawler_items_checked'],
+  [
+    'memcached_lru_crawler_items_checked_total',
+    'items that sweeps looked at',
+    'crawler_items_checked',
+  ],
   ['memcached_lru_crawler_moves_to_cold_total', 'always 0', 'moves_to_cold'],
   ['memcached_lru_crawler_moves_to_warm_total', 'always 0', 'moves_to_warm'],
   ['memcached_lru_crawler_moves_within_lru_total', 'always 0', 'moves_within_lru'],
