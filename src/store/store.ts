@@ -24,7 +24,10 @@ export type { LargeValue, Maybe, Value } from './value.js';
 /** Raw key bytes, 1..65,535. The protocol checks its own limits before. */
 export type Key = Buffer;
 
-/** A key: the bytes key[keyStart..keyEnd), by default all of `key`. A store copies the bytes that it keeps. */
+/**
+ * A key: the bytes key[keyStart..keyEnd), by default all of `key`. The argument of a change extends it. When the call returns,
+ * the caller may fill the bytes and the object again, so a store copies what it needs later.
+ */
 export interface KeyPlace {
   readonly key: Key;
   readonly keyStart?: number;

@@ -2,6 +2,8 @@
 
 import { expect } from 'chai';
 
+import type * as S from '../../src/store/store.js';
+import { keptOutcome } from '../support/kept-lookup.js';
 import type { Subject } from './subject.js';
 
 const MAX = 2n ** 64n - 1n;
@@ -78,6 +80,31 @@ export function arithmeticGroup(subject: () => Subject): void {
       const right = await s.change('incr', 'n', 1n, { compareCas: cas, chosenCas: 77n });
       expect(right).to.include({ status: 'stored', cas: 77n, number: 2n });
       expect((await s.get('n'))?.cas).to.equal(77n);
+    });
+
+    it('takes what it needs from its argument before it returns, because a caller fills the object again', async () => {
+      const s = subject();
+      await s.set('n', '10');
+      await s.set('o', '10');
+      await s.durable();
+      const change: { -readonly [K in keyof S.Arithmetic]: S.Arithmetic[K] } = {
+        key: Buffer.from('n'),
+        delta: 5n,
+        direction: 'incr',
+      };
+      const added = s.wait(keptOutcome(s.store.arithmetic(change)));
+      change.key = Buffer.from('o');
+      change.direction = 'decr';
+      change.delta = 100n;
+      const subtracted = s.wait(keptOutcome(s.store.arithmetic(change)));
+      change.key = Buffer.from('m');
+      change.create = { value: 7n, expiresAt: 0 };
+      const created = s.wait(keptOutcome(s.store.arithmetic(change)));
+      change.create = undefined;
+      change.delta = 1n;
+      change.compareCas = 1n;
+      const found = await Promise.all([added, subtracted, created]);
+      expect(found.map(({ number }) => number)).to.deep.equal([15n, 0n, 7n]);
     });
 
     it('adds up fifty increments that run together', async () => {

@@ -187,9 +187,10 @@ export class EtcdStore implements S.Store {
   }
 
   arithmetic(change: S.Arithmetic): Promise<S.ArithmeticOutcome> {
-    const { key, keyStart = 0, keyEnd = key.length } = change;
+    const own = { ...change };
+    const { key, keyStart = 0, keyEnd = key.length } = own;
     return this.#change<S.ArithmeticOutcome>(key, keyStart, keyEnd, false, {
-      decide: (old) => decideArithmetic(change, old),
+      decide: (old) => decideArithmetic(own, old),
       failed: (status) => ({ ...NO_NUMBER, status }),
     });
   }
@@ -210,8 +211,9 @@ export class EtcdStore implements S.Store {
         this.#order.add(new PlainDelete(this.#shop, called, settle));
       });
     }
+    const own = { ...change };
     return this.#change<S.Outcome>(key, keyStart, keyEnd, false, {
-      decide: (old) => decideDelete(change, old),
+      decide: (old) => decideDelete(own, old),
       failed: (status) => ({ status, after: 0, cas: 0n }),
     });
   }

@@ -112,13 +112,14 @@ export class RedisStore implements S.Store {
   arithmetic(change: S.Arithmetic): Promise<S.ArithmeticOutcome> {
     const target = this.#target(change.key, change.keyStart, change.keyEnd);
     const now = this.#now();
-    const command = commands.arithmeticCommand(target.key, change, now);
+    const own = { ...change };
+    const command = commands.arithmeticCommand(target.key, own, now);
     return this.#ask(
       target,
       command,
-      (reply) => this.#seen(answers.arithmeticOutcome(reply, change)),
+      (reply) => this.#seen(answers.arithmeticOutcome(reply, own)),
       (why) => answers.refusedArithmetic(why),
-      answers.arithmeticProof(now.candidate, change),
+      answers.arithmeticProof(now.candidate, own),
     );
   }
 
