@@ -15,6 +15,7 @@ import { cut } from './connections.js';
 import { exchange, type Exchanged, type Verdict } from './exchange.js';
 import type { Guarantee } from './guarantee.js';
 import type { Operation } from './operation.js';
+import type { Strays } from './strays.js';
 
 /** Time that operations wait for a link that does not work. After it they are refused at once. */
 const GRACE_MS = 1500;
@@ -30,6 +31,7 @@ const LIMITS = {
 
 /** The cluster as its links use it. */
 export interface LinkCluster {
+  readonly strays: Strays;
   /** Opens a connection with loaded scripts, to a node that keeps the writes it acknowledges. */
   connect(host: string): Promise<Redis>;
   isAt(operation: Operation, link: Link): boolean;
@@ -108,6 +110,11 @@ export class Link {
     }
   }
 
+  /** Sends nothing until the strays of the node have ended and a barrier has come through. */
+  doubt(): void {
+    if (!this.#isClosed) this.#trouble();
+  }
+
   async close(): Promise<void> {
     this.#isClosed = true;
     const closed = this.batcher.close();
@@ -126,10 +133,12 @@ export class Link {
     });
     this.#isConnecting = false;
     this.#redis = redis;
+    if (this.#cluster.strays.has(this.host)) this.#trouble();
   }
 
   #lost(error: unknown): void {
     this.#isConnecting = false;
+    if (this.#redis !== undefined) this.#cluster.strays.add(this.host, this.#redis);
     this.#redis = undefined;
     this.#cause = error;
     if (!this.#isClosed) this.#trouble();
@@ -205,12 +214,14 @@ export class Link {
     const timer = this.#clock.setTimer(IN_FLIGHT_MS_MAX, () => cut(redis));
     const key = this.#cluster.barrierKey(this);
     this.#outSinceMs = this.#clock.monotonicMs();
+    // A link with strays is suspect, and a suspect link sends only empty batches.
+    const isAlone = batch.length > 0 || (await this.#cluster.strays.end(this.host, redis));
     const bundles = this.#bundler.bundlesOf(batch);
     const done = await exchange(redis, this.host, bundles, this.#guarantee, key);
     this.#outSinceMs = undefined;
     timer.cancel();
     this.acknowledged = done.acknowledged ?? this.acknowledged;
-    if (!done.isCovered) {
+    if (!done.isCovered || !isAlone) {
       this.#trouble();
     } else if (batch.length === 0 && this.#redis === redis) {
       this.#isSuspect = false;

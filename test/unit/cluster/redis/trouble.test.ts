@@ -91,7 +91,8 @@ describe('RedisStore, a node that stands still @long', () => {
   });
 
   it('opening goes on to the next host when one accepts the connection and never answers', async () => {
-    const silent = net.createServer().listen(0, '127.0.0.1');
+    const silent = net.createServer((socket) => socket.on('error', () => undefined));
+    silent.listen(0, '127.0.0.1');
     await once(silent, 'listening');
     const host = `127.0.0.1:${(silent.address() as net.AddressInfo).port}`;
     try {
