@@ -15,6 +15,7 @@ import { cut } from './connections.js';
 import { exchange, type Exchanged, type Verdict } from './exchange.js';
 import type { Guarantee } from './guarantee.js';
 import type { Operation } from './operation.js';
+import type { ReplyError } from './reply-errors.js';
 import type { Strays } from './strays.js';
 
 /** Time that operations wait for a link that does not work. After it they are refused at once. */
@@ -243,6 +244,10 @@ export class Link {
       } else if (verdict.kind !== 'error') {
         if (isRead) again.push(operation);
         else operation.refuse('unknown');
+      } else if (isUnclear(operation, verdict.meaning)) {
+        this.#failed(operation, verdict.message);
+      } else if (verdict.meaning.kind === 'refused') {
+        operation.refuse(verdict.meaning.status);
       } else if (this.#isOvertaken(batch, verdicts, at)) {
         operation.refuse('closed');
       } else {
@@ -251,8 +256,6 @@ export class Link {
         operation.isAlone = meaning.kind === 'alone';
         if (meaning.kind === 'moved') this.#cluster.moved(meaning.slot, meaning.host);
         if (meaning.kind === 'asked') this.#cluster.ask(operation, meaning.host);
-        else if (meaning.kind === 'refused') operation.refuse(meaning.status);
-        else if (meaning.kind === 'unknown') this.#failed(operation, verdict.message);
         else again.push(operation);
         if (meaning.kind === 'later') forgotScripts ||= meaning.loadsScripts;
         if (meaning.kind === 'later' && !meaning.loadsScripts) this.#trouble();
@@ -286,4 +289,11 @@ export class Link {
       this.#clock.setTimer(RETRY_MS, resolve);
     });
   }
+}
+
+/** Checks whether the operation may have been executed in part, in spite of its error. */
+function isUnclear({ command }: Operation, { kind }: ReplyError): boolean {
+  // A script of several steps was refused a step. A GET or SET of a bundle is one step.
+  const isStep = kind === 'alone' && command.name === 'EVALSHA';
+  return kind === 'unknown' || isStep;
 }
