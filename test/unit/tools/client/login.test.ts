@@ -2,7 +2,7 @@
 // the password as the value of a key, where every client can read it.
 
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, writeFile } from 'node:fs/promises';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 
 import { EXIT } from '../../../../src/exit-codes.js';
+import { removeFolder } from '../../../support/remove-folder.js';
 import { runTool } from '../../../support/tool-run.js';
 
 /** A server with one user, or with none: `isOpen`. */
@@ -58,9 +59,9 @@ describe('kv-client --user', () => {
     await writeFile(join(dir, 'password'), '\ufeffpw\r\n');
   });
 
-  afterEach(async () => {
+  afterEach(() => {
     server?.close();
-    await rm(dir, { recursive: true });
+    removeFolder(dir);
   });
 
   async function version(right: string, isOpen: boolean): ReturnType<typeof runTool> {

@@ -1,7 +1,7 @@
 // Words and options of kv-client that name something else than they should: a message says what it is and what to give,
 // before anything is sent.
 
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, writeFile } from 'node:fs/promises';
 import { once } from 'node:events';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
@@ -12,6 +12,7 @@ import { expect } from 'chai';
 import { EXIT } from '../../../../src/exit-codes.js';
 import { Authority, canMakeCertificates } from '../../../support/certificates.js';
 import { skip } from '../../../support/programs.js';
+import { removeFolder } from '../../../support/remove-folder.js';
 import { runTool } from '../../../support/tool-run.js';
 
 async function refused(args: readonly string[], code: number, text: string): Promise<void> {
@@ -29,7 +30,7 @@ describe('kv-client, given a wrong name', () => {
     await writeFile(at('text'), 'no certificate\n');
   });
 
-  after(() => rm(dir, { recursive: true }));
+  after(() => removeFolder(dir));
 
   it('refuses a URL of another scheme, without the password in it', async () => {
     for (const url of ['http://al:secret@db:80/', 'TCP://db:11211']) {
