@@ -213,6 +213,9 @@ describe('kv-server @long', () => {
   it('the command shutdown ends it when -A allows that', async () => {
     const server = run('-A');
     const client = await TestClient.open(await server.port());
+    // A shutdown with a word too many is a mistake, and must not end the server.
+    const refused = 'CLIENT_ERROR invalid shutdown mode\r\n';
+    expect(await client.ask('shutdown graceful now\r\n', refused)).to.equal(refused);
     client.send('shutdown graceful\r\n');
     expect(await client.rest()).to.equal('');
     expect((await server.ended).code).to.equal(EXIT.ok);

@@ -92,25 +92,6 @@ describe('kv-client (against a scripted server) @long', () => {
     expect(stdout.toString()).to.equal('Not-Exists\r\n');
   });
 
-  it('logs in with --user before the command, and ends with 77 when refused', async () => {
-    const dir = await fs.mkdtemp(join(tmpdir(), 'client-'));
-    const file = join(dir, 'password');
-    await fs.writeFile(file, 'pw\n');
-    const login = ['--user', 'al', '--password-file', file];
-    const accepting = await serve({
-      'set auth 0 0 5\r\nal pw\r\n': 'STORED\r\n',
-      'version\r\n': 'VERSION 1.6.45\r\n',
-    });
-    const { stdout } = await run([...login, accepting, 'version']);
-    expect(stdout.toString()).to.equal('1.6.45\n');
-    script?.close();
-    const refusing = await serve({
-      'set auth 0 0 5\r\nal pw\r\n': 'CLIENT_ERROR authentication failure\r\n',
-    });
-    expect((await run([...login, refusing, 'version'])).code).to.equal(77);
-    await fs.remove(dir);
-  });
-
   it('ends with 74 for SERVER_ERROR, and with 69 when no server answers @long', async () => {
     const port = await serve({ 'delete a\r\n': 'SERVER_ERROR out of space\r\n' });
     expect((await run([port, 'delete', 'a'])).code).to.equal(74);
