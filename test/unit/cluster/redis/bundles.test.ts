@@ -135,3 +135,100 @@ describe('Bundles over two Redis nodes @long', () => {
     expect(Number(await node.command('PTTL', 'k:{e}2'))).to.equal(-1);
   });
 });
+
+describe('Bundles over a node with a replica @long', () => {
+  let cluster: RedisCluster;
+  let s: RedisSubject;
+
+  before(async function () {
+    const program = requireProgram(this, 'redis-server', 'redis-server');
+    cluster = await RedisCluster.start({ program, masters: 1, replicas: 1 });
+    s = await RedisSubject.open(cluster);
+  });
+  after(async () => {
+    await s?.fixture.close();
+    await cluster?.close();
+  });
+
+  const names = Array.from({ length: 20 }, (_, at) => `n${at}`);
+
+  async function statuses(of: RedisSubject, value: string): Promise<Set<string>> {
+    const stored = await Promise.all(names.map((name) => of.set(name, value)));
+    return new Set(stored.map(({ status }) => status));
+  }
+
+  async function values(of: RedisSubject): Promise<Set<string | undefined>> {
+    return new Set(await Promise.all(names.map((name) => of.value(name))));
+  }
+
+  it('the replica has what a bundle stored when the answers come', async () => {
+    const replica = await cluster.nodes[1]!.connect();
+    try {
+      await replica.call('READONLY');
+      expect(await statuses(s, 'x')).to.deep.equal(new Set(['stored']));
+      for (const name of names) expect(await replica.exists(`k:${name}`)).to.equal(1);
+    } finally {
+      replica.disconnect();
+    }
+  });
+
+  it('commands that the user may not do are refused, and the others of the bundle are done', async () => {
+    const [node] = cluster.nodes;
+    await node!.command('ACL', 'SETUSER', 'part', 'on', '>secret', '~k:mine*', '~m:*', '+@all');
+    const part = await RedisSubject.open(cluster, { user: 'part', password: 'secret' });
+    try {
+      const stored = await Promise.all(
+        ['mine1', 'other', 'mine2'].map((key) => part.set(key, 'x')),
+      );
+      expect(stored.map(({ status }) => status)).to.deep.equal(['stored', 'closed', 'stored']);
+      const found = await Promise.all(['mine1', 'other', 'mine2'].map((key) => part.lookup(key)));
+      expect(found.map(({ kind }) => kind)).to.deep.equal(['hit', 'refused', 'hit']);
+    } finally {
+      await part.fixture.close();
+    }
+  });
+
+  it('a full memory refuses each set of a bundle, and no get', async () => {
+    const [node] = cluster.nodes;
+    await statuses(s, 'before');
+    await node!.command('CONFIG', 'SET', 'maxmemory', '1');
+    try {
+      expect(await statuses(s, 'after')).to.deep.equal(new Set(['no-memory']));
+      expect(await values(s)).to.deep.equal(new Set(['before']));
+    } finally {
+      await node!.command('CONFIG', 'SET', 'maxmemory', '0');
+    }
+  });
+
+  it('bundles that find no script are sent again, in their order', async () => {
+    for (let round = 0; round < 5; round += 1) {
+      const flushed = cluster.nodes[0]!.command('SCRIPT', 'FLUSH');
+      const stored = names.map((name) => s.set(name, `${round}`));
+      const found = values(s);
+      await flushed;
+      const done = new Set((await Promise.all(stored)).map(({ status }) => status));
+      expect(done).to.deep.equal(new Set(['stored']));
+      expect(await found).to.deep.equal(new Set([`${round}`]));
+    }
+  });
+
+  it('512 values of 1 MiB come back whole, also when small values were read before', async () => {
+    const value = Buffer.alloc(1024 * 1024, 'v').toString();
+    expect((await s.set('long', value)).status).to.equal('stored');
+    for (let at = 0; at < 1000; at += 1) await s.value('short');
+    const found = await Promise.all(Array.from({ length: 512 }, () => s.lookup('long')));
+    expect(new Set(found.map(({ kind }) => kind))).to.deep.equal(new Set(['hit']));
+  });
+
+  it('keys and values are any bytes', async () => {
+    const keys = Array.from({ length: 256 }, (_, byte) => Buffer.from([byte, 0x0d, 0x0a, byte]));
+    const put = (key: Buffer): Promise<{ status: string }> =>
+      Promise.resolve(s.store.put({ key, value: key, flags: 0, expiresAt: 0, mode: 'set' }));
+    await Promise.all(keys.map(put));
+    const found = await Promise.all(keys.map(async (key) => s.store.get(key)));
+    for (const [at, lookup] of found.entries()) {
+      const value = lookup.kind === 'hit' ? lookup.item.value : undefined;
+      expect(value, `${at}`).to.deep.equal(keys[at]);
+    }
+  });
+});

@@ -5,6 +5,7 @@ import net from 'node:net';
 
 import { expect } from 'chai';
 
+import { nodeClock } from '../../../../src/env/node-env.js';
 import { failure } from '../../../support/failure.js';
 import { LossyPort } from '../../../support/lossy-port.js';
 import { requireProgram } from '../../../support/programs.js';
@@ -70,6 +71,31 @@ describe('RedisStore, an answer that gets lost @long', () => {
     expect(await s.value('none')).to.equal(undefined);
   });
 
+  it('an append is not taken for done when another one got the token that it had drawn', async () => {
+    // Both servers draw tokens of the same millisecond, and the second one's are larger.
+    const nowMs = Date.now();
+    const clock = { ...nodeClock, wallMs: () => nowMs };
+    const options = { hosts: [`127.0.0.1:${port.port}`], replicas: 0 };
+    const one = await RedisSubject.open(cluster, options, clock);
+    const other = await RedisSubject.open(cluster, options, clock);
+    try {
+      await other.set('both', '');
+      const first = one.put('append', 'both', 'x');
+      // The second append draws its token before the first one is answered, and goes as a batch of its own.
+      await new Promise(setImmediate);
+      lose('request', 'both');
+      port.mark = 'SECOND';
+      const second = one.put('append', 'both', 'SECOND');
+      expect((await first).status).to.equal('stored');
+      expect((await second).status).to.equal('unknown');
+      expect(port.lost).to.equal(1);
+      expect(await other.value('both')).to.equal('x');
+    } finally {
+      await one.fixture.close();
+      await other.fixture.close();
+    }
+  });
+
   it('a set with a token that the client chose stays unknown, since others may choose that token too', async () => {
     lose('answer', 'c');
     expect((await s.set('c', 'x', { chosenCas: 5n })).status).to.equal('unknown');
@@ -91,7 +117,8 @@ describe('RedisStore, a node that stands still @long', () => {
   });
 
   it('opening goes on to the next host when one accepts the connection and never answers', async () => {
-    const silent = net.createServer().listen(0, '127.0.0.1');
+    const silent = net.createServer((socket) => socket.on('error', () => undefined));
+    silent.listen(0, '127.0.0.1');
     await once(silent, 'listening');
     const host = `127.0.0.1:${(silent.address() as net.AddressInfo).port}`;
     try {
