@@ -2,7 +2,7 @@
 //
 // A token is the time in units of half a µs, rounded so that its last 5 bits tell who made it: twice the number that this server
 // drew from the cluster when it started, or one more if a script made the token from that of the item (scripts.ts, NEXT_TOKEN).
-// So two servers never give the same token, and one server never gives a token twice.
+// So two servers with different numbers never give the same token, and one server never gives a token twice.
 //
 // Invariants:
 // - Tokens grow, also when the clock goes back. They stay below 2^53, where Lua counts exactly (until 2112).
