@@ -1,8 +1,8 @@
 // CAS tokens of the items in a Redis cluster. The server makes them, so that a plain set needs no script in Redis.
 //
-// A token is the time in units of half a µs, rounded so that its last 5 bits name its maker: twice the number that this server
-// drew from the cluster when it started, or one more if a script made the token from that of the item (scripts.ts, NEXT_TOKEN).
-// So two servers with different numbers never give the same token, and one server never gives a token twice.
+// A token is the time in units of half a µs, rounded so that its last 5 bits are twice the number that this server drew from the
+// cluster when it started. They are one more if a script made the token from that of the item (scripts.ts, NEXT_TOKEN).
+// So two servers never give the same token, and one server never gives a token twice.
 //
 // Invariants:
 // - Tokens grow, also when the clock goes back. They stay below 2^53, where Lua counts exactly (until 2112).
