@@ -17,7 +17,7 @@ const SCRIPT = join(import.meta.dirname, 'run.js');
 interface Started {
   readonly stdout: string;
   readonly stderr: string;
-  /** Sends SIGTERM; resolves to the exit code. */
+  /** Sends SIGTERM, and again while the nodes end, as npm repeats a terminal's signal; resolves to the exit code. */
   readonly end: () => Promise<number>;
 }
 
@@ -41,6 +41,11 @@ async function start(args: readonly string[]): Promise<Started> {
     if (hasEnded) throw new Error(`ended with ${child.exitCode}: ${said.stderr}`);
   }
   const end = async (): Promise<number> => {
+    child.kill('SIGTERM');
+    const runs = () => child.exitCode === null && child.signalCode === null;
+    while (runs() && !said.stderr.includes('Ending the nodes')) {
+      await Promise.race([once(child.stderr, 'data'), exited]);
+    }
     child.kill('SIGTERM');
     return (await exited)[0];
   };
