@@ -13,6 +13,12 @@ import { skip } from '../../support/programs.js';
 import { temporaryFolder } from '../../support/servers.js';
 import { removeFolder } from '../../support/remove-folder.js';
 
+/** Reads the certificates that the options of a URL name. */
+function read(words: string): ReturnType<typeof readStoreAccess> {
+  const place = storePlace(`etcds://a?${words}`);
+  return readStoreAccess(place, { storeAuth: undefined, storeAuthFile: undefined });
+}
+
 describe('readStoreAccess()', () => {
   let dir = '';
   const place = storePlace('etcd://a,b:1');
@@ -44,11 +50,6 @@ describe('readStoreAccess()', () => {
     const text = join(dir, 'text');
     writeFileSync(text, 'no certificate');
     const ca = authority.certPath;
-    const read = (words: string): ReturnType<typeof readStoreAccess> =>
-      readStoreAccess(storePlace(`etcds://a?${words}`), {
-        storeAuth: undefined,
-        storeAuthFile: undefined,
-      });
     expect(read(`ca=${ca}`).tls).to.deep.equal({
       ca: readFileSync(ca),
       cert: undefined,
