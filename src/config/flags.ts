@@ -90,7 +90,10 @@ export function parseFlags(
     .configureOutput({
       writeOut: (text) => (stdout += text),
       // A message repeats the word that it is about. A password in a URL must not be repeated with it.
-      writeErr: (text) => (stderr += text.replaceAll(/\/\/[^/@\s']*@/g, '//…@')),
+      writeErr: (text) =>
+        (stderr += text
+          .replaceAll(/\/\/[^/@\s']*@/g, '//…@')
+          .replaceAll(/([?&](?:pass\w*|auth|token|secret)=)[^&\s']*/gi, '$1…')),
     });
   const origins = watchFlags(program);
   try {
