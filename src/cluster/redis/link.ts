@@ -192,7 +192,9 @@ export class Link {
         if (!this.#isSuspect) void this.open();
         await this.#pause();
       } else {
-        batch = this.#conclude(batch, await this.#timed(redis, batch));
+        const head = this.#bundler.headOf(batch);
+        const again = this.#conclude(head, await this.#timed(redis, head));
+        batch = [...again, ...batch.slice(head.length)];
       }
       batch = this.#own(batch);
     }
