@@ -38,7 +38,7 @@ describe('eviction @long', function () {
     removeFolder(folder);
   });
 
-  it('others are served while a set waits for its room, and requests behind it on its connection follow it', async () => {
+  it('other clients are served while a set waits for its room, and the requests behind it on its connection follow it', async () => {
     server = await ServerProcess.start(cairnLaunch(join(folder, 'd'), ['--max-bytes', '2m']));
     const client = await WireClient.connect(server.port);
     const other = await WireClient.connect(server.port);
