@@ -4,8 +4,8 @@
 // Invariants:
 // - The script executes the commands of a bundle in their order, and answers each as Redis would have answered it alone.
 // - A node executes no part of a bundle whose call it refuses.
-// - A bundle holds up the other clients of a node no longer than BUNDLE_BYTES_MAX take to copy, or GETS_BYTES_MAX where values
-//   are longer than those before.
+// - A bundle holds up the other clients of a node no longer than BUNDLE_BYTES_MAX take to copy, or 1 MiB (scripts.ts, GETS) where
+//   values are longer than those before.
 // - A batch is answered in time: its answers have about ANSWER_BYTES_MAX bytes at most.
 
 import type { Operation } from './operation.js';

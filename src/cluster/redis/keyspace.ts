@@ -48,7 +48,12 @@ export class Keyspace {
 
   /** Puts a FLUSHALL into the queue of each master. */
   async flush(deadlineMs: number): Promise<S.Outcome> {
-    const command: Command = { name: 'FLUSHALL', args: ['ASYNC'], effect: 'writes' };
+    const command: Command = {
+      name: 'FLUSHALL',
+      args: ['ASYNC'],
+      effect: 'writes',
+      isForAllKeys: true,
+    };
     if (this.#deletions.size > 0) {
       const before = [...this.#deletions].map((deletion) => deletion.done);
       return this.#behind(Buffer.from(KEY_PREFIX), async () => {
@@ -158,7 +163,8 @@ export class Keyspace {
     const refusals = await Promise.all(
       hosts.map((host) => {
         const key = this.#cluster.barrierKeyAt(host);
-        const barrier: Command = { name: 'SET', args: [key, '1'], effect: 'writes' };
+        const args = [key, '1'];
+        const barrier: Command = { name: 'SET', args, effect: 'writes', isForAllKeys: true };
         const target = { key, slot: slotOf(key), deadlineMs };
         return new Promise<NoAnswer | undefined>((resolve) => {
           const settle = (): void => resolve(undefined);

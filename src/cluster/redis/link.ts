@@ -272,11 +272,13 @@ export class Link {
     return command.effect !== 'reads' || this.#guarantee.reads === 'strict';
   }
 
-  /** Checks whether a later operation on the same key was executed: to send this one now would reverse their order. */
+  /** Checks whether a later operation on the same key, or on all keys, was executed: to send this one now would reverse their order. */
   #isOvertaken(batch: readonly Operation[], verdicts: readonly Verdict[], at: number): boolean {
     const { key } = batch[at]!.target;
     for (let later = at + 1; later < batch.length; later += 1) {
-      if (verdicts[later]!.kind !== 'error' && batch[later]!.target.key.equals(key)) return true;
+      const { command, target } = batch[later]!;
+      const isMet = command.isForAllKeys === true || target.key.equals(key);
+      if (isMet && verdicts[later]!.kind !== 'error') return true;
     }
     return false;
   }

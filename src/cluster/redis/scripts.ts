@@ -287,7 +287,7 @@ function script(...parts: readonly string[]): Script {
 }
 
 /** Bytes of values after which GETS looks up no further key. */
-export const GETS_BYTES_MAX = 1024 * 1024;
+const GETS_BYTES_MAX = 1024 * 1024;
 
 /** The values of many keys, which may be in many slots of the node. The last keys have no answer where the values are long. */
 export const GETS = script(`#!lua flags=no-writes,allow-cross-slot-keys
