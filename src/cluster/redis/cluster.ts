@@ -138,6 +138,11 @@ export class Cluster implements LinkCluster {
     return operation.isAsking || this.#wanted[operation.target.slot] === link;
   }
 
+  /** Looks at the nodes soon. */
+  renewView(): void {
+    this.#refreshIn(REFRESH_SOON_MS);
+  }
+
   isUsed(link: Link): boolean {
     return this.#wanted.includes(link);
   }
