@@ -192,7 +192,9 @@ export class Link {
         if (!this.#isSuspect) void this.open();
         await this.#pause();
       } else {
-        batch = this.#conclude(batch, await this.#timed(redis, batch));
+        const head = this.#bundler.headOf(batch);
+        const again = this.#conclude(head, await this.#timed(redis, head));
+        batch = [...again, ...batch.slice(head.length)];
       }
       batch = this.#own(batch);
     }
@@ -270,11 +272,13 @@ export class Link {
     return command.effect !== 'reads' || this.#guarantee.reads === 'strict';
   }
 
-  /** Checks whether a later operation on the same key was executed: to send this one now would reverse their order. */
+  /** Checks whether a later operation on the same key, or on all keys, was executed: to send this one now would reverse their order. */
   #isOvertaken(batch: readonly Operation[], verdicts: readonly Verdict[], at: number): boolean {
     const { key } = batch[at]!.target;
     for (let later = at + 1; later < batch.length; later += 1) {
-      if (verdicts[later]!.kind !== 'error' && batch[later]!.target.key.equals(key)) return true;
+      const { command, target } = batch[later]!;
+      const isMet = command.isForAllKeys === true || target.key.equals(key);
+      if (isMet && verdicts[later]!.kind !== 'error') return true;
     }
     return false;
   }

@@ -1,6 +1,6 @@
 // Error replies of Redis: their meaning for the operation that got one.
 //
-// Invariant: `moved`, `asked`, `later`, and `alone` of a command in a bundle, say that Redis has not executed the command, so
+// Invariant: `moved`, `asked`, `later`, `left`, and `alone` of a command in a bundle, say that Redis has not executed the command, so
 // that it may be sent again.
 
 export type ReplyError =
@@ -12,6 +12,8 @@ export type ReplyError =
   | { readonly kind: 'later'; readonly loadsScripts: boolean }
   /** The script may not use the key: its slot moves, the node serves no slots, or the user may not use the key or the command. */
   | { readonly kind: 'alone' }
+  /** The bundle of the command ended before it. */
+  | { readonly kind: 'left' }
   | { readonly kind: 'refused'; readonly status: 'no-memory' | 'no-space' | 'damaged' | 'closed' }
   /** The reply is not known: the command may have been executed. */
   | { readonly kind: 'unknown' };

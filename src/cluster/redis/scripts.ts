@@ -286,10 +286,18 @@ function script(...parts: readonly string[]): Script {
   return { text, sha: createHash('sha1').update(text).digest('hex') };
 }
 
-/** The values of many keys, which may be in many slots of the node. */
+/** Bytes of values after which GETS looks up no further key. */
+const GETS_BYTES_MAX = 1024 * 1024;
+
+/** The values of many keys, which may be in many slots of the node. The last keys have no answer where the values are long. */
 export const GETS = script(`#!lua flags=no-writes,allow-cross-slot-keys
-local found = {}
-for at, key in ipairs(ARGV) do found[at] = redis.pcall('GET', key) end
+local found, bytes = {}, 0
+for at, key in ipairs(ARGV) do
+  local item = redis.pcall('GET', key)
+  found[at] = item
+  if type(item) == 'string' then bytes = bytes + #item end
+  if bytes > ${GETS_BYTES_MAX} then break end
+end
 return found
 `);
 

@@ -1,7 +1,7 @@
 // CAS tokens of the items in a Redis cluster. The server makes them, so that a plain set needs no script in Redis.
 //
-// A token is the time in units of half a µs, rounded so that its last 5 bits tell who made it: twice the number that this server
-// drew from the cluster when it started, or one more if a script made the token from that of the item (scripts.ts, NEXT_TOKEN).
+// A token is the time in units of half a µs, rounded so that its last 5 bits are twice the number that this server drew from the
+// cluster when it started. They are one more if a script made the token from that of the item (scripts.ts, NEXT_TOKEN).
 // So two servers never give the same token, and one server never gives a token twice.
 //
 // Invariants:

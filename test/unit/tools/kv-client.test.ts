@@ -235,7 +235,7 @@ describe('kv-client (against a scripted server) @long', () => {
     let screen = '';
     child.stdout.on('data', (chunk) => (screen += String(chunk)));
     child.stdin.write('get a\rset b 3\rxyz\rhelp touch\rquit\r');
-    const [code] = (await once(child, 'exit')) as [number];
+    const [code] = (await once(child, 'close')) as [number];
     expect(screen).to.contain(`127.0.0.1:${port}> `).and.contain('3 bytes> ');
     expect(screen).to.contain('\\x1b[m').and.contain('set a new expiry');
     expect(await fs.readFile(history, 'utf8')).to.equal('get a\nset b 3\nhelp touch\nquit\n');
@@ -253,6 +253,20 @@ describe('kv-client (against a scripted server) @long', () => {
   });
 }).timeout(60_000);
 
+/** Checks whether a process listens at the socket; the file is there a moment before that. */
+async function accepts(path: string): Promise<boolean> {
+  const socket = net.connect(path);
+  try {
+    await once(socket, 'connect');
+    return true;
+  } catch {
+    // The connection was refused, or there is no such file.
+    return false;
+  } finally {
+    socket.destroy();
+  }
+}
+
 describe('kv-client (against memcached) @long', () => {
   let memcached: ChildProcess | undefined;
   let dir = '';
@@ -264,8 +278,10 @@ describe('kv-client (against memcached) @long', () => {
     socket = join(dir, 'memcached.sock');
     const user = process.getuid?.() === 0 ? ['-u', 'root'] : [];
     memcached = spawn('memcached', ['-s', socket, ...user], { stdio: 'ignore' });
-    for (let tries = 0; tries < 200 && !(await fs.pathExists(socket)); tries += 1)
+    while (!(await accepts(socket))) {
+      expect(memcached.exitCode, 'memcached has ended').to.equal(null);
       await new Promise((resolve) => setTimeout(resolve, 10));
+    }
   });
   after(async () => {
     if (memcached === undefined) return;

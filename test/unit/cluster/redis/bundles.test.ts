@@ -4,7 +4,9 @@ import { expect } from 'chai';
 
 import { Bundler } from '../../../../src/cluster/redis/bundles.js';
 import { Operation, type Command } from '../../../../src/cluster/redis/operation.js';
+import { GETS } from '../../../../src/cluster/redis/scripts.js';
 import { slotOf } from '../../../../src/cluster/redis/slots.js';
+import { MIB } from '../../../../src/limits.js';
 import { requireProgram } from '../../../support/programs.js';
 import { RedisCluster } from '../../../support/redis-cluster.js';
 import { RedisSubject } from '../../../support/redis-subject.js';
@@ -59,6 +61,16 @@ describe('Bundler', () => {
       'GET 1',
       'GET 1',
     ]);
+  });
+
+  it('headOf() ends before the answers of a batch are too long for it', () => {
+    const bundler = new Bundler();
+    const batch = [...gets(511), operation('SET', 'k', 'v')];
+    expect(bundler.headOf(batch)).to.equal(batch);
+    for (let at = 0; at < 20; at += 1) bundler.measure(MIB);
+    expect(bundler.headOf(batch)).to.deep.equal(batch.slice(0, 16));
+    for (let at = 0; at < 20; at += 1) bundler.measure(100 * MIB);
+    expect(bundler.headOf(batch)).to.deep.equal(batch.slice(0, 1));
   });
 
   it('bundlesOf() keeps a bundle short when values are long', () => {
@@ -212,19 +224,36 @@ describe('Bundles over a node with a replica @long', () => {
     }
   });
 
-  it('512 values of 1 MiB come back whole, also when small values were read before', async () => {
-    const value = Buffer.alloc(1024 * 1024, 'v').toString();
-    expect((await s.set('long', value)).status).to.equal('stored');
+  it('values that are longer than expected come back in several bundles', async () => {
+    const value = Buffer.alloc(400_000, 'v').toString();
+    const keys = Array.from({ length: 8 }, (_, at) => `long${at}`);
+    await Promise.all(keys.map((key) => s.set(key, value)));
+    const node = await cluster.nodes[0]!.connect();
+    try {
+      const call = ['EVAL', GETS.text, '0', ...keys.map((key) => `k:${key}`)] as const;
+      expect(await node.callBuffer(...call)).to.have.lengthOf(3);
+    } finally {
+      node.disconnect();
+    }
     for (let at = 0; at < 1000; at += 1) await s.value('short');
+    const found = await Promise.all(keys.map((key) => s.value(key)));
+    expect(found.every((each) => each === value)).to.equal(true);
+  });
+
+  it('512 values of 1 MiB at once do not take the link down', async () => {
+    await s.set('long', Buffer.alloc(MIB, 'v').toString());
     const found = await Promise.all(Array.from({ length: 512 }, () => s.lookup('long')));
-    expect(new Set(found.map(({ kind }) => kind))).to.deep.equal(new Set(['hit']));
+    expect(found[0]!.kind).to.equal('hit');
+    expect((await s.set('long', 'x')).status).to.equal('stored');
   });
 
   it('keys and values are any bytes', async () => {
     const keys = Array.from({ length: 256 }, (_, byte) => Buffer.from([byte, 0x0d, 0x0a, byte]));
-    const put = (key: Buffer): Promise<{ status: string }> =>
-      Promise.resolve(s.store.put({ key, value: key, flags: 0, expiresAt: 0, mode: 'set' }));
-    await Promise.all(keys.map(put));
+    await Promise.all(
+      keys.map(async (key) =>
+        s.store.put({ key, value: key, flags: 0, expiresAt: 0, mode: 'set' }),
+      ),
+    );
     const found = await Promise.all(keys.map(async (key) => s.store.get(key)));
     for (const [at, lookup] of found.entries()) {
       const value = lookup.kind === 'hit' ? lookup.item.value : undefined;

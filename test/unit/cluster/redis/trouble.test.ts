@@ -6,6 +6,7 @@ import net from 'node:net';
 import { expect } from 'chai';
 
 import { nodeClock } from '../../../../src/env/node-env.js';
+import { slotOf } from '../../../../src/cluster/redis/slots.js';
 import { failure } from '../../../support/failure.js';
 import { LossyPort } from '../../../support/lossy-port.js';
 import { requireProgram } from '../../../support/programs.js';
@@ -154,4 +155,51 @@ describe('RedisStore, a node that stands still @long', () => {
       process.kill(pid, 'SIGCONT');
     }
   });
+});
+
+describe('RedisStore, a master that it has not seen yet @long', () => {
+  let cluster: RedisCluster;
+  let s: RedisSubject;
+
+  before(async function () {
+    const program = requireProgram(this, 'redis-server', 'redis-server');
+    // A master without slots must not become a replica.
+    const settings = ['--cluster-allow-replica-migration', 'no'];
+    cluster = await RedisCluster.start({ program, masters: 2, settings });
+    const id = String(await cluster.nodes[0]!.command('CLUSTER', 'MYID'));
+    // The second master first: as long as it claims slots, its claim counts, because its epoch is higher.
+    for (const node of cluster.nodes.toReversed()) {
+      const redis = await node.connect();
+      const pipeline = redis.pipeline();
+      for (let slot = 0; slot < 16_384; slot += 1) {
+        pipeline.call('CLUSTER', 'SETSLOT', slot, 'NODE', id);
+      }
+      await pipeline.exec();
+      redis.disconnect();
+    }
+    s = await RedisSubject.open(cluster, { hosts: [cluster.nodes[0]!.host], replicas: 0 });
+  });
+  after(async () => {
+    await s?.fixture.close();
+    await cluster?.close();
+  });
+
+  for (const [what, removal] of [
+    ['a flush', () => s.flush(0)],
+    ['a deletion by prefix', () => s.deletePrefix('moved')],
+  ] as const) {
+    it(`${what} that did not reach its items is not reported as done`, async () => {
+      const [one, other] = cluster.nodes;
+      const key = `moved-${what.length}`;
+      await s.set(key, 'x');
+      await cluster.moveSlot(slotOf(Buffer.from(`k:${key}`)), one!, other!);
+      let status: string;
+      do status = (await removal()).status;
+      while (status === 'unknown');
+      expect(status).to.equal('ok');
+      expect(await s.value(key)).to.equal(undefined);
+      await cluster.moveSlot(slotOf(Buffer.from(`k:${key}`)), other!, one!);
+      await s.set(key, 'y');
+    });
+  }
 });
