@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import type { Config, Exit } from '../config/config.js';
 import { storeText } from '../config/store-place.js';
 import type { Clock, Env } from '../env/env.js';
+import { fileFailure } from '../env/file-failure.js';
 import { nodeClock, nodeEnv } from '../env/node-env.js';
 import { writeAllTo } from '../env/output-file.js';
 import { holdSpareDescriptors } from '../env/spare-descriptors.js';
@@ -125,7 +126,7 @@ class ServerProcess {
     if (config.pidFile !== undefined) requirePidFile(config.pidFile);
     const env = nodeEnv(logger);
     await this.#openHttp(env);
-    const local = config.store === undefined ? await this.#openLocal(env) : undefined;
+    const local = config.store === undefined ? await this.#openNamed(env) : undefined;
     const store = local ?? (await this.#openCluster(env));
     const metrics = this.#http?.metrics;
     const server = new Server(env, config, store, {
@@ -157,6 +158,18 @@ class ServerProcess {
     }
   }
 
+  /** As #openLocal. A failure of the system names the file, and says what to do. */
+  async #openNamed(env: Env): Promise<DurableStore> {
+    try {
+      return await this.#openLocal(env);
+    } catch (error) {
+      // A bug has no code, and an address that cannot be listened on is no file.
+      if (systemCode(error) === undefined || error instanceof ListenError) throw error;
+      const { path = this.#config.dataDir } = error as NodeJS.ErrnoException;
+      throw fileFailure('The data directory cannot be used', path, error);
+    }
+  }
+
   /** Opens the store in the data directory. */
   async #openLocal(env: Env): Promise<DurableStore> {
     const config = this.#config;
@@ -184,8 +197,12 @@ class ServerProcess {
     // silently during its start or stop. The process ends by process.exit.
     setInterval(() => undefined, KEEP_ALIVE_MS);
     const { openClusterStore } = await import('./cluster-store.js');
-    this.#store = await openClusterStore(env, this.#config.store!, this.#config);
-    return this.#store;
+    const { watchCluster } = await import('./cluster-watch.js');
+    const place = this.#config.store!;
+    const store = await openClusterStore(env, place, this.#config);
+    this.#store = store;
+    watchCluster(store, env, storeText(place));
+    return store;
   }
 
   /** Opens the HTTP listener before the log is replayed, so that it can report the progress of the replay. */

@@ -4,6 +4,8 @@
 // Invariant: a failure is `not-executed` only when etcd refused the request before it proposed it, or when the request never
 // left this process. In doubt the failure is `unknown`: then the slot of the batch tells its fate (write-lanes.ts).
 
+import { connectionFailureText } from '../connection-failure.js';
+
 type FailureKind =
   /** The request is certainly not done, now or later; another try is worth it. */
   | 'not-executed'
@@ -67,7 +69,7 @@ export function etcdFailure(error: unknown, host: string): EtcdFailure {
   const text = details ?? (error instanceof Error ? error.message : String(error));
   const byText = TEXTS.find(([pattern]) => pattern.test(text))?.[1];
   const kind = byText ?? CODES.get(code ?? -1) ?? 'unknown';
-  return new EtcdFailure(kind, `etcd at ${host}: ${text}`, error);
+  return new EtcdFailure(kind, `etcd at ${host}: ${connectionFailureText(text)}`, error);
 }
 
 /** For a catch: returns a failure of a call. Any other error is a bug and is thrown again. */

@@ -9,6 +9,7 @@ import type { Redis } from 'ioredis';
 
 import type { Clock, Logger, Timer } from '../../env/env.js';
 import { KvError, failureText } from '../../errors.js';
+import { connectionFailureText } from '../connection-failure.js';
 import { cut, type Connect } from './connections.js';
 import type { Guarantee } from './guarantee.js';
 import { Link, type LinkCluster } from './link.js';
@@ -278,9 +279,9 @@ export async function firstView(parts: ClusterParts, seeds: readonly string[]): 
         const message = `${host} refuses the login: ${why}; give user:password by --store-auth-file or CAIRN_STORE_AUTH`;
         throw new KvError('KV_BAD_OPTION', message, { cause: error });
       }
-      failures.push(`${host}: ${why}`);
+      failures.push(`${host}: ${connectionFailureText(why)}`);
     }
   }
-  const message = `No node of the Redis cluster answers: ${failures.join('; ')}; see that the nodes run and can be reached`;
+  const message = `No node of the Redis cluster answers: ${failures.join('; ')}; see that its nodes run there and can be reached, with TLS for rediss:// and without TLS for redis://`;
   throw new KvError('KV_IO', message);
 }

@@ -69,6 +69,10 @@ function requireUsable(view: View, { replicas }: RedisStoreOptions): void {
     throw new KvError('KV_BAD_OPTION', `No node of the cluster serves ${unserved} of its slots`);
   }
   for (const { master, replicas: followers } of view.shards) {
+    if (master.endsWith(':0')) {
+      const message = `The nodes of the cluster name port 0 for ${master.slice(0, -2)}: set tls-cluster yes there, or use redis:// with a port without TLS`;
+      throw new KvError('KV_BAD_OPTION', message);
+    }
     if (followers.length >= replicas) continue;
     const message = `${master} has ${followers.length} replicas, and replicas=${replicas} is asked for: add some, or ask for less`;
     throw new KvError('KV_BAD_OPTION', message);

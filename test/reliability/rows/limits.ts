@@ -32,6 +32,8 @@ export const descriptors: FaultRow = {
       ['--segment-size', '1m', '--snapshot', 'never'],
       async ({ server }) => {
         const observer = await WireClient.connect(server.port);
+        // A client that has made a request is not dropped for others.
+        await askStats(observer);
         const sockets = await Promise.all(Array.from({ length: 250 }, () => open(server.port)));
         const answers = await Promise.all(sockets.map((socket) => setOf(socket)));
         const served = answers.filter((text) => text.startsWith('STORED')).length;

@@ -249,10 +249,11 @@ describe('Bundles over a node with a replica @long', () => {
 
   it('keys and values are any bytes', async () => {
     const keys = Array.from({ length: 256 }, (_, byte) => Buffer.from([byte, 0x0d, 0x0a, byte]));
-    const stored = keys.map(async (key) =>
-      s.store.put({ key, value: key, flags: 0, expiresAt: 0, mode: 'set' }),
+    await Promise.all(
+      keys.map(async (key) =>
+        s.store.put({ key, value: key, flags: 0, expiresAt: 0, mode: 'set' }),
+      ),
     );
-    await Promise.all(stored);
     const found = await Promise.all(keys.map(async (key) => s.store.get(key)));
     for (const [at, lookup] of found.entries()) {
       const value = lookup.kind === 'hit' ? lookup.item.value : undefined;
