@@ -1,6 +1,6 @@
 // A port in front of another port of 127.0.0.1, over which requests or answers get lost when a test says so.
 //
-// Invariant: a loss ends the client's connection, so that whoever waits for the answer notices at once.
+// Invariant: a loss ends the client's connection (except a silence), so that whoever waits for the answer notices at once.
 
 import { once } from 'node:events';
 import net from 'node:net';
@@ -9,9 +9,9 @@ export class LossyPort {
   readonly port: number;
   /**
    * `request`: the next bytes that come with `mark` in them do not arrive. `answer`: they arrive, and their answer is lost.
-   * `delay`: they arrive when arrive() is called.
+   * `delay`: they arrive when arrive() is called. `silence`: they do not arrive, and the connection stays.
    */
-  loses: 'request' | 'answer' | 'delay' | undefined;
+  loses: 'request' | 'answer' | 'delay' | 'silence' | undefined;
   /** The text that a request must contain to be lost. */
   mark = '';
   lost = 0;
@@ -70,7 +70,9 @@ export class LossyPort {
         this.lost += 1;
         losesAnswer = this.loses === 'answer';
         isLate = this.loses === 'delay';
+        const isSilent = this.loses === 'silence';
         this.loses = undefined;
+        if (isSilent) return;
         if (isLate) this.#late = () => arrival(node, bytes);
         if (!losesAnswer) {
           end();

@@ -38,7 +38,7 @@ describe('RedisStore, an answer that gets lost @long', () => {
   });
 
   /** Loses the next request that names the key, or its answer. */
-  function lose(what: 'request' | 'answer', key: string): void {
+  function lose(what: 'request' | 'answer' | 'silence', key: string): void {
     port.loses = what;
     port.mark = `k:${key}`;
     port.lost = 0;
@@ -93,6 +93,27 @@ describe('RedisStore, an answer that gets lost @long', () => {
       expect(await other.value('both')).to.equal('x');
     } finally {
       await one.fixture.close();
+      await other.fixture.close();
+    }
+  });
+
+  it('a connection that becomes silent while it is set up is given up, and another one is opened', async () => {
+    await s.set('silent', 'old');
+    lose('silence', '');
+    port.mark = 'LOAD';
+    const other = await RedisSubject.open(cluster, {
+      hosts: [`127.0.0.1:${port.port}`],
+      replicas: 0,
+    });
+    try {
+      let status = 'closed';
+      while (status === 'closed') {
+        await new Promise(setImmediate);
+        ({ status } = await other.set('silent', 'new'));
+      }
+      expect(status).to.equal('stored');
+      expect(port.lost).to.equal(1);
+    } finally {
       await other.fixture.close();
     }
   });
