@@ -25,7 +25,7 @@ const RUNS = 1;
 const STAYING = 30;
 const QUOTA_BYTES = 16 * MIB;
 
-/** The trouble beside the calls. */
+/** The trouble that happens beside the calls. */
 interface Trouble {
   /** The share of answers that get lost, from 0 to 1. */
   readonly lost: number;
