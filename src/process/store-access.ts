@@ -3,11 +3,9 @@
 //
 // Invariant: no message holds a password.
 
-import fs from 'node:fs';
-
 import type { Config } from '../config/config.js';
 import type { StorePlace, TlsFiles } from '../config/store-place.js';
-import { optionFileFailure } from '../env/file-failure.js';
+import { readOptionFile } from '../env/option-file.js';
 import { KvError } from '../errors.js';
 
 interface Certificates {
@@ -60,9 +58,5 @@ function named(path: string | undefined): Buffer | undefined {
 }
 
 function readFile(path: string): Buffer {
-  try {
-    return fs.readFileSync(path);
-  } catch (error) {
-    throw optionFileFailure(path, undefined, error);
-  }
+  return readOptionFile('A file of --store', path);
 }

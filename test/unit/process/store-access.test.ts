@@ -41,7 +41,7 @@ describe('readStoreAccess()', () => {
     const { tls } = readStoreAccess(storePlace(`etcds://a?ca=${ca}`), none);
     expect(tls).to.deep.equal({ ca: Buffer.from('PEM'), cert: undefined, key: undefined });
     expect(() => readStoreAccess(storePlace(`etcds://a?ca=${ca}.gone`), none))
-      .to.throw(`${ca}.gone cannot be read`)
+      .to.throw(/^A file of --store cannot be read: .*ca\.pem\.gone\)$/)
       .that.satisfies((error: unknown) => isKvError(error) && error.code === 'KV_BAD_OPTION');
   });
 });
