@@ -92,7 +92,12 @@ export function parseFlags(
     .configureOutput({
       writeOut: (text) => (stdout += text),
       // A message repeats the word that it is about. A password in a URL must not be repeated with it.
-      writeErr: (text) => (stderr += printableLines(text.replaceAll(/\/\/[^/@\s']*@/g, '//…@'))),
+      writeErr: (text) => {
+        const shown = text
+          .replaceAll(/\/\/[^/@\s']*@/g, '//…@')
+          .replaceAll(/([?&](?:pass\w*|auth|token|secret)=)[^&\s']*/gi, '$1…');
+        stderr += printableLines(shown);
+      },
     });
   const origins = watchFlags(program);
   try {

@@ -63,6 +63,8 @@ export function storePlace(text: string): StorePlace {
     );
   }
   const hosts = names.split(',').map((name) => hostOf(name.trim(), PORTS[kind]));
+  const twice = hosts.find((host, at) => hosts.indexOf(host) !== at);
+  if (twice !== undefined) throw new InvalidArgumentError(`${twice} is named twice.`);
   const words = wordsOf(query, WORDS[kind]);
   const tls = tlsOf(words, s === 's');
   if (kind === 'etcd') return { kind, hosts, tls, prefix: prefixOf(path) };
@@ -118,6 +120,8 @@ function tlsOf(words: ReadonlyMap<string, string>, isTls: boolean): TlsFiles | u
     if ((caPath ?? certPath ?? keyPath) === undefined) return undefined;
     throw new InvalidArgumentError('ca=, cert= and key= are for etcds:// and rediss://.');
   }
+  const empty = TLS_WORDS.find((word) => words.get(word) === '');
+  if (empty !== undefined) throw new InvalidArgumentError(`${empty}= takes a file in PEM.`);
   if ((certPath === undefined) !== (keyPath === undefined)) {
     throw new InvalidArgumentError('cert= and key= belong together.');
   }

@@ -197,8 +197,12 @@ class ServerProcess {
     // silently during its start or stop. The process ends by process.exit.
     setInterval(() => undefined, KEEP_ALIVE_MS);
     const { openClusterStore } = await import('./cluster-store.js');
-    this.#store = await openClusterStore(env, this.#config.store!, this.#config);
-    return this.#store;
+    const { watchCluster } = await import('./cluster-watch.js');
+    const place = this.#config.store!;
+    const store = await openClusterStore(env, place, this.#config);
+    this.#store = store;
+    watchCluster(store, env, storeText(place));
+    return store;
   }
 
   /** Opens the HTTP listener before the log is replayed, so that it can report the progress of the replay. */

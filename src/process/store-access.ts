@@ -3,10 +3,13 @@
 //
 // Invariant: no message holds a password.
 
+import { X509Certificate } from 'node:crypto';
+import { createSecureContext } from 'node:tls';
+
 import type { Config } from '../config/config.js';
 import type { StorePlace, TlsFiles } from '../config/store-place.js';
 import { readOptionFile } from '../env/option-file.js';
-import { KvError } from '../errors.js';
+import { failureText, KvError } from '../errors.js';
 
 interface Certificates {
   readonly ca: Buffer | undefined;
@@ -50,7 +53,22 @@ function loginOf({ storeAuth, storeAuthFile }: StoreLogin): Login {
 }
 
 function certificatesOf({ caPath, certPath, keyPath }: TlsFiles): Certificates {
-  return { ca: named(caPath), cert: named(certPath), key: named(keyPath) };
+  const [ca, cert, key] = [named(caPath), named(certPath), named(keyPath)];
+  if (ca !== undefined) tried(caPath!, () => new X509Certificate(ca));
+  if (cert !== undefined)
+    tried(`${certPath!} with ${keyPath!}`, () => createSecureContext({ cert, key }));
+  return { ca, cert, key };
+}
+
+/** Throws KV_BAD_OPTION when `use` throws. Otherwise the first connection would, without the name of the file. */
+function tried(what: string, use: () => unknown): void {
+  try {
+    use();
+  } catch (cause) {
+    const { reason = failureText(cause) } = cause as { readonly reason?: string };
+    const message = `${what} cannot be used for TLS: ${reason}; see ca=, cert= and key= of --store`;
+    throw new KvError('KV_BAD_OPTION', message, { cause });
+  }
 }
 
 function named(path: string | undefined): Buffer | undefined {

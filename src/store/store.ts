@@ -24,7 +24,10 @@ export type { LargeValue, Maybe, Value } from './value.js';
 /** Raw key bytes, 1..65,535. The protocol checks its own limits before. */
 export type Key = Buffer;
 
-/** A key: the bytes key[keyStart..keyEnd), by default all of `key`. A store copies the bytes that it keeps. */
+/**
+ * A key: the bytes key[keyStart..keyEnd), by default all of `key`. A store copies the bytes that it keeps. The caller may
+ * fill the same object again for its next call, also before the answer of this call has come.
+ */
 export interface KeyPlace {
   readonly key: Key;
   readonly keyStart?: number;

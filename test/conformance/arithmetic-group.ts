@@ -2,6 +2,7 @@
 
 import { expect } from 'chai';
 
+import { keptOutcome } from '../support/kept-lookup.js';
 import type { Subject } from './subject.js';
 
 const MAX = 2n ** 64n - 1n;
@@ -78,6 +79,33 @@ export function arithmeticGroup(subject: () => Subject): void {
       const right = await s.change('incr', 'n', 1n, { compareCas: cas, chosenCas: 77n });
       expect(right).to.include({ status: 'stored', cas: 77n, number: 2n });
       expect((await s.get('n'))?.cas).to.equal(77n);
+    });
+
+    it('has read its change when it returns: the caller fills the same object again', async () => {
+      const s = subject();
+      await s.set('n', '10');
+      await s.set('m', '10');
+      const expiresAt = s.store.nowMs() + 60_000;
+      const change = {
+        key: Buffer.from('n'),
+        direction: 'incr' as 'incr' | 'decr',
+        delta: 5n,
+        compareCas: undefined as bigint | undefined,
+        create: undefined as { value: bigint; expiresAt: number } | undefined,
+        expiresAt: undefined as number | undefined,
+      };
+      const added = keptOutcome(s.store.arithmetic(change));
+      Object.assign(change, { key: Buffer.from('new'), create: { value: 7n, expiresAt } });
+      const created = keptOutcome(s.store.arithmetic(change));
+      Object.assign(change, { key: Buffer.from('m'), direction: 'decr', delta: 3n, expiresAt });
+      Object.assign(change, { create: undefined });
+      const taken = keptOutcome(s.store.arithmetic(change));
+      Object.assign(change, { key: Buffer.from('never'), delta: 1n, compareCas: 1n, expiresAt: 0 });
+      const none = keptOutcome(s.store.arithmetic(change));
+      expect(await s.wait(added)).to.include({ status: 'stored', number: 15n, expiresAt: 0 });
+      expect(await s.wait(created)).to.include({ status: 'stored', number: 7n, expiresAt });
+      expect(await s.wait(taken)).to.include({ status: 'stored', number: 7n, expiresAt });
+      expect(await s.wait(none)).to.include({ status: 'not-found' });
     });
 
     it('adds up fifty increments that run together', async () => {

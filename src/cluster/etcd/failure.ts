@@ -4,6 +4,8 @@
 // Invariant: a failure is `not-executed` only when etcd refused the request before it proposed it, or when the request never
 // left this process. In doubt the failure is `unknown`: then the slot of the batch tells its fate (write-lanes.ts).
 
+import { connectionFailureText } from '../connection-failure.js';
+
 type FailureKind =
   /** The request is certainly not done, now or later; another try is worth it. */
   | 'not-executed'
@@ -31,7 +33,6 @@ const CODE = {
   invalidArgument: 3,
   deadlineExceeded: 4,
   permissionDenied: 7,
-  resourceExhausted: 8,
   failedPrecondition: 9,
   outOfRange: 11,
   unimplemented: 12,
@@ -42,6 +43,8 @@ const CODE = {
 const TEXTS: readonly (readonly [RegExp, FailureKind])[] = [
   [/database space exceeded/, 'no-space'],
   [/invalid auth token|revision of auth store is old|user name is empty/, 'login'],
+  // A message may not be that large. The code of this error is also that of a connection that the node ended, so the text decides.
+  [/message larger than max/, 'refused'],
   // The node refuses before it proposes: its queue is full, or it knows no leader.
   [/too many requests|etcdserver: no leader|not capable/, 'not-executed'],
   [
@@ -57,8 +60,6 @@ const CODES = new Map<number, FailureKind>([
   [CODE.outOfRange, 'refused'],
   [CODE.unimplemented, 'refused'],
   [CODE.unauthenticated, 'login'],
-  // The request is larger than a message may be.
-  [CODE.resourceExhausted, 'refused'],
 ]);
 
 /** The failure that an error of grpc-js means, for a call to `host`. */
@@ -68,7 +69,7 @@ export function etcdFailure(error: unknown, host: string): EtcdFailure {
   const text = details ?? (error instanceof Error ? error.message : String(error));
   const byText = TEXTS.find(([pattern]) => pattern.test(text))?.[1];
   const kind = byText ?? CODES.get(code ?? -1) ?? 'unknown';
-  return new EtcdFailure(kind, `etcd at ${host}: ${text}`, error);
+  return new EtcdFailure(kind, `etcd at ${host}: ${connectionFailureText(text)}`, error);
 }
 
 /** For a catch: returns a failure of a call. Any other error is a bug and is thrown again. */

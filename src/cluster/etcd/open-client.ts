@@ -48,6 +48,6 @@ async function reach(env: Env, client: EtcdClient, places: Places): Promise<Rang
       await retries.pause();
     }
   }
-  const message = `No majority of etcd answers at ${client.hosts.join(', ')}: ${last}; see that the nodes run and can be reached`;
+  const message = `No majority of etcd answers at ${client.hosts.join(', ')}: ${last}; see that etcd runs there and can be reached, with TLS for etcds:// and without TLS for etcd://`;
   throw new KvError('KV_IO', message);
 }

@@ -9,7 +9,8 @@ import type { Redis } from 'ioredis';
 
 import type { Clock, Logger, Timer } from '../../env/env.js';
 import { KvError, failureText } from '../../errors.js';
-import type { Connect } from './connections.js';
+import { connectionFailureText } from '../connection-failure.js';
+import { cut, type Connect } from './connections.js';
 import type { Guarantee } from './guarantee.js';
 import { Link, type LinkCluster } from './link.js';
 import type { Operation } from './operation.js';
@@ -17,16 +18,19 @@ import { isNotAllowed } from './reply-errors.js';
 import { requireDurable } from './safety.js';
 import { SCRIPTS } from './scripts.js';
 import { ownKey, slotOf, SLOT_COUNT } from './slots.js';
+import type { Strays } from './strays.js';
 import { askTopology, type View } from './view.js';
 
 const REFRESH_MS = 5000;
 const REFRESH_SOON_MS = 200;
+const SETUP_MS_MAX = 3000;
 
 export interface ClusterParts {
   readonly connect: Connect;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly guarantee: Guarantee;
+  readonly strays: Strays;
   /** Nodes must keep the writes that they acknowledge. */
   readonly isOnDisk: boolean;
 }
@@ -69,6 +73,16 @@ export class Cluster implements LinkCluster {
     return this.#parts.guarantee;
   }
 
+  get strays(): Strays {
+    return this.#parts.strays;
+  }
+
+  /** Notes a connection to the node that was given up. Nothing more is sent to the node until it has forgotten the connection. */
+  abandon(host: string, redis: Redis): void {
+    this.strays.add(host, redis);
+    this.linkOf(host)?.doubt();
+  }
+
   linkOf(host: string): Link | undefined {
     return this.#links.get(host);
   }
@@ -106,18 +120,27 @@ export class Cluster implements LinkCluster {
 
   async connect(host: string): Promise<Redis> {
     const redis = await this.#parts.connect(host);
+    const timer = this.#parts.clock.setTimer(SETUP_MS_MAX, () => cut(redis));
     try {
+      await this.strays.note(host, redis);
       if (this.#parts.isOnDisk) await requireDurable(redis, host);
       for (const { text } of Object.values(SCRIPTS)) await redis.script('LOAD', text);
       return redis;
     } catch (error: unknown) {
       redis.disconnect();
       throw error;
+    } finally {
+      timer.cancel();
     }
   }
 
   isAt(operation: Operation, link: Link): boolean {
     return operation.isAsking || this.#wanted[operation.target.slot] === link;
+  }
+
+  /** Looks at the nodes soon. */
+  renewView(): void {
+    this.#refreshIn(REFRESH_SOON_MS);
   }
 
   isUsed(link: Link): boolean {
@@ -256,9 +279,9 @@ export async function firstView(parts: ClusterParts, seeds: readonly string[]): 
         const message = `${host} refuses the login: ${why}; give user:password by --store-auth-file or CAIRN_STORE_AUTH`;
         throw new KvError('KV_BAD_OPTION', message, { cause: error });
       }
-      failures.push(`${host}: ${why}`);
+      failures.push(`${host}: ${connectionFailureText(why)}`);
     }
   }
-  const message = `No node of the Redis cluster answers: ${failures.join('; ')}; see that the nodes run and can be reached`;
+  const message = `No node of the Redis cluster answers: ${failures.join('; ')}; see that its nodes run there and can be reached, with TLS for rediss:// and without TLS for redis://`;
   throw new KvError('KV_IO', message);
 }

@@ -113,10 +113,11 @@ export class RedisStore implements S.Store {
     const target = this.#target(change.key, change.keyStart, change.keyEnd);
     const now = this.#now();
     const command = commands.arithmeticCommand(target.key, change, now);
+    const { create, expiresAt } = change;
     return this.#ask(
       target,
       command,
-      (reply) => this.#seen(answers.arithmeticOutcome(reply, change)),
+      (reply) => this.#seen(answers.arithmeticOutcome(reply, create, expiresAt)),
       (why) => answers.refusedArithmetic(why),
       answers.arithmeticProof(now.candidate, change),
     );

@@ -67,6 +67,8 @@ describe('storePlace()', () => {
     const secret = refusalOf('redis://me:secret@a');
     expect(secret).to.include('--store-auth-file').and.not.to.include('secret');
     expect(refusalOf('redis://a/1')).to.include('no databases');
+    expect(refusalOf('etcd://a,b,a:2379')).to.include('a:2379 is named twice');
+    expect(refusalOf('etcds://a?ca=')).to.include('ca= takes a file');
     expect(refusalOf('redis://a?replica=1')).to.include('There is no option replica=');
     expect(refusalOf('redis://a?reads=fast&reads=fast')).to.include('twice');
     expect(refusalOf('redis://a?replicas=-1')).to.include('replicas=');
@@ -115,6 +117,8 @@ describe('--store', () => {
     expect(configRefusal(store, { CAIRN_MAX_KEYS: '3' })).to.include('--max-keys');
     const typed = configRefusal(['--store', 'redis://me:secret@a']);
     expect(typed).to.match(/^64 /).and.to.not.include('secret');
+    const word = configRefusal(['--store', 'redis://a?password=secret&reads=fast']);
+    expect(word).to.include('no option password=').and.to.not.include('secret');
   });
 
   it('takes -m with a note about it, and refuses a login without a cluster', () => {

@@ -1,6 +1,6 @@
 // readStoreAccess(): the sources of the login and the certificates of a cluster.
 
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { expect } from 'chai';
@@ -8,8 +8,16 @@ import { expect } from 'chai';
 import { storePlace } from '../../../src/config/store-place.js';
 import { isKvError } from '../../../src/errors.js';
 import { readStoreAccess } from '../../../src/process/store-access.js';
+import { Authority, canMakeCertificates } from '../../support/certificates.js';
+import { skip } from '../../support/programs.js';
 import { temporaryFolder } from '../../support/servers.js';
 import { removeFolder } from '../../support/remove-folder.js';
+
+/** Reads the certificates that the options of a URL name. */
+function read(words: string): ReturnType<typeof readStoreAccess> {
+  const place = storePlace(`etcds://a?${words}`);
+  return readStoreAccess(place, { storeAuth: undefined, storeAuthFile: undefined });
+}
 
 describe('readStoreAccess()', () => {
   let dir = '';
@@ -34,14 +42,30 @@ describe('readStoreAccess()', () => {
     expect(variable).to.include({ user: undefined, password: 'other' });
   });
 
-  it('reads the certificates, and names a file that cannot be read', () => {
-    const ca = join(dir, 'ca.pem');
-    writeFileSync(ca, 'PEM');
-    const none = { storeAuth: undefined, storeAuthFile: undefined };
-    const { tls } = readStoreAccess(storePlace(`etcds://a?ca=${ca}`), none);
-    expect(tls).to.deep.equal({ ca: Buffer.from('PEM'), cert: undefined, key: undefined });
-    expect(() => readStoreAccess(storePlace(`etcds://a?ca=${ca}.gone`), none))
-      .to.throw(/^A file of --store cannot be read: .*ca\.pem\.gone\)$/)
-      .that.satisfies((error: unknown) => isKvError(error) && error.code === 'KV_BAD_OPTION');
+  it('reads the certificates, and names a file that cannot be used', function () {
+    if (!canMakeCertificates()) skip(this, 'openssl');
+    const authority = new Authority(dir, 'store');
+    const { certPath: cert, keyPath: key } = authority.sign('server');
+    const other = authority.sign('other').keyPath;
+    const text = join(dir, 'text');
+    writeFileSync(text, 'no certificate');
+    const ca = authority.certPath;
+    expect(read(`ca=${ca}`).tls).to.deep.equal({
+      ca: readFileSync(ca),
+      cert: undefined,
+      key: undefined,
+    });
+    expect(read(`cert=${cert}&key=${key}`).tls?.key).to.deep.equal(readFileSync(key));
+    const refusals: Readonly<Record<string, string>> = {
+      [`ca=${ca}.gone`]: `(ENOENT) (${ca}.gone)`,
+      [`ca=${text}`]: `${text} cannot be used for TLS`,
+      [`cert=${cert}&key=${other}`]: `${cert} with ${other} cannot be used for TLS`,
+      [`cert=${text}&key=${key}`]: `${text} with ${key} cannot be used for TLS`,
+    };
+    for (const [words, refusal] of Object.entries(refusals)) {
+      expect(() => read(words))
+        .to.throw(refusal)
+        .that.satisfies((error: unknown) => isKvError(error) && error.code === 'KV_BAD_OPTION');
+    }
   });
 });
