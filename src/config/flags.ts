@@ -91,13 +91,7 @@ export function parseFlags(
     .exitOverride()
     .configureOutput({
       writeOut: (text) => (stdout += text),
-      // A message repeats the word that it is about. A password in a URL must not be repeated with it.
-      writeErr: (text) => {
-        const shown = text
-          .replaceAll(/\/\/[^/@\s']*@/g, '//…@')
-          .replaceAll(/([?&](?:pass\w*|auth|token|secret)=)[^&\s']*/gi, '$1…');
-        stderr += printableLines(shown);
-      },
+      writeErr: (text) => (stderr += withoutSecrets(text)),
     });
   const origins = watchFlags(program);
   try {
@@ -108,12 +102,22 @@ export function parseFlags(
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return { code: 0, stdout, stderr };
     const better = explained(error, program, argv, env);
-    return better === undefined ? { code: EXIT_USAGE, stdout, stderr } : usageExit(better);
+    return better === undefined
+      ? { code: EXIT_USAGE, stdout, stderr }
+      : usageExit(withoutSecrets(better));
   }
   const values: Record<string, unknown> = program.opts();
   const names = Object.keys(values);
   const given = new Set(names.filter((name) => program.getOptionValueSource(name) !== 'default'));
   return { values, given, origins, options: program.options };
+}
+
+/** A message repeats the word that it is about. A password in a URL and control characters must not be repeated with it. */
+function withoutSecrets(message: string): string {
+  const shown = message
+    .replaceAll(/\/\/[^/@\s']*@/g, '//…@')
+    .replaceAll(/([?&](?:pass\w*|auth|token|secret)=)[^&\s']*/gi, '$1…');
+  return printableLines(shown);
 }
 
 /** Returns the path of `--config`; undefined when none is named or the command line does not parse. */
