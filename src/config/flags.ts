@@ -91,8 +91,7 @@ export function parseFlags(
     .exitOverride()
     .configureOutput({
       writeOut: (text) => (stdout += text),
-      // A message repeats the word that it is about. A password in a URL must not be repeated with it.
-      writeErr: (text) => (stderr += printableLines(withoutSecrets(text))),
+      writeErr: (text) => (stderr += withoutSecrets(text)),
     });
   const origins = watchFlags(program);
   try {
@@ -103,12 +102,22 @@ export function parseFlags(
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return { code: 0, stdout, stderr };
     const better = explained(error, program, argv, env);
-    return better === undefined ? { code: EXIT_USAGE, stdout, stderr } : usageExit(better);
+    return better === undefined
+      ? { code: EXIT_USAGE, stdout, stderr }
+      : usageExit(withoutSecrets(better));
   }
   const values: Record<string, unknown> = program.opts();
   const names = Object.keys(values);
   const given = new Set(names.filter((name) => program.getOptionValueSource(name) !== 'default'));
   return { values, given, origins, options: program.options };
+}
+
+/** A message repeats the word that it is about. A password in a URL and control characters must not be repeated with it. */
+function withoutSecrets(message: string): string {
+  const shown = message
+    .replaceAll(/\/\/[^/@\s']*@/g, '//…@')
+    .replaceAll(/([?&](?:pass\w*|auth|token|secret)=)[^&\s']*/gi, '$1…');
+  return printableLines(shown);
 }
 
 /** Returns the path of `--config`; undefined when none is named or the command line does not parse. */
@@ -124,13 +133,6 @@ export function configPathOf(
 }
 
 const EXIT_USAGE = 64;
-
-/** Returns the text without the login and the secret parameters of its URLs. */
-function withoutSecrets(text: string): string {
-  return text
-    .replaceAll(/\/\/[^/@\s']*@/g, '//…@')
-    .replaceAll(/([?&](?:pass\w*|auth|token|secret)=)[^&\s']*/gi, '$1…');
-}
 
 /** Returns the refusal, with exit code 64, of a combination that parses but is impossible. */
 export function usageExit(message: string): Exit {

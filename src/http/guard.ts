@@ -9,12 +9,11 @@
 // - Tokens are compared by their digests, in constant time.
 
 import { createHash, timingSafeEqual } from 'node:crypto';
-import fs from 'node:fs';
 import type { IncomingMessage } from 'node:http';
 import net from 'node:net';
 
 import { isLoopback } from '../config/addresses.js';
-import { optionFileFailure } from '../env/file-failure.js';
+import { readOptionFile } from '../env/option-file.js';
 import { KvError } from '../errors.js';
 import type { Access } from './routes.js';
 
@@ -89,12 +88,7 @@ export class Guard {
 }
 
 function readToken(path: string): string {
-  let text: string;
-  try {
-    text = fs.readFileSync(path, 'latin1');
-  } catch (cause) {
-    throw optionFileFailure('The file of --http-token-file', path, cause);
-  }
+  const text = readOptionFile('The file of --http-token-file', path).toString('latin1');
   const token = text.trim();
   if (text.length <= TOKEN_FILE_BYTES_MAX && /^[\x21-\x7e]+$/.test(token)) {
     if (token.length >= TOKEN_CHARACTERS_MIN) return token;

@@ -42,7 +42,13 @@ export function startDaemon(
       child.unref();
       resolve(EXIT.ok);
     });
-    child.once('exit', (code) => resolve(code ?? EXIT.bug));
+    child.once('exit', (code, signal) => {
+      if (signal !== null)
+        write(
+          `kv-server: ${signal} ended the daemon before it served: look who sent it, or start it without -d\n`,
+        );
+      resolve(code ?? EXIT.bug);
+    });
     child.once('error', () => resolve(EXIT.system));
   });
 }

@@ -4,12 +4,11 @@
 // Invariant: no message holds a password.
 
 import { X509Certificate } from 'node:crypto';
-import fs from 'node:fs';
 import { createSecureContext } from 'node:tls';
 
 import type { Config } from '../config/config.js';
 import type { StorePlace, TlsFiles } from '../config/store-place.js';
-import { optionFileFailure } from '../env/file-failure.js';
+import { readOptionFile } from '../env/option-file.js';
 import { failureText, KvError } from '../errors.js';
 
 interface Certificates {
@@ -77,9 +76,5 @@ function named(path: string | undefined): Buffer | undefined {
 }
 
 function readFile(path: string): Buffer {
-  try {
-    return fs.readFileSync(path);
-  } catch (error) {
-    throw optionFileFailure(path, undefined, error);
-  }
+  return readOptionFile('A file of --store', path);
 }

@@ -13,7 +13,7 @@ export class ListenError extends Error {
 function reasonOf(code: string | undefined, cause: unknown): string {
   switch (code) {
     case 'EADDRINUSE':
-      return 'the address is in use (another server? choose another with -p, -l or --http)';
+      return 'the address is in use (another server, or an address that -l covers twice? choose another with -p, -l or --http)';
     case 'EACCES':
       return 'permission denied (ports below 1024 need privileges)';
     case 'EADDRNOTAVAIL':

@@ -9,14 +9,13 @@
 // - A client that ends its input during a handshake has gone, because there is nothing to answer. Only after the
 //   handshake may it close its half and wait for replies.
 
-import fs from 'node:fs';
 import net from 'node:net';
 import tls from 'node:tls';
 
 import type { TlsMode } from '../config/addresses.js';
 import type { TlsConfig } from '../config/config.js';
 import type { Clock, Env, Logger } from '../env/env.js';
-import { optionFileFailure } from '../env/file-failure.js';
+import { readOptionFile } from '../env/option-file.js';
 import { KvError, isKvError } from '../errors.js';
 import { endInTurn } from './lending-socket.js';
 import type { Door, HandshakeDoor, ServerMaker } from './listeners.js';
@@ -182,11 +181,7 @@ function isWholeRecord(bytes: Buffer): boolean {
 }
 
 function readPem(path: string): Buffer {
-  try {
-    return fs.readFileSync(path);
-  } catch (cause) {
-    throw optionFileFailure('TLS cannot start: a file of -o ssl_*', path, cause);
-  }
+  return readOptionFile('TLS cannot start: a file of -o ssl_*', path);
 }
 
 function asBadOption(cause: unknown): KvError {

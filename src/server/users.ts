@@ -3,9 +3,8 @@
 // takes the same time for unknown users. Names and passwords are never logged.
 
 import { createHash, timingSafeEqual } from 'node:crypto';
-import fs from 'node:fs';
 
-import { optionFileFailure } from '../env/file-failure.js';
+import { readOptionFile } from '../env/option-file.js';
 import { KvError } from '../errors.js';
 import { isPasswordDigest } from '../password-digest.js';
 
@@ -48,12 +47,7 @@ function sha256(bytes: Buffer): Buffer {
 }
 
 function readUsers(path: string): ReadonlyMap<string, string> {
-  let text: string;
-  try {
-    text = fs.readFileSync(path, 'latin1');
-  } catch (cause) {
-    throw optionFileFailure('The file of -Y', path, cause);
-  }
+  const text = readOptionFile('The file of -Y', path).toString('latin1');
   const users = new Map<string, string>();
   for (const [index, line] of text.split('\n').entries()) {
     const entry = line.replace(/\r$/, '');

@@ -44,15 +44,7 @@ describe('A start that a user has mistaken @long', function () {
 
   /** Runs a start that is refused, below the words of another program. */
   function refusal(words: readonly string[]): { code: number | null; stderr: string } {
-    const [program, ...args] = [
-      ...words,
-      process.execPath,
-      SERVER,
-      '-p',
-      '-1',
-      '--data',
-      data,
-    ];
+    const [program, ...args] = [...words, process.execPath, SERVER, '-p', '-1', '--data', data];
     const { status, stderr } = spawnSync(program, args, { encoding: 'utf8', timeout: 20_000 });
     expect(stderr).to.not.match(/^ +at /m);
     return { code: status, stderr };
@@ -96,5 +88,19 @@ describe('A start that a user has mistaken @long', function () {
     const { code, stderr } = refusal([]);
     expect(code, stderr).to.equal(EXIT.usage);
     expect(stderr).to.contain('a link whose target is missing').and.contain(data);
+  });
+
+  it('refuses a file of an option that has no end, without filling the memory', async () => {
+    for (const flags of [
+      ['-Y', '/dev/zero'],
+      ['--http', '-1', '--http-token-file', '/dev/zero'],
+      ['-Z', '-o', 'ssl_chain_cert=/dev/zero,ssl_key=/dev/zero'],
+    ]) {
+      server = new ServerCommand(['-p', '-1', '--data', data, ...flags]);
+      const { code, stderr } = await server.ended;
+      expect(code, stderr).to.equal(EXIT.usage);
+      expect(stderr).to.contain('has no end').and.contain('/dev/zero');
+      expect(existsSync(data)).to.equal(false);
+    }
   });
 });

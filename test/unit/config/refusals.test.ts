@@ -60,6 +60,12 @@ describe('explained()', () => {
     expect(refusal(['8080'], { npm_lifecycle_event: 'start' })).to.contain('npm start -- -p 8080');
   });
 
+  it('repeats no password and no control character of that word', () => {
+    const said = refusal(['etcd://me:secret@h/\u001b[2J']);
+    expect(said).to.contain('etcd://…@h').and.not.contain('secret');
+    expect(said).to.not.match(/\p{Cc}/u);
+  });
+
   it('names a flag that takes no value', () => {
     const said = refusal(['-p', '80', '--daemon=true']);
     expect(said).to.contain("'-d, --daemon' takes no value: leave out '=true'");

@@ -57,7 +57,7 @@ describe('readStoreAccess()', () => {
     });
     expect(read(`cert=${cert}&key=${key}`).tls?.key).to.deep.equal(readFileSync(key));
     const refusals: Readonly<Record<string, string>> = {
-      [`ca=${ca}.gone`]: `${ca}.gone cannot be read`,
+      [`ca=${ca}.gone`]: `(ENOENT) (${ca}.gone)`,
       [`ca=${text}`]: `${text} cannot be used for TLS`,
       [`cert=${cert}&key=${other}`]: `${cert} with ${other} cannot be used for TLS`,
       [`cert=${text}&key=${key}`]: `${text} with ${key} cannot be used for TLS`,
