@@ -10,7 +10,7 @@ import type { Redis } from 'ioredis';
 import type { Clock, Logger, Timer } from '../../env/env.js';
 import { KvError, failureText } from '../../errors.js';
 import { connectionFailureText } from '../connection-failure.js';
-import type { Connect } from './connections.js';
+import { cut, type Connect } from './connections.js';
 import type { Guarantee } from './guarantee.js';
 import { Link, type LinkCluster } from './link.js';
 import type { Operation } from './operation.js';
@@ -22,6 +22,7 @@ import { askTopology, type View } from './view.js';
 
 const REFRESH_MS = 5000;
 const REFRESH_SOON_MS = 200;
+const SETUP_MS_MAX = 3000;
 
 export interface ClusterParts {
   readonly connect: Connect;
@@ -107,6 +108,8 @@ export class Cluster implements LinkCluster {
 
   async connect(host: string): Promise<Redis> {
     const redis = await this.#parts.connect(host);
+    // A node that stands still from here on would keep the link waiting until the kernel gives up, which takes hours.
+    const timer = this.#parts.clock.setTimer(SETUP_MS_MAX, () => cut(redis));
     try {
       if (this.#parts.isOnDisk) await requireDurable(redis, host);
       for (const { text } of Object.values(SCRIPTS)) await redis.script('LOAD', text);
@@ -114,6 +117,8 @@ export class Cluster implements LinkCluster {
     } catch (error: unknown) {
       redis.disconnect();
       throw error;
+    } finally {
+      timer.cancel();
     }
   }
 
