@@ -53,6 +53,9 @@ export type CairnOptions = {
 
 /** The last time that the disk format can hold, Unix ms: it is in the year 10889. */
 const TIME_MS_MAX = 2 ** 48 - 1;
+/** The present time in seconds lies between these. As ms they are in 1970, and the entry would expire at once. */
+const SECONDS_MIN = 1e9;
+const SECONDS_MAX = 1e10;
 const FLAGS_MAX = 2 ** 32 - 1;
 const UINT64_MAX = 2n ** 64n - 1n;
 const PUT_OPTIONS: readonly string[] = ['flags', 'ttlMs', 'expiresAt'];
@@ -88,6 +91,7 @@ export function snapshotPathOf(path: unknown): string | undefined {
 function pathOf(name: string, path: unknown): string {
   if (typeof path !== 'string' || path === '' || path.includes('\0'))
     throw wrong(name, path, 'a path, as text');
+  if (/^file:/i.test(path)) throw wrong(name, path, 'a path, as fileURLToPath(url) gives it');
   return absolutePath(path);
 }
 
@@ -200,9 +204,15 @@ export function changesOptionsOf(
   };
 }
 
-/** A list or a map would be taken for an object without any of the names. */
+/**
+ * A list, a map, a promise, or an object that only inherits its values would be taken for one without any of the names.
+ * Objects of another realm have a prototype of their own, which has none.
+ */
 function isOptions(given: unknown): given is object {
-  return typeof given === 'object' && !Array.isArray(given) && !types.isMap(given);
+  if (typeof given !== 'object' || given === null || Array.isArray(given)) return false;
+  if (Object.keys(given).length > 0) return true;
+  const prototype: unknown = Object.getPrototypeOf(given);
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
 function isLeftOut(value: unknown): value is null | undefined {
@@ -222,6 +232,8 @@ function expiryOf(ttlMs: unknown, expiresAt: unknown, nowMs: number, clocks: Clo
   if (hasTtl) throw new TypeError('Give ttlMs or expiresAt, not both');
   if (typeof expiresAt !== 'number' || !(expiresAt >= 0 && expiresAt <= TIME_MS_MAX))
     throw wrong('expiresAt', expiresAt, `Unix time in ms, from 0 to ${TIME_MS_MAX}`);
+  if (expiresAt >= SECONDS_MIN && expiresAt <= SECONDS_MAX)
+    throw wrong('expiresAt', expiresAt, 'Unix time in ms (this number looks like seconds)');
   if (expiresAt === 0) return 0;
   // At least 1, because 0 would mean "never".
   return Math.min(TIME_MS_MAX, Math.max(1, storeExpiryOf(Math.ceil(expiresAt), clocks)));

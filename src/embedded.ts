@@ -83,6 +83,8 @@ export class Cairn {
 
   /** Programs call `open` instead. */
   constructor(store: S.LocalStore) {
+    if (typeof (store as Partial<S.LocalStore> | undefined)?.durability?.onFailed !== 'function')
+      throw new TypeError('A store is opened by await open(dir, options), not by new Cairn()');
     this.#store = store;
     this.#gate = new Gate(store.durability);
     store.durability.onFailed((cause, error) => {

@@ -177,7 +177,7 @@ export const OPEN_LOOPS: readonly Case[] = [
   ...RATES.map(({ ratePerSecond, segmentSize }) =>
     openLoop({
       name: `OPEN SET ${ratePerSecond / 1000}k`,
-      title: `durable SET, ${ratePerSecond} a second`,
+      title: `durable SET, ${ratePerSecond} per second`,
       load: { ratePerSecond },
       segmentSize,
     }),

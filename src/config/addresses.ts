@@ -55,12 +55,17 @@ const TLS_PREFIXES: Readonly<Record<string, TlsMode>> = {
   mtls: 'verified',
 };
 
-/** Parses one `-l` and appends it to those before: a comma list of `host`, `host:port`, `[v6]:port` or a bare v6 address. */
+/**
+ * Parses one `-l` and appends it to those before: a list of `host`, `host:port`, `[v6]:port` or a bare v6 address. Commas or
+ * semicolons separate them and may be superfluous, as with memcached.
+ */
 export function listenAddresses(
   text: string,
   before: readonly ListenAddress[] = [],
 ): readonly ListenAddress[] {
-  return [...before, ...text.split(',').map((word) => listenAddress(word.trim()))];
+  const words = text.split(/[,;]/).map((word) => word.trim());
+  const given = words.filter((word) => word !== '');
+  return [...before, ...(given.length === 0 ? [text] : given).map(listenAddress)];
 }
 
 /** The address of the HTTP listener (`--http`). */
@@ -121,7 +126,7 @@ export function sharedPlace(endpoints: readonly Endpoint[]): string | undefined 
   return undefined;
 }
 
-/** Checks whether CAIRN_PORT was set by Kubernetes or Docker for a service named cairn, and is not the user's setting. */
+/** Checks whether Kubernetes or Docker set CAIRN_PORT, or another such variable, for a service: the user did not. */
 export function isServiceAddress(text: string): boolean {
   return /^(tcp|udp):\/\//.test(text);
 }

@@ -214,8 +214,6 @@ function refusalOf(flags: Flags, given: ReadonlySet<string>, env: Environment): 
   const elsewhere = clusterRefusalOf(flags, given);
   if (elsewhere !== undefined) return elsewhere;
   if (flags.delimiter.length !== 1) return '-D takes one character';
-  if (flags.data === '') return '--data needs a directory';
-  if (flags.unixSocket === '') return '-s needs a path';
   return undefined;
 }
 

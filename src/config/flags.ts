@@ -3,7 +3,7 @@
 // docs/configuration.md. Order of precedence: flag, environment, file, default (config/sources.ts).
 // WITHOUT_EFFECT lists the flags that are accepted without effect; --check-config and a start with -v name those given.
 
-import { Command, CommanderError, Option } from 'commander';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 
 import {
   CACHE_BYTES_DEFAULT,
@@ -20,11 +20,13 @@ import {
   VALUE_BYTES_LIMIT,
   VALUE_BYTES_MAX_DEFAULT,
 } from '../limits.js';
+import { printableLines } from '../printable.js';
 import { httpAddress, listenAddresses } from './addresses.js';
+import { explained } from './refusals.js';
 import { applyEnvironment, applyFile, environmentName, watchFlags } from './sources.js';
 import type { SettingOrigins, SettingsFile } from './sources.js';
 import { storePlace } from './store-place.js';
-import { count, duration, octalMode, ratio, size, sizeText } from './values.js';
+import { count, duration, octalMode, path, ratio, size, sizeText } from './values.js';
 
 const NO_LIMIT = Number.MAX_SAFE_INTEGER;
 
@@ -90,10 +92,7 @@ export function parseFlags(
     .configureOutput({
       writeOut: (text) => (stdout += text),
       // A message repeats the word that it is about. A password in a URL must not be repeated with it.
-      writeErr: (text) =>
-        (stderr += text
-          .replaceAll(/\/\/[^/@\s']*@/g, '//…@')
-          .replaceAll(/([?&](?:pass\w*|auth|token|secret)=)[^&\s']*/gi, '$1…')),
+      writeErr: (text) => (stderr += printableLines(withoutSecrets(text))),
     });
   const origins = watchFlags(program);
   try {
@@ -102,7 +101,9 @@ export function parseFlags(
     if (file !== undefined) applyFile(program, file, origins);
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
-    return { code: error.exitCode === 0 ? 0 : EXIT_USAGE, stdout, stderr };
+    if (error.exitCode === 0) return { code: 0, stdout, stderr };
+    const better = explained(error, program, argv, env);
+    return better === undefined ? { code: EXIT_USAGE, stdout, stderr } : usageExit(better);
   }
   const values: Record<string, unknown> = program.opts();
   const names = Object.keys(values);
@@ -123,6 +124,13 @@ export function configPathOf(
 }
 
 const EXIT_USAGE = 64;
+
+/** Returns the text without the login and the secret parameters of its URLs. */
+function withoutSecrets(text: string): string {
+  return text
+    .replaceAll(/\/\/[^/@\s']*@/g, '//…@')
+    .replaceAll(/([?&](?:pass\w*|auth|token|secret)=)[^&\s']*/gi, '$1…');
+}
 
 /** Returns the refusal, with exit code 64, of a combination that parses but is impossible. */
 export function usageExit(message: string): Exit {
@@ -182,11 +190,16 @@ function withEnvironment(options: readonly Option[]): readonly Option[] {
 
 const collectWords = (text: string, before: readonly string[] = []): readonly string[] => [
   ...before,
-  ...text.split(',').filter((word) => word !== ''),
+  ...text
+    .split(',')
+    .map((word) => word.trim())
+    .filter((word) => word !== ''),
 ];
 
 function snapshotMode(text: string): string | number {
-  return text === 'never' || text === 'compact' ? text : duration(1000)(text);
+  if (text === 'never' || text === 'compact') return text;
+  if (/^\d/.test(text)) return duration(1000)(text);
+  throw new InvalidArgumentError('Give never, compact, or a time such as 10m, 1h or 7d.');
 }
 
 const GROUPS: Readonly<Record<string, readonly Option[]>> = {
@@ -201,7 +214,7 @@ const GROUPS: Readonly<Record<string, readonly Option[]>> = {
     )
       .argParser(listenAddresses)
       .default(undefined, '127.0.0.1'),
-    flag('-s, --unix-socket <path>', 'listen on a unix socket instead of TCP'),
+    flag('-s, --unix-socket <path>', 'listen on a unix socket instead of TCP', path),
     flag('-a, --unix-mask <mode>', 'permissions of the socket', octalMode).default(0o700, '700'),
     flag('--plain-port <n>', 'another port that answers in the plain form', count(-1, 65_535)),
     flag(
@@ -233,13 +246,13 @@ const GROUPS: Readonly<Record<string, readonly Option[]>> = {
       .default(256),
   ]),
   Data: withEnvironment([
-    flag('--data <dir>', 'the data directory').default('./data'),
+    flag('--data <dir>', 'the data directory', path).default('./data'),
     flag(
       '--store <url>',
       'keep the items in a cluster: etcd://host,… or redis://host,…',
       storePlace,
     ),
-    flag('--store-auth-file <file>', 'user:password for the cluster of --store'),
+    flag('--store-auth-file <file>', 'user:password for the cluster of --store', path),
     flag(
       '-m, --memory-limit <megabytes>',
       'memory for hot values',
@@ -307,10 +320,14 @@ const GROUPS: Readonly<Record<string, readonly Option[]>> = {
   ]),
   Access: withEnvironment([
     flag('-S, --enable-sasl', 'SASL PLAIN in the binary protocol, with the users of -Y'),
-    flag('-Y, --auth-file <file>', 'user:password lines; clients must authenticate'),
-    flag('--http-token-file <file>', 'file with the token that other machines send to --http'),
+    flag('-Y, --auth-file <file>', 'user:password lines; clients must authenticate', path),
+    flag(
+      '--http-token-file <file>',
+      'file with the token that other machines send to --http',
+      path,
+    ),
     flag('--http-write', 'the page of --http may set and delete keys'),
-    flag('--http-backup <dir>', 'directory into which the page of --http may back up'),
+    flag('--http-backup <dir>', 'directory into which the page of --http may back up', path),
     flag('-Z, --enable-ssl', 'TLS, with -o ssl_chain_cert=<file>,ssl_key=<file>'),
     flag('-A, --enable-shutdown', 'allow the shutdown command'),
     flag('-F, --disable-flush-all', 'refuse flush_all'),
@@ -318,14 +335,14 @@ const GROUPS: Readonly<Record<string, readonly Option[]>> = {
     flag('-W, --disable-watch', 'refuse watch'),
   ]),
   Process: withEnvironment([
-    flag('--config <file>', 'settings as TOML: the long names of the flags'),
+    flag('--config <file>', 'settings as TOML: the long names of the flags', path),
     flag('--check-config', 'print every setting and its source, and start nothing'),
     flag('-v, --verbose', 'log connections, errors and events; -vv: requests and replies too')
       .argParser((_: unknown, before: number) => before + 1)
       .default(0),
     flag('--log-format <name>', 'form of the log lines').choices(['text', 'json']).default('text'),
     flag('-d, --daemon', 'run in the background'),
-    flag('-P, --pidfile <file>', 'write the process id to a file'),
+    flag('-P, --pidfile <file>', 'write the process id to a file', path),
     flag('-u, --user <name>', 'run as this user when started as root'),
     flag(
       '-o, --extended <options>',

@@ -7,6 +7,7 @@ import { InvalidArgumentError, type Command, type Option } from 'commander';
 
 import { suggestion } from '../nearest-name.js';
 import { isServiceAddress } from './addresses.js';
+import { valueRefusal } from './refusals.js';
 
 /** The settings of a file, in the order of its lines. */
 export interface SettingsFile {
@@ -49,19 +50,22 @@ const OTHERS_VARIABLES: ReadonlySet<string> = new Set([
   // A password has no flag (store-place.ts).
   'CAIRN_STORE_AUTH',
 ]);
-/** Variables of the tests, and those that Kubernetes and Docker set for a service named cairn. */
-const OTHERS_PATTERN = /^CAIRN_(TEST_|SERVICE_|PORT_\d)/;
+/** Variables of the tests, and those that Kubernetes and Docker set for a service whose name begins with cairn. */
+const OTHERS_PATTERN =
+  /^CAIRN_(TEST_.*|(.+_)?SERVICE_(HOST|PORT(_.+)?)|(.+_)?PORT_\d+_(TCP|UDP|SCTP)(_.+)?)$/;
 
 /** Returns `CAIRN_` and the long name: CAIRN_MAX_KEYS for the attribute `maxKeys`. */
 export function environmentName(option: Option): string {
   return `CAIRN_${option.name().toUpperCase().replaceAll('-', '_')}`;
 }
 
-/** Records what the command line gives. Call it before the command line is parsed. */
+/** Records what the command line gives, and refuses what is no value. Call it before the command line is parsed. */
 export function watchFlags(program: Command): GatheringOrigins {
   const origins: GatheringOrigins = new Map();
   for (const option of program.options) {
     program.on(`option:${option.name()}`, (text: string | null) => {
+      const refusal = valueRefusal(option, text);
+      if (refusal !== undefined) program.error(`error: ${refusal}`);
       const before = origins.get(option.attributeName())?.words ?? [];
       const words = LISTS.has(option.name()) ? [...before, text ?? ''] : [text ?? 'true'];
       const counted = isCounted(option) ? [String(Number(before[0] ?? 0) + 1)] : words;
@@ -144,10 +148,11 @@ function refuseUnknownVariables(
   env: Readonly<Record<string, string | undefined>>,
 ): void {
   const known = program.options.map(environmentName);
-  for (const name of Object.keys(env)) {
+  for (const [name, text = ''] of Object.entries(env)) {
     if (!name.startsWith('CAIRN_') || known.includes(name)) continue;
-    if (OTHERS_VARIABLES.has(name) || OTHERS_PATTERN.test(name)) continue;
-    program.error(`error: there is no environment variable ${name}${suggestion(name, known)}`);
+    if (OTHERS_VARIABLES.has(name) || OTHERS_PATTERN.test(name) || isServiceAddress(text)) continue;
+    const near = suggestion(name, known);
+    program.error(`error: there is no environment variable ${name}${near}: unset or correct it`);
   }
 }
 

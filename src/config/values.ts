@@ -1,4 +1,4 @@
-// Values of settings: parses words of the command line and the environment into sizes, durations, counts, ratios, modes.
+// Values of settings: parses words of the command line and the environment into sizes, durations, counts, ratios, modes, paths.
 // Each parser throws InvalidArgumentError that says what would have been right; commander adds the name of the flag.
 
 import { InvalidArgumentError } from 'commander';
@@ -40,6 +40,24 @@ export function duration(minMs: number): (text: string) => number {
     const ms = Math.floor(Number(match[1]) * (MS_UNITS[match[2]?.toLowerCase() ?? ''] ?? 1000));
     return within(ms, minMs, Number.MAX_SAFE_INTEGER, (value) => `${value} ms`);
   };
+}
+
+/**
+ * Parses a path. Refuses what a shell would have replaced or removed: a unit, a file of variables or a TOML file has no
+ * shell, and a directory of that very name would be made.
+ */
+export function path(text: string): string {
+  if (text === '') throw new InvalidArgumentError('Give a path.');
+  if (/^(~|\$[A-Za-z_{])/.test(text)) {
+    throw new InvalidArgumentError(
+      `Only a shell replaces ~ and variables: give the whole path, or ./${text} if that is its name.`,
+    );
+  }
+  if (/^(["']).*\1$/.test(text)) throw new InvalidArgumentError('Leave out the quotes.');
+  if (/\p{Cc}/u.test(text)) {
+    throw new InvalidArgumentError('It has a control character, perhaps the end of its line (CR).');
+  }
+  return text;
 }
 
 /** Parses a share between 0 and 1, without both ends. */

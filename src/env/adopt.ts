@@ -121,7 +121,13 @@ async function isDirectory(path: string): Promise<boolean> {
 function dirRefusal(path: string, cause: unknown): unknown {
   const code = systemCode(cause);
   if (code === undefined) return cause;
-  if (code === 'ENOENT' || code === 'EEXIST') {
+  if (code === 'EEXIST') {
+    // The name is taken, and nothing is found under it.
+    const message =
+      'A directory cannot be made here: the name is a link whose target is missing; mount the target, or name another';
+    return new KvError('KV_BAD_OPTION', message, { path, cause });
+  }
+  if (code === 'ENOENT') {
     const message = 'A directory cannot be made there; name another';
     return new KvError('KV_BAD_OPTION', message, { path, cause });
   }

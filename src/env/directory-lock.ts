@@ -11,7 +11,7 @@ import fs from 'node:fs';
 import { constants } from 'node:os';
 import { dirname } from 'node:path';
 
-import { KvError, systemCode } from '../errors.js';
+import { isKvError, KvError, systemCode } from '../errors.js';
 import { adoptFile } from './adopt.js';
 import type { Lock, LockMode, Logger } from './env.js';
 import { fileFailure } from './file-failure.js';
@@ -33,24 +33,37 @@ const CODE_DID_NOT_RUN = 126;
 const CODE_NOT_FOUND = 127;
 const CODE_OF_SIGNAL = 128;
 
+/** Device and inode of each directory that this thread has locked, for the message to a program that opens one twice. */
+const lockedHere = new Set<string>();
+
 export async function lockDirectory(path: string, mode: LockMode, logger: Logger): Promise<Lock> {
   const dir = dirname(path);
   const directory = await fs.promises.open(dir, O_RDONLY | O_DIRECTORY).catch((error: unknown) => {
     throw fileFailure('The data directory may not be opened', dir, error);
   });
   let file: fs.promises.FileHandle | undefined;
-  const release = async (): Promise<void> => {
+  const close = async (): Promise<void> => {
     await file?.close();
     await directory.close();
+  };
+  const { dev, ino } = await directory.stat();
+  const identity = `${dev}:${ino}`;
+  const release = async (): Promise<void> => {
+    lockedHere.delete(identity);
+    await close();
   };
   try {
     file = await openLockFile(path, mode);
     const links = (await file?.stat())?.nlink ?? 1;
     take(path, directory.fd, file?.fd, links, logger);
+    lockedHere.add(identity);
     return { release };
   } catch (error) {
-    await release();
-    throw error;
+    await close();
+    if (!isKvError(error, 'KV_LOCKED') || !lockedHere.has(identity)) throw error;
+    const message =
+      'This process has this data directory open itself: share that store or close it';
+    throw new KvError('KV_LOCKED', message, { path: dir, cause: error });
   }
 }
 
@@ -161,6 +174,8 @@ function signalName(number: number): string {
 
 function notRun(path: string, cause?: Error): KvError {
   const isMissing = cause === undefined || systemCode(cause) === 'ENOENT';
-  const hint = isMissing ? 'install flock(1), package util-linux' : 'flock(1) did not run';
+  const hint = isMissing
+    ? 'install flock(1), package util-linux, or put its directory into PATH'
+    : 'flock(1) did not run';
   return new KvError('KV_IO', `The data directory cannot be locked: ${hint}`, { path, cause });
 }

@@ -15,7 +15,7 @@ const CODES: Readonly<Record<string, KvErrorCode>> = {
 };
 
 const NEXT_STEPS: Partial<Readonly<Record<KvErrorCode, string>>> = {
-  KV_NO_PERMISSION: 'give it to the user that runs this, or name another',
+  KV_NO_PERMISSION: 'give it and its directory to the user that runs this, or name another',
   KV_NO_SPACE: 'free some',
   KV_BAD_OPTION: 'name another',
 };
@@ -25,7 +25,7 @@ export function fileFailure(what: string, path: string | undefined, cause: unkno
   const code = systemCode(cause);
   if (code === undefined || cause instanceof KvError) return cause;
   const kind = CODES[code] ?? 'KV_IO';
-  const next = NEXT_STEPS[kind];
+  const next = code === 'EROFS' ? 'mount it for writing, or name another' : NEXT_STEPS[kind];
   const message = `${what}: ${systemReason(cause)}${next === undefined ? '' : `; ${next}`}`;
   return new KvError(kind, message, { ...(path === undefined ? {} : { path }), cause });
 }

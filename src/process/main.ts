@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import type { Config, Exit } from '../config/config.js';
 import { storeText } from '../config/store-place.js';
 import type { Clock, Env } from '../env/env.js';
+import { fileFailure } from '../env/file-failure.js';
 import { nodeClock, nodeEnv } from '../env/node-env.js';
 import { writeAllTo } from '../env/output-file.js';
 import { holdSpareDescriptors } from '../env/spare-descriptors.js';
@@ -125,7 +126,7 @@ class ServerProcess {
     if (config.pidFile !== undefined) requirePidFile(config.pidFile);
     const env = nodeEnv(logger);
     await this.#openHttp(env);
-    const local = config.store === undefined ? await this.#openLocal(env) : undefined;
+    const local = config.store === undefined ? await this.#openNamed(env) : undefined;
     const store = local ?? (await this.#openCluster(env));
     const metrics = this.#http?.metrics;
     const server = new Server(env, config, store, {
@@ -154,6 +155,18 @@ class ServerProcess {
     if (process.send !== undefined) {
       const { tellStarter } = await import('./daemon.js');
       if (tellStarter()) logger.silence();
+    }
+  }
+
+  /** As #openLocal. A failure of the system names the file, and says what to do. */
+  async #openNamed(env: Env): Promise<DurableStore> {
+    try {
+      return await this.#openLocal(env);
+    } catch (error) {
+      // A bug has no code, and an address that cannot be listened on is no file.
+      if (systemCode(error) === undefined || error instanceof ListenError) throw error;
+      const { path = this.#config.dataDir } = error as NodeJS.ErrnoException;
+      throw fileFailure('The data directory cannot be used', path, error);
     }
   }
 

@@ -10,12 +10,13 @@ export async function dropTo(user: string, dataDir: string | undefined): Promise
   if (process.getuid?.() !== 0) return;
   const [uid, group] = [idOf('-u', user), idOf('-g', user)];
   if (dataDir !== undefined) await makeDir(dataDir, { uid, gid: group });
-  (process as NodeJS.Process & { initgroups(user: string, group: number): void }).initgroups(
-    user,
+  // By number, because the user may be given by number too. Node takes a number in text for a name.
+  (process as NodeJS.Process & { initgroups(user: number, group: number): void }).initgroups(
+    uid,
     group,
   );
   process.setgid?.(group);
-  process.setuid?.(user);
+  process.setuid?.(uid);
 }
 
 function idOf(flag: '-u' | '-g', user: string): number {

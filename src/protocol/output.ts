@@ -20,7 +20,10 @@ const FIRST_CAPACITY = 4096;
 const KEPT_CAPACITY_MAX = 64 * 1024;
 /** Shorter values are cheaper to copy than to send as a piece of their own. No pooled buffer is this long. */
 const LENT_BYTES_MIN = 2 * KEPT_CAPACITY_MAX;
+/** Enough for the replies of one batch of a cluster, which are composed in one turn. */
 const POOL_BUFFERS_MAX = 512;
+/** The number of pooled buffers from which on only small ones are added. */
+const POOL_GROWN_MAX = 64;
 const DIGIT_ZERO = 0x30;
 const CR = 0x0d;
 const LF = 0x0a;
@@ -202,10 +205,7 @@ export class Output {
       this.length -= count;
       return;
     }
-    const { length } = this.buffer;
-    if (length !== 0 && length <= KEPT_CAPACITY_MAX && pool.length < POOL_BUFFERS_MAX) {
-      pool.push(this.#memory);
-    }
+    keep(this.#memory);
     this.#memory = EMPTY;
     this.buffer = EMPTY.bytes;
     this.end = this.length = 0;
@@ -213,10 +213,7 @@ export class Output {
 
   /** Gives back the memory of the last take(), whose bytes are no longer needed. Calling it is optional. */
   recycle(): void {
-    const { length } = this.#taken.bytes;
-    if (length !== 0 && length <= KEPT_CAPACITY_MAX && pool.length < POOL_BUFFERS_MAX) {
-      pool.push(this.#taken);
-    }
+    keep(this.#taken);
     this.#taken = EMPTY;
   }
 
@@ -277,6 +274,13 @@ export function putNumber(bytes: Buffer, at: number, number: number): number {
     rest = next;
   }
   return end;
+}
+
+/** Pools the memory of replies that were sent, unless there is enough of it. */
+function keep(memory: Memory): void {
+  const { length } = memory.bytes;
+  const most = length > FIRST_CAPACITY ? POOL_GROWN_MAX : POOL_BUFFERS_MAX;
+  if (length !== 0 && length <= KEPT_CAPACITY_MAX && pool.length < most) pool.push(memory);
 }
 
 function memoryOf(bytes: Buffer): Memory {

@@ -25,8 +25,8 @@ export type { LargeValue, Maybe, Value } from './value.js';
 export type Key = Buffer;
 
 /**
- * A key: the bytes key[keyStart..keyEnd), by default all of `key`. The argument of a change extends it. When the call returns,
- * the caller may fill the bytes and the object again, so a store copies what it needs later.
+ * A key: the bytes key[keyStart..keyEnd), by default all of `key`. A store copies the bytes that it keeps. The caller may
+ * fill the same object again for its next call, also before the answer of this call has come.
  */
 export interface KeyPlace {
   readonly key: Key;

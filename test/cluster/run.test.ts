@@ -17,24 +17,35 @@ const SCRIPT = join(import.meta.dirname, 'run.js');
 interface Started {
   readonly stdout: string;
   readonly stderr: string;
-  /** Sends SIGTERM; resolves to the exit code. */
+  /** Sends SIGTERM, and again while the nodes end, as npm repeats a terminal's signal; resolves to the exit code. */
   readonly end: () => Promise<number>;
 }
 
-/** Resolves when the process has printed the command line of a server. */
+/** Resolves when the process has printed the command line of a server, and on stderr everything before it. */
 async function start(args: readonly string[]): Promise<Started> {
   const child = spawn(process.execPath, [SCRIPT, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
   const said = { stdout: '', stderr: '' };
-  child.stderr.on('data', (chunk: Buffer) => (said.stderr += chunk.toString()));
+  let wake: (() => void) | undefined;
+  for (const name of ['stdout', 'stderr'] as const) {
+    child[name].on('data', (chunk: Buffer) => {
+      said[name] += chunk.toString();
+      wake?.();
+    });
+  }
+  let hasEnded = false;
   const exited = once(child, 'exit') as Promise<[number]>;
-  while (!said.stdout.includes('\n')) {
-    const more = once(child.stdout, 'data').then(([chunk]) => String(chunk));
-    const ended = exited.then(([code]) => new Error(`ended with ${code}: ${said.stderr}`));
-    const first = await Promise.race([more, ended]);
-    if (first instanceof Error) throw first;
-    said.stdout += first;
+  const ended = exited.then(() => (hasEnded = true));
+  // The two outputs are two pipes, of which either may be read first.
+  while (!said.stdout.includes('\n') || !said.stderr.includes('from another terminal')) {
+    await Promise.race([new Promise<void>((resolve) => (wake = resolve)), ended]);
+    if (hasEnded) throw new Error(`ended with ${child.exitCode}: ${said.stderr}`);
   }
   const end = async (): Promise<number> => {
+    child.kill('SIGTERM');
+    const runs = () => child.exitCode === null && child.signalCode === null;
+    while (runs() && !said.stderr.includes('Ending the nodes')) {
+      await Promise.race([once(child.stderr, 'data'), exited]);
+    }
     child.kill('SIGTERM');
     return (await exited)[0];
   };

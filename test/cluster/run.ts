@@ -55,8 +55,9 @@ async function serve(engine: Cluster['engine'], options: Options): Promise<ExitC
     );
   }
   const dir = makeDir(options.keep);
+  // Ctrl-C reaches this process twice, from the terminal and from npm: the second signal must not cut the end short.
   const ended = new Promise<void>((end) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => end());
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => end());
   });
   try {
     const starting =
@@ -66,6 +67,7 @@ async function serve(engine: Cluster['engine'], options: Options): Promise<ExitC
     const cluster = await starting;
     say(cluster, dir);
     await ended;
+    process.stderr.write('Ending the nodes\n');
     await cluster.end();
   } finally {
     if (options.keep === undefined) removeFolder(dir);

@@ -2,6 +2,7 @@
 
 import { expect } from 'chai';
 
+import { keptOutcome } from '../support/kept-lookup.js';
 import type { Subject } from './subject.js';
 
 export function storageGroup(subject: () => Subject): void {
@@ -212,6 +213,20 @@ export function storageGroup(subject: () => Subject): void {
       expect(await s.value('k')).to.equal('x');
       expect((await s.delete('k', { compareCas: cas })).status).to.equal('deleted');
       expect(await s.value('k')).to.equal(undefined);
+    });
+
+    it('has read its change when it returns: the caller fills the same object again', async () => {
+      const s = subject();
+      const { cas } = await s.set('k', 'x');
+      await s.set('other', 'y');
+      const change = { key: Buffer.from('k'), compareCas: cas, dropValue: false };
+      const deleted = keptOutcome(s.store.delete(change));
+      Object.assign(change, { key: Buffer.from('other'), compareCas: cas + 9n, dropValue: true });
+      const refused = keptOutcome(s.store.delete(change));
+      expect((await s.wait(deleted)).status).to.equal('deleted');
+      expect((await s.wait(refused)).status).to.equal('exists');
+      expect(await s.value('k')).to.equal(undefined);
+      expect(await s.value('other')).to.equal('y');
     });
 
     it('dropValue keeps the item without its value and flags', async () => {

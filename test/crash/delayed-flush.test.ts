@@ -11,7 +11,8 @@ import { cairnLaunch, temporaryFolder } from '../support/servers.js';
 import { removeFolder } from '../support/remove-folder.js';
 
 const KEYS = 50;
-const DELAY_MS = 1000;
+/** Much longer than a hundred sets and reads take on a busy machine. */
+const DELAY_MS = 3000;
 const VALUE = 'v'.repeat(2000);
 
 async function setAll(client: WireClient, prefix: string): Promise<void> {

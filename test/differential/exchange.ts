@@ -5,7 +5,8 @@ import { connect } from 'node:net';
 import { PREPARED, type TextCommand } from './programs.js';
 import { responses } from '../support/binary-packets.js';
 
-const SILENCE_MS = 10_000;
+/** Only a server that hangs is silent for so long. */
+const SILENCE_MS = 30_000;
 
 /** Returns all bytes that a server sends for `request`. Rejects when the server neither sends nor closes. */
 export function exchange(port: number, request: Buffer): Promise<Buffer> {

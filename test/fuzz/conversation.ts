@@ -4,7 +4,8 @@ import { connect } from 'node:net';
 
 import { packet, setExtras } from '../support/binary-packets.js';
 
-const SILENCE_MS = 10_000;
+/** Only a server that hangs is silent for so long. */
+const SILENCE_MS = 30_000;
 
 /** Sends one piece per turn, then closes; returns everything that came back. Rejects when the server hangs. */
 export function converse(port: number, chunks: readonly Buffer[]): Promise<string> {

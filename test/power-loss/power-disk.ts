@@ -202,7 +202,7 @@ export class PowerDisk {
     return this.#tell(`write-error ${count}`);
   }
 
-  /** Makes the `count`-th flush from now fail with EIO and lose the disk's cache. */
+  /** Makes the `count`-th flush from now, while no block of a journal is cached, fail with EIO and lose the disk's cache. */
   failFlush(count: number): Promise<void> {
     return this.#tell(`flush-error ${count}`);
   }

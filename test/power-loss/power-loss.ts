@@ -46,7 +46,9 @@ const VALUE_BYTES_MAX_DEFAULT = 4000;
 const BETWEEN_CUTS_MS_MAX = 120;
 /** The exit code of a server whose disk failed (docs/errors.md). */
 export const POISONED = 79;
-const ENDS_WITHIN_MS = 5000;
+/** Longest time from a fault until the server ends or says what it gave up; only a hang lasts that long. */
+const STRIKES_WITHIN_MS = 60_000;
+const LOOK_MS = 20;
 
 export interface PowerLossOptions {
   /** The largest value of the load. */
@@ -109,29 +111,26 @@ export class PowerLoss {
   }
 
   /**
-   * Runs load until the server ends because of a fault that `strike` sets, or kills it after some time without one; returns its
-   * exit code.
+   * Runs load until the server ends because of a fault that `strike` sets, or until its output matches `goesOn`: it is then
+   * killed. Returns the exit code; null after a kill.
    */
-  async loadUntilEnd(strike: () => Promise<void>): Promise<number | null> {
+  async loadUntilEnd(strike: () => Promise<void>, goesOn: RegExp): Promise<number | null> {
     const server = this.#running();
-    const patience = new AbortController();
     const loading = underLoad(server, this.#writers, this.#random, this.findings, async () => {
       await setTimeout(this.#random.below(BETWEEN_CUTS_MS_MAX));
       await strike();
-      await server.exited;
+      const deadlineMs = performance.now() + STRIKES_WITHIN_MS;
+      let hasEnded = false;
+      while (!hasEnded && !goesOn.test(server.output) && performance.now() < deadlineMs) {
+        const end = server.exited.then(() => true);
+        hasEnded = await Promise.race([end, setTimeout(LOOK_MS, false)]);
+      }
+      void server.kill();
     });
-    const expected = loading.catch((error: unknown) => {
+    await loading.catch((error: unknown) => {
       if (!(error instanceof ServerFailure || error instanceof ServerRefusal)) throw error;
     });
-    const late = setTimeout(ENDS_WITHIN_MS, undefined, { signal: patience.signal });
-    const killed = late.then(
-      () => server.kill(),
-      () => undefined,
-    );
-    await expected;
     const { code } = await server.exited;
-    patience.abort();
-    await killed;
     return code;
   }
 

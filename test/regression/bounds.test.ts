@@ -14,7 +14,7 @@ describe('--max-keys', () => {
     expect(sim.stat('evictions')).to.equal(1);
   });
 
-  it('refuses such an item when nothing may be evicted', async () => {
+  it('refuses an empty item when nothing may be evicted', async () => {
     const sim = await SimStore.open({ keysMax: 1, evicts: false });
     await sim.words.set('a', 'x');
     const lookup = await sim.words.lookup('b', { win: true, vivifyExpiresAt: 0 });

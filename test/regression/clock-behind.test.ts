@@ -118,7 +118,7 @@ describe('a clock that is behind the log @long', () => {
     client.socket.destroy();
   });
 
-  it('kv-compact and kv-load refuse likewise and take the flag; kv-dump reads, with expiries by the wall clock', async () => {
+  it('kv-compact and kv-load refuse the clock too and take the flag; kv-dump reads, with expiries by the wall clock', async () => {
     await liveInTheFuture('SIGKILL');
     const dump = await runTool('kv-dump', [data, '--format', 'ndjson']);
     expect(dump.code, dump.stderr).to.equal(EXIT.ok);

@@ -5,26 +5,18 @@
 import { expect } from 'chai';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 
 import { EXIT } from '../../src/exit-codes.js';
 import { ServerProcess } from '../../tools/torture/server-process.js';
 import { startEtcd } from '../support/etcd-cluster.js';
+import { freePort } from '../support/free-port.js';
 import { requireProgram } from '../support/programs.js';
 import { clusterLaunch } from '../support/servers.js';
 
-/** Returns a port on which no process listens any more. */
-async function closedPort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as { readonly port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
-
 describe('A start over a cluster that is away', () => {
   it('says which nodes did not answer and ends with the code of KV_IO @long', async () => {
-    const store = `etcd://127.0.0.1:${await closedPort()}`;
+    const store = `etcd://127.0.0.1:${await freePort()}`;
     const { command, args } = clusterLaunch(store);
     const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
     let said = '';

@@ -82,7 +82,7 @@ describe('A directory that cannot be made @long', () => {
     });
   }
 
-  it('kv-check --repair --to and a snapshot of the library are refused likewise', async () => {
+  it('kv-check --repair --to and a snapshot of the library are refused with the path too', async () => {
     const data = join(root, 'data');
     const store = await open(data);
     await store.set('k', 'v');

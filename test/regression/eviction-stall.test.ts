@@ -12,6 +12,7 @@ import { removeFolder } from '../support/remove-folder.js';
 
 const COUNT = 20_000;
 const VALUE = 'v'.repeat(60);
+const TRIES = 5;
 
 async function statOf(client: WireClient, name: string): Promise<number> {
   const lines = await client.list('stats\r\n');
@@ -38,29 +39,33 @@ describe('eviction @long', function () {
     removeFolder(folder);
   });
 
-  it('others are served while a set waits for its room, and requests behind it on its connection follow it', async () => {
+  it('other clients are served while a set waits for its room, and the requests behind it on its connection follow it', async () => {
     server = await ServerProcess.start(cairnLaunch(join(folder, 'd'), ['--max-bytes', '2m']));
     const client = await WireClient.connect(server.port);
     const other = await WireClient.connect(server.port);
-    await fill(client);
-    const before = await statOf(client, 'evictions');
     const bytes = 1_000_000;
-    const seen = { isStored: false };
-    const stored = client.line(`set big 0 0 ${bytes}\r\n${'b'.repeat(bytes)}\r\n`).finally(() => {
-      seen.isStored = true;
-    });
-    const appended = client.line('append big 0 0 1\r\nc\r\n');
-    const read = client.meta('mg big s\r\n');
-    // The put's bytes may still be on their way, so only requests answered after its first evictions count.
     let served = 0;
-    while (!seen.isStored) {
-      const evictions = await statOf(other, 'evictions');
-      if (!seen.isStored && evictions > before) served += 1;
+    // On a busy machine this process may sleep for as long as a set waits. A set that holds up the others does so each time.
+    for (let tries = 0; served < 2 && tries < TRIES; tries += 1) {
+      await client.line('delete big\r\n');
+      await fill(client);
+      const before = await statOf(client, 'evictions');
+      const seen = { isStored: false };
+      const set = `set big 0 0 ${bytes}\r\n${'b'.repeat(bytes)}\r\n`;
+      const stored = client.line(set).finally(() => (seen.isStored = true));
+      const appended = client.line('append big 0 0 1\r\nc\r\n');
+      const read = client.meta('mg big s\r\n');
+      // The put's bytes may still be on their way, so only requests answered after its first evictions count.
+      served = 0;
+      while (!seen.isStored) {
+        const evictions = await statOf(other, 'evictions');
+        if (!seen.isStored && evictions > before) served += 1;
+      }
+      expect(await stored).to.equal('STORED');
+      expect(await appended).to.equal('STORED');
+      expect(await read).to.equal(`HD s${bytes + 1}`);
+      expect((await statOf(client, 'evictions')) - before).to.be.above(5000);
     }
-    expect(await stored).to.equal('STORED');
-    expect(await appended).to.equal('STORED');
-    expect(await read).to.equal(`HD s${bytes + 1}`);
-    expect((await statOf(client, 'evictions')) - before).to.be.above(5000);
     expect(served).to.be.above(1);
     expect(await statOf(client, 'bytes')).to.be.at.most(2 * 1024 * 1024);
     client.close();

@@ -32,11 +32,17 @@ export async function withServer<T>(
   }
 }
 
-/** Returns the numeric lines of `stats`. */
+/** Returns the numeric lines of `stats`, asked over a connection of its own. */
 export async function statsOf(port: number): Promise<ReadonlyMap<string, number>> {
   const client = await WireClient.connect(port);
-  const text = await client.list('stats\r\n');
+  const stats = await askStats(client);
   client.close();
+  return stats;
+}
+
+/** As statsOf, over a connection that exists. */
+export async function askStats(client: WireClient): Promise<ReadonlyMap<string, number>> {
+  const text = await client.list('stats\r\n');
   return new Map([...text.matchAll(/^STAT (\S+) (\S+)\r?$/gm)].map((m) => [m[1]!, Number(m[2])]));
 }
 

@@ -56,7 +56,7 @@ async function liveAndExplore(): Promise<void> {
     `${states + boots} crash states (${distinct + boots} of them distinct), ${(
       (states + boots) /
       seconds
-    ).toFixed(0)} a second`,
+    ).toFixed(0)} per second`,
   );
   console.log(`seed ${firstSeed}: ${failed === 0 ? 'nothing lost, nothing invented' : 'FAILED'}`);
   process.exitCode = failed;
@@ -89,7 +89,7 @@ async function exploreAll(states: number): Promise<void> {
     const seconds = (performance.now() - startedMs) / 1000;
     console.log(
       `${sum.states} crash states of ${sum.scripts} scripts, ${sum.distinct} distinct, at ${sum.instants} ` +
-        `instants, in ${seconds.toFixed(0)} s: ${(sum.states / seconds).toFixed(0)} a second`,
+        `instants, in ${seconds.toFixed(0)} s: ${(sum.states / seconds).toFixed(0)} per second`,
     );
     console.log(`seed ${firstSeed}: nothing lost, nothing invented`);
   } catch (error) {

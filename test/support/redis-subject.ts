@@ -3,7 +3,8 @@
 import { openRedisStore } from '../../src/cluster/redis/open-redis-store.js';
 import type { RedisStoreOptions } from '../../src/cluster/redis/open-redis-store.js';
 import type { RedisStore } from '../../src/cluster/redis/redis-store.js';
-import { nodeEnv } from '../../src/env/node-env.js';
+import type { Clock } from '../../src/env/env.js';
+import { nodeClock, nodeEnv } from '../../src/env/node-env.js';
 import { Subject } from '../conformance/subject.js';
 import { QuietLogger } from './quiet-logger.js';
 import type { RedisCluster } from './redis-cluster.js';
@@ -24,6 +25,7 @@ export class RedisSubject extends Subject {
   static async open(
     cluster: RedisCluster,
     options: Partial<RedisStoreOptions> = {},
+    clock: Clock = nodeClock,
   ): Promise<RedisSubject> {
     const usual = {
       hosts: cluster.hosts,
@@ -31,7 +33,7 @@ export class RedisSubject extends Subject {
       reads: 'strict',
       durability: 'disk',
     } as const;
-    const env = nodeEnv(new QuietLogger());
+    const env = { ...nodeEnv(new QuietLogger()), clock };
     return new RedisSubject(await openRedisStore(env, { ...usual, ...options }));
   }
 }

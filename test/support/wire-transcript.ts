@@ -63,7 +63,7 @@ export async function playTranscript(
 }
 
 const BARRIER = 'mn\r\n';
-const PATIENCE_MS = 5000;
+const PATIENCE_MS = 20_000;
 /** The replies to the barrier; it is also refused until a client has authenticated. */
 const BARRIER_REPLIES = [/^(?:[^]*\n)?MN\r\n$/, /^[^]*\nCLIENT_ERROR unauthenticated\r\n$/];
 

@@ -25,6 +25,11 @@ function foldersBelow(top: string): string[] {
   return [...new Set(folders)].filter((path) => path !== top);
 }
 
+/** Returns the names in quotes that only Cairn has in `stats`. */
+function namesIn(text: string): readonly string[] {
+  return [...text.matchAll(/(?<=['`"])kv_[a-z0-9_]*[a-z0-9](?=['`"])/g)].map(([name]) => name);
+}
+
 describe('documents agree with the code', () => {
   it('docs/errors.md names every KvError code and no other', () => {
     const named = new Set(fileText('docs/errors.md').match(/\bKV_[A-Z_]+\b/g));
@@ -50,6 +55,24 @@ describe('documents agree with the code', () => {
         .filter((path) => !named.includes(path)),
     ).to.deep.equal([]);
     expect(named.filter((path) => !exists(path))).to.deep.equal([]);
+  });
+
+  it('docs/protocol.md and docs/cluster.md have every counter and setting of `stats` that only Cairn has', () => {
+    const tellers: readonly [document: string, sources: RegExp][] = [
+      ['docs/protocol.md', /^src\/(?:store\/|server\/stats\/(?!extstore|classes))/],
+      ['docs/cluster.md', /^src\/cluster\//],
+    ];
+    for (const [document, sources] of tellers) {
+      const described = namesIn(fileText(document));
+      const told = everything
+        .filter(({ path }) => sources.test(path))
+        .flatMap(({ text }) => namesIn(text));
+      expect(told.length, document).to.be.above(0);
+      expect(
+        told.filter((name) => !described.includes(name)),
+        document,
+      ).to.deep.equal([]);
+    }
   });
 
   it('CONTRIBUTING.md, "Tests", has every folder of test', () => {

@@ -61,10 +61,23 @@ const PUT_OPTIONS: readonly unknown[] = [
   [],
   [{ ttlMs: 1 }],
   new Map([['ttlMs', 1]]),
+  new Set(['ttlMs']),
+  Promise.resolve({ ttlMs: 1 }),
+  Object.create({ ttlMs: 1 }),
+  // Seconds where ms are meant: the entry would expire at once.
+  { expiresAt: 1_795_000_000 },
   ...LIFETIMES.map((ttlMs) => ({ ttlMs })),
   ...LIFETIMES.map((expiresAt) => ({ expiresAt })),
 ];
-const PATHS: readonly unknown[] = ['', 7, {}, 'a\0b', Buffer.from('x'), new URL('file:///tmp')];
+const PATHS: readonly unknown[] = [
+  '',
+  7,
+  {},
+  'a\0b',
+  Buffer.from('x'),
+  new URL('file:///tmp'),
+  'file:///tmp/x',
+];
 
 /** Method → calls with one wrong argument each, beside right ones. */
 const WRONG: Readonly<Record<string, readonly (readonly unknown[])[]>> = {

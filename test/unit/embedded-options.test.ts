@@ -81,7 +81,13 @@ describe('The options of open() @long', () => {
   });
 
   it('open() throws a TypeError for options that are no object and directories that are no path', async () => {
-    for (const options of [7, 'x', true, [], [{}], new Map([['keysMax', 1]])])
+    class Getters {
+      get keysMax(): number {
+        return 1;
+      }
+    }
+    const ignored = [new Set(), Promise.resolve({}), Object.create({ keysMax: 1 }), new Getters()];
+    for (const options of [7, 'x', true, [], [{}], new Map([['keysMax', 1]]), ...ignored])
       expect(await refusedBy(options)).to.be.instanceOf(TypeError);
     for (const path of PATHS) expect(await refusal(path, {})).to.be.instanceOf(TypeError);
     const loose = open as (...args: unknown[]) => Promise<unknown>;

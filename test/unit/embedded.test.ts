@@ -2,12 +2,12 @@
 
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
+import { runInNewContext } from 'node:vm';
 
 import { expect } from 'chai';
 
-import { isKvError, open } from '../../src/index.js';
-import type { Cairn } from '../../src/index.js';
+import { Cairn, isKvError, open } from '../../src/index.js';
 import { removeFolder } from '../support/remove-folder.js';
 
 describe('open()', () => {
@@ -91,9 +91,31 @@ describe('open()', () => {
     expect(await store.get('k')).to.deep.equal(before);
   });
 
-  it('a second open() of the directory is refused', async () => {
-    const second = await open(dir).catch((error: unknown) => error);
-    expect(isKvError(second, 'KV_LOCKED')).to.equal(true);
+  it('a second open() of the directory is refused, and the message says that this process has it open', async () => {
+    for (const name of [dir, `${dir}/`, relative('.', dir)]) {
+      const second = await open(name).catch((error: unknown) => error);
+      expect(isKvError(second, 'KV_LOCKED')).to.equal(true);
+      expect(String(second)).to.contain('This process has this data directory open itself');
+    }
+  });
+
+  it('options may come from another realm, have no prototype or be an instance with values of its own', async () => {
+    class Own {
+      ttlMs = 60_000;
+    }
+    const bare = Object.assign(Object.create(null), { ttlMs: 60_000 }) as object;
+    const foreign = runInNewContext('({ ttlMs: 60000 })') as object;
+    const empty = runInNewContext('({})') as object;
+    for (const options of [new Own(), bare, foreign]) {
+      await store.set('k', 'v', options);
+      expect((await store.get('k'))?.expiresAt).to.be.above(Date.now());
+    }
+    expect(await store.set('k', 'v', empty)).to.equal('stored');
+  });
+
+  it('new Cairn() of anything but a store says how a store is opened', () => {
+    for (const given of [dir, undefined, {}])
+      expect(() => new Cairn(given as never)).to.throw(TypeError, 'await open(dir');
   });
 
   it('a closed store rejects with KV_CLOSED', async () => {

@@ -4,6 +4,9 @@
 
 import type { Command } from 'commander';
 
+import { EXIT } from '../../src/exit-codes.js';
+import { jsonLine } from '../../src/printable.js';
+import { ToolError } from '../terminal/program.js';
 import type { Mode } from './command-table.js';
 import { endpointOfHost, isHost, parseEndpoint, type Endpoint } from './endpoint.js';
 
@@ -29,6 +32,9 @@ export function splitArguments(
   const endpoint =
     parseEndpoint(first, env['CAIRN_HOST']) ??
     (isBareHost(first, second, program) ? endpointOfHost(first, env) : undefined);
+  // No command has a colon in its name.
+  if (endpoint === undefined && first.includes(':'))
+    throw new ToolError(EXIT.usage, `This names no server, which is host:port: ${jsonLine(first)}`);
   if (endpoint !== undefined) rest.splice(endpointAt, 1);
   const modeAt = nextOperand(rest, endpoint === undefined ? 0 : endpointAt, program);
   const word = rest[modeAt];

@@ -21,7 +21,7 @@ interface CommandHelp {
 
 const STORE_FORM =
   '<key> <flags> <exptime> <bytes> [noreply] ↵ <value>, <key> <bytes> ↵ <value> or <key> <value>';
-const STORE_PLAIN_FORM = '<key> <bytes> [<flags>] ↵ <value>   or   <key> <value>';
+const SET_PLAIN_FORM = '<key> <bytes> [<flags>] ↵ <value>   or   <key> <value>';
 
 const COMMANDS: readonly CommandHelp[] = [
   { name: 'get', group: 'Reading', form: '<key>…', summary: 'values of keys', keys: 'all' },
@@ -234,7 +234,7 @@ function store(name: string, summary: string): CommandHelp {
     name,
     group: 'Writing',
     form: STORE_FORM,
-    plainForm: STORE_PLAIN_FORM,
+    ...(name === 'set' ? { plainForm: SET_PLAIN_FORM } : {}),
     summary,
     keys: 'first',
   };

@@ -5,6 +5,7 @@ import { Option, type Command } from 'commander';
 
 import { writeAll } from '../terminal/output.js';
 import { EXIT, type ExitCode } from '../../src/exit-codes.js';
+import { VALUE_BYTES_LIMIT } from '../../src/limits.js';
 import { jsonLine } from '../../src/printable.js';
 import { ToolError } from '../terminal/program.js';
 import type { Mode } from './command-table.js';
@@ -260,10 +261,17 @@ async function withServer(
   }
 }
 
+/** Throws a ToolError with 64 when the input is longer than any server takes (/dev/zero has no end). */
 async function readStdin(): Promise<Buffer> {
   const chunks: Buffer[] = [];
-  for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
-  return Buffer.concat(chunks);
+  let bytes = 0;
+  for await (const chunk of process.stdin as AsyncIterable<Buffer>) {
+    chunks.push(chunk);
+    bytes += chunk.length;
+    if (bytes > VALUE_BYTES_LIMIT)
+      throw new ToolError(EXIT.usage, 'A value has at most 1 GiB: nothing was sent');
+  }
+  return Buffer.concat(chunks, bytes);
 }
 
 function intervalMs(text: string): number {

@@ -1,20 +1,17 @@
 // The options of kv-client that say how to reach a server: time-out, TLS, login. Options override environment
 // variables, and a password comes only from a file.
 
-import { readFile } from 'node:fs/promises';
-
 import { Option, type Command } from 'commander';
 
 import { EXIT } from '../../src/exit-codes.js';
 import { ToolError } from '../terminal/program.js';
+import { readFirstLine } from '../terminal/named-file.js';
 import type { ConnectionOptions } from './connection.js';
+import type { TlsFiles } from './tls-files.js';
 
-interface GlobalOptions {
+interface GlobalOptions extends TlsFiles {
   readonly timeout: string;
   readonly tls?: boolean;
-  readonly cacert?: string;
-  readonly cert?: string;
-  readonly key?: string;
   readonly servername?: string;
   readonly insecure?: boolean;
   readonly user?: string;
@@ -24,6 +21,9 @@ interface GlobalOptions {
 const NAMES: ReadonlySet<string> = new Set(
   'timeout tls cacert cert key servername insecure user password-file'.split(' '),
 );
+
+/** Each of these options asks for TLS. */
+const TLS_VALUES = ['cacert', 'cert', 'key', 'servername'] as const;
 
 /** Declares the options. */
 export function addConnectionOptions(program: Command): void {
@@ -67,7 +67,9 @@ export async function readConnectionOptions(program: Command): Promise<Connectio
     throw new ToolError(EXIT.usage, `--timeout is a number of seconds: ${options.timeout}`);
   }
   const wantsTls =
-    options.tls === true || options.cacert !== undefined || options.insecure === true;
+    options.tls === true ||
+    options.insecure === true ||
+    TLS_VALUES.some((name) => options[name] !== undefined);
   const login = options.user === undefined ? undefined : await readLogin(options);
   return {
     timeoutMs: seconds * 1000,
@@ -77,12 +79,11 @@ export async function readConnectionOptions(program: Command): Promise<Connectio
 }
 
 async function readTls(options: GlobalOptions): Promise<NonNullable<ConnectionOptions['tls']>> {
-  const { cacert, cert, key, servername } = options;
+  const { servername } = options;
+  const { readTlsFiles } = await import('./tls-files.js');
   return {
     insecure: options.insecure === true,
-    ...(cacert === undefined ? {} : { ca: await readFile(cacert) }),
-    ...(cert === undefined ? {} : { cert: await readFile(cert) }),
-    ...(key === undefined ? {} : { key: await readFile(key) }),
+    ...(await readTlsFiles(options)),
     ...(servername === undefined ? {} : { servername }),
   };
 }
@@ -91,6 +92,5 @@ async function readLogin(options: GlobalOptions): Promise<NonNullable<Connection
   const { user = '', passwordFile } = options;
   if (passwordFile === undefined) throw new ToolError(EXIT.usage, '--user needs --password-file');
   if (!/^[^ \p{Cc}]+$/u.test(user)) throw new ToolError(EXIT.usage, 'A user has no spaces');
-  const text = await readFile(passwordFile, 'utf8');
-  return { user, password: text.split(/\r?\n/)[0] ?? '' };
+  return { user, password: await readFirstLine(passwordFile) };
 }

@@ -5,9 +5,11 @@
 // - Every failure of the wire is a ToolError with exit code 69. An answer that no memcached server gives is one with
 //   76.
 
+import { stat } from 'node:fs/promises';
 import net from 'node:net';
 
 import { requireWholeSocketPath } from '../../src/env/socket-path.js';
+import { systemCode } from '../../src/errors.js';
 import { EXIT } from '../../src/exit-codes.js';
 import { ToolError } from '../terminal/program.js';
 import { describeEndpoint, type Endpoint } from './endpoint.js';
@@ -60,8 +62,8 @@ export class Connection {
   static async open(endpoint: Endpoint, options: ConnectionOptions): Promise<Connection> {
     const name = describeEndpoint(endpoint);
     if (endpoint.kind === 'unix') requireWholeSocketPath(endpoint.path);
-    const socket = await connect(endpoint, options).catch((error: unknown) => {
-      const why = error instanceof Error && error.message !== '' ? error.message : String(error);
+    const socket = await connect(endpoint, options).catch(async (error: unknown) => {
+      const why = await reasonOf(error, endpoint);
       throw new ToolError(EXIT.unreachable, `No server at ${name}: ${why}`, error);
     });
     const connection = new Connection(socket, name, options.timeoutMs);
@@ -162,7 +164,10 @@ export class Connection {
     });
   }
 
+  /** A server that wants no login would store the password as a value: so a command that it refuses comes first. */
   async #logIn(login: { readonly user: string; readonly password: string }): Promise<void> {
+    const first = await this.request([Buffer.from('version\r\n')], 'reply');
+    if (first.last !== 'CLIENT_ERROR unauthenticated') return;
     const token = Buffer.from(`${login.user} ${login.password}`);
     const head = Buffer.from(`set auth 0 0 ${token.length}\r\n`);
     const reply = await this.request([head, token, Buffer.from('\r\n')], 'reply');
@@ -202,6 +207,16 @@ export class Connection {
     this.#waiting = undefined;
     this.#wake();
   }
+}
+
+async function reasonOf(error: unknown, endpoint: Endpoint): Promise<string> {
+  if (systemCode(error) === 'ERR_SSL_WRONG_VERSION_NUMBER')
+    return 'what answers there does not speak TLS (--tls, --cacert, --cert, --key, --servername and --insecure ask for it)';
+  const found =
+    endpoint.kind === 'unix' ? await stat(endpoint.path).catch(() => undefined) : undefined;
+  if (found?.isSocket() === false)
+    return `it is a ${found.isDirectory() ? 'directory' : 'file'}, and a server is named by its port, host:port or socket`;
+  return error instanceof Error && error.message !== '' ? error.message : String(error);
 }
 
 async function connect(endpoint: Endpoint, options: ConnectionOptions): Promise<net.Socket> {

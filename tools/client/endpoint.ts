@@ -21,6 +21,11 @@ const SCHEME = 'memcached://';
 export function parseEndpoint(word: string, defaultHost = DEFAULT_HOST): Endpoint | undefined {
   refuseStoreUrl(word, 'give host:port of a server over it');
   if (isServerUrl(word)) return endpointOfUrl(word.slice(SCHEME.length), defaultHost);
+  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(word)) {
+    // A URL may hold a password, so only its beginning is shown.
+    const scheme = jsonLine(word.slice(0, word.indexOf('://') + 3));
+    throw new ToolError(EXIT.usage, `${scheme} names no memcached server: give host:port`);
+  }
   if (word.includes('/')) return { kind: 'unix', path: word };
   if (/^\d{1,5}$/.test(word)) return tcp(defaultHost, Number(word));
   const match = /^(?:\[([^\]]+)\]|([^:\s]+)):(\d{1,5})$/.exec(word);

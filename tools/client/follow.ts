@@ -6,9 +6,8 @@
 
 import { setTimeout } from 'node:timers/promises';
 
-import { readFile } from 'node:fs/promises';
-
 import { EXIT, type ExitCode } from '../../src/exit-codes.js';
+import { readNamedFile } from '../terminal/named-file.js';
 import { writeAll } from '../terminal/output.js';
 import { ToolError } from '../terminal/program.js';
 import { changeText } from './change-text.js';
@@ -148,7 +147,10 @@ async function currentSeq(client: FeedClient, key: string): Promise<number | und
 async function placeOf(client: FeedClient, options: PlaceOptions): Promise<FeedPlace> {
   const { tls } = await client.connectionOptions();
   const { http, httpTokenFile } = options;
-  const token = httpTokenFile === undefined ? undefined : await readFile(httpTokenFile, 'latin1');
+  const token =
+    httpTokenFile === undefined
+      ? undefined
+      : (await readNamedFile(httpTokenFile)).toString('latin1');
   if (http !== undefined) return { url: givenUrl(http), token: token?.trim(), tls };
   const connection = await client.connect();
   try {

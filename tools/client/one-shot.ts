@@ -15,7 +15,7 @@ import type { Connection } from './connection.js';
 import { groupStats, keyFilter, keyOfRow } from './listing.js';
 import { codeOf } from './reply-code.js';
 import type { Reply, ReplyItem } from './reply-reader.js';
-import { announcedBytes, replyKind } from './typed-line.js';
+import { announcedBytes, isPlain, replyKind } from './typed-line.js';
 import { composeLine, lineFault } from './words.js';
 
 export interface GetOptions {
@@ -89,11 +89,10 @@ export async function store(
   cas?: string,
 ): Promise<ExitCode> {
   await requireLongKey(connection, key);
-  const words =
-    mode === 'memcached' || cas !== undefined
-      ? [verb, key, options.flags, options.exptime, String(value.length)]
-      : [verb, key, String(value.length), ...(options.flags === '0' ? [] : [options.flags])];
-  if (mode === 'tcp' && cas === undefined && options.exptime !== '0') {
+  const words = isPlain(verb, mode)
+    ? [verb, key, String(value.length), ...(options.flags === '0' ? [] : [options.flags])]
+    : [verb, key, options.flags, options.exptime, String(value.length)];
+  if (isPlain(verb, mode) && options.exptime !== '0') {
     throw new ToolError(EXIT.usage, 'The plain dialect (tcp) has no --exptime: use memcached');
   }
   if (cas !== undefined) words.push(cas);

@@ -21,10 +21,12 @@ export interface PromptInput {
 
 const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
+const BYTE_ORDER_MARK = Buffer.from('\ufeff');
 
 export class PipedInput implements PromptInput {
   readonly #chunks: AsyncIterator<Buffer>;
   #rest: Buffer = Buffer.alloc(0);
+  #isFirst = true;
   #ended = false;
 
   constructor(source: AsyncIterable<Buffer>) {
@@ -34,7 +36,11 @@ export class PipedInput implements PromptInput {
   async line(): Promise<Buffer | undefined> {
     const end = await this.#lineEnd(0);
     if (end === 0 && this.#rest.length === 0) return undefined;
-    return withoutReturn(this.#take(end));
+    const line = withoutReturn(this.#take(end));
+    const isFirst = this.#isFirst;
+    this.#isFirst = false;
+    // Editors put the mark before the first line of a file.
+    return isFirst && line.subarray(0, 3).equals(BYTE_ORDER_MARK) ? line.subarray(3) : line;
   }
 
   async value(bytes: number): Promise<TypedValue> {

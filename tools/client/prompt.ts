@@ -10,7 +10,7 @@ import { isUtf8 } from 'node:buffer';
 
 import { EXIT, type ExitCode } from '../../src/exit-codes.js';
 import { printableLines } from '../../src/printable.js';
-import { writeAll, writeForeign } from '../terminal/output.js';
+import { ClosedPipe, writeAll, writeForeign } from '../terminal/output.js';
 import { ToolError, exitCodeOfFailure } from '../terminal/program.js';
 import {
   completeLine,
@@ -223,6 +223,11 @@ export class Prompt {
   }
 
   async #complain(error: unknown): Promise<void> {
+    if (error instanceof ClosedPipe) {
+      this.#input.close();
+      await this.#connection?.close();
+      throw error;
+    }
     this.#exitCode = exitCodeOfFailure(error);
     await this.#say(error instanceof Error ? error.message : String(error));
     // The other lines of a pipe would fail in the same way, or would be out of step.

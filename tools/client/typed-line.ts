@@ -1,4 +1,5 @@
-// Parses a line typed at the prompt, in either dialect (docs/protocol.md). Pure. In both dialects `set k 5`, `set k 5
+// Parses a line typed at the prompt, in either dialect (docs/protocol.md). Pure. The plain dialect has a form of its own
+// for `set` alone, so the other commands are sent in memcached's form. In both dialects `set k 5`, `set k 5
 // 0` and `set k 0 0 5` announce a value; any other text after the key is the value itself. A value in double quotes
 // may hold escapes. A number is stored in this way: set k "9". Commands may be typed in any case; the server gets
 // them in its own.
@@ -101,6 +102,11 @@ export function replyKind(words: readonly string[]): ReplyKind {
     : 'reply';
 }
 
+/** Checks whether a command is sent in the short form of the plain dialect. */
+export function isPlain(name: string, mode: Mode): boolean {
+  return mode === 'tcp' && name === 'set';
+}
+
 function readStore(line: string, words: readonly string[], mode: Mode): TypedLine {
   const [name = '', key = '', ...rest] = words;
   if (key === '') return refused(name, mode);
@@ -111,13 +117,14 @@ function readStore(line: string, words: readonly string[], mode: Mode): TypedLin
   if (allNumbers && numbers.length <= 2) {
     const [bytes = '', flags = '0'] = numbers;
     const noreply = rest.slice(numbers.length);
-    const form = mode === 'tcp' ? words : [name, key, flags, '0', bytes, ...noreply];
+    const form = isPlain(name, mode) ? words : [name, key, flags, '0', bytes, ...noreply];
     return announced(form, bytes, mode);
   }
   if (rest.length === 0) return refused(name, mode);
   const value = typedValue(/^ *[^ ]+ +[^ ]+ (.*)$/s.exec(line)?.[1] ?? '');
-  const head =
-    mode === 'tcp' ? `${name} ${key} ${value.length}` : `${name} ${key} 0 0 ${value.length}`;
+  const head = isPlain(name, mode)
+    ? `${name} ${key} ${value.length}`
+    : `${name} ${key} 0 0 ${value.length}`;
   const bytes = Buffer.concat([Buffer.from(`${head}\r\n`), value, Buffer.from('\r\n')]);
   return { kind: 'request', bytes, reply: 'reply' };
 }

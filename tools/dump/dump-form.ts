@@ -2,7 +2,8 @@
 
 import { SnapshotComposer, type SnapshotHeader } from '../../src/store/snapshot-file/format.js';
 import { composeSnapshot, type SnapshotItem } from '../../src/store/snapshot-file/writer.js';
-import { FIELDS, type Column } from '../table/columns.js';
+import { ENTRY_FIELDS } from '../../src/store/snapshot-file/entry-fields.js';
+import type { Column } from '../table/columns.js';
 import type { TableForm } from './table-text.js';
 
 export type DumpForm =
@@ -17,7 +18,9 @@ interface DumpText {
 
 /** Returns the columns of a table without --columns: all fields, or, without values, all fields that keys have. */
 export function allColumns(keysOnly: boolean): readonly Column[] {
-  const fields = FIELDS.filter((field) => !keysOnly || !['value', 'encoding'].includes(field));
+  const fields = ENTRY_FIELDS.filter(
+    (field) => !keysOnly || !['value', 'encoding'].includes(field),
+  );
   return fields.map((field) => ({ field, name: field }));
 }
 

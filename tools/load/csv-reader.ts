@@ -9,7 +9,8 @@ import type { CsvError } from 'csv-parse';
 import { KvError } from '../../src/errors.js';
 import { jsonLine } from '../../src/printable.js';
 import type { SnapshotEntry } from '../../src/store/snapshot-file/entry-fields.js';
-import { FIELDS, isField, type Column, type Field } from '../table/columns.js';
+import { ENTRY_FIELDS } from '../../src/store/snapshot-file/entry-fields.js';
+import { isField, type Column, type Field } from '../table/columns.js';
 import type { EntryReader } from './entry-source.js';
 import { entryOfCells, refuseRow, requireKeyAndValue, type RowPlace } from './table-row.js';
 
@@ -88,7 +89,7 @@ export class CsvReader implements EntryReader {
     if (isField(name)) return { field: name, name };
     const next = 'name those to take, as --columns key=id,value=body';
     return this.#refuse(
-      `The column ${jsonLine(name)} is none of ${FIELDS.join(', ')}: ${next}; others are left out then`,
+      `The column ${jsonLine(name)} is none of ${ENTRY_FIELDS.join(', ')}: ${next}; others are left out then`,
     );
   }
 

@@ -9,7 +9,7 @@ import type { SnapshotEntry } from '../../src/store/snapshot-file/entry-fields.j
 import type { Column } from '../table/columns.js';
 import { DumpReader } from './dump-reader.js';
 import type { EntryReader, EntrySource } from './entry-source.js';
-import { foreignFormat, isCsv, isGzip } from './foreign-format.js';
+import { foreignFormat, isCsv, isGzip, isJsonDump } from './foreign-format.js';
 
 const CHUNK_BYTES = 1024 * 1024;
 /** This many bytes are read before the form is decided. */
@@ -72,6 +72,8 @@ export class FileSource implements EntrySource {
       return new CsvReader(this.#name, columns);
     }
     if (columns === undefined) return new DumpReader(this.#name, partial);
+    if (isJsonDump(head))
+      this.#refuse('--columns is for tables, and this is a JSON dump: leave --columns out');
     const { ObjectReader } = await import('./object-reader.js');
     return new ObjectReader(this.#name, columns);
   }

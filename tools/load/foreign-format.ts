@@ -15,18 +15,20 @@ const MAGICS: readonly (readonly [Buffer, string])[] = [
   ],
   [Buffer.from('BZh'), 'compressed by bzip2: bzcat <file> | kv-load <target> -'],
   [Buffer.from('PK\x03\x04'), 'a zip archive: unzip -p <file> | kv-load <target> -'],
-  [
-    Buffer.from([0xff, 0xfe]),
-    'UTF-16: iconv -f UTF-16 -t UTF-8 <file> | kv-load <target> - (or dump with --out, not with >)',
-  ],
-  [
-    Buffer.from([0xfe, 0xff]),
-    'UTF-16: iconv -f UTF-16 -t UTF-8 <file> | kv-load <target> - (or dump with --out, not with >)',
-  ],
   [Buffer.from('REDIS'), 'a file of Redis (RDB), which is not read'],
   [Buffer.from('SQLite format 3\0'), 'a database of SQLite, which is not read'],
   [Buffer.from('cairn'), 'a file of a data directory, not a dump: kv-dump <dir> makes one'],
 ];
+
+/** Both kinds of a unit of two or four bytes. A dump begins with a visible ASCII character, so its other bytes are 0. */
+const WIDE: readonly (readonly [RegExp, string])[] = [
+  [/^(?:\xff\xfe\0\0|\0\0\xfe\xff|[!-~]\0\0\0|\0\0\0[!-~])/, 'UTF-32'],
+  [/^(?:\xff\xfe|\xfe\xff)/, 'UTF-16'],
+  [/^[!-~]\0[^\0]/, 'UTF-16LE'],
+  [/^\0[!-~]\0/, 'UTF-16BE'],
+];
+/** A tar archive has its magic behind the name and the numbers of its first file. */
+const TAR = { magic: 'ustar', offset: 257 };
 
 const ONE_LINE_EACH = 'jq -c ".entries[]" <file> | kv-load <target> - --partial';
 /** A first line of two or more columns, of which the first may be in quotes. */
@@ -63,7 +65,19 @@ export function isGzip(head: Buffer): boolean {
 /** Returns the format of a file that begins with `head`, and what to do with it; undefined when it may be a dump. */
 export function foreignFormat(head: Buffer): string | undefined {
   for (const [magic, what] of MAGICS) if (head.subarray(0, magic.length).equals(magic)) return what;
+  if (isGzip(head)) return 'gzipped twice: zcat <file> | kv-load <target> -';
+  const [, wide] = WIDE.find(([pattern]) => pattern.test(head.toString('latin1', 0, 4))) ?? [];
+  if (wide !== undefined)
+    return `${wide}: iconv -f ${wide} -t UTF-8 <file> | kv-load <target> - (or dump with --out, not with >)`;
+  if (/^(?!\s)\p{Cc}/u.test(head.toString('latin1', 0, 1))) return 'a binary file, not a dump';
+  if (head.toString('latin1', TAR.offset, TAR.offset + TAR.magic.length) === TAR.magic)
+    return 'a tar archive: tar xf <file>, and then name a dump in it';
   return TEXTS.find(([pattern]) => pattern.test(textOf(head)))?.[1];
+}
+
+/** Checks whether a file is a JSON dump, which names its fields itself. */
+export function isJsonDump(head: Buffer): boolean {
+  return /^\{\s*"format"\s*:\s*"cairn-snapshot"/.test(textOf(head));
 }
 
 /** Checks whether a file is a CSV. Requires that it has no foreign format. */

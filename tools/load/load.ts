@@ -93,6 +93,10 @@ export class Load {
       throw new ToolError(EXIT.usage, `A server is dumped by kv-dump: ${next}`);
     }
     const stats = await stat(this.#path);
+    if (stats.isDirectory()) {
+      const next = 'kv-dump <dir> | kv-load <target> -';
+      throw new ToolError(EXIT.usage, `${this.#path} is a directory, and no dump: ${next}`);
+    }
     return stats.isFIFO() || stats.isCharacterDevice() ? undefined : stats.size;
   }
 

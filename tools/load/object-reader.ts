@@ -25,7 +25,7 @@ export class ObjectReader implements EntryReader {
   }
 
   async *entries(chunks: AsyncIterable<Buffer>): AsyncGenerator<SnapshotEntry> {
-    requireKeyAndValue(this.#row(), []);
+    requireKeyAndValue({ ...this.#row(), line: 1 }, []);
     for await (const line of linesOf(chunks)) {
       this.#line += 1;
       if (!isUtf8(line)) refuseRow(this.#row(), 'it is not valid UTF-8');

@@ -2,9 +2,8 @@
 // TLS. The password is safer in REDISCLI_AUTH, as for redis-cli, or in a file: every user of the machine can read the
 // command line.
 
-import { readFile } from 'node:fs/promises';
-
 import { EXIT } from '../../src/exit-codes.js';
+import { readFirstLine } from '../terminal/named-file.js';
 import { ToolError } from '../terminal/program.js';
 
 export interface RedisPlace {
@@ -38,7 +37,7 @@ export async function redisPlace(
   const given =
     passwordFile === undefined
       ? decoded(url.password) || env['REDISCLI_AUTH']
-      : (await readFile(passwordFile, 'utf8')).split(/\r?\n/)[0];
+      : await readFirstLine(passwordFile);
   const port = url.port === '' ? DEFAULT_PORT : Number(url.port);
   const user = decoded(url.username);
   return {

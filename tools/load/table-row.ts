@@ -10,6 +10,9 @@ import type { Column, Field } from '../table/columns.js';
 /** A date needs its zone, so that the same row means the same everywhere. */
 const DATE = /^(\d{4})-(\d\d)-(\d\d)T\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d)$/;
 
+/** A smaller number of milliseconds is a time before 1974, so it is meant as seconds. */
+const MS_MIN = 2 ** 37;
+
 /** The cells of a row by field; undefined where the row has none. */
 type Cells = Readonly<Partial<Record<Field, unknown>>>;
 
@@ -31,6 +34,7 @@ export function entryOfCells(cells: Cells, place: RowPlace): SnapshotEntry {
     if (!isRounded(cell)) continue;
     refuseRow(place, 'a number over 2^53 is not read exactly: write it in quotes', field);
   }
+  requireTime(rest.expiresAt, place);
   const numbers = { flags: numberOf(rest.flags), expiresAt: timeOf(rest.expiresAt) };
   const fields = { key: textOf(key), value: textOf(value), ...rest, ...numbers };
   return entryOfFields(fields, (message, field) => refuseRow(place, message, field));
@@ -74,6 +78,16 @@ function numberOf(cell: unknown): unknown {
 /** Returns Unix ms, given as a number as in dumps, or as a date. */
 function timeOf(cell: unknown): unknown {
   return typeof cell === 'string' && isDate(cell) ? Date.parse(cell) : numberOf(cell);
+}
+
+/** Throws KV_CORRUPTION for text that is no time, and for Unix seconds: as milliseconds they would be of 1970. */
+function requireTime(cell: unknown, place: RowPlace): void {
+  const time = timeOf(cell);
+  const form = `a Unix time in milliseconds, or a date such as 2030-01-01T00:00:00Z`;
+  if (typeof time === 'string' && time !== '')
+    refuseRow(place, `an expiry is ${form}`, 'expiresAt');
+  if (typeof time === 'number' && time > 0 && time < MS_MIN)
+    refuseRow(place, `this looks like a Unix time in seconds: an expiry is ${form}`, 'expiresAt');
 }
 
 /** JavaScript reads the 31st of a shorter month as a day of the next month. */

@@ -3,19 +3,10 @@
 
 import { InvalidArgumentError } from 'commander';
 
+import { ENTRY_FIELDS } from '../../src/store/snapshot-file/entry-fields.js';
 import { nearest } from '../client/listing.js';
 
-export const FIELDS = [
-  'key',
-  'keyEncoding',
-  'value',
-  'encoding',
-  'flags',
-  'expiresAt',
-  'cas',
-] as const;
-
-export type Field = (typeof FIELDS)[number];
+export type Field = (typeof ENTRY_FIELDS)[number];
 
 export interface Column {
   readonly field: Field;
@@ -24,7 +15,7 @@ export interface Column {
 }
 
 export function isField(word: string): word is Field {
-  return (FIELDS as readonly string[]).includes(word);
+  return (ENTRY_FIELDS as readonly string[]).includes(word);
 }
 
 /**
@@ -34,9 +25,9 @@ export function parseColumns(text: string): readonly Column[] {
   const columns = text.split(',').map((word) => {
     const [field = '', ...rest] = word.trim().split('=');
     if (!isField(field)) {
-      const near = nearest(field, FIELDS);
+      const near = nearest(field, ENTRY_FIELDS);
       const meant =
-        near === undefined ? `Fields are ${FIELDS.join(', ')}` : `Did you mean ${near}?`;
+        near === undefined ? `Fields are ${ENTRY_FIELDS.join(', ')}` : `Did you mean ${near}?`;
       throw new InvalidArgumentError(`There is no field ${JSON.stringify(field)}. ${meant}.`);
     }
     return { field, name: rest.length === 0 ? field : rest.join('=') };

@@ -56,6 +56,7 @@ export async function runTool(name: string, main: () => Promise<ExitCode>): Prom
   const alive = setInterval(() => {}, ALIVE_MS);
   try {
     refuseUnreadableArguments();
+    if (name !== 'kv-client') refuseEmptyArguments();
     process.exitCode = await main();
   } catch (error: unknown) {
     process.exitCode = report(name, error);
@@ -70,6 +71,18 @@ function refuseUnreadableArguments(): void {
   const commandLine = '/proc/self/cmdline';
   if (existsSync(commandLine) && isUtf8(readFileSync(commandLine))) return;
   throw new ToolError(EXIT.usage, 'An argument is not valid UTF-8; give such a value on stdin');
+}
+
+/**
+ * An empty word is mostly a variable of the shell that is not set. As a path it would name the current directory.
+ * kv-client takes empty values, and every key begins with an empty --prefix.
+ */
+function refuseEmptyArguments(): void {
+  const { argv } = process;
+  const isEmpty = (word: string, at: number): boolean =>
+    (word === '' && argv[at - 1] !== '--prefix') || /^--(?!prefix=)[a-z-]+=$/.test(word);
+  if (argv.some(isEmpty))
+    throw new ToolError(EXIT.usage, 'An argument is empty: is a variable of the shell not set?');
 }
 
 function report(name: string, error: unknown): ExitCode {

@@ -109,6 +109,8 @@ export class Writer {
   readonly #random: SeededRandom;
   readonly #valueBytesMax: number;
   readonly #longShare: number;
+  /** Connections on which a write was refused: the replies to what was sent after it tell nothing about the ledger. */
+  readonly #unsure = new WeakSet<WireClient>();
   #written = 0;
 
   /** A share `longShare` of the values may be as long as `valueBytesMax`; the others are short. */
@@ -151,6 +153,7 @@ export class Writer {
       if (!(error instanceof ServerRefusal)) throw error;
       if (error.message === 'SERVER_ERROR storage is not available') return 'unknown';
       if (!REFUSALS.includes(error.message)) throw error;
+      this.#unsure.delete(client);
       ledger.refused();
       return 'refused';
     }
@@ -196,7 +199,11 @@ export class Writer {
   ): Promise<void> {
     ledger.sent(next);
     const got = await client.line(request);
-    if (got.startsWith('SERVER_ERROR')) throw new ServerRefusal(got);
+    if (this.#unsure.has(client)) return;
+    if (got.startsWith('SERVER_ERROR')) {
+      this.#unsure.add(client);
+      throw new ServerRefusal(got);
+    }
     ledger.answered();
     findings.acknowledged += 1;
     findings.onAcknowledged();

@@ -33,7 +33,6 @@ const CODE = {
   invalidArgument: 3,
   deadlineExceeded: 4,
   permissionDenied: 7,
-  resourceExhausted: 8,
   failedPrecondition: 9,
   outOfRange: 11,
   unimplemented: 12,
@@ -44,6 +43,8 @@ const CODE = {
 const TEXTS: readonly (readonly [RegExp, FailureKind])[] = [
   [/database space exceeded/, 'no-space'],
   [/invalid auth token|revision of auth store is old|user name is empty/, 'login'],
+  // A message may not be that large. The code of this error is also that of a connection that the node ended, so the text decides.
+  [/message larger than max/, 'refused'],
   // The node refuses before it proposes: its queue is full, or it knows no leader.
   [/too many requests|etcdserver: no leader|not capable/, 'not-executed'],
   [
@@ -59,8 +60,6 @@ const CODES = new Map<number, FailureKind>([
   [CODE.outOfRange, 'refused'],
   [CODE.unimplemented, 'refused'],
   [CODE.unauthenticated, 'login'],
-  // The request is larger than a message may be.
-  [CODE.resourceExhausted, 'refused'],
 ]);
 
 /** The failure that an error of grpc-js means, for a call to `host`. */

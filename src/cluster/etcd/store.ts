@@ -4,6 +4,7 @@
 // Invariants:
 // - Calls of one key apply in the order in which they were made (key-order.ts). A flush stands between all calls before it
 //   and all calls after it.
+// - A call decides on its own copy of the change: the caller may fill its object again when the call has returned.
 // - Each call is answered within 5 s: `closed` when it was certainly not done, `unknown` when its fate cannot be found out.
 
 import { assert } from '../../assert.js';
@@ -133,8 +134,9 @@ export class EtcdStore implements S.Store {
     if (expiresAt === undefined && win !== true && vivifyExpiresAt === undefined) {
       return this.#get(key, start, end);
     }
+    const own = { ...options };
     return this.#change<S.Lookup>(key, start, end, false, {
-      decide: (old, reason, nowMs) => decideGet(options, old, reason, nowMs),
+      decide: (old, reason, nowMs) => decideGet(own, old, reason, nowMs),
       failed: (status) => ({ kind: 'refused', status: refusalOf(status), after: 0 }),
     });
   }
@@ -187,8 +189,8 @@ export class EtcdStore implements S.Store {
   }
 
   arithmetic(change: S.Arithmetic): Promise<S.ArithmeticOutcome> {
+    const { key, keyStart = 0, keyEnd = key.length } = change;
     const own = { ...change };
-    const { key, keyStart = 0, keyEnd = key.length } = own;
     return this.#change<S.ArithmeticOutcome>(key, keyStart, keyEnd, false, {
       decide: (old) => decideArithmetic(own, old),
       failed: (status) => ({ ...NO_NUMBER, status }),

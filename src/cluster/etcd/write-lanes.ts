@@ -7,7 +7,12 @@
 //
 // Invariants:
 // - A batch is sent again only when it is certain that it was not done and never will be.
-// - The answer `unknown` is given only when no node told the fate before the deadline.
+// - A lane makes its slot before its first batch. A batch never compares a slot that is absent, because the upkeep removes slots
+//   that nobody uses: an absent slot may be absent again, and a batch that arrives late would be done.
+// - Every write to the slot has a revision of its own, and a late request for a new slot finds an old one. So a slot that is
+//   absent or new when the fate of a batch is asked for has been removed since, and the fate is unknown.
+// - The answer `unknown` is given only when no node told the fate and the results before the deadline, or when etcd no longer has
+//   them: the slot was removed, or the state before the batch is forgotten.
 // - When etcd's quota is used up, removals go on. They do so without a slot, which would be a put.
 
 import type { Clock } from '../../env/env.js';
@@ -45,9 +50,12 @@ export interface WriteJob extends Job {
 
 interface Slot {
   readonly key: Buffer;
-  /** The revision of the last write to the slot by this server; 0: never written. */
+  /** The revision of the last write to the slot that this server knows of; 0: there is no slot yet. */
   revision: number;
 }
+
+/** The value of a slot that is new. */
+const MADE = Buffer.from('made');
 
 type Fate = { readonly doneAt: number } | 'not-executed' | 'unknown';
 
@@ -80,21 +88,22 @@ export class WriteLanes {
     const slot = this.#slots[lane]!;
     const retries = new Retries(this.#client, this.#clock, deadlineOf(jobs));
     while (retries.leftMs > 0) {
-      const value = Buffer.from(`${this.#server}/${(this.#batches += 1)}`);
-      const response = await this.#client
-        .txn(this.#request(jobs, slot, value), retries.limitMs)
-        .catch(onlyEtcd);
+      const makesSlot = slot.revision === 0;
+      const value = makesSlot ? MADE : this.#valueOf(`${(this.#batches += 1)}`);
+      const request = this.#request(makesSlot ? [] : this.#operations(jobs), slot, value);
+      const response = await this.#client.txn(request, retries.limitMs).catch(onlyEtcd);
       if (response instanceof EtcdFailure) {
         if (!(await this.#afterFailure(response, jobs, slot, value, retries))) return;
         continue;
       }
       const { succeeded, header, responses } = response;
       if (!succeeded) {
-        // Another process has removed or written the slot: nothing was done.
+        // The slot is not as this lane knew it: nothing was done.
         slot.revision = responses[0]?.response_range?.kvs[0]?.mod_revision ?? 0;
         continue;
       }
       slot.revision = header?.revision ?? 0;
+      if (makesSlot) continue;
       this.isFull = false;
       this.#answer(jobs, responses.slice(1), slot.revision);
       return;
@@ -115,30 +124,38 @@ export class WriteLanes {
       await this.#refused(jobs, slot, failure);
       return false;
     }
-    if (kind === 'not-executed' || kind === 'login') {
+    const isSent = value !== MADE;
+    if (kind === 'not-executed' || kind === 'login' || (kind === 'unknown' && !isSent)) {
       await retries.pause();
       return true;
     }
-    this.lost += 1;
-    retries.extend();
-    const fate = await this.#fateOf(slot, value, kind === 'no-space', retries);
-    if (fate === 'unknown') {
-      for (const job of jobs) job.failed('unknown');
-      return false;
-    }
-    this.resolved += 1;
-    if (fate !== 'not-executed') {
-      await this.#replay(jobs, fate.doneAt, retries);
-      return false;
+    if (isSent) {
+      this.lost += 1;
+      retries.extend();
+      const fate = await this.#fateOf(slot, value, kind === 'no-space', retries);
+      if (fate === 'unknown') {
+        for (const job of jobs) job.failed('unknown');
+        return false;
+      }
+      this.resolved += 1;
+      if (fate !== 'not-executed') {
+        await this.#replay(jobs, fate.doneAt, retries);
+        return false;
+      }
     }
     if (kind !== 'no-space') return true;
+    await this.#withoutRoom(jobs, retries);
+    return false;
+  }
+
+  /** etcd takes no put. */
+  async #withoutRoom(jobs: readonly WriteJob[], retries: Retries): Promise<void> {
     this.isFull = true;
     for (const job of jobs) if (!job.isRemoval) job.failed('no-space');
     await this.#remove(
       jobs.filter(({ isRemoval }) => isRemoval),
       retries,
     );
-    return false;
   }
 
   /** The request is wrong, not the cluster: each half of it is tried. */
@@ -154,13 +171,18 @@ export class WriteLanes {
     await this.send(jobs.slice(middle), lane);
   }
 
-  #request(jobs: readonly WriteJob[], slot: Slot, value: Buffer): TxnRequest {
+  /** A write of the slot, and these operations with it, if the slot is as this lane knows it. Otherwise a read of the slot. */
+  #request(operations: readonly RequestOp[], slot: Slot, value: Buffer): TxnRequest {
     const { key, revision } = slot;
     return {
       compare: [{ result: RESULT.equal, target: TARGET.modRevision, key, mod_revision: revision }],
-      success: [{ request_put: { key, value } }, ...this.#operations(jobs)],
+      success: [{ request_put: { key, value } }, ...operations],
       failure: [{ request_range: { key } }],
     };
+  }
+
+  #valueOf(what: string): Buffer {
+    return Buffer.from(`${this.#server}/${what}`);
   }
 
   #operations(jobs: readonly WriteJob[]): RequestOp[] {
@@ -184,7 +206,7 @@ export class WriteLanes {
   async #fateOf(slot: Slot, value: Buffer, asksOnly: boolean, retries: Retries): Promise<Fate> {
     const { key, revision } = slot;
     const ask: RequestOp = { request_range: { key } };
-    const fence: RequestOp = { request_put: { key, value: Buffer.from(`${this.#server}/fence`) } };
+    const fence: RequestOp = { request_put: { key, value: this.#valueOf('fence') } };
     let fences = !asksOnly;
     while (retries.leftMs > 0) {
       const request: TxnRequest = {
@@ -208,7 +230,9 @@ export class WriteLanes {
       }
       const found = responses[0]?.response_range?.kvs[0];
       slot.revision = found?.mod_revision ?? 0;
-      return found?.value?.equals(value) === true ? { doneAt: slot.revision } : 'not-executed';
+      const now = found?.value;
+      if (now === undefined || now.equals(MADE)) return 'unknown';
+      return now.equals(value) ? { doneAt: slot.revision } : 'not-executed';
     }
     return 'unknown';
   }

@@ -53,15 +53,20 @@ export function deleteOutcome(reply: unknown): S.Outcome {
   return { status: status === 'stored' ? 'deleted' : status, after: 0, cas };
 }
 
-export function arithmeticOutcome(reply: unknown, change: S.Arithmetic): S.ArithmeticOutcome {
+/** `create` and `newExpiresAt`: those of the change. */
+export function arithmeticOutcome(
+  reply: unknown,
+  create: S.Arithmetic['create'],
+  newExpiresAt: number | undefined,
+): S.ArithmeticOutcome {
   const { letter, status, cas, rest } = answerOf(reply);
   if (letter === REPLY.created) {
-    const { value: number, expiresAt } = change.create!;
+    const { value: number, expiresAt } = create!;
     return { status, after: 0, cas, number, expiresAt, expiresAtBefore: 0, created: true };
   }
   if (status !== 'stored') return refusedArithmetic(status, cas);
   const expiresAtBefore = Number(rest.readBigUInt64BE(0));
-  const expiresAt = change.expiresAt ?? expiresAtBefore;
+  const expiresAt = newExpiresAt ?? expiresAtBefore;
   const number = BigInt(rest.toString('latin1', 8));
   return { status, after: 0, cas, number, expiresAt, expiresAtBefore };
 }

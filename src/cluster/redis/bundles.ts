@@ -4,12 +4,15 @@
 // Invariants:
 // - The script executes the commands of a bundle in their order, and answers each as Redis would have answered it alone.
 // - A node executes no part of a bundle whose call it refuses.
-// - A bundle holds up the other clients of a node no longer than BUNDLE_BYTES_MAX take to copy.
+// - A bundle holds up the other clients of a node no longer than BUNDLE_BYTES_MAX take to copy, or 1 MiB (scripts.ts, GETS) where
+//   values are longer than those before.
+// - A batch is answered in time: its answers have about ANSWER_BYTES_MAX bytes at most.
 
 import type { Operation } from './operation.js';
 import { GETS, SETS } from './scripts.js';
 
 const BUNDLE_BYTES_MAX = 256 * 1024;
+const ANSWER_BYTES_MAX = 16 * 1024 * 1024;
 /** Estimated bytes of an answer before any was seen. */
 const FIRST_ANSWER_BYTES = 1024;
 
@@ -22,6 +25,16 @@ export interface Bundle {
 
 export class Bundler {
   #averageBytes = FIRST_ANSWER_BYTES;
+
+  /** Returns the first operations whose answers together are short enough; at least one. */
+  headOf(batch: readonly Operation[]): readonly Operation[] {
+    let bytes = 0;
+    const end = batch.findIndex(({ command }, at) => {
+      if (command.name === 'GET') bytes += this.#averageBytes;
+      return at > 0 && bytes > ANSWER_BYTES_MAX;
+    });
+    return end < 0 ? batch : batch.slice(0, end);
+  }
 
   /** Cuts a batch into bundles, in its order. */
   bundlesOf(batch: readonly Operation[]): Bundle[] {

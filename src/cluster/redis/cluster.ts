@@ -18,6 +18,7 @@ import { isNotAllowed } from './reply-errors.js';
 import { requireDurable } from './safety.js';
 import { SCRIPTS } from './scripts.js';
 import { ownKey, slotOf, SLOT_COUNT } from './slots.js';
+import type { Strays } from './strays.js';
 import { askTopology, type View } from './view.js';
 
 const REFRESH_MS = 5000;
@@ -29,6 +30,7 @@ export interface ClusterParts {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly guarantee: Guarantee;
+  readonly strays: Strays;
   /** Nodes must keep the writes that they acknowledge. */
   readonly isOnDisk: boolean;
 }
@@ -71,6 +73,16 @@ export class Cluster implements LinkCluster {
     return this.#parts.guarantee;
   }
 
+  get strays(): Strays {
+    return this.#parts.strays;
+  }
+
+  /** Notes a connection to the node that was given up. Nothing more is sent to the node until it has forgotten the connection. */
+  abandon(host: string, redis: Redis): void {
+    this.strays.add(host, redis);
+    this.linkOf(host)?.doubt();
+  }
+
   linkOf(host: string): Link | undefined {
     return this.#links.get(host);
   }
@@ -111,6 +123,7 @@ export class Cluster implements LinkCluster {
     // A node that stands still from here on would keep the link waiting until the kernel gives up, which takes hours.
     const timer = this.#parts.clock.setTimer(SETUP_MS_MAX, () => cut(redis));
     try {
+      await this.strays.note(host, redis);
       if (this.#parts.isOnDisk) await requireDurable(redis, host);
       for (const { text } of Object.values(SCRIPTS)) await redis.script('LOAD', text);
       return redis;
@@ -124,6 +137,11 @@ export class Cluster implements LinkCluster {
 
   isAt(operation: Operation, link: Link): boolean {
     return operation.isAsking || this.#wanted[operation.target.slot] === link;
+  }
+
+  /** Looks at the nodes soon. */
+  renewView(): void {
+    this.#refreshIn(REFRESH_SOON_MS);
   }
 
   isUsed(link: Link): boolean {

@@ -3,7 +3,8 @@
 // Invariants: a connection that ends stays ended, and nothing is sent twice: its owner opens another. No message contains a
 // password.
 
-import { isIP } from 'node:net';
+import { isIP, Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 
 import type { Redis, RedisOptions } from 'ioredis';
 
@@ -69,11 +70,14 @@ async function loadClient(): Promise<new (options: RedisOptions) => Redis> {
   }
 }
 
-/** Ends a connection even when the other side does not answer. */
+/** Ends a connection even when the other side does not answer. Requests that have not arrived yet never arrive. */
 export function cut(redis: Redis): void {
-  redis.disconnect();
   // There is no stream before the host's name is resolved.
-  (redis.stream as Redis['stream'] | undefined)?.destroy();
+  const stream = redis.stream as Redis['stream'] | undefined;
+  // A socket that is only closed goes on sending what it has, for minutes. One under TLS cannot be reset.
+  if (stream instanceof Socket && !(stream instanceof TLSSocket)) stream.resetAndDestroy();
+  redis.disconnect();
+  stream?.destroy();
 }
 
 function optionsOf(place: string, { tls, user, password }: RedisLogin): RedisOptions {

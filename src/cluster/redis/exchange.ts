@@ -28,6 +28,8 @@ export interface Exchanged {
 /** The error of ioredis for a command that it did not write. */
 const NOT_SENT = "Stream isn't writeable";
 
+const LEFT: Verdict = { kind: 'error', meaning: { kind: 'left' }, message: 'not executed' };
+
 type Reply = readonly [error: Error | null, reply: unknown];
 
 /** Sends a batch in its bundles. Never rejects. An empty batch only asks whether a write reaches enough replicas. */
@@ -90,6 +92,7 @@ function verdictsOf(
         const each: Reply = answer instanceof Error ? [answer, undefined] : [null, answer];
         verdicts.push(verdictOf(each, host));
       }
+      for (let count = answers.length; count < operations.length; count += 1) verdicts.push(LEFT);
     } else {
       const verdict = verdictOf(reply, host);
       for (let count = operations.length; count > 0; count -= 1) verdicts.push(verdict);

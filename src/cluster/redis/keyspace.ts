@@ -3,7 +3,7 @@
 // Invariants:
 // - Neither is one step for the cluster: an item that another server stores meanwhile may go or stay. For the calls of this
 //   store both keep their place: calls before it are done before it, and calls behind it wait for it, or are queued behind it.
-// - Each answers `unknown` when a node failed on the way, and can be sent again.
+// - Each answers `unknown` when a node failed on the way, or when a master was left out. It can be sent again.
 // - An operation waits behind a deletion at most until its deadline. A deletion may take minutes.
 
 import type { Clock } from '../../env/env.js';
@@ -14,6 +14,7 @@ import { acknowledgedBy, waitCommand } from './guarantee.js';
 import { Operation, type Command, type NoAnswer } from './operation.js';
 import type { SideConnections } from './side-connections.js';
 import { slotOf } from './slots.js';
+import { parseSlots } from './topology.js';
 
 const SCAN_KEYS = 500;
 const GLOB_CHARACTERS = /[*?[\]\\]/g;
@@ -47,21 +48,48 @@ export class Keyspace {
 
   /** Puts a FLUSHALL into the queue of each master. */
   async flush(deadlineMs: number): Promise<S.Outcome> {
-    const command: Command = { name: 'FLUSHALL', args: ['ASYNC'], effect: 'writes' };
+    const command: Command = {
+      name: 'FLUSHALL',
+      args: ['ASYNC'],
+      effect: 'writes',
+      isForAllKeys: true,
+    };
     if (this.#deletions.size > 0) {
       const before = [...this.#deletions].map((deletion) => deletion.done);
       return this.#behind(Buffer.from(KEY_PREFIX), async () => {
         await Promise.all(before);
-        return outcomeOf(await this.#onEachLink(command, deadlineMs));
+        return this.#flush(command, deadlineMs);
       });
     }
-    return outcomeOf(await this.#onEachLink(command, deadlineMs));
+    return this.#flush(command, deadlineMs);
   }
 
   /** Removes each key that SCAN finds by UNLINK. The prefix may be empty. */
   deletePrefix(prefix: Buffer, deadlineMs: number): Promise<S.Outcome> {
     const start = Buffer.concat([Buffer.from(KEY_PREFIX), prefix]);
     return this.#behind(start, () => this.#delete(start, deadlineMs));
+  }
+
+  async #flush(command: Command, deadlineMs: number): Promise<S.Outcome> {
+    const hosts = this.#cluster.masters;
+    const refusal = await this.#onEachLink(hosts, command, deadlineMs);
+    return outcomeOf(refusal ?? (await this.#missed(hosts)));
+  }
+
+  /** Returns `unknown` when these are not all masters: slots may have moved to a master that the last view did not show. */
+  async #missed(hosts: readonly string[]): Promise<NoAnswer | undefined> {
+    const views = await Promise.allSettled(
+      // A node from which a slot has moved knows at once where it went.
+      hosts.map((host) => this.#side.ask(host, (redis) => redis.call('CLUSTER', 'SLOTS'))),
+    );
+    const areAll = views.every(
+      (view, at) =>
+        view.status === 'fulfilled' &&
+        parseSlots(view.value, hosts[at]!).every(({ master }) => hosts.includes(master)),
+    );
+    if (areAll) return undefined;
+    this.#cluster.renewView();
+    return 'unknown';
   }
 
   /** Holds calls on keys with this prefix until the deletion is done. */
@@ -95,13 +123,12 @@ export class Keyspace {
 
   async #delete(start: Buffer, deadlineMs: number): Promise<S.Outcome> {
     // Operations that were called before go first.
-    const refusal = await this.#onEachLink(undefined, deadlineMs);
+    const hosts = this.#cluster.masters;
+    const refusal = await this.#onEachLink(hosts, undefined, deadlineMs);
     if (refusal !== undefined) return outcomeOf('closed');
-    const results = await Promise.allSettled(
-      this.#cluster.masters.map((host) => this.#deleteAt(host, start)),
-    );
+    const results = await Promise.allSettled(hosts.map((host) => this.#deleteAt(host, start)));
     const isDone = results.every((result) => result.status === 'fulfilled' && result.value);
-    return outcomeOf(isDone ? undefined : 'unknown');
+    return outcomeOf(isDone ? await this.#missed(hosts) : 'unknown');
   }
 
   async #deleteAt(host: string, start: Buffer): Promise<boolean> {
@@ -129,13 +156,15 @@ export class Keyspace {
 
   /** Sends a command through the queue of each master, by default a write that changes nothing. Returns the worst outcome. */
   async #onEachLink(
+    hosts: readonly string[],
     command: Command | undefined,
     deadlineMs: number,
   ): Promise<NoAnswer | undefined> {
     const refusals = await Promise.all(
-      this.#cluster.masters.map((host) => {
+      hosts.map((host) => {
         const key = this.#cluster.barrierKeyAt(host);
-        const barrier: Command = { name: 'SET', args: [key, '1'], effect: 'writes' };
+        const args = [key, '1'];
+        const barrier: Command = { name: 'SET', args, effect: 'writes', isForAllKeys: true };
         const target = { key, slot: slotOf(key), deadlineMs };
         return new Promise<NoAnswer | undefined>((resolve) => {
           const settle = (): void => resolve(undefined);

@@ -15,6 +15,8 @@ import { cut } from './connections.js';
 import { exchange, type Exchanged, type Verdict } from './exchange.js';
 import type { Guarantee } from './guarantee.js';
 import type { Operation } from './operation.js';
+import type { ReplyError } from './reply-errors.js';
+import type { Strays } from './strays.js';
 
 /** Time that operations wait for a link that does not work. After it they are refused at once. */
 const GRACE_MS = 1500;
@@ -30,6 +32,7 @@ const LIMITS = {
 
 /** The cluster as its links use it. */
 export interface LinkCluster {
+  readonly strays: Strays;
   /** Opens a connection with loaded scripts, to a node that keeps the writes it acknowledges. */
   connect(host: string): Promise<Redis>;
   isAt(operation: Operation, link: Link): boolean;
@@ -109,6 +112,11 @@ export class Link {
     await this.#opening;
   }
 
+  /** Sends nothing until the strays of the node have ended and a barrier has come through. */
+  doubt(): void {
+    if (!this.#isClosed) this.#trouble();
+  }
+
   async close(): Promise<void> {
     this.#isClosed = true;
     const closed = this.batcher.close();
@@ -126,9 +134,11 @@ export class Link {
       if (this.#redis === redis) this.#lost(new Error('The connection has ended'));
     });
     this.#redis = redis;
+    if (this.#cluster.strays.has(this.host)) this.#trouble();
   }
 
   #lost(error: unknown): void {
+    if (this.#redis !== undefined) this.#cluster.strays.add(this.host, this.#redis);
     this.#redis = undefined;
     this.#cause = error;
     if (!this.#isClosed) this.#trouble();
@@ -181,7 +191,9 @@ export class Link {
         if (!this.#isSuspect) void this.open();
         await this.#pause();
       } else {
-        batch = this.#conclude(batch, await this.#timed(redis, batch));
+        const head = this.#bundler.headOf(batch);
+        const again = this.#conclude(head, await this.#timed(redis, head));
+        batch = [...again, ...batch.slice(head.length)];
       }
       batch = this.#own(batch);
     }
@@ -204,12 +216,14 @@ export class Link {
     const timer = this.#clock.setTimer(IN_FLIGHT_MS_MAX, () => cut(redis));
     const key = this.#cluster.barrierKey(this);
     this.#outSinceMs = this.#clock.monotonicMs();
+    // A link with strays is suspect, and a suspect link sends only empty batches.
+    const isAlone = batch.length > 0 || (await this.#cluster.strays.end(this.host, redis));
     const bundles = this.#bundler.bundlesOf(batch);
     const done = await exchange(redis, this.host, bundles, this.#guarantee, key);
     this.#outSinceMs = undefined;
     timer.cancel();
     this.acknowledged = done.acknowledged ?? this.acknowledged;
-    if (!done.isCovered) {
+    if (!done.isCovered || !isAlone) {
       this.#trouble();
     } else if (batch.length === 0 && this.#redis === redis) {
       this.#isSuspect = false;
@@ -231,6 +245,10 @@ export class Link {
       } else if (verdict.kind !== 'error') {
         if (isRead) again.push(operation);
         else operation.refuse('unknown');
+      } else if (isUnclear(operation, verdict.meaning)) {
+        this.#failed(operation, verdict.message);
+      } else if (verdict.meaning.kind === 'refused') {
+        operation.refuse(verdict.meaning.status);
       } else if (this.#isOvertaken(batch, verdicts, at)) {
         operation.refuse('closed');
       } else {
@@ -239,8 +257,6 @@ export class Link {
         operation.isAlone = meaning.kind === 'alone';
         if (meaning.kind === 'moved') this.#cluster.moved(meaning.slot, meaning.host);
         if (meaning.kind === 'asked') this.#cluster.ask(operation, meaning.host);
-        else if (meaning.kind === 'refused') operation.refuse(meaning.status);
-        else if (meaning.kind === 'unknown') this.#failed(operation, verdict.message);
         else again.push(operation);
         if (meaning.kind === 'later') forgotScripts ||= meaning.loadsScripts;
         if (meaning.kind === 'later' && !meaning.loadsScripts) this.#trouble();
@@ -255,11 +271,13 @@ export class Link {
     return command.effect !== 'reads' || this.#guarantee.reads === 'strict';
   }
 
-  /** Checks whether a later operation on the same key was executed: to send this one now would reverse their order. */
+  /** Checks whether a later operation on the same key, or on all keys, was executed: to send this one now would reverse their order. */
   #isOvertaken(batch: readonly Operation[], verdicts: readonly Verdict[], at: number): boolean {
     const { key } = batch[at]!.target;
     for (let later = at + 1; later < batch.length; later += 1) {
-      if (verdicts[later]!.kind !== 'error' && batch[later]!.target.key.equals(key)) return true;
+      const { command, target } = batch[later]!;
+      const isMet = command.isForAllKeys === true || target.key.equals(key);
+      if (isMet && verdicts[later]!.kind !== 'error') return true;
     }
     return false;
   }
@@ -274,4 +292,11 @@ export class Link {
       this.#clock.setTimer(RETRY_MS, resolve);
     });
   }
+}
+
+/** Checks whether the operation may have been executed in part, in spite of its error. */
+function isUnclear({ command }: Operation, { kind }: ReplyError): boolean {
+  // A script of several steps was refused a step. A GET or SET of a bundle is one step.
+  const isStep = kind === 'alone' && command.name === 'EVALSHA';
+  return kind === 'unknown' || isStep;
 }

@@ -6,10 +6,11 @@ import type { Env } from '../../env/env.js';
 import { KvError, failureText } from '../../errors.js';
 import { INLINE_VALUE_BYTES_MAX } from '../../limits.js';
 import { Cluster, firstView, type ClusterParts } from './cluster.js';
-import { connector, type RedisLogin } from './connections.js';
+import { connector, type Connect, type RedisLogin } from './connections.js';
 import { RedisStore } from './redis-store.js';
 import { evictionPolicy, hasWaitAof, requireDurable } from './safety.js';
 import { SideConnections } from './side-connections.js';
+import { Strays } from './strays.js';
 import { SERVER_NUMBERS, Tokens } from './tokens.js';
 import { unservedSlots } from './topology.js';
 import type { View } from './view.js';
@@ -37,13 +38,20 @@ export async function openRedisStore(env: Env, options: RedisStoreOptions): Prom
   const isOnDisk = durability === 'disk';
   const { clock, logger } = env;
   const guarantee = { replicas, reads, asksForLogs: false };
-  const parts: ClusterParts = { connect, clock, logger, guarantee, isOnDisk };
+  const strays = new Strays(logger);
+  const parts: ClusterParts = { connect, clock, logger, guarantee, strays, isOnDisk };
   const view = await firstView(parts, hosts);
   requireUsable(view, options);
   const canAsk = await checkNodes(parts, view);
   const asked = { ...guarantee, asksForLogs: isOnDisk && canAsk };
-  const side = new SideConnections(connect, clock);
   const cluster = new Cluster({ ...parts, guarantee: asked }, hosts, view);
+  const connectNoted: Connect = async (host) => {
+    const redis = await connect(host);
+    await strays.note(host, redis);
+    return redis;
+  };
+  const abandon = (host: string, redis: Redis): void => cluster.abandon(host, redis);
+  const side = new SideConnections(connectNoted, clock, abandon);
   try {
     await cluster.open();
     const tokens = new Tokens(await serverNumber(cluster, side, view));

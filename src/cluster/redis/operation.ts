@@ -21,6 +21,8 @@ export interface Command {
   readonly name: string;
   readonly args: (string | Buffer)[];
   readonly effect: Effect;
+  /** The command has its place among the commands on all keys. */
+  readonly isForAllKeys?: boolean;
 }
 
 export class Operation implements Job {

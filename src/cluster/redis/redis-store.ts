@@ -112,14 +112,14 @@ export class RedisStore implements S.Store {
   arithmetic(change: S.Arithmetic): Promise<S.ArithmeticOutcome> {
     const target = this.#target(change.key, change.keyStart, change.keyEnd);
     const now = this.#now();
-    const own = { ...change };
-    const command = commands.arithmeticCommand(target.key, own, now);
+    const command = commands.arithmeticCommand(target.key, change, now);
+    const { create, expiresAt } = change;
     return this.#ask(
       target,
       command,
-      (reply) => this.#seen(answers.arithmeticOutcome(reply, own)),
+      (reply) => this.#seen(answers.arithmeticOutcome(reply, create, expiresAt)),
       (why) => answers.refusedArithmetic(why),
-      answers.arithmeticProof(now.candidate, own),
+      answers.arithmeticProof(now.candidate, change),
     );
   }
 

@@ -1,6 +1,7 @@
 // Error replies of Redis: their meaning for the operation that got one.
 //
-// Invariant: `moved`, `asked`, `later` and `alone` say that Redis has not executed the command, so that it may be sent again.
+// Invariant: `moved`, `asked`, `later`, `left`, and `alone` of a command in a bundle, say that Redis has not executed the command, so
+// that it may be sent again.
 
 export type ReplyError =
   /** That node serves the slot. */
@@ -9,14 +10,16 @@ export type ReplyError =
   | { readonly kind: 'asked'; readonly host: string }
   /** The node cannot execute it at the moment. `loadsScripts`: it has forgotten the scripts. */
   | { readonly kind: 'later'; readonly loadsScripts: boolean }
-  /** The script may not use the key: its slot moves, or the node serves no slots. */
+  /** The script may not use the key: its slot moves, the node serves no slots, or the user may not use the key or the command. */
   | { readonly kind: 'alone' }
+  /** The bundle of the command ended before it. */
+  | { readonly kind: 'left' }
   | { readonly kind: 'refused'; readonly status: 'no-memory' | 'no-space' | 'damaged' | 'closed' }
   /** The reply is not known: the command may have been executed. */
   | { readonly kind: 'unknown' };
 
 const NOT_NOW = /^(?:CLUSTERDOWN|TRYAGAIN|LOADING|READONLY|MASTERDOWN|BUSY|NOREPLICAS) /;
-const NOT_IN_SCRIPT = /^(?:ERR )?Script attempted to /;
+const NOT_IN_SCRIPT = /^(?:ERR )?(?:Script attempted to |The user executing the script )/;
 const NOT_ALLOWED = /^(?:NOAUTH|NOPERM|WRONGPASS) /;
 const PLACE = /^(MOVED|ASK) (\d+) (\S+)/;
 

@@ -9,6 +9,8 @@
 
 import { createHash } from 'node:crypto';
 
+import { TOKEN_STEP } from './tokens.js';
+
 /** First byte of a script's answer. */
 export const REPLY = {
   stored: 'S',
@@ -45,15 +47,15 @@ end
 `;
 
 /**
- * Lua: the token after `old`. It is the candidate, or, if that is not larger, the next number that ends like the candidate. A
- * token of 2^53 and more was chosen by a client, and no token is counted from it.
+ * Lua: the token after `old`. It is the candidate, or, if that is not larger, the next number that ends like the candidate and is
+ * odd, because all candidates are even (tokens.ts). A token of 2^53 and more was chosen by a client, and no token is counted from it.
  */
 const NEXT_TOKEN = `
 local function nextToken(old, candidate)
   local o = struct.unpack('>I8', old)
   local c = struct.unpack('>I8', candidate)
   if o < c or string.byte(old) ~= 0 or string.byte(old, 2) >= 32 then return candidate end
-  return struct.pack('>I8', o - o % 16 + 16 + c % 16)
+  return struct.pack('>I8', o - o % ${TOKEN_STEP} + ${TOKEN_STEP} + c % ${TOKEN_STEP} + 1)
 end
 `;
 
@@ -284,10 +286,18 @@ function script(...parts: readonly string[]): Script {
   return { text, sha: createHash('sha1').update(text).digest('hex') };
 }
 
-/** The values of many keys, which may be in many slots of the node. */
+/** Bytes of values after which GETS looks up no further key. */
+const GETS_BYTES_MAX = 1024 * 1024;
+
+/** The values of many keys, which may be in many slots of the node. The last keys have no answer where the values are long. */
 export const GETS = script(`#!lua flags=no-writes,allow-cross-slot-keys
-local found = {}
-for at, key in ipairs(ARGV) do found[at] = redis.pcall('GET', key) end
+local found, bytes = {}, 0
+for at, key in ipairs(ARGV) do
+  local item = redis.pcall('GET', key)
+  found[at] = item
+  if type(item) == 'string' then bytes = bytes + #item end
+  if bytes > ${GETS_BYTES_MAX} then break end
+end
 return found
 `);
 

@@ -14,9 +14,13 @@ export class SideConnections {
   readonly #clock: Clock;
   readonly #open = new Map<string, Promise<Redis>>();
 
-  constructor(connect: Connect, clock: Clock) {
+  readonly #onLost: (host: string, redis: Redis) => void;
+
+  /** `onLost` takes a connection that ended before its answer came. */
+  constructor(connect: Connect, clock: Clock, onLost: (host: string, redis: Redis) => void) {
     this.#connect = connect;
     this.#clock = clock;
+    this.#onLost = onLost;
   }
 
   /** Makes one round trip to the node. Rejects when the node cannot be reached, or as `use` does. */
@@ -25,6 +29,12 @@ export class SideConnections {
     const timer = this.#clock.setTimer(ANSWER_MS_MAX, () => cut(redis));
     try {
       return await use(redis);
+    } catch (error: unknown) {
+      if (!(error instanceof Error) || error.name !== 'ReplyError') {
+        cut(redis);
+        this.#onLost(host, redis);
+      }
+      throw error;
     } finally {
       timer.cancel();
     }

@@ -1,26 +1,32 @@
 // CAS tokens of the items in a Redis cluster. The server makes them, so that a plain set needs no script in Redis.
 //
-// A token is the time in µs, rounded so that its last 4 bits are the number that this server drew from the cluster when it
-// started. So two servers never give the same token, and one server never gives a token twice.
+// A token is the time in units of half a µs, rounded so that its last 5 bits are twice the number that this server drew from the
+// cluster when it started. They are one more if a script made the token from that of the item (scripts.ts, NEXT_TOKEN).
+// So two servers never give the same token, and one server never gives a token twice.
 //
-// Invariants: tokens grow, also when the clock goes back. They stay below 2^53, where Lua counts exactly (until 2255).
+// Invariants:
+// - Tokens grow, also when the clock goes back. They stay below 2^53, where Lua counts exactly (until 2112).
+// - No script makes a token that a server has drawn for another change. Otherwise read-back.ts would take that change for done.
 
 /** Number of servers whose tokens are different. */
 export const SERVER_NUMBERS = 16;
+/** Distance of two tokens of a server. */
+export const TOKEN_STEP = 2 * SERVER_NUMBERS;
+const UNITS_PER_MS = 2000;
 
 export class Tokens {
   #last = 0;
-  readonly #serverNumber: number;
+  readonly #lastBits: number;
 
   /** `serverNumber`: 0 to SERVER_NUMBERS - 1. */
   constructor(serverNumber: number) {
-    this.#serverNumber = serverNumber;
+    this.#lastBits = 2 * serverNumber;
   }
 
   /** Returns the next token; `wallMs` may have a fraction. */
   next(wallMs: number): number {
-    const micros = Math.floor((wallMs * 1000) / SERVER_NUMBERS) * SERVER_NUMBERS;
-    this.#last = Math.max(this.#last + SERVER_NUMBERS, micros + this.#serverNumber);
+    const time = Math.floor((wallMs * UNITS_PER_MS) / TOKEN_STEP) * TOKEN_STEP;
+    this.#last = Math.max(this.#last + TOKEN_STEP, time + this.#lastBits);
     return this.#last;
   }
 
@@ -28,6 +34,6 @@ export class Tokens {
   observe(token: bigint): void {
     if (token <= BigInt(this.#last) || token > BigInt(Number.MAX_SAFE_INTEGER)) return;
     const seen = Number(token);
-    this.#last = seen - (seen % SERVER_NUMBERS) + this.#serverNumber;
+    this.#last = seen - (seen % TOKEN_STEP) + this.#lastBits;
   }
 }

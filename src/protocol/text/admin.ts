@@ -9,11 +9,14 @@ import type { Answer, Request } from '../request.js';
 const OK = { kind: 'result', status: 'ok', cas: 0n, valueBytes: 0 } as const;
 const NO_SPARE_PAGES = Buffer.from('NOSPARE source class has no spare pages');
 const MEMLIMIT_TOO_SMALL = Buffer.from('MEMLIMIT_TOO_SMALL cannot set maxbytes to less than 8m');
+const MEMLIMIT_NOT_BYTES = Buffer.from('MEMLIMIT_ADJUST_FAILED input value is megabytes not bytes');
 const CRAWLER_RUNS = Buffer.from('ERROR failed to start lru crawler thread');
 const BAD_CLASS = Buffer.from('BADCLASS invalid class id');
 const AUTOMOVE_MODE_MAX = 2;
 const SLAB_CLASS_MAX = 63;
 const MEMLIMIT_MEGABYTES_MIN = 8;
+const MEMLIMIT_MEGABYTES_MAX = 1_000_000_000;
+const AUTOMOVE_SETTINGS = new Set(['ratio', 'freeratio', 'window']);
 const EXTSTORE_SETTINGS = new Set([
   'item_size',
   'item_age',
@@ -42,6 +45,9 @@ export function readSlabs(context: LineContext): Request {
       ? answer(form, { kind: 'line', line: NO_SPARE_PAGES })
       : refusal(form, 'bad-line');
   }
+  if (verb === 'automove' && AUTOMOVE_SETTINGS.has(words.text(2)) && words.count >= 4) {
+    return accepted(context);
+  }
   if (verb === 'automove' && words.count >= 3) {
     const mode = numberAt(context, 2);
     if (mode <= AUTOMOVE_MODE_MAX) return accepted(context);
@@ -57,7 +63,7 @@ export function readLru(context: LineContext): Request {
   const known =
     (verb === 'tune' && words.count >= 4) ||
     (verb === 'mode' && (words.text(2) === 'flat' || words.text(2) === 'segmented')) ||
-    (verb === 'temp_ttl' && words.count >= 3 && isNumber(context, 2));
+    (verb === 'temp_ttl' && /^-?\d+$/.test(words.text(2)));
   return known ? accepted(context) : refusal(replyForm(context), 'unknown-command');
 }
 
@@ -125,6 +131,9 @@ export function readCacheMemlimit(context: LineContext): Request {
   if (Number.isNaN(megabytes)) return refusal(form, 'unknown-command');
   if (megabytes < MEMLIMIT_MEGABYTES_MIN) {
     return answer(form, { kind: 'line', line: MEMLIMIT_TOO_SMALL });
+  }
+  if (megabytes > MEMLIMIT_MEGABYTES_MAX) {
+    return answer(form, { kind: 'line', line: MEMLIMIT_NOT_BYTES });
   }
   return { kind: 'cache-memlimit', form, megabytes };
 }

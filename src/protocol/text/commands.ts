@@ -99,7 +99,7 @@ function readStats(context: LineContext): Request {
 function readShutdown(context: LineContext): Request {
   const { words, forms } = context;
   const mode = words.text(1);
-  const graceful = mode === 'graceful';
+  const graceful = mode === 'graceful' && words.count === 2;
   return { kind: 'shutdown', form: forms.normal, graceful, isKnown: words.count < 2 || graceful };
 }
 

@@ -27,7 +27,6 @@ export function dump(request: DumpRequest, session: Session): Promise<void> | un
       if (whole) session.answer(form, { kind: 'line', line: Buffer.from('EN') });
     });
   }
-  session.answer(form, { kind: 'result', status: 'ok', cas: 0n, valueBytes: 0 });
   const lines = {
     form,
     limit: isEmpty ? 0 : Number.POSITIVE_INFINITY,

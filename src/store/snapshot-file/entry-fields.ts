@@ -14,6 +14,17 @@ export interface SnapshotEntry extends EntryHead {
 /** Throws an error with the place of the entry; `field` is the name of the wrong field. */
 export type RefuseField = (message: string, field: string) => never;
 
+/** The fields of an entry. */
+export const ENTRY_FIELDS = [
+  'key',
+  'keyEncoding',
+  'value',
+  'encoding',
+  'flags',
+  'expiresAt',
+  'cas',
+] as const;
+
 type Fields = Readonly<Record<string, unknown>>;
 
 const U64_MAX = 2n ** 64n - 1n;

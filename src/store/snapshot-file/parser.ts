@@ -13,8 +13,8 @@ import { constants, isUtf8 } from 'node:buffer';
 import { crc32 } from 'node:zlib';
 
 import { KvError } from '../../errors.js';
-import { printableKey } from '../../printable.js';
-import { entryOfFields, headOfFields, type RefuseField } from './entry-fields.js';
+import { jsonLine, printableKey } from '../../printable.js';
+import { ENTRY_FIELDS, entryOfFields, headOfFields, type RefuseField } from './entry-fields.js';
 import { composeChecksum, SNAPSHOT_FORMAT, SNAPSHOT_VERSION } from './format.js';
 import type { SnapshotEntry } from './entry-fields.js';
 import type { SnapshotForm } from './format.js';
@@ -197,6 +197,7 @@ export class SnapshotParser {
         ? content.toString('utf8')
         : content.toString('utf8', 0, large.start) + content.toString('utf8', large.end),
     );
+    if (this.#partial) this.#requireKnownFields(fields);
     const refuse: RefuseField = (message) => this.#refuse(message);
     if (fields['value'] === undefined) {
       headOfFields(fields, refuse);
@@ -205,6 +206,15 @@ export class SnapshotParser {
     if (large === undefined) return entryOfFields(fields, refuse);
     const value = this.#largeBytes(content.subarray(large.start, large.end), fields['encoding']);
     return { ...headOfFields(fields, refuse), value };
+  }
+
+  /** A line that was written by hand may have a `ttl`. Without this check its item would never expire. */
+  #requireKnownFields(fields: Readonly<Record<string, unknown>>): void {
+    const known: readonly string[] = ENTRY_FIELDS;
+    const strange = Object.keys(fields).find((name) => !known.includes(name));
+    if (strange === undefined) return;
+    const next = `an entry has ${known.join(', ')}; kv-load --columns takes only the fields that it names`;
+    this.#refuse(`it has a field ${jsonLine(strange)}: ${next}`);
   }
 
   #json(text: string): Record<string, unknown> {

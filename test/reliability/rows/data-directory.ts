@@ -122,18 +122,27 @@ async function race(dir: string, races: number): Promise<Tried> {
   return { tried: races + 2, failures, figure: `a second start gives up after ${ms(tookMs)}` };
 }
 
+const SECOND_STARTS_MAX = 3;
+
 /** Starts a second server on an idle first one; returns the ms until it exits. Nothing may have changed. */
 async function refuseSecond(dir: string, failures: string[]): Promise<number> {
   const owner = await ServerProcess.start(cairnLaunch(dir));
   try {
-    // The seal that the owner writes after a second of idleness is not a change by the second server.
-    await setTimeout(1500);
-    const before = fingerprint(dir);
-    const startedMs = performance.now();
-    const refusal = await refusalOf(cairnLaunch(dir));
-    const tookMs = performance.now() - startedMs;
-    if (refusal?.code !== EXIT.busy) failures.push(`the second start ended with ${refusal?.code}`);
-    if (fingerprint(dir) !== before) failures.push('the second start changed the directory');
+    // The owner itself may still write zeros and, after a second of idleness, a seal. A second server that touched files
+    // would do so each time.
+    let tookMs = 0;
+    let hasChanged = true;
+    for (let tries = 0; hasChanged && tries < SECOND_STARTS_MAX; tries++) {
+      await setTimeout(1500);
+      const before = fingerprint(dir);
+      const startedMs = performance.now();
+      const refusal = await refusalOf(cairnLaunch(dir));
+      tookMs = performance.now() - startedMs;
+      if (refusal?.code !== EXIT.busy)
+        failures.push(`the second start ended with ${refusal?.code}`);
+      hasChanged = fingerprint(dir) !== before;
+    }
+    if (hasChanged) failures.push('the second start changed the directory');
     rmSync(join(dir, 'LOCK'));
     const third = await refusalOf(cairnLaunch(dir));
     if (third?.code !== EXIT.busy) failures.push(`without LOCK a start ended with ${third?.code}`);

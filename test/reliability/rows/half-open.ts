@@ -29,7 +29,7 @@ export const halfOpen: FaultRow = {
 async function tryHalfOpen({ tier }: Budget): Promise<Tried | Skipped> {
   if (!isRoot()) return { needs: 'root' };
   if (findProgram('ip') === undefined) return { needs: 'iproute2' };
-  const cases = [{ flags: ['--idle-timeout', '3s', '--stall-timeout', '3s'], secondsMax: 8 }];
+  const cases = [{ flags: ['--idle-timeout', '3s', '--stall-timeout', '3s'], secondsMax: 20 }];
   if (tier === 'long') cases.push({ flags: ['--stall-timeout', '0'], secondsMax: 90 });
   const failures: string[] = [];
   const figures: string[] = [];

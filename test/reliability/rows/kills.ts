@@ -75,12 +75,13 @@ export const killedInStop: FaultRow = {
   injection: 'SIGTERM under load, SIGKILL up to 40 ms later',
   try: (budget) =>
     killLoop(budget, async ({ server, random, load }) => {
+      // The load does not wait for the kill, because the server may stop before it.
+      let killed: Promise<unknown> | undefined;
       await load(async () => {
         process.kill(server.pid, 'SIGTERM');
-        await setTimeout(random.between(0, 15));
-        void server.kill();
+        killed = setTimeout(random.between(0, 15)).then(() => server.kill());
       });
-      await server.exited;
+      await killed;
       return 1;
     }),
 };

@@ -24,7 +24,7 @@ export const powerLossAfterEio: FaultRow = {
   name: 'power-loss-after-eio',
   fault: 'A write or flush of the disk fails, the server starts again, then power is lost',
   required:
-    'The server ends with 79 (a segment in preparation is thrown away instead); nothing that is acknowledged later lies behind a hole',
+    'The server ends with 79 (it goes on without a segment in preparation, or a file that it can make again); nothing that is acknowledged later lies behind a hole',
   injection: 'the same disk: EIO at the N-th write or flush, the page cache kept',
   try: losePowerAfterEio,
 };
@@ -111,6 +111,13 @@ const WITHOUT_TAIL_REWRITE = {
 };
 const CONTROL_FAULTS_MAX = 20;
 
+/**
+ * The server says this and goes on: the fault hit the next segment, or a file that it can make again. Nothing that was
+ * acknowledged is in them.
+ */
+const THROWN_AWAY =
+  /(?:next segment cannot be prepared yet|manifest could not be written|Background work failed): .*\((?:EIO|EROFS)\)/;
+
 interface EioCounts {
   faults: number;
   images: number;
@@ -175,10 +182,8 @@ async function failThenLosePower(
   const code = await trial.loadUntilEnd(() => {
     const at = random.between(1, 6);
     return random.chance(0.7) ? disk.failWrite(at) : disk.failFlush(at);
-  });
-  // The log says so and the server goes on: what failed was the next segment, in which nothing was acknowledged.
-  const thrownAway =
-    code === null && trial.output.includes('segment cannot be prepared yet: Error: EIO');
+  }, THROWN_AWAY);
+  const thrownAway = code === null && THROWN_AWAY.test(trial.output);
   if (code !== POISONED && !thrownAway)
     failures.push(`after EIO it ended with ${code}: ${trial.output}`);
   let restarted = true;

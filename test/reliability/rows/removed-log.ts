@@ -11,7 +11,8 @@ import { ms, withServer, type Life } from '../life.js';
 import type { FaultRow, Tried } from '../row.js';
 
 /** The server looks once per second; the rest is patience with a busy machine. */
-const NOTICED_MS_MAX = 5000;
+/** The server looks every second; a machine with other work gets much more. */
+const NOTICED_MS_MAX = 15_000;
 
 const segmentsOf = (dir: string): string[] =>
   readdirSync(dir)

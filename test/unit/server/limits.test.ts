@@ -253,7 +253,7 @@ describe('server limits', () => {
 describe('server values', () => {
   const start = serversOf();
 
-  it('others are answered while a slow client stalls in its value', async () => {
+  it('other clients are answered while a slow client stalls in its value', async () => {
     const { connect } = await start();
     const [slow, one, two] = [await connect(), await connect(), await connect()];
     const value = 'x'.repeat(50);

@@ -11,6 +11,7 @@ import { expect } from 'chai';
 
 import { EXIT } from '../../../src/exit-codes.js';
 import { packet } from '../../support/binary-packets.js';
+import { freePort } from '../../support/free-port.js';
 import { removeFolder } from '../../support/remove-folder.js';
 import { skip } from '../../support/programs.js';
 import { ServerCommand } from '../../support/server-command.js';
@@ -155,11 +156,7 @@ describe('kv-server @long', () => {
   });
 
   it('listens at every address of -l, repeated, in a list or with a port, and at -s with the mode of -a', async () => {
-    const free = net.createServer().listen(0, '127.0.0.3');
-    await once(free, 'listening');
-    const { port: fixed } = free.address() as net.AddressInfo;
-    free.close();
-    await once(free, 'close');
+    const fixed = await freePort();
     const socket = path.join(dir, 'sock');
     const listed = `127.0.0.2,127.0.0.3:${fixed}`;
     const server = run('-l', '127.0.0.1', '-l', listed, '-s', socket, '-a', '0620');
@@ -216,6 +213,9 @@ describe('kv-server @long', () => {
   it('the command shutdown ends it when -A allows that', async () => {
     const server = run('-A');
     const client = await TestClient.open(await server.port());
+    // A shutdown with a word too many is a mistake, and must not end the server.
+    const refused = 'CLIENT_ERROR invalid shutdown mode\r\n';
+    expect(await client.ask('shutdown graceful now\r\n', refused)).to.equal(refused);
     client.send('shutdown graceful\r\n');
     expect(await client.rest()).to.equal('');
     expect((await server.ended).code).to.equal(EXIT.ok);

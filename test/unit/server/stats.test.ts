@@ -258,7 +258,7 @@ describe('stats', () => {
     ['stats cachedump 1 abc', 'CLIENT_ERROR bad command line format'],
     ['stats cachedump 1 0', 'END'],
     ['stats cachedump 255 0', 'CLIENT_ERROR Illegal slab id'],
-    ['lru_crawler metadump all', 'OK\r\nEND'],
+    ['lru_crawler metadump all', 'END'],
     ['lru_crawler mgdump all', 'EN'],
     ['watch foo', 'ERROR'],
     ['shutdown', 'SERVER_ERROR: shutdown not enabled'],

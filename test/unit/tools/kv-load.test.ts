@@ -7,6 +7,7 @@ import { gzipSync } from 'node:zlib';
 
 import { expect } from 'chai';
 
+import { EXIT } from '../../../src/exit-codes.js';
 import { ServerProcess } from '../../../tools/torture/server-process.js';
 import { cairnLaunch, temporaryFolder } from '../../support/servers.js';
 import { runTool, type ToolRun } from '../../support/tool-run.js';
@@ -123,10 +124,16 @@ describe('kv-load', () => {
       [JSON.stringify(JSON.parse(json)), /one line.*jq/],
       ['[{"key":"a","value":"1"}]', /array.*jq/],
       [Buffer.from(`\ufeff${json}`, 'utf16le'), /UTF-16.*iconv/],
+      [Buffer.from(json, 'utf16le'), /UTF-16LE.*iconv/],
+      [Buffer.from('key,value\na,1\n', 'utf16le').swap16(), /UTF-16BE.*iconv/],
+      [Buffer.from('\xff\xfe\0\0k\0\0\0', 'latin1'), /UTF-32.*iconv/],
+      [gzipSync(gzipSync(json)), /gzipped twice/],
+      [`${'backup.json'.padEnd(257, '\0')}ustar\0`, /tar archive/],
       [Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0, 0]), /zstd/],
       [Buffer.from('BZh91AY'), /bzip2/],
       [gzipSync(json).subarray(0, -12), /gzip file is damaged or cut/],
       ['add a 0 0 1\r\n1\r\n', /memcached-tool/],
+      [Buffer.from('\0\0\0\0\x01\x02'), /binary file/],
       ['REDIS0011', /Redis/],
       ['*2\r\n$6\r\nSELECT\r\n', /Redis/],
       ['<!DOCTYPE html>', /HTML/],
@@ -141,6 +148,20 @@ describe('kv-load', () => {
       const { code, stderr } = await load(dir, dump, '--create');
       expect(stderr).to.match(pattern);
       expect([code, existsSync(dir)], stderr).to.deep.equal([65, false]);
+    }
+  });
+
+  it('refuses a field by hand that an entry does not have, a directory, and columns of a JSON dump', async () => {
+    const dir = join(root, 'strange');
+    const line = '{"key":"a","value":"1","ttl":60}\n';
+    const cases: readonly (readonly [ToolRun, number, string])[] = [
+      [await load(dir, line, '--create', '--partial'), EXIT.damage, 'it has a field "ttl"'],
+      [await runTool('kv-load', [dir, root, '--create']), EXIT.usage, 'kv-dump <dir> | kv-load'],
+      [await load(dir, json, '--create', '--columns', 'key,value'), EXIT.damage, 'JSON dump'],
+    ];
+    for (const [{ code, stderr }, expected, message] of cases) {
+      expect(stderr).to.contain(message);
+      expect([code, existsSync(dir)]).to.deep.equal([expected, false]);
     }
   });
 

@@ -30,6 +30,7 @@ import { openStore } from '../../../src/store/open-store.js';
 import { put } from '../../support/data-directory.js';
 import { skip } from '../../support/programs.js';
 import { QuietLogger } from '../../support/quiet-logger.js';
+import { startScripted } from '../../support/scripted-server.js';
 import { temporaryFolder } from '../../support/servers.js';
 import { runTool } from '../../support/tool-run.js';
 import { canMount, mountTmpfs } from '../../reliability/machine.js';
@@ -300,6 +301,19 @@ describe('Output files @long', () => {
       expect(closed.stderr).to.not.match(/EPIPE/);
     });
   }
+
+  it('kv-client that runs lines ends with 0 when stdout is a closed pipe', async () => {
+    const server = await startScripted(() => 'VERSION 1.6.45\r\n');
+    const program = join(PROGRAMS, 'kv-client.js');
+    const child = spawn(process.execPath, [program, String(server.port)]);
+    child.stdout.destroy();
+    let said = '';
+    child.stderr.on('data', (bytes: Buffer) => (said += bytes.toString()));
+    child.stdin.end('version\n');
+    const [code] = (await once(child, 'close')) as [number | null];
+    await server.close();
+    expect([code, said]).to.deep.equal([EXIT.ok, '']);
+  });
 
   it('kv-dump > file ends with 74 on a disk that has room for only a part', function () {
     if (!canMount()) skip(this, 'root that may mount');

@@ -307,7 +307,8 @@ describe('EtcdStore over a real etcd @long', () => {
       store.flush(0),
     ]);
     const found = await store.get(Buffer.from('k'));
-    expect(env.clock.monotonicMs() - startedMs).to.be.below(12_000);
+    // The calls take two deadlines of 5 s. A busy machine adds to that; a call without a deadline never ends.
+    expect(env.clock.monotonicMs() - startedMs).to.be.below(30_000);
     for (const { status } of answers) expect(status).to.be.oneOf(['closed', 'unknown']);
     expect(found).to.include({ kind: 'refused', status: 'closed' });
     await store.close();

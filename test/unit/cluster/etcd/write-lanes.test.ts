@@ -15,10 +15,27 @@ const env = nodeEnv(new QuietLogger());
 const LIMIT_MS = 2000;
 
 /**
- * Names what the network does to one request. `lost`: it never arrives. `held`: it arrives only when `release` comes. `unanswered`:
- * it is done and its answer is lost. `release`: as `unanswered`, and then the held requests arrive.
+ * Names what happens to one request. `lost`: it never arrives. `held`: it arrives only when `release` or `late` comes.
+ * `unanswered`: it is done and its answer is lost. `release`: as `unanswered`, and then the held requests arrive. `late`: the held
+ * requests arrive before it. `swept`: it is done, and then another server removes the slot. `forgotten`: as `swept`, and its answer
+ * is lost. `replaced`: as `forgotten`, and then the held requests arrive. `compacted`: its answer is lost, and then etcd forgets what
+ * was before it.
  */
-type Way = 'lost' | 'held' | 'unanswered' | 'release' | 'through';
+type Way =
+  | 'lost'
+  | 'held'
+  | 'unanswered'
+  | 'release'
+  | 'late'
+  | 'swept'
+  | 'forgotten'
+  | 'replaced'
+  | 'compacted'
+  | 'through';
+
+const ANSWERED: readonly Way[] = ['through', 'late', 'swept'];
+const NEVER_DONE: readonly Way[] = ['lost', 'held'];
+const SWEPT: readonly Way[] = ['swept', 'forgotten', 'replaced'];
 
 describe('WriteLanes over a real etcd @long', () => {
   let cluster: EtcdCluster | undefined;
@@ -34,19 +51,37 @@ describe('WriteLanes over a real etcd @long', () => {
     await cluster?.stop();
   });
 
-  /** Deletes a key that exists, over a network that treats each request in turn this way, and returns what the job heard. */
+  /** Removes all slots, as the upkeep of another server does when they are old. */
+  async function sweep(): Promise<void> {
+    const { kvs } = await client.range(places.slots, LIMIT_MS);
+    const success = kvs.map(({ key }) => ({ request_delete_range: { key } }));
+    await client.txn({ compare: [], success, failure: [] }, LIMIT_MS);
+  }
+
+  /**
+   * Deletes a key that exists, over a network that treats each request in turn this way, and returns what the job heard. The
+   * first request makes the slot of the lane.
+   */
   async function removal(...ways: Way[]): Promise<string> {
     const key = places.item(Buffer.from('k'), 0, 1);
     const put = { request_put: { key, value: Buffer.from('x') } };
     await client.txn({ compare: [], success: [put], failure: [] }, LIMIT_MS);
     const held: (() => Promise<unknown>)[] = [];
+    const arrive = async (): Promise<void> => {
+      for (const request of held.splice(0)) await request();
+    };
     const txn: EtcdCalls['txn'] = async (request, limitMs) => {
       const way = ways.shift() ?? 'through';
-      if (way === 'through') return client.txn(request, limitMs);
       if (way === 'held') held.push(() => client.txn(request, limitMs));
-      if (way === 'unanswered' || way === 'release') await client.txn(request, limitMs);
-      if (way === 'release') for (const arrive of held) await arrive();
-      throw new EtcdFailure('unknown', `the test: ${way}`);
+      if (way === 'late') await arrive();
+      const lost = new EtcdFailure('unknown', `the test: ${way}`);
+      if (NEVER_DONE.includes(way)) throw lost;
+      const answer = await client.txn(request, limitMs);
+      if (SWEPT.includes(way)) await sweep();
+      if (way === 'release' || way === 'replaced') await arrive();
+      if (way === 'compacted') await client.compact(answer.header!.revision, limitMs);
+      if (ANSWERED.includes(way)) return answer;
+      throw lost;
     };
     const calls = { txn, pause: (delayMs) => client.pause(delayMs) } as EtcdCalls;
     const lanes = new WriteLanes(calls, env.clock, places, ways.join('-'), 1);
@@ -64,22 +99,42 @@ describe('WriteLanes over a real etcd @long', () => {
       failed: (failure) => (heard = failure),
       expire: () => undefined,
     };
-    await lanes.send([job], 0);
-    return heard;
+    return lanes.send([job], 0).then(() => heard);
   }
 
   for (const [what, ways] of [
-    ['the answer of the batch is lost', ['unanswered']],
-    ['the batch is lost', ['lost']],
-    ['the batch arrives after its fence', ['held', 'release']],
-    ['the fence is lost', ['lost', 'lost']],
-    ['the answer of the fence is lost', ['lost', 'unanswered']],
-    ['the fence arrives after the next batch', ['lost', 'held', 'through', 'release']],
-    ['the batch and a fence arrive after the next batch', ['held', 'held', 'through', 'release']],
-    ['a fence arrives after the next fence', ['lost', 'held', 'release', 'unanswered']],
+    ['the answer of the batch is lost', ['through', 'unanswered']],
+    ['the batch is lost', ['through', 'lost']],
+    ['the batch arrives after its fence', ['through', 'held', 'release']],
+    ['the fence is lost', ['through', 'lost', 'lost']],
+    ['the answer of the fence is lost', ['through', 'lost', 'unanswered']],
+    ['the fence arrives after the next batch', ['through', 'lost', 'held', 'through', 'release']],
+    [
+      'the batch and a fence arrive after the next batch',
+      ['through', 'held', 'held', 'through', 'release'],
+    ],
+    ['a fence arrives after the next fence', ['through', 'lost', 'held', 'release', 'unanswered']],
+    ['the slot is lost', ['lost']],
+    ['the answer of the slot is lost', ['unanswered', 'through', 'unanswered']],
+    ['a slot arrives after the batch', ['held', 'through', 'release']],
+    ['the slot is gone', ['swept', 'through', 'through', 'unanswered']],
+    [
+      'the batch arrives when its slot is gone',
+      ['through', 'held', 'swept', 'through', 'through', 'late'],
+    ],
   ] as const) {
     it(`send() does the batch once when ${what}`, async () => {
       expect(await removal(...ways)).to.equal('removed 1');
+    });
+  }
+
+  for (const [what, ways] of [
+    ['the slot of a batch whose answer was lost is gone', ['through', 'forgotten']],
+    ['a slot has replaced that of a batch whose answer was lost', ['held', 'through', 'replaced']],
+    ['the state before the batch is forgotten', ['through', 'compacted']],
+  ] as const) {
+    it(`send() says unknown when ${what}`, async () => {
+      expect(await removal(...ways)).to.equal('unknown');
     });
   }
 });

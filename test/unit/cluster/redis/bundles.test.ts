@@ -4,7 +4,9 @@ import { expect } from 'chai';
 
 import { Bundler } from '../../../../src/cluster/redis/bundles.js';
 import { Operation, type Command } from '../../../../src/cluster/redis/operation.js';
+import { GETS } from '../../../../src/cluster/redis/scripts.js';
 import { slotOf } from '../../../../src/cluster/redis/slots.js';
+import { MIB } from '../../../../src/limits.js';
 import { requireProgram } from '../../../support/programs.js';
 import { RedisCluster } from '../../../support/redis-cluster.js';
 import { RedisSubject } from '../../../support/redis-subject.js';
@@ -59,6 +61,16 @@ describe('Bundler', () => {
       'GET 1',
       'GET 1',
     ]);
+  });
+
+  it('headOf() ends before the answers of a batch are too long for it', () => {
+    const bundler = new Bundler();
+    const batch = [...gets(511), operation('SET', 'k', 'v')];
+    expect(bundler.headOf(batch)).to.equal(batch);
+    for (let at = 0; at < 20; at += 1) bundler.measure(MIB);
+    expect(bundler.headOf(batch)).to.deep.equal(batch.slice(0, 16));
+    for (let at = 0; at < 20; at += 1) bundler.measure(100 * MIB);
+    expect(bundler.headOf(batch)).to.deep.equal(batch.slice(0, 1));
   });
 
   it('bundlesOf() keeps a bundle short when values are long', () => {
@@ -133,5 +145,119 @@ describe('Bundles over two Redis nodes @long', () => {
     const node = await cluster.masterOf(slotOf(Buffer.from('k:{e}1')));
     expect(Number(await node.command('PTTL', 'k:{e}1'))).to.be.within(1, 60_000);
     expect(Number(await node.command('PTTL', 'k:{e}2'))).to.equal(-1);
+  });
+});
+
+describe('Bundles over a node with a replica @long', () => {
+  let cluster: RedisCluster;
+  let s: RedisSubject;
+
+  before(async function () {
+    const program = requireProgram(this, 'redis-server', 'redis-server');
+    cluster = await RedisCluster.start({ program, masters: 1, replicas: 1 });
+    s = await RedisSubject.open(cluster);
+  });
+  after(async () => {
+    await s?.fixture.close();
+    await cluster?.close();
+  });
+
+  const names = Array.from({ length: 20 }, (_, at) => `n${at}`);
+
+  async function statuses(of: RedisSubject, value: string): Promise<Set<string>> {
+    const stored = await Promise.all(names.map((name) => of.set(name, value)));
+    return new Set(stored.map(({ status }) => status));
+  }
+
+  async function values(of: RedisSubject): Promise<Set<string | undefined>> {
+    return new Set(await Promise.all(names.map((name) => of.value(name))));
+  }
+
+  it('the replica has what a bundle stored when the answers come', async () => {
+    const replica = await cluster.nodes[1]!.connect();
+    try {
+      await replica.call('READONLY');
+      expect(await statuses(s, 'x')).to.deep.equal(new Set(['stored']));
+      for (const name of names) expect(await replica.exists(`k:${name}`)).to.equal(1);
+    } finally {
+      replica.disconnect();
+    }
+  });
+
+  it('commands that the user may not do are refused, and the others of the bundle are done', async () => {
+    const [node] = cluster.nodes;
+    await node!.command('ACL', 'SETUSER', 'part', 'on', '>secret', '~k:mine*', '~m:*', '+@all');
+    const part = await RedisSubject.open(cluster, { user: 'part', password: 'secret' });
+    try {
+      const stored = await Promise.all(
+        ['mine1', 'other', 'mine2'].map((key) => part.set(key, 'x')),
+      );
+      expect(stored.map(({ status }) => status)).to.deep.equal(['stored', 'closed', 'stored']);
+      const found = await Promise.all(['mine1', 'other', 'mine2'].map((key) => part.lookup(key)));
+      expect(found.map(({ kind }) => kind)).to.deep.equal(['hit', 'refused', 'hit']);
+    } finally {
+      await part.fixture.close();
+    }
+  });
+
+  it('a full memory refuses each set of a bundle, and no get', async () => {
+    const [node] = cluster.nodes;
+    await statuses(s, 'before');
+    await node!.command('CONFIG', 'SET', 'maxmemory', '1');
+    try {
+      expect(await statuses(s, 'after')).to.deep.equal(new Set(['no-memory']));
+      expect(await values(s)).to.deep.equal(new Set(['before']));
+    } finally {
+      await node!.command('CONFIG', 'SET', 'maxmemory', '0');
+    }
+  });
+
+  it('bundles that find no script are sent again, in their order', async () => {
+    for (let round = 0; round < 5; round += 1) {
+      const flushed = cluster.nodes[0]!.command('SCRIPT', 'FLUSH');
+      const stored = names.map((name) => s.set(name, `${round}`));
+      const found = values(s);
+      await flushed;
+      const done = new Set((await Promise.all(stored)).map(({ status }) => status));
+      expect(done).to.deep.equal(new Set(['stored']));
+      expect(await found).to.deep.equal(new Set([`${round}`]));
+    }
+  });
+
+  it('values that are longer than expected come back in several bundles', async () => {
+    const value = Buffer.alloc(400_000, 'v').toString();
+    const keys = Array.from({ length: 8 }, (_, at) => `long${at}`);
+    await Promise.all(keys.map((key) => s.set(key, value)));
+    const node = await cluster.nodes[0]!.connect();
+    try {
+      const call = ['EVAL', GETS.text, '0', ...keys.map((key) => `k:${key}`)] as const;
+      expect(await node.callBuffer(...call)).to.have.lengthOf(3);
+    } finally {
+      node.disconnect();
+    }
+    for (let at = 0; at < 1000; at += 1) await s.value('short');
+    const found = await Promise.all(keys.map((key) => s.value(key)));
+    expect(found.every((each) => each === value)).to.equal(true);
+  });
+
+  it('512 values of 1 MiB at once do not take the link down', async () => {
+    await s.set('long', Buffer.alloc(MIB, 'v').toString());
+    const found = await Promise.all(Array.from({ length: 512 }, () => s.lookup('long')));
+    expect(found[0]!.kind).to.equal('hit');
+    expect((await s.set('long', 'x')).status).to.equal('stored');
+  });
+
+  it('keys and values are any bytes', async () => {
+    const keys = Array.from({ length: 256 }, (_, byte) => Buffer.from([byte, 0x0d, 0x0a, byte]));
+    await Promise.all(
+      keys.map(async (key) =>
+        s.store.put({ key, value: key, flags: 0, expiresAt: 0, mode: 'set' }),
+      ),
+    );
+    const found = await Promise.all(keys.map(async (key) => s.store.get(key)));
+    for (const [at, lookup] of found.entries()) {
+      const value = lookup.kind === 'hit' ? lookup.item.value : undefined;
+      expect(value, `${at}`).to.deep.equal(keys[at]);
+    }
   });
 });

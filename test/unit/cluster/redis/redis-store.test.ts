@@ -153,6 +153,18 @@ describe('RedisStore, one node @long', () => {
     expect(await s.change('incr', 'n', 1n)).to.include({ status: 'stored', number: 2n });
   });
 
+  it('a change that has to be sent again is not done behind a flush or deletion that followed it', async () => {
+    const removals = [() => s.flush(0), () => s.deletePrefix('late')];
+    for (const [at, removal] of removals.entries()) {
+      await command('SCRIPT', 'FLUSH');
+      const added = s.put('add', `late${at}`, 'x');
+      const removed = removal();
+      expect((await removed).status).to.equal('ok');
+      expect((await added).status).to.equal('closed');
+      expect(await s.value(`late${at}`)).to.equal(undefined);
+    }
+  });
+
   it('a full memory is a status, and existing items can still be read and deleted', async () => {
     await s.set('k', 'x');
     await command('CONFIG', 'SET', 'maxmemory', '1');

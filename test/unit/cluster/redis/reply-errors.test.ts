@@ -32,6 +32,7 @@ describe('meaningOf()', () => {
     for (const message of [
       'ERR Script attempted to access a non local key in a cluster node',
       'ERR Script attempted to execute a command while the cluster is down',
+      "ERR The user executing the script can't run this command or subcommand",
     ]) {
       expect(meaningOf(message, ''), message).to.deep.equal({ kind: 'alone' });
     }

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 
-import { SERVER_NUMBERS, Tokens } from '../../../../src/cluster/redis/tokens.js';
+import { SERVER_NUMBERS, TOKEN_STEP, Tokens } from '../../../../src/cluster/redis/tokens.js';
 
 describe('Tokens', () => {
   it('next() grows within a millisecond and when the clock goes back', () => {
@@ -13,9 +13,11 @@ describe('Tokens', () => {
     }
   });
 
-  it('next() is about the time in µs', () => {
+  it('next() is about the time in units of half a µs, and even', () => {
     const wallMs = 1_790_000_000_000;
-    expect(new Tokens(5).next(wallMs)).to.be.within(wallMs * 1000, wallMs * 1000 + SERVER_NUMBERS);
+    const token = new Tokens(5).next(wallMs);
+    expect(token).to.be.within(wallMs * 2000 - TOKEN_STEP, wallMs * 2000 + TOKEN_STEP);
+    expect(token % 2).to.equal(0);
   });
 
   it('servers with other numbers never give the same token', () => {
@@ -33,8 +35,8 @@ describe('Tokens', () => {
     tokens.observe(ahead);
     const next = tokens.next(1000);
     expect(BigInt(next) > ahead).to.equal(true);
-    expect(next % SERVER_NUMBERS).to.equal(3);
+    expect(next % TOKEN_STEP).to.equal(2 * 3);
     tokens.observe(2n ** 64n - 1n);
-    expect(tokens.next(1000)).to.equal(next + SERVER_NUMBERS);
+    expect(tokens.next(1000)).to.equal(next + TOKEN_STEP);
   });
 });

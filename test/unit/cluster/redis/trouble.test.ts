@@ -5,6 +5,8 @@ import net from 'node:net';
 
 import { expect } from 'chai';
 
+import { nodeClock } from '../../../../src/env/node-env.js';
+import { slotOf } from '../../../../src/cluster/redis/slots.js';
 import { failure } from '../../../support/failure.js';
 import { LossyPort } from '../../../support/lossy-port.js';
 import { requireProgram } from '../../../support/programs.js';
@@ -70,6 +72,31 @@ describe('RedisStore, an answer that gets lost @long', () => {
     expect(await s.value('none')).to.equal(undefined);
   });
 
+  it('an append is not taken for done when another one got the token that it had drawn', async () => {
+    // Both servers draw tokens of the same millisecond, and the second one's are larger.
+    const nowMs = Date.now();
+    const clock = { ...nodeClock, wallMs: () => nowMs };
+    const options = { hosts: [`127.0.0.1:${port.port}`], replicas: 0 };
+    const one = await RedisSubject.open(cluster, options, clock);
+    const other = await RedisSubject.open(cluster, options, clock);
+    try {
+      await other.set('both', '');
+      const first = one.put('append', 'both', 'x');
+      // The second append draws its token before the first one is answered, and goes as a batch of its own.
+      await new Promise(setImmediate);
+      lose('request', 'both');
+      port.mark = 'SECOND';
+      const second = one.put('append', 'both', 'SECOND');
+      expect((await first).status).to.equal('stored');
+      expect((await second).status).to.equal('unknown');
+      expect(port.lost).to.equal(1);
+      expect(await other.value('both')).to.equal('x');
+    } finally {
+      await one.fixture.close();
+      await other.fixture.close();
+    }
+  });
+
   it('a set with a token that the client chose stays unknown, since others may choose that token too', async () => {
     lose('answer', 'c');
     expect((await s.set('c', 'x', { chosenCas: 5n })).status).to.equal('unknown');
@@ -91,7 +118,8 @@ describe('RedisStore, a node that stands still @long', () => {
   });
 
   it('opening goes on to the next host when one accepts the connection and never answers', async () => {
-    const silent = net.createServer().listen(0, '127.0.0.1');
+    const silent = net.createServer((socket) => socket.on('error', () => undefined));
+    silent.listen(0, '127.0.0.1');
     await once(silent, 'listening');
     const host = `127.0.0.1:${(silent.address() as net.AddressInfo).port}`;
     try {
@@ -127,4 +155,51 @@ describe('RedisStore, a node that stands still @long', () => {
       process.kill(pid, 'SIGCONT');
     }
   });
+});
+
+describe('RedisStore, a master that it has not seen yet @long', () => {
+  let cluster: RedisCluster;
+  let s: RedisSubject;
+
+  before(async function () {
+    const program = requireProgram(this, 'redis-server', 'redis-server');
+    // A master without slots must not become a replica.
+    const settings = ['--cluster-allow-replica-migration', 'no'];
+    cluster = await RedisCluster.start({ program, masters: 2, settings });
+    const id = String(await cluster.nodes[0]!.command('CLUSTER', 'MYID'));
+    // The second master first: as long as it claims slots, its claim counts, because its epoch is higher.
+    for (const node of cluster.nodes.toReversed()) {
+      const redis = await node.connect();
+      const pipeline = redis.pipeline();
+      for (let slot = 0; slot < 16_384; slot += 1) {
+        pipeline.call('CLUSTER', 'SETSLOT', slot, 'NODE', id);
+      }
+      await pipeline.exec();
+      redis.disconnect();
+    }
+    s = await RedisSubject.open(cluster, { hosts: [cluster.nodes[0]!.host], replicas: 0 });
+  });
+  after(async () => {
+    await s?.fixture.close();
+    await cluster?.close();
+  });
+
+  for (const [what, removal] of [
+    ['a flush', () => s.flush(0)],
+    ['a deletion by prefix', () => s.deletePrefix('moved')],
+  ] as const) {
+    it(`${what} that did not reach its items is not reported as done`, async () => {
+      const [one, other] = cluster.nodes;
+      const key = `moved-${what.length}`;
+      await s.set(key, 'x');
+      await cluster.moveSlot(slotOf(Buffer.from(`k:${key}`)), one!, other!);
+      let status: string;
+      do status = (await removal()).status;
+      while (status === 'unknown');
+      expect(status).to.equal('ok');
+      expect(await s.value(key)).to.equal(undefined);
+      await cluster.moveSlot(slotOf(Buffer.from(`k:${key}`)), other!, one!);
+      await s.set(key, 'y');
+    });
+  }
 });

@@ -18,6 +18,7 @@ const REPLIES: Readonly<Record<string, string>> = {
   'get secret': 'CLIENT_ERROR unauthenticated',
   'delete k': 'SERVER_ERROR disk full, not stored',
   'mg k v q': 'SERVER_ERROR stored value is damaged',
+  shutdown: 'SERVER_ERROR: shutdown not enabled',
   'mg k t': 'SERVER_ERROR stored value is damaged',
   'lru_crawler metadump all': 'CLIENT_ERROR lru crawler disabled',
 };
@@ -26,6 +27,7 @@ describe('kv-client from a pipe @long', () => {
   for (const mode of ['tcp', 'memcached'])
     for (const [code, ...lines] of [
       [0, 'get none', 'delete none', 'ttl none'],
+      [0, '\ufeffget none'],
       [64, 'gte k'],
       [64, 'incr k x'],
       [64, 'keys'],
@@ -33,6 +35,7 @@ describe('kv-client from a pipe @long', () => {
       [74, 'delete k'],
       [74, 'mg k v q'],
       [74, 'ttl k'],
+      [74, 'shutdown'],
       [77, 'get secret'],
       [74, 'delete k', 'gte k'],
       [64, 'gte k', 'delete k'],

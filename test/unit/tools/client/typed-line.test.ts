@@ -22,6 +22,12 @@ describe('readTypedLine()', () => {
     expect(sent('set test "9"', 'tcp')).to.equal('set test 1\r\n9\r\n|reply');
   });
 
+  it('sends the other commands in the form of memcached in tcp mode too: the plain dialect has none', () => {
+    expect(sent('add k 5', 'tcp')).to.equal('add k 0 0 5\r\n+5|reply');
+    expect(sent('append k 5 7 noreply', 'tcp')).to.equal('append k 7 0 5 noreply\r\n+5|none');
+    expect(sent('replace k text', 'tcp')).to.equal('replace k 0 0 4\r\ntext\r\n|reply');
+  });
+
   it('takes the form of memcached in memcached mode, or a value', () => {
     expect(sent('set k 0 0 5', 'memcached')).to.equal('set k 0 0 5\r\n+5|reply');
     expect(sent('add k 1 -1 5 noreply', 'memcached')).to.equal('add k 1 -1 5 noreply\r\n+5|none');
@@ -84,6 +90,7 @@ describe('completeLine()', () => {
 describe('helpText()', () => {
   it('shows the forms of the dialect', () => {
     expect(helpText('tcp')).to.contain('set <key> <bytes>');
+    expect(helpText('tcp', 'add')).to.contain('<flags> <exptime> <bytes>');
     expect(helpText('memcached', 'set')).to.contain('<flags> <exptime> <bytes>');
     expect(helpText('tcp', 'nope')).to.contain('nope');
   });

@@ -77,7 +77,7 @@ const entry: fc.Arbitrary<SnapshotEntry> = fc.record({
   key: bytes,
   value: fc.oneof(fc.constant(Buffer.alloc(0)), bytes),
   flags: fc.nat(0xffff_ffff),
-  expiresAt: fc.oneof(fc.constant(0), fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER })),
+  expiresAt: fc.oneof(fc.constant(0), fc.integer({ min: 2 ** 37, max: Number.MAX_SAFE_INTEGER })),
   cas: fc.bigInt(0n, 2n ** 64n - 1n),
 });
 
@@ -197,7 +197,8 @@ describe('CsvReader', () => {
         'n,id,body\n-1,a,1\n',
         'Line 2, column "n": flags is not a whole number from 0 to 4294967295',
       ],
-      [undefined, 'key,value,expiresAt\na,1,soon\n', 'Line 2, column "expiresAt"'],
+      [undefined, 'key,value,expiresAt\na,1,soon\n', 'Line 2, column "expiresAt": an expiry is'],
+      [undefined, 'key,value,expiresAt\na,1,1900000000\n', 'a Unix time in seconds'],
       [undefined, 'key,value,expiresAt\na,1,2030-01-01T00:00:00\n', 'Line 2, column "expiresAt"'],
       [undefined, 'key,value,expiresAt\na,1,2030-02-29T00:00Z\n', 'Line 2, column "expiresAt"'],
       [undefined, 'key,value,cas\na,1,99999999999999999999\n', 'Line 2, column "cas"'],
