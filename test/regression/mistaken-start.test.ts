@@ -44,7 +44,7 @@ describe('A start that a user has mistaken @long', function () {
 
   /** Runs a start that is refused, below the words of another program. */
   function refusal(words: readonly string[]): { code: number | null; stderr: string } {
-    const [program = '', ...args] = [
+    const [program, ...args] = [
       ...words,
       process.execPath,
       SERVER,
