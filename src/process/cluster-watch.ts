@@ -22,7 +22,7 @@ export function watchCluster(
     known = found;
     clock.setTimer(LOOK_MS, look);
   };
-  look();
+  clock.setTimer(LOOK_MS, look);
 }
 
 /** By place: what is wrong there. Shards are not named while the whole cluster is in trouble. */

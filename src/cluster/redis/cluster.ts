@@ -120,6 +120,7 @@ export class Cluster implements LinkCluster {
 
   async connect(host: string): Promise<Redis> {
     const redis = await this.#parts.connect(host);
+    // A node that stands still from here on would keep the link waiting until the kernel gives up, which takes hours.
     const timer = this.#parts.clock.setTimer(SETUP_MS_MAX, () => cut(redis));
     try {
       await this.strays.note(host, redis);

@@ -61,7 +61,8 @@ export class Link {
   readonly #bundler = new Bundler();
   readonly #cluster: LinkCluster;
   #redis: Redis | undefined;
-  #isConnecting = false;
+  /** The attempt to connect that is under way. */
+  #opening: Promise<void> | undefined;
   #isClosed = false;
   #troubleSinceMs: number | undefined;
   /** The time at which the batch that is out was sent. */
@@ -100,15 +101,15 @@ export class Link {
     if (this.#isHopeless() || !this.batcher.add(operation)) operation.refuse('closed');
   }
 
-  /** Opens the connection when there is none. Never rejects: a failed attempt is repeated later. */
+  /** Opens the connection when there is none. Resolves when an attempt has ended. Never rejects: a failed one is repeated later. */
   async open(): Promise<void> {
-    if (this.#redis !== undefined || this.#isConnecting || this.#isClosed) return;
-    this.#isConnecting = true;
-    try {
-      await this.#connect();
-    } catch (error: unknown) {
-      this.#lost(error);
-    }
+    if (this.#redis !== undefined || this.#isClosed) return;
+    this.#opening ??= this.#connect()
+      .catch((error: unknown) => this.#lost(error))
+      .finally(() => {
+        this.#opening = undefined;
+      });
+    await this.#opening;
   }
 
   /** Sends nothing until the strays of the node have ended and a barrier has come through. */
@@ -132,13 +133,11 @@ export class Link {
     redis.once('end', () => {
       if (this.#redis === redis) this.#lost(new Error('The connection has ended'));
     });
-    this.#isConnecting = false;
     this.#redis = redis;
     if (this.#cluster.strays.has(this.host)) this.#trouble();
   }
 
   #lost(error: unknown): void {
-    this.#isConnecting = false;
     if (this.#redis !== undefined) this.#cluster.strays.add(this.host, this.#redis);
     this.#redis = undefined;
     this.#cause = error;

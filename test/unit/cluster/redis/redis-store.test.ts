@@ -35,6 +35,12 @@ describe('RedisStore, one node @long', () => {
 
   const ttl = async (key: string): Promise<number> => Number(await command('PTTL', key));
 
+  it('is reachable as soon as it is open', async () => {
+    const { store, fixture } = await RedisSubject.open(cluster, { replicas: 0 });
+    expect(store.stats().get('kv_cluster_reachable')).to.equal(1);
+    await fixture.close();
+  });
+
   it('counts as memcached does, whatever the numbers', async () => {
     const edge = fc.constantFrom(0n, 9n, 10n, 2n ** 53n, 2n ** 63n, 2n ** 64n - 1n);
     const number = fc.oneof(edge, fc.bigInt(0n, 2n ** 64n - 1n));
