@@ -197,15 +197,13 @@ export class SnapshotParser {
         ? content.toString('utf8')
         : content.toString('utf8', 0, large.start) + content.toString('utf8', large.end),
     );
-    if (this.#partial) this.#requireKnownFields(fields);
     const refuse: RefuseField = (message) => this.#refuse(message);
-    if (fields['value'] === undefined) {
-      headOfFields(fields, refuse);
-      this.#refuse('it has no value: this is a list of keys');
-    }
+    const head = headOfFields(fields, refuse);
+    if (this.#partial) this.#requireKnownFields(fields);
+    if (fields['value'] === undefined) this.#refuse('it has no value: this is a list of keys');
     if (large === undefined) return entryOfFields(fields, refuse);
     const value = this.#largeBytes(content.subarray(large.start, large.end), fields['encoding']);
-    return { ...headOfFields(fields, refuse), value };
+    return { ...head, value };
   }
 
   /** A line that was written by hand may have a `ttl`. Without this check its item would never expire. */
