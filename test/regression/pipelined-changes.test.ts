@@ -1,6 +1,6 @@
-// Over a cluster, an incr, a decr or a meta delete once changed its item by the arguments of the request behind it. The server
-// fills one object for all requests, and the stores over etcd and Redis read it after the call had returned. A server over
-// Redis even ended, because a reply named a number that the next request did not create.
+// Pipelined changes: over a cluster, an incr, a decr or a meta delete once changed its item by the arguments of the
+// request behind it. The server fills one object for all requests, and the stores over etcd and Redis read it after the call
+// had returned. A server over Redis even ended, because a reply named a number that the next request did not create.
 
 import { expect } from 'chai';
 

@@ -5,6 +5,8 @@ import { once } from 'node:events';
 import net from 'node:net';
 import { createInterface } from 'node:readline';
 
+import { listenOnLoopback } from './loopback-port.js';
+
 /** Returns the answer to a line, without its line end; `undefined` closes the connection. */
 export type Script = (line: string) => string | undefined;
 
@@ -28,9 +30,7 @@ export async function startScripted(script: Script): Promise<ScriptedServer> {
       else socket.write(Buffer.from(answer, 'latin1'));
     });
   });
-  listener.listen(0, '127.0.0.1');
-  await once(listener, 'listening');
-  const { port } = listener.address() as net.AddressInfo;
+  const port = await listenOnLoopback(listener);
   return {
     port,
     asked,

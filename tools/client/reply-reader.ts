@@ -39,8 +39,8 @@ const ROW = /^(?:STAT|ITEM|PREFIX|key=\S*) ?/;
 /** Rows of a listing. Outside a listing, a line with `mg` is the echo of a server that is no memcached. */
 const LISTED = /^(?:OK$|mg )/;
 /**
- * The beginnings of replies, in every dialect and version (`SERVER_ERROR: shutdown not enabled`). Redis says `-ERR` or `$-1`, a web server `HTTP/1.1`, and an echo
- * server repeats the request.
+ * The beginnings of replies, in every dialect and version (`SERVER_ERROR: shutdown not enabled`). Redis says `-ERR` or `$-1`,
+ * a web server `HTTP/1.1`, and an echo server repeats the request.
  */
 const REPLY = /^(?:[A-Z][A-Z_]+(?::? |$)|Error TLS|Not-Exists$|\d+ *$)/;
 const EXCERPT_LENGTH = 60;

@@ -1,4 +1,4 @@
-// The files that --cacert, --cert and --key name, checked before the connection: a failure of OpenSSL during the
+// TLS files: checks the files of --cacert, --cert and --key before the connection: a failure of OpenSSL during the
 // handshake would name neither the file nor the option.
 
 import { createPrivateKey, X509Certificate } from 'node:crypto';

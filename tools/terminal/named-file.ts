@@ -1,5 +1,5 @@
-// Reads a small file that an option names. The system names no path when the file is a directory, so every failure gets
-// the path here.
+// Named file: reads a small file that an option names. The system names no path when the file is a directory, so every
+// failure gets the path here.
 
 import { readFile } from 'node:fs/promises';
 

@@ -1,3 +1,5 @@
+// The start of a daemon: what its starter says when the daemon ends before it serves.
+
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

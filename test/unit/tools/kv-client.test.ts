@@ -9,6 +9,7 @@ import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 
+import { listenOnLoopback } from '../../support/loopback-port.js';
 import { findProgram, requireProgram, skip } from '../../support/programs.js';
 import { runTool, type ToolRun } from '../../support/tool-run.js';
 
@@ -39,9 +40,7 @@ class Script {
   }
 
   async listen(): Promise<string> {
-    this.#server.listen(0, '127.0.0.1');
-    await once(this.#server, 'listening');
-    return String((this.#server.address() as net.AddressInfo).port);
+    return String(await listenOnLoopback(this.#server));
   }
 
   close(): void {

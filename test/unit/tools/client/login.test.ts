@@ -1,7 +1,6 @@
 // The login of kv-client: it sends the password only to a server that asks for it. A server without logins would store
 // the password as the value of a key, where every client can read it.
 
-import { once } from 'node:events';
 import { mkdtemp, writeFile } from 'node:fs/promises';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
@@ -10,6 +9,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 
 import { EXIT } from '../../../../src/exit-codes.js';
+import { listenOnLoopback } from '../../../support/loopback-port.js';
 import { removeFolder } from '../../../support/remove-folder.js';
 import { runTool } from '../../../support/tool-run.js';
 
@@ -40,9 +40,7 @@ class LoginServer {
   }
 
   async listen(): Promise<string> {
-    this.#server.listen(0, '127.0.0.1');
-    await once(this.#server, 'listening');
-    return String((this.#server.address() as net.AddressInfo).port);
+    return String(await listenOnLoopback(this.#server));
   }
 
   close(): void {

@@ -2,7 +2,6 @@
 // sends no byte that was not given.
 
 import { spawnSync } from 'node:child_process';
-import { once } from 'node:events';
 import net from 'node:net';
 import { join } from 'node:path';
 
@@ -15,6 +14,7 @@ import { addCommands, type Session } from '../../../../tools/client/commands.js'
 import { Connection } from '../../../../tools/client/connection.js';
 import { announcedBytes, replyKind } from '../../../../tools/client/typed-line.js';
 import { createProgram, exitCodeOfFailure } from '../../../../tools/terminal/program.js';
+import { listenOnLoopback } from '../../../support/loopback-port.js';
 import { runTool } from '../../../support/tool-run.js';
 
 /** Each command with right arguments; `#` marks a number. */
@@ -62,9 +62,7 @@ class Listener {
   });
 
   async listen(): Promise<string> {
-    this.#server.listen(0, '127.0.0.1');
-    await once(this.#server, 'listening');
-    return String((this.#server.address() as net.AddressInfo).port);
+    return String(await listenOnLoopback(this.#server));
   }
 
   close(): void {

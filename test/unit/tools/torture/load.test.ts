@@ -1,3 +1,5 @@
+// The load of kv-torture: what it takes for acknowledged when a server refuses a write.
+
 import { expect } from 'chai';
 import { once } from 'node:events';
 import net from 'node:net';
